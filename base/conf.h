@@ -1,0 +1,85 @@
+/*
+ * Configuration: one YAML document read against a table of rows.
+ *
+ * A row names its key by its path; a list of mappings has a table of its own.
+ * Reading fills a struct at the row's offset, so a program's settings are one
+ * plain struct and one table beside it.  Every message is
+ * `file:line:column: what, and what to do`; reading goes on after an error so
+ * that all of them are told at once.
+ *
+ *	static const struct conf_row rows[] = {
+ *		{ "limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms),
+ *		  .fallback = "3s", .least = 100, .most = 60000 },
+ *		{ "routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
+ *		  .item_bytes = sizeof(struct route_settings) },
+ *		{ 0 }
+ *	};
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum conf_kind {
+	CONF_END,
+	CONF_TEXT,	/* char * */
+	CONF_NUMBER,	/* uint64_t */
+	CONF_BOOL,	/* bool: true false yes no on off */
+	CONF_DURATION,	/* uint64_t, milliseconds */
+	CONF_SIZE,	/* uint64_t, bytes */
+	CONF_WORD,	/* int: index in .words */
+	CONF_TEXTS,	/* struct conf_texts; one scalar is a list of one */
+	CONF_MAPPING,	/* struct of its own, in place, by .table; with .scalar a bare scalar means {scalar: it} */
+	CONF_MAPPINGS,	/* struct conf_items by .table; one mapping is a list of one */
+};
+
+/* Where a value stands, for later checks that span keys. Line and column count from 1; 0 = not given. */
+struct conf_mark {
+	unsigned line, column;
+};
+
+struct conf_texts {
+	char **items;
+	struct conf_mark *marks;
+	size_t count;
+};
+
+struct conf_items {
+	void *items;	/* array of structs of .item_bytes */
+	size_t count;
+};
+
+struct conf_row {
+	const char *key;	/* dotted path: "agent.connect_url"; the last part is the key itself */
+	enum conf_kind kind;
+	size_t offset;		/* of the value in the struct */
+	bool required;
+	const char *fallback;	/* the default as one would write it; NULL: zero */
+	uint64_t least, most;	/* range in the value's unit; most 0 = no range */
+	const char *const *words;	/* for CONF_WORD, NULL-terminated */
+	const struct conf_row *table;	/* for mappings */
+	size_t item_bytes;		/* for CONF_MAPPINGS */
+	const char *scalar;	/* for CONF_MAPPING: the key that a bare scalar stands for */
+	size_t mark_offset;	/* of a struct conf_mark in the struct, or 0 */
+	bool (*check)(const char *text, char error[256]);	/* of one text or of each item; NULL: any */
+};
+
+struct conf_report {
+	FILE *out;		/* where messages go */
+	const char *path;
+	unsigned errors;
+};
+
+/* Fills `out` (zeroed by the caller) from the file. False when there was any error; then
+ * everything may be freed with conf_wipe() all the same. */
+bool conf_read(void *out, const struct conf_row *table, const char *path, struct conf_report *);
+/* One more message of the same form, for checks that span keys. */
+void conf_error(struct conf_report *, struct conf_mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Frees all that conf_read() allocated in `out`. */
+void conf_wipe(void *out, const struct conf_row *table);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The log: one line per event, text for people or JSON for machines, on
+ * standard error.  An event has a stable word, a level, a sentence and fields.
+ *
+ *	log_event(LOG_INFO, "session-up", "agent connected",
+ *	    log_str("agent", name), log_u64("pool", n));
+ *
+ * Strings may be hostile: in text they are quoted when they hold anything but
+ * plain printable ASCII, in JSON escaped; bytes that are not UTF-8 become
+ * \xNN / \u00NN; they are cut at 1 KiB.  A NULL string leaves its field out.
+ * Any thread may log; a line is one write().
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
+enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON };	/* auto: text on a terminal, else JSON */
+
+enum log_kind { LOG_KIND_END, LOG_KIND_STRING, LOG_KIND_UNSIGNED, LOG_KIND_SIGNED, LOG_KIND_BOOL };
+
+struct log_field {
+	const char *key;
+	enum log_kind kind;
+	union {
+		const char *string;
+		uint64_t number;
+		int64_t integer;
+		bool truth;
+	} value;
+};
+
+#define log_str(k, v) ((struct log_field){ (k), LOG_KIND_STRING, { .string = (v) } })
+#define log_u64(k, v) ((struct log_field){ (k), LOG_KIND_UNSIGNED, { .number = (v) } })
+#define log_i64(k, v) ((struct log_field){ (k), LOG_KIND_SIGNED, { .integer = (v) } })
+#define log_bool(k, v) ((struct log_field){ (k), LOG_KIND_BOOL, { .truth = (v) } })
+
+/* `sentence` may be NULL. */
+#define log_event(level, event, ...) \
+	log_write((level), (event), LOG_FIRST(__VA_ARGS__, 0), \
+	    (const struct log_field[]){ LOG_REST(__VA_ARGS__, { 0 }) })
+#define LOG_FIRST(first, ...) first
+#define LOG_REST(first, ...) __VA_ARGS__
+
+/* `program` is borrowed for ever.  Before the call the log is text at level info. */
+void log_init(const char *program, enum log_level, enum log_format);
+bool log_enabled(enum log_level);
+void log_write(enum log_level, const char *event, const char *sentence, const struct log_field *fields);
+
+const char *log_level_name(enum log_level);
+/* Writes `text` to `out` (NUL-terminated, cut to fit) so that it is safe in a terminal and in one line. */
+void log_quote(char *out, unsigned out_size, const char *text, unsigned bytes);
+
+#endif

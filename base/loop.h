@@ -1,0 +1,95 @@
+/*
+ * One event loop a thread: descriptors, timers, work for the end of the turn
+ * and messages from other threads.  This is the only module that knows
+ * libevent; its events are embedded in the objects of their owners.
+ *
+ * Everything but loop_post() and loop_stop() belongs to the loop's own thread.
+ *
+ * A handler never frees the object that called it: it asks with loop_later()
+ * and the end of the turn reaps.
+ */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+
+enum { LOOP_EVENT_BYTES = 160 };
+
+/* Storage for one libevent event; loop.c asserts that it is large enough. */
+struct loop_event {
+	_Alignas(16) unsigned char bytes[LOOP_EVENT_BYTES];
+};
+
+enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
+
+/* A descriptor that somebody waits for.  Level-triggered. */
+struct watch {
+	struct loop *loop;
+	int fd;		/* borrowed: the watch never closes it */
+	unsigned mask;	/* what is armed now */
+	void (*on_ready)(void *arg, unsigned ready);
+	void *arg;
+	struct loop_event event;
+};
+
+/* A one-shot timer. */
+struct timer {
+	struct loop *loop;
+	bool armed;
+	void (*on_time)(void *arg);
+	void *arg;
+	struct loop_event event;
+};
+
+/* Work for the end of the turn, embedded in its owner.  Queued once at most. */
+struct task {
+	struct task *next;
+	bool queued;
+	void (*run)(void *arg);
+	void *arg;
+};
+
+/* A message to another loop.  The sender gives it, `deliver` takes it (and frees it). */
+struct message {
+	struct message *next;
+	void (*deliver)(struct message *);
+};
+
+/* NULL when the system refuses. */
+struct loop *loop_new(void);
+/* Runs what is still queued (messages are delivered, so that they are freed), then frees. */
+void loop_free(struct loop *);
+/* Turns until loop_stop(). */
+void loop_run(struct loop *);
+/* From any thread: loop_run() returns after the turn at hand. */
+void loop_stop(struct loop *);
+
+/* The watch begins with nothing armed. */
+void watch_init(struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned), void *arg);
+/* Says what is waited for from now on; free of charge when nothing changes. */
+void watch_want(struct watch *, unsigned mask);
+/* Disarms and forgets the descriptor; harmless twice and on {0}. */
+void watch_wipe(struct watch *);
+
+void timer_init(struct timer *, struct loop *, void (*on_time)(void *), void *arg);
+/* (Re)starts the timer, `ms` milliseconds from now. */
+void timer_set(struct timer *, uint64_t ms);
+/* Harmless when not armed and on {0}. */
+void timer_clear(struct timer *);
+
+void task_init(struct task *, void (*run)(void *), void *arg);
+/* Runs the task once at the end of this turn; a second call before that does nothing. */
+void loop_later(struct loop *, struct task *);
+/* Takes a queued task back; harmless when it is not queued. */
+void loop_forget(struct loop *, struct task *);
+
+/* From any thread.  In order per sender. */
+void loop_post(struct loop *, struct message *);
+
+/* Calls on_signal in the loop's thread for SIGHUP, SIGTERM, SIGINT ... (one loop a process). */
+bool loop_on_signal(struct loop *, int signal, void (*on_signal)(void *arg, int signal), void *arg);
+
+#endif

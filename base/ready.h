@@ -1,0 +1,18 @@
+/*
+ * What a service manager wants to know: sd_notify(3) by libsystemd, nothing without it around.
+ */
+#ifndef BASE_READY_H
+#define BASE_READY_H
+
+#include <stdbool.h>
+#include "base/address.h"
+
+/* state: "READY=1", "RELOADING=1", "STOPPING=1"; status is for people. */
+void ready_tell(const char *state, const char *status);
+/* A listening socket that the manager passed for this address (sd_listen_fds), or -1. Each once. */
+int ready_listener(const struct address *);
+/* Takes an exclusive lock on the file; false with the holder's pid when another instance has it.
+ * The descriptor stays open for the life of the process. */
+bool ready_lock(const char *path, long *holder_pid, char *error);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Sockets: listening, accepting and connecting, always non-blocking and
+ * close-on-exec; and the options that every connection of ours carries.
+ */
+#ifndef BASE_SOCKET_H
+#define BASE_SOCKET_H
+
+#include <stdbool.h>
+#include "base/address.h"
+#include "base/loop.h"
+
+/* Listening socket with SO_REUSEADDR, SO_REUSEPORT if asked, IPV6_V6ONLY off, backlog 4096.
+ * -1 with a sentence in error (512 bytes). */
+int socket_listen(const struct address *, bool reuse_port, char *error);
+
+/* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute. */
+void socket_prepare(int fd);
+/* The next close() sends RST (SO_LINGER 0). */
+void socket_reset_on_close(int fd);
+struct address socket_peer(int fd);
+struct address socket_local(int fd);
+
+/*
+ * A listener of one loop.  Accept errors never end it: EMFILE, ENFILE, ENOMEM,
+ * ENOBUFS pause it (100 ms doubling to 1 s) with one line in the log; a reserve
+ * descriptor lets one waiting client be closed instead of left hanging.
+ */
+struct listener;
+/* Adopts fd. on_accept adopts the new descriptor. */
+struct listener *listener_new(struct loop *, int fd,
+    void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
+/* Stops accepting (drain) without closing; listener_free() closes. */
+void listener_pause(struct listener *);
+void listener_free(struct listener *);
+
+/*
+ * Connecting to a name or a literal: every address in turn, each bounded, all
+ * together bounded by `timeout_ms`.
+ */
+struct connector;
+struct resolver;
+enum { CONNECT_ERROR = 256 };
+/* "host:port" is resolved on the resolver's thread; `unix:/path` and literals at once.
+ * on_done is called once, never from inside this call: fd >= 0 (given to the callee) or -1 with
+ * a sentence.  NULL when memory is short. */
+struct connector *connector_new(struct loop *, struct resolver *, const char *target, uint64_t timeout_ms,
+    void (*on_done)(void *arg, int fd, const char *error), void *arg);
+/* Gives up silently; after on_done has been called the connector is gone by itself and must not be freed. */
+void connector_free(struct connector *);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Durations and sizes as people write them: "10s", "1m30s", "500ms", "16KiB", "1GiB".
+ * And hexadecimal.
+ */
+#ifndef BASE_UNITS_H
+#define BASE_UNITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ms, s, m, h, d; a bare number other than 0 is refused: it has no unit. */
+bool duration_parse(const char *text, uint64_t *ms);
+/* B, KiB, MiB, GiB, KB, MB, GB; a bare number is bytes. */
+bool size_parse(const char *text, uint64_t *bytes);
+/* Decimal digits only, no sign, no overflow. */
+bool number_parse(const char *text, uint64_t *number);
+
+/* `out` has 2 * bytes + 1 bytes; lower case. */
+char *hex_encode(char *out, const void *data, size_t bytes);
+/* False unless exactly `bytes` bytes of hexadecimal. */
+bool hex_decode(void *out, size_t bytes, const char *text);
+
+#endif
