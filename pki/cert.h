@@ -1,0 +1,42 @@
+/*
+ * Facts about a certificate file of one's own, for `check`, `keygen` and messages; no
+ * trust is involved here, see pki/verify.h for that.
+ */
+#ifndef PKI_CERT_H
+#define PKI_CERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pki/grant.h"
+
+enum { CERT_ERROR = 512 };
+
+struct cert_facts {
+	char *subject, *issuer;		/* RFC 4514 */
+	char serial[64];		/* hexadecimal */
+	int64_t not_before, not_after;	/* seconds since 1970 */
+	char **sans;			/* dNSName, as they stand there, hostile bytes as `?` */
+	size_t san_count;
+	char fingerprint[65];		/* SHA-256 of the DER, hexadecimal */
+	char key_type[16];		/* "ecdsa", "rsa", "ed25519" ... */
+	unsigned bits;
+	bool is_ca, server, client, agent;	/* what it may be used for */
+	bool has_grant;
+	struct grant grant;
+	size_t chain_count;		/* certificates in the file, this one included */
+};
+
+/* The first certificate of a PEM (or DER) file.  False with a sentence; wipe in any case. */
+bool cert_load(struct cert_facts *, const char *path, char error[CERT_ERROR]);
+void cert_wipe(struct cert_facts *);
+
+/* Whether a SAN of it covers this normalised name (exact, or `*.` for one label). */
+bool cert_covers(const struct cert_facts *, const char *name);
+
+/* Whether the private key (an unencrypted PEM file judged by file_read_key()) belongs to the
+ * first certificate of the other file.  False with a sentence. */
+bool cert_matches_key(const char *cert_path, const char *key_path, char error[CERT_ERROR]);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * Who a verified peer is: an immutable, counted value made by verify_chain(), held
+ * by its session, channels and flows on any thread.  It keeps what is needed to
+ * judge it again without the certificates: every issuer and serial of its chain.
+ */
+#ifndef PKI_IDENTITY_H
+#define PKI_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pki/grant.h"
+
+struct sockaddr;
+struct identity;
+
+enum { IDENTITY_KEY_BYTES = 32, IDENTITY_FINGERPRINT = 65 };
+
+struct identity *identity_hold(struct identity *);
+void identity_release(struct identity *);
+
+/* The effective grant; NULL for every role but agent. */
+const struct grant *identity_grant(const struct identity *);
+/* The grant's name; for other roles the subject. */
+const char *identity_name(const struct identity *);
+/* IDENTITY_KEY_BYTES bytes, equal for two certificates of one identity: SHA-256 over
+ * SHA-256 of the issuer's SPKI and the name. */
+const uint8_t *identity_key(const struct identity *);
+/* The earliest notAfter of the chain, seconds since 1970. */
+int64_t identity_not_after(const struct identity *);
+/* The leaf's subject and issuer (RFC 4514), its serial and SHA-256, in hexadecimal. */
+const char *identity_subject(const struct identity *);
+const char *identity_issuer(const struct identity *);
+const char *identity_serial(const struct identity *);
+const char *identity_fingerprint(const struct identity *);
+
+/* The leaf's dNSName SANs, normalised; NULL behind the last. */
+const char *identity_san(const struct identity *, size_t index);
+
+enum cover { COVER_NONE, COVER_WILDCARD, COVER_EXACT };
+
+/* Whether a SAN covers this name or `*.` pattern, normalised by sni/name.h: an exact
+ * SAN for that very name or pattern; a `*.x` SAN for one-label names under x, and for any
+ * deeper name or pattern if the grant says anyDepth.  *.x for *.x is COVER_EXACT.  *san (may be
+ * NULL) is the best one. All SANs are within every CA's name constraints, or there were no identity. */
+enum cover identity_covers(const struct identity *, const char *pattern, const char **san);
+
+/* Whether the grant's sources allow this address (IPv4-mapped counts as IPv4);
+ * true if the grant has none. */
+bool identity_allows_source(const struct identity *, const struct sockaddr *);
+/* Whether the grant's regions allow this one; true if the grant has none. */
+bool identity_allows_region(const struct identity *, const char *region);
+
+#endif

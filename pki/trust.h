@@ -1,0 +1,89 @@
+/*
+ * Whom to believe: the CA certificates and CRLs of one configuration key pair
+ * (`*_cas`, `*_crls`), loaded from files, judged as a whole and never changed
+ * again.  A reload makes a new one and swaps; whoever still judges by the old
+ * one keeps it with a reference.
+ *
+ * Roots (self-signed CA certificates) are the only anchors.  A sub-CA listed
+ * beside its root narrows that root: a chain to it must pass through a listed
+ * sub-CA.  A sub-CA whose root is not listed is an error.  Intermediates that
+ * are not listed come from the peer.
+ *
+ * A CRL is accepted if it is signed by a CA that may sign CRLs and that chains to
+ * a root, is not from the future, and does not go back behind the one held
+ * before (see state_dir).  One whose issuer is not listed waits until a peer brings
+ * that issuer.  GnuTLS never sees a CRL.
+ *
+ *	trust_load -> trust_hold / trust_release from any thread
+ *	every second: trust_files_changed -> trust_load(previous) -> swap
+ */
+#ifndef PKI_TRUST_H
+#define PKI_TRUST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum crl_missing {
+	CRL_MISSING_REJECT,	/* an issuer in the chain without a CRL: refused */
+	CRL_MISSING_ALLOW,
+};
+
+enum crl_expired {
+	CRL_EXPIRED_REJECT,	/* refused from nextUpdate on */
+	CRL_EXPIRED_GRACE,	/* refused from nextUpdate + grace_s on */
+	CRL_EXPIRED_ALLOW,
+};
+
+enum { CRL_GRACE_S = 24 * 3600 };	/* what `expired: grace` means without a number */
+
+/* Borrowed for the call. */
+struct trust_sources {
+	const char *const *ca_files;	/* PEM with any number of certificates, or DER */
+	size_t ca_count;
+	const char *const *crl_files;	/* PEM with any number of CRLs, or DER */
+	size_t crl_count;
+	bool crls_configured;		/* false: nothing is checked for revocation */
+	enum crl_missing missing;
+	enum crl_expired expired;
+	int64_t grace_s;
+	const char *state_dir;		/* where the highest CRL numbers are kept; NULL: only in memory */
+	const char *label;		/* what messages call this set: the configuration key */
+	int64_t now;			/* seconds since 1970; 0: the wall clock */
+};
+
+struct trust;
+
+enum { TRUST_ERROR = 512 };
+
+/* All or nothing.  `previous` (may be NULL) hands on the CRL numbers seen and the
+ * revocations found; it stays the caller's.  NULL with one sentence in error:
+ * what, which file, what to do. */
+struct trust *trust_load(const struct trust_sources *, const struct trust *previous,
+	char *error, size_t error_bytes);
+
+struct trust *trust_hold(struct trust *);
+void trust_release(struct trust *);
+
+/* What `check`, the start and a reload should tell at level warning: a CRL past its
+ * nextUpdate or soon there, an issuer without a CRL, an expired CA, no CRLs configured ...
+ * One sentence each, until NULL. */
+const char *trust_warning(const struct trust *, size_t index);
+
+/* Facts for `check`. */
+size_t trust_ca_count(const struct trust *);
+size_t trust_crl_count(const struct trust *);
+/* The earliest nextUpdate of all CRLs; INT64_MAX without any. */
+int64_t trust_next_update(const struct trust *);
+
+/* The state of all files of one set, to see cheaply (one stat each) that they
+ * changed.  A plain value; {0} has seen nothing, so the first question says yes. */
+struct trust_stamp {
+	uint8_t digest[32];
+};
+
+/* True once for every state of the files that differs from the one in *seen,
+ * which is updated.  Ask before loading: a change during the load is seen next time. */
+bool trust_files_changed(const struct trust_sources *, struct trust_stamp *seen);
+
+#endif
