@@ -1,0 +1,62 @@
+/*
+ * A stream: two directions of bytes over one descriptor, either a plain socket
+ * or TLS over another stream (tls.h).  Never blocks, never loops, never logs,
+ * knows no event loop: an operation says what to wait for, its caller waits.
+ *
+ * A call that answers IO_READ or IO_WRITE has done nothing that the caller
+ * need remember but this: repeat the same call (a write with at least the same
+ * bytes in front) when the descriptor is readable or writable.
+ */
+#ifndef TUNNEL_STREAM_H
+#define TUNNEL_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum io {
+	IO_OK,		/* progress: *done bytes, at least one */
+	IO_READ,	/* wait until the descriptor is readable */
+	IO_WRITE,	/* wait until it is writable */
+	IO_EOF,		/* the peer has finished, properly (FIN; close_notify in TLS) */
+	IO_RESET,	/* the peer has reset, or cut TLS short without close_notify */
+	IO_FAILED,	/* broken by us or by the protocol; the stream is of no more use */
+};
+
+struct stream;
+
+struct stream_kind {
+	enum io (*read)(struct stream *, void *, size_t, size_t *done);
+	enum io (*write)(struct stream *, const void *, size_t, size_t *done);
+	enum io (*finish)(struct stream *);
+	void (*reset)(struct stream *);
+	void (*free)(struct stream *);
+};
+
+/* First member of every kind of stream. */
+struct stream {
+	const struct stream_kind *kind;
+	int fd;			/* to wait on; for TLS, that of the lowest stream */
+	uint8_t *unread;	/* owned; what stream_unread() put back */
+	size_t unread_at, unread_bytes;
+};
+
+/* Adopts the descriptor (closes it when memory is short, and returns NULL). */
+struct stream *stream_socket(int fd);
+
+/* Bytes put back with stream_unread() come first. */
+enum io stream_read(struct stream *, void *, size_t, size_t *done);
+enum io stream_write(struct stream *, const void *, size_t, size_t *done);
+/* No more writes: what is inside goes out, then close_notify if TLS, then FIN. IO_OK when all of it is
+ * with the kernel. Reading goes on. Harmless twice. */
+enum io stream_finish(struct stream *);
+/* stream_free() will reset the connection (RST; no close_notify). */
+void stream_reset(struct stream *);
+/* Closes the descriptor; NULL is fine. */
+void stream_free(struct stream *);
+/* Puts bytes in front of what is read next; false when memory is short. */
+bool stream_unread(struct stream *, const void *, size_t);
+/* How many such bytes are left: no descriptor event will announce them. */
+size_t stream_unread_left(const struct stream *);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * TLS as one thing we need it to be: a stream over a stream.  The only module
+ * that drives GnuTLS sessions; callers see a handful of results.
+ *
+ * A tls_config is immutable once built, counted, and shared by all threads; a
+ * reload builds a new one, and old sessions keep theirs.  Certificates are
+ * judged by the caller's function during the handshake, never here.  No
+ * tickets, no resumption, no renegotiation, no early data, ever.
+ */
+#ifndef TUNNEL_TLS_H
+#define TUNNEL_TLS_H
+
+#include "base/secret.h"
+#include "tunnel/stream.h"
+
+struct tls_config;
+struct tls;
+
+enum tls_purpose {
+	TLS_SESSION_RELAY,	/* TLS 1.3, mutual, ALPN valise/1 demanded */
+	TLS_SESSION_AGENT,
+	TLS_CHANNEL_RELAY,	/* TLS 1.3, external PSK (psk_ke), TLS_AES_128_GCM_SHA256, ALPN valise-data/1 */
+	TLS_CHANNEL_AGENT,
+	TLS_ENDPOINT,		/* the agent ends a client's TLS 1.2 or 1.3 */
+	TLS_UPSTREAM,		/* the agent is client of a tls:// upstream, TLS 1.2 or 1.3 */
+	TLS_PURPOSES
+};
+
+enum tls_client_certificate { TLS_CLIENT_OFF, TLS_CLIENT_REQUEST, TLS_CLIENT_REQUIRE };
+
+struct tls_settings {
+	enum tls_purpose purpose;
+	/* PEM; certificate chain, leaf first. NULL where the purpose needs none. */
+	const struct secret *certificate, *private_key;
+	enum tls_client_certificate client_certificate;	/* TLS_ENDPOINT only */
+	const char *const *alpn;	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may be NULL */
+	/* TLS_CHANNEL_RELAY: finds the key of an identity; false: unknown (the handshake then goes on
+	 * with a random key). Called from any worker's thread. */
+	bool (*find_key)(void *arg, const char *identity, struct secret *key);
+	void *find_key_arg;
+};
+
+enum { TLS_ERROR = 256 };
+/* NULL with a sentence in `error` (a key that does not fit its certificate, bad PEM ...). */
+struct tls_config *tls_config_new(const struct tls_settings *, char error[TLS_ERROR]);
+struct tls_config *tls_config_hold(struct tls_config *);
+void tls_config_release(struct tls_config *);
+
+/* A certificate of the peer as it came, DER. */
+struct tls_certificate {
+	const uint8_t *data;
+	size_t bytes;
+};
+
+/* Per-connection hooks; each may be NULL where it has no meaning. */
+struct tls_hooks {
+	/* Judges the peer's chain (count 0: none was shown); returns 0 or the alert to send. A server
+	 * of purpose TLS_SESSION_RELAY and TLS_ENDPOINT (request, require), every client. */
+	unsigned (*judge)(void *arg, const struct tls_certificate *chain, size_t count);
+	/* Is this the name that the connection was routed by? For each hello seen, the one after a
+	 * retry request too. text is not NUL-terminated; bytes 0: no name. TLS_ENDPOINT only. */
+	bool (*accepts_name)(void *arg, const char *text, size_t bytes);
+	void *arg;
+};
+
+/* Server and client over `under`, which is adopted also on failure (NULL: memory).
+ * server_name: the SNI that a client sends, NULL for none. key: TLS_CHANNEL_AGENT only, with identity. */
+struct tls *tls_server(struct tls_config *, struct stream *under, const struct tls_hooks *);
+struct tls *tls_client(struct tls_config *, struct stream *under, const char *server_name,
+    const struct tls_hooks *);
+bool tls_set_key(struct tls *, const char *identity, const struct secret *key);
+
+/* IO_OK: done. IO_READ / IO_WRITE: wait, call again. IO_FAILED / IO_RESET / IO_EOF: over, the alert has
+ * been sent as far as it goes; see tls_error(). All bytes already at hand are used up before it waits. */
+enum io tls_handshake(struct tls *);
+/* A sentence about the failure, and the alerts, 0 if none. Borrowed. */
+const char *tls_error(const struct tls *);
+unsigned tls_alert_sent(const struct tls *);
+unsigned tls_alert_received(const struct tls *);
+/* Sends a fatal alert now, best effort (the judgement came after the handshake). */
+void tls_alert(struct tls *, unsigned alert);
+
+/* After the handshake. */
+const char *tls_alpn(const struct tls *);	/* "" if none */
+bool tls_export(struct tls *, const char *label, const void *context, size_t context_bytes,
+    void *out, size_t out_bytes);	/* RFC 8446 §7.5, RFC 5705 */
+const char *tls_version(const struct tls *);	/* "TLS1.3" */
+/* An end without close_notify counts as IO_EOF (default: IO_RESET). */
+void tls_forgive_truncation(struct tls *);
+/* Forces a key update on the next write (tests); one happens by itself as RFC 8446 §5.5 wants it. */
+bool tls_update_key(struct tls *);
+
+/* The same object as a stream; stream_free() frees it and all below. */
+struct stream *tls_stream(struct tls *);
+
+/* Library set-up and tear-down for leak checkers; call once in main(). */
+bool tls_start(void);
+
+#endif
