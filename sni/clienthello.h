@@ -80,6 +80,7 @@ struct clienthello {
 	uint8_t handshake_header[4];	/* (internal) as far as it came */
 	uint32_t most_bytes;		/* (internal) refuse a longer hello */
 	uint32_t next_record;		/* (internal) offset of the next record */
+	uint32_t gathered;		/* (internal) message bytes before that */
 
 	uint32_t record_count;		/* records that carry the hello */
 	uint32_t hello_bytes;		/* handshake message, its header included */
@@ -147,6 +148,9 @@ bool clienthello_next_string(struct clienthello_vector *vector,
     const uint8_t *wire, char out[256], size_t *bytes);
 bool clienthello_next_extension(struct clienthello_vector *vector,
     const uint8_t *wire, uint16_t *type, struct clienthello_vector *body);
+
+/* RFC 8701: a value that says nothing, sent so that nobody chokes on new ones. */
+bool clienthello_is_grease(uint16_t value);
 
 /* Copies at most size bytes of a vector, raw; returns how many there were to copy. */
 size_t clienthello_copy(const struct clienthello_vector *vector,
