@@ -150,10 +150,9 @@ clienthello_init(struct clienthello *hello, size_t most_bytes)
 {
 	if (most_bytes > CLIENTHELLO_MOST_BYTES)
 		most_bytes = CLIENTHELLO_MOST_BYTES;
-	*hello = (struct clienthello){
-		.verdict = CLIENTHELLO_INCOMPLETE,
-		.most_bytes = (uint32_t)most_bytes,
-	};
+	memset(hello, 0, sizeof *hello);
+	hello->verdict = CLIENTHELLO_INCOMPLETE;
+	hello->most_bytes = (uint32_t)most_bytes;
 }
 
 enum clienthello_verdict

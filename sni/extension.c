@@ -3,6 +3,8 @@
 
 enum {
 	EXT_SERVER_NAME = 0,
+	EXT_SUPPORTED_GROUPS = 10,
+	EXT_EC_POINT_FORMATS = 11,
 	EXT_SIGNATURE_ALGORITHMS = 13,
 	EXT_ALPN = 16,
 	EXT_ENCRYPT_THEN_MAC = 22,
@@ -166,6 +168,23 @@ read_empty(struct clienthello *hello, struct cursor body, const uint8_t *wire)
 	return body.left == 0 ? FINE : BAD_EXTENSION_BODY;
 }
 
+static enum reason
+read_supported_groups(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+{
+	(void)hello;
+	(void)wire;
+	return take_length16(&body) && body.left > 0 && body.left % 2 == 0 ?
+	    FINE : BAD_EXTENSION_BODY;
+}
+
+static enum reason
+read_ec_point_formats(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+{
+	(void)hello;
+	(void)wire;
+	return take_length8(&body) && body.left > 0 ? FINE : BAD_EXTENSION_BODY;
+}
+
 /* RFC 8449 4: an endpoint must treat a value below 64 as an error. */
 static enum reason
 read_record_size_limit(struct clienthello *hello, struct cursor body, const uint8_t *wire)
@@ -189,6 +208,8 @@ static const struct {
 	enum reason (*read)(struct clienthello *, struct cursor, const uint8_t *wire);
 } known[] = {
 	{ EXT_SERVER_NAME, read_server_name },
+	{ EXT_SUPPORTED_GROUPS, read_supported_groups },
+	{ EXT_EC_POINT_FORMATS, read_ec_point_formats },
 	{ EXT_SIGNATURE_ALGORITHMS, read_signature_algorithms },
 	{ EXT_ALPN, read_alpn },
 	{ EXT_ENCRYPT_THEN_MAC, read_empty },
