@@ -7,7 +7,7 @@
  * crl_parse() accepts only what can be judged by it alone: complete (no delta, no
  * restricting issuingDistributionPoint), no critical extension unknown to it,
  * with a nextUpdate.  Then, in this order: crl_is_signed_by() for the issuer's
- * key, crl_index() which gives the DER back and sorts, crl_find().
+ * key, crl_index() after which the DER is not needed any more, crl_find().
  *
  * A struct crl is not locked: share it between threads only after crl_index().
  */
@@ -48,19 +48,18 @@ enum { CRL_NUMBER_BYTES = 21 };
 
 struct crl;
 
-/* Parses one CRL in DER and adopts the buffer, which came from malloc: it is freed
- * by crl_index() or crl_free(), and on failure.  NULL with the reason in *why (a
- * constant that reads after "the CRL "). */
-struct crl *crl_parse_adopt(uint8_t *der, size_t bytes, const char **why);
-/* The same from borrowed bytes. */
+/* Parses one CRL in DER, which must stay where it is until crl_index().  NULL with
+ * the reason in *why (a constant that reads after "the CRL "). */
 struct crl *crl_parse(const uint8_t *der, size_t bytes, const char **why);
+/* Copies the DER, so that the caller's may go while the issuer is not known yet. */
+bool crl_keep(struct crl *);
 void crl_free(struct crl *);
 
 /* Whether the key in this SubjectPublicKeyInfo signed it.  Needs the DER, so before crl_index(). */
 bool crl_is_signed_by(const struct crl *, struct der spki);
 
-/* Reads the entries, sorts them, and gives the DER back.  False when memory is
- * short or an entry is bad; *why as above. */
+/* Reads and sorts the entries, and lets go of the DER.  False when memory is short
+ * or an entry is bad; *why as above. */
 bool crl_index(struct crl *, const char **why);
 bool crl_is_indexed(const struct crl *);
 

@@ -1,0 +1,257 @@
+/*
+ * DER elements off a cursor.  Every length is checked against what is left before
+ * anything is read, in the one function der_any().
+ */
+#include "pki/der.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned
+der_peek(const struct cursor *in)
+{
+	return in->failed || in->left == 0 ? 0 : in->at[0];
+}
+
+static struct der
+fail(struct cursor *in)
+{
+	in->failed = true;
+	return (struct der){0};
+}
+
+/* Octets of the length field; its value goes to *bytes.  0 if it is not DER. */
+static size_t
+length_octets(const uint8_t *at, size_t left, size_t *bytes)
+{
+	if (left == 0)
+		return 0;
+	if (at[0] < 0x80) {
+		*bytes = at[0];
+		return 1;
+	}
+	size_t octets = at[0] & 0x7fu;
+	if (octets == 0 || octets > 4 || left < 1 + octets || at[1] == 0)
+		return 0;
+	size_t value = 0;
+	for (size_t i = 1; i <= octets; i++)
+		value = value << 8 | at[i];
+	*bytes = value;
+	return value < 0x80 ? 0 : 1 + octets;
+}
+
+struct der
+der_any(struct cursor *in, unsigned *tag)
+{
+	if (in->failed || in->left < 2 || in->at[0] == 0 || (in->at[0] & 0x1f) == 0x1f)
+		return fail(in);
+	size_t bytes;
+	size_t header = length_octets(in->at + 1, in->left - 1, &bytes);
+	if (header == 0 || bytes > in->left - 1 - header)
+		return fail(in);
+	if (tag != NULL)
+		*tag = in->at[0];
+	struct der contents = { in->at + 1 + header, bytes };
+	in->at = contents.data + bytes;
+	in->left -= 1 + header + bytes;
+	return contents;
+}
+
+struct der
+der_read(struct cursor *in, unsigned tag)
+{
+	return der_peek(in) == tag ? der_any(in, NULL) : fail(in);
+}
+
+struct cursor
+der_over(struct der der)
+{
+	return (struct cursor){ .at = der.data, .left = der.bytes };
+}
+
+struct cursor
+der_enter(struct cursor *in, unsigned tag)
+{
+	struct cursor inside = der_over(der_read(in, tag));
+	inside.failed = in->failed;
+	return inside;
+}
+
+struct der
+der_whole(struct cursor *in, unsigned tag)
+{
+	const uint8_t *start = in->at;
+	der_read(in, tag);
+	return in->failed ? (struct der){0} : (struct der){ start, (size_t)(in->at - start) };
+}
+
+bool
+der_optional(struct cursor *in, unsigned tag, struct der *out)
+{
+	if (der_peek(in) != tag)
+		return false;
+	*out = der_read(in, tag);
+	return !in->failed;
+}
+
+bool
+der_default_false(struct cursor *in, unsigned tag)
+{
+	struct der value;
+	if (!der_optional(in, tag, &value))
+		return false;
+	if (value.bytes != 1 || value.data[0] != 0xff)
+		in->failed = true;
+	return true;
+}
+
+uint64_t
+der_unsigned(struct cursor *in, unsigned tag, uint64_t most)
+{
+	struct der value = der_read(in, tag);
+	if (value.bytes == 0 || value.bytes > 9 || value.data[0] & 0x80 ||
+	    (value.bytes > 1 && value.data[0] == 0 && !(value.data[1] & 0x80)) ||
+	    (value.bytes == 9 && value.data[0] != 0)) {
+		in->failed = true;
+		return 0;
+	}
+	uint64_t number = 0;
+	for (size_t i = 0; i < value.bytes; i++)
+		number = number << 8 | value.data[i];
+	if (number > most)
+		in->failed = true;
+	return number;
+}
+
+struct der
+der_bits(struct cursor *in)
+{
+	struct der bits = der_read(in, DER_BIT_STRING);
+	if (bits.bytes == 0 || bits.data[0] != 0)
+		return fail(in);
+	return (struct der){ bits.data + 1, bits.bytes - 1 };
+}
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar, months counted from March. */
+static int64_t
+days_from_civil(int64_t year, int64_t month, int64_t day)
+{
+	year -= month <= 2;
+	int64_t era = year / 400, year_of_era = year - era * 400;
+	int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+	return era * 146097 + day_of_era - 719468;
+}
+
+static int
+two_digits(const uint8_t *at)
+{
+	unsigned tens = (unsigned)at[0] - '0', ones = (unsigned)at[1] - '0';
+	return tens > 9 || ones > 9 ? -1 : (int)(tens * 10 + ones);
+}
+
+/* "MMDDHHMMSSZ" behind the year; -1 if any part is out of its range. */
+static int64_t
+time_in_year(const uint8_t *at, int64_t year)
+{
+	static const int least[5] = { 1, 1, 0, 0, 0 }, most[5] = { 12, 31, 23, 59, 59 };
+	static const int days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int part[5];
+	for (int i = 0; i < 5; i++) {
+		part[i] = two_digits(at + 2 * i);
+		if (part[i] < least[i] || part[i] > most[i])
+			return -1;
+	}
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	if (part[1] > days[part[0] - 1] + (part[0] == 2 && leap) || at[10] != 'Z')
+		return -1;
+	return days_from_civil(year, part[0], part[1]) * 86400 + part[2] * 3600 + part[3] * 60 + part[4];
+}
+
+int64_t
+der_time(struct cursor *in)
+{
+	unsigned tag = 0;
+	struct der text = der_any(in, &tag);
+	bool utc = tag == DER_UTC_TIME && text.bytes == 13;
+	if (in->failed || !(utc || (tag == DER_GENERALIZED_TIME && text.bytes == 15))) {
+		in->failed = true;
+		return 0;
+	}
+	int first = two_digits(text.data), second = utc ? 0 : two_digits(text.data + 2);
+	int64_t year = utc ? first + (first < 50 ? 2000 : 1900) : first * 100 + second;
+	int64_t time = time_in_year(text.data + (utc ? 2 : 4), year);
+	/* -1 stands for a bad form, and is a second nobody will miss. */
+	in->failed = first < 0 || second < 0 || time == -1;
+	return time;
+}
+
+bool
+der_equal(struct der a, struct der b)
+{
+	return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.data, b.data, a.bytes) == 0);
+}
+
+/* One arc in base 128, shortest form. */
+static size_t
+arc_encode(uint64_t arc, uint8_t *out)
+{
+	size_t octets = 1;
+	for (uint64_t rest = arc >> 7; rest != 0; rest >>= 7)
+		octets++;
+	for (size_t i = 0; i < octets; i++)
+		out[i] = (uint8_t)((arc >> (7 * (octets - 1 - i)) & 0x7f) | (i + 1 < octets ? 0x80 : 0));
+	return octets;
+}
+
+bool
+der_oid_is(struct der oid, const char *dotted)
+{
+	char *end;
+	uint64_t first = strtoull(dotted, &end, 10);
+	uint64_t arc = first * 40 + strtoull(end + 1, &end, 10);
+	for (size_t at = 0;; arc = strtoull(end + 1, &end, 10)) {
+		uint8_t octets[10];
+		size_t bytes = arc_encode(arc, octets);
+		if (oid.bytes - at < bytes || memcmp(oid.data + at, octets, bytes) != 0)
+			return false;
+		at += bytes;
+		if (*end == '\0')
+			return at == oid.bytes;
+	}
+}
+
+bool
+serial_of(struct serial *out, struct der integer)
+{
+	*out = (struct serial){0};
+	while (integer.bytes > 1 && ((integer.data[0] == 0 && !(integer.data[1] & 0x80)) ||
+	    (integer.data[0] == 0xff && (integer.data[1] & 0x80)))) {
+		integer.data++;
+		integer.bytes--;
+	}
+	if (integer.bytes == 0 || integer.bytes > SERIAL_BYTES)
+		return false;
+	out->bytes = (uint8_t)integer.bytes;
+	memcpy(out->data, integer.data, integer.bytes);
+	return true;
+}
+
+int
+serial_compare(const struct serial *a, const struct serial *b)
+{
+	return memcmp(a, b, sizeof *a);	/* the length first; unused octets are zero */
+}
+
+const char *
+serial_text(const struct serial *serial, char out[SERIAL_TEXT])
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t start = serial->bytes > 1 && serial->data[0] == 0 ? 1 : 0, at = 0;
+	for (size_t i = start; i < serial->bytes; i++) {
+		out[at++] = digits[serial->data[i] >> 4];
+		out[at++] = digits[serial->data[i] & 15];
+	}
+	out[at] = '\0';
+	return out;
+}

@@ -1,0 +1,18 @@
+/*
+ * One signature over borrowed bytes, checked by GnuTLS with an algorithm from a
+ * list of our own: SHA-1, MD5, DSA and whatever else is weak are not on it.
+ */
+#ifndef PKI_SIGNATURE_H
+#define PKI_SIGNATURE_H
+
+#include <stdbool.h>
+
+#include "pki/der.h"
+
+/* Both in DER with their headers: SubjectPublicKeyInfo and AlgorithmIdentifier. */
+bool signature_verifies(struct der spki, struct der algorithm, struct der data, struct der signature);
+
+/* Whether this AlgorithmIdentifier is on the list. */
+bool signature_is_strong(struct der algorithm);
+
+#endif

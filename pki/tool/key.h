@@ -1,0 +1,35 @@
+/*
+ * Private keys: made, encrypted (PKCS#8, PBES2 with PBKDF2-HMAC-SHA-256 and
+ * AES-256-CBC, RFC 8018), and opened from files or PKCS#11 tokens.
+ *
+ * GnuTLS has no say in the number of rounds when it exports, so the encrypted
+ * form is written here; reading it back is GnuTLS's.
+ */
+#ifndef PKI_TOOL_KEY_H
+#define PKI_TOOL_KEY_H
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "base/secret.h"
+#include "pki/tool/passphrase.h"
+
+struct store;
+
+enum { KEY_ROUNDS = 600000 };
+
+enum key_type { KEY_P256, KEY_ED25519, KEY_RSA2048, KEY_RSA3072, KEY_TYPES };
+
+/* word NULL: P-256. */
+int key_type_parse(const char *word, enum key_type *);
+int key_generate(enum key_type, gnutls_x509_privkey_t *out);
+/* PEM; in clear when the passphrase is NULL. */
+int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem);
+/* One PEM file, relative to the store's directory or absolute; asks for the passphrase only if it is encrypted. */
+int key_load(const struct store *, const char *path, struct passphrase *, gnutls_x509_privkey_t *out);
+/* The same, or a `pkcs11:` URI whose PIN is the passphrase. */
+int key_open(const struct store *, const char *where, struct passphrase *, gnutls_privkey_t *out);
+/* The public half. */
+int key_public(gnutls_privkey_t, gnutls_pubkey_t *out);
+
+#endif

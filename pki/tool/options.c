@@ -1,0 +1,183 @@
+/* Tables to getopt_long and back. */
+#include "pki/tool/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/units.h"
+#include "pki/tool/say.h"
+
+enum { ROWS_MOST = 48, HELP = 1, FIRST_ROW = 256 };
+
+static const struct option_row common_rows[] = {
+	{ "ca", OPTION_TEXT, offsetof(struct common, ca), "DIR",
+	  "the authority's directory (default: VALISE_CA)", 0 },
+	{ "json", OPTION_FLAG, offsetof(struct common, json), NULL, "print JSON", 0 },
+	{ "passphrase-file", OPTION_TEXT, offsetof(struct common, passphrase_file), "FILE",
+	  "the CA keys' passphrase is the first line of FILE", 0 },
+	{ "passphrase-fd", OPTION_NUMBER, offsetof(struct common, passphrase_fd), "N",
+	  "... or the first line read from descriptor N", 1 << 20 },
+	{ 0 }
+};
+
+static size_t
+collect(const struct usage *usage, const struct option_row **rows)
+{
+	size_t count = 0;
+
+	for (const struct option_row *row = usage->rows; row && row->name && count < ROWS_MOST; row++)
+		rows[count++] = row;
+	if (!usage->no_common)
+		for (const struct option_row *row = common_rows; row->name && count < ROWS_MOST; row++)
+			rows[count++] = row;
+	return count;
+}
+
+static void
+print_help(const struct usage *usage)
+{
+	const struct option_row *rows[ROWS_MOST];
+	size_t count = collect(usage, rows);
+
+	printf("Usage: valise-pki %s%s%s [OPTION]...\n%s\n\n", usage->word,
+	    *usage->operands ? " " : "", usage->operands, usage->summary);
+	for (size_t i = 0; i < count; i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "--%s%s%s", rows[i]->name,
+		    rows[i]->argument ? " " : "", rows[i]->argument ? rows[i]->argument : "");
+		printf("  %-26s %s\n", left, rows[i]->help);
+	}
+	printf("  %-26s %s\n", "--help", "this text");
+}
+
+static bool
+read_number(const char *text, int64_t most, int64_t *out)
+{
+	uint64_t number;
+
+	if (!number_parse(text, &number) || number > (most ? (uint64_t)most : UINT64_C(1) << 53))
+		return false;
+	*out = (int64_t)number;
+	return true;
+}
+
+static bool
+store_value(const struct option_row *row, char *text, void *options)
+{
+	void *at = (char *)options + row->offset;
+	struct texts *texts = at;
+	int64_t number = 0;
+	uint64_t span_ms = 0;
+
+	switch (row->kind) {
+	case OPTION_END:
+		break;
+	case OPTION_FLAG:
+		*(bool *)at = true;
+		return true;
+	case OPTION_TEXT:
+		*(const char **)at = text;
+		return *text != '\0';
+	case OPTION_TEXTS:
+		if (texts->count == TEXTS_MOST || *text == '\0')
+			return false;
+		texts->at[texts->count++] = text;
+		return true;
+	case OPTION_NUMBER:
+		if (!read_number(text, row->most, &number))
+			return false;
+		*(int64_t *)at = number + 1;
+		return true;
+	case OPTION_DAYS:
+		if (!read_number(text, row->most ? row->most : 36500, &number) || number == 0)
+			return false;
+		*(int64_t *)at = number * 86400;
+		return true;
+	case OPTION_SPAN:
+		if (!duration_parse(text, &span_ms) || span_ms < 1000)
+			return false;
+		*(int64_t *)at = (int64_t)(span_ms / 1000);
+		return true;
+	}
+	return false;
+}
+
+static const char *
+wanted(const struct option_row *row)
+{
+	switch (row->kind) {
+	case OPTION_TEXTS:
+		return "a value that is not empty, at most 64 times";
+	case OPTION_NUMBER:
+		return "a whole number in its range";
+	case OPTION_DAYS:
+		return "a whole number of days, 1 to 36500";
+	case OPTION_SPAN:
+		return "a time such as 30d, 12h or 90s";
+	case OPTION_TEXT:
+	case OPTION_FLAG:
+	case OPTION_END:
+		break;
+	}
+	return "a value that is not empty";
+}
+
+static size_t
+fill_long_options(const struct usage *usage, const struct option_row **rows, struct option *long_options)
+{
+	size_t count = collect(usage, rows);
+
+	for (size_t i = 0; i < count; i++)
+		long_options[i] = (struct option){ rows[i]->name,
+		    rows[i]->kind == OPTION_FLAG ? no_argument : required_argument, NULL, FIRST_ROW + (int)i };
+	long_options[count] = (struct option){ "help", no_argument, NULL, HELP };
+	return count;
+}
+
+static bool
+count_operands(const struct usage *usage, const struct operands *operands, int *code)
+{
+	if (operands->count < usage->least)
+		*code = fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`", usage->word,
+		    usage->operands, usage->word);
+	else if (usage->most >= 0 && operands->count > usage->most)
+		*code = fail(EX_USAGE, "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
+		    operands->at[usage->most], usage->word);
+	else
+		return true;
+	return false;
+}
+
+bool
+options_read(const struct usage *usage, int argc, char **argv, void *options, struct operands *operands, int *code)
+{
+	const struct option_row *rows[ROWS_MOST];
+	struct option long_options[ROWS_MOST + 2] = { 0 };
+	int found;
+
+	fill_long_options(usage, rows, long_options);
+	optind = 0;
+	opterr = 0;
+	while ((found = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+		if (found == HELP) {
+			print_help(usage);
+			*code = 0;
+			return false;
+		}
+		if (found < FIRST_ROW) {
+			*code = fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`", usage->word,
+			    found == ':' ? "no value follows" : "no such option, or a value it does not take:",
+			    argv[optind - 1], usage->word);
+			return false;
+		}
+		const struct option_row *row = rows[found - FIRST_ROW];
+		if (!store_value(row, optarg, options)) {
+			*code = fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word, row->name,
+			    optarg ? optarg : "", wanted(row));
+			return false;
+		}
+	}
+	*operands = (struct operands){ argv + optind, argc - optind };
+	return count_operands(usage, operands, code);
+}

@@ -1,0 +1,71 @@
+/*
+ * Command lines as tables: a command lists its options as rows, and reading,
+ * --help and the refusals come from the rows.  Values are borrowed from argv.
+ *
+ * Every command has the common options besides (--ca, --json, --passphrase-file
+ * and the like); its own struct begins with a struct common.
+ */
+#ifndef PKI_TOOL_OPTIONS_H
+#define PKI_TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TEXTS_MOST = 64 };	/* as many as a list of the grant may have */
+
+struct texts {
+	const char *at[TEXTS_MOST];
+	size_t count;
+};
+
+struct common {
+	const char *ca;
+	const char *passphrase_file;
+	int64_t passphrase_fd;		/* + 1; 0: none */
+	bool json;
+	bool no_password;
+};
+
+enum option_kind {
+	OPTION_END,
+	OPTION_FLAG,	/* bool */
+	OPTION_TEXT,	/* const char * */
+	OPTION_TEXTS,	/* struct texts */
+	OPTION_NUMBER,	/* int64_t; stored + 1, so that 0 means "not given" */
+	OPTION_DAYS,	/* int64_t, seconds, from a number of days */
+	OPTION_SPAN,	/* int64_t, seconds, from "30d", "12h", "90s" */
+};
+
+struct option_row {
+	const char *name;
+	enum option_kind kind;
+	size_t offset;
+	const char *argument;	/* as --help names it */
+	const char *help;
+	int64_t most;		/* of a number; 0: any */
+};
+
+struct usage {
+	const char *word;		/* the command */
+	const char *operands;		/* as --help names them */
+	int least, most;		/* how many of them; most -1: any number */
+	const char *summary;
+	const struct option_row *rows;	/* ends with {0} */
+	bool no_common;			/* reads no authority */
+};
+
+struct operands {
+	char **at;
+	int count;
+};
+
+/*
+ * Reads argv[1...] into `options`, a zeroed struct that begins with a struct
+ * common.  False when the command is over: --help was printed (*code is 0) or
+ * something was wrong (*code is EX_USAGE and the line is said).
+ */
+bool options_read(const struct usage *, int argc, char **argv, void *options,
+    struct operands *, int *code);
+
+#endif

@@ -1,0 +1,151 @@
+/* Where a passphrase may come from. */
+#include "pki/tool/passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "pki/tool/say.h"
+
+enum { PASSPHRASE_MOST = 1024 };
+
+/* The first line of what was read. */
+static int
+adopt_line(struct passphrase *passphrase, const uint8_t *data, size_t bytes, const char *from)
+{
+	const uint8_t *newline = memchr(data, '\n', bytes);
+	uint8_t line[PASSPHRASE_MOST + 1] = { 0 };
+	bool kept;
+
+	if (newline)
+		bytes = (size_t)(newline - data);
+	if (bytes && data[bytes - 1] == '\r')
+		bytes--;
+	if (bytes == 0 || bytes > PASSPHRASE_MOST || memchr(data, 0, bytes))
+		return fail(EX_DATAERR, "%s: a passphrase has 1 to %d bytes and no NUL; "
+		    "for keys without one say --no-password when you make them", from, PASSPHRASE_MOST);
+	memcpy(line, data, bytes);
+	kept = secret_init(&passphrase->secret, line, bytes + 1);
+	bytes_wipe(line, sizeof(line));
+	passphrase->known = kept;
+	return kept ? 0 : fail_memory();
+}
+
+static int
+from_file(struct passphrase *passphrase, const char *path)
+{
+	char error[FILE_ERROR];
+	struct secret file = { 0 };
+	int code;
+
+	if (!file_read_key(&file, path, 64 * 1024, error))
+		return fail(EX_NOINPUT, "%s", error);
+	code = adopt_line(passphrase, file.data, file.bytes, path);
+	secret_wipe(&file);
+	return code;
+}
+
+/* Byte by byte: what follows the line in a pipe may be meant for somebody else. */
+static int
+from_descriptor(struct passphrase *passphrase, int fd, const char *from)
+{
+	uint8_t line[PASSPHRASE_MOST + 2];
+	size_t bytes = 0;
+	ssize_t got = 0;
+	int code;
+
+	while (bytes < sizeof(line) && (got = read(fd, line + bytes, 1)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || line[bytes] == '\n')
+			break;
+		if (line[bytes] == 3 && isatty(fd)) {	/* ^C: the terminal sends no signals now */
+			bytes_wipe(line, sizeof(line));
+			return fail(EX_NOINPUT, "interrupted; nothing was changed");
+		}
+		bytes++;
+	}
+	code = got < 0 ? fail(EX_NOINPUT, "%s: %s", from, strerror(errno)) :
+	    adopt_line(passphrase, line, bytes, from);
+	bytes_wipe(line, sizeof(line));
+	return code;
+}
+
+static int
+prompt(struct passphrase *passphrase, int tty, const char *what, const char *again)
+{
+	struct termios normal, silent;
+	int code;
+
+	dprintf(tty, "Passphrase for %s%s: ", what, again);
+	if (tcgetattr(tty, &normal) < 0)
+		return fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use --passphrase-file");
+	silent = normal;
+	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	tcsetattr(tty, TCSAFLUSH, &silent);
+	code = from_descriptor(passphrase, tty, "terminal");
+	tcsetattr(tty, TCSAFLUSH, &normal);
+	dprintf(tty, "\n");
+	return code;
+}
+
+static int
+from_terminal(struct passphrase *passphrase, const char *what, bool fresh)
+{
+	struct passphrase again = { 0 };
+	int tty = isatty(STDIN_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1, code;
+
+	if (tty < 0)
+		return fail(EX_NOINPUT, "%s needs a passphrase and there is no terminal to ask on; "
+		    "give --passphrase-file FILE%s", what, fresh ? ", or --no-password to keep it in clear" : "");
+	code = prompt(passphrase, tty, what, "");
+	if (!code && fresh)
+		code = prompt(&again, tty, what, ", once more");
+	if (!code && fresh && !secret_equals(&passphrase->secret, again.secret.data, again.secret.bytes))
+		code = fail(EX_DATAERR, "the two passphrases differ; nothing was changed");
+	passphrase_wipe(&again);
+	close(tty);
+	return code;
+}
+
+int
+passphrase_need(struct passphrase *passphrase, const char *what, bool fresh)
+{
+	const struct common *common = passphrase->common;
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	char path[PATH_MAX], from[64];
+
+	if (passphrase->known)
+		return 0;
+	if (common->passphrase_file)
+		return from_file(passphrase, common->passphrase_file);
+	if (common->passphrase_fd) {
+		snprintf(from, sizeof(from), "descriptor %d", (int)common->passphrase_fd - 1);
+		return from_descriptor(passphrase, (int)common->passphrase_fd - 1, from);
+	}
+	if (credentials) {
+		snprintf(path, sizeof(path), "%s/valise-pki", credentials);
+		if (access(path, F_OK) == 0)
+			return from_file(passphrase, path);
+	}
+	return from_terminal(passphrase, what, fresh);
+}
+
+const char *
+passphrase_text(const struct passphrase *passphrase)
+{
+	return (const char *)passphrase->secret.data;
+}
+
+void
+passphrase_wipe(struct passphrase *passphrase)
+{
+	secret_wipe(&passphrase->secret);
+	passphrase->known = false;
+}

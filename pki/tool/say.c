@@ -1,0 +1,51 @@
+/* The tool's voice. */
+#include "pki/tool/say.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void
+say(const char *prefix, const char *format, va_list arguments)
+{
+	char line[2048];
+
+	vsnprintf(line, sizeof(line), format, arguments);
+	fprintf(stderr, "valise-pki: %s%s\n", prefix, line);
+}
+
+int
+fail(int code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("", format, arguments);
+	va_end(arguments);
+	return code;
+}
+
+void
+warn(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("warning: ", format, arguments);
+	va_end(arguments);
+}
+
+void
+note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("", format, arguments);
+	va_end(arguments);
+}
+
+int
+fail_memory(void)
+{
+	return fail(EX_OSERR, "out of memory; nothing was changed");
+}

@@ -1,0 +1,278 @@
+/* SQLite: the schema, transactions, statements. */
+#include "pki/tool/store.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pki/tool/outbox.h"
+#include "pki/tool/say.h"
+
+enum { BUSY_MS = 60000, APPLICATION = 0x56414c49 /* "VALI" */ };
+
+/* Step n makes version n + 1 of the schema out of version n. */
+static const char *const migrations[STORE_VERSION] = {
+	"CREATE TABLE ca(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL,"
+	"	parent INTEGER REFERENCES ca(id), key TEXT NOT NULL,"
+	"	crl_number INTEGER NOT NULL DEFAULT 0, crl_this INTEGER NOT NULL DEFAULT 0,"
+	"	crl_next INTEGER NOT NULL DEFAULT 0, crl_seconds INTEGER NOT NULL);"
+	"CREATE TABLE certificate(id INTEGER PRIMARY KEY, issuer INTEGER NOT NULL REFERENCES ca(id),"
+	"	serial BLOB NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, hosts TEXT NOT NULL,"
+	"	not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, current INTEGER NOT NULL,"
+	"	key TEXT, revoked_at INTEGER, reason INTEGER, UNIQUE(issuer, serial));"
+	"CREATE INDEX certificate_serial ON certificate(serial);"
+	"CREATE INDEX certificate_name ON certificate(name, current);"
+	"CREATE INDEX certificate_end ON certificate(not_after);"
+	"CREATE INDEX certificate_revoked ON certificate(issuer, serial) WHERE revoked_at IS NOT NULL;"
+	"CREATE TABLE body(certificate INTEGER PRIMARY KEY REFERENCES certificate(id), der BLOB NOT NULL);"
+	"CREATE TABLE permit(ca INTEGER NOT NULL REFERENCES ca(id), host TEXT NOT NULL,"
+	"	PRIMARY KEY(ca, host)) WITHOUT ROWID;"
+	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, temp TEXT NOT NULL UNIQUE, path TEXT NOT NULL);",
+};
+
+static int
+fail_store(struct store *store, const char *doing)
+{
+	int code = sqlite3_errcode(store->db) & 0xff;
+	const char *why = sqlite3_errmsg(store->db);
+
+	if (code == SQLITE_BUSY)
+		return fail(EX_TEMPFAIL, "%s/inventory.db: another process has held it for a minute; try again", store->dir);
+	if (code == SQLITE_FULL || code == SQLITE_IOERR)
+		return fail(EX_CANTCREAT, "%s/inventory.db: %s while %s: %s; nothing was changed, "
+		    "make room and try again", store->dir, why, doing, strerror(errno));
+	if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
+		return fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why, doing);
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		return fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir, why);
+	return fail(EX_SOFTWARE, "%s/inventory.db: %s while %s", store->dir, why, doing);
+}
+
+static int
+run(struct store *store, const char *sql, const char *doing)
+{
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail_store(store, doing);
+}
+
+static int
+bind(sqlite3_stmt *statement, const char *types, va_list values)
+{
+	int problem = SQLITE_OK;
+
+	for (int i = 1; *types && problem == SQLITE_OK; types++, i++) {
+		if (*types == 'i') {
+			problem = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
+		} else if (*types == 't') {
+			problem = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1, SQLITE_STATIC);
+		} else {
+			const void *data = va_arg(values, const void *);
+
+			problem = sqlite3_bind_blob64(statement, i, data, va_arg(values, size_t), SQLITE_STATIC);
+		}
+	}
+	return problem;
+}
+
+static int
+each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql, const char *types,
+    va_list values)
+{
+	sqlite3_stmt *statement = NULL;
+	int step = SQLITE_OK, code = 0;
+
+	if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK ||
+	    bind(statement, types, values) != SQLITE_OK)
+		code = fail_store(store, "reading it");
+	while (code == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
+		code = row ? row(arg, statement) : 0;
+	if (code == 0 && step != SQLITE_DONE)
+		code = fail_store(store, "using it");
+	sqlite3_finalize(statement);
+	return code;
+}
+
+int
+store_each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql, const char *types, ...)
+{
+	va_list values;
+	int code;
+
+	va_start(values, types);
+	code = each(store, row, arg, sql, types, values);
+	va_end(values);
+	return code;
+}
+
+int
+store_do(struct store *store, const char *sql, const char *types, ...)
+{
+	va_list values;
+	int code;
+
+	va_start(values, types);
+	code = each(store, NULL, NULL, sql, types, values);
+	va_end(values);
+	return code;
+}
+
+static int
+take_number(void *arg, sqlite3_stmt *row)
+{
+	*(int64_t *)arg = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+static int
+migrate(struct store *store)
+{
+	int64_t version = 0;
+	char pragma[64];
+	int code = store_each(store, take_number, &version, "PRAGMA user_version", "");
+
+	if (code || version == STORE_VERSION)
+		return code;
+	if (version > STORE_VERSION || version < 0)
+		return fail(EX_DATAERR, "%s/inventory.db has schema %lld, this program knows up to %d; use a newer valise-pki",
+		    store->dir, (long long)version, STORE_VERSION);
+	if ((code = store_begin(store)) || (code = store_each(store, take_number, &version, "PRAGMA user_version", "")))
+		return code;
+	for (; version < STORE_VERSION && !code; version++)
+		code = run(store, migrations[version], "changing its schema");
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d; PRAGMA application_id = %d", STORE_VERSION, APPLICATION);
+	if (!code)
+		code = run(store, pragma, "changing its schema");
+	return code ? code : store_commit(store);
+}
+
+static int
+open_database(struct store *store, int flags)
+{
+	char path[PATH_MAX];
+
+	store_path(store, "inventory.db", path);
+	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return fail_store(store, "opening it");
+	sqlite3_extended_result_codes(store->db, 1);
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	return run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", "opening it");
+}
+
+static int
+set_directory(struct store *store, const char *dir)
+{
+	size_t length = strlen(dir);
+
+	while (length > 1 && dir[length - 1] == '/')
+		length--;
+	if (length == 0 || length >= sizeof(store->dir))
+		return fail(EX_USAGE, "'%s' cannot be an authority's directory: its name is empty or too long", dir);
+	memcpy(store->dir, dir, length);
+	store->dir[length] = '\0';
+	return 0;
+}
+
+static int
+make_directories(struct store *store)
+{
+	static const struct { const char *path; mode_t mode; } directories[] = {
+		{ "", 0755 }, { "private", 0700 }, { "tmp", 0700 }, { "cas", 0755 }, { "crls", 0755 }, { "issued", 0755 },
+	};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+		if (mkdir(store_path(store, directories[i].path, path), directories[i].mode) < 0 && errno != EEXIST)
+			return fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+int
+store_create(struct store *store, const char *dir)
+{
+	mode_t mask;
+	int code;
+
+	if ((code = set_directory(store, dir)) || (code = make_directories(store)))
+		return code;
+	mask = umask(0077);	/* the inventory names every customer: nobody else's business */
+	code = open_database(store, SQLITE_OPEN_CREATE);
+	if (!code)
+		code = migrate(store);
+	umask(mask);
+	return code;
+}
+
+int
+store_open(struct store *store, const char *dir)
+{
+	int code = set_directory(store, dir);
+
+	if (code)
+		return code;
+	if (!store_has_file(store, "inventory.db"))
+		return fail(EX_NOINPUT, "%s: no authority there (no inventory.db); make one with `valise-pki init --ca %s`",
+		    store->dir, store->dir);
+	if ((code = open_database(store, 0)) || (code = migrate(store)))
+		return code;
+	if (!outbox_waits(store))
+		return 0;
+	code = store_begin(store);
+	return code ? code : store_commit(store);
+}
+
+void
+store_close(struct store *store)
+{
+	if (store->changing)
+		outbox_forget(store);
+	sqlite3_close(store->db);
+	store->db = NULL;
+	store->changing = false;
+}
+
+int
+store_begin(struct store *store)
+{
+	int code = run(store, "BEGIN IMMEDIATE", "starting a change");
+
+	if (code)
+		return code;
+	store->changing = true;
+	return outbox_recover(store);
+}
+
+int
+store_commit(struct store *store)
+{
+	int code = run(store, "COMMIT", "committing a change");
+
+	if (code)
+		return code;
+	store->changing = false;
+	return outbox_deliver(store);
+}
+
+int
+store_put(struct store *store, const char *path, mode_t mode, const void *data, size_t bytes)
+{
+	return outbox_put(store, path, mode, data, bytes);
+}
+
+const char *
+store_path(const struct store *store, const char *path, char *out)
+{
+	snprintf(out, PATH_MAX, "%s%s%s", store->dir, *path ? "/" : "", path);
+	return out;
+}
+
+bool
+store_has_file(const struct store *store, const char *path)
+{
+	char whole[PATH_MAX];
+
+	return access(store_path(store, path, whole), F_OK) == 0;
+}

@@ -1,0 +1,270 @@
+#include "pki/x509.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <gnutls/x509.h>
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
+
+#include "pki/oid.h"
+
+/* ---- extensions: each reads its own value ---- */
+
+static bool
+read_basic_constraints(struct x509 *x, struct cursor in)
+{
+	struct cursor inside = der_enter(&in, DER_SEQUENCE);
+	x->is_ca = der_default_false(&inside, DER_BOOLEAN);
+	if (der_peek(&inside) == DER_INTEGER)
+		x->path_length = (int)der_unsigned(&inside, DER_INTEGER, INT32_MAX);
+	return cursor_end(&inside) && cursor_end(&in);
+}
+
+static bool
+read_key_usage(struct x509 *x, struct cursor in)
+{
+	struct der bits = der_read(&in, DER_BIT_STRING);
+	if (bits.bytes < 2 || bits.data[0] > 7)
+		return false;
+	x->has_usage = true;
+	x->usage = bits.data[1];
+	return cursor_end(&in);
+}
+
+static bool
+read_purposes(struct x509 *x, struct cursor in)
+{
+	x->has_purposes = true;
+	x->purposes = der_read(&in, DER_SEQUENCE);
+	struct cursor list = der_over(x->purposes);
+	while (list.left > 0 && !list.failed)
+		der_read(&list, DER_OID);
+	return !list.failed && x->purposes.bytes > 0 && cursor_end(&in);
+}
+
+static bool
+read_names(struct x509 *x, struct cursor in)
+{
+	x->names = der_read(&in, DER_SEQUENCE);
+	struct cursor list = der_over(x->names);
+	while (list.left > 0 && !list.failed)
+		der_any(&list, NULL);
+	return !list.failed && x->names.bytes > 0 && cursor_end(&in);
+}
+
+static bool
+read_constraints(struct x509 *x, struct cursor in)
+{
+	x->has_constraints = true;
+	x->constraints = der_read(&in, DER_SEQUENCE);
+	return cursor_end(&in);
+}
+
+static bool
+read_key_id(struct x509 *x, struct cursor in)
+{
+	x->key_id = der_read(&in, DER_OCTET_STRING);
+	return cursor_end(&in);
+}
+
+static bool
+read_issuer_key_id(struct x509 *x, struct cursor in)
+{
+	struct cursor inside = der_enter(&in, DER_SEQUENCE);
+	der_optional(&inside, DER_CONTEXT, &x->issuer_key_id);
+	return !inside.failed && cursor_end(&in);
+}
+
+static bool
+read_grant(struct x509 *x, struct cursor in)
+{
+	x->has_grant = true;
+	x->grant = (struct der){ in.at, in.left };
+	return in.left > 0;
+}
+
+/* Policies are not asked for here, so any set of them will do. */
+static bool
+read_nothing(struct x509 *x, struct cursor in)
+{
+	(void)x;
+	return in.left > 0;
+}
+
+static const struct extension {
+	const char *oid;
+	bool (*read)(struct x509 *, struct cursor value);
+	const char *fault;
+} extensions[] = {
+	{ "2.5.29.19", read_basic_constraints, "has malformed basicConstraints" },
+	{ "2.5.29.15", read_key_usage, "has a malformed keyUsage" },
+	{ "2.5.29.37", read_purposes, "has a malformed extKeyUsage" },
+	{ "2.5.29.17", read_names, "has a malformed subjectAltName" },
+	{ "2.5.29.30", read_constraints, "has malformed nameConstraints" },
+	{ "2.5.29.14", read_key_id, "has a malformed subjectKeyIdentifier" },
+	{ "2.5.29.35", read_issuer_key_id, "has a malformed authorityKeyIdentifier" },
+	{ "2.5.29.32", read_nothing, "has empty certificatePolicies" },
+	{ OID_GRANT, read_grant, "has an empty grant" },
+};
+enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
+
+static const char *
+read_extension(struct x509 *x, struct cursor *list, unsigned *seen)
+{
+	struct cursor in = der_enter(list, DER_SEQUENCE);
+	struct der oid = der_read(&in, DER_OID);
+	bool critical = der_default_false(&in, DER_BOOLEAN);
+	struct cursor value = der_over(der_read(&in, DER_OCTET_STRING));
+	if (!cursor_end(&in))
+		return "has malformed extensions";
+	for (size_t i = 0; i < EXTENSIONS; i++) {
+		if (!der_oid_is(oid, extensions[i].oid))
+			continue;
+		if (*seen & 1u << i)
+			return "has an extension twice";
+		*seen |= 1u << i;
+		return extensions[i].read(x, value) ? NULL : extensions[i].fault;
+	}
+	if (critical && x->unknown.bytes == 0)
+		x->unknown = oid;
+	return NULL;
+}
+
+static const char *
+read_extensions(struct x509 *x, struct cursor wrapped)
+{
+	struct cursor list = der_enter(&wrapped, DER_SEQUENCE);
+	unsigned seen = 0;
+	const char *fault = NULL;
+	while (list.left > 0 && fault == NULL)
+		fault = read_extension(x, &list, &seen);
+	return fault != NULL ? fault : cursor_end(&wrapped) ? NULL : "has malformed extensions";
+}
+
+static const char *
+read_signed_part(struct x509 *x, struct cursor in)
+{
+	struct der ignored, extended = {0};
+	struct cursor version = der_enter(&in, DER_CONTEXT_SEQUENCE);
+	if (der_unsigned(&version, DER_INTEGER, 2) != 2 || !cursor_end(&version))
+		return "is not of version 3";
+	if (!serial_of(&x->serial, der_read(&in, DER_INTEGER)))
+		return in.failed ? "is malformed" : "has a serial number of more than 20 octets";
+	struct der algorithm = der_whole(&in, DER_SEQUENCE);
+	x->issuer = der_whole(&in, DER_SEQUENCE);
+	struct cursor validity = der_enter(&in, DER_SEQUENCE);
+	x->not_before = der_time(&validity);
+	x->not_after = der_time(&validity);
+	x->subject = der_whole(&in, DER_SEQUENCE);
+	x->spki = der_whole(&in, DER_SEQUENCE);
+	der_optional(&in, DER_CONTEXT | 1, &ignored);
+	der_optional(&in, DER_CONTEXT | 2, &ignored);
+	bool has_extensions = der_optional(&in, DER_CONTEXT_SEQUENCE | 3, &extended);
+	if (!cursor_end(&validity) || !cursor_end(&in))
+		return "is malformed";
+	if (!der_equal(algorithm, x->algorithm))
+		return "names two signature algorithms";
+	return has_extensions ? read_extensions(x, der_over(extended)) : NULL;
+}
+
+bool
+x509_parse(struct x509 *x, struct der whole, const char **why)
+{
+	*x = (struct x509){ .whole = whole, .path_length = -1 };
+	struct cursor outer = der_over(whole), in = der_enter(&outer, DER_SEQUENCE);
+	struct cursor signed_part = der_enter(&in, DER_SEQUENCE);
+	x->algorithm = der_whole(&in, DER_SEQUENCE);
+	der_bits(&in);
+	if (!cursor_end(&in) || !cursor_end(&outer))
+		*why = "is malformed";
+	else
+		*why = read_signed_part(x, signed_part);
+	return *why == NULL;
+}
+
+bool
+x509_has_purpose(const struct x509 *x, const char *oid)
+{
+	struct cursor list = der_over(x->purposes);
+	while (list.left > 0 && !list.failed)
+		if (der_oid_is(der_read(&list, DER_OID), oid))
+			return true;
+	return false;
+}
+
+bool
+x509_names_issuer(const struct x509 *x, const struct x509 *issuer)
+{
+	return der_equal(x->issuer, issuer->subject) &&
+	    (x->issuer_key_id.bytes == 0 || issuer->key_id.bytes == 0 ||
+	    der_equal(x->issuer_key_id, issuer->key_id));
+}
+
+bool
+x509_may(const struct x509 *x, enum x509_usage usage)
+{
+	return !x->has_usage || (x->usage & (unsigned)usage) != 0;
+}
+
+/* ---- texts ---- */
+
+/* Copies what is printable, escapes the rest as \xHH, ends with "..." if it is too long. */
+static void
+copy_safely(char *out, size_t out_bytes, const uint8_t *text, size_t bytes)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < bytes; i++) {
+		bool plain = text[i] >= 0x20 && text[i] < 0x7f;
+		if (at + (plain ? 1 : 4) + 4 > out_bytes) {
+			memcpy(out + at, "...", 4);
+			return;
+		}
+		if (plain)
+			out[at++] = (char)text[i];
+		else
+			at += (size_t)snprintf(out + at, out_bytes - at, "\\x%02x", text[i]);
+	}
+	out[at] = '\0';
+}
+
+const char *
+x509_name_text(struct der name, char *out, size_t out_bytes)
+{
+	gnutls_datum_t der = { (unsigned char *)(uintptr_t)name.data, (unsigned)name.bytes }, text = {0};
+	gnutls_x509_dn_t dn = NULL;
+	if (gnutls_x509_dn_init(&dn) >= 0 && gnutls_x509_dn_import(dn, &der) >= 0 &&
+	    gnutls_x509_dn_get_str2(dn, &text, 0) >= 0 && text.size > 0)
+		copy_safely(out, out_bytes, text.data, text.size);
+	else
+		snprintf(out, out_bytes, "(no name)");
+	gnutls_free(text.data);
+	if (dn != NULL)
+		gnutls_x509_dn_deinit(dn);
+	return out;
+}
+
+const char *
+x509_fingerprint(struct der whole, char out[65])
+{
+	struct sha256_ctx sha;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_init(&sha);
+	sha256_update(&sha, whole.bytes, whole.data);
+	sha256_digest(&sha, sizeof digest, digest);
+	base16_encode_update(out, sizeof digest, digest);
+	out[64] = '\0';
+	return out;
+}
+
+const char *
+x509_time_text(int64_t time, char out[X509_TIME_TEXT])
+{
+	time_t seconds = (time_t)time;
+	struct tm tm;
+	if (gmtime_r(&seconds, &tm) == NULL ||
+	    strftime(out, X509_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(out, X509_TIME_TEXT, "some time");
+	return out;
+}
