@@ -1,0 +1,150 @@
+/* Numbers with units; strict, because a configuration that is guessed at is worse than one refused. */
+#include "base/units.h"
+
+#include <string.h>
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* Longer names first where one begins with another. */
+static const struct unit duration_units[] = {
+	{"ms", 1},
+	{"s", 1000},
+	{"m", 60 * 1000},
+	{"h", 60 * 60 * 1000},
+	{"d", 24 * 60 * 60 * 1000},
+	{NULL, 0},
+};
+
+static const struct unit size_units[] = {
+	{"KiB", 1024},
+	{"MiB", 1024 * 1024},
+	{"GiB", 1024 * 1024 * 1024},
+	{"KB", 1000},
+	{"MB", 1000 * 1000},
+	{"GB", 1000 * 1000 * 1000},
+	{"B", 1},
+	{NULL, 0},
+};
+
+/* Moves *text behind the digits. */
+static bool
+take_digits(const char **text, uint64_t *number)
+{
+	const char *at = *text;
+
+	*number = 0;
+	for (; *at >= '0' && *at <= '9'; at++) {
+		if (__builtin_mul_overflow(*number, (uint64_t)10, number) ||
+		    __builtin_add_overflow(*number, (uint64_t)(*at - '0'), number))
+			return false;
+	}
+	if (at == *text)
+		return false;
+	*text = at;
+	return true;
+}
+
+/* Moves *text behind a number with a unit and gives their product. */
+static bool
+take_amount(const char **text, const struct unit *units, uint64_t *amount)
+{
+	if (!take_digits(text, amount))
+		return false;
+	for (; units->name != NULL; units++) {
+		size_t length = strlen(units->name);
+
+		if (strncmp(*text, units->name, length) != 0)
+			continue;
+		*text += length;
+		return !__builtin_mul_overflow(*amount, units->factor, amount);
+	}
+	return false;
+}
+
+bool
+duration_parse(const char *text, uint64_t *ms)
+{
+	uint64_t total = 0, amount;
+
+	if (strcmp(text, "0") == 0) {
+		*ms = 0;
+		return true;
+	}
+	do {
+		if (!take_amount(&text, duration_units, &amount) ||
+		    __builtin_add_overflow(total, amount, &total))
+			return false;
+	} while (*text != '\0');
+	*ms = total;
+	return true;
+}
+
+bool
+size_parse(const char *text, uint64_t *bytes)
+{
+	uint64_t amount;
+
+	if (number_parse(text, bytes))
+		return true;
+	if (!take_amount(&text, size_units, &amount) || *text != '\0')
+		return false;
+	*bytes = amount;
+	return true;
+}
+
+bool
+number_parse(const char *text, uint64_t *number)
+{
+	uint64_t value;
+
+	if (!take_digits(&text, &value) || *text != '\0')
+		return false;
+	*number = value;
+	return true;
+}
+
+char *
+hex_encode(char *out, const void *data, size_t bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *in = data;
+
+	for (size_t i = 0; i < bytes; i++) {
+		out[2 * i] = digits[in[i] >> 4];
+		out[2 * i + 1] = digits[in[i] & 15];
+	}
+	out[2 * bytes] = '\0';
+	return out;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+hex_decode(void *out, size_t bytes, const char *text)
+{
+	uint8_t *to = out;
+
+	if (strlen(text) != 2 * bytes)
+		return false;
+	for (size_t i = 0; i < bytes; i++) {
+		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		to[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
