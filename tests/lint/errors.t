@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Every stable word that a log line, a refusal or a verdict may carry is explained
+# in valise-errors(7), and the page explains none that is not there.
+. tests/lint/tap.sh
+page=man/valise-errors.7
+
+cat > "$scratch/words.c" <<'END'
+#include <stdio.h>
+#include "pki/verify.h"
+#include "sni/reason.h"
+#include "tunnel/code.h"
+
+int
+main(void)
+{
+	for (unsigned i = 0; code_word_at(i); i++)
+		printf("%s\n", code_word_at(i));
+	for (int i = VERIFY_OK + 1; i < VERIFY_CODES; i++)
+		printf("%s\n", verify_code_word((enum verify_code)i));
+	for (int i = FINE + 1; i < REASONS; i++)
+		printf("%s\n", reason_word((enum reason)i));
+	return 0;
+}
+END
+sanitize=
+case $build in
+*address-undefined*) sanitize=-fsanitize=address,undefined ;;
+*thread*) sanitize=-fsanitize=thread ;;
+esac
+${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{tunnel,pki,sni,base}.a \
+	$(pkg-config --libs gnutls nettle libtasn1 libevent_core libevent_pthreads yaml-0.1 libsystemd) \
+	-pthread 2> "$scratch/wrong"
+ok $? "the words can be asked for"
+"$scratch/words" | sort -u > "$scratch/words.txt"
+grep -ohE 'log_event\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel relay agent --include='*.c' |
+	sed 's/.*"\(.*\)"/\1/' | sort -u > "$scratch/events.txt"
+
+sed -nE 's/^\.It (Cm|Sy|Er|Li|Dv) ([a-z0-9-]+).*/\2/p' "$page" | sort -u > "$scratch/page.txt"
+sort -u "$scratch/words.txt" "$scratch/events.txt" > "$scratch/all.txt"
+comm -23 "$scratch/all.txt" "$scratch/page.txt" > "$scratch/wrong"
+nothing "every word of the sources is in $page"
+comm -13 "$scratch/all.txt" "$scratch/page.txt" > "$scratch/wrong"
+nothing "every word in $page is in the sources"
+done_testing

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# make install puts everything where the GNU conventions say, under DESTDIR, and
+# make uninstall takes it all away again.
+. tests/lint/tap.sh
+unset MAKEFLAGS MAKELEVEL MFLAGS
+root=$scratch/root
+
+quietly()	# GOAL: -o all, because the build under test must not be remade
+{
+	make --no-print-directory -o all B="$build" prefix=/usr DESTDIR="$root" "$1" > "$scratch/wrong" 2>&1
+	local status=$?
+	[ $status -ne 0 ] || : > "$scratch/wrong"
+	return $status
+}
+
+quietly install
+ok $? "make install succeeds"
+expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin/valise-sni
+	etc/valise/relay.yml.example etc/valise/agent.yml.example
+	usr/lib/systemd/system/valise-relay.service usr/lib/systemd/system/valise-agent.service
+	usr/lib/sysusers.d/valise.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
+for page in man/*.[1578]; do
+	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
+done
+for file in $expected; do
+	[ -s "$root/$file" ] || echo "$file" >> "$scratch/wrong"
+done
+nothing "every file is where it belongs"
+(cd "$root" && find . -type f | sed 's|^\./||' | sort) > "$scratch/there"
+tr -s ' \t\n' '\n' <<< "$expected" | sort > "$scratch/wanted"
+comm -23 "$scratch/there" "$scratch/wanted" | grep -v ^usr/share/doc/valise/ > "$scratch/wrong"
+nothing "nothing else was installed"
+grep -rn '@[a-z]*@' "$root/usr/lib" "$root/etc" > "$scratch/wrong"
+nothing "no placeholder is left in what was installed"
+grep -q "ExecStart=/usr/sbin/valise-relay run" "$root/usr/lib/systemd/system/valise-relay.service"
+ok $? "the unit starts the installed program"
+
+for program in relay agent; do
+	"$root/usr/sbin/valise-$program" --version > "$scratch/said" 2>&1 && grep -q "^valise-$program " "$scratch/said"
+	ok $? "the installed valise-$program tells its version"
+done
+if command -v systemd-analyze > /dev/null; then
+	for program in relay agent; do
+		sed "s|/usr/sbin/|$root/usr/sbin/|" "$root/usr/lib/systemd/system/valise-$program.service" \
+			> "$scratch/valise-$program.service"
+		systemd-analyze verify --man=no "$scratch/valise-$program.service" 2>&1 |
+			grep "valise-$program.service" > "$scratch/wrong"
+		nothing "systemd finds nothing wrong with valise-$program.service"
+	done
+fi
+
+quietly uninstall
+ok $? "make uninstall succeeds"
+find "$root" -type f > "$scratch/wrong"
+nothing "nothing is left behind"
+done_testing

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The table of the makefile holds: a folder can neither compile nor link against
+# one that it may not include, and what it may include it can.
+. tests/lint/tap.sh
+declare -A may=(
+	[base]="" [sni]="" [pki]="sni base" [tunnel]="base"
+	[relay]="tunnel pki sni base" [agent]="tunnel pki sni base"
+	[pki/tool]="pki sni base" [sni/tool]="sni base"
+)
+outside=$(pkg-config --cflags gnutls nettle libtasn1 libevent_core jansson sqlite3)
+
+some_header()	# FOLDER
+{
+	find "$1" -maxdepth 1 -name '*.h' | sort | head -n 1
+}
+
+for folder in $folders; do
+	for other in $folders; do
+		[ "$folder" != "$other" ] || continue
+		header=$(some_header "$other")
+		[ -n "$header" ] || continue
+		printf '#include "%s"\nextern int not_empty;\n' "$header" > "$scratch/look.c"
+		gcc -std=c17 -D_GNU_SOURCE -fsyntax-only -I"$build/sight/${folder//\//_}" $outside \
+			"$scratch/look.c" 2> "$scratch/said"
+		compiled=$?
+		case " ${may[$folder]} " in
+		*" $other "*)
+			cp "$scratch/said" "$scratch/wrong"
+			ok $compiled "$folder/ may include $header"
+			;;
+		*)
+			[ $compiled -ne 0 ]
+			ok $? "$folder/ cannot include $header"
+			;;
+		esac
+	done
+done
+
+archive_function()	# FOLDER
+{
+	nm -g --defined-only "$build/lib${1//\//_}.a" 2> /dev/null | awk '$2 == "T" && $3 !~ /^_/ { print $3; exit }'
+}
+
+for folder in $folders; do
+	own=" $folder ${may[$folder]} "
+	for other in $folders; do
+		case $own in *" $other "*) continue ;; esac
+		function=$(archive_function "$other")
+		[ -n "$function" ] || continue
+		for f in $own; do
+			nm -g --defined-only "$build/lib${f//\//_}.a" 2> /dev/null |
+				grep -q " $function\$" && echo "lib${f//\//_}.a has $function of $other/" >> "$scratch/wrong"
+		done
+	done
+	nothing "nothing of a folder that $folder/ may not include is in the archives that it links"
+done
+
+grep -nE '#include[[:space:]]*"\.' -r base sni pki tunnel relay agent tests bench --include='*.[ch]' >> "$scratch/wrong"
+nothing 'includes are written from the root, never with ./ or ../'
+
+for file in $(tree -name '*.[ch]'); do
+	grep -qE '#include <gnutls/' "$file" && grep -qE '#include <event2/' "$file" &&
+		echo "$file" >> "$scratch/wrong"
+done
+nothing "no file knows both GnuTLS and libevent"
+
+grep -rnE '#include <(gnutls|nettle|event2|yaml|sqlite3|jansson|libtasn1)' sni/*.c sni/*.h 2> /dev/null |
+	grep -v '^sni/ja4' >> "$scratch/wrong"
+nothing "the parser and the names of sni/ need nothing but libc"
+done_testing

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What must not be in the daemons: an inventory, or anything that signs a
+# certificate, a request or a CRL.
+. tests/lint/tap.sh
+signing='gnutls_(x509_(crt|crl|crq)_(sign|sign2|privkey_sign)|privkey_sign_(data|data2|hash|hash2)|x509_privkey_sign_(data|hash)|pkcs7_sign)(@.*)?$'
+
+undefined()	# PROGRAM
+{
+	nm -D -u "$1" | awk '{ print $NF }'
+}
+
+for program in valise-relay valise-agent; do
+	[ -x "$build/$program" ]
+	ok $? "$program is built"
+	undefined "$build/$program" | grep -E "^$signing" > "$scratch/wrong"
+	nothing "$program calls no function that signs"
+	{ undefined "$build/$program"; nm --defined-only "$build/$program" | awk '{ print $NF }'; } |
+		grep -E '^sqlite3_' > "$scratch/wrong"
+	nothing "$program has no SQLite"
+	ldd "$build/$program" | grep -i sqlite > "$scratch/wrong"
+	nothing "$program loads no SQLite"
+done
+
+undefined "$build/valise-pki" | grep -qE "^$signing"
+ok $? "valise-pki signs, so the search finds what it looks for"
+undefined "$build/valise-pki" | grep -q '^sqlite3_'
+ok $? "valise-pki has SQLite, so the search finds what it looks for"
+done_testing

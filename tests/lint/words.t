@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# What does not belong in a tree that is ready to be read.
+. tests/lint/tap.sh
+mapfile -t text < <(tree | grep -vE '^tests/(corpus|fuzz/seeds)/' | grep -v '^tests/lint/words.t$')
+
+grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${text[@]}" /dev/null > "$scratch/wrong"
+nothing "nothing is left to do in a comment"
+grep -nE '\b(gets|strcpy|strcat|sprintf|alloca|strtok)\(' -r base sni pki tunnel relay agent --include='*.[ch]' > "$scratch/wrong"
+nothing "no function without a bound is called"
+grep -nE '[[:space:]]+$' "${text[@]}" /dev/null | grep -vE '^[^:]+\.(bin|key|pem|crt|der)' > "$scratch/wrong"
+nothing "no line ends in white space"
+for script in $(tree | grep -E '(\.t|/run|/demo|/deps)$'); do
+	[ -x "$script" ] || echo "$script is not executable" >> "$scratch/wrong"
+	case $(head -n 1 "$script") in
+	*bash*) bash -n "$script" 2>> "$scratch/wrong" ;;
+	*python3*) python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$script" 2>> "$scratch/wrong" ;;
+	*sh*) sh -n "$script" 2>> "$scratch/wrong" ;;
+	esac
+done
+nothing "every script can be read and run"
+done_testing
