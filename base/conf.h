@@ -7,6 +7,12 @@
  * `file:line:column: what, and what to do`; reading goes on after an error so
  * that all of them are told at once.
  *
+ * Keys that are not given get their default, inside list items and mappings
+ * too.  Inside a mapping that is not given at all nothing is required; its mark
+ * tells whether it was.  A key without a value (`routes:`) is an empty list or
+ * mapping; for a single value it is an error.  Anchors, aliases, tags and a
+ * second document are refused, and a file over 1 MiB.
+ *
  *	static const struct conf_row rows[] = {
  *		{ "limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms),
  *		  .fallback = "3s", .least = 100, .most = 60000 },
@@ -68,15 +74,19 @@ struct conf_row {
 };
 
 struct conf_report {
-	FILE *out;		/* where messages go */
-	const char *path;
+	FILE *out;		/* where messages go; NULL: only counted */
+	const char *path;	/* conf_read() sets it */
 	unsigned errors;
+	bool unreadable;	/* the file could not be read at all: exit 66 and not 78 */
 };
 
 /* Fills `out` (zeroed by the caller) from the file. False when there was any error; then
  * everything may be freed with conf_wipe() all the same. */
 bool conf_read(void *out, const struct conf_row *table, const char *path, struct conf_report *);
-/* One more message of the same form, for checks that span keys. */
+/* The same from memory; report->path names it in messages. */
+bool conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_t bytes,
+    struct conf_report *);
+/* One more message of the same form, for checks that span keys.  After the 50th no more are told. */
 void conf_error(struct conf_report *, struct conf_mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Frees all that conf_read() allocated in `out`. */

@@ -1,0 +1,496 @@
+/* The walk over document and table together: what stands where it may stand, each thing once. */
+#include "base/conf.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/conf_parts.h"
+#include "base/file.h"
+
+/* One struct being filled from one mapping and the mappings that its dotted keys name. */
+struct filling {
+	yaml_document_t *document;
+	struct conf_report *report;
+	const struct conf_row *table;
+	char *base;
+	bool *given;			/* of each row */
+	struct conf_mark *home;		/* of each row: the innermost mapping that it would stand in */
+};
+
+static void read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node,
+    const char *scalar);
+
+void
+conf_error(struct conf_report *report, struct conf_mark mark, const char *format, ...)
+{
+	va_list args;
+
+	if (report->errors++ >= CONF_ERRORS_MOST || report->out == NULL)
+		return;
+	if (mark.line > 0)
+		fprintf(report->out, "%s:%u:%u: ", report->path, mark.line, mark.column);
+	else
+		fprintf(report->out, "%s: ", report->path);
+	va_start(args, format);
+	vfprintf(report->out, format, args);
+	va_end(args);
+	fputc('\n', report->out);
+	if (report->errors == CONF_ERRORS_MOST)
+		fprintf(report->out, "%s: too many errors; mend these first\n", report->path);
+}
+
+static struct conf_mark
+mark_of(const yaml_node_t *node)
+{
+	return (struct conf_mark){(unsigned)node->start_mark.line + 1, (unsigned)node->start_mark.column + 1};
+}
+
+static const char *
+what_is(const yaml_node_t *node)
+{
+	return node->type == YAML_MAPPING_NODE ? "a mapping" : node->type == YAML_SEQUENCE_NODE ? "a list"
+												: "a single value";
+}
+
+static const char *
+text_of(const yaml_node_t *node)
+{
+	return (const char *)node->data.scalar.value;
+}
+
+/* `key:` with nothing behind it, or what YAML calls null. */
+static bool
+is_empty(const yaml_node_t *node)
+{
+	return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	    (node->data.scalar.length == 0 || strcmp(text_of(node), "~") == 0 || strcmp(text_of(node), "null") == 0);
+}
+
+/* A scalar with something in it that C can hold as a string. */
+static bool
+is_text(struct filling *f, const char *key, const yaml_node_t *node)
+{
+	if (node->type != YAML_SCALAR_NODE)
+		conf_error(f->report, mark_of(node), "\"%s\" takes a single value, not %s", key, what_is(node));
+	else if (is_empty(node))
+		conf_error(f->report, mark_of(node), "\"%s\" has no value; give one or remove the key", key);
+	else if (strlen(text_of(node)) != node->data.scalar.length)
+		conf_error(f->report, mark_of(node), "\"%s\" has a NUL character in its value; remove it", key);
+	else
+		return true;
+	return false;
+}
+
+static void
+read_value(struct filling *f, const struct conf_row *row, const yaml_node_t *node)
+{
+	char error[CONF_SENTENCE];
+
+	if (is_text(f, row->key, node) && !conf_value_set(row, f->base + row->offset, text_of(node), error))
+		conf_error(f->report, mark_of(node), "%s: %s", row->key, error);
+}
+
+static bool
+texts_reserve(struct conf_texts *texts, size_t count)
+{
+	texts->items = calloc(count + 1, sizeof(char *));
+	texts->marks = calloc(count + 1, sizeof(struct conf_mark));
+	return texts->items != NULL && texts->marks != NULL;
+}
+
+static void
+add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts, const yaml_node_t *node)
+{
+	char error[CONF_SENTENCE];
+
+	if (!is_text(f, row->key, node))
+		return;
+	if (!conf_value_check(row, text_of(node), error)) {
+		conf_error(f->report, mark_of(node), "%s: %s", row->key, error);
+		return;
+	}
+	texts->items[texts->count] = strdup(text_of(node));
+	texts->marks[texts->count] = mark_of(node);
+	if (texts->items[texts->count] == NULL)
+		conf_error(f->report, mark_of(node), "cannot be kept: memory is short");
+	else
+		texts->count++;
+}
+
+/* The nodes of a list; anything else is a list of itself, nothing a list of nothing. */
+static size_t
+count_of(const yaml_node_t *node)
+{
+	if (node->type == YAML_SEQUENCE_NODE)
+		return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+	return is_empty(node) ? 0 : 1;
+}
+
+static yaml_node_t *
+item_of(struct filling *f, yaml_node_t *node, size_t i)
+{
+	if (node->type != YAML_SEQUENCE_NODE)
+		return node;
+	return yaml_document_get_node(f->document, node->data.sequence.items.start[i]);
+}
+
+static void
+read_texts(struct filling *f, const struct conf_row *row, yaml_node_t *node)
+{
+	struct conf_texts *texts = (struct conf_texts *)(void *)(f->base + row->offset);
+	size_t count = count_of(node);
+
+	if (!texts_reserve(texts, count)) {
+		conf_error(f->report, mark_of(node), "cannot be kept: memory is short");
+		return;
+	}
+	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++)
+		add_text(f, row, texts, item_of(f, node, i));
+}
+
+static void
+read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
+{
+	struct conf_items *items = (struct conf_items *)(void *)(f->base + row->offset);
+	size_t count = count_of(node);
+
+	items->items = calloc(count + 1, row->item_bytes);
+	if (items->items == NULL) {
+		conf_error(f->report, mark_of(node), "cannot be kept: memory is short");
+		return;
+	}
+	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++) {
+		yaml_node_t *item = item_of(f, node, i);
+
+		if (item->type != YAML_MAPPING_NODE)
+			conf_error(f->report, mark_of(item), "\"%s\" takes a list of mappings (- key: value), not of %s",
+			    row->key, what_is(item));
+		else
+			read_table(f, row->table, (char *)items->items + row->item_bytes * items->count++, item, NULL);
+	}
+}
+
+static void
+read_mapping(struct filling *f, const struct conf_row *row, yaml_node_t *node)
+{
+	bool fits = node->type == YAML_MAPPING_NODE || is_empty(node) ||
+	    (node->type == YAML_SCALAR_NODE && row->scalar != NULL);
+
+	if (fits)
+		read_table(f, row->table, f->base + row->offset, node, row->scalar);
+	else
+		conf_error(f->report, mark_of(node), "\"%s\" takes a mapping (key: value), not %s", row->key,
+		    what_is(node));
+}
+
+static void
+read_row(struct filling *f, const struct conf_row *row, yaml_node_t *node)
+{
+	struct conf_mark mark = mark_of(node);
+
+	if (row->mark_offset != 0)
+		memcpy(f->base + row->mark_offset, &mark, sizeof(mark));
+	switch (row->kind) {
+	case CONF_TEXT:
+	case CONF_NUMBER:
+	case CONF_BOOL:
+	case CONF_DURATION:
+	case CONF_SIZE:
+	case CONF_WORD:
+		read_value(f, row, node);
+		break;
+	case CONF_TEXTS:
+		read_texts(f, row, node);
+		break;
+	case CONF_MAPPING:
+		read_mapping(f, row, node);
+		break;
+	case CONF_MAPPINGS:
+		read_mappings(f, row, node);
+		break;
+	case CONF_END:
+		break;
+	}
+	if (row->required && (row->kind == CONF_TEXTS || row->kind == CONF_MAPPINGS) && count_of(node) == 0)
+		conf_error(f->report, mark, "\"%s\" is empty; give at least one", row->key);
+}
+
+static const struct conf_row *
+find_row(const struct conf_row *table, const char *path)
+{
+	for (; table->kind != CONF_END; table++) {
+		if (strcmp(table->key, path) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+static void
+tell_unknown(struct filling *f, const yaml_node_t *key, const char *prefix)
+{
+	char shown[CONF_SHOWN], hint[CONF_KEY];
+	const char *word = conf_shown(shown, text_of(key));
+
+	if (conf_hint_key(hint, f->table, prefix, text_of(key)))
+		conf_error(f->report, mark_of(key), "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
+	else
+		conf_error(f->report, mark_of(key), "unknown key \"%s%s\"; remove it", prefix, word);
+}
+
+/* The same key before this pair in the same mapping, or NULL. Only asked for known keys, so bounded by the table. */
+static const yaml_node_t *
+earlier_key(struct filling *f, const yaml_node_t *mapping, const yaml_node_pair_t *pair)
+{
+	const char *text = text_of(yaml_document_get_node(f->document, pair->key));
+
+	for (const yaml_node_pair_t *at = mapping->data.mapping.pairs.start; at < pair; at++) {
+		const yaml_node_t *key = yaml_document_get_node(f->document, at->key);
+
+		if (key->type == YAML_SCALAR_NODE && strcmp(text_of(key), text) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+/* Whether keys of rows begin with `prefix`; those would stand in this node from now on. */
+static bool
+enter_group(struct filling *f, const char *prefix, const yaml_node_t *node)
+{
+	bool known = false;
+
+	for (size_t i = 0; f->table[i].kind != CONF_END; i++) {
+		if (strncmp(f->table[i].key, prefix, strlen(prefix)) == 0) {
+			known = true;
+			f->home[i] = mark_of(node);
+		}
+	}
+	return known;
+}
+
+static void read_pairs(struct filling *f, const yaml_node_t *mapping, const char *prefix);
+
+static void
+read_group(struct filling *f, const yaml_node_t *node, const char *prefix)
+{
+	if (node->type == YAML_MAPPING_NODE)
+		read_pairs(f, node, prefix);
+	else if (!is_empty(node))
+		conf_error(f->report, mark_of(node), "\"%.*s\" takes a mapping (key: value), not %s",
+		    (int)strlen(prefix) - 1, prefix, what_is(node));
+}
+
+/* Dots join nested keys in tables and messages, never in files. */
+static bool
+is_key(struct filling *f, const yaml_node_t *key)
+{
+	char shown[CONF_SHOWN];
+
+	if (key->type != YAML_SCALAR_NODE)
+		conf_error(f->report, mark_of(key), "a key must be a word, not %s; write key: value", what_is(key));
+	else if (strlen(text_of(key)) != key->data.scalar.length || strchr(text_of(key), '.') != NULL)
+		conf_error(f->report, mark_of(key), "\"%s\" is not a key; nest keys instead of joining them by dots",
+		    conf_shown(shown, text_of(key)));
+	else
+		return true;
+	return false;
+}
+
+static void
+read_pair(struct filling *f, const yaml_node_t *mapping, const yaml_node_pair_t *pair, const char *prefix)
+{
+	const yaml_node_t *key = yaml_document_get_node(f->document, pair->key), *earlier;
+	yaml_node_t *node = yaml_document_get_node(f->document, pair->value);
+	char path[CONF_KEY], group[CONF_KEY + 1];
+	const struct conf_row *row;
+
+	if (!is_key(f, key))
+		return;
+	snprintf(path, sizeof(path), "%s%.*s", prefix, CONF_SHOWN, text_of(key));
+	snprintf(group, sizeof(group), "%s.", path);
+	row = find_row(f->table, path);
+	if (row == NULL && !enter_group(f, group, node)) {
+		tell_unknown(f, key, prefix);
+		return;
+	}
+	earlier = earlier_key(f, mapping, pair);
+	if (earlier != NULL) {
+		conf_error(f->report, mark_of(key), "\"%s\" is given twice, first in line %u; keep one", path,
+		    mark_of(earlier).line);
+	} else if (row != NULL) {
+		f->given[row - f->table] = true;
+		read_row(f, row, node);
+	} else {
+		read_group(f, node, group);
+	}
+}
+
+static void
+read_pairs(struct filling *f, const yaml_node_t *mapping, const char *prefix)
+{
+	const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+
+	for (; pair < mapping->data.mapping.pairs.top && f->report->errors < CONF_ERRORS_MOST; pair++)
+		read_pair(f, mapping, pair, prefix);
+}
+
+static void apply_defaults(struct conf_report *report, const struct conf_row *table, char *base);
+
+static void
+apply_default(struct conf_report *report, const struct conf_row *row, char *base)
+{
+	struct conf_texts *texts = (struct conf_texts *)(void *)(base + row->offset);
+	char error[CONF_SENTENCE] = "memory is short";
+	bool fine = true;
+
+	if (row->kind == CONF_MAPPING) {
+		apply_defaults(report, row->table, base + row->offset);
+	} else if (row->fallback != NULL && row->kind == CONF_TEXTS) {
+		fine = texts_reserve(texts, 1) && (texts->items[0] = strdup(row->fallback)) != NULL;
+		texts->count = fine;
+	} else if (row->fallback != NULL && row->kind != CONF_MAPPINGS) {
+		fine = conf_value_set(row, base + row->offset, row->fallback, error);
+	}
+	if (!fine)
+		conf_error(report, (struct conf_mark){0}, "default of %s: %s", row->key, error);
+}
+
+static void
+apply_defaults(struct conf_report *report, const struct conf_row *table, char *base)
+{
+	for (; table->kind != CONF_END; table++)
+		apply_default(report, table, base);
+}
+
+static void
+complete(struct filling *f)
+{
+	for (size_t i = 0; f->table[i].kind != CONF_END; i++) {
+		if (f->given[i])
+			continue;
+		apply_default(f->report, &f->table[i], f->base);
+		if (f->table[i].required)
+			conf_error(f->report, f->home[i], "missing key \"%s\"; add it here", f->table[i].key);
+	}
+}
+
+/* A bare scalar that stands for one key of the mapping. */
+static void
+read_scalar(struct filling *f, const char *scalar, yaml_node_t *node)
+{
+	const struct conf_row *row = find_row(f->table, scalar);
+
+	f->given[row - f->table] = true;
+	read_row(f, row, node);
+}
+
+/* Fills `base` by `table` from a mapping, from a bare scalar, or from nothing. */
+static void
+read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node, const char *scalar)
+{
+	struct filling f = {.document = outer->document, .report = outer->report, .table = table, .base = base};
+	size_t rows = 0;
+
+	while (table[rows].kind != CONF_END)
+		rows++;
+	f.given = calloc(rows + 1, sizeof(*f.given));
+	f.home = calloc(rows + 1, sizeof(*f.home));
+	if (f.given == NULL || f.home == NULL) {
+		conf_error(f.report, mark_of(node), "cannot be kept: memory is short");
+	} else {
+		enter_group(&f, "", node);
+		if (node->type == YAML_MAPPING_NODE)
+			read_pairs(&f, node, "");
+		else if (scalar != NULL && !is_empty(node))
+			read_scalar(&f, scalar, node);
+		complete(&f);
+	}
+	free(f.given);
+	free(f.home);
+}
+
+bool
+conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_t bytes,
+    struct conf_report *report)
+{
+	unsigned before = report->errors;
+	yaml_node_t nothing = {.type = YAML_MAPPING_NODE}, *root;
+	struct filling outer = {.report = report};
+	yaml_document_t document;
+
+	if (!conf_document_load(&document, text, bytes, report))
+		return false;
+	outer.document = &document;
+	root = yaml_document_get_root_node(&document);
+	if (root != NULL && root->type != YAML_MAPPING_NODE && !is_empty(root))
+		conf_error(report, mark_of(root), "the file must be a mapping (key: value), not %s", what_is(root));
+	else
+		read_table(&outer, table, out, root != NULL ? root : &nothing, NULL);
+	yaml_document_delete(&document);
+	return report->errors == before;
+}
+
+bool
+conf_read(void *out, const struct conf_row *table, const char *path, struct conf_report *report)
+{
+	char error[FILE_ERROR];
+	struct secret text;
+	bool fine;
+
+	report->path = path;
+	if (!file_read(&text, path, CONF_FILE_MOST, error)) {
+		report->unreadable = true;
+		report->errors++;
+		if (report->out != NULL)
+			fprintf(report->out, "%s\n", error);
+		return false;
+	}
+	fine = conf_read_bytes(out, table, text.data, text.bytes, report);
+	secret_wipe(&text);
+	return fine;
+}
+
+static void
+wipe_texts(struct conf_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->items[i]);
+	free(texts->items);
+	free(texts->marks);
+	*texts = (struct conf_texts){0};
+}
+
+static void
+wipe_items(const struct conf_row *row, struct conf_items *items)
+{
+	for (size_t i = 0; i < items->count; i++)
+		conf_wipe((char *)items->items + i * row->item_bytes, row->table);
+	free(items->items);
+	*items = (struct conf_items){0};
+}
+
+static void
+wipe_text(void *value)
+{
+	char *text;
+
+	memcpy(&text, value, sizeof(text));
+	free(text);
+	memset(value, 0, sizeof(text));
+}
+
+void
+conf_wipe(void *out, const struct conf_row *table)
+{
+	for (; table->kind != CONF_END; table++) {
+		void *value = (char *)out + table->offset;
+
+		if (table->kind == CONF_TEXT)
+			wipe_text(value);
+		else if (table->kind == CONF_TEXTS)
+			wipe_texts(value);
+		else if (table->kind == CONF_MAPPING)
+			conf_wipe(value, table->table);
+		else if (table->kind == CONF_MAPPINGS)
+			wipe_items(table, value);
+	}
+}
