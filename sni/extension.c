@@ -5,6 +5,7 @@ enum {
 	EXT_SERVER_NAME = 0,
 	EXT_SUPPORTED_GROUPS = 10,
 	EXT_EC_POINT_FORMATS = 11,
+	EXT_SRP = 12,
 	EXT_SIGNATURE_ALGORITHMS = 13,
 	EXT_ALPN = 16,
 	EXT_ENCRYPT_THEN_MAC = 22,
@@ -13,6 +14,7 @@ enum {
 	EXT_PRE_SHARED_KEY = 41,
 	EXT_EARLY_DATA = 42,
 	EXT_SUPPORTED_VERSIONS = 43,
+	EXT_PSK_KEY_EXCHANGE_MODES = 45,
 	EXT_KEY_SHARE = 51,
 	EXT_ENCRYPTED_CLIENT_HELLO = 0xfe0d,
 	EXT_RENEGOTIATION_INFO = 0xff01,
@@ -169,7 +171,7 @@ read_empty(struct clienthello *hello, struct cursor body, const uint8_t *wire)
 }
 
 static enum reason
-read_supported_groups(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_list_of_u16(struct clienthello *hello, struct cursor body, const uint8_t *wire)
 {
 	(void)hello;
 	(void)wire;
@@ -178,7 +180,7 @@ read_supported_groups(struct clienthello *hello, struct cursor body, const uint8
 }
 
 static enum reason
-read_ec_point_formats(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_list_of_u8(struct clienthello *hello, struct cursor body, const uint8_t *wire)
 {
 	(void)hello;
 	(void)wire;
@@ -208,8 +210,9 @@ static const struct {
 	enum reason (*read)(struct clienthello *, struct cursor, const uint8_t *wire);
 } known[] = {
 	{ EXT_SERVER_NAME, read_server_name },
-	{ EXT_SUPPORTED_GROUPS, read_supported_groups },
-	{ EXT_EC_POINT_FORMATS, read_ec_point_formats },
+	{ EXT_SUPPORTED_GROUPS, read_list_of_u16 },
+	{ EXT_EC_POINT_FORMATS, read_list_of_u8 },
+	{ EXT_SRP, read_list_of_u8 },
 	{ EXT_SIGNATURE_ALGORITHMS, read_signature_algorithms },
 	{ EXT_ALPN, read_alpn },
 	{ EXT_ENCRYPT_THEN_MAC, read_empty },
@@ -217,6 +220,7 @@ static const struct {
 	{ EXT_RECORD_SIZE_LIMIT, read_record_size_limit },
 	{ EXT_EARLY_DATA, read_early_data },
 	{ EXT_SUPPORTED_VERSIONS, read_supported_versions },
+	{ EXT_PSK_KEY_EXCHANGE_MODES, read_list_of_u8 },
 	{ EXT_KEY_SHARE, read_key_share },
 	{ EXT_ENCRYPTED_CLIENT_HELLO, read_ech },
 	{ EXT_RENEGOTIATION_INFO, read_renegotiation_info },
