@@ -1,7 +1,9 @@
 /*
  * The frames of valise-protocol(7): one pure encoder and one pure decoder each.
  * No socket, no log, no allocation.  A decoder gets the body behind the
- * header; trailing bytes are an error.  Texts are NUL-terminated copies.
+ * header; trailing bytes are an error, and so is a value out of its range
+ * (what a failed decoder leaves in *out means nothing).  Texts are
+ * NUL-terminated copies; an unknown code is no error, it may be newer than we are.
  *
  * Header: length (2 bytes, of type and body, 1..FRAME_MOST), type (1 byte).
  * Types from 0x80 on are optional: who does not know one skips it.
@@ -29,6 +31,7 @@ enum {
 	SHORT_TEXT = 64,	/* software, region, relay and endpoint names, label keys and values */
 	SENTENCE_TEXT = 512,
 	LABELS_MOST = 16,
+	HELLO_BYTES_MOST = 6 * 65536,	/* six times the largest hello that a relay can be told to take */
 };
 
 enum frame_type {

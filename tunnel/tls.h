@@ -54,8 +54,11 @@ struct tls_certificate {
 
 /* Per-connection hooks; each may be NULL where it has no meaning. */
 struct tls_hooks {
-	/* Judges the peer's chain (count 0: none was shown); returns 0 or the alert to send. A server
-	 * of purpose TLS_SESSION_RELAY and TLS_ENDPOINT (request, require), every client. */
+	/* Judges the peer's chain; returns 0 or the alert to send. A server of purpose TLS_SESSION_RELAY
+	 * and TLS_ENDPOINT (request, require), every client of certificates. count 0: none was shown
+	 * though one is demanded; whatever the answer, the handshake then fails with
+	 * certificate_required (116; 40 in TLS 1.2). Not asked when a mere request found none.
+	 * Without this hook every peer is refused. */
 	unsigned (*judge)(void *arg, const struct tls_certificate *chain, size_t count);
 	/* Is this the name that the connection was routed by? For each hello seen, the one after a
 	 * retry request too. text is not NUL-terminated; bytes 0: no name. TLS_ENDPOINT only. */
@@ -79,16 +82,28 @@ unsigned tls_alert_sent(const struct tls *);
 unsigned tls_alert_received(const struct tls *);
 /* Sends a fatal alert now, best effort (the judgement came after the handshake). */
 void tls_alert(struct tls *, unsigned alert);
+/* After a failure: what is left of the alert goes out, then FIN, and what still comes is thrown away; closing
+ * with unread bytes would make the kernel send RST and the peer might never see the alert. IO_READ, IO_WRITE:
+ * wait, call again; anything else: over. The caller bounds the time. */
+enum io tls_linger(struct tls *);
 
 /* After the handshake. */
 const char *tls_alpn(const struct tls *);	/* "" if none */
 bool tls_export(struct tls *, const char *label, const void *context, size_t context_bytes,
     void *out, size_t out_bytes);	/* RFC 8446 §7.5, RFC 5705 */
 const char *tls_version(const struct tls *);	/* "TLS1.3" */
+/* TLS_CHANNEL_RELAY: the identity whose key the client proved to have; "" before. */
+const char *tls_identity(const struct tls *);
+/* TLS_ENDPOINT: did the client show a certificate (and was it judged good)? */
+bool tls_peer_has_certificate(const struct tls *);
 /* An end without close_notify counts as IO_EOF (default: IO_RESET). */
 void tls_forgive_truncation(struct tls *);
-/* Forces a key update on the next write (tests); one happens by itself as RFC 8446 §5.5 wants it. */
+/* Forces a key update now and asks the peer for one (tests); one happens by itself as RFC 8446 §5.5 wants it. */
 bool tls_update_key(struct tls *);
+/* Takes all bytes at once, whatever the descriptor says; what does not go out is kept, encrypted, and goes out
+ * in front of the next write (one of no bytes will do). For a few bytes, right before the stream is given away;
+ * also repeats a write that has answered IO_WRITE, with at least the same bytes in front. */
+bool tls_write_behind(struct tls *, const void *, size_t);
 
 /* The same object as a stream; stream_free() frees it and all below. */
 struct stream *tls_stream(struct tls *);

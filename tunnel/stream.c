@@ -1,0 +1,162 @@
+#include "tunnel/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/socket.h"
+
+enum io
+stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
+{
+	size_t left = stream_unread_left(s);
+	*done = 0;
+	if (left == 0)
+		return s->kind->read(s, data, bytes, done);
+	*done = left < bytes ? left : bytes;
+	memcpy(data, s->unread + s->unread_at, *done);
+	s->unread_at += *done;
+	if (s->unread_at == s->unread_bytes) {
+		free(s->unread);
+		s->unread = NULL;
+		s->unread_at = s->unread_bytes = 0;
+	}
+	return IO_OK;
+}
+
+enum io
+stream_write(struct stream *s, const void *data, size_t bytes, size_t *done)
+{
+	*done = 0;
+	return s->kind->write(s, data, bytes, done);
+}
+
+enum io
+stream_finish(struct stream *s)
+{
+	return s->kind->finish(s);
+}
+
+void
+stream_reset(struct stream *s)
+{
+	s->kind->reset(s);
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (!s)
+		return;
+	free(s->unread);
+	s->kind->free(s);
+}
+
+bool
+stream_unread(struct stream *s, const void *data, size_t bytes)
+{
+	if (bytes == 0)
+		return true;
+	size_t left = stream_unread_left(s);
+	uint8_t *both = malloc(bytes + left);
+	if (!both)
+		return false;
+	memcpy(both, data, bytes);
+	if (left)
+		memcpy(both + bytes, s->unread + s->unread_at, left);
+	free(s->unread);
+	s->unread = both;
+	s->unread_at = 0;
+	s->unread_bytes = bytes + left;
+	return true;
+}
+
+size_t
+stream_unread_left(const struct stream *s)
+{
+	return s->unread_bytes - s->unread_at;
+}
+
+/* What a failed system call on a socket means for the connection. */
+static enum io
+judge(int error, enum io wait)
+{
+	switch (error) {
+	case EAGAIN:
+	case ENOBUFS:
+		return wait;
+	case EBADF:
+	case EFAULT:
+	case EINVAL:
+	case ENOTSOCK:
+		return IO_FAILED;
+	}
+	/* Reset, timed out, unreachable: all say that the peer is gone without a FIN. */
+	return IO_RESET;
+}
+
+static enum io
+socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
+{
+	ssize_t got;
+	do
+		got = recv(s->fd, data, bytes, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return judge(errno, IO_READ);
+	*done = (size_t)got;
+	return got ? IO_OK : IO_EOF;
+}
+
+static enum io
+socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
+{
+	if (bytes == 0)
+		return IO_OK;
+	ssize_t sent;
+	do
+		sent = send(s->fd, data, bytes, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return judge(errno, IO_WRITE);
+	*done = (size_t)sent;
+	return IO_OK;
+}
+
+static enum io
+socket_finish(struct stream *s)
+{
+	return shutdown(s->fd, SHUT_WR) == 0 ? IO_OK : judge(errno, IO_WRITE);
+}
+
+static void
+socket_reset(struct stream *s)
+{
+	socket_reset_on_close(s->fd);
+}
+
+static void
+socket_free(struct stream *s)
+{
+	close(s->fd);
+	free(s);
+}
+
+static const struct stream_kind socket_kind = {
+	socket_read, socket_write, socket_finish, socket_reset, socket_free,
+};
+
+struct stream *
+stream_socket(int fd)
+{
+	struct stream *s = calloc(1, sizeof *s);
+	if (!s) {
+		close(fd);
+		return NULL;
+	}
+	s->kind = &socket_kind;
+	s->fd = fd;
+	return s;
+}

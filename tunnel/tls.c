@@ -1,0 +1,294 @@
+#include "tunnel/tls.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/tls_private.h"
+
+bool
+tls_start(void)
+{
+	return gnutls_global_init() == 0;
+}
+
+void
+tls_free(struct tls *tls)
+{
+	if (tls->session)
+		gnutls_deinit(tls->session);
+	if (tls->key)
+		gnutls_psk_free_client_credentials(tls->key);
+	tls_config_release(tls->config);
+	stream_free(tls->under);
+	free(tls->out.data);
+	bytes_wipe(tls, sizeof *tls);
+	free(tls);
+}
+
+static struct tls *
+tls_new(struct tls_config *config, struct stream *under, const struct tls_hooks *hooks, unsigned side)
+{
+	struct tls *tls = calloc(1, sizeof *tls);
+	if (!tls) {
+		stream_free(under);
+		return NULL;
+	}
+	tls->stream.kind = &tls_kind;
+	tls->stream.fd = under->fd;
+	tls->under = under;
+	tls->config = tls_config_hold(config);
+	if (hooks)
+		tls->hooks = *hooks;
+	if (gnutls_init(&tls->session, side | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) < 0)
+		tls->session = NULL;
+	if (!tls->session || !tls_config_apply(config, tls)) {
+		tls_free(tls);
+		return NULL;
+	}
+	gnutls_session_set_ptr(tls->session, tls);
+	gnutls_transport_set_ptr(tls->session, tls);
+	gnutls_transport_set_pull_function(tls->session, tls_pull);
+	gnutls_transport_set_vec_push_function(tls->session, tls_push);
+	return tls;
+}
+
+struct tls *
+tls_server(struct tls_config *config, struct stream *under, const struct tls_hooks *hooks)
+{
+	assert(config->purpose->is_server);
+	return tls_new(config, under, hooks, GNUTLS_SERVER);
+}
+
+struct tls *
+tls_client(struct tls_config *config, struct stream *under, const char *server_name,
+    const struct tls_hooks *hooks)
+{
+	assert(!config->purpose->is_server);
+	struct tls *tls = tls_new(config, under, hooks, GNUTLS_CLIENT);
+	if (!tls || !server_name)
+		return tls;
+	if (gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, server_name,
+	    strlen(server_name)) == 0)
+		return tls;
+	tls_free(tls);
+	return NULL;
+}
+
+bool
+tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
+{
+	const gnutls_datum_t name = { (uint8_t *)(uintptr_t)identity, (unsigned)strlen(identity) };
+	const gnutls_datum_t datum = { key->data, (unsigned)key->bytes };
+	return gnutls_psk_allocate_client_credentials(&tls->key) == 0 &&
+	    gnutls_psk_set_client_credentials2(tls->key, &name, &datum, GNUTLS_PSK_KEY_RAW) == 0 &&
+	    gnutls_credentials_set(tls->session, GNUTLS_CRD_PSK, tls->key) == 0;
+}
+
+static void
+explain(struct tls *tls, int got)
+{
+	if (tls->error[0])
+		return;
+	if (tls->alert_received)
+		snprintf(tls->error, sizeof tls->error, "the peer refused with the alert \"%s\" (%u)",
+		    gnutls_alert_get_name(tls->alert_received), tls->alert_received);
+	else if (tls->judgement)
+		snprintf(tls->error, sizeof tls->error, "refused with the alert \"%s\" (%u)",
+		    gnutls_alert_get_name(tls->judgement), tls->judgement);
+	else if (tls->below == IO_RESET)
+		snprintf(tls->error, sizeof tls->error, "the connection was reset");
+	else if (tls->below == IO_EOF)
+		snprintf(tls->error, sizeof tls->error, "the peer closed without close_notify");
+	else
+		snprintf(tls->error, sizeof tls->error, "%s", gnutls_strerror(got));
+}
+
+/* RFC 8446 §6.2: once, and only if the peer can still be told. */
+static void
+send_alert(struct tls *tls, unsigned alert)
+{
+	if (tls->alert_sent || tls->alert_received || tls->closing != TLS_WRITING)
+		return;
+	tls->alert_sent = alert;
+	gnutls_alert_send(tls->session, GNUTLS_AL_FATAL, alert);
+	tls_flush(tls);
+}
+
+enum io
+tls_fail(struct tls *tls, int got)
+{
+	int level = 0;
+	enum io below = tls->below;
+	if (got == GNUTLS_E_FATAL_ALERT_RECEIVED || got == GNUTLS_E_WARNING_ALERT_RECEIVED)
+		tls->alert_received = gnutls_alert_get(tls->session);
+	explain(tls, got);
+	tls->state = TLS_BROKEN;
+	if (tls->alert_received || below == IO_RESET || below == IO_EOF)
+		return tls->read_end = IO_RESET;
+	if (tls->judgement)
+		send_alert(tls, tls->judgement);
+	else
+		send_alert(tls, (unsigned)gnutls_error_to_alert(got, &level));
+	return tls->read_end = IO_FAILED;
+}
+
+void
+tls_alert(struct tls *tls, unsigned alert)
+{
+	tls->judgement = alert;
+	explain(tls, GNUTLS_E_CERTIFICATE_ERROR);
+	send_alert(tls, alert);
+	tls->state = TLS_BROKEN;
+	tls->read_end = IO_FAILED;
+}
+
+/* What GnuTLS lets through but the purpose does not; returns an error of GnuTLS. */
+static int
+find_fault(struct tls *tls)
+{
+	const struct purpose *purpose = tls->config->purpose;
+	bool asks = purpose->is_judged || tls->config->settings.client_certificate != TLS_CLIENT_OFF;
+	if (purpose->alpn && strcmp(tls_alpn(tls), purpose->alpn) != 0)
+		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
+	if (asks && !tls->was_judged)
+		return GNUTLS_E_CERTIFICATE_ERROR;
+	if (tls->hooks.accepts_name && purpose->is_server && !tls->name_was_seen)
+		return GNUTLS_E_UNRECOGNIZED_NAME;
+	if (purpose->uses_key && purpose->is_server && !tls->identity[0])
+		return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+	return 0;
+}
+
+/* One step: 0 done, 1 wait for *wait, else GnuTLS's error. GnuTLS says E_AGAIN once a partial record
+ * even when more is at hand, so only the lower stream's own word makes us wait. */
+static int
+shake(struct tls *tls, enum io *wait)
+{
+	for (int round = 0; round < TLS_ROUNDS_MOST; round++) {
+		tls->below = IO_OK;
+		int got = gnutls_handshake(tls->session);
+		if (got == 0 || gnutls_error_is_fatal(got))
+			return got;
+		*wait = tls->below;
+		if (*wait == IO_READ || *wait == IO_WRITE)
+			return 1;
+	}
+	return GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
+}
+
+enum io
+tls_handshake(struct tls *tls)
+{
+	enum io wait = IO_OK;
+	if (tls->state == TLS_BROKEN)
+		return tls->read_end;
+	if (tls->state == TLS_SHAKING) {
+		int got = shake(tls, &wait);
+		if (got == 0)
+			got = find_fault(tls);
+		if (got < 0)
+			return tls_fail(tls, got);
+		if (got == 0)
+			tls->state = TLS_OPEN;
+	}
+	enum io io = tls_flush(tls);
+	if (io == IO_RESET || io == IO_EOF || io == IO_FAILED) {
+		tls->below = io;
+		return tls_fail(tls, GNUTLS_E_PUSH_ERROR);
+	}
+	return io == IO_OK ? wait : io;
+}
+
+enum io
+tls_linger(struct tls *tls)
+{
+	uint8_t waste[4096];
+	size_t done;
+	enum io io = stream_finish(&tls->stream);
+	if (io != IO_OK)
+		return io;
+	/* Bounded per call; a level-triggered wait brings the caller back. */
+	for (int round = 0; round < 16; round++) {
+		io = stream_read(tls->under, waste, sizeof waste, &done);
+		if (io != IO_OK)
+			return io;
+	}
+	return IO_READ;
+}
+
+const char *
+tls_error(const struct tls *tls)
+{
+	return tls->error;
+}
+
+unsigned
+tls_alert_sent(const struct tls *tls)
+{
+	return tls->alert_sent;
+}
+
+unsigned
+tls_alert_received(const struct tls *tls)
+{
+	return tls->alert_received;
+}
+
+const char *
+tls_alpn(const struct tls *tls)
+{
+	/* GnuTLS's buffers for names have 32 bytes and no NUL; ours are known literals or the config's. */
+	const char *const *names = tls->config->settings.alpn;
+	gnutls_datum_t chosen;
+	if (gnutls_alpn_get_selected_protocol(tls->session, &chosen) < 0)
+		return "";
+	const char *demanded = tls->config->purpose->alpn;
+	if (demanded)
+		return chosen.size == strlen(demanded) && !memcmp(demanded, chosen.data, chosen.size)
+		    ? demanded : "";
+	for (; names && *names; names++)
+		if (chosen.size == strlen(*names) && !memcmp(*names, chosen.data, chosen.size))
+			return *names;
+	return "";
+}
+
+bool
+tls_export(struct tls *tls, const char *label, const void *context, size_t context_bytes, void *out,
+    size_t out_bytes)
+{
+	return tls->state == TLS_OPEN && gnutls_prf_rfc5705(tls->session, strlen(label), label,
+	    context_bytes, context, out_bytes, out) == 0;
+}
+
+const char *
+tls_version(const struct tls *tls)
+{
+	return gnutls_protocol_get_name(gnutls_protocol_get_version(tls->session));
+}
+
+const char *
+tls_identity(const struct tls *tls)
+{
+	return tls->state == TLS_OPEN ? tls->identity : "";
+}
+
+bool
+tls_peer_has_certificate(const struct tls *tls)
+{
+	unsigned count = 0;
+	return gnutls_certificate_get_peers(tls->session, &count) && count > 0;
+}
+
+void
+tls_forgive_truncation(struct tls *tls)
+{
+	tls->is_forgiving = true;
+}
+
+struct stream *
+tls_stream(struct tls *tls)
+{
+	return &tls->stream;
+}

@@ -1,0 +1,285 @@
+/*
+ * Credentials, priorities and judgement: what all sessions of one purpose share.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/tls_private.h"
+
+#define AEADS "+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AEAD:"
+#define GROUPS "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"
+#define SIGNATURES "+CTYPE-X509:+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1"
+
+/* Only forward-secret AEADs, AES first: ChaCha20 costs four to five times more. */
+#define MODERN "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES \
+	":%SERVER_PRECEDENCE"
+#define SESSION "NONE:+VERS-TLS1.3:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES
+/* No group, so psk_ke.  The signature is never used, but GnuTLS takes no list without one. */
+#define CHANNEL "NONE:+VERS-TLS1.3:+PSK:+AES-128-GCM:+AEAD:+SIGN-ECDSA-SECP256R1-SHA256"
+
+static const struct purpose purposes[TLS_PURPOSES] = {
+	[TLS_SESSION_RELAY] = { true, true, false, "valise/1", SESSION },
+	[TLS_SESSION_AGENT] = { false, true, false, "valise/1", SESSION },
+	[TLS_CHANNEL_RELAY] = { true, false, true, "valise-data/1", CHANNEL },
+	[TLS_CHANNEL_AGENT] = { false, false, true, "valise-data/1", CHANNEL },
+	[TLS_ENDPOINT] = { true, false, false, NULL, MODERN },
+	[TLS_UPSTREAM] = { false, true, false, NULL, MODERN },
+};
+
+/* An alert that a hook asks for becomes a failure of the handshake; tls_fail() sends it. */
+static int
+object(struct tls *tls, unsigned alert)
+{
+	tls->judgement = alert;
+	return alert ? -1 : 0;
+}
+
+/* Servers see an empty list when the client has shown nothing; then only a demand for one fails. */
+static unsigned
+judge_chain(struct tls *tls, const gnutls_datum_t *list, unsigned count)
+{
+	enum { CHAIN_MOST = 16 };
+	struct tls_certificate chain[CHAIN_MOST] = { 0 };
+	bool is_optional = tls->config->settings.client_certificate == TLS_CLIENT_REQUEST;
+	if (count == 0 && is_optional)
+		return 0;
+	if (!tls->hooks.judge)
+		return GNUTLS_A_INTERNAL_ERROR;
+	if (count > CHAIN_MOST)
+		return GNUTLS_A_BAD_CERTIFICATE;
+	for (unsigned i = 0; i < count; i++)
+		chain[i] = (struct tls_certificate){ list[i].data, list[i].size };
+	unsigned alert = tls->hooks.judge(tls->hooks.arg, chain, count);
+	if (count > 0)
+		return alert;
+	return gnutls_protocol_get_version(tls->session) == GNUTLS_TLS1_3
+	    ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
+}
+
+static int
+on_verify(gnutls_session_t session)
+{
+	struct tls *tls = gnutls_session_get_ptr(session);
+	unsigned count = 0;
+	const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &count);
+	tls->was_judged = true;
+	return object(tls, judge_chain(tls, list, list ? count : 0));
+}
+
+/* RFC 8446 §4.2.11: the answer to an unknown identity and to a wrong key is the same, because
+ * the unknown one gets a key too. */
+static int
+on_key_wanted(gnutls_session_t session, const gnutls_datum_t *name, gnutls_datum_t *out)
+{
+	enum { RANDOM_KEY = 32 };
+	struct tls *tls = gnutls_session_get_ptr(session);
+	const struct tls_settings *settings = &tls->config->settings;
+	uint8_t random[RANDOM_KEY];
+	struct secret key = { 0 };
+	memset(tls->identity, 0, sizeof tls->identity);
+	if (name->size < sizeof tls->identity)
+		memcpy(tls->identity, name->data, name->size);
+	bytes_random(random, sizeof random);
+	if (!settings->find_key || !settings->find_key(settings->find_key_arg, tls->identity, &key))
+		secret_init(&key, random, sizeof random);
+	out->data = key.data ? gnutls_malloc(key.bytes) : NULL;
+	out->size = (unsigned)key.bytes;
+	if (out->data)
+		memcpy(out->data, key.data, key.bytes);
+	secret_wipe(&key);
+	return out->data ? 0 : -1;
+}
+
+struct sni {
+	const uint8_t *text;
+	size_t bytes;
+};
+
+/* RFC 6066 §3. GnuTLS itself judges the form right after this; here only the name matters. */
+static int
+find_name(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
+{
+	struct sni *sni = arg;
+	if (type != 0 || bytes < 5 || data[2] != 0)
+		return 0;
+	size_t length = (size_t)data[3] << 8 | data[4];
+	if (length > bytes - 5u)
+		return 0;
+	sni->text = data + 5;
+	sni->bytes = length;
+	return 0;
+}
+
+/* Reads each hello by itself: GnuTLS keeps the first one's name when a second hello has none. */
+static int
+on_client_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+    const gnutls_datum_t *message)
+{
+	struct tls *tls = gnutls_session_get_ptr(session);
+	struct sni sni = { (const uint8_t *)"", 0 };
+	(void)type;
+	(void)when;
+	if (!incoming || !tls->hooks.accepts_name)
+		return 0;
+	gnutls_ext_raw_parse(&sni, find_name, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	tls->name_was_seen = true;
+	if (tls->hooks.accepts_name(tls->hooks.arg, (const char *)sni.text, sni.bytes))
+		return 0;
+	object(tls, GNUTLS_A_UNRECOGNIZED_NAME);
+	return GNUTLS_E_UNRECOGNIZED_NAME;
+}
+
+static bool
+apply_alpn(struct tls_config *config, gnutls_session_t session)
+{
+	enum { ALPN_MOST = 8 };
+	gnutls_datum_t list[ALPN_MOST];
+	unsigned count = 0;
+	const char *const demanded[] = { config->purpose->alpn, NULL };
+	const char *const *names = config->purpose->alpn ? demanded : config->settings.alpn;
+	for (; names && names[count] && count < ALPN_MOST; count++)
+		list[count] = (gnutls_datum_t){ (uint8_t *)(uintptr_t)names[count],
+			(unsigned)strlen(names[count]) };
+	return count == 0 ||
+	    gnutls_alpn_set_protocols(session, list, count, GNUTLS_ALPN_MANDATORY) == 0;
+}
+
+bool
+tls_config_apply(struct tls_config *config, struct tls *tls)
+{
+	gnutls_session_t session = tls->session;
+	bool asks = config->purpose->is_judged || config->settings.client_certificate != TLS_CLIENT_OFF;
+	if (gnutls_priority_set(session, config->priority) < 0 || !apply_alpn(config, session))
+		return false;
+	if (config->certificate &&
+	    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, config->certificate) < 0)
+		return false;
+	if (config->keys && gnutls_credentials_set(session, GNUTLS_CRD_PSK, config->keys) < 0)
+		return false;
+	if (config->purpose->is_server && config->certificate) {
+		/* A demand is on_verify()'s business, so that the owner hears of it. */
+		gnutls_certificate_server_set_request(session,
+		    asks ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+		    GNUTLS_HOOK_PRE, on_client_hello);
+	}
+	return true;
+}
+
+static bool
+load_certificate(struct tls_config *config, const struct tls_settings *settings, char *error)
+{
+	if (settings->purpose != TLS_UPSTREAM && !(settings->certificate && settings->private_key)) {
+		snprintf(error, TLS_ERROR, "a certificate and its private key are needed");
+		return false;
+	}
+	int got = gnutls_certificate_allocate_credentials(&config->certificate);
+	if (got == 0)
+		gnutls_certificate_set_verify_function(config->certificate, on_verify);
+	if (got == 0 && settings->certificate && settings->private_key) {
+		const gnutls_datum_t chain = { settings->certificate->data,
+			(unsigned)settings->certificate->bytes };
+		const gnutls_datum_t key = { settings->private_key->data,
+			(unsigned)settings->private_key->bytes };
+		got = gnutls_certificate_set_x509_key_mem2(config->certificate, &chain, &key,
+		    GNUTLS_X509_FMT_PEM, NULL, 0);
+	}
+	if (got == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		snprintf(error, TLS_ERROR, "the private key does not belong to the certificate");
+	else if (got < 0)
+		snprintf(error, TLS_ERROR, "the certificate or its key is unusable: %s",
+		    gnutls_strerror(got));
+	return got >= 0;
+}
+
+static bool
+load_keys(struct tls_config *config, char *error)
+{
+	if (!config->purpose->is_server)
+		return true;
+	if (gnutls_psk_allocate_server_credentials(&config->keys) < 0) {
+		snprintf(error, TLS_ERROR, "out of memory");
+		return false;
+	}
+	gnutls_psk_set_server_credentials_function2(config->keys, on_key_wanted);
+	return true;
+}
+
+static bool
+copy_alpn(struct tls_config *config, const char *const *names, char *error)
+{
+	size_t count = 0, bytes = 0;
+	while (names && names[count])
+		bytes += strlen(names[count++]) + 1;
+	if (count == 0)
+		return true;
+	/* One block: the pointers, then the texts. */
+	const char **copy = malloc((count + 1) * sizeof *copy + bytes);
+	if (!copy) {
+		snprintf(error, TLS_ERROR, "out of memory");
+		return false;
+	}
+	char *at = (char *)(copy + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = at;
+		at = stpcpy(at, names[i]) + 1;
+	}
+	copy[count] = NULL;
+	config->settings.alpn = copy;
+	return true;
+}
+
+static void
+config_free(struct tls_config *config)
+{
+	if (config->priority)
+		gnutls_priority_deinit(config->priority);
+	if (config->certificate)
+		gnutls_certificate_free_credentials(config->certificate);
+	if (config->keys)
+		gnutls_psk_free_server_credentials(config->keys);
+	free((void *)(uintptr_t)config->settings.alpn);
+	free(config);
+}
+
+struct tls_config *
+tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
+{
+	struct tls_config *config = calloc(1, sizeof *config);
+	error[0] = '\0';
+	if (!config) {
+		snprintf(error, TLS_ERROR, "out of memory");
+		return NULL;
+	}
+	config->holders = 1;
+	config->purpose = &purposes[settings->purpose];
+	config->settings = *settings;
+	config->settings.certificate = config->settings.private_key = NULL;
+	config->settings.alpn = NULL;
+	if (settings->purpose != TLS_ENDPOINT)
+		config->settings.client_certificate = TLS_CLIENT_OFF;
+	int got = gnutls_priority_init(&config->priority, config->purpose->priority, NULL);
+	if (got < 0)
+		snprintf(error, TLS_ERROR, "GnuTLS refuses our cipher list: %s", gnutls_strerror(got));
+	bool is_loaded = got == 0 && (config->purpose->uses_key ? load_keys(config, error)
+	    : load_certificate(config, settings, error));
+	if (is_loaded && copy_alpn(config, settings->alpn, error))
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+struct tls_config *
+tls_config_hold(struct tls_config *config)
+{
+	config->holders++;
+	return config;
+}
+
+void
+tls_config_release(struct tls_config *config)
+{
+	if (config && --config->holders == 0)
+		config_free(config);
+}

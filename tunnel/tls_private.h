@@ -1,0 +1,75 @@
+/*
+ * What the files of tls.h share: tls_config.c (credentials, judgement),
+ * tls.c (life and handshake), tls_stream.c (bytes).
+ */
+#ifndef TUNNEL_TLS_PRIVATE_H
+#define TUNNEL_TLS_PRIVATE_H
+
+#include <gnutls/gnutls.h>
+#include "tunnel/tls.h"
+
+struct purpose {
+	bool is_server;
+	bool is_judged;		/* the peer's certificate, by the hook */
+	bool uses_key;		/* external PSK */
+	const char *alpn;	/* demanded */
+	const char *priority;
+};
+
+struct tls_config {
+	_Atomic unsigned holders;
+	const struct purpose *purpose;
+	struct tls_settings settings;	/* without the PEM; alpn is a copy */
+	gnutls_priority_t priority;
+	gnutls_certificate_credentials_t certificate;
+	gnutls_psk_server_credentials_t keys;
+};
+
+/* Encrypted bytes that the stream below has not taken yet. */
+struct outbox {
+	uint8_t *data;
+	size_t at, bytes;	/* data[at..bytes) */
+	size_t room;
+};
+
+struct tls {
+	struct stream stream;	/* first: it is one */
+	struct stream *under;
+	struct tls_config *config;
+	gnutls_session_t session;
+	gnutls_psk_client_credentials_t key;
+	struct tls_hooks hooks;
+
+	enum { TLS_SHAKING, TLS_OPEN, TLS_BROKEN } state;
+	enum { TLS_WRITING, TLS_BYE_SAID, TLS_FINISHED } closing;
+	enum io below;		/* the lower stream's last answer other than IO_OK in this call */
+	enum io read_end;	/* once reading is over: how */
+	enum io write_end;	/* once writing has failed: how */
+	bool is_forgiving;
+	bool was_judged, name_was_seen;
+	struct outbox out;
+	size_t accepted;	/* user bytes inside `out` that the caller will pass again */
+
+	unsigned judgement;	/* the alert that a hook has asked for */
+	unsigned alert_sent, alert_received;
+	char identity[36];
+	char error[96];
+};
+
+/* Hands the config's things to a new session. False: memory. */
+bool tls_config_apply(struct tls_config *, struct tls *);
+void tls_free(struct tls *);
+/* Remembers the failure, sends the alert that belongs to it, returns what the caller answers. */
+enum io tls_fail(struct tls *, int gnutls_error);
+/* Writes what waits in the outbox. */
+enum io tls_flush(struct tls *);
+/* GnuTLS's ways to the lower stream. */
+ssize_t tls_pull(gnutls_transport_ptr_t, void *, size_t);
+ssize_t tls_push(gnutls_transport_ptr_t, const giovec_t *, int count);
+
+extern const struct stream_kind tls_kind;
+
+/* A peer may send records that carry nothing; more than this in one call is an attack. */
+enum { TLS_ROUNDS_MOST = 256 };
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * Bytes through TLS.
+ *
+ * GnuTLS's own way to resume an interrupted write loses or repeats a record
+ * when the peer's KeyUpdate arrives in between (3.7.9: the pending record is
+ * flushed by the update, and then the same bytes are sent again).  So GnuTLS
+ * is never interrupted: tls_push() takes everything, and what the stream below
+ * has no room for waits, encrypted, in the outbox: one record, rarely two.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/tls_private.h"
+
+static bool
+outbox_add(struct outbox *out, const void *data, size_t bytes)
+{
+	if (out->room - out->bytes < bytes) {
+		uint8_t *larger = realloc(out->data, out->bytes + bytes);
+		if (!larger)
+			return false;
+		out->data = larger;
+		out->room = out->bytes + bytes;
+	}
+	memcpy(out->data + out->bytes, data, bytes);
+	out->bytes += bytes;
+	return true;
+}
+
+static void
+outbox_empty(struct outbox *out)
+{
+	free(out->data);
+	*out = (struct outbox){ 0 };
+}
+
+enum io
+tls_flush(struct tls *tls)
+{
+	struct outbox *out = &tls->out;
+	size_t done;
+	while (out->at < out->bytes && tls->write_end == IO_OK) {
+		enum io io = stream_write(tls->under, out->data + out->at, out->bytes - out->at, &done);
+		if (io == IO_READ || io == IO_WRITE)
+			return io;
+		if (io != IO_OK)
+			tls->write_end = io;
+		out->at += done;
+	}
+	outbox_empty(out);
+	return tls->write_end;
+}
+
+/* One record goes straight down; a flight of several is joined first, to save system calls. */
+ssize_t
+tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
+{
+	struct tls *tls = arg;
+	size_t sent = 0, total = 0, done;
+	enum io io = tls->write_end;
+	if (count == 1 && tls->out.at == tls->out.bytes)
+		while (io == IO_OK && sent < iov->iov_len) {
+			const uint8_t *from = (const uint8_t *)iov->iov_base + sent;
+			io = stream_write(tls->under, from, iov->iov_len - sent, &done);
+			sent += done;
+		}
+	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
+		tls->write_end = io;
+	for (int i = 0; i < count && tls->write_end == IO_OK; i++) {
+		const uint8_t *from = iov[i].iov_base;
+		total += iov[i].iov_len;
+		if (!outbox_add(&tls->out, from + (count == 1 ? sent : 0),
+		    iov[i].iov_len - (count == 1 ? sent : 0)))
+			tls->write_end = IO_FAILED;
+	}
+	if (tls->write_end == IO_OK)
+		return (ssize_t)total;
+	tls->below = tls->write_end;
+	gnutls_transport_set_errno(tls->session, EPIPE);
+	return -1;
+}
+
+ssize_t
+tls_pull(gnutls_transport_ptr_t arg, void *data, size_t bytes)
+{
+	struct tls *tls = arg;
+	size_t done;
+	enum io io = stream_read(tls->under, data, bytes, &done);
+	if (io == IO_OK)
+		return (ssize_t)done;
+	tls->below = io;
+	if (io == IO_EOF)
+		return 0;
+	gnutls_transport_set_errno(tls->session, io == IO_RESET ? ECONNRESET :
+	    io == IO_FAILED ? EIO : EAGAIN);
+	return -1;
+}
+
+/* How an answer of GnuTLS other than bytes ends or does not end the reading; IO_OK: read again. */
+static enum io
+judge_read(struct tls *tls, ssize_t got)
+{
+	switch (got) {
+	case 0:
+		return tls->read_end = IO_EOF;
+	case GNUTLS_E_AGAIN:
+	case GNUTLS_E_INTERRUPTED:
+		return tls->below;
+	case GNUTLS_E_WARNING_ALERT_RECEIVED:
+		return IO_OK;
+	}
+	if (tls->below == IO_EOF && tls->is_forgiving)
+		return tls->read_end = IO_EOF;
+	return tls_fail(tls, (int)got);
+}
+
+static enum io
+read_on(struct stream *s, void *data, size_t bytes, size_t *done)
+{
+	struct tls *tls = (struct tls *)s;
+	if (tls->read_end != IO_OK)
+		return tls->read_end;
+	for (int round = 0; round < TLS_ROUNDS_MOST; round++) {
+		tls->below = IO_OK;
+		ssize_t got = gnutls_record_recv(tls->session, data, bytes);
+		if (got > 0) {
+			*done = (size_t)got;
+			return IO_OK;
+		}
+		enum io io = judge_read(tls, got);
+		if (io != IO_OK)
+			return io;
+	}
+	return tls_fail(tls, GNUTLS_E_TOO_MANY_EMPTY_PACKETS);
+}
+
+/* The next record's bytes go in; they count as written once all of it is with the stream below. */
+static enum io
+write_on(struct stream *s, const void *data, size_t bytes, size_t *done)
+{
+	struct tls *tls = (struct tls *)s;
+	if (tls->state == TLS_SHAKING || tls->closing != TLS_WRITING)
+		return IO_FAILED;
+	enum io io = tls_flush(tls);
+	if (io == IO_OK && tls->accepted == 0 && bytes > 0) {
+		ssize_t got = gnutls_record_send(tls->session, data, bytes);
+		if (got <= 0)
+			return tls->write_end == IO_OK ? IO_FAILED : tls->write_end;
+		tls->accepted = (size_t)got;
+		io = tls_flush(tls);
+	}
+	if (io != IO_OK)
+		return io;
+	*done = tls->accepted;
+	tls->accepted = 0;
+	return *done ? IO_OK : stream_write(tls->under, data, 0, done);
+}
+
+bool
+tls_write_behind(struct tls *tls, const void *data, size_t bytes)
+{
+	const uint8_t *from = (const uint8_t *)data + tls->accepted;
+	bytes -= tls->accepted;
+	tls->accepted = 0;
+	while (bytes > 0) {
+		ssize_t got = gnutls_record_send(tls->session, from, bytes);
+		if (got <= 0)
+			return false;
+		from += got;
+		bytes -= (size_t)got;
+	}
+	return true;
+}
+
+bool
+tls_update_key(struct tls *tls)
+{
+	return gnutls_session_key_update(tls->session, GNUTLS_KU_PEER) == 0;
+}
+
+/* RFC 8446 §6.1: close_notify ends our direction only; what comes is read on. A broken session has
+ * sent its alert and says no more. */
+static enum io
+finish(struct stream *s)
+{
+	struct tls *tls = (struct tls *)s;
+	if (tls->closing == TLS_FINISHED)
+		return IO_OK;
+	if (tls->closing == TLS_WRITING && tls->state == TLS_OPEN && tls->write_end == IO_OK &&
+	    gnutls_bye(tls->session, GNUTLS_SHUT_WR) < 0 && tls->write_end == IO_OK)
+		return IO_FAILED;
+	tls->closing = TLS_BYE_SAID;
+	tls->accepted = 0;
+	enum io io = tls_flush(tls);
+	if (io == IO_OK)
+		io = stream_finish(tls->under);
+	if (io == IO_OK)
+		tls->closing = TLS_FINISHED;
+	return io;
+}
+
+static void
+reset(struct stream *s)
+{
+	stream_reset(((struct tls *)s)->under);
+}
+
+static void
+free_all(struct stream *s)
+{
+	tls_free((struct tls *)s);
+}
+
+const struct stream_kind tls_kind = { read_on, write_on, finish, reset, free_all };
