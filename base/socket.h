@@ -9,11 +9,12 @@
 #include "base/address.h"
 #include "base/loop.h"
 
-/* Listening socket with SO_REUSEADDR, SO_REUSEPORT if asked, IPV6_V6ONLY off, backlog 4096.
+/* A local socket's stale file (nobody answers there) is replaced. Listening socket with SO_REUSEADDR, SO_REUSEPORT if asked, IPV6_V6ONLY off, backlog 4096.
  * -1 with a sentence in error (512 bytes). */
 int socket_listen(const struct address *, bool reuse_port, char *error);
 
-/* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute. */
+/* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute.
+ * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
 /* The next close() sends RST (SO_LINGER 0). */
 void socket_reset_on_close(int fd);
@@ -29,7 +30,7 @@ struct listener;
 /* Adopts fd. on_accept adopts the new descriptor. */
 struct listener *listener_new(struct loop *, int fd,
     void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
-/* Stops accepting (drain) without closing; listener_free() closes. */
+/* Stops accepting (drain) without closing; listener_free() closes. Both may be called from on_accept. */
 void listener_pause(struct listener *);
 void listener_free(struct listener *);
 

@@ -1,0 +1,148 @@
+/* Sockets and the options that ours carry. */
+#include "base/socket.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 4096,
+	KEEPALIVE_IDLE_S = 30,
+	KEEPALIVE_INTERVAL_S = 10,
+	KEEPALIVE_COUNT = 3,
+	USER_TIMEOUT_MS = 30000,
+	LISTEN_ERROR = 512,
+};
+
+static const char *
+cure_for(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "; another program listens there: stop it or choose another address";
+	case EADDRNOTAVAIL:
+		return "; no interface of this host has that address";
+	case EACCES:
+	case EPERM:
+		return "; ports below 1024 need CAP_NET_BIND_SERVICE, a local path needs a writable directory";
+	case ENOENT:
+		return "; create the directory";
+	}
+	return "";
+}
+
+static int
+fail(int fd, const struct address *address, char *error)
+{
+	char text[ADDRESS_TEXT];
+	int why = errno;
+
+	snprintf(error, LISTEN_ERROR, "cannot listen on %s: %s%s", address_text(address, text), strerror(why),
+	    cure_for(why));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* A local socket outlives the program that made it; one that nobody answers at is in the way. */
+static void
+remove_stale(const struct address *address)
+{
+	const char *path = address->as.local.sun_path;
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, &address->as.any, address->bytes) < 0 && errno == ECONNREFUSED)
+		unlink(path);
+	close(fd);
+}
+
+int
+socket_listen(const struct address *address, bool reuse_port, char *error)
+{
+	int family = address->bytes == 0 ? AF_UNSPEC : address->as.any.sa_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fail(fd, address, error);
+	if (family == AF_UNIX)
+		remove_stale(address);
+	else if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) || (reuse_port && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
+		return fail(fd, address, error);
+	if (family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
+		return fail(fd, address, error);
+	if (bind(fd, &address->as.any, address->bytes) < 0 || listen(fd, BACKLOG) < 0)
+		return fail(fd, address, error);
+	return fd;
+}
+
+void
+socket_prepare(int fd)
+{
+	/* On a local socket each of these fails, and nothing is lost. */
+	if (!set(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+		return;
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+}
+
+void
+socket_reset_on_close(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+static struct address
+name_of(int fd, int (*get)(int, struct sockaddr *, socklen_t *))
+{
+	struct sockaddr_storage storage;
+	socklen_t bytes = sizeof(storage);
+	struct address address = {0};
+
+	if (get(fd, (struct sockaddr *)&storage, &bytes) == 0)
+		address_from(&address, (struct sockaddr *)&storage, bytes);
+	return address;
+}
+
+static int
+get_peer(int fd, struct sockaddr *name, socklen_t *bytes)
+{
+	return getpeername(fd, name, bytes);
+}
+
+static int
+get_local(int fd, struct sockaddr *name, socklen_t *bytes)
+{
+	return getsockname(fd, name, bytes);
+}
+
+struct address
+socket_peer(int fd)
+{
+	return name_of(fd, get_peer);
+}
+
+struct address
+socket_local(int fd)
+{
+	return name_of(fd, get_local);
+}
