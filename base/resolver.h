@@ -17,6 +17,7 @@ struct resolver;
 struct resolution;
 
 struct resolver *resolver_new(void);
+/* After every asker has had its answer or has forgotten it.  Does not wait for a look-up at work. */
 void resolver_free(struct resolver *);
 
 /* on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are addresses. */
