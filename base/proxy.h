@@ -18,7 +18,8 @@ size_t proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *
     const struct address *destination);
 
 /* Reads either version from the first byte on. COMPLETE sets *header_bytes, and the addresses unless
- * the header says UNKNOWN / LOCAL (then *has_addresses is false). TLVs of v2 are skipped. */
+ * the header says UNKNOWN / LOCAL or names no TCP addresses (then *has_addresses is false). TLVs of v2
+ * are skipped; they may make a header longer than PROXY_MOST, and the caller bounds what it waits for. */
 enum proxy_verdict proxy_decode(const uint8_t *data, size_t bytes, size_t *header_bytes,
     bool *has_addresses, struct address *source, struct address *destination);
 
