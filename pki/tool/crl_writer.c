@@ -52,7 +52,7 @@ crl_writer_begin(struct crl_writer *writer, gnutls_x509_crt_t issuer, uint64_t n
 	size_t bytes = sizeof(key_id), all = encode_mark(encoding), mark;
 
 	if (gnutls_x509_crt_get_subject_key_id(issuer, key_id, &bytes, NULL) < 0)
-		return fail(EX_DATAERR, "a CA certificate has no subject key identifier; it cannot issue a CRL");
+		return say_fail(EX_DATAERR, "a CA certificate has no subject key identifier; it cannot issue a CRL");
 	mark = encode_mark(encoding);
 	encode_raw(encoding, key_id, bytes);
 	encode_wrap(encoding, 0x80, mark);	/* keyIdentifier [0] */
@@ -95,10 +95,10 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key, const struct
 	int problem;
 
 	if (!data.data)
-		return fail_memory();
+		return say_no_memory();
 	problem = gnutls_privkey_sign_data2(key, algorithm->sign, 0, &data, &signature);
 	if (problem < 0)
-		return fail(EX_SOFTWARE, "the CA's key cannot sign: %s", gnutls_strerror(problem));
+		return say_fail(EX_SOFTWARE, "the CA's key cannot sign: %s", gnutls_strerror(problem));
 	encode_raw(&whole, signature.data, signature.size);
 	encode_raw(&whole, "", 1);		/* no unused bits */
 	encode_wrap(&whole, DER_BIT_STRING, 0);
@@ -112,7 +112,7 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key, const struct
 		out->size = (unsigned)whole.bytes;
 	}
 	encode_wipe(&whole);
-	return out->data ? 0 : fail_memory();
+	return out->data ? 0 : say_no_memory();
 }
 
 int
@@ -123,9 +123,9 @@ crl_writer_sign(struct crl_writer *writer, gnutls_privkey_t key, int64_t this_up
 	gnutls_datum_t name = { 0 };
 
 	if (!algorithm)
-		return fail(EX_UNAVAILABLE, "the CA's key is of a kind that cannot sign CRLs here; use P-256, Ed25519 or RSA");
+		return say_fail(EX_UNAVAILABLE, "the CA's key is of a kind that cannot sign CRLs here; use P-256, Ed25519 or RSA");
 	if (gnutls_x509_crt_get_raw_dn(writer->issuer, &name) < 0)
-		return fail_memory();
+		return say_no_memory();
 	if (encode_mark(encoding) > writer->end)	/* revokedCertificates is never an empty list (5.1.2.6) */
 		encode_wrap(encoding, DER_SEQUENCE, writer->end);
 	encode_time(encoding, next_update);

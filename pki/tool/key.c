@@ -33,7 +33,7 @@ key_type_parse(const char *word, enum key_type *type)
 			*type = (enum key_type)i;
 			return 0;
 		}
-	return word ? fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word) : 0;
+	return word ? say_fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word) : 0;
 }
 
 int
@@ -43,7 +43,7 @@ key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 
 	if (problem >= 0)
 		problem = gnutls_x509_privkey_generate(*out, types[type].algorithm, types[type].bits, 0);
-	return problem < 0 ? fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem)) : 0;
+	return problem < 0 ? say_fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem)) : 0;
 }
 
 /* EncryptedPrivateKeyInfo { PBES2 { PBKDF2 { salt, rounds, HMAC-SHA-256 }, AES-256-CBC { iv } }, data } */
@@ -103,11 +103,11 @@ armour(const char *label, const uint8_t *data, size_t bytes, struct secret *pem)
 	bool kept;
 
 	if (!data || gnutls_pem_base64_encode2(label, &der, &text) < 0)
-		return fail_memory();
+		return say_no_memory();
 	kept = secret_init(pem, text.data, text.size);
 	bytes_wipe(text.data, text.size);
 	gnutls_free(text.data);
-	return kept ? 0 : fail_memory();
+	return kept ? 0 : say_no_memory();
 }
 
 static int
@@ -119,14 +119,14 @@ encrypt(const gnutls_datum_t *clear, const char *passphrase, struct secret *pem)
 	int code, problem;
 
 	if (!data)
-		return fail_memory();
+		return say_no_memory();
 	memcpy(data, clear->data, clear->size);
 	memset(data + clear->size, (int)(bytes - clear->size), bytes - clear->size);
 	bytes_random(salt, sizeof(salt));
 	bytes_random(iv, sizeof(iv));
 	problem = cbc_encrypt(passphrase, salt, iv, data, bytes);
 	if (problem < 0) {
-		code = fail(EX_SOFTWARE, "a key cannot be encrypted: %s", gnutls_strerror(problem));
+		code = say_fail(EX_SOFTWARE, "a key cannot be encrypted: %s", gnutls_strerror(problem));
 	} else {
 		encode_encrypted(&out, salt, iv, data, bytes);
 		code = armour("ENCRYPTED PRIVATE KEY", encode_finish(&out), out.bytes, pem);
@@ -144,7 +144,7 @@ key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem
 	int code, problem = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN, &clear);
 
 	if (problem < 0)
-		return fail(EX_SOFTWARE, "a key cannot be written: %s", gnutls_strerror(problem));
+		return say_fail(EX_SOFTWARE, "a key cannot be written: %s", gnutls_strerror(problem));
 	code = passphrase ? encrypt(&clear, passphrase, pem) : armour("PRIVATE KEY", clear.data, clear.size, pem);
 	bytes_wipe(clear.data, clear.size);
 	gnutls_free(clear.data);
@@ -163,8 +163,8 @@ import(const struct secret *file, const char *path, struct passphrase *passphras
 	problem = gnutls_x509_privkey_import2(key, &pem, GNUTLS_X509_FMT_PEM,
 	    encrypted ? passphrase_text(passphrase) : NULL, encrypted ? 0 : GNUTLS_PKCS_PLAIN);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED)
-		return fail(EX_NOPERM, "%s: this is not its passphrase", path);
-	return problem < 0 ? fail(EX_DATAERR, "%s: no private key that can be read: %s", path, gnutls_strerror(problem)) : 0;
+		return say_fail(EX_NOPERM, "%s: this is not its passphrase", path);
+	return problem < 0 ? say_fail(EX_DATAERR, "%s: no private key that can be read: %s", path, gnutls_strerror(problem)) : 0;
 }
 
 int
@@ -177,8 +177,8 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 	if (*path != '/')
 		path = store_path(store, path, whole);
 	if (!file_read_key(&file, path, KEY_FILE_MOST, error))
-		return fail(EX_NOINPUT, "%s", error);
-	code = gnutls_x509_privkey_init(out) < 0 ? fail_memory() : import(&file, path, passphrase, *out);
+		return say_fail(EX_NOINPUT, "%s", error);
+	code = gnutls_x509_privkey_init(out) < 0 ? say_no_memory() : import(&file, path, passphrase, *out);
 	secret_wipe(&file);
 	return code;
 }
@@ -202,11 +202,19 @@ open_token(const char *url, struct passphrase *passphrase, gnutls_privkey_t *out
 	int problem = gnutls_privkey_init(out);
 
 	if (problem < 0)
-		return fail_memory();
+		return say_no_memory();
 	gnutls_privkey_set_pin_function(*out, give_pin, passphrase);
 	problem = gnutls_privkey_import_url(*out, url, 0);
-	return problem < 0 ? fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?", url,
+	return problem < 0 ? say_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?", url,
 	    gnutls_strerror(problem)) : 0;
+}
+
+int
+key_abstract(gnutls_x509_privkey_t key, gnutls_privkey_t *out)
+{
+	if (gnutls_privkey_init(out) < 0 || gnutls_privkey_import_x509(*out, key, GNUTLS_PRIVKEY_IMPORT_COPY) < 0)
+		return say_no_memory();
+	return 0;
 }
 
 int
@@ -218,8 +226,8 @@ key_open(const struct store *store, const char *where, struct passphrase *passph
 	if (strncmp(where, "pkcs11:", 7) == 0)
 		return open_token(where, passphrase, out);
 	code = key_load(store, where, passphrase, &key);
-	if (!code && (gnutls_privkey_init(out) < 0 || gnutls_privkey_import_x509(*out, key, GNUTLS_PRIVKEY_IMPORT_COPY) < 0))
-		code = fail_memory();
+	if (!code)
+		code = key_abstract(key, out);
 	gnutls_x509_privkey_deinit(key);
 	return code;
 }
@@ -231,5 +239,5 @@ key_public(gnutls_privkey_t key, gnutls_pubkey_t *out)
 
 	if (problem >= 0)
 		problem = gnutls_pubkey_import_privkey(*out, key, 0, 0);
-	return problem < 0 ? fail(EX_SOFTWARE, "a key's public half cannot be read: %s", gnutls_strerror(problem)) : 0;
+	return problem < 0 ? say_fail(EX_SOFTWARE, "a key's public half cannot be read: %s", gnutls_strerror(problem)) : 0;
 }

@@ -29,6 +29,8 @@ int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem
 int key_load(const struct store *, const char *path, struct passphrase *, gnutls_x509_privkey_t *out);
 /* The same, or a `pkcs11:` URI whose PIN is the passphrase. */
 int key_open(const struct store *, const char *where, struct passphrase *, gnutls_privkey_t *out);
+/* A copy in the form that signs. */
+int key_abstract(gnutls_x509_privkey_t, gnutls_privkey_t *out);
 /* The public half. */
 int key_public(gnutls_privkey_t, gnutls_pubkey_t *out);
 

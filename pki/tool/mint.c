@@ -122,14 +122,14 @@ digest_of(gnutls_privkey_t key)
 }
 
 int
-mint(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer, gnutls_privkey_t issuer_key,
+mint_certificate(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer, gnutls_privkey_t issuer_key,
     gnutls_datum_t *der)
 {
 	gnutls_x509_crt_t certificate;
 	int code = 0, problem = gnutls_x509_crt_init(&certificate);
 
 	if (problem < 0)
-		return fail_memory();
+		return say_no_memory();
 	problem = fill(certificate, mint, subject_key, issuer);
 	if (problem >= 0 && mint->names)
 		code = names_put(mint->names, certificate);
@@ -139,7 +139,7 @@ mint(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x509_crt_t iss
 	if (problem >= 0 && !code)
 		problem = gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, der);
 	if (problem < 0)
-		code = fail(EX_SOFTWARE, "the certificate for '%s' cannot be made: %s", mint->common_name, gnutls_strerror(problem));
+		code = say_fail(EX_SOFTWARE, "the certificate for '%s' cannot be made: %s", mint->common_name, gnutls_strerror(problem));
 	gnutls_x509_crt_deinit(certificate);
 	return code;
 }

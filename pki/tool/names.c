@@ -19,7 +19,7 @@ names_add(struct names *names, gnutls_x509_subject_alt_name_t type, const char *
 		if (names->at[i].type == type && strcmp(names->at[i].text, text) == 0)
 			return 0;
 	if (names->count == NAMES_MOST || strlen(text) >= NAMES_TEXT)
-		return fail(EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
+		return say_fail(EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
 	name = &names->at[names->count++];
 	name->type = type;
 	snprintf(name->text, sizeof(name->text), "%s", text);
@@ -47,8 +47,8 @@ refuse_host(const char *host)
 		if ((unsigned char)*at >= 0x80 && gnutls_idna_map(host, (unsigned)strlen(host), &mapped, 0) >= 0)
 			break;
 	code = mapped.data ?
-	    fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host, (char *)mapped.data) :
-	    fail(EX_DATAERR, "--host '%s' is no server name; give one like app.example.com or *.example.com", host);
+	    say_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host, (char *)mapped.data) :
+	    say_fail(EX_DATAERR, "--host '%s' is no server name; give one like app.example.com or *.example.com", host);
 	gnutls_free(mapped.data);
 	return code;
 }
@@ -62,7 +62,7 @@ names_add_host(struct names *names, const struct profile *profile, const char *h
 
 	if (is_address(host, octets, &bytes)) {
 		if (!profile->serves)
-			return fail(EX_DATAERR, "--host %s: %s %s certificate holds names, not addresses", host,
+			return say_fail(EX_DATAERR, "--host %s: %s %s certificate holds names, not addresses", host,
 			    *profile->kind == 'a' ? "an" : "a", profile->kind);
 		return names_add(names, GNUTLS_SAN_IPADDRESS, host);
 	}
@@ -87,7 +87,7 @@ names_add_email(struct names *names, const char *email)
 	char normal[NAME_SIZE];
 
 	if (!at || at == email || !is_plain(email) || !name_normalise(normal, at + 1, strlen(at + 1)))
-		return fail(EX_DATAERR, "--email '%s' is no address of the form who@example.com", email);
+		return say_fail(EX_DATAERR, "--email '%s' is no address of the form who@example.com", email);
 	return names_add(names, GNUTLS_SAN_RFC822NAME, email);
 }
 
@@ -97,7 +97,7 @@ names_add_uri(struct names *names, const char *uri)
 	const char *colon = strchr(uri, ':');
 
 	if (!colon || colon == uri || !colon[1] || !is_plain(uri))
-		return fail(EX_DATAERR, "--uri '%s' is no URI with a scheme, like spiffe://example.com/job", uri);
+		return say_fail(EX_DATAERR, "--uri '%s' is no URI with a scheme, like spiffe://example.com/job", uri);
 	return names_add(names, GNUTLS_SAN_URI, uri);
 }
 
@@ -128,7 +128,7 @@ names_of_certificate(struct names *names, gnutls_x509_crt_t certificate)
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
-			return fail(EX_DATAERR, "a subjectAltName cannot be read: %s", gnutls_strerror(found));
+			return say_fail(EX_DATAERR, "a subjectAltName cannot be read: %s", gnutls_strerror(found));
 		code = add_raw(names, type, &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 	}
 	return code;
@@ -150,7 +150,7 @@ names_put(const struct names *names, gnutls_x509_crt_t certificate)
 		}
 		problem = gnutls_x509_crt_set_subject_alt_name(certificate, name->type, data, bytes, GNUTLS_FSAN_APPEND);
 		if (problem < 0)
-			return fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s", name->text, gnutls_strerror(problem));
+			return say_fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s", name->text, gnutls_strerror(problem));
 	}
 	return 0;
 }
@@ -166,7 +166,7 @@ names_join(const struct names *names, char *out, size_t out_size)
 }
 
 bool
-name_is_within(const char *pattern, const char *permitted)
+names_is_within(const char *pattern, const char *permitted)
 {
 	const char *name = name_is_wildcard(pattern) ? pattern + 2 : pattern;
 	size_t longer = strlen(name), shorter = strlen(permitted);
@@ -183,15 +183,15 @@ is_all_hex(const char *text)
 }
 
 int
-name_check(const char *name)
+names_check_label(const char *name)
 {
 	static const char may[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
 	size_t length = strlen(name);
 
 	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] != '\0' || strchr(".-", *name))
-		return fail(EX_USAGE, "the name '%s' cannot be a file's name; give 1 to %d letters, digits and ._@-, "
+		return say_fail(EX_USAGE, "the name '%s' cannot be a file's name; give 1 to %d letters, digits and ._@-, "
 		    "a letter or digit first", name, NAME_MOST);
 	if (length >= 16 && is_all_hex(name))
-		return fail(EX_USAGE, "the name '%s' looks like a serial number; give another", name);
+		return say_fail(EX_USAGE, "the name '%s' looks like a serial number; give another", name);
 	return 0;
 }

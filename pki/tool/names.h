@@ -39,9 +39,9 @@ int names_put(const struct names *, gnutls_x509_crt_t);
 /* "a.example *.b.example"; `out` is cut to fit. */
 void names_join(const struct names *, char *out, size_t out_size);
 /* Whether the name or pattern lies within the subtree of a permitted name (RFC 5280 4.2.1.10). */
-bool name_is_within(const char *pattern, const char *permitted);
+bool names_is_within(const char *pattern, const char *permitted);
 
 /* A certificate's NAME: it becomes a file's name and the common name. */
-int name_check(const char *name);
+int names_check_label(const char *name);
 
 #endif

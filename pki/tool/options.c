@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "pki/tool/say.h"
@@ -34,6 +35,15 @@ collect(const struct usage *usage, const struct option_row **rows)
 }
 
 static void
+print_option(const struct option_row *row)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+	printf("  %-26s %s\n", left, row->help);
+}
+
+static void
 print_help(const struct usage *usage)
 {
 	const struct option_row *rows[ROWS_MOST];
@@ -41,14 +51,33 @@ print_help(const struct usage *usage)
 
 	printf("Usage: valise-pki %s%s%s [OPTION]...\n%s\n\n", usage->word,
 	    *usage->operands ? " " : "", usage->operands, usage->summary);
-	for (size_t i = 0; i < count; i++) {
-		char left[64];
-
-		snprintf(left, sizeof(left), "--%s%s%s", rows[i]->name,
-		    rows[i]->argument ? " " : "", rows[i]->argument ? rows[i]->argument : "");
-		printf("  %-26s %s\n", left, rows[i]->help);
-	}
+	for (size_t i = 0; i < count; i++)
+		print_option(rows[i]);
 	printf("  %-26s %s\n", "--help", "this text");
+}
+
+void
+options_print_synopsis(const struct usage *usage)
+{
+	int column = printf("\n%s%s%s", usage->word, *usage->operands ? " " : "", usage->operands);
+
+	for (const struct option_row *row = usage->rows; row && row->name; row++) {
+		int width = 4 + (int)strlen(row->name) + (row->argument ? 1 + (int)strlen(row->argument) : 0);
+
+		if (column + width > 79)
+			column = printf("\n   ");
+		column += printf(" [--%s%s%s]", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+	}
+	printf("\n    %s\n", usage->summary);
+}
+
+void
+options_print_common(void)
+{
+	printf("\nWith all of these:\n");
+	for (const struct option_row *row = common_rows; row->name; row++)
+		print_option(row);
+	printf("  %-26s %s\n  %-26s %s\n", "--help", "this text", "--version", "the program's version");
 }
 
 static bool
@@ -139,10 +168,10 @@ static bool
 count_operands(const struct usage *usage, const struct operands *operands, int *code)
 {
 	if (operands->count < usage->least)
-		*code = fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`", usage->word,
+		*code = say_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`", usage->word,
 		    usage->operands, usage->word);
 	else if (usage->most >= 0 && operands->count > usage->most)
-		*code = fail(EX_USAGE, "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
+		*code = say_fail(EX_USAGE, "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
 		    operands->at[usage->most], usage->word);
 	else
 		return true;
@@ -166,14 +195,14 @@ options_read(const struct usage *usage, int argc, char **argv, void *options, st
 			return false;
 		}
 		if (found < FIRST_ROW) {
-			*code = fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`", usage->word,
+			*code = say_fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`", usage->word,
 			    found == ':' ? "no value follows" : "no such option, or a value it does not take:",
 			    argv[optind - 1], usage->word);
 			return false;
 		}
 		const struct option_row *row = rows[found - FIRST_ROW];
 		if (!store_value(row, optarg, options)) {
-			*code = fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word, row->name,
+			*code = say_fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word, row->name,
 			    optarg ? optarg : "", wanted(row));
 			return false;
 		}

@@ -24,7 +24,6 @@ struct common {
 	const char *passphrase_file;
 	int64_t passphrase_fd;		/* + 1; 0: none */
 	bool json;
-	bool no_password;
 };
 
 enum option_kind {
@@ -67,5 +66,9 @@ struct operands {
  */
 bool options_read(const struct usage *, int argc, char **argv, void *options,
     struct operands *, int *code);
+
+/* For the program's own --help: the command in a few lines, and the common options. */
+void options_print_synopsis(const struct usage *);
+void options_print_common(void);
 
 #endif

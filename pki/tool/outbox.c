@@ -58,7 +58,7 @@ outbox_put(struct store *store, const char *path, mode_t mode, const void *data,
 	bytes_random(octets, sizeof(octets));
 	snprintf(temp, sizeof(temp), "tmp/%s", hex_encode(random, octets, sizeof(octets)));
 	if (write_file(store_path(store, temp, whole), mode, data, bytes) < 0)
-		return fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed", store->dir, path,
+		return say_fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed", store->dir, path,
 		    strerror(errno));
 	return store_do(store, "INSERT INTO outbox(temp, path) VALUES(?, ?)", "tt", temp, path);
 }
@@ -72,7 +72,13 @@ sync_directory(struct store *store, const char *path)
 
 	if (fd >= 0)
 		close(fd);
-	return problem ? fail(EX_CANTCREAT, "%s: %s", whole, strerror(problem)) : 0;
+	return problem ? say_fail(EX_CANTCREAT, "%s: %s", whole, strerror(problem)) : 0;
+}
+
+int
+outbox_seal(struct store *store)
+{
+	return sync_directory(store, "tmp");
 }
 
 static int
@@ -86,7 +92,7 @@ deliver_one(void *arg, sqlite3_stmt *row)
 	store_path(store, (const char *)sqlite3_column_text(row, 0), from);
 	if (rename(from, store_path(store, path, to)) < 0)
 		return errno == ENOENT ? 0 :	/* done before, by us or by another process */
-		    fail(EX_CANTCREAT, "%s: %s; the change is made, and the file follows with the next command", to, strerror(errno));
+		    say_fail(EX_CANTCREAT, "%s: %s; the change is made, and the file follows with the next command", to, strerror(errno));
 	snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
 	if (slash)

@@ -26,7 +26,7 @@ struct profile {
 };
 
 enum { PROFILES = 4 };
-extern const struct profile profiles[PROFILES];
+extern const struct profile profile_all[PROFILES];
 
 /* NULL if it is none. */
 const struct profile *profile_of_kind(const char *kind);

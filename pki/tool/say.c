@@ -14,7 +14,7 @@ say(const char *prefix, const char *format, va_list arguments)
 }
 
 int
-fail(int code, const char *format, ...)
+say_fail(int code, const char *format, ...)
 {
 	va_list arguments;
 
@@ -25,7 +25,7 @@ fail(int code, const char *format, ...)
 }
 
 void
-warn(const char *format, ...)
+say_warning(const char *format, ...)
 {
 	va_list arguments;
 
@@ -35,7 +35,7 @@ warn(const char *format, ...)
 }
 
 void
-note(const char *format, ...)
+say_note(const char *format, ...)
 {
 	va_list arguments;
 
@@ -45,7 +45,7 @@ note(const char *format, ...)
 }
 
 int
-fail_memory(void)
+say_no_memory(void)
 {
-	return fail(EX_OSERR, "out of memory; nothing was changed");
+	return say_fail(EX_OSERR, "out of memory; nothing was changed");
 }

@@ -1,5 +1,5 @@
 /*
- * What the tool says on standard error, one line each.  fail() is called by
+ * What the tool says on standard error, one line each.  say_fail() is called by
  * whoever knows the story, once; everyone above passes the code on.  Functions
  * of this folder that return an int return 0 or such a code (sysexits, see
  * design.md §5), the sentence being said already.
@@ -10,12 +10,12 @@
 #include <sysexits.h>
 
 /* "valise-pki: ..."; returns the code. */
-int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int say_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "valise-pki: warning: ..." */
-void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "valise-pki: ..." about something done; never secret. */
-void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* For what only memory exhaustion can cause; the tool's work is then not begun or rolled back. */
-int fail_memory(void);
+int say_no_memory(void);
 
 #endif

@@ -29,6 +29,7 @@ static const char *const migrations[STORE_VERSION] = {
 	"CREATE INDEX certificate_end ON certificate(not_after);"
 	"CREATE INDEX certificate_revoked ON certificate(issuer, serial) WHERE revoked_at IS NOT NULL;"
 	"CREATE TABLE body(certificate INTEGER PRIMARY KEY REFERENCES certificate(id), der BLOB NOT NULL);"
+	"CREATE TABLE crl(ca INTEGER PRIMARY KEY REFERENCES ca(id), pem BLOB NOT NULL);"
 	"CREATE TABLE permit(ca INTEGER NOT NULL REFERENCES ca(id), host TEXT NOT NULL,"
 	"	PRIMARY KEY(ca, host)) WITHOUT ROWID;"
 	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, temp TEXT NOT NULL UNIQUE, path TEXT NOT NULL);",
@@ -41,15 +42,15 @@ fail_store(struct store *store, const char *doing)
 	const char *why = sqlite3_errmsg(store->db);
 
 	if (code == SQLITE_BUSY)
-		return fail(EX_TEMPFAIL, "%s/inventory.db: another process has held it for a minute; try again", store->dir);
+		return say_fail(EX_TEMPFAIL, "%s/inventory.db: another process has held it for a minute; try again", store->dir);
 	if (code == SQLITE_FULL || code == SQLITE_IOERR)
-		return fail(EX_CANTCREAT, "%s/inventory.db: %s while %s: %s; nothing was changed, "
+		return say_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s: %s; nothing was changed, "
 		    "make room and try again", store->dir, why, doing, strerror(errno));
 	if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
-		return fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why, doing);
+		return say_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why, doing);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-		return fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir, why);
-	return fail(EX_SOFTWARE, "%s/inventory.db: %s while %s", store->dir, why, doing);
+		return say_fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir, why);
+	return say_fail(EX_SOFTWARE, "%s/inventory.db: %s while %s", store->dir, why, doing);
 }
 
 static int
@@ -77,8 +78,8 @@ bind(sqlite3_stmt *statement, const char *types, va_list values)
 	return problem;
 }
 
-static int
-each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql, const char *types,
+int
+store_each_list(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql, const char *types,
     va_list values)
 {
 	sqlite3_stmt *statement = NULL;
@@ -102,7 +103,7 @@ store_each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, c
 	int code;
 
 	va_start(values, types);
-	code = each(store, row, arg, sql, types, values);
+	code = store_each_list(store, row, arg, sql, types, values);
 	va_end(values);
 	return code;
 }
@@ -114,7 +115,7 @@ store_do(struct store *store, const char *sql, const char *types, ...)
 	int code;
 
 	va_start(values, types);
-	code = each(store, NULL, NULL, sql, types, values);
+	code = store_each_list(store, NULL, NULL, sql, types, values);
 	va_end(values);
 	return code;
 }
@@ -126,26 +127,36 @@ take_number(void *arg, sqlite3_stmt *row)
 	return 0;
 }
 
+/* Inside a transaction; not store_begin(), whose outbox may not be there yet. */
 static int
-migrate(struct store *store)
+migrate_from(struct store *store, int64_t version)
 {
-	int64_t version = 0;
-	char pragma[64];
-	int code = store_each(store, take_number, &version, "PRAGMA user_version", "");
+	char pragma[96];
+	int code = 0;
 
-	if (code || version == STORE_VERSION)
-		return code;
-	if (version > STORE_VERSION || version < 0)
-		return fail(EX_DATAERR, "%s/inventory.db has schema %lld, this program knows up to %d; use a newer valise-pki",
-		    store->dir, (long long)version, STORE_VERSION);
-	if ((code = store_begin(store)) || (code = store_each(store, take_number, &version, "PRAGMA user_version", "")))
-		return code;
 	for (; version < STORE_VERSION && !code; version++)
 		code = run(store, migrations[version], "changing its schema");
 	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d; PRAGMA application_id = %d", STORE_VERSION, APPLICATION);
 	if (!code)
 		code = run(store, pragma, "changing its schema");
-	return code ? code : store_commit(store);
+	return code ? code : run(store, "COMMIT", "changing its schema");
+}
+
+static int
+migrate(struct store *store)
+{
+	int64_t version = 0;
+	int code = store_each(store, take_number, &version, "PRAGMA user_version", "");
+
+	if (code || version == STORE_VERSION)
+		return code;
+	if (version > STORE_VERSION || version < 0)
+		return say_fail(EX_DATAERR, "%s/inventory.db has schema %lld, this program knows up to %d; use a newer valise-pki",
+		    store->dir, (long long)version, STORE_VERSION);
+	code = run(store, "BEGIN IMMEDIATE", "changing its schema");
+	if (!code)	/* another process may have been quicker */
+		code = store_each(store, take_number, &version, "PRAGMA user_version", "");
+	return code ? code : migrate_from(store, version);
 }
 
 static int
@@ -170,7 +181,7 @@ set_directory(struct store *store, const char *dir)
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
 	if (length == 0 || length >= sizeof(store->dir))
-		return fail(EX_USAGE, "'%s' cannot be an authority's directory: its name is empty or too long", dir);
+		return say_fail(EX_USAGE, "'%s' cannot be an authority's directory: its name is empty or too long", dir);
 	memcpy(store->dir, dir, length);
 	store->dir[length] = '\0';
 	return 0;
@@ -186,7 +197,7 @@ make_directories(struct store *store)
 
 	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
 		if (mkdir(store_path(store, directories[i].path, path), directories[i].mode) < 0 && errno != EEXIST)
-			return fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+			return say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -214,7 +225,7 @@ store_open(struct store *store, const char *dir)
 	if (code)
 		return code;
 	if (!store_has_file(store, "inventory.db"))
-		return fail(EX_NOINPUT, "%s: no authority there (no inventory.db); make one with `valise-pki init --ca %s`",
+		return say_fail(EX_NOINPUT, "%s: no authority there (no inventory.db); make one with `valise-pki init --ca %s`",
 		    store->dir, store->dir);
 	if ((code = open_database(store, 0)) || (code = migrate(store)))
 		return code;
@@ -248,8 +259,10 @@ store_begin(struct store *store)
 int
 store_commit(struct store *store)
 {
-	int code = run(store, "COMMIT", "committing a change");
+	int code = outbox_seal(store);
 
+	if (!code)
+		code = run(store, "COMMIT", "committing a change");
 	if (code)
 		return code;
 	store->changing = false;
@@ -260,6 +273,14 @@ int
 store_put(struct store *store, const char *path, mode_t mode, const void *data, size_t bytes)
 {
 	return outbox_put(store, path, mode, data, bytes);
+}
+
+void
+store_text(sqlite3_stmt *row, int column, char *out, size_t out_size)
+{
+	const unsigned char *text = sqlite3_column_text(row, column);
+
+	snprintf(out, out_size, "%s", text ? (const char *)text : "");
 }
 
 const char *

@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -46,6 +47,11 @@ int store_commit(struct store *);
 int store_do(struct store *, const char *sql, const char *types, ...);
 int store_each(struct store *, int (*row)(void *arg, sqlite3_stmt *), void *arg,
     const char *sql, const char *types, ...);
+int store_each_list(struct store *, int (*row)(void *arg, sqlite3_stmt *), void *arg,
+    const char *sql, const char *types, va_list);
+
+/* A column of the row at hand; NULL becomes "", and what does not fit is cut. */
+void store_text(sqlite3_stmt *row, int column, char *out, size_t out_size);
 
 /* DIR/path; `out` has PATH_MAX bytes. */
 const char *store_path(const struct store *, const char *path, char *out);

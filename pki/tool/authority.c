@@ -1,0 +1,60 @@
+/* Opening and closing. */
+#include "pki/tool/authority.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "pki/tool/output.h"
+#include "pki/tool/say.h"
+
+const char *
+authority_directory(const struct common *common)
+{
+	const char *dir = common->ca ? common->ca : getenv("VALISE_CA");
+
+	if (!dir || !*dir) {
+		say_fail(EX_USAGE, "which authority? give --ca DIR or set VALISE_CA");
+		return NULL;
+	}
+	return dir;
+}
+
+bool
+authority_crl_is_due(const struct ca *ca, int64_t now)
+{
+	return now >= ca->crl_next - ca->crl_seconds / 3;
+}
+
+static int
+warn_if_due(void *arg, const struct ca *ca)
+{
+	const struct authority *authority = arg;
+	char text[OUTPUT_TIME];
+
+	if (authority_crl_is_due(ca, authority->now))
+		say_warning("the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files out", ca->name,
+		    authority->now >= ca->crl_next ? "ended" : "ends", output_time(ca->crl_next, text));
+	return 0;
+}
+
+int
+authority_open(struct authority *authority, const struct common *common)
+{
+	const char *dir = authority_directory(common);
+	int code;
+
+	authority->common = common;
+	authority->passphrase.common = common;
+	authority->now = clock_wall_s();
+	if (!dir)
+		return EX_USAGE;
+	code = store_open(&authority->store, dir);
+	return code ? code : ca_each(&authority->store, warn_if_due, authority);
+}
+
+void
+authority_close(struct authority *authority)
+{
+	passphrase_wipe(&authority->passphrase);
+	store_close(&authority->store);
+}

@@ -1,0 +1,115 @@
+/* Grants at issue time; the verifier does the same along the chain. */
+#include "pki/tool/ceiling.h"
+
+#include <string.h>
+
+#include "pki/oid.h"
+#include "pki/tool/say.h"
+
+int
+ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
+{
+	gnutls_datum_t der = { 0 };
+	const char *why = "";
+	char oid[128];
+	size_t bytes = sizeof(oid);
+	bool read;
+
+	*found = false;
+	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(certificate, i, oid, &bytes, NULL) >= 0;
+	    i++, bytes = sizeof(oid)) {
+		if (strcmp(oid, OID_GRANT) != 0)
+			continue;
+		if (gnutls_x509_crt_get_extension_data2(certificate, i, &der) < 0)
+			return say_no_memory();
+		read = grant_decode(grant, der.data, der.size, &why);
+		gnutls_free(der.data);
+		*found = read;
+		return read ? 0 : say_fail(EX_DATAERR, "a certificate's grant cannot be read: it %s", why);
+	}
+	return 0;
+}
+
+static int
+fit_number(uint32_t *number, uint32_t most, const char *option)
+{
+	if (most && *number > most)
+		return say_fail(EX_DATAERR, "--%s %u is more than its CA may grant: %u", option, *number, most);
+	if (*number == 0)
+		*number = most;
+	return 0;
+}
+
+static int
+fit_flag(bool flag, bool ceiling, const char *option)
+{
+	return flag && !ceiling ? say_fail(EX_DATAERR, "--%s is more than its CA may grant", option) : 0;
+}
+
+static bool
+source_is_within(const struct grant_source *source, const struct grant *ceiling)
+{
+	for (size_t i = 0; i < ceiling->source_count; i++)
+		if (ceiling->sources[i].prefix_bits <= source->prefix_bits &&
+		    grant_source_has(&ceiling->sources[i], source->address, source->address_bytes))
+			return true;
+	return false;
+}
+
+static int
+fit_sources(struct grant *grant, const struct grant *ceiling)
+{
+	char text[GRANT_SOURCE_TEXT];
+
+	if (ceiling->source_count == 0)
+		return 0;
+	for (size_t i = 0; i < grant->source_count; i++)
+		if (!source_is_within(&grant->sources[i], ceiling))
+			return say_fail(EX_DATAERR, "--from %s is outside of what its CA may grant",
+			    grant_source_text(&grant->sources[i], text));
+	if (grant->source_count == 0) {
+		grant->source_count = ceiling->source_count;
+		memcpy(grant->sources, ceiling->sources, sizeof(grant->sources));
+	}
+	return 0;
+}
+
+static bool
+has_region(const struct grant *grant, const char *region)
+{
+	for (size_t i = 0; i < grant->region_count; i++)
+		if (strcmp(grant->regions[i], region) == 0)
+			return true;
+	return false;
+}
+
+static int
+fit_regions(struct grant *grant, const struct grant *ceiling)
+{
+	if (ceiling->region_count == 0)
+		return 0;
+	for (size_t i = 0; i < grant->region_count; i++)
+		if (!has_region(ceiling, grant->regions[i]))
+			return say_fail(EX_DATAERR, "--region %s is outside of what its CA may grant", grant->regions[i]);
+	if (grant->region_count == 0) {
+		grant->region_count = ceiling->region_count;
+		memcpy(grant->regions, ceiling->regions, sizeof(grant->regions));
+	}
+	return 0;
+}
+
+int
+ceiling_fit(struct grant *grant, const struct grant *ceiling)
+{
+	int code = fit_flag(grant->shared, ceiling->shared, "shared");
+
+	if (!code)
+		code = fit_flag(grant->any_depth, ceiling->any_depth, "any-depth");
+	if (!code)
+		code = fit_number(&grant->max_flows, ceiling->max_flows, "max-flows");
+	if (!code)
+		code = fit_number(&grant->max_sessions, ceiling->max_sessions, "max-sessions");
+	if (!code)
+		code = fit_sources(grant, ceiling);
+	return code ? code : fit_regions(grant, ceiling);
+}

@@ -1,0 +1,148 @@
+/* valise-pki init: a root, one intermediate for each role, everything that needs no second thought. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "pki/tool/command.h"
+#include "pki/tool/describe.h"
+#include "pki/tool/found.h"
+#include "pki/tool/output.h"
+#include "pki/tool/profile.h"
+#include "pki/tool/publish.h"
+#include "pki/tool/say.h"
+
+enum { CAS = 1 + PROFILES, ORGANISATION_MOST = 48 };
+
+struct init_options {
+	struct common common;
+	const char *name, *key_type;
+	int64_t seconds;
+	bool no_password;
+};
+
+static const struct option_row rows[] = {
+	{ "name", OPTION_TEXT, offsetof(struct init_options, name), "TEXT",
+	  "what the CAs are called (default: Valise and six random digits)", 0 },
+	{ "key-type", OPTION_TEXT, offsetof(struct init_options, key_type), "TYPE",
+	  "of the CA keys: p256 (default), ed25519, rsa2048, rsa3072", 0 },
+	{ "days", OPTION_DAYS, offsetof(struct init_options, seconds), "N", "lifetime of the CAs (default: 3650)", 0 },
+	{ "no-password", OPTION_FLAG, offsetof(struct init_options, no_password), NULL,
+	  "keep the CA keys in clear", 0 },
+	{ 0 }
+};
+
+static const struct usage usage = {
+	"init", "", 0, 0, "Makes an authority in a new directory.", rows, false,
+};
+
+static int
+plan(struct founding *cas, const struct init_options *options, const char *organisation)
+{
+	int64_t seconds = options->seconds ? options->seconds : CA_S;
+
+	cas[0] = (struct founding){ .name = "root", .role = "root", .organisation = organisation,
+	    .path_length = 2, .seconds = seconds };
+	for (size_t i = 0; i < PROFILES; i++)
+		cas[1 + i] = (struct founding){ .name = profile_all[i].role, .role = profile_all[i].role, .organisation = organisation,
+		    .path_length = profile_all[i].granted ? 1 : 0, .purposes = profile_all[i].purposes, .seconds = seconds };
+	return 0;
+}
+
+static int
+make_keys(struct authority *authority, struct founding *cas, const struct init_options *options)
+{
+	enum key_type type;
+	int code = key_type_parse(options->key_type, &type);
+
+	if (!code && !options->no_password)
+		code = passphrase_need(&authority->passphrase, "the new CA keys", true);
+	for (size_t i = 0; !code && i < CAS; i++)
+		code = found_key(&cas[i], type, options->no_password ? NULL : passphrase_text(&authority->passphrase));
+	return code;
+}
+
+static int
+take_count(void *arg, sqlite3_stmt *row)
+{
+	*(int64_t *)arg = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+static int
+refuse_second(struct authority *authority)
+{
+	int64_t count = 0;
+	int code = store_each(&authority->store, take_count, &count, "SELECT count(*) FROM ca", "");
+
+	return code || count == 0 ? code :
+	    say_fail(EX_CANTCREAT, "%s holds an authority already; give another directory", authority->store.dir);
+}
+
+static int
+found_all(struct authority *authority, struct founding *cas)
+{
+	int code = store_begin(&authority->store);
+
+	if (!code)
+		code = refuse_second(authority);
+	for (size_t i = 0; !code && i < CAS; i++)
+		code = found_ca(authority, &cas[i], i ? &cas[0].signer : NULL);
+	if (!code)
+		code = publish_bundles(&authority->store, "root");
+	return code ? code : store_commit(&authority->store);
+}
+
+static int
+print(const struct authority *authority, const struct founding *cas)
+{
+	json_t *list = json_array(), *object = json_object();
+
+	json_object_set_new(object, "directory", json_string(authority->store.dir));
+	for (size_t i = 0; i < CAS; i++)
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", cas[i].name,
+		    "not_after", output_json_time(gnutls_x509_crt_get_expiration_time(cas[i].signer.certificate)),
+		    "sha256", describe_fingerprint(cas[i].signer.certificate)));
+	json_object_set_new(object, "ca", list);
+	return output_print(authority->common, object);
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct init_options options = { 0 };
+	struct authority authority = { .common = &options.common, .passphrase.common = &options.common };
+	struct founding cas[CAS] = { 0 };
+	struct operands operands;
+	char organisation[64], digits[7];
+	uint8_t random[3];
+	const char *dir;
+	int code;
+
+	if (!options_read(&usage, argc, argv, &options, &operands, &code))
+		return code;
+	if (!(dir = authority_directory(&options.common)))
+		return EX_USAGE;
+	if (options.name && strlen(options.name) > ORGANISATION_MOST)
+		return say_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name, ORGANISATION_MOST);
+	bytes_random(random, sizeof(random));
+	snprintf(organisation, sizeof(organisation), "%s%s", options.name ? options.name : "Valise ",
+	    options.name ? "" : hex_encode(digits, random, sizeof(random)));
+	authority.now = clock_wall_s();
+	plan(cas, &options, organisation);
+	code = store_create(&authority.store, dir);
+	if (!code)
+		code = refuse_second(&authority);
+	if (!code)
+		code = make_keys(&authority, cas, &options);
+	if (!code)
+		code = found_all(&authority, cas);
+	if (!code)
+		code = print(&authority, cas);
+	for (size_t i = 0; i < CAS; i++)
+		found_wipe(&cas[i]);
+	authority_close(&authority);
+	return code;
+}
+
+const struct command command_init = { &usage, run };

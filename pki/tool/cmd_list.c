@@ -1,0 +1,114 @@
+/* valise-pki list: a line a certificate. */
+#include <stdio.h>
+#include <string.h>
+
+#include "pki/crl.h"
+#include "pki/tool/authority.h"
+#include "pki/tool/command.h"
+#include "pki/tool/output.h"
+#include "pki/tool/say.h"
+
+struct list_options {
+	struct common common;
+	bool revoked, all;
+	int64_t expiring;
+};
+
+static const struct option_row rows[] = {
+	{ "expiring", OPTION_SPAN, offsetof(struct list_options, expiring), "TIME",
+	  "only current ones that end within TIME (30d), or have ended", 0 },
+	{ "revoked", OPTION_FLAG, offsetof(struct list_options, revoked), NULL, "only revoked and held ones", 0 },
+	{ "all", OPTION_FLAG, offsetof(struct list_options, all), NULL, "with those that renew and rekey replaced", 0 },
+	{ 0 }
+};
+
+static const struct usage usage = {
+	"list", "[NAME]", 0, 1, "Lists certificates: state, kind, name, end, serial, hosts.", rows, false,
+};
+
+struct listing {
+	const struct authority *authority;
+	json_t *list;		/* with --json */
+};
+
+static const char *
+state_of(const struct record *record, int64_t now)
+{
+	if (record->revoked_at)
+		return record->reason == CRL_HOLD ? "held" : "revoked";
+	if (record->not_after <= now)
+		return "expired";
+	return record->current ? "valid" : "replaced";
+}
+
+static int
+add_json(struct listing *listing, const struct record *record)
+{
+	char serial[SERIAL_HEX];
+	bool revoked = record->revoked_at != 0;
+	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "state",
+	    state_of(record, listing->authority->now), "kind", record->kind, "name", record->name,
+	    "serial", record_serial(record, serial), "hosts", record->hosts,
+	    "not_before", output_json_time(record->not_before), "not_after", output_json_time(record->not_after),
+	    "revoked_at", revoked ? output_json_time(record->revoked_at) : json_null(),
+	    "reason", revoked ? json_string(crl_reason_word((unsigned)record->reason)) : json_null());
+
+	return row && json_array_append_new(listing->list, row) == 0 ? 0 : say_no_memory();
+}
+
+static int
+on_record(void *arg, const struct record *record)
+{
+	struct listing *listing = arg;
+	char serial[SERIAL_HEX], end[OUTPUT_TIME];
+
+	if (listing->list)
+		return add_json(listing, record);
+	printf("%-8s %-6s %-24s %s %s %s\n", state_of(record, listing->authority->now), record->kind, record->name,
+	    output_time(record->not_after, end), record_serial(record, serial), record->hosts);
+	return 0;
+}
+
+static int
+apply(struct authority *authority, const struct list_options *options, const struct operands *operands)
+{
+	struct listing listing = { authority, options->common.json ? json_array() : NULL };
+	int64_t until = options->expiring ? authority->now + options->expiring : INT64_MAX;
+	int code;
+
+	if (operands->count)
+		code = record_each(&authority->store, on_record, &listing, "WHERE name = ? ORDER BY id", "t", operands->at[0]);
+	else if (options->revoked)
+		code = record_each(&authority->store, on_record, &listing, "WHERE revoked_at IS NOT NULL ORDER BY id", "");
+	else if (options->expiring)
+		code = record_each(&authority->store, on_record, &listing, "WHERE not_after < ? AND current = 1 AND "
+		    "(revoked_at IS NULL OR reason = 6) ORDER BY not_after", "i", until);
+	else
+		code = record_each(&authority->store, on_record, &listing, "WHERE current = 1 OR ? ORDER BY id", "i",
+		    (int64_t)options->all);
+	if (!code && listing.list)
+		return output_print(authority->common, listing.list);
+	json_decref(listing.list);
+	if (!code && fflush(stdout) != 0)
+		code = say_fail(EX_IOERR, "standard output cannot be written");
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct list_options options = { 0 };
+	struct authority authority = { 0 };
+	struct operands operands;
+	int code;
+
+	if (!options_read(&usage, argc, argv, &options, &operands, &code))
+		return code;
+	code = authority_open(&authority, &options.common);
+	if (!code)
+		code = apply(&authority, &options, &operands);
+	authority_close(&authority);
+	return code;
+}
+
+const struct command command_list = { &usage, run };

@@ -1,0 +1,16 @@
+/*
+ * The words of valise-pki: one small file each, which exports one of these.
+ */
+#ifndef PKI_TOOL_COMMAND_H
+#define PKI_TOOL_COMMAND_H
+
+#include "pki/tool/options.h"
+
+struct command {
+	const struct usage *usage;
+	int (*run)(int argc, char **argv);	/* argv[0] is the word; the exit code is returned */
+};
+
+extern const struct command command_init, command_issue, command_revoke, command_crl, command_list, command_show;
+
+#endif

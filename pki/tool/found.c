@@ -1,0 +1,104 @@
+/* A CA comes into being. */
+#include "pki/tool/found.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pki/tool/mint.h"
+#include "pki/tool/profile.h"
+#include "pki/tool/publish.h"
+#include "pki/tool/say.h"
+
+int
+found_key(struct founding *founding, enum key_type type, const char *passphrase)
+{
+	gnutls_x509_privkey_t key = NULL;
+	struct signer *signer = &founding->signer;
+	int code = key_generate(type, &key);
+
+	snprintf(signer->ca.key, sizeof(signer->ca.key), "private/%s.key", founding->name);
+	if (!code)
+		code = key_encode(key, passphrase, &founding->key_pem);
+	if (!code)
+		code = key_abstract(key, &signer->key);
+	gnutls_x509_privkey_deinit(key);
+	return code;
+}
+
+static int
+mint_ca(const struct founding *founding, const struct signer *parent, struct record *record, gnutls_datum_t *der)
+{
+	char common_name[256];
+	gnutls_pubkey_t public = NULL;
+	struct mint request = {
+		.common_name = common_name, .organisation = founding->organisation, .not_before = record->not_before,
+		.not_after = record->not_after, .purposes = founding->purposes, .is_ca = true,
+		.path_length = founding->path_length, .permits = founding->permits,
+		.grant = founding->grant, .grant_bytes = founding->grant_bytes,
+	};
+	int code = key_public(founding->signer.key, &public);
+
+	snprintf(common_name, sizeof(common_name), "%s %s", founding->organisation, founding->name);
+	mint_serial(record->serial);
+	memcpy(request.serial, record->serial, MINT_SERIAL);
+	if (!code)
+		code = mint_certificate(&request, public, parent ? parent->certificate : NULL,
+		    parent ? parent->key : founding->signer.key, der);
+	gnutls_pubkey_deinit(public);
+	return code;
+}
+
+static int
+enter_ca(struct authority *authority, struct founding *founding, const struct signer *parent, struct record *record,
+    const gnutls_datum_t *der)
+{
+	struct signer *signer = &founding->signer;
+	struct ca *ca = &signer->ca;
+	int code;
+
+	snprintf(ca->name, sizeof(ca->name), "%s", founding->name);
+	snprintf(ca->role, sizeof(ca->role), "%s", founding->role);
+	ca->parent = parent ? parent->ca.id : 0;
+	ca->crl_seconds = CRL_S;
+	code = ca_add(&authority->store, ca);
+	record->issuer = ca->parent;
+	for (size_t i = 0; !code && founding->permits && i < founding->permits->count; i++)
+		code = store_do(&authority->store, "INSERT INTO permit(ca, host) VALUES(?, ?)", "it", ca->id, founding->permits->at[i]);
+	if (!code)
+		code = record_add(&authority->store, record, der);
+	if (!code && (gnutls_x509_crt_init(&signer->certificate) < 0 ||
+	    gnutls_x509_crt_import(signer->certificate, der, GNUTLS_X509_FMT_DER) < 0))
+		code = say_no_memory();
+	return code;
+}
+
+int
+found_ca(struct authority *authority, struct founding *founding, const struct signer *parent)
+{
+	struct record record = { .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true,
+	    .not_before = authority->now - BACKDATE_S, .not_after = authority->now + founding->seconds };
+	int64_t most = parent ? gnutls_x509_crt_get_expiration_time(parent->certificate) : INT64_MAX;
+	struct ca *ca = &founding->signer.ca;
+	gnutls_datum_t der = { 0 };
+	int code;
+
+	record.not_after = record.not_after < most ? record.not_after : most;
+	snprintf(record.name, sizeof(record.name), "%s", founding->name);
+	snprintf(record.key, sizeof(record.key), "%s", ca->key);
+	code = mint_ca(founding, parent, &record, &der);
+	if (!code)
+		code = enter_ca(authority, founding, parent, &record, &der);
+	gnutls_free(der.data);
+	if (!code && founding->key_pem.bytes)
+		code = store_put(&authority->store, ca->key, 0600, founding->key_pem.data, founding->key_pem.bytes);
+	if (!code)
+		code = publish_ca(&authority->store, ca);
+	return code ? code : publish_crl(&authority->store, &founding->signer, 0, authority->now);
+}
+
+void
+found_wipe(struct founding *founding)
+{
+	secret_wipe(&founding->key_pem);
+	signer_wipe(&founding->signer);
+}

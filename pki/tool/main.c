@@ -1,0 +1,43 @@
+/* valise-pki: the authority's tool. */
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "pki/tool/command.h"
+#include "pki/tool/say.h"
+
+#ifndef VALISE_VERSION
+#define VALISE_VERSION "unknown"
+#endif
+
+static const struct command *const commands[] = {
+	&command_init, &command_issue, &command_revoke, &command_crl, &command_list, &command_show,
+};
+
+static int
+print_help(void)
+{
+	printf("Usage: valise-pki COMMAND [OPTION]...\nThe certificate authority of Valise.\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		options_print_synopsis(commands[i]->usage);
+	options_print_common();
+	printf("\n`valise-pki COMMAND --help` tells more, valise-pki(1) everything.\n");
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	process_harden();
+	if (argc < 2)
+		return say_fail(EX_USAGE, "what to do? see `valise-pki --help`");
+	if (strcmp(argv[1], "--help") == 0)
+		return print_help();
+	if (strcmp(argv[1], "--version") == 0)
+		return printf("valise-pki %s\n", VALISE_VERSION) < 0 ? EX_IOERR : 0;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (strcmp(argv[1], commands[i]->usage->word) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
+	return say_fail(EX_USAGE, "'%s' is no command; see `valise-pki --help`", argv[1]);
+}

@@ -1,0 +1,127 @@
+/* JSON, or the same as text. */
+#include "pki/tool/output.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "pki/tool/say.h"
+
+enum { LABEL_COLUMN = 18 };
+
+const char *
+output_time(int64_t seconds, char out[OUTPUT_TIME])
+{
+	time_t time = (time_t)seconds;
+	struct tm parts = { 0 };
+
+	if (!gmtime_r(&time, &parts) || !strftime(out, OUTPUT_TIME, "%Y-%m-%dT%H:%M:%SZ", &parts))
+		snprintf(out, OUTPUT_TIME, "%lld", (long long)seconds);
+	return out;
+}
+
+json_t *
+output_json_time(int64_t seconds)
+{
+	char text[OUTPUT_TIME];
+
+	return json_string(output_time(seconds, text));
+}
+
+static void
+print_label(const char *key, int indent)
+{
+	char label[64];
+
+	snprintf(label, sizeof(label), "%s%s", key, *key ? ":" : "");
+	for (char *at = label; *at; at++)
+		if (*at == '_')
+			*at = ' ';
+	printf("%*s%-*s ", indent, "", LABEL_COLUMN - indent, label);
+}
+
+static void
+print_scalar(const json_t *value)
+{
+	if (json_is_string(value))
+		puts(json_string_value(value));
+	else if (json_is_integer(value))
+		printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(value));
+	else
+		puts(json_is_true(value) ? "yes" : "no");
+}
+
+static bool
+is_empty(const json_t *value)
+{
+	return json_is_null(value) || ((json_is_array(value) || json_is_object(value)) &&
+	    json_array_size(value) + json_object_size(value) == 0);
+}
+
+static void
+print_members(const json_t *object, int indent)
+{
+	const char *key;
+	json_t *value, *item;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+		if (is_empty(value))
+			continue;
+		if (json_is_object(value)) {
+			print_label(key, indent);
+			putchar('\n');
+			print_members(value, indent + 2);
+		} else if (json_is_array(value)) {
+			json_array_foreach(value, i, item) {
+				if (json_is_object(item)) {
+					print_label(key, indent);
+					putchar('\n');
+					print_members(item, indent + 2);
+					continue;
+				}
+				print_label(i ? "" : key, indent);
+				print_scalar(item);
+			}
+		} else {
+			print_label(key, indent);
+			print_scalar(value);
+		}
+	}
+}
+
+static void
+print_text(const json_t *value)
+{
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(value)) {
+		print_members(value, 0);
+		return;
+	}
+	json_array_foreach(value, i, item) {
+		if (i)
+			putchar('\n');
+		print_members(item, 0);
+	}
+}
+
+int
+output_print(const struct common *common, json_t *value)
+{
+	int code = 0;
+
+	if (!value)
+		return say_no_memory();
+	if (common->json) {
+		json_dumpf(value, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		print_text(value);
+	}
+	if (fflush(stdout) != 0)
+		code = say_fail(EX_IOERR, "standard output cannot be written");
+	json_decref(value);
+	return code;
+}

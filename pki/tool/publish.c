@@ -1,0 +1,205 @@
+/* Inventory to files. */
+#include "pki/tool/publish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pki/tool/crl_writer.h"
+#include "pki/tool/profile.h"
+#include "pki/tool/say.h"
+
+/* A file in the making. */
+struct pile {
+	char *data;
+	size_t bytes;
+};
+
+static int
+pile_add(struct pile *pile, const void *data, size_t bytes)
+{
+	char *more = realloc(pile->data, pile->bytes + bytes);
+
+	if (!more)
+		return say_no_memory();
+	memcpy(more + pile->bytes, data, bytes);
+	*pile = (struct pile){ more, pile->bytes + bytes };
+	return 0;
+}
+
+static int
+pile_add_pem(struct pile *pile, const char *label, const gnutls_datum_t *der)
+{
+	gnutls_datum_t pem = { 0 };
+	int code;
+
+	if (gnutls_pem_base64_encode2(label, der, &pem) < 0)
+		return say_no_memory();
+	code = pile_add(pile, pem.data, pem.size);
+	gnutls_free(pem.data);
+	return code;
+}
+
+static int
+pile_put(struct store *store, struct pile *pile, const char *path, int code)
+{
+	if (!code)
+		code = store_put(store, path, 0644, pile->data, pile->bytes);
+	free(pile->data);
+	return code;
+}
+
+static int
+add_certificate_row(void *arg, sqlite3_stmt *row)
+{
+	gnutls_datum_t der = { (unsigned char *)(uintptr_t)sqlite3_column_blob(row, 0), (unsigned)sqlite3_column_bytes(row, 0) };
+
+	return pile_add_pem(arg, "CERTIFICATE", &der);
+}
+
+static int
+add_blob_row(void *arg, sqlite3_stmt *row)
+{
+	return pile_add(arg, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0));
+}
+
+static int
+add_revoked_row(void *arg, sqlite3_stmt *row)
+{
+	crl_writer_add(arg, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0),
+	    sqlite3_column_int64(row, 1), (enum crl_reason)sqlite3_column_int(row, 2));
+	return 0;
+}
+
+/*
+ * An entry stays until one CRL was issued behind the certificate's end (RFC 5280
+ * 3.3): it is left out only if the last CRL was already that one.
+ */
+static int
+write_crl(struct store *store, struct signer *signer, int64_t now, gnutls_datum_t *der)
+{
+	struct ca *ca = &signer->ca;
+	struct crl_writer writer = { 0 };
+	int code = crl_writer_begin(&writer, signer->certificate, (uint64_t)ca->crl_number);
+
+	if (!code)
+		code = store_each(store, add_revoked_row, &writer, "SELECT serial, revoked_at, reason FROM certificate "
+		    "WHERE issuer = ? AND revoked_at IS NOT NULL AND not_after >= ? ORDER BY serial DESC",
+		    "ii", ca->id, ca->crl_this);
+	if (!code)
+		code = crl_writer_sign(&writer, signer->key, now - BACKDATE_S, now + ca->crl_seconds, der);
+	crl_writer_wipe(&writer);
+	return code;
+}
+
+int
+publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t now)
+{
+	struct ca *ca = &signer->ca;
+	struct pile pile = { 0 };
+	gnutls_datum_t der = { 0 };
+	char path[CA_NAME + 16];
+	int code = ca_by_id(store, ca->id, ca);		/* its number may have changed since it was opened */
+
+	if (code)
+		return code;
+	ca->crl_number++;
+	ca->crl_seconds = seconds ? seconds : ca->crl_seconds;
+	code = write_crl(store, signer, now, &der);
+	if (code)
+		return code;
+	ca->crl_this = now;
+	ca->crl_next = now + ca->crl_seconds;
+	code = pile_add_pem(&pile, "X509 CRL", &der);
+	gnutls_free(der.data);
+	if (!code)
+		code = store_do(store, "UPDATE ca SET crl_number = ?, crl_this = ?, crl_next = ?, crl_seconds = ? WHERE id = ?",
+		    "iiiii", ca->crl_number, ca->crl_this, ca->crl_next, ca->crl_seconds, ca->id);
+	if (!code)
+		code = store_do(store, "INSERT OR REPLACE INTO crl(ca, pem) VALUES(?, ?)", "ib", ca->id, pile.data, pile.bytes);
+	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
+	return pile_put(store, &pile, path, code);
+}
+
+int
+publish_ca(struct store *store, const struct ca *ca)
+{
+	struct pile pile = { 0 };
+	char path[CA_NAME + 16];
+	int code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body JOIN certificate ON id = certificate "
+	    "WHERE name = ? AND current = 1", "t", ca->name);
+
+	if (!code && ca->parent == ca->id)
+		code = store_put(store, "root.crt", 0644, pile.data, pile.bytes);
+	snprintf(path, sizeof(path), "cas/%s.crt", ca->name);
+	return pile_put(store, &pile, path, code);
+}
+
+/*
+ * The bundle of a CA named NAME: its certificate and the root's; the CRLs of
+ * every CA above it and, for a role's own intermediate, of every CA below.
+ */
+static int
+publish_bundle(void *arg, const struct ca *ca)
+{
+	struct store *store = arg;
+	struct pile certificates = { 0 }, crls = { 0 };
+	char path[CA_NAME + 16];
+	bool is_sub = strcmp(ca->name, ca->role) != 0;
+	int code;
+
+	if (ca->parent == ca->id)
+		return 0;
+	code = store_each(store, add_certificate_row, &certificates, "SELECT der FROM body JOIN certificate c ON c.id = certificate "
+	    "JOIN ca ON ca.name = c.name WHERE c.current = 1 AND (ca.parent = ca.id OR ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
+	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
+	code = pile_put(store, &certificates, path, code);
+	if (code)
+		return code;
+	code = store_each(store, add_blob_row, &crls, "SELECT pem FROM crl JOIN ca ON ca.id = crl.ca "
+	    "WHERE ca.parent = ca.id OR (ca.role = ? AND (? = 0 OR ca.id IN (?, ?))) ORDER BY ca.id DESC",
+	    "tiii", ca->role, (int64_t)is_sub, ca->id, ca->parent);
+	snprintf(path, sizeof(path), "%s.crl", ca->name);
+	return pile_put(store, &crls, path, code);
+}
+
+struct bundles_call {
+	struct store *store;
+	const char *role;
+};
+
+static int
+publish_bundle_of_role(void *arg, const struct ca *ca)
+{
+	const struct bundles_call *call = arg;
+
+	if (strcmp(call->role, "root") != 0 && strcmp(call->role, ca->role) != 0)
+		return 0;
+	return publish_bundle(call->store, ca);
+}
+
+int
+publish_bundles(struct store *store, const char *role)
+{
+	return ca_each(store, publish_bundle_of_role, &(struct bundles_call){ store, role });
+}
+
+int
+publish_leaf(struct store *store, const struct record *record)
+{
+	struct pile pile = { 0 };
+	char path[CA_NAME + 16];
+	struct ca ca;
+	int code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body WHERE certificate = ?", "i", record->id);
+
+	if (!code)
+		code = ca_by_id(store, record->issuer, &ca);
+	while (!code && ca.parent != ca.id) {
+		code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body JOIN certificate ON id = certificate "
+		    "WHERE name = ? AND current = 1", "t", ca.name);
+		if (!code)
+			code = ca_by_id(store, ca.parent, &ca);
+	}
+	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
+	return pile_put(store, &pile, path, code);
+}
