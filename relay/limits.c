@@ -1,0 +1,141 @@
+/* Counts by client, in one table. */
+#include "relay/limits.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include "base/hash.h"
+#include "base/secret.h"
+
+struct client {
+	struct hash_link link;
+	struct prefix prefix;
+	uint64_t flows;
+};
+
+struct limits {
+	pthread_mutex_t lock;
+	struct table clients;
+	uint64_t flows, most_flows, most_per_client;
+	uint8_t key[16];
+};
+
+struct limits *
+limits_new(uint64_t flows, uint64_t flows_per_client)
+{
+	struct limits *limits = calloc(1, sizeof(*limits));
+
+	if (limits == NULL || !table_init(&limits->clients)) {
+		free(limits);
+		return NULL;
+	}
+	pthread_mutex_init(&limits->lock, NULL);
+	bytes_random(limits->key, sizeof(limits->key));
+	limits_set(limits, flows, flows_per_client);
+	return limits;
+}
+
+void
+limits_free(struct limits *limits)
+{
+	if (limits == NULL)
+		return;
+	table_wipe(&limits->clients);
+	pthread_mutex_destroy(&limits->lock);
+	free(limits);
+}
+
+void
+limits_set(struct limits *limits, uint64_t flows, uint64_t flows_per_client)
+{
+	pthread_mutex_lock(&limits->lock);
+	limits->most_flows = flows;
+	limits->most_per_client = flows_per_client;
+	pthread_mutex_unlock(&limits->lock);
+}
+
+static struct client *
+find(struct limits *limits, const struct prefix *prefix, uint64_t hash)
+{
+	for (struct hash_link *at = table_first(&limits->clients, hash); at != NULL; at = table_next(at)) {
+		struct client *client = container_of(at, struct client, link);
+
+		if (prefix_equals(&client->prefix, prefix))
+			return client;
+	}
+	return NULL;
+}
+
+static enum limits_verdict
+enter(struct limits *limits, const struct prefix *prefix, uint64_t hash)
+{
+	struct client *client = find(limits, prefix, hash);
+
+	if (limits->flows >= limits->most_flows)
+		return LIMITS_FLOWS;
+	if (client != NULL && client->flows >= limits->most_per_client)
+		return LIMITS_FLOWS_PER_CLIENT;
+	if (client == NULL) {
+		client = calloc(1, sizeof(*client));
+		if (client == NULL)
+			return LIMITS_MEMORY;
+		client->prefix = *prefix;
+		table_add(&limits->clients, &client->link, hash);
+	}
+	client->flows++;
+	limits->flows++;
+	return LIMITS_OK;
+}
+
+enum limits_verdict
+limits_enter(struct limits *limits, const struct address *address)
+{
+	struct prefix prefix = prefix_of(address, 32, 64);
+	uint64_t hash = prefix_hash(&prefix, limits->key);
+	enum limits_verdict verdict;
+
+	pthread_mutex_lock(&limits->lock);
+	verdict = enter(limits, &prefix, hash);
+	pthread_mutex_unlock(&limits->lock);
+	return verdict;
+}
+
+void
+limits_leave(struct limits *limits, const struct address *address)
+{
+	struct prefix prefix = prefix_of(address, 32, 64);
+	uint64_t hash = prefix_hash(&prefix, limits->key);
+	struct client *client;
+
+	pthread_mutex_lock(&limits->lock);
+	client = find(limits, &prefix, hash);
+	limits->flows--;
+	if (--client->flows == 0) {
+		table_remove(&limits->clients, &client->link);
+		free(client);
+	}
+	pthread_mutex_unlock(&limits->lock);
+}
+
+uint64_t
+limits_flows(struct limits *limits)
+{
+	uint64_t flows;
+
+	pthread_mutex_lock(&limits->lock);
+	flows = limits->flows;
+	pthread_mutex_unlock(&limits->lock);
+	return flows;
+}
+
+const char *
+limits_key(enum limits_verdict verdict)
+{
+	static const char *const keys[] = {
+		[LIMITS_OK] = "",
+		[LIMITS_FLOWS] = "limits.flows",
+		[LIMITS_FLOWS_PER_CLIENT] = "limits.flows_per_client",
+		[LIMITS_MEMORY] = "memory",
+	};
+
+	return keys[verdict];
+}

@@ -1,0 +1,93 @@
+/*
+ * The parked channels of one session, whoever parked them, and the flows that
+ * wait for one.  Shared by all workers.
+ *
+ * A parked channel lies in a berth, which belongs to the worker that accepted
+ * it; nobody else touches the channel.  Taking picks the most recently verified
+ * berth and asks its owner by message to let go; the owner posts the channel to
+ * the asker.  When nothing is parked, the asker waits, and `on_need` is told.
+ *
+ *	asker:  request = pool_take(pool, &asker) --> on_answer(arg, channel or NULL)
+ *	        pool_cancel(request)              --> no answer any more
+ *	owner:  pool_park(pool, berth) --> kind->give(berth) or kind->drop(berth), later
+ *	        pool_lost(berth), pool_verified(berth)
+ *
+ * Every answer is a message to the asker's loop, never a call from inside.
+ */
+#ifndef RELAY_POOL_H
+#define RELAY_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include "base/loop.h"
+#include "relay/tally.h"
+
+struct channel;
+struct pool;
+struct pool_request;
+struct pool_berth;
+
+struct pool_settings {
+	uint64_t most;			/* parked at once */
+	uint64_t most_per_identity;	/* by the tally */
+	struct tally *tally;		/* held by the pool; NULL: not counted */
+	/* So many more channels are waited for; from any thread, under no lock. */
+	void (*on_need)(void *arg, unsigned channels);
+	void *arg;
+};
+
+/* Both are called in the owner's loop by a message, and the berth may be freed in them. */
+struct pool_berth_kind {
+	/* Lets go of the channel (channel_detach); NULL: it was lost meanwhile. */
+	struct channel *(*give)(struct pool_berth *);
+	/* The pool was closed: end the channel. */
+	void (*drop)(struct pool_berth *);
+};
+
+enum pool_berth_state { POOL_BERTH_FREE, POOL_BERTH_PARKED, POOL_BERTH_TAKEN };
+
+/* Embedded in its owner's object; zeroed, then `kind` and `loop` filled in. */
+struct pool_berth {
+	const struct pool_berth_kind *kind;
+	struct loop *loop;
+	struct message message;
+	TAILQ_ENTRY(pool_berth) link;
+	struct pool *pool;
+	struct pool_request *request;
+	enum pool_berth_state state;	/* under the pool's lock */
+};
+
+struct pool_asker {
+	struct loop *loop;
+	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone. */
+	void (*on_answer)(void *arg, struct channel *);
+	/* A detached channel that came after pool_cancel(). */
+	void (*discard)(struct channel *);
+	void *arg;
+};
+
+/* NULL when memory is short. */
+struct pool *pool_new(const struct pool_settings *);
+struct pool *pool_hold(struct pool *);
+void pool_release(struct pool *);
+/* The session is gone: what is parked is dropped, who waits is answered NULL, now and from now on. */
+void pool_close(struct pool *);
+
+enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_FULL_IDENTITY, POOL_CLOSED };
+enum pool_verdict pool_park(struct pool *, struct pool_berth *);
+/* The channel answered a ping: it is the best one now. */
+void pool_verified(struct pool_berth *);
+/* True: the berth is out of the pool, and its owner may free it. False: a message to the owner is
+ * under way; give() or drop() will be called, so the owner keeps the berth until then. */
+bool pool_lost(struct pool_berth *);
+
+/* NULL when memory is short. */
+struct pool_request *pool_take(struct pool *, const struct pool_asker *);
+/* NULL is fine; not after the answer. */
+void pool_cancel(struct pool_request *);
+
+unsigned pool_parked(struct pool *);
+unsigned pool_waiting(struct pool *);
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * The rows of valise-relay.yml(5).
+ */
+#include "relay/settings.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "base/worker.h"
+#include "tunnel/frame.h"
+
+enum { WORKERS_MOST = 256 };
+
+#define AT(type, member) offsetof(struct type, member)
+#define SECONDS(n) ((n) * UINT64_C(1000))
+#define HOURS(n) SECONDS((n) * UINT64_C(3600))
+#define MILLION UINT64_C(1000000)
+
+/* ---- one value ---- */
+
+static bool
+is_workers(const char *text, char error[256])
+{
+	uint64_t count;
+
+	if (strcmp(text, "auto") == 0 || (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
+		return true;
+	snprintf(error, 256, "'%.40s' is no number of workers; write auto or 1 to %d", text, WORKERS_MOST);
+	return false;
+}
+
+static bool
+is_listener(const char *text, char error[256])
+{
+	struct address address;
+
+	if (address_parse(&address, text) && address.as.any.sa_family != AF_UNIX)
+		return true;
+	snprintf(error, 256, "'%.80s' is no address to listen on; write ADDRESS:PORT, as \"[::]:443\"", text);
+	return false;
+}
+
+static bool
+is_prefix(const char *text, char error[256])
+{
+	struct prefix prefix;
+
+	if (prefix_parse(&prefix, text))
+		return true;
+	snprintf(error, 256, "'%.80s' is no block of addresses; write as 192.0.2.0/24", text);
+	return false;
+}
+
+static bool
+is_host_name(const char *text, char error[256])
+{
+	char name[NAME_SIZE];
+
+	if (name_normalise(name, text, strlen(text)))
+		return true;
+	snprintf(error, 256, "'%.80s' is no server name; write letters, digits and - in labels of at most 63", text);
+	return false;
+}
+
+static bool
+is_pattern(const char *text, char error[256])
+{
+	char name[NAME_SIZE];
+
+	if (name_normalise_pattern(name, text, strlen(text)))
+		return true;
+	snprintf(error, 256, "'%.80s' is no server name; write app.example.com or \"*.example.com\"", text);
+	return false;
+}
+
+static bool
+is_upstream(const char *text, char error[256])
+{
+	const char *target;
+
+	return settings_upstream_parse(text, &target, error);
+}
+
+static bool
+is_protocol(const char *text, char error[256])
+{
+	if (text[0] != '\0' && strlen(text) < 256)
+		return true;
+	snprintf(error, 256, "an ALPN protocol has 1 to 255 bytes; write one as h2 or http/1.1");
+	return false;
+}
+
+static bool
+is_expired(const char *text, char error[256])
+{
+	enum settings_expired policy;
+	int64_t grace_s;
+
+	if (settings_expired_parse(text, &policy, &grace_s))
+		return true;
+	snprintf(error, 256, "'%.40s' is no policy; write reject, grace 24h or allow", text);
+	return false;
+}
+
+static bool
+is_refusal(const char *text, char error[256])
+{
+	struct refuse_rule rule;
+
+	return refuse_rule_parse(&rule, text, error);
+}
+
+static bool
+is_short_text(const char *text, char error[256])
+{
+	if (strlen(text) < SHORT_TEXT)
+		return true;
+	snprintf(error, 256, "'%.70s' is too long; write at most %d bytes", text, SHORT_TEXT - 1);
+	return false;
+}
+
+/* ---- the rows ---- */
+
+static const char *const depth_words[] = { "one", "any", NULL };
+static const char *const missing_words[] = { "reject", "allow", NULL };
+static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
+static const char *const format_words[] = { "auto", "text", "json", NULL };
+
+static const struct conf_row listener_rows[] = {
+	{ "address", CONF_TEXT, AT(settings_listener, address), .required = true, .check = is_listener,
+	  .mark_offset = AT(settings_listener, address_mark) },
+	{ "trusted_proxies", CONF_TEXTS, AT(settings_listener, trusted_proxies), .check = is_prefix },
+	{ 0 }
+};
+
+static const struct conf_row upstream_rows[] = {
+	{ "url", CONF_TEXT, AT(settings_upstream, url), .required = true, .check = is_upstream,
+	  .mark_offset = AT(settings_upstream, url_mark) },
+	{ "proxy_protocol", CONF_NUMBER, AT(settings_upstream, proxy_protocol), .least = 1, .most = 2 },
+	{ 0 }
+};
+
+static const struct conf_row route_rows[] = {
+	{ "server_name", CONF_TEXT, AT(settings_route, server_name), .required = true, .check = is_pattern,
+	  .mark_offset = AT(settings_route, server_name_mark) },
+	{ "depth", CONF_WORD, AT(settings_route, any_depth), .words = depth_words,
+	  .mark_offset = AT(settings_route, depth_mark) },
+	{ "alpn", CONF_TEXTS, AT(settings_route, alpn), .check = is_protocol },
+	{ "upstream", CONF_MAPPING, AT(settings_route, upstream), .required = true, .table = upstream_rows,
+	  .scalar = "url" },
+	{ "idle_timeout", CONF_DURATION, AT(settings_route, idle_ms), .fallback = "0", .least = 0,
+	  .most = HOURS(24 * 365) },
+	{ 0 }
+};
+
+#define REFUSE_ROW(word, reason, answer) \
+	{ "refuse." word, CONF_TEXT, AT(settings, refuse[reason]), .fallback = answer, .check = is_refusal, \
+	  .mark_offset = AT(settings, refuse_mark[reason]) }
+#define LIMIT_ROW(word, type, member, usual, low, high) \
+	{ "limits." word, type, AT(settings, limits.member), .fallback = usual, .least = low, .most = high }
+
+static const struct conf_row rows[] = {
+	{ "version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1 },
+	{ "workers", CONF_TEXT, AT(settings, workers), .fallback = "auto", .check = is_workers,
+	  .mark_offset = AT(settings, workers_mark) },
+	{ "listeners", CONF_MAPPINGS, AT(settings, listeners), .required = true, .table = listener_rows,
+	  .item_bytes = sizeof(struct settings_listener) },
+	{ "connect.server_name", CONF_TEXT, AT(settings, connect_name), .check = is_host_name,
+	  .mark_offset = AT(settings, connect_name_mark) },
+	{ "connect.certificate", CONF_TEXT, AT(settings, certificate),
+	  .mark_offset = AT(settings, certificate_mark) },
+	{ "connect.private_key", CONF_TEXT, AT(settings, private_key),
+	  .mark_offset = AT(settings, private_key_mark) },
+	{ "connect.agent_cas", CONF_TEXTS, AT(settings, agent_cas),
+	  .mark_offset = AT(settings, agent_cas_mark) },
+	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls),
+	  .mark_offset = AT(settings, agent_crls_mark) },
+	{ "connect.crl.missing", CONF_WORD, AT(settings, crl_missing_allowed), .words = missing_words },
+	{ "connect.crl.expired", CONF_TEXT, AT(settings, crl_expired), .fallback = "grace 24h",
+	  .check = is_expired },
+	{ "connect.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
+	  .least = SECONDS(1), .most = SECONDS(300) },
+	{ "region", CONF_TEXT, AT(settings, region), .check = is_short_text },
+	{ "routes", CONF_MAPPINGS, AT(settings, routes), .table = route_rows,
+	  .item_bytes = sizeof(struct settings_route) },
+	REFUSE_ROW("no_name", REFUSE_NO_NAME, "alert"),
+	REFUSE_ROW("unknown_name", REFUSE_UNKNOWN_NAME, "alert"),
+	REFUSE_ROW("malformed", REFUSE_MALFORMED, "alert"),
+	REFUSE_ROW("no_agent", REFUSE_NO_AGENT, "alert"),
+	REFUSE_ROW("over_limit", REFUSE_OVER_LIMIT, "alert"),
+	REFUSE_ROW("denied", REFUSE_DENIED, "alert"),
+	REFUSE_ROW("foreign_alpn", REFUSE_FOREIGN_ALPN, "alert"),
+	REFUSE_ROW("not_tls", REFUSE_NOT_TLS, "close"),
+	REFUSE_ROW("timeout", REFUSE_TIMEOUT, "close"),
+	LIMIT_ROW("flows", CONF_NUMBER, flows, "100000", 1, 100 * MILLION),
+	LIMIT_ROW("flows_per_client", CONF_NUMBER, flows_per_client, "1000", 1, 100 * MILLION),
+	LIMIT_ROW("hello_timeout", CONF_DURATION, hello_ms, "3s", 100, SECONDS(60)),
+	LIMIT_ROW("hello_bytes", CONF_SIZE, hello_bytes, "16KiB", 512, 65536),
+	LIMIT_ROW("hellos", CONF_NUMBER, hellos, "4096", 1, MILLION),
+	LIMIT_ROW("hellos_per_client", CONF_NUMBER, hellos_per_client, "64", 1, MILLION),
+	LIMIT_ROW("hello_memory", CONF_SIZE, hello_memory, "64MiB", 1 << 20, UINT64_C(1) << 40),
+	LIMIT_ROW("handshakes", CONF_NUMBER, handshakes, "256", 2, MILLION),
+	LIMIT_ROW("channel_handshakes", CONF_NUMBER, channel_handshakes, "1024", 1, MILLION),
+	LIMIT_ROW("handshake_timeout", CONF_DURATION, handshake_ms, "5s", 100, SECONDS(60)),
+	LIMIT_ROW("endpoints_per_session", CONF_NUMBER, endpoints_per_session, "1000", 1, MILLION),
+	{ "pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "4", .least = 0, .most = 65535 },
+	{ "pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1, .most = 65535 },
+	{ "pool.most_per_identity", CONF_NUMBER, AT(settings, pool_most_per_identity), .fallback = "1024",
+	  .least = 1, .most = MILLION },
+	{ "pool.ping_interval", CONF_DURATION, AT(settings, pool_ping_ms), .fallback = "20s",
+	  .least = SECONDS(1), .most = HOURS(1) },
+	{ "half_close_timeout", CONF_DURATION, AT(settings, half_closed_ms), .fallback = "60s", .least = 0,
+	  .most = HOURS(24 * 365) },
+	{ "drain_timeout", CONF_DURATION, AT(settings, drain_ms), .fallback = "30s", .least = 0,
+	  .most = HOURS(24) },
+	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = VALISE_LOCALSTATEDIR "/lib/valise-relay" },
+	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .fallback = NULL },
+	{ "admin.http", CONF_TEXT, AT(settings, admin_http), .mark_offset = AT(settings, admin_http_mark) },
+	{ "log.level", CONF_WORD, AT(settings, log_level), .fallback = "info", .words = level_words },
+	{ "log.format", CONF_WORD, AT(settings, log_format), .fallback = "auto", .words = format_words },
+	{ 0 }
+};
+
+_Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "level_words follows enum log_level");
+_Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "format_words follows enum log_format");
+
+bool
+settings_read(struct settings *settings, const char *path, FILE *messages, bool *unreadable)
+{
+	struct conf_report report = { .out = messages, .path = path };
+
+	memset(settings, 0, sizeof(*settings));
+	if (conf_read(settings, rows, path, &report))
+		settings_check(settings, &report);
+	if (unreadable != NULL)
+		*unreadable = report.unreadable;
+	return report.errors == 0;
+}
+
+void
+settings_wipe(struct settings *settings)
+{
+	settings_check_wipe(settings);
+	conf_wipe(settings, rows);
+	memset(settings, 0, sizeof(*settings));
+}
+
+struct settings_listener *
+settings_listener_at(const struct settings *settings, size_t index)
+{
+	return (struct settings_listener *)settings->listeners.items + index;
+}
+
+struct settings_route *
+settings_route_at(const struct settings *settings, size_t index)
+{
+	return (struct settings_route *)settings->routes.items + index;
+}
+
+unsigned
+settings_worker_count(const struct settings *settings)
+{
+	uint64_t count;
+
+	return number_parse(settings->workers, &count) ? (unsigned)count : worker_cores();
+}

@@ -1,0 +1,103 @@
+/*
+ * The relay's settings: valise-relay.yml(5) as one plain struct.  The table of
+ * rows is in settings.c, the checks that span keys and what is derived from
+ * texts in settings_check.c.  Read once, then only looked at.
+ */
+#ifndef RELAY_SETTINGS_H
+#define RELAY_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/address.h"
+#include "base/conf.h"
+#include "relay/refuse.h"
+#include "sni/name.h"
+
+struct settings_listener {
+	char *address;
+	struct conf_mark address_mark;
+	struct conf_texts trusted_proxies;
+	struct address parsed;			/* derived */
+	struct prefix *proxies;			/* derived, trusted_proxies.count of them */
+};
+
+struct settings_upstream {
+	char *url;
+	struct conf_mark url_mark;
+	uint64_t proxy_protocol;		/* 0 none, 1, 2 */
+	const char *target;			/* derived, aliases url: "host:port" or "unix:/path" */
+};
+
+struct settings_route {
+	char *server_name;
+	struct conf_mark server_name_mark;
+	int any_depth;
+	struct conf_mark depth_mark;
+	struct conf_texts alpn;
+	struct settings_upstream upstream;
+	uint64_t idle_ms;
+	char pattern[NAME_SIZE];		/* derived: normalised */
+};
+
+struct settings_limits {
+	uint64_t flows, flows_per_client;
+	uint64_t hello_ms, hello_bytes;
+	uint64_t hellos, hellos_per_client, hello_memory;
+	uint64_t handshakes, channel_handshakes, handshake_ms;
+	uint64_t endpoints_per_session;
+};
+
+enum settings_expired { SETTINGS_EXPIRED_REJECT, SETTINGS_EXPIRED_GRACE, SETTINGS_EXPIRED_ALLOW };
+
+struct settings {
+	uint64_t version;
+	char *workers;				/* "auto" or a number */
+	struct conf_mark workers_mark;
+	struct conf_items listeners;
+	char *connect_name;			/* NULL: no agents, static routes only */
+	struct conf_mark connect_name_mark;
+	char connect_pattern[NAME_SIZE];	/* derived */
+	char *certificate, *private_key;
+	struct conf_mark certificate_mark, private_key_mark;
+	struct conf_texts agent_cas, agent_crls;
+	struct conf_mark agent_cas_mark, agent_crls_mark;
+	int crl_missing_allowed;
+	char *crl_expired;
+	enum settings_expired expired;		/* derived, with grace_s */
+	int64_t grace_s;
+	char *region;
+	struct conf_items routes;
+	char *refuse[REFUSALS];
+	struct conf_mark refuse_mark[REFUSALS];
+	struct refuse_rule rules[REFUSALS];	/* derived */
+	struct settings_limits limits;
+	uint64_t pool_least, pool_most, pool_most_per_identity, pool_ping_ms;
+	uint64_t tolerance_ms, half_closed_ms, drain_ms;
+	char *state_dir;
+	char *admin_socket, *admin_http;
+	struct conf_mark admin_http_mark;
+	int log_level, log_format;
+};
+
+/* Reads, checks, and tells every error on `messages`.  Wipe in any case.
+ * *unreadable (may be NULL): there is no such file, or we may not read it. */
+bool settings_read(struct settings *, const char *path, FILE *messages, bool *unreadable);
+void settings_wipe(struct settings *);
+
+/* The checks that span keys; fills what is derived.  Part of settings_read(). */
+void settings_check(struct settings *, struct conf_report *);
+/* Frees what settings_check() has allocated. */
+void settings_check_wipe(struct settings *);
+
+struct settings_listener *settings_listener_at(const struct settings *, size_t index);
+struct settings_route *settings_route_at(const struct settings *, size_t index);
+/* "reject", "allow", "grace", "grace 24h" */
+bool settings_expired_parse(const char *text, enum settings_expired *, int64_t *grace_s);
+/* "tcp://host:port" or "unix:/path"; *target points into url. False with a sentence. */
+bool settings_upstream_parse(const char *url, const char **target, char error[256]);
+/* Of "auto": one per core. */
+unsigned settings_worker_count(const struct settings *);
+
+#endif
