@@ -174,13 +174,14 @@ x509_parse(struct x509 *x, struct der whole, const char **why)
 {
 	*x = (struct x509){ .whole = whole, .path_length = -1 };
 	struct cursor outer = der_over(whole), in = der_enter(&outer, DER_SEQUENCE);
-	struct cursor signed_part = der_enter(&in, DER_SEQUENCE);
+	x->signed_part = der_whole(&in, DER_SEQUENCE);
 	x->algorithm = der_whole(&in, DER_SEQUENCE);
-	der_bits(&in);
+	x->signature = der_bits(&in);
+	struct cursor part = der_over(x->signed_part);
 	if (!cursor_end(&in) || !cursor_end(&outer))
 		*why = "is malformed";
 	else
-		*why = read_signed_part(x, signed_part);
+		*why = read_signed_part(x, der_enter(&part, DER_SEQUENCE));
 	return *why == NULL;
 }
 

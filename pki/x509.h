@@ -20,6 +20,7 @@ enum x509_usage {	/* KeyUsage, first bit first */
 
 struct x509 {
 	struct der whole;
+	struct der signed_part, signature;
 	struct serial serial;
 	struct der algorithm;		/* AlgorithmIdentifier of its signature */
 	struct der issuer, subject;	/* Name */

@@ -1,0 +1,223 @@
+#include "pki/authority.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pki/pem.h"
+#include "pki/signature.h"
+#include "pki/trust.h"
+
+static void
+ca_free(struct ca *ca)
+{
+	if (ca == NULL)
+		return;
+	if (ca->link.crt != NULL)
+		gnutls_x509_crt_deinit(ca->link.crt);
+	free(ca->der);
+	free(ca);
+}
+
+void
+authority_wipe(struct authority *authority)
+{
+	for (size_t i = 0; i < authority->count; i++)
+		ca_free(authority->cas[i]);
+	free(authority->cas);
+	*authority = (struct authority){0};
+}
+
+const struct ca *
+authority_find(const struct authority *authority, const uint8_t id[ISSUER_ID])
+{
+	for (size_t i = 0; i < authority->count; i++)
+		if (memcmp(authority->cas[i]->link.issuer.id, id, ISSUER_ID) == 0)
+			return authority->cas[i];
+	return NULL;
+}
+
+static bool
+is_signed_by(const struct x509 *certificate, const struct x509 *issuer)
+{
+	return signature_verifies(issuer->spki, certificate->algorithm, certificate->signed_part,
+	    certificate->signature);
+}
+
+static const char *
+ca_fault(const struct ca *ca)
+{
+	if (!ca->link.facts.is_ca || !x509_may(&ca->link.facts, USAGE_SIGN_CERTIFICATES))
+		return "is no CA certificate";
+	if (ca->link.facts.unknown.bytes > 0)
+		return "has a critical extension that is not known here";
+	/* An anchor's own signature proves nothing, but shows damage. */
+	if (ca->is_root && signature_is_strong(ca->link.facts.algorithm) && !is_signed_by(&ca->link.facts, &ca->link.facts))
+		return "is damaged: its signature is wrong";
+	return NULL;
+}
+
+static struct ca *
+ca_new(struct der der, const char **why)
+{
+	struct ca *ca = calloc(1, sizeof *ca);
+	*why = "cannot be read for want of memory";
+	if (ca == NULL || (ca->der = malloc(der.bytes + 1)) == NULL)
+		goto failed;
+	memcpy(ca->der, der.data, der.bytes);
+	if (!x509_parse(&ca->link.facts, (struct der){ ca->der, der.bytes }, why))
+		goto failed;
+	gnutls_datum_t datum = { ca->der, (unsigned)der.bytes };
+	*why = "is malformed";
+	if (gnutls_x509_crt_init(&ca->link.crt) < 0 ||
+	    gnutls_x509_crt_import(ca->link.crt, &datum, GNUTLS_X509_FMT_DER) < 0)
+		goto failed;
+	ca->link.issuer = issuer_of(&ca->link.facts);
+	ca->link.ca = ca;
+	ca->is_root = x509_names_issuer(&ca->link.facts, &ca->link.facts);
+	ca->root = ca->is_root ? ca : NULL;
+	*why = ca_fault(ca);
+	if (*why == NULL)
+		return ca;
+failed:
+	ca_free(ca);
+	return NULL;
+}
+
+static bool
+is_listed(const struct authority *authority, struct der der)
+{
+	for (size_t i = 0; i < authority->count; i++)
+		if (der_equal(authority->cas[i]->link.facts.whole, der))
+			return true;
+	return false;
+}
+
+static const char *
+add(struct authority *authority, struct der der, const char *file)
+{
+	const char *why;
+	if (is_listed(authority, der))
+		return NULL;
+	if (authority->count == AUTHORITY_MOST)
+		return "is one too many";
+	struct ca *ca = ca_new(der, &why);
+	if (ca == NULL)
+		return why;
+	struct ca **more = realloc(authority->cas, (authority->count + 1) * sizeof *more);
+	if (more == NULL) {
+		ca_free(ca);
+		return "cannot be read for want of memory";
+	}
+	ca->file = file;
+	authority->cas = more;
+	authority->cas[authority->count++] = ca;
+	return NULL;
+}
+
+static void
+describe(struct der der, const char *file, size_t index, const char *why, const char *label,
+	char error[AUTHORITY_ERROR])
+{
+	struct x509 facts;
+	const char *ignored;
+	char subject[120];
+	x509_parse(&facts, der, &ignored);
+	if (facts.subject.bytes == 0)
+		snprintf(subject, sizeof subject, "unreadable");
+	else
+		x509_name_text(facts.subject, subject, sizeof subject);
+	snprintf(error, AUTHORITY_ERROR, "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s",
+	    file, index + 1, subject, why, label);
+}
+
+static bool
+load_file(struct authority *authority, const char *path, const char *label, char error[AUTHORITY_ERROR])
+{
+	struct pem_file file;
+	const char *why = NULL;
+	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
+		return false;
+	for (size_t i = 0; i < file.count && why == NULL; i++) {
+		struct der der = pem_block(&file, i);
+		why = add(authority, der, path);
+		if (why != NULL)
+			describe(der, path, i, why, label, error);
+	}
+	pem_wipe(&file);
+	return why == NULL;
+}
+
+/* ---- who stands under which root ---- */
+
+static bool
+find_root(struct authority *authority, struct ca *sub)
+{
+	for (size_t i = 0; i < authority->count && sub->root == NULL; i++) {
+		const struct ca *above = authority->cas[i];
+		if (above->root != NULL && x509_names_issuer(&sub->link.facts, &above->link.facts) &&
+		    is_signed_by(&sub->link.facts, &above->link.facts))
+			sub->root = above->root;
+	}
+	return sub->root != NULL;
+}
+
+/* A root is narrowed in each of its certificates (same name and key). */
+static void
+narrow(struct authority *authority, const struct ca *root)
+{
+	for (size_t i = 0; i < authority->count; i++)
+		if (authority->cas[i]->is_root &&
+		    memcmp(authority->cas[i]->link.issuer.id, root->link.issuer.id, ISSUER_ID) == 0)
+			authority->cas[i]->narrowed = true;
+}
+
+/* In rounds, as a sub-CA may stand before its issuer in the files. */
+static void
+find_roots(struct authority *authority)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < authority->count; i++) {
+			struct ca *ca = authority->cas[i];
+			if (ca->root != NULL || !find_root(authority, ca))
+				continue;
+			narrow(authority, ca->root);
+			more = true;
+		}
+	}
+}
+
+static bool
+all_have_roots(const struct authority *authority, const char *label, char error[AUTHORITY_ERROR])
+{
+	for (size_t i = 0; i < authority->count; i++) {
+		const struct ca *ca = authority->cas[i];
+		if (ca->root != NULL)
+			continue;
+		char subject[100], issuer[100];
+		x509_name_text(ca->link.facts.subject, subject, sizeof subject);
+		x509_name_text(ca->link.facts.issuer, issuer, sizeof issuer);
+		snprintf(error, AUTHORITY_ERROR, "%.150s: the sub-CA %s stands there without its root; "
+		    "add the certificate of its issuer %s to %.60s", ca->file, subject, issuer, label);
+		return false;
+	}
+	return true;
+}
+
+bool
+authority_load(struct authority *authority, const struct trust_sources *sources,
+	char error[AUTHORITY_ERROR])
+{
+	*authority = (struct authority){0};
+	for (size_t i = 0; i < sources->ca_count; i++)
+		if (!load_file(authority, sources->ca_files[i], sources->label, error))
+			return false;
+	if (authority->count == 0) {
+		snprintf(error, AUTHORITY_ERROR, "%.60s lists no CA certificate; add the file of a root",
+		    sources->label);
+		return false;
+	}
+	find_roots(authority);
+	return all_have_roots(authority, sources->label, error);
+}

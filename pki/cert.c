@@ -1,0 +1,225 @@
+#include "pki/cert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "base/file.h"
+#include "pki/oid.h"
+#include "pki/pem.h"
+#include "pki/x509.h"
+#include "sni/name.h"
+
+enum { KEY_BYTES = 1 << 20 };
+
+static gnutls_datum_t
+datum(const void *data, size_t bytes)
+{
+	return (gnutls_datum_t){ (unsigned char *)(uintptr_t)data, (unsigned)bytes };
+}
+
+static bool
+copy_sans(struct cert_facts *facts, const struct x509 *x)
+{
+	struct cursor names = der_over(x->names);
+	while (names.left > 0 && !names.failed) {
+		unsigned tag;
+		struct der name = der_any(&names, &tag);
+		if (tag != NAME_DNS)
+			continue;
+		char **more = realloc(facts->sans, (facts->san_count + 1) * sizeof *more);
+		if (more == NULL)
+			return false;
+		facts->sans = more;
+		char *text = more[facts->san_count] = malloc(name.bytes + 1);
+		if (text == NULL)
+			return false;
+		facts->san_count++;
+		for (size_t i = 0; i < name.bytes; i++)
+			text[i] = name.data[i] > 0x20 && name.data[i] < 0x7f ? (char)name.data[i] : '?';
+		text[name.bytes] = '\0';
+	}
+	return true;
+}
+
+static char *
+name_copy(struct der name)
+{
+	char text[512];
+	return strdup(x509_name_text(name, text, sizeof text));
+}
+
+static const char *
+key_word(int algorithm)
+{
+	switch (algorithm) {
+	case GNUTLS_PK_RSA:
+		return "rsa";
+	case GNUTLS_PK_RSA_PSS:
+		return "rsa-pss";
+	case GNUTLS_PK_ECDSA:
+		return "ecdsa";
+	case GNUTLS_PK_EDDSA_ED25519:
+		return "ed25519";
+	case GNUTLS_PK_EDDSA_ED448:
+		return "ed448";
+	default:
+		return "other";
+	}
+}
+
+/* The public key of a certificate; NULL if GnuTLS cannot read it. */
+static gnutls_pubkey_t
+public_key(const struct x509 *x)
+{
+	gnutls_datum_t spki = datum(x->spki.data, x->spki.bytes);
+	gnutls_pubkey_t key = NULL;
+	if (gnutls_pubkey_init(&key) < 0)
+		return NULL;
+	if (gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER) >= 0)
+		return key;
+	gnutls_pubkey_deinit(key);
+	return NULL;
+}
+
+static const char *
+read_key_facts(struct cert_facts *facts, const struct x509 *x)
+{
+	gnutls_pubkey_t key = public_key(x);
+	if (key == NULL)
+		return "has a public key that cannot be read";
+	int algorithm = gnutls_pubkey_get_pk_algorithm(key, &facts->bits);
+	snprintf(facts->key_type, sizeof facts->key_type, "%s", key_word(algorithm));
+	gnutls_pubkey_deinit(key);
+	return NULL;
+}
+
+static const char *
+read_facts(struct cert_facts *facts, const struct x509 *x)
+{
+	const char *why;
+	serial_text(&x->serial, facts->serial);
+	facts->not_before = x->not_before;
+	facts->not_after = x->not_after;
+	x509_fingerprint(x->whole, facts->fingerprint);
+	facts->is_ca = x->is_ca;
+	facts->server = x509_has_purpose(x, OID_SERVER_AUTH);
+	facts->client = x509_has_purpose(x, OID_CLIENT_AUTH);
+	facts->agent = x509_has_purpose(x, OID_AGENT_PURPOSE) && x->has_grant;
+	facts->has_grant = x->has_grant;
+	if (x->has_grant && !grant_decode(&facts->grant, x->grant.data, x->grant.bytes, &why))
+		return "has a grant that is refused";
+	facts->subject = name_copy(x->subject);
+	facts->issuer = name_copy(x->issuer);
+	if (facts->subject == NULL || facts->issuer == NULL || !copy_sans(facts, x))
+		return "cannot be read for want of memory";
+	return read_key_facts(facts, x);
+}
+
+bool
+cert_load(struct cert_facts *facts, const char *path, char error[CERT_ERROR])
+{
+	struct pem_file file;
+	struct x509 x;
+	const char *why;
+	*facts = (struct cert_facts){0};
+	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
+		return false;
+	facts->chain_count = file.count;
+	if (x509_parse(&x, pem_block(&file, 0), &why))
+		why = read_facts(facts, &x);
+	if (why != NULL)
+		snprintf(error, CERT_ERROR, "%.300s: the certificate %s; issue it anew", path, why);
+	pem_wipe(&file);
+	return why == NULL;
+}
+
+void
+cert_wipe(struct cert_facts *facts)
+{
+	for (size_t i = 0; i < facts->san_count; i++)
+		free(facts->sans[i]);
+	free(facts->sans);
+	free(facts->subject);
+	free(facts->issuer);
+	*facts = (struct cert_facts){0};
+}
+
+bool
+cert_covers(const struct cert_facts *facts, const char *name)
+{
+	char pattern[NAME_SIZE];
+	for (size_t i = 0; i < facts->san_count; i++)
+		if (name_normalise_pattern(pattern, facts->sans[i], strlen(facts->sans[i])) &&
+		    name_matches(pattern, name, false))
+			return true;
+	return false;
+}
+
+/* ---- certificate and key ---- */
+
+static bool
+key_of_file(gnutls_pubkey_t public, const char *path, char error[CERT_ERROR])
+{
+	struct secret text = {0};
+	gnutls_privkey_t private = NULL;
+	if (!file_read_key(&text, path, KEY_BYTES, error))
+		return false;
+	gnutls_datum_t pem = datum(text.data, text.bytes);
+	int result = gnutls_privkey_init(&private);
+	if (result >= 0)
+		result = gnutls_privkey_import_x509_raw(private, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (result >= 0)
+		result = gnutls_pubkey_import_privkey(public, private, 0, 0);
+	if (result < 0)
+		snprintf(error, CERT_ERROR, "%.300s is no private key that can be read (%s); it must be "
+		    "an unencrypted key in PEM", path, gnutls_strerror(result));
+	if (private != NULL)
+		gnutls_privkey_deinit(private);
+	secret_wipe(&text);
+	return result >= 0;
+}
+
+static bool
+same_key(gnutls_pubkey_t a, gnutls_pubkey_t b)
+{
+	uint8_t x[32], y[32];
+	size_t x_bytes = sizeof x, y_bytes = sizeof y;
+	return gnutls_pubkey_get_key_id(a, GNUTLS_KEYID_USE_SHA256, x, &x_bytes) >= 0 &&
+	    gnutls_pubkey_get_key_id(b, GNUTLS_KEYID_USE_SHA256, y, &y_bytes) >= 0 &&
+	    x_bytes == y_bytes && memcmp(x, y, x_bytes) == 0;
+}
+
+static gnutls_pubkey_t
+key_of_certificate(const char *path, char error[CERT_ERROR])
+{
+	struct pem_file file;
+	struct x509 x;
+	const char *why;
+	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
+		return NULL;
+	gnutls_pubkey_t key = x509_parse(&x, pem_block(&file, 0), &why) ? public_key(&x) : NULL;
+	if (key == NULL)
+		snprintf(error, CERT_ERROR, "%.300s: the certificate cannot be read; issue it anew", path);
+	pem_wipe(&file);
+	return key;
+}
+
+bool
+cert_matches_key(const char *cert_path, const char *key_path, char error[CERT_ERROR])
+{
+	gnutls_pubkey_t of_cert = key_of_certificate(cert_path, error), of_key = NULL;
+	bool read = of_cert != NULL && gnutls_pubkey_init(&of_key) >= 0 && key_of_file(of_key, key_path, error);
+	bool matches = read && same_key(of_cert, of_key);
+	if (read && !matches)
+		snprintf(error, CERT_ERROR, "the key in %.180s does not belong to the certificate in %.180s; "
+		    "configure the two that were issued together", key_path, cert_path);
+	if (of_cert != NULL)
+		gnutls_pubkey_deinit(of_cert);
+	if (of_key != NULL)
+		gnutls_pubkey_deinit(of_key);
+	return matches;
+}

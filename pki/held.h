@@ -1,0 +1,40 @@
+/* An identity from the inside: what is kept of a verified chain. */
+#ifndef PKI_HELD_H
+#define PKI_HELD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pki/identity.h"
+#include "pki/path.h"
+#include "pki/revocation.h"
+#include "pki/verify.h"
+
+struct held_link {
+	struct serial serial;
+	int64_t not_after;
+	struct issuer issuer;		/* of the leaf only the id; the rest lies in octets */
+};
+
+struct identity {
+	atomic_uint refs;
+	enum role role;
+	struct grant *grant;		/* agents only */
+	char *subject, *issuer;
+	char serial[SERIAL_TEXT];
+	char fingerprint[IDENTITY_FINGERPRINT];
+	uint8_t key[IDENTITY_KEY_BYTES];
+	int64_t not_after;
+	char **sans;
+	size_t san_count;
+	size_t link_count;
+	struct held_link links[PATH_LINKS];	/* leaf first, the anchor last */
+	uint8_t *octets;
+};
+
+/* One reference; NULL when memory is short. */
+struct identity *identity_new(const struct path *, enum role, const struct grant *);
+
+#endif

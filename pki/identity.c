@@ -1,0 +1,270 @@
+#include "pki/held.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <nettle/sha2.h>
+
+#include "sni/name.h"
+
+struct identity *
+identity_hold(struct identity *identity)
+{
+	atomic_fetch_add(&identity->refs, 1);
+	return identity;
+}
+
+void
+identity_release(struct identity *identity)
+{
+	if (identity == NULL || atomic_fetch_sub(&identity->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < identity->san_count; i++)
+		free(identity->sans[i]);
+	free(identity->sans);
+	free(identity->grant);
+	free(identity->subject);
+	free(identity->issuer);
+	free(identity->octets);
+	free(identity);
+}
+
+/* ---- making one ---- */
+
+static bool
+copy_sans(struct identity *identity, const struct x509 *leaf)
+{
+	struct cursor names = der_over(leaf->names);
+	while (names.left > 0 && !names.failed) {
+		unsigned tag;
+		char pattern[NAME_SIZE];
+		struct der name = der_any(&names, &tag);
+		if (tag != NAME_DNS ||
+		    !name_normalise_pattern(pattern, (const char *)name.data, name.bytes))
+			continue;
+		char **more = realloc(identity->sans, (identity->san_count + 1) * sizeof *more);
+		if (more == NULL)
+			return false;
+		identity->sans = more;
+		if ((more[identity->san_count] = strdup(pattern)) == NULL)
+			return false;
+		identity->san_count++;
+	}
+	return true;
+}
+
+static struct der
+copy_octets(uint8_t **to, struct der from)
+{
+	struct der copy = { *to, from.bytes };
+	if (from.bytes > 0)
+		memcpy(*to, from.data, from.bytes);
+	*to += from.bytes;
+	return copy;
+}
+
+/* What the issuers of the path are, so that no certificate need be kept. */
+static bool
+copy_links(struct identity *identity, const struct path *path)
+{
+	size_t bytes = 0;
+	for (size_t i = 1; i < path->count; i++) {
+		const struct issuer *issuer = &path->links[i]->issuer;
+		bytes += issuer->name.bytes + issuer->key_id.bytes + issuer->spki.bytes;
+	}
+	uint8_t *to = identity->octets = malloc(bytes + 1);
+	for (size_t i = 0; to != NULL && i < path->count; i++) {
+		const struct link *link = path->links[i];
+		struct held_link *held = &identity->links[identity->link_count++];
+		*held = (struct held_link){ link->facts.serial, link->facts.not_after, link->issuer };
+		held->issuer.name = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.name);
+		held->issuer.key_id = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.key_id);
+		held->issuer.spki = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.spki);
+		if (i == 0 || link->facts.not_after < identity->not_after)
+			identity->not_after = link->facts.not_after;
+	}
+	return to != NULL;
+}
+
+static void
+digest_key(struct identity *identity, struct der issuer_spki)
+{
+	const char *name = identity_name(identity);
+	struct sha256_ctx sha;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_init(&sha);
+	sha256_update(&sha, issuer_spki.bytes, issuer_spki.data);
+	sha256_digest(&sha, sizeof digest, digest);
+	sha256_update(&sha, sizeof digest, digest);
+	sha256_update(&sha, strlen(name), (const uint8_t *)name);
+	sha256_digest(&sha, IDENTITY_KEY_BYTES, identity->key);
+}
+
+static bool
+copy_grant(struct identity *identity, const struct grant *grant)
+{
+	if (grant == NULL)
+		return true;
+	identity->grant = malloc(sizeof *identity->grant);
+	if (identity->grant != NULL)
+		*identity->grant = *grant;
+	return identity->grant != NULL;
+}
+
+static char *
+name_copy(struct der name)
+{
+	char text[512];
+	return strdup(x509_name_text(name, text, sizeof text));
+}
+
+struct identity *
+identity_new(const struct path *path, enum role role, const struct grant *grant)
+{
+	const struct x509 *leaf = &path->links[0]->facts;
+	struct identity *identity = calloc(1, sizeof *identity);
+	if (identity == NULL)
+		return NULL;
+	atomic_init(&identity->refs, 1);
+	identity->role = role;
+	identity->subject = name_copy(leaf->subject);
+	identity->issuer = name_copy(leaf->issuer);
+	serial_text(&leaf->serial, identity->serial);
+	x509_fingerprint(leaf->whole, identity->fingerprint);
+	if (identity->subject != NULL && identity->issuer != NULL && copy_grant(identity, grant) &&
+	    copy_sans(identity, leaf) && copy_links(identity, path)) {
+		digest_key(identity, path->links[1]->facts.spki);
+		return identity;
+	}
+	identity_release(identity);
+	return NULL;
+}
+
+/* ---- asking one ---- */
+
+const struct grant *
+identity_grant(const struct identity *identity)
+{
+	return identity->grant;
+}
+
+const char *
+identity_name(const struct identity *identity)
+{
+	return identity->grant != NULL ? identity->grant->name : identity->subject;
+}
+
+const uint8_t *
+identity_key(const struct identity *identity)
+{
+	return identity->key;
+}
+
+int64_t
+identity_not_after(const struct identity *identity)
+{
+	return identity->not_after;
+}
+
+const char *
+identity_subject(const struct identity *identity)
+{
+	return identity->subject;
+}
+
+const char *
+identity_issuer(const struct identity *identity)
+{
+	return identity->issuer;
+}
+
+const char *
+identity_serial(const struct identity *identity)
+{
+	return identity->serial;
+}
+
+const char *
+identity_fingerprint(const struct identity *identity)
+{
+	return identity->fingerprint;
+}
+
+const char *
+identity_san(const struct identity *identity, size_t index)
+{
+	return index < identity->san_count ? identity->sans[index] : NULL;
+}
+
+/* name_matches() takes no wildcard as a name: *.a.x is under *.x as "a.x" is, if depth is free. */
+static bool
+wildcard_covers(const char *san, const char *pattern, bool any_depth)
+{
+	if (!name_is_wildcard(san))
+		return false;
+	if (name_is_wildcard(pattern))
+		return any_depth && name_matches(san, pattern + 2, true);
+	return name_matches(san, pattern, any_depth);
+}
+
+enum cover
+identity_covers(const struct identity *identity, const char *pattern, const char **san)
+{
+	bool any_depth = identity->grant != NULL && identity->grant->any_depth;
+	enum cover best = COVER_NONE;
+	const char *found = NULL;
+	for (size_t i = 0; i < identity->san_count && best != COVER_EXACT; i++) {
+		const char *candidate = identity->sans[i];
+		if (strcmp(candidate, pattern) == 0)
+			best = COVER_EXACT;
+		else if (!wildcard_covers(candidate, pattern, any_depth))
+			continue;
+		else if (best == COVER_WILDCARD && strlen(candidate) < strlen(found))
+			continue;
+		else
+			best = COVER_WILDCARD;
+		found = candidate;
+	}
+	if (san != NULL)
+		*san = found;
+	return best;
+}
+
+/* The octets of an address; IPv4-mapped ones are IPv4. */
+static struct der
+address_of(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET)
+		return (struct der){ (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr, 4 };
+	if (address->sa_family != AF_INET6)
+		return (struct der){0};
+	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	return IN6_IS_ADDR_V4MAPPED(in6) ? (struct der){ in6->s6_addr + 12, 4 } : (struct der){ in6->s6_addr, 16 };
+}
+
+bool
+identity_allows_source(const struct identity *identity, const struct sockaddr *address)
+{
+	const struct grant *grant = identity->grant;
+	if (grant == NULL || grant->source_count == 0)
+		return true;
+	struct der octets = address_of(address);
+	for (size_t i = 0; i < grant->source_count; i++)
+		if (grant_source_has(&grant->sources[i], octets.data, octets.bytes))
+			return true;
+	return false;
+}
+
+bool
+identity_allows_region(const struct identity *identity, const char *region)
+{
+	const struct grant *grant = identity->grant;
+	if (grant == NULL || grant->region_count == 0)
+		return true;
+	for (size_t i = 0; i < grant->region_count; i++)
+		if (strcmp(grant->regions[i], region) == 0)
+			return true;
+	return false;
+}

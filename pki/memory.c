@@ -1,0 +1,319 @@
+#include "pki/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <nettle/base16.h>
+
+#include "base/file.h"
+
+enum {
+	REVOKED_MOST = 65536,		/* as many as that were presented and refused */
+	FILE_BYTES = 4 << 20,
+	LINE_BYTES = 256,
+};
+
+struct memory {
+	atomic_uint refs;
+	pthread_mutex_t lock;
+	struct crl_mark *marks;		/* few: one an issuer */
+	size_t mark_count;
+	struct revoked *revoked;	/* sorted by issuer and serial */
+	size_t revoked_count;
+};
+
+struct memory *
+memory_new(void)
+{
+	struct memory *memory = calloc(1, sizeof *memory);
+	if (memory == NULL)
+		return NULL;
+	atomic_init(&memory->refs, 1);
+	pthread_mutex_init(&memory->lock, NULL);
+	return memory;
+}
+
+struct memory *
+memory_hold(struct memory *memory)
+{
+	atomic_fetch_add(&memory->refs, 1);
+	return memory;
+}
+
+void
+memory_release(struct memory *memory)
+{
+	if (memory == NULL || atomic_fetch_sub(&memory->refs, 1) != 1)
+		return;
+	pthread_mutex_destroy(&memory->lock);
+	free(memory->marks);
+	free(memory->revoked);
+	free(memory);
+}
+
+/* ---- CRL numbers ---- */
+
+static struct crl_mark *
+find_mark(struct memory *memory, const uint8_t issuer[ISSUER_ID])
+{
+	for (size_t i = 0; i < memory->mark_count; i++)
+		if (memcmp(memory->marks[i].issuer, issuer, ISSUER_ID) == 0)
+			return &memory->marks[i];
+	return NULL;
+}
+
+/* By number where both have one and they differ, else by thisUpdate. */
+static bool
+is_older(const struct crl_mark *a, const struct crl_mark *b)
+{
+	int order = a->number.bytes == 0 || b->number.bytes == 0 ? 0 :
+	    serial_compare(&a->number, &b->number);
+	return order != 0 ? order < 0 : a->this_update < b->this_update;
+}
+
+bool
+memory_would_roll_back(struct memory *memory, const struct crl_mark *mark, struct crl_mark *seen)
+{
+	pthread_mutex_lock(&memory->lock);
+	const struct crl_mark *last = find_mark(memory, mark->issuer);
+	bool older = last != NULL && is_older(mark, last);
+	if (older)
+		*seen = *last;
+	pthread_mutex_unlock(&memory->lock);
+	return older;
+}
+
+static bool
+note_mark(struct memory *memory, const struct crl_mark *mark)
+{
+	struct crl_mark *last = find_mark(memory, mark->issuer);
+	if (last != NULL) {
+		if (is_older(last, mark))
+			*last = *mark;
+		return true;
+	}
+	struct crl_mark *more = realloc(memory->marks, (memory->mark_count + 1) * sizeof *more);
+	if (more == NULL)
+		return false;
+	memory->marks = more;
+	memory->marks[memory->mark_count++] = *mark;
+	return true;
+}
+
+bool
+memory_note_mark(struct memory *memory, const struct crl_mark *mark)
+{
+	pthread_mutex_lock(&memory->lock);
+	bool done = note_mark(memory, mark);
+	pthread_mutex_unlock(&memory->lock);
+	return done;
+}
+
+/* ---- the file: one line an issuer, "id number thisUpdate", number "-" for none ---- */
+
+static bool
+unhex(const char *text, uint8_t *out, size_t most, size_t *bytes)
+{
+	struct base16_decode_ctx hex;
+	size_t digits = strlen(text);
+	if (digits > 2 * most)
+		return false;
+	base16_decode_init(&hex);
+	*bytes = most;
+	return base16_decode_update(&hex, bytes, out, digits, text) && base16_decode_final(&hex);
+}
+
+static bool
+parse_line(const char *line, struct crl_mark *mark)
+{
+	char issuer[2 * ISSUER_ID + 1], number[SERIAL_TEXT + 2];
+	uint8_t octets[SERIAL_BYTES + 1] = {0};
+	long long this_update;
+	int end = 0;
+	size_t bytes;
+	*mark = (struct crl_mark){0};
+	if (sscanf(line, "%64s %44s %lld%n", issuer, number, &this_update, &end) != 3 || line[end] != '\0')
+		return false;
+	if (!unhex(issuer, mark->issuer, ISSUER_ID, &bytes) || bytes != ISSUER_ID)
+		return false;
+	mark->this_update = this_update;
+	if (strcmp(number, "-") == 0)
+		return true;
+	return unhex(number, octets + 1, SERIAL_BYTES, &bytes) &&
+	    serial_of(&mark->number, (struct der){ octets, bytes + 1 });
+}
+
+static bool
+parse_lines(struct memory *memory, char *text)
+{
+	char *rest = text;
+	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+		struct crl_mark mark;
+		if (line[0] == '\0')
+			continue;
+		if (!parse_line(line, &mark) || !note_mark(memory, &mark))
+			return false;
+	}
+	return true;
+}
+
+static void
+path_of(const char *state_dir, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/crl-numbers", state_dir);
+}
+
+bool
+memory_read(struct memory *memory, const char *state_dir, char error[MEMORY_ERROR])
+{
+	char path[PATH_MAX];
+	struct secret text = {0};
+	path_of(state_dir, path);
+	if (access(path, F_OK) != 0)
+		return true;
+	if (!file_read(&text, path, FILE_BYTES, error))
+		return false;
+	pthread_mutex_lock(&memory->lock);
+	bool good = parse_lines(memory, (char *)text.data);
+	pthread_mutex_unlock(&memory->lock);
+	secret_wipe(&text);
+	if (!good)
+		snprintf(error, MEMORY_ERROR, "%.300s is damaged; remove it to start anew without "
+		    "the CRL numbers seen so far", path);
+	return good;
+}
+
+static void
+format_line(const struct crl_mark *mark, char line[LINE_BYTES])
+{
+	char issuer[2 * ISSUER_ID + 1] = "", number[SERIAL_TEXT] = "-";
+	base16_encode_update(issuer, ISSUER_ID, mark->issuer);
+	if (mark->number.bytes > 0)
+		serial_text(&mark->number, number);
+	snprintf(line, LINE_BYTES, "%s %s %lld\n", issuer, number, (long long)mark->this_update);
+}
+
+static bool
+write_lines(struct memory *memory, const char *path, char error[MEMORY_ERROR])
+{
+	char *text = NULL, line[LINE_BYTES];
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	if (out == NULL)
+		return snprintf(error, MEMORY_ERROR, "%.300s cannot be written for want of memory", path), false;
+	pthread_mutex_lock(&memory->lock);
+	for (size_t i = 0; i < memory->mark_count; i++) {
+		format_line(&memory->marks[i], line);
+		fputs(line, out);
+	}
+	pthread_mutex_unlock(&memory->lock);
+	bool done = fclose(out) == 0 && file_write(path, 0644, text, bytes, error);
+	free(text);
+	return done;
+}
+
+bool
+memory_save(struct memory *memory, const char *state_dir, char error[MEMORY_ERROR])
+{
+	char path[PATH_MAX];
+	path_of(state_dir, path);
+	int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 || flock(directory, LOCK_EX) != 0) {
+		snprintf(error, MEMORY_ERROR, "%.300s cannot be opened: %s; create the directory and "
+		    "let this user write it", state_dir, strerror(errno));
+		if (directory >= 0)
+			close(directory);
+		return false;
+	}
+	/* What another process has put there meanwhile is merged first. */
+	bool done = memory_read(memory, state_dir, error) && write_lines(memory, path, error);
+	close(directory);
+	return done;
+}
+
+/* ---- revoked serials ---- */
+
+static int
+compare_revoked(const struct revoked *entry, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+{
+	int order = memcmp(entry->issuer, issuer, ISSUER_ID);
+	return order != 0 ? order : serial_compare(&entry->serial, serial);
+}
+
+/* The index of the entry, or where it would stand. */
+static size_t
+place_of(const struct memory *memory, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+{
+	size_t low = 0, high = memory->revoked_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (compare_revoked(&memory->revoked[middle], issuer, serial) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+is_at(const struct memory *memory, size_t at, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+{
+	return at < memory->revoked_count && compare_revoked(&memory->revoked[at], issuer, serial) == 0;
+}
+
+static void
+forget_expired(struct memory *memory, int64_t now)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < memory->revoked_count; i++)
+		if (memory->revoked[i].not_after >= now)
+			memory->revoked[kept++] = memory->revoked[i];
+	memory->revoked_count = kept;
+}
+
+static void
+insert_revoked(struct memory *memory, const struct revoked *entry, int64_t now)
+{
+	forget_expired(memory, now);
+	size_t at = place_of(memory, entry->issuer, &entry->serial);
+	if (memory->revoked_count == REVOKED_MOST)
+		return;		/* listed ones are still found in the CRL */
+	struct revoked *more = realloc(memory->revoked, (memory->revoked_count + 1) * sizeof *more);
+	if (more == NULL)
+		return;
+	memory->revoked = more;
+	memmove(more + at + 1, more + at, (memory->revoked_count - at) * sizeof *more);
+	more[at] = *entry;
+	memory->revoked_count++;
+}
+
+void
+memory_note_revoked(struct memory *memory, const struct revoked *entry, int64_t now)
+{
+	pthread_mutex_lock(&memory->lock);
+	size_t at = place_of(memory, entry->issuer, &entry->serial);
+	if (!is_at(memory, at, entry->issuer, &entry->serial))
+		insert_revoked(memory, entry, now);
+	pthread_mutex_unlock(&memory->lock);
+}
+
+bool
+memory_has_revoked(struct memory *memory, const uint8_t issuer[ISSUER_ID],
+	const struct serial *serial, struct revoked *out)
+{
+	pthread_mutex_lock(&memory->lock);
+	size_t at = place_of(memory, issuer, serial);
+	bool found = is_at(memory, at, issuer, serial);
+	if (found)
+		*out = memory->revoked[at];
+	pthread_mutex_unlock(&memory->lock);
+	return found;
+}

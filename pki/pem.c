@@ -1,0 +1,139 @@
+#include "pki/pem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nettle/base64.h>
+
+#include "base/file.h"
+
+static const char BEGIN[] = "-----BEGIN ", END[] = "-----END ", DASHES[] = "-----";
+
+static const struct kind {
+	const char *what;
+	const char *labels[3];
+	size_t most_bytes;
+} kinds[] = {
+	[PEM_CERTIFICATE] = { "certificate", { "CERTIFICATE", "X509 CERTIFICATE", NULL },
+		PEM_CERTIFICATE_BYTES },
+	[PEM_CRL] = { "CRL", { "X509 CRL", "CRL", NULL }, PEM_CRL_BYTES },
+};
+
+/* A place in the text that is read. */
+struct text {
+	char *at, *end;
+};
+
+static char *
+find(struct text text, const char *what)
+{
+	return text.at == NULL ? NULL : memmem(text.at, (size_t)(text.end - text.at), what, strlen(what));
+}
+
+static bool
+has_label(enum pem_kind kind, const char *label, size_t bytes)
+{
+	for (const char *const *l = kinds[kind].labels; *l != NULL; l++)
+		if (strlen(*l) == bytes && memcmp(*l, label, bytes) == 0)
+			return true;
+	return false;
+}
+
+static bool
+add_place(struct pem_file *file, size_t at, size_t bytes)
+{
+	if (file->count == PEM_BLOCKS)
+		return false;
+	if ((file->count & (file->count - 1)) == 0) {	/* grows at powers of two */
+		size_t room = file->count == 0 ? 1 : 2 * file->count;
+		struct pem_place *more = realloc(file->places, room * sizeof *more);
+		if (more == NULL)
+			return false;
+		file->places = more;
+	}
+	file->places[file->count++] = (struct pem_place){ at, bytes };
+	return true;
+}
+
+/* Decodes base64 to `to`, which is at or before it in the same storage. */
+static bool
+decode_body(struct text body, uint8_t *to, size_t *bytes)
+{
+	struct base64_decode_ctx base64;
+	base64_decode_init(&base64);
+	*bytes = (size_t)(body.end - body.at);
+	return base64_decode_update(&base64, bytes, to, (size_t)(body.end - body.at), body.at) &&
+	    base64_decode_final(&base64);
+}
+
+static const char *
+decode_blocks(struct pem_file *file, enum pem_kind kind)
+{
+	struct text rest = { (char *)file->storage.data, (char *)file->storage.data + file->storage.bytes };
+	size_t kept = 0;
+	for (rest.at = find(rest, BEGIN); rest.at != NULL; rest.at = find(rest, BEGIN)) {
+		rest.at += strlen(BEGIN);
+		char *label = rest.at, *label_end = find(rest, DASHES);
+		struct text body = { label_end == NULL ? NULL : label_end + strlen(DASHES), rest.end };
+		body.end = find(body, END);
+		if (body.end == NULL)
+			return "has a PEM block without an end";
+		rest.at = body.end + strlen(END);
+		if (!has_label(kind, label, (size_t)(label_end - label)))
+			continue;
+		size_t bytes;
+		if (!decode_body(body, file->storage.data + kept, &bytes))
+			return "has a PEM block that is not base64";
+		if (!add_place(file, kept, bytes))
+			return "has too many PEM blocks";
+		kept += bytes;
+	}
+	uint8_t *less = kept == 0 ? NULL : realloc(file->storage.data, kept);
+	if (less != NULL)
+		file->storage = (struct secret){ less, kept };
+	return NULL;
+}
+
+bool
+pem_decode(struct pem_file *file, enum pem_kind kind, const char **why)
+{
+	struct secret *storage = &file->storage;
+	struct text all = { (char *)storage->data, (char *)storage->data + storage->bytes };
+	*why = NULL;
+	if (find(all, BEGIN) != NULL)
+		*why = decode_blocks(file, kind);
+	else if (storage->bytes > 0 && storage->data[0] == DER_SEQUENCE && !add_place(file, 0, storage->bytes))
+		*why = "cannot be read for want of memory";
+	if (*why == NULL && file->count == 0)
+		*why = kind == PEM_CRL ? "holds no CRL" : "holds no certificate";
+	return *why == NULL;
+}
+
+bool
+pem_load(struct pem_file *file, const char *path, enum pem_kind kind, char error[PEM_ERROR])
+{
+	const char *why;
+	*file = (struct pem_file){0};
+	if (!file_read(&file->storage, path, kinds[kind].most_bytes, error))
+		return false;
+	if (pem_decode(file, kind, &why))
+		return true;
+	snprintf(error, PEM_ERROR, "%.300s %s; it must hold a %s in PEM or DER", path, why, kinds[kind].what);
+	pem_wipe(file);
+	return false;
+}
+
+struct der
+pem_block(const struct pem_file *file, size_t index)
+{
+	return (struct der){ file->storage.data + file->places[index].at, file->places[index].bytes };
+}
+
+void
+pem_wipe(struct pem_file *file)
+{
+	secret_wipe(&file->storage);
+	free(file->places);
+	*file = (struct pem_file){0};
+}

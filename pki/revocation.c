@@ -1,0 +1,336 @@
+#include "pki/revocation.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nettle/sha2.h>
+
+#include "pki/crl.h"
+#include "pki/x509.h"
+
+enum { CLOCK_SKEW_S = 300 };	/* how far in the future a thisUpdate may be */
+
+enum held_state { PLACED, WAITING, REFUSED };
+
+struct held {
+	struct crl *crl;
+	char *file;
+	enum held_state state;		/* changes under the lock, and only from WAITING */
+	uint8_t issuer[ISSUER_ID];	/* once PLACED */
+};
+
+struct revocation {
+	enum crl_missing missing;
+	enum crl_expired expired;
+	int64_t grace_s;
+	struct memory *memory;
+	pthread_mutex_t lock;		/* for those that wait */
+	struct held *held;		/* sealed: first those placed from the start, sorted by issuer */
+	size_t count, placed;
+};
+
+struct issuer
+issuer_of(const struct x509 *ca)
+{
+	struct issuer issuer = { .name = ca->subject, .key_id = ca->key_id, .spki = ca->spki,
+		.may_sign_crls = x509_may(ca, USAGE_SIGN_CRLS) };
+	struct sha256_ctx sha;
+	sha256_init(&sha);
+	sha256_update(&sha, ca->subject.bytes, ca->subject.data);	/* DER, so it says where it ends */
+	sha256_update(&sha, ca->spki.bytes, ca->spki.data);
+	sha256_digest(&sha, ISSUER_ID, issuer.id);
+	return issuer;
+}
+
+struct revocation *
+revocation_new(const struct trust_sources *sources, struct memory *memory)
+{
+	struct revocation *set = calloc(1, sizeof *set);
+	if (set == NULL)
+		return NULL;
+	set->missing = sources->missing;
+	set->expired = sources->expired;
+	set->grace_s = sources->grace_s;
+	set->memory = memory_hold(memory);
+	pthread_mutex_init(&set->lock, NULL);
+	return set;
+}
+
+void
+revocation_free(struct revocation *set)
+{
+	if (set == NULL)
+		return;
+	for (size_t i = 0; i < set->count; i++) {
+		crl_free(set->held[i].crl);
+		free(set->held[i].file);
+	}
+	free(set->held);
+	memory_release(set->memory);
+	pthread_mutex_destroy(&set->lock);
+	free(set);
+}
+
+struct memory *
+revocation_memory(const struct revocation *set)
+{
+	return set->memory;
+}
+
+/* ---- taking CRLs in ---- */
+
+static struct crl_mark
+mark_of(const struct held *held)
+{
+	struct crl_mark mark = { .this_update = crl_this_update(held->crl) };
+	memcpy(mark.issuer, held->issuer, ISSUER_ID);
+	serial_of(&mark.number, crl_number(held->crl));
+	return mark;
+}
+
+/* Whether the CRL says that this is its issuer; the signature is another matter. */
+static bool
+names_issuer(const struct crl *crl, const struct issuer *issuer)
+{
+	struct der key = crl_authority_key(crl);
+	return der_equal(crl_issuer(crl), issuer->name) &&
+	    (key.bytes == 0 || issuer->key_id.bytes == 0 || der_equal(key, issuer->key_id));
+}
+
+/* Finds the CA that signed it.  NULL or what is wrong; it goes on waiting if nobody is named. */
+static const char *
+place(struct held *held, const struct issuer *cas, size_t ca_count)
+{
+	const char *fault = NULL;
+	for (size_t i = 0; i < ca_count && held->state != PLACED; i++) {
+		if (!names_issuer(held->crl, &cas[i]))
+			continue;
+		if (!cas[i].may_sign_crls)
+			fault = "is of a CA whose keyUsage does not let it sign CRLs";
+		else if (!crl_is_signed_by(held->crl, cas[i].spki))
+			fault = "is not signed by the key of its issuer: forged, damaged or of an older key";
+		else {
+			held->state = PLACED;
+			memcpy(held->issuer, cas[i].id, ISSUER_ID);
+		}
+	}
+	return held->state == PLACED ? NULL : fault;
+}
+
+static const char *
+take_in(struct held *held, const struct issuer *cas, size_t ca_count, int64_t now)
+{
+	const char *why;
+	if (crl_this_update(held->crl) > now + CLOCK_SKEW_S)
+		return "is from the future (thisUpdate)";
+	why = place(held, cas, ca_count);
+	if (why != NULL)
+		return why;
+	if (held->state == PLACED)
+		return crl_index(held->crl, &why) ? NULL : why;
+	return crl_keep(held->crl) ? NULL : "cannot be read for want of memory";
+}
+
+static bool
+fail(const struct held *held, const char *why, char error[REVOCATION_ERROR])
+{
+	char issuer[120] = "an unknown issuer";
+	if (held->crl != NULL)
+		x509_name_text(crl_issuer(held->crl), issuer, sizeof issuer);
+	snprintf(error, REVOCATION_ERROR, "%.200s: the CRL of %s %s; replace it with the issuer's newest",
+	    held->file, issuer, why);
+	return false;
+}
+
+bool
+revocation_add(struct revocation *set, struct der der, const char *file,
+	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
+{
+	const char *why = "cannot be read for want of memory";
+	struct held *more = realloc(set->held, (set->count + 1) * sizeof *more);
+	if (more == NULL)
+		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, why), false;
+	set->held = more;
+	struct held *held = &set->held[set->count++];
+	*held = (struct held){ .state = WAITING, .file = strdup(file), .crl = crl_parse(der.data, der.bytes, &why) };
+	if (held->file == NULL)
+		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, why), false;
+	if (held->crl != NULL)
+		why = take_in(held, cas, ca_count, now);
+	return why == NULL || fail(held, why, error);
+}
+
+static int
+compare_held(const void *a, const void *b)
+{
+	const struct held *x = a, *y = b;
+	if (x->state != y->state)
+		return x->state < y->state ? -1 : 1;
+	int order = memcmp(x->issuer, y->issuer, ISSUER_ID);
+	return order != 0 || x->state != PLACED ? order :
+	    crl_this_update(x->crl) < crl_this_update(y->crl) ? -1 : 1;
+}
+
+static bool
+is_newer(const struct held *a, const struct held *b)
+{
+	struct crl_mark x = mark_of(a), y = mark_of(b);
+	int order = x.number.bytes == 0 || y.number.bytes == 0 ? 0 : serial_compare(&x.number, &y.number);
+	return order != 0 ? order > 0 : x.this_update >= y.this_update;
+}
+
+/* Of several CRLs of one issuer the newest stays. */
+static void
+drop_older(struct revocation *set)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		struct held *held = &set->held[i], *last = kept > 0 ? &set->held[kept - 1] : NULL;
+		if (last == NULL || held->state != PLACED ||
+		    memcmp(last->issuer, held->issuer, ISSUER_ID) != 0) {
+			set->held[kept++] = *held;
+			continue;
+		}
+		struct held older = is_newer(held, last) ? *last : *held;
+		*last = is_newer(held, last) ? *held : *last;
+		crl_free(older.crl);
+		free(older.file);
+	}
+	set->count = kept;
+}
+
+bool
+revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
+{
+	if (set->count > 1)
+		qsort(set->held, set->count, sizeof *set->held, compare_held);
+	drop_older(set);
+	for (size_t i = 0; i < set->count && set->held[i].state == PLACED; i++) {
+		struct crl_mark mark = mark_of(&set->held[i]), seen;
+		if (memory_would_roll_back(set->memory, &mark, &seen))
+			return fail(&set->held[i], "is older than one already seen (rollback of its number)", error);
+		set->placed = i + 1;
+	}
+	return true;
+}
+
+void
+revocation_commit(struct revocation *set)
+{
+	for (size_t i = 0; i < set->placed; i++) {
+		struct crl_mark mark = mark_of(&set->held[i]);
+		memory_note_mark(set->memory, &mark);
+	}
+}
+
+/* ---- asking ---- */
+
+static int
+compare_issuer(const void *id, const void *held)
+{
+	return memcmp(id, ((const struct held *)held)->issuer, ISSUER_ID);
+}
+
+/* One that waited and whose issuer has come; judged as at the start, once. */
+static void
+judge_waiting(struct revocation *set, struct held *held, const struct issuer *issuer)
+{
+	const char *why;
+	struct crl_mark seen, mark;
+	if (place(held, issuer, 1) != NULL || held->state != PLACED)
+		return;		/* perhaps another key of the same name; it waits on */
+	mark = mark_of(held);
+	if (memory_would_roll_back(set->memory, &mark, &seen) || !crl_index(held->crl, &why))
+		held->state = REFUSED;
+	else
+		memory_note_mark(set->memory, &mark);
+}
+
+/* Among those that waited: the newest CRL of the issuer; *refused if there is only a bad one. */
+static const struct crl *
+find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
+{
+	const struct held *found = NULL;
+	pthread_mutex_lock(&set->lock);
+	for (size_t i = set->placed; i < set->count; i++) {
+		struct held *held = &set->held[i];
+		if (!names_issuer(held->crl, issuer))
+			continue;
+		if (held->state == WAITING)
+			judge_waiting(set, held, issuer);
+		if (held->state != PLACED)
+			*refused = true;
+		else if (memcmp(held->issuer, issuer->id, ISSUER_ID) == 0 &&
+		    (found == NULL || is_newer(held, found)))
+			found = held;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return found == NULL ? NULL : found->crl;
+}
+
+static const struct crl *
+find_crl(struct revocation *set, const struct issuer *issuer, bool *refused)
+{
+	const struct held *held = set->placed == 0 ? NULL :
+	    bsearch(issuer->id, set->held, set->placed, sizeof *set->held, compare_issuer);
+	*refused = false;
+	if (held != NULL)
+		return held->crl;
+	return set->count > set->placed ? find_waiting(set, issuer, refused) : NULL;
+}
+
+static bool
+is_too_old(const struct revocation *set, const struct crl *crl, int64_t now)
+{
+	int64_t end = crl_next_update(crl);
+	return set->expired == CRL_EXPIRED_REJECT ? now > end :
+	    set->expired == CRL_EXPIRED_GRACE ? now > end + set->grace_s : false;
+}
+
+enum standing
+revocation_ask(struct revocation *set, const struct issuer *issuer, const struct serial *serial,
+	int64_t not_after, int64_t now, struct standing_facts *facts)
+{
+	struct revoked known;
+	bool refused;
+	*facts = (struct standing_facts){0};
+	if (memory_has_revoked(set->memory, issuer->id, serial, &known)) {
+		*facts = (struct standing_facts){ .reason = known.reason, .revoked_at = known.revoked_at };
+		return REVOKED;
+	}
+	const struct crl *crl = find_crl(set, issuer, &refused);
+	if (crl == NULL)
+		return refused ? CRL_REFUSED : set->missing == CRL_MISSING_ALLOW ? STANDS : NO_CRL;
+	facts->next_update = crl_next_update(crl);
+	const struct crl_entry *entry = crl_find(crl, serial, NULL);
+	if (entry == NULL)
+		return is_too_old(set, crl, now) ? CRL_TOO_OLD : STANDS;
+	facts->reason = entry->reason;
+	facts->revoked_at = entry->revoked_at;
+	if (entry->reason != CRL_HOLD) {	/* a hold may end; nothing else may */
+		known = (struct revoked){ .serial = *serial, .reason = entry->reason,
+			.revoked_at = entry->revoked_at, .not_after = not_after };
+		memcpy(known.issuer, issuer->id, ISSUER_ID);
+		memory_note_revoked(set->memory, &known, now);
+	}
+	return REVOKED;
+}
+
+const struct crl *
+revocation_crl(const struct revocation *set, size_t index, const char **file, bool *waits)
+{
+	if (index >= set->count)
+		return NULL;
+	*file = set->held[index].file;
+	*waits = index >= set->placed;
+	return set->held[index].crl;
+}
+
+bool
+revocation_has(const struct revocation *set, const struct issuer *issuer)
+{
+	return set->placed > 0 &&
+	    bsearch(issuer->id, set->held, set->placed, sizeof *set->held, compare_issuer) != NULL;
+}

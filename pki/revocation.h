@@ -1,0 +1,62 @@
+/*
+ * The CRLs of one trust and the answer that they give about one (issuer, serial).
+ * Filled by trust_load(), asked by any thread afterwards.
+ */
+#ifndef PKI_REVOCATION_H
+#define PKI_REVOCATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pki/der.h"
+#include "pki/memory.h"
+#include "pki/trust.h"
+
+struct x509;
+
+/* What is kept of a CA to recognise it and to check its CRLs; borrows. */
+struct issuer {
+	uint8_t id[ISSUER_ID];		/* SHA-256 over name and key */
+	struct der name, key_id, spki;
+	bool may_sign_crls;
+};
+
+struct issuer issuer_of(const struct x509 *);
+
+struct revocation;
+
+/* Holds the memory.  NULL when that of the machine is short. */
+struct revocation *revocation_new(const struct trust_sources *, struct memory *);
+void revocation_free(struct revocation *);
+struct memory *revocation_memory(const struct revocation *);
+
+enum { REVOCATION_ERROR = 512 };
+
+/* Judges one CRL from borrowed bytes by the CAs of the trust and takes it in; one whose
+ * issuer is none of them waits.  False with a sentence about `file`. */
+bool revocation_add(struct revocation *, struct der crl, const char *file,
+	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
+/* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory. */
+bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
+/* The new set is in force: what it says of CRL numbers goes to the memory. */
+void revocation_commit(struct revocation *);
+
+enum standing { STANDS, REVOKED, NO_CRL, CRL_TOO_OLD, CRL_REFUSED };
+
+struct standing_facts {
+	uint8_t reason;		/* REVOKED: enum crl_reason */
+	uint32_t revoked_at;
+	int64_t next_update;	/* CRL_TOO_OLD */
+};
+
+/* O(log n). */
+enum standing revocation_ask(struct revocation *, const struct issuer *, const struct serial *,
+	int64_t not_after, int64_t now, struct standing_facts *);
+
+/* For warnings: the sealed CRLs in turn, and whether an issuer has one. */
+struct crl;
+const struct crl *revocation_crl(const struct revocation *, size_t index, const char **file, bool *waits);
+bool revocation_has(const struct revocation *, const struct issuer *);
+
+#endif

@@ -1,0 +1,287 @@
+#include "pki/trust.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nettle/sha2.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "pki/authority.h"
+#include "pki/crl.h"
+#include "pki/inside.h"
+#include "pki/pem.h"
+#include "pki/revocation.h"
+
+enum { WARNINGS = 32, WARNING_BYTES = 320, LABEL_BYTES = 64 };
+
+struct trust {
+	atomic_uint refs;
+	char label[LABEL_BYTES];
+	struct authority authority;
+	struct revocation *revocation;	/* NULL: no CRLs configured */
+	char *warnings[WARNINGS];
+	size_t warning_count;
+};
+
+struct trust *
+trust_hold(struct trust *trust)
+{
+	atomic_fetch_add(&trust->refs, 1);
+	return trust;
+}
+
+void
+trust_release(struct trust *trust)
+{
+	if (trust == NULL || atomic_fetch_sub(&trust->refs, 1) != 1)
+		return;
+	authority_wipe(&trust->authority);
+	revocation_free(trust->revocation);
+	for (size_t i = 0; i < trust->warning_count; i++)
+		free(trust->warnings[i]);
+	free(trust);
+}
+
+const struct authority *
+trust_authority(const struct trust *trust)
+{
+	return &trust->authority;
+}
+
+struct revocation *
+trust_revocation(const struct trust *trust)
+{
+	return trust->revocation;
+}
+
+const char *
+trust_label(const struct trust *trust)
+{
+	return trust->label;
+}
+
+const char *
+trust_warning(const struct trust *trust, size_t index)
+{
+	return index < trust->warning_count ? trust->warnings[index] : NULL;
+}
+
+size_t
+trust_ca_count(const struct trust *trust)
+{
+	return trust->authority.count;
+}
+
+/* ---- warnings ---- */
+
+__attribute__((format(printf, 2, 3))) static void
+warn(struct trust *trust, const char *format, ...)
+{
+	char text[WARNING_BYTES];
+	va_list arguments;
+	if (trust->warning_count == WARNINGS)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	trust->warnings[trust->warning_count] = strdup(text);
+	trust->warning_count += trust->warnings[trust->warning_count] != NULL;
+}
+
+static void
+warn_of_ca(struct trust *trust, const struct ca *ca, const struct trust_sources *sources, int64_t now)
+{
+	char subject[100], when[X509_TIME_TEXT];
+	x509_name_text(ca->link.facts.subject, subject, sizeof subject);
+	x509_time_text(ca->link.facts.not_after, when);
+	if (ca->link.facts.not_after < now)
+		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there", ca->file, subject, when);
+	if (trust->revocation != NULL && sources->missing == CRL_MISSING_REJECT &&
+	    !revocation_has(trust->revocation, &ca->link.issuer))
+		warn(trust, "%s: there is no CRL of %s; what it issued will be refused, so add its CRL",
+		    trust->label, subject);
+}
+
+/* Past its end, or in the last third of its life. */
+static void
+warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, bool waits, int64_t now)
+{
+	char issuer[100], when[X509_TIME_TEXT];
+	int64_t end = crl_next_update(crl), life = end - crl_this_update(crl);
+	x509_name_text(crl_issuer(crl), issuer, sizeof issuer);
+	x509_time_text(end, when);
+	if (now > end)
+		warn(trust, "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer, when);
+	else if (end - now < life / 3)
+		warn(trust, "%.120s: the CRL of %s ends on %s; issue a new one", file, issuer, when);
+	if (waits)
+		warn(trust, "%.120s: the issuer of the CRL, %s, is not listed in %s; the CRL waits for a "
+		    "peer that brings it", file, issuer, trust->label);
+}
+
+static void
+warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t now)
+{
+	const char *file;
+	bool waits;
+	if (trust->revocation == NULL)
+		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation", trust->label);
+	for (size_t i = 0; i < trust->authority.count; i++)
+		warn_of_ca(trust, trust->authority.cas[i], sources, now);
+	for (size_t i = 0; trust->revocation != NULL; i++) {
+		const struct crl *crl = revocation_crl(trust->revocation, i, &file, &waits);
+		if (crl == NULL)
+			break;
+		warn_of_crl(trust, crl, file, waits, now);
+	}
+}
+
+/* ---- loading ---- */
+
+static bool
+load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, int64_t now,
+	char error[TRUST_ERROR])
+{
+	struct pem_file file;
+	if (!pem_load(&file, path, PEM_CRL, error))
+		return false;
+	bool done = true;
+	for (size_t i = 0; i < file.count && done; i++)
+		done = revocation_add(trust->revocation, pem_block(&file, i), path, cas,
+		    trust->authority.count, now, error);
+	pem_wipe(&file);
+	return done;
+}
+
+/* The memory of the set before, or a new one with what the last process left. */
+static struct memory *
+memory_for(const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
+{
+	if (previous != NULL && previous->revocation != NULL)
+		return memory_hold(revocation_memory(previous->revocation));
+	struct memory *memory = memory_new();
+	if (memory == NULL)
+		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", sources->label);
+	if (memory == NULL || sources->state_dir == NULL || memory_read(memory, sources->state_dir, error))
+		return memory;
+	memory_release(memory);
+	return NULL;
+}
+
+static bool
+load_crl_files(struct trust *trust, const struct trust_sources *sources, int64_t now,
+	char error[TRUST_ERROR])
+{
+	struct issuer *cas = calloc(trust->authority.count, sizeof *cas);
+	bool done = cas != NULL;
+	if (!done)
+		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", trust->label);
+	for (size_t i = 0; done && i < trust->authority.count; i++)
+		cas[i] = trust->authority.cas[i]->link.issuer;
+	for (size_t i = 0; done && i < sources->crl_count; i++)
+		done = load_crl_file(trust, sources->crl_files[i], cas, now, error);
+	free(cas);
+	return done && revocation_seal(trust->revocation, error);
+}
+
+static bool
+load_revocation(struct trust *trust, const struct trust_sources *sources,
+	const struct trust *previous, int64_t now, char error[TRUST_ERROR])
+{
+	struct memory *memory = memory_for(sources, previous, error);
+	if (memory == NULL)
+		return false;
+	trust->revocation = revocation_new(sources, memory);
+	bool done = trust->revocation != NULL;
+	if (!done)
+		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", trust->label);
+	done = done && load_crl_files(trust, sources, now, error);
+	if (done) {
+		char reason[MEMORY_ERROR];
+		revocation_commit(trust->revocation);
+		if (sources->state_dir != NULL && !memory_save(memory, sources->state_dir, reason))
+			warn(trust, "the CRL numbers seen are not kept: %s", reason);
+	}
+	memory_release(memory);
+	return done;
+}
+
+struct trust *
+trust_load(const struct trust_sources *sources, const struct trust *previous,
+	char *error, size_t error_bytes)
+{
+	char sentence[TRUST_ERROR] = "there is not enough memory";
+	int64_t now = sources->now != 0 ? sources->now : clock_wall_s();
+	struct trust *trust = calloc(1, sizeof *trust);
+	bool done = trust != NULL;
+	if (done) {
+		atomic_init(&trust->refs, 1);
+		snprintf(trust->label, sizeof trust->label, "%s", sources->label);
+		done = authority_load(&trust->authority, sources, sentence) &&
+		    (!sources->crls_configured ||
+		    load_revocation(trust, sources, previous, now, sentence));
+	}
+	if (done) {
+		warn_of_all(trust, sources, now);
+		return trust;
+	}
+	snprintf(error, error_bytes, "%s", sentence);
+	trust_release(trust);
+	return NULL;
+}
+
+size_t
+trust_crl_count(const struct trust *trust)
+{
+	const char *file;
+	bool waits;
+	size_t count = 0;
+	while (trust->revocation != NULL &&
+	    revocation_crl(trust->revocation, count, &file, &waits) != NULL)
+		count++;
+	return count;
+}
+
+int64_t
+trust_next_update(const struct trust *trust)
+{
+	const char *file;
+	bool waits;
+	int64_t earliest = INT64_MAX;
+	for (size_t i = 0; i < trust_crl_count(trust); i++) {
+		int64_t end = crl_next_update(revocation_crl(trust->revocation, i, &file, &waits));
+		earliest = end < earliest ? end : earliest;
+	}
+	return earliest;
+}
+
+/* ---- the watch ---- */
+
+static void
+digest_files(struct sha256_ctx *sha, const char *const *files, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct file_stamp now = file_stamp_of(files[i]);
+		int64_t facts[5] = { now.exists, (int64_t)now.inode, (int64_t)now.bytes,
+			now.modified_ns, now.changed_ns };
+		sha256_update(sha, sizeof facts, (const uint8_t *)facts);
+	}
+}
+
+bool
+trust_files_changed(const struct trust_sources *sources, struct trust_stamp *seen)
+{
+	struct sha256_ctx sha;
+	struct trust_stamp now;
+	sha256_init(&sha);
+	digest_files(&sha, sources->ca_files, sources->ca_count);
+	digest_files(&sha, sources->crl_files, sources->crl_count);
+	sha256_digest(&sha, sizeof now.digest, now.digest);
+	bool changed = memcmp(&now, seen, sizeof now) != 0;
+	*seen = now;
+	return changed;
+}
