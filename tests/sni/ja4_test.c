@@ -1,5 +1,6 @@
 /* JA4 against what its authors publish for the same captures. */
 #include "corpus.h"
+#include "hello.h"
 
 #include "sni/ja4.h"
 
@@ -44,47 +45,6 @@ agrees_with_the_published_examples(void **state)
 }
 
 /* ---- hellos made for the purpose ---- */
-
-struct built {
-	uint8_t wire[2000];
-	size_t bytes;
-};
-
-static void
-put(struct built *b, const void *bytes, size_t count)
-{
-	memcpy(b->wire + b->bytes, bytes, count);
-	b->bytes += count;
-}
-
-static void
-put_u16(struct built *b, size_t value)
-{
-	uint8_t bytes[] = { (uint8_t)(value >> 8), (uint8_t)value };
-
-	put(b, bytes, 2);
-}
-
-/* legacy_version, the suites, and the extension block as they are given. */
-static struct built
-build(uint16_t version, const void *suites, size_t suites_bytes, const void *block, size_t block_bytes)
-{
-	struct built b = { .bytes = 0 };
-	size_t body = 2 + 32 + 1 + 2 + suites_bytes + 2 + 2 + block_bytes;
-
-	put(&b, "\x16\x03\x01", 3);
-	put_u16(&b, body + 4);
-	put(&b, "\x01\x00", 2);
-	put_u16(&b, body);
-	put_u16(&b, version);
-	b.bytes += 33;
-	put_u16(&b, suites_bytes);
-	put(&b, suites, suites_bytes);
-	put(&b, "\x01\x00", 2);
-	put_u16(&b, block_bytes);
-	put(&b, block, block_bytes);
-	return b;
-}
 
 static void
 shows_the_ends_of_the_first_protocol_or_of_its_hex_form(void **state)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "hello.h"
 #include "sni/clienthello.h"
 #include "sni/name.h"
 
@@ -154,27 +155,6 @@ gives_each_parent_in_turn(void **state)
 
 /* ---- the property: one flow, one name, whoever looks it up ---- */
 
-/* A hello of one extension, server_name, with that name. */
-static size_t
-hello_for(uint8_t *wire, const char *name)
-{
-	static const uint8_t start[] = { 22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3 };
-	size_t n = strlen(name), at = sizeof start + 32, rest = at;
-	const uint8_t fields[] = { 0, 0, 2, 0x13, 1, 1, 0, 0, (uint8_t)(n + 9), 0, 0,
-	    0, (uint8_t)(n + 5), 0, (uint8_t)(n + 3), 0, 0, (uint8_t)n };
-
-	memset(wire, 0, 600);
-	memcpy(wire, start, sizeof start);
-	memcpy(wire + rest, fields, sizeof fields);
-	memcpy(wire + rest + sizeof fields, name, n);
-	at = rest + sizeof fields + n;
-	wire[3] = (uint8_t)((at - 5) >> 8);
-	wire[4] = (uint8_t)(at - 5);
-	wire[7] = (uint8_t)((at - 9) >> 8);
-	wire[8] = (uint8_t)(at - 9);
-	return at;
-}
-
 /* The same name as a client may write it: any case, with or without the dot. */
 static void
 disguise(char *out, const char *name)
@@ -235,7 +215,6 @@ by_matching(char (*patterns)[NAME_SIZE], size_t count, const char *name)
 static void
 routes_a_flow_by_the_name_its_policy_is_looked_up_by(void **state)
 {
-	uint8_t wire[600];
 	char patterns[8][NAME_SIZE], name[NAME_SIZE], written[NAME_SIZE + 2], policy[NAME_SIZE];
 
 	(void)state;
@@ -243,6 +222,7 @@ routes_a_flow_by_the_name_its_policy_is_looked_up_by(void **state)
 	for (int round = 0; round < 20000; round++) {
 		struct clienthello hello;
 		const char *route, *rule;
+		struct built b;
 
 		for (size_t i = 0; i < 8; i++) {
 			random_name(name);
@@ -252,8 +232,8 @@ routes_a_flow_by_the_name_its_policy_is_looked_up_by(void **state)
 		random_name(name);
 		disguise(written, name);
 		clienthello_init(&hello, CLIENTHELLO_DEFAULT_BYTES);
-		assert_int_equal(clienthello_read(&hello, wire, hello_for(wire, written)),
-		    CLIENTHELLO_COMPLETE);
+		b = build_named(written);
+		assert_int_equal(clienthello_read(&hello, b.wire, b.bytes), CLIENTHELLO_COMPLETE);
 		disguise(written, name);
 		assert_true(name_normalise(policy, written, strlen(written)));
 		assert_string_equal(hello.server_name, policy);
