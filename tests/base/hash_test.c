@@ -1,0 +1,137 @@
+#include "base/hash.h"
+
+#include <stdbool.h>
+#include "helpers.h"
+
+enum { ENTRIES = 5000 };
+
+struct entry {
+	unsigned number;
+	bool visited;
+	struct hash_link link;
+};
+
+static struct entry entries[ENTRIES];
+
+/* The vectors of the SipHash paper's reference: key 00..0f, input 00..n-1. */
+static void
+agrees_with_the_published_vectors(void **state)
+{
+	static const struct { size_t bytes; uint64_t hash; } vectors[] = {
+		{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {7, 0xab0200f58b01d137}, {8, 0x93f5f5799a932462},
+		{15, 0xa129ca6149be45e5}, {16, 0x3f2acc7f57c29bdb}, {63, 0x958a324ceb064572},
+	};
+	uint8_t key[16], data[64];
+
+	(void)state;
+	for (uint8_t i = 0; i < 64; i++)
+		data[i] = i;
+	for (uint8_t i = 0; i < 16; i++)
+		key[i] = i;
+	for (size_t i = 0; i < COUNT(vectors); i++)
+		assert_true(hash_bytes(key, data, vectors[i].bytes) == vectors[i].hash);
+}
+
+static struct entry *
+find(struct table *table, unsigned number)
+{
+	struct hash_link *link = table_first(table, table_hash(table, &number, sizeof(number)));
+
+	for (; link != NULL; link = table_next(link)) {
+		struct entry *entry = container_of(link, struct entry, link);
+
+		if (entry->number == number)
+			return entry;
+	}
+	return NULL;
+}
+
+static void
+fill(struct table *table)
+{
+	assert_true(table_init(table));
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		entries[i] = (struct entry){.number = i};
+		table_add(table, &entries[i].link, table_hash(table, &i, sizeof(i)));
+	}
+}
+
+static void
+finds_what_was_added_while_it_grows(void **state)
+{
+	struct table table;
+
+	(void)state;
+	fill(&table);
+	assert_int_equal(table.count, ENTRIES);
+	assert_true(table.slot_count >= ENTRIES);
+	for (unsigned i = 0; i < ENTRIES; i++)
+		assert_ptr_equal(find(&table, i), &entries[i]);
+	assert_null(find(&table, ENTRIES));
+	table_wipe(&table);
+}
+
+static void
+forgets_what_was_removed(void **state)
+{
+	struct table table;
+
+	(void)state;
+	fill(&table);
+	for (unsigned i = 0; i < ENTRIES; i += 2)
+		table_remove(&table, &entries[i].link);
+	table_remove(&table, &entries[0].link);
+	assert_int_equal(table.count, ENTRIES / 2);
+	for (unsigned i = 0; i < ENTRIES; i++)
+		assert_ptr_equal(find(&table, i), i % 2 == 0 ? NULL : &entries[i]);
+	table_wipe(&table);
+}
+
+static void
+keeps_entries_of_one_hash_apart(void **state)
+{
+	struct hash_link a, b, c, *first;
+	struct table table;
+
+	(void)state;
+	assert_true(table_init(&table));
+	table_add(&table, &a, 5);
+	table_add(&table, &b, 5);
+	table_add(&table, &c, 5 + 16);	/* the same slot */
+	first = table_first(&table, 5);
+	assert_ptr_equal(first, &b);
+	assert_ptr_equal(table_next(first), &a);
+	assert_null(table_next(&a));
+	table_wipe(&table);
+}
+
+static void
+remove_it(struct hash_link *link, void *arg)
+{
+	container_of(link, struct entry, link)->visited = true;
+	table_remove(arg, link);
+}
+
+static void
+visits_each_once_even_if_it_is_removed(void **state)
+{
+	struct table table;
+
+	(void)state;
+	fill(&table);
+	table_each(&table, remove_it, &table);
+	assert_int_equal(table.count, 0);
+	for (unsigned i = 0; i < ENTRIES; i++)
+		assert_true(entries[i].visited);
+	table_wipe(&table);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(agrees_with_the_published_vectors),
+	cmocka_unit_test(finds_what_was_added_while_it_grows),
+	cmocka_unit_test(forgets_what_was_removed),
+	cmocka_unit_test(keeps_entries_of_one_hash_apart),
+	cmocka_unit_test(visits_each_once_even_if_it_is_removed),
+};
+
+RUN_TESTS("hash", tests)

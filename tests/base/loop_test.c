@@ -1,0 +1,398 @@
+#include "base/loop.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/hash.h"
+#include "helpers.h"
+
+enum { SENDERS = 4, MESSAGES = 2000 };
+
+static struct loop *loop;
+static char story[256];		/* what happened, in order */
+
+static void
+note(const char *what)
+{
+	size_t used = strlen(story);
+
+	snprintf(story + used, sizeof(story) - used, "%s ", what);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	story[0] = '\0';
+	loop = loop_new();
+	return loop == NULL;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	loop_free(loop);
+	return 0;
+}
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static void
+note_task(void *arg)
+{
+	note(arg);
+}
+
+static void
+timers_fire_in_order_and_once(void **state)
+{
+	struct timer a, b, c;
+	uint64_t began = clock_ms();
+
+	(void)state;
+	timer_init(&a, loop, note_task, "a");
+	timer_init(&b, loop, note_task, "b");
+	timer_init(&c, loop, stop, NULL);
+	timer_set(&a, 30);
+	timer_set(&b, 10);
+	timer_set(&c, 60);
+	assert_true(a.armed);
+	loop_run(loop);
+	assert_string_equal(story, "b a ");
+	assert_false(a.armed);
+	assert_true(clock_ms() - began >= 55);
+}
+
+static void
+a_cleared_timer_does_not_fire_and_a_set_one_starts_anew(void **state)
+{
+	struct timer a, b, c, none = {0};
+
+	(void)state;
+	timer_init(&a, loop, note_task, "a");
+	timer_init(&b, loop, note_task, "b");
+	timer_init(&c, loop, stop, NULL);
+	timer_clear(&a);
+	timer_clear(&none);
+	timer_set(&a, 5);
+	timer_set(&b, 1);
+	timer_set(&b, 60000);
+	timer_set(&c, 30);
+	timer_clear(&a);
+	loop_run(loop);
+	assert_string_equal(story, "");
+	assert_true(b.armed);
+	timer_clear(&b);
+}
+
+static struct watch watch;
+static int ends[2];
+
+static void
+on_ready(void *arg, unsigned ready)
+{
+	char byte;
+
+	(void)arg;
+	note(ready == WATCH_READ ? "read" : ready == WATCH_WRITE ? "write" : "both");
+	if ((ready & WATCH_READ) != 0 && read(ends[0], &byte, 1) <= 0)
+		note("end");
+	loop_stop(loop);
+}
+
+static void
+a_watch_tells_what_is_ready_and_wanted(void **state)
+{
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	watch_init(&watch, loop, ends[0], on_ready, NULL);
+	watch_want(&watch, WATCH_WRITE);
+	loop_run(loop);
+	assert_int_equal(write(ends[1], "xy", 2), 2);
+	watch_want(&watch, WATCH_READ);
+	loop_run(loop);
+	loop_run(loop);	/* level-triggered: the second byte is still there */
+	assert_int_equal(write(ends[1], "z", 1), 1);
+	watch_want(&watch, WATCH_READ | WATCH_WRITE);
+	loop_run(loop);
+	close(ends[1]);
+	watch_want(&watch, WATCH_READ);
+	loop_run(loop);
+	assert_string_equal(story, "write read read both read end ");
+	watch_wipe(&watch);
+	watch_wipe(&watch);
+	close(ends[0]);
+}
+
+static void
+a_watch_that_wants_nothing_is_silent(void **state)
+{
+	struct watch empty = {0};
+	struct timer timer;
+
+	(void)state;
+	watch_wipe(&empty);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	watch_init(&watch, loop, ends[0], on_ready, NULL);
+	watch_want(&watch, WATCH_READ | WATCH_WRITE);
+	watch_want(&watch, WATCH_NOTHING);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	close(ends[1]);	/* not even a hang-up is told */
+	timer_init(&timer, loop, stop, NULL);
+	timer_set(&timer, 20);
+	loop_run(loop);
+	assert_string_equal(story, "");
+	watch_wipe(&watch);
+	close(ends[0]);
+}
+
+static void
+wipe_the_other(void *arg, unsigned ready)
+{
+	(void)ready;
+	note("one");
+	watch_wipe(arg);
+	loop_stop(loop);
+}
+
+static void
+a_watch_wiped_in_the_same_turn_is_not_called(void **state)
+{
+	struct watch a, b;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	watch_init(&a, loop, pair[0], wipe_the_other, &b);
+	watch_init(&b, loop, pair[1], wipe_the_other, &a);
+	watch_want(&a, WATCH_WRITE);
+	watch_want(&b, WATCH_WRITE);
+	loop_run(loop);
+	assert_string_equal(story, "one ");
+	watch_wipe(&a);
+	watch_wipe(&b);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static struct task first, second, third;
+
+static void
+queue_more(void *arg)
+{
+	note(arg);
+	loop_later(loop, &third);
+	loop_later(loop, &first);	/* itself, for the next turn */
+	loop_forget(loop, &second);	/* of this very pass */
+	if (strlen(story) > 12)
+		loop_stop(loop);
+}
+
+static void
+tasks_queued_by_tasks_run_in_the_next_turn_without_waiting(void **state)
+{
+	uint64_t began = clock_ms();
+
+	(void)state;
+	task_init(&first, queue_more, "1");
+	task_init(&second, note_task, "2");
+	task_init(&third, note_task, "3");
+	loop_later(loop, &first);
+	loop_later(loop, &second);
+	loop_later(loop, &second);
+	loop_run(loop);
+	assert_string_equal(story, "1 3 1 3 1 3 1 ");
+	assert_true(clock_ms() - began < 1000);
+	loop_forget(loop, &first);
+	loop_forget(loop, &first);
+	loop_forget(loop, &third);
+}
+
+static void
+queue_and_stop(void *arg)
+{
+	(void)arg;
+	note("timer");
+	loop_later(loop, &first);
+	loop_stop(loop);
+}
+
+static void
+tasks_run_at_the_end_of_the_turn_that_stops(void **state)
+{
+	struct timer timer;
+
+	(void)state;
+	task_init(&first, note_task, "task");
+	timer_init(&timer, loop, queue_and_stop, NULL);
+	timer_set(&timer, 0);
+	loop_run(loop);
+	assert_string_equal(story, "timer task ");
+}
+
+struct owner {
+	struct task reap;
+};
+
+static void
+reap(void *arg)
+{
+	note("reaped");
+	free(arg);
+}
+
+static void
+a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left(void **state)
+{
+	struct owner *owner = calloc(1, sizeof(*owner));
+
+	(void)state;
+	task_init(&owner->reap, reap, owner);
+	loop_later(loop, &owner->reap);
+	loop_free(loop);
+	loop = NULL;
+	assert_string_equal(story, "reaped ");
+}
+
+struct letter {
+	struct message message;
+	int sender, number;
+};
+
+static int expected[SENDERS], delivered;
+static bool out_of_order;
+
+static void
+deliver(struct message *message)
+{
+	struct letter *letter = container_of(message, struct letter, message);
+
+	if (letter->number != expected[letter->sender]++)
+		out_of_order = true;
+	if (++delivered == SENDERS * MESSAGES)
+		loop_stop(loop);
+	free(letter);
+}
+
+static void
+post_letter(int sender, int number)
+{
+	struct letter *letter = calloc(1, sizeof(*letter));
+
+	letter->message.deliver = deliver;
+	letter->sender = sender;
+	letter->number = number;
+	loop_post(loop, &letter->message);
+}
+
+static void *
+send_letters(void *arg)
+{
+	for (int i = 0; i < MESSAGES; i++)
+		post_letter(*(int *)arg, i);
+	return NULL;
+}
+
+static void
+messages_of_many_threads_arrive_in_order_per_sender(void **state)
+{
+	static int numbers[SENDERS] = {0, 1, 2, 3};
+	pthread_t threads[SENDERS];
+
+	(void)state;
+	memset(expected, 0, sizeof(expected));
+	delivered = 0;
+	for (int i = 0; i < SENDERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_letters, &numbers[i]), 0);
+	loop_run(loop);
+	for (int i = 0; i < SENDERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(delivered, SENDERS * MESSAGES);
+	assert_false(out_of_order);
+}
+
+static void
+messages_are_delivered_even_when_the_loop_ends(void **state)
+{
+	(void)state;
+	memset(expected, 0, sizeof(expected));
+	delivered = 0;
+	post_letter(0, 0);
+	post_letter(0, 1);
+	loop_free(loop);
+	loop = NULL;
+	assert_int_equal(delivered, 2);
+}
+
+static void *
+stop_from_outside(void *arg)
+{
+	(void)arg;
+	usleep(20000);
+	loop_stop(loop);
+	return NULL;
+}
+
+static void
+another_thread_stops_a_loop_that_waits(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, stop_from_outside, NULL), 0);
+	loop_run(loop);
+	pthread_join(thread, NULL);
+	loop_stop(loop);
+	loop_run(loop);	/* a stop before the run counts too */
+}
+
+static void
+on_signal(void *arg, int number)
+{
+	note(arg);
+	if (number == SIGTERM)
+		loop_stop(loop);
+}
+
+static void
+signals_come_as_calls_of_the_loop(void **state)
+{
+	(void)state;
+	assert_true(loop_on_signal(loop, SIGHUP, on_signal, "hup"));
+	assert_true(loop_on_signal(loop, SIGTERM, on_signal, "term"));
+	raise(SIGHUP);
+	raise(SIGTERM);
+	loop_run(loop);
+	assert_non_null(strstr(story, "hup "));
+	assert_non_null(strstr(story, "term "));
+}
+
+#define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	LOOP_TEST(timers_fire_in_order_and_once),
+	LOOP_TEST(a_cleared_timer_does_not_fire_and_a_set_one_starts_anew),
+	LOOP_TEST(a_watch_tells_what_is_ready_and_wanted),
+	LOOP_TEST(a_watch_that_wants_nothing_is_silent),
+	LOOP_TEST(a_watch_wiped_in_the_same_turn_is_not_called),
+	LOOP_TEST(tasks_queued_by_tasks_run_in_the_next_turn_without_waiting),
+	LOOP_TEST(tasks_run_at_the_end_of_the_turn_that_stops),
+	LOOP_TEST(a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left),
+	LOOP_TEST(messages_of_many_threads_arrive_in_order_per_sender),
+	LOOP_TEST(messages_are_delivered_even_when_the_loop_ends),
+	LOOP_TEST(another_thread_stops_a_loop_that_waits),
+	LOOP_TEST(signals_come_as_calls_of_the_loop),
+};
+
+RUN_TESTS("loop", tests)

@@ -1,0 +1,73 @@
+#include "base/secret.h"
+
+#include <string.h>
+#include "helpers.h"
+
+static void
+copies_and_ends_with_a_nul_behind_the_bytes(void **state)
+{
+	struct secret secret;
+
+	(void)state;
+	assert_true(secret_init(&secret, "key", 3));
+	assert_int_equal(secret.bytes, 3);
+	assert_memory_equal(secret.data, "key", 4);
+	secret_wipe(&secret);
+	assert_null(secret.data);
+	assert_int_equal(secret.bytes, 0);
+	secret_wipe(&secret);
+}
+
+static void
+holds_nothing_too(void **state)
+{
+	struct secret secret;
+
+	(void)state;
+	assert_true(secret_init(&secret, NULL, 0));
+	assert_non_null(secret.data);
+	assert_true(secret_equals(&secret, "", 0));
+	secret_wipe(&secret);
+	assert_true(secret_equals(&secret, NULL, 0));
+}
+
+static void
+equals_only_the_same_bytes(void **state)
+{
+	struct secret secret;
+
+	(void)state;
+	assert_true(secret_init(&secret, "abcd", 4));
+	assert_true(secret_equals(&secret, "abcd", 4));
+	assert_false(secret_equals(&secret, "abce", 4));
+	assert_false(secret_equals(&secret, "Abcd", 4));
+	assert_false(secret_equals(&secret, "abc", 3));
+	assert_false(secret_equals(&secret, "abcde", 5));
+	secret_wipe(&secret);
+}
+
+static void
+wipes_and_fills(void **state)
+{
+	uint8_t a[32], b[32];
+	static const uint8_t zeroes[32];
+
+	(void)state;
+	bytes_random(a, sizeof(a));
+	bytes_random(b, sizeof(b));
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_memory_not_equal(a, zeroes, sizeof(a));
+	bytes_wipe(a, sizeof(a));
+	assert_memory_equal(a, zeroes, sizeof(a));
+	bytes_random(a, 0);
+	assert_memory_equal(a, zeroes, sizeof(a));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(copies_and_ends_with_a_nul_behind_the_bytes),
+	cmocka_unit_test(holds_nothing_too),
+	cmocka_unit_test(equals_only_the_same_bytes),
+	cmocka_unit_test(wipes_and_fills),
+};
+
+RUN_TESTS("secret", tests)
