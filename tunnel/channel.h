@@ -18,7 +18,8 @@ enum channel_event {
 	CHANNEL_PARKED,		/* relay: the client's Finished has been verified; agent: handshake done */
 	CHANNEL_OPEN,		/* agent: channel_open_frame() and channel_hello() are there, all of it */
 	CHANNEL_READY,		/* relay: channel_release() gives the stream for the pump */
-	CHANNEL_FAIL,		/* relay: channel_fail_code(), channel_error(); no byte reached an upstream */
+	CHANNEL_FAIL,		/* relay: channel_fail_code(), channel_error(); no byte reached an upstream.
+				 * Free it now or at the CHANNEL_OVER that follows. */
 	CHANNEL_PONG,		/* relay: verified again */
 	CHANNEL_OVER,		/* lost; free it */
 };
@@ -48,7 +49,8 @@ void channel_fail(struct channel *, enum code, const char *sentence);
 
 /* The stream for the pump, after READY was received, or after channel_ready(): what came behind the frames is
  * put back into it (on the agent: the hello too, in front, so that whoever reads next sees the client's
- * stream from its first byte). An unsent rest of `ready` is sent by the next write. Then channel_free(). */
+ * stream from its first byte). An unsent rest of `ready` is sent by the next write (a pump does that at once).
+ * NULL when memory is short. Then channel_free(). */
 struct stream *channel_release(struct channel *);
 
 /* To another worker: detach in the old thread, attach in the new. Only while parked. */

@@ -5,6 +5,9 @@
  * Sessions and channels stand on it.
  *
  *	handshake --> open --> closing --> over
+ *
+ * `closing` covers the orderly end (link_close()) and the moments after a TLS
+ * failure in which the peer may still read the alert; both are bounded.
  */
 #ifndef TUNNEL_LINK_H
 #define TUNNEL_LINK_H
@@ -18,6 +21,7 @@ struct link;
 enum link_event {
 	LINK_OPEN,	/* the handshake is done */
 	LINK_FRAME,	/* link_frame() has one */
+	LINK_RAW,	/* all that link_expect() asked for is there; nothing more is read */
 	LINK_OVER,	/* nothing more will come; the owner frees with link_free() (it is safe in the handler:
 			 * the link reaps itself at the end of the turn) */
 };
@@ -32,6 +36,15 @@ void link_free(struct link *);
 const struct frame *link_frame(const struct link *);
 /* Queues; false if the queue (64 KiB) is full or the link is over: the owner then ends it. */
 bool link_send(struct link *, const void *frame, size_t bytes);
+/* The same for a frame and the raw bytes behind it (`open` and the hello), together or not at all; these do
+ * not count towards the 64 KiB. */
+bool link_send_raw(struct link *, const void *frame, size_t bytes, const void *raw, size_t raw_bytes);
+/* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW. False: memory. */
+bool link_expect(struct link *, size_t bytes);
+/* From LINK_RAW on, borrowed until link_free(). */
+const uint8_t *link_raw(const struct link *);
+/* In LINK_FRAME: this was the last frame; no more is read, all that comes is for link_release(). */
+void link_pause(struct link *);
 /* What is queued goes out, then close_notify and FIN; LINK_OVER follows within a second or two. */
 void link_close(struct link *);
 /* In LINK_OVER: why, as a sentence. Borrowed. */
@@ -39,12 +52,14 @@ const char *link_error(const struct link *);
 struct tls *link_tls(struct link *);
 struct loop *link_loop(struct link *);
 
-/* The frames end here: inside LINK_FRAME (or when idle) take the stream; all that has come behind the frame
- * at hand is put back into it. What is queued to be sent must be out (true from link_is_flushed()). */
 bool link_is_flushed(const struct link *);
-struct stream *link_release(struct link *);	/* then link_free() */
+/* The frames end here: inside a handler (or when idle, or paused) take the stream; all that has come behind the
+ * frame at hand is put back into it. What is still queued goes into the stream, encrypted, and out with its next
+ * write. Then link_free(). NULL when memory is short. */
+struct stream *link_release(struct link *);
 
-/* Moves an open link to another loop: detach in the old thread, attach in the new. */
+/* Moves an open link to another loop: detach in the old thread (inside a handler too), attach in the new, which
+ * reads at once what may have come. */
 void link_detach(struct link *);
 void link_attach(struct link *, struct loop *, void (*on_event)(void *, enum link_event), void *arg);
 

@@ -36,6 +36,7 @@ union session_frame {
 	struct frame_need need;
 	struct frame_drain drain;
 	struct frame_goodbye goodbye;
+	struct frame_ping ping;
 };
 
 /* Adopts tls. handshake_ms bounds the handshake and the greeting together. */

@@ -22,7 +22,7 @@ tls_free(struct tls *tls)
 		gnutls_psk_free_client_credentials(tls->key);
 	tls_config_release(tls->config);
 	stream_free(tls->under);
-	free(tls->out.data);
+	buffer_drop(&tls->out);
 	bytes_wipe(tls, sizeof *tls);
 	free(tls);
 }

@@ -6,6 +6,7 @@
 #define TUNNEL_TLS_PRIVATE_H
 
 #include <gnutls/gnutls.h>
+#include "tunnel/buffer.h"
 #include "tunnel/tls.h"
 
 struct purpose {
@@ -25,13 +26,6 @@ struct tls_config {
 	gnutls_psk_server_credentials_t keys;
 };
 
-/* Encrypted bytes that the stream below has not taken yet. */
-struct outbox {
-	uint8_t *data;
-	size_t at, bytes;	/* data[at..bytes) */
-	size_t room;
-};
-
 struct tls {
 	struct stream stream;	/* first: it is one */
 	struct stream *under;
@@ -47,7 +41,7 @@ struct tls {
 	enum io write_end;	/* once writing has failed: how */
 	bool is_forgiving;
 	bool was_judged, name_was_seen;
-	struct outbox out;
+	struct buffer out;	/* encrypted bytes that the stream below has not taken yet */
 	size_t accepted;	/* user bytes inside `out` that the caller will pass again */
 
 	unsigned judgement;	/* the alert that a hook has asked for */

@@ -13,66 +13,53 @@
 
 #include "tunnel/tls_private.h"
 
-static bool
-outbox_add(struct outbox *out, const void *data, size_t bytes)
-{
-	if (out->room - out->bytes < bytes) {
-		uint8_t *larger = realloc(out->data, out->bytes + bytes);
-		if (!larger)
-			return false;
-		out->data = larger;
-		out->room = out->bytes + bytes;
-	}
-	memcpy(out->data + out->bytes, data, bytes);
-	out->bytes += bytes;
-	return true;
-}
-
-static void
-outbox_empty(struct outbox *out)
-{
-	free(out->data);
-	*out = (struct outbox){ 0 };
-}
-
 enum io
 tls_flush(struct tls *tls)
 {
-	struct outbox *out = &tls->out;
 	size_t done;
-	while (out->at < out->bytes && tls->write_end == IO_OK) {
-		enum io io = stream_write(tls->under, out->data + out->at, out->bytes - out->at, &done);
+	while (buffer_left(&tls->out) > 0 && tls->write_end == IO_OK) {
+		enum io io = stream_write(tls->under, buffer_front(&tls->out), buffer_left(&tls->out), &done);
 		if (io == IO_READ || io == IO_WRITE)
 			return io;
-		if (io != IO_OK)
+		if (io == IO_OK)
+			buffer_take(&tls->out, done);
+		else
 			tls->write_end = io;
-		out->at += done;
 	}
-	outbox_empty(out);
+	if (tls->write_end != IO_OK)
+		buffer_drop(&tls->out);
 	return tls->write_end;
 }
 
-/* One record goes straight down; a flight of several is joined first, to save system calls. */
+/* Straight down, as far as it goes; returns how much that was. */
+static size_t
+push_down(struct tls *tls, const uint8_t *data, size_t bytes)
+{
+	size_t sent = 0, done;
+	enum io io = IO_OK;
+	while (io == IO_OK && sent < bytes) {
+		io = stream_write(tls->under, data + sent, bytes - sent, &done);
+		sent += done;
+	}
+	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
+		tls->write_end = io;
+	return sent;
+}
+
+/* A single record is not copied; a flight of several is joined, to save system calls. */
 ssize_t
 tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
 {
 	struct tls *tls = arg;
-	size_t sent = 0, total = 0, done;
-	enum io io = tls->write_end;
-	if (count == 1 && tls->out.at == tls->out.bytes)
-		while (io == IO_OK && sent < iov->iov_len) {
-			const uint8_t *from = (const uint8_t *)iov->iov_base + sent;
-			io = stream_write(tls->under, from, iov->iov_len - sent, &done);
-			sent += done;
-		}
-	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
-		tls->write_end = io;
+	size_t sent = 0, total = 0;
+	if (count == 1 && buffer_left(&tls->out) == 0 && tls->write_end == IO_OK)
+		sent = push_down(tls, iov->iov_base, iov->iov_len);
 	for (int i = 0; i < count && tls->write_end == IO_OK; i++) {
 		const uint8_t *from = iov[i].iov_base;
 		total += iov[i].iov_len;
-		if (!outbox_add(&tls->out, from + (count == 1 ? sent : 0),
-		    iov[i].iov_len - (count == 1 ? sent : 0)))
+		if (!buffer_add(&tls->out, from + sent, iov[i].iov_len - sent))
 			tls->write_end = IO_FAILED;
+		sent = 0;
 	}
 	if (tls->write_end == IO_OK)
 		return (ssize_t)total;

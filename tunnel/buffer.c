@@ -1,0 +1,43 @@
+#include "tunnel/buffer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool
+buffer_add(struct buffer *b, const void *data, size_t bytes)
+{
+	if (bytes == 0)
+		return true;
+	if (b->at > 0) {
+		memmove(b->data, b->data + b->at, buffer_left(b));
+		b->bytes -= b->at;
+		b->at = 0;
+	}
+	if (b->room - b->bytes < bytes) {
+		uint8_t *larger = realloc(b->data, b->bytes + bytes);
+		if (!larger)
+			return false;
+		b->data = larger;
+		b->room = b->bytes + bytes;
+	}
+	memcpy(b->data + b->bytes, data, bytes);
+	b->bytes += bytes;
+	return true;
+}
+
+void
+buffer_take(struct buffer *b, size_t bytes)
+{
+	assert(bytes <= buffer_left(b));
+	b->at += bytes;
+	if (b->at == b->bytes)
+		buffer_drop(b);
+}
+
+void
+buffer_drop(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){ 0 };
+}

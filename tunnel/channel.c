@@ -1,0 +1,304 @@
+#include "tunnel/channel.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum state { SHAKING, PARKED, OPENING, HELLO, OPENED, RELEASED, OVER, STATES };
+/* OPENING is the relay's wait for an answer; HELLO the agent's for the hello behind `open`. */
+static const unsigned may_move[STATES] = {
+	[SHAKING] = 1u << PARKED | 1u << OVER,
+	[PARKED] = 1u << OPENING | 1u << HELLO | 1u << OVER,
+	[OPENING] = 1u << OPENED | 1u << OVER,
+	[HELLO] = 1u << OPENED | 1u << OVER,
+	[OPENED] = 1u << RELEASED | 1u << OVER,
+};
+
+/* Only while a flow is being opened; a parked channel has none. */
+struct opening {
+	struct frame_open open;
+	struct frame_goodbye fail;
+};
+
+struct channel {
+	struct loop *loop;
+	struct link *link;
+	bool is_relay, is_freed;
+	enum state state;
+	void (*on_event)(void *arg, enum channel_event);
+	void *arg;
+	struct opening *opening;
+	struct task reaper;
+	uint32_t sequence;
+	const char *error;
+};
+
+static void
+move(struct channel *c, enum state to)
+{
+	assert(may_move[c->state] & 1u << to);
+	c->state = to;
+}
+
+static void
+emit(struct channel *c, enum channel_event event)
+{
+	c->on_event(c->arg, event);
+}
+
+static void
+protocol_error(struct channel *c, const char *error)
+{
+	c->error = error;
+	link_close(c->link);
+}
+
+static bool
+need_opening(struct channel *c)
+{
+	if (!c->opening)
+		c->opening = calloc(1, sizeof *c->opening);
+	return c->opening;
+}
+
+/* Relay: `fail`. No byte has reached an upstream; the peer closes. */
+static void
+on_fail(struct channel *c, struct cursor body)
+{
+	if (!frame_decode_goodbye(body, &c->opening->fail)) {
+		protocol_error(c, "the agent's fail is malformed");
+		return;
+	}
+	c->error = c->opening->fail.sentence;
+	link_close(c->link);
+	emit(c, CHANNEL_FAIL);
+}
+
+/* Agent: the hello follows; an empty one is a relay's bug. */
+static void
+on_open(struct channel *c, struct cursor body)
+{
+	if (!need_opening(c)) {
+		protocol_error(c, "memory is short");
+		return;
+	}
+	if (!frame_decode_open(body, &c->opening->open) || c->opening->open.hello_bytes == 0) {
+		protocol_error(c, "the relay's open is malformed");
+		return;
+	}
+	move(c, HELLO);
+	if (!link_expect(c->link, c->opening->open.hello_bytes))
+		protocol_error(c, "memory is short");
+}
+
+/* Either side may ask the other for a sign of life while the channel is parked. */
+static void
+on_ping(struct channel *c, const struct frame_ping *ping)
+{
+	uint8_t out[FRAME_BYTES];
+	if (!link_send(c->link, out, frame_encode_pong(out, ping)))
+		link_close(c->link);
+}
+
+static void
+on_pong(struct channel *c, const struct frame_ping *pong)
+{
+	if (c->state == PARKED && pong->sequence == c->sequence)
+		emit(c, CHANNEL_PONG);
+}
+
+static void
+on_ready(struct channel *c)
+{
+	move(c, OPENED);
+	link_pause(c->link);
+	emit(c, CHANNEL_READY);
+}
+
+static void
+on_frame(struct channel *c, const struct frame *in)
+{
+	struct cursor body = cursor_over(in->body, in->body_bytes);
+	struct frame_ping ping;
+	if (in->type == FRAME_PING && frame_decode_ping(body, &ping))
+		on_ping(c, &ping);
+	else if (in->type == FRAME_PONG && frame_decode_ping(body, &ping))
+		on_pong(c, &ping);
+	else if (in->type == FRAME_OPEN && !c->is_relay)
+		on_open(c, body);
+	else if (in->type == FRAME_READY && c->state == OPENING && frame_decode_ready(body))
+		on_ready(c);
+	else if (in->type == FRAME_FAIL && c->state == OPENING)
+		on_fail(c, body);
+	else if (in->type < FRAME_OPTIONAL)
+		protocol_error(c, "the peer sent a frame that does not belong here");
+}
+
+static void
+on_link(void *arg, enum link_event event)
+{
+	struct channel *c = arg;
+	switch (event) {
+	case LINK_OPEN:
+		move(c, PARKED);
+		emit(c, CHANNEL_PARKED);
+		break;
+	case LINK_FRAME:
+		on_frame(c, link_frame(c->link));
+		break;
+	case LINK_RAW:
+		move(c, OPENED);
+		emit(c, CHANNEL_OPEN);
+		break;
+	case LINK_OVER:
+		move(c, OVER);
+		emit(c, CHANNEL_OVER);
+		break;
+	}
+}
+
+static void
+reap(void *arg)
+{
+	struct channel *c = arg;
+	free(c->opening);
+	free(c);
+}
+
+struct channel *
+channel_new(struct loop *loop, bool is_relay, struct tls *tls, uint64_t handshake_ms,
+    void (*on_event)(void *arg, enum channel_event), void *arg)
+{
+	struct channel *c = calloc(1, sizeof *c);
+	if (!c) {
+		stream_free(tls_stream(tls));
+		return NULL;
+	}
+	c->loop = loop;
+	c->is_relay = is_relay;
+	c->on_event = on_event;
+	c->arg = arg;
+	task_init(&c->reaper, reap, c);
+	c->link = link_new(loop, tls, handshake_ms, on_link, c);
+	if (!c->link) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+channel_free(struct channel *c)
+{
+	if (!c || c->is_freed)
+		return;
+	c->is_freed = true;
+	link_free(c->link);
+	if (c->loop)
+		loop_later(c->loop, &c->reaper);
+	else
+		reap(c);
+}
+
+const char *
+channel_peer_identity(const struct channel *c)
+{
+	struct tls *tls = link_tls(c->link);
+	return tls && c->is_relay ? tls_identity(tls) : "";
+}
+
+bool
+channel_open(struct channel *c, const struct frame_open *open, const uint8_t *hello)
+{
+	uint8_t out[FRAME_BYTES];
+	if (c->state != PARKED || !need_opening(c))
+		return false;
+	c->opening->open = *open;
+	if (!link_send_raw(c->link, out, frame_encode_open(out, open), hello, open->hello_bytes))
+		return false;
+	move(c, OPENING);
+	return true;
+}
+
+bool
+channel_ping(struct channel *c)
+{
+	uint8_t out[FRAME_BYTES];
+	const struct frame_ping ping = { ++c->sequence, clock_us() };
+	return c->state == PARKED && link_send(c->link, out, frame_encode_ping(out, &ping));
+}
+
+enum code
+channel_fail_code(const struct channel *c)
+{
+	return c->opening ? c->opening->fail.code : CODE_NONE;
+}
+
+const char *
+channel_error(const struct channel *c)
+{
+	return c->error ? c->error : link_error(c->link);
+}
+
+const struct frame_open *
+channel_open_frame(const struct channel *c)
+{
+	return &c->opening->open;
+}
+
+const uint8_t *
+channel_hello(const struct channel *c)
+{
+	return link_raw(c->link);
+}
+
+bool
+channel_ready(struct channel *c)
+{
+	uint8_t out[FRAME_BYTES];
+	return c->state == OPENED && link_send(c->link, out, frame_encode_ready(out));
+}
+
+void
+channel_fail(struct channel *c, enum code code, const char *sentence)
+{
+	uint8_t out[FRAME_BYTES];
+	struct frame_goodbye fail = { .code = code };
+	snprintf(fail.sentence, sizeof fail.sentence, "%s", sentence);
+	link_send(c->link, out, frame_encode_fail(out, &fail));
+	link_close(c->link);
+}
+
+struct stream *
+channel_release(struct channel *c)
+{
+	struct stream *stream;
+	if (c->state != OPENED || !(stream = link_release(c->link)))
+		return NULL;
+	move(c, RELEASED);
+	if (c->is_relay || stream_unread(stream, link_raw(c->link), c->opening->open.hello_bytes))
+		return stream;
+	stream_reset(stream);
+	stream_free(stream);
+	return NULL;
+}
+
+void
+channel_detach(struct channel *c)
+{
+	assert(c->state == PARKED);
+	link_detach(c->link);
+	c->loop = NULL;
+}
+
+void
+channel_attach(struct channel *c, struct loop *loop, void (*on_event)(void *, enum channel_event), void *arg)
+{
+	c->loop = loop;
+	c->on_event = on_event;
+	c->arg = arg;
+	link_attach(c->link, loop, on_link, c);
+}

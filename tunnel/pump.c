@@ -1,0 +1,368 @@
+#include "tunnel/pump.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <threads.h>
+
+#include "base/clock.h"
+#include "tunnel/buffer.h"
+
+enum {
+	SCRATCH_BYTES = 64 * 1024,
+	/* Then the other flows of this loop have their turn. */
+	TURN_BYTES = 256 * 1024,
+};
+
+enum state { FLOWING, FINISHING, DONE, STATES };
+static const unsigned may_move[STATES] = {
+	[FLOWING] = 1u << FINISHING,
+	[FINISHING] = 1u << DONE,
+};
+
+/* Invariant: a half reads only while `kept` is empty and all that `to` holds has been flushed. */
+struct half {
+	struct pump *pump;
+	struct stream *from, *to;
+	enum state state;
+	bool is_flushed;	/* nothing that was in `to` before us waits for a write of ours */
+	struct buffer kept;	/* read, not yet taken by `to` */
+	enum io read_wait, write_wait;	/* what it waits for on `from` and on `to`; IO_OK: nothing */
+	bool has_more;		/* stopped by the turn's budget, not by a stream */
+	uint64_t count;
+};
+
+struct pump {
+	struct loop *loop;
+	struct half half[2];	/* from a, from b */
+	struct watch watch[2];	/* a, b */
+	struct timer timer;
+	struct task task;
+	struct pump_settings settings;
+	uint64_t active_ms;	/* when the last byte moved */
+	bool is_over, is_freed;
+	enum pump_end end;
+	void (*on_over)(void *arg, enum pump_end);
+	void *arg;
+};
+
+static thread_local uint8_t scratch[SCRATCH_BYTES];
+
+const char *
+pump_end_word(enum pump_end end)
+{
+	static const char *const words[PUMP_ENDS] = {
+		[PUMP_FINISHED] = "finished",
+		[PUMP_RESET_A] = "reset-a",
+		[PUMP_RESET_B] = "reset-b",
+		[PUMP_HALF_CLOSED] = "half-closed",
+		[PUMP_IDLE] = "idle",
+		[PUMP_STOPPED] = "stopped",
+	};
+	return words[end];
+}
+
+static bool
+must_wait(enum io io)
+{
+	return io == IO_READ || io == IO_WRITE;
+}
+
+static void
+move(struct half *half, enum state to)
+{
+	assert(may_move[half->state] & 1u << to);
+	half->state = to;
+}
+
+/* The streams stay until pump_free(), which closes them; nothing happens to them any more. */
+static void
+end(struct pump *pump, enum pump_end why)
+{
+	if (pump->is_over)
+		return;
+	pump->is_over = true;
+	pump->end = why;
+	for (int i = 0; i < 2; i++) {
+		watch_wipe(&pump->watch[i]);
+		buffer_drop(&pump->half[i].kept);
+		if (why != PUMP_FINISHED)
+			stream_reset(pump->half[i].from);
+	}
+	timer_clear(&pump->timer);
+	loop_later(pump->loop, &pump->task);
+}
+
+/* Writes what is kept; IO_OK once all of it is gone. */
+static enum io
+write_kept(struct half *half)
+{
+	size_t done;
+	while (buffer_left(&half->kept) > 0 || !half->is_flushed) {
+		enum io io = stream_write(half->to, buffer_front(&half->kept),
+		    buffer_left(&half->kept), &done);
+		if (io != IO_OK)
+			return io;
+		half->is_flushed = true;
+		half->count += done;
+		buffer_take(&half->kept, done);
+	}
+	return IO_OK;
+}
+
+/* From the scratch straight to the other side; what it does not take is kept. */
+static enum io
+write_fresh(struct half *half, size_t bytes)
+{
+	size_t at = 0, done;
+	enum io io = IO_OK;
+	while (at < bytes && io == IO_OK) {
+		io = stream_write(half->to, scratch + at, bytes - at, &done);
+		half->count += done;
+		at += done;
+	}
+	if (must_wait(io) && !buffer_add(&half->kept, scratch + at, bytes - at))
+		return IO_FAILED;
+	return io;
+}
+
+/* What can be told about the end of the half by the stream that ended it. */
+static void
+break_off(struct half *half, const struct stream *culprit)
+{
+	struct pump *pump = half->pump;
+	end(pump, culprit == pump->half[0].from ? PUMP_RESET_A : PUMP_RESET_B);
+}
+
+static void
+finish(struct half *half)
+{
+	enum io io = stream_finish(half->to);
+	if (io == IO_OK)
+		move(half, DONE);
+	else if (must_wait(io))
+		half->write_wait = io;
+	else
+		break_off(half, half->to);
+}
+
+/* Reads once and passes on. False when the half has to wait, has ended, or the pump is over. */
+static bool
+pass(struct half *half, size_t *bytes)
+{
+	enum io io = stream_read(half->from, scratch, sizeof scratch, bytes);
+	if (io == IO_EOF) {
+		move(half, FINISHING);
+		return false;
+	}
+	if (must_wait(io)) {
+		half->read_wait = io;
+		return false;
+	}
+	if (io != IO_OK) {
+		break_off(half, half->from);
+		return false;
+	}
+	io = write_fresh(half, *bytes);
+	if (must_wait(io))
+		half->write_wait = io;
+	else if (io != IO_OK)
+		break_off(half, half->to);
+	return io == IO_OK;
+}
+
+static void
+run_half(struct half *half)
+{
+	size_t moved = 0, bytes = 0;
+	half->read_wait = half->write_wait = IO_OK;
+	half->has_more = false;
+	if (half->state == DONE)
+		return;
+	enum io io = write_kept(half);
+	if (must_wait(io))
+		half->write_wait = io;
+	else if (io != IO_OK)
+		break_off(half, half->to);
+	if (io != IO_OK)
+		return;
+	while (half->state == FLOWING && moved < TURN_BYTES && pass(half, &bytes))
+		moved += bytes;
+	half->has_more = half->state == FLOWING && moved >= TURN_BYTES;
+	if (half->state == FINISHING && !half->pump->is_over)
+		finish(half);
+}
+
+static unsigned
+mask_of(enum io io)
+{
+	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
+}
+
+static void
+watch_on(struct pump *pump)
+{
+	const struct half *a = &pump->half[0], *b = &pump->half[1];
+	watch_want(&pump->watch[0], mask_of(a->read_wait) | mask_of(b->write_wait));
+	watch_want(&pump->watch[1], mask_of(b->read_wait) | mask_of(a->write_wait));
+	if (a->has_more || b->has_more)
+		loop_later(pump->loop, &pump->task);
+}
+
+/* How long the flow may still be silent, as things stand; 0: for ever. */
+static uint64_t
+patience_ms(const struct pump *pump, enum pump_end *why)
+{
+	uint64_t idle = pump->settings.idle_ms, half = pump->settings.half_closed_ms;
+	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
+	*why = PUMP_IDLE;
+	if (!is_half || !half || (idle && idle < half))
+		return idle;
+	*why = PUMP_HALF_CLOSED;
+	return half;
+}
+
+/* The timer is not moved with every byte: it looks at its time how long the silence really was. */
+static void
+keep_time(struct pump *pump)
+{
+	enum pump_end why;
+	uint64_t patience = patience_ms(pump, &why);
+	if (patience && !pump->timer.armed)
+		timer_set(&pump->timer, patience);
+}
+
+static void
+on_time(void *arg)
+{
+	struct pump *pump = arg;
+	enum pump_end why;
+	uint64_t patience = patience_ms(pump, &why), silent = clock_ms() - pump->active_ms;
+	if (patience && silent >= patience)
+		end(pump, why);
+	else if (patience)
+		timer_set(&pump->timer, patience - silent);
+}
+
+/* The halves to be run, as a bit set. */
+static void
+run(struct pump *pump, unsigned halves)
+{
+	uint64_t before = pump->half[0].count + pump->half[1].count;
+	bool was_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
+	for (int i = 0; i < 2 && !pump->is_over; i++)
+		if (halves & 1u << i)
+			run_half(&pump->half[i]);
+	if (pump->is_over)
+		return;
+	if (pump->half[0].state == DONE && pump->half[1].state == DONE) {
+		end(pump, PUMP_FINISHED);
+		return;
+	}
+	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
+	if (before != pump->half[0].count + pump->half[1].count || was_half != is_half)
+		pump->active_ms = clock_ms();
+	if (was_half != is_half)
+		timer_clear(&pump->timer);	/* another patience from now on */
+	keep_time(pump);
+	watch_on(pump);
+}
+
+/* Stream i is ready: its own half may be waiting to read it, the other one to write to it. */
+static void
+on_ready(struct pump *pump, int i, unsigned ready)
+{
+	unsigned halves = 0;
+	if (ready & mask_of(pump->half[i].read_wait))
+		halves |= 1u << i;
+	if (ready & mask_of(pump->half[!i].write_wait))
+		halves |= 1u << !i;
+	run(pump, halves);
+}
+
+static void
+on_a(void *arg, unsigned ready)
+{
+	on_ready(arg, 0, ready);
+}
+
+static void
+on_b(void *arg, unsigned ready)
+{
+	on_ready(arg, 1, ready);
+}
+
+static void
+on_task(void *arg)
+{
+	struct pump *pump = arg;
+	if (pump->is_freed)
+		free(pump);
+	else if (pump->is_over)
+		pump->on_over(pump->arg, pump->end);
+	else
+		run(pump, (pump->half[0].has_more ? 1u : 0) | (pump->half[1].has_more ? 2u : 0));
+}
+
+static void
+init_half(struct pump *pump, int i, struct stream *from, struct stream *to)
+{
+	pump->half[i] = (struct half){ .pump = pump, .from = from, .to = to, .has_more = true };
+}
+
+struct pump *
+pump_new(struct loop *loop, struct stream *a, struct stream *b, const struct pump_settings *settings,
+    void (*on_over)(void *arg, enum pump_end), void *arg)
+{
+	struct pump *pump = calloc(1, sizeof *pump);
+	if (!pump) {
+		stream_reset(a);
+		stream_reset(b);
+		stream_free(a);
+		stream_free(b);
+		return NULL;
+	}
+	pump->loop = loop;
+	pump->settings = *settings;
+	pump->on_over = on_over;
+	pump->arg = arg;
+	pump->active_ms = clock_ms();
+	init_half(pump, 0, a, b);
+	init_half(pump, 1, b, a);
+	watch_init(&pump->watch[0], loop, a->fd, on_a, pump);
+	watch_init(&pump->watch[1], loop, b->fd, on_b, pump);
+	timer_init(&pump->timer, loop, on_time, pump);
+	task_init(&pump->task, on_task, pump);
+	loop_later(loop, &pump->task);
+	return pump;
+}
+
+void
+pump_free(struct pump *pump)
+{
+	if (!pump || pump->is_freed)
+		return;
+	end(pump, PUMP_STOPPED);
+	stream_free(pump->half[0].from);
+	stream_free(pump->half[1].from);
+	pump->is_freed = true;
+	loop_later(pump->loop, &pump->task);
+}
+
+void
+pump_stop(struct pump *pump)
+{
+	end(pump, PUMP_STOPPED);
+}
+
+uint64_t
+pump_bytes_from_a(const struct pump *pump)
+{
+	return pump->half[0].count;
+}
+
+uint64_t
+pump_bytes_from_b(const struct pump *pump)
+{
+	return pump->half[1].count;
+}
