@@ -1,0 +1,472 @@
+/*
+ * The matrix: chains that are sound but for one thing, as data.  Each row forges
+ * root <- middle <- (sub <-) leaf with their CRLs, loads the trust from files and
+ * says what the verifier must answer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "pki/forge.h"
+#include "pki/trust.h"
+#include "pki/verify.h"
+
+enum cas { ROOT_AND_MIDDLE, ROOT_ONLY, MIDDLE_ONLY, STRANGER_ONLY, ROOT_AND_STRANGER, ALL_THREE, LEAF_TOO };
+enum sent { SEND_ALL, SEND_LEAF, SEND_ROOT_TOO, SEND_REVERSED, SEND_NOTHING, SEND_DAMAGED, SEND_TOO_MANY };
+
+struct row {
+	const char *claim;
+	enum role role;
+	const char *purposes;		/* default: the role's own */
+	bool with_sub;
+	struct recipe root, middle, sub, leaf;
+	struct crl_recipe root_crl, middle_crl, sub_crl;
+	enum cas cas;
+	enum sent sent;
+	bool no_crls;
+	enum crl_missing missing;
+	enum crl_expired expired;
+	const char *host;
+	enum verify_code want;
+	const char *refused;		/* trust_load() says this instead */
+	const char *sentence;		/* part of the verdict's */
+};
+
+static const char *const role_purposes[ROLES] = {
+	[ROLE_AGENT] = "agent,client", [ROLE_RELAY] = "server",
+	[ROLE_SERVER] = "server", [ROLE_CLIENT] = "client",
+};
+
+static const struct grant ten = { .name = "shop", .max_flows = 10 };
+static const struct grant berlin = { .name = "shop", .region_count = 1, .regions = { "berlin" } };
+static const struct grant tokyo = { .name = "all", .region_count = 1, .regions = { "tokyo" } };
+static const struct grant home = { .name = "shop", .source_count = 1,
+	.sources = { { 4, 8, { 10 } } } };
+static const struct grant away = { .name = "shop", .source_count = 1,
+	.sources = { { 4, 8, { 11 } } } };
+
+#define OK VERIFY_OK
+
+static const struct row rows[] = {
+	/* ---- what is sound ---- */
+	{ "accepts an agent", ROLE_AGENT, .want = OK },
+	{ "accepts a relay", ROLE_RELAY, .host = "a.example", .want = OK },
+	{ "accepts a server", ROLE_SERVER, .host = "A.Example.", .want = OK },
+	{ "accepts a client", ROLE_CLIENT, .want = OK },
+	{ "accepts a client without names", ROLE_CLIENT, .leaf = { .names = "" }, .want = OK },
+	{ "accepts a chain that comes with its root", ROLE_AGENT, .sent = SEND_ROOT_TOO, .want = OK },
+	{ "accepts a chain in any order", ROLE_AGENT, .with_sub = true, .sent = SEND_REVERSED, .want = OK },
+	{ "takes a missing intermediate from the files", ROLE_AGENT, .sent = SEND_LEAF, .want = OK },
+	{ "takes an intermediate from the peer", ROLE_AGENT, .cas = ROOT_ONLY, .want = OK },
+	{ "accepts a sub-CA of the peer's below a listed one", ROLE_AGENT, .with_sub = true, .want = OK },
+	{ "accepts an Ed25519 key", ROLE_AGENT, .leaf = { .key = KEY_ED25519 }, .want = OK },
+	{ "accepts an RSA key of 2048 bits", ROLE_SERVER, .leaf = { .key = KEY_RSA }, .want = OK },
+	{ "accepts a leaf without a key identifier of its issuer", ROLE_AGENT, .leaf = { .wrong_key_id = "" }, .want = OK },
+	{ "accepts an underscore in a name", ROLE_AGENT, .leaf = { .names = "dns:_acme.a.example" }, .want = OK },
+	{ "accepts an A-label", ROLE_AGENT, .leaf = { .names = "dns:xn--mnchen-3ya.example" }, .want = OK },
+	{ "accepts a serial of 20 octets and a sign", ROLE_AGENT,
+		.leaf = { .serial = "00ff00000000000000000000000000000000000001" }, .want = OK },
+	{ "accepts a negative serial", ROLE_AGENT, .leaf = { .serial = "8f" }, .want = OK },
+
+	/* ---- signatures and form ---- */
+	{ "refuses an empty chain", ROLE_AGENT, .sent = SEND_NOTHING, .want = VERIFY_NO_CERTIFICATE },
+	{ "refuses what is no certificate", ROLE_AGENT, .sent = SEND_DAMAGED, .want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses more certificates than anyone needs", ROLE_AGENT, .sent = SEND_TOO_MANY, .want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses a forged leaf", ROLE_AGENT, .leaf = { .damage = true },
+		.want = VERIFY_BAD_CERTIFICATE, .sentence = "certificate 1 of 3" },
+	{ "refuses a leaf signed by a stranger's key", ROLE_AGENT, .leaf = { .signer = KEY_STRANGER, .wrong_key_id = "" },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses a forged intermediate of the peer's", ROLE_AGENT, .with_sub = true, .sub = { .damage = true },
+		.want = VERIFY_BAD_CERTIFICATE, .sentence = "certificate 2 of 4" },
+	{ "refuses a leaf of version 1", ROLE_CLIENT, .leaf = { .version_1 = true }, .want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses an unknown critical extension in the leaf", ROLE_AGENT, .leaf = { .critical = true },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses an unknown critical extension in an intermediate", ROLE_AGENT, .with_sub = true,
+		.sub = { .critical = true }, .want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses an extension that stands there twice", ROLE_AGENT, .leaf = { .twice = true },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses a serial of 22 octets", ROLE_AGENT, .leaf = { .serial = "01000000000000000000000000000000000000000000" },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses a signature with SHA-1", ROLE_AGENT, .leaf = { .sha1 = true }, .want = VERIFY_WEAK_KEY },
+	{ "refuses an intermediate signed with SHA-1", ROLE_AGENT, .with_sub = true, .sub = { .sha1 = true },
+		.want = VERIFY_WEAK_KEY },
+	{ "refuses an RSA key of 1024 bits", ROLE_SERVER, .leaf = { .key = KEY_RSA_1024 }, .want = VERIFY_WEAK_KEY },
+	{ "refuses a curve of 192 bits", ROLE_SERVER, .leaf = { .key = KEY_P192 }, .want = VERIFY_WEAK_KEY },
+
+	/* ---- the chain ---- */
+	{ "refuses an unknown CA and names its issuer", ROLE_AGENT, .cas = STRANGER_ONLY, .no_crls = true,
+		.want = VERIFY_UNKNOWN_CA, .sentence = "issued by CN=root" },
+	{ "refuses a leaf whose intermediate nobody has", ROLE_AGENT, .cas = ROOT_ONLY, .sent = SEND_LEAF,
+		.want = VERIFY_UNKNOWN_CA, .sentence = "issued by CN=middle" },
+	{ "refuses a chain past the sub-CA that narrows", ROLE_AGENT, .leaf = { .issuer = "root" }, .want = VERIFY_UNKNOWN_CA },
+	{ "refuses another sub-CA than the listed one", ROLE_AGENT, .with_sub = true,
+		.sub = { .issuer = "root", .wrong_key_id = "" }, .want = VERIFY_UNKNOWN_CA },
+	{ "refuses an issuer that is no CA", ROLE_AGENT, .with_sub = true, .sub = { .ca = NO }, .want = VERIFY_BAD_CHAIN },
+	{ "refuses an issuer without basicConstraints", ROLE_AGENT, .with_sub = true, .sub = { .ca = ABSENT },
+		.want = VERIFY_BAD_CHAIN },
+	{ "refuses an issuer without keyCertSign", ROLE_AGENT, .with_sub = true, .sub = { .usage = 0x80 },
+		.want = VERIFY_BAD_CHAIN },
+	{ "refuses a chain longer than a path length", ROLE_AGENT, .with_sub = true, .middle = { .path = 1 },
+		.want = VERIFY_BAD_CHAIN },
+	{ "accepts a chain as long as the path length", ROLE_AGENT, .with_sub = true, .middle = { .path = 2 }, .want = OK },
+	{ "refuses a chain longer than the root's path length", ROLE_AGENT, .root = { .path = 1 },
+		.want = VERIFY_BAD_CHAIN },
+	{ "refuses a CA as a peer", ROLE_AGENT, .leaf = { .ca = YES, .usage = 0x86 }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a listed sub-CA without its root", ROLE_AGENT, .cas = MIDDLE_ONLY, .refused = "without its root" },
+	{ "refuses a leaf listed among the CAs", ROLE_AGENT, .cas = LEAF_TOO, .refused = "is no CA certificate" },
+
+	/* ---- times ---- */
+	{ "refuses an expired leaf", ROLE_AGENT, .leaf = { .from = -90, .to = -1 }, .want = VERIFY_EXPIRED,
+		.sentence = "certificate 1 of 3" },
+	{ "refuses a leaf from the future", ROLE_AGENT, .leaf = { .from = 1 }, .want = VERIFY_NOT_YET_VALID },
+	{ "refuses an expired intermediate", ROLE_AGENT, .middle = { .from = -90, .to = -1 }, .want = VERIFY_EXPIRED,
+		.sentence = "certificate 2 of 3" },
+	{ "refuses an expired root", ROLE_AGENT, .root = { .from = -90, .to = -1 }, .want = VERIFY_EXPIRED },
+	{ "refuses an intermediate from the future", ROLE_AGENT, .middle = { .from = 5 }, .want = VERIFY_NOT_YET_VALID },
+	{ "accepts a leaf that outlives its CA while both live", ROLE_AGENT, .leaf = { .to = 4000 }, .want = OK },
+	{ "accepts a notAfter in 2100", ROLE_AGENT, .leaf = { .to = 30000 }, .want = OK },
+
+	/* ---- roles and purposes ---- */
+	{ "refuses an agent as a relay", ROLE_RELAY, "agent,client", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses an agent as a server", ROLE_SERVER, "agent,client", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses an agent as a client", ROLE_CLIENT, "agent,client", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a client as an agent", ROLE_AGENT, "client", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a client as a relay", ROLE_RELAY, "client", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a client as a server", ROLE_SERVER, "client", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a server as an agent", ROLE_AGENT, "server", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a server as a client", ROLE_CLIENT, "server", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a server with the agent purpose as an agent", ROLE_AGENT, "agent,client,server",
+		.want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a server with the agent purpose as a server", ROLE_SERVER, "agent,server", .leaf = { .no_grant = true },
+		.want = VERIFY_WRONG_PURPOSE },
+	{ "refuses an agent without clientAuth", ROLE_AGENT, "agent", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a client with a grant", ROLE_CLIENT, .leaf = { .grant = &ten }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a server with a grant", ROLE_SERVER, .leaf = { .grant = &ten }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a relay with a grant", ROLE_RELAY, .leaf = { .grant = &ten }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a client without extKeyUsage", ROLE_CLIENT, .leaf = { .purposes = "" }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a server without extKeyUsage", ROLE_SERVER, .leaf = { .purposes = "" }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses an agent without extKeyUsage", ROLE_AGENT, .leaf = { .purposes = "" }, .want = VERIFY_WRONG_PURPOSE },
+	{ "takes anyExtendedKeyUsage for nothing", ROLE_CLIENT, "any", .want = VERIFY_WRONG_PURPOSE },
+	{ "takes anyExtendedKeyUsage in a server for nothing", ROLE_SERVER, "any", .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses an intermediate for other purposes", ROLE_CLIENT, .middle = { .purposes = "server" },
+		.want = VERIFY_WRONG_PURPOSE, .sentence = "certificate 2 of 3" },
+	{ "refuses an intermediate with anyExtendedKeyUsage only", ROLE_CLIENT, .middle = { .purposes = "any" },
+		.want = VERIFY_WRONG_PURPOSE },
+	{ "refuses an agent below a CA for clients", ROLE_AGENT, .middle = { .purposes = "client" },
+		.want = VERIFY_WRONG_PURPOSE },
+	{ "accepts an agent below a CA for agents", ROLE_AGENT, .middle = { .purposes = "agent,client" }, .want = OK },
+	{ "refuses nested purposes that shrink further up", ROLE_CLIENT, .with_sub = true,
+		.middle = { .purposes = "server" }, .sub = { .purposes = "client" }, .want = VERIFY_WRONG_PURPOSE },
+	{ "refuses a leaf that may not sign", ROLE_CLIENT, .leaf = { .usage = 0x20 }, .want = VERIFY_WRONG_PURPOSE },
+	{ "is not deceived by a purpose with an arc of 2^64 and more", ROLE_AGENT,
+		"client,2.25.^64+3095706525491951389.1", .want = VERIFY_WRONG_PURPOSE },
+	{ "is not deceived by a purpose with a saturated arc", ROLE_AGENT, "client,2.25.^63.1", .want = VERIFY_WRONG_PURPOSE },
+	{ "is not deceived by a longer purpose", ROLE_AGENT, "client," OID_AGENT_PURPOSE ".1",
+		.want = VERIFY_WRONG_PURPOSE },
+
+	/* ---- grants ---- */
+	{ "refuses an agent without a grant", ROLE_AGENT, .leaf = { .no_grant = true }, .want = VERIFY_GRANT_MISSING },
+	{ "refuses a grant that is no DER", ROLE_AGENT, .leaf = { .grant_hex = "0102" }, .want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant with trailing octets", ROLE_AGENT, .leaf = { .grant_hex = "30060c0473686f700000" },
+		.want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant that spells out a default", ROLE_AGENT, .leaf = { .grant_hex = "30090c0473686f70800100" },
+		.want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant with a long length", ROLE_AGENT, .leaf = { .grant_hex = "3081060c0473686f70" },
+		.want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant with a limit of 2^32", ROLE_AGENT, .leaf = { .grant_hex = "300d0c0473686f7082050100000000" },
+		.want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant with a negative limit", ROLE_AGENT, .leaf = { .grant_hex = "30090c0473686f708201ff" },
+		.want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant with an empty name", ROLE_AGENT, .leaf = { .grant_hex = "30020c00" },
+		.want = VERIFY_GRANT_REFUSED },
+	{ "refuses a broken grant in a CA", ROLE_AGENT, .middle = { .grant_hex = "30020c00" },
+		.want = VERIFY_GRANT_REFUSED, .sentence = "certificate 2 of 3" },
+	{ "refuses regions that the ceiling does not have", ROLE_AGENT, .leaf = { .grant = &berlin },
+		.middle = { .grant = &tokyo }, .want = VERIFY_GRANT_REFUSED },
+	{ "refuses sources that the ceiling does not have", ROLE_AGENT, .leaf = { .grant = &home },
+		.middle = { .grant = &away }, .want = VERIFY_GRANT_REFUSED },
+	{ "accepts a grant under a ceiling", ROLE_AGENT, .middle = { .grant = &ten }, .want = OK },
+
+	/* ---- names and constraints ---- */
+	{ "refuses a relay of another name", ROLE_RELAY, .host = "b.example", .want = VERIFY_NAME_MISMATCH },
+	{ "never takes the CN for a name", ROLE_SERVER, .leaf = { .subject = "b.example" }, .host = "b.example",
+		.want = VERIFY_NAME_MISMATCH },
+	{ "never takes a server without SAN", ROLE_SERVER, .leaf = { .subject = "a.example", .names = "" },
+		.host = "a.example", .want = VERIFY_NAME_MISMATCH },
+	{ "takes a wildcard for one label", ROLE_SERVER, .leaf = { .names = "dns:*.example" }, .host = "a.example", .want = OK },
+	{ "takes a wildcard for one label only", ROLE_SERVER, .leaf = { .names = "dns:*.example" }, .host = "a.b.example",
+		.want = VERIFY_NAME_MISMATCH },
+	{ "takes an address for an address", ROLE_SERVER, .leaf = { .names = "ip:10.0.0.1" }, .host = "10.0.0.1", .want = OK },
+	{ "takes no dNSName for an address", ROLE_SERVER, .leaf = { .names = "dns:10.0.0.1" }, .host = "10.0.0.1",
+		.want = VERIFY_NAME_MISMATCH },
+	{ "is not deceived by a NUL in a name", ROLE_SERVER, .leaf = { .names = "dns:a.example%00.evil" },
+		.host = "a.example", .want = VERIFY_NAME_MISMATCH },
+	{ "refuses an agent with a NUL in a name", ROLE_AGENT, .leaf = { .names = "dns:a.example%00.evil" },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses an agent with a U-label", ROLE_AGENT, .leaf = { .names = "dns:m%c3%bcnchen.example" },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses an agent with a wildcard inside", ROLE_AGENT, .leaf = { .names = "dns:a.*.example" },
+		.want = VERIFY_BAD_CERTIFICATE },
+	{ "accepts a permitted name", ROLE_AGENT, .middle = { .permit = "dns:example" }, .want = OK },
+	{ "refuses a name that is not permitted", ROLE_AGENT, .middle = { .permit = "dns:other" },
+		.want = VERIFY_NAME_NOT_PERMITTED, .sentence = "a.example" },
+	{ "refuses a client's name that is not permitted", ROLE_CLIENT, .middle = { .permit = "dns:other" },
+		.want = VERIFY_NAME_NOT_PERMITTED },
+	{ "is not deceived by a name that only ends alike", ROLE_AGENT, .leaf = { .names = "dns:evilexample" },
+		.middle = { .permit = "dns:example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses one bad name among good ones", ROLE_AGENT, .leaf = { .names = "dns:a.example,dns:b.other" },
+		.middle = { .permit = "dns:example" }, .want = VERIFY_NAME_NOT_PERMITTED, .sentence = "b.other" },
+	{ "accepts a wildcard within what is permitted", ROLE_AGENT, .leaf = { .names = "dns:*.example" },
+		.middle = { .permit = "dns:example" }, .want = OK },
+	{ "refuses a wildcard above what is permitted", ROLE_AGENT, .leaf = { .names = "dns:*.example" },
+		.middle = { .permit = "dns:a.example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses an excluded name", ROLE_AGENT, .middle = { .exclude = "dns:a.example" },
+		.want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses a wildcard that reaches an excluded name", ROLE_AGENT, .leaf = { .names = "dns:*.example" },
+		.middle = { .exclude = "dns:secret.example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "accepts a wildcard beside an excluded name", ROLE_AGENT, .leaf = { .names = "dns:*.b.example" },
+		.middle = { .exclude = "dns:secret.example" }, .want = OK },
+	{ "holds the constraints of every CA in the chain", ROLE_AGENT, .with_sub = true, .root = { .permit = "dns:other" },
+		.sub = { .permit = "dns:example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "does not let a sub-CA widen", ROLE_AGENT, .with_sub = true, .middle = { .permit = "dns:b.example" },
+		.sub = { .permit = "dns:example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "folds case in constraints", ROLE_AGENT, .leaf = { .names = "dns:A.EXAMPLE" },
+		.middle = { .permit = "dns:Example" }, .want = OK },
+	{ "refuses a URI that is not permitted", ROLE_CLIENT, .leaf = { .names = "uri:https://evil.other/x" },
+		.middle = { .permit = "uri:good.example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses a URI that hides its host", ROLE_CLIENT, .leaf = { .names = "uri:https://good.example@evil.other/x" },
+		.middle = { .permit = "uri:good.example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses a URI without a host where URIs are constrained", ROLE_CLIENT, .leaf = { .names = "uri:urn:x" },
+		.middle = { .permit = "uri:good.example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses an address that is not permitted", ROLE_CLIENT, .leaf = { .names = "ip:11.0.0.1" },
+		.middle = { .permit = "ip:10.0.0.0/255.0.0.0" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "accepts an address that is permitted", ROLE_CLIENT, .leaf = { .names = "ip:10.1.0.1" },
+		.middle = { .permit = "ip:10.0.0.0/255.0.0.0" }, .want = OK },
+	{ "refuses a mailbox that is not permitted", ROLE_CLIENT, .leaf = { .names = "email:a@other" },
+		.middle = { .permit = "email:example" }, .want = VERIFY_NAME_NOT_PERMITTED },
+	{ "refuses a subject that is not permitted", ROLE_CLIENT, .leaf = { .subject = "other/leaf" },
+		.middle = { .permit = "dn:example/leaf" }, .want = VERIFY_NAME_NOT_PERMITTED },
+
+	/* ---- CRLs ---- */
+	{ "refuses a revoked leaf", ROLE_AGENT, .middle_crl = { .serials = "13" }, .want = VERIFY_REVOKED,
+		.sentence = "was revoked on" },
+	{ "tells the reason of a revocation", ROLE_AGENT, .middle_crl = { .serials = "13", .reason = 2 },
+		.want = VERIFY_REVOKED, .sentence = "keyCompromise" },
+	{ "refuses a leaf on hold", ROLE_AGENT, .middle_crl = { .serials = "13", .reason = 7 }, .want = VERIFY_REVOKED },
+	{ "refuses a leaf listed as removed from a CRL", ROLE_AGENT, .middle_crl = { .serials = "13", .reason = 9 },
+		.want = VERIFY_REVOKED },
+	{ "refuses a revoked intermediate", ROLE_AGENT, .root_crl = { .serials = "11" }, .want = VERIFY_REVOKED,
+		.sentence = "certificate 2 of 3" },
+	{ "refuses a revoked sub-CA of the peer's", ROLE_AGENT, .with_sub = true, .middle_crl = { .serials = "12" },
+		.want = VERIFY_REVOKED },
+	{ "refuses by the CRL of a sub-CA that the peer brings", ROLE_AGENT, .with_sub = true,
+		.sub_crl = { .serials = "13" }, .want = VERIFY_REVOKED },
+	{ "does not mix up issuers", ROLE_AGENT, .root_crl = { .serials = "13" }, .want = OK },
+	{ "finds a serial among many", ROLE_AGENT, .middle_crl = { .serials = "7f,13,01,00ff,8f,0100,02" },
+		.want = VERIFY_REVOKED },
+	{ "finds a negative serial", ROLE_AGENT, .leaf = { .serial = "8f" }, .middle_crl = { .serials = "8f" },
+		.want = VERIFY_REVOKED },
+	{ "tells a negative serial from a positive one", ROLE_AGENT, .leaf = { .serial = "8f" },
+		.middle_crl = { .serials = "008f" }, .want = OK },
+	{ "finds a serial that is written with leading zeroes", ROLE_AGENT, .leaf = { .serial = "000013" },
+		.middle_crl = { .serials = "13" }, .want = VERIFY_REVOKED },
+	{ "refuses a chain with an issuer without a CRL", ROLE_AGENT, .middle_crl = { .absent = true },
+		.want = VERIFY_CRL_MISSING, .sentence = "CN=middle" },
+	{ "refuses a chain whose root has no CRL", ROLE_AGENT, .root_crl = { .absent = true },
+		.want = VERIFY_CRL_MISSING, .sentence = "CN=root" },
+	{ "refuses a sub-CA of the peer's without a CRL", ROLE_AGENT, .with_sub = true, .sub_crl = { .absent = true },
+		.want = VERIFY_CRL_MISSING },
+	{ "allows a missing CRL if told to", ROLE_AGENT, .middle_crl = { .absent = true },
+		.missing = CRL_MISSING_ALLOW, .want = OK },
+	{ "checks nothing without CRLs configured", ROLE_AGENT, .middle_crl = { .serials = "13" }, .no_crls = true,
+		.want = OK },
+	{ "refuses an expired CRL", ROLE_AGENT, .middle_crl = { .from = -20, .to = -2 }, .want = VERIFY_CRL_EXPIRED,
+		.sentence = "CN=middle" },
+	{ "gives an expired CRL its grace", ROLE_AGENT, .middle_crl = { .from = -20, .to = -2 },
+		.expired = CRL_EXPIRED_GRACE, .want = OK },
+	{ "ends the grace", ROLE_AGENT, .middle_crl = { .from = -20, .to = -4 }, .expired = CRL_EXPIRED_GRACE,
+		.want = VERIFY_CRL_EXPIRED },
+	{ "allows an expired CRL if told to", ROLE_AGENT, .middle_crl = { .from = -20, .to = -4 },
+		.expired = CRL_EXPIRED_ALLOW, .want = OK },
+	{ "believes what an expired CRL lists", ROLE_AGENT, .middle_crl = { .from = -20, .to = -4, .serials = "13" },
+		.expired = CRL_EXPIRED_ALLOW, .want = VERIFY_REVOKED },
+	{ "refuses to load a CRL from the future", ROLE_AGENT, .middle_crl = { .from = 1 }, .refused = "future" },
+	{ "refuses to load a forged CRL", ROLE_AGENT, .middle_crl = { .damage = true }, .refused = "forged" },
+	{ "refuses to load a CRL signed by another key", ROLE_AGENT, .middle_crl = { .signer = KEY_STRANGER,
+		.pretends = true }, .refused = "forged" },
+	{ "takes no CRL of a stranger for the issuer's", ROLE_AGENT, .middle_crl = { .signer = KEY_STRANGER },
+		.want = VERIFY_CRL_MISSING },
+	{ "refuses to load a CRL signed with SHA-1", ROLE_AGENT, .middle_crl = { .sha1 = true }, .refused = "forged" },
+	{ "refuses to load a CRL of a CA that may not sign them", ROLE_AGENT, .middle = { .usage = 0x04 },
+		.refused = "sign CRLs" },
+	{ "refuses to load a delta CRL", ROLE_AGENT, .middle_crl = { .odd = ODD_DELTA }, .refused = "delta" },
+	{ "refuses to load a delta CRL that is quiet about it", ROLE_AGENT, .middle_crl = { .odd = ODD_DELTA_QUIET },
+		.refused = "delta" },
+	{ "refuses to load a CRL with an unknown critical extension", ROLE_AGENT, .middle_crl = { .odd = ODD_CRITICAL },
+		.refused = "critical extension" },
+	{ "refuses to load a CRL for user certificates only", ROLE_AGENT, .middle_crl = { .odd = ODD_IDP_USERS },
+		.refused = "only a part" },
+	{ "refuses to load an indirect CRL", ROLE_AGENT, .middle_crl = { .odd = ODD_IDP_INDIRECT }, .refused = "only a part" },
+	{ "accepts a CRL that says where it is published", ROLE_AGENT, .middle_crl = { .odd = ODD_IDP_PLACE }, .want = OK },
+	{ "refuses to load a CRL without an end", ROLE_AGENT, .middle_crl = { .odd = ODD_NO_NEXT_UPDATE },
+		.refused = "nextUpdate" },
+	{ "refuses to load a CRL with a critical entry", ROLE_AGENT,
+		.middle_crl = { .odd = ODD_ENTRY_CRITICAL, .serials = "55" }, .refused = "entry" },
+	{ "refuses to load a CRL with entries of other issuers", ROLE_AGENT,
+		.middle_crl = { .odd = ODD_ENTRY_ISSUER, .serials = "55" }, .refused = "entry" },
+	{ "refuses to load a CRL with trailing octets", ROLE_AGENT, .middle_crl = { .odd = ODD_TRAILING },
+		.refused = "malformed" },
+	{ "refuses to load a CRL with an extension twice", ROLE_AGENT, .middle_crl = { .odd = ODD_TWICE }, .refused = "twice" },
+	{ "refuses to load a CRL with a lying length", ROLE_AGENT, .middle_crl = { .odd = ODD_LONG_LENGTH },
+		.refused = "malformed" },
+	{ "accepts a CRL without a number", ROLE_AGENT, .middle_crl = { .number = -1 }, .want = OK },
+	{ "refuses by a forged CRL of a sub-CA that the peer brings", ROLE_AGENT, .with_sub = true,
+		.sub_crl = { .damage = true }, .want = VERIFY_CRL_REFUSED },
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+/* ---- one row ---- */
+
+struct stage {
+	struct forged root, middle, sub, leaf, stranger;
+	struct der chain[VERIFY_CHAIN + 2];
+	size_t count;
+};
+
+static void
+forge_chain(struct stage *stage, const struct row *row)
+{
+	static const struct recipe stranger = { .subject = "stranger", .issuer = "stranger", .key = KEY_STRANGER,
+		.signer = KEY_STRANGER };
+	const char *purposes = row->purposes != NULL ? row->purposes : role_purposes[row->role];
+	enum level above = row->with_sub ? LEVEL_SUB : LEVEL_MIDDLE;
+	bool by_root = row->leaf.issuer != NULL && strcmp(row->leaf.issuer, "root") == 0;
+	bool sub_by_root = row->sub.issuer != NULL && strcmp(row->sub.issuer, "root") == 0;
+	forge_certificate(&stage->root, &row->root, LEVEL_ROOT, LEVEL_ROOT, purposes);
+	forge_certificate(&stage->middle, &row->middle, LEVEL_MIDDLE, LEVEL_ROOT, purposes);
+	forge_certificate(&stage->sub, &row->sub, LEVEL_SUB, sub_by_root ? LEVEL_ROOT : LEVEL_MIDDLE, purposes);
+	forge_certificate(&stage->leaf, &row->leaf, LEVEL_LEAF, by_root ? LEVEL_ROOT : above, purposes);
+	forge_certificate(&stage->stranger, &stranger, LEVEL_ROOT, LEVEL_ROOT, purposes);
+}
+
+static void
+send_chain(struct stage *stage, const struct row *row)
+{
+	struct der leaf = forged_der(&stage->leaf), middle = forged_der(&stage->middle), sub = forged_der(&stage->sub);
+	static const struct der rubbish = { (const uint8_t *)"0\x03rub", 5 };
+	stage->count = 0;
+	if (row->sent == SEND_NOTHING)
+		return;
+	stage->chain[stage->count++] = row->sent == SEND_DAMAGED ? rubbish : leaf;
+	if (row->sent == SEND_REVERSED)
+		stage->chain[stage->count++] = middle;
+	if (row->with_sub)
+		stage->chain[stage->count++] = sub;
+	if (row->sent != SEND_LEAF && row->sent != SEND_REVERSED)
+		stage->chain[stage->count++] = middle;
+	if (row->sent == SEND_ROOT_TOO)
+		stage->chain[stage->count++] = forged_der(&stage->root);
+	while (row->sent == SEND_TOO_MANY && stage->count < VERIFY_CHAIN + 1)
+		stage->chain[stage->count++] = sub;
+}
+
+static void
+write_cas(const struct stage *stage, enum cas cas)
+{
+	unlink(forge_path("cas.pem"));
+	if (cas != MIDDLE_ONLY && cas != STRANGER_ONLY)
+		forge_append_pem("cas.pem", "CERTIFICATE", &stage->root);
+	if (cas == ROOT_AND_MIDDLE || cas == MIDDLE_ONLY || cas == ALL_THREE || cas == LEAF_TOO)
+		forge_append_pem("cas.pem", "CERTIFICATE", &stage->middle);
+	if (cas == ALL_THREE)
+		forge_append_pem("cas.pem", "CERTIFICATE", &stage->sub);
+	if (cas == STRANGER_ONLY || cas == ROOT_AND_STRANGER)
+		forge_append_pem("cas.pem", "CERTIFICATE", &stage->stranger);
+	if (cas == LEAF_TOO)
+		forge_append_pem("cas.pem", "CERTIFICATE", &stage->leaf);
+}
+
+static void
+write_crls(const struct row *row)
+{
+	const struct crl_recipe *recipes[3] = { &row->root_crl, &row->middle_crl, &row->sub_crl };
+	forge_write("crls.pem", "a bundle\n", 9);
+	for (int i = 0; i < (row->with_sub ? 3 : 2); i++) {
+		struct forged crl;
+		forge_crl(&crl, recipes[i], (enum level)i);
+		if (!recipes[i]->absent)
+			forge_append_pem("crls.pem", "X509 CRL", &crl);
+	}
+}
+
+static struct trust *
+load(const struct row *row, char error[TRUST_ERROR])
+{
+	const char *ca_files[] = { forge_path("cas.pem") }, *crl_files[] = { forge_path("crls.pem") };
+	struct trust_sources sources = {
+		.ca_files = ca_files, .ca_count = 1, .crl_files = crl_files, .crl_count = !row->no_crls,
+		.crls_configured = !row->no_crls, .missing = row->missing, .expired = row->expired,
+		.grace_s = 3 * DAY, .label = "agent_cas", .now = NOW,
+	};
+	return trust_load(&sources, NULL, error, TRUST_ERROR);
+}
+
+static void
+judge(const struct row *row, const struct stage *stage, struct trust *trust)
+{
+	struct verdict verdict;
+	struct identity *identity = verify_chain(trust, row->role, stage->chain, stage->count, row->host,
+	    NOW, &verdict);
+	if (verdict.code != row->want)
+		print_message("# %s: %s\n", verify_code_word(verdict.code), verdict.sentence);
+	assert_string_equal(verify_code_word(verdict.code), verify_code_word(row->want));
+	assert_int_equal(identity != NULL, row->want == OK);
+	assert_int_equal(verdict.alert != 0, row->want != OK);
+	assert_int_equal(verdict.sentence[0] != '\0', row->want != OK);
+	if (row->sentence != NULL && strstr(verdict.sentence, row->sentence) == NULL)
+		fail_msg("\"%s\" is not in: %s", row->sentence, verdict.sentence);
+	if (identity != NULL) {
+		assert_true(identity_judge_again(identity, trust, NOW, &verdict));
+		assert_true((identity_grant(identity) != NULL) == (row->role == ROLE_AGENT));
+	}
+	identity_release(identity);
+}
+
+static void
+run_row(void **state)
+{
+	const struct row *row = *state;
+	char error[TRUST_ERROR] = "";
+	struct stage *stage = calloc(1, sizeof *stage);
+	forge_chain(stage, row);
+	send_chain(stage, row);
+	write_cas(stage, row->cas);
+	write_crls(row);
+	struct trust *trust = load(row, error);
+	if (row->refused != NULL) {
+		assert_null(trust);
+		if (strstr(error, row->refused) == NULL || strstr(error, "s.pem") == NULL)
+			fail_msg("\"%s\" is not in: %s", row->refused, error);
+	} else {
+		if (trust == NULL)
+			fail_msg("%s", error);
+		judge(row, stage, trust);
+	}
+	trust_release(trust);
+	free(stage);
+}
+
+int
+main(void)
+{
+	static struct CMUnitTest tests[ROWS];
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	for (size_t i = 0; i < ROWS; i++)
+		tests[i] = (struct CMUnitTest){ rows[i].claim, run_row, NULL, NULL, (void *)(uintptr_t)&rows[i] };
+	int failed = _cmocka_run_group_tests("matrix", tests, ROWS, NULL, NULL);
+	forge_clean();
+	return failed;
+}
