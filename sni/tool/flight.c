@@ -1,0 +1,221 @@
+/* TCP reassembly, of one direction and only of what comes first. */
+#include "sni/tool/flight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 4096, PIECES_MOST = 1024 };
+
+/* Bytes from their offset in the client's stream on. */
+struct flight_piece {
+	size_t at, bytes;
+	struct flight_piece *next;
+	uint8_t data[];
+};
+
+struct flights {
+	size_t most_bytes, most_wire;
+	struct flight *slots[SLOTS];
+	struct flight *first, **last;
+};
+
+struct flights *
+flights_new(size_t most_bytes)
+{
+	struct flights *flights = calloc(1, sizeof *flights);
+
+	if (!flights)
+		return NULL;
+	flights->most_bytes = most_bytes;
+	flights->most_wire = most_bytes * CLIENTHELLO_WIRE_FACTOR;
+	flights->last = &flights->first;
+	return flights;
+}
+
+static void
+flight_free(struct flight *flight)
+{
+	while (flight->pieces) {
+		struct flight_piece *piece = flight->pieces;
+
+		flight->pieces = piece->next;
+		free(piece);
+	}
+	free(flight->wire);
+	free(flight);
+}
+
+void
+flights_free(struct flights *flights)
+{
+	if (!flights)
+		return;
+	while (flights->first) {
+		struct flight *flight = flights->first;
+
+		flights->first = flight->next;
+		flight_free(flight);
+	}
+	free(flights);
+}
+
+struct flight *
+flights_first(struct flights *flights)
+{
+	return flights->first;
+}
+
+static bool
+same_end(const struct packet_end *a, const struct packet_end *b)
+{
+	return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
+}
+
+/* The same slot for both directions. */
+static size_t
+slot_of(const struct packet_segment *segment)
+{
+	size_t sum = (size_t)segment->from.port * segment->to.port;
+
+	for (size_t i = 0; i < sizeof segment->from.address; i++)
+		sum = sum * 31 + segment->from.address[i] + segment->to.address[i];
+	return sum % SLOTS;
+}
+
+/* The youngest connection between the two ends; *from_client tells the direction. */
+static struct flight *
+find(const struct flights *flights, const struct packet_segment *segment, bool *from_client)
+{
+	struct flight *flight = flights->slots[slot_of(segment)];
+
+	for (; flight; flight = flight->chain) {
+		*from_client = same_end(&flight->client, &segment->from) &&
+		    same_end(&flight->server, &segment->to);
+		if (*from_client || (same_end(&flight->client, &segment->to) &&
+		    same_end(&flight->server, &segment->from)))
+			return flight;
+	}
+	return NULL;
+}
+
+static struct flight *
+open_flight(struct flights *flights, const struct packet_segment *segment)
+{
+	struct flight *flight = calloc(1, sizeof *flight);
+	struct flight **slot = &flights->slots[slot_of(segment)];
+
+	if (!flight)
+		return NULL;
+	flight->client = segment->from;
+	flight->server = segment->to;
+	flight->ipv6 = segment->ipv6;
+	flight->first = segment->sequence;
+	clienthello_init(&flight->hello, flights->most_bytes);
+	flight->chain = *slot;
+	*slot = flight;
+	*flights->last = flight;
+	flights->last = &flight->next;
+	return flight;
+}
+
+/* Keeps a piece that came ahead of a gap, in the order of arrival; beyond a bound it is lost. */
+static bool
+keep_piece(struct flight *flight, size_t at, const uint8_t *data, size_t bytes)
+{
+	struct flight_piece *piece = malloc(sizeof *piece + bytes);
+	struct flight_piece **end = &flight->pieces;
+	size_t count = 0;
+
+	if (!piece)
+		return false;
+	for (; *end; end = &(*end)->next)
+		count++;
+	if (count == PIECES_MOST) {
+		free(piece);
+		return true;
+	}
+	*piece = (struct flight_piece){ .at = at, .bytes = bytes };
+	memcpy(piece->data, data, bytes);
+	*end = piece;
+	return true;
+}
+
+/* Adds what lies at or before the end of the wire bytes: what is there already stays. */
+static bool
+append(struct flight *flight, size_t at, const uint8_t *data, size_t bytes)
+{
+	size_t known = flight->bytes - at;
+	uint8_t *wire;
+
+	if (bytes <= known)
+		return true;
+	wire = realloc(flight->wire, at + bytes);
+	if (!wire)
+		return false;
+	memcpy(wire + flight->bytes, data + known, bytes - known);
+	flight->wire = wire;
+	flight->bytes = at + bytes;
+	return true;
+}
+
+/* Appends the kept pieces that the gap no longer holds back. */
+static bool
+append_pieces(struct flight *flight)
+{
+	struct flight_piece **link = &flight->pieces;
+
+	while (*link) {
+		struct flight_piece *piece = *link;
+
+		if (piece->at > flight->bytes) {
+			link = &piece->next;
+			continue;
+		}
+		if (!append(flight, piece->at, piece->data, piece->bytes))
+			return false;
+		*link = piece->next;
+		free(piece);
+		link = &flight->pieces;	/* an earlier one may follow on this */
+	}
+	return true;
+}
+
+/* The client's bytes from this segment; those far ahead or before the first are not ours. */
+static bool
+take(const struct flights *flights, struct flight *flight, const struct packet_segment *segment)
+{
+	size_t at = (uint32_t)(segment->sequence - flight->first), bytes = segment->bytes;
+
+	if (bytes == 0 || at >= flights->most_wire ||
+	    flight->hello.verdict != CLIENTHELLO_INCOMPLETE)
+		return true;
+	if (bytes > flights->most_wire - at)
+		bytes = flights->most_wire - at;
+	if (at > flight->bytes)
+		return keep_piece(flight, at, segment->data, bytes);
+	if (!append(flight, at, segment->data, bytes) || !append_pieces(flight))
+		return false;
+	clienthello_read(&flight->hello, flight->wire, flight->bytes);
+	return true;
+}
+
+/*
+ * A SYN opens a connection, also between two ends that had one before.  Where
+ * the capture began too late for the SYN, whoever sends data first is the client.
+ */
+bool
+flights_add(struct flights *flights, const struct packet_segment *segment)
+{
+	bool from_client = true;
+	struct flight *flight = find(flights, segment, &from_client);
+	bool opens = segment->syn && !segment->ack &&
+	    !(flight && from_client && flight->first == segment->sequence);
+
+	if (opens || (!flight && !segment->syn && segment->bytes > 0)) {
+		flight = open_flight(flights, segment);
+		if (!flight)
+			return false;
+		from_client = true;
+	}
+	return !flight || !from_client || take(flights, flight, segment);
+}
