@@ -1,4 +1,4 @@
-/* valise-pki revoke: from the inventory into the CRL, at once. */
+/* valise-pki revoke, hold, unhold: onto the CRL and, of a hold, off it again, at once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +24,18 @@ static const struct usage usage = {
 	"revoke", "NAME|SERIAL", 1, 1, "Revokes every living certificate of NAME, or the one with SERIAL, and writes the CRL.",
 	rows, false,
 };
+static const struct usage hold_usage = {
+	"hold", "NAME|SERIAL", 1, 1, "Revokes for the time being (certificateHold); unhold takes it back.", NULL, false,
+};
+static const struct usage unhold_usage = {
+	"unhold", "NAME|SERIAL", 1, 1, "Takes what is held off the CRL.", NULL, false,
+};
+
+/* What the row becomes. */
+struct change {
+	bool listed;
+	enum crl_reason reason;
+};
 
 static int
 read_reason(const char *word, enum crl_reason *reason)
@@ -48,31 +60,39 @@ read_reason(const char *word, enum crl_reason *reason)
 	return say_fail(EX_USAGE, "--reason '%s' is none of RFC 5280's: %s", word, list);
 }
 
-/* A held certificate may be revoked for good; a revoked one stays as it is. */
+/* A held certificate may be revoked for good or let go; a revoked one stays as it is. */
 static int
-mark(struct authority *authority, const struct record *record, bool by_name, enum crl_reason reason)
+mark(struct authority *authority, const struct record *record, bool by_name, const struct change *change)
 {
-	static const char by_name_sql[] = "UPDATE certificate SET revoked_at = ?, reason = ? WHERE name = ? AND "
-	    "(revoked_at IS NULL OR reason = 6) AND (not_after >= ? OR current = 1)";
-	static const char by_id_sql[] = "UPDATE certificate SET revoked_at = ?, reason = ? WHERE id = ? AND "
-	    "(revoked_at IS NULL OR reason = 6)";
+	static const char list_named[] = "UPDATE certificate SET revoked_at = ?, reason = ? WHERE name = ? AND "
+	    "(revoked_at IS NULL OR reason = 6 AND ?2 != 6) AND (not_after >= ? OR current = 1)";
+	static const char list_one[] = "UPDATE certificate SET revoked_at = ?, reason = ? WHERE id = ? AND "
+	    "(revoked_at IS NULL OR reason = 6 AND ?2 != 6)";
+	static const char let_go[] = "UPDATE certificate SET revoked_at = NULL, reason = NULL WHERE reason = 6 AND "
+	    "revoked_at IS NOT NULL AND (id = ? OR ? AND name = ?)";
+	struct store *store = &authority->store;
 	char serial[SERIAL_HEX];
-	int code = by_name ?
-	    store_do(&authority->store, by_name_sql, "iiti", authority->now, (int64_t)reason, record->name, authority->now) :
-	    store_do(&authority->store, by_id_sql, "iii", authority->now, (int64_t)reason, record->id);
+	int code;
 
-	if (code || sqlite3_changes(authority->store.db) > 0)
+	if (!change->listed)
+		code = store_do(store, let_go, "iit", record->id, (int64_t)by_name, record->name);
+	else if (by_name)
+		code = store_do(store, list_named, "iiti", authority->now, (int64_t)change->reason, record->name, authority->now);
+	else
+		code = store_do(store, list_one, "iii", authority->now, (int64_t)change->reason, record->id);
+	if (code || sqlite3_changes(store->db) > 0)
 		return code;
-	return say_fail(EX_DATAERR, "'%s', serial %s, is revoked already", record->name, record_serial(record, serial));
+	return say_fail(EX_DATAERR, "'%s', serial %s, is %s", record->name, record_serial(record, serial),
+	    change->listed ? "revoked already" : "not held");
 }
 
 static int
-revoke(struct authority *authority, struct signer *signer, const struct record *record, bool by_name, enum crl_reason reason)
+apply(struct authority *authority, struct signer *signer, const struct record *record, bool by_name, const struct change *change)
 {
 	int code = store_begin(&authority->store);
 
 	if (!code)
-		code = mark(authority, record, by_name, reason);
+		code = mark(authority, record, by_name, change);
 	if (!code)
 		code = publish_crl(&authority->store, signer, 0, authority->now);
 	if (!code)
@@ -81,36 +101,28 @@ revoke(struct authority *authority, struct signer *signer, const struct record *
 }
 
 static int
-print(const struct authority *authority, const struct record *record, const struct signer *signer, enum crl_reason reason)
+print(const struct authority *authority, const struct record *record, const struct signer *signer, const struct change *change)
 {
 	char serial[SERIAL_HEX], crl[PATH_MAX];
 
 	snprintf(crl, sizeof(crl), "%s/%s.crl", authority->store.dir, signer->ca.role);
-	return output_print(authority->common, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:o, s:s}", "revoked", record->name,
-	    "serial", record_serial(record, serial), "reason", crl_reason_word(reason),
-	    "revoked_at", output_json_time(authority->now), "issuer", signer->ca.name,
+	return output_print(authority->common, json_pack("{s:s, s:s, s:o, s:s, s:I, s:o, s:s}",
+	    change->listed ? "revoked" : "let_go", record->name, "serial", record_serial(record, serial),
+	    "reason", change->listed ? json_string(crl_reason_word(change->reason)) : json_null(), "issuer", signer->ca.name,
 	    "crl_number", (json_int_t)signer->ca.crl_number, "crl_next_update", output_json_time(signer->ca.crl_next), "crl", crl));
 }
 
 static int
-run(int argc, char **argv)
+change_state(const struct common *common, const char *operand, const struct change *change)
 {
-	struct revoke_options options = { 0 };
 	struct authority authority = { 0 };
 	struct signer signer = { 0 };
-	struct operands operands;
 	struct record record;
 	struct ca ca;
-	enum crl_reason reason;
-	int code;
+	int code = authority_open(&authority, common);
 
-	if (!options_read(&usage, argc, argv, &options, &operands, &code))
-		return code;
-	code = read_reason(options.reason, &reason);
 	if (!code)
-		code = authority_open(&authority, &options.common);
-	if (!code)
-		code = record_find(&authority.store, operands.at[0], &record);
+		code = record_find(&authority.store, operand, &record);
 	if (!code)
 		code = ca_by_id(&authority.store, record.issuer, &ca);
 	if (!code && ca.parent == ca.id && strcmp(record.name, ca.name) == 0)
@@ -118,12 +130,52 @@ run(int argc, char **argv)
 	if (!code)
 		code = signer_open(&authority.store, ca.name, &authority.passphrase, &signer);
 	if (!code)
-		code = revoke(&authority, &signer, &record, strcmp(record.name, operands.at[0]) == 0, reason);
+		code = apply(&authority, &signer, &record, strcmp(record.name, operand) == 0, change);
 	if (!code)
-		code = print(&authority, &record, &signer, reason);
+		code = print(&authority, &record, &signer, change);
 	signer_wipe(&signer);
 	authority_close(&authority);
 	return code;
 }
 
+static int
+run(int argc, char **argv)
+{
+	struct revoke_options options = { 0 };
+	struct change change = { .listed = true };
+	struct operands operands;
+	int code;
+
+	if (!options_read(&usage, argc, argv, &options, &operands, &code))
+		return code;
+	code = read_reason(options.reason, &change.reason);
+	return code ? code : change_state(&options.common, operands.at[0], &change);
+}
+
+static int
+run_hold(int argc, char **argv)
+{
+	struct common common = { 0 };
+	struct operands operands;
+	int code;
+
+	if (!options_read(&hold_usage, argc, argv, &common, &operands, &code))
+		return code;
+	return change_state(&common, operands.at[0], &(struct change){ true, CRL_HOLD });
+}
+
+static int
+run_unhold(int argc, char **argv)
+{
+	struct common common = { 0 };
+	struct operands operands;
+	int code;
+
+	if (!options_read(&unhold_usage, argc, argv, &common, &operands, &code))
+		return code;
+	return change_state(&common, operands.at[0], &(struct change){ false, CRL_UNSPECIFIED });
+}
+
 const struct command command_revoke = { &usage, run };
+const struct command command_hold = { &hold_usage, run_hold };
+const struct command command_unhold = { &unhold_usage, run_unhold };

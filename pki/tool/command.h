@@ -11,6 +11,7 @@ struct command {
 	int (*run)(int argc, char **argv);	/* argv[0] is the word; the exit code is returned */
 };
 
-extern const struct command command_init, command_issue, command_revoke, command_crl, command_list, command_show;
+extern const struct command command_init, command_sub, command_issue, command_sign, command_renew, command_rekey,
+    command_revoke, command_hold, command_unhold, command_crl, command_list, command_show, command_backup, command_restore;
 
 #endif

@@ -63,7 +63,7 @@ enter_ca(struct authority *authority, struct founding *founding, const struct si
 	code = ca_add(&authority->store, ca);
 	record->issuer = ca->parent;
 	for (size_t i = 0; !code && founding->permits && i < founding->permits->count; i++)
-		code = store_do(&authority->store, "INSERT INTO permit(ca, host) VALUES(?, ?)", "it", ca->id, founding->permits->at[i]);
+		code = store_do(&authority->store, "INSERT OR IGNORE INTO permit(ca, host) VALUES(?, ?)", "it", ca->id, founding->permits->at[i]);
 	if (!code)
 		code = record_add(&authority->store, record, der);
 	if (!code && (gnutls_x509_crt_init(&signer->certificate) < 0 ||

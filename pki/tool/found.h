@@ -29,4 +29,7 @@ int found_key(struct founding *, enum key_type, const char *passphrase);
 int found_ca(struct authority *, struct founding *, const struct signer *parent);
 void found_wipe(struct founding *);
 
+/* Renews a CA's certificate, the whole change; `old` is its current record. seconds 0: the usual lifetime. */
+int found_again(struct authority *, const struct record *old, int64_t seconds);
+
 #endif

@@ -10,6 +10,7 @@
 #include "pki/tool/encode.h"
 #include "pki/tool/say.h"
 #include "pki/tool/store.h"
+#include "pki/tool/token.h"
 
 enum { KEY_FILE_MOST = 64 * 1024, SALT = 16, BLOCK = 16, KEY_BYTES = 32 };
 
@@ -34,6 +35,13 @@ key_type_parse(const char *word, enum key_type *type)
 			return 0;
 		}
 	return word ? say_fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word) : 0;
+}
+
+void
+key_type_facts(enum key_type type, gnutls_pk_algorithm_t *algorithm, unsigned *bits)
+{
+	*algorithm = types[type].algorithm;
+	*bits = types[type].bits;
 }
 
 int
@@ -183,32 +191,6 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 	return code;
 }
 
-static int
-give_pin(void *arg, int attempt, const char *url, const char *label, unsigned flags, char *pin, size_t most)
-{
-	struct passphrase *passphrase = arg;
-
-	(void)url;
-	(void)flags;
-	if (attempt > 0 || passphrase_need(passphrase, label, false) || passphrase->secret.bytes > most)
-		return -1;
-	memcpy(pin, passphrase->secret.data, passphrase->secret.bytes);
-	return 0;
-}
-
-static int
-open_token(const char *url, struct passphrase *passphrase, gnutls_privkey_t *out)
-{
-	int problem = gnutls_privkey_init(out);
-
-	if (problem < 0)
-		return say_no_memory();
-	gnutls_privkey_set_pin_function(*out, give_pin, passphrase);
-	problem = gnutls_privkey_import_url(*out, url, 0);
-	return problem < 0 ? say_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?", url,
-	    gnutls_strerror(problem)) : 0;
-}
-
 int
 key_abstract(gnutls_x509_privkey_t key, gnutls_privkey_t *out)
 {
@@ -223,8 +205,8 @@ key_open(const struct store *store, const char *where, struct passphrase *passph
 	gnutls_x509_privkey_t key = NULL;
 	int code;
 
-	if (strncmp(where, "pkcs11:", 7) == 0)
-		return open_token(where, passphrase, out);
+	if (token_is_uri(where))
+		return token_open(where, passphrase, out);
 	code = key_load(store, where, passphrase, &key);
 	if (!code)
 		code = key_abstract(key, out);

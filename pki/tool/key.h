@@ -22,12 +22,14 @@ enum key_type { KEY_P256, KEY_ED25519, KEY_RSA2048, KEY_RSA3072, KEY_TYPES };
 
 /* word NULL: P-256. */
 int key_type_parse(const char *word, enum key_type *);
+/* As GnuTLS counts. */
+void key_type_facts(enum key_type, gnutls_pk_algorithm_t *, unsigned *bits);
 int key_generate(enum key_type, gnutls_x509_privkey_t *out);
 /* PEM; in clear when the passphrase is NULL. */
 int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem);
 /* One PEM file, relative to the store's directory or absolute; asks for the passphrase only if it is encrypted. */
 int key_load(const struct store *, const char *path, struct passphrase *, gnutls_x509_privkey_t *out);
-/* The same, or a `pkcs11:` URI whose PIN is the passphrase. */
+/* The same, or a `pkcs11:` URI, see token.h. */
 int key_open(const struct store *, const char *where, struct passphrase *, gnutls_privkey_t *out);
 /* A copy in the form that signs. */
 int key_abstract(gnutls_x509_privkey_t, gnutls_privkey_t *out);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pki/tool/ceiling.h"
+#include "pki/tool/describe.h"
 #include "pki/tool/mint.h"
 #include "pki/tool/output.h"
 #include "pki/tool/publish.h"
@@ -48,6 +49,17 @@ has_host(const struct leaf *leaf)
 	return false;
 }
 
+static int
+refuse_revoked_ca(struct store *store, const struct signer *signer)
+{
+	struct record record;
+	bool found;
+	int code = record_look_up(store, signer->ca.name, &record, &found);
+
+	return code || !record.revoked_at ? code :
+	    say_fail(EX_DATAERR, "the CA '%s' is revoked; nobody would believe what it issues", signer->ca.name);
+}
+
 int
 leaf_judge(struct store *store, const struct signer *signer, struct leaf *leaf)
 {
@@ -61,7 +73,9 @@ leaf_judge(struct store *store, const struct signer *signer, struct leaf *leaf)
 		    strcmp(signer->ca.role, "root") == 0 ? "intermediates" : signer->ca.role, profile->kind);
 	if ((profile->serves || profile->granted) && !has_host(leaf))
 		return say_fail(EX_USAGE, "%s '%s' needs a name to serve: give --host app.example.com", profile->kind, leaf->name);
-	code = judge_names(store, signer, leaf);
+	code = refuse_revoked_ca(store, signer);
+	if (!code)
+		code = judge_names(store, signer, leaf);
 	if (code || !profile->granted)
 		return code;
 	code = ceiling_of(signer->certificate, &ceiling, &limited);
@@ -170,4 +184,33 @@ leaf_issue(struct authority *authority, struct signer *signer, const struct leaf
 	if (!code)
 		code = enter(authority, signer, leaf, out);
 	return code ? code : store_commit(&authority->store);
+}
+
+static void
+set_path(json_t *object, const char *key, const char *dir, const char *path)
+{
+	char whole[PATH_MAX];
+
+	snprintf(whole, sizeof(whole), "%s/%s", dir, path);
+	json_object_set_new(object, key, json_string(*path == '/' || strncmp(path, "pkcs11:", 7) == 0 ? path : whole));
+}
+
+int
+leaf_print(struct authority *authority, const struct record *record)
+{
+	gnutls_x509_crt_t certificate = NULL;
+	char path[CA_NAME + 16];
+	json_t *object;
+	int code = record_certificate(&authority->store, record->id, &certificate);
+
+	if (code)
+		return code;
+	object = json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind);
+	json_object_update_new(object, describe_certificate(certificate));
+	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
+	set_path(object, "certificate", authority->store.dir, path);
+	if (*record->key)
+		set_path(object, "private_key", authority->store.dir, record->key);
+	gnutls_x509_crt_deinit(certificate);
+	return output_print(authority->common, object);
 }

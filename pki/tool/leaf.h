@@ -30,5 +30,7 @@ struct leaf {
 int leaf_judge(struct store *, const struct signer *, struct leaf *);
 /* After leaf_judge(). One transaction. */
 int leaf_issue(struct authority *, struct signer *, const struct leaf *, struct record *out);
+/* What issue, sign, renew and rekey print. */
+int leaf_print(struct authority *, const struct record *);
 
 #endif

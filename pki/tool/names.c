@@ -101,17 +101,21 @@ names_add_uri(struct names *names, const char *uri)
 	return names_add(names, GNUTLS_SAN_URI, uri);
 }
 
-static int
-add_raw(struct names *names, gnutls_x509_subject_alt_name_t type, const gnutls_datum_t *value)
+int
+names_add_raw(struct names *names, gnutls_x509_subject_alt_name_t type, const gnutls_datum_t *value)
 {
 	char text[NAMES_TEXT];
+	unsigned bytes = value->size < sizeof(text) ? value->size : sizeof(text) - 1;
 
-	if (type == GNUTLS_SAN_IPADDRESS && (value->size == 4 || value->size == 16))
+	if (type == GNUTLS_SAN_IPADDRESS && (value->size == 4 || value->size == 16)) {
 		inet_ntop(value->size == 4 ? AF_INET : AF_INET6, value->data, text, sizeof(text));
-	else if (type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_RFC822NAME || type == GNUTLS_SAN_URI)
-		snprintf(text, sizeof(text), "%.*s", (int)value->size, (const char *)value->data);
-	else
+		return names_add(names, type, text);
+	}
+	if (type != GNUTLS_SAN_DNSNAME && type != GNUTLS_SAN_RFC822NAME && type != GNUTLS_SAN_URI)
 		return 0;
+	for (unsigned i = 0; i < bytes; i++)
+		text[i] = value->data[i] > ' ' && value->data[i] <= '~' ? (char)value->data[i] : '?';
+	text[bytes] = '\0';
 	return names_add(names, type, text);
 }
 
@@ -129,7 +133,7 @@ names_of_certificate(struct names *names, gnutls_x509_crt_t certificate)
 			return 0;
 		if (found < 0)
 			return say_fail(EX_DATAERR, "a subjectAltName cannot be read: %s", gnutls_strerror(found));
-		code = add_raw(names, type, &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
+		code = names_add_raw(names, type, &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 	}
 	return code;
 }

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 say(const char *prefix, const char *format, va_list arguments)
 {
 	char line[2048];

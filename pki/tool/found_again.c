@@ -1,0 +1,182 @@
+/*
+ * Renewing a CA: the same key, subject, bounds and ceiling, a new end.  What it
+ * issued goes on verifying; the chains and bundles that hold its certificate are
+ * written again.
+ */
+#include "pki/tool/found.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pki/oid.h"
+#include "pki/tool/describe.h"
+#include "pki/tool/mint.h"
+#include "pki/tool/output.h"
+#include "pki/tool/profile.h"
+#include "pki/tool/publish.h"
+#include "pki/tool/say.h"
+
+/* What of the old certificate the new one repeats. */
+struct portrait {
+	char common_name[256], organisation[256];
+	char permits[TEXTS_MOST][NAME_SIZE];
+	struct texts permit_texts;
+	gnutls_datum_t grant;
+	struct mint mint;
+};
+
+static int
+add_permit(void *arg, sqlite3_stmt *row)
+{
+	struct portrait *portrait = arg;
+	struct texts *texts = &portrait->permit_texts;
+
+	if (texts->count == TEXTS_MOST)
+		return say_fail(EX_DATAERR, "the inventory lists too many names for a sub-CA");
+	store_text(row, 0, portrait->permits[texts->count], NAME_SIZE);
+	texts->at[texts->count] = portrait->permits[texts->count];
+	texts->count++;
+	return 0;
+}
+
+static int
+draw(struct store *store, const struct signer *old, struct portrait *portrait)
+{
+	const struct profile *profile = profile_of_role(old->ca.role);
+	size_t name_bytes = sizeof(portrait->common_name), organisation_bytes = sizeof(portrait->organisation);
+	unsigned critical;
+
+	if (gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, portrait->common_name,
+	    &name_bytes) < 0 || gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0,
+	    portrait->organisation, &organisation_bytes) < 0)
+		return say_fail(EX_DATAERR, "the subject of the CA '%s' is not of our making", old->ca.name);
+	portrait->mint = (struct mint){ .common_name = portrait->common_name, .organisation = portrait->organisation,
+	    .is_ca = true, .path_length = -1, .purposes = profile ? profile->purposes : NULL, .permits = &portrait->permit_texts };
+	gnutls_x509_crt_get_basic_constraints(old->certificate, &critical, NULL, &portrait->mint.path_length);
+	for (unsigned i = 0;; i++) {
+		char oid[128];
+		size_t bytes = sizeof(oid);
+
+		if (gnutls_x509_crt_get_extension_info(old->certificate, i, oid, &bytes, NULL) < 0)
+			break;
+		if (strcmp(oid, OID_GRANT) == 0 && gnutls_x509_crt_get_extension_data2(old->certificate, i, &portrait->grant) < 0)
+			return say_no_memory();
+	}
+	portrait->mint.grant = portrait->grant.data;
+	portrait->mint.grant_bytes = portrait->grant.size;
+	return store_each(store, add_permit, portrait, "SELECT host FROM permit WHERE ca = ?", "i", old->ca.id);
+}
+
+static int
+choose_end(const struct authority *authority, const struct signer *old, const struct signer *parent, int64_t seconds,
+    struct record *record)
+{
+	bool is_root = old->ca.parent == old->ca.id;
+	bool is_sub = strcmp(old->ca.name, old->ca.role) != 0;
+	int64_t most = is_root ? INT64_MAX : gnutls_x509_crt_get_expiration_time(parent->certificate);
+	char text[OUTPUT_TIME];
+
+	record->not_before = authority->now - BACKDATE_S;
+	record->not_after = authority->now + (seconds ? seconds : is_sub ? SUB_CA_S : CA_S);
+	if (record->not_after > most && seconds)
+		return say_fail(EX_DATAERR, "the CA '%s' ends %s, before the new certificate would; renew it first",
+		    parent->ca.name, output_time(most, text));
+	if (record->not_after > most)
+		record->not_after = most;
+	return 0;
+}
+
+static int
+publish_leaf_row(void *arg, const struct record *record)
+{
+	return publish_leaf(arg, record);
+}
+
+/* Chains hold the intermediates: those of this CA and of the CAs below it. */
+static int
+publish_chains(struct store *store, const struct ca *ca)
+{
+	if (ca->parent == ca->id)
+		return 0;
+	return record_each(store, publish_leaf_row, store, "WHERE current = 1 AND kind != 'ca' AND "
+	    "(issuer = ? OR issuer IN (SELECT id FROM ca WHERE parent = ?))", "ii", ca->id, ca->id);
+}
+
+static int
+enter(struct authority *authority, struct signer *old, const struct signer *parent, struct portrait *portrait,
+    struct record *record)
+{
+	struct store *store = &authority->store;
+	bool is_root = old->ca.parent == old->ca.id;
+	gnutls_datum_t der = { 0 };
+	gnutls_pubkey_t public = NULL;
+	int code = key_public(old->key, &public);
+
+	if (!code)
+		code = store_begin(store);
+	if (!code)
+		code = mint_certificate(&portrait->mint, public, is_root ? NULL : parent->certificate, parent->key, &der);
+	if (!code)
+		code = record_add(store, record, &der);
+	if (!code)
+		code = publish_ca(store, &old->ca);
+	if (!code)
+		code = publish_bundles(store, old->ca.role);
+	if (!code)
+		code = publish_chains(store, &old->ca);
+	gnutls_free(der.data);
+	gnutls_pubkey_deinit(public);
+	return code ? code : store_commit(store);
+}
+
+static int
+print(struct authority *authority, const struct record *record)
+{
+	gnutls_x509_crt_t certificate = NULL;
+	json_t *object;
+	int code = record_certificate(&authority->store, record->id, &certificate);
+
+	if (code)
+		return code;
+	object = json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind);
+	json_object_update_new(object, describe_certificate(certificate));
+	gnutls_x509_crt_deinit(certificate);
+	return output_print(authority->common, object);
+}
+
+int
+found_again(struct authority *authority, const struct record *old, int64_t seconds)
+{
+	struct record record = { .issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true };
+	struct portrait *portrait = calloc(1, sizeof(*portrait));
+	struct signer own = { 0 }, parent = { 0 };
+	struct ca above;
+	int code = portrait ? signer_open(&authority->store, old->name, &authority->passphrase, &own) : say_no_memory();
+
+	if (!code)
+		code = ca_by_id(&authority->store, own.ca.parent, &above);
+	if (!code)
+		code = signer_open(&authority->store, above.name, &authority->passphrase, &parent);
+	if (!code)
+		code = draw(&authority->store, &own, portrait);
+	if (!code)
+		code = choose_end(authority, &own, &parent, seconds, &record);
+	snprintf(record.name, sizeof(record.name), "%s", old->name);
+	snprintf(record.key, sizeof(record.key), "%s", old->key);
+	mint_serial(record.serial);
+	if (!code) {
+		portrait->mint.not_before = record.not_before;
+		portrait->mint.not_after = record.not_after;
+		memcpy(portrait->mint.serial, record.serial, MINT_SERIAL);
+		code = enter(authority, &own, &parent, portrait, &record);
+	}
+	if (!code)
+		code = print(authority, &record);
+	if (portrait)
+		gnutls_free(portrait->grant.data);
+	free(portrait);
+	signer_wipe(&own);
+	signer_wipe(&parent);
+	return code;
+}
