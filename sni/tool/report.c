@@ -27,7 +27,7 @@ escaped(const char *bytes, size_t count)
 		if (c > 0x20 && c < 0x7f && c != '\\' && c != ',')
 			*at++ = (char)c;
 		else
-			at += sprintf(at, "\\x%02x", c);
+			at += snprintf(at, 5, "\\x%02x", c);
 	}
 	return json_stringn(text, (size_t)(at - text));
 }
