@@ -1,3 +1,5 @@
+#include "pki/identity.h"
+
 #include "pki/held.h"
 
 #include <netinet/in.h>
