@@ -1,0 +1,412 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "pki/forge.h"
+#include "pki/trust.h"
+#include "pki/verify.h"
+
+static struct forged root, middle, sub, leaf, sub_leaf;
+static const char *ca_files[1], *crl_files[2];
+
+static struct trust_sources
+sources(void)
+{
+	ca_files[0] = "cas.pem";
+	crl_files[0] = "crls.pem";
+	return (struct trust_sources){ .ca_files = ca_files, .ca_count = 1, .crl_files = crl_files,
+		.crl_count = 1, .crls_configured = true, .expired = CRL_EXPIRED_GRACE, .grace_s = DAY,
+		.label = "agent_cas", .now = NOW };
+}
+
+static int
+set_up(void **state)
+{
+	static const struct recipe plain;
+	(void)state;
+	forge_certificate(&root, &plain, LEVEL_ROOT, LEVEL_ROOT, "");
+	forge_certificate(&middle, &plain, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&sub, &plain, LEVEL_SUB, LEVEL_MIDDLE, "");
+	forge_certificate(&leaf, &plain, LEVEL_LEAF, LEVEL_MIDDLE, "agent,client");
+	forge_certificate(&sub_leaf, &plain, LEVEL_LEAF, LEVEL_SUB, "agent,client");
+	if (chdir(forge_directory()) != 0)
+		return -1;
+	forge_append_pem("cas.pem", "CERTIFICATE", &middle);
+	forge_append_pem("cas.pem", "CERTIFICATE", &root);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	forge_clean();
+	return 0;
+}
+
+static void
+write_crls(struct crl_recipe of_root, struct crl_recipe of_middle)
+{
+	struct forged crl;
+	unlink(forge_path("crls.pem"));
+	forge_crl(&crl, &of_root, LEVEL_ROOT);
+	forge_append_pem("crls.pem", "X509 CRL", &crl);
+	forge_crl(&crl, &of_middle, LEVEL_MIDDLE);
+	if (!of_middle.absent)
+		forge_append_pem("crls.pem", "X509 CRL", &crl);
+}
+
+static struct trust *
+load(const struct trust_sources *from, const struct trust *previous)
+{
+	char error[TRUST_ERROR];
+	struct trust *trust = trust_load(from, previous, error, sizeof error);
+	if (trust == NULL)
+		fail_msg("%s", error);
+	return trust;
+}
+
+static void
+refuses_to_load(const struct trust_sources *from, const struct trust *previous, const char *part)
+{
+	char error[TRUST_ERROR] = "";
+	assert_null(trust_load(from, previous, error, sizeof error));
+	if (strstr(error, part) == NULL)
+		fail_msg("\"%s\" is not in: %s", part, error);
+}
+
+static struct identity *
+verify(struct trust *trust, const struct forged *which, struct verdict *verdict)
+{
+	struct der chain[] = { forged_der(which), forged_der(&sub) };
+	return verify_chain(trust, ROLE_AGENT, chain, which == &sub_leaf ? 2 : 1, NULL, NOW, verdict);
+}
+
+#define CRL(...) ((struct crl_recipe){ __VA_ARGS__ })
+
+static void
+a_new_crl_ends_what_is_held(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	write_crls(CRL(0), CRL(.number = 1));
+	struct trust *before = load(&from, NULL);
+	struct identity *identity = verify(before, &leaf, &verdict);
+	assert_non_null(identity);
+	write_crls(CRL(0), CRL(.number = 2, .serials = "13", .reason = 1));
+	struct trust *after = load(&from, before);
+	assert_true(identity_judge_again(identity, before, NOW, NULL));
+	assert_false(identity_judge_again(identity, after, NOW, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	assert_int_equal(verdict.alert, 44);
+	assert_null(verify(after, &leaf, &verdict));
+	identity_release(identity);
+	trust_release(before);
+	trust_release(after);
+}
+
+static void
+a_serial_that_a_crl_drops_stays_revoked(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	write_crls(CRL(0), CRL(.number = 1, .serials = "13"));
+	struct trust *before = load(&from, NULL);
+	assert_null(verify(before, &leaf, &verdict));
+	write_crls(CRL(0), CRL(.number = 2));
+	struct trust *after = load(&from, before);
+	trust_release(before);
+	assert_null(verify(after, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	struct trust *fresh = load(&from, NULL);	/* nobody was found revoked by this one */
+	struct identity *identity = verify(fresh, &leaf, &verdict);
+	assert_non_null(identity);
+	assert_false(identity_judge_again(identity, after, NOW, &verdict));
+	identity_release(identity);
+	trust_release(after);
+	trust_release(fresh);
+}
+
+static void
+a_hold_ends_when_the_crl_drops_it(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	write_crls(CRL(0), CRL(.number = 1, .serials = "13", .reason = 7));
+	struct trust *before = load(&from, NULL);
+	assert_null(verify(before, &leaf, &verdict));
+	assert_non_null(strstr(verdict.sentence, "certificateHold"));
+	write_crls(CRL(0), CRL(.number = 2));
+	struct trust *after = load(&from, before);
+	struct identity *identity = verify(after, &leaf, &verdict);
+	assert_non_null(identity);
+	identity_release(identity);
+	trust_release(before);
+	trust_release(after);
+}
+
+static void
+never_goes_back_to_an_older_crl(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	write_crls(CRL(0), CRL(.number = 9));
+	struct trust *before = load(&from, NULL);
+	write_crls(CRL(0), CRL(.number = 8));
+	refuses_to_load(&from, before, "rollback");
+	write_crls(CRL(0), CRL(.number = 9, .from = -2));
+	refuses_to_load(&from, before, "rollback");
+	write_crls(CRL(0), CRL(.number = 9));
+	trust_release(load(&from, before));
+	write_crls(CRL(0), CRL(.number = 200));
+	trust_release(load(&from, before));
+	write_crls(CRL(0), CRL(.number = 30));
+	refuses_to_load(&from, before, "rollback");	/* what a set between has seen counts */
+	trust_release(before);
+}
+
+static void
+remembers_crl_numbers_in_its_state_directory(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	assert_int_equal(mkdir("state", 0700), 0);
+	from.state_dir = "state";
+	write_crls(CRL(.number = -1), CRL(.number = 9));
+	trust_release(load(&from, NULL));
+	assert_int_equal(access("state/crl-numbers", R_OK), 0);
+	write_crls(CRL(.number = -1), CRL(.number = 8));
+	refuses_to_load(&from, NULL, "rollback");
+	write_crls(CRL(.number = -1, .from = -3), CRL(.number = 10));
+	refuses_to_load(&from, NULL, "rollback");
+	write_crls(CRL(.number = -1), CRL(.number = 10));
+	trust_release(load(&from, NULL));
+	forge_write("state/crl-numbers", "rubbish\n", 8);
+	refuses_to_load(&from, NULL, "damaged");
+	unlink("state/crl-numbers");
+	from.state_dir = "nowhere";
+	struct trust *trust = load(&from, NULL);	/* a warning, since the CRL itself is good */
+	assert_non_null(strstr(trust_warning(trust, 0), "nowhere"));
+	trust_release(trust);
+}
+
+static void
+takes_the_newest_of_several_crls(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	struct forged crl;
+	(void)state;
+	static const struct crl_recipe newer = { .number = 5, .serials = "13" };
+	write_crls(CRL(0), CRL(.number = 4));
+	forge_crl(&crl, &newer, LEVEL_MIDDLE);
+	forge_append_pem("crls.pem", "X509 CRL", &crl);
+	struct trust *trust = load(&from, NULL);
+	assert_int_equal(trust_crl_count(trust), 2);
+	assert_null(verify(trust, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	trust_release(trust);
+}
+
+static void
+judges_a_waiting_crl_when_its_issuer_comes(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	struct forged crl;
+	(void)state;
+	static const struct crl_recipe none = { .number = 4 }, listed = { .number = 5, .serials = "13" };
+	static const struct crl_recipe older = { .number = 3 };
+	write_crls(CRL(0), CRL(0));
+	crl_files[1] = "sub.crl";
+	from.crl_count = 2;
+	forge_crl(&crl, &none, LEVEL_SUB);
+	forge_write("sub.crl", crl.data, crl.bytes);	/* DER */
+	struct trust *before = load(&from, NULL);
+	bool told = false;
+	for (size_t i = 0; trust_warning(before, i) != NULL; i++)
+		told = told || strstr(trust_warning(before, i), "waits") != NULL;
+	assert_true(told);
+	struct identity *identity = verify(before, &sub_leaf, &verdict);
+	assert_non_null(identity);
+	forge_crl(&crl, &listed, LEVEL_SUB);
+	forge_write("sub.crl", crl.data, crl.bytes);
+	struct trust *after = load(&from, before);
+	assert_false(identity_judge_again(identity, after, NOW, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	forge_crl(&crl, &older, LEVEL_SUB);
+	forge_write("sub.crl", crl.data, crl.bytes);
+	struct trust *rolled_back = load(&from, before);
+	assert_null(verify(rolled_back, &sub_leaf, &verdict));
+	identity_release(identity);
+	trust_release(before);
+	trust_release(after);
+	trust_release(rolled_back);
+	crl_files[1] = NULL;
+}
+
+static void
+judges_again_by_the_cas_listed_now(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	static const char *other[1] = { "other.pem" };
+	static const struct recipe stranger = { .subject = "stranger", .issuer = "stranger", .key = KEY_STRANGER,
+		.signer = KEY_STRANGER }, rival = { .subject = "rival", .key = KEY_STRANGER };
+	struct forged certificate;
+	(void)state;
+	from.crls_configured = false;
+	struct trust *before = load(&from, NULL);
+	struct identity *identity = verify(before, &leaf, &verdict);
+	assert_non_null(identity);
+	forge_certificate(&certificate, &stranger, LEVEL_ROOT, LEVEL_ROOT, "");
+	forge_append_pem("other.pem", "CERTIFICATE", &certificate);
+	from.ca_files = other;
+	struct trust *after = load(&from, before);
+	assert_false(identity_judge_again(identity, after, NOW, &verdict));
+	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
+	trust_release(after);
+	forge_append_pem("other.pem", "CERTIFICATE", &root);
+	after = load(&from, before);
+	assert_true(identity_judge_again(identity, after, NOW, &verdict));
+	trust_release(after);
+	forge_certificate(&certificate, &rival, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_append_pem("other.pem", "CERTIFICATE", &certificate);
+	after = load(&from, before);	/* narrowed to the rival */
+	assert_false(identity_judge_again(identity, after, NOW, &verdict));
+	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
+	trust_release(after);
+	assert_false(identity_judge_again(identity, before, identity_not_after(identity) + 1, &verdict));
+	assert_int_equal(verdict.code, VERIFY_EXPIRED);
+	identity_release(identity);
+	trust_release(before);
+}
+
+static void
+sees_that_files_changed(void **state)
+{
+	struct trust_sources from = sources();
+	struct trust_stamp seen = {0};
+	(void)state;
+	write_crls(CRL(0), CRL(0));
+	assert_true(trust_files_changed(&from, &seen));
+	assert_false(trust_files_changed(&from, &seen));
+	usleep(10000);
+	write_crls(CRL(0), CRL(0));
+	assert_true(trust_files_changed(&from, &seen));
+	assert_false(trust_files_changed(&from, &seen));
+	unlink("crls.pem");
+	assert_true(trust_files_changed(&from, &seen));
+	assert_false(trust_files_changed(&from, &seen));
+}
+
+static void
+names_the_file_that_is_bad(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	unlink("crls.pem");
+	refuses_to_load(&from, NULL, "crls.pem");
+	forge_write("crls.pem", "", 0);
+	refuses_to_load(&from, NULL, "crls.pem");
+	forge_append_pem("crls.pem", "CERTIFICATE", &root);
+	refuses_to_load(&from, NULL, "holds no CRL");
+	static const char *none[1] = { "absent.pem" };
+	from.ca_files = none;
+	refuses_to_load(&from, NULL, "absent.pem");
+	from.ca_count = 0;
+	refuses_to_load(&from, NULL, "agent_cas");
+}
+
+static void
+warns_of_what_will_bite(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	write_crls(CRL(0), CRL(.absent = true));
+	struct trust *trust = load(&from, NULL);
+	assert_non_null(strstr(trust_warning(trust, 0), "no CRL of CN=middle"));
+	assert_null(trust_warning(trust, 1));
+	trust_release(trust);
+	write_crls(CRL(.to = 1, .from = -13), CRL(.to = -1, .from = -13));
+	trust = load(&from, NULL);
+	assert_non_null(trust_warning(trust, 1));
+	assert_int_equal(trust_next_update(trust), NOW - DAY);
+	trust_release(trust);
+	from.crls_configured = false;
+	trust = load(&from, NULL);
+	assert_non_null(strstr(trust_warning(trust, 0), "nothing is checked"));
+	assert_int_equal(trust_crl_count(trust), 0);
+	assert_int_equal(trust_ca_count(trust), 2);
+	trust_release(trust);
+}
+
+static void *
+judge_often(void *arg)
+{
+	struct trust *trust = trust_hold(arg);
+	for (int i = 0; i < 40; i++) {
+		struct verdict verdict;
+		struct identity *identity = verify(trust, i % 2 ? &leaf : &sub_leaf, &verdict);
+		struct identity *again = identity == NULL ? NULL : identity_hold(identity);
+		if (again != NULL)
+			identity_judge_again(again, trust, NOW, &verdict);
+		identity_release(again);
+		identity_release(identity);
+	}
+	trust_release(trust);
+	return NULL;
+}
+
+static void
+serves_many_threads(void **state)
+{
+	struct trust_sources from = sources();
+	struct forged crl;
+	pthread_t threads[4];
+	(void)state;
+	static const struct crl_recipe recipe = { .number = 4 };
+	write_crls(CRL(0), CRL(.serials = "13"));
+	crl_files[1] = "sub.crl";
+	from.crl_count = 2;
+	forge_crl(&crl, &recipe, LEVEL_SUB);
+	forge_write("sub.crl", crl.data, crl.bytes);
+	struct trust *trust = load(&from, NULL);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, judge_often, trust), 0);
+	struct trust *next = load(&from, trust);
+	trust_release(trust);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	trust_release(next);
+	crl_files[1] = NULL;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_crl_ends_what_is_held),
+		cmocka_unit_test(a_serial_that_a_crl_drops_stays_revoked),
+		cmocka_unit_test(a_hold_ends_when_the_crl_drops_it),
+		cmocka_unit_test(never_goes_back_to_an_older_crl),
+		cmocka_unit_test(remembers_crl_numbers_in_its_state_directory),
+		cmocka_unit_test(takes_the_newest_of_several_crls),
+		cmocka_unit_test(judges_a_waiting_crl_when_its_issuer_comes),
+		cmocka_unit_test(judges_again_by_the_cas_listed_now),
+		cmocka_unit_test(sees_that_files_changed),
+		cmocka_unit_test(names_the_file_that_is_bad),
+		cmocka_unit_test(warns_of_what_will_bite),
+		cmocka_unit_test(serves_many_threads),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("trust", tests, set_up, tear_down);
+}
