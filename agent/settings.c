@@ -1,0 +1,256 @@
+/*
+ * The rows of valise-agent.yml(5).
+ */
+#include "agent/settings.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "base/worker.h"
+#include "tunnel/frame.h"
+
+enum { WORKERS_MOST = 256 };
+
+#define AT(type, member) offsetof(struct type, member)
+#define SECONDS(n) ((n) * UINT64_C(1000))
+#define HOURS(n) SECONDS((n) * UINT64_C(3600))
+
+/* ---- one value ---- */
+
+static bool
+is_endpoint_url(const char *text, char error[256])
+{
+	char name[NAME_SIZE];
+
+	return url_endpoint(name, text, error);
+}
+
+static bool
+is_upstream_url(const char *text, char error[256])
+{
+	struct upstream_url url;
+
+	return url_upstream(&url, text, error);
+}
+
+static bool
+is_relay(const char *text, char error[256])
+{
+	char host[254];
+
+	return url_relay(host, text, error);
+}
+
+static bool
+is_workers(const char *text, char error[256])
+{
+	uint64_t count;
+
+	if (strcmp(text, "auto") == 0 ||
+	    (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
+		return true;
+	snprintf(error, 256, "'%.40s' is no number of workers; write auto or 1 to %d", text,
+	    WORKERS_MOST);
+	return false;
+}
+
+/* Printable, not empty, and short enough for the protocol. */
+static bool
+is_short_text(const char *text, char error[256])
+{
+	size_t bytes = strlen(text);
+
+	for (size_t i = 0; i < bytes; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			bytes = SHORT_TEXT;
+	if (bytes > 0 && bytes < SHORT_TEXT)
+		return true;
+	snprintf(error, 256, "a name here has 1 to %d bytes and no control characters", SHORT_TEXT - 1);
+	return false;
+}
+
+static bool
+is_label(const char *text, char error[256])
+{
+	const char *equals = strchr(text, '=');
+
+	if (equals && equals > text && equals - text < SHORT_TEXT && strlen(equals + 1) < SHORT_TEXT)
+		return true;
+	snprintf(error, 256, "'%.100s' is no label; write key=value, each up to %d bytes", text,
+	    SHORT_TEXT - 1);
+	return false;
+}
+
+static bool
+is_protocol(const char *text, char error[256])
+{
+	size_t bytes = strlen(text);
+
+	if (bytes > 0 && bytes <= 32)
+		return true;
+	snprintf(error, 256, "an ALPN protocol has 1 to 32 bytes, for example h2 or http/1.1");
+	return false;
+}
+
+static bool
+is_path(const char *text, char error[256])
+{
+	if (text[0] != '\0' && strlen(text) < PATH_MAX)
+		return true;
+	snprintf(error, 256, "a path has 1 to %d bytes", PATH_MAX - 1);
+	return false;
+}
+
+static bool
+is_expired_policy(const char *text, char error[256])
+{
+	enum expired_policy policy;
+	int64_t grace_s;
+
+	if (settings_expired(text, &policy, &grace_s))
+		return true;
+	snprintf(error, 256, "'%.40s' is no such policy; write reject, allow or grace 24h", text);
+	return false;
+}
+
+bool
+settings_expired(const char *text, enum expired_policy *policy, int64_t *grace_s)
+{
+	uint64_t ms = HOURS(24);
+
+	*grace_s = 0;
+	*policy = EXPIRED_REJECT;
+	if (strcmp(text, "reject") == 0)
+		return true;
+	*policy = EXPIRED_ALLOW;
+	if (strcmp(text, "allow") == 0)
+		return true;
+	if (strncmp(text, "grace", 5) != 0 ||
+	    (text[5] != '\0' && (text[5] != ' ' || !duration_parse(text + 6, &ms))))
+		return false;
+	*policy = EXPIRED_GRACE;
+	*grace_s = (int64_t)(ms / 1000);
+	return true;
+}
+
+unsigned
+settings_workers(const struct settings *settings)
+{
+	uint64_t count;
+
+	if (settings->workers && number_parse(settings->workers, &count))
+		return (unsigned)count;
+	return worker_cores();
+}
+
+/* ---- the rows ---- */
+
+static const char *const mutual_words[] = { "off", "request", "require", NULL };
+static const char *const missing_words[] = { "reject", "allow", NULL };
+static const char *const eof_words[] = { "reset", "fin", NULL };
+static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
+static const char *const format_words[] = { "auto", "text", "json", NULL };
+
+static const struct conf_row upstream_rows[] = {
+	{ "url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
+	  .mark_offset = AT(upstream_settings, url_mark) },
+	{ "proxy_protocol", CONF_NUMBER, AT(upstream_settings, proxy_protocol), .least = 1, .most = 2 },
+	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
+	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
+	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
+	  .mark_offset = AT(upstream_settings, server_name_mark) },
+	{ 0 }
+};
+
+static const struct conf_row termination_rows[] = {
+	{ "server_certificate", CONF_TEXT, AT(termination_settings, certificate), .required = true,
+	  .mark_offset = AT(termination_settings, certificate_mark) },
+	{ "server_private_key", CONF_TEXT, AT(termination_settings, private_key), .required = true,
+	  .mark_offset = AT(termination_settings, private_key_mark) },
+	{ "mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
+	  .mark_offset = AT(termination_settings, mutual_tls_mark) },
+	{ "mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas), .check = is_path },
+	{ "mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path },
+	{ "crl.missing", CONF_WORD, AT(termination_settings, crl.missing), .words = missing_words },
+	{ "crl.expired", CONF_TEXT, AT(termination_settings, crl.expired), .fallback = "grace 24h",
+	  .check = is_expired_policy },
+	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol },
+	{ 0 }
+};
+
+static const struct conf_row endpoint_rows[] = {
+	{ "name", CONF_TEXT, AT(endpoint_settings, name), .required = true, .check = is_short_text,
+	  .mark_offset = AT(endpoint_settings, name_mark) },
+	{ "url", CONF_TEXT, AT(endpoint_settings, url), .required = true, .check = is_endpoint_url,
+	  .mark_offset = AT(endpoint_settings, url_mark) },
+	{ "agent_tls_termination", CONF_MAPPING, AT(endpoint_settings, termination),
+	  .table = termination_rows, .mark_offset = AT(endpoint_settings, termination_mark) },
+	{ "upstream", CONF_MAPPING, AT(endpoint_settings, upstream), .required = true,
+	  .table = upstream_rows, .scalar = "url" },
+	{ "weight", CONF_NUMBER, AT(endpoint_settings, weight), .fallback = "100",
+	  .least = 1, .most = 1000 },
+	{ "eof_without_close_notify", CONF_WORD, AT(endpoint_settings, eof_without_close_notify),
+	  .words = eof_words },
+	{ "idle_timeout", CONF_DURATION, AT(endpoint_settings, idle_ms), .fallback = "0",
+	  .least = 0, .most = HOURS(24 * 365) },
+	{ "half_close_timeout", CONF_DURATION, AT(endpoint_settings, half_closed_ms),
+	  .fallback = "60s", .least = 0, .most = HOURS(24 * 365) },
+	{ 0 }
+};
+
+static const struct conf_row rows[] = {
+	{ "version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1 },
+	{ "workers", CONF_TEXT, AT(settings, workers), .fallback = "auto", .check = is_workers },
+	{ "agent.connect_url", CONF_TEXTS, AT(settings, connect_url), .required = true,
+	  .check = is_relay },
+	{ "agent.connect_cas", CONF_TEXTS, AT(settings, connect_cas), .required = true },
+	{ "agent.connect_crls", CONF_TEXTS, AT(settings, connect_crls), .check = is_path },
+	{ "agent.connect_crl.missing", CONF_WORD, AT(settings, connect_crl.missing),
+	  .words = missing_words },
+	{ "agent.connect_crl.expired", CONF_TEXT, AT(settings, connect_crl.expired),
+	  .fallback = "grace 24h", .check = is_expired_policy },
+	{ "agent.certificate", CONF_TEXT, AT(settings, certificate), .required = true },
+	{ "agent.private_key", CONF_TEXT, AT(settings, private_key), .required = true },
+	{ "agent.heartbeat_interval", CONF_DURATION, AT(settings, heartbeat_ms), .fallback = "10s",
+	  .least = SECONDS(1), .most = SECONDS(60) },
+	{ "agent.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
+	  .least = SECONDS(1), .most = SECONDS(300) },
+	{ "agent.region", CONF_TEXT, AT(settings, region), .check = is_short_text },
+	{ "agent.labels", CONF_TEXTS, AT(settings, labels), .check = is_label },
+	{ "agent.state_dir", CONF_TEXT, AT(settings, state_dir),
+	  .fallback = VALISE_LOCALSTATEDIR "/lib/valise-agent" },
+	{ "agent.pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "0",
+	  .least = 0, .most = 4096, .mark_offset = AT(settings, pool_mark) },
+	{ "agent.pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256",
+	  .least = 1, .most = 65535 },
+	{ "endpoints", CONF_MAPPINGS, AT(settings, endpoints), .required = true,
+	  .table = endpoint_rows, .item_bytes = sizeof(struct endpoint_settings) },
+	{ "log.level", CONF_WORD, AT(settings, log_level), .fallback = "info", .words = level_words },
+	{ "log.format", CONF_WORD, AT(settings, log_format), .fallback = "auto", .words = format_words },
+	{ 0 }
+};
+
+_Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "level_words follows enum log_level");
+_Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "format_words follows enum log_format");
+
+int
+settings_read(struct settings *settings, const char *path, FILE *messages)
+{
+	struct conf_report report = { .out = messages, .path = path };
+
+	memset(settings, 0, sizeof *settings);
+	if (!conf_read(settings, rows, path, &report))
+		return report.unreadable ? EX_NOINPUT : EX_CONFIG;
+	settings_check(settings, &report);
+	return report.errors == 0 ? 0 : EX_CONFIG;
+}
+
+void
+settings_wipe(struct settings *settings)
+{
+	conf_wipe(settings, rows);
+	memset(settings, 0, sizeof *settings);
+}

@@ -1,0 +1,100 @@
+/*
+ * The agent's settings: valise-agent.yml(5) as one plain struct.  The table of
+ * rows is in settings.c, the checks that span keys in settings_check.c; the
+ * one-shot command fills the same struct from its options (oneshot.h).
+ */
+#ifndef AGENT_SETTINGS_H
+#define AGENT_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "agent/url.h"
+#include "base/conf.h"
+
+enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
+enum eof_policy { EOF_RESET, EOF_FIN };
+enum { MISSING_REJECT, MISSING_ALLOW };
+enum { SETTINGS_ALPN = 8 };	/* protocols of one endpoint */
+
+/* How CRLs are judged; `expired` is "reject", "allow", "grace" or "grace DURATION". */
+struct crl_policy_settings {
+	int missing;
+	char *expired;
+};
+
+struct upstream_settings {
+	char *url;
+	struct conf_mark url_mark;
+	uint64_t proxy_protocol;	/* 0 none, 1, 2 */
+	struct conf_texts cas, crls;
+	char *server_name;
+	struct conf_mark server_name_mark;
+	struct upstream_url parsed;	/* filled by the checks */
+};
+
+struct termination_settings {
+	char *certificate, *private_key;
+	struct conf_mark certificate_mark, private_key_mark;
+	int mutual_tls;			/* enum mutual_tls, settled by the checks */
+	struct conf_mark mutual_tls_mark;
+	struct conf_texts cas, crls;
+	struct crl_policy_settings crl;
+	struct conf_texts alpn;
+};
+
+struct endpoint_settings {
+	char *name;
+	struct conf_mark name_mark;
+	char *url;
+	struct conf_mark url_mark;
+	struct termination_settings termination;
+	struct conf_mark termination_mark;
+	bool terminates;		/* filled by the checks */
+	char server_name[NAME_SIZE];	/* normalised; filled by the checks */
+	struct upstream_settings upstream;
+	uint64_t weight;
+	int eof_without_close_notify;	/* enum eof_policy */
+	uint64_t idle_ms, half_closed_ms;
+};
+
+struct settings {
+	uint64_t version;
+	char *workers;			/* "auto" or a number */
+	struct conf_texts connect_url;
+	struct conf_texts connect_cas, connect_crls;
+	struct crl_policy_settings connect_crl;
+	char *certificate, *private_key;
+	uint64_t heartbeat_ms, tolerance_ms;
+	char *region;
+	struct conf_texts labels;	/* "key=value" */
+	char *state_dir;		/* NULL: nothing is kept (one-shot) */
+	uint64_t pool_least, pool_most;
+	struct conf_mark pool_mark;
+	struct conf_items endpoints;
+	int log_level, log_format;
+};
+
+/* Reads, checks, and tells every error on `messages`.  0, or the exit code: 66 when the file cannot be
+ * read, 78 when what it says is wrong.  Wipe in any case. */
+int settings_read(struct settings *, const char *path, FILE *messages);
+void settings_wipe(struct settings *);
+
+static inline struct endpoint_settings *
+settings_endpoint(const struct settings *settings, size_t index)
+{
+	return (struct endpoint_settings *)settings->endpoints.items + index;
+}
+
+/* The checks that span keys; also fills what is derived.  Part of settings_read(). */
+void settings_check(struct settings *, struct conf_report *);
+
+/* "reject", "allow", "grace", "grace 24h"; *grace_s is set for the latter two. */
+enum expired_policy { EXPIRED_REJECT, EXPIRED_GRACE, EXPIRED_ALLOW };
+bool settings_expired(const char *text, enum expired_policy *, int64_t *grace_s);
+
+/* Worker threads wanted: of "auto", one per core. */
+unsigned settings_workers(const struct settings *);
+
+#endif

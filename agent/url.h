@@ -1,0 +1,35 @@
+/*
+ * The addresses that people write: an endpoint's public name, a service behind
+ * the agent, a relay.  Pure functions; a refusal is a sentence that names the
+ * value and the cure.
+ */
+#ifndef AGENT_URL_H
+#define AGENT_URL_H
+
+#include <stdbool.h>
+
+#include "sni/name.h"
+
+enum { URL_ERROR = 256, URL_TARGET = 300 };
+
+enum upstream_kind { UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_UNIX };
+
+struct upstream_url {
+	enum upstream_kind kind;
+	char target[URL_TARGET];	/* as connector_new() wants it: "host:port" or "unix:/path" */
+	char host[254];			/* without brackets; "" for unix */
+};
+
+/* "tls://app.example.com", or with "*." before the name: no port, no path.  The name comes out normalised. */
+bool url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR]);
+
+/* "tcp://host:port", "tls://host:port", "unix:/path"; "host:port" and a lone port mean tcp. */
+bool url_upstream(struct upstream_url *, const char *text, char error[URL_ERROR]);
+
+/* "host:port" or "[v6]:port" of a relay; host has 254 bytes. */
+bool url_relay(char host[254], const char *text, char error[URL_ERROR]);
+
+/* A literal address cannot be asked for by SNI (RFC 6066, 3). */
+bool url_host_is_literal(const char *host);
+
+#endif
