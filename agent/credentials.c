@@ -1,0 +1,119 @@
+/*
+ * The agent's own certificate, and the trust in relays.
+ */
+#include "agent/credentials.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sources.h"
+#include "base/secret.h"
+
+enum { PEM_MOST = 1 << 20 };
+
+static void
+fill_sources(struct trust_sources *sources, const struct settings *settings)
+{
+	sources_fill(sources, &settings->connect_cas, &settings->connect_crls, &settings->connect_crl,
+	    settings->state_dir, "agent.connect_cas");
+}
+
+static bool
+load_session(struct credentials *credentials, const struct settings *settings, char *error)
+{
+	struct tls_settings tls = { .purpose = TLS_SESSION_AGENT };
+	struct secret certificate = { 0 }, key = { 0 };
+	char why[FILE_ERROR] = "";
+	bool fine;
+
+	fine = file_read(&certificate, settings->certificate, PEM_MOST, why) &&
+	    file_read_key(&key, settings->private_key, PEM_MOST, why) &&
+	    cert_load(&credentials->certificate, settings->certificate, why);
+	if (fine) {
+		tls.certificate = &certificate;
+		tls.private_key = &key;
+		credentials->session = tls_config_new(&tls, why);
+	}
+	secret_wipe(&certificate);
+	secret_wipe(&key);
+	if (credentials->session)
+		return true;
+	snprintf(error, CREDENTIALS_ERROR, "agent.certificate, agent.private_key: %s", why);
+	return false;
+}
+
+static bool
+load(struct credentials *credentials, const struct settings *settings,
+    const struct credentials *previous, char *error)
+{
+	struct tls_settings channel = { .purpose = TLS_CHANNEL_AGENT };
+	struct trust_sources sources;
+	char why[TLS_ERROR];
+
+	credentials->certificate_path = strdup(settings->certificate);
+	if (!load_session(credentials, settings, error))
+		return false;
+	credentials->channel = tls_config_new(&channel, why);
+	if (!credentials->channel || !credentials->certificate_path) {
+		snprintf(error, CREDENTIALS_ERROR, "channels cannot be set up: %s",
+		    credentials->channel ? "memory is short" : why);
+		return false;
+	}
+	fill_sources(&sources, settings);
+	credentials->relays = trust_load(&sources, previous ? previous->relays : NULL, error,
+	    CREDENTIALS_ERROR);
+	return credentials->relays != NULL;
+}
+
+struct credentials *
+credentials_new(const struct settings *settings, const struct credentials *previous,
+    char error[CREDENTIALS_ERROR])
+{
+	struct credentials *credentials = calloc(1, sizeof *credentials);
+
+	snprintf(error, CREDENTIALS_ERROR, "memory is short");
+	if (!credentials)
+		return NULL;
+	credentials->references = 1;
+	if (load(credentials, settings, previous, error))
+		return credentials;
+	credentials_release(credentials);
+	return NULL;
+}
+
+struct credentials *
+credentials_hold(struct credentials *credentials)
+{
+	credentials->references++;
+	return credentials;
+}
+
+void
+credentials_release(struct credentials *credentials)
+{
+	if (!credentials || --credentials->references > 0)
+		return;
+	if (credentials->session)
+		tls_config_release(credentials->session);
+	if (credentials->channel)
+		tls_config_release(credentials->channel);
+	if (credentials->relays)
+		trust_release(credentials->relays);
+	cert_wipe(&credentials->certificate);
+	free(credentials->certificate_path);
+	free(credentials);
+}
+
+bool
+credentials_files_changed(const struct settings *settings, struct credentials_stamp *seen)
+{
+	struct trust_sources sources;
+	bool changed;
+
+	fill_sources(&sources, settings);
+	changed = sources_file_changed(settings->certificate, &seen->certificate);
+	changed |= sources_file_changed(settings->private_key, &seen->private_key);
+	changed |= trust_files_changed(&sources, &seen->trust);
+	return changed;
+}

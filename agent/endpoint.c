@@ -1,0 +1,168 @@
+/*
+ * An endpoint ready to serve.
+ */
+#include "agent/endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sources.h"
+
+enum { PEM_MOST = 1 << 20 };
+
+static void
+clients_sources(struct trust_sources *sources, const struct termination_settings *settings,
+    const char *state_dir)
+{
+	sources_fill(sources, &settings->cas, &settings->crls, &settings->crl, state_dir,
+	    "mutual_tls_certificate_authorities");
+}
+
+/* conf_texts has no NULL at its end, tls_settings wants one. */
+static bool
+new_config(struct endpoint *endpoint, struct tls_settings *tls, const struct conf_texts *alpn,
+    char *why)
+{
+	const char **protocols = calloc(alpn->count + 1, sizeof *protocols);
+
+	if (!protocols)
+		return false;
+	for (size_t i = 0; i < alpn->count; i++)
+		protocols[i] = alpn->items[i];
+	tls->alpn = alpn->count > 0 ? protocols : NULL;
+	endpoint->tls = tls_config_new(tls, why);
+	free(protocols);
+	return endpoint->tls != NULL;
+}
+
+static bool
+load_certificate(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+{
+	struct tls_settings tls = { .purpose = TLS_ENDPOINT };
+	struct secret certificate = { 0 }, key = { 0 };
+	bool fine;
+
+	tls.client_certificate = endpoint->client_certificate;
+	fine = file_read(&certificate, settings->certificate, PEM_MOST, why) &&
+	    file_read_key(&key, settings->private_key, PEM_MOST, why);
+	tls.certificate = &certificate;
+	tls.private_key = &key;
+	fine = fine && new_config(endpoint, &tls, &settings->alpn, why);
+	secret_wipe(&certificate);
+	secret_wipe(&key);
+	return fine;
+}
+
+static bool
+load_termination(struct endpoint *endpoint, const struct termination_settings *settings,
+    const char *state_dir, const struct endpoint *previous, char *why)
+{
+	static const enum tls_client_certificate asks[] = {
+		[MUTUAL_OFF] = TLS_CLIENT_OFF,
+		[MUTUAL_REQUEST] = TLS_CLIENT_REQUEST,
+		[MUTUAL_REQUIRE] = TLS_CLIENT_REQUIRE,
+	};
+	struct trust_sources sources;
+
+	endpoint->terminates = true;
+	endpoint->client_certificate = asks[settings->mutual_tls];
+	if (!load_certificate(endpoint, settings, why))
+		return false;
+	if (settings->mutual_tls == MUTUAL_OFF)
+		return true;
+	clients_sources(&sources, settings, state_dir);
+	endpoint->clients = trust_load(&sources, previous ? previous->clients : NULL, why,
+	    UPSTREAM_ERROR);
+	return endpoint->clients != NULL;
+}
+
+static bool
+load(struct endpoint *endpoint, const struct endpoint_settings *settings, const char *state_dir,
+    const struct endpoint *previous, char *why)
+{
+	snprintf(endpoint->name, sizeof endpoint->name, "%s", settings->name);
+	memcpy(endpoint->server_name, settings->server_name, sizeof endpoint->server_name);
+	endpoint->carriers = 1u << CARRIER_SEALED;
+	endpoint->weight = (uint16_t)settings->weight;
+	endpoint->forgives_truncation = settings->eof_without_close_notify == EOF_FIN;
+	endpoint->bounds.half_closed_ms = settings->half_closed_ms;
+	endpoint->bounds.idle_ms = settings->idle_ms;
+	if (settings->terminates &&
+	    !load_termination(endpoint, &settings->termination, state_dir, previous, why))
+		return false;
+	return upstream_init(&endpoint->upstream, &settings->upstream, &settings->termination.alpn,
+	    state_dir, previous ? &previous->upstream : NULL, why);
+}
+
+struct endpoint *
+endpoint_new(const struct endpoint_settings *settings, uint32_t number, const char *state_dir,
+    const struct endpoint *previous, char error[ENDPOINT_ERROR])
+{
+	struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+	char why[UPSTREAM_ERROR] = "memory is short";
+
+	if (endpoint) {
+		endpoint->references = 1;
+		endpoint->number = number;
+		if (load(endpoint, settings, state_dir, previous, why))
+			return endpoint;
+		endpoint_release(endpoint);
+	}
+	snprintf(error, ENDPOINT_ERROR, "endpoint %s: %s", settings->name, why);
+	return NULL;
+}
+
+struct endpoint *
+endpoint_hold(struct endpoint *endpoint)
+{
+	atomic_fetch_add(&endpoint->references, 1);
+	return endpoint;
+}
+
+void
+endpoint_release(struct endpoint *endpoint)
+{
+	if (!endpoint || atomic_fetch_sub(&endpoint->references, 1) != 1)
+		return;
+	if (endpoint->tls)
+		tls_config_release(endpoint->tls);
+	if (endpoint->clients)
+		trust_release(endpoint->clients);
+	upstream_wipe(&endpoint->upstream);
+	free(endpoint);
+}
+
+bool
+endpoint_files_changed(const struct endpoint_settings *settings, const char *state_dir,
+    struct endpoint_stamp *seen)
+{
+	struct trust_sources sources;
+	bool changed = false;
+
+	if (settings->terminates) {
+		changed |= sources_file_changed(settings->termination.certificate, &seen->certificate);
+		changed |= sources_file_changed(settings->termination.private_key, &seen->private_key);
+		if (settings->termination.mutual_tls != MUTUAL_OFF) {
+			clients_sources(&sources, &settings->termination, state_dir);
+			changed |= trust_files_changed(&sources, &seen->clients);
+		}
+	}
+	if (settings->upstream.parsed.kind == UPSTREAM_TLS) {
+		upstream_sources(&sources, &settings->upstream, state_dir);
+		changed |= trust_files_changed(&sources, &seen->upstream);
+	}
+	return changed;
+}
+
+void
+endpoint_note_dial(struct endpoint *endpoint, bool came_through, uint64_t now_ms)
+{
+	atomic_store(&endpoint->down_until_ms, came_through ? 0 : now_ms + ENDPOINT_DOWN_MS);
+}
+
+bool
+endpoint_is_down(const struct endpoint *endpoint, uint64_t now_ms)
+{
+	return now_ms < atomic_load(&endpoint->down_until_ms);
+}

@@ -1,0 +1,58 @@
+/*
+ * An endpoint ready to serve: its credentials loaded, its upstream known.
+ * Counted, shared by the workers, immutable but for what is atomic.  When one
+ * of its files or settings changes another is made with the same number; flows
+ * keep the one they began with.
+ */
+#ifndef AGENT_ENDPOINT_H
+#define AGENT_ENDPOINT_H
+
+#include <stdatomic.h>
+
+#include "agent/upstream.h"
+#include "base/file.h"
+#include "tunnel/frame.h"
+#include "tunnel/pump.h"
+
+enum {
+	ENDPOINT_ERROR = 1024,
+	ENDPOINT_DOWN_MS = 2000,	/* how long a failed dial is remembered */
+};
+
+struct endpoint {
+	_Atomic unsigned references;
+	uint32_t number;		/* on the wire */
+	char name[SHORT_TEXT];
+	char server_name[NAME_SIZE];	/* exact or wildcard */
+	uint8_t carriers;		/* bit set */
+	uint16_t weight;
+	bool terminates;
+	struct tls_config *tls;		/* terminate */
+	enum tls_client_certificate client_certificate;
+	struct trust *clients;		/* whose clients are let in; NULL: not asked for */
+	struct upstream upstream;
+	bool forgives_truncation;
+	struct pump_settings bounds;
+	_Atomic uint64_t down_until_ms;	/* the upstream refused a moment ago */
+};
+
+/* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same endpoint
+ * before, whose trust sets hand on what they remember. */
+struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number, const char *state_dir,
+    const struct endpoint *previous, char error[ENDPOINT_ERROR]);
+struct endpoint *endpoint_hold(struct endpoint *);
+void endpoint_release(struct endpoint *);
+
+/* The state of the files behind one. */
+struct endpoint_stamp {
+	struct file_stamp certificate, private_key;
+	struct trust_stamp clients, upstream;
+};
+bool endpoint_files_changed(const struct endpoint_settings *, const char *state_dir,
+    struct endpoint_stamp *seen);
+
+/* A dial to the upstream has just failed (or come through): for ENDPOINT_DOWN_MS it counts as down. */
+void endpoint_note_dial(struct endpoint *, bool came_through, uint64_t now_ms);
+bool endpoint_is_down(const struct endpoint *, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The endpoint table: which endpoint has which number, and by whom relays are
+ * judged.  Counted and immutable; a reload makes another and every worker is
+ * given it.  Numbers are never used for another name in one process, so that
+ * an `open` on its way during a reload cannot reach the wrong endpoint.
+ */
+#ifndef AGENT_ROSTER_H
+#define AGENT_ROSTER_H
+
+#include "agent/endpoint.h"
+
+struct roster {
+	_Atomic unsigned references;
+	struct trust *relays;
+	size_t count;
+	struct endpoint **endpoints;	/* in the order of their numbers */
+};
+
+/* Makes the table of these settings.  previous (may be NULL): endpoints with the name, server name and
+ * weight of one there keep its number.
+ * stale NULL: all endpoints are made anew, all or nothing: NULL with a sentence.
+ * stale given (the settings are those of previous, some files are not): endpoints with stale[i] are made
+ * anew; one that cannot be is kept as it was, which is logged. */
+struct roster *roster_new(const struct settings *, struct trust *relays, const struct roster *previous,
+    const bool *stale, char error[ENDPOINT_ERROR]);
+struct roster *roster_hold(struct roster *);
+void roster_release(struct roster *);
+
+/* Borrowed from the table; NULL for none. */
+struct endpoint *roster_find(const struct roster *, uint32_t number);
+
+#endif

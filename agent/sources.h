@@ -1,0 +1,27 @@
+/*
+ * From settings to trust sets, and one question for all files that are read
+ * again when they change.
+ */
+#ifndef AGENT_SOURCES_H
+#define AGENT_SOURCES_H
+
+#include <stdbool.h>
+
+#include "agent/settings.h"
+#include "base/file.h"
+#include "pki/trust.h"
+
+#define SOURCES_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
+
+/* Fills `out`, which borrows from the settings.  cas empty: the system's.  policy NULL: the default. */
+void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
+    const struct conf_texts *crls, const struct crl_policy_settings *policy,
+    const char *state_dir, const char *label);
+
+/* True once for each state of the file that differs from the one last seen. */
+bool sources_file_changed(const char *path, struct file_stamp *seen);
+
+/* What the trust set has to say, one line each at level warning. */
+void sources_warn(const struct trust *, const char *label);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Where an endpoint's bytes go, ready for use: address, PROXY version, and for
+ * tls:// the credentials and whom to believe.  Lives inside its endpoint.
+ */
+#ifndef AGENT_UPSTREAM_H
+#define AGENT_UPSTREAM_H
+
+#include "agent/settings.h"
+#include "pki/trust.h"
+#include "tunnel/tls.h"
+
+enum { UPSTREAM_ERROR = 768 };
+
+struct upstream {
+	struct upstream_url url;
+	int proxy_version;		/* 0: no header */
+	char server_name[NAME_SIZE];	/* tls: the name (or literal address) that the certificate must have */
+	bool sends_sni;			/* it is a name, not an address */
+	struct trust *trust;		/* tls */
+	/* tls: one for each protocol that the endpoint may agree on with its client, and one for none, so
+	 * that both sides of a flow speak the same. */
+	struct {
+		char *alpn;		/* NULL: none */
+		struct tls_config *config;
+	} tls[SETTINGS_ALPN + 1];
+	size_t tls_count;
+};
+
+/* False with a sentence; wipe in any case. */
+bool upstream_init(struct upstream *, const struct upstream_settings *, const struct conf_texts *alpn,
+    const char *state_dir, const struct upstream *previous, char error[UPSTREAM_ERROR]);
+void upstream_wipe(struct upstream *);
+
+/* For the protocol that the client's side agreed on ("" if none). Borrowed. */
+struct tls_config *upstream_tls(const struct upstream *, const char *alpn);
+
+/* How its trust set is found. */
+void upstream_sources(struct trust_sources *, const struct upstream_settings *, const char *state_dir);
+
+#endif
