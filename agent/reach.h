@@ -1,0 +1,34 @@
+/*
+ * The way to an upstream, for one flow: dial, PROXY header, and for tls:// a
+ * verified handshake; all of it within one deadline.
+ *
+ *	dialling --> greeting (header goes out) --> shaking (tls only) --> on_done
+ */
+#ifndef AGENT_REACH_H
+#define AGENT_REACH_H
+
+#include "agent/upstream.h"
+#include "base/address.h"
+#include "base/loop.h"
+#include "tunnel/stream.h"
+
+struct reach;
+struct resolver;
+
+enum { REACH_MS = 4000, REACH_ERROR = 768 };
+
+struct reach_wish {		/* borrowed while the reach lives */
+	const struct upstream *upstream;
+	const struct address *client, *listener;	/* for the PROXY header */
+	const char *alpn;	/* what the client's side speaks; "" for nothing said */
+	bool forgives_truncation;
+};
+
+/* on_done is called once, never inside this call: a stream (given) that what the client sends may be written
+ * to, or NULL with a sentence (borrowed).  The owner then calls reach_free().  NULL when memory is short. */
+struct reach *reach_new(struct loop *, struct resolver *, const struct reach_wish *,
+    void (*on_done)(void *arg, struct stream *, const char *error), void *arg);
+/* Gives up silently; safe inside on_done, NULL is fine. */
+void reach_free(struct reach *);
+
+#endif
