@@ -1,0 +1,205 @@
+/*
+ * Which endpoints a relay knows of.
+ */
+#include "agent/announcer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backoff.h"
+#include "agent/roster.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "tunnel/session.h"
+
+enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED };
+
+struct entry {
+	struct frame_announce announce;
+	enum stage stage;
+	struct backoff backoff;
+	uint64_t retry_at_ms;	/* REFUSED */
+	enum code told;		/* the refusal that the log has already */
+};
+
+struct announcer {
+	struct loop *loop;
+	struct session *session;
+	const char *relay;
+	struct entry *entries;
+	size_t count, under_way, accepted;
+	struct timer retry;
+};
+
+static struct entry *
+find(struct entry *entries, size_t count, uint32_t number)
+{
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].announce.endpoint == number)
+			return &entries[i];
+	return NULL;
+}
+
+static void
+set_stage(struct announcer *a, struct entry *entry, enum stage stage)
+{
+	a->under_way -= entry->stage == UNDER_WAY;
+	a->accepted -= entry->stage == ACCEPTED;
+	a->under_way += stage == UNDER_WAY;
+	a->accepted += stage == ACCEPTED;
+	entry->stage = stage;
+}
+
+static void
+announce_due(struct announcer *a)
+{
+	for (size_t i = 0; i < a->count && a->under_way < ANNOUNCER_UNDER_WAY; i++) {
+		if (a->entries[i].stage != DUE)
+			continue;
+		set_stage(a, &a->entries[i], UNDER_WAY);
+		session_announce(a->session, &a->entries[i].announce);
+	}
+}
+
+/* Wakes up for the refused entry whose turn comes first. */
+static void
+plan_retry(struct announcer *a)
+{
+	uint64_t now = clock_ms(), first = UINT64_MAX;
+
+	for (size_t i = 0; i < a->count; i++)
+		if (a->entries[i].stage == REFUSED && a->entries[i].retry_at_ms < first)
+			first = a->entries[i].retry_at_ms;
+	timer_clear(&a->retry);
+	if (first != UINT64_MAX)
+		timer_set(&a->retry, first > now ? first - now : 0);
+}
+
+static void
+on_retry(void *arg)
+{
+	struct announcer *a = arg;
+	uint64_t now = clock_ms();
+
+	for (size_t i = 0; i < a->count; i++)
+		if (a->entries[i].stage == REFUSED && a->entries[i].retry_at_ms <= now)
+			set_stage(a, &a->entries[i], DUE);
+	announce_due(a);
+	plan_retry(a);
+}
+
+struct announcer *
+announcer_new(struct loop *loop, struct session *session, const char *relay)
+{
+	struct announcer *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return NULL;
+	a->loop = loop;
+	a->session = session;
+	a->relay = relay;
+	timer_init(&a->retry, loop, on_retry, a);
+	return a;
+}
+
+void
+announcer_free(struct announcer *a)
+{
+	if (!a)
+		return;
+	timer_clear(&a->retry);
+	free(a->entries);
+	free(a);
+}
+
+static void
+fill(struct frame_announce *announce, const struct endpoint *endpoint)
+{
+	memset(announce, 0, sizeof *announce);
+	announce->endpoint = endpoint->number;
+	announce->carriers = endpoint->carriers;
+	announce->weight = endpoint->weight;
+	memcpy(announce->server_name, endpoint->server_name, sizeof announce->server_name);
+	memcpy(announce->name, endpoint->name, sizeof announce->name);
+}
+
+static void
+withdraw_gone(struct announcer *a, const struct roster *roster)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		struct entry *entry = &a->entries[i];
+
+		if (roster_find(roster, entry->announce.endpoint))
+			continue;
+		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
+			session_withdraw(a->session, entry->announce.endpoint);
+		set_stage(a, entry, DUE);	/* counts no more */
+	}
+}
+
+bool
+announcer_show(struct announcer *a, const struct roster *roster)
+{
+	struct entry *entries = calloc(roster->count + 1, sizeof *entries);
+
+	if (!entries)
+		return false;
+	withdraw_gone(a, roster);
+	for (size_t i = 0; i < roster->count; i++) {
+		const struct entry *before = find(a->entries, a->count, roster->endpoints[i]->number);
+
+		if (before)
+			entries[i] = *before;
+		else
+			fill(&entries[i].announce, roster->endpoints[i]);
+	}
+	free(a->entries);
+	a->entries = entries;
+	a->count = roster->count;
+	announce_due(a);
+	plan_retry(a);
+	return true;
+}
+
+void
+announcer_accepted(struct announcer *a, uint32_t endpoint)
+{
+	struct entry *entry = find(a->entries, a->count, endpoint);
+
+	if (!entry || entry->stage != UNDER_WAY)
+		return;	/* withdrawn meanwhile */
+	set_stage(a, entry, ACCEPTED);
+	entry->told = CODE_NONE;
+	backoff_up(&entry->backoff, clock_ms());
+	log_event(LOG_INFO, "endpoint-up", "the relay routes it here", log_str("endpoint", entry->announce.name),
+	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay));
+	announce_due(a);
+}
+
+void
+announcer_refused(struct announcer *a, uint32_t endpoint, enum code code, const char *sentence)
+{
+	struct entry *entry = find(a->entries, a->count, endpoint);
+	bool permanent = code_is_permanent(code);
+	uint64_t wait_ms;
+
+	if (!entry)
+		return;
+	set_stage(a, entry, REFUSED);
+	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
+	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
+	log_event(entry->told == code ? LOG_DEBUG : permanent ? LOG_ERROR : LOG_WARNING,
+	    "endpoint-refused", sentence, log_str("code", code_word(code)),
+	    log_str("endpoint", entry->announce.name),
+	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),
+	    log_bool("permanent", permanent));
+	entry->told = code;
+	announce_due(a);
+	plan_retry(a);
+}
+
+size_t
+announcer_accepted_count(const struct announcer *a)
+{
+	return a->accepted;
+}

@@ -1,0 +1,86 @@
+/*
+ * Why a session is over.
+ */
+#include "agent/contact_end.h"
+
+#include <stdio.h>
+
+#include "agent/credentials.h"
+#include "agent/peer_check.h"
+#include "base/clock.h"
+#include "tunnel/session.h"
+
+enum { ALERT_UNRECOGNIZED_NAME = 112 };
+
+/* Refusals that are about the agent's own certificate, and the cure. */
+static const struct {
+	enum code code;
+	const char *cure;
+} ours[] = {
+	{ CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
+	    " relay's connect.agent_cas, and was it issued for an agent?" },
+	{ CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued" },
+	{ CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed" },
+	{ CODE_SOURCE_REFUSED, "its grant does not allow the address that this agent comes from" },
+};
+
+/* The certificate of the relay did not please us. */
+static void
+explain_judgement(struct contact_end *end, const struct peer_check *judge)
+{
+	end->is_permanent = true;
+	end->word = verify_code_word(judge->verdict.code);
+	end->key = judge->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
+	snprintf(end->sentence, sizeof end->sentence, "the relay's certificate is refused: %s",
+	    judge->verdict.sentence);
+	if (judge->identity) {
+		snprintf(end->subject, sizeof end->subject, "%s", identity_subject(judge->identity));
+		snprintf(end->issuer, sizeof end->issuer, "%s", identity_issuer(judge->identity));
+		snprintf(end->fingerprint, sizeof end->fingerprint, "%s",
+		    identity_fingerprint(judge->identity));
+		return;
+	}
+	snprintf(end->subject, sizeof end->subject, "%s", judge->subject);
+	snprintf(end->issuer, sizeof end->issuer, "%s", judge->issuer);
+	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", judge->fingerprint);
+}
+
+static void
+explain_ours(struct contact_end *end, const char *cure, const char *said,
+    const struct credentials *credentials)
+{
+	const struct cert_facts *facts = &credentials->certificate;
+
+	end->key = "agent.certificate";
+	snprintf(end->sentence, sizeof end->sentence, "the relay says: %.300s; %s: %s", said,
+	    credentials->certificate_path, cure);
+	snprintf(end->subject, sizeof end->subject, "%s", facts->subject);
+	snprintf(end->issuer, sizeof end->issuer, "%s", facts->issuer);
+	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", facts->fingerprint);
+}
+
+void
+contact_end_explain(struct contact_end *end, struct session *session, const struct peer_check *judge,
+    const struct credentials *credentials)
+{
+	enum code code = session_over_code(session);
+	const char *said = session_error(session);
+
+	if (judge->has_refused) {
+		explain_judgement(end, judge);
+		return;
+	}
+	end->is_permanent = code_is_permanent(code);
+	end->word = code == CODE_NONE ? "session-lost" : code_word(code);
+	snprintf(end->sentence, sizeof end->sentence, "%s", said);
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (ours[i].code == code)
+			explain_ours(end, ours[i].cure, said, credentials);
+	if (tls_alert_received(session_tls(session)) == ALERT_UNRECOGNIZED_NAME) {
+		end->is_permanent = true;
+		end->word = "connect-name-unknown";
+		end->key = "agent.connect_url";
+		snprintf(end->sentence, sizeof end->sentence, "nobody there has this connect name: is it"
+		    " a relay, and is its connect.server_name the host of agent.connect_url?");
+	}
+}

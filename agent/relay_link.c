@@ -1,0 +1,279 @@
+/*
+ * The link to one relay.
+ */
+#include "agent/relay_link.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backoff.h"
+#include "agent/contact.h"
+#include "agent/place.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { RENEW_SPREAD_MS = 2000, DRAIN_SPREAD_MS = 1000 };
+
+enum state { RESTING, TRYING, UP, STOPPED, STATES };
+
+static const unsigned may_move[STATES] = {
+	[RESTING] = 1u << TRYING | 1u << RESTING | 1u << STOPPED,
+	[TRYING] = 1u << UP | 1u << RESTING | 1u << STOPPED,
+	[UP] = 1u << RESTING | 1u << STOPPED,
+	[STOPPED] = 1u << STOPPED,
+};
+
+struct relay_link {
+	const struct place *place;
+	char *target;
+	enum state state;
+	struct contact *current, *leaving;
+	struct backoff backoff;
+	struct timer timer;
+	const char *told;	/* the word of the last failure that the log has */
+	void (*on_event)(void *arg, enum relay_event);
+	void *arg;
+};
+
+static void
+move(struct relay_link *link, enum state state)
+{
+	assert(may_move[link->state] & 1u << state);
+	if (link->state == RESTING)
+		timer_clear(&link->timer);
+	link->state = state;
+}
+
+static void
+rest(struct relay_link *link, uint64_t ms)
+{
+	move(link, RESTING);
+	timer_set(&link->timer, ms);
+}
+
+/* ---- what people are told ---- */
+
+static void
+log_end(struct relay_link *link, const struct contact_end *end, uint64_t wait_ms)
+{
+	bool again = link->told && strcmp(link->told, end->word) == 0;
+	enum log_level level = again ? LOG_DEBUG : end->is_permanent ? LOG_ERROR : LOG_WARNING;
+
+	link->told = end->word;
+	log_event(level, end->is_permanent ? "relay-refused" : end->was_up ? "relay-down" : "relay-unreachable",
+	    end->sentence, log_str("relay", link->target), log_str("code", end->word),
+	    log_str("subject", end->subject[0] ? end->subject : NULL),
+	    log_str("issuer", end->issuer[0] ? end->issuer : NULL),
+	    log_str("sha256", end->fingerprint[0] ? end->fingerprint : NULL),
+	    log_str("see", end->key), log_u64("retry_ms", wait_ms));
+}
+
+/* ---- contacts ---- */
+
+static void on_contact(void *arg, struct contact *, enum contact_event);
+
+static void
+try(struct relay_link *link)
+{
+	move(link, TRYING);
+	link->current = contact_new(link->place, link->target, on_contact, link);
+	if (!link->current)
+		rest(link, BACKOFF_MOST_MS);
+}
+
+static void
+on_time(void *arg)
+{
+	try(arg);
+}
+
+static void
+on_up(struct relay_link *link)
+{
+	move(link, UP);
+	backoff_up(&link->backoff, clock_ms());
+	link->told = NULL;
+	log_event(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
+	    log_str("name", contact_relay(link->current)));
+	if (link->leaving)	/* made before the break: it has done its work */
+		contact_goodbye(link->leaving, CODE_REPLACED, "a newer session has taken over");
+	link->on_event(link->arg, RELAY_CHANGED);
+}
+
+static void
+on_over(struct relay_link *link)
+{
+	struct contact *contact = link->current;
+	const struct contact_end *end = contact_end(contact);
+	bool permanent = end->is_permanent;
+	uint64_t wait_ms = backoff_failed(&link->backoff, clock_ms());
+
+	if (permanent)
+		wait_ms = backoff_permanent();
+	link->current = NULL;
+	if (link->state != STOPPED) {
+		log_end(link, end, wait_ms);
+		rest(link, wait_ms);
+	}
+	contact_free(contact);
+	link->on_event(link->arg, RELAY_CHANGED);
+	if (permanent)
+		link->on_event(link->arg, RELAY_REFUSED);
+}
+
+/* The current contact steps aside and a new one follows. */
+static void
+step_aside(struct relay_link *link, uint64_t wait_ms)
+{
+	contact_free(link->leaving);
+	link->leaving = link->current;
+	link->current = NULL;
+	rest(link, wait_ms);
+}
+
+static void
+on_contact(void *arg, struct contact *contact, enum contact_event event)
+{
+	struct relay_link *link = arg;
+
+	if (contact == link->leaving) {
+		if (event != CONTACT_OVER)
+			return;
+		link->leaving = NULL;
+		contact_free(contact);
+		return;
+	}
+	switch (event) {
+	case CONTACT_UP:
+		on_up(link);
+		break;
+	case CONTACT_DRAIN:
+		if (link->state != UP)
+			break;
+		log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
+		    log_str("relay", link->target));
+		contact_retire(contact);
+		step_aside(link, backoff_spread(DRAIN_SPREAD_MS));
+		link->on_event(link->arg, RELAY_CHANGED);
+		break;
+	case CONTACT_REFUSED:
+		link->on_event(link->arg, RELAY_REFUSED);
+		break;
+	case CONTACT_OVER:
+		on_over(link);
+		break;
+	}
+}
+
+/* ---- life ---- */
+
+struct relay_link *
+relay_link_new(const struct place *place, const char *target,
+    void (*on_event)(void *arg, enum relay_event), void *arg)
+{
+	struct relay_link *link = calloc(1, sizeof *link);
+
+	if (!link)
+		return NULL;
+	link->place = place;
+	link->on_event = on_event;
+	link->arg = arg;
+	timer_init(&link->timer, place->loop, on_time, link);
+	link->target = strdup(target);
+	if (link->target) {
+		rest(link, 0);
+		return link;
+	}
+	relay_link_free(link);
+	return NULL;
+}
+
+void
+relay_link_free(struct relay_link *link)
+{
+	if (!link)
+		return;
+	timer_clear(&link->timer);
+	contact_free(link->current);
+	contact_free(link->leaving);
+	free(link->target);
+	free(link);
+}
+
+const char *
+relay_link_target(const struct relay_link *link)
+{
+	return link->target;
+}
+
+bool
+relay_link_is_up(const struct relay_link *link)
+{
+	return link->current && contact_is_up(link->current);
+}
+
+void
+relay_link_renew(struct relay_link *link)
+{
+	switch (link->state) {
+	case RESTING:
+		link->told = NULL;
+		rest(link, 0);
+		break;
+	case TRYING:
+		contact_free(link->current);
+		link->current = NULL;
+		rest(link, 0);
+		break;
+	case UP:
+		step_aside(link, backoff_spread(RENEW_SPREAD_MS));
+		break;
+	case STOPPED:
+	case STATES:
+		break;
+	}
+}
+
+void
+relay_link_refresh(struct relay_link *link, int64_t now_s)
+{
+	if (link->current)
+		contact_refresh(link->current);
+	if (link->leaving)
+		contact_refresh(link->leaving);
+	relay_link_judge_again(link, now_s);
+}
+
+void
+relay_link_judge_again(struct relay_link *link, int64_t now_s)
+{
+	if (link->current)
+		contact_judge_again(link->current, now_s);
+	if (link->leaving)
+		contact_judge_again(link->leaving, now_s);
+}
+
+void
+relay_link_drain(struct relay_link *link, uint32_t deadline_ms)
+{
+	if (link->state == TRYING) {
+		contact_free(link->current);
+		link->current = NULL;
+	}
+	move(link, STOPPED);
+	if (link->current)
+		contact_drain(link->current, deadline_ms);
+	if (link->leaving)
+		contact_drain(link->leaving, deadline_ms);
+}
+
+void
+relay_link_goodbye(struct relay_link *link)
+{
+	relay_link_drain(link, 0);
+	if (link->current)
+		contact_goodbye(link->current, CODE_SHUTDOWN, "the agent stops");
+	if (link->leaving)
+		contact_goodbye(link->leaving, CODE_SHUTDOWN, "the agent stops");
+}
