@@ -1,0 +1,220 @@
+/*
+ * `valise-agent check`.
+ */
+#include "agent/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "agent/credentials.h"
+#include "agent/roster.h"
+#include "base/clock.h"
+#include "pki/cert.h"
+#include "sni/name.h"
+
+enum { DAY_S = 86400 };
+
+struct check {
+	const char *path;
+	const struct settings *settings;
+	unsigned warnings;
+	bool has_expired;
+	int64_t now_s;
+	/* Of each endpoint's server certificate; empty for passthrough. */
+	struct cert_facts *certificates;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+warn(struct check *check, struct conf_mark mark, const char *format, ...)
+{
+	va_list arguments;
+
+	check->warnings++;
+	if (mark.line > 0)
+		fprintf(stderr, "%s:%u:%u: warning: ", check->path, mark.line, mark.column);
+	else
+		fprintf(stderr, "%s: warning: ", check->path);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+static void
+warn_trust(struct check *check, const char *label, const struct trust *trust)
+{
+	const char *sentence;
+
+	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
+		warn(check, (struct conf_mark){ 0, 0 }, "%s: %s", label, sentence);
+}
+
+/* ---- one certificate ---- */
+
+static void
+check_certificate(struct check *check, struct conf_mark mark, const char *path,
+    const struct cert_facts *facts)
+{
+	int64_t left_s = facts->not_after - check->now_s;
+
+	if (left_s <= 0) {
+		check->has_expired = true;
+		warn(check, mark, "%s has expired %lld days ago; have it renewed", path,
+		    (long long)(-left_s / DAY_S));
+	} else if (left_s < (facts->not_after - facts->not_before) / 3)
+		warn(check, mark, "%s expires in %lld days; have it renewed", path,
+		    (long long)(left_s / DAY_S));
+	if (facts->not_before > check->now_s)
+		warn(check, mark, "%s is not valid yet; is the clock right?", path);
+	if (strcmp(facts->key_type, "rsa") == 0)
+		warn(check, mark, "%s has an RSA key, whose handshakes cost several times those of ECDSA"
+		    " P-256", path);
+}
+
+/* Beside cert_covers(): the grant may let a wildcard stand for any depth. */
+static bool
+agent_covers(const struct cert_facts *facts, const char *name)
+{
+	const char *plain = name_is_wildcard(name) ? name + 2 : name;
+
+	if (cert_covers(facts, name))
+		return true;
+	for (size_t i = 0; facts->has_grant && facts->grant.any_depth && i < facts->san_count; i++)
+		if (name_is_wildcard(facts->sans[i]) && name_matches(facts->sans[i], plain, true))
+			return true;
+	return false;
+}
+
+/* ---- the agent and its endpoints ---- */
+
+static void
+check_agent(struct check *check, const struct credentials *credentials)
+{
+	const struct conf_mark nowhere = { 0, 0 };
+	const struct cert_facts *facts = &credentials->certificate;
+
+	check_certificate(check, nowhere, check->settings->certificate, facts);
+	if (!facts->has_grant || !facts->agent)
+		warn(check, nowhere, "%s is no agent's certificate (no grant or not the purpose): relays"
+		    " will refuse it; issue one with `valise-pki issue agent`",
+		    check->settings->certificate);
+	warn_trust(check, "agent.connect_cas", credentials->relays);
+	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
+		const struct endpoint_settings *endpoint = settings_endpoint(check->settings, i);
+
+		if (!agent_covers(facts, endpoint->server_name))
+			warn(check, endpoint->url_mark, "%s does not cover %s: relays will refuse the"
+			    " endpoint (name-not-granted)", check->settings->certificate,
+			    endpoint->server_name);
+	}
+}
+
+static void
+check_termination(struct check *check, size_t index)
+{
+	const struct endpoint_settings *endpoint = settings_endpoint(check->settings, index);
+	const char *path = endpoint->termination.certificate;
+	struct cert_facts *facts = &check->certificates[index];
+	char error[CERT_ERROR];
+
+	if (!cert_load(facts, path, error)) {
+		warn(check, endpoint->termination.certificate_mark, "%s", error);
+		return;
+	}
+	check_certificate(check, endpoint->termination.certificate_mark, path, facts);
+	if (!cert_covers(facts, endpoint->server_name))
+		warn(check, endpoint->termination.certificate_mark, "%s does not cover %s: clients will"
+		    " refuse it", path, endpoint->server_name);
+	if (!facts->server)
+		warn(check, endpoint->termination.certificate_mark, "%s is not for servers (extended key"
+		    " usage): clients will refuse it", path);
+}
+
+static bool
+offers_http2(const struct endpoint_settings *endpoint)
+{
+	for (size_t i = 0; i < endpoint->termination.alpn.count; i++)
+		if (strcmp(endpoint->termination.alpn.items[i], "h2") == 0)
+			return true;
+	return false;
+}
+
+/* RFC 9113, 9.1.1: a browser sends requests for the other name over this one's connection. */
+static void
+check_coalescing(struct check *check, size_t index)
+{
+	const struct endpoint_settings *here = settings_endpoint(check->settings, index);
+
+	for (size_t i = 0; offers_http2(here) && i < check->settings->endpoints.count; i++) {
+		const struct endpoint_settings *other = settings_endpoint(check->settings, i);
+
+		if (i != index && cert_covers(&check->certificates[index], other->server_name))
+			warn(check, here->termination.certificate_mark, "this certificate covers %s of"
+			    " endpoint %s too: HTTP/2 clients may send its requests here, past its own"
+			    " policy; use a certificate for each endpoint", other->server_name, other->name);
+	}
+}
+
+static void
+check_endpoints(struct check *check, const struct roster *roster)
+{
+	size_t count = check->settings->endpoints.count;
+
+	check->certificates = calloc(count + 1, sizeof *check->certificates);
+	for (size_t i = 0; check->certificates && i < count; i++) {
+		const struct endpoint *endpoint = roster->endpoints[i];	/* numbered in this order */
+
+		if (!endpoint->terminates)
+			continue;
+		check_termination(check, i);
+		check_coalescing(check, i);
+		if (endpoint->clients)
+			warn_trust(check, endpoint->name, endpoint->clients);
+		if (endpoint->upstream.trust)
+			warn_trust(check, endpoint->upstream.url.target, endpoint->upstream.trust);
+	}
+	for (size_t i = 0; check->certificates && i < count; i++)
+		cert_wipe(&check->certificates[i]);
+	free(check->certificates);
+}
+
+static int
+check_files(const char *path, const struct settings *settings)
+{
+	struct check check = { .path = path, .settings = settings, .now_s = clock_wall_s() };
+	char error[ENDPOINT_ERROR];
+	struct credentials *credentials = credentials_new(settings, NULL, error);
+	struct roster *roster = NULL;
+
+	if (credentials)
+		roster = roster_new(settings, credentials->relays, NULL, NULL, error);
+	if (roster) {
+		check_agent(&check, credentials);
+		check_endpoints(&check, roster);
+		printf("%s: %s: %zu endpoints, %zu relays, %u warnings\n", path,
+		    check.has_expired ? "expired" : "fine", settings->endpoints.count,
+		    settings->connect_url.count, check.warnings);
+	} else
+		fprintf(stderr, "%s: %s\n", path, error);
+	roster_release(roster);
+	credentials_release(credentials);
+	return !roster ? EX_CONFIG : check.has_expired ? 1 : 0;
+}
+
+int
+check_run(const char *config_path)
+{
+	struct settings settings;
+	int code = settings_read(&settings, config_path, stderr);
+
+	if (code == 0) {
+		free(settings.state_dir);
+		settings.state_dir = NULL;	/* look only: no CRL numbers are noted */
+		code = check_files(config_path, &settings);
+	}
+	settings_wipe(&settings);
+	return code;
+}

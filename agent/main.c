@@ -1,0 +1,139 @@
+/*
+ * valise-agent(8): the commands and nothing else.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "agent/agent.h"
+#include "agent/check.h"
+#include "agent/oneshot.h"
+#include "agent/settings.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "tunnel/tls.h"
+
+#define DEFAULT_CONFIG VALISE_SYSCONFDIR "/valise/agent.yml"
+
+static const char help[] =
+    "usage: valise-agent run [-c FILE] [--once]\n"
+    "       valise-agent check [-c FILE]\n"
+    "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
+    "           --agent-crt FILE --agent-key FILE [--relay-crl FILE] [--crt FILE --key FILE\n"
+    "           [--mutual-tls-cas FILE [--mutual-tls-crls FILE]]] [--upstream-proxy-protocol 1|2]\n"
+    "       valise-agent --help | --version\n"
+    "\n"
+    "run    serve the endpoints of the configuration (default " DEFAULT_CONFIG ");\n"
+    "       --once exits 77 at the first refusal for good\n"
+    "check  read the configuration and every file that it names, and say what is wrong\n"
+    "tls    serve one endpoint from the command line\n"
+    "\n"
+    "The manuals: valise-agent(8), valise-agent.yml(5).\n";
+
+static int
+refuse_usage(const char *what, const char *value)
+{
+	fprintf(stderr, "valise-agent: %s%s; see valise-agent --help\n", what, value);
+	return EX_USAGE;
+}
+
+/* -c FILE for both; --once only where there is a place for it. */
+static int
+read_options(int count, char **arguments, const char **path, bool *once)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "once", no_argument, NULL, 'o' },
+		{ 0 },
+	};
+	int got;
+
+	*path = DEFAULT_CONFIG;
+	opterr = 0;
+	while ((got = getopt_long(count, arguments, ":c:", options, NULL)) != -1) {
+		if (got == 'c')
+			*path = optarg;
+		else if (got == 'o' && once)
+			*once = true;
+		else if (got == ':')
+			return refuse_usage("a value is missing after ", arguments[optind - 1]);
+		else
+			return refuse_usage("no such option: ", arguments[optind - 1]);
+	}
+	return optind < count ? refuse_usage("one word too many: ", arguments[optind]) : 0;
+}
+
+static int
+serve(struct settings *settings, const char *path, bool once)
+{
+	log_init("valise-agent", (enum log_level)settings->log_level,
+	    (enum log_format)settings->log_format);
+	return agent_run(&(struct agent_wish){ .settings = settings, .config_path = path, .once = once });
+}
+
+static int
+run(int count, char **arguments)
+{
+	struct settings settings;
+	const char *path;
+	bool once = false;
+	int code = read_options(count, arguments, &path, &once);
+
+	if (code != 0)
+		return code;
+	code = settings_read(&settings, path, stderr);
+	if (code == 0)
+		return serve(&settings, path, once);
+	settings_wipe(&settings);
+	return code;
+}
+
+static int
+check(int count, char **arguments)
+{
+	const char *path;
+	int code = read_options(count, arguments, &path, NULL);
+
+	return code != 0 ? code : check_run(path);
+}
+
+static int
+tls(int count, char **arguments)
+{
+	struct settings settings;
+	int code = oneshot_read(&settings, count, arguments);
+
+	if (code == 0)
+		return serve(&settings, NULL, true);
+	settings_wipe(&settings);
+	return code;
+}
+
+static const struct command {
+	const char *word;
+	int (*run)(int count, char **arguments);
+} commands[] = {
+	{ "run", run },
+	{ "check", check },
+	{ "tls", tls },
+};
+
+int
+main(int argc, char **argv)
+{
+	process_harden();
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2)
+		return refuse_usage("which command? run, check or tls", "");
+	if (strcmp(argv[1], "--help") == 0)
+		return fputs(help, stdout) < 0;
+	if (strcmp(argv[1], "--version") == 0)
+		return puts("valise-agent " VALISE_VERSION) < 0;
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].word) == 0)
+			return tls_start() ? commands[i].run(argc - 1, argv + 1) : EX_SOFTWARE;
+	return refuse_usage("no such command: ", argv[1]);
+}
