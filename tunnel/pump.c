@@ -40,7 +40,7 @@ struct pump {
 	struct task task;
 	struct pump_settings settings;
 	uint64_t active_ms;	/* when the last byte moved */
-	bool is_over, is_freed;
+	bool is_breaking, is_over, is_freed;
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
 	void *arg;
@@ -126,24 +126,44 @@ write_fresh(struct half *half, size_t bytes)
 	return io;
 }
 
-/* What can be told about the end of the half by the stream that ended it. */
-static void
-break_off(struct half *half, const struct stream *culprit)
+static struct half *
+other(struct half *half)
 {
-	struct pump *pump = half->pump;
-	end(pump, culprit == pump->half[0].from ? PUMP_RESET_A : PUMP_RESET_B);
+	return &half->pump->half[half == half->pump->half];
 }
 
+static void
+break_reading(struct half *half)
+{
+	end(half->pump, half == half->pump->half ? PUMP_RESET_A : PUMP_RESET_B);
+}
+
+static void run_half(struct half *);
+
+/* What the peer said before it stopped listening may still stand in its stream: a server's answer to a request
+ * that it did not want to read to the end. */
+static void
+break_writing(struct half *half)
+{
+	struct pump *pump = half->pump;
+	if (!pump->is_breaking) {
+		pump->is_breaking = true;
+		run_half(other(half));
+	}
+	break_reading(other(half));
+}
+
+/* A peer that has said its FIN and is gone altogether has not been robbed of a byte by our missing one. */
 static void
 finish(struct half *half)
 {
 	enum io io = stream_finish(half->to);
-	if (io == IO_OK)
+	if (io == IO_OK || (io == IO_RESET && other(half)->state != FLOWING))
 		move(half, DONE);
 	else if (must_wait(io))
 		half->write_wait = io;
 	else
-		break_off(half, half->to);
+		break_writing(half);
 }
 
 /* Reads once and passes on. False when the half has to wait, has ended, or the pump is over. */
@@ -160,14 +180,14 @@ pass(struct half *half, size_t *bytes)
 		return false;
 	}
 	if (io != IO_OK) {
-		break_off(half, half->from);
+		break_reading(half);
 		return false;
 	}
 	io = write_fresh(half, *bytes);
 	if (must_wait(io))
 		half->write_wait = io;
 	else if (io != IO_OK)
-		break_off(half, half->to);
+		break_writing(half);
 	return io == IO_OK;
 }
 
@@ -183,7 +203,7 @@ run_half(struct half *half)
 	if (must_wait(io))
 		half->write_wait = io;
 	else if (io != IO_OK)
-		break_off(half, half->to);
+		break_writing(half);
 	if (io != IO_OK)
 		return;
 	while (half->state == FLOWING && moved < TURN_BYTES && pass(half, &bytes))

@@ -1,0 +1,319 @@
+/* The agent's termination, against a bare GnuTLS client that may do what ours would not. */
+#include "tunnel/tls.h"
+
+#include "tunnel/peer.h"
+
+#define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+#define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
+
+struct visit {
+	gnutls_session_t client;
+	gnutls_certificate_credentials_t trust;
+	struct tls *server;
+	int fds[2];
+	int of_client;
+	enum io of_server;
+};
+
+static void
+visit_begin(struct visit *v, const struct tls_settings *settings, const struct tls_hooks *hooks,
+    const char *priority, unsigned flags, bool shows_certificate)
+{
+	char error[TLS_ERROR];
+	const gnutls_datum_t crt = { credentials.certificate.data, (unsigned)credentials.certificate.bytes };
+	const gnutls_datum_t key = { credentials.key.data, (unsigned)credentials.key.bytes };
+	struct tls_config *config = tls_config_new(settings, error);
+	assert_non_null(config);
+	pair(v->fds);
+	v->server = tls_server(config, stream_socket(v->fds[1]), hooks);
+	tls_config_release(config);
+	gnutls_certificate_allocate_credentials(&v->trust);
+	if (shows_certificate)
+		assert_int_equal(gnutls_certificate_set_x509_key_mem(v->trust, &crt, &key,
+		    GNUTLS_X509_FMT_PEM), 0);
+	assert_int_equal(gnutls_init(&v->client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | flags), 0);
+	assert_int_equal(gnutls_priority_set_direct(v->client, priority, NULL), 0);
+	gnutls_credentials_set(v->client, GNUTLS_CRD_CERTIFICATE, v->trust);
+	gnutls_server_name_set(v->client, GNUTLS_NAME_DNS, "app.test", 8);
+	gnutls_transport_set_int(v->client, v->fds[0]);
+}
+
+static void
+visit_shake(struct visit *v)
+{
+	v->of_client = GNUTLS_E_AGAIN;
+	v->of_server = IO_READ;
+	for (int i = 0; i < 20; i++) {
+		if (v->of_client == GNUTLS_E_AGAIN)
+			v->of_client = gnutls_handshake(v->client);
+		if (waits(v->of_server))
+			v->of_server = tls_handshake(v->server);
+	}
+}
+
+/* The alert that the client sees, in the handshake or with its first read. */
+static unsigned
+visit_alert(struct visit *v)
+{
+	char byte;
+	ssize_t got = v->of_client;
+	if (got == 0)
+		got = gnutls_record_recv(v->client, &byte, 1);
+	assert_int_equal(got, GNUTLS_E_FATAL_ALERT_RECEIVED);
+	return gnutls_alert_get(v->client);
+}
+
+static void
+visit_end(struct visit *v)
+{
+	gnutls_deinit(v->client);
+	gnutls_certificate_free_credentials(v->trust);
+	stream_free(tls_stream(v->server));
+	close(v->fds[0]);
+}
+
+static struct tls_settings
+endpoint(enum tls_client_certificate wish)
+{
+	return (struct tls_settings){ .purpose = TLS_ENDPOINT, .certificate = &credentials.certificate,
+		.private_key = &credentials.key, .client_certificate = wish };
+}
+
+static void
+serves_tls12_and_tls13_with_aes_first(void **state)
+{
+	static const char *const versions[] = { TLS12, TLS13 };
+	static const char *const names[] = { "TLS1.2", "TLS1.3" };
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct visit v;
+		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		visit_begin(&v, &settings, NULL, versions[i], 0, true);
+		visit_shake(&v);
+		assert_int_equal(v.of_server, IO_OK);
+		assert_string_equal(tls_version(v.server), names[i]);
+		assert_int_equal(gnutls_cipher_get(v.client), GNUTLS_CIPHER_AES_128_GCM);
+		assert_false(tls_peer_has_certificate(v.server));
+		assert_int_equal(gnutls_record_send(v.client, "ask", 3), 3);
+		hear(tls_stream(v.server), "ask");
+		visit_end(&v);
+	}
+}
+
+static void
+refuses_what_nobody_needs_any_more(void **state)
+{
+	static const char *const old[] = {
+		"NORMAL:-VERS-ALL:+VERS-TLS1.1", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA",
+		"NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+AES-256-CBC",
+	};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct visit v;
+		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		visit_begin(&v, &settings, NULL, old[i], 0, false);
+		visit_shake(&v);
+		assert_int_equal(v.of_server, IO_FAILED);
+		assert_int_equal(visit_alert(&v), i == 0 ? 70 : 40);
+		visit_end(&v);
+	}
+}
+
+/* wish, shown, verdict of the judge -> how often judged, outcome, alert in 1.3, in 1.2. */
+static const struct judgement {
+	enum tls_client_certificate wish;
+	bool shown;
+	unsigned verdict, asked;
+	enum io outcome;
+	unsigned alert13, alert12;
+} judgements[] = {
+	{ TLS_CLIENT_OFF, true, 44, 0, IO_OK, 0, 0 },
+	{ TLS_CLIENT_REQUEST, false, 44, 0, IO_OK, 0, 0 },
+	{ TLS_CLIENT_REQUEST, true, 0, 1, IO_OK, 0, 0 },
+	{ TLS_CLIENT_REQUEST, true, 44, 1, IO_FAILED, 44, 44 },
+	{ TLS_CLIENT_REQUIRE, true, 0, 1, IO_OK, 0, 0 },
+	{ TLS_CLIENT_REQUIRE, true, 48, 1, IO_FAILED, 48, 48 },
+	{ TLS_CLIENT_REQUIRE, false, 0, 1, IO_FAILED, 116, 40 },
+	{ TLS_CLIENT_REQUIRE, false, 49, 1, IO_FAILED, 116, 40 },
+};
+
+static void
+client_certificates_are_judged_and_the_alert_arrives(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof judgements / sizeof *judgements; i++) {
+		const struct judgement *j = &judgements[i / 2];
+		struct visit v;
+		unsigned verdict[3] = { j->verdict };
+		const struct tls_settings settings = endpoint(j->wish);
+		const struct tls_hooks hooks = { .judge = judge_by, .arg = verdict };
+		visit_begin(&v, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, j->shown);
+		visit_shake(&v);
+		assert_int_equal(v.of_server, j->outcome);
+		assert_int_equal(verdict[1], j->asked);
+		if (j->outcome == IO_FAILED)
+			assert_int_equal(visit_alert(&v), i % 2 ? j->alert13 : j->alert12);
+		else
+			assert_int_equal(tls_peer_has_certificate(v.server),
+			    j->shown && j->wish != TLS_CLIENT_OFF);
+		visit_end(&v);
+	}
+}
+
+/* Accepts app.test; counts. */
+static bool
+accepts_app(void *arg, const char *text, size_t bytes)
+{
+	++*(unsigned *)arg;
+	return bytes == 8 && memcmp(text, "app.test", 8) == 0;
+}
+
+static void
+a_name_that_was_not_routed_is_unrecognized(void **state)
+{
+	static const char *const names[] = { "app.test", "evil.test", "" };
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct visit v;
+		unsigned seen = 0;
+		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
+		visit_begin(&v, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, false);
+		gnutls_server_name_set(v.client, GNUTLS_NAME_DNS, names[i / 2], strlen(names[i / 2]));
+		visit_shake(&v);
+		assert_int_equal(seen, 1);
+		assert_int_equal(v.of_server, i / 2 == 0 ? IO_OK : IO_FAILED);
+		if (i / 2)
+			assert_int_equal(visit_alert(&v), 112);
+		visit_end(&v);
+	}
+}
+
+static int
+turn_coat(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+    const gnutls_datum_t *message)
+{
+	const char *name = gnutls_session_get_ptr(session);
+	(void)type;
+	(void)when;
+	(void)message;
+	if (incoming)
+		gnutls_server_name_set(session, GNUTLS_NAME_DNS, name, strlen(name));
+	return 0;
+}
+
+/* RFC 8446 §4.1.2 forbids another name in the second hello; GnuTLS as a server does not look. */
+static void
+the_hello_after_a_retry_request_is_looked_at_too(void **state)
+{
+	static const char *const second[] = { "app.test", "evil.test", "" };
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct visit v;
+		unsigned seen = 0;
+		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
+		visit_begin(&v, &settings, &hooks, TLS13 ":-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-SECP256R1",
+		    GNUTLS_KEY_SHARE_TOP, false);
+		gnutls_session_set_ptr(v.client, (void *)(uintptr_t)second[i]);
+		gnutls_handshake_set_hook_function(v.client, GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST,
+		    GNUTLS_HOOK_POST, turn_coat);
+		visit_shake(&v);
+		assert_int_equal(seen, 2);
+		assert_int_equal(v.of_server, i == 0 ? IO_OK : IO_FAILED);
+		if (i)
+			assert_int_equal(visit_alert(&v), 112);
+		visit_end(&v);
+	}
+}
+
+static void
+alpn_is_chosen_from_the_list_and_strangers_get_the_alert(void **state)
+{
+	static const char *const ours[] = { "h2", "http/1.1", NULL };
+	static const gnutls_datum_t theirs[] = {
+		{ (unsigned char *)"http/1.1", 8 }, { (unsigned char *)"acme-tls/1", 10 },
+	};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct visit v;
+		struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		settings.alpn = ours;
+		visit_begin(&v, &settings, NULL, TLS13, 0, false);
+		if (i < 2)
+			gnutls_alpn_set_protocols(v.client, &theirs[i], 1, 0);
+		visit_shake(&v);
+		assert_int_equal(v.of_server, i == 1 ? IO_FAILED : IO_OK);
+		if (i == 1)
+			assert_int_equal(visit_alert(&v), 120);
+		else
+			assert_string_equal(tls_alpn(v.server), i == 0 ? "http/1.1" : "");
+		visit_end(&v);
+	}
+}
+
+static void
+gives_out_no_tickets(void **state)
+{
+	char byte;
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct visit v;
+		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		visit_begin(&v, &settings, NULL, i ? TLS13 : TLS12, 0, false);
+		visit_shake(&v);
+		say(tls_stream(v.server), "x");
+		assert_int_equal(gnutls_record_recv(v.client, &byte, 1), 1);
+		assert_false(gnutls_session_get_flags(v.client) & GNUTLS_SFLAGS_SESSION_TICKET);
+		visit_end(&v);
+	}
+}
+
+static void
+a_renegotiation_ends_the_connection(void **state)
+{
+	struct visit v;
+	const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+	(void)state;
+	visit_begin(&v, &settings, NULL, TLS12, 0, false);
+	visit_shake(&v);
+	assert_int_equal(gnutls_handshake(v.client), GNUTLS_E_AGAIN);
+	assert_int_equal(hear_nothing(tls_stream(v.server)), IO_FAILED);
+	assert_int_equal(tls_alert_sent(v.server), 100);
+	visit_end(&v);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (!tls_start())
+		return -1;
+	make_credentials(&credentials, "app.test");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	wipe_credentials(&credentials);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(serves_tls12_and_tls13_with_aes_first),
+		cmocka_unit_test(refuses_what_nobody_needs_any_more),
+		cmocka_unit_test(client_certificates_are_judged_and_the_alert_arrives),
+		cmocka_unit_test(a_name_that_was_not_routed_is_unrecognized),
+		cmocka_unit_test(the_hello_after_a_retry_request_is_looked_at_too),
+		cmocka_unit_test(alpn_is_chosen_from_the_list_and_strangers_get_the_alert),
+		cmocka_unit_test(gives_out_no_tickets),
+		cmocka_unit_test(a_renegotiation_ends_the_connection),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("tls_endpoint", tests, set_up, tear_down);
+}
