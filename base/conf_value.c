@@ -57,7 +57,8 @@ set_amount(const struct conf_row *row, void *value, uint64_t amount, const char 
 	if (row->most != 0 && (amount < row->least || amount > row->most)) {
 		amount_text(least, row->least, units);
 		amount_text(most, row->most, units);
-		return fail(error, text, "is out of range; give %s to %s", least, most);
+		return row->least == row->most ? fail(error, text, "is not known; give %s", least)
+					       : fail(error, text, "is out of range; give %s to %s", least, most);
 	}
 	memcpy(value, &amount, sizeof(amount));
 	return true;

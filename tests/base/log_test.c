@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ captured(void (*act)(void))
 
 	assert_true(saved >= 0 && fd >= 0);
 	dup2(fd, STDERR_FILENO);
-	lseek(STDERR_FILENO, 0, SEEK_SET);
+	fcntl(fd, F_SETFL, O_APPEND);	/* the kernel guards the position of regular files, not of these */
 	act();
 	dup2(saved, STDERR_FILENO);
 	bytes = pread(fd, output, sizeof(output) - 1, 0);

@@ -1,0 +1,304 @@
+#include "base/socket.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/resolver.h"
+#include "helpers.h"
+
+static struct loop *loop;
+static struct resolver *resolver;
+static struct timer guard;
+static int listening, got_fd, calls;
+static uint16_t port;
+static char said[CONNECT_ERROR];
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static int
+set_up(void **state)
+{
+	struct address address;
+	char error[512];
+
+	(void)state;
+	loop = loop_new();
+	resolver = resolver_new();
+	timer_init(&guard, loop, stop, NULL);
+	address_parse(&address, "127.0.0.1:0");
+	listening = socket_listen(&address, false, error);
+	address = socket_local(listening);
+	port = address_port(&address);
+	got_fd = -1;
+	calls = 0;
+	said[0] = '\0';
+	return loop == NULL || resolver == NULL || listening < 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	timer_clear(&guard);
+	if (got_fd >= 0)
+		close(got_fd);
+	close(listening);
+	resolver_free(resolver);
+	loop_free(loop);
+	return 0;
+}
+
+static void
+on_done(void *arg, int fd, const char *error)
+{
+	(void)arg;
+	calls++;
+	got_fd = fd;
+	assert_int_equal(fd >= 0, error == NULL);
+	if (error != NULL)
+		snprintf(said, sizeof(said), "%s", error);
+	loop_stop(loop);
+}
+
+static void
+connect_to(const char *target, uint64_t timeout_ms)
+{
+	assert_non_null(connector_new(loop, resolver, target, timeout_ms, on_done, NULL));
+	assert_int_equal(calls, 0);	/* never from inside */
+	timer_set(&guard, 10000);
+	loop_run(loop);
+	assert_int_equal(calls, 1);
+}
+
+static const char *
+with_port(const char *host)
+{
+	static char target[300];
+
+	snprintf(target, sizeof(target), "%s:%u", host, port);
+	return target;
+}
+
+static void
+connects_to_a_literal(void **state)
+{
+	int fd;
+
+	(void)state;
+	connect_to(with_port("127.0.0.1"), 2000);
+	assert_true(got_fd >= 0);
+	fd = accept(listening, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(write(got_fd, "x", 1), 1);
+	close(fd);
+}
+
+/* Where localhost has two addresses, the one that nobody listens on is passed over. */
+static void
+connects_to_a_name(void **state)
+{
+	(void)state;
+	connect_to(with_port("localhost"), 2000);
+	assert_true(got_fd >= 0);
+}
+
+static void
+says_who_refused(void **state)
+{
+	char expected[128];
+
+	(void)state;
+	close(listening);
+	listening = -1;
+	connect_to(with_port("127.0.0.1"), 2000);
+	assert_int_equal(got_fd, -1);
+	snprintf(expected, sizeof(expected), "cannot connect to 127.0.0.1:%u: Connection refused", port);
+	assert_string_equal(said, expected);
+}
+
+static void
+refuses_targets_that_are_none(void **state)
+{
+	static const char *const targets[] = {"", "host", "host:0", ":80", "tcp://host:80", "[::1]", "unix:", "a b:80"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		calls = 0;
+		connect_to(targets[i], 2000);
+		assert_int_equal(got_fd, -1);
+		assert_non_null(strstr(said, "not host:port, [address]:port or unix:/path"));
+	}
+}
+
+static void
+says_that_a_name_does_not_exist(void **state)
+{
+	(void)state;
+	connect_to("name.invalid:80", 8000);
+	assert_int_equal(got_fd, -1);
+	assert_non_null(strstr(said, "cannot resolve \"name.invalid\""));
+}
+
+/* A listener whose queue is full drops what knocks: on loopback the nearest thing to a silent host. */
+static void
+gives_up_in_time_on_a_silent_host(void **state)
+{
+	int fds[4];
+	struct address to;
+	uint64_t began;
+
+	(void)state;
+	assert_int_equal(listen(listening, 0), 0);
+	assert_true(address_parse(&to, with_port("127.0.0.1")));
+	for (size_t i = 0; i < COUNT(fds); i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		connect(fds[i], &to.as.any, to.bytes);
+	}
+	began = clock_ms();
+	connect_to(with_port("127.0.0.1"), 300);
+	assert_int_equal(got_fd, -1);
+	assert_non_null(strstr(said, "Connection timed out"));
+	assert_true(clock_ms() - began >= 290 && clock_ms() - began < 2000);
+	for (size_t i = 0; i < COUNT(fds); i++)
+		close(fds[i]);
+}
+
+static int
+listen_local(char *directory, char target[200])
+{
+	struct address address;
+	char error[512];
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(target, 200, "unix:%s/s", directory);
+	assert_true(address_parse(&address, target));
+	return socket_listen(&address, false, error);
+}
+
+static void
+connects_to_a_local_path(void **state)
+{
+	char directory[] = "/tmp/valise-connect-XXXXXX", target[200];
+	int fd = listen_local(directory, target);
+
+	(void)state;
+	connect_to(target, 2000);
+	assert_true(got_fd >= 0);
+	close(got_fd);
+	close(fd);
+	calls = 0;
+	connect_to(target, 2000);
+	assert_int_equal(got_fd, -1);
+	assert_non_null(strstr(said, "Connection refused"));
+	unlink(target + 5);
+	calls = 0;
+	connect_to(target, 2000);
+	assert_non_null(strstr(said, "No such file or directory"));
+	rmdir(directory);
+}
+
+static int backlogged;
+
+static void
+accept_one(void *arg)
+{
+	(void)arg;
+	close(accept(backlogged, NULL, NULL));
+}
+
+static void
+waits_for_room_in_a_local_queue(void **state)
+{
+	char directory[] = "/tmp/valise-connect-XXXXXX", target[200];
+	struct address address;
+	struct timer later;
+	int fd;
+
+	(void)state;
+	backlogged = listen_local(directory, target);
+	assert_int_equal(listen(backlogged, 0), 0);
+	assert_true(address_parse(&address, target));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, &address.as.any, address.bytes), 0);
+	timer_init(&later, loop, accept_one, NULL);
+	timer_set(&later, 50);
+	connect_to(target, 2000);
+	assert_true(got_fd >= 0);
+	close(fd);
+	close(backlogged);
+	unlink(target + 5);
+	rmdir(directory);
+}
+
+static void
+says_nothing_after_it_was_given_up(void **state)
+{
+	static const char *const hosts[] = {"127.0.0.1", "localhost", "name.invalid"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(hosts); i++)
+		connector_free(connector_new(loop, resolver, with_port(hosts[i]), 1000, on_done, NULL));
+	connector_free(connector_new(loop, resolver, "bad", 1000, on_done, NULL));
+	connector_free(NULL);
+	timer_set(&guard, 100);
+	loop_run(loop);
+	assert_int_equal(calls, 0);
+}
+
+static struct connector *pending;
+
+static void
+give_up(void *arg)
+{
+	(void)arg;
+	connector_free(pending);
+}
+
+static void
+may_be_given_up_at_any_moment(void **state)
+{
+	static const char *const hosts[] = {"127.0.0.1", "localhost"};
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		struct timer timer;
+
+		pending = connector_new(loop, resolver, with_port(hosts[i % 2]), 1000, on_done, NULL);
+		timer_init(&timer, loop, give_up, NULL);
+		timer_set(&timer, 0);
+		timer_set(&guard, 1);
+		loop_run(loop);
+		timer_clear(&timer);
+		if (calls > 0) {	/* it was quicker */
+			close(got_fd);
+			got_fd = -1;
+			calls = 0;
+		}
+	}
+}
+
+#define CONNECTOR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	CONNECTOR_TEST(connects_to_a_literal),
+	CONNECTOR_TEST(connects_to_a_name),
+	CONNECTOR_TEST(says_who_refused),
+	CONNECTOR_TEST(refuses_targets_that_are_none),
+	CONNECTOR_TEST(says_that_a_name_does_not_exist),
+	CONNECTOR_TEST(gives_up_in_time_on_a_silent_host),
+	CONNECTOR_TEST(connects_to_a_local_path),
+	CONNECTOR_TEST(waits_for_room_in_a_local_queue),
+	CONNECTOR_TEST(says_nothing_after_it_was_given_up),
+	CONNECTOR_TEST(may_be_given_up_at_any_moment),
+};
+
+RUN_TESTS("connector", tests)

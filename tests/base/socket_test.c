@@ -1,0 +1,346 @@
+#include "base/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "helpers.h"
+
+enum { CLIENTS = 200 };
+
+static struct loop *loop;
+static struct listener *listener;
+static struct address local;
+static struct timer guard;
+static int accepted[CLIENTS + 1], accepted_count, wanted;
+static char peer_text[ADDRESS_TEXT], error[512];
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	loop = loop_new();
+	timer_init(&guard, loop, stop, NULL);
+	accepted_count = 0;
+	wanted = 1;
+	log_init("test", LOG_ERROR, LOG_TEXT);
+	return loop == NULL;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	timer_clear(&guard);
+	listener_free(listener);
+	listener = NULL;
+	loop_free(loop);
+	while (accepted_count > 0)
+		close(accepted[--accepted_count]);
+	return 0;
+}
+
+static void
+on_accept(void *arg, int fd, const struct address *peer)
+{
+	(void)arg;
+	address_text(peer, peer_text);
+	accepted[accepted_count++] = fd;
+	if (accepted_count == wanted)
+		loop_stop(loop);
+}
+
+static void
+listen_at(const char *text)
+{
+	struct address address;
+	int fd;
+
+	assert_true(address_parse(&address, text));
+	fd = socket_listen(&address, false, error);
+	if (fd < 0)
+		fail_msg("%s", error);
+	local = socket_local(fd);
+	listener = listener_new(loop, fd, on_accept, NULL);
+	assert_non_null(listener);
+}
+
+static int
+connect_to(const struct address *address)
+{
+	int fd = socket(address->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, &address->as.any, address->bytes), 0);
+	return fd;
+}
+
+static void
+run_for(uint64_t ms)
+{
+	timer_set(&guard, ms);
+	loop_run(loop);
+	timer_clear(&guard);
+}
+
+static int
+option(int fd, int level, int name)
+{
+	socklen_t bytes = sizeof(int);
+	int value = -1;
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &bytes), 0);
+	return value;
+}
+
+static void
+accepts_with_everything_set(void **state)
+{
+	char text[ADDRESS_TEXT];
+	struct address own;
+	int fd;
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	fd = connect_to(&local);
+	run_for(5000);
+	assert_int_equal(accepted_count, 1);
+	own = socket_local(fd);
+	assert_string_equal(peer_text, address_text(&own, text));
+	own = socket_peer(accepted[0]);
+	assert_string_equal(peer_text, address_text(&own, text));
+	assert_true((fcntl(accepted[0], F_GETFL) & O_NONBLOCK) != 0);
+	assert_true((fcntl(accepted[0], F_GETFD) & FD_CLOEXEC) != 0);
+	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(option(accepted[0], SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_true(option(accepted[0], IPPROTO_TCP, TCP_KEEPIDLE) <= 60);
+	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
+	close(fd);
+}
+
+static void
+one_socket_serves_both_families_and_peers_are_mapped(void **state)
+{
+	struct address to;
+	char text[ADDRESS_TEXT];
+	int fd;
+
+	(void)state;
+	listen_at("[::]:0");
+	snprintf(text, sizeof(text), "127.0.0.1:%u", address_port(&local));
+	assert_true(address_parse(&to, text));
+	fd = connect_to(&to);
+	run_for(5000);
+	assert_memory_equal(peer_text, "127.0.0.1:", 10);
+	close(fd);
+}
+
+static void
+accepts_more_than_a_batch(void **state)
+{
+	int fds[CLIENTS];
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	wanted = CLIENTS;
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = connect_to(&local);
+	run_for(5000);
+	assert_int_equal(accepted_count, CLIENTS);
+	for (int i = 0; i < CLIENTS; i++)
+		close(fds[i]);
+}
+
+static void
+free_the_listener(void *arg, int fd, const struct address *peer)
+{
+	(void)arg;
+	(void)peer;
+	accepted[accepted_count++] = fd;
+	listener_free(listener);
+	listener = NULL;
+}
+
+static void
+may_be_freed_while_it_accepts(void **state)
+{
+	struct address address;
+	int fds[3], fd;
+
+	(void)state;
+	assert_true(address_parse(&address, "127.0.0.1:0"));
+	fd = socket_listen(&address, false, error);
+	local = socket_local(fd);
+	listener = listener_new(loop, fd, free_the_listener, NULL);
+	for (int i = 0; i < 3; i++)
+		fds[i] = connect_to(&local);
+	run_for(50);
+	assert_int_equal(accepted_count, 1);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
+static void
+accepts_nothing_while_paused(void **state)
+{
+	int fd;
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	listener_pause(listener);
+	fd = connect_to(&local);	/* the backlog takes it */
+	run_for(50);
+	assert_int_equal(accepted_count, 0);
+	close(fd);
+}
+
+/* With no descriptor left: one client is closed, the others wait, and later all goes on. */
+static void
+rests_and_goes_on_when_descriptors_run_out(void **state)
+{
+	struct rlimit before, tight;
+	int fds[4], highest;
+	uint64_t began;
+	char byte;
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	for (int i = 0; i < 4; i++)
+		fds[i] = connect_to(&local);
+	getrlimit(RLIMIT_NOFILE, &before);
+	highest = dup(0);
+	close(highest);
+	tight = (struct rlimit){(rlim_t)highest, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	began = clock_ms();
+	run_for(250);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(accepted_count, 0);
+	assert_true(clock_ms() - began >= 240);
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(fds[3], &byte, 1, MSG_DONTWAIT), -1);
+	wanted = 2;
+	run_for(3000);
+	assert_int_equal(accepted_count, 2);	/* one was closed at each of two attempts */
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+static void
+says_why_it_cannot_listen(void **state)
+{
+	struct address address;
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	assert_int_equal(socket_listen(&local, false, error), -1);
+	assert_non_null(strstr(error, "Address already in use; another program listens there"));
+	assert_non_null(strstr(error, address_text(&local, text)));
+	assert_true(address_parse(&address, "192.0.2.1:0"));
+	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_non_null(strstr(error, "no interface of this host has that address"));
+	assert_true(address_parse(&address, "unix:/nonexistent/x"));
+	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_non_null(strstr(error, "create the directory"));
+	address = (struct address){0};
+	assert_int_equal(socket_listen(&address, false, error), -1);
+}
+
+static void
+several_listeners_share_a_port_when_asked(void **state)
+{
+	struct address address;
+	int a, b;
+
+	(void)state;
+	assert_true(address_parse(&address, "127.0.0.1:0"));
+	a = socket_listen(&address, true, error);
+	assert_true(a >= 0);
+	address = socket_local(a);
+	b = socket_listen(&address, true, error);
+	assert_true(b >= 0);
+	assert_int_equal(socket_listen(&address, false, error), -1);
+	close(a);
+	close(b);
+}
+
+static void
+replaces_a_stale_local_socket_but_no_living_one(void **state)
+{
+	char path[] = "/tmp/valise-socket-XXXXXX", text[ADDRESS_TEXT];
+	struct address address;
+	struct stat st;
+	int fd, client;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(text, sizeof(text), "unix:%s/s", path);
+	assert_true(address_parse(&address, text));
+	fd = socket_listen(&address, false, error);
+	assert_true(fd >= 0);
+	assert_int_equal(socket_listen(&address, false, error), -1);
+	close(fd);
+	assert_int_equal(stat(address.as.local.sun_path, &st), 0);
+	listen_at(text);
+	client = connect_to(&address);
+	run_for(5000);
+	assert_int_equal(accepted_count, 1);
+	assert_string_equal(peer_text, "unix:");
+	close(client);
+	unlink(address.as.local.sun_path);
+	fd = open(address.as.local.sun_path, O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(socket_listen(&address, false, error), -1);	/* a plain file stays */
+	close(fd);
+	unlink(address.as.local.sun_path);
+	rmdir(path);
+}
+
+static void
+a_reset_is_a_reset(void **state)
+{
+	char byte;
+	int fd;
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	fd = connect_to(&local);
+	run_for(5000);
+	socket_reset_on_close(accepted[0]);
+	close(accepted[--accepted_count]);
+	assert_int_equal(read(fd, &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(fd);
+}
+
+#define SOCKET_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	SOCKET_TEST(accepts_with_everything_set),
+	SOCKET_TEST(one_socket_serves_both_families_and_peers_are_mapped),
+	SOCKET_TEST(accepts_more_than_a_batch),
+	SOCKET_TEST(may_be_freed_while_it_accepts),
+	SOCKET_TEST(accepts_nothing_while_paused),
+	SOCKET_TEST(rests_and_goes_on_when_descriptors_run_out),
+	SOCKET_TEST(says_why_it_cannot_listen),
+	SOCKET_TEST(several_listeners_share_a_port_when_asked),
+	SOCKET_TEST(replaces_a_stale_local_socket_but_no_living_one),
+	SOCKET_TEST(a_reset_is_a_reset),
+};
+
+RUN_TESTS("socket", tests)
