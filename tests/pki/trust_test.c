@@ -352,7 +352,7 @@ warns_of_what_will_bite(void **state)
 static void *
 judge_often(void *arg)
 {
-	struct trust *trust = trust_hold(arg);
+	struct trust *trust = arg;	/* a reference of our own */
 	for (int i = 0; i < 40; i++) {
 		struct verdict verdict;
 		struct identity *identity = verify(trust, i % 2 ? &leaf : &sub_leaf, &verdict);
@@ -381,7 +381,7 @@ serves_many_threads(void **state)
 	forge_write("sub.crl", crl.data, crl.bytes);
 	struct trust *trust = load(&from, NULL);
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, judge_often, trust), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, judge_often, trust_hold(trust)), 0);
 	struct trust *next = load(&from, trust);
 	trust_release(trust);
 	for (int i = 0; i < 4; i++)

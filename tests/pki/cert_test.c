@@ -1,0 +1,118 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/stat.h>
+
+#include "pki/cert.h"
+#include "pki/forge.h"
+
+static void
+write_key(const char *name, enum key key)
+{
+	gnutls_x509_privkey_t x509;
+	gnutls_datum_t pem;
+	assert_true(gnutls_privkey_export_x509(forge_key(key), &x509) >= 0);
+	assert_true(gnutls_x509_privkey_export2_pkcs8(x509, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem) >= 0);
+	forge_write(name, pem.data, pem.size);
+	chmod(forge_path(name), 0600);
+	gnutls_free(pem.data);
+	gnutls_x509_privkey_deinit(x509);
+}
+
+static int
+set_up(void **state)
+{
+	static const struct grant grant = { .name = "shop" };
+	static const struct recipe plain, recipe = { .subject = "Acme/shop", .grant = &grant,
+		.names = "dns:shop.example,dns:*.b.example,dns:x%00y", .serial = "00c0ffee" };
+	static struct forged leaf, middle;
+	(void)state;
+	forge_certificate(&leaf, &recipe, LEVEL_LEAF, LEVEL_MIDDLE, "agent,client");
+	forge_certificate(&middle, &plain, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_append_pem("chain.pem", "CERTIFICATE", &leaf);
+	forge_append_pem("chain.pem", "CERTIFICATE", &middle);
+	forge_write("leaf.der", leaf.data, leaf.bytes);
+	write_key("leaf.key", KEY_LEAF);
+	write_key("other.key", KEY_STRANGER);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	forge_clean();
+	return 0;
+}
+
+static void
+tells_the_facts(void **state)
+{
+	struct cert_facts facts;
+	char error[CERT_ERROR];
+	(void)state;
+	if (!cert_load(&facts, forge_path("chain.pem"), error))
+		fail_msg("%s", error);
+	assert_string_equal(facts.subject, "CN=shop,O=Acme");
+	assert_string_equal(facts.issuer, "CN=middle");
+	assert_string_equal(facts.serial, "C0FFEE");
+	assert_int_equal(facts.not_after, NOW + 90 * DAY);
+	assert_int_equal(facts.san_count, 3);
+	assert_string_equal(facts.sans[2], "x?y");
+	assert_string_equal(facts.key_type, "ecdsa");
+	assert_int_equal(facts.bits, 256);
+	assert_true(facts.agent && facts.client && !facts.server && !facts.is_ca && facts.has_grant);
+	assert_string_equal(facts.grant.name, "shop");
+	assert_int_equal(facts.chain_count, 2);
+	assert_true(cert_covers(&facts, "shop.example"));
+	assert_true(cert_covers(&facts, "a.b.example"));
+	assert_false(cert_covers(&facts, "b.example"));
+	cert_wipe(&facts);
+	assert_true(cert_load(&facts, forge_path("leaf.der"), error));
+	assert_int_equal(facts.chain_count, 1);
+	cert_wipe(&facts);
+}
+
+static void
+tells_whose_key_it_is(void **state)
+{
+	char error[CERT_ERROR] = "";
+	(void)state;
+	assert_true(cert_matches_key(forge_path("chain.pem"), forge_path("leaf.key"), error));
+	assert_false(cert_matches_key(forge_path("chain.pem"), forge_path("other.key"), error));
+	assert_non_null(strstr(error, "does not belong"));
+	assert_false(cert_matches_key(forge_path("chain.pem"), forge_path("chain.pem"), error));
+	assert_false(cert_matches_key(forge_path("leaf.key"), forge_path("leaf.key"), error));
+	assert_false(cert_matches_key(forge_path("chain.pem"), forge_path("absent.key"), error));
+	assert_non_null(strstr(error, "absent.key"));
+}
+
+static void
+says_what_is_no_certificate(void **state)
+{
+	struct cert_facts facts;
+	char error[CERT_ERROR] = "";
+	(void)state;
+	assert_false(cert_load(&facts, forge_path("leaf.key"), error));
+	assert_non_null(strstr(error, "holds no certificate"));
+	cert_wipe(&facts);
+	forge_write("bad.der", "0\x03\x02\x01\x01", 5);
+	assert_false(cert_load(&facts, forge_path("bad.der"), error));
+	assert_non_null(strstr(error, "bad.der"));
+	cert_wipe(&facts);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_the_facts),
+		cmocka_unit_test(tells_whose_key_it_is),
+		cmocka_unit_test(says_what_is_no_certificate),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("cert", tests, set_up, tear_down);
+}
