@@ -12,6 +12,8 @@ enum {
 	SCRATCH_BYTES = 64 * 1024,
 	/* Then the other flows of this loop have their turn. */
 	TURN_BYTES = 256 * 1024,
+	/* For the peers' FINs behind their close_notify, when all is said. */
+	SETTLE_MS = 5000,
 };
 
 enum state { FLOWING, FINISHING, DONE, STATES };
@@ -40,7 +42,7 @@ struct pump {
 	struct task task;
 	struct pump_settings settings;
 	uint64_t active_ms;	/* when the last byte moved */
-	bool is_breaking, is_over, is_freed;
+	bool is_breaking, is_settling, is_over, is_freed;
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
 	void *arg;
@@ -258,10 +260,30 @@ on_time(void *arg)
 	struct pump *pump = arg;
 	enum pump_end why;
 	uint64_t patience = patience_ms(pump, &why), silent = clock_ms() - pump->active_ms;
-	if (patience && silent >= patience)
+	if (pump->is_settling)
+		end(pump, PUMP_FINISHED);
+	else if (patience && silent >= patience)
 		end(pump, why);
 	else if (patience)
 		timer_set(&pump->timer, patience - silent);
+}
+
+/* Both directions are done; what follows is only about closing without destroying what is on its way. */
+static void
+settle(struct pump *pump)
+{
+	unsigned waits = 0;
+	if (!pump->is_settling) {
+		pump->is_settling = true;
+		timer_set(&pump->timer, SETTLE_MS);
+	}
+	for (int i = 0; i < 2; i++) {
+		unsigned mask = mask_of(stream_settle(pump->half[i].from));
+		watch_want(&pump->watch[i], mask);
+		waits |= mask;
+	}
+	if (!waits)
+		end(pump, PUMP_FINISHED);
 }
 
 /* The halves to be run, as a bit set. */
@@ -276,7 +298,7 @@ run(struct pump *pump, unsigned halves)
 	if (pump->is_over)
 		return;
 	if (pump->half[0].state == DONE && pump->half[1].state == DONE) {
-		end(pump, PUMP_FINISHED);
+		settle(pump);
 		return;
 	}
 	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
@@ -293,6 +315,10 @@ static void
 on_ready(struct pump *pump, int i, unsigned ready)
 {
 	unsigned halves = 0;
+	if (pump->is_settling) {
+		settle(pump);
+		return;
+	}
 	if (ready & mask_of(pump->half[i].read_wait))
 		halves |= 1u << i;
 	if (ready & mask_of(pump->half[!i].write_wait))

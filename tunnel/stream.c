@@ -39,6 +39,20 @@ stream_finish(struct stream *s)
 	return s->kind->finish(s);
 }
 
+enum io
+stream_settle(struct stream *s)
+{
+	uint8_t waste[4096];
+	size_t done;
+	enum io io = IO_OK;
+	/* Bounded, so that nobody holds the loop; a level-triggered wait brings the caller back. */
+	for (int round = 0; round < 16 && io == IO_OK; round++)
+		io = stream_read(s, waste, sizeof waste, &done);
+	if (io == IO_OK)
+		return IO_READ;
+	return io == IO_READ || io == IO_WRITE ? io : s->kind->settle(s);
+}
+
 void
 stream_reset(struct stream *s)
 {
@@ -131,6 +145,13 @@ socket_finish(struct stream *s)
 	return shutdown(s->fd, SHUT_WR) == 0 ? IO_OK : judge(errno, IO_WRITE);
 }
 
+static enum io
+socket_settle(struct stream *s)
+{
+	(void)s;
+	return IO_OK;
+}
+
 static void
 socket_reset(struct stream *s)
 {
@@ -145,7 +166,7 @@ socket_free(struct stream *s)
 }
 
 static const struct stream_kind socket_kind = {
-	socket_read, socket_write, socket_finish, socket_reset, socket_free,
+	socket_read, socket_write, socket_finish, socket_settle, socket_reset, socket_free,
 };
 
 struct stream *

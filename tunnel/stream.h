@@ -29,6 +29,7 @@ struct stream_kind {
 	enum io (*read)(struct stream *, void *, size_t, size_t *done);
 	enum io (*write)(struct stream *, const void *, size_t, size_t *done);
 	enum io (*finish)(struct stream *);
+	enum io (*settle)(struct stream *);
 	void (*reset)(struct stream *);
 	void (*free)(struct stream *);
 };
@@ -52,6 +53,10 @@ enum io stream_write(struct stream *, const void *, size_t, size_t *done);
 /* No more writes: what is inside goes out, then close_notify if TLS, then FIN. IO_OK when all of it is
  * with the kernel. Reading goes on. Harmless twice. */
 enum io stream_finish(struct stream *);
+/* Once both directions are over: throws away what still stands before the FIN (the close_notify of a TLS below,
+ * say), because closing with unread bytes makes the kernel send RST, and that destroys what the peer has not
+ * read yet. IO_READ, IO_WRITE: wait, call again; else it may be freed. The caller bounds the time. */
+enum io stream_settle(struct stream *);
 /* stream_free() will reset the connection (RST; no close_notify). */
 void stream_reset(struct stream *);
 /* Closes the descriptor; NULL is fine. */

@@ -204,18 +204,8 @@ tls_handshake(struct tls *tls)
 enum io
 tls_linger(struct tls *tls)
 {
-	uint8_t waste[4096];
-	size_t done;
 	enum io io = stream_finish(&tls->stream);
-	if (io != IO_OK)
-		return io;
-	/* Bounded per call; a level-triggered wait brings the caller back. */
-	for (int round = 0; round < 16; round++) {
-		io = stream_read(tls->under, waste, sizeof waste, &done);
-		if (io != IO_OK)
-			return io;
-	}
-	return IO_READ;
+	return io == IO_OK ? stream_settle(tls->under) : io;
 }
 
 const char *

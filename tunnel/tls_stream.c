@@ -187,6 +187,12 @@ finish(struct stream *s)
 	return io;
 }
 
+static enum io
+settle(struct stream *s)
+{
+	return stream_settle(((struct tls *)s)->under);
+}
+
 static void
 reset(struct stream *s)
 {
@@ -199,4 +205,4 @@ free_all(struct stream *s)
 	tls_free((struct tls *)s);
 }
 
-const struct stream_kind tls_kind = { read_on, write_on, finish, reset, free_all };
+const struct stream_kind tls_kind = { read_on, write_on, finish, settle, reset, free_all };

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -130,7 +131,9 @@ static UNUSED void
 shake_hands(struct tls *a, struct tls *b, enum io *of_a, enum io *of_b)
 {
 	*of_a = *of_b = IO_READ;
-	for (int i = 0; i < 20 && (waits(*of_a) || waits(*of_b)); i++) {
+	for (int i = 0; i < 200 && (waits(*of_a) || waits(*of_b)); i++) {
+		if (i > 10)
+			usleep(1000);	/* TCP takes its time, even to the same machine */
 		if (waits(*of_a))
 			*of_a = tls_handshake(a);
 		if (waits(*of_b))

@@ -1,0 +1,285 @@
+/* Every frame there and back, each of its prefixes refused, and the bytes of valise-protocol(7). */
+#include "tunnel/frame.h"
+
+#include "base/units.h"
+#include "tunnel/peer.h"
+
+union any {
+	struct frame_hello hello;
+	struct frame_welcome welcome;
+	struct frame_announce announce;
+	struct frame_withdraw withdraw;
+	struct frame_accepted accepted;
+	struct frame_refused refused;
+	struct frame_ping ping;
+	struct frame_need need;
+	struct frame_drain drain;
+	struct frame_goodbye goodbye;
+	struct frame_open open;
+};
+
+#define DECODER(name) \
+	static bool decode_##name(struct cursor in, union any *out) { return frame_decode_##name(in, &out->name); }
+DECODER(hello)
+DECODER(welcome)
+DECODER(announce)
+DECODER(withdraw)
+DECODER(accepted)
+DECODER(refused)
+DECODER(ping)
+DECODER(need)
+DECODER(drain)
+DECODER(goodbye)
+DECODER(open)
+
+static bool
+decode_ready(struct cursor in, union any *out)
+{
+	(void)out;
+	return frame_decode_ready(in);
+}
+
+static const struct frame_hello hello = {
+	.oldest = 1, .newest = 2, .features = FEATURE_HANDOFF, .software = "valise-agent 0.1.0",
+	.instance = "0123456789abcde", .start = "startid", .region = "eu-west", .heartbeat_ms = 10000,
+	.label_count = 2, .labels = { { "rack", "7" }, { "zone", "" } },
+};
+static const struct frame_welcome welcome = {
+	.version = 1, .session_id = "fedcba987654321", .relay = "relay-1", .pool_least = 4,
+	.pool_most = 256, .heartbeat_ms = 10000, .tolerance_ms = 15000,
+};
+static const struct frame_announce announce = {
+	.endpoint = 7, .carriers = 1u << CARRIER_SEALED, .weight = 100, .server_name = "*.example.com",
+	.name = "shop",
+};
+static const struct frame_refused refused = { 7, CODE_NAME_TAKEN, "example.com is served by another agent" };
+static const struct frame_ping ping = { 0x01020304, 0x1122334455667788 };
+static const struct frame_goodbye goodbye = { CODE_DRAINING, "" };
+
+static struct frame_open
+an_open(void)
+{
+	struct frame_open open = { .flow_id = "0123456789abcde", .endpoint = 7, .server_name = "app.example.com",
+		.carrier = CARRIER_SEALED, .hello_bytes = 517 };
+	assert_true(address_parse(&open.client, "192.0.2.9:51000"));
+	assert_true(address_parse(&open.listener, "[2001:db8::1]:443"));
+	return open;
+}
+
+/* One of each kind: its bytes, its decoder. */
+struct sample {
+	uint8_t bytes[FRAME_BYTES];
+	size_t count;
+	bool (*decode)(struct cursor, union any *);
+	enum frame_type type;
+};
+
+enum { SAMPLES = 14 };
+static struct sample samples[SAMPLES];
+
+static int
+set_up(void **state)
+{
+	struct sample *s = samples;
+	const struct frame_open open = an_open();
+	(void)state;
+#define SAMPLE(kind, decoder, encode) \
+	s->type = kind; s->decode = decoder; s->count = encode; s++
+	SAMPLE(FRAME_HELLO, decode_hello, frame_encode_hello(s->bytes, &hello));
+	SAMPLE(FRAME_WELCOME, decode_welcome, frame_encode_welcome(s->bytes, &welcome));
+	SAMPLE(FRAME_ANNOUNCE, decode_announce, frame_encode_announce(s->bytes, &announce));
+	SAMPLE(FRAME_WITHDRAW, decode_withdraw, frame_encode_withdraw(s->bytes, &(struct frame_withdraw){ 7 }));
+	SAMPLE(FRAME_ACCEPTED, decode_accepted, frame_encode_accepted(s->bytes, &(struct frame_accepted){ 7 }));
+	SAMPLE(FRAME_REFUSED, decode_refused, frame_encode_refused(s->bytes, &refused));
+	SAMPLE(FRAME_PING, decode_ping, frame_encode_ping(s->bytes, &ping));
+	SAMPLE(FRAME_PONG, decode_ping, frame_encode_pong(s->bytes, &ping));
+	SAMPLE(FRAME_NEED, decode_need, frame_encode_need(s->bytes, &(struct frame_need){ 3 }));
+	SAMPLE(FRAME_DRAIN, decode_drain, frame_encode_drain(s->bytes, &(struct frame_drain){ 30000 }));
+	SAMPLE(FRAME_GOODBYE, decode_goodbye, frame_encode_goodbye(s->bytes, &goodbye));
+	SAMPLE(FRAME_OPEN, decode_open, frame_encode_open(s->bytes, &open));
+	SAMPLE(FRAME_READY, decode_ready, frame_encode_ready(s->bytes));
+	SAMPLE(FRAME_FAIL, decode_goodbye, frame_encode_fail(s->bytes, &goodbye));
+	return s == samples + SAMPLES ? 0 : -1;
+}
+
+static struct cursor
+body_of(const struct sample *s)
+{
+	return cursor_over(s->bytes + FRAME_HEADER, s->count - FRAME_HEADER);
+}
+
+static void
+a_frame_is_cut_exactly_and_not_before_it_is_whole(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SAMPLES; i++) {
+		struct frame frame;
+		for (size_t n = 0; n < samples[i].count; n++)
+			assert_int_equal(frame_next(samples[i].bytes, n, &frame), FRAME_INCOMPLETE);
+		/* One byte of the next frame stands behind it. */
+		assert_int_equal(frame_next(samples[i].bytes, samples[i].count + 1, &frame), FRAME_COMPLETE);
+		assert_int_equal(frame.type, samples[i].type);
+		assert_int_equal(frame.bytes, samples[i].count);
+		assert_ptr_equal(frame.body, samples[i].bytes + FRAME_HEADER);
+		assert_int_equal(frame.body_bytes, samples[i].count - FRAME_HEADER);
+	}
+}
+
+static void
+lengths_out_of_range_are_malformed_at_once(void **state)
+{
+	struct frame frame;
+	(void)state;
+	assert_int_equal(frame_next((const uint8_t *)"\x00\x00", 2, &frame), FRAME_MALFORMED);
+	assert_int_equal(frame_next((const uint8_t *)"\x10\x01", 2, &frame), FRAME_MALFORMED);
+	assert_int_equal(frame_next((const uint8_t *)"\xff\xff", 2, &frame), FRAME_MALFORMED);
+	assert_int_equal(frame_next((const uint8_t *)"\x10\x00", 2, &frame), FRAME_INCOMPLETE);
+}
+
+static void
+what_is_cut_short_or_has_a_tail_is_refused(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SAMPLES; i++) {
+		union any out;
+		struct cursor whole = body_of(&samples[i]);
+		assert_true(samples[i].decode(whole, &out));
+		for (size_t n = 0; n < whole.left; n++)
+			assert_false(samples[i].decode(cursor_over(whole.at, n), &out));
+		assert_false(samples[i].decode(cursor_over(whole.at, whole.left + 1), &out));
+	}
+}
+
+static void
+values_survive_the_journey(void **state)
+{
+	union any out;
+	char text[ADDRESS_TEXT];
+	(void)state;
+	memset(&out, 0, sizeof out);
+	assert_true(decode_hello(body_of(&samples[0]), &out));
+	assert_memory_equal(&out.hello, &hello, sizeof hello);
+	memset(&out, 0, sizeof out);
+	assert_true(decode_welcome(body_of(&samples[1]), &out));
+	assert_memory_equal(&out.welcome, &welcome, sizeof welcome);
+	memset(&out, 0, sizeof out);
+	assert_true(decode_announce(body_of(&samples[2]), &out));
+	assert_memory_equal(&out.announce, &announce, sizeof announce);
+	assert_true(decode_refused(body_of(&samples[5]), &out));
+	assert_int_equal(out.refused.code, CODE_NAME_TAKEN);
+	assert_string_equal(out.refused.sentence, refused.sentence);
+	assert_true(decode_ping(body_of(&samples[6]), &out));
+	assert_int_equal(out.ping.sent_at_us, ping.sent_at_us);
+	assert_true(decode_open(body_of(&samples[11]), &out));
+	assert_string_equal(address_text(&out.open.client, text), "192.0.2.9:51000");
+	assert_string_equal(address_text(&out.open.listener, text), "[2001:db8::1]:443");
+	assert_string_equal(out.open.server_name, "app.example.com");
+	assert_int_equal(out.open.hello_bytes, 517);
+}
+
+static void
+a_client_without_an_address_is_told_as_such(void **state)
+{
+	union any out;
+	struct sample s = { .type = FRAME_OPEN };
+	struct frame_open open = an_open();
+	(void)state;
+	open.client = (struct address){ 0 };
+	s.count = frame_encode_open(s.bytes, &open);
+	assert_true(decode_open(body_of(&s), &out));
+	assert_int_equal(out.open.client.bytes, 0);
+	assert_int_equal(address_port(&out.open.listener), 443);
+}
+
+static void
+the_longest_texts_fit_and_longer_ones_are_refused(void **state)
+{
+	union any out;
+	struct sample s = { 0 };
+	struct frame_announce most = announce;
+	struct frame_refused long_winded = refused;
+	(void)state;
+	memset(most.server_name, 'a', NAME_TEXT - 1);
+	memset(most.name, 'b', SHORT_TEXT - 1);
+	s.count = frame_encode_announce(s.bytes, &most);
+	assert_true(decode_announce(body_of(&s), &out));
+	assert_int_equal(strlen(out.announce.server_name), 253);
+	/* The name's length stands behind the three numbers. */
+	s.bytes[FRAME_HEADER + 7] = 254;
+	assert_false(decode_announce(body_of(&s), &out));
+	memset(long_winded.sentence, 'c', SENTENCE_TEXT - 1);
+	s.count = frame_encode_refused(s.bytes, &long_winded);
+	assert_true(decode_refused(body_of(&s), &out));
+	assert_int_equal(strlen(out.refused.sentence), SENTENCE_TEXT - 1);
+}
+
+/* Where in the body, what is put there: a value that its field may not have. */
+static const struct nonsense {
+	enum frame_type type;
+	size_t at;
+	uint8_t value;
+} nonsense[] = {
+	{ FRAME_HELLO, 0, 0 },			/* version 0 */
+	{ FRAME_HELLO, 0, 3 },			/* oldest above newest */
+	{ FRAME_HELLO, 7, 0 },			/* a NUL in a text */
+	{ FRAME_WELCOME, 29, 0xff },		/* pool_least above pool_most */
+	{ FRAME_ANNOUNCE, 3, 0 },		/* endpoint 0 */
+	{ FRAME_ANNOUNCE, 6, 0 },		/* weight 0 */
+	{ FRAME_ANNOUNCE, 5, 0xff },		/* weight 65380 */
+	{ FRAME_WITHDRAW, 3, 0 },
+	{ FRAME_ACCEPTED, 3, 0 },
+	{ FRAME_OPEN, FLOW_ID_BYTES + 3, 0 },	/* endpoint 0 */
+	{ FRAME_OPEN, FLOW_ID_BYTES + 4 + 16, 5 },	/* an address family that is none */
+};
+
+static void
+values_out_of_range_are_refused(void **state)
+{
+	union any out;
+	(void)state;
+	for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++)
+		for (int k = 0; k < SAMPLES; k++) {
+			struct sample s = samples[k];
+			if (s.type != nonsense[i].type)
+				continue;
+			s.bytes[FRAME_HEADER + nonsense[i].at] = nonsense[i].value;
+			if (s.decode(body_of(&s), &out))
+				fail_msg("nonsense %zu was taken", i);
+		}
+}
+
+/* The examples that the manual prints. */
+static void
+the_bytes_are_those_of_the_manual(void **state)
+{
+	static const struct { enum frame_type type; const char *hex; } manual[] = {
+		{ FRAME_ANNOUNCE, "001b03" "00000007" "01" "0064" "0d2a2e6578616d706c652e636f6d" "0473686f70" },
+		{ FRAME_PING, "000d07" "01020304" "1122334455667788" },
+		{ FRAME_NEED, "000309" "0003" },
+		{ FRAME_READY, "000111" },
+	};
+	char hex[2 * FRAME_BYTES + 1];
+	(void)state;
+	for (size_t i = 0; i < sizeof manual / sizeof *manual; i++)
+		for (int k = 0; k < SAMPLES; k++)
+			if (samples[k].type == manual[i].type)
+				assert_string_equal(hex_encode(hex, samples[k].bytes, samples[k].count),
+				    manual[i].hex);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_frame_is_cut_exactly_and_not_before_it_is_whole),
+		cmocka_unit_test(lengths_out_of_range_are_malformed_at_once),
+		cmocka_unit_test(what_is_cut_short_or_has_a_tail_is_refused),
+		cmocka_unit_test(values_survive_the_journey),
+		cmocka_unit_test(a_client_without_an_address_is_told_as_such),
+		cmocka_unit_test(the_longest_texts_fit_and_longer_ones_are_refused),
+		cmocka_unit_test(values_out_of_range_are_refused),
+		cmocka_unit_test(the_bytes_are_those_of_the_manual),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("frame", tests, set_up, NULL);
+}

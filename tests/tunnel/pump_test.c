@@ -1,0 +1,504 @@
+/* Pumps on loops of their own, their far ends played by blocking code in this thread and others. */
+#include "tunnel/pump.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+
+#include "base/clock.h"
+#include "tunnel/peer.h"
+
+static unsigned fine[3];
+
+/* A pump in a thread.  `near` are its streams, `far` the descriptors at their other ends. */
+struct bench {
+	struct loop *loop;
+	pthread_t thread;
+	struct pump *pump;
+	int far[2];
+	enum pump_end end;
+	uint64_t from_a, from_b;
+};
+
+static void
+on_over(void *arg, enum pump_end end)
+{
+	struct bench *bench = arg;
+	bench->end = end;
+	bench->from_a = pump_bytes_from_a(bench->pump);
+	bench->from_b = pump_bytes_from_b(bench->pump);
+	pump_free(bench->pump);
+	loop_stop(bench->loop);
+}
+
+static void *
+run_loop(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static void
+bench_start(struct bench *bench, struct stream *a, struct stream *b, struct pump_settings settings)
+{
+	bench->end = PUMP_ENDS;
+	bench->loop = loop_new();
+	assert_non_null(bench->loop);
+	bench->pump = pump_new(bench->loop, a, b, &settings, on_over, bench);
+	assert_non_null(bench->pump);
+	assert_int_equal(pthread_create(&bench->thread, NULL, run_loop, bench->loop), 0);
+}
+
+static void
+bench_plain(struct bench *bench, struct pump_settings settings)
+{
+	int a[2], b[2];
+	tcp_pair(a);
+	tcp_pair(b);
+	bench->far[0] = a[0];
+	bench->far[1] = b[0];
+	bench_start(bench, stream_socket(a[1]), stream_socket(b[1]), settings);
+}
+
+static enum pump_end
+bench_end(struct bench *bench)
+{
+	pthread_join(bench->thread, NULL);
+	loop_free(bench->loop);
+	return bench->end;
+}
+
+static void
+await(int fd, short what)
+{
+	struct pollfd p = { .fd = fd, .events = what };
+	assert_int_equal(poll(&p, 1, 20000), 1);
+}
+
+/* A byte or what else comes. */
+static ssize_t
+get(int fd, void *data, size_t bytes)
+{
+	await(fd, POLLIN);
+	return recv(fd, data, bytes, 0);
+}
+
+static void
+expect(int fd, const char *text)
+{
+	char got[64] = "";
+	for (size_t all = 0; all < strlen(text);) {
+		ssize_t n = get(fd, got + all, strlen(text) - all);
+		assert_true(n > 0);
+		all += (size_t)n;
+	}
+	assert_string_equal(got, text);
+}
+
+static void
+put(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void
+bytes_pass_both_ways_and_fins_in_both_orders(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		struct bench bench;
+		char byte;
+		bench_plain(&bench, (struct pump_settings){ 0 });
+		int one = bench.far[first], two = bench.far[!first];
+		put(one, "question");
+		shutdown(one, SHUT_WR);
+		expect(two, "question");
+		assert_int_equal(get(two, &byte, 1), 0);
+		put(two, "a long answer");
+		expect(one, "a long answer");
+		put(two, "!");
+		shutdown(two, SHUT_WR);
+		expect(one, "!");
+		assert_int_equal(get(one, &byte, 1), 0);
+		assert_int_equal(bench_end(&bench), PUMP_FINISHED);
+		assert_int_equal(first ? bench.from_b : bench.from_a, 8);
+		assert_int_equal(first ? bench.from_a : bench.from_b, 14);
+		close(one);
+		close(two);
+	}
+}
+
+static void
+bytes_put_back_before_the_pump_are_the_first(void **state)
+{
+	struct bench bench;
+	int a[2], b[2];
+	(void)state;
+	tcp_pair(a);
+	tcp_pair(b);
+	struct stream *from = stream_socket(a[1]);
+	assert_true(stream_unread(from, "held ", 5));
+	bench.far[0] = a[0];
+	bench.far[1] = b[0];
+	bench_start(&bench, from, stream_socket(b[1]), (struct pump_settings){ 0 });
+	expect(bench.far[1], "held ");
+	put(bench.far[0], "later");
+	expect(bench.far[1], "later");
+	close(bench.far[0]);
+	close(bench.far[1]);
+	bench_end(&bench);
+}
+
+static void
+reset_by(int fd)
+{
+	const struct linger now = { 1, 0 };
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	close(fd);
+}
+
+static void
+a_reset_passes_on_as_a_reset(void **state)
+{
+	(void)state;
+	for (int who = 0; who < 2; who++) {
+		struct bench bench;
+		char byte;
+		bench_plain(&bench, (struct pump_settings){ 0 });
+		put(bench.far[who], "x");
+		expect(bench.far[!who], "x");
+		reset_by(bench.far[who]);
+		assert_int_equal(bench_end(&bench), who ? PUMP_RESET_B : PUMP_RESET_A);
+		assert_int_equal(get(bench.far[!who], &byte, 1), -1);
+		assert_int_equal(errno, ECONNRESET);
+		close(bench.far[!who]);
+	}
+}
+
+static void
+a_reset_passes_on_after_a_half_close_too(void **state)
+{
+	struct bench bench;
+	char byte;
+	(void)state;
+	bench_plain(&bench, (struct pump_settings){ 0 });
+	put(bench.far[0], "x");
+	shutdown(bench.far[0], SHUT_WR);
+	expect(bench.far[1], "x");
+	assert_int_equal(get(bench.far[1], &byte, 1), 0);
+	reset_by(bench.far[1]);
+	assert_int_equal(get(bench.far[0], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(bench_end(&bench), PUMP_RESET_B);
+	close(bench.far[0]);
+}
+
+/* A server that answers early and closes without reading the rest: its answer still arrives. */
+static void
+what_was_said_before_a_broken_write_is_delivered(void **state)
+{
+	static char much[1 << 20];
+	struct bench bench;
+	(void)state;
+	bench_plain(&bench, (struct pump_settings){ 0 });
+	put(bench.far[0], "x");
+	expect(bench.far[1], "x");
+	put(bench.far[1], "413 too large");
+	close(bench.far[1]);
+	expect(bench.far[0], "413 too large");
+	while (send(bench.far[0], much, sizeof much, MSG_NOSIGNAL) > 0)
+		;
+	enum pump_end end = bench_end(&bench);
+	assert_int_equal(end, PUMP_RESET_B);
+	close(bench.far[0]);
+}
+
+static void
+a_half_closed_flow_may_not_be_silent_for_ever(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_plain(&bench, (struct pump_settings){ .half_closed_ms = 300 });
+	uint64_t start = clock_ms();
+	shutdown(bench.far[0], SHUT_WR);
+	/* Bytes in the direction that remains keep it alive. */
+	for (int i = 0; i < 4; i++) {
+		usleep(150000);
+		put(bench.far[1], "x");
+		expect(bench.far[0], "x");
+	}
+	assert_int_equal(bench_end(&bench), PUMP_HALF_CLOSED);
+	assert_in_range(clock_ms() - start, 850, 2500);
+	close(bench.far[0]);
+	close(bench.far[1]);
+}
+
+static void
+an_idle_flow_ends_only_when_that_is_wanted(void **state)
+{
+	struct bench bench;
+	char byte;
+	(void)state;
+	bench_plain(&bench, (struct pump_settings){ .idle_ms = 200 });
+	usleep(120000);
+	put(bench.far[0], "x");
+	uint64_t start = clock_ms();
+	expect(bench.far[1], "x");
+	assert_int_equal(bench_end(&bench), PUMP_IDLE);
+	assert_in_range(clock_ms() - start, 190, 1500);
+	assert_int_equal(get(bench.far[0], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(bench.far[0]);
+	close(bench.far[1]);
+}
+
+static void
+stop_in_the_loop(struct message *message)
+{
+	pump_stop(*(struct pump **)(void *)(message + 1));
+	free(message);
+}
+
+static void
+a_stop_resets_both(void **state)
+{
+	struct bench bench;
+	char byte;
+	(void)state;
+	bench_plain(&bench, (struct pump_settings){ 0 });
+	struct message *message = calloc(1, sizeof *message + sizeof bench.pump);
+	message->deliver = stop_in_the_loop;
+	memcpy(message + 1, &bench.pump, sizeof bench.pump);
+	loop_post(bench.loop, message);
+	assert_int_equal(bench_end(&bench), PUMP_STOPPED);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(get(bench.far[i], &byte, 1), -1);
+		close(bench.far[i]);
+	}
+}
+
+static uint64_t
+cpu_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* One side does not read, the other has gone: nothing may turn round and round meanwhile. */
+static void
+a_stalled_flow_does_not_spin(void **state)
+{
+	static char much[1 << 16];
+	struct bench bench;
+	(void)state;
+	bench_plain(&bench, (struct pump_settings){ 0 });
+	for (int quiet = 0; quiet < 5;) {
+		quiet = send(bench.far[0], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
+		usleep(10000);
+	}
+	uint64_t before = cpu_us();
+	usleep(300000);
+	assert_in_range(cpu_us() - before, 0, 50000);
+	reset_by(bench.far[0]);
+	before = cpu_us();
+	usleep(300000);
+	assert_in_range(cpu_us() - before, 0, 50000);
+	/* Once there is room again the reset is found. */
+	while (recv(bench.far[1], much, sizeof much, 0) > 0 || errno == EAGAIN)
+		await(bench.far[1], POLLIN);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	close(bench.far[1]);
+}
+
+/* ---- the whole chain ---- */
+
+/* One end of the chain: sends and checks `total` bytes each way, slowly now and then, and half-closes. */
+struct player {
+	struct stream *stream;
+	size_t total, sent, got;
+	unsigned salt;
+	const char *trouble;
+};
+
+static uint8_t
+byte_at(size_t at, unsigned salt)
+{
+	return (uint8_t)((at + salt) * 2654435761u >> 13);
+}
+
+static bool
+play_write(struct player *p, bool *is_finished)
+{
+	uint8_t data[30000];
+	size_t done = 0, left = p->total - p->sent, bytes = left < sizeof data ? left : sizeof data;
+	for (size_t i = 0; i < bytes; i++)
+		data[i] = byte_at(p->sent + i, p->salt);
+	enum io io = bytes ? stream_write(p->stream, data, bytes, &done) : stream_finish(p->stream);
+	p->sent += done;
+	*is_finished = !bytes && io == IO_OK;
+	if (io != IO_OK && io != IO_WRITE)
+		p->trouble = "a write failed";
+	return io == IO_OK;
+}
+
+static bool
+play_read(struct player *p, bool *is_ended)
+{
+	uint8_t data[30000];
+	size_t done;
+	enum io io = stream_read(p->stream, data, sizeof data, &done);
+	for (size_t i = 0; i < done; i++)
+		if (data[i] != byte_at(p->got + i, !p->salt))
+			p->trouble = "a byte is wrong";
+	p->got += done;
+	*is_ended = io == IO_EOF;
+	if (io != IO_OK && io != IO_READ && io != IO_EOF)
+		p->trouble = "a read failed";
+	return io == IO_OK;
+}
+
+static void *
+play(void *arg)
+{
+	struct player *p = arg;
+	bool is_finished = false, is_ended = false;
+	for (unsigned turn = 0; !p->trouble && !(is_finished && is_ended); turn++) {
+		bool wrote = !is_finished && play_write(p, &is_finished);
+		bool read = turn % 64 < 48 && !is_ended && play_read(p, &is_ended);
+		if (wrote || read)
+			continue;
+		struct pollfd poll_at = { .fd = p->stream->fd,
+			.events = (short)((is_finished ? 0 : POLLOUT) | (is_ended ? 0 : POLLIN)) };
+		if (poll(&poll_at, 1, 20000) != 1)
+			p->trouble = "it hangs";
+	}
+	return NULL;
+}
+
+static struct tls *
+over(struct stream *under, enum tls_purpose purpose)
+{
+	const struct tls_hooks hooks = { .judge = judge_by, .arg = fine };
+	struct tls_config *config = config_for(purpose);
+	struct tls *tls = purpose == TLS_UPSTREAM || purpose == TLS_SESSION_AGENT
+	    ? tls_client(config, under, "app.test", &hooks) : tls_server(config, under, &hooks);
+	assert_non_null(tls);
+	tls_config_release(config);
+	return tls;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { CHAIN_BYTES = 10000000 };
+#else
+enum { CHAIN_BYTES = 100000000 };
+#endif
+
+/* client =TLS= | relay's pump | =TLS in TLS= | agent's pump | = upstream, 100 MB each way at once. */
+static void
+a_terminated_flow_within_its_sealed_channel(void **state)
+{
+	int client[2], channel[2], upstream[2];
+	struct bench relay, agent;
+	pthread_t threads[2];
+	(void)state;
+	tcp_pair(client);
+	tcp_pair(channel);
+	tcp_pair(upstream);
+	struct tls *relays = over(stream_socket(channel[0]), TLS_SESSION_RELAY);
+	struct tls *agents = over(stream_socket(channel[1]), TLS_SESSION_AGENT);
+	shaken(relays, agents);
+	struct tls *inner = over(tls_stream(agents), TLS_ENDPOINT);
+	struct tls *clients = over(stream_socket(client[0]), TLS_UPSTREAM);
+	bench_start(&relay, stream_socket(client[1]), tls_stream(relays), (struct pump_settings){ 0 });
+	enum io of_client = IO_READ, of_inner = IO_READ;
+	while (waits(of_client) || waits(of_inner)) {
+		of_client = waits(of_client) ? tls_handshake(clients) : of_client;
+		of_inner = waits(of_inner) ? tls_handshake(inner) : of_inner;
+		usleep(500);
+	}
+	assert_int_equal(of_client, IO_OK);
+	assert_int_equal(of_inner, IO_OK);
+	bench_start(&agent, tls_stream(inner), stream_socket(upstream[0]), (struct pump_settings){ 0 });
+	struct player players[2] = {
+		{ .stream = tls_stream(clients), .total = CHAIN_BYTES },
+		{ .stream = stream_socket(upstream[1]), .total = CHAIN_BYTES, .salt = 1 },
+	};
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, play, &players[i]), 0);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		if (players[i].trouble)
+			fail_msg("player %d: %s after %zu sent, %zu got", i, players[i].trouble,
+			    players[i].sent, players[i].got);
+		assert_int_equal(players[i].got, CHAIN_BYTES);
+	}
+	assert_int_equal(bench_end(&relay), PUMP_FINISHED);
+	assert_int_equal(bench_end(&agent), PUMP_FINISHED);
+	assert_int_equal(agent.from_a, CHAIN_BYTES);
+	assert_int_equal(agent.from_b, CHAIN_BYTES);
+	stream_free(players[0].stream);
+	stream_free(players[1].stream);
+}
+
+static void
+tls_cut_short_is_a_reset_for_the_other_side(void **state)
+{
+	int sealed[2], plain[2];
+	struct bench bench;
+	char byte;
+	(void)state;
+	tcp_pair(sealed);
+	tcp_pair(plain);
+	struct tls *server = over(stream_socket(sealed[0]), TLS_SESSION_RELAY);
+	struct tls *client = over(stream_socket(sealed[1]), TLS_SESSION_AGENT);
+	shaken(server, client);
+	bench_start(&bench, tls_stream(server), stream_socket(plain[0]), (struct pump_settings){ 0 });
+	say(tls_stream(client), "all of it");
+	expect(plain[1], "all of it");
+	shutdown(sealed[1], SHUT_WR);
+	assert_int_equal(get(plain[1], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	stream_free(tls_stream(client));
+	close(plain[1]);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (!tls_start())
+		return -1;
+	make_credentials(&credentials, "app.test");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	wipe_credentials(&credentials);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_pass_both_ways_and_fins_in_both_orders),
+		cmocka_unit_test(bytes_put_back_before_the_pump_are_the_first),
+		cmocka_unit_test(a_reset_passes_on_as_a_reset),
+		cmocka_unit_test(a_reset_passes_on_after_a_half_close_too),
+		cmocka_unit_test(what_was_said_before_a_broken_write_is_delivered),
+		cmocka_unit_test(a_half_closed_flow_may_not_be_silent_for_ever),
+		cmocka_unit_test(an_idle_flow_ends_only_when_that_is_wanted),
+		cmocka_unit_test(a_stop_resets_both),
+		cmocka_unit_test(a_stalled_flow_does_not_spin),
+		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
+		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("pump", tests, set_up, tear_down);
+}
