@@ -28,7 +28,8 @@ address_from(struct address *address, const struct sockaddr *from, socklen_t byt
 		return;
 	memcpy(&address->as, from, bytes);
 	address->bytes = bytes;
-	if (address->as.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->as.v6.sin6_addr))
+	if (address->as.any.sa_family == AF_INET6 &&
+	    IN6_IS_ADDR_V4MAPPED(&address->as.v6.sin6_addr))
 		unmap(address);
 }
 
@@ -199,7 +200,8 @@ unmap_prefix(struct prefix *prefix)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-	if (prefix->family != AF_INET6 || prefix->bits < 96 || memcmp(prefix->bytes, mapped, 12) != 0)
+	if (prefix->family != AF_INET6 || prefix->bits < 96 ||
+	    memcmp(prefix->bytes, mapped, 12) != 0)
 		return;
 	prefix->family = AF_INET;
 	prefix->bits = (uint8_t)(prefix->bits - 96);
@@ -257,7 +259,8 @@ prefix_holds(const struct prefix *prefix, const struct address *address)
 {
 	struct prefix same = prefix_of(address, prefix->bits, prefix->bits);
 
-	return (prefix->family == AF_INET || prefix->family == AF_INET6) && prefix_equals(prefix, &same);
+	return (prefix->family == AF_INET || prefix->family == AF_INET6) &&
+	       prefix_equals(prefix, &same);
 }
 
 uint64_t

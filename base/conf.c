@@ -14,11 +14,11 @@ struct filling {
 	const struct conf_row *table;
 	char *base;
 	bool *given;			/* of each row */
-	struct conf_mark *home;		/* of each row: the innermost mapping that it would stand in */
+	struct conf_mark *home; /* of each row: the innermost mapping that it would stand in */
 };
 
-static void read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node,
-    const char *scalar);
+static void read_table(struct filling *outer, const struct conf_row *table, char *base,
+    yaml_node_t *node, const char *scalar);
 
 void
 conf_error(struct conf_report *report, struct conf_mark mark, const char *format, ...)
@@ -42,14 +42,29 @@ conf_error(struct conf_report *report, struct conf_mark mark, const char *format
 static struct conf_mark
 mark_of(const yaml_node_t *node)
 {
-	return (struct conf_mark){(unsigned)node->start_mark.line + 1, (unsigned)node->start_mark.column + 1};
+	return (struct conf_mark){
+	    (unsigned)node->start_mark.line + 1, (unsigned)node->start_mark.column + 1};
+}
+
+/* An error about what stands in a node. */
+__attribute__((format(printf, 3, 4))) static void
+tell(struct filling *f, const yaml_node_t *node, const char *format, ...)
+{
+	char sentence[2 * CONF_SENTENCE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	conf_error(f->report, mark_of(node), "%s", sentence);
 }
 
 static const char *
 what_is(const yaml_node_t *node)
 {
-	return node->type == YAML_MAPPING_NODE ? "a mapping" : node->type == YAML_SEQUENCE_NODE ? "a list"
-												: "a single value";
+	if (node->type == YAML_MAPPING_NODE)
+		return "a mapping";
+	return node->type == YAML_SEQUENCE_NODE ? "a list" : "a single value";
 }
 
 static const char *
@@ -62,8 +77,12 @@ text_of(const yaml_node_t *node)
 static bool
 is_empty(const yaml_node_t *node)
 {
-	return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-	    (node->data.scalar.length == 0 || strcmp(text_of(node), "~") == 0 || strcmp(text_of(node), "null") == 0);
+	const char *text;
+
+	if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	text = text_of(node);
+	return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
 /* A scalar with something in it that C can hold as a string. */
@@ -71,11 +90,11 @@ static bool
 is_text(struct filling *f, const char *key, const yaml_node_t *node)
 {
 	if (node->type != YAML_SCALAR_NODE)
-		conf_error(f->report, mark_of(node), "\"%s\" takes a single value, not %s", key, what_is(node));
+		tell(f, node, "\"%s\" takes a single value, not %s", key, what_is(node));
 	else if (is_empty(node))
-		conf_error(f->report, mark_of(node), "\"%s\" has no value; give one or remove the key", key);
+		tell(f, node, "\"%s\" has no value; give one or remove the key", key);
 	else if (strlen(text_of(node)) != node->data.scalar.length)
-		conf_error(f->report, mark_of(node), "\"%s\" has a NUL character in its value; remove it", key);
+		tell(f, node, "\"%s\" has a NUL character in its value; remove it", key);
 	else
 		return true;
 	return false;
@@ -86,8 +105,9 @@ read_value(struct filling *f, const struct conf_row *row, const yaml_node_t *nod
 {
 	char error[CONF_SENTENCE];
 
-	if (is_text(f, row->key, node) && !conf_value_set(row, f->base + row->offset, text_of(node), error))
-		conf_error(f->report, mark_of(node), "%s: %s", row->key, error);
+	if (is_text(f, row->key, node) &&
+	    !conf_value_set(row, f->base + row->offset, text_of(node), error))
+		tell(f, node, "%s: %s", row->key, error);
 }
 
 static bool
@@ -99,20 +119,21 @@ texts_reserve(struct conf_texts *texts, size_t count)
 }
 
 static void
-add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts, const yaml_node_t *node)
+add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts,
+    const yaml_node_t *node)
 {
 	char error[CONF_SENTENCE];
 
 	if (!is_text(f, row->key, node))
 		return;
 	if (!conf_value_check(row, text_of(node), error)) {
-		conf_error(f->report, mark_of(node), "%s: %s", row->key, error);
+		tell(f, node, "%s: %s", row->key, error);
 		return;
 	}
 	texts->items[texts->count] = strdup(text_of(node));
 	texts->marks[texts->count] = mark_of(node);
 	if (texts->items[texts->count] == NULL)
-		conf_error(f->report, mark_of(node), "cannot be kept: memory is short");
+		tell(f, node, "cannot be kept: memory is short");
 	else
 		texts->count++;
 }
@@ -141,7 +162,7 @@ read_texts(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	size_t count = count_of(node);
 
 	if (!texts_reserve(texts, count)) {
-		conf_error(f->report, mark_of(node), "cannot be kept: memory is short");
+		tell(f, node, "cannot be kept: memory is short");
 		return;
 	}
 	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++)
@@ -156,17 +177,18 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 
 	items->items = calloc(count + 1, row->item_bytes);
 	if (items->items == NULL) {
-		conf_error(f->report, mark_of(node), "cannot be kept: memory is short");
+		tell(f, node, "cannot be kept: memory is short");
 		return;
 	}
 	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++) {
 		yaml_node_t *item = item_of(f, node, i);
 
 		if (item->type != YAML_MAPPING_NODE)
-			conf_error(f->report, mark_of(item), "\"%s\" takes a list of mappings (- key: value), not of %s",
+			tell(f, item, "\"%s\" takes a list of mappings (- key: value), not of %s",
 			    row->key, what_is(item));
 		else
-			read_table(f, row->table, (char *)items->items + row->item_bytes * items->count++, item, NULL);
+			read_table(f, row->table,
+			    (char *)items->items + row->item_bytes * items->count++, item, NULL);
 	}
 }
 
@@ -179,7 +201,7 @@ read_mapping(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	if (fits)
 		read_table(f, row->table, f->base + row->offset, node, row->scalar);
 	else
-		conf_error(f->report, mark_of(node), "\"%s\" takes a mapping (key: value), not %s", row->key,
+		tell(f, node, "\"%s\" takes a mapping (key: value), not %s", row->key,
 		    what_is(node));
 }
 
@@ -211,7 +233,8 @@ read_row(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	case CONF_END:
 		break;
 	}
-	if (row->required && (row->kind == CONF_TEXTS || row->kind == CONF_MAPPINGS) && count_of(node) == 0)
+	if (row->required && (row->kind == CONF_TEXTS || row->kind == CONF_MAPPINGS) &&
+	    count_of(node) == 0)
 		conf_error(f->report, mark, "\"%s\" is empty; give at least one", row->key);
 }
 
@@ -232,12 +255,13 @@ tell_unknown(struct filling *f, const yaml_node_t *key, const char *prefix)
 	const char *word = conf_shown(shown, text_of(key));
 
 	if (conf_hint_key(hint, f->table, prefix, text_of(key)))
-		conf_error(f->report, mark_of(key), "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
+		tell(f, key, "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
 	else
-		conf_error(f->report, mark_of(key), "unknown key \"%s%s\"; remove it", prefix, word);
+		tell(f, key, "unknown key \"%s%s\"; remove it", prefix, word);
 }
 
-/* The same key before this pair in the same mapping, or NULL. Only asked for known keys, so bounded by the table. */
+/* The same key before this pair in its mapping, or NULL.  Asked for known keys only: the table
+ * bounds it. */
 static const yaml_node_t *
 earlier_key(struct filling *f, const yaml_node_t *mapping, const yaml_node_pair_t *pair)
 {
@@ -275,7 +299,7 @@ read_group(struct filling *f, const yaml_node_t *node, const char *prefix)
 	if (node->type == YAML_MAPPING_NODE)
 		read_pairs(f, node, prefix);
 	else if (!is_empty(node))
-		conf_error(f->report, mark_of(node), "\"%.*s\" takes a mapping (key: value), not %s",
+		tell(f, node, "\"%.*s\" takes a mapping (key: value), not %s",
 		    (int)strlen(prefix) - 1, prefix, what_is(node));
 }
 
@@ -286,9 +310,10 @@ is_key(struct filling *f, const yaml_node_t *key)
 	char shown[CONF_SHOWN];
 
 	if (key->type != YAML_SCALAR_NODE)
-		conf_error(f->report, mark_of(key), "a key must be a word, not %s; write key: value", what_is(key));
-	else if (strlen(text_of(key)) != key->data.scalar.length || strchr(text_of(key), '.') != NULL)
-		conf_error(f->report, mark_of(key), "\"%s\" is not a key; nest keys instead of joining them by dots",
+		tell(f, key, "a key must be a word, not %s; write key: value", what_is(key));
+	else if (strlen(text_of(key)) != key->data.scalar.length ||
+		 strchr(text_of(key), '.') != NULL)
+		tell(f, key, "\"%s\" is not a key; nest keys instead of joining them by dots",
 		    conf_shown(shown, text_of(key)));
 	else
 		return true;
@@ -296,7 +321,8 @@ is_key(struct filling *f, const yaml_node_t *key)
 }
 
 static void
-read_pair(struct filling *f, const yaml_node_t *mapping, const yaml_node_pair_t *pair, const char *prefix)
+read_pair(
+    struct filling *f, const yaml_node_t *mapping, const yaml_node_pair_t *pair, const char *prefix)
 {
 	const yaml_node_t *key = yaml_document_get_node(f->document, pair->key), *earlier;
 	yaml_node_t *node = yaml_document_get_node(f->document, pair->value);
@@ -314,7 +340,7 @@ read_pair(struct filling *f, const yaml_node_t *mapping, const yaml_node_pair_t 
 	}
 	earlier = earlier_key(f, mapping, pair);
 	if (earlier != NULL) {
-		conf_error(f->report, mark_of(key), "\"%s\" is given twice, first in line %u; keep one", path,
+		tell(f, key, "\"%s\" is given twice, first in line %u; keep one", path,
 		    mark_of(earlier).line);
 	} else if (row != NULL) {
 		f->given[row - f->table] = true;
@@ -329,7 +355,8 @@ read_pairs(struct filling *f, const yaml_node_t *mapping, const char *prefix)
 {
 	const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
 
-	for (; pair < mapping->data.mapping.pairs.top && f->report->errors < CONF_ERRORS_MOST; pair++)
+	for (; pair < mapping->data.mapping.pairs.top && f->report->errors < CONF_ERRORS_MOST;
+	     pair++)
 		read_pair(f, mapping, pair, prefix);
 }
 
@@ -369,7 +396,8 @@ complete(struct filling *f)
 			continue;
 		apply_default(f->report, &f->table[i], f->base);
 		if (f->table[i].required)
-			conf_error(f->report, f->home[i], "missing key \"%s\"; add it here", f->table[i].key);
+			conf_error(f->report, f->home[i], "missing key \"%s\"; add it here",
+			    f->table[i].key);
 	}
 }
 
@@ -385,9 +413,11 @@ read_scalar(struct filling *f, const char *scalar, yaml_node_t *node)
 
 /* Fills `base` by `table` from a mapping, from a bare scalar, or from nothing. */
 static void
-read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node, const char *scalar)
+read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node,
+    const char *scalar)
 {
-	struct filling f = {.document = outer->document, .report = outer->report, .table = table, .base = base};
+	struct filling f = {
+	    .document = outer->document, .report = outer->report, .table = table, .base = base};
 	size_t rows = 0;
 
 	while (table[rows].kind != CONF_END)
@@ -422,7 +452,8 @@ conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_
 	outer.document = &document;
 	root = yaml_document_get_root_node(&document);
 	if (root != NULL && root->type != YAML_MAPPING_NODE && !is_empty(root))
-		conf_error(report, mark_of(root), "the file must be a mapping (key: value), not %s", what_is(root));
+		conf_error(report, mark_of(root), "the file must be a mapping (key: value), not %s",
+		    what_is(root));
 	else
 		read_table(&outer, table, out, root != NULL ? root : &nothing, NULL);
 	yaml_document_delete(&document);

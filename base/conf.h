@@ -38,11 +38,11 @@ enum conf_kind {
 	CONF_SIZE,	/* uint64_t, bytes */
 	CONF_WORD,	/* int: index in .words */
 	CONF_TEXTS,	/* struct conf_texts; one scalar is a list of one */
-	CONF_MAPPING,	/* struct of its own, in place, by .table; with .scalar a bare scalar means {scalar: it} */
+	CONF_MAPPING,	/* struct in place, by .table; with .scalar, a scalar means {scalar: it} */
 	CONF_MAPPINGS,	/* struct conf_items by .table; one mapping is a list of one */
 };
 
-/* Where a value stands, for later checks that span keys. Line and column count from 1; 0 = not given. */
+/* Where a value stands, for later checks that span keys, counted from 1; line 0: not given. */
 struct conf_mark {
 	unsigned line, column;
 };
@@ -59,7 +59,7 @@ struct conf_items {
 };
 
 struct conf_row {
-	const char *key;	/* dotted path: "agent.connect_url"; the last part is the key itself */
+	const char *key;	/* dotted path: "agent.connect_url" */
 	enum conf_kind kind;
 	size_t offset;		/* of the value in the struct */
 	bool required;
@@ -70,7 +70,8 @@ struct conf_row {
 	size_t item_bytes;		/* for CONF_MAPPINGS */
 	const char *scalar;	/* for CONF_MAPPING: the key that a bare scalar stands for */
 	size_t mark_offset;	/* of a struct conf_mark in the struct, or 0 */
-	bool (*check)(const char *text, char error[256]);	/* of one text or of each item; NULL: any */
+	/* Of one text or of each item; NULL: any will do. */
+	bool (*check)(const char *text, char error[256]);
 };
 
 struct conf_report {
@@ -86,7 +87,7 @@ bool conf_read(void *out, const struct conf_row *table, const char *path, struct
 /* The same from memory; report->path names it in messages. */
 bool conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_t bytes,
     struct conf_report *);
-/* One more message of the same form, for checks that span keys.  After the 50th no more are told. */
+/* One more message of the same form, for checks that span keys.  After the 50th none is told. */
 void conf_error(struct conf_report *, struct conf_mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Frees all that conf_read() allocated in `out`. */

@@ -59,7 +59,8 @@ hint_elsewhere(char out[CONF_KEY], const struct conf_row *table, const char *wor
 }
 
 bool
-conf_hint_key(char out[CONF_KEY], const struct conf_row *table, const char *prefix, const char *word)
+conf_hint_key(
+    char out[CONF_KEY], const struct conf_row *table, const char *prefix, const char *word)
 {
 	unsigned best = tolerance(strlen(word)) + 1;
 	size_t skip = strlen(prefix);

@@ -24,14 +24,17 @@ bool conf_document_load(yaml_document_t *, const void *text, size_t bytes, struc
 
 /* Converts one scalar to the row's kind (TEXT, NUMBER, BOOL, DURATION, SIZE, WORD) at `value`.
  * False with a sentence that quotes the text and says what would do. */
-bool conf_value_set(const struct conf_row *, void *value, const char *text, char error[CONF_SENTENCE]);
+bool conf_value_set(const struct conf_row *, void *value, const char *text,
+    char error[CONF_SENTENCE]);
 /* The row's own check on one text. */
 bool conf_value_check(const struct conf_row *, const char *text, char error[CONF_SENTENCE]);
 /* The text as it may be shown: escaped, and cut. */
 const char *conf_shown(char out[CONF_SHOWN], const char *text);
 
-/* The key that was probably meant by `word` under `prefix` ("" or "limits."), in `out`; false when none is near. */
-bool conf_hint_key(char out[CONF_KEY], const struct conf_row *table, const char *prefix, const char *word);
+/* The key that was probably meant by `word` under `prefix` ("" or "limits."), in `out`;
+ * false when none is near. */
+bool conf_hint_key(char out[CONF_KEY], const struct conf_row *table, const char *prefix,
+    const char *word);
 /* The same among words; NULL when none is near. */
 const char *conf_hint_word(const char *const *words, const char *word);
 

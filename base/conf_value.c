@@ -14,8 +14,10 @@ struct unit {
 };
 
 /* Largest first: a bound is told in the largest unit that it is whole in. */
-static const struct unit durations[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 1}};
-static const struct unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 1}};
+static const struct unit durations[] = {
+    {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 1}};
+static const struct unit sizes[] = {
+    {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 1}};
 static const struct unit plain[] = {{"", 1}, {NULL, 1}};
 
 const char *
@@ -57,8 +59,9 @@ set_amount(const struct conf_row *row, void *value, uint64_t amount, const char 
 	if (row->most != 0 && (amount < row->least || amount > row->most)) {
 		amount_text(least, row->least, units);
 		amount_text(most, row->most, units);
-		return row->least == row->most ? fail(error, text, "is not known; give %s", least)
-					       : fail(error, text, "is out of range; give %s to %s", least, most);
+		return row->least == row->most
+			   ? fail(error, text, "is not known; give %s", least)
+			   : fail(error, text, "is out of range; give %s to %s", least, most);
 	}
 	memcpy(value, &amount, sizeof(amount));
 	return true;
@@ -91,7 +94,8 @@ set_size(const struct conf_row *row, void *value, const char *text, char error[C
 	uint64_t amount;
 
 	if (!size_parse(text, &amount))
-		return fail(error, text, "is not a size; write a number of bytes or one with its unit "
+		return fail(error, text,
+		    "is not a size; write a number of bytes or one with its unit "
 		    "(KiB, MiB, GiB, KB, MB, GB), as in 16KiB");
 	return set_amount(row, value, amount, text, sizes, error);
 }
@@ -99,8 +103,16 @@ set_size(const struct conf_row *row, void *value, const char *text, char error[C
 static bool
 set_bool(const struct conf_row *row, void *value, const char *text, char error[CONF_SENTENCE])
 {
-	static const struct { const char *word; bool truth; } words[] = {
-		{"true", true}, {"yes", true}, {"on", true}, {"false", false}, {"no", false}, {"off", false},
+	static const struct {
+		const char *word;
+		bool truth;
+	} words[] = {
+	    {"true", true},
+	    {"yes", true},
+	    {"on", true},
+	    {"false", false},
+	    {"no", false},
+	    {"off", false},
 	};
 
 	(void)row;
@@ -126,11 +138,14 @@ set_word(const struct conf_row *row, void *value, const char *text, char error[C
 			memcpy(value, &i, sizeof(i));
 			return true;
 		}
-		snprintf(list + used, sizeof(list) - used, "%s%s", i > 0 ? ", " : "", row->words[i]);
+		snprintf(
+		    list + used, sizeof(list) - used, "%s%s", i > 0 ? ", " : "", row->words[i]);
 	}
 	hint = conf_hint_word(row->words, text);
-	return hint != NULL ? fail(error, text, "is not known here; did you mean \"%s\"? (one of: %s)", hint, list)
-			    : fail(error, text, "is not known here; write one of: %s", list);
+	return hint != NULL
+		   ? fail(error, text, "is not known here; did you mean \"%s\"? (one of: %s)", hint,
+			 list)
+		   : fail(error, text, "is not known here; write one of: %s", list);
 }
 
 static bool

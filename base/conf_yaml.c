@@ -28,7 +28,8 @@ mark_at(const char *text, size_t bytes, size_t offset)
 }
 
 static void
-tell_problem(const yaml_parser_t *parser, const char *text, size_t bytes, struct conf_report *report)
+tell_problem(
+    const yaml_parser_t *parser, const char *text, size_t bytes, struct conf_report *report)
 {
 	const char *problem = parser->problem != NULL ? parser->problem : "not understood";
 
@@ -39,7 +40,8 @@ tell_problem(const yaml_parser_t *parser, const char *text, size_t bytes, struct
 		conf_error(report, (struct conf_mark){1, 1}, "cannot be read: memory is short");
 	else if (parser->context != NULL && parser->context_mark.line != parser->problem_mark.line)
 		conf_error(report, mark_of(parser->problem_mark),
-		    "not valid YAML: %s, %s that began in line %zu; check indentation, colons and quotes",
+		    "not valid YAML: %s, %s that began in line %zu; check indentation, colons and "
+		    "quotes",
 		    problem, parser->context, parser->context_mark.line + 1);
 	else
 		conf_error(report, mark_of(parser->problem_mark),
@@ -59,9 +61,11 @@ is_marked(const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		return event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL;
 	case YAML_SEQUENCE_START_EVENT:
-		return event->data.sequence_start.anchor != NULL || event->data.sequence_start.tag != NULL;
+		return event->data.sequence_start.anchor != NULL ||
+		       event->data.sequence_start.tag != NULL;
 	case YAML_MAPPING_START_EVENT:
-		return event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL;
+		return event->data.mapping_start.anchor != NULL ||
+		       event->data.mapping_start.tag != NULL;
 	default:
 		return false;
 	}
@@ -75,21 +79,25 @@ judge_event(struct scan *scan, const yaml_event_t *event)
 
 	if (is_marked(event))
 		conf_error(scan->report, mark,
-		    "anchors (&) and tags (!) are not supported; write the plain value, in quotes if it begins so");
+		    "anchors (&) and tags (!) are not supported; write the plain value, in quotes "
+		    "if it begins so");
 	if (event->type == YAML_ALIAS_EVENT)
 		conf_error(scan->report, mark,
-		    "aliases (*) are not supported; write the value out, or in quotes if it begins so");
+		    "aliases (*) are not supported; write the value out, or in quotes if it begins "
+		    "so");
 	if (event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT)
 		scan->depth++;
 	if (event->type == YAML_MAPPING_END_EVENT || event->type == YAML_SEQUENCE_END_EVENT)
 		scan->depth--;
 	if (scan->depth > CONF_DEPTH_MOST) {
-		conf_error(scan->report, mark, "lists and mappings are nested more than %d deep; check the indentation",
+		conf_error(scan->report, mark,
+		    "lists and mappings are nested more than %d deep; check the indentation",
 		    CONF_DEPTH_MOST);
 		return false;
 	}
 	if (event->type == YAML_DOCUMENT_START_EVENT && ++scan->documents > 1) {
-		conf_error(scan->report, mark, "a second document begins here; keep one, without another '---'");
+		conf_error(scan->report, mark,
+		    "a second document begins here; keep one, without another '---'");
 		return false;
 	}
 	return scan->report->errors < CONF_ERRORS_MOST;
@@ -120,7 +128,8 @@ scan_events(const char *text, size_t bytes, struct conf_report *report)
 }
 
 bool
-conf_document_load(yaml_document_t *document, const void *text, size_t bytes, struct conf_report *report)
+conf_document_load(
+    yaml_document_t *document, const void *text, size_t bytes, struct conf_report *report)
 {
 	unsigned before = report->errors;
 	yaml_parser_t parser;

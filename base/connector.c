@@ -67,8 +67,8 @@ note_failure(struct connector *connector, const char *why)
 {
 	char text[ADDRESS_TEXT];
 
-	note(connector, "cannot connect to %s: %s", address_text(&connector->addresses[connector->next - 1], text),
-	    why);
+	note(connector, "cannot connect to %s: %s",
+	    address_text(&connector->addresses[connector->next - 1], text), why);
 }
 
 /* Where nobody listens on a port of the ephemeral range, TCP may connect a socket to itself. */
@@ -109,7 +109,8 @@ on_ready(void *arg, unsigned ready)
 static uint64_t
 share_ms(const struct connector *connector)
 {
-	uint64_t now = clock_ms(), left = connector->deadline_ms > now ? connector->deadline_ms - now : 0;
+	uint64_t now = clock_ms();
+	uint64_t left = connector->deadline_ms > now ? connector->deadline_ms - now : 0;
 	uint64_t share = left / (connector->count - connector->next + 1);
 
 	return share > LEAST_ATTEMPT_MS ? share : LEAST_ATTEMPT_MS;
@@ -235,10 +236,12 @@ set_target(struct connector *connector, struct resolver *resolver, const char *t
 		loop_later(connector->loop, &connector->begin);
 		return;
 	}
-	note(connector, "cannot connect to \"%.100s\": not host:port, [address]:port or unix:/path", target);
+	note(connector, "cannot connect to \"%.100s\": not host:port, [address]:port or unix:/path",
+	    target);
 	if (host_port_split(target, host, &port)) {
 		note(connector, "cannot resolve \"%.100s\": memory is short", host);
-		connector->resolution = resolver_ask(resolver, connector->loop, host, port, on_resolved, connector);
+		connector->resolution =
+		    resolver_ask(resolver, connector->loop, host, port, on_resolved, connector);
 	}
 	if (connector->resolution == NULL)
 		settle(connector);

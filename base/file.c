@@ -103,11 +103,15 @@ judge_key(const char *path, const struct stat *st, char error[FILE_ERROR])
 		return fail(error, path, "its group may write this key (mode %04o); chmod 600 it",
 		    st->st_mode & 07777u);
 	if (st->st_uid != 0 && st->st_uid != self)
-		return fail(error, path, "this key belongs to user %u, neither to root nor to user %u who runs "
-		    "this; chown it", st->st_uid, self);
+		return fail(error, path,
+		    "this key belongs to user %u, neither to root nor to user %u who runs "
+		    "this; chown it",
+		    st->st_uid, self);
 	if ((st->st_mode & S_IRGRP) != 0 && st->st_uid != 0)
-		return fail(error, path, "its group may read this key (mode %04o), which is fine only when "
-		    "root owns it; chmod 600 it", st->st_mode & 07777u);
+		return fail(error, path,
+		    "its group may read this key (mode %04o), which is fine only when "
+		    "root owns it; chmod 600 it",
+		    st->st_mode & 07777u);
 	return true;
 }
 
@@ -214,7 +218,8 @@ write_whole(const char *path, mode_t mode, const void *data, size_t bytes, bool 
 	if (!fine)
 		unlink(temporary);
 	if (!fine && why == EEXIST)
-		return fail(error, path, "is there already and is not replaced; move it away first");
+		return fail(
+		    error, path, "is there already and is not replaced; move it away first");
 	if (!fine)
 		return fail_errno(error, path, "write", why);
 	return sync_directory(path) || fail_errno(error, path, "make durable", errno);

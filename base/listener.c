@@ -65,8 +65,8 @@ rest(struct listener *listener, int why)
 static bool
 concerns_one_client(int error)
 {
-	static const int errors[] = {ECONNABORTED, EINTR, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN,
-	    ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
+	static const int errors[] = {ECONNABORTED, EINTR, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT,
+	    EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		if (errors[i] == error)
@@ -81,7 +81,8 @@ accept_one(struct listener *listener)
 {
 	struct sockaddr_storage from;
 	socklen_t bytes = sizeof(from);
-	int fd = accept4(listener->fd, (struct sockaddr *)&from, &bytes, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd =
+	    accept4(listener->fd, (struct sockaddr *)&from, &bytes, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct address peer;
 
 	if (fd >= 0) {
@@ -127,7 +128,8 @@ reap(void *arg)
 }
 
 struct listener *
-listener_new(struct loop *loop, int fd, void (*on_accept)(void *, int, const struct address *), void *arg)
+listener_new(
+    struct loop *loop, int fd, void (*on_accept)(void *, int, const struct address *), void *arg)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 
@@ -135,8 +137,12 @@ listener_new(struct loop *loop, int fd, void (*on_accept)(void *, int, const str
 		close(fd);
 		return NULL;
 	}
-	*listener = (struct listener){.loop = loop, .fd = fd, .reserve = open_reserve(), .rest_ms = FIRST_REST_MS,
-	    .on_accept = on_accept, .arg = arg};
+	*listener = (struct listener){.loop = loop,
+	    .fd = fd,
+	    .reserve = open_reserve(),
+	    .rest_ms = FIRST_REST_MS,
+	    .on_accept = on_accept,
+	    .arg = arg};
 	/* Accepted sockets inherit these: no system call per connection. */
 	socket_prepare(fd);
 	watch_init(&listener->watch, loop, fd, on_ready, listener);

@@ -31,7 +31,8 @@ log_init(const char *program, enum log_level level, enum log_format format)
 {
 	atomic_store(&program_name, program);
 	atomic_store(&most_level, (int)level);
-	atomic_store(&writes_json, format == LOG_AUTO ? !isatty(STDERR_FILENO) : format == LOG_JSON);
+	atomic_store(
+	    &writes_json, format == LOG_AUTO ? !isatty(STDERR_FILENO) : format == LOG_JSON);
 }
 
 bool
@@ -79,10 +80,18 @@ put_format(struct line *line, const char *format, ...)
 static unsigned
 utf8_bytes(const unsigned char *at, size_t left)
 {
-	static const struct { unsigned char first, last, low, high, bytes; } forms[] = {
-		{0x00, 0x7f, 0x80, 0xbf, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	static const struct {
+		unsigned char first, last, low, high, bytes;
+	} forms[] = {
+	    {0x00, 0x7f, 0x80, 0xbf, 1},
+	    {0xc2, 0xdf, 0x80, 0xbf, 2},
+	    {0xe0, 0xe0, 0xa0, 0xbf, 3},
+	    {0xe1, 0xec, 0x80, 0xbf, 3},
+	    {0xed, 0xed, 0x80, 0x9f, 3},
+	    {0xee, 0xef, 0x80, 0xbf, 3},
+	    {0xf0, 0xf0, 0x90, 0xbf, 4},
+	    {0xf1, 0xf3, 0x80, 0xbf, 4},
+	    {0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -91,7 +100,8 @@ utf8_bytes(const unsigned char *at, size_t left)
 		if (left < forms[i].bytes)
 			return 0;
 		for (unsigned n = 1; n < forms[i].bytes; n++) {
-			unsigned char low = n == 1 ? forms[i].low : 0x80, high = n == 1 ? forms[i].high : 0xbf;
+			unsigned char low = n == 1 ? forms[i].low : 0x80,
+				      high = n == 1 ? forms[i].high : 0xbf;
 
 			if (at[n] < low || at[n] > high)
 				return 0;
@@ -299,7 +309,8 @@ build_text(struct line *line, enum log_level level, const char *event, const cha
 }
 
 void
-log_write(enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
+log_write(
+    enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {
 	struct line line;
 

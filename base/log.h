@@ -47,10 +47,12 @@ struct log_field {
 /* `program` is borrowed for ever.  Before the call the log is text at level info. */
 void log_init(const char *program, enum log_level, enum log_format);
 bool log_enabled(enum log_level);
-void log_write(enum log_level, const char *event, const char *sentence, const struct log_field *fields);
+void log_write(enum log_level, const char *event, const char *sentence,
+    const struct log_field *fields);
 
 const char *log_level_name(enum log_level);
-/* Writes `text` to `out` (NUL-terminated, cut to fit) so that it is safe in a terminal and in one line. */
+/* Writes `text` to `out` (NUL-terminated, cut to fit) so that it is safe in a terminal and in one
+ * line: escapes, but no quotes around it. */
 void log_quote(char *out, unsigned out_size, const char *text, unsigned bytes);
 
 #endif

@@ -144,8 +144,8 @@ new_base(void)
 
 	if (config == NULL)
 		return NULL;
-	/* Our own inbox is the only thing that other threads touch; a deadline counts from the moment
-	 * of the call and not from the beginning of a long turn. */
+	/* Our own inbox is the only thing that other threads touch; a deadline counts from the
+	 * moment of the call and not from the beginning of a long turn. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	base = event_base_new_with_config(config);
@@ -165,7 +165,8 @@ loop_new(void)
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->base = new_base();
 	if (loop->wake_fd < 0 || loop->base == NULL ||
-	    event_assign(&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
+	    event_assign(
+		&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
 	    event_add(&loop->wake, NULL) < 0) {
 		if (loop->base != NULL)
 			event_base_free(loop->base);
@@ -206,8 +207,11 @@ loop_run(struct loop *loop)
 	while (!atomic_exchange(&loop->stopping, false)) {
 		int wait = loop->later.first != NULL ? EVLOOP_NONBLOCK : 0;
 
-		if (event_base_loop(loop->base, EVLOOP_ONCE | wait) < 0)
-			log_event(LOG_ERROR, "loop-failed", "the kernel refused to wait for events");
+		/* Only a descriptor of ours that somebody else closed brings this about. */
+		if (event_base_loop(loop->base, EVLOOP_ONCE | wait) < 0) {
+			log_event(LOG_ERROR, "loop-failed", "the kernel refused to wait");
+			abort();
+		}
 		run_tasks(loop);
 	}
 }
@@ -230,7 +234,8 @@ on_watch(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-watch_init(struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
+watch_init(
+    struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
 {
 	*watch = (struct watch){.loop = loop, .fd = fd, .on_ready = on_ready, .arg = arg};
 }
@@ -289,7 +294,8 @@ timer_init(struct timer *timer, struct loop *loop, void (*on_time)(void *), void
 void
 timer_set(struct timer *timer, uint64_t ms)
 {
-	const struct timeval after = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	const struct timeval after = {
+	    .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 
 	timer->armed = event_add(event_in(&timer->event), &after) == 0;
 	if (!timer->armed)

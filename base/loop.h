@@ -68,7 +68,8 @@ void loop_run(struct loop *);
 void loop_stop(struct loop *);
 
 /* The watch begins with nothing armed. */
-void watch_init(struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned), void *arg);
+void watch_init(struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned),
+    void *arg);
 /* Says what is waited for from now on; free of charge when nothing changes. */
 void watch_want(struct watch *, unsigned mask);
 /* Disarms and forgets the descriptor; harmless twice and on {0}. */

@@ -7,9 +7,17 @@
 #include "base/cursor.h"
 #include "base/units.h"
 
-enum { V1_MOST = 107, V2_FIXED = 16, V2_LOCAL = 0x20, V2_PROXY = 0x21, V2_TCP4 = 0x11, V2_TCP6 = 0x21 };
+enum {
+	V1_MOST = 107,
+	V2_FIXED = 16,
+	V2_LOCAL = 0x20,
+	V2_PROXY = 0x21,
+	V2_TCP4 = 0x11,
+	V2_TCP6 = 0x21
+};
 
-static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
+static const uint8_t v2_signature[12] = {
+    0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
 static const char v1_word[] = "PROXY ";
 
 static int
@@ -31,8 +39,9 @@ encode_v1(char *out, int family, const struct address *source, const struct addr
 	if (family == AF_UNSPEC)
 		bytes = snprintf(out, PROXY_MOST, "%sUNKNOWN\r\n", v1_word);
 	else
-		bytes = snprintf(out, PROXY_MOST, "%sTCP%c %s %s %u %u\r\n", v1_word, family == AF_INET ? '4' : '6',
-		    address_host_text(source, from), address_host_text(destination, to), address_port(source),
+		bytes = snprintf(out, PROXY_MOST, "%sTCP%c %s %s %u %u\r\n", v1_word,
+		    family == AF_INET ? '4' : '6', address_host_text(source, from),
+		    address_host_text(destination, to), address_port(source),
 		    address_port(destination));
 	return (size_t)bytes;
 }
@@ -47,7 +56,8 @@ put_host(struct writer *out, const struct address *address)
 }
 
 static size_t
-encode_v2(uint8_t *data, int family, const struct address *source, const struct address *destination)
+encode_v2(
+    uint8_t *data, int family, const struct address *source, const struct address *destination)
 {
 	struct writer out = writer_over(data, PROXY_MOST);
 
@@ -69,7 +79,8 @@ encode_v2(uint8_t *data, int family, const struct address *source, const struct 
 }
 
 size_t
-proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *source, const struct address *destination)
+proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *source,
+    const struct address *destination)
 {
 	int family = shared_family(source, destination);
 
@@ -106,7 +117,8 @@ parse_v1_port(const char *text, uint16_t *port)
 {
 	uint64_t number;
 
-	if (text == NULL || (text[0] == '0' && text[1] != '\0') || !number_parse(text, &number) || number > UINT16_MAX)
+	if (text == NULL || (text[0] == '0' && text[1] != '\0') || !number_parse(text, &number) ||
+	    number > UINT16_MAX)
 		return false;
 	*port = (uint16_t)number;
 	return true;
@@ -130,6 +142,14 @@ parse_v1_addresses(char *rest, int family, struct address *source, struct addres
 	return true;
 }
 
+static int
+family_named(const char *protocol)
+{
+	if (strcmp(protocol, "TCP4") == 0)
+		return AF_INET;
+	return strcmp(protocol, "TCP6") == 0 ? AF_INET6 : AF_UNSPEC;
+}
+
 static enum proxy_verdict
 judge_v1(char *line, bool *has_addresses, struct address *source, struct address *destination)
 {
@@ -140,16 +160,17 @@ judge_v1(char *line, bool *has_addresses, struct address *source, struct address
 		return PROXY_MALFORMED;
 	if (strcmp(protocol, "UNKNOWN") == 0)
 		return PROXY_COMPLETE;
-	family = strcmp(protocol, "TCP4") == 0 ? AF_INET : strcmp(protocol, "TCP6") == 0 ? AF_INET6 : AF_UNSPEC;
-	if (family == AF_UNSPEC || rest == NULL || !parse_v1_addresses(rest, family, source, destination))
+	family = family_named(protocol);
+	if (family == AF_UNSPEC || rest == NULL ||
+	    !parse_v1_addresses(rest, family, source, destination))
 		return PROXY_MALFORMED;
 	*has_addresses = true;
 	return PROXY_COMPLETE;
 }
 
 static enum proxy_verdict
-decode_v1(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_addresses, struct address *source,
-    struct address *destination)
+decode_v1(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_addresses,
+    struct address *source, struct address *destination)
 {
 	size_t seen = bytes < V1_MOST ? bytes : V1_MOST;
 	const uint8_t *end = memmem(data, seen, "\r\n", 2);
@@ -166,8 +187,8 @@ decode_v1(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_add
 }
 
 static enum proxy_verdict
-judge_v2(struct cursor body, uint8_t command, uint8_t protocol, bool *has_addresses, struct address *source,
-    struct address *destination)
+judge_v2(struct cursor body, uint8_t command, uint8_t protocol, bool *has_addresses,
+    struct address *source, struct address *destination)
 {
 	int family = protocol == V2_TCP4 ? AF_INET : AF_INET6;
 	size_t host_bytes = family == AF_INET ? 4 : 16;
@@ -189,8 +210,8 @@ judge_v2(struct cursor body, uint8_t command, uint8_t protocol, bool *has_addres
 }
 
 static enum proxy_verdict
-decode_v2(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_addresses, struct address *source,
-    struct address *destination)
+decode_v2(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_addresses,
+    struct address *source, struct address *destination)
 {
 	struct cursor in = cursor_over(data, bytes), body;
 	uint8_t command, protocol;
@@ -219,8 +240,8 @@ begins_like(const uint8_t *data, size_t bytes, const void *with, size_t with_byt
 }
 
 enum proxy_verdict
-proxy_decode(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_addresses, struct address *source,
-    struct address *destination)
+proxy_decode(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_addresses,
+    struct address *source, struct address *destination)
 {
 	*header_bytes = 0;
 	*has_addresses = false;

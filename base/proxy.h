@@ -13,13 +13,15 @@
 enum { PROXY_MOST = 536 };	/* v1 is at most 107 bytes; of v2 we write no more than this */
 enum proxy_verdict { PROXY_INCOMPLETE, PROXY_COMPLETE, PROXY_MALFORMED };
 
-/* version 1 or 2; returns the bytes written to `out`. Addresses of unlike families become UNKNOWN / LOCAL. */
+/* Version 1 or 2; returns the bytes written to `out`.  Addresses of unlike families become
+ * UNKNOWN / LOCAL. */
 size_t proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *source,
     const struct address *destination);
 
-/* Reads either version from the first byte on. COMPLETE sets *header_bytes, and the addresses unless
- * the header says UNKNOWN / LOCAL or names no TCP addresses (then *has_addresses is false). TLVs of v2
- * are skipped; they may make a header longer than PROXY_MOST, and the caller bounds what it waits for. */
+/* Reads either version from the first byte on.  COMPLETE sets *header_bytes, and the addresses
+ * unless the header says UNKNOWN / LOCAL or names no TCP addresses (then *has_addresses is false).
+ * TLVs of v2 are skipped; they may make a header longer than PROXY_MOST, and the caller bounds
+ * what it waits for. */
 enum proxy_verdict proxy_decode(const uint8_t *data, size_t bytes, size_t *header_bytes,
     bool *has_addresses, struct address *source, struct address *destination);
 

@@ -76,11 +76,13 @@ ready_lock(const char *path, long *holder_pid, char *error)
 	if (fd >= 0 && (errno == EACCES || errno == EAGAIN) && fcntl(fd, F_GETLK, &lock) == 0)
 		*holder_pid = lock.l_pid;
 	if (*holder_pid > 0)
-		snprintf(error, LOCK_ERROR, "%.256s: another instance (pid %ld) holds this lock; stop it first", path,
+		snprintf(error, LOCK_ERROR,
+		    "%.256s: another instance (pid %ld) holds this lock; stop it first", path,
 		    *holder_pid);
 	else
-		snprintf(error, LOCK_ERROR, "%.256s: cannot lock: %s; check the directory and who may write there",
-		    path, strerror(errno));
+		snprintf(error, LOCK_ERROR,
+		    "%.256s: cannot lock: %s; check the directory and who may write there", path,
+		    strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return false;

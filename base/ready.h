@@ -11,8 +11,9 @@
 void ready_tell(const char *state, const char *status);
 /* A listening socket that the manager passed for this address (sd_listen_fds), or -1. Each once. */
 int ready_listener(const struct address *);
-/* Takes an exclusive lock on the file, whose descriptor stays open for the life of the process.  False with a
- * sentence in `error` (512 bytes) and the holder's pid when another instance has it, 0 when the file cannot be had. */
+/* Takes an exclusive lock on the file, whose descriptor stays open for the life of the process.
+ * False with a sentence in `error` (512 bytes) and the holder's pid when another instance has it,
+ * 0 when the file cannot be had. */
 bool ready_lock(const char *path, long *holder_pid, char *error);
 
 #endif

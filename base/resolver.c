@@ -56,7 +56,8 @@ struct resolution {
 	uint16_t port;
 	bool forgotten;
 	struct answer answer;
-	void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error);
+	void (*on_done)(
+	    void *arg, const struct address *addresses, size_t count, const char *error);
 	void *arg;
 };
 
@@ -92,11 +93,14 @@ ask_system(const char *host, struct answer *answer)
 	int why = getaddrinfo(host, NULL, &wish, &found);
 
 	memset(answer, 0, sizeof(*answer));
-	for (const struct addrinfo *at = found; why == 0 && at != NULL && answer->count < RESOLVED_MOST; at = at->ai_next)
+	for (const struct addrinfo *at = found;
+	     why == 0 && at != NULL && answer->count < RESOLVED_MOST; at = at->ai_next)
 		add_address(answer, at);
 	if (answer->count == 0)
 		snprintf(answer->why, sizeof(answer->why), "cannot resolve \"%s\": %s", host,
-		    why == EAI_SYSTEM ? strerror(errno) : why != 0 ? gai_strerror(why) : "no address");
+		    why == EAI_SYSTEM ? strerror(errno)
+		    : why != 0	      ? gai_strerror(why)
+				      : "no address");
 	if (why == 0)
 		freeaddrinfo(found);
 }
@@ -297,7 +301,8 @@ on_time(void *arg)
 	void *done_arg = resolution->arg;
 
 	resolution_forget(resolution);
-	on_done(done_arg, NULL, 0, "cannot resolve the name: no answer within 5 s; check the system's resolver");
+	on_done(done_arg, NULL, 0,
+	    "cannot resolve the name: no answer within 5 s; check the system's resolver");
 }
 
 static struct lookup *
@@ -321,7 +326,8 @@ lookup_for(struct resolver *resolver, const char *host)
 static void
 wait_or_answer(struct resolver *resolver, struct resolution *resolution, const char *host)
 {
-	static const struct answer full = {.why = "cannot resolve: too many names are being resolved; try again"};
+	static const struct answer full = {
+	    .why = "cannot resolve: too many names are being resolved; try again"};
 	const struct cached *known = cache_find(resolver, host);
 	struct lookup *lookup;
 

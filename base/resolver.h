@@ -17,12 +17,14 @@ struct resolver;
 struct resolution;
 
 struct resolver *resolver_new(void);
-/* After every asker has had its answer or has forgotten it.  Does not wait for a look-up at work. */
+/* After every asker has had its answer or has forgotten it.  Waits for no look-up. */
 void resolver_free(struct resolver *);
 
-/* on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are addresses. */
+/* on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are
+ * addresses.  NULL when memory is short. */
 struct resolution *resolver_ask(struct resolver *, struct loop *, const char *host, uint16_t port,
-    void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error), void *arg);
+    void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error),
+    void *arg);
 /* No call any more; the thread's answer is dropped when it comes. */
 void resolution_forget(struct resolution *);
 

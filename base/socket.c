@@ -27,7 +27,8 @@ cure_for(int error)
 		return "; no interface of this host has that address";
 	case EACCES:
 	case EPERM:
-		return "; ports below 1024 need CAP_NET_BIND_SERVICE, a local path needs a writable directory";
+		return "; ports below 1024 need CAP_NET_BIND_SERVICE, a local path needs a "
+		       "writable directory";
 	case ENOENT:
 		return "; create the directory";
 	}
@@ -40,8 +41,8 @@ fail(int fd, const struct address *address, char *error)
 	char text[ADDRESS_TEXT];
 	int why = errno;
 
-	snprintf(error, LISTEN_ERROR, "cannot listen on %s: %s%s", address_text(address, text), strerror(why),
-	    cure_for(why));
+	snprintf(error, LISTEN_ERROR, "cannot listen on %s: %s%s", address_text(address, text),
+	    strerror(why), cure_for(why));
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -81,7 +82,8 @@ socket_listen(const struct address *address, bool reuse_port, char *error)
 		return fail(fd, address, error);
 	if (family == AF_UNIX)
 		remove_stale(address);
-	else if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) || (reuse_port && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
+	else if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
+		 (reuse_port && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
 		return fail(fd, address, error);
 	if (family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
 		return fail(fd, address, error);

@@ -9,7 +9,8 @@
 #include "base/address.h"
 #include "base/loop.h"
 
-/* A local socket's stale file (nobody answers there) is replaced. Listening socket with SO_REUSEADDR, SO_REUSEPORT if asked, IPV6_V6ONLY off, backlog 4096.
+/* Listening socket with SO_REUSEADDR, SO_REUSEPORT if asked, IPV6_V6ONLY off, backlog 4096; the
+ * stale file of a local socket that nobody answers at is replaced.
  * -1 with a sentence in error (512 bytes). */
 int socket_listen(const struct address *, bool reuse_port, char *error);
 
@@ -30,7 +31,8 @@ struct listener;
 /* Adopts fd. on_accept adopts the new descriptor. */
 struct listener *listener_new(struct loop *, int fd,
     void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
-/* Stops accepting (drain) without closing; listener_free() closes. Both may be called from on_accept. */
+/* Stops accepting (drain) without closing; listener_free() closes.  Both may be called from
+ * on_accept. */
 void listener_pause(struct listener *);
 void listener_free(struct listener *);
 
@@ -44,9 +46,10 @@ enum { CONNECT_ERROR = 256 };
 /* "host:port" is resolved on the resolver's thread; `unix:/path` and literals at once.
  * on_done is called once, never from inside this call: fd >= 0 (given to the callee) or -1 with
  * a sentence.  NULL when memory is short. */
-struct connector *connector_new(struct loop *, struct resolver *, const char *target, uint64_t timeout_ms,
-    void (*on_done)(void *arg, int fd, const char *error), void *arg);
-/* Gives up silently; after on_done has been called the connector is gone by itself and must not be freed. */
+struct connector *connector_new(struct loop *, struct resolver *, const char *target,
+    uint64_t timeout_ms, void (*on_done)(void *arg, int fd, const char *error), void *arg);
+/* Gives up silently; after on_done has been called the connector is gone by itself and must not
+ * be freed. */
 void connector_free(struct connector *);
 
 #endif

@@ -1,4 +1,5 @@
-/* Numbers with units; strict, because a configuration that is guessed at is worse than one refused. */
+/* Numbers with units; strict, because a configuration that is guessed at is worse than one refused.
+ */
 #include "base/units.h"
 
 #include <string.h>

@@ -9,7 +9,7 @@
 
 struct worker;
 
-/* Starts a thread that calls run(arg, loop); run sets up its things and calls loop_run(loop) itself.
+/* Starts a thread that calls run(arg, loop); run sets up its things and calls loop_run() itself.
  * All signals are blocked in it.  NULL when the system refuses. */
 struct worker *worker_start(const char *name, void (*run)(void *arg, struct loop *), void *arg);
 struct loop *worker_loop(struct worker *);

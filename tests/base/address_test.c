@@ -32,9 +32,27 @@ static void
 refuses_what_is_no_literal(void **state)
 {
 	static const char *const cases[] = {
-		"", ":", ":443", "192.0.2.1", "192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:-1", "192.0.2.1:4 4",
-		"192.0.2.1:443x", "192.0.2:443", "192.0.2.256:443", "example.com:443", "::1:443", "[::1]", "[::1]443",
-		"[::1:443", "[192.0.2.1]:443", "[]:443", "unix:", "localhost:80", "[::1]x:443",
+	    "",
+	    ":",
+	    ":443",
+	    "192.0.2.1",
+	    "192.0.2.1:",
+	    "192.0.2.1:65536",
+	    "192.0.2.1:-1",
+	    "192.0.2.1:4 4",
+	    "192.0.2.1:443x",
+	    "192.0.2:443",
+	    "192.0.2.256:443",
+	    "example.com:443",
+	    "::1:443",
+	    "[::1]",
+	    "[::1]443",
+	    "[::1:443",
+	    "[192.0.2.1]:443",
+	    "[]:443",
+	    "unix:",
+	    "localhost:80",
+	    "[::1]x:443",
 	};
 	struct address address;
 	char longer[300] = "unix:/";
@@ -78,7 +96,8 @@ names_local_sockets(void **state)
 	assert_int_equal(address_port(&address), 0);
 	address_from(&address, (struct sockaddr *)&local, offsetof(struct sockaddr_un, sun_path));
 	assert_string_equal(address_text(&address, out), "unix:");
-	address_from(&address, (struct sockaddr *)&local, offsetof(struct sockaddr_un, sun_path) + 7);
+	address_from(
+	    &address, (struct sockaddr *)&local, offsetof(struct sockaddr_un, sun_path) + 7);
 	assert_string_equal(address_text(&address, out), "unix:@hidden");
 	memset(local.sun_path, 'p', sizeof(local.sun_path));
 	address_from(&address, (struct sockaddr *)&local, sizeof(local));
@@ -90,13 +109,26 @@ names_local_sockets(void **state)
 static void
 splits_host_and_port(void **state)
 {
-	static const struct { const char *text, *host; uint16_t port; } cases[] = {
-		{"connect.example.net:443", "connect.example.net", 443}, {"[::1]:1", "::1", 1},
-		{"[fe80::1%eth0]:65535", "fe80::1%eth0", 65535}, {"127.0.0.1:80", "127.0.0.1", 80},
-		{"a_b:7", "a_b", 7},
-		{"host", NULL, 0}, {"host:0", NULL, 0}, {"host:65536", NULL, 0}, {":443", NULL, 0}, {"::1:443", NULL, 0},
-		{"tcp://host:80", NULL, 0}, {"ho st:80", NULL, 0}, {"h\x01:80", NULL, 0}, {"[host]:80", NULL, 0},
-		{"user@host:80", NULL, 0}, {"h\xc3\xa9:80", NULL, 0}, {"[::1]", NULL, 0}, {"host:80/path", NULL, 0},
+	static const struct { const char *text, *host; uint16_t port;
+	} cases[] = {
+	    {"connect.example.net:443", "connect.example.net", 443},
+	    {"[::1]:1", "::1", 1},
+	    {"[fe80::1%eth0]:65535", "fe80::1%eth0", 65535},
+	    {"127.0.0.1:80", "127.0.0.1", 80},
+	    {"a_b:7", "a_b", 7},
+	    {"host", NULL, 0},
+	    {"host:0", NULL, 0},
+	    {"host:65536", NULL, 0},
+	    {":443", NULL, 0},
+	    {"::1:443", NULL, 0},
+	    {"tcp://host:80", NULL, 0},
+	    {"ho st:80", NULL, 0},
+	    {"h\x01:80", NULL, 0},
+	    {"[host]:80", NULL, 0},
+	    {"user@host:80", NULL, 0},
+	    {"h\xc3\xa9:80", NULL, 0},
+	    {"[::1]", NULL, 0},
+	    {"host:80/path", NULL, 0},
 	};
 
 	(void)state;
@@ -133,14 +165,24 @@ a_host_has_at_most_253_bytes(void **state)
 static void
 a_prefix_holds_its_own(void **state)
 {
-	static const struct { const char *prefix, *address; bool holds; } cases[] = {
-		{"192.0.2.0/24", "192.0.2.255:1", true}, {"192.0.2.0/24", "192.0.3.0:1", false},
-		{"192.0.2.77/24", "192.0.2.1:1", true}, {"192.0.2.1", "192.0.2.1:9", true},
-		{"192.0.2.1", "192.0.2.2:9", false}, {"0.0.0.0/0", "255.255.255.255:1", true},
-		{"0.0.0.0/0", "[::1]:1", false}, {"::/0", "[2001:db8::1]:1", true}, {"::/0", "192.0.2.1:1", false},
-		{"2001:db8::/33", "[2001:db8:7fff::1]:1", true}, {"2001:db8::/33", "[2001:db8:8000::1]:1", false},
-		{"::1", "[::1]:1", true}, {"10.0.0.0/9", "10.127.0.1:1", true}, {"10.0.0.0/9", "10.128.0.1:1", false},
-		{"::ffff:192.0.2.0/120", "192.0.2.9:1", true}, {"0.0.0.0/0", "unix:/x", false},
+	static const struct { const char *prefix, *address; bool holds;
+	} cases[] = {
+	    {"192.0.2.0/24", "192.0.2.255:1", true},
+	    {"192.0.2.0/24", "192.0.3.0:1", false},
+	    {"192.0.2.77/24", "192.0.2.1:1", true},
+	    {"192.0.2.1", "192.0.2.1:9", true},
+	    {"192.0.2.1", "192.0.2.2:9", false},
+	    {"0.0.0.0/0", "255.255.255.255:1", true},
+	    {"0.0.0.0/0", "[::1]:1", false},
+	    {"::/0", "[2001:db8::1]:1", true},
+	    {"::/0", "192.0.2.1:1", false},
+	    {"2001:db8::/33", "[2001:db8:7fff::1]:1", true},
+	    {"2001:db8::/33", "[2001:db8:8000::1]:1", false},
+	    {"::1", "[::1]:1", true},
+	    {"10.0.0.0/9", "10.127.0.1:1", true},
+	    {"10.0.0.0/9", "10.128.0.1:1", false},
+	    {"::ffff:192.0.2.0/120", "192.0.2.9:1", true},
+	    {"0.0.0.0/0", "unix:/x", false},
 	};
 
 	(void)state;
@@ -159,9 +201,19 @@ static void
 refuses_what_is_no_prefix(void **state)
 {
 	static const char *const cases[] = {
-		"", "/", "/24", "192.0.2.0/", "192.0.2.0/33", "::/129", "192.0.2/24", "x/8", "192.0.2.0/-1",
-		"192.0.2.0/24 ", "192.0.2.0/24/8", "[::1]/64",
-		"1111111111111111111111111111111111111111111111111111111111111111111111",
+	    "",
+	    "/",
+	    "/24",
+	    "192.0.2.0/",
+	    "192.0.2.0/33",
+	    "::/129",
+	    "192.0.2/24",
+	    "x/8",
+	    "192.0.2.0/-1",
+	    "192.0.2.0/24 ",
+	    "192.0.2.0/24/8",
+	    "[::1]/64",
+	    "1111111111111111111111111111111111111111111111111111111111111111111111",
 	};
 	struct prefix prefix;
 

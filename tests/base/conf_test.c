@@ -40,36 +40,39 @@ check_ca(const char *text, char error[256])
 static const char *const modes[] = {"off", "request", "require", NULL};
 
 static const struct conf_row upstream_rows[] = {
-	{"url", CONF_TEXT, offsetof(struct upstream, url), .required = true,
-	    .mark_offset = offsetof(struct upstream, url_mark)},
-	{"proxy_protocol", CONF_NUMBER, offsetof(struct upstream, version), .fallback = "1", .least = 1, .most = 2},
-	{0},
+    {"url", CONF_TEXT, offsetof(struct upstream, url), .required = true,
+	.mark_offset = offsetof(struct upstream, url_mark)},
+    {"proxy_protocol", CONF_NUMBER, offsetof(struct upstream, version), .fallback = "1", .least = 1,
+	.most = 2},
+    {0},
 };
 
 static const struct conf_row route_rows[] = {
-	{"server_name", CONF_TEXT, offsetof(struct route, server_name), .required = true},
-	{"weight", CONF_NUMBER, offsetof(struct route, weight), .fallback = "10"},
-	{"upstream", CONF_MAPPING, offsetof(struct route, upstream), .table = upstream_rows, .scalar = "url",
-	    .mark_offset = offsetof(struct route, upstream_mark)},
-	{"tags", CONF_TEXTS, offsetof(struct route, tags), .fallback = "any"},
-	{0},
+    {"server_name", CONF_TEXT, offsetof(struct route, server_name), .required = true},
+    {"weight", CONF_NUMBER, offsetof(struct route, weight), .fallback = "10"},
+    {"upstream", CONF_MAPPING, offsetof(struct route, upstream), .table = upstream_rows,
+	.scalar = "url", .mark_offset = offsetof(struct route, upstream_mark)},
+    {"tags", CONF_TEXTS, offsetof(struct route, tags), .fallback = "any"},
+    {0},
 };
 
 static const struct conf_row rows[] = {
-	{"version", CONF_NUMBER, offsetof(struct settings, version), .required = true, .least = 1, .most = 1},
-	{"limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms), .fallback = "3s", .least = 100,
-	    .most = 60000},
-	{"limits.hello_bytes", CONF_SIZE, offsetof(struct settings, hello_bytes), .fallback = "16KiB", .least = 1024,
-	    .most = 65536},
-	{"fast", CONF_BOOL, offsetof(struct settings, fast), .fallback = "yes"},
-	{"tls.mode", CONF_WORD, offsetof(struct settings, mode), .fallback = "request", .words = modes},
-	{"admin.socket", CONF_TEXT, offsetof(struct settings, socket),
-	    .mark_offset = offsetof(struct settings, socket_mark)},
-	{"cas", CONF_TEXTS, offsetof(struct settings, cas), .required = true, .check = check_ca},
-	{"routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
-	    .item_bytes = sizeof(struct route)},
-	{"fallback", CONF_MAPPING, offsetof(struct settings, fallback), .table = upstream_rows, .scalar = "url"},
-	{0},
+    {"version", CONF_NUMBER, offsetof(struct settings, version), .required = true, .least = 1,
+	.most = 1},
+    {"limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms), .fallback = "3s",
+	.least = 100, .most = 60000},
+    {"limits.hello_bytes", CONF_SIZE, offsetof(struct settings, hello_bytes), .fallback = "16KiB",
+	.least = 1024, .most = 65536},
+    {"fast", CONF_BOOL, offsetof(struct settings, fast), .fallback = "yes"},
+    {"tls.mode", CONF_WORD, offsetof(struct settings, mode), .fallback = "request", .words = modes},
+    {"admin.socket", CONF_TEXT, offsetof(struct settings, socket),
+	.mark_offset = offsetof(struct settings, socket_mark)},
+    {"cas", CONF_TEXTS, offsetof(struct settings, cas), .required = true, .check = check_ca},
+    {"routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
+	.item_bytes = sizeof(struct route)},
+    {"fallback", CONF_MAPPING, offsetof(struct settings, fallback), .table = upstream_rows,
+	.scalar = "url"},
+    {0},
 };
 
 static char said[65536];
@@ -171,91 +174,110 @@ accepts_one_where_a_list_may_stand_and_nothing_at_all(void **state)
 static void
 tells_place_fault_and_cure(void **state)
 {
-	static const struct { const char *text, *message; } cases[] = {
-		/* Unknown keys, with the nearest known one at the level or elsewhere. */
-		{GOOD "rotues: []\n", "t.yml:3:1: unknown key \"rotues\"; did you mean \"routes\"?\n"},
-		{GOOD "limits:\n  helo_bytes: 1\n",
-		    "t.yml:4:3: unknown key \"limits.helo_bytes\"; did you mean \"hello_bytes\"?\n"},
-		{GOOD "hello_bytes: 1\n", "t.yml:3:1: unknown key \"hello_bytes\"; did you mean \"limits.hello_bytes\"?\n"},
-		{GOOD "zzzzzzzzzz: 1\n", "t.yml:3:1: unknown key \"zzzzzzzzzz\"; remove it\n"},
-		{GOOD "limit: {}\n", "t.yml:3:1: unknown key \"limit\"; did you mean \"limits\"?\n"},
-		{GOOD "\"a\\x1bb\": {}\n", "t.yml:3:1: unknown key \"a\\x1bb\"; remove it\n"},
-		{GOOD "<<: {}\n", "t.yml:3:1: unknown key \"<<\"; remove it\n"},
-		/* Bad values. */
-		{GOOD "limits: {hello_timeout: 10}\n",
-		    "t.yml:3:25: limits.hello_timeout: \"10\" is not a duration; write a number with its unit "
-		    "(ms, s, m, h, d), as in 500ms, 10s or 1m30s\n"},
-		{GOOD "limits: {hello_timeout: 10ms}\n",
-		    "t.yml:3:25: limits.hello_timeout: \"10ms\" is out of range; give 100ms to 1m\n"},
-		{GOOD "limits: {hello_bytes: 1MiB}\n",
-		    "t.yml:3:23: limits.hello_bytes: \"1MiB\" is out of range; give 1KiB to 64KiB\n"},
-		{GOOD "limits: {hello_bytes: many}\n",
-		    "t.yml:3:23: limits.hello_bytes: \"many\" is not a size; write a number of bytes or one with its unit "
-		    "(KiB, MiB, GiB, KB, MB, GB), as in 16KiB\n"},
-		{GOOD "fast: maybe\n", "t.yml:3:7: fast: \"maybe\" is neither true nor false; write one of them\n"},
-		{GOOD "tls: {mode: requir}\n",
-		    "t.yml:3:13: tls.mode: \"requir\" is not known here; did you mean \"require\"? "
-		    "(one of: off, request, require)\n"},
-		{GOOD "tls: {mode: xyz}\n",
-		    "t.yml:3:13: tls.mode: \"xyz\" is not known here; write one of: off, request, require\n"},
-		{"version: one\ncas: /a\n", "t.yml:1:10: version: \"one\" is not a whole number; write digits only\n"},
-		{"version: 2\ncas: /a\n", "t.yml:1:10: version: \"2\" is not known; give 1\n"},
-		{"version: 1\ncas: [/a, b]\n",
-		    "t.yml:2:11: cas: \"b\" must begin with a slash; write an absolute path\n"},
-		{GOOD "admin: {socket: \"a\\0b\"}\n",
-		    "t.yml:3:17: \"admin.socket\" has a NUL character in its value; remove it\n"},
-		/* Missing ones: told where they would stand. */
-		{"cas: /a\n", "t.yml:1:1: missing key \"version\"; add it here\n"},
-		{"# nothing\n", "t.yml:1:1: missing key \"version\"; add it here\nt.yml:1:1: missing key \"cas\"; add it here\n"},
-		{"", "t.yml:1:1: missing key \"version\"; add it here\nt.yml:1:1: missing key \"cas\"; add it here\n"},
-		{GOOD "routes:\n  - weight: 1\n", "t.yml:4:5: missing key \"server_name\"; add it here\n"},
-		{GOOD "fallback: {proxy_protocol: 1}\n", "t.yml:3:11: missing key \"url\"; add it here\n"},
-		{"version: 1\ncas: []\n", "t.yml:2:6: \"cas\" is empty; give at least one\n"},
-		{"version: 1\ncas:\n", "t.yml:2:5: \"cas\" is empty; give at least one\n"},
-		{"version:\ncas: /a\n", "t.yml:1:9: \"version\" has no value; give one or remove the key\n"},
-		/* The wrong kind of thing. */
-		{GOOD "fast: [yes]\n", "t.yml:3:7: \"fast\" takes a single value, not a list\n"},
-		{GOOD "limits: 3\n", "t.yml:3:9: \"limits\" takes a mapping (key: value), not a single value\n"},
-		{GOOD "limits: [3]\n", "t.yml:3:9: \"limits\" takes a mapping (key: value), not a list\n"},
-		{GOOD "routes: [x]\n",
-		    "t.yml:3:10: \"routes\" takes a list of mappings (- key: value), not of a single value\n"},
-		{GOOD "fallback: [x]\n", "t.yml:3:11: \"fallback\" takes a mapping (key: value), not a list\n"},
-		{"version: 1\ncas: [{a: b}]\n", "t.yml:2:7: \"cas\" takes a single value, not a mapping\n"},
-		{"- 1\n", "t.yml:1:1: the file must be a mapping (key: value), not a list\n"},
-		{"text\n", "t.yml:1:1: the file must be a mapping (key: value), not a single value\n"},
-		{GOOD "? [a]\n: b\n", "t.yml:3:3: a key must be a word, not a list; write key: value\n"},
-		{GOOD "limits.hello_bytes: 2KiB\n",
-		    "t.yml:3:1: \"limits.hello_bytes\" is not a key; nest keys instead of joining them by dots\n"},
-		/* Twice. */
-		{GOOD "version: 1\n", "t.yml:3:1: \"version\" is given twice, first in line 1; keep one\n"},
-		{GOOD "limits: {}\nlimits: {}\n", "t.yml:4:1: \"limits\" is given twice, first in line 3; keep one\n"},
-		{GOOD "routes: [{server_name: a}]\nroutes: [{server_name: b}]\n",
-		    "t.yml:4:1: \"routes\" is given twice, first in line 3; keep one\n"},
-		{GOOD "fallback: {url: a, url: b}\n", "t.yml:3:20: \"url\" is given twice, first in line 3; keep one\n"},
-		/* What YAML has and we do not. */
-		{GOOD "---\nversion: 1\n", "t.yml:3:1: a second document begins here; keep one, without another '---'\n"},
-		{GOOD "fast: &x yes\n",
-		    "t.yml:3:7: anchors (&) and tags (!) are not supported; write the plain value, in quotes if it begins so\n"},
-		{GOOD "fast: !!bool yes\n",
-		    "t.yml:3:7: anchors (&) and tags (!) are not supported; write the plain value, in quotes if it begins so\n"},
-		{GOOD "fast: *x\n",
-		    "t.yml:3:7: aliases (*) are not supported; write the value out, or in quotes if it begins so\n"},
-		{GOOD "routes: [[[[[[[[[[[[[[[[[[[[\n",
-		    "t.yml:3:24: lists and mappings are nested more than 16 deep; check the indentation\n"},
-		/* What is not YAML at all. */
-		{GOOD "fast: [yes\n",
-		    "t.yml:4:1: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that began "
-		    "in line 3; check indentation, colons and quotes\n"},
-		{GOOD "fast: \"yes\n",
-		    "t.yml:4:1: not valid YAML: found unexpected end of stream, while scanning a quoted scalar that began "
-		    "in line 3; check indentation, colons and quotes\n"},
-		{GOOD "fast: @\n",
-		    "t.yml:3:7: not valid YAML: found character that cannot start any token; check indentation, colons and "
-		    "quotes\n"},
-		{GOOD "fast: \xff\n",
-		    "t.yml:3:7: not valid YAML text: invalid leading UTF-8 octet; save the file as UTF-8\n"},
-		{GOOD "fast: \x01\n",
-		    "t.yml:3:7: not valid YAML text: control characters are not allowed; save the file as UTF-8\n"},
+	static const struct { const char *text, *message;
+	} cases[] = {
+	    /* Unknown keys, with the nearest known one at the level or elsewhere. */
+	    {GOOD "rotues: []\n", "t.yml:3:1: unknown key \"rotues\"; did you mean \"routes\"?\n"},
+	    {GOOD "limits:\n  helo_bytes: 1\n",
+		"t.yml:4:3: unknown key \"limits.helo_bytes\"; did you mean \"hello_bytes\"?\n"},
+	    {GOOD "hello_bytes: 1\n",
+		"t.yml:3:1: unknown key \"hello_bytes\"; did you mean \"limits.hello_bytes\"?\n"},
+	    {GOOD "zzzzzzzzzz: 1\n", "t.yml:3:1: unknown key \"zzzzzzzzzz\"; remove it\n"},
+	    {GOOD "limit: {}\n", "t.yml:3:1: unknown key \"limit\"; did you mean \"limits\"?\n"},
+	    {GOOD "\"a\\x1bb\": {}\n", "t.yml:3:1: unknown key \"a\\x1bb\"; remove it\n"},
+	    {GOOD "<<: {}\n", "t.yml:3:1: unknown key \"<<\"; remove it\n"},
+	    /* Bad values. */
+	    {GOOD "limits: {hello_timeout: 10}\n", "t.yml:3:25: limits.hello_timeout: \"10\" is "
+						   "not a duration; write a number with its unit "
+						   "(ms, s, m, h, d), as in 500ms, 10s or 1m30s\n"},
+	    {GOOD "limits: {hello_timeout: 10ms}\n",
+		"t.yml:3:25: limits.hello_timeout: \"10ms\" is out of range; give 100ms to 1m\n"},
+	    {GOOD "limits: {hello_bytes: 1MiB}\n",
+		"t.yml:3:23: limits.hello_bytes: \"1MiB\" is out of range; give 1KiB to 64KiB\n"},
+	    {GOOD "limits: {hello_bytes: many}\n",
+		"t.yml:3:23: limits.hello_bytes: \"many\" is not a size; write a number of bytes "
+		"or one with its unit "
+		"(KiB, MiB, GiB, KB, MB, GB), as in 16KiB\n"},
+	    {GOOD "fast: maybe\n",
+		"t.yml:3:7: fast: \"maybe\" is neither true nor false; write one of them\n"},
+	    {GOOD "tls: {mode: requir}\n",
+		"t.yml:3:13: tls.mode: \"requir\" is not known here; did you mean \"require\"? "
+		"(one of: off, request, require)\n"},
+	    {GOOD "tls: {mode: xyz}\n", "t.yml:3:13: tls.mode: \"xyz\" is not known here; write "
+					"one of: off, request, require\n"},
+	    {"version: one\ncas: /a\n",
+		"t.yml:1:10: version: \"one\" is not a whole number; write digits only\n"},
+	    {"version: 2\ncas: /a\n", "t.yml:1:10: version: \"2\" is not known; give 1\n"},
+	    {"version: 1\ncas: [/a, b]\n",
+		"t.yml:2:11: cas: \"b\" must begin with a slash; write an absolute path\n"},
+	    {GOOD "admin: {socket: \"a\\0b\"}\n",
+		"t.yml:3:17: \"admin.socket\" has a NUL character in its value; remove it\n"},
+	    /* Missing ones: told where they would stand. */
+	    {"cas: /a\n", "t.yml:1:1: missing key \"version\"; add it here\n"},
+	    {"# nothing\n", "t.yml:1:1: missing key \"version\"; add it here\nt.yml:1:1: missing "
+			    "key \"cas\"; add it here\n"},
+	    {"", "t.yml:1:1: missing key \"version\"; add it here\nt.yml:1:1: missing key \"cas\"; "
+		 "add it here\n"},
+	    {GOOD "routes:\n  - weight: 1\n",
+		"t.yml:4:5: missing key \"server_name\"; add it here\n"},
+	    {GOOD "fallback: {proxy_protocol: 1}\n",
+		"t.yml:3:11: missing key \"url\"; add it here\n"},
+	    {"version: 1\ncas: []\n", "t.yml:2:6: \"cas\" is empty; give at least one\n"},
+	    {"version: 1\ncas:\n", "t.yml:2:5: \"cas\" is empty; give at least one\n"},
+	    {"version:\ncas: /a\n",
+		"t.yml:1:9: \"version\" has no value; give one or remove the key\n"},
+	    /* The wrong kind of thing. */
+	    {GOOD "fast: [yes]\n", "t.yml:3:7: \"fast\" takes a single value, not a list\n"},
+	    {GOOD "limits: 3\n",
+		"t.yml:3:9: \"limits\" takes a mapping (key: value), not a single value\n"},
+	    {GOOD "limits: [3]\n",
+		"t.yml:3:9: \"limits\" takes a mapping (key: value), not a list\n"},
+	    {GOOD "routes: [x]\n", "t.yml:3:10: \"routes\" takes a list of mappings (- key: "
+				   "value), not of a single value\n"},
+	    {GOOD "fallback: [x]\n",
+		"t.yml:3:11: \"fallback\" takes a mapping (key: value), not a list\n"},
+	    {"version: 1\ncas: [{a: b}]\n",
+		"t.yml:2:7: \"cas\" takes a single value, not a mapping\n"},
+	    {"- 1\n", "t.yml:1:1: the file must be a mapping (key: value), not a list\n"},
+	    {"text\n", "t.yml:1:1: the file must be a mapping (key: value), not a single value\n"},
+	    {GOOD "? [a]\n: b\n",
+		"t.yml:3:3: a key must be a word, not a list; write key: value\n"},
+	    {GOOD "limits.hello_bytes: 2KiB\n", "t.yml:3:1: \"limits.hello_bytes\" is not a key; "
+						"nest keys instead of joining them by dots\n"},
+	    /* Twice. */
+	    {GOOD "version: 1\n",
+		"t.yml:3:1: \"version\" is given twice, first in line 1; keep one\n"},
+	    {GOOD "limits: {}\nlimits: {}\n",
+		"t.yml:4:1: \"limits\" is given twice, first in line 3; keep one\n"},
+	    {GOOD "routes: [{server_name: a}]\nroutes: [{server_name: b}]\n",
+		"t.yml:4:1: \"routes\" is given twice, first in line 3; keep one\n"},
+	    {GOOD "fallback: {url: a, url: b}\n",
+		"t.yml:3:20: \"url\" is given twice, first in line 3; keep one\n"},
+	    /* What YAML has and we do not. */
+	    {GOOD "---\nversion: 1\n",
+		"t.yml:3:1: a second document begins here; keep one, without another '---'\n"},
+	    {GOOD "fast: &x yes\n", "t.yml:3:7: anchors (&) and tags (!) are not supported; write "
+				    "the plain value, in quotes if it begins so\n"},
+	    {GOOD "fast: !!bool yes\n", "t.yml:3:7: anchors (&) and tags (!) are not supported; "
+					"write the plain value, in quotes if it begins so\n"},
+	    {GOOD "fast: *x\n", "t.yml:3:7: aliases (*) are not supported; write the value out, or "
+				"in quotes if it begins so\n"},
+	    {GOOD "routes: [[[[[[[[[[[[[[[[[[[[\n", "t.yml:3:24: lists and mappings are nested "
+						    "more than 16 deep; check the indentation\n"},
+	    /* What is not YAML at all. */
+	    {GOOD "fast: [yes\n", "t.yml:4:1: not valid YAML: did not find expected ',' or ']', "
+				  "while parsing a flow sequence that began "
+				  "in line 3; check indentation, colons and quotes\n"},
+	    {GOOD "fast: \"yes\n", "t.yml:4:1: not valid YAML: found unexpected end of stream, "
+				   "while scanning a quoted scalar that began "
+				   "in line 3; check indentation, colons and quotes\n"},
+	    {GOOD "fast: @\n", "t.yml:3:7: not valid YAML: found character that cannot start any "
+			       "token; check indentation, colons and "
+			       "quotes\n"},
+	    {GOOD "fast: \xff\n", "t.yml:3:7: not valid YAML text: invalid leading UTF-8 octet; "
+				  "save the file as UTF-8\n"},
+	    {GOOD "fast: \x01\n", "t.yml:3:7: not valid YAML text: control characters are not "
+				  "allowed; save the file as UTF-8\n"},
 	};
 
 	(void)state;
@@ -304,7 +326,9 @@ stops_telling_after_fifty(void **state)
 static void
 every_prefix_of_a_file_is_judged_and_freed(void **state)
 {
-	static const char text[] = "version: 1\ncas: [/a, \"/b\"]\nroutes:\n  - {server_name: x, upstream: tcp://y, tags: [a]}\n"
+	static const char text[] =
+	    "version: 1\ncas: [/a, \"/b\"]\nroutes:\n  - {server_name: x, upstream: tcp://y, tags: "
+	    "[a]}\n"
 	    "  - server_name: |\n      z\n    upstream: {url: u}\nfallback: f\n";
 
 	(void)state;

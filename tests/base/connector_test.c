@@ -121,14 +121,16 @@ says_who_refused(void **state)
 	listening = -1;
 	connect_to(with_port("127.0.0.1"), 2000);
 	assert_int_equal(got_fd, -1);
-	snprintf(expected, sizeof(expected), "cannot connect to 127.0.0.1:%u: Connection refused", port);
+	snprintf(
+	    expected, sizeof(expected), "cannot connect to 127.0.0.1:%u: Connection refused", port);
 	assert_string_equal(said, expected);
 }
 
 static void
 refuses_targets_that_are_none(void **state)
 {
-	static const char *const targets[] = {"", "host", "host:0", ":80", "tcp://host:80", "[::1]", "unix:", "a b:80"};
+	static const char *const targets[] = {
+	    "", "host", "host:0", ":80", "tcp://host:80", "[::1]", "unix:", "a b:80"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(targets); i++) {
@@ -148,7 +150,8 @@ says_that_a_name_does_not_exist(void **state)
 	assert_non_null(strstr(said, "cannot resolve \"name.invalid\""));
 }
 
-/* A listener whose queue is full drops what knocks: on loopback the nearest thing to a silent host. */
+/* A listener whose queue is full drops what knocks: on loopback the nearest thing to a silent host.
+ */
 static void
 gives_up_in_time_on_a_silent_host(void **state)
 {
@@ -246,7 +249,8 @@ says_nothing_after_it_was_given_up(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(hosts); i++)
-		connector_free(connector_new(loop, resolver, with_port(hosts[i]), 1000, on_done, NULL));
+		connector_free(
+		    connector_new(loop, resolver, with_port(hosts[i]), 1000, on_done, NULL));
 	connector_free(connector_new(loop, resolver, "bad", 1000, on_done, NULL));
 	connector_free(NULL);
 	timer_set(&guard, 100);
@@ -272,7 +276,8 @@ may_be_given_up_at_any_moment(void **state)
 	for (unsigned i = 0; i < 200; i++) {
 		struct timer timer;
 
-		pending = connector_new(loop, resolver, with_port(hosts[i % 2]), 1000, on_done, NULL);
+		pending =
+		    connector_new(loop, resolver, with_port(hosts[i % 2]), 1000, on_done, NULL);
 		timer_init(&timer, loop, give_up, NULL);
 		timer_set(&timer, 0);
 		timer_set(&guard, 1);

@@ -115,7 +115,8 @@ refuses_to_read_what_is_not_a_bounded_regular_file(void **state)
 
 	(void)state;
 	assert_false(file_read(&text, path_of("missing"), 10, error));
-	assert_non_null(strstr(error, "missing: cannot read: No such file or directory; create it"));
+	assert_non_null(
+	    strstr(error, "missing: cannot read: No such file or directory; create it"));
 	assert_null(text.data);
 	assert_false(file_read(&text, directory, 10, error));
 	assert_non_null(strstr(error, "is not a regular file"));
@@ -136,9 +137,19 @@ judges_keys_by_mode_and_owner(void **state)
 {
 	/* Owned by us: by root as well when root runs the test, and then the group may read. */
 	const bool root = geteuid() == 0;
-	const struct { mode_t mode; bool fine; } cases[] = {
-		{0600, true}, {0400, true}, {0640, root}, {0440, root}, {0660, false}, {0620, false}, {0644, false},
-		{0604, false}, {0602, false}, {0700, true}, {0610, true},
+	const struct { mode_t mode; bool fine;
+	} cases[] = {
+	    {0600, true},
+	    {0400, true},
+	    {0640, root},
+	    {0440, root},
+	    {0660, false},
+	    {0620, false},
+	    {0644, false},
+	    {0604, false},
+	    {0602, false},
+	    {0700, true},
+	    {0610, true},
 	};
 
 	(void)state;

@@ -17,9 +17,15 @@ static struct entry entries[ENTRIES];
 static void
 agrees_with_the_published_vectors(void **state)
 {
-	static const struct { size_t bytes; uint64_t hash; } vectors[] = {
-		{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {7, 0xab0200f58b01d137}, {8, 0x93f5f5799a932462},
-		{15, 0xa129ca6149be45e5}, {16, 0x3f2acc7f57c29bdb}, {63, 0x958a324ceb064572},
+	static const struct { size_t bytes; uint64_t hash;
+	} vectors[] = {
+	    {0, 0x726fdb47dd0e0e31},
+	    {1, 0x74f839c593dc67fd},
+	    {7, 0xab0200f58b01d137},
+	    {8, 0x93f5f5799a932462},
+	    {15, 0xa129ca6149be45e5},
+	    {16, 0x3f2acc7f57c29bdb},
+	    {63, 0x958a324ceb064572},
 	};
 	uint8_t key[16], data[64];
 

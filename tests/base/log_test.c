@@ -23,7 +23,8 @@ captured(void (*act)(void))
 
 	assert_true(saved >= 0 && fd >= 0);
 	dup2(fd, STDERR_FILENO);
-	fcntl(fd, F_SETFL, O_APPEND);	/* the kernel guards the position of regular files, not of these */
+	fcntl(fd, F_SETFL,
+	    O_APPEND); /* the kernel guards the position of regular files, not of these */
 	act();
 	dup2(saved, STDERR_FILENO);
 	bytes = pread(fd, output, sizeof(output) - 1, 0);
@@ -37,9 +38,9 @@ captured(void (*act)(void))
 static void
 log_one_event(void)
 {
-	log_event(LOG_INFO, "session-up", "agent connected", log_str("agent", "shop"), log_str("name", "a b\"\n"),
-	    log_str("none", NULL), log_u64("pool", UINT64_MAX), log_i64("delta", -3), log_bool("fine", true),
-	    log_str("empty", ""));
+	log_event(LOG_INFO, "session-up", "agent connected", log_str("agent", "shop"),
+	    log_str("name", "a b\"\n"), log_str("none", NULL), log_u64("pool", UINT64_MAX),
+	    log_i64("delta", -3), log_bool("fine", true), log_str("empty", ""));
 }
 
 static void
@@ -49,7 +50,8 @@ writes_text_for_people(void **state)
 	clock_fake(1, 1767225600000001);
 	log_init("test", LOG_INFO, LOG_TEXT);
 	assert_string_equal(captured(log_one_event),
-	    "2026-01-01T00:00:00Z info session-up: agent connected agent=shop name=\"a b\\\"\\x0a\" "
+	    "2026-01-01T00:00:00Z info session-up: agent connected agent=shop name=\"a "
+	    "b\\\"\\x0a\" "
 	    "pool=18446744073709551615 delta=-3 fine=true empty=\"\"\n");
 }
 
@@ -60,8 +62,10 @@ writes_json_for_machines(void **state)
 	clock_fake(1, 1767225600000001);
 	log_init("test", LOG_INFO, LOG_JSON);
 	assert_string_equal(captured(log_one_event),
-	    "{\"time\":\"2026-01-01T00:00:00.000001Z\",\"level\":\"info\",\"program\":\"test\",\"event\":\"session-up\","
-	    "\"message\":\"agent connected\",\"agent\":\"shop\",\"name\":\"a b\\\"\\u000a\",\"pool\":18446744073709551615,"
+	    "{\"time\":\"2026-01-01T00:00:00.000001Z\",\"level\":\"info\",\"program\":\"test\","
+	    "\"event\":\"session-up\","
+	    "\"message\":\"agent connected\",\"agent\":\"shop\",\"name\":\"a "
+	    "b\\\"\\u000a\",\"pool\":18446744073709551615,"
 	    "\"delta\":-3,\"fine\":true,\"empty\":\"\"}\n");
 }
 
@@ -82,7 +86,8 @@ leaves_out_what_is_not_there_or_not_wanted(void **state)
 	assert_true(log_enabled(LOG_ERROR));
 	assert_false(log_enabled(LOG_INFO));
 	assert_string_equal(captured(log_without_sentence),
-	    "2026-01-01T00:00:00Z error odd fine=false\n2026-01-01T00:00:00Z warning bare: no fields\n");
+	    "2026-01-01T00:00:00Z error odd fine=false\n2026-01-01T00:00:00Z warning bare: no "
+	    "fields\n");
 }
 
 static const char *hostile;
@@ -111,18 +116,17 @@ value_in(const char *text, enum log_format format)
 static void
 quotes_hostile_strings(void **state)
 {
-	static const struct { const char *text, *plain, *json; } cases[] = {
-		{"plain-1.example", "plain-1.example", "\"plain-1.example\""},
-		{"a=b", "\"a=b\"", "\"a=b\""},
-		{"\x1b[31m", "\"\\x1b[31m\"", "\"\\u001b[31m\""},
-		{"\x7f", "\"\\x7f\"", "\"\\u007f\""},
-		{"a\\b", "\"a\\\\b\"", "\"a\\\\b\""},
-		{"\xc3\xa9", "\"\\xc3\\xa9\"", "\"\xc3\xa9\""},
-		{"\xff\xfe", "\"\\xff\\xfe\"", "\"\\u00ff\\u00fe\""},
-		{"\xc0\xaf", "\"\\xc0\\xaf\"", "\"\\u00c0\\u00af\""},		/* overlong */
-		{"\xed\xa0\x80", "\"\\xed\\xa0\\x80\"", "\"\\u00ed\\u00a0\\u0080\""},	/* a surrogate */
-		{"\xf0\x9f\x98\x80", "\"\\xf0\\x9f\\x98\\x80\"", "\"\xf0\x9f\x98\x80\""},
-		{"\xe2\x82", "\"\\xe2\\x82\"", "\"\\u00e2\\u0082\""},		/* cut off */
+	static const struct { const char *text, *plain, *json;
+	} cases[] = {
+	    {"plain-1.example", "plain-1.example", "\"plain-1.example\""},
+	    {"a=b", "\"a=b\"", "\"a=b\""}, {"\x1b[31m", "\"\\x1b[31m\"", "\"\\u001b[31m\""},
+	    {"\x7f", "\"\\x7f\"", "\"\\u007f\""}, {"a\\b", "\"a\\\\b\"", "\"a\\\\b\""},
+	    {"\xc3\xa9", "\"\\xc3\\xa9\"", "\"\xc3\xa9\""},
+	    {"\xff\xfe", "\"\\xff\\xfe\"", "\"\\u00ff\\u00fe\""},
+	    {"\xc0\xaf", "\"\\xc0\\xaf\"", "\"\\u00c0\\u00af\""},		  /* overlong */
+	    {"\xed\xa0\x80", "\"\\xed\\xa0\\x80\"", "\"\\u00ed\\u00a0\\u0080\""}, /* a surrogate */
+	    {"\xf0\x9f\x98\x80", "\"\\xf0\\x9f\\x98\\x80\"", "\"\xf0\x9f\x98\x80\""},
+	    {"\xe2\x82", "\"\\xe2\\x82\"", "\"\\u00e2\\u0082\""}, /* cut off */
 	};
 
 	(void)state;
@@ -151,8 +155,8 @@ log_too_much(void)
 	static char text[1025];
 
 	memset(text, 1, 1024);
-	log_event(LOG_INFO, "big", "much", log_str("a", text), log_str("b", text), log_str("c", text),
-	    log_u64("last", 7));
+	log_event(LOG_INFO, "big", "much", log_str("a", text), log_str("b", text),
+	    log_str("c", text), log_u64("last", 7));
 }
 
 static void
@@ -183,7 +187,8 @@ a_sentence_cannot_break_the_line(void **state)
 	assert_string_equal(captured(log_a_broken_sentence),
 	    "2026-01-01T00:00:00Z info e: says \"no\"\\x0aand\\x1b[2J more\n");
 	log_init("test", LOG_INFO, LOG_JSON);
-	assert_non_null(strstr(captured(log_a_broken_sentence), "\"says \\\"no\\\"\\u000aand\\u001b[2J more\"}\n"));
+	assert_non_null(strstr(
+	    captured(log_a_broken_sentence), "\"says \\\"no\\\"\\u000aand\\u001b[2J more\"}\n"));
 }
 
 static void *

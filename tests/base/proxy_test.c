@@ -18,11 +18,13 @@ parsed(const char *text)
 static void
 writes_version_1(void **state)
 {
-	static const struct { const char *from, *to, *line; } cases[] = {
-		{"192.0.2.1:50000", "198.51.100.2:443", "PROXY TCP4 192.0.2.1 198.51.100.2 50000 443\r\n"},
-		{"[2001:db8::1]:1", "[::1]:65535", "PROXY TCP6 2001:db8::1 ::1 1 65535\r\n"},
-		{"192.0.2.1:1", "[::1]:2", "PROXY UNKNOWN\r\n"},
-		{"unix:/a", "unix:/b", "PROXY UNKNOWN\r\n"},
+	static const struct { const char *from, *to, *line;
+	} cases[] = {
+	    {"192.0.2.1:50000", "198.51.100.2:443",
+		"PROXY TCP4 192.0.2.1 198.51.100.2 50000 443\r\n"},
+	    {"[2001:db8::1]:1", "[::1]:65535", "PROXY TCP6 2001:db8::1 ::1 1 65535\r\n"},
+	    {"192.0.2.1:1", "[::1]:2", "PROXY UNKNOWN\r\n"},
+	    {"unix:/a", "unix:/b", "PROXY UNKNOWN\r\n"},
 	};
 
 	(void)state;
@@ -39,8 +41,10 @@ writes_version_1(void **state)
 static void
 writes_version_2(void **state)
 {
-	struct address from = parsed("192.0.2.1:50000"), to = parsed("198.51.100.2:443"), other = parsed("[::1]:1");
-	static const char v4[] = SIGNATURE "\x21\x11\x00\x0c\xc0\x00\x02\x01\xc6\x33\x64\x02\xc3\x50\x01\xbb";
+	struct address from = parsed("192.0.2.1:50000"), to = parsed("198.51.100.2:443"),
+		       other = parsed("[::1]:1");
+	static const char v4[] =
+	    SIGNATURE "\x21\x11\x00\x0c\xc0\x00\x02\x01\xc6\x33\x64\x02\xc3\x50\x01\xbb";
 	static const char local[] = SIGNATURE "\x20\x00\x00\x00";
 	struct address none = {0};
 	uint8_t out[PROXY_MOST];
@@ -58,12 +62,15 @@ static void
 reads_back_what_it_wrote_from_every_prefix(void **state)
 {
 	static const char *const pairs[][2] = {
-		{"192.0.2.1:50000", "198.51.100.2:443"}, {"[2001:db8::1]:1", "[::1]:65535"}, {"192.0.2.1:1", "[::1]:2"},
+	    {"192.0.2.1:50000", "198.51.100.2:443"},
+	    {"[2001:db8::1]:1", "[::1]:65535"},
+	    {"192.0.2.1:1", "[::1]:2"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(pairs) * 2; i++) {
-		struct address from = parsed(pairs[i / 2][0]), to = parsed(pairs[i / 2][1]), source, destination;
+		struct address from = parsed(pairs[i / 2][0]), to = parsed(pairs[i / 2][1]), source,
+			       destination;
 		uint8_t out[PROXY_MOST + 8] = {0};
 		size_t bytes = proxy_encode(out, (int)(i % 2) + 1, &from, &to), header;
 		char a[ADDRESS_TEXT], b[ADDRESS_TEXT];
@@ -75,10 +82,13 @@ reads_back_what_it_wrote_from_every_prefix(void **state)
 
 			memcpy(copy, out, n);
 			copy = realloc(copy, n > 0 ? n : 1);
-			assert_int_equal(proxy_decode(copy, n, &header, &has, &source, &destination), PROXY_INCOMPLETE);
+			assert_int_equal(
+			    proxy_decode(copy, n, &header, &has, &source, &destination),
+			    PROXY_INCOMPLETE);
 			free(copy);
 		}
-		assert_int_equal(proxy_decode(out, bytes + 8, &header, &has, &source, &destination), PROXY_COMPLETE);
+		assert_int_equal(proxy_decode(out, bytes + 8, &header, &has, &source, &destination),
+		    PROXY_COMPLETE);
 		assert_int_equal(header, bytes);
 		assert_int_equal(has, i / 2 < 2);
 		if (!has)
@@ -101,38 +111,47 @@ static void
 judges_other_peoples_headers(void **state)
 {
 	static const struct input cases[] = {
-		LINE("PROXY UNKNOWN ffff:: 1 2 anything\r\n", PROXY_COMPLETE, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 0 65535\r\nGET", PROXY_COMPLETE, true),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 00 1\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 01 1\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4  1.2.3.4 5.6.7.8 1 2\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 ::1 ::2 1 2\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP6 1.2.3.4 ::2 1 2\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP6 ::ffff:1.2.3.4 ::ffff:5.6.7.8 1 2\r\n", PROXY_COMPLETE, true),
-		LINE("PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP5 1.2.3.4 5.6.7.8 1 2\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4\r\n", PROXY_MALFORMED, false),
-		LINE("PROXY \r\n", PROXY_MALFORMED, false),
-		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", PROXY_INCOMPLETE, false),
-		LINE("PROXX", PROXY_MALFORMED, false),
-		LINE("\x16\x03\x01", PROXY_MALFORMED, false),
-		LINE("", PROXY_INCOMPLETE, false),
-		LINE(SIGNATURE "\x21\x11\x00\x0c" "aaaabbbbccdd", PROXY_COMPLETE, true),
-		LINE(SIGNATURE "\x21\x11\x00\x0f" "aaaabbbbccdd" "\x04\x00\x00", PROXY_COMPLETE, true),
-		LINE(SIGNATURE "\x21\x11\x00\x0b" "aaaabbbbccd", PROXY_MALFORMED, false),
-		LINE(SIGNATURE "\x21\x11\x00\x0c" "aaaabbbbccd", PROXY_INCOMPLETE, false),
-		LINE(SIGNATURE "\x20\x11\x00\x01x", PROXY_COMPLETE, false),
-		LINE(SIGNATURE "\x21\x00\x00\x00", PROXY_COMPLETE, false),
-		LINE(SIGNATURE "\x21\x12\x00\x00", PROXY_COMPLETE, false),
-		LINE(SIGNATURE "\x22", PROXY_MALFORMED, false),
-		LINE(SIGNATURE "\x11", PROXY_MALFORMED, false),
-		LINE(SIGNATURE "\x21\x13", PROXY_MALFORMED, false),
-		LINE(SIGNATURE "\x21\x41", PROXY_MALFORMED, false),
-		LINE("\r\n\r\n\0\r\nQUIX", PROXY_MALFORMED, false),
+	    LINE("PROXY UNKNOWN ffff:: 1 2 anything\r\n", PROXY_COMPLETE, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 0 65535\r\nGET", PROXY_COMPLETE, true),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 00 1\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 01 1\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4  1.2.3.4 5.6.7.8 1 2\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 ::1 ::2 1 2\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP6 1.2.3.4 ::2 1 2\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP6 ::ffff:1.2.3.4 ::ffff:5.6.7.8 1 2\r\n", PROXY_COMPLETE, true),
+	    LINE("PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP5 1.2.3.4 5.6.7.8 1 2\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4\r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY \r\n", PROXY_MALFORMED, false),
+	    LINE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", PROXY_INCOMPLETE, false),
+	    LINE("PROXX", PROXY_MALFORMED, false),
+	    LINE("\x16\x03\x01", PROXY_MALFORMED, false),
+	    LINE("", PROXY_INCOMPLETE, false),
+	    LINE(SIGNATURE "\x21\x11\x00\x0c"
+			   "aaaabbbbccdd",
+		PROXY_COMPLETE, true),
+	    LINE(SIGNATURE "\x21\x11\x00\x0f"
+			   "aaaabbbbccdd"
+			   "\x04\x00\x00",
+		PROXY_COMPLETE, true),
+	    LINE(SIGNATURE "\x21\x11\x00\x0b"
+			   "aaaabbbbccd",
+		PROXY_MALFORMED, false),
+	    LINE(SIGNATURE "\x21\x11\x00\x0c"
+			   "aaaabbbbccd",
+		PROXY_INCOMPLETE, false),
+	    LINE(SIGNATURE "\x20\x11\x00\x01x", PROXY_COMPLETE, false),
+	    LINE(SIGNATURE "\x21\x00\x00\x00", PROXY_COMPLETE, false),
+	    LINE(SIGNATURE "\x21\x12\x00\x00", PROXY_COMPLETE, false),
+	    LINE(SIGNATURE "\x22", PROXY_MALFORMED, false),
+	    LINE(SIGNATURE "\x11", PROXY_MALFORMED, false),
+	    LINE(SIGNATURE "\x21\x13", PROXY_MALFORMED, false),
+	    LINE(SIGNATURE "\x21\x41", PROXY_MALFORMED, false),
+	    LINE("\r\n\r\n\0\r\nQUIX", PROXY_MALFORMED, false),
 	};
 
 	(void)state;
@@ -140,10 +159,11 @@ judges_other_peoples_headers(void **state)
 		struct address source, destination;
 		size_t header;
 		bool has;
-		enum proxy_verdict verdict = proxy_decode((const uint8_t *)cases[i].data, cases[i].bytes, &header, &has,
-		    &source, &destination);
+		enum proxy_verdict verdict = proxy_decode((const uint8_t *)cases[i].data,
+		    cases[i].bytes, &header, &has, &source, &destination);
 
-		if (verdict != cases[i].verdict || (verdict == PROXY_COMPLETE && has != cases[i].has))
+		if (verdict != cases[i].verdict ||
+		    (verdict == PROXY_COMPLETE && has != cases[i].has))
 			fail_msg("case %zu (%s)", i, cases[i].data);
 	}
 }
@@ -158,7 +178,8 @@ maps_addresses_to_ipv4(void **state)
 	bool has;
 
 	(void)state;
-	assert_int_equal(proxy_decode((const uint8_t *)line, sizeof(line) - 1, &header, &has, &source, &destination),
+	assert_int_equal(proxy_decode((const uint8_t *)line, sizeof(line) - 1, &header, &has,
+			     &source, &destination),
 	    PROXY_COMPLETE);
 	assert_string_equal(address_text(&source, text), "1.2.3.4:1");
 }
@@ -174,10 +195,13 @@ gives_up_on_a_line_that_does_not_end(void **state)
 	(void)state;
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "PROXY UNKNOWN ", 14);
-	assert_int_equal(proxy_decode(line, 106, &header, &has, &source, &destination), PROXY_INCOMPLETE);
-	assert_int_equal(proxy_decode(line, 107, &header, &has, &source, &destination), PROXY_MALFORMED);
+	assert_int_equal(
+	    proxy_decode(line, 106, &header, &has, &source, &destination), PROXY_INCOMPLETE);
+	assert_int_equal(
+	    proxy_decode(line, 107, &header, &has, &source, &destination), PROXY_MALFORMED);
 	memcpy(line + 105, "\r\n", 2);
-	assert_int_equal(proxy_decode(line, 200, &header, &has, &source, &destination), PROXY_COMPLETE);
+	assert_int_equal(
+	    proxy_decode(line, 200, &header, &has, &source, &destination), PROXY_COMPLETE);
 	assert_int_equal(header, 107);
 }
 

@@ -59,7 +59,8 @@ take_passed_listeners(void)
 		return 3;
 	if (ready_listener(&a) != 3 || ready_listener(&a) != -1)
 		return 4;
-	return (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(3, F_GETFL) & O_NONBLOCK) != 0 ? 0 : 5;
+	return (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(3, F_GETFL) & O_NONBLOCK) != 0 ? 0
+											      : 5;
 }
 
 static void

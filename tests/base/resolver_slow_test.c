@@ -1,4 +1,5 @@
-/* The resolver before a system that is slow, counted and always the same: getaddrinfo() is ours here. */
+/* The resolver before a system that is slow, counted and always the same: getaddrinfo() is ours
+ * here. */
 #include "base/resolver.h"
 
 #include <arpa/inet.h>
@@ -25,7 +26,8 @@ static unsigned answered, refused, failed, wanted;
 static char said[512];
 
 int
-getaddrinfo(const char *host, const char *service, const struct addrinfo *wish, struct addrinfo **found)
+getaddrinfo(
+    const char *host, const char *service, const struct addrinfo *wish, struct addrinfo **found)
 {
 	struct { struct addrinfo info; struct sockaddr_in name; } *one;
 
@@ -244,7 +246,8 @@ a_name_that_nobody_waits_for_any_more_is_not_asked_for(void **state)
 	assert_int_equal(asked_so_far(), 2);
 }
 
-/* The thread is inside the system's call: it is left behind, and frees everything when it comes back. */
+/* The thread is inside the system's call: it is left behind, and frees everything when it comes
+ * back. */
 static void
 ends_while_the_system_is_at_work(void **state)
 {

@@ -93,7 +93,8 @@ many_askers_of_one_name_share_a_look_up(void **state)
 	(void)state;
 	wanted = 1000;	/* more than the queue holds */
 	for (int i = 0; i < wanted; i++)
-		assert_non_null(resolver_ask(resolver, loop, "localhost", (uint16_t)(i + 1), on_done, NULL));
+		assert_non_null(
+		    resolver_ask(resolver, loop, "localhost", (uint16_t)(i + 1), on_done, NULL));
 	loop_run(loop);
 	assert_int_equal(answers, 1000);
 	assert_string_equal(said, "");
@@ -122,7 +123,8 @@ the_forgotten_are_not_called(void **state)
 	(void)state;
 	resolution_forget(NULL);
 	for (int i = 0; i < 100; i++) {
-		asked = resolver_ask(resolver, loop, i % 2 == 0 ? "localhost" : "127.0.0.1", 1, on_done, NULL);
+		asked = resolver_ask(
+		    resolver, loop, i % 2 == 0 ? "localhost" : "127.0.0.1", 1, on_done, NULL);
 		resolution_forget(asked);
 	}
 	assert_non_null(resolver_ask(resolver, loop, "localhost", 1, on_done, NULL));
@@ -154,10 +156,12 @@ ask_often(void *arg, struct loop *own)
 
 	asker->loop = own;
 	for (int i = 0; i < ASKS; i++) {
-		struct resolution *dropped = resolver_ask(resolver, own, "localhost", 2, on_answer, asker);
+		struct resolution *dropped =
+		    resolver_ask(resolver, own, "localhost", 2, on_answer, asker);
 
 		resolution_forget(dropped);
-		assert_non_null(resolver_ask(resolver, own, i % 3 == 0 ? "127.0.0.9" : "localhost", 1, on_answer, asker));
+		assert_non_null(resolver_ask(
+		    resolver, own, i % 3 == 0 ? "127.0.0.9" : "localhost", 1, on_answer, asker));
 	}
 	loop_run(own);
 }

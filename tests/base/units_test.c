@@ -25,13 +25,32 @@ static void
 reads_durations_in_milliseconds(void **state)
 {
 	static const struct amount cases[] = {
-		{"0", true, 0}, {"0s", true, 0}, {"1ms", true, 1}, {"500ms", true, 500}, {"10s", true, 10000},
-		{"1m30s", true, 90000}, {"2h", true, 7200000}, {"1d", true, 86400000}, {"1m1ms", true, 60001},
-		{"18446744073709551615ms", true, UINT64_MAX},
-		{"10", false, 0}, {"", false, 0}, {"s", false, 0}, {"-1s", false, 0}, {"1.5s", false, 0}, {"1 s", false, 0},
-		{"1s ", false, 0}, {"1S", false, 0}, {"1sec", false, 0}, {"1s5", false, 0}, {"00", false, 0},
-		{"18446744073709551616ms", false, 0}, {"18446744073709551615s", false, 0},
-		{"18446744073709551615ms1ms", false, 0}, {"+1s", false, 0}, {"0x1s", false, 0},
+	    {"0", true, 0},
+	    {"0s", true, 0},
+	    {"1ms", true, 1},
+	    {"500ms", true, 500},
+	    {"10s", true, 10000},
+	    {"1m30s", true, 90000},
+	    {"2h", true, 7200000},
+	    {"1d", true, 86400000},
+	    {"1m1ms", true, 60001},
+	    {"18446744073709551615ms", true, UINT64_MAX},
+	    {"10", false, 0},
+	    {"", false, 0},
+	    {"s", false, 0},
+	    {"-1s", false, 0},
+	    {"1.5s", false, 0},
+	    {"1 s", false, 0},
+	    {"1s ", false, 0},
+	    {"1S", false, 0},
+	    {"1sec", false, 0},
+	    {"1s5", false, 0},
+	    {"00", false, 0},
+	    {"18446744073709551616ms", false, 0},
+	    {"18446744073709551615s", false, 0},
+	    {"18446744073709551615ms1ms", false, 0},
+	    {"+1s", false, 0},
+	    {"0x1s", false, 0},
 	};
 
 	(void)state;
@@ -42,11 +61,23 @@ static void
 reads_sizes_in_bytes(void **state)
 {
 	static const struct amount cases[] = {
-		{"0", true, 0}, {"16384", true, 16384}, {"16KiB", true, 16384}, {"1MiB", true, 1048576},
-		{"1GiB", true, 1073741824}, {"2KB", true, 2000}, {"3MB", true, 3000000}, {"4GB", true, 4000000000},
-		{"7B", true, 7},
-		{"", false, 0}, {"KiB", false, 0}, {"1kib", false, 0}, {"1 KiB", false, 0}, {"1KiB1B", false, 0},
-		{"1K", false, 0}, {"-1", false, 0}, {"17179869184GiB", false, 0},
+	    {"0", true, 0},
+	    {"16384", true, 16384},
+	    {"16KiB", true, 16384},
+	    {"1MiB", true, 1048576},
+	    {"1GiB", true, 1073741824},
+	    {"2KB", true, 2000},
+	    {"3MB", true, 3000000},
+	    {"4GB", true, 4000000000},
+	    {"7B", true, 7},
+	    {"", false, 0},
+	    {"KiB", false, 0},
+	    {"1kib", false, 0},
+	    {"1 KiB", false, 0},
+	    {"1KiB1B", false, 0},
+	    {"1K", false, 0},
+	    {"-1", false, 0},
+	    {"17179869184GiB", false, 0},
 	};
 
 	(void)state;
@@ -57,9 +88,16 @@ static void
 reads_numbers_of_digits_only(void **state)
 {
 	static const struct amount cases[] = {
-		{"0", true, 0}, {"007", true, 7}, {"18446744073709551615", true, UINT64_MAX},
-		{"18446744073709551616", false, 0}, {"", false, 0}, {" 1", false, 0}, {"1 ", false, 0}, {"+1", false, 0},
-		{"-1", false, 0}, {"1e3", false, 0},
+	    {"0", true, 0},
+	    {"007", true, 7},
+	    {"18446744073709551615", true, UINT64_MAX},
+	    {"18446744073709551616", false, 0},
+	    {"", false, 0},
+	    {" 1", false, 0},
+	    {"1 ", false, 0},
+	    {"+1", false, 0},
+	    {"-1", false, 0},
+	    {"1e3", false, 0},
 	};
 
 	(void)state;

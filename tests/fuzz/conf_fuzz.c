@@ -1,4 +1,5 @@
-/* The configuration reader over a table with a row of every kind: no message may break, nothing may leak. */
+/* The configuration reader over a table with a row of every kind: no message may break, nothing may
+ * leak. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/conf.h"
@@ -32,24 +33,25 @@ static const struct conf_row upstream_rows[] = {
 };
 
 static const struct conf_row route_rows[] = {
-	{"server_name", CONF_TEXT, offsetof(struct route, server_name), .required = true},
-	{"upstream", CONF_MAPPING, offsetof(struct route, upstream), .table = upstream_rows, .scalar = "url",
-	    .mark_offset = offsetof(struct route, upstream_mark)},
-	{"tags", CONF_TEXTS, offsetof(struct route, tags), .fallback = "any"},
-	{0},
+    {"server_name", CONF_TEXT, offsetof(struct route, server_name), .required = true},
+    {"upstream", CONF_MAPPING, offsetof(struct route, upstream), .table = upstream_rows,
+	.scalar = "url", .mark_offset = offsetof(struct route, upstream_mark)},
+    {"tags", CONF_TEXTS, offsetof(struct route, tags), .fallback = "any"},
+    {0},
 };
 
 static const struct conf_row rows[] = {
-	{"version", CONF_NUMBER, offsetof(struct settings, version), .required = true, .least = 1, .most = 1},
-	{"limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms), .fallback = "3s", .least = 100,
-	    .most = 60000},
-	{"limits.hello_bytes", CONF_SIZE, offsetof(struct settings, hello_bytes), .fallback = "16KiB"},
-	{"fast", CONF_BOOL, offsetof(struct settings, fast), .fallback = "no"},
-	{"mode", CONF_WORD, offsetof(struct settings, mode), .words = modes},
-	{"cas", CONF_TEXTS, offsetof(struct settings, cas), .fallback = "/a"},
-	{"routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
-	    .item_bytes = sizeof(struct route)},
-	{0},
+    {"version", CONF_NUMBER, offsetof(struct settings, version), .required = true, .least = 1,
+	.most = 1},
+    {"limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms), .fallback = "3s",
+	.least = 100, .most = 60000},
+    {"limits.hello_bytes", CONF_SIZE, offsetof(struct settings, hello_bytes), .fallback = "16KiB"},
+    {"fast", CONF_BOOL, offsetof(struct settings, fast), .fallback = "no"},
+    {"mode", CONF_WORD, offsetof(struct settings, mode), .words = modes},
+    {"cas", CONF_TEXTS, offsetof(struct settings, cas), .fallback = "/a"},
+    {"routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
+	.item_bytes = sizeof(struct route)},
+    {0},
 };
 
 /* Each message is one line of printable text that names the file first. */
@@ -85,7 +87,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	fine = conf_read_bytes(&settings, rows, data, size, &report);
 	fclose(report.out);
-	if (fine != (report.errors == 0) || fine != (said_bytes == 0) || (fine && settings.version != 1))
+	if (fine != (report.errors == 0) || fine != (said_bytes == 0) ||
+	    (fine && settings.version != 1))
 		abort();
 	judge_messages(said);
 	conf_wipe(&settings, rows);

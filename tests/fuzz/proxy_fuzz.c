@@ -1,4 +1,5 @@
-/* PROXY headers: a verdict never changes with more bytes, and what is understood can be written and read again. */
+/* PROXY headers: a verdict never changes with more bytes, and what is understood can be written and
+ * read again. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/proxy.h"
@@ -15,7 +16,8 @@ decode(const uint8_t *data, size_t size)
 {
 	struct result r = {0};
 
-	r.verdict = proxy_decode(data, size, &r.header_bytes, &r.has_addresses, &r.source, &r.destination);
+	r.verdict =
+	    proxy_decode(data, size, &r.header_bytes, &r.has_addresses, &r.source, &r.destination);
 	return r;
 }
 
@@ -38,7 +40,8 @@ write_and_read(const struct result *r, int version)
 	if (bytes > PROXY_MOST || again.verdict != PROXY_COMPLETE || again.header_bytes != bytes ||
 	    again.has_addresses != alike)
 		abort();
-	if (alike && (!same_address(&r->source, &again.source) || !same_address(&r->destination, &again.destination)))
+	if (alike && (!same_address(&r->source, &again.source) ||
+			 !same_address(&r->destination, &again.destination)))
 		abort();
 }
 
@@ -49,14 +52,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct result whole = decode(data, size);
 
-	if (whole.verdict == PROXY_COMPLETE && (whole.header_bytes == 0 || whole.header_bytes > size))
+	if (whole.verdict == PROXY_COMPLETE &&
+	    (whole.header_bytes == 0 || whole.header_bytes > size))
 		abort();
 	for (size_t n = 0; n < size && n < 600; n++) {
 		struct result part = decode(data, n);
 
 		if (part.verdict != PROXY_INCOMPLETE && part.verdict != whole.verdict)
 			abort();
-		if (part.verdict == PROXY_INCOMPLETE && whole.verdict == PROXY_COMPLETE && n >= whole.header_bytes)
+		if (part.verdict == PROXY_INCOMPLETE && whole.verdict == PROXY_COMPLETE &&
+		    n >= whole.header_bytes)
 			abort();
 	}
 	if (whole.verdict == PROXY_COMPLETE && whole.has_addresses) {
