@@ -44,12 +44,12 @@ authority_open(struct authority *authority, const struct common *common)
 	int code;
 
 	authority->common = common;
-	authority->passphrase.common = common;
+	authority->passphrase = (struct passphrase){ .common = common, PASSPHRASE_OF_CA_KEYS };
 	authority->now = clock_wall_s();
 	if (!dir)
 		return EX_USAGE;
 	code = store_open(&authority->store, dir);
-	return code ? code : ca_each(&authority->store, warn_if_due, authority);
+	return code || authority->silent ? code : ca_each(&authority->store, warn_if_due, authority);
 }
 
 void

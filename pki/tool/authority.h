@@ -17,11 +17,12 @@ struct authority {
 	struct store store;
 	struct passphrase passphrase;
 	int64_t now;
+	bool silent;		/* no warnings: the command says it itself */
 };
 
 /* --ca or VALISE_CA; NULL with the sentence said. */
 const char *authority_directory(const struct common *);
-/* {0} before; close in any case. Warns of CRLs and CAs that end soon. */
+/* {0} before, but for `silent`; close in any case. Warns of CRLs and CAs that end soon. */
 int authority_open(struct authority *, const struct common *);
 void authority_close(struct authority *);
 

@@ -1,6 +1,7 @@
 /* valise-pki init: a root, one intermediate for each role, everything that needs no second thought. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/units.h"
@@ -56,7 +57,7 @@ make_keys(struct authority *authority, struct founding *cas, const struct init_o
 	int code = key_type_parse(options->key_type, &type);
 
 	if (!code && !options->no_password)
-		code = passphrase_need(&authority->passphrase, "the new CA keys", true);
+		code = passphrase_need(&authority->passphrase, "a new CA key", true);
 	for (size_t i = 0; !code && i < CAS; i++)
 		code = found_key(&cas[i], type, options->no_password ? NULL : passphrase_text(&authority->passphrase));
 	return code;
@@ -77,6 +78,22 @@ refuse_second(struct authority *authority)
 
 	return code || count == 0 ? code :
 	    say_fail(EX_CANTCREAT, "%s holds an authority already; give another directory", authority->store.dir);
+}
+
+/* Before anybody is asked for a passphrase; found_all() looks again under the lock. */
+static int
+refuse_at_once(struct authority *authority, const char *dir)
+{
+	char path[PATH_MAX];
+	int code;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/inventory.db", dir) >= sizeof(path) || access(path, F_OK) < 0)
+		return 0;
+	code = store_create(&authority->store, dir);
+	if (!code)
+		code = refuse_second(authority);
+	store_close(&authority->store);
+	return code;
 }
 
 static int
@@ -111,7 +128,7 @@ static int
 run(int argc, char **argv)
 {
 	struct init_options options = { 0 };
-	struct authority authority = { .common = &options.common, .passphrase.common = &options.common };
+	struct authority authority = { .common = &options.common, .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS, .avoidable = true } };
 	struct founding cas[CAS] = { 0 };
 	struct operands operands;
 	char organisation[64], digits[7];
@@ -130,11 +147,11 @@ run(int argc, char **argv)
 	    options.name ? "" : hex_encode(digits, random, sizeof(random)));
 	authority.now = clock_wall_s();
 	plan(cas, &options, organisation);
-	code = store_create(&authority.store, dir);
-	if (!code)
-		code = refuse_second(&authority);
+	code = refuse_at_once(&authority, dir);
 	if (!code)
 		code = make_keys(&authority, cas, &options);
+	if (!code)
+		code = store_create(&authority.store, dir);
 	if (!code)
 		code = found_all(&authority, cas);
 	if (!code)

@@ -120,8 +120,9 @@ make_key(struct authority *authority, struct founding *founding, const struct su
 	enum key_type type;
 	int code = key_type_parse(options->key_type, &type);
 
+	authority->passphrase.avoidable = true;
 	if (!code && !options->no_password)
-		code = passphrase_need(&authority->passphrase, "the new CA's key", true);
+		code = passphrase_need(&authority->passphrase, "a new CA key", true);
 	return code ? code :
 	    found_key(founding, type, options->no_password ? NULL : passphrase_text(&authority->passphrase));
 }

@@ -12,6 +12,7 @@ struct command {
 };
 
 extern const struct command command_init, command_sub, command_issue, command_sign, command_renew, command_rekey,
-    command_revoke, command_hold, command_unhold, command_crl, command_list, command_show, command_backup, command_restore;
+    command_revoke, command_hold, command_unhold, command_crl, command_list, command_show, command_export, command_bundle,
+    command_verify, command_check, command_lint, command_backup, command_restore;
 
 #endif

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/secret.h"
-
 enum { FIRST_CAPACITY = 1024 };
 
 static uint8_t *
@@ -15,7 +13,6 @@ front(const struct encoding *encoding)
 	return encoding->storage + encoding->capacity - encoding->bytes;
 }
 
-/* A new block rather than realloc: what was there may be a secret. */
 static bool
 make_room(struct encoding *encoding, size_t wanted)
 {
@@ -33,8 +30,6 @@ make_room(struct encoding *encoding, size_t wanted)
 	}
 	if (encoding->bytes)
 		memcpy(storage + capacity - encoding->bytes, front(encoding), encoding->bytes);
-	if (encoding->storage)
-		bytes_wipe(encoding->storage, encoding->capacity);
 	free(encoding->storage);
 	encoding->storage = storage;
 	encoding->capacity = capacity;
@@ -73,15 +68,6 @@ encode_wrap(struct encoding *encoding, uint8_t tag, size_t mark)
 	}
 	header[--at] = tag;
 	encode_raw(encoding, header + at, sizeof(header) - at);
-}
-
-void
-encode_octets(struct encoding *encoding, const void *data, size_t bytes)
-{
-	size_t mark = encode_mark(encoding);
-
-	encode_raw(encoding, data, bytes);
-	encode_wrap(encoding, DER_OCTET_STRING, mark);
 }
 
 void
@@ -134,8 +120,6 @@ encode_finish(const struct encoding *encoding)
 void
 encode_wipe(struct encoding *encoding)
 {
-	if (encoding->storage)
-		bytes_wipe(encoding->storage, encoding->capacity);
 	free(encoding->storage);
 	*encoding = (struct encoding){ 0 };
 }

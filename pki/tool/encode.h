@@ -3,8 +3,8 @@
  * written, so nothing is measured twice.  Put the last field first:
  *
  *	size_t mark = encode_mark(&encoding);
- *	encode_octets(&encoding, iv, sizeof(iv));
- *	encode_raw(&encoding, aes256_cbc, sizeof(aes256_cbc));
+ *	encode_time(&encoding, revoked_at);
+ *	encode_magnitude(&encoding, serial, bytes);
  *	encode_wrap(&encoding, DER_SEQUENCE, mark);
  *
  * Memory exhaustion is remembered; encode_finish() tells at last.
@@ -30,7 +30,6 @@ size_t encode_mark(const struct encoding *);
 void encode_raw(struct encoding *, const void *, size_t);
 /* Puts tag and length before all that was written since the mark. */
 void encode_wrap(struct encoding *, uint8_t tag, size_t mark);
-void encode_octets(struct encoding *, const void *, size_t);
 /* Not negative, no longer than it must be. */
 void encode_number(struct encoding *, uint64_t);
 /* A big-endian magnitude as a positive INTEGER. */

@@ -1,18 +1,15 @@
 /* Keys in files and on tokens. */
 #include "pki/tool/key.h"
 
-#include <gnutls/crypto.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "pki/tool/encode.h"
 #include "pki/tool/say.h"
 #include "pki/tool/store.h"
 #include "pki/tool/token.h"
 
-enum { KEY_FILE_MOST = 64 * 1024, SALT = 16, BLOCK = 16, KEY_BYTES = 32 };
+enum { KEY_FILE_MOST = 64 * 1024 };
 
 static const struct {
 	const char *word;
@@ -54,109 +51,20 @@ key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 	return problem < 0 ? say_fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem)) : 0;
 }
 
-/* EncryptedPrivateKeyInfo { PBES2 { PBKDF2 { salt, rounds, HMAC-SHA-256 }, AES-256-CBC { iv } }, data } */
-static void
-encode_encrypted(struct encoding *out, const uint8_t salt[SALT], const uint8_t iv[BLOCK], const uint8_t *data, size_t bytes)
+int
+key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem)
 {
-	static const uint8_t pbes2[] = { 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13 };
-	static const uint8_t pbkdf2[] = { 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12 };
-	static const uint8_t hmac_sha256[] = { 0x30, 12, 6, 8, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 9, 5, 0 };
-	static const uint8_t aes256_cbc[] = { 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42 };
-	size_t algorithm, mark;
-
-	encode_octets(out, data, bytes);
-	algorithm = mark = encode_mark(out);
-	encode_octets(out, iv, BLOCK);
-	encode_raw(out, aes256_cbc, sizeof(aes256_cbc));
-	encode_wrap(out, DER_SEQUENCE, mark);
-	mark = encode_mark(out);
-	encode_raw(out, hmac_sha256, sizeof(hmac_sha256));
-	encode_number(out, KEY_ROUNDS);
-	encode_octets(out, salt, SALT);
-	encode_wrap(out, DER_SEQUENCE, mark);
-	encode_raw(out, pbkdf2, sizeof(pbkdf2));
-	encode_wrap(out, DER_SEQUENCE, mark);
-	encode_wrap(out, DER_SEQUENCE, algorithm);
-	encode_raw(out, pbes2, sizeof(pbes2));
-	encode_wrap(out, DER_SEQUENCE, algorithm);
-	encode_wrap(out, DER_SEQUENCE, 0);
-}
-
-/* data has room for the padding: the next whole block. */
-static int
-cbc_encrypt(const char *passphrase, const uint8_t salt[SALT], uint8_t iv[BLOCK], uint8_t *data, size_t bytes)
-{
-	uint8_t derived[KEY_BYTES];
-	const gnutls_datum_t secret = { (unsigned char *)(uintptr_t)passphrase, (unsigned)strlen(passphrase) };
-	const gnutls_datum_t salted = { (unsigned char *)(uintptr_t)salt, SALT }, key = { derived, KEY_BYTES };
-	const gnutls_datum_t start = { iv, BLOCK };
-	gnutls_cipher_hd_t cipher = NULL;
-	int problem = gnutls_pbkdf2(GNUTLS_MAC_SHA256, &secret, &salted, KEY_ROUNDS, derived, KEY_BYTES);
-
-	if (problem >= 0)
-		problem = gnutls_cipher_init(&cipher, GNUTLS_CIPHER_AES_256_CBC, &key, &start);
-	if (problem >= 0)
-		problem = gnutls_cipher_encrypt(cipher, data, bytes);
-	if (cipher)
-		gnutls_cipher_deinit(cipher);
-	bytes_wipe(derived, sizeof(derived));
-	return problem;
-}
-
-static int
-armour(const char *label, const uint8_t *data, size_t bytes, struct secret *pem)
-{
-	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)data, (unsigned)bytes };
 	gnutls_datum_t text = { 0 };
+	int problem = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, passphrase,
+	    passphrase ? GNUTLS_PKCS_PBES2_AES_256 : GNUTLS_PKCS_PLAIN, &text);
 	bool kept;
 
-	if (!data || gnutls_pem_base64_encode2(label, &der, &text) < 0)
-		return say_no_memory();
+	if (problem < 0)
+		return say_fail(EX_SOFTWARE, "a key cannot be written: %s", gnutls_strerror(problem));
 	kept = secret_init(pem, text.data, text.size);
 	bytes_wipe(text.data, text.size);
 	gnutls_free(text.data);
 	return kept ? 0 : say_no_memory();
-}
-
-static int
-encrypt(const gnutls_datum_t *clear, const char *passphrase, struct secret *pem)
-{
-	size_t bytes = (clear->size / BLOCK + 1) * BLOCK;
-	uint8_t salt[SALT], iv[BLOCK], *data = gnutls_malloc(bytes);
-	struct encoding out = { 0 };
-	int code, problem;
-
-	if (!data)
-		return say_no_memory();
-	memcpy(data, clear->data, clear->size);
-	memset(data + clear->size, (int)(bytes - clear->size), bytes - clear->size);
-	bytes_random(salt, sizeof(salt));
-	bytes_random(iv, sizeof(iv));
-	problem = cbc_encrypt(passphrase, salt, iv, data, bytes);
-	if (problem < 0) {
-		code = say_fail(EX_SOFTWARE, "a key cannot be encrypted: %s", gnutls_strerror(problem));
-	} else {
-		encode_encrypted(&out, salt, iv, data, bytes);
-		code = armour("ENCRYPTED PRIVATE KEY", encode_finish(&out), out.bytes, pem);
-	}
-	encode_wipe(&out);
-	bytes_wipe(data, bytes);
-	gnutls_free(data);
-	return code;
-}
-
-int
-key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem)
-{
-	gnutls_datum_t clear = { 0 };
-	int code, problem = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN, &clear);
-
-	if (problem < 0)
-		return say_fail(EX_SOFTWARE, "a key cannot be written: %s", gnutls_strerror(problem));
-	code = passphrase ? encrypt(&clear, passphrase, pem) : armour("PRIVATE KEY", clear.data, clear.size, pem);
-	bytes_wipe(clear.data, clear.size);
-	gnutls_free(clear.data);
-	return code;
 }
 
 static int

@@ -85,7 +85,7 @@ prompt(struct passphrase *passphrase, int tty, const char *what, const char *aga
 
 	dprintf(tty, "Passphrase for %s%s: ", what, again);
 	if (tcgetattr(tty, &normal) < 0)
-		return say_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use --passphrase-file");
+		return say_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use %s", passphrase->option);
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	tcsetattr(tty, TCSAFLUSH, &silent);
@@ -103,7 +103,8 @@ from_terminal(struct passphrase *passphrase, const char *what, bool fresh)
 
 	if (tty < 0)
 		return say_fail(EX_NOINPUT, "%s needs a passphrase and there is no terminal to ask on; "
-		    "give --passphrase-file FILE%s", what, fresh ? ", or --no-password to keep it in clear" : "");
+		    "give %s FILE%s", what, passphrase->option,
+		    passphrase->avoidable ? ", or --no-password to keep it in clear" : "");
 	code = prompt(passphrase, tty, what, "");
 	if (!code && fresh)
 		code = prompt(&again, tty, what, ", once more");
@@ -118,7 +119,7 @@ int
 passphrase_need(struct passphrase *passphrase, const char *what, bool fresh)
 {
 	const struct common *common = passphrase->common;
-	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	const char *credentials = passphrase->credential ? getenv("CREDENTIALS_DIRECTORY") : NULL;
 	char path[PATH_MAX], from[64];
 
 	if (passphrase->known)
@@ -130,7 +131,7 @@ passphrase_need(struct passphrase *passphrase, const char *what, bool fresh)
 		return from_descriptor(passphrase, (int)common->passphrase_fd - 1, from);
 	}
 	if (credentials) {
-		snprintf(path, sizeof(path), "%s/valise-pki", credentials);
+		snprintf(path, sizeof(path), "%s/%s", credentials, passphrase->credential);
 		if (access(path, F_OK) == 0)
 			return from_file(passphrase, path);
 	}

@@ -14,9 +14,15 @@
 
 struct passphrase {
 	const struct common *common;	/* borrowed */
+	const char *option;		/* what messages call the file's option */
+	const char *credential;		/* systemd's name for it; NULL: none */
+	bool avoidable;			/* --no-password would do */
 	struct secret secret;		/* with a NUL behind it */
 	bool known;
 };
+
+/* Options of a command that is about another passphrase than the CA keys' set `option` and leave `credential` NULL. */
+#define PASSPHRASE_OF_CA_KEYS .option = "--passphrase-file", .credential = "valise-pki"
 
 /* what: what it opens, for the prompt and the message. fresh: asked twice, and an empty one is refused. */
 int passphrase_need(struct passphrase *, const char *what, bool fresh);

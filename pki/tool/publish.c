@@ -41,11 +41,18 @@ pile_add_pem(struct pile *pile, const char *label, const gnutls_datum_t *der)
 }
 
 static int
-pile_put(struct store *store, struct pile *pile, const char *path, int code)
+put(void *arg, const char *path, const void *data, size_t bytes)
+{
+	return store_put(arg, path, 0644, data, bytes);
+}
+
+static int
+pile_give(const struct sink *sink, struct pile *pile, const char *path, int code)
 {
 	if (!code)
-		code = store_put(store, path, 0644, pile->data, pile->bytes);
+		code = sink->take(sink->arg, path, pile->data, pile->bytes);
 	free(pile->data);
+	*pile = (struct pile){ 0 };
 	return code;
 }
 
@@ -118,11 +125,11 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 	if (!code)
 		code = store_do(store, "INSERT OR REPLACE INTO crl(ca, pem) VALUES(?, ?)", "ib", ca->id, pile.data, pile.bytes);
 	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
-	return pile_put(store, &pile, path, code);
+	return pile_give(&(struct sink){ put, store }, &pile, path, code);
 }
 
-int
-publish_ca(struct store *store, const struct ca *ca)
+static int
+give_ca(struct store *store, const struct sink *sink, const struct ca *ca)
 {
 	struct pile pile = { 0 };
 	char path[CA_NAME + 16];
@@ -130,9 +137,26 @@ publish_ca(struct store *store, const struct ca *ca)
 	    "WHERE name = ? AND current = 1", "t", ca->name);
 
 	if (!code && ca->parent == ca->id)
-		code = store_put(store, "root.crt", 0644, pile.data, pile.bytes);
+		code = sink->take(sink->arg, "root.crt", pile.data, pile.bytes);
 	snprintf(path, sizeof(path), "cas/%s.crt", ca->name);
-	return pile_put(store, &pile, path, code);
+	return pile_give(sink, &pile, path, code);
+}
+
+int
+publish_ca(struct store *store, const struct ca *ca)
+{
+	return give_ca(store, &(struct sink){ put, store }, ca);
+}
+
+static int
+give_crl(struct store *store, const struct sink *sink, const struct ca *ca)
+{
+	struct pile pile = { 0 };
+	char path[CA_NAME + 16];
+	int code = store_each(store, add_blob_row, &pile, "SELECT pem FROM crl WHERE ca = ?", "i", ca->id);
+
+	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
+	return pile_give(sink, &pile, path, code);
 }
 
 /*
@@ -140,52 +164,52 @@ publish_ca(struct store *store, const struct ca *ca)
  * every CA above it and, for a role's own intermediate, of every CA below.
  */
 static int
-publish_bundle(void *arg, const struct ca *ca)
+give_bundles(struct store *store, const struct sink *sink, const struct ca *ca)
 {
-	struct store *store = arg;
-	struct pile certificates = { 0 }, crls = { 0 };
+	struct pile pile = { 0 };
 	char path[CA_NAME + 16];
 	bool is_sub = strcmp(ca->name, ca->role) != 0;
 	int code;
 
 	if (ca->parent == ca->id)
 		return 0;
-	code = store_each(store, add_certificate_row, &certificates, "SELECT der FROM body JOIN certificate c ON c.id = certificate "
+	code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body JOIN certificate c ON c.id = certificate "
 	    "JOIN ca ON ca.name = c.name WHERE c.current = 1 AND (ca.parent = ca.id OR ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
 	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
-	code = pile_put(store, &certificates, path, code);
+	code = pile_give(sink, &pile, path, code);
 	if (code)
 		return code;
-	code = store_each(store, add_blob_row, &crls, "SELECT pem FROM crl JOIN ca ON ca.id = crl.ca "
+	code = store_each(store, add_blob_row, &pile, "SELECT pem FROM crl JOIN ca ON ca.id = crl.ca "
 	    "WHERE ca.parent = ca.id OR (ca.role = ? AND (? = 0 OR ca.id IN (?, ?))) ORDER BY ca.id DESC",
 	    "tiii", ca->role, (int64_t)is_sub, ca->id, ca->parent);
 	snprintf(path, sizeof(path), "%s.crl", ca->name);
-	return pile_put(store, &crls, path, code);
+	return pile_give(sink, &pile, path, code);
 }
 
-struct bundles_call {
+struct giving {
 	struct store *store;
+	const struct sink *sink;
 	const char *role;
 };
 
 static int
-publish_bundle_of_role(void *arg, const struct ca *ca)
+give_bundles_of_role(void *arg, const struct ca *ca)
 {
-	const struct bundles_call *call = arg;
+	const struct giving *giving = arg;
 
-	if (strcmp(call->role, "root") != 0 && strcmp(call->role, ca->role) != 0)
+	if (strcmp(giving->role, "root") != 0 && strcmp(giving->role, ca->role) != 0)
 		return 0;
-	return publish_bundle(call->store, ca);
+	return give_bundles(giving->store, giving->sink, ca);
 }
 
 int
 publish_bundles(struct store *store, const char *role)
 {
-	return ca_each(store, publish_bundle_of_role, &(struct bundles_call){ store, role });
+	return ca_each(store, give_bundles_of_role, &(struct giving){ store, &(struct sink){ put, store }, role });
 }
 
-int
-publish_leaf(struct store *store, const struct record *record)
+static int
+give_leaf(struct store *store, const struct sink *sink, const struct record *record)
 {
 	struct pile pile = { 0 };
 	char path[CA_NAME + 16];
@@ -201,5 +225,39 @@ publish_leaf(struct store *store, const struct record *record)
 			code = ca_by_id(store, ca.parent, &ca);
 	}
 	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
-	return pile_put(store, &pile, path, code);
+	return pile_give(sink, &pile, path, code);
+}
+
+int
+publish_leaf(struct store *store, const struct record *record)
+{
+	return give_leaf(store, &(struct sink){ put, store }, record);
+}
+
+static int
+expect_of_ca(void *arg, const struct ca *ca)
+{
+	const struct giving *giving = arg;
+	int code = give_ca(giving->store, giving->sink, ca);
+
+	if (!code)
+		code = give_crl(giving->store, giving->sink, ca);
+	return code ? code : give_bundles(giving->store, giving->sink, ca);
+}
+
+static int
+expect_of_leaf(void *arg, const struct record *record)
+{
+	const struct giving *giving = arg;
+
+	return give_leaf(giving->store, giving->sink, record);
+}
+
+int
+publish_expect(struct store *store, const struct sink *sink)
+{
+	struct giving giving = { store, sink, NULL };
+	int code = ca_each(store, expect_of_ca, &giving);
+
+	return code ? code : record_each(store, expect_of_leaf, &giving, "WHERE current = 1 AND kind != 'ca' ORDER BY id", "");
 }

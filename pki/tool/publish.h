@@ -8,6 +8,12 @@
 
 #include "pki/tool/signer.h"
 
+/* Where a file goes: into the store, or to whoever compares. */
+struct sink {
+	int (*take)(void *arg, const char *path, const void *data, size_t bytes);
+	void *arg;
+};
+
 /* A new CRL of this CA, with the next number: crls/NAME.crl. seconds 0: valid as long as the last one. */
 int publish_crl(struct store *, struct signer *, int64_t seconds, int64_t now);
 /* cas/NAME.crt, and root.crt for the root. */
@@ -16,5 +22,8 @@ int publish_ca(struct store *, const struct ca *);
 int publish_bundles(struct store *, const char *role);
 /* issued/NAME.crt: the leaf and every CA up to, but not, the root. */
 int publish_leaf(struct store *, const struct record *);
+
+/* Every file that there should be, as it should be: what publish_*() have put, without putting it. */
+int publish_expect(struct store *, const struct sink *);
 
 #endif

@@ -1,0 +1,104 @@
+/* valise-pki bundle: one file with what a daemon needs besides its configuration. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pki/tool/command.h"
+#include "pki/tool/describe.h"
+#include "pki/tool/keyring.h"
+#include "pki/tool/output.h"
+#include "pki/tool/say.h"
+#include "pki/tool/tar.h"
+
+struct bundle_options {
+	struct common common;
+	const char *out;
+};
+
+static const struct option_row rows[] = {
+	{ "out", OPTION_TEXT, offsetof(struct bundle_options, out), "FILE",
+	  "the new archive (default: NAME-agent.tar, NAME-relay.tar)", 0 },
+	{ 0 }
+};
+
+static const struct usage usage = {
+	"bundle", "agent|relay NAME", 2, 2,
+	"Makes a tar archive for /etc/valise: certificate, key, and the other side's CA and CRL.", rows, false,
+};
+
+/* The names are those of the example configurations. */
+static const struct packing {
+	const char *kind, *certificate, *key;
+	struct { const char *name, *from; } others[2];
+} packings[] = {
+	{ "agent", "agent.crt", "agent.key", { { "relay-ca.crt", "relays-ca.crt" }, { "relay.crl", "relays.crl" } } },
+	{ "relay", "relay.crt", "relay.key", { { "agents-ca.crt", "agents-ca.crt" }, { "agents.crl", "agents.crl" } } },
+};
+
+static int
+pack(struct authority *authority, const struct keyring *keyring, const struct packing *packing, struct tar *tar)
+{
+	struct secret chain = { 0 };
+	char path[PATH_MAX];
+	int code = keyring_chain_pem(keyring, &chain);
+
+	if (!code)
+		code = tar_add(tar, packing->certificate, 0644, chain.data, chain.bytes);
+	if (!code && keyring->key_pem.bytes)
+		code = tar_add(tar, packing->key, 0600, keyring->key_pem.data, keyring->key_pem.bytes);
+	for (size_t i = 0; !code && i < 2; i++)
+		code = tar_add_file(tar, packing->others[i].name, store_path(&authority->store, packing->others[i].from, path));
+	secret_wipe(&chain);
+	return code;
+}
+
+static int
+make(struct authority *authority, const struct packing *packing, const char *name, const char *path)
+{
+	struct keyring keyring = { 0 };
+	struct tar tar = { .fd = -1 };
+	int code = keyring_open(authority, name, &keyring);
+
+	if (!code && strcmp(keyring.record.kind, packing->kind) != 0)
+		code = say_fail(EX_USAGE, "'%s' is a certificate for %s %s", name, *keyring.record.kind == 'a' ? "an" : "a",
+		    keyring.record.kind);
+	if (!code)
+		code = tar_create(&tar, path, authority->now);
+	if (!code)
+		code = pack(authority, &keyring, packing, &tar);
+	code = tar_finish(&tar, code);
+	if (!code && keyring.key_pem.bytes == 0)
+		say_note("the key of '%s' is not kept here, so the archive holds none", name);
+	if (!code)
+		code = output_print(authority->common, json_pack("{s:s, s:o, s:b}", "bundle", path, "sha256",
+		    describe_fingerprint(keyring.chain[0]), "holds_key", keyring.key_pem.bytes > 0));
+	keyring_wipe(&keyring);
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct bundle_options options = { 0 };
+	struct authority authority = { 0 };
+	const struct packing *packing = NULL;
+	struct operands operands;
+	char path[PATH_MAX];
+	int code;
+
+	if (!options_read(&usage, argc, argv, &options, &operands, &code))
+		return code;
+	for (size_t i = 0; i < sizeof(packings) / sizeof(*packings); i++)
+		if (strcmp(operands.at[0], packings[i].kind) == 0)
+			packing = &packings[i];
+	if (!packing)
+		return say_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay", operands.at[0]);
+	snprintf(path, sizeof(path), "%s-%s.tar", operands.at[1], packing->kind);
+	code = authority_open(&authority, &options.common);
+	if (!code)
+		code = make(&authority, packing, operands.at[1], options.out ? options.out : path);
+	authority_close(&authority);
+	return code;
+}
+
+const struct command command_bundle = { &usage, run };

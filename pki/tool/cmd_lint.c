@@ -1,0 +1,121 @@
+/* valise-pki lint: what is unwise about certificates and CRLs. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "pki/pem.h"
+#include "pki/tool/authority.h"
+#include "pki/tool/command.h"
+#include "pki/tool/lint.h"
+#include "pki/tool/say.h"
+
+struct lint_options {
+	struct common common;
+	bool all;
+};
+
+static const struct option_row rows[] = {
+	{ "all", OPTION_FLAG, offsetof(struct lint_options, all), NULL, "every current certificate and CRL of the authority", 0 },
+	{ 0 }
+};
+
+static const struct usage usage = {
+	"lint", "[FILE...]", 0, -1, "Tells what is unwise (exits 2) or wrong (exits 1) about certificates and CRLs.", rows, false,
+};
+
+static struct der
+block_or_nothing(const struct pem_file *file, size_t index)
+{
+	return index < file->count ? pem_block(file, index) : (struct der){ 0 };
+}
+
+static int
+lint_file(struct findings *findings, const char *path, int64_t now)
+{
+	struct pem_file file = { 0 };
+	char error[PEM_ERROR], label[512];
+	int code = 0;
+
+	if (pem_load(&file, path, PEM_CERTIFICATE, error)) {
+		for (size_t i = 0; !code && i < file.count; i++) {
+			snprintf(label, sizeof(label), "%s, certificate %zu", path, i + 1);
+			code = lint_certificate(findings, label, pem_block(&file, i), block_or_nothing(&file, i + 1), now);
+		}
+		pem_wipe(&file);
+		return code;
+	}
+	if (!pem_load(&file, path, PEM_CRL, error))
+		return say_fail(access(path, R_OK) < 0 ? EX_NOINPUT : EX_DATAERR,
+		    "%s: neither certificates nor CRLs that can be read: %s", path, error);
+	for (size_t i = 0; !code && i < file.count; i++) {
+		snprintf(label, sizeof(label), "%s, CRL %zu", path, i + 1);
+		code = lint_crl(findings, label, pem_block(&file, i), now);
+	}
+	pem_wipe(&file);
+	return code;
+}
+
+struct linting {
+	struct findings *findings;
+	struct authority *authority;
+};
+
+static int
+lint_record(void *arg, const struct record *record)
+{
+	struct linting *linting = arg;
+	char path[PATH_MAX], name[CA_NAME + 16];
+
+	if (record->revoked_at)
+		return 0;
+	snprintf(name, sizeof(name), "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" : "issued", record->name);
+	return lint_file(linting->findings, store_path(&linting->authority->store, name, path), linting->authority->now);
+}
+
+static int
+lint_ca_crl(void *arg, const struct ca *ca)
+{
+	struct linting *linting = arg;
+	char path[PATH_MAX], name[CA_NAME + 16];
+
+	snprintf(name, sizeof(name), "crls/%s.crl", ca->name);
+	return lint_file(linting->findings, store_path(&linting->authority->store, name, path), linting->authority->now);
+}
+
+static int
+lint_all(struct findings *findings, const struct common *common)
+{
+	struct authority authority = { .silent = true };
+	struct linting linting = { findings, &authority };
+	int code = authority_open(&authority, common);
+
+	if (!code)
+		code = record_each(&authority.store, lint_record, &linting, "WHERE current = 1 ORDER BY id", "");
+	if (!code)
+		code = ca_each(&authority.store, lint_ca_crl, &linting);
+	authority_close(&authority);
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct lint_options options = { 0 };
+	struct findings findings = { 0 };
+	struct operands operands;
+	int code;
+
+	if (!options_read(&usage, argc, argv, &options, &operands, &code))
+		return code;
+	if (options.all == (operands.count > 0))
+		return say_fail(EX_USAGE, "lint: name files, or say --all");
+	code = options.all ? lint_all(&findings, &options.common) : 0;
+	for (int i = 0; !code && i < operands.count; i++)
+		code = lint_file(&findings, operands.at[i], clock_wall_s());
+	code = code ? code : findings_print(&findings, &options.common);
+	findings_wipe(&findings);
+	return code;
+}
+
+const struct command command_lint = { &usage, run };
