@@ -53,10 +53,10 @@ roster_free(struct roster *roster)
 }
 
 static void
-twin_of(uint8_t twin[TWIN_BYTES], const struct member *member)
+twin_of(uint8_t twin[TWIN_BYTES], const uint8_t *key, const uint8_t *instance)
 {
-	memcpy(twin, identity_key(member_identity(member)), IDENTITY_KEY_BYTES);
-	memcpy(twin + IDENTITY_KEY_BYTES, member_instance(member), INSTANCE_BYTES);
+	memcpy(twin, key, IDENTITY_KEY_BYTES);
+	memcpy(twin + IDENTITY_KEY_BYTES, instance, INSTANCE_BYTES);
 }
 
 static void
@@ -76,7 +76,7 @@ roster_add(struct roster *roster, struct member *member, const struct secret *ke
 		return false;
 	seat->member = member_hold(member);
 	channel_identity(member_session_id(member), seat->channel);
-	twin_of(seat->twin, member);
+	twin_of(seat->twin, identity_key(member_identity(member)), member_instance(member));
 	if (!secret_init(&seat->key, key->data, key->bytes)) {
 		seat_free(seat);
 		return false;
@@ -123,19 +123,20 @@ roster_remove(struct roster *roster, struct member *member)
 }
 
 struct member *
-roster_find_twin(struct roster *roster, const struct member *member)
+roster_find_twin(struct roster *roster, const uint8_t *key, const uint8_t *instance,
+    const struct member *except)
 {
 	struct member *found = NULL;
 	uint8_t twin[TWIN_BYTES];
 	struct hash_link *at;
 
-	twin_of(twin, member);
+	twin_of(twin, key, instance);
 	pthread_mutex_lock(&roster->lock);
 	at = table_first(&roster->twins, table_hash(&roster->twins, twin, TWIN_BYTES));
 	for (; at != NULL && found == NULL; at = table_next(at)) {
 		struct seat *seat = container_of(at, struct seat, by_twin);
 
-		if (seat->member != member && memcmp(seat->twin, twin, TWIN_BYTES) == 0)
+		if (seat->member != except && memcmp(seat->twin, twin, TWIN_BYTES) == 0)
 			found = member_hold(seat->member);
 	}
 	pthread_mutex_unlock(&roster->lock);

@@ -1,0 +1,238 @@
+/* Parking. */
+#include "relay/agent_channel.h"
+
+#include <stdlib.h>
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "relay/crowd.h"
+#include "relay/member.h"
+#include "relay/pool.h"
+#include "relay/relay.h"
+#include "relay/roster.h"
+#include "relay/rules.h"
+#include "relay/station.h"
+#include "relay/visit.h"
+#include "tunnel/channel.h"
+#include "tunnel/tls.h"
+
+enum { PONG_MS = 5000 };
+
+struct agent_channel {
+	LIST_ENTRY(agent_channel) link;
+	struct station *station;
+	struct pool_berth berth;
+	struct channel *channel;	/* NULL: given away, or lost */
+	struct crowd_place *place;	/* while shaking */
+	struct member *member;		/* held, from parking on */
+	struct address client;
+	bool awaits_pong, is_gone;
+	struct timer ping;
+	struct task reap;
+};
+
+static void
+reap(void *arg)
+{
+	struct agent_channel *self = arg;
+
+	member_release(self->member);
+	free(self);
+}
+
+/* Nothing of it is in the loop any more; the berth must be out of the pool. */
+static void
+go(struct agent_channel *self)
+{
+	if (self->is_gone)
+		return;
+	self->is_gone = true;
+	LIST_REMOVE(self, link);
+	timer_clear(&self->ping);
+	crowd_leave(self->place);
+	self->place = NULL;
+	loop_later(self->station->loop, &self->reap);
+	station_check(self->station);
+}
+
+/* The channel is of no use any more. If somebody has just taken its berth, he will hear of it from give(). */
+static void
+lose(struct agent_channel *self)
+{
+	channel_free(self->channel);
+	self->channel = NULL;
+	timer_clear(&self->ping);
+	if (pool_lost(&self->berth))
+		go(self);
+}
+
+void
+agent_channel_cut_all(struct station *station)
+{
+	struct agent_channel *next;
+
+	for (struct agent_channel *self = LIST_FIRST(&station->channels); self != NULL; self = next) {
+		next = LIST_NEXT(self, link);
+		lose(self);
+	}
+}
+
+static struct channel *
+give(struct pool_berth *berth)
+{
+	struct agent_channel *self = container_of(berth, struct agent_channel, berth);
+	struct channel *channel = self->channel;
+
+	self->channel = NULL;
+	if (channel != NULL)
+		channel_detach(channel);
+	go(self);
+	return channel;
+}
+
+static void
+drop(struct pool_berth *berth)
+{
+	struct agent_channel *self = container_of(berth, struct agent_channel, berth);
+
+	channel_free(self->channel);
+	self->channel = NULL;
+	go(self);
+}
+
+static const struct pool_berth_kind berth_kind = { give, drop };
+
+static void
+log_refused(const struct agent_channel *self, const char *code, const char *why)
+{
+	char client[ADDRESS_TEXT];
+
+	log_event(LOG_DEBUG, "channel-refused", why, log_str("code", code),
+	    log_str("client", address_text(&self->client, client)),
+	    log_str("agent", self->member != NULL ? member_agent(self->member) : NULL));
+}
+
+/* From half to one and a half of the interval: those that came together do not stay together. */
+static void
+plan_ping(struct agent_channel *self)
+{
+	uint64_t interval = self->station->rules->settings.pool_ping_ms, random;
+
+	bytes_random(&random, sizeof(random));
+	timer_set(&self->ping, interval / 2 + random % interval);
+}
+
+static void
+on_ping_time(void *arg)
+{
+	struct agent_channel *self = arg;
+
+	if (self->awaits_pong || !channel_ping(self->channel)) {
+		log_refused(self, "channel-silent", "a parked channel did not answer in time");
+		lose(self);
+		return;
+	}
+	self->awaits_pong = true;
+	timer_set(&self->ping, PONG_MS);
+}
+
+static void
+park(struct agent_channel *self)
+{
+	static const struct {
+		const char *code, *why;
+	} reasons[] = {
+		[POOL_PARKED] = { "", "" },
+		[POOL_FULL] = { "pool-full", "this session has pool.most channels parked" },
+		[POOL_FULL_IDENTITY] = { "pool-full", "this agent has pool.most_per_identity channels parked" },
+		[POOL_CLOSED] = { "session-gone", "its session has ended" },
+	};
+	struct relay *relay = self->station->relay;
+	enum pool_verdict verdict;
+
+	crowd_leave(self->place);
+	self->place = NULL;
+	self->member = roster_find_channel(relay->roster, channel_peer_identity(self->channel));
+	verdict = self->member != NULL ? pool_park(member_pool(self->member), &self->berth) : POOL_CLOSED;
+	if (verdict != POOL_PARKED) {
+		log_refused(self, reasons[verdict].code, reasons[verdict].why);
+		lose(self);
+		return;
+	}
+	plan_ping(self);
+}
+
+static void
+on_channel(void *arg, enum channel_event event)
+{
+	struct agent_channel *self = arg;
+
+	switch (event) {
+	case CHANNEL_PARKED:
+		park(self);
+		break;
+	case CHANNEL_PONG:
+		self->awaits_pong = false;
+		pool_verified(&self->berth);
+		plan_ping(self);
+		break;
+	case CHANNEL_OVER:
+		lose(self);
+		break;
+	case CHANNEL_OPEN:
+	case CHANNEL_READY:
+	case CHANNEL_FAIL:
+		break;	/* not before it was opened */
+	}
+}
+
+static void
+on_evicted(void *arg)
+{
+	struct agent_channel *self = arg;
+
+	log_refused(self, "over-limit", "limits.channel_handshakes is reached, and most of them come from here");
+	lose(self);
+}
+
+static bool
+shake(struct agent_channel *self, struct visit *visit)
+{
+	struct station *station = self->station;
+	struct prefix block = prefix_of(&visit->client, 32, 48);
+	struct stream *stream = stream_socket(visit->fd);
+	struct tls *tls;
+
+	visit->fd = -1;
+	if (stream == NULL || !stream_unread(stream, visit->wire, visit->bytes)) {
+		stream_free(stream);
+		return false;
+	}
+	tls = tls_server(station->rules->channel_tls, stream, NULL);
+	if (tls == NULL)
+		return false;
+	self->channel = channel_new(station->loop, true, tls, station->rules->settings.limits.handshake_ms,
+	    on_channel, self);
+	self->place = crowd_enter(station->relay->channels, station->loop, &block, on_evicted, self);
+	return self->channel != NULL && self->place != NULL;
+}
+
+void
+agent_channel_start(struct station *station, struct visit *visit)
+{
+	struct agent_channel *self = calloc(1, sizeof(*self));
+
+	if (self == NULL) {
+		visit_wipe(visit);
+		return;
+	}
+	self->station = station;
+	self->client = visit->client;
+	self->berth = (struct pool_berth){ .kind = &berth_kind, .loop = station->loop };
+	LIST_INSERT_HEAD(&station->channels, self, link);
+	task_init(&self->reap, reap, self);
+	timer_init(&self->ping, station->loop, on_ping_time, self);
+	if (!shake(self, visit))
+		lose(self);
+	visit_wipe(visit);
+}

@@ -1,0 +1,36 @@
+/*
+ * One agent's session on the relay: judged by its certificate, admitted,
+ * welcomed; then its endpoints are announced and withdrawn, and other workers'
+ * commands for it arrive here.
+ *
+ *	shaking --> greeted (hello received, judged) --> up --> gone
+ *
+ * A certificate that ends, that a CRL lists, or whose issuer is trusted no
+ * more ends the session: see agent_session_judge().
+ */
+#ifndef RELAY_AGENT_SESSION_H
+#define RELAY_AGENT_SESSION_H
+
+#include <stdint.h>
+#include "tunnel/code.h"
+
+struct station;
+struct trust;
+struct visit;
+
+/* Takes the visit. */
+void agent_session_start(struct station *, struct visit *);
+
+/* The rest is for all sessions of the station. */
+
+void agent_session_judge_all(struct station *, struct trust *, int64_t now);
+/* The relay drains: the agents are told to go elsewhere for new flows. */
+void agent_session_drain_all(struct station *, uint64_t deadline_ms);
+/* Says goodbye, and ends them. */
+void agent_session_end_all(struct station *, enum code, const char *sentence);
+/* Refuses the endpoints whose names the static routes have taken. */
+void agent_session_reserve_all(struct station *);
+/* At once, without a word. */
+void agent_session_cut_all(struct station *);
+
+#endif

@@ -1,0 +1,100 @@
+/* What the configuration comes to, on standard output; what is wrong with it, on standard error. */
+#include "relay/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include "base/clock.h"
+#include "pki/cert.h"
+#include "relay/rules.h"
+#include "relay/trustwatch.h"
+
+enum { ENDED = 1, DAY_S = 24 * 3600, SOON_S = 30 * DAY_S };
+
+static void
+tell_facts(const struct settings *settings)
+{
+	printf("workers: %u\n", settings_worker_count(settings));
+	for (size_t i = 0; i < settings->listeners.count; i++)
+		printf("listener: %s, %zu trusted proxies\n", settings_listener_at(settings, i)->address,
+		    settings_listener_at(settings, i)->trusted_proxies.count);
+	for (size_t i = 0; i < settings->routes.count; i++)
+		printf("route: %s to %s\n", settings_route_at(settings, i)->pattern,
+		    settings_route_at(settings, i)->upstream.url);
+	if (settings->admin_http != NULL)
+		fprintf(stderr, "warning: this version answers no admin.http; remove the key\n");
+}
+
+static int
+tell_certificate(const struct settings *settings)
+{
+	struct cert_facts facts = { 0 };
+	char error[CERT_ERROR];
+	int64_t left_s;
+	int code = EX_OK;
+
+	if (!cert_load(&facts, settings->certificate, error)) {
+		fprintf(stderr, "%s\n", error);
+		cert_wipe(&facts);
+		return EX_CONFIG;
+	}
+	left_s = facts.not_after - clock_wall_s();
+	printf("certificate: %s, %s %u, %" PRId64 " days left\n", facts.subject, facts.key_type, facts.bits,
+	    left_s / DAY_S);
+	if (left_s < 0) {
+		fprintf(stderr, "%s has ended; renew it\n", settings->certificate);
+		code = ENDED;
+	} else if (left_s < SOON_S) {
+		fprintf(stderr, "warning: %s ends soon; renew it\n", settings->certificate);
+	}
+	cert_wipe(&facts);
+	return code;
+}
+
+static int
+tell_trust(const struct settings *settings)
+{
+	struct trustwatch *watch = trustwatch_new();
+	struct trust *trust = NULL;
+	char error[TRUST_ERROR] = "memory is short";
+	const char *warning;
+	/* Nothing is remembered by a check, so that it may run beside a relay, as anybody. */
+	struct settings here = *settings;
+
+	here.state_dir = NULL;
+	if (watch != NULL)
+		trust = trustwatch_load(watch, &here, error);
+	if (trust == NULL) {
+		fprintf(stderr, "%s\n", error);
+		trustwatch_free(watch);
+		return EX_CONFIG;
+	}
+	printf("agents: %zu CAs, %zu CRLs\n", trust_ca_count(trust), trust_crl_count(trust));
+	for (size_t i = 0; (warning = trust_warning(trust, i)) != NULL; i++)
+		fprintf(stderr, "warning: %s\n", warning);
+	trust_release(trust);
+	trustwatch_free(watch);
+	return EX_OK;
+}
+
+int
+check_run(const char *path)
+{
+	enum rules_failure failure;
+	struct rules *rules = rules_load(path, NULL, stderr, &failure);
+	int code = EX_OK, trust_code = EX_OK;
+
+	if (rules == NULL)
+		return failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG;
+	tell_facts(&rules->settings);
+	if (rules->settings.connect_name != NULL) {
+		code = tell_certificate(&rules->settings);
+		trust_code = tell_trust(&rules->settings);
+	}
+	rules_release(rules);
+	if (trust_code != EX_OK)
+		code = trust_code;
+	if (code == EX_OK)
+		printf("%s: fine\n", path);
+	return code;
+}

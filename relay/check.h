@@ -1,0 +1,11 @@
+/*
+ * `valise-relay check`: reads and judges everything that a start would, binds
+ * nothing, and says what it found.
+ */
+#ifndef RELAY_CHECK_H
+#define RELAY_CHECK_H
+
+/* Returns the exit code: 0 fine, 1 the connect certificate has ended, 66 and 78 as a start. */
+int check_run(const char *path);
+
+#endif

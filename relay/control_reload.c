@@ -1,0 +1,199 @@
+/* All or nothing: what is new is complete before anything of the old is given up. */
+#include "relay/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "relay/control_parts.h"
+#include "relay/crowd.h"
+#include "relay/limits.h"
+#include "relay/route.h"
+#include "relay/rules.h"
+#include "relay/trustwatch.h"
+
+void
+control_warn(const struct trust *trust)
+{
+	const char *warning;
+
+	for (size_t i = 0; (warning = trust_warning(trust, i)) != NULL; i++)
+		log_event(LOG_WARNING, "trust-warning", warning);
+}
+
+void
+control_stamp(struct control *control)
+{
+	const struct settings *settings = &control->rules->settings;
+
+	if (settings->connect_name == NULL)
+		return;
+	control->certificate = file_stamp_of(settings->certificate);
+	control->private_key = file_stamp_of(settings->private_key);
+}
+
+static void
+tell_trust(struct control *control)
+{
+	struct trust *trust = trustwatch_trust(control->relay.trustwatch);
+
+	for (unsigned i = 0; i < control->relay.station_count; i++)
+		station_post_trust(control->relay.stations[i], trust);
+	if (trust != NULL)
+		trust_release(trust);
+}
+
+/* Each line of what the reader says becomes an event of its own. */
+static void
+log_lines(char *text)
+{
+	char *rest = text;
+
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (line[0] != '\0')
+			log_event(LOG_ERROR, "reload-refused", line);
+	}
+}
+
+static struct rules *
+read_rules(struct control *control)
+{
+	enum rules_failure failure;
+	struct rules *rules;
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *messages = open_memstream(&text, &bytes);
+
+	rules = rules_load(control->path, control->relay.roster, messages, &failure);
+	if (messages != NULL)
+		fclose(messages);
+	if (text != NULL)
+		log_lines(text);
+	free(text);
+	return rules;
+}
+
+/* What only a restart can change. */
+static void
+tell_unchanged(const struct settings *old, const struct settings *new)
+{
+	bool same = old->listeners.count == new->listeners.count && strcmp(old->workers, new->workers) == 0;
+
+	for (size_t i = 0; same && i < new->listeners.count; i++)
+		same = strcmp(settings_listener_at(old, i)->address, settings_listener_at(new, i)->address) == 0;
+	if (!same)
+		log_event(LOG_WARNING, "restart-needed", "workers and listeners change only by a restart");
+}
+
+static void
+set_bounds(struct control *control)
+{
+	const struct settings_limits *limits = &control->rules->settings.limits;
+	struct relay *relay = &control->relay;
+	struct crowd_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
+	struct crowd_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
+	struct crowd_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
+
+	limits_set(relay->limits, limits->flows, limits->flows_per_client);
+	crowd_set_bounds(relay->hellos, &hellos);
+	crowd_set_bounds(relay->strangers, &handshakes);
+	crowd_set_bounds(relay->acquaintances, &handshakes);
+	crowd_set_bounds(relay->channels, &channels);
+}
+
+static void
+use_rules(struct control *control, struct rules *rules)
+{
+	rules_release(control->rules);
+	control->rules = rules;
+	set_bounds(control);
+	log_init("valise-relay", (enum log_level)rules->settings.log_level,
+	    (enum log_format)rules->settings.log_format);
+	for (unsigned i = 0; i < control->relay.station_count; i++)
+		station_post_rules(control->relay.stations[i], rules);
+}
+
+static bool
+load_trust(struct control *control, const struct rules *rules, struct trust **trust)
+{
+	char error[TRUST_ERROR];
+
+	*trust = NULL;
+	if (rules->settings.connect_name == NULL)
+		return true;
+	trustwatch_files_changed(control->relay.trustwatch, &rules->settings);
+	*trust = trustwatch_load(control->relay.trustwatch, &rules->settings, error);
+	if (*trust == NULL)
+		log_event(LOG_ERROR, "reload-refused", error);
+	return *trust != NULL;
+}
+
+void
+control_reload(struct control *control, const char *why)
+{
+	struct rules *rules = read_rules(control);
+	struct trust *trust;
+
+	if (rules != NULL && load_trust(control, rules, &trust)) {
+		if (route_set_fixed(control->relay.routes, rules->settings.connect_pattern, rules->fixed,
+		    rules->fixed_count)) {
+			tell_unchanged(&control->rules->settings, &rules->settings);
+			if (trust != NULL)
+				control_warn(trust);
+			trustwatch_swap(control->relay.trustwatch, trust);
+			use_rules(control, rules);
+			control_stamp(control);
+			tell_trust(control);
+			log_event(LOG_INFO, "reloaded", NULL, log_str("why", why));
+			return;
+		}
+		log_event(LOG_ERROR, "reload-refused", "memory is short");
+		if (trust != NULL)
+			trust_release(trust);
+	}
+	rules_release(rules);
+	control_stamp(control);
+	log_event(LOG_ERROR, "reload-refused", "the configuration from before stays in force", log_str("why", why));
+}
+
+static void
+reload_trust(struct control *control)
+{
+	struct trustwatch *watch = control->relay.trustwatch;
+	char error[TRUST_ERROR];
+	struct trust *trust = trustwatch_load(watch, &control->rules->settings, error);
+
+	if (trust == NULL) {
+		log_event(LOG_ERROR, "trust-refused", error);
+		return;
+	}
+	control_warn(trust);
+	trustwatch_swap(watch, trust);
+	log_event(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all that is held is judged again",
+	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
+	tell_trust(control);
+}
+
+static bool
+certificate_changed(const struct control *control)
+{
+	const struct settings *settings = &control->rules->settings;
+	struct file_stamp certificate = file_stamp_of(settings->certificate);
+	struct file_stamp private_key = file_stamp_of(settings->private_key);
+
+	return !file_stamp_equals(&certificate, &control->certificate) ||
+	    !file_stamp_equals(&private_key, &control->private_key);
+}
+
+void
+control_look(struct control *control)
+{
+	const struct settings *settings = &control->rules->settings;
+
+	if (settings->connect_name == NULL)
+		return;
+	if (certificate_changed(control))
+		control_reload(control, "the certificate or its key has changed");
+	else if (trustwatch_files_changed(control->relay.trustwatch, settings))
+		reload_trust(control);
+}

@@ -1,0 +1,33 @@
+/*
+ * One client's connection from its hello's verdict to its end: finds a way,
+ * hands the held hello over, and then lets the pump work.
+ *
+ *	looking --> taking --> opening --> joined --> over     an agent's endpoint
+ *	   |  <-------'           |
+ *	   |  <-------------------'  (retry: the next agent first)
+ *	   `----> connecting ---------> joined --> over        a static upstream
+ *
+ * Until it is joined, the client's hello is held and at most one buffer more is
+ * read.  One attempt has 5 s, there are at most 3, and 10 s for all of them.
+ */
+#ifndef RELAY_FLOW_H
+#define RELAY_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct flow;
+struct station;
+struct trust;
+struct visit;
+
+/* Takes the visit. name: what to route by, the hello's server name or, when a refusal says so, the
+ * pattern of a static route; only static routes are looked at then. */
+void flow_start(struct station *, struct visit *, const char *name);
+/* Judges the agents' identities again, of all flows of the station; a flow of one that does not hold any
+ * more is ended, or retried elsewhere if it is not joined yet. */
+void flow_judge_all(struct station *, struct trust *, int64_t now);
+/* Ends all of the station's at once, by reset. */
+void flow_cut_all(struct station *, const char *reason);
+
+#endif

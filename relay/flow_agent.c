@@ -1,0 +1,217 @@
+/*
+ * An agent's endpoint: take a parked channel, open it with the held hello, wait
+ * for the answer; when it does not come, the next one.
+ *
+ * `fail` says that no byte has reached an upstream, so another agent may always
+ * be tried.  A channel that was lost or fell silent after `open` may have passed
+ * early data on, which must not be played twice.
+ */
+#include "relay/flow.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "relay/flow_parts.h"
+#include "relay/member.h"
+#include "tunnel/channel.h"
+
+enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3 };
+
+void
+flow_agent_drop(struct flow *flow)
+{
+	timer_clear(&flow->attempt);
+	pool_cancel(flow->request);
+	flow->request = NULL;
+	channel_free(flow->channel);
+	flow->channel = NULL;
+	if (flow->member == NULL)
+		return;
+	member_leave_flow(flow->member);
+	member_release(flow->member);
+	flow->member = NULL;
+}
+
+/* Keeps whom we have tried; takes the reference. False when there have been too many. */
+static bool
+note_tried(struct flow *flow, struct member *member, bool barred)
+{
+	for (unsigned i = 0; i < flow->tried_count; i++) {
+		if (flow->tried[i] != member)
+			continue;
+		flow->barred[i] |= barred;
+		member_release(member);
+		return true;
+	}
+	if (flow->tried_count == ROUTE_TRIED_MOST) {
+		member_release(member);
+		return false;
+	}
+	flow->tried[flow->tried_count] = member;
+	flow->barred[flow->tried_count++] = barred;
+	return true;
+}
+
+static void
+retry(struct flow *flow, const char *why, bool barred)
+{
+	bool may = note_tried(flow, member_hold(flow->member), barred) && flow->attempts < ATTEMPTS_MOST;
+
+	flow_log_retry(flow, why);
+	snprintf(flow->trouble, sizeof(flow->trouble), "%.500s", why);
+	flow_agent_drop(flow);
+	if (!may) {
+		flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+		return;
+	}
+	flow_move(flow, FLOW_LOOKING);
+	flow_look_up(flow);
+}
+
+/* After `open` was sent. */
+static void
+lost(struct flow *flow, const char *why, bool barred)
+{
+	if (!flow->visit.hello.early_data) {
+		retry(flow, why, barred);
+		return;
+	}
+	flow_log_retry(flow, "the hello offers early data, which must not be sent twice");
+	snprintf(flow->trouble, sizeof(flow->trouble), "%.500s", why);
+	flow_refuse(flow, REFUSE_NO_AGENT);
+}
+
+void
+flow_agent_give_up(struct flow *flow, const char *why)
+{
+	if (flow->state == FLOW_OPENING)
+		lost(flow, why, true);
+	else
+		retry(flow, why, true);
+}
+
+static void
+on_ready(struct flow *flow)
+{
+	struct stream *far = channel_release(flow->channel);
+
+	channel_free(flow->channel);
+	flow->channel = NULL;
+	flow_join(flow, far, NULL, 0, flow->visit.hello.wire_bytes);
+}
+
+static void
+on_fail(struct flow *flow)
+{
+	char why[SENTENCE_TEXT];
+
+	flow->at_limit = channel_fail_code(flow->channel) == CODE_FLOW_LIMIT;
+	snprintf(why, sizeof(why), "%s: %.450s", code_word(channel_fail_code(flow->channel)),
+	    channel_error(flow->channel));
+	retry(flow, why, true);
+}
+
+static void
+on_channel(void *arg, enum channel_event event)
+{
+	struct flow *flow = arg;
+
+	switch (event) {
+	case CHANNEL_READY:
+		on_ready(flow);
+		break;
+	case CHANNEL_FAIL:
+		on_fail(flow);
+		break;
+	case CHANNEL_OVER:
+		lost(flow, "the channel was lost", false);
+		break;
+	case CHANNEL_PARKED:
+	case CHANNEL_OPEN:
+	case CHANNEL_PONG:
+		break;	/* the answer to a ping from before: welcome, and of no use any more */
+	}
+}
+
+static void
+fill_open(struct flow *flow, struct frame_open *open)
+{
+	struct visit *visit = &flow->visit;
+
+	*open = (struct frame_open){ .endpoint = flow->endpoint, .client = visit->client,
+	    .listener = *visit_listener(visit), .carrier = CARRIER_SEALED,
+	    .hello_bytes = visit->hello.wire_bytes };
+	memcpy(open->flow_id, flow->id, sizeof(open->flow_id));
+	memcpy(open->server_name, visit->hello.server_name, sizeof(open->server_name));
+}
+
+static void
+on_answer(void *arg, struct channel *channel)
+{
+	struct flow *flow = arg;
+	struct frame_open open;
+
+	flow->request = NULL;
+	if (channel == NULL) {
+		retry(flow, "the agent's session is gone", true);
+		return;
+	}
+	flow->channel = channel;
+	channel_attach(channel, flow->station->loop, on_channel, flow);
+	fill_open(flow, &open);
+	flow_move(flow, FLOW_OPENING);
+	if (!channel_open(channel, &open, flow->visit.wire))
+		retry(flow, "the channel was lost before it was used", false);
+}
+
+static void
+on_attempt(void *arg)
+{
+	struct flow *flow = arg;
+
+	if (flow->state == FLOW_OPENING)
+		lost(flow, "the agent did not answer in time", false);
+	else
+		retry(flow, "the agent opened no channel in time", false);
+}
+
+/* Whether the agent may have this flow; counts it if so. */
+static bool
+is_acceptable(struct flow *flow, const struct route_answer *answer)
+{
+	const char *agent = member_agent(answer->member);
+
+	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
+		snprintf(flow->trouble, sizeof(flow->trouble),
+		    "the endpoint of '%.64s' allows no carrier that this relay has", agent);
+		return false;
+	}
+	if (member_enter_flow(answer->member))
+		return true;
+	flow->at_limit = true;
+	snprintf(flow->trouble, sizeof(flow->trouble), "maxFlows of the grant of '%.64s' is reached", agent);
+	return false;
+}
+
+void
+flow_agent_begin(struct flow *flow, const struct route_answer *answer)
+{
+	struct pool_asker asker = { .loop = flow->station->loop, .on_answer = on_answer,
+	    .discard = channel_free, .arg = flow };
+
+	if (!is_acceptable(flow, answer)) {
+		if (note_tried(flow, answer->member, true))
+			flow_look_up(flow);
+		else
+			flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+		return;
+	}
+	flow->member = answer->member;
+	flow->endpoint = answer->endpoint;
+	flow->attempts++;
+	flow_move(flow, FLOW_TAKING);
+	timer_init(&flow->attempt, flow->station->loop, on_attempt, flow);
+	timer_set(&flow->attempt, ATTEMPT_MS);
+	flow->request = pool_take(member_pool(flow->member), &asker);
+	if (flow->request == NULL)
+		flow_refuse(flow, REFUSE_OVER_LIMIT);
+}

@@ -1,0 +1,25 @@
+/*
+ * One accepted connection until its hello has a verdict.
+ *
+ *	proxy --> hello --> gone
+ *
+ * From a trusted proxy the PROXY header comes first.  Then the hello is
+ * gathered, under one deadline that counts from accept and within the bounds
+ * of all hellos in progress, and the connection becomes a flow, a session or
+ * a channel handshake, or is turned away.
+ */
+#ifndef RELAY_INTAKE_H
+#define RELAY_INTAKE_H
+
+#include <stdbool.h>
+#include "base/address.h"
+
+struct intake;
+struct station;
+
+/* Takes fd. is_proxied: a PROXY header must come first. */
+void intake_start(struct station *, int fd, const struct address *peer, bool is_proxied);
+/* Closes all of the station's at once, without a word. */
+void intake_cut_all(struct station *);
+
+#endif

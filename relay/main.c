@@ -1,0 +1,101 @@
+/*
+ * valise-relay(8): routes TLS connections by the name in their ClientHello.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include "base/log.h"
+#include "base/secret.h"
+#include "relay/check.h"
+#include "relay/control.h"
+#include "tunnel/tls.h"
+
+static const char default_path[] = VALISE_SYSCONFDIR "/valise/relay.yml";
+
+static const struct {
+	const char *word;
+	int (*run)(const char *path);
+} commands[] = {
+	{ "run", control_run },
+	{ "check", check_run },
+};
+
+static int
+help(void)
+{
+	printf("usage: valise-relay run|check [-c FILE]\n"
+	    "\n"
+	    "  run     route connections until told to stop\n"
+	    "  check   judge the configuration and all its files, and say what it comes to\n"
+	    "\n"
+	    "  -c, --config FILE   instead of %s\n"
+	    "  -h, --help\n"
+	    "  -V, --version\n"
+	    "\n"
+	    "See valise-relay(8) and valise-relay.yml(5).\n", default_path);
+	return EX_OK;
+}
+
+static int
+version(void)
+{
+	puts("valise-relay " VALISE_VERSION);
+	return EX_OK;
+}
+
+static int
+usage(const char *what, const char *word)
+{
+	if (what != NULL)
+		fprintf(stderr, "valise-relay: %s '%s'; see valise-relay --help\n", what, word);
+	else
+		fprintf(stderr, "usage: valise-relay run|check [-c FILE]; see valise-relay --help\n");
+	return EX_USAGE;
+}
+
+static int
+run_command(const char *word, const char *path)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].word, word) == 0)
+			return commands[i].run(path);
+	}
+	return usage("there is no command", word);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 }
+	};
+	const char *path = default_path;
+	int option;
+
+	process_harden();
+	log_init("valise-relay", LOG_INFO, LOG_AUTO);
+	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'h':
+			return help();
+		case 'V':
+			return version();
+		case '?':
+			return EX_USAGE;
+		}
+	}
+	if (optind + 1 != argc)
+		return optind == argc ? usage(NULL, NULL) : usage("one word too many:", argv[optind + 1]);
+	if (!tls_start()) {
+		fprintf(stderr, "valise-relay: the TLS library cannot be used\n");
+		return EX_SOFTWARE;
+	}
+	return run_command(argv[optind], path);
+}

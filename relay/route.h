@@ -1,0 +1,116 @@
+/*
+ * Which way a server name goes: to a static upstream, or to one of the agents
+ * that announce it.  Shared by all workers and the only thing that knows who
+ * holds which name, so that a registry of many relays can stand behind it.
+ *
+ * Exact beats wildcard, a longer wildcard beats a shorter one.  A look-up costs
+ * one probe for an exact name and one more for each label.
+ *
+ * Who may announce a name (design: authority is in the certificate):
+ *	- the connect name and the patterns of static routes: nobody
+ *	- else the identity's SANs must cover it
+ *	- endpoints of one name form a set within one identity, or when all say shared
+ *	- otherwise an exact SAN displaces a wildcard SAN, whoever came first;
+ *	  between equals the first one stays
+ */
+#ifndef RELAY_ROUTE_H
+#define RELAY_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "sni/name.h"
+#include "tunnel/code.h"
+#include "tunnel/frame.h"
+
+struct member;
+struct routes;
+
+/* A static route: immutable, counted, so that flows may keep one over a reload. */
+struct route_fixed;
+struct route_fixed_settings {
+	const char *pattern;		/* normalised */
+	bool any_depth;
+	const char *const *alpn;	/* any of these must be offered; alpn_count 0: all the same */
+	size_t alpn_count;
+	const char *target;		/* "host:port" or "unix:/path" */
+	int proxy_version;		/* 0 none */
+	uint64_t idle_ms;
+};
+/* Copies; NULL when memory is short. */
+struct route_fixed *route_fixed_new(const struct route_fixed_settings *);
+struct route_fixed *route_fixed_hold(struct route_fixed *);
+void route_fixed_release(struct route_fixed *);
+const struct route_fixed_settings *route_fixed_facts(const struct route_fixed *);
+
+/* NULL when memory is short. */
+struct routes *route_table_new(void);
+/* All announced endpoints must have been withdrawn. */
+void route_table_free(struct routes *);
+
+/* The whole set at once (start, reload); "" for no connect name. Each is held. False when memory is
+ * short: then nothing has changed. The order counts among those of one pattern. */
+bool route_set_fixed(struct routes *, const char *connect_name, struct route_fixed *const *fixed, size_t count);
+/* Whether a static route or the connect name has this very pattern. */
+bool route_is_reserved(struct routes *, const char *pattern);
+
+/* What displaced endpoints are told. */
+struct route_loss {
+	struct member *member;		/* held, given to the callee */
+	uint32_t endpoint;
+};
+
+struct route_announcement {
+	struct member *member;
+	uint32_t endpoint;
+	const char *pattern;		/* as announced; normalised here */
+	uint16_t weight;
+	uint8_t carriers;
+};
+
+/* CODE_NONE: announced. Else the refusal, with a sentence. on_loss is called for every endpoint
+ * that had to go, under no lock. */
+enum code route_announce(struct routes *, const struct route_announcement *, char sentence[SENTENCE_TEXT],
+    void (*on_loss)(const struct route_loss *));
+/* Harmless when it is not there. pattern: normalised. */
+void route_withdraw(struct routes *, const struct member *, const char *pattern, uint32_t endpoint);
+
+enum { ROUTE_TRIED_MOST = 4 };
+
+struct route_question {
+	const char *name;		/* normalised */
+	bool (*offers)(void *arg, const char *alpn);	/* does the client? */
+	void *arg;
+	bool only_fixed;		/* agents are not asked */
+	/* Agents that failed this flow: avoided, or with `barred` excluded. */
+	const struct member *tried[ROUTE_TRIED_MOST];
+	bool barred[ROUTE_TRIED_MOST];
+	unsigned tried_count;
+};
+
+enum route_verdict {
+	ROUTE_FIXED,		/* fixed is held for the caller */
+	ROUTE_AGENT,		/* member is held for the caller */
+	ROUTE_NO_AGENT,		/* the name is announced, but nobody (left) who could serve it */
+	ROUTE_NONE,
+	ROUTE_LATER,		/* on_answer will be called in the asker's loop */
+};
+
+struct route_answer {
+	enum route_verdict verdict;	/* never ROUTE_LATER */
+	char pattern[NAME_SIZE];	/* which route it was */
+	struct route_fixed *fixed;
+	struct member *member;
+	uint32_t endpoint;
+	uint8_t carriers;
+};
+
+/*
+ * Fills *answer and returns its verdict; or returns ROUTE_LATER when somebody
+ * else must be asked first, and on_answer comes once (the embedded table never
+ * needs that).
+ */
+enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
+    void (*on_answer)(void *arg, const struct route_answer *), void *arg);
+
+#endif

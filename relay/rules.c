@@ -1,0 +1,144 @@
+/* From settings to what works. */
+#include "relay/rules.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/secret.h"
+#include "pki/cert.h"
+#include "relay/roster.h"
+#include "relay/route.h"
+#include "tunnel/tls.h"
+
+enum { PEM_MOST = 1 << 20 };
+
+struct counted {
+	atomic_uint held;
+	struct rules rules;
+};
+
+static struct tls_config *
+session_config(const struct settings *settings, struct conf_report *report)
+{
+	struct secret certificate = { 0 }, key = { 0 };
+	struct tls_settings tls = { .purpose = TLS_SESSION_RELAY, .certificate = &certificate, .private_key = &key };
+	char error[FILE_ERROR] = "", tls_error[TLS_ERROR] = "";
+	struct tls_config *config = NULL;
+
+	if (!file_read(&certificate, settings->certificate, PEM_MOST, error)) {
+		conf_error(report, settings->certificate_mark, "%s", error);
+	} else if (!file_read_key(&key, settings->private_key, PEM_MOST, error)) {
+		conf_error(report, settings->private_key_mark, "%s", error);
+	} else {
+		config = tls_config_new(&tls, tls_error);
+		if (config == NULL)
+			conf_error(report, settings->certificate_mark, "%s", tls_error);
+	}
+	secret_wipe(&certificate);
+	secret_wipe(&key);
+	return config;
+}
+
+/* The agents will ask for the connect name, so a certificate without it helps nobody. */
+static void
+check_certificate(const struct settings *settings, struct conf_report *report)
+{
+	char error[CERT_ERROR];
+	struct cert_facts facts = { 0 };
+
+	if (!cert_load(&facts, settings->certificate, error))
+		conf_error(report, settings->certificate_mark, "%s", error);
+	else if (!cert_covers(&facts, settings->connect_pattern))
+		conf_error(report, settings->certificate_mark,
+		    "%s is not for '%s'; issue one with that name, or change connect.server_name",
+		    settings->certificate, settings->connect_pattern);
+	cert_wipe(&facts);
+}
+
+static bool
+load_tls(struct rules *rules, struct roster *roster, struct conf_report *report)
+{
+	struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY, .find_key = roster_find_key,
+	    .find_key_arg = roster };
+	char error[TLS_ERROR];
+
+	if (rules->settings.connect_name == NULL)
+		return true;
+	check_certificate(&rules->settings, report);
+	rules->session_tls = session_config(&rules->settings, report);
+	rules->channel_tls = tls_config_new(&channel, error);
+	if (rules->channel_tls == NULL)
+		conf_error(report, (struct conf_mark){ 0 }, "%s", error);
+	return report->errors == 0;
+}
+
+static bool
+load_routes(struct rules *rules)
+{
+	size_t count = rules->settings.routes.count;
+
+	rules->fixed = calloc(count + 1, sizeof(*rules->fixed));
+	if (rules->fixed == NULL)
+		return false;
+	for (; rules->fixed_count < count; rules->fixed_count++) {
+		const struct settings_route *route = settings_route_at(&rules->settings, rules->fixed_count);
+		struct route_fixed_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
+		    .alpn = (const char *const *)route->alpn.items, .alpn_count = route->alpn.count,
+		    .target = route->upstream.target, .idle_ms = route->idle_ms,
+		    .proxy_version = (int)route->upstream.proxy_protocol };
+
+		rules->fixed[rules->fixed_count] = route_fixed_new(&facts);
+		if (rules->fixed[rules->fixed_count] == NULL)
+			return false;
+	}
+	return true;
+}
+
+struct rules *
+rules_load(const char *path, struct roster *roster, FILE *messages, enum rules_failure *failure)
+{
+	struct counted *counted = calloc(1, sizeof(*counted));
+	struct conf_report report = { .out = messages, .path = path };
+	bool unreadable = false;
+
+	*failure = RULES_BAD;
+	if (counted == NULL)
+		return NULL;
+	atomic_init(&counted->held, 1);
+	if (settings_read(&counted->rules.settings, path, messages, &unreadable) &&
+	    load_tls(&counted->rules, roster, &report) && load_routes(&counted->rules)) {
+		*failure = RULES_FINE;
+		return &counted->rules;
+	}
+	if (unreadable)
+		*failure = RULES_UNREADABLE;
+	rules_release(&counted->rules);
+	return NULL;
+}
+
+struct rules *
+rules_hold(struct rules *rules)
+{
+	atomic_fetch_add(&container_of(rules, struct counted, rules)->held, 1);
+	return rules;
+}
+
+void
+rules_release(struct rules *rules)
+{
+	struct counted *counted;
+
+	if (rules == NULL)
+		return;
+	counted = container_of(rules, struct counted, rules);
+	if (atomic_fetch_sub(&counted->held, 1) > 1)
+		return;
+	for (size_t i = 0; i < rules->fixed_count; i++)
+		route_fixed_release(rules->fixed[i]);
+	free(rules->fixed);
+	tls_config_release(rules->session_tls);
+	tls_config_release(rules->channel_tls);
+	settings_wipe(&rules->settings);
+	free(counted);
+}

@@ -1,0 +1,96 @@
+/* One pointer behind one mutex. */
+#include "relay/trustwatch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include "relay/settings.h"
+
+struct trustwatch {
+	pthread_mutex_t lock;
+	struct trust *trust;
+	struct trust_stamp seen;
+};
+
+struct trustwatch *
+trustwatch_new(void)
+{
+	struct trustwatch *watch = calloc(1, sizeof(*watch));
+
+	if (watch != NULL)
+		pthread_mutex_init(&watch->lock, NULL);
+	return watch;
+}
+
+void
+trustwatch_free(struct trustwatch *watch)
+{
+	if (watch == NULL)
+		return;
+	trustwatch_swap(watch, NULL);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+struct trust *
+trustwatch_trust(struct trustwatch *watch)
+{
+	struct trust *trust;
+
+	pthread_mutex_lock(&watch->lock);
+	trust = watch->trust != NULL ? trust_hold(watch->trust) : NULL;
+	pthread_mutex_unlock(&watch->lock);
+	return trust;
+}
+
+static struct trust_sources
+sources_of(const struct settings *settings)
+{
+	static const enum crl_expired expired[] = {
+		[SETTINGS_EXPIRED_REJECT] = CRL_EXPIRED_REJECT,
+		[SETTINGS_EXPIRED_GRACE] = CRL_EXPIRED_GRACE,
+		[SETTINGS_EXPIRED_ALLOW] = CRL_EXPIRED_ALLOW,
+	};
+
+	return (struct trust_sources){
+		.ca_files = (const char *const *)settings->agent_cas.items,
+		.ca_count = settings->agent_cas.count,
+		.crl_files = (const char *const *)settings->agent_crls.items,
+		.crl_count = settings->agent_crls.count,
+		.crls_configured = settings->agent_crls.count > 0,
+		.missing = settings->crl_missing_allowed ? CRL_MISSING_ALLOW : CRL_MISSING_REJECT,
+		.expired = expired[settings->expired],
+		.grace_s = settings->grace_s,
+		.state_dir = settings->state_dir,
+		.label = "connect.agent_cas",
+	};
+}
+
+struct trust *
+trustwatch_load(struct trustwatch *watch, const struct settings *settings, char error[TRUST_ERROR])
+{
+	struct trust_sources sources = sources_of(settings);
+
+	/* Only this thread writes the pointer, so reading it needs no lock. */
+	return trust_load(&sources, watch->trust, error, TRUST_ERROR);
+}
+
+void
+trustwatch_swap(struct trustwatch *watch, struct trust *trust)
+{
+	struct trust *old;
+
+	pthread_mutex_lock(&watch->lock);
+	old = watch->trust;
+	watch->trust = trust;
+	pthread_mutex_unlock(&watch->lock);
+	if (old != NULL)
+		trust_release(old);
+}
+
+bool
+trustwatch_files_changed(struct trustwatch *watch, const struct settings *settings)
+{
+	struct trust_sources sources = sources_of(settings);
+
+	return trust_files_changed(&sources, &watch->seen);
+}

@@ -1,0 +1,29 @@
+/*
+ * Whom to believe at this moment: the trust set of `connect.agent_cas` and
+ * `agent_crls`, swapped as a whole when a file changes.  The control thread
+ * loads, any thread asks.
+ */
+#ifndef RELAY_TRUSTWATCH_H
+#define RELAY_TRUSTWATCH_H
+
+#include <stdbool.h>
+#include "pki/trust.h"
+
+struct settings;
+struct trustwatch;
+
+/* Empty: NULL from trustwatch_trust() until the first load. NULL when memory is short. */
+struct trustwatch *trustwatch_new(void);
+void trustwatch_free(struct trustwatch *);
+
+/* Held for the caller; NULL without connect.agent_cas. Any thread. */
+struct trust *trustwatch_trust(struct trustwatch *);
+
+/* Control thread only. Loads by these settings without swapping; NULL with a sentence. */
+struct trust *trustwatch_load(struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
+/* Adopts (NULL: nobody is believed any more). */
+void trustwatch_swap(struct trustwatch *, struct trust *);
+/* Whether a file is not as it was when this was last asked. */
+bool trustwatch_files_changed(struct trustwatch *, const struct settings *);
+
+#endif
