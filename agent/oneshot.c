@@ -170,11 +170,11 @@ check_values(const char *values[OPTIONS], const char *upstream)
 	struct upstream_url url;
 
 	if (!url_endpoint(name, values[URL], error))
-		return refuse(EX_USAGE, "--url: %s", error);
+		return refuse(EX_USAGE, "--url %s %s", values[URL], error);
 	if (!url_relay(host, values[RELAY], error))
-		return refuse(EX_USAGE, "--relay: %s", error);
+		return refuse(EX_USAGE, "--relay %s %s", values[RELAY], error);
 	if (!url_upstream(&url, upstream, error))
-		return refuse(EX_USAGE, "%s", error);
+		return refuse(EX_USAGE, "%s %s", upstream, error);
 	if (values[PROXY] && strcmp(values[PROXY], "1") != 0 && strcmp(values[PROXY], "2") != 0)
 		return refuse(EX_USAGE, "--upstream-proxy-protocol is 1 or 2, not '%s'", values[PROXY]);
 	return 0;

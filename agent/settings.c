@@ -52,8 +52,7 @@ is_workers(const char *text, char error[256])
 	if (strcmp(text, "auto") == 0 ||
 	    (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
 		return true;
-	snprintf(error, 256, "'%.40s' is no number of workers; write auto or 1 to %d", text,
-	    WORKERS_MOST);
+	snprintf(error, 256, "is no number of workers; write auto or 1 to %d", WORKERS_MOST);
 	return false;
 }
 
@@ -68,7 +67,7 @@ is_short_text(const char *text, char error[256])
 			bytes = SHORT_TEXT;
 	if (bytes > 0 && bytes < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "a name here has 1 to %d bytes and no control characters", SHORT_TEXT - 1);
+	snprintf(error, 256, "is no name; give 1 to %d bytes without control characters", SHORT_TEXT - 1);
 	return false;
 }
 
@@ -79,8 +78,7 @@ is_label(const char *text, char error[256])
 
 	if (equals && equals > text && equals - text < SHORT_TEXT && strlen(equals + 1) < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "'%.100s' is no label; write key=value, each up to %d bytes", text,
-	    SHORT_TEXT - 1);
+	snprintf(error, 256, "is no label; write key=value, each up to %d bytes", SHORT_TEXT - 1);
 	return false;
 }
 
@@ -91,7 +89,7 @@ is_protocol(const char *text, char error[256])
 
 	if (bytes > 0 && bytes <= 32)
 		return true;
-	snprintf(error, 256, "an ALPN protocol has 1 to 32 bytes, for example h2 or http/1.1");
+	snprintf(error, 256, "is no ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
 	return false;
 }
 
@@ -100,7 +98,7 @@ is_path(const char *text, char error[256])
 {
 	if (text[0] != '\0' && strlen(text) < PATH_MAX)
 		return true;
-	snprintf(error, 256, "a path has 1 to %d bytes", PATH_MAX - 1);
+	snprintf(error, 256, "is no path; it has 1 to %d bytes", PATH_MAX - 1);
 	return false;
 }
 
@@ -112,7 +110,7 @@ is_expired_policy(const char *text, char error[256])
 
 	if (settings_expired(text, &policy, &grace_s))
 		return true;
-	snprintf(error, 256, "'%.40s' is no such policy; write reject, allow or grace 24h", text);
+	snprintf(error, 256, "is no policy; write reject, allow or grace 24h");
 	return false;
 }
 

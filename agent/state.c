@@ -13,7 +13,10 @@
 #include "base/ready.h"
 #include "base/units.h"
 
-enum { INSTANCE_TEXT = 2 * INSTANCE_BYTES + 1 };	/* and a NUL, or a newline in the file */
+enum {
+	INSTANCE_TEXT = 2 * INSTANCE_BYTES + 1,	/* and a NUL, or a newline in the file */
+	FILE_MOST = 4096,
+};
 
 static int
 lock(const char *dir, char error[FILE_ERROR])
@@ -50,7 +53,7 @@ static int
 read_instance(struct state *state, const char *path, char error[FILE_ERROR])
 {
 	struct secret text = { 0 };
-	bool fine = file_read(&text, path, INSTANCE_TEXT, error);
+	bool fine = file_read(&text, path, FILE_MOST, error);
 
 	if (!fine) {
 		secret_wipe(&text);

@@ -4,21 +4,16 @@
 #include "agent/url.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/address.h"
 #include "base/units.h"
 
-__attribute__((format(printf, 2, 3))) static bool
-refuse(char error[URL_ERROR], const char *format, ...)
+static bool
+refuse(char error[URL_ERROR], const char *why)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(error, URL_ERROR, format, arguments);
-	va_end(arguments);
+	snprintf(error, URL_ERROR, "%s", why);
 	return false;
 }
 
@@ -38,23 +33,23 @@ url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR])
 
 	name[0] = '\0';
 	if (!host)
-		return refuse(error, "'%.100s' is no endpoint; write tls://NAME", text);
+		return refuse(error, "is no endpoint; write tls://NAME");
 	if (strchr(host, '/') || strchr(host, ':'))
-		return refuse(error, "'%.100s' has a port or a path; an endpoint is only a name,"
-		    " its port is the relay's", text);
+		return refuse(error, "has a port or a path; an endpoint is only a name, its port is the"
+		    " relay's");
 	if (!name_normalise_pattern(name, host, strlen(host)))
-		return refuse(error, "'%.100s' is no host name (letters, digits, '-' and '_',"
-		    " labels up to 63, '*.' only in front)", host);
+		return refuse(error, "holds no host name; it has letters, digits, '-' and '_', labels of"
+		    " up to 63, and '*.' only in front");
 	return true;
 }
 
 static bool
-unix_upstream(struct upstream_url *out, const char *text, const char *path, char error[URL_ERROR])
+unix_upstream(struct upstream_url *out, const char *path, char error[URL_ERROR])
 {
 	if (path[0] != '/')
-		return refuse(error, "'%.100s' needs an absolute path: unix:/run/app.sock", text);
+		return refuse(error, "needs an absolute path, for example unix:/run/app.sock");
 	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
-		return refuse(error, "'%.100s' is too long for a unix socket (107 bytes)", text);
+		return refuse(error, "is too long for a unix socket, whose path has up to 107 bytes");
 	out->kind = UPSTREAM_UNIX;
 	snprintf(out->target, sizeof out->target, "unix:%s", path);
 	return true;
@@ -69,22 +64,22 @@ url_upstream(struct upstream_url *out, const char *text, char error[URL_ERROR])
 
 	memset(out, 0, sizeof *out);
 	if (rest)
-		return unix_upstream(out, text, rest, error);
+		return unix_upstream(out, rest, error);
 	if ((rest = behind(text, "tls://")))
 		out->kind = UPSTREAM_TLS;
 	else if (!(rest = behind(text, "tcp://")))
 		rest = text;
 	if (strstr(rest, "://"))
-		return refuse(error, "'%.100s' is no upstream; write tcp://HOST:PORT,"
-		    " tls://HOST:PORT or unix:/PATH", text);
+		return refuse(error, "is no upstream; write tcp://HOST:PORT, tls://HOST:PORT or"
+		    " unix:/PATH");
 	if (number_parse(rest, &lone_port) && lone_port > 0 && lone_port <= 65535) {
 		snprintf(out->host, sizeof out->host, "localhost");
 		snprintf(out->target, sizeof out->target, "localhost:%u", (unsigned)lone_port);
 		return true;
 	}
 	if (strlen(rest) >= sizeof out->target || !host_port_split(rest, out->host, &port))
-		return refuse(error, "'%.100s' is no upstream; write HOST:PORT with a port of 1 to 65535"
-		    " and no path", text);
+		return refuse(error, "is no upstream; write HOST:PORT with a port of 1 to 65535 and no"
+		    " path");
 	snprintf(out->target, sizeof out->target, "%s", rest);
 	return true;
 }
@@ -95,8 +90,7 @@ url_relay(char host[254], const char *text, char error[URL_ERROR])
 	uint16_t port;
 
 	if (!host_port_split(text, host, &port))
-		return refuse(error, "'%.100s' is no relay; write HOST:PORT, for example"
-		    " connect.example.net:443", text);
+		return refuse(error, "is no relay; write HOST:PORT, for example connect.example.net:443");
 	return true;
 }
 

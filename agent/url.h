@@ -1,7 +1,7 @@
 /*
  * The addresses that people write: an endpoint's public name, a service behind
- * the agent, a relay.  Pure functions; a refusal is a sentence that names the
- * value and the cure.
+ * the agent, a relay.  Pure functions; a refusal is a sentence that reads after
+ * the value and names the cure.
  */
 #ifndef AGENT_URL_H
 #define AGENT_URL_H

@@ -1,0 +1,129 @@
+/*
+ * A mint for the tests: a root, and leaves under it, as PEM files in a fresh
+ * directory.  No intermediates, no grant: the relay of these tests is kind.
+ */
+#ifndef TESTS_AGENT_MINT_H
+#define TESTS_AGENT_MINT_H
+
+#include <sys/stat.h>
+#include <time.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "helpers.h"
+
+struct mint {
+	char dir[64];
+	gnutls_x509_crt_t root;
+	gnutls_x509_privkey_t root_key;
+	int serial;
+};
+
+static inline const char *
+mint_path(const struct mint *mint, const char *name, char out[128])
+{
+	snprintf(out, 128, "%s/%s", mint->dir, name);
+	return out;
+}
+
+static inline void
+mint_write(const struct mint *mint, const char *name, const void *data, size_t bytes)
+{
+	char path[128];
+	FILE *file = fopen(mint_path(mint, name, path), "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+	fclose(file);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+static inline gnutls_x509_crt_t
+mint_begin(struct mint *mint, gnutls_x509_privkey_t key, const char *cn)
+{
+	unsigned char serial[2] = { 1, (unsigned char)++mint->serial };
+	gnutls_x509_crt_t crt;
+
+	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+	gnutls_x509_crt_set_version(crt, 3);
+	gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
+	gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, cn, (unsigned)strlen(cn));
+	gnutls_x509_crt_set_key(crt, key);
+	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
+	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 86400);
+	return crt;
+}
+
+static inline gnutls_x509_privkey_t
+mint_key(void)
+{
+	gnutls_x509_privkey_t key;
+
+	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+	return key;
+}
+
+static inline void
+mint_export(const struct mint *mint, const char *name, gnutls_x509_crt_t crt)
+{
+	gnutls_datum_t pem;
+
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem), 0);
+	mint_write(mint, name, pem.data, pem.size);
+	gnutls_free(pem.data);
+}
+
+static inline void
+mint_open(struct mint *mint)
+{
+	snprintf(mint->dir, sizeof mint->dir, "/tmp/valise-agent-test-XXXXXX");
+	assert_non_null(mkdtemp(mint->dir));
+	mint->serial = 0;
+	mint->root_key = mint_key();
+	mint->root = mint_begin(mint, mint->root_key, "root of a test");
+	gnutls_x509_crt_set_basic_constraints(mint->root, 1, -1);
+	gnutls_x509_crt_set_key_usage(mint->root, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
+	assert_int_equal(gnutls_x509_crt_sign2(mint->root, mint->root, mint->root_key,
+	    GNUTLS_DIG_SHA256, 0), 0);
+	mint_export(mint, "root.crt", mint->root);
+}
+
+/* NAME.crt and NAME.key; purpose is GNUTLS_KP_TLS_WWW_SERVER or _CLIENT. */
+static inline void
+mint_leaf(struct mint *mint, const char *name, const char *host, const char *purpose)
+{
+	gnutls_x509_privkey_t key = mint_key();
+	gnutls_x509_crt_t crt = mint_begin(mint, key, name);
+	gnutls_datum_t pem;
+	char file[64];
+
+	gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), 0);
+	gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
+	gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+	gnutls_x509_crt_set_key_purpose_oid(crt, purpose, 0);
+	assert_int_equal(gnutls_x509_crt_sign2(crt, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
+	snprintf(file, sizeof file, "%s.crt", name);
+	mint_export(mint, file, crt);
+	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
+	    GNUTLS_PKCS_PLAIN, &pem), 0);
+	snprintf(file, sizeof file, "%s.key", name);
+	mint_write(mint, file, pem.data, pem.size);
+	gnutls_free(pem.data);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+}
+
+static inline void
+mint_close(struct mint *mint)
+{
+	char command[128];
+
+	gnutls_x509_crt_deinit(mint->root);
+	gnutls_x509_privkey_deinit(mint->root_key);
+	snprintf(command, sizeof command, "rm -rf '%s'", mint->dir);
+	assert_int_equal(system(command), 0);
+}
+
+#endif

@@ -1,0 +1,117 @@
+#include "agent/oneshot.h"
+
+#include <fcntl.h>
+#include <sysexits.h>
+
+#include "agent/settings.h"
+#include "helpers.h"
+
+/* Any file that can be read will do: oneshot_read() looks no further. */
+#define FILES "--relay-ca", "/dev/null", "--agent-crt", "/dev/null", "--agent-key", "/dev/null"
+#define NEEDED "--url", "tls://app.test", "--relay", "relay.test:443", FILES
+
+enum { ARGUMENTS_MOST = 40 };
+
+/* Standard error goes away: the sentences are for people. */
+static int
+read_words(struct settings *settings, const char *const *words)
+{
+	char *arguments[ARGUMENTS_MOST] = { 0 };
+	int count = 0, code, kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+
+	while (words[count]) {
+		arguments[count] = strdup(words[count]);
+		count++;
+	}
+	dup2(null, STDERR_FILENO);
+	code = oneshot_read(settings, count, arguments);
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	close(null);
+	for (int i = 0; i < count; i++)
+		free(arguments[i]);
+	return code;
+}
+
+static void
+makes_a_passthrough_endpoint_of_the_least_that_is_needed(void **state)
+{
+	const char *const words[] = { "tls", "8443", NEEDED, NULL };
+	struct settings settings;
+
+	(void)state;
+	assert_int_equal(read_words(&settings, words), 0);
+	assert_int_equal(settings.endpoints.count, 1);
+	assert_string_equal(settings_endpoint(&settings, 0)->server_name, "app.test");
+	assert_false(settings_endpoint(&settings, 0)->terminates);
+	assert_string_equal(settings_endpoint(&settings, 0)->upstream.parsed.target, "localhost:8443");
+	assert_null(settings.state_dir);
+	assert_int_equal(settings.connect_crls.count, 0);
+	settings_wipe(&settings);
+}
+
+static void
+takes_every_option_in_any_order(void **state)
+{
+	const char *const words[] = { "tls", NEEDED, "--crt", "/dev/null", "--relay-crl", "/dev/null",
+	    "--mutual-tls-crls", "/dev/null", "--mutual-tls-cas", "/dev/null", "tls://up:443",
+	    "--key", "/dev/null", "--upstream-proxy-protocol=2", NULL };
+	struct settings settings;
+	const struct endpoint_settings *endpoint;
+
+	(void)state;
+	assert_int_equal(read_words(&settings, words), 0);
+	endpoint = settings_endpoint(&settings, 0);
+	assert_true(endpoint->terminates);
+	assert_int_equal(endpoint->termination.mutual_tls, MUTUAL_REQUIRE);
+	assert_int_equal(endpoint->termination.crls.count, 1);
+	assert_int_equal(endpoint->upstream.proxy_protocol, 2);
+	assert_int_equal(endpoint->upstream.parsed.kind, UPSTREAM_TLS);
+	assert_int_equal(settings.connect_crls.count, 1);
+	settings_wipe(&settings);
+}
+
+static void
+refuses_what_makes_no_sense(void **state)
+{
+	static const struct {
+		int code;
+		const char *words[ARGUMENTS_MOST];
+	} cases[] = {
+		{ EX_USAGE, { "tls", NULL } },
+		{ EX_USAGE, { "tls", "8080", NULL } },
+		{ EX_USAGE, { "tls", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "8080", "8081", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--url", "tls://b.test", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--frobnicate", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--crt", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--crt", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--key", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--mutual-tls-cas", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--crt", "/dev/null", "--key", "/dev/null",
+		    "--mutual-tls-crls", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "tls://up:443", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "http://up:443", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--upstream-proxy-protocol", "3", NULL } },
+		{ EX_USAGE, { "tls", "8080", "--url", "app.test", "--relay", "r:1", FILES, NULL } },
+		{ EX_USAGE, { "tls", "8080", "--url", "tls://app.test", "--relay", "r", FILES, NULL } },
+		{ EX_NOINPUT, { "tls", "8080", NEEDED, "--relay-crl", "/nonexistent", NULL } },
+	};
+	struct settings settings;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int code = read_words(&settings, cases[i].words);
+
+		if (code != cases[i].code)
+			fail_msg("case %zu gives %d", i, code);
+		settings_wipe(&settings);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(makes_a_passthrough_endpoint_of_the_least_that_is_needed),
+	cmocka_unit_test(takes_every_option_in_any_order),
+	cmocka_unit_test(refuses_what_makes_no_sense),
+};
+RUN_TESTS("agent/oneshot", tests)

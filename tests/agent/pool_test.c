@@ -1,0 +1,112 @@
+#include "agent/pool.h"
+
+#include "helpers.h"
+
+static void
+fills_up_to_the_least_and_refills_what_is_used(void **state)
+{
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, 4, 16, 0, 256);
+	assert_int_equal(pool_refill(&pool, 1000), 4);
+	assert_int_equal(pool_refill(&pool, 1000), 0);
+	for (int i = 0; i < 4; i++)
+		pool_parked(&pool, 1000);
+	assert_int_equal(pool_refill(&pool, 1000), 0);
+	pool_left(&pool);
+	assert_int_equal(pool_refill(&pool, 1000), 1);
+	assert_int_equal(pool.parked, 3);
+}
+
+static void
+answers_a_need_within_the_most(void **state)
+{
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, 4, 10, 0, 256);
+	assert_int_equal(pool_refill(&pool, 1000), 4);
+	assert_int_equal(pool_need(&pool, 3, 1000), 3);
+	assert_int_equal(pool_need(&pool, 100, 1000), 3);
+	assert_int_equal(pool_need(&pool, 100, 1000), 0);
+	for (int i = 0; i < 10; i++)
+		pool_parked(&pool, 1000);
+	pool_left(&pool);
+	/* More than the least are there: what was needed once is not kept up. */
+	assert_int_equal(pool_refill(&pool, 1000), 0);
+}
+
+static void
+takes_the_narrower_of_both_bounds(void **state)
+{
+	static const struct {
+		unsigned relay_least, relay_most, own_least, own_most, least, most;
+	} cases[] = {
+		{ 4, 16, 0, 256, 4, 16 }, { 4, 16, 8, 256, 8, 16 }, { 4, 16, 32, 256, 16, 16 },
+		{ 4, 16, 0, 2, 2, 2 }, { 0, 0, 8, 8, 0, 0 },
+	};
+	struct pool pool;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		pool_init(&pool, cases[i].relay_least, cases[i].relay_most, cases[i].own_least,
+		    cases[i].own_most);
+		assert_int_equal(pool.least, cases[i].least);
+		assert_int_equal(pool.most, cases[i].most);
+	}
+}
+
+static void
+pauses_after_failures_and_goes_on_after_the_pause(void **state)
+{
+	struct pool pool;
+	uint64_t now = 1000, pause;
+
+	(void)state;
+	pool_init(&pool, 1, 4, 0, 256);
+	assert_int_equal(pool_refill(&pool, now), 1);
+	pool_failed(&pool, now);	/* the first time: at once */
+	assert_int_equal(pool_refill(&pool, now), 1);
+	for (int i = 0; i < 20; i++) {
+		pool_failed(&pool, now);
+		pause = pool_pause_ms(&pool, now);
+		assert_true(pause <= BACKOFF_MOST_MS);
+		if (pause > 0) {
+			assert_int_equal(pool_refill(&pool, now), 0);
+			assert_int_equal(pool_need(&pool, 1, now + pause - 1), 0);
+		}
+		now += pause;
+		assert_int_equal(pool_refill(&pool, now), 1);
+	}
+	pool_parked(&pool, now);
+	assert_int_equal(pool_pause_ms(&pool, now), 0);
+	assert_int_equal(pool_need(&pool, 1, now), 1);
+}
+
+static void
+counts_a_burst_of_failures_during_a_pause_once(void **state)
+{
+	struct pool pool;
+	uint64_t pause;
+
+	(void)state;
+	pool_init(&pool, 8, 8, 0, 256);
+	assert_int_equal(pool_refill(&pool, 1000), 8);
+	do
+		pool_failed(&pool, 1000);
+	while (pool_pause_ms(&pool, 1000) == 0 && pool.dialling > 0);
+	pause = pool_pause_ms(&pool, 1000);
+	while (pool.dialling > 0)
+		pool_failed(&pool, 1000);
+	assert_int_equal(pool_pause_ms(&pool, 1000), pause);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fills_up_to_the_least_and_refills_what_is_used),
+	cmocka_unit_test(answers_a_need_within_the_most),
+	cmocka_unit_test(takes_the_narrower_of_both_bounds),
+	cmocka_unit_test(pauses_after_failures_and_goes_on_after_the_pause),
+	cmocka_unit_test(counts_a_burst_of_failures_during_a_pause_once),
+};
+RUN_TESTS("agent/pool", tests)

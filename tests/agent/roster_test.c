@@ -1,0 +1,216 @@
+#include "agent/roster.h"
+
+#include "mint.h"
+#include "pki/trust.h"
+
+static struct mint mint;
+static struct trust *relays;
+
+static struct trust *
+load_trust(void)
+{
+	char path[128], error[TRUST_ERROR];
+	const char *const cas[] = { mint_path(&mint, "root.crt", path) };
+	struct trust_sources sources = { .ca_files = cas, .ca_count = 1, .label = "test" };
+	struct trust *trust = trust_load(&sources, NULL, error, sizeof error);
+
+	if (!trust)
+		fail_msg("%s", error);
+	return trust;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	mint_open(&mint);
+	mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	relays = load_trust();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	trust_release(relays);
+	mint_close(&mint);
+	return 0;
+}
+
+/* Two endpoints: "sealed" passes through, "app" terminates with the mint's certificate. */
+static struct endpoint_settings wanted[2];
+static struct settings settings;
+static char certificate[128], private_key[128];
+
+static void
+want(void)
+{
+	struct endpoint_settings *app = &wanted[1];
+
+	memset(wanted, 0, sizeof wanted);
+	memset(&settings, 0, sizeof settings);
+	wanted[0].name = (char *)"sealed";
+	strcpy(wanted[0].server_name, "sealed.test");
+	wanted[0].weight = app->weight = 100;
+	app->name = (char *)"app";
+	strcpy(app->server_name, "app.test");
+	app->terminates = true;
+	app->termination.certificate = (char *)(uintptr_t)mint_path(&mint, "app.crt", certificate);
+	app->termination.private_key = (char *)(uintptr_t)mint_path(&mint, "app.key", private_key);
+	settings.endpoints.items = wanted;
+	settings.endpoints.count = 2;
+}
+
+static struct roster *
+make(const struct roster *previous, const bool *stale)
+{
+	char error[ENDPOINT_ERROR];
+	struct roster *roster = roster_new(&settings, relays, previous, stale, error);
+
+	if (!roster)
+		fail_msg("%s", error);
+	return roster;
+}
+
+static void
+finds_endpoints_by_their_numbers(void **state)
+{
+	struct roster *roster;
+
+	(void)state;
+	want();
+	roster = make(NULL, NULL);
+	for (size_t i = 0; i < roster->count; i++)
+		assert_ptr_equal(roster_find(roster, roster->endpoints[i]->number), roster->endpoints[i]);
+	assert_null(roster_find(roster, 0));
+	assert_null(roster_find(roster, roster->endpoints[1]->number + 1));
+	roster_release(roster);
+}
+
+static void
+keeps_numbers_over_a_reload_and_never_gives_one_twice(void **state)
+{
+	struct roster *first, *second, *third;
+	uint32_t sealed, app;
+
+	(void)state;
+	want();
+	first = make(NULL, NULL);
+	sealed = first->endpoints[0]->number;
+	app = first->endpoints[1]->number;
+	assert_true(sealed > 0 && app > 0 && sealed != app);
+	strcpy(wanted[0].server_name, "other.test");
+	second = make(first, NULL);
+	assert_null(roster_find(second, sealed));
+	assert_string_equal(roster_find(second, app)->server_name, "app.test");
+	strcpy(wanted[0].server_name, "sealed.test");
+	third = make(second, NULL);
+	assert_null(roster_find(third, sealed));
+	roster_release(first);
+	roster_release(second);
+	roster_release(third);
+}
+
+static void
+takes_over_what_has_not_changed(void **state)
+{
+	const bool stale[] = { false, true };
+	struct roster *first, *second;
+
+	(void)state;
+	want();
+	first = make(NULL, NULL);
+	second = make(first, stale);
+	assert_ptr_equal(first->endpoints[0], second->endpoints[0]);
+	assert_ptr_not_equal(first->endpoints[1], second->endpoints[1]);
+	assert_int_equal(first->endpoints[1]->number, second->endpoints[1]->number);
+	roster_release(first);
+	roster_release(second);
+}
+
+static void
+keeps_an_endpoint_whose_new_file_is_bad(void **state)
+{
+	const bool stale[] = { true, true };
+	struct roster *first, *second;
+	char error[ENDPOINT_ERROR];
+
+	(void)state;
+	want();
+	first = make(NULL, NULL);
+	wanted[1].termination.certificate = private_key;	/* no certificate in there */
+	second = make(first, stale);
+	assert_ptr_equal(first->endpoints[1], second->endpoints[1]);
+	roster_release(second);
+	/* A whole new configuration is all or nothing. */
+	assert_null(roster_new(&settings, relays, first, NULL, error));
+	assert_non_null(strstr(error, "endpoint app"));
+	roster_release(first);
+}
+
+static void
+refuses_a_key_of_another_certificate(void **state)
+{
+	char other[128], error[ENDPOINT_ERROR];
+
+	(void)state;
+	want();
+	mint_leaf(&mint, "other", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	wanted[1].termination.private_key = (char *)(uintptr_t)mint_path(&mint, "other.key", other);
+	assert_null(roster_new(&settings, relays, NULL, NULL, error));
+	assert_non_null(strstr(error, "endpoint app"));
+}
+
+static void
+remembers_for_a_moment_that_the_upstream_is_down(void **state)
+{
+	struct roster *roster;
+	struct endpoint *endpoint;
+
+	(void)state;
+	want();
+	roster = make(NULL, NULL);
+	endpoint = roster->endpoints[0];
+	assert_false(endpoint_is_down(endpoint, 1000));
+	endpoint_note_dial(endpoint, false, 1000);
+	assert_true(endpoint_is_down(endpoint, 1000));
+	assert_true(endpoint_is_down(endpoint, 1000 + ENDPOINT_DOWN_MS - 1));
+	assert_false(endpoint_is_down(endpoint, 1000 + ENDPOINT_DOWN_MS));
+	endpoint_note_dial(endpoint, false, 5000);
+	endpoint_note_dial(endpoint, true, 5001);
+	assert_false(endpoint_is_down(endpoint, 5001));
+	roster_release(roster);
+}
+
+static void
+sees_each_change_of_a_file_once(void **state)
+{
+	struct endpoint_stamp seen = { 0 };
+
+	(void)state;
+	want();
+	assert_true(endpoint_files_changed(&wanted[1], NULL, &seen));
+	assert_false(endpoint_files_changed(&wanted[1], NULL, &seen));
+	mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	assert_true(endpoint_files_changed(&wanted[1], NULL, &seen));
+	assert_false(endpoint_files_changed(&wanted[1], NULL, &seen));
+	assert_false(endpoint_files_changed(&wanted[0], NULL, &seen));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_endpoints_by_their_numbers),
+		cmocka_unit_test(keeps_numbers_over_a_reload_and_never_gives_one_twice),
+		cmocka_unit_test(takes_over_what_has_not_changed),
+		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),
+		cmocka_unit_test(refuses_a_key_of_another_certificate),
+		cmocka_unit_test(remembers_for_a_moment_that_the_upstream_is_down),
+		cmocka_unit_test(sees_each_change_of_a_file_once),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent/roster", tests, set_up, tear_down);
+}

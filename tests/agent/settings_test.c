@@ -1,0 +1,182 @@
+#include "agent/settings.h"
+
+#include <sysexits.h>
+
+#include "helpers.h"
+
+#define AGENT \
+	"version: 1\n" \
+	"agent: {connect_url: 'relay.test:443', connect_cas: ca, certificate: c, private_key: k}\n"
+#define ENDPOINT "endpoints:\n  - name: a\n    url: tls://a.test\n"
+
+/* Reads a text as a file; what is told comes back in *told (to free()). */
+static int
+read_text(struct settings *settings, const char *text, char **told)
+{
+	char path[] = "/tmp/valise-settings-XXXXXX";
+	int fd = mkstemp(path), code;
+	size_t bytes;
+	FILE *messages = open_memstream(told, &bytes);
+
+	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+	code = settings_read(settings, path, messages);
+	fclose(messages);
+	unlink(path);
+	return code;
+}
+
+static void
+fills_in_the_defaults(void **state)
+{
+	struct settings settings;
+	struct endpoint_settings *endpoint;
+	char *told;
+
+	(void)state;
+	assert_int_equal(read_text(&settings, AGENT ENDPOINT "    upstream: tcp://127.0.0.1:80\n", &told), 0);
+	assert_string_equal(told, "");
+	free(told);
+	assert_int_equal(settings.heartbeat_ms, 10000);
+	assert_int_equal(settings.tolerance_ms, 15000);
+	assert_int_equal(settings.pool_least, 0);
+	assert_int_equal(settings.pool_most, 256);
+	assert_true(strstr(settings.state_dir, "/lib/valise-agent") != NULL);
+	assert_true(settings_workers(&settings) >= 1);
+	assert_int_equal(settings.connect_url.count, 1);
+	endpoint = settings_endpoint(&settings, 0);
+	assert_false(endpoint->terminates);
+	assert_string_equal(endpoint->server_name, "a.test");
+	assert_int_equal(endpoint->weight, 100);
+	assert_int_equal(endpoint->half_closed_ms, 60000);
+	assert_int_equal(endpoint->idle_ms, 0);
+	assert_int_equal(endpoint->eof_without_close_notify, EOF_RESET);
+	assert_int_equal(endpoint->upstream.proxy_protocol, 0);
+	assert_string_equal(endpoint->upstream.parsed.target, "127.0.0.1:80");
+	settings_wipe(&settings);
+}
+
+static void
+asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
+{
+	static const struct {
+		const char *keys;
+		int mutual_tls;
+	} cases[] = {
+		{ "", MUTUAL_OFF },
+		{ ", mutual_tls: off", MUTUAL_OFF },
+		{ ", mutual_tls_certificate_authorities: ca", MUTUAL_REQUIRE },
+		{ ", mutual_tls_certificate_authorities: [a, b], mutual_tls: request", MUTUAL_REQUEST },
+		{ ", mutual_tls_certificate_authorities: ca, mutual_tls: require", MUTUAL_REQUIRE },
+	};
+	struct settings settings;
+	char text[1024], *told;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(text, sizeof text, AGENT ENDPOINT "    agent_tls_termination: {server_certificate: c,"
+		    " server_private_key: k%s}\n    upstream: {url: 'unix:/s'}\n", cases[i].keys);
+		assert_int_equal(read_text(&settings, text, &told), 0);
+		assert_true(settings_endpoint(&settings, 0)->terminates);
+		assert_int_equal(settings_endpoint(&settings, 0)->termination.mutual_tls,
+		    cases[i].mutual_tls);
+		free(told);
+		settings_wipe(&settings);
+	}
+}
+
+#define TERMINATED(keys) AGENT ENDPOINT \
+	"    agent_tls_termination: {server_certificate: c, server_private_key: k" keys "}\n"
+
+static void
+refuses_what_does_not_go_together(void **state)
+{
+	static const struct {
+		const char *text, *place, *said;
+	} cases[] = {
+		{ AGENT ENDPOINT "    upstream: tls://up:443\n", ":6:15:", "without agent_tls_termination" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', cas: ca}\n", ":6:42:", "cas is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', server_name: x}\n", ":6:50:",
+		  "server_name is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n", ":6:53:", "range" },
+		{ TERMINATED(", mutual_tls: require") "    upstream: 80\n", ":6:87:", "without CAs" },
+		{ TERMINATED(", mutual_tls_crls: x") "    upstream: 80\n", ":6:92:",
+		  "mutual_tls_crls without" },
+		{ TERMINATED(", mutual_tls: off, mutual_tls_certificate_authorities: x") "    upstream: 80\n",
+		  ":6:87:", "mutual_tls is off" },
+		{ TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n", ":6:90:", "policy" },
+		{ AGENT ENDPOINT "    upstream: 80\n  - name: b\n    url: tls://A.test.\n    upstream: 80\n",
+		  ":8:10:", "line 5 too" },
+		{ AGENT ENDPOINT "    upstream: 80\n  - name: a\n    url: tls://b.test\n    upstream: 80\n",
+		  ":7:11:", "line 4 too" },
+		{ AGENT "endpoints:\n  - {name: a, url: 'tls://a_b.test', upstream: 80, agent_tls_termination:"
+		  " {server_certificate: c, server_private_key: k}}\n", ":4:20:", "'_'" },
+		{ AGENT "endpoints:\n  - {name: a, url: 'tls://a.test:443', upstream: 80}\n", ":4:20:", "port" },
+		{ "version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version" },
+		{ AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight" },
+		{ AGENT "endpoints: []\n", ":3:12:", "empty" },
+	};
+	struct settings settings;
+	char *told;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(read_text(&settings, cases[i].text, &told), EX_CONFIG);
+		if (!strstr(told, cases[i].place) || !strstr(told, cases[i].said))
+			fail_msg("case %zu: not %s %s but:\n%s", i, cases[i].place, cases[i].said, told);
+		free(told);
+		settings_wipe(&settings);
+	}
+}
+
+static void
+tells_a_missing_file_from_a_wrong_one(void **state)
+{
+	struct settings settings;
+	char *told;
+	size_t bytes;
+	FILE *messages = open_memstream(&told, &bytes);
+
+	(void)state;
+	assert_int_equal(settings_read(&settings, "/nonexistent/agent.yml", messages), EX_NOINPUT);
+	fclose(messages);
+	assert_non_null(strstr(told, "/nonexistent/agent.yml"));
+	free(told);
+	settings_wipe(&settings);
+}
+
+static void
+reads_the_policy_for_expired_crls(void **state)
+{
+	static const struct {
+		const char *text;
+		bool fine;
+		enum expired_policy policy;
+		int64_t grace_s;
+	} cases[] = {
+		{ "reject", true, EXPIRED_REJECT, 0 }, { "allow", true, EXPIRED_ALLOW, 0 },
+		{ "grace", true, EXPIRED_GRACE, 86400 }, { "grace 90m", true, EXPIRED_GRACE, 5400 },
+		{ "grace90m", false, 0, 0 }, { "grace 90", false, 0, 0 }, { "", false, 0, 0 },
+		{ "gracious", false, 0, 0 },
+	};
+	enum expired_policy policy;
+	int64_t grace_s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(settings_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
+		if (!cases[i].fine)
+			continue;
+		assert_int_equal(policy, cases[i].policy);
+		assert_int_equal(grace_s, cases[i].grace_s);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fills_in_the_defaults),
+	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
+	cmocka_unit_test(refuses_what_does_not_go_together),
+	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
+	cmocka_unit_test(reads_the_policy_for_expired_crls),
+};
+RUN_TESTS("agent/settings", tests)
