@@ -1,4 +1,4 @@
-/* valise-pki show: what a certificate says. */
+/* valise-pki show: what is in a file, or in the inventory. */
 #include <string.h>
 #include <unistd.h>
 
@@ -8,43 +8,32 @@
 #include "pki/tool/describe.h"
 #include "pki/tool/output.h"
 #include "pki/tool/say.h"
+#include "pki/tool/show.h"
 
-enum { FILE_MOST = 16 * 1024 * 1024 };
-
-struct show_options {
-	struct common common;
-};
+enum { FILE_MOST = 256 * 1024 * 1024 };
 
 static const struct usage usage = {
-	"show", "FILE|NAME|SERIAL", 1, 1, "Shows a certificate: of the inventory, or every one in a file.", NULL, false,
+	"show", "FILE|NAME|SERIAL", 1, 1,
+	"Shows a certificate of the inventory, or a file: certificates, request, CRL, key or PKCS#12.", NULL, false,
 };
 
 static int
-show_file(const struct common *common, const char *path)
+show_path(const struct common *common, const char *path)
 {
 	char error[FILE_ERROR];
 	struct secret file = { 0 };
-	gnutls_x509_crt_t *certificates = NULL;
-	unsigned count = 0;
 	json_t *list = json_array();
-	int problem;
+	int code;
 
-	if (!file_read(&file, path, FILE_MOST, error)) {
-		json_decref(list);
-		return say_fail(EX_NOINPUT, "%s", error);
-	}
-	problem = gnutls_x509_crt_list_import2(&certificates, &count,
-	    &(gnutls_datum_t){ file.data, (unsigned)file.bytes }, GNUTLS_X509_FMT_PEM, 0);
+	if (!file_read(&file, path, FILE_MOST, error))
+		code = say_fail(EX_NOINPUT, "%s", error);
+	else
+		code = show_file(common, path, &file, list);
 	secret_wipe(&file);
-	for (unsigned i = 0; problem >= 0 && i < count; i++) {
-		json_array_append_new(list, describe_certificate(certificates[i]));
-		gnutls_x509_crt_deinit(certificates[i]);
-	}
-	gnutls_free(certificates);
-	if (problem >= 0)
+	if (!code)
 		return output_print(common, list);
 	json_decref(list);
-	return say_fail(EX_DATAERR, "%s: no certificate in PEM: %s", path, gnutls_strerror(problem));
+	return code;
 }
 
 static int
@@ -69,14 +58,13 @@ show_record(const struct common *common, const char *name)
 static int
 run(int argc, char **argv)
 {
-	struct show_options options = { 0 };
+	struct common options = { 0 };
 	struct operands operands;
 	int code;
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	return access(operands.at[0], F_OK) == 0 ? show_file(&options.common, operands.at[0]) :
-	    show_record(&options.common, operands.at[0]);
+	return access(operands.at[0], F_OK) == 0 ? show_path(&options, operands.at[0]) : show_record(&options, operands.at[0]);
 }
 
 const struct command command_show = { &usage, run };

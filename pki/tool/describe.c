@@ -11,8 +11,8 @@
 #include "pki/tool/output.h"
 
 /* Distinguished names come from anybody; what no terminal should see becomes `?`. */
-static json_t *
-safe_string(const char *text, size_t bytes)
+json_t *
+describe_text(const char *text, size_t bytes)
 {
 	char out[1024];
 	size_t used = 0;
@@ -25,7 +25,7 @@ safe_string(const char *text, size_t bytes)
 static json_t *
 take_dn(gnutls_datum_t *dn)
 {
-	json_t *value = safe_string((const char *)dn->data, dn->size);
+	json_t *value = describe_text((const char *)dn->data, dn->size);
 
 	gnutls_free(dn->data);
 	return value;
@@ -119,7 +119,7 @@ constraints_of(gnutls_x509_crt_t certificate)
 	if (gnutls_x509_crt_get_name_constraints(certificate, constraints, 0, NULL) >= 0)
 		for (unsigned i = 0; gnutls_x509_name_constraints_get_permitted(constraints, i, &type, &name) >= 0; i++)
 			if (type == GNUTLS_SAN_DNSNAME)
-				json_array_append_new(list, safe_string((const char *)name.data, name.size));
+				json_array_append_new(list, describe_text((const char *)name.data, name.size));
 	gnutls_x509_name_constraints_deinit(constraints);
 	return list;
 }
@@ -167,7 +167,7 @@ describe_names(const struct names *names, gnutls_x509_subject_alt_name_t type)
 
 	for (size_t i = 0; i < names->count; i++)
 		if (names->at[i].type == type)
-			json_array_append_new(list, safe_string(names->at[i].text, strlen(names->at[i].text)));
+			json_array_append_new(list, describe_text(names->at[i].text, strlen(names->at[i].text)));
 	return list;
 }
 

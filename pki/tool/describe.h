@@ -15,6 +15,8 @@ struct names;
 json_t *describe_certificate(gnutls_x509_crt_t);
 json_t *describe_grant(const struct grant *);
 json_t *describe_names(const struct names *, gnutls_x509_subject_alt_name_t);
+/* What no terminal should see becomes `?`. */
+json_t *describe_text(const char *, size_t bytes);
 /* SHA-256 of the DER, hexadecimal. */
 json_t *describe_fingerprint(gnutls_x509_crt_t);
 /* "p256", "rsa 2048" ... */
