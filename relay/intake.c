@@ -101,9 +101,10 @@ cure_of(enum refusal reason)
 		return "what came is not TLS: speak TLS to this port";
 	case REFUSE_TIMEOUT:
 		return "no whole ClientHello came in time: see limits.hello_timeout";
+	case REFUSE_OVER_LIMIT:
+		return "too many hellos are in progress, and most of them come from here: see limits.hellos";
 	case REFUSE_UNKNOWN_NAME:
 	case REFUSE_NO_AGENT:
-	case REFUSE_OVER_LIMIT:
 	case REFUSALS:
 		break;	/* a flow's */
 	}
@@ -197,14 +198,7 @@ judge_hello(struct intake *intake)
 
 /* ---- reading ---- */
 
-static void
-on_evicted(void *arg)
-{
-	struct intake *intake = arg;
-
-	log_quiet_end(intake, "too many hellos are in progress, and most of them come from here");
-	cut(intake);
-}
+static void on_evicted(void *arg);
 
 static bool
 enter_crowd(struct intake *intake)
@@ -269,7 +263,7 @@ on_bytes(struct intake *intake)
 		judge_proxy(intake);
 		return;
 	}
-	if (visit->capacity > intake->counted_bytes) {
+	if (intake->place != NULL && visit->capacity > intake->counted_bytes) {
 		crowd_grow(intake->place, visit->capacity - intake->counted_bytes);
 		intake->counted_bytes = visit->capacity;
 	}
@@ -300,6 +294,19 @@ on_ready(void *arg, unsigned ready)
 		cut(intake);
 		break;
 	}
+}
+
+/* What is in the socket already is no hello in progress: a burst of connections is accepted faster than read. */
+static void
+on_evicted(void *arg)
+{
+	struct intake *intake = arg;
+
+	crowd_leave(intake->place);
+	intake->place = NULL;
+	on_ready(intake, WATCH_READ);
+	if (intake->state == HELLO)
+		refuse(intake, REFUSE_OVER_LIMIT, refuse_alert(REFUSE_OVER_LIMIT));
 }
 
 static void
