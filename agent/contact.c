@@ -124,6 +124,7 @@ rise(struct contact *contact, const struct frame_welcome *welcome)
 		return false;
 	contact->leg->contact = contact;
 	contact->is_up = true;
+	session_set_tolerance(contact->session, (uint32_t)place->tolerance_ms);
 	pool_init(&contact->pool, welcome->pool_least, welcome->pool_most, place->pool_least,
 	    place->pool_most);
 	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", contact->relay),

@@ -539,6 +539,15 @@ session_probe(struct session *s)
 	s->probe = s->sequence;
 }
 
+void
+session_set_tolerance(struct session *s, uint32_t tolerance_ms)
+{
+	if (s->state != UP)
+		return;
+	s->tolerance_ms = tolerance_ms;
+	set_heartbeat(s, clock_ms());
+}
+
 bool
 session_is_up(const struct session *s)
 {

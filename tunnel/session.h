@@ -69,6 +69,8 @@ bool session_channel_key(struct session *, const uint8_t id[SESSION_ID_BYTES], s
 enum { CHANNEL_IDENTITY = 36 };
 void channel_identity(const uint8_t id[SESSION_ID_BYTES], char identity[CHANNEL_IDENTITY]);
 
+/* Up: how long beyond the heartbeat this end waits for a sign of life, instead of what the welcome said. */
+void session_set_tolerance(struct session *, uint32_t tolerance_ms);
 bool session_is_up(const struct session *);
 /* Of the last heartbeat, microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
