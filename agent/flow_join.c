@@ -140,16 +140,13 @@ static void
 on_shake_failed(struct flow *flow, enum io end)
 {
 	const struct peer_check *judge = &flow->setup->judge;
-	char detail[FLOW_DETAIL];
 
 	if (end == IO_WRITE)
 		flow_end(flow, "client-handshake-timeout", NULL);
-	else if (judge->has_refused) {
-		snprintf(detail, sizeof detail, "%.400s (issuer %.200s, SHA-256 %s)", judge->verdict.sentence,
-		    judge->issuer[0] ? judge->issuer : "-",
-		    judge->fingerprint[0] ? judge->fingerprint : "-");
-		flow_refuse_client(flow, 0, verify_code_word(judge->verdict.code), detail);
-	} else
+	else if (judge->has_refused)
+		flow_refuse_client(flow, 0, verify_code_word(judge->verdict.code),
+		    judge->verdict.sentence);
+	else
 		flow_refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->client));
 }
 
