@@ -2,7 +2,8 @@
  * One thread asks getaddrinfo() for one name after the other.  What waits for
  * the same name hangs on the same look-up.  An answer is posted to the asker's
  * loop under the lock, so that after resolution_forget() nothing here knows
- * that loop any more.
+ * that loop any more.  The resolver lives as long as its owner, its thread or
+ * a resolution holds it, so that these may end in any order.
  */
 #include "base/resolver.h"
 
@@ -68,7 +69,8 @@ struct resolver {
 	struct lookup *lookups;	/* oldest first; the first may be at work */
 	size_t count;
 	struct cached *cache;
-	bool asking, closing, abandoned;
+	unsigned holders;
+	bool asking, closing;
 };
 
 static void
@@ -193,11 +195,22 @@ destroy(struct resolver *resolver)
 	free(resolver);
 }
 
+static void
+release(struct resolver *resolver)
+{
+	bool last;
+
+	pthread_mutex_lock(&resolver->lock);
+	last = --resolver->holders == 0;
+	pthread_mutex_unlock(&resolver->lock);
+	if (last)
+		destroy(resolver);
+}
+
 static void *
 serve(void *arg)
 {
 	struct resolver *resolver = arg;
-	bool abandoned;
 
 	pthread_mutex_lock(&resolver->lock);
 	while (!resolver->closing) {
@@ -206,10 +219,8 @@ serve(void *arg)
 		else
 			serve_first(resolver);
 	}
-	abandoned = resolver->abandoned;
 	pthread_mutex_unlock(&resolver->lock);
-	if (abandoned)
-		destroy(resolver);
+	release(resolver);
 	return NULL;
 }
 
@@ -237,6 +248,7 @@ resolver_new(void)
 		return NULL;
 	pthread_mutex_init(&resolver->lock, NULL);
 	pthread_cond_init(&resolver->more, NULL);
+	resolver->holders = 2;	/* the owner and the thread */
 	resolver->cache = calloc(CACHED_MOST, sizeof(struct cached));
 	if (resolver->cache == NULL || !start_thread(resolver)) {
 		destroy(resolver);
@@ -248,24 +260,21 @@ resolver_new(void)
 void
 resolver_free(struct resolver *resolver)
 {
-	pthread_t thread;
 	bool asking;
 
 	if (resolver == NULL)
 		return;
-	thread = resolver->thread;
 	pthread_mutex_lock(&resolver->lock);
 	resolver->closing = true;
-	/* getaddrinfo() cannot be interrupted: a thread inside it is left to end by itself. */
-	asking = resolver->abandoned = resolver->asking;
+	asking = resolver->asking;
 	pthread_cond_signal(&resolver->more);
 	pthread_mutex_unlock(&resolver->lock);
-	if (asking) {
-		pthread_detach(thread);
-		return;
-	}
-	pthread_join(thread, NULL);
-	destroy(resolver);
+	/* getaddrinfo() cannot be interrupted: a thread inside it is left to end by itself. */
+	if (asking)
+		pthread_detach(resolver->thread);
+	else
+		pthread_join(resolver->thread, NULL);
+	release(resolver);
 }
 
 static void
@@ -290,6 +299,7 @@ deliver(struct message *message)
 		resolution->on_done(resolution->arg, answer->addresses, answer->count,
 		    answer->count > 0 ? NULL : answer->why);
 	}
+	release(resolution->resolver);
 	free(resolution);
 }
 
@@ -362,6 +372,7 @@ resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uin
 	timer_init(&resolution->timer, loop, on_time, resolution);
 	timer_set(&resolution->timer, ANSWER_MS);
 	pthread_mutex_lock(&resolver->lock);
+	resolver->holders++;
 	wait_or_answer(resolver, resolution, host);
 	pthread_mutex_unlock(&resolver->lock);
 	return resolution;
@@ -396,6 +407,8 @@ resolution_forget(struct resolution *resolution)
 	pthread_mutex_lock(&resolver->lock);
 	waited = stop_waiting(resolution);
 	pthread_mutex_unlock(&resolver->lock);
-	if (waited)
+	if (waited) {
+		release(resolver);
 		free(resolution);
+	}
 }

@@ -17,7 +17,8 @@ struct resolver;
 struct resolution;
 
 struct resolver *resolver_new(void);
-/* After every asker has had its answer or has forgotten it.  Waits for no look-up. */
+/* Waits for no look-up.  Who has asked may still forget afterwards, but gets no answer any more
+ * (after 5 s an error). */
 void resolver_free(struct resolver *);
 
 /* on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are

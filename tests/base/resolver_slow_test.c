@@ -265,6 +265,30 @@ ends_while_the_system_is_at_work(void **state)
 	assert_int_equal(answered + failed, 0);
 }
 
+/* What is reaped at the very end may find the resolver gone. */
+static void
+may_be_forgotten_after_the_resolver_has_ended(void **state)
+{
+	struct resolution *at_it, *queued;
+
+	(void)state;
+	ask_and_wait("known");
+	hold(true);
+	at_it = resolver_ask(resolver, loop, "slow", 1, on_done, NULL);
+	wait_until_at_work();
+	queued = resolver_ask(resolver, loop, "later", 1, on_done, NULL);
+	ask("known");	/* its answer is on its way */
+	resolver_free(resolver);
+	resolver = NULL;
+	resolution_forget(at_it);
+	resolution_forget(queued);
+	wanted = 2;
+	loop_run(loop);
+	assert_int_equal(answered, 2);
+	hold(false);
+	usleep(50000);
+}
+
 #define SLOW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -275,6 +299,7 @@ static const struct CMUnitTest tests[] = {
 	SLOW_TEST(gives_no_answer_after_five_seconds_but_keeps_a_late_one),
 	SLOW_TEST(a_name_that_nobody_waits_for_any_more_is_not_asked_for),
 	SLOW_TEST(ends_while_the_system_is_at_work),
+	SLOW_TEST(may_be_forgotten_after_the_resolver_has_ended),
 };
 
 RUN_TESTS("resolver before a slow system", tests)

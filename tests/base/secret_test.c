@@ -1,6 +1,9 @@
 #include "base/secret.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "helpers.h"
 
 static void
@@ -63,7 +66,27 @@ wipes_and_fills(void **state)
 	assert_memory_equal(a, zeroes, sizeof(a));
 }
 
+/* In a child: what is hardened stays so. */
+static void
+a_hardened_process_leaves_no_core(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		struct rlimit core;
+
+		process_harden();
+		_exit(getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_cur != 0 || core.rlim_max != 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_hardened_process_leaves_no_core),
 	cmocka_unit_test(copies_and_ends_with_a_nul_behind_the_bytes),
 	cmocka_unit_test(holds_nothing_too),
 	cmocka_unit_test(equals_only_the_same_bytes),
