@@ -1,0 +1,428 @@
+#include "tunnel/session.h"
+
+#include "base/units.h"
+#include "tunnel/looped.h"
+
+struct end {
+	struct session *session;
+	char events[256];
+	union session_frame last;
+	bool is_over, frees_itself;
+};
+
+static struct end relay, agent;
+static struct diary raw;
+
+static const char *const event_names[] = {
+	[SESSION_HELLO] = "hello ", [SESSION_WELCOME] = "welcome ", [SESSION_ANNOUNCE] = "announce ",
+	[SESSION_WITHDRAW] = "withdraw ", [SESSION_ACCEPTED] = "accepted ", [SESSION_REFUSED] = "refused ",
+	[SESSION_NEED] = "need ", [SESSION_DRAIN] = "drain ", [SESSION_PONG] = "pong ", [SESSION_OVER] = "over ",
+};
+
+static const struct frame_welcome welcome = { .version = 1, .session_id = "0123456789abcde", .relay = "r1",
+	.pool_least = 1, .pool_most = 8, .heartbeat_ms = 60, .tolerance_ms = 90 };
+static const struct frame_hello hello = { .oldest = 1, .newest = 1, .software = "test",
+	.instance = "instance of 15.", .start = "start..", .heartbeat_ms = 60 };
+
+static void
+on_event(void *arg, enum session_event event, const union session_frame *frame)
+{
+	struct end *end = arg;
+	strcat(end->events, event_names[event]);
+	if (frame)
+		end->last = *frame;
+	end->is_over |= event == SESSION_OVER;
+	if (end->frees_itself)
+		session_free(end->session);
+}
+
+static void
+on_event_and_welcome(void *arg, enum session_event event, const union session_frame *frame)
+{
+	on_event(arg, event, frame);
+	if (event == SESSION_HELLO)
+		session_welcome(relay.session, &welcome);
+}
+
+static bool
+says(void *arg)
+{
+	const char *const *claims = arg;
+	return (!claims[0] || strstr(relay.events, claims[0])) && (!claims[1] || strstr(agent.events, claims[1]));
+}
+
+/* Both ends have come so far, within 3 s. */
+static void
+reach(const char *of_relay, const char *of_agent)
+{
+	const char *claims[] = { of_relay, of_agent };
+	if (!comes_true(says, claims, 3000))
+		fail_msg("relay: %s agent: %s", relay.events, agent.events);
+}
+
+static void
+start_relay(int fd, bool welcomes)
+{
+	relay = (struct end){ 0 };
+	relay.session = session_new(loop, SESSION_RELAY, end_of(TLS_SESSION_RELAY, fd), 1000,
+	    welcomes ? on_event_and_welcome : on_event, &relay);
+}
+
+static void
+start_agent(int fd)
+{
+	agent = (struct end){ 0 };
+	agent.session = session_new(loop, SESSION_AGENT, end_of(TLS_SESSION_AGENT, fd), 1000, on_event, &agent);
+	session_set_hello(agent.session, &hello);
+}
+
+static void
+start(bool welcomes)
+{
+	int fds[2];
+	pair(fds);
+	start_relay(fds[0], welcomes);
+	start_agent(fds[1]);
+}
+
+static void
+stop(void)
+{
+	session_free(relay.session);
+	session_free(agent.session);
+	relay.session = agent.session = NULL;
+	turn_for(5);
+}
+
+static void
+hello_then_welcome_and_both_are_up(void **state)
+{
+	(void)state;
+	start(false);
+	reach("hello ", NULL);
+	assert_string_equal(relay.last.hello.software, "test");
+	assert_false(session_is_up(relay.session));
+	session_welcome(relay.session, &welcome);
+	reach(NULL, "welcome ");
+	assert_true(session_is_up(relay.session) && session_is_up(agent.session));
+	assert_memory_equal(agent.last.welcome.session_id, welcome.session_id, SESSION_ID_BYTES);
+	stop();
+}
+
+static void
+every_message_reaches_the_other_side(void **state)
+{
+	const struct frame_announce announce = { .endpoint = 3, .carriers = 1, .weight = 1, .server_name = "a.b",
+		.name = "x" };
+	(void)state;
+	start(true);
+	reach("hello ", "welcome ");
+	session_announce(agent.session, &announce);
+	reach("announce ", NULL);
+	assert_string_equal(relay.last.announce.server_name, "a.b");
+	session_accept(relay.session, 3);
+	session_refuse_endpoint(relay.session, 4, CODE_NAME_TAKEN, "taken by another");
+	session_need(relay.session, 5);
+	session_drain(relay.session, 1000);
+	reach(NULL, "welcome accepted refused need drain ");
+	assert_int_equal(agent.last.drain.deadline_ms, 1000);
+	session_withdraw(agent.session, 3);
+	session_drain(agent.session, 7);
+	session_probe(agent.session);
+	reach("hello announce withdraw drain ", "pong ");
+	session_goodbye(agent.session, CODE_SHUTDOWN, "the agent stops");
+	reach("over ", "over ");
+	assert_int_equal(session_over_code(relay.session), CODE_SHUTDOWN);
+	assert_string_equal(session_error(relay.session), "the agent stops");
+	assert_int_equal(session_over_code(agent.session), CODE_SHUTDOWN);
+	stop();
+}
+
+static void
+a_refused_session_says_why_and_is_over(void **state)
+{
+	(void)state;
+	start(false);
+	reach("hello ", NULL);
+	session_refuse(relay.session, CODE_SESSION_LIMIT, "three sessions are enough");
+	reach("hello over ", "refused over ");
+	assert_int_equal(agent.last.refused.endpoint, 0);
+	assert_int_equal(session_over_code(agent.session), CODE_SESSION_LIMIT);
+	assert_string_equal(session_error(agent.session), "three sessions are enough");
+	stop();
+}
+
+static void
+a_handler_may_free_its_session(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start(true);
+		(i ? &relay : &agent)->frees_itself = true;
+		reach(i ? "hello " : NULL, i ? "over " : "welcome ");
+		turn_for(20);
+		if (i)
+			relay.session = NULL;
+		else
+			agent.session = NULL;
+		stop();
+	}
+}
+
+static void
+the_heartbeat_measures_and_keeps_the_session(void **state)
+{
+	(void)state;
+	start(true);
+	reach("hello ", "welcome ");
+	assert_int_equal(session_rtt_us(relay.session), 0);
+	turn_for(400);
+	assert_true(session_is_up(relay.session) && session_is_up(agent.session));
+	assert_in_range(session_rtt_us(relay.session), 1, 100000);
+	assert_in_range(session_rtt_us(agent.session), 1, 100000);
+	stop();
+}
+
+static bool
+relay_is_over(void *arg)
+{
+	(void)arg;
+	return relay.is_over;
+}
+
+static void
+start_raw_agent(void)
+{
+	int fds[2];
+	pair(fds);
+	start_relay(fds[0], true);
+	diary_start(&raw, TLS_SESSION_AGENT, fds[1]);
+}
+
+static void
+say_raw(const void *bytes, size_t count)
+{
+	assert_true(link_send(raw.link, bytes, count));
+}
+
+static void
+say_hello(const struct frame_hello *what)
+{
+	uint8_t out[FRAME_BYTES];
+	say_raw(out, frame_encode_hello(out, what));
+}
+
+static void
+stop_raw(void)
+{
+	link_free(raw.link);
+	session_free(relay.session);
+	turn_for(5);
+}
+
+static void
+a_silent_peer_is_given_up(void **state)
+{
+	(void)state;
+	start_raw_agent();
+	say_hello(&hello);
+	reach("hello ", NULL);
+	assert_false(comes_true(relay_is_over, NULL, 100));
+	assert_true(comes_true(relay_is_over, NULL, 3000));
+	assert_int_equal(session_over_code(relay.session), CODE_HEARTBEAT_LOST);
+	/* It was asked: at 60 and 120 ms; at 150 ms it was over. */
+	assert_non_null(strstr(raw.events, "open 2 7 7 11 "));
+	stop_raw();
+}
+
+static void
+no_hello_in_time_is_over(void **state)
+{
+	(void)state;
+	start_raw_agent();
+	assert_true(comes_true(diary_is_over, &raw, 3000));
+	link_free(raw.link);
+	raw.link = NULL;
+	assert_true(comes_true(relay_is_over, NULL, 1000));
+	assert_string_equal(session_error(relay.session), "no hello in time");
+	stop_raw();
+}
+
+static void
+versions_that_do_not_overlap_are_refused(void **state)
+{
+	struct frame_hello newer = hello;
+	struct frame_refused refused;
+	(void)state;
+	newer.oldest = 2;
+	newer.newest = 9;
+	start_raw_agent();
+	say_hello(&newer);
+	assert_true(comes_true(diary_is_over, &raw, 3000));
+	assert_true(frame_decode_refused(cursor_over(raw.last, raw.last_bytes), &refused));
+	assert_int_equal(refused.code, CODE_VERSION);
+	assert_string_equal(refused.sentence, "the relay speaks protocol 1 to 1, the agent 2 to 9");
+	link_free(raw.link);
+	raw.link = NULL;
+	assert_true(comes_true(relay_is_over, NULL, 1000));
+	assert_string_equal(relay.events, "over ");
+	stop_raw();
+}
+
+/* After the hello where marked; each is answered by a goodbye with protocol-error. */
+static const struct crime {
+	bool after_hello;
+	uint8_t bytes[16];
+	uint8_t count;
+	const char *sentence;
+} crimes[] = {
+	{ false, { 0, 13, 7 }, 15, "frame type 7 comes at the wrong time" },
+	{ false, { 0, 5, 4, 0, 0, 0, 1 }, 7, "frame type 4 comes at the wrong time" },
+	{ true, { 0, 1, 1 }, 3, "frame type 1 comes at the wrong time" },
+	{ true, { 0, 1, 2 }, 3, "frame type 2 is not for this side" },
+	{ true, { 0, 5, 5, 0, 0, 0, 1 }, 7, "frame type 5 is not for this side" },
+	{ true, { 0, 1, 17 }, 3, "frame type 17 is unknown" },
+	{ true, { 0, 1, 0 }, 3, "frame type 0 is unknown" },
+	{ true, { 0, 1, 127 }, 3, "frame type 127 is unknown" },
+	{ true, { 0, 5, 4, 0, 0, 0, 0 }, 7, "frame type 4 is malformed" },
+	{ true, { 0, 6, 4, 0, 0, 0, 1, 0 }, 8, "frame type 4 is malformed" },
+};
+
+static void
+who_breaks_the_rules_is_told_which(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof crimes / sizeof *crimes; i++) {
+		struct frame_goodbye goodbye;
+		start_raw_agent();
+		if (crimes[i].after_hello)
+			say_hello(&hello);
+		say_raw(crimes[i].bytes, crimes[i].count);
+		assert_true(comes_true(diary_is_over, &raw, 3000));
+		assert_true(frame_decode_goodbye(cursor_over(raw.last, raw.last_bytes), &goodbye));
+		assert_int_equal(goodbye.code, CODE_PROTOCOL_ERROR);
+		assert_string_equal(goodbye.sentence, crimes[i].sentence);
+		assert_true(comes_true(relay_is_over, NULL, 3000));
+		stop_raw();
+	}
+}
+
+static void
+unknown_optional_frames_are_skipped(void **state)
+{
+	(void)state;
+	start_raw_agent();
+	say_raw("\x00\x03\xf0xy", 5);
+	say_hello(&hello);
+	say_raw("\x00\x01\x80", 3);
+	say_raw("\x00\x05\x04\x00\x00\x00\x09", 7);
+	reach("hello withdraw ", NULL);
+	assert_int_equal(relay.last.withdraw.endpoint, 9);
+	stop_raw();
+}
+
+static bool
+agent_is_over(void *arg)
+{
+	(void)arg;
+	return agent.is_over;
+}
+
+static void
+a_welcome_of_a_version_not_offered_is_not_believed(void **state)
+{
+	struct frame_welcome odd = welcome;
+	uint8_t out[FRAME_BYTES];
+	int fds[2];
+	(void)state;
+	odd.version = 2;
+	pair(fds);
+	start_agent(fds[0]);
+	diary_start(&raw, TLS_SESSION_RELAY, fds[1]);
+	say_raw(out, frame_encode_welcome(out, &odd));
+	assert_true(comes_true(diary_is_over, &raw, 3000));
+	link_free(raw.link);
+	assert_true(comes_true(agent_is_over, NULL, 1000));
+	assert_string_equal(agent.events, "over ");
+	assert_int_equal(session_over_code(agent.session), CODE_VERSION);
+	session_free(agent.session);
+	turn_for(5);
+}
+
+static void
+a_revoked_agent_learns_it_from_the_alert(void **state)
+{
+	static const struct { unsigned alert; enum code code; } verdicts[] = {
+		{ 44, CODE_CERTIFICATE_REVOKED }, { 45, CODE_CERTIFICATE_EXPIRED },
+		{ 48, CODE_CERTIFICATE_REFUSED }, { 49, CODE_CERTIFICATE_REFUSED }, { 80, CODE_NONE },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
+		int fds[2];
+		unsigned verdict[3] = { verdicts[i].alert };
+		const struct tls_hooks hooks = { .judge = judge_by, .arg = verdict };
+		struct tls_config *config = config_for(TLS_SESSION_RELAY);
+		tcp_pair(fds);
+		relay = (struct end){ 0 };
+		relay.session = session_new(loop, SESSION_RELAY,
+		    tls_server(config, stream_socket(fds[0]), &hooks), 1000, on_event, &relay);
+		tls_config_release(config);
+		start_agent(fds[1]);
+		assert_true(comes_true(agent_is_over, NULL, 3000));
+		assert_int_equal(session_over_code(agent.session), verdicts[i].code);
+		assert_true(comes_true(relay_is_over, NULL, 3000));
+		assert_string_equal(relay.events, "over ");
+		stop();
+	}
+}
+
+static void
+both_derive_the_same_channel_key(void **state)
+{
+	struct secret of_relay = { 0 }, of_agent = { 0 };
+	(void)state;
+	start(true);
+	reach("hello ", "welcome ");
+	assert_true(session_channel_key(relay.session, welcome.session_id, &of_relay));
+	assert_true(session_channel_key(agent.session, welcome.session_id, &of_agent));
+	assert_int_equal(of_relay.bytes, 32);
+	assert_true(secret_equals(&of_relay, of_agent.data, of_agent.bytes));
+	secret_wipe(&of_relay);
+	secret_wipe(&of_agent);
+	stop();
+}
+
+/* The worked example of valise-protocol(7). */
+static void
+the_identity_is_that_of_the_manual(void **state)
+{
+	uint8_t id[SESSION_ID_BYTES];
+	char identity[CHANNEL_IDENTITY];
+	(void)state;
+	assert_true(hex_decode(id, sizeof id, "000102030405060708090a0b0c0d0e0f"));
+	channel_identity(id, identity);
+	assert_string_equal(identity, "v1.c45d905e65cd0075dc3f52009096d1f5");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hello_then_welcome_and_both_are_up),
+		cmocka_unit_test(every_message_reaches_the_other_side),
+		cmocka_unit_test(a_refused_session_says_why_and_is_over),
+		cmocka_unit_test(a_handler_may_free_its_session),
+		cmocka_unit_test(the_heartbeat_measures_and_keeps_the_session),
+		cmocka_unit_test(a_silent_peer_is_given_up),
+		cmocka_unit_test(no_hello_in_time_is_over),
+		cmocka_unit_test(versions_that_do_not_overlap_are_refused),
+		cmocka_unit_test(who_breaks_the_rules_is_told_which),
+		cmocka_unit_test(unknown_optional_frames_are_skipped),
+		cmocka_unit_test(a_welcome_of_a_version_not_offered_is_not_believed),
+		cmocka_unit_test(a_revoked_agent_learns_it_from_the_alert),
+		cmocka_unit_test(both_derive_the_same_channel_key),
+		cmocka_unit_test(the_identity_is_that_of_the_manual),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("session", tests, set_up, tear_down);
+}
