@@ -20,7 +20,8 @@ on_pumped(void *arg, enum pump_end end)
 {
 	struct flow *flow = arg;
 
-	flow_end(flow, pump_end_word(end), NULL);
+	flow_end(flow, end == PUMP_RESET_A ? "client-reset" : end == PUMP_RESET_B ? "upstream-reset"
+	    : pump_end_word(end), NULL);
 }
 
 /* Both streams are given. */

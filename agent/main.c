@@ -24,14 +24,17 @@ static const char help[] =
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
     "           --agent-crt FILE --agent-key FILE [--relay-crl FILE] [--crt FILE --key FILE\n"
     "           [--mutual-tls-cas FILE [--mutual-tls-crls FILE]]] [--upstream-proxy-protocol 1|2]\n"
-    "       valise-agent --help | --version\n"
     "\n"
-    "run    serve the endpoints of the configuration (default " DEFAULT_CONFIG ");\n"
-    "       --once exits 77 at the first refusal for good\n"
-    "check  read the configuration and every file that it names, and say what is wrong\n"
-    "tls    serve one endpoint from the command line\n"
+    "  run     serve the endpoints of the configuration until told to stop\n"
+    "  check   read the configuration and every file that it names, and say what is wrong\n"
+    "  tls     serve one endpoint from the command line\n"
     "\n"
-    "The manuals: valise-agent(8), valise-agent.yml(5).\n";
+    "  -c, --config FILE   instead of " DEFAULT_CONFIG "\n"
+    "  --once              exit 77 at the first refusal for good\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "See valise-agent(8) and valise-agent.yml(5).\n";
 
 static int
 refuse_usage(const char *what, const char *value)
@@ -128,9 +131,9 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)
 		return refuse_usage("which command? run, check or tls", "");
-	if (strcmp(argv[1], "--help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;
-	if (strcmp(argv[1], "--version") == 0)
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return puts("valise-agent " VALISE_VERSION) < 0;
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[1], commands[i].word) == 0)
