@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,8 +91,10 @@ tcp_pair(int fds[2])
 	fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(fds[1] >= 0);
 	close(listener);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		fcntl(fds[i], F_SETFL, O_NONBLOCK);
+		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	}
 }
 
 static UNUSED struct tls_config *

@@ -1,0 +1,402 @@
+#include "tunnel/channel.h"
+
+#include <malloc.h>
+#include <pthread.h>
+
+#include "tunnel/looped.h"
+
+struct end {
+	struct channel *channel;
+	char events[128];
+	struct stream *stream;	/* released in the handler, as the daemons do */
+	bool is_over;
+};
+
+static struct end relay, agent;
+static struct diary raw;
+
+static const char identity[] = "v1.00112233445566778899aabbccddeeff";
+static const char key_text[] = "an example of thirty-two bytes!";
+
+static bool
+find_key(void *arg, const char *wanted, struct secret *key)
+{
+	(void)arg;
+	return strcmp(wanted, identity) == 0 && secret_init(key, key_text, 32);
+}
+
+static struct tls_config *relays, *agents;
+
+static struct tls *
+relays_tls(int fd)
+{
+	return tls_server(relays, stream_socket(fd), NULL);
+}
+
+static struct tls *
+agents_tls(int fd)
+{
+	struct secret key = { 0 };
+	struct tls *tls = tls_client(agents, stream_socket(fd), "relay.test", NULL);
+	assert_true(secret_init(&key, key_text, 32));
+	assert_true(tls_set_key(tls, identity, &key));
+	secret_wipe(&key);
+	return tls;
+}
+
+static void
+on_event(void *arg, enum channel_event event)
+{
+	static const char *const names[] = {
+		[CHANNEL_PARKED] = "parked ", [CHANNEL_OPEN] = "open ", [CHANNEL_READY] = "ready ",
+		[CHANNEL_FAIL] = "fail ", [CHANNEL_PONG] = "pong ", [CHANNEL_OVER] = "over ",
+	};
+	struct end *end = arg;
+	strcat(end->events, names[event]);
+	if (event == CHANNEL_READY)
+		end->stream = channel_release(end->channel);
+	end->is_over |= event == CHANNEL_OVER;
+}
+
+static bool
+says(void *arg)
+{
+	const char *const *claims = arg;
+	return (!claims[0] || strstr(relay.events, claims[0]) == relay.events) &&
+	    (!claims[1] || strstr(agent.events, claims[1]) == agent.events);
+}
+
+static void
+reach(const char *of_relay, const char *of_agent)
+{
+	const char *claims[] = { of_relay, of_agent };
+	if (!comes_true(says, claims, 3000))
+		fail_msg("relay: %s agent: %s", relay.events, agent.events);
+}
+
+static void
+start(void)
+{
+	int fds[2];
+	tcp_pair(fds);
+	relay = agent = (struct end){ 0 };
+	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
+	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
+	reach("parked ", "parked ");
+}
+
+static void
+stop(void)
+{
+	channel_free(relay.channel);
+	channel_free(agent.channel);
+	stream_free(relay.stream);
+	stream_free(agent.stream);
+	turn_for(5);
+}
+
+static struct frame_open
+an_open(uint32_t hello_bytes)
+{
+	return (struct frame_open){ .flow_id = "0123456789abcde", .endpoint = 7,
+		.server_name = "app.example.com", .hello_bytes = hello_bytes };
+}
+
+static void
+a_flow_is_opened_and_the_streams_are_given_away(void **state)
+{
+	static uint8_t hello[HELLO_BYTES_MOST];
+	static const uint32_t sizes[] = { 1, 517, 70000, HELLO_BYTES_MOST };
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const struct frame_open open = an_open(sizes[i]);
+		memset(hello, 'h' + i, sizeof hello);
+		start();
+		assert_string_equal(channel_peer_identity(relay.channel), identity);
+		assert_true(channel_open(relay.channel, &open, hello));
+		reach(NULL, "parked open ");
+		assert_string_equal(channel_open_frame(agent.channel)->server_name, "app.example.com");
+		assert_memory_equal(channel_hello(agent.channel), hello, sizes[i]);
+		assert_true(channel_ready(agent.channel));
+		agent.stream = channel_release(agent.channel);
+		assert_non_null(agent.stream);
+		say(agent.stream, "first bytes of the server");
+		reach("parked ready ", NULL);
+		assert_non_null(relay.stream);
+		turn_for(5);
+		hear(relay.stream, "first bytes of the server");
+		say(relay.stream, "then the client");
+		turn_for(5);
+		/* The agent's next reader sees the client's stream from its first byte. */
+		uint8_t *got = malloc(sizes[i]);
+		size_t done;
+		for (size_t all = 0; all < sizes[i]; all += done) {
+			assert_int_equal(stream_read(agent.stream, got + all, sizes[i] - all, &done), IO_OK);
+			assert_memory_equal(got + all, hello + all, done);
+		}
+		free(got);
+		hear(agent.stream, "then the client");
+		stop();
+	}
+}
+
+static void
+a_fail_says_why_and_both_are_over(void **state)
+{
+	const struct frame_open open = an_open(3);
+	(void)state;
+	start();
+	assert_true(channel_open(relay.channel, &open, (const uint8_t *)"abc"));
+	assert_false(channel_open(relay.channel, &open, (const uint8_t *)"abc"));
+	reach(NULL, "parked open ");
+	channel_fail(agent.channel, CODE_UPSTREAM_DOWN, "127.0.0.1:8443 refuses");
+	reach("parked fail ", NULL);
+	assert_int_equal(channel_fail_code(relay.channel), CODE_UPSTREAM_DOWN);
+	assert_string_equal(channel_error(relay.channel), "127.0.0.1:8443 refuses");
+	reach("parked fail over ", "parked open over ");
+	stop();
+}
+
+static void
+a_parked_channel_answers_pings(void **state)
+{
+	(void)state;
+	start();
+	assert_true(channel_ping(relay.channel));
+	reach("parked pong ", NULL);
+	assert_true(channel_ping(agent.channel));
+	reach(NULL, "parked pong ");
+	stop();
+}
+
+static void
+a_parked_channel_notices_that_its_peer_is_gone(void **state)
+{
+	(void)state;
+	start();
+	channel_free(agent.channel);
+	agent.channel = NULL;
+	reach("parked over ", NULL);
+	stop();
+}
+
+static void
+a_wrong_key_never_parks(void **state)
+{
+	struct secret key = { 0 };
+	int fds[2];
+	(void)state;
+	tcp_pair(fds);
+	relay = agent = (struct end){ 0 };
+	struct tls *tls = end_of(TLS_CHANNEL_AGENT, fds[1]);
+	assert_true(secret_init(&key, "another example of 32 bytes ....", 32));
+	assert_true(tls_set_key(tls, identity, &key));
+	secret_wipe(&key);
+	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
+	agent.channel = channel_new(loop, false, tls, 1000, on_event, &agent);
+	reach(NULL, "over ");
+	channel_free(agent.channel);
+	agent.channel = NULL;
+	reach("over ", NULL);
+	assert_string_equal(channel_peer_identity(relay.channel), "");
+	stop();
+}
+
+static const struct crime {
+	uint8_t bytes[8];
+	uint8_t count;
+} crimes[] = {
+	{ { 0, 1, 17 }, 3 },		/* ready, though nothing was opened */
+	{ { 0, 5, 18, 0, 1, 0, 0 }, 7 },	/* fail, the same */
+	{ { 0, 1, 16 }, 3 },		/* open is the relay's word */
+	{ { 0, 1, 1 }, 3 },		/* hello belongs to sessions */
+	{ { 0, 2, 7, 1 }, 4 },		/* half a ping */
+};
+
+static bool
+relay_is_over(void *arg)
+{
+	(void)arg;
+	return relay.is_over;
+}
+
+static void
+frames_that_do_not_belong_end_the_channel(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof crimes / sizeof *crimes; i++) {
+		int fds[2];
+		tcp_pair(fds);
+		relay = (struct end){ 0 };
+		raw = (struct diary){ 0 };
+		relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
+		raw.link = link_new(loop, agents_tls(fds[1]), 1000, on_diary, &raw);
+		assert_true(link_send(raw.link, "\x00\x02\xaax", 4));
+		assert_true(link_send(raw.link, crimes[i].bytes, crimes[i].count));
+		assert_true(comes_true(diary_is_over, &raw, 3000));
+		link_free(raw.link);
+		assert_true(comes_true(relay_is_over, NULL, 1000));
+		assert_string_equal(relay.events, "parked over ");
+		assert_string_equal(channel_error(relay.channel),
+		    "the peer sent a frame that does not belong here");
+		channel_free(relay.channel);
+		turn_for(5);
+	}
+}
+
+static void
+an_open_that_lies_ends_the_channel(void **state)
+{
+	static const uint32_t sizes[] = { 0, HELLO_BYTES_MOST + 1 };
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int fds[2];
+		uint8_t out[FRAME_BYTES];
+		const struct frame_open open = an_open(sizes[i]);
+		tcp_pair(fds);
+		agent = (struct end){ 0 };
+		raw = (struct diary){ 0 };
+		agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
+		raw.link = link_new(loop, relays_tls(fds[0]), 1000, on_diary, &raw);
+		assert_true(link_send(raw.link, out, frame_encode_open(out, &open)));
+		assert_true(comes_true(diary_is_over, &raw, 3000));
+		link_free(raw.link);
+		reach(NULL, "parked over ");
+		channel_free(agent.channel);
+		turn_for(5);
+	}
+}
+
+/* ---- between workers ---- */
+
+static struct loop *others_loop;
+
+static void
+on_moved(void *arg, enum channel_event event)
+{
+	on_event(arg, event);
+	if (event == CHANNEL_READY)
+		loop_stop(others_loop);
+}
+
+static void *
+open_elsewhere(void *arg)
+{
+	(void)arg;
+	const struct frame_open open = an_open(5);
+	others_loop = loop_new();
+	channel_attach(relay.channel, others_loop, on_moved, &relay);
+	if (!channel_open(relay.channel, &open, (const uint8_t *)"hello"))
+		return "it cannot be opened";
+	loop_run(others_loop);
+	channel_free(relay.channel);
+	loop_free(others_loop);
+	return NULL;
+}
+
+static void
+on_agent_side(void *arg, enum channel_event event)
+{
+	struct end *end = arg;
+	on_event(arg, event);
+	if (event != CHANNEL_OPEN)
+		return;
+	channel_ready(end->channel);
+	end->stream = channel_release(end->channel);
+}
+
+static bool
+agent_is_released(void *arg)
+{
+	(void)arg;
+	return agent.stream != NULL;
+}
+
+static void
+a_parked_channel_moves_to_another_worker(void **state)
+{
+	pthread_t thread;
+	void *trouble;
+	int fds[2];
+	(void)state;
+	tcp_pair(fds);
+	relay = agent = (struct end){ 0 };
+	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
+	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_agent_side, &agent);
+	reach("parked ", "parked ");
+	channel_detach(relay.channel);
+	assert_int_equal(pthread_create(&thread, NULL, open_elsewhere, NULL), 0);
+	assert_true(comes_true(agent_is_released, NULL, 3000));
+	/* A stream with no reader and no writer yet: the next write sends `ready` on its way. */
+	size_t done;
+	assert_int_equal(stream_write(agent.stream, "", 0, &done), IO_OK);
+	pthread_join(thread, &trouble);
+	assert_null(trouble);
+	assert_string_equal(relay.events, "parked ready ");
+	assert_non_null(relay.stream);
+	relay.channel = NULL;
+	stop();
+}
+
+static void
+a_parked_channel_holds_little_beside_gnutls(void **state)
+{
+	enum { MANY = 50 };
+	static struct end ends[2 * MANY];
+	(void)state;
+	size_t before = mallinfo2().uordblks;
+	for (int i = 0; i < MANY; i++) {
+		int fds[2];
+		tcp_pair(fds);
+		ends[2 * i].channel = channel_new(loop, true, relays_tls(fds[0]), 5000, on_event, &ends[2 * i]);
+		ends[2 * i + 1].channel = channel_new(loop, false, agents_tls(fds[1]), 5000, on_event,
+		    &ends[2 * i + 1]);
+	}
+	turn_for(300);
+	size_t each = (mallinfo2().uordblks - before) / (2 * MANY);
+	print_message("# a parked channel holds %zu bytes\n", each);
+	assert_in_range(each, 0, 13 * 1024);
+	for (int i = 0; i < 2 * MANY; i++) {
+		assert_string_equal(ends[i].events, "parked ");
+		channel_free(ends[i].channel);
+	}
+	turn_for(5);
+}
+
+static int
+set_up_channels(void **state)
+{
+	char error[TLS_ERROR];
+	const struct tls_settings settings = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
+	if (set_up(state) != 0)
+		return -1;
+	relays = tls_config_new(&settings, error);
+	agents = config_for(TLS_CHANNEL_AGENT);
+	return relays ? 0 : -1;
+}
+
+static int
+tear_down_channels(void **state)
+{
+	tls_config_release(relays);
+	tls_config_release(agents);
+	return tear_down(state);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flow_is_opened_and_the_streams_are_given_away),
+		cmocka_unit_test(a_fail_says_why_and_both_are_over),
+		cmocka_unit_test(a_parked_channel_answers_pings),
+		cmocka_unit_test(a_parked_channel_notices_that_its_peer_is_gone),
+		cmocka_unit_test(a_wrong_key_never_parks),
+		cmocka_unit_test(frames_that_do_not_belong_end_the_channel),
+		cmocka_unit_test(an_open_that_lies_ends_the_channel),
+		cmocka_unit_test(a_parked_channel_moves_to_another_worker),
+		cmocka_unit_test(a_parked_channel_holds_little_beside_gnutls),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("channel", tests, set_up_channels, tear_down_channels);
+}
