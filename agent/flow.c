@@ -45,7 +45,7 @@ log_close(struct flow *flow)
 		flow->bytes_in = pump_bytes_from_a(flow->pump);
 		flow->bytes_out = pump_bytes_from_b(flow->pump);
 	}
-	log_event(LOG_INFO, "flow-close", detail,
+	log_event(LOG_INFO, "flow-closed", detail,
 	    log_str("flow", hex_encode(id, flow->open.flow_id, FLOW_ID_BYTES)),
 	    log_str("client", address_text(&flow->open.client, client)),
 	    log_str("server_name", flow->open.server_name),
