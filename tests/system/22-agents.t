@@ -1,0 +1,274 @@
+#!/usr/bin/env -S python3 -B
+"""The life of sessions: who is let in, takeover, sets of agents, kill and restart."""
+import os
+import shutil
+import signal
+import time
+
+from lib import *
+from lib.scene import Configured
+
+NAME = "app.example.com"
+
+
+def answer(text):
+	return lambda stream: (skip_hello(stream), stream.sendall(text), stream.recv(1))
+
+
+def visit(relay, name=NAME):
+	"""What the upstream says first, or the alert."""
+	with dial(relay.port, hello(name)) as client:
+		return client.recv(100)
+
+
+UNKNOWN, NO_AGENT = (b"\x15\x03\x03\0\2\2" + bytes([code]) for code in (112, 80))
+
+
+def refused_agent(scene, certificate, *, relay=None, name=NAME, **settings):
+	"""Runs an agent once; (relay, agent, exit status)."""
+	relay = relay or scene.relay()
+	agent = scene.agent(relay, [passthrough(name, "tcp://127.0.0.1:9")], certificate, start=False,
+		**settings)
+	agent.argv = agent.argv + ["--once"]
+	agent.start(wait_ready=False)
+	agent.expected = 77
+	return relay, agent, agent.wait(20)
+
+
+@test
+def an_agent_that_is_killed_comes_back(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(answer(b"here"))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	equal(visit(relay), b"here")
+	agent.kill()
+	until(lambda: visit(relay) == UNKNOWN, 5, "the name is gone with its agent")
+	agent.start()
+	scene.wait_serving(agent)
+	equal(visit(relay), b"here", "after the restart")
+
+
+@test
+def a_relay_that_is_killed_is_found_again(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(answer(b"here"))
+	scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	equal(visit(relay), b"here")
+	relay.kill()
+	time.sleep(0.3)
+	relay.start()
+	until(lambda: visit(relay) == b"here", 15, "the agent comes back to the new relay")
+
+
+@test
+def a_relay_that_starts_late_is_found(scene):
+	relay = scene.relay(start=False)
+	upstream = scene.upstream(answer(b"here"))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME), start=False)
+	agent.start(wait_ready=False)
+	time.sleep(0.5)
+	relay.start()
+	until(lambda: visit(relay) == b"here", 15, "the agent comes")
+
+
+@test
+def joined_flows_outlive_their_session(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	with dial(relay.port, hello(NAME) + b"one") as client:
+		equal(read_exactly(client, 3), b"one")
+		# The same instance again: the old session is replaced, its flows live on.
+		twin = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME),
+			label="twin", start=False)
+		agent.signal(signal.SIGSTOP)
+		shutil.copytree(scene.state("agent"), scene.state("twin"), dirs_exist_ok=True)
+		twin.start()
+		scene.wait_serving(twin)
+		agent.signal(signal.SIGCONT)
+		client.sendall(b"two")
+		equal(read_exactly(client, 3), b"two")
+
+
+@test
+def the_same_instance_takes_over_at_once(scene):
+	relay = scene.relay()
+	first = scene.upstream(answer(b"first"))
+	second = scene.upstream(answer(b"second"))
+	certificate = authority().agent("agent", NAME)
+	agent = scene.agent(relay, [passthrough(NAME, first)], certificate)
+	equal(visit(relay), b"first")
+	agent.signal(signal.SIGSTOP)		# as after a lost network: it neither answers nor ends
+	twin = scene.agent(relay, [passthrough(NAME, second)], certificate, label="twin", start=False)
+	shutil.copytree(scene.state("agent"), scene.state("twin"), dirs_exist_ok=True)
+	twin.start()
+	scene.wait_serving(twin, seconds=5)
+	started = time.monotonic()
+	until(lambda: visit(relay) == b"second", 5, "the new one serves")
+	check(time.monotonic() - started < 5, "soon")
+	agent.kill()
+
+
+@test
+def two_instances_of_one_identity_share_the_flows(scene):
+	relay = scene.relay(workers=2)
+	certificate = authority().agent("agent", NAME)
+	for label in ("one", "two"):
+		scene.agent(relay, [passthrough(NAME, scene.upstream(answer(label.encode())))], certificate, label)
+	clients = [scene.keep(dial(relay.port, hello(NAME))) for _ in range(40)]
+	answers = [client.recv(100) for client in clients]
+	check(min(answers.count(b"one"), answers.count(b"two")) >= 10, f"answers: {answers}")
+	scene.daemons[-1].kill()
+	for _ in range(20):
+		equal(visit(relay), b"one", "the other serves on")
+
+
+@test
+def cloned_instances_do_not_evict_each_other(scene):
+	relay = scene.relay()
+	certificate = authority().agent("agent", NAME)
+	for label in ("one", "two"):
+		if label == "two":
+			shutil.copytree(scene.state("one"), scene.state("two"), dirs_exist_ok=True)
+		scene.agent(relay, [passthrough(NAME, scene.upstream(answer(label.encode())))], certificate, label)
+	relay.wait_text("duplicate-instance", 5)
+	time.sleep(1)
+	answers = {visit(relay) for _ in range(40)}
+	equal(answers, {b"one", b"two"})
+
+
+@test
+def another_identity_cannot_take_the_name(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(answer(b"first"))
+	scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	other = scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"other")))],
+		authority().agent("other-agent", NAME), "other", start=False)
+	other.start(wait_ready=False)
+	other.wait_text("name-taken")
+	for _ in range(5):
+		equal(visit(relay), b"first")
+
+
+@test
+def one_refused_endpoint_leaves_the_others(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(answer(b"here"))
+	agent = scene.agent(relay, [passthrough(NAME, upstream), passthrough("not.granted.example", upstream)],
+		authority().agent("agent", NAME), start=False)
+	agent.start()
+	scene.wait_serving(agent)
+	agent.wait_text("name-not-granted")
+	equal(visit(relay), b"here")
+	equal(visit(relay, "not.granted.example"), UNKNOWN)
+
+
+@test
+def a_name_outside_the_grant_is_refused(scene):
+	relay, agent, status = refused_agent(scene, authority().agent("agent", NAME), name="other.example.com")
+	equal(status, 77, "exit status")
+	check("name-not-granted" in agent.log_text(), "the agent says why")
+	equal(visit(relay, "other.example.com"), UNKNOWN)
+
+
+@test
+def static_routes_and_the_connect_name_are_reserved(scene):
+	upstream = scene.upstream(answer(b"static"))
+	relay = scene.relay(routes=[route(NAME, upstream)])
+	_, agent, status = refused_agent(scene, authority().agent("agent", NAME), relay=relay)
+	equal(status, 77, "exit status")
+	check("name-reserved" in agent.log_text(), "the agent says why")
+	equal(visit(relay), b"static")
+
+
+@test
+def a_wildcard_grant_covers_one_label(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(answer(b"here"))
+	wild = authority().agent("wild-agent", "*.w.example.com")
+	agent = scene.agent(relay, [passthrough("a.w.example.com", upstream), passthrough("*.w.example.com", upstream),
+		passthrough("a.b.w.example.com", upstream)], wild, start=False)
+	agent.start()
+	scene.wait_serving(agent, 2)
+	agent.wait_text("name-not-granted")
+	equal([visit(relay, n) for n in ("a.w.example.com", "z.w.example.com", "a.b.w.example.com")],
+		[b"here", b"here", UNKNOWN])
+
+
+@test
+def a_revoked_agent_is_refused(scene):
+	certificate = authority().agent("revoked-agent", NAME)
+	authority().revoke("revoked-agent")
+	_, agent, status = refused_agent(scene, certificate)
+	equal(status, 77, "exit status")
+	check("revoked" in agent.log_text(), "the agent says why")
+
+
+@test
+def an_expired_agent_is_refused(scene):
+	certificate = authority().agent("expired-agent", NAME, options=("--valid-for", "1s"))
+	time.sleep(2.1)
+	_, agent, status = refused_agent(scene, certificate)
+	equal(status, 77, "exit status")
+	check("expired" in agent.log_text(), "the agent says why")
+
+
+@test
+def a_certificate_for_another_purpose_is_refused(scene):
+	for number, certificate in enumerate((authority().client("ann"), authority().server(NAME), authority().relay())):
+		_, agent, status = refused_agent(scene, certificate, label=f"agent{number}",
+			relay=scene.daemons[0] if scene.daemons else None)
+		equal(status, 77, f"exit status with {certificate[0]}")
+
+
+@test
+def an_agent_of_another_ca_is_refused(scene):
+	_, agent, status = refused_agent(scene, Authority().agent("agent", NAME))
+	equal(status, 77, "exit status")
+	check("unknown-ca" in agent.log_text() or "certificate-refused" in agent.log_text(), "the agent says why")
+
+
+@test
+def a_relay_of_another_ca_is_not_believed(scene):
+	other = Authority()
+	certificate, key = other.relay()
+	relay = scene.relay(connect={"certificate": certificate, "private_key": key})
+	_, agent, status = refused_agent(scene, authority().agent("agent", NAME), relay=relay)
+	equal(status, 77, "exit status")
+
+
+@test
+def a_relay_whose_certificate_is_no_relays_is_not_believed(scene):
+	certificate, key = authority().server("localhost")
+	relay = scene.relay(connect={"certificate": certificate, "private_key": key})
+	_, agent, status = refused_agent(scene, authority().agent("agent", NAME), relay=relay)
+	equal(status, 77, "exit status")
+
+
+@test
+def the_other_relays_serve_when_one_is_gone(scene):
+	one, two = scene.relay("one"), scene.relay("two")
+	upstream = scene.upstream(answer(b"here"))
+	scene.agent([one, two], [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	equal([visit(one), visit(two)], [b"here", b"here"])
+	one.kill()
+	for _ in range(10):
+		equal(visit(two), b"here")
+	one.start()
+	until(lambda: visit(one) == b"here", 15, "the agent comes back to the first")
+
+
+@test
+def a_dead_upstream_is_retried_at_another_agent(scene):
+	relay = scene.relay()
+	certificate = authority().agent("agent", NAME)
+	gone = scene.upstream(echo)
+	gone.close()
+	scene.agent(relay, [passthrough(NAME, gone)], certificate, "broken")
+	equal(visit(relay), NO_AGENT, "one agent, whose upstream is down")
+	scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"here")))], certificate, "sound")
+	for _ in range(10):
+		equal(visit(relay), b"here", "the other agent serves")
+
+
+main()

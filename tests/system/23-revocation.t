@@ -1,0 +1,112 @@
+#!/usr/bin/env -S python3 -B
+"""A revoked agent: its session, its parked channels and its flows end within two seconds."""
+import os
+import time
+
+from lib import *
+
+NAME = "app.example.com"
+SECONDS = 2.5		# two, and what the test itself takes
+
+
+def tunnel(scene, pki, *names, workers=1):
+	"""A relay that trusts pki, and an agent of each name with an upstream that echoes."""
+	relay = scene.relay(workers=workers, connect={"agent_cas": [pki.cas("agent")],
+		"agent_crls": [pki.crls("agent")]})
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	agents = [scene.agent(relay, [passthrough(name, upstream)], pki.agent("agent-" + name, name),
+		label="agent-" + name.partition(".")[0]) for name in names]
+	return relay, agents
+
+
+def enter(scene, relay, name):
+	client = scene.keep(dial(relay.port, hello(name) + b"in"))
+	equal(read_exactly(client, 2), b"in")
+	return client
+
+
+def revoked_agent(scene, workers):
+	pki = Authority()
+	relay, (agent, _) = tunnel(scene, pki, NAME, "other.example.com", workers=workers)
+	running, others = enter(scene, relay, NAME), enter(scene, relay, "other.example.com")
+	pki.revoke("agent-" + NAME)
+	started = time.monotonic()
+	check(closed_how(running) in ("fin", "reset"), "the running flow ends")
+	seconds = time.monotonic() - started
+	check(seconds < SECONDS, f"the running flow ended after {seconds:.1f} s")
+	agent.wait_text("revoked", 2)
+	with dial(relay.port, hello(NAME)) as client:
+		equal(alert_of(client), 112, "the name is gone")
+	others.sendall(b"still here")
+	equal(read_exactly(others, 10), b"still here", "the flow of the other agent")
+	enter(scene, relay, "other.example.com")
+
+
+@test
+def a_revoked_agent_loses_everything_within_two_seconds(scene):
+	revoked_agent(scene, 1)
+
+
+@test
+def with_four_workers_too(scene):
+	revoked_agent(scene, 4)
+
+
+@test
+def a_flow_whose_session_is_gone_ends_too(scene):
+	pki = Authority()
+	relay, (agent,) = tunnel(scene, pki, NAME)
+	running = enter(scene, relay, NAME)
+	# A crash of the session alone cannot be staged from outside; draining keeps the flow.
+	agent.signal(15)
+	time.sleep(0.5)
+	running.sendall(b"still here")
+	equal(read_exactly(running, 10), b"still here", "while the agent drains")
+	pki.revoke("agent-" + NAME)
+	started = time.monotonic()
+	check(closed_how(running) in ("fin", "reset"), "the running flow ends")
+	check(time.monotonic() - started < SECONDS, "within two seconds")
+
+
+@test
+def a_serial_that_the_crl_drops_stays_revoked(scene):
+	pki = Authority()
+	relay, (agent,) = tunnel(scene, pki, NAME)
+	with open(pki.crls("agent"), "rb") as file:
+		before = file.read()
+	pki.revoke("agent-" + NAME)
+	agent.wait_text("revoked", 5)
+	with open(pki.crls("agent") + ".old", "wb") as file:
+		file.write(before)
+	os.replace(pki.crls("agent") + ".old", pki.crls("agent"))	# a roll-back
+	time.sleep(2.2)
+	with dial(relay.port, hello(NAME)) as client:
+		equal(alert_of(client), 112, "the name stays gone")
+	check(relay.alive(), "the relay lives")
+	again = scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], pki.agent("agent-" + NAME, NAME),
+		label="again", start=False)
+	again.argv = again.argv + ["--once"]
+	again.start(wait_ready=False)
+	again.expected = 77
+	equal(again.wait(), 77, "exit status of the revoked agent")
+
+
+@test
+def a_relays_revocation_is_obeyed_by_the_agent(scene):
+	pki = Authority()
+	certificate, key = pki.relay()
+	relay = scene.relay(connect={"certificate": certificate, "private_key": key})
+	upstream = scene.upstream(echo)
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME),
+		agent={"connect_cas": pki.cas("relay"), "connect_crls": pki.crls("relay")})
+	pki.revoke("relay")
+	agent.wait_text("revoked", 4)
+
+	def gone():
+		with dial(relay.port, hello(NAME)) as client:
+			return client.recv(7)[-1:] == b"\x70"
+
+	until(gone, 5, "the agent has left the revoked relay")
+
+
+main()

@@ -1,0 +1,151 @@
+"""Daemons under test: started, waited for, stopped, and their logs read."""
+import ctypes
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import time
+
+from .tap import Failed, check, until
+
+BUILD = os.path.abspath(os.environ.get("VALISE_BUILD", "build/gcc"))
+PROGRAMS = {name: f"{BUILD}/valise-{name}" for name in ("relay", "agent", "pki", "sni")}
+SANITIZED = "address" in BUILD or "thread" in BUILD
+_trouble = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|Assertion .* failed")
+_libc = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+	_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+	soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+	resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
+
+
+class Daemon:
+	"""One program; its standard error is its log, one JSON object a line."""
+
+	def __init__(self, label, argv, directory):
+		self.label, self.argv, self.directory = label, argv, directory
+		self.log_path = f"{directory}/{label}.log"
+		self.process = None
+		self.expected = None
+		self.pass_fds = ()
+
+	def start(self, wait_ready=True, seconds=20):
+		notify_path = f"{self.directory}/{self.label}.notify"
+		if os.path.exists(notify_path):
+			os.unlink(notify_path)
+		self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		self.notify.bind(notify_path)
+		self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+		environment = dict(os.environ, NOTIFY_SOCKET=notify_path)
+		with open(self.log_path, "ab") as log:
+			self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
+				stderr=log, env=environment, preexec_fn=_die_with_parent, pass_fds=self.pass_fds)
+		self.expected = 0
+		if wait_ready:
+			self.wait_notified("READY=1", seconds)
+		return self
+
+	def wait_notified(self, word, seconds=10):
+		deadline = time.monotonic() + seconds
+		while time.monotonic() < deadline:
+			self.notify.settimeout(0.1)
+			try:
+				if word in self.notify.recv(4096).decode().split("\n"):
+					return
+			except TimeoutError:
+				pass
+			if self.process.poll() is not None:
+				raise Failed(f"{self.label} ended with {self.process.returncode} before {word}")
+		raise Failed(f"{self.label} did not say {word} within {seconds} s")
+
+	@property
+	def pid(self):
+		return self.process.pid
+
+	def alive(self):
+		return self.process is not None and self.process.poll() is None
+
+	def signal(self, number):
+		self.process.send_signal(number)
+
+	def kill(self):
+		"""As a crash: no goodbye."""
+		self.expected = -signal.SIGKILL
+		self.process.kill()
+		self.process.wait()
+
+	def wait(self, seconds=15):
+		try:
+			return self.process.wait(seconds)
+		except subprocess.TimeoutExpired:
+			raise Failed(f"{self.label} still runs after {seconds} s") from None
+
+	def reload(self):
+		self.signal(signal.SIGHUP)
+
+	def stop(self):
+		"""Stops it, now, and returns what went wrong with it, "" if nothing."""
+		if self.process is None:
+			return ""
+		if self.alive():
+			self.signal(signal.SIGTERM)
+			time.sleep(0.02)
+			if self.alive():
+				self.signal(signal.SIGTERM)
+		try:
+			status = self.process.wait(20)
+		except subprocess.TimeoutExpired:
+			self.process.kill()
+			self.process.wait()
+			return f"{self.label} did not stop on two SIGTERM\n"
+		trouble = ""
+		if self.expected is not None and status != self.expected:
+			trouble = f"{self.label} ended with status {status}, not {self.expected}\n"
+		if _trouble.search(self.log_text()):
+			trouble += f"{self.label}: a sanitizer or an assertion has spoken\n"
+		return trouble
+
+	def log_text(self):
+		with open(self.log_path, errors="replace") as log:
+			return log.read()
+
+	def events(self, word=None, **fields):
+		"""Log lines since the last start that carry this event word and these fields."""
+		found = []
+		with open(self.log_path, errors="replace") as log:
+			log.seek(self.log_from)
+			for line in log:
+				if not line.startswith("{"):
+					continue
+				try:
+					event = json.loads(line)
+				except json.JSONDecodeError:
+					continue
+				if word in (None, event.get("event")) and \
+						all(event.get(k) == v for k, v in fields.items()):
+					found.append(event)
+		return found
+
+	def wait_event(self, word, seconds=10, count=1, **fields):
+		return until(lambda: len(found := self.events(word, **fields)) >= count and found, seconds,
+			f"{self.label} logs {word} {fields or ''}")
+
+	def wait_text(self, text, seconds=10):
+		until(lambda: text in self.log_text()[self.log_from:], seconds,
+			f"{self.label} logs {text!r}")
+
+	def memory_kib(self):
+		with open(f"/proc/{self.pid}/status") as status:
+			for line in status:
+				if line.startswith("VmRSS:"):
+					return int(line.split()[1])
+		check(False, f"{self.label} has no memory")
+
+	def descriptors(self):
+		return len(os.listdir(f"/proc/{self.pid}/fd"))

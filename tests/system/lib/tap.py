@@ -1,0 +1,104 @@
+"""TAP: runs the tests of one file in order and says what went wrong."""
+import faulthandler
+import os
+import sys
+import time
+import traceback
+
+_tests = []
+FILE_SECONDS = 280
+
+
+class Failed(Exception):
+	pass
+
+
+def test(function):
+	_tests.append(function)
+	return function
+
+
+def test_over(*ways):
+	"""The same test for each of several ways, which it gets as second argument."""
+	def register(function):
+		for way in ways:
+			def one(scene, way=way):
+				function(scene, way)
+			one.__name__ = f"{function.__name__} over {way.__name__}"
+			_tests.append(one)
+		return function
+	return register
+
+
+def check(truth, sentence):
+	if not truth:
+		raise Failed(sentence)
+
+
+def equal(got, wanted, what="value"):
+	if got != wanted:
+		raise Failed(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def fails(kind, function, *arguments):
+	"""Calls and returns the exception, which must be of that kind."""
+	try:
+		result = function(*arguments)
+	except kind as error:
+		return error
+	raise Failed(f"{function} gave {result!r}, should have failed with {kind}")
+
+
+def until(question, seconds=5, what=None):
+	"""Asks again and again until the answer is true, and returns it."""
+	deadline = time.monotonic() + seconds
+	while True:
+		answer = question()
+		if answer:
+			return answer
+		if time.monotonic() > deadline:
+			raise Failed(f"not within {seconds} s: {what or question}")
+		time.sleep(0.02)
+
+
+def _where():
+	"""The exception, and where in the tests it came from."""
+	kind, error, trace = sys.exc_info()
+	frames = [f for f in traceback.extract_tb(trace) if "/tests/system/" in os.path.abspath(f.filename)]
+	places = "".join(f"  {f.filename}:{f.lineno} {f.line}\n" for f in frames if f.name != "_run")
+	return places + ("" if kind is Failed else kind.__name__ + ": ") + str(error) + "\n"
+
+
+def _run(function):
+	from .scene import Scene
+
+	scene = Scene()
+	trouble = ""
+	try:
+		function(scene)
+	except Exception:
+		trouble = _where()
+	trouble += scene.close()
+	if trouble:
+		trouble += scene.story()
+	scene.remove()
+	return trouble
+
+
+def main():
+	faulthandler.dump_traceback_later(FILE_SECONDS, exit=True)
+	wanted = sys.argv[1:]
+	tests = [t for t in _tests if not wanted or any(w in t.__name__ for w in wanted)]
+	print(f"1..{len(tests)}", flush=True)
+	failed = 0
+	for number, function in enumerate(tests, 1):
+		started = time.monotonic()
+		trouble = _run(function)
+		seconds = time.monotonic() - started
+		name = function.__name__.replace("_", " ")
+		print(f"{'not ok' if trouble else 'ok'} {number} - {name}", flush=True)
+		print(f"# {seconds:.1f} s")
+		for line in trouble.splitlines():
+			print("#", line)
+		failed += bool(trouble)
+	sys.exit(1 if failed else 0)
