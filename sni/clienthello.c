@@ -1,7 +1,7 @@
 /*
  * The ClientHello, read in two steps: walk() follows the record headers as
- * the bytes come in, and once the handshake message is whole, read_body()
- * reads it in place through a cursor that hops from record to record.
+ * the bytes come in, and once the handshake message is whole, read_message()
+ * reads it, in place if it lies in one record.
  */
 #include "sni/clienthello.h"
 
@@ -12,46 +12,110 @@
 #include "sni/reason.h"
 
 enum {
+	RECORD_HEADER = 5,
 	RECORD_MOST = 16384,	/* RFC 8446 5.1 */
 	HANDSHAKE_HEADER = 4,
 	RANDOM_BYTES = 32,
 	SESSION_ID_MOST = 32,
 };
 
-/* ---- the body ---- */
+const uint8_t cursor_overran[1];
+
+/* ---- the message ---- */
 
 /*
- * c holds the message behind its handshake header.  A message that ends early
- * reads as zeros, which no check here lets through: the first field whose
- * length is wrong is the one that is named.
+ * Reads the message, which lies at c in one piece; places are offsets from
+ * base.  One that ends early reads as zeros, which no check here lets through:
+ * the first field whose length is wrong is the one that is named.
  */
 static enum reason
-read_body(struct clienthello *hello, struct cursor c, const uint8_t *wire)
+read_message(struct clienthello *hello, struct cursor c, const uint8_t *base)
 {
 	struct cursor part;
 
+	take(&c, HANDSHAKE_HEADER);
 	hello->legacy_version = hello->newest_version = take_u16(&c);
-	take_bytes(&c, RANDOM_BYTES, NULL);
+	take(&c, RANDOM_BYTES);
 	part = take_vector(&c, take_u8(&c));
-	if (c.overran || part.left > SESSION_ID_MOST)
+	if (overran(c) || left(part) > SESSION_ID_MOST)
 		return BAD_SESSION_ID;
-	hello->session_id = place_of(&part, wire);
+	hello->session_id = extension_place(hello, part, base);
 
 	part = take_vector(&c, take_u16(&c));
-	if (part.left == 0 || part.left % 2 != 0)
+	if (left(part) == 0 || left(part) % 2 != 0)
 		return BAD_CIPHER_SUITES;
-	hello->cipher_suites = place_of(&part, wire);
+	hello->cipher_suites = extension_place(hello, part, base);
 
 	part = take_vector(&c, take_u8(&c));
-	if (part.left == 0)
+	if (left(part) == 0)
 		return BAD_COMPRESSION_METHODS;
 
-	if (c.left == 0)	/* RFC 5246 7.4.1.2: no extensions at all */
+	if (left(c) == 0)	/* RFC 5246 7.4.1.2: no extensions at all */
 		return FINE;
 	part = take_vector(&c, take_u16(&c));
-	if (c.overran || c.left > 0)
+	if (overran(c) || left(c) > 0)
 		return BAD_EXTENSION_BLOCK;
-	return extension_read_block(hello, part, wire);
+	hello->extensions = extension_place(hello, part, base);
+	return extension_read_block(hello, part, base);
+}
+
+/* From an offset in the message to a place in the wire. */
+static void
+locate(struct clienthello_vector *vector, const uint8_t *wire)
+{
+	uint32_t offset = vector->at, at = 0;
+
+	if (vector->bytes == 0)
+		return;
+	for (;;) {
+		uint32_t length = (uint32_t)(wire[at + 3] << 8 | wire[at + 4]);
+
+		if (offset < length) {
+			vector->at = at + RECORD_HEADER + offset;
+			vector->in_record = (uint16_t)(length - offset);
+			return;
+		}
+		offset -= length;
+		at += RECORD_HEADER + length;
+	}
+}
+
+/* A message of several records is first put together, on the stack. */
+static __attribute__((noinline)) enum reason
+read_scattered(struct clienthello *hello, const uint8_t *wire)
+{
+	uint8_t message[CLIENTHELLO_MOST_BYTES];
+	struct clienthello_vector *const vectors[] = { &hello->sent_name, &hello->session_id,
+		&hello->cipher_suites, &hello->extensions, &hello->alpn,
+		&hello->supported_versions, &hello->signature_algorithms };
+	size_t bytes = 0;
+	enum reason reason;
+
+	for (const uint8_t *at = wire; bytes < hello->hello_bytes;) {
+		size_t length = (size_t)(at[3] << 8 | at[4]);
+
+		memcpy(message + bytes, at + RECORD_HEADER, length);
+		bytes += length;
+		at += RECORD_HEADER + length;
+	}
+	reason = read_message(hello, (struct cursor){ message, message + bytes }, message);
+	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+		locate(vectors[i], wire);
+	return reason;
+}
+
+/* The message is whole, and must end with its last record: RFC 8446 5.1. */
+static enum reason
+read_records(struct clienthello *hello, const uint8_t *wire)
+{
+	const uint8_t *message = wire + RECORD_HEADER;
+
+	if (hello->gathered > hello->hello_bytes)
+		return BYTES_BEHIND_HELLO;
+	hello->wire_bytes = hello->next_record;
+	if (hello->record_count > 1)
+		return read_scattered(hello, wire);
+	return read_message(hello, (struct cursor){ message, message + hello->hello_bytes }, wire);
 }
 
 /* ---- the records ---- */
@@ -88,6 +152,10 @@ judge_handshake_header(struct clienthello *hello, const uint8_t *payload, size_t
 	const uint8_t *header = hello->handshake_header;
 	size_t have = hello->gathered;
 
+	if (have == 0 && bytes >= HANDSHAKE_HEADER) {
+		memcpy(hello->handshake_header, payload, HANDSHAKE_HEADER);
+		have = HANDSHAKE_HEADER;
+	}
 	for (size_t i = 0; i < bytes && have < HANDSHAKE_HEADER; i++)
 		hello->handshake_header[have++] = payload[i];
 	if (have > 0 && header[0] != 1)
@@ -97,20 +165,6 @@ judge_handshake_header(struct clienthello *hello, const uint8_t *payload, size_t
 	hello->hello_bytes = HANDSHAKE_HEADER +
 	    ((uint32_t)header[1] << 16 | (uint32_t)header[2] << 8 | header[3]);
 	return hello->hello_bytes > hello->most_bytes ? HELLO_TOO_LARGE : FINE;
-}
-
-/* The message is whole, in whole records that end at next_record. */
-static enum reason
-read_message(struct clienthello *hello, const uint8_t *wire)
-{
-	struct cursor c = { .at = wire, .left = hello->hello_bytes };
-
-	/* RFC 8446 5.1: a ClientHello must end where its record ends. */
-	if (hello->gathered > hello->hello_bytes)
-		return BYTES_BEHIND_HELLO;
-	hello->wire_bytes = hello->next_record;
-	take_bytes(&c, HANDSHAKE_HEADER, NULL);
-	return read_body(hello, c, wire);
 }
 
 /* Goes on from next_record as far as whole records go; *done: to the end. */
@@ -137,7 +191,7 @@ walk(struct clienthello *hello, const uint8_t *wire, size_t wire_bytes, bool *do
 		if (hello->gathered >= HANDSHAKE_HEADER &&
 		    hello->gathered >= hello->hello_bytes) {
 			*done = true;
-			return read_message(hello, wire);
+			return read_records(hello, wire);
 		}
 	}
 	return FINE;
@@ -145,14 +199,27 @@ walk(struct clienthello *hello, const uint8_t *wire, size_t wire_bytes, bool *do
 
 /* ---- what others call ---- */
 
+/* Field by field: a call of memset would cost as much as the rest of a hello's records. */
 void
 clienthello_init(struct clienthello *hello, size_t most_bytes)
 {
+	static const struct clienthello_vector none;
+
 	if (most_bytes > CLIENTHELLO_MOST_BYTES)
 		most_bytes = CLIENTHELLO_MOST_BYTES;
-	memset(hello, 0, sizeof *hello);
 	hello->verdict = CLIENTHELLO_INCOMPLETE;
+	hello->reason = FINE;
+	memcpy(hello->handshake_header, "\0\0\0", sizeof hello->handshake_header);
+	hello->has_name = hello->has_alpn = hello->tls13 = false;
+	hello->ech = hello->early_data = hello->post_quantum = false;
 	hello->most_bytes = (uint32_t)most_bytes;
+	hello->next_record = hello->gathered = 0;
+	hello->record_count = hello->hello_bytes = hello->wire_bytes = 0;
+	hello->legacy_version = hello->newest_version = 0;
+	hello->sent_name = hello->session_id = hello->cipher_suites = none;
+	hello->extensions = hello->alpn = none;
+	hello->supported_versions = hello->signature_algorithms = none;
+	hello->server_name[0] = 0;
 }
 
 enum clienthello_verdict
@@ -162,7 +229,7 @@ clienthello_read(struct clienthello *hello, const uint8_t *wire, size_t wire_byt
 
 	if (hello->verdict != CLIENTHELLO_INCOMPLETE)
 		return hello->verdict;
-	hello->reason = (uint8_t)walk(hello, wire, wire_bytes, &done);
+	hello->reason = (uint16_t)walk(hello, wire, wire_bytes, &done);
 	if (hello->reason == NOT_HANDSHAKE || hello->reason == NOT_TLS_VERSION)
 		hello->verdict = CLIENTHELLO_NOT_TLS;
 	else if (hello->reason != FINE)
@@ -195,82 +262,4 @@ clienthello_verdict_name(enum clienthello_verdict verdict)
 	};
 
 	return names[verdict];
-}
-
-bool
-clienthello_is_grease(uint16_t value)
-{
-	return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
-}
-
-bool
-clienthello_next_u16(struct clienthello_vector *vector, const uint8_t *wire, uint16_t *value)
-{
-	struct cursor c = cursor_at(vector, wire);
-
-	*value = take_u16(&c);
-	*vector = place_of(&c, wire);
-	return !c.overran;
-}
-
-bool
-clienthello_next_string(struct clienthello_vector *vector, const uint8_t *wire,
-    char out[256], size_t *bytes)
-{
-	struct cursor c = cursor_at(vector, wire);
-
-	*bytes = take_u8(&c);
-	take_bytes(&c, *bytes, (uint8_t *)out);
-	out[*bytes] = 0;
-	*vector = place_of(&c, wire);
-	return !c.overran;
-}
-
-bool
-clienthello_next_extension(struct clienthello_vector *vector, const uint8_t *wire,
-    uint16_t *type, struct clienthello_vector *body)
-{
-	struct cursor c = cursor_at(vector, wire), inner;
-
-	*type = take_u16(&c);
-	inner = take_vector(&c, take_u16(&c));
-	*body = place_of(&inner, wire);
-	*vector = place_of(&c, wire);
-	return !c.overran;
-}
-
-size_t
-clienthello_copy(const struct clienthello_vector *vector, const uint8_t *wire,
-    void *out, size_t size)
-{
-	struct cursor c = cursor_at(vector, wire);
-
-	take_bytes(&c, size < vector->bytes ? size : vector->bytes, out);
-	return vector->bytes;
-}
-
-bool
-clienthello_alpn(const struct clienthello *hello, const uint8_t *wire,
-    size_t index, char out[256], size_t *bytes)
-{
-	struct clienthello_vector names = hello->alpn;
-
-	while (clienthello_next_string(&names, wire, out, bytes))
-		if (index-- == 0)
-			return true;
-	return false;
-}
-
-bool
-clienthello_offers_alpn(const struct clienthello *hello, const uint8_t *wire,
-    const char *protocol)
-{
-	struct clienthello_vector names = hello->alpn;
-	size_t wanted = strlen(protocol), bytes;
-	char name[256];
-
-	while (clienthello_next_string(&names, wire, name, &bytes))
-		if (bytes == wanted && memcmp(name, protocol, bytes) == 0)
-			return true;
-	return false;
 }

@@ -76,8 +76,16 @@ struct clienthello_vector {
 /* Everything but verdict is meaningful only once that is complete. */
 struct clienthello {
 	enum clienthello_verdict verdict;
-	uint8_t reason;			/* see clienthello_reason() */
+	uint16_t reason;		/* see clienthello_reason() */
 	uint8_t handshake_header[4];	/* (internal) as far as it came */
+
+	bool has_name;			/* a host_name, to be found in server_name */
+	bool has_alpn;
+	bool tls13;			/* supported_versions lists 0x0304 */
+	bool ech;			/* extension 0xfe0d is there, real or GREASE */
+	bool early_data;
+	bool post_quantum;		/* a key share that is (also) post-quantum */
+
 	uint32_t most_bytes;		/* (internal) refuse a longer hello */
 	uint32_t next_record;		/* (internal) offset of the next record */
 	uint32_t gathered;		/* (internal) message bytes before that */
@@ -88,12 +96,6 @@ struct clienthello {
 
 	uint16_t legacy_version;
 	uint16_t newest_version;	/* offered, GREASE apart: 0x0304 is TLS 1.3 */
-	bool has_name;			/* there is a server_name extension */
-	bool has_alpn;
-	bool tls13;			/* supported_versions lists 0x0304 */
-	bool ech;			/* extension 0xfe0d is there, real or GREASE */
-	bool early_data;
-	bool post_quantum;		/* a key share that is (also) post-quantum */
 
 	/* The values of the lists as they stand on the wire, in its order. */
 	struct clienthello_vector sent_name;		/* host_name as sent */
@@ -150,7 +152,11 @@ bool clienthello_next_extension(struct clienthello_vector *vector,
     const uint8_t *wire, uint16_t *type, struct clienthello_vector *body);
 
 /* RFC 8701: a value that says nothing, sent so that nobody chokes on new ones. */
-bool clienthello_is_grease(uint16_t value);
+static inline bool
+clienthello_is_grease(uint16_t value)
+{
+	return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
+}
 
 /* Copies at most size bytes of a vector, raw; returns how many there were to copy. */
 size_t clienthello_copy(const struct clienthello_vector *vector,

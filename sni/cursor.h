@@ -1,11 +1,11 @@
 /*
- * Internal to the parser: a cursor over the bytes of a handshake message that
- * lie in one or more TLS records.  Bounds hold by construction: whoever makes a
- * cursor has judged the record headers, so that `left` bytes of the message are
- * known to lie in the wire and no record among them is empty; and no more than
- * `left` are ever taken.  What is asked for beyond reads as zero and sets
- * overran, which stays set, so that the code reads as the format does and
- * checks once.
+ * Internal to the parser: a cursor over bytes that lie in one piece.  Bounds hold
+ * by construction: nothing is taken beyond the end.  What is asked for beyond it
+ * reads as zero, and the cursor is then empty for good and says so, so that the
+ * code reads as the format does and checks once.
+ *
+ * Two pointers and no more, so that it is passed in registers.  (base/ has a
+ * cursor too; this folder stands alone, so that it can be lifted out.)
  */
 #ifndef SNI_CURSOR_H
 #define SNI_CURSOR_H
@@ -13,46 +13,55 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
-#include "sni/clienthello.h"
-
-enum { RECORD_HEADER = 5 };
 
 struct cursor {
 	const uint8_t *at;
-	size_t in_record;	/* bytes of this record from at on */
-	size_t left;		/* bytes that may still be taken */
-	bool overran;
+	const uint8_t *end;
 };
 
-static inline void
-next_record(struct cursor *c)
+/* Where a cursor stands for good once more was taken than there was. */
+extern const uint8_t cursor_overran[1];
+
+static inline size_t
+left(struct cursor c)
 {
-	c->in_record = (size_t)(c->at[3] << 8 | c->at[4]);
-	c->at += RECORD_HEADER;
+	return (size_t)(c.end - c.at);
+}
+
+static inline bool
+overran(struct cursor c)
+{
+	return c.at == cursor_overran;
+}
+
+/* The next n bytes, NULL if there are fewer. */
+static inline const uint8_t *
+take(struct cursor *c, size_t n)
+{
+	const uint8_t *bytes = c->at;
+
+	if (left(*c) < n) {
+		c->at = c->end = cursor_overran;
+		return NULL;
+	}
+	c->at += n;
+	return bytes;
 }
 
 static inline uint8_t
 take_u8(struct cursor *c)
 {
-	if (c->left == 0) {
-		c->overran = true;
-		return 0;
-	}
-	if (c->in_record == 0)
-		next_record(c);
-	c->in_record--;
-	c->left--;
-	return *c->at++;
+	const uint8_t *bytes = take(c, 1);
+
+	return bytes ? bytes[0] : 0;
 }
 
 static inline uint16_t
 take_u16(struct cursor *c)
 {
-	unsigned high = take_u8(c);
+	const uint8_t *bytes = take(c, 2);
 
-	return (uint16_t)(high << 8 | take_u8(c));
+	return bytes ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
 }
 
 /* Takes a length of 16 or 8 bits; true if it is that of all the rest. */
@@ -61,7 +70,7 @@ take_length16(struct cursor *c)
 {
 	size_t length = take_u16(c);
 
-	return !c->overran && length == c->left;
+	return !overran(*c) && length == left(*c);
 }
 
 static inline bool
@@ -69,64 +78,37 @@ take_length8(struct cursor *c)
 {
 	size_t length = take_u8(c);
 
-	return !c->overran && length == c->left;
+	return !overran(*c) && length == left(*c);
 }
 
-/* Takes n bytes, into out unless that is NULL. */
-static inline void
-take_bytes(struct cursor *c, size_t n, uint8_t *out)
-{
-	if (n > c->left) {
-		c->overran = true;
-		n = c->left;
-	}
-	c->left -= n;
-	while (n > 0) {
-		size_t step;
-
-		if (c->in_record == 0)
-			next_record(c);
-		step = n < c->in_record ? n : c->in_record;
-		if (out) {
-			memcpy(out, c->at, step);
-			out += step;
-		}
-		c->at += step;
-		c->in_record -= step;
-		n -= step;
-	}
-}
-
-/* The next n bytes as a cursor of their own; c goes on behind them. */
+/* The next n bytes as a cursor of their own, which is overrun too if c now is. */
 static inline struct cursor
 take_vector(struct cursor *c, size_t n)
 {
-	struct cursor vector = *c;
+	const uint8_t *bytes = take(c, n);
 
-	take_bytes(c, n, NULL);
-	vector.left = c->overran ? 0 : n;
-	vector.overran = c->overran;
-	return vector;
+	return (struct cursor){ bytes ? bytes : cursor_overran, c->at };
 }
 
-static inline struct clienthello_vector
-place_of(const struct cursor *c, const uint8_t *wire)
+/*
+ * Takes a type and a body with its length before it: an extension, a key share.
+ * False, and nothing taken, if they are not whole.
+ */
+static inline bool
+take_typed(struct cursor *c, uint16_t *type, struct cursor *body)
 {
-	return (struct clienthello_vector){
-		.at = (uint32_t)(c->at - wire),
-		.in_record = (uint16_t)c->in_record,
-		.bytes = (uint16_t)c->left,
-	};
-}
+	const uint8_t *at = c->at;
+	size_t there = left(*c), length;
 
-static inline struct cursor
-cursor_at(const struct clienthello_vector *vector, const uint8_t *wire)
-{
-	return (struct cursor){
-		.at = wire + vector->at,
-		.in_record = vector->in_record,
-		.left = vector->bytes,
-	};
+	if (there < 4)
+		return false;
+	length = (size_t)(at[2] << 8 | at[3]);
+	if (there - 4 < length)
+		return false;
+	*type = (uint16_t)(at[0] << 8 | at[1]);
+	body->at = at + 4;
+	c->at = body->end = at + 4 + length;
+	return true;
 }
 
 #endif

@@ -21,42 +21,36 @@ enum {
 };
 
 static enum reason
-read_host_name(struct clienthello *hello, struct cursor name, const uint8_t *wire)
+read_host_name(struct clienthello *hello, struct cursor name, const uint8_t *base)
 {
-	uint8_t sent[NAME_SIZE];	/* 253 bytes and a trailing dot at most */
-	size_t bytes = name.left;
-
 	hello->has_name = true;
-	hello->sent_name = place_of(&name, wire);
-	if (bytes > sizeof sent)
-		return NOT_A_HOST_NAME;
-	take_bytes(&name, bytes, sent);
-	return name_normalise(hello->server_name, (const char *)sent, bytes) ?
+	hello->sent_name = extension_place(hello, name, base);
+	return name_normalise(hello->server_name, (const char *)name.at, left(name)) ?
 	    FINE : NOT_A_HOST_NAME;
 }
 
 /* RFC 6066 3: at most one name of each type; those other than 0 say nothing. */
 static enum reason
-read_server_name(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_server_name(struct clienthello *hello, struct cursor body, const uint8_t *base)
 {
 	uint64_t seen[256 / 64] = { 0 };
 
-	if (!take_length16(&body) || body.left == 0)
+	if (!take_length16(&body) || left(body) == 0)
 		return BAD_SERVER_NAME;
-	while (body.left > 0) {
+	while (left(body) > 0) {
 		uint8_t type = take_u8(&body);
 		struct cursor name = take_vector(&body, take_u16(&body));
 		uint64_t bit = UINT64_C(1) << type % 64;
 		enum reason reason;
 
-		if (name.left == 0)
+		if (left(name) == 0)
 			return BAD_SERVER_NAME;
 		if (seen[type / 64] & bit)
 			return DUPLICATE_SERVER_NAME;
 		seen[type / 64] |= bit;
 		if (type != 0)
 			continue;
-		reason = read_host_name(hello, name, wire);
+		reason = read_host_name(hello, name, base);
 		if (reason != FINE)
 			return reason;
 	}
@@ -64,30 +58,30 @@ read_server_name(struct clienthello *hello, struct cursor body, const uint8_t *w
 }
 
 static enum reason
-read_alpn(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_alpn(struct clienthello *hello, struct cursor body, const uint8_t *base)
 {
-	if (!take_length16(&body) || body.left == 0)
+	if (!take_length16(&body) || left(body) == 0)
 		return BAD_ALPN;
 	hello->has_alpn = true;
-	hello->alpn = place_of(&body, wire);
-	while (body.left > 0) {
+	hello->alpn = extension_place(hello, body, base);
+	while (left(body) > 0) {
 		struct cursor name = take_vector(&body, take_u8(&body));
 
-		if (name.left == 0)
+		if (left(name) == 0)
 			return BAD_ALPN;
 	}
 	return FINE;
 }
 
 static enum reason
-read_supported_versions(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_supported_versions(struct clienthello *hello, struct cursor body, const uint8_t *base)
 {
 	uint16_t newest = 0;
 
-	if (!take_length8(&body) || body.left == 0 || body.left % 2 != 0)
+	if (!take_length8(&body) || left(body) == 0 || left(body) % 2 != 0)
 		return BAD_SUPPORTED_VERSIONS;
-	hello->supported_versions = place_of(&body, wire);
-	while (body.left > 0) {
+	hello->supported_versions = extension_place(hello, body, base);
+	while (left(body) > 0) {
 		uint16_t version = take_u16(&body);
 
 		if (version == 0x0304)
@@ -102,31 +96,28 @@ read_supported_versions(struct clienthello *hello, struct cursor body, const uin
 static bool
 is_post_quantum(uint16_t group)
 {
-	static const uint16_t groups[] = {
-		0x0200, 0x0201, 0x0202,		/* ML-KEM alone */
-		0x11eb, 0x11ec, 0x11ed, 0x11ee,	/* hybrids with ML-KEM */
-		0x6399, 0x639a,			/* hybrids with Kyber768, draft 00 */
-		0xfe30, 0xfe31, 0xfe32,		/* earlier Kyber trials */
-		0x4138,				/* CECPQ2 */
-	};
-
-	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-		if (groups[i] == group)
-			return true;
-	return false;
+	switch (group) {
+	case 0x0200: case 0x0201: case 0x0202:			/* ML-KEM alone */
+	case 0x11eb: case 0x11ec: case 0x11ed: case 0x11ee:	/* hybrids with ML-KEM */
+	case 0x6399: case 0x639a:				/* with Kyber768, draft 00 */
+	case 0xfe30: case 0xfe31: case 0xfe32:			/* earlier Kyber trials */
+	case 0x4138:						/* CECPQ2 */
+		return true;
+	default:
+		return false;
+	}
 }
 
 static enum reason
-read_key_share(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_key_share(struct clienthello *hello, struct cursor body)
 {
-	(void)wire;
 	if (!take_length16(&body))
 		return BAD_KEY_SHARE;
-	while (body.left > 0) {
-		uint16_t group = take_u16(&body);
-		struct cursor key = take_vector(&body, take_u16(&body));
+	while (left(body) > 0) {
+		struct cursor key;
+		uint16_t group;
 
-		if (key.left == 0)
+		if (!take_typed(&body, &group, &key) || left(key) == 0)
 			return BAD_KEY_SHARE;
 		if (is_post_quantum(group))
 			hello->post_quantum = true;
@@ -135,145 +126,149 @@ read_key_share(struct clienthello *hello, struct cursor body, const uint8_t *wir
 }
 
 static enum reason
-read_signature_algorithms(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+read_signature_algorithms(struct clienthello *hello, struct cursor body, const uint8_t *base)
 {
-	if (!take_length16(&body) || body.left == 0 || body.left % 2 != 0)
+	if (!take_length16(&body) || left(body) == 0 || left(body) % 2 != 0)
 		return BAD_SIGNATURE_ALGORITHMS;
-	hello->signature_algorithms = place_of(&body, wire);
+	hello->signature_algorithms = extension_place(hello, body, base);
 	return FINE;
 }
 
-static enum reason
-read_ech(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+static bool
+is_list_of_u16(struct cursor body)
 {
-	(void)body;
-	(void)wire;
-	hello->ech = true;
-	return FINE;
+	return take_length16(&body) && left(body) > 0 && left(body) % 2 == 0;
 }
 
-static enum reason
-read_early_data(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+static bool
+is_list_of_u8(struct cursor body)
 {
-	(void)wire;
-	hello->early_data = true;
-	return body.left == 0 ? FINE : BAD_EXTENSION_BODY;
-}
-
-/* Those below say nothing to us, but every endpoint looks into them. */
-
-static enum reason
-read_empty(struct clienthello *hello, struct cursor body, const uint8_t *wire)
-{
-	(void)hello;
-	(void)wire;
-	return body.left == 0 ? FINE : BAD_EXTENSION_BODY;
-}
-
-static enum reason
-read_list_of_u16(struct clienthello *hello, struct cursor body, const uint8_t *wire)
-{
-	(void)hello;
-	(void)wire;
-	return take_length16(&body) && body.left > 0 && body.left % 2 == 0 ?
-	    FINE : BAD_EXTENSION_BODY;
-}
-
-static enum reason
-read_list_of_u8(struct clienthello *hello, struct cursor body, const uint8_t *wire)
-{
-	(void)hello;
-	(void)wire;
-	return take_length8(&body) && body.left > 0 ? FINE : BAD_EXTENSION_BODY;
+	return take_length8(&body) && left(body) > 0;
 }
 
 /* RFC 8449 4: an endpoint must treat a value below 64 as an error. */
-static enum reason
-read_record_size_limit(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+static bool
+is_record_size_limit(struct cursor body)
 {
-	(void)hello;
-	(void)wire;
-	return body.left == 2 && take_u16(&body) >= 64 ? FINE : BAD_EXTENSION_BODY;
+	return left(body) == 2 && take_u16(&body) >= 64;
 }
 
 /* RFC 5746 3.6: in the first hello of a connection the field must be empty. */
-static enum reason
-read_renegotiation_info(struct clienthello *hello, struct cursor body, const uint8_t *wire)
+static bool
+is_first_negotiation(struct cursor body)
 {
-	(void)hello;
-	(void)wire;
-	return body.left == 1 && take_u8(&body) == 0 ? FINE : BAD_EXTENSION_BODY;
+	return left(body) == 1 && take_u8(&body) == 0;
 }
 
-static const struct {
-	uint16_t type;
-	enum reason (*read)(struct clienthello *, struct cursor, const uint8_t *wire);
-} known[] = {
-	{ EXT_SERVER_NAME, read_server_name },
-	{ EXT_SUPPORTED_GROUPS, read_list_of_u16 },
-	{ EXT_EC_POINT_FORMATS, read_list_of_u8 },
-	{ EXT_SRP, read_list_of_u8 },
-	{ EXT_SIGNATURE_ALGORITHMS, read_signature_algorithms },
-	{ EXT_ALPN, read_alpn },
-	{ EXT_ENCRYPT_THEN_MAC, read_empty },
-	{ EXT_EXTENDED_MASTER_SECRET, read_empty },
-	{ EXT_RECORD_SIZE_LIMIT, read_record_size_limit },
-	{ EXT_EARLY_DATA, read_early_data },
-	{ EXT_SUPPORTED_VERSIONS, read_supported_versions },
-	{ EXT_PSK_KEY_EXCHANGE_MODES, read_list_of_u8 },
-	{ EXT_KEY_SHARE, read_key_share },
-	{ EXT_ENCRYPTED_CLIENT_HELLO, read_ech },
-	{ EXT_RENEGOTIATION_INFO, read_renegotiation_info },
+/* A switch and not a table of functions: the calls would cost a fifth of the whole. */
+static enum reason
+read_known(struct clienthello *hello, uint16_t type, struct cursor body, const uint8_t *base)
+{
+	switch (type) {
+	case EXT_SERVER_NAME:
+		return read_server_name(hello, body, base);
+	case EXT_SIGNATURE_ALGORITHMS:
+		return read_signature_algorithms(hello, body, base);
+	case EXT_ALPN:
+		return read_alpn(hello, body, base);
+	case EXT_SUPPORTED_VERSIONS:
+		return read_supported_versions(hello, body, base);
+	case EXT_KEY_SHARE:
+		return read_key_share(hello, body);
+	case EXT_ENCRYPTED_CLIENT_HELLO:
+		hello->ech = true;
+		return FINE;
+	case EXT_EARLY_DATA:
+		hello->early_data = true;
+		return left(body) == 0 ? FINE : BAD_EXTENSION_BODY;
+	/* Those below say nothing to us, but every endpoint looks into them. */
+	case EXT_SUPPORTED_GROUPS:
+		return is_list_of_u16(body) ? FINE : BAD_EXTENSION_BODY;
+	case EXT_EC_POINT_FORMATS:
+	case EXT_SRP:
+	case EXT_PSK_KEY_EXCHANGE_MODES:
+		return is_list_of_u8(body) ? FINE : BAD_EXTENSION_BODY;
+	case EXT_ENCRYPT_THEN_MAC:
+	case EXT_EXTENDED_MASTER_SECRET:
+		return left(body) == 0 ? FINE : BAD_EXTENSION_BODY;
+	case EXT_RECORD_SIZE_LIMIT:
+		return is_record_size_limit(body) ? FINE : BAD_EXTENSION_BODY;
+	case EXT_RENEGOTIATION_INFO:
+		return is_first_negotiation(body) ? FINE : BAD_EXTENSION_BODY;
+	default:	/* RFC 8446 4.2: what one does not know is ignored */
+		return FINE;
+	}
+}
+
+/* The types seen so far: those below 64, which nearly all are, as bits. */
+struct seen {
+	uint64_t low;
+	size_t high_count;
+	uint16_t high[CLIENTHELLO_MOST_EXTENSIONS];
 };
 
+/* RFC 8446 4.2: no type twice. */
 static enum reason
-read_extension(struct clienthello *hello, uint16_t type, struct cursor body, const uint8_t *wire)
+admit_high(struct seen *seen, uint16_t type)
 {
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (known[i].type == type)
-			return known[i].read(hello, body, wire);
+	for (size_t i = 0; i < seen->high_count; i++)
+		if (seen->high[i] == type)
+			return DUPLICATE_EXTENSION;
+	if (seen->high_count == CLIENTHELLO_MOST_EXTENSIONS)
+		return TOO_MANY_EXTENSIONS;
+	seen->high[seen->high_count++] = type;
 	return FINE;
 }
 
-struct seen {
-	uint16_t types[CLIENTHELLO_MOST_EXTENSIONS];
-	size_t count;
-};
-
-/* RFC 8446 4.2: no type twice, and pre_shared_key behind all others. */
 static enum reason
-admit_extension(struct seen *seen, uint16_t type)
+admit(struct seen *seen, uint16_t type)
 {
-	for (size_t i = 0; i < seen->count; i++)
-		if (seen->types[i] == type)
-			return DUPLICATE_EXTENSION;
-	if (seen->count > 0 && seen->types[seen->count - 1] == EXT_PRE_SHARED_KEY)
-		return PRE_SHARED_KEY_NOT_LAST;
-	if (seen->count == CLIENTHELLO_MOST_EXTENSIONS)
+	uint64_t bit;
+
+	if (type >= 64)
+		return admit_high(seen, type);
+	bit = UINT64_C(1) << type;
+	if (seen->low & bit)
+		return DUPLICATE_EXTENSION;
+	seen->low |= bit;
+	return FINE;
+}
+
+/* What can only be said of all of them: how many there are, and which is the last. */
+static enum reason
+judge_whole(const struct seen *seen, uint16_t last)
+{
+	size_t count = seen->high_count;
+
+	if (count > CLIENTHELLO_MOST_EXTENSIONS - 64)
+		for (uint64_t low = seen->low; low != 0; low &= low - 1)
+			count++;
+	if (count > CLIENTHELLO_MOST_EXTENSIONS)
 		return TOO_MANY_EXTENSIONS;
-	seen->types[seen->count++] = type;
+	if (seen->low >> EXT_PRE_SHARED_KEY & 1 && last != EXT_PRE_SHARED_KEY)
+		return PRE_SHARED_KEY_NOT_LAST;
 	return FINE;
 }
 
 enum reason
-extension_read_block(struct clienthello *hello, struct cursor block, const uint8_t *wire)
+extension_read_block(struct clienthello *hello, struct cursor block, const uint8_t *base)
 {
 	struct seen seen;
+	uint16_t type = 0;
 
-	seen.count = 0;
-	hello->extensions = place_of(&block, wire);
-	while (block.left > 0) {
-		uint16_t type = take_u16(&block);
-		struct cursor body = take_vector(&block, take_u16(&block));
+	seen.low = seen.high_count = 0;
+	while (left(block) > 0) {
+		struct cursor body;
 		enum reason reason;
 
-		if (block.overran)
+		if (!take_typed(&block, &type, &body))
 			return BAD_EXTENSION_BLOCK;
-		reason = admit_extension(&seen, type);
-		if (reason == FINE)
-			reason = read_extension(hello, type, body, wire);
+		reason = admit(&seen, type);
+		if (reason != FINE)
+			return reason;
+		reason = read_known(hello, type, body, base);
 		if (reason != FINE)
 			return reason;
 	}
-	return FINE;
+	return judge_whole(&seen, type);
 }

@@ -4,11 +4,28 @@
 #ifndef SNI_EXTENSION_H
 #define SNI_EXTENSION_H
 
+#include "sni/clienthello.h"
 #include "sni/cursor.h"
 #include "sni/reason.h"
 
+/*
+ * The place of a vector that c stands on, as an offset from base.  It is final
+ * if base is the wire itself, the message lying in one record.
+ */
+static inline struct clienthello_vector
+extension_place(const struct clienthello *hello, struct cursor c, const uint8_t *base)
+{
+	uint32_t at = (uint32_t)(c.at - base);
+
+	return (struct clienthello_vector){
+		.at = at,
+		.in_record = (uint16_t)(hello->wire_bytes - at),
+		.bytes = (uint16_t)left(c),
+	};
+}
+
 /* Reads the whole block: its framing, its types, and what the hello is to keep. */
 enum reason extension_read_block(struct clienthello *hello, struct cursor block,
-    const uint8_t *wire);
+    const uint8_t *base);
 
 #endif

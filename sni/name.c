@@ -1,43 +1,54 @@
 /* Server names: normalised once, then compared as plain strings. */
 #include "sni/name.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { LABEL_MOST = 63 };
 
-/* The byte as it stands in a normalised label, 0 if it may not stand in one. */
-static char
-fold(char c)
+/*
+ * Bytes that may stand in a label, and the bit that makes them lower case: set
+ * in the letters and digits already, and 0 for the two marks that lack it.
+ */
+enum { MARK = 0x80, ALPHANUMERIC = 0x80 | 0x20 };
+
+static const uint8_t in_label[256] = {
+	['0' ... '9'] = ALPHANUMERIC,
+	['A' ... 'Z'] = ALPHANUMERIC,
+	['a' ... 'z'] = ALPHANUMERIC,
+	['-'] = MARK,
+	['_'] = MARK,
+};
+
+static bool
+is_label(size_t bytes)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c - 'A' + 'a');
-	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')
-		return c;
-	return 0;
+	return bytes > 0 && bytes <= LABEL_MOST;
 }
 
 /* text, as labels that fill out[at..] up to NAME_SIZE. */
 static bool
 normalise(char out[NAME_SIZE], size_t at, const char *text, size_t bytes)
 {
-	size_t label = 0;
+	size_t label = 0;	/* where this one begins */
 
 	if (bytes > 0 && text[bytes - 1] == '.')
 		bytes--;
 	if (bytes >= NAME_SIZE - at)
 		return false;
+	out += at;
 	for (size_t i = 0; i < bytes; i++) {
-		if (text[i] == '.' && label > 0) {
-			label = 0;
-			out[at + i] = '.';
-		} else if (label < LABEL_MOST && (out[at + i] = fold(text[i])) != 0) {
-			label++;
-		} else {
+		uint8_t c = (uint8_t)text[i], kind = in_label[c];
+
+		out[i] = (char)(c | (kind & 0x20));
+		if (kind != 0)
+			continue;
+		if (c != '.' || !is_label(i - label))
 			return false;
-		}
+		label = i + 1;
 	}
-	out[at + bytes] = 0;
-	return label > 0;
+	out[bytes] = 0;
+	return is_label(bytes - label);
 }
 
 bool

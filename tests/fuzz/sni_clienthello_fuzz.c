@@ -40,7 +40,7 @@ hold_same(const struct clienthello *a, const struct clienthello *b)
 {
 	hold(a->verdict == b->verdict && a->reason == b->reason);
 	if (a->verdict == CLIENTHELLO_COMPLETE)
-		hold(memcmp(a, b, sizeof *a) == 0);
+		hold(same_hello(a, b));
 }
 
 /* In reads whose sizes the input itself gives, and byte by byte. */

@@ -2,8 +2,12 @@
 #ifndef TESTS_SNI_HELLO_H
 #define TESTS_SNI_HELLO_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "sni/clienthello.h"
 
 struct built {
 	size_t bytes;
@@ -85,6 +89,16 @@ build_fragments(uint8_t *wire, const struct built *b, size_t record_bytes)
 		at += 5 + n;
 	}
 	return at;
+}
+
+_Static_assert(offsetof(struct clienthello, server_name) == 100, "the fields leave no gaps");
+
+/* Whether two complete hellos say the same in every field. */
+static inline bool
+same_hello(const struct clienthello *a, const struct clienthello *b)
+{
+	return memcmp(a, b, offsetof(struct clienthello, server_name)) == 0 &&
+	    strcmp(a->server_name, b->server_name) == 0;
 }
 
 #endif
