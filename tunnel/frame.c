@@ -325,7 +325,7 @@ decode_address(struct cursor *in, struct address *out)
 		cursor_copy(in, &v6.sin6_addr, 16);
 		v6.sin6_port = htons(cursor_u16(in));
 		address_from(out, (const struct sockaddr *)&v6, sizeof v6);
-		return true;
+		return out->as.any.sa_family == AF_INET6;	/* IPv4-mapped is to be sent as IPv4 */
 	}
 	return false;
 }
