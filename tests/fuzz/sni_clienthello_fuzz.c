@@ -10,6 +10,7 @@
 #include "sni/clienthello.h"
 #include "sni/ja4.h"
 #include "tests/fuzz/sni_shape.h"
+#include "tests/sni/hello.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
