@@ -223,11 +223,10 @@ def a_listener_may_come_from_the_service_manager(scene):
 	relay = scene.relay(start=False, port=port, routes=[route(NAME, upstream)], workers=2)
 	script = f"{scene.dir}/activate"
 	with open(script, "w") as file:
-		file.write('#!/bin/sh\nexport LISTEN_PID=$$ LISTEN_FDS=1\nexec "$@"\n')
+		file.write(f'#!/bin/sh\nexport LISTEN_PID=$$ LISTEN_FDS=1\nexec "$@" 3<&{listener.fileno()}\n')
 	os.chmod(script, 0o755)
-	os.dup2(listener.fileno(), 3, inheritable=True)
 	relay.argv = [script] + relay.argv
-	relay.pass_fds = (3,)
+	relay.pass_fds = (listener.fileno(),)
 	relay.start()
 	wire = hello(NAME)
 	with dial(port, wire) as client:
