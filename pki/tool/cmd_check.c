@@ -77,7 +77,7 @@ check_certificate(void *arg, const struct record *record)
 {
 	struct check *check = arg;
 	bool is_ca = strcmp(record->kind, "ca") == 0;
-	int64_t third = (record->not_after - record->not_before) / 3, most = is_ca ? 397 * DAY_S : 30 * DAY_S;
+	int64_t third = (record->not_after - record->not_before - BACKDATE_S) / 3, most = is_ca ? 397 * DAY_S : 30 * DAY_S;
 	char what[CA_NAME + 64], cure[CA_NAME + 64];
 
 	snprintf(what, sizeof(what), "%s '%s'", is_ca ? "the CA" : record->kind, record->name);

@@ -1,6 +1,7 @@
 /* valise-pki revoke, hold, unhold: onto the CRL and, of a hold, off it again, at once. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pki/crl.h"
 #include "pki/tool/authority.h"
@@ -50,7 +51,7 @@ read_reason(const char *word, enum crl_reason *reason)
 
 		if (i == 7)
 			continue;
-		if (strcmp(word, crl_reason_word(i)) == 0) {
+		if (strcasecmp(word, crl_reason_word(i)) == 0) {	/* OpenSSL writes CACompromise */
 			*reason = (enum crl_reason)i;
 			return i != CRL_REMOVE ? 0 : say_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
 			    "`valise-pki unhold` takes a certificate off the CRL");

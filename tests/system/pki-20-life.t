@@ -223,7 +223,7 @@ def every_reason_of_rfc_5280_is_written(scene):
 	equal(sorted(r.lower() for r in shown.values()), sorted(r.lower() for r in REASONS), "ours")
 	ca("issue", "client", "x")
 	ca.refuses(64, "unhold", "revoke", "x", "--reason", "removeFromCRL")
-	ca.refuses(64, "keyCompromise, CACompromise", "revoke", "x", "--reason", "dislike")
+	ca.refuses(64, "keyCompromise, cACompromise", "revoke", "x", "--reason", "dislike")
 	ca.refuses(65, "revoked already", "revoke", "superseded")
 	ca.refuses(66, "valise-pki list", "revoke", "nobody")
 	ca.refuses(64, "a root cannot be revoked", "revoke", "root")
