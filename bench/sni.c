@@ -37,6 +37,21 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* What two looks at the clock cost at least: only single calls are long enough to feel it. */
+static uint64_t
+clock_ns(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < SAMPLES; i++) {
+		uint64_t start = now_ns(), took = now_ns() - start;
+
+		if (took < least)
+			least = took;
+	}
+	return least;
+}
+
 static int
 ascending(const void *a, const void *b)
 {
@@ -222,9 +237,10 @@ measure(const struct sample *s)
 	printf("  %-34s %9.0f ns\n", "in reads of 1 byte", bytewise);
 	printf("  %-34s %9.0f ns\n", "whole, and its JA4", fingerprint);
 	printf("  %-34s %9.0f ns   whole / memcpy  = %.1f\n", "memcpy (bound)", copied, whole / copied);
-	printf("  %-34s %9.0f ns\n", "whole, in turn with GnuTLS", ours);
-	printf("  %-34s %9.0f ns   GnuTLS / whole = %.1f (to hold: at least 20)\n",
-	    "GnuTLS to its post-client-hello", theirs, theirs / ours);
+	printf("  %-34s %9.0f ns   GnuTLS / whole  = %.1f (to hold: at least 20)\n",
+	    "GnuTLS to its post-client-hello", theirs, theirs / whole);
+	printf("  %-34s %9.0f ns   of which %llu ns are the clock's\n",
+	    "whole, single, in turn with GnuTLS", ours, (unsigned long long)clock_ns());
 }
 
 int

@@ -16,6 +16,8 @@ enum {
 	LIST_MOST = 65536 / 2,	/* what a vector of two length bytes can hold */
 };
 
+static const char hex[] = "0123456789abcdef";
+
 struct list {
 	size_t count;
 	uint16_t values[LIST_MOST];
@@ -45,7 +47,6 @@ is_alphanumeric(unsigned char c)
 static void
 alpn_code(char out[3], const struct clienthello *hello, const uint8_t *wire)
 {
-	static const char hex[] = "0123456789abcdef";
 	char name[256];
 	unsigned char first, last;
 	size_t bytes;
@@ -83,15 +84,20 @@ list_sort(struct list *list)
 	qsort(list->values, list->count, sizeof *list->values, ascending);
 }
 
-/* Hashes separator and value, the separator being left out before the first. */
+/* Hashes separator and value, the separator being left out if it is 0. */
 static void
 hash_value(struct sha256_ctx *hash, char separator, uint16_t value)
 {
-	char text[6];
-	const char *from = separator ? text : text + 1;
+	const uint8_t text[] = {
+		(uint8_t)separator,
+		(uint8_t)hex[value >> 12],
+		(uint8_t)hex[value >> 8 & 15],
+		(uint8_t)hex[value >> 4 & 15],
+		(uint8_t)hex[value & 15],
+	};
+	size_t skip = separator == 0;
 
-	snprintf(text, sizeof text, "%c%04x", separator ? separator : ' ', value);
-	sha256_update(hash, strlen(from), (const uint8_t *)from);
+	sha256_update(hash, sizeof text - skip, text + skip);
 }
 
 static void
@@ -125,8 +131,11 @@ hash_show(char out[2 * HASH_BYTES + 1], struct sha256_ctx *hash, bool empty)
 
 	if (!empty)
 		sha256_digest(hash, sizeof digest, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	for (size_t i = 0; i < sizeof digest; i++) {
+		out[2 * i] = hex[digest[i] >> 4];
+		out[2 * i + 1] = hex[digest[i] & 15];
+	}
+	out[2 * sizeof digest] = 0;
 }
 
 /* Fills the hash of the extensions; returns how many there are of any kind. */

@@ -6,18 +6,14 @@
 
 enum { LABEL_MOST = 63 };
 
-/*
- * Bytes that may stand in a label, and the bit that makes them lower case: set
- * in the letters and digits already, and 0 for the two marks that lack it.
- */
-enum { MARK = 0x80, ALPHANUMERIC = 0x80 | 0x20 };
-
-static const uint8_t in_label[256] = {
-	['0' ... '9'] = ALPHANUMERIC,
-	['A' ... 'Z'] = ALPHANUMERIC,
-	['a' ... 'z'] = ALPHANUMERIC,
-	['-'] = MARK,
-	['_'] = MARK,
+/* Each byte as it stands in a normalised label, 0 where it may not stand in one. */
+static const char in_label[256] = {
+	['-'] = '-', ['_'] = '_',
+	['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+	['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
+	'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+	['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
+	'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
 };
 
 static bool
@@ -38,14 +34,15 @@ normalise(char out[NAME_SIZE], size_t at, const char *text, size_t bytes)
 		return false;
 	out += at;
 	for (size_t i = 0; i < bytes; i++) {
-		uint8_t c = (uint8_t)text[i], kind = in_label[c];
+		char c = in_label[(uint8_t)text[i]];
 
-		out[i] = (char)(c | (kind & 0x20));
-		if (kind != 0)
-			continue;
-		if (c != '.' || !is_label(i - label))
-			return false;
-		label = i + 1;
+		if (c == 0) {
+			if (text[i] != '.' || !is_label(i - label))
+				return false;
+			label = i + 1;
+			c = '.';
+		}
+		out[i] = c;
 	}
 	out[bytes] = 0;
 	return is_label(bytes - label);
