@@ -18,7 +18,7 @@
 #include "relay/station.h"
 #include "relay/visit.h"
 
-enum { PROXY_WAIT_MOST = 4096 };
+enum { PROXY_WAIT_MOST = 4096, LAST_READS = 4 };
 
 enum state { PROXY, HELLO, GONE, STATES };
 static const char *const state_name[STATES] = { "proxy", "hello", "gone" };
@@ -304,7 +304,8 @@ on_evicted(void *arg)
 
 	crowd_leave(intake->place);
 	intake->place = NULL;
-	on_ready(intake, WATCH_READ);
+	for (int i = 0; i < LAST_READS && intake->state == HELLO; i++)
+		on_ready(intake, WATCH_READ);
 	if (intake->state == HELLO)
 		refuse(intake, REFUSE_OVER_LIMIT, refuse_alert(REFUSE_OVER_LIMIT));
 }

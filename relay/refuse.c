@@ -51,14 +51,14 @@ refuse_rule_parse(struct refuse_rule *rule, const char *text, char error[256])
 		}
 	}
 	if (strncmp(text, by_route, strlen(by_route)) != 0) {
-		snprintf(error, 256, "'%.80s' is no answer; write alert, close, reset or route:NAME", text);
+		snprintf(error, 256, "is no answer; write alert, close, reset or route:NAME");
 		return false;
 	}
 	text += strlen(by_route);
 	rule->action = REFUSE_BY_ROUTE;
 	if (name_normalise_pattern(rule->route, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "'%.80s' is no server name; write the server_name of a static route", text);
+	snprintf(error, 256, "is no server name; write the server_name of a static route");
 	return false;
 }
 

@@ -28,7 +28,7 @@ is_workers(const char *text, char error[256])
 
 	if (strcmp(text, "auto") == 0 || (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
 		return true;
-	snprintf(error, 256, "'%.40s' is no number of workers; write auto or 1 to %d", text, WORKERS_MOST);
+	snprintf(error, 256, "is no number of workers; write auto or 1 to %d", WORKERS_MOST);
 	return false;
 }
 
@@ -39,7 +39,7 @@ is_listener(const char *text, char error[256])
 
 	if (address_parse(&address, text) && address.as.any.sa_family != AF_UNIX)
 		return true;
-	snprintf(error, 256, "'%.80s' is no address to listen on; write ADDRESS:PORT, as \"[::]:443\"", text);
+	snprintf(error, 256, "is no address to listen on; write ADDRESS:PORT, as \"[::]:443\"");
 	return false;
 }
 
@@ -50,7 +50,7 @@ is_prefix(const char *text, char error[256])
 
 	if (prefix_parse(&prefix, text))
 		return true;
-	snprintf(error, 256, "'%.80s' is no block of addresses; write as 192.0.2.0/24", text);
+	snprintf(error, 256, "is no block of addresses; write as 192.0.2.0/24");
 	return false;
 }
 
@@ -61,7 +61,7 @@ is_host_name(const char *text, char error[256])
 
 	if (name_normalise(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "'%.80s' is no server name; write letters, digits and - in labels of at most 63", text);
+	snprintf(error, 256, "is no server name; write letters, digits and - in labels of at most 63");
 	return false;
 }
 
@@ -72,7 +72,7 @@ is_pattern(const char *text, char error[256])
 
 	if (name_normalise_pattern(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "'%.80s' is no server name; write app.example.com or \"*.example.com\"", text);
+	snprintf(error, 256, "is no server name; write app.example.com or \"*.example.com\"");
 	return false;
 }
 
@@ -89,7 +89,7 @@ is_protocol(const char *text, char error[256])
 {
 	if (text[0] != '\0' && strlen(text) < 256)
 		return true;
-	snprintf(error, 256, "an ALPN protocol has 1 to 255 bytes; write one as h2 or http/1.1");
+	snprintf(error, 256, "is no ALPN protocol of 1 to 255 bytes; write one as h2 or http/1.1");
 	return false;
 }
 
@@ -101,7 +101,7 @@ is_expired(const char *text, char error[256])
 
 	if (settings_expired_parse(text, &policy, &grace_s))
 		return true;
-	snprintf(error, 256, "'%.40s' is no policy; write reject, grace 24h or allow", text);
+	snprintf(error, 256, "is no policy; write reject, grace 24h or allow");
 	return false;
 }
 
@@ -118,7 +118,7 @@ is_short_text(const char *text, char error[256])
 {
 	if (strlen(text) < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "'%.70s' is too long; write at most %d bytes", text, SHORT_TEXT - 1);
+	snprintf(error, 256, "is too long; write at most %d bytes", SHORT_TEXT - 1);
 	return false;
 }
 

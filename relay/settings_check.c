@@ -44,20 +44,20 @@ settings_upstream_parse(const char *url, const char **target, char error[256])
 
 	*target = url;
 	if (strncmp(url, tls, strlen(tls)) == 0) {
-		snprintf(error, 256, "'%.80s' would wrap bytes that are sealed already; write tcp://HOST:PORT", url);
+		snprintf(error, 256, "would wrap bytes that are sealed already; write tcp://HOST:PORT");
 		return false;
 	}
 	if (strncmp(url, local, strlen(local)) == 0) {
 		if (url[strlen(local)] == '/' && address_parse(&address, url))
 			return true;
-		snprintf(error, 256, "'%.80s' is no socket; write unix:/PATH, absolute and at most 107 bytes", url);
+		snprintf(error, 256, "is no socket; write unix:/PATH, absolute and at most 107 bytes");
 		return false;
 	}
 	if (strncmp(url, tcp, strlen(tcp)) == 0 && host_port_split(url + strlen(tcp), host, &port)) {
 		*target = url + strlen(tcp);
 		return true;
 	}
-	snprintf(error, 256, "'%.80s' is no upstream; write tcp://HOST:PORT or unix:/PATH", url);
+	snprintf(error, 256, "is no upstream; write tcp://HOST:PORT or unix:/PATH");
 	return false;
 }
 

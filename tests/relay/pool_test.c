@@ -1,0 +1,293 @@
+/* Channels are mere pointers here: the pool never looks into one. */
+#include "relay/pool.h"
+
+#include "base/hash.h"
+#include "relay/helpers.h"
+
+struct owner {
+	struct pool_berth berth;
+	struct channel *channel;
+	int dropped;
+};
+
+struct asker {
+	struct pool_request *request;
+	struct channel *got;
+	int answers;
+};
+
+static struct loop *here, *there;
+static unsigned needed;
+static struct channel *discarded;
+
+static struct channel *
+fake(int number)
+{
+	static char channels[8];
+
+	return (struct channel *)(void *)&channels[number];
+}
+
+static struct channel *
+give(struct pool_berth *berth)
+{
+	struct owner *owner = container_of(berth, struct owner, berth);
+	struct channel *channel = owner->channel;
+
+	owner->channel = NULL;
+	return channel;
+}
+
+static void
+drop(struct pool_berth *berth)
+{
+	container_of(berth, struct owner, berth)->dropped++;
+}
+
+static const struct pool_berth_kind kind = { give, drop };
+
+static void
+on_need(void *arg, unsigned channels)
+{
+	(void)arg;
+	needed += channels;
+}
+
+static void
+on_answer(void *arg, struct channel *channel)
+{
+	struct asker *asker = arg;
+
+	asker->request = NULL;
+	asker->got = channel;
+	asker->answers++;
+}
+
+static void
+discard(struct channel *channel)
+{
+	discarded = channel;
+}
+
+static struct pool *
+new_pool(uint64_t most, struct tally *tally, uint64_t most_per_identity)
+{
+	struct pool_settings settings = { .most = most, .tally = tally, .most_per_identity = most_per_identity,
+	    .on_need = on_need };
+
+	return pool_new(&settings);
+}
+
+static enum pool_verdict
+park(struct pool *pool, struct owner *owner, struct loop *loop, int number)
+{
+	*owner = (struct owner){ .berth = { .kind = &kind, .loop = loop }, .channel = fake(number) };
+	return pool_park(pool, &owner->berth);
+}
+
+static void
+ask(struct pool *pool, struct asker *asker)
+{
+	struct pool_asker how = { .loop = here, .on_answer = on_answer, .discard = discard, .arg = asker };
+
+	*asker = (struct asker){ 0 };
+	asker->request = pool_take(pool, &how);
+	assert_non_null(asker->request);
+	assert_int_equal(asker->answers, 0);	/* never from inside */
+}
+
+static void
+settle(void)
+{
+	for (int i = 0; i < 4; i++) {
+		turn(there);
+		turn(here);
+	}
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	here = loop_new();
+	there = loop_new();
+	needed = 0;
+	discarded = NULL;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	loop_free(here);
+	loop_free(there);
+	return 0;
+}
+
+static void
+gives_the_most_recently_verified_from_any_worker(void **state)
+{
+	struct pool *pool = new_pool(8, NULL, 0);
+	struct owner a, b, c;
+	struct asker first, second;
+
+	(void)state;
+	park(pool, &a, here, 1);
+	park(pool, &b, there, 2);
+	park(pool, &c, there, 3);
+	pool_verified(&a.berth);
+	ask(pool, &first);
+	ask(pool, &second);
+	assert_int_equal(pool_parked(pool), 1);
+	settle();
+	assert_ptr_equal(first.got, fake(1));
+	assert_ptr_equal(second.got, fake(3));
+	assert_int_equal(needed, 0);
+	assert_true(pool_lost(&b.berth));
+	assert_int_equal(pool_parked(pool), 0);
+	pool_release(pool);
+}
+
+static void
+who_finds_none_waits_and_the_agent_is_told(void **state)
+{
+	struct pool *pool = new_pool(8, NULL, 0);
+	struct asker first, second;
+	struct owner a, b;
+
+	(void)state;
+	ask(pool, &first);
+	ask(pool, &second);
+	assert_int_equal(needed, 2);
+	assert_int_equal(pool_waiting(pool), 2);
+	settle();
+	assert_int_equal(first.answers, 0);
+	assert_int_equal(park(pool, &a, there, 1), POOL_PARKED);
+	settle();
+	assert_ptr_equal(first.got, fake(1));
+	assert_int_equal(second.answers, 0);
+	park(pool, &b, here, 2);
+	settle();
+	assert_ptr_equal(second.got, fake(2));
+	pool_release(pool);
+}
+
+static void
+a_channel_lost_on_its_way_is_replaced(void **state)
+{
+	struct pool *pool = new_pool(8, NULL, 0);
+	struct owner a, b;
+	struct asker asker;
+
+	(void)state;
+	park(pool, &a, there, 1);
+	park(pool, &b, there, 2);
+	ask(pool, &asker);
+	assert_false(pool_lost(&b.berth));	/* taken already: the owner will be asked */
+	b.channel = NULL;
+	settle();
+	assert_ptr_equal(asker.got, fake(1));
+	pool_release(pool);
+}
+
+static void
+who_gives_up_is_not_answered(void **state)
+{
+	struct pool *pool = new_pool(8, NULL, 0);
+	struct asker waiting, coming;
+	struct owner a, b;
+
+	(void)state;
+	ask(pool, &waiting);
+	pool_cancel(waiting.request);
+	assert_int_equal(pool_waiting(pool), 0);
+	park(pool, &a, there, 1);
+	ask(pool, &coming);
+	pool_cancel(coming.request);
+	settle();
+	assert_int_equal(a.dropped, 1);
+	park(pool, &b, there, 2);
+	ask(pool, &coming);
+	turn(there);				/* the channel has left its owner */
+	pool_cancel(coming.request);
+	settle();
+	assert_int_equal(waiting.answers + coming.answers, 0);
+	assert_ptr_equal(discarded, fake(2));
+	pool_release(pool);
+}
+
+static void
+has_bounds_for_itself_and_for_the_identity(void **state)
+{
+	static const uint8_t key[TALLY_KEY_BYTES] = { 7 };
+	struct tallies *all = tally_all_new();
+	struct tally *tally = tally_of(all, key);
+	struct pool *one = new_pool(2, tally, 3), *two = new_pool(2, tally, 3);
+	struct owner owners[5];
+
+	(void)state;
+	assert_int_equal(park(one, &owners[0], here, 0), POOL_PARKED);
+	assert_int_equal(park(one, &owners[1], here, 1), POOL_PARKED);
+	assert_int_equal(park(one, &owners[2], here, 2), POOL_FULL);
+	assert_int_equal(park(two, &owners[3], here, 3), POOL_PARKED);
+	assert_int_equal(park(two, &owners[4], here, 4), POOL_FULL_IDENTITY);
+	assert_true(pool_lost(&owners[2].berth));
+	assert_true(pool_lost(&owners[0].berth));
+	assert_int_equal(park(two, &owners[4], here, 4), POOL_PARKED);
+	pool_close(one);
+	pool_close(two);
+	settle();
+	assert_int_equal(owners[1].dropped + owners[3].dropped + owners[4].dropped, 3);
+	assert_int_equal(tally_count(tally, TALLY_PARKED), 0);
+	pool_release(one);
+	pool_release(two);
+	tally_release(tally);
+	tally_all_free(all);
+}
+
+static void
+when_the_session_goes_all_hear_of_it(void **state)
+{
+	struct pool *pool = new_pool(8, NULL, 0);
+	struct asker waiting, late;
+	struct owner a, b;
+
+	(void)state;
+	ask(pool, &waiting);
+	pool_close(pool);
+	assert_int_equal(park(pool, &a, there, 1), POOL_CLOSED);
+	ask(pool, &late);
+	settle();
+	assert_int_equal(waiting.answers, 1);
+	assert_null(waiting.got);
+	assert_int_equal(late.answers, 1);
+	assert_null(late.got);
+	pool_release(pool);
+
+	pool = new_pool(8, NULL, 0);
+	park(pool, &b, there, 2);
+	pool_close(pool);
+	assert_false(pool_lost(&b.berth));
+	settle();
+	assert_int_equal(b.dropped, 1);
+	pool_release(pool);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(gives_the_most_recently_verified_from_any_worker),
+		TEST(who_finds_none_waits_and_the_agent_is_told),
+		TEST(a_channel_lost_on_its_way_is_replaced),
+		TEST(who_gives_up_is_not_answered),
+		TEST(has_bounds_for_itself_and_for_the_identity),
+		TEST(when_the_session_goes_all_hear_of_it),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("relay/pool", tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+#include "relay/settings.h"
+
+#include <string.h>
+#include <unistd.h>
+#include "relay/helpers.h"
+
+static char path[] = "/tmp/valise-settings.XXXXXX";
+static struct settings settings;
+
+/* True when it is accepted; what was said is in *said, to be freed. */
+static bool
+read_text(const char *text, char **said)
+{
+	size_t bytes;
+	FILE *file = fopen(path, "w"), *messages = open_memstream(said, &bytes);
+	bool fine;
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	fine = settings_read(&settings, path, messages, NULL);
+	fclose(messages);
+	return fine;
+}
+
+static int
+set_up(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+static const char example[] =
+    "version: 1\n"
+    "workers: auto\n"
+    "listeners:\n"
+    "  - address: \"[::]:443\"\n"
+    "    trusted_proxies: [192.0.2.0/24]\n"
+    "connect:\n"
+    "  server_name: connect.example.net\n"
+    "  certificate: /etc/valise/relay.crt\n"
+    "  private_key: /etc/valise/relay.key\n"
+    "  agent_cas: [/etc/valise/agents-ca.crt]\n"
+    "  agent_crls: [/etc/valise/agents.crl]\n"
+    "routes:\n"
+    "  - server_name: \"*.Legacy.example.org\"\n"
+    "    upstream: {url: tcp://10.0.0.5:8443, proxy_protocol: 2}\n"
+    "refuse: {unknown_name: alert, no_name: \"route:*.legacy.example.org\", not_tls: close}\n"
+    "limits: {flows: 100000, flows_per_client: 1000, hello_timeout: 3s, hello_bytes: 16KiB}\n"
+    "admin: {socket: /run/valise/relay.sock, http: 127.0.0.1:9180}\n"
+    "log: {level: info, format: json}\n";
+
+static void
+takes_the_documented_example(void **state)
+{
+	const struct settings_route *route;
+	char *said;
+
+	(void)state;
+	if (!read_text(example, &said))
+		fail_msg("%s", said);
+	route = settings_route_at(&settings, 0);
+	assert_string_equal(route->pattern, "*.legacy.example.org");
+	assert_string_equal(route->upstream.target, "10.0.0.5:8443");
+	assert_int_equal(route->upstream.proxy_protocol, 2);
+	assert_int_equal(settings.rules[REFUSE_NO_NAME].action, REFUSE_BY_ROUTE);
+	assert_int_equal(settings.rules[REFUSE_TIMEOUT].action, REFUSE_BY_CLOSE);
+	assert_int_equal(settings.limits.hello_ms, 3000);
+	assert_int_equal(settings.limits.hellos, 4096);
+	assert_int_equal(settings.expired, SETTINGS_EXPIRED_GRACE);
+	assert_int_equal(settings.grace_s, 24 * 3600);
+	assert_int_equal(settings.drain_ms, 30000);
+	assert_int_equal(settings_listener_at(&settings, 0)->proxies[0].bits, 24);
+	settings_wipe(&settings);
+	free(said);
+}
+
+#define HEAD "version: 1\nlisteners: {address: \"127.0.0.1:1\"}\n"
+#define ROUTE "routes: {server_name: a.example, upstream: tcp://127.0.0.1:1}\n"
+
+static void
+says_where_and_what_to_do(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "version: 2\n" ROUTE, ":1:10: " },
+		{ HEAD, "neither connect (for agents) nor a static route" },
+		{ HEAD ROUTE "worker: 2\n", ":4:1: unknown key \"worker\"; did you mean \"workers\"?" },
+		{ HEAD ROUTE "workers: 0\n", ":4:10: workers: \"0\" is no number of workers; write auto" },
+		{ "version: 1\nlisteners: {address: \"localhost:1\"}\n" ROUTE, ":2:22: " },
+		{ "version: 1\nlisteners: {address: \"unix:/x\"}\n" ROUTE, "is no address to listen on" },
+		{ "version: 1\nlisteners: [{address: \"1.2.3.4:1\"}, {address: \"1.2.3.4:1\"}]\n" ROUTE,
+		  "listened on twice" },
+		{ HEAD "routes: {server_name: a.example, upstream: tls://h:1}\n", "would wrap bytes that are sealed" },
+		{ HEAD "routes: {server_name: a.example, upstream: h:1}\n", "write tcp://HOST:PORT or unix:/PATH" },
+		{ HEAD "routes: {server_name: \"a b\", upstream: tcp://h:1}\n", "is no server name" },
+		{ HEAD "routes: {server_name: a.example, depth: any, upstream: tcp://h:1}\n",
+		  "depth is for wildcards" },
+		{ HEAD "routes:\n- {server_name: a.example, upstream: tcp://h:1}\n"
+		  "- {server_name: A.example., upstream: tcp://h:2}\n", ":5:17: 'a.example' is routed in line 4" },
+		{ HEAD ROUTE "refuse: {malformed: \"route:a.example\"}\n", "what is malformed is never routed" },
+		{ HEAD ROUTE "refuse: {no_name: \"route:b.example\"}\n", ":4:19: no static route has server_name" },
+		{ HEAD ROUTE "refuse: {no_name: drop}\n", "\"drop\" is no answer" },
+		{ HEAD ROUTE "connect: {server_name: c.example}\n", "connect.certificate is missing" },
+		{ HEAD ROUTE "connect: {server_name: a.example, certificate: x, private_key: y, agent_cas: z}\n",
+		  "is the connect name, where agents arrive" },
+		{ HEAD ROUTE "connect: {crl: {expired: soon}}\n", "write reject, grace 24h or allow" },
+		{ HEAD ROUTE "limits: {hello_bytes: 65KiB}\n", "hello_bytes" },
+		{ HEAD ROUTE "limits: {hello_timeout: 3}\n", "hello_timeout" },
+		{ HEAD ROUTE "pool: {least: 5, most: 4}\n", "pool.least is above pool.most" },
+		{ HEAD ROUTE "---\nversion: 1\n", "document" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *said;
+
+		if (read_text(rows[i][0], &said))
+			fail_msg("accepted: %s", rows[i][0]);
+		if (strncmp(said, path, strlen(path)) != 0 || strstr(said, rows[i][1]) == NULL)
+			fail_msg("wanted '%s', got: %s", rows[i][1], said);
+		settings_wipe(&settings);
+		free(said);
+	}
+}
+
+static void
+a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn(void **state)
+{
+	char *said;
+
+	(void)state;
+	assert_true(read_text(HEAD "routes:\n- {server_name: a.example, alpn: h2, upstream: tcp://h:1}\n"
+	    "- {server_name: a.example, upstream: unix:/run/x}\n", &said));
+	assert_string_equal(settings_route_at(&settings, 1)->upstream.target, "unix:/run/x");
+	settings_wipe(&settings);
+	free(said);
+}
+
+static void
+an_absent_file_is_not_a_bad_one(void **state)
+{
+	bool unreadable = false;
+
+	(void)state;
+	assert_false(settings_read(&settings, "/nonexistent/relay.yml", NULL, &unreadable));
+	assert_true(unreadable);
+	settings_wipe(&settings);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_the_documented_example),
+		cmocka_unit_test(says_where_and_what_to_do),
+		cmocka_unit_test(a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn),
+		cmocka_unit_test(an_absent_file_is_not_a_bad_one),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("relay/settings", tests, set_up, tear_down);
+}
