@@ -1,7 +1,12 @@
 #include "tunnel/session.h"
 
+#include <nettle/hkdf.h>
+#include <nettle/hmac.h>
+#include <nettle/sha2.h>
+
 #include "base/units.h"
 #include "tunnel/looped.h"
+#include "tunnel/tls_private.h"
 
 struct end {
 	struct session *session;
@@ -392,16 +397,82 @@ both_derive_the_same_channel_key(void **state)
 	stop();
 }
 
-/* The worked example of valise-protocol(7). */
+/* ---- RFC 8446 §7.1 and §7.5, written out once more ---- */
+
 static void
-the_identity_is_that_of_the_manual(void **state)
+expand_label(uint8_t out[32], const uint8_t secret[32], const char *label, const uint8_t context[32])
 {
-	uint8_t id[SESSION_ID_BYTES];
-	char identity[CHANNEL_IDENTITY];
+	struct hmac_sha256_ctx hmac;
+	uint8_t info[128] = { 0, 32 };
+	size_t bytes = strlen("tls13 ") + strlen(label);
+	info[2] = (uint8_t)bytes;
+	snprintf((char *)info + 3, sizeof info - 3, "tls13 %s", label);
+	info[3 + bytes] = 32;
+	memcpy(info + 4 + bytes, context, 32);
+	hmac_sha256_set_key(&hmac, 32, secret);
+	hkdf_expand(&hmac, (nettle_hash_update_func *)hmac_sha256_update,
+	    (nettle_hash_digest_func *)hmac_sha256_digest, 32, 4 + bytes + 32, info, 32, out);
+}
+
+static void
+hash_of(uint8_t out[32], const void *data, size_t bytes)
+{
+	struct sha256_ctx hash;
+	sha256_init(&hash);
+	sha256_update(&hash, bytes, data);
+	sha256_digest(&hash, 32, out);
+}
+
+static void
+channel_key_of(uint8_t out[32], const uint8_t exporter_secret[32], const uint8_t id[SESSION_ID_BYTES])
+{
+	uint8_t hash[32], derived[32];
+	hash_of(hash, "", 0);
+	expand_label(derived, exporter_secret, "EXPERIMENTAL valise channel 1", hash);
+	hash_of(hash, id, SESSION_ID_BYTES);
+	expand_label(out, derived, "exporter", hash);
+}
+
+static uint8_t exporter_secret[32];
+
+static int
+on_keylog(gnutls_session_t session, const char *label, const gnutls_datum_t *secret)
+{
+	(void)session;
+	if (strcmp(label, "EXPORTER_SECRET") == 0 && secret->size == 32)
+		memcpy(exporter_secret, secret->data, 32);
+	return 0;
+}
+
+static void
+the_channel_key_is_derived_as_the_manual_says(void **state)
+{
+	struct secret key = { 0 };
+	uint8_t ours[32];
 	(void)state;
-	assert_true(hex_decode(id, sizeof id, "000102030405060708090a0b0c0d0e0f"));
-	channel_identity(id, identity);
+	start(true);
+	gnutls_session_set_keylog_function(session_tls(agent.session)->session, on_keylog);
+	reach("hello ", "welcome ");
+	assert_true(session_channel_key(agent.session, welcome.session_id, &key));
+	channel_key_of(ours, exporter_secret, welcome.session_id);
+	assert_true(secret_equals(&key, ours, sizeof ours));
+	secret_wipe(&key);
+	stop();
+}
+
+/* Session id 00..0f, exporter secret 00..1f: the worked example of valise-protocol(7). */
+static void
+the_worked_example_is_that_of_the_manual(void **state)
+{
+	uint8_t secret[32], key[32];
+	char identity[CHANNEL_IDENTITY], hex[65];
+	(void)state;
+	for (uint8_t i = 0; i < sizeof secret; i++)
+		secret[i] = i;
+	channel_identity(secret, identity);
 	assert_string_equal(identity, "v1.c45d905e65cd0075dc3f52009096d1f5");
+	channel_key_of(key, secret, secret);
+	assert_string_equal(hex_encode(hex, key, sizeof key), "52a3f266b259595666ade42c5ebed335149fbd994ddb98f6b2d0a168bcd9403e");
 }
 
 int
@@ -421,7 +492,8 @@ main(void)
 		cmocka_unit_test(a_welcome_of_a_version_not_offered_is_not_believed),
 		cmocka_unit_test(a_revoked_agent_learns_it_from_the_alert),
 		cmocka_unit_test(both_derive_the_same_channel_key),
-		cmocka_unit_test(the_identity_is_that_of_the_manual),
+		cmocka_unit_test(the_channel_key_is_derived_as_the_manual_says),
+		cmocka_unit_test(the_worked_example_is_that_of_the_manual),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("session", tests, set_up, tear_down);
