@@ -34,23 +34,52 @@ what_only_a_person_can_change_is_permanent(void **state)
 	assert_false(code_is_permanent((enum code)9999));
 }
 
+static char manual[200000];
+
 /* Run from the top of the tree, as make does. */
 static void
-the_manual_explains_every_word(void **state)
+read_manual(const char *path)
 {
-	static char manual[200000];
-	char line[128];
-	const char *word;
-	(void)state;
-	FILE *file = fopen("man/valise-errors.7", "r");
+	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	manual[fread(manual, 1, sizeof manual - 1, file)] = '\0';
 	fclose(file);
+}
+
+static void
+the_manual_explains_every_word(void **state)
+{
+	char line[128];
+	const char *word;
+	(void)state;
+	read_manual("man/valise-errors.7");
 	for (unsigned i = 0; (word = code_word_at(i)); i++) {
 		snprintf(line, sizeof line, ".It Sy %s", word);
 		if (!strstr(manual, line))
 			fail_msg("%s is not in the manual", word);
 	}
+}
+
+static void
+the_protocols_manual_has_the_same_numbers(void **state)
+{
+	char line[128];
+	unsigned known = 0, listed = 0;
+	(void)state;
+	read_manual("man/valise-protocol.7");
+	for (unsigned i = 0; i < 1000; i++) {
+		const char *word = code_word((enum code)i);
+		if (strcmp(word, "unknown-code") == 0)
+			continue;
+		known++;
+		snprintf(line, sizeof line, "\n.It %u Ta %s Ta%s\n", i, word,
+		    code_is_permanent((enum code)i) ? " permanent" : "");
+		if (!strstr(manual, line))
+			fail_msg("%u %s is not in the manual as it is", i, word);
+	}
+	while (code_word_at(listed))
+		listed++;
+	assert_int_equal(known, listed);
 }
 
 int
@@ -60,6 +89,7 @@ main(void)
 		cmocka_unit_test(every_code_has_a_word_of_its_own),
 		cmocka_unit_test(what_only_a_person_can_change_is_permanent),
 		cmocka_unit_test(the_manual_explains_every_word),
+		cmocka_unit_test(the_protocols_manual_has_the_same_numbers),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("code", tests, NULL, NULL);
