@@ -17,19 +17,16 @@ enum { CAS = 1 + PROFILES, ORGANISATION_MOST = 48 };
 
 struct init_options {
 	struct common common;
-	const char *name, *key_type;
+	const char *name;
 	int64_t seconds;
-	bool no_password;
+	struct ca_key_options key;
 };
 
 static const struct option_row rows[] = {
 	{ "name", OPTION_TEXT, offsetof(struct init_options, name), "TEXT",
 	  "what the CAs are called (default: Valise and six random digits)", 0 },
-	{ "key-type", OPTION_TEXT, offsetof(struct init_options, key_type), "TYPE",
-	  "of the CA keys: p256 (default), ed25519, rsa2048, rsa3072", 0 },
 	{ "days", OPTION_DAYS, offsetof(struct init_options, seconds), "N", "lifetime of the CAs (default: 3650)", 0 },
-	{ "no-password", OPTION_FLAG, offsetof(struct init_options, no_password), NULL,
-	  "keep the CA keys in clear", 0 },
+	CA_KEY_OPTION_ROWS(struct init_options, key),
 	{ 0 }
 };
 
@@ -48,19 +45,6 @@ plan(struct founding *cas, const struct init_options *options, const char *organ
 		cas[1 + i] = (struct founding){ .name = profile_all[i].role, .role = profile_all[i].role, .organisation = organisation,
 		    .path_length = profile_all[i].granted ? 1 : 0, .purposes = profile_all[i].purposes, .seconds = seconds };
 	return 0;
-}
-
-static int
-make_keys(struct authority *authority, struct founding *cas, const struct init_options *options)
-{
-	enum key_type type;
-	int code = key_type_parse(options->key_type, &type);
-
-	if (!code && !options->no_password)
-		code = passphrase_need(&authority->passphrase, "a new CA key", true);
-	for (size_t i = 0; !code && i < CAS; i++)
-		code = found_key(&cas[i], type, options->no_password ? NULL : passphrase_text(&authority->passphrase));
-	return code;
 }
 
 static int
@@ -128,7 +112,7 @@ static int
 run(int argc, char **argv)
 {
 	struct init_options options = { 0 };
-	struct authority authority = { .common = &options.common, .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS, .avoidable = true } };
+	struct authority authority = { .common = &options.common, .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS } };
 	struct founding cas[CAS] = { 0 };
 	struct operands operands;
 	char organisation[64], digits[7];
@@ -148,8 +132,8 @@ run(int argc, char **argv)
 	authority.now = clock_wall_s();
 	plan(cas, &options, organisation);
 	code = refuse_at_once(&authority, dir);
-	if (!code)
-		code = make_keys(&authority, cas, &options);
+	for (size_t i = 0; !code && i < CAS; i++)
+		code = found_key(&authority, &cas[i], &options.key);
 	if (!code)
 		code = store_create(&authority.store, dir);
 	if (!code)

@@ -15,9 +15,8 @@
 struct sub_options {
 	struct common common;
 	struct texts permits;
-	const char *key_type;
 	int64_t seconds;
-	bool no_password;
+	struct ca_key_options key;
 	struct grant_options grant;
 };
 
@@ -28,9 +27,7 @@ static const struct option_row rows[] = {
 	  "names may overlap another sub-CA's, agents may share them", 0 },
 	GRANT_OPTION_ROWS(struct sub_options, grant),
 	{ "days", OPTION_DAYS, offsetof(struct sub_options, seconds), "N", "lifetime (default: 1095)", 0 },
-	{ "key-type", OPTION_TEXT, offsetof(struct sub_options, key_type), "TYPE",
-	  "p256 (default), ed25519, rsa2048, rsa3072", 0 },
-	{ "no-password", OPTION_FLAG, offsetof(struct sub_options, no_password), NULL, "keep its key in clear", 0 },
+	CA_KEY_OPTION_ROWS(struct sub_options, key),
 	{ 0 }
 };
 
@@ -114,19 +111,6 @@ print(const struct authority *authority, const struct founding *founding)
 	return output_print(authority->common, object);
 }
 
-static int
-make_key(struct authority *authority, struct founding *founding, const struct sub_options *options)
-{
-	enum key_type type;
-	int code = key_type_parse(options->key_type, &type);
-
-	authority->passphrase.avoidable = true;
-	if (!code && !options->no_password)
-		code = passphrase_need(&authority->passphrase, "a new CA key", true);
-	return code ? code :
-	    found_key(founding, type, options->no_password ? NULL : passphrase_text(&authority->passphrase));
-}
-
 /* The organisation of the authority: its CAs are called alike. */
 static int
 read_organisation(const struct signer *parent, char out[64])
@@ -161,7 +145,7 @@ make(struct authority *authority, const struct sub_options *options, struct foun
 	founding->organisation = organisation;
 	founding->seconds = options->seconds ? options->seconds : SUB_CA_S;
 	if (!code)
-		code = make_key(authority, founding, options);
+		code = found_key(authority, founding, &options->key);
 	if (!code)
 		code = found(authority, founding, parent, permits, options->grant.shared);
 	return code ? code : print(authority, founding);

@@ -8,21 +8,44 @@
 #include "pki/tool/profile.h"
 #include "pki/tool/publish.h"
 #include "pki/tool/say.h"
+#include "pki/tool/token.h"
 
-int
-found_key(struct founding *founding, enum key_type type, const char *passphrase)
+static int
+make_file(struct authority *authority, struct founding *founding, enum key_type type, bool no_password)
 {
-	gnutls_x509_privkey_t key = NULL;
 	struct signer *signer = &founding->signer;
-	int code = key_generate(type, &key);
+	gnutls_x509_privkey_t key = NULL;
+	int code = 0;
 
 	snprintf(signer->ca.key, sizeof(signer->ca.key), "private/%s.key", founding->name);
+	authority->passphrase.avoidable = true;
+	if (!no_password)
+		code = passphrase_need(&authority->passphrase, "a new CA key", true);
 	if (!code)
-		code = key_encode(key, passphrase, &founding->key_pem);
+		code = key_generate(type, &key);
+	if (!code)
+		code = key_encode(key, no_password ? NULL : passphrase_text(&authority->passphrase), &founding->key_pem);
 	if (!code)
 		code = key_abstract(key, &signer->key);
 	gnutls_x509_privkey_deinit(key);
 	return code;
+}
+
+int
+found_key(struct authority *authority, struct founding *founding, const struct ca_key_options *options)
+{
+	struct signer *signer = &founding->signer;
+	char label[256];
+	enum key_type type;
+	int code = key_type_parse(options->type, &type);
+
+	if (code)
+		return code;
+	if (!options->token)
+		return make_file(authority, founding, type, options->no_password);
+	snprintf(label, sizeof(label), "%s %s", founding->organisation, founding->name);
+	return token_generate(options->token, label, type, &authority->passphrase, signer->ca.key,
+	    sizeof(signer->ca.key), &signer->key);
 }
 
 static int

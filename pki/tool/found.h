@@ -23,8 +23,20 @@ struct founding {
 	struct signer signer;		/* the new CA; owned */
 };
 
-/* Makes the key, encrypted with the passphrase unless that is NULL. Slow, so before the change begins. */
-int found_key(struct founding *, enum key_type, const char *passphrase);
+struct ca_key_options {
+	const char *type;	/* --key-type */
+	const char *token;	/* --token */
+	bool no_password;	/* --no-password */
+};
+
+#define CA_KEY_OPTION_ROWS(type_, member) \
+	{ "key-type", OPTION_TEXT, offsetof(type_, member.type), "TYPE", \
+	  "of the CA keys: p256 (default), ed25519, rsa2048, rsa3072", 0 }, \
+	{ "token", OPTION_TEXT, offsetof(type_, member.token), "URI", "make them on this PKCS#11 token", 0 }, \
+	{ "no-password", OPTION_FLAG, offsetof(type_, member.no_password), NULL, "keep them in clear", 0 }
+
+/* Makes the key, encrypted unless told otherwise. Slow, so before the change begins. */
+int found_key(struct authority *, struct founding *, const struct ca_key_options *);
 /* Inside a change. parent NULL: a root. */
 int found_ca(struct authority *, struct founding *, const struct signer *parent);
 void found_wipe(struct founding *);

@@ -83,12 +83,12 @@ prompt(struct passphrase *passphrase, int tty, const char *what, const char *aga
 	struct termios normal, silent;
 	int code;
 
-	dprintf(tty, "Passphrase for %s%s: ", what, again);
 	if (tcgetattr(tty, &normal) < 0)
 		return say_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use %s", passphrase->option);
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	tcsetattr(tty, TCSAFLUSH, &silent);
+	dprintf(tty, "Passphrase for %s%s: ", what, again);	/* not before the terminal is silent */
 	code = from_descriptor(passphrase, tty, "terminal");
 	tcsetattr(tty, TCSAFLUSH, &normal);
 	dprintf(tty, "\n");
