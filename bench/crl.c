@@ -22,13 +22,13 @@
 #include "pki/pem.h"
 #include "pki/x509.h"
 
-enum { LARGE = 100000, SMALL = 10000, ENTRY = 52, ROUNDS = 15, MOST_COMPARISONS = 20, MOST_MIB = 8 };
+enum { LARGE = 100000, SMALL = 10000, WARM = 2000, ENTRY = 52, ROUNDS = 31, MOST_COMPARISONS = 20, MOST_MIB = 8 };
 #define MOST_RATIO 2.0
 
 static gnutls_privkey_t key;
 static gnutls_pubkey_t public;
 static struct der spki;
-static char warm[64];		/* a CRL of one entry */
+static char warm[64];		/* a small one */
 
 struct result {
 	double ms, mib;
@@ -331,7 +331,7 @@ main(void)
 	if (writer == 0) {
 		write_crl(large, LARGE);
 		write_crl(small, SMALL);
-		write_crl(warm, 1);
+		write_crl(warm, WARM);
 		_exit(0);
 	}
 	int status;

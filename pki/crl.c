@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pki/crl_sort.h"
 #include "pki/signature.h"
 
 struct crl {
@@ -18,9 +19,14 @@ struct crl {
 	uint8_t *facts;
 	int64_t this_update, next_update;
 	size_t count;
+	uint32_t *begins;		/* where the entries of each bucket begin; until crl_index() */
 	struct crl_entry *entries;
 	bool indexed;
 };
+
+/* Entries are put into buckets by the first two octets of their serials as they are
+ * read, and each bucket is sorted: no entry moves far, no second array is needed. */
+enum { BUCKETS = 1 << 16 };
 
 const char *
 crl_reason_word(unsigned reason)
@@ -116,11 +122,25 @@ read_list_extensions(struct crl *crl, struct cursor list)
 
 /* ---- entries ---- */
 
+/* The one extension that nearly every entry has, a reason and nothing else, without its value. */
+static bool
+is_lone_reason(struct der list)
+{
+	static const uint8_t lone[] = { 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01 };
+	return list.bytes == sizeof lone + 1 && memcmp(list.data, lone, sizeof lone) == 0 &&
+	    list.data[sizeof lone] < CRL_REASONS;
+}
+
 /* False for what makes the entry mean something else than its serial says. */
 static bool
-read_entry_extensions(struct cursor list, uint8_t *reason)
+read_entry_extensions(struct der extensions, uint8_t *reason)
 {
 	enum { REASON = 21, HOLD_INSTRUCTION = 23, INVALIDITY = 24 };
+	struct cursor list = der_over(extensions);
+	if (is_lone_reason(extensions)) {
+		*reason = extensions.data[extensions.bytes - 1];
+		return true;
+	}
 	while (list.left > 0 && !list.failed) {
 		struct der oid;
 		bool critical;
@@ -135,45 +155,73 @@ read_entry_extensions(struct cursor list, uint8_t *reason)
 	return !list.failed;
 }
 
-/* A certificate whose serial is longer than SERIAL_BYTES is refused anyway, so
- * an entry for one is left out: *fits. */
+/* An entry without its serial, which is behind it. */
 static bool
-read_entry(struct cursor *list, struct crl_entry *entry, bool *fits)
+read_entry(struct cursor *in, struct crl_entry *entry)
 {
-	struct cursor in = der_enter(list, DER_SEQUENCE);
-	struct der serial = der_read(&in, DER_INTEGER);
-	*fits = serial_of(&entry->serial, serial);
-	int64_t revoked_at = der_time(&in);
+	struct der extensions;
+	int64_t revoked_at = der_time(in);
 	entry->revoked_at = revoked_at < 0 ? 0 : revoked_at > UINT32_MAX ? UINT32_MAX : (uint32_t)revoked_at;
 	entry->reason = CRL_UNSPECIFIED;
-	bool good = in.left == 0 || read_entry_extensions(der_enter(&in, DER_SEQUENCE), &entry->reason);
-	return good && serial.bytes > 0 && cursor_end(&in);
+	bool good = !der_optional(in, DER_SEQUENCE, &extensions) ||
+	    read_entry_extensions(extensions, &entry->reason);
+	return good && cursor_end(in);
 }
 
+/* A certificate whose serial is longer than SERIAL_BYTES is refused anyway, so
+ * an entry for one counts for nothing. */
 static bool
-read_entries(struct crl *crl)
+fits(struct der serial)
 {
-	struct cursor list = der_over(crl->revoked);
-	size_t count = 0;
-	while (list.left > 0) {
-		bool fits;
-		if (count == crl->count || !read_entry(&list, &crl->entries[count], &fits))
-			return false;
-		count += fits;
-	}
-	crl->count = count;
-	return true;
+	return serial.bytes <= SERIAL_BYTES;
+}
+
+static size_t
+bucket_of(struct der serial)
+{
+	return (size_t)serial.data[0] << 8 | (serial.bytes > 1 ? serial.data[1] : 0);
 }
 
 static bool
 count_entries(struct crl *crl)
 {
 	struct cursor list = der_over(crl->revoked);
-	while (list.left > 0 && !list.failed) {
-		der_read(&list, DER_SEQUENCE);
+	while (list.left > 0) {
+		struct cursor in = der_over(der_read(&list, DER_SEQUENCE));
+		struct der serial = der_shortest(der_read(&in, DER_INTEGER));
+		if (list.failed || serial.bytes == 0)
+			return false;
+		if (!fits(serial))
+			continue;
+		crl->begins[bucket_of(serial)]++;
 		crl->count++;
 	}
-	return !list.failed;
+	return crl->count < UINT32_MAX;
+}
+
+/* Puts every entry into its bucket; begins[] ends up at the buckets' ends. */
+static bool
+read_entries(struct crl *crl)
+{
+	struct cursor list = der_over(crl->revoked);
+	uint32_t at = 0;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		uint32_t count = crl->begins[i];
+		crl->begins[i] = at;
+		at += count;
+	}
+	while (list.left > 0) {
+		struct cursor in = der_over(der_read(&list, DER_SEQUENCE));
+		struct der serial = der_shortest(der_read(&in, DER_INTEGER));
+		struct crl_entry other, *entry = &other;
+		if (fits(serial)) {
+			entry = &crl->entries[crl->begins[bucket_of(serial)]++];
+			serial_of(&entry->serial, serial);
+		}
+		if (!read_entry(&in, entry))
+			return false;
+	}
+	return true;
 }
 
 /* ---- the list ---- */
@@ -193,7 +241,7 @@ read_signed_part(struct crl *crl)
 	crl->next_update = der_time(&in);
 	der_optional(&in, DER_SEQUENCE, &crl->revoked);
 	bool extended = der_optional(&in, DER_CONTEXT_SEQUENCE, &extensions);
-	if (!cursor_end(&in) || !count_entries(crl) || (extended && !version_2))
+	if (!cursor_end(&in) || (extended && !version_2))
 		return "is malformed";
 	if (!der_equal(algorithm, crl->algorithm))
 		return "names two signature algorithms";
@@ -214,7 +262,12 @@ read_list(struct crl *crl)
 	const char *fault = read_signed_part(crl);
 	if (fault == NULL && crl->next_update < crl->this_update)
 		return "ends before it begins";
-	return fault;
+	if (fault != NULL || crl->revoked.bytes == 0)
+		return fault;
+	crl->begins = calloc(BUCKETS, sizeof *crl->begins);
+	if (crl->begins == NULL)
+		return "cannot be read for want of memory";
+	return count_entries(crl) ? NULL : "has an entry that is malformed";
 }
 
 static void
@@ -264,6 +317,7 @@ crl_free(struct crl *crl)
 		return;
 	free(crl->kept);
 	free(crl->facts);
+	free(crl->begins);
 	free(crl->entries);
 	free(crl);
 }
@@ -300,63 +354,20 @@ crl_is_signed_by(const struct crl *crl, struct der spki)
 /* ---- look-up ---- */
 
 static void
-insertion_sort(struct crl_entry *entries, size_t count)
+sort_buckets(struct crl *crl)
 {
-	for (size_t i = 1; i < count; i++) {
-		struct crl_entry entry = entries[i];
-		size_t k = i;
-		for (; k > 0 && serial_compare(&entries[k - 1].serial, &entry.serial) > 0; k--)
-			entries[k] = entries[k - 1];
-		entries[k] = entry;
-	}
+	for (size_t i = 0, start = 0; i < BUCKETS; start = crl->begins[i++])
+		crl_sort_entries(crl->entries + start, crl->begins[i] - start, 2);
 }
 
-static uint8_t
-octet_of(const struct crl_entry *entry, size_t index)
-{
-	return ((const uint8_t *)&entry->serial)[index];
-}
-
-/*
- * In-place radix sort from octet `index` on (American flag sort): linear whatever an
- * issuer chose as serials, and without the second array that qsort() would take.
- * Depth is bounded by the size of a serial.
- */
 static void
-radix_sort(struct crl_entry *entries, size_t count, size_t index)
+let_go(struct crl *crl)
 {
-	size_t end[256] = {0}, next[256], at = 0;
-	if (count < 32 || index == sizeof(struct serial)) {
-		insertion_sort(entries, index == sizeof(struct serial) ? 0 : count);
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		end[octet_of(&entries[i], index)]++;
-	for (size_t value = 0; value < 256; value++) {
-		next[value] = at;
-		at = end[value] += at;
-	}
-	for (size_t value = 0; value < 256; value++)
-		while (next[value] < end[value]) {	/* every swap puts one entry where it belongs */
-			struct crl_entry *entry = &entries[next[value]];
-			uint8_t home = octet_of(entry, index);
-			struct crl_entry other = entries[next[home]];
-			entries[next[home]++] = *entry;
-			if (home != value)
-				*entry = other;
-		}
-	for (size_t value = 0, start = 0; value < 256; start = end[value++])
-		if (end[value] - start > 1)
-			radix_sort(entries + start, end[value] - start, index + 1);
-}
-
-static bool
-is_sorted(const struct crl *crl)
-{
-	for (size_t i = 1; i < crl->count; i++)
-		if (serial_compare(&crl->entries[i - 1].serial, &crl->entries[i].serial) > 0)
-			return false;
-	return true;
+	free(crl->kept);
+	free(crl->begins);
+	crl->kept = NULL;
+	crl->begins = NULL;
+	crl->whole = crl->signed_part = crl->algorithm = crl->signature = crl->revoked = (struct der){0};
 }
 
 bool
@@ -364,18 +375,17 @@ crl_index(struct crl *crl, const char **why)
 {
 	if (crl->indexed)
 		return true;
-	crl->entries = crl->count > 0 ? malloc(crl->count * sizeof *crl->entries) : NULL;
+	crl->entries = malloc(crl->count * sizeof *crl->entries + 1);
 	*why = "cannot be read for want of memory";
-	if (crl->count > 0 && crl->entries == NULL)
+	if (crl->entries == NULL)
 		return false;
 	*why = "has an entry that is malformed, or critical and not known here";
-	if (!read_entries(crl))
-		return false;
-	if (!is_sorted(crl))
-		radix_sort(crl->entries, crl->count, 0);
-	free(crl->kept);
-	crl->kept = NULL;
-	crl->whole = crl->signed_part = crl->algorithm = crl->signature = crl->revoked = (struct der){0};
+	if (crl->begins != NULL) {
+		if (!read_entries(crl))
+			return false;
+		sort_buckets(crl);
+	}
+	let_go(crl);
 	crl->indexed = true;
 	return true;
 }

@@ -72,9 +72,8 @@ der_over(struct der der)
 struct cursor
 der_enter(struct cursor *in, unsigned tag)
 {
-	struct cursor inside = der_over(der_read(in, tag));
-	inside.failed = in->failed;
-	return inside;
+	struct der contents = der_read(in, tag);
+	return (struct cursor){ .at = contents.data, .left = contents.bytes, .failed = in->failed };
 }
 
 struct der
@@ -132,17 +131,6 @@ der_bits(struct cursor *in)
 	return (struct der){ bits.data + 1, bits.bytes - 1 };
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar, months counted from March. */
-static int64_t
-days_from_civil(int64_t year, int64_t month, int64_t day)
-{
-	year -= month <= 2;
-	int64_t era = year / 400, year_of_era = year - era * 400;
-	int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-	return era * 146097 + day_of_era - 719468;
-}
-
 static int
 two_digits(const uint8_t *at)
 {
@@ -150,22 +138,28 @@ two_digits(const uint8_t *at)
 	return tens > 9 || ones > 9 ? -1 : (int)(tens * 10 + ones);
 }
 
-/* "MMDDHHMMSSZ" behind the year; -1 if any part is out of its range. */
+static int64_t
+leap_days_before(int64_t year)
+{
+	year--;
+	return year / 4 - year / 100 + year / 400;
+}
+
+/* Seconds since 1970 of "MMDDHHMMSSZ" in this year; -1 if any part is out of its range. */
 static int64_t
 time_in_year(const uint8_t *at, int64_t year)
 {
-	static const int least[5] = { 1, 1, 0, 0, 0 }, most[5] = { 12, 31, 23, 59, 59 };
-	static const int days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	int part[5];
-	for (int i = 0; i < 5; i++) {
-		part[i] = two_digits(at + 2 * i);
-		if (part[i] < least[i] || part[i] > most[i])
-			return -1;
-	}
+	static const int before[13] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365 };
+	int month = two_digits(at), day = two_digits(at + 2), hour = two_digits(at + 4);
+	int minute = two_digits(at + 6), second = two_digits(at + 8);
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	if (part[1] > days[part[0] - 1] + (part[0] == 2 && leap) || at[10] != 'Z')
+	if (month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+	    second < 0 || second > 59 || at[10] != 'Z' ||
+	    day > before[month] - before[month - 1] + (month == 2 && leap))
 		return -1;
-	return days_from_civil(year, part[0], part[1]) * 86400 + part[2] * 3600 + part[3] * 60 + part[4];
+	int64_t days = 365 * (year - 1970) + leap_days_before(year) - leap_days_before(1970) +
+	    before[month - 1] + (month > 2 && leap) + day - 1;
+	return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
 int64_t
@@ -221,15 +215,22 @@ der_oid_is(struct der oid, const char *dotted)
 	}
 }
 
-bool
-serial_of(struct serial *out, struct der integer)
+struct der
+der_shortest(struct der integer)
 {
-	*out = (struct serial){0};
 	while (integer.bytes > 1 && ((integer.data[0] == 0 && !(integer.data[1] & 0x80)) ||
 	    (integer.data[0] == 0xff && (integer.data[1] & 0x80)))) {
 		integer.data++;
 		integer.bytes--;
 	}
+	return integer;
+}
+
+bool
+serial_of(struct serial *out, struct der integer)
+{
+	integer = der_shortest(integer);
+	*out = (struct serial){0};
 	if (integer.bytes == 0 || integer.bytes > SERIAL_BYTES)
 		return false;
 	out->bytes = (uint8_t)integer.bytes;
@@ -240,7 +241,7 @@ serial_of(struct serial *out, struct der integer)
 int
 serial_compare(const struct serial *a, const struct serial *b)
 {
-	return memcmp(a, b, sizeof *a);	/* the length first; unused octets are zero */
+	return memcmp(a, b, sizeof *a);
 }
 
 const char *

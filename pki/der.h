@@ -66,12 +66,15 @@ bool der_oid_is(struct der, const char *dotted);
  */
 enum { SERIAL_BYTES = 21 };
 struct serial {
+	uint8_t data[SERIAL_BYTES];	/* the rest is zero */
 	uint8_t bytes;
-	uint8_t data[SERIAL_BYTES];
 };
 
+/* The contents of an INTEGER without the octets that repeat its sign. */
+struct der der_shortest(struct der integer);
 /* False if the contents of this INTEGER are empty or too long. */
 bool serial_of(struct serial *, struct der integer);
+/* An order to search by; it is not that of the numbers. */
 int serial_compare(const struct serial *, const struct serial *);
 /* Upper-case hexadecimal, two digits an octet; returns out. */
 enum { SERIAL_TEXT = 2 * SERIAL_BYTES + 1 };

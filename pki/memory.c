@@ -70,12 +70,18 @@ find_mark(struct memory *memory, const uint8_t issuer[ISSUER_ID])
 	return NULL;
 }
 
-/* By number where both have one and they differ, else by thisUpdate. */
-static bool
-is_older(const struct crl_mark *a, const struct crl_mark *b)
+/* CRL numbers are positive and in their shortest form, so the longer one is the larger. */
+static int
+compare_numbers(const struct serial *a, const struct serial *b)
+{
+	return a->bytes != b->bytes ? a->bytes - b->bytes : memcmp(a->data, b->data, a->bytes);
+}
+
+bool
+crl_mark_is_older(const struct crl_mark *a, const struct crl_mark *b)
 {
 	int order = a->number.bytes == 0 || b->number.bytes == 0 ? 0 :
-	    serial_compare(&a->number, &b->number);
+	    compare_numbers(&a->number, &b->number);
 	return order != 0 ? order < 0 : a->this_update < b->this_update;
 }
 
@@ -84,7 +90,7 @@ memory_would_roll_back(struct memory *memory, const struct crl_mark *mark, struc
 {
 	pthread_mutex_lock(&memory->lock);
 	const struct crl_mark *last = find_mark(memory, mark->issuer);
-	bool older = last != NULL && is_older(mark, last);
+	bool older = last != NULL && crl_mark_is_older(mark, last);
 	if (older)
 		*seen = *last;
 	pthread_mutex_unlock(&memory->lock);
@@ -96,7 +102,7 @@ note_mark(struct memory *memory, const struct crl_mark *mark)
 {
 	struct crl_mark *last = find_mark(memory, mark->issuer);
 	if (last != NULL) {
-		if (is_older(last, mark))
+		if (crl_mark_is_older(last, mark))
 			*last = *mark;
 		return true;
 	}

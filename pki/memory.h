@@ -29,6 +29,9 @@ struct crl_mark {
 	int64_t this_update;
 };
 
+/* By number where both have one and they differ, else by thisUpdate. */
+bool crl_mark_is_older(const struct crl_mark *, const struct crl_mark *);
+
 /* Whether a CRL with this mark would go back behind what was seen; *seen is that. */
 bool memory_would_roll_back(struct memory *, const struct crl_mark *, struct crl_mark *seen);
 /* False when memory is short. */

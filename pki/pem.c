@@ -101,9 +101,11 @@ pem_decode(struct pem_file *file, enum pem_kind kind, const char **why)
 	struct secret *storage = &file->storage;
 	struct text all = { (char *)storage->data, (char *)storage->data + storage->bytes };
 	*why = NULL;
-	if (find(all, BEGIN) != NULL)
+	bool is_der = storage->bytes > 1 && storage->data[0] == DER_SEQUENCE &&
+	    (storage->data[1] & 0x80 || find(all, BEGIN) == NULL);
+	if (!is_der)
 		*why = decode_blocks(file, kind);
-	else if (storage->bytes > 0 && storage->data[0] == DER_SEQUENCE && !add_place(file, 0, storage->bytes))
+	else if (!add_place(file, 0, storage->bytes))
 		*why = "cannot be read for want of memory";
 	if (*why == NULL && file->count == 0)
 		*why = kind == PEM_CRL ? "holds no CRL" : "holds no certificate";

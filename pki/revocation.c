@@ -177,8 +177,7 @@ static bool
 is_newer(const struct held *a, const struct held *b)
 {
 	struct crl_mark x = mark_of(a), y = mark_of(b);
-	int order = x.number.bytes == 0 || y.number.bytes == 0 ? 0 : serial_compare(&x.number, &y.number);
-	return order != 0 ? order > 0 : x.this_update >= y.this_update;
+	return !crl_mark_is_older(&x, &y);
 }
 
 /* Of several CRLs of one issuer the newest stays. */
