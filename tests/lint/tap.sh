@@ -16,7 +16,7 @@ ok()
 	else
 		tap_failed=$((tap_failed + 1))
 		echo "not ok $tap_count - $2"
-		[ -s "$scratch/wrong" ] && sed 's/^/# /' "$scratch/wrong"
+		[ -s "$scratch/wrong" ] && sed 's/^/# /' "$scratch/wrong" >&2
 	fi
 	: > "$scratch/wrong"
 }

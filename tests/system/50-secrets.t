@@ -31,12 +31,17 @@ def der(path):
 		return base64.b64decode("".join(line for line in file if not line.startswith("-")))
 
 
-def spoken(stream):
+def spoken(stream, times=1):
 	"""Repeats what it heard, for ever."""
 	text = stream.recv(1000)
 	while True:
-		stream.sendall(text)
+		stream.sendall(text * times)
 		time.sleep(0.01)
+
+
+def spoken_at_length(stream):
+	"""In pieces that the other flow's, through the same buffers, do not write over."""
+	spoken(stream, 100)
 
 
 @test
@@ -45,7 +50,7 @@ def the_relay_has_neither_plaintext_nor_an_endpoints_key(scene):
 	key = authority().server(OPENED)[1]
 	relay = scene.relay()
 	agent = scene.agent(relay, [passthrough(SEALED, scene.tls_upstream(spoken, SEALED)),
-		terminate(OPENED, scene.upstream(spoken))], authority().agent("agent", SEALED, OPENED))
+		terminate(OPENED, scene.upstream(spoken_at_length))], authority().agent("agent", SEALED, OPENED))
 	for name, mark in marks.items():
 		client = scene.keep(TlsClient(relay.port, name, authority().root))
 		client.sendall(mark)

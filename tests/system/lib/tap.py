@@ -98,7 +98,7 @@ def main():
 		name = function.__name__.replace("_", " ")
 		print(f"{'not ok' if trouble else 'ok'} {number} - {name}", flush=True)
 		print(f"# {seconds:.1f} s")
-		for line in trouble.splitlines():
-			print("#", line)
+		for line in trouble.splitlines():	# where prove shows it
+			print("#", line, file=sys.stderr, flush=True)
 		failed += bool(trouble)
 	sys.exit(1 if failed else 0)
