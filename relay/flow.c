@@ -202,12 +202,22 @@ flow_look_up(struct flow *flow)
 
 /* ---- joined ---- */
 
+static const char *
+word_of(const struct flow *flow, enum pump_end end)
+{
+	if (end == PUMP_RESET_A)
+		return "client-reset";
+	if (end == PUMP_RESET_B)
+		return flow->fixed != NULL ? "upstream-reset" : "agent-reset";
+	return pump_end_word(end);
+}
+
 static void
 on_over(void *arg, enum pump_end end)
 {
 	struct flow *flow = arg;
 
-	flow_end(flow, flow->reason != NULL ? flow->reason : pump_end_word(end));
+	flow_end(flow, flow->reason != NULL ? flow->reason : word_of(flow, end));
 }
 
 /* The client's stream as the far side is to see it. */

@@ -55,7 +55,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 	    log_u64("bytes_in", bytes_in(flow)),
 	    log_u64("bytes_out", flow->pump != NULL ? pump_bytes_from_b(flow->pump) : 0),
 	    log_u64("duration_ms", (now - begun) / 1000),
-	    log_u64("ready_ms", flow->ready_us != 0 ? (flow->ready_us - begun) / 1000 : 0),
+	    log_i64("ready_ms", flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
 	    log_u64("attempts", flow->attempts),
 	    log_str("reason", reason),
 	    log_str("ja4", or_none(flow->ja4)));
