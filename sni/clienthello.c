@@ -120,14 +120,14 @@ read_records(struct clienthello *hello, const uint8_t *wire)
 
 /* ---- the records ---- */
 
-/* Judges what has come of a record header, each byte as soon as it is there. */
+/* Judges what has come of a record header, at least a byte, each as soon as it is there. */
 static enum reason
 judge_record_header(const struct clienthello *hello, const uint8_t *header, size_t bytes)
 {
 	bool first = hello->next_record == 0;
 	size_t length;
 
-	if (bytes > 0 && header[0] != 22)
+	if (header[0] != 22)
 		return first ? NOT_HANDSHAKE : RECORD_TYPE;
 	if (bytes > 1 && header[1] != 3)
 		return first ? NOT_TLS_VERSION : RECORD_VERSION;
@@ -145,7 +145,7 @@ judge_record_header(const struct clienthello *hello, const uint8_t *header, size
 	return FINE;
 }
 
-/* Takes what this record adds to the handshake header, and judges it. */
+/* Takes what this record adds to the handshake header, at least a byte, and judges it. */
 static enum reason
 judge_handshake_header(struct clienthello *hello, const uint8_t *payload, size_t bytes)
 {
@@ -158,7 +158,7 @@ judge_handshake_header(struct clienthello *hello, const uint8_t *payload, size_t
 	}
 	for (size_t i = 0; i < bytes && have < HANDSHAKE_HEADER; i++)
 		hello->handshake_header[have++] = payload[i];
-	if (have > 0 && header[0] != 1)
+	if (header[0] != 1)
 		return NOT_CLIENT_HELLO;
 	if (have < HANDSHAKE_HEADER)
 		return FINE;

@@ -38,11 +38,8 @@ add_packets(struct flights *flights, pcap_t *capture, char error[CAPTURE_ERROR])
 	while ((got = pcap_next_ex(capture, &header, &packet)) == 1) {
 		struct packet_segment segment;
 
-		if (packet_decode(&segment, link_type, packet, header->caplen) &&
-		    !flights_add(flights, &segment)) {
-			snprintf(error, CAPTURE_ERROR, "out of memory");
-			return false;
-		}
+		if (packet_decode(&segment, link_type, packet, header->caplen))
+			flights_add(flights, &segment);
 	}
 	if (got == PCAP_ERROR)
 		snprintf(error, CAPTURE_ERROR, "%s", pcap_geterr(capture));

@@ -17,7 +17,7 @@ bool capture_begins(const unsigned char magic[CAPTURE_MAGIC]);
 /*
  * Takes the file over, from its first byte, and adds all its segments.  False
  * with a sentence in error: no capture after all, a link layer that we do not
- * know, a file that breaks off, no memory.  What came before stays added.
+ * know, a file that breaks off.  What came before stays added.
  */
 bool capture_read(struct flights *flights, FILE *file, char error[CAPTURE_ERROR]);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sni/tool/need.h"
+
 enum { SLOTS = 4096, PIECES_MOST = 1024 };
 
 /* Bytes from their offset in the client's stream on. */
@@ -22,10 +24,8 @@ struct flights {
 struct flights *
 flights_new(size_t most_bytes)
 {
-	struct flights *flights = calloc(1, sizeof *flights);
+	struct flights *flights = need(calloc(1, sizeof *flights));
 
-	if (!flights)
-		return NULL;
 	flights->most_bytes = most_bytes;
 	flights->most_wire = most_bytes * CLIENTHELLO_WIRE_FACTOR;
 	flights->last = &flights->first;
@@ -48,8 +48,6 @@ flight_free(struct flight *flight)
 void
 flights_free(struct flights *flights)
 {
-	if (!flights)
-		return;
 	while (flights->first) {
 		struct flight *flight = flights->first;
 
@@ -101,11 +99,9 @@ find(const struct flights *flights, const struct packet_segment *segment, bool *
 static struct flight *
 open_flight(struct flights *flights, const struct packet_segment *segment)
 {
-	struct flight *flight = calloc(1, sizeof *flight);
+	struct flight *flight = need(calloc(1, sizeof *flight));
 	struct flight **slot = &flights->slots[slot_of(segment)];
 
-	if (!flight)
-		return NULL;
 	flight->client = segment->from;
 	flight->server = segment->to;
 	flight->ipv6 = segment->ipv6;
@@ -119,47 +115,37 @@ open_flight(struct flights *flights, const struct packet_segment *segment)
 }
 
 /* Keeps a piece that came ahead of a gap, in the order of arrival; beyond a bound it is lost. */
-static bool
+static void
 keep_piece(struct flight *flight, size_t at, const uint8_t *data, size_t bytes)
 {
-	struct flight_piece *piece = malloc(sizeof *piece + bytes);
-	struct flight_piece **end = &flight->pieces;
+	struct flight_piece **end = &flight->pieces, *piece;
 	size_t count = 0;
 
-	if (!piece)
-		return false;
 	for (; *end; end = &(*end)->next)
 		count++;
-	if (count == PIECES_MOST) {
-		free(piece);
-		return true;
-	}
+	if (count == PIECES_MOST)
+		return;
+	piece = need(malloc(sizeof *piece + bytes));
 	*piece = (struct flight_piece){ .at = at, .bytes = bytes };
 	memcpy(piece->data, data, bytes);
 	*end = piece;
-	return true;
 }
 
 /* Adds what lies at or before the end of the wire bytes: what is there already stays. */
-static bool
+static void
 append(struct flight *flight, size_t at, const uint8_t *data, size_t bytes)
 {
 	size_t known = flight->bytes - at;
-	uint8_t *wire;
 
 	if (bytes <= known)
-		return true;
-	wire = realloc(flight->wire, at + bytes);
-	if (!wire)
-		return false;
-	memcpy(wire + flight->bytes, data + known, bytes - known);
-	flight->wire = wire;
+		return;
+	flight->wire = need(realloc(flight->wire, at + bytes));
+	memcpy(flight->wire + flight->bytes, data + known, bytes - known);
 	flight->bytes = at + bytes;
-	return true;
 }
 
 /* Appends the kept pieces that the gap no longer holds back. */
-static bool
+static void
 append_pieces(struct flight *flight)
 {
 	struct flight_piece **link = &flight->pieces;
@@ -171,51 +157,49 @@ append_pieces(struct flight *flight)
 			link = &piece->next;
 			continue;
 		}
-		if (!append(flight, piece->at, piece->data, piece->bytes))
-			return false;
+		append(flight, piece->at, piece->data, piece->bytes);
 		*link = piece->next;
 		free(piece);
 		link = &flight->pieces;	/* an earlier one may follow on this */
 	}
-	return true;
 }
 
 /* The client's bytes from this segment; those far ahead or before the first are not ours. */
-static bool
+static void
 take(const struct flights *flights, struct flight *flight, const struct packet_segment *segment)
 {
 	size_t at = (uint32_t)(segment->sequence - flight->first), bytes = segment->bytes;
 
 	if (bytes == 0 || at >= flights->most_wire ||
 	    flight->hello.verdict != CLIENTHELLO_INCOMPLETE)
-		return true;
+		return;
 	if (bytes > flights->most_wire - at)
 		bytes = flights->most_wire - at;
-	if (at > flight->bytes)
-		return keep_piece(flight, at, segment->data, bytes);
-	if (!append(flight, at, segment->data, bytes) || !append_pieces(flight))
-		return false;
+	if (at > flight->bytes) {
+		keep_piece(flight, at, segment->data, bytes);
+		return;
+	}
+	append(flight, at, segment->data, bytes);
+	append_pieces(flight);
 	clienthello_read(&flight->hello, flight->wire, flight->bytes);
-	return true;
 }
 
 /*
  * A SYN opens a connection, also between two ends that had one before.  Where
  * the capture began too late for the SYN, whoever sends data first is the client.
  */
-bool
+void
 flights_add(struct flights *flights, const struct packet_segment *segment)
 {
-	bool from_client = true;
+	bool from_client = false;
 	struct flight *flight = find(flights, segment, &from_client);
-	bool opens = segment->syn && !segment->ack &&
-	    !(flight && from_client && flight->first == segment->sequence);
+	bool first_syn = segment->syn && !segment->ack;
+	bool known = flight && (!first_syn || flight->first == segment->sequence);
 
-	if (opens || (!flight && !segment->syn && segment->bytes > 0)) {
+	if (!known && (first_syn || segment->bytes > 0)) {
 		flight = open_flight(flights, segment);
-		if (!flight)
-			return false;
 		from_client = true;
 	}
-	return !flight || !from_client || take(flights, flight, segment);
+	if (from_client)
+		take(flights, flight, segment);
 }

@@ -30,8 +30,7 @@ struct flights;
 struct flights *flights_new(size_t most_bytes);
 void flights_free(struct flights *flights);
 
-/* False if there is no memory for it. */
-bool flights_add(struct flights *flights, const struct packet_segment *segment);
+void flights_add(struct flights *flights, const struct packet_segment *segment);
 
 struct flight *flights_first(struct flights *flights);
 

@@ -11,6 +11,7 @@
 #include "sni/clienthello.h"
 #include "sni/tool/capture.h"
 #include "sni/tool/flight.h"
+#include "sni/tool/need.h"
 #include "sni/tool/report.h"
 
 #ifndef VALISE_VERSION
@@ -36,8 +37,7 @@ fail(int code, const char *file, const char *what)
 static int
 answer(const struct request *request, const struct report *report)
 {
-	if (!(request->text ? report_text : report_json)(report))
-		return fail(EX_IOERR, "standard output", strerror(errno));
+	(request->text ? report_text : report_json)(report);
 	return report->hello->verdict == CLIENTHELLO_COMPLETE ? EX_OK : EX_ANSWER_IS_NO;
 }
 
@@ -54,15 +54,11 @@ static int
 read_stream(const struct request *request, FILE *file, const char *name, const char *shown)
 {
 	size_t most = request->most_bytes * CLIENTHELLO_WIRE_FACTOR, bytes;
-	uint8_t *wire = malloc(most);
+	uint8_t *wire = need(malloc(most));
 	struct clienthello hello;
 	struct report report = { .file = shown, .hello = &hello, .wire = wire };
 	int code;
 
-	if (!wire) {
-		fclose(file);
-		return fail(EX_OSERR, name, "out of memory");
-	}
 	bytes = fread(wire, 1, most, file);
 	if (ferror(file)) {
 		code = fail(EX_NOINPUT, name, strerror(errno));
@@ -119,10 +115,6 @@ read_capture(const struct request *request, FILE *file, const char *name, const 
 	char error[CAPTURE_ERROR];
 	int code;
 
-	if (!flights) {
-		fclose(file);
-		return fail(EX_OSERR, name, "out of memory");
-	}
 	if (capture_read(flights, file, error))
 		code = EX_OK;
 	else
@@ -134,24 +126,17 @@ read_capture(const struct request *request, FILE *file, const char *name, const 
 
 /* ---- files ---- */
 
-/* The file itself if it can be read again from the start, else a copy of it. */
-static FILE *
-seekable(FILE *file)
+/* Looks at the first bytes and puts them back (glibc takes back any that it just gave). */
+static bool
+begins_as_capture(FILE *file)
 {
-	char block[65536];
-	size_t bytes;
-	FILE *copy;
+	unsigned char magic[CAPTURE_MAGIC];
+	size_t bytes = fread(magic, 1, sizeof magic, file);
+	bool capture = bytes == sizeof magic && capture_begins(magic);
 
-	if (fseek(file, 0, SEEK_CUR) == 0)
-		return file;
-	copy = tmpfile();
-	while (copy && (bytes = fread(block, 1, sizeof block, file)) > 0)
-		if (fwrite(block, 1, bytes, copy) != bytes)
-			break;
-	if (copy)
-		rewind(copy);
-	fclose(file);
-	return copy;
+	while (bytes > 0)
+		ungetc(magic[--bytes], file);
+	return capture;
 }
 
 static int
@@ -160,18 +145,12 @@ read_file(const struct request *request, const char *name)
 	bool standard = strcmp(name, "-") == 0;
 	const char *shown = request->name_files ? name : NULL;
 	FILE *file = standard ? stdin : fopen(name, "rb");
-	unsigned char magic[CAPTURE_MAGIC];
-	bool capture;
 
 	if (standard)
 		name = "standard input";
-	if (file)
-		file = seekable(file);
 	if (!file)
 		return fail(EX_NOINPUT, name, strerror(errno));
-	capture = fread(magic, 1, sizeof magic, file) == sizeof magic && capture_begins(magic);
-	rewind(file);
-	return (capture ? read_capture : read_stream)(request, file, name, shown);
+	return (begins_as_capture(file) ? read_capture : read_stream)(request, file, name, shown);
 }
 
 /* ---- the command line ---- */
@@ -242,10 +221,11 @@ main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (optind == argc)
-		return read_file(&request, "-");
 	request.name_files = argc - optind > 1;
-	for (code = EX_OK; optind < argc; optind++)
+	code = optind == argc ? read_file(&request, "-") : EX_OK;
+	for (; optind < argc; optind++)
 		code = worse(code, read_file(&request, argv[optind]));
+	if (fflush(stdout) != 0)
+		return fail(EX_OSERR, "standard output", strerror(errno));
 	return code;
 }

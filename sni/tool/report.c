@@ -21,7 +21,9 @@ escaped(const char *bytes, size_t count)
 {
 	char text[4 * STRING_MOST + 1], *at = text;
 
-	for (size_t i = 0; i < count && i < STRING_MOST; i++) {
+	if (count > STRING_MOST)
+		count = STRING_MOST;
+	for (size_t i = 0; i < count; i++) {
 		unsigned char c = (unsigned char)bytes[i];
 
 		if (c > 0x20 && c < 0x7f && c != '\\' && c != ',')
@@ -132,39 +134,43 @@ describe(const struct report *report)
 	return object;
 }
 
-bool
+void
 report_json(const struct report *report)
 {
 	json_t *object = describe(report);
-	bool written = json_dumpf(object, stdout, JSON_COMPACT) == 0 && putchar('\n') == '\n';
 
+	json_dumpf(object, stdout, JSON_COMPACT);
+	putchar('\n');
 	json_decref(object);
-	return written;
 }
 
 /* ---- for people ---- */
 
 static void
-print_values(const char *label, json_t *value)
+print_value(const char *label, json_t *value)
 {
-	const char *text = json_string_value(value);
 	size_t i;
 	json_t *item;
 
 	printf("  %-14s", label);
-	if (json_is_array(value))
+	switch (json_typeof(value)) {
+	case JSON_ARRAY:
 		json_array_foreach(value, i, item)
 			printf("%s%s", i > 0 ? ", " : "", json_string_value(item));
-	else if (json_is_integer(value))
+		break;
+	case JSON_INTEGER:
 		printf("%lld", (long long)json_integer_value(value));
-	else if (json_is_boolean(value))
-		printf("%s", json_is_true(value) ? "yes" : "no");
-	else
-		printf("%s", text ? text : "none");
+		break;
+	case JSON_STRING:
+		printf("%s", json_string_value(value));
+		break;
+	default:
+		printf("%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "none");
+	}
 	putchar('\n');
 }
 
-bool
+void
 report_text(const struct report *report)
 {
 	static const char *const rows[][2] = {
@@ -187,8 +193,7 @@ report_text(const struct report *report)
 		json_t *value = json_object_get(object, rows[i][1]);
 
 		if (value && (complete || i < 2))
-			print_values(rows[i][0], value);
+			print_value(rows[i][0], value);
 	}
 	json_decref(object);
-	return !ferror(stdout);
 }

@@ -1,10 +1,10 @@
 /*
  * What is said of one stream: a JSON object on one line, or lines for people.
+ * Written to standard output, whose errors are the caller's to look for at the end.
  */
 #ifndef SNI_TOOL_REPORT_H
 #define SNI_TOOL_REPORT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct clienthello;
@@ -16,8 +16,7 @@ struct report {
 	const uint8_t *wire;
 };
 
-/* False if standard output cannot be written. */
-bool report_json(const struct report *report);
-bool report_text(const struct report *report);
+void report_json(const struct report *report);
+void report_text(const struct report *report);
 
 #endif

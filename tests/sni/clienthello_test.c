@@ -249,10 +249,14 @@ takes_256_extensions_and_no_more(void **state)
 	}
 	b = build_extensions(block.wire, block.bytes);
 	assert_int_equal(read_all(b.wire, b.bytes).verdict, CLIENTHELLO_COMPLETE);
-	put(&block, "\0\x23\0\0", 4);
-	b = build_extensions(block.wire, block.bytes);
-	hello = read_all(b.wire, b.bytes);
-	assert_refused(&hello, "too-many-extensions", 47);
+	for (int low = 0; low < 2; low++) {
+		struct built more = block;
+
+		put(&more, low ? "\0\x23\0\0" : "\x50\0\0\0", 4);
+		b = build_extensions(more.wire, more.bytes);
+		hello = read_all(b.wire, b.bytes);
+		assert_refused(&hello, "too-many-extensions", 47);
+	}
 }
 
 /* ---- what it yields, across records ---- */
@@ -297,6 +301,45 @@ yields_its_lists_whatever_the_records(void **state)
 		assert_true(clienthello_next_extension(&rest, wire, &type, &body) && type == 16);
 		assert_true(clienthello_next_extension(&rest, wire, &type, &body) && type == 13);
 		assert_false(clienthello_next_extension(&rest, wire, &type, &body));
+	}
+}
+
+/* A vector is read as what the caller takes it for, and never beyond its end. */
+static void
+reads_no_item_that_is_not_whole(void **state)
+{
+	struct built b = build_named("Some.one");
+	struct clienthello hello = read_all(b.wire, b.bytes);
+	struct clienthello_vector rest = hello.sent_name, body;
+	char text[256];
+	size_t bytes;
+	uint16_t value;
+
+	(void)state;
+	assert_false(clienthello_next_string(&rest, b.wire, text, &bytes));
+	assert_int_equal(bytes, 0);
+	assert_string_equal(text, "");
+	rest = hello.sent_name;
+	assert_false(clienthello_next_extension(&rest, b.wire, &value, &body));
+	assert_int_equal(rest.bytes, 0);
+	for (size_t n = 0; n < 4; n++) {
+		rest = hello.sent_name;
+		rest.bytes = (uint16_t)n;
+		assert_false(clienthello_next_extension(&rest, b.wire, &value, &body));
+		rest = hello.sent_name;
+		rest.bytes = (uint16_t)n;
+		assert_int_equal(clienthello_next_u16(&rest, b.wire, &value), n >= 2);
+	}
+}
+
+static void
+knows_grease_from_the_rest(void **state)
+{
+	(void)state;
+	for (unsigned value = 0; value < 65536; value++) {
+		bool grease = value % 0x1010 == 0x0a0a;
+
+		assert_int_equal(clienthello_is_grease((uint16_t)value), grease && value / 0x1010 < 16);
 	}
 }
 
@@ -445,6 +488,8 @@ main(void)
 		cmocka_unit_test(tells_post_quantum_key_shares_from_others),
 		cmocka_unit_test(takes_256_extensions_and_no_more),
 		cmocka_unit_test(yields_its_lists_whatever_the_records),
+		cmocka_unit_test(reads_no_item_that_is_not_whole),
+		cmocka_unit_test(knows_grease_from_the_rest),
 		cmocka_unit_test(passes_over_what_follows_the_hello),
 		cmocka_unit_test(keeps_a_verdict_for_good),
 		cmocka_unit_test(takes_a_hello_of_just_the_bound_even_in_records_of_one_byte),

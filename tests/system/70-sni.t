@@ -171,6 +171,12 @@ def tells_usage_and_missing_files_apart(scene):
 
 
 @test
+def notices_that_its_answer_is_lost(scene):
+	status, out, err = run("sh", "-c", f"'{PROGRAMS['sni']}' {CORPUS}/001-g-ossl-default.bin > /dev/full")
+	equal(status, 71, err)
+
+
+@test
 def names_a_file_whose_name_is_no_text(scene):
 	paths = []
 	for name in (b"\xff.bin", b"b.bin"):
@@ -217,10 +223,24 @@ def puts_segments_in_order(scene):
 
 
 @test
+def holds_no_more_of_a_connection_than_a_hello_can_take(scene):
+	head = segments(b"")
+	def piece(at, data):
+		return ethernet(ipv4(tcp(40000, 443, 8 + at, data), A, B))
+	far = [piece(100000, b"x"), piece(98300, b"x" * 100), piece(-5, b"keep alive")]
+	gaps = [piece(5 + 2 * i, b"x") for i in range(1100)]
+	[answer] = ask(data=pcap(head + far + gaps), status=1)
+	equal(answer["verdict"], "incomplete", "pieces with gaps between them")
+	[answer] = ask(data=pcap(head + far + [piece(0, case("001-g-ossl-default.bin")), piece(323, b"more")]))
+	equal(answer["verdict"], "complete", "and the hello")
+
+
+@test
 def takes_whoever_speaks_first_for_the_client_where_the_syn_is_missing(scene):
 	hello = case("001-g-ossl-default.bin")
-	[answer] = ask(data=pcap(segments(hello)[2:] + [ethernet(ipv4(tcp(443, 40000, 1, b"answer"), B, A))]))
-	equal(answer["client"], "192.0.2.1:40000", "client")
+	answers = [ethernet(ipv4(tcp(443, 40000, 1, data, flags), B, A)) for data, flags in ((b"", SYN_ACK), (b"", 0x10), (b"answer", 0x10))]
+	[answer] = ask(data=pcap(answers[:2] + segments(hello)[2:] + answers))
+	equal((answer["client"], answer["verdict"]), ("192.0.2.1:40000", "complete"), "client")
 
 
 @test
@@ -228,6 +248,21 @@ def tells_two_connections_between_the_same_ends_apart(scene):
 	packets = segments(case("001-g-ossl-default.bin"), sequence=7) + segments(case("002-g-ossl-tls12.bin"), sequence=70007)
 	packets.insert(1, packets[0])
 	equal([a["server_name"] for a in ask(data=pcap(packets))], ["alpha.example.com", "bravo.example.com"], "names")
+
+
+@test
+def keeps_many_connections_apart(scene):
+	"""More than its table has slots, so that several share one."""
+	hello = case("001-g-ossl-default.bin")
+	packets = []
+	for i in range(9000):
+		source = bytes([10, 0, i >> 8, i & 255])
+		packets.append(ipv4(tcp(40000 + i % 7, 443, i, flags=SYN), source, B))
+		packets.append(ipv4(tcp(443, 40000 + i % 7, i, flags=SYN_ACK), B, source))
+	for i in range(9000):
+		packets.append(ipv4(tcp(40000 + i % 7, 443, i + 1, hello), bytes([10, 0, i >> 8, i & 255]), B))
+	answers = ask(data=pcap(packets, 101))
+	equal((len(answers), {a["verdict"] for a in answers}), (9000, {"complete"}), "connections")
 
 
 @test
@@ -244,7 +279,7 @@ def knows_the_usual_link_layers_and_ipv6(scene):
 		("padded", 1, ethernet(four) + bytes(9)), ("raw", 101, four), ("raw 6", 101, six), ("raw as BSD has it", 12, four),
 		("loopback", 0, b"\2\0\0\0" + four), ("OpenBSD loopback", 108, b"\0\0\0\2" + four), ("cooked", 113, bytes(14) + b"\x08\x00" + four),
 		("cooked 2", 276, b"\x08\x00" + bytes(18) + four), ("IPv4", 228, four), ("IPv6 only", 229, six),
-		("IP options", 101, options), ("offloaded", 101, offloaded), ("extension header", 101, extended)):
+		("QinQ", 1, bytes(12) + b"\x88\xa8\0\1\x81\0\0\2\x08\0" + four), ("IP options", 101, options), ("offloaded", 101, offloaded), ("extension header", 101, extended)):
 		[answer] = ask(data=pcap([packet], link))
 		equal(answer["server_name"], "alpha.example.com", name)
 		check(answer["client"].startswith("[" if packet in (six, extended, ethernet(six)) else "192"), answer["client"])
@@ -263,6 +298,7 @@ def passes_over_what_is_no_tcp(scene):
 	equal((status, out), (1, b""), err)
 	check("no TCP connection" in err, err)
 	equal(ask(data=pcap(odd + [four], 101))[0]["verdict"], "complete", "one among them")
+	equal(ask(data=pcap([ethernet(four)[:20] + ethernet(four)[20:40], ethernet(four)]))[0]["verdict"], "complete", "a cut one")
 	status, out, err = sni(data=pcap([bytes(12) + b"\x08\x06" + bytes(28)]))
 	equal(status, 1, err)
 
