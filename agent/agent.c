@@ -91,7 +91,7 @@ on_drain(void *arg)
 		return;
 	}
 	if (late)
-		log_event(LOG_WARNING, "drain-over", "the time is up: what runs is cut",
+		log_event(LOG_WARNING, "drain-timeout", "the time is up: what runs is cut",
 		    log_u64("flows", crew_flow_count(agent->place.crew)));
 	leave(agent);
 }

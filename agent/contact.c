@@ -280,7 +280,7 @@ void
 contact_refresh(struct contact *contact)
 {
 	if (contact->announcer && !announcer_show(contact->announcer, contact->place->roster))
-		log_event(LOG_ERROR, "memory", "memory is short: a relay was not told of a change");
+		log_event(LOG_ERROR, "memory-short", "memory is short: a relay was not told of a change");
 }
 
 void

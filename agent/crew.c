@@ -62,7 +62,7 @@ static void
 note(bool given)
 {
 	if (!given)
-		log_event(LOG_ERROR, "memory", "memory is short: a worker was not told of a change");
+		log_event(LOG_ERROR, "memory-short", "memory is short: a worker was not told of a change");
 }
 
 void

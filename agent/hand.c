@@ -53,7 +53,7 @@ tell(struct hand *hand, struct leg *leg, enum hand_report kind, const char *erro
 	struct report *report = calloc(1, sizeof *report);
 
 	if (!report) {
-		log_event(LOG_ERROR, "memory", "memory is short: the pool has lost count of a channel");
+		log_event(LOG_ERROR, "memory-short", "memory is short: the pool has lost count of a channel");
 		return;
 	}
 	report->message.deliver = deliver_report;
@@ -275,7 +275,7 @@ hand_stop(struct hand *hand)
 	if (!hand)
 		return;
 	while (!give_order(hand, carry_out_stop, NULL, NULL))
-		log_event(LOG_ERROR, "memory", "memory is short: cannot stop yet");
+		log_event(LOG_ERROR, "memory-short", "memory is short: cannot stop yet");
 	worker_join(hand->worker);
 	roster_release(hand->place.roster);
 	free(hand);

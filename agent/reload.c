@@ -142,7 +142,7 @@ read_settings(struct settings *fresh, const char *path)
 	fclose(messages);
 	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
 		if (line[0])
-			log_event(LOG_ERROR, "configuration", line, log_str("kept", "the old configuration"));
+			log_event(LOG_ERROR, "reload-refused", line, log_str("kept", "the old configuration"));
 	free(text);
 	return code == 0;
 }
@@ -151,9 +151,9 @@ static void
 warn_restart(const struct settings *old, const struct settings *fresh)
 {
 	if (settings_workers(old) != settings_workers(fresh))
-		log_event(LOG_WARNING, "needs-restart", "workers change only at a restart");
+		log_event(LOG_WARNING, "restart-needed", "workers change only at a restart");
 	if (strcmp(old->state_dir, fresh->state_dir) != 0)
-		log_event(LOG_WARNING, "needs-restart", "agent.state_dir changes only at a restart");
+		log_event(LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
 }
 
 /* Everything that the new settings need, or nothing. */
@@ -170,7 +170,7 @@ load_all(const struct agent *agent, const struct settings *fresh, struct credent
 	if (*roster)
 		return true;
 	credentials_release(*credentials);
-	log_event(LOG_ERROR, "configuration", error, log_str("kept", "the old configuration"));
+	log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "the old configuration"));
 	return false;
 }
 
@@ -187,7 +187,7 @@ swap(struct agent *agent, struct settings *fresh, struct credentials *credential
 	log_init("valise-agent", (enum log_level)agent->settings.log_level,
 	    (enum log_format)agent->settings.log_format);
 	if (!reload_note_stamps(agent) || !agent_make_links(agent))
-		log_event(LOG_ERROR, "memory", "memory is short: the reload is not complete");
+		log_event(LOG_ERROR, "memory-short", "memory is short: the reload is not complete");
 	agent_fill_place(agent);
 	publish(agent, roster);
 	renew_links(agent, renewed);

@@ -58,5 +58,5 @@ sources_warn(const struct trust *trust, const char *label)
 	const char *sentence;
 
 	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
-		log_event(LOG_WARNING, "trust", sentence, log_str("key", label));
+		log_event(LOG_WARNING, "trust-warning", sentence, log_str("key", label));
 }
