@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Every stable word that a log line, a refusal or a verdict may carry is explained
-# in valise-errors(7), and the page explains none that is not there.
+# in valise-errors(7), and the page explains none that is not in the sources.
 . tests/lint/tap.sh
 page=man/valise-errors.7
 
 cat > "$scratch/words.c" <<'END'
 #include <stdio.h>
 #include "pki/verify.h"
+#include "relay/refuse.h"
 #include "sni/reason.h"
 #include "tunnel/code.h"
 
@@ -19,6 +20,8 @@ main(void)
 		printf("%s\n", verify_code_word((enum verify_code)i));
 	for (int i = FINE + 1; i < REASONS; i++)
 		printf("%s\n", reason_word((enum reason)i));
+	for (int i = 0; i < REFUSALS; i++)
+		printf("%s\n", refuse_word((enum refusal)i));
 	return 0;
 }
 END
@@ -27,7 +30,7 @@ case $build in
 *address-undefined*) sanitize=-fsanitize=address,undefined ;;
 *thread*) sanitize=-fsanitize=thread ;;
 esac
-${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{tunnel,pki,sni,base}.a \
+${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{relay,tunnel,pki,sni,base}.a \
 	$(pkg-config --libs gnutls nettle libtasn1 libevent_core libevent_pthreads yaml-0.1 libsystemd) \
 	-pthread 2> "$scratch/wrong"
 ok $? "the words can be asked for"
@@ -39,6 +42,8 @@ sed -nE 's/^\.It (Cm|Sy|Er|Li|Dv) ([a-z0-9-]+).*/\2/p' "$page" | sort -u > "$scr
 sort -u "$scratch/words.txt" "$scratch/events.txt" > "$scratch/all.txt"
 comm -23 "$scratch/all.txt" "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word of the sources is in $page"
-comm -13 "$scratch/all.txt" "$scratch/page.txt" > "$scratch/wrong"
+while read -r word; do
+	grep -rqF "\"$word\"" base sni pki tunnel relay agent --include='*.c' || echo "$word"
+done < "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word in $page is in the sources"
 done_testing
