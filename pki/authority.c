@@ -156,8 +156,10 @@ find_root(struct authority *authority, struct ca *sub)
 	for (size_t i = 0; i < authority->count && sub->root == NULL; i++) {
 		const struct ca *above = authority->cas[i];
 		if (above->root != NULL && x509_names_issuer(&sub->link.facts, &above->link.facts) &&
-		    is_signed_by(&sub->link.facts, &above->link.facts))
+		    is_signed_by(&sub->link.facts, &above->link.facts)) {
 			sub->root = above->root;
+			sub->issuer = above;
+		}
 	}
 	return sub->root != NULL;
 }
@@ -188,6 +190,17 @@ find_roots(struct authority *authority)
 	}
 }
 
+/* Whether a listed CA is named as the issuer, but without a good signature by it. */
+static bool
+has_doubtful_issuer(const struct authority *authority, const struct ca *sub)
+{
+	for (size_t i = 0; i < authority->count; i++)
+		if (x509_names_issuer(&sub->link.facts, &authority->cas[i]->link.facts) &&
+		    !is_signed_by(&sub->link.facts, &authority->cas[i]->link.facts))
+			return true;
+	return false;
+}
+
 static bool
 all_have_roots(const struct authority *authority, const char *label, char error[AUTHORITY_ERROR])
 {
@@ -198,8 +211,12 @@ all_have_roots(const struct authority *authority, const char *label, char error[
 		char subject[100], issuer[100];
 		x509_name_text(ca->link.facts.subject, subject, sizeof subject);
 		x509_name_text(ca->link.facts.issuer, issuer, sizeof issuer);
-		snprintf(error, AUTHORITY_ERROR, "%.150s: the sub-CA %s stands there without its root; "
-		    "add the certificate of its issuer %s to %.60s", ca->file, subject, issuer, label);
+		if (has_doubtful_issuer(authority, ca))
+			snprintf(error, AUTHORITY_ERROR, "%.150s: the sub-CA %s is not signed by %s, or with a "
+			    "weak algorithm; replace it in %.60s", ca->file, subject, issuer, label);
+		else
+			snprintf(error, AUTHORITY_ERROR, "%.150s: the sub-CA %s stands there without its root; "
+			    "add the certificate of its issuer %s to %.60s", ca->file, subject, issuer, label);
 		return false;
 	}
 	return true;

@@ -32,6 +32,7 @@ struct ca {
 	bool is_root;
 	bool narrowed;			/* a root: chains to it must pass a listed sub-CA */
 	const struct ca *root;		/* NULL: none is listed (yet) */
+	const struct ca *issuer;	/* a sub-CA's: listed too, and its signature was checked */
 	const char *file;		/* borrowed, only while loading */
 };
 

@@ -110,24 +110,36 @@ judge_strength(struct trial *trial)
 	return true;
 }
 
-/* GnuTLS says that some signature is wrong; ours says whose. */
+/* The lowest CA from which all signatures up to the root were checked when they were loaded. */
 static size_t
-find_forged(const struct trial *trial)
+find_checked(const struct path *path)
 {
-	for (size_t i = 0; i + 2 < trial->path->count; i++)
+	size_t i = path->count - 1;
+	while (i > 1 && path->links[i - 1]->ca != NULL &&
+	    path->links[i - 1]->ca->issuer == path->links[i]->ca)
+		i--;
+	return i;
+}
+
+/* GnuTLS says that some signature below `last` is wrong; ours says whose. */
+static size_t
+find_forged(const struct trial *trial, size_t last)
+{
+	for (size_t i = 0; i + 1 < last; i++)
 		if (!signature_verifies(facts_of(trial, i + 1)->spki, facts_of(trial, i)->algorithm,
 		    facts_of(trial, i)->signed_part, facts_of(trial, i)->signature))
 			return i;
-	return trial->path->count - 2;
+	return last - 1;
 }
 
-/* The whole chain by GnuTLS: signatures above all, and a second opinion on the rest. */
+/* What was not checked at the start, by GnuTLS: signatures above all, and a second
+ * opinion on the rest. */
 static bool
 judge_signatures(struct trial *trial)
 {
 	gnutls_x509_crt_t list[PATH_LINKS];
 	unsigned status = 0;
-	size_t last = trial->path->count - 1;
+	size_t last = find_checked(trial->path);
 	for (size_t i = 0; i <= last; i++)
 		list[i] = trial->path->links[i]->crt;
 	int result = gnutls_x509_crt_list_verify(list, (unsigned)last, &list[last], 1, NULL, 0,
@@ -139,7 +151,7 @@ judge_signatures(struct trial *trial)
 		return judge_refuse(trial, 0, VERIFY_WEAK_KEY,
 		    "or one above it is signed with a weak algorithm; issue it anew with SHA-256");
 	if (status != 0 && !trial->names_doubted)
-		return judge_refuse(trial, find_forged(trial), VERIFY_BAD_CERTIFICATE,
+		return judge_refuse(trial, find_forged(trial, last), VERIFY_BAD_CERTIFICATE,
 		    "is not signed by the key of its issuer: forged, damaged or of another key");
 	return true;
 }

@@ -193,6 +193,16 @@ begins_five_minutes_early_and_ends_in_time(void **state)
 }
 
 static void
+ends_with_the_first_certificate_of_its_chain(void **state)
+{
+	static const struct recipe recipe = { .to = 4000 };
+	struct identity *identity = agent(&recipe);
+	(void)state;
+	assert_int_equal(identity_not_after(identity), NOW + (int64_t)3650 * DAY);
+	identity_release(identity);
+}
+
+static void
 escapes_a_hostile_subject(void **state)
 {
 	static const struct recipe recipe = { .subject = "x\n\x1b[31m\xff" };
@@ -238,6 +248,7 @@ main(void)
 		cmocka_unit_test(covers_what_its_sans_say),
 		cmocka_unit_test(allows_the_addresses_and_regions_of_its_grant),
 		cmocka_unit_test(begins_five_minutes_early_and_ends_in_time),
+		cmocka_unit_test(ends_with_the_first_certificate_of_its_chain),
 		cmocka_unit_test(escapes_a_hostile_subject),
 		cmocka_unit_test(lives_until_its_last_reference),
 		cmocka_unit_test(gives_each_code_a_word_of_its_own),

@@ -116,6 +116,11 @@ static const struct row rows[] = {
 		.want = VERIFY_BAD_CHAIN },
 	{ "refuses a CA as a peer", ROLE_AGENT, .leaf = { .ca = YES, .usage = 0x86 }, .want = VERIFY_WRONG_PURPOSE },
 	{ "refuses a listed sub-CA without its root", ROLE_AGENT, .cas = MIDDLE_ONLY, .refused = "without its root" },
+	{ "refuses a listed sub-CA that its root did not sign", ROLE_AGENT, .middle = { .damage = true },
+		.refused = "not signed by CN=root" },
+	{ "refuses a listed sub-CA signed with SHA-1", ROLE_AGENT, .middle = { .sha1 = true }, .refused = "weak algorithm" },
+	{ "refuses a damaged root", ROLE_AGENT, .root = { .damage = true }, .refused = "damaged" },
+	{ "does not mind a root that signed itself with SHA-1", ROLE_AGENT, .root = { .sha1 = true }, .want = OK },
 	{ "refuses a leaf listed among the CAs", ROLE_AGENT, .cas = LEAF_TOO, .refused = "is no CA certificate" },
 
 	/* ---- times ---- */
