@@ -25,11 +25,13 @@
 struct check_options {
 	struct common common;
 	int64_t within;
+	struct texts offline;
 };
 
 static const struct option_row rows[] = {
 	{ "within", OPTION_SPAN, offsetof(struct check_options, within), "TIME",
 	  "a certificate that ends within TIME ends soon (default: a third of its life, at most 30d, a CA 397d)", 0 },
+	{ "offline", OPTION_TEXTS, offsetof(struct check_options, offline), "CA", "the key of this CA is kept elsewhere (repeat)", 0 },
 	{ 0 }
 };
 
@@ -40,6 +42,7 @@ static const struct usage usage = {
 struct check {
 	struct authority *authority;
 	int64_t within;
+	const struct texts *offline;
 	struct findings findings;
 };
 
@@ -127,6 +130,15 @@ is_pair(const struct secret *pem, gnutls_x509_crt_t certificate)
 	return pair;
 }
 
+static bool
+is_offline(const struct check *check, const struct record *record)
+{
+	for (size_t i = 0; strcmp(record->kind, "ca") == 0 && i < check->offline->count; i++)
+		if (strcmp(check->offline->at[i], record->name) == 0)
+			return true;
+	return false;
+}
+
 static int
 check_key(void *arg, const struct record *record)
 {
@@ -138,7 +150,7 @@ check_key(void *arg, const struct record *record)
 	struct secret file = { 0 };
 	int code;
 
-	if (!*record->key || token_is_uri(record->key))
+	if (!*record->key || token_is_uri(record->key) || is_offline(check, record))
 		return 0;
 	if (!file_read_key(&file, path, 64 * 1024, error))
 		return findings_add(&check->findings, FINDING_WRONG, "%s", error);
@@ -235,7 +247,7 @@ run(int argc, char **argv)
 {
 	struct check_options options = { 0 };
 	struct authority authority = { .silent = true };
-	struct check check = { .authority = &authority };
+	struct check check = { .authority = &authority, .offline = &options.offline };
 	struct operands operands;
 	int code;
 

@@ -514,6 +514,18 @@ def check_compares_files_with_the_inventory(scene):
 
 
 @test
+def a_root_can_be_kept_elsewhere(scene):
+	ca = with_agent(scene)
+	os.rename(ca.path("private/root.key"), f"{scene.dir}/root.key")
+	equal(ca.any("check")[0], 1)
+	equal(ca.any("check", "--offline", "root")[:2], (0, "fine\n"))
+	ca("issue", "agent", "more", "--host", "b.example")
+	ca("revoke", "shop")
+	ca("crl", "agents", "relays", "servers", "clients")
+	ca.refuses(66, "private/root.key", "crl", "root")
+
+
+@test
 def a_newer_or_damaged_inventory_is_refused(scene):
 	ca = with_agent(scene)
 	succeeds("sqlite3", ca.path("inventory.db"), "PRAGMA user_version = 99")
