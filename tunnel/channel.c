@@ -295,7 +295,8 @@ channel_detach(struct channel *c)
 }
 
 void
-channel_attach(struct channel *c, struct loop *loop, void (*on_event)(void *, enum channel_event), void *arg)
+channel_attach(struct channel *c, struct loop *loop, void (*on_event)(void *, enum channel_event),
+    void *arg)
 {
 	c->loop = loop;
 	c->on_event = on_event;

@@ -15,16 +15,19 @@
 struct channel;
 
 enum channel_event {
-	CHANNEL_PARKED,		/* relay: the client's Finished has been verified; agent: handshake done */
-	CHANNEL_OPEN,		/* agent: channel_open_frame() and channel_hello() are there, all of it */
+	CHANNEL_PARKED,		/* relay: the client's Finished has been verified; agent: handshake
+				 * done */
+	CHANNEL_OPEN,		/* agent: channel_open_frame() and channel_hello() are there, all of
+				 * it */
 	CHANNEL_READY,		/* relay: channel_release() gives the stream for the pump */
-	CHANNEL_FAIL,		/* relay: channel_fail_code(), channel_error(); no byte reached an upstream.
-				 * Free it now or at the CHANNEL_OVER that follows. */
+	CHANNEL_FAIL,		/* relay: channel_fail_code(), channel_error(); no byte reached an
+				 * upstream. Free it now or at the CHANNEL_OVER that follows. */
 	CHANNEL_PONG,		/* relay: verified again */
 	CHANNEL_OVER,		/* lost; free it */
 };
 
-/* Relay: tls from tls_server() with a TLS_CHANNEL_RELAY config. Agent: tls_client() + tls_set_key(). Adopted. */
+/* Relay: tls from tls_server() with a TLS_CHANNEL_RELAY config. Agent: tls_client() +
+ * tls_set_key(). Adopted. */
 struct channel *channel_new(struct loop *, bool is_relay, struct tls *, uint64_t handshake_ms,
     void (*on_event)(void *arg, enum channel_event), void *arg);
 /* Safe inside a handler; NULL is fine. */
@@ -33,7 +36,8 @@ void channel_free(struct channel *);
 /* Relay, at the handshake's end: which identity's key it was made with. "" before. */
 const char *channel_peer_identity(const struct channel *);
 
-/* Relay. The hello's wire bytes (open->hello_bytes of them) are sent right behind, borrowed only for the call. */
+/* Relay. The hello's wire bytes (open->hello_bytes of them) are sent right behind, borrowed only
+ * for the call. */
 bool channel_open(struct channel *, const struct frame_open *, const uint8_t *hello);
 bool channel_ping(struct channel *);
 /* Relay, in CHANNEL_FAIL. */
@@ -47,14 +51,15 @@ const uint8_t *channel_hello(const struct channel *);
 bool channel_ready(struct channel *);
 void channel_fail(struct channel *, enum code, const char *sentence);
 
-/* The stream for the pump, after READY was received, or after channel_ready(): what came behind the frames is
- * put back into it (on the agent: the hello too, in front, so that whoever reads next sees the client's
- * stream from its first byte). An unsent rest of `ready` is sent by the next write (a pump does that at once).
- * NULL when memory is short. Then channel_free(). */
+/* The stream for the pump, after READY was received, or after channel_ready(): what came behind the
+ * frames is put back into it (on the agent: the hello too, in front, so that whoever reads next
+ * sees the client's stream from its first byte). An unsent rest of `ready` is sent by the next
+ * write (a pump does that at once). NULL when memory is short. Then channel_free(). */
 struct stream *channel_release(struct channel *);
 
 /* To another worker: detach in the old thread, attach in the new. Only while parked. */
 void channel_detach(struct channel *);
-void channel_attach(struct channel *, struct loop *, void (*on_event)(void *, enum channel_event), void *arg);
+void channel_attach(struct channel *, struct loop *, void (*on_event)(void *, enum channel_event),
+    void *arg);
 
 #endif

@@ -292,7 +292,8 @@ frame_decode_goodbye(struct cursor in, struct frame_goodbye *out)
 	return cursor_end(&in);
 }
 
-/* Family (4 or 6; 0 when there is none to tell, as with a client on a local socket), address, port. */
+/* Family (4 or 6; 0 when there is none to tell, as with a client on a local socket), address,
+ * port. */
 static void
 encode_address(struct writer *w, const struct address *address)
 {
@@ -325,7 +326,8 @@ decode_address(struct cursor *in, struct address *out)
 		cursor_copy(in, &v6.sin6_addr, 16);
 		v6.sin6_port = htons(cursor_u16(in));
 		address_from(out, (const struct sockaddr *)&v6, sizeof v6);
-		return out->as.any.sa_family == AF_INET6;	/* IPv4-mapped is to be sent as IPv4 */
+		/* IPv4-mapped is to be sent as IPv4 */
+		return out->as.any.sa_family == AF_INET6;
 	}
 	return false;
 }

@@ -28,10 +28,12 @@ enum {
 	START_BYTES = 8,
 	FLOW_ID_BYTES = 16,
 	NAME_TEXT = 254,	/* a server name with its NUL */
-	SHORT_TEXT = 64,	/* software, region, relay and endpoint names, label keys and values */
+	SHORT_TEXT = 64,	/* software, region, relay and endpoint names, label keys and
+				 * values */
 	SENTENCE_TEXT = 512,
 	LABELS_MOST = 16,
-	HELLO_BYTES_MOST = 6 * 65536,	/* six times the largest hello that a relay can be told to take */
+	HELLO_BYTES_MOST = 6 * 65536,	/* six times the largest hello that a relay can be told to
+					 * take */
 };
 
 enum frame_type {
@@ -141,7 +143,8 @@ struct frame {
 };
 enum frame_verdict frame_next(const uint8_t *data, size_t data_bytes, struct frame *);
 
-/* Each returns the bytes written to out[FRAME_BYTES]; texts that are too long are our own bug (assert). */
+/* Each returns the bytes written to out[FRAME_BYTES]; texts that are too long are our own bug
+ * (assert). */
 size_t frame_encode_hello(uint8_t *out, const struct frame_hello *);
 size_t frame_encode_welcome(uint8_t *out, const struct frame_welcome *);
 size_t frame_encode_announce(uint8_t *out, const struct frame_announce *);

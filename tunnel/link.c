@@ -2,339 +2,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-#include <threads.h>
 
-#include "tunnel/buffer.h"
+#include "tunnel/link_private.h"
 
-enum {
-	QUEUE_MOST = 64 * 1024,
-	CLOSING_MS = 2000,	/* for the peer to take what is left and to close too */
-	READS_A_TURN = 16,
-	READ_BYTES = 2 * FRAME_BYTES,
-};
-
-enum state { SHAKING, OPEN, CLOSING, BROKEN, OVER, STATES };
-static const unsigned may_move[STATES] = {
-	[SHAKING] = 1u << OPEN | 1u << BROKEN | 1u << OVER,
-	[OPEN] = 1u << CLOSING | 1u << BROKEN | 1u << OVER,
-	[CLOSING] = 1u << BROKEN | 1u << OVER,
-	[BROKEN] = 1u << OVER,
-};
-
-/* One call from the loop, on its stack.  A handler may free, release or detach the link (another thread may have
- * it then), so after each event the call asks here, not there. */
-struct run {
-	const struct link *link;
-	bool is_gone;
-	const uint8_t *rest;	/* read, but behind the frame at hand */
-	size_t rest_bytes;
-};
-
-struct link {
-	struct loop *loop;
-	struct tls *tls;
-	struct watch watch;
-	struct timer timer;
-	struct task task;
-	enum state state;
-	bool is_freed, is_paused, write_failed;
-	bool has_moved;		/* whole frames may stand in `kept` */
-	void (*on_event)(void *arg, enum link_event);
-	void *arg;
-	const struct frame *frame;
-	struct buffer kept;	/* read, not yet a frame */
-	struct buffer raw;	/* room: how much is expected */
-	struct buffer queue;
-	const char *error;
-};
-
-/* The link whose handler is being called in this thread; calls from one loop do not nest. */
-static thread_local struct run *current;
-
-static struct run *
-run_of(const struct link *link)
-{
-	return current && current->link == link ? current : NULL;
-}
-
-static void
-move(struct link *link, enum state to)
-{
-	assert(may_move[link->state] & 1u << to);
-	link->state = to;
-	timer_clear(&link->timer);
-	if (to == CLOSING || to == BROKEN)
-		timer_set(&link->timer, CLOSING_MS);
-}
-
-static void
-emit(struct link *link, enum link_event event)
-{
-	link->on_event(link->arg, event);
-}
-
-static void
-end(struct link *link, const char *error)
-{
-	if (!link->error)
-		link->error = error;
-	move(link, OVER);
-	watch_want(&link->watch, WATCH_NOTHING);
-	emit(link, LINK_OVER);
-}
-
-static unsigned
-mask_of(enum io io)
-{
-	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
-}
-
-/* After a failure of TLS: lets the peer read our alert, then it is over. */
-static void
-linger(struct link *link)
-{
-	enum io io = tls_linger(link->tls);
-	if (mask_of(io))
-		watch_want(&link->watch, mask_of(io));
-	else
-		end(link, tls_error(link->tls));
-}
-
-static void
-fail(struct link *link, enum io io)
-{
-	const char *error = tls_error(link->tls);
-	if (io == IO_EOF)
-		error = "the peer closed the connection";
-	else if (!*error)
-		error = "the connection was reset";
-	if (io != IO_FAILED) {
-		end(link, error);
-		return;
-	}
-	if (!link->error)
-		link->error = error;
-	move(link, BROKEN);
-}
-
-/* Hands out one frame or one piece of what is expected; returns how many bytes are used up, 0 when more must come. */
-static size_t
-deal(struct link *link, struct run *run, const uint8_t *data, size_t bytes)
-{
-	struct frame frame;
-	if (link->raw.bytes < link->raw.room) {
-		size_t missing = link->raw.room - link->raw.bytes;
-		size_t piece = bytes < missing ? bytes : missing;
-		memcpy(link->raw.data + link->raw.bytes, data, piece);
-		link->raw.bytes += piece;
-		run->rest = data + piece;
-		run->rest_bytes = bytes - piece;
-		link->is_paused = piece == missing;
-		if (link->is_paused)
-			emit(link, LINK_RAW);
-		return piece;
-	}
-	switch (frame_next(data, bytes, &frame)) {
-	case FRAME_INCOMPLETE:
-		return 0;
-	case FRAME_MALFORMED:
-		tls_alert(link->tls, 50);	/* decode_error */
-		link->error = "a frame's length is out of range";
-		fail(link, IO_FAILED);
-		return 0;
-	case FRAME_COMPLETE:
-		break;
-	}
-	run->rest = data + frame.bytes;
-	run->rest_bytes = bytes - frame.bytes;
-	link->frame = &frame;
-	emit(link, LINK_FRAME);
-	if (!run->is_gone)
-		link->frame = NULL;
-	return frame.bytes;
-}
-
-/* Cuts data into frames; what is left over is kept. False when the link is not ours any more. */
-static bool
-cut(struct link *link, struct run *run, const uint8_t *data, size_t bytes)
-{
-	size_t used = 0, piece = 1;
-	while (used < bytes && piece > 0 && link->state == OPEN && !link->is_paused) {
-		piece = deal(link, run, data + used, bytes - used);
-		if (run->is_gone)
-			return false;
-		used += piece;
-	}
-	if (!buffer_add(&link->kept, data + used, bytes - used)) {
-		end(link, "memory is short");
-		return false;
-	}
-	return !run->is_gone;
-}
-
-/* Frames that were read before the link moved. */
-static bool
-cut_kept(struct link *link, struct run *run)
-{
-	struct buffer kept = link->kept;
-	link->kept = (struct buffer){ 0 };
-	link->has_moved = false;
-	bool is_ours = cut(link, run, kept.data, kept.bytes);
-	free(kept.data);
-	return is_ours;
-}
-
-/* Reads until the stream has no more, a frame ends the reading, or others should have their turn. */
-static void
-read_in(struct link *link, struct run *run, unsigned *mask)
-{
-	uint8_t buffer[READ_BYTES];
-	if (link->has_moved && !cut_kept(link, run))
-		return;
-	for (int i = 0; i < READS_A_TURN; i++) {
-		size_t kept = link->kept.bytes, done;
-		if (link->state != OPEN || link->is_paused)
-			return;
-		assert(kept < FRAME_BYTES);
-		if (kept)
-			memcpy(buffer, link->kept.data, kept);
-		enum io io = stream_read(tls_stream(link->tls), buffer + kept, sizeof buffer - kept, &done);
-		*mask |= mask_of(io);
-		if (mask_of(io))
-			return;
-		if (io != IO_OK) {
-			fail(link, io);
-			return;
-		}
-		buffer_drop(&link->kept);
-		if (!cut(link, run, buffer, kept + done))
-			return;
-	}
-	loop_later(link->loop, &link->task);
-}
-
-/* A failure to write is not told at once: the reason, an alert perhaps, may wait to be read. */
-static void
-write_out(struct link *link, unsigned *mask)
-{
-	struct buffer *queue = &link->queue;
-	size_t done;
-	while (buffer_left(queue) > 0) {
-		enum io io = stream_write(tls_stream(link->tls), buffer_front(queue),
-		    buffer_left(queue), &done);
-		*mask |= mask_of(io);
-		if (mask_of(io))
-			return;
-		if (io != IO_OK) {
-			link->write_failed = true;
-			if (!link->timer.armed)
-				timer_set(&link->timer, CLOSING_MS);
-			buffer_drop(queue);
-			return;
-		}
-		buffer_take(queue, done);
-	}
-}
-
-static void
-shake(struct link *link)
-{
-	enum io io = tls_handshake(link->tls);
-	if (mask_of(io))
-		watch_want(&link->watch, mask_of(io));
-	else if (io != IO_OK)
-		fail(link, io);
-	else {
-		move(link, OPEN);
-		emit(link, LINK_OPEN);
-	}
-}
-
-/* What is queued, close_notify, FIN; then what the peer still says is thrown away until it closes too. */
-static void
-close_down(struct link *link)
-{
-	unsigned mask = WATCH_NOTHING;
-	uint8_t waste[FRAME_BYTES];
-	size_t done;
-	write_out(link, &mask);
-	enum io io = mask ? IO_WRITE : stream_finish(tls_stream(link->tls));
-	mask |= mask_of(io);
-	io = IO_OK;
-	for (int i = 0; i < READS_A_TURN && io == IO_OK; i++)
-		io = stream_read(tls_stream(link->tls), waste, sizeof waste, &done);
-	if (io == IO_OK)
-		loop_later(link->loop, &link->task);
-	else if (mask_of(io))
-		watch_want(&link->watch, mask | mask_of(io));
-	else
-		end(link, "closed");
-}
-
-static void
-step(struct link *link, struct run *run)
-{
-	unsigned mask = WATCH_NOTHING;
-	if (link->state == SHAKING)
-		shake(link);
-	if (run->is_gone || link->state == SHAKING || link->state == OVER)
-		return;
-	if (link->state == OPEN) {
-		write_out(link, &mask);
-		read_in(link, run, &mask);
-		if (run->is_gone)
-			return;
-	}
-	if (link->state == OPEN)
-		watch_want(&link->watch, mask);
-	else if (link->state == CLOSING)
-		close_down(link);
-	else if (link->state == BROKEN)
-		linger(link);
-}
-
-/* Every call from the loop comes through here. */
-static void
-run_link(struct link *link, void (*what)(struct link *, struct run *))
-{
-	struct run run = { .link = link };
-	current = &run;
-	if (link->state != OVER)
-		what(link, &run);
-	current = NULL;
-}
-
-static void
-on_ready(void *arg, unsigned ready)
-{
-	(void)ready;
-	run_link(arg, step);
-}
-
-static void
-on_task(void *arg)
-{
-	struct link *link = arg;
-	if (link->is_freed)
-		free(link);
-	else
-		run_link(link, step);
-}
-
-static void
-expire(struct link *link, struct run *run)
-{
-	(void)run;
-	end(link, link->state == SHAKING ? "the handshake took too long" :
-	    link->state == CLOSING ? "closed" : "the connection was reset");
-}
-
-static void
-on_time(void *arg)
-{
-	run_link(arg, expire);
-}
+enum { QUEUE_MOST = 64 * 1024 };
 
 struct link *
 link_new(struct loop *loop, struct tls *tls, uint64_t handshake_ms,
@@ -346,22 +17,10 @@ link_new(struct loop *loop, struct tls *tls, uint64_t handshake_ms,
 		return NULL;
 	}
 	link->tls = tls;
-	link->state = SHAKING;
+	link->state = LINK_SHAKING;
 	link_attach(link, loop, on_event, arg);
 	timer_set(&link->timer, handshake_ms);
 	return link;
-}
-
-/* Ends the call at hand, if there is one, before it touches the link again. */
-static void
-leave(struct link *link)
-{
-	struct run *run = run_of(link);
-	if (run)
-		run->is_gone = true;
-	link->frame = NULL;
-	watch_wipe(&link->watch);
-	timer_clear(&link->timer);
 }
 
 void
@@ -369,7 +28,7 @@ link_free(struct link *link)
 {
 	if (!link || link->is_freed)
 		return;
-	leave(link);
+	link_leave(link);
 	if (link->tls)
 		stream_free(tls_stream(link->tls));
 	link->tls = NULL;
@@ -393,7 +52,7 @@ bool
 link_send_raw(struct link *link, const void *frame, size_t bytes, const void *raw, size_t raw_bytes)
 {
 	struct buffer *queue = &link->queue;
-	if (link->state > OPEN || link->write_failed)
+	if (link->state > LINK_UP || link->write_failed)
 		return false;
 	if (!buffer_add(queue, frame, bytes))
 		return false;
@@ -436,11 +95,11 @@ link_pause(struct link *link)
 void
 link_close(struct link *link)
 {
-	if (link->state > OPEN)
+	if (link->state > LINK_UP)
 		return;
-	if (link->state == SHAKING)
+	if (link->state == LINK_SHAKING)
 		link->error = "closed during the handshake";
-	move(link, link->state == OPEN ? CLOSING : BROKEN);
+	link_move(link, link->state == LINK_UP ? LINK_CLOSING : LINK_BROKEN);
 	loop_later(link->loop, &link->task);
 }
 
@@ -468,49 +127,43 @@ link_is_flushed(const struct link *link)
 	return buffer_left(&link->queue) == 0;
 }
 
-/* What the call at hand has read beyond its frame goes where the next reader finds it. */
-static bool
-keep_rest(struct link *link)
-{
-	const struct run *run = run_of(link);
-	return !run || buffer_add(&link->kept, run->rest, run->rest_bytes);
-}
-
 struct stream *
 link_release(struct link *link)
 {
 	struct buffer *queue = &link->queue;
 	struct stream *stream = tls_stream(link->tls);
-	if (!keep_rest(link) || !stream_unread(stream, link->kept.data, link->kept.bytes))
+	if (!link_keep_rest(link) || !stream_unread(stream, link->kept.data, link->kept.bytes))
 		return NULL;
 	if (!link_is_flushed(link) &&
 	    !tls_write_behind(link->tls, buffer_front(queue), buffer_left(queue)))
 		return NULL;
-	leave(link);
+	link_leave(link);
 	link->tls = NULL;
-	link->state = OVER;
+	link->state = LINK_ENDED;
 	return stream;
 }
 
 void
 link_detach(struct link *link)
 {
-	if (!keep_rest(link))
-		tls_alert(link->tls, 80);	/* internal_error: frames are lost, so it must end */
+	if (!link_keep_rest(link))
+		tls_alert(link->tls, 80);	/* internal_error: frames are lost, so it must
+						 * end */
 	link->has_moved = true;
-	leave(link);
+	link_leave(link);
 	loop_forget(link->loop, &link->task);
 	link->loop = NULL;
 }
 
 void
-link_attach(struct link *link, struct loop *loop, void (*on_event)(void *, enum link_event), void *arg)
+link_attach(struct link *link, struct loop *loop, void (*on_event)(void *, enum link_event),
+    void *arg)
 {
 	link->loop = loop;
 	link->on_event = on_event;
 	link->arg = arg;
-	watch_init(&link->watch, loop, tls_stream(link->tls)->fd, on_ready, link);
-	timer_init(&link->timer, loop, on_time, link);
-	task_init(&link->task, on_task, link);
+	watch_init(&link->watch, loop, tls_stream(link->tls)->fd, link_on_ready, link);
+	timer_init(&link->timer, loop, link_on_time, link);
+	task_init(&link->task, link_on_task, link);
 	loop_later(loop, &link->task);
 }

@@ -22,11 +22,12 @@ enum link_event {
 	LINK_OPEN,	/* the handshake is done */
 	LINK_FRAME,	/* link_frame() has one */
 	LINK_RAW,	/* all that link_expect() asked for is there; nothing more is read */
-	LINK_OVER,	/* nothing more will come; the owner frees with link_free() (it is safe in the handler:
-			 * the link reaps itself at the end of the turn) */
+	LINK_OVER,	/* nothing more will come; the owner frees with link_free() (it is safe in
+			 * the handler: the link reaps itself at the end of the turn) */
 };
 
-/* Adopts `tls`. The handshake is bounded by handshake_ms. NULL when memory is short (tls is freed). */
+/* Adopts `tls`. The handshake is bounded by handshake_ms. NULL when memory is short (tls is
+ * freed). */
 struct link *link_new(struct loop *, struct tls *, uint64_t handshake_ms,
     void (*on_event)(void *arg, enum link_event), void *arg);
 /* Drops the connection (without close_notify unless link_close() has done it). NULL is fine. */
@@ -36,10 +37,12 @@ void link_free(struct link *);
 const struct frame *link_frame(const struct link *);
 /* Queues; false if the queue (64 KiB) is full or the link is over: the owner then ends it. */
 bool link_send(struct link *, const void *frame, size_t bytes);
-/* The same for a frame and the raw bytes behind it (`open` and the hello), together or not at all; these do
- * not count towards the 64 KiB. */
-bool link_send_raw(struct link *, const void *frame, size_t bytes, const void *raw, size_t raw_bytes);
-/* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW. False: memory. */
+/* The same for a frame and the raw bytes behind it (`open` and the hello), together or not at all;
+ * these do not count towards the 64 KiB. */
+bool link_send_raw(struct link *, const void *frame, size_t bytes, const void *raw,
+    size_t raw_bytes);
+/* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW. False:
+ * memory. */
 bool link_expect(struct link *, size_t bytes);
 /* From LINK_RAW on, borrowed until link_free(). */
 const uint8_t *link_raw(const struct link *);
@@ -53,14 +56,15 @@ struct tls *link_tls(struct link *);
 struct loop *link_loop(struct link *);
 
 bool link_is_flushed(const struct link *);
-/* The frames end here: inside a handler (or when idle, or paused) take the stream; all that has come behind the
- * frame at hand is put back into it. What is still queued goes into the stream, encrypted, and out with its next
- * write. Then link_free(). NULL when memory is short. */
+/* The frames end here: inside a handler (or when idle, or paused) take the stream; all that has
+ * come behind the frame at hand is put back into it. What is still queued goes into the stream,
+ * encrypted, and out with its next write. Then link_free(). NULL when memory is short. */
 struct stream *link_release(struct link *);
 
-/* Moves an open link to another loop: detach in the old thread (inside a handler too), attach in the new, which
- * reads at once what may have come. */
+/* Moves an open link to another loop: detach in the old thread (inside a handler too), attach in
+ * the new, which reads at once what may have come. */
 void link_detach(struct link *);
-void link_attach(struct link *, struct loop *, void (*on_event)(void *, enum link_event), void *arg);
+void link_attach(struct link *, struct loop *, void (*on_event)(void *, enum link_event),
+    void *arg);
 
 #endif

@@ -29,7 +29,8 @@ struct half {
 	enum state state;
 	bool is_flushed;	/* nothing that was in `to` before us waits for a write of ours */
 	struct buffer kept;	/* read, not yet taken by `to` */
-	enum io read_wait, write_wait;	/* what it waits for on `from` and on `to`; IO_OK: nothing */
+	enum io read_wait, write_wait;	/* what it waits for on `from` and on `to`; IO_OK:
+					 * nothing */
 	bool has_more;		/* stopped by the turn's budget, not by a stream */
 	uint64_t count;
 };
@@ -142,8 +143,8 @@ break_reading(struct half *half)
 
 static void run_half(struct half *);
 
-/* What the peer said before it stopped listening may still stand in its stream: a server's answer to a request
- * that it did not want to read to the end. */
+/* What the peer said before it stopped listening may still stand in its stream: a server's answer
+ * to a request that it did not want to read to the end. */
 static void
 break_writing(struct half *half)
 {
@@ -155,7 +156,8 @@ break_writing(struct half *half)
 	break_reading(other(half));
 }
 
-/* A peer that has said its FIN and is gone altogether has not been robbed of a byte by our missing one. */
+/* A peer that has said its FIN and is gone altogether has not been robbed of a byte by our missing
+ * one. */
 static void
 finish(struct half *half)
 {
@@ -268,7 +270,8 @@ on_time(void *arg)
 		timer_set(&pump->timer, patience - silent);
 }
 
-/* Both directions are done; what follows is only about closing without destroying what is on its way. */
+/* Both directions are done; what follows is only about closing without destroying what is on its
+ * way. */
 static void
 settle(struct pump *pump)
 {
@@ -357,7 +360,8 @@ init_half(struct pump *pump, int i, struct stream *from, struct stream *to)
 }
 
 struct pump *
-pump_new(struct loop *loop, struct stream *a, struct stream *b, const struct pump_settings *settings,
+pump_new(struct loop *loop, struct stream *a, struct stream *b,
+    const struct pump_settings *settings,
     void (*on_over)(void *arg, enum pump_end), void *arg)
 {
 	struct pump *pump = calloc(1, sizeof *pump);

@@ -33,9 +33,10 @@ struct pump_settings {
 	uint64_t idle_ms;		/* 0: none */
 };
 
-/* Adopts both streams. on_over is called once, never inside this call; the owner then calls pump_free().
- * NULL when memory is short (both are reset and freed). */
-struct pump *pump_new(struct loop *, struct stream *a, struct stream *b, const struct pump_settings *,
+/* Adopts both streams. on_over is called once, never inside this call; the owner then calls
+ * pump_free(). NULL when memory is short (both are reset and freed). */
+struct pump *pump_new(struct loop *, struct stream *a, struct stream *b,
+    const struct pump_settings *,
     void (*on_over)(void *arg, enum pump_end), void *arg);
 /* Resets both sides; on_over is not called any more. Safe inside on_over. NULL is fine. */
 void pump_free(struct pump *);

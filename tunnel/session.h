@@ -19,7 +19,8 @@ enum session_event {
 	SESSION_HELLO,		/* relay: answer with session_welcome() or session_refuse() */
 	SESSION_WELCOME,	/* agent: the session is up */
 	SESSION_ANNOUNCE, SESSION_WITHDRAW,		/* relay */
-	SESSION_ACCEPTED, SESSION_REFUSED, SESSION_NEED,	/* agent; REFUSED with endpoint 0: SESSION_OVER follows */
+	/* agent; REFUSED with endpoint 0: SESSION_OVER follows */
+	SESSION_ACCEPTED, SESSION_REFUSED, SESSION_NEED,
 	SESSION_DRAIN,		/* either */
 	SESSION_PONG,		/* a probe by session_probe() was answered */
 	SESSION_OVER,		/* session_over_code() and session_error() say why; free it */
@@ -69,12 +70,14 @@ bool session_channel_key(struct session *, const uint8_t id[SESSION_ID_BYTES], s
 enum { CHANNEL_IDENTITY = 36 };
 void channel_identity(const uint8_t id[SESSION_ID_BYTES], char identity[CHANNEL_IDENTITY]);
 
-/* Up: how long beyond the heartbeat this end waits for a sign of life, instead of what the welcome said. */
+/* Up: how long beyond the heartbeat this end waits for a sign of life, instead of what the welcome
+ * said. */
 void session_set_tolerance(struct session *, uint32_t tolerance_ms);
 bool session_is_up(const struct session *);
 /* Of the last heartbeat, microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
-enum code session_over_code(const struct session *);	/* what the peer said, or CODE_NONE / CODE_HEARTBEAT_LOST ... */
+enum code session_over_code(const struct session *);	/* what the peer said, or CODE_NONE /
+							 * CODE_HEARTBEAT_LOST ... */
 const char *session_error(const struct session *);
 struct tls *session_tls(struct session *);
 

@@ -45,17 +45,18 @@ struct stream {
 /* Adopts the descriptor (closes it when memory is short, and returns NULL). */
 struct stream *stream_socket(int fd);
 
-/* Bytes put back with stream_unread() come first. A stream may hold bytes that no event will announce:
- * read until it answers something else than IO_OK before waiting. */
+/* Bytes put back with stream_unread() come first. A stream may hold bytes that no event will
+ * announce: read until it answers something else than IO_OK before waiting. */
 enum io stream_read(struct stream *, void *, size_t, size_t *done);
 /* No bytes: flushes what is inside (IO_OK, *done 0, when all is with the kernel). */
 enum io stream_write(struct stream *, const void *, size_t, size_t *done);
-/* No more writes: what is inside goes out, then close_notify if TLS, then FIN. IO_OK when all of it is
- * with the kernel. Reading goes on. Harmless twice. */
+/* No more writes: what is inside goes out, then close_notify if TLS, then FIN. IO_OK when all of it
+ * is with the kernel. Reading goes on. Harmless twice. */
 enum io stream_finish(struct stream *);
-/* Once both directions are over: throws away what still stands before the FIN (the close_notify of a TLS below,
- * say), because closing with unread bytes makes the kernel send RST, and that destroys what the peer has not
- * read yet. IO_READ, IO_WRITE: wait, call again; else it may be freed. The caller bounds the time. */
+/* Once both directions are over: throws away what still stands before the FIN (the close_notify of
+ * a TLS below, say), because closing with unread bytes makes the kernel send RST, and that destroys
+ * what the peer has not read yet. IO_READ, IO_WRITE: wait, call again; else it may be freed. The
+ * caller bounds the time. */
 enum io stream_settle(struct stream *);
 /* stream_free() will reset the connection (RST; no close_notify). */
 void stream_reset(struct stream *);

@@ -28,7 +28,8 @@ tls_free(struct tls *tls)
 }
 
 static struct tls *
-tls_new(struct tls_config *config, struct stream *under, const struct tls_hooks *hooks, unsigned side)
+tls_new(struct tls_config *config, struct stream *under, const struct tls_hooks *hooks,
+    unsigned side)
 {
 	struct tls *tls = calloc(1, sizeof *tls);
 	if (!tls) {
@@ -92,7 +93,8 @@ explain(struct tls *tls, int got)
 	if (tls->error[0])
 		return;
 	if (tls->alert_received)
-		snprintf(tls->error, sizeof tls->error, "the peer refused with the alert \"%s\" (%u)",
+		snprintf(tls->error, sizeof tls->error,
+		    "the peer refused with the alert \"%s\" (%u)",
 		    gnutls_alert_get_name(tls->alert_received), tls->alert_received);
 	else if (tls->judgement)
 		snprintf(tls->error, sizeof tls->error, "refused with the alert \"%s\" (%u)",
@@ -149,7 +151,8 @@ static int
 find_fault(struct tls *tls)
 {
 	const struct purpose *purpose = tls->config->purpose;
-	bool asks = purpose->is_judged || tls->config->settings.client_certificate != TLS_CLIENT_OFF;
+	bool asks = purpose->is_judged ||
+	    tls->config->settings.client_certificate != TLS_CLIENT_OFF;
 	if (purpose->alpn && strcmp(tls_alpn(tls), purpose->alpn) != 0)
 		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 	if (asks && !tls->was_judged)
@@ -161,8 +164,8 @@ find_fault(struct tls *tls)
 	return 0;
 }
 
-/* One step: 0 done, 1 wait for *wait, else GnuTLS's error. GnuTLS says E_AGAIN once a partial record
- * even when more is at hand, so only the lower stream's own word makes us wait. */
+/* One step: 0 done, 1 wait for *wait, else GnuTLS's error. GnuTLS says E_AGAIN once a partial
+ * record even when more is at hand, so only the lower stream's own word makes us wait. */
 static int
 shake(struct tls *tls, enum io *wait)
 {
@@ -229,14 +232,16 @@ tls_alert_received(const struct tls *tls)
 const char *
 tls_alpn(const struct tls *tls)
 {
-	/* GnuTLS's buffers for names have 32 bytes and no NUL; ours are known literals or the config's. */
+	/* GnuTLS's buffers for names have 32 bytes and no NUL; ours are known literals or the
+	 * config's. */
 	const char *const *names = tls->config->settings.alpn;
 	gnutls_datum_t chosen;
 	if (gnutls_alpn_get_selected_protocol(tls->session, &chosen) < 0)
 		return "";
 	const char *demanded = tls->config->purpose->alpn;
 	if (demanded)
-		return chosen.size == strlen(demanded) && !memcmp(demanded, chosen.data, chosen.size)
+		return chosen.size == strlen(demanded) && !memcmp(demanded, chosen.data,
+		    chosen.size)
 		    ? demanded : "";
 	for (; names && *names; names++)
 		if (chosen.size == strlen(*names) && !memcmp(*names, chosen.data, chosen.size))

@@ -19,7 +19,8 @@ struct tls;
 enum tls_purpose {
 	TLS_SESSION_RELAY,	/* TLS 1.3, mutual, ALPN valise/1 demanded */
 	TLS_SESSION_AGENT,
-	TLS_CHANNEL_RELAY,	/* TLS 1.3, external PSK (psk_ke), TLS_AES_128_GCM_SHA256, ALPN valise-data/1 */
+	TLS_CHANNEL_RELAY,	/* TLS 1.3, external PSK (psk_ke), TLS_AES_128_GCM_SHA256, ALPN
+				 * valise-data/1 */
 	TLS_CHANNEL_AGENT,
 	TLS_ENDPOINT,		/* the agent ends a client's TLS 1.2 or 1.3 */
 	TLS_UPSTREAM,		/* the agent is client of a tls:// upstream, TLS 1.2 or 1.3 */
@@ -33,9 +34,10 @@ struct tls_settings {
 	/* PEM; certificate chain, leaf first. NULL where the purpose needs none. */
 	const struct secret *certificate, *private_key;
 	enum tls_client_certificate client_certificate;	/* TLS_ENDPOINT only */
-	const char *const *alpn;	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may be NULL */
-	/* TLS_CHANNEL_RELAY: finds the key of an identity; false: unknown (the handshake then goes on
-	 * with a random key). Called from any worker's thread. */
+	const char *const *alpn;	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may
+					 * be NULL */
+	/* TLS_CHANNEL_RELAY: finds the key of an identity; false: unknown (the handshake then goes
+	 * on with a random key). Called from any worker's thread. */
 	bool (*find_key)(void *arg, const char *identity, struct secret *key);
 	void *find_key_arg;
 };
@@ -54,11 +56,11 @@ struct tls_certificate {
 
 /* Per-connection hooks; each may be NULL where it has no meaning. */
 struct tls_hooks {
-	/* Judges the peer's chain; returns 0 or the alert to send. A server of purpose TLS_SESSION_RELAY
-	 * and TLS_ENDPOINT (request, require), every client of certificates. count 0: none was shown
-	 * though one is demanded; whatever the answer, the handshake then fails with
-	 * certificate_required (116; 40 in TLS 1.2). Not asked when a mere request found none.
-	 * Without this hook every peer is refused. */
+	/* Judges the peer's chain; returns 0 or the alert to send. A server of purpose
+	 * TLS_SESSION_RELAY and TLS_ENDPOINT (request, require), every client of certificates.
+	 * count 0: none was shown though one is demanded; whatever the answer, the handshake then
+	 * fails with certificate_required (116; 40 in TLS 1.2). Not asked when a mere request found
+	 * none. Without this hook every peer is refused. */
 	unsigned (*judge)(void *arg, const struct tls_certificate *chain, size_t count);
 	/* Is this the name that the connection was routed by? For each hello seen, the one after a
 	 * retry request too. text is not NUL-terminated; bytes 0: no name. TLS_ENDPOINT only. */
@@ -66,15 +68,16 @@ struct tls_hooks {
 	void *arg;
 };
 
-/* Server and client over `under`, which is adopted also on failure (NULL: memory).
- * server_name: the SNI that a client sends, NULL for none. key: TLS_CHANNEL_AGENT only, with identity. */
+/* Server and client over `under`, which is adopted also on failure (NULL: memory). server_name: the
+ * SNI that a client sends, NULL for none. key: TLS_CHANNEL_AGENT only, with identity. */
 struct tls *tls_server(struct tls_config *, struct stream *under, const struct tls_hooks *);
 struct tls *tls_client(struct tls_config *, struct stream *under, const char *server_name,
     const struct tls_hooks *);
 bool tls_set_key(struct tls *, const char *identity, const struct secret *key);
 
-/* IO_OK: done. IO_READ / IO_WRITE: wait, call again. IO_FAILED / IO_RESET / IO_EOF: over, the alert has
- * been sent as far as it goes; see tls_error(). All bytes already at hand are used up before it waits. */
+/* IO_OK: done. IO_READ / IO_WRITE: wait, call again. IO_FAILED / IO_RESET / IO_EOF: over, the alert
+ * has been sent as far as it goes; see tls_error(). All bytes already at hand are used up before it
+ * waits. */
 enum io tls_handshake(struct tls *);
 /* A sentence about the failure, and the alerts, 0 if none. Borrowed. */
 const char *tls_error(const struct tls *);
@@ -82,9 +85,9 @@ unsigned tls_alert_sent(const struct tls *);
 unsigned tls_alert_received(const struct tls *);
 /* Sends a fatal alert now, best effort (the judgement came after the handshake). */
 void tls_alert(struct tls *, unsigned alert);
-/* After a failure: what is left of the alert goes out, then FIN, and what still comes is thrown away; closing
- * with unread bytes would make the kernel send RST and the peer might never see the alert. IO_READ, IO_WRITE:
- * wait, call again; anything else: over. The caller bounds the time. */
+/* After a failure: what is left of the alert goes out, then FIN, and what still comes is thrown
+ * away; closing with unread bytes would make the kernel send RST and the peer might never see the
+ * alert. IO_READ, IO_WRITE: wait, call again; anything else: over. The caller bounds the time. */
 enum io tls_linger(struct tls *);
 
 /* After the handshake. */
@@ -98,11 +101,13 @@ const char *tls_identity(const struct tls *);
 bool tls_peer_has_certificate(const struct tls *);
 /* An end without close_notify counts as IO_EOF (default: IO_RESET). */
 void tls_forgive_truncation(struct tls *);
-/* Forces a key update now and asks the peer for one (tests); one happens by itself as RFC 8446 §5.5 wants it. */
+/* Forces a key update now and asks the peer for one (tests); one happens by itself as RFC 8446 §5.5
+ * wants it. */
 bool tls_update_key(struct tls *);
-/* Takes all bytes at once, whatever the descriptor says; what does not go out is kept, encrypted, and goes out
- * in front of the next write (one of no bytes will do). For a few bytes, right before the stream is given away;
- * also repeats a write that has answered IO_WRITE, with at least the same bytes in front. */
+/* Takes all bytes at once, whatever the descriptor says; what does not go out is kept, encrypted,
+ * and goes out in front of the next write (one of no bytes will do). For a few bytes, right before
+ * the stream is given away; also repeats a write that has answered IO_WRITE, with at least the same
+ * bytes in front. */
 bool tls_write_behind(struct tls *, const void *, size_t);
 
 /* The same object as a stream; stream_free() frees it and all below. */

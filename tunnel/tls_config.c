@@ -149,7 +149,8 @@ bool
 tls_config_apply(struct tls_config *config, struct tls *tls)
 {
 	gnutls_session_t session = tls->session;
-	bool asks = config->purpose->is_judged || config->settings.client_certificate != TLS_CLIENT_OFF;
+	bool asks = config->purpose->is_judged ||
+	    config->settings.client_certificate != TLS_CLIENT_OFF;
 	if (gnutls_priority_set(session, config->priority) < 0 || !apply_alpn(config, session))
 		return false;
 	if (config->certificate &&
@@ -170,7 +171,8 @@ tls_config_apply(struct tls_config *config, struct tls *tls)
 static bool
 load_certificate(struct tls_config *config, const struct tls_settings *settings, char *error)
 {
-	if (settings->purpose != TLS_UPSTREAM && !(settings->certificate && settings->private_key)) {
+	if (settings->purpose != TLS_UPSTREAM && !(settings->certificate &&
+	    settings->private_key)) {
 		snprintf(error, TLS_ERROR, "a certificate and its private key are needed");
 		return false;
 	}
@@ -261,7 +263,8 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 		config->settings.client_certificate = TLS_CLIENT_OFF;
 	int got = gnutls_priority_init(&config->priority, config->purpose->priority, NULL);
 	if (got < 0)
-		snprintf(error, TLS_ERROR, "GnuTLS refuses our cipher list: %s", gnutls_strerror(got));
+		snprintf(error, TLS_ERROR, "GnuTLS refuses our cipher list: %s",
+		    gnutls_strerror(got));
 	bool is_loaded = got == 0 && (config->purpose->uses_key ? load_keys(config, error)
 	    : load_certificate(config, settings, error));
 	if (is_loaded && copy_alpn(config, settings->alpn, error))

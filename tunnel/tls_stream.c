@@ -18,7 +18,8 @@ tls_flush(struct tls *tls)
 {
 	size_t done;
 	while (buffer_left(&tls->out) > 0 && tls->write_end == IO_OK) {
-		enum io io = stream_write(tls->under, buffer_front(&tls->out), buffer_left(&tls->out), &done);
+		enum io io = stream_write(tls->under, buffer_front(&tls->out),
+		    buffer_left(&tls->out), &done);
 		if (io == IO_READ || io == IO_WRITE)
 			return io;
 		if (io == IO_OK)

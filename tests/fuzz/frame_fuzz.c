@@ -94,7 +94,8 @@ try_frame(const struct frame *frame)
 	if (!kind->decode(cursor_over(frame->body, frame->body_bytes), &any))
 		return;
 	size_t bytes = kind->encode(out, &any);
-	if (bytes != frame->bytes || memcmp(out + FRAME_HEADER, frame->body, frame->body_bytes) != 0)
+	if (bytes != frame->bytes || memcmp(out + FRAME_HEADER, frame->body,
+	    frame->body_bytes) != 0)
 		abort();
 }
 

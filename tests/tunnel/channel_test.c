@@ -115,7 +115,8 @@ a_flow_is_opened_and_the_streams_are_given_away(void **state)
 		assert_string_equal(channel_peer_identity(relay.channel), identity);
 		assert_true(channel_open(relay.channel, &open, hello));
 		reach(NULL, "parked open ");
-		assert_string_equal(channel_open_frame(agent.channel)->server_name, "app.example.com");
+		assert_string_equal(channel_open_frame(agent.channel)->server_name,
+		    "app.example.com");
 		assert_memory_equal(channel_hello(agent.channel), hello, sizes[i]);
 		assert_true(channel_ready(agent.channel));
 		agent.stream = channel_release(agent.channel);
@@ -131,7 +132,8 @@ a_flow_is_opened_and_the_streams_are_given_away(void **state)
 		uint8_t *got = malloc(sizes[i]);
 		size_t done;
 		for (size_t all = 0; all < sizes[i]; all += done) {
-			assert_int_equal(stream_read(agent.stream, got + all, sizes[i] - all, &done), IO_OK);
+			assert_int_equal(stream_read(agent.stream, got + all, sizes[i] - all,
+			    &done), IO_OK);
 			assert_memory_equal(got + all, hello + all, done);
 		}
 		free(got);
@@ -256,7 +258,8 @@ an_open_that_lies_ends_the_channel(void **state)
 		tcp_pair(fds);
 		agent = (struct end){ 0 };
 		raw = (struct diary){ 0 };
-		agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
+		agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event,
+		    &agent);
 		raw.link = link_new(loop, relays_tls(fds[0]), 1000, on_diary, &raw);
 		assert_true(link_send(raw.link, out, frame_encode_open(out, &open)));
 		assert_true(comes_true(diary_is_over, &raw, 3000));
@@ -348,8 +351,10 @@ a_parked_channel_holds_little_beside_gnutls(void **state)
 	for (int i = 0; i < MANY; i++) {
 		int fds[2];
 		tcp_pair(fds);
-		ends[2 * i].channel = channel_new(loop, true, relays_tls(fds[0]), 5000, on_event, &ends[2 * i]);
-		ends[2 * i + 1].channel = channel_new(loop, false, agents_tls(fds[1]), 5000, on_event,
+		ends[2 * i].channel = channel_new(loop, true, relays_tls(fds[0]), 5000, on_event,
+		    &ends[2 * i]);
+		ends[2 * i + 1].channel = channel_new(loop, false, agents_tls(fds[1]), 5000,
+		    on_event,
 		    &ends[2 * i + 1]);
 	}
 	turn_for(300);

@@ -23,7 +23,8 @@ what_only_a_person_can_change_is_permanent(void **state)
 	static const enum code permanent[] = { CODE_VERSION, CODE_CERTIFICATE_REFUSED,
 		CODE_CERTIFICATE_REVOKED, CODE_CERTIFICATE_EXPIRED, CODE_SOURCE_REFUSED,
 		CODE_NAME_NOT_GRANTED, CODE_NAME_RESERVED, CODE_NAME_INVALID };
-	static const enum code passing[] = { CODE_BUSY, CODE_DRAINING, CODE_NAME_TAKEN, CODE_REPLACED,
+	static const enum code passing[] = { CODE_BUSY, CODE_DRAINING, CODE_NAME_TAKEN,
+	    CODE_REPLACED,
 		CODE_SESSION_LIMIT, CODE_UPSTREAM_DOWN };
 	(void)state;
 	for (size_t i = 0; i < sizeof permanent / sizeof *permanent; i++)

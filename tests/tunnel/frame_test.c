@@ -19,7 +19,10 @@ union any {
 };
 
 #define DECODER(name) \
-	static bool decode_##name(struct cursor in, union any *out) { return frame_decode_##name(in, &out->name); }
+	static bool decode_##name(struct cursor in, union any *out) \
+	{ \
+		return frame_decode_##name(in, &out->name); \
+	}
 DECODER(hello)
 DECODER(welcome)
 DECODER(announce)
@@ -41,7 +44,8 @@ decode_ready(struct cursor in, union any *out)
 
 static const struct frame_hello hello = {
 	.oldest = 1, .newest = 2, .features = FEATURE_HANDOFF, .software = "valise-agent 0.1.0",
-	.instance = "0123456789abcde", .start = "startid", .region = "eu-west", .heartbeat_ms = 10000,
+	.instance = "0123456789abcde", .start = "startid", .region = "eu-west",
+	    .heartbeat_ms = 10000,
 	.label_count = 2, .labels = { { "rack", "7" }, { "zone", "" } },
 };
 static const struct frame_welcome welcome = {
@@ -49,17 +53,20 @@ static const struct frame_welcome welcome = {
 	.pool_most = 256, .heartbeat_ms = 10000, .tolerance_ms = 15000,
 };
 static const struct frame_announce announce = {
-	.endpoint = 7, .carriers = 1u << CARRIER_SEALED, .weight = 100, .server_name = "*.example.com",
+	.endpoint = 7, .carriers = 1u << CARRIER_SEALED, .weight = 100,
+	    .server_name = "*.example.com",
 	.name = "shop",
 };
-static const struct frame_refused refused = { 7, CODE_NAME_TAKEN, "example.com is served by another agent" };
+static const struct frame_refused refused = { 7, CODE_NAME_TAKEN,
+    "example.com is served by another agent" };
 static const struct frame_ping ping = { 0x01020304, 0x1122334455667788 };
 static const struct frame_goodbye goodbye = { CODE_DRAINING, "" };
 
 static struct frame_open
 an_open(void)
 {
-	struct frame_open open = { .flow_id = "0123456789abcde", .endpoint = 7, .server_name = "app.example.com",
+	struct frame_open open = { .flow_id = "0123456789abcde", .endpoint = 7,
+	    .server_name = "app.example.com",
 		.carrier = CARRIER_SEALED, .hello_bytes = 517 };
 	assert_true(address_parse(&open.client, "192.0.2.9:51000"));
 	assert_true(address_parse(&open.listener, "[2001:db8::1]:443"));
@@ -88,13 +95,16 @@ set_up(void **state)
 	SAMPLE(FRAME_HELLO, decode_hello, frame_encode_hello(s->bytes, &hello));
 	SAMPLE(FRAME_WELCOME, decode_welcome, frame_encode_welcome(s->bytes, &welcome));
 	SAMPLE(FRAME_ANNOUNCE, decode_announce, frame_encode_announce(s->bytes, &announce));
-	SAMPLE(FRAME_WITHDRAW, decode_withdraw, frame_encode_withdraw(s->bytes, &(struct frame_withdraw){ 7 }));
-	SAMPLE(FRAME_ACCEPTED, decode_accepted, frame_encode_accepted(s->bytes, &(struct frame_accepted){ 7 }));
+	SAMPLE(FRAME_WITHDRAW, decode_withdraw, frame_encode_withdraw(s->bytes,
+	    &(struct frame_withdraw){ 7 }));
+	SAMPLE(FRAME_ACCEPTED, decode_accepted, frame_encode_accepted(s->bytes,
+	    &(struct frame_accepted){ 7 }));
 	SAMPLE(FRAME_REFUSED, decode_refused, frame_encode_refused(s->bytes, &refused));
 	SAMPLE(FRAME_PING, decode_ping, frame_encode_ping(s->bytes, &ping));
 	SAMPLE(FRAME_PONG, decode_ping, frame_encode_pong(s->bytes, &ping));
 	SAMPLE(FRAME_NEED, decode_need, frame_encode_need(s->bytes, &(struct frame_need){ 3 }));
-	SAMPLE(FRAME_DRAIN, decode_drain, frame_encode_drain(s->bytes, &(struct frame_drain){ 30000 }));
+	SAMPLE(FRAME_DRAIN, decode_drain, frame_encode_drain(s->bytes,
+	    &(struct frame_drain){ 30000 }));
 	SAMPLE(FRAME_GOODBYE, decode_goodbye, frame_encode_goodbye(s->bytes, &goodbye));
 	SAMPLE(FRAME_OPEN, decode_open, frame_encode_open(s->bytes, &open));
 	SAMPLE(FRAME_READY, decode_ready, frame_encode_ready(s->bytes));
@@ -117,7 +127,8 @@ a_frame_is_cut_exactly_and_not_before_it_is_whole(void **state)
 		for (size_t n = 0; n < samples[i].count; n++)
 			assert_int_equal(frame_next(samples[i].bytes, n, &frame), FRAME_INCOMPLETE);
 		/* One byte of the next frame stands behind it. */
-		assert_int_equal(frame_next(samples[i].bytes, samples[i].count + 1, &frame), FRAME_COMPLETE);
+		assert_int_equal(frame_next(samples[i].bytes, samples[i].count + 1, &frame),
+		    FRAME_COMPLETE);
 		assert_int_equal(frame.type, samples[i].type);
 		assert_int_equal(frame.bytes, samples[i].count);
 		assert_ptr_equal(frame.body, samples[i].bytes + FRAME_HEADER);
@@ -253,7 +264,8 @@ static void
 the_bytes_are_those_of_the_manual(void **state)
 {
 	static const struct { enum frame_type type; const char *hex; } manual[] = {
-		{ FRAME_ANNOUNCE, "001b03" "00000007" "01" "0064" "0d2a2e6578616d706c652e636f6d" "0473686f70" },
+		{ FRAME_ANNOUNCE,
+		    "001b03" "00000007" "01" "0064" "0d2a2e6578616d706c652e636f6d" "0473686f70" },
 		{ FRAME_PING, "000d07" "01020304" "1122334455667788" },
 		{ FRAME_NEED, "000309" "0003" },
 		{ FRAME_READY, "000111" },
@@ -263,7 +275,8 @@ the_bytes_are_those_of_the_manual(void **state)
 	for (size_t i = 0; i < sizeof manual / sizeof *manual; i++)
 		for (int k = 0; k < SAMPLES; k++)
 			if (samples[k].type == manual[i].type)
-				assert_string_equal(hex_encode(hex, samples[k].bytes, samples[k].count),
+				assert_string_equal(hex_encode(hex, samples[k].bytes,
+				    samples[k].count),
 				    manual[i].hex);
 }
 

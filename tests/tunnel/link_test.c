@@ -151,8 +151,8 @@ a_length_out_of_range_is_answered_with_an_alert(void **state)
 	turn_for(5);
 }
 
-/* The agent writes its first frame before the relay has judged it; the verdict must not drown in the RST that unread
- * bytes would cause. */
+/* The agent writes its first frame before the relay has judged it; the verdict must not drown in
+ * the RST that unread bytes would cause. */
 static void
 the_verdict_is_read_though_frames_were_on_their_way(void **state)
 {
@@ -164,7 +164,8 @@ the_verdict_is_read_though_frames_were_on_their_way(void **state)
 		tcp_pair(fds);
 		struct tls_config *config = config_for(TLS_SESSION_RELAY);
 		b = (struct diary){ 0 };
-		b.link = link_new(loop, tls_server(config, stream_socket(fds[1]), &hooks), 2000, on_diary, &b);
+		b.link = link_new(loop, tls_server(config, stream_socket(fds[1]), &hooks), 2000,
+		    on_diary, &b);
 		tls_config_release(config);
 		diary_start(&a, TLS_SESSION_AGENT, fds[0]);
 		for (int k = 0; k < 50; k++)

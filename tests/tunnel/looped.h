@@ -97,7 +97,8 @@ on_diary(void *arg, enum link_event event)
 		memcpy(d->last, frame->body, frame->body_bytes);
 		d->last_bytes = frame->body_bytes;
 		if (at < sizeof d->events - 8)
-			snprintf(d->events + at, sizeof d->events - at, "%u ", (unsigned)frame->type);
+			snprintf(d->events + at, sizeof d->events - at, "%u ",
+			    (unsigned)frame->type);
 		return;
 	}
 	snprintf(d->events + at, sizeof d->events - at, "%s ",

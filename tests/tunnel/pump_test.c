@@ -314,7 +314,8 @@ a_stalled_flow_does_not_spin(void **state)
 
 /* ---- the whole chain ---- */
 
-/* One end of the chain: sends and checks `total` bytes each way, slowly now and then, and half-closes. */
+/* One end of the chain: sends and checks `total` bytes each way, slowly now and then, and
+ * half-closes. */
 struct player {
 	struct stream *stream;
 	size_t total, sent, got;
@@ -395,7 +396,8 @@ enum { CHAIN_BYTES = 10000000 };
 enum { CHAIN_BYTES = 100000000 };
 #endif
 
-/* client =TLS= | relay's pump | =TLS in TLS= | agent's pump | = upstream, 100 MB each way at once. */
+/* client =TLS= | relay's pump | =TLS in TLS= | agent's pump | = upstream, 100 MB each way at
+ * once. */
 static void
 a_terminated_flow_within_its_sealed_channel(void **state)
 {
@@ -411,7 +413,8 @@ a_terminated_flow_within_its_sealed_channel(void **state)
 	shaken(relays, agents);
 	struct tls *inner = over(tls_stream(agents), TLS_ENDPOINT);
 	struct tls *clients = over(stream_socket(client[0]), TLS_UPSTREAM);
-	bench_start(&relay, stream_socket(client[1]), tls_stream(relays), (struct pump_settings){ 0 });
+	bench_start(&relay, stream_socket(client[1]), tls_stream(relays),
+	    (struct pump_settings){ 0 });
 	enum io of_client = IO_READ, of_inner = IO_READ;
 	while (waits(of_client) || waits(of_inner)) {
 		of_client = waits(of_client) ? tls_handshake(clients) : of_client;
@@ -420,7 +423,8 @@ a_terminated_flow_within_its_sealed_channel(void **state)
 	}
 	assert_int_equal(of_client, IO_OK);
 	assert_int_equal(of_inner, IO_OK);
-	bench_start(&agent, tls_stream(inner), stream_socket(upstream[0]), (struct pump_settings){ 0 });
+	bench_start(&agent, tls_stream(inner), stream_socket(upstream[0]),
+	    (struct pump_settings){ 0 });
 	struct player players[2] = {
 		{ .stream = tls_stream(clients), .total = CHAIN_BYTES },
 		{ .stream = stream_socket(upstream[1]), .total = CHAIN_BYTES, .salt = 1 },
@@ -454,7 +458,8 @@ tls_cut_short_is_a_reset_for_the_other_side(void **state)
 	struct tls *server = over(stream_socket(sealed[0]), TLS_SESSION_RELAY);
 	struct tls *client = over(stream_socket(sealed[1]), TLS_SESSION_AGENT);
 	shaken(server, client);
-	bench_start(&bench, tls_stream(server), stream_socket(plain[0]), (struct pump_settings){ 0 });
+	bench_start(&bench, tls_stream(server), stream_socket(plain[0]),
+	    (struct pump_settings){ 0 });
 	say(tls_stream(client), "all of it");
 	expect(plain[1], "all of it");
 	shutdown(sealed[1], SHUT_WR);

@@ -19,12 +19,16 @@ static struct end relay, agent;
 static struct diary raw;
 
 static const char *const event_names[] = {
-	[SESSION_HELLO] = "hello ", [SESSION_WELCOME] = "welcome ", [SESSION_ANNOUNCE] = "announce ",
-	[SESSION_WITHDRAW] = "withdraw ", [SESSION_ACCEPTED] = "accepted ", [SESSION_REFUSED] = "refused ",
-	[SESSION_NEED] = "need ", [SESSION_DRAIN] = "drain ", [SESSION_PONG] = "pong ", [SESSION_OVER] = "over ",
+	[SESSION_HELLO] = "hello ", [SESSION_WELCOME] = "welcome ",
+	    [SESSION_ANNOUNCE] = "announce ",
+	[SESSION_WITHDRAW] = "withdraw ", [SESSION_ACCEPTED] = "accepted ",
+	    [SESSION_REFUSED] = "refused ",
+	[SESSION_NEED] = "need ", [SESSION_DRAIN] = "drain ", [SESSION_PONG] = "pong ",
+	    [SESSION_OVER] = "over ",
 };
 
-static const struct frame_welcome welcome = { .version = 1, .session_id = "0123456789abcde", .relay = "r1",
+static const struct frame_welcome welcome = { .version = 1, .session_id = "0123456789abcde",
+    .relay = "r1",
 	.pool_least = 1, .pool_most = 8, .heartbeat_ms = 60, .tolerance_ms = 90 };
 static const struct frame_hello hello = { .oldest = 1, .newest = 1, .software = "test",
 	.instance = "instance of 15.", .start = "start..", .heartbeat_ms = 60 };
@@ -53,7 +57,8 @@ static bool
 says(void *arg)
 {
 	const char *const *claims = arg;
-	return (!claims[0] || strstr(relay.events, claims[0])) && (!claims[1] || strstr(agent.events, claims[1]));
+	return (!claims[0] || strstr(relay.events, claims[0])) && (!claims[1] ||
+	    strstr(agent.events, claims[1]));
 }
 
 /* Both ends have come so far, within 3 s. */
@@ -77,7 +82,8 @@ static void
 start_agent(int fd)
 {
 	agent = (struct end){ 0 };
-	agent.session = session_new(loop, SESSION_AGENT, end_of(TLS_SESSION_AGENT, fd), 1000, on_event, &agent);
+	agent.session = session_new(loop, SESSION_AGENT, end_of(TLS_SESSION_AGENT, fd), 1000,
+	    on_event, &agent);
 	session_set_hello(agent.session, &hello);
 }
 
@@ -117,7 +123,8 @@ hello_then_welcome_and_both_are_up(void **state)
 static void
 every_message_reaches_the_other_side(void **state)
 {
-	const struct frame_announce announce = { .endpoint = 3, .carriers = 1, .weight = 1, .server_name = "a.b",
+	const struct frame_announce announce = { .endpoint = 3, .carriers = 1, .weight = 1,
+	    .server_name = "a.b",
 		.name = "x" };
 	(void)state;
 	start(true);
@@ -359,7 +366,8 @@ a_revoked_agent_learns_it_from_the_alert(void **state)
 {
 	static const struct { unsigned alert; enum code code; } verdicts[] = {
 		{ 44, CODE_CERTIFICATE_REVOKED }, { 45, CODE_CERTIFICATE_EXPIRED },
-		{ 48, CODE_CERTIFICATE_REFUSED }, { 49, CODE_CERTIFICATE_REFUSED }, { 80, CODE_NONE },
+		{ 48, CODE_CERTIFICATE_REFUSED }, { 49, CODE_CERTIFICATE_REFUSED }, { 80,
+		    CODE_NONE },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
@@ -400,7 +408,8 @@ both_derive_the_same_channel_key(void **state)
 /* ---- RFC 8446 §7.1 and §7.5, written out once more ---- */
 
 static void
-expand_label(uint8_t out[32], const uint8_t secret[32], const char *label, const uint8_t context[32])
+expand_label(uint8_t out[32], const uint8_t secret[32], const char *label,
+    const uint8_t context[32])
 {
 	struct hmac_sha256_ctx hmac;
 	uint8_t info[128] = { 0, 32 };
@@ -424,7 +433,8 @@ hash_of(uint8_t out[32], const void *data, size_t bytes)
 }
 
 static void
-channel_key_of(uint8_t out[32], const uint8_t exporter_secret[32], const uint8_t id[SESSION_ID_BYTES])
+channel_key_of(uint8_t out[32], const uint8_t exporter_secret[32],
+    const uint8_t id[SESSION_ID_BYTES])
 {
 	uint8_t hash[32], derived[32];
 	hash_of(hash, "", 0);
@@ -472,7 +482,8 @@ the_worked_example_is_that_of_the_manual(void **state)
 	channel_identity(secret, identity);
 	assert_string_equal(identity, "v1.c45d905e65cd0075dc3f52009096d1f5");
 	channel_key_of(key, secret, secret);
-	assert_string_equal(hex_encode(hex, key, sizeof key), "52a3f266b259595666ade42c5ebed335149fbd994ddb98f6b2d0a168bcd9403e");
+	assert_string_equal(hex_encode(hex, key, sizeof key),
+	    "52a3f266b259595666ade42c5ebed335149fbd994ddb98f6b2d0a168bcd9403e");
 }
 
 int

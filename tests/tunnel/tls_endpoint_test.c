@@ -20,7 +20,8 @@ visit_begin(struct visit *v, const struct tls_settings *settings, const struct t
     const char *priority, unsigned flags, bool shows_certificate)
 {
 	char error[TLS_ERROR];
-	const gnutls_datum_t crt = { credentials.certificate.data, (unsigned)credentials.certificate.bytes };
+	const gnutls_datum_t crt = { credentials.certificate.data,
+	    (unsigned)credentials.certificate.bytes };
 	const gnutls_datum_t key = { credentials.key.data, (unsigned)credentials.key.bytes };
 	struct tls_config *config = tls_config_new(settings, error);
 	assert_non_null(config);
@@ -75,7 +76,8 @@ visit_end(struct visit *v)
 static struct tls_settings
 endpoint(enum tls_client_certificate wish)
 {
-	return (struct tls_settings){ .purpose = TLS_ENDPOINT, .certificate = &credentials.certificate,
+	return (struct tls_settings){ .purpose = TLS_ENDPOINT,
+	    .certificate = &credentials.certificate,
 		.private_key = &credentials.key, .client_certificate = wish };
 }
 
@@ -179,7 +181,8 @@ a_name_that_was_not_routed_is_unrecognized(void **state)
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
 		visit_begin(&v, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, false);
-		gnutls_server_name_set(v.client, GNUTLS_NAME_DNS, names[i / 2], strlen(names[i / 2]));
+		gnutls_server_name_set(v.client, GNUTLS_NAME_DNS, names[i / 2],
+		    strlen(names[i / 2]));
 		visit_shake(&v);
 		assert_int_equal(seen, 1);
 		assert_int_equal(v.of_server, i / 2 == 0 ? IO_OK : IO_FAILED);
@@ -213,7 +216,8 @@ the_hello_after_a_retry_request_is_looked_at_too(void **state)
 		unsigned seen = 0;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
-		visit_begin(&v, &settings, &hooks, TLS13 ":-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-SECP256R1",
+		visit_begin(&v, &settings, &hooks,
+		    TLS13 ":-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-SECP256R1",
 		    GNUTLS_KEY_SHARE_TOP, false);
 		gnutls_session_set_ptr(v.client, (void *)(uintptr_t)second[i]);
 		gnutls_handshake_set_hook_function(v.client, GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST,

@@ -163,7 +163,8 @@ channel_with(const char *identity, const void *key)
 	struct both both;
 	struct secret secret = { 0 };
 	const struct tls_settings settings = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
-	struct tls_config *cc = config_for(TLS_CHANNEL_AGENT), *sc = tls_config_new(&settings, error);
+	struct tls_config *cc = config_for(TLS_CHANNEL_AGENT), *sc = tls_config_new(&settings,
+	    error);
 	assert_non_null(sc);
 	assert_true(secret_init(&secret, key, 32));
 	pair(both.fds);
@@ -238,8 +239,8 @@ a_channel_hello_offers_psk_ke_of_tls13_only(void **state)
 
 /* ---- bytes ---- */
 
-/* The relay's own parser has read the hello before TLS begins, and here the next flight as well: no descriptor
- * event will come for any of these bytes. */
+/* The relay's own parser has read the hello before TLS begins, and here the next flight as well: no
+ * descriptor event will come for any of these bytes. */
 static void
 prefetched_bytes_are_used_up_before_it_waits(void **state)
 {
@@ -302,7 +303,8 @@ garbage_after_the_handshake_is_a_failure_with_an_alert(void **state)
 {
 	(void)state;
 	struct both both = session();
-	assert_int_equal(send(both.fds[0], "\x17\x03\x03\x00\x18this is no ciphertext..", 29, 0), 29);
+	assert_int_equal(send(both.fds[0], "\x17\x03\x03\x00\x18this is no ciphertext..", 29, 0),
+	    29);
 	assert_int_equal(hear_nothing(both.s), IO_FAILED);
 	assert_int_equal(tls_alert_sent(both.server), 20);
 	assert_int_equal(tls_linger(both.server), IO_READ);
@@ -322,8 +324,8 @@ an_alert_after_the_handshake_reaches_the_peer(void **state)
 	part(&both);
 }
 
-/* Moves `total` bytes each way at once through what little the socket holds, checking every one; keys are updated
- * by both ends now and then, writes being interrupted at the time. */
+/* Moves `total` bytes each way at once through what little the socket holds, checking every one;
+ * keys are updated by both ends now and then, writes being interrupted at the time. */
 struct side {
 	struct tls *tls;
 	struct stream *stream;
@@ -372,7 +374,8 @@ keys_change_in_both_directions_while_bytes_flow(void **state)
 	int small = 4096;
 	(void)state;
 	struct both both = session();
-	struct side a = { .tls = both.client, .stream = both.c }, b = { .tls = both.server, .stream = both.s };
+	struct side a = { .tls = both.client, .stream = both.c }, b = { .tls = both.server,
+	    .stream = both.s };
 	for (int i = 0; i < 2; i++)
 		setsockopt(both.fds[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
 	for (unsigned turn = 0; a.got < TOTAL || b.got < TOTAL; turn++) {

@@ -1,0 +1,339 @@
+#include "tunnel/link_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <threads.h>
+
+enum {
+	CLOSING_MS = 2000,	/* for the peer to take what is left and to close too */
+	READS_A_TURN = 16,
+	READ_BYTES = 2 * FRAME_BYTES,
+};
+
+static const unsigned may_move[LINK_STATES] = {
+	[LINK_SHAKING] = 1u << LINK_UP | 1u << LINK_BROKEN | 1u << LINK_ENDED,
+	[LINK_UP] = 1u << LINK_CLOSING | 1u << LINK_BROKEN | 1u << LINK_ENDED,
+	[LINK_CLOSING] = 1u << LINK_BROKEN | 1u << LINK_ENDED,
+	[LINK_BROKEN] = 1u << LINK_ENDED,
+};
+
+/* One call from the loop, on its stack. A handler may free, release or detach the link (another
+ * thread may have it then), so after each event the call asks here, not there. */
+struct run {
+	const struct link *link;
+	bool is_gone;
+	const uint8_t *rest;	/* read, but behind the frame at hand */
+	size_t rest_bytes;
+};
+
+/* The link whose handler is being called in this thread; calls from one loop do not nest. */
+static thread_local struct run *current;
+
+static struct run *
+run_of(const struct link *link)
+{
+	return current && current->link == link ? current : NULL;
+}
+
+void
+link_move(struct link *link, enum link_state to)
+{
+	assert(may_move[link->state] & 1u << to);
+	link->state = to;
+	timer_clear(&link->timer);
+	if (to == LINK_CLOSING || to == LINK_BROKEN)
+		timer_set(&link->timer, CLOSING_MS);
+}
+
+static void
+emit(struct link *link, enum link_event event)
+{
+	link->on_event(link->arg, event);
+}
+
+/* The owner may take its time to free the link; the peer, who waits for our end, need not. */
+static void
+end(struct link *link, const char *error)
+{
+	if (!link->error)
+		link->error = error;
+	link_move(link, LINK_ENDED);
+	stream_finish(tls_stream(link->tls));
+	watch_want(&link->watch, WATCH_NOTHING);
+	emit(link, LINK_OVER);
+}
+
+static unsigned
+mask_of(enum io io)
+{
+	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
+}
+
+/* After a failure of TLS: lets the peer read our alert, then it is over. */
+static void
+linger(struct link *link)
+{
+	enum io io = tls_linger(link->tls);
+	if (mask_of(io))
+		watch_want(&link->watch, mask_of(io));
+	else
+		end(link, tls_error(link->tls));
+}
+
+static void
+fail(struct link *link, enum io io)
+{
+	const char *error = tls_error(link->tls);
+	if (io == IO_EOF)
+		error = "the peer closed the connection";
+	else if (!*error)
+		error = "the connection was reset";
+	if (io != IO_FAILED) {
+		end(link, error);
+		return;
+	}
+	if (!link->error)
+		link->error = error;
+	link_move(link, LINK_BROKEN);
+}
+
+/* Hands out one frame or one piece of what is expected; returns how many bytes are used up, 0 when
+ * more must come. */
+static size_t
+deal(struct link *link, struct run *run, const uint8_t *data, size_t bytes)
+{
+	struct frame frame;
+	if (link->raw.bytes < link->raw.room) {
+		size_t missing = link->raw.room - link->raw.bytes;
+		size_t piece = bytes < missing ? bytes : missing;
+		memcpy(link->raw.data + link->raw.bytes, data, piece);
+		link->raw.bytes += piece;
+		run->rest = data + piece;
+		run->rest_bytes = bytes - piece;
+		link->is_paused = piece == missing;
+		if (link->is_paused)
+			emit(link, LINK_RAW);
+		return piece;
+	}
+	switch (frame_next(data, bytes, &frame)) {
+	case FRAME_INCOMPLETE:
+		return 0;
+	case FRAME_MALFORMED:
+		tls_alert(link->tls, 50);	/* decode_error */
+		link->error = "a frame's length is out of range";
+		fail(link, IO_FAILED);
+		return 0;
+	case FRAME_COMPLETE:
+		break;
+	}
+	run->rest = data + frame.bytes;
+	run->rest_bytes = bytes - frame.bytes;
+	link->frame = &frame;
+	emit(link, LINK_FRAME);
+	if (!run->is_gone)
+		link->frame = NULL;
+	return frame.bytes;
+}
+
+/* Cuts data into frames; what is left over is kept. False when the link is not ours any more. */
+static bool
+cut(struct link *link, struct run *run, const uint8_t *data, size_t bytes)
+{
+	size_t used = 0, piece = 1;
+	while (used < bytes && piece > 0 && link->state == LINK_UP && !link->is_paused) {
+		piece = deal(link, run, data + used, bytes - used);
+		if (run->is_gone)
+			return false;
+		used += piece;
+	}
+	if (!buffer_add(&link->kept, data + used, bytes - used)) {
+		end(link, "memory is short");
+		return false;
+	}
+	return !run->is_gone;
+}
+
+/* Frames that were read before the link moved. */
+static bool
+cut_kept(struct link *link, struct run *run)
+{
+	struct buffer kept = link->kept;
+	link->kept = (struct buffer){ 0 };
+	link->has_moved = false;
+	bool is_ours = cut(link, run, kept.data, kept.bytes);
+	free(kept.data);
+	return is_ours;
+}
+
+/* Reads until the stream has no more, a frame ends the reading, or others should have their
+ * turn. */
+static void
+read_in(struct link *link, struct run *run, unsigned *mask)
+{
+	uint8_t buffer[READ_BYTES];
+	if (link->has_moved && !cut_kept(link, run))
+		return;
+	for (int i = 0; i < READS_A_TURN; i++) {
+		size_t kept = link->kept.bytes, done;
+		if (link->state != LINK_UP || link->is_paused)
+			return;
+		assert(kept < FRAME_BYTES);
+		if (kept)
+			memcpy(buffer, link->kept.data, kept);
+		enum io io = stream_read(tls_stream(link->tls), buffer + kept,
+		    sizeof buffer - kept, &done);
+		*mask |= mask_of(io);
+		if (mask_of(io))
+			return;
+		if (io != IO_OK) {
+			fail(link, io);
+			return;
+		}
+		buffer_drop(&link->kept);
+		if (!cut(link, run, buffer, kept + done))
+			return;
+	}
+	loop_later(link->loop, &link->task);
+}
+
+/* A failure to write is not told at once: the reason, an alert perhaps, may wait to be read. */
+static void
+write_out(struct link *link, unsigned *mask)
+{
+	struct buffer *queue = &link->queue;
+	size_t done;
+	while (buffer_left(queue) > 0) {
+		enum io io = stream_write(tls_stream(link->tls), buffer_front(queue),
+		    buffer_left(queue), &done);
+		*mask |= mask_of(io);
+		if (mask_of(io))
+			return;
+		if (io != IO_OK) {
+			link->write_failed = true;
+			if (!link->timer.armed)
+				timer_set(&link->timer, CLOSING_MS);
+			buffer_drop(queue);
+			return;
+		}
+		buffer_take(queue, done);
+	}
+}
+
+static void
+shake(struct link *link)
+{
+	enum io io = tls_handshake(link->tls);
+	if (mask_of(io))
+		watch_want(&link->watch, mask_of(io));
+	else if (io != IO_OK)
+		fail(link, io);
+	else {
+		link_move(link, LINK_UP);
+		emit(link, LINK_OPEN);
+	}
+}
+
+/* What is queued, close_notify, FIN; then what the peer still says is thrown away until it closes
+ * too. */
+static void
+close_down(struct link *link)
+{
+	unsigned mask = WATCH_NOTHING;
+	uint8_t waste[FRAME_BYTES];
+	size_t done;
+	write_out(link, &mask);
+	enum io io = mask ? IO_WRITE : stream_finish(tls_stream(link->tls));
+	mask |= mask_of(io);
+	io = IO_OK;
+	for (int i = 0; i < READS_A_TURN && io == IO_OK; i++)
+		io = stream_read(tls_stream(link->tls), waste, sizeof waste, &done);
+	if (io == IO_OK)
+		loop_later(link->loop, &link->task);
+	else if (mask_of(io))
+		watch_want(&link->watch, mask | mask_of(io));
+	else
+		end(link, "closed");
+}
+
+static void
+step(struct link *link, struct run *run)
+{
+	unsigned mask = WATCH_NOTHING;
+	if (link->state == LINK_SHAKING)
+		shake(link);
+	if (run->is_gone || link->state == LINK_SHAKING || link->state == LINK_ENDED)
+		return;
+	if (link->state == LINK_UP) {
+		write_out(link, &mask);
+		read_in(link, run, &mask);
+		if (run->is_gone)
+			return;
+	}
+	if (link->state == LINK_UP)
+		watch_want(&link->watch, mask);
+	else if (link->state == LINK_CLOSING)
+		close_down(link);
+	else if (link->state == LINK_BROKEN)
+		linger(link);
+}
+
+/* Every call from the loop comes through here. */
+static void
+run_link(struct link *link, void (*what)(struct link *, struct run *))
+{
+	struct run run = { .link = link };
+	current = &run;
+	if (link->state != LINK_ENDED)
+		what(link, &run);
+	current = NULL;
+}
+
+void
+link_on_ready(void *arg, unsigned ready)
+{
+	(void)ready;
+	run_link(arg, step);
+}
+
+void
+link_on_task(void *arg)
+{
+	struct link *link = arg;
+	if (link->is_freed)
+		free(link);
+	else
+		run_link(link, step);
+}
+
+static void
+expire(struct link *link, struct run *run)
+{
+	(void)run;
+	end(link, link->state == LINK_SHAKING ? "the handshake took too long" :
+	    link->state == LINK_CLOSING ? "closed" : "the connection was reset");
+}
+
+void
+link_on_time(void *arg)
+{
+	run_link(arg, expire);
+}
+
+void
+link_leave(struct link *link)
+{
+	struct run *run = run_of(link);
+	if (run)
+		run->is_gone = true;
+	link->frame = NULL;
+	watch_wipe(&link->watch);
+	timer_clear(&link->timer);
+}
+
+bool
+link_keep_rest(struct link *link)
+{
+	const struct run *run = run_of(link);
+	return !run || buffer_add(&link->kept, run->rest, run->rest_bytes);
+}
