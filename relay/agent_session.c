@@ -70,7 +70,6 @@ cut(struct agent_session *self)
 void
 agent_session_end(struct agent_session *self, enum code code, const char *sentence)
 {
-	self->ended_by_us = true;
 	session_goodbye(self->session, code, sentence);
 	retire(self);
 }
@@ -264,7 +263,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 	    log_str("client", address_text(&self->client, client)),
 	    log_str("session", session),
 	    log_str("software", hello->software),
-	    log_str("region", hello->region),
+	    log_str("region", hello->region[0] != '\0' ? hello->region : NULL),
 	    log_str("instance", hex_encode(instance, hello->instance, sizeof(hello->instance))),
 	    log_str("serial", identity_serial(self->identity)),
 	    log_str("issuer", identity_issuer(self->identity)),
@@ -339,7 +338,6 @@ log_down(const struct agent_session *self)
 		    log_str("agent", agent),
 		    log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL),
-		    log_str("ended_by", self->ended_by_us ? "relay" : "agent"),
 		    log_u64("flows", member_flows(self->member)),
 		    log_u64("duration_ms", clock_ms() - self->up_ms),
 		    log_u64("rtt_us", session_rtt_us(self->session)));
@@ -420,6 +418,7 @@ shake(struct agent_session *self, struct visit *visit)
 	struct station *station = self->station;
 	struct tls_hooks hooks = { .judge = judge_chain, .arg = self };
 	struct stream *stream = stream_socket(visit->fd);
+	struct tls_config *config;
 	struct tls *tls;
 
 	visit->fd = -1;
@@ -427,7 +426,9 @@ shake(struct agent_session *self, struct visit *visit)
 		stream_free(stream);
 		return false;
 	}
-	tls = tls_server(station->rules->session_tls, stream, &hooks);
+	config = rules_session_tls(station->rules);
+	tls = tls_server(config, stream, &hooks);
+	tls_config_release(config);
 	if (tls == NULL)
 		return false;
 	self->session = session_new(station->loop, SESSION_RELAY, tls, station->rules->settings.limits.handshake_ms,

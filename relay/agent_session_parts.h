@@ -31,7 +31,7 @@ struct agent_session {
 	size_t endpoint_count, endpoint_capacity;
 	uint64_t up_ms;
 	unsigned needed;		/* channels asked for in this turn */
-	bool is_gone, was_logged, ended_by_us;
+	bool is_gone, was_logged;
 	struct timer not_after, probe;
 	struct task send_need, reap;
 };

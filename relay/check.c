@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include "base/clock.h"
 #include "pki/cert.h"
@@ -41,6 +42,9 @@ tell_certificate(const struct settings *settings)
 	left_s = facts.not_after - clock_wall_s();
 	printf("certificate: %s, %s %u, %" PRId64 " days left\n", facts.subject, facts.key_type, facts.bits,
 	    left_s / DAY_S);
+	if (strcmp(facts.key_type, "rsa") == 0)
+		fprintf(stderr, "warning: the key of %s is RSA, which costs three times an ECDSA one\n",
+		    settings->certificate);
 	if (left_s < 0) {
 		fprintf(stderr, "%s has ended; renew it\n", settings->certificate);
 		code = ENDED;

@@ -120,7 +120,7 @@ on_reload_signal(void *arg, int number)
 	if (control->is_draining)
 		return;
 	ready_tell("RELOADING=1", "reloading");
-	control_reload(control, "SIGHUP");
+	control_reload(control);
 	ready_tell("READY=1", "running");
 }
 

@@ -117,6 +117,17 @@ log_listening(const struct address *address, bool passed)
 	    log_bool("passed_by_the_service_manager", passed));
 }
 
+/* SO_REUSEPORT would let us share the address with any other program of our user without a word. */
+static bool
+is_free(const struct address *address, char *error)
+{
+	int fd = socket_listen(address, false, error);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* A socket that was passed is one descriptor, shared by all stations; else each has one of its own. */
 static int
 bind_listener(struct control *control, size_t index)
@@ -126,6 +137,8 @@ bind_listener(struct control *control, size_t index)
 	char error[SENTENCE];
 	int fd;
 
+	if (passed < 0 && !is_free(address, error))
+		return fail(EX_UNAVAILABLE, "listen-failed", error);
 	for (unsigned i = 0; i < control->relay.station_count; i++) {
 		fd = passed >= 0 ? dup(passed) : socket_listen(address, true, error);
 		if (fd < 0 && passed >= 0)

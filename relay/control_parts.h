@@ -30,7 +30,7 @@ int control_open(struct control *, void (*on_station)(void *control, enum statio
 void control_close(struct control *);
 
 /* control_reload.c */
-void control_reload(struct control *, const char *why);
+void control_reload(struct control *);
 /* Looks at the files once. */
 void control_look(struct control *);
 /* Remembers how the certificate's files are now. */

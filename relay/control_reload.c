@@ -43,34 +43,58 @@ tell_trust(struct control *control)
 		trust_release(trust);
 }
 
-/* Each line of what the reader says becomes an event of its own. */
-static void
-log_lines(char *text)
-{
-	char *rest = text;
+/* Where readers put their sentences, of which each becomes an event of its own. */
+struct mistakes {
+	char *text;
+	size_t bytes;
+	FILE *out;
+};
 
+static void
+open_mistakes(struct mistakes *mistakes)
+{
+	*mistakes = (struct mistakes){ 0 };
+	mistakes->out = open_memstream(&mistakes->text, &mistakes->bytes);
+}
+
+static void
+log_mistakes(struct mistakes *mistakes)
+{
+	char *rest;
+
+	if (mistakes->out != NULL)
+		fclose(mistakes->out);
+	rest = mistakes->text;
 	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
 		if (line[0] != '\0')
 			log_event(LOG_ERROR, "reload-refused", line);
 	}
+	free(mistakes->text);
 }
 
 static struct rules *
 read_rules(struct control *control)
 {
 	enum rules_failure failure;
+	struct mistakes mistakes;
 	struct rules *rules;
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *messages = open_memstream(&text, &bytes);
 
-	rules = rules_load(control->path, control->relay.roster, messages, &failure);
-	if (messages != NULL)
-		fclose(messages);
-	if (text != NULL)
-		log_lines(text);
-	free(text);
+	open_mistakes(&mistakes);
+	rules = rules_load(control->path, control->relay.roster, mistakes.out, &failure);
+	log_mistakes(&mistakes);
 	return rules;
+}
+
+static void
+reload_certificate(struct control *control)
+{
+	struct mistakes mistakes;
+
+	open_mistakes(&mistakes);
+	if (rules_renew(control->rules, mistakes.out))
+		log_event(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
+	log_mistakes(&mistakes);
+	control_stamp(control);
 }
 
 /* What only a restart can change. */
@@ -129,7 +153,7 @@ load_trust(struct control *control, const struct rules *rules, struct trust **tr
 }
 
 void
-control_reload(struct control *control, const char *why)
+control_reload(struct control *control)
 {
 	struct rules *rules = read_rules(control);
 	struct trust *trust;
@@ -144,7 +168,7 @@ control_reload(struct control *control, const char *why)
 			use_rules(control, rules);
 			control_stamp(control);
 			tell_trust(control);
-			log_event(LOG_INFO, "reloaded", NULL, log_str("why", why));
+			log_event(LOG_INFO, "reloaded", "the new configuration is in force");
 			return;
 		}
 		log_event(LOG_ERROR, "reload-refused", "memory is short");
@@ -153,7 +177,7 @@ control_reload(struct control *control, const char *why)
 	}
 	rules_release(rules);
 	control_stamp(control);
-	log_event(LOG_ERROR, "reload-refused", "the configuration from before stays in force", log_str("why", why));
+	log_event(LOG_ERROR, "reload-refused", "the configuration from before stays in force");
 }
 
 static void
@@ -193,7 +217,7 @@ control_look(struct control *control)
 	if (settings->connect_name == NULL)
 		return;
 	if (certificate_changed(control))
-		control_reload(control, "the certificate or its key has changed");
-	else if (trustwatch_files_changed(control->relay.trustwatch, settings))
+		reload_certificate(control);
+	if (trustwatch_files_changed(control->relay.trustwatch, settings))
 		reload_trust(control);
 }

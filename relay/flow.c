@@ -76,7 +76,8 @@ dissolve(struct flow *flow)
 	if (flow->is_counted)
 		limits_leave(station->relay->limits, &flow->visit.client);
 	visit_wipe(&flow->visit);
-	loop_later(station->loop, &flow->reap);
+	if (!flow->is_asking)
+		loop_later(station->loop, &flow->reap);
 	station_check(station);
 }
 
@@ -179,6 +180,22 @@ on_route(void *arg, const struct route_answer *answer)
 	}
 }
 
+/* The flow may have ended meanwhile; then only this answer has kept it. */
+static void
+on_late_route(void *arg, const struct route_answer *answer)
+{
+	struct flow *flow = arg;
+
+	flow->is_asking = false;
+	if (flow->state == FLOW_LOOKING) {
+		on_route(flow, answer);
+		return;
+	}
+	route_fixed_release(answer->fixed);
+	member_release(answer->member);
+	loop_later(flow->station->loop, &flow->reap);
+}
+
 static void
 look_up(struct flow *flow, const char *name)
 {
@@ -190,8 +207,11 @@ look_up(struct flow *flow, const char *name)
 		question.tried[i] = flow->tried[i];
 		question.barred[i] = flow->barred[i];
 	}
-	if (route_find(flow->station->relay->routes, &question, &answer, on_route, flow) != ROUTE_LATER)
-		on_route(flow, &answer);
+	flow->is_asking = true;
+	if (route_find(flow->station->relay->routes, &question, &answer, on_late_route, flow) == ROUTE_LATER)
+		return;
+	flow->is_asking = false;
+	on_route(flow, &answer);
 }
 
 void

@@ -108,7 +108,7 @@ struct route_answer {
 /*
  * Fills *answer and returns its verdict; or returns ROUTE_LATER when somebody
  * else must be asked first, and on_answer comes once (the embedded table never
- * needs that).
+ * needs that).  The asker keeps `arg` until the answer has come.
  */
 enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
     void (*on_answer)(void *arg, const struct route_answer *), void *arg);

@@ -1,6 +1,7 @@
 /* From settings to what works. */
 #include "relay/rules.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/file.h"
@@ -15,6 +16,8 @@ enum { PEM_MOST = 1 << 20 };
 
 struct counted {
 	atomic_uint held;
+	pthread_mutex_t lock;			/* of session_tls */
+	struct tls_config *session_tls;		/* NULL without a connect name */
 	struct rules rules;
 };
 
@@ -56,6 +59,53 @@ check_certificate(const struct settings *settings, struct conf_report *report)
 	cert_wipe(&facts);
 }
 
+static struct counted *
+counted_of(struct rules *rules)
+{
+	return container_of(rules, struct counted, rules);
+}
+
+/* Judges both files before anything is swapped. */
+static bool
+load_certificate(struct rules *rules, struct conf_report *report)
+{
+	struct counted *counted = counted_of(rules);
+	struct tls_config *old, *new;
+
+	check_certificate(&rules->settings, report);
+	new = session_config(&rules->settings, report);
+	if (new == NULL || report->errors > 0) {
+		tls_config_release(new);
+		return false;
+	}
+	pthread_mutex_lock(&counted->lock);
+	old = counted->session_tls;
+	counted->session_tls = new;
+	pthread_mutex_unlock(&counted->lock);
+	tls_config_release(old);
+	return true;
+}
+
+bool
+rules_renew(struct rules *rules, FILE *messages)
+{
+	struct conf_report report = { .out = messages, .path = rules->path };
+
+	return load_certificate(rules, &report);
+}
+
+struct tls_config *
+rules_session_tls(struct rules *rules)
+{
+	struct counted *counted = counted_of(rules);
+	struct tls_config *config;
+
+	pthread_mutex_lock(&counted->lock);
+	config = tls_config_hold(counted->session_tls);
+	pthread_mutex_unlock(&counted->lock);
+	return config;
+}
+
 static bool
 load_tls(struct rules *rules, struct roster *roster, struct conf_report *report)
 {
@@ -65,12 +115,10 @@ load_tls(struct rules *rules, struct roster *roster, struct conf_report *report)
 
 	if (rules->settings.connect_name == NULL)
 		return true;
-	check_certificate(&rules->settings, report);
-	rules->session_tls = session_config(&rules->settings, report);
 	rules->channel_tls = tls_config_new(&channel, error);
 	if (rules->channel_tls == NULL)
 		conf_error(report, (struct conf_mark){ 0 }, "%s", error);
-	return report->errors == 0;
+	return load_certificate(rules, report) && rules->channel_tls != NULL;
 }
 
 static bool
@@ -106,6 +154,8 @@ rules_load(const char *path, struct roster *roster, FILE *messages, enum rules_f
 	if (counted == NULL)
 		return NULL;
 	atomic_init(&counted->held, 1);
+	pthread_mutex_init(&counted->lock, NULL);
+	counted->rules.path = path;
 	if (settings_read(&counted->rules.settings, path, messages, &unreadable) &&
 	    load_tls(&counted->rules, roster, &report) && load_routes(&counted->rules)) {
 		*failure = RULES_FINE;
@@ -120,7 +170,7 @@ rules_load(const char *path, struct roster *roster, FILE *messages, enum rules_f
 struct rules *
 rules_hold(struct rules *rules)
 {
-	atomic_fetch_add(&container_of(rules, struct counted, rules)->held, 1);
+	atomic_fetch_add(&counted_of(rules)->held, 1);
 	return rules;
 }
 
@@ -131,14 +181,15 @@ rules_release(struct rules *rules)
 
 	if (rules == NULL)
 		return;
-	counted = container_of(rules, struct counted, rules);
+	counted = counted_of(rules);
 	if (atomic_fetch_sub(&counted->held, 1) > 1)
 		return;
 	for (size_t i = 0; i < rules->fixed_count; i++)
 		route_fixed_release(rules->fixed[i]);
 	free(rules->fixed);
-	tls_config_release(rules->session_tls);
+	tls_config_release(counted->session_tls);
 	tls_config_release(rules->channel_tls);
+	pthread_mutex_destroy(&counted->lock);
 	settings_wipe(&rules->settings);
 	free(counted);
 }

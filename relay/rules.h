@@ -1,8 +1,8 @@
 /*
  * One configuration made ready for use: the settings, the TLS credentials and
- * the static routes that came from them.  Immutable and counted: a reload
- * builds a new one and posts it to the stations; whoever began under the old
- * one may keep it.
+ * the static routes that came from them.  Counted, and immutable but for the
+ * certificate: a reload builds a new one and posts it to the stations; whoever
+ * began under the old one may keep it.
  */
 #ifndef RELAY_RULES_H
 #define RELAY_RULES_H
@@ -17,9 +17,9 @@ struct roster;
 struct tls_config;
 
 struct rules {
+	const char *path;			/* borrowed */
 	struct settings settings;
-	struct tls_config *session_tls;		/* NULL without a connect name */
-	struct tls_config *channel_tls;
+	struct tls_config *channel_tls;		/* NULL without a connect name */
 	struct route_fixed **fixed;
 	size_t fixed_count;
 };
@@ -29,6 +29,10 @@ enum rules_failure { RULES_FINE, RULES_UNREADABLE, RULES_BAD };
 /* Reads and judges everything; each mistake is told on `messages`. NULL with *failure set.
  * `roster` is where channel keys are found; it must outlive the rules. */
 struct rules *rules_load(const char *path, struct roster *, FILE *messages, enum rules_failure *failure);
+/* The certificate and its key, read again under the same settings; false: the ones from before stay. */
+bool rules_renew(struct rules *, FILE *messages);
+/* What new sessions are to use; held for the caller. Any thread. */
+struct tls_config *rules_session_tls(struct rules *);
 struct rules *rules_hold(struct rules *);
 void rules_release(struct rules *);
 
