@@ -173,7 +173,8 @@ check_endpoints(struct check *check, const struct roster *roster)
 		check_coalescing(check, i);
 		if (endpoint->clients)
 			warn_trust(check, endpoint->name, endpoint->clients);
-		if (endpoint->upstream.trust)
+		/* The system's CAs are not ours to comment on. */
+		if (endpoint->upstream.trust && settings_endpoint(check->settings, i)->upstream.cas.count > 0)
 			warn_trust(check, endpoint->upstream.url.target, endpoint->upstream.trust);
 	}
 	for (size_t i = 0; check->certificates && i < count; i++)

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "tunnel/session.h"
 
-enum { ALERT_UNRECOGNIZED_NAME = 112 };
+enum { ALERT_UNRECOGNIZED_NAME = 112, ALERT_NO_APPLICATION_PROTOCOL = 120 };
 
 /* Refusals that are about the agent's own certificate, and the cure. */
 static const struct {
@@ -59,12 +59,23 @@ explain_ours(struct contact_end *end, const char *cure, const char *said,
 	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", facts->fingerprint);
 }
 
+/* Somebody is there, but not the relay of agent.connect_url. */
+static void
+explain_stranger(struct contact_end *end, const char *word, const char *sentence)
+{
+	end->is_permanent = true;
+	end->word = word;
+	end->key = "agent.connect_url";
+	snprintf(end->sentence, sizeof end->sentence, "%s", sentence);
+}
+
 void
 contact_end_explain(struct contact_end *end, struct session *session, const struct peer_check *judge,
     const struct credentials *credentials)
 {
 	enum code code = session_over_code(session);
 	const char *said = session_error(session);
+	const struct tls *tls = session_tls(session);
 
 	if (judge->has_refused) {
 		explain_judgement(end, judge);
@@ -76,11 +87,9 @@ contact_end_explain(struct contact_end *end, struct session *session, const stru
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
 		if (ours[i].code == code)
 			explain_ours(end, ours[i].cure, said, credentials);
-	if (tls_alert_received(session_tls(session)) == ALERT_UNRECOGNIZED_NAME) {
-		end->is_permanent = true;
-		end->word = "connect-name-unknown";
-		end->key = "agent.connect_url";
-		snprintf(end->sentence, sizeof end->sentence, "nobody there has this connect name: is it"
-		    " a relay, and is its connect.server_name the host of agent.connect_url?");
-	}
+	if (tls_alert_received(tls) == ALERT_UNRECOGNIZED_NAME)
+		explain_stranger(end, "connect-name-unknown", "nobody there has this connect name: is the"
+		    " relay's connect.server_name the host of agent.connect_url?");
+	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
+		explain_stranger(end, "not-a-relay", "what answers there speaks TLS but is no Valise relay");
 }

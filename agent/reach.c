@@ -3,7 +3,6 @@
  */
 #include "agent/reach.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/handshake.h"
@@ -32,12 +31,9 @@ struct reach {
 static void
 fail(struct reach *reach, const char *why)
 {
-	char error[REACH_ERROR];
-
-	snprintf(error, sizeof error, "%s: %s", reach->wish.upstream->url.target, why);
 	watch_wipe(&reach->watch);
 	timer_clear(&reach->timer);
-	reach->on_done(reach->arg, NULL, error);
+	reach->on_done(reach->arg, NULL, why);
 }
 
 static void
@@ -72,8 +68,8 @@ on_shaken(void *arg, enum io end)
 	} else if (reach->judge.has_refused)
 		fail(reach, reach->judge.verdict.sentence);
 	else
-		fail(reach, end == IO_WRITE ? "its TLS handshake takes too long"
-		    : why[0] ? why : "it closed during the TLS handshake");
+		fail(reach, end == IO_WRITE ? "the upstream's TLS handshake takes too long"
+		    : why[0] ? why : "the upstream closed during the TLS handshake");
 }
 
 static void
@@ -113,7 +109,7 @@ greet(struct reach *reach)
 		case IO_EOF:
 		case IO_RESET:
 		case IO_FAILED:
-			fail(reach, "it closed before the PROXY header was sent");
+			fail(reach, "the upstream closed before the PROXY header was sent");
 			return;
 		}
 	}
@@ -135,7 +131,7 @@ on_writable(void *arg, unsigned ready)
 static void
 on_deadline(void *arg)
 {
-	fail(arg, "it does not take the PROXY header");
+	fail(arg, "the upstream does not take the PROXY header");
 }
 
 static void

@@ -23,9 +23,11 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 	memset(out, 0, sizeof *out);
 	out->ca_files = (const char *const *)cas->items;
 	out->ca_count = cas->count;
+	out->label = label;
 	if (cas->count == 0) {
 		out->ca_files = system_cas;
 		out->ca_count = 1;
+		out->label = "the system's CAs";
 	}
 	out->crl_files = (const char *const *)crls->items;
 	out->crl_count = crls->count;
@@ -38,7 +40,6 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 	}
 	out->expired = kind[expired];
 	out->state_dir = state_dir;
-	out->label = label;
 }
 
 bool
