@@ -24,10 +24,11 @@
  * incomplete is final, and bytes behind the hello are not looked at.
  *
  * A hello may span any number of TLS records, down to one byte each: the
- * record headers are walked as they arrive, and once the message is whole its
- * body is read in place, by a cursor that steps over the headers between.  So
- * the time is O(n) for any cutting, the state is this struct (at most 512 bytes),
- * and there is no allocation, no global, no I/O, no library but libc.
+ * record headers are walked as they arrive, and once the message is whole it
+ * is read, in place if it lies in one record (nearly always), else from a copy
+ * on the stack (64 KiB).  So the time is O(n) for any cutting, the state is this
+ * struct (at most 512 bytes, a test holds it to that), and there is no
+ * allocation, no global, no I/O, no library but libc.
  *
  * Framing follows RFC 8446 (4, 4.1.2, 4.2, 5.1) and, where that leaves a choice,
  * the strict reading that endpoints share: whatever GnuTLS refuses while it

@@ -39,7 +39,8 @@ bool name_is_wildcard(const char *pattern);
 
 /*
  * Whether the pattern covers the name.  `*.` stands for exactly one label, or
- * for one or more if any_depth; it never covers the name behind it.
+ * for one or more if any_depth; it never covers the name behind it.  The name
+ * may be a pattern too: one that stands for nothing that this one does not.
  */
 bool name_matches(const char *pattern, const char *name, bool any_depth);
 
