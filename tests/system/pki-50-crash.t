@@ -183,7 +183,7 @@ def one_of_many_gets_a_name_that_all_want(scene):
 
 # A name space of its own lets a user who is not root mount a small disk too.
 ON_A_SMALL_DISK = """
-mount -t tmpfs -o size=1m none "$1" && cp -r "$2" "$1/ca" || exit 99
+mount -t tmpfs -o size=600k none "$1" && cp -r "$2" "$1/ca" || exit 99
 pki=$3
 refused=0 issued=0
 for i in $(seq 2000); do
@@ -219,6 +219,7 @@ def a_full_disk_is_told_of_and_loses_nothing(scene):
 	equal(len(refused), 5, out)
 	for line in refused:
 		check(line.startswith("refused 73 ") and "nothing was changed" in line, line)
+	check(any(line.startswith(("revoke 73 ", "revoke 0 ")) for line in lines), out)
 	check(any(line.startswith("backup 73 ") for line in lines) and "b.tar" not in lines, out)
 	check("fine" in lines, out)
 	numbers = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(("issued", "listed"))}
