@@ -1,8 +1,7 @@
 /*
  * Feeds files, and the files of directories, to a fuzz target: how `make check`
  * replays the seeds without a fuzzing engine.  TAP, one test a directory or file
- * named; a finding ends the program, which prove reports.  It also serves as
- * the main that AFL++ runs: a single file and no directory.
+ * named; a finding ends the program, which prove reports.
  */
 #include <dirent.h>
 #include <stdint.h>
