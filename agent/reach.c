@@ -3,6 +3,7 @@
  */
 #include "agent/reach.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/handshake.h"
@@ -28,12 +29,16 @@ struct reach {
 	void *arg;
 };
 
+/* The sentence is copied: it may stand in what the owner frees. */
 static void
 fail(struct reach *reach, const char *why)
 {
+	char error[REACH_ERROR];
+
+	snprintf(error, sizeof error, "%s", why);
 	watch_wipe(&reach->watch);
 	timer_clear(&reach->timer);
-	reach->on_done(reach->arg, NULL, why);
+	reach->on_done(reach->arg, NULL, error);
 }
 
 static void

@@ -15,7 +15,7 @@
 struct reach;
 struct resolver;
 
-enum { REACH_MS = 4000 };
+enum { REACH_MS = 4000, REACH_ERROR = 768 };
 
 struct reach_wish {		/* borrowed while the reach lives */
 	const struct upstream *upstream;
