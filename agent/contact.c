@@ -169,8 +169,10 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		on_refused(contact, &frame->refused);
 		break;
 	case SESSION_NEED:
-		if (contact->is_up && !contact->is_retired)
-			dial(contact, pool_need(&contact->pool, frame->need.channels, clock_ms()));
+		if (contact->is_up && !contact->is_retired) {
+			pool_need(&contact->pool, frame->need.channels);
+			fill_pool(contact);
+		}
 		break;
 	case SESSION_DRAIN:
 		contact->on_event(contact->arg, contact, CONTACT_DRAIN);

@@ -4,7 +4,10 @@
 #include "agent/pool.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
+
+enum { AT_A_TIME = 32 };
 
 static unsigned
 smaller(unsigned a, unsigned b)
@@ -22,30 +25,31 @@ pool_init(struct pool *pool, unsigned relay_least, unsigned relay_most, unsigned
 }
 
 static unsigned
-dial(struct pool *pool, unsigned wanted, uint64_t now_ms)
+room(const struct pool *pool)
 {
 	unsigned have = pool->dialling + pool->parked;
-	unsigned count;
 
-	if (now_ms < pool->resume_at_ms || have >= pool->most)
-		return 0;
-	count = smaller(wanted, pool->most - have);
-	pool->dialling += count;
-	return count;
+	return have < pool->most ? pool->most - have : 0;
 }
 
 unsigned
 pool_refill(struct pool *pool, uint64_t now_ms)
 {
-	unsigned have = pool->dialling + pool->parked;
+	unsigned have = pool->dialling + pool->parked + pool->owed;
+	unsigned wanted = pool->owed + (have < pool->least ? pool->least - have : 0);
+	unsigned count = smaller(smaller(wanted, room(pool)), AT_A_TIME - smaller(pool->dialling, AT_A_TIME));
 
-	return have < pool->least ? dial(pool, pool->least - have, now_ms) : 0;
+	if (now_ms < pool->resume_at_ms)
+		return 0;
+	pool->owed -= smaller(pool->owed, count);
+	pool->dialling += count;
+	return count;
 }
 
-unsigned
-pool_need(struct pool *pool, unsigned wanted, uint64_t now_ms)
+void
+pool_need(struct pool *pool, unsigned wanted)
 {
-	return dial(pool, wanted, now_ms);
+	pool->owed = smaller(pool->owed + smaller(wanted, pool->most), room(pool));
 }
 
 void
@@ -83,7 +87,9 @@ pool_left(struct pool *pool)
 uint64_t
 pool_pause_ms(const struct pool *pool, uint64_t now_ms)
 {
-	if (pool->dialling + pool->parked >= pool->least || now_ms >= pool->resume_at_ms)
+	bool has_enough = pool->owed == 0 && pool->dialling + pool->parked >= pool->least;
+
+	if (has_enough || now_ms >= pool->resume_at_ms)
 		return 0;
 	return pool->resume_at_ms - now_ms;
 }

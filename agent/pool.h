@@ -5,8 +5,9 @@
  *	dialling --> parked --> (a flow took it) gone
  *	    \------> failed     (a pause, then again)
  *
- * `target` channels are kept; when the relay needs more they are dialled once,
- * within `most`, and not made up for when they are used.
+ * `least` channels are kept; when the relay needs more they are dialled once,
+ * within `most`, and not made up for when they are used.  Few are dialled at a
+ * time: a relay lets one address have only so many hellos in progress.
  */
 #ifndef AGENT_POOL_H
 #define AGENT_POOL_H
@@ -18,6 +19,7 @@
 struct pool {
 	unsigned least, most;
 	unsigned dialling, parked;
+	unsigned owed;		/* needed by the relay, not dialled yet */
 	struct backoff backoff;
 	uint64_t resume_at_ms;	/* no dialling before; 0: none was held up */
 };
@@ -25,10 +27,10 @@ struct pool {
 /* The relay's bounds, narrowed by the agent's own settings. */
 void pool_init(struct pool *, unsigned relay_least, unsigned relay_most, unsigned own_least,
     unsigned own_most);
-/* How many to dial now to have the least; they count as dialling from here on. */
+/* How many to dial now, for the least and for what is needed; they count as dialling from here on. */
 unsigned pool_refill(struct pool *, uint64_t now_ms);
-/* The relay needs `wanted` more, at once. */
-unsigned pool_need(struct pool *, unsigned wanted, uint64_t now_ms);
+/* The relay needs `wanted` more; the next pool_refill() gives them. */
+void pool_need(struct pool *, unsigned wanted);
 
 void pool_parked(struct pool *, uint64_t now_ms);	/* a dial came through */
 void pool_failed(struct pool *, uint64_t now_ms);	/* a dial did not: a pause begins */

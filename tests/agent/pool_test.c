@@ -2,6 +2,14 @@
 
 #include "helpers.h"
 
+/* What is dialled at once for a need. */
+static unsigned
+needs(struct pool *pool, unsigned wanted, uint64_t now)
+{
+	pool_need(pool, wanted);
+	return pool_refill(pool, now);
+}
+
 static void
 fills_up_to_the_least_and_refills_what_is_used(void **state)
 {
@@ -27,9 +35,9 @@ answers_a_need_within_the_most(void **state)
 	(void)state;
 	pool_init(&pool, 4, 10, 0, 256);
 	assert_int_equal(pool_refill(&pool, 1000), 4);
-	assert_int_equal(pool_need(&pool, 3, 1000), 3);
-	assert_int_equal(pool_need(&pool, 100, 1000), 3);
-	assert_int_equal(pool_need(&pool, 100, 1000), 0);
+	assert_int_equal(needs(&pool, 3, 1000), 3);
+	assert_int_equal(needs(&pool, 100, 1000), 3);
+	assert_int_equal(needs(&pool, 100, 1000), 0);
 	for (int i = 0; i < 10; i++)
 		pool_parked(&pool, 1000);
 	pool_left(&pool);
@@ -74,14 +82,14 @@ pauses_after_failures_and_goes_on_after_the_pause(void **state)
 		assert_true(pause <= BACKOFF_MOST_MS);
 		if (pause > 0) {
 			assert_int_equal(pool_refill(&pool, now), 0);
-			assert_int_equal(pool_need(&pool, 1, now + pause - 1), 0);
+			assert_int_equal(needs(&pool, 1, now + pause - 1), 0);
 		}
 		now += pause;
 		assert_int_equal(pool_refill(&pool, now), 1);
 	}
 	pool_parked(&pool, now);
 	assert_int_equal(pool_pause_ms(&pool, now), 0);
-	assert_int_equal(pool_need(&pool, 1, now), 1);
+	assert_int_equal(needs(&pool, 1, now), 1);
 }
 
 static void
@@ -102,11 +110,30 @@ counts_a_burst_of_failures_during_a_pause_once(void **state)
 	assert_int_equal(pool_pause_ms(&pool, 1000), pause);
 }
 
+static void
+dials_few_at_a_time(void **state)
+{
+	struct pool pool;
+
+	(void)state;
+	pool_init(&pool, 0, 256, 0, 256);
+	assert_int_equal(needs(&pool, 100, 1000), 32);
+	assert_int_equal(needs(&pool, 50, 1000), 0);
+	for (unsigned dialled = 32; dialled < 150; dialled++) {
+		pool_parked(&pool, 1000);
+		assert_int_equal(pool_refill(&pool, 1000), 1);
+	}
+	pool_parked(&pool, 1000);
+	assert_int_equal(pool_refill(&pool, 1000), 0);
+	assert_int_equal(pool.parked + pool.dialling, 150);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_up_to_the_least_and_refills_what_is_used),
 	cmocka_unit_test(answers_a_need_within_the_most),
 	cmocka_unit_test(takes_the_narrower_of_both_bounds),
 	cmocka_unit_test(pauses_after_failures_and_goes_on_after_the_pause),
+	cmocka_unit_test(dials_few_at_a_time),
 	cmocka_unit_test(counts_a_burst_of_failures_during_a_pause_once),
 };
 RUN_TESTS("agent/pool", tests)
