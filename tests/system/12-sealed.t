@@ -126,9 +126,9 @@ def a_reset_passes_both_ways(scene, way):
 
 
 @test_over(*PATHS)
-def both_directions_at_once(scene, way):
+def a_hundred_megabytes_in_both_directions_at_once(scene, way):
 	relay = way(scene, lambda stream: (skip_hello(stream), echo(stream)))
-	size, block = 32 << 20, os.urandom(1 << 20)
+	size, block = 100 << 20, os.urandom(1 << 20)
 	with dial(relay.port, hello(NAME)) as client:
 
 		def send():

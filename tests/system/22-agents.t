@@ -246,6 +246,32 @@ def a_relay_whose_certificate_is_no_relays_is_not_believed(scene):
 
 
 @test
+def strangers_at_the_connect_name_get_nowhere(scene):
+	relay = scene.relay()
+	ca = authority().root
+	common = ("openssl", "s_client", "-connect", f"127.0.0.1:{relay.port}", "-servername", "localhost",
+		"-CAfile", ca, "-tls1_3", "-ign_eof")
+	status, out, err = run(*common, "-alpn", "valise/1", data=b"")
+	check(status != 0 and "alert" in err, f"a session without a certificate: {status} {out} {err}")
+	status, out, err = run(*common, "-alpn", "valise-data/1", data=b"")
+	check(status != 0 and "alert" in err, f"a channel without a key: {status} {out} {err}")
+	status, out, err = run(*common, "-alpn", "valise-data/1", "-psk", "00" * 32, "-psk_identity",
+		"v1." + "00" * 16, "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-allow_no_dhe_kex", data=b"")
+	check(status != 0 and "alert" in err, f"a channel with a wrong key: {status} {out} {err}")
+	check(relay.alive(), "the relay lives")
+
+
+@test
+def unfinished_handshakes_do_not_keep_an_agent_out(scene):
+	relay = scene.relay(workers=2)
+	wire = hello("localhost", alpn=["valise/1"])
+	crowd = [scene.keep(dial(relay.port, wire)) for _ in range(400)]
+	upstream = scene.upstream(answer(b"here"))
+	scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	equal(visit(relay), b"here", f"with {len(crowd)} handshakes begun")
+
+
+@test
 def the_other_relays_serve_when_one_is_gone(scene):
 	one, two = scene.relay("one"), scene.relay("two")
 	upstream = scene.upstream(answer(b"here"))

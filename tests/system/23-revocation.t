@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """A revoked agent: its session, its parked channels and its flows end within two seconds."""
 import os
+import signal
 import time
 
 from lib import *
@@ -50,6 +51,20 @@ def a_revoked_agent_loses_everything_within_two_seconds(scene):
 @test
 def with_four_workers_too(scene):
 	revoked_agent(scene, 4)
+
+
+@test
+def parked_channels_of_a_revoked_agent_end(scene):
+	pki = Authority()
+	relay, (agent,) = tunnel(scene, pki, NAME)
+	with dial(relay.port, hello(NAME)):
+		pass
+	time.sleep(0.3)
+	with_agent = relay.descriptors()
+	agent.signal(signal.SIGSTOP)		# what ends now is ended by the relay
+	pki.revoke("agent-" + NAME)
+	until(lambda: relay.descriptors() <= with_agent - 3, SECONDS, "session and channels are closed")
+	agent.signal(signal.SIGCONT)
 
 
 @test

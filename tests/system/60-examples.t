@@ -39,7 +39,7 @@ def check_example(scene, program, text, where):
 def displays(page):
 	"""The literal blocks of a manual page."""
 	with open(page) as file:
-		return re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed", file.read(), re.M | re.S)
+		return re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed", file.read(), re.M | re.S)
 
 
 @test
@@ -54,7 +54,8 @@ def the_installed_examples_are_good(scene):
 def the_quick_start_of_the_manual_is_good(scene):
 	where = etc(scene)
 	blocks = displays("man/valise.7")
-	commands, relay, agent = blocks[:3]
+	relay, agent = (block for block in blocks if block.startswith("version:"))
+	commands = next(block for block in blocks if block.startswith("valise-pki"))
 	check_example(scene, "relay", relay, where)
 	check_example(scene, "agent", agent, where)
 	for command in commands.splitlines() + ["valise-pki revoke --ca ca site1"]:
