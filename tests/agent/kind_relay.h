@@ -1,0 +1,284 @@
+/*
+ * A relay for the tests, on the test's own loop, that believes everybody: it
+ * takes sessions and channels on one port, as the real one does, writes down
+ * what it is told, and opens channels when the test says so.
+ */
+#ifndef TESTS_AGENT_KIND_RELAY_H
+#define TESTS_AGENT_KIND_RELAY_H
+
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/socket.h"
+#include "mint.h"
+#include "sni/clienthello.h"
+#include "tunnel/channel.h"
+#include "tunnel/session.h"
+
+enum { KIND_CHANNELS = 64 };
+
+struct kind_relay {
+	struct loop *loop;
+	struct listener *listener;
+	char target[64];
+	struct tls_config *session_tls, *channel_tls;
+	struct frame_welcome welcome;
+	enum code refuses_with;		/* the next endpoint that is announced */
+	struct session *session;
+	unsigned sessions;
+	struct secret key;
+	char identity[CHANNEL_IDENTITY];
+	char announced[8][NAME_TEXT];
+	unsigned announce_count, withdraw_count, drains;
+	struct kind_channel {
+		struct kind_relay *relay;
+		struct channel *channel;
+		bool is_parked, is_ready;
+		enum code failed;
+	} channels[KIND_CHANNELS];
+	unsigned channel_count, parked;
+	struct kind_arrival {
+		struct kind_relay *relay;
+		struct watch watch;
+	} arrivals[KIND_CHANNELS];
+	unsigned arrival_count;
+};
+
+static bool
+kind_find_key(void *arg, const char *identity, struct secret *key)
+{
+	struct kind_relay *relay = arg;
+
+	return relay->key.data && strcmp(identity, relay->identity) == 0 &&
+	    secret_init(key, relay->key.data, relay->key.bytes);
+}
+
+static unsigned
+kind_judge(void *arg, const struct tls_certificate *chain, size_t count)
+{
+	(void)arg;
+	(void)chain;
+	return count > 0 ? 0 : 116;
+}
+
+static void
+kind_on_channel(void *arg, enum channel_event event)
+{
+	struct kind_channel *channel = arg;
+
+	switch (event) {
+	case CHANNEL_PARKED:
+		channel->is_parked = true;
+		channel->relay->parked++;
+		break;
+	case CHANNEL_READY:
+		channel->is_ready = true;
+		break;
+	case CHANNEL_FAIL:
+		channel->failed = channel_fail_code(channel->channel);
+		break;
+	case CHANNEL_OVER:
+		channel_free(channel->channel);
+		channel->channel = NULL;
+		if (channel->is_parked)
+			channel->relay->parked--;
+		channel->is_parked = false;
+		break;
+	case CHANNEL_OPEN:
+	case CHANNEL_PONG:
+		break;
+	}
+}
+
+static void
+kind_on_announce(struct kind_relay *relay, const struct frame_announce *announce)
+{
+	if (relay->refuses_with != CODE_NONE)
+		session_refuse_endpoint(relay->session, announce->endpoint, relay->refuses_with, "no");
+	else
+		session_accept(relay->session, announce->endpoint);
+	relay->refuses_with = CODE_NONE;
+	if (relay->announce_count < 8)
+		strcpy(relay->announced[relay->announce_count], announce->server_name);
+	relay->announce_count++;
+}
+
+static void
+kind_on_session(void *arg, enum session_event event, const union session_frame *frame)
+{
+	struct kind_relay *relay = arg;
+
+	switch (event) {
+	case SESSION_HELLO:
+		session_channel_key(relay->session, relay->welcome.session_id, &relay->key);
+		channel_identity(relay->welcome.session_id, relay->identity);
+		session_welcome(relay->session, &relay->welcome);
+		relay->sessions++;
+		break;
+	case SESSION_ANNOUNCE:
+		kind_on_announce(relay, &frame->announce);
+		break;
+	case SESSION_WITHDRAW:
+		relay->withdraw_count++;
+		break;
+	case SESSION_DRAIN:
+		relay->drains++;
+		break;
+	case SESSION_OVER:
+		session_free(relay->session);
+		relay->session = NULL;
+		secret_wipe(&relay->key);
+		break;
+	case SESSION_WELCOME:
+	case SESSION_ACCEPTED:
+	case SESSION_REFUSED:
+	case SESSION_NEED:
+	case SESSION_PONG:
+		break;
+	}
+}
+
+/* It is its hello that says what a connection is. */
+static void
+kind_take(struct kind_relay *relay, int fd, bool is_channel)
+{
+	const struct tls_hooks hooks = { .judge = kind_judge };
+	struct kind_channel *channel;
+
+	if (!is_channel) {
+		session_free(relay->session);
+		relay->session = session_new(relay->loop, SESSION_RELAY,
+		    tls_server(relay->session_tls, stream_socket(fd), &hooks), 5000, kind_on_session, relay);
+		return;
+	}
+	assert_true(relay->channel_count < KIND_CHANNELS);
+	channel = &relay->channels[relay->channel_count++];
+	channel->relay = relay;
+	channel->channel = channel_new(relay->loop, true,
+	    tls_server(relay->channel_tls, stream_socket(fd), NULL), 5000, kind_on_channel, channel);
+}
+
+static void
+kind_on_readable(void *arg, unsigned ready)
+{
+	struct kind_arrival *arrival = arg;
+	int fd = arrival->watch.fd;
+	struct clienthello hello;
+	uint8_t wire[8192];
+	ssize_t got = recv(fd, wire, sizeof wire, MSG_PEEK);
+
+	(void)ready;
+	clienthello_init(&hello, CLIENTHELLO_DEFAULT_BYTES);
+	if (got > 0 && clienthello_read(&hello, wire, (size_t)got) == CLIENTHELLO_INCOMPLETE)
+		return;
+	watch_wipe(&arrival->watch);
+	if (got > 0)
+		kind_take(arrival->relay, fd, clienthello_offers_alpn(&hello, wire, "valise-data/1"));
+	else
+		close(fd);
+}
+
+static void
+kind_on_accept(void *arg, int fd, const struct address *peer)
+{
+	struct kind_relay *relay = arg;
+	struct kind_arrival *arrival = &relay->arrivals[relay->arrival_count++];
+
+	(void)peer;
+	assert_true(relay->arrival_count <= KIND_CHANNELS);
+	arrival->relay = relay;
+	watch_init(&arrival->watch, relay->loop, fd, kind_on_readable, arrival);
+	watch_want(&arrival->watch, WATCH_READ);
+}
+
+static struct tls_config *
+kind_config(struct kind_relay *relay, struct mint *mint, enum tls_purpose purpose)
+{
+	struct tls_settings settings = { .purpose = purpose, .find_key = kind_find_key, .find_key_arg = relay };
+	struct secret certificate = { 0 }, key = { 0 };
+	char path[128], error[FILE_ERROR];
+	struct tls_config *config;
+
+	assert_true(file_read(&certificate, mint_path(mint, "relay.crt", path), 1 << 16, error));
+	assert_true(file_read(&key, mint_path(mint, "relay.key", path), 1 << 16, error));
+	if (purpose == TLS_SESSION_RELAY) {
+		settings.certificate = &certificate;
+		settings.private_key = &key;
+	}
+	config = tls_config_new(&settings, error);
+	if (!config)
+		fail_msg("%s", error);
+	secret_wipe(&certificate);
+	secret_wipe(&key);
+	return config;
+}
+
+static void
+kind_start(struct kind_relay *relay, struct loop *loop, struct mint *mint)
+{
+	struct address any, local;
+	char error[512];
+	int fd;
+
+	memset(relay, 0, sizeof *relay);
+	relay->loop = loop;
+	relay->session_tls = kind_config(relay, mint, TLS_SESSION_RELAY);
+	relay->channel_tls = kind_config(relay, mint, TLS_CHANNEL_RELAY);
+	relay->welcome = (struct frame_welcome){ .version = 1, .relay = "kind", .pool_least = 3,
+	    .pool_most = 6, .heartbeat_ms = 1000, .tolerance_ms = 1000 };
+	bytes_random(relay->welcome.session_id, SESSION_ID_BYTES);
+	assert_true(address_parse(&any, "127.0.0.1:0"));
+	fd = socket_listen(&any, false, error);
+	assert_true(fd >= 0);
+	local = socket_local(fd);
+	snprintf(relay->target, sizeof relay->target, "localhost:%u", (unsigned)address_port(&local));
+	relay->listener = listener_new(loop, fd, kind_on_accept, relay);
+}
+
+static void
+kind_stop(struct kind_relay *relay)
+{
+	for (unsigned i = 0; i < relay->arrival_count; i++) {
+		int fd = relay->arrivals[i].watch.fd;
+
+		watch_wipe(&relay->arrivals[i].watch);
+		if (fd >= 0)
+			close(fd);
+	}
+	for (unsigned i = 0; i < relay->channel_count; i++)
+		channel_free(relay->channels[i].channel);
+	session_free(relay->session);
+	listener_free(relay->listener);
+	tls_config_release(relay->session_tls);
+	tls_config_release(relay->channel_tls);
+	secret_wipe(&relay->key);
+}
+
+/* The channel that was parked last; NULL if there is none. */
+static struct kind_channel *
+kind_parked(struct kind_relay *relay)
+{
+	for (unsigned i = relay->channel_count; i > 0; i--)
+		if (relay->channels[i - 1].is_parked)
+			return &relay->channels[i - 1];
+	return NULL;
+}
+
+/* Gives it a flow. */
+static void
+kind_open(struct kind_channel *channel, uint32_t endpoint, const char *server_name, const uint8_t *hello,
+    size_t hello_bytes)
+{
+	struct frame_open open = { .endpoint = endpoint, .hello_bytes = (uint32_t)hello_bytes };
+
+	bytes_random(open.flow_id, sizeof open.flow_id);
+	strcpy(open.server_name, server_name);
+	assert_true(address_parse(&open.client, "192.0.2.7:4711"));
+	assert_true(address_parse(&open.listener, "198.51.100.1:443"));
+	channel->is_parked = false;
+	channel->relay->parked--;
+	assert_true(channel_open(channel->channel, &open, hello));
+}
+
+#endif

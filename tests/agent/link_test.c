@@ -1,0 +1,654 @@
+/*
+ * The agent against a kind relay on loopback: sessions, pool, endpoints and
+ * flows, with two workers.
+ */
+#include "agent/relay_link.h"
+
+#include "agent/contact.h"
+#include "agent/handshake.h"
+#include "agent/leg.h"
+#include "agent/place.h"
+#include "base/log.h"
+#include "kind_relay.h"
+#include "tunnel/pump.h"
+
+static struct mint mint;
+static struct loop *loop;
+static struct kind_relay relay;
+static struct place place;
+static struct relay_link *link_under_test;
+static unsigned refusals;
+static struct settings settings;
+static struct endpoint_settings wanted[3];
+static char paths[8][128];
+
+/* ---- turning the loop until something is true ---- */
+
+static struct {
+	struct timer timer;
+	bool (*is_true)(void);
+	bool is_met;
+	uint64_t until_ms;
+} wait;
+
+static void
+on_wait(void *arg)
+{
+	(void)arg;
+	wait.is_met = wait.is_true();
+	if (wait.is_met || clock_ms() > wait.until_ms)
+		loop_stop(loop);
+	else
+		timer_set(&wait.timer, 2);
+}
+
+static bool
+comes_true(bool (*is_true)(void))
+{
+	wait.is_true = is_true;
+	wait.until_ms = clock_ms() + 8000;
+	timer_init(&wait.timer, loop, on_wait, NULL);
+	timer_set(&wait.timer, 0);
+	loop_run(loop);
+	return wait.is_met;
+}
+
+#define wait_for(claim) assert_true(comes_true(claim))
+
+static bool
+is_up(void)
+{
+	return relay_link_is_up(link_under_test) && relay.announce_count >= settings.endpoints.count;
+}
+
+static bool
+pool_is_full(void)
+{
+	return relay.parked == relay.welcome.pool_least;
+}
+
+static bool
+pool_has_five(void)
+{
+	return relay.parked == 5;
+}
+
+static bool
+has_no_flow(void)
+{
+	return crew_flow_count(place.crew) == 0;
+}
+
+static bool
+was_refused(void)
+{
+	return refusals > 0;
+}
+
+/* ---- the agent ---- */
+
+static void
+on_relay(void *arg, enum relay_event event)
+{
+	(void)arg;
+	refusals += event == RELAY_REFUSED;
+}
+
+static char *
+path_of(int slot, const char *name)
+{
+	mint_path(&mint, name, paths[slot]);
+	return paths[slot];
+}
+
+static void
+want_endpoint(int i, const char *name, const char *host, const char *upstream)
+{
+	char error[URL_ERROR];
+
+	wanted[i].name = (char *)(uintptr_t)name;
+	strcpy(wanted[i].server_name, host);
+	wanted[i].weight = 100;
+	wanted[i].half_closed_ms = 5000;
+	assert_true(url_upstream(&wanted[i].upstream.parsed, upstream, error));
+}
+
+static void
+make_place(const char *upstream)
+{
+	static char *ca;
+	char error[ENDPOINT_ERROR];
+
+	memset(&settings, 0, sizeof settings);
+	memset(wanted, 0, sizeof wanted);
+	ca = path_of(0, "root.crt");
+	settings.connect_cas = (struct conf_texts){ .items = &ca, .count = 1 };
+	settings.certificate = path_of(1, "agent.crt");
+	settings.private_key = path_of(2, "agent.key");
+	want_endpoint(0, "sealed", "sealed.test", upstream);
+	want_endpoint(1, "app", "app.test", upstream);
+	wanted[0].upstream.proxy_protocol = 1;
+	wanted[1].terminates = true;
+	wanted[1].termination.certificate = path_of(3, "app.crt");
+	wanted[1].termination.private_key = path_of(4, "app.key");
+	settings.endpoints = (struct conf_items){ wanted, 2 };
+	memset(&place, 0, sizeof place);
+	place.loop = loop;
+	place.resolver = resolver_new();
+	place.pool_most = 256;
+	place.tolerance_ms = 1000;
+	place.hello = (struct frame_hello){ .oldest = 1, .newest = 1, .software = "test", .heartbeat_ms = 1000 };
+	place.credentials = credentials_new(&settings, NULL, error);
+	if (!place.credentials)
+		fail_msg("%s", error);
+	place.roster = roster_new(&settings, place.credentials->relays, NULL, NULL, error);
+	if (!place.roster)
+		fail_msg("%s", error);
+	place.crew = crew_new(2, loop, place.resolver, place.roster, contact_on_report);
+}
+
+static void
+start(const char *upstream)
+{
+	loop = loop_new();
+	refusals = 0;
+	kind_start(&relay, loop, &mint);
+	make_place(upstream);
+	link_under_test = relay_link_new(&place, relay.target, on_relay, NULL);
+	assert_non_null(link_under_test);
+}
+
+static void
+stop(void)
+{
+	relay_link_free(link_under_test);
+	crew_free(place.crew);
+	resolver_free(place.resolver);
+	kind_stop(&relay);
+	loop_free(loop);
+	roster_release(place.roster);
+	credentials_release(place.credentials);
+}
+
+static uint32_t
+number_of(int i)
+{
+	for (size_t k = 0; k < place.roster->count; k++)
+		if (strcmp(place.roster->endpoints[k]->name, wanted[i].name) == 0)
+			return place.roster->endpoints[k]->number;
+	return 0;
+}
+
+/* ---- an upstream, and a client ---- */
+
+static struct listener *upstream_listener;
+static int upstream_fd = -1;
+
+static void
+on_upstream(void *arg, int fd, const struct address *peer)
+{
+	(void)arg;
+	(void)peer;
+	if (upstream_fd >= 0)
+		close(upstream_fd);
+	upstream_fd = fd;
+}
+
+static bool
+upstream_has_bytes(void)
+{
+	char byte;
+
+	return upstream_fd >= 0 && recv(upstream_fd, &byte, 1, MSG_PEEK) == 1;
+}
+
+static const char *
+start_upstream(char text[ADDRESS_TEXT])
+{
+	struct address any, local;
+	char error[512];
+	int fd;
+
+	assert_true(address_parse(&any, "127.0.0.1:0"));
+	fd = socket_listen(&any, false, error);
+	assert_true(fd >= 0);
+	local = socket_local(fd);
+	upstream_fd = -1;
+	listener_free(upstream_listener);
+	upstream_listener = listener_new(loop, fd, on_upstream, NULL);
+	return address_text(&local, text);
+}
+
+/* After start(): all endpoints go to a fresh upstream. */
+static void
+move_upstream(void)
+{
+	char text[ADDRESS_TEXT], error[ENDPOINT_ERROR];
+	struct roster *roster;
+
+	start_upstream(text);
+	assert_true(url_upstream(&wanted[0].upstream.parsed, text, error));
+	assert_true(url_upstream(&wanted[1].upstream.parsed, text, error));
+	roster = roster_new(&settings, place.credentials->relays, place.roster, NULL, error);
+	assert_non_null(roster);
+	roster_release(place.roster);
+	place.roster = roster;
+	crew_publish(place.crew, roster);
+}
+
+static void
+stop_upstream(void)
+{
+	listener_free(upstream_listener);
+	upstream_listener = NULL;
+	if (upstream_fd >= 0)
+		close(upstream_fd);
+	upstream_fd = -1;
+}
+
+static struct tls *client;
+static int client_far;	/* what the client writes comes out here */
+static struct tls_config *client_tls;
+
+/* A client's TLS over a socket pair, its hello read from the far end. */
+static size_t
+start_client(const char *server_name, uint8_t *hello, size_t room)
+{
+	struct tls_settings tls = { .purpose = TLS_UPSTREAM };
+	const struct tls_hooks hooks = { .judge = kind_judge };
+	char error[TLS_ERROR];
+	int ends[2];
+	ssize_t got;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	client_tls = tls_config_new(&tls, error);
+	client = tls_client(client_tls, stream_socket(ends[0]), server_name, &hooks);
+	client_far = ends[1];
+	assert_int_equal(tls_handshake(client), IO_READ);
+	got = recv(client_far, hello, room, 0);
+	assert_true(got > 0);
+	return (size_t)got;
+}
+
+static void
+stop_client(void)
+{
+	stream_free(tls_stream(client));
+	tls_config_release(client_tls);
+}
+
+static struct kind_channel *opened;
+
+static bool
+is_answered(void)
+{
+	return opened->is_ready || opened->failed != CODE_NONE;
+}
+
+/* Opens a flow with a hello for `asked`; the relay says it is for `said`. */
+static void
+open_flow(uint32_t endpoint, const char *said, const char *asked)
+{
+	uint8_t hello[4096];
+	size_t bytes = start_client(asked, hello, sizeof hello);
+
+	wait_for(pool_is_full);
+	opened = kind_parked(&relay);
+	kind_open(opened, endpoint, said, hello, bytes);
+	wait_for(is_answered);
+}
+
+/* ---- the tests ---- */
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	mint_open(&mint);
+	mint_leaf(&mint, "relay", "localhost", GNUTLS_KP_TLS_WWW_SERVER);
+	mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	mint_leaf(&mint, "agent", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	mint_close(&mint);
+	return 0;
+}
+
+static void
+comes_up_announces_all_and_fills_the_pool(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	wait_for(pool_is_full);
+	assert_int_equal(relay.sessions, 1);
+	assert_int_equal(relay.announce_count, 2);
+	assert_string_equal(relay.announced[0], "sealed.test");
+	assert_string_equal(relay.announced[1], "app.test");
+	stop();
+}
+
+static void
+answers_a_need_within_the_bound(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	wait_for(pool_is_full);
+	session_need(relay.session, 2);
+	wait_for(pool_has_five);
+	stop();
+}
+
+static void
+makes_up_for_a_channel_that_the_relay_has_dropped(void **state)
+{
+	struct kind_channel *channel;
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	wait_for(pool_is_full);
+	channel = kind_parked(&relay);
+	channel_free(channel->channel);
+	channel->channel = NULL;
+	channel->is_parked = false;
+	relay.parked--;
+	wait_for(pool_is_full);
+	assert_int_equal(relay.channel_count, 4);
+	stop();
+}
+
+static bool
+came_twice(void)
+{
+	return relay.sessions == 2 && is_up();
+}
+
+static void
+comes_back_when_the_session_is_lost(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	session_free(relay.session);
+	relay.session = NULL;
+	relay.announce_count = 0;
+	wait_for(came_twice);
+	wait_for(pool_is_full);
+	stop();
+}
+
+static void
+passes_a_sealed_flow_through_with_its_address_ahead(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n";
+	char got[256];
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	move_upstream();
+	open_flow(number_of(0), "sealed.test", "sealed.test");
+	assert_true(opened->is_ready);
+	wait_for(upstream_has_bytes);
+	assert_int_equal(recv(upstream_fd, got, sizeof header - 1, 0), sizeof header - 1);
+	assert_memory_equal(got, header, sizeof header - 1);
+	wait_for(upstream_has_bytes);
+	assert_true(recv(upstream_fd, got, 1, 0) == 1 && got[0] == 22);	/* the hello, as it came */
+	wait_for(pool_is_full);
+	close(client_far);
+	stop_client();
+	stop_upstream();
+	stop();
+}
+
+static void
+refuses_a_hello_that_asks_for_another_name(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	open_flow(number_of(0), "sealed.test", "app.test");
+	assert_int_equal(opened->failed, CODE_HELLO_MISMATCH);
+	wait_for(has_no_flow);
+	close(client_far);
+	stop_client();
+	stop();
+}
+
+static void
+refuses_a_name_that_the_endpoint_does_not_serve(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	open_flow(number_of(0), "app.test", "app.test");
+	assert_int_equal(opened->failed, CODE_HELLO_MISMATCH);
+	close(client_far);
+	stop_client();
+	stop();
+}
+
+static void
+knows_no_endpoint_but_its_own(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	open_flow(9999, "app.test", "app.test");
+	assert_int_equal(opened->failed, CODE_ENDPOINT_UNKNOWN);
+	close(client_far);
+	stop_client();
+	stop();
+}
+
+static void
+says_that_the_upstream_is_down(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	open_flow(number_of(0), "sealed.test", "sealed.test");
+	assert_int_equal(opened->failed, CODE_UPSTREAM_DOWN);
+	wait_for(has_no_flow);
+	close(client_far);
+	stop_client();
+	stop();
+}
+
+static void
+takes_no_new_flow_while_it_drains(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	wait_for(pool_is_full);
+	crew_drain(place.crew);
+	relay_link_drain(link_under_test, 1000);
+	open_flow(number_of(0), "sealed.test", "sealed.test");
+	assert_int_equal(opened->failed, CODE_AGENT_DRAINING);
+	assert_int_equal(relay.drains, 1);
+	close(client_far);
+	stop_client();
+	stop();
+}
+
+/* ---- terminate ---- */
+
+static struct handshake shake;
+static enum io shaken;
+static bool is_shaken;
+
+static void
+on_shaken(void *arg, enum io end)
+{
+	(void)arg;
+	shaken = end;
+	is_shaken = true;
+}
+
+static bool
+handshake_is_over(void)
+{
+	return is_shaken;
+}
+
+static void
+on_pumped(void *arg, enum pump_end end)
+{
+	(void)arg;
+	(void)end;
+}
+
+static bool
+client_has_answer(void)
+{
+	char got[16];
+	size_t done;
+
+	return stream_read(tls_stream(client), got, sizeof got, &done) == IO_OK && done == 4;
+}
+
+static void
+ends_tls_and_dials_the_upstream_only_then(void **state)
+{
+	struct pump_settings bounds = { 0 };
+	struct pump *pump;
+	size_t done;
+	char got[16];
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	move_upstream();
+	open_flow(number_of(1), "app.test", "app.test");
+	assert_true(opened->is_ready);
+	assert_int_equal(upstream_fd, -1);
+	pump = pump_new(loop, stream_socket(client_far), channel_release(opened->channel), &bounds, on_pumped,
+	    NULL);
+	channel_free(opened->channel);
+	opened->channel = NULL;
+	is_shaken = false;
+	handshake_start(&shake, loop, client, 5000, on_shaken, NULL);
+	wait_for(handshake_is_over);
+	assert_int_equal(shaken, IO_OK);
+	assert_int_equal(stream_write(tls_stream(client), "ping", 4, &done), IO_OK);
+	wait_for(upstream_has_bytes);
+	assert_int_equal(recv(upstream_fd, got, sizeof got, 0), 4);
+	assert_memory_equal(got, "ping", 4);
+	assert_int_equal(send(upstream_fd, "pong", 4, 0), 4);
+	wait_for(client_has_answer);
+	stop_client();
+	stop_upstream();
+	wait_for(has_no_flow);
+	pump_free(pump);
+	stop();
+}
+
+/* ---- refusals and reloads ---- */
+
+static void
+tells_of_an_endpoint_that_is_refused_for_good_and_keeps_the_other(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	relay.refuses_with = CODE_NAME_NOT_GRANTED;
+	wait_for(is_up);
+	wait_for(was_refused);
+	assert_int_equal(relay.announce_count, 2);
+	stop();
+}
+
+static bool
+was_announced_again(void)
+{
+	return relay.announce_count == 3;
+}
+
+static void
+tries_again_with_a_name_that_is_taken(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	relay.refuses_with = CODE_NAME_TAKEN;
+	wait_for(is_up);
+	wait_for(was_announced_again);
+	assert_int_equal(refusals, 0);
+	assert_string_equal(relay.announced[2], "sealed.test");
+	stop();
+}
+
+static void
+does_not_believe_a_relay_of_another_name(void **state)
+{
+	char target[64];
+
+	(void)state;
+	start("127.0.0.1:1");
+	relay_link_free(link_under_test);
+	snprintf(target, sizeof target, "127.0.0.1%s", strchr(relay.target, ':'));
+	link_under_test = relay_link_new(&place, target, on_relay, NULL);
+	wait_for(was_refused);
+	assert_false(relay_link_is_up(link_under_test));
+	assert_int_equal(relay.sessions, 0);
+	stop();
+}
+
+static bool
+was_withdrawn_and_announced(void)
+{
+	return relay.withdraw_count == 1 && relay.announce_count == 3;
+}
+
+static void
+tells_the_relay_of_endpoints_that_come_and_go(void **state)
+{
+	char error[ENDPOINT_ERROR];
+	struct roster *roster;
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	strcpy(wanted[0].server_name, "other.test");
+	roster = roster_new(&settings, place.credentials->relays, place.roster, NULL, error);
+	assert_non_null(roster);
+	roster_release(place.roster);
+	place.roster = roster;
+	crew_publish(place.crew, roster);
+	relay_link_refresh(link_under_test, clock_wall_s());
+	wait_for(was_withdrawn_and_announced);
+	assert_string_equal(relay.announced[2], "other.test");
+	stop();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comes_up_announces_all_and_fills_the_pool),
+		cmocka_unit_test(answers_a_need_within_the_bound),
+		cmocka_unit_test(makes_up_for_a_channel_that_the_relay_has_dropped),
+		cmocka_unit_test(comes_back_when_the_session_is_lost),
+		cmocka_unit_test(passes_a_sealed_flow_through_with_its_address_ahead),
+		cmocka_unit_test(refuses_a_hello_that_asks_for_another_name),
+		cmocka_unit_test(refuses_a_name_that_the_endpoint_does_not_serve),
+		cmocka_unit_test(knows_no_endpoint_but_its_own),
+		cmocka_unit_test(says_that_the_upstream_is_down),
+		cmocka_unit_test(takes_no_new_flow_while_it_drains),
+		cmocka_unit_test(ends_tls_and_dials_the_upstream_only_then),
+		cmocka_unit_test(tells_of_an_endpoint_that_is_refused_for_good_and_keeps_the_other),
+		cmocka_unit_test(tries_again_with_a_name_that_is_taken),
+		cmocka_unit_test(does_not_believe_a_relay_of_another_name),
+		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
+	};
+
+	log_init("link_test", LOG_ERROR, LOG_TEXT);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent/link", tests, set_up, tear_down);
+}
