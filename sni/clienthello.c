@@ -92,10 +92,11 @@ read_scattered(struct clienthello *hello, const uint8_t *wire)
 	enum reason reason;
 
 	for (const uint8_t *at = wire; bytes < hello->hello_bytes;) {
-		size_t length = (size_t)(at[3] << 8 | at[4]);
+		size_t length = (size_t)(at[3] << 8 | at[4]), wanted = hello->hello_bytes - bytes;
+		size_t part = length < wanted ? length : wanted;
 
-		memcpy(message + bytes, at + RECORD_HEADER, length);
-		bytes += length;
+		memcpy(message + bytes, at + RECORD_HEADER, part);
+		bytes += part;
 		at += RECORD_HEADER + length;
 	}
 	reason = read_message(hello, (struct cursor){ message, message + bytes }, message);
@@ -104,18 +105,25 @@ read_scattered(struct clienthello *hello, const uint8_t *wire)
 	return reason;
 }
 
-/* The message is whole, and must end with its last record: RFC 8446 5.1. */
+/*
+ * The message is whole.  It must end where its last record does (RFC 8446 5.1);
+ * what is wrong inside it is more telling and comes first.
+ */
 static enum reason
 read_records(struct clienthello *hello, const uint8_t *wire)
 {
 	const uint8_t *message = wire + RECORD_HEADER;
+	enum reason reason;
 
-	if (hello->gathered > hello->hello_bytes)
-		return BYTES_BEHIND_HELLO;
 	hello->wire_bytes = hello->next_record;
 	if (hello->record_count > 1)
-		return read_scattered(hello, wire);
-	return read_message(hello, (struct cursor){ message, message + hello->hello_bytes }, wire);
+		reason = read_scattered(hello, wire);
+	else
+		reason = read_message(hello,
+		    (struct cursor){ message, message + hello->hello_bytes }, wire);
+	if (reason == FINE && hello->gathered > hello->hello_bytes)
+		return BYTES_BEHIND_HELLO;
+	return reason;
 }
 
 /* ---- the records ---- */

@@ -48,7 +48,7 @@ refuses_each_fault_of_the_records_by_its_own_word(void **state)
 		{ BYTES("\x16\x03\x01\x00\x04\x01\xff\xff\xff"), "hello-too-large", 47 },
 		{ BYTES("\x16\x03\x01\x00\x04\x01\x00\x3f\xfd"), "hello-too-large", 47 },
 		{ BYTES("\x16\x03\x01\x00\x04\x01\x00\x00\x00"), "bad-session-id", 50 },
-		{ BYTES("\x16\x03\x01\x00\x05\x01\x00\x00\x00x"), "bytes-behind-hello", 10 },
+		{ BYTES("\x16\x03\x01\x00\x05\x01\x00\x00\x00x"), "bad-session-id", 50 },
 	};
 
 	(void)state;
@@ -95,6 +95,32 @@ refuses_each_fault_of_the_fields_by_its_own_word(void **state)
 		bad.wire[rows[i].at] = rows[i].value;
 		hello = read_all(bad.wire, bad.bytes);
 		assert_refused(&hello, rows[i].reason, 50);
+	}
+}
+
+/* Unless there is something wrong inside the hello, which is more telling. */
+static void
+refuses_bytes_behind_the_hello_in_its_last_record(void **state)
+{
+	static const struct {
+		const char *name, *reason;
+		int alert;
+	} rows[] = { { "example.com", "bytes-behind-hello", 10 }, { "exam*le.com", "not-a-host-name", 47 } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct built b = build_named(rows[i].name);
+		size_t message = b.bytes - 5;
+		uint8_t wire[1000];
+
+		put(&b, "xy", 2);
+		for (size_t record = 3; record <= message + 2; record++) {
+			size_t bytes = build_fragments(wire, &b, record);
+			struct clienthello hello = read_all(wire, bytes);
+
+			if (message % record != 0)	/* else the rest has a record of its own */
+				assert_refused(&hello, rows[i].reason, rows[i].alert);
+		}
 	}
 }
 
@@ -482,6 +508,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_each_fault_of_the_records_by_its_own_word),
 		cmocka_unit_test(refuses_each_fault_of_the_fields_by_its_own_word),
+		cmocka_unit_test(refuses_bytes_behind_the_hello_in_its_last_record),
 		cmocka_unit_test(refuses_each_fault_of_an_extension_by_its_own_word),
 		cmocka_unit_test(takes_every_extension_that_is_well_formed),
 		cmocka_unit_test(sees_no_more_than_there_is),
