@@ -18,17 +18,22 @@ static const struct option_row rows[] = {
 	{ "expiring", OPTION_SPAN, offsetof(struct list_options, expiring), "TIME",
 	  "only current ones that end within TIME (30d), or have ended", 0 },
 	{ "revoked", OPTION_FLAG, offsetof(struct list_options, revoked), NULL, "only revoked and held ones", 0 },
-	{ "all", OPTION_FLAG, offsetof(struct list_options, all), NULL, "with those that renew and rekey replaced", 0 },
+	{ "all", OPTION_FLAG, offsetof(struct list_options, all), NULL,
+	  "all there ever were, also those that renew and rekey replaced", 0 },
 	{ 0 }
 };
 
 static const struct usage usage = {
-	"list", "[NAME]", 0, 1, "Lists certificates: state, kind, name, end, serial, hosts.", rows, false,
+	"list", "[NAME]", 0, 1, "Lists the newest 250 certificates: state, kind, name, end, serial, hosts.", rows, false,
 };
+
+/* More than this is for programs, which say --json or --all. */
+enum { LINES_MOST = 250 };
 
 struct listing {
 	const struct authority *authority;
 	json_t *list;		/* with --json */
+	bool more;		/* than are shown */
 };
 
 static const char *
@@ -70,27 +75,57 @@ on_record(void *arg, const struct record *record)
 }
 
 static int
-apply(struct authority *authority, const struct list_options *options, const struct operands *operands)
+take_id(void *arg, sqlite3_stmt *row)
 {
-	struct listing listing = { authority, options->common.json ? json_array() : NULL };
-	int64_t until = options->expiring ? authority->now + options->expiring : INT64_MAX;
-	int code;
+	*(int64_t *)arg = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+/* The newest ones, the oldest of them first. */
+static int
+list_current(struct authority *authority, struct listing *listing)
+{
+	int64_t first = 0;
+	int code = 0;
+
+	if (!listing->list)
+		code = store_each(&authority->store, take_id, &first, "SELECT id FROM certificate WHERE current = 1 "
+		    "ORDER BY id DESC LIMIT 1 OFFSET ?", "i", (int64_t)LINES_MOST);
+	listing->more = first != 0;
+	return code ? code : record_each(&authority->store, on_record, listing, "WHERE current = 1 AND id > ? ORDER BY id", "i", first);
+}
+
+static int
+list_chosen(struct authority *authority, const struct list_options *options, const struct operands *operands,
+    struct listing *listing)
+{
+	int64_t until = authority->now + options->expiring;
 
 	if (operands->count)
-		code = record_each(&authority->store, on_record, &listing, "WHERE name = ? ORDER BY id", "t", operands->at[0]);
-	else if (options->revoked)
-		code = record_each(&authority->store, on_record, &listing, "WHERE revoked_at IS NOT NULL ORDER BY id", "");
-	else if (options->expiring)
-		code = record_each(&authority->store, on_record, &listing, "WHERE not_after < ? AND current = 1 AND "
+		return record_each(&authority->store, on_record, listing, "WHERE name = ? ORDER BY id", "t", operands->at[0]);
+	if (options->revoked)
+		return record_each(&authority->store, on_record, listing, "WHERE revoked_at IS NOT NULL ORDER BY id", "");
+	if (options->expiring)
+		return record_each(&authority->store, on_record, listing, "WHERE not_after < ? AND current = 1 AND "
 		    "(revoked_at IS NULL OR reason = 6) ORDER BY not_after", "i", until);
-	else
-		code = record_each(&authority->store, on_record, &listing, "WHERE current = 1 OR ? ORDER BY id", "i",
-		    (int64_t)options->all);
+	if (options->all)
+		return record_each(&authority->store, on_record, listing, "ORDER BY id", "");
+	return list_current(authority, listing);
+}
+
+static int
+list(struct authority *authority, const struct list_options *options, const struct operands *operands)
+{
+	struct listing listing = { .authority = authority, .list = options->common.json ? json_array() : NULL };
+	int code = list_chosen(authority, options, operands, &listing);
+
 	if (!code && listing.list)
 		return output_print(authority->common, listing.list);
 	json_decref(listing.list);
 	if (!code && fflush(stdout) != 0)
 		code = say_fail(EX_IOERR, "standard output cannot be written");
+	if (!code && listing.more)
+		say_note("older ones are not listed; name one, or say --all or --json");
 	return code;
 }
 
@@ -106,7 +141,7 @@ run(int argc, char **argv)
 		return code;
 	code = authority_open(&authority, &options.common);
 	if (!code)
-		code = apply(&authority, &options, &operands);
+		code = list(&authority, &options, &operands);
 	authority_close(&authority);
 	return code;
 }

@@ -91,7 +91,7 @@ write_crl(struct store *store, struct signer *signer, int64_t now, gnutls_datum_
 
 	if (!code)
 		code = store_each(store, add_revoked_row, &writer, "SELECT serial, revoked_at, reason FROM certificate "
-		    "WHERE issuer = ? AND revoked_at IS NOT NULL AND not_after >= ? ORDER BY serial DESC",
+		    "INDEXED BY certificate_revoked WHERE issuer = ? AND revoked_at IS NOT NULL AND not_after >= ? ORDER BY serial DESC",
 		    "ii", ca->id, ca->crl_this);
 	if (!code)
 		code = crl_writer_sign(&writer, signer->key, now - BACKDATE_S, now + ca->crl_seconds, der);
@@ -173,8 +173,8 @@ give_bundles(struct store *store, const struct sink *sink, const struct ca *ca)
 
 	if (ca->parent == ca->id)
 		return 0;
-	code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body JOIN certificate c ON c.id = certificate "
-	    "JOIN ca ON ca.name = c.name WHERE c.current = 1 AND (ca.parent = ca.id OR ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
+	code = store_each(store, add_certificate_row, &pile, "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
+	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
 	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
 	code = pile_give(sink, &pile, path, code);
 	if (code)

@@ -311,6 +311,19 @@ def list_tells_states_and_chooses(scene):
 
 
 @test
+def a_long_list_is_cut_for_people_and_whole_for_programs(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	ca("issue", "client", "c0")
+	succeeds("sqlite3", ca.path("inventory.db"), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
+		"INSERT INTO certificate(issuer, serial, name, kind, hosts, not_before, not_after, current) "
+		"SELECT issuer, randomblob(16), 'c' || i, kind, hosts, not_before, not_after, 1 FROM certificate, n WHERE name = 'c0'")
+	status, out, err = ca.any("list")
+	check(status == 0 and len(out.splitlines()) == 250 and " c300 " in out.splitlines()[-1] and "older ones" in err, err)
+	equal(len(ca("list", "--all").splitlines()), 306)
+	equal(len(ca.json("list")), 306)
+
+
+@test
 def shows_every_kind_of_file(scene):
 	ca = with_agent(scene)
 	types = lambda path, *more: [one["type"] for one in ca.json("show", path, *more)]
