@@ -210,7 +210,7 @@ on_connected(void *arg, int fd, const char *error)
 	if (contact->session)
 		session_set_hello(contact->session, &contact->place->hello);
 	else
-		fail(contact, "memory", "memory is short");
+		fail(contact, "memory-short", "memory is short");
 }
 
 /* ---- life ---- */

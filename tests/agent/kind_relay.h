@@ -111,6 +111,7 @@ kind_on_session(void *arg, enum session_event event, const union session_frame *
 
 	switch (event) {
 	case SESSION_HELLO:
+		secret_wipe(&relay->key);
 		session_channel_key(relay->session, relay->welcome.session_id, &relay->key);
 		channel_identity(relay->welcome.session_id, relay->identity);
 		session_welcome(relay->session, &relay->welcome);
