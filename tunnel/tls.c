@@ -18,11 +18,10 @@ tls_free(struct tls *tls)
 {
 	if (tls->session)
 		gnutls_deinit(tls->session);
-	if (tls->key)
-		gnutls_psk_free_client_credentials(tls->key);
 	tls_config_release(tls->config);
 	stream_free(tls->under);
 	buffer_drop(&tls->out);
+	secret_wipe(&tls->key);
 	bytes_wipe(tls, sizeof *tls);
 	free(tls);
 }
@@ -80,11 +79,12 @@ tls_client(struct tls_config *config, struct stream *under, const char *server_n
 bool
 tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
 {
-	const gnutls_datum_t name = { (uint8_t *)(uintptr_t)identity, (unsigned)strlen(identity) };
-	const gnutls_datum_t datum = { key->data, (unsigned)key->bytes };
-	return gnutls_psk_allocate_client_credentials(&tls->key) == 0 &&
-	    gnutls_psk_set_client_credentials2(tls->key, &name, &datum, GNUTLS_PSK_KEY_RAW) == 0 &&
-	    gnutls_credentials_set(tls->session, GNUTLS_CRD_PSK, tls->key) == 0;
+	size_t bytes = strlen(identity);
+	if (bytes == 0 || bytes >= sizeof tls->identity)
+		return false;
+	memcpy(tls->identity, identity, bytes + 1);
+	secret_wipe(&tls->key);
+	return secret_init(&tls->key, key->data, key->bytes);
 }
 
 static void
@@ -193,8 +193,10 @@ tls_handshake(struct tls *tls)
 			got = find_fault(tls);
 		if (got < 0)
 			return tls_fail(tls, got);
-		if (got == 0)
+		if (got == 0) {
 			tls->state = TLS_OPEN;
+			secret_wipe(&tls->key);
+		}
 	}
 	enum io io = tls_flush(tls);
 	if (io == IO_RESET || io == IO_EOF || io == IO_FAILED) {

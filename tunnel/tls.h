@@ -73,6 +73,8 @@ struct tls_hooks {
 struct tls *tls_server(struct tls_config *, struct stream *under, const struct tls_hooks *);
 struct tls *tls_client(struct tls_config *, struct stream *under, const char *server_name,
     const struct tls_hooks *);
+/* Copies both; the key is wiped when the handshake is done. False: memory, or an identity of more
+ * than 35. */
 bool tls_set_key(struct tls *, const char *identity, const struct secret *key);
 
 /* IO_OK: done. IO_READ / IO_WRITE: wait, call again. IO_FAILED / IO_RESET / IO_EOF: over, the alert

@@ -67,6 +67,18 @@ on_verify(gnutls_session_t session)
 	return object(tls, judge_chain(tls, list, list ? count : 0));
 }
 
+/* GnuTLS frees (and wipes) what it is given here. */
+static int
+give(gnutls_datum_t *out, const void *data, size_t bytes)
+{
+	out->data = gnutls_malloc(bytes);
+	out->size = (unsigned)bytes;
+	if (!out->data)
+		return -1;
+	memcpy(out->data, data, bytes);
+	return 0;
+}
+
 /* RFC 8446 §4.2.11: the answer to an unknown identity and to a wrong key is the same, because
  * the unknown one gets a key too. */
 static int
@@ -81,14 +93,24 @@ on_key_wanted(gnutls_session_t session, const gnutls_datum_t *name, gnutls_datum
 	if (name->size < sizeof tls->identity)
 		memcpy(tls->identity, name->data, name->size);
 	bytes_random(random, sizeof random);
-	if (!settings->find_key || !settings->find_key(settings->find_key_arg, tls->identity, &key))
-		secret_init(&key, random, sizeof random);
-	out->data = key.data ? gnutls_malloc(key.bytes) : NULL;
-	out->size = (unsigned)key.bytes;
-	if (out->data)
-		memcpy(out->data, key.data, key.bytes);
+	bool is_known = settings->find_key &&
+	    settings->find_key(settings->find_key_arg, tls->identity, &key) && key.bytes > 0;
+	int got = is_known ? give(out, key.data, key.bytes) : give(out, random, sizeof random);
 	secret_wipe(&key);
-	return out->data ? 0 : -1;
+	return got;
+}
+
+/* Credentials that hold the key themselves would be freed without being wiped. */
+static int
+on_key_shown(gnutls_session_t session, gnutls_datum_t *name, gnutls_datum_t *out)
+{
+	const struct tls *tls = gnutls_session_get_ptr(session);
+	if (tls->key.bytes == 0 || give(name, tls->identity, strlen(tls->identity)) < 0)
+		return -1;
+	if (give(out, tls->key.data, tls->key.bytes) == 0)
+		return 0;
+	gnutls_free(name->data);
+	return -1;
 }
 
 struct sni {
@@ -158,6 +180,8 @@ tls_config_apply(struct tls_config *config, struct tls *tls)
 		return false;
 	if (config->keys && gnutls_credentials_set(session, GNUTLS_CRD_PSK, config->keys) < 0)
 		return false;
+	if (config->key && gnutls_credentials_set(session, GNUTLS_CRD_PSK, config->key) < 0)
+		return false;
 	if (config->purpose->is_server && config->certificate) {
 		/* A demand is on_verify()'s business, so that the owner hears of it. */
 		gnutls_certificate_server_set_request(session,
@@ -198,13 +222,16 @@ load_certificate(struct tls_config *config, const struct tls_settings *settings,
 static bool
 load_keys(struct tls_config *config, char *error)
 {
-	if (!config->purpose->is_server)
-		return true;
-	if (gnutls_psk_allocate_server_credentials(&config->keys) < 0) {
+	int got = config->purpose->is_server ? gnutls_psk_allocate_server_credentials(&config->keys)
+	    : gnutls_psk_allocate_client_credentials(&config->key);
+	if (got < 0) {
 		snprintf(error, TLS_ERROR, "out of memory");
 		return false;
 	}
-	gnutls_psk_set_server_credentials_function2(config->keys, on_key_wanted);
+	if (config->keys)
+		gnutls_psk_set_server_credentials_function2(config->keys, on_key_wanted);
+	else
+		gnutls_psk_set_client_credentials_function2(config->key, on_key_shown);
 	return true;
 }
 
@@ -241,6 +268,8 @@ config_free(struct tls_config *config)
 		gnutls_certificate_free_credentials(config->certificate);
 	if (config->keys)
 		gnutls_psk_free_server_credentials(config->keys);
+	if (config->key)
+		gnutls_psk_free_client_credentials(config->key);
 	free((void *)(uintptr_t)config->settings.alpn);
 	free(config);
 }

@@ -24,6 +24,7 @@ struct tls_config {
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_psk_server_credentials_t keys;
+	gnutls_psk_client_credentials_t key;
 };
 
 struct tls {
@@ -31,7 +32,6 @@ struct tls {
 	struct stream *under;
 	struct tls_config *config;
 	gnutls_session_t session;
-	gnutls_psk_client_credentials_t key;
 	struct tls_hooks hooks;
 
 	enum { TLS_SHAKING, TLS_OPEN, TLS_BROKEN } state;
@@ -47,6 +47,7 @@ struct tls {
 	unsigned judgement;	/* the alert that a hook has asked for */
 	unsigned alert_sent, alert_received;
 	char identity[36];
+	struct secret key;	/* TLS_CHANNEL_AGENT, until the handshake is done */
 	char error[96];
 };
 

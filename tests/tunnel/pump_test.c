@@ -3,7 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "tunnel/peer.h"
@@ -39,25 +39,45 @@ run_loop(void *arg)
 }
 
 static void
-bench_start(struct bench *bench, struct stream *a, struct stream *b, struct pump_settings settings)
+bench_make(struct bench *bench, struct stream *a, struct stream *b, struct pump_settings settings)
 {
 	bench->end = PUMP_ENDS;
 	bench->loop = loop_new();
 	assert_non_null(bench->loop);
 	bench->pump = pump_new(bench->loop, a, b, &settings, on_over, bench);
 	assert_non_null(bench->pump);
+}
+
+static void
+bench_go(struct bench *bench)
+{
 	assert_int_equal(pthread_create(&bench->thread, NULL, run_loop, bench->loop), 0);
 }
 
 static void
-bench_plain(struct bench *bench, struct pump_settings settings)
+bench_start(struct bench *bench, struct stream *a, struct stream *b, struct pump_settings settings)
+{
+	bench_make(bench, a, b, settings);
+	bench_go(bench);
+}
+
+/* Between two TCP connections; the loop does not run yet. */
+static void
+bench_prepare(struct bench *bench, struct pump_settings settings)
 {
 	int a[2], b[2];
 	tcp_pair(a);
 	tcp_pair(b);
 	bench->far[0] = a[0];
 	bench->far[1] = b[0];
-	bench_start(bench, stream_socket(a[1]), stream_socket(b[1]), settings);
+	bench_make(bench, stream_socket(a[1]), stream_socket(b[1]), settings);
+}
+
+static void
+bench_plain(struct bench *bench, struct pump_settings settings)
+{
+	bench_prepare(bench, settings);
+	bench_go(bench);
 }
 
 static enum pump_end
@@ -312,6 +332,76 @@ a_stalled_flow_does_not_spin(void **state)
 	close(bench.far[1]);
 }
 
+/* Keeps one direction of a flow as full as it gets, until the other end closes. */
+static void *
+flood(void *arg)
+{
+	static const char much[1 << 16];
+	struct pollfd at = { .fd = *(int *)arg, .events = POLLOUT };
+	while (poll(&at, 1, 20000) == 1)
+		if (send(at.fd, much, sizeof much, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+			break;
+	return NULL;
+}
+
+static void *
+swallow(void *arg)
+{
+	static char much[1 << 16];
+	struct pollfd at = { .fd = *(int *)arg, .events = POLLIN };
+	while (poll(&at, 1, 20000) == 1)
+		if (recv(at.fd, much, sizeof much, 0) <= 0 && errno != EAGAIN)
+			break;
+	return NULL;
+}
+
+static atomic_bool large_is_over;
+
+static void
+on_large_over(void *arg, enum pump_end end)
+{
+	(void)end;
+	pump_free(*(struct pump **)arg);
+	large_is_over = true;
+}
+
+static void
+a_small_flow_is_not_kept_waiting_by_a_large_one(void **state)
+{
+	int a[2], b[2];
+	struct bench small;
+	struct pump *large;
+	pthread_t source, sink;
+	(void)state;
+	tcp_pair(a);
+	tcp_pair(b);
+	bench_prepare(&small, (struct pump_settings){ 0 });
+	large = pump_new(small.loop, stream_socket(a[1]), stream_socket(b[1]),
+	    &(struct pump_settings){ 0 }, on_large_over, &large);
+	bench_go(&small);
+	pthread_create(&source, NULL, flood, &a[0]);
+	pthread_create(&sink, NULL, swallow, &b[0]);
+	for (int i = 0; i < 50; i++) {
+		uint64_t start = clock_ms();
+		put(small.far[0], "ping");
+		expect(small.far[1], "ping");
+		assert_in_range(clock_ms() - start, 0, 200);
+	}
+	shutdown(b[0], SHUT_RDWR);
+	shutdown(a[0], SHUT_RDWR);
+	pthread_join(source, NULL);
+	pthread_join(sink, NULL);
+	while (!large_is_over)
+		usleep(1000);
+	for (int i = 0; i < 2; i++)
+		shutdown(small.far[i], SHUT_WR);
+	assert_int_equal(bench_end(&small), PUMP_FINISHED);
+	for (int i = 0; i < 2; i++)
+		close(small.far[i]);
+	close(a[0]);
+	close(b[0]);
+}
+
 /* ---- the whole chain ---- */
 
 /* One end of the chain: sends and checks `total` bytes each way, slowly now and then, and
@@ -501,6 +591,7 @@ main(void)
 		cmocka_unit_test(an_idle_flow_ends_only_when_that_is_wanted),
 		cmocka_unit_test(a_stop_resets_both),
 		cmocka_unit_test(a_stalled_flow_does_not_spin),
+		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
 	};
