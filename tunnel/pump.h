@@ -7,6 +7,10 @@
  * All bytes, in order, unchanged.  Backpressure by not reading: a half reads
  * only when all it has read before has been written.  Half-close goes through
  * in both orders; a reset on one side becomes a reset on the other, once.
+ * A peer that breaks while it is written to is read once more, since its last
+ * words may stand there.  When both halves are done, a TLS below may still have
+ * its close_notify unread: the pump settles (at most 5 s) before it is over,
+ * because closing then would reset the connection.
  * Nothing is allocated per read: reads go to the thread's scratch buffer, and
  * only what the other side did not take at once is kept (and freed when it is gone).
  */
