@@ -51,19 +51,23 @@ read_role(const char *word, enum role *role)
 static int
 load_trust(const struct verify_options *options, struct trust **trust)
 {
-	char cas[PATH_MAX], crls[PATH_MAX], error[TRUST_ERROR];
+	char cas[PATH_MAX], crls[PATH_MAX], file[64], error[TRUST_ERROR];
+	struct authority authority = { 0 };
 	const char *default_cas[] = { cas }, *default_crls[] = { crls };
 	struct trust_sources sources = { .ca_files = options->cas.at, .ca_count = options->cas.count,
 	    .crl_files = options->crls.at, .crl_count = options->crls.count,
 	    .crls_configured = options->crls.count > 0, .expired = CRL_EXPIRED_REJECT, .label = "--cas" };
 
 	if (options->cas.count == 0) {
-		const char *dir = authority_directory(&options->common);
+		int code = authority_open(&authority, &options->common);
 
-		if (!dir)
-			return EX_USAGE;
-		snprintf(cas, sizeof(cas), "%s/%ss-ca.crt", dir, options->role);
-		snprintf(crls, sizeof(crls), "%s/%ss.crl", dir, options->role);
+		snprintf(file, sizeof(file), "%ss-ca.crt", options->role);
+		store_path(&authority.store, file, cas);
+		snprintf(file, sizeof(file), "%ss.crl", options->role);
+		store_path(&authority.store, file, crls);
+		authority_close(&authority);
+		if (code)
+			return code;
 		sources.ca_files = default_cas;
 		sources.ca_count = 1;
 		if (options->crls.count == 0) {
@@ -75,7 +79,7 @@ load_trust(const struct verify_options *options, struct trust **trust)
 	*trust = trust_load(&sources, NULL, error, sizeof(error));
 	if (!*trust)
 		return say_fail(EX_DATAERR, "%s", error);
-	/* Of its own files an authority tells more in check. */
+	/* Of its own files an authority has told already. */
 	for (size_t i = 0; options->cas.count && trust_warning(*trust, i); i++)
 		say_warning("%s", trust_warning(*trust, i));
 	return 0;

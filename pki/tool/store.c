@@ -33,6 +33,8 @@ static const char *const migrations[STORE_VERSION] = {
 	"CREATE TABLE permit(ca INTEGER NOT NULL REFERENCES ca(id), host TEXT NOT NULL,"
 	"	PRIMARY KEY(ca, host)) WITHOUT ROWID;"
 	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, temp TEXT NOT NULL UNIQUE, path TEXT NOT NULL);",
+	/* list, check and renewals of CAs walk over what is current, however much was replaced. */
+	"CREATE INDEX certificate_current ON certificate(id) WHERE current = 1;",
 };
 
 static int

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { STORE_VERSION = 1 };	/* of the schema: PRAGMA user_version */
+enum { STORE_VERSION = 2 };	/* of the schema: PRAGMA user_version */
 
 struct store {
 	char dir[PATH_MAX - 128];

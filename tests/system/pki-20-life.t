@@ -2,6 +2,7 @@
 """The life of a certificate: sub-CAs, requests, renewal, revocation, and every way out of the house."""
 import base64
 import os
+import subprocess
 import sys
 import tarfile
 import time
@@ -536,6 +537,19 @@ def a_root_can_be_kept_elsewhere(scene):
 	ca("revoke", "shop")
 	ca("crl", "agents", "relays", "servers", "clients")
 	ca.refuses(66, "private/root.key", "crl", "root")
+
+
+@test
+def an_older_inventory_is_brought_up_to_date_by_whoever_opens_it(scene):
+	ca = with_agent(scene)
+	sql = lambda text: succeeds("sqlite3", ca.path("inventory.db"), text).strip()
+	version, listed = sql("PRAGMA user_version"), ca.json("list")
+	sql("DROP INDEX certificate_current; PRAGMA user_version = 1")
+	processes = [subprocess.Popen([PROGRAMS["pki"], "list", "--ca", ca.dir], stdout=subprocess.DEVNULL) for _ in range(8)]
+	equal([process.wait(60) for process in processes], 8 * [0])
+	equal((sql("PRAGMA user_version"), sql("SELECT count(*) FROM sqlite_schema WHERE name = 'certificate_current'")), (version, "1"))
+	equal(ca.json("list"), listed)
+	equal(ca("check"), "fine\n")
 
 
 @test
