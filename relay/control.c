@@ -133,13 +133,27 @@ on_tick(void *arg)
 	timer_set(&control->tick, TICK_MS);
 }
 
+/* What is ignored before is ignored again when the loop is gone: one signal more at the very end must not
+ * turn an orderly exit into a death. */
 static bool
 watch_signals(struct control *control)
 {
+	static const struct {
+		int number;
+		void (*on_signal)(void *arg, int number);
+	} signals[] = {
+		{ SIGHUP, on_reload_signal },
+		{ SIGTERM, on_stop_signal },
+		{ SIGINT, on_stop_signal },
+	};
+
 	signal(SIGPIPE, SIG_IGN);
-	return loop_on_signal(control->loop, SIGHUP, on_reload_signal, control) &&
-	    loop_on_signal(control->loop, SIGTERM, on_stop_signal, control) &&
-	    loop_on_signal(control->loop, SIGINT, on_stop_signal, control);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		signal(signals[i].number, SIG_IGN);
+		if (!loop_on_signal(control->loop, signals[i].number, signals[i].on_signal, control))
+			return false;
+	}
+	return true;
 }
 
 /* ---- the whole ---- */
