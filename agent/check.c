@@ -195,7 +195,7 @@ check_files(const char *path, const struct settings *settings)
 	if (roster) {
 		check_agent(&check, credentials);
 		check_endpoints(&check, roster);
-		printf("%s: %s: %zu endpoints, %zu relays, %u warnings\n", path,
+		printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", path,
 		    check.has_expired ? "expired" : "fine", settings->endpoints.count,
 		    settings->connect_url.count, check.warnings);
 	} else

@@ -179,6 +179,8 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		break;
 	case SESSION_OVER:
 		contact_end_explain(&contact->end, contact->session, &contact->judge, contact->credentials);
+		/* One that was good once may have a renewed certificate already. */
+		contact->end.is_permanent &= !(contact->is_up && contact->judge.has_refused);
 		over(contact);
 		break;
 	case SESSION_HELLO:

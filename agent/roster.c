@@ -12,15 +12,21 @@
 /* The main thread's alone. */
 static uint32_t last_number;
 
+/* A name is served once, so this is what the endpoint was before, whatever else has changed. */
 static struct endpoint *
-find_like(const struct roster *roster, const struct endpoint_settings *settings)
+find_before(const struct roster *roster, const struct endpoint_settings *settings)
 {
 	for (size_t i = 0; roster && i < roster->count; i++)
-		if (strcmp(roster->endpoints[i]->name, settings->name) == 0 &&
-		    strcmp(roster->endpoints[i]->server_name, settings->server_name) == 0 &&
-		    roster->endpoints[i]->weight == settings->weight)
+		if (strcmp(roster->endpoints[i]->server_name, settings->server_name) == 0)
 			return roster->endpoints[i];
 	return NULL;
+}
+
+/* What relays were told of it is still true. */
+static bool
+is_announced_alike(const struct endpoint *before, const struct endpoint_settings *settings)
+{
+	return strcmp(before->name, settings->name) == 0 && before->weight == settings->weight;
 }
 
 static struct endpoint *
@@ -28,12 +34,12 @@ take_endpoint(const struct settings *settings, size_t index, const struct roster
     const bool *stale, char *error)
 {
 	const struct endpoint_settings *wanted = settings_endpoint(settings, index);
-	struct endpoint *before = find_like(previous, wanted), *made;
+	struct endpoint *before = find_before(previous, wanted), *made;
+	uint32_t number = before && is_announced_alike(before, wanted) ? before->number : ++last_number;
 
 	if (before && stale && !stale[index])
 		return endpoint_hold(before);
-	made = endpoint_new(wanted, before ? before->number : ++last_number, settings->state_dir, before,
-	    error);
+	made = endpoint_new(wanted, number, settings->state_dir, before, error);
 	if (made || !before || !stale)
 		return made;
 	log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));

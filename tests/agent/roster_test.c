@@ -113,6 +113,23 @@ keeps_numbers_over_a_reload_and_never_gives_one_twice(void **state)
 }
 
 static void
+gives_a_new_number_to_what_relays_must_be_told_of_again(void **state)
+{
+	struct roster *first, *second;
+
+	(void)state;
+	want();
+	first = make(NULL, NULL);
+	wanted[0].weight = 7;
+	second = make(first, NULL);
+	assert_null(roster_find(second, first->endpoints[0]->number));
+	assert_int_equal(second->endpoints[0]->number, first->endpoints[1]->number);
+	assert_int_equal(second->endpoints[1]->weight, 7);
+	roster_release(first);
+	roster_release(second);
+}
+
+static void
 takes_over_what_has_not_changed(void **state)
 {
 	const bool stale[] = { false, true };
@@ -204,6 +221,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_endpoints_by_their_numbers),
 		cmocka_unit_test(keeps_numbers_over_a_reload_and_never_gives_one_twice),
+		cmocka_unit_test(gives_a_new_number_to_what_relays_must_be_told_of_again),
 		cmocka_unit_test(takes_over_what_has_not_changed),
 		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),
