@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,6 +371,8 @@ loop_on_signal(struct loop *loop, int number, void (*on_signal)(void *arg, int s
 	handler = &loop->signals[loop->signal_count];
 	handler->on_signal = on_signal;
 	handler->arg = arg;
+	/* This is put back when the loop ends: a second signal does not kill a program that is stopping. */
+	signal(number, SIG_IGN);
 	if (evsignal_assign(&handler->event, loop->base, number, on_signal_event, handler) < 0 ||
 	    evsignal_add(&handler->event, NULL) < 0)
 		return false;
