@@ -44,12 +44,12 @@ warn(struct check *check, struct conf_mark mark, const char *format, ...)
 }
 
 static void
-warn_trust(struct check *check, const char *label, const struct trust *trust)
+warn_trust(struct check *check, struct conf_mark mark, const struct trust *trust)
 {
 	const char *sentence;
 
 	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
-		warn(check, (struct conf_mark){ 0, 0 }, "%s: %s", label, sentence);
+		warn(check, mark, "%s", sentence);
 }
 
 /* ---- one certificate ---- */
@@ -101,7 +101,7 @@ check_agent(struct check *check, const struct credentials *credentials)
 		warn(check, nowhere, "%s is no agent's certificate (no grant or not the purpose): relays"
 		    " will refuse it; issue one with `valise-pki issue agent`",
 		    check->settings->certificate);
-	warn_trust(check, "agent.connect_cas", credentials->relays);
+	warn_trust(check, nowhere, credentials->relays);
 	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
 		const struct endpoint_settings *endpoint = settings_endpoint(check->settings, i);
 
@@ -166,16 +166,17 @@ check_endpoints(struct check *check, const struct roster *roster)
 	check->certificates = calloc(count + 1, sizeof *check->certificates);
 	for (size_t i = 0; check->certificates && i < count; i++) {
 		const struct endpoint *endpoint = roster->endpoints[i];	/* numbered in this order */
+		const struct endpoint_settings *settings = settings_endpoint(check->settings, i);
 
 		if (!endpoint->terminates)
 			continue;
 		check_termination(check, i);
 		check_coalescing(check, i);
 		if (endpoint->clients)
-			warn_trust(check, endpoint->name, endpoint->clients);
+			warn_trust(check, settings->termination_mark, endpoint->clients);
 		/* The system's CAs are not ours to comment on. */
-		if (endpoint->upstream.trust && settings_endpoint(check->settings, i)->upstream.cas.count > 0)
-			warn_trust(check, endpoint->upstream.url.target, endpoint->upstream.trust);
+		if (endpoint->upstream.trust && settings->upstream.cas.count > 0)
+			warn_trust(check, settings->upstream.url_mark, endpoint->upstream.trust);
 	}
 	for (size_t i = 0; check->certificates && i < count; i++)
 		cert_wipe(&check->certificates[i]);

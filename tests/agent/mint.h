@@ -90,15 +90,18 @@ mint_open(struct mint *mint)
 	mint_export(mint, "root.crt", mint->root);
 }
 
-/* NAME.crt and NAME.key; purpose is GNUTLS_KP_TLS_WWW_SERVER or _CLIENT. */
+/* NAME.crt and NAME.key; purpose is GNUTLS_KP_TLS_WWW_SERVER or _CLIENT.  It was made two hours ago and
+ * ends so many seconds from now. */
 static inline void
-mint_leaf(struct mint *mint, const char *name, const char *host, const char *purpose)
+mint_leaf_until(struct mint *mint, const char *name, const char *host, const char *purpose, int seconds)
 {
 	gnutls_x509_privkey_t key = mint_key();
 	gnutls_x509_crt_t crt = mint_begin(mint, key, name);
 	gnutls_datum_t pem;
 	char file[64];
 
+	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 7200);
+	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + seconds);
 	gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), 0);
 	gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
 	gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
@@ -113,6 +116,12 @@ mint_leaf(struct mint *mint, const char *name, const char *host, const char *pur
 	gnutls_free(pem.data);
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
+}
+
+static inline void
+mint_leaf(struct mint *mint, const char *name, const char *host, const char *purpose)
+{
+	mint_leaf_until(mint, name, host, purpose, 86400);
 }
 
 static inline void

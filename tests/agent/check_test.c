@@ -1,0 +1,160 @@
+#include "agent/check.h"
+
+#include <fcntl.h>
+#include <sysexits.h>
+
+#include "mint.h"
+
+static struct mint mint;
+static char told[8192];
+
+/* Each `@` becomes the mint's directory. */
+static void
+write_config(const char *text)
+{
+	char body[4096];
+	size_t bytes = 0;
+
+	for (; *text && bytes + sizeof mint.dir < sizeof body; text++) {
+		if (*text == '@')
+			bytes += (size_t)snprintf(body + bytes, sizeof mint.dir, "%s", mint.dir);
+		else
+			body[bytes++] = *text;
+	}
+	mint_write(&mint, "agent.yml", body, bytes);
+}
+
+/* Checks this configuration; what is said goes to `told`. */
+static int
+check_text(const char *text)
+{
+	char path[128], said[128];
+	int kept_out, kept_error, fd, code;
+	ssize_t got;
+
+	write_config(text);
+	fd = open(mint_path(&mint, "said", said), O_CREAT | O_TRUNC | O_RDWR, 0600);
+	assert_true(fd >= 0);
+	fflush(stdout);
+	kept_out = dup(STDOUT_FILENO);
+	kept_error = dup(STDERR_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	code = check_run(mint_path(&mint, "agent.yml", path));
+	fflush(stdout);
+	dup2(kept_out, STDOUT_FILENO);
+	dup2(kept_error, STDERR_FILENO);
+	close(kept_out);
+	close(kept_error);
+	got = pread(fd, told, sizeof told - 1, 0);
+	told[got > 0 ? got : 0] = '\0';
+	close(fd);
+	return code;
+}
+
+#define HEAD "version: 1\nagent: {connect_url: 'r:1', connect_cas: @/root.crt," \
+	" certificate: @/agent.crt, private_key: @/agent.key}\nendpoints:\n"
+
+static void
+assert_told(const char *words)
+{
+	if (!strstr(told, words))
+		fail_msg("\"%s\" is not in:\n%s", words, told);
+}
+
+static void
+warns_of_certificates_that_do_not_fit(void **state)
+{
+	(void)state;
+	assert_int_equal(check_text(HEAD
+	    "  - {name: a, url: 'tls://b.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/app.crt, server_private_key: @/app.key}}\n"), 0);
+	assert_told("agent.yml:4:20: warning: ");
+	assert_told("does not cover b.test: relays will refuse the endpoint");
+	assert_told("does not cover b.test: clients will refuse it");
+	assert_told("is no agent's certificate");
+	assert_told("fine; endpoints: 1, relays: 1");
+}
+
+static void
+warns_when_http2_may_carry_another_endpoints_requests(void **state)
+{
+	static const char two[] = HEAD
+	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/wide.crt, server_private_key: @/wide.key, alpn: [h2, http/1.1]}}\n"
+	    "  - {name: b, url: 'tls://www.app.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/wide.crt, server_private_key: @/wide.key}}\n";
+
+	(void)state;
+	mint_leaf(&mint, "wide", "*.app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	assert_int_equal(check_text(two), 0);
+	assert_told("covers www.app.test of endpoint b too: HTTP/2 clients");
+}
+
+static void
+says_no_when_a_certificate_has_expired(void **state)
+{
+	(void)state;
+	mint_leaf_until(&mint, "old", "app.test", GNUTLS_KP_TLS_WWW_SERVER, -60);
+	assert_int_equal(check_text(HEAD
+	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/old.crt, server_private_key: @/old.key}}\n"), 1);
+	assert_told("has expired");
+	assert_told("expired; endpoints: 1");
+}
+
+static void
+warns_in_the_last_third_of_a_life(void **state)
+{
+	(void)state;
+	mint_leaf_until(&mint, "late", "app.test", GNUTLS_KP_TLS_WWW_SERVER, 3000);
+	assert_int_equal(check_text(HEAD
+	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/late.crt, server_private_key: @/late.key}}\n"), 0);
+	assert_told("late.crt expires in 0 days");
+}
+
+static void
+tells_a_file_that_cannot_be_used(void **state)
+{
+	(void)state;
+	assert_int_equal(check_text(HEAD
+	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/none.crt, server_private_key: @/app.key}}\n"), EX_CONFIG);
+	assert_told("endpoint a: ");
+	assert_told("none.crt");
+	assert_int_equal(check_run("/nonexistent/agent.yml"), EX_NOINPUT);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	mint_open(&mint);
+	mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	mint_leaf(&mint, "agent", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	mint_close(&mint);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(warns_of_certificates_that_do_not_fit),
+		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),
+		cmocka_unit_test(says_no_when_a_certificate_has_expired),
+		cmocka_unit_test(warns_in_the_last_third_of_a_life),
+		cmocka_unit_test(tells_a_file_that_cannot_be_used),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent/check", tests, set_up, tear_down);
+}
