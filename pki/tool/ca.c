@@ -37,7 +37,8 @@ join_name(void *arg, sqlite3_stmt *row)
 	char *list = arg;
 	size_t used = strlen(list);
 
-	snprintf(list + used, 512 - used, "%s%s", used ? ", " : "", (const char *)sqlite3_column_text(row, 0));
+	snprintf(list + used, 512 - used, "%s%s", used ? ", " : "",
+	    (const char *)sqlite3_column_text(row, 0));
 	return 0;
 }
 
@@ -53,7 +54,8 @@ ca_find(struct store *store, const char *name, struct ca *ca)
 	if (code || ca->id)
 		return code;
 	code = store_each(store, join_name, list, "SELECT name FROM ca ORDER BY id LIMIT 20", "");
-	return code ? code : say_fail(EX_NOINPUT, "'%s': no such CA here; there are: %s", name, *list ? list : "none");
+	return code ? code : say_fail(EX_NOINPUT, "'%s': no such CA here; there are: %s", name,
+	    *list ? list : "none");
 }
 
 int
@@ -65,7 +67,8 @@ ca_by_id(struct store *store, int64_t id, struct ca *ca)
 	*ca = (struct ca){ 0 };
 	snprintf(sql, sizeof(sql), "%s WHERE id = ?", ca_columns);
 	code = store_each(store, take_one_ca, ca, sql, "i", id);
-	return code || ca->id ? code : say_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
+	return code || ca->id ? code :
+	    say_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
 }
 
 struct ca_each_call {
@@ -95,7 +98,8 @@ ca_each(struct store *store, int (*each)(void *, const struct ca *), void *arg)
 int
 ca_add(struct store *store, struct ca *ca)
 {
-	int code = store_do(store, "INSERT INTO ca(name, role, parent, key, crl_seconds) VALUES(?, ?, NULL, ?, ?)",
+	int code = store_do(store,
+	    "INSERT INTO ca(name, role, parent, key, crl_seconds) VALUES(?, ?, NULL, ?, ?)",
 	    "ttti", ca->name, ca->role, ca->key, ca->crl_seconds);
 
 	if (code)
@@ -115,6 +119,8 @@ ca_certificate(struct store *store, const struct ca *ca, gnutls_x509_crt_t *out)
 
 	*out = NULL;
 	if (!code && !found)
-		code = say_fail(EX_DATAERR, "the inventory has lost the certificate of the CA '%s'; restore a backup", ca->name);
+		code = say_fail(EX_DATAERR,
+		    "the inventory has lost the certificate of the CA '%s'; restore a backup",
+		    ca->name);
 	return code ? code : record_certificate(store, record.id, out);
 }

@@ -16,7 +16,8 @@ ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
 	bool read;
 
 	*found = false;
-	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(certificate, i, oid, &bytes, NULL) >= 0;
+	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(certificate, i, oid, &bytes,
+	    NULL) >= 0;
 	    i++, bytes = sizeof(oid)) {
 		if (strcmp(oid, OID_GRANT) != 0)
 			continue;
@@ -25,7 +26,8 @@ ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
 		read = grant_decode(grant, der.data, der.size, &why);
 		gnutls_free(der.data);
 		*found = read;
-		return read ? 0 : say_fail(EX_DATAERR, "a certificate's grant cannot be read: it %s", why);
+		return read ? 0 : say_fail(EX_DATAERR,
+		    "a certificate's grant cannot be read: it %s", why);
 	}
 	return 0;
 }
@@ -34,7 +36,8 @@ static int
 fit_number(uint32_t *number, uint32_t most, const char *option)
 {
 	if (most && *number > most)
-		return say_fail(EX_DATAERR, "--%s %u is more than its CA may grant: %u", option, *number, most);
+		return say_fail(EX_DATAERR, "--%s %u is more than its CA may grant: %u", option,
+		    *number, most);
 	if (*number == 0)
 		*number = most;
 	return 0;
@@ -43,7 +46,8 @@ fit_number(uint32_t *number, uint32_t most, const char *option)
 static int
 fit_flag(bool flag, bool ceiling, const char *option)
 {
-	return flag && !ceiling ? say_fail(EX_DATAERR, "--%s is more than its CA may grant", option) : 0;
+	return flag && !ceiling ? say_fail(EX_DATAERR, "--%s is more than its CA may grant",
+	    option) : 0;
 }
 
 static bool
@@ -90,7 +94,8 @@ fit_regions(struct grant *grant, const struct grant *ceiling)
 		return 0;
 	for (size_t i = 0; i < grant->region_count; i++)
 		if (!has_region(ceiling, grant->regions[i]))
-			return say_fail(EX_DATAERR, "--region %s is outside of what its CA may grant", grant->regions[i]);
+			return say_fail(EX_DATAERR,
+			    "--region %s is outside of what its CA may grant", grant->regions[i]);
 	if (grant->region_count == 0) {
 		grant->region_count = ceiling->region_count;
 		memcpy(grant->regions, ceiling->regions, sizeof(grant->regions));

@@ -11,7 +11,8 @@
 
 /* *found is false when the certificate has none; one that cannot be read fails. */
 int ceiling_of(gnutls_x509_crt_t, struct grant *, bool *found);
-/* Where the grant says nothing it takes the ceiling's value; where it asks for more it is refused. */
+/* Where the grant says nothing it takes the ceiling's value; where it asks for more it
+ * is refused. */
 int ceiling_fit(struct grant *, const struct grant *ceiling);
 
 #endif

@@ -16,14 +16,19 @@
 #include "pki/tool/tar.h"
 
 static const struct usage usage = {
-	"backup", "FILE", 1, 1, "Writes everything, keys included, to a new tar archive that only you may read.", NULL, false,
+	"backup", "FILE", 1, 1,
+	"Writes everything, keys included, to a new tar archive that only you may read.",
+	NULL,
 };
 static const struct usage restore_usage = {
-	"restore", "FILE", 1, 1, "Makes the authority of a backup again, in a directory that is not there yet.", NULL, false,
+	"restore", "FILE", 1, 1,
+	"Makes the authority of a backup again, in a directory that is not there yet.",
+	NULL,
 };
 
 static const struct { const char *path; mode_t mode; } folders[] = {
-	{ ".", 0755 }, { "private", 0700 }, { "cas", 0755 }, { "crls", 0755 }, { "issued", 0755 }, { "tmp", 0700 },
+	{ ".", 0755 }, { "private", 0700 }, { "cas", 0755 }, { "crls", 0755 }, { "issued", 0755 },
+	  { "tmp", 0700 },
 };
 
 static int
@@ -32,9 +37,11 @@ add_entry(struct tar *tar, const struct store *store, const char *folder, const 
 	char name[PATH_MAX], path[PATH_MAX];
 	struct stat status;
 
-	snprintf(name, sizeof(name), "%s%s%s", strcmp(folder, ".") == 0 ? "" : folder, strcmp(folder, ".") == 0 ? "" : "/", entry);
+	snprintf(name, sizeof(name), "%s%s%s", strcmp(folder, ".") == 0 ? "" : folder,
+	    strcmp(folder, ".") == 0 ? "" : "/", entry);
 	store_path(store, name, path);
-	if (strncmp(name, "inventory.db", 12) == 0 || lstat(path, &status) < 0 || !S_ISREG(status.st_mode))
+	if (strncmp(name, "inventory.db", 12) == 0 || lstat(path, &status) < 0 ||
+	    !S_ISREG(status.st_mode))
 		return 0;
 	return tar_add_file(tar, name, path);
 }
@@ -104,7 +111,8 @@ set_modes(const char *dir)
 
 	for (size_t i = sizeof(folders) / sizeof(*folders); i-- > 0;) {
 		snprintf(path, sizeof(path), "%s/%s", dir, folders[i].path);
-		if ((mkdir(path, folders[i].mode) < 0 && errno != EEXIST) || chmod(path, folders[i].mode) < 0)
+		if ((mkdir(path, folders[i].mode) < 0 && errno != EEXIST) ||
+		    chmod(path, folders[i].mode) < 0)
 			return say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	}
 	return 0;
@@ -152,7 +160,8 @@ run_restore(int argc, char **argv)
 	if (!(dir = authority_directory(&common)))
 		return EX_USAGE;
 	if (access(dir, F_OK) == 0 && rmdir(dir) < 0)
-		return say_fail(EX_CANTCREAT, "%s is there and not empty; restore to a new directory", dir);
+		return say_fail(EX_CANTCREAT,
+		    "%s is there and not empty; restore to a new directory", dir);
 	length = strlen(dir);
 	while (length > 1 && dir[length - 1] == '/')
 		length--;

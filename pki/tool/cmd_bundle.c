@@ -23,7 +23,9 @@ static const struct option_row rows[] = {
 
 static const struct usage usage = {
 	"bundle", "agent|relay NAME", 2, 2,
-	"Makes a tar archive for /etc/valise: certificate, key, and the other side's CA and CRL.", rows, false,
+	"Makes a tar archive for /etc/valise: certificate, key, and the other side's CA and "
+	"CRL.",
+	rows,
 };
 
 /* The names are those of the example configurations. */
@@ -31,12 +33,15 @@ static const struct packing {
 	const char *kind, *certificate, *key;
 	struct { const char *name, *from; } others[2];
 } packings[] = {
-	{ "agent", "agent.crt", "agent.key", { { "relay-ca.crt", "relays-ca.crt" }, { "relay.crl", "relays.crl" } } },
-	{ "relay", "relay.crt", "relay.key", { { "agents-ca.crt", "agents-ca.crt" }, { "agents.crl", "agents.crl" } } },
+	{ "agent", "agent.crt", "agent.key",
+	  { { "relay-ca.crt", "relays-ca.crt" }, { "relay.crl", "relays.crl" } } },
+	{ "relay", "relay.crt", "relay.key",
+	  { { "agents-ca.crt", "agents-ca.crt" }, { "agents.crl", "agents.crl" } } },
 };
 
 static int
-pack(struct authority *authority, const struct keyring *keyring, const struct packing *packing, struct tar *tar)
+pack(struct authority *authority, const struct keyring *keyring, const struct packing *packing,
+    struct tar *tar)
 {
 	struct secret chain = { 0 };
 	char path[PATH_MAX];
@@ -45,9 +50,11 @@ pack(struct authority *authority, const struct keyring *keyring, const struct pa
 	if (!code)
 		code = tar_add(tar, packing->certificate, 0644, chain.data, chain.bytes);
 	if (!code && keyring->key_pem.bytes)
-		code = tar_add(tar, packing->key, 0600, keyring->key_pem.data, keyring->key_pem.bytes);
+		code = tar_add(tar, packing->key, 0600, keyring->key_pem.data,
+		    keyring->key_pem.bytes);
 	for (size_t i = 0; !code && i < 2; i++)
-		code = tar_add_file(tar, packing->others[i].name, store_path(&authority->store, packing->others[i].from, path));
+		code = tar_add_file(tar, packing->others[i].name,
+		    store_path(&authority->store, packing->others[i].from, path));
 	secret_wipe(&chain);
 	return code;
 }
@@ -60,7 +67,8 @@ make(struct authority *authority, const struct packing *packing, const char *nam
 	int code = keyring_open(authority, name, &keyring);
 
 	if (!code && strcmp(keyring.record.kind, packing->kind) != 0)
-		code = say_fail(EX_USAGE, "'%s' is a certificate for %s %s", name, *keyring.record.kind == 'a' ? "an" : "a",
+		code = say_fail(EX_USAGE, "'%s' is a certificate for %s %s", name,
+		    *keyring.record.kind == 'a' ? "an" : "a",
 		    keyring.record.kind);
 	if (!code)
 		code = tar_create(&tar, path, authority->now);
@@ -70,8 +78,10 @@ make(struct authority *authority, const struct packing *packing, const char *nam
 	if (!code && keyring.key_pem.bytes == 0)
 		say_note("the key of '%s' is not kept here, so the archive holds none", name);
 	if (!code)
-		code = output_print(authority->common, json_pack("{s:s, s:o, s:b}", "bundle", path, "sha256",
-		    describe_fingerprint(keyring.chain[0]), "holds_key", keyring.key_pem.bytes > 0));
+		code = output_print(authority->common,
+		    json_pack("{s:s, s:o, s:b}", "bundle", path, "sha256",
+		    describe_fingerprint(keyring.chain[0]), "holds_key",
+		    keyring.key_pem.bytes > 0));
 	keyring_wipe(&keyring);
 	return code;
 }
@@ -92,7 +102,8 @@ run(int argc, char **argv)
 		if (strcmp(operands.at[0], packings[i].kind) == 0)
 			packing = &packings[i];
 	if (!packing)
-		return say_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay", operands.at[0]);
+		return say_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay",
+		    operands.at[0]);
 	snprintf(path, sizeof(path), "%s-%s.tar", operands.at[1], packing->kind);
 	code = authority_open(&authority, &options.common);
 	if (!code)

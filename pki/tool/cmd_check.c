@@ -30,13 +30,18 @@ struct check_options {
 
 static const struct option_row rows[] = {
 	{ "within", OPTION_SPAN, offsetof(struct check_options, within), "TIME",
-	  "a certificate that ends within TIME ends soon (default: a third of its life, at most 30d, a CA 397d)", 0 },
-	{ "offline", OPTION_TEXTS, offsetof(struct check_options, offline), "CA", "the key of this CA is kept elsewhere (repeat)", 0 },
+	  "a certificate that ends within TIME ends soon (default: a third of its life, at most "
+	  "30d, a CA 397d)", 0 },
+	{ "offline", OPTION_TEXTS, offsetof(struct check_options, offline), "CA",
+	  "the key of this CA is kept elsewhere (repeat)", 0 },
 	{ 0 }
 };
 
 static const struct usage usage = {
-	"check", "", 0, 0, "Looks at everything. Exits 0: fine, 2: something ends soon, 1: something ended or is wrong.", rows, false,
+	"check", "", 0, 0,
+	"Looks at everything. Exits 0: fine, 2: something ends soon, 1: something ended or "
+	"is wrong.",
+	rows,
 };
 
 struct check {
@@ -53,9 +58,11 @@ judge_end(struct check *check, const char *what, int64_t end, int64_t soon, cons
 	char text[OUTPUT_TIME];
 
 	if (end <= now)
-		return findings_add(&check->findings, FINDING_EXPIRED, "%s ended %s; %s", what, output_time(end, text), cure);
+		return findings_add(&check->findings, FINDING_EXPIRED, "%s ended %s; %s", what,
+		    output_time(end, text), cure);
 	if (end - soon <= now)
-		return findings_add(&check->findings, FINDING_SOON, "%s ends %s; %s", what, output_time(end, text), cure);
+		return findings_add(&check->findings, FINDING_SOON, "%s ends %s; %s", what,
+		    output_time(end, text), cure);
 	return 0;
 }
 
@@ -80,12 +87,15 @@ check_certificate(void *arg, const struct record *record)
 {
 	struct check *check = arg;
 	bool is_ca = strcmp(record->kind, "ca") == 0;
-	int64_t third = (record->not_after - record->not_before - BACKDATE_S) / 3, most = is_ca ? 397 * DAY_S : 30 * DAY_S;
+	int64_t third = (record->not_after - record->not_before - BACKDATE_S) / 3,
+	    most = is_ca ? 397 * DAY_S : 30 * DAY_S;
 	char what[CA_NAME + 64], cure[CA_NAME + 64];
 
 	snprintf(what, sizeof(what), "%s '%s'", is_ca ? "the CA" : record->kind, record->name);
-	snprintf(cure, sizeof(cure), "`valise-pki renew %s`%s", record->name, is_ca ? "" : ", or revoke it if it is no longer used");
-	return judge_end(check, what, record->not_after, check->within ? check->within : third < most ? third : most, cure);
+	snprintf(cure, sizeof(cure), "`valise-pki renew %s`%s", record->name, is_ca ? "" :
+	    ", or revoke it if it is no longer used");
+	return judge_end(check, what, record->not_after, check->within ? check->within :
+	    third < most ? third : most, cure);
 }
 
 static int
@@ -99,18 +109,23 @@ compare_file(void *arg, const char *path, const void *data, size_t bytes)
 
 	store_path(&check->authority->store, path, whole);
 	if (stat(whole, &status) < 0)
-		return findings_add(&check->findings, FINDING_WRONG, "%s: %s", path, strerror(errno));
+		return findings_add(&check->findings, FINDING_WRONG, "%s: %s", path,
+		    strerror(errno));
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
-		code = findings_add(&check->findings, FINDING_WRONG, "%s may be written by others; chmod 644 it", path);
+		code = findings_add(&check->findings, FINDING_WRONG,
+		    "%s may be written by others; chmod 644 it", path);
 	if (!code && !file_read(&file, whole, bytes + 1, error))
-		return findings_add(&check->findings, FINDING_WRONG, "%s is not what the inventory says", path);
+		return findings_add(&check->findings, FINDING_WRONG,
+		    "%s is not what the inventory says", path);
 	if (!code && (file.bytes != bytes || memcmp(file.data, data, bytes) != 0))
-		code = findings_add(&check->findings, FINDING_WRONG, "%s is not what the inventory says", path);
+		code = findings_add(&check->findings, FINDING_WRONG,
+		    "%s is not what the inventory says", path);
 	secret_wipe(&file);
 	return code;
 }
 
-/* A key in clear is compared with its certificate; of an encrypted one only the file is looked at. */
+/* A key in clear is compared with its certificate; of an encrypted one only the file is
+ * looked at. */
 static bool
 is_pair(const struct secret *pem, gnutls_x509_crt_t certificate)
 {
@@ -122,7 +137,8 @@ is_pair(const struct secret *pem, gnutls_x509_crt_t certificate)
 
 	if (memmem(pem->data, pem->bytes, "ENCRYPTED", 9))
 		return true;
-	if (gnutls_x509_privkey_init(&key) >= 0 && gnutls_x509_privkey_import(key, &data, GNUTLS_X509_FMT_PEM) >= 0)
+	if (gnutls_x509_privkey_init(&key) >= 0 &&
+	    gnutls_x509_privkey_import(key, &data, GNUTLS_X509_FMT_PEM) >= 0)
 		pair = gnutls_x509_privkey_get_key_id(key, 0, ids[0], &bytes[0]) >= 0 &&
 		    gnutls_x509_crt_get_key_id(certificate, 0, ids[1], &bytes[1]) >= 0 &&
 		    bytes[0] == bytes[1] && memcmp(ids[0], ids[1], bytes[0]) == 0;
@@ -145,7 +161,8 @@ check_key(void *arg, const struct record *record)
 	struct check *check = arg;
 	struct store *store = &check->authority->store;
 	char whole[PATH_MAX], error[FILE_ERROR];
-	const char *path = *record->key == '/' ? record->key : store_path(store, record->key, whole);
+	const char *path = *record->key == '/' ? record->key :
+	    store_path(store, record->key, whole);
 	gnutls_x509_crt_t certificate = NULL;
 	struct secret file = { 0 };
 	int code;
@@ -156,7 +173,8 @@ check_key(void *arg, const struct record *record)
 		return findings_add(&check->findings, FINDING_WRONG, "%s", error);
 	code = record_certificate(store, record->id, &certificate);
 	if (!code && !is_pair(&file, certificate))
-		code = findings_add(&check->findings, FINDING_WRONG, "%s is not the key of issued/%s.crt", record->key, record->name);
+		code = findings_add(&check->findings, FINDING_WRONG,
+		    "%s is not the key of issued/%s.crt", record->key, record->name);
 	gnutls_x509_crt_deinit(certificate);
 	secret_wipe(&file);
 	return code;
@@ -172,12 +190,14 @@ check_stray(struct check *check, const char *entry)
 	bool found;
 	int code;
 
-	if (!dot || (strcmp(dot, ".crt") != 0 && strcmp(dot, ".key") != 0) || (size_t)(dot - entry) >= sizeof(name))
+	if (!dot || (strcmp(dot, ".crt") != 0 && strcmp(dot, ".key") != 0) ||
+	    (size_t)(dot - entry) >= sizeof(name))
 		return 0;
 	snprintf(name, sizeof(name), "%.*s", (int)(dot - entry), entry);
 	code = record_look_up(&check->authority->store, name, &record, &found);
 	return code || found ? code :
-	    findings_add(&check->findings, FINDING_WRONG, "issued/%s is not in the inventory; move it away", entry);
+	    findings_add(&check->findings, FINDING_WRONG,
+	    "issued/%s is not in the inventory; move it away", entry);
 }
 
 static int
@@ -186,7 +206,8 @@ check_strays(struct check *check)
 	char path[PATH_MAX];
 	DIR *dir = opendir(store_path(&check->authority->store, "issued", path));
 	struct dirent *entry;
-	int code = dir ? 0 : findings_add(&check->findings, FINDING_WRONG, "%s: %s", path, strerror(errno));
+	int code = dir ? 0 :
+	    findings_add(&check->findings, FINDING_WRONG, "%s: %s", path, strerror(errno));
 
 	while (!code && dir && (entry = readdir(dir)))
 		code = check_stray(check, entry->d_name);
@@ -202,9 +223,11 @@ check_directory(struct check *check, const char *path)
 	struct stat status;
 
 	if (stat(store_path(&check->authority->store, path, whole), &status) < 0)
-		return findings_add(&check->findings, FINDING_WRONG, "%s: %s", whole, strerror(errno));
+		return findings_add(&check->findings, FINDING_WRONG, "%s: %s", whole,
+		    strerror(errno));
 	if (status.st_mode & 077)
-		return findings_add(&check->findings, FINDING_WRONG, "%s is open to others; chmod go= it", whole);
+		return findings_add(&check->findings, FINDING_WRONG,
+		    "%s is open to others; chmod go= it", whole);
 	return 0;
 }
 
@@ -215,7 +238,8 @@ take_integrity(void *arg, sqlite3_stmt *row)
 	const char *text = (const char *)sqlite3_column_text(row, 0);
 
 	return text && strcmp(text, "ok") == 0 ? 0 :
-	    findings_add(&check->findings, FINDING_WRONG, "inventory.db: %s; restore a backup", text ? text : "damaged");
+	    findings_add(&check->findings, FINDING_WRONG, "inventory.db: %s; restore a backup",
+	    text ? text : "damaged");
 }
 
 /* Under the lock: what another process is changing would look wrong. */
@@ -230,7 +254,8 @@ check_all(struct check *check)
 	if (!code)
 		code = ca_each(store, check_crl, check);
 	if (!code)
-		code = record_each(store, check_certificate, check, "WHERE current = 1 AND revoked_at IS NULL ORDER BY not_after", "");
+		code = record_each(store, check_certificate, check,
+		    "WHERE current = 1 AND revoked_at IS NULL ORDER BY not_after", "");
 	if (!code)
 		code = publish_expect(store, &(struct sink){ compare_file, check });
 	if (!code)
@@ -238,7 +263,8 @@ check_all(struct check *check)
 	if (!code)
 		code = check_strays(check);
 	for (size_t i = 0; !code && i < 3; i++)
-		code = check_directory(check, (const char *const[]){ "private", "tmp", "inventory.db" }[i]);
+		code = check_directory(check,
+		    (const char *const[]){ "private", "tmp", "inventory.db" }[i]);
 	return code;
 }
 

@@ -17,12 +17,15 @@ struct export_options {
 };
 
 static const struct option_row rows[] = {
-	{ "p12", OPTION_FLAG, offsetof(struct export_options, p12), NULL, "PKCS#12 (AES-256, SHA-256)", 0 },
+	{ "p12", OPTION_FLAG, offsetof(struct export_options, p12), NULL,
+	  "PKCS#12 (AES-256, SHA-256)", 0 },
 	{ "legacy", OPTION_FLAG, offsetof(struct export_options, legacy), NULL,
 	  "... with 3DES and SHA-1, for Apple's keychains", 0 },
-	{ "p12-passphrase-file", OPTION_TEXT, offsetof(struct export_options, passphrase_file), "FILE",
+	{ "p12-passphrase-file", OPTION_TEXT, offsetof(struct export_options, passphrase_file),
+	  "FILE",
 	  "... its passphrase is the first line of FILE", 0 },
-	{ "pem-bundle", OPTION_FLAG, offsetof(struct export_options, pem_bundle), NULL, "key and chain in one PEM file", 0 },
+	{ "pem-bundle", OPTION_FLAG, offsetof(struct export_options, pem_bundle), NULL,
+	  "key and chain in one PEM file", 0 },
 	{ "k8s-secret", OPTION_FLAG, offsetof(struct export_options, k8s_secret), NULL,
 	  "a Kubernetes Secret of type kubernetes.io/tls", 0 },
 	{ "out", OPTION_TEXT, offsetof(struct export_options, out), "FILE",
@@ -31,7 +34,9 @@ static const struct option_row rows[] = {
 };
 
 static const struct usage usage = {
-	"export", "NAME", 1, 1, "Writes a certificate with its key to a file that only you may read.", rows, false,
+	"export", "NAME", 1, 1,
+	"Writes a certificate with its key to a file that only you may read.",
+	rows,
 };
 
 static bool
@@ -102,8 +107,11 @@ make_secret(struct keyring *keyring, struct secret *out)
 		texts[2] = base64_of(&keyring->key_pem);
 	}
 	if (texts[0] && texts[1] && texts[2])
-		bytes = asprintf(&yaml, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\ntype: kubernetes.io/tls\ndata:\n"
-		    "  ca.crt: %s\n  tls.crt: %s\n  tls.key: %s\n", name, texts[0], texts[1], texts[2]);
+		bytes = asprintf(&yaml,
+		    "apiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\ntype: "
+		    "kubernetes.io/tls\ndata:\n"
+		    "  ca.crt: %s\n  tls.crt: %s\n  tls.key: %s\n", name, texts[0], texts[1],
+		    texts[2]);
 	if (!code && (bytes < 0 || !secret_init(out, yaml, (size_t)bytes)))
 		code = say_no_memory();
 	if (bytes >= 0) {
@@ -134,11 +142,13 @@ make_p12(struct keyring *keyring, const struct export_options *options, struct s
 }
 
 static int
-write_out(struct authority *authority, const struct export_options *options, struct keyring *keyring,
+write_out(struct authority *authority, const struct export_options *options,
+    struct keyring *keyring,
     const struct secret *content)
 {
 	char path[CA_NAME + 8], error[FILE_ERROR];
-	const char *suffix = options->p12 ? "p12" : options->pem_bundle ? "pem" : "yaml", *out = options->out;
+	const char *suffix = options->p12 ? "p12" : options->pem_bundle ? "pem" : "yaml",
+	    *out = options->out;
 
 	if (!out) {
 		snprintf(path, sizeof(path), "%s.%s", keyring->record.name, suffix);
@@ -157,10 +167,12 @@ export_one(struct authority *authority, const struct export_options *options, co
 	int code = keyring_open(authority, name, &keyring);
 
 	if (!code && keyring.key_pem.bytes == 0)
-		code = say_fail(EX_NOINPUT, "the key of '%s' is not kept here; issued/%s.crt is all there is", name, name);
+		code = say_fail(EX_NOINPUT,
+		    "the key of '%s' is not kept here; issued/%s.crt is all there is", name, name);
 	if (!code)
 		code = options->p12 ? make_p12(&keyring, options, &content) :
-		    options->pem_bundle ? make_pem(&keyring, &content) : make_secret(&keyring, &content);
+		    options->pem_bundle ? make_pem(&keyring, &content) :
+		    make_secret(&keyring, &content);
 	if (!code)
 		code = write_out(authority, options, &keyring, &content);
 	secret_wipe(&content);
@@ -181,7 +193,8 @@ run(int argc, char **argv)
 	if (options.p12 + options.pem_bundle + options.k8s_secret != 1)
 		return say_fail(EX_USAGE, "export: say one of --p12, --pem-bundle, --k8s-secret");
 	if (!options.p12 && (options.legacy || options.passphrase_file))
-		return say_fail(EX_USAGE, "export: --legacy and --p12-passphrase-file go with --p12");
+		return say_fail(EX_USAGE,
+		    "export: --legacy and --p12-passphrase-file go with --p12");
 	code = authority_open(&authority, &options.common);
 	if (!code)
 		code = export_one(&authority, &options, operands.at[0]);

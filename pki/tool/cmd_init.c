@@ -1,4 +1,5 @@
-/* valise-pki init: a root, one intermediate for each role, everything that needs no second thought. */
+/* valise-pki init: a root, one intermediate for each role, everything that needs no
+ * second thought. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,13 +26,16 @@ struct init_options {
 static const struct option_row rows[] = {
 	{ "name", OPTION_TEXT, offsetof(struct init_options, name), "TEXT",
 	  "what the CAs are called (default: Valise and six random digits)", 0 },
-	{ "days", OPTION_DAYS, offsetof(struct init_options, seconds), "N", "lifetime of the CAs (default: 3650)", 0 },
+	{ "days", OPTION_DAYS, offsetof(struct init_options, seconds), "N",
+	  "lifetime of the CAs (default: 3650)", 0 },
 	CA_KEY_OPTION_ROWS(struct init_options, key),
 	{ 0 }
 };
 
 static const struct usage usage = {
-	"init", "", 0, 0, "Makes an authority in a new directory.", rows, false,
+	"init", "", 0, 0,
+	"Makes an authority in a new directory.",
+	rows,
 };
 
 static int
@@ -42,8 +46,10 @@ plan(struct founding *cas, const struct init_options *options, const char *organ
 	cas[0] = (struct founding){ .name = "root", .role = "root", .organisation = organisation,
 	    .path_length = 2, .seconds = seconds };
 	for (size_t i = 0; i < PROFILES; i++)
-		cas[1 + i] = (struct founding){ .name = profile_all[i].role, .role = profile_all[i].role, .organisation = organisation,
-		    .path_length = profile_all[i].granted ? 1 : 0, .purposes = profile_all[i].purposes, .seconds = seconds };
+		cas[1 + i] = (struct founding){ .name = profile_all[i].role,
+		    .role = profile_all[i].role, .organisation = organisation,
+		    .path_length = profile_all[i].granted ? 1 : 0,
+		    .purposes = profile_all[i].purposes, .seconds = seconds };
 	return 0;
 }
 
@@ -61,7 +67,8 @@ refuse_second(struct authority *authority)
 	int code = store_each(&authority->store, take_count, &count, "SELECT count(*) FROM ca", "");
 
 	return code || count == 0 ? code :
-	    say_fail(EX_CANTCREAT, "%s holds an authority already; give another directory", authority->store.dir);
+	    say_fail(EX_CANTCREAT, "%s holds an authority already; give another directory",
+	    authority->store.dir);
 }
 
 /* Before anybody is asked for a passphrase; found_all() looks again under the lock. */
@@ -71,7 +78,8 @@ refuse_at_once(struct authority *authority, const char *dir)
 	char path[PATH_MAX];
 	int code;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/inventory.db", dir) >= sizeof(path) || access(path, F_OK) < 0)
+	if ((size_t)snprintf(path, sizeof(path), "%s/inventory.db", dir) >= sizeof(path) ||
+	    access(path, F_OK) < 0)
 		return 0;
 	code = store_create(&authority->store, dir);
 	if (!code)
@@ -102,7 +110,8 @@ print(const struct authority *authority, const struct founding *cas)
 	json_object_set_new(object, "directory", json_string(authority->store.dir));
 	for (size_t i = 0; i < CAS; i++)
 		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", cas[i].name,
-		    "not_after", output_json_time(gnutls_x509_crt_get_expiration_time(cas[i].signer.certificate)),
+		    "not_after",
+		    output_json_time(gnutls_x509_crt_get_expiration_time(cas[i].signer.certificate)),
 		    "sha256", describe_fingerprint(cas[i].signer.certificate)));
 	json_object_set_new(object, "ca", list);
 	return output_print(authority->common, object);
@@ -112,7 +121,8 @@ static int
 run(int argc, char **argv)
 {
 	struct init_options options = { 0 };
-	struct authority authority = { .common = &options.common, .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS } };
+	struct authority authority = { .common = &options.common,
+	    .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS } };
 	struct founding cas[CAS] = { 0 };
 	struct operands operands;
 	char organisation[64], digits[7];
@@ -125,9 +135,11 @@ run(int argc, char **argv)
 	if (!(dir = authority_directory(&options.common)))
 		return EX_USAGE;
 	if (options.name && strlen(options.name) > ORGANISATION_MOST)
-		return say_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name, ORGANISATION_MOST);
+		return say_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
+		    ORGANISATION_MOST);
 	bytes_random(random, sizeof(random));
-	snprintf(organisation, sizeof(organisation), "%s%s", options.name ? options.name : "Valise ",
+	snprintf(organisation, sizeof(organisation), "%s%s", options.name ? options.name :
+	    "Valise ",
 	    options.name ? "" : hex_encode(digits, random, sizeof(random)));
 	authority.now = clock_wall_s();
 	plan(cas, &options, organisation);

@@ -17,7 +17,8 @@ static const struct option_row rows[] = {
 
 static const struct usage usage = {
 	"issue", "relay|agent|server|client NAME", 2, 2,
-	"Makes a key and a certificate: issued/NAME.key and issued/NAME.crt.", rows, false,
+	"Makes a key and a certificate: issued/NAME.key and issued/NAME.crt.",
+	rows,
 };
 
 static int

@@ -16,12 +16,15 @@ struct lint_options {
 };
 
 static const struct option_row rows[] = {
-	{ "all", OPTION_FLAG, offsetof(struct lint_options, all), NULL, "every current certificate and CRL of the authority", 0 },
+	{ "all", OPTION_FLAG, offsetof(struct lint_options, all), NULL,
+	  "every current certificate and CRL of the authority", 0 },
 	{ 0 }
 };
 
 static const struct usage usage = {
-	"lint", "[FILE...]", 0, -1, "Tells what is unwise (exits 2) or wrong (exits 1) about certificates and CRLs.", rows, false,
+	"lint", "[FILE...]", 0, -1,
+	"Tells what is unwise (exits 2) or wrong (exits 1) about certificates and CRLs.",
+	rows,
 };
 
 static struct der
@@ -40,7 +43,8 @@ lint_file(struct findings *findings, const char *path, int64_t now)
 	if (pem_load(&file, path, PEM_CERTIFICATE, error)) {
 		for (size_t i = 0; !code && i < file.count; i++) {
 			snprintf(label, sizeof(label), "%s, certificate %zu", path, i + 1);
-			code = lint_certificate(findings, label, pem_block(&file, i), block_or_nothing(&file, i + 1), now);
+			code = lint_certificate(findings, label, pem_block(&file, i),
+			    block_or_nothing(&file, i + 1), now);
 		}
 		pem_wipe(&file);
 		return code;
@@ -69,8 +73,10 @@ lint_record(void *arg, const struct record *record)
 
 	if (record->revoked_at)
 		return 0;
-	snprintf(name, sizeof(name), "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" : "issued", record->name);
-	return lint_file(linting->findings, store_path(&linting->authority->store, name, path), linting->authority->now);
+	snprintf(name, sizeof(name), "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" :
+	    "issued", record->name);
+	return lint_file(linting->findings, store_path(&linting->authority->store, name, path),
+	    linting->authority->now);
 }
 
 static int
@@ -80,7 +86,8 @@ lint_ca_crl(void *arg, const struct ca *ca)
 	char path[PATH_MAX], name[CA_NAME + 16];
 
 	snprintf(name, sizeof(name), "crls/%s.crl", ca->name);
-	return lint_file(linting->findings, store_path(&linting->authority->store, name, path), linting->authority->now);
+	return lint_file(linting->findings, store_path(&linting->authority->store, name, path),
+	    linting->authority->now);
 }
 
 static int
@@ -91,7 +98,8 @@ lint_all(struct findings *findings, const struct common *common)
 	int code = authority_open(&authority, common);
 
 	if (!code)
-		code = record_each(&authority.store, lint_record, &linting, "WHERE current = 1 ORDER BY id", "");
+		code = record_each(&authority.store, lint_record, &linting,
+		    "WHERE current = 1 ORDER BY id", "");
 	if (!code)
 		code = ca_each(&authority.store, lint_ca_crl, &linting);
 	authority_close(&authority);

@@ -19,8 +19,10 @@ struct renew_options {
 };
 
 #define LIFETIME_ROWS \
-	{ "days", OPTION_DAYS, offsetof(struct renew_options, seconds), "N", "lifetime (default: as for a new one)", 0 }, \
-	{ "valid-for", OPTION_SPAN, offsetof(struct renew_options, seconds), "TIME", "... the same as 12h or 90s", 0 }
+	{ "days", OPTION_DAYS, offsetof(struct renew_options, seconds), "N", \
+	  "lifetime (default: as for a new one)", 0 }, \
+	{ "valid-for", OPTION_SPAN, offsetof(struct renew_options, seconds), "TIME", \
+	  "... the same as 12h or 90s", 0 }
 
 static const struct option_row rows[] = {
 	LIFETIME_ROWS,
@@ -29,21 +31,27 @@ static const struct option_row rows[] = {
 static const struct option_row rekey_rows[] = {
 	LIFETIME_ROWS,
 	LEAF_KEY_OPTION_ROWS(struct renew_options, key),
-	{ "csr", OPTION_TEXT, offsetof(struct renew_options, csr), "FILE", "the new key is the one of this request", 0 },
+	{ "csr", OPTION_TEXT, offsetof(struct renew_options, csr), "FILE",
+	  "the new key is the one of this request", 0 },
 	{ 0 }
 };
 
 static const struct usage usage = {
-	"renew", "NAME", 1, 1, "Issues a certificate again for the same key; also a CA's. The old one stays revocable.",
-	rows, false,
+	"renew", "NAME", 1, 1,
+	"Issues a certificate again for the same key; also a CA's. The old one stays "
+	"revocable.",
+	rows,
 };
 static const struct usage rekey_usage = {
-	"rekey", "NAME", 1, 1, "Issues a certificate again for a new key. The old one stays revocable.", rekey_rows, false,
+	"rekey", "NAME", 1, 1,
+	"Issues a certificate again for a new key. The old one stays revocable.",
+	rekey_rows,
 };
 
 /* Names, kind and grant as they are in the certificate. */
 static int
-read_leaf(struct leaf *leaf, const struct record *record, gnutls_x509_crt_t certificate, int64_t seconds)
+read_leaf(struct leaf *leaf, const struct record *record, gnutls_x509_crt_t certificate,
+    int64_t seconds)
 {
 	bool granted;
 	int code = names_of_certificate(&leaf->names, certificate);
@@ -54,14 +62,17 @@ read_leaf(struct leaf *leaf, const struct record *record, gnutls_x509_crt_t cert
 	leaf->replaces = true;
 	leaf->key_place = record->key;
 	if (!code && !leaf->profile)
-		code = say_fail(EX_DATAERR, "the inventory holds '%s' as '%s', which is none of its kinds", record->name, record->kind);
+		code = say_fail(EX_DATAERR,
+		    "the inventory holds '%s' as '%s', which is none of its kinds", record->name,
+		    record->kind);
 	return code ? code : ceiling_of(certificate, &leaf->grant, &granted);
 }
 
 static int
 keep_key(struct leaf *leaf, gnutls_x509_crt_t certificate, struct leaf_key *key)
 {
-	if (gnutls_pubkey_init(&key->public) < 0 || gnutls_pubkey_import_x509(key->public, certificate, 0) < 0)
+	if (gnutls_pubkey_init(&key->public) < 0 ||
+	    gnutls_pubkey_import_x509(key->public, certificate, 0) < 0)
 		return say_no_memory();
 	leaf->key = key->public;
 	return 0;
@@ -82,7 +93,8 @@ take_requested_key(struct leaf *leaf, const char *csr, struct leaf_key *key)
 }
 
 static int
-make_new_key(struct authority *authority, const struct renew_options *options, const struct record *record,
+make_new_key(struct authority *authority, const struct renew_options *options,
+    const struct record *record,
     struct leaf *leaf, struct leaf_key *key)
 {
 	char own[CA_NAME + 16];
@@ -91,13 +103,16 @@ make_new_key(struct authority *authority, const struct renew_options *options, c
 	if (options->csr)
 		return take_requested_key(leaf, options->csr, key);
 	if (!options->key.key && !options->key.token && strcmp(record->key, own) != 0)
-		return say_fail(EX_USAGE, "the key of '%s' is not kept here (%s); give --csr FILE, --key or --token", record->name,
+		return say_fail(EX_USAGE,
+		    "the key of '%s' is not kept here (%s); give --csr FILE, --key or --token",
+		    record->name,
 		    *record->key ? record->key : "it was signed for a request");
 	return leaf_key_make(authority, &options->key, leaf, key);
 }
 
 static int
-issue_again(struct authority *authority, const struct renew_options *options, const struct record *record, bool rekey)
+issue_again(struct authority *authority, const struct renew_options *options,
+    const struct record *record, bool rekey)
 {
 	struct leaf leaf = { 0 };
 	struct leaf_key key = { 0 };
@@ -116,7 +131,8 @@ issue_again(struct authority *authority, const struct renew_options *options, co
 	if (!code)
 		code = leaf_judge(&authority->store, &signer, &leaf);
 	if (!code)
-		code = rekey ? make_new_key(authority, options, record, &leaf, &key) : keep_key(&leaf, certificate, &key);
+		code = rekey ? make_new_key(authority, options, record, &leaf, &key) :
+		    keep_key(&leaf, certificate, &key);
 	if (!code)
 		code = leaf_issue(authority, &signer, &leaf, &renewed);
 	if (!code)
@@ -138,12 +154,16 @@ again(const struct renew_options *options, const char *name, bool rekey)
 	if (!code)
 		code = record_look_up(&authority.store, name, &record, &found);
 	if (!code && !found)
-		code = say_fail(EX_NOINPUT, "'%s': no certificate of this name here; see `valise-pki list`", name);
+		code = say_fail(EX_NOINPUT,
+		    "'%s': no certificate of this name here; see `valise-pki list`", name);
 	if (!code && !rekey && record.revoked_at)
-		code = say_fail(EX_DATAERR, "'%s' is %s; its key gets no new certificate: use rekey%s", name,
-		    record.reason == CRL_HOLD ? "held" : "revoked", record.reason == CRL_HOLD ? ", or unhold it" : "");
+		code = say_fail(EX_DATAERR,
+		    "'%s' is %s; its key gets no new certificate: use rekey%s", name,
+		    record.reason == CRL_HOLD ? "held" : "revoked",
+		    record.reason == CRL_HOLD ? ", or unhold it" : "");
 	if (!code && strcmp(record.kind, "ca") == 0)
-		code = rekey ? say_fail(EX_USAGE, "a CA's key is not changed in place: make another sub-CA or authority, "
+		code = rekey ? say_fail(EX_USAGE,
+		    "a CA's key is not changed in place: make another sub-CA or authority, "
 		    "and list both in *_cas until the last certificate of the old one has ended") :
 		    found_again(&authority, &record, options->seconds);
 	else if (!code)

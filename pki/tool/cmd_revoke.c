@@ -22,14 +22,19 @@ static const struct option_row rows[] = {
 };
 
 static const struct usage usage = {
-	"revoke", "NAME|SERIAL", 1, 1, "Revokes every living certificate of NAME, or the one with SERIAL, and writes the CRL.",
-	rows, false,
+	"revoke", "NAME|SERIAL", 1, 1,
+	"Revokes every living certificate of NAME, or the one with SERIAL, and writes the CRL.",
+	rows,
 };
 static const struct usage hold_usage = {
-	"hold", "NAME|SERIAL", 1, 1, "Revokes for the time being (certificateHold); unhold takes it back.", NULL, false,
+	"hold", "NAME|SERIAL", 1, 1,
+	"Revokes for the time being (certificateHold); unhold takes it back.",
+	NULL,
 };
 static const struct usage unhold_usage = {
-	"unhold", "NAME|SERIAL", 1, 1, "Takes what is held off the CRL.", NULL, false,
+	"unhold", "NAME|SERIAL", 1, 1,
+	"Takes what is held off the CRL.",
+	NULL,
 };
 
 /* What the row becomes. */
@@ -51,25 +56,32 @@ read_reason(const char *word, enum crl_reason *reason)
 
 		if (i == 7)
 			continue;
-		if (strcasecmp(word, crl_reason_word(i)) == 0) {	/* OpenSSL writes CACompromise */
+		/* OpenSSL writes CACompromise */
+		if (strcasecmp(word, crl_reason_word(i)) == 0) {
 			*reason = (enum crl_reason)i;
-			return i != CRL_REMOVE ? 0 : say_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
+			return i != CRL_REMOVE ? 0 :
+			    say_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
 			    "`valise-pki unhold` takes a certificate off the CRL");
 		}
-		snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", crl_reason_word(i));
+		snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
+		    crl_reason_word(i));
 	}
 	return say_fail(EX_USAGE, "--reason '%s' is none of RFC 5280's: %s", word, list);
 }
 
 /* A held certificate may be revoked for good or let go; a revoked one stays as it is. */
 static int
-mark(struct authority *authority, const struct record *record, bool by_name, const struct change *change)
+mark(struct authority *authority, const struct record *record, bool by_name,
+    const struct change *change)
 {
-	static const char list_named[] = "UPDATE certificate SET revoked_at = ?, reason = ? WHERE name = ? AND "
+	static const char list_named[] =
+	    "UPDATE certificate SET revoked_at = ?, reason = ? WHERE name = ? AND "
 	    "(revoked_at IS NULL OR reason = 6 AND ?2 != 6) AND (not_after >= ? OR current = 1)";
-	static const char list_one[] = "UPDATE certificate SET revoked_at = ?, reason = ? WHERE id = ? AND "
+	static const char list_one[] =
+	    "UPDATE certificate SET revoked_at = ?, reason = ? WHERE id = ? AND "
 	    "(revoked_at IS NULL OR reason = 6 AND ?2 != 6)";
-	static const char let_go[] = "UPDATE certificate SET revoked_at = NULL, reason = NULL WHERE reason = 6 AND "
+	static const char let_go[] =
+	    "UPDATE certificate SET revoked_at = NULL, reason = NULL WHERE reason = 6 AND "
 	    "revoked_at IS NOT NULL AND (id = ? OR ? AND name = ?)";
 	struct store *store = &authority->store;
 	char serial[SERIAL_HEX];
@@ -78,17 +90,21 @@ mark(struct authority *authority, const struct record *record, bool by_name, con
 	if (!change->listed)
 		code = store_do(store, let_go, "iit", record->id, (int64_t)by_name, record->name);
 	else if (by_name)
-		code = store_do(store, list_named, "iiti", authority->now, (int64_t)change->reason, record->name, authority->now);
+		code = store_do(store, list_named, "iiti", authority->now, (int64_t)change->reason,
+		    record->name, authority->now);
 	else
-		code = store_do(store, list_one, "iii", authority->now, (int64_t)change->reason, record->id);
+		code = store_do(store, list_one, "iii", authority->now, (int64_t)change->reason,
+		    record->id);
 	if (code || sqlite3_changes(store->db) > 0)
 		return code;
-	return say_fail(EX_DATAERR, "'%s', serial %s, is %s", record->name, record_serial(record, serial),
+	return say_fail(EX_DATAERR, "'%s', serial %s, is %s", record->name,
+	    record_serial(record, serial),
 	    change->listed ? "revoked already" : "not held");
 }
 
 static int
-apply(struct authority *authority, struct signer *signer, const struct record *record, bool by_name, const struct change *change)
+apply(struct authority *authority, struct signer *signer, const struct record *record, bool by_name,
+    const struct change *change)
 {
 	int code = store_begin(&authority->store);
 
@@ -102,15 +118,19 @@ apply(struct authority *authority, struct signer *signer, const struct record *r
 }
 
 static int
-print(const struct authority *authority, const struct record *record, const struct signer *signer, const struct change *change)
+print(const struct authority *authority, const struct record *record, const struct signer *signer,
+    const struct change *change)
 {
 	char serial[SERIAL_HEX], crl[PATH_MAX];
 
 	snprintf(crl, sizeof(crl), "%s/%s.crl", authority->store.dir, signer->ca.role);
 	return output_print(authority->common, json_pack("{s:s, s:s, s:o, s:s, s:I, s:o, s:s}",
-	    change->listed ? "revoked" : "let_go", record->name, "serial", record_serial(record, serial),
-	    "reason", change->listed ? json_string(crl_reason_word(change->reason)) : json_null(), "issuer", signer->ca.name,
-	    "crl_number", (json_int_t)signer->ca.crl_number, "crl_next_update", output_json_time(signer->ca.crl_next), "crl", crl));
+	    change->listed ? "revoked" : "let_go", record->name, "serial",
+	    record_serial(record, serial),
+	    "reason", change->listed ? json_string(crl_reason_word(change->reason)) : json_null(),
+	    "issuer", signer->ca.name,
+	    "crl_number", (json_int_t)signer->ca.crl_number, "crl_next_update",
+	    output_json_time(signer->ca.crl_next), "crl", crl));
 }
 
 static int
@@ -127,11 +147,13 @@ change_state(const struct common *common, const char *operand, const struct chan
 	if (!code)
 		code = ca_by_id(&authority.store, record.issuer, &ca);
 	if (!code && ca.parent == ca.id && strcmp(record.name, ca.name) == 0)
-		code = say_fail(EX_USAGE, "a root cannot be revoked; take it out of every *_cas file instead");
+		code = say_fail(EX_USAGE,
+		    "a root cannot be revoked; take it out of every *_cas file instead");
 	if (!code)
 		code = signer_open(&authority.store, ca.name, &authority.passphrase, &signer);
 	if (!code)
-		code = apply(&authority, &signer, &record, strcmp(record.name, operand) == 0, change);
+		code = apply(&authority, &signer, &record, strcmp(record.name, operand) == 0,
+		    change);
 	if (!code)
 		code = print(&authority, &record, &signer, change);
 	signer_wipe(&signer);

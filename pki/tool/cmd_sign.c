@@ -18,7 +18,9 @@ static const struct option_row rows[] = {
 
 static const struct usage usage = {
 	"sign", "CSR relay|agent|server|client NAME", 3, 3,
-	"Signs a request: issued/NAME.crt. What the request asks for is ignored unless allowed.", rows, false,
+	"Signs a request: issued/NAME.crt. What the request asks for is ignored unless "
+	"allowed.",
+	rows,
 };
 
 static int

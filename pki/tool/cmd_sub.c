@@ -26,13 +26,16 @@ static const struct option_row rows[] = {
 	{ "shared", OPTION_FLAG, offsetof(struct sub_options, grant.shared), NULL,
 	  "names may overlap another sub-CA's, agents may share them", 0 },
 	GRANT_OPTION_ROWS(struct sub_options, grant),
-	{ "days", OPTION_DAYS, offsetof(struct sub_options, seconds), "N", "lifetime (default: 1095)", 0 },
+	{ "days", OPTION_DAYS, offsetof(struct sub_options, seconds), "N",
+	  "lifetime (default: 1095)", 0 },
 	CA_KEY_OPTION_ROWS(struct sub_options, key),
 	{ 0 }
 };
 
 static const struct usage usage = {
-	"sub", "NAME", 1, 1, "Makes a sub-CA of agents for one customer, with the names it may certify.", rows, false,
+	"sub", "NAME", 1, 1,
+	"Makes a sub-CA of agents for one customer, with the names it may certify.",
+	rows,
 };
 
 /* Normalised permits, as texts that point into storage. */
@@ -49,8 +52,10 @@ read_permits(struct permits *permits, const struct texts *given)
 	for (size_t i = 0; i < given->count; i++) {
 		const char *name = given->at[i];
 
-		if (strncmp(name, "dns:", 4) != 0 || !name_normalise(permits->storage[i], name + 4, strlen(name + 4)))
-			return say_fail(EX_USAGE, "--permit '%s' is not of the form dns:customer.example (which permits "
+		if (strncmp(name, "dns:", 4) != 0 ||
+		    !name_normalise(permits->storage[i], name + 4, strlen(name + 4)))
+			return say_fail(EX_USAGE,
+			    "--permit '%s' is not of the form dns:customer.example (which permits "
 			    "the names below it too)", name);
 		permits->texts.at[permits->texts.count++] = permits->storage[i];
 	}
@@ -64,9 +69,13 @@ refuse_overlap(void *arg, sqlite3_stmt *row)
 	const char *host = (const char *)sqlite3_column_text(row, 0);
 
 	for (size_t i = 0; i < permits->texts.count; i++)
-		if (names_is_within(host, permits->storage[i]) || names_is_within(permits->storage[i], host))
-			return say_fail(EX_DATAERR, "dns:%s overlaps dns:%s of the sub-CA '%s'; two customers could serve the same name. "
-			    "Say --shared if that is meant", permits->storage[i], host, (const char *)sqlite3_column_text(row, 1));
+		if (names_is_within(host, permits->storage[i]) ||
+		    names_is_within(permits->storage[i], host))
+			return say_fail(EX_DATAERR,
+			    "dns:%s overlaps dns:%s of the sub-CA '%s'; two customers could serve "
+			    "the same name. "
+			    "Say --shared if that is meant", permits->storage[i], host,
+			    (const char *)sqlite3_column_text(row, 1));
 	return 0;
 }
 
@@ -77,11 +86,13 @@ refuse_second(struct store *store, const char *name)
 	bool found;
 	int code = record_look_up(store, name, &old, &found);
 
-	return code || !found ? code : say_fail(EX_CANTCREAT, "'%s' exists already: %s; take another name", name, old.kind);
+	return code || !found ? code :
+	    say_fail(EX_CANTCREAT, "'%s' exists already: %s; take another name", name, old.kind);
 }
 
 static int
-found(struct authority *authority, struct founding *founding, const struct signer *parent, const struct permits *permits,
+found(struct authority *authority, struct founding *founding, const struct signer *parent,
+    const struct permits *permits,
     bool shared)
 {
 	struct store *store = &authority->store;
@@ -117,13 +128,16 @@ read_organisation(const struct signer *parent, char out[64])
 {
 	size_t bytes = 64;
 
-	if (gnutls_x509_crt_get_dn_by_oid(parent->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0, out, &bytes) < 0)
-		return say_fail(EX_DATAERR, "the CA '%s' has no organisation in its subject", parent->ca.name);
+	if (gnutls_x509_crt_get_dn_by_oid(parent->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0,
+	    0, out, &bytes) < 0)
+		return say_fail(EX_DATAERR, "the CA '%s' has no organisation in its subject",
+		    parent->ca.name);
 	return 0;
 }
 
 static int
-make(struct authority *authority, const struct sub_options *options, struct founding *founding, struct signer *parent,
+make(struct authority *authority, const struct sub_options *options, struct founding *founding,
+    struct signer *parent,
     const struct permits *permits)
 {
 	const struct profile *profile = profile_of_kind("agent");
@@ -135,7 +149,8 @@ make(struct authority *authority, const struct sub_options *options, struct foun
 	if (!code && !grant_encode(&ceiling, der, sizeof(der), &founding->grant_bytes))
 		code = say_fail(EX_USAGE, "the ceiling is out of its ranges; see valise-pki(1)");
 	if (!code)
-		code = signer_open(&authority->store, profile->role, &authority->passphrase, parent);
+		code = signer_open(&authority->store, profile->role, &authority->passphrase,
+		    parent);
 	if (!code)
 		code = read_organisation(parent, organisation);
 	founding->role = profile->role;

@@ -11,8 +11,10 @@ struct command {
 	int (*run)(int argc, char **argv);	/* argv[0] is the word; the exit code is returned */
 };
 
-extern const struct command command_init, command_sub, command_issue, command_sign, command_renew, command_rekey,
-    command_revoke, command_hold, command_unhold, command_crl, command_list, command_show, command_export, command_bundle,
-    command_verify, command_check, command_lint, command_backup, command_restore;
+extern const struct command command_init, command_sub;
+extern const struct command command_issue, command_sign, command_renew, command_rekey;
+extern const struct command command_revoke, command_hold, command_unhold, command_crl;
+extern const struct command command_list, command_show, command_verify, command_check, command_lint;
+extern const struct command command_export, command_bundle, command_backup, command_restore;
 
 #endif

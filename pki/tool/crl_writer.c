@@ -10,7 +10,8 @@ static const uint8_t oid_authority_key_id[] = { 0x06, 3, 0x55, 0x1d, 0x23 };
 static const uint8_t oid_reason_code[] = { 0x06, 3, 0x55, 0x1d, 0x15 };
 
 static const uint8_t ecdsa_sha256[] = { 0x30, 10, 0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2 };
-static const uint8_t rsa_sha256[] = { 0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0 };
+static const uint8_t rsa_sha256[] =
+    { 0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0 };
 static const uint8_t ed25519[] = { 0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70 };
 
 static const struct algorithm {
@@ -35,7 +36,8 @@ algorithm_of(gnutls_privkey_t key)
 	return NULL;
 }
 
-/* Extension ::= SEQUENCE { extnID, extnValue OCTET STRING } around what was written since the mark. */
+/* Extension ::= SEQUENCE { extnID, extnValue OCTET STRING } around what was written
+ * since the mark. */
 static void
 wrap_extension(struct encoding *encoding, const uint8_t oid[5], size_t mark)
 {
@@ -52,7 +54,8 @@ crl_writer_begin(struct crl_writer *writer, gnutls_x509_crt_t issuer, uint64_t n
 	size_t bytes = sizeof(key_id), all = encode_mark(encoding), mark;
 
 	if (gnutls_x509_crt_get_subject_key_id(issuer, key_id, &bytes, NULL) < 0)
-		return say_fail(EX_DATAERR, "a CA certificate has no subject key identifier; it cannot issue a CRL");
+		return say_fail(EX_DATAERR,
+		    "a CA certificate has no subject key identifier; it cannot issue a CRL");
 	mark = encode_mark(encoding);
 	encode_raw(encoding, key_id, bytes);
 	encode_wrap(encoding, 0x80, mark);	/* keyIdentifier [0] */
@@ -69,12 +72,14 @@ crl_writer_begin(struct crl_writer *writer, gnutls_x509_crt_t issuer, uint64_t n
 }
 
 void
-crl_writer_add(struct crl_writer *writer, const uint8_t *serial, size_t bytes, int64_t revoked_at, enum crl_reason reason)
+crl_writer_add(struct crl_writer *writer, const uint8_t *serial, size_t bytes, int64_t revoked_at,
+    enum crl_reason reason)
 {
 	struct encoding *encoding = &writer->list;
 	size_t entry = encode_mark(encoding);
 
-	if (reason != CRL_UNSPECIFIED) {	/* "SHOULD be absent instead of unspecified" (5.3.1) */
+	/* "SHOULD be absent instead of unspecified" (5.3.1) */
+	if (reason != CRL_UNSPECIFIED) {
 		const uint8_t code = (uint8_t)reason;
 
 		encode_raw(encoding, &code, 1);
@@ -88,9 +93,11 @@ crl_writer_add(struct crl_writer *writer, const uint8_t *serial, size_t bytes, i
 }
 
 static int
-sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key, const struct algorithm *algorithm, gnutls_datum_t *out)
+sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key,
+    const struct algorithm *algorithm, gnutls_datum_t *out)
 {
-	gnutls_datum_t data = { (unsigned char *)(uintptr_t)encode_finish(tbs), (unsigned)tbs->bytes }, signature = { 0 };
+	gnutls_datum_t data = { (unsigned char *)(uintptr_t)encode_finish(tbs),
+	    (unsigned)tbs->bytes }, signature = { 0 };
 	struct encoding whole = { 0 };
 	int problem;
 
@@ -98,7 +105,8 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key, const struct
 		return say_no_memory();
 	problem = gnutls_privkey_sign_data2(key, algorithm->sign, 0, &data, &signature);
 	if (problem < 0)
-		return say_fail(EX_SOFTWARE, "the CA's key cannot sign: %s", gnutls_strerror(problem));
+		return say_fail(EX_SOFTWARE, "the CA's key cannot sign: %s",
+		    gnutls_strerror(problem));
 	encode_raw(&whole, signature.data, signature.size);
 	encode_raw(&whole, "", 1);		/* no unused bits */
 	encode_wrap(&whole, DER_BIT_STRING, 0);
@@ -116,17 +124,21 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key, const struct
 }
 
 int
-crl_writer_sign(struct crl_writer *writer, gnutls_privkey_t key, int64_t this_update, int64_t next_update, gnutls_datum_t *out)
+crl_writer_sign(struct crl_writer *writer, gnutls_privkey_t key, int64_t this_update,
+    int64_t next_update, gnutls_datum_t *out)
 {
 	const struct algorithm *algorithm = algorithm_of(key);
 	struct encoding *encoding = &writer->list;
 	gnutls_datum_t name = { 0 };
 
 	if (!algorithm)
-		return say_fail(EX_UNAVAILABLE, "the CA's key is of a kind that cannot sign CRLs here; use P-256, Ed25519 or RSA");
+		return say_fail(EX_UNAVAILABLE,
+		    "the CA's key is of a kind that cannot sign CRLs here; use P-256, Ed25519 or "
+		    "RSA");
 	if (gnutls_x509_crt_get_raw_dn(writer->issuer, &name) < 0)
 		return say_no_memory();
-	if (encode_mark(encoding) > writer->end)	/* revokedCertificates is never an empty list (5.1.2.6) */
+	/* revokedCertificates is never an empty list (5.1.2.6) */
+	if (encode_mark(encoding) > writer->end)
 		encode_wrap(encoding, DER_SEQUENCE, writer->end);
 	encode_time(encoding, next_update);
 	encode_time(encoding, this_update);

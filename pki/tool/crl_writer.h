@@ -21,9 +21,11 @@ struct crl_writer {
 /* {0} before; crl_writer_wipe() after, whatever happened. */
 int crl_writer_begin(struct crl_writer *, gnutls_x509_crt_t issuer, uint64_t number);
 /* In any order; the last added stands first. */
-void crl_writer_add(struct crl_writer *, const uint8_t *serial, size_t bytes, int64_t revoked_at, enum crl_reason reason);
+void crl_writer_add(struct crl_writer *, const uint8_t *serial, size_t bytes, int64_t revoked_at,
+    enum crl_reason reason);
 /* The whole CertificateList, to be freed with gnutls_free(). */
-int crl_writer_sign(struct crl_writer *, gnutls_privkey_t, int64_t this_update, int64_t next_update, gnutls_datum_t *out);
+int crl_writer_sign(struct crl_writer *, gnutls_privkey_t, int64_t this_update, int64_t next_update,
+    gnutls_datum_t *out);
 void crl_writer_wipe(struct crl_writer *);
 
 #endif

@@ -34,10 +34,14 @@ check(gnutls_x509_crq_t request, const char *path)
 	int problem = gnutls_x509_crq_verify(request, 0);
 
 	if (problem < 0)
-		return say_fail(EX_DATAERR, "%s: its signature does not prove that whoever asks holds the key (%s); "
+		return say_fail(EX_DATAERR,
+		    "%s: its signature does not prove that whoever asks holds the key (%s); "
 		    "make the request again", path, gnutls_strerror(problem));
-	if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) < GNUTLS_SEC_PARAM_MEDIUM)
-		return say_fail(EX_DATAERR, "%s: its key (%s, %u bits) is too weak; use P-256, Ed25519 or RSA from 2048 bits on",
+	if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm,
+	    bits) < GNUTLS_SEC_PARAM_MEDIUM)
+		return say_fail(EX_DATAERR,
+		    "%s: its key (%s, %u bits) is too weak; use P-256, Ed25519 or RSA from 2048 "
+		    "bits on",
 		    path, gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
 	return 0;
 }
@@ -55,7 +59,8 @@ csr_load(const char *path, gnutls_x509_crq_t *out)
 	data = (gnutls_datum_t){ file.data, (unsigned)file.bytes };
 	problem = gnutls_x509_crq_init(out);
 	if (problem >= 0)
-		problem = gnutls_x509_crq_import(*out, &data, memmem(file.data, file.bytes, "-----BEGIN", 10) ?
+		problem = gnutls_x509_crq_import(*out, &data,
+		    memmem(file.data, file.bytes, "-----BEGIN", 10) ?
 		    GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER);
 	secret_wipe(&file);
 	return problem < 0 ? say_fail(EX_DATAERR, "%s: no certificate signing request: %s", path,
@@ -87,9 +92,12 @@ check_allow(const struct texts *allow)
 
 		for (size_t j = 0; j < sizeof(extensions) / sizeof(*extensions); j++)
 			if (strcmp(allow->at[i], extensions[j].word) == 0)
-				why = extensions[j].allowable ? NULL : "set by the kind of certificate";
+				why = extensions[j].allowable ? NULL :
+				    "set by the kind of certificate";
 		if (why)
-			return say_fail(EX_USAGE, "--allow '%s' is %s; only subjectAltName can be allowed", allow->at[i], why);
+			return say_fail(EX_USAGE,
+			    "--allow '%s' is %s; only subjectAltName can be allowed", allow->at[i],
+			    why);
 	}
 	return 0;
 }
@@ -113,7 +121,8 @@ tell_ignored(gnutls_x509_crq_t request, const struct texts *allow)
 }
 
 static int
-add_name(struct names *names, const struct profile *profile, gnutls_x509_subject_alt_name_t type, const char *text,
+add_name(struct names *names, const struct profile *profile, gnutls_x509_subject_alt_name_t type,
+    const char *text,
     size_t bytes)
 {
 	if (strlen(text) != bytes)
@@ -124,7 +133,8 @@ add_name(struct names *names, const struct profile *profile, gnutls_x509_subject
 		return names_add_email(names, text);
 	if (type == GNUTLS_SAN_URI && !profile->granted)
 		return names_add_uri(names, text);
-	return say_fail(EX_DATAERR, "the request asks for a kind of name that a certificate for %s %s cannot hold here",
+	return say_fail(EX_DATAERR,
+	    "the request asks for a kind of name that a certificate for %s %s cannot hold here",
 	    *profile->kind == 'a' ? "an" : "a", profile->kind);
 }
 
@@ -137,25 +147,31 @@ read_names(gnutls_x509_crq_t request, const struct profile *profile, struct name
 	int code = 0, found;
 
 	for (unsigned i = 0; !code; i++, bytes = sizeof(value) - 1) {
-		found = gnutls_x509_crq_get_subject_alt_name(request, i, value, &bytes, &type, NULL);
+		found = gnutls_x509_crq_get_subject_alt_name(request, i, value, &bytes, &type,
+		    NULL);
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
-			return say_fail(EX_DATAERR, "the request's subjectAltName cannot be read: %s", gnutls_strerror(found));
+			return say_fail(EX_DATAERR,
+			    "the request's subjectAltName cannot be read: %s",
+			    gnutls_strerror(found));
 		value[bytes] = '\0';
 		if (found == GNUTLS_SAN_IPADDRESS && (!profile || profile->serves))
-			code = names_add_raw(names, GNUTLS_SAN_IPADDRESS, &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
+			code = names_add_raw(names, GNUTLS_SAN_IPADDRESS,
+			    &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 		else if (!profile)
 			code = names_add_raw(names, (gnutls_x509_subject_alt_name_t)found,
 			    &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 		else
-			code = add_name(names, profile, (gnutls_x509_subject_alt_name_t)found, value, bytes);
+			code = add_name(names, profile, (gnutls_x509_subject_alt_name_t)found,
+			    value, bytes);
 	}
 	return code;
 }
 
 int
-csr_take_names(gnutls_x509_crq_t request, const struct texts *allow, const struct profile *profile, struct names *names)
+csr_take_names(gnutls_x509_crq_t request, const struct texts *allow, const struct profile *profile,
+    struct names *names)
 {
 	int code = check_allow(allow);
 

@@ -10,7 +10,8 @@
 enum { FINE, NOT_FINE, NOT_FINE_SOON };
 
 static const char *const words[] = {
-	[FINDING_SOON] = "soon", [FINDING_WARNING] = "warning", [FINDING_EXPIRED] = "expired", [FINDING_WRONG] = "wrong",
+	[FINDING_SOON] = "soon", [FINDING_WARNING] = "warning", [FINDING_EXPIRED] = "expired",
+	    [FINDING_WRONG] = "wrong",
 };
 
 int
@@ -28,7 +29,8 @@ findings_add(struct findings *findings, enum finding_weight weight, const char *
 		findings->wrong = true;
 	if (!findings->list)
 		findings->list = json_array();
-	return json_array_append_new(findings->list, json_pack("{s:s, s:s}", "weight", words[weight], "finding", sentence)) == 0 ?
+	return json_array_append_new(findings->list,
+	    json_pack("{s:s, s:s}", "weight", words[weight], "finding", sentence)) == 0 ?
 	    0 : say_no_memory();
 }
 
@@ -40,7 +42,8 @@ findings_print(struct findings *findings, const struct common *common)
 	size_t i;
 
 	if (common->json) {
-		problem = output_print(common, findings->list ? json_incref(findings->list) : json_array());
+		problem = output_print(common, findings->list ? json_incref(findings->list) :
+		    json_array());
 	} else if (!findings->list) {
 		puts("fine");
 	} else {

@@ -20,7 +20,8 @@ struct findings {
 
 int findings_add(struct findings *, enum finding_weight, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Prints all; 1 if something ended or is wrong, 2 if something ends soon or is to be thought about, else 0. */
+/* Prints all; 1 if something ended or is wrong, 2 if something ends soon or is to be
+ * thought about, else 0. */
 int findings_print(struct findings *, const struct common *);
 void findings_wipe(struct findings *);
 

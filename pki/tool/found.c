@@ -11,7 +11,8 @@
 #include "pki/tool/token.h"
 
 static int
-make_file(struct authority *authority, struct founding *founding, enum key_type type, bool no_password)
+make_file(struct authority *authority, struct founding *founding, enum key_type type,
+    bool no_password)
 {
 	struct signer *signer = &founding->signer;
 	gnutls_x509_privkey_t key = NULL;
@@ -24,7 +25,8 @@ make_file(struct authority *authority, struct founding *founding, enum key_type 
 	if (!code)
 		code = key_generate(type, &key);
 	if (!code)
-		code = key_encode(key, no_password ? NULL : passphrase_text(&authority->passphrase), &founding->key_pem);
+		code = key_encode(key, no_password ? NULL : passphrase_text(&authority->passphrase),
+		    &founding->key_pem);
 	if (!code)
 		code = key_abstract(key, &signer->key);
 	gnutls_x509_privkey_deinit(key);
@@ -32,7 +34,8 @@ make_file(struct authority *authority, struct founding *founding, enum key_type 
 }
 
 int
-found_key(struct authority *authority, struct founding *founding, const struct ca_key_options *options)
+found_key(struct authority *authority, struct founding *founding,
+    const struct ca_key_options *options)
 {
 	struct signer *signer = &founding->signer;
 	char label[256];
@@ -49,12 +52,14 @@ found_key(struct authority *authority, struct founding *founding, const struct c
 }
 
 static int
-mint_ca(const struct founding *founding, const struct signer *parent, struct record *record, gnutls_datum_t *der)
+mint_ca(const struct founding *founding, const struct signer *parent, struct record *record,
+    gnutls_datum_t *der)
 {
 	char common_name[256];
 	gnutls_pubkey_t public = NULL;
 	struct mint request = {
-		.common_name = common_name, .organisation = founding->organisation, .not_before = record->not_before,
+		.common_name = common_name, .organisation = founding->organisation,
+		    .not_before = record->not_before,
 		.not_after = record->not_after, .purposes = founding->purposes, .is_ca = true,
 		.path_length = founding->path_length, .permits = founding->permits,
 		.grant = founding->grant, .grant_bytes = founding->grant_bytes,
@@ -72,7 +77,8 @@ mint_ca(const struct founding *founding, const struct signer *parent, struct rec
 }
 
 static int
-enter_ca(struct authority *authority, struct founding *founding, const struct signer *parent, struct record *record,
+enter_ca(struct authority *authority, struct founding *founding, const struct signer *parent,
+    struct record *record,
     const gnutls_datum_t *der)
 {
 	struct signer *signer = &founding->signer;
@@ -86,7 +92,9 @@ enter_ca(struct authority *authority, struct founding *founding, const struct si
 	code = ca_add(&authority->store, ca);
 	record->issuer = ca->parent;
 	for (size_t i = 0; !code && founding->permits && i < founding->permits->count; i++)
-		code = store_do(&authority->store, "INSERT OR IGNORE INTO permit(ca, host) VALUES(?, ?)", "it", ca->id, founding->permits->at[i]);
+		code = store_do(&authority->store,
+		    "INSERT OR IGNORE INTO permit(ca, host) VALUES(?, ?)", "it", ca->id,
+		    founding->permits->at[i]);
 	if (!code)
 		code = record_add(&authority->store, record, der);
 	if (!code && (gnutls_x509_crt_init(&signer->certificate) < 0 ||
@@ -99,8 +107,10 @@ int
 found_ca(struct authority *authority, struct founding *founding, const struct signer *parent)
 {
 	struct record record = { .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true,
-	    .not_before = authority->now - BACKDATE_S, .not_after = authority->now + founding->seconds };
-	int64_t most = parent ? gnutls_x509_crt_get_expiration_time(parent->certificate) : INT64_MAX;
+	    .not_before = authority->now - BACKDATE_S,
+	    .not_after = authority->now + founding->seconds };
+	int64_t most = parent ? gnutls_x509_crt_get_expiration_time(parent->certificate) :
+	    INT64_MAX;
 	struct ca *ca = &founding->signer.ca;
 	gnutls_datum_t der = { 0 };
 	int code;
@@ -113,7 +123,8 @@ found_ca(struct authority *authority, struct founding *founding, const struct si
 		code = enter_ca(authority, founding, parent, &record, &der);
 	gnutls_free(der.data);
 	if (!code && founding->key_pem.bytes)
-		code = store_put(&authority->store, ca->key, 0600, founding->key_pem.data, founding->key_pem.bytes);
+		code = store_put(&authority->store, ca->key, 0600, founding->key_pem.data,
+		    founding->key_pem.bytes);
 	if (!code)
 		code = publish_ca(&authority->store, ca);
 	return code ? code : publish_crl(&authority->store, &founding->signer, 0, authority->now);

@@ -32,8 +32,10 @@ struct ca_key_options {
 #define CA_KEY_OPTION_ROWS(type_, member) \
 	{ "key-type", OPTION_TEXT, offsetof(type_, member.type), "TYPE", \
 	  "of the CA keys: p256 (default), ed25519, rsa2048, rsa3072", 0 }, \
-	{ "token", OPTION_TEXT, offsetof(type_, member.token), "URI", "make them on this PKCS#11 token", 0 }, \
-	{ "no-password", OPTION_FLAG, offsetof(type_, member.no_password), NULL, "keep them in clear", 0 }
+	{ "token", OPTION_TEXT, offsetof(type_, member.token), "URI", \
+	  "make them on this PKCS#11 token", 0 }, \
+	{ "no-password", OPTION_FLAG, offsetof(type_, member.no_password), NULL, \
+	  "keep them in clear", 0 }
 
 /* Makes the key, encrypted unless told otherwise. Slow, so before the change begins. */
 int found_key(struct authority *, struct founding *, const struct ca_key_options *);
@@ -41,7 +43,8 @@ int found_key(struct authority *, struct founding *, const struct ca_key_options
 int found_ca(struct authority *, struct founding *, const struct signer *parent);
 void found_wipe(struct founding *);
 
-/* Renews a CA's certificate, the whole change; `old` is its current record. seconds 0: the usual lifetime. */
+/* Renews a CA's certificate, the whole change; `old` is its current record. seconds 0:
+ * the usual lifetime. */
 int found_again(struct authority *, const struct record *old, int64_t seconds);
 
 #endif

@@ -44,43 +44,55 @@ static int
 draw(struct store *store, const struct signer *old, struct portrait *portrait)
 {
 	const struct profile *profile = profile_of_role(old->ca.role);
-	size_t name_bytes = sizeof(portrait->common_name), organisation_bytes = sizeof(portrait->organisation);
+	size_t name_bytes = sizeof(portrait->common_name),
+	    organisation_bytes = sizeof(portrait->organisation);
 	unsigned critical;
 
-	if (gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, portrait->common_name,
-	    &name_bytes) < 0 || gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0,
+	if (gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
+	    portrait->common_name,
+	    &name_bytes) < 0 ||
+	    gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0,
 	    portrait->organisation, &organisation_bytes) < 0)
-		return say_fail(EX_DATAERR, "the subject of the CA '%s' is not of our making", old->ca.name);
-	portrait->mint = (struct mint){ .common_name = portrait->common_name, .organisation = portrait->organisation,
-	    .is_ca = true, .path_length = -1, .purposes = profile ? profile->purposes : NULL, .permits = &portrait->permit_texts };
-	gnutls_x509_crt_get_basic_constraints(old->certificate, &critical, NULL, &portrait->mint.path_length);
+		return say_fail(EX_DATAERR, "the subject of the CA '%s' is not of our making",
+		    old->ca.name);
+	portrait->mint = (struct mint){ .common_name = portrait->common_name,
+	    .organisation = portrait->organisation,
+	    .is_ca = true, .path_length = -1, .purposes = profile ? profile->purposes : NULL,
+	    .permits = &portrait->permit_texts };
+	gnutls_x509_crt_get_basic_constraints(old->certificate, &critical, NULL,
+	    &portrait->mint.path_length);
 	for (unsigned i = 0;; i++) {
 		char oid[128];
 		size_t bytes = sizeof(oid);
 
 		if (gnutls_x509_crt_get_extension_info(old->certificate, i, oid, &bytes, NULL) < 0)
 			break;
-		if (strcmp(oid, OID_GRANT) == 0 && gnutls_x509_crt_get_extension_data2(old->certificate, i, &portrait->grant) < 0)
+		if (strcmp(oid, OID_GRANT) == 0 &&
+		    gnutls_x509_crt_get_extension_data2(old->certificate, i, &portrait->grant) < 0)
 			return say_no_memory();
 	}
 	portrait->mint.grant = portrait->grant.data;
 	portrait->mint.grant_bytes = portrait->grant.size;
-	return store_each(store, add_permit, portrait, "SELECT host FROM permit WHERE ca = ?", "i", old->ca.id);
+	return store_each(store, add_permit, portrait, "SELECT host FROM permit WHERE ca = ?", "i",
+	    old->ca.id);
 }
 
 static int
-choose_end(const struct authority *authority, const struct signer *old, const struct signer *parent, int64_t seconds,
+choose_end(const struct authority *authority, const struct signer *old, const struct signer *parent,
+    int64_t seconds,
     struct record *record)
 {
 	bool is_root = old->ca.parent == old->ca.id;
 	bool is_sub = strcmp(old->ca.name, old->ca.role) != 0;
-	int64_t most = is_root ? INT64_MAX : gnutls_x509_crt_get_expiration_time(parent->certificate);
+	int64_t most = is_root ? INT64_MAX :
+	    gnutls_x509_crt_get_expiration_time(parent->certificate);
 	char text[OUTPUT_TIME];
 
 	record->not_before = authority->now - BACKDATE_S;
 	record->not_after = authority->now + (seconds ? seconds : is_sub ? SUB_CA_S : CA_S);
 	if (record->not_after > most && seconds)
-		return say_fail(EX_DATAERR, "the CA '%s' ends %s, before the new certificate would; renew it first",
+		return say_fail(EX_DATAERR,
+		    "the CA '%s' ends %s, before the new certificate would; renew it first",
 		    parent->ca.name, output_time(most, text));
 	if (record->not_after > most)
 		record->not_after = most;
@@ -104,7 +116,8 @@ publish_chains(struct store *store, const struct ca *ca)
 }
 
 static int
-enter(struct authority *authority, struct signer *old, const struct signer *parent, struct portrait *portrait,
+enter(struct authority *authority, struct signer *old, const struct signer *parent,
+    struct portrait *portrait,
     struct record *record)
 {
 	struct store *store = &authority->store;
@@ -116,7 +129,8 @@ enter(struct authority *authority, struct signer *old, const struct signer *pare
 	if (!code)
 		code = store_begin(store);
 	if (!code)
-		code = mint_certificate(&portrait->mint, public, is_root ? NULL : parent->certificate, parent->key, &der);
+		code = mint_certificate(&portrait->mint, public, is_root ? NULL :
+		    parent->certificate, parent->key, &der);
 	if (!code)
 		code = record_add(store, record, &der);
 	if (!code)
@@ -148,11 +162,13 @@ print(struct authority *authority, const struct record *record)
 int
 found_again(struct authority *authority, const struct record *old, int64_t seconds)
 {
-	struct record record = { .issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true };
+	struct record record =
+	    { .issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true };
 	struct portrait *portrait = calloc(1, sizeof(*portrait));
 	struct signer own = { 0 }, parent = { 0 };
 	struct ca above;
-	int code = portrait ? signer_open(&authority->store, old->name, &authority->passphrase, &own) : say_no_memory();
+	int code = portrait ? signer_open(&authority->store, old->name, &authority->passphrase,
+	    &own) : say_no_memory();
 
 	if (!code)
 		code = ca_by_id(&authority->store, own.ca.parent, &above);

@@ -17,7 +17,8 @@ static const struct {
 	unsigned bits;
 } types[KEY_TYPES] = {
 	[KEY_P256] = { "p256", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1) },
-	[KEY_ED25519] = { "ed25519", GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
+	[KEY_ED25519] = { "ed25519", GNUTLS_PK_EDDSA_ED25519,
+	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
 	[KEY_RSA2048] = { "rsa2048", GNUTLS_PK_RSA, 2048 },
 	[KEY_RSA3072] = { "rsa3072", GNUTLS_PK_RSA, 3072 },
 };
@@ -31,7 +32,8 @@ key_type_parse(const char *word, enum key_type *type)
 			*type = (enum key_type)i;
 			return 0;
 		}
-	return word ? say_fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word) : 0;
+	return word ? say_fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072",
+	    word) : 0;
 }
 
 void
@@ -47,8 +49,10 @@ key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 	int problem = gnutls_x509_privkey_init(out);
 
 	if (problem >= 0)
-		problem = gnutls_x509_privkey_generate(*out, types[type].algorithm, types[type].bits, 0);
-	return problem < 0 ? say_fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem)) : 0;
+		problem = gnutls_x509_privkey_generate(*out, types[type].algorithm,
+		    types[type].bits, 0);
+	return problem < 0 ? say_fail(EX_SOFTWARE, "a key cannot be made: %s",
+	    gnutls_strerror(problem)) : 0;
 }
 
 int
@@ -60,7 +64,8 @@ key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem
 	bool kept;
 
 	if (problem < 0)
-		return say_fail(EX_SOFTWARE, "a key cannot be written: %s", gnutls_strerror(problem));
+		return say_fail(EX_SOFTWARE, "a key cannot be written: %s",
+		    gnutls_strerror(problem));
 	kept = secret_init(pem, text.data, text.size);
 	bytes_wipe(text.data, text.size);
 	gnutls_free(text.data);
@@ -68,7 +73,8 @@ key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem
 }
 
 static int
-import(const struct secret *file, const char *path, struct passphrase *passphrase, gnutls_x509_privkey_t key)
+import(const struct secret *file, const char *path, struct passphrase *passphrase,
+    gnutls_x509_privkey_t key)
 {
 	const gnutls_datum_t pem = { file->data, (unsigned)file->bytes };
 	bool encrypted = memmem(file->data, file->bytes, "ENCRYPTED", 9) != NULL;
@@ -80,11 +86,13 @@ import(const struct secret *file, const char *path, struct passphrase *passphras
 	    encrypted ? passphrase_text(passphrase) : NULL, encrypted ? 0 : GNUTLS_PKCS_PLAIN);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED)
 		return say_fail(EX_NOPERM, "%s: this is not its passphrase", path);
-	return problem < 0 ? say_fail(EX_DATAERR, "%s: no private key that can be read: %s", path, gnutls_strerror(problem)) : 0;
+	return problem < 0 ? say_fail(EX_DATAERR, "%s: no private key that can be read: %s", path,
+	    gnutls_strerror(problem)) : 0;
 }
 
 int
-key_load(const struct store *store, const char *path, struct passphrase *passphrase, gnutls_x509_privkey_t *out)
+key_load(const struct store *store, const char *path, struct passphrase *passphrase,
+    gnutls_x509_privkey_t *out)
 {
 	char whole[PATH_MAX], error[FILE_ERROR];
 	struct secret file = { 0 };
@@ -94,7 +102,8 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 		path = store_path(store, path, whole);
 	if (!file_read_key(&file, path, KEY_FILE_MOST, error))
 		return say_fail(EX_NOINPUT, "%s", error);
-	code = gnutls_x509_privkey_init(out) < 0 ? say_no_memory() : import(&file, path, passphrase, *out);
+	code = gnutls_x509_privkey_init(out) < 0 ? say_no_memory() :
+	    import(&file, path, passphrase, *out);
 	secret_wipe(&file);
 	return code;
 }
@@ -102,13 +111,15 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 int
 key_abstract(gnutls_x509_privkey_t key, gnutls_privkey_t *out)
 {
-	if (gnutls_privkey_init(out) < 0 || gnutls_privkey_import_x509(*out, key, GNUTLS_PRIVKEY_IMPORT_COPY) < 0)
+	if (gnutls_privkey_init(out) < 0 ||
+	    gnutls_privkey_import_x509(*out, key, GNUTLS_PRIVKEY_IMPORT_COPY) < 0)
 		return say_no_memory();
 	return 0;
 }
 
 int
-key_open(const struct store *store, const char *where, struct passphrase *passphrase, gnutls_privkey_t *out)
+key_open(const struct store *store, const char *where, struct passphrase *passphrase,
+    gnutls_privkey_t *out)
 {
 	gnutls_x509_privkey_t key = NULL;
 	int code;
@@ -129,5 +140,6 @@ key_public(gnutls_privkey_t key, gnutls_pubkey_t *out)
 
 	if (problem >= 0)
 		problem = gnutls_pubkey_import_privkey(*out, key, 0, 0);
-	return problem < 0 ? say_fail(EX_SOFTWARE, "a key's public half cannot be read: %s", gnutls_strerror(problem)) : 0;
+	return problem < 0 ? say_fail(EX_SOFTWARE, "a key's public half cannot be read: %s",
+	    gnutls_strerror(problem)) : 0;
 }

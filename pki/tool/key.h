@@ -23,8 +23,10 @@ void key_type_facts(enum key_type, gnutls_pk_algorithm_t *, unsigned *bits);
 int key_generate(enum key_type, gnutls_x509_privkey_t *out);
 /* PEM; in clear when the passphrase is NULL. */
 int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem);
-/* One PEM file, relative to the store's directory or absolute; asks for the passphrase only if it is encrypted. */
-int key_load(const struct store *, const char *path, struct passphrase *, gnutls_x509_privkey_t *out);
+/* One PEM file, relative to the store's directory or absolute; asks for the passphrase
+ * only if it is encrypted. */
+int key_load(const struct store *, const char *path, struct passphrase *,
+    gnutls_x509_privkey_t *out);
 /* The same, or a `pkcs11:` URI, see token.h. */
 int key_open(const struct store *, const char *where, struct passphrase *, gnutls_privkey_t *out);
 /* A copy in the form that signs. */

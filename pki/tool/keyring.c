@@ -11,12 +11,14 @@ static int
 collect_chain(struct store *store, struct keyring *keyring)
 {
 	struct ca ca;
-	int code = record_certificate(store, keyring->record.id, &keyring->chain[keyring->chain_count]);
+	int code = record_certificate(store, keyring->record.id,
+	    &keyring->chain[keyring->chain_count]);
 	int64_t next = keyring->record.issuer, last = 0;
 
 	while (!code && next != last) {
 		if (++keyring->chain_count == CHAIN_MOST)
-			return say_fail(EX_DATAERR, "the chain of '%s' is too long", keyring->record.name);
+			return say_fail(EX_DATAERR, "the chain of '%s' is too long",
+			    keyring->record.name);
 		code = ca_by_id(store, next, &ca);
 		if (!code)
 			code = ca_certificate(store, &ca, &keyring->chain[keyring->chain_count]);
@@ -47,9 +49,12 @@ keyring_open(struct authority *authority, const char *name, struct keyring *keyr
 	int code = record_look_up(&authority->store, name, &keyring->record, &found);
 
 	if (!code && !found)
-		code = say_fail(EX_NOINPUT, "'%s': no certificate of this name here; see `valise-pki list`", name);
+		code = say_fail(EX_NOINPUT,
+		    "'%s': no certificate of this name here; see `valise-pki list`", name);
 	if (!code && strcmp(keyring->record.kind, "ca") == 0)
-		code = say_fail(EX_USAGE, "'%s' is a CA; its key does not leave this place, its certificate is cas/%s.crt", name, name);
+		code = say_fail(EX_USAGE,
+		    "'%s' is a CA; its key does not leave this place, its certificate is "
+		    "cas/%s.crt", name, name);
 	if (!code && keyring->record.revoked_at)
 		code = say_fail(EX_DATAERR, "'%s' is revoked; rekey it first", name);
 	if (!code)

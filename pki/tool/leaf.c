@@ -23,18 +23,22 @@ static int
 judge_names(struct store *store, const struct signer *signer, const struct leaf *leaf)
 {
 	struct names permits = { 0 };
-	int code = store_each(store, add_permit, &permits, "SELECT host FROM permit WHERE ca = ?", "i", signer->ca.id);
+	int code = store_each(store, add_permit, &permits, "SELECT host FROM permit WHERE ca = ?",
+	    "i", signer->ca.id);
 
 	for (size_t i = 0; !code && permits.count && i < leaf->names.count; i++) {
 		const struct name *name = &leaf->names.at[i];
 		bool within = false;
 		char list[1024];
 
-		for (size_t j = 0; name->type == GNUTLS_SAN_DNSNAME && j < permits.count && !within; j++)
+		for (size_t j = 0; name->type == GNUTLS_SAN_DNSNAME && j < permits.count &&
+		    !within; j++)
 			within = names_is_within(name->text, permits.at[j].text);
 		names_join(&permits, list, sizeof(list));
 		if (!within)
-			code = say_fail(EX_DATAERR, "'%s' is outside of what the CA '%s' may certify: %s", name->text, signer->ca.name, list);
+			code = say_fail(EX_DATAERR,
+			    "'%s' is outside of what the CA '%s' may certify: %s", name->text,
+			    signer->ca.name, list);
 	}
 	return code;
 }
@@ -57,7 +61,8 @@ refuse_revoked_ca(struct store *store, const struct signer *signer)
 	int code = record_look_up(store, signer->ca.name, &record, &found);
 
 	return code || !record.revoked_at ? code :
-	    say_fail(EX_DATAERR, "the CA '%s' is revoked; nobody would believe what it issues", signer->ca.name);
+	    say_fail(EX_DATAERR, "the CA '%s' is revoked; nobody would believe what it issues",
+	    signer->ca.name);
 }
 
 int
@@ -70,9 +75,12 @@ leaf_judge(struct store *store, const struct signer *signer, struct leaf *leaf)
 
 	if (strcmp(signer->ca.role, profile->role) != 0)
 		return say_fail(EX_USAGE, "the CA '%s' issues %s, not %ss", signer->ca.name,
-		    strcmp(signer->ca.role, "root") == 0 ? "intermediates" : signer->ca.role, profile->kind);
+		    strcmp(signer->ca.role, "root") == 0 ? "intermediates" : signer->ca.role,
+		    profile->kind);
 	if ((profile->serves || profile->granted) && !has_host(leaf))
-		return say_fail(EX_USAGE, "%s '%s' needs a name to serve: give --host app.example.com", profile->kind, leaf->name);
+		return say_fail(EX_USAGE,
+		    "%s '%s' needs a name to serve: give --host app.example.com", profile->kind,
+		    leaf->name);
 	code = refuse_revoked_ca(store, signer);
 	if (!code)
 		code = judge_names(store, signer, leaf);
@@ -91,14 +99,18 @@ choose_end(const struct signer *signer, const struct leaf *leaf, int64_t now, in
 
 	*not_after = now + (leaf->seconds ? leaf->seconds : leaf->profile->seconds);
 	if (most <= now)
-		return say_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first", signer->ca.name,
+		return say_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first",
+		    signer->ca.name,
 		    output_time(most, text), signer->ca.name);
 	if (*not_after > most && leaf->seconds)
-		return say_fail(EX_DATAERR, "the CA '%s' ends %s, before the certificate would; ask for less, or renew the CA first",
+		return say_fail(EX_DATAERR,
+		    "the CA '%s' ends %s, before the certificate would; ask for less, or renew the "
+		    "CA first",
 		    signer->ca.name, output_time(most, text));
 	if (*not_after > most) {
 		*not_after = most;
-		say_warning("the certificate ends with its CA '%s', %s", signer->ca.name, output_time(most, text));
+		say_warning("the certificate ends with its CA '%s', %s", signer->ca.name,
+		    output_time(most, text));
 	}
 	if (leaf->profile->serves && *not_after - now > SERVER_MOST_S)
 		say_warning("Apple's clients refuse server certificates of more than 825 days");
@@ -106,17 +118,20 @@ choose_end(const struct signer *signer, const struct leaf *leaf, int64_t now, in
 }
 
 static int
-mint_leaf(const struct signer *signer, const struct leaf *leaf, struct record *record, gnutls_datum_t *der)
+mint_leaf(const struct signer *signer, const struct leaf *leaf, struct record *record,
+    gnutls_datum_t *der)
 {
 	uint8_t grant[GRANT_DER_BYTES];
 	struct mint request = {
-		.common_name = leaf->name, .not_before = record->not_before, .not_after = record->not_after,
+		.common_name = leaf->name, .not_before = record->not_before,
+		    .not_after = record->not_after,
 		.purposes = leaf->profile->purposes, .names = &leaf->names,
 	};
 
 	if (leaf->profile->granted) {
 		if (!grant_encode(&leaf->grant, grant, sizeof(grant), &request.grant_bytes))
-			return say_fail(EX_DATAERR, "the grant is out of its ranges; see valise-pki(1)");
+			return say_fail(EX_DATAERR,
+			    "the grant is out of its ranges; see valise-pki(1)");
 		request.grant = grant;
 	}
 	memcpy(request.serial, record->serial, MINT_SERIAL);
@@ -134,18 +149,21 @@ refuse_overwriting(struct store *store, const struct leaf *leaf)
 	if (code || leaf->replaces)
 		return code;
 	if (found)
-		return say_fail(EX_CANTCREAT, "'%s' exists already: %s, serial %s; renew or rekey it, or take another name",
+		return say_fail(EX_CANTCREAT,
+		    "'%s' exists already: %s, serial %s; renew or rekey it, or take another name",
 		    leaf->name, old.kind, record_serial(&old, serial));
 	snprintf(key, sizeof(key), "issued/%s.key", leaf->name);
 	snprintf(certificate, sizeof(certificate), "issued/%s.crt", leaf->name);
 	if (store_has_file(store, key) || store_has_file(store, certificate))
-		return say_fail(EX_CANTCREAT, "%s/issued/%s.key or .crt is there but not in the inventory; move it away",
+		return say_fail(EX_CANTCREAT,
+		    "%s/issued/%s.key or .crt is there but not in the inventory; move it away",
 		    store->dir, leaf->name);
 	return 0;
 }
 
 static int
-enter(struct authority *authority, struct signer *signer, const struct leaf *leaf, struct record *record)
+enter(struct authority *authority, struct signer *signer, const struct leaf *leaf,
+    struct record *record)
 {
 	struct store *store = &authority->store;
 	gnutls_datum_t der = { 0 };
@@ -164,11 +182,13 @@ enter(struct authority *authority, struct signer *signer, const struct leaf *lea
 }
 
 int
-leaf_issue(struct authority *authority, struct signer *signer, const struct leaf *leaf, struct record *out)
+leaf_issue(struct authority *authority, struct signer *signer, const struct leaf *leaf,
+    struct record *out)
 {
 	int code;
 
-	*out = (struct record){ .issuer = signer->ca.id, .serial_bytes = MINT_SERIAL, .current = true,
+	*out = (struct record){ .issuer = signer->ca.id, .serial_bytes = MINT_SERIAL,
+	    .current = true,
 	    .not_before = authority->now - BACKDATE_S };
 	mint_serial(out->serial);
 	snprintf(out->name, sizeof(out->name), "%s", leaf->name);
@@ -192,7 +212,8 @@ set_path(json_t *object, const char *key, const char *dir, const char *path)
 	char whole[PATH_MAX];
 
 	snprintf(whole, sizeof(whole), "%s/%s", dir, path);
-	json_object_set_new(object, key, json_string(*path == '/' || strncmp(path, "pkcs11:", 7) == 0 ? path : whole));
+	json_object_set_new(object, key,
+	    json_string(*path == '/' || strncmp(path, "pkcs11:", 7) == 0 ? path : whole));
 }
 
 int

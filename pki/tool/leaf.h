@@ -18,11 +18,13 @@ struct leaf {
 	const struct profile *profile;
 	const char *name;
 	struct names names;
-	struct grant grant;		/* of an agent; what is 0 or empty takes the ceiling's value */
+	/* of an agent; what is 0 or empty takes the ceiling's value */
+	struct grant grant;
 	int64_t seconds;		/* lifetime; 0: the profile's, cut to the CA's end */
 	gnutls_pubkey_t key;		/* borrowed */
 	const struct secret *key_pem;	/* written to issued/NAME.key; NULL: the key is elsewhere */
-	const char *key_place;		/* where, if key_pem is NULL: a pkcs11: URI, an old key's file, or NULL */
+	/* where, if key_pem is NULL: a pkcs11: URI, an old key's file, or NULL */
+	const char *key_place;
 	bool replaces;			/* renew, rekey: there is one of this name */
 };
 

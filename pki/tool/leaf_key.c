@@ -10,7 +10,8 @@
 #include "pki/tool/token.h"
 
 static int
-make_file(struct authority *authority, const struct leaf_key_options *options, const struct leaf *leaf,
+make_file(struct authority *authority, const struct leaf_key_options *options,
+    const struct leaf *leaf,
     enum key_type type, struct leaf_key *out, gnutls_privkey_t *private)
 {
 	gnutls_x509_privkey_t key = NULL;
@@ -19,7 +20,8 @@ make_file(struct authority *authority, const struct leaf_key_options *options, c
 	if (!code)
 		code = key_generate(type, &key);
 	if (!code)
-		code = key_encode(key, options->encrypt ? passphrase_text(&authority->passphrase) : NULL, &out->pem);
+		code = key_encode(key, options->encrypt ? passphrase_text(&authority->passphrase) :
+		    NULL, &out->pem);
 	if (!code)
 		code = key_abstract(key, private);
 	gnutls_x509_privkey_deinit(key);
@@ -27,7 +29,8 @@ make_file(struct authority *authority, const struct leaf_key_options *options, c
 }
 
 static int
-use_existing(struct authority *authority, const char *where, struct leaf_key *out, gnutls_privkey_t *private)
+use_existing(struct authority *authority, const char *where, struct leaf_key *out,
+    gnutls_privkey_t *private)
 {
 	char *whole = token_is_uri(where) ? NULL : realpath(where, NULL);
 	int code;
@@ -39,7 +42,8 @@ use_existing(struct authority *authority, const char *where, struct leaf_key *ou
 }
 
 int
-leaf_key_make(struct authority *authority, const struct leaf_key_options *options, struct leaf *leaf,
+leaf_key_make(struct authority *authority, const struct leaf_key_options *options,
+    struct leaf *leaf,
     struct leaf_key *out)
 {
 	gnutls_privkey_t private = NULL;
@@ -53,7 +57,8 @@ leaf_key_make(struct authority *authority, const struct leaf_key_options *option
 	if (options->key)
 		code = use_existing(authority, options->key, out, &private);
 	else if (options->token)
-		code = token_generate(options->token, leaf->name, type, &authority->passphrase, out->place,
+		code = token_generate(options->token, leaf->name, type, &authority->passphrase,
+		    out->place,
 		    sizeof(out->place), &private);
 	else
 		code = make_file(authority, options, leaf, type, out, &private);

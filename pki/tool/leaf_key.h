@@ -18,8 +18,10 @@ struct leaf_key_options {
 #define LEAF_KEY_OPTION_ROWS(type_, member) \
 	{ "key-type", OPTION_TEXT, offsetof(type_, member.type), "TYPE", \
 	  "p256 (default), ed25519, rsa2048, rsa3072", 0 }, \
-	{ "key", OPTION_TEXT, offsetof(type_, member.key), "FILE|URI", "use this key: a file or a pkcs11: URI", 0 }, \
-	{ "token", OPTION_TEXT, offsetof(type_, member.token), "URI", "make the key on this PKCS#11 token", 0 }, \
+	{ "key", OPTION_TEXT, offsetof(type_, member.key), "FILE|URI", \
+	  "use this key: a file or a pkcs11: URI", 0 }, \
+	{ "token", OPTION_TEXT, offsetof(type_, member.token), "URI", \
+	  "make the key on this PKCS#11 token", 0 }, \
 	{ "encrypt-key", OPTION_FLAG, offsetof(type_, member.encrypt), NULL, \
 	  "encrypt issued/NAME.key with the passphrase", 0 }
 
@@ -31,7 +33,8 @@ struct leaf_key {
 };
 
 /* Fills the leaf's key, key_pem and key_place, which point into `out`. */
-int leaf_key_make(struct authority *, const struct leaf_key_options *, struct leaf *, struct leaf_key *out);
+int leaf_key_make(struct authority *, const struct leaf_key_options *, struct leaf *,
+    struct leaf_key *out);
 void leaf_key_wipe(struct leaf_key *);
 
 #endif

@@ -107,7 +107,8 @@ key_ed25519_client(const struct subject *s)
 static bool
 ca_cannot_sign(const struct subject *s)
 {
-	return s->facts.is_ca && (!s->facts.has_usage || !(s->facts.usage & USAGE_SIGN_CERTIFICATES));
+	return s->facts.is_ca &&
+	    (!s->facts.has_usage || !(s->facts.usage & USAGE_SIGN_CERTIFICATES));
 }
 
 static bool
@@ -207,7 +208,8 @@ common_name_only(const struct subject *s)
 	char name[256], normal[NAME_SIZE];
 	size_t bytes = sizeof(name);
 
-	if (!is_leaf(s) || !s->server || gnutls_x509_crt_get_dn_by_oid(s->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &bytes) < 0)
+	if (!is_leaf(s) || !s->server || gnutls_x509_crt_get_dn_by_oid(s->certificate,
+	    GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &bytes) < 0)
 		return false;
 	if (!strchr(name, '.') || !name_normalise_pattern(normal, name, strlen(name)))
 		return false;
@@ -346,44 +348,76 @@ static const struct rule {
 	bool (*breaks)(const struct subject *);
 	const char *sentence;
 } rules[] = {
-	{ "serial-negative", FINDING_WRONG, serial_negative, "its serial number is negative; programs disagree about which one it is" },
-	{ "serial-short", FINDING_WARNING, serial_short, "its serial number has less than 64 bits and can be guessed" },
-	{ "signature-weak", FINDING_WRONG, signature_weak, "its signature uses an algorithm that nobody accepts any more" },
+	{ "serial-negative", FINDING_WRONG, serial_negative,
+	  "its serial number is negative; programs disagree about which one it is" },
+	{ "serial-short", FINDING_WARNING, serial_short,
+	  "its serial number has less than 64 bits and can be guessed" },
+	{ "signature-weak", FINDING_WRONG, signature_weak,
+	  "its signature uses an algorithm that nobody accepts any more" },
 	{ "key-weak", FINDING_WRONG, key_weak, "its key is too short" },
-	{ "key-rsa", FINDING_WARNING, key_rsa, "an RSA key makes handshakes five times as dear; take P-256" },
-	{ "key-ed25519-client", FINDING_WARNING, key_ed25519_client, "Ed25519 client certificates fail in TLS 1.2 and in browsers; take P-256" },
-	{ "ca-cannot-sign", FINDING_WRONG, ca_cannot_sign, "a CA whose keyUsage lacks keyCertSign cannot issue anything" },
-	{ "ca-cannot-sign-crls", FINDING_WARNING, ca_cannot_sign_crls, "a CA whose keyUsage lacks cRLSign cannot revoke anything" },
+	{ "key-rsa", FINDING_WARNING, key_rsa,
+	  "an RSA key makes handshakes five times as dear; take P-256" },
+	{ "key-ed25519-client", FINDING_WARNING, key_ed25519_client,
+	  "Ed25519 client certificates fail in TLS 1.2 and in browsers; take P-256" },
+	{ "ca-cannot-sign", FINDING_WRONG, ca_cannot_sign,
+	  "a CA whose keyUsage lacks keyCertSign cannot issue anything" },
+	{ "ca-cannot-sign-crls", FINDING_WARNING, ca_cannot_sign_crls,
+	  "a CA whose keyUsage lacks cRLSign cannot revoke anything" },
 	{ "leaf-signs", FINDING_WRONG, leaf_signs, "a leaf whose keyUsage has keyCertSign" },
-	{ "leaf-cannot-sign-handshakes", FINDING_WRONG, leaf_cannot_sign_handshakes, "its keyUsage lacks digitalSignature, which TLS 1.3 needs" },
-	{ "basic-constraints-absent", FINDING_WARNING, basic_constraints_absent, "a leaf should say CA:FALSE" },
-	{ "basic-constraints-not-critical", FINDING_WARNING, basic_constraints_not_critical, "a CA's basicConstraints must be critical (RFC 5280 4.2.1.9)" },
-	{ "path-length-absent", FINDING_WARNING, path_length_absent, "an intermediate without a path length can make CAs of its own" },
-	{ "purpose-absent", FINDING_WRONG, purpose_absent, "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
-	{ "purpose-any", FINDING_WRONG, purpose_any, "anyExtendedKeyUsage passes for every purpose elsewhere; Valise refuses it" },
+	{ "leaf-cannot-sign-handshakes", FINDING_WRONG, leaf_cannot_sign_handshakes,
+	  "its keyUsage lacks digitalSignature, which TLS 1.3 needs" },
+	{ "basic-constraints-absent", FINDING_WARNING, basic_constraints_absent,
+	  "a leaf should say CA:FALSE" },
+	{ "basic-constraints-not-critical", FINDING_WARNING, basic_constraints_not_critical,
+	  "a CA's basicConstraints must be critical (RFC 5280 4.2.1.9)" },
+	{ "path-length-absent", FINDING_WARNING, path_length_absent,
+	  "an intermediate without a path length can make CAs of its own" },
+	{ "purpose-absent", FINDING_WRONG, purpose_absent,
+	  "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
+	{ "purpose-any", FINDING_WRONG, purpose_any,
+	  "anyExtendedKeyUsage passes for every purpose elsewhere; Valise refuses it" },
 	{ "agent-is-server", FINDING_WRONG, agent_is_server, "an agent must not be a server too" },
-	{ "agent-no-client", FINDING_WRONG, agent_no_client, "an agent needs clientAuth beside the agent purpose" },
-	{ "agent-without-grant", FINDING_WRONG, agent_without_grant, "an agent's certificate needs a grant" },
-	{ "grant-without-purpose", FINDING_WRONG, grant_without_purpose, "a grant belongs to agents, and this has not their purpose" },
-	{ "grant-unreadable", FINDING_WRONG, grant_unreadable, "its grant is not in the one form that is accepted" },
-	{ "grant-critical", FINDING_WRONG, grant_critical, "its grant is critical; OpenSSL and Go refuse the certificate" },
+	{ "agent-no-client", FINDING_WRONG, agent_no_client,
+	  "an agent needs clientAuth beside the agent purpose" },
+	{ "agent-without-grant", FINDING_WRONG, agent_without_grant,
+	  "an agent's certificate needs a grant" },
+	{ "grant-without-purpose", FINDING_WRONG, grant_without_purpose,
+	  "a grant belongs to agents, and this has not their purpose" },
+	{ "grant-unreadable", FINDING_WRONG, grant_unreadable,
+	  "its grant is not in the one form that is accepted" },
+	{ "grant-critical", FINDING_WRONG, grant_critical,
+	  "its grant is critical; OpenSSL and Go refuse the certificate" },
 	{ "host-absent", FINDING_WRONG, host_absent, "it has no host name to serve" },
-	{ "common-name-only", FINDING_WARNING, common_name_only, "its common name is a host name that its subjectAltName lacks; it counts for nothing" },
-	{ "agent-other-names", FINDING_WARNING, agent_other_names, "an agent's addresses, URIs and mail addresses count for nothing" },
-	{ "underscore", FINDING_WARNING, underscore, "a name with an underscore can be routed but not terminated by an agent" },
-	{ "name-not-normal", FINDING_WRONG, name_not_normal, "one of its names is no server name as clients send it (IDN: write A-labels)" },
-	{ "wildcard-broad", FINDING_WARNING, wildcard_broad, "a wildcard over a whole top-level domain" },
-	{ "server-long", FINDING_WARNING, server_long, "Apple's clients refuse server certificates of more than 825 days" },
-	{ "client-long", FINDING_WARNING, client_long, "a client that lives for more than 397 days outlives most people's memory of it" },
+	{ "common-name-only", FINDING_WARNING, common_name_only,
+	  "its common name is a host name that its subjectAltName lacks; it counts for nothing" },
+	{ "agent-other-names", FINDING_WARNING, agent_other_names,
+	  "an agent's addresses, URIs and mail addresses count for nothing" },
+	{ "underscore", FINDING_WARNING, underscore,
+	  "a name with an underscore can be routed but not terminated by an agent" },
+	{ "name-not-normal", FINDING_WRONG, name_not_normal,
+	  "one of its names is no server name as clients send it (IDN: write A-labels)" },
+	{ "wildcard-broad", FINDING_WARNING, wildcard_broad,
+	  "a wildcard over a whole top-level domain" },
+	{ "server-long", FINDING_WARNING, server_long,
+	  "Apple's clients refuse server certificates of more than 825 days" },
+	{ "client-long", FINDING_WARNING, client_long,
+	  "a client that lives for more than 397 days outlives most people's memory of it" },
 	{ "ended", FINDING_EXPIRED, ended, "it has ended" },
 	{ "not-begun", FINDING_WARNING, not_begun, "it is not valid yet" },
-	{ "key-id-absent", FINDING_WARNING, key_id_absent, "it lacks a subject or authority key identifier; strict verifiers refuse it" },
-	{ "excluded-names", FINDING_WRONG, excluded_names, "excluded names do not stop a wildcard in GnuTLS, OpenSSL and Go; permit names instead" },
-	{ "uri-constraint", FINDING_WARNING, uri_constraint, "permitted URIs are not enforced by GnuTLS" },
-	{ "ceiling-without-names", FINDING_WARNING, ceiling_without_names, "a CA with a ceiling that may certify any name" },
-	{ "names-without-ceiling", FINDING_WARNING, names_without_ceiling, "a CA of agents with permitted names and no ceiling grant" },
-	{ "critical-unknown", FINDING_WRONG, critical_unknown, "a critical extension that nobody here knows; it is refused" },
-	{ "issuer-purpose", FINDING_WRONG, issuer_purpose, "its CA's extendedKeyUsage lacks a purpose that it has" },
+	{ "key-id-absent", FINDING_WARNING, key_id_absent,
+	  "it lacks a subject or authority key identifier; strict verifiers refuse it" },
+	{ "excluded-names", FINDING_WRONG, excluded_names,
+	  "excluded names do not stop a wildcard in GnuTLS, OpenSSL and Go; permit names instead" },
+	{ "uri-constraint", FINDING_WARNING, uri_constraint,
+	  "permitted URIs are not enforced by GnuTLS" },
+	{ "ceiling-without-names", FINDING_WARNING, ceiling_without_names,
+	  "a CA with a ceiling that may certify any name" },
+	{ "names-without-ceiling", FINDING_WARNING, names_without_ceiling,
+	  "a CA of agents with permitted names and no ceiling grant" },
+	{ "critical-unknown", FINDING_WRONG, critical_unknown,
+	  "a critical extension that nobody here knows; it is refused" },
+	{ "issuer-purpose", FINDING_WRONG, issuer_purpose,
+	  "its CA's extendedKeyUsage lacks a purpose that it has" },
 	{ "outlives-issuer", FINDING_WARNING, outlives_issuer, "it ends after its CA" },
 };
 
@@ -394,7 +428,8 @@ read_extensions(struct subject *s)
 	size_t bytes = sizeof(oid);
 	unsigned critical;
 
-	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(s->certificate, i, oid, &bytes, &critical) >= 0;
+	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(s->certificate, i, oid, &bytes,
+	    &critical) >= 0;
 	    i++, bytes = sizeof(oid)) {
 		if (strcmp(oid, "2.5.29.19") == 0) {
 			s->has_basic_constraints = true;
@@ -415,8 +450,10 @@ read_constraints(struct subject *s)
 	if (gnutls_x509_name_constraints_init(&constraints) < 0)
 		return;
 	if (gnutls_x509_crt_get_name_constraints(s->certificate, constraints, 0, NULL) >= 0) {
-		s->excludes = gnutls_x509_name_constraints_get_excluded(constraints, 0, &type, &name) >= 0;
-		for (unsigned i = 0; gnutls_x509_name_constraints_get_permitted(constraints, i, &type, &name) >= 0; i++) {
+		s->excludes = gnutls_x509_name_constraints_get_excluded(constraints, 0, &type,
+		    &name) >= 0;
+		for (unsigned i = 0; gnutls_x509_name_constraints_get_permitted(constraints, i,
+		    &type, &name) >= 0; i++) {
 			s->permits_names |= type == GNUTLS_SAN_DNSNAME;
 			s->permits_uris |= type == GNUTLS_SAN_URI;
 		}
@@ -429,14 +466,16 @@ read_subject(struct subject *s, struct der issuer)
 {
 	const char *why;
 
-	s->has_issuer = issuer.bytes && x509_parse(&s->issuer, issuer, &why) && x509_names_issuer(&s->facts, &s->issuer);
+	s->has_issuer = issuer.bytes && x509_parse(&s->issuer, issuer, &why) &&
+	    x509_names_issuer(&s->facts, &s->issuer);
 	s->is_root = der_equal(s->facts.issuer, s->facts.subject);
 	s->key = (gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(s->certificate, &s->bits);
 	s->agent = x509_has_purpose(&s->facts, OID_AGENT_PURPOSE);
 	s->server = x509_has_purpose(&s->facts, OID_SERVER_AUTH);
 	s->client = x509_has_purpose(&s->facts, OID_CLIENT_AUTH);
 	s->any = x509_has_purpose(&s->facts, GNUTLS_KP_ANY);
-	s->grant_readable = s->facts.has_grant && grant_decode(&s->grant, s->facts.grant.data, s->facts.grant.bytes, &why);
+	s->grant_readable = s->facts.has_grant &&
+	    grant_decode(&s->grant, s->facts.grant.data, s->facts.grant.bytes, &why);
 	read_extensions(s);
 	read_constraints(s);
 	return names_of_certificate(&s->names, s->certificate);
@@ -449,14 +488,17 @@ apply(struct findings *findings, const char *label, const struct subject *s)
 
 	for (size_t i = 0; !code && i < sizeof(rules) / sizeof(*rules); i++)
 		if (rules[i].breaks(s))
-			code = findings_add(findings, rules[i].weight, "%s: %s: %s", label, rules[i].word, rules[i].sentence);
+			code = findings_add(findings, rules[i].weight, "%s: %s: %s", label,
+			    rules[i].word, rules[i].sentence);
 	return code;
 }
 
 int
-lint_certificate(struct findings *findings, const char *label, struct der certificate, struct der issuer, int64_t now)
+lint_certificate(struct findings *findings, const char *label, struct der certificate,
+    struct der issuer, int64_t now)
 {
-	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.bytes };
+	const gnutls_datum_t der =
+	    { (unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.bytes };
 	struct subject *s = calloc(1, sizeof(*s));
 	const char *why = "";
 	int code;
@@ -469,7 +511,8 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 	if (!x509_parse(&s->facts, certificate, &why))
 		code = findings_add(findings, FINDING_WRONG, "%s: unreadable: it %s", label, why);
 	else if (gnutls_x509_crt_import(s->certificate, &der, GNUTLS_X509_FMT_DER) < 0)
-		code = findings_add(findings, FINDING_WRONG, "%s: unreadable: GnuTLS refuses it", label);
+		code = findings_add(findings, FINDING_WRONG, "%s: unreadable: GnuTLS refuses it",
+		    label);
 	else
 		code = read_subject(s, issuer);
 	if (!code && s->facts.whole.bytes)
@@ -487,17 +530,24 @@ lint_crl(struct findings *findings, const char *label, struct der data, int64_t 
 	int code = 0;
 
 	if (!crl || !crl_index(crl, &why))
-		code = findings_add(findings, FINDING_WRONG, "%s: crl-refused: the CRL %s", label, why);
+		code = findings_add(findings, FINDING_WRONG, "%s: crl-refused: the CRL %s", label,
+		    why);
 	if (!code && crl && crl_next_update(crl) <= now)
-		code = findings_add(findings, FINDING_EXPIRED, "%s: crl-ended: its nextUpdate is over", label);
+		code = findings_add(findings, FINDING_EXPIRED,
+		    "%s: crl-ended: its nextUpdate is over", label);
 	if (!code && crl && crl_this_update(crl) > now)
-		code = findings_add(findings, FINDING_WRONG, "%s: crl-not-begun: its thisUpdate is in the future", label);
+		code = findings_add(findings, FINDING_WRONG,
+		    "%s: crl-not-begun: its thisUpdate is in the future", label);
 	if (!code && crl && crl_number(crl).bytes == 0)
-		code = findings_add(findings, FINDING_WARNING, "%s: crl-number-absent: an older one could be slipped in", label);
+		code = findings_add(findings, FINDING_WARNING,
+		    "%s: crl-number-absent: an older one could be slipped in", label);
 	if (!code && crl && crl_authority_key(crl).bytes == 0)
-		code = findings_add(findings, FINDING_WARNING, "%s: crl-key-id-absent: strict verifiers refuse it", label);
+		code = findings_add(findings, FINDING_WARNING,
+		    "%s: crl-key-id-absent: strict verifiers refuse it", label);
 	if (!code && crl && crl_next_update(crl) - crl_this_update(crl) > 100 * DAY_S)
-		code = findings_add(findings, FINDING_WARNING, "%s: crl-long: with more than 100 days an old one helps a thief for long", label);
+		code = findings_add(findings, FINDING_WARNING,
+		    "%s: crl-long: with more than 100 days an old one helps a thief for long",
+		    label);
 	crl_free(crl);
 	return code;
 }

@@ -25,7 +25,8 @@ struct mint {
 	bool is_ca;
 	int path_length;		/* of a CA; -1: unlimited */
 	const struct names *names;	/* of a leaf */
-	const struct texts *permits;	/* of a CA: permitted DNS subtrees; NULL or empty: no constraint */
+	/* of a CA: permitted DNS subtrees; NULL or empty: no constraint */
+	const struct texts *permits;
 	const uint8_t *grant;		/* DER; NULL: none */
 	size_t grant_bytes;
 };
@@ -33,7 +34,8 @@ struct mint {
 /* 16 random bytes, the first of 1..127: positive, and 16 bytes in DER too. */
 void mint_serial(uint8_t serial[MINT_SERIAL]);
 /* issuer NULL: self-signed. The DER is to be freed with gnutls_free(). */
-int mint_certificate(const struct mint *, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer, gnutls_privkey_t issuer_key,
+int mint_certificate(const struct mint *, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer,
+    gnutls_privkey_t issuer_key,
     gnutls_datum_t *der);
 
 #endif

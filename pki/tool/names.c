@@ -44,11 +44,14 @@ refuse_host(const char *host)
 	int code;
 
 	for (const char *at = host; *at; at++)
-		if ((unsigned char)*at >= 0x80 && gnutls_idna_map(host, (unsigned)strlen(host), &mapped, 0) >= 0)
+		if ((unsigned char)*at >= 0x80 &&
+		    gnutls_idna_map(host, (unsigned)strlen(host), &mapped, 0) >= 0)
 			break;
 	code = mapped.data ?
-	    say_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host, (char *)mapped.data) :
-	    say_fail(EX_DATAERR, "--host '%s' is no server name; give one like app.example.com or *.example.com", host);
+	    say_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host,
+	    (char *)mapped.data) :
+	    say_fail(EX_DATAERR,
+	    "--host '%s' is no server name; give one like app.example.com or *.example.com", host);
 	gnutls_free(mapped.data);
 	return code;
 }
@@ -62,7 +65,8 @@ names_add_host(struct names *names, const struct profile *profile, const char *h
 
 	if (is_address(host, octets, &bytes)) {
 		if (!profile->serves)
-			return say_fail(EX_DATAERR, "--host %s: %s %s certificate holds names, not addresses", host,
+			return say_fail(EX_DATAERR,
+			    "--host %s: %s %s certificate holds names, not addresses", host,
 			    *profile->kind == 'a' ? "an" : "a", profile->kind);
 		return names_add(names, GNUTLS_SAN_IPADDRESS, host);
 	}
@@ -86,8 +90,10 @@ names_add_email(struct names *names, const char *email)
 	const char *at = strchr(email, '@');
 	char normal[NAME_SIZE];
 
-	if (!at || at == email || !is_plain(email) || !name_normalise(normal, at + 1, strlen(at + 1)))
-		return say_fail(EX_DATAERR, "--email '%s' is no address of the form who@example.com", email);
+	if (!at || at == email || !is_plain(email) ||
+	    !name_normalise(normal, at + 1, strlen(at + 1)))
+		return say_fail(EX_DATAERR,
+		    "--email '%s' is no address of the form who@example.com", email);
 	return names_add(names, GNUTLS_SAN_RFC822NAME, email);
 }
 
@@ -97,7 +103,8 @@ names_add_uri(struct names *names, const char *uri)
 	const char *colon = strchr(uri, ':');
 
 	if (!colon || colon == uri || !colon[1] || !is_plain(uri))
-		return say_fail(EX_DATAERR, "--uri '%s' is no URI with a scheme, like spiffe://example.com/job", uri);
+		return say_fail(EX_DATAERR,
+		    "--uri '%s' is no URI with a scheme, like spiffe://example.com/job", uri);
 	return names_add(names, GNUTLS_SAN_URI, uri);
 }
 
@@ -114,7 +121,8 @@ names_add_raw(struct names *names, gnutls_x509_subject_alt_name_t type, const gn
 	if (type != GNUTLS_SAN_DNSNAME && type != GNUTLS_SAN_RFC822NAME && type != GNUTLS_SAN_URI)
 		return 0;
 	for (unsigned i = 0; i < bytes; i++)
-		text[i] = value->data[i] > ' ' && value->data[i] <= '~' ? (char)value->data[i] : '?';
+		text[i] = value->data[i] > ' ' && value->data[i] <= '~' ? (char)value->data[i] :
+		    '?';
 	text[bytes] = '\0';
 	return names_add(names, type, text);
 }
@@ -128,12 +136,15 @@ names_of_certificate(struct names *names, gnutls_x509_crt_t certificate)
 	int code = 0, found;
 
 	for (unsigned i = 0; !code; i++, bytes = sizeof(value)) {
-		found = gnutls_x509_crt_get_subject_alt_name2(certificate, i, value, &bytes, &type, NULL);
+		found = gnutls_x509_crt_get_subject_alt_name2(certificate, i, value, &bytes, &type,
+		    NULL);
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
-			return say_fail(EX_DATAERR, "a subjectAltName cannot be read: %s", gnutls_strerror(found));
-		code = names_add_raw(names, type, &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
+			return say_fail(EX_DATAERR, "a subjectAltName cannot be read: %s",
+			    gnutls_strerror(found));
+		code = names_add_raw(names, type,
+		    &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 	}
 	return code;
 }
@@ -152,9 +163,11 @@ names_put(const struct names *names, gnutls_x509_crt_t certificate)
 			is_address(name->text, octets, &bytes);
 			data = octets;
 		}
-		problem = gnutls_x509_crt_set_subject_alt_name(certificate, name->type, data, bytes, GNUTLS_FSAN_APPEND);
+		problem = gnutls_x509_crt_set_subject_alt_name(certificate, name->type, data, bytes,
+		    GNUTLS_FSAN_APPEND);
 		if (problem < 0)
-			return say_fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s", name->text, gnutls_strerror(problem));
+			return say_fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s",
+			    name->text, gnutls_strerror(problem));
 	}
 	return 0;
 }
@@ -166,7 +179,8 @@ names_join(const struct names *names, char *out, size_t out_size)
 
 	*out = '\0';
 	for (size_t i = 0; i < names->count && used < out_size; i++)
-		used += (size_t)snprintf(out + used, out_size - used, "%s%s", i ? " " : "", names->at[i].text);
+		used += (size_t)snprintf(out + used, out_size - used, "%s%s", i ? " " : "",
+		    names->at[i].text);
 }
 
 bool
@@ -189,13 +203,17 @@ is_all_hex(const char *text)
 int
 names_check_label(const char *name)
 {
-	static const char may[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
+	static const char may[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
 	size_t length = strlen(name);
 
-	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] != '\0' || strchr(".-", *name))
-		return say_fail(EX_USAGE, "the name '%s' cannot be a file's name; give 1 to %d letters, digits and ._@-, "
+	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] != '\0' ||
+	    strchr(".-", *name))
+		return say_fail(EX_USAGE,
+		    "the name '%s' cannot be a file's name; give 1 to %d letters, digits and ._@-, "
 		    "a letter or digit first", name, NAME_MOST);
 	if (length >= 16 && is_all_hex(name))
-		return say_fail(EX_USAGE, "the name '%s' looks like a serial number; give another", name);
+		return say_fail(EX_USAGE, "the name '%s' looks like a serial number; give another",
+		    name);
 	return 0;
 }

@@ -28,7 +28,8 @@ struct names {
 
 /* One that is not there yet. */
 int names_add(struct names *, gnutls_x509_subject_alt_name_t, const char *text);
-/* As a certificate or request has it; hostile bytes become `?`, types that names are not made of are left out. */
+/* As a certificate or request has it; hostile bytes become `?`, types that names are not
+ * made of are left out. */
 int names_add_raw(struct names *, gnutls_x509_subject_alt_name_t, const gnutls_datum_t *value);
 /* A --host: a DNS name, a `*.` pattern, or an address where the profile serves. */
 int names_add_host(struct names *, const struct profile *, const char *host);

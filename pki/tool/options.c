@@ -26,10 +26,11 @@ collect(const struct usage *usage, const struct option_row **rows)
 {
 	size_t count = 0;
 
-	for (const struct option_row *row = usage->rows; row && row->name && count < ROWS_MOST; row++)
-		rows[count++] = row;
-	if (!usage->no_common)
-		for (const struct option_row *row = common_rows; row->name && count < ROWS_MOST; row++)
+	for (const struct option_row *row = usage->rows; row && row->name; row++)
+		if (count < ROWS_MOST)
+			rows[count++] = row;
+	for (const struct option_row *row = common_rows; row->name; row++)
+		if (count < ROWS_MOST)
 			rows[count++] = row;
 	return count;
 }
@@ -39,7 +40,8 @@ print_option(const struct option_row *row)
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+	snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
+	    row->argument ? row->argument : "");
 	printf("  %-26s %s\n", left, row->help);
 }
 
@@ -62,11 +64,13 @@ options_print_synopsis(const struct usage *usage)
 	int column = printf("\n%s%s%s", usage->word, *usage->operands ? " " : "", usage->operands);
 
 	for (const struct option_row *row = usage->rows; row && row->name; row++) {
-		int width = 4 + (int)strlen(row->name) + (row->argument ? 1 + (int)strlen(row->argument) : 0);
+		int width = 4 + (int)strlen(row->name) + (row->argument ?
+		    1 + (int)strlen(row->argument) : 0);
 
 		if (column + width > 79)
 			column = printf("\n   ");
-		column += printf(" [--%s%s%s]", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+		column += printf(" [--%s%s%s]", row->name, row->argument ? " " : "",
+		    row->argument ? row->argument : "");
 	}
 	printf("\n    %s\n", usage->summary);
 }
@@ -77,7 +81,8 @@ options_print_common(void)
 	printf("\nWith all of these:\n");
 	for (const struct option_row *row = common_rows; row->name; row++)
 		print_option(row);
-	printf("  %-26s %s\n  %-26s %s\n", "--help", "this text", "--version", "the program's version");
+	printf("  %-26s %s\n  %-26s %s\n", "--help", "this text", "--version",
+	    "the program's version");
 }
 
 static bool
@@ -153,13 +158,15 @@ wanted(const struct option_row *row)
 }
 
 static size_t
-fill_long_options(const struct usage *usage, const struct option_row **rows, struct option *long_options)
+fill_long_options(const struct usage *usage, const struct option_row **rows,
+    struct option *long_options)
 {
 	size_t count = collect(usage, rows);
 
 	for (size_t i = 0; i < count; i++)
 		long_options[i] = (struct option){ rows[i]->name,
-		    rows[i]->kind == OPTION_FLAG ? no_argument : required_argument, NULL, FIRST_ROW + (int)i };
+		    rows[i]->kind == OPTION_FLAG ? no_argument : required_argument, NULL,
+		    FIRST_ROW + (int)i };
 	long_options[count] = (struct option){ "help", no_argument, NULL, HELP };
 	return count;
 }
@@ -168,10 +175,12 @@ static bool
 count_operands(const struct usage *usage, const struct operands *operands, int *code)
 {
 	if (operands->count < usage->least)
-		*code = say_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`", usage->word,
+		*code = say_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`",
+		    usage->word,
 		    usage->operands, usage->word);
 	else if (usage->most >= 0 && operands->count > usage->most)
-		*code = say_fail(EX_USAGE, "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
+		*code = say_fail(EX_USAGE,
+		    "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
 		    operands->at[usage->most], usage->word);
 	else
 		return true;
@@ -179,7 +188,8 @@ count_operands(const struct usage *usage, const struct operands *operands, int *
 }
 
 bool
-options_read(const struct usage *usage, int argc, char **argv, void *options, struct operands *operands, int *code)
+options_read(const struct usage *usage, int argc, char **argv, void *options,
+    struct operands *operands, int *code)
 {
 	const struct option_row *rows[ROWS_MOST];
 	struct option long_options[ROWS_MOST + 2] = { 0 };
@@ -195,8 +205,10 @@ options_read(const struct usage *usage, int argc, char **argv, void *options, st
 			return false;
 		}
 		if (found < FIRST_ROW) {
-			*code = say_fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`", usage->word,
-			    found == ':' ? "no value follows" : "no such option, or a value it does not take:",
+			*code = say_fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`",
+			    usage->word,
+			    found == ':' ? "no value follows" :
+			    "no such option, or a value it does not take:",
 			    argv[optind - 1], usage->word);
 			return false;
 		}

@@ -51,7 +51,6 @@ struct usage {
 	int least, most;		/* how many of them; most -1: any number */
 	const char *summary;
 	const struct option_row *rows;	/* ends with {0} */
-	bool no_common;			/* reads no authority */
 };
 
 struct operands {

@@ -14,9 +14,11 @@ struct store;
 int outbox_put(struct store *, const char *path, mode_t, const void *data, size_t bytes);
 /* Before the commit: the names in tmp/ reach the disk. */
 int outbox_seal(struct store *);
-/* Renames what a committed change left; in the same order it was put. Safe to do twice and by two at once. */
+/* Renames what a committed change left; in the same order it was put. Safe to do twice
+ * and by two at once. */
 int outbox_deliver(struct store *);
-/* Inside a new change: finishes the last one, forgets it, and removes what an uncommitted one left in tmp/. */
+/* Inside a new change: finishes the last one, forgets it, and removes what an
+ * uncommitted one left in tmp/. */
 int outbox_recover(struct store *);
 /* Whether a committed change has files left in tmp/. */
 bool outbox_waits(struct store *);

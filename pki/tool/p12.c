@@ -26,7 +26,8 @@ add_certificates(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutl
 		int index = problem = gnutls_pkcs12_bag_set_crt(bag, keyring->chain[i]);
 
 		if (index >= 0 && i == 0)
-			problem = gnutls_pkcs12_bag_set_friendly_name(bag, (unsigned)index, keyring->record.name);
+			problem = gnutls_pkcs12_bag_set_friendly_name(bag, (unsigned)index,
+			    keyring->record.name);
 		if (problem >= 0 && i == 0)
 			problem = gnutls_pkcs12_bag_set_key_id(bag, (unsigned)index, key_id);
 	}
@@ -38,7 +39,8 @@ add_certificates(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutl
 
 /* The key encrypts itself; its bag is not encrypted again. */
 static int
-add_key(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t *key_id, const char *passphrase,
+add_key(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t *key_id,
+    const char *passphrase,
     unsigned flags)
 {
 	gnutls_datum_t der = { 0 };
@@ -47,7 +49,8 @@ add_key(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t
 
 	if (problem < 0)
 		return problem;
-	problem = gnutls_x509_privkey_export2_pkcs8(keyring->key, GNUTLS_X509_FMT_DER, passphrase, flags, &der);
+	problem = gnutls_x509_privkey_export2_pkcs8(keyring->key, GNUTLS_X509_FMT_DER, passphrase,
+	    flags, &der);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_bag_set_data(bag, GNUTLS_BAG_PKCS8_ENCRYPTED_KEY, &der);
 	if (problem >= 0) {
@@ -83,11 +86,13 @@ p12_encode(const struct keyring *keyring, const char *passphrase, bool legacy, s
 	if (problem >= 0)
 		problem = add_key(p12, keyring, &key_id, passphrase, flags);
 	if (problem >= 0)
-		problem = gnutls_pkcs12_generate_mac2(p12, legacy ? GNUTLS_MAC_SHA1 : GNUTLS_MAC_SHA256, passphrase);
+		problem = gnutls_pkcs12_generate_mac2(p12, legacy ? GNUTLS_MAC_SHA1 :
+		    GNUTLS_MAC_SHA256, passphrase);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &der);
 	if (problem < 0)
-		code = say_fail(EX_SOFTWARE, "the PKCS#12 file cannot be made: %s", gnutls_strerror(problem));
+		code = say_fail(EX_SOFTWARE, "the PKCS#12 file cannot be made: %s",
+		    gnutls_strerror(problem));
 	else if (!secret_init(out, der.data, der.size))
 		code = say_no_memory();
 	gnutls_free(der.data);

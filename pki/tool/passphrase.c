@@ -29,7 +29,8 @@ adopt_line(struct passphrase *passphrase, const uint8_t *data, size_t bytes, con
 		bytes--;
 	if (bytes == 0 || bytes > PASSPHRASE_MOST || memchr(data, 0, bytes))
 		return say_fail(EX_DATAERR, "%s: a passphrase has 1 to %d bytes and no NUL; "
-		    "for keys without one say --no-password when you make them", from, PASSPHRASE_MOST);
+		    "for keys without one say --no-password when you make them", from,
+		    PASSPHRASE_MOST);
 	memcpy(line, data, bytes);
 	kept = secret_init(&passphrase->secret, line, bytes + 1);
 	bytes_wipe(line, sizeof(line));
@@ -84,11 +85,13 @@ prompt(struct passphrase *passphrase, int tty, const char *what, const char *aga
 	int code;
 
 	if (tcgetattr(tty, &normal) < 0)
-		return say_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use %s", passphrase->option);
+		return say_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use %s",
+		    passphrase->option);
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	tcsetattr(tty, TCSAFLUSH, &silent);
-	dprintf(tty, "Passphrase for %s%s: ", what, again);	/* not before the terminal is silent */
+	/* not before the terminal is silent */
+	dprintf(tty, "Passphrase for %s%s: ", what, again);
 	code = from_descriptor(passphrase, tty, "terminal");
 	tcsetattr(tty, TCSAFLUSH, &normal);
 	dprintf(tty, "\n");
@@ -102,13 +105,15 @@ from_terminal(struct passphrase *passphrase, const char *what, bool fresh)
 	int tty = isatty(STDIN_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1, code;
 
 	if (tty < 0)
-		return say_fail(EX_NOINPUT, "%s needs a passphrase and there is no terminal to ask on; "
+		return say_fail(EX_NOINPUT,
+		    "%s needs a passphrase and there is no terminal to ask on; "
 		    "give %s FILE%s", what, passphrase->option,
 		    passphrase->avoidable ? ", or --no-password to keep it in clear" : "");
 	code = prompt(passphrase, tty, what, "");
 	if (!code && fresh)
 		code = prompt(&again, tty, what, ", once more");
-	if (!code && fresh && !secret_equals(&passphrase->secret, again.secret.data, again.secret.bytes))
+	if (!code && fresh &&
+	    !secret_equals(&passphrase->secret, again.secret.data, again.secret.bytes))
 		code = say_fail(EX_DATAERR, "the two passphrases differ; nothing was changed");
 	passphrase_wipe(&again);
 	close(tty);

@@ -21,10 +21,12 @@ struct passphrase {
 	bool known;
 };
 
-/* Options of a command that is about another passphrase than the CA keys' set `option` and leave `credential` NULL. */
+/* Options of a command that is about another passphrase than the CA keys' set `option`
+ * and leave `credential` NULL. */
 #define PASSPHRASE_OF_CA_KEYS .option = "--passphrase-file", .credential = "valise-pki"
 
-/* what: what it opens, for the prompt and the message. fresh: asked twice, and an empty one is refused. */
+/* what: what it opens, for the prompt and the message. fresh: asked twice, and an empty
+ * one is refused. */
 int passphrase_need(struct passphrase *, const char *what, bool fresh);
 /* NUL-terminated; after passphrase_need(). */
 const char *passphrase_text(const struct passphrase *);

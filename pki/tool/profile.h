@@ -19,7 +19,8 @@ enum {
 struct profile {
 	const char *kind;		/* "agent" ... */
 	const char *role;		/* the intermediate that issues it: "agents" ... */
-	const char *purposes[3];	/* the leaf's extended key usages, and the intermediate's; NULL behind the last */
+	/* the leaf's extended key usages, and the intermediate's; NULL behind the last */
+	const char *purposes[3];
 	int64_t seconds;		/* default lifetime */
 	bool serves;			/* a server's: needs a host, may be an address */
 	bool granted;			/* carries a grant, needs a host, no addresses */

@@ -59,7 +59,8 @@ pile_give(const struct sink *sink, struct pile *pile, const char *path, int code
 static int
 add_certificate_row(void *arg, sqlite3_stmt *row)
 {
-	gnutls_datum_t der = { (unsigned char *)(uintptr_t)sqlite3_column_blob(row, 0), (unsigned)sqlite3_column_bytes(row, 0) };
+	gnutls_datum_t der = { (unsigned char *)(uintptr_t)sqlite3_column_blob(row, 0),
+	    (unsigned)sqlite3_column_bytes(row, 0) };
 
 	return pile_add_pem(arg, "CERTIFICATE", &der);
 }
@@ -90,11 +91,14 @@ write_crl(struct store *store, struct signer *signer, int64_t now, gnutls_datum_
 	int code = crl_writer_begin(&writer, signer->certificate, (uint64_t)ca->crl_number);
 
 	if (!code)
-		code = store_each(store, add_revoked_row, &writer, "SELECT serial, revoked_at, reason FROM certificate "
-		    "INDEXED BY certificate_revoked WHERE issuer = ? AND revoked_at IS NOT NULL AND not_after >= ? ORDER BY serial DESC",
+		code = store_each(store, add_revoked_row, &writer,
+		    "SELECT serial, revoked_at, reason FROM certificate "
+		    "INDEXED BY certificate_revoked WHERE issuer = ? AND revoked_at IS NOT NULL "
+		    "AND not_after >= ? ORDER BY serial DESC",
 		    "ii", ca->id, ca->crl_this);
 	if (!code)
-		code = crl_writer_sign(&writer, signer->key, now - BACKDATE_S, now + ca->crl_seconds, der);
+		code = crl_writer_sign(&writer, signer->key, now - BACKDATE_S,
+		    now + ca->crl_seconds, der);
 	crl_writer_wipe(&writer);
 	return code;
 }
@@ -106,7 +110,8 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 	struct pile pile = { 0 };
 	gnutls_datum_t der = { 0 };
 	char path[CA_NAME + 16];
-	int code = ca_by_id(store, ca->id, ca);		/* its number may have changed since it was opened */
+	/* its number may have changed since it was opened */
+	int code = ca_by_id(store, ca->id, ca);
 
 	if (code)
 		return code;
@@ -120,10 +125,13 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 	code = pile_add_pem(&pile, "X509 CRL", &der);
 	gnutls_free(der.data);
 	if (!code)
-		code = store_do(store, "UPDATE ca SET crl_number = ?, crl_this = ?, crl_next = ?, crl_seconds = ? WHERE id = ?",
+		code = store_do(store,
+		    "UPDATE ca SET crl_number = ?, crl_this = ?, crl_next = ?, crl_seconds = ? "
+		    "WHERE id = ?",
 		    "iiiii", ca->crl_number, ca->crl_this, ca->crl_next, ca->crl_seconds, ca->id);
 	if (!code)
-		code = store_do(store, "INSERT OR REPLACE INTO crl(ca, pem) VALUES(?, ?)", "ib", ca->id, pile.data, pile.bytes);
+		code = store_do(store, "INSERT OR REPLACE INTO crl(ca, pem) VALUES(?, ?)", "ib",
+		    ca->id, pile.data, pile.bytes);
 	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
 	return pile_give(&(struct sink){ put, store }, &pile, path, code);
 }
@@ -133,7 +141,8 @@ give_ca(struct store *store, const struct sink *sink, const struct ca *ca)
 {
 	struct pile pile = { 0 };
 	char path[CA_NAME + 16];
-	int code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body JOIN certificate ON id = certificate "
+	int code = store_each(store, add_certificate_row, &pile,
+	    "SELECT der FROM body JOIN certificate ON id = certificate "
 	    "WHERE name = ? AND current = 1", "t", ca->name);
 
 	if (!code && ca->parent == ca->id)
@@ -153,7 +162,8 @@ give_crl(struct store *store, const struct sink *sink, const struct ca *ca)
 {
 	struct pile pile = { 0 };
 	char path[CA_NAME + 16];
-	int code = store_each(store, add_blob_row, &pile, "SELECT pem FROM crl WHERE ca = ?", "i", ca->id);
+	int code = store_each(store, add_blob_row, &pile, "SELECT pem FROM crl WHERE ca = ?", "i",
+	    ca->id);
 
 	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
 	return pile_give(sink, &pile, path, code);
@@ -173,14 +183,18 @@ give_bundles(struct store *store, const struct sink *sink, const struct ca *ca)
 
 	if (ca->parent == ca->id)
 		return 0;
-	code = store_each(store, add_certificate_row, &pile, "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
-	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
+	code = store_each(store, add_certificate_row, &pile,
+	    "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
+	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR "
+	    "ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
 	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
 	code = pile_give(sink, &pile, path, code);
 	if (code)
 		return code;
-	code = store_each(store, add_blob_row, &pile, "SELECT pem FROM crl JOIN ca ON ca.id = crl.ca "
-	    "WHERE ca.parent = ca.id OR (ca.role = ? AND (? = 0 OR ca.id IN (?, ?))) ORDER BY ca.id DESC",
+	code = store_each(store, add_blob_row, &pile,
+	    "SELECT pem FROM crl JOIN ca ON ca.id = crl.ca "
+	    "WHERE ca.parent = ca.id OR (ca.role = ? AND (? = 0 OR ca.id IN (?, ?))) ORDER BY "
+	    "ca.id DESC",
 	    "tiii", ca->role, (int64_t)is_sub, ca->id, ca->parent);
 	snprintf(path, sizeof(path), "%s.crl", ca->name);
 	return pile_give(sink, &pile, path, code);
@@ -205,7 +219,8 @@ give_bundles_of_role(void *arg, const struct ca *ca)
 int
 publish_bundles(struct store *store, const char *role)
 {
-	return ca_each(store, give_bundles_of_role, &(struct giving){ store, &(struct sink){ put, store }, role });
+	return ca_each(store, give_bundles_of_role,
+	    &(struct giving){ store, &(struct sink){ put, store }, role });
 }
 
 static int
@@ -214,12 +229,14 @@ give_leaf(struct store *store, const struct sink *sink, const struct record *rec
 	struct pile pile = { 0 };
 	char path[CA_NAME + 16];
 	struct ca ca;
-	int code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body WHERE certificate = ?", "i", record->id);
+	int code = store_each(store, add_certificate_row, &pile,
+	    "SELECT der FROM body WHERE certificate = ?", "i", record->id);
 
 	if (!code)
 		code = ca_by_id(store, record->issuer, &ca);
 	while (!code && ca.parent != ca.id) {
-		code = store_each(store, add_certificate_row, &pile, "SELECT der FROM body JOIN certificate ON id = certificate "
+		code = store_each(store, add_certificate_row, &pile,
+		    "SELECT der FROM body JOIN certificate ON id = certificate "
 		    "WHERE name = ? AND current = 1", "t", ca.name);
 		if (!code)
 			code = ca_by_id(store, ca.parent, &ca);
@@ -259,5 +276,6 @@ publish_expect(struct store *store, const struct sink *sink)
 	struct giving giving = { store, sink, NULL };
 	int code = ca_each(store, expect_of_ca, &giving);
 
-	return code ? code : record_each(store, expect_of_leaf, &giving, "WHERE current = 1 AND kind != 'ca' ORDER BY id", "");
+	return code ? code : record_each(store, expect_of_leaf, &giving,
+	    "WHERE current = 1 AND kind != 'ca' ORDER BY id", "");
 }

@@ -14,16 +14,19 @@ struct sink {
 	void *arg;
 };
 
-/* A new CRL of this CA, with the next number: crls/NAME.crl. seconds 0: valid as long as the last one. */
+/* A new CRL of this CA, with the next number: crls/NAME.crl. seconds 0: valid as long as
+ * the last one. */
 int publish_crl(struct store *, struct signer *, int64_t seconds, int64_t now);
 /* cas/NAME.crt, and root.crt for the root. */
 int publish_ca(struct store *, const struct ca *);
-/* ROLE-ca.crt and ROLE.crl, and SUB-ca.crt and SUB.crl for a sub-CA of it; role "root": all of them. */
+/* ROLE-ca.crt and ROLE.crl, and SUB-ca.crt and SUB.crl for a sub-CA of it; role "root":
+ * all of them. */
 int publish_bundles(struct store *, const char *role);
 /* issued/NAME.crt: the leaf and every CA up to, but not, the root. */
 int publish_leaf(struct store *, const struct record *);
 
-/* Every file that there should be, as it should be: what publish_*() have put, without putting it. */
+/* Every file that there should be, as it should be: what publish_*() have put, without
+ * putting it. */
 int publish_expect(struct store *, const struct sink *);
 
 #endif

@@ -33,7 +33,8 @@ int record_find(struct store *, const char *name_or_serial, struct record *);
 /* The current one of that name. Not there: *found is false and nothing is said. */
 int record_look_up(struct store *, const char *name, struct record *, bool *found);
 /* `rest` is SQL behind "FROM certificate", `types` and the values as for store_each(). */
-int record_each(struct store *, int (*each)(void *arg, const struct record *), void *arg, const char *rest,
+int record_each(struct store *, int (*each)(void *arg, const struct record *), void *arg,
+    const char *rest,
     const char *types, ...);
 /* To be given back with gnutls_x509_crt_deinit(). */
 int record_certificate(struct store *, int64_t id, gnutls_x509_crt_t *out);

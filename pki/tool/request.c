@@ -28,19 +28,23 @@ static int
 refuse_strangers(const struct leaf *leaf, const struct request_options *options)
 {
 	const struct grant_options *grant = &options->grant;
-	bool granted = grant->shared || grant->any_depth || grant->max_flows || grant->max_sessions ||
+	bool granted = grant->shared || grant->any_depth || grant->max_flows ||
+	    grant->max_sessions ||
 	    grant->from.count || grant->regions.count || options->identity;
 
 	if (!leaf->profile->granted && granted)
-		return say_fail(EX_USAGE, "a %s's certificate carries no grant; leave the agent's options out",
+		return say_fail(EX_USAGE,
+		    "a %s's certificate carries no grant; leave the agent's options out",
 		    leaf->profile->kind);
 	if (leaf->profile->granted && (options->emails.count || options->uris.count))
-		return say_fail(EX_USAGE, "an agent's certificate holds host names only; leave --email and --uri out");
+		return say_fail(EX_USAGE,
+		    "an agent's certificate holds host names only; leave --email and --uri out");
 	return 0;
 }
 
 int
-request_read(struct leaf *leaf, const struct request_options *options, const char *kind, const char *name)
+request_read(struct leaf *leaf, const struct request_options *options, const char *kind,
+    const char *name)
 {
 	int code;
 
@@ -55,7 +59,8 @@ request_read(struct leaf *leaf, const struct request_options *options, const cha
 	if (!code)
 		code = read_names(leaf, options);
 	if (!code && leaf->profile->granted)
-		code = grant_options_read(&leaf->grant, &options->grant, options->identity ? options->identity : name);
+		code = grant_options_read(&leaf->grant, &options->grant,
+		    options->identity ? options->identity : name);
 	return code;
 }
 
@@ -63,7 +68,8 @@ int
 request_judge(struct authority *authority, const struct request_options *options, struct leaf *leaf,
     struct signer *signer)
 {
-	int code = signer_open(&authority->store, options->issuer ? options->issuer : leaf->profile->role,
+	int code = signer_open(&authority->store, options->issuer ? options->issuer :
+	    leaf->profile->role,
 	    &authority->passphrase, signer);
 
 	return code ? code : leaf_judge(&authority->store, signer, leaf);

@@ -20,12 +20,15 @@ struct request_options {
 #define REQUEST_OPTION_ROWS(type, member) \
 	{ "host", OPTION_TEXTS, offsetof(type, member.hosts), "NAME", \
 	  "a name it serves: app.example.com or *.example.com (repeat)", 0 }, \
-	{ "email", OPTION_TEXTS, offsetof(type, member.emails), "ADDRESS", "a client's address (repeat)", 0 }, \
+	{ "email", OPTION_TEXTS, offsetof(type, member.emails), "ADDRESS", \
+	  "a client's address (repeat)", 0 }, \
 	{ "uri", OPTION_TEXTS, offsetof(type, member.uris), "URI", "a client's URI (repeat)", 0 }, \
 	{ "days", OPTION_DAYS, offsetof(type, member.seconds), "N", \
 	  "lifetime (default: relay, server 397; agent, client 90)", 0 }, \
-	{ "valid-for", OPTION_SPAN, offsetof(type, member.seconds), "TIME", "... the same as 12h or 90s", 0 }, \
-	{ "issuer", OPTION_TEXT, offsetof(type, member.issuer), "CA", "an agent: by this sub-CA", 0 }, \
+	{ "valid-for", OPTION_SPAN, offsetof(type, member.seconds), "TIME", \
+	  "... the same as 12h or 90s", 0 }, \
+	{ "issuer", OPTION_TEXT, offsetof(type, member.issuer), "CA", \
+	  "an agent: by this sub-CA", 0 }, \
 	{ "identity", OPTION_TEXT, offsetof(type, member.identity), "NAME", \
 	  "an agent: the grant's name, if several share it (default: NAME)", 0 }, \
 	GRANT_OPTION_ROWS(type, member.grant), \
@@ -35,6 +38,7 @@ struct request_options {
 /* Everything of the leaf but its key. Names that are in it already stay. */
 int request_read(struct leaf *, const struct request_options *, const char *kind, const char *name);
 /* The CA that is asked for, opened; then judges the leaf by it. */
-int request_judge(struct authority *, const struct request_options *, struct leaf *, struct signer *);
+int request_judge(struct authority *, const struct request_options *, struct leaf *,
+    struct signer *);
 
 #endif

@@ -27,7 +27,8 @@ append(json_t *list, json_t *object, const char *type)
 {
 	json_t *whole = json_pack("{s:s}", "type", type);
 
-	if (!whole || !object || json_object_update_new(whole, object) < 0 || json_array_append_new(list, whole) < 0)
+	if (!whole || !object || json_object_update_new(whole, object) < 0 ||
+	    json_array_append_new(list, whole) < 0)
 		return say_no_memory();
 	return 0;
 }
@@ -56,10 +57,12 @@ describe_request(gnutls_x509_crq_t request, const struct names *names)
 	json_t *object = json_object();
 
 	if (gnutls_x509_crq_get_dn3(request, &dn, 0) >= 0)
-		json_object_set_new(object, "subject", describe_text((const char *)dn.data, dn.size));
+		json_object_set_new(object, "subject",
+		    describe_text((const char *)dn.data, dn.size));
 	gnutls_free(dn.data);
 	json_object_set_new(object, "key", describe_key(algorithm, bits));
-	json_object_set_new(object, "proves_possession", json_boolean(gnutls_x509_crq_verify(request, 0) >= 0));
+	json_object_set_new(object, "proves_possession",
+	    json_boolean(gnutls_x509_crq_verify(request, 0) >= 0));
 	json_object_set_new(object, "hosts", describe_names(names, GNUTLS_SAN_DNSNAME));
 	json_object_set_new(object, "addresses", describe_names(names, GNUTLS_SAN_IPADDRESS));
 	json_object_set_new(object, "emails", describe_names(names, GNUTLS_SAN_RFC822NAME));
@@ -93,8 +96,10 @@ describe_entries(const struct crl *crl)
 	for (size_t i = 0; i < crl_count(crl); i++) {
 		const struct crl_entry *entry = crl_entry(crl, i);
 
-		json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "serial", serial_text(&entry->serial, text),
-		    "revoked_at", output_json_time(entry->revoked_at), "reason", crl_reason_word(entry->reason)));
+		json_array_append_new(list,
+		    json_pack("{s:s, s:o, s:s}", "serial", serial_text(&entry->serial, text),
+		    "revoked_at", output_json_time(entry->revoked_at), "reason",
+		    crl_reason_word(entry->reason)));
 	}
 	return list;
 }
@@ -104,7 +109,8 @@ describe_hex(struct der der)
 {
 	char text[2 * 64 + 1];
 
-	return der.bytes && der.bytes <= 64 ? json_string(hex_encode(text, der.data, der.bytes)) : json_null();
+	return der.bytes && der.bytes <= 64 ? json_string(hex_encode(text, der.data, der.bytes)) :
+	    json_null();
 }
 
 static int
@@ -118,12 +124,16 @@ show_crl(const struct block *block, json_t *list)
 
 	if (!crl || !crl_index(crl, &why)) {
 		crl_free(crl);
-		return strncmp(why, "is mal", 6) == 0 ? -1 : say_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
+		return strncmp(why, "is mal", 6) == 0 ? -1 :
+		    say_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
 	}
 	object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "issuer",
-	    x509_name_text(crl_issuer(crl), issuer, sizeof(issuer)), "number_hex", describe_hex(crl_number(crl)),
-	    "authority_key", describe_hex(crl_authority_key(crl)), "this_update", output_json_time(crl_this_update(crl)),
-	    "next_update", output_json_time(crl_next_update(crl)), "count", (json_int_t)crl_count(crl),
+	    x509_name_text(crl_issuer(crl), issuer, sizeof(issuer)), "number_hex",
+	    describe_hex(crl_number(crl)),
+	    "authority_key", describe_hex(crl_authority_key(crl)), "this_update",
+	    output_json_time(crl_this_update(crl)),
+	    "next_update", output_json_time(crl_next_update(crl)), "count",
+	    (json_int_t)crl_count(crl),
 	    "revoked", describe_entries(crl));
 	code = append(list, object, "crl");
 	crl_free(crl);
@@ -140,7 +150,8 @@ describe_private_key(gnutls_x509_privkey_t key)
 	json_t *object = json_pack("{s:o}", "key", describe_key(algorithm, bits));
 
 	if (gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, id, &bytes) >= 0)
-		json_object_set_new(object, "public_key_sha256", describe_hex((struct der){ id, bytes }));
+		json_object_set_new(object, "public_key_sha256",
+		    describe_hex((struct der){ id, bytes }));
 	return object;
 }
 
@@ -164,9 +175,11 @@ show_key(const struct block *block, json_t *list)
 	problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER, NULL, 0);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED) {
 		encrypted = true;
-		code = has_passphrase(block->common) ? passphrase_need(&passphrase, block->path, false) : 0;
+		code = has_passphrase(block->common) ? passphrase_need(&passphrase, block->path,
+		    false) : 0;
 		if (!code && passphrase.known)
-			problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER, passphrase_text(&passphrase), 0);
+			problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER,
+			    passphrase_text(&passphrase), 0);
 		if (!code && passphrase.known && problem < 0)
 			code = say_fail(EX_NOPERM, "%s: this is not its passphrase", block->path);
 	}
@@ -192,9 +205,12 @@ show_p12_parts(gnutls_pkcs12_t p12, const char *passphrase, const char *path, js
 	int code = 0;
 
 	if (gnutls_pkcs12_verify_mac(p12, passphrase) < 0)
-		return say_fail(EX_NOPERM, "%s: this is not its passphrase, or the file was changed", path);
-	if (gnutls_pkcs12_simple_parse(p12, passphrase, &key, &chain, &chain_count, &extra, &extra_count, NULL, 0) < 0)
-		return say_fail(EX_DATAERR, "%s: a PKCS#12 file without a certificate and key that can be read", path);
+		return say_fail(EX_NOPERM,
+		    "%s: this is not its passphrase, or the file was changed", path);
+	if (gnutls_pkcs12_simple_parse(p12, passphrase, &key, &chain, &chain_count, &extra,
+	    &extra_count, NULL, 0) < 0)
+		return say_fail(EX_DATAERR,
+		    "%s: a PKCS#12 file without a certificate and key that can be read", path);
 	if (key)
 		code = append(list, describe_private_key(key), "private key");
 	for (unsigned i = 0; i < chain_count + extra_count; i++) {
@@ -252,7 +268,8 @@ ends_with(const char *text, size_t bytes, const char *end)
 static int
 show_pem_block(struct block *block, const char *begin, size_t left, json_t *list)
 {
-	const char *label = begin + strlen("-----BEGIN "), *end = memmem(label, left - strlen("-----BEGIN "), "-----", 5);
+	const char *label = begin + strlen("-----BEGIN "),
+	    *end = memmem(label, left - strlen("-----BEGIN "), "-----", 5);
 	gnutls_datum_t text = { (unsigned char *)(uintptr_t)begin, (unsigned)left };
 	char name[64];
 	int code = 0;
@@ -260,16 +277,19 @@ show_pem_block(struct block *block, const char *begin, size_t left, json_t *list
 	for (size_t i = 0; end && i < sizeof(readers) / sizeof(*readers); i++) {
 		if (!readers[i].label || !ends_with(label, (size_t)(end - label), readers[i].label))
 			continue;
-		if (readers[i].read == show_certificate && (size_t)(end - label) != strlen("CERTIFICATE"))
+		if (readers[i].read == show_certificate &&
+		    (size_t)(end - label) != strlen("CERTIFICATE"))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - label), label);
 		if (gnutls_pem_base64_decode2(name, &text, &block->der) < 0)
-			return say_fail(EX_DATAERR, "%s: a %s that is no base64", block->path, name);
+			return say_fail(EX_DATAERR, "%s: a %s that is no base64", block->path,
+			    name);
 		code = readers[i].read(block, list);
 		bytes_wipe(block->der.data, block->der.size);
 		gnutls_free(block->der.data);
 		block->der = (gnutls_datum_t){ 0 };
-		return code >= 0 ? code : say_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
+		return code >= 0 ? code :
+		    say_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
 	}
 	return 0;
 }
@@ -302,5 +322,6 @@ show_file(const struct common *common, const char *path, const struct secret *fi
 		for (size_t i = 0; code < 0 && i < sizeof(readers) / sizeof(*readers); i++)
 			code = readers[i].read(&block, list);
 	}
-	return code >= 0 ? code : say_fail(EX_DATAERR, "%s: neither certificate, request, CRL, key nor PKCS#12", path);
+	return code >= 0 ? code :
+	    say_fail(EX_DATAERR, "%s: neither certificate, request, CRL, key nor PKCS#12", path);
 }

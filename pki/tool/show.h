@@ -10,7 +10,8 @@
 #include "base/secret.h"
 #include "pki/tool/options.h"
 
-/* Adds an object for each thing in the file. An encrypted one is opened only if a passphrase is given. */
+/* Adds an object for each thing in the file. An encrypted one is opened only if a
+ * passphrase is given. */
 int show_file(const struct common *, const char *path, const struct secret *file, json_t *list);
 
 #endif

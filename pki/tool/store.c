@@ -20,19 +20,23 @@ static const char *const migrations[STORE_VERSION] = {
 	"	parent INTEGER REFERENCES ca(id), key TEXT NOT NULL,"
 	"	crl_number INTEGER NOT NULL DEFAULT 0, crl_this INTEGER NOT NULL DEFAULT 0,"
 	"	crl_next INTEGER NOT NULL DEFAULT 0, crl_seconds INTEGER NOT NULL);"
-	"CREATE TABLE certificate(id INTEGER PRIMARY KEY, issuer INTEGER NOT NULL REFERENCES ca(id),"
+	"CREATE TABLE certificate(id INTEGER PRIMARY KEY, issuer INTEGER NOT NULL REFERENCES "
+	    "ca(id),"
 	"	serial BLOB NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, hosts TEXT NOT NULL,"
 	"	not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, current INTEGER NOT NULL,"
 	"	key TEXT, revoked_at INTEGER, reason INTEGER, UNIQUE(issuer, serial));"
 	"CREATE INDEX certificate_serial ON certificate(serial);"
 	"CREATE INDEX certificate_name ON certificate(name, current);"
 	"CREATE INDEX certificate_end ON certificate(not_after);"
-	"CREATE INDEX certificate_revoked ON certificate(issuer, serial) WHERE revoked_at IS NOT NULL;"
-	"CREATE TABLE body(certificate INTEGER PRIMARY KEY REFERENCES certificate(id), der BLOB NOT NULL);"
+	"CREATE INDEX certificate_revoked ON certificate(issuer, serial) WHERE revoked_at IS NOT "
+	    "NULL;"
+	"CREATE TABLE body(certificate INTEGER PRIMARY KEY REFERENCES certificate(id), der BLOB "
+	    "NOT NULL);"
 	"CREATE TABLE crl(ca INTEGER PRIMARY KEY REFERENCES ca(id), pem BLOB NOT NULL);"
 	"CREATE TABLE permit(ca INTEGER NOT NULL REFERENCES ca(id), host TEXT NOT NULL,"
 	"	PRIMARY KEY(ca, host)) WITHOUT ROWID;"
-	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, temp TEXT NOT NULL UNIQUE, path TEXT NOT NULL);",
+	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, temp TEXT NOT NULL UNIQUE, path TEXT NOT "
+	    "NULL);",
 	/* list, check and renewals of CAs walk over what is current, however much was replaced. */
 	"CREATE INDEX certificate_current ON certificate(id) WHERE current = 1;",
 };
@@ -44,21 +48,27 @@ fail_store(struct store *store, const char *doing)
 	const char *why = sqlite3_errmsg(store->db);
 
 	if (code == SQLITE_BUSY)
-		return say_fail(EX_TEMPFAIL, "%s/inventory.db: another process has held it for a minute; try again", store->dir);
+		return say_fail(EX_TEMPFAIL,
+		    "%s/inventory.db: another process has held it for a minute; try again",
+		    store->dir);
 	if (code == SQLITE_FULL || code == SQLITE_IOERR)
-		return say_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s: %s; nothing was changed, "
+		return say_fail(EX_CANTCREAT,
+		    "%s/inventory.db: %s while %s: %s; nothing was changed, "
 		    "make room and try again", store->dir, why, doing, strerror(errno));
 	if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
-		return say_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why, doing);
+		return say_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why,
+		    doing);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-		return say_fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir, why);
+		return say_fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir,
+		    why);
 	return say_fail(EX_SOFTWARE, "%s/inventory.db: %s while %s", store->dir, why, doing);
 }
 
 static int
 run(struct store *store, const char *sql, const char *doing)
 {
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail_store(store, doing);
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
+	    fail_store(store, doing);
 }
 
 static int
@@ -70,18 +80,21 @@ bind(sqlite3_stmt *statement, const char *types, va_list values)
 		if (*types == 'i') {
 			problem = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
 		} else if (*types == 't') {
-			problem = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1, SQLITE_STATIC);
+			problem = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1,
+			    SQLITE_STATIC);
 		} else {
 			const void *data = va_arg(values, const void *);
 
-			problem = sqlite3_bind_blob64(statement, i, data, va_arg(values, size_t), SQLITE_STATIC);
+			problem = sqlite3_bind_blob64(statement, i, data, va_arg(values, size_t),
+			    SQLITE_STATIC);
 		}
 	}
 	return problem;
 }
 
 int
-store_each_list(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql, const char *types,
+store_each_list(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql,
+    const char *types,
     va_list values)
 {
 	sqlite3_stmt *statement = NULL;
@@ -99,7 +112,8 @@ store_each_list(struct store *store, int (*row)(void *, sqlite3_stmt *), void *a
 }
 
 int
-store_each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql, const char *types, ...)
+store_each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql,
+    const char *types, ...)
 {
 	va_list values;
 	int code;
@@ -138,7 +152,8 @@ migrate_from(struct store *store, int64_t version)
 
 	for (; version < STORE_VERSION && !code; version++)
 		code = run(store, migrations[version], "changing its schema");
-	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d; PRAGMA application_id = %d", STORE_VERSION, APPLICATION);
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d; PRAGMA application_id = %d",
+	    STORE_VERSION, APPLICATION);
 	if (!code)
 		code = run(store, pragma, "changing its schema");
 	return code ? code : run(store, "COMMIT", "changing its schema");
@@ -153,7 +168,9 @@ migrate(struct store *store)
 	if (code || version == STORE_VERSION)
 		return code;
 	if (version > STORE_VERSION || version < 0)
-		return say_fail(EX_DATAERR, "%s/inventory.db has schema %lld, this program knows up to %d; use a newer valise-pki",
+		return say_fail(EX_DATAERR,
+		    "%s/inventory.db has schema %lld, this program knows up to %d; use a newer "
+		    "valise-pki",
 		    store->dir, (long long)version, STORE_VERSION);
 	code = run(store, "BEGIN IMMEDIATE", "changing its schema");
 	if (!code)	/* another process may have been quicker */
@@ -171,7 +188,8 @@ open_database(struct store *store, int flags)
 		return fail_store(store, "opening it");
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_MS);
-	return run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+	return run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+	    "foreign_keys = ON;"
 	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", "opening it");
 }
 
@@ -183,7 +201,8 @@ set_directory(struct store *store, const char *dir)
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
 	if (length == 0 || length >= sizeof(store->dir))
-		return say_fail(EX_USAGE, "'%s' cannot be an authority's directory: its name is empty or too long", dir);
+		return say_fail(EX_USAGE,
+		    "'%s' cannot be an authority's directory: its name is empty or too long", dir);
 	memcpy(store->dir, dir, length);
 	store->dir[length] = '\0';
 	return 0;
@@ -193,12 +212,14 @@ static int
 make_directories(struct store *store)
 {
 	static const struct { const char *path; mode_t mode; } directories[] = {
-		{ "", 0755 }, { "private", 0700 }, { "tmp", 0700 }, { "cas", 0755 }, { "crls", 0755 }, { "issued", 0755 },
+		{ "", 0755 }, { "private", 0700 }, { "tmp", 0700 }, { "cas", 0755 },
+		  { "crls", 0755 }, { "issued", 0755 },
 	};
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
-		if (mkdir(store_path(store, directories[i].path, path), directories[i].mode) < 0 && errno != EEXIST)
+		if (mkdir(store_path(store, directories[i].path, path), directories[i].mode) < 0 &&
+		    errno != EEXIST)
 			return say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	return 0;
 }
@@ -227,7 +248,9 @@ store_open(struct store *store, const char *dir)
 	if (code)
 		return code;
 	if (!store_has_file(store, "inventory.db"))
-		return say_fail(EX_NOINPUT, "%s: no authority there (no inventory.db); make one with `valise-pki init --ca %s`",
+		return say_fail(EX_NOINPUT,
+		    "%s: no authority there (no inventory.db); make one with `valise-pki init --ca "
+		    "%s`",
 		    store->dir, store->dir);
 	if ((code = open_database(store, 0)) || (code = migrate(store)))
 		return code;

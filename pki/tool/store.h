@@ -27,7 +27,8 @@ struct store {
 	bool changing;		/* inside a transaction */
 };
 
-/* Makes what is missing of DIR and an empty inventory, or opens one that nothing was written to yet. */
+/* Makes what is missing of DIR and an empty inventory, or opens one that nothing was
+ * written to yet. */
 int store_create(struct store *, const char *dir);
 /* Opens what is there, migrates an older schema, finishes the renames of who died. */
 int store_open(struct store *, const char *dir);
@@ -35,7 +36,8 @@ int store_open(struct store *, const char *dir);
 void store_close(struct store *);
 
 int store_begin(struct store *);
-/* path is relative to the directory. The bytes reach the disk before this returns, the name at commit. */
+/* path is relative to the directory. The bytes reach the disk before this returns, the
+ * name at commit. */
 int store_put(struct store *, const char *path, mode_t, const void *data, size_t bytes);
 int store_commit(struct store *);
 

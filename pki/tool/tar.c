@@ -19,7 +19,8 @@ enum { BLOCK = 512, FILE_MOST = 1 << 30 };
 
 struct header {
 	char name[100], mode[8], owner[8], group[8], size[12], time[12], sum[8], type, link[100];
-	char magic[6], version[2], owner_name[32], group_name[32], device[16], prefix[155], unused[12];
+	char magic[6], version[2], owner_name[32], group_name[32], device[16], prefix[155],
+	    unused[12];
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a header is one block");
 
@@ -30,7 +31,8 @@ sum_of(const struct header *header)
 	unsigned sum = 0;
 
 	for (size_t i = 0; i < BLOCK; i++)
-		sum += i >= offsetof(struct header, sum) && i < offsetof(struct header, type) ? ' ' : at[i];
+		sum += i >= offsetof(struct header, sum) &&
+		    i < offsetof(struct header, type) ? ' ' : at[i];
 	return sum;
 }
 
@@ -57,7 +59,8 @@ tar_create(struct tar *tar, const char *path, int64_t time)
 	if ((size_t)snprintf(tar->path, sizeof(tar->path), "%s", path) >= sizeof(tar->path))
 		return say_fail(EX_USAGE, "the name of the archive is too long");
 	if (access(path, F_OK) == 0)
-		return say_fail(EX_CANTCREAT, "%s is there already; take another name, or move it away", path);
+		return say_fail(EX_CANTCREAT,
+		    "%s is there already; take another name, or move it away", path);
 	snprintf(tar->temp, sizeof(tar->temp), "%s.XXXXXX", path);
 	tar->fd = mkostemp(tar->temp, O_CLOEXEC);
 	return tar->fd < 0 ? say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno)) : 0;
@@ -79,7 +82,8 @@ tar_add(struct tar *tar, const char *name, mode_t mode, const void *data, size_t
 	snprintf(header.time, sizeof(header.time), "%011llo", (unsigned long long)tar->time);
 	snprintf(header.sum, sizeof(header.sum), "%06o", sum_of(&header));
 	header.sum[7] = ' ';
-	if (!write_all(tar->fd, &header, BLOCK) || !write_all(tar->fd, data, bytes) || !write_all(tar->fd, zeroes, rest))
+	if (!write_all(tar->fd, &header, BLOCK) || !write_all(tar->fd, data, bytes) ||
+	    !write_all(tar->fd, zeroes, rest))
 		return say_fail(EX_CANTCREAT, "%s: %s", tar->path, strerror(errno));
 	return 0;
 }
@@ -109,7 +113,8 @@ tar_finish(struct tar *tar, int code)
 	if (tar->fd < 0)
 		return code;
 	/* link, not rename: what somebody else put there in the meantime stays */
-	if (!code && (!write_all(tar->fd, end, sizeof(end)) || fsync(tar->fd) < 0 || link(tar->temp, tar->path) < 0))
+	if (!code && (!write_all(tar->fd, end, sizeof(end)) || fsync(tar->fd) < 0 ||
+	    link(tar->temp, tar->path) < 0))
 		code = say_fail(EX_CANTCREAT, "%s: %s", tar->path, strerror(errno));
 	close(tar->fd);
 	unlink(tar->temp);
@@ -120,7 +125,8 @@ tar_finish(struct tar *tar, int code)
 static bool
 is_safe(const char *name)
 {
-	return *name && *name != '/' && !strstr(name, "..") && !strchr(name, '\\') && name[strlen(name) - 1] != '/';
+	return *name && *name != '/' && !strstr(name, "..") && !strchr(name, '\\') &&
+	    name[strlen(name) - 1] != '/';
 }
 
 /* The directories of a name, 0700; the restored authority gets its own modes later. */
@@ -135,16 +141,19 @@ make_parents(char *path, size_t from)
 }
 
 static int
-extract_one(const struct header *header, const char *name, const uint8_t *data, size_t bytes, const char *dir)
+extract_one(const struct header *header, const char *name, const uint8_t *data, size_t bytes,
+    const char *dir)
 {
 	char path[PATH_MAX], error[FILE_ERROR];
 	mode_t mode = (mode_t)strtoul(header->mode, NULL, 8) & 0777;
 
 	if (!is_safe(name) || (header->type != '0' && header->type != '\0'))
-		return say_fail(EX_DATAERR, "the archive holds '%s', which is no plain file below the directory", name);
+		return say_fail(EX_DATAERR,
+		    "the archive holds '%s', which is no plain file below the directory", name);
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	make_parents(path, strlen(dir) + 1);
-	return file_create(path, mode, data, bytes, error) ? 0 : say_fail(EX_CANTCREAT, "%s", error);
+	return file_create(path, mode, data, bytes, error) ? 0 :
+	    say_fail(EX_CANTCREAT, "%s", error);
 }
 
 static int
@@ -165,7 +174,8 @@ extract_all(const struct secret *archive, const char *path, const char *dir)
 		bytes = strtoul(size, NULL, 8);
 		at += BLOCK;
 		if (strtoul(header->sum, NULL, 8) != sum_of(header) || bytes > archive->bytes - at)
-			return say_fail(EX_DATAERR, "%s: damaged, or no backup of an authority", path);
+			return say_fail(EX_DATAERR, "%s: damaged, or no backup of an authority",
+			    path);
 		code = extract_one(header, name, archive->data + at, bytes, dir);
 		if (code)
 			return code;

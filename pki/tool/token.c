@@ -19,21 +19,25 @@ static int
 check_uri(const char *uri)
 {
 	if (!token_is_uri(uri))
-		return say_fail(EX_USAGE, "'%s' is no PKCS#11 URI; see `p11tool --list-tokens`", uri);
+		return say_fail(EX_USAGE, "'%s' is no PKCS#11 URI; see `p11tool --list-tokens`",
+		    uri);
 	if (strchr(uri, '?') || strstr(uri, "pin-"))
-		return say_fail(EX_USAGE, "a PIN does not belong on the command line; leave it out of the URI and "
+		return say_fail(EX_USAGE,
+		    "a PIN does not belong on the command line; leave it out of the URI and "
 		    "give --passphrase-file");
 	return 0;
 }
 
 static int
-give_pin(void *arg, int attempt, const char *url, const char *label, unsigned flags, char *pin, size_t most)
+give_pin(void *arg, int attempt, const char *url, const char *label, unsigned flags, char *pin,
+    size_t most)
 {
 	struct passphrase *passphrase = arg;
 
 	(void)url;
 	(void)flags;
-	if (attempt > 0 || passphrase_need(passphrase, label, false) || passphrase->secret.bytes > most)
+	if (attempt > 0 || passphrase_need(passphrase, label, false) ||
+	    passphrase->secret.bytes > most)
 		return -1;
 	memcpy(pin, passphrase->secret.data, passphrase->secret.bytes);
 	return 0;
@@ -50,7 +54,8 @@ token_open(const char *uri, struct passphrase *passphrase, gnutls_privkey_t *out
 		return say_no_memory();
 	gnutls_privkey_set_pin_function(*out, give_pin, passphrase);
 	problem = gnutls_privkey_import_url(*out, uri, 0);
-	return problem < 0 ? say_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?", uri,
+	return problem < 0 ? say_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?",
+	    uri,
 	    gnutls_strerror(problem)) : 0;
 }
 
@@ -67,7 +72,8 @@ name_place(const char *uri, const uint8_t id[ID_BYTES], char *place, size_t plac
 }
 
 int
-token_generate(const char *uri, const char *label, enum key_type type, struct passphrase *passphrase,
+token_generate(const char *uri, const char *label, enum key_type type,
+    struct passphrase *passphrase,
     char *place, size_t place_size, gnutls_privkey_t *out)
 {
 	uint8_t id[ID_BYTES];
@@ -81,11 +87,14 @@ token_generate(const char *uri, const char *label, enum key_type type, struct pa
 	bytes_random(id, sizeof(id));
 	key_type_facts(type, &algorithm, &bits);
 	gnutls_pkcs11_set_pin_function(give_pin, passphrase);
-	problem = gnutls_pkcs11_privkey_generate3(uri, algorithm, bits, label, &cid, GNUTLS_X509_FMT_DER, NULL,
-	    GNUTLS_KEY_DIGITAL_SIGNATURE, GNUTLS_PKCS11_OBJ_FLAG_LOGIN | GNUTLS_PKCS11_OBJ_FLAG_MARK_PRIVATE |
+	problem = gnutls_pkcs11_privkey_generate3(uri, algorithm, bits, label, &cid,
+	    GNUTLS_X509_FMT_DER, NULL,
+	    GNUTLS_KEY_DIGITAL_SIGNATURE,
+	    GNUTLS_PKCS11_OBJ_FLAG_LOGIN | GNUTLS_PKCS11_OBJ_FLAG_MARK_PRIVATE |
 	    GNUTLS_PKCS11_OBJ_FLAG_MARK_SENSITIVE);
 	if (problem < 0)
-		return say_fail(EX_UNAVAILABLE, "%s: no key can be made there: %s; is the token there, and the PIN right?", uri,
+		return say_fail(EX_UNAVAILABLE,
+		    "%s: no key can be made there: %s; is the token there, and the PIN right?", uri,
 		    gnutls_strerror(problem));
 	name_place(uri, id, place, place_size);
 	return token_open(place, passphrase, out);

@@ -26,7 +26,8 @@ found(struct issuer *issuer, enum key_type type)
 {
 	gnutls_x509_privkey_t key;
 	gnutls_pubkey_t public;
-	struct mint request = { .common_name = "ca", .not_before = NOW, .not_after = NOW + 1000, .is_ca = true, .path_length = -1 };
+	struct mint request = { .common_name = "ca", .not_before = NOW, .not_after = NOW + 1000,
+	    .is_ca = true, .path_length = -1 };
 
 	mint_serial(request.serial);
 	assert_int_equal(key_generate(type, &key), 0);
@@ -34,7 +35,8 @@ found(struct issuer *issuer, enum key_type type)
 	assert_int_equal(key_public(issuer->key, &public), 0);
 	assert_int_equal(mint_certificate(&request, public, NULL, issuer->key, &issuer->der), 0);
 	gnutls_x509_crt_init(&issuer->certificate);
-	assert_int_equal(gnutls_x509_crt_import(issuer->certificate, &issuer->der, GNUTLS_X509_FMT_DER), 0);
+	assert_int_equal(gnutls_x509_crt_import(issuer->certificate, &issuer->der,
+	    GNUTLS_X509_FMT_DER), 0);
 	gnutls_pubkey_deinit(public);
 	gnutls_x509_privkey_deinit(key);
 }
@@ -51,7 +53,8 @@ close_down(struct issuer *issuer)
 static struct crl *
 write_and_read(const struct issuer *issuer, unsigned count, int64_t next_update)
 {
-	static const enum crl_reason reasons[] = { CRL_UNSPECIFIED, CRL_KEY_COMPROMISE, CRL_HOLD, CRL_AA_COMPROMISE };
+	static const enum crl_reason reasons[] =
+	    { CRL_UNSPECIFIED, CRL_KEY_COMPROMISE, CRL_HOLD, CRL_AA_COMPROMISE };
 	struct crl_writer writer = { 0 };
 	gnutls_datum_t der = { 0 };
 	struct x509 facts;
@@ -60,7 +63,8 @@ write_and_read(const struct issuer *issuer, unsigned count, int64_t next_update)
 
 	assert_int_equal(crl_writer_begin(&writer, issuer->certificate, 300), 0);
 	for (unsigned i = 0; i < count; i++) {
-		const uint8_t serial[] = { 0x80 | (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
+		const uint8_t serial[] =
+		    { 0x80 | (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 
 		crl_writer_add(&writer, serial, sizeof(serial), NOW + i, reasons[i % 4]);
 	}
@@ -126,8 +130,10 @@ serials_dates_and_reasons_come_back(void **state)
 	crl = write_and_read(&issuer, 70000, NOW + 10);
 	assert_int_equal(crl_count(crl), 70000);
 	for (unsigned i = 0; i < 70000; i += 69) {
-		static const uint8_t reasons[] = { CRL_UNSPECIFIED, CRL_KEY_COMPROMISE, CRL_HOLD, CRL_AA_COMPROMISE };
-		const uint8_t octets[] = { 0, 0x80 | (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
+		static const uint8_t reasons[] =
+		    { CRL_UNSPECIFIED, CRL_KEY_COMPROMISE, CRL_HOLD, CRL_AA_COMPROMISE };
+		const uint8_t octets[] =
+		    { 0, 0x80 | (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 		const struct crl_entry *entry;
 
 		assert_true(serial_of(&serial, (struct der){ octets, sizeof(octets) }));

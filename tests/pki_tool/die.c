@@ -39,4 +39,5 @@ STAND_BEFORE(int, unlinkat, (int dir, const char *path, int flags), dir, path, f
 STAND_BEFORE(int, fchmod, (int fd, mode_t mode), fd, mode)
 STAND_BEFORE(int, ftruncate64, (int fd, off_t size), fd, size)
 STAND_BEFORE(ssize_t, write, (int fd, const void *data, size_t bytes), fd, data, bytes)
-STAND_BEFORE(ssize_t, pwrite64, (int fd, const void *data, size_t bytes, off_t at), fd, data, bytes, at)
+STAND_BEFORE(ssize_t, pwrite64, (int fd, const void *data, size_t bytes, off_t at), fd, data, bytes,
+    at)

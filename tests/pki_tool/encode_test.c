@@ -42,7 +42,8 @@ writes_lengths_in_their_shortest_form(void **state)
 static void
 writes_numbers_that_are_read_back(void **state)
 {
-	static const uint64_t numbers[] = { 0, 1, 127, 128, 255, 256, 0x7fff, 0x8000, 600000, UINT64_C(1) << 62 };
+	static const uint64_t numbers[] =
+	    { 0, 1, 127, 128, 255, 256, 0x7fff, 0x8000, 600000, UINT64_C(1) << 62 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {

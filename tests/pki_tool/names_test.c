@@ -31,7 +31,8 @@ a_name_is_within_its_permitted_subtree(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(names_is_within(cases[i].pattern, cases[i].permitted), cases[i].within);
+		assert_int_equal(names_is_within(cases[i].pattern, cases[i].permitted),
+		    cases[i].within);
 }
 
 static void
@@ -59,7 +60,8 @@ hostile_bytes_of_a_name_are_replaced(void **state)
 	struct names *names = test_calloc(1, sizeof(*names));
 
 	(void)state;
-	assert_int_equal(names_add_raw(names, GNUTLS_SAN_DNSNAME, &(gnutls_datum_t){ bytes, sizeof(bytes) - 1 }), 0);
+	assert_int_equal(names_add_raw(names, GNUTLS_SAN_DNSNAME,
+	    &(gnutls_datum_t){ bytes, sizeof(bytes) - 1 }), 0);
 	assert_string_equal(names->at[0].text, "foo?.evil???");
 	test_free(names);
 }
@@ -67,7 +69,8 @@ hostile_bytes_of_a_name_are_replaced(void **state)
 static void
 a_grant_fits_below_its_ceiling_or_is_refused(void **state)
 {
-	struct grant ceiling = { .name = "ca", .max_flows = 100, .region_count = 1, .regions = { "eu" }, .source_count = 1 };
+	struct grant ceiling = { .name = "ca", .max_flows = 100, .region_count = 1,
+	    .regions = { "eu" }, .source_count = 1 };
 	static const struct {
 		const char *from, *region;
 		uint32_t flows;
@@ -91,10 +94,12 @@ a_grant_fits_below_its_ceiling_or_is_refused(void **state)
 	(void)state;
 	assert_true(grant_source_parse(&ceiling.sources[0], "192.0.2.0/24"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct grant grant = { .name = "x", .max_flows = cases[i].flows, .shared = cases[i].shared, .any_depth = cases[i].any_depth };
+		struct grant grant = { .name = "x", .max_flows = cases[i].flows,
+		    .shared = cases[i].shared, .any_depth = cases[i].any_depth };
 
 		if (cases[i].from)
-			assert_true(grant_source_parse(&grant.sources[grant.source_count++], cases[i].from));
+			assert_true(grant_source_parse(&grant.sources[grant.source_count++],
+			    cases[i].from));
 		if (cases[i].region)
 			strcpy(grant.regions[grant.region_count++], cases[i].region);
 		assert_int_equal(ceiling_fit(&grant, &ceiling) == 0, cases[i].fits);
