@@ -1,428 +1,18 @@
-/* The rules. */
+/* A certificate or CRL, read for the rules. */
 #include "pki/tool/lint.h"
 
-#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pki/crl.h"
-#include "pki/grant.h"
 #include "pki/oid.h"
-#include "pki/signature.h"
-#include "pki/tool/names.h"
+#include "pki/tool/lint_rule.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/say.h"
-#include "pki/x509.h"
-
-/* Everything that a rule may look at. */
-struct subject {
-	struct x509 facts, issuer;
-	bool has_issuer, is_root;
-	gnutls_x509_crt_t certificate;
-	gnutls_pk_algorithm_t key;
-	unsigned bits;
-	bool agent, server, client, any;	/* purposes */
-	bool has_basic_constraints, basic_critical, grant_critical;
-	struct grant grant;
-	bool grant_readable;
-	bool excludes, permits_names, permits_uris;
-	struct names names;
-	int64_t now;
-};
-
-static bool
-is_leaf(const struct subject *s)
-{
-	return !s->facts.is_ca;
-}
-
-static bool
-is_agent(const struct subject *s)
-{
-	return is_leaf(s) && (s->agent || s->facts.has_grant);
-}
-
-static bool
-has_name(const struct subject *s, gnutls_x509_subject_alt_name_t type)
-{
-	for (size_t i = 0; i < s->names.count; i++)
-		if (s->names.at[i].type == type)
-			return true;
-	return false;
-}
-
-/* Whether any dNSName has what `wrong` looks for. */
-static bool
-any_host(const struct subject *s, bool (*wrong)(const char *))
-{
-	for (size_t i = 0; i < s->names.count; i++)
-		if (s->names.at[i].type == GNUTLS_SAN_DNSNAME && wrong(s->names.at[i].text))
-			return true;
-	return false;
-}
-
-static int64_t
-life_of(const struct subject *s)
-{
-	return s->facts.not_after - s->facts.not_before - BACKDATE_S;
-}
-
-static bool
-serial_negative(const struct subject *s)
-{
-	return s->facts.serial.data[0] & 0x80;
-}
-
-static bool
-serial_short(const struct subject *s)
-{
-	return s->facts.serial.bytes < 8 && !s->is_root;
-}
-
-static bool
-signature_weak(const struct subject *s)
-{
-	return !signature_is_strong(s->facts.algorithm);
-}
-
-static bool
-key_weak(const struct subject *s)
-{
-	return gnutls_pk_bits_to_sec_param(s->key, s->bits) < GNUTLS_SEC_PARAM_MEDIUM;
-}
-
-static bool
-key_rsa(const struct subject *s)
-{
-	return is_leaf(s) && s->server && s->key == GNUTLS_PK_RSA;
-}
-
-static bool
-key_ed25519_client(const struct subject *s)
-{
-	return is_leaf(s) && s->client && !is_agent(s) && s->key == GNUTLS_PK_EDDSA_ED25519;
-}
-
-static bool
-ca_cannot_sign(const struct subject *s)
-{
-	return s->facts.is_ca &&
-	    (!s->facts.has_usage || !(s->facts.usage & USAGE_SIGN_CERTIFICATES));
-}
-
-static bool
-ca_cannot_sign_crls(const struct subject *s)
-{
-	return s->facts.is_ca && (!s->facts.has_usage || !(s->facts.usage & USAGE_SIGN_CRLS));
-}
-
-static bool
-leaf_signs(const struct subject *s)
-{
-	return is_leaf(s) && s->facts.has_usage && s->facts.usage & USAGE_SIGN_CERTIFICATES;
-}
-
-static bool
-leaf_cannot_sign_handshakes(const struct subject *s)
-{
-	return is_leaf(s) && s->facts.has_usage && !(s->facts.usage & USAGE_DIGITAL_SIGNATURE);
-}
-
-static bool
-basic_constraints_absent(const struct subject *s)
-{
-	return is_leaf(s) && !s->has_basic_constraints;
-}
-
-static bool
-basic_constraints_not_critical(const struct subject *s)
-{
-	return s->facts.is_ca && !s->basic_critical;
-}
-
-static bool
-path_length_absent(const struct subject *s)
-{
-	return s->facts.is_ca && !s->is_root && s->facts.path_length < 0;
-}
-
-static bool
-purpose_absent(const struct subject *s)
-{
-	return is_leaf(s) && !s->facts.has_purposes;
-}
-
-static bool
-purpose_any(const struct subject *s)
-{
-	return s->any;
-}
-
-static bool
-agent_is_server(const struct subject *s)
-{
-	return s->agent && s->server && is_leaf(s);
-}
-
-static bool
-agent_no_client(const struct subject *s)
-{
-	return s->agent && !s->client && is_leaf(s);
-}
-
-static bool
-agent_without_grant(const struct subject *s)
-{
-	return is_leaf(s) && s->agent && !s->facts.has_grant;
-}
-
-static bool
-grant_without_purpose(const struct subject *s)
-{
-	return is_leaf(s) && s->facts.has_grant && !s->agent;
-}
-
-static bool
-grant_unreadable(const struct subject *s)
-{
-	return s->facts.has_grant && !s->grant_readable;
-}
-
-static bool
-grant_critical(const struct subject *s)
-{
-	return s->grant_critical;
-}
-
-static bool
-host_absent(const struct subject *s)
-{
-	return (is_agent(s) || (is_leaf(s) && s->server)) && !has_name(s, GNUTLS_SAN_DNSNAME) &&
-	    !(s->server && has_name(s, GNUTLS_SAN_IPADDRESS));
-}
-
-static bool
-common_name_only(const struct subject *s)
-{
-	char name[256], normal[NAME_SIZE];
-	size_t bytes = sizeof(name);
-
-	if (!is_leaf(s) || !s->server || gnutls_x509_crt_get_dn_by_oid(s->certificate,
-	    GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &bytes) < 0)
-		return false;
-	if (!strchr(name, '.') || !name_normalise_pattern(normal, name, strlen(name)))
-		return false;
-	for (size_t i = 0; i < s->names.count; i++)
-		if (strcmp(s->names.at[i].text, normal) == 0)
-			return false;
-	return true;
-}
-
-static bool
-agent_other_names(const struct subject *s)
-{
-	return is_agent(s) && (has_name(s, GNUTLS_SAN_IPADDRESS) || has_name(s, GNUTLS_SAN_URI) ||
-	    has_name(s, GNUTLS_SAN_RFC822NAME));
-}
-
-static bool
-is_underscored(const char *host)
-{
-	return strchr(host, '_') != NULL;
-}
-
-static bool
-underscore(const struct subject *s)
-{
-	return any_host(s, is_underscored);
-}
-
-static bool
-is_not_normal(const char *host)
-{
-	char normal[NAME_SIZE];
-
-	return !name_normalise_pattern(normal, host, strlen(host)) || strcasecmp(normal, host) != 0;
-}
-
-static bool
-name_not_normal(const struct subject *s)
-{
-	return any_host(s, is_not_normal);
-}
-
-static bool
-is_broad(const char *host)
-{
-	return name_is_wildcard(host) && !strchr(host + 2, '.');
-}
-
-static bool
-wildcard_broad(const struct subject *s)
-{
-	return any_host(s, is_broad);
-}
-
-static bool
-server_long(const struct subject *s)
-{
-	return is_leaf(s) && s->server && life_of(s) > SERVER_MOST_S;
-}
-
-static bool
-client_long(const struct subject *s)
-{
-	return is_leaf(s) && s->client && !s->server && life_of(s) > 397 * DAY_S;
-}
-
-static bool
-ended(const struct subject *s)
-{
-	return s->facts.not_after <= s->now;
-}
-
-static bool
-not_begun(const struct subject *s)
-{
-	return s->facts.not_before > s->now;
-}
-
-static bool
-key_id_absent(const struct subject *s)
-{
-	return s->facts.key_id.bytes == 0 || (!s->is_root && s->facts.issuer_key_id.bytes == 0);
-}
-
-static bool
-excluded_names(const struct subject *s)
-{
-	return s->excludes;
-}
-
-static bool
-uri_constraint(const struct subject *s)
-{
-	return s->permits_uris;
-}
-
-static bool
-ceiling_without_names(const struct subject *s)
-{
-	return s->facts.is_ca && s->facts.has_grant && !s->permits_names;
-}
-
-static bool
-names_without_ceiling(const struct subject *s)
-{
-	return s->facts.is_ca && s->agent && s->permits_names && !s->facts.has_grant;
-}
-
-static bool
-critical_unknown(const struct subject *s)
-{
-	return s->facts.unknown.bytes > 0;
-}
-
-static bool
-issuer_purpose(const struct subject *s)
-{
-	const struct x509 *issuer = &s->issuer;
-
-	if (!s->has_issuer || !issuer->has_purposes)
-		return false;
-	return (s->agent && !x509_has_purpose(issuer, OID_AGENT_PURPOSE)) ||
-	    (s->server && !x509_has_purpose(issuer, OID_SERVER_AUTH)) ||
-	    (s->client && !x509_has_purpose(issuer, OID_CLIENT_AUTH));
-}
-
-static bool
-outlives_issuer(const struct subject *s)
-{
-	return s->has_issuer && s->facts.not_after > s->issuer.not_after;
-}
-
-static const struct rule {
-	const char *word;
-	enum finding_weight weight;
-	bool (*breaks)(const struct subject *);
-	const char *sentence;
-} rules[] = {
-	{ "serial-negative", FINDING_WRONG, serial_negative,
-	  "its serial number is negative; programs disagree about which one it is" },
-	{ "serial-short", FINDING_WARNING, serial_short,
-	  "its serial number has less than 64 bits and can be guessed" },
-	{ "signature-weak", FINDING_WRONG, signature_weak,
-	  "its signature uses an algorithm that nobody accepts any more" },
-	{ "key-weak", FINDING_WRONG, key_weak, "its key is too short" },
-	{ "key-rsa", FINDING_WARNING, key_rsa,
-	  "an RSA key makes handshakes five times as dear; take P-256" },
-	{ "key-ed25519-client", FINDING_WARNING, key_ed25519_client,
-	  "Ed25519 client certificates fail in TLS 1.2 and in browsers; take P-256" },
-	{ "ca-cannot-sign", FINDING_WRONG, ca_cannot_sign,
-	  "a CA whose keyUsage lacks keyCertSign cannot issue anything" },
-	{ "ca-cannot-sign-crls", FINDING_WARNING, ca_cannot_sign_crls,
-	  "a CA whose keyUsage lacks cRLSign cannot revoke anything" },
-	{ "leaf-signs", FINDING_WRONG, leaf_signs, "a leaf whose keyUsage has keyCertSign" },
-	{ "leaf-cannot-sign-handshakes", FINDING_WRONG, leaf_cannot_sign_handshakes,
-	  "its keyUsage lacks digitalSignature, which TLS 1.3 needs" },
-	{ "basic-constraints-absent", FINDING_WARNING, basic_constraints_absent,
-	  "a leaf should say CA:FALSE" },
-	{ "basic-constraints-not-critical", FINDING_WARNING, basic_constraints_not_critical,
-	  "a CA's basicConstraints must be critical (RFC 5280 4.2.1.9)" },
-	{ "path-length-absent", FINDING_WARNING, path_length_absent,
-	  "an intermediate without a path length can make CAs of its own" },
-	{ "purpose-absent", FINDING_WRONG, purpose_absent,
-	  "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
-	{ "purpose-any", FINDING_WRONG, purpose_any,
-	  "anyExtendedKeyUsage passes for every purpose elsewhere; Valise refuses it" },
-	{ "agent-is-server", FINDING_WRONG, agent_is_server, "an agent must not be a server too" },
-	{ "agent-no-client", FINDING_WRONG, agent_no_client,
-	  "an agent needs clientAuth beside the agent purpose" },
-	{ "agent-without-grant", FINDING_WRONG, agent_without_grant,
-	  "an agent's certificate needs a grant" },
-	{ "grant-without-purpose", FINDING_WRONG, grant_without_purpose,
-	  "a grant belongs to agents, and this has not their purpose" },
-	{ "grant-unreadable", FINDING_WRONG, grant_unreadable,
-	  "its grant is not in the one form that is accepted" },
-	{ "grant-critical", FINDING_WRONG, grant_critical,
-	  "its grant is critical; OpenSSL and Go refuse the certificate" },
-	{ "host-absent", FINDING_WRONG, host_absent, "it has no host name to serve" },
-	{ "common-name-only", FINDING_WARNING, common_name_only,
-	  "its common name is a host name that its subjectAltName lacks; it counts for nothing" },
-	{ "agent-other-names", FINDING_WARNING, agent_other_names,
-	  "an agent's addresses, URIs and mail addresses count for nothing" },
-	{ "underscore", FINDING_WARNING, underscore,
-	  "a name with an underscore can be routed but not terminated by an agent" },
-	{ "name-not-normal", FINDING_WRONG, name_not_normal,
-	  "one of its names is no server name as clients send it (IDN: write A-labels)" },
-	{ "wildcard-broad", FINDING_WARNING, wildcard_broad,
-	  "a wildcard over a whole top-level domain" },
-	{ "server-long", FINDING_WARNING, server_long,
-	  "Apple's clients refuse server certificates of more than 825 days" },
-	{ "client-long", FINDING_WARNING, client_long,
-	  "a client that lives for more than 397 days outlives most people's memory of it" },
-	{ "ended", FINDING_EXPIRED, ended, "it has ended" },
-	{ "not-begun", FINDING_WARNING, not_begun, "it is not valid yet" },
-	{ "key-id-absent", FINDING_WARNING, key_id_absent,
-	  "it lacks a subject or authority key identifier; strict verifiers refuse it" },
-	{ "excluded-names", FINDING_WRONG, excluded_names,
-	  "excluded names do not stop a wildcard in GnuTLS, OpenSSL and Go; permit names instead" },
-	{ "uri-constraint", FINDING_WARNING, uri_constraint,
-	  "permitted URIs are not enforced by GnuTLS" },
-	{ "ceiling-without-names", FINDING_WARNING, ceiling_without_names,
-	  "a CA with a ceiling that may certify any name" },
-	{ "names-without-ceiling", FINDING_WARNING, names_without_ceiling,
-	  "a CA of agents with permitted names and no ceiling grant" },
-	{ "critical-unknown", FINDING_WRONG, critical_unknown,
-	  "a critical extension that nobody here knows; it is refused" },
-	{ "issuer-purpose", FINDING_WRONG, issuer_purpose,
-	  "its CA's extendedKeyUsage lacks a purpose that it has" },
-	{ "outlives-issuer", FINDING_WARNING, outlives_issuer, "it ends after its CA" },
-};
 
 static void
-read_extensions(struct subject *s)
+read_extensions(struct lint_subject *s)
 {
 	char oid[128];
 	size_t bytes = sizeof(oid);
@@ -441,7 +31,7 @@ read_extensions(struct subject *s)
 }
 
 static void
-read_constraints(struct subject *s)
+read_constraints(struct lint_subject *s)
 {
 	gnutls_x509_name_constraints_t constraints;
 	gnutls_datum_t name;
@@ -462,7 +52,7 @@ read_constraints(struct subject *s)
 }
 
 static int
-read_subject(struct subject *s, struct der issuer)
+read_subject(struct lint_subject *s, struct der issuer)
 {
 	const char *why;
 
@@ -482,14 +72,15 @@ read_subject(struct subject *s, struct der issuer)
 }
 
 static int
-apply(struct findings *findings, const char *label, const struct subject *s)
+apply(struct findings *findings, const char *label, const struct lint_subject *s)
 {
+	const struct lint_rule *rule;
 	int code = 0;
 
-	for (size_t i = 0; !code && i < sizeof(rules) / sizeof(*rules); i++)
-		if (rules[i].breaks(s))
-			code = findings_add(findings, rules[i].weight, "%s: %s: %s", label,
-			    rules[i].word, rules[i].sentence);
+	for (size_t i = 0; !code && (rule = lint_rule_at(i)); i++)
+		if (rule->breaks(s))
+			code = findings_add(findings, rule->weight, "%s: %s: %s", label, rule->word,
+			    rule->sentence);
 	return code;
 }
 
@@ -499,7 +90,7 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 {
 	const gnutls_datum_t der =
 	    { (unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.bytes };
-	struct subject *s = calloc(1, sizeof(*s));
+	struct lint_subject *s = calloc(1, sizeof(*s));
 	const char *why = "";
 	int code;
 
