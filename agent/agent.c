@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -251,12 +252,25 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	return place->roster ? 0 : wrong;
 }
 
+/* A flow takes two descriptors, and the soft limit is often 1024.  Without success the old one stands. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int
 set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
 	struct place *place = &agent->place;
 
+	raise_descriptor_limit();
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	place->loop = loop_new();
 	place->resolver = resolver_new();
