@@ -82,7 +82,7 @@ shape_extensions(struct shape *s, const uint8_t *data, size_t size)
 	const size_t known = sizeof types / sizeof *types;
 
 	for (size_t at = 0; size - at >= 4 && s->count < SHAPE_MOST - 300;) {
-		size_t index = data[at] & ~SHAPE_WRAP, n = data[at + 1];
+		size_t index = data[at] & (SHAPE_WRAP - 1), n = data[at + 1];
 		int wrap = data[at] & SHAPE_WRAP;
 		unsigned type = index < known ? types[index] :
 		    (unsigned)data[at] << 8 | data[at + 1];
