@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pki/crl.h"
 #include "pki/tool/ceiling.h"
 #include "pki/tool/command.h"
 #include "pki/tool/csr.h"
@@ -75,6 +74,7 @@ keep_key(struct leaf *leaf, gnutls_x509_crt_t certificate, struct leaf_key *key)
 	    gnutls_pubkey_import_x509(key->public, certificate, 0) < 0)
 		return say_no_memory();
 	leaf->key = key->public;
+	leaf->keeps_key = true;
 	return 0;
 }
 
@@ -156,11 +156,8 @@ again(const struct renew_options *options, const char *name, bool rekey)
 	if (!code && !found)
 		code = say_fail(EX_NOINPUT,
 		    "'%s': no certificate of this name here; see `valise-pki list`", name);
-	if (!code && !rekey && record.revoked_at)
-		code = say_fail(EX_DATAERR,
-		    "'%s' is %s; its key gets no new certificate: use rekey%s", name,
-		    record.reason == CRL_HOLD ? "held" : "revoked",
-		    record.reason == CRL_HOLD ? ", or unhold it" : "");
+	if (!code && !rekey)
+		code = leaf_may_be_renewed(&record);
 	if (!code && strcmp(record.kind, "ca") == 0)
 		code = rekey ? say_fail(EX_USAGE,
 		    "a CA's key is not changed in place: make another sub-CA or authority, "

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pki/crl.h"
 #include "pki/tool/ceiling.h"
 #include "pki/tool/describe.h"
 #include "pki/tool/mint.h"
@@ -138,6 +139,16 @@ mint_leaf(const struct signer *signer, const struct leaf *leaf, struct record *r
 	return mint_certificate(&request, leaf->key, signer->certificate, signer->key, der);
 }
 
+int
+leaf_may_be_renewed(const struct record *record)
+{
+	bool held = record->reason == CRL_HOLD;
+
+	return record->revoked_at == 0 ? 0 :
+	    say_fail(EX_DATAERR, "'%s' is %s; its key gets no new certificate: use rekey%s",
+	    record->name, held ? "held" : "revoked", held ? ", or unhold it" : "");
+}
+
 static int
 refuse_overwriting(struct store *store, const struct leaf *leaf)
 {
@@ -146,6 +157,8 @@ refuse_overwriting(struct store *store, const struct leaf *leaf)
 	bool found;
 	int code = record_look_up(store, leaf->name, &old, &found);
 
+	if (!code && leaf->keeps_key)
+		code = leaf_may_be_renewed(&old);
 	if (code || leaf->replaces)
 		return code;
 	if (found)
@@ -170,6 +183,8 @@ enter(struct authority *authority, struct signer *signer, const struct leaf *lea
 	char path[CA_NAME + 16];
 	int code = refuse_overwriting(store, leaf);
 
+	if (!code)	/* again: another process may have revoked it since */
+		code = refuse_revoked_ca(store, signer);
 	if (!code)
 		code = mint_leaf(signer, leaf, record, &der);
 	if (!code)

@@ -26,8 +26,11 @@ struct leaf {
 	/* where, if key_pem is NULL: a pkcs11: URI, an old key's file, or NULL */
 	const char *key_place;
 	bool replaces;			/* renew, rekey: there is one of this name */
+	bool keeps_key;			/* renew */
 };
 
+/* Whether a certificate for the same key may follow this one: not when it is revoked. */
+int leaf_may_be_renewed(const struct record *);
 /* Whether the CA may issue it: kind, names, grant. Fills the grant's gaps from the CA's ceiling. */
 int leaf_judge(struct store *, const struct signer *, struct leaf *);
 /* After leaf_judge(). One transaction. */
