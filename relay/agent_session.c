@@ -1,13 +1,10 @@
-/* Who may come in, and what for. */
+/* The life of a session. */
 #include "relay/agent_session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/units.h"
-#include "pki/verify.h"
+#include "pki/identity.h"
 #include "relay/agent_session_parts.h"
 #include "relay/crowd.h"
 #include "relay/known.h"
@@ -15,11 +12,8 @@
 #include "relay/relay.h"
 #include "relay/roster.h"
 #include "relay/rules.h"
-#include "relay/trustwatch.h"
 #include "relay/visit.h"
 #include "tunnel/tls.h"
-
-enum { HEARTBEAT_MS = 10000, HEARTBEAT_LEAST_MS = 1000, HEARTBEAT_MOST_MS = 60000 };
 
 static void
 reap(void *arg)
@@ -74,256 +68,6 @@ agent_session_end(struct agent_session *self, enum code code, const char *senten
 	retire(self);
 }
 
-/* ---- the certificate ---- */
-
-static void
-log_verdict(const struct agent_session *self, const struct verdict *verdict)
-{
-	char client[ADDRESS_TEXT];
-
-	log_event(LOG_WARNING, "agent-refused", verdict->sentence, log_str("code", verify_code_word(verdict->code)),
-	    log_str("client", address_text(&self->client, client)), log_u64("alert", verdict->alert),
-	    log_i64("certificate", verdict->position));
-}
-
-static unsigned
-judge_chain(void *arg, const struct tls_certificate *chain, size_t count)
-{
-	struct agent_session *self = arg;
-	struct trust *trust = trustwatch_trust(self->station->relay->trustwatch);
-	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA, .alert = 48, .position = -1,
-	    .sentence = "the relay trusts no CA for agents; give connect.agent_cas" };
-	struct der der[VERIFY_CHAIN];
-
-	if (count > VERIFY_CHAIN)
-		count = VERIFY_CHAIN;
-	for (size_t i = 0; i < count; i++)
-		der[i] = (struct der){ chain[i].data, chain[i].bytes };
-	if (trust != NULL) {
-		self->identity = verify_chain(trust, ROLE_AGENT, der, count, NULL, clock_wall_s(), &verdict);
-		trust_release(trust);
-	}
-	if (self->identity != NULL)
-		return 0;
-	self->was_logged = true;
-	log_verdict(self, &verdict);
-	return verdict.alert;
-}
-
-static enum code
-code_of(enum verify_code code)
-{
-	switch (code) {
-	case VERIFY_REVOKED:
-		return CODE_CERTIFICATE_REVOKED;
-	case VERIFY_EXPIRED:
-		return CODE_CERTIFICATE_EXPIRED;
-	case VERIFY_OK:
-	case VERIFY_NO_CERTIFICATE:
-	case VERIFY_BAD_CERTIFICATE:
-	case VERIFY_BAD_CHAIN:
-	case VERIFY_UNKNOWN_CA:
-	case VERIFY_WEAK_KEY:
-	case VERIFY_NOT_YET_VALID:
-	case VERIFY_WRONG_PURPOSE:
-	case VERIFY_GRANT_MISSING:
-	case VERIFY_GRANT_REFUSED:
-	case VERIFY_NAME_MISMATCH:
-	case VERIFY_NAME_NOT_PERMITTED:
-	case VERIFY_CRL_MISSING:
-	case VERIFY_CRL_EXPIRED:
-	case VERIFY_CRL_REFUSED:
-	case VERIFY_INTERNAL:
-	case VERIFY_CODES:
-		break;
-	}
-	return CODE_CERTIFICATE_REFUSED;
-}
-
-static void
-judge(struct agent_session *self, struct trust *trust, int64_t now)
-{
-	struct verdict verdict;
-
-	if (self->identity == NULL || identity_judge_again(self->identity, trust, now, &verdict))
-		return;
-	log_verdict(self, &verdict);
-	agent_session_end(self, code_of(verdict.code), verdict.sentence);
-}
-
-enum { LOOK_AGAIN_MS = 3600 * 1000 };
-
-/* The wall clock may be set, so a far end is looked at again every hour. */
-static void
-watch_not_after(void *arg)
-{
-	struct agent_session *self = arg;
-	int64_t left_s = identity_not_after(self->identity) - clock_wall_s();
-
-	if (left_s < 0)
-		agent_session_end(self, CODE_CERTIFICATE_EXPIRED,
-		    "the agent's certificate, or one of its CAs, has ended; renew it");
-	else
-		timer_set(&self->not_after, left_s < LOOK_AGAIN_MS / 1000 ? (uint64_t)(left_s + 1) * 1000 :
-		    LOOK_AGAIN_MS);
-}
-
-/* ---- admission ---- */
-
-static void
-refuse(struct agent_session *self, enum code code, const char *sentence)
-{
-	char client[ADDRESS_TEXT];
-
-	self->was_logged = true;
-	log_event(LOG_WARNING, "session-refused", sentence, log_str("code", code_word(code)),
-	    log_str("client", address_text(&self->client, client)),
-	    log_str("agent", identity_name(self->identity)));
-	session_refuse(self->session, code, sentence);
-}
-
-static bool
-is_welcome_here(struct agent_session *self)
-{
-	const struct settings *settings = &self->station->rules->settings;
-
-	if (self->station->draining)
-		refuse(self, CODE_DRAINING, "the relay is stopping; connect to another one");
-	else if (!identity_allows_source(self->identity, &self->client.as.any))
-		refuse(self, CODE_SOURCE_REFUSED,
-		    "the grant does not allow this address; connect from one of its sources");
-	else if (!identity_allows_region(self->identity, settings->region != NULL ? settings->region : ""))
-		refuse(self, CODE_SOURCE_REFUSED,
-		    "the grant does not allow this relay's region; connect to a relay in one of its regions");
-	else
-		return true;
-	return false;
-}
-
-static uint32_t
-heartbeat_of(const struct frame_hello *hello)
-{
-	uint32_t wish = hello->heartbeat_ms ? hello->heartbeat_ms : HEARTBEAT_MS;
-
-	if (wish < HEARTBEAT_LEAST_MS)
-		return HEARTBEAT_LEAST_MS;
-	return wish < HEARTBEAT_MOST_MS ? wish : HEARTBEAT_MOST_MS;
-}
-
-/* Everything that can fail comes before the welcome; the key is there before the agent can use it. */
-static bool
-enrol(struct agent_session *self, const struct frame_hello *hello, struct tally *tally)
-{
-	struct station *station = self->station;
-	const struct settings *settings = &station->rules->settings;
-	struct member_settings facts = { .loop = station->loop, .identity = self->identity, .tally = tally,
-	    .pool_most = settings->pool_most, .pool_most_per_identity = settings->pool_most_per_identity,
-	    .on_command = agent_session_command, .arg = self };
-	struct secret key = { 0 };
-	bool fine;
-
-	bytes_random(facts.session_id, sizeof(facts.session_id));
-	memcpy(facts.instance, hello->instance, sizeof(facts.instance));
-	memcpy(facts.start, hello->start, sizeof(facts.start));
-	self->member = member_new(&facts);
-	if (self->member == NULL) {
-		tally_leave(tally, TALLY_SESSIONS);
-		tally_release(tally);
-		return false;
-	}
-	fine = session_channel_key(self->session, facts.session_id, &key) &&
-	    roster_add(station->relay->roster, self->member, &key);
-	secret_wipe(&key);
-	if (!fine)
-		member_retire(self->member);
-	return fine;
-}
-
-static void
-welcome(struct agent_session *self, const struct frame_hello *hello)
-{
-	const struct settings *settings = &self->station->rules->settings;
-	struct frame_welcome welcome = { .version = PROTOCOL_NEWEST, .heartbeat_ms = heartbeat_of(hello),
-	    .tolerance_ms = (uint32_t)settings->tolerance_ms, .pool_least = (uint16_t)settings->pool_least,
-	    .pool_most = (uint16_t)settings->pool_most };
-
-	memcpy(welcome.session_id, member_session_id(self->member), sizeof(welcome.session_id));
-	snprintf(welcome.relay, sizeof(welcome.relay), "%.*s", SHORT_TEXT - 1, settings->connect_pattern);
-	session_welcome(self->session, &welcome);
-}
-
-static void
-log_up(const struct agent_session *self, const struct frame_hello *hello)
-{
-	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
-
-	channel_identity(member_session_id(self->member), session);	/* the id itself is nobody's business */
-	log_event(LOG_INFO, "session-up", "an agent is connected",
-	    log_str("agent", identity_name(self->identity)),
-	    log_str("client", address_text(&self->client, client)),
-	    log_str("session", session),
-	    log_str("software", hello->software),
-	    log_str("region", hello->region[0] != '\0' ? hello->region : NULL),
-	    log_str("instance", hex_encode(instance, hello->instance, sizeof(hello->instance))),
-	    log_str("serial", identity_serial(self->identity)),
-	    log_str("issuer", identity_issuer(self->identity)),
-	    log_i64("not_after", identity_not_after(self->identity)));
-}
-
-/* The twin is replaced at once if it is our own process from before; else it is asked whether it lives. */
-static void
-face_twin(struct agent_session *self, struct member *twin)
-{
-	if (twin == NULL)
-		return;
-	if (memcmp(member_start(twin), member_start(self->member), START_BYTES) == 0) {
-		member_set_draining(twin);
-		member_end(twin, CODE_REPLACED, "the same process has connected again");
-	} else {
-		member_probe(twin);
-	}
-}
-
-static void
-admit(struct agent_session *self, const struct frame_hello *hello)
-{
-	struct relay *relay = self->station->relay;
-	const struct grant *grant = identity_grant(self->identity);
-	struct member *twin = roster_find_twin(relay->roster, identity_key(self->identity), hello->instance, NULL);
-	struct tally *tally = tally_of(relay->tallies, identity_key(self->identity));
-	/* A twin's place is the newcomer's, unless both turn out to live: see agent_session_command(). */
-	uint64_t most = grant->max_sessions > 0 && twin != NULL ? grant->max_sessions + UINT64_C(1) :
-	    grant->max_sessions;
-
-	if (tally == NULL) {
-		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
-	} else if (!tally_enter(tally, TALLY_SESSIONS, most)) {
-		tally_release(tally);
-		refuse(self, CODE_SESSION_LIMIT, "maxSessions of the grant is reached; stop another agent of this name");
-	} else if (!enrol(self, hello, tally)) {
-		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
-	} else {
-		welcome(self, hello);
-		log_up(self, hello);
-		watch_not_after(self);
-		face_twin(self, twin);
-	}
-	member_release(twin);
-}
-
-static void
-on_hello(struct agent_session *self, const struct frame_hello *hello)
-{
-	struct prefix block = prefix_of(&self->client, 32, 48);
-
-	crowd_leave(self->place);
-	self->place = NULL;
-	known_add(self->station->relay->known, &block);
-	self->up_ms = clock_ms();
-	if (is_welcome_here(self))
-		admit(self, hello);
-}
-
 /* ---- events ---- */
 
 static void
@@ -363,7 +107,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 
 	switch (event) {
 	case SESSION_HELLO:
-		on_hello(self, &frame->hello);
+		agent_session_greet(self, &frame->hello);
 		break;
 	case SESSION_ANNOUNCE:
 		agent_session_announce(self, &frame->announce);
@@ -416,7 +160,7 @@ static bool
 shake(struct agent_session *self, struct visit *visit)
 {
 	struct station *station = self->station;
-	struct tls_hooks hooks = { .judge = judge_chain, .arg = self };
+	struct tls_hooks hooks = { .judge = agent_session_judge_chain, .arg = self };
 	struct stream *stream = stream_socket(visit->fd);
 	struct tls_config *config;
 	struct tls *tls;
@@ -450,7 +194,7 @@ agent_session_start(struct station *station, struct visit *visit)
 	LIST_INSERT_HEAD(&station->sessions, self, link);
 	task_init(&self->reap, reap, self);
 	task_init(&self->send_need, agent_session_send_need, self);
-	timer_init(&self->not_after, station->loop, watch_not_after, self);
+	timer_init(&self->not_after, station->loop, agent_session_watch_end, self);
 	timer_init(&self->probe, station->loop, agent_session_twin_silent, self);
 	if (!shake(self, visit))
 		cut(self);
@@ -465,7 +209,7 @@ agent_session_judge_all(struct station *station, struct trust *trust, int64_t no
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &station->sessions, link)
-		judge(self, trust, now);
+		agent_session_judge(self, trust, now);
 }
 
 void

@@ -39,6 +39,15 @@ struct agent_session {
 /* Says goodbye and ends it. */
 void agent_session_end(struct agent_session *, enum code, const char *sentence);
 
+/* agent_session_admit.c */
+struct tls_certificate;
+unsigned agent_session_judge_chain(void *self, const struct tls_certificate *chain, size_t count);
+void agent_session_judge(struct agent_session *, struct trust *, int64_t now);
+/* Its certificate's end: a timer's function, and sets that timer. */
+void agent_session_watch_end(void *self);
+/* The agent's hello: admitted and welcomed, or refused. */
+void agent_session_greet(struct agent_session *, const struct frame_hello *);
+
 /* agent_session_work.c */
 void agent_session_reserve(struct agent_session *);
 void agent_session_announce(struct agent_session *, const struct frame_announce *);

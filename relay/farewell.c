@@ -70,8 +70,9 @@ on_time(void *arg)
 	cut(arg);
 }
 
-void
-farewell_say(struct station *station, struct visit *visit, uint8_t alert)
+/* Takes the visit. alert 0: FIN without a word. */
+static void
+say(struct station *station, struct visit *visit, uint8_t alert)
 {
 	struct farewell *farewell = NULL;
 	uint8_t record[REFUSE_RECORD];
@@ -110,10 +111,10 @@ farewell_refuse(struct station *station, struct visit *visit, enum refusal reaso
 		action = REFUSE_BY_ALERT;
 	switch (action) {
 	case REFUSE_BY_ALERT:
-		farewell_say(station, visit, alert);
+		say(station, visit, alert);
 		break;
 	case REFUSE_BY_CLOSE:
-		farewell_say(station, visit, 0);
+		say(station, visit, 0);
 		break;
 	case REFUSE_BY_RESET:
 		socket_reset_on_close(visit->fd);

@@ -13,8 +13,6 @@ struct farewell;
 struct station;
 struct visit;
 
-/* Takes the visit. alert 0: FIN without a word. */
-void farewell_say(struct station *, struct visit *, uint8_t alert);
 /* Closes all of the station's at once. */
 void farewell_cut_all(struct station *);
 

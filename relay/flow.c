@@ -81,8 +81,8 @@ dissolve(struct flow *flow)
 	station_check(station);
 }
 
-void
-flow_end(struct flow *flow, const char *reason)
+static void
+end(struct flow *flow, const char *reason)
 {
 	flow_log_closed(flow, reason);
 	dissolve(flow);
@@ -130,7 +130,7 @@ on_client(void *arg, unsigned ready)
 		watch_want(&flow->client, WATCH_NOTHING);
 		return;
 	case VISIT_RESET:
-		flow_end(flow, "client-gone");
+		end(flow, "client-gone");
 		return;
 	case VISIT_MEMORY:
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
@@ -223,21 +223,21 @@ flow_look_up(struct flow *flow)
 /* ---- joined ---- */
 
 static const char *
-word_of(const struct flow *flow, enum pump_end end)
+word_of(const struct flow *flow, enum pump_end how)
 {
-	if (end == PUMP_RESET_A)
+	if (how == PUMP_RESET_A)
 		return "client-reset";
-	if (end == PUMP_RESET_B)
+	if (how == PUMP_RESET_B)
 		return flow->fixed != NULL ? "upstream-reset" : "agent-reset";
-	return pump_end_word(end);
+	return pump_end_word(how);
 }
 
 static void
-on_over(void *arg, enum pump_end end)
+on_over(void *arg, enum pump_end how)
 {
 	struct flow *flow = arg;
 
-	flow_end(flow, flow->reason != NULL ? flow->reason : word_of(flow, end));
+	end(flow, flow->reason != NULL ? flow->reason : word_of(flow, how));
 }
 
 /* The client's stream as the far side is to see it. */
@@ -276,7 +276,7 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 	else
 		stream_free(far);
 	if (flow->pump == NULL) {
-		flow_end(flow, "memory-short");
+		end(flow, "memory-short");
 		return;
 	}
 	flow->ready_us = clock_us();
@@ -322,7 +322,7 @@ flow_cut_all(struct station *station, const char *reason)
 	while ((flow = LIST_FIRST(&station->flows)) != NULL) {
 		if (flow->visit.fd >= 0)
 			socket_reset_on_close(flow->visit.fd);
-		flow_end(flow, reason);
+		end(flow, reason);
 	}
 }
 

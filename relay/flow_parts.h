@@ -69,7 +69,6 @@ void flow_fixed_begin(struct flow *, const struct route_answer *);
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);
 void flow_refuse(struct flow *, enum refusal);
-void flow_end(struct flow *, const char *reason);
 /* Takes the stream (NULL: memory was short); `front` goes to the far side before anything else, then what is held behind `from`. */
 void flow_join(struct flow *, struct stream *far, const void *front, size_t front_bytes, size_t from);
 

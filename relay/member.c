@@ -22,11 +22,7 @@ struct command {
 	struct member_command command;
 };
 
-static void
-on_need(void *arg, unsigned channels)
-{
-	member_need(arg, channels);
-}
+static void on_need(void *arg, unsigned channels);
 
 struct member *
 member_new(const struct member_settings *settings)
@@ -118,10 +114,10 @@ send_home(struct member *member, enum member_command_kind kind, uint32_t number,
 	loop_post(member->settings.loop, &order->message);
 }
 
-void
-member_need(struct member *member, unsigned channels)
+static void
+on_need(void *arg, unsigned channels)
 {
-	send_home(member, MEMBER_NEED, channels, CODE_NONE, "");
+	send_home(arg, MEMBER_NEED, channels, CODE_NONE, "");
 }
 
 void

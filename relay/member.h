@@ -59,7 +59,6 @@ void member_set_draining(struct member *);
 bool member_is_usable(const struct member *);
 
 /* From any thread; lost without a sound when the session is over or memory is short. */
-void member_need(struct member *, unsigned channels);
 void member_probe(struct member *);
 void member_end(struct member *, enum code, const char *sentence);
 void member_endpoint_lost(struct member *, uint32_t endpoint, enum code, const char *sentence);

@@ -49,8 +49,8 @@ pool_new(const struct pool_settings *settings)
 	return pool;
 }
 
-struct pool *
-pool_hold(struct pool *pool)
+static struct pool *
+hold(struct pool *pool)
 {
 	atomic_fetch_add(&pool->held, 1);
 	return pool;
@@ -206,7 +206,7 @@ pool_park(struct pool *pool, struct pool_berth *berth)
 	} else if (!count_in(pool)) {
 		verdict = POOL_FULL_IDENTITY;
 	} else {
-		berth->pool = pool_hold(pool);
+		berth->pool = hold(pool);
 		berth->state = POOL_BERTH_PARKED;
 		TAILQ_INSERT_HEAD(&pool->berths, berth, link);
 		request = TAILQ_FIRST(&pool->requests);
@@ -311,7 +311,7 @@ pool_take(struct pool *pool, const struct pool_asker *asker)
 	if (request == NULL)
 		return NULL;
 	request->asker = *asker;
-	request->pool = pool_hold(pool);
+	request->pool = hold(pool);
 	seek(pool, request);
 	return request;
 }

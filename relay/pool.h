@@ -69,7 +69,7 @@ struct pool_asker {
 
 /* NULL when memory is short. */
 struct pool *pool_new(const struct pool_settings *);
-struct pool *pool_hold(struct pool *);
+/* Gives back; berths and requests hold the pool as long as they need it. */
 void pool_release(struct pool *);
 /* The session is gone: what is parked is dropped, who waits is answered NULL, now and from now on. */
 void pool_close(struct pool *);

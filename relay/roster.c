@@ -170,14 +170,3 @@ roster_find_key(void *arg, const char *channel, struct secret *key)
 	pthread_mutex_unlock(&roster->lock);
 	return found;
 }
-
-unsigned
-roster_count(struct roster *roster)
-{
-	unsigned count;
-
-	pthread_mutex_lock(&roster->lock);
-	count = (unsigned)roster->channels.count;
-	pthread_mutex_unlock(&roster->lock);
-	return count;
-}

@@ -29,6 +29,5 @@ struct member *roster_find_twin(struct roster *, const uint8_t *identity_key, co
 struct member *roster_find_channel(struct roster *, const char *channel_identity);
 /* The same question for a handshake (tls_settings.find_key; `roster` is a struct roster). */
 bool roster_find_key(void *roster, const char *channel_identity, struct secret *key);
-unsigned roster_count(struct roster *);
 
 #endif

@@ -1,65 +1,10 @@
-/* Identities are made up here: the functions of pki/identity.h that the route table and its members call. */
 #include "relay/route.h"
 
-#include <stdio.h>
 #include <string.h>
-#include "pki/identity.h"
 #include "relay/helpers.h"
 #include "relay/member.h"
+#include "relay/people.h"
 #include "relay/tally.h"
-
-struct identity {
-	const char *name;
-	const char *sans[4];
-	struct grant grant;
-	uint8_t key[IDENTITY_KEY_BYTES];
-};
-
-struct identity *
-identity_hold(struct identity *identity)
-{
-	return identity;
-}
-
-void
-identity_release(struct identity *identity)
-{
-	(void)identity;
-}
-
-const struct grant *
-identity_grant(const struct identity *identity)
-{
-	return &identity->grant;
-}
-
-const char *
-identity_name(const struct identity *identity)
-{
-	return identity->name;
-}
-
-const uint8_t *
-identity_key(const struct identity *identity)
-{
-	return identity->key;
-}
-
-enum cover
-identity_covers(const struct identity *identity, const char *pattern, const char **san)
-{
-	enum cover best = COVER_NONE;
-
-	(void)san;
-	for (int i = 0; i < 4 && identity->sans[i] != NULL; i++) {
-		if (strcmp(identity->sans[i], pattern) == 0)
-			return COVER_EXACT;
-		if (name_is_wildcard(identity->sans[i]) && !name_is_wildcard(pattern) &&
-		    name_matches(identity->sans[i], pattern, false))
-			best = COVER_WILDCARD;
-	}
-	return best;
-}
 
 static struct routes *routes;
 static struct tallies *tallies;
@@ -67,15 +12,6 @@ static struct loop *loop;
 static struct member *lost_member;
 static uint32_t lost_endpoint;
 static char sentence[SENTENCE_TEXT];
-
-static struct identity
-person(const char *name, const char *san, bool shared)
-{
-	struct identity identity = { .name = name, .sans = { san }, .grant.shared = shared };
-
-	snprintf((char *)identity.key, sizeof(identity.key), "%s", name);
-	return identity;
-}
 
 static struct member *
 session(struct identity *identity)

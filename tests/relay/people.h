@@ -1,0 +1,75 @@
+/*
+ * Identities made up for tests: the functions of pki/identity.h that routes and
+ * members call.  To be included by one source of a test.
+ */
+#ifndef TESTS_RELAY_PEOPLE_H
+#define TESTS_RELAY_PEOPLE_H
+
+#include <stdio.h>
+#include <string.h>
+#include "pki/identity.h"
+#include "sni/name.h"
+
+struct identity {
+	const char *name;
+	const char *sans[4];
+	struct grant grant;
+	uint8_t key[IDENTITY_KEY_BYTES];
+};
+
+struct identity *
+identity_hold(struct identity *identity)
+{
+	return identity;
+}
+
+void
+identity_release(struct identity *identity)
+{
+	(void)identity;
+}
+
+const struct grant *
+identity_grant(const struct identity *identity)
+{
+	return &identity->grant;
+}
+
+const char *
+identity_name(const struct identity *identity)
+{
+	return identity->name;
+}
+
+const uint8_t *
+identity_key(const struct identity *identity)
+{
+	return identity->key;
+}
+
+enum cover
+identity_covers(const struct identity *identity, const char *pattern, const char **san)
+{
+	enum cover best = COVER_NONE;
+
+	(void)san;
+	for (int i = 0; i < 4 && identity->sans[i] != NULL; i++) {
+		if (strcmp(identity->sans[i], pattern) == 0)
+			return COVER_EXACT;
+		if (name_is_wildcard(identity->sans[i]) && !name_is_wildcard(pattern) &&
+		    name_matches(identity->sans[i], pattern, false))
+			best = COVER_WILDCARD;
+	}
+	return best;
+}
+
+static struct identity
+person(const char *name, const char *san, bool shared)
+{
+	struct identity identity = { .name = name, .sans = { san }, .grant.shared = shared };
+
+	snprintf((char *)identity.key, sizeof(identity.key), "%s", name);
+	return identity;
+}
+
+#endif
