@@ -3,6 +3,7 @@
 import socket
 
 from lib import *
+from lib.scene import free_port
 
 NAME = "app.example.com"
 
@@ -143,6 +144,29 @@ def believes_the_proxy_header_of_trusted_proxies_only(scene):
 	with dial(trusting.port, hello(NAME)) as client:
 		equal(alert_of(client), 49, "a trusted proxy without a header")
 	equal(first, [], "what reached the upstream besides")
+
+
+def has_ipv6():
+	try:
+		socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+		return True
+	except OSError:
+		return False
+
+
+@test
+def a_listener_for_both_families_calls_ipv4_by_its_name(scene):
+	first = []
+	one = scene.upstream(lambda s: first.append(s.recv(1000)))
+	port = free_port()
+	everywhere = "[::]" if has_ipv6() else "0.0.0.0"
+	relay = scene.relay(port=port, listener={"address": f"{everywhere}:{port}"},
+		routes=[route(NAME, one, proxy_protocol=1)])
+	with dial(port, hello(NAME)):
+		until(lambda: first, what="the upstream has the header")
+	check(first[0].startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 "), f"{first[0]!r}")
+	relay.wait_event("flow-closed")
+	check(relay.events("flow-closed")[0]["client"].startswith("127.0.0.1:"), "the log says so too")
 
 
 @test

@@ -246,6 +246,36 @@ def a_relay_whose_certificate_is_no_relays_is_not_believed(scene):
 
 
 @test
+def a_frozen_end_is_given_up_by_the_other(scene):
+	relay = scene.relay(connect={"heartbeat_tolerance": "1s"})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"here")))],
+		authority().agent("agent", NAME),
+		agent={"heartbeat_interval": "1s", "heartbeat_tolerance": "1s"})
+	agent.signal(signal.SIGSTOP)
+	until(lambda: visit(relay) == UNKNOWN, 6, "the name is gone with its frozen agent")
+	agent.signal(signal.SIGCONT)
+	until(lambda: visit(relay) == b"here", 10, "it comes back")
+	relay.signal(signal.SIGSTOP)
+	agent.wait_text("heartbeat-lost", 6)
+	relay.signal(signal.SIGCONT)
+	until(lambda: visit(relay) == b"here", 10, "it comes back again")
+
+
+@test
+def a_draining_relay_sends_its_agents_away(scene):
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(lambda s: (skip_hello(s), echo(s))))],
+		authority().agent("agent", NAME))
+	with dial(relay.port, hello(NAME) + b"in") as running:
+		equal(read_exactly(running, 2), b"in")
+		relay.signal(signal.SIGTERM)
+		agent.wait_event("relay-drains", 5)
+		running.sendall(b"still here")
+		equal(read_exactly(running, 10), b"still here", "the running flow")
+	equal(relay.wait(5), 0, "exit status once the flow is over")
+
+
+@test
 def strangers_at_the_connect_name_get_nowhere(scene):
 	relay = scene.relay()
 	ca = authority().root
