@@ -183,7 +183,8 @@ def one_of_many_gets_a_name_that_all_want(scene):
 
 # A name space of its own lets a user who is not root mount a small disk too.
 ON_A_SMALL_DISK = """
-mount -t tmpfs -o size=600k none "$1" && cp -r "$2" "$1/ca" || exit 99
+mount -t tmpfs -o size=1m none "$1" && cp -r "$2" "$1/ca" || exit 99
+head -c 400k /dev/zero > "$1/ballast"
 pki=$3
 refused=0 issued=0
 for i in $(seq 2000); do
@@ -198,10 +199,10 @@ for i in $(seq 2000); do
 done
 "$pki" revoke c1 --ca "$1/ca" > "$1/../said" 2>&1; echo "revoke $? $(tail -n 1 "$1/../said")"
 "$pki" backup "$1/b.tar" --ca "$1/ca" > "$1/../said" 2>&1; echo "backup $? $(tail -n 1 "$1/../said")"
-ls "$1" | grep -v '^ca$'
+ls "$1" | grep -v -e '^ca$' -e '^ballast$'
 cp -r "$1/ca" "$4"
 echo "issued $issued"
-mount -o remount,size=16m "$1"
+rm "$1/ballast"
 "$pki" issue client later --ca "$1/ca" > /dev/null && "$pki" check --ca "$1/ca"
 echo "listed $("$pki" list --ca "$1/ca" | grep -c ' client c')"
 """
