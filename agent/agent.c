@@ -12,13 +12,19 @@
 #include <unistd.h>
 
 #include "agent/agent_private.h"
-#include "agent/contact.h"
+#include "agent/relay_session.h"
 #include "agent/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ready.h"
 
-enum { TICK_MS = 1000, DRAIN_TICK_MS = 50, JUDGE_TICKS = 30, EXPIRY_TICKS = 86400, STATUS_TEXT = 160 };
+enum {
+	TICK_MS = 1000,
+	DRAIN_TICK_MS = 50,
+	JUDGE_TICKS = 30,
+	EXPIRY_TICKS = 86400,
+	STATUS_TEXT = 160
+};
 
 /* ---- what people and managers see ---- */
 
@@ -30,27 +36,29 @@ agent_show_status(struct agent *agent, const char *state)
 
 	for (size_t i = 0; i < agent->link_count; i++)
 		up += relay_link_is_up(agent->links[i]);
-	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows", up,
-	    agent->link_count, agent->place.roster->count,
-	    (unsigned long long)crew_flow_count(agent->place.crew));
+	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows",
+	    up, agent->link_count, agent->context.roster->count,
+	    (unsigned long long)workers_flow_count(agent->context.workers));
 	ready_tell(state, status);
 }
 
 static void
 say_start(const struct agent *agent)
 {
-	const struct roster *roster = agent->place.roster;
+	const struct roster *roster = agent->context.roster;
 
 	if (geteuid() == 0)
-		log_event(LOG_WARNING, "running-as-root", "the agent needs no privilege: run it as a user of"
+		log_event(LOG_WARNING, "running-as-root",
+		    "the agent needs no privilege: run it as a user of"
 		    " its own (the systemd unit does)");
-	sources_warn(agent->place.credentials->relays, "agent.connect_cas");
+	sources_warn(agent->context.credentials->relays, "agent.connect_cas");
 	for (size_t i = 0; i < roster->count; i++)
 		if (roster->endpoints[i]->clients)
 			sources_warn(roster->endpoints[i]->clients, roster->endpoints[i]->name);
 	reload_warn_expiry(agent);
 	log_event(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
-	    log_u64("relays", agent->settings.connect_url.count), log_u64("endpoints", roster->count),
+	    log_u64("relays", agent->settings.connect_url.count),
+	    log_u64("endpoints", roster->count),
 	    log_u64("workers", settings_workers(&agent->settings)), log_i64("pid", getpid()));
 }
 
@@ -74,7 +82,7 @@ leave(struct agent *agent)
 	if (anyone_is_up(agent))
 		timer_set(&agent->drain, AGENT_GOODBYE_MS);
 	else
-		loop_stop(agent->place.loop);
+		loop_stop(agent->context.loop);
 }
 
 static void
@@ -84,16 +92,16 @@ on_drain(void *arg)
 	bool late = clock_ms() >= agent->drain_until_ms;
 
 	if (agent->stage == AGENT_LEAVING) {
-		loop_stop(agent->place.loop);
+		loop_stop(agent->context.loop);
 		return;
 	}
-	if (!late && crew_flow_count(agent->place.crew) > 0) {
+	if (!late && workers_flow_count(agent->context.workers) > 0) {
 		timer_set(&agent->drain, DRAIN_TICK_MS);
 		return;
 	}
 	if (late)
 		log_event(LOG_WARNING, "drain-timeout", "the time is up: what runs is cut",
-		    log_u64("flows", crew_flow_count(agent->place.crew)));
+		    log_u64("flows", workers_flow_count(agent->context.workers)));
 	leave(agent);
 }
 
@@ -101,12 +109,13 @@ static void
 drain(struct agent *agent)
 {
 	agent->stage = AGENT_DRAINING;
-	log_event(LOG_INFO, "drain", "nothing new is taken, what runs may finish; a second signal is now",
-	    log_u64("flows", crew_flow_count(agent->place.crew)));
+	log_event(LOG_INFO, "drain",
+	    "nothing new is taken, what runs may finish; a second signal is now",
+	    log_u64("flows", workers_flow_count(agent->context.workers)));
 	agent_show_status(agent, "STOPPING=1");
 	for (size_t i = 0; i < agent->link_count; i++)
 		relay_link_drain(agent->links[i], AGENT_DRAIN_MS);
-	crew_drain(agent->place.crew);
+	workers_drain(agent->context.workers);
 	agent->drain_until_ms = clock_ms() + AGENT_DRAIN_MS;
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
@@ -124,7 +133,7 @@ on_signal(void *arg, int number)
 	if (agent->stage == AGENT_SERVING)
 		drain(agent);
 	else
-		loop_stop(agent->place.loop);
+		loop_stop(agent->context.loop);
 }
 
 /* ---- what happens ---- */
@@ -137,13 +146,13 @@ on_relay(void *arg, enum relay_event event)
 	if (event == RELAY_CHANGED) {
 		agent_show_status(agent, NULL);
 		if (agent->stage == AGENT_LEAVING && !anyone_is_up(agent))
-			loop_stop(agent->place.loop);
+			loop_stop(agent->context.loop);
 		return;
 	}
 	if (!agent->wish.once || agent->stage != AGENT_SERVING)
 		return;
 	agent->exit_code = EX_NOPERM;
-	crew_drain(agent->place.crew);
+	workers_drain(agent->context.workers);
 	leave(agent);
 }
 
@@ -181,7 +190,7 @@ void
 agent_fill_place(struct agent *agent)
 {
 	const struct settings *settings = &agent->settings;
-	struct frame_hello *hello = &agent->place.hello;
+	struct frame_hello *hello = &agent->context.hello;
 
 	memset(hello, 0, sizeof *hello);
 	hello->oldest = PROTOCOL_OLDEST;
@@ -193,9 +202,9 @@ agent_fill_place(struct agent *agent)
 		snprintf(hello->region, sizeof hello->region, "%s", settings->region);
 	hello->heartbeat_ms = (uint32_t)settings->heartbeat_ms;
 	fill_labels(hello, &settings->labels);
-	agent->place.pool_least = (unsigned)settings->pool_least;
-	agent->place.pool_most = (unsigned)settings->pool_most;
-	agent->place.tolerance_ms = settings->tolerance_ms;
+	agent->context.pool_least = (unsigned)settings->pool_least;
+	agent->context.pool_most = (unsigned)settings->pool_most;
+	agent->context.tolerance_ms = settings->tolerance_ms;
 }
 
 static struct relay_link *
@@ -209,7 +218,7 @@ take_link(struct agent *agent, const char *target)
 			return link;
 		}
 	}
-	return relay_link_new(&agent->place, target, on_relay, agent);
+	return relay_link_new(&agent->context, target, on_relay, agent);
 }
 
 bool
@@ -237,7 +246,7 @@ agent_make_links(struct agent *agent)
 static int
 load(struct agent *agent, char error[ENDPOINT_ERROR])
 {
-	struct place *place = &agent->place;
+	struct context *context = &agent->context;
 	int wrong = agent->wish.config_path ? EX_CONFIG : EX_DATAERR;
 	int code = state_open(&agent->state, agent->settings.state_dir, error);
 
@@ -245,14 +254,16 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 		return code;
 	if (!reload_note_stamps(agent))
 		return EX_OSERR;
-	place->credentials = credentials_new(&agent->settings, NULL, error);
-	if (!place->credentials)
+	context->credentials = credentials_new(&agent->settings, NULL, error);
+	if (!context->credentials)
 		return wrong;
-	place->roster = roster_new(&agent->settings, place->credentials->relays, NULL, NULL, error);
-	return place->roster ? 0 : wrong;
+	context->roster =
+	    roster_new(&agent->settings, context->credentials->relays, NULL, NULL, error);
+	return context->roster ? 0 : wrong;
 }
 
-/* A flow takes two descriptors, and the soft limit is often 1024.  Without success the old one stands. */
+/* A flow takes two descriptors, and the soft limit is often 1024.  Without success the old one
+ * stands. */
 static void
 raise_descriptor_limit(void)
 {
@@ -268,23 +279,23 @@ static int
 set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
-	struct place *place = &agent->place;
+	struct context *context = &agent->context;
 
 	raise_descriptor_limit();
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
-	place->loop = loop_new();
-	place->resolver = resolver_new();
-	if (!place->loop || !place->resolver)
+	context->loop = loop_new();
+	context->resolver = resolver_new();
+	if (!context->loop || !context->resolver)
 		return EX_OSERR;
-	place->crew = crew_new(settings_workers(&agent->settings), place->loop, place->resolver,
-	    place->roster, contact_on_report);
-	if (!place->crew)
+	context->workers = workers_new(settings_workers(&agent->settings), context->loop,
+	    context->resolver, context->roster, relay_session_on_report);
+	if (!context->workers)
 		return EX_OSERR;
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		if (!loop_on_signal(place->loop, signals[i], on_signal, agent))
+		if (!loop_on_signal(context->loop, signals[i], on_signal, agent))
 			return EX_OSERR;
-	timer_init(&agent->tick, place->loop, on_tick, agent);
-	timer_init(&agent->drain, place->loop, on_drain, agent);
+	timer_init(&agent->tick, context->loop, on_tick, agent);
+	timer_init(&agent->drain, context->loop, on_drain, agent);
 	timer_set(&agent->tick, TICK_MS);
 	agent_fill_place(agent);
 	return agent_make_links(agent) ? 0 : EX_OSERR;
@@ -293,20 +304,20 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 static void
 tear_down(struct agent *agent)
 {
-	struct place *place = &agent->place;
+	struct context *context = &agent->context;
 
 	for (size_t i = 0; i < agent->link_count; i++)
 		relay_link_free(agent->links[i]);
 	free(agent->links);
-	crew_free(place->crew);
-	if (place->loop) {
+	workers_free(context->workers);
+	if (context->loop) {
 		timer_clear(&agent->tick);
 		timer_clear(&agent->drain);
 	}
-	resolver_free(place->resolver);
-	loop_free(place->loop);
-	roster_release(place->roster);
-	credentials_release(place->credentials);
+	resolver_free(context->resolver);
+	loop_free(context->loop);
+	roster_release(context->roster);
+	credentials_release(context->credentials);
 	free(agent->endpoint_stamps);
 	settings_wipe(&agent->settings);
 }
@@ -323,7 +334,7 @@ agent_run(const struct agent_wish *wish)
 	if (code == 0) {
 		say_start(&agent);
 		agent_show_status(&agent, "READY=1");
-		loop_run(agent.place.loop);
+		loop_run(agent.context.loop);
 		log_event(LOG_INFO, "stop", "the agent stops", log_i64("exit", agent.exit_code));
 	} else
 		log_event(LOG_ERROR, "start-failed", error, log_i64("exit", code));

@@ -5,7 +5,7 @@
 #define AGENT_AGENT_PRIVATE_H
 
 #include "agent/agent.h"
-#include "agent/place.h"
+#include "agent/context.h"
 #include "agent/relay_link.h"
 #include "agent/settings.h"
 #include "agent/state.h"
@@ -14,7 +14,7 @@ struct agent {
 	struct agent_wish wish;
 	struct settings settings;
 	struct state state;
-	struct place place;
+	struct context context;
 	struct relay_link **links;
 	size_t link_count;
 	struct credentials_stamp credentials_stamp;
@@ -26,7 +26,7 @@ struct agent {
 	int exit_code;
 };
 
-/* The place's values that come from the settings. */
+/* The context's values that come from the settings. */
 void agent_fill_place(struct agent *);
 /* A link for each relay of the settings; those that stand are kept. False: memory. */
 bool agent_make_links(struct agent *);

@@ -146,7 +146,8 @@ announcer_show(struct announcer *a, const struct roster *roster)
 		return false;
 	withdraw_gone(a, roster);
 	for (size_t i = 0; i < roster->count; i++) {
-		const struct entry *before = find(a->entries, a->count, roster->endpoints[i]->number);
+		const struct entry *before =
+		    find(a->entries, a->count, roster->endpoints[i]->number);
 
 		if (before)
 			entries[i] = *before;
@@ -171,7 +172,8 @@ announcer_accepted(struct announcer *a, uint32_t endpoint)
 	set_stage(a, entry, ACCEPTED);
 	entry->told = CODE_NONE;
 	backoff_up(&entry->backoff, clock_ms());
-	log_event(LOG_INFO, "endpoint-up", "the relay routes it here", log_str("endpoint", entry->announce.name),
+	log_event(LOG_INFO, "endpoint-up", "the relay routes it here",
+	    log_str("endpoint", entry->announce.name),
 	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay));
 	announce_due(a);
 }

@@ -70,8 +70,10 @@ check_certificate(struct check *check, struct conf_mark mark, const char *path,
 	if (facts->not_before > check->now_s)
 		warn(check, mark, "%s is not valid yet; is the clock right?", path);
 	if (strcmp(facts->key_type, "rsa") == 0)
-		warn(check, mark, "%s has an RSA key, whose handshakes cost several times those of ECDSA"
-		    " P-256", path);
+		warn(check, mark,
+		    "%s has an RSA key, whose handshakes cost several times those of ECDSA"
+		    " P-256",
+		    path);
 }
 
 /* Beside cert_covers(): the grant may let a wildcard stand for any depth. */
@@ -98,7 +100,8 @@ check_agent(struct check *check, const struct credentials *credentials)
 
 	check_certificate(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
-		warn(check, nowhere, "%s is no agent's certificate (no grant or not the purpose): relays"
+		warn(check, nowhere,
+		    "%s is no agent's certificate (no grant or not the purpose): relays"
 		    " will refuse it; issue one with `valise-pki issue agent`",
 		    check->settings->certificate);
 	warn_trust(check, nowhere, credentials->relays);
@@ -106,9 +109,10 @@ check_agent(struct check *check, const struct credentials *credentials)
 		const struct endpoint_settings *endpoint = settings_endpoint(check->settings, i);
 
 		if (!agent_covers(facts, endpoint->server_name))
-			warn(check, endpoint->url_mark, "%s does not cover %s: relays will refuse the"
-			    " endpoint (name-not-granted)", check->settings->certificate,
-			    endpoint->server_name);
+			warn(check, endpoint->url_mark,
+			    "%s does not cover %s: relays will refuse the"
+			    " endpoint (name-not-granted)",
+			    check->settings->certificate, endpoint->server_name);
 	}
 }
 
@@ -126,11 +130,15 @@ check_termination(struct check *check, size_t index)
 	}
 	check_certificate(check, endpoint->termination.certificate_mark, path, facts);
 	if (!cert_covers(facts, endpoint->server_name))
-		warn(check, endpoint->termination.certificate_mark, "%s does not cover %s: clients will"
-		    " refuse it", path, endpoint->server_name);
+		warn(check, endpoint->termination.certificate_mark,
+		    "%s does not cover %s: clients will"
+		    " refuse it",
+		    path, endpoint->server_name);
 	if (!facts->server)
-		warn(check, endpoint->termination.certificate_mark, "%s is not for servers (extended key"
-		    " usage): clients will refuse it", path);
+		warn(check, endpoint->termination.certificate_mark,
+		    "%s is not for servers (extended key"
+		    " usage): clients will refuse it",
+		    path);
 }
 
 static bool
@@ -152,9 +160,12 @@ check_coalescing(struct check *check, size_t index)
 		const struct endpoint_settings *other = settings_endpoint(check->settings, i);
 
 		if (i != index && cert_covers(&check->certificates[index], other->server_name))
-			warn(check, here->termination.certificate_mark, "this certificate covers %s of"
-			    " endpoint %s too: HTTP/2 clients may send its requests here, past its own"
-			    " policy; use a certificate for each endpoint", other->server_name, other->name);
+			warn(check, here->termination.certificate_mark,
+			    "this certificate covers %s of"
+			    " endpoint %s too: HTTP/2 clients may send its requests here, past its "
+			    "own"
+			    " policy; use a certificate for each endpoint",
+			    other->server_name, other->name);
 	}
 }
 

@@ -15,8 +15,8 @@ enum { PEM_MOST = 1 << 20 };
 static void
 fill_sources(struct trust_sources *sources, const struct settings *settings)
 {
-	sources_fill(sources, &settings->connect_cas, &settings->connect_crls, &settings->connect_crl,
-	    settings->state_dir, "agent.connect_cas");
+	sources_fill(sources, &settings->connect_cas, &settings->connect_crls,
+	    &settings->connect_crl, settings->state_dir, "agent.connect_cas");
 }
 
 static bool

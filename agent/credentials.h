@@ -23,7 +23,7 @@ struct credentials {
 	char *certificate_path;		/* for messages */
 };
 
-/* NULL with a sentence.  previous (may be NULL) hands on what its trust set remembers. */
+/* NULL with a sentence.  previous (may be NULL) workers on what its trust set remembers. */
 struct credentials *credentials_new(const struct settings *, const struct credentials *previous,
     char error[CREDENTIALS_ERROR]);
 struct credentials *credentials_hold(struct credentials *);

@@ -141,8 +141,10 @@ endpoint_files_changed(const struct endpoint_settings *settings, const char *sta
 	bool changed = false;
 
 	if (settings->terminates) {
-		changed |= sources_file_changed(settings->termination.certificate, &seen->certificate);
-		changed |= sources_file_changed(settings->termination.private_key, &seen->private_key);
+		changed |=
+		    sources_file_changed(settings->termination.certificate, &seen->certificate);
+		changed |=
+		    sources_file_changed(settings->termination.private_key, &seen->private_key);
 		if (settings->termination.mutual_tls != MUTUAL_OFF) {
 			clients_sources(&sources, &settings->termination, state_dir);
 			changed |= trust_files_changed(&sources, &seen->clients);

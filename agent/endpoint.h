@@ -36,10 +36,10 @@ struct endpoint {
 	_Atomic uint64_t down_until_ms;	/* the upstream refused a moment ago */
 };
 
-/* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same endpoint
- * before, whose trust sets hand on what they remember. */
-struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number, const char *state_dir,
-    const struct endpoint *previous, char error[ENDPOINT_ERROR]);
+/* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same
+ * endpoint before, whose trust sets hand on what they remember. */
+struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
+    const char *state_dir, const struct endpoint *previous, char error[ENDPOINT_ERROR]);
 struct endpoint *endpoint_hold(struct endpoint *);
 void endpoint_release(struct endpoint *);
 
@@ -51,7 +51,8 @@ struct endpoint_stamp {
 bool endpoint_files_changed(const struct endpoint_settings *, const char *state_dir,
     struct endpoint_stamp *seen);
 
-/* A dial to the upstream has just failed (or come through): for ENDPOINT_DOWN_MS it counts as down. */
+/* A dial to the upstream has just failed (or come through): for ENDPOINT_DOWN_MS it counts as down.
+ */
 void endpoint_note_dial(struct endpoint *, bool came_through, uint64_t now_ms);
 bool endpoint_is_down(const struct endpoint *, uint64_t now_ms);
 

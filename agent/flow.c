@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/berth.h"
 #include "agent/flow_private.h"
-#include "agent/leg.h"
+#include "agent/pooled_channel.h"
 #include "agent/roster.h"
+#include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -50,15 +50,17 @@ log_close(struct flow *flow)
 	    log_str("client", address_text(&flow->open.client, client)),
 	    log_str("server_name", flow->open.server_name),
 	    log_str("endpoint", endpoint ? endpoint->name : NULL),
-	    log_str("mode", !endpoint ? NULL : endpoint->terminates ? "terminate" : "passthrough"),
+	    log_str("mode", !endpoint		   ? NULL
+			    : endpoint->terminates ? "terminate"
+						   : "passthrough"),
 	    log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
-	    log_str("relay", flow->leg->relay),
-	    log_u64("bytes_in", flow->bytes_in), log_u64("bytes_out", flow->bytes_out),
-	    log_u64("duration_ms", now - flow->opened_at_ms),
-	    log_i64("ready_ms", flow->joined_at_ms
-	        ? (int64_t)(flow->joined_at_ms - flow->opened_at_ms) : -1),
+	    log_str("relay", flow->ref->relay), log_u64("bytes_in", flow->bytes_in),
+	    log_u64("bytes_out", flow->bytes_out), log_u64("duration_ms", now - flow->opened_at_ms),
+	    log_i64("ready_ms",
+		flow->joined_at_ms ? (int64_t)(flow->joined_at_ms - flow->opened_at_ms) : -1),
 	    log_str("reason", flow->reason), log_str("tls", flow->version),
-	    log_str("client_certificate", flow->identity ? identity_subject(flow->identity) : NULL));
+	    log_str(
+		"client_certificate", flow->identity ? identity_subject(flow->identity) : NULL));
 }
 
 static void
@@ -80,7 +82,7 @@ flow_end(struct flow *flow, const char *reason, const char *detail)
 		flow->reason = reason;
 	if (detail && flow->setup)
 		snprintf(flow->setup->detail, FLOW_DETAIL, "%s", detail);
-	loop_later(flow->place->loop, &flow->reap);
+	loop_later(flow->context->loop, &flow->reap);
 }
 
 void
@@ -93,23 +95,23 @@ flow_free(struct flow *flow)
 		log_close(flow);
 	}
 	LIST_REMOVE(flow, link);
-	loop_forget(flow->place->loop, &flow->reap);
+	loop_forget(flow->context->loop, &flow->reap);
 	pump_free(flow->pump);
 	if (flow->setup) {
 		handshake_wipe(&flow->setup->handshake);
-		farewell_wipe(&flow->setup->farewell);
+		lingering_wipe(&flow->setup->lingering);
 		peer_check_wipe(&flow->setup->judge);
-		reach_free(flow->setup->reach);
+		upstream_dial_free(flow->setup->dial);
 		free(flow->setup);
 	}
-	berth_free(flow->berth);
+	pooled_channel_free(flow->pooled);
 	if (flow->client)
 		stream_free(tls_stream(flow->client));
 	stream_free(flow->sealed);
 	if (flow->identity)
 		identity_release(flow->identity);
 	endpoint_release(flow->endpoint);
-	leg_release(flow->leg);
+	session_ref_release(flow->ref);
 	free(flow);
 }
 
@@ -123,18 +125,18 @@ flow_next(struct flow *flow)
 
 /* While the channel is still one it can be lost; after our `fail` that is how it ends. */
 static void
-on_berth(void *arg, struct berth *berth, enum berth_event event)
+on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event event)
 {
 	struct flow *flow = arg;
 
-	if (event == BERTH_OVER)
-		flow_end(flow, "relay-gave-up", flow->reason ? NULL : berth_error(berth));
+	if (event == POOLED_OVER)
+		flow_end(flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
 }
 
 static void
 begin(struct flow *flow)
 {
-	struct channel *channel = berth_channel(flow->berth);
+	struct channel *channel = pooled_channel_channel(flow->pooled);
 	char sentence[SENTENCE_TEXT];
 	enum code code = flow_check_open(flow, channel_hello(channel), sentence);
 
@@ -148,7 +150,7 @@ begin(struct flow *flow)
 }
 
 struct flow *
-flow_new(const struct flow_place *place, struct berth *berth, struct flow_list *list,
+flow_new(const struct flow_context *context, struct pooled_channel *pooled, struct flow_list *list,
     void (*on_over)(void *arg, struct flow *), void *arg)
 {
 	struct flow *flow = calloc(1, sizeof *flow);
@@ -158,22 +160,22 @@ flow_new(const struct flow_place *place, struct berth *berth, struct flow_list *
 	if (!flow || !setup) {
 		free(flow);
 		free(setup);
-		berth_free(berth);
+		pooled_channel_free(pooled);
 		return NULL;
 	}
-	flow->place = place;
+	flow->context = context;
 	flow->setup = setup;
-	flow->open = *channel_open_frame(berth_channel(berth));
-	flow->leg = leg_hold(berth_leg(berth));
-	flow->berth = berth;
-	endpoint = roster_find(place->roster, flow->open.endpoint);
+	flow->open = *channel_open_frame(pooled_channel_channel(pooled));
+	flow->ref = session_ref_hold(pooled_channel_session(pooled));
+	flow->pooled = pooled;
+	endpoint = roster_find(context->roster, flow->open.endpoint);
 	flow->endpoint = endpoint ? endpoint_hold(endpoint) : NULL;
 	flow->opened_at_ms = clock_ms();
 	flow->on_over = on_over;
 	flow->arg = arg;
 	task_init(&flow->reap, on_reap, flow);
 	LIST_INSERT_HEAD(list, flow, link);
-	berth_give(berth, on_berth, flow);
+	pooled_channel_give(pooled, on_pooled, flow);
 	begin(flow);
 	return flow;
 }
@@ -184,8 +186,8 @@ static void
 cut(struct flow *flow, const struct verdict *verdict)
 {
 	flow->reason = verify_code_word(verdict->code);
-	log_event(LOG_WARNING, "flow-cut", verdict->sentence, log_str("server_name", flow->open.server_name),
-	    log_str("reason", flow->reason));
+	log_event(LOG_WARNING, "flow-cut", verdict->sentence,
+	    log_str("server_name", flow->open.server_name), log_str("reason", flow->reason));
 	if (flow->pump)
 		pump_stop(flow->pump);
 	else if (flow->client && flow->state == FLOW_REACHING)
@@ -197,14 +199,15 @@ cut(struct flow *flow, const struct verdict *verdict)
 void
 flow_judge_again(struct flow *flow, int64_t now_s)
 {
-	const struct roster *roster = flow->place->roster;
+	const struct roster *roster = flow->context->roster;
 	struct endpoint *endpoint;
 	struct verdict verdict;
 	struct trust *trust;
 
 	if (flow->state == FLOW_OVER || flow->state == FLOW_LINGERING)
 		return;
-	if (flow->leg->peer && !identity_judge_again(flow->leg->peer, roster->relays, now_s, &verdict)) {
+	if (flow->ref->peer &&
+	    !identity_judge_again(flow->ref->peer, roster->relays, now_s, &verdict)) {
 		cut(flow, &verdict);
 		return;
 	}

@@ -19,7 +19,7 @@
 
 #include "base/loop.h"
 
-struct berth;
+struct pooled_channel;
 struct flow;
 struct resolver;
 struct roster;
@@ -28,16 +28,17 @@ LIST_HEAD(flow_list, flow);
 enum { FLOW_SHAKE_MS = 10000 };
 
 /* What a flow needs of its worker; `roster` is the one of now. */
-struct flow_place {
+struct flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct roster *roster;
 	bool is_draining;
 };
 
-/* Takes the berth, whose channel has just been opened. on_over is called once, never inside this call; the
- * owner then calls flow_free(). The place is borrowed while the flow lives. NULL when memory is short. */
-struct flow *flow_new(const struct flow_place *, struct berth *, struct flow_list *,
+/* Takes the pooled, whose channel has just been opened. on_over is called once, never inside this
+ * call; the owner then calls flow_free(). The context is borrowed while the flow lives. NULL when
+ * memory is short. */
+struct flow *flow_new(const struct flow_context *, struct pooled_channel *, struct flow_list *,
     void (*on_over)(void *arg, struct flow *), void *arg);
 /* One that is not over yet is reset, and logged as agent-stopped. */
 void flow_free(struct flow *);

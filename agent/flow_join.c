@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/berth.h"
 #include "agent/flow_private.h"
+#include "agent/pooled_channel.h"
 #include "agent/roster.h"
 #include "base/clock.h"
 #include "tunnel/channel.h"
@@ -32,8 +32,8 @@ join(struct flow *flow, struct stream *client, struct stream *upstream)
 	flow->joined_at_ms = clock_ms();
 	flow->sealed = NULL;
 	flow->client = NULL;
-	flow->pump = pump_new(flow->place->loop, client, upstream, &flow->endpoint->bounds, on_pumped,
-	    flow);
+	flow->pump = pump_new(
+	    flow->context->loop, client, upstream, &flow->endpoint->bounds, on_pumped, flow);
 	if (!flow->pump)
 		flow_end(flow, code_word(CODE_INTERNAL), "memory is short");
 	handshake_wipe(&flow->setup->handshake);
@@ -45,12 +45,12 @@ join(struct flow *flow, struct stream *client, struct stream *upstream)
 static bool
 release(struct flow *flow)
 {
-	struct channel *channel = berth_channel(flow->berth);
+	struct channel *channel = pooled_channel_channel(flow->pooled);
 
 	if (channel_ready(channel))
 		flow->sealed = channel_release(channel);
-	berth_free(flow->berth);
-	flow->berth = NULL;
+	pooled_channel_free(flow->pooled);
+	flow->pooled = NULL;
 	return flow->sealed != NULL;
 }
 
@@ -67,7 +67,8 @@ on_unreached(struct flow *flow, const char *error)
 	}
 	flow->reason = word;
 	snprintf(flow->setup->detail, FLOW_DETAIL, "%s", error);
-	channel_fail(berth_channel(flow->berth), CODE_UPSTREAM_DOWN, "the upstream does not answer");
+	channel_fail(pooled_channel_channel(flow->pooled), CODE_UPSTREAM_DOWN,
+	    "the upstream does not answer");
 }
 
 static void
@@ -75,8 +76,8 @@ on_reached(void *arg, struct stream *upstream, const char *error)
 {
 	struct flow *flow = arg;
 
-	reach_free(flow->setup->reach);
-	flow->setup->reach = NULL;
+	upstream_dial_free(flow->setup->dial);
+	flow->setup->dial = NULL;
 	endpoint_note_dial(flow->endpoint, upstream != NULL, clock_ms());
 	if (!upstream) {
 		on_unreached(flow, error);
@@ -96,9 +97,9 @@ on_reached(void *arg, struct stream *upstream, const char *error)
 }
 
 static void
-reach(struct flow *flow)
+dial(struct flow *flow)
 {
-	struct reach_wish wish = {
+	struct upstream_dial_wish wish = {
 		.upstream = &flow->endpoint->upstream,
 		.client = &flow->open.client,
 		.listener = &flow->open.listener,
@@ -107,8 +108,9 @@ reach(struct flow *flow)
 	};
 
 	flow_move(flow, FLOW_REACHING);
-	flow->setup->reach = reach_new(flow->place->loop, flow->place->resolver, &wish, on_reached, flow);
-	if (!flow->setup->reach)
+	flow->setup->dial = upstream_dial_new(
+	    flow->context->loop, flow->context->resolver, &wish, on_reached, flow);
+	if (!flow->setup->dial)
 		on_unreached(flow, "memory is short");
 }
 
@@ -129,7 +131,7 @@ judge_client(void *arg, const struct tls_certificate *chain, size_t count)
 {
 	struct flow *flow = arg;
 	struct peer_check *judge = &flow->setup->judge;
-	struct endpoint *endpoint = roster_find(flow->place->roster, flow->endpoint->number);
+	struct endpoint *endpoint = roster_find(flow->context->roster, flow->endpoint->number);
 
 	judge->trust = endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
 	judge->role = ROLE_CLIENT;
@@ -165,7 +167,7 @@ on_shaken(void *arg, enum io end)
 	flow->setup->judge.identity = NULL;
 	if (flow->endpoint->forgives_truncation)
 		tls_forgive_truncation(flow->client);
-	reach(flow);
+	dial(flow);
 }
 
 static void
@@ -183,7 +185,7 @@ shake(struct flow *flow)
 	flow->client = tls_server(flow->endpoint->tls, flow->sealed, &hooks);
 	flow->sealed = NULL;
 	if (flow->client)
-		handshake_start(&flow->setup->handshake, flow->place->loop, flow->client,
+		handshake_start(&flow->setup->handshake, flow->context->loop, flow->client,
 		    FLOW_SHAKE_MS, on_shaken, flow);
 	else
 		flow_end(flow, code_word(CODE_INTERNAL), "memory is short");
@@ -195,7 +197,7 @@ flow_begin(struct flow *flow)
 	if (flow->endpoint->terminates)
 		shake(flow);
 	else
-		reach(flow);
+		dial(flow);
 }
 
 static void
@@ -210,10 +212,11 @@ flow_refuse_client(struct flow *flow, unsigned alert, const char *reason, const 
 	flow->reason = reason;
 	snprintf(flow->setup->detail, FLOW_DETAIL, "%s", detail);
 	handshake_wipe(&flow->setup->handshake);
-	reach_free(flow->setup->reach);
-	flow->setup->reach = NULL;
+	upstream_dial_free(flow->setup->dial);
+	flow->setup->dial = NULL;
 	if (alert)
 		tls_alert(flow->client, alert);
 	flow_move(flow, FLOW_LINGERING);
-	farewell_start(&flow->setup->farewell, flow->place->loop, flow->client, on_lingered, flow);
+	lingering_start(
+	    &flow->setup->lingering, flow->context->loop, flow->client, on_lingered, flow);
 }

@@ -8,15 +8,21 @@
 #include "agent/endpoint.h"
 #include "agent/flow.h"
 #include "agent/handshake.h"
+#include "agent/lingering.h"
 #include "agent/peer_check.h"
-#include "agent/farewell.h"
-#include "agent/reach.h"
+#include "agent/upstream_dial.h"
 #include "tunnel/code.h"
 #include "tunnel/frame.h"
 #include "tunnel/pump.h"
 
 enum flow_state {
-	FLOW_OPENED, FLOW_SHAKING, FLOW_REACHING, FLOW_JOINED, FLOW_LINGERING, FLOW_OVER, FLOW_STATES
+	FLOW_OPENED,
+	FLOW_SHAKING,
+	FLOW_REACHING,
+	FLOW_JOINED,
+	FLOW_LINGERING,
+	FLOW_OVER,
+	FLOW_STATES
 };
 
 enum { FLOW_DETAIL = 768 };
@@ -24,22 +30,22 @@ enum { FLOW_DETAIL = 768 };
 /* Needed only until the two sides are joined; a joined flow is small. */
 struct flow_setup {
 	struct handshake handshake;
-	struct farewell farewell;
+	struct lingering lingering;
 	struct peer_check judge;
-	struct reach *reach;
+	struct upstream_dial *dial;
 	char detail[FLOW_DETAIL];	/* a sentence about the failure */
 };
 
 struct flow {
 	LIST_ENTRY(flow) link;
 	enum flow_state state;
-	const struct flow_place *place;
+	const struct flow_context *context;
 	struct frame_open open;
 	struct endpoint *endpoint;	/* held; NULL if the relay named none of ours */
-	struct leg *leg;
-	struct berth *berth;		/* until its stream is released */
+	struct session_ref *ref;
+	struct pooled_channel *pooled;		/* until its stream is released */
 	struct stream *sealed;		/* the client's side until a pump or TLS has it */
-	struct tls *client;		/* terminate: TLS over `sealed`; the pump has it once joined */
+	struct tls *client; /* terminate: TLS over `sealed`; the pump has it once joined */
 	struct flow_setup *setup;
 	struct pump *pump;
 	struct identity *identity;	/* of the client's certificate */

@@ -74,7 +74,8 @@ serve(struct settings *settings, const char *path, bool once)
 {
 	log_init("valise-agent", (enum log_level)settings->log_level,
 	    (enum log_format)settings->log_format);
-	return agent_run(&(struct agent_wish){ .settings = settings, .config_path = path, .once = once });
+	return agent_run(
+	    &(struct agent_wish){.settings = settings, .config_path = path, .once = once});
 }
 
 static int

@@ -16,7 +16,17 @@
 #include "base/units.h"
 
 enum option_word {
-	URL, RELAY, RELAY_CA, RELAY_CRL, AGENT_CRT, AGENT_KEY, CRT, KEY, MUTUAL_CAS, MUTUAL_CRLS, PROXY,
+	URL,
+	RELAY,
+	RELAY_CA,
+	RELAY_CRL,
+	AGENT_CRT,
+	AGENT_KEY,
+	CRT,
+	KEY,
+	MUTUAL_CAS,
+	MUTUAL_CRLS,
+	PROXY,
 	OPTIONS
 };
 
@@ -92,7 +102,8 @@ check_together(const char *values[OPTIONS])
 			return refuse(EX_USAGE, "--%s needs --%s beside it", row->name,
 			    option_rows[row->needs].name);
 		if (values[i] && row->is_file && access(values[i], R_OK) < 0)
-			return refuse(EX_NOINPUT, "--%s %s: %s", row->name, values[i], strerror(errno));
+			return refuse(
+			    EX_NOINPUT, "--%s %s: %s", row->name, values[i], strerror(errno));
 	}
 	return 0;
 }
@@ -176,7 +187,8 @@ check_values(const char *values[OPTIONS], const char *upstream)
 	if (!url_upstream(&url, upstream, error))
 		return refuse(EX_USAGE, "%s %s", upstream, error);
 	if (values[PROXY] && strcmp(values[PROXY], "1") != 0 && strcmp(values[PROXY], "2") != 0)
-		return refuse(EX_USAGE, "--upstream-proxy-protocol is 1 or 2, not '%s'", values[PROXY]);
+		return refuse(
+		    EX_USAGE, "--upstream-proxy-protocol is 1 or 2, not '%s'", values[PROXY]);
 	return 0;
 }
 

@@ -7,8 +7,8 @@
 
 struct settings;
 
-/* Fills the settings from `tls ...` (arguments[0] is the word itself).  0, or the exit code after one line
- * on standard error: 64 usage, 66 a file that is not there.  Wipe in any case. */
+/* Fills the settings from `tls ...` (arguments[0] is the word itself).  0, or the exit code after
+ * one line on standard error: 64 usage, 66 a file that is not there.  Wipe in any case. */
 int oneshot_read(struct settings *, int count, char **arguments);
 
 #endif

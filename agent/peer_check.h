@@ -21,7 +21,8 @@ struct peer_check {
 	struct identity *identity;	/* owned, NULL if there is none */
 	bool has_refused;
 	struct verdict verdict;		/* of the refusal */
-	char subject[PEER_CHECK_NAME], issuer[PEER_CHECK_NAME];	/* of what was presented and refused */
+	char subject[PEER_CHECK_NAME],
+	    issuer[PEER_CHECK_NAME]; /* of what was presented and refused */
 	char fingerprint[65];
 };
 

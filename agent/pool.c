@@ -37,7 +37,8 @@ pool_refill(struct pool *pool, uint64_t now_ms)
 {
 	unsigned have = pool->dialling + pool->parked + pool->owed;
 	unsigned wanted = pool->owed + (have < pool->least ? pool->least - have : 0);
-	unsigned count = smaller(smaller(wanted, room(pool)), AT_A_TIME - smaller(pool->dialling, AT_A_TIME));
+	unsigned count =
+	    smaller(smaller(wanted, room(pool)), AT_A_TIME - smaller(pool->dialling, AT_A_TIME));
 
 	if (now_ms < pool->resume_at_ms)
 		return 0;

@@ -1,6 +1,6 @@
 /*
  * How many channels a session should have ready at its relay: the sums, without
- * any socket.  The contact asks after each event how many to dial now.
+ * any socket.  The session asks after each event how many to dial now.
  *
  *	dialling --> parked --> (a flow took it) gone
  *	    \------> failed     (a pause, then again)
@@ -27,7 +27,8 @@ struct pool {
 /* The relay's bounds, narrowed by the agent's own settings. */
 void pool_init(struct pool *, unsigned relay_least, unsigned relay_most, unsigned own_least,
     unsigned own_most);
-/* How many to dial now, for the least and for what is needed; they count as dialling from here on. */
+/* How many to dial now, for the least and for what is needed; they count as dialling from here on.
+ */
 unsigned pool_refill(struct pool *, uint64_t now_ms);
 /* The relay needs `wanted` more; the next pool_refill() gives them. */
 void pool_need(struct pool *, unsigned wanted);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "agent/backoff.h"
-#include "agent/contact.h"
-#include "agent/place.h"
+#include "agent/context.h"
+#include "agent/relay_session.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -25,10 +25,10 @@ static const unsigned may_move[STATES] = {
 };
 
 struct relay_link {
-	const struct place *place;
+	const struct context *context;
 	char *target;
 	enum state state;
-	struct contact *current, *leaving;
+	struct relay_session *current, *leaving;
 	struct backoff backoff;
 	struct timer timer;
 	const char *told;	/* the word of the last failure that the log has */
@@ -55,13 +55,16 @@ rest(struct relay_link *link, uint64_t ms)
 /* ---- what people are told ---- */
 
 static void
-log_end(struct relay_link *link, const struct contact_end *end, uint64_t wait_ms)
+log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t wait_ms)
 {
 	bool again = link->told && strcmp(link->told, end->word) == 0;
 	enum log_level level = again ? LOG_DEBUG : end->is_permanent ? LOG_ERROR : LOG_WARNING;
 
 	link->told = end->word;
-	log_event(level, end->is_permanent ? "relay-refused" : end->was_up ? "relay-down" : "relay-unreachable",
+	log_event(level,
+	    end->is_permanent ? "relay-refused"
+	    : end->was_up     ? "relay-down"
+			      : "relay-unreachable",
 	    end->sentence, log_str("relay", link->target), log_str("code", end->word),
 	    log_str("subject", end->subject[0] ? end->subject : NULL),
 	    log_str("issuer", end->issuer[0] ? end->issuer : NULL),
@@ -69,15 +72,15 @@ log_end(struct relay_link *link, const struct contact_end *end, uint64_t wait_ms
 	    log_str("see", end->key), log_u64("retry_ms", wait_ms));
 }
 
-/* ---- contacts ---- */
+/* ---- sessions ---- */
 
-static void on_contact(void *arg, struct contact *, enum contact_event);
+static void on_session(void *arg, struct relay_session *, enum relay_session_event);
 
 static void
 try(struct relay_link *link)
 {
 	move(link, TRYING);
-	link->current = contact_new(link->place, link->target, on_contact, link);
+	link->current = relay_session_new(link->context, link->target, on_session, link);
 	if (!link->current)
 		rest(link, BACKOFF_MOST_MS);
 }
@@ -95,17 +98,18 @@ on_up(struct relay_link *link)
 	backoff_up(&link->backoff, clock_ms());
 	link->told = NULL;
 	log_event(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
-	    log_str("name", contact_relay(link->current)));
+	    log_str("name", relay_session_relay(link->current)));
 	if (link->leaving)	/* made before the break: it has done its work */
-		contact_goodbye(link->leaving, CODE_REPLACED, "a newer session has taken over");
+		relay_session_goodbye(
+		    link->leaving, CODE_REPLACED, "a newer session has taken over");
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 
 static void
 on_over(struct relay_link *link)
 {
-	struct contact *contact = link->current;
-	const struct contact_end *end = contact_end(contact);
+	struct relay_session *relay_session = link->current;
+	const struct relay_session_end *end = relay_session_end(relay_session);
 	bool permanent = end->is_permanent;
 	uint64_t wait_ms = backoff_failed(&link->backoff, clock_ms());
 
@@ -116,51 +120,51 @@ on_over(struct relay_link *link)
 		log_end(link, end, wait_ms);
 		rest(link, wait_ms);
 	}
-	contact_free(contact);
+	relay_session_free(relay_session);
 	link->on_event(link->arg, RELAY_CHANGED);
 	if (permanent)
 		link->on_event(link->arg, RELAY_REFUSED);
 }
 
-/* The current contact steps aside and a new one follows. */
+/* The current session steps aside and a new one follows. */
 static void
 step_aside(struct relay_link *link, uint64_t wait_ms)
 {
-	contact_free(link->leaving);
+	relay_session_free(link->leaving);
 	link->leaving = link->current;
 	link->current = NULL;
 	rest(link, wait_ms);
 }
 
 static void
-on_contact(void *arg, struct contact *contact, enum contact_event event)
+on_session(void *arg, struct relay_session *relay_session, enum relay_session_event event)
 {
 	struct relay_link *link = arg;
 
-	if (contact == link->leaving) {
-		if (event != CONTACT_OVER)
+	if (relay_session == link->leaving) {
+		if (event != RELAY_SESSION_OVER)
 			return;
 		link->leaving = NULL;
-		contact_free(contact);
+		relay_session_free(relay_session);
 		return;
 	}
 	switch (event) {
-	case CONTACT_UP:
+	case RELAY_SESSION_UP:
 		on_up(link);
 		break;
-	case CONTACT_DRAIN:
+	case RELAY_SESSION_DRAIN:
 		if (link->state != UP)
 			break;
 		log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
 		    log_str("relay", link->target));
-		contact_retire(contact);
+		relay_session_retire(relay_session);
 		step_aside(link, backoff_spread(DRAIN_SPREAD_MS));
 		link->on_event(link->arg, RELAY_CHANGED);
 		break;
-	case CONTACT_REFUSED:
+	case RELAY_SESSION_REFUSED:
 		link->on_event(link->arg, RELAY_REFUSED);
 		break;
-	case CONTACT_OVER:
+	case RELAY_SESSION_OVER:
 		on_over(link);
 		break;
 	}
@@ -169,17 +173,17 @@ on_contact(void *arg, struct contact *contact, enum contact_event event)
 /* ---- life ---- */
 
 struct relay_link *
-relay_link_new(const struct place *place, const char *target,
+relay_link_new(const struct context *context, const char *target,
     void (*on_event)(void *arg, enum relay_event), void *arg)
 {
 	struct relay_link *link = calloc(1, sizeof *link);
 
 	if (!link)
 		return NULL;
-	link->place = place;
+	link->context = context;
 	link->on_event = on_event;
 	link->arg = arg;
-	timer_init(&link->timer, place->loop, on_time, link);
+	timer_init(&link->timer, context->loop, on_time, link);
 	link->target = strdup(target);
 	if (link->target) {
 		rest(link, 0);
@@ -195,8 +199,8 @@ relay_link_free(struct relay_link *link)
 	if (!link)
 		return;
 	timer_clear(&link->timer);
-	contact_free(link->current);
-	contact_free(link->leaving);
+	relay_session_free(link->current);
+	relay_session_free(link->leaving);
 	free(link->target);
 	free(link);
 }
@@ -210,7 +214,7 @@ relay_link_target(const struct relay_link *link)
 bool
 relay_link_is_up(const struct relay_link *link)
 {
-	return link->current && contact_is_up(link->current);
+	return link->current && relay_session_is_up(link->current);
 }
 
 void
@@ -222,7 +226,7 @@ relay_link_renew(struct relay_link *link)
 		rest(link, 0);
 		break;
 	case TRYING:
-		contact_free(link->current);
+		relay_session_free(link->current);
 		link->current = NULL;
 		rest(link, 0);
 		break;
@@ -239,9 +243,9 @@ void
 relay_link_refresh(struct relay_link *link, int64_t now_s)
 {
 	if (link->current)
-		contact_refresh(link->current);
+		relay_session_refresh(link->current);
 	if (link->leaving)
-		contact_refresh(link->leaving);
+		relay_session_refresh(link->leaving);
 	relay_link_judge_again(link, now_s);
 }
 
@@ -249,23 +253,23 @@ void
 relay_link_judge_again(struct relay_link *link, int64_t now_s)
 {
 	if (link->current)
-		contact_judge_again(link->current, now_s);
+		relay_session_judge_again(link->current, now_s);
 	if (link->leaving)
-		contact_judge_again(link->leaving, now_s);
+		relay_session_judge_again(link->leaving, now_s);
 }
 
 void
 relay_link_drain(struct relay_link *link, uint32_t deadline_ms)
 {
 	if (link->state == TRYING) {
-		contact_free(link->current);
+		relay_session_free(link->current);
 		link->current = NULL;
 	}
 	move(link, STOPPED);
 	if (link->current)
-		contact_drain(link->current, deadline_ms);
+		relay_session_drain(link->current, deadline_ms);
 	if (link->leaving)
-		contact_drain(link->leaving, deadline_ms);
+		relay_session_drain(link->leaving, deadline_ms);
 }
 
 void
@@ -273,7 +277,7 @@ relay_link_goodbye(struct relay_link *link)
 {
 	relay_link_drain(link, 0);
 	if (link->current)
-		contact_goodbye(link->current, CODE_SHUTDOWN, "the agent stops");
+		relay_session_goodbye(link->current, CODE_SHUTDOWN, "the agent stops");
 	if (link->leaving)
-		contact_goodbye(link->leaving, CODE_SHUTDOWN, "the agent stops");
+		relay_session_goodbye(link->leaving, CODE_SHUTDOWN, "the agent stops");
 }

@@ -1,10 +1,10 @@
 /*
- * The link to one relay of the list: when to be in contact, and what to tell
+ * The link to one relay of the list: when to be connected, and what to tell
  * people about it.
  *
  *	resting (until a time) --> trying --> up --> resting ...
  *
- * An old contact may linger beside the new one: when the relay drains, and when
+ * An old session may linger beside the new one: when the relay drains, and when
  * the agent's certificate was renewed and a new session is made before the old
  * one goes.  A refusal for good is told once and completely, then tried again
  * every five minutes, or at once when a file that may cure it has changed.
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct place;
+struct context;
 struct relay_link;
 
 enum relay_event {
@@ -24,19 +24,19 @@ enum relay_event {
 };
 
 /* The first dial is at once. NULL when memory is short. */
-struct relay_link *relay_link_new(const struct place *, const char *target,
+struct relay_link *relay_link_new(const struct context *, const char *target,
     void (*on_event)(void *arg, enum relay_event), void *arg);
 void relay_link_free(struct relay_link *);
 
 const char *relay_link_target(const struct relay_link *);
 bool relay_link_is_up(const struct relay_link *);
 
-/* The place has other credentials: a new session is made with them. */
+/* The context has other credentials: a new session is made with them. */
 void relay_link_renew(struct relay_link *);
-/* The place has another endpoint table or other trust in relays. */
+/* The context has another endpoint table or other trust in relays. */
 void relay_link_refresh(struct relay_link *, int64_t now_s);
 void relay_link_judge_again(struct relay_link *, int64_t now_s);
-/* No new contact from here on; the relay is told. */
+/* No new session from here on; the relay is told. */
 void relay_link_drain(struct relay_link *, uint32_t deadline_ms);
 void relay_link_goodbye(struct relay_link *);
 

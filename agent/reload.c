@@ -26,14 +26,15 @@ reload_note_stamps(struct agent *agent)
 	agent->endpoint_stamps = stamps;
 	credentials_files_changed(settings, &agent->credentials_stamp);
 	for (size_t i = 0; i < settings->endpoints.count; i++)
-		endpoint_files_changed(settings_endpoint(settings, i), settings->state_dir, &stamps[i]);
+		endpoint_files_changed(
+		    settings_endpoint(settings, i), settings->state_dir, &stamps[i]);
 	return true;
 }
 
 void
 reload_warn_expiry(const struct agent *agent)
 {
-	const struct cert_facts *facts = &agent->place.credentials->certificate;
+	const struct cert_facts *facts = &agent->context.credentials->certificate;
 	int64_t left_s = facts->not_after - clock_wall_s();
 
 	if (left_s < (facts->not_after - facts->not_before) / 3)
@@ -49,14 +50,16 @@ static bool
 take_credentials(struct agent *agent)
 {
 	char error[CREDENTIALS_ERROR];
-	struct credentials *fresh = credentials_new(&agent->settings, agent->place.credentials, error);
+	struct credentials *fresh =
+	    credentials_new(&agent->settings, agent->context.credentials, error);
 
 	if (!fresh) {
-		log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
+		log_event(
+		    LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
 		return false;
 	}
-	credentials_release(agent->place.credentials);
-	agent->place.credentials = fresh;
+	credentials_release(agent->context.credentials);
+	agent->context.credentials = fresh;
 	sources_warn(fresh->relays, "agent.connect_cas");
 	reload_warn_expiry(agent);
 	return true;
@@ -66,9 +69,9 @@ take_credentials(struct agent *agent)
 static void
 publish(struct agent *agent, struct roster *roster)
 {
-	roster_release(agent->place.roster);
-	agent->place.roster = roster;
-	crew_publish(agent->place.crew, roster);
+	roster_release(agent->context.roster);
+	agent->context.roster = roster;
+	workers_publish(agent->context.workers, roster);
 	for (size_t i = 0; i < agent->link_count; i++)
 		relay_link_refresh(agent->links[i], clock_wall_s());
 }
@@ -103,7 +106,7 @@ find_stale(struct agent *agent, bool *stale)
 void
 reload_files(struct agent *agent)
 {
-	struct credentials *before = credentials_hold(agent->place.credentials);
+	struct credentials *before = credentials_hold(agent->context.credentials);
 	bool credentials_changed = credentials_files_changed(&agent->settings,
 	    &agent->credentials_stamp) && take_credentials(agent);
 	bool *stale = calloc(agent->settings.endpoints.count + 1, sizeof *stale);
@@ -112,15 +115,16 @@ reload_files(struct agent *agent)
 	char error[ENDPOINT_ERROR];
 
 	if (stale && (credentials_changed || endpoints_changed))
-		roster = roster_new(&agent->settings, agent->place.credentials->relays,
-		    agent->place.roster, stale, error);
+		roster = roster_new(&agent->settings, agent->context.credentials->relays,
+		    agent->context.roster, stale, error);
 	if (roster) {
 		publish(agent, roster);
 		log_event(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
-		    log_bool("credentials", credentials_changed), log_bool("endpoints", endpoints_changed));
+		    log_bool("credentials", credentials_changed),
+		    log_bool("endpoints", endpoints_changed));
 	}
 	if (credentials_changed)
-		renew_links(agent, is_renewed(before, agent->place.credentials));
+		renew_links(agent, is_renewed(before, agent->context.credentials));
 	credentials_release(before);
 	free(stale);
 }
@@ -142,7 +146,8 @@ read_settings(struct settings *fresh, const char *path)
 	fclose(messages);
 	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
 		if (line[0])
-			log_event(LOG_ERROR, "reload-refused", line, log_str("kept", "the old configuration"));
+			log_event(LOG_ERROR, "reload-refused", line,
+			    log_str("kept", "the old configuration"));
 	free(text);
 	return code == 0;
 }
@@ -153,7 +158,8 @@ warn_restart(const struct settings *old, const struct settings *fresh)
 	if (settings_workers(old) != settings_workers(fresh))
 		log_event(LOG_WARNING, "restart-needed", "workers change only at a restart");
 	if (strcmp(old->state_dir, fresh->state_dir) != 0)
-		log_event(LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
+		log_event(
+		    LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
 }
 
 /* Everything that the new settings need, or nothing. */
@@ -164,9 +170,10 @@ load_all(const struct agent *agent, const struct settings *fresh, struct credent
 	char error[ENDPOINT_ERROR];
 
 	*roster = NULL;
-	*credentials = credentials_new(fresh, agent->place.credentials, error);
+	*credentials = credentials_new(fresh, agent->context.credentials, error);
 	if (*credentials)
-		*roster = roster_new(fresh, (*credentials)->relays, agent->place.roster, NULL, error);
+		*roster =
+		    roster_new(fresh, (*credentials)->relays, agent->context.roster, NULL, error);
 	if (*roster)
 		return true;
 	credentials_release(*credentials);
@@ -175,15 +182,16 @@ load_all(const struct agent *agent, const struct settings *fresh, struct credent
 }
 
 static void
-swap(struct agent *agent, struct settings *fresh, struct credentials *credentials, struct roster *roster)
+swap(struct agent *agent, struct settings *fresh, struct credentials *credentials,
+    struct roster *roster)
 {
-	bool renewed = is_renewed(agent->place.credentials, credentials);
+	bool renewed = is_renewed(agent->context.credentials, credentials);
 
 	warn_restart(&agent->settings, fresh);
 	settings_wipe(&agent->settings);
 	agent->settings = *fresh;
-	credentials_release(agent->place.credentials);
-	agent->place.credentials = credentials;
+	credentials_release(agent->context.credentials);
+	agent->context.credentials = credentials;
 	log_init("valise-agent", (enum log_level)agent->settings.log_level,
 	    (enum log_format)agent->settings.log_format);
 	if (!reload_note_stamps(agent) || !agent_make_links(agent))

@@ -35,7 +35,8 @@ take_endpoint(const struct settings *settings, size_t index, const struct roster
 {
 	const struct endpoint_settings *wanted = settings_endpoint(settings, index);
 	struct endpoint *before = find_before(previous, wanted), *made;
-	uint32_t number = before && is_announced_alike(before, wanted) ? before->number : ++last_number;
+	uint32_t number =
+	    before && is_announced_alike(before, wanted) ? before->number : ++last_number;
 
 	if (before && stale && !stale[index])
 		return endpoint_hold(before);

@@ -16,13 +16,13 @@ struct roster {
 	struct endpoint **endpoints;	/* in the order of their numbers */
 };
 
-/* Makes the table of these settings.  previous (may be NULL): an endpoint that relays need be told nothing
- * new of keeps its number; one with the same server name keeps what its trust sets remember.
- * stale NULL: all endpoints are made anew, all or nothing: NULL with a sentence.
- * stale given (the settings are those of previous, some files are not): endpoints with stale[i] are made
+/* Makes the table of these settings.  previous (may be NULL): an endpoint that relays need be told
+ * nothing new of keeps its number; one with the same server name keeps what its trust sets
+ * remember. stale NULL: all endpoints are made anew, all or nothing: NULL with a sentence. stale
+ * given (the settings are those of previous, some files are not): endpoints with stale[i] are made
  * anew; one that cannot be is kept as it was, which is logged. */
-struct roster *roster_new(const struct settings *, struct trust *relays, const struct roster *previous,
-    const bool *stale, char error[ENDPOINT_ERROR]);
+struct roster *roster_new(const struct settings *, struct trust *relays,
+    const struct roster *previous, const bool *stale, char error[ENDPOINT_ERROR]);
 struct roster *roster_hold(struct roster *);
 void roster_release(struct roster *);
 

@@ -67,7 +67,8 @@ is_short_text(const char *text, char error[256])
 			bytes = SHORT_TEXT;
 	if (bytes > 0 && bytes < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "is no name; give 1 to %d bytes without control characters", SHORT_TEXT - 1);
+	snprintf(error, 256, "is no name; give 1 to %d bytes without control characters",
+	    SHORT_TEXT - 1);
 	return false;
 }
 
@@ -76,7 +77,8 @@ is_label(const char *text, char error[256])
 {
 	const char *equals = strchr(text, '=');
 
-	if (equals && equals > text && equals - text < SHORT_TEXT && strlen(equals + 1) < SHORT_TEXT)
+	if (equals && equals > text && equals - text < SHORT_TEXT &&
+	    strlen(equals + 1) < SHORT_TEXT)
 		return true;
 	snprintf(error, 256, "is no label; write key=value, each up to %d bytes", SHORT_TEXT - 1);
 	return false;
@@ -89,7 +91,8 @@ is_protocol(const char *text, char error[256])
 
 	if (bytes > 0 && bytes <= 32)
 		return true;
-	snprintf(error, 256, "is no ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
+	snprintf(
+	    error, 256, "is no ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
 	return false;
 }
 
@@ -153,31 +156,29 @@ static const char *const level_words[] = { "error", "warning", "info", "debug", 
 static const char *const format_words[] = { "auto", "text", "json", NULL };
 
 static const struct conf_row upstream_rows[] = {
-	{ "url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
-	  .mark_offset = AT(upstream_settings, url_mark) },
-	{ "proxy_protocol", CONF_NUMBER, AT(upstream_settings, proxy_protocol), .least = 1, .most = 2 },
-	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
-	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
-	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
-	  .mark_offset = AT(upstream_settings, server_name_mark) },
-	{ 0 }
-};
+    {"url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
+	.mark_offset = AT(upstream_settings, url_mark)},
+    {"proxy_protocol", CONF_NUMBER, AT(upstream_settings, proxy_protocol), .least = 1, .most = 2},
+    {"cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path},
+    {"crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path},
+    {"server_name", CONF_TEXT, AT(upstream_settings, server_name),
+	.mark_offset = AT(upstream_settings, server_name_mark)},
+    {0}};
 
 static const struct conf_row termination_rows[] = {
-	{ "server_certificate", CONF_TEXT, AT(termination_settings, certificate), .required = true,
-	  .mark_offset = AT(termination_settings, certificate_mark) },
-	{ "server_private_key", CONF_TEXT, AT(termination_settings, private_key), .required = true,
-	  .mark_offset = AT(termination_settings, private_key_mark) },
-	{ "mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
-	  .mark_offset = AT(termination_settings, mutual_tls_mark) },
-	{ "mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas), .check = is_path },
-	{ "mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path },
-	{ "crl.missing", CONF_WORD, AT(termination_settings, crl.missing), .words = missing_words },
-	{ "crl.expired", CONF_TEXT, AT(termination_settings, crl.expired), .fallback = "grace 24h",
-	  .check = is_expired_policy },
-	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol },
-	{ 0 }
-};
+    {"server_certificate", CONF_TEXT, AT(termination_settings, certificate), .required = true,
+	.mark_offset = AT(termination_settings, certificate_mark)},
+    {"server_private_key", CONF_TEXT, AT(termination_settings, private_key), .required = true,
+	.mark_offset = AT(termination_settings, private_key_mark)},
+    {"mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
+	.mark_offset = AT(termination_settings, mutual_tls_mark)},
+    {"mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
+	.check = is_path},
+    {"mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path},
+    {"crl.missing", CONF_WORD, AT(termination_settings, crl.missing), .words = missing_words},
+    {"crl.expired", CONF_TEXT, AT(termination_settings, crl.expired), .fallback = "grace 24h",
+	.check = is_expired_policy},
+    {"alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol}, {0}};
 
 static const struct conf_row endpoint_rows[] = {
 	{ "name", CONF_TEXT, AT(endpoint_settings, name), .required = true, .check = is_short_text,
@@ -200,36 +201,35 @@ static const struct conf_row endpoint_rows[] = {
 };
 
 static const struct conf_row rows[] = {
-	{ "version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1 },
-	{ "workers", CONF_TEXT, AT(settings, workers), .fallback = "auto", .check = is_workers },
-	{ "agent.connect_url", CONF_TEXTS, AT(settings, connect_url), .required = true,
-	  .check = is_relay },
-	{ "agent.connect_cas", CONF_TEXTS, AT(settings, connect_cas), .required = true },
-	{ "agent.connect_crls", CONF_TEXTS, AT(settings, connect_crls), .check = is_path },
-	{ "agent.connect_crl.missing", CONF_WORD, AT(settings, connect_crl.missing),
-	  .words = missing_words },
-	{ "agent.connect_crl.expired", CONF_TEXT, AT(settings, connect_crl.expired),
-	  .fallback = "grace 24h", .check = is_expired_policy },
-	{ "agent.certificate", CONF_TEXT, AT(settings, certificate), .required = true },
-	{ "agent.private_key", CONF_TEXT, AT(settings, private_key), .required = true },
-	{ "agent.heartbeat_interval", CONF_DURATION, AT(settings, heartbeat_ms), .fallback = "10s",
-	  .least = SECONDS(1), .most = SECONDS(60) },
-	{ "agent.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
-	  .least = SECONDS(1), .most = SECONDS(300) },
-	{ "agent.region", CONF_TEXT, AT(settings, region), .check = is_short_text },
-	{ "agent.labels", CONF_TEXTS, AT(settings, labels), .check = is_label },
-	{ "agent.state_dir", CONF_TEXT, AT(settings, state_dir),
-	  .fallback = VALISE_LOCALSTATEDIR "/lib/valise-agent" },
-	{ "agent.pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "0",
-	  .least = 0, .most = 4096, .mark_offset = AT(settings, pool_mark) },
-	{ "agent.pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256",
-	  .least = 1, .most = 65535 },
-	{ "endpoints", CONF_MAPPINGS, AT(settings, endpoints), .required = true,
-	  .table = endpoint_rows, .item_bytes = sizeof(struct endpoint_settings) },
-	{ "log.level", CONF_WORD, AT(settings, log_level), .fallback = "info", .words = level_words },
-	{ "log.format", CONF_WORD, AT(settings, log_format), .fallback = "auto", .words = format_words },
-	{ 0 }
-};
+    {"version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1},
+    {"workers", CONF_TEXT, AT(settings, workers), .fallback = "auto", .check = is_workers},
+    {"agent.connect_url", CONF_TEXTS, AT(settings, connect_url), .required = true,
+	.check = is_relay},
+    {"agent.connect_cas", CONF_TEXTS, AT(settings, connect_cas), .required = true},
+    {"agent.connect_crls", CONF_TEXTS, AT(settings, connect_crls), .check = is_path},
+    {"agent.connect_crl.missing", CONF_WORD, AT(settings, connect_crl.missing),
+	.words = missing_words},
+    {"agent.connect_crl.expired", CONF_TEXT, AT(settings, connect_crl.expired),
+	.fallback = "grace 24h", .check = is_expired_policy},
+    {"agent.certificate", CONF_TEXT, AT(settings, certificate), .required = true},
+    {"agent.private_key", CONF_TEXT, AT(settings, private_key), .required = true},
+    {"agent.heartbeat_interval", CONF_DURATION, AT(settings, heartbeat_ms), .fallback = "10s",
+	.least = SECONDS(1), .most = SECONDS(60)},
+    {"agent.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
+	.least = SECONDS(1), .most = SECONDS(300)},
+    {"agent.region", CONF_TEXT, AT(settings, region), .check = is_short_text},
+    {"agent.labels", CONF_TEXTS, AT(settings, labels), .check = is_label},
+    {"agent.state_dir", CONF_TEXT, AT(settings, state_dir),
+	.fallback = VALISE_LOCALSTATEDIR "/lib/valise-agent"},
+    {"agent.pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "0", .least = 0,
+	.most = 4096, .mark_offset = AT(settings, pool_mark)},
+    {"agent.pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1,
+	.most = 65535},
+    {"endpoints", CONF_MAPPINGS, AT(settings, endpoints), .required = true, .table = endpoint_rows,
+	.item_bytes = sizeof(struct endpoint_settings)},
+    {"log.level", CONF_WORD, AT(settings, log_level), .fallback = "info", .words = level_words},
+    {"log.format", CONF_WORD, AT(settings, log_format), .fallback = "auto", .words = format_words},
+    {0}};
 
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "level_words follows enum log_level");
 _Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "format_words follows enum log_format");

@@ -76,8 +76,8 @@ struct settings {
 	int log_level, log_format;
 };
 
-/* Reads, checks, and tells every error on `messages`.  0, or the exit code: 66 when the file cannot be
- * read, 78 when what it says is wrong.  Wipe in any case. */
+/* Reads, checks, and tells every error on `messages`.  0, or the exit code: 66 when the file cannot
+ * be read, 78 when what it says is wrong.  Wipe in any case. */
 int settings_read(struct settings *, const char *path, FILE *messages);
 void settings_wipe(struct settings *);
 

@@ -8,22 +8,24 @@
 
 /* "require" unless said otherwise, once there are CAs to judge by. */
 static void
-check_mutual_tls(struct termination_settings *t, struct conf_mark place, struct conf_report *report)
+check_mutual_tls(
+    struct termination_settings *t, struct conf_mark context, struct conf_report *report)
 {
 	bool said = t->mutual_tls_mark.line != 0;
 
 	if (!said)
 		t->mutual_tls = t->cas.count > 0 ? MUTUAL_REQUIRE : MUTUAL_OFF;
 	if (said)
-		place = t->mutual_tls_mark;
+		context = t->mutual_tls_mark;
 	if (t->mutual_tls != MUTUAL_OFF && t->cas.count == 0)
-		conf_error(report, place, "mutual_tls without CAs would accept nobody; give"
+		conf_error(report, context, "mutual_tls without CAs would accept nobody; give"
 		    " mutual_tls_certificate_authorities");
 	if (t->crls.count > 0 && t->cas.count == 0)
-		conf_error(report, t->crls.marks ? t->crls.marks[0] : place,
+		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
 		    "mutual_tls_crls without mutual_tls_certificate_authorities; give those too");
 	if (said && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
-		conf_error(report, place, "mutual_tls is off but CAs are given: client certificates"
+		conf_error(report, context,
+		    "mutual_tls is off but CAs are given: client certificates"
 		    " would not be asked for; take one of the two away");
 }
 
@@ -37,17 +39,24 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 		return;	/* told already, at its row */
 	if (upstream->parsed.kind == UPSTREAM_TLS) {
 		if (!endpoint->terminates)
-			conf_error(report, upstream->url_mark, "%s without agent_tls_termination would"
-			    " wrap sealed bytes in TLS again; write tcp:// (the upstream holds the key) or"
-			    " terminate", upstream->url);
+			conf_error(report, upstream->url_mark,
+			    "%s without agent_tls_termination would"
+			    " wrap sealed bytes in TLS again; write tcp:// (the upstream holds the "
+			    "key) or"
+			    " terminate",
+			    upstream->url);
 		return;
 	}
 	if (upstream->cas.count > 0)
-		conf_error(report, upstream->cas.marks[0], "cas is only for a tls:// upstream, and this"
-		    " is %s", upstream->url);
+		conf_error(report, upstream->cas.marks[0],
+		    "cas is only for a tls:// upstream, and this"
+		    " is %s",
+		    upstream->url);
 	if (upstream->crls.count > 0)
-		conf_error(report, upstream->crls.marks[0], "crls is only for a tls:// upstream, and"
-		    " this is %s", upstream->url);
+		conf_error(report, upstream->crls.marks[0],
+		    "crls is only for a tls:// upstream, and"
+		    " this is %s",
+		    upstream->url);
 	if (upstream->server_name)
 		conf_error(report, upstream->server_name_mark, "server_name is only for a tls://"
 		    " upstream, and this is %s", upstream->url);
@@ -66,8 +75,10 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 		return;
 	check_mutual_tls(&endpoint->termination, endpoint->termination_mark, report);
 	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
-		conf_error(report, endpoint->termination_mark, "more than %d protocols in alpn; take"
-		    " some away", SETTINGS_ALPN);
+		conf_error(report, endpoint->termination_mark,
+		    "more than %d protocols in alpn; take"
+		    " some away",
+		    SETTINGS_ALPN);
 	if (strchr(endpoint->server_name, '_'))
 		conf_error(report, endpoint->url_mark, "'%s' has a '_', which no TLS endpoint here"
 		    " accepts in a name; pass it through (no agent_tls_termination) or rename it",
@@ -84,11 +95,15 @@ check_unlike(const struct settings *settings, size_t index, struct conf_report *
 		const struct endpoint_settings *before = settings_endpoint(settings, i);
 
 		if (here->url && strcmp(here->server_name, before->server_name) == 0)
-			conf_error(report, here->url_mark, "%s stands at line %u too; one agent serves"
-			    " a name once", here->url, before->url_mark.line);
+			conf_error(report, here->url_mark,
+			    "%s stands at line %u too; one agent serves"
+			    " a name once",
+			    here->url, before->url_mark.line);
 		if (here->name && before->name && strcmp(here->name, before->name) == 0)
-			conf_error(report, here->name_mark, "the name '%s' stands at line %u too; give"
-			    " each endpoint its own", here->name, before->name_mark.line);
+			conf_error(report, here->name_mark,
+			    "the name '%s' stands at line %u too; give"
+			    " each endpoint its own",
+			    here->name, before->name_mark.line);
 	}
 }
 
@@ -97,9 +112,11 @@ check_relays(const struct settings *settings, struct conf_report *report)
 {
 	for (size_t i = 0; i < settings->connect_url.count; i++)
 		for (size_t j = 0; j < i; j++)
-			if (strcasecmp(settings->connect_url.items[i], settings->connect_url.items[j]) == 0)
+			if (strcasecmp(settings->connect_url.items[i],
+				settings->connect_url.items[j]) == 0)
 				conf_error(report, settings->connect_url.marks[i],
-				    "%s is listed twice; once is enough", settings->connect_url.items[i]);
+				    "%s is listed twice; once is enough",
+				    settings->connect_url.items[i]);
 	if (settings->labels.count > LABELS_MOST)
 		conf_error(report, settings->labels.marks[LABELS_MOST],
 		    "more than %d labels; take some away", LABELS_MOST);

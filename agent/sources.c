@@ -34,7 +34,8 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 	out->crls_configured = crls->count > 0;
 	out->grace_s = CRL_GRACE_S;
 	if (policy) {
-		out->missing = policy->missing == MISSING_ALLOW ? CRL_MISSING_ALLOW : CRL_MISSING_REJECT;
+		out->missing =
+		    policy->missing == MISSING_ALLOW ? CRL_MISSING_ALLOW : CRL_MISSING_REJECT;
 		if (policy->expired)
 			settings_expired(policy->expired, &expired, &out->grace_s);
 	}

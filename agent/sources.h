@@ -13,7 +13,8 @@
 
 #define SOURCES_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
 
-/* Fills `out`, which borrows from the settings.  cas empty: the system's.  policy NULL: the default. */
+/* Fills `out`, which borrows from the settings.  cas empty: the system's.  policy NULL: the
+ * default. */
 void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
     const struct conf_texts *crls, const struct crl_policy_settings *policy,
     const char *state_dir, const char *label);

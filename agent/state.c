@@ -25,8 +25,9 @@ lock(const char *dir, char error[FILE_ERROR])
 	long holder = 0;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(error, FILE_ERROR, "%.300s: cannot create it: %s; make it, or set agent.state_dir",
-		    dir, strerror(errno));
+		snprintf(error, FILE_ERROR,
+		    "%.300s: cannot create it: %s; make it, or set agent.state_dir", dir,
+		    strerror(errno));
 		return EX_CANTCREAT;
 	}
 	snprintf(path, sizeof path, "%s/agent.lock", dir);
@@ -34,8 +35,10 @@ lock(const char *dir, char error[FILE_ERROR])
 		return 0;
 	if (holder == 0)
 		return EX_CANTCREAT;
-	snprintf(error, FILE_ERROR, "%.300s: process %ld is running with this state_dir; stop it, or give"
-	    " each agent its own agent.state_dir", dir, holder);
+	snprintf(error, FILE_ERROR,
+	    "%.300s: process %ld is running with this state_dir; stop it, or give"
+	    " each agent its own agent.state_dir",
+	    dir, holder);
 	return EX_UNAVAILABLE;
 }
 
@@ -67,7 +70,8 @@ read_instance(struct state *state, const char *path, char error[FILE_ERROR])
 	secret_wipe(&text);
 	if (fine)
 		return 0;
-	snprintf(error, FILE_ERROR, "%.300s: not 32 hexadecimal digits; remove it, a new one is made", path);
+	snprintf(error, FILE_ERROR,
+	    "%.300s: not 32 hexadecimal digits; remove it, a new one is made", path);
 	return EX_DATAERR;
 }
 

@@ -38,7 +38,8 @@ init_tls(struct upstream *upstream, const struct upstream_settings *settings,
 	if (!upstream->sends_sni)
 		snprintf(upstream->server_name, sizeof upstream->server_name, "%s", name);
 	else if (!name_normalise(upstream->server_name, name, strlen(name))) {
-		snprintf(error, UPSTREAM_ERROR, "upstream.server_name: '%.100s' is no host name", name);
+		snprintf(
+		    error, UPSTREAM_ERROR, "upstream.server_name: '%.100s' is no host name", name);
 		return false;
 	}
 	for (size_t i = 0; i < alpn->count && i < SETTINGS_ALPN; i++)

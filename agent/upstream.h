@@ -14,11 +14,12 @@ enum { UPSTREAM_ERROR = 768 };
 struct upstream {
 	struct upstream_url url;
 	int proxy_version;		/* 0: no header */
-	char server_name[NAME_SIZE];	/* tls: the name (or literal address) that the certificate must have */
+	char server_name[NAME_SIZE]; /* tls: the name (or literal address) that the certificate must
+					have */
 	bool sends_sni;			/* it is a name, not an address */
 	struct trust *trust;		/* tls */
-	/* tls: one for each protocol that the endpoint may agree on with its client, and one for none, so
-	 * that both sides of a flow speak the same. */
+	/* tls: one for each protocol that the endpoint may agree on with its client, and one for
+	 * none, so that both sides of a flow speak the same. */
 	struct {
 		char *alpn;		/* NULL: none */
 		struct tls_config *config;
@@ -27,14 +28,16 @@ struct upstream {
 };
 
 /* False with a sentence; wipe in any case. */
-bool upstream_init(struct upstream *, const struct upstream_settings *, const struct conf_texts *alpn,
-    const char *state_dir, const struct upstream *previous, char error[UPSTREAM_ERROR]);
+bool upstream_init(struct upstream *, const struct upstream_settings *,
+    const struct conf_texts *alpn, const char *state_dir, const struct upstream *previous,
+    char error[UPSTREAM_ERROR]);
 void upstream_wipe(struct upstream *);
 
 /* For the protocol that the client's side agreed on ("" if none). Borrowed. */
 struct tls_config *upstream_tls(const struct upstream *, const char *alpn);
 
 /* How its trust set is found. */
-void upstream_sources(struct trust_sources *, const struct upstream_settings *, const char *state_dir);
+void upstream_sources(
+    struct trust_sources *, const struct upstream_settings *, const char *state_dir);
 
 #endif

@@ -35,10 +35,12 @@ url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR])
 	if (!host)
 		return refuse(error, "is no endpoint; write tls://NAME");
 	if (strchr(host, '/') || strchr(host, ':'))
-		return refuse(error, "has a port or a path; an endpoint is only a name, its port is the"
+		return refuse(error,
+		    "has a port or a path; an endpoint is only a name, its port is the"
 		    " relay's");
 	if (!name_normalise_pattern(name, host, strlen(host)))
-		return refuse(error, "holds no host name; it has letters, digits, '-' and '_', labels of"
+		return refuse(error,
+		    "holds no host name; it has letters, digits, '-' and '_', labels of"
 		    " up to 63, and '*.' only in front");
 	return true;
 }
@@ -49,7 +51,8 @@ unix_upstream(struct upstream_url *out, const char *path, char error[URL_ERROR])
 	if (path[0] != '/')
 		return refuse(error, "needs an absolute path, for example unix:/run/app.sock");
 	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
-		return refuse(error, "is too long for a unix socket, whose path has up to 107 bytes");
+		return refuse(
+		    error, "is too long for a unix socket, whose path has up to 107 bytes");
 	out->kind = UPSTREAM_UNIX;
 	snprintf(out->target, sizeof out->target, "unix:%s", path);
 	return true;
@@ -78,7 +81,8 @@ url_upstream(struct upstream_url *out, const char *text, char error[URL_ERROR])
 		return true;
 	}
 	if (strlen(rest) >= sizeof out->target || !host_port_split(rest, out->host, &port))
-		return refuse(error, "is no upstream; write HOST:PORT with a port of 1 to 65535 and no"
+		return refuse(error,
+		    "is no upstream; write HOST:PORT with a port of 1 to 65535 and no"
 		    " path");
 	snprintf(out->target, sizeof out->target, "%s", rest);
 	return true;
@@ -90,7 +94,8 @@ url_relay(char host[254], const char *text, char error[URL_ERROR])
 	uint16_t port;
 
 	if (!host_port_split(text, host, &port))
-		return refuse(error, "is no relay; write HOST:PORT, for example connect.example.net:443");
+		return refuse(
+		    error, "is no relay; write HOST:PORT, for example connect.example.net:443");
 	return true;
 }
 

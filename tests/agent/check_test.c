@@ -79,11 +79,12 @@ warns_of_certificates_that_do_not_fit(void **state)
 static void
 warns_when_http2_may_carry_another_endpoints_requests(void **state)
 {
-	static const char two[] = HEAD
-	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/wide.crt, server_private_key: @/wide.key, alpn: [h2, http/1.1]}}\n"
-	    "  - {name: b, url: 'tls://www.app.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/wide.crt, server_private_key: @/wide.key}}\n";
+	static const char two[] =
+	    HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+		 " {server_certificate: @/wide.crt, server_private_key: @/wide.key, alpn: [h2, "
+		 "http/1.1]}}\n"
+		 "  - {name: b, url: 'tls://www.app.test', upstream: 80, agent_tls_termination:"
+		 " {server_certificate: @/wide.crt, server_private_key: @/wide.key}}\n";
 
 	(void)state;
 	mint_leaf(&mint, "wide", "*.app.test", GNUTLS_KP_TLS_WWW_SERVER);

@@ -95,7 +95,8 @@ static void
 kind_on_announce(struct kind_relay *relay, const struct frame_announce *announce)
 {
 	if (relay->refuses_with != CODE_NONE)
-		session_refuse_endpoint(relay->session, announce->endpoint, relay->refuses_with, "no");
+		session_refuse_endpoint(
+		    relay->session, announce->endpoint, relay->refuses_with, "no");
 	else
 		session_accept(relay->session, announce->endpoint);
 	relay->refuses_with = CODE_NONE;
@@ -150,14 +151,16 @@ kind_take(struct kind_relay *relay, int fd, bool is_channel)
 	if (!is_channel) {
 		session_free(relay->session);
 		relay->session = session_new(relay->loop, SESSION_RELAY,
-		    tls_server(relay->session_tls, stream_socket(fd), &hooks), 5000, kind_on_session, relay);
+		    tls_server(relay->session_tls, stream_socket(fd), &hooks), 5000,
+		    kind_on_session, relay);
 		return;
 	}
 	assert_true(relay->channel_count < KIND_CHANNELS);
 	channel = &relay->channels[relay->channel_count++];
 	channel->relay = relay;
-	channel->channel = channel_new(relay->loop, true,
-	    tls_server(relay->channel_tls, stream_socket(fd), NULL), 5000, kind_on_channel, channel);
+	channel->channel =
+	    channel_new(relay->loop, true, tls_server(relay->channel_tls, stream_socket(fd), NULL),
+		5000, kind_on_channel, channel);
 }
 
 static void
@@ -175,7 +178,8 @@ kind_on_readable(void *arg, unsigned ready)
 		return;
 	watch_wipe(&arrival->watch);
 	if (got > 0)
-		kind_take(arrival->relay, fd, clienthello_offers_alpn(&hello, wire, "valise-data/1"));
+		kind_take(
+		    arrival->relay, fd, clienthello_offers_alpn(&hello, wire, "valise-data/1"));
 	else
 		close(fd);
 }
@@ -196,7 +200,8 @@ kind_on_accept(void *arg, int fd, const struct address *peer)
 static struct tls_config *
 kind_config(struct kind_relay *relay, struct mint *mint, enum tls_purpose purpose)
 {
-	struct tls_settings settings = { .purpose = purpose, .find_key = kind_find_key, .find_key_arg = relay };
+	struct tls_settings settings = {
+	    .purpose = purpose, .find_key = kind_find_key, .find_key_arg = relay};
 	struct secret certificate = { 0 }, key = { 0 };
 	char path[128], error[FILE_ERROR];
 	struct tls_config *config;
@@ -233,7 +238,8 @@ kind_start(struct kind_relay *relay, struct loop *loop, struct mint *mint)
 	fd = socket_listen(&any, false, error);
 	assert_true(fd >= 0);
 	local = socket_local(fd);
-	snprintf(relay->target, sizeof relay->target, "localhost:%u", (unsigned)address_port(&local));
+	snprintf(
+	    relay->target, sizeof relay->target, "localhost:%u", (unsigned)address_port(&local));
 	relay->listener = listener_new(loop, fd, kind_on_accept, relay);
 }
 
@@ -268,8 +274,8 @@ kind_parked(struct kind_relay *relay)
 
 /* Gives it a flow. */
 static void
-kind_open(struct kind_channel *channel, uint32_t endpoint, const char *server_name, const uint8_t *hello,
-    size_t hello_bytes)
+kind_open(struct kind_channel *channel, uint32_t endpoint, const char *server_name,
+    const uint8_t *hello, size_t hello_bytes)
 {
 	struct frame_open open = { .endpoint = endpoint, .hello_bytes = (uint32_t)hello_bytes };
 

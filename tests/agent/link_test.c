@@ -4,10 +4,10 @@
  */
 #include "agent/relay_link.h"
 
-#include "agent/contact.h"
+#include "agent/relay_session.h"
 #include "agent/handshake.h"
-#include "agent/leg.h"
-#include "agent/place.h"
+#include "agent/session_ref.h"
+#include "agent/context.h"
 #include "base/log.h"
 #include "kind_relay.h"
 #include "tunnel/pump.h"
@@ -15,7 +15,7 @@
 static struct mint mint;
 static struct loop *loop;
 static struct kind_relay relay;
-static struct place place;
+static struct context context;
 static struct relay_link *link_under_test;
 static unsigned refusals;
 static struct settings settings;
@@ -58,7 +58,8 @@ comes_true(bool (*is_true)(void))
 static bool
 is_up(void)
 {
-	return relay_link_is_up(link_under_test) && relay.announce_count >= settings.endpoints.count;
+	return relay_link_is_up(link_under_test) &&
+	       relay.announce_count >= settings.endpoints.count;
 }
 
 static bool
@@ -76,7 +77,7 @@ pool_has_five(void)
 static bool
 has_no_flow(void)
 {
-	return crew_flow_count(place.crew) == 0;
+	return workers_flow_count(context.workers) == 0;
 }
 
 static bool
@@ -114,7 +115,7 @@ want_endpoint(int i, const char *name, const char *host, const char *upstream)
 }
 
 static void
-make_place(const char *upstream)
+make_context(const char *upstream)
 {
 	static char *ca;
 	char error[ENDPOINT_ERROR];
@@ -132,19 +133,20 @@ make_place(const char *upstream)
 	wanted[1].termination.certificate = path_of(3, "app.crt");
 	wanted[1].termination.private_key = path_of(4, "app.key");
 	settings.endpoints = (struct conf_items){ wanted, 2 };
-	memset(&place, 0, sizeof place);
-	place.loop = loop;
-	place.resolver = resolver_new();
-	place.pool_most = 256;
-	place.tolerance_ms = 1000;
-	place.hello = (struct frame_hello){ .oldest = 1, .newest = 1, .software = "test", .heartbeat_ms = 1000 };
-	place.credentials = credentials_new(&settings, NULL, error);
-	if (!place.credentials)
+	memset(&context, 0, sizeof context);
+	context.loop = loop;
+	context.resolver = resolver_new();
+	context.pool_most = 256;
+	context.tolerance_ms = 1000;
+	context.hello = (struct frame_hello){
+	    .oldest = 1, .newest = 1, .software = "test", .heartbeat_ms = 1000};
+	context.credentials = credentials_new(&settings, NULL, error);
+	if (!context.credentials)
 		fail_msg("%s", error);
-	place.roster = roster_new(&settings, place.credentials->relays, NULL, NULL, error);
-	if (!place.roster)
+	context.roster = roster_new(&settings, context.credentials->relays, NULL, NULL, error);
+	if (!context.roster)
 		fail_msg("%s", error);
-	place.crew = crew_new(2, loop, place.resolver, place.roster, contact_on_report);
+	context.workers = workers_new(2, loop, context.resolver, context.roster, relay_session_on_report);
 }
 
 static void
@@ -153,8 +155,8 @@ start(const char *upstream)
 	loop = loop_new();
 	refusals = 0;
 	kind_start(&relay, loop, &mint);
-	make_place(upstream);
-	link_under_test = relay_link_new(&place, relay.target, on_relay, NULL);
+	make_context(upstream);
+	link_under_test = relay_link_new(&context, relay.target, on_relay, NULL);
 	assert_non_null(link_under_test);
 }
 
@@ -162,20 +164,20 @@ static void
 stop(void)
 {
 	relay_link_free(link_under_test);
-	crew_free(place.crew);
-	resolver_free(place.resolver);
+	workers_free(context.workers);
+	resolver_free(context.resolver);
 	kind_stop(&relay);
 	loop_free(loop);
-	roster_release(place.roster);
-	credentials_release(place.credentials);
+	roster_release(context.roster);
+	credentials_release(context.credentials);
 }
 
 static uint32_t
 number_of(int i)
 {
-	for (size_t k = 0; k < place.roster->count; k++)
-		if (strcmp(place.roster->endpoints[k]->name, wanted[i].name) == 0)
-			return place.roster->endpoints[k]->number;
+	for (size_t k = 0; k < context.roster->count; k++)
+		if (strcmp(context.roster->endpoints[k]->name, wanted[i].name) == 0)
+			return context.roster->endpoints[k]->number;
 	return 0;
 }
 
@@ -229,11 +231,11 @@ move_upstream(void)
 	start_upstream(text);
 	assert_true(url_upstream(&wanted[0].upstream.parsed, text, error));
 	assert_true(url_upstream(&wanted[1].upstream.parsed, text, error));
-	roster = roster_new(&settings, place.credentials->relays, place.roster, NULL, error);
+	roster = roster_new(&settings, context.credentials->relays, context.roster, NULL, error);
 	assert_non_null(roster);
-	roster_release(place.roster);
-	place.roster = roster;
-	crew_publish(place.crew, roster);
+	roster_release(context.roster);
+	context.roster = roster;
+	workers_publish(context.workers, roster);
 }
 
 static void
@@ -260,7 +262,8 @@ start_client(const char *server_name, uint8_t *hello, size_t room)
 	int ends[2];
 	ssize_t got;
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	client_tls = tls_config_new(&tls, error);
 	client = tls_client(client_tls, stream_socket(ends[0]), server_name, &hooks);
 	client_far = ends[1];
@@ -469,7 +472,7 @@ takes_no_new_flow_while_it_drains(void **state)
 	start("127.0.0.1:1");
 	wait_for(is_up);
 	wait_for(pool_is_full);
-	crew_drain(place.crew);
+	workers_drain(context.workers);
 	relay_link_drain(link_under_test, 1000);
 	open_flow(number_of(0), "sealed.test", "sealed.test");
 	assert_int_equal(opened->failed, CODE_AGENT_DRAINING);
@@ -530,8 +533,8 @@ ends_tls_and_dials_the_upstream_only_then(void **state)
 	open_flow(number_of(1), "app.test", "app.test");
 	assert_true(opened->is_ready);
 	assert_int_equal(upstream_fd, -1);
-	pump = pump_new(loop, stream_socket(client_far), channel_release(opened->channel), &bounds, on_pumped,
-	    NULL);
+	pump = pump_new(loop, stream_socket(client_far), channel_release(opened->channel), &bounds,
+	    on_pumped, NULL);
 	channel_free(opened->channel);
 	opened->channel = NULL;
 	is_shaken = false;
@@ -593,7 +596,7 @@ does_not_believe_a_relay_of_another_name(void **state)
 	start("127.0.0.1:1");
 	relay_link_free(link_under_test);
 	snprintf(target, sizeof target, "127.0.0.1%s", strchr(relay.target, ':'));
-	link_under_test = relay_link_new(&place, target, on_relay, NULL);
+	link_under_test = relay_link_new(&context, target, on_relay, NULL);
 	wait_for(was_refused);
 	assert_false(relay_link_is_up(link_under_test));
 	assert_int_equal(relay.sessions, 0);
@@ -616,11 +619,11 @@ tells_the_relay_of_endpoints_that_come_and_go(void **state)
 	start("127.0.0.1:1");
 	wait_for(is_up);
 	strcpy(wanted[0].server_name, "other.test");
-	roster = roster_new(&settings, place.credentials->relays, place.roster, NULL, error);
+	roster = roster_new(&settings, context.credentials->relays, context.roster, NULL, error);
 	assert_non_null(roster);
-	roster_release(place.roster);
-	place.roster = roster;
-	crew_publish(place.crew, roster);
+	roster_release(context.roster);
+	context.roster = roster;
+	workers_publish(context.workers, roster);
 	relay_link_refresh(link_under_test, clock_wall_s());
 	wait_for(was_withdrawn_and_announced);
 	assert_string_equal(relay.announced[2], "other.test");

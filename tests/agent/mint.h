@@ -47,7 +47,8 @@ mint_begin(struct mint *mint, gnutls_x509_privkey_t key, const char *cn)
 	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
 	gnutls_x509_crt_set_version(crt, 3);
 	gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
-	gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, cn, (unsigned)strlen(cn));
+	gnutls_x509_crt_set_dn_by_oid(
+	    crt, GNUTLS_OID_X520_COMMON_NAME, 0, cn, (unsigned)strlen(cn));
 	gnutls_x509_crt_set_key(crt, key);
 	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
 	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 86400);
@@ -90,10 +91,11 @@ mint_open(struct mint *mint)
 	mint_export(mint, "root.crt", mint->root);
 }
 
-/* NAME.crt and NAME.key; purpose is GNUTLS_KP_TLS_WWW_SERVER or _CLIENT.  It was made two hours ago and
- * ends so many seconds from now. */
+/* NAME.crt and NAME.key; purpose is GNUTLS_KP_TLS_WWW_SERVER or _CLIENT.  It was made two hours ago
+ * and ends so many seconds from now. */
 static inline void
-mint_leaf_until(struct mint *mint, const char *name, const char *host, const char *purpose, int seconds)
+mint_leaf_until(
+    struct mint *mint, const char *name, const char *host, const char *purpose, int seconds)
 {
 	gnutls_x509_privkey_t key = mint_key();
 	gnutls_x509_crt_t crt = mint_begin(mint, key, name);
@@ -102,11 +104,13 @@ mint_leaf_until(struct mint *mint, const char *name, const char *host, const cha
 
 	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 7200);
 	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + seconds);
-	gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), 0);
+	gnutls_x509_crt_set_subject_alt_name(
+	    crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), 0);
 	gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
 	gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
 	gnutls_x509_crt_set_key_purpose_oid(crt, purpose, 0);
-	assert_int_equal(gnutls_x509_crt_sign2(crt, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(
+	    gnutls_x509_crt_sign2(crt, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
 	snprintf(file, sizeof file, "%s.crt", name);
 	mint_export(mint, file, crt);
 	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,

@@ -82,7 +82,8 @@ finds_endpoints_by_their_numbers(void **state)
 	want();
 	roster = make(NULL, NULL);
 	for (size_t i = 0; i < roster->count; i++)
-		assert_ptr_equal(roster_find(roster, roster->endpoints[i]->number), roster->endpoints[i]);
+		assert_ptr_equal(
+		    roster_find(roster, roster->endpoints[i]->number), roster->endpoints[i]);
 	assert_null(roster_find(roster, 0));
 	assert_null(roster_find(roster, roster->endpoints[1]->number + 1));
 	roster_release(roster);

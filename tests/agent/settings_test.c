@@ -34,7 +34,8 @@ fills_in_the_defaults(void **state)
 	char *told;
 
 	(void)state;
-	assert_int_equal(read_text(&settings, AGENT ENDPOINT "    upstream: tcp://127.0.0.1:80\n", &told), 0);
+	assert_int_equal(
+	    read_text(&settings, AGENT ENDPOINT "    upstream: tcp://127.0.0.1:80\n", &told), 0);
 	assert_string_equal(told, "");
 	free(told);
 	assert_int_equal(settings.heartbeat_ms, 10000);
@@ -63,19 +64,21 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 		const char *keys;
 		int mutual_tls;
 	} cases[] = {
-		{ "", MUTUAL_OFF },
-		{ ", mutual_tls: off", MUTUAL_OFF },
-		{ ", mutual_tls_certificate_authorities: ca", MUTUAL_REQUIRE },
-		{ ", mutual_tls_certificate_authorities: [a, b], mutual_tls: request", MUTUAL_REQUEST },
-		{ ", mutual_tls_certificate_authorities: ca, mutual_tls: require", MUTUAL_REQUIRE },
+	    {"", MUTUAL_OFF},
+	    {", mutual_tls: off", MUTUAL_OFF},
+	    {", mutual_tls_certificate_authorities: ca", MUTUAL_REQUIRE},
+	    {", mutual_tls_certificate_authorities: [a, b], mutual_tls: request", MUTUAL_REQUEST},
+	    {", mutual_tls_certificate_authorities: ca, mutual_tls: require", MUTUAL_REQUIRE},
 	};
 	struct settings settings;
 	char text[1024], *told;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		snprintf(text, sizeof text, AGENT ENDPOINT "    agent_tls_termination: {server_certificate: c,"
-		    " server_private_key: k%s}\n    upstream: {url: 'unix:/s'}\n", cases[i].keys);
+		snprintf(text, sizeof text,
+		    AGENT ENDPOINT "    agent_tls_termination: {server_certificate: c,"
+				   " server_private_key: k%s}\n    upstream: {url: 'unix:/s'}\n",
+		    cases[i].keys);
 		assert_int_equal(read_text(&settings, text, &told), 0);
 		assert_true(settings_endpoint(&settings, 0)->terminates);
 		assert_int_equal(settings_endpoint(&settings, 0)->termination.mutual_tls,
@@ -92,29 +95,38 @@ static void
 refuses_what_does_not_go_together(void **state)
 {
 	static const struct {
-		const char *text, *place, *said;
+		const char *text, *context, *said;
 	} cases[] = {
-		{ AGENT ENDPOINT "    upstream: tls://up:443\n", ":6:15:", "without agent_tls_termination" },
-		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', cas: ca}\n", ":6:42:", "cas is only for" },
-		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', server_name: x}\n", ":6:50:",
-		  "server_name is only for" },
-		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n", ":6:53:", "range" },
-		{ TERMINATED(", mutual_tls: require") "    upstream: 80\n", ":6:87:", "without CAs" },
-		{ TERMINATED(", mutual_tls_crls: x") "    upstream: 80\n", ":6:92:",
-		  "mutual_tls_crls without" },
-		{ TERMINATED(", mutual_tls: off, mutual_tls_certificate_authorities: x") "    upstream: 80\n",
-		  ":6:87:", "mutual_tls is off" },
-		{ TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n", ":6:90:", "policy" },
-		{ AGENT ENDPOINT "    upstream: 80\n  - name: b\n    url: tls://A.test.\n    upstream: 80\n",
-		  ":8:10:", "line 5 too" },
-		{ AGENT ENDPOINT "    upstream: 80\n  - name: a\n    url: tls://b.test\n    upstream: 80\n",
-		  ":7:11:", "line 4 too" },
-		{ AGENT "endpoints:\n  - {name: a, url: 'tls://a_b.test', upstream: 80, agent_tls_termination:"
-		  " {server_certificate: c, server_private_key: k}}\n", ":4:20:", "'_'" },
-		{ AGENT "endpoints:\n  - {name: a, url: 'tls://a.test:443', upstream: 80}\n", ":4:20:", "port" },
-		{ "version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version" },
-		{ AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight" },
-		{ AGENT "endpoints: []\n", ":3:12:", "empty" },
+	    {AGENT ENDPOINT "    upstream: tls://up:443\n",
+		":6:15:", "without agent_tls_termination"},
+	    {AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', cas: ca}\n",
+		":6:42:", "cas is only for"},
+	    {AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', server_name: x}\n",
+		":6:50:", "server_name is only for"},
+	    {AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n",
+		":6:53:", "range"},
+	    {TERMINATED(", mutual_tls: require") "    upstream: 80\n", ":6:87:", "without CAs"},
+	    {TERMINATED(", mutual_tls_crls: x") "    upstream: 80\n",
+		":6:92:", "mutual_tls_crls without"},
+	    {TERMINATED(
+		 ", mutual_tls: off, mutual_tls_certificate_authorities: x") "    upstream: 80\n",
+		":6:87:", "mutual_tls is off"},
+	    {TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n", ":6:90:", "policy"},
+	    {AGENT ENDPOINT
+		"    upstream: 80\n  - name: b\n    url: tls://A.test.\n    upstream: 80\n",
+		":8:10:", "line 5 too"},
+	    {AGENT ENDPOINT
+		"    upstream: 80\n  - name: a\n    url: tls://b.test\n    upstream: 80\n",
+		":7:11:", "line 4 too"},
+	    {AGENT "endpoints:\n  - {name: a, url: 'tls://a_b.test', upstream: 80, "
+		   "agent_tls_termination:"
+		   " {server_certificate: c, server_private_key: k}}\n",
+		":4:20:", "'_'"},
+	    {AGENT "endpoints:\n  - {name: a, url: 'tls://a.test:443', upstream: 80}\n",
+		":4:20:", "port"},
+	    {"version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version"},
+	    {AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight"},
+	    {AGENT "endpoints: []\n", ":3:12:", "empty"},
 	};
 	struct settings settings;
 	char *told;
@@ -122,8 +134,9 @@ refuses_what_does_not_go_together(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(read_text(&settings, cases[i].text, &told), EX_CONFIG);
-		if (!strstr(told, cases[i].place) || !strstr(told, cases[i].said))
-			fail_msg("case %zu: not %s %s but:\n%s", i, cases[i].place, cases[i].said, told);
+		if (!strstr(told, cases[i].context) || !strstr(told, cases[i].said))
+			fail_msg("case %zu: not %s %s but:\n%s", i, cases[i].context, cases[i].said,
+			    told);
 		free(told);
 		settings_wipe(&settings);
 	}

@@ -39,18 +39,23 @@ reads_upstreams_as_what_to_dial(void **state)
 		enum upstream_kind kind;
 		const char *target, *host;
 	} cases[] = {
-		{ "tcp://127.0.0.1:8080", true, UPSTREAM_TCP, "127.0.0.1:8080", "127.0.0.1" },
-		{ "tls://db.internal:5433", true, UPSTREAM_TLS, "db.internal:5433", "db.internal" },
-		{ "tcp://[::1]:80", true, UPSTREAM_TCP, "[::1]:80", "::1" },
-		{ "unix:/run/app.sock", true, UPSTREAM_UNIX, "unix:/run/app.sock", "" },
-		{ "app:8080", true, UPSTREAM_TCP, "app:8080", "app" },
-		{ "8080", true, UPSTREAM_TCP, "localhost:8080", "localhost" },
-		{ "0", false, 0, NULL, NULL }, { "65536", false, 0, NULL, NULL },
-		{ "tcp://app", false, 0, NULL, NULL }, { "tcp://app:0", false, 0, NULL, NULL },
-		{ "tcp://app:80/x", false, 0, NULL, NULL }, { "http://app:80", false, 0, NULL, NULL },
-		{ "unix:app.sock", false, 0, NULL, NULL }, { "unix:", false, 0, NULL, NULL },
-		{ "", false, 0, NULL, NULL }, { "tls://", false, 0, NULL, NULL },
-		{ "tls://tcp://app:80", false, 0, NULL, NULL },
+	    {"tcp://127.0.0.1:8080", true, UPSTREAM_TCP, "127.0.0.1:8080", "127.0.0.1"},
+	    {"tls://db.internal:5433", true, UPSTREAM_TLS, "db.internal:5433", "db.internal"},
+	    {"tcp://[::1]:80", true, UPSTREAM_TCP, "[::1]:80", "::1"},
+	    {"unix:/run/app.sock", true, UPSTREAM_UNIX, "unix:/run/app.sock", ""},
+	    {"app:8080", true, UPSTREAM_TCP, "app:8080", "app"},
+	    {"8080", true, UPSTREAM_TCP, "localhost:8080", "localhost"},
+	    {"0", false, 0, NULL, NULL},
+	    {"65536", false, 0, NULL, NULL},
+	    {"tcp://app", false, 0, NULL, NULL},
+	    {"tcp://app:0", false, 0, NULL, NULL},
+	    {"tcp://app:80/x", false, 0, NULL, NULL},
+	    {"http://app:80", false, 0, NULL, NULL},
+	    {"unix:app.sock", false, 0, NULL, NULL},
+	    {"unix:", false, 0, NULL, NULL},
+	    {"", false, 0, NULL, NULL},
+	    {"tls://", false, 0, NULL, NULL},
+	    {"tls://tcp://app:80", false, 0, NULL, NULL},
 	};
 	struct upstream_url url;
 	char error[URL_ERROR];

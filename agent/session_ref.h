@@ -4,18 +4,18 @@
  * the main thread's.  A channel and the flow on it hold one, and with it the
  * identity of the relay, which is judged again when CAs or CRLs change.
  */
-#ifndef AGENT_LEG_H
-#define AGENT_LEG_H
+#ifndef AGENT_SESSION_REF_H
+#define AGENT_SESSION_REF_H
 
 #include <stdatomic.h>
 
 #include "base/secret.h"
 #include "tunnel/session.h"
 
-struct contact;
+struct relay_session;
 struct identity;
 
-struct leg {
+struct session_ref {
 	_Atomic unsigned references;
 	char *target;			/* host:port */
 	char *server_name;		/* what is asked for by SNI */
@@ -24,13 +24,14 @@ struct leg {
 	struct secret key;
 	struct tls_config *tls;
 	struct identity *peer;		/* the relay */
-	struct contact *contact;	/* main thread only; NULL once the session is over */
+	struct relay_session *relay_session; /* main thread only; NULL once the session is over */
 };
 
 /* NULL when memory is short or the session gives no key. */
-struct leg *leg_new(const char *target, const char *server_name, const struct frame_welcome *,
-    struct session *, struct tls_config *channel, struct identity *peer);
-struct leg *leg_hold(struct leg *);
-void leg_release(struct leg *);
+struct session_ref *session_ref_new(const char *target, const char *server_name,
+    const struct frame_welcome *, struct session *, struct tls_config *channel,
+    struct identity *peer);
+struct session_ref *session_ref_hold(struct session_ref *);
+void session_ref_release(struct session_ref *);
 
 #endif

@@ -3,15 +3,15 @@
  * arrives (lore: stunnel 5.68).  Lives inside its owner; the TLS object stays
  * the owner's.
  */
-#ifndef AGENT_FAREWELL_H
-#define AGENT_FAREWELL_H
+#ifndef AGENT_LINGERING_H
+#define AGENT_LINGERING_H
 
 #include "base/loop.h"
 #include "tunnel/tls.h"
 
-enum { FAREWELL_MS = 1000 };
+enum { LINGERING_MS = 1000 };
 
-struct farewell {
+struct lingering {
 	struct loop *loop;
 	struct tls *tls;
 	struct watch watch;
@@ -22,8 +22,9 @@ struct farewell {
 };
 
 /* on_done is called once, never inside the start. */
-void farewell_start(struct farewell *, struct loop *, struct tls *, void (*on_done)(void *), void *arg);
+void lingering_start(
+    struct lingering *, struct loop *, struct tls *, void (*on_done)(void *), void *arg);
 /* No call any more; harmless twice and on {0}. */
-void farewell_wipe(struct farewell *);
+void lingering_wipe(struct lingering *);
 
 #endif

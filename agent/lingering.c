@@ -1,17 +1,17 @@
 /*
  * Drives tls_linger().
  */
-#include "agent/farewell.h"
+#include "agent/lingering.h"
 
 static void
-end(struct farewell *f)
+end(struct lingering *f)
 {
-	farewell_wipe(f);
+	lingering_wipe(f);
 	f->on_done(f->arg);
 }
 
 static void
-advance(struct farewell *f)
+advance(struct lingering *f)
 {
 	enum io result = tls_linger(f->tls);
 
@@ -41,7 +41,8 @@ on_deadline(void *arg)
 }
 
 void
-farewell_start(struct farewell *f, struct loop *loop, struct tls *tls, void (*on_done)(void *), void *arg)
+lingering_start(
+    struct lingering *f, struct loop *loop, struct tls *tls, void (*on_done)(void *), void *arg)
 {
 	f->loop = loop;
 	f->tls = tls;
@@ -49,13 +50,13 @@ farewell_start(struct farewell *f, struct loop *loop, struct tls *tls, void (*on
 	f->arg = arg;
 	watch_init(&f->watch, loop, tls_stream(tls)->fd, on_ready, f);
 	timer_init(&f->deadline, loop, on_deadline, f);
-	timer_set(&f->deadline, FAREWELL_MS);
+	timer_set(&f->deadline, LINGERING_MS);
 	task_init(&f->first, on_first, f);
 	loop_later(loop, &f->first);
 }
 
 void
-farewell_wipe(struct farewell *f)
+lingering_wipe(struct lingering *f)
 {
 	if (!f->loop)
 		return;

@@ -1,7 +1,7 @@
 /*
  * Why a session is over.
  */
-#include "agent/contact_end.h"
+#include "agent/relay_session_end.h"
 
 #include <stdio.h>
 
@@ -17,24 +17,26 @@ static const struct {
 	enum code code;
 	const char *cure;
 } ours[] = {
-	{ CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
-	    " relay's connect.agent_cas, and was it issued for an agent?" },
-	{ CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued" },
-	{ CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed" },
-	{ CODE_SOURCE_REFUSED, "its grant does not allow the address that this agent comes from" },
+    {CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
+			       " relay's connect.agent_cas, and was it issued for an agent?"},
+    {CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued"},
+    {CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed"},
+    {CODE_SOURCE_REFUSED, "its grant does not allow the address that this agent comes from"},
 };
 
 /* The certificate of the relay did not please us. */
 static void
-explain_judgement(struct contact_end *end, const struct peer_check *judge)
+explain_judgement(struct relay_session_end *end, const struct peer_check *judge)
 {
 	end->is_permanent = true;
 	end->word = verify_code_word(judge->verdict.code);
-	end->key = judge->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
+	end->key =
+	    judge->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
 	snprintf(end->sentence, sizeof end->sentence, "the relay's certificate is refused: %s",
 	    judge->verdict.sentence);
 	if (judge->identity) {
-		snprintf(end->subject, sizeof end->subject, "%s", identity_subject(judge->identity));
+		snprintf(
+		    end->subject, sizeof end->subject, "%s", identity_subject(judge->identity));
 		snprintf(end->issuer, sizeof end->issuer, "%s", identity_issuer(judge->identity));
 		snprintf(end->fingerprint, sizeof end->fingerprint, "%s",
 		    identity_fingerprint(judge->identity));
@@ -46,7 +48,7 @@ explain_judgement(struct contact_end *end, const struct peer_check *judge)
 }
 
 static void
-explain_ours(struct contact_end *end, const char *cure, const char *said,
+explain_ours(struct relay_session_end *end, const char *cure, const char *said,
     const struct credentials *credentials)
 {
 	const struct cert_facts *facts = &credentials->certificate;
@@ -61,7 +63,7 @@ explain_ours(struct contact_end *end, const char *cure, const char *said,
 
 /* Somebody is there, but not the relay of agent.connect_url. */
 static void
-explain_stranger(struct contact_end *end, const char *word, const char *sentence)
+explain_stranger(struct relay_session_end *end, const char *word, const char *sentence)
 {
 	end->is_permanent = true;
 	end->word = word;
@@ -70,8 +72,8 @@ explain_stranger(struct contact_end *end, const char *word, const char *sentence
 }
 
 void
-contact_end_explain(struct contact_end *end, struct session *session, const struct peer_check *judge,
-    const struct credentials *credentials)
+relay_session_end_explain(struct relay_session_end *end, struct session *session,
+    const struct peer_check *judge, const struct credentials *credentials)
 {
 	enum code code = session_over_code(session);
 	const char *said = session_error(session);
@@ -88,8 +90,10 @@ contact_end_explain(struct contact_end *end, struct session *session, const stru
 		if (ours[i].code == code)
 			explain_ours(end, ours[i].cure, said, credentials);
 	if (tls_alert_received(tls) == ALERT_UNRECOGNIZED_NAME)
-		explain_stranger(end, "connect-name-unknown", "nobody there has this connect name: is the"
+		explain_stranger(end, "connect-name-unknown",
+		    "nobody there has this connect name: is the"
 		    " relay's connect.server_name the host of agent.connect_url?");
 	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
-		explain_stranger(end, "not-a-relay", "what answers there speaks TLS but is no Valise relay");
+		explain_stranger(
+		    end, "not-a-relay", "what answers there speaks TLS but is no Valise relay");
 }

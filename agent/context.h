@@ -2,19 +2,19 @@
  * What everything in the main thread shares: the loop and its helpers, and
  * what a reload swaps.  Owned by the agent; read at the moment of use, never kept.
  */
-#ifndef AGENT_PLACE_H
-#define AGENT_PLACE_H
+#ifndef AGENT_CONTEXT_H
+#define AGENT_CONTEXT_H
 
-#include "agent/crew.h"
 #include "agent/credentials.h"
 #include "agent/roster.h"
+#include "agent/workers.h"
 #include "base/resolver.h"
 #include "tunnel/frame.h"
 
-struct place {
+struct context {
 	struct loop *loop;
 	struct resolver *resolver;
-	struct crew *crew;
+	struct workers *workers;
 	struct credentials *credentials;
 	struct roster *roster;
 	struct frame_hello hello;	/* what relays are told first */

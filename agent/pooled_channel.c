@@ -1,0 +1,164 @@
+/*
+ * A channel on its worker.
+ */
+#include "agent/pooled_channel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/session_ref.h"
+#include "base/resolver.h"
+#include "base/socket.h"
+#include "tunnel/channel.h"
+
+enum { DIAL_MS = 10000, SHAKE_MS = 10000, ERROR_TEXT = 320 };
+
+struct pooled_channel {
+	LIST_ENTRY(pooled_channel) link;
+	bool is_listed, is_parked;
+	struct loop *loop;
+	struct session_ref *ref;
+	struct connector *connector;
+	struct channel *channel;
+	char error[ERROR_TEXT];
+	void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event);
+	void *arg;
+};
+
+static void
+unlist(struct pooled_channel *pooled)
+{
+	if (pooled->is_listed)
+		LIST_REMOVE(pooled, link);
+	pooled->is_listed = false;
+}
+
+static void
+over(struct pooled_channel *pooled, const char *why)
+{
+	snprintf(pooled->error, sizeof pooled->error, "%s", why && why[0] ? why : "it was closed");
+	pooled->on_event(pooled->arg, pooled, POOLED_OVER);
+}
+
+static void
+on_channel(void *arg, enum channel_event event)
+{
+	struct pooled_channel *pooled = arg;
+
+	switch (event) {
+	case CHANNEL_PARKED:
+		pooled->is_parked = true;
+		pooled->on_event(pooled->arg, pooled, POOLED_PARKED);
+		break;
+	case CHANNEL_OPEN:
+		pooled->on_event(pooled->arg, pooled, POOLED_OPENED);
+		break;
+	case CHANNEL_OVER:
+		over(pooled, channel_error(pooled->channel));
+		break;
+	case CHANNEL_READY:
+	case CHANNEL_FAIL:
+	case CHANNEL_PONG:
+		break;	/* the relay's */
+	}
+}
+
+static void
+on_connected(void *arg, int fd, const char *error)
+{
+	struct pooled_channel *pooled = arg;
+	struct stream *stream;
+	struct tls *tls;
+
+	pooled->connector = NULL;
+	if (fd < 0) {
+		over(pooled, error);
+		return;
+	}
+	stream = stream_socket(fd);
+	tls = stream ? tls_client(pooled->ref->tls, stream, pooled->ref->server_name, NULL) : NULL;
+	if (tls && !tls_set_key(tls, pooled->ref->identity, &pooled->ref->key)) {
+		stream_free(tls_stream(tls));
+		tls = NULL;
+	}
+	if (tls)
+		pooled->channel =
+		    channel_new(pooled->loop, false, tls, SHAKE_MS, on_channel, pooled);
+	if (!pooled->channel)
+		over(pooled, "memory is short");
+}
+
+struct pooled_channel *
+pooled_channel_new(struct loop *loop, struct resolver *resolver, struct session_ref *ref,
+    struct pooled_channels *list,
+    void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
+{
+	struct pooled_channel *pooled = calloc(1, sizeof *pooled);
+
+	if (!pooled)
+		return NULL;
+	pooled->loop = loop;
+	pooled->ref = session_ref_hold(ref);
+	pooled->on_event = on_event;
+	pooled->arg = arg;
+	LIST_INSERT_HEAD(list, pooled, link);
+	pooled->is_listed = true;
+	pooled->connector =
+	    connector_new(loop, resolver, ref->target, DIAL_MS, on_connected, pooled);
+	if (pooled->connector)
+		return pooled;
+	pooled_channel_free(pooled);
+	return NULL;
+}
+
+void
+pooled_channel_free(struct pooled_channel *pooled)
+{
+	if (!pooled)
+		return;
+	unlist(pooled);
+	if (pooled->connector)
+		connector_free(pooled->connector);
+	channel_free(pooled->channel);
+	session_ref_release(pooled->ref);
+	free(pooled);
+}
+
+struct pooled_channel *
+pooled_channel_next(struct pooled_channel *pooled)
+{
+	return LIST_NEXT(pooled, link);
+}
+
+void
+pooled_channel_give(struct pooled_channel *pooled,
+    void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
+{
+	unlist(pooled);
+	pooled->on_event = on_event;
+	pooled->arg = arg;
+}
+
+struct session_ref *
+pooled_channel_session(const struct pooled_channel *pooled)
+{
+	return pooled->ref;
+}
+
+struct channel *
+pooled_channel_channel(const struct pooled_channel *pooled)
+{
+	return pooled->channel;
+}
+
+bool
+pooled_channel_is_parked(const struct pooled_channel *pooled)
+{
+	return pooled->is_parked;
+}
+
+const char *
+pooled_channel_error(const struct pooled_channel *pooled)
+{
+	return pooled->error;
+}

@@ -1,0 +1,202 @@
+/*
+ * A dial to an upstream.
+ */
+#include "agent/upstream_dial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/handshake.h"
+#include "agent/peer_check.h"
+#include "base/clock.h"
+#include "base/proxy.h"
+#include "base/socket.h"
+
+struct upstream_dial {
+	struct loop *loop;
+	struct upstream_dial_wish wish;
+	uint64_t deadline_ms;
+	struct connector *connector;
+	struct stream *stream;
+	struct watch watch;
+	struct timer timer;
+	uint8_t header[PROXY_MOST];
+	size_t header_bytes, header_at;
+	struct tls *tls;
+	struct handshake handshake;
+	struct peer_check judge;
+	void (*on_done)(void *arg, struct stream *, const char *error);
+	void *arg;
+};
+
+/* The sentence is copied: it may stand in what the owner frees. */
+static void
+fail(struct upstream_dial *dial, const char *why)
+{
+	char error[UPSTREAM_DIAL_ERROR];
+
+	snprintf(error, sizeof error, "%s", why);
+	watch_wipe(&dial->watch);
+	timer_clear(&dial->timer);
+	dial->on_done(dial->arg, NULL, error);
+}
+
+static void
+succeed(struct upstream_dial *dial)
+{
+	struct stream *stream = dial->stream;
+
+	watch_wipe(&dial->watch);
+	timer_clear(&dial->timer);
+	dial->stream = NULL;
+	dial->on_done(dial->arg, stream, NULL);
+}
+
+static uint64_t
+time_left(const struct upstream_dial *dial)
+{
+	uint64_t now = clock_ms();
+
+	return now < dial->deadline_ms ? dial->deadline_ms - now : 1;
+}
+
+static void
+on_shaken(void *arg, enum io end)
+{
+	struct upstream_dial *dial = arg;
+	const char *why = tls_error(dial->tls);
+
+	if (end == IO_OK) {
+		if (dial->wish.forgives_truncation)
+			tls_forgive_truncation(dial->tls);
+		succeed(dial);
+	} else if (dial->judge.has_refused)
+		fail(dial, dial->judge.verdict.sentence);
+	else
+		fail(dial, end == IO_WRITE ? "the upstream's TLS handshake takes too long"
+		    : why[0] ? why : "the upstream closed during the TLS handshake");
+}
+
+static void
+shake(struct upstream_dial *dial)
+{
+	const struct upstream *upstream = dial->wish.upstream;
+	struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &dial->judge };
+
+	dial->judge.trust = upstream->trust;
+	dial->judge.role = ROLE_SERVER;
+	dial->judge.host = upstream->server_name;
+	dial->tls = tls_client(upstream_tls(upstream, dial->wish.alpn), dial->stream,
+	    upstream->sends_sni ? upstream->server_name : NULL, &hooks);
+	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
+	if (dial->tls)
+		handshake_start(&dial->handshake, dial->loop, dial->tls, time_left(dial),
+		    on_shaken, dial);
+	else
+		fail(dial, "memory is short");
+}
+
+static void
+greet(struct upstream_dial *dial)
+{
+	size_t done;
+
+	while (dial->header_at < dial->header_bytes) {
+		switch (stream_write(dial->stream, dial->header + dial->header_at,
+		    dial->header_bytes - dial->header_at, &done)) {
+		case IO_OK:
+			dial->header_at += done;
+			break;
+		case IO_READ:
+		case IO_WRITE:
+			watch_want(&dial->watch, WATCH_WRITE);
+			return;
+		case IO_EOF:
+		case IO_RESET:
+		case IO_FAILED:
+			fail(dial, "the upstream closed before the PROXY header was sent");
+			return;
+		}
+	}
+	watch_wipe(&dial->watch);
+	timer_clear(&dial->timer);
+	if (dial->wish.upstream->url.kind == UPSTREAM_TLS)
+		shake(dial);
+	else
+		succeed(dial);
+}
+
+static void
+on_writable(void *arg, unsigned ready)
+{
+	(void)ready;
+	greet(arg);
+}
+
+static void
+on_deadline(void *arg)
+{
+	fail(arg, "the upstream does not take the PROXY header");
+}
+
+static void
+on_connected(void *arg, int fd, const char *error)
+{
+	struct upstream_dial *dial = arg;
+	const struct upstream_dial_wish *wish = &dial->wish;
+
+	dial->connector = NULL;
+	if (fd < 0) {
+		fail(dial, error);
+		return;
+	}
+	dial->stream = stream_socket(fd);
+	if (!dial->stream) {
+		fail(dial, "memory is short");
+		return;
+	}
+	if (wish->upstream->proxy_version > 0)
+		dial->header_bytes = proxy_encode(dial->header, wish->upstream->proxy_version,
+		    wish->client, wish->listener);
+	watch_init(&dial->watch, dial->loop, fd, on_writable, dial);
+	timer_set(&dial->timer, time_left(dial));
+	greet(dial);
+}
+
+struct upstream_dial *
+upstream_dial_new(struct loop *loop, struct resolver *resolver,
+    const struct upstream_dial_wish *wish,
+    void (*on_done)(void *arg, struct stream *, const char *error), void *arg)
+{
+	struct upstream_dial *dial = calloc(1, sizeof *dial);
+
+	if (!dial)
+		return NULL;
+	dial->loop = loop;
+	dial->wish = *wish;
+	dial->on_done = on_done;
+	dial->arg = arg;
+	dial->deadline_ms = clock_ms() + UPSTREAM_DIAL_MS;
+	timer_init(&dial->timer, loop, on_deadline, dial);
+	dial->connector = connector_new(
+	    loop, resolver, wish->upstream->url.target, UPSTREAM_DIAL_MS, on_connected, dial);
+	if (dial->connector)
+		return dial;
+	upstream_dial_free(dial);
+	return NULL;
+}
+
+void
+upstream_dial_free(struct upstream_dial *dial)
+{
+	if (!dial)
+		return;
+	if (dial->connector)
+		connector_free(dial->connector);
+	handshake_wipe(&dial->handshake);
+	watch_wipe(&dial->watch);
+	timer_clear(&dial->timer);
+	stream_free(dial->stream);
+	peer_check_wipe(&dial->judge);
+	free(dial);
+}
