@@ -106,7 +106,7 @@ read_ipv6(struct cursor *c, struct packet_segment *out)
 	cursor_copy(c, out->from.address, 16);
 	cursor_copy(c, out->to.address, 16);
 	trim(c, payload);
-	while (next == IP_HOP_BY_HOP || next == IP_ROUTING || next == IP_OPTIONS) {
+	while (!c->failed && (next == IP_HOP_BY_HOP || next == IP_ROUTING || next == IP_OPTIONS)) {
 		next = cursor_u8(c);
 		cursor_bytes(c, (size_t)cursor_u8(c) * 8 + 6);
 	}

@@ -292,7 +292,8 @@ def passes_over_what_is_no_tcp(scene):
 	fragment = four[:6] + b"\0\1" + four[8:]
 	udp = four[:9] + b"\x11" + four[10:]
 	short_header = four[:20] + four[20:32] + b"\x10" + four[33:]
-	odd = [fragment, udp, short_header, b"\x44" + four[1:], b"\x00" + four[1:], four[:30], four[:10], b"", four[:39],
+	endless = struct.pack("!IHBB16s16s", 6 << 28, 8, 0, 64, A * 4, B * 4) + b"\0\0" + bytes(6)
+	odd = [endless, fragment, udp, short_header, b"\x44" + four[1:], b"\x00" + four[1:], four[:30], four[:10], b"", four[:39],
 		ipv6(b"", A * 4, B * 4)[:30], ipv6(b"x", A * 4, B * 4)]
 	status, out, err = sni(data=pcap(odd, 101))
 	equal((status, out), (1, b""), err)
