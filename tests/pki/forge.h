@@ -176,7 +176,11 @@ forged_der(const struct forged *forged)
 
 /* ---- keys ---- */
 
-enum key { KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF, KEY_STRANGER, KEY_RSA, KEY_RSA_1024, KEY_P192, KEY_ED25519, KEYS };
+enum key {
+	KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF, KEY_STRANGER, KEY_RSA, KEY_RSA_1024, KEY_P192, KEY_ED25519,
+	KEY_RSA_HUGE,	/* public only */
+	KEYS
+};
 
 static gnutls_privkey_t
 forge_key(enum key which)
@@ -197,13 +201,25 @@ forge_key(enum key which)
 	return keys[which];
 }
 
+/* An RSA key of 16448 bits whose exponent is as long: hours for whoever checks a signature by it. */
+static int
+import_huge(gnutls_pubkey_t public)
+{
+	static uint8_t number[2056];
+	gnutls_datum_t both = { number, sizeof number };
+	memset(number, 0x77, sizeof number);
+	number[0] = 0x97;
+	return gnutls_pubkey_import_rsa_raw(public, &both, &both);
+}
+
 static void
 put_spki(struct forged *out, enum key which)
 {
 	gnutls_pubkey_t public;
 	gnutls_datum_t der;
 	gnutls_pubkey_init(&public);
-	if (gnutls_pubkey_import_privkey(public, forge_key(which), 0, 0) < 0 ||
+	if ((which == KEY_RSA_HUGE ? import_huge(public) :
+	    gnutls_pubkey_import_privkey(public, forge_key(which), 0, 0)) < 0 ||
 	    gnutls_pubkey_export2(public, GNUTLS_X509_FMT_DER, &der) < 0)
 		abort();
 	put(out, der.data, der.size);

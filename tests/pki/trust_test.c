@@ -290,6 +290,96 @@ judges_again_by_the_cas_listed_now(void **state)
 	trust_release(before);
 }
 
+/* Two roots, each with one listed sub-CA; the first has signed the second, too. */
+static const struct recipe second = { .subject = "stranger", .issuer = "stranger", .key = KEY_STRANGER,
+	.signer = KEY_STRANGER };
+static const struct recipe of_second = { .issuer = "stranger", .signer = KEY_STRANGER };
+static const struct recipe other_of_second = { .subject = "other", .issuer = "stranger", .key = KEY_ED25519,
+	.signer = KEY_STRANGER };
+static const struct recipe leaf_of_other = { .issuer = "other", .signer = KEY_ED25519 };
+static const struct recipe leaf_of_second = { .issuer = "stranger", .signer = KEY_STRANGER };
+
+static void
+append_ca(const char *file, const struct recipe *recipe, enum level level, struct forged *out)
+{
+	forge_certificate(out, recipe, level, LEVEL_ROOT, "");
+	forge_append_pem(file, "CERTIFICATE", out);
+}
+
+static struct trust *
+load_two_roots(const char *file)
+{
+	struct trust_sources from = sources();
+	ca_files[0] = file;
+	from.crls_configured = false;
+	from.crl_count = 0;
+	return load(&from, NULL);
+}
+
+static enum verify_code
+judge_three(struct trust *trust, const struct forged *a, const struct forged *b, const struct forged *c)
+{
+	struct der chain[] = { forged_der(a), forged_der(b), forged_der(c) };
+	struct verdict verdict;
+	identity_release(verify_chain(trust, ROLE_AGENT, chain, 3, NULL, NOW, &verdict));
+	return verdict.code;
+}
+
+static void
+a_root_signed_by_another_is_no_way_past_their_sub_cas(void **state)
+{
+	const struct recipe crossed = { .subject = "stranger", .key = KEY_STRANGER };
+	struct forged ca, cross, other, end;
+	(void)state;
+	forge_append_pem("two.pem", "CERTIFICATE", &root);
+	forge_append_pem("two.pem", "CERTIFICATE", &middle);
+	append_ca("two.pem", &second, LEVEL_ROOT, &ca);
+	append_ca("two.pem", &of_second, LEVEL_SUB, &ca);
+	forge_certificate(&cross, &crossed, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&other, &other_of_second, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&end, &leaf_of_other, LEVEL_LEAF, LEVEL_ROOT, "agent,client");
+	struct trust *trust = load_two_roots("two.pem");
+	assert_int_equal(judge_three(trust, &end, &other, &cross), VERIFY_UNKNOWN_CA);
+	trust_release(trust);
+}
+
+static void
+a_sub_ca_narrows_its_root_listed_behind_a_cross_certificate(void **state)
+{
+	const struct recipe crossed = { .subject = "stranger", .key = KEY_STRANGER, .from = -90, .to = -1 };
+	struct forged ca, other, end;
+	(void)state;
+	append_ca("cross.pem", &crossed, LEVEL_MIDDLE, &ca);
+	append_ca("cross.pem", &of_second, LEVEL_SUB, &ca);
+	append_ca("cross.pem", &second, LEVEL_ROOT, &ca);
+	forge_append_pem("cross.pem", "CERTIFICATE", &root);
+	forge_certificate(&other, &other_of_second, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&end, &leaf_of_other, LEVEL_LEAF, LEVEL_ROOT, "agent,client");
+	struct trust *trust = load_two_roots("cross.pem");
+	assert_int_not_equal(judge_three(trust, &end, &other, &other), VERIFY_OK);
+	trust_release(trust);
+}
+
+static void
+an_old_cross_certificate_ends_nobody(void **state)
+{
+	const struct recipe crossed = { .subject = "stranger", .key = KEY_STRANGER, .from = -90, .to = -1 };
+	struct forged ca, end;
+	struct verdict verdict;
+	(void)state;
+	append_ca("old.pem", &crossed, LEVEL_MIDDLE, &ca);
+	forge_append_pem("old.pem", "CERTIFICATE", &root);
+	append_ca("old.pem", &second, LEVEL_ROOT, &ca);
+	forge_certificate(&end, &leaf_of_second, LEVEL_LEAF, LEVEL_ROOT, "agent,client");
+	struct trust *trust = load_two_roots("old.pem");
+	struct der chain[] = { forged_der(&end) };
+	struct identity *identity = verify_chain(trust, ROLE_AGENT, chain, 1, NULL, NOW, &verdict);
+	assert_non_null(identity);
+	assert_true(identity_judge_again(identity, trust, NOW, &verdict));
+	identity_release(identity);
+	trust_release(trust);
+}
+
 static void
 sees_that_files_changed(void **state)
 {
@@ -402,6 +492,9 @@ main(void)
 		cmocka_unit_test(takes_the_newest_of_several_crls),
 		cmocka_unit_test(judges_a_waiting_crl_when_its_issuer_comes),
 		cmocka_unit_test(judges_again_by_the_cas_listed_now),
+		cmocka_unit_test(a_root_signed_by_another_is_no_way_past_their_sub_cas),
+		cmocka_unit_test(a_sub_ca_narrows_its_root_listed_behind_a_cross_certificate),
+		cmocka_unit_test(an_old_cross_certificate_ends_nobody),
 		cmocka_unit_test(sees_that_files_changed),
 		cmocka_unit_test(names_the_file_that_is_bad),
 		cmocka_unit_test(warns_of_what_will_bite),
