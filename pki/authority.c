@@ -28,13 +28,35 @@ authority_wipe(struct authority *authority)
 	*authority = (struct authority){0};
 }
 
-const struct ca *
-authority_find(const struct authority *authority, const uint8_t id[ISSUER_ID])
+static const struct ca *
+find(const struct authority *authority, const uint8_t id[ISSUER_ID], bool is_root)
 {
 	for (size_t i = 0; i < authority->count; i++)
-		if (memcmp(authority->cas[i]->link.issuer.id, id, ISSUER_ID) == 0)
+		if (authority->cas[i]->is_root == is_root &&
+		    memcmp(authority->cas[i]->link.issuer.id, id, ISSUER_ID) == 0)
 			return authority->cas[i];
 	return NULL;
+}
+
+const struct ca *
+authority_find_root(const struct authority *authority, const uint8_t id[ISSUER_ID])
+{
+	return find(authority, id, true);
+}
+
+const struct ca *
+authority_find_sub(const struct authority *authority, const uint8_t id[ISSUER_ID])
+{
+	return find(authority, id, false);
+}
+
+bool
+authority_lists(const struct authority *authority, struct der whole)
+{
+	for (size_t i = 0; i < authority->count; i++)
+		if (der_equal(authority->cas[i]->link.facts.whole, whole))
+			return true;
+	return false;
 }
 
 static bool
@@ -84,20 +106,11 @@ failed:
 	return NULL;
 }
 
-static bool
-is_listed(const struct authority *authority, struct der der)
-{
-	for (size_t i = 0; i < authority->count; i++)
-		if (der_equal(authority->cas[i]->link.facts.whole, der))
-			return true;
-	return false;
-}
-
 static const char *
 add(struct authority *authority, struct der der, const char *file)
 {
 	const char *why;
-	if (is_listed(authority, der))
+	if (authority_lists(authority, der))
 		return NULL;
 	if (authority->count == AUTHORITY_MOST)
 		return "is one too many";
@@ -166,11 +179,11 @@ find_root(struct authority *authority, struct ca *sub)
 
 /* A root is narrowed in each of its certificates (same name and key). */
 static void
-narrow(struct authority *authority, const struct ca *root)
+narrow(struct authority *authority, const struct ca *above)
 {
 	for (size_t i = 0; i < authority->count; i++)
 		if (authority->cas[i]->is_root &&
-		    memcmp(authority->cas[i]->link.issuer.id, root->link.issuer.id, ISSUER_ID) == 0)
+		    memcmp(authority->cas[i]->link.issuer.id, above->link.issuer.id, ISSUER_ID) == 0)
 			authority->cas[i]->narrowed = true;
 }
 
@@ -185,6 +198,7 @@ find_roots(struct authority *authority)
 			if (ca->root != NULL || !find_root(authority, ca))
 				continue;
 			narrow(authority, ca->root);
+			narrow(authority, ca->issuer);	/* perhaps a root that another root signed, too */
 			more = true;
 		}
 	}

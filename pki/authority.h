@@ -47,7 +47,11 @@ enum { AUTHORITY_ERROR = 512, AUTHORITY_MOST = 4096 };
 bool authority_load(struct authority *, const struct trust_sources *, char error[AUTHORITY_ERROR]);
 void authority_wipe(struct authority *);
 
-/* The listed CA with this name and key, or NULL. */
-const struct ca *authority_find(const struct authority *, const uint8_t id[ISSUER_ID]);
+/* A listed root, or a listed sub-CA, with this name and key; or NULL.  There may be
+ * both, where one root has signed another. */
+const struct ca *authority_find_root(const struct authority *, const uint8_t id[ISSUER_ID]);
+const struct ca *authority_find_sub(const struct authority *, const uint8_t id[ISSUER_ID]);
+/* Whether this very certificate is listed. */
+bool authority_lists(const struct authority *, struct der whole);
 
 #endif

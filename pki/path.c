@@ -6,8 +6,8 @@ bool
 bag_fill(struct bag *bag, const struct der *chain, size_t count, const char **why)
 {
 	*bag = (struct bag){0};
-	*why = "is one of too many that were sent";
 	for (size_t i = 0; i < count; i++) {
+		*why = "is one of too many that were sent";
 		if (i == VERIFY_CHAIN)
 			return false;
 		struct link *link = &bag->links[i];
@@ -72,17 +72,10 @@ try_listed(struct search *search)
 
 /* A listed one comes from the list, so the peer's copy is left out. */
 static bool
-is_listed(const struct authority *authority, const struct link *link)
-{
-	const struct ca *listed = authority_find(authority, link->issuer.id);
-	return listed != NULL && der_equal(listed->link.facts.whole, link->facts.whole);
-}
-
-static bool
 try_sent(struct search *search)
 {
 	for (size_t i = 1; i < search->bag->count; i++)
-		if (!is_listed(search->authority, &search->bag->links[i]) &&
+		if (!authority_lists(search->authority, search->bag->links[i].facts.whole) &&
 		    try_link(search, &search->bag->links[i]))
 			return true;
 	return false;

@@ -189,12 +189,12 @@ is_still_listed(const struct identity *identity, const struct trust *trust, stru
 {
 	const struct authority *authority = trust_authority(trust);
 	size_t last = identity->link_count - 1;
-	const struct ca *root = authority_find(authority, identity->links[last].issuer.id);
-	if (root == NULL || !root->is_root)
+	const struct ca *root = authority_find_root(authority, identity->links[last].issuer.id);
+	if (root == NULL)
 		return end(identity, verdict, VERIFY_UNKNOWN_CA, last, "is not listed in %.60s any more",
 		    trust_label(trust));
 	for (size_t i = 1; root->narrowed && i < last; i++)
-		if (authority_find(authority, identity->links[i].issuer.id) != NULL)
+		if (authority_find_sub(authority, identity->links[i].issuer.id) != NULL)
 			return true;
 	return !root->narrowed || end(identity, verdict, VERIFY_UNKNOWN_CA, 0,
 	    "comes by none of the sub-CAs that %.60s lists now", trust_label(trust));
