@@ -26,6 +26,7 @@ stop(struct control *control)
 	if (control->is_stopping)
 		return;
 	control->is_stopping = true;
+	timer_clear(&control->tick);
 	timer_clear(&control->deadline);
 	for (unsigned i = 0; i < control->relay.station_count; i++)
 		station_stop(control->relay.stations[i]);
@@ -90,7 +91,6 @@ drain(struct control *control)
 	control->is_draining = true;
 	log_event(LOG_INFO, "draining", "nothing new is taken; what runs may finish", log_u64("timeout_ms", ms));
 	ready_tell("STOPPING=1", "draining");
-	timer_clear(&control->tick);
 	timer_set(&control->deadline, ms);
 	for (unsigned i = 0; i < control->relay.station_count; i++)
 		station_post_drain(control->relay.stations[i], ms);
@@ -124,12 +124,16 @@ on_reload_signal(void *arg, int number)
 	ready_tell("READY=1", "running");
 }
 
+/* What still runs in a drain may be revoked; nobody new will be shown a certificate. */
 static void
 on_tick(void *arg)
 {
 	struct control *control = arg;
 
-	control_look(control);
+	if (control->is_draining)
+		control_look_at_trust(control);
+	else
+		control_look(control);
 	timer_set(&control->tick, TICK_MS);
 }
 

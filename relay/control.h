@@ -5,7 +5,7 @@
  *
  *	SIGHUP		reads and judges everything again, then swaps; on any error nothing changes
  *	every second	the same for the files of certificates, CAs and CRLs that have changed
- *	SIGTERM, SIGINT	drain; the second one stops at once
+ *	SIGTERM, SIGINT	drain, with an eye on CAs and CRLs only; the second one stops at once
  */
 #ifndef RELAY_CONTROL_H
 #define RELAY_CONTROL_H

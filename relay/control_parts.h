@@ -31,8 +31,9 @@ void control_close(struct control *);
 
 /* control_reload.c */
 void control_reload(struct control *);
-/* Looks at the files once. */
+/* Looks at the files once; the second at those of CAs and CRLs only. */
 void control_look(struct control *);
+void control_look_at_trust(struct control *);
 /* Remembers how the certificate's files are now. */
 void control_stamp(struct control *);
 /* Logs what trust_warning() has to say. */

@@ -210,14 +210,18 @@ certificate_changed(const struct control *control)
 }
 
 void
-control_look(struct control *control)
+control_look_at_trust(struct control *control)
 {
 	const struct settings *settings = &control->rules->settings;
 
-	if (settings->connect_name == NULL)
-		return;
-	if (certificate_changed(control))
-		reload_certificate(control);
-	if (trustwatch_files_changed(control->relay.trustwatch, settings))
+	if (settings->connect_name != NULL && trustwatch_files_changed(control->relay.trustwatch, settings))
 		reload_trust(control);
+}
+
+void
+control_look(struct control *control)
+{
+	if (control->rules->settings.connect_name != NULL && certificate_changed(control))
+		reload_certificate(control);
+	control_look_at_trust(control);
 }

@@ -84,6 +84,25 @@ def a_flow_whose_session_is_gone_ends_too(scene):
 
 
 @test
+def a_draining_relay_obeys_too(scene):
+	pki = Authority()
+	relay, _ = tunnel(scene, pki, NAME, "other.example.com", workers=2)
+	running, others = enter(scene, relay, NAME), enter(scene, relay, "other.example.com")
+	relay.signal(signal.SIGTERM)
+	relay.wait_event("draining")
+	others.sendall(b"still here")
+	equal(read_exactly(others, 10), b"still here", "a flow while the relay drains")
+	pki.revoke("agent-" + NAME)
+	started = time.monotonic()
+	check(closed_how(running) in ("fin", "reset"), "the running flow ends")
+	check(time.monotonic() - started < SECONDS, "within two seconds")
+	others.sendall(b"still here")
+	equal(read_exactly(others, 10), b"still here", "the flow of the other agent")
+	others.close()
+	equal(relay.wait(5), 0, "exit status once the flows are over")
+
+
+@test
 def a_serial_that_the_crl_drops_stays_revoked(scene):
 	pki = Authority()
 	relay, (agent,) = tunnel(scene, pki, NAME)
