@@ -14,7 +14,7 @@
 #include "pki/signature.h"
 #include "sni/name.h"
 
-enum { NAME_TEXT = 90 };
+enum { NAME_TEXT = 90, RSA_LEAST = 2048, RSA_MOST = 16384 };
 
 bool
 judge_refuse(struct trial *trial, size_t position, enum verify_code code, const char *format, ...)
@@ -84,7 +84,7 @@ key_is_strong(gnutls_x509_crt_t crt)
 	switch (gnutls_x509_crt_get_pk_algorithm(crt, &bits)) {
 	case GNUTLS_PK_RSA:
 	case GNUTLS_PK_RSA_PSS:
-		return bits >= 2048;
+		return bits >= RSA_LEAST && bits <= RSA_MOST;	/* a longer one would cost us hours */
 	case GNUTLS_PK_ECDSA:
 		return bits >= 256;
 	case GNUTLS_PK_EDDSA_ED25519:
@@ -102,7 +102,8 @@ judge_strength(struct trial *trial)
 	for (size_t i = 0; i < trial->path->count; i++) {
 		if (!key_is_strong(trial->path->links[i]->crt))
 			return judge_refuse(trial, i, VERIFY_WEAK_KEY,
-			    "has a weak key; use P-256, Ed25519 or RSA of 2048 bits at least");
+			    "has a key that is not accepted; use P-256, Ed25519 or RSA of %d to %d bits",
+			    RSA_LEAST, RSA_MOST);
 		if (i + 1 < trial->path->count && !signature_is_strong(facts_of(trial, i)->algorithm))
 			return judge_refuse(trial, i, VERIFY_WEAK_KEY,
 			    "is signed with a weak algorithm; issue it anew with SHA-256");
@@ -121,15 +122,16 @@ find_checked(const struct path *path)
 	return i;
 }
 
-/* GnuTLS says that some signature below `last` is wrong; ours says whose. */
+/* The certificate whose signature is wrong, from the top down, so that no key is used that
+ * nobody vouches for: a stranger's could keep us busy for hours.  `last` if all are right. */
 static size_t
 find_forged(const struct trial *trial, size_t last)
 {
-	for (size_t i = 0; i + 1 < last; i++)
+	for (size_t i = last; i-- > 0;)
 		if (!signature_verifies(facts_of(trial, i + 1)->spki, facts_of(trial, i)->algorithm,
 		    facts_of(trial, i)->signed_part, facts_of(trial, i)->signature))
 			return i;
-	return last - 1;
+	return last;
 }
 
 /* What was not checked at the start, by GnuTLS: signatures above all, and a second
@@ -150,9 +152,12 @@ judge_signatures(struct trial *trial)
 	if (status & GNUTLS_CERT_INSECURE_ALGORITHM)
 		return judge_refuse(trial, 0, VERIFY_WEAK_KEY,
 		    "or one above it is signed with a weak algorithm; issue it anew with SHA-256");
-	if (status != 0 && !trial->names_doubted)
-		return judge_refuse(trial, find_forged(trial, last), VERIFY_BAD_CERTIFICATE,
+	size_t forged = status == 0 ? last : find_forged(trial, last);
+	if (forged < last)
+		return judge_refuse(trial, forged, VERIFY_BAD_CERTIFICATE,
 		    "is not signed by the key of its issuer: forged, damaged or of another key");
+	if (status != 0 && !trial->names_doubted)
+		return judge_refuse(trial, 0, VERIFY_BAD_CERTIFICATE, "or one above it is refused by GnuTLS");
 	return true;
 }
 
