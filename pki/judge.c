@@ -237,18 +237,30 @@ judge_leaf_purpose(struct trial *trial)
 	return true;
 }
 
-/* A CA that restricts its purposes restricts those below it. */
+/* A CA that restricts its purposes restricts those below it; one with a ceiling is for agents,
+ * so that no customer's sub-CA makes clients, whom no ceiling holds. */
+static bool
+judge_ca_purpose(struct trial *trial, size_t position)
+{
+	const struct x509 *ca = facts_of(trial, position);
+	for (const char *const *oid = purposes[trial->role].needs; *oid != NULL; oid++)
+		if (ca->has_purposes && !x509_has_purpose(ca, *oid))
+			return judge_refuse(trial, position, VERIFY_WRONG_PURPOSE,
+			    "may not issue for the role %s: its extKeyUsage lacks %s",
+			    role_word(trial->role), purpose_text(*oid));
+	return trial->role == ROLE_AGENT || !ca->has_grant ||
+	    judge_refuse(trial, position, VERIFY_WRONG_PURPOSE,
+	    "carries a grant, so it may issue for agents only; have another CA issue the one below it");
+}
+
 static bool
 judge_purpose(struct trial *trial)
 {
 	if (!judge_leaf_purpose(trial))
 		return false;
 	for (size_t i = 1; i < trial->path->count; i++)
-		for (const char *const *oid = purposes[trial->role].needs; *oid != NULL; oid++)
-			if (facts_of(trial, i)->has_purposes && !x509_has_purpose(facts_of(trial, i), *oid))
-				return judge_refuse(trial, i, VERIFY_WRONG_PURPOSE,
-				    "may not issue for the role %s: its extKeyUsage lacks %s",
-				    role_word(trial->role), purpose_text(*oid));
+		if (!judge_ca_purpose(trial, i))
+			return false;
 	return true;
 }
 

@@ -8,7 +8,7 @@
  *	    identity_judge_again(identity, trust, now, &verdict) or end what it holds
  *
  * Roles exclude each other: an agent needs the agent purpose, clientAuth and a grant, and
- * is no server; client, relay and server refuse both.  All need the extended key usage in the
+ * is no server; client, relay and server refuse both, the grant in any CA too.  All need the extended key usage in the
  * leaf; a CA that has one must list the same purposes; anyExtendedKeyUsage counts for nothing.
  *
  * All functions may be called from any thread.
