@@ -82,11 +82,20 @@ fit_email(struct der name, struct der base)
 	return fit_host(at + 1, (size_t)(name.data + name.bytes - at - 1), base);
 }
 
+/* A letter of what may stand before "://" (RFC 3986, 3.1); beyond it there is no authority. */
+static bool
+is_scheme_letter(uint8_t letter)
+{
+	return (unsigned)(letter | 0x20) - 'a' < 26 || (unsigned)letter - '0' < 10 || letter == '+' || letter == '-' || letter == '.';
+}
+
 static enum fit
 fit_uri(struct der name, struct der base)
 {
-	const uint8_t *host = memmem(name.data, name.bytes, "://", 3), *end = name.data + name.bytes;
-	if (host == NULL)
+	const uint8_t *host = name.data, *end = name.data + name.bytes;
+	while (host < end && is_scheme_letter(*host))
+		host++;
+	if (host == name.data || end - host < 3 || memcmp(host, "://", 3) != 0)
 		return UNCLEAR;
 	host += 3;
 	const uint8_t *stop = host;
