@@ -199,6 +199,17 @@ count_entries(struct crl *crl)
 	return crl->count < UINT32_MAX;
 }
 
+/* Sees how many there are for each bucket. */
+static const char *
+sort_out(struct crl *crl)
+{
+	crl->count = 0;
+	crl->begins = calloc(BUCKETS, sizeof *crl->begins);
+	if (crl->begins == NULL)
+		return "cannot be read for want of memory";
+	return count_entries(crl) ? NULL : "has an entry that is malformed";
+}
+
 /* Puts every entry into its bucket; begins[] ends up at the buckets' ends. */
 static bool
 read_entries(struct crl *crl)
@@ -262,12 +273,7 @@ read_list(struct crl *crl)
 	const char *fault = read_signed_part(crl);
 	if (fault == NULL && crl->next_update < crl->this_update)
 		return "ends before it begins";
-	if (fault != NULL || crl->revoked.bytes == 0)
-		return fault;
-	crl->begins = calloc(BUCKETS, sizeof *crl->begins);
-	if (crl->begins == NULL)
-		return "cannot be read for want of memory";
-	return count_entries(crl) ? NULL : "has an entry that is malformed";
+	return fault != NULL || crl->revoked.bytes == 0 ? fault : sort_out(crl);
 }
 
 static void
@@ -342,6 +348,8 @@ crl_keep(struct crl *crl)
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		rebase(parts[i], from, copy);
 	crl->kept = copy;
+	free(crl->begins);	/* large, and there may be thousands that wait: counted again by crl_index() */
+	crl->begins = NULL;
 	return true;
 }
 
@@ -375,6 +383,8 @@ crl_index(struct crl *crl, const char **why)
 {
 	if (crl->indexed)
 		return true;
+	if (crl->begins == NULL && crl->revoked.bytes > 0 && (*why = sort_out(crl)) != NULL)
+		return false;
 	crl->entries = malloc(crl->count * sizeof *crl->entries + 1);
 	*why = "cannot be read for want of memory";
 	if (crl->entries == NULL)
