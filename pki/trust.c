@@ -252,9 +252,12 @@ trust_next_update(const struct trust *trust)
 	const char *file;
 	bool waits;
 	int64_t earliest = INT64_MAX;
-	for (size_t i = 0; i < trust_crl_count(trust); i++) {
-		int64_t end = crl_next_update(revocation_crl(trust->revocation, i, &file, &waits));
-		earliest = end < earliest ? end : earliest;
+	for (size_t i = 0; trust->revocation != NULL; i++) {
+		const struct crl *crl = revocation_crl(trust->revocation, i, &file, &waits);
+		if (crl == NULL)
+			break;
+		if (crl_next_update(crl) < earliest)
+			earliest = crl_next_update(crl);
 	}
 	return earliest;
 }
