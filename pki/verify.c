@@ -229,6 +229,7 @@ identity_judge_again(const struct identity *identity, struct trust *trust, int64
 	struct verdict *out = verdict != NULL ? verdict : &ignored;
 	out->sentence[0] = '\0';
 	verdict_set(out, VERIFY_OK, -1);
-	return is_in_time(identity, now, out) && is_still_listed(identity, trust, out) &&
-	    is_unrevoked(identity, trust, now, out);
+	/* Time comes last: it must not hide a revocation from those who let what is joined outlive it. */
+	return is_still_listed(identity, trust, out) && is_unrevoked(identity, trust, now, out) &&
+	    is_in_time(identity, now, out);
 }

@@ -112,6 +112,29 @@ a_new_crl_ends_what_is_held(void **state)
 }
 
 static void
+expiry_does_not_hide_a_revocation(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	from.expired = CRL_EXPIRED_ALLOW;
+	write_crls(CRL(0), CRL(.number = 1));
+	struct trust *before = load(&from, NULL);
+	struct identity *identity = verify(before, &leaf, &verdict);
+	assert_non_null(identity);
+	int64_t late = identity_not_after(identity) + 1;
+	assert_false(identity_judge_again(identity, before, late, &verdict));
+	assert_int_equal(verdict.code, VERIFY_EXPIRED);
+	write_crls(CRL(0), CRL(.number = 2, .serials = "13", .reason = 1));
+	struct trust *after = load(&from, before);
+	assert_false(identity_judge_again(identity, after, late, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	identity_release(identity);
+	trust_release(before);
+	trust_release(after);
+}
+
+static void
 a_serial_that_a_crl_drops_stays_revoked(void **state)
 {
 	struct trust_sources from = sources();
@@ -485,6 +508,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_crl_ends_what_is_held),
+		cmocka_unit_test(expiry_does_not_hide_a_revocation),
 		cmocka_unit_test(a_serial_that_a_crl_drops_stays_revoked),
 		cmocka_unit_test(a_hold_ends_when_the_crl_drops_it),
 		cmocka_unit_test(never_goes_back_to_an_older_crl),
