@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/socket.h"
 #include "base/worker.h"
 #include "relay/agent_channel.h"
@@ -24,7 +25,7 @@ enum { GOODBYE_MS = 1500 };
 struct station_port {
 	struct station *station;
 	const struct settings_listener *settings;
-	struct rules *rules;		/* held: those of the start, which the settings belong to */
+	struct rules *rules;		/* held: the newest that have this listener; the settings are theirs */
 	struct listener *listener;
 	int fd;				/* until the start */
 };
@@ -61,6 +62,36 @@ station_add_listener(struct station *station, size_t index, int fd)
 	    .rules = rules_hold(station->rules),
 	    .settings = settings_listener_at(&station->rules->settings, index) };
 	return true;
+}
+
+static const struct settings_listener *
+listener_at_address(const struct settings *settings, const char *address)
+{
+	for (size_t i = 0; i < settings->listeners.count; i++) {
+		const struct settings_listener *listener = settings_listener_at(settings, i);
+
+		if (strcmp(listener->address, address) == 0)
+			return listener;
+	}
+	return NULL;
+}
+
+void
+station_adopt_rules(struct station *station, struct rules *rules)
+{
+	rules_release(station->rules);
+	station->rules = rules;
+	for (size_t i = 0; i < station->port_count; i++) {
+		struct station_port *port = &station->ports[i];
+		const struct settings_listener *settings =
+		    listener_at_address(&rules->settings, port->settings->address);
+
+		if (settings == NULL)
+			continue;	/* it listens until the restart, under what it had */
+		rules_release(port->rules);
+		port->rules = rules_hold(rules);
+		port->settings = settings;
+	}
 }
 
 static void

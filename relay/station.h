@@ -83,6 +83,8 @@ void station_check(struct station *);
 
 /* station.c's, for station_post.c */
 void station_close_ports(struct station *);
+/* Takes the rules; listeners have the new ones' policy. */
+void station_adopt_rules(struct station *, struct rules *);
 void station_say_goodbye(struct station *);
 
 #endif

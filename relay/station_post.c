@@ -54,10 +54,8 @@ post(struct station *station, const struct order *what)
 static void
 obey_rules(struct order *order)
 {
-	struct rules *old = order->station->rules;
-
-	order->station->rules = order->rules;
-	order->rules = old;
+	station_adopt_rules(order->station, order->rules);
+	order->rules = NULL;
 	agent_session_reserve_all(order->station);
 }
 

@@ -116,6 +116,27 @@ def reload_takes_new_routes_and_leaves_flows_alone(scene):
 
 
 @test
+def a_reload_changes_whom_a_listener_trusts(scene):
+	relay = scene.relay(routes=[route(NAME, scene.upstream(echo))], workers=2)
+	header, wire = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n", hello(NAME)
+	address = relay.settings["listeners"][0]["address"]
+
+	def first_byte(data):
+		with dial(relay.port, data) as client:
+			return client.recv(1)
+
+	for proxies, with_header, without in ((["127.0.0.1"], b"\x16", b"\x15"), (["192.0.2.1"], b"", b"\x16")):
+		count = len(relay.events("reloaded")) + 1
+		relay.write(dict(relay.settings, listeners=[{"address": address, "trusted_proxies": proxies}]))
+		relay.reload()
+		relay.wait_event("reloaded", 5, count)
+		until(lambda: first_byte(header + wire) == with_header, 2, f"with a header, trusted: {proxies}")
+		for _ in range(4):	# of both workers
+			equal(first_byte(wire), without, f"without a header, trusted: {proxies}")
+	equal(relay.events("restart-needed"), [], "complaints")
+
+
+@test
 def a_reload_with_an_error_keeps_the_old(scene):
 	relay = scene.relay(routes=[route(NAME, scene.upstream(echo))])
 	good = relay.settings
