@@ -19,10 +19,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent():
+def _die_with_parent(most_files):
 	_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-	soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-	resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
+	_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+	resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, most_files), hard))
 
 
 class Daemon:
@@ -34,6 +34,7 @@ class Daemon:
 		self.process = None
 		self.expected = None
 		self.pass_fds = ()
+		self.most_files = 16384
 
 	def start(self, wait_ready=True, seconds=20):
 		notify_path = f"{self.directory}/{self.label}.notify"
@@ -45,7 +46,7 @@ class Daemon:
 		environment = dict(os.environ, NOTIFY_SOCKET=notify_path)
 		with open(self.log_path, "ab") as log:
 			self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
-				stderr=log, env=environment, preexec_fn=_die_with_parent, pass_fds=self.pass_fds)
+				stderr=log, env=environment, preexec_fn=lambda: _die_with_parent(self.most_files), pass_fds=self.pass_fds)
 		self.expected = 0
 		if wait_ready:
 			self.wait_notified("READY=1", seconds)
@@ -147,5 +148,8 @@ class Daemon:
 					return int(line.split()[1])
 		check(False, f"{self.label} has no memory")
 
-	def descriptors(self):
-		return len(os.listdir(f"/proc/{self.pid}/fd"))
+	def connections(self):
+		"""How many are established at the port of this daemon."""
+		with open("/proc/net/tcp") as table:
+			rows = [line.split() for line in table][1:]
+		return sum(row[1].endswith(f":{self.port:04X}") and row[3] == "01" for row in rows)
