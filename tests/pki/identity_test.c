@@ -12,7 +12,7 @@
 #include "pki/verify.h"
 
 static struct trust *trust;
-static struct forged root, middle;
+static struct forged root, middle, clients;
 static const struct grant ceiling = { .name = "agents", .max_flows = 100, .any_depth = true,
 	.region_count = 2, .regions = { "berlin", "paris" } };
 
@@ -27,6 +27,8 @@ set_up(void **state)
 	forge_certificate(&middle, &ceilinged, LEVEL_MIDDLE, LEVEL_ROOT, "");
 	forge_append_pem("cas.pem", "CERTIFICATE", &root);
 	forge_append_pem("cas.pem", "CERTIFICATE", &middle);
+	forge_certificate(&clients, &plain, LEVEL_SUB, LEVEL_ROOT, "");	/* one with a ceiling is for agents */
+	forge_append_pem("cas.pem", "CERTIFICATE", &clients);
 	files[0] = forge_path("cas.pem");
 	trust = trust_load(&(struct trust_sources){ .ca_files = files, .ca_count = 1, .label = "agent_cas",
 		.now = NOW }, NULL, error, sizeof error);
@@ -47,7 +49,7 @@ identity_at(const struct recipe *recipe, const char *purposes, enum role role, i
 {
 	struct forged leaf;
 	struct verdict verdict;
-	forge_certificate(&leaf, recipe, LEVEL_LEAF, LEVEL_MIDDLE, purposes);
+	forge_certificate(&leaf, recipe, LEVEL_LEAF, role == ROLE_AGENT ? LEVEL_MIDDLE : LEVEL_SUB, purposes);
 	struct der chain = forged_der(&leaf);
 	return verify_chain(trust, role, &chain, 1, NULL, now, &verdict);
 }
