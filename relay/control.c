@@ -46,7 +46,7 @@ on_progress(struct control *control, enum station_event event)
 {
 	struct relay *relay = &control->relay;
 
-	if (++control->reports[event] < relay->station_count)
+	if (control->is_stopping || ++control->reports[event] < relay->station_count)
 		return;
 	if (event == STATION_EMPTY) {
 		stop(control);

@@ -207,12 +207,11 @@ control_close(struct control *control)
 
 	for (unsigned i = 0; i < relay->station_count; i++)
 		station_join(relay->stations[i]);
+	loop_free(control->loop);	/* their last reports are delivered here */
 	for (unsigned i = 0; i < relay->station_count; i++)
 		station_free(relay->stations[i]);
 	free(relay->stations);
 	resolver_free(relay->resolver);
-	if (control->loop != NULL)
-		loop_free(control->loop);
 	trustwatch_free(relay->trustwatch);
 	crowd_free(relay->channels);
 	crowd_free(relay->acquaintances);

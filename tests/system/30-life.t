@@ -224,6 +224,18 @@ def a_second_signal_is_now(scene):
 
 
 @test
+def a_second_signal_may_come_at_any_moment(scene):
+	relay = scene.relay(start=False, workers=4)
+	for turn in range(60):
+		relay.start()
+		relay.signal(signal.SIGTERM)
+		time.sleep(turn * 20e-6)
+		if relay.alive():
+			relay.signal(signal.SIGTERM)
+		equal(relay.wait(10), 0, f"exit status of turn {turn}")
+
+
+@test
 def an_idle_daemon_stops_at_once(scene):
 	relay = scene.relay(workers=4)
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME),
