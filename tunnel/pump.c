@@ -14,6 +14,8 @@ enum {
 	TURN_BYTES = 256 * 1024,
 	/* For the peers' FINs behind their close_notify, when all is said. */
 	SETTLE_MS = 5000,
+	/* After so long a standstill a side that is not read is asked whether it lives. */
+	PROBE_MS = 3000,
 };
 
 enum state { FLOWING, FINISHING, DONE, STATES };
@@ -43,6 +45,7 @@ struct pump {
 	struct task task;
 	struct pump_settings settings;
 	uint64_t active_ms;	/* when the last byte moved */
+	bool is_probing;	/* the timer is set for a standstill */
 	bool is_breaking, is_settling, is_over, is_freed;
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
@@ -246,28 +249,61 @@ patience_ms(const struct pump *pump, enum pump_end *why)
 	return half;
 }
 
+/* Nobody waits on a side that is not read for the other's sake: its reset would never be heard. */
+static bool
+is_paused(const struct pump *pump, int i)
+{
+	return pump->half[i].state == FLOWING && must_wait(pump->half[i].write_wait) &&
+	    pump->watch[i].mask == WATCH_NOTHING;
+}
+
 /* The timer is not moved with every byte: it looks at its time how long the silence really was. */
 static void
 keep_time(struct pump *pump)
 {
 	enum pump_end why;
-	uint64_t patience = patience_ms(pump, &why);
-	if (patience && !pump->timer.armed)
-		timer_set(&pump->timer, patience);
+	uint64_t patience = patience_ms(pump, &why), silent, ms;
+	bool pauses = is_paused(pump, 0) || is_paused(pump, 1);
+	if (pump->timer.armed ? !pauses || pump->is_probing : !pauses && !patience)
+		return;
+	silent = clock_ms() - pump->active_ms;
+	ms = !patience ? UINT64_MAX : patience > silent ? patience - silent : 1;
+	if (pauses && ms > PROBE_MS)
+		ms = silent < PROBE_MS ? PROBE_MS - silent : PROBE_MS;
+	pump->is_probing = pauses;
+	timer_set(&pump->timer, ms);
+}
+
+/* What a broken side said before it broke is of use only to a side that takes it. */
+static struct half *
+find_broken(struct pump *pump)
+{
+	for (int i = 0; i < 2; i++)
+		if (is_paused(pump, i) && stream_is_broken(pump->half[i].from))
+			return &pump->half[i];
+	return NULL;
 }
 
 static void
 on_time(void *arg)
 {
 	struct pump *pump = arg;
+	struct half *broken = NULL;
 	enum pump_end why;
 	uint64_t patience = patience_ms(pump, &why), silent = clock_ms() - pump->active_ms;
-	if (pump->is_settling)
+	if (pump->is_settling) {
 		end(pump, PUMP_FINISHED);
+		return;
+	}
+	pump->is_probing = false;
+	if (silent >= PROBE_MS)
+		broken = find_broken(pump);
+	if (broken)
+		break_reading(broken);
 	else if (patience && silent >= patience)
 		end(pump, why);
-	else if (patience)
-		timer_set(&pump->timer, patience - silent);
+	else
+		keep_time(pump);
 }
 
 /* Both directions are done; what follows is only about closing without destroying what is on its
@@ -309,8 +345,8 @@ run(struct pump *pump, unsigned halves)
 		pump->active_ms = clock_ms();
 	if (was_half != is_half)
 		timer_clear(&pump->timer);	/* another patience from now on */
-	keep_time(pump);
 	watch_on(pump);
+	keep_time(pump);
 }
 
 /* Stream i is ready: its own half may be waiting to read it, the other one to write to it. */

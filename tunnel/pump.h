@@ -11,6 +11,8 @@
  * words may stand there.  When both halves are done, a TLS below may still have
  * its close_notify unread: the pump settles (at most 5 s) before it is over,
  * because closing then would reset the connection.
+ * While one side takes nothing, the other is not read, and a reset of it is found
+ * only after some seconds of standstill, in which its last words may still be taken.
  * Nothing is allocated per read: reads go to the thread's scratch buffer, and
  * only what the other side did not take at once is kept (and freed when it is gone).
  */

@@ -1,6 +1,7 @@
 #include "tunnel/stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,6 +52,14 @@ stream_settle(struct stream *s)
 	if (io == IO_OK)
 		return IO_READ;
 	return io == IO_READ || io == IO_WRITE ? io : s->kind->settle(s);
+}
+
+/* POLLHUP alone would only say that both have finished. */
+bool
+stream_is_broken(const struct stream *s)
+{
+	struct pollfd p = { .fd = s->fd };
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
 }
 
 void

@@ -58,6 +58,9 @@ enum io stream_finish(struct stream *);
  * what the peer has not read yet. IO_READ, IO_WRITE: wait, call again; else it may be freed. The
  * caller bounds the time. */
 enum io stream_settle(struct stream *);
+/* The connection has been reset or has timed out, as far as the kernel knows, whatever there still is
+ * to be read. A system call; for who does not wait on the descriptor. */
+bool stream_is_broken(const struct stream *);
 /* stream_free() will reset the connection (RST; no close_notify). */
 void stream_reset(struct stream *);
 /* Closes the descriptor; NULL is fine. */

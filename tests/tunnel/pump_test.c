@@ -332,6 +332,26 @@ a_stalled_flow_does_not_spin(void **state)
 	close(bench.far[1]);
 }
 
+static void
+a_reset_is_found_while_the_other_side_takes_nothing(void **state)
+{
+	static char much[1 << 16];
+	(void)state;
+	for (int patient = 0; patient < 2; patient++) {
+		struct bench bench;
+		bench_plain(&bench, (struct pump_settings){ .idle_ms = patient ? 60000 : 0 });
+		for (int quiet = 0; quiet < 5;) {
+			quiet = send(bench.far[0], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
+			usleep(10000);
+		}
+		uint64_t start = clock_ms();
+		reset_by(bench.far[0]);
+		assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+		assert_in_range(clock_ms() - start, 500, 6000);
+		close(bench.far[1]);
+	}
+}
+
 /* Keeps one direction of a flow as full as it gets, until the other end closes. */
 static void *
 flood(void *arg)
@@ -591,6 +611,7 @@ main(void)
 		cmocka_unit_test(an_idle_flow_ends_only_when_that_is_wanted),
 		cmocka_unit_test(a_stop_resets_both),
 		cmocka_unit_test(a_stalled_flow_does_not_spin),
+		cmocka_unit_test(a_reset_is_found_while_the_other_side_takes_nothing),
 		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
