@@ -10,8 +10,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/clock.h"
+#include "pki/verify.h"
 #include "relay/flow_parts.h"
 #include "relay/member.h"
+#include "relay/relay.h"
+#include "relay/trustwatch.h"
 #include "tunnel/channel.h"
 
 enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3 };
@@ -174,12 +178,32 @@ on_attempt(void *arg)
 		retry(flow, "the agent opened no channel in time", false);
 }
 
+/* The agent's own worker may not yet have obeyed a new CRL that ours has; flows from before are judged
+ * when ours obeys, and so every flow is judged by every trust set. */
+static bool
+is_trusted(struct flow *flow, const struct member *member)
+{
+	struct trust *trust = trustwatch_trust(flow->station->relay->trustwatch);
+	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA };
+	bool trusted = trust != NULL &&
+	    identity_judge_again(member_identity(member), trust, clock_wall_s(), &verdict);
+
+	if (!trusted)
+		snprintf(flow->trouble, sizeof(flow->trouble), "the certificate of '%.64s' is refused: %s",
+		    member_agent(member), verify_code_word(verdict.code));
+	if (trust != NULL)
+		trust_release(trust);
+	return trusted;
+}
+
 /* Whether the agent may have this flow; counts it if so. */
 static bool
 is_acceptable(struct flow *flow, const struct route_answer *answer)
 {
 	const char *agent = member_agent(answer->member);
 
+	if (!is_trusted(flow, answer->member))
+		return false;
 	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
 		snprintf(flow->trouble, sizeof(flow->trouble),
 		    "the endpoint of '%.64s' allows no carrier that this relay has", agent);

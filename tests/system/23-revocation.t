@@ -2,6 +2,7 @@
 """A revoked agent: its session, its parked channels and its flows end within two seconds."""
 import os
 import signal
+import threading
 import time
 
 from lib import *
@@ -51,6 +52,32 @@ def a_revoked_agent_loses_everything_within_two_seconds(scene):
 @test
 def with_four_workers_too(scene):
 	revoked_agent(scene, 4)
+
+
+@test
+def no_flow_slips_through_while_the_workers_learn_of_it(scene):
+	pki = Authority()
+	relay, (agent,) = tunnel(scene, pki, NAME, workers=4)
+	wire, flows, stop = hello(NAME), [], threading.Event()
+
+	def keep_coming():
+		while not stop.is_set():
+			flows.append(scene.keep(dial(relay.port, wire)))
+			stop.wait(0.002)
+
+	comers = [threading.Thread(target=keep_coming) for _ in range(3)]
+	for comer in comers:
+		comer.start()
+	time.sleep(0.2)
+	pki.revoke("agent-" + NAME)
+	relay.wait_event("trust-reloaded", SECONDS)
+	stop.set()
+	for comer in comers:
+		comer.join()
+	deadline = time.monotonic() + SECONDS
+	for flow in flows:
+		flow.settimeout(max(0.1, deadline - time.monotonic()))
+		check(closed_how(flow) is not None, "every flow ends")
 
 
 @test
