@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "agent/check.h"
+#include "agent/keygen.h"
 #include "agent/oneshot.h"
 #include "agent/settings.h"
 #include "base/log.h"
@@ -21,12 +22,15 @@
 static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
     "       valise-agent check [-c FILE]\n"
+    "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
+    "           [--host NAME]... NAME\n"
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
     "           --agent-crt FILE --agent-key FILE [--relay-crl FILE] [--crt FILE --key FILE\n"
     "           [--mutual-tls-cas FILE [--mutual-tls-crls FILE]]] [--upstream-proxy-protocol 1|2]\n"
     "\n"
     "  run     serve the endpoints of the configuration until told to stop\n"
     "  check   read the configuration and every file that it names, and say what is wrong\n"
+    "  keygen  make an agent's key here, and the request for its certificate\n"
     "  tls     serve one endpoint from the command line\n"
     "\n"
     "  -c, --config FILE   instead of " DEFAULT_CONFIG "\n"
@@ -122,6 +126,7 @@ static const struct command {
 } commands[] = {
 	{ "run", run },
 	{ "check", check },
+	{ "keygen", keygen_run },
 	{ "tls", tls },
 };
 
@@ -131,7 +136,7 @@ main(int argc, char **argv)
 	process_harden();
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)
-		return refuse_usage("which command? run, check or tls", "");
+		return refuse_usage("which command? run, check, keygen or tls", "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)

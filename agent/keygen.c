@@ -1,0 +1,345 @@
+/*
+ * `valise-agent keygen`.
+ */
+#include "agent/keygen.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <getopt.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/units.h"
+#include "sni/name.h"
+
+enum {
+	HOSTS_MOST = 64,	/* as many as valise-pki takes */
+	NAME_MOST = 64,		/* RFC 5280, ub-common-name */
+	DIGEST_BYTES = 32,
+};
+
+enum option_word { KEY, CSR, KEY_TYPE, HOST, OPTIONS };
+
+static const char *const option_names[OPTIONS] = {
+	[KEY] = "key",
+	[CSR] = "csr",
+	[KEY_TYPE] = "key-type",
+	[HOST] = "host",
+};
+
+struct key_type {
+	const char *word;
+	gnutls_pk_algorithm_t algorithm;
+	unsigned bits;		/* as GnuTLS counts */
+};
+
+/* The first is the default. */
+static const struct key_type key_types[] = {
+	{ "p256", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1) },
+	{ "ed25519", GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
+	{ "rsa2048", GNUTLS_PK_RSA, 2048 },
+	{ "rsa3072", GNUTLS_PK_RSA, 3072 },
+};
+
+struct wish {
+	const char *name, *values[OPTIONS];	/* values[HOST] is not used */
+	const struct key_type *type;
+	char hosts[HOSTS_MOST][NAME_SIZE];
+	size_t host_count;
+};
+
+struct made {
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crq_t request;
+	struct secret key_pem;
+	gnutls_datum_t request_pem;
+	uint8_t digest[DIGEST_BYTES];	/* SHA-256 of the SubjectPublicKeyInfo */
+};
+
+__attribute__((format(printf, 2, 3))) static int
+refuse(int code, const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("valise-agent: keygen: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputs(code == EX_USAGE ? " (see valise-agent(8))\n" : "\n", stderr);
+	return code;
+}
+
+/* ---- what is wished ---- */
+
+/* The certificate is to be called so, and that is a file's name in valise-pki. */
+static int
+check_name(const char *name)
+{
+	static const char may[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
+	size_t length = strlen(name);
+
+	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] || strchr(".-", *name))
+		return refuse(EX_DATAERR, "NAME '%s' cannot name an agent; give 1 to %d letters,"
+		    " digits and ._@-, a letter or digit first", name, NAME_MOST);
+	return 0;
+}
+
+static int
+add_host(struct wish *wish, const char *text)
+{
+	char host[NAME_SIZE];
+	struct in_addr address;
+
+	if (!name_normalise_pattern(host, text, strlen(text)) ||
+	    inet_pton(AF_INET, host, &address) == 1)
+		return refuse(EX_DATAERR, "--host '%s' is no server name; give one like"
+		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"
+		    " not ASCII", text);
+	for (size_t i = 0; i < wish->host_count; i++)
+		if (strcmp(wish->hosts[i], host) == 0)
+			return 0;
+	if (wish->host_count == HOSTS_MOST)
+		return refuse(EX_DATAERR, "--host '%s' is one too many; at most %d go into one"
+		    " certificate", text, HOSTS_MOST);
+	memcpy(wish->hosts[wish->host_count++], host, sizeof host);
+	return 0;
+}
+
+static int
+find_type(struct wish *wish)
+{
+	const char *word = wish->values[KEY_TYPE];
+
+	wish->type = key_types;
+	for (size_t i = 0; word && i < sizeof key_types / sizeof *key_types; i++)
+		if (strcmp(word, key_types[i].word) == 0) {
+			wish->type = &key_types[i];
+			return 0;
+		}
+	return word ? refuse(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072",
+	    word) : 0;
+}
+
+static int
+take_option(struct wish *wish, int word, const char *value)
+{
+	if (word == HOST)
+		return add_host(wish, value);
+	if (wish->values[word])
+		return refuse(EX_USAGE, "--%s is given twice", option_names[word]);
+	wish->values[word] = value;
+	return 0;
+}
+
+static int
+scan(struct wish *wish, int count, char **arguments)
+{
+	struct option options[OPTIONS + 1] = { 0 };
+	int code = 0, got;
+
+	for (int i = 0; i < OPTIONS; i++)
+		options[i] = (struct option){ option_names[i], required_argument, NULL, i };
+	optind = 0;	/* glibc: from the start, whatever was read before */
+	opterr = 0;
+	while (!code && (got = getopt_long(count, arguments, ":", options, NULL)) != -1) {
+		if (got == ':')
+			return refuse(EX_USAGE, "%s needs a value", arguments[optind - 1]);
+		if (got == '?')
+			return refuse(EX_USAGE, "%s is no option here", arguments[optind - 1]);
+		code = take_option(wish, got, optarg);
+	}
+	if (code)
+		return code;
+	if (count - optind != 1)
+		return refuse(EX_USAGE, count == optind ? "give the agent's NAME, for example"
+		    " site1" : "one NAME, not several");
+	wish->name = arguments[optind];
+	return 0;
+}
+
+static int
+read_wish(struct wish *wish, int count, char **arguments)
+{
+	int code = scan(wish, count, arguments);
+
+	if (!code)
+		code = find_type(wish);
+	if (!code)
+		code = check_name(wish->name);
+	if (!wish->values[KEY])
+		wish->values[KEY] = "agent.key";
+	if (!wish->values[CSR])
+		wish->values[CSR] = "agent.csr";
+	if (!code && strcmp(wish->values[KEY], wish->values[CSR]) == 0)
+		code = refuse(EX_USAGE, "--key and --csr are the same file, '%s'",
+		    wish->values[KEY]);
+	return code;
+}
+
+/* ---- made in memory ---- */
+
+static int
+make_key(struct made *made, const struct key_type *type)
+{
+	size_t bytes = sizeof made->digest;
+	gnutls_datum_t pem = { 0 };
+	int problem = gnutls_x509_privkey_init(&made->key);
+	bool kept = true;
+
+	if (problem >= 0)
+		problem = gnutls_x509_privkey_generate(made->key, type->algorithm, type->bits, 0);
+	if (problem >= 0)
+		problem = gnutls_x509_privkey_get_key_id(
+		    made->key, GNUTLS_KEYID_USE_SHA256, made->digest, &bytes);
+	if (problem >= 0)
+		problem = gnutls_x509_privkey_export2_pkcs8(
+		    made->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+	if (problem < 0)
+		return refuse(EX_SOFTWARE, "no key can be made: %s", gnutls_strerror(problem));
+	kept = secret_init(&made->key_pem, pem.data, pem.size);
+	bytes_wipe(pem.data, pem.size);
+	gnutls_free(pem.data);
+	return kept ? 0 : refuse(EX_OSERR, "out of memory; nothing was made");
+}
+
+static int
+fill_request(gnutls_x509_crq_t request, const struct wish *wish)
+{
+	int problem = gnutls_x509_crq_set_version(request, 1);
+
+	if (problem >= 0)
+		problem = gnutls_x509_crq_set_dn_by_oid(request, GNUTLS_OID_X520_COMMON_NAME, 0,
+		    wish->name, (unsigned)strlen(wish->name));
+	for (size_t i = 0; problem >= 0 && i < wish->host_count; i++)
+		problem = gnutls_x509_crq_set_subject_alt_name(request, GNUTLS_SAN_DNSNAME,
+		    wish->hosts[i], (unsigned)strlen(wish->hosts[i]),
+		    i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET);
+	return problem;
+}
+
+static int
+make_request(struct made *made, const struct wish *wish)
+{
+	int problem = gnutls_x509_crq_init(&made->request);
+
+	if (problem >= 0)
+		problem = fill_request(made->request, wish);
+	if (problem >= 0)
+		problem = gnutls_x509_crq_set_key(made->request, made->key);
+	if (problem >= 0)	/* with the digest that suits the key */
+		problem = gnutls_x509_crq_sign2(made->request, made->key, GNUTLS_DIG_UNKNOWN, 0);
+	if (problem >= 0)
+		problem = gnutls_x509_crq_export2(
+		    made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
+	return problem < 0 ? refuse(EX_SOFTWARE, "no request can be made: %s",
+	    gnutls_strerror(problem)) : 0;
+}
+
+static void
+made_wipe(struct made *made)
+{
+	gnutls_x509_crq_deinit(made->request);
+	gnutls_x509_privkey_deinit(made->key);
+	gnutls_free(made->request_pem.data);
+	secret_wipe(&made->key_pem);
+}
+
+/* ---- written and told ---- */
+
+static int
+write_files(const struct made *made, const struct wish *wish)
+{
+	char error[FILE_ERROR];
+
+	if (!file_create(wish->values[KEY], 0600, made->key_pem.data, made->key_pem.bytes, error))
+		return refuse(EX_CANTCREAT, "%s", error);
+	if (file_create(wish->values[CSR], 0644, made->request_pem.data, made->request_pem.size,
+	    error))
+		return 0;
+	/* Without a request the key is of no use, and it would be in the way next time. */
+	unlink(wish->values[KEY]);
+	return refuse(EX_CANTCREAT, "%s", error);
+}
+
+/* As a shell would read it back. */
+static void
+print_word(const char *before, const char *word)
+{
+	bool plain = *word;
+
+	for (const char *at = word; *at; at++)
+		plain = plain && (isalnum((unsigned char)*at) || strchr("/._@-+:,=", *at));
+	fputs(before, stdout);
+	if (plain) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\'", stdout);
+		putchar(*word);
+	}
+	putchar('\'');
+}
+
+/* In fours, two lines of eight: what a voice and an ear can follow. */
+static void
+print_digest(const uint8_t digest[DIGEST_BYTES])
+{
+	char text[2 * DIGEST_BYTES + 1];
+
+	hex_encode(text, digest, DIGEST_BYTES);
+	for (int i = 0; i < 2 * DIGEST_BYTES; i += 4)
+		printf("%s%.4s", i == DIGEST_BYTES ? "\n  " : i == 0 ? "  " : " ", text + i);
+}
+
+static int
+tell(const struct made *made, const struct wish *wish)
+{
+	const char *slash = strrchr(wish->values[CSR], '/');
+
+	print_word("key:     ", wish->values[KEY]);
+	printf(" (%s, mode 0600; it stays on this host)\n", wish->type->word);
+	print_word("request: ", wish->values[CSR]);
+	puts(" (goes to whoever has the authority)\n\n"
+	    "SHA-256 of the public key, to compare over the telephone:");
+	print_digest(made->digest);
+	puts("\n\nThere it is signed, and packed up with what else the agent needs:");
+	print_word("  valise-pki sign ", slash ? slash + 1 : wish->values[CSR]);
+	printf(" agent %s", wish->name);
+	for (size_t i = 0; i < wish->host_count; i++)
+		print_word(" --host ", wish->hosts[i]);
+	if (wish->host_count == 0)
+		fputs(" --host NAME...", stdout);
+	printf("\n  valise-pki bundle agent %s\n", wish->name);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return refuse(EX_IOERR, "standard output cannot be written, but both files were");
+	return 0;
+}
+
+int
+keygen_run(int count, char **arguments)
+{
+	struct wish wish = { 0 };
+	struct made made = { 0 };
+	int code = read_wish(&wish, count, arguments);
+
+	if (!code)
+		code = make_key(&made, wish.type);
+	if (!code)
+		code = make_request(&made, &wish);
+	if (!code)
+		code = write_files(&made, &wish);
+	if (!code)
+		code = tell(&made, &wish);
+	made_wipe(&made);
+	return code;
+}
