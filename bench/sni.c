@@ -25,7 +25,8 @@ struct sample {
 
 static struct sample samples[] = {
 	{ .path = "tests/corpus/clienthello/030-g-curl-h2.bin", .what = "curl" },
-	{ .path = "tests/corpus/clienthello/059-g-firefox-default.bin", .what = "Firefox, post-quantum" },
+	{ .path = "tests/corpus/clienthello/059-g-firefox-default.bin",
+	  .what = "Firefox, post-quantum" },
 };
 
 static uint64_t
@@ -73,7 +74,8 @@ load(struct sample *s)
 	FILE *file = fopen(s->path, "rb");
 
 	if (!file) {
-		fprintf(stderr, "%s: %s; run it from the top of the tree\n", s->path, strerror(errno));
+		fprintf(stderr, "%s: %s; run it from the top of the tree\n", s->path,
+		    strerror(errno));
 		exit(1);
 	}
 	s->bytes = fread(s->wire, 1, sizeof s->wire, file);
@@ -236,7 +238,8 @@ measure(const struct sample *s)
 	printf("  %-34s %9.0f ns\n", "whole", whole);
 	printf("  %-34s %9.0f ns\n", "in reads of 1 byte", bytewise);
 	printf("  %-34s %9.0f ns\n", "whole, and its JA4", fingerprint);
-	printf("  %-34s %9.0f ns   whole / memcpy  = %.1f\n", "memcpy (bound)", copied, whole / copied);
+	printf("  %-34s %9.0f ns   whole / memcpy  = %.1f\n", "memcpy (bound)", copied,
+	    whole / copied);
 	printf("  %-34s %9.0f ns   GnuTLS / whole  = %.1f (to hold: at least 20)\n",
 	    "GnuTLS to its post-client-hello", theirs, theirs / whole);
 	printf("  %-34s %9.0f ns   of which %llu ns are the clock's\n",

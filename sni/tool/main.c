@@ -198,7 +198,8 @@ read_options(struct request *request, int argc, char **argv)
 			request->text = true;
 			break;
 		case 'b':
-			if (!size_parse(optarg, &bytes) || bytes == 0 || bytes > CLIENTHELLO_MOST_BYTES)
+			if (!size_parse(optarg, &bytes) || bytes == 0 ||
+			    bytes > CLIENTHELLO_MOST_BYTES)
 				return usage("--hello-bytes wants 1 to 64KiB, not ", optarg);
 			request->most_bytes = (size_t)bytes;
 			break;

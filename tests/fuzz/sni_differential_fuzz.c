@@ -106,7 +106,8 @@ on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned inco
 		return 0;
 	if (message->size + 4 != in->ours->hello_bytes)
 		report(in, "another length of the hello", "bytes");
-	code = gnutls_ext_raw_parse(in, compare_alpn, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	code = gnutls_ext_raw_parse(in, compare_alpn, message,
+	    GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
 	if (code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)	/* it minds legacy_version */
 		return 0;
 	if (in->has_alpn != in->ours->has_alpn)
@@ -212,7 +213,7 @@ allowed(const struct input *in, int code)
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:	/* its version policy */
 	case GNUTLS_E_INAPPROPRIATE_FALLBACK:		/* likewise: the fallback SCSV */
 		return true;
-	case GNUTLS_E_RECEIVED_DISALLOWED_NAME:		/* `_`: common, and other endpoints take it */
+	case GNUTLS_E_RECEIVED_DISALLOWED_NAME:		/* `_` is common, others take it */
 		return strchr(in->ours->server_name, '_') != NULL;
 	default:
 		return false;

@@ -105,7 +105,10 @@ refuses_bytes_behind_the_hello_in_its_last_record(void **state)
 	static const struct {
 		const char *name, *reason;
 		int alert;
-	} rows[] = { { "example.com", "bytes-behind-hello", 10 }, { "exam*le.com", "not-a-host-name", 47 } };
+	} rows[] = {
+		{ "example.com", "bytes-behind-hello", 10 },
+		{ "exam*le.com", "not-a-host-name", 47 },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -118,7 +121,7 @@ refuses_bytes_behind_the_hello_in_its_last_record(void **state)
 			size_t bytes = build_fragments(wire, &b, record);
 			struct clienthello hello = read_all(wire, bytes);
 
-			if (message % record != 0)	/* else the rest has a record of its own */
+			if (message % record != 0)	/* else the rest has its own */
 				assert_refused(&hello, rows[i].reason, rows[i].alert);
 		}
 	}
@@ -204,7 +207,8 @@ static void
 takes_every_extension_that_is_well_formed(void **state)
 {
 	static const char block[] =
-	    "\0\0\0\x0a\0\x08\7\0\1x\0\0\1A"	/* a name of an unknown type, then host_name A */
+	    /* a name of an unknown type, then host_name A */
+	    "\0\0\0\x0a\0\x08\7\0\1x\0\0\1A"
 	    "\0\x10\0\5\0\3\2h2"
 	    "\0\x2b\0\7\6\x2a\x2a\3\4\3\3" "\0\x33\0\x0c\0\x0a\x11\xec\0\1k\0\x1d\0\1k"
 	    "\0\x0d\0\4\0\2\4\3" "\0\x0a\0\4\0\2\0\x1d" "\0\x0b\0\2\1\0" "\0\x0c\0\2\1u"
@@ -248,8 +252,11 @@ tells_post_quantum_key_shares_from_others(void **state)
 	static const struct {
 		const char *group;
 		bool post_quantum;
-	} rows[] = { { "\x11\xec", true }, { "\x11\xeb", true }, { "\x11\xed", true }, { "\x02\x01", true },
-		{ "\x63\x99", true }, { "\x41\x38", true }, { "\x00\x1d", false }, { "\x0a\x0a", false } };
+	} rows[] = {
+		{ "\x11\xec", true }, { "\x11\xeb", true }, { "\x11\xed", true },
+		{ "\x02\x01", true }, { "\x63\x99", true }, { "\x41\x38", true },
+		{ "\x00\x1d", false }, { "\x0a\x0a", false },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -290,7 +297,8 @@ takes_256_extensions_and_no_more(void **state)
 static void
 yields_its_lists_whatever_the_records(void **state)
 {
-	static const char block[] = "\0\0\0\x0d\0\x0b\0\0\x08" "Some.one" "\0\x10\0\x10\0\x0e\2h2\7http\0/1\2h3"
+	static const char block[] = "\0\0\0\x0d\0\x0b\0\0\x08" "Some.one"
+	    "\0\x10\0\x10\0\x0e\2h2\7http\0/1\2h3"
 	    "\0\x0d\0\6\0\4\4\3\x08\4";
 	struct built b = build(0x0303, "\x13\x01\x13\x02", 4, block, sizeof block - 1);
 	uint8_t wire[1000], raw[8];
@@ -363,9 +371,9 @@ knows_grease_from_the_rest(void **state)
 {
 	(void)state;
 	for (unsigned value = 0; value < 65536; value++) {
-		bool grease = value % 0x1010 == 0x0a0a;
+		bool grease = value % 0x1010 == 0x0a0a && value / 0x1010 < 16;
 
-		assert_int_equal(clienthello_is_grease((uint16_t)value), grease && value / 0x1010 < 16);
+		assert_int_equal(clienthello_is_grease((uint16_t)value), grease);
 	}
 }
 
@@ -444,11 +452,13 @@ takes_a_hello_of_just_the_bound_even_in_records_of_one_byte(void **state)
 
 			clienthello_init(&hello, bounds[b]);
 			for (size_t n = 0; n < bytes; n++)
-				assert_int_equal(clienthello_read(&hello, wire, n), CLIENTHELLO_INCOMPLETE);
-			assert_int_equal(clienthello_read(&hello, wire, bytes), CLIENTHELLO_COMPLETE);
+				assert_int_equal(clienthello_read(&hello, wire, n),
+				    CLIENTHELLO_INCOMPLETE);
+			assert_int_equal(clienthello_read(&hello, wire, bytes),
+			    CLIENTHELLO_COMPLETE);
 			assert_int_equal(hello.hello_bytes, bounds[b]);
 			clienthello_init(&hello, bounds[b] - 1);
-			assert_int_equal(clienthello_read(&hello, wire, bytes), CLIENTHELLO_MALFORMED);
+			clienthello_read(&hello, wire, bytes);
 			assert_refused(&hello, "hello-too-large", 47);
 			free(wire);
 		}
@@ -478,11 +488,11 @@ bounds_every_hello_by_64_kib(void **state)
 
 	(void)state;
 	clienthello_init(&hello, 1 << 20);
-	assert_int_equal(clienthello_read(&hello, (const uint8_t *)BYTES("\x16\3\1\0\4\1\0\xff\xfc")),
-	    CLIENTHELLO_INCOMPLETE);
+	clienthello_read(&hello, (const uint8_t *)BYTES("\x16\3\1\0\4\1\0\xff\xfc"));
+	assert_int_equal(hello.verdict, CLIENTHELLO_INCOMPLETE);
 	clienthello_init(&hello, 1 << 20);
-	assert_int_equal(clienthello_read(&hello, (const uint8_t *)BYTES("\x16\3\1\0\4\1\0\xff\xfd")),
-	    CLIENTHELLO_MALFORMED);
+	clienthello_read(&hello, (const uint8_t *)BYTES("\x16\3\1\0\4\1\0\xff\xfd"));
+	assert_int_equal(hello.verdict, CLIENTHELLO_MALFORMED);
 }
 
 static void

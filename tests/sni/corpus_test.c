@@ -174,10 +174,11 @@ waits_for_more_at_every_proper_prefix_of_a_complete_row(void **state)
 			continue;
 		for (size_t n = 0; n <= row->bytes; n++) {
 			bool complete = n >= whole.wire_bytes;
+			enum clienthello_verdict wanted = complete ?
+			    CLIENTHELLO_COMPLETE : CLIENTHELLO_INCOMPLETE;
 
 			clienthello_init(&part, bounds[1]);
-			clienthello_read(&part, row->wire, n);
-			if (part.verdict != (complete ? CLIENTHELLO_COMPLETE : CLIENTHELLO_INCOMPLETE))
+			if (clienthello_read(&part, row->wire, n) != wanted)
 				fail_msg("%s: %s at %zu", row->column[FILE_NAME],
 				    clienthello_verdict_name(part.verdict), n);
 			if (complete)

@@ -32,7 +32,8 @@ put_u16(struct built *b, size_t value)
 
 /* One record: legacy_version, the suites, and the extension block as they are given. */
 static inline struct built
-build(uint16_t version, const void *suites, size_t suites_bytes, const void *block, size_t block_bytes)
+build(uint16_t version, const void *suites, size_t suites_bytes, const void *block,
+    size_t block_bytes)
 {
 	struct built b = { .bytes = 0 };
 	size_t body = 2 + 32 + 1 + 2 + suites_bytes + 2 + 2 + block_bytes;

@@ -14,7 +14,9 @@
 #include "sni/name.h"
 
 #define L63 "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstuvwxy"
-#define NAME_253 L63 "." L63 "." L63 "." "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstuvw"
+#define L61 "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstuvw"
+#define L59 "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstu"
+#define NAME_253 L63 "." L63 "." L63 "." L61
 
 static const struct {
 	const char *text, *name;	/* NULL: not a host name */
@@ -95,11 +97,11 @@ normalises_patterns(void **state)
 		{ "*.Example.COM.", "*.example.com" },
 		{ "App.example.com", "app.example.com" },
 		{ "*.com", "*.com" },
-		{ "*.", NULL }, { "*", NULL }, { "", NULL }, { "*..com", NULL }, { "*.*.com", NULL },
+		{ "*.", NULL }, { "*", NULL }, { "", NULL }, { "*..com", NULL },
+		{ "*.*.com", NULL },
 		{ "**.com", NULL }, { "a*.com", NULL }, { "*a.com", NULL }, { "a.*", NULL },
-		{ "*." L63 "." L63 "." L63 "." "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstu",
-		    "*." L63 "." L63 "." L63 "." "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstu" },
-		{ "*." L63 "." L63 "." L63 "." "abcdefghijklmnopqrstuvwxyz0123456789-_abcdefghijklmnopqrstuv", NULL },
+		{ "*." L63 "." L63 "." L63 "." L59, "*." L63 "." L63 "." L63 "." L59 },
+		{ "*." L63 "." L63 "." L63 "." L59 "v", NULL },
 	};
 
 	(void)state;
@@ -131,7 +133,7 @@ matches_one_label_or_any_depth(void **state)
 		{ "*.example", "a.b", false, false },
 		{ "*.a.example", "a.example", false, false },
 		{ "*.a.example", "xa.example", false, false },
-		{ "*.example", "*.example", true, true },	/* a grant covers its own pattern */
+		{ "*.example", "*.example", true, true },	/* a grant's own pattern */
 		{ "*.example", "*.a.example", false, true },
 		{ "*.a.example", "*.example", false, false },
 		{ "a.example", "*.example", false, false },
