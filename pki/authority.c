@@ -44,10 +44,11 @@ authority_find_root(const struct authority *authority, const uint8_t id[ISSUER_I
 	return find(authority, id, true);
 }
 
-const struct ca *
-authority_find_sub(const struct authority *authority, const uint8_t id[ISSUER_ID])
+bool
+authority_has_lowest(const struct authority *authority, const uint8_t id[ISSUER_ID])
 {
-	return find(authority, id, false);
+	const struct ca *sub = find(authority, id, false);
+	return sub != NULL && !sub->narrowed;
 }
 
 bool
@@ -177,13 +178,12 @@ find_root(struct authority *authority, struct ca *sub)
 	return sub->root != NULL;
 }
 
-/* A root is narrowed in each of its certificates (same name and key). */
+/* A CA is narrowed in each of its certificates (same name and key). */
 static void
 narrow(struct authority *authority, const struct ca *above)
 {
 	for (size_t i = 0; i < authority->count; i++)
-		if (authority->cas[i]->is_root &&
-		    memcmp(authority->cas[i]->link.issuer.id, above->link.issuer.id, ISSUER_ID) == 0)
+		if (memcmp(authority->cas[i]->link.issuer.id, above->link.issuer.id, ISSUER_ID) == 0)
 			authority->cas[i]->narrowed = true;
 }
 
@@ -198,7 +198,7 @@ find_roots(struct authority *authority)
 			if (ca->root != NULL || !find_root(authority, ca))
 				continue;
 			narrow(authority, ca->root);
-			narrow(authority, ca->issuer);	/* perhaps a root that another root signed, too */
+			narrow(authority, ca->issuer);
 			more = true;
 		}
 	}

@@ -30,7 +30,7 @@ struct ca {
 	uint8_t *der;			/* what the facts alias */
 	struct link link;
 	bool is_root;
-	bool narrowed;			/* a root: chains to it must pass a listed sub-CA */
+	bool narrowed;			/* chains through it must pass a listed sub-CA below it */
 	const struct ca *root;		/* NULL: none is listed (yet) */
 	const struct ca *issuer;	/* a sub-CA's: listed too, and its signature was checked */
 	const char *file;		/* borrowed, only while loading */
@@ -47,10 +47,11 @@ enum { AUTHORITY_ERROR = 512, AUTHORITY_MOST = 4096 };
 bool authority_load(struct authority *, const struct trust_sources *, char error[AUTHORITY_ERROR]);
 void authority_wipe(struct authority *);
 
-/* A listed root, or a listed sub-CA, with this name and key; or NULL.  There may be
- * both, where one root has signed another. */
+/* The listed root with this name and key, or NULL. */
 const struct ca *authority_find_root(const struct authority *, const uint8_t id[ISSUER_ID]);
-const struct ca *authority_find_sub(const struct authority *, const uint8_t id[ISSUER_ID]);
+/* Whether a sub-CA with this name and key is listed, and none below it.  Where one root has
+ * signed another, there is a sub-CA with the name and key of a root. */
+bool authority_has_lowest(const struct authority *, const uint8_t id[ISSUER_ID]);
 /* Whether this very certificate is listed. */
 bool authority_lists(const struct authority *, struct der whole);
 

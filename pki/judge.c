@@ -187,7 +187,7 @@ judge_way(struct trial *trial)
 	if (!path->links[path->count - 1]->ca->narrowed)
 		return true;
 	for (size_t i = 1; i + 1 < path->count; i++)
-		if (authority_find_sub(authority, path->links[i]->issuer.id) != NULL)
+		if (authority_has_lowest(authority, path->links[i]->issuer.id))
 			return true;
 	return judge_refuse(trial, 0, VERIFY_UNKNOWN_CA,
 	    "comes by none of the sub-CAs listed in %s; have the right CA issue it, or list its CA",

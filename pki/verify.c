@@ -194,7 +194,7 @@ is_still_listed(const struct identity *identity, const struct trust *trust, stru
 		return end(identity, verdict, VERIFY_UNKNOWN_CA, last, "is not listed in %.60s any more",
 		    trust_label(trust));
 	for (size_t i = 1; root->narrowed && i < last; i++)
-		if (authority_find_sub(authority, identity->links[i].issuer.id) != NULL)
+		if (authority_has_lowest(authority, identity->links[i].issuer.id))
 			return true;
 	return !root->narrowed || end(identity, verdict, VERIFY_UNKNOWN_CA, 0,
 	    "comes by none of the sub-CAs that %.60s lists now", trust_label(trust));
