@@ -68,6 +68,30 @@ def two_customers_cannot_have_the_same_names_by_accident(scene):
 
 
 @test
+def the_names_of_a_customer_are_the_sub_ca_s_to_certify(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	ca("issue", "agent", "old", "--host", "old.acme.example")
+	ca("sub", "acme", "--permit", "dns:acme.example", "--no-password")
+	for host in ("acme.example", "a.acme.example", "*.acme.example", "*.example"):
+		ca.refuses(65, ["acme.example of the sub-CA 'acme'", "--issuer acme"], "issue", "agent", "one", "--host", host)
+	ca("issue", "agent", "one", "--host", "a.acme.example", "--shared")
+	ca("issue", "agent", "two", "--host", "xacme.example")
+	ca("renew", "old")
+
+
+@test
+def the_bundle_of_a_sub_ca_narrows_to_it(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	for name in ("acme", "brio"):
+		ca("sub", name, "--permit", f"dns:{name}.example", "--no-password")
+		ca("issue", "agent", f"{name}-1", "--issuer", name, "--host", f"{name}.example")
+	ca("issue", "agent", "mine", "--host", "mine.example")
+	files = ("--cas", ca.path("acme-ca.crt"), "--crls", ca.path("acme.crl"))
+	check(ca.believed("acme-1", "agent", *files), "the customer's own")
+	check(not ca.believed("brio-1", "agent", *files) and not ca.believed("mine", "agent", *files), "others")
+
+
+@test
 def a_revoked_sub_ca_ends_all_that_it_issued(scene):
 	ca = Ca(f"{scene.dir}/ca")
 	ca("sub", "acme", "--permit", "dns:acme.example", "--no-password")
@@ -416,6 +440,7 @@ def a_backup_restores_everything(scene):
 	ca = with_agent(scene)
 	ca("sub", "acme", "--permit", "dns:acme.example", "--no-password")
 	ca("issue", "client", "c1")
+	ca("issue", "client", "two..dots")
 	ca("revoke", "c1")
 	ca("backup", f"{scene.dir}/backup.tar")
 	equal(mode(f"{scene.dir}/backup.tar"), 0o600)
@@ -430,6 +455,9 @@ def a_backup_restores_everything(scene):
 	equal({n: mode(again.path(n)) for n in ("", "private", "tmp", "issued", "inventory.db", "issued/shop.key")},
 		{"": 0o755, "private": 0o700, "tmp": 0o700, "issued": 0o755, "inventory.db": 0o600, "issued/shop.key": 0o600})
 	again("issue", "agent", "new", "--host", "b.example")
+	for i in range(3):	# the relays may have seen these
+		number = ca.json("crl", "clients")[0]["crl_number"]
+	check(again.json("crl", "clients")[0]["crl_number"] > number, "a relay would refuse the CRL as a rollback")
 	ca.refuses(73, "is there already", "backup", f"{scene.dir}/backup.tar")
 	equal(pki("restore", f"{scene.dir}/backup.tar", "--ca", ca.dir)[0], 73)
 
