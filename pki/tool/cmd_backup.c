@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
 #include "pki/tool/output.h"
@@ -127,6 +128,19 @@ remove_one(const char *path, const struct stat *status, int type, struct FTW *wa
 	return remove(path);
 }
 
+/* CRLs issued after the backup have numbers that it does not know; a relay that has seen them
+ * refuses lower ones.  No CA issues one a second, so the clock is ahead of them all. */
+static int
+outnumber(struct store *store)
+{
+	int code = store_begin(store);
+
+	if (!code)
+		code = store_do(store, "UPDATE ca SET crl_number = max(crl_number, ?)", "i",
+		    clock_wall_s());
+	return code ? code : store_commit(store);
+}
+
 static int
 restore_beside(const char *archive, const char *dir, const char *beside)
 {
@@ -137,6 +151,8 @@ restore_beside(const char *archive, const char *dir, const char *beside)
 		code = set_modes(beside);
 	if (!code)
 		code = store_open(&store, beside);
+	if (!code)
+		code = outnumber(&store);
 	store_close(&store);
 	if (!code && rename(beside, dir) < 0)
 		code = say_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
@@ -169,7 +185,11 @@ run_restore(int argc, char **argv)
 	if (!mkdtemp(beside))
 		return say_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
 	code = restore_beside(operands.at[0], dir, beside);
-	return code ? code : output_print(&common, json_pack("{s:s}", "restored", dir));
+	if (code)
+		return code;
+	say_note("what was issued or revoked after the backup is not known here; revoke again what "
+	    "must be, then run `valise-pki crl --all` and hand out the CRLs");
+	return output_print(&common, json_pack("{s:s}", "restored", dir));
 }
 
 const struct command command_backup = { &usage, run };

@@ -122,11 +122,18 @@ tar_finish(struct tar *tar, int code)
 	return code;
 }
 
+/* Below the directory: no part of it is "." or ".." or empty. */
 static bool
 is_safe(const char *name)
 {
-	return *name && *name != '/' && !strstr(name, "..") && !strchr(name, '\\') &&
-	    name[strlen(name) - 1] != '/';
+	for (const char *part = name;; part += strcspn(part, "/") + 1) {
+		size_t bytes = strcspn(part, "/");
+
+		if (bytes <= 2 && strncmp(part, "..", bytes) == 0)
+			return false;
+		if (part[bytes] == '\0')
+			return !strchr(name, '\\');
+	}
 }
 
 /* The directories of a name, 0700; the restored authority gets its own modes later. */
