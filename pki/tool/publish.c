@@ -170,7 +170,7 @@ give_crl(struct store *store, const struct sink *sink, const struct ca *ca)
 }
 
 /*
- * The bundle of a CA named NAME: its certificate and the root's; the CRLs of
+ * The bundle of a CA named NAME: its certificate and those above it; the CRLs of
  * every CA above it and, for a role's own intermediate, of every CA below.
  */
 static int
@@ -186,7 +186,7 @@ give_bundles(struct store *store, const struct sink *sink, const struct ca *ca)
 	code = store_each(store, add_certificate_row, &pile,
 	    "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
 	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR "
-	    "ca.id = ?) ORDER BY ca.id DESC", "i", ca->id);
+	    "ca.id IN (?, ?)) ORDER BY ca.id DESC", "ii", ca->id, ca->parent);
 	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
 	code = pile_give(sink, &pile, path, code);
 	if (code)
