@@ -45,6 +45,41 @@ judge_names(struct store *store, const struct signer *signer, const struct leaf 
 }
 
 static bool
+overlaps(const struct name *name, const char *permitted)
+{
+	const char *host = name->text + (strncmp(name->text, "*.", 2) == 0 ? 2 : 0);
+
+	return name->type == GNUTLS_SAN_DNSNAME && (names_is_within(name->text, permitted) ||
+	    (host != name->text && names_is_within(permitted, host)));
+}
+
+static int
+refuse_overlap(void *arg, sqlite3_stmt *row)
+{
+	const struct leaf *leaf = arg;
+	const char *host = (const char *)sqlite3_column_text(row, 0);
+	const char *ca = (const char *)sqlite3_column_text(row, 1);
+
+	for (size_t i = 0; i < leaf->names.count; i++)
+		if (overlaps(&leaf->names.at[i], host))
+			return say_fail(EX_DATAERR,
+			    "'%s' overlaps %s of the sub-CA '%s'; give --issuer %s, or --shared if "
+			    "others may serve it too", leaf->names.at[i].text, host, ca, ca);
+	return 0;
+}
+
+/* An agent by the role's own CA, whom no constraint holds, gets no customer's name unasked. */
+static int
+judge_customers(struct store *store, const struct signer *signer, struct leaf *leaf)
+{
+	if (!leaf->profile->granted || leaf->grant.shared || leaf->replaces ||
+	    strcmp(signer->ca.name, signer->ca.role) != 0)
+		return 0;
+	return store_each(store, refuse_overlap, leaf,
+	    "SELECT host, name FROM permit JOIN ca ON id = ca", "");
+}
+
+static bool
 has_host(const struct leaf *leaf)
 {
 	for (size_t i = 0; i < leaf->names.count; i++)
@@ -85,6 +120,8 @@ leaf_judge(struct store *store, const struct signer *signer, struct leaf *leaf)
 	code = refuse_revoked_ca(store, signer);
 	if (!code)
 		code = judge_names(store, signer, leaf);
+	if (!code)
+		code = judge_customers(store, signer, leaf);
 	if (code || !profile->granted)
 		return code;
 	code = ceiling_of(signer->certificate, &ceiling, &limited);
