@@ -56,7 +56,7 @@ read_role(const char *word, enum role *role)
 static int
 load_trust(const struct verify_options *options, struct trust **trust)
 {
-	char cas[PATH_MAX], crls[PATH_MAX], file[64], error[TRUST_ERROR];
+	char cas[PATH_MAX], crls[PATH_MAX], file[64], label[64], error[TRUST_ERROR];
 	struct authority authority = { 0 };
 	const char *default_cas[] = { cas }, *default_crls[] = { crls };
 	struct trust_sources sources =
@@ -68,8 +68,9 @@ load_trust(const struct verify_options *options, struct trust **trust)
 	if (options->cas.count == 0) {
 		int code = authority_open(&authority, &options->common);
 
-		snprintf(file, sizeof(file), "%ss-ca.crt", options->role);
-		store_path(&authority.store, file, cas);
+		snprintf(label, sizeof(label), "%ss-ca.crt", options->role);
+		store_path(&authority.store, label, cas);
+		sources.label = label;
 		snprintf(file, sizeof(file), "%ss.crl", options->role);
 		store_path(&authority.store, file, crls);
 		authority_close(&authority);

@@ -129,6 +129,13 @@ constraints_of(gnutls_x509_crt_t certificate)
 	return list;
 }
 
+/* 0 would read as if nothing were allowed. */
+static json_t *
+limit(uint32_t most)
+{
+	return most == 0 ? json_null() : json_integer(most);
+}
+
 json_t *
 describe_grant(const struct grant *grant)
 {
@@ -140,10 +147,10 @@ describe_grant(const struct grant *grant)
 		    json_string(grant_source_text(&grant->sources[i], text)));
 	for (size_t i = 0; i < grant->region_count; i++)
 		json_array_append_new(regions, json_string(grant->regions[i]));
-	return json_pack("{s:s, s:b, s:b, s:I, s:I, s:o, s:o}", "name", grant->name, "shared",
+	return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", grant->name, "shared",
 	    grant->shared,
-	    "any_depth", grant->any_depth, "max_flows", (json_int_t)grant->max_flows,
-	    "max_sessions", (json_int_t)grant->max_sessions, "sources", sources, "regions",
+	    "any_depth", grant->any_depth, "max_flows", limit(grant->max_flows),
+	    "max_sessions", limit(grant->max_sessions), "sources", sources, "regions",
 	    regions);
 }
 
