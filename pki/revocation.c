@@ -318,12 +318,11 @@ revocation_ask(struct revocation *set, const struct issuer *issuer, const struct
 }
 
 const struct crl *
-revocation_crl(const struct revocation *set, size_t index, const char **file, bool *waits)
+revocation_crl(const struct revocation *set, size_t index, const char **file)
 {
 	if (index >= set->count)
 		return NULL;
 	*file = set->held[index].file;
-	*waits = index >= set->placed;
 	return set->held[index].crl;
 }
 

@@ -54,9 +54,9 @@ struct standing_facts {
 enum standing revocation_ask(struct revocation *, const struct issuer *, const struct serial *,
 	int64_t not_after, int64_t now, struct standing_facts *);
 
-/* For warnings: the sealed CRLs in turn, and whether an issuer has one. */
+/* For warnings: the sealed CRLs in turn, those that wait behind the others, and whether an issuer has one. */
 struct crl;
-const struct crl *revocation_crl(const struct revocation *, size_t index, const char **file, bool *waits);
+const struct crl *revocation_crl(const struct revocation *, size_t index, const char **file);
 bool revocation_has(const struct revocation *, const struct issuer *);
 
 #endif

@@ -108,7 +108,7 @@ warn_of_ca(struct trust *trust, const struct ca *ca, const struct trust_sources 
 
 /* Past its end, or in the last third of its life. */
 static void
-warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, bool waits, int64_t now)
+warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, int64_t now)
 {
 	char issuer[100], when[X509_TIME_TEXT];
 	int64_t end = crl_next_update(crl), life = end - crl_this_update(crl);
@@ -118,25 +118,21 @@ warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, bool w
 		warn(trust, "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer, when);
 	else if (end - now < life / 3)
 		warn(trust, "%.120s: the CRL of %s ends on %s; issue a new one", file, issuer, when);
-	if (waits)
-		warn(trust, "%.120s: the issuer of the CRL, %s, is not listed in %s; the CRL waits for a "
-		    "peer that brings it", file, issuer, trust->label);
 }
 
 static void
 warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t now)
 {
 	const char *file;
-	bool waits;
 	if (trust->revocation == NULL)
 		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation", trust->label);
 	for (size_t i = 0; i < trust->authority.count; i++)
 		warn_of_ca(trust, trust->authority.cas[i], sources, now);
 	for (size_t i = 0; trust->revocation != NULL; i++) {
-		const struct crl *crl = revocation_crl(trust->revocation, i, &file, &waits);
+		const struct crl *crl = revocation_crl(trust->revocation, i, &file);
 		if (crl == NULL)
 			break;
-		warn_of_crl(trust, crl, file, waits, now);
+		warn_of_crl(trust, crl, file, now);
 	}
 }
 
@@ -238,10 +234,9 @@ size_t
 trust_crl_count(const struct trust *trust)
 {
 	const char *file;
-	bool waits;
 	size_t count = 0;
 	while (trust->revocation != NULL &&
-	    revocation_crl(trust->revocation, count, &file, &waits) != NULL)
+	    revocation_crl(trust->revocation, count, &file) != NULL)
 		count++;
 	return count;
 }
@@ -250,10 +245,9 @@ int64_t
 trust_next_update(const struct trust *trust)
 {
 	const char *file;
-	bool waits;
 	int64_t earliest = INT64_MAX;
 	for (size_t i = 0; trust->revocation != NULL; i++) {
-		const struct crl *crl = revocation_crl(trust->revocation, i, &file, &waits);
+		const struct crl *crl = revocation_crl(trust->revocation, i, &file);
 		if (crl == NULL)
 			break;
 		if (crl_next_update(crl) < earliest)

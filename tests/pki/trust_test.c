@@ -254,10 +254,7 @@ judges_a_waiting_crl_when_its_issuer_comes(void **state)
 	forge_crl(&crl, &none, LEVEL_SUB);
 	forge_write("sub.crl", crl.data, crl.bytes);	/* DER */
 	struct trust *before = load(&from, NULL);
-	bool told = false;
-	for (size_t i = 0; trust_warning(before, i) != NULL; i++)
-		told = told || strstr(trust_warning(before, i), "waits") != NULL;
-	assert_true(told);
+	assert_null(trust_warning(before, 0));	/* every bundle of valise-pki has such CRLs */
 	struct identity *identity = verify(before, &sub_leaf, &verdict);
 	assert_non_null(identity);
 	forge_crl(&crl, &listed, LEVEL_SUB);
