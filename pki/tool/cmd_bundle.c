@@ -3,12 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <nettle/sha2.h>
+
+#include "base/file.h"
+#include "base/units.h"
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
 #include "pki/tool/keyring.h"
 #include "pki/tool/output.h"
 #include "pki/tool/say.h"
 #include "pki/tool/tar.h"
+
+enum { ARCHIVE_MOST = 1 << 30 };
 
 struct bundle_options {
 	struct common common;
@@ -59,6 +65,24 @@ pack(struct authority *authority, const struct keyring *keyring, const struct pa
 	return code;
 }
 
+/* Of the whole archive: who only compared the certificate's would not see another relay's CA. */
+static json_t *
+archive_digest(const char *path)
+{
+	char error[FILE_ERROR], text[2 * SHA256_DIGEST_SIZE + 1];
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct secret archive = { 0 };
+	struct sha256_ctx sha;
+
+	if (!file_read(&archive, path, ARCHIVE_MOST, error))
+		return json_null();
+	sha256_init(&sha);
+	sha256_update(&sha, archive.bytes, archive.data);
+	sha256_digest(&sha, sizeof(digest), digest);
+	secret_wipe(&archive);
+	return json_string(hex_encode(text, digest, sizeof(digest)));
+}
+
 static int
 make(struct authority *authority, const struct packing *packing, const char *name, const char *path)
 {
@@ -79,7 +103,8 @@ make(struct authority *authority, const struct packing *packing, const char *nam
 		say_note("the key of '%s' is not kept here, so the archive holds none", name);
 	if (!code)
 		code = output_print(authority->common,
-		    json_pack("{s:s, s:o, s:b}", "bundle", path, "sha256",
+		    json_pack("{s:s, s:o, s:o, s:b}", "bundle", path, "sha256",
+		    archive_digest(path), "certificate_sha256",
 		    describe_fingerprint(keyring.chain[0]), "holds_key",
 		    keyring.key_pem.bytes > 0));
 	keyring_wipe(&keyring);

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """The life of a certificate: sub-CAs, requests, renewal, revocation, and every way out of the house."""
 import base64
+import hashlib
 import os
 import subprocess
 import sys
@@ -273,6 +274,19 @@ def a_hold_can_be_taken_back_and_made_final(scene):
 
 
 @test
+def one_that_has_ended_can_still_be_revoked(scene):
+	ca = with_agent(scene, "--valid-for", "2s")
+	time.sleep(3)
+	ca("crl", "agents")			# behind its end
+	time.sleep(1.1)
+	ca("revoke", "shop")
+	equal(len(serials(ca.path("crls/agents.crl"))), 1, "entries of the CRL that revokes it")
+	time.sleep(1.1)
+	ca("crl", "agents")
+	equal(len(serials(ca.path("crls/agents.crl"))), 0, "entries of the next one")
+
+
+@test
 def crl_numbers_rise_and_dates_follow(scene):
 	ca = with_agent(scene)
 	number = lambda: int(succeeds("openssl", "crl", "-noout", "-crlnumber", "-in", ca.path("crls/agents.crl")).split("=")[1], 16)
@@ -417,7 +431,8 @@ def exports_a_kubernetes_secret(scene):
 def a_bundle_is_all_that_an_agent_needs(scene):
 	ca = with_agent(scene)
 	ca("issue", "relay", "connect.example.net")
-	ca("bundle", "agent", "shop", "--out", f"{scene.dir}/shop.tar")
+	made = ca.json("bundle", "agent", "shop", "--out", f"{scene.dir}/shop.tar")
+	equal(made["sha256"], hashlib.sha256(open(f"{scene.dir}/shop.tar", "rb").read()).hexdigest())
 	equal(mode(f"{scene.dir}/shop.tar"), 0o600)
 	with tarfile.open(f"{scene.dir}/shop.tar") as tar:
 		equal({m.name: m.mode for m in tar.getmembers()},
