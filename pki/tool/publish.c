@@ -81,7 +81,7 @@ add_revoked_row(void *arg, sqlite3_stmt *row)
 
 /*
  * An entry stays until one CRL was issued behind the certificate's end (RFC 5280
- * 3.3): it is left out only if the last CRL was already that one.
+ * 3.3), and behind its revocation: it is left out only if the last CRL was that one.
  */
 static int
 write_crl(struct store *store, struct signer *signer, int64_t now, gnutls_datum_t *der)
@@ -94,7 +94,7 @@ write_crl(struct store *store, struct signer *signer, int64_t now, gnutls_datum_
 		code = store_each(store, add_revoked_row, &writer,
 		    "SELECT serial, revoked_at, reason FROM certificate "
 		    "INDEXED BY certificate_revoked WHERE issuer = ? AND revoked_at IS NOT NULL "
-		    "AND not_after >= ? ORDER BY serial DESC",
+		    "AND max(not_after, revoked_at) >= ? ORDER BY serial DESC",
 		    "ii", ca->id, ca->crl_this);
 	if (!code)
 		code = crl_writer_sign(&writer, signer->key, now - BACKDATE_S,
