@@ -206,8 +206,10 @@ flow_judge_again(struct flow *flow, int64_t now_s)
 
 	if (flow->state == FLOW_OVER || flow->state == FLOW_LINGERING)
 		return;
+	/* Expiry of the relay's certificate ends sessions, not what they have joined. */
 	if (flow->ref->peer &&
-	    !identity_judge_again(flow->ref->peer, roster->relays, now_s, &verdict)) {
+	    !identity_judge_again(flow->ref->peer, roster->relays, now_s, &verdict) &&
+	    (verdict.code != VERIFY_EXPIRED || flow->state != FLOW_JOINED)) {
 		cut(flow, &verdict);
 		return;
 	}

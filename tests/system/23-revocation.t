@@ -130,6 +130,31 @@ def a_draining_relay_obeys_too(scene):
 
 
 @test
+def a_flow_outlives_the_ends_of_certificates_but_no_revocation(scene):
+	pki = Authority()
+	certificate, key = pki.issue("relay", "short", "--host", "localhost", "--valid-for", "6s")
+	relay = scene.relay(connect={"certificate": certificate, "private_key": key,
+		"agent_cas": [pki.cas("agent")], "agent_crls": [pki.crls("agent")]})
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)],
+		pki.agent("short-agent", NAME, options=("--valid-for", "6s")),
+		agent={"connect_cas": pki.cas("relay"), "connect_crls": pki.crls("relay")})
+	running = enter(scene, relay, NAME)
+	relay.wait_event("session-down", 15)
+	time.sleep(1)
+	pki.pki("crl", "--all")			# so that both daemons judge all that they hold
+	relay.wait_event("trust-reloaded", SECONDS)
+	time.sleep(1.5)
+	equal(agent.events("flow-cut"), [], "what the agent has cut")
+	running.sendall(b"still here")
+	equal(read_exactly(running, 10), b"still here", "after both certificates have ended")
+	pki.revoke("short-agent")
+	started = time.monotonic()
+	check(closed_how(running) in ("fin", "reset"), "the running flow ends")
+	check(time.monotonic() - started < SECONDS, "within two seconds")
+
+
+@test
 def a_serial_that_the_crl_drops_stays_revoked(scene):
 	pki = Authority()
 	relay, (agent,) = tunnel(scene, pki, NAME)
