@@ -99,7 +99,9 @@ on_up(struct relay_link *link)
 	link->told = NULL;
 	log_event(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
 	    log_str("name", relay_session_relay(link->current)));
-	if (link->leaving)	/* made before the break: it has done its work */
+	/* Made before the break, it has done its work; a relay that drains may have clients left, and
+	 * says itself when it has not. */
+	if (link->leaving && !relay_session_is_resting(link->leaving))
 		relay_session_goodbye(
 		    link->leaving, CODE_REPLACED, "a newer session has taken over");
 	link->on_event(link->arg, RELAY_CHANGED);
@@ -157,7 +159,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 			break;
 		log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
 		    log_str("relay", link->target));
-		relay_session_retire(relay_session);
+		relay_session_rest(relay_session);
 		step_aside(link, backoff_spread(DRAIN_SPREAD_MS));
 		link->on_event(link->arg, RELAY_CHANGED);
 		break;

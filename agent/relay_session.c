@@ -28,7 +28,7 @@ struct relay_session {
 	struct connector *connector;
 	struct session *session;
 	struct peer_check judge;
-	bool is_up, is_retired;
+	bool is_up, is_resting, is_retired;
 	char relay[SHORT_TEXT];
 	struct session_ref *ref;
 	struct pool pool;
@@ -71,7 +71,7 @@ fill_pool(struct relay_session *relay_session)
 {
 	uint64_t now = clock_ms(), pause_ms;
 
-	if (relay_session->is_retired)
+	if (relay_session->is_resting)
 		return;
 	dial(relay_session, pool_refill(&relay_session->pool, now));
 	pause_ms = pool_pause_ms(&relay_session->pool, now);
@@ -173,7 +173,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		on_refused(relay_session, &frame->refused);
 		break;
 	case SESSION_NEED:
-		if (relay_session->is_up && !relay_session->is_retired) {
+		if (relay_session->is_up && !relay_session->is_resting) {
 			pool_need(&relay_session->pool, frame->need.channels);
 			fill_pool(relay_session);
 		}
@@ -253,11 +253,34 @@ relay_session_new(const struct context *context, const char *target,
 }
 
 void
+relay_session_rest(struct relay_session *relay_session)
+{
+	relay_session->is_resting = true;
+	timer_clear(&relay_session->refill);
+}
+
+bool
+relay_session_is_resting(const struct relay_session *relay_session)
+{
+	return relay_session->is_resting;
+}
+
+/* No more channels, parked ones included. */
+static void
+retire(struct relay_session *relay_session)
+{
+	if (relay_session->ref && !relay_session->is_retired)
+		workers_drop(relay_session->context->workers, relay_session->ref);
+	relay_session->is_retired = true;
+	relay_session_rest(relay_session);
+}
+
+void
 relay_session_free(struct relay_session *relay_session)
 {
 	if (!relay_session)
 		return;
-	relay_session_retire(relay_session);
+	retire(relay_session);
 	if (relay_session->ref)
 		relay_session->ref->relay_session = NULL;
 	session_ref_release(relay_session->ref);
@@ -312,15 +335,6 @@ relay_session_judge_again(struct relay_session *relay_session, int64_t now_s)
 }
 
 void
-relay_session_retire(struct relay_session *relay_session)
-{
-	if (relay_session->ref && !relay_session->is_retired)
-		workers_drop(relay_session->context->workers, relay_session->ref);
-	relay_session->is_retired = true;
-	timer_clear(&relay_session->refill);
-}
-
-void
 relay_session_drain(struct relay_session *relay_session, uint32_t deadline_ms)
 {
 	if (relay_session->is_up)
@@ -330,7 +344,7 @@ relay_session_drain(struct relay_session *relay_session, uint32_t deadline_ms)
 void
 relay_session_goodbye(struct relay_session *relay_session, enum code code, const char *sentence)
 {
-	relay_session_retire(relay_session);
+	retire(relay_session);
 	if (relay_session->session)
 		session_goodbye(relay_session->session, code, sentence);
 }

@@ -52,8 +52,9 @@ const struct relay_session_end *relay_session_end(const struct relay_session *);
 /* The context has another endpoint table, or other trust in relays. */
 void relay_session_refresh(struct relay_session *);
 void relay_session_judge_again(struct relay_session *, int64_t now_s);
-/* No more channels; the session goes on until the relay ends it. */
-void relay_session_retire(struct relay_session *);
+/* No more channels are dialled; the relay may still use those that are parked, until it ends the session. */
+void relay_session_rest(struct relay_session *);
+bool relay_session_is_resting(const struct relay_session *);
 /* Tells the relay. */
 void relay_session_drain(struct relay_session *, uint32_t deadline_ms);
 void relay_session_goodbye(struct relay_session *, enum code, const char *sentence);

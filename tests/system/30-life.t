@@ -204,6 +204,24 @@ def sigterm_drains_the_relay(scene):
 
 
 @test
+def a_client_that_was_let_in_is_served_in_the_drain(scene):
+	relay = scene.relay()
+	scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	wire = hello(NAME)
+	client = scene.keep(dial(relay.port, wire[:100]))
+	time.sleep(0.2)
+	relay.signal(signal.SIGTERM)
+	relay.wait_event("draining")
+	time.sleep(0.3)			# so that the agent has heard of it
+	started = time.monotonic()
+	client.sendall(wire[100:])
+	equal(read_exactly(client, len(wire)), wire)
+	check(time.monotonic() - started < 2, "it took long")
+	client.close()
+	equal(relay.wait(5), 0, "exit status once the flow is over")
+
+
+@test
 def sigterm_drains_the_agent(scene):
 	relay = scene.relay()
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
