@@ -2,9 +2,11 @@
 #include "base/socket.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +105,31 @@ socket_prepare(int fd)
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+}
+
+void
+socket_allow_pauses(int fd)
+{
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+}
+
+/* Keepalive sees to it that on an idle connection the last answer is never old when the first
+ * segment goes unanswered. */
+enum socket_health
+socket_health(int fd, uint64_t silent_ms)
+{
+	struct tcp_info info = {0};
+	socklen_t bytes = sizeof(info);
+	int pending = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &pending) < 0 || pending == 0 ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0)
+		return SOCKET_QUIET;
+	if (info.tcpi_unacked == 0)
+		silent_ms = silent_ms * 5 / 2;
+	else if (info.tcpi_retransmits == 0)
+		return SOCKET_PENDING;
+	return info.tcpi_last_ack_recv > silent_ms ? SOCKET_SILENT : SOCKET_PENDING;
 }
 
 void

@@ -6,6 +6,7 @@
 #define BASE_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/address.h"
 #include "base/loop.h"
 
@@ -17,6 +18,18 @@ int socket_listen(const struct address *, bool reuse_port, char *error);
 /* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
+/* No TCP_USER_TIMEOUT any more: it ends connections whose peer lives and only does not read, too. Who
+ * calls this asks socket_health() now and then. */
+void socket_allow_pauses(int fd);
+enum socket_health {
+	SOCKET_QUIET,		/* the peer's kernel has all that was written */
+	SOCKET_PENDING,		/* it has not, yet; perhaps the peer does not read */
+	SOCKET_SILENT,		/* and it has acknowledged nothing for too long */
+};
+/* silent_ms: how long what was sent may stay unanswered.  A peer that lives answers probes of its
+ * closed window as well, but the kernel sends those as rarely as every two minutes: so 2.5 times as
+ * long there, for which silent_ms should be 60 s. */
+enum socket_health socket_health(int fd, uint64_t silent_ms);
 /* The next close() sends RST (SO_LINGER 0). */
 void socket_reset_on_close(int fd);
 struct address socket_peer(int fd);

@@ -6,6 +6,7 @@
 #include <threads.h>
 
 #include "base/clock.h"
+#include "base/socket.h"
 #include "tunnel/buffer.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
 	SETTLE_MS = 5000,
 	/* After so long a standstill a side that is not read is asked whether it lives. */
 	PROBE_MS = 3000,
+	SILENT_MS = 60000,
 };
 
 enum state { FLOWING, FINISHING, DONE, STATES };
@@ -46,6 +48,7 @@ struct pump {
 	struct pump_settings settings;
 	uint64_t active_ms;	/* when the last byte moved */
 	bool is_probing;	/* the timer is set for a standstill */
+	bool is_watchful;	/* something was written that may not have been answered yet */
 	bool is_breaking, is_settling, is_over, is_freed;
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
@@ -63,6 +66,7 @@ pump_end_word(enum pump_end end)
 		[PUMP_RESET_B] = "reset-b",
 		[PUMP_HALF_CLOSED] = "half-closed",
 		[PUMP_IDLE] = "idle",
+		[PUMP_SILENT] = "peer-silent",
 		[PUMP_STOPPED] = "stopped",
 	};
 	return words[end];
@@ -264,10 +268,13 @@ keep_time(struct pump *pump)
 	enum pump_end why;
 	uint64_t patience = patience_ms(pump, &why), silent, ms;
 	bool pauses = is_paused(pump, 0) || is_paused(pump, 1);
-	if (pump->timer.armed ? !pauses || pump->is_probing : !pauses && !patience)
+	if (pump->timer.armed ? !pauses || pump->is_probing :
+	    !pauses && !patience && !pump->is_watchful)
 		return;
 	silent = clock_ms() - pump->active_ms;
 	ms = !patience ? UINT64_MAX : patience > silent ? patience - silent : 1;
+	if (pump->is_watchful && ms > pump->settings.silent_ms / 2)
+		ms = pump->settings.silent_ms / 2;
 	if (pauses && ms > PROBE_MS)
 		ms = silent < PROBE_MS ? PROBE_MS - silent : PROBE_MS;
 	pump->is_probing = pauses;
@@ -282,6 +289,21 @@ find_broken(struct pump *pump)
 		if (is_paused(pump, i) && stream_is_broken(pump->half[i].from))
 			return &pump->half[i];
 	return NULL;
+}
+
+/* Looks after what was written; at nothing when all of it has been answered. */
+static bool
+is_silent(struct pump *pump)
+{
+	pump->is_watchful = false;
+	for (int i = 0; i < 2; i++) {
+		enum socket_health health =
+		    socket_health(pump->half[i].from->fd, pump->settings.silent_ms);
+		if (health == SOCKET_SILENT)
+			return true;
+		pump->is_watchful |= health == SOCKET_PENDING;
+	}
+	return false;
 }
 
 static void
@@ -302,6 +324,8 @@ on_time(void *arg)
 		break_reading(broken);
 	else if (patience && silent >= patience)
 		end(pump, why);
+	else if (is_silent(pump))
+		end(pump, PUMP_SILENT);
 	else
 		keep_time(pump);
 }
@@ -341,8 +365,10 @@ run(struct pump *pump, unsigned halves)
 		return;
 	}
 	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
-	if (before != pump->half[0].count + pump->half[1].count || was_half != is_half)
+	if (before != pump->half[0].count + pump->half[1].count || was_half != is_half) {
 		pump->active_ms = clock_ms();
+		pump->is_watchful = true;
+	}
 	if (was_half != is_half)
 		timer_clear(&pump->timer);	/* another patience from now on */
 	watch_on(pump);
@@ -410,6 +436,10 @@ pump_new(struct loop *loop, struct stream *a, struct stream *b,
 	}
 	pump->loop = loop;
 	pump->settings = *settings;
+	if (!pump->settings.silent_ms)
+		pump->settings.silent_ms = SILENT_MS;
+	socket_allow_pauses(a->fd);
+	socket_allow_pauses(b->fd);
 	pump->on_over = on_over;
 	pump->arg = arg;
 	pump->active_ms = clock_ms();

@@ -13,6 +13,7 @@
  * because closing then would reset the connection.
  * While one side takes nothing, the other is not read, and a reset of it is found
  * only after some seconds of standstill, in which its last words may still be taken.
+ * A peer may pause for as long as it likes, but its kernel must answer ours.
  * Nothing is allocated per read: reads go to the thread's scratch buffer, and
  * only what the other side did not take at once is kept (and freed when it is gone).
  */
@@ -29,6 +30,7 @@ enum pump_end {
 	PUMP_RESET_A, PUMP_RESET_B,	/* that side reset or broke; the other was reset */
 	PUMP_HALF_CLOSED,	/* one direction ended and the other was silent for too long */
 	PUMP_IDLE,		/* idle_ms without a byte */
+	PUMP_SILENT,		/* a peer's kernel has not answered for too long; both were reset */
 	PUMP_STOPPED,		/* pump_stop() */
 	PUMP_ENDS
 };
@@ -37,6 +39,7 @@ const char *pump_end_word(enum pump_end);
 struct pump_settings {
 	uint64_t half_closed_ms;	/* 0: for ever */
 	uint64_t idle_ms;		/* 0: none */
+	uint64_t silent_ms;		/* socket_health(); 0: 60 s */
 };
 
 /* Adopts both streams. on_over is called once, never inside this call; the owner then calls

@@ -1,6 +1,7 @@
 /* Pumps on loops of their own, their far ends played by blocking code in this thread and others. */
 #include "tunnel/pump.h"
 
+#include <linux/filter.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -352,6 +353,69 @@ a_reset_is_found_while_the_other_side_takes_nothing(void **state)
 	}
 }
 
+/* A peer that is switched off: its kernel answers nothing any more. */
+static void
+switch_off(int fd)
+{
+	struct sock_filter drop[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog filter = { .len = 1, .filter = drop };
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter), 0);
+}
+
+static void
+bench_impatient(struct bench *bench)
+{
+	const int ms = 700;
+	int pairs[2][2];
+	for (int i = 0; i < 2; i++) {
+		tcp_pair(pairs[i]);
+		assert_int_equal(setsockopt(pairs[i][1], IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+		    sizeof ms), 0);
+		bench->far[i] = pairs[i][0];
+	}
+	bench_start(bench, stream_socket(pairs[0][1]), stream_socket(pairs[1][1]),
+	    (struct pump_settings){ .silent_ms = 1000 });
+}
+
+static void
+a_peer_may_pause_for_as_long_as_it_likes(void **state)
+{
+	static char much[1 << 16];
+	struct bench bench;
+	(void)state;
+	bench_impatient(&bench);
+	for (int quiet = 0; quiet < 5;) {
+		quiet = send(bench.far[0], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
+		usleep(10000);
+	}
+	usleep(2500000);
+	shutdown(bench.far[0], SHUT_WR);
+	while (get(bench.far[1], much, sizeof much) > 0)
+		;
+	put(bench.far[1], "all of it");
+	close(bench.far[1]);
+	expect(bench.far[0], "all of it");
+	close(bench.far[0]);
+	assert_int_equal(bench_end(&bench), PUMP_FINISHED);
+}
+
+static void
+a_peer_whose_kernel_is_silent_is_gone(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_impatient(&bench);
+	put(bench.far[0], "x");
+	expect(bench.far[1], "x");
+	switch_off(bench.far[1]);
+	uint64_t start = clock_ms();
+	put(bench.far[0], "y");
+	assert_int_equal(bench_end(&bench), PUMP_SILENT);
+	assert_in_range(clock_ms() - start, 900, 5000);
+	close(bench.far[0]);
+	close(bench.far[1]);
+}
+
 /* Keeps one direction of a flow as full as it gets, until the other end closes. */
 static void *
 flood(void *arg)
@@ -612,6 +676,8 @@ main(void)
 		cmocka_unit_test(a_stop_resets_both),
 		cmocka_unit_test(a_stalled_flow_does_not_spin),
 		cmocka_unit_test(a_reset_is_found_while_the_other_side_takes_nothing),
+		cmocka_unit_test(a_peer_may_pause_for_as_long_as_it_likes),
+		cmocka_unit_test(a_peer_whose_kernel_is_silent_is_gone),
 		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
