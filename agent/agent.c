@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "agent/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "base/ready.h"
 
 enum {
@@ -262,26 +262,13 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	return context->roster ? 0 : wrong;
 }
 
-/* A flow takes two descriptors, and the soft limit is often 1024.  Without success the old one
- * stands. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int
 set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
 	struct context *context = &agent->context;
 
-	raise_descriptor_limit();
+	socket_raise_limit();
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->loop = loop_new();
 	context->resolver = resolver_new();

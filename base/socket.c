@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,6 +131,18 @@ socket_health(int fd, uint64_t silent_ms)
 	else if (info.tcpi_retransmits == 0)
 		return SOCKET_PENDING;
 	return info.tcpi_last_ack_recv > silent_ms ? SOCKET_SILENT : SOCKET_PENDING;
+}
+
+uint64_t
+socket_raise_limit(void)
+{
+	struct rlimit limit, most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	most = limit;
+	most.rlim_cur = most.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &most) == 0 ? most.rlim_cur : limit.rlim_cur;
 }
 
 void

@@ -30,6 +30,9 @@ enum socket_health {
  * closed window as well, but the kernel sends those as rarely as every two minutes: so 2.5 times as
  * long there, for which silent_ms should be 60 s. */
 enum socket_health socket_health(int fd, uint64_t silent_ms);
+/* As many descriptors as the hard limit allows: the soft one is often 1024, and a flow takes two.
+ * Returns how many there may be now. */
+uint64_t socket_raise_limit(void);
 /* The next close() sends RST (SO_LINGER 0). */
 void socket_reset_on_close(int fd);
 struct address socket_peer(int fd);

@@ -175,6 +175,17 @@ load_rules(struct control *control)
 	return failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG;
 }
 
+static void
+take_descriptors(const struct settings *settings)
+{
+	uint64_t descriptors = socket_raise_limit();
+
+	if (descriptors / 2 < settings->limits.flows)
+		log_event(LOG_WARNING, "descriptors-few", "each flow takes two descriptors: raise the hard limit "
+		    "(LimitNOFILE= of the service, ulimit -Hn), or lower limits.flows",
+		    log_u64("descriptors", descriptors), log_u64("limits.flows", settings->limits.flows));
+}
+
 int
 control_open(struct control *control, void (*on_station)(void *, enum station_event))
 {
@@ -190,6 +201,7 @@ control_open(struct control *control, void (*on_station)(void *, enum station_ev
 		return code;
 	log_init("valise-relay", (enum log_level)control->rules->settings.log_level,
 	    (enum log_format)control->rules->settings.log_format);
+	take_descriptors(&control->rules->settings);
 	if ((code = lock_out_others(&control->rules->settings)) != EX_OK)
 		return code;
 	if (!make_shared(control) || !make_stations(control, on_station))

@@ -23,7 +23,6 @@ on_connected(void *arg, int fd, const char *error)
 		flow_refuse(flow, REFUSE_NO_AGENT);
 		return;
 	}
-	socket_prepare(fd);
 	if (version > 0)
 		flow->proxy_bytes = proxy_encode(header, version, &flow->visit.client,
 		    visit_listener(&flow->visit));

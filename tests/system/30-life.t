@@ -2,6 +2,7 @@
 """Start, reload, drain, stop: what an operator sees, exit codes included."""
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -263,6 +264,19 @@ def an_idle_daemon_stops_at_once(scene):
 		daemon.signal(signal.SIGTERM)
 		equal(daemon.wait(5), 0, f"{daemon.label}'s exit status")
 		check(time.monotonic() - started < 3, f"{daemon.label} took long")
+
+
+@test
+def daemons_take_all_descriptors_that_are_allowed(scene):
+	relay, hard = scene.relay(start=False), resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+	relay.argv = ["prlimit", "--nofile=100:"] + relay.argv
+	relay.start()
+	equal(resource.prlimit(relay.pid, resource.RLIMIT_NOFILE), (hard, hard), "the relay's limit")
+	agent = scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], authority().agent("agent", NAME),
+		start=False)
+	agent.argv = ["prlimit", "--nofile=100:"] + agent.argv
+	agent.start()
+	equal(resource.prlimit(agent.pid, resource.RLIMIT_NOFILE), (hard, hard), "the agent's limit")
 
 
 @test
