@@ -64,6 +64,7 @@ log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t w
 	log_event(level,
 	    end->is_permanent ? "relay-refused"
 	    : end->was_up     ? "relay-down"
+	    : end->is_busy    ? "relay-busy"
 			      : "relay-unreachable",
 	    end->sentence, log_str("relay", link->target), log_str("code", end->word),
 	    log_str("subject", end->subject[0] ? end->subject : NULL),

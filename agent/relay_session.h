@@ -31,6 +31,7 @@ enum { RELAY_SESSION_SENTENCE = 1024 };
 struct relay_session_end {
 	bool is_permanent;	/* the same attempt would end like this again */
 	bool was_up;
+	bool is_busy;		/* the relay has answered: not now */
 	const char *word;	/* stable */
 	char sentence[RELAY_SESSION_SENTENCE];
 	/* A certificate at fault, "" if none is: whose it is, and the configuration key that would

@@ -71,6 +71,18 @@ explain_stranger(struct relay_session_end *end, const char *word, const char *se
 	snprintf(end->sentence, sizeof end->sentence, "%s", sentence);
 }
 
+/* Sessions that step aside end as replaced, too, but then nobody asks why.  Whoever has taken over
+ * this one would be replaced by our next, and so on. */
+static void
+explain_rival(struct relay_session_end *end, const char *said)
+{
+	end->is_permanent = true;
+	end->key = "agent.connect_url";
+	snprintf(end->sentence, sizeof end->sentence,
+	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have"
+	    " copies of one state_dir, keep one", said);
+}
+
 void
 relay_session_end_explain(struct relay_session_end *end, struct session *session,
     const struct peer_check *judge, const struct credentials *credentials)
@@ -86,6 +98,9 @@ relay_session_end_explain(struct relay_session_end *end, struct session *session
 	end->is_permanent = code_is_permanent(code);
 	end->word = code == CODE_NONE ? "session-lost" : code_word(code);
 	snprintf(end->sentence, sizeof end->sentence, "%s", said);
+	end->is_busy = code == CODE_BUSY || code == CODE_DRAINING || code == CODE_SESSION_LIMIT;
+	if (code == CODE_REPLACED)
+		explain_rival(end, said);
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
 		if (ours[i].code == code)
 			explain_ours(end, ours[i].cure, said, credentials);

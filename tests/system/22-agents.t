@@ -6,7 +6,7 @@ import signal
 import time
 
 from lib import *
-from lib.scene import Configured
+from lib.scene import Configured, free_port
 
 NAME = "app.example.com"
 
@@ -325,6 +325,24 @@ def a_dead_upstream_is_retried_at_another_agent(scene):
 	scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"here")))], certificate, "sound")
 	for _ in range(10):
 		equal(visit(relay), b"here", "the other agent serves")
+
+
+@test
+def an_agent_whose_two_urls_lead_to_one_relay_says_so_and_rests(scene):
+	ports = free_port(), free_port()
+	relay = scene.relay(port=ports[0], listeners=[{"address": f"127.0.0.1:{port}"} for port in ports])
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME),
+		start=False)
+	agent.write(dict(agent.settings, agent=dict(agent.settings["agent"],
+		connect_url=[f"localhost:{port}" for port in ports])))
+	agent.start()
+	told = agent.wait_event("relay-refused", 10, code="replaced")[0]
+	check("connect_url" in told["message"] and told["retry_ms"] > 60000, f"{told}")
+	time.sleep(2)
+	equal(len(relay.events("session-up")), 2, "sessions in all")
+	wire = hello(NAME)
+	with dial(relay.port, wire) as client:
+		equal(read_exactly(client, len(wire)), wire, "through the other")
 
 
 main()
