@@ -246,6 +246,34 @@ frames_that_do_not_belong_end_the_channel(void **state)
 	}
 }
 
+/* The agent's ping and the relay's `open` cross: a pong behind the hello would be the flow's bytes. */
+static void
+a_ping_that_crosses_open_is_not_answered(void **state)
+{
+	const struct frame_open open = an_open(4);
+	uint8_t out[FRAME_BYTES];
+	const struct frame_ping ping = { 1, 2 };
+	int fds[2];
+	(void)state;
+	tcp_pair(fds);
+	relay = (struct end){ 0 };
+	raw = (struct diary){ 0 };
+	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
+	raw.link = link_new(loop, agents_tls(fds[1]), 1000, on_diary, &raw);
+	reach("parked ", NULL);
+	/* A hello that reads as a frame, so that the diary goes on reading frames behind it. */
+	assert_true(channel_open(relay.channel, &open, (const uint8_t *)"\x00\x02\xaax"));
+	assert_true(link_send(raw.link, out, frame_encode_ping(out, &ping)));
+	turn_for(50);
+	assert_string_equal(raw.events, "open 16 170 ");
+	assert_true(link_send(raw.link, out, frame_encode_ready(out)));
+	reach("parked ready ", NULL);
+	link_free(raw.link);
+	channel_free(relay.channel);
+	stream_free(relay.stream);
+	turn_for(5);
+}
+
 static void
 an_open_that_lies_ends_the_channel(void **state)
 {
@@ -398,6 +426,7 @@ main(void)
 		cmocka_unit_test(a_parked_channel_notices_that_its_peer_is_gone),
 		cmocka_unit_test(a_wrong_key_never_parks),
 		cmocka_unit_test(frames_that_do_not_belong_end_the_channel),
+		cmocka_unit_test(a_ping_that_crosses_open_is_not_answered),
 		cmocka_unit_test(an_open_that_lies_ends_the_channel),
 		cmocka_unit_test(a_parked_channel_moves_to_another_worker),
 		cmocka_unit_test(a_parked_channel_holds_little_beside_gnutls),

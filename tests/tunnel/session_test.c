@@ -281,6 +281,25 @@ versions_that_do_not_overlap_are_refused(void **state)
 	stop_raw();
 }
 
+/* What stands behind the two octets is the later version's own business. */
+static void
+a_later_version_is_refused_whatever_its_layout(void **state)
+{
+	static const uint8_t later[] = { 0, 6, FRAME_HELLO, 2, 3, 0xde, 0xad, 0xbe };
+	struct frame_refused refused;
+	(void)state;
+	start_raw_agent();
+	assert_true(link_send(raw.link, later, sizeof later));
+	assert_true(comes_true(diary_is_over, &raw, 3000));
+	assert_true(frame_decode_refused(cursor_over(raw.last, raw.last_bytes), &refused));
+	assert_int_equal(refused.code, CODE_VERSION);
+	link_free(raw.link);
+	raw.link = NULL;
+	assert_true(comes_true(relay_is_over, NULL, 1000));
+	assert_string_equal(relay.events, "over ");
+	stop_raw();
+}
+
 /* After the hello where marked; each is answered by a goodbye with protocol-error. */
 static const struct crime {
 	bool after_hello;
@@ -498,6 +517,7 @@ main(void)
 		cmocka_unit_test(a_silent_peer_is_given_up),
 		cmocka_unit_test(no_hello_in_time_is_over),
 		cmocka_unit_test(versions_that_do_not_overlap_are_refused),
+		cmocka_unit_test(a_later_version_is_refused_whatever_its_layout),
 		cmocka_unit_test(who_breaks_the_rules_is_told_which),
 		cmocka_unit_test(unknown_optional_frames_are_skipped),
 		cmocka_unit_test(a_welcome_of_a_version_not_offered_is_not_believed),
