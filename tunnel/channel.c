@@ -94,12 +94,13 @@ on_open(struct channel *c, struct cursor body)
 		protocol_error(c, "memory is short");
 }
 
-/* Either side may ask the other for a sign of life while the channel is parked. */
+/* Either side may ask the other for a sign of life while the channel is parked.  One that crosses our
+ * `open` is not answered: behind the hello, a pong would be taken for the flow's bytes. */
 static void
 on_ping(struct channel *c, const struct frame_ping *ping)
 {
 	uint8_t out[FRAME_BYTES];
-	if (!link_send(c->link, out, frame_encode_pong(out, ping)))
+	if (c->state == PARKED && !link_send(c->link, out, frame_encode_pong(out, ping)))
 		link_close(c->link);
 }
 

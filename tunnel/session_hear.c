@@ -67,18 +67,26 @@ decode(enum frame_type type, struct cursor body, union session_frame *out)
 	return false;
 }
 
+/* A hello begins with its two version octets in every version; what follows has the layout of the
+ * oldest one named.  So they are judged before the rest is read. */
+static bool
+is_of_another_version(struct session *s, enum frame_type type, struct cursor body)
+{
+	char sentence[128];
+	uint8_t oldest = cursor_u8(&body), newest = cursor_u8(&body);
+	if (type != FRAME_HELLO || body.failed)
+		return false;
+	if (oldest <= PROTOCOL_NEWEST && newest >= PROTOCOL_OLDEST)
+		return false;
+	snprintf(sentence, sizeof sentence, "the relay speaks protocol %d to %d, the agent %u to %u",
+	    PROTOCOL_OLDEST, PROTOCOL_NEWEST, oldest, newest);
+	session_refuse(s, CODE_VERSION, sentence);
+	return true;
+}
+
 static void
 on_hello(struct session *s, const union session_frame *frame)
 {
-	const struct frame_hello *hello = &frame->hello;
-	if (hello->oldest > PROTOCOL_NEWEST || hello->newest < PROTOCOL_OLDEST) {
-		char sentence[128];
-		snprintf(sentence, sizeof sentence,
-		    "the relay speaks protocol %d to %d, the agent %u to %u",
-		    PROTOCOL_OLDEST, PROTOCOL_NEWEST, hello->oldest, hello->newest);
-		session_refuse(s, CODE_VERSION, sentence);
-		return;
-	}
 	session_move(s, SESSION_JUDGED);
 	session_emit(s, SESSION_HELLO, frame);
 }
@@ -177,6 +185,7 @@ void
 session_hear(struct session *s)
 {
 	const struct frame *in = link_frame(s->link);
+	struct cursor body = cursor_over(in->body, in->body_bytes);
 	union session_frame frame;
 	if (s->state >= SESSION_ENDING)
 		return;
@@ -189,7 +198,9 @@ session_hear(struct session *s)
 		protocol_error(s, in->type, "is not for this side");
 	else if (!(rules[in->type].states & 1u << s->state))
 		protocol_error(s, in->type, "comes at the wrong time");
-	else if (!decode(in->type, cursor_over(in->body, in->body_bytes), &frame))
+	else if (is_of_another_version(s, in->type, body))
+		return;
+	else if (!decode(in->type, body, &frame))
 		protocol_error(s, in->type, "is malformed");
 	else
 		handle(s, in->type, &frame);
