@@ -21,7 +21,7 @@ enum { PONG_MS = 5000 };
 struct agent_channel {
 	LIST_ENTRY(agent_channel) link;
 	struct station *station;
-	struct pool_berth berth;
+	struct pool_entry entry;
 	struct channel *channel;	/* NULL: given away, or lost */
 	struct crowd_place *place;	/* while shaking */
 	struct member *member;		/* held, from parking on */
@@ -40,7 +40,7 @@ reap(void *arg)
 	free(self);
 }
 
-/* Nothing of it is in the loop any more; the berth must be out of the pool. */
+/* Nothing of it is in the loop any more; the entry must be out of the pool. */
 static void
 go(struct agent_channel *self)
 {
@@ -55,14 +55,14 @@ go(struct agent_channel *self)
 	station_check(self->station);
 }
 
-/* The channel is of no use any more. If somebody has just taken its berth, he will hear of it from give(). */
+/* The channel is of no use any more. If somebody has just taken its entry, he will hear of it from give(). */
 static void
 lose(struct agent_channel *self)
 {
 	channel_free(self->channel);
 	self->channel = NULL;
 	timer_clear(&self->ping);
-	if (pool_lost(&self->berth))
+	if (pool_lost(&self->entry))
 		go(self);
 }
 
@@ -78,9 +78,9 @@ agent_channel_cut_all(struct station *station)
 }
 
 static struct channel *
-give(struct pool_berth *berth)
+give(struct pool_entry *entry)
 {
-	struct agent_channel *self = container_of(berth, struct agent_channel, berth);
+	struct agent_channel *self = container_of(entry, struct agent_channel, entry);
 	struct channel *channel = self->channel;
 
 	self->channel = NULL;
@@ -91,16 +91,16 @@ give(struct pool_berth *berth)
 }
 
 static void
-drop(struct pool_berth *berth)
+drop(struct pool_entry *entry)
 {
-	struct agent_channel *self = container_of(berth, struct agent_channel, berth);
+	struct agent_channel *self = container_of(entry, struct agent_channel, entry);
 
 	channel_free(self->channel);
 	self->channel = NULL;
 	go(self);
 }
 
-static const struct pool_berth_kind berth_kind = { give, drop };
+static const struct pool_entry_kind entry_kind = { give, drop };
 
 static void
 log_refused(const struct agent_channel *self, const char *code, const char *why)
@@ -153,7 +153,7 @@ park(struct agent_channel *self)
 	crowd_leave(self->place);
 	self->place = NULL;
 	self->member = roster_find_channel(relay->roster, channel_peer_identity(self->channel));
-	verdict = self->member != NULL ? pool_park(member_pool(self->member), &self->berth) : POOL_CLOSED;
+	verdict = self->member != NULL ? pool_park(member_pool(self->member), &self->entry) : POOL_CLOSED;
 	if (verdict != POOL_PARKED) {
 		log_refused(self, reasons[verdict].code, reasons[verdict].why);
 		lose(self);
@@ -173,7 +173,7 @@ on_channel(void *arg, enum channel_event event)
 		break;
 	case CHANNEL_PONG:
 		self->awaits_pong = false;
-		pool_verified(&self->berth);
+		pool_verified(&self->entry);
 		plan_ping(self);
 		break;
 	case CHANNEL_OVER:
@@ -228,7 +228,7 @@ agent_channel_start(struct station *station, struct visit *visit)
 	}
 	self->station = station;
 	self->client = visit->client;
-	self->berth = (struct pool_berth){ .kind = &berth_kind, .loop = station->loop };
+	self->entry = (struct pool_entry){ .kind = &entry_kind, .loop = station->loop };
 	LIST_INSERT_HEAD(&station->channels, self, link);
 	task_init(&self->reap, reap, self);
 	timer_init(&self->ping, station->loop, on_ping_time, self);

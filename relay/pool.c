@@ -1,7 +1,7 @@
 /*
- * A berth is PARKED while in the pool's list; TAKEN from the moment somebody
+ * An entry is PARKED while in the pool's list; TAKEN from the moment somebody
  * decided its fate until its owner has heard of it.  A request is QUEUED until
- * a berth is found for it, then COMING until it is answered.  Both changes are
+ * an entry is found for it, then COMING until it is answered.  Both changes are
  * made under the pool's lock.
  */
 #include "relay/pool.h"
@@ -26,7 +26,7 @@ struct pool {
 	pthread_mutex_t lock;
 	atomic_uint held;
 	struct pool_settings settings;
-	TAILQ_HEAD(, pool_berth) berths;	/* the most recently verified first */
+	TAILQ_HEAD(, pool_entry) entries;	/* the most recently verified first */
 	TAILQ_HEAD(, pool_request) requests;	/* the longest waiting first */
 	unsigned parked, waiting;
 	bool closed;
@@ -44,7 +44,7 @@ pool_new(const struct pool_settings *settings)
 		tally_hold(settings->tally);
 	atomic_init(&pool->held, 1);
 	pthread_mutex_init(&pool->lock, NULL);
-	TAILQ_INIT(&pool->berths);
+	TAILQ_INIT(&pool->entries);
 	TAILQ_INIT(&pool->requests);
 	return pool;
 }
@@ -113,23 +113,23 @@ answer(struct pool_request *request, struct channel *channel)
 	loop_post(request->asker.loop, &request->message);
 }
 
-/* Under the lock: this berth is for this request, or for nobody. */
+/* Under the lock: this entry is for this request, or for nobody. */
 static void
-assign(struct pool *pool, struct pool_berth *berth, struct pool_request *request)
+assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request)
 {
-	TAILQ_REMOVE(&pool->berths, berth, link);
+	TAILQ_REMOVE(&pool->entries, entry, link);
 	count_out(pool);
-	berth->state = POOL_BERTH_TAKEN;
-	berth->request = request;
+	entry->state = POOL_ENTRY_TAKEN;
+	entry->request = request;
 	if (request != NULL)
 		request->state = COMING;
 }
 
-/* Finds a berth for the request or lets it wait. What to post is posted after the lock. */
+/* Finds an entry for the request or lets it wait. What to post is posted after the lock. */
 static void
 seek(struct pool *pool, struct pool_request *request)
 {
-	struct pool_berth *berth = NULL;
+	struct pool_entry *entry = NULL;
 	enum { FOUND, WAITS, NEVER, UNWANTED } outcome;
 
 	pthread_mutex_lock(&pool->lock);
@@ -138,9 +138,9 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if (pool->closed) {
 		outcome = NEVER;
 		request->state = COMING;
-	} else if ((berth = TAILQ_FIRST(&pool->berths)) != NULL) {
+	} else if ((entry = TAILQ_FIRST(&pool->entries)) != NULL) {
 		outcome = FOUND;
-		assign(pool, berth, request);
+		assign(pool, entry, request);
 	} else {
 		outcome = WAITS;
 		request->state = QUEUED;
@@ -150,7 +150,7 @@ seek(struct pool *pool, struct pool_request *request)
 	pthread_mutex_unlock(&pool->lock);
 	switch (outcome) {
 	case FOUND:
-		loop_post(berth->loop, &berth->message);
+		loop_post(entry->loop, &entry->message);
 		break;
 	case WAITS:
 		pool->settings.on_need(pool->settings.arg, 1);
@@ -164,13 +164,13 @@ seek(struct pool *pool, struct pool_request *request)
 	}
 }
 
-/* The owner's part: the berth is out of the pool, and who asked may have given up meanwhile. */
+/* The owner's part: the entry is out of the pool, and who asked may have given up meanwhile. */
 static void
 deliver_taken(struct message *message)
 {
-	struct pool_berth *berth = container_of(message, struct pool_berth, message);
-	struct pool_request *request = berth->request;
-	struct pool *pool = berth->pool;
+	struct pool_entry *entry = container_of(message, struct pool_entry, message);
+	struct pool_request *request = entry->request;
+	struct pool *pool = entry->pool;
 	struct channel *channel;
 	bool wanted = false;
 
@@ -180,10 +180,10 @@ deliver_taken(struct message *message)
 		pthread_mutex_unlock(&pool->lock);
 	}
 	if (!wanted) {
-		berth->kind->drop(berth);
+		entry->kind->drop(entry);
 		if (request != NULL)
 			free_request(request);
-	} else if ((channel = berth->kind->give(berth)) != NULL) {
+	} else if ((channel = entry->kind->give(entry)) != NULL) {
 		answer(request, channel);
 	} else {
 		seek(pool, request);
@@ -192,12 +192,12 @@ deliver_taken(struct message *message)
 }
 
 enum pool_verdict
-pool_park(struct pool *pool, struct pool_berth *berth)
+pool_park(struct pool *pool, struct pool_entry *entry)
 {
 	enum pool_verdict verdict = POOL_PARKED;
 	struct pool_request *request = NULL;
 
-	berth->message.deliver = deliver_taken;
+	entry->message.deliver = deliver_taken;
 	pthread_mutex_lock(&pool->lock);
 	if (pool->closed) {
 		verdict = POOL_CLOSED;
@@ -206,70 +206,70 @@ pool_park(struct pool *pool, struct pool_berth *berth)
 	} else if (!count_in(pool)) {
 		verdict = POOL_FULL_IDENTITY;
 	} else {
-		berth->pool = hold(pool);
-		berth->state = POOL_BERTH_PARKED;
-		TAILQ_INSERT_HEAD(&pool->berths, berth, link);
+		entry->pool = hold(pool);
+		entry->state = POOL_ENTRY_PARKED;
+		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
 		request = TAILQ_FIRST(&pool->requests);
 	}
 	if (request != NULL) {
 		TAILQ_REMOVE(&pool->requests, request, link);
 		pool->waiting--;
-		assign(pool, berth, request);
+		assign(pool, entry, request);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (request != NULL)
-		loop_post(berth->loop, &berth->message);
+		loop_post(entry->loop, &entry->message);
 	return verdict;
 }
 
 void
-pool_verified(struct pool_berth *berth)
+pool_verified(struct pool_entry *entry)
 {
-	struct pool *pool = berth->pool;
+	struct pool *pool = entry->pool;
 
 	pthread_mutex_lock(&pool->lock);
-	if (berth->state == POOL_BERTH_PARKED) {
-		TAILQ_REMOVE(&pool->berths, berth, link);
-		TAILQ_INSERT_HEAD(&pool->berths, berth, link);
+	if (entry->state == POOL_ENTRY_PARKED) {
+		TAILQ_REMOVE(&pool->entries, entry, link);
+		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
 	}
 	pthread_mutex_unlock(&pool->lock);
 }
 
 bool
-pool_lost(struct pool_berth *berth)
+pool_lost(struct pool_entry *entry)
 {
-	struct pool *pool = berth->pool;
+	struct pool *pool = entry->pool;
 	bool out = false;
 
 	if (pool == NULL)
 		return true;	/* never parked */
 	pthread_mutex_lock(&pool->lock);
-	if (berth->state == POOL_BERTH_PARKED) {
-		TAILQ_REMOVE(&pool->berths, berth, link);
+	if (entry->state == POOL_ENTRY_PARKED) {
+		TAILQ_REMOVE(&pool->entries, entry, link);
 		count_out(pool);
-		berth->state = POOL_BERTH_FREE;
+		entry->state = POOL_ENTRY_FREE;
 		out = true;
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (out) {
-		berth->pool = NULL;
+		entry->pool = NULL;
 		pool_release(pool);
 	}
 	return out;
 }
 
 /* The lock is let go between the steps: posting is cheap, but it need not be done under it. */
-static struct pool_berth *
+static struct pool_entry *
 next_to_drop(struct pool *pool)
 {
-	struct pool_berth *berth;
+	struct pool_entry *entry;
 
 	pthread_mutex_lock(&pool->lock);
-	berth = TAILQ_FIRST(&pool->berths);
-	if (berth != NULL)
-		assign(pool, berth, NULL);
+	entry = TAILQ_FIRST(&pool->entries);
+	if (entry != NULL)
+		assign(pool, entry, NULL);
 	pthread_mutex_unlock(&pool->lock);
-	return berth;
+	return entry;
 }
 
 static struct pool_request *
@@ -291,14 +291,14 @@ next_to_disappoint(struct pool *pool)
 void
 pool_close(struct pool *pool)
 {
-	struct pool_berth *berth;
+	struct pool_entry *entry;
 	struct pool_request *request;
 
 	pthread_mutex_lock(&pool->lock);
 	pool->closed = true;
 	pthread_mutex_unlock(&pool->lock);
-	while ((berth = next_to_drop(pool)) != NULL)
-		loop_post(berth->loop, &berth->message);
+	while ((entry = next_to_drop(pool)) != NULL)
+		loop_post(entry->loop, &entry->message);
 	while ((request = next_to_disappoint(pool)) != NULL)
 		answer(request, NULL);
 }

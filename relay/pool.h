@@ -2,15 +2,15 @@
  * The parked channels of one session, whoever parked them, and the flows that
  * wait for one.  Shared by all workers.
  *
- * A parked channel lies in a berth, which belongs to the worker that accepted
+ * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
- * berth and asks its owner by message to let go; the owner posts the channel to
+ * entry and asks its owner by message to let go; the owner posts the channel to
  * the asker.  When nothing is parked, the asker waits, and `on_need` is told.
  *
  *	asker:  request = pool_take(pool, &asker) --> on_answer(arg, channel or NULL)
  *	        pool_cancel(request)              --> no answer any more
- *	owner:  pool_park(pool, berth) --> kind->give(berth) or kind->drop(berth), later
- *	        pool_lost(berth), pool_verified(berth)
+ *	owner:  pool_park(pool, entry) --> kind->give(entry) or kind->drop(entry), later
+ *	        pool_lost(entry), pool_verified(entry)
  *
  * Every answer is a message to the asker's loop, never a call from inside.
  */
@@ -26,7 +26,7 @@
 struct channel;
 struct pool;
 struct pool_request;
-struct pool_berth;
+struct pool_entry;
 
 struct pool_settings {
 	uint64_t most;			/* parked at once */
@@ -37,25 +37,25 @@ struct pool_settings {
 	void *arg;
 };
 
-/* Both are called in the owner's loop by a message, and the berth may be freed in them. */
-struct pool_berth_kind {
+/* Both are called in the owner's loop by a message, and the entry may be freed in them. */
+struct pool_entry_kind {
 	/* Lets go of the channel (channel_detach); NULL: it was lost meanwhile. */
-	struct channel *(*give)(struct pool_berth *);
+	struct channel *(*give)(struct pool_entry *);
 	/* The pool was closed: end the channel. */
-	void (*drop)(struct pool_berth *);
+	void (*drop)(struct pool_entry *);
 };
 
-enum pool_berth_state { POOL_BERTH_FREE, POOL_BERTH_PARKED, POOL_BERTH_TAKEN };
+enum pool_entry_state { POOL_ENTRY_FREE, POOL_ENTRY_PARKED, POOL_ENTRY_TAKEN };
 
 /* Embedded in its owner's object; zeroed, then `kind` and `loop` filled in. */
-struct pool_berth {
-	const struct pool_berth_kind *kind;
+struct pool_entry {
+	const struct pool_entry_kind *kind;
 	struct loop *loop;
 	struct message message;
-	TAILQ_ENTRY(pool_berth) link;
+	TAILQ_ENTRY(pool_entry) link;
 	struct pool *pool;
 	struct pool_request *request;
-	enum pool_berth_state state;	/* under the pool's lock */
+	enum pool_entry_state state;	/* under the pool's lock */
 };
 
 struct pool_asker {
@@ -69,18 +69,18 @@ struct pool_asker {
 
 /* NULL when memory is short. */
 struct pool *pool_new(const struct pool_settings *);
-/* Gives back; berths and requests hold the pool as long as they need it. */
+/* Gives back; entries and requests hold the pool as long as they need it. */
 void pool_release(struct pool *);
 /* The session is gone: what is parked is dropped, who waits is answered NULL, now and from now on. */
 void pool_close(struct pool *);
 
 enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_FULL_IDENTITY, POOL_CLOSED };
-enum pool_verdict pool_park(struct pool *, struct pool_berth *);
+enum pool_verdict pool_park(struct pool *, struct pool_entry *);
 /* The channel answered a ping: it is the best one now. */
-void pool_verified(struct pool_berth *);
-/* True: the berth is out of the pool, and its owner may free it. False: a message to the owner is
- * under way; give() or drop() will be called, so the owner keeps the berth until then. */
-bool pool_lost(struct pool_berth *);
+void pool_verified(struct pool_entry *);
+/* True: the entry is out of the pool, and its owner may free it. False: a message to the owner is
+ * under way; give() or drop() will be called, so the owner keeps the entry until then. */
+bool pool_lost(struct pool_entry *);
 
 /* NULL when memory is short. */
 struct pool_request *pool_take(struct pool *, const struct pool_asker *);

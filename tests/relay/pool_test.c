@@ -5,7 +5,7 @@
 #include "relay/helpers.h"
 
 struct owner {
-	struct pool_berth berth;
+	struct pool_entry entry;
 	struct channel *channel;
 	int dropped;
 };
@@ -29,9 +29,9 @@ fake(int number)
 }
 
 static struct channel *
-give(struct pool_berth *berth)
+give(struct pool_entry *entry)
 {
-	struct owner *owner = container_of(berth, struct owner, berth);
+	struct owner *owner = container_of(entry, struct owner, entry);
 	struct channel *channel = owner->channel;
 
 	owner->channel = NULL;
@@ -39,12 +39,12 @@ give(struct pool_berth *berth)
 }
 
 static void
-drop(struct pool_berth *berth)
+drop(struct pool_entry *entry)
 {
-	container_of(berth, struct owner, berth)->dropped++;
+	container_of(entry, struct owner, entry)->dropped++;
 }
 
-static const struct pool_berth_kind kind = { give, drop };
+static const struct pool_entry_kind kind = { give, drop };
 
 static void
 on_need(void *arg, unsigned channels)
@@ -81,8 +81,8 @@ new_pool(uint64_t most, struct tally *tally, uint64_t most_per_identity)
 static enum pool_verdict
 park(struct pool *pool, struct owner *owner, struct loop *loop, int number)
 {
-	*owner = (struct owner){ .berth = { .kind = &kind, .loop = loop }, .channel = fake(number) };
-	return pool_park(pool, &owner->berth);
+	*owner = (struct owner){ .entry = { .kind = &kind, .loop = loop }, .channel = fake(number) };
+	return pool_park(pool, &owner->entry);
 }
 
 static void
@@ -136,7 +136,7 @@ gives_the_most_recently_verified_from_any_worker(void **state)
 	park(pool, &a, here, 1);
 	park(pool, &b, there, 2);
 	park(pool, &c, there, 3);
-	pool_verified(&a.berth);
+	pool_verified(&a.entry);
 	ask(pool, &first);
 	ask(pool, &second);
 	assert_int_equal(pool_parked(pool), 1);
@@ -144,7 +144,7 @@ gives_the_most_recently_verified_from_any_worker(void **state)
 	assert_ptr_equal(first.got, fake(1));
 	assert_ptr_equal(second.got, fake(3));
 	assert_int_equal(needed, 0);
-	assert_true(pool_lost(&b.berth));
+	assert_true(pool_lost(&b.entry));
 	assert_int_equal(pool_parked(pool), 0);
 	pool_release(pool);
 }
@@ -184,7 +184,7 @@ a_channel_lost_on_its_way_is_replaced(void **state)
 	park(pool, &a, there, 1);
 	park(pool, &b, there, 2);
 	ask(pool, &asker);
-	assert_false(pool_lost(&b.berth));	/* taken already: the owner will be asked */
+	assert_false(pool_lost(&b.entry));	/* taken already: the owner will be asked */
 	b.channel = NULL;
 	settle();
 	assert_ptr_equal(asker.got, fake(1));
@@ -232,8 +232,8 @@ has_bounds_for_itself_and_for_the_identity(void **state)
 	assert_int_equal(park(one, &owners[2], here, 2), POOL_FULL);
 	assert_int_equal(park(two, &owners[3], here, 3), POOL_PARKED);
 	assert_int_equal(park(two, &owners[4], here, 4), POOL_FULL_IDENTITY);
-	assert_true(pool_lost(&owners[2].berth));
-	assert_true(pool_lost(&owners[0].berth));
+	assert_true(pool_lost(&owners[2].entry));
+	assert_true(pool_lost(&owners[0].entry));
 	assert_int_equal(park(two, &owners[4], here, 4), POOL_PARKED);
 	pool_close(one);
 	pool_close(two);
@@ -268,7 +268,7 @@ when_the_session_goes_all_hear_of_it(void **state)
 	pool = new_pool(8, NULL, 0);
 	park(pool, &b, there, 2);
 	pool_close(pool);
-	assert_false(pool_lost(&b.berth));
+	assert_false(pool_lost(&b.entry));
 	settle();
 	assert_int_equal(b.dropped, 1);
 	pool_release(pool);
