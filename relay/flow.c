@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/socket.h"
 #include "pki/verify.h"
-#include "relay/farewell.h"
+#include "relay/lingering.h"
 #include "relay/flow_parts.h"
 #include "relay/limits.h"
 #include "relay/member.h"
@@ -109,7 +109,7 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	watch_wipe(&flow->client);
 	visit = take_visit(&flow->visit);
 	dissolve(flow);
-	farewell_refuse(station, &visit, reason, refuse_alert(reason));
+	lingering_refuse(station, &visit, reason, refuse_alert(reason));
 }
 
 /* ---- the client, while it is held ---- */

@@ -11,7 +11,7 @@
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
 #include "relay/crowd.h"
-#include "relay/farewell.h"
+#include "relay/lingering.h"
 #include "relay/flow.h"
 #include "relay/relay.h"
 #include "relay/rules.h"
@@ -126,7 +126,7 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	    log_str("reason", why[0] != '\0' ? why : NULL),
 	    log_u64("bytes", visit.bytes),
 	    log_u64("alert", alert));
-	farewell_refuse(station, &visit, reason, alert);
+	lingering_refuse(station, &visit, reason, alert);
 	station_check(station);
 }
 

@@ -1,7 +1,7 @@
 /*
  * How clients are refused: for each reason what `refuse` in relay.yml says to
  * do, and the TLS alert that tells the client (RFC 8446 §6.2).  A table and its
- * parser; farewell.h carries it out.
+ * parser; lingering.h carries it out.
  */
 #ifndef RELAY_REFUSE_H
 #define RELAY_REFUSE_H

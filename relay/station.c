@@ -13,7 +13,7 @@
 #include "base/worker.h"
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
-#include "relay/farewell.h"
+#include "relay/lingering.h"
 #include "relay/flow.h"
 #include "relay/intake.h"
 #include "relay/relay.h"
@@ -118,7 +118,7 @@ station_close_ports(struct station *station)
 static bool
 is_idle(const struct station *station)
 {
-	return LIST_EMPTY(&station->intakes) && LIST_EMPTY(&station->flows) && LIST_EMPTY(&station->farewells);
+	return LIST_EMPTY(&station->intakes) && LIST_EMPTY(&station->flows) && LIST_EMPTY(&station->lingering);
 }
 
 static void
@@ -165,7 +165,7 @@ let_go(struct station *station)
 	station_close_ports(station);
 	intake_cut_all(station);
 	flow_cut_all(station, "relay-stopped");
-	farewell_cut_all(station);
+	lingering_cut_all(station);
 	agent_session_cut_all(station);
 	agent_channel_cut_all(station);
 }

@@ -16,7 +16,7 @@
 
 struct agent_channel;
 struct agent_session;
-struct farewell;
+struct lingering;
 struct flow;
 struct intake;
 struct relay;
@@ -29,9 +29,9 @@ LIST_HEAD(station_intakes, intake);
 LIST_HEAD(station_flows, flow);
 LIST_HEAD(station_sessions, agent_session);
 LIST_HEAD(station_channels, agent_channel);
-LIST_HEAD(station_farewells, farewell);
+LIST_HEAD(station_lingering, lingering);
 
-enum { STATION_FAREWELLS_MOST = 4096 };
+enum { STATION_LINGERING_MOST = 4096 };
 
 /* Steps of a drain, each once. Agents are needed until the last station is idle, so goodbye is said by command. */
 enum station_event {
@@ -47,8 +47,8 @@ struct station {
 	struct station_flows flows;
 	struct station_sessions sessions;
 	struct station_channels channels;
-	struct station_farewells farewells;
-	size_t farewell_count;
+	struct station_lingering lingering;
+	size_t lingering_count;
 	bool draining;
 
 	/* station.c's own */

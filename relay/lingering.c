@@ -1,5 +1,5 @@
-/* Lingering closes, at most STATION_FAREWELLS_MOST at once: beyond, the client gets what the kernel makes of it. */
-#include "relay/farewell.h"
+/* Lingering closes, at most STATION_LINGERING_MOST at once: beyond, the client gets what the kernel makes of it. */
+#include "relay/lingering.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -13,8 +13,8 @@
 
 enum { LINGER_MS = 1000, READS_A_TURN = 8 };
 
-struct farewell {
-	LIST_ENTRY(farewell) link;
+struct lingering {
+	LIST_ENTRY(lingering) link;
 	struct station *station;
 	int fd;
 	struct watch watch;
@@ -29,39 +29,39 @@ reap(void *arg)
 }
 
 static void
-cut(struct farewell *farewell)
+cut(struct lingering *lingering)
 {
-	if (farewell->fd < 0)
+	if (lingering->fd < 0)
 		return;
-	LIST_REMOVE(farewell, link);
-	farewell->station->farewell_count--;
-	watch_wipe(&farewell->watch);
-	timer_clear(&farewell->timer);
-	close(farewell->fd);
-	farewell->fd = -1;
-	loop_later(farewell->station->loop, &farewell->reap);
-	station_check(farewell->station);
+	LIST_REMOVE(lingering, link);
+	lingering->station->lingering_count--;
+	watch_wipe(&lingering->watch);
+	timer_clear(&lingering->timer);
+	close(lingering->fd);
+	lingering->fd = -1;
+	loop_later(lingering->station->loop, &lingering->reap);
+	station_check(lingering->station);
 }
 
 void
-farewell_cut_all(struct station *station)
+lingering_cut_all(struct station *station)
 {
-	while (!LIST_EMPTY(&station->farewells))
-		cut(LIST_FIRST(&station->farewells));
+	while (!LIST_EMPTY(&station->lingering))
+		cut(LIST_FIRST(&station->lingering));
 }
 
 static void
 on_ready(void *arg, unsigned ready)
 {
-	struct farewell *farewell = arg;
+	struct lingering *lingering = arg;
 	uint8_t waste[4096];
 	ssize_t got = 1;
 
 	(void)ready;
 	for (int i = 0; i < READS_A_TURN && got > 0; i++)
-		got = recv(farewell->fd, waste, sizeof(waste), MSG_DONTWAIT);
+		got = recv(lingering->fd, waste, sizeof(waste), MSG_DONTWAIT);
 	if (got == 0)
-		cut(farewell);
+		cut(lingering);
 }
 
 static void
@@ -74,7 +74,7 @@ on_time(void *arg)
 static void
 say(struct station *station, struct visit *visit, uint8_t alert)
 {
-	struct farewell *farewell = NULL;
+	struct lingering *lingering = NULL;
 	uint8_t record[REFUSE_RECORD];
 
 	if (alert != 0) {
@@ -83,26 +83,26 @@ say(struct station *station, struct visit *visit, uint8_t alert)
 		(void)!send(visit->fd, record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 	shutdown(visit->fd, SHUT_WR);
-	if (station->farewell_count < STATION_FAREWELLS_MOST)
-		farewell = calloc(1, sizeof(*farewell));
-	if (farewell == NULL) {
+	if (station->lingering_count < STATION_LINGERING_MOST)
+		lingering = calloc(1, sizeof(*lingering));
+	if (lingering == NULL) {
 		visit_wipe(visit);
 		return;
 	}
-	*farewell = (struct farewell){ .station = station, .fd = visit->fd };
+	*lingering = (struct lingering){ .station = station, .fd = visit->fd };
 	visit->fd = -1;
 	visit_wipe(visit);
-	LIST_INSERT_HEAD(&station->farewells, farewell, link);
-	station->farewell_count++;
-	task_init(&farewell->reap, reap, farewell);
-	timer_init(&farewell->timer, station->loop, on_time, farewell);
-	timer_set(&farewell->timer, LINGER_MS);
-	watch_init(&farewell->watch, station->loop, farewell->fd, on_ready, farewell);
-	watch_want(&farewell->watch, WATCH_READ);
+	LIST_INSERT_HEAD(&station->lingering, lingering, link);
+	station->lingering_count++;
+	task_init(&lingering->reap, reap, lingering);
+	timer_init(&lingering->timer, station->loop, on_time, lingering);
+	timer_set(&lingering->timer, LINGER_MS);
+	watch_init(&lingering->watch, station->loop, lingering->fd, on_ready, lingering);
+	watch_want(&lingering->watch, WATCH_READ);
 }
 
 void
-farewell_refuse(struct station *station, struct visit *visit, enum refusal reason, uint8_t alert)
+lingering_refuse(struct station *station, struct visit *visit, enum refusal reason, uint8_t alert)
 {
 	const struct refuse_rule *rule = &station->rules->settings.rules[reason];
 	enum refuse_action action = rule->action;
