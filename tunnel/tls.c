@@ -87,6 +87,15 @@ tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
 	return secret_init(&tls->key, key->data, key->bytes);
 }
 
+/* A peer of TLS 1.2 or before where only 1.3 will do: GnuTLS finds no cipher suite of that version, but
+ * RFC 8446 §6.2 has an alert that says what is wrong. */
+static bool
+is_too_old(struct tls *tls, int got)
+{
+	return got == GNUTLS_E_NO_CIPHER_SUITES && tls->config->purpose->alpn &&
+	    gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3;
+}
+
 static void
 explain(struct tls *tls, int got)
 {
@@ -103,6 +112,8 @@ explain(struct tls *tls, int got)
 		snprintf(tls->error, sizeof tls->error, "the connection was reset");
 	else if (tls->below == IO_EOF)
 		snprintf(tls->error, sizeof tls->error, "the peer closed without close_notify");
+	else if (is_too_old(tls, got))
+		snprintf(tls->error, sizeof tls->error, "the peer offers no TLS 1.3");
 	else
 		snprintf(tls->error, sizeof tls->error, "%s", gnutls_strerror(got));
 }
@@ -131,6 +142,8 @@ tls_fail(struct tls *tls, int got)
 		return tls->read_end = IO_RESET;
 	if (tls->judgement)
 		send_alert(tls, tls->judgement);
+	else if (is_too_old(tls, got))
+		send_alert(tls, GNUTLS_A_PROTOCOL_VERSION);
 	else
 		send_alert(tls, (unsigned)gnutls_error_to_alert(got, &level));
 	return tls->read_end = IO_FAILED;

@@ -299,6 +299,29 @@ a_fin_without_close_notify_is_a_reset_unless_forgiven(void **state)
 }
 
 static void
+a_peer_without_tls_1_3_is_told_so(void **state)
+{
+	static const char hello[] = "tests/corpus/clienthello/025-g-gnutls-no13.bin";
+	uint8_t wire[512];
+	int fds[2];
+	(void)state;
+	FILE *file = fopen(hello, "rb");
+	assert_non_null(file);
+	size_t bytes = fread(wire, 1, sizeof wire, file);
+	fclose(file);
+	tcp_pair(fds);
+	struct tls_config *config = config_for(TLS_SESSION_RELAY);
+	struct tls *server = tls_server(config, stream_socket(fds[0]), NULL);
+	assert_int_equal(send(fds[1], wire, bytes, 0), bytes);
+	assert_int_equal(tls_handshake(server), IO_FAILED);
+	assert_int_equal(tls_alert_sent(server), 70);
+	assert_string_equal(tls_error(server), "the peer offers no TLS 1.3");
+	stream_free(tls_stream(server));
+	tls_config_release(config);
+	close(fds[1]);
+}
+
+static void
 garbage_after_the_handshake_is_a_failure_with_an_alert(void **state)
 {
 	(void)state;
@@ -505,6 +528,7 @@ main(void)
 		cmocka_unit_test(prefetched_bytes_are_used_up_before_it_waits),
 		cmocka_unit_test(both_orders_of_half_close_go_through),
 		cmocka_unit_test(a_fin_without_close_notify_is_a_reset_unless_forgiven),
+		cmocka_unit_test(a_peer_without_tls_1_3_is_told_so),
 		cmocka_unit_test(garbage_after_the_handshake_is_a_failure_with_an_alert),
 		cmocka_unit_test(an_alert_after_the_handshake_reaches_the_peer),
 		cmocka_unit_test(keys_change_in_both_directions_while_bytes_flow),
