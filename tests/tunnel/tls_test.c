@@ -1,6 +1,8 @@
 /* Sessions, channels and endpoints over socket pairs, both ends real GnuTLS. */
 #include "tunnel/tls.h"
 
+#include <stdio.h>
+
 #include "tunnel/peer.h"
 
 static unsigned fine[3];	/* judge_by() says yes */
