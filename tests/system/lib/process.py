@@ -21,8 +21,9 @@ PR_SET_PDEATHSIG = 1
 
 def _die_with_parent(most_files):
 	_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-	_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-	resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, most_files), hard))
+	# The hard limit: the daemons raise the soft one to it.
+	most_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], most_files)
+	resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 
 class Daemon:
