@@ -37,12 +37,12 @@ static const struct usage usage = {
 /* The names are those of the example configurations. */
 static const struct packing {
 	const char *kind, *certificate, *key;
-	struct { const char *name, *from; } others[2];
+	const char *others[2];	/* called there what they are called here */
 } packings[] = {
 	{ "agent", "agent.crt", "agent.key",
-	  { { "relay-ca.crt", "relays-ca.crt" }, { "relay.crl", "relays.crl" } } },
+	  { "relays-ca.crt", "relays.crl" } },
 	{ "relay", "relay.crt", "relay.key",
-	  { { "agents-ca.crt", "agents-ca.crt" }, { "agents.crl", "agents.crl" } } },
+	  { "agents-ca.crt", "agents.crl" } },
 };
 
 static int
@@ -59,8 +59,8 @@ pack(struct authority *authority, const struct keyring *keyring, const struct pa
 		code = tar_add(tar, packing->key, 0600, keyring->key_pem.data,
 		    keyring->key_pem.bytes);
 	for (size_t i = 0; !code && i < 2; i++)
-		code = tar_add_file(tar, packing->others[i].name,
-		    store_path(&authority->store, packing->others[i].from, path));
+		code = tar_add_file(tar, packing->others[i],
+		    store_path(&authority->store, packing->others[i], path));
 	secret_wipe(&chain);
 	return code;
 }

@@ -437,16 +437,16 @@ def a_bundle_is_all_that_an_agent_needs(scene):
 	equal(mode(f"{scene.dir}/shop.tar"), 0o600)
 	with tarfile.open(f"{scene.dir}/shop.tar") as tar:
 		equal({m.name: m.mode for m in tar.getmembers()},
-			{"agent.crt": 0o644, "agent.key": 0o600, "relay-ca.crt": 0o644, "relay.crl": 0o644})
+			{"agent.crt": 0o644, "agent.key": 0o600, "relays-ca.crt": 0o644, "relays.crl": 0o644})
 		tar.extractall(f"{scene.dir}/etc")
 	status, out, err = pki("verify", ca.crt("connect.example.net"), "--as", "relay", "--serve", "connect.example.net",
-		"--cas", f"{scene.dir}/etc/relay-ca.crt", "--crls", f"{scene.dir}/etc/relay.crl")
+		"--cas", f"{scene.dir}/etc/relays-ca.crt", "--crls", f"{scene.dir}/etc/relays.crl")
 	check(status == 0, out + err)
 	ca.refuses(73, "is there already", "bundle", "agent", "shop", "--out", f"{scene.dir}/shop.tar")
 	ca("sign", request(scene), "agent", "csr", "--host", "a.example")
 	ca("bundle", "agent", "csr", "--out", f"{scene.dir}/csr.tar")
 	with tarfile.open(f"{scene.dir}/csr.tar") as tar:
-		equal(tar.getnames(), ["agent.crt", "relay-ca.crt", "relay.crl"])
+		equal(tar.getnames(), ["agent.crt", "relays-ca.crt", "relays.crl"])
 	ca.refuses(64, "certificate for an agent", "bundle", "relay", "shop", "--out", f"{scene.dir}/r.tar")
 	ca("bundle", "relay", "connect.example.net", "--out", f"{scene.dir}/relay.tar")
 

@@ -42,7 +42,7 @@ def enrolled(scene, ca, name):
 
 def start_agent(scene, relay, etc, label, host, upstream, **keys):
 	return scene.agent(relay, [passthrough(host, upstream)], (f"{etc}/agent.crt", f"{etc}/agent.key"), label=label,
-		agent={"connect_cas": f"{etc}/relay-ca.crt", "connect_crls": f"{etc}/relay.crl"}, **keys)
+		agent={"connect_cas": f"{etc}/relays-ca.crt", "connect_crls": f"{etc}/relays.crl"}, **keys)
 
 
 @test

@@ -79,7 +79,7 @@ def serves(scene, ca, etc):
 	upstream = scene.tls_upstream(http, NAME)
 	agent = scene.agent(relay, [passthrough(NAME, upstream), passthrough(f"www.{NAME}", upstream)],
 		(f"{etc}/agent.crt", f"{etc}/agent.key"),
-		agent={"connect_cas": f"{etc}/relay-ca.crt", "connect_crls": f"{etc}/relay.crl"})
+		agent={"connect_cas": f"{etc}/relays-ca.crt", "connect_crls": f"{etc}/relays.crl"})
 	equal(curl(relay.port, NAME, authority().root)[:2], (0, b"hello"))
 	status, out, err = tool(PROGRAMS["agent"], "check", "-c", agent.config_path)
 	equal(status, 0, f"check: {out}{err}")
