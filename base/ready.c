@@ -4,21 +4,61 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/socket.h"
 
-enum { PASSED_MOST = 64, LOCK_ERROR = 512 };
+enum { PASSED_MOST = 64, LOCK_ERROR = 512, READY_TEXT = 2200, READY_PATIENCE_MS = 100 };
 
+/* Where the manager listens; '@' stands for the NUL of an abstract name. */
+static bool
+find_manager(struct sockaddr_un *name, socklen_t *bytes)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t length = path != NULL ? strlen(path) : 0;
+
+	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (length < 2 || length >= sizeof(name->sun_path) || (path[0] != '/' && path[0] != '@'))
+		return false;
+	memcpy(name->sun_path, path, length);
+	if (path[0] == '@')
+		name->sun_path[0] = 0;
+	*bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+	return true;
+}
+
+/* Not by sd_notify(3), which waits without end for a manager that has stopped reading. */
 void
 ready_tell(const char *state, const char *status)
 {
+	const struct timeval patience = {.tv_usec = READY_PATIENCE_MS * 1000};
+	struct sockaddr_un name;
+	socklen_t name_bytes;
+	char text[READY_TEXT];
+	int fd, bytes;
+
+	if (!find_manager(&name, &name_bytes))
+		return;
 	/* MONOTONIC_USEC goes with RELOADING=1 (sd_notify(3)) and says nothing otherwise. */
-	sd_notifyf(0, "%s%s%s\nMONOTONIC_USEC=%" PRIu64, state != NULL ? state : "",
-	    status != NULL ? "\nSTATUS=" : "", status != NULL ? status : "", clock_us());
+	bytes = snprintf(text, sizeof(text), "%s%s%.2000s\nMONOTONIC_USEC=%" PRIu64,
+	    state != NULL ? state : "", status != NULL ? "\nSTATUS=" : "",
+	    status != NULL ? status : "", clock_us());
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	/* A state is worth a moment, a status for people none; either may be lost. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	sendto(fd, text, (size_t)bytes, MSG_NOSIGNAL | (state == NULL ? MSG_DONTWAIT : 0),
+	    (struct sockaddr *)&name, name_bytes);
+	close(fd);
 }
 
 static bool

@@ -1,5 +1,5 @@
 /*
- * What a service manager wants to know: sd_notify(3) by libsystemd, nothing without it around.
+ * What a service manager wants to know, as in sd_notify(3); nothing without a manager around.
  */
 #ifndef BASE_READY_H
 #define BASE_READY_H
@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include "base/address.h"
 
-/* state: "READY=1", "RELOADING=1", "STOPPING=1"; status is for people. */
+/* state: "READY=1", "RELOADING=1", "STOPPING=1"; status is for people.
+ * Never waits for longer than 100 ms, and then what it says is lost. */
 void ready_tell(const char *state, const char *status);
 /* A listening socket that the manager passed for this address (sd_listen_fds), or -1. Each once. */
 int ready_listener(const struct address *);

@@ -34,6 +34,50 @@ tells_the_manager_what_is(void **state)
 	rmdir(directory);
 }
 
+static void
+never_waits_for_a_manager_that_reads_nothing(void **state)
+{
+	char directory[] = "/tmp/valise-ready-XXXXXX", path[64];
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/notify", directory);
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	setenv("NOTIFY_SOCKET", path, 1);
+	alarm(10);
+	for (int i = 0; i < 3000; i++)
+		ready_tell(NULL, "busy");
+	ready_tell("STOPPING=1", NULL);
+	alarm(0);
+	unsetenv("NOTIFY_SOCKET");
+	close(fd);
+	unlink(path);
+	rmdir(directory);
+}
+
+static void
+tells_a_manager_of_an_abstract_name(void **state)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char path[64], text[256] = "";
+
+	(void)state;
+	snprintf(path, sizeof(path), "@valise-ready-%ld", (long)getpid());
+	memcpy(name.sun_path + 1, path + 1, strlen(path + 1));
+	assert_int_equal(bind(fd, (struct sockaddr *)&name,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))), 0);
+	setenv("NOTIFY_SOCKET", path, 1);
+	ready_tell("READY=1", NULL);
+	assert_true(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) > 0);
+	assert_memory_equal(text, "READY=1\nMONOTONIC_USEC=", 23);
+	unsetenv("NOTIFY_SOCKET");
+	close(fd);
+}
+
 /* In a child: the descriptors must stand at 3 and on, and the environment name this process. */
 static int
 take_passed_listeners(void)
@@ -122,6 +166,8 @@ says_why_a_lock_cannot_be_had(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(tells_the_manager_what_is),
+	cmocka_unit_test(never_waits_for_a_manager_that_reads_nothing),
+	cmocka_unit_test(tells_a_manager_of_an_abstract_name),
 	cmocka_unit_test(gives_each_passed_listener_once),
 	cmocka_unit_test(has_no_listeners_without_a_manager),
 	cmocka_unit_test(a_second_instance_is_told_who_was_first),
