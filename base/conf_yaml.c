@@ -27,6 +27,18 @@ mark_at(const char *text, size_t bytes, size_t offset)
 	return mark;
 }
 
+/* Of which libyaml only says that it "cannot start any token".  Its index counts characters. */
+static bool
+is_tab(const char *text, size_t bytes, yaml_mark_t mark)
+{
+	size_t characters = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		if ((text[i] & 0xc0) != 0x80 && characters++ == mark.index)
+			return text[i] == '\t';
+	return false;
+}
+
 static void
 tell_problem(
     const yaml_parser_t *parser, const char *text, size_t bytes, struct conf_report *report)
@@ -38,6 +50,9 @@ tell_problem(
 		    "not valid YAML text: %s; save the file as UTF-8", problem);
 	else if (parser->error == YAML_MEMORY_ERROR)
 		conf_error(report, (struct conf_mark){1, 1}, "cannot be read: memory is short");
+	else if (is_tab(text, bytes, parser->problem_mark))
+		conf_error(report, mark_of(parser->problem_mark),
+		    "not valid YAML: a tab; indent with spaces");
 	else if (parser->context != NULL && parser->context_mark.line != parser->problem_mark.line)
 		conf_error(report, mark_of(parser->problem_mark),
 		    "not valid YAML: %s, %s that began in line %zu; check indentation, colons and "

@@ -274,6 +274,8 @@ tells_place_fault_and_cure(void **state)
 	    {GOOD "fast: @\n", "t.yml:3:7: not valid YAML: found character that cannot start any "
 			       "token; check indentation, colons and "
 			       "quotes\n"},
+	    {GOOD "# \u00e9\n\tfast: yes\n",
+		"t.yml:4:1: not valid YAML: a tab; indent with spaces\n"},
 	    {GOOD "fast: \xff\n", "t.yml:3:7: not valid YAML text: invalid leading UTF-8 octet; "
 				  "save the file as UTF-8\n"},
 	    {GOOD "fast: \x01\n", "t.yml:3:7: not valid YAML text: control characters are not "
