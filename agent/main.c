@@ -47,6 +47,16 @@ refuse_usage(const char *what, const char *value)
 	return EX_USAGE;
 }
 
+/* Asked for after the command word, too, wherever an option may stand. */
+static bool
+asks_for_help(int count, char **arguments)
+{
+	for (int i = 1; i < count && strcmp(arguments[i], "--") != 0; i++)
+		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
+			return true;
+	return false;
+}
+
 /* -c FILE for both; --once only where there is a place for it. */
 static int
 read_options(int count, char **arguments, const char **path, bool *once)
@@ -141,8 +151,12 @@ main(int argc, char **argv)
 		return fputs(help, stdout) < 0;
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return puts("valise-agent " VALISE_VERSION) < 0;
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i].word) == 0)
-			return tls_start() ? commands[i].run(argc - 1, argv + 1) : EX_SOFTWARE;
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(argv[1], commands[i].word) != 0)
+			continue;
+		if (asks_for_help(argc - 1, argv + 1))
+			return fputs(help, stdout) < 0;
+		return tls_start() ? commands[i].run(argc - 1, argv + 1) : EX_SOFTWARE;
+	}
 	return refuse_usage("no such command: ", argv[1]);
 }
