@@ -78,7 +78,8 @@ main(int argc, char **argv)
 
 	process_harden();
 	log_init("valise-relay", LOG_INFO, LOG_AUTO);
-	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:hV", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			path = optarg;
@@ -87,8 +88,10 @@ main(int argc, char **argv)
 			return help();
 		case 'V':
 			return version();
+		case ':':
+			return usage("a value is missing after", argv[optind - 1]);
 		case '?':
-			return EX_USAGE;
+			return usage("no such option:", argv[optind - 1]);
 		}
 	}
 	if (optind + 1 != argc)
