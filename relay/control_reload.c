@@ -12,6 +12,8 @@
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
 
+static const char old_configuration[] = "the old configuration";
+
 void
 control_warn(const struct trust *trust)
 {
@@ -43,7 +45,8 @@ tell_trust(struct control *control)
 		trust_release(trust);
 }
 
-/* Where readers put their sentences, of which each becomes an event of its own. */
+/* Where readers put their sentences, of which each becomes an event of its own: an alarm counts
+ * mistakes, and `kept` says what goes on. */
 struct mistakes {
 	char *text;
 	size_t bytes;
@@ -58,16 +61,25 @@ open_mistakes(struct mistakes *mistakes)
 }
 
 static void
-log_mistakes(struct mistakes *mistakes)
+log_refusal(const char *sentence, const char *kept)
+{
+	log_event(LOG_ERROR, "reload-refused", sentence, log_str("kept", kept));
+}
+
+/* What fails without a sentence has failed for memory. */
+static void
+close_mistakes(struct mistakes *mistakes, bool is_fine, const char *kept)
 {
 	char *rest;
 
 	if (mistakes->out != NULL)
 		fclose(mistakes->out);
-	rest = mistakes->text;
+	if (!is_fine && mistakes->bytes == 0)
+		log_refusal("memory is short", kept);
+	rest = is_fine ? NULL : mistakes->text;
 	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
 		if (line[0] != '\0')
-			log_event(LOG_ERROR, "reload-refused", line);
+			log_refusal(line, kept);
 	}
 	free(mistakes->text);
 }
@@ -81,7 +93,7 @@ read_rules(struct control *control)
 
 	open_mistakes(&mistakes);
 	rules = rules_load(control->path, control->relay.roster, mistakes.out, &failure);
-	log_mistakes(&mistakes);
+	close_mistakes(&mistakes, rules != NULL, old_configuration);
 	return rules;
 }
 
@@ -89,11 +101,13 @@ static void
 reload_certificate(struct control *control)
 {
 	struct mistakes mistakes;
+	bool is_fine;
 
 	open_mistakes(&mistakes);
-	if (rules_renew(control->rules, mistakes.out))
+	is_fine = rules_renew(control->rules, mistakes.out);
+	close_mistakes(&mistakes, is_fine, "what was loaded before");
+	if (is_fine)
 		log_event(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
-	log_mistakes(&mistakes);
 	control_stamp(control);
 }
 
@@ -148,7 +162,7 @@ load_trust(struct control *control, const struct rules *rules, struct trust **tr
 	trustwatch_files_changed(control->relay.trustwatch, &rules->settings);
 	*trust = trustwatch_load(control->relay.trustwatch, &rules->settings, error);
 	if (*trust == NULL)
-		log_event(LOG_ERROR, "reload-refused", error);
+		log_refusal(error, old_configuration);
 	return *trust != NULL;
 }
 
@@ -171,13 +185,12 @@ control_reload(struct control *control)
 			log_event(LOG_INFO, "reloaded", "the new configuration is in force");
 			return;
 		}
-		log_event(LOG_ERROR, "reload-refused", "memory is short");
+		log_refusal("memory is short", old_configuration);
 		if (trust != NULL)
 			trust_release(trust);
 	}
 	rules_release(rules);
 	control_stamp(control);
-	log_event(LOG_ERROR, "reload-refused", "the configuration from before stays in force");
 }
 
 static void
