@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,19 @@ read_regular(struct secret *out, const char *path, int fd, const struct stat *st
 	return true;
 }
 
+/* Root may read the key of the daemon's user; to chown it would stop the daemon. */
+static bool
+fail_for_root(char error[FILE_ERROR], const char *path, uid_t owner)
+{
+	const struct passwd *user = getpwuid(owner);
+	char number[32];
+
+	snprintf(number, sizeof(number), "%u", owner);
+	return fail(error, path, "this key belongs to user %.64s, and root runs this; run it as that "
+	    "user: runuser -u %.64s -- ..., or chown the key to root if the daemon runs as root",
+	    user != NULL ? user->pw_name : number, user != NULL ? user->pw_name : number);
+}
+
 static bool
 judge_key(const char *path, const struct stat *st, char error[FILE_ERROR])
 {
@@ -102,6 +116,8 @@ judge_key(const char *path, const struct stat *st, char error[FILE_ERROR])
 	if ((st->st_mode & S_IWGRP) != 0)
 		return fail(error, path, "its group may write this key (mode %04o); chmod 600 it",
 		    st->st_mode & 07777u);
+	if (st->st_uid != 0 && self == 0)
+		return fail_for_root(error, path, st->st_uid);
 	if (st->st_uid != 0 && st->st_uid != self)
 		return fail(error, path,
 		    "this key belongs to user %u, neither to root nor to user %u who runs "

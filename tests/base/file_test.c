@@ -179,6 +179,7 @@ judges_a_key_of_another_owner(void **state)
 	assert_int_equal(chown(path_of("key"), 12345, 0), 0);
 	assert_false(file_read_key(&key, path_of("key"), 100, error));
 	assert_non_null(strstr(error, "belongs to user 12345"));
+	assert_non_null(strstr(error, "runuser -u 12345 -- "));
 	assert_null(key.data);
 }
 
