@@ -36,7 +36,8 @@ session_config(const struct settings *settings, struct conf_report *report)
 	} else {
 		config = tls_config_new(&tls, tls_error);
 		if (config == NULL)
-			conf_error(report, settings->certificate_mark, "%s", tls_error);
+			conf_error(report, settings->certificate_mark, "%s, %s: %s",
+			    settings->certificate, settings->private_key, tls_error);
 	}
 	secret_wipe(&certificate);
 	secret_wipe(&key);

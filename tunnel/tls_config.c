@@ -192,6 +192,21 @@ tls_config_apply(struct tls_config *config, struct tls *tls)
 	return true;
 }
 
+static void
+explain_certificate(int got, char *error)
+{
+	if (got == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		snprintf(error, TLS_ERROR, "the private key does not belong to the certificate; give the"
+		    " two that were made together");
+	else if (got == GNUTLS_E_DECRYPTION_FAILED)
+		snprintf(error, TLS_ERROR, "the private key is encrypted, and nobody is here to type its"
+		    " password; decrypt it (openssl pkey -in KEY -out PLAIN), or issue it without"
+		    " --encrypt-key");
+	else
+		snprintf(error, TLS_ERROR, "the certificate or its key is unusable: %s Both must be PEM",
+		    gnutls_strerror(got));
+}
+
 static bool
 load_certificate(struct tls_config *config, const struct tls_settings *settings, char *error)
 {
@@ -211,11 +226,8 @@ load_certificate(struct tls_config *config, const struct tls_settings *settings,
 		got = gnutls_certificate_set_x509_key_mem2(config->certificate, &chain, &key,
 		    GNUTLS_X509_FMT_PEM, NULL, 0);
 	}
-	if (got == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		snprintf(error, TLS_ERROR, "the private key does not belong to the certificate");
-	else if (got < 0)
-		snprintf(error, TLS_ERROR, "the certificate or its key is unusable: %s",
-		    gnutls_strerror(got));
+	if (got < 0)
+		explain_certificate(got, error);
 	return got >= 0;
 }
 

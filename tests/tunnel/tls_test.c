@@ -489,7 +489,8 @@ refuses_a_key_that_belongs_to_another_certificate(void **state)
 	const struct tls_settings settings = { .purpose = TLS_ENDPOINT,
 		.certificate = &credentials.certificate, .private_key = &others.key };
 	assert_null(tls_config_new(&settings, error));
-	assert_string_equal(error, "the private key does not belong to the certificate");
+	assert_string_equal(error, "the private key does not belong to the certificate; "
+	    "give the two that were made together");
 	const struct tls_settings none = { .purpose = TLS_ENDPOINT };
 	assert_null(tls_config_new(&none, error));
 	assert_string_not_equal(error, "");
