@@ -24,7 +24,7 @@ load_session(struct credentials *credentials, const struct settings *settings, c
 {
 	struct tls_settings tls = { .purpose = TLS_SESSION_AGENT };
 	struct secret certificate = { 0 }, key = { 0 };
-	char why[FILE_ERROR] = "";
+	char why[FILE_ERROR] = "", tls_why[TLS_ERROR] = "";
 	bool fine;
 
 	fine = file_read(&certificate, settings->certificate, PEM_MOST, why) &&
@@ -33,13 +33,17 @@ load_session(struct credentials *credentials, const struct settings *settings, c
 	if (fine) {
 		tls.certificate = &certificate;
 		tls.private_key = &key;
-		credentials->session = tls_config_new(&tls, why);
+		credentials->session = tls_config_new(&tls, tls_why);
 	}
 	secret_wipe(&certificate);
 	secret_wipe(&key);
 	if (credentials->session)
 		return true;
-	snprintf(error, CREDENTIALS_ERROR, "agent.certificate, agent.private_key: %s", why);
+	if (fine)
+		snprintf(error, CREDENTIALS_ERROR, "agent.certificate %.120s, agent.private_key %.120s: %s",
+		    settings->certificate, settings->private_key, tls_why);
+	else
+		snprintf(error, CREDENTIALS_ERROR, "agent.certificate, agent.private_key: %s", why);
 	return false;
 }
 

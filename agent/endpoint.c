@@ -26,6 +26,7 @@ new_config(struct endpoint *endpoint, struct tls_settings *tls, const struct con
 {
 	const char **protocols = calloc(alpn->count + 1, sizeof *protocols);
 
+	snprintf(why, TLS_ERROR, "memory is short");
 	if (!protocols)
 		return false;
 	for (size_t i = 0; i < alpn->count; i++)
@@ -41,6 +42,7 @@ load_certificate(struct endpoint *endpoint, const struct termination_settings *s
 {
 	struct tls_settings tls = { .purpose = TLS_ENDPOINT };
 	struct secret certificate = { 0 }, key = { 0 };
+	char tls_why[TLS_ERROR];
 	bool fine;
 
 	tls.client_certificate = endpoint->client_certificate;
@@ -48,7 +50,11 @@ load_certificate(struct endpoint *endpoint, const struct termination_settings *s
 	    file_read_key(&key, settings->private_key, PEM_MOST, why);
 	tls.certificate = &certificate;
 	tls.private_key = &key;
-	fine = fine && new_config(endpoint, &tls, &settings->alpn, why);
+	if (fine && !new_config(endpoint, &tls, &settings->alpn, tls_why)) {
+		snprintf(why, UPSTREAM_ERROR, "%.200s, %.200s: %s", settings->certificate,
+		    settings->private_key, tls_why);
+		fine = false;
+	}
 	secret_wipe(&certificate);
 	secret_wipe(&key);
 	return fine;

@@ -124,6 +124,11 @@ tells_a_file_that_cannot_be_used(void **state)
 	    " {server_certificate: @/none.crt, server_private_key: @/app.key}}\n"), EX_CONFIG);
 	assert_told("endpoint a: ");
 	assert_told("none.crt");
+	assert_int_equal(check_text(HEAD
+	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+	    " {server_certificate: @/app.crt, server_private_key: @/agent.key}}\n"), EX_CONFIG);
+	assert_told("app.crt, ");
+	assert_told("agent.key: the private key does not belong to the certificate; ");
 	assert_int_equal(check_run("/nonexistent/agent.yml"), EX_NOINPUT);
 }
 
