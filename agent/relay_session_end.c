@@ -21,7 +21,7 @@ static const struct {
 			       " relay's connect.agent_cas, and was it issued for an agent?"},
     {CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued"},
     {CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed"},
-    {CODE_SOURCE_REFUSED, "its grant does not allow the address that this agent comes from"},
+    {CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so"},
 };
 
 /* The certificate of the relay did not please us. */
