@@ -111,4 +111,8 @@ relay_session_end_explain(struct relay_session_end *end, struct session *session
 	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
 		explain_stranger(
 		    end, "not-a-relay", "what answers there speaks TLS but is no Valise relay");
+	else if (tls_heard_no_tls(tls))
+		explain_stranger(end, "not-a-relay",
+		    "what answers there speaks no TLS: are host and port of agent.connect_url those"
+		    " of a relay?");
 }

@@ -96,6 +96,14 @@ is_too_old(struct tls *tls, int got)
 	    gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3;
 }
 
+/* Where a record was due came what is none: plain HTTP, or another protocol's greeting. */
+static bool
+is_no_tls(const struct tls *tls, int got)
+{
+	return tls->state == TLS_SHAKING &&
+	    (got == GNUTLS_E_UNEXPECTED_PACKET || got == GNUTLS_E_UNSUPPORTED_VERSION_PACKET);
+}
+
 static void
 explain(struct tls *tls, int got)
 {
@@ -114,6 +122,8 @@ explain(struct tls *tls, int got)
 		snprintf(tls->error, sizeof tls->error, "the peer closed without close_notify");
 	else if (is_too_old(tls, got))
 		snprintf(tls->error, sizeof tls->error, "the peer offers no TLS 1.3");
+	else if (is_no_tls(tls, got))
+		snprintf(tls->error, sizeof tls->error, "the peer speaks no TLS");
 	else
 		snprintf(tls->error, sizeof tls->error, "%s", gnutls_strerror(got));
 }
@@ -137,6 +147,7 @@ tls_fail(struct tls *tls, int got)
 	if (got == GNUTLS_E_FATAL_ALERT_RECEIVED || got == GNUTLS_E_WARNING_ALERT_RECEIVED)
 		tls->alert_received = gnutls_alert_get(tls->session);
 	explain(tls, got);
+	tls->heard_no_tls = is_no_tls(tls, got);
 	tls->state = TLS_BROKEN;
 	if (tls->alert_received || below == IO_RESET || below == IO_EOF)
 		return tls->read_end = IO_RESET;
@@ -230,6 +241,12 @@ const char *
 tls_error(const struct tls *tls)
 {
 	return tls->error;
+}
+
+bool
+tls_heard_no_tls(const struct tls *tls)
+{
+	return tls->heard_no_tls;
 }
 
 unsigned

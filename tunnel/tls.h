@@ -85,6 +85,8 @@ enum io tls_handshake(struct tls *);
 const char *tls_error(const struct tls *);
 unsigned tls_alert_sent(const struct tls *);
 unsigned tls_alert_received(const struct tls *);
+/* The handshake failed because what came was no TLS at all. */
+bool tls_heard_no_tls(const struct tls *);
 /* Sends a fatal alert now, best effort (the judgement came after the handshake). */
 void tls_alert(struct tls *, unsigned alert);
 /* After a failure: what is left of the alert goes out, then FIN, and what still comes is thrown

@@ -40,7 +40,7 @@ struct tls {
 	enum io read_end;	/* once reading is over: how */
 	enum io write_end;	/* once writing has failed: how */
 	bool is_forgiving;
-	bool was_judged, name_was_seen;
+	bool was_judged, name_was_seen, heard_no_tls;
 	struct buffer out;	/* encrypted bytes that the stream below has not taken yet */
 	size_t accepted;	/* user bytes inside `out` that the caller will pass again */
 

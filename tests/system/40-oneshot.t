@@ -86,6 +86,16 @@ def a_permanent_refusal_exits_77_and_says_why(scene):
 
 
 @test
+def what_speaks_no_tls_is_no_relay(scene):
+	web = scene.upstream(lambda s: (s.recv(1000), s.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")))
+	daemon = oneshot(scene, web, "tcp://127.0.0.1:9")
+	daemon.start(wait_ready=False)
+	daemon.expected = 77
+	equal(daemon.wait(), 77, "exit status")
+	check("not-a-relay" in daemon.log_text() and "speaks no TLS" in daemon.log_text(), daemon.log_text())
+
+
+@test
 def needs_no_state_directory(scene):
 	relay = scene.relay()
 	upstream = scene.tls_upstream(http, NAME)
