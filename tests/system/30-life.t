@@ -26,6 +26,21 @@ def help_and_version_succeed(scene):
 
 
 @test
+def help_is_at_hand_after_a_command(scene):
+	for name, commands in (("relay", ("run", "check")), ("agent", ("run", "check", "keygen", "tls"))):
+		for command in commands:
+			status, out, err = program(name, command, "--help")
+			check(status == 0 and f"usage: valise-{name}" in out and err == "", f"{name} {command}: {status} {err}")
+
+
+@test
+def a_missing_value_is_told_in_our_words(scene):
+	for name in ("relay", "agent"):
+		status, _, err = program(name, "run", "-c")
+		check(status == 64 and f"valise-{name}: a value is missing after " in err and "see valise-" in err, err)
+
+
+@test
 def a_wrong_command_line_exits_64(scene):
 	for name, arguments in (("relay", []), ("relay", ["frobnicate"]), ("relay", ["run", "--frobnicate"]),
 			("relay", ["run", "surplus"]), ("relay", ["status"]), ("agent", []), ("agent", ["frobnicate"]),
