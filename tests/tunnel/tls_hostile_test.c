@@ -1,0 +1,147 @@
+/* A peer whose certificate is a trap for whoever checks signatures by it. */
+#include "tunnel/tls.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "tunnel/peer.h"
+
+/* 32768 bits, the exponent as long: GnuTLS alone takes 3 s to check one signature, and says
+ * decrypt_error (51) then. */
+enum { KEY_BYTES = 4096 };
+
+static int
+sign(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *arg, unsigned flags,
+    const gnutls_datum_t *data, gnutls_datum_t *signature)
+{
+	(void)key, (void)algorithm, (void)arg, (void)flags, (void)data;
+	signature->data = gnutls_malloc(KEY_BYTES);
+	signature->size = KEY_BYTES;
+	memset(signature->data, 0x55, KEY_BYTES);
+	return 0;
+}
+
+static int
+tell(gnutls_privkey_t key, unsigned flags, void *arg)
+{
+	(void)key, (void)arg;
+	return flags & GNUTLS_PRIVKEY_INFO_PK_ALGO ? GNUTLS_PK_RSA :
+	    flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS ? 8 * KEY_BYTES :
+	    flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO ? 1 : -1;
+}
+
+/* In a process of its own, which is killed at the end. */
+static _Noreturn void
+attack(int fd, const char *priority)
+{
+	static uint8_t number[KEY_BYTES];
+	gnutls_datum_t both = { number, sizeof number };
+	const gnutls_datum_t alpn = { (uint8_t *)(uintptr_t)"valise/1", 8 };
+	gnutls_certificate_credentials_t shown_by;
+	gnutls_x509_privkey_t signer;
+	gnutls_x509_crt_t certificate, issuer;
+	gnutls_session_t session;
+	gnutls_privkey_t key;
+	gnutls_pubkey_t public;
+	gnutls_pcert_st shown;
+	memset(number, 0x77, sizeof number);
+	number[0] = 0x97;
+	gnutls_x509_privkey_init(&signer);
+	gnutls_x509_privkey_generate(signer, GNUTLS_PK_ECDSA,
+	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+	gnutls_pubkey_init(&public);
+	gnutls_pubkey_import_rsa_raw(public, &both, &both);
+	gnutls_x509_crt_init(&certificate);
+	gnutls_x509_crt_set_version(certificate, 3);
+	gnutls_x509_crt_set_serial(certificate, "\1", 1);
+	gnutls_x509_crt_set_dn(certificate, "CN=trap", NULL);
+	gnutls_x509_crt_set_activation_time(certificate, time(NULL) - 60);
+	gnutls_x509_crt_set_expiration_time(certificate, time(NULL) + 3600);
+	gnutls_x509_crt_set_pubkey(certificate, public);
+	gnutls_x509_crt_init(&issuer);
+	gnutls_x509_crt_set_dn(issuer, "CN=issuer", NULL);
+	gnutls_x509_crt_set_key(issuer, signer);
+	gnutls_x509_crt_sign2(certificate, issuer, signer, GNUTLS_DIG_SHA256, 0);
+	gnutls_privkey_init(&key);
+	gnutls_privkey_import_ext4(key, NULL, NULL, sign, NULL, NULL, tell, 0);
+	gnutls_pcert_import_x509(&shown, certificate, 0);
+	gnutls_certificate_allocate_credentials(&shown_by);
+	gnutls_certificate_set_flags(shown_by, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	gnutls_certificate_set_key(shown_by, NULL, 0, &shown, 1, key);
+	gnutls_init(&session, GNUTLS_CLIENT);
+	gnutls_priority_set_direct(session, priority, NULL);
+	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, shown_by);
+	gnutls_alpn_set_protocols(session, &alpn, 1, 0);
+	gnutls_transport_set_int(session, fd);
+	for (int got = GNUTLS_E_AGAIN; got < 0 && !gnutls_error_is_fatal(got); usleep(1000))
+		got = gnutls_handshake(session);
+	alarm(30);
+	pause();
+	_exit(0);
+}
+
+static void
+refuse_at_once(const char *priority)
+{
+	struct tls_config *config = config_for(TLS_SESSION_RELAY);
+	unsigned judged[3] = { 0 };
+	const struct tls_hooks hooks = { .judge = judge_by, .arg = judged };
+	int fds[2];
+	pair(fds);
+	pid_t child = fork();
+	if (child == 0)
+		attack(fds[0], priority);
+	close(fds[0]);
+	struct tls *server = tls_server(config, stream_socket(fds[1]), &hooks);
+	enum io end = IO_READ;
+	for (int i = 0; i < 10000 && waits(end); i++, usleep(1000))
+		end = tls_handshake(server);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(end, IO_FAILED);
+	assert_int_equal(tls_alert_sent(server), 42);
+	assert_int_equal(judged[1], 0);
+	stream_free(tls_stream(server));
+	tls_config_release(config);
+}
+
+static void
+a_key_that_takes_seconds_is_refused_before_it_is_used(void **state)
+{
+	(void)state;
+	refuse_at_once("NORMAL:-VERS-ALL:+VERS-TLS1.3");
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (!tls_start())
+		return -1;
+	make_credentials(&credentials, "relay.test");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	wipe_credentials(&credentials);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_that_takes_seconds_is_refused_before_it_is_used),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("tls_hostile", tests, set_up, tear_down);
+}
