@@ -194,9 +194,68 @@ check_endpoints(struct check *check, const struct roster *roster)
 	free(check->certificates);
 }
 
+/* ---- where a mistake stands ---- */
+
+/* Is this the file that the sentence is about?  One path may begin another. */
+static bool
+is_about(const char *sentence, const char *path)
+{
+	const char *found = path ? strstr(sentence, path) : NULL;
+
+	return found && strchr(":, ", found[strlen(path)]);
+}
+
+static void
+look_for(struct conf_mark *mark, const char *sentence, const char *path, struct conf_mark here)
+{
+	if (mark->line == 0 && is_about(sentence, path))
+		*mark = here;
+}
+
+static void
+look_among(struct conf_mark *mark, const char *sentence, const struct conf_texts *paths)
+{
+	for (size_t i = 0; i < paths->count; i++)
+		look_for(mark, sentence, paths->items[i], paths->marks[i]);
+}
+
+static void
+look_at_endpoint(struct conf_mark *mark, const char *sentence, const struct endpoint_settings *endpoint)
+{
+	const struct termination_settings *termination = &endpoint->termination;
+	char head[ENDPOINT_ERROR];
+
+	snprintf(head, sizeof head, "endpoint %s: ", endpoint->name);
+	if (strncmp(sentence, head, strlen(head)) != 0)
+		return;
+	look_for(mark, sentence, termination->certificate, termination->certificate_mark);
+	look_for(mark, sentence, termination->private_key, termination->private_key_mark);
+	look_among(mark, sentence, &termination->cas);
+	look_among(mark, sentence, &termination->crls);
+	look_among(mark, sentence, &endpoint->upstream.cas);
+	look_among(mark, sentence, &endpoint->upstream.crls);
+	look_for(mark, sentence, endpoint->name, endpoint->name_mark);
+}
+
+/* What loads the files knows no configuration, but its sentence names the file. */
+static struct conf_mark
+place_of(const struct settings *settings, const char *sentence)
+{
+	struct conf_mark mark = { 0, 0 };
+
+	for (size_t i = 0; i < settings->endpoints.count; i++)
+		look_at_endpoint(&mark, sentence, settings_endpoint(settings, i));
+	look_for(&mark, sentence, settings->certificate, settings->certificate_mark);
+	look_for(&mark, sentence, settings->private_key, settings->private_key_mark);
+	look_among(&mark, sentence, &settings->connect_cas);
+	look_among(&mark, sentence, &settings->connect_crls);
+	return mark;
+}
+
 static int
 check_files(const char *path, const struct settings *settings)
 {
+	struct conf_report report = { .out = stderr, .path = path };
 	struct check check = { .path = path, .settings = settings, .now_s = clock_wall_s() };
 	char error[ENDPOINT_ERROR];
 	struct credentials *credentials = credentials_new(settings, NULL, error);
@@ -211,7 +270,7 @@ check_files(const char *path, const struct settings *settings)
 		    check.has_expired ? "expired" : "fine", settings->endpoints.count,
 		    settings->connect_url.count, check.warnings);
 	} else
-		fprintf(stderr, "%s: %s\n", path, error);
+		conf_error(&report, place_of(settings, error), "%s", error);
 	roster_release(roster);
 	credentials_release(credentials);
 	return !roster ? EX_CONFIG : check.has_expired ? 1 : 0;

@@ -66,6 +66,7 @@ struct settings {
 	struct conf_texts connect_cas, connect_crls;
 	struct crl_policy_settings connect_crl;
 	char *certificate, *private_key;
+	struct conf_mark certificate_mark, private_key_mark;
 	uint64_t heartbeat_ms, tolerance_ms;
 	char *region;
 	struct conf_texts labels;	/* "key=value" */

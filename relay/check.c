@@ -55,9 +55,23 @@ tell_certificate(const struct settings *settings)
 	return code;
 }
 
-static int
-tell_trust(const struct settings *settings)
+/* What loads the files knows no configuration, but its sentence begins with the file. */
+static struct conf_mark
+place_of(const struct conf_texts *paths, const char *sentence)
 {
+	for (size_t i = 0; i < paths->count; i++) {
+		size_t length = strlen(paths->items[i]);
+
+		if (strncmp(sentence, paths->items[i], length) == 0 && sentence[length] == ':')
+			return paths->marks[i];
+	}
+	return (struct conf_mark){ 0 };
+}
+
+static int
+tell_trust(const char *path, const struct settings *settings)
+{
+	struct conf_report report = { .out = stderr, .path = path };
 	struct trustwatch *watch = trustwatch_new();
 	struct trust *trust = NULL;
 	char error[TRUST_ERROR] = "memory is short";
@@ -69,7 +83,11 @@ tell_trust(const struct settings *settings)
 	if (watch != NULL)
 		trust = trustwatch_load(watch, &here, error);
 	if (trust == NULL) {
-		fprintf(stderr, "%s\n", error);
+		struct conf_mark mark = place_of(&settings->agent_cas, error);
+
+		if (mark.line == 0)
+			mark = place_of(&settings->agent_crls, error);
+		conf_error(&report, mark, "%s", error);
 		trustwatch_free(watch);
 		return EX_CONFIG;
 	}
@@ -93,7 +111,7 @@ check_run(const char *path)
 	tell_facts(&rules->settings);
 	if (rules->settings.connect_name != NULL) {
 		code = tell_certificate(&rules->settings);
-		trust_code = tell_trust(&rules->settings);
+		trust_code = tell_trust(path, &rules->settings);
 	}
 	rules_release(rules);
 	if (trust_code != EX_OK)

@@ -127,8 +127,14 @@ tells_a_file_that_cannot_be_used(void **state)
 	assert_int_equal(check_text(HEAD
 	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
 	    " {server_certificate: @/app.crt, server_private_key: @/agent.key}}\n"), EX_CONFIG);
+	assert_told("agent.yml:4:96: endpoint a: ");
 	assert_told("app.crt, ");
 	assert_told("agent.key: the private key does not belong to the certificate; ");
+	assert_int_equal(check_text(
+	    "version: 1\nagent:\n  connect_url: 'r:1'\n  connect_cas: /nonexistent/ca.crt\n"
+	    "  certificate: @/agent.crt\n  private_key: @/agent.key\n"
+	    "endpoints: [{name: a, url: 'tls://app.test', upstream: 80}]\n"), EX_CONFIG);
+	assert_told("agent.yml:4:16: /nonexistent/ca.crt: cannot read");
 	assert_int_equal(check_run("/nonexistent/agent.yml"), EX_NOINPUT);
 }
 
