@@ -236,7 +236,8 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 {
 	struct relay *relay = self->station->relay;
 	const struct grant *grant = identity_grant(self->identity);
-	struct member *twin = roster_find_twin(relay->roster, identity_key(self->identity), hello->instance, NULL);
+	struct member *twin = roster_find_twin(relay->roster, identity_key(self->identity), hello->instance,
+	    hello->start, NULL);
 	struct tally *tally = tally_of(relay->tallies, identity_key(self->identity));
 	/* A twin's place is the newcomer's, unless both turn out to live: see agent_session_command(). */
 	uint64_t most = grant->max_sessions > 0 && twin != NULL ? grant->max_sessions + UINT64_C(1) :

@@ -171,7 +171,8 @@ agent_session_twin_lives(struct agent_session *self)
 	    "two agents run with one instance; give each a state_dir of its own, not a copy",
 	    log_str("agent", identity_name(self->identity)), log_str("instance", instance));
 	tally = tally_of(self->station->relay->tallies, identity_key(self->identity));
-	twin = roster_find_twin(roster, identity_key(self->identity), member_instance(self->member), self->member);
+	twin = roster_find_twin(roster, identity_key(self->identity), member_instance(self->member),
+	    member_start(self->member), self->member);
 	if (tally != NULL && twin != NULL && grant->max_sessions > 0 &&
 	    tally_count(tally, TALLY_SESSIONS) > grant->max_sessions)
 		member_end(twin, CODE_SESSION_LIMIT, "maxSessions of the grant is reached by a copy of this agent");

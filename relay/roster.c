@@ -123,7 +123,7 @@ roster_remove(struct roster *roster, struct member *member)
 }
 
 struct member *
-roster_find_twin(struct roster *roster, const uint8_t *key, const uint8_t *instance,
+roster_find_twin(struct roster *roster, const uint8_t *key, const uint8_t *instance, const uint8_t *start,
     const struct member *except)
 {
 	struct member *found = NULL;
@@ -133,12 +133,17 @@ roster_find_twin(struct roster *roster, const uint8_t *key, const uint8_t *insta
 	twin_of(twin, key, instance);
 	pthread_mutex_lock(&roster->lock);
 	at = table_first(&roster->twins, table_hash(&roster->twins, twin, TWIN_BYTES));
-	for (; at != NULL && found == NULL; at = table_next(at)) {
+	for (; at != NULL; at = table_next(at)) {
 		struct seat *seat = container_of(at, struct seat, by_twin);
 
-		if (seat->member != except && memcmp(seat->twin, twin, TWIN_BYTES) == 0)
-			found = member_hold(seat->member);
+		if (seat->member == except || memcmp(seat->twin, twin, TWIN_BYTES) != 0)
+			continue;
+		found = seat->member;
+		if (memcmp(member_start(found), start, START_BYTES) == 0)
+			break;
 	}
+	if (found != NULL)
+		member_hold(found);
 	pthread_mutex_unlock(&roster->lock);
 	return found;
 }

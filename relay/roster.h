@@ -22,9 +22,11 @@ bool roster_add(struct roster *, struct member *, const struct secret *key);
 /* Harmless twice. */
 void roster_remove(struct roster *, struct member *);
 
-/* A session of this identity (identity_key()) and instance, but not `except`; held, NULL if there is none. */
+/* A session of this identity (identity_key()) and instance, but not `except`; held, NULL if there is none.
+ * Where clones share an instance, one of the process that began at `start` is preferred: it is that
+ * process's own ghost. */
 struct member *roster_find_twin(struct roster *, const uint8_t *identity_key, const uint8_t *instance,
-    const struct member *except);
+    const uint8_t *start, const struct member *except);
 /* Whose channel says so; held, NULL if nobody's. */
 struct member *roster_find_channel(struct roster *, const char *channel_identity);
 /* The same question for a handshake (tls_settings.find_key; `roster` is a struct roster). */

@@ -13,7 +13,7 @@ static struct member *
 session(struct identity *identity, uint8_t id, uint8_t instance)
 {
 	struct member_settings settings = { .loop = loop, .identity = identity, .session_id = { id },
-	    .instance = { instance } };
+	    .instance = { instance }, .start = { id } };
 	struct member *member;
 
 	settings.tally = tally_of(tallies, identity->key);
@@ -96,15 +96,36 @@ a_twin_has_the_same_identity_and_instance(void **state)
 	enter(first, "1");
 	enter(sibling, "3");
 	enter(stranger, "4");
-	assert_null(roster_find_twin(roster, alice.key, member_instance(first), first));
+	assert_null(roster_find_twin(roster, alice.key, member_instance(first), member_start(first), first));
 	enter(twin, "2");
-	found = roster_find_twin(roster, alice.key, member_instance(first), first);
+	found = roster_find_twin(roster, alice.key, member_instance(first), member_start(first), first);
 	assert_ptr_equal(found, twin);
 	member_release(found);
 	over(first);
 	over(twin);
 	over(sibling);
 	over(stranger);
+}
+
+static void
+among_clones_a_process_finds_its_own_ghost(void **state)
+{
+	struct identity alice = person("alice", "a.example", false);
+	struct member *sessions[3], *found;
+
+	(void)state;
+	for (uint8_t i = 0; i < 3; i++) {
+		sessions[i] = session(&alice, i, 1);
+		enter(sessions[i], "a key");
+	}
+	for (int i = 0; i < 3; i++) {
+		found = roster_find_twin(roster, alice.key, member_instance(sessions[i]),
+		    member_start(sessions[i]), NULL);
+		assert_ptr_equal(found, sessions[i]);
+		member_release(found);
+	}
+	for (int i = 0; i < 3; i++)
+		over(sessions[i]);
 }
 
 static struct member_command heard;
@@ -148,6 +169,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_channels_key_is_there_as_long_as_its_session),
 		TEST(a_twin_has_the_same_identity_and_instance),
+		TEST(among_clones_a_process_finds_its_own_ghost),
 		TEST(commands_reach_a_session_until_it_is_over),
 	};
 
