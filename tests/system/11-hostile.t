@@ -3,6 +3,7 @@
 import os
 import random
 import resource
+import signal
 import socket
 import time
 
@@ -81,6 +82,20 @@ def silence_ends_at_the_deadline(scene):
 	relay = relay_with_echo(scene, limits={"hello_timeout": "500ms"})
 	with dial(relay.port) as client:
 		equal(closed_how(client), "fin")
+
+
+@test
+def a_burst_of_whole_hellos_crowds_nobody_out(scene):
+	relay = scene.relay(workers=1, routes=[route(NAME, scene.upstream(echo))])
+	wire = hello(NAME)
+	relay.signal(signal.SIGSTOP)		# so that all of them are accepted in one go
+	first = scene.keep(dial(relay.port))
+	others = [scene.keep(dial(relay.port, wire)) for _ in range(100)]
+	relay.signal(signal.SIGCONT)
+	for client in others:
+		equal(read_exactly(client, len(wire)), wire)
+	first.sendall(wire)
+	equal(read_exactly(first, len(wire)), wire, "who was between connect() and send()")
 
 
 @test
