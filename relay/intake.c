@@ -199,6 +199,18 @@ judge_hello(struct intake *intake)
 /* ---- reading ---- */
 
 static void on_evicted(void *arg);
+static void on_ready(void *arg, unsigned ready);
+
+static void
+count_bytes(struct intake *intake)
+{
+	struct visit *visit = &intake->visit;
+
+	if (intake->place == NULL || visit->capacity <= intake->counted_bytes)
+		return;
+	crowd_grow(intake->place, visit->capacity - intake->counted_bytes);
+	intake->counted_bytes = visit->capacity;
+}
 
 static bool
 enter_crowd(struct intake *intake)
@@ -207,17 +219,22 @@ enter_crowd(struct intake *intake)
 	struct prefix block = prefix_of(&intake->visit.client, 32, 64);
 
 	intake->place = crowd_enter(station->relay->hellos, station->loop, &block, on_evicted, intake);
+	count_bytes(intake);
 	return intake->place != NULL;
 }
 
+/* What is in the socket already is read first: most hellos are whole then, and a burst of connections,
+ * which is accepted faster than it is read, does not count as that many hellos in progress. */
 static void
 begin_hello(struct intake *intake)
 {
 	intake->state = HELLO;
-	if (!enter_crowd(intake))
-		cut(intake);
-	else if (intake->visit.bytes > 0)
+	if (intake->visit.bytes > 0)
 		judge_hello(intake);
+	if (intake->state == HELLO)
+		on_ready(intake, WATCH_READ);
+	if (intake->state == HELLO && !enter_crowd(intake))
+		cut(intake);
 }
 
 static void
@@ -257,16 +274,11 @@ judge_proxy(struct intake *intake)
 static void
 on_bytes(struct intake *intake)
 {
-	struct visit *visit = &intake->visit;
-
 	if (intake->state == PROXY) {
 		judge_proxy(intake);
 		return;
 	}
-	if (intake->place != NULL && visit->capacity > intake->counted_bytes) {
-		crowd_grow(intake->place, visit->capacity - intake->counted_bytes);
-		intake->counted_bytes = visit->capacity;
-	}
+	count_bytes(intake);
 	judge_hello(intake);
 }
 
@@ -296,7 +308,7 @@ on_ready(void *arg, unsigned ready)
 	}
 }
 
-/* What is in the socket already is no hello in progress: a burst of connections is accepted faster than read. */
+/* What has come meanwhile is no hello in progress any more. */
 static void
 on_evicted(void *arg)
 {
