@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/ready.h"
 #include "base/resolver.h"
-#include "base/secret.h"
 #include "base/socket.h"
 #include "relay/control_parts.h"
 #include "relay/crowd.h"
@@ -194,7 +193,7 @@ control_open(struct control *control, void (*on_station)(void *, enum station_ev
 
 	pthread_mutex_init(&relay->end_lock, NULL);
 	pthread_cond_init(&relay->end, NULL);
-	bytes_random(relay->start, sizeof(relay->start));
+	flow_ids_init(&relay->flow_ids);
 	if ((relay->roster = roster_new()) == NULL)
 		return fail(EX_OSERR, "start-failed", "memory is short");
 	if ((code = load_rules(control)) != EX_OK)
@@ -235,6 +234,7 @@ control_close(struct control *control)
 	rules_release(control->rules);
 	roster_free(relay->roster);
 	tally_all_free(relay->tallies);
+	flow_ids_wipe(&relay->flow_ids);
 	pthread_cond_destroy(&relay->end);
 	pthread_mutex_destroy(&relay->end_lock);
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
-#include "base/cursor.h"
 #include "base/log.h"
 #include "base/socket.h"
 #include "pki/verify.h"
@@ -326,16 +325,6 @@ flow_cut_all(struct station *station, const char *reason)
 	}
 }
 
-static void
-set_id(struct flow *flow)
-{
-	struct relay *relay = flow->station->relay;
-	struct writer writer = writer_over(flow->id, sizeof(flow->id));
-
-	writer_bytes(&writer, relay->start, sizeof(relay->start));
-	writer_u64(&writer, atomic_fetch_add(&relay->flows_made, 1) + 1);
-}
-
 static bool
 is_within_limits(struct flow *flow)
 {
@@ -359,7 +348,7 @@ flow_start(struct station *station, struct visit *visit, const char *name)
 	flow->station = station;
 	flow->rules = rules_hold(station->rules);
 	flow->visit = take_visit(visit);
-	set_id(flow);
+	flow_id_make(&station->relay->flow_ids, flow->id);
 	LIST_INSERT_HEAD(&station->flows, flow, link);
 	task_init(&flow->reap, reap, flow);
 	timer_init(&flow->whole, station->loop, on_whole, flow);

@@ -6,8 +6,7 @@
 #define RELAY_RELAY_H
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
+#include "relay/flow_id.h"
 
 struct crowd;
 struct known;
@@ -18,8 +17,6 @@ struct routes;
 struct station;
 struct tallies;
 struct trustwatch;
-
-enum { RELAY_START_BYTES = 8 };
 
 struct relay {
 	struct routes *routes;
@@ -38,8 +35,7 @@ struct relay {
 	pthread_mutex_t end_lock;
 	pthread_cond_t end;		/* no station works any more */
 	unsigned stations_at_work;	/* under the lock */
-	uint8_t start[RELAY_START_BYTES];	/* the first half of flow ids: this run */
-	atomic_uint_fast64_t flows_made;	/* the second half */
+	struct flow_ids flow_ids;
 };
 
 #endif
