@@ -1,0 +1,68 @@
+/*
+ * One step of TLS after the other, as the loop finds the descriptor ready.
+ */
+#include "tunnel/tls_driver.h"
+
+static void
+end(struct tls_driver *d, enum io how)
+{
+	tls_driver_wipe(d);
+	d->on_done(d->arg, how);
+}
+
+static void
+advance(struct tls_driver *d)
+{
+	enum io io = d->step(d->tls);
+	if (io == IO_READ || io == IO_WRITE)
+		watch_want(&d->watch, io == IO_READ ? WATCH_READ : WATCH_WRITE);
+	else
+		end(d, io);
+}
+
+static void
+on_ready(void *arg, unsigned ready)
+{
+	(void)ready;
+	advance(arg);
+}
+
+static void
+on_first(void *arg)
+{
+	advance(arg);
+}
+
+static void
+on_deadline(void *arg)
+{
+	end(arg, IO_WRITE);
+}
+
+void
+tls_driver_start(struct tls_driver *d, struct loop *loop, struct tls *tls,
+    enum io (*step)(struct tls *), uint64_t deadline_ms,
+    void (*on_done)(void *arg, enum io end), void *arg)
+{
+	d->loop = loop;
+	d->tls = tls;
+	d->step = step;
+	d->on_done = on_done;
+	d->arg = arg;
+	watch_init(&d->watch, loop, tls_stream(tls)->fd, on_ready, d);
+	timer_init(&d->deadline, loop, on_deadline, d);
+	timer_set(&d->deadline, deadline_ms);
+	task_init(&d->first, on_first, d);
+	loop_later(loop, &d->first);
+}
+
+void
+tls_driver_wipe(struct tls_driver *d)
+{
+	if (!d->loop)
+		return;
+	watch_wipe(&d->watch);
+	timer_clear(&d->deadline);
+	loop_forget(d->loop, &d->first);
+	d->loop = NULL;
+}
