@@ -2,7 +2,6 @@
  * valise-agent(8): the commands and nothing else.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "agent/oneshot.h"
 #include "agent/settings.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/secret.h"
 #include "tunnel/tls.h"
 
@@ -143,8 +143,9 @@ static const struct command {
 int
 main(int argc, char **argv)
 {
+	process_open_standard();
+	process_ignore_signals();
 	process_harden();
-	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)
 		return refuse_usage("which command? run, check, keygen or tls", "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

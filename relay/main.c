@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include "base/log.h"
+#include "base/process.h"
 #include "base/secret.h"
 #include "relay/check.h"
 #include "relay/control.h"
@@ -76,6 +77,8 @@ main(int argc, char **argv)
 	const char *path = default_path;
 	int option;
 
+	process_open_standard();
+	process_ignore_signals();
 	process_harden();
 	log_init("valise-relay", LOG_INFO, LOG_AUTO);
 	opterr = 0;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "base/secret.h"
 #include "pki/tool/command.h"
 #include "pki/tool/say.h"
@@ -33,6 +34,7 @@ print_help(void)
 int
 main(int argc, char **argv)
 {
+	process_open_standard();
 	process_harden();
 	if (argc < 2)
 		return say_fail(EX_USAGE, "what to do? see `valise-pki --help`");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/process.h"
 #include "base/units.h"
 #include "sni/clienthello.h"
 #include "sni/tool/capture.h"
@@ -218,8 +219,10 @@ int
 main(int argc, char **argv)
 {
 	struct request request = { .most_bytes = CLIENTHELLO_DEFAULT_BYTES };
-	int code = read_options(&request, argc, argv);
+	int code;
 
+	process_open_standard();
+	code = read_options(&request, argc, argv);
 	if (code >= 0)
 		return code;
 	request.name_files = argc - optind > 1;

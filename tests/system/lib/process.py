@@ -19,8 +19,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent(most_files):
+def _prepare(most_files, closed):
+	"""In the new process."""
 	_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+	for fd in closed:
+		os.close(fd)
 	# The hard limit: the daemons raise the soft one to it.
 	most_files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], most_files)
 	resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
@@ -36,6 +39,9 @@ class Daemon:
 		self.expected = None
 		self.pass_fds = ()
 		self.most_files = 16384
+		self.stderr = None	# a descriptor instead of the log file
+		self.closed = ()	# of the descriptors 0 to 2
+		self.environment = {}
 
 	def start(self, wait_ready=True, seconds=20):
 		notify_path = f"{self.directory}/{self.label}.notify"
@@ -44,10 +50,11 @@ class Daemon:
 		self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		self.notify.bind(notify_path)
 		self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
-		environment = dict(os.environ, NOTIFY_SOCKET=notify_path)
+		environment = dict(os.environ, NOTIFY_SOCKET=notify_path, **self.environment)
 		with open(self.log_path, "ab") as log:
 			self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
-				stderr=log, env=environment, preexec_fn=lambda: _die_with_parent(self.most_files), pass_fds=self.pass_fds)
+				stderr=log if self.stderr is None else self.stderr, env=environment,
+				preexec_fn=lambda: _prepare(self.most_files, self.closed), pass_fds=self.pass_fds)
 		self.expected = 0
 		if wait_ready:
 			self.wait_notified("READY=1", seconds)
