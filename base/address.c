@@ -205,11 +205,12 @@ unmap_prefix(struct prefix *prefix)
 		return;
 	prefix->family = AF_INET;
 	prefix->bits = (uint8_t)(prefix->bits - 96);
-	memmove(prefix->bytes, prefix->bytes + 12, 4);
+	memcpy(prefix->bytes, prefix->bytes + 12, 4);
+	memset(prefix->bytes + 4, 0, 12);
 }
 
-bool
-prefix_parse(struct prefix *prefix, const char *text)
+static bool
+parse_raw(struct prefix *prefix, const char *text)
 {
 	const char *slash = strchrnul(text, '/');
 	size_t length = (size_t)(slash - text);
@@ -228,8 +229,54 @@ prefix_parse(struct prefix *prefix, const char *text)
 		return false;
 	prefix->bits = (uint8_t)bits;
 	unmap_prefix(prefix);
+	return true;
+}
+
+bool
+prefix_parse(struct prefix *prefix, const char *text)
+{
+	if (!parse_raw(prefix, text))
+		return false;
 	mask_bits(prefix);
 	return true;
+}
+
+bool
+prefix_parse_exact(struct prefix *prefix, const char *text)
+{
+	struct prefix raw;
+
+	if (!parse_raw(&raw, text))
+		return false;
+	*prefix = raw;
+	mask_bits(prefix);
+	return prefix_equals(prefix, &raw);
+}
+
+bool
+prefix_from(struct prefix *prefix, const void *octets, size_t count, unsigned bits)
+{
+	*prefix = (struct prefix){0};
+	if ((count != 4 && count != 16) || bits > 8 * count)
+		return false;
+	prefix->family = count == 4 ? AF_INET : AF_INET6;
+	prefix->bits = (uint8_t)bits;
+	memcpy(prefix->bytes, octets, count);
+	unmap_prefix(prefix);
+	mask_bits(prefix);
+	return true;
+}
+
+const char *
+prefix_text(const struct prefix *prefix, char *out)
+{
+	char host[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(prefix->family, prefix->bytes, host, sizeof(host)) != NULL)
+		snprintf(out, PREFIX_TEXT, "%s/%u", host, prefix->bits);
+	else
+		snprintf(out, PREFIX_TEXT, "-");
+	return out;
 }
 
 struct prefix
@@ -255,12 +302,35 @@ prefix_equals(const struct prefix *a, const struct prefix *b)
 }
 
 bool
+prefix_covers(const struct prefix *outer, const struct prefix *inner)
+{
+	struct prefix same = *inner;
+
+	if (outer->family == AF_UNSPEC || inner->bits < outer->bits)
+		return false;
+	same.bits = outer->bits;
+	mask_bits(&same);
+	return prefix_equals(outer, &same);
+}
+
+bool
 prefix_holds(const struct prefix *prefix, const struct address *address)
 {
-	struct prefix same = prefix_of(address, prefix->bits, prefix->bits);
+	struct prefix whole = prefix_of(address, 32, 128);
 
-	return (prefix->family == AF_INET || prefix->family == AF_INET6) &&
-	       prefix_equals(prefix, &same);
+	return prefix_covers(prefix, &whole);
+}
+
+struct prefix
+prefix_block(const struct address *address, enum prefix_block block)
+{
+	static const struct { uint8_t v4, v6; } bits[] = {
+	    [BLOCK_HOST] = {32, 64},
+	    [BLOCK_SITE] = {32, 48},
+	    [BLOCK_NETWORK] = {24, 48},
+	};
+
+	return prefix_of(address, bits[block].v4, bits[block].v6);
 }
 
 uint64_t

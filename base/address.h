@@ -37,19 +37,45 @@ bool address_parse(struct address *, const char *text);
 /* Splits "host:port" or "[v6]:port"; host has 254 bytes, brackets off. Port 1..65535. */
 bool host_port_split(const char *text, char host[254], uint16_t *port);
 
-/* A block of addresses. */
+/*
+ * A prefix is a set of addresses that begin alike.  However it is made, it is
+ * normal: IPv4-mapped is IPv4, and bits beyond the prefix are zero, so that
+ * equal prefixes are equal bytes.  IPv4 and IPv6 have no address in common
+ * (::/0 holds no IPv4 address).
+ */
 struct prefix {
-	int family;		/* AF_INET or AF_INET6 */
-	uint8_t bits;
-	uint8_t bytes[16];	/* bits beyond the prefix are zero */
+	int family;		/* AF_INET or AF_INET6; AF_UNSPEC holds nothing */
+	uint8_t bits;		/* 0..32 or 0..128 */
+	uint8_t bytes[16];	/* network order */
 };
+
+enum { PREFIX_TEXT = 52 };
 
 /* "192.0.2.0/24", "2001:db8::/32", or one address. */
 bool prefix_parse(struct prefix *, const char *text);
+/* The same, but refuses a text with bits beyond the prefix ("192.0.2.1/24"): where somebody
+ * means an address and writes a network, guessing would allow more than he meant. */
+bool prefix_parse_exact(struct prefix *, const char *text);
+/* From 4 or 16 octets in network order; false when there are others, or more bits than these
+ * have. */
+bool prefix_from(struct prefix *, const void *octets, size_t count, unsigned bits);
+/* "192.0.2.0/24"; `out` has PREFIX_TEXT bytes. */
+const char *prefix_text(const struct prefix *, char *out);
 bool prefix_holds(const struct prefix *, const struct address *);
-/* The block that `address` is limited by: its first v4_bits or v6_bits bits. */
+/* Whether every address of `inner` is one of `outer`.  Two prefixes are nested or have nothing
+ * in common. */
+bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
+/* The first v4_bits or v6_bits bits of `address`. */
 struct prefix prefix_of(const struct address *, uint8_t v4_bits, uint8_t v6_bits);
 bool prefix_equals(const struct prefix *, const struct prefix *);
+
+/* Whom a limit or a queue takes for one: how many addresses somebody has at no cost. */
+enum prefix_block {
+	BLOCK_HOST,	/* /32 and /64: one customer's line */
+	BLOCK_SITE,	/* /32 and /48: one customer */
+	BLOCK_NETWORK,	/* /24 and /48: the smallest that is routed */
+};
+struct prefix prefix_block(const struct address *, enum prefix_block);
 /* Keyed hash of a prefix, for tables that strangers fill. */
 uint64_t prefix_hash(const struct prefix *, const uint8_t key[16]);
 

@@ -199,7 +199,7 @@ static bool
 shake(struct agent_channel *self, struct visit *visit)
 {
 	struct station *station = self->station;
-	struct prefix block = prefix_of(&visit->client, 32, 48);
+	struct prefix block = prefix_block(&visit->client, BLOCK_SITE);
 	struct stream *stream = stream_socket(visit->fd);
 	struct tls *tls;
 

@@ -149,7 +149,7 @@ static bool
 enter_crowd(struct agent_session *self)
 {
 	struct relay *relay = self->station->relay;
-	struct prefix block = prefix_of(&self->client, 32, 48);
+	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
 	struct crowd *crowd = known_has(relay->known, &block) ? relay->acquaintances : relay->strangers;
 
 	self->place = crowd_enter(crowd, self->station->loop, &block, on_evicted, self);

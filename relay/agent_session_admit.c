@@ -262,7 +262,7 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 void
 agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 {
-	struct prefix block = prefix_of(&self->client, 32, 48);
+	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
 
 	crowd_leave(self->place);
 	self->place = NULL;

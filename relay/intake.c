@@ -216,7 +216,7 @@ static bool
 enter_crowd(struct intake *intake)
 {
 	struct station *station = intake->station;
-	struct prefix block = prefix_of(&intake->visit.client, 32, 64);
+	struct prefix block = prefix_block(&intake->visit.client, BLOCK_HOST);
 
 	intake->place = crowd_enter(station->relay->hellos, station->loop, &block, on_evicted, intake);
 	count_bytes(intake);

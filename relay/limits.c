@@ -89,7 +89,7 @@ enter(struct limits *limits, const struct prefix *prefix, uint64_t hash)
 enum limits_verdict
 limits_enter(struct limits *limits, const struct address *address)
 {
-	struct prefix prefix = prefix_of(address, 32, 64);
+	struct prefix prefix = prefix_block(address, BLOCK_HOST);
 	uint64_t hash = prefix_hash(&prefix, limits->key);
 	enum limits_verdict verdict;
 
@@ -102,7 +102,7 @@ limits_enter(struct limits *limits, const struct address *address)
 void
 limits_leave(struct limits *limits, const struct address *address)
 {
-	struct prefix prefix = prefix_of(address, 32, 64);
+	struct prefix prefix = prefix_block(address, BLOCK_HOST);
 	uint64_t hash = prefix_hash(&prefix, limits->key);
 	struct client *client;
 

@@ -225,6 +225,120 @@ refuses_what_is_no_prefix(void **state)
 }
 
 static void
+a_prefix_is_normal_however_it_is_made(void **state)
+{
+	static const struct { const char *text, *normal; bool exact; } cases[] = {
+		{"192.0.2.77/24", "192.0.2.0/24", false},
+		{"192.0.2.0/24", "192.0.2.0/24", true},
+		{"192.0.2.1", "192.0.2.1/32", true},
+		{"0.0.0.0/0", "0.0.0.0/0", true},
+		{"10.0.0.1/0", "0.0.0.0/0", false},
+		{"2001:DB8::1/32", "2001:db8::/32", false},
+		{"2001:db8:8000::/33", "2001:db8:8000::/33", true},
+		{"2001:db8:8000::/32", "2001:db8::/32", false},
+		{"::ffff:192.0.2.0/120", "192.0.2.0/24", true},
+		{"::ffff:192.0.2.9/120", "192.0.2.0/24", false},
+		{"::ffff:0:0/96", "0.0.0.0/0", true},
+		{"::ffff:0:0/95", "::fffe:0:0/95", false},
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", true},
+	};
+	char out[PREFIX_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct prefix prefix, exact, again;
+		size_t count;
+
+		assert_true(prefix_parse(&prefix, cases[i].text));
+		assert_string_equal(prefix_text(&prefix, out), cases[i].normal);
+		if (prefix_parse_exact(&exact, cases[i].text) != cases[i].exact)
+			fail_msg("%s is judged wrongly", cases[i].text);
+		assert_true(!cases[i].exact || prefix_equals(&prefix, &exact));
+		count = prefix.family == AF_INET ? 4 : 16;
+		assert_true(prefix_from(&again, prefix.bytes, count, prefix.bits));
+		assert_memory_equal(&again, &prefix, sizeof(prefix));
+	}
+}
+
+static void
+a_prefix_of_octets_is_unmapped_and_masked(void **state)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, 0xff, 192, 0, 2, 77};
+	struct prefix prefix;
+	char out[PREFIX_TEXT];
+
+	(void)state;
+	assert_true(prefix_from(&prefix, mapped, 16, 120));
+	assert_string_equal(prefix_text(&prefix, out), "192.0.2.0/24");
+	assert_true(prefix_from(&prefix, mapped + 12, 4, 31));
+	assert_string_equal(prefix_text(&prefix, out), "192.0.2.76/31");
+	assert_false(prefix_from(&prefix, mapped, 16, 129));
+	assert_false(prefix_from(&prefix, mapped, 4, 33));
+	assert_false(prefix_from(&prefix, mapped, 5, 8));
+	assert_false(prefix_from(&prefix, mapped, 0, 0));
+	assert_string_equal(prefix_text(&prefix, out), "-");
+}
+
+static void
+two_prefixes_are_nested_or_have_nothing_in_common(void **state)
+{
+	static const struct { const char *outer, *inner; bool covers, back; } cases[] = {
+		{"192.0.2.0/24", "192.0.2.128/25", true, false},
+		{"192.0.2.0/24", "192.0.2.0/24", true, true},
+		{"192.0.2.0/25", "192.0.2.128/25", false, false},
+		{"0.0.0.0/0", "192.0.2.0/24", true, false},
+		{"0.0.0.0/0", "::/0", false, false},
+		{"::/0", "2001:db8::/32", true, false},
+		{"2001:db8::/32", "2001:db8:ffff::/48", true, false},
+		{"2001:db8::/32", "2001:db9::/32", false, false},
+		{"::ffff:192.0.2.0/120", "192.0.2.5", true, false},
+		{"0.0.0.0/0", "::/96", false, false},
+	};
+	struct prefix none = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct prefix outer, inner;
+
+		assert_true(prefix_parse(&outer, cases[i].outer));
+		assert_true(prefix_parse(&inner, cases[i].inner));
+		if (prefix_covers(&outer, &inner) != cases[i].covers ||
+		    prefix_covers(&inner, &outer) != cases[i].back)
+			fail_msg("%s and %s", cases[i].outer, cases[i].inner);
+		assert_false(prefix_covers(&none, &inner));
+		assert_false(prefix_covers(&outer, &none));
+	}
+	assert_false(prefix_covers(&none, &none));
+}
+
+static void
+blocks_are_what_one_party_has_for_nothing(void **state)
+{
+	static const struct { const char *address; enum prefix_block block; const char *text; } cases[] = {
+		{"192.0.2.77:1", BLOCK_HOST, "192.0.2.77/32"},
+		{"192.0.2.77:1", BLOCK_SITE, "192.0.2.77/32"},
+		{"192.0.2.77:1", BLOCK_NETWORK, "192.0.2.0/24"},
+		{"[2001:db8:1:2:3::4]:1", BLOCK_HOST, "2001:db8:1:2::/64"},
+		{"[2001:db8:1:2:3::4]:1", BLOCK_SITE, "2001:db8:1::/48"},
+		{"[2001:db8:1:2:3::4]:1", BLOCK_NETWORK, "2001:db8:1::/48"},
+		{"[::ffff:192.0.2.77]:1", BLOCK_NETWORK, "192.0.2.0/24"},
+		{"unix:/run/x", BLOCK_HOST, "-"},
+	};
+	char out[PREFIX_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct address address;
+		struct prefix block;
+
+		assert_true(address_parse(&address, cases[i].address));
+		block = prefix_block(&address, cases[i].block);
+		assert_string_equal(prefix_text(&block, out), cases[i].text);
+	}
+}
+
+static void
 limits_count_by_blocks(void **state)
 {
 	static const uint8_t key[16] = {1};
@@ -255,6 +369,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_host_has_at_most_253_bytes),
 	cmocka_unit_test(a_prefix_holds_its_own),
 	cmocka_unit_test(refuses_what_is_no_prefix),
+	cmocka_unit_test(a_prefix_is_normal_however_it_is_made),
+	cmocka_unit_test(a_prefix_of_octets_is_unmapped_and_masked),
+	cmocka_unit_test(two_prefixes_are_nested_or_have_nothing_in_common),
+	cmocka_unit_test(blocks_are_what_one_party_has_for_nothing),
 	cmocka_unit_test(limits_count_by_blocks),
 };
 
