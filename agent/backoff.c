@@ -3,15 +3,12 @@
  */
 #include "agent/backoff.h"
 
-#include "base/secret.h"
+#include <stdlib.h>
 
 uint64_t
 backoff_spread(uint64_t most)
 {
-	uint64_t random;
-
-	bytes_random(&random, sizeof random);
-	return random % (most + 1);
+	return arc4random_uniform((uint32_t)most + 1);
 }
 
 void

@@ -29,7 +29,7 @@ void backoff_up(struct backoff *, uint64_t now_ms);
 uint64_t backoff_failed(struct backoff *, uint64_t now_ms);
 /* For one that is refused for good: about five minutes, spread over a tenth. */
 uint64_t backoff_permanent(void);
-/* Evenly spread, 0 <= result <= most. */
+/* Evenly spread, 0 <= result <= most (which is below 2^32 - 1 ms, seven weeks). */
 uint64_t backoff_spread(uint64_t most);
 
 #endif

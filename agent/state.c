@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -81,8 +82,8 @@ state_open(struct state *state, const char *dir, char error[FILE_ERROR])
 	char path[PATH_MAX];
 	int code;
 
-	bytes_random(state->start, sizeof state->start);
-	bytes_random(state->instance, sizeof state->instance);
+	arc4random_buf(state->start, sizeof state->start);
+	arc4random_buf(state->instance, sizeof state->instance);
 	if (!dir)
 		return 0;
 	code = lock(dir, error);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "base/secret.h"
 
 enum { FIRST_SLOTS = 16 };
 
@@ -72,7 +71,7 @@ _Bool
 table_init(struct table *table)
 {
 	*table = (struct table){.slot_count = FIRST_SLOTS};
-	bytes_random(table->key, sizeof(table->key));
+	arc4random_buf(table->key, sizeof(table->key));
 	table->slots = calloc(table->slot_count, sizeof(struct hash_link *));
 	return table->slots != NULL;
 }

@@ -1,12 +1,10 @@
 /* Memory that is wiped, comparison that tells nothing by its time. */
 #include "base/secret.h"
 
-#include <errno.h>
 #include <nettle/memops.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 
 /* LeakSanitizer traces its own process, which PR_SET_DUMPABLE forbids. */
@@ -59,18 +57,7 @@ bytes_wipe(void *data, size_t bytes)
 void
 bytes_random(void *data, size_t bytes)
 {
-	uint8_t *at = data;
-
-	while (bytes > 0) {
-		ssize_t n = getrandom(at, bytes, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			abort();
-		at += n;
-		bytes -= (size_t)n;
-	}
+	arc4random_buf(data, bytes);
 }
 
 void

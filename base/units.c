@@ -2,6 +2,7 @@
  */
 #include "base/units.h"
 
+#include <nettle/base16.h>
 #include <string.h>
 
 struct unit {
@@ -110,42 +111,21 @@ number_parse(const char *text, uint64_t *number)
 char *
 hex_encode(char *out, const void *data, size_t bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	const uint8_t *in = data;
-
-	for (size_t i = 0; i < bytes; i++) {
-		out[2 * i] = digits[in[i] >> 4];
-		out[2 * i + 1] = digits[in[i] & 15];
-	}
+	base16_encode_update(out, bytes, data);
 	out[2 * bytes] = '\0';
 	return out;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
+/* Nettle skips white space; then bytes are missing at the end. */
 bool
 hex_decode(void *out, size_t bytes, const char *text)
 {
-	uint8_t *to = out;
+	struct base16_decode_ctx context;
+	size_t done = bytes;
 
 	if (strlen(text) != 2 * bytes)
 		return false;
-	for (size_t i = 0; i < bytes; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		to[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
+	base16_decode_init(&context);
+	return base16_decode_update(&context, &done, out, 2 * bytes, text) && done == bytes &&
+	       base16_decode_final(&context);
 }

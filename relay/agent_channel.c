@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "relay/crowd.h"
 #include "relay/member.h"
 #include "relay/pool.h"
@@ -116,10 +115,9 @@ log_refused(const struct agent_channel *self, const char *code, const char *why)
 static void
 plan_ping(struct agent_channel *self)
 {
-	uint64_t interval = self->station->rules->settings.pool_ping_ms, random;
+	uint64_t interval = self->station->rules->settings.pool_ping_ms;
 
-	bytes_random(&random, sizeof(random));
-	timer_set(&self->ping, interval / 2 + random % interval);
+	timer_set(&self->ping, interval / 2 + arc4random_uniform((uint32_t)interval));
 }
 
 static void

@@ -2,6 +2,7 @@
 #include "relay/agent_session.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -169,7 +170,7 @@ enrol(struct agent_session *self, const struct frame_hello *hello, struct tally 
 	struct secret key = { 0 };
 	bool fine;
 
-	bytes_random(facts.session_id, sizeof(facts.session_id));
+	arc4random_buf(facts.session_id, sizeof(facts.session_id));
 	memcpy(facts.instance, hello->instance, sizeof(facts.instance));
 	memcpy(facts.start, hello->start, sizeof(facts.start));
 	self->member = member_new(&facts);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/queue.h>
 #include "base/hash.h"
-#include "base/secret.h"
 
 struct block;
 TAILQ_HEAD(blocks, block);
@@ -59,7 +58,7 @@ crowd_new(const struct crowd_bounds *bounds)
 	}
 	pthread_mutex_init(&crowd->lock, NULL);
 	crowd->bounds = *bounds;
-	bytes_random(crowd->key, sizeof(crowd->key));
+	arc4random_buf(crowd->key, sizeof(crowd->key));
 	return crowd;
 }
 

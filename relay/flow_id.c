@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <nettle/aes.h>
+#include <stdlib.h>
 #include "base/cursor.h"
 #include "base/secret.h"
 
@@ -13,8 +14,8 @@ static_assert(FLOW_ID_KEY_BYTES == AES128_KEY_SIZE, "the key is one of AES-128")
 void
 flow_ids_init(struct flow_ids *ids)
 {
-	bytes_random(ids->key, sizeof ids->key);
-	bytes_random(ids->start, sizeof ids->start);
+	arc4random_buf(ids->key, sizeof ids->key);
+	arc4random_buf(ids->start, sizeof ids->start);
 	atomic_init(&ids->made, 0);
 }
 

@@ -6,7 +6,6 @@
 #include <sys/queue.h>
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/secret.h"
 
 struct place {
 	struct hash_link link;
@@ -33,7 +32,7 @@ known_new(void)
 	}
 	TAILQ_INIT(&known->ages);
 	pthread_mutex_init(&known->lock, NULL);
-	bytes_random(known->key, sizeof(known->key));
+	arc4random_buf(known->key, sizeof(known->key));
 	return known;
 }
 

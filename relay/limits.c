@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "base/hash.h"
-#include "base/secret.h"
 
 struct client {
 	struct hash_link link;
@@ -29,7 +28,7 @@ limits_new(uint64_t flows, uint64_t flows_per_client)
 		return NULL;
 	}
 	pthread_mutex_init(&limits->lock, NULL);
-	bytes_random(limits->key, sizeof(limits->key));
+	arc4random_buf(limits->key, sizeof(limits->key));
 	limits_set(limits, flows, flows_per_client);
 	return limits;
 }

@@ -6,24 +6,10 @@
 #include "relay/route.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include "base/secret.h"
 #include "relay/member.h"
 #include "relay/route_parts.h"
-
-/* xorshift64*: it draws lots, nothing more. */
-static uint64_t
-draw(void)
-{
-	static _Thread_local uint64_t state;
-
-	while (state == 0)
-		bytes_random(&state, sizeof(state));
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return state * UINT64_C(2685821657736338717);
-}
 
 /* How much this endpoint is wanted: 2 fresh, 1 has failed this flow once, 0 not at all. */
 static int
@@ -69,11 +55,11 @@ search(const struct route_pattern *pattern, const struct route_question *questio
 static const struct route_endpoint *
 pick(const struct route_pattern *pattern, const struct route_question *question)
 {
-	size_t count = pattern->endpoint_count, first = (size_t)draw() % count, second;
+	size_t count = pattern->endpoint_count, first = arc4random_uniform((uint32_t)count), second;
 	const struct route_endpoint *a = &pattern->endpoints[first], *b = a;
 
 	if (count > 1) {
-		second = (size_t)draw() % (count - 1);
+		second = arc4random_uniform((uint32_t)count - 1);
 		b = &pattern->endpoints[second + (second >= first)];
 	}
 	if (liking(question, a) < 2 || liking(question, b) < 2)

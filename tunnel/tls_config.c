@@ -95,7 +95,7 @@ on_key_wanted(gnutls_session_t session, const gnutls_datum_t *name, gnutls_datum
 	memset(tls->identity, 0, sizeof tls->identity);
 	if (name->size < sizeof tls->identity)
 		memcpy(tls->identity, name->data, name->size);
-	bytes_random(random, sizeof random);
+	arc4random_buf(random, sizeof random);
 	bool is_known = settings->find_key &&
 	    settings->find_key(settings->find_key_arg, tls->identity, &key) && key.bytes > 0;
 	int got = is_known ? give(out, key.data, key.bytes) : give(out, random, sizeof random);

@@ -6,6 +6,7 @@
 #ifndef TESTS_AGENT_KIND_RELAY_H
 #define TESTS_AGENT_KIND_RELAY_H
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -233,7 +234,7 @@ kind_start(struct kind_relay *relay, struct loop *loop, struct mint *mint)
 	relay->channel_tls = kind_config(relay, mint, TLS_CHANNEL_RELAY);
 	relay->welcome = (struct frame_welcome){ .version = 1, .relay = "kind", .pool_least = 3,
 	    .pool_most = 6, .heartbeat_ms = 1000, .tolerance_ms = 1000 };
-	bytes_random(relay->welcome.session_id, SESSION_ID_BYTES);
+	arc4random_buf(relay->welcome.session_id, SESSION_ID_BYTES);
 	assert_true(address_parse(&any, "127.0.0.1:0"));
 	fd = socket_listen(&any, false, error);
 	assert_true(fd >= 0);
@@ -279,7 +280,7 @@ kind_open(struct kind_channel *channel, uint32_t endpoint, const char *server_na
 {
 	struct frame_open open = { .endpoint = endpoint, .hello_bytes = (uint32_t)hello_bytes };
 
-	bytes_random(open.flow_id, sizeof open.flow_id);
+	arc4random_buf(open.flow_id, sizeof open.flow_id);
 	strcpy(open.server_name, server_name);
 	assert_true(address_parse(&open.client, "192.0.2.7:4711"));
 	assert_true(address_parse(&open.listener, "198.51.100.1:443"));

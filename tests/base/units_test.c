@@ -119,6 +119,8 @@ writes_and_reads_hexadecimal(void **state)
 	assert_false(hex_decode(back, 4, "007fffa5a"));
 	assert_false(hex_decode(back, 4, "007fffg5"));
 	assert_false(hex_decode(back, 4, "007fff 5"));
+	assert_false(hex_decode(back, 4, "  7fffa5"));
+	assert_false(hex_decode(back, 4, "007f\nfa5"));
 	assert_true(hex_decode(back, 0, ""));
 	assert_string_equal(hex_encode(text, data, 0), "");
 }
