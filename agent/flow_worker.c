@@ -13,13 +13,13 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/worker.h"
+#include "base/thread.h"
 
 enum { JUDGE_EVERY_MS = 30000, REPORT_ERROR = 320 };
 
-/* All but `worker` and `wish` is the thread's own. */
+/* All but `thread` and `wish` is the thread's own. */
 struct flow_worker {
-	struct worker *worker;
+	struct thread *thread;
 	struct flow_worker_wish wish;
 	struct flow_context context;
 	struct pooled_channels pooled_channels;
@@ -211,7 +211,7 @@ give_order(struct flow_worker *worker, void (*carry_out)(struct flow_worker *, s
 	order->carry_out = carry_out;
 	order->ref = ref ? session_ref_hold(ref) : NULL;
 	order->roster = roster ? roster_hold(roster) : NULL;
-	loop_post(worker_loop(worker->worker), &order->message);
+	loop_post(thread_loop(worker->thread), &order->message);
 	return true;
 }
 
@@ -265,8 +265,8 @@ flow_worker_start(const char *name, const struct flow_worker_wish *wish)
 	LIST_INIT(&worker->pooled_channels);
 	LIST_INIT(&worker->flows);
 	roster_hold(wish->roster);
-	worker->worker = worker_start(name, run, worker);
-	if (worker->worker)
+	worker->thread = thread_start(name, run, worker);
+	if (worker->thread)
 		return worker;
 	roster_release(wish->roster);
 	free(worker);
@@ -280,7 +280,7 @@ flow_worker_stop(struct flow_worker *worker)
 		return;
 	while (!give_order(worker, carry_out_stop, NULL, NULL))
 		log_event(LOG_ERROR, "memory-short", "memory is short: cannot stop yet");
-	worker_join(worker->worker);
+	thread_join(worker->thread);
 	roster_release(worker->context.roster);
 	free(worker);
 }

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "base/worker.h"
+#include "base/thread.h"
 #include "tunnel/frame.h"
 
 enum { WORKERS_MOST = 256 };
@@ -144,7 +144,7 @@ settings_workers(const struct settings *settings)
 
 	if (settings->workers && number_parse(settings->workers, &count))
 		return (unsigned)count;
-	return worker_cores();
+	return thread_cores();
 }
 
 /* ---- the rows ---- */

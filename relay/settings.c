@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "base/worker.h"
+#include "base/thread.h"
 #include "tunnel/frame.h"
 
 enum { WORKERS_MOST = 256 };
@@ -265,5 +265,5 @@ settings_worker_count(const struct settings *settings)
 {
 	uint64_t count;
 
-	return number_parse(settings->workers, &count) ? (unsigned)count : worker_cores();
+	return number_parse(settings->workers, &count) ? (unsigned)count : thread_cores();
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/socket.h"
-#include "base/worker.h"
+#include "base/thread.h"
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
 #include "relay/lingering.h"
@@ -218,8 +218,8 @@ station_start(struct station *station, unsigned number)
 	pthread_mutex_lock(&relay->end_lock);
 	relay->stations_at_work++;
 	pthread_mutex_unlock(&relay->end_lock);
-	station->worker = worker_start(name, run, station);
-	if (station->worker != NULL)
+	station->thread = thread_start(name, run, station);
+	if (station->thread != NULL)
 		return true;
 	pthread_mutex_lock(&relay->end_lock);
 	relay->stations_at_work--;
@@ -230,15 +230,15 @@ station_start(struct station *station, unsigned number)
 void
 station_stop(struct station *station)
 {
-	if (station->worker != NULL)
-		loop_stop(worker_loop(station->worker));
+	if (station->thread != NULL)
+		loop_stop(thread_loop(station->thread));
 }
 
 void
 station_join(struct station *station)
 {
-	worker_join(station->worker);
-	station->worker = NULL;
+	thread_join(station->thread);
+	station->thread = NULL;
 }
 
 void

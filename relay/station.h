@@ -23,7 +23,7 @@ struct relay;
 struct rules;
 struct station_port;
 struct trust;
-struct worker;
+struct thread;
 
 LIST_HEAD(station_intakes, intake);
 LIST_HEAD(station_flows, flow);
@@ -52,7 +52,7 @@ struct station {
 	bool draining;
 
 	/* station.c's own */
-	struct worker *worker;
+	struct thread *thread;
 	struct station_port *ports;
 	size_t port_count;
 	struct timer goodbye;

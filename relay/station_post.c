@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/worker.h"
+#include "base/thread.h"
 #include "pki/trust.h"
 #include "relay/agent_session.h"
 #include "relay/flow.h"
@@ -48,7 +48,7 @@ post(struct station *station, const struct order *what)
 	*order = *what;
 	order->station = station;
 	order->message.deliver = deliver;
-	loop_post(worker_loop(station->worker), &order->message);
+	loop_post(thread_loop(station->thread), &order->message);
 }
 
 static void

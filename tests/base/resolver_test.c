@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
-#include "base/worker.h"
+#include "base/thread.h"
 #include "helpers.h"
 
 enum { WORKERS = 3, ASKS = 100 };
@@ -133,7 +133,7 @@ the_forgotten_are_not_called(void **state)
 }
 
 struct asker {
-	struct worker *worker;
+	struct thread *thread;
 	struct loop *loop;
 	int answers;
 };
@@ -173,9 +173,9 @@ serves_several_loops_at_once(void **state)
 
 	(void)state;
 	for (int i = 0; i < WORKERS; i++)
-		askers[i].worker = worker_start("asker", ask_often, &askers[i]);
+		askers[i].thread = thread_start("asker", ask_often, &askers[i]);
 	for (int i = 0; i < WORKERS; i++)
-		worker_join(askers[i].worker);
+		thread_join(askers[i].thread);
 	for (int i = 0; i < WORKERS; i++)
 		assert_int_equal(askers[i].answers, ASKS);
 }

@@ -1,5 +1,5 @@
 /* A thread and its loop, made together and ended together. */
-#include "base/worker.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct worker {
+struct thread {
 	pthread_t thread;
 	struct loop *loop;
 	void (*run)(void *arg, struct loop *);
@@ -17,15 +17,15 @@ struct worker {
 static void *
 begin(void *arg)
 {
-	struct worker *worker = arg;
+	struct thread *thread = arg;
 
-	worker->run(worker->arg, worker->loop);
+	thread->run(thread->arg, thread->loop);
 	return NULL;
 }
 
 /* Signals belong to the loop that asked for them, in the main thread. */
 static bool
-start_thread(struct worker *worker, const char *name)
+start_thread(struct thread *thread, const char *name)
 {
 	char short_name[16];
 	sigset_t all, before;
@@ -33,51 +33,51 @@ start_thread(struct worker *worker, const char *name)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	why = pthread_create(&worker->thread, NULL, begin, worker);
+	why = pthread_create(&thread->thread, NULL, begin, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (why != 0)
 		return false;
 	snprintf(short_name, sizeof(short_name), "%.15s", name);
-	pthread_setname_np(worker->thread, short_name);
+	pthread_setname_np(thread->thread, short_name);
 	return true;
 }
 
-struct worker *
-worker_start(const char *name, void (*run)(void *, struct loop *), void *arg)
+struct thread *
+thread_start(const char *name, void (*run)(void *, struct loop *), void *arg)
 {
-	struct worker *worker = calloc(1, sizeof(*worker));
+	struct thread *thread = calloc(1, sizeof(*thread));
 
-	if (worker == NULL)
+	if (thread == NULL)
 		return NULL;
-	worker->run = run;
-	worker->arg = arg;
-	worker->loop = loop_new();
-	if (worker->loop == NULL || !start_thread(worker, name)) {
-		loop_free(worker->loop);
-		free(worker);
+	thread->run = run;
+	thread->arg = arg;
+	thread->loop = loop_new();
+	if (thread->loop == NULL || !start_thread(thread, name)) {
+		loop_free(thread->loop);
+		free(thread);
 		return NULL;
 	}
-	return worker;
+	return thread;
 }
 
 struct loop *
-worker_loop(struct worker *worker)
+thread_loop(struct thread *thread)
 {
-	return worker->loop;
+	return thread->loop;
 }
 
 void
-worker_join(struct worker *worker)
+thread_join(struct thread *thread)
 {
-	if (worker == NULL)
+	if (thread == NULL)
 		return;
-	pthread_join(worker->thread, NULL);
-	loop_free(worker->loop);
-	free(worker);
+	pthread_join(thread->thread, NULL);
+	loop_free(thread->loop);
+	free(thread);
 }
 
 unsigned
-worker_cores(void)
+thread_cores(void)
 {
 	cpu_set_t set;
 	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
