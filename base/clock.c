@@ -3,9 +3,10 @@
 
 #include <stdatomic.h>
 #include <time.h>
+#include "base/clock_private.h"
 
-static _Atomic uint64_t fake_monotonic_us;
-static _Atomic int64_t fake_wall_us;
+_Atomic uint64_t clock_fake_monotonic_us;
+_Atomic int64_t clock_fake_wall_us;
 
 static int64_t
 read_us(clockid_t which)
@@ -16,10 +17,16 @@ read_us(clockid_t which)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+bool
+clock_is_fake(void)
+{
+	return atomic_load_explicit(&clock_fake_monotonic_us, memory_order_relaxed) != 0;
+}
+
 uint64_t
 clock_us(void)
 {
-	uint64_t fake = atomic_load_explicit(&fake_monotonic_us, memory_order_relaxed);
+	uint64_t fake = atomic_load_explicit(&clock_fake_monotonic_us, memory_order_relaxed);
 
 	return fake != 0 ? fake : (uint64_t)read_us(CLOCK_MONOTONIC);
 }
@@ -33,8 +40,8 @@ clock_ms(void)
 int64_t
 clock_wall_us(void)
 {
-	if (atomic_load_explicit(&fake_monotonic_us, memory_order_relaxed) != 0)
-		return atomic_load_explicit(&fake_wall_us, memory_order_relaxed);
+	if (clock_is_fake())
+		return atomic_load_explicit(&clock_fake_wall_us, memory_order_relaxed);
 	return read_us(CLOCK_REALTIME);
 }
 
@@ -42,11 +49,4 @@ int64_t
 clock_wall_s(void)
 {
 	return clock_wall_us() / 1000000;
-}
-
-void
-clock_fake(uint64_t monotonic_us, int64_t wall_us)
-{
-	atomic_store_explicit(&fake_wall_us, wall_us, memory_order_relaxed);
-	atomic_store_explicit(&fake_monotonic_us, monotonic_us, memory_order_relaxed);
 }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/clock_fake.h"
 
 #include "helpers.h"
 

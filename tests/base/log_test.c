@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/clock_fake.h"
 #include "helpers.h"
 
 enum { THREADS = 4, LINES = 200 };

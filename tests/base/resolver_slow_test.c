@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/clock_fake.h"
 #include "helpers.h"
 
 enum { QUEUE = 256 };

@@ -1,6 +1,7 @@
 #include "relay/known.h"
 
 #include "base/clock.h"
+#include "base/clock_fake.h"
 #include "relay/helpers.h"
 
 static void
