@@ -1,47 +1,28 @@
 /*
- * A turn is: wait and run what the kernel has ready (descriptors, timers,
- * signals, the eventfd behind which messages stand), then run the tasks that
- * were queued up to now.  Tasks queued by tasks belong to the next turn, which
- * then does not wait.
+ * A turn is: wait and run what the kernel has ready (descriptors, signals, the
+ * eventfd behind which calls stand), then the timers that are due, then the
+ * tasks that were queued up to now.  Tasks queued by tasks belong to the next
+ * turn, which then does not wait.
+ *
+ * All timers are in one heap; libevent's single one only ends the wait.
  */
 #include "base/loop.h"
 
 #include <assert.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "base/clock.h"
+#include "base/clock_private.h"
+#include "base/hash.h"
 #include "base/log.h"
+#include "base/loop_private.h"
 
 static_assert(sizeof(struct event) <= LOOP_EVENT_BYTES, "LOOP_EVENT_BYTES is too small");
 static_assert(_Alignof(struct event) <= 16, "loop_event is not aligned enough");
 
-enum { SIGNALS = 8, LAST_PASSES = 1000 };
-
-struct signal_handler {
-	void (*on_signal)(void *arg, int signal);
-	void *arg;
-	struct event event;
-};
-
-struct queue {
-	struct task *first, **end;
-};
-
-struct loop {
-	struct event_base *base;
-	struct queue later, running;
-	int wake_fd;
-	struct event wake;
-	_Atomic(struct message *) inbox;	/* newest first */
-	atomic_bool stopping;
-	struct signal_handler signals[SIGNALS];
-	int signal_count;
-};
+enum { LAST_PASSES = 1000 };
 
 static struct event *
 event_in(struct loop_event *storage)
@@ -50,14 +31,14 @@ event_in(struct loop_event *storage)
 }
 
 static void
-queue_init(struct queue *queue)
+queue_init(struct task_queue *queue)
 {
 	queue->first = NULL;
 	queue->end = &queue->first;
 }
 
 static void
-queue_move(struct queue *to, struct queue *from)
+queue_move(struct task_queue *to, struct task_queue *from)
 {
 	queue_init(to);
 	if (from->first == NULL)
@@ -67,7 +48,7 @@ queue_move(struct queue *to, struct queue *from)
 }
 
 static bool
-queue_remove(struct queue *queue, struct task *task)
+queue_remove(struct task_queue *queue, struct task *task)
 {
 	struct task **at = &queue->first;
 
@@ -90,28 +71,69 @@ run_tasks(struct loop *loop)
 
 		queue_remove(&loop->running, task);
 		task->queued = false;
+		loop->moves++;
 		task->run(task->arg);	/* may free the task */
 	}
 }
 
+static void
+wake(struct loop *loop)
+{
+	const uint64_t one = 1;
+
+	/* It fails only when the counter is full, and then the loop is awake anyhow. */
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void
+put_in_inbox(struct loop *loop, struct call *call)
+{
+	struct call *newest = atomic_load(&loop->inbox);
+
+	do
+		call->next = newest;
+	while (!atomic_compare_exchange_weak(&loop->inbox, &newest, call));
+	/* Whoever found the inbox empty wakes the loop; the others know that it will look. */
+	if (newest == NULL)
+		wake(loop);
+}
+
+/* An answer travels as a call, in the storage of the question. */
+static void
+run_call(struct call *call)
+{
+	struct loop *asker = call->asker;
+
+	if (asker == NULL) {
+		call->function(call->data);	/* may free the call */
+		return;
+	}
+	call->function(call->data);
+	call->function = call->reply;
+	call->asker = NULL;
+	put_in_inbox(asker, call);
+}
+
 /* The inbox is a stack, so that senders need no lock; turning it round gives their order back. */
 static void
-deliver_messages(struct loop *loop)
+run_calls(struct loop *loop)
 {
-	struct message *stack = atomic_exchange(&loop->inbox, NULL), *list = NULL;
+	struct call *stack = atomic_exchange(&loop->inbox, NULL), *list = NULL;
 
 	while (stack != NULL) {
-		struct message *message = stack;
+		struct call *call = stack;
 
-		stack = message->next;
-		message->next = list;
-		list = message;
+		stack = call->next;
+		call->next = list;
+		list = call;
 	}
 	while (list != NULL) {
-		struct message *message = list;
+		struct call *call = list;
 
-		list = message->next;
-		message->deliver(message);
+		list = call->next;
+		loop->moves++;
+		run_call(call);
 	}
 }
 
@@ -124,17 +146,91 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read((int)fd, &count, sizeof(count)) < 0)
 		return;	/* somebody else's wake-up was already taken */
-	deliver_messages(loop);
+	run_calls(loop);
 }
 
-static void
-wake(struct loop *loop)
+static bool
+is_due_before(const struct heap_node *a, const struct heap_node *b)
 {
-	const uint64_t one = 1;
+	const struct timer *one = container_of(a, struct timer, node);
+	const struct timer *other = container_of(b, struct timer, node);
 
-	/* It fails only when the counter is full, and then the loop is awake anyhow. */
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+	if (one->due_us != other->due_us)
+		return one->due_us < other->due_us;
+	return one->number < other->number;
+}
+
+struct timer *
+loop_first_timer(struct loop *loop)
+{
+	struct heap_node *first = loop->timers.first;
+
+	return first != NULL ? container_of(first, struct timer, node) : NULL;
+}
+
+/* Timers that are set meanwhile wait for the next turn, so that none can keep the loop to itself. */
+static void
+run_timers(struct loop *loop)
+{
+	uint64_t set_before = loop->timers_set;
+	struct timer *timer = loop_first_timer(loop);
+	uint64_t now = timer != NULL ? clock_us() : 0;
+
+	while (timer != NULL && timer->due_us <= now && timer->number < set_before) {
+		timer_clear(timer);
+		loop->moves++;
+		timer->on_time(timer->arg);	/* may free the timer */
+		timer = loop_first_timer(loop);
+	}
+}
+
+/* The wait ended; the turn looks at the timers itself. */
+static void
+on_wait_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->wait_until_us = 0;
+}
+
+/* libevent's heap was given room for its one entry at the start, so adding cannot fail. */
+static void
+set_wait(struct loop *loop, uint64_t until_us, uint64_t now)
+{
+	uint64_t left = until_us > now ? until_us - now : 0;
+	const struct timeval after = {
+	    .tv_sec = (time_t)(left / 1000000), .tv_usec = (suseconds_t)(left % 1000000)};
+
+	if (until_us == loop->wait_until_us)
 		return;
+	if (until_us == 0)
+		event_del(&loop->wait);
+	else
+		event_add(&loop->wait, &after);
+	loop->wait_until_us = until_us;
+}
+
+/* False when there is work already.  Otherwise the wait ends with the first deadline, but a fake
+ * clock does not pass by waiting. */
+static bool
+prepare_wait(struct loop *loop)
+{
+	const struct timer *first = loop_first_timer(loop);
+	uint64_t now;
+
+	if (loop->later.first != NULL)
+		return false;
+	if (first == NULL) {
+		set_wait(loop, 0, 0);
+		return true;
+	}
+	now = clock_us();
+	if (first->due_us <= now)
+		return false;
+	set_wait(loop, clock_is_fake() ? 0 : first->due_us, now);
+	return true;
 }
 
 static struct event_base *
@@ -154,6 +250,30 @@ new_base(void)
 	return base;
 }
 
+static bool
+add_events(struct loop *loop)
+{
+	const struct timeval some_time = {.tv_sec = 1};
+
+	if (event_assign(&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
+	    event_add(&loop->wake, NULL) < 0 ||
+	    event_assign(&loop->wait, loop->base, -1, 0, on_wait_over, loop) < 0 ||
+	    event_add(&loop->wait, &some_time) < 0)
+		return false;
+	event_del(&loop->wait);
+	return true;
+}
+
+static void
+release(struct loop *loop)
+{
+	if (loop->base != NULL)
+		event_base_free(loop->base);
+	if (loop->wake_fd >= 0)
+		close(loop->wake_fd);
+	free(loop);
+}
+
 struct loop *
 loop_new(void)
 {
@@ -161,22 +281,15 @@ loop_new(void)
 
 	if (loop == NULL)
 		return NULL;
+	heap_init(&loop->timers, is_due_before);
 	queue_init(&loop->later);
 	queue_init(&loop->running);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->base = new_base();
-	if (loop->wake_fd < 0 || loop->base == NULL ||
-	    event_assign(
-		&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
-	    event_add(&loop->wake, NULL) < 0) {
-		if (loop->base != NULL)
-			event_base_free(loop->base);
-		if (loop->wake_fd >= 0)
-			close(loop->wake_fd);
-		free(loop);
-		return NULL;
-	}
-	return loop;
+	if (loop->wake_fd >= 0 && loop->base != NULL && add_events(loop))
+		return loop;
+	release(loop);
+	return NULL;
 }
 
 static bool
@@ -191,30 +304,41 @@ loop_free(struct loop *loop)
 	if (loop == NULL)
 		return;
 	for (int pass = 0; pass < LAST_PASSES && has_work(loop); pass++) {
-		deliver_messages(loop);
+		run_calls(loop);
 		run_tasks(loop);
 	}
 	for (int i = 0; i < loop->signal_count; i++)
 		event_del(&loop->signals[i].event);
+	event_del(&loop->wait);
 	event_del(&loop->wake);
-	event_base_free(loop->base);
-	close(loop->wake_fd);
-	free(loop);
+	release(loop);
+}
+
+void
+loop_turn(struct loop *loop, bool may_wait)
+{
+	bool waits = prepare_wait(loop) && may_wait;
+
+	/* Only a descriptor of ours that somebody else closed brings this about. */
+	if (event_base_loop(loop->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK)) < 0) {
+		log_event(LOG_ERROR, "loop-failed", "the kernel refused to wait");
+		abort();
+	}
+	run_timers(loop);
+	run_tasks(loop);
+}
+
+bool
+loop_was_stopped(struct loop *loop)
+{
+	return atomic_exchange(&loop->stopping, false);
 }
 
 void
 loop_run(struct loop *loop)
 {
-	while (!atomic_exchange(&loop->stopping, false)) {
-		int wait = loop->later.first != NULL ? EVLOOP_NONBLOCK : 0;
-
-		/* Only a descriptor of ours that somebody else closed brings this about. */
-		if (event_base_loop(loop->base, EVLOOP_ONCE | wait) < 0) {
-			log_event(LOG_ERROR, "loop-failed", "the kernel refused to wait");
-			abort();
-		}
-		run_tasks(loop);
-	}
+	while (!loop_was_stopped(loop))
+		loop_turn(loop, true);
 }
 
 void
@@ -231,6 +355,7 @@ on_watch(evutil_socket_t fd, short what, void *arg)
 	unsigned ready = (what & EV_READ ? WATCH_READ : 0u) | (what & EV_WRITE ? WATCH_WRITE : 0u);
 
 	(void)fd;
+	watch->loop->moves++;
 	watch->on_ready(watch->arg, ready);
 }
 
@@ -274,33 +399,22 @@ watch_wipe(struct watch *watch)
 	watch->fd = -1;
 }
 
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct timer *timer = arg;
-
-	(void)fd;
-	(void)what;
-	timer->armed = false;
-	timer->on_time(timer->arg);
-}
-
 void
 timer_init(struct timer *timer, struct loop *loop, void (*on_time)(void *), void *arg)
 {
 	*timer = (struct timer){.loop = loop, .on_time = on_time, .arg = arg};
-	event_assign(event_in(&timer->event), loop->base, -1, 0, on_timer, timer);
 }
 
 void
 timer_set(struct timer *timer, uint64_t ms)
 {
-	const struct timeval after = {
-	    .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	uint64_t now = clock_us(), room = UINT64_MAX - now;
 
-	timer->armed = event_add(event_in(&timer->event), &after) == 0;
-	if (!timer->armed)
-		log_event(LOG_ERROR, "timer-failed", "memory is short: a deadline cannot be kept");
+	timer_clear(timer);
+	timer->due_us = ms < room / 1000 ? now + ms * 1000 : UINT64_MAX;
+	timer->number = timer->loop->timers_set++;
+	timer->armed = true;
+	heap_add(&timer->loop->timers, &timer->node);
 }
 
 void
@@ -309,7 +423,7 @@ timer_clear(struct timer *timer)
 	if (!timer->armed)
 		return;
 	timer->armed = false;
-	event_del(event_in(&timer->event));
+	heap_remove(&timer->loop->timers, &timer->node);
 }
 
 void
@@ -340,16 +454,31 @@ loop_forget(struct loop *loop, struct task *task)
 }
 
 void
+loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *data,
+    struct loop *asker, void (*reply)(void *))
+{
+	*call = (struct call){.function = function, .data = data, .asker = asker, .reply = reply};
+	put_in_inbox(loop, call);
+}
+
+void
+loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *data)
+{
+	loop_ask(loop, call, function, data, NULL, NULL);
+}
+
+static void
+deliver(void *data)
+{
+	struct message *message = data;
+
+	message->deliver(message);
+}
+
+void
 loop_post(struct loop *loop, struct message *message)
 {
-	struct message *newest = atomic_load(&loop->inbox);
-
-	do
-		message->next = newest;
-	while (!atomic_compare_exchange_weak(&loop->inbox, &newest, message));
-	/* Whoever found the inbox empty wakes the loop; the others know that it will look. */
-	if (newest == NULL)
-		wake(loop);
+	loop_call(loop, &message->call, deliver, message);
 }
 
 static void
@@ -358,6 +487,7 @@ on_signal_event(evutil_socket_t number, short what, void *arg)
 	struct signal_handler *handler = arg;
 
 	(void)what;
+	handler->loop->moves++;
 	handler->on_signal(handler->arg, (int)number);
 }
 
@@ -366,9 +496,10 @@ loop_on_signal(struct loop *loop, int number, void (*on_signal)(void *arg, int s
 {
 	struct signal_handler *handler;
 
-	if (loop->signal_count == SIGNALS)
+	if (loop->signal_count == LOOP_SIGNALS)
 		return false;
 	handler = &loop->signals[loop->signal_count];
+	handler->loop = loop;
 	handler->on_signal = on_signal;
 	handler->arg = arg;
 	/* This is put back when the loop ends: a second signal does not kill a program that is stopping. */

@@ -1,18 +1,24 @@
 /*
  * One event loop a thread: descriptors, timers, work for the end of the turn
- * and messages from other threads.  This is the only module that knows
- * libevent; its events are embedded in the objects of their owners.
+ * and calls from other threads.  This is the only module that knows libevent;
+ * its events are embedded in the objects of their owners.
  *
- * Everything but loop_post() and loop_stop() belongs to the loop's own thread.
+ * Everything but loop_call(), loop_ask(), loop_post() and loop_stop() belongs
+ * to the loop's own thread.
  *
  * A handler never frees the object that called it: it asks with loop_later()
  * and the end of the turn reaps.
+ *
+ * Timers follow clock_us().  While a test holds the clocks (clock_fake.h) a
+ * loop waits for descriptors and calls only, and a timer fires when the test
+ * has moved the clock to it; loop_advance.h does both together.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/heap.h"
 
 struct loop;
 
@@ -35,13 +41,15 @@ struct watch {
 	struct loop_event event;
 };
 
-/* A one-shot timer. */
+/* A one-shot timer.  Its place in the loop's heap is in itself, so that setting it cannot fail. */
 struct timer {
 	struct loop *loop;
 	bool armed;
 	void (*on_time)(void *arg);
 	void *arg;
-	struct loop_event event;
+	struct heap_node node;
+	uint64_t due_us;	/* of clock_us() */
+	uint64_t number;	/* of those that the loop ever set: decides between equal deadlines */
 };
 
 /* Work for the end of the turn, embedded in its owner.  Queued once at most. */
@@ -52,15 +60,29 @@ struct task {
 	void *arg;
 };
 
-/* A message to another loop.  The sender gives it, `deliver` takes it (and frees it). */
+/*
+ * A call in another thread's loop, embedded in what it is about, so that calling
+ * cannot fail.  It is the loops' own from the call until its function begins, or,
+ * where an answer is wanted, until the reply begins; from then on the storage may
+ * be used again or freed.
+ */
+struct call {
+	struct call *next;
+	void (*function)(void *data);
+	void *data;
+	struct loop *asker;		/* NULL: no answer is wanted */
+	void (*reply)(void *data);
+};
+
+/* A call whose storage is its data.  The sender gives it, `deliver` takes it (and frees it). */
 struct message {
-	struct message *next;
+	struct call call;
 	void (*deliver)(struct message *);
 };
 
 /* NULL when the system refuses. */
 struct loop *loop_new(void);
-/* Runs what is still queued (messages are delivered, so that they are freed), then frees. */
+/* Runs what is still queued (calls and tasks, so that what they hold is freed), then frees. */
 void loop_free(struct loop *);
 /* Turns until loop_stop(). */
 void loop_run(struct loop *);
@@ -76,7 +98,11 @@ void watch_want(struct watch *, unsigned mask);
 void watch_wipe(struct watch *);
 
 void timer_init(struct timer *, struct loop *, void (*on_time)(void *), void *arg);
-/* (Re)starts the timer, `ms` milliseconds from now. */
+/*
+ * (Re)starts the timer, `ms` milliseconds from now.  Those that are due fire in the order of their
+ * deadlines, equal deadlines in the order in which they were set.  What a handler sets fires in
+ * the next turn at the earliest, also after 0 ms.
+ */
 void timer_set(struct timer *, uint64_t ms);
 /* Harmless when not armed and on {0}. */
 void timer_clear(struct timer *);
@@ -87,7 +113,17 @@ void loop_later(struct loop *, struct task *);
 /* Takes a queued task back; harmless when it is not queued. */
 void loop_forget(struct loop *, struct task *);
 
-/* From any thread.  In order per sender. */
+/*
+ * From any thread: function(data) runs in the thread of that loop.  What one thread calls in one
+ * loop runs in the order of the calls.  The loop must live; one that was stopped still runs it,
+ * at the latest while it is freed.
+ */
+void loop_call(struct loop *, struct call *, void (*function)(void *data), void *data);
+/* The same, and when the function has returned, reply(data) runs in the asker's loop, which must
+ * outlive the answer. */
+void loop_ask(struct loop *, struct call *, void (*function)(void *data), void *data,
+    struct loop *asker, void (*reply)(void *data));
+/* loop_call() for a message. */
 void loop_post(struct loop *, struct message *);
 
 /* Calls on_signal in the loop's thread for SIGHUP, SIGTERM, SIGINT ... (one loop a process). */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What must not be in the daemons: an inventory, or anything that signs a
+# What must not be in the daemons (the fake clock in no program): an inventory, or anything that signs a
 # certificate, a request or a CRL.  One exception: `valise-agent keygen` signs the
 # request for its own new key, which proves possession and gives no right; only the
 # CA's signature does.
@@ -24,6 +24,15 @@ for program in valise-relay valise-agent; do
 	ldd "$build/$program" | grep -i sqlite > "$scratch/wrong"
 	nothing "$program loads no SQLite"
 done
+
+# The fake clock is the tests' only.
+fake='(clock_fake|clock_fake_move|loop_advance)'
+for program in valise-relay valise-agent valise-pki valise-sni; do
+	nm --defined-only "$build/$program" | awk '{ print $NF }' | grep -xE "$fake" > "$scratch/wrong"
+	nothing "$program has no hand on its clocks"
+done
+nm --defined-only "$build/libbase.a" 2> /dev/null | awk '{ print $NF }' | grep -xEc "$fake" | grep -qx 3
+ok $? "the archive has all three, so the search finds what it looks for"
 
 undefined "$build/valise-pki" | grep -qE "^$signing"
 ok $? "valise-pki signs, so the search finds what it looks for"
