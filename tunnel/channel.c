@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-enum state { SHAKING, PARKED, OPENING, HELLO, OPENED, RELEASED, OVER, STATES };
+enum channel_state { SHAKING, PARKED, OPENING, HELLO, OPENED, RELEASED, OVER, STATES };
 /* OPENING is the relay's wait for an answer; HELLO the agent's for the hello behind `open`. */
 static const unsigned may_move[STATES] = {
 	[SHAKING] = 1u << PARKED | 1u << OVER,
@@ -27,7 +27,7 @@ struct channel {
 	struct loop *loop;
 	struct link *link;
 	bool is_relay, is_freed;
-	enum state state;
+	enum channel_state state;
 	void (*on_event)(void *arg, enum channel_event);
 	void *arg;
 	struct opening *opening;
@@ -37,7 +37,7 @@ struct channel {
 };
 
 static void
-move(struct channel *c, enum state to)
+move(struct channel *c, enum channel_state to)
 {
 	assert(may_move[c->state] & 1u << to);
 	c->state = to;

@@ -1,11 +1,368 @@
+/* A link: what the loop calls for first, then what its owner asks for. */
 #include "tunnel/link.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+#include <threads.h>
 
-#include "tunnel/link_private.h"
+#include "tunnel/buffer.h"
 
-enum { QUEUE_MOST = 64 * 1024 };
+enum {
+	QUEUE_MOST = 64 * 1024,
+	CLOSING_MS = 2000,	/* for the peer to take what is left and to close too */
+	READS_A_TURN = 16,
+	READ_BYTES = 2 * FRAME_BYTES,
+};
+
+enum link_state { LINK_SHAKING, LINK_UP, LINK_CLOSING, LINK_BROKEN, LINK_ENDED, LINK_STATES };
+
+struct link {
+	struct loop *loop;
+	struct tls *tls;
+	struct watch watch;
+	struct timer timer;
+	struct task task;
+	enum link_state state;
+	bool is_freed, is_paused, write_failed;
+	bool has_moved;		/* whole frames may stand in `kept` */
+	void (*on_event)(void *arg, enum link_event);
+	void *arg;
+	const struct frame *frame;
+	struct buffer kept;	/* read, not yet a frame */
+	struct buffer raw;	/* room: how much is expected */
+	struct buffer queue;
+	const char *error;
+};
+
+static const unsigned may_move[LINK_STATES] = {
+	[LINK_SHAKING] = 1u << LINK_UP | 1u << LINK_BROKEN | 1u << LINK_ENDED,
+	[LINK_UP] = 1u << LINK_CLOSING | 1u << LINK_BROKEN | 1u << LINK_ENDED,
+	[LINK_CLOSING] = 1u << LINK_BROKEN | 1u << LINK_ENDED,
+	[LINK_BROKEN] = 1u << LINK_ENDED,
+};
+
+/* One call from the loop, on its stack. A handler may free, release or detach the link (another
+ * thread may have it then), so after each event the call asks here, not there. */
+struct link_call {
+	const struct link *link;
+	bool is_gone;
+	const uint8_t *rest;	/* read, but behind the frame at hand */
+	size_t rest_bytes;
+};
+
+/* The link whose handler is being called in this thread; calls from one loop do not nest. */
+static thread_local struct link_call *current;
+
+static struct link_call *
+call_of(const struct link *link)
+{
+	return current && current->link == link ? current : NULL;
+}
+
+static void
+move(struct link *link, enum link_state to)
+{
+	assert(may_move[link->state] & 1u << to);
+	link->state = to;
+	timer_clear(&link->timer);
+	if (to == LINK_CLOSING || to == LINK_BROKEN)
+		timer_set(&link->timer, CLOSING_MS);
+}
+
+static void
+emit(struct link *link, enum link_event event)
+{
+	link->on_event(link->arg, event);
+}
+
+/* The owner may take its time to free the link; the peer, who waits for our end, need not. */
+static void
+end(struct link *link, const char *error)
+{
+	if (!link->error)
+		link->error = error;
+	move(link, LINK_ENDED);
+	stream_finish(tls_stream(link->tls));
+	watch_want(&link->watch, WATCH_NOTHING);
+	emit(link, LINK_OVER);
+}
+
+static unsigned
+mask_of(enum io io)
+{
+	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
+}
+
+/* After a failure of TLS: lets the peer read our alert, then it is over. */
+static void
+linger(struct link *link)
+{
+	enum io io = tls_linger(link->tls);
+	if (mask_of(io))
+		watch_want(&link->watch, mask_of(io));
+	else
+		end(link, tls_error(link->tls));
+}
+
+static void
+fail(struct link *link, enum io io)
+{
+	const char *error = tls_error(link->tls);
+	if (io == IO_EOF)
+		error = "the peer closed the connection";
+	else if (!*error)
+		error = "the connection was reset";
+	if (io != IO_FAILED) {
+		end(link, error);
+		return;
+	}
+	if (!link->error)
+		link->error = error;
+	move(link, LINK_BROKEN);
+}
+
+/* Hands out one frame or one piece of what is expected; returns how many bytes are used up, 0 when
+ * more must come. */
+static size_t
+deal(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes)
+{
+	struct frame frame;
+	if (link->raw.bytes < link->raw.room) {
+		size_t missing = link->raw.room - link->raw.bytes;
+		size_t piece = bytes < missing ? bytes : missing;
+		memcpy(link->raw.data + link->raw.bytes, data, piece);
+		link->raw.bytes += piece;
+		call->rest = data + piece;
+		call->rest_bytes = bytes - piece;
+		link->is_paused = piece == missing;
+		if (link->is_paused)
+			emit(link, LINK_RAW);
+		return piece;
+	}
+	switch (frame_next(data, bytes, &frame)) {
+	case FRAME_INCOMPLETE:
+		return 0;
+	case FRAME_MALFORMED:
+		tls_alert(link->tls, 50);	/* decode_error */
+		link->error = "a frame's length is out of range";
+		fail(link, IO_FAILED);
+		return 0;
+	case FRAME_COMPLETE:
+		break;
+	}
+	call->rest = data + frame.bytes;
+	call->rest_bytes = bytes - frame.bytes;
+	link->frame = &frame;
+	emit(link, LINK_FRAME);
+	if (!call->is_gone)
+		link->frame = NULL;
+	return frame.bytes;
+}
+
+/* Cuts data into frames; what is left over is kept. False when the link is not ours any more. */
+static bool
+cut(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes)
+{
+	size_t used = 0, piece = 1;
+	while (used < bytes && piece > 0 && link->state == LINK_UP && !link->is_paused) {
+		piece = deal(link, call, data + used, bytes - used);
+		if (call->is_gone)
+			return false;
+		used += piece;
+	}
+	if (!buffer_add(&link->kept, data + used, bytes - used)) {
+		end(link, "memory is short");
+		return false;
+	}
+	return !call->is_gone;
+}
+
+/* Frames that were read before the link moved. */
+static bool
+cut_kept(struct link *link, struct link_call *call)
+{
+	struct buffer kept = link->kept;
+	link->kept = (struct buffer){ 0 };
+	link->has_moved = false;
+	bool is_ours = cut(link, call, kept.data, kept.bytes);
+	free(kept.data);
+	return is_ours;
+}
+
+/* Reads until the stream has no more, a frame ends the reading, or others should have their
+ * turn. */
+static void
+read_in(struct link *link, struct link_call *call, unsigned *mask)
+{
+	uint8_t buffer[READ_BYTES];
+	if (link->has_moved && !cut_kept(link, call))
+		return;
+	for (int i = 0; i < READS_A_TURN; i++) {
+		size_t kept = link->kept.bytes, done;
+		if (link->state != LINK_UP || link->is_paused)
+			return;
+		assert(kept < FRAME_BYTES);
+		if (kept)
+			memcpy(buffer, link->kept.data, kept);
+		enum io io = stream_read(tls_stream(link->tls), buffer + kept,
+		    sizeof buffer - kept, &done);
+		*mask |= mask_of(io);
+		if (mask_of(io))
+			return;
+		if (io != IO_OK) {
+			fail(link, io);
+			return;
+		}
+		buffer_drop(&link->kept);
+		if (!cut(link, call, buffer, kept + done))
+			return;
+	}
+	loop_later(link->loop, &link->task);
+}
+
+/* A failure to write is not told at once: the reason, an alert perhaps, may wait to be read. */
+static void
+write_out(struct link *link, unsigned *mask)
+{
+	struct buffer *queue = &link->queue;
+	size_t done;
+	while (buffer_left(queue) > 0) {
+		enum io io = stream_write(tls_stream(link->tls), buffer_front(queue),
+		    buffer_left(queue), &done);
+		*mask |= mask_of(io);
+		if (mask_of(io))
+			return;
+		if (io != IO_OK) {
+			link->write_failed = true;
+			if (!link->timer.armed)
+				timer_set(&link->timer, CLOSING_MS);
+			buffer_drop(queue);
+			return;
+		}
+		buffer_take(queue, done);
+	}
+}
+
+static void
+shake(struct link *link)
+{
+	enum io io = tls_handshake(link->tls);
+	if (mask_of(io))
+		watch_want(&link->watch, mask_of(io));
+	else if (io != IO_OK)
+		fail(link, io);
+	else {
+		move(link, LINK_UP);
+		emit(link, LINK_OPEN);
+	}
+}
+
+/* What is queued, close_notify, FIN; then what the peer still says is thrown away until it closes
+ * too. */
+static void
+close_down(struct link *link)
+{
+	unsigned mask = WATCH_NOTHING;
+	uint8_t waste[FRAME_BYTES];
+	size_t done;
+	write_out(link, &mask);
+	enum io io = mask ? IO_WRITE : stream_finish(tls_stream(link->tls));
+	mask |= mask_of(io);
+	io = IO_OK;
+	for (int i = 0; i < READS_A_TURN && io == IO_OK; i++)
+		io = stream_read(tls_stream(link->tls), waste, sizeof waste, &done);
+	if (io == IO_OK)
+		loop_later(link->loop, &link->task);
+	else if (mask_of(io))
+		watch_want(&link->watch, mask | mask_of(io));
+	else
+		end(link, "closed");
+}
+
+static void
+step(struct link *link, struct link_call *call)
+{
+	unsigned mask = WATCH_NOTHING;
+	if (link->state == LINK_SHAKING)
+		shake(link);
+	if (call->is_gone || link->state == LINK_SHAKING || link->state == LINK_ENDED)
+		return;
+	if (link->state == LINK_UP) {
+		write_out(link, &mask);
+		read_in(link, call, &mask);
+		if (call->is_gone)
+			return;
+	}
+	if (link->state == LINK_UP)
+		watch_want(&link->watch, mask);
+	else if (link->state == LINK_CLOSING)
+		close_down(link);
+	else if (link->state == LINK_BROKEN)
+		linger(link);
+}
+
+/* Every call from the loop comes through here. */
+static void
+enter(struct link *link, void (*what)(struct link *, struct link_call *))
+{
+	struct link_call call = { .link = link };
+	current = &call;
+	if (link->state != LINK_ENDED)
+		what(link, &call);
+	current = NULL;
+}
+
+static void
+on_ready(void *arg, unsigned ready)
+{
+	(void)ready;
+	enter(arg, step);
+}
+
+static void
+on_task(void *arg)
+{
+	struct link *link = arg;
+	if (link->is_freed)
+		free(link);
+	else
+		enter(link, step);
+}
+
+static void
+expire(struct link *link, struct link_call *call)
+{
+	(void)call;
+	end(link, link->state == LINK_SHAKING ? "the handshake took too long" :
+	    link->state == LINK_CLOSING ? "closed" : "the connection was reset");
+}
+
+static void
+on_time(void *arg)
+{
+	enter(arg, expire);
+}
+
+static void
+leave(struct link *link)
+{
+	struct link_call *call = call_of(link);
+	if (call)
+		call->is_gone = true;
+	link->frame = NULL;
+	watch_wipe(&link->watch);
+	timer_clear(&link->timer);
+}
+
+static bool
+keep_rest(struct link *link)
+{
+	const struct link_call *call = call_of(link);
+	return !call || buffer_add(&link->kept, call->rest, call->rest_bytes);
+}
+
+/* ---- what the owner asks for ---- */
 
 struct link *
 link_new(struct loop *loop, struct tls *tls, uint64_t handshake_ms,
@@ -28,7 +385,7 @@ link_free(struct link *link)
 {
 	if (!link || link->is_freed)
 		return;
-	link_leave(link);
+	leave(link);
 	if (link->tls)
 		stream_free(tls_stream(link->tls));
 	link->tls = NULL;
@@ -99,7 +456,7 @@ link_close(struct link *link)
 		return;
 	if (link->state == LINK_SHAKING)
 		link->error = "closed during the handshake";
-	link_move(link, link->state == LINK_UP ? LINK_CLOSING : LINK_BROKEN);
+	move(link, link->state == LINK_UP ? LINK_CLOSING : LINK_BROKEN);
 	loop_later(link->loop, &link->task);
 }
 
@@ -132,12 +489,12 @@ link_release(struct link *link)
 {
 	struct buffer *queue = &link->queue;
 	struct stream *stream = tls_stream(link->tls);
-	if (!link_keep_rest(link) || !stream_unread(stream, link->kept.data, link->kept.bytes))
+	if (!keep_rest(link) || !stream_unread(stream, link->kept.data, link->kept.bytes))
 		return NULL;
 	if (!link_is_flushed(link) &&
 	    !tls_write_behind(link->tls, buffer_front(queue), buffer_left(queue)))
 		return NULL;
-	link_leave(link);
+	leave(link);
 	link->tls = NULL;
 	link->state = LINK_ENDED;
 	return stream;
@@ -146,11 +503,11 @@ link_release(struct link *link)
 void
 link_detach(struct link *link)
 {
-	if (!link_keep_rest(link))
+	if (!keep_rest(link))
 		tls_alert(link->tls, 80);	/* internal_error: frames are lost, so it must
 						 * end */
 	link->has_moved = true;
-	link_leave(link);
+	leave(link);
 	loop_forget(link->loop, &link->task);
 	link->loop = NULL;
 }
@@ -162,8 +519,8 @@ link_attach(struct link *link, struct loop *loop, void (*on_event)(void *, enum 
 	link->loop = loop;
 	link->on_event = on_event;
 	link->arg = arg;
-	watch_init(&link->watch, loop, tls_stream(link->tls)->fd, link_on_ready, link);
-	timer_init(&link->timer, loop, link_on_time, link);
-	task_init(&link->task, link_on_task, link);
+	watch_init(&link->watch, loop, tls_stream(link->tls)->fd, on_ready, link);
+	timer_init(&link->timer, loop, on_time, link);
+	task_init(&link->task, on_task, link);
 	loop_later(loop, &link->task);
 }
