@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "tunnel/peer.h"
+#include "tunnel/version1.h"
 
 union any {
 	struct frame_hello hello;
@@ -280,6 +281,19 @@ the_bytes_are_those_of_the_manual(void **state)
 				    manual[i].hex);
 }
 
+/* The samples are those of version1.h. */
+static void
+version_1_is_said_as_it_always_was(void **state)
+{
+	char hex[2 * FRAME_BYTES + 1];
+	(void)state;
+	for (int i = 0; i < SAMPLES; i++) {
+		assert_int_equal(samples[i].type, version1[i].type);
+		assert_string_equal(hex_encode(hex, samples[i].bytes, samples[i].count),
+		    version1[i].hex);
+	}
+}
+
 int
 main(void)
 {
@@ -292,6 +306,7 @@ main(void)
 		cmocka_unit_test(the_longest_texts_fit_and_longer_ones_are_refused),
 		cmocka_unit_test(values_out_of_range_are_refused),
 		cmocka_unit_test(the_bytes_are_those_of_the_manual),
+		cmocka_unit_test(version_1_is_said_as_it_always_was),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("frame", tests, set_up, NULL);
