@@ -85,7 +85,8 @@ on_open(struct channel *c, struct cursor body)
 		protocol_error(c, "memory is short");
 		return;
 	}
-	if (!frame_decode_open(body, &c->opening->open) || c->opening->open.hello_bytes == 0) {
+	if (frame_decode_open(body, 1, &c->opening->open) != FRAME_FINE ||
+	    c->opening->open.hello_bytes == 0) {
 		protocol_error(c, "the relay's open is malformed");
 		return;
 	}
@@ -130,7 +131,8 @@ on_frame(struct channel *c, const struct frame *in)
 		on_pong(c, &ping);
 	else if (in->type == FRAME_OPEN && !c->is_relay)
 		on_open(c, body);
-	else if (in->type == FRAME_READY && c->state == OPENING && frame_decode_ready(body))
+	else if (in->type == FRAME_READY && c->state == OPENING &&
+	    frame_decode_ready(body, 1) == FRAME_FINE)
 		on_ready(c);
 	else if (in->type == FRAME_FAIL && c->state == OPENING)
 		on_fail(c, body);

@@ -1,3 +1,4 @@
+/* Layouts. */
 #include "tunnel/frame.h"
 
 #include <assert.h>
@@ -51,6 +52,62 @@ frame_next(const uint8_t *data, size_t data_bytes, struct frame *out)
 	return FRAME_COMPLETE;
 }
 
+/* ---- facts ---- */
+
+/* What a frame knows; the table ends with a row without a reader. */
+struct fact_row {
+	enum fact_type type;
+	bool (*read)(struct cursor value, void *frame);	/* false: malformed */
+};
+
+static const struct fact_row no_facts[] = { { 0, NULL } };
+
+static const struct fact_row *
+find_fact(const struct fact_row *rows, unsigned type)
+{
+	while (rows->read && rows->type != type)
+		rows++;
+	return rows->read ? rows : NULL;
+}
+
+/* The rest of a frame.  What is not understood is told only when all of it is well formed. */
+static enum frame_sense
+read_facts(struct cursor *in, const struct fact_row *rows, void *frame)
+{
+	enum frame_sense sense = FRAME_FINE;
+	int32_t before = -1;
+	while (in->left > 0 && !in->failed) {
+		unsigned type = cursor_u16(in);
+		struct cursor value = cursor_sub(in, cursor_u16(in));
+		const struct fact_row *row = find_fact(rows, type);
+		if ((int32_t)type <= before || (row && !row->read(value, frame)))
+			return FRAME_WRONG;
+		if (!row && type < FACT_OPTIONAL)
+			sense = FRAME_NOT_UNDERSTOOD;
+		before = (int32_t)type;
+	}
+	return cursor_end(in) ? sense : FRAME_WRONG;
+}
+
+/* The end of a frame that has facts from version 2 on. */
+static enum frame_sense
+read_end(struct cursor *in, unsigned version, const struct fact_row *rows, void *frame)
+{
+	if (version >= PROTOCOL_FACTS)
+		return read_facts(in, rows, frame);
+	return cursor_end(in) ? FRAME_FINE : FRAME_WRONG;
+}
+
+static void
+write_fact_u32(struct writer *w, enum fact_type type, uint32_t value)
+{
+	writer_u16(w, (uint16_t)type);
+	writer_u16(w, sizeof value);
+	writer_u32(w, value);
+}
+
+/* ---- frames ---- */
+
 size_t
 frame_encode_hello(uint8_t *out, const struct frame_hello *hello)
 {
@@ -72,7 +129,10 @@ frame_encode_hello(uint8_t *out, const struct frame_hello *hello)
 	return end(&w);
 }
 
-bool
+/* None so far. */
+static const struct fact_row *const hello_facts = no_facts;
+
+enum frame_sense
 frame_decode_hello(struct cursor in, struct frame_hello *out)
 {
 	out->oldest = cursor_u8(&in);
@@ -84,13 +144,19 @@ frame_decode_hello(struct cursor in, struct frame_hello *out)
 	cursor_text8(&in, out->region, sizeof out->region);
 	out->heartbeat_ms = cursor_u32(&in);
 	out->label_count = cursor_u8(&in);
-	if (out->label_count > LABELS_MOST)
-		return false;
+	if (out->label_count > LABELS_MOST || out->oldest < 1 || out->oldest > out->newest)
+		return FRAME_WRONG;
 	for (unsigned i = 0; i < out->label_count; i++) {
 		cursor_text8(&in, out->labels[i].key, sizeof out->labels[i].key);
 		cursor_text8(&in, out->labels[i].value, sizeof out->labels[i].value);
 	}
-	return cursor_end(&in) && out->oldest >= 1 && out->oldest <= out->newest;
+	return read_end(&in, out->oldest, hello_facts, out);
+}
+
+enum frame_sense
+frame_decode_facts(struct cursor in, struct frame_hello *out)
+{
+	return read_facts(&in, hello_facts, out);
 }
 
 size_t
@@ -105,10 +171,25 @@ frame_encode_welcome(uint8_t *out, const struct frame_welcome *welcome)
 	writer_u16(&w, welcome->pool_most);
 	writer_u32(&w, welcome->heartbeat_ms);
 	writer_u32(&w, welcome->tolerance_ms);
+	if (welcome->version >= PROTOCOL_FACTS && welcome->frames_per_second > 0)
+		write_fact_u32(&w, FACT_FRAMES_PER_SECOND, welcome->frames_per_second);
 	return end(&w);
 }
 
-bool
+static bool
+read_frames_per_second(struct cursor value, void *welcome)
+{
+	uint32_t frames = cursor_u32(&value);
+	((struct frame_welcome *)welcome)->frames_per_second = frames;
+	return cursor_end(&value) && frames > 0;
+}
+
+static const struct fact_row welcome_facts[] = {
+	{ FACT_FRAMES_PER_SECOND, read_frames_per_second },
+	{ 0, NULL },
+};
+
+enum frame_sense
 frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 {
 	out->version = cursor_u8(&in);
@@ -119,30 +200,41 @@ frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 	out->pool_most = cursor_u16(&in);
 	out->heartbeat_ms = cursor_u32(&in);
 	out->tolerance_ms = cursor_u32(&in);
-	return cursor_end(&in) && out->pool_least <= out->pool_most && out->heartbeat_ms > 0;
+	out->frames_per_second = 0;
+	if (out->pool_least > out->pool_most || out->heartbeat_ms == 0)
+		return FRAME_WRONG;
+	return read_end(&in, out->version, welcome_facts, out);
+}
+
+static void
+write_announce(struct writer *w, const struct frame_announce *announce)
+{
+	writer_u32(w, announce->endpoint);
+	writer_u8(w, announce->carriers);
+	writer_u16(w, announce->weight);
+	text(w, announce->server_name, sizeof announce->server_name);
+	text(w, announce->name, sizeof announce->name);
 }
 
 size_t
 frame_encode_announce(uint8_t *out, const struct frame_announce *announce)
 {
 	struct writer w = begin(out, FRAME_ANNOUNCE);
-	writer_u32(&w, announce->endpoint);
-	writer_u8(&w, announce->carriers);
-	writer_u16(&w, announce->weight);
-	text(&w, announce->server_name, sizeof announce->server_name);
-	text(&w, announce->name, sizeof announce->name);
+	write_announce(&w, announce);
 	return end(&w);
 }
 
-bool
-frame_decode_announce(struct cursor in, struct frame_announce *out)
+enum frame_sense
+frame_decode_announce(struct cursor in, unsigned version, struct frame_announce *out)
 {
 	out->endpoint = cursor_u32(&in);
 	out->carriers = cursor_u8(&in);
 	out->weight = cursor_u16(&in);
 	cursor_text8(&in, out->server_name, sizeof out->server_name);
 	cursor_text8(&in, out->name, sizeof out->name);
-	return cursor_end(&in) && out->endpoint != 0 && out->weight >= 1 && out->weight <= 1000;
+	if (out->endpoint == 0 || out->weight < 1 || out->weight > 1000)
+		return FRAME_WRONG;
+	return read_end(&in, version, no_facts, out);
 }
 
 /* Withdraw and accepted: an endpoint's number and nothing else. */
@@ -256,11 +348,11 @@ frame_encode_drain(uint8_t *out, const struct frame_drain *drain)
 	return end(&w);
 }
 
-bool
-frame_decode_drain(struct cursor in, struct frame_drain *out)
+enum frame_sense
+frame_decode_drain(struct cursor in, unsigned version, struct frame_drain *out)
 {
 	out->deadline_ms = cursor_u32(&in);
-	return cursor_end(&in);
+	return read_end(&in, version, no_facts, out);
 }
 
 static size_t
@@ -346,17 +438,19 @@ frame_encode_open(uint8_t *out, const struct frame_open *open)
 	return end(&w);
 }
 
-bool
-frame_decode_open(struct cursor in, struct frame_open *out)
+enum frame_sense
+frame_decode_open(struct cursor in, unsigned version, struct frame_open *out)
 {
 	cursor_copy(&in, out->flow_id, FLOW_ID_BYTES);
 	out->endpoint = cursor_u32(&in);
 	cursor_text8(&in, out->server_name, sizeof out->server_name);
 	if (!decode_address(&in, &out->client) || !decode_address(&in, &out->listener))
-		return false;
+		return FRAME_WRONG;
 	out->carrier = cursor_u8(&in);
 	out->hello_bytes = cursor_u32(&in);
-	return cursor_end(&in) && out->endpoint != 0 && out->hello_bytes <= HELLO_BYTES_MOST;
+	if (out->endpoint == 0 || out->hello_bytes > HELLO_BYTES_MOST)
+		return FRAME_WRONG;
+	return read_end(&in, version, no_facts, out);
 }
 
 size_t
@@ -366,8 +460,166 @@ frame_encode_ready(uint8_t *out)
 	return end(&w);
 }
 
+enum frame_sense
+frame_decode_ready(struct cursor in, unsigned version)
+{
+	return read_end(&in, version, no_facts, NULL);
+}
+
+size_t
+frame_encode_working(uint8_t *out)
+{
+	struct writer w = begin(out, FRAME_WORKING);
+	return end(&w);
+}
+
 bool
-frame_decode_ready(struct cursor in)
+frame_decode_working(struct cursor in)
 {
 	return cursor_end(&in);
+}
+
+size_t
+frame_encode_again(uint8_t *out, const struct frame_again *again)
+{
+	struct writer w = begin(out, FRAME_AGAIN);
+	writer_u16(&w, (uint16_t)again->code);
+	return end(&w);
+}
+
+bool
+frame_decode_again(struct cursor in, struct frame_again *out)
+{
+	out->code = cursor_u16(&in);
+	return cursor_end(&in);
+}
+
+/* ---- frames of several ---- */
+
+enum { RANGE_BYTES = 8 };
+
+/* Goes on with the frame that stands there, or begins one of this type. False: it is of another. */
+static bool
+go_on(struct writer *w, uint8_t *out, size_t bytes, enum frame_type type)
+{
+	if (bytes == 0) {
+		*w = begin(out, type);
+		return true;
+	}
+	*w = writer_over(out, FRAME_BYTES);
+	w->bytes = bytes;
+	return out[2] == type;
+}
+
+size_t
+frame_add_announce(uint8_t *out, size_t bytes, const struct frame_announce *announce)
+{
+	uint8_t one[FRAME_BYTES];
+	size_t one_bytes = frame_encode_announce(one, announce) - FRAME_HEADER;
+	struct writer w;
+	if (!go_on(&w, out, bytes, FRAME_ANNOUNCE_MANY))
+		return 0;
+	writer_u16(&w, (uint16_t)one_bytes);
+	writer_bytes(&w, one + FRAME_HEADER, one_bytes);
+	return w.failed ? 0 : end(&w);
+}
+
+/* Each has its facts, so each has a length. */
+enum frame_sense
+frame_next_announce(struct cursor *announcements, struct frame_announce *out)
+{
+	if (announcements->left == 0)
+		return FRAME_WRONG;
+	struct cursor one = cursor_sub(announcements, cursor_u16(announcements));
+	return frame_decode_announce(one, PROTOCOL_FACTS, out);
+}
+
+bool
+frame_decode_announce_many(struct cursor in, struct frame_announce_many *out)
+{
+	struct frame_announce one;
+	out->announcements = in;
+	do {
+		if (frame_next_announce(&in, &one) == FRAME_WRONG)
+			return false;
+	} while (in.left > 0);
+	return cursor_end(&in);
+}
+
+/* A number that follows the last range makes it longer. */
+static size_t
+add_range(struct writer *w, size_t ranges_at, uint32_t endpoint)
+{
+	if (w->bytes >= ranges_at + RANGE_BYTES) {
+		struct cursor last = cursor_over(w->start + w->bytes - 4, 4);
+		uint32_t before = cursor_u32(&last);
+		if (before < UINT32_MAX && endpoint == before + 1) {
+			w->bytes -= 4;
+			writer_u32(w, endpoint);
+			return end(w);
+		}
+	}
+	writer_u32(w, endpoint);
+	writer_u32(w, endpoint);
+	return w->failed ? 0 : end(w);
+}
+
+bool
+frame_next_range(struct cursor *ranges, struct frame_range *out)
+{
+	out->first = cursor_u32(ranges);
+	out->last = cursor_u32(ranges);
+	return !ranges->failed && out->first >= 1 && out->first <= out->last;
+}
+
+static bool
+are_ranges(struct cursor in)
+{
+	struct frame_range range;
+	do {
+		if (!frame_next_range(&in, &range))
+			return false;
+	} while (in.left > 0);
+	return cursor_end(&in);
+}
+
+size_t
+frame_add_accepted(uint8_t *out, size_t bytes, uint32_t endpoint)
+{
+	struct writer w;
+	return go_on(&w, out, bytes, FRAME_ACCEPTED_MANY) ? add_range(&w, FRAME_HEADER, endpoint) : 0;
+}
+
+bool
+frame_decode_accepted_many(struct cursor in, struct frame_accepted_many *out)
+{
+	out->ranges = in;
+	return are_ranges(in);
+}
+
+/* The reason stands in front of the ranges, so it is compared as it is encoded. */
+size_t
+frame_add_refused(uint8_t *out, size_t bytes, const struct frame_refused *refused)
+{
+	uint8_t reason[FRAME_BYTES];
+	struct writer w, ours = begin(reason, FRAME_REFUSED_MANY);
+	writer_u16(&ours, (uint16_t)refused->code);
+	text(&ours, refused->sentence, sizeof refused->sentence);
+	if (!go_on(&w, out, bytes, FRAME_REFUSED_MANY))
+		return 0;
+	if (bytes == 0)
+		writer_bytes(&w, reason + FRAME_HEADER, ours.bytes - FRAME_HEADER);
+	else if (bytes < ours.bytes ||
+	    memcmp(out + FRAME_HEADER, reason + FRAME_HEADER, ours.bytes - FRAME_HEADER) != 0)
+		return 0;
+	return add_range(&w, ours.bytes, refused->endpoint);
+}
+
+bool
+frame_decode_refused_many(struct cursor in, struct frame_refused_many *out)
+{
+	out->code = cursor_u16(&in);
+	cursor_text16(&in, out->sentence, sizeof out->sentence);
+	out->ranges = in;
+	return are_ranges(in);
 }

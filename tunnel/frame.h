@@ -7,6 +7,12 @@
  *
  * Header: length (2 bytes, of type and body, 1..FRAME_MOST), type (1 byte).
  * Types from 0x80 on are optional: who does not know one skips it.
+ *
+ * From version 2 on hello, welcome, announce, open, ready and drain end in facts:
+ * {type 16 bits, length 16 bits, value}, in ascending order of their types, none
+ * twice.  Types below FACT_OPTIONAL must be understood, the others are skipped.  A
+ * layout never changes any more: a new fact is an enumerator of fact_type, a row in its
+ * frame's table (frame.c), a line in the frame's encoder, a paragraph of the manual.
  */
 #ifndef TUNNEL_FRAME_H
 #define TUNNEL_FRAME_H
@@ -20,6 +26,7 @@
 enum {
 	PROTOCOL_OLDEST = 1,
 	PROTOCOL_NEWEST = 1,
+	PROTOCOL_FACTS = 2,	/* the first version with facts */
 	FRAME_HEADER = 3,
 	FRAME_MOST = 4096,	/* length field's largest value */
 	FRAME_BYTES = 2 + FRAME_MOST,	/* storage that holds any frame */
@@ -48,10 +55,21 @@ enum frame_type {
 	FRAME_NEED = 9,		/* relay -> agent */
 	FRAME_DRAIN = 10,	/* both */
 	FRAME_GOODBYE = 11,	/* both */
+	FRAME_ANNOUNCE_MANY = 12,	/* agent -> relay, version 2 */
+	FRAME_ACCEPTED_MANY = 13,	/* relay -> agent, version 2 */
+	FRAME_REFUSED_MANY = 14,	/* relay -> agent, version 2 */
 	FRAME_OPEN = 16,	/* relay -> agent, on a channel */
 	FRAME_READY = 17,	/* agent -> relay, on a channel */
 	FRAME_FAIL = 18,	/* agent -> relay, on a channel */
-	FRAME_OPTIONAL = 0x80,
+	FRAME_WORKING = 19,	/* agent -> relay, on a channel, version 2 */
+	FRAME_OPTIONAL = 0x80,	/* the first of those that one need not know */
+	FRAME_AGAIN = 0x80,	/* relay -> agent */
+	FRAME_FACTS = 0x81,	/* agent -> relay, before a hello without room for facts */
+};
+
+enum { FACT_OPTIONAL = 0x8000 };
+enum fact_type {
+	FACT_FRAMES_PER_SECOND = 0x8001,	/* welcome: 4 bytes */
 };
 
 /* Bits in `features`. */
@@ -83,6 +101,7 @@ struct frame_welcome {
 	uint16_t pool_least, pool_most;
 	uint32_t heartbeat_ms;		/* decision */
 	uint32_t tolerance_ms;
+	uint32_t frames_per_second;	/* a fact: the session's budget; 0: not told */
 };
 
 struct frame_announce {
@@ -105,6 +124,29 @@ struct frame_refused {
 	uint32_t endpoint;		/* 0: the session itself */
 	enum code code;
 	char sentence[SENTENCE_TEXT];
+};
+
+/* The frames of several: read one by one with frame_next_announce() and frame_next_range(). */
+struct frame_announce_many {
+	struct cursor announcements;	/* borrows the body */
+};
+
+struct frame_accepted_many {
+	struct cursor ranges;		/* borrows the body */
+};
+
+struct frame_refused_many {
+	enum code code;
+	char sentence[SENTENCE_TEXT];
+	struct cursor ranges;		/* borrows the body */
+};
+
+struct frame_range {
+	uint32_t first, last;		/* both in it; 0 only where the session itself is meant */
+};
+
+struct frame_again {
+	enum code code;			/* what was refused with it may be announced again */
 };
 
 struct frame_ping {			/* and pong, which echoes it */
@@ -143,8 +185,16 @@ struct frame {
 };
 enum frame_verdict frame_next(const uint8_t *data, size_t data_bytes, struct frame *);
 
+/* What a decoder makes of a body. */
+enum frame_sense {
+	FRAME_WRONG,		/* malformed */
+	FRAME_FINE,
+	FRAME_NOT_UNDERSTOOD,	/* fine, but for a fact that must be understood and is not: all that
+				 * stands before the facts is in *out */
+};
+
 /* Each returns the bytes written to out[FRAME_BYTES]; texts that are too long are our own bug
- * (assert). */
+ * (assert). What welcome->version does not have is left out. */
 size_t frame_encode_hello(uint8_t *out, const struct frame_hello *);
 size_t frame_encode_welcome(uint8_t *out, const struct frame_welcome *);
 size_t frame_encode_announce(uint8_t *out, const struct frame_announce *);
@@ -159,19 +209,41 @@ size_t frame_encode_goodbye(uint8_t *out, const struct frame_goodbye *);
 size_t frame_encode_open(uint8_t *out, const struct frame_open *);
 size_t frame_encode_ready(uint8_t *out);
 size_t frame_encode_fail(uint8_t *out, const struct frame_goodbye *);
+size_t frame_encode_working(uint8_t *out);
+size_t frame_encode_again(uint8_t *out, const struct frame_again *);
+
+/* Add one more to the frame of several that stands in out[FRAME_BYTES] and has `bytes` bytes so far
+ * (0: it is begun). Each returns the bytes of the frame now; 0 when it takes this one no more: it
+ * is full, of another kind, or refuses for another reason. An empty one takes any. */
+size_t frame_add_announce(uint8_t *out, size_t bytes, const struct frame_announce *);
+size_t frame_add_accepted(uint8_t *out, size_t bytes, uint32_t endpoint);
+size_t frame_add_refused(uint8_t *out, size_t bytes, const struct frame_refused *);
+
+/* `version` is that of the session. */
+enum frame_sense frame_decode_hello(struct cursor, struct frame_hello *);
+enum frame_sense frame_decode_welcome(struct cursor, struct frame_welcome *);
+enum frame_sense frame_decode_announce(struct cursor, unsigned version, struct frame_announce *);
+enum frame_sense frame_decode_drain(struct cursor, unsigned version, struct frame_drain *);
+enum frame_sense frame_decode_open(struct cursor, unsigned version, struct frame_open *);
+enum frame_sense frame_decode_ready(struct cursor, unsigned version);
+/* The facts of a hello whose layout is that of version 1: they come in a frame before it. */
+enum frame_sense frame_decode_facts(struct cursor, struct frame_hello *);
 
 /* False: malformed. */
-bool frame_decode_hello(struct cursor, struct frame_hello *);
-bool frame_decode_welcome(struct cursor, struct frame_welcome *);
-bool frame_decode_announce(struct cursor, struct frame_announce *);
 bool frame_decode_withdraw(struct cursor, struct frame_withdraw *);
 bool frame_decode_accepted(struct cursor, struct frame_accepted *);
 bool frame_decode_refused(struct cursor, struct frame_refused *);
 bool frame_decode_ping(struct cursor, struct frame_ping *);
 bool frame_decode_need(struct cursor, struct frame_need *);
-bool frame_decode_drain(struct cursor, struct frame_drain *);
 bool frame_decode_goodbye(struct cursor, struct frame_goodbye *);
-bool frame_decode_open(struct cursor, struct frame_open *);
-bool frame_decode_ready(struct cursor);
+bool frame_decode_announce_many(struct cursor, struct frame_announce_many *);
+bool frame_decode_accepted_many(struct cursor, struct frame_accepted_many *);
+bool frame_decode_refused_many(struct cursor, struct frame_refused_many *);
+bool frame_decode_working(struct cursor);
+bool frame_decode_again(struct cursor, struct frame_again *);
+
+/* The next one of a decoded frame of several; False, or FRAME_WRONG: there is none left. */
+enum frame_sense frame_next_announce(struct cursor *announcements, struct frame_announce *);
+bool frame_next_range(struct cursor *ranges, struct frame_range *);
 
 #endif

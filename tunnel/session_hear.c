@@ -38,11 +38,11 @@ decode(enum frame_type type, struct cursor body, union session_frame *out)
 {
 	switch (type) {
 	case FRAME_HELLO:
-		return frame_decode_hello(body, &out->hello);
+		return frame_decode_hello(body, &out->hello) == FRAME_FINE;
 	case FRAME_WELCOME:
-		return frame_decode_welcome(body, &out->welcome);
+		return frame_decode_welcome(body, &out->welcome) == FRAME_FINE;
 	case FRAME_ANNOUNCE:
-		return frame_decode_announce(body, &out->announce);
+		return frame_decode_announce(body, 1, &out->announce) == FRAME_FINE;
 	case FRAME_WITHDRAW:
 		return frame_decode_withdraw(body, &out->withdraw);
 	case FRAME_ACCEPTED:
@@ -52,7 +52,7 @@ decode(enum frame_type type, struct cursor body, union session_frame *out)
 	case FRAME_NEED:
 		return frame_decode_need(body, &out->need);
 	case FRAME_DRAIN:
-		return frame_decode_drain(body, &out->drain);
+		return frame_decode_drain(body, 1, &out->drain) == FRAME_FINE;
 	case FRAME_GOODBYE:
 		return frame_decode_goodbye(body, &out->goodbye);
 	case FRAME_PING:
@@ -61,7 +61,12 @@ decode(enum frame_type type, struct cursor body, union session_frame *out)
 	case FRAME_OPEN:
 	case FRAME_READY:
 	case FRAME_FAIL:
-	case FRAME_OPTIONAL:
+	case FRAME_ANNOUNCE_MANY:
+	case FRAME_ACCEPTED_MANY:
+	case FRAME_REFUSED_MANY:
+	case FRAME_WORKING:
+	case FRAME_AGAIN:
+	case FRAME_FACTS:
 		break;
 	}
 	return false;
@@ -176,7 +181,12 @@ handle(struct session *s, enum frame_type type, const union session_frame *frame
 	case FRAME_OPEN:
 	case FRAME_READY:
 	case FRAME_FAIL:
-	case FRAME_OPTIONAL:
+	case FRAME_ANNOUNCE_MANY:
+	case FRAME_ACCEPTED_MANY:
+	case FRAME_REFUSED_MANY:
+	case FRAME_WORKING:
+	case FRAME_AGAIN:
+	case FRAME_FACTS:
 		session_emit(s, rules[type].event, frame);
 	}
 }

@@ -19,28 +19,37 @@ union any {
 	struct frame_open open;
 };
 
-#define DECODER(name) \
-	static bool decode_##name(struct cursor in, union any *out) \
-	{ \
-		return frame_decode_##name(in, &out->name); \
-	}
-DECODER(hello)
-DECODER(welcome)
-DECODER(announce)
-DECODER(withdraw)
-DECODER(accepted)
-DECODER(refused)
-DECODER(ping)
-DECODER(need)
-DECODER(drain)
-DECODER(goodbye)
-DECODER(open)
+/* As in a session of which version. */
+static unsigned version = 1;
 
-static bool
+/* With facts, or without. */
+#define FACTS(name, call) \
+	static enum frame_sense decode_##name(struct cursor in, union any *out) \
+	{ \
+		return call; \
+	}
+#define PLAIN(name) \
+	static enum frame_sense decode_##name(struct cursor in, union any *out) \
+	{ \
+		return frame_decode_##name(in, &out->name) ? FRAME_FINE : FRAME_WRONG; \
+	}
+FACTS(hello, frame_decode_hello(in, &out->hello))
+FACTS(welcome, frame_decode_welcome(in, &out->welcome))
+FACTS(announce, frame_decode_announce(in, version, &out->announce))
+FACTS(drain, frame_decode_drain(in, version, &out->drain))
+FACTS(open, frame_decode_open(in, version, &out->open))
+PLAIN(withdraw)
+PLAIN(accepted)
+PLAIN(refused)
+PLAIN(ping)
+PLAIN(need)
+PLAIN(goodbye)
+
+static enum frame_sense
 decode_ready(struct cursor in, union any *out)
 {
 	(void)out;
-	return frame_decode_ready(in);
+	return frame_decode_ready(in, version);
 }
 
 static const struct frame_hello hello = {
@@ -78,7 +87,7 @@ an_open(void)
 struct sample {
 	uint8_t bytes[FRAME_BYTES];
 	size_t count;
-	bool (*decode)(struct cursor, union any *);
+	enum frame_sense (*decode)(struct cursor, union any *);
 	enum frame_type type;
 };
 
@@ -294,6 +303,281 @@ version_1_is_said_as_it_always_was(void **state)
 	}
 }
 
+/* ---- version 2 ---- */
+
+/* The samples once more, as version 2: hello and welcome say it themselves. */
+static void
+become_version_2(struct sample out[SAMPLES])
+{
+	memcpy(out, samples, sizeof samples);
+	out[0].bytes[FRAME_HEADER] = 2;
+	out[1].bytes[FRAME_HEADER] = 2;
+	version = 2;
+}
+
+static void
+what_has_no_facts_looks_the_same_in_both_versions(void **state)
+{
+	static struct sample second[SAMPLES];
+	union any out;
+	(void)state;
+	become_version_2(second);
+	for (int i = 0; i < SAMPLES; i++) {
+		struct cursor whole = body_of(&second[i]);
+		assert_int_equal(second[i].decode(whole, &out), FRAME_FINE);
+		for (size_t n = 0; n < whole.left; n++)
+			assert_int_equal(second[i].decode(cursor_over(whole.at, n), &out),
+			    FRAME_WRONG);
+	}
+	version = 1;
+}
+
+static const struct tail {
+	uint8_t bytes[16];
+	size_t count;
+	enum frame_sense sense;
+} tails[] = {
+	{ { 0x8f, 0xff, 0, 0 }, 4, FRAME_FINE },
+	{ { 0x8f, 0xff, 0, 3, 'a', 'b', 'c' }, 7, FRAME_FINE },
+	{ { 0x8f, 0xff, 0, 0, 0x90, 0, 0, 1, 0 }, 9, FRAME_FINE },
+	{ { 0, 1, 0, 0 }, 4, FRAME_NOT_UNDERSTOOD },
+	{ { 0, 0, 0, 2, 1, 2 }, 6, FRAME_NOT_UNDERSTOOD },
+	{ { 0x7f, 0xff, 0, 0, 0x8f, 0xff, 0, 1, 0 }, 9, FRAME_NOT_UNDERSTOOD },
+	/* Doubled, out of order. */
+	{ { 0x8f, 0xff, 0, 0, 0x8f, 0xff, 0, 0 }, 8, FRAME_WRONG },
+	{ { 0, 1, 0, 0, 0, 1, 0, 0 }, 8, FRAME_WRONG },
+	{ { 0x90, 0, 0, 0, 0x8f, 0xff, 0, 0 }, 8, FRAME_WRONG },
+	{ { 0x8f, 0xff, 0, 0, 0, 1, 0, 0 }, 8, FRAME_WRONG },
+	/* Lengths that do not add up, also behind one that is not understood. */
+	{ { 0x8f }, 1, FRAME_WRONG },
+	{ { 0x8f, 0xff }, 2, FRAME_WRONG },
+	{ { 0x8f, 0xff, 0 }, 3, FRAME_WRONG },
+	{ { 0x8f, 0xff, 0, 1 }, 4, FRAME_WRONG },
+	{ { 0x8f, 0xff, 0xff, 0xff, 0 }, 5, FRAME_WRONG },
+	{ { 0, 1, 0, 0, 0x8f, 0xff, 0, 2, 0 }, 9, FRAME_WRONG },
+};
+
+static bool
+has_facts(enum frame_type type)
+{
+	return type == FRAME_HELLO || type == FRAME_WELCOME || type == FRAME_ANNOUNCE ||
+	    type == FRAME_DRAIN || type == FRAME_OPEN || type == FRAME_READY;
+}
+
+static void
+facts_are_skipped_or_must_be_understood(void **state)
+{
+	static struct sample second[SAMPLES];
+	union any out;
+	(void)state;
+	become_version_2(second);
+	for (int i = 0; i < SAMPLES; i++)
+		for (size_t k = 0; k < sizeof tails / sizeof *tails; k++) {
+			struct sample s = second[i];
+			memcpy(s.bytes + s.count, tails[k].bytes, tails[k].count);
+			s.count += tails[k].count;
+			enum frame_sense wanted = has_facts(s.type) ? tails[k].sense : FRAME_WRONG;
+			if (s.decode(body_of(&s), &out) != wanted)
+				fail_msg("tail %zu of a frame of type %d", k, s.type);
+			s.bytes[FRAME_HEADER] = samples[i].bytes[FRAME_HEADER];
+			version = 1;
+			assert_int_equal(s.decode(body_of(&s), &out), FRAME_WRONG);
+			version = 2;
+		}
+	version = 1;
+}
+
+static void
+what_stands_before_a_strange_fact_is_known(void **state)
+{
+	struct sample s = samples[2];
+	union any out;
+	(void)state;
+	memcpy(s.bytes + s.count, "\x00\x09\x00\x00", 4);
+	s.count += 4;
+	assert_int_equal(frame_decode_announce(body_of(&s), 2, &out.announce),
+	    FRAME_NOT_UNDERSTOOD);
+	assert_int_equal(out.announce.endpoint, 7);
+}
+
+static void
+facts_of_an_older_hello_are_judged_alike(void **state)
+{
+	struct frame_hello out = { 0 };
+	(void)state;
+	assert_int_equal(frame_decode_facts(cursor_over("", 0), &out), FRAME_FINE);
+	for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
+		assert_int_equal(frame_decode_facts(cursor_over(tails[k].bytes, tails[k].count),
+		    &out), tails[k].sense);
+}
+
+static void
+a_welcome_tells_the_budget_from_version_2_on(void **state)
+{
+	struct sample s = { 0 };
+	struct frame_welcome told = welcome;
+	union any out;
+	(void)state;
+	told.frames_per_second = 200;
+	s.count = frame_encode_welcome(s.bytes, &told);
+	assert_int_equal(s.count, samples[1].count);
+	told.version = 2;
+	s.count = frame_encode_welcome(s.bytes, &told);
+	assert_int_equal(s.count, samples[1].count + 8);
+	assert_int_equal(decode_welcome(body_of(&s), &out), FRAME_FINE);
+	assert_int_equal(out.welcome.frames_per_second, 200);
+	/* Known, so its value is judged: not 0, 4 bytes. */
+	memset(s.bytes + s.count - 4, 0, 4);
+	assert_int_equal(decode_welcome(body_of(&s), &out), FRAME_WRONG);
+	s.bytes[s.count - 5] = 3;
+	s.bytes[s.count - 2] = 1;
+	s.count--;
+	assert_int_equal(decode_welcome(body_of(&s), &out), FRAME_WRONG);
+}
+
+static void
+a_full_frame_of_announcements_is_read_one_by_one(void **state)
+{
+	uint8_t bytes[FRAME_BYTES];
+	struct frame_announce one = announce, out;
+	struct frame_announce_many many;
+	size_t count = 0, next = 0, last = 0;
+	(void)state;
+	one.endpoint = 1;
+	for (; (next = frame_add_announce(bytes, next, &one)) > 0; one.endpoint++) {
+		last = next;
+		count++;
+	}
+	/* 2 of length, 7 of numbers, 14 and 5 of texts. */
+	assert_int_equal(count, (FRAME_MOST - 1) / 28);
+	assert_int_equal(last, FRAME_HEADER + count * 28);
+	assert_int_equal(bytes[2], FRAME_ANNOUNCE_MANY);
+	assert_true(frame_decode_announce_many(cursor_over(bytes + FRAME_HEADER,
+	    last - FRAME_HEADER), &many));
+	for (uint32_t i = 1; i <= count; i++) {
+		assert_int_equal(frame_next_announce(&many.announcements, &out), FRAME_FINE);
+		assert_int_equal(out.endpoint, i);
+		assert_string_equal(out.server_name, announce.server_name);
+	}
+	assert_int_equal(frame_next_announce(&many.announcements, &out), FRAME_WRONG);
+	for (size_t n = 0; n < last - FRAME_HEADER; n++)
+		assert_int_equal(frame_decode_announce_many(cursor_over(bytes + FRAME_HEADER, n),
+		    &many), n > 0 && n % 28 == 0);
+}
+
+static void
+one_strange_fact_spoils_its_own_announcement_only(void **state)
+{
+	static const uint8_t body[] = {
+		0, 10, 0, 0, 0, 1, 1, 0, 1, 1, 'a', 0,
+		0, 14, 0, 0, 0, 2, 1, 0, 1, 1, 'b', 0, 0, 1, 0, 0,
+		0, 15, 0, 0, 0, 3, 1, 0, 1, 1, 'c', 0, 0x90, 0, 0, 1, 9,
+	};
+	struct frame_announce_many many;
+	struct frame_announce out;
+	(void)state;
+	assert_true(frame_decode_announce_many(cursor_over(body, sizeof body), &many));
+	assert_int_equal(frame_next_announce(&many.announcements, &out), FRAME_FINE);
+	assert_int_equal(frame_next_announce(&many.announcements, &out), FRAME_NOT_UNDERSTOOD);
+	assert_int_equal(out.endpoint, 2);
+	assert_int_equal(frame_next_announce(&many.announcements, &out), FRAME_FINE);
+	assert_string_equal(out.server_name, "c");
+	assert_int_equal(frame_next_announce(&many.announcements, &out), FRAME_WRONG);
+}
+
+static void
+numbers_that_follow_each_other_become_one_range(void **state)
+{
+	static const uint32_t numbers[] = { 1, 2, 3, 7, 9, 10, 10 };
+	uint8_t bytes[FRAME_BYTES];
+	char hex[2 * FRAME_BYTES + 1];
+	size_t count = 0;
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		assert_true((count = frame_add_accepted(bytes, count, numbers[i])) > 0);
+	assert_string_equal(hex_encode(hex, bytes, count), "00210d" "0000000100000003"
+	    "0000000700000007" "000000090000000a" "0000000a0000000a");
+	/* The last number has no next one. */
+	count = frame_add_accepted(bytes, 0, UINT32_MAX);
+	assert_int_equal(frame_add_accepted(bytes, count, 1), count + 8);
+}
+
+static void
+a_full_frame_of_ranges_takes_no_more(void **state)
+{
+	uint8_t bytes[FRAME_BYTES];
+	size_t count = 0, next;
+	uint32_t number = 1;
+	(void)state;
+	for (; (next = frame_add_accepted(bytes, count, number)) > 0; number += 2)
+		count = next;
+	assert_int_equal(count, FRAME_HEADER + (FRAME_MOST - 1) / 8 * 8);
+	/* The last range can still grow. */
+	assert_int_equal(frame_add_accepted(bytes, count, number - 1), count);
+}
+
+static void
+refusals_go_together_when_their_reason_is_one(void **state)
+{
+	uint8_t bytes[FRAME_BYTES];
+	struct frame_refused one = { 7, CODE_NAME_TAKEN, "taken" };
+	struct frame_refused_many out;
+	struct frame_range range;
+	size_t count = frame_add_refused(bytes, 0, &one);
+	(void)state;
+	one.endpoint = 8;
+	assert_int_equal(frame_add_refused(bytes, count, &one), count);
+	one.code = CODE_NAME_RESERVED;
+	assert_int_equal(frame_add_refused(bytes, count, &one), 0);
+	one = (struct frame_refused){ 9, CODE_NAME_TAKEN, "taken by another" };
+	assert_int_equal(frame_add_refused(bytes, count, &one), 0);
+	assert_int_equal(frame_add_accepted(bytes, count, 9), 0);
+	assert_true(frame_decode_refused_many(cursor_over(bytes + FRAME_HEADER,
+	    count - FRAME_HEADER), &out));
+	assert_int_equal(out.code, CODE_NAME_TAKEN);
+	assert_string_equal(out.sentence, "taken");
+	assert_true(frame_next_range(&out.ranges, &range));
+	assert_int_equal(range.first, 7);
+	assert_int_equal(range.last, 8);
+	assert_false(frame_next_range(&out.ranges, &range));
+}
+
+static void
+ranges_that_are_none_are_refused(void **state)
+{
+	static const struct { uint8_t bytes[16]; size_t count; bool is_fine; } ranges[] = {
+		{ { 0, 0, 0, 1, 0, 0, 0, 1 }, 8, true },
+		{ { 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff }, 8, true },
+		{ { 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9 }, 16, true },
+		{ { 0 }, 0, false },
+		{ { 0, 0, 0, 1, 0, 0, 0 }, 7, false },
+		{ { 0, 0, 0, 1, 0, 0, 0, 1, 0 }, 9, false },
+		{ { 0, 0, 0, 0, 0, 0, 0, 1 }, 8, false },
+		{ { 0, 0, 0, 2, 0, 0, 0, 1 }, 8, false },
+	};
+	struct frame_accepted_many out;
+	(void)state;
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+		assert_int_equal(frame_decode_accepted_many(cursor_over(ranges[i].bytes,
+		    ranges[i].count), &out), ranges[i].is_fine);
+}
+
+static void
+small_frames_of_version_2_have_their_bytes(void **state)
+{
+	uint8_t bytes[FRAME_BYTES];
+	struct frame_again again = { CODE_NAME_RESERVED };
+	(void)state;
+	assert_int_equal(frame_encode_again(bytes, &again), 5);
+	assert_memory_equal(bytes, "\x00\x03\x80\x00\x16", 5);
+	assert_true(frame_decode_again(cursor_over(bytes + FRAME_HEADER, 2), &again));
+	assert_false(frame_decode_again(cursor_over(bytes + FRAME_HEADER, 1), &again));
+	assert_int_equal(frame_encode_working(bytes), 3);
+	assert_memory_equal(bytes, "\x00\x01\x13", 3);
+	assert_true(frame_decode_working(cursor_over(bytes, 0)));
+	assert_false(frame_decode_working(cursor_over(bytes, 1)));
+}
+
 int
 main(void)
 {
@@ -307,6 +591,18 @@ main(void)
 		cmocka_unit_test(values_out_of_range_are_refused),
 		cmocka_unit_test(the_bytes_are_those_of_the_manual),
 		cmocka_unit_test(version_1_is_said_as_it_always_was),
+		cmocka_unit_test(what_has_no_facts_looks_the_same_in_both_versions),
+		cmocka_unit_test(facts_are_skipped_or_must_be_understood),
+		cmocka_unit_test(what_stands_before_a_strange_fact_is_known),
+		cmocka_unit_test(facts_of_an_older_hello_are_judged_alike),
+		cmocka_unit_test(a_welcome_tells_the_budget_from_version_2_on),
+		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),
+		cmocka_unit_test(one_strange_fact_spoils_its_own_announcement_only),
+		cmocka_unit_test(numbers_that_follow_each_other_become_one_range),
+		cmocka_unit_test(a_full_frame_of_ranges_takes_no_more),
+		cmocka_unit_test(refusals_go_together_when_their_reason_is_one),
+		cmocka_unit_test(ranges_that_are_none_are_refused),
+		cmocka_unit_test(small_frames_of_version_2_have_their_bytes),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("frame", tests, set_up, NULL);
