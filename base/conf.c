@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/conf_parts.h"
+#include "base/conf_private.h"
 #include "base/file.h"
 
 /* One struct being filled from one mapping and the mappings that its dotted keys name. */
@@ -20,25 +20,6 @@ struct filling {
 static void read_table(struct filling *outer, const struct conf_row *table, char *base,
     yaml_node_t *node, const char *scalar);
 
-void
-conf_error(struct conf_report *report, struct conf_mark mark, const char *format, ...)
-{
-	va_list args;
-
-	if (report->errors++ >= CONF_ERRORS_MOST || report->out == NULL)
-		return;
-	if (mark.line > 0)
-		fprintf(report->out, "%s:%u:%u: ", report->path, mark.line, mark.column);
-	else
-		fprintf(report->out, "%s: ", report->path);
-	va_start(args, format);
-	vfprintf(report->out, format, args);
-	va_end(args);
-	fputc('\n', report->out);
-	if (report->errors == CONF_ERRORS_MOST)
-		fprintf(report->out, "%s: too many errors; mend these first\n", report->path);
-}
-
 static struct conf_mark
 mark_of(const yaml_node_t *node)
 {
@@ -48,7 +29,7 @@ mark_of(const yaml_node_t *node)
 
 /* An error about what stands in a node. */
 __attribute__((format(printf, 3, 4))) static void
-tell(struct filling *f, const yaml_node_t *node, const char *format, ...)
+node_error(struct filling *f, const yaml_node_t *node, const char *format, ...)
 {
 	char sentence[2 * CONF_SENTENCE];
 	va_list args;
@@ -90,11 +71,11 @@ static bool
 is_text(struct filling *f, const char *key, const yaml_node_t *node)
 {
 	if (node->type != YAML_SCALAR_NODE)
-		tell(f, node, "\"%s\" takes a single value, not %s", key, what_is(node));
+		node_error(f, node, "\"%s\" takes a single value, not %s", key, what_is(node));
 	else if (is_empty(node))
-		tell(f, node, "\"%s\" has no value; give one or remove the key", key);
+		node_error(f, node, "\"%s\" has no value; give one or remove the key", key);
 	else if (strlen(text_of(node)) != node->data.scalar.length)
-		tell(f, node, "\"%s\" has a NUL character in its value; remove it", key);
+		node_error(f, node, "\"%s\" has a NUL character in its value; remove it", key);
 	else
 		return true;
 	return false;
@@ -107,7 +88,7 @@ read_value(struct filling *f, const struct conf_row *row, const yaml_node_t *nod
 
 	if (is_text(f, row->key, node) &&
 	    !conf_value_set(row, f->base + row->offset, text_of(node), error))
-		tell(f, node, "%s: %s", row->key, error);
+		node_error(f, node, "%s: %s", row->key, error);
 }
 
 static bool
@@ -127,13 +108,13 @@ add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts
 	if (!is_text(f, row->key, node))
 		return;
 	if (!conf_value_check(row, text_of(node), error)) {
-		tell(f, node, "%s: %s", row->key, error);
+		node_error(f, node, "%s: %s", row->key, error);
 		return;
 	}
 	texts->items[texts->count] = strdup(text_of(node));
 	texts->marks[texts->count] = mark_of(node);
 	if (texts->items[texts->count] == NULL)
-		tell(f, node, "cannot be kept: memory is short");
+		node_error(f, node, "cannot be kept: memory is short");
 	else
 		texts->count++;
 }
@@ -162,7 +143,7 @@ read_texts(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	size_t count = count_of(node);
 
 	if (!texts_reserve(texts, count)) {
-		tell(f, node, "cannot be kept: memory is short");
+		node_error(f, node, "cannot be kept: memory is short");
 		return;
 	}
 	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++)
@@ -177,14 +158,14 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 
 	items->items = calloc(count + 1, row->item_bytes);
 	if (items->items == NULL) {
-		tell(f, node, "cannot be kept: memory is short");
+		node_error(f, node, "cannot be kept: memory is short");
 		return;
 	}
 	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++) {
 		yaml_node_t *item = item_of(f, node, i);
 
 		if (item->type != YAML_MAPPING_NODE)
-			tell(f, item, "\"%s\" takes a list of mappings (- key: value), not of %s",
+			node_error(f, item, "\"%s\" takes a list of mappings (- key: value), not of %s",
 			    row->key, what_is(item));
 		else
 			read_table(f, row->table,
@@ -201,7 +182,7 @@ read_mapping(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	if (fits)
 		read_table(f, row->table, f->base + row->offset, node, row->scalar);
 	else
-		tell(f, node, "\"%s\" takes a mapping (key: value), not %s", row->key,
+		node_error(f, node, "\"%s\" takes a mapping (key: value), not %s", row->key,
 		    what_is(node));
 }
 
@@ -249,15 +230,15 @@ find_row(const struct conf_row *table, const char *path)
 }
 
 static void
-tell_unknown(struct filling *f, const yaml_node_t *key, const char *prefix)
+report_unknown_key(struct filling *f, const yaml_node_t *key, const char *prefix)
 {
 	char shown[CONF_SHOWN], hint[CONF_KEY];
 	const char *word = conf_shown(shown, text_of(key));
 
 	if (conf_hint_key(hint, f->table, prefix, text_of(key)))
-		tell(f, key, "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
+		node_error(f, key, "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
 	else
-		tell(f, key, "unknown key \"%s%s\"; remove it", prefix, word);
+		node_error(f, key, "unknown key \"%s%s\"; remove it", prefix, word);
 }
 
 /* The same key before this pair in its mapping, or NULL.  Asked for known keys only: the table
@@ -299,7 +280,7 @@ read_group(struct filling *f, const yaml_node_t *node, const char *prefix)
 	if (node->type == YAML_MAPPING_NODE)
 		read_pairs(f, node, prefix);
 	else if (!is_empty(node))
-		tell(f, node, "\"%.*s\" takes a mapping (key: value), not %s",
+		node_error(f, node, "\"%.*s\" takes a mapping (key: value), not %s",
 		    (int)strlen(prefix) - 1, prefix, what_is(node));
 }
 
@@ -310,10 +291,10 @@ is_key(struct filling *f, const yaml_node_t *key)
 	char shown[CONF_SHOWN];
 
 	if (key->type != YAML_SCALAR_NODE)
-		tell(f, key, "a key must be a word, not %s; write key: value", what_is(key));
+		node_error(f, key, "a key must be a word, not %s; write key: value", what_is(key));
 	else if (strlen(text_of(key)) != key->data.scalar.length ||
 		 strchr(text_of(key), '.') != NULL)
-		tell(f, key, "\"%s\" is not a key; nest keys instead of joining them by dots",
+		node_error(f, key, "\"%s\" is not a key; nest keys instead of joining them by dots",
 		    conf_shown(shown, text_of(key)));
 	else
 		return true;
@@ -335,12 +316,12 @@ read_pair(
 	snprintf(group, sizeof(group), "%s.", path);
 	row = find_row(f->table, path);
 	if (row == NULL && !enter_group(f, group, node)) {
-		tell_unknown(f, key, prefix);
+		report_unknown_key(f, key, prefix);
 		return;
 	}
 	earlier = earlier_key(f, mapping, pair);
 	if (earlier != NULL) {
-		tell(f, key, "\"%s\" is given twice, first in line %u; keep one", path,
+		node_error(f, key, "\"%s\" is given twice, first in line %u; keep one", path,
 		    mark_of(earlier).line);
 	} else if (row != NULL) {
 		f->given[row - f->table] = true;

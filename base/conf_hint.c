@@ -1,5 +1,5 @@
 /* Which of the known words was meant: the nearest by the edits that fingers make. */
-#include "base/conf_parts.h"
+#include "base/conf_private.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* From a scalar's text to a value in the row's unit, or a sentence that says what would do. */
-#include "base/conf_parts.h"
+#include "base/conf_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * document would hide (anchors, aliases, tags, depth, further documents), so
  * that nothing that grows by reference is ever built.
  */
-#include "base/conf_parts.h"
+#include "base/conf_private.h"
 
 #include <string.h>
 
@@ -40,7 +40,7 @@ is_tab(const char *text, size_t bytes, yaml_mark_t mark)
 }
 
 static void
-tell_problem(
+report_problem(
     const yaml_parser_t *parser, const char *text, size_t bytes, struct conf_report *report)
 {
 	const char *problem = parser->problem != NULL ? parser->problem : "not understood";
@@ -133,7 +133,7 @@ scan_events(const char *text, size_t bytes, struct conf_report *report)
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
 	while (more) {
 		if (!yaml_parser_parse(&parser, &event)) {
-			tell_problem(&parser, text, bytes, report);
+			report_problem(&parser, text, bytes, report);
 			break;
 		}
 		more = judge_event(&scan, &event) && event.type != YAML_STREAM_END_EVENT;
@@ -160,7 +160,7 @@ conf_document_load(
 	yaml_parser_set_input_string(&parser, text, bytes);
 	fine = yaml_parser_load(&parser, document) != 0;
 	if (!fine)
-		tell_problem(&parser, text, bytes, report);
+		report_problem(&parser, text, bytes, report);
 	yaml_parser_delete(&parser);
 	return fine;
 }

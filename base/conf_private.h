@@ -1,10 +1,10 @@
 /*
- * What the parts of the configuration reader share: the document (conf_yaml),
- * values from text (conf_value), suggestions (conf_hint), and the walk over
- * both of document and table (conf).  Nobody else includes this.
+ * What the files of the configuration reader share: the document (conf_yaml), values
+ * from text (conf_value), suggestions (conf_hint), messages (conf_report), and the walk
+ * over document and table together (conf).  Nobody else includes this.
  */
-#ifndef BASE_CONF_PARTS_H
-#define BASE_CONF_PARTS_H
+#ifndef BASE_CONF_PRIVATE_H
+#define BASE_CONF_PRIVATE_H
 
 #include <yaml.h>
 #include "base/conf.h"
