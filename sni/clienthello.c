@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "sni/cursor.h"
+#include "sni/reader.h"
 #include "sni/extension.h"
 #include "sni/reason.h"
 
@@ -19,7 +19,7 @@ enum {
 	SESSION_ID_MOST = 32,
 };
 
-const uint8_t cursor_overran[1];
+const uint8_t reader_overran[1];
 
 /* ---- the message ---- */
 
@@ -29,9 +29,9 @@ const uint8_t cursor_overran[1];
  * the first field whose length is wrong is the one that is named.
  */
 static enum reason
-read_message(struct clienthello *hello, struct cursor c, const uint8_t *base)
+read_message(struct clienthello *hello, struct reader c, const uint8_t *base)
 {
-	struct cursor part;
+	struct reader part;
 
 	take(&c, HANDSHAKE_HEADER);
 	hello->legacy_version = hello->newest_version = take_u16(&c);
@@ -99,7 +99,7 @@ read_scattered(struct clienthello *hello, const uint8_t *wire)
 		bytes += part;
 		at += RECORD_HEADER + length;
 	}
-	reason = read_message(hello, (struct cursor){ message, message + bytes }, message);
+	reason = read_message(hello, (struct reader){ message, message + bytes }, message);
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
 		locate(vectors[i], wire);
 	return reason;
@@ -120,7 +120,7 @@ read_records(struct clienthello *hello, const uint8_t *wire)
 		reason = read_scattered(hello, wire);
 	else
 		reason = read_message(hello,
-		    (struct cursor){ message, message + hello->hello_bytes }, wire);
+		    (struct reader){ message, message + hello->hello_bytes }, wire);
 	if (reason == FINE && hello->gathered > hello->hello_bytes)
 		return BYTES_BEHIND_HELLO;
 	return reason;

@@ -21,7 +21,7 @@ enum {
 };
 
 static enum reason
-read_host_name(struct clienthello *hello, struct cursor name, const uint8_t *base)
+read_host_name(struct clienthello *hello, struct reader name, const uint8_t *base)
 {
 	hello->has_name = true;
 	hello->sent_name = extension_place(hello, name, base);
@@ -31,7 +31,7 @@ read_host_name(struct clienthello *hello, struct cursor name, const uint8_t *bas
 
 /* RFC 6066 3: at most one name of each type; those other than 0 say nothing. */
 static enum reason
-read_server_name(struct clienthello *hello, struct cursor body, const uint8_t *base)
+read_server_name(struct clienthello *hello, struct reader body, const uint8_t *base)
 {
 	uint64_t seen[256 / 64] = { 0 };
 
@@ -39,7 +39,7 @@ read_server_name(struct clienthello *hello, struct cursor body, const uint8_t *b
 		return BAD_SERVER_NAME;
 	while (left(body) > 0) {
 		uint8_t type = take_u8(&body);
-		struct cursor name = take_vector(&body, take_u16(&body));
+		struct reader name = take_vector(&body, take_u16(&body));
 		uint64_t bit = UINT64_C(1) << type % 64;
 		enum reason reason;
 
@@ -58,14 +58,14 @@ read_server_name(struct clienthello *hello, struct cursor body, const uint8_t *b
 }
 
 static enum reason
-read_alpn(struct clienthello *hello, struct cursor body, const uint8_t *base)
+read_alpn(struct clienthello *hello, struct reader body, const uint8_t *base)
 {
 	if (!take_length16(&body) || left(body) == 0)
 		return BAD_ALPN;
 	hello->has_alpn = true;
 	hello->alpn = extension_place(hello, body, base);
 	while (left(body) > 0) {
-		struct cursor name = take_vector(&body, take_u8(&body));
+		struct reader name = take_vector(&body, take_u8(&body));
 
 		if (left(name) == 0)
 			return BAD_ALPN;
@@ -74,7 +74,7 @@ read_alpn(struct clienthello *hello, struct cursor body, const uint8_t *base)
 }
 
 static enum reason
-read_supported_versions(struct clienthello *hello, struct cursor body, const uint8_t *base)
+read_supported_versions(struct clienthello *hello, struct reader body, const uint8_t *base)
 {
 	uint16_t newest = 0;
 
@@ -109,12 +109,12 @@ is_post_quantum(uint16_t group)
 }
 
 static enum reason
-read_key_share(struct clienthello *hello, struct cursor body)
+read_key_share(struct clienthello *hello, struct reader body)
 {
 	if (!take_length16(&body))
 		return BAD_KEY_SHARE;
 	while (left(body) > 0) {
-		struct cursor key;
+		struct reader key;
 		uint16_t group;
 
 		if (!take_typed(&body, &group, &key) || left(key) == 0)
@@ -126,7 +126,7 @@ read_key_share(struct clienthello *hello, struct cursor body)
 }
 
 static enum reason
-read_signature_algorithms(struct clienthello *hello, struct cursor body, const uint8_t *base)
+read_signature_algorithms(struct clienthello *hello, struct reader body, const uint8_t *base)
 {
 	if (!take_length16(&body) || left(body) == 0 || left(body) % 2 != 0)
 		return BAD_SIGNATURE_ALGORITHMS;
@@ -135,34 +135,34 @@ read_signature_algorithms(struct clienthello *hello, struct cursor body, const u
 }
 
 static bool
-is_list_of_u16(struct cursor body)
+is_list_of_u16(struct reader body)
 {
 	return take_length16(&body) && left(body) > 0 && left(body) % 2 == 0;
 }
 
 static bool
-is_list_of_u8(struct cursor body)
+is_list_of_u8(struct reader body)
 {
 	return take_length8(&body) && left(body) > 0;
 }
 
 /* RFC 8449 4: an endpoint must treat a value below 64 as an error. */
 static bool
-is_record_size_limit(struct cursor body)
+is_record_size_limit(struct reader body)
 {
 	return left(body) == 2 && take_u16(&body) >= 64;
 }
 
 /* RFC 5746 3.6: in the first hello of a connection the field must be empty. */
 static bool
-is_first_negotiation(struct cursor body)
+is_first_negotiation(struct reader body)
 {
 	return left(body) == 1 && take_u8(&body) == 0;
 }
 
 /* A switch and not a table of functions: the calls would cost a fifth of the whole. */
 static enum reason
-read_known(struct clienthello *hello, uint16_t type, struct cursor body, const uint8_t *base)
+read_known(struct clienthello *hello, uint16_t type, struct reader body, const uint8_t *base)
 {
 	switch (type) {
 	case EXT_SERVER_NAME:
@@ -251,14 +251,14 @@ judge_whole(const struct seen *seen, uint16_t last)
 }
 
 enum reason
-extension_read_block(struct clienthello *hello, struct cursor block, const uint8_t *base)
+extension_read_block(struct clienthello *hello, struct reader block, const uint8_t *base)
 {
 	struct seen seen;
 	uint16_t type = 0;
 
 	seen.low = seen.high_count = 0;
 	while (left(block) > 0) {
-		struct cursor body;
+		struct reader body;
 		enum reason reason;
 
 		if (!take_typed(&block, &type, &body))

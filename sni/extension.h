@@ -5,7 +5,7 @@
 #define SNI_EXTENSION_H
 
 #include "sni/clienthello.h"
-#include "sni/cursor.h"
+#include "sni/reader.h"
 #include "sni/reason.h"
 
 /*
@@ -13,7 +13,7 @@
  * if base is the wire itself, the message lying in one record.
  */
 static inline struct clienthello_vector
-extension_place(const struct clienthello *hello, struct cursor c, const uint8_t *base)
+extension_place(const struct clienthello *hello, struct reader c, const uint8_t *base)
 {
 	uint32_t at = (uint32_t)(c.at - base);
 
@@ -25,7 +25,7 @@ extension_place(const struct clienthello *hello, struct cursor c, const uint8_t 
 }
 
 /* Reads the whole block: its framing, its types, and what the hello is to keep. */
-enum reason extension_read_block(struct clienthello *hello, struct cursor block,
+enum reason extension_read_block(struct clienthello *hello, struct reader block,
     const uint8_t *base);
 
 #endif

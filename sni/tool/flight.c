@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sni/tool/need.h"
+#include "sni/tool/xalloc.h"
 
 enum { SLOTS = 4096, PIECES_MOST = 1024 };
 
@@ -24,7 +24,7 @@ struct flights {
 struct flights *
 flights_new(size_t most_bytes)
 {
-	struct flights *flights = need(calloc(1, sizeof *flights));
+	struct flights *flights = xalloc(sizeof *flights);
 
 	flights->most_bytes = most_bytes;
 	flights->most_wire = most_bytes * CLIENTHELLO_WIRE_FACTOR;
@@ -99,7 +99,7 @@ find(const struct flights *flights, const struct packet_segment *segment, bool *
 static struct flight *
 open_flight(struct flights *flights, const struct packet_segment *segment)
 {
-	struct flight *flight = need(calloc(1, sizeof *flight));
+	struct flight *flight = xalloc(sizeof *flight);
 	struct flight **slot = &flights->slots[slot_of(segment)];
 
 	flight->client = segment->from;
@@ -125,7 +125,7 @@ keep_piece(struct flight *flight, size_t at, const uint8_t *data, size_t bytes)
 		count++;
 	if (count == PIECES_MOST)
 		return;
-	piece = need(malloc(sizeof *piece + bytes));
+	piece = xalloc(sizeof *piece + bytes);
 	*piece = (struct flight_piece){ .at = at, .bytes = bytes };
 	memcpy(piece->data, data, bytes);
 	*end = piece;
@@ -139,7 +139,7 @@ append(struct flight *flight, size_t at, const uint8_t *data, size_t bytes)
 
 	if (bytes <= known)
 		return;
-	flight->wire = need(realloc(flight->wire, at + bytes));
+	flight->wire = xalloc_more(flight->wire, at + bytes);
 	memcpy(flight->wire + flight->bytes, data + known, bytes - known);
 	flight->bytes = at + bytes;
 }

@@ -12,7 +12,7 @@
 #include "sni/clienthello.h"
 #include "sni/tool/capture.h"
 #include "sni/tool/flight.h"
-#include "sni/tool/need.h"
+#include "sni/tool/xalloc.h"
 #include "sni/tool/report.h"
 
 #ifndef VALISE_VERSION
@@ -34,7 +34,7 @@ fail(int code, const char *file, const char *what)
 	return code;
 }
 
-/* The answer in the form wished for; the exit status that it stands for. */
+/* Prints the answer in the form that was asked for, and returns its exit status. */
 static int
 answer(const struct request *request, const struct report *report)
 {
@@ -55,7 +55,7 @@ static int
 read_stream(const struct request *request, FILE *file, const char *name, const char *shown)
 {
 	size_t most = request->most_bytes * CLIENTHELLO_WIRE_FACTOR, bytes;
-	uint8_t *wire = need(malloc(most));
+	uint8_t *wire = xalloc(most);
 	struct clienthello hello;
 	struct report report = { .file = shown, .hello = &hello, .wire = wire };
 	int code;

@@ -13,7 +13,7 @@ enum {
 };
 
 /* What stands before the IP header; where none of it names the protocol, IP's version does. */
-static const struct link {
+static const struct link_layer {
 	int type;
 	size_t before;		/* bytes to skip, up to the protocol if there is one */
 	bool has_protocol;	/* an EtherType follows */
@@ -30,7 +30,7 @@ static const struct link {
 	{ DLT_IPV6, 0, false, 0 },
 };
 
-static const struct link *
+static const struct link_layer *
 find_link(int type)
 {
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
@@ -47,7 +47,7 @@ packet_knows(int link_type)
 
 /* Up to the IP header. */
 static bool
-skip_link(struct cursor *c, const struct link *link)
+skip_link(struct cursor *c, const struct link_layer *link)
 {
 	unsigned protocol;
 
@@ -141,7 +141,7 @@ read_tcp(struct cursor *c, struct packet_segment *out)
 bool
 packet_decode(struct packet_segment *out, int link_type, const uint8_t *packet, size_t bytes)
 {
-	const struct link *link = find_link(link_type);
+	const struct link_layer *link = find_link(link_type);
 	struct cursor c = cursor_over(packet, bytes);
 
 	memset(out, 0, sizeof *out);

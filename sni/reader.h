@@ -1,47 +1,47 @@
 /*
- * Internal to the parser: a cursor over bytes that lie in one piece.  Bounds hold
+ * Internal to the parser: a reader over bytes that lie in one piece.  Bounds hold
  * by construction: nothing is taken beyond the end.  What is asked for beyond it
- * reads as zero, and the cursor is then empty for good and says so, so that the
+ * reads as zero, and the reader is then empty for good and says so, so that the
  * code reads as the format does and checks once.
  *
- * Two pointers and no more, so that it is passed in registers.  (base/ has a
- * cursor too; this folder stands alone, so that it can be lifted out.)
+ * Two pointers and no more, so that it is passed in registers.  (base/cursor.h is
+ * another one; this folder stands alone, so that it can be lifted out.)
  */
-#ifndef SNI_CURSOR_H
-#define SNI_CURSOR_H
+#ifndef SNI_READER_H
+#define SNI_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct cursor {
+struct reader {
 	const uint8_t *at;
 	const uint8_t *end;
 };
 
-/* Where a cursor stands for good once more was taken than there was. */
-extern const uint8_t cursor_overran[1];
+/* Where a reader stands for good once more was taken than there was. */
+extern const uint8_t reader_overran[1];
 
 static inline size_t
-left(struct cursor c)
+left(struct reader c)
 {
 	return (size_t)(c.end - c.at);
 }
 
 static inline bool
-overran(struct cursor c)
+overran(struct reader c)
 {
-	return c.at == cursor_overran;
+	return c.at == reader_overran;
 }
 
 /* The next n bytes, NULL if there are fewer. */
 static inline const uint8_t *
-take(struct cursor *c, size_t n)
+take(struct reader *c, size_t n)
 {
 	const uint8_t *bytes = c->at;
 
 	if (left(*c) < n) {
-		c->at = c->end = cursor_overran;
+		c->at = c->end = reader_overran;
 		return NULL;
 	}
 	c->at += n;
@@ -49,7 +49,7 @@ take(struct cursor *c, size_t n)
 }
 
 static inline uint8_t
-take_u8(struct cursor *c)
+take_u8(struct reader *c)
 {
 	const uint8_t *bytes = take(c, 1);
 
@@ -57,7 +57,7 @@ take_u8(struct cursor *c)
 }
 
 static inline uint16_t
-take_u16(struct cursor *c)
+take_u16(struct reader *c)
 {
 	const uint8_t *bytes = take(c, 2);
 
@@ -66,7 +66,7 @@ take_u16(struct cursor *c)
 
 /* Takes a length of 16 or 8 bits; true if it is that of all the rest. */
 static inline bool
-take_length16(struct cursor *c)
+take_length16(struct reader *c)
 {
 	size_t length = take_u16(c);
 
@@ -74,20 +74,20 @@ take_length16(struct cursor *c)
 }
 
 static inline bool
-take_length8(struct cursor *c)
+take_length8(struct reader *c)
 {
 	size_t length = take_u8(c);
 
 	return !overran(*c) && length == left(*c);
 }
 
-/* The next n bytes as a cursor of their own, which is overrun too if c now is. */
-static inline struct cursor
-take_vector(struct cursor *c, size_t n)
+/* The next n bytes as a reader of their own, which is overrun too if c now is. */
+static inline struct reader
+take_vector(struct reader *c, size_t n)
 {
 	const uint8_t *bytes = take(c, n);
 
-	return (struct cursor){ bytes ? bytes : cursor_overran, c->at };
+	return (struct reader){ bytes ? bytes : reader_overran, c->at };
 }
 
 /*
@@ -95,7 +95,7 @@ take_vector(struct cursor *c, size_t n)
  * False, and nothing taken, if they are not whole.
  */
 static inline bool
-take_typed(struct cursor *c, uint16_t *type, struct cursor *body)
+take_typed(struct reader *c, uint16_t *type, struct reader *body)
 {
 	const uint8_t *at = c->at;
 	size_t there = left(*c), length;

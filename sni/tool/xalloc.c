@@ -1,0 +1,28 @@
+/* Allocation or exit. */
+#include "sni/tool/xalloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+static void *
+exit_if_null(void *memory)
+{
+	if (!memory) {
+		fputs("valise-sni: out of memory\n", stderr);
+		exit(EX_OSERR);
+	}
+	return memory;
+}
+
+void *
+xalloc(size_t bytes)
+{
+	return exit_if_null(calloc(1, bytes));
+}
+
+void *
+xalloc_more(void *memory, size_t bytes)
+{
+	return exit_if_null(realloc(memory, bytes));
+}
