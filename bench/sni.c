@@ -84,7 +84,7 @@ load(struct sample *s)
 
 /* ---- the contestants ---- */
 
-static volatile unsigned sink;
+static volatile unsigned output;
 
 __attribute__((noinline)) static void
 read_whole(const struct sample *s)
@@ -92,7 +92,7 @@ read_whole(const struct sample *s)
 	struct clienthello hello;
 
 	clienthello_init(&hello, CLIENTHELLO_DEFAULT_BYTES);
-	sink = clienthello_read(&hello, s->wire, s->bytes);
+	output = clienthello_read(&hello, s->wire, s->bytes);
 }
 
 static void
@@ -102,7 +102,7 @@ read_bytewise(const struct sample *s)
 
 	clienthello_init(&hello, CLIENTHELLO_DEFAULT_BYTES);
 	for (size_t n = 1; n <= s->bytes; n++)
-		sink = clienthello_read(&hello, s->wire, n);
+		output = clienthello_read(&hello, s->wire, n);
 }
 
 static void
@@ -114,7 +114,7 @@ read_and_fingerprint(const struct sample *s)
 	clienthello_init(&hello, CLIENTHELLO_DEFAULT_BYTES);
 	clienthello_read(&hello, s->wire, s->bytes);
 	ja4_compute(ja4, &hello, s->wire);
-	sink = (unsigned char)ja4[0];
+	output = (unsigned char)ja4[0];
 }
 
 static void
@@ -254,7 +254,7 @@ main(int argc, char **argv)
 
 		load(&one);
 		read_whole(&one);
-		return sink != CLIENTHELLO_COMPLETE;
+		return output != CLIENTHELLO_COMPLETE;
 	}
 	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
 		load(&samples[i]);

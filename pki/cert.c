@@ -1,3 +1,4 @@
+/* The facts of a certificate file, and whether a key belongs to it. */
 #include "pki/cert.h"
 
 #include <stdio.h>
@@ -175,7 +176,7 @@ key_of_file(gnutls_pubkey_t public, const char *path, char error[CERT_ERROR])
 	if (result >= 0)
 		result = gnutls_pubkey_import_privkey(public, private, 0, 0);
 	if (result < 0)
-		snprintf(error, CERT_ERROR, "%.300s is no private key that can be read (%s); it must be "
+		snprintf(error, CERT_ERROR, "%.300s is not a private key that can be read (%s); it must be "
 		    "an unencrypted key in PEM", path, gnutls_strerror(result));
 	if (private != NULL)
 		gnutls_privkey_deinit(private);

@@ -1,3 +1,4 @@
+/* One name against one subtree, then all against all. */
 #include "pki/constraint.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #include "sni/name.h"
 
 /* One name of the certificate, or the base of one subtree. */
-struct name {
+struct general_name_value {
 	unsigned tag;	/* of GeneralName */
 	struct der value;
 };
@@ -25,7 +26,7 @@ is_under(const char *name, const char *base, bool itself_too)
 	    strcmp(name + bytes - base_bytes, base) == 0;
 }
 
-/* A subtree's domain; ".x" means names under x only.  False if it is none. */
+/* A subtree's domain; ".x" means names under x only.  False if it is not a domain. */
 static bool
 read_domain(struct der value, char domain[NAME_SIZE], bool *below)
 {
@@ -135,7 +136,7 @@ fit_directory(struct der name, struct der base, bool excluding)
 }
 
 static enum fit
-fit(const struct name *name, struct der base, bool excluding)
+fit(const struct general_name_value *name, struct der base, bool excluding)
 {
 	switch (name->tag) {
 	case NAME_DNS:
@@ -155,12 +156,12 @@ fit(const struct name *name, struct der base, bool excluding)
 
 /* Whether the subtrees of the name's kind let it pass; those of other kinds say nothing. */
 static bool
-subtrees_allow(struct cursor list, const struct name *name, bool excluding)
+subtrees_allow(struct cursor list, const struct general_name_value *name, bool excluding)
 {
 	bool any = false, within = false;
 	while (list.left > 0 && !list.failed) {
 		struct cursor subtree = der_enter(&list, DER_SEQUENCE);
-		struct name base;
+		struct general_name_value base;
 		base.value = der_any(&subtree, &base.tag);
 		if (!cursor_end(&subtree))	/* minimum or maximum, which RFC 5280 forbids */
 			return false;
@@ -176,7 +177,7 @@ subtrees_allow(struct cursor list, const struct name *name, bool excluding)
 }
 
 static bool
-name_allowed(struct der constraints, const struct name *name)
+name_allowed(struct der constraints, const struct general_name_value *name)
 {
 	struct cursor in = der_over(constraints);
 	struct der subtrees;
@@ -190,7 +191,7 @@ name_allowed(struct der constraints, const struct name *name)
 }
 
 static void
-describe(const struct name *name, char *why, size_t why_bytes)
+describe(const struct general_name_value *name, char *why, size_t why_bytes)
 {
 	char text[128];
 	size_t at = 0;
@@ -210,7 +211,7 @@ constraint_allows(const struct x509 *ca, const struct x509 *certificate, char *w
 {
 	struct cursor subject = der_over(certificate->subject);
 	bool has_subject = der_read(&subject, DER_SEQUENCE).bytes > 0;
-	struct name name = { NAME_DIRECTORY, certificate->subject };
+	struct general_name_value name = { NAME_DIRECTORY, certificate->subject };
 	bool allowed = !ca->has_constraints || !has_subject || name_allowed(ca->constraints, &name);
 	struct cursor names = der_over(certificate->names);
 	while (allowed && ca->has_constraints && names.left > 0 && !names.failed) {

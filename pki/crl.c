@@ -67,7 +67,7 @@ read_number(struct crl *crl, struct cursor value)
 	bool good = serial_of(&number, der_read(&value, DER_INTEGER)) && cursor_end(&value) &&
 	    !(number.data[0] & 0x80);
 	if (!good)
-		return "has a number that is none";
+		return "has a number that is not a valid one";
 	crl->number = (struct der){ value.at - number.bytes, number.bytes };
 	return NULL;
 }

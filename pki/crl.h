@@ -35,7 +35,7 @@ enum crl_reason {
 	CRL_REASONS
 };
 
-/* "keyCompromise" and so on, as RFC 5280 spells them; "unspecified" for what is none. */
+/* "keyCompromise" and so on, as RFC 5280 spells them; "unspecified" for any other number. */
 const char *crl_reason_word(unsigned reason);
 
 struct crl_entry {

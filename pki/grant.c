@@ -82,7 +82,7 @@ range_fault(const struct grant *grant)
 		return "has a list of more than 64 entries";
 	for (size_t i = 0; i < grant->source_count; i++)
 		if (!source_is_valid(&grant->sources[i]))
-			return "has a source that is no network address";
+			return "has a source that is not a network address";
 	for (size_t i = 0; i < grant->region_count; i++)
 		if (!region_is_valid(grant->regions[i]))
 			return "has a region that is not 1 to 32 of a-z 0-9 . _ -";
@@ -280,7 +280,7 @@ decode(asn1_node *element, struct grant *grant, const uint8_t *der, size_t bytes
 	    !get_limit(*element, "maxSessions", &grant->max_sessions))
 		return "has a limit that is not 1 to 4294967295";
 	if (!get_sources(*element, grant))
-		return "has a source that is no network address, or more than 64";
+		return "has a source that is not a network address, or more than 64";
 	if (!get_regions(*element, grant))
 		return "has a region that is not 1 to 32 of a-z 0-9 . _ -, or more than 64";
 	return range_fault(grant);

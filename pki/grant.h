@@ -48,12 +48,12 @@ bool grant_decode(struct grant *, const uint8_t *der, size_t bytes, const char *
 /* Whether every field is within its range; *why as above, may be NULL. */
 bool grant_is_valid(const struct grant *, const char **why);
 
-/* effective := the minimum of both; name stays.  False if nothing is left of a
- * list, that is, no address or no region is allowed by both; effective must not be used then. */
-bool grant_narrow(struct grant *effective, const struct grant *ceiling)
+/* Limits effective to the minimum of both, but for its name.  False if no address or no
+ * region is allowed by both; effective must not be used then. */
+bool grant_limits_apply(struct grant *effective, const struct grant *ceiling)
 	__attribute__((warn_unused_result));
 
-/* "192.0.2.0/24", "2001:db8::/32" or a lone address.  False if it is none, or
+/* "192.0.2.0/24", "2001:db8::/32" or a lone address.  False if it is not one of these, or
  * has bits set behind the prefix. */
 bool grant_source_parse(struct grant_source *, const char *text);
 enum { GRANT_SOURCE_TEXT = 64 };

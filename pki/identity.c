@@ -1,6 +1,5 @@
+/* Identities: made from a verified chain, then only asked. */
 #include "pki/identity.h"
-
-#include "pki/held.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include <nettle/sha2.h>
 
+#include "pki/identity_private.h"
 #include "sni/name.h"
 
 struct identity *
@@ -78,12 +78,12 @@ copy_links(struct identity *identity, const struct path *path)
 	}
 	uint8_t *to = identity->octets = malloc(bytes + 1);
 	for (size_t i = 0; to != NULL && i < path->count; i++) {
-		const struct link *link = path->links[i];
-		struct held_link *held = &identity->links[identity->link_count++];
-		*held = (struct held_link){ link->facts.serial, link->facts.not_after, link->issuer };
-		held->issuer.name = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.name);
-		held->issuer.key_id = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.key_id);
-		held->issuer.spki = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.spki);
+		const struct chain_link *link = path->links[i];
+		struct identity_link *kept = &identity->links[identity->link_count++];
+		*kept = (struct identity_link){ link->facts.serial, link->facts.not_after, link->issuer };
+		kept->issuer.name = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.name);
+		kept->issuer.key_id = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.key_id);
+		kept->issuer.spki = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.spki);
 		if (i == 0 || link->facts.not_after < identity->not_after)
 			identity->not_after = link->facts.not_after;
 	}

@@ -1,39 +1,40 @@
+/* A depth-first search from the leaf upwards. */
 #include "pki/path.h"
 
 #include <string.h>
 
 bool
-bag_fill(struct bag *bag, const struct der *chain, size_t count, const char **why)
+peer_chain_read(struct peer_chain *sent, const struct der *chain, size_t count, const char **why)
 {
-	*bag = (struct bag){0};
+	*sent = (struct peer_chain){0};
 	for (size_t i = 0; i < count; i++) {
 		*why = "is one of too many that were sent";
 		if (i == VERIFY_CHAIN)
 			return false;
-		struct link *link = &bag->links[i];
+		struct chain_link *link = &sent->links[i];
 		gnutls_datum_t der = { (unsigned char *)(uintptr_t)chain[i].data, (unsigned)chain[i].bytes };
 		if (!x509_parse(&link->facts, chain[i], why))
 			return false;
 		*why = "is malformed";
 		if (gnutls_x509_crt_init(&link->crt) < 0)
 			return false;
-		bag->count++;
+		sent->count++;
 		if (gnutls_x509_crt_import(link->crt, &der, GNUTLS_X509_FMT_DER) < 0)
-			return bag->count--, gnutls_x509_crt_deinit(link->crt), false;
+			return sent->count--, gnutls_x509_crt_deinit(link->crt), false;
 		link->issuer = issuer_of(&link->facts);
 	}
 	return true;
 }
 
 void
-bag_wipe(struct bag *bag)
+peer_chain_wipe(struct peer_chain *sent)
 {
-	for (size_t i = 0; i < bag->count; i++)
-		gnutls_x509_crt_deinit(bag->links[i].crt);
-	bag->count = 0;
+	for (size_t i = 0; i < sent->count; i++)
+		gnutls_x509_crt_deinit(sent->links[i].crt);
+	sent->count = 0;
 }
 
-/* Nobody stands above himself: the same name and key never twice. */
+/* The same name and key never stand twice in a path. */
 static bool
 is_on(const struct path *path, const struct issuer *issuer)
 {
@@ -43,13 +44,13 @@ is_on(const struct path *path, const struct issuer *issuer)
 	return false;
 }
 
-static bool climb(struct search *);
+static bool climb(struct path_search *);
 
 static bool
-try_link(struct search *search, const struct link *link)
+try_link(struct path_search *search, const struct chain_link *link)
 {
-	const struct link *top = search->path.links[search->path.count - 1];
-	if (search->steps == PATH_STEPS || search->trials == PATH_TRIALS ||
+	const struct chain_link *top = search->path.links[search->path.count - 1];
+	if (search->steps == PATH_STEPS || search->candidates == PATH_CANDIDATES ||
 	    search->path.count == PATH_LINKS || is_on(&search->path, &link->issuer) ||
 	    !x509_names_issuer(&top->facts, &link->facts))
 		return false;
@@ -62,31 +63,31 @@ try_link(struct search *search, const struct link *link)
 }
 
 static bool
-try_listed(struct search *search)
+try_listed(struct path_search *search)
 {
-	for (size_t i = 0; i < search->authority->count; i++)
-		if (try_link(search, &search->authority->cas[i]->link))
+	for (size_t i = 0; i < search->list->count; i++)
+		if (try_link(search, &search->list->cas[i]->link))
 			return true;
 	return false;
 }
 
-/* A listed one comes from the list, so the peer's copy is left out. */
+/* A listed certificate is taken from the list, so the peer's copy of it is passed over. */
 static bool
-try_sent(struct search *search)
+try_sent(struct path_search *search)
 {
-	for (size_t i = 1; i < search->bag->count; i++)
-		if (!authority_lists(search->authority, search->bag->links[i].facts.whole) &&
-		    try_link(search, &search->bag->links[i]))
+	for (size_t i = 1; i < search->sent->count; i++)
+		if (!ca_list_contains(search->list, search->sent->links[i].facts.whole) &&
+		    try_link(search, &search->sent->links[i]))
 			return true;
 	return false;
 }
 
 static bool
-climb(struct search *search)
+climb(struct path_search *search)
 {
-	const struct link *top = search->path.links[search->path.count - 1];
+	const struct chain_link *top = search->path.links[search->path.count - 1];
 	if (top->ca != NULL && top->ca->is_root) {
-		search->trials++;
+		search->candidates++;
 		return search->judge(&search->path, search->arg);
 	}
 	if (search->path.count > search->deepest.count)
@@ -95,10 +96,10 @@ climb(struct search *search)
 }
 
 bool
-path_search(struct search *search)
+path_search(struct path_search *search)
 {
-	search->path = (struct path){ .count = 1, .links = { &search->bag->links[0] } };
+	search->path = (struct path){ .count = 1, .links = { &search->sent->links[0] } };
 	search->deepest = search->path;
-	search->trials = search->steps = 0;
+	search->candidates = search->steps = 0;
 	return climb(search);
 }

@@ -1,3 +1,4 @@
+/* PEM blocks found, told apart and decoded in place. */
 #include "pki/pem.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* CRLs are placed under the issuers that signed them; those of unknown issuers wait. */
 #include "pki/revocation.h"
 
 #include <pthread.h>
@@ -12,12 +13,12 @@
 
 enum { CLOCK_SKEW_S = 300 };	/* how far in the future a thisUpdate may be */
 
-enum held_state { PLACED, WAITING, REFUSED };
+enum loaded_state { PLACED, WAITING, REFUSED };
 
-struct held {
+struct loaded_crl {
 	struct crl *crl;
 	char *file;
-	enum held_state state;		/* changes under the lock, and only from WAITING */
+	enum loaded_state state;		/* changes under the lock, and only from WAITING */
 	uint8_t issuer[ISSUER_ID];	/* once PLACED */
 };
 
@@ -25,9 +26,9 @@ struct revocation {
 	enum crl_missing missing;
 	enum crl_expired expired;
 	int64_t grace_s;
-	struct memory *memory;
+	struct crl_history *history;
 	pthread_mutex_t lock;		/* for those that wait */
-	struct held *held;		/* sealed: first those placed from the start, sorted by issuer */
+	struct loaded_crl *crls;		/* sealed: first those placed from the start, sorted by issuer */
 	size_t count, placed;
 };
 
@@ -45,7 +46,7 @@ issuer_of(const struct x509 *ca)
 }
 
 struct revocation *
-revocation_new(const struct trust_sources *sources, struct memory *memory)
+revocation_new(const struct trust_sources *sources, struct crl_history *history)
 {
 	struct revocation *set = calloc(1, sizeof *set);
 	if (set == NULL)
@@ -53,7 +54,7 @@ revocation_new(const struct trust_sources *sources, struct memory *memory)
 	set->missing = sources->missing;
 	set->expired = sources->expired;
 	set->grace_s = sources->grace_s;
-	set->memory = memory_hold(memory);
+	set->history = crl_history_hold(history);
 	pthread_mutex_init(&set->lock, NULL);
 	return set;
 }
@@ -64,29 +65,29 @@ revocation_free(struct revocation *set)
 	if (set == NULL)
 		return;
 	for (size_t i = 0; i < set->count; i++) {
-		crl_free(set->held[i].crl);
-		free(set->held[i].file);
+		crl_free(set->crls[i].crl);
+		free(set->crls[i].file);
 	}
-	free(set->held);
-	memory_release(set->memory);
+	free(set->crls);
+	crl_history_release(set->history);
 	pthread_mutex_destroy(&set->lock);
 	free(set);
 }
 
-struct memory *
-revocation_memory(const struct revocation *set)
+struct crl_history *
+revocation_history(const struct revocation *set)
 {
-	return set->memory;
+	return set->history;
 }
 
 /* ---- taking CRLs in ---- */
 
 static struct crl_mark
-mark_of(const struct held *held)
+mark_of(const struct loaded_crl *loaded)
 {
-	struct crl_mark mark = { .this_update = crl_this_update(held->crl) };
-	memcpy(mark.issuer, held->issuer, ISSUER_ID);
-	serial_of(&mark.number, crl_number(held->crl));
+	struct crl_mark mark = { .this_update = crl_this_update(loaded->crl) };
+	memcpy(mark.issuer, loaded->issuer, ISSUER_ID);
+	serial_of(&mark.number, crl_number(loaded->crl));
 	return mark;
 }
 
@@ -101,46 +102,46 @@ names_issuer(const struct crl *crl, const struct issuer *issuer)
 
 /* Finds the CA that signed it.  NULL or what is wrong; it goes on waiting if nobody is named. */
 static const char *
-place(struct held *held, const struct issuer *cas, size_t ca_count)
+place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 {
 	const char *fault = NULL;
-	for (size_t i = 0; i < ca_count && held->state != PLACED; i++) {
-		if (!names_issuer(held->crl, &cas[i]))
+	for (size_t i = 0; i < ca_count && loaded->state != PLACED; i++) {
+		if (!names_issuer(loaded->crl, &cas[i]))
 			continue;
 		if (!cas[i].may_sign_crls)
 			fault = "is of a CA whose keyUsage does not let it sign CRLs";
-		else if (!crl_is_signed_by(held->crl, cas[i].spki))
+		else if (!crl_is_signed_by(loaded->crl, cas[i].spki))
 			fault = "is not signed by the key of its issuer: forged, damaged or of an older key";
 		else {
-			held->state = PLACED;
-			memcpy(held->issuer, cas[i].id, ISSUER_ID);
+			loaded->state = PLACED;
+			memcpy(loaded->issuer, cas[i].id, ISSUER_ID);
 		}
 	}
-	return held->state == PLACED ? NULL : fault;
+	return loaded->state == PLACED ? NULL : fault;
 }
 
 static const char *
-take_in(struct held *held, const struct issuer *cas, size_t ca_count, int64_t now)
+take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count, int64_t now)
 {
 	const char *why;
-	if (crl_this_update(held->crl) > now + CLOCK_SKEW_S)
+	if (crl_this_update(loaded->crl) > now + CLOCK_SKEW_S)
 		return "is from the future (thisUpdate)";
-	why = place(held, cas, ca_count);
+	why = place(loaded, cas, ca_count);
 	if (why != NULL)
 		return why;
-	if (held->state == PLACED)
-		return crl_index(held->crl, &why) ? NULL : why;
-	return crl_keep(held->crl) ? NULL : "cannot be read for want of memory";
+	if (loaded->state == PLACED)
+		return crl_index(loaded->crl, &why) ? NULL : why;
+	return crl_keep(loaded->crl) ? NULL : "cannot be read for want of memory";
 }
 
 static bool
-fail(const struct held *held, const char *why, char error[REVOCATION_ERROR])
+fail(const struct loaded_crl *loaded, const char *why, char error[REVOCATION_ERROR])
 {
 	char issuer[120] = "an unknown issuer";
-	if (held->crl != NULL)
-		x509_name_text(crl_issuer(held->crl), issuer, sizeof issuer);
+	if (loaded->crl != NULL)
+		x509_name_text(crl_issuer(loaded->crl), issuer, sizeof issuer);
 	snprintf(error, REVOCATION_ERROR, "%.200s: the CRL of %s %s; replace it with the issuer's newest",
-	    held->file, issuer, why);
+	    loaded->file, issuer, why);
 	return false;
 }
 
@@ -149,23 +150,23 @@ revocation_add(struct revocation *set, struct der der, const char *file,
 	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
 {
 	const char *why = "cannot be read for want of memory";
-	struct held *more = realloc(set->held, (set->count + 1) * sizeof *more);
+	struct loaded_crl *more = realloc(set->crls, (set->count + 1) * sizeof *more);
 	if (more == NULL)
 		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, why), false;
-	set->held = more;
-	struct held *held = &set->held[set->count++];
-	*held = (struct held){ .state = WAITING, .file = strdup(file), .crl = crl_parse(der.data, der.bytes, &why) };
-	if (held->file == NULL)
+	set->crls = more;
+	struct loaded_crl *loaded = &set->crls[set->count++];
+	*loaded = (struct loaded_crl){ .state = WAITING, .file = strdup(file), .crl = crl_parse(der.data, der.bytes, &why) };
+	if (loaded->file == NULL)
 		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, why), false;
-	if (held->crl != NULL)
-		why = take_in(held, cas, ca_count, now);
-	return why == NULL || fail(held, why, error);
+	if (loaded->crl != NULL)
+		why = take_in(loaded, cas, ca_count, now);
+	return why == NULL || fail(loaded, why, error);
 }
 
 static int
 compare_held(const void *a, const void *b)
 {
-	const struct held *x = a, *y = b;
+	const struct loaded_crl *x = a, *y = b;
 	if (x->state != y->state)
 		return x->state < y->state ? -1 : 1;
 	int order = memcmp(x->issuer, y->issuer, ISSUER_ID);
@@ -174,7 +175,7 @@ compare_held(const void *a, const void *b)
 }
 
 static bool
-is_newer(const struct held *a, const struct held *b)
+is_newer(const struct loaded_crl *a, const struct loaded_crl *b)
 {
 	struct crl_mark x = mark_of(a), y = mark_of(b);
 	return !crl_mark_is_older(&x, &y);
@@ -186,14 +187,14 @@ drop_older(struct revocation *set)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < set->count; i++) {
-		struct held *held = &set->held[i], *last = kept > 0 ? &set->held[kept - 1] : NULL;
-		if (last == NULL || held->state != PLACED ||
-		    memcmp(last->issuer, held->issuer, ISSUER_ID) != 0) {
-			set->held[kept++] = *held;
+		struct loaded_crl *loaded = &set->crls[i], *last = kept > 0 ? &set->crls[kept - 1] : NULL;
+		if (last == NULL || loaded->state != PLACED ||
+		    memcmp(last->issuer, loaded->issuer, ISSUER_ID) != 0) {
+			set->crls[kept++] = *loaded;
 			continue;
 		}
-		struct held older = is_newer(held, last) ? *last : *held;
-		*last = is_newer(held, last) ? *held : *last;
+		struct loaded_crl older = is_newer(loaded, last) ? *last : *loaded;
+		*last = is_newer(loaded, last) ? *loaded : *last;
 		crl_free(older.crl);
 		free(older.file);
 	}
@@ -204,12 +205,12 @@ bool
 revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 {
 	if (set->count > 1)
-		qsort(set->held, set->count, sizeof *set->held, compare_held);
+		qsort(set->crls, set->count, sizeof *set->crls, compare_held);
 	drop_older(set);
-	for (size_t i = 0; i < set->count && set->held[i].state == PLACED; i++) {
-		struct crl_mark mark = mark_of(&set->held[i]), seen;
-		if (memory_would_roll_back(set->memory, &mark, &seen))
-			return fail(&set->held[i], "is older than one already seen (rollback of its number)", error);
+	for (size_t i = 0; i < set->count && set->crls[i].state == PLACED; i++) {
+		struct crl_mark mark = mark_of(&set->crls[i]), seen;
+		if (crl_history_would_roll_back(set->history, &mark, &seen))
+			return fail(&set->crls[i], "is older than one already seen (rollback of its number)", error);
 		set->placed = i + 1;
 	}
 	return true;
@@ -219,51 +220,51 @@ void
 revocation_commit(struct revocation *set)
 {
 	for (size_t i = 0; i < set->placed; i++) {
-		struct crl_mark mark = mark_of(&set->held[i]);
-		memory_note_mark(set->memory, &mark);
+		struct crl_mark mark = mark_of(&set->crls[i]);
+		crl_history_note_mark(set->history, &mark);
 	}
 }
 
 /* ---- asking ---- */
 
 static int
-compare_issuer(const void *id, const void *held)
+compare_issuer(const void *id, const void *loaded)
 {
-	return memcmp(id, ((const struct held *)held)->issuer, ISSUER_ID);
+	return memcmp(id, ((const struct loaded_crl *)loaded)->issuer, ISSUER_ID);
 }
 
 /* One that waited and whose issuer has come; judged as at the start, once. */
 static void
-judge_waiting(struct revocation *set, struct held *held, const struct issuer *issuer)
+judge_waiting(struct revocation *set, struct loaded_crl *loaded, const struct issuer *issuer)
 {
 	const char *why;
 	struct crl_mark seen, mark;
-	if (place(held, issuer, 1) != NULL || held->state != PLACED)
+	if (place(loaded, issuer, 1) != NULL || loaded->state != PLACED)
 		return;		/* perhaps another key of the same name; it waits on */
-	mark = mark_of(held);
-	if (memory_would_roll_back(set->memory, &mark, &seen) || !crl_index(held->crl, &why))
-		held->state = REFUSED;
+	mark = mark_of(loaded);
+	if (crl_history_would_roll_back(set->history, &mark, &seen) || !crl_index(loaded->crl, &why))
+		loaded->state = REFUSED;
 	else
-		memory_note_mark(set->memory, &mark);
+		crl_history_note_mark(set->history, &mark);
 }
 
 /* Among those that waited: the newest CRL of the issuer; *refused if there is only a bad one. */
 static const struct crl *
 find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
 {
-	const struct held *found = NULL;
+	const struct loaded_crl *found = NULL;
 	pthread_mutex_lock(&set->lock);
 	for (size_t i = set->placed; i < set->count; i++) {
-		struct held *held = &set->held[i];
-		if (!names_issuer(held->crl, issuer))
+		struct loaded_crl *loaded = &set->crls[i];
+		if (!names_issuer(loaded->crl, issuer))
 			continue;
-		if (held->state == WAITING)
-			judge_waiting(set, held, issuer);
-		if (held->state != PLACED)
+		if (loaded->state == WAITING)
+			judge_waiting(set, loaded, issuer);
+		if (loaded->state != PLACED)
 			*refused = true;
-		else if (memcmp(held->issuer, issuer->id, ISSUER_ID) == 0 &&
-		    (found == NULL || is_newer(held, found)))
-			found = held;
+		else if (memcmp(loaded->issuer, issuer->id, ISSUER_ID) == 0 &&
+		    (found == NULL || is_newer(loaded, found)))
+			found = loaded;
 	}
 	pthread_mutex_unlock(&set->lock);
 	return found == NULL ? NULL : found->crl;
@@ -272,11 +273,11 @@ find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
 static const struct crl *
 find_crl(struct revocation *set, const struct issuer *issuer, bool *refused)
 {
-	const struct held *held = set->placed == 0 ? NULL :
-	    bsearch(issuer->id, set->held, set->placed, sizeof *set->held, compare_issuer);
+	const struct loaded_crl *loaded = set->placed == 0 ? NULL :
+	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
 	*refused = false;
-	if (held != NULL)
-		return held->crl;
+	if (loaded != NULL)
+		return loaded->crl;
 	return set->count > set->placed ? find_waiting(set, issuer, refused) : NULL;
 }
 
@@ -288,31 +289,31 @@ is_too_old(const struct revocation *set, const struct crl *crl, int64_t now)
 	    set->expired == CRL_EXPIRED_GRACE ? now > end + set->grace_s : false;
 }
 
-enum standing
+enum revocation_status
 revocation_ask(struct revocation *set, const struct issuer *issuer, const struct serial *serial,
-	int64_t not_after, int64_t now, struct standing_facts *facts)
+	int64_t not_after, int64_t now, struct revocation_facts *facts)
 {
 	struct revoked known;
 	bool refused;
-	*facts = (struct standing_facts){0};
-	if (memory_has_revoked(set->memory, issuer->id, serial, &known)) {
-		*facts = (struct standing_facts){ .reason = known.reason, .revoked_at = known.revoked_at };
+	*facts = (struct revocation_facts){0};
+	if (crl_history_has_revoked(set->history, issuer->id, serial, &known)) {
+		*facts = (struct revocation_facts){ .reason = known.reason, .revoked_at = known.revoked_at };
 		return REVOKED;
 	}
 	const struct crl *crl = find_crl(set, issuer, &refused);
 	if (crl == NULL)
-		return refused ? CRL_REFUSED : set->missing == CRL_MISSING_ALLOW ? STANDS : NO_CRL;
+		return refused ? CRL_REFUSED : set->missing == CRL_MISSING_ALLOW ? UNREVOKED : NO_CRL;
 	facts->next_update = crl_next_update(crl);
 	const struct crl_entry *entry = crl_find(crl, serial, NULL);
 	if (entry == NULL)
-		return is_too_old(set, crl, now) ? CRL_TOO_OLD : STANDS;
+		return is_too_old(set, crl, now) ? CRL_TOO_OLD : UNREVOKED;
 	facts->reason = entry->reason;
 	facts->revoked_at = entry->revoked_at;
 	if (entry->reason != CRL_HOLD) {	/* a hold may end; nothing else may */
 		known = (struct revoked){ .serial = *serial, .reason = entry->reason,
 			.revoked_at = entry->revoked_at, .not_after = not_after };
 		memcpy(known.issuer, issuer->id, ISSUER_ID);
-		memory_note_revoked(set->memory, &known, now);
+		crl_history_note_revoked(set->history, &known, now);
 	}
 	return REVOKED;
 }
@@ -322,13 +323,41 @@ revocation_crl(const struct revocation *set, size_t index, const char **file)
 {
 	if (index >= set->count)
 		return NULL;
-	*file = set->held[index].file;
-	return set->held[index].crl;
+	*file = set->crls[index].file;
+	return set->crls[index].crl;
 }
 
 bool
 revocation_has(const struct revocation *set, const struct issuer *issuer)
 {
 	return set->placed > 0 &&
-	    bsearch(issuer->id, set->held, set->placed, sizeof *set->held, compare_issuer) != NULL;
+	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer) != NULL;
+}
+
+enum verify_code
+revocation_verdict(enum revocation_status status, const struct revocation_facts *facts, const char *issuer,
+	const char *label, char *what, size_t what_bytes)
+{
+	char when[X509_TIME_TEXT];
+	switch (status) {
+	case UNREVOKED:
+		return VERIFY_OK;
+	case REVOKED:
+		snprintf(what, what_bytes, "was revoked on %s (%s); use another",
+		    x509_time_text(facts->revoked_at, when), crl_reason_word(facts->reason));
+		return VERIFY_REVOKED;
+	case NO_CRL:
+		snprintf(what, what_bytes, "cannot be checked: there is no CRL of %.90s; add it to the CRLs beside %s",
+		    issuer, label);
+		return VERIFY_CRL_MISSING;
+	case CRL_TOO_OLD:
+		snprintf(what, what_bytes, "cannot be checked: the CRL of %.90s has ended on %s; install a new one",
+		    issuer, x509_time_text(facts->next_update, when));
+		return VERIFY_CRL_EXPIRED;
+	case CRL_REFUSED:
+		snprintf(what, what_bytes, "cannot be checked: the CRL of %.90s is forged, damaged or rolled back",
+		    issuer);
+		return VERIFY_CRL_REFUSED;
+	}
+	return VERIFY_INTERNAL;
 }

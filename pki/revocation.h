@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pki/crl_history.h"
 #include "pki/der.h"
-#include "pki/memory.h"
-#include "pki/trust.h"
+#include "pki/trust_sources.h"
+#include "pki/verdict.h"
 
 struct x509;
 
@@ -27,14 +28,14 @@ struct issuer issuer_of(const struct x509 *);
 struct revocation;
 
 /* Holds the memory.  NULL when that of the machine is short. */
-struct revocation *revocation_new(const struct trust_sources *, struct memory *);
+struct revocation *revocation_new(const struct trust_sources *, struct crl_history *);
 void revocation_free(struct revocation *);
-struct memory *revocation_memory(const struct revocation *);
+struct crl_history *revocation_history(const struct revocation *);
 
 enum { REVOCATION_ERROR = 512 };
 
 /* Judges one CRL from borrowed bytes by the CAs of the trust and takes it in; one whose
- * issuer is none of them waits.  False with a sentence about `file`. */
+ * issuer is not among them waits.  False with a sentence about `file`. */
 bool revocation_add(struct revocation *, struct der crl, const char *file,
 	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
 /* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory. */
@@ -42,17 +43,21 @@ bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
 /* The new set is in force: what it says of CRL numbers goes to the memory. */
 void revocation_commit(struct revocation *);
 
-enum standing { STANDS, REVOKED, NO_CRL, CRL_TOO_OLD, CRL_REFUSED };
+enum revocation_status { UNREVOKED, REVOKED, NO_CRL, CRL_TOO_OLD, CRL_REFUSED };
 
-struct standing_facts {
+struct revocation_facts {
 	uint8_t reason;		/* REVOKED: enum crl_reason */
 	uint32_t revoked_at;
 	int64_t next_update;	/* CRL_TOO_OLD */
 };
 
 /* O(log n). */
-enum standing revocation_ask(struct revocation *, const struct issuer *, const struct serial *,
-	int64_t not_after, int64_t now, struct standing_facts *);
+enum revocation_status revocation_ask(struct revocation *, const struct issuer *, const struct serial *,
+	int64_t not_after, int64_t now, struct revocation_facts *);
+
+/* What a status other than UNREVOKED means; `what` tells of `issuer`, in `label`. */
+enum verify_code revocation_verdict(enum revocation_status, const struct revocation_facts *,
+	const char *issuer, const char *label, char *what, size_t what_bytes);
 
 /* For warnings: the sealed CRLs in turn, those that wait behind the others, and whether an issuer has one. */
 struct crl;

@@ -1,3 +1,4 @@
+/* Algorithms by their OIDs, and one call of GnuTLS. */
 #include "pki/signature.h"
 
 #include <gnutls/abstract.h>

@@ -1,3 +1,4 @@
+/* One set of CAs and CRLs: loading it whole, what it warns of, and the watch over its files. */
 #include "pki/trust.h"
 
 #include <stdarg.h>
@@ -10,18 +11,18 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "pki/authority.h"
+#include "pki/ca_list.h"
 #include "pki/crl.h"
-#include "pki/inside.h"
 #include "pki/pem.h"
 #include "pki/revocation.h"
+#include "pki/trust_private.h"
 
 enum { WARNINGS = 32, WARNING_BYTES = 320, LABEL_BYTES = 64 };
 
 struct trust {
 	atomic_uint refs;
 	char label[LABEL_BYTES];
-	struct authority authority;
+	struct ca_list cas;
 	struct revocation *revocation;	/* NULL: no CRLs configured */
 	char *warnings[WARNINGS];
 	size_t warning_count;
@@ -39,17 +40,17 @@ trust_release(struct trust *trust)
 {
 	if (trust == NULL || atomic_fetch_sub(&trust->refs, 1) != 1)
 		return;
-	authority_wipe(&trust->authority);
+	ca_list_wipe(&trust->cas);
 	revocation_free(trust->revocation);
 	for (size_t i = 0; i < trust->warning_count; i++)
 		free(trust->warnings[i]);
 	free(trust);
 }
 
-const struct authority *
-trust_authority(const struct trust *trust)
+const struct ca_list *
+trust_ca_list(const struct trust *trust)
 {
-	return &trust->authority;
+	return &trust->cas;
 }
 
 struct revocation *
@@ -73,7 +74,7 @@ trust_warning(const struct trust *trust, size_t index)
 size_t
 trust_ca_count(const struct trust *trust)
 {
-	return trust->authority.count;
+	return trust->cas.count;
 }
 
 /* ---- warnings ---- */
@@ -93,7 +94,7 @@ warn(struct trust *trust, const char *format, ...)
 }
 
 static void
-warn_of_ca(struct trust *trust, const struct ca *ca, const struct trust_sources *sources, int64_t now)
+warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_sources *sources, int64_t now)
 {
 	char subject[100], when[X509_TIME_TEXT];
 	x509_name_text(ca->link.facts.subject, subject, sizeof subject);
@@ -126,8 +127,8 @@ warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t no
 	const char *file;
 	if (trust->revocation == NULL)
 		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation", trust->label);
-	for (size_t i = 0; i < trust->authority.count; i++)
-		warn_of_ca(trust, trust->authority.cas[i], sources, now);
+	for (size_t i = 0; i < trust->cas.count; i++)
+		warn_of_ca(trust, trust->cas.cas[i], sources, now);
 	for (size_t i = 0; trust->revocation != NULL; i++) {
 		const struct crl *crl = revocation_crl(trust->revocation, i, &file);
 		if (crl == NULL)
@@ -148,23 +149,23 @@ load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, i
 	bool done = true;
 	for (size_t i = 0; i < file.count && done; i++)
 		done = revocation_add(trust->revocation, pem_block(&file, i), path, cas,
-		    trust->authority.count, now, error);
+		    trust->cas.count, now, error);
 	pem_wipe(&file);
 	return done;
 }
 
-/* The memory of the set before, or a new one with what the last process left. */
-static struct memory *
-memory_for(const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
+/* The history of the previous trust, or a new one with what the last process left in its file. */
+static struct crl_history *
+history_for(const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
 {
 	if (previous != NULL && previous->revocation != NULL)
-		return memory_hold(revocation_memory(previous->revocation));
-	struct memory *memory = memory_new();
-	if (memory == NULL)
+		return crl_history_hold(revocation_history(previous->revocation));
+	struct crl_history *history = crl_history_new();
+	if (history == NULL)
 		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", sources->label);
-	if (memory == NULL || sources->state_dir == NULL || memory_read(memory, sources->state_dir, error))
-		return memory;
-	memory_release(memory);
+	if (history == NULL || sources->state_dir == NULL || crl_history_read(history, sources->state_dir, error))
+		return history;
+	crl_history_release(history);
 	return NULL;
 }
 
@@ -172,12 +173,12 @@ static bool
 load_crl_files(struct trust *trust, const struct trust_sources *sources, int64_t now,
 	char error[TRUST_ERROR])
 {
-	struct issuer *cas = calloc(trust->authority.count, sizeof *cas);
+	struct issuer *cas = calloc(trust->cas.count, sizeof *cas);
 	bool done = cas != NULL;
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", trust->label);
-	for (size_t i = 0; done && i < trust->authority.count; i++)
-		cas[i] = trust->authority.cas[i]->link.issuer;
+	for (size_t i = 0; done && i < trust->cas.count; i++)
+		cas[i] = trust->cas.cas[i]->link.issuer;
 	for (size_t i = 0; done && i < sources->crl_count; i++)
 		done = load_crl_file(trust, sources->crl_files[i], cas, now, error);
 	free(cas);
@@ -188,21 +189,21 @@ static bool
 load_revocation(struct trust *trust, const struct trust_sources *sources,
 	const struct trust *previous, int64_t now, char error[TRUST_ERROR])
 {
-	struct memory *memory = memory_for(sources, previous, error);
-	if (memory == NULL)
+	struct crl_history *history = history_for(sources, previous, error);
+	if (history == NULL)
 		return false;
-	trust->revocation = revocation_new(sources, memory);
+	trust->revocation = revocation_new(sources, history);
 	bool done = trust->revocation != NULL;
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", trust->label);
 	done = done && load_crl_files(trust, sources, now, error);
 	if (done) {
-		char reason[MEMORY_ERROR];
+		char reason[CRL_HISTORY_ERROR];
 		revocation_commit(trust->revocation);
-		if (sources->state_dir != NULL && !memory_save(memory, sources->state_dir, reason))
+		if (sources->state_dir != NULL && !crl_history_save(history, sources->state_dir, reason))
 			warn(trust, "the CRL numbers seen are not kept: %s", reason);
 	}
-	memory_release(memory);
+	crl_history_release(history);
 	return done;
 }
 
@@ -217,7 +218,7 @@ trust_load(const struct trust_sources *sources, const struct trust *previous,
 	if (done) {
 		atomic_init(&trust->refs, 1);
 		snprintf(trust->label, sizeof trust->label, "%s", sources->label);
-		done = authority_load(&trust->authority, sources, sentence) &&
+		done = ca_list_load(&trust->cas, sources, sentence) &&
 		    (!sources->crls_configured ||
 		    load_revocation(trust, sources, previous, now, sentence));
 	}

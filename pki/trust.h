@@ -11,8 +11,8 @@
  *
  * A CRL is accepted if it is signed by a CA that may sign CRLs and that chains to
  * a root, is not from the future, and does not go back behind the one held
- * before (see state_dir).  One whose issuer is not listed waits until a peer brings
- * that issuer.  GnuTLS never sees a CRL.
+ * before (see state_dir).  A CRL whose issuer is not listed waits until a peer sends
+ * that issuer's certificate.  GnuTLS never sees a CRL.
  *
  *	trust_load -> trust_hold / trust_release from any thread
  *	every second: trust_files_changed -> trust_load(previous) -> swap
@@ -24,40 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum crl_missing {
-	CRL_MISSING_REJECT,	/* an issuer in the chain without a CRL: refused */
-	CRL_MISSING_ALLOW,
-};
-
-enum crl_expired {
-	CRL_EXPIRED_REJECT,	/* refused from nextUpdate on */
-	CRL_EXPIRED_GRACE,	/* refused from nextUpdate + grace_s on */
-	CRL_EXPIRED_ALLOW,
-};
-
-enum { CRL_GRACE_S = 24 * 3600 };	/* what `expired: grace` means without a number */
-
-/* Borrowed for the call. */
-struct trust_sources {
-	const char *const *ca_files;	/* PEM with any number of certificates, or DER */
-	size_t ca_count;
-	const char *const *crl_files;	/* PEM with any number of CRLs, or DER */
-	size_t crl_count;
-	bool crls_configured;		/* false: nothing is checked for revocation */
-	enum crl_missing missing;
-	enum crl_expired expired;
-	int64_t grace_s;
-	const char *state_dir;		/* where the highest CRL numbers are kept; NULL: only in memory */
-	const char *label;		/* what messages call this set: the configuration key */
-	int64_t now;			/* seconds since 1970; 0: the wall clock */
-};
+#include "pki/trust_sources.h"
 
 struct trust;
 
 enum { TRUST_ERROR = 512 };
 
 /* All or nothing.  `previous` (may be NULL) hands on the CRL numbers seen and the
- * revocations found; it stays the caller's.  NULL with one sentence in error:
+ * revocations found, and stays the caller's.  NULL with one sentence in error:
  * what, which file, what to do. */
 struct trust *trust_load(const struct trust_sources *, const struct trust *previous,
 	char *error, size_t error_bytes);

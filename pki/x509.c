@@ -1,3 +1,4 @@
+/* One certificate, from DER to facts. */
 #include "pki/x509.h"
 
 #include <stdio.h>

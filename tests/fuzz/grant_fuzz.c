@@ -21,7 +21,7 @@ static void
 hold_minimum(struct grant grant, const struct grant *ceiling)
 {
 	struct grant before = grant;
-	if (!grant_narrow(&grant, ceiling))
+	if (!grant_limits_apply(&grant, ceiling))
 		return;
 	hold(grant_is_valid(&grant, NULL));
 	hold(strcmp(grant.name, before.name) == 0);

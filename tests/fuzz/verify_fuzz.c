@@ -11,7 +11,7 @@
 
 #include "base/cursor.h"
 #include "pki/constraint.h"
-#include "pki/held.h"
+#include "pki/identity_private.h"
 #include "pki/trust.h"
 #include "pki/verify.h"
 #include "tests/fuzz/verify_trust.h"
@@ -46,15 +46,15 @@ trust_of(const char *pem)
 
 /* As if the chain were signed as it stands. */
 static void
-take_at_its_word(const struct bag *bag, struct trust *trust)
+take_at_its_word(const struct peer_chain *sent, struct trust *trust)
 {
 	struct path path = {0};
 	char why[200];
 	const char *san;
 	struct grant grant;
 	struct verdict verdict;
-	for (size_t i = 0; i < bag->count; i++)
-		path.links[path.count++] = &bag->links[i];
+	for (size_t i = 0; i < sent->count; i++)
+		path.links[path.count++] = &sent->links[i];
 	for (size_t i = 0; i + 1 < path.count; i++)
 		constraint_allows(&path.links[i + 1]->facts, &path.links[i]->facts, why, sizeof why);
 	const struct der *der = &path.links[0]->facts.grant;
@@ -77,7 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct der chain[VERIFY_CHAIN + 2];
 	struct cursor in = cursor_over(data, size);
 	struct verdict verdict;
-	struct bag bag;
+	struct peer_chain sent;
 	const char *why;
 	size_t count = 0;
 	if (trust == NULL)
@@ -93,8 +93,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hold((verdict.alert == 0) == (identity != NULL));
 	hold((verdict.sentence[0] == '\0') == (identity != NULL));
 	identity_release(identity);
-	if (bag_fill(&bag, chain, count, &why) && bag.count > 0)
-		take_at_its_word(&bag, trust);
-	bag_wipe(&bag);
+	if (peer_chain_read(&sent, chain, count, &why) && sent.count > 0)
+		take_at_its_word(&sent, trust);
+	peer_chain_wipe(&sent);
 	return 0;
 }

@@ -149,7 +149,7 @@ narrows_to_the_minimum(void **state)
 	struct grant a = { .name = "a", .shared = true, .any_depth = true, .max_flows = 10, .max_sessions = 0 };
 	struct grant b = { .name = "b", .shared = true, .max_flows = 0, .max_sessions = 3 };
 	(void)state;
-	assert_true(grant_narrow(&a, &b));
+	assert_true(grant_limits_apply(&a, &b));
 	assert_string_equal(a.name, "a");
 	assert_true(a.shared);
 	assert_false(a.any_depth);
@@ -157,7 +157,7 @@ narrows_to_the_minimum(void **state)
 	assert_int_equal(a.max_sessions, 3);
 	b.max_flows = 4;
 	b.shared = false;
-	assert_true(grant_narrow(&a, &b));
+	assert_true(grant_limits_apply(&a, &b));
 	assert_int_equal(a.max_flows, 4);
 	assert_false(a.shared);
 }
@@ -171,18 +171,18 @@ narrows_lists_to_what_both_have(void **state)
 	char text[GRANT_SOURCE_TEXT];
 	(void)state;
 	struct grant a = grant_with(home, two), b = grant_with(office, one), c = grant_with(else_where, NULL);
-	assert_true(grant_narrow(&a, &b));
+	assert_true(grant_limits_apply(&a, &b));
 	assert_int_equal(a.source_count, 1);
 	assert_string_equal(grant_source_text(&a.sources[0], text), "10.1.0.0/16");
 	assert_int_equal(a.region_count, 1);
 	assert_string_equal(a.regions[0], "paris");
-	assert_false(grant_narrow(&a, &c));
+	assert_false(grant_limits_apply(&a, &c));
 	struct grant free = { .name = "free" };
-	assert_true(grant_narrow(&free, &b));	/* none of its own: takes the ceiling's */
+	assert_true(grant_limits_apply(&free, &b));	/* none of its own: takes the ceiling's */
 	assert_int_equal(free.source_count, 2);
 	assert_int_equal(free.region_count, 2);
 	struct grant open = { .name = "open" };
-	assert_true(grant_narrow(&b, &open));	/* a ceiling without a list sets none */
+	assert_true(grant_limits_apply(&b, &open));	/* a ceiling without a list sets none */
 	assert_int_equal(b.source_count, 2);
 }
 

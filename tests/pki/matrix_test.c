@@ -73,7 +73,7 @@ static const struct row rows[] = {
 
 	/* ---- signatures and form ---- */
 	{ "refuses an empty chain", ROLE_AGENT, .sent = SEND_NOTHING, .want = VERIFY_NO_CERTIFICATE },
-	{ "refuses what is no certificate", ROLE_AGENT, .sent = SEND_DAMAGED, .want = VERIFY_BAD_CERTIFICATE },
+	{ "refuses what is not a certificate", ROLE_AGENT, .sent = SEND_DAMAGED, .want = VERIFY_BAD_CERTIFICATE },
 	{ "refuses more certificates than anyone needs", ROLE_AGENT, .sent = SEND_TOO_MANY, .want = VERIFY_BAD_CERTIFICATE,
 		.sentence = "too many" },
 	{ "refuses a forged leaf", ROLE_AGENT, .leaf = { .damage = true },
@@ -115,7 +115,7 @@ static const struct row rows[] = {
 		.want = OK },
 	{ "refuses a chain past a sub-CA listed beside its issuer", ROLE_AGENT, .cas = ALL_THREE,
 		.want = VERIFY_UNKNOWN_CA },
-	{ "refuses an issuer that is no CA", ROLE_AGENT, .with_sub = true, .sub = { .ca = NO }, .want = VERIFY_BAD_CHAIN },
+	{ "refuses an issuer that is not a CA", ROLE_AGENT, .with_sub = true, .sub = { .ca = NO }, .want = VERIFY_BAD_CHAIN },
 	{ "refuses an issuer without basicConstraints", ROLE_AGENT, .with_sub = true, .sub = { .ca = ABSENT },
 		.want = VERIFY_BAD_CHAIN },
 	{ "refuses an issuer without keyCertSign", ROLE_AGENT, .with_sub = true, .sub = { .usage = 0x80 },
@@ -132,7 +132,7 @@ static const struct row rows[] = {
 	{ "refuses a listed sub-CA signed with SHA-1", ROLE_AGENT, .middle = { .sha1 = true }, .refused = "weak algorithm" },
 	{ "refuses a damaged root", ROLE_AGENT, .root = { .damage = true }, .refused = "damaged" },
 	{ "does not mind a root that signed itself with SHA-1", ROLE_AGENT, .root = { .sha1 = true }, .want = OK },
-	{ "refuses a leaf listed among the CAs", ROLE_AGENT, .cas = LEAF_TOO, .refused = "is no CA certificate" },
+	{ "refuses a leaf listed among the CAs", ROLE_AGENT, .cas = LEAF_TOO, .refused = "is not a CA certificate" },
 
 	/* ---- times ---- */
 	{ "refuses an expired leaf", ROLE_AGENT, .leaf = { .from = -90, .to = -1 }, .want = VERIFY_EXPIRED,
@@ -189,7 +189,7 @@ static const struct row rows[] = {
 
 	/* ---- grants ---- */
 	{ "refuses an agent without a grant", ROLE_AGENT, .leaf = { .no_grant = true }, .want = VERIFY_GRANT_MISSING },
-	{ "refuses a grant that is no DER", ROLE_AGENT, .leaf = { .grant_hex = "0102" }, .want = VERIFY_GRANT_REFUSED },
+	{ "refuses a grant that is not DER", ROLE_AGENT, .leaf = { .grant_hex = "0102" }, .want = VERIFY_GRANT_REFUSED },
 	{ "refuses a grant with trailing octets", ROLE_AGENT, .leaf = { .grant_hex = "30060c0473686f700000" },
 		.want = VERIFY_GRANT_REFUSED },
 	{ "refuses a grant that spells out a default", ROLE_AGENT, .leaf = { .grant_hex = "30090c0473686f70800100" },

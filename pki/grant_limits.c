@@ -1,5 +1,5 @@
 /*
- * The arithmetic of grants: the minimum of two, and addresses within networks.
+ * How grants limit each other: the minimum of two, and addresses within networks.
  */
 #include "pki/grant.h"
 
@@ -44,7 +44,7 @@ has_source(const struct grant_source *list, size_t count, const struct grant_sou
 
 /* What does not fit into 64 networks is left out: that allows less, never more. */
 static bool
-narrow_sources(struct grant *effective, const struct grant *ceiling)
+limit_sources(struct grant *effective, const struct grant *ceiling)
 {
 	struct grant_source both[GRANT_LIST] = {0};
 	size_t count = 0;
@@ -70,7 +70,7 @@ has_region(const struct grant *grant, const char *region)
 }
 
 static bool
-narrow_regions(struct grant *effective, const struct grant *ceiling)
+limit_regions(struct grant *effective, const struct grant *ceiling)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < effective->region_count; i++)
@@ -89,7 +89,7 @@ lower_limit(uint32_t a, uint32_t b)
 }
 
 bool
-grant_narrow(struct grant *effective, const struct grant *ceiling)
+grant_limits_apply(struct grant *effective, const struct grant *ceiling)
 {
 	effective->shared = effective->shared && ceiling->shared;
 	effective->any_depth = effective->any_depth && ceiling->any_depth;
@@ -97,13 +97,13 @@ grant_narrow(struct grant *effective, const struct grant *ceiling)
 	effective->max_sessions = lower_limit(effective->max_sessions, ceiling->max_sessions);
 	bool some = true;
 	if (ceiling->source_count > 0 && effective->source_count > 0)
-		some = narrow_sources(effective, ceiling);
+		some = limit_sources(effective, ceiling);
 	else if (ceiling->source_count > 0) {
 		memcpy(effective->sources, ceiling->sources, sizeof effective->sources);
 		effective->source_count = ceiling->source_count;
 	}
 	if (ceiling->region_count > 0 && effective->region_count > 0)
-		some = narrow_regions(effective, ceiling) && some;
+		some = limit_regions(effective, ceiling) && some;
 	else if (ceiling->region_count > 0) {
 		memcpy(effective->regions, ceiling->regions, sizeof effective->regions);
 		effective->region_count = ceiling->region_count;

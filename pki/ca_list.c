@@ -1,4 +1,5 @@
-#include "pki/authority.h"
+/* Files of CA certificates to a list, and who stands under which root. */
+#include "pki/ca_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,10 +7,10 @@
 
 #include "pki/pem.h"
 #include "pki/signature.h"
-#include "pki/trust.h"
+#include "pki/trust_sources.h"
 
 static void
-ca_free(struct ca *ca)
+ca_free(struct listed_ca *ca)
 {
 	if (ca == NULL)
 		return;
@@ -20,42 +21,42 @@ ca_free(struct ca *ca)
 }
 
 void
-authority_wipe(struct authority *authority)
+ca_list_wipe(struct ca_list *list)
 {
-	for (size_t i = 0; i < authority->count; i++)
-		ca_free(authority->cas[i]);
-	free(authority->cas);
-	*authority = (struct authority){0};
+	for (size_t i = 0; i < list->count; i++)
+		ca_free(list->cas[i]);
+	free(list->cas);
+	*list = (struct ca_list){0};
 }
 
-static const struct ca *
-find(const struct authority *authority, const uint8_t id[ISSUER_ID], bool is_root)
+static const struct listed_ca *
+find(const struct ca_list *list, const uint8_t id[ISSUER_ID], bool is_root)
 {
-	for (size_t i = 0; i < authority->count; i++)
-		if (authority->cas[i]->is_root == is_root &&
-		    memcmp(authority->cas[i]->link.issuer.id, id, ISSUER_ID) == 0)
-			return authority->cas[i];
+	for (size_t i = 0; i < list->count; i++)
+		if (list->cas[i]->is_root == is_root &&
+		    memcmp(list->cas[i]->link.issuer.id, id, ISSUER_ID) == 0)
+			return list->cas[i];
 	return NULL;
 }
 
-const struct ca *
-authority_find_root(const struct authority *authority, const uint8_t id[ISSUER_ID])
+const struct listed_ca *
+ca_list_find_root(const struct ca_list *list, const uint8_t id[ISSUER_ID])
 {
-	return find(authority, id, true);
+	return find(list, id, true);
 }
 
 bool
-authority_has_lowest(const struct authority *authority, const uint8_t id[ISSUER_ID])
+ca_list_has_lowest(const struct ca_list *list, const uint8_t id[ISSUER_ID])
 {
-	const struct ca *sub = find(authority, id, false);
+	const struct listed_ca *sub = find(list, id, false);
 	return sub != NULL && !sub->narrowed;
 }
 
 bool
-authority_lists(const struct authority *authority, struct der whole)
+ca_list_contains(const struct ca_list *list, struct der whole)
 {
-	for (size_t i = 0; i < authority->count; i++)
-		if (der_equal(authority->cas[i]->link.facts.whole, whole))
+	for (size_t i = 0; i < list->count; i++)
+		if (der_equal(list->cas[i]->link.facts.whole, whole))
 			return true;
 	return false;
 }
@@ -68,10 +69,10 @@ is_signed_by(const struct x509 *certificate, const struct x509 *issuer)
 }
 
 static const char *
-ca_fault(const struct ca *ca)
+ca_fault(const struct listed_ca *ca)
 {
 	if (!ca->link.facts.is_ca || !x509_may(&ca->link.facts, USAGE_SIGN_CERTIFICATES))
-		return "is no CA certificate";
+		return "is not a CA certificate";
 	if (ca->link.facts.unknown.bytes > 0)
 		return "has a critical extension that is not known here";
 	/* An anchor's own signature proves nothing, but shows damage. */
@@ -80,10 +81,10 @@ ca_fault(const struct ca *ca)
 	return NULL;
 }
 
-static struct ca *
+static struct listed_ca *
 ca_new(struct der der, const char **why)
 {
-	struct ca *ca = calloc(1, sizeof *ca);
+	struct listed_ca *ca = calloc(1, sizeof *ca);
 	*why = "cannot be read for want of memory";
 	if (ca == NULL || (ca->der = malloc(der.bytes + 1)) == NULL)
 		goto failed;
@@ -108,30 +109,30 @@ failed:
 }
 
 static const char *
-add(struct authority *authority, struct der der, const char *file)
+add(struct ca_list *list, struct der der, const char *file)
 {
 	const char *why;
-	if (authority_lists(authority, der))
+	if (ca_list_contains(list, der))
 		return NULL;
-	if (authority->count == AUTHORITY_MOST)
+	if (list->count == CA_LIST_MOST)
 		return "is one too many";
-	struct ca *ca = ca_new(der, &why);
+	struct listed_ca *ca = ca_new(der, &why);
 	if (ca == NULL)
 		return why;
-	struct ca **more = realloc(authority->cas, (authority->count + 1) * sizeof *more);
+	struct listed_ca **more = realloc(list->cas, (list->count + 1) * sizeof *more);
 	if (more == NULL) {
 		ca_free(ca);
 		return "cannot be read for want of memory";
 	}
 	ca->file = file;
-	authority->cas = more;
-	authority->cas[authority->count++] = ca;
+	list->cas = more;
+	list->cas[list->count++] = ca;
 	return NULL;
 }
 
 static void
 describe(struct der der, const char *file, size_t index, const char *why, const char *label,
-	char error[AUTHORITY_ERROR])
+	char error[CA_LIST_ERROR])
 {
 	struct x509 facts;
 	const char *ignored;
@@ -141,12 +142,12 @@ describe(struct der der, const char *file, size_t index, const char *why, const 
 		snprintf(subject, sizeof subject, "unreadable");
 	else
 		x509_name_text(facts.subject, subject, sizeof subject);
-	snprintf(error, AUTHORITY_ERROR, "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s",
+	snprintf(error, CA_LIST_ERROR, "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s",
 	    file, index + 1, subject, why, label);
 }
 
 static bool
-load_file(struct authority *authority, const char *path, const char *label, char error[AUTHORITY_ERROR])
+load_file(struct ca_list *list, const char *path, const char *label, char error[CA_LIST_ERROR])
 {
 	struct pem_file file;
 	const char *why = NULL;
@@ -154,7 +155,7 @@ load_file(struct authority *authority, const char *path, const char *label, char
 		return false;
 	for (size_t i = 0; i < file.count && why == NULL; i++) {
 		struct der der = pem_block(&file, i);
-		why = add(authority, der, path);
+		why = add(list, der, path);
 		if (why != NULL)
 			describe(der, path, i, why, label, error);
 	}
@@ -165,10 +166,10 @@ load_file(struct authority *authority, const char *path, const char *label, char
 /* ---- who stands under which root ---- */
 
 static bool
-find_root(struct authority *authority, struct ca *sub)
+find_root(struct ca_list *list, struct listed_ca *sub)
 {
-	for (size_t i = 0; i < authority->count && sub->root == NULL; i++) {
-		const struct ca *above = authority->cas[i];
+	for (size_t i = 0; i < list->count && sub->root == NULL; i++) {
+		const struct listed_ca *above = list->cas[i];
 		if (above->root != NULL && x509_names_issuer(&sub->link.facts, &above->link.facts) &&
 		    is_signed_by(&sub->link.facts, &above->link.facts)) {
 			sub->root = above->root;
@@ -178,27 +179,27 @@ find_root(struct authority *authority, struct ca *sub)
 	return sub->root != NULL;
 }
 
-/* A CA is narrowed in each of its certificates (same name and key). */
+/* Marks every certificate of the CA (same name and key). */
 static void
-narrow(struct authority *authority, const struct ca *above)
+mark_narrowed(struct ca_list *list, const struct listed_ca *above)
 {
-	for (size_t i = 0; i < authority->count; i++)
-		if (memcmp(authority->cas[i]->link.issuer.id, above->link.issuer.id, ISSUER_ID) == 0)
-			authority->cas[i]->narrowed = true;
+	for (size_t i = 0; i < list->count; i++)
+		if (memcmp(list->cas[i]->link.issuer.id, above->link.issuer.id, ISSUER_ID) == 0)
+			list->cas[i]->narrowed = true;
 }
 
 /* In rounds, as a sub-CA may stand before its issuer in the files. */
 static void
-find_roots(struct authority *authority)
+find_roots(struct ca_list *list)
 {
 	for (bool more = true; more;) {
 		more = false;
-		for (size_t i = 0; i < authority->count; i++) {
-			struct ca *ca = authority->cas[i];
-			if (ca->root != NULL || !find_root(authority, ca))
+		for (size_t i = 0; i < list->count; i++) {
+			struct listed_ca *ca = list->cas[i];
+			if (ca->root != NULL || !find_root(list, ca))
 				continue;
-			narrow(authority, ca->root);
-			narrow(authority, ca->issuer);
+			mark_narrowed(list, ca->root);
+			mark_narrowed(list, ca->issuer);
 			more = true;
 		}
 	}
@@ -206,30 +207,30 @@ find_roots(struct authority *authority)
 
 /* Whether a listed CA is named as the issuer, but without a good signature by it. */
 static bool
-has_doubtful_issuer(const struct authority *authority, const struct ca *sub)
+has_doubtful_issuer(const struct ca_list *list, const struct listed_ca *sub)
 {
-	for (size_t i = 0; i < authority->count; i++)
-		if (x509_names_issuer(&sub->link.facts, &authority->cas[i]->link.facts) &&
-		    !is_signed_by(&sub->link.facts, &authority->cas[i]->link.facts))
+	for (size_t i = 0; i < list->count; i++)
+		if (x509_names_issuer(&sub->link.facts, &list->cas[i]->link.facts) &&
+		    !is_signed_by(&sub->link.facts, &list->cas[i]->link.facts))
 			return true;
 	return false;
 }
 
 static bool
-all_have_roots(const struct authority *authority, const char *label, char error[AUTHORITY_ERROR])
+all_have_roots(const struct ca_list *list, const char *label, char error[CA_LIST_ERROR])
 {
-	for (size_t i = 0; i < authority->count; i++) {
-		const struct ca *ca = authority->cas[i];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct listed_ca *ca = list->cas[i];
 		if (ca->root != NULL)
 			continue;
 		char subject[100], issuer[100];
 		x509_name_text(ca->link.facts.subject, subject, sizeof subject);
 		x509_name_text(ca->link.facts.issuer, issuer, sizeof issuer);
-		if (has_doubtful_issuer(authority, ca))
-			snprintf(error, AUTHORITY_ERROR, "%.150s: the sub-CA %s is not signed by %s, or with a "
+		if (has_doubtful_issuer(list, ca))
+			snprintf(error, CA_LIST_ERROR, "%.150s: the sub-CA %s is not signed by %s, or with a "
 			    "weak algorithm; replace it in %.60s", ca->file, subject, issuer, label);
 		else
-			snprintf(error, AUTHORITY_ERROR, "%.150s: the sub-CA %s stands there without its root; "
+			snprintf(error, CA_LIST_ERROR, "%.150s: the sub-CA %s stands there without its root; "
 			    "add the certificate of its issuer %s to %.60s", ca->file, subject, issuer, label);
 		return false;
 	}
@@ -237,18 +238,18 @@ all_have_roots(const struct authority *authority, const char *label, char error[
 }
 
 bool
-authority_load(struct authority *authority, const struct trust_sources *sources,
-	char error[AUTHORITY_ERROR])
+ca_list_load(struct ca_list *list, const struct trust_sources *sources,
+	char error[CA_LIST_ERROR])
 {
-	*authority = (struct authority){0};
+	*list = (struct ca_list){0};
 	for (size_t i = 0; i < sources->ca_count; i++)
-		if (!load_file(authority, sources->ca_files[i], sources->label, error))
+		if (!load_file(list, sources->ca_files[i], sources->label, error))
 			return false;
-	if (authority->count == 0) {
-		snprintf(error, AUTHORITY_ERROR, "%.60s lists no CA certificate; add the file of a root",
+	if (list->count == 0) {
+		snprintf(error, CA_LIST_ERROR, "%.60s lists no CA certificate; add the file of a root",
 		    sources->label);
 		return false;
 	}
-	find_roots(authority);
-	return all_have_roots(authority, sources->label, error);
+	find_roots(list);
+	return all_have_roots(list, sources->label, error);
 }

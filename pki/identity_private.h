@@ -1,6 +1,6 @@
-/* An identity from the inside: what is kept of a verified chain. */
-#ifndef PKI_HELD_H
-#define PKI_HELD_H
+/* What is kept of a verified chain; only the files of this folder see it. */
+#ifndef PKI_IDENTITY_PRIVATE_H
+#define PKI_IDENTITY_PRIVATE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,9 +10,9 @@
 #include "pki/identity.h"
 #include "pki/path.h"
 #include "pki/revocation.h"
-#include "pki/verify.h"
+#include "pki/verdict.h"
 
-struct held_link {
+struct identity_link {
 	struct serial serial;
 	int64_t not_after;
 	struct issuer issuer;		/* of the leaf only the id; the rest lies in octets */
@@ -30,11 +30,11 @@ struct identity {
 	char **sans;
 	size_t san_count;
 	size_t link_count;
-	struct held_link links[PATH_LINKS];	/* leaf first, the anchor last */
+	struct identity_link links[PATH_LINKS];	/* leaf first, the anchor last */
 	uint8_t *octets;
 };
 
-/* One reference; NULL when memory is short. */
+/* Holds one reference; NULL when memory is short. */
 struct identity *identity_new(const struct path *, enum role, const struct grant *);
 
 #endif

@@ -1,4 +1,5 @@
-#include "pki/memory.h"
+/* Marks of CRLs, kept in a file, and revoked serials, kept in memory. */
+#include "pki/crl_history.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +17,12 @@
 #include "base/file.h"
 
 enum {
-	REVOKED_MOST = 65536,		/* as many as that were presented and refused */
+	REVOKED_MOST = 65536,		/* of certificates that were presented and refused */
 	FILE_BYTES = 4 << 20,
 	LINE_BYTES = 256,
 };
 
-struct memory {
+struct crl_history {
 	atomic_uint refs;
 	pthread_mutex_t lock;
 	struct crl_mark *marks;		/* few: one an issuer */
@@ -30,43 +31,43 @@ struct memory {
 	size_t revoked_count;
 };
 
-struct memory *
-memory_new(void)
+struct crl_history *
+crl_history_new(void)
 {
-	struct memory *memory = calloc(1, sizeof *memory);
-	if (memory == NULL)
+	struct crl_history *history = calloc(1, sizeof *history);
+	if (history == NULL)
 		return NULL;
-	atomic_init(&memory->refs, 1);
-	pthread_mutex_init(&memory->lock, NULL);
-	return memory;
+	atomic_init(&history->refs, 1);
+	pthread_mutex_init(&history->lock, NULL);
+	return history;
 }
 
-struct memory *
-memory_hold(struct memory *memory)
+struct crl_history *
+crl_history_hold(struct crl_history *history)
 {
-	atomic_fetch_add(&memory->refs, 1);
-	return memory;
+	atomic_fetch_add(&history->refs, 1);
+	return history;
 }
 
 void
-memory_release(struct memory *memory)
+crl_history_release(struct crl_history *history)
 {
-	if (memory == NULL || atomic_fetch_sub(&memory->refs, 1) != 1)
+	if (history == NULL || atomic_fetch_sub(&history->refs, 1) != 1)
 		return;
-	pthread_mutex_destroy(&memory->lock);
-	free(memory->marks);
-	free(memory->revoked);
-	free(memory);
+	pthread_mutex_destroy(&history->lock);
+	free(history->marks);
+	free(history->revoked);
+	free(history);
 }
 
 /* ---- CRL numbers ---- */
 
 static struct crl_mark *
-find_mark(struct memory *memory, const uint8_t issuer[ISSUER_ID])
+find_mark(struct crl_history *history, const uint8_t issuer[ISSUER_ID])
 {
-	for (size_t i = 0; i < memory->mark_count; i++)
-		if (memcmp(memory->marks[i].issuer, issuer, ISSUER_ID) == 0)
-			return &memory->marks[i];
+	for (size_t i = 0; i < history->mark_count; i++)
+		if (memcmp(history->marks[i].issuer, issuer, ISSUER_ID) == 0)
+			return &history->marks[i];
 	return NULL;
 }
 
@@ -86,40 +87,40 @@ crl_mark_is_older(const struct crl_mark *a, const struct crl_mark *b)
 }
 
 bool
-memory_would_roll_back(struct memory *memory, const struct crl_mark *mark, struct crl_mark *seen)
+crl_history_would_roll_back(struct crl_history *history, const struct crl_mark *mark, struct crl_mark *seen)
 {
-	pthread_mutex_lock(&memory->lock);
-	const struct crl_mark *last = find_mark(memory, mark->issuer);
+	pthread_mutex_lock(&history->lock);
+	const struct crl_mark *last = find_mark(history, mark->issuer);
 	bool older = last != NULL && crl_mark_is_older(mark, last);
 	if (older)
 		*seen = *last;
-	pthread_mutex_unlock(&memory->lock);
+	pthread_mutex_unlock(&history->lock);
 	return older;
 }
 
 static bool
-note_mark(struct memory *memory, const struct crl_mark *mark)
+note_mark(struct crl_history *history, const struct crl_mark *mark)
 {
-	struct crl_mark *last = find_mark(memory, mark->issuer);
+	struct crl_mark *last = find_mark(history, mark->issuer);
 	if (last != NULL) {
 		if (crl_mark_is_older(last, mark))
 			*last = *mark;
 		return true;
 	}
-	struct crl_mark *more = realloc(memory->marks, (memory->mark_count + 1) * sizeof *more);
+	struct crl_mark *more = realloc(history->marks, (history->mark_count + 1) * sizeof *more);
 	if (more == NULL)
 		return false;
-	memory->marks = more;
-	memory->marks[memory->mark_count++] = *mark;
+	history->marks = more;
+	history->marks[history->mark_count++] = *mark;
 	return true;
 }
 
 bool
-memory_note_mark(struct memory *memory, const struct crl_mark *mark)
+crl_history_note_mark(struct crl_history *history, const struct crl_mark *mark)
 {
-	pthread_mutex_lock(&memory->lock);
-	bool done = note_mark(memory, mark);
-	pthread_mutex_unlock(&memory->lock);
+	pthread_mutex_lock(&history->lock);
+	bool done = note_mark(history, mark);
+	pthread_mutex_unlock(&history->lock);
 	return done;
 }
 
@@ -158,14 +159,14 @@ parse_line(const char *line, struct crl_mark *mark)
 }
 
 static bool
-parse_lines(struct memory *memory, char *text)
+parse_lines(struct crl_history *history, char *text)
 {
 	char *rest = text;
 	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
 		struct crl_mark mark;
 		if (line[0] == '\0')
 			continue;
-		if (!parse_line(line, &mark) || !note_mark(memory, &mark))
+		if (!parse_line(line, &mark) || !note_mark(history, &mark))
 			return false;
 	}
 	return true;
@@ -178,7 +179,7 @@ path_of(const char *state_dir, char path[PATH_MAX])
 }
 
 bool
-memory_read(struct memory *memory, const char *state_dir, char error[MEMORY_ERROR])
+crl_history_read(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
 	char path[PATH_MAX];
 	struct secret text = {0};
@@ -187,12 +188,12 @@ memory_read(struct memory *memory, const char *state_dir, char error[MEMORY_ERRO
 		return true;
 	if (!file_read(&text, path, FILE_BYTES, error))
 		return false;
-	pthread_mutex_lock(&memory->lock);
-	bool good = parse_lines(memory, (char *)text.data);
-	pthread_mutex_unlock(&memory->lock);
+	pthread_mutex_lock(&history->lock);
+	bool good = parse_lines(history, (char *)text.data);
+	pthread_mutex_unlock(&history->lock);
 	secret_wipe(&text);
 	if (!good)
-		snprintf(error, MEMORY_ERROR, "%.300s is damaged; remove it to start anew without "
+		snprintf(error, CRL_HISTORY_ERROR, "%.300s is damaged; remove it to start anew without "
 		    "the CRL numbers seen so far", path);
 	return good;
 }
@@ -208,39 +209,39 @@ format_line(const struct crl_mark *mark, char line[LINE_BYTES])
 }
 
 static bool
-write_lines(struct memory *memory, const char *path, char error[MEMORY_ERROR])
+write_lines(struct crl_history *history, const char *path, char error[CRL_HISTORY_ERROR])
 {
 	char *text = NULL, line[LINE_BYTES];
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 	if (out == NULL)
-		return snprintf(error, MEMORY_ERROR, "%.300s cannot be written for want of memory", path), false;
-	pthread_mutex_lock(&memory->lock);
-	for (size_t i = 0; i < memory->mark_count; i++) {
-		format_line(&memory->marks[i], line);
+		return snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be written for want of memory", path), false;
+	pthread_mutex_lock(&history->lock);
+	for (size_t i = 0; i < history->mark_count; i++) {
+		format_line(&history->marks[i], line);
 		fputs(line, out);
 	}
-	pthread_mutex_unlock(&memory->lock);
+	pthread_mutex_unlock(&history->lock);
 	bool done = fclose(out) == 0 && file_write(path, 0644, text, bytes, error);
 	free(text);
 	return done;
 }
 
 bool
-memory_save(struct memory *memory, const char *state_dir, char error[MEMORY_ERROR])
+crl_history_save(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
 	char path[PATH_MAX];
 	path_of(state_dir, path);
 	int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 || flock(directory, LOCK_EX) != 0) {
-		snprintf(error, MEMORY_ERROR, "%.300s cannot be opened: %s; create the directory and "
+		snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be opened: %s; create the directory and "
 		    "let this user write it", state_dir, strerror(errno));
 		if (directory >= 0)
 			close(directory);
 		return false;
 	}
 	/* What another process has put there meanwhile is merged first. */
-	bool done = memory_read(memory, state_dir, error) && write_lines(memory, path, error);
+	bool done = crl_history_read(history, state_dir, error) && write_lines(history, path, error);
 	close(directory);
 	return done;
 }
@@ -256,12 +257,12 @@ compare_revoked(const struct revoked *entry, const uint8_t issuer[ISSUER_ID], co
 
 /* The index of the entry, or where it would stand. */
 static size_t
-place_of(const struct memory *memory, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+place_of(const struct crl_history *history, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
 {
-	size_t low = 0, high = memory->revoked_count;
+	size_t low = 0, high = history->revoked_count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (compare_revoked(&memory->revoked[middle], issuer, serial) < 0)
+		if (compare_revoked(&history->revoked[middle], issuer, serial) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -270,56 +271,56 @@ place_of(const struct memory *memory, const uint8_t issuer[ISSUER_ID], const str
 }
 
 static bool
-is_at(const struct memory *memory, size_t at, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+is_at(const struct crl_history *history, size_t at, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
 {
-	return at < memory->revoked_count && compare_revoked(&memory->revoked[at], issuer, serial) == 0;
+	return at < history->revoked_count && compare_revoked(&history->revoked[at], issuer, serial) == 0;
 }
 
 static void
-forget_expired(struct memory *memory, int64_t now)
+forget_expired(struct crl_history *history, int64_t now)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < memory->revoked_count; i++)
-		if (memory->revoked[i].not_after >= now)
-			memory->revoked[kept++] = memory->revoked[i];
-	memory->revoked_count = kept;
+	for (size_t i = 0; i < history->revoked_count; i++)
+		if (history->revoked[i].not_after >= now)
+			history->revoked[kept++] = history->revoked[i];
+	history->revoked_count = kept;
 }
 
 static void
-insert_revoked(struct memory *memory, const struct revoked *entry, int64_t now)
+insert_revoked(struct crl_history *history, const struct revoked *entry, int64_t now)
 {
-	forget_expired(memory, now);
-	size_t at = place_of(memory, entry->issuer, &entry->serial);
-	if (memory->revoked_count == REVOKED_MOST)
+	forget_expired(history, now);
+	size_t at = place_of(history, entry->issuer, &entry->serial);
+	if (history->revoked_count == REVOKED_MOST)
 		return;		/* listed ones are still found in the CRL */
-	struct revoked *more = realloc(memory->revoked, (memory->revoked_count + 1) * sizeof *more);
+	struct revoked *more = realloc(history->revoked, (history->revoked_count + 1) * sizeof *more);
 	if (more == NULL)
 		return;
-	memory->revoked = more;
-	memmove(more + at + 1, more + at, (memory->revoked_count - at) * sizeof *more);
+	history->revoked = more;
+	memmove(more + at + 1, more + at, (history->revoked_count - at) * sizeof *more);
 	more[at] = *entry;
-	memory->revoked_count++;
+	history->revoked_count++;
 }
 
 void
-memory_note_revoked(struct memory *memory, const struct revoked *entry, int64_t now)
+crl_history_note_revoked(struct crl_history *history, const struct revoked *entry, int64_t now)
 {
-	pthread_mutex_lock(&memory->lock);
-	size_t at = place_of(memory, entry->issuer, &entry->serial);
-	if (!is_at(memory, at, entry->issuer, &entry->serial))
-		insert_revoked(memory, entry, now);
-	pthread_mutex_unlock(&memory->lock);
+	pthread_mutex_lock(&history->lock);
+	size_t at = place_of(history, entry->issuer, &entry->serial);
+	if (!is_at(history, at, entry->issuer, &entry->serial))
+		insert_revoked(history, entry, now);
+	pthread_mutex_unlock(&history->lock);
 }
 
 bool
-memory_has_revoked(struct memory *memory, const uint8_t issuer[ISSUER_ID],
+crl_history_has_revoked(struct crl_history *history, const uint8_t issuer[ISSUER_ID],
 	const struct serial *serial, struct revoked *out)
 {
-	pthread_mutex_lock(&memory->lock);
-	size_t at = place_of(memory, issuer, serial);
-	bool found = is_at(memory, at, issuer, serial);
+	pthread_mutex_lock(&history->lock);
+	size_t at = place_of(history, issuer, serial);
+	bool found = is_at(history, at, issuer, serial);
 	if (found)
-		*out = memory->revoked[at];
-	pthread_mutex_unlock(&memory->lock);
+		*out = history->revoked[at];
+	pthread_mutex_unlock(&history->lock);
 	return found;
 }
