@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 const char *
 authority_directory(const struct common *common)
@@ -13,7 +13,7 @@ authority_directory(const struct common *common)
 	const char *dir = common->ca ? common->ca : getenv("VALISE_CA");
 
 	if (!dir || !*dir) {
-		say_fail(EX_USAGE, "which authority? give --ca DIR or set VALISE_CA");
+		message_fail(EX_USAGE, "which authority? give --ca DIR or set VALISE_CA");
 		return NULL;
 	}
 	return dir;
@@ -32,7 +32,7 @@ warn_if_due(void *arg, const struct ca *ca)
 	char text[OUTPUT_TIME];
 
 	if (authority_crl_is_due(ca, authority->now))
-		say_warning("the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files "
+		message_warning("the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files "
 		    "out", ca->name,
 		    authority->now >= ca->crl_next ? "ended" : "ends",
 		    output_time(ca->crl_next, text));

@@ -17,10 +17,10 @@ struct authority {
 	struct store store;
 	struct passphrase passphrase;
 	int64_t now;
-	bool silent;		/* no warnings: the command says it itself */
+	bool silent;		/* no warnings, as the command reports the same itself */
 };
 
-/* --ca or VALISE_CA; NULL with the sentence said. */
+/* --ca or VALISE_CA; NULL after a message. */
 const char *authority_directory(const struct common *);
 /* {0} before, but for `silent`; close in any case. Warns of CRLs and CAs that end soon. */
 int authority_open(struct authority *, const struct common *);

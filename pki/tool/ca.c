@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pki/tool/record.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static const char ca_columns[] =
 	"SELECT id, parent, name, role, key, crl_number, crl_this, crl_next, crl_seconds FROM ca ";
@@ -54,7 +53,7 @@ ca_find(struct store *store, const char *name, struct ca *ca)
 	if (code || ca->id)
 		return code;
 	code = store_each(store, join_name, list, "SELECT name FROM ca ORDER BY id LIMIT 20", "");
-	return code ? code : say_fail(EX_NOINPUT, "'%s': no such CA here; there are: %s", name,
+	return code ? code : message_fail(EX_NOINPUT, "'%s': no such CA here; there are: %s", name,
 	    *list ? list : "none");
 }
 
@@ -68,7 +67,7 @@ ca_by_id(struct store *store, int64_t id, struct ca *ca)
 	snprintf(sql, sizeof(sql), "%s WHERE id = ?", ca_columns);
 	code = store_each(store, take_one_ca, ca, sql, "i", id);
 	return code || ca->id ? code :
-	    say_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
+	    message_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
 }
 
 struct ca_each_call {
@@ -108,19 +107,4 @@ ca_add(struct store *store, struct ca *ca)
 	if (!ca->parent)
 		ca->parent = ca->id;
 	return store_do(store, "UPDATE ca SET parent = ? WHERE id = ?", "ii", ca->parent, ca->id);
-}
-
-int
-ca_certificate(struct store *store, const struct ca *ca, gnutls_x509_crt_t *out)
-{
-	struct record record;
-	bool found;
-	int code = record_look_up(store, ca->name, &record, &found);
-
-	*out = NULL;
-	if (!code && !found)
-		code = say_fail(EX_DATAERR,
-		    "the inventory has lost the certificate of the CA '%s'; restore a backup",
-		    ca->name);
-	return code ? code : record_certificate(store, record.id, out);
 }

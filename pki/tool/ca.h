@@ -4,7 +4,6 @@
 #ifndef PKI_TOOL_CA_H
 #define PKI_TOOL_CA_H
 
-#include <gnutls/x509.h>
 #include <stdint.h>
 
 #include "pki/tool/store.h"
@@ -24,8 +23,5 @@ int ca_by_id(struct store *, int64_t id, struct ca *);
 /* Sets id. */
 int ca_add(struct store *, struct ca *);
 int ca_each(struct store *, int (*each)(void *arg, const struct ca *), void *arg);
-
-/* The CA's current certificate. */
-int ca_certificate(struct store *, const struct ca *, gnutls_x509_crt_t *out);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pki/oid.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 int
 ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
@@ -22,11 +22,11 @@ ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
 		if (strcmp(oid, OID_GRANT) != 0)
 			continue;
 		if (gnutls_x509_crt_get_extension_data2(certificate, i, &der) < 0)
-			return say_no_memory();
+			return message_no_memory();
 		read = grant_decode(grant, der.data, der.size, &why);
 		gnutls_free(der.data);
 		*found = read;
-		return read ? 0 : say_fail(EX_DATAERR,
+		return read ? 0 : message_fail(EX_DATAERR,
 		    "a certificate's grant cannot be read: it %s", why);
 	}
 	return 0;
@@ -36,7 +36,7 @@ static int
 fit_number(uint32_t *number, uint32_t most, const char *option)
 {
 	if (most && *number > most)
-		return say_fail(EX_DATAERR, "--%s %u is more than its CA may grant: %u", option,
+		return message_fail(EX_DATAERR, "--%s %u is more than its CA may grant: %u", option,
 		    *number, most);
 	if (*number == 0)
 		*number = most;
@@ -46,7 +46,7 @@ fit_number(uint32_t *number, uint32_t most, const char *option)
 static int
 fit_flag(bool flag, bool ceiling, const char *option)
 {
-	return flag && !ceiling ? say_fail(EX_DATAERR, "--%s is more than its CA may grant",
+	return flag && !ceiling ? message_fail(EX_DATAERR, "--%s is more than its CA may grant",
 	    option) : 0;
 }
 
@@ -69,7 +69,7 @@ fit_sources(struct grant *grant, const struct grant *ceiling)
 		return 0;
 	for (size_t i = 0; i < grant->source_count; i++)
 		if (!source_is_within(&grant->sources[i], ceiling))
-			return say_fail(EX_DATAERR, "--from %s is outside of what its CA may grant",
+			return message_fail(EX_DATAERR, "--from %s is outside of what its CA may grant",
 			    grant_source_text(&grant->sources[i], text));
 	if (grant->source_count == 0) {
 		grant->source_count = ceiling->source_count;
@@ -94,7 +94,7 @@ fit_regions(struct grant *grant, const struct grant *ceiling)
 		return 0;
 	for (size_t i = 0; i < grant->region_count; i++)
 		if (!has_region(ceiling, grant->regions[i]))
-			return say_fail(EX_DATAERR,
+			return message_fail(EX_DATAERR,
 			    "--region %s is outside of what its CA may grant", grant->regions[i]);
 	if (grant->region_count == 0) {
 		grant->region_count = ceiling->region_count;

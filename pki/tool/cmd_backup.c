@@ -13,7 +13,7 @@
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/tar.h"
 
 static const struct usage usage = {
@@ -53,7 +53,7 @@ add_folder(struct tar *tar, const struct store *store, const char *folder)
 	char path[PATH_MAX];
 	DIR *dir = opendir(store_path(store, folder, path));
 	struct dirent *entry;
-	int code = dir ? 0 : say_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+	int code = dir ? 0 : message_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
 
 	while (!code && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
@@ -74,7 +74,7 @@ add_all(struct tar *tar, struct store *store)
 	if (code)
 		return code;
 	image = sqlite3_serialize(store->db, "main", &bytes, 0);
-	code = image ? tar_add(tar, "inventory.db", 0600, image, (size_t)bytes) : say_no_memory();
+	code = image ? tar_add(tar, "inventory.db", 0600, image, (size_t)bytes) : message_no_memory();
 	sqlite3_free(image);
 	for (size_t i = 0; !code && i < sizeof(folders) / sizeof(*folders); i++)
 		if (strcmp(folders[i].path, "tmp") != 0)
@@ -114,7 +114,7 @@ set_modes(const char *dir)
 		snprintf(path, sizeof(path), "%s/%s", dir, folders[i].path);
 		if ((mkdir(path, folders[i].mode) < 0 && errno != EEXIST) ||
 		    chmod(path, folders[i].mode) < 0)
-			return say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+			return message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	}
 	return 0;
 }
@@ -155,7 +155,7 @@ restore_beside(const char *archive, const char *dir, const char *beside)
 		code = outnumber(&store);
 	store_close(&store);
 	if (!code && rename(beside, dir) < 0)
-		code = say_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
+		code = message_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
 	if (code)	/* there are keys in it */
 		nftw(beside, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return code;
@@ -176,18 +176,18 @@ run_restore(int argc, char **argv)
 	if (!(dir = authority_directory(&common)))
 		return EX_USAGE;
 	if (access(dir, F_OK) == 0 && rmdir(dir) < 0)
-		return say_fail(EX_CANTCREAT,
+		return message_fail(EX_CANTCREAT,
 		    "%s is there and not empty; restore to a new directory", dir);
 	length = strlen(dir);
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
 	snprintf(beside, sizeof(beside), "%.*s.XXXXXX", (int)length, dir);
 	if (!mkdtemp(beside))
-		return say_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
+		return message_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
 	code = restore_beside(operands.at[0], dir, beside);
 	if (code)
 		return code;
-	say_note("what was issued or revoked after the backup is not known here; revoke again what "
+	message_note("what was issued or revoked after the backup is not known here; revoke again what "
 	    "must be, then run `valise-pki crl --all` and hand out the CRLs");
 	return output_print(&common, json_pack("{s:s}", "restored", dir));
 }

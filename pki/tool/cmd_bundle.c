@@ -9,9 +9,9 @@
 #include "base/units.h"
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
-#include "pki/tool/keyring.h"
+#include "pki/tool/identity_bundle.h"
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/tar.h"
 
 enum { ARCHIVE_MOST = 1 << 30 };
@@ -46,18 +46,18 @@ static const struct packing {
 };
 
 static int
-pack(struct authority *authority, const struct keyring *keyring, const struct packing *packing,
+pack(struct authority *authority, const struct identity_bundle *bundle, const struct packing *packing,
     struct tar *tar)
 {
 	struct secret chain = { 0 };
 	char path[PATH_MAX];
-	int code = keyring_chain_pem(keyring, &chain);
+	int code = identity_bundle_chain_pem(bundle, &chain);
 
 	if (!code)
 		code = tar_add(tar, packing->certificate, 0644, chain.data, chain.bytes);
-	if (!code && keyring->key_pem.bytes)
-		code = tar_add(tar, packing->key, 0600, keyring->key_pem.data,
-		    keyring->key_pem.bytes);
+	if (!code && bundle->key_pem.bytes)
+		code = tar_add(tar, packing->key, 0600, bundle->key_pem.data,
+		    bundle->key_pem.bytes);
 	for (size_t i = 0; !code && i < 2; i++)
 		code = tar_add_file(tar, packing->others[i],
 		    store_path(&authority->store, packing->others[i], path));
@@ -86,28 +86,28 @@ archive_digest(const char *path)
 static int
 make(struct authority *authority, const struct packing *packing, const char *name, const char *path)
 {
-	struct keyring keyring = { 0 };
+	struct identity_bundle bundle = { 0 };
 	struct tar tar = { .fd = -1 };
-	int code = keyring_open(authority, name, &keyring);
+	int code = identity_bundle_open(authority, name, &bundle);
 
-	if (!code && strcmp(keyring.record.kind, packing->kind) != 0)
-		code = say_fail(EX_USAGE, "'%s' is a certificate for %s %s", name,
-		    *keyring.record.kind == 'a' ? "an" : "a",
-		    keyring.record.kind);
+	if (!code && strcmp(bundle.record.kind, packing->kind) != 0)
+		code = message_fail(EX_USAGE, "'%s' is a certificate for %s %s", name,
+		    *bundle.record.kind == 'a' ? "an" : "a",
+		    bundle.record.kind);
 	if (!code)
 		code = tar_create(&tar, path, authority->now);
 	if (!code)
-		code = pack(authority, &keyring, packing, &tar);
+		code = pack(authority, &bundle, packing, &tar);
 	code = tar_finish(&tar, code);
-	if (!code && keyring.key_pem.bytes == 0)
-		say_note("the key of '%s' is not kept here, so the archive holds none", name);
+	if (!code && bundle.key_pem.bytes == 0)
+		message_note("the key of '%s' is not kept here, so the archive holds none", name);
 	if (!code)
 		code = output_print(authority->common,
 		    json_pack("{s:s, s:o, s:o, s:b}", "bundle", path, "sha256",
 		    archive_digest(path), "certificate_sha256",
-		    describe_fingerprint(keyring.chain[0]), "holds_key",
-		    keyring.key_pem.bytes > 0));
-	keyring_wipe(&keyring);
+		    describe_fingerprint(bundle.chain[0]), "holds_key",
+		    bundle.key_pem.bytes > 0));
+	identity_bundle_wipe(&bundle);
 	return code;
 }
 
@@ -127,7 +127,7 @@ run(int argc, char **argv)
 		if (strcmp(operands.at[0], packings[i].kind) == 0)
 			packing = &packings[i];
 	if (!packing)
-		return say_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay",
+		return message_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay",
 		    operands.at[0]);
 	snprintf(path, sizeof(path), "%s-%s.tar", operands.at[1], packing->kind);
 	code = authority_open(&authority, &options.common);

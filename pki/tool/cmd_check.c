@@ -19,7 +19,7 @@
 #include "pki/tool/output.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/token.h"
 
 struct check_options {
@@ -257,7 +257,7 @@ check_all(struct check *check)
 		code = record_each(store, check_certificate, check,
 		    "WHERE current = 1 AND revoked_at IS NULL ORDER BY not_after", "");
 	if (!code)
-		code = publish_expect(store, &(struct sink){ compare_file, check });
+		code = publish_expect(store, &(struct publish_output){ compare_file, check });
 	if (!code)
 		code = record_each(store, check_key, check, "WHERE current = 1 ORDER BY id", "");
 	if (!code)

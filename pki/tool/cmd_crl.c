@@ -5,7 +5,7 @@
 #include "pki/tool/command.h"
 #include "pki/tool/output.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { CAS_MOST = 1024 };
 
@@ -42,7 +42,7 @@ choose(void *arg, const struct ca *ca)
 	struct chosen *chosen = arg;
 
 	if (chosen->count == CAS_MOST)
-		return say_fail(EX_UNAVAILABLE, "more than %d CAs; name some of them", CAS_MOST);
+		return message_fail(EX_UNAVAILABLE, "more than %d CAs; name some of them", CAS_MOST);
 	return signer_open(&chosen->authority->store, ca->name, &chosen->authority->passphrase,
 	    &chosen->signers[chosen->count++]);
 }
@@ -98,7 +98,7 @@ apply(struct authority *authority, const struct crl_options *options,
 	int code;
 
 	if (!chosen)
-		return say_no_memory();
+		return message_no_memory();
 	chosen->authority = authority;
 	code = options->all ? ca_each(&authority->store, choose, chosen) :
 	    choose_named(chosen, operands);
@@ -123,7 +123,7 @@ run(int argc, char **argv)
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
 	if (options.all == (operands.count > 0))
-		return say_fail(EX_USAGE, "crl: name CAs, or say --all");
+		return message_fail(EX_USAGE, "crl: name CAs, or say --all");
 	code = authority_open(&authority, &options.common);
 	if (!code)
 		code = apply(&authority, &options, &operands);

@@ -5,10 +5,10 @@
 
 #include "base/file.h"
 #include "pki/tool/command.h"
-#include "pki/tool/keyring.h"
+#include "pki/tool/identity_bundle.h"
 #include "pki/tool/output.h"
 #include "pki/tool/p12.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 struct export_options {
 	struct common common;
@@ -56,13 +56,13 @@ join(struct secret *out, const struct secret *a, const struct secret *b)
 }
 
 static int
-make_pem(struct keyring *keyring, struct secret *out)
+make_pem(struct identity_bundle *bundle, struct secret *out)
 {
 	struct secret chain = { 0 };
-	int code = keyring_chain_pem(keyring, &chain);
+	int code = identity_bundle_chain_pem(bundle, &chain);
 
-	if (!code && !join(out, &keyring->key_pem, &chain))
-		code = say_no_memory();
+	if (!code && !join(out, &bundle->key_pem, &chain))
+		code = message_no_memory();
 	secret_wipe(&chain);
 	return code;
 }
@@ -92,19 +92,19 @@ name_secret(char out[CA_NAME], const char *name)
 }
 
 static int
-make_secret(struct keyring *keyring, struct secret *out)
+make_secret(struct identity_bundle *bundle, struct secret *out)
 {
 	struct secret chain = { 0 }, root = { 0 };
 	char *texts[3] = { NULL }, *yaml = NULL, name[CA_NAME];
-	int code = keyring_chain_pem(keyring, &chain), bytes = -1;
+	int code = identity_bundle_chain_pem(bundle, &chain), bytes = -1;
 
 	if (!code)
-		code = keyring_root_pem(keyring, &root);
-	name_secret(name, keyring->record.name);
+		code = identity_bundle_root_pem(bundle, &root);
+	name_secret(name, bundle->record.name);
 	if (!code) {
 		texts[0] = base64_of(&root);
 		texts[1] = base64_of(&chain);
-		texts[2] = base64_of(&keyring->key_pem);
+		texts[2] = base64_of(&bundle->key_pem);
 	}
 	if (texts[0] && texts[1] && texts[2])
 		bytes = asprintf(&yaml,
@@ -113,7 +113,7 @@ make_secret(struct keyring *keyring, struct secret *out)
 		    "  ca.crt: %s\n  tls.crt: %s\n  tls.key: %s\n", name, texts[0], texts[1],
 		    texts[2]);
 	if (!code && (bytes < 0 || !secret_init(out, yaml, (size_t)bytes)))
-		code = say_no_memory();
+		code = message_no_memory();
 	if (bytes >= 0) {
 		bytes_wipe(yaml, (size_t)bytes);
 		free(yaml);
@@ -129,21 +129,21 @@ make_secret(struct keyring *keyring, struct secret *out)
 }
 
 static int
-make_p12(struct keyring *keyring, const struct export_options *options, struct secret *out)
+make_p12(struct identity_bundle *bundle, const struct export_options *options, struct secret *out)
 {
 	struct common common = { .passphrase_file = options->passphrase_file };
 	struct passphrase passphrase = { .common = &common, .option = "--p12-passphrase-file" };
 	int code = passphrase_need(&passphrase, "the PKCS#12 file", true);
 
 	if (!code)
-		code = p12_encode(keyring, passphrase_text(&passphrase), options->legacy, out);
+		code = p12_encode(bundle, passphrase_text(&passphrase), options->legacy, out);
 	passphrase_wipe(&passphrase);
 	return code;
 }
 
 static int
 write_out(struct authority *authority, const struct export_options *options,
-    struct keyring *keyring,
+    struct identity_bundle *bundle,
     const struct secret *content)
 {
 	char path[CA_NAME + 8], error[FILE_ERROR];
@@ -151,32 +151,32 @@ write_out(struct authority *authority, const struct export_options *options,
 	    *out = options->out;
 
 	if (!out) {
-		snprintf(path, sizeof(path), "%s.%s", keyring->record.name, suffix);
+		snprintf(path, sizeof(path), "%s.%s", bundle->record.name, suffix);
 		out = path;
 	}
 	if (!file_create(out, 0600, content->data, content->bytes, error))
-		return say_fail(EX_CANTCREAT, "%s", error);
+		return message_fail(EX_CANTCREAT, "%s", error);
 	return output_print(authority->common, json_pack("{s:s}", "exported", out));
 }
 
 static int
 export_one(struct authority *authority, const struct export_options *options, const char *name)
 {
-	struct keyring keyring = { 0 };
+	struct identity_bundle bundle = { 0 };
 	struct secret content = { 0 };
-	int code = keyring_open(authority, name, &keyring);
+	int code = identity_bundle_open(authority, name, &bundle);
 
-	if (!code && keyring.key_pem.bytes == 0)
-		code = say_fail(EX_NOINPUT,
+	if (!code && bundle.key_pem.bytes == 0)
+		code = message_fail(EX_NOINPUT,
 		    "the key of '%s' is not kept here; issued/%s.crt is all there is", name, name);
 	if (!code)
-		code = options->p12 ? make_p12(&keyring, options, &content) :
-		    options->pem_bundle ? make_pem(&keyring, &content) :
-		    make_secret(&keyring, &content);
+		code = options->p12 ? make_p12(&bundle, options, &content) :
+		    options->pem_bundle ? make_pem(&bundle, &content) :
+		    make_secret(&bundle, &content);
 	if (!code)
-		code = write_out(authority, options, &keyring, &content);
+		code = write_out(authority, options, &bundle, &content);
 	secret_wipe(&content);
-	keyring_wipe(&keyring);
+	identity_bundle_wipe(&bundle);
 	return code;
 }
 
@@ -191,9 +191,9 @@ run(int argc, char **argv)
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
 	if (options.p12 + options.pem_bundle + options.k8s_secret != 1)
-		return say_fail(EX_USAGE, "export: say one of --p12, --pem-bundle, --k8s-secret");
+		return message_fail(EX_USAGE, "export: say one of --p12, --pem-bundle, --k8s-secret");
 	if (!options.p12 && (options.legacy || options.passphrase_file))
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "export: --legacy and --p12-passphrase-file go with --p12");
 	code = authority_open(&authority, &options.common);
 	if (!code)

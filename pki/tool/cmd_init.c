@@ -8,11 +8,11 @@
 #include "base/units.h"
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
-#include "pki/tool/found.h"
+#include "pki/tool/ca_create.h"
 #include "pki/tool/output.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { CAS = 1 + PROFILES, ORGANISATION_MOST = 48 };
 
@@ -39,14 +39,14 @@ static const struct usage usage = {
 };
 
 static int
-plan(struct founding *cas, const struct init_options *options, const char *organisation)
+plan(struct new_ca *cas, const struct init_options *options, const char *organisation)
 {
 	int64_t seconds = options->seconds ? options->seconds : CA_S;
 
-	cas[0] = (struct founding){ .name = "root", .role = "root", .organisation = organisation,
+	cas[0] = (struct new_ca){ .name = "root", .role = "root", .organisation = organisation,
 	    .path_length = 2, .seconds = seconds };
 	for (size_t i = 0; i < PROFILES; i++)
-		cas[1 + i] = (struct founding){ .name = profile_all[i].role,
+		cas[1 + i] = (struct new_ca){ .name = profile_all[i].role,
 		    .role = profile_all[i].role, .organisation = organisation,
 		    .path_length = profile_all[i].granted ? 1 : 0,
 		    .purposes = profile_all[i].purposes, .seconds = seconds };
@@ -67,11 +67,11 @@ refuse_second(struct authority *authority)
 	int code = store_each(&authority->store, take_count, &count, "SELECT count(*) FROM ca", "");
 
 	return code || count == 0 ? code :
-	    say_fail(EX_CANTCREAT, "%s holds an authority already; give another directory",
+	    message_fail(EX_CANTCREAT, "%s holds an authority already; give another directory",
 	    authority->store.dir);
 }
 
-/* Before anybody is asked for a passphrase; found_all() looks again under the lock. */
+/* Before anybody is asked for a passphrase; create_all() looks again under the lock. */
 static int
 refuse_at_once(struct authority *authority, const char *dir)
 {
@@ -89,21 +89,21 @@ refuse_at_once(struct authority *authority, const char *dir)
 }
 
 static int
-found_all(struct authority *authority, struct founding *cas)
+create_all(struct authority *authority, struct new_ca *cas)
 {
 	int code = store_begin(&authority->store);
 
 	if (!code)
 		code = refuse_second(authority);
 	for (size_t i = 0; !code && i < CAS; i++)
-		code = found_ca(authority, &cas[i], i ? &cas[0].signer : NULL);
+		code = ca_create(authority, &cas[i], i ? &cas[0].signer : NULL);
 	if (!code)
 		code = publish_bundles(&authority->store, "root");
 	return code ? code : store_commit(&authority->store);
 }
 
 static int
-print(const struct authority *authority, const struct founding *cas)
+print(const struct authority *authority, const struct new_ca *cas)
 {
 	json_t *list = json_array(), *object = json_object();
 
@@ -123,7 +123,7 @@ run(int argc, char **argv)
 	struct init_options options = { 0 };
 	struct authority authority = { .common = &options.common,
 	    .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS } };
-	struct founding cas[CAS] = { 0 };
+	struct new_ca cas[CAS] = { 0 };
 	struct operands operands;
 	char organisation[64], digits[7];
 	uint8_t random[3];
@@ -135,7 +135,7 @@ run(int argc, char **argv)
 	if (!(dir = authority_directory(&options.common)))
 		return EX_USAGE;
 	if (options.name && strlen(options.name) > ORGANISATION_MOST)
-		return say_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
+		return message_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
 		    ORGANISATION_MOST);
 	bytes_random(random, sizeof(random));
 	snprintf(organisation, sizeof(organisation), "%s%s", options.name ? options.name :
@@ -145,15 +145,15 @@ run(int argc, char **argv)
 	plan(cas, &options, organisation);
 	code = refuse_at_once(&authority, dir);
 	for (size_t i = 0; !code && i < CAS; i++)
-		code = found_key(&authority, &cas[i], &options.key);
+		code = ca_create_key(&authority, &cas[i], &options.key);
 	if (!code)
 		code = store_create(&authority.store, dir);
 	if (!code)
-		code = found_all(&authority, cas);
+		code = create_all(&authority, cas);
 	if (!code)
 		code = print(&authority, cas);
 	for (size_t i = 0; i < CAS; i++)
-		found_wipe(&cas[i]);
+		ca_create_wipe(&cas[i]);
 	authority_close(&authority);
 	return code;
 }

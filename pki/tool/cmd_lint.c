@@ -8,7 +8,7 @@
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
 #include "pki/tool/lint.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 struct lint_options {
 	struct common common;
@@ -50,7 +50,7 @@ lint_file(struct findings *findings, const char *path, int64_t now)
 		return code;
 	}
 	if (!pem_load(&file, path, PEM_CRL, error))
-		return say_fail(access(path, R_OK) < 0 ? EX_NOINPUT : EX_DATAERR,
+		return message_fail(access(path, R_OK) < 0 ? EX_NOINPUT : EX_DATAERR,
 		    "%s: neither certificates nor CRLs that can be read: %s", path, error);
 	for (size_t i = 0; !code && i < file.count; i++) {
 		snprintf(label, sizeof(label), "%s, CRL %zu", path, i + 1);
@@ -117,7 +117,7 @@ run(int argc, char **argv)
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
 	if (options.all == (operands.count > 0))
-		return say_fail(EX_USAGE, "lint: name files, or say --all");
+		return message_fail(EX_USAGE, "lint: name files, or say --all");
 	code = options.all ? lint_all(&findings, &options.common) : 0;
 	for (int i = 0; !code && i < operands.count; i++)
 		code = lint_file(&findings, operands.at[i], clock_wall_s());

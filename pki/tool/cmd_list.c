@@ -6,7 +6,7 @@
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 struct list_options {
 	struct common common;
@@ -63,7 +63,7 @@ add_json(struct listing *listing, const struct record *record)
 	    "reason", revoked ? json_string(crl_reason_word((unsigned)record->reason)) :
 	    json_null());
 
-	return row && json_array_append_new(listing->list, row) == 0 ? 0 : say_no_memory();
+	return row && json_array_append_new(listing->list, row) == 0 ? 0 : message_no_memory();
 }
 
 static int
@@ -137,9 +137,9 @@ list(struct authority *authority, const struct list_options *options,
 		return output_print(authority->common, listing.list);
 	json_decref(listing.list);
 	if (!code && fflush(stdout) != 0)
-		code = say_fail(EX_IOERR, "standard output cannot be written");
+		code = message_fail(EX_IOERR, "standard output cannot be written");
 	if (!code && listing.more)
-		say_note("older ones are not listed; name one, or say --all or --json");
+		message_note("older ones are not listed; name one, or say --all or --json");
 	return code;
 }
 

@@ -5,10 +5,10 @@
 #include "pki/tool/ceiling.h"
 #include "pki/tool/command.h"
 #include "pki/tool/csr.h"
-#include "pki/tool/found.h"
+#include "pki/tool/ca_create.h"
 #include "pki/tool/leaf_key.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 struct renew_options {
 	struct common common;
@@ -61,8 +61,8 @@ read_leaf(struct leaf *leaf, const struct record *record, gnutls_x509_crt_t cert
 	leaf->replaces = true;
 	leaf->key_place = record->key;
 	if (!code && !leaf->profile)
-		code = say_fail(EX_DATAERR,
-		    "the inventory holds '%s' as '%s', which is none of its kinds", record->name,
+		code = message_fail(EX_DATAERR,
+		    "the inventory holds '%s' as '%s', which is not a kind that this program knows", record->name,
 		    record->kind);
 	return code ? code : ceiling_of(certificate, &leaf->grant, &granted);
 }
@@ -72,7 +72,7 @@ keep_key(struct leaf *leaf, gnutls_x509_crt_t certificate, struct leaf_key *key)
 {
 	if (gnutls_pubkey_init(&key->public) < 0 ||
 	    gnutls_pubkey_import_x509(key->public, certificate, 0) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	leaf->key = key->public;
 	leaf->keeps_key = true;
 	return 0;
@@ -103,7 +103,7 @@ make_new_key(struct authority *authority, const struct renew_options *options,
 	if (options->csr)
 		return take_requested_key(leaf, options->csr, key);
 	if (!options->key.key && !options->key.token && strcmp(record->key, own) != 0)
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "the key of '%s' is not kept here (%s); give --csr FILE, --key or --token",
 		    record->name,
 		    *record->key ? record->key : "it was signed for a request");
@@ -154,15 +154,15 @@ again(const struct renew_options *options, const char *name, bool rekey)
 	if (!code)
 		code = record_look_up(&authority.store, name, &record, &found);
 	if (!code && !found)
-		code = say_fail(EX_NOINPUT,
+		code = message_fail(EX_NOINPUT,
 		    "'%s': no certificate of this name here; see `valise-pki list`", name);
 	if (!code && !rekey)
 		code = leaf_may_be_renewed(&record);
 	if (!code && strcmp(record.kind, "ca") == 0)
-		code = rekey ? say_fail(EX_USAGE,
+		code = rekey ? message_fail(EX_USAGE,
 		    "a CA's key is not changed in place: make another sub-CA or authority, "
 		    "and list both in *_cas until the last certificate of the old one has ended") :
-		    found_again(&authority, &record, options->seconds);
+		    ca_renew(&authority, &record, options->seconds);
 	else if (!code)
 		code = issue_again(&authority, options, &record, rekey);
 	authority_close(&authority);

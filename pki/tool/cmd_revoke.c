@@ -8,7 +8,7 @@
 #include "pki/tool/command.h"
 #include "pki/tool/output.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 struct revoke_options {
 	struct common common;
@@ -60,13 +60,13 @@ read_reason(const char *word, enum crl_reason *reason)
 		if (strcasecmp(word, crl_reason_word(i)) == 0) {
 			*reason = (enum crl_reason)i;
 			return i != CRL_REMOVE ? 0 :
-			    say_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
+			    message_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
 			    "`valise-pki unhold` takes a certificate off the CRL");
 		}
 		snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
 		    crl_reason_word(i));
 	}
-	return say_fail(EX_USAGE, "--reason '%s' is none of RFC 5280's: %s", word, list);
+	return message_fail(EX_USAGE, "--reason '%s' is not a reason of RFC 5280: %s", word, list);
 }
 
 /* A held certificate may be revoked for good or let go; a revoked one stays as it is. */
@@ -97,7 +97,7 @@ mark(struct authority *authority, const struct record *record, bool by_name,
 		    record->id);
 	if (code || sqlite3_changes(store->db) > 0)
 		return code;
-	return say_fail(EX_DATAERR, "'%s', serial %s, is %s", record->name,
+	return message_fail(EX_DATAERR, "'%s', serial %s, is %s", record->name,
 	    record_serial(record, serial),
 	    change->listed ? "revoked already" : "not held");
 }
@@ -147,7 +147,7 @@ change_state(const struct common *common, const char *operand, const struct chan
 	if (!code)
 		code = ca_by_id(&authority.store, record.issuer, &ca);
 	if (!code && ca.parent == ca.id && strcmp(record.name, ca.name) == 0)
-		code = say_fail(EX_USAGE,
+		code = message_fail(EX_USAGE,
 		    "a root cannot be revoked; take it out of every *_cas file instead");
 	if (!code)
 		code = signer_open(&authority.store, ca.name, &authority.passphrase, &signer);

@@ -7,7 +7,7 @@
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/show.h"
 
 enum { FILE_MOST = 256 * 1024 * 1024 };
@@ -28,7 +28,7 @@ show_path(const struct common *common, const char *path)
 	int code;
 
 	if (!file_read(&file, path, FILE_MOST, error))
-		code = say_fail(EX_NOINPUT, "%s", error);
+		code = message_fail(EX_NOINPUT, "%s", error);
 	else
 		code = show_file(common, path, &file, list);
 	secret_wipe(&file);

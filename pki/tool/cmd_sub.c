@@ -4,13 +4,13 @@
 
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
-#include "pki/tool/found.h"
+#include "pki/tool/ca_create.h"
 #include "pki/tool/grant_options.h"
 #include "pki/tool/names.h"
 #include "pki/tool/output.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 struct sub_options {
 	struct common common;
@@ -48,13 +48,13 @@ static int
 read_permits(struct permits *permits, const struct texts *given)
 {
 	if (given->count == 0)
-		return say_fail(EX_USAGE, "sub: which names? give --permit dns:customer.example");
+		return message_fail(EX_USAGE, "sub: which names? give --permit dns:customer.example");
 	for (size_t i = 0; i < given->count; i++) {
 		const char *name = given->at[i];
 
 		if (strncmp(name, "dns:", 4) != 0 ||
 		    !name_normalise(permits->storage[i], name + 4, strlen(name + 4)))
-			return say_fail(EX_USAGE,
+			return message_fail(EX_USAGE,
 			    "--permit '%s' is not of the form dns:customer.example (which permits "
 			    "the names below it too)", name);
 		permits->texts.at[permits->texts.count++] = permits->storage[i];
@@ -71,7 +71,7 @@ refuse_overlap(void *arg, sqlite3_stmt *row)
 	for (size_t i = 0; i < permits->texts.count; i++)
 		if (names_is_within(host, permits->storage[i]) ||
 		    names_is_within(permits->storage[i], host))
-			return say_fail(EX_DATAERR,
+			return message_fail(EX_DATAERR,
 			    "dns:%s overlaps dns:%s of the sub-CA '%s'; two customers could serve "
 			    "the same name. "
 			    "Say --shared if that is meant", permits->storage[i], host,
@@ -87,11 +87,11 @@ refuse_second(struct store *store, const char *name)
 	int code = record_look_up(store, name, &old, &found);
 
 	return code || !found ? code :
-	    say_fail(EX_CANTCREAT, "'%s' exists already: %s; take another name", name, old.kind);
+	    message_fail(EX_CANTCREAT, "'%s' exists already: %s; take another name", name, old.kind);
 }
 
 static int
-found(struct authority *authority, struct founding *founding, const struct signer *parent,
+create(struct authority *authority, struct new_ca *new, const struct signer *parent,
     const struct permits *permits,
     bool shared)
 {
@@ -99,25 +99,25 @@ found(struct authority *authority, struct founding *founding, const struct signe
 	int code = store_begin(store);
 
 	if (!code)
-		code = refuse_second(store, founding->name);
+		code = refuse_second(store, new->name);
 	if (!code && !shared)
 		code = store_each(store, refuse_overlap, (void *)(uintptr_t)permits,
 		    "SELECT host, name FROM permit JOIN ca ON id = ca", "");
 	if (!code)
-		code = found_ca(authority, founding, parent);
+		code = ca_create(authority, new, parent);
 	if (!code)
-		code = publish_bundles(store, founding->role);
+		code = publish_bundles(store, new->role);
 	return code ? code : store_commit(store);
 }
 
 static int
-print(const struct authority *authority, const struct founding *founding)
+print(const struct authority *authority, const struct new_ca *new)
 {
-	json_t *object = json_pack("{s:s}", "name", founding->name);
+	json_t *object = json_pack("{s:s}", "name", new->name);
 	char path[PATH_MAX];
 
-	json_object_update_new(object, describe_certificate(founding->signer.certificate));
-	snprintf(path, sizeof(path), "%s/cas/%s.crt", authority->store.dir, founding->name);
+	json_object_update_new(object, describe_certificate(new->signer.certificate));
+	snprintf(path, sizeof(path), "%s/cas/%s.crt", authority->store.dir, new->name);
 	json_object_set_new(object, "certificate", json_string(path));
 	return output_print(authority->common, object);
 }
@@ -130,13 +130,13 @@ read_organisation(const struct signer *parent, char out[64])
 
 	if (gnutls_x509_crt_get_dn_by_oid(parent->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0,
 	    0, out, &bytes) < 0)
-		return say_fail(EX_DATAERR, "the CA '%s' has no organisation in its subject",
+		return message_fail(EX_DATAERR, "the CA '%s' has no organisation in its subject",
 		    parent->ca.name);
 	return 0;
 }
 
 static int
-make(struct authority *authority, const struct sub_options *options, struct founding *founding,
+make(struct authority *authority, const struct sub_options *options, struct new_ca *new,
     struct signer *parent,
     const struct permits *permits)
 {
@@ -144,26 +144,26 @@ make(struct authority *authority, const struct sub_options *options, struct foun
 	uint8_t der[GRANT_DER_BYTES];
 	struct grant ceiling;
 	char organisation[64];
-	int code = grant_options_read(&ceiling, &options->grant, founding->name);
+	int code = grant_options_read(&ceiling, &options->grant, new->name);
 
-	if (!code && !grant_encode(&ceiling, der, sizeof(der), &founding->grant_bytes))
-		code = say_fail(EX_USAGE, "the ceiling is out of its ranges; see valise-pki(1)");
+	if (!code && !grant_encode(&ceiling, der, sizeof(der), &new->grant_bytes))
+		code = message_fail(EX_USAGE, "the ceiling is out of its ranges; see valise-pki(1)");
 	if (!code)
 		code = signer_open(&authority->store, profile->role, &authority->passphrase,
 		    parent);
 	if (!code)
 		code = read_organisation(parent, organisation);
-	founding->role = profile->role;
-	founding->purposes = profile->purposes;
-	founding->permits = &permits->texts;
-	founding->grant = der;
-	founding->organisation = organisation;
-	founding->seconds = options->seconds ? options->seconds : SUB_CA_S;
+	new->role = profile->role;
+	new->purposes = profile->purposes;
+	new->permits = &permits->texts;
+	new->grant = der;
+	new->organisation = organisation;
+	new->seconds = options->seconds ? options->seconds : SUB_CA_S;
 	if (!code)
-		code = found_key(authority, founding, &options->key);
+		code = ca_create_key(authority, new, &options->key);
 	if (!code)
-		code = found(authority, founding, parent, permits, options->grant.shared);
-	return code ? code : print(authority, founding);
+		code = create(authority, new, parent, permits, options->grant.shared);
+	return code ? code : print(authority, new);
 }
 
 static int
@@ -171,7 +171,7 @@ run(int argc, char **argv)
 {
 	struct sub_options options = { 0 };
 	struct authority authority = { 0 };
-	struct founding founding = { 0 };
+	struct new_ca new = { 0 };
 	struct permits permits = { 0 };
 	struct signer parent = { 0 };
 	struct operands operands;
@@ -179,15 +179,15 @@ run(int argc, char **argv)
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	founding.name = operands.at[0];
-	code = names_check_label(founding.name);
+	new.name = operands.at[0];
+	code = names_check_label(new.name);
 	if (!code)
 		code = read_permits(&permits, &options.permits);
 	if (!code)
 		code = authority_open(&authority, &options.common);
 	if (!code)
-		code = make(&authority, &options, &founding, &parent, &permits);
-	found_wipe(&founding);
+		code = make(&authority, &options, &new, &parent, &permits);
+	ca_create_wipe(&new);
 	signer_wipe(&parent);
 	authority_close(&authority);
 	return code;

@@ -9,7 +9,7 @@
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/trust.h"
 #include "pki/verify.h"
 #include "sni/name.h"
@@ -47,9 +47,9 @@ read_role(const char *word, enum role *role)
 			*role = (enum role)i;
 			return 0;
 		}
-	return word ? say_fail(EX_USAGE, "--as '%s' is none of agent, relay, server, client",
+	return word ? message_fail(EX_USAGE, "--as '%s' is not a role: give agent, relay, server or client",
 	    word) :
-	    say_fail(EX_USAGE, "verify: in which role? give --as agent, relay, server or client");
+	    message_fail(EX_USAGE, "verify: in which role? give --as agent, relay, server or client");
 }
 
 /* Where --cas is not given, the files that init made for the role. */
@@ -86,10 +86,10 @@ load_trust(const struct verify_options *options, struct trust **trust)
 	}
 	*trust = trust_load(&sources, NULL, error, sizeof(error));
 	if (!*trust)
-		return say_fail(EX_DATAERR, "%s", error);
+		return message_fail(EX_DATAERR, "%s", error);
 	/* Of its own files an authority has told already. */
 	for (size_t i = 0; options->cas.count && trust_warning(*trust, i); i++)
-		say_warning("%s", trust_warning(*trust, i));
+		message_warning("%s", trust_warning(*trust, i));
 	return 0;
 }
 
@@ -101,7 +101,7 @@ judge_name(const struct identity *identity, const char *serve, struct verdict *v
 
 	if (!name_normalise_pattern(name, serve, strlen(serve))) {
 		verdict->code = VERIFY_NAME_MISMATCH;
-		snprintf(verdict->sentence, sizeof(verdict->sentence), "'%.100s' is no server name",
+		snprintf(verdict->sentence, sizeof(verdict->sentence), "'%.100s' is not a server name",
 		    serve);
 	} else if (identity_covers(identity, name, NULL) == COVER_NONE) {
 		verdict->code = VERIFY_NAME_MISMATCH;
@@ -176,11 +176,11 @@ run(int argc, char **argv)
 		return code;
 	code = read_role(options.role, &role);
 	if (!code && role == ROLE_CLIENT && options.serve)
-		code = say_fail(EX_USAGE, "verify: a client serves nothing; leave --serve out");
+		code = message_fail(EX_USAGE, "verify: a client serves nothing; leave --serve out");
 	if (!code)
 		code = load_trust(&options, &trust);
 	if (!code && !pem_load(&file, operands.at[0], PEM_CERTIFICATE, error))
-		code = say_fail(EX_NOINPUT, "%s", error);
+		code = message_fail(EX_NOINPUT, "%s", error);
 	if (!code) {
 		code = judge(&options, role, trust, &file);
 		pem_wipe(&file);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static const uint8_t oid_crl_number[] = { 0x06, 3, 0x55, 0x1d, 0x14 };
 static const uint8_t oid_authority_key_id[] = { 0x06, 3, 0x55, 0x1d, 0x23 };
@@ -54,7 +54,7 @@ crl_writer_begin(struct crl_writer *writer, gnutls_x509_crt_t issuer, uint64_t n
 	size_t bytes = sizeof(key_id), all = encode_mark(encoding), mark;
 
 	if (gnutls_x509_crt_get_subject_key_id(issuer, key_id, &bytes, NULL) < 0)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "a CA certificate has no subject key identifier; it cannot issue a CRL");
 	mark = encode_mark(encoding);
 	encode_raw(encoding, key_id, bytes);
@@ -102,10 +102,10 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key,
 	int problem;
 
 	if (!data.data)
-		return say_no_memory();
+		return message_no_memory();
 	problem = gnutls_privkey_sign_data2(key, algorithm->sign, 0, &data, &signature);
 	if (problem < 0)
-		return say_fail(EX_SOFTWARE, "the CA's key cannot sign: %s",
+		return message_fail(EX_SOFTWARE, "the CA's key cannot sign: %s",
 		    gnutls_strerror(problem));
 	encode_raw(&whole, signature.data, signature.size);
 	encode_raw(&whole, "", 1);		/* no unused bits */
@@ -120,7 +120,7 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key,
 		out->size = (unsigned)whole.bytes;
 	}
 	encode_wipe(&whole);
-	return out->data ? 0 : say_no_memory();
+	return out->data ? 0 : message_no_memory();
 }
 
 int
@@ -132,11 +132,11 @@ crl_writer_sign(struct crl_writer *writer, gnutls_privkey_t key, int64_t this_up
 	gnutls_datum_t name = { 0 };
 
 	if (!algorithm)
-		return say_fail(EX_UNAVAILABLE,
+		return message_fail(EX_UNAVAILABLE,
 		    "the CA's key is of a kind that cannot sign CRLs here; use P-256, Ed25519 or "
 		    "RSA");
 	if (gnutls_x509_crt_get_raw_dn(writer->issuer, &name) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	/* revokedCertificates is never an empty list (5.1.2.6) */
 	if (encode_mark(encoding) > writer->end)
 		encode_wrap(encoding, DER_SEQUENCE, writer->end);

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "pki/oid.h"
 #include "pki/tool/profile.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { CSR_MOST = 256 * 1024 };
 
@@ -34,12 +34,12 @@ check(gnutls_x509_crq_t request, const char *path)
 	int problem = gnutls_x509_crq_verify(request, 0);
 
 	if (problem < 0)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "%s: its signature does not prove that whoever asks holds the key (%s); "
 		    "make the request again", path, gnutls_strerror(problem));
 	if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm,
 	    bits) < GNUTLS_SEC_PARAM_MEDIUM)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "%s: its key (%s, %u bits) is too weak; use P-256, Ed25519 or RSA from 2048 "
 		    "bits on",
 		    path, gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
@@ -55,7 +55,7 @@ csr_load(const char *path, gnutls_x509_crq_t *out)
 	int problem;
 
 	if (!file_read(&file, path, CSR_MOST, error))
-		return say_fail(EX_NOINPUT, "%s", error);
+		return message_fail(EX_NOINPUT, "%s", error);
 	data = (gnutls_datum_t){ file.data, (unsigned)file.bytes };
 	problem = gnutls_x509_crq_init(out);
 	if (problem >= 0)
@@ -63,7 +63,7 @@ csr_load(const char *path, gnutls_x509_crq_t *out)
 		    memmem(file.data, file.bytes, "-----BEGIN", 10) ?
 		    GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER);
 	secret_wipe(&file);
-	return problem < 0 ? say_fail(EX_DATAERR, "%s: no certificate signing request: %s", path,
+	return problem < 0 ? message_fail(EX_DATAERR, "%s is not a certificate signing request: %s", path,
 	    gnutls_strerror(problem)) : check(*out, path);
 }
 
@@ -71,7 +71,7 @@ int
 csr_public(gnutls_x509_crq_t request, gnutls_pubkey_t *out)
 {
 	if (gnutls_pubkey_init(out) < 0 || gnutls_pubkey_import_x509_crq(*out, request, 0) < 0)
-		return say_fail(EX_DATAERR, "the request's key cannot be used");
+		return message_fail(EX_DATAERR, "the request's key cannot be used");
 	return 0;
 }
 
@@ -88,14 +88,14 @@ static int
 check_allow(const struct texts *allow)
 {
 	for (size_t i = 0; i < allow->count; i++) {
-		const char *why = "no extension that is known here";
+		const char *why = "not an extension that is known here";
 
 		for (size_t j = 0; j < sizeof(extensions) / sizeof(*extensions); j++)
 			if (strcmp(allow->at[i], extensions[j].word) == 0)
 				why = extensions[j].allowable ? NULL :
 				    "set by the kind of certificate";
 		if (why)
-			return say_fail(EX_USAGE,
+			return message_fail(EX_USAGE,
 			    "--allow '%s' is %s; only subjectAltName can be allowed", allow->at[i],
 			    why);
 	}
@@ -103,7 +103,7 @@ check_allow(const struct texts *allow)
 }
 
 static void
-tell_ignored(gnutls_x509_crq_t request, const struct texts *allow)
+report_ignored(gnutls_x509_crq_t request, const struct texts *allow)
 {
 	char oid[128];
 	size_t bytes = sizeof(oid);
@@ -116,7 +116,7 @@ tell_ignored(gnutls_x509_crq_t request, const struct texts *allow)
 			if (strcmp(oid, extensions[j].oid) == 0)
 				word = extensions[j].word;
 		if (!is_allowed(allow, word))
-			say_note("the request's %s is ignored", word);
+			message_note("the request's %s is ignored", word);
 	}
 }
 
@@ -126,14 +126,14 @@ add_name(struct names *names, const struct profile *profile, gnutls_x509_subject
     size_t bytes)
 {
 	if (strlen(text) != bytes)
-		return say_fail(EX_DATAERR, "the request asks for a name with a NUL inside");
+		return message_fail(EX_DATAERR, "the request asks for a name with a NUL inside");
 	if (type == GNUTLS_SAN_DNSNAME)
 		return names_add_host(names, profile, text);
 	if (type == GNUTLS_SAN_RFC822NAME && !profile->granted)
 		return names_add_email(names, text);
 	if (type == GNUTLS_SAN_URI && !profile->granted)
 		return names_add_uri(names, text);
-	return say_fail(EX_DATAERR,
+	return message_fail(EX_DATAERR,
 	    "the request asks for a kind of name that a certificate for %s %s cannot hold here",
 	    *profile->kind == 'a' ? "an" : "a", profile->kind);
 }
@@ -152,7 +152,7 @@ read_names(gnutls_x509_crq_t request, const struct profile *profile, struct name
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
-			return say_fail(EX_DATAERR,
+			return message_fail(EX_DATAERR,
 			    "the request's subjectAltName cannot be read: %s",
 			    gnutls_strerror(found));
 		value[bytes] = '\0';
@@ -177,7 +177,7 @@ csr_take_names(gnutls_x509_crq_t request, const struct texts *allow, const struc
 
 	if (code)
 		return code;
-	tell_ignored(request, allow);
+	report_ignored(request, allow);
 	return is_allowed(allow, "subjectAltName") ? read_names(request, profile, names) : 0;
 }
 

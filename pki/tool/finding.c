@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "pki/tool/output.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { FINE, NOT_FINE, NOT_FINE_SOON };
 
@@ -31,7 +31,7 @@ findings_add(struct findings *findings, enum finding_weight weight, const char *
 		findings->list = json_array();
 	return json_array_append_new(findings->list,
 	    json_pack("{s:s, s:s}", "weight", words[weight], "finding", sentence)) == 0 ?
-	    0 : say_no_memory();
+	    0 : message_no_memory();
 }
 
 int

@@ -5,53 +5,23 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/store.h"
 #include "pki/tool/token.h"
 
 enum { KEY_FILE_MOST = 64 * 1024 };
 
-static const struct {
-	const char *word;
-	gnutls_pk_algorithm_t algorithm;
-	unsigned bits;
-} types[KEY_TYPES] = {
-	[KEY_P256] = { "p256", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1) },
-	[KEY_ED25519] = { "ed25519", GNUTLS_PK_EDDSA_ED25519,
-	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
-	[KEY_RSA2048] = { "rsa2048", GNUTLS_PK_RSA, 2048 },
-	[KEY_RSA3072] = { "rsa3072", GNUTLS_PK_RSA, 3072 },
-};
-
-int
-key_type_parse(const char *word, enum key_type *type)
-{
-	*type = KEY_P256;
-	for (size_t i = 0; word && i < KEY_TYPES; i++)
-		if (strcmp(word, types[i].word) == 0) {
-			*type = (enum key_type)i;
-			return 0;
-		}
-	return word ? say_fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072",
-	    word) : 0;
-}
-
-void
-key_type_facts(enum key_type type, gnutls_pk_algorithm_t *algorithm, unsigned *bits)
-{
-	*algorithm = types[type].algorithm;
-	*bits = types[type].bits;
-}
-
 int
 key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 {
 	int problem = gnutls_x509_privkey_init(out);
+	gnutls_pk_algorithm_t algorithm;
+	unsigned bits;
 
+	key_type_facts(type, &algorithm, &bits);
 	if (problem >= 0)
-		problem = gnutls_x509_privkey_generate(*out, types[type].algorithm,
-		    types[type].bits, 0);
-	return problem < 0 ? say_fail(EX_SOFTWARE, "a key cannot be made: %s",
+		problem = gnutls_x509_privkey_generate(*out, algorithm, bits, 0);
+	return problem < 0 ? message_fail(EX_SOFTWARE, "a key cannot be made: %s",
 	    gnutls_strerror(problem)) : 0;
 }
 
@@ -64,12 +34,12 @@ key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem
 	bool kept;
 
 	if (problem < 0)
-		return say_fail(EX_SOFTWARE, "a key cannot be written: %s",
+		return message_fail(EX_SOFTWARE, "a key cannot be written: %s",
 		    gnutls_strerror(problem));
 	kept = secret_init(pem, text.data, text.size);
 	bytes_wipe(text.data, text.size);
 	gnutls_free(text.data);
-	return kept ? 0 : say_no_memory();
+	return kept ? 0 : message_no_memory();
 }
 
 static int
@@ -85,8 +55,8 @@ import(const struct secret *file, const char *path, struct passphrase *passphras
 	problem = gnutls_x509_privkey_import2(key, &pem, GNUTLS_X509_FMT_PEM,
 	    encrypted ? passphrase_text(passphrase) : NULL, encrypted ? 0 : GNUTLS_PKCS_PLAIN);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED)
-		return say_fail(EX_NOPERM, "%s: this is not its passphrase", path);
-	return problem < 0 ? say_fail(EX_DATAERR, "%s: no private key that can be read: %s", path,
+		return message_fail(EX_NOPERM, "%s: this is not its passphrase", path);
+	return problem < 0 ? message_fail(EX_DATAERR, "%s is not a private key that can be read: %s", path,
 	    gnutls_strerror(problem)) : 0;
 }
 
@@ -101,8 +71,8 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 	if (*path != '/')
 		path = store_path(store, path, whole);
 	if (!file_read_key(&file, path, KEY_FILE_MOST, error))
-		return say_fail(EX_NOINPUT, "%s", error);
-	code = gnutls_x509_privkey_init(out) < 0 ? say_no_memory() :
+		return message_fail(EX_NOINPUT, "%s", error);
+	code = gnutls_x509_privkey_init(out) < 0 ? message_no_memory() :
 	    import(&file, path, passphrase, *out);
 	secret_wipe(&file);
 	return code;
@@ -113,7 +83,7 @@ key_abstract(gnutls_x509_privkey_t key, gnutls_privkey_t *out)
 {
 	if (gnutls_privkey_init(out) < 0 ||
 	    gnutls_privkey_import_x509(*out, key, GNUTLS_PRIVKEY_IMPORT_COPY) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	return 0;
 }
 
@@ -140,6 +110,6 @@ key_public(gnutls_privkey_t key, gnutls_pubkey_t *out)
 
 	if (problem >= 0)
 		problem = gnutls_pubkey_import_privkey(*out, key, 0, 0);
-	return problem < 0 ? say_fail(EX_SOFTWARE, "a key's public half cannot be read: %s",
+	return problem < 0 ? message_fail(EX_SOFTWARE, "a key's public half cannot be read: %s",
 	    gnutls_strerror(problem)) : 0;
 }

@@ -10,16 +10,11 @@
 #include <gnutls/x509.h>
 
 #include "base/secret.h"
+#include "pki/tool/key_type.h"
 #include "pki/tool/passphrase.h"
 
 struct store;
 
-enum key_type { KEY_P256, KEY_ED25519, KEY_RSA2048, KEY_RSA3072, KEY_TYPES };
-
-/* word NULL: P-256. */
-int key_type_parse(const char *word, enum key_type *);
-/* As GnuTLS counts. */
-void key_type_facts(enum key_type, gnutls_pk_algorithm_t *, unsigned *bits);
 int key_generate(enum key_type, gnutls_x509_privkey_t *out);
 /* PEM; in clear when the passphrase is NULL. */
 int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem);

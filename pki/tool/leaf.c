@@ -10,7 +10,7 @@
 #include "pki/tool/mint.h"
 #include "pki/tool/output.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static int
 add_permit(void *arg, sqlite3_stmt *row)
@@ -37,7 +37,7 @@ judge_names(struct store *store, const struct signer *signer, const struct leaf 
 			within = names_is_within(name->text, permits.at[j].text);
 		names_join(&permits, list, sizeof(list));
 		if (!within)
-			code = say_fail(EX_DATAERR,
+			code = message_fail(EX_DATAERR,
 			    "'%s' is outside of what the CA '%s' may certify: %s", name->text,
 			    signer->ca.name, list);
 	}
@@ -62,7 +62,7 @@ refuse_overlap(void *arg, sqlite3_stmt *row)
 
 	for (size_t i = 0; i < leaf->names.count; i++)
 		if (overlaps(&leaf->names.at[i], host))
-			return say_fail(EX_DATAERR,
+			return message_fail(EX_DATAERR,
 			    "'%s' overlaps %s of the sub-CA '%s'; give --issuer %s, or --shared if "
 			    "others may serve it too", leaf->names.at[i].text, host, ca, ca);
 	return 0;
@@ -97,7 +97,7 @@ refuse_revoked_ca(struct store *store, const struct signer *signer)
 	int code = record_look_up(store, signer->ca.name, &record, &found);
 
 	return code || !record.revoked_at ? code :
-	    say_fail(EX_DATAERR, "the CA '%s' is revoked; nobody would believe what it issues",
+	    message_fail(EX_DATAERR, "the CA '%s' is revoked; nobody would believe what it issues",
 	    signer->ca.name);
 }
 
@@ -110,11 +110,11 @@ leaf_judge(struct store *store, const struct signer *signer, struct leaf *leaf)
 	int code;
 
 	if (strcmp(signer->ca.role, profile->role) != 0)
-		return say_fail(EX_USAGE, "the CA '%s' issues %s, not %ss", signer->ca.name,
+		return message_fail(EX_USAGE, "the CA '%s' issues %s, not %ss", signer->ca.name,
 		    strcmp(signer->ca.role, "root") == 0 ? "intermediates" : signer->ca.role,
 		    profile->kind);
 	if ((profile->serves || profile->granted) && !has_host(leaf))
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "%s '%s' needs a name to serve: give --host app.example.com", profile->kind,
 		    leaf->name);
 	code = refuse_revoked_ca(store, signer);
@@ -137,21 +137,21 @@ choose_end(const struct signer *signer, const struct leaf *leaf, int64_t now, in
 
 	*not_after = now + (leaf->seconds ? leaf->seconds : leaf->profile->seconds);
 	if (most <= now)
-		return say_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first",
+		return message_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first",
 		    signer->ca.name,
 		    output_time(most, text), signer->ca.name);
 	if (*not_after > most && leaf->seconds)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "the CA '%s' ends %s, before the certificate would; ask for less, or renew the "
 		    "CA first",
 		    signer->ca.name, output_time(most, text));
 	if (*not_after > most) {
 		*not_after = most;
-		say_warning("the certificate ends with its CA '%s', %s", signer->ca.name,
+		message_warning("the certificate ends with its CA '%s', %s", signer->ca.name,
 		    output_time(most, text));
 	}
 	if (leaf->profile->serves && *not_after - now > SERVER_MOST_S)
-		say_warning("Apple's clients refuse server certificates of more than 825 days");
+		message_warning("Apple's clients refuse server certificates of more than 825 days");
 	return 0;
 }
 
@@ -168,7 +168,7 @@ mint_leaf(const struct signer *signer, const struct leaf *leaf, struct record *r
 
 	if (leaf->profile->granted) {
 		if (!grant_encode(&leaf->grant, grant, sizeof(grant), &request.grant_bytes))
-			return say_fail(EX_DATAERR,
+			return message_fail(EX_DATAERR,
 			    "the grant is out of its ranges; see valise-pki(1)");
 		request.grant = grant;
 	}
@@ -182,7 +182,7 @@ leaf_may_be_renewed(const struct record *record)
 	bool held = record->reason == CRL_HOLD;
 
 	return record->revoked_at == 0 ? 0 :
-	    say_fail(EX_DATAERR, "'%s' is %s; its key gets no new certificate: use rekey%s",
+	    message_fail(EX_DATAERR, "'%s' is %s; its key gets no new certificate: use rekey%s",
 	    record->name, held ? "held" : "revoked", held ? ", or unhold it" : "");
 }
 
@@ -199,13 +199,13 @@ refuse_overwriting(struct store *store, const struct leaf *leaf)
 	if (code || leaf->replaces)
 		return code;
 	if (found)
-		return say_fail(EX_CANTCREAT,
+		return message_fail(EX_CANTCREAT,
 		    "'%s' exists already: %s, serial %s; renew or rekey it, or take another name",
 		    leaf->name, old.kind, record_serial(&old, serial));
 	snprintf(key, sizeof(key), "issued/%s.key", leaf->name);
 	snprintf(certificate, sizeof(certificate), "issued/%s.crt", leaf->name);
 	if (store_has_file(store, key) || store_has_file(store, certificate))
-		return say_fail(EX_CANTCREAT,
+		return message_fail(EX_CANTCREAT,
 		    "%s/issued/%s.key or .crt is there but not in the inventory; move it away",
 		    store->dir, leaf->name);
 	return 0;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/token.h"
 
 static int
@@ -53,7 +53,7 @@ leaf_key_make(struct authority *authority, const struct leaf_key_options *option
 	if (code)
 		return code;
 	if ((options->key != NULL) + (options->token != NULL) + options->encrypt > 1)
-		return say_fail(EX_USAGE, "--key, --token and --encrypt-key exclude each other");
+		return message_fail(EX_USAGE, "--key, --token and --encrypt-key exclude each other");
 	if (options->key)
 		code = use_existing(authority, options->key, out, &private);
 	else if (options->token)

@@ -9,7 +9,7 @@
 #include "pki/oid.h"
 #include "pki/tool/lint_rule.h"
 #include "pki/tool/profile.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static void
 read_extensions(struct lint_subject *s)
@@ -96,7 +96,7 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 
 	if (!s || gnutls_x509_crt_init(&s->certificate) < 0) {
 		free(s);
-		return say_no_memory();
+		return message_no_memory();
 	}
 	s->now = now;
 	if (!x509_parse(&s->facts, certificate, &why))

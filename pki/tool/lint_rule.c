@@ -367,7 +367,7 @@ static const struct lint_rule rules[] = {
 	{ "underscore", FINDING_WARNING, underscore,
 	  "a name with an underscore can be routed but not terminated by an agent" },
 	{ "name-not-normal", FINDING_WRONG, name_not_normal,
-	  "one of its names is no server name as clients send it (IDN: write A-labels)" },
+	  "one of its names is not a server name as clients send it (IDN: write A-labels)" },
 	{ "wildcard-broad", FINDING_WARNING, wildcard_broad,
 	  "a wildcard over a whole top-level domain" },
 	{ "server-long", FINDING_WARNING, server_long,

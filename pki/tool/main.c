@@ -6,7 +6,7 @@
 #include "base/process.h"
 #include "base/secret.h"
 #include "pki/tool/command.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 #ifndef VALISE_VERSION
 #define VALISE_VERSION "unknown"
@@ -37,7 +37,7 @@ main(int argc, char **argv)
 	process_open_standard();
 	process_harden();
 	if (argc < 2)
-		return say_fail(EX_USAGE, "what to do? see `valise-pki --help`");
+		return message_fail(EX_USAGE, "what to do? see `valise-pki --help`");
 	if (strcmp(argv[1], "--help") == 0)
 		return print_help();
 	if (strcmp(argv[1], "--version") == 0)
@@ -45,5 +45,5 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(argv[1], commands[i]->usage->word) == 0)
 			return commands[i]->run(argc - 1, argv + 1);
-	return say_fail(EX_USAGE, "'%s' is no command; see `valise-pki --help`", argv[1]);
+	return message_fail(EX_USAGE, "'%s' is not a command; see `valise-pki --help`", argv[1]);
 }

@@ -6,7 +6,7 @@
 
 #include "base/secret.h"
 #include "pki/oid.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 void
 mint_serial(uint8_t serial[MINT_SERIAL])
@@ -141,7 +141,7 @@ mint_certificate(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x5
 	int code = 0, problem = gnutls_x509_crt_init(&certificate);
 
 	if (problem < 0)
-		return say_no_memory();
+		return message_no_memory();
 	problem = fill(certificate, mint, subject_key, issuer);
 	if (problem >= 0 && mint->names)
 		code = names_put(mint->names, certificate);
@@ -152,7 +152,7 @@ mint_certificate(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x5
 	if (problem >= 0 && !code)
 		problem = gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, der);
 	if (problem < 0)
-		code = say_fail(EX_SOFTWARE, "the certificate for '%s' cannot be made: %s",
+		code = message_fail(EX_SOFTWARE, "the certificate for '%s' cannot be made: %s",
 		    mint->common_name, gnutls_strerror(problem));
 	gnutls_x509_crt_deinit(certificate);
 	return code;

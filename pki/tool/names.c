@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "pki/tool/profile.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { NAME_MOST = 64 };	/* ub-common-name */
 
@@ -19,7 +19,7 @@ names_add(struct names *names, gnutls_x509_subject_alt_name_t type, const char *
 		if (names->at[i].type == type && strcmp(names->at[i].text, text) == 0)
 			return 0;
 	if (names->count == NAMES_MOST || strlen(text) >= NAMES_TEXT)
-		return say_fail(EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
+		return message_fail(EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
 	name = &names->at[names->count++];
 	name->type = type;
 	snprintf(name->text, sizeof(name->text), "%s", text);
@@ -48,10 +48,10 @@ refuse_host(const char *host)
 		    gnutls_idna_map(host, (unsigned)strlen(host), &mapped, 0) >= 0)
 			break;
 	code = mapped.data ?
-	    say_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host,
+	    message_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host,
 	    (char *)mapped.data) :
-	    say_fail(EX_DATAERR,
-	    "--host '%s' is no server name; give one like app.example.com or *.example.com", host);
+	    message_fail(EX_DATAERR,
+	    "--host '%s' is not a server name; give one like app.example.com or *.example.com", host);
 	gnutls_free(mapped.data);
 	return code;
 }
@@ -65,7 +65,7 @@ names_add_host(struct names *names, const struct profile *profile, const char *h
 
 	if (is_address(host, octets, &bytes)) {
 		if (!profile->serves)
-			return say_fail(EX_DATAERR,
+			return message_fail(EX_DATAERR,
 			    "--host %s: %s %s certificate holds names, not addresses", host,
 			    *profile->kind == 'a' ? "an" : "a", profile->kind);
 		return names_add(names, GNUTLS_SAN_IPADDRESS, host);
@@ -92,8 +92,8 @@ names_add_email(struct names *names, const char *email)
 
 	if (!at || at == email || !is_plain(email) ||
 	    !name_normalise(normal, at + 1, strlen(at + 1)))
-		return say_fail(EX_DATAERR,
-		    "--email '%s' is no address of the form who@example.com", email);
+		return message_fail(EX_DATAERR,
+		    "--email '%s' is not an address of the form who@example.com", email);
 	return names_add(names, GNUTLS_SAN_RFC822NAME, email);
 }
 
@@ -103,8 +103,8 @@ names_add_uri(struct names *names, const char *uri)
 	const char *colon = strchr(uri, ':');
 
 	if (!colon || colon == uri || !colon[1] || !is_plain(uri))
-		return say_fail(EX_DATAERR,
-		    "--uri '%s' is no URI with a scheme, like spiffe://example.com/job", uri);
+		return message_fail(EX_DATAERR,
+		    "--uri '%s' is not a URI with a scheme, like spiffe://example.com/job", uri);
 	return names_add(names, GNUTLS_SAN_URI, uri);
 }
 
@@ -141,7 +141,7 @@ names_of_certificate(struct names *names, gnutls_x509_crt_t certificate)
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
-			return say_fail(EX_DATAERR, "a subjectAltName cannot be read: %s",
+			return message_fail(EX_DATAERR, "a subjectAltName cannot be read: %s",
 			    gnutls_strerror(found));
 		code = names_add_raw(names, type,
 		    &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
@@ -166,7 +166,7 @@ names_put(const struct names *names, gnutls_x509_crt_t certificate)
 		problem = gnutls_x509_crt_set_subject_alt_name(certificate, name->type, data, bytes,
 		    GNUTLS_FSAN_APPEND);
 		if (problem < 0)
-			return say_fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s",
+			return message_fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s",
 			    name->text, gnutls_strerror(problem));
 	}
 	return 0;
@@ -209,11 +209,11 @@ names_check_label(const char *name)
 
 	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] != '\0' ||
 	    strchr(".-", *name))
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "the name '%s' cannot be a file's name; give 1 to %d letters, digits and ._@-, "
 		    "a letter or digit first", name, NAME_MOST);
 	if (length >= 16 && is_all_hex(name))
-		return say_fail(EX_USAGE, "the name '%s' looks like a serial number; give another",
+		return message_fail(EX_USAGE, "the name '%s' looks like a serial number; give another",
 		    name);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { ROWS_MOST = 48, HELP = 1, FIRST_ROW = 256 };
 
@@ -175,11 +175,11 @@ static bool
 count_operands(const struct usage *usage, const struct operands *operands, int *code)
 {
 	if (operands->count < usage->least)
-		*code = say_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`",
+		*code = message_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`",
 		    usage->word,
 		    usage->operands, usage->word);
 	else if (usage->most >= 0 && operands->count > usage->most)
-		*code = say_fail(EX_USAGE,
+		*code = message_fail(EX_USAGE,
 		    "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
 		    operands->at[usage->most], usage->word);
 	else
@@ -205,7 +205,7 @@ options_read(const struct usage *usage, int argc, char **argv, void *options,
 			return false;
 		}
 		if (found < FIRST_ROW) {
-			*code = say_fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`",
+			*code = message_fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`",
 			    usage->word,
 			    found == ':' ? "no value follows" :
 			    "no such option, or a value it does not take:",
@@ -214,7 +214,7 @@ options_read(const struct usage *usage, int argc, char **argv, void *options,
 		}
 		const struct option_row *row = rows[found - FIRST_ROW];
 		if (!store_value(row, optarg, options)) {
-			*code = say_fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word, row->name,
+			*code = message_fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word, row->name,
 			    optarg ? optarg : "", wanted(row));
 			return false;
 		}

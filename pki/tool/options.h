@@ -61,7 +61,7 @@ struct operands {
 /*
  * Reads argv[1...] into `options`, a zeroed struct that begins with a struct
  * common.  False when the command is over: --help was printed (*code is 0) or
- * something was wrong (*code is EX_USAGE and the line is said).
+ * something was wrong (*code is EX_USAGE and a message is written).
  */
 bool options_read(const struct usage *, int argc, char **argv, void *options,
     struct operands *, int *code);

@@ -11,8 +11,8 @@
 
 #include "base/secret.h"
 #include "base/units.h"
-#include "pki/tool/say.h"
-#include "pki/tool/store.h"
+#include "pki/tool/message.h"
+#include "pki/tool/store_statement.h"
 
 static int
 write_all(int fd, const uint8_t *data, size_t bytes)
@@ -58,7 +58,7 @@ outbox_put(struct store *store, const char *path, mode_t mode, const void *data,
 	bytes_random(octets, sizeof(octets));
 	snprintf(temp, sizeof(temp), "tmp/%s", hex_encode(random, octets, sizeof(octets)));
 	if (write_file(store_path(store, temp, whole), mode, data, bytes) < 0)
-		return say_fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed",
+		return message_fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed",
 		    store->dir, path,
 		    strerror(errno));
 	return store_do(store, "INSERT INTO outbox(temp, path) VALUES(?, ?)", "tt", temp, path);
@@ -73,7 +73,7 @@ sync_directory(struct store *store, const char *path)
 
 	if (fd >= 0)
 		close(fd);
-	return problem ? say_fail(EX_CANTCREAT, "%s: %s", whole, strerror(problem)) : 0;
+	return problem ? message_fail(EX_CANTCREAT, "%s: %s", whole, strerror(problem)) : 0;
 }
 
 int
@@ -93,7 +93,7 @@ deliver_one(void *arg, sqlite3_stmt *row)
 	store_path(store, (const char *)sqlite3_column_text(row, 0), from);
 	if (rename(from, store_path(store, path, to)) < 0)
 		return errno == ENOENT ? 0 :	/* done before, by us or by another process */
-		    say_fail(EX_CANTCREAT,
+		    message_fail(EX_CANTCREAT,
 		    "%s: %s; the change is made, and the file follows with the next command", to,
 		    strerror(errno));
 	snprintf(dir, sizeof(dir), "%s", path);

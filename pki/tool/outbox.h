@@ -1,6 +1,6 @@
 /*
- * Files of a change between their writing and their renaming; store.h tells
- * the story.  Only store.c calls this.
+ * The files of a change, between their writing and their renaming; store.h explains both.
+ * Only store.c calls these functions.
  */
 #ifndef PKI_TOOL_OUTBOX_H
 #define PKI_TOOL_OUTBOX_H

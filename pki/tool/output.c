@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { LABEL_COLUMN = 18 };
 
@@ -113,7 +113,7 @@ output_print(const struct common *common, json_t *value)
 	int code = 0;
 
 	if (!value)
-		return say_no_memory();
+		return message_no_memory();
 	if (common->json) {
 		json_dumpf(value, stdout, JSON_INDENT(2));
 		putchar('\n');
@@ -121,7 +121,7 @@ output_print(const struct common *common, json_t *value)
 		print_text(value);
 	}
 	if (fflush(stdout) != 0)
-		code = say_fail(EX_IOERR, "standard output cannot be written");
+		code = message_fail(EX_IOERR, "standard output cannot be written");
 	json_decref(value);
 	return code;
 }

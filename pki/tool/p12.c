@@ -3,7 +3,7 @@
 
 #include <gnutls/pkcs12.h>
 
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static int
 add_bag(gnutls_pkcs12_t p12, gnutls_pkcs12_bag_t bag, const char *passphrase, unsigned flags)
@@ -14,7 +14,7 @@ add_bag(gnutls_pkcs12_t p12, gnutls_pkcs12_bag_t bag, const char *passphrase, un
 }
 
 static int
-add_certificates(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t *key_id,
+add_certificates(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, const gnutls_datum_t *key_id,
     const char *passphrase, unsigned flags)
 {
 	gnutls_pkcs12_bag_t bag;
@@ -22,12 +22,12 @@ add_certificates(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutl
 
 	if (problem < 0)
 		return problem;
-	for (size_t i = 0; problem >= 0 && i < keyring->chain_count; i++) {
-		int index = problem = gnutls_pkcs12_bag_set_crt(bag, keyring->chain[i]);
+	for (size_t i = 0; problem >= 0 && i < bundle->chain_count; i++) {
+		int index = problem = gnutls_pkcs12_bag_set_crt(bag, bundle->chain[i]);
 
 		if (index >= 0 && i == 0)
 			problem = gnutls_pkcs12_bag_set_friendly_name(bag, (unsigned)index,
-			    keyring->record.name);
+			    bundle->record.name);
 		if (problem >= 0 && i == 0)
 			problem = gnutls_pkcs12_bag_set_key_id(bag, (unsigned)index, key_id);
 	}
@@ -39,7 +39,7 @@ add_certificates(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutl
 
 /* The key encrypts itself; its bag is not encrypted again. */
 static int
-add_key(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t *key_id,
+add_key(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, const gnutls_datum_t *key_id,
     const char *passphrase,
     unsigned flags)
 {
@@ -49,14 +49,14 @@ add_key(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t
 
 	if (problem < 0)
 		return problem;
-	problem = gnutls_x509_privkey_export2_pkcs8(keyring->key, GNUTLS_X509_FMT_DER, passphrase,
+	problem = gnutls_x509_privkey_export2_pkcs8(bundle->key, GNUTLS_X509_FMT_DER, passphrase,
 	    flags, &der);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_bag_set_data(bag, GNUTLS_BAG_PKCS8_ENCRYPTED_KEY, &der);
 	if (problem >= 0) {
 		unsigned index = (unsigned)problem;
 
-		problem = gnutls_pkcs12_bag_set_friendly_name(bag, index, keyring->record.name);
+		problem = gnutls_pkcs12_bag_set_friendly_name(bag, index, bundle->record.name);
 		if (problem >= 0)
 			problem = gnutls_pkcs12_bag_set_key_id(bag, index, key_id);
 	}
@@ -68,7 +68,7 @@ add_key(gnutls_pkcs12_t p12, const struct keyring *keyring, const gnutls_datum_t
 }
 
 int
-p12_encode(const struct keyring *keyring, const char *passphrase, bool legacy, struct secret *out)
+p12_encode(const struct identity_bundle *bundle, const char *passphrase, bool legacy, struct secret *out)
 {
 	unsigned flags = legacy ? GNUTLS_PKCS_PKCS12_3DES : GNUTLS_PKCS_PBES2_AES_256;
 	uint8_t id[64];
@@ -78,23 +78,23 @@ p12_encode(const struct keyring *keyring, const char *passphrase, bool legacy, s
 	int problem = gnutls_pkcs12_init(&p12), code = 0;
 
 	if (problem < 0)
-		return say_no_memory();
-	problem = gnutls_x509_crt_get_key_id(keyring->chain[0], 0, id, &id_bytes);
+		return message_no_memory();
+	problem = gnutls_x509_crt_get_key_id(bundle->chain[0], 0, id, &id_bytes);
 	key_id.size = (unsigned)id_bytes;
 	if (problem >= 0)
-		problem = add_certificates(p12, keyring, &key_id, passphrase, flags);
+		problem = add_certificates(p12, bundle, &key_id, passphrase, flags);
 	if (problem >= 0)
-		problem = add_key(p12, keyring, &key_id, passphrase, flags);
+		problem = add_key(p12, bundle, &key_id, passphrase, flags);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_generate_mac2(p12, legacy ? GNUTLS_MAC_SHA1 :
 		    GNUTLS_MAC_SHA256, passphrase);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &der);
 	if (problem < 0)
-		code = say_fail(EX_SOFTWARE, "the PKCS#12 file cannot be made: %s",
+		code = message_fail(EX_SOFTWARE, "the PKCS#12 file cannot be made: %s",
 		    gnutls_strerror(problem));
 	else if (!secret_init(out, der.data, der.size))
-		code = say_no_memory();
+		code = message_no_memory();
 	gnutls_free(der.data);
 	gnutls_pkcs12_deinit(p12);
 	return code;

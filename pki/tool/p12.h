@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "pki/tool/keyring.h"
+#include "pki/tool/identity_bundle.h"
 
 /* Key and chain, the root included. */
-int p12_encode(const struct keyring *, const char *passphrase, bool legacy, struct secret *out);
+int p12_encode(const struct identity_bundle *, const char *passphrase, bool legacy, struct secret *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { PASSPHRASE_MOST = 1024 };
 
@@ -28,14 +28,14 @@ adopt_line(struct passphrase *passphrase, const uint8_t *data, size_t bytes, con
 	if (bytes && data[bytes - 1] == '\r')
 		bytes--;
 	if (bytes == 0 || bytes > PASSPHRASE_MOST || memchr(data, 0, bytes))
-		return say_fail(EX_DATAERR, "%s: a passphrase has 1 to %d bytes and no NUL; "
+		return message_fail(EX_DATAERR, "%s: a passphrase has 1 to %d bytes and no NUL; "
 		    "for keys without one say --no-password when you make them", from,
 		    PASSPHRASE_MOST);
 	memcpy(line, data, bytes);
 	kept = secret_init(&passphrase->secret, line, bytes + 1);
 	bytes_wipe(line, sizeof(line));
 	passphrase->known = kept;
-	return kept ? 0 : say_no_memory();
+	return kept ? 0 : message_no_memory();
 }
 
 static int
@@ -46,7 +46,7 @@ from_file(struct passphrase *passphrase, const char *path)
 	int code;
 
 	if (!file_read_key(&file, path, 64 * 1024, error))
-		return say_fail(EX_NOINPUT, "%s", error);
+		return message_fail(EX_NOINPUT, "%s", error);
 	code = adopt_line(passphrase, file.data, file.bytes, path);
 	secret_wipe(&file);
 	return code;
@@ -68,11 +68,11 @@ from_descriptor(struct passphrase *passphrase, int fd, const char *from)
 			break;
 		if (line[bytes] == 3 && isatty(fd)) {	/* ^C: the terminal sends no signals now */
 			bytes_wipe(line, sizeof(line));
-			return say_fail(EX_NOINPUT, "interrupted; nothing was changed");
+			return message_fail(EX_NOINPUT, "interrupted; nothing was changed");
 		}
 		bytes++;
 	}
-	code = got < 0 ? say_fail(EX_NOINPUT, "%s: %s", from, strerror(errno)) :
+	code = got < 0 ? message_fail(EX_NOINPUT, "%s: %s", from, strerror(errno)) :
 	    adopt_line(passphrase, line, bytes, from);
 	bytes_wipe(line, sizeof(line));
 	return code;
@@ -85,7 +85,7 @@ prompt(struct passphrase *passphrase, int tty, const char *what, const char *aga
 	int code;
 
 	if (tcgetattr(tty, &normal) < 0)
-		return say_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use %s",
+		return message_fail(EX_NOINPUT, "the terminal cannot hide a passphrase; use %s",
 		    passphrase->option);
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
@@ -105,7 +105,7 @@ from_terminal(struct passphrase *passphrase, const char *what, bool fresh)
 	int tty = isatty(STDIN_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1, code;
 
 	if (tty < 0)
-		return say_fail(EX_NOINPUT,
+		return message_fail(EX_NOINPUT,
 		    "%s needs a passphrase and there is no terminal to ask on; "
 		    "give %s FILE%s", what, passphrase->option,
 		    passphrase->avoidable ? ", or --no-password to keep it in clear" : "");
@@ -114,7 +114,7 @@ from_terminal(struct passphrase *passphrase, const char *what, bool fresh)
 		code = prompt(&again, tty, what, ", once more");
 	if (!code && fresh &&
 	    !secret_equals(&passphrase->secret, again.secret.data, again.secret.bytes))
-		code = say_fail(EX_DATAERR, "the two passphrases differ; nothing was changed");
+		code = message_fail(EX_DATAERR, "the two passphrases differ; nothing was changed");
 	passphrase_wipe(&again);
 	close(tty);
 	return code;

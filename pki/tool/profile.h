@@ -29,7 +29,7 @@ struct profile {
 enum { PROFILES = 4 };
 extern const struct profile profile_all[PROFILES];
 
-/* NULL if it is none. */
+/* NULL if there is no such kind or role. */
 const struct profile *profile_of_kind(const char *kind);
 const struct profile *profile_of_role(const char *role);
 

@@ -7,35 +7,35 @@
 
 #include "pki/tool/crl_writer.h"
 #include "pki/tool/profile.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
-/* A file in the making. */
-struct pile {
+/* The contents of a file that is being put together. */
+struct file_buffer {
 	char *data;
 	size_t bytes;
 };
 
 static int
-pile_add(struct pile *pile, const void *data, size_t bytes)
+buffer_add(struct file_buffer *buffer, const void *data, size_t bytes)
 {
-	char *more = realloc(pile->data, pile->bytes + bytes);
+	char *more = realloc(buffer->data, buffer->bytes + bytes);
 
 	if (!more)
-		return say_no_memory();
-	memcpy(more + pile->bytes, data, bytes);
-	*pile = (struct pile){ more, pile->bytes + bytes };
+		return message_no_memory();
+	memcpy(more + buffer->bytes, data, bytes);
+	*buffer = (struct file_buffer){ more, buffer->bytes + bytes };
 	return 0;
 }
 
 static int
-pile_add_pem(struct pile *pile, const char *label, const gnutls_datum_t *der)
+buffer_add_pem(struct file_buffer *buffer, const char *label, const gnutls_datum_t *der)
 {
 	gnutls_datum_t pem = { 0 };
 	int code;
 
 	if (gnutls_pem_base64_encode2(label, der, &pem) < 0)
-		return say_no_memory();
-	code = pile_add(pile, pem.data, pem.size);
+		return message_no_memory();
+	code = buffer_add(buffer, pem.data, pem.size);
 	gnutls_free(pem.data);
 	return code;
 }
@@ -47,12 +47,12 @@ put(void *arg, const char *path, const void *data, size_t bytes)
 }
 
 static int
-pile_give(const struct sink *sink, struct pile *pile, const char *path, int code)
+buffer_give(const struct publish_output *output, struct file_buffer *buffer, const char *path, int code)
 {
 	if (!code)
-		code = sink->take(sink->arg, path, pile->data, pile->bytes);
-	free(pile->data);
-	*pile = (struct pile){ 0 };
+		code = output->take(output->arg, path, buffer->data, buffer->bytes);
+	free(buffer->data);
+	*buffer = (struct file_buffer){ 0 };
 	return code;
 }
 
@@ -62,13 +62,13 @@ add_certificate_row(void *arg, sqlite3_stmt *row)
 	gnutls_datum_t der = { (unsigned char *)(uintptr_t)sqlite3_column_blob(row, 0),
 	    (unsigned)sqlite3_column_bytes(row, 0) };
 
-	return pile_add_pem(arg, "CERTIFICATE", &der);
+	return buffer_add_pem(arg, "CERTIFICATE", &der);
 }
 
 static int
 add_blob_row(void *arg, sqlite3_stmt *row)
 {
-	return pile_add(arg, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0));
+	return buffer_add(arg, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0));
 }
 
 static int
@@ -107,7 +107,7 @@ int
 publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t now)
 {
 	struct ca *ca = &signer->ca;
-	struct pile pile = { 0 };
+	struct file_buffer buffer = { 0 };
 	gnutls_datum_t der = { 0 };
 	char path[CA_NAME + 16];
 	/* its number may have changed since it was opened */
@@ -122,7 +122,7 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 		return code;
 	ca->crl_this = now;
 	ca->crl_next = now + ca->crl_seconds;
-	code = pile_add_pem(&pile, "X509 CRL", &der);
+	code = buffer_add_pem(&buffer, "X509 CRL", &der);
 	gnutls_free(der.data);
 	if (!code)
 		code = store_do(store,
@@ -131,42 +131,42 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 		    "iiiii", ca->crl_number, ca->crl_this, ca->crl_next, ca->crl_seconds, ca->id);
 	if (!code)
 		code = store_do(store, "INSERT OR REPLACE INTO crl(ca, pem) VALUES(?, ?)", "ib",
-		    ca->id, pile.data, pile.bytes);
+		    ca->id, buffer.data, buffer.bytes);
 	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
-	return pile_give(&(struct sink){ put, store }, &pile, path, code);
+	return buffer_give(&(struct publish_output){ put, store }, &buffer, path, code);
 }
 
 static int
-give_ca(struct store *store, const struct sink *sink, const struct ca *ca)
+give_ca(struct store *store, const struct publish_output *output, const struct ca *ca)
 {
-	struct pile pile = { 0 };
+	struct file_buffer buffer = { 0 };
 	char path[CA_NAME + 16];
-	int code = store_each(store, add_certificate_row, &pile,
+	int code = store_each(store, add_certificate_row, &buffer,
 	    "SELECT der FROM body JOIN certificate ON id = certificate "
 	    "WHERE name = ? AND current = 1", "t", ca->name);
 
 	if (!code && ca->parent == ca->id)
-		code = sink->take(sink->arg, "root.crt", pile.data, pile.bytes);
+		code = output->take(output->arg, "root.crt", buffer.data, buffer.bytes);
 	snprintf(path, sizeof(path), "cas/%s.crt", ca->name);
-	return pile_give(sink, &pile, path, code);
+	return buffer_give(output, &buffer, path, code);
 }
 
 int
 publish_ca(struct store *store, const struct ca *ca)
 {
-	return give_ca(store, &(struct sink){ put, store }, ca);
+	return give_ca(store, &(struct publish_output){ put, store }, ca);
 }
 
 static int
-give_crl(struct store *store, const struct sink *sink, const struct ca *ca)
+give_crl(struct store *store, const struct publish_output *output, const struct ca *ca)
 {
-	struct pile pile = { 0 };
+	struct file_buffer buffer = { 0 };
 	char path[CA_NAME + 16];
-	int code = store_each(store, add_blob_row, &pile, "SELECT pem FROM crl WHERE ca = ?", "i",
+	int code = store_each(store, add_blob_row, &buffer, "SELECT pem FROM crl WHERE ca = ?", "i",
 	    ca->id);
 
 	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
-	return pile_give(sink, &pile, path, code);
+	return buffer_give(output, &buffer, path, code);
 }
 
 /*
@@ -174,35 +174,35 @@ give_crl(struct store *store, const struct sink *sink, const struct ca *ca)
  * every CA above it and, for a role's own intermediate, of every CA below.
  */
 static int
-give_bundles(struct store *store, const struct sink *sink, const struct ca *ca)
+give_bundles(struct store *store, const struct publish_output *output, const struct ca *ca)
 {
-	struct pile pile = { 0 };
+	struct file_buffer buffer = { 0 };
 	char path[CA_NAME + 16];
 	bool is_sub = strcmp(ca->name, ca->role) != 0;
 	int code;
 
 	if (ca->parent == ca->id)
 		return 0;
-	code = store_each(store, add_certificate_row, &pile,
+	code = store_each(store, add_certificate_row, &buffer,
 	    "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
 	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR "
 	    "ca.id IN (?, ?)) ORDER BY ca.id DESC", "ii", ca->id, ca->parent);
 	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
-	code = pile_give(sink, &pile, path, code);
+	code = buffer_give(output, &buffer, path, code);
 	if (code)
 		return code;
-	code = store_each(store, add_blob_row, &pile,
+	code = store_each(store, add_blob_row, &buffer,
 	    "SELECT pem FROM crl JOIN ca ON ca.id = crl.ca "
 	    "WHERE ca.parent = ca.id OR (ca.role = ? AND (? = 0 OR ca.id IN (?, ?))) ORDER BY "
 	    "ca.id DESC",
 	    "tiii", ca->role, (int64_t)is_sub, ca->id, ca->parent);
 	snprintf(path, sizeof(path), "%s.crl", ca->name);
-	return pile_give(sink, &pile, path, code);
+	return buffer_give(output, &buffer, path, code);
 }
 
 struct giving {
 	struct store *store;
-	const struct sink *sink;
+	const struct publish_output *output;
 	const char *role;
 };
 
@@ -213,53 +213,53 @@ give_bundles_of_role(void *arg, const struct ca *ca)
 
 	if (strcmp(giving->role, "root") != 0 && strcmp(giving->role, ca->role) != 0)
 		return 0;
-	return give_bundles(giving->store, giving->sink, ca);
+	return give_bundles(giving->store, giving->output, ca);
 }
 
 int
 publish_bundles(struct store *store, const char *role)
 {
 	return ca_each(store, give_bundles_of_role,
-	    &(struct giving){ store, &(struct sink){ put, store }, role });
+	    &(struct giving){ store, &(struct publish_output){ put, store }, role });
 }
 
 static int
-give_leaf(struct store *store, const struct sink *sink, const struct record *record)
+give_leaf(struct store *store, const struct publish_output *output, const struct record *record)
 {
-	struct pile pile = { 0 };
+	struct file_buffer buffer = { 0 };
 	char path[CA_NAME + 16];
 	struct ca ca;
-	int code = store_each(store, add_certificate_row, &pile,
+	int code = store_each(store, add_certificate_row, &buffer,
 	    "SELECT der FROM body WHERE certificate = ?", "i", record->id);
 
 	if (!code)
 		code = ca_by_id(store, record->issuer, &ca);
 	while (!code && ca.parent != ca.id) {
-		code = store_each(store, add_certificate_row, &pile,
+		code = store_each(store, add_certificate_row, &buffer,
 		    "SELECT der FROM body JOIN certificate ON id = certificate "
 		    "WHERE name = ? AND current = 1", "t", ca.name);
 		if (!code)
 			code = ca_by_id(store, ca.parent, &ca);
 	}
 	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
-	return pile_give(sink, &pile, path, code);
+	return buffer_give(output, &buffer, path, code);
 }
 
 int
 publish_leaf(struct store *store, const struct record *record)
 {
-	return give_leaf(store, &(struct sink){ put, store }, record);
+	return give_leaf(store, &(struct publish_output){ put, store }, record);
 }
 
 static int
 expect_of_ca(void *arg, const struct ca *ca)
 {
 	const struct giving *giving = arg;
-	int code = give_ca(giving->store, giving->sink, ca);
+	int code = give_ca(giving->store, giving->output, ca);
 
 	if (!code)
-		code = give_crl(giving->store, giving->sink, ca);
-	return code ? code : give_bundles(giving->store, giving->sink, ca);
+		code = give_crl(giving->store, giving->output, ca);
+	return code ? code : give_bundles(giving->store, giving->output, ca);
 }
 
 static int
@@ -267,13 +267,13 @@ expect_of_leaf(void *arg, const struct record *record)
 {
 	const struct giving *giving = arg;
 
-	return give_leaf(giving->store, giving->sink, record);
+	return give_leaf(giving->store, giving->output, record);
 }
 
 int
-publish_expect(struct store *store, const struct sink *sink)
+publish_expect(struct store *store, const struct publish_output *output)
 {
-	struct giving giving = { store, sink, NULL };
+	struct giving giving = { store, output, NULL };
 	int code = ca_each(store, expect_of_ca, &giving);
 
 	return code ? code : record_each(store, expect_of_leaf, &giving,

@@ -8,8 +8,8 @@
 
 #include "pki/tool/signer.h"
 
-/* Where a file goes: into the store, or to whoever compares. */
-struct sink {
+/* Where the files go: into the store, or to a comparison with what is there. */
+struct publish_output {
 	int (*take)(void *arg, const char *path, const void *data, size_t bytes);
 	void *arg;
 };
@@ -25,8 +25,8 @@ int publish_bundles(struct store *, const char *role);
 /* issued/NAME.crt: the leaf and every CA up to, but not, the root. */
 int publish_leaf(struct store *, const struct record *);
 
-/* Every file that there should be, as it should be: what publish_*() have put, without
- * putting it. */
-int publish_expect(struct store *, const struct sink *);
+/* Gives every file that should be there, with the contents that it should have, to the output;
+ * the store is not changed. */
+int publish_expect(struct store *, const struct publish_output *);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static const char record_columns[] =
 	"SELECT id, issuer, serial, name, kind, hosts, key, not_before, not_after, revoked_at, "
@@ -111,7 +111,7 @@ record_look_up(struct store *store, const char *name, struct record *record, boo
 	return code;
 }
 
-/* "0A:1b2c" to bytes; 0 if it is none. */
+/* "0A:1b2c" to bytes; 0 if it is not a serial number. */
 static size_t
 read_serial(const char *text, uint8_t out[21])
 {
@@ -143,7 +143,7 @@ record_find(struct store *store, const char *name_or_serial, struct record *reco
 		found = record->id != 0;
 	}
 	return code || found ? code :
-	    say_fail(EX_NOINPUT,
+	    message_fail(EX_NOINPUT,
 	    "'%s': no certificate of this name or serial here; see `valise-pki list`",
 	    name_or_serial);
 }
@@ -172,11 +172,11 @@ record_certificate(struct store *store, int64_t id, gnutls_x509_crt_t *out)
 
 	*out = NULL;
 	if (gnutls_x509_crt_init(&call.certificate) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	code = store_each(store, take_der, &call, "SELECT der FROM body WHERE certificate = ?", "i",
 	    id);
 	if (!code && call.problem < 0)
-		code = say_fail(EX_DATAERR,
+		code = message_fail(EX_DATAERR,
 		    "the inventory holds a certificate that cannot be read: %s; restore a backup",
 		    gnutls_strerror(call.problem));
 	if (code)
@@ -184,6 +184,21 @@ record_certificate(struct store *store, int64_t id, gnutls_x509_crt_t *out)
 	else
 		*out = call.certificate;
 	return code;
+}
+
+int
+record_ca_certificate(struct store *store, const struct ca *ca, gnutls_x509_crt_t *out)
+{
+	struct record record;
+	bool found;
+	int code = record_look_up(store, ca->name, &record, &found);
+
+	*out = NULL;
+	if (!code && !found)
+		code = message_fail(EX_DATAERR,
+		    "the inventory has lost the certificate of the CA '%s'; restore a backup",
+		    ca->name);
+	return code ? code : record_certificate(store, record.id, out);
 }
 
 const char *

@@ -28,9 +28,9 @@ struct record {
 
 /* Sets id; what was current under that name is so no longer if this one is. */
 int record_add(struct store *, struct record *, const gnutls_datum_t *der);
-/* By NAME (the current one) or SERIAL (hexadecimal, colons allowed); fails with a sentence. */
+/* By NAME (the current one) or SERIAL (hexadecimal, colons allowed). */
 int record_find(struct store *, const char *name_or_serial, struct record *);
-/* The current one of that name. Not there: *found is false and nothing is said. */
+/* The current one of that name. If it is not there, *found is false and no message is written. */
 int record_look_up(struct store *, const char *name, struct record *, bool *found);
 /* `rest` is SQL behind "FROM certificate", `types` and the values as for store_each(). */
 int record_each(struct store *, int (*each)(void *arg, const struct record *), void *arg,
@@ -38,6 +38,8 @@ int record_each(struct store *, int (*each)(void *arg, const struct record *), v
     const char *types, ...);
 /* To be given back with gnutls_x509_crt_deinit(). */
 int record_certificate(struct store *, int64_t id, gnutls_x509_crt_t *out);
+/* The CA's current certificate, likewise. */
+int record_ca_certificate(struct store *, const struct ca *, gnutls_x509_crt_t *out);
 /* Upper-case hexadecimal. */
 const char *record_serial(const struct record *, char out[SERIAL_HEX]);
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static int
 read_names(struct leaf *leaf, const struct request_options *options)
@@ -33,11 +33,11 @@ refuse_strangers(const struct leaf *leaf, const struct request_options *options)
 	    grant->from.count || grant->regions.count || options->identity;
 
 	if (!leaf->profile->granted && granted)
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "a %s's certificate carries no grant; leave the agent's options out",
 		    leaf->profile->kind);
 	if (leaf->profile->granted && (options->emails.count || options->uris.count))
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "an agent's certificate holds host names only; leave --email and --uri out");
 	return 0;
 }
@@ -52,7 +52,7 @@ request_read(struct leaf *leaf, const struct request_options *options, const cha
 	leaf->name = name;
 	leaf->seconds = options->seconds;
 	if (!leaf->profile)
-		return say_fail(EX_USAGE, "'%s' is none of relay, agent, server, client", kind);
+		return message_fail(EX_USAGE, "'%s' is not a kind of certificate: give relay, agent, server or client", kind);
 	code = names_check_label(name);
 	if (!code)
 		code = refuse_strangers(leaf, options);

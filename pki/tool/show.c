@@ -12,7 +12,7 @@
 #include "pki/tool/describe.h"
 #include "pki/tool/output.h"
 #include "pki/tool/passphrase.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/x509.h"
 
 /* What a reader is given: one block, in DER, and where it comes from. */
@@ -29,11 +29,11 @@ append(json_t *list, json_t *object, const char *type)
 
 	if (!whole || !object || json_object_update_new(whole, object) < 0 ||
 	    json_array_append_new(list, whole) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	return 0;
 }
 
-/* Each reader returns -1 if it is no such thing. */
+/* Each of these returns -1 if the block holds something else. */
 static int
 show_certificate(const struct block *block, json_t *list)
 {
@@ -41,7 +41,7 @@ show_certificate(const struct block *block, json_t *list)
 	int code = -1;
 
 	if (gnutls_x509_crt_init(&certificate) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	if (gnutls_x509_crt_import(certificate, &block->der, GNUTLS_X509_FMT_DER) >= 0)
 		code = append(list, describe_certificate(certificate), "certificate");
 	gnutls_x509_crt_deinit(certificate);
@@ -78,7 +78,7 @@ show_request(const struct block *block, json_t *list)
 	int code = -1;
 
 	if (gnutls_x509_crq_init(&request) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	if (gnutls_x509_crq_import(request, &block->der, GNUTLS_X509_FMT_DER) >= 0)
 		code = csr_names(request, &names);
 	if (!code)
@@ -125,7 +125,7 @@ show_crl(const struct block *block, json_t *list)
 	if (!crl || !crl_index(crl, &why)) {
 		crl_free(crl);
 		return strncmp(why, "is mal", 6) == 0 ? -1 :
-		    say_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
+		    message_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
 	}
 	object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "issuer",
 	    x509_name_text(crl_issuer(crl), issuer, sizeof(issuer)), "number_hex",
@@ -171,7 +171,7 @@ show_key(const struct block *block, json_t *list)
 	int code = -1, problem;
 
 	if (gnutls_x509_privkey_init(&key) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER, NULL, 0);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED) {
 		encrypted = true;
@@ -181,7 +181,7 @@ show_key(const struct block *block, json_t *list)
 			problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER,
 			    passphrase_text(&passphrase), 0);
 		if (!code && passphrase.known && problem < 0)
-			code = say_fail(EX_NOPERM, "%s: this is not its passphrase", block->path);
+			code = message_fail(EX_NOPERM, "%s: this is not its passphrase", block->path);
 	}
 	if (problem >= 0)
 		object = describe_private_key(key);
@@ -205,11 +205,11 @@ show_p12_parts(gnutls_pkcs12_t p12, const char *passphrase, const char *path, js
 	int code = 0;
 
 	if (gnutls_pkcs12_verify_mac(p12, passphrase) < 0)
-		return say_fail(EX_NOPERM,
+		return message_fail(EX_NOPERM,
 		    "%s: this is not its passphrase, or the file was changed", path);
 	if (gnutls_pkcs12_simple_parse(p12, passphrase, &key, &chain, &chain_count, &extra,
 	    &extra_count, NULL, 0) < 0)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "%s: a PKCS#12 file without a certificate and key that can be read", path);
 	if (key)
 		code = append(list, describe_private_key(key), "private key");
@@ -234,7 +234,7 @@ show_p12(const struct block *block, json_t *list)
 	int code = -1;
 
 	if (gnutls_pkcs12_init(&p12) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	if (gnutls_pkcs12_import(p12, &block->der, GNUTLS_X509_FMT_DER, 0) >= 0) {
 		code = passphrase_need(&passphrase, block->path, false);
 		if (!code)
@@ -245,10 +245,10 @@ show_p12(const struct block *block, json_t *list)
 	return code;
 }
 
-static const struct reader {
+static const struct content_kind {
 	const char *label;	/* ends so in PEM; NULL: only in DER */
 	int (*read)(const struct block *, json_t *);
-} readers[] = {
+} content_kinds[] = {
 	{ "CERTIFICATE", show_certificate },
 	{ "CERTIFICATE REQUEST", show_request },
 	{ "X509 CRL", show_crl },
@@ -274,22 +274,22 @@ show_pem_block(struct block *block, const char *begin, size_t left, json_t *list
 	char name[64];
 	int code = 0;
 
-	for (size_t i = 0; end && i < sizeof(readers) / sizeof(*readers); i++) {
-		if (!readers[i].label || !ends_with(label, (size_t)(end - label), readers[i].label))
+	for (size_t i = 0; end && i < sizeof(content_kinds) / sizeof(*content_kinds); i++) {
+		if (!content_kinds[i].label || !ends_with(label, (size_t)(end - label), content_kinds[i].label))
 			continue;
-		if (readers[i].read == show_certificate &&
+		if (content_kinds[i].read == show_certificate &&
 		    (size_t)(end - label) != strlen("CERTIFICATE"))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - label), label);
 		if (gnutls_pem_base64_decode2(name, &text, &block->der) < 0)
-			return say_fail(EX_DATAERR, "%s: a %s that is no base64", block->path,
+			return message_fail(EX_DATAERR, "%s: a %s that is not base64", block->path,
 			    name);
-		code = readers[i].read(block, list);
+		code = content_kinds[i].read(block, list);
 		bytes_wipe(block->der.data, block->der.size);
 		gnutls_free(block->der.data);
 		block->der = (gnutls_datum_t){ 0 };
 		return code >= 0 ? code :
-		    say_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
+		    message_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
 	}
 	return 0;
 }
@@ -319,9 +319,9 @@ show_file(const struct common *common, const char *path, const struct secret *fi
 		if (!code && json_array_size(list) == 0)
 			code = -1;
 	} else {
-		for (size_t i = 0; code < 0 && i < sizeof(readers) / sizeof(*readers); i++)
-			code = readers[i].read(&block, list);
+		for (size_t i = 0; code < 0 && i < sizeof(content_kinds) / sizeof(*content_kinds); i++)
+			code = content_kinds[i].read(&block, list);
 	}
 	return code >= 0 ? code :
-	    say_fail(EX_DATAERR, "%s: neither certificate, request, CRL, key nor PKCS#12", path);
+	    message_fail(EX_DATAERR, "%s: neither certificate, request, CRL, key nor PKCS#12", path);
 }

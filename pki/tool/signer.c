@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pki/tool/key.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 static int
 check_pair(const struct signer *signer)
@@ -18,7 +18,7 @@ check_pair(const struct signer *signer)
 	    &certified_bytes) < 0 ||
 	    gnutls_pubkey_get_key_id(public, 0, held, &held_bytes) < 0 ||
 	    certified_bytes != held_bytes || memcmp(certified, held, held_bytes) != 0))
-		code = say_fail(EX_DATAERR,
+		code = message_fail(EX_DATAERR,
 		    "%s is not the key of the CA '%s'; put the right one there", signer->ca.key,
 		    signer->ca.name);
 	gnutls_pubkey_deinit(public);
@@ -32,7 +32,7 @@ signer_open(struct store *store, const char *name, struct passphrase *passphrase
 	int code = ca_find(store, name, &signer->ca);
 
 	if (!code)
-		code = ca_certificate(store, &signer->ca, &signer->certificate);
+		code = record_ca_certificate(store, &signer->ca, &signer->certificate);
 	if (!code)
 		code = key_open(store, signer->ca.key, passphrase, &signer->key);
 	return code ? code : check_pair(signer);

@@ -1,4 +1,4 @@
-/* SQLite: the schema, transactions, statements. */
+/* The schema, and changes as transactions. */
 #include "pki/tool/store.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "pki/tool/outbox.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { BUSY_MS = 60000, APPLICATION = 0x56414c49 /* "VALI" */ };
 
@@ -42,101 +42,6 @@ static const char *const migrations[STORE_VERSION] = {
 };
 
 static int
-fail_store(struct store *store, const char *doing)
-{
-	int code = sqlite3_errcode(store->db) & 0xff;
-	const char *why = sqlite3_errmsg(store->db);
-
-	if (code == SQLITE_BUSY)
-		return say_fail(EX_TEMPFAIL,
-		    "%s/inventory.db: another process has held it for a minute; try again",
-		    store->dir);
-	if (code == SQLITE_FULL || code == SQLITE_IOERR)
-		return say_fail(EX_CANTCREAT,
-		    "%s/inventory.db: %s while %s: %s; nothing was changed, "
-		    "make room and try again", store->dir, why, doing, strerror(errno));
-	if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
-		return say_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why,
-		    doing);
-	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-		return say_fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir,
-		    why);
-	return say_fail(EX_SOFTWARE, "%s/inventory.db: %s while %s", store->dir, why, doing);
-}
-
-static int
-run(struct store *store, const char *sql, const char *doing)
-{
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
-	    fail_store(store, doing);
-}
-
-static int
-bind(sqlite3_stmt *statement, const char *types, va_list values)
-{
-	int problem = SQLITE_OK;
-
-	for (int i = 1; *types && problem == SQLITE_OK; types++, i++) {
-		if (*types == 'i') {
-			problem = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
-		} else if (*types == 't') {
-			problem = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1,
-			    SQLITE_STATIC);
-		} else {
-			const void *data = va_arg(values, const void *);
-
-			problem = sqlite3_bind_blob64(statement, i, data, va_arg(values, size_t),
-			    SQLITE_STATIC);
-		}
-	}
-	return problem;
-}
-
-int
-store_each_list(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql,
-    const char *types,
-    va_list values)
-{
-	sqlite3_stmt *statement = NULL;
-	int step = SQLITE_OK, code = 0;
-
-	if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK ||
-	    bind(statement, types, values) != SQLITE_OK)
-		code = fail_store(store, "reading it");
-	while (code == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
-		code = row ? row(arg, statement) : 0;
-	if (code == 0 && step != SQLITE_DONE)
-		code = fail_store(store, "using it");
-	sqlite3_finalize(statement);
-	return code;
-}
-
-int
-store_each(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql,
-    const char *types, ...)
-{
-	va_list values;
-	int code;
-
-	va_start(values, types);
-	code = store_each_list(store, row, arg, sql, types, values);
-	va_end(values);
-	return code;
-}
-
-int
-store_do(struct store *store, const char *sql, const char *types, ...)
-{
-	va_list values;
-	int code;
-
-	va_start(values, types);
-	code = store_each_list(store, NULL, NULL, sql, types, values);
-	va_end(values);
-	return code;
-}
-
-static int
 take_number(void *arg, sqlite3_stmt *row)
 {
 	*(int64_t *)arg = sqlite3_column_int64(row, 0);
@@ -151,12 +56,12 @@ migrate_from(struct store *store, int64_t version)
 	int code = 0;
 
 	for (; version < STORE_VERSION && !code; version++)
-		code = run(store, migrations[version], "changing its schema");
+		code = store_run(store, migrations[version], "changing its schema");
 	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d; PRAGMA application_id = %d",
 	    STORE_VERSION, APPLICATION);
 	if (!code)
-		code = run(store, pragma, "changing its schema");
-	return code ? code : run(store, "COMMIT", "changing its schema");
+		code = store_run(store, pragma, "changing its schema");
+	return code ? code : store_run(store, "COMMIT", "changing its schema");
 }
 
 static int
@@ -168,11 +73,11 @@ migrate(struct store *store)
 	if (code || version == STORE_VERSION)
 		return code;
 	if (version > STORE_VERSION || version < 0)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "%s/inventory.db has schema %lld, this program knows up to %d; use a newer "
 		    "valise-pki",
 		    store->dir, (long long)version, STORE_VERSION);
-	code = run(store, "BEGIN IMMEDIATE", "changing its schema");
+	code = store_run(store, "BEGIN IMMEDIATE", "changing its schema");
 	if (!code)	/* another process may have been quicker */
 		code = store_each(store, take_number, &version, "PRAGMA user_version", "");
 	return code ? code : migrate_from(store, version);
@@ -185,10 +90,10 @@ open_database(struct store *store, int flags)
 
 	store_path(store, "inventory.db", path);
 	if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		return fail_store(store, "opening it");
+		return store_fail(store, "opening it");
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_MS);
-	return run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+	return store_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
 	    "foreign_keys = ON;"
 	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", "opening it");
 }
@@ -201,7 +106,7 @@ set_directory(struct store *store, const char *dir)
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
 	if (length == 0 || length >= sizeof(store->dir))
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "'%s' cannot be an authority's directory: its name is empty or too long", dir);
 	memcpy(store->dir, dir, length);
 	store->dir[length] = '\0';
@@ -220,7 +125,7 @@ make_directories(struct store *store)
 	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
 		if (mkdir(store_path(store, directories[i].path, path), directories[i].mode) < 0 &&
 		    errno != EEXIST)
-			return say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+			return message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -248,7 +153,7 @@ store_open(struct store *store, const char *dir)
 	if (code)
 		return code;
 	if (!store_has_file(store, "inventory.db"))
-		return say_fail(EX_NOINPUT,
+		return message_fail(EX_NOINPUT,
 		    "%s: no authority there (no inventory.db); make one with `valise-pki init --ca "
 		    "%s`",
 		    store->dir, store->dir);
@@ -273,7 +178,7 @@ store_close(struct store *store)
 int
 store_begin(struct store *store)
 {
-	int code = run(store, "BEGIN IMMEDIATE", "starting a change");
+	int code = store_run(store, "BEGIN IMMEDIATE", "starting a change");
 
 	if (code)
 		return code;
@@ -287,7 +192,7 @@ store_commit(struct store *store)
 	int code = outbox_seal(store);
 
 	if (!code)
-		code = run(store, "COMMIT", "committing a change");
+		code = store_run(store, "COMMIT", "committing a change");
 	if (code)
 		return code;
 	store->changing = false;
@@ -298,27 +203,4 @@ int
 store_put(struct store *store, const char *path, mode_t mode, const void *data, size_t bytes)
 {
 	return outbox_put(store, path, mode, data, bytes);
-}
-
-void
-store_text(sqlite3_stmt *row, int column, char *out, size_t out_size)
-{
-	const unsigned char *text = sqlite3_column_text(row, column);
-
-	snprintf(out, out_size, "%s", text ? (const char *)text : "");
-}
-
-const char *
-store_path(const struct store *store, const char *path, char *out)
-{
-	snprintf(out, PATH_MAX, "%s%s%s", store->dir, *path ? "/" : "", path);
-	return out;
-}
-
-bool
-store_has_file(const struct store *store, const char *path)
-{
-	char whole[PATH_MAX];
-
-	return access(store_path(store, path, whole), F_OK) == 0;
 }

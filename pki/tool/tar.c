@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/secret.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { BLOCK = 512, FILE_MOST = 1 << 30 };
 
@@ -57,13 +57,13 @@ tar_create(struct tar *tar, const char *path, int64_t time)
 {
 	*tar = (struct tar){ .fd = -1, .time = time };
 	if ((size_t)snprintf(tar->path, sizeof(tar->path), "%s", path) >= sizeof(tar->path))
-		return say_fail(EX_USAGE, "the name of the archive is too long");
+		return message_fail(EX_USAGE, "the name of the archive is too long");
 	if (access(path, F_OK) == 0)
-		return say_fail(EX_CANTCREAT,
+		return message_fail(EX_CANTCREAT,
 		    "%s is there already; take another name, or move it away", path);
 	snprintf(tar->temp, sizeof(tar->temp), "%s.XXXXXX", path);
 	tar->fd = mkostemp(tar->temp, O_CLOEXEC);
-	return tar->fd < 0 ? say_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno)) : 0;
+	return tar->fd < 0 ? message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno)) : 0;
 }
 
 int
@@ -74,7 +74,7 @@ tar_add(struct tar *tar, const char *name, mode_t mode, const void *data, size_t
 	size_t rest = (BLOCK - bytes % BLOCK) % BLOCK;
 
 	if ((size_t)snprintf(header.name, sizeof(header.name), "%s", name) >= sizeof(header.name))
-		return say_fail(EX_SOFTWARE, "%s: too long for an archive", name);
+		return message_fail(EX_SOFTWARE, "%s: too long for an archive", name);
 	snprintf(header.mode, sizeof(header.mode), "%07o", (unsigned)(mode & 07777));
 	snprintf(header.owner, sizeof(header.owner), "%07o", 0u);
 	snprintf(header.group, sizeof(header.group), "%07o", 0u);
@@ -84,7 +84,7 @@ tar_add(struct tar *tar, const char *name, mode_t mode, const void *data, size_t
 	header.sum[7] = ' ';
 	if (!write_all(tar->fd, &header, BLOCK) || !write_all(tar->fd, data, bytes) ||
 	    !write_all(tar->fd, zeroes, rest))
-		return say_fail(EX_CANTCREAT, "%s: %s", tar->path, strerror(errno));
+		return message_fail(EX_CANTCREAT, "%s: %s", tar->path, strerror(errno));
 	return 0;
 }
 
@@ -97,9 +97,9 @@ tar_add_file(struct tar *tar, const char *name, const char *file)
 	int code;
 
 	if (stat(file, &status) < 0)
-		return say_fail(EX_NOINPUT, "%s: %s", file, strerror(errno));
+		return message_fail(EX_NOINPUT, "%s: %s", file, strerror(errno));
 	if (!file_read(&content, file, FILE_MOST, error))
-		return say_fail(EX_NOINPUT, "%s", error);
+		return message_fail(EX_NOINPUT, "%s", error);
 	code = tar_add(tar, name, status.st_mode, content.data, content.bytes);
 	secret_wipe(&content);
 	return code;
@@ -115,7 +115,7 @@ tar_finish(struct tar *tar, int code)
 	/* link, not rename: what somebody else put there in the meantime stays */
 	if (!code && (!write_all(tar->fd, end, sizeof(end)) || fsync(tar->fd) < 0 ||
 	    link(tar->temp, tar->path) < 0))
-		code = say_fail(EX_CANTCREAT, "%s: %s", tar->path, strerror(errno));
+		code = message_fail(EX_CANTCREAT, "%s: %s", tar->path, strerror(errno));
 	close(tar->fd);
 	unlink(tar->temp);
 	tar->fd = -1;
@@ -155,12 +155,12 @@ extract_one(const struct header *header, const char *name, const uint8_t *data, 
 	mode_t mode = (mode_t)strtoul(header->mode, NULL, 8) & 0777;
 
 	if (!is_safe(name) || (header->type != '0' && header->type != '\0'))
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "the archive holds '%s', which is no plain file below the directory", name);
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	make_parents(path, strlen(dir) + 1);
 	return file_create(path, mode, data, bytes, error) ? 0 :
-	    say_fail(EX_CANTCREAT, "%s", error);
+	    message_fail(EX_CANTCREAT, "%s", error);
 }
 
 static int
@@ -175,13 +175,13 @@ extract_all(const struct secret *archive, const char *path, const char *dir)
 		int code;
 
 		if (header->name[0] == '\0')
-			return files ? 0 : say_fail(EX_DATAERR, "%s: an empty archive", path);
+			return files ? 0 : message_fail(EX_DATAERR, "%s: an empty archive", path);
 		memcpy(name, header->name, sizeof(header->name));
 		memcpy(size, header->size, sizeof(header->size));
 		bytes = strtoul(size, NULL, 8);
 		at += BLOCK;
 		if (strtoul(header->sum, NULL, 8) != sum_of(header) || bytes > archive->bytes - at)
-			return say_fail(EX_DATAERR, "%s: damaged, or no backup of an authority",
+			return message_fail(EX_DATAERR, "%s: damaged, or no backup of an authority",
 			    path);
 		code = extract_one(header, name, archive->data + at, bytes, dir);
 		if (code)
@@ -189,7 +189,7 @@ extract_all(const struct secret *archive, const char *path, const char *dir)
 		at += (bytes + BLOCK - 1) / BLOCK * BLOCK;
 		files++;
 	}
-	return say_fail(EX_DATAERR, "%s: cut off, or no backup of an authority", path);
+	return message_fail(EX_DATAERR, "%s: cut off, or no backup of an authority", path);
 }
 
 int
@@ -200,7 +200,7 @@ tar_extract(const char *path, const char *dir)
 	int code;
 
 	if (!file_read(&archive, path, FILE_MOST, error))
-		return say_fail(EX_NOINPUT, "%s", error);
+		return message_fail(EX_NOINPUT, "%s", error);
 	code = extract_all(&archive, path, dir);
 	secret_wipe(&archive);
 	return code;

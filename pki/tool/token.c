@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
 enum { ID_BYTES = 16 };
 
@@ -19,10 +19,10 @@ static int
 check_uri(const char *uri)
 {
 	if (!token_is_uri(uri))
-		return say_fail(EX_USAGE, "'%s' is no PKCS#11 URI; see `p11tool --list-tokens`",
+		return message_fail(EX_USAGE, "'%s' is not a PKCS#11 URI; see `p11tool --list-tokens`",
 		    uri);
 	if (strchr(uri, '?') || strstr(uri, "pin-"))
-		return say_fail(EX_USAGE,
+		return message_fail(EX_USAGE,
 		    "a PIN does not belong on the command line; leave it out of the URI and "
 		    "give --passphrase-file");
 	return 0;
@@ -51,10 +51,10 @@ token_open(const char *uri, struct passphrase *passphrase, gnutls_privkey_t *out
 	if (code)
 		return code;
 	if (gnutls_privkey_init(out) < 0)
-		return say_no_memory();
+		return message_no_memory();
 	gnutls_privkey_set_pin_function(*out, give_pin, passphrase);
 	problem = gnutls_privkey_import_url(*out, uri, 0);
-	return problem < 0 ? say_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?",
+	return problem < 0 ? message_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?",
 	    uri,
 	    gnutls_strerror(problem)) : 0;
 }
@@ -93,7 +93,7 @@ token_generate(const char *uri, const char *label, enum key_type type,
 	    GNUTLS_PKCS11_OBJ_FLAG_LOGIN | GNUTLS_PKCS11_OBJ_FLAG_MARK_PRIVATE |
 	    GNUTLS_PKCS11_OBJ_FLAG_MARK_SENSITIVE);
 	if (problem < 0)
-		return say_fail(EX_UNAVAILABLE,
+		return message_fail(EX_UNAVAILABLE,
 		    "%s: no key can be made there: %s; is the token there, and the PIN right?", uri,
 		    gnutls_strerror(problem));
 	name_place(uri, id, place, place_size);

@@ -143,9 +143,9 @@ def nothing_is_overwritten(scene):
 @test
 def bad_names_are_refused_with_a_cure(scene):
 	ca = Ca(f"{scene.dir}/ca")
-	for host, words in {"a..b": "no server name", "*.*.a.example": "no server name", "a b": "no server name",
-			"bücher.example": "xn--bcher-kva.example", "": "not empty", "a" * 64 + ".example": "no server name",
-			"*": "no server name", "192.0.2.1": "not addresses"}.items():
+	for host, words in {"a..b": "not a server name", "*.*.a.example": "not a server name", "a b": "not a server name",
+			"bücher.example": "xn--bcher-kva.example", "": "not empty", "a" * 64 + ".example": "not a server name",
+			"*": "not a server name", "192.0.2.1": "not addresses"}.items():
 		ca.refuses(64 if not host else 65, words, "issue", "agent", "x", "--host", host)
 	ca.refuses(64, "--host", "issue", "agent", "x")
 	ca.refuses(64, "--host", "issue", "server", "x")
@@ -158,7 +158,7 @@ def bad_names_are_refused_with_a_cure(scene):
 	ca.refuses(64, "grant", "issue", "agent", "x", "--host", "a.example", "--region", "EU")
 	ca.refuses(64, "no grant", "issue", "server", "x", "--host", "a.example", "--max-flows", "1")
 	ca.refuses(64, "--email", "issue", "agent", "x", "--host", "a.example", "--email", "a@b.example")
-	ca.refuses(64, "none of relay", "issue", "root", "x")
+	ca.refuses(64, "not a kind of certificate", "issue", "root", "x")
 	ca.refuses(64, "--days", "issue", "client", "x", "--days", "0")
 	ca.refuses(64, "--key-type", "issue", "client", "x", "--key-type", "dsa")
 

@@ -144,7 +144,7 @@ def a_request_must_prove_possession_of_a_strong_key(scene):
 		file.write(der)
 	ca.refuses(65, "prove", "sign", f"{scene.dir}/forged.csr", "agent", "x", "--host", "a.example")
 	ca.refuses(65, "too weak", "sign", request(scene, key="rsa1024"), "agent", "x", "--host", "a.example")
-	ca.refuses(65, "no certificate signing request", "sign", ca.path("root.crt"), "agent", "x", "--host", "a.example")
+	ca.refuses(65, "not a certificate signing request", "sign", ca.path("root.crt"), "agent", "x", "--host", "a.example")
 	ca.refuses(66, "nowhere", "sign", f"{scene.dir}/nowhere", "agent", "x", "--host", "a.example")
 
 

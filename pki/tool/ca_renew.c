@@ -1,9 +1,9 @@
 /*
- * Renewing a CA: the same key, subject, bounds and ceiling, a new end.  What it
- * issued goes on verifying; the chains and bundles that hold its certificate are
- * written again.
+ * Renewing a CA: a certificate with the same key, subject, bounds and ceiling, and a new
+ * end.  What the CA issued goes on verifying; the chains and bundles that hold its
+ * certificate are written again.
  */
-#include "pki/tool/found.h"
+#include "pki/tool/ca_create.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +15,10 @@
 #include "pki/tool/output.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 
-/* What of the old certificate the new one repeats. */
-struct portrait {
+/* What the new certificate repeats of the old one. */
+struct template {
 	char common_name[256], organisation[256];
 	char permits[TEXTS_MOST][NAME_SIZE];
 	struct texts permit_texts;
@@ -29,38 +29,38 @@ struct portrait {
 static int
 add_permit(void *arg, sqlite3_stmt *row)
 {
-	struct portrait *portrait = arg;
-	struct texts *texts = &portrait->permit_texts;
+	struct template *template = arg;
+	struct texts *texts = &template->permit_texts;
 
 	if (texts->count == TEXTS_MOST)
-		return say_fail(EX_DATAERR, "the inventory lists too many names for a sub-CA");
-	store_text(row, 0, portrait->permits[texts->count], NAME_SIZE);
-	texts->at[texts->count] = portrait->permits[texts->count];
+		return message_fail(EX_DATAERR, "the inventory lists too many names for a sub-CA");
+	store_text(row, 0, template->permits[texts->count], NAME_SIZE);
+	texts->at[texts->count] = template->permits[texts->count];
 	texts->count++;
 	return 0;
 }
 
 static int
-draw(struct store *store, const struct signer *old, struct portrait *portrait)
+copy_from(struct store *store, const struct signer *old, struct template *template)
 {
 	const struct profile *profile = profile_of_role(old->ca.role);
-	size_t name_bytes = sizeof(portrait->common_name),
-	    organisation_bytes = sizeof(portrait->organisation);
+	size_t name_bytes = sizeof(template->common_name),
+	    organisation_bytes = sizeof(template->organisation);
 	unsigned critical;
 
 	if (gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
-	    portrait->common_name,
+	    template->common_name,
 	    &name_bytes) < 0 ||
 	    gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0,
-	    portrait->organisation, &organisation_bytes) < 0)
-		return say_fail(EX_DATAERR, "the subject of the CA '%s' is not of our making",
+	    template->organisation, &organisation_bytes) < 0)
+		return message_fail(EX_DATAERR, "the subject of the CA '%s' was not made by this program",
 		    old->ca.name);
-	portrait->mint = (struct mint){ .common_name = portrait->common_name,
-	    .organisation = portrait->organisation,
+	template->mint = (struct mint){ .common_name = template->common_name,
+	    .organisation = template->organisation,
 	    .is_ca = true, .path_length = -1, .purposes = profile ? profile->purposes : NULL,
-	    .permits = &portrait->permit_texts };
+	    .permits = &template->permit_texts };
 	gnutls_x509_crt_get_basic_constraints(old->certificate, &critical, NULL,
-	    &portrait->mint.path_length);
+	    &template->mint.path_length);
 	for (unsigned i = 0;; i++) {
 		char oid[128];
 		size_t bytes = sizeof(oid);
@@ -68,12 +68,12 @@ draw(struct store *store, const struct signer *old, struct portrait *portrait)
 		if (gnutls_x509_crt_get_extension_info(old->certificate, i, oid, &bytes, NULL) < 0)
 			break;
 		if (strcmp(oid, OID_GRANT) == 0 &&
-		    gnutls_x509_crt_get_extension_data2(old->certificate, i, &portrait->grant) < 0)
-			return say_no_memory();
+		    gnutls_x509_crt_get_extension_data2(old->certificate, i, &template->grant) < 0)
+			return message_no_memory();
 	}
-	portrait->mint.grant = portrait->grant.data;
-	portrait->mint.grant_bytes = portrait->grant.size;
-	return store_each(store, add_permit, portrait, "SELECT host FROM permit WHERE ca = ?", "i",
+	template->mint.grant = template->grant.data;
+	template->mint.grant_bytes = template->grant.size;
+	return store_each(store, add_permit, template, "SELECT host FROM permit WHERE ca = ?", "i",
 	    old->ca.id);
 }
 
@@ -91,7 +91,7 @@ choose_end(const struct authority *authority, const struct signer *old, const st
 	record->not_before = authority->now - BACKDATE_S;
 	record->not_after = authority->now + (seconds ? seconds : is_sub ? SUB_CA_S : CA_S);
 	if (record->not_after > most && seconds)
-		return say_fail(EX_DATAERR,
+		return message_fail(EX_DATAERR,
 		    "the CA '%s' ends %s, before the new certificate would; renew it first",
 		    parent->ca.name, output_time(most, text));
 	if (record->not_after > most)
@@ -105,7 +105,7 @@ publish_leaf_row(void *arg, const struct record *record)
 	return publish_leaf(arg, record);
 }
 
-/* Chains hold the intermediates: those of this CA and of the CAs below it. */
+/* The chains of leaves hold intermediates, so those below this CA are written again. */
 static int
 publish_chains(struct store *store, const struct ca *ca)
 {
@@ -117,7 +117,7 @@ publish_chains(struct store *store, const struct ca *ca)
 
 static int
 enter(struct authority *authority, struct signer *old, const struct signer *parent,
-    struct portrait *portrait,
+    struct template *template,
     struct record *record)
 {
 	struct store *store = &authority->store;
@@ -129,7 +129,7 @@ enter(struct authority *authority, struct signer *old, const struct signer *pare
 	if (!code)
 		code = store_begin(store);
 	if (!code)
-		code = mint_certificate(&portrait->mint, public, is_root ? NULL :
+		code = mint_certificate(&template->mint, public, is_root ? NULL :
 		    parent->certificate, parent->key, &der);
 	if (!code)
 		code = record_add(store, record, &der);
@@ -160,38 +160,38 @@ print(struct authority *authority, const struct record *record)
 }
 
 int
-found_again(struct authority *authority, const struct record *old, int64_t seconds)
+ca_renew(struct authority *authority, const struct record *old, int64_t seconds)
 {
 	struct record record =
 	    { .issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true };
-	struct portrait *portrait = calloc(1, sizeof(*portrait));
+	struct template *template = calloc(1, sizeof(*template));
 	struct signer own = { 0 }, parent = { 0 };
 	struct ca above;
-	int code = portrait ? signer_open(&authority->store, old->name, &authority->passphrase,
-	    &own) : say_no_memory();
+	int code = template ? signer_open(&authority->store, old->name, &authority->passphrase,
+	    &own) : message_no_memory();
 
 	if (!code)
 		code = ca_by_id(&authority->store, own.ca.parent, &above);
 	if (!code)
 		code = signer_open(&authority->store, above.name, &authority->passphrase, &parent);
 	if (!code)
-		code = draw(&authority->store, &own, portrait);
+		code = copy_from(&authority->store, &own, template);
 	if (!code)
 		code = choose_end(authority, &own, &parent, seconds, &record);
 	snprintf(record.name, sizeof(record.name), "%s", old->name);
 	snprintf(record.key, sizeof(record.key), "%s", old->key);
 	mint_serial(record.serial);
 	if (!code) {
-		portrait->mint.not_before = record.not_before;
-		portrait->mint.not_after = record.not_after;
-		memcpy(portrait->mint.serial, record.serial, MINT_SERIAL);
-		code = enter(authority, &own, &parent, portrait, &record);
+		template->mint.not_before = record.not_before;
+		template->mint.not_after = record.not_after;
+		memcpy(template->mint.serial, record.serial, MINT_SERIAL);
+		code = enter(authority, &own, &parent, template, &record);
 	}
 	if (!code)
 		code = print(authority, &record);
-	if (portrait)
-		gnutls_free(portrait->grant.data);
-	free(portrait);
+	if (template)
+		gnutls_free(template->grant.data);
+	free(template);
 	signer_wipe(&own);
 	signer_wipe(&parent);
 	return code;

@@ -1,5 +1,5 @@
-/* A CA comes into being. */
-#include "pki/tool/found.h"
+/* New CAs: key, certificate, inventory, first CRL. */
+#include "pki/tool/ca_create.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,18 +7,18 @@
 #include "pki/tool/mint.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/publish.h"
-#include "pki/tool/say.h"
+#include "pki/tool/message.h"
 #include "pki/tool/token.h"
 
 static int
-make_file(struct authority *authority, struct founding *founding, enum key_type type,
+make_file(struct authority *authority, struct new_ca *new, enum key_type type,
     bool no_password)
 {
-	struct signer *signer = &founding->signer;
+	struct signer *signer = &new->signer;
 	gnutls_x509_privkey_t key = NULL;
 	int code = 0;
 
-	snprintf(signer->ca.key, sizeof(signer->ca.key), "private/%s.key", founding->name);
+	snprintf(signer->ca.key, sizeof(signer->ca.key), "private/%s.key", new->name);
 	authority->passphrase.avoidable = true;
 	if (!no_password)
 		code = passphrase_need(&authority->passphrase, "a new CA key", true);
@@ -26,7 +26,7 @@ make_file(struct authority *authority, struct founding *founding, enum key_type 
 		code = key_generate(type, &key);
 	if (!code)
 		code = key_encode(key, no_password ? NULL : passphrase_text(&authority->passphrase),
-		    &founding->key_pem);
+		    &new->key_pem);
 	if (!code)
 		code = key_abstract(key, &signer->key);
 	gnutls_x509_privkey_deinit(key);
@@ -34,10 +34,10 @@ make_file(struct authority *authority, struct founding *founding, enum key_type 
 }
 
 int
-found_key(struct authority *authority, struct founding *founding,
+ca_create_key(struct authority *authority, struct new_ca *new,
     const struct ca_key_options *options)
 {
-	struct signer *signer = &founding->signer;
+	struct signer *signer = &new->signer;
 	char label[256];
 	enum key_type type;
 	int code = key_type_parse(options->type, &type);
@@ -45,94 +45,94 @@ found_key(struct authority *authority, struct founding *founding,
 	if (code)
 		return code;
 	if (!options->token)
-		return make_file(authority, founding, type, options->no_password);
-	snprintf(label, sizeof(label), "%s %s", founding->organisation, founding->name);
+		return make_file(authority, new, type, options->no_password);
+	snprintf(label, sizeof(label), "%s %s", new->organisation, new->name);
 	return token_generate(options->token, label, type, &authority->passphrase, signer->ca.key,
 	    sizeof(signer->ca.key), &signer->key);
 }
 
 static int
-mint_ca(const struct founding *founding, const struct signer *parent, struct record *record,
+mint_ca(const struct new_ca *new, const struct signer *parent, struct record *record,
     gnutls_datum_t *der)
 {
 	char common_name[256];
 	gnutls_pubkey_t public = NULL;
 	struct mint request = {
-		.common_name = common_name, .organisation = founding->organisation,
+		.common_name = common_name, .organisation = new->organisation,
 		    .not_before = record->not_before,
-		.not_after = record->not_after, .purposes = founding->purposes, .is_ca = true,
-		.path_length = founding->path_length, .permits = founding->permits,
-		.grant = founding->grant, .grant_bytes = founding->grant_bytes,
+		.not_after = record->not_after, .purposes = new->purposes, .is_ca = true,
+		.path_length = new->path_length, .permits = new->permits,
+		.grant = new->grant, .grant_bytes = new->grant_bytes,
 	};
-	int code = key_public(founding->signer.key, &public);
+	int code = key_public(new->signer.key, &public);
 
-	snprintf(common_name, sizeof(common_name), "%s %s", founding->organisation, founding->name);
+	snprintf(common_name, sizeof(common_name), "%s %s", new->organisation, new->name);
 	mint_serial(record->serial);
 	memcpy(request.serial, record->serial, MINT_SERIAL);
 	if (!code)
 		code = mint_certificate(&request, public, parent ? parent->certificate : NULL,
-		    parent ? parent->key : founding->signer.key, der);
+		    parent ? parent->key : new->signer.key, der);
 	gnutls_pubkey_deinit(public);
 	return code;
 }
 
 static int
-enter_ca(struct authority *authority, struct founding *founding, const struct signer *parent,
+enter_ca(struct authority *authority, struct new_ca *new, const struct signer *parent,
     struct record *record,
     const gnutls_datum_t *der)
 {
-	struct signer *signer = &founding->signer;
+	struct signer *signer = &new->signer;
 	struct ca *ca = &signer->ca;
 	int code;
 
-	snprintf(ca->name, sizeof(ca->name), "%s", founding->name);
-	snprintf(ca->role, sizeof(ca->role), "%s", founding->role);
+	snprintf(ca->name, sizeof(ca->name), "%s", new->name);
+	snprintf(ca->role, sizeof(ca->role), "%s", new->role);
 	ca->parent = parent ? parent->ca.id : 0;
 	ca->crl_seconds = CRL_S;
 	code = ca_add(&authority->store, ca);
 	record->issuer = ca->parent;
-	for (size_t i = 0; !code && founding->permits && i < founding->permits->count; i++)
+	for (size_t i = 0; !code && new->permits && i < new->permits->count; i++)
 		code = store_do(&authority->store,
 		    "INSERT OR IGNORE INTO permit(ca, host) VALUES(?, ?)", "it", ca->id,
-		    founding->permits->at[i]);
+		    new->permits->at[i]);
 	if (!code)
 		code = record_add(&authority->store, record, der);
 	if (!code && (gnutls_x509_crt_init(&signer->certificate) < 0 ||
 	    gnutls_x509_crt_import(signer->certificate, der, GNUTLS_X509_FMT_DER) < 0))
-		code = say_no_memory();
+		code = message_no_memory();
 	return code;
 }
 
 int
-found_ca(struct authority *authority, struct founding *founding, const struct signer *parent)
+ca_create(struct authority *authority, struct new_ca *new, const struct signer *parent)
 {
 	struct record record = { .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true,
 	    .not_before = authority->now - BACKDATE_S,
-	    .not_after = authority->now + founding->seconds };
+	    .not_after = authority->now + new->seconds };
 	int64_t most = parent ? gnutls_x509_crt_get_expiration_time(parent->certificate) :
 	    INT64_MAX;
-	struct ca *ca = &founding->signer.ca;
+	struct ca *ca = &new->signer.ca;
 	gnutls_datum_t der = { 0 };
 	int code;
 
 	record.not_after = record.not_after < most ? record.not_after : most;
-	snprintf(record.name, sizeof(record.name), "%s", founding->name);
+	snprintf(record.name, sizeof(record.name), "%s", new->name);
 	snprintf(record.key, sizeof(record.key), "%s", ca->key);
-	code = mint_ca(founding, parent, &record, &der);
+	code = mint_ca(new, parent, &record, &der);
 	if (!code)
-		code = enter_ca(authority, founding, parent, &record, &der);
+		code = enter_ca(authority, new, parent, &record, &der);
 	gnutls_free(der.data);
-	if (!code && founding->key_pem.bytes)
-		code = store_put(&authority->store, ca->key, 0600, founding->key_pem.data,
-		    founding->key_pem.bytes);
+	if (!code && new->key_pem.bytes)
+		code = store_put(&authority->store, ca->key, 0600, new->key_pem.data,
+		    new->key_pem.bytes);
 	if (!code)
 		code = publish_ca(&authority->store, ca);
-	return code ? code : publish_crl(&authority->store, &founding->signer, 0, authority->now);
+	return code ? code : publish_crl(&authority->store, &new->signer, 0, authority->now);
 }
 
 void
-found_wipe(struct founding *founding)
+ca_create_wipe(struct new_ca *new)
 {
-	secret_wipe(&founding->key_pem);
-	signer_wipe(&founding->signer);
+	secret_wipe(&new->key_pem);
+	signer_wipe(&new->signer);
 }

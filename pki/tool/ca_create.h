@@ -1,16 +1,16 @@
 /*
- * Founding a CA: its key, its certificate from the one above, its entry in the
- * inventory and its first, empty CRL.
+ * Creating and renewing a CA.  A new one gets its key, its certificate from the CA above it,
+ * its entry in the inventory and its first, empty CRL.  A renewed one keeps its key.
  */
-#ifndef PKI_TOOL_FOUND_H
-#define PKI_TOOL_FOUND_H
+#ifndef PKI_TOOL_CA_CREATE_H
+#define PKI_TOOL_CA_CREATE_H
 
 #include "base/secret.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/key.h"
 #include "pki/tool/signer.h"
 
-struct founding {
+struct new_ca {
 	const char *name, *role;
 	const char *organisation;	/* of the subject; the common name is "ORGANISATION NAME" */
 	int path_length;
@@ -19,7 +19,7 @@ struct founding {
 	const uint8_t *grant;		/* DER of the ceiling, or NULL */
 	size_t grant_bytes;
 	int64_t seconds;		/* lifetime, cut to the parent's */
-	struct secret key_pem;		/* from found_key(); owned, wiped by found_wipe() */
+	struct secret key_pem;		/* set by ca_create_key(); owned, wiped by ca_create_wipe() */
 	struct signer signer;		/* the new CA; owned */
 };
 
@@ -37,14 +37,14 @@ struct ca_key_options {
 	{ "no-password", OPTION_FLAG, offsetof(type_, member.no_password), NULL, \
 	  "keep them in clear", 0 }
 
-/* Makes the key, encrypted unless told otherwise. Slow, so before the change begins. */
-int found_key(struct authority *, struct founding *, const struct ca_key_options *);
-/* Inside a change. parent NULL: a root. */
-int found_ca(struct authority *, struct founding *, const struct signer *parent);
-void found_wipe(struct founding *);
+/* Makes the key, encrypted unless no_password is set. Call it before the change begins, as it is slow. */
+int ca_create_key(struct authority *, struct new_ca *, const struct ca_key_options *);
+/* Call it inside a change. Without a parent the new CA is a root. */
+int ca_create(struct authority *, struct new_ca *, const struct signer *parent);
+void ca_create_wipe(struct new_ca *);
 
-/* Renews a CA's certificate, the whole change; `old` is its current record. seconds 0:
- * the usual lifetime. */
-int found_again(struct authority *, const struct record *old, int64_t seconds);
+/* Renews the certificate of the CA whose current record is `old`, in a change of its own.
+ * seconds 0: the usual lifetime. */
+int ca_renew(struct authority *, const struct record *old, int64_t seconds);
 
 #endif

@@ -1,11 +1,11 @@
-/* The tool's voice. */
-#include "pki/tool/say.h"
+/* Lines on standard error. */
+#include "pki/tool/message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 static void __attribute__((format(printf, 2, 0)))
-say(const char *prefix, const char *format, va_list arguments)
+print_line(const char *prefix, const char *format, va_list arguments)
 {
 	char line[2048];
 
@@ -14,38 +14,38 @@ say(const char *prefix, const char *format, va_list arguments)
 }
 
 int
-say_fail(int code, const char *format, ...)
+message_fail(int code, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	say("", format, arguments);
+	print_line("", format, arguments);
 	va_end(arguments);
 	return code;
 }
 
 void
-say_warning(const char *format, ...)
+message_warning(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	say("warning: ", format, arguments);
+	print_line("warning: ", format, arguments);
 	va_end(arguments);
 }
 
 void
-say_note(const char *format, ...)
+message_note(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	say("", format, arguments);
+	print_line("", format, arguments);
 	va_end(arguments);
 }
 
 int
-say_no_memory(void)
+message_no_memory(void)
 {
-	return say_fail(EX_OSERR, "out of memory; nothing was changed");
+	return message_fail(EX_OSERR, "out of memory; nothing was changed");
 }
