@@ -1,6 +1,6 @@
 /*
- * The agent as a whole: one main loop with a link to each relay, workers for
- * channels and flows, files watched, signals obeyed.
+ * The agent as a whole: a main loop with a link to each relay, and workers for
+ * channels and flows.  The main loop also watches the files and obeys signals.
  *
  *	starting --> serving --> draining (SIGTERM, SIGINT) --> leaving --> stopped
  */
@@ -9,17 +9,17 @@
 
 #include <stdbool.h>
 
-struct settings;
+struct agent_settings;
 
-struct agent_wish {
-	struct settings *settings;	/* checked; wiped by the agent */
-	const char *config_path;	/* read again at SIGHUP; NULL: one-shot */
-	bool once;			/* exit 77 at the first refusal for good */
+struct agent_options {
+	struct agent_settings *settings;	/* checked; the agent wipes them */
+	const char *config_path;		/* read again at SIGHUP; NULL: one-shot */
+	bool once;				/* exit 77 at the first permanent refusal */
 };
 
 enum { AGENT_DRAIN_MS = 30000, AGENT_GOODBYE_MS = 1000 };
 
 /* Runs until it is told to stop; returns the exit code. */
-int agent_run(const struct agent_wish *);
+int agent_run(const struct agent_options *);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * What the files of agent.h share: agent.c (life), reload.c (what changes while it runs).
+ * What the files of the running agent share: agent.c (its life) and reload.c
+ * (what changes while it runs).  agent.c calls reload.c, never the other way.
  */
 #ifndef AGENT_AGENT_PRIVATE_H
 #define AGENT_AGENT_PRIVATE_H
@@ -11,12 +12,11 @@
 #include "agent/state.h"
 
 struct agent {
-	struct agent_wish wish;
-	struct settings settings;
-	struct state state;
-	struct context context;
-	struct relay_link **links;
-	size_t link_count;
+	struct agent_options options;
+	struct agent_settings settings;
+	struct agent_state state;
+	struct agent_context context;
+	struct relay_links links;
 	struct credentials_stamp credentials_stamp;
 	struct endpoint_stamp *endpoint_stamps;	/* one for each endpoint of the settings */
 	struct timer tick, drain;
@@ -25,20 +25,5 @@ struct agent {
 	unsigned tick_count;
 	int exit_code;
 };
-
-/* The context's values that come from the settings. */
-void agent_fill_place(struct agent *);
-/* A link for each relay of the settings; those that stand are kept. False: memory. */
-bool agent_make_links(struct agent *);
-void agent_show_status(struct agent *, const char *state);
-
-/* SIGHUP: parse all, then swap; on any error keep the old. */
-void reload_settings(struct agent *);
-/* Every second: what files have changed? */
-void reload_files(struct agent *);
-/* Stamps as of now, before the files are loaded. False: memory. */
-bool reload_note_stamps(struct agent *);
-/* Warns of what expires soon. */
-void reload_warn_expiry(const struct agent *);
 
 #endif

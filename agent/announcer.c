@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "agent/backoff.h"
-#include "agent/roster.h"
+#include "agent/endpoint_table.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "tunnel/session.h"
@@ -124,12 +124,12 @@ fill(struct frame_announce *announce, const struct endpoint *endpoint)
 }
 
 static void
-withdraw_gone(struct announcer *a, const struct roster *roster)
+withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct entry *entry = &a->entries[i];
 
-		if (roster_find(roster, entry->announce.endpoint))
+		if (endpoint_table_find(table, entry->announce.endpoint))
 			continue;
 		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
 			session_withdraw(a->session, entry->announce.endpoint);
@@ -138,25 +138,25 @@ withdraw_gone(struct announcer *a, const struct roster *roster)
 }
 
 bool
-announcer_show(struct announcer *a, const struct roster *roster)
+announcer_show(struct announcer *a, const struct endpoint_table *table)
 {
-	struct entry *entries = calloc(roster->count + 1, sizeof *entries);
+	struct entry *entries = calloc(table->count + 1, sizeof *entries);
 
 	if (!entries)
 		return false;
-	withdraw_gone(a, roster);
-	for (size_t i = 0; i < roster->count; i++) {
+	withdraw_gone(a, table);
+	for (size_t i = 0; i < table->count; i++) {
 		const struct entry *before =
-		    find(a->entries, a->count, roster->endpoints[i]->number);
+		    find(a->entries, a->count, table->endpoints[i]->number);
 
 		if (before)
 			entries[i] = *before;
 		else
-			fill(&entries[i].announce, roster->endpoints[i]);
+			fill(&entries[i].announce, table->endpoints[i]);
 	}
 	free(a->entries);
 	a->entries = entries;
-	a->count = roster->count;
+	a->count = table->count;
 	announce_due(a);
 	plan_retry(a);
 	return true;

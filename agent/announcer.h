@@ -17,7 +17,7 @@
 #include "tunnel/code.h"
 
 struct announcer;
-struct roster;
+struct endpoint_table;
 struct session;
 
 enum { ANNOUNCER_UNDER_WAY = 64 };
@@ -27,7 +27,7 @@ struct announcer *announcer_new(struct loop *, struct session *, const char *rel
 void announcer_free(struct announcer *);
 
 /* From now on these; at once for what is new or gone. False: memory is short. */
-bool announcer_show(struct announcer *, const struct roster *);
+bool announcer_show(struct announcer *, const struct endpoint_table *);
 /* The relay's answers. */
 void announcer_accepted(struct announcer *, uint32_t endpoint);
 void announcer_refused(struct announcer *, uint32_t endpoint, enum code, const char *sentence);

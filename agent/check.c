@@ -10,16 +10,16 @@
 #include <sysexits.h>
 
 #include "agent/credentials.h"
-#include "agent/roster.h"
+#include "agent/endpoint_table.h"
 #include "base/clock.h"
 #include "pki/cert.h"
 #include "sni/name.h"
 
 enum { DAY_S = 86400 };
 
-struct check {
+struct agent_check {
 	const char *path;
-	const struct settings *settings;
+	const struct agent_settings *settings;
 	unsigned warnings;
 	bool has_expired;
 	int64_t now_s;
@@ -28,7 +28,7 @@ struct check {
 };
 
 __attribute__((format(printf, 3, 4))) static void
-warn(struct check *check, struct conf_mark mark, const char *format, ...)
+warn(struct agent_check *check, struct conf_mark mark, const char *format, ...)
 {
 	va_list arguments;
 
@@ -44,7 +44,7 @@ warn(struct check *check, struct conf_mark mark, const char *format, ...)
 }
 
 static void
-warn_trust(struct check *check, struct conf_mark mark, const struct trust *trust)
+warn_trust(struct agent_check *check, struct conf_mark mark, const struct trust *trust)
 {
 	const char *sentence;
 
@@ -55,7 +55,7 @@ warn_trust(struct check *check, struct conf_mark mark, const struct trust *trust
 /* ---- one certificate ---- */
 
 static void
-check_certificate(struct check *check, struct conf_mark mark, const char *path,
+check_certificate(struct agent_check *check, struct conf_mark mark, const char *path,
     const struct cert_facts *facts)
 {
 	int64_t left_s = facts->not_after - check->now_s;
@@ -93,7 +93,7 @@ agent_covers(const struct cert_facts *facts, const char *name)
 /* ---- the agent and its endpoints ---- */
 
 static void
-check_agent(struct check *check, const struct credentials *credentials)
+check_agent(struct agent_check *check, const struct credentials *credentials)
 {
 	const struct conf_mark nowhere = { 0, 0 };
 	const struct cert_facts *facts = &credentials->certificate;
@@ -106,7 +106,7 @@ check_agent(struct check *check, const struct credentials *credentials)
 		    check->settings->certificate);
 	warn_trust(check, nowhere, credentials->relays);
 	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
-		const struct endpoint_settings *endpoint = settings_endpoint(check->settings, i);
+		const struct endpoint_settings *endpoint = agent_settings_endpoint(check->settings, i);
 
 		if (!agent_covers(facts, endpoint->server_name))
 			warn(check, endpoint->url_mark,
@@ -117,9 +117,9 @@ check_agent(struct check *check, const struct credentials *credentials)
 }
 
 static void
-check_termination(struct check *check, size_t index)
+check_termination(struct agent_check *check, size_t index)
 {
-	const struct endpoint_settings *endpoint = settings_endpoint(check->settings, index);
+	const struct endpoint_settings *endpoint = agent_settings_endpoint(check->settings, index);
 	const char *path = endpoint->termination.certificate;
 	struct cert_facts *facts = &check->certificates[index];
 	char error[CERT_ERROR];
@@ -152,12 +152,12 @@ offers_http2(const struct endpoint_settings *endpoint)
 
 /* RFC 9113, 9.1.1: a browser sends requests for the other name over this one's connection. */
 static void
-check_coalescing(struct check *check, size_t index)
+check_coalescing(struct agent_check *check, size_t index)
 {
-	const struct endpoint_settings *here = settings_endpoint(check->settings, index);
+	const struct endpoint_settings *here = agent_settings_endpoint(check->settings, index);
 
 	for (size_t i = 0; offers_http2(here) && i < check->settings->endpoints.count; i++) {
-		const struct endpoint_settings *other = settings_endpoint(check->settings, i);
+		const struct endpoint_settings *other = agent_settings_endpoint(check->settings, i);
 
 		if (i != index && cert_covers(&check->certificates[index], other->server_name))
 			warn(check, here->termination.certificate_mark,
@@ -170,14 +170,14 @@ check_coalescing(struct check *check, size_t index)
 }
 
 static void
-check_endpoints(struct check *check, const struct roster *roster)
+check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 {
 	size_t count = check->settings->endpoints.count;
 
 	check->certificates = calloc(count + 1, sizeof *check->certificates);
 	for (size_t i = 0; check->certificates && i < count; i++) {
-		const struct endpoint *endpoint = roster->endpoints[i];	/* numbered in this order */
-		const struct endpoint_settings *settings = settings_endpoint(check->settings, i);
+		const struct endpoint *endpoint = table->endpoints[i];	/* numbered in this order */
+		const struct endpoint_settings *settings = agent_settings_endpoint(check->settings, i);
 
 		if (!endpoint->terminates)
 			continue;
@@ -239,12 +239,12 @@ look_at_endpoint(struct conf_mark *mark, const char *sentence, const struct endp
 
 /* What loads the files knows no configuration, but its sentence names the file. */
 static struct conf_mark
-place_of(const struct settings *settings, const char *sentence)
+place_of(const struct agent_settings *settings, const char *sentence)
 {
 	struct conf_mark mark = { 0, 0 };
 
 	for (size_t i = 0; i < settings->endpoints.count; i++)
-		look_at_endpoint(&mark, sentence, settings_endpoint(settings, i));
+		look_at_endpoint(&mark, sentence, agent_settings_endpoint(settings, i));
 	look_for(&mark, sentence, settings->certificate, settings->certificate_mark);
 	look_for(&mark, sentence, settings->private_key, settings->private_key_mark);
 	look_among(&mark, sentence, &settings->connect_cas);
@@ -253,40 +253,40 @@ place_of(const struct settings *settings, const char *sentence)
 }
 
 static int
-check_files(const char *path, const struct settings *settings)
+check_files(const char *path, const struct agent_settings *settings)
 {
 	struct conf_report report = { .out = stderr, .path = path };
-	struct check check = { .path = path, .settings = settings, .now_s = clock_wall_s() };
+	struct agent_check check = { .path = path, .settings = settings, .now_s = clock_wall_s() };
 	char error[ENDPOINT_ERROR];
 	struct credentials *credentials = credentials_new(settings, NULL, error);
-	struct roster *roster = NULL;
+	struct endpoint_table *table = NULL;
 
 	if (credentials)
-		roster = roster_new(settings, credentials->relays, NULL, NULL, error);
-	if (roster) {
+		table = endpoint_table_new(settings, credentials->relays, NULL, NULL, error);
+	if (table) {
 		check_agent(&check, credentials);
-		check_endpoints(&check, roster);
+		check_endpoints(&check, table);
 		printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", path,
 		    check.has_expired ? "expired" : "fine", settings->endpoints.count,
 		    settings->connect_url.count, check.warnings);
 	} else
 		conf_error(&report, place_of(settings, error), "%s", error);
-	roster_release(roster);
+	endpoint_table_release(table);
 	credentials_release(credentials);
-	return !roster ? EX_CONFIG : check.has_expired ? 1 : 0;
+	return !table ? EX_CONFIG : check.has_expired ? 1 : 0;
 }
 
 int
-check_run(const char *config_path)
+agent_check_run(const char *config_path)
 {
-	struct settings settings;
-	int code = settings_read(&settings, config_path, stderr);
+	struct agent_settings settings;
+	int code = agent_settings_read(&settings, config_path, stderr);
 
 	if (code == 0) {
 		free(settings.state_dir);
 		settings.state_dir = NULL;	/* look only: no CRL numbers are noted */
 		code = check_files(config_path, &settings);
 	}
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 	return code;
 }

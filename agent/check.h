@@ -6,6 +6,6 @@
 #define AGENT_CHECK_H
 
 /* 0 fine (perhaps with warnings), 1 a certificate has expired, 66 no such file, 78 wrong. */
-int check_run(const char *config_path);
+int agent_check_run(const char *config_path);
 
 #endif

@@ -1,25 +1,31 @@
 /*
  * What everything in the main thread shares: the loop and its helpers, and
- * what a reload swaps.  Owned by the agent; read at the moment of use, never kept.
+ * what a reload replaces.  Owned by the agent; its members are read at the
+ * moment of use, and nobody keeps a pointer to what they point at.
  */
 #ifndef AGENT_CONTEXT_H
 #define AGENT_CONTEXT_H
 
 #include "agent/credentials.h"
-#include "agent/roster.h"
-#include "agent/workers.h"
+#include "agent/endpoint_table.h"
+#include "agent/state.h"
+#include "agent/worker.h"
 #include "base/resolver.h"
 #include "tunnel/frame.h"
 
-struct context {
+struct agent_context {
 	struct loop *loop;
 	struct resolver *resolver;
-	struct workers *workers;
+	struct agent_workers *workers;
 	struct credentials *credentials;
-	struct roster *roster;
-	struct frame_hello hello;	/* what relays are told first */
+	struct endpoint_table *endpoint_table;
+	struct frame_hello hello;	/* the first frame of each session */
 	unsigned pool_least, pool_most;
 	uint64_t tolerance_ms;
 };
+
+/* Fills the hello and the numbers; the pointers stay as they are. */
+void agent_context_configure(struct agent_context *, const struct agent_settings *,
+    const struct agent_state *);
 
 #endif

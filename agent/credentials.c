@@ -13,14 +13,14 @@
 enum { PEM_MOST = 1 << 20 };
 
 static void
-fill_sources(struct trust_sources *sources, const struct settings *settings)
+fill_sources(struct trust_sources *sources, const struct agent_settings *settings)
 {
 	sources_fill(sources, &settings->connect_cas, &settings->connect_crls,
 	    &settings->connect_crl, settings->state_dir, "agent.connect_cas");
 }
 
 static bool
-load_session(struct credentials *credentials, const struct settings *settings, char *error)
+load_session(struct credentials *credentials, const struct agent_settings *settings, char *error)
 {
 	struct tls_settings tls = { .purpose = TLS_SESSION_AGENT };
 	struct secret certificate = { 0 }, key = { 0 };
@@ -48,7 +48,7 @@ load_session(struct credentials *credentials, const struct settings *settings, c
 }
 
 static bool
-load(struct credentials *credentials, const struct settings *settings,
+load(struct credentials *credentials, const struct agent_settings *settings,
     const struct credentials *previous, char *error)
 {
 	struct tls_settings channel = { .purpose = TLS_CHANNEL_AGENT };
@@ -71,7 +71,7 @@ load(struct credentials *credentials, const struct settings *settings,
 }
 
 struct credentials *
-credentials_new(const struct settings *settings, const struct credentials *previous,
+credentials_new(const struct agent_settings *settings, const struct credentials *previous,
     char error[CREDENTIALS_ERROR])
 {
 	struct credentials *credentials = calloc(1, sizeof *credentials);
@@ -110,7 +110,7 @@ credentials_release(struct credentials *credentials)
 }
 
 bool
-credentials_files_changed(const struct settings *settings, struct credentials_stamp *seen)
+credentials_files_changed(const struct agent_settings *settings, struct credentials_stamp *seen)
 {
 	struct trust_sources sources;
 	bool changed;

@@ -24,7 +24,7 @@ struct credentials {
 };
 
 /* NULL with a sentence.  previous (may be NULL) workers on what its trust set remembers. */
-struct credentials *credentials_new(const struct settings *, const struct credentials *previous,
+struct credentials *credentials_new(const struct agent_settings *, const struct credentials *previous,
     char error[CREDENTIALS_ERROR]);
 struct credentials *credentials_hold(struct credentials *);
 void credentials_release(struct credentials *);
@@ -35,6 +35,6 @@ struct credentials_stamp {
 	struct trust_stamp trust;
 };
 /* True once for every state that differs from the one seen; asks all of them. */
-bool credentials_files_changed(const struct settings *, struct credentials_stamp *seen);
+bool credentials_files_changed(const struct agent_settings *, struct credentials_stamp *seen);
 
 #endif

@@ -1,31 +1,74 @@
 /*
- * The life of a flow.
+ * The life of a flow: its `open` is judged, the client's handshake done, the
+ * upstream dialled, the two sides joined, and the end logged.
  */
 #include "agent/flow.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "agent/flow_private.h"
+#include "agent/endpoint_table.h"
+#include "agent/handshake.h"
+#include "agent/lingering.h"
+#include "agent/open_check.h"
+#include "agent/peer_check.h"
 #include "agent/pooled_channel.h"
-#include "agent/roster.h"
 #include "agent/session_ref.h"
+#include "agent/upstream_dial.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "tunnel/channel.h"
+#include "tunnel/pump.h"
 
-static const unsigned may_move[FLOW_STATES] = {
-	[FLOW_OPENED] = 1u << FLOW_SHAKING | 1u << FLOW_REACHING | 1u << FLOW_OVER,
-	[FLOW_SHAKING] = 1u << FLOW_REACHING | 1u << FLOW_LINGERING | 1u << FLOW_OVER,
-	[FLOW_REACHING] = 1u << FLOW_JOINED | 1u << FLOW_LINGERING | 1u << FLOW_OVER,
-	[FLOW_JOINED] = 1u << FLOW_OVER,
-	[FLOW_LINGERING] = 1u << FLOW_OVER,
+enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80 };
+
+enum agent_flow_state { OPENED, HANDSHAKING, DIALLING, JOINED, LINGERING, OVER, STATES };
+
+static const unsigned may_move[STATES] = {
+	[OPENED] = 1u << HANDSHAKING | 1u << DIALLING | 1u << OVER,
+	[HANDSHAKING] = 1u << DIALLING | 1u << LINGERING | 1u << OVER,
+	[DIALLING] = 1u << JOINED | 1u << LINGERING | 1u << OVER,
+	[JOINED] = 1u << OVER,
+	[LINGERING] = 1u << OVER,
 };
 
-void
-flow_move(struct flow *flow, enum flow_state state)
+/* Needed only until the two sides are joined: a joined flow is small. */
+struct agent_flow_setup {
+	struct handshake handshake;
+	struct lingering lingering;
+	struct peer_check client_check;
+	struct upstream_dial *dial;
+	char detail[DETAIL_TEXT];	/* a sentence about the failure */
+};
+
+struct agent_flow {
+	LIST_ENTRY(agent_flow) link;
+	enum agent_flow_state state;
+	const struct agent_flow_context *context;
+	struct frame_open open;
+	struct endpoint *endpoint;	/* held; NULL if the relay named one that does not exist */
+	struct session_ref *ref;
+	struct pooled_channel *pooled;	/* until its stream is released */
+	struct stream *sealed;	/* the channel's, once released, until TLS or the pump owns it */
+	struct tls *client;	/* terminate: the client's TLS, until the pump owns it */
+	struct agent_flow_setup *setup;
+	struct pump *pump;
+	struct identity *identity;	/* of the client's certificate */
+	const char *version;		/* of the client's TLS */
+	const char *reason;		/* why it ended, a stable word */
+	uint64_t opened_at_ms, joined_at_ms;
+	uint64_t bytes_in, bytes_out;	/* from the client, to it */
+	struct task reap;
+	void (*on_over)(void *arg, struct agent_flow *);
+	void *arg;
+};
+
+/* The only writer of ->state. */
+static void
+move(struct agent_flow *flow, enum agent_flow_state state)
 {
 	assert(may_move[flow->state] & 1u << state);
 	flow->state = state;
@@ -34,7 +77,7 @@ flow_move(struct flow *flow, enum flow_state state)
 /* ---- the end ---- */
 
 static void
-log_close(struct flow *flow)
+log_close(struct agent_flow *flow)
 {
 	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT];
 	const struct endpoint *endpoint = flow->endpoint;
@@ -66,31 +109,32 @@ log_close(struct flow *flow)
 static void
 on_reap(void *arg)
 {
-	struct flow *flow = arg;
+	struct agent_flow *flow = arg;
 
 	log_close(flow);
 	flow->on_over(flow->arg, flow);
 }
 
-void
-flow_end(struct flow *flow, const char *reason, const char *detail)
+/* Over, at the end of the turn; the first reason counts. */
+static void
+end(struct agent_flow *flow, const char *reason, const char *detail)
 {
-	if (flow->state == FLOW_OVER)
+	if (flow->state == OVER)
 		return;
-	flow_move(flow, FLOW_OVER);
+	move(flow, OVER);
 	if (!flow->reason)
 		flow->reason = reason;
 	if (detail && flow->setup)
-		snprintf(flow->setup->detail, FLOW_DETAIL, "%s", detail);
+		snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
 	loop_later(flow->context->loop, &flow->reap);
 }
 
 void
-flow_free(struct flow *flow)
+agent_flow_free(struct agent_flow *flow)
 {
 	if (!flow)
 		return;
-	if (flow->state != FLOW_OVER) {
+	if (flow->state != OVER) {
 		flow->reason = flow->reason ? flow->reason : "agent-stopped";
 		log_close(flow);
 	}
@@ -100,7 +144,7 @@ flow_free(struct flow *flow)
 	if (flow->setup) {
 		handshake_wipe(&flow->setup->handshake);
 		lingering_wipe(&flow->setup->lingering);
-		peer_check_wipe(&flow->setup->judge);
+		peer_check_wipe(&flow->setup->client_check);
 		upstream_dial_free(flow->setup->dial);
 		free(flow->setup);
 	}
@@ -115,46 +159,265 @@ flow_free(struct flow *flow)
 	free(flow);
 }
 
-struct flow *
-flow_next(struct flow *flow)
+struct agent_flow *
+agent_flow_next(struct agent_flow *flow)
 {
 	return LIST_NEXT(flow, link);
 }
 
+static void
+on_lingered(void *arg)
+{
+	end(arg, NULL, NULL);
+}
+
+/* Ends a flow whose client can still be told why: with an alert (0: TLS has sent its own), then a
+ * lingering close. */
+static void
+refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const char *detail)
+{
+	flow->reason = reason;
+	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
+	handshake_wipe(&flow->setup->handshake);
+	upstream_dial_free(flow->setup->dial);
+	flow->setup->dial = NULL;
+	if (alert)
+		tls_alert(flow->client, alert);
+	move(flow, LINGERING);
+	lingering_start(
+	    &flow->setup->lingering, flow->context->loop, flow->client, on_lingered, flow);
+}
+
+/* Tells the relay; the flow is over when the channel is closed. */
+static void
+fail(struct agent_flow *flow, enum code code, const char *sentence, const char *detail)
+{
+	flow->reason = code_word(code);
+	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
+	channel_fail(pooled_channel_channel(flow->pooled), code, sentence);
+}
+
+/* ---- joining ---- */
+
+static void
+on_pumped(void *arg, enum pump_end how)
+{
+	struct agent_flow *flow = arg;
+
+	end(flow, how == PUMP_RESET_A ? "client-reset" : how == PUMP_RESET_B ? "upstream-reset"
+	    : pump_end_word(how), NULL);
+}
+
+/* Takes both streams. */
+static void
+join(struct agent_flow *flow, struct stream *client, struct stream *upstream)
+{
+	move(flow, JOINED);
+	flow->joined_at_ms = clock_ms();
+	flow->sealed = NULL;
+	flow->client = NULL;
+	flow->pump = pump_new(
+	    flow->context->loop, client, upstream, &flow->endpoint->bounds, on_pumped, flow);
+	if (!flow->pump)
+		end(flow, code_word(CODE_INTERNAL), "memory is short");
+	handshake_wipe(&flow->setup->handshake);
+	free(flow->setup);
+	flow->setup = NULL;
+}
+
+/* Answers `ready`; the channel becomes the stream of the client's bytes. False: it is lost. */
+static bool
+release_channel(struct agent_flow *flow)
+{
+	struct channel *channel = pooled_channel_channel(flow->pooled);
+
+	if (channel_ready(channel))
+		flow->sealed = channel_release(channel);
+	pooled_channel_free(flow->pooled);
+	flow->pooled = NULL;
+	return flow->sealed != NULL;
+}
+
+/* ---- the upstream ---- */
+
+static void
+on_dial_failed(struct agent_flow *flow, const char *error)
+{
+	if (flow->client)
+		refuse_client(flow, ALERT_INTERNAL_ERROR, code_word(CODE_UPSTREAM_DOWN), error);
+	else
+		fail(flow, CODE_UPSTREAM_DOWN, "the upstream does not answer", error);
+}
+
+static void
+on_dialled(void *arg, struct stream *upstream, const char *error)
+{
+	struct agent_flow *flow = arg;
+
+	upstream_dial_free(flow->setup->dial);
+	flow->setup->dial = NULL;
+	endpoint_note_dial(flow->endpoint, upstream != NULL, clock_ms());
+	if (!upstream) {
+		on_dial_failed(flow, error);
+		return;
+	}
+	if (flow->client)
+		join(flow, tls_stream(flow->client), upstream);
+	else if (release_channel(flow))
+		join(flow, flow->sealed, upstream);
+	else {
+		stream_reset(upstream);
+		stream_free(upstream);
+		end(flow, "relay-gave-up", NULL);
+	}
+}
+
+static void
+dial(struct agent_flow *flow)
+{
+	struct upstream_dial_options options = {
+		.upstream = &flow->endpoint->upstream,
+		.client = &flow->open.client,
+		.listener = &flow->open.listener,
+		.alpn = flow->client ? tls_alpn(flow->client) : "",
+		.forgives_truncation = flow->endpoint->forgives_truncation,
+	};
+
+	move(flow, DIALLING);
+	flow->setup->dial = upstream_dial_new(
+	    flow->context->loop, flow->context->resolver, &options, on_dialled, flow);
+	if (!flow->setup->dial)
+		on_dial_failed(flow, "memory is short");
+}
+
+/* ---- the client's handshake ---- */
+
+static bool
+accepts_name(void *arg, const char *text, size_t bytes)
+{
+	struct agent_flow *flow = arg;
+	char name[NAME_SIZE];
+
+	return name_normalise(name, text, bytes) && strcmp(name, flow->open.server_name) == 0;
+}
+
+/* The CAs and CRLs that are in force now; they may have changed since the flow was opened. */
+static struct trust *
+client_trust(const struct agent_flow *flow)
+{
+	const struct endpoint *endpoint =
+	    endpoint_table_find(flow->context->endpoint_table, flow->endpoint->number);
+
+	return endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
+}
+
+static unsigned
+judge_client(void *arg, const struct tls_certificate *chain, size_t count)
+{
+	struct agent_flow *flow = arg;
+	struct peer_check *check = &flow->setup->client_check;
+
+	check->trust = client_trust(flow);
+	check->role = ROLE_CLIENT;
+	check->is_optional = flow->endpoint->client_certificate == TLS_CLIENT_REQUEST;
+	return peer_check_chain(check, chain, count);
+}
+
+static void
+on_handshake_failed(struct agent_flow *flow, enum io result)
+{
+	const struct peer_check *check = &flow->setup->client_check;
+
+	if (result == IO_WRITE)
+		end(flow, "client-handshake-timeout", NULL);
+	else if (check->has_refused)
+		refuse_client(flow, 0, verify_code_word(check->verdict.code),
+		    check->verdict.sentence);
+	else
+		refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->client));
+}
+
+static void
+on_handshake(void *arg, enum io result)
+{
+	struct agent_flow *flow = arg;
+
+	if (result != IO_OK) {
+		on_handshake_failed(flow, result);
+		return;
+	}
+	flow->version = tls_version(flow->client);
+	flow->identity = flow->setup->client_check.identity;
+	flow->setup->client_check.identity = NULL;
+	if (flow->endpoint->forgives_truncation)
+		tls_forgive_truncation(flow->client);
+	dial(flow);
+}
+
+static void
+start_handshake(struct agent_flow *flow)
+{
+	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
+
+	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
+		hooks.judge = judge_client;
+	move(flow, HANDSHAKING);
+	if (!release_channel(flow)) {
+		end(flow, "relay-gave-up", NULL);
+		return;
+	}
+	flow->client = tls_server(flow->endpoint->tls, flow->sealed, &hooks);
+	flow->sealed = NULL;
+	if (flow->client)
+		handshake_start(&flow->setup->handshake, flow->context->loop, flow->client,
+		    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
+	else
+		end(flow, code_word(CODE_INTERNAL), "memory is short");
+}
+
 /* ---- the beginning ---- */
 
-/* While the channel is still one it can be lost; after our `fail` that is how it ends. */
+/* The channel may be lost before it is released.  After our `fail` this is the regular end. */
 static void
 on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event event)
 {
-	struct flow *flow = arg;
+	struct agent_flow *flow = arg;
 
 	if (event == POOLED_OVER)
-		flow_end(flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
+		end(flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
+}
+
+static enum code
+judge_open(const struct agent_flow *flow, char sentence[SENTENCE_TEXT])
+{
+	struct channel *channel = pooled_channel_channel(flow->pooled);
+
+	if (!flow->context->is_draining)
+		return open_check(&flow->open, flow->endpoint, channel_hello(channel), sentence);
+	snprintf(sentence, SENTENCE_TEXT, "the agent is stopping");
+	return CODE_AGENT_DRAINING;
 }
 
 static void
-begin(struct flow *flow)
+begin(struct agent_flow *flow)
 {
-	struct channel *channel = pooled_channel_channel(flow->pooled);
 	char sentence[SENTENCE_TEXT];
-	enum code code = flow_check_open(flow, channel_hello(channel), sentence);
+	enum code code = judge_open(flow, sentence);
 
-	if (code == CODE_NONE) {
-		flow_begin(flow);
-		return;
-	}
-	flow->reason = code_word(code);
-	snprintf(flow->setup->detail, FLOW_DETAIL, "%s", sentence);
-	channel_fail(channel, code, sentence);
+	if (code != CODE_NONE)
+		fail(flow, code, sentence, sentence);
+	else if (flow->endpoint->terminates)
+		start_handshake(flow);
+	else
+		dial(flow);
 }
 
-struct flow *
-flow_new(const struct flow_context *context, struct pooled_channel *pooled, struct flow_list *list,
-    void (*on_over)(void *arg, struct flow *), void *arg)
+struct agent_flow *
+agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *pooled,
+    struct agent_flow_list *list, void (*on_over)(void *arg, struct agent_flow *), void *arg)
 {
-	struct flow *flow = calloc(1, sizeof *flow);
-	struct flow_setup *setup = calloc(1, sizeof *setup);
+	struct agent_flow *flow = calloc(1, sizeof *flow);
+	struct agent_flow_setup *setup = calloc(1, sizeof *setup);
 	struct endpoint *endpoint;
 
 	if (!flow || !setup) {
@@ -168,14 +431,14 @@ flow_new(const struct flow_context *context, struct pooled_channel *pooled, stru
 	flow->open = *channel_open_frame(pooled_channel_channel(pooled));
 	flow->ref = session_ref_hold(pooled_channel_session(pooled));
 	flow->pooled = pooled;
-	endpoint = roster_find(context->roster, flow->open.endpoint);
+	endpoint = endpoint_table_find(context->endpoint_table, flow->open.endpoint);
 	flow->endpoint = endpoint ? endpoint_hold(endpoint) : NULL;
 	flow->opened_at_ms = clock_ms();
 	flow->on_over = on_over;
 	flow->arg = arg;
 	task_init(&flow->reap, on_reap, flow);
 	LIST_INSERT_HEAD(list, flow, link);
-	pooled_channel_give(pooled, on_pooled, flow);
+	pooled_channel_hand_over(pooled, on_pooled, flow);
 	begin(flow);
 	return flow;
 }
@@ -183,40 +446,35 @@ flow_new(const struct flow_context *context, struct pooled_channel *pooled, stru
 /* ---- judged again ---- */
 
 static void
-cut(struct flow *flow, const struct verdict *verdict)
+cut(struct agent_flow *flow, const struct verdict *verdict)
 {
 	flow->reason = verify_code_word(verdict->code);
 	log_event(LOG_WARNING, "flow-cut", verdict->sentence,
 	    log_str("server_name", flow->open.server_name), log_str("reason", flow->reason));
 	if (flow->pump)
 		pump_stop(flow->pump);
-	else if (flow->client && flow->state == FLOW_REACHING)
-		flow_refuse_client(flow, verdict->alert, flow->reason, verdict->sentence);
+	else if (flow->client && flow->state == DIALLING)
+		refuse_client(flow, verdict->alert, flow->reason, verdict->sentence);
 	else
-		flow_end(flow, flow->reason, verdict->sentence);
+		end(flow, flow->reason, verdict->sentence);
 }
 
 void
-flow_judge_again(struct flow *flow, int64_t now_s)
+agent_flow_judge_again(struct agent_flow *flow, int64_t now_s)
 {
-	const struct roster *roster = flow->context->roster;
-	struct endpoint *endpoint;
+	struct trust *relays = flow->context->endpoint_table->relays;
 	struct verdict verdict;
-	struct trust *trust;
 
-	if (flow->state == FLOW_OVER || flow->state == FLOW_LINGERING)
+	if (flow->state == OVER || flow->state == LINGERING)
 		return;
-	/* Expiry of the relay's certificate ends sessions, not what they have joined. */
+	/* When the relay's certificate expires, its session ends but joined flows go on. */
 	if (flow->ref->peer &&
-	    !identity_judge_again(flow->ref->peer, roster->relays, now_s, &verdict) &&
-	    (verdict.code != VERIFY_EXPIRED || flow->state != FLOW_JOINED)) {
+	    !identity_judge_again(flow->ref->peer, relays, now_s, &verdict) &&
+	    (verdict.code != VERIFY_EXPIRED || flow->state != JOINED)) {
 		cut(flow, &verdict);
 		return;
 	}
-	if (!flow->identity)
-		return;
-	endpoint = roster_find(roster, flow->endpoint->number);
-	trust = endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
-	if (!identity_judge_again(flow->identity, trust, now_s, &verdict))
+	if (flow->identity &&
+	    !identity_judge_again(flow->identity, client_trust(flow), now_s, &verdict))
 		cut(flow, &verdict);
 }

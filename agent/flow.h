@@ -1,14 +1,15 @@
 /*
  * A flow: one client's connection, from the relay's `open` to the close.
  *
- *	passthrough: opened --> reaching (upstream dialled) -----------> joined --> over
- *	terminate:   opened --> shaking (client judged) --> reaching --> joined --> over
- *	                            \-----------------------\--> lingering -------> over
- *	any answer of `fail`: opened --> over
+ *	passthrough: opened ----------------------> dialling --> joined --> over
+ *	terminate:   opened --> handshaking ------> dialling --> joined --> over
+ *	                             \-----------------\--> lingering ----> over
+ *	refused with `fail`: opened ---------------------------------------> over
  *
- * In terminate mode the client's handshake is done and its certificate judged
- * before the upstream is dialled, so that a stranger opens no upstream socket.
- * Each flow lives on one worker and ends with one line in the log.
+ * In terminate mode the client's handshake is finished and its certificate
+ * judged before the upstream is dialled, so that a stranger never opens an
+ * upstream socket.  Each flow lives on one worker and ends with one line in the
+ * log.
  */
 #ifndef AGENT_FLOW_H
 #define AGENT_FLOW_H
@@ -19,32 +20,33 @@
 
 #include "base/loop.h"
 
+struct agent_flow;
+struct endpoint_table;
 struct pooled_channel;
-struct flow;
 struct resolver;
-struct roster;
-LIST_HEAD(flow_list, flow);
+LIST_HEAD(agent_flow_list, agent_flow);
 
-enum { FLOW_SHAKE_MS = 10000 };
+enum { AGENT_FLOW_HANDSHAKE_MS = 10000 };
 
-/* What a flow needs of its worker; `roster` is the one of now. */
-struct flow_context {
+/* What a flow needs of its worker.  A reload replaces the endpoint table. */
+struct agent_flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
-	struct roster *roster;
+	struct endpoint_table *endpoint_table;
 	bool is_draining;
 };
 
-/* Takes the pooled, whose channel has just been opened. on_over is called once, never inside this
- * call; the owner then calls flow_free(). The context is borrowed while the flow lives. NULL when
- * memory is short. */
-struct flow *flow_new(const struct flow_context *, struct pooled_channel *, struct flow_list *,
-    void (*on_over)(void *arg, struct flow *), void *arg);
-/* One that is not over yet is reset, and logged as agent-stopped. */
-void flow_free(struct flow *);
-struct flow *flow_next(struct flow *);
+/* Takes the pooled channel, which the relay has just opened, also on failure.  on_over is called
+ * once, never inside this call; the owner then calls agent_flow_free().  The context is borrowed
+ * while the flow lives.  NULL when out of memory. */
+struct agent_flow *agent_flow_new(const struct agent_flow_context *, struct pooled_channel *,
+    struct agent_flow_list *, void (*on_over)(void *arg, struct agent_flow *), void *arg);
+/* A flow that is not over yet is reset, and logged as agent-stopped. */
+void agent_flow_free(struct agent_flow *);
+struct agent_flow *agent_flow_next(struct agent_flow *);
 
-/* Ends it if its client's or its relay's certificate is not good any more by the roster of now. */
-void flow_judge_again(struct flow *, int64_t now_s);
+/* Judges the certificates of the client and of the relay by the trust of the present endpoint
+ * table, and ends the flow if one of them is no longer good. */
+void agent_flow_judge_again(struct agent_flow *, int64_t now_s);
 
 #endif

@@ -47,7 +47,7 @@ static const struct key_type key_types[] = {
 	{ "rsa3072", GNUTLS_PK_RSA, 3072 },
 };
 
-struct wish {
+struct keygen_options {
 	const char *name, *values[OPTIONS];	/* values[HOST] is not used */
 	const struct key_type *type;
 	char hosts[HOSTS_MOST][NAME_SIZE];
@@ -92,7 +92,7 @@ check_name(const char *name)
 }
 
 static int
-add_host(struct wish *wish, const char *text)
+add_host(struct keygen_options *wish, const char *text)
 {
 	char host[NAME_SIZE];
 	struct in_addr address;
@@ -113,7 +113,7 @@ add_host(struct wish *wish, const char *text)
 }
 
 static int
-find_type(struct wish *wish)
+find_type(struct keygen_options *wish)
 {
 	const char *word = wish->values[KEY_TYPE];
 
@@ -128,7 +128,7 @@ find_type(struct wish *wish)
 }
 
 static int
-take_option(struct wish *wish, int word, const char *value)
+take_option(struct keygen_options *wish, int word, const char *value)
 {
 	if (word == HOST)
 		return add_host(wish, value);
@@ -139,7 +139,7 @@ take_option(struct wish *wish, int word, const char *value)
 }
 
 static int
-scan(struct wish *wish, int count, char **arguments)
+scan(struct keygen_options *wish, int count, char **arguments)
 {
 	struct option options[OPTIONS + 1] = { 0 };
 	int code = 0, got;
@@ -165,7 +165,7 @@ scan(struct wish *wish, int count, char **arguments)
 }
 
 static int
-read_wish(struct wish *wish, int count, char **arguments)
+read_wish(struct keygen_options *wish, int count, char **arguments)
 {
 	int code = scan(wish, count, arguments);
 
@@ -210,7 +210,7 @@ make_key(struct made *made, const struct key_type *type)
 }
 
 static int
-fill_request(gnutls_x509_crq_t request, const struct wish *wish)
+fill_request(gnutls_x509_crq_t request, const struct keygen_options *wish)
 {
 	int problem = gnutls_x509_crq_set_version(request, 1);
 
@@ -225,7 +225,7 @@ fill_request(gnutls_x509_crq_t request, const struct wish *wish)
 }
 
 static int
-make_request(struct made *made, const struct wish *wish)
+make_request(struct made *made, const struct keygen_options *wish)
 {
 	int problem = gnutls_x509_crq_init(&made->request);
 
@@ -254,7 +254,7 @@ made_wipe(struct made *made)
 /* ---- written and told ---- */
 
 static int
-write_files(const struct made *made, const struct wish *wish)
+write_files(const struct made *made, const struct keygen_options *wish)
 {
 	char error[FILE_ERROR];
 
@@ -302,7 +302,7 @@ print_digest(const uint8_t digest[DIGEST_BYTES])
 }
 
 static int
-tell(const struct made *made, const struct wish *wish)
+tell(const struct made *made, const struct keygen_options *wish)
 {
 	const char *slash = strrchr(wish->values[CSR], '/');
 
@@ -328,7 +328,7 @@ tell(const struct made *made, const struct wish *wish)
 int
 keygen_run(int count, char **arguments)
 {
-	struct wish wish = { 0 };
+	struct keygen_options wish = { 0 };
 	struct made made = { 0 };
 	int code = read_wish(&wish, count, arguments);
 

@@ -84,28 +84,28 @@ read_options(int count, char **arguments, const char **path, bool *once)
 }
 
 static int
-serve(struct settings *settings, const char *path, bool once)
+serve(struct agent_settings *settings, const char *path, bool once)
 {
 	log_init("valise-agent", (enum log_level)settings->log_level,
 	    (enum log_format)settings->log_format);
 	return agent_run(
-	    &(struct agent_wish){.settings = settings, .config_path = path, .once = once});
+	    &(struct agent_options){.settings = settings, .config_path = path, .once = once});
 }
 
 static int
 run(int count, char **arguments)
 {
-	struct settings settings;
+	struct agent_settings settings;
 	const char *path;
 	bool once = false;
 	int code = read_options(count, arguments, &path, &once);
 
 	if (code != 0)
 		return code;
-	code = settings_read(&settings, path, stderr);
+	code = agent_settings_read(&settings, path, stderr);
 	if (code == 0)
 		return serve(&settings, path, once);
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 	return code;
 }
 
@@ -115,18 +115,18 @@ check(int count, char **arguments)
 	const char *path;
 	int code = read_options(count, arguments, &path, NULL);
 
-	return code != 0 ? code : check_run(path);
+	return code != 0 ? code : agent_check_run(path);
 }
 
 static int
 tls(int count, char **arguments)
 {
-	struct settings settings;
+	struct agent_settings settings;
 	int code = oneshot_read(&settings, count, arguments);
 
 	if (code == 0)
 		return serve(&settings, NULL, true);
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 	return code;
 }
 

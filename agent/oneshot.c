@@ -153,7 +153,7 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 }
 
 static void
-fill(struct settings *settings, const char *values[OPTIONS], const char *upstream)
+fill(struct agent_settings *settings, const char *values[OPTIONS], const char *upstream)
 {
 	settings->version = 1;
 	settings->workers = copy("auto");
@@ -193,7 +193,7 @@ check_values(const char *values[OPTIONS], const char *upstream)
 }
 
 int
-oneshot_read(struct settings *settings, int count, char **arguments)
+oneshot_read(struct agent_settings *settings, int count, char **arguments)
 {
 	struct conf_report report = { .out = stderr, .path = "valise-agent: tls" };
 	const char *values[OPTIONS] = { 0 }, *upstream = NULL;
@@ -207,6 +207,6 @@ oneshot_read(struct settings *settings, int count, char **arguments)
 	if (code != 0)
 		return code;
 	fill(settings, values, upstream);
-	settings_check(settings, &report);
+	agent_settings_check(settings, &report);
 	return report.errors == 0 ? 0 : EX_USAGE;
 }

@@ -131,7 +131,7 @@ pooled_channel_next(struct pooled_channel *pooled)
 }
 
 void
-pooled_channel_give(struct pooled_channel *pooled,
+pooled_channel_hand_over(struct pooled_channel *pooled,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
 {
 	unlist(pooled);

@@ -4,7 +4,7 @@
  *
  *	dialling --> shaking --> parked --> opened (a flow has it) --> gone
  *
- * Whoever has the pooled gets its events; a flow takes over with pooled_channel_give().
+ * Whoever has the pooled gets its events; a flow takes over with pooled_channel_hand_over().
  */
 #ifndef AGENT_POOLED_CHANNEL_H
 #define AGENT_POOLED_CHANNEL_H
@@ -35,7 +35,7 @@ void pooled_channel_free(struct pooled_channel *);
 struct pooled_channel *pooled_channel_next(struct pooled_channel *);
 
 /* It leaves its list; from now on events go elsewhere. */
-void pooled_channel_give(struct pooled_channel *,
+void pooled_channel_hand_over(struct pooled_channel *,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg);
 
 struct session_ref *pooled_channel_session(const struct pooled_channel *);

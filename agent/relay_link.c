@@ -15,7 +15,7 @@
 
 enum { RENEW_SPREAD_MS = 2000, DRAIN_SPREAD_MS = 1000 };
 
-enum state { RESTING, TRYING, UP, STOPPED, STATES };
+enum relay_link_state { RESTING, TRYING, UP, STOPPED, STATES };
 
 static const unsigned may_move[STATES] = {
 	[RESTING] = 1u << TRYING | 1u << RESTING | 1u << STOPPED,
@@ -25,9 +25,9 @@ static const unsigned may_move[STATES] = {
 };
 
 struct relay_link {
-	const struct context *context;
+	const struct agent_context *context;
 	char *target;
-	enum state state;
+	enum relay_link_state state;
 	struct relay_session *current, *leaving;
 	struct backoff backoff;
 	struct timer timer;
@@ -37,7 +37,7 @@ struct relay_link {
 };
 
 static void
-move(struct relay_link *link, enum state state)
+move(struct relay_link *link, enum relay_link_state state)
 {
 	assert(may_move[link->state] & 1u << state);
 	if (link->state == RESTING)
@@ -102,7 +102,7 @@ on_up(struct relay_link *link)
 	    log_str("name", relay_session_relay(link->current)));
 	/* Made before the break, it has done its work; a relay that drains may have clients left, and
 	 * says itself when it has not. */
-	if (link->leaving && !relay_session_is_resting(link->leaving))
+	if (link->leaving && !relay_session_has_stopped_dialling(link->leaving))
 		relay_session_goodbye(
 		    link->leaving, CODE_REPLACED, "a newer session has taken over");
 	link->on_event(link->arg, RELAY_CHANGED);
@@ -160,7 +160,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 			break;
 		log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
 		    log_str("relay", link->target));
-		relay_session_rest(relay_session);
+		relay_session_stop_dialling(relay_session);
 		step_aside(link, backoff_spread(DRAIN_SPREAD_MS));
 		link->on_event(link->arg, RELAY_CHANGED);
 		break;
@@ -176,7 +176,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 /* ---- life ---- */
 
 struct relay_link *
-relay_link_new(const struct context *context, const char *target,
+relay_link_new(const struct agent_context *context, const char *target,
     void (*on_event)(void *arg, enum relay_event), void *arg)
 {
 	struct relay_link *link = calloc(1, sizeof *link);
@@ -283,4 +283,102 @@ relay_link_goodbye(struct relay_link *link)
 		relay_session_goodbye(link->current, CODE_SHUTDOWN, "the agent stops");
 	if (link->leaving)
 		relay_session_goodbye(link->leaving, CODE_SHUTDOWN, "the agent stops");
+}
+
+/* ---- all links ---- */
+
+void
+relay_links_init(struct relay_links *links, const struct agent_context *context,
+    void (*on_event)(void *arg, enum relay_event), void *arg)
+{
+	*links = (struct relay_links){ .context = context, .on_event = on_event, .arg = arg };
+}
+
+void
+relay_links_wipe(struct relay_links *links)
+{
+	for (size_t i = 0; i < links->count; i++)
+		relay_link_free(links->links[i]);
+	free(links->links);
+	links->links = NULL;
+	links->count = 0;
+}
+
+/* The link that stands already leaves its place for another array. */
+static struct relay_link *
+take(struct relay_links *links, const char *target)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		struct relay_link *link = links->links[i];
+
+		if (link && strcmp(link->target, target) == 0) {
+			links->links[i] = NULL;
+			return link;
+		}
+	}
+	return relay_link_new(links->context, target, links->on_event, links->arg);
+}
+
+bool
+relay_links_set(struct relay_links *links, const struct conf_texts *targets)
+{
+	struct relay_link **fresh = calloc(targets->count + 1, sizeof(struct relay_link *));
+	size_t count = 0;
+
+	if (!fresh)
+		return false;
+	for (size_t i = 0; i < targets->count; i++) {
+		fresh[count] = take(links, targets->items[i]);
+		count += fresh[count] != NULL;
+	}
+	relay_links_wipe(links);
+	links->links = fresh;
+	links->count = count;
+	return count == targets->count;
+}
+
+size_t
+relay_links_up_count(const struct relay_links *links)
+{
+	size_t up = 0;
+
+	for (size_t i = 0; i < links->count; i++)
+		up += relay_link_is_up(links->links[i]);
+	return up;
+}
+
+void
+relay_links_renew(struct relay_links *links, bool all)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (all || !relay_link_is_up(links->links[i]))
+			relay_link_renew(links->links[i]);
+}
+
+void
+relay_links_refresh(struct relay_links *links, int64_t now_s)
+{
+	for (size_t i = 0; i < links->count; i++)
+		relay_link_refresh(links->links[i], now_s);
+}
+
+void
+relay_links_judge_again(struct relay_links *links, int64_t now_s)
+{
+	for (size_t i = 0; i < links->count; i++)
+		relay_link_judge_again(links->links[i], now_s);
+}
+
+void
+relay_links_drain(struct relay_links *links, uint32_t deadline_ms)
+{
+	for (size_t i = 0; i < links->count; i++)
+		relay_link_drain(links->links[i], deadline_ms);
+}
+
+void
+relay_links_goodbye(struct relay_links *links)
+{
+	for (size_t i = 0; i < links->count; i++)
+		relay_link_goodbye(links->links[i]);
 }

@@ -10,28 +10,32 @@
 #include "agent/announcer.h"
 #include "agent/context.h"
 #include "agent/peer_check.h"
-#include "agent/pool.h"
-#include "agent/relay_session_end.h"
+#include "agent/channel_pool.h"
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/socket.h"
 #include "tunnel/session.h"
 
-enum { DIAL_MS = 10000, GREETING_MS = 10000 };
+enum {
+	DIAL_MS = 10000,
+	GREETING_MS = 10000,
+	ALERT_UNRECOGNIZED_NAME = 112,
+	ALERT_NO_APPLICATION_PROTOCOL = 120,
+};
 
 struct relay_session {
-	const struct context *context;
+	const struct agent_context *context;
 	const char *target;
 	char host[254];
 	struct credentials *credentials;	/* those of the beginning */
 	struct connector *connector;
 	struct session *session;
 	struct peer_check judge;
-	bool is_up, is_resting, is_retired;
+	bool is_up, has_stopped_dialling, is_retired;
 	char relay[SHORT_TEXT];
 	struct session_ref *ref;
-	struct pool pool;
+	struct channel_pool pool;
 	struct timer refill;
 	struct announcer *announcer;
 	struct relay_session_end end;
@@ -39,44 +43,152 @@ struct relay_session {
 	void *arg;
 };
 
+/* ---- why a session is over ---- */
+
+/* Refusals that are about the agent's own certificate, and the cure. */
+static const struct {
+	enum code code;
+	const char *cure;
+} ours[] = {
+    {CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
+			       " relay's connect.agent_cas, and was it issued for an agent?"},
+    {CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued"},
+    {CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed"},
+    {CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so"},
+};
+
+/* The certificate of the relay did not please us. */
 static void
-over(struct relay_session *relay_session)
+explain_judgement(struct relay_session_end *end, const struct peer_check *judge)
 {
-	relay_session->end.was_up = relay_session->is_up;
-	relay_session->is_up = false;
-	relay_session->on_event(relay_session->arg, relay_session, RELAY_SESSION_OVER);
+	end->is_permanent = true;
+	end->word = verify_code_word(judge->verdict.code);
+	end->key =
+	    judge->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
+	snprintf(end->sentence, sizeof end->sentence, "the relay's certificate is refused: %s",
+	    judge->verdict.sentence);
+	if (judge->identity) {
+		snprintf(
+		    end->subject, sizeof end->subject, "%s", identity_subject(judge->identity));
+		snprintf(end->issuer, sizeof end->issuer, "%s", identity_issuer(judge->identity));
+		snprintf(end->fingerprint, sizeof end->fingerprint, "%s",
+		    identity_fingerprint(judge->identity));
+		return;
+	}
+	snprintf(end->subject, sizeof end->subject, "%s", judge->subject);
+	snprintf(end->issuer, sizeof end->issuer, "%s", judge->issuer);
+	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", judge->fingerprint);
 }
 
 static void
-fail(struct relay_session *relay_session, const char *word, const char *sentence)
+explain_ours(struct relay_session_end *end, const char *cure, const char *said,
+    const struct credentials *credentials)
 {
-	relay_session->end.word = word;
-	snprintf(relay_session->end.sentence, sizeof relay_session->end.sentence, "%s", sentence);
-	over(relay_session);
+	const struct cert_facts *facts = &credentials->certificate;
+
+	end->key = "agent.certificate";
+	snprintf(end->sentence, sizeof end->sentence, "the relay says: %.300s; %s: %s", said,
+	    credentials->certificate_path, cure);
+	snprintf(end->subject, sizeof end->subject, "%s", facts->subject);
+	snprintf(end->issuer, sizeof end->issuer, "%s", facts->issuer);
+	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", facts->fingerprint);
+}
+
+/* Somebody is there, but not the relay of agent.connect_url. */
+static void
+explain_stranger(struct relay_session_end *end, const char *word, const char *sentence)
+{
+	end->is_permanent = true;
+	end->word = word;
+	end->key = "agent.connect_url";
+	snprintf(end->sentence, sizeof end->sentence, "%s", sentence);
+}
+
+/* Sessions that step aside end as replaced, too, but then nobody asks why.  Whoever has taken over
+ * this one would be replaced by our next, and so on. */
+static void
+explain_rival(struct relay_session_end *end, const char *said)
+{
+	end->is_permanent = true;
+	end->key = "agent.connect_url";
+	snprintf(end->sentence, sizeof end->sentence,
+	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have"
+	    " copies of one state_dir, keep one", said);
+}
+
+/* From what the relay said, what TLS said, and what we think of the relay's certificate. */
+static void
+explain(struct relay_session_end *end, struct session *session,
+    const struct peer_check *judge, const struct credentials *credentials)
+{
+	enum code code = session_over_code(session);
+	const char *said = session_error(session);
+	const struct tls *tls = session_tls(session);
+
+	if (judge->has_refused) {
+		explain_judgement(end, judge);
+		return;
+	}
+	end->is_permanent = code_is_permanent(code);
+	end->word = code == CODE_NONE ? "session-lost" : code_word(code);
+	snprintf(end->sentence, sizeof end->sentence, "%s", said);
+	end->is_busy = code == CODE_BUSY || code == CODE_DRAINING || code == CODE_SESSION_LIMIT;
+	if (code == CODE_REPLACED)
+		explain_rival(end, said);
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (ours[i].code == code)
+			explain_ours(end, ours[i].cure, said, credentials);
+	if (tls_alert_received(tls) == ALERT_UNRECOGNIZED_NAME)
+		explain_stranger(end, "connect-name-unknown",
+		    "nobody there has this connect name: is the"
+		    " relay's connect.server_name the host of agent.connect_url?");
+	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
+		explain_stranger(
+		    end, "not-a-relay", "what answers there speaks TLS but is no Valise relay");
+	else if (tls_heard_no_tls(tls))
+		explain_stranger(end, "not-a-relay",
+		    "what answers there speaks no TLS: are host and port of agent.connect_url those"
+		    " of a relay?");
+}
+
+static void
+over(struct relay_session *rs)
+{
+	rs->end.was_up = rs->is_up;
+	rs->is_up = false;
+	rs->on_event(rs->arg, rs, RELAY_SESSION_OVER);
+}
+
+static void
+fail(struct relay_session *rs, const char *word, const char *sentence)
+{
+	rs->end.word = word;
+	snprintf(rs->end.sentence, sizeof rs->end.sentence, "%s", sentence);
+	over(rs);
 }
 
 /* ---- the pool ---- */
 
 static void
-dial(struct relay_session *relay_session, unsigned count)
+dial(struct relay_session *rs, unsigned count)
 {
-	unsigned ordered = workers_dial(relay_session->context->workers, relay_session->ref, count);
+	unsigned ordered = agent_workers_dial(rs->context->workers, rs->ref, count);
 
 	for (; ordered < count; ordered++)
-		pool_failed(&relay_session->pool, clock_ms());
+		channel_pool_failed(&rs->pool, clock_ms());
 }
 
 static void
-fill_pool(struct relay_session *relay_session)
+fill_pool(struct relay_session *rs)
 {
 	uint64_t now = clock_ms(), pause_ms;
 
-	if (relay_session->is_resting)
+	if (rs->has_stopped_dialling)
 		return;
-	dial(relay_session, pool_refill(&relay_session->pool, now));
-	pause_ms = pool_pause_ms(&relay_session->pool, now);
+	dial(rs, channel_pool_refill(&rs->pool, now));
+	pause_ms = channel_pool_pause_ms(&rs->pool, now);
 	if (pause_ms > 0)
-		timer_set(&relay_session->refill, pause_ms);
+		timer_set(&rs->refill, pause_ms);
 }
 
 static void
@@ -86,108 +198,108 @@ on_refill(void *arg)
 }
 
 void
-relay_session_on_report(struct session_ref *ref, enum flow_worker_report report, const char *error)
+relay_session_on_report(struct session_ref *ref, enum channel_report report, const char *error)
 {
-	struct relay_session *relay_session = ref->relay_session;
+	struct relay_session *rs = ref->relay_session;
 
-	if (!relay_session)
+	if (!rs)
 		return;	/* its session is over */
 	switch (report) {
-	case FLOW_WORKER_PARKED:
-		pool_parked(&relay_session->pool, clock_ms());
+	case CHANNEL_REPORT_PARKED:
+		channel_pool_parked(&rs->pool, clock_ms());
 		break;
-	case FLOW_WORKER_FAILED:
-		pool_failed(&relay_session->pool, clock_ms());
-		log_event(relay_session->pool.backoff.failures == 1 ? LOG_WARNING : LOG_DEBUG,
-		    "channel-failed", error, log_str("relay", relay_session->relay));
+	case CHANNEL_REPORT_FAILED:
+		channel_pool_failed(&rs->pool, clock_ms());
+		log_event(rs->pool.backoff.failures == 1 ? LOG_WARNING : LOG_DEBUG,
+		    "channel-failed", error, log_str("relay", rs->relay));
 		break;
-	case FLOW_WORKER_OPENED:
-	case FLOW_WORKER_LOST:
-		pool_left(&relay_session->pool);
+	case CHANNEL_REPORT_OPENED:
+	case CHANNEL_REPORT_LOST:
+		channel_pool_left(&rs->pool);
 		break;
 	}
-	fill_pool(relay_session);
+	fill_pool(rs);
 }
 
 /* ---- the session ---- */
 
 static bool
-rise(struct relay_session *relay_session, const struct frame_welcome *welcome)
+come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 {
-	const struct context *context = relay_session->context;
+	const struct agent_context *context = rs->context;
 
-	memcpy(relay_session->relay, welcome->relay, sizeof relay_session->relay);
-	relay_session->ref = session_ref_new(relay_session->target, relay_session->host, welcome,
-	    relay_session->session, relay_session->credentials->channel,
-	    relay_session->judge.identity);
-	relay_session->announcer =
-	    announcer_new(context->loop, relay_session->session, relay_session->relay);
-	if (!relay_session->ref || !relay_session->announcer ||
-	    !announcer_show(relay_session->announcer, context->roster))
+	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
+	rs->ref = session_ref_new(rs->target, rs->host, welcome,
+	    rs->session, rs->credentials->channel,
+	    rs->judge.identity);
+	rs->announcer =
+	    announcer_new(context->loop, rs->session, rs->relay);
+	if (!rs->ref || !rs->announcer ||
+	    !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
-	relay_session->ref->relay_session = relay_session;
-	relay_session->is_up = true;
-	session_set_tolerance(relay_session->session, (uint32_t)context->tolerance_ms);
-	pool_init(&relay_session->pool, welcome->pool_least, welcome->pool_most,
+	rs->ref->relay_session = rs;
+	rs->is_up = true;
+	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
+	channel_pool_init(&rs->pool, welcome->pool_least, welcome->pool_most,
 	    context->pool_least, context->pool_most);
-	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", relay_session->relay),
-	    log_u64("least", relay_session->pool.least), log_u64("most", relay_session->pool.most));
-	fill_pool(relay_session);
+	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", rs->relay),
+	    log_u64("least", rs->pool.least), log_u64("most", rs->pool.most));
+	fill_pool(rs);
 	return true;
 }
 
 static void
-on_welcome(struct relay_session *relay_session, const struct frame_welcome *welcome)
+on_welcome(struct relay_session *rs, const struct frame_welcome *welcome)
 {
-	if (rise(relay_session, welcome))
-		relay_session->on_event(relay_session->arg, relay_session, RELAY_SESSION_UP);
+	if (come_up(rs, welcome))
+		rs->on_event(rs->arg, rs, RELAY_SESSION_UP);
 	else
-		session_goodbye(relay_session->session, CODE_INTERNAL, "memory is short");
+		session_goodbye(rs->session, CODE_INTERNAL, "memory is short");
 }
 
 static void
-on_refused(struct relay_session *relay_session, const struct frame_refused *refused)
+on_refused(struct relay_session *rs, const struct frame_refused *refused)
 {
-	if (refused->endpoint == 0 || !relay_session->announcer)
+	if (refused->endpoint == 0 || !rs->announcer)
 		return;	/* the session's end follows, with the same words */
 	announcer_refused(
-	    relay_session->announcer, refused->endpoint, refused->code, refused->sentence);
+	    rs->announcer, refused->endpoint, refused->code, refused->sentence);
 	if (code_is_permanent(refused->code))
-		relay_session->on_event(relay_session->arg, relay_session, RELAY_SESSION_REFUSED);
+		rs->on_event(rs->arg, rs, RELAY_SESSION_REFUSED);
 }
 
 static void
 on_session(void *arg, enum session_event event, const union session_frame *frame)
 {
-	struct relay_session *relay_session = arg;
+	struct relay_session *rs = arg;
 
 	switch (event) {
 	case SESSION_WELCOME:
-		on_welcome(relay_session, &frame->welcome);
+		on_welcome(rs, &frame->welcome);
 		break;
 	case SESSION_ACCEPTED:
-		if (relay_session->announcer)
-			announcer_accepted(relay_session->announcer, frame->accepted.endpoint);
+		if (rs->announcer)
+			announcer_accepted(rs->announcer, frame->accepted.endpoint);
 		break;
 	case SESSION_REFUSED:
-		on_refused(relay_session, &frame->refused);
+		on_refused(rs, &frame->refused);
 		break;
 	case SESSION_NEED:
-		if (relay_session->is_up && !relay_session->is_resting) {
-			pool_need(&relay_session->pool, frame->need.channels);
-			fill_pool(relay_session);
+		if (rs->is_up && !rs->has_stopped_dialling) {
+			channel_pool_need(&rs->pool, frame->need.channels);
+			fill_pool(rs);
 		}
 		break;
 	case SESSION_DRAIN:
-		relay_session->on_event(relay_session->arg, relay_session, RELAY_SESSION_DRAIN);
+		rs->on_event(rs->arg, rs, RELAY_SESSION_DRAIN);
 		break;
 	case SESSION_OVER:
-		relay_session_end_explain(&relay_session->end, relay_session->session,
-		    &relay_session->judge, relay_session->credentials);
+		explain(&rs->end, rs->session,
+		    &rs->judge, rs->credentials);
 		/* One that was good once may have a renewed certificate already. */
-		relay_session->end.is_permanent &=
-		    !(relay_session->is_up && relay_session->judge.has_refused);
-		over(relay_session);
+		rs->end.is_permanent &=
+		    !(rs->is_up && rs->judge.has_refused);
+		over(rs);
 		break;
 	case SESSION_HELLO:
 	case SESSION_ANNOUNCE:
@@ -200,151 +312,151 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 static void
 on_connected(void *arg, int fd, const char *error)
 {
-	struct relay_session *relay_session = arg;
-	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &relay_session->judge };
+	struct relay_session *rs = arg;
+	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rs->judge };
 	struct stream *stream;
 	struct tls *tls;
 
-	relay_session->connector = NULL;
+	rs->connector = NULL;
 	if (fd < 0) {
-		fail(relay_session, "unreachable", error);
+		fail(rs, "unreachable", error);
 		return;
 	}
 	stream = stream_socket(fd);
 	tls = stream ? tls_client(
-			   relay_session->credentials->session, stream, relay_session->host, &hooks)
+			   rs->credentials->session, stream, rs->host, &hooks)
 		     : NULL;
 	if (tls)
-		relay_session->session = session_new(relay_session->context->loop, SESSION_AGENT,
-		    tls, GREETING_MS, on_session, relay_session);
-	if (relay_session->session)
-		session_set_hello(relay_session->session, &relay_session->context->hello);
+		rs->session = session_new(rs->context->loop, SESSION_AGENT,
+		    tls, GREETING_MS, on_session, rs);
+	if (rs->session)
+		session_set_hello(rs->session, &rs->context->hello);
 	else
-		fail(relay_session, "memory-short", "memory is short");
+		fail(rs, "memory-short", "memory is short");
 }
 
 /* ---- life ---- */
 
 struct relay_session *
-relay_session_new(const struct context *context, const char *target,
+relay_session_new(const struct agent_context *context, const char *target,
     void (*on_event)(void *arg, struct relay_session *, enum relay_session_event), void *arg)
 {
-	struct relay_session *relay_session = calloc(1, sizeof *relay_session);
+	struct relay_session *rs = calloc(1, sizeof *rs);
 	char error[URL_ERROR];
 
-	if (!relay_session)
+	if (!rs)
 		return NULL;
-	relay_session->context = context;
-	relay_session->target = target;
-	relay_session->on_event = on_event;
-	relay_session->arg = arg;
-	url_relay(relay_session->host, target, error);
-	relay_session->credentials = credentials_hold(context->credentials);
-	relay_session->judge.trust = relay_session->credentials->relays;
-	relay_session->judge.role = ROLE_RELAY;
-	relay_session->judge.host = relay_session->host;
-	timer_init(&relay_session->refill, context->loop, on_refill, relay_session);
-	relay_session->connector = connector_new(
-	    context->loop, context->resolver, target, DIAL_MS, on_connected, relay_session);
-	if (relay_session->connector)
-		return relay_session;
-	relay_session_free(relay_session);
+	rs->context = context;
+	rs->target = target;
+	rs->on_event = on_event;
+	rs->arg = arg;
+	url_relay(rs->host, target, error);
+	rs->credentials = credentials_hold(context->credentials);
+	rs->judge.trust = rs->credentials->relays;
+	rs->judge.role = ROLE_RELAY;
+	rs->judge.host = rs->host;
+	timer_init(&rs->refill, context->loop, on_refill, rs);
+	rs->connector = connector_new(
+	    context->loop, context->resolver, target, DIAL_MS, on_connected, rs);
+	if (rs->connector)
+		return rs;
+	relay_session_free(rs);
 	return NULL;
 }
 
 void
-relay_session_rest(struct relay_session *relay_session)
+relay_session_stop_dialling(struct relay_session *rs)
 {
-	relay_session->is_resting = true;
-	timer_clear(&relay_session->refill);
+	rs->has_stopped_dialling = true;
+	timer_clear(&rs->refill);
 }
 
 bool
-relay_session_is_resting(const struct relay_session *relay_session)
+relay_session_has_stopped_dialling(const struct relay_session *rs)
 {
-	return relay_session->is_resting;
+	return rs->has_stopped_dialling;
 }
 
 /* No more channels, parked ones included. */
 static void
-retire(struct relay_session *relay_session)
+retire(struct relay_session *rs)
 {
-	if (relay_session->ref && !relay_session->is_retired)
-		workers_drop(relay_session->context->workers, relay_session->ref);
-	relay_session->is_retired = true;
-	relay_session_rest(relay_session);
+	if (rs->ref && !rs->is_retired)
+		agent_workers_drop(rs->context->workers, rs->ref);
+	rs->is_retired = true;
+	relay_session_stop_dialling(rs);
 }
 
 void
-relay_session_free(struct relay_session *relay_session)
+relay_session_free(struct relay_session *rs)
 {
-	if (!relay_session)
+	if (!rs)
 		return;
-	retire(relay_session);
-	if (relay_session->ref)
-		relay_session->ref->relay_session = NULL;
-	session_ref_release(relay_session->ref);
-	if (relay_session->connector)
-		connector_free(relay_session->connector);
-	announcer_free(relay_session->announcer);
-	session_free(relay_session->session);
-	peer_check_wipe(&relay_session->judge);
-	credentials_release(relay_session->credentials);
-	free(relay_session);
+	retire(rs);
+	if (rs->ref)
+		rs->ref->relay_session = NULL;
+	session_ref_release(rs->ref);
+	if (rs->connector)
+		connector_free(rs->connector);
+	announcer_free(rs->announcer);
+	session_free(rs->session);
+	peer_check_wipe(&rs->judge);
+	credentials_release(rs->credentials);
+	free(rs);
 }
 
 bool
-relay_session_is_up(const struct relay_session *relay_session)
+relay_session_is_up(const struct relay_session *rs)
 {
-	return relay_session->is_up;
+	return rs->is_up;
 }
 
 const char *
-relay_session_relay(const struct relay_session *relay_session)
+relay_session_relay(const struct relay_session *rs)
 {
-	return relay_session->relay;
+	return rs->relay;
 }
 
 const struct relay_session_end *
-relay_session_end(const struct relay_session *relay_session)
+relay_session_end(const struct relay_session *rs)
 {
-	return &relay_session->end;
+	return &rs->end;
 }
 
 void
-relay_session_refresh(struct relay_session *relay_session)
+relay_session_refresh(struct relay_session *rs)
 {
-	if (relay_session->announcer &&
-	    !announcer_show(relay_session->announcer, relay_session->context->roster))
+	if (rs->announcer &&
+	    !announcer_show(rs->announcer, rs->context->endpoint_table))
 		log_event(
 		    LOG_ERROR, "memory-short", "memory is short: a relay was not told of a change");
 }
 
 void
-relay_session_judge_again(struct relay_session *relay_session, int64_t now_s)
+relay_session_judge_again(struct relay_session *rs, int64_t now_s)
 {
 	struct verdict verdict;
 
-	if (!relay_session->is_up || !relay_session->judge.identity ||
-	    identity_judge_again(relay_session->judge.identity,
-		relay_session->context->credentials->relays, now_s, &verdict))
+	if (!rs->is_up || !rs->judge.identity ||
+	    identity_judge_again(rs->judge.identity,
+		rs->context->credentials->relays, now_s, &verdict))
 		return;
-	relay_session->judge.has_refused = true;
-	relay_session->judge.verdict = verdict;
-	session_goodbye(relay_session->session, CODE_CERTIFICATE_REFUSED, verdict.sentence);
+	rs->judge.has_refused = true;
+	rs->judge.verdict = verdict;
+	session_goodbye(rs->session, CODE_CERTIFICATE_REFUSED, verdict.sentence);
 }
 
 void
-relay_session_drain(struct relay_session *relay_session, uint32_t deadline_ms)
+relay_session_drain(struct relay_session *rs, uint32_t deadline_ms)
 {
-	if (relay_session->is_up)
-		session_drain(relay_session->session, deadline_ms);
+	if (rs->is_up)
+		session_drain(rs->session, deadline_ms);
 }
 
 void
-relay_session_goodbye(struct relay_session *relay_session, enum code code, const char *sentence)
+relay_session_goodbye(struct relay_session *rs, enum code code, const char *sentence)
 {
-	retire(relay_session);
-	if (relay_session->session)
-		session_goodbye(relay_session->session, code, sentence);
+	retire(rs);
+	if (rs->session)
+		session_goodbye(rs->session, code, sentence);
 }

@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/flow_worker.h"
+#include "agent/worker.h"
 #include "tunnel/code.h"
 
 struct relay_session;
-struct context;
+struct agent_context;
 
 enum relay_session_event {
 	RELAY_SESSION_UP,		/* the relay's welcome has come */
@@ -41,7 +41,7 @@ struct relay_session_end {
 };
 
 /* target: "host:port", borrowed while it lives. NULL when memory is short. */
-struct relay_session *relay_session_new(const struct context *, const char *target,
+struct relay_session *relay_session_new(const struct agent_context *, const char *target,
     void (*on_event)(void *arg, struct relay_session *, enum relay_session_event), void *arg);
 /* Its parked channels go, its flows stay. Safe inside a handler; NULL is fine. */
 void relay_session_free(struct relay_session *);
@@ -54,13 +54,13 @@ const struct relay_session_end *relay_session_end(const struct relay_session *);
 void relay_session_refresh(struct relay_session *);
 void relay_session_judge_again(struct relay_session *, int64_t now_s);
 /* No more channels are dialled; the relay may still use those that are parked, until it ends the session. */
-void relay_session_rest(struct relay_session *);
-bool relay_session_is_resting(const struct relay_session *);
+void relay_session_stop_dialling(struct relay_session *);
+bool relay_session_has_stopped_dialling(const struct relay_session *);
 /* Tells the relay. */
 void relay_session_drain(struct relay_session *, uint32_t deadline_ms);
 void relay_session_goodbye(struct relay_session *, enum code, const char *sentence);
 
 /* From the workers (flow_worker.h): what became of a channel. */
-void relay_session_on_report(struct session_ref *, enum flow_worker_report, const char *error);
+void relay_session_on_report(struct session_ref *, enum channel_report, const char *error);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * What changes while the agent runs: its configuration at SIGHUP, and each
- * file behind it whenever it changes.
+ * What changes while the agent runs.
  */
+#include "agent/reload.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,13 @@
 #include "agent/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/ready.h"
 
 enum { DAY_S = 86400 };
 
 bool
-reload_note_stamps(struct agent *agent)
+agent_reload_note_stamps(struct agent *agent)
 {
-	const struct settings *settings = &agent->settings;
+	const struct agent_settings *settings = &agent->settings;
 	struct endpoint_stamp *stamps = calloc(settings->endpoints.count + 1, sizeof *stamps);
 
 	if (!stamps)
@@ -27,12 +27,12 @@ reload_note_stamps(struct agent *agent)
 	credentials_files_changed(settings, &agent->credentials_stamp);
 	for (size_t i = 0; i < settings->endpoints.count; i++)
 		endpoint_files_changed(
-		    settings_endpoint(settings, i), settings->state_dir, &stamps[i]);
+		    agent_settings_endpoint(settings, i), settings->state_dir, &stamps[i]);
 	return true;
 }
 
 void
-reload_warn_expiry(const struct agent *agent)
+agent_reload_warn_expiry(const struct agent *agent)
 {
 	const struct cert_facts *facts = &agent->context.credentials->certificate;
 	int64_t left_s = facts->not_after - clock_wall_s();
@@ -61,19 +61,18 @@ take_credentials(struct agent *agent)
 	credentials_release(agent->context.credentials);
 	agent->context.credentials = fresh;
 	sources_warn(fresh->relays, "agent.connect_cas");
-	reload_warn_expiry(agent);
+	agent_reload_warn_expiry(agent);
 	return true;
 }
 
-/* The new table goes to all who work by the old one. */
+/* Gives the new table to everybody who works by the old one. */
 static void
-publish(struct agent *agent, struct roster *roster)
+publish(struct agent *agent, struct endpoint_table *table)
 {
-	roster_release(agent->context.roster);
-	agent->context.roster = roster;
-	workers_publish(agent->context.workers, roster);
-	for (size_t i = 0; i < agent->link_count; i++)
-		relay_link_refresh(agent->links[i], clock_wall_s());
+	endpoint_table_release(agent->context.endpoint_table);
+	agent->context.endpoint_table = table;
+	agent_workers_publish(agent->context.workers, table);
+	relay_links_refresh(&agent->links, clock_wall_s());
 }
 
 static bool
@@ -82,21 +81,13 @@ is_renewed(const struct credentials *before, const struct credentials *now)
 	return strcmp(before->certificate.fingerprint, now->certificate.fingerprint) != 0;
 }
 
-static void
-renew_links(struct agent *agent, bool certificate_renewed)
-{
-	for (size_t i = 0; i < agent->link_count; i++)
-		if (certificate_renewed || !relay_link_is_up(agent->links[i]))
-			relay_link_renew(agent->links[i]);
-}
-
 static bool
 find_stale(struct agent *agent, bool *stale)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < agent->settings.endpoints.count; i++) {
-		stale[i] = endpoint_files_changed(settings_endpoint(&agent->settings, i),
+		stale[i] = endpoint_files_changed(agent_settings_endpoint(&agent->settings, i),
 		    agent->settings.state_dir, &agent->endpoint_stamps[i]);
 		any |= stale[i];
 	}
@@ -104,27 +95,28 @@ find_stale(struct agent *agent, bool *stale)
 }
 
 void
-reload_files(struct agent *agent)
+agent_reload_files(struct agent *agent)
 {
 	struct credentials *before = credentials_hold(agent->context.credentials);
 	bool credentials_changed = credentials_files_changed(&agent->settings,
 	    &agent->credentials_stamp) && take_credentials(agent);
 	bool *stale = calloc(agent->settings.endpoints.count + 1, sizeof *stale);
 	bool endpoints_changed = stale && find_stale(agent, stale);
-	struct roster *roster = NULL;
+	struct endpoint_table *table = NULL;
 	char error[ENDPOINT_ERROR];
 
 	if (stale && (credentials_changed || endpoints_changed))
-		roster = roster_new(&agent->settings, agent->context.credentials->relays,
-		    agent->context.roster, stale, error);
-	if (roster) {
-		publish(agent, roster);
+		table = endpoint_table_new(&agent->settings, agent->context.credentials->relays,
+		    agent->context.endpoint_table, stale, error);
+	if (table) {
+		publish(agent, table);
 		log_event(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
 		    log_bool("credentials", credentials_changed),
 		    log_bool("endpoints", endpoints_changed));
 	}
 	if (credentials_changed)
-		renew_links(agent, is_renewed(before, agent->context.credentials));
+		relay_links_renew(&agent->links,
+		    is_renewed(before, agent->context.credentials));
 	credentials_release(before);
 	free(stale);
 }
@@ -133,7 +125,7 @@ reload_files(struct agent *agent)
 
 /* The errors of a reload go to the log, a line each. */
 static bool
-read_settings(struct settings *fresh, const char *path)
+read_settings(struct agent_settings *fresh, const char *path)
 {
 	char *text = NULL, *rest, *line;
 	size_t bytes = 0;
@@ -142,7 +134,7 @@ read_settings(struct settings *fresh, const char *path)
 
 	if (!messages)
 		return false;
-	code = settings_read(fresh, path, messages);
+	code = agent_settings_read(fresh, path, messages);
 	fclose(messages);
 	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
 		if (line[0])
@@ -153,9 +145,9 @@ read_settings(struct settings *fresh, const char *path)
 }
 
 static void
-warn_restart(const struct settings *old, const struct settings *fresh)
+warn_restart(const struct agent_settings *old, const struct agent_settings *fresh)
 {
-	if (settings_workers(old) != settings_workers(fresh))
+	if (agent_settings_workers(old) != agent_settings_workers(fresh))
 		log_event(LOG_WARNING, "restart-needed", "workers change only at a restart");
 	if (strcmp(old->state_dir, fresh->state_dir) != 0)
 		log_event(
@@ -164,17 +156,17 @@ warn_restart(const struct settings *old, const struct settings *fresh)
 
 /* Everything that the new settings need, or nothing. */
 static bool
-load_all(const struct agent *agent, const struct settings *fresh, struct credentials **credentials,
-    struct roster **roster)
+load_all(const struct agent *agent, const struct agent_settings *fresh, struct credentials **credentials,
+    struct endpoint_table **table)
 {
 	char error[ENDPOINT_ERROR];
 
-	*roster = NULL;
+	*table = NULL;
 	*credentials = credentials_new(fresh, agent->context.credentials, error);
 	if (*credentials)
-		*roster =
-		    roster_new(fresh, (*credentials)->relays, agent->context.roster, NULL, error);
-	if (*roster)
+		*table =
+		    endpoint_table_new(fresh, (*credentials)->relays, agent->context.endpoint_table, NULL, error);
+	if (*table)
 		return true;
 	credentials_release(*credentials);
 	log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "the old configuration"));
@@ -182,44 +174,43 @@ load_all(const struct agent *agent, const struct settings *fresh, struct credent
 }
 
 static void
-swap(struct agent *agent, struct settings *fresh, struct credentials *credentials,
-    struct roster *roster)
+swap(struct agent *agent, struct agent_settings *fresh, struct credentials *credentials,
+    struct endpoint_table *table)
 {
 	bool renewed = is_renewed(agent->context.credentials, credentials);
 
 	warn_restart(&agent->settings, fresh);
-	settings_wipe(&agent->settings);
+	agent_settings_wipe(&agent->settings);
 	agent->settings = *fresh;
 	credentials_release(agent->context.credentials);
 	agent->context.credentials = credentials;
 	log_init("valise-agent", (enum log_level)agent->settings.log_level,
 	    (enum log_format)agent->settings.log_format);
-	if (!reload_note_stamps(agent) || !agent_make_links(agent))
+	if (!agent_reload_note_stamps(agent) ||
+	    !relay_links_set(&agent->links, &agent->settings.connect_url))
 		log_event(LOG_ERROR, "memory-short", "memory is short: the reload is not complete");
-	agent_fill_place(agent);
-	publish(agent, roster);
-	renew_links(agent, renewed);
+	agent_context_configure(&agent->context, &agent->settings, &agent->state);
+	publish(agent, table);
+	relay_links_renew(&agent->links, renewed);
 	sources_warn(credentials->relays, "agent.connect_cas");
 }
 
 void
-reload_settings(struct agent *agent)
+agent_reload_settings(struct agent *agent)
 {
 	struct credentials *credentials;
-	struct settings fresh;
-	struct roster *roster;
+	struct agent_settings fresh;
+	struct endpoint_table *table;
 
-	if (!agent->wish.config_path) {
-		reload_files(agent);
+	if (!agent->options.config_path) {
+		agent_reload_files(agent);
 		return;
 	}
-	agent_show_status(agent, "RELOADING=1");
-	if (read_settings(&fresh, agent->wish.config_path) &&
-	    load_all(agent, &fresh, &credentials, &roster)) {
-		swap(agent, &fresh, credentials, roster);
+	if (read_settings(&fresh, agent->options.config_path) &&
+	    load_all(agent, &fresh, &credentials, &table)) {
+		swap(agent, &fresh, credentials, table);
 		log_event(LOG_INFO, "reloaded", "the configuration is in force",
-		    log_u64("endpoints", roster->count));
+		    log_u64("endpoints", table->count));
 	} else
-		settings_wipe(&fresh);
-	agent_show_status(agent, "READY=1");
+		agent_settings_wipe(&fresh);
 }

@@ -111,14 +111,14 @@ is_expired_policy(const char *text, char error[256])
 	enum expired_policy policy;
 	int64_t grace_s;
 
-	if (settings_expired(text, &policy, &grace_s))
+	if (agent_settings_expired(text, &policy, &grace_s))
 		return true;
 	snprintf(error, 256, "is no policy; write reject, allow or grace 24h");
 	return false;
 }
 
 bool
-settings_expired(const char *text, enum expired_policy *policy, int64_t *grace_s)
+agent_settings_expired(const char *text, enum expired_policy *policy, int64_t *grace_s)
 {
 	uint64_t ms = HOURS(24);
 
@@ -138,7 +138,7 @@ settings_expired(const char *text, enum expired_policy *policy, int64_t *grace_s
 }
 
 unsigned
-settings_workers(const struct settings *settings)
+agent_settings_workers(const struct agent_settings *settings)
 {
 	uint64_t count;
 
@@ -201,55 +201,189 @@ static const struct conf_row endpoint_rows[] = {
 };
 
 static const struct conf_row rows[] = {
-    {"version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1},
-    {"workers", CONF_TEXT, AT(settings, workers), .fallback = "auto", .check = is_workers},
-    {"agent.connect_url", CONF_TEXTS, AT(settings, connect_url), .required = true,
+    {"version", CONF_NUMBER, AT(agent_settings, version), .required = true, .least = 1, .most = 1},
+    {"workers", CONF_TEXT, AT(agent_settings, workers), .fallback = "auto", .check = is_workers},
+    {"agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .required = true,
 	.check = is_relay},
-    {"agent.connect_cas", CONF_TEXTS, AT(settings, connect_cas), .required = true},
-    {"agent.connect_crls", CONF_TEXTS, AT(settings, connect_crls), .check = is_path},
-    {"agent.connect_crl.missing", CONF_WORD, AT(settings, connect_crl.missing),
+    {"agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .required = true},
+    {"agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path},
+    {"agent.connect_crl.missing", CONF_WORD, AT(agent_settings, connect_crl.missing),
 	.words = missing_words},
-    {"agent.connect_crl.expired", CONF_TEXT, AT(settings, connect_crl.expired),
+    {"agent.connect_crl.expired", CONF_TEXT, AT(agent_settings, connect_crl.expired),
 	.fallback = "grace 24h", .check = is_expired_policy},
-    {"agent.certificate", CONF_TEXT, AT(settings, certificate), .required = true,
-	.mark_offset = AT(settings, certificate_mark)},
-    {"agent.private_key", CONF_TEXT, AT(settings, private_key), .required = true,
-	.mark_offset = AT(settings, private_key_mark)},
-    {"agent.heartbeat_interval", CONF_DURATION, AT(settings, heartbeat_ms), .fallback = "10s",
+    {"agent.certificate", CONF_TEXT, AT(agent_settings, certificate), .required = true,
+	.mark_offset = AT(agent_settings, certificate_mark)},
+    {"agent.private_key", CONF_TEXT, AT(agent_settings, private_key), .required = true,
+	.mark_offset = AT(agent_settings, private_key_mark)},
+    {"agent.heartbeat_interval", CONF_DURATION, AT(agent_settings, heartbeat_ms), .fallback = "10s",
 	.least = SECONDS(1), .most = SECONDS(60)},
-    {"agent.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
+    {"agent.heartbeat_tolerance", CONF_DURATION, AT(agent_settings, tolerance_ms), .fallback = "15s",
 	.least = SECONDS(1), .most = SECONDS(300)},
-    {"agent.region", CONF_TEXT, AT(settings, region), .check = is_short_text},
-    {"agent.labels", CONF_TEXTS, AT(settings, labels), .check = is_label},
-    {"agent.state_dir", CONF_TEXT, AT(settings, state_dir),
+    {"agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text},
+    {"agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label},
+    {"agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir),
 	.fallback = VALISE_LOCALSTATEDIR "/lib/valise-agent"},
-    {"agent.pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "0", .least = 0,
-	.most = 4096, .mark_offset = AT(settings, pool_mark)},
-    {"agent.pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1,
+    {"agent.pool.least", CONF_NUMBER, AT(agent_settings, pool_least), .fallback = "0", .least = 0,
+	.most = 4096, .mark_offset = AT(agent_settings, pool_mark)},
+    {"agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256", .least = 1,
 	.most = 65535},
-    {"endpoints", CONF_MAPPINGS, AT(settings, endpoints), .required = true, .table = endpoint_rows,
+    {"endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true, .table = endpoint_rows,
 	.item_bytes = sizeof(struct endpoint_settings)},
-    {"log.level", CONF_WORD, AT(settings, log_level), .fallback = "info", .words = level_words},
-    {"log.format", CONF_WORD, AT(settings, log_format), .fallback = "auto", .words = format_words},
+    {"log.level", CONF_WORD, AT(agent_settings, log_level), .fallback = "info", .words = level_words},
+    {"log.format", CONF_WORD, AT(agent_settings, log_format), .fallback = "auto", .words = format_words},
     {0}};
 
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "level_words follows enum log_level");
 _Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "format_words follows enum log_format");
 
+/* ---- what the settings must be together ---- */
+
+/* "require" unless said otherwise, once there are CAs to judge by. */
+static void
+check_mutual_tls(
+    struct termination_settings *t, struct conf_mark context, struct conf_report *report)
+{
+	bool said = t->mutual_tls_mark.line != 0;
+
+	if (!said)
+		t->mutual_tls = t->cas.count > 0 ? MUTUAL_REQUIRE : MUTUAL_OFF;
+	if (said)
+		context = t->mutual_tls_mark;
+	if (t->mutual_tls != MUTUAL_OFF && t->cas.count == 0)
+		conf_error(report, context, "mutual_tls without CAs would accept nobody; give"
+		    " mutual_tls_certificate_authorities");
+	if (t->crls.count > 0 && t->cas.count == 0)
+		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
+		    "mutual_tls_crls without mutual_tls_certificate_authorities; give those too");
+	if (said && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
+		conf_error(report, context,
+		    "mutual_tls is off but CAs are given: client certificates"
+		    " would not be asked for; take one of the two away");
+}
+
+static void
+check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	struct upstream_settings *upstream = &endpoint->upstream;
+	char error[URL_ERROR];
+
+	if (!upstream->url || !url_upstream(&upstream->parsed, upstream->url, error))
+		return;	/* told already, at its row */
+	if (upstream->parsed.kind == UPSTREAM_TLS) {
+		if (!endpoint->terminates)
+			conf_error(report, upstream->url_mark,
+			    "%s without agent_tls_termination would"
+			    " wrap sealed bytes in TLS again; write tcp:// (the upstream holds the "
+			    "key) or"
+			    " terminate",
+			    upstream->url);
+		return;
+	}
+	if (upstream->cas.count > 0)
+		conf_error(report, upstream->cas.marks[0],
+		    "cas is only for a tls:// upstream, and this"
+		    " is %s",
+		    upstream->url);
+	if (upstream->crls.count > 0)
+		conf_error(report, upstream->crls.marks[0],
+		    "crls is only for a tls:// upstream, and"
+		    " this is %s",
+		    upstream->url);
+	if (upstream->server_name)
+		conf_error(report, upstream->server_name_mark, "server_name is only for a tls://"
+		    " upstream, and this is %s", upstream->url);
+}
+
+static void
+check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	char error[URL_ERROR];
+
+	endpoint->terminates = endpoint->termination.certificate != NULL;
+	if (endpoint->url)
+		url_endpoint(endpoint->server_name, endpoint->url, error);
+	check_upstream(endpoint, report);
+	if (!endpoint->terminates)
+		return;
+	check_mutual_tls(&endpoint->termination, endpoint->termination_mark, report);
+	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
+		conf_error(report, endpoint->termination_mark,
+		    "more than %d protocols in alpn; take"
+		    " some away",
+		    SETTINGS_ALPN);
+	if (strchr(endpoint->server_name, '_'))
+		conf_error(report, endpoint->url_mark, "'%s' has a '_', which no TLS endpoint here"
+		    " accepts in a name; pass it through (no agent_tls_termination) or rename it",
+		    endpoint->server_name);
+}
+
+/* Few enough endpoints for pairs: a configuration is read seldom. */
+static void
+check_unlike(const struct agent_settings *settings, size_t index, struct conf_report *report)
+{
+	const struct endpoint_settings *here = agent_settings_endpoint(settings, index);
+
+	for (size_t i = 0; i < index; i++) {
+		const struct endpoint_settings *before = agent_settings_endpoint(settings, i);
+
+		if (here->url && strcmp(here->server_name, before->server_name) == 0)
+			conf_error(report, here->url_mark,
+			    "%s stands at line %u too; one agent serves"
+			    " a name once",
+			    here->url, before->url_mark.line);
+		if (here->name && before->name && strcmp(here->name, before->name) == 0)
+			conf_error(report, here->name_mark,
+			    "the name '%s' stands at line %u too; give"
+			    " each endpoint its own",
+			    here->name, before->name_mark.line);
+	}
+}
+
+static void
+check_relays(const struct agent_settings *settings, struct conf_report *report)
+{
+	for (size_t i = 0; i < settings->connect_url.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcasecmp(settings->connect_url.items[i],
+				settings->connect_url.items[j]) == 0)
+				conf_error(report, settings->connect_url.marks[i],
+				    "%s is listed twice; once is enough",
+				    settings->connect_url.items[i]);
+	if (settings->labels.count > LABELS_MOST)
+		conf_error(report, settings->labels.marks[LABELS_MOST],
+		    "more than %d labels; take some away", LABELS_MOST);
+}
+
+void
+agent_settings_check(struct agent_settings *settings, struct conf_report *report)
+{
+	check_relays(settings, report);
+	for (size_t i = 0; i < settings->endpoints.count; i++) {
+		check_endpoint(agent_settings_endpoint(settings, i), report);
+		check_unlike(settings, i, report);
+	}
+	if (settings->pool_least > settings->pool_most)
+		conf_error(report, settings->pool_mark, "agent.pool.least %llu is above"
+		    " agent.pool.most %llu", (unsigned long long)settings->pool_least,
+		    (unsigned long long)settings->pool_most);
+}
+
+/* ---- the whole ---- */
+
 int
-settings_read(struct settings *settings, const char *path, FILE *messages)
+agent_settings_read(struct agent_settings *settings, const char *path, FILE *messages)
 {
 	struct conf_report report = { .out = messages, .path = path };
 
 	memset(settings, 0, sizeof *settings);
 	if (!conf_read(settings, rows, path, &report))
 		return report.unreadable ? EX_NOINPUT : EX_CONFIG;
-	settings_check(settings, &report);
+	agent_settings_check(settings, &report);
 	return report.errors == 0 ? 0 : EX_CONFIG;
 }
 
 void
-settings_wipe(struct settings *settings)
+agent_settings_wipe(struct agent_settings *settings)
 {
 	conf_wipe(settings, rows);
 	memset(settings, 0, sizeof *settings);

@@ -1,7 +1,6 @@
 /*
- * The agent's settings: valise-agent.yml(5) as one plain struct.  The table of
- * rows is in settings.c, the checks that span keys in settings_check.c; the
- * one-shot command fills the same struct from its options (oneshot.h).
+ * The agent's settings: valise-agent.yml(5) as one plain struct.  The one-shot
+ * command fills the same struct from its command line (oneshot.h).
  */
 #ifndef AGENT_SETTINGS_H
 #define AGENT_SETTINGS_H
@@ -59,7 +58,7 @@ struct endpoint_settings {
 	uint64_t idle_ms, half_closed_ms;
 };
 
-struct settings {
+struct agent_settings {
 	uint64_t version;
 	char *workers;			/* "auto" or a number */
 	struct conf_texts connect_url;
@@ -79,23 +78,23 @@ struct settings {
 
 /* Reads, checks, and tells every error on `messages`.  0, or the exit code: 66 when the file cannot
  * be read, 78 when what it says is wrong.  Wipe in any case. */
-int settings_read(struct settings *, const char *path, FILE *messages);
-void settings_wipe(struct settings *);
+int agent_settings_read(struct agent_settings *, const char *path, FILE *messages);
+void agent_settings_wipe(struct agent_settings *);
 
 static inline struct endpoint_settings *
-settings_endpoint(const struct settings *settings, size_t index)
+agent_settings_endpoint(const struct agent_settings *settings, size_t index)
 {
 	return (struct endpoint_settings *)settings->endpoints.items + index;
 }
 
-/* The checks that span keys; also fills what is derived.  Part of settings_read(). */
-void settings_check(struct settings *, struct conf_report *);
+/* The checks that span keys; also fills what is derived.  Part of agent_settings_read(). */
+void agent_settings_check(struct agent_settings *, struct conf_report *);
 
 /* "reject", "allow", "grace", "grace 24h"; *grace_s is set for the latter two. */
 enum expired_policy { EXPIRED_REJECT, EXPIRED_GRACE, EXPIRED_ALLOW };
-bool settings_expired(const char *text, enum expired_policy *, int64_t *grace_s);
+bool agent_settings_expired(const char *text, enum expired_policy *, int64_t *grace_s);
 
 /* Worker threads wanted: of "auto", one per core. */
-unsigned settings_workers(const struct settings *);
+unsigned agent_settings_workers(const struct agent_settings *);
 
 #endif

@@ -37,7 +37,7 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 		out->missing =
 		    policy->missing == MISSING_ALLOW ? CRL_MISSING_ALLOW : CRL_MISSING_REJECT;
 		if (policy->expired)
-			settings_expired(policy->expired, &expired, &out->grace_s);
+			agent_settings_expired(policy->expired, &expired, &out->grace_s);
 	}
 	out->expired = kind[expired];
 	out->state_dir = state_dir;

@@ -44,7 +44,7 @@ lock(const char *dir, char error[FILE_ERROR])
 }
 
 static int
-create_instance(struct state *state, const char *path, char error[FILE_ERROR])
+create_instance(struct agent_state *state, const char *path, char error[FILE_ERROR])
 {
 	char text[INSTANCE_TEXT];
 
@@ -54,7 +54,7 @@ create_instance(struct state *state, const char *path, char error[FILE_ERROR])
 }
 
 static int
-read_instance(struct state *state, const char *path, char error[FILE_ERROR])
+read_instance(struct agent_state *state, const char *path, char error[FILE_ERROR])
 {
 	struct secret text = { 0 };
 	bool fine = file_read(&text, path, FILE_MOST, error);
@@ -77,7 +77,7 @@ read_instance(struct state *state, const char *path, char error[FILE_ERROR])
 }
 
 int
-state_open(struct state *state, const char *dir, char error[FILE_ERROR])
+agent_state_open(struct agent_state *state, const char *dir, char error[FILE_ERROR])
 {
 	char path[PATH_MAX];
 	int code;

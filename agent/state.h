@@ -11,13 +11,13 @@
 #include "base/file.h"
 #include "tunnel/frame.h"
 
-struct state {
+struct agent_state {
 	uint8_t instance[INSTANCE_BYTES];
 	uint8_t start[START_BYTES];
 };
 
 /* dir NULL: random, nothing is written.  Returns 0, or the exit code with a sentence:
  * 69 another process has the directory, 73 it cannot be written, 65 its contents are damaged. */
-int state_open(struct state *, const char *dir, char error[FILE_ERROR]);
+int agent_state_open(struct agent_state *, const char *dir, char error[FILE_ERROR]);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct upstream_dial {
 	struct loop *loop;
-	struct upstream_dial_wish wish;
+	struct upstream_dial_options wish;
 	uint64_t deadline_ms;
 	struct connector *connector;
 	struct stream *stream;
@@ -143,7 +143,7 @@ static void
 on_connected(void *arg, int fd, const char *error)
 {
 	struct upstream_dial *dial = arg;
-	const struct upstream_dial_wish *wish = &dial->wish;
+	const struct upstream_dial_options *wish = &dial->wish;
 
 	dial->connector = NULL;
 	if (fd < 0) {
@@ -165,7 +165,7 @@ on_connected(void *arg, int fd, const char *error)
 
 struct upstream_dial *
 upstream_dial_new(struct loop *loop, struct resolver *resolver,
-    const struct upstream_dial_wish *wish,
+    const struct upstream_dial_options *wish,
     void (*on_done)(void *arg, struct stream *, const char *error), void *arg)
 {
 	struct upstream_dial *dial = calloc(1, sizeof *dial);

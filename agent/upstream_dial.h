@@ -17,7 +17,7 @@ struct resolver;
 
 enum { UPSTREAM_DIAL_MS = 4000, UPSTREAM_DIAL_ERROR = 768 };
 
-struct upstream_dial_wish {		/* borrowed while the dial lives */
+struct upstream_dial_options {		/* borrowed while the dial lives */
 	const struct upstream *upstream;
 	const struct address *client, *listener;	/* for the PROXY header */
 	const char *alpn;	/* what the client's side speaks; "" for nothing said */
@@ -28,7 +28,7 @@ struct upstream_dial_wish {		/* borrowed while the dial lives */
  * be written to, or NULL with a sentence (borrowed).  The owner then calls upstream_dial_free().
  * NULL when memory is short. */
 struct upstream_dial *upstream_dial_new(struct loop *, struct resolver *,
-    const struct upstream_dial_wish *,
+    const struct upstream_dial_options *,
     void (*on_done)(void *arg, struct stream *, const char *error), void *arg);
 /* Gives up silently; safe inside on_done, NULL is fine. */
 void upstream_dial_free(struct upstream_dial *);

@@ -40,7 +40,7 @@ check_text(const char *text)
 	kept_error = dup(STDERR_FILENO);
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
-	code = check_run(mint_path(&mint, "agent.yml", path));
+	code = agent_check_run(mint_path(&mint, "agent.yml", path));
 	fflush(stdout);
 	dup2(kept_out, STDOUT_FILENO);
 	dup2(kept_error, STDERR_FILENO);
@@ -135,7 +135,7 @@ tells_a_file_that_cannot_be_used(void **state)
 	    "  certificate: @/agent.crt\n  private_key: @/agent.key\n"
 	    "endpoints: [{name: a, url: 'tls://app.test', upstream: 80}]\n"), EX_CONFIG);
 	assert_told("agent.yml:4:16: /nonexistent/ca.crt: cannot read");
-	assert_int_equal(check_run("/nonexistent/agent.yml"), EX_NOINPUT);
+	assert_int_equal(agent_check_run("/nonexistent/agent.yml"), EX_NOINPUT);
 }
 
 static int

@@ -14,7 +14,7 @@ enum { ARGUMENTS_MOST = 40 };
 
 /* Standard error goes away: the sentences are for people. */
 static int
-read_words(struct settings *settings, const char *const *words)
+read_words(struct agent_settings *settings, const char *const *words)
 {
 	char *arguments[ARGUMENTS_MOST] = { 0 };
 	int count = 0, code, kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
@@ -37,18 +37,18 @@ static void
 makes_a_passthrough_endpoint_of_the_least_that_is_needed(void **state)
 {
 	const char *const words[] = { "tls", "8443", NEEDED, NULL };
-	struct settings settings;
+	struct agent_settings settings;
 
 	(void)state;
 	assert_int_equal(read_words(&settings, words), 0);
 	assert_int_equal(settings.endpoints.count, 1);
-	assert_string_equal(settings_endpoint(&settings, 0)->server_name, "app.test");
-	assert_false(settings_endpoint(&settings, 0)->terminates);
+	assert_string_equal(agent_settings_endpoint(&settings, 0)->server_name, "app.test");
+	assert_false(agent_settings_endpoint(&settings, 0)->terminates);
 	assert_string_equal(
-	    settings_endpoint(&settings, 0)->upstream.parsed.target, "localhost:8443");
+	    agent_settings_endpoint(&settings, 0)->upstream.parsed.target, "localhost:8443");
 	assert_null(settings.state_dir);
 	assert_int_equal(settings.connect_crls.count, 0);
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 }
 
 static void
@@ -57,19 +57,19 @@ takes_every_option_in_any_order(void **state)
 	const char *const words[] = {"tls", NEEDED, "--crt", "/dev/null", "--relay-crl",
 	    "/dev/null", "--mutual-tls-crls", "/dev/null", "--mutual-tls-cas", "/dev/null",
 	    "tls://up:443", "--key", "/dev/null", "--upstream-proxy-protocol=2", NULL};
-	struct settings settings;
+	struct agent_settings settings;
 	const struct endpoint_settings *endpoint;
 
 	(void)state;
 	assert_int_equal(read_words(&settings, words), 0);
-	endpoint = settings_endpoint(&settings, 0);
+	endpoint = agent_settings_endpoint(&settings, 0);
 	assert_true(endpoint->terminates);
 	assert_int_equal(endpoint->termination.mutual_tls, MUTUAL_REQUIRE);
 	assert_int_equal(endpoint->termination.crls.count, 1);
 	assert_int_equal(endpoint->upstream.proxy_protocol, 2);
 	assert_int_equal(endpoint->upstream.parsed.kind, UPSTREAM_TLS);
 	assert_int_equal(settings.connect_crls.count, 1);
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 }
 
 static void
@@ -98,7 +98,7 @@ refuses_what_makes_no_sense(void **state)
 	    {EX_USAGE, {"tls", "8080", "--url", "tls://app.test", "--relay", "r", FILES, NULL}},
 	    {EX_NOINPUT, {"tls", "8080", NEEDED, "--relay-crl", "/nonexistent", NULL}},
 	};
-	struct settings settings;
+	struct agent_settings settings;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -106,7 +106,7 @@ refuses_what_makes_no_sense(void **state)
 
 		if (code != cases[i].code)
 			fail_msg("case %zu gives %d", i, code);
-		settings_wipe(&settings);
+		agent_settings_wipe(&settings);
 	}
 }
 

@@ -11,7 +11,7 @@
 
 /* Reads a text as a file; what is told comes back in *told (to free()). */
 static int
-read_text(struct settings *settings, const char *text, char **told)
+read_text(struct agent_settings *settings, const char *text, char **told)
 {
 	char path[] = "/tmp/valise-settings-XXXXXX";
 	int fd = mkstemp(path), code;
@@ -20,7 +20,7 @@ read_text(struct settings *settings, const char *text, char **told)
 
 	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 	close(fd);
-	code = settings_read(settings, path, messages);
+	code = agent_settings_read(settings, path, messages);
 	fclose(messages);
 	unlink(path);
 	return code;
@@ -29,7 +29,7 @@ read_text(struct settings *settings, const char *text, char **told)
 static void
 fills_in_the_defaults(void **state)
 {
-	struct settings settings;
+	struct agent_settings settings;
 	struct endpoint_settings *endpoint;
 	char *told;
 
@@ -43,9 +43,9 @@ fills_in_the_defaults(void **state)
 	assert_int_equal(settings.pool_least, 0);
 	assert_int_equal(settings.pool_most, 256);
 	assert_true(strstr(settings.state_dir, "/lib/valise-agent") != NULL);
-	assert_true(settings_workers(&settings) >= 1);
+	assert_true(agent_settings_workers(&settings) >= 1);
 	assert_int_equal(settings.connect_url.count, 1);
-	endpoint = settings_endpoint(&settings, 0);
+	endpoint = agent_settings_endpoint(&settings, 0);
 	assert_false(endpoint->terminates);
 	assert_string_equal(endpoint->server_name, "a.test");
 	assert_int_equal(endpoint->weight, 100);
@@ -54,7 +54,7 @@ fills_in_the_defaults(void **state)
 	assert_int_equal(endpoint->eof_without_close_notify, EOF_RESET);
 	assert_int_equal(endpoint->upstream.proxy_protocol, 0);
 	assert_string_equal(endpoint->upstream.parsed.target, "127.0.0.1:80");
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 }
 
 static void
@@ -70,7 +70,7 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 	    {", mutual_tls_certificate_authorities: [a, b], mutual_tls: request", MUTUAL_REQUEST},
 	    {", mutual_tls_certificate_authorities: ca, mutual_tls: require", MUTUAL_REQUIRE},
 	};
-	struct settings settings;
+	struct agent_settings settings;
 	char text[1024], *told;
 
 	(void)state;
@@ -80,11 +80,11 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 				   " server_private_key: k%s}\n    upstream: {url: 'unix:/s'}\n",
 		    cases[i].keys);
 		assert_int_equal(read_text(&settings, text, &told), 0);
-		assert_true(settings_endpoint(&settings, 0)->terminates);
-		assert_int_equal(settings_endpoint(&settings, 0)->termination.mutual_tls,
+		assert_true(agent_settings_endpoint(&settings, 0)->terminates);
+		assert_int_equal(agent_settings_endpoint(&settings, 0)->termination.mutual_tls,
 		    cases[i].mutual_tls);
 		free(told);
-		settings_wipe(&settings);
+		agent_settings_wipe(&settings);
 	}
 }
 
@@ -128,7 +128,7 @@ refuses_what_does_not_go_together(void **state)
 	    {AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight"},
 	    {AGENT "endpoints: []\n", ":3:12:", "empty"},
 	};
-	struct settings settings;
+	struct agent_settings settings;
 	char *told;
 
 	(void)state;
@@ -138,24 +138,24 @@ refuses_what_does_not_go_together(void **state)
 			fail_msg("case %zu: not %s %s but:\n%s", i, cases[i].context, cases[i].said,
 			    told);
 		free(told);
-		settings_wipe(&settings);
+		agent_settings_wipe(&settings);
 	}
 }
 
 static void
 tells_a_missing_file_from_a_wrong_one(void **state)
 {
-	struct settings settings;
+	struct agent_settings settings;
 	char *told;
 	size_t bytes;
 	FILE *messages = open_memstream(&told, &bytes);
 
 	(void)state;
-	assert_int_equal(settings_read(&settings, "/nonexistent/agent.yml", messages), EX_NOINPUT);
+	assert_int_equal(agent_settings_read(&settings, "/nonexistent/agent.yml", messages), EX_NOINPUT);
 	fclose(messages);
 	assert_non_null(strstr(told, "/nonexistent/agent.yml"));
 	free(told);
-	settings_wipe(&settings);
+	agent_settings_wipe(&settings);
 }
 
 static void
@@ -177,7 +177,7 @@ reads_the_policy_for_expired_crls(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(settings_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
+		assert_int_equal(agent_settings_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
 		if (!cases[i].fine)
 			continue;
 		assert_int_equal(policy, cases[i].policy);

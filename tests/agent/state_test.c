@@ -16,7 +16,7 @@ remove_all(const char *dir)
 
 /* The lock belongs to the process, so each opening has one of its own. */
 static int
-open_elsewhere(const char *dir, struct state *seen)
+open_elsewhere(const char *dir, struct agent_state *seen)
 {
 	int ends[2], status;
 	pid_t child;
@@ -24,9 +24,9 @@ open_elsewhere(const char *dir, struct state *seen)
 	assert_int_equal(pipe(ends), 0);
 	child = fork();
 	if (child == 0) {
-		struct state state = { 0 };
+		struct agent_state state = { 0 };
 		char error[FILE_ERROR];
-		int code = state_open(&state, dir, error);
+		int code = agent_state_open(&state, dir, error);
 
 		_exit(write(ends[1], &state, sizeof state) == sizeof state ? code : 1);
 	}
@@ -41,7 +41,7 @@ static void
 is_the_same_instance_with_a_new_start_after_a_restart(void **state)
 {
 	char dir[] = "/tmp/valise-state-XXXXXX";
-	struct state first, second;
+	struct agent_state first, second;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -56,11 +56,11 @@ static void
 keeps_a_second_process_out_and_names_the_first(void **state)
 {
 	char dir[] = "/tmp/valise-state-XXXXXX", error[FILE_ERROR];
-	struct state mine, other;
+	struct agent_state mine, other;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	assert_int_equal(state_open(&mine, dir, error), 0);
+	assert_int_equal(agent_state_open(&mine, dir, error), 0);
 	assert_int_equal(open_elsewhere(dir, &other), EX_UNAVAILABLE);
 	assert_int_equal(remove_all(dir), 0);
 }
@@ -69,7 +69,7 @@ static void
 refuses_a_damaged_instance(void **state)
 {
 	char dir[] = "/tmp/valise-state-XXXXXX", path[64];
-	struct state seen;
+	struct agent_state seen;
 	FILE *file;
 
 	(void)state;
@@ -87,22 +87,22 @@ static void
 says_that_the_directory_cannot_be_made(void **state)
 {
 	char error[FILE_ERROR];
-	struct state seen;
+	struct agent_state seen;
 
 	(void)state;
-	assert_int_equal(state_open(&seen, "/proc/nowhere", error), EX_CANTCREAT);
+	assert_int_equal(agent_state_open(&seen, "/proc/nowhere", error), EX_CANTCREAT);
 	assert_non_null(strstr(error, "/proc/nowhere"));
 }
 
 static void
 keeps_nothing_in_one_shot(void **state)
 {
-	struct state first, second;
+	struct agent_state first, second;
 	char error[FILE_ERROR];
 
 	(void)state;
-	assert_int_equal(state_open(&first, NULL, error), 0);
-	assert_int_equal(state_open(&second, NULL, error), 0);
+	assert_int_equal(agent_state_open(&first, NULL, error), 0);
+	assert_int_equal(agent_state_open(&second, NULL, error), 0);
 	assert_memory_not_equal(first.instance, second.instance, sizeof first.instance);
 }
 

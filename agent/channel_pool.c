@@ -1,7 +1,7 @@
 /*
  * The sums of a session's channels.
  */
-#include "agent/pool.h"
+#include "agent/channel_pool.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -16,7 +16,7 @@ smaller(unsigned a, unsigned b)
 }
 
 void
-pool_init(struct pool *pool, unsigned relay_least, unsigned relay_most, unsigned own_least,
+channel_pool_init(struct channel_pool *pool, unsigned relay_least, unsigned relay_most, unsigned own_least,
     unsigned own_most)
 {
 	memset(pool, 0, sizeof *pool);
@@ -25,7 +25,7 @@ pool_init(struct pool *pool, unsigned relay_least, unsigned relay_most, unsigned
 }
 
 static unsigned
-room(const struct pool *pool)
+room(const struct channel_pool *pool)
 {
 	unsigned have = pool->dialling + pool->parked;
 
@@ -33,7 +33,7 @@ room(const struct pool *pool)
 }
 
 unsigned
-pool_refill(struct pool *pool, uint64_t now_ms)
+channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
 {
 	unsigned have = pool->dialling + pool->parked + pool->owed;
 	unsigned wanted = pool->owed + (have < pool->least ? pool->least - have : 0);
@@ -48,13 +48,13 @@ pool_refill(struct pool *pool, uint64_t now_ms)
 }
 
 void
-pool_need(struct pool *pool, unsigned wanted)
+channel_pool_need(struct channel_pool *pool, unsigned wanted)
 {
 	pool->owed = smaller(pool->owed + smaller(wanted, pool->most), room(pool));
 }
 
 void
-pool_parked(struct pool *pool, uint64_t now_ms)
+channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
 {
 	assert(pool->dialling > 0);
 	pool->dialling--;
@@ -65,7 +65,7 @@ pool_parked(struct pool *pool, uint64_t now_ms)
 }
 
 void
-pool_failed(struct pool *pool, uint64_t now_ms)
+channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
 {
 	uint64_t resume_at_ms = now_ms;
 
@@ -79,14 +79,14 @@ pool_failed(struct pool *pool, uint64_t now_ms)
 }
 
 void
-pool_left(struct pool *pool)
+channel_pool_left(struct channel_pool *pool)
 {
 	assert(pool->parked > 0);
 	pool->parked--;
 }
 
 uint64_t
-pool_pause_ms(const struct pool *pool, uint64_t now_ms)
+channel_pool_pause_ms(const struct channel_pool *pool, uint64_t now_ms)
 {
 	bool has_enough = pool->owed == 0 && pool->dialling + pool->parked >= pool->least;
 

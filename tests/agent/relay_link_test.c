@@ -9,16 +9,16 @@
 #include "agent/session_ref.h"
 #include "agent/context.h"
 #include "base/log.h"
-#include "kind_relay.h"
+#include "test_relay.h"
 #include "tunnel/pump.h"
 
 static struct mint mint;
 static struct loop *loop;
-static struct kind_relay relay;
-static struct context context;
+static struct test_relay relay;
+static struct agent_context context;
 static struct relay_link *link_under_test;
 static unsigned refusals;
-static struct settings settings;
+static struct agent_settings settings;
 static struct endpoint_settings wanted[3];
 static char paths[8][128];
 
@@ -77,7 +77,7 @@ pool_has_five(void)
 static bool
 has_no_flow(void)
 {
-	return workers_flow_count(context.workers) == 0;
+	return agent_workers_flow_count(context.workers) == 0;
 }
 
 static bool
@@ -143,10 +143,10 @@ make_context(const char *upstream)
 	context.credentials = credentials_new(&settings, NULL, error);
 	if (!context.credentials)
 		fail_msg("%s", error);
-	context.roster = roster_new(&settings, context.credentials->relays, NULL, NULL, error);
-	if (!context.roster)
+	context.endpoint_table = endpoint_table_new(&settings, context.credentials->relays, NULL, NULL, error);
+	if (!context.endpoint_table)
 		fail_msg("%s", error);
-	context.workers = workers_new(2, loop, context.resolver, context.roster, relay_session_on_report);
+	context.workers = agent_workers_new(2, loop, context.resolver, context.endpoint_table, relay_session_on_report);
 }
 
 static void
@@ -154,7 +154,7 @@ start(const char *upstream)
 {
 	loop = loop_new();
 	refusals = 0;
-	kind_start(&relay, loop, &mint);
+	test_relay_start(&relay, loop, &mint);
 	make_context(upstream);
 	link_under_test = relay_link_new(&context, relay.target, on_relay, NULL);
 	assert_non_null(link_under_test);
@@ -164,20 +164,20 @@ static void
 stop(void)
 {
 	relay_link_free(link_under_test);
-	workers_free(context.workers);
+	agent_workers_free(context.workers);
 	resolver_free(context.resolver);
-	kind_stop(&relay);
+	test_relay_stop(&relay);
 	loop_free(loop);
-	roster_release(context.roster);
+	endpoint_table_release(context.endpoint_table);
 	credentials_release(context.credentials);
 }
 
 static uint32_t
 number_of(int i)
 {
-	for (size_t k = 0; k < context.roster->count; k++)
-		if (strcmp(context.roster->endpoints[k]->name, wanted[i].name) == 0)
-			return context.roster->endpoints[k]->number;
+	for (size_t k = 0; k < context.endpoint_table->count; k++)
+		if (strcmp(context.endpoint_table->endpoints[k]->name, wanted[i].name) == 0)
+			return context.endpoint_table->endpoints[k]->number;
 	return 0;
 }
 
@@ -226,16 +226,16 @@ static void
 move_upstream(void)
 {
 	char text[ADDRESS_TEXT], error[ENDPOINT_ERROR];
-	struct roster *roster;
+	struct endpoint_table *table;
 
 	start_upstream(text);
 	assert_true(url_upstream(&wanted[0].upstream.parsed, text, error));
 	assert_true(url_upstream(&wanted[1].upstream.parsed, text, error));
-	roster = roster_new(&settings, context.credentials->relays, context.roster, NULL, error);
-	assert_non_null(roster);
-	roster_release(context.roster);
-	context.roster = roster;
-	workers_publish(context.workers, roster);
+	table = endpoint_table_new(&settings, context.credentials->relays, context.endpoint_table, NULL, error);
+	assert_non_null(table);
+	endpoint_table_release(context.endpoint_table);
+	context.endpoint_table = table;
+	agent_workers_publish(context.workers, table);
 }
 
 static void
@@ -257,7 +257,7 @@ static size_t
 start_client(const char *server_name, uint8_t *hello, size_t room)
 {
 	struct tls_settings tls = { .purpose = TLS_UPSTREAM };
-	const struct tls_hooks hooks = { .judge = kind_judge };
+	const struct tls_hooks hooks = { .judge = test_relay_judge };
 	char error[TLS_ERROR];
 	int ends[2];
 	ssize_t got;
@@ -280,7 +280,7 @@ stop_client(void)
 	tls_config_release(client_tls);
 }
 
-static struct kind_channel *opened;
+static struct test_channel *opened;
 
 static bool
 is_answered(void)
@@ -296,8 +296,8 @@ open_flow(uint32_t endpoint, const char *said, const char *asked)
 	size_t bytes = start_client(asked, hello, sizeof hello);
 
 	wait_for(pool_is_full);
-	opened = kind_parked(&relay);
-	kind_open(opened, endpoint, said, hello, bytes);
+	opened = test_relay_parked(&relay);
+	test_relay_open(opened, endpoint, said, hello, bytes);
 	wait_for(is_answered);
 }
 
@@ -351,13 +351,13 @@ answers_a_need_within_the_bound(void **state)
 static void
 makes_up_for_a_channel_that_the_relay_has_dropped(void **state)
 {
-	struct kind_channel *channel;
+	struct test_channel *channel;
 
 	(void)state;
 	start("127.0.0.1:1");
 	wait_for(is_up);
 	wait_for(pool_is_full);
-	channel = kind_parked(&relay);
+	channel = test_relay_parked(&relay);
 	channel_free(channel->channel);
 	channel->channel = NULL;
 	channel->is_parked = false;
@@ -472,7 +472,7 @@ takes_no_new_flow_while_it_drains(void **state)
 	start("127.0.0.1:1");
 	wait_for(is_up);
 	wait_for(pool_is_full);
-	workers_drain(context.workers);
+	agent_workers_drain(context.workers);
 	relay_link_drain(link_under_test, 1000);
 	open_flow(number_of(0), "sealed.test", "sealed.test");
 	assert_int_equal(opened->failed, CODE_AGENT_DRAINING);
@@ -613,17 +613,17 @@ static void
 tells_the_relay_of_endpoints_that_come_and_go(void **state)
 {
 	char error[ENDPOINT_ERROR];
-	struct roster *roster;
+	struct endpoint_table *table;
 
 	(void)state;
 	start("127.0.0.1:1");
 	wait_for(is_up);
 	strcpy(wanted[0].server_name, "other.test");
-	roster = roster_new(&settings, context.credentials->relays, context.roster, NULL, error);
-	assert_non_null(roster);
-	roster_release(context.roster);
-	context.roster = roster;
-	workers_publish(context.workers, roster);
+	table = endpoint_table_new(&settings, context.credentials->relays, context.endpoint_table, NULL, error);
+	assert_non_null(table);
+	endpoint_table_release(context.endpoint_table);
+	context.endpoint_table = table;
+	agent_workers_publish(context.workers, table);
 	relay_link_refresh(link_under_test, clock_wall_s());
 	wait_for(was_withdrawn_and_announced);
 	assert_string_equal(relay.announced[2], "other.test");

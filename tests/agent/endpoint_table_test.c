@@ -1,4 +1,4 @@
-#include "agent/roster.h"
+#include "agent/endpoint_table.h"
 
 #include "mint.h"
 #include "pki/trust.h"
@@ -40,7 +40,7 @@ tear_down(void **state)
 
 /* Two endpoints: "sealed" passes through, "app" terminates with the mint's certificate. */
 static struct endpoint_settings wanted[2];
-static struct settings settings;
+static struct agent_settings settings;
 static char certificate[128], private_key[128];
 
 static void
@@ -62,37 +62,37 @@ want(void)
 	settings.endpoints.count = 2;
 }
 
-static struct roster *
-make(const struct roster *previous, const bool *stale)
+static struct endpoint_table *
+make(const struct endpoint_table *previous, const bool *stale)
 {
 	char error[ENDPOINT_ERROR];
-	struct roster *roster = roster_new(&settings, relays, previous, stale, error);
+	struct endpoint_table *table = endpoint_table_new(&settings, relays, previous, stale, error);
 
-	if (!roster)
+	if (!table)
 		fail_msg("%s", error);
-	return roster;
+	return table;
 }
 
 static void
 finds_endpoints_by_their_numbers(void **state)
 {
-	struct roster *roster;
+	struct endpoint_table *table;
 
 	(void)state;
 	want();
-	roster = make(NULL, NULL);
-	for (size_t i = 0; i < roster->count; i++)
+	table = make(NULL, NULL);
+	for (size_t i = 0; i < table->count; i++)
 		assert_ptr_equal(
-		    roster_find(roster, roster->endpoints[i]->number), roster->endpoints[i]);
-	assert_null(roster_find(roster, 0));
-	assert_null(roster_find(roster, roster->endpoints[1]->number + 1));
-	roster_release(roster);
+		    endpoint_table_find(table, table->endpoints[i]->number), table->endpoints[i]);
+	assert_null(endpoint_table_find(table, 0));
+	assert_null(endpoint_table_find(table, table->endpoints[1]->number + 1));
+	endpoint_table_release(table);
 }
 
 static void
 keeps_numbers_over_a_reload_and_never_gives_one_twice(void **state)
 {
-	struct roster *first, *second, *third;
+	struct endpoint_table *first, *second, *third;
 	uint32_t sealed, app;
 
 	(void)state;
@@ -103,38 +103,38 @@ keeps_numbers_over_a_reload_and_never_gives_one_twice(void **state)
 	assert_true(sealed > 0 && app > 0 && sealed != app);
 	strcpy(wanted[0].server_name, "other.test");
 	second = make(first, NULL);
-	assert_null(roster_find(second, sealed));
-	assert_string_equal(roster_find(second, app)->server_name, "app.test");
+	assert_null(endpoint_table_find(second, sealed));
+	assert_string_equal(endpoint_table_find(second, app)->server_name, "app.test");
 	strcpy(wanted[0].server_name, "sealed.test");
 	third = make(second, NULL);
-	assert_null(roster_find(third, sealed));
-	roster_release(first);
-	roster_release(second);
-	roster_release(third);
+	assert_null(endpoint_table_find(third, sealed));
+	endpoint_table_release(first);
+	endpoint_table_release(second);
+	endpoint_table_release(third);
 }
 
 static void
 gives_a_new_number_to_what_relays_must_be_told_of_again(void **state)
 {
-	struct roster *first, *second;
+	struct endpoint_table *first, *second;
 
 	(void)state;
 	want();
 	first = make(NULL, NULL);
 	wanted[0].weight = 7;
 	second = make(first, NULL);
-	assert_null(roster_find(second, first->endpoints[0]->number));
+	assert_null(endpoint_table_find(second, first->endpoints[0]->number));
 	assert_int_equal(second->endpoints[0]->number, first->endpoints[1]->number);
 	assert_int_equal(second->endpoints[1]->weight, 7);
-	roster_release(first);
-	roster_release(second);
+	endpoint_table_release(first);
+	endpoint_table_release(second);
 }
 
 static void
 takes_over_what_has_not_changed(void **state)
 {
 	const bool stale[] = { false, true };
-	struct roster *first, *second;
+	struct endpoint_table *first, *second;
 
 	(void)state;
 	want();
@@ -143,15 +143,15 @@ takes_over_what_has_not_changed(void **state)
 	assert_ptr_equal(first->endpoints[0], second->endpoints[0]);
 	assert_ptr_not_equal(first->endpoints[1], second->endpoints[1]);
 	assert_int_equal(first->endpoints[1]->number, second->endpoints[1]->number);
-	roster_release(first);
-	roster_release(second);
+	endpoint_table_release(first);
+	endpoint_table_release(second);
 }
 
 static void
 keeps_an_endpoint_whose_new_file_is_bad(void **state)
 {
 	const bool stale[] = { true, true };
-	struct roster *first, *second;
+	struct endpoint_table *first, *second;
 	char error[ENDPOINT_ERROR];
 
 	(void)state;
@@ -160,11 +160,11 @@ keeps_an_endpoint_whose_new_file_is_bad(void **state)
 	wanted[1].termination.certificate = private_key;	/* no certificate in there */
 	second = make(first, stale);
 	assert_ptr_equal(first->endpoints[1], second->endpoints[1]);
-	roster_release(second);
+	endpoint_table_release(second);
 	/* A whole new configuration is all or nothing. */
-	assert_null(roster_new(&settings, relays, first, NULL, error));
+	assert_null(endpoint_table_new(&settings, relays, first, NULL, error));
 	assert_non_null(strstr(error, "endpoint app"));
-	roster_release(first);
+	endpoint_table_release(first);
 }
 
 static void
@@ -176,20 +176,20 @@ refuses_a_key_of_another_certificate(void **state)
 	want();
 	mint_leaf(&mint, "other", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
 	wanted[1].termination.private_key = (char *)(uintptr_t)mint_path(&mint, "other.key", other);
-	assert_null(roster_new(&settings, relays, NULL, NULL, error));
+	assert_null(endpoint_table_new(&settings, relays, NULL, NULL, error));
 	assert_non_null(strstr(error, "endpoint app"));
 }
 
 static void
 remembers_for_a_moment_that_the_upstream_is_down(void **state)
 {
-	struct roster *roster;
+	struct endpoint_table *table;
 	struct endpoint *endpoint;
 
 	(void)state;
 	want();
-	roster = make(NULL, NULL);
-	endpoint = roster->endpoints[0];
+	table = make(NULL, NULL);
+	endpoint = table->endpoints[0];
 	assert_false(endpoint_is_down(endpoint, 1000));
 	endpoint_note_dial(endpoint, false, 1000);
 	assert_true(endpoint_is_down(endpoint, 1000));
@@ -198,7 +198,7 @@ remembers_for_a_moment_that_the_upstream_is_down(void **state)
 	endpoint_note_dial(endpoint, false, 5000);
 	endpoint_note_dial(endpoint, true, 5001);
 	assert_false(endpoint_is_down(endpoint, 5001));
-	roster_release(roster);
+	endpoint_table_release(table);
 }
 
 static void
@@ -231,5 +231,5 @@ main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("agent/roster", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("agent/table", tests, set_up, tear_down);
 }

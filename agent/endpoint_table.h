@@ -4,12 +4,12 @@
  * given it.  Numbers are never used for another name in one process, so that
  * an `open` on its way during a reload cannot reach the wrong endpoint.
  */
-#ifndef AGENT_ROSTER_H
-#define AGENT_ROSTER_H
+#ifndef AGENT_ENDPOINT_TABLE_H
+#define AGENT_ENDPOINT_TABLE_H
 
 #include "agent/endpoint.h"
 
-struct roster {
+struct endpoint_table {
 	_Atomic unsigned references;
 	struct trust *relays;
 	size_t count;
@@ -21,12 +21,12 @@ struct roster {
  * remember. stale NULL: all endpoints are made anew, all or nothing: NULL with a sentence. stale
  * given (the settings are those of previous, some files are not): endpoints with stale[i] are made
  * anew; one that cannot be is kept as it was, which is logged. */
-struct roster *roster_new(const struct settings *, struct trust *relays,
-    const struct roster *previous, const bool *stale, char error[ENDPOINT_ERROR]);
-struct roster *roster_hold(struct roster *);
-void roster_release(struct roster *);
+struct endpoint_table *endpoint_table_new(const struct agent_settings *, struct trust *relays,
+    const struct endpoint_table *previous, const bool *stale, char error[ENDPOINT_ERROR]);
+struct endpoint_table *endpoint_table_hold(struct endpoint_table *);
+void endpoint_table_release(struct endpoint_table *);
 
 /* Borrowed from the table; NULL for none. */
-struct endpoint *roster_find(const struct roster *, uint32_t number);
+struct endpoint *endpoint_table_find(const struct endpoint_table *, uint32_t number);
 
 #endif

@@ -1,32 +1,33 @@
 /*
- * What the relay's `open` must be.  The relay routed by its own reading of the
- * hello; this is ours, by the same parser, so that a relay in error (or in bad
- * faith) cannot make an endpoint serve another name.
+ * Judges a relay's `open`.
  */
+#include "agent/open_check.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/flow_private.h"
+#include "agent/endpoint.h"
 #include "base/clock.h"
 #include "sni/clienthello.h"
 #include "sni/name.h"
 
+/* The hello is whole, and it, the frame and the endpoint agree on the server name. */
 static bool
-says_the_same(const struct frame_open *open, const struct endpoint *endpoint, const uint8_t *hello,
+hello_agrees(const struct frame_open *open, const struct endpoint *endpoint, const uint8_t *bytes,
     char *sentence)
 {
-	struct clienthello read;
+	struct clienthello hello;
 
-	clienthello_init(&read, CLIENTHELLO_MOST_BYTES);
-	if (clienthello_read(&read, hello, open->hello_bytes) != CLIENTHELLO_COMPLETE)
+	clienthello_init(&hello, CLIENTHELLO_MOST_BYTES);
+	if (clienthello_read(&hello, bytes, open->hello_bytes) != CLIENTHELLO_COMPLETE)
 		snprintf(sentence, SENTENCE_TEXT, "what came as the hello is %s",
-		    clienthello_verdict_name(read.verdict));
-	else if (read.wire_bytes != open->hello_bytes)
+		    clienthello_verdict_name(hello.verdict));
+	else if (hello.wire_bytes != open->hello_bytes)
 		snprintf(sentence, SENTENCE_TEXT, "the hello ends after %u bytes, not %u",
-		    (unsigned)read.wire_bytes, (unsigned)open->hello_bytes);
-	else if (strcmp(read.server_name, open->server_name) != 0)
+		    (unsigned)hello.wire_bytes, (unsigned)open->hello_bytes);
+	else if (strcmp(hello.server_name, open->server_name) != 0)
 		snprintf(sentence, SENTENCE_TEXT,
-		    "the hello asks for '%.200s', the relay says '%.200s'", read.server_name,
+		    "the hello asks for '%.200s', the relay says '%.200s'", hello.server_name,
 		    open->server_name);
 	else if (!name_matches(endpoint->server_name, open->server_name, false))
 		snprintf(sentence, SENTENCE_TEXT, "endpoint %s serves %.200s, not '%.200s'",
@@ -37,16 +38,10 @@ says_the_same(const struct frame_open *open, const struct endpoint *endpoint, co
 }
 
 enum code
-flow_check_open(struct flow *flow, const uint8_t *hello, char sentence[SENTENCE_TEXT])
+open_check(const struct frame_open *open, const struct endpoint *endpoint, const uint8_t *hello,
+    char sentence[SENTENCE_TEXT])
 {
-	const struct frame_open *open = &flow->open;
-	const struct endpoint *endpoint = flow->endpoint;
-
 	sentence[0] = '\0';
-	if (flow->context->is_draining) {
-		snprintf(sentence, SENTENCE_TEXT, "the agent is stopping");
-		return CODE_AGENT_DRAINING;
-	}
 	if (!endpoint) {
 		snprintf(sentence, SENTENCE_TEXT, "no endpoint has the number %u",
 		    (unsigned)open->endpoint);
@@ -58,7 +53,7 @@ flow_check_open(struct flow *flow, const uint8_t *hello, char sentence[SENTENCE_
 		    endpoint->name);
 		return CODE_CARRIER_REFUSED;
 	}
-	if (!says_the_same(open, endpoint, hello, sentence))
+	if (!hello_agrees(open, endpoint, hello, sentence))
 		return CODE_HELLO_MISMATCH;
 	if (endpoint->terminates && endpoint_is_down(endpoint, clock_ms())) {
 		snprintf(sentence, SENTENCE_TEXT,

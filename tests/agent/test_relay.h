@@ -3,8 +3,8 @@
  * takes sessions and channels on one port, as the real one does, writes down
  * what it is told, and opens channels when the test says so.
  */
-#ifndef TESTS_AGENT_KIND_RELAY_H
-#define TESTS_AGENT_KIND_RELAY_H
+#ifndef TESTS_AGENT_TEST_RELAY_H
+#define TESTS_AGENT_TEST_RELAY_H
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,9 +17,9 @@
 #include "tunnel/channel.h"
 #include "tunnel/session.h"
 
-enum { KIND_CHANNELS = 64 };
+enum { TEST_RELAY_CHANNELS = 64 };
 
-struct kind_relay {
+struct test_relay {
 	struct loop *loop;
 	struct listener *listener;
 	char target[64];
@@ -32,31 +32,31 @@ struct kind_relay {
 	char identity[CHANNEL_IDENTITY];
 	char announced[8][NAME_TEXT];
 	unsigned announce_count, withdraw_count, drains;
-	struct kind_channel {
-		struct kind_relay *relay;
+	struct test_channel {
+		struct test_relay *relay;
 		struct channel *channel;
 		bool is_parked, is_ready;
 		enum code failed;
-	} channels[KIND_CHANNELS];
+	} channels[TEST_RELAY_CHANNELS];
 	unsigned channel_count, parked;
-	struct kind_arrival {
-		struct kind_relay *relay;
+	struct test_arrival {
+		struct test_relay *relay;
 		struct watch watch;
-	} arrivals[KIND_CHANNELS];
+	} arrivals[TEST_RELAY_CHANNELS];
 	unsigned arrival_count;
 };
 
 static bool
-kind_find_key(void *arg, const char *identity, struct secret *key)
+test_relay_find_key(void *arg, const char *identity, struct secret *key)
 {
-	struct kind_relay *relay = arg;
+	struct test_relay *relay = arg;
 
 	return relay->key.data && strcmp(identity, relay->identity) == 0 &&
 	    secret_init(key, relay->key.data, relay->key.bytes);
 }
 
 static unsigned
-kind_judge(void *arg, const struct tls_certificate *chain, size_t count)
+test_relay_judge(void *arg, const struct tls_certificate *chain, size_t count)
 {
 	(void)arg;
 	(void)chain;
@@ -64,9 +64,9 @@ kind_judge(void *arg, const struct tls_certificate *chain, size_t count)
 }
 
 static void
-kind_on_channel(void *arg, enum channel_event event)
+test_relay_on_channel(void *arg, enum channel_event event)
 {
-	struct kind_channel *channel = arg;
+	struct test_channel *channel = arg;
 
 	switch (event) {
 	case CHANNEL_PARKED:
@@ -93,7 +93,7 @@ kind_on_channel(void *arg, enum channel_event event)
 }
 
 static void
-kind_on_announce(struct kind_relay *relay, const struct frame_announce *announce)
+test_relay_on_announce(struct test_relay *relay, const struct frame_announce *announce)
 {
 	if (relay->refuses_with != CODE_NONE)
 		session_refuse_endpoint(
@@ -107,9 +107,9 @@ kind_on_announce(struct kind_relay *relay, const struct frame_announce *announce
 }
 
 static void
-kind_on_session(void *arg, enum session_event event, const union session_frame *frame)
+test_relay_on_session(void *arg, enum session_event event, const union session_frame *frame)
 {
-	struct kind_relay *relay = arg;
+	struct test_relay *relay = arg;
 
 	switch (event) {
 	case SESSION_HELLO:
@@ -120,7 +120,7 @@ kind_on_session(void *arg, enum session_event event, const union session_frame *
 		relay->sessions++;
 		break;
 	case SESSION_ANNOUNCE:
-		kind_on_announce(relay, &frame->announce);
+		test_relay_on_announce(relay, &frame->announce);
 		break;
 	case SESSION_WITHDRAW:
 		relay->withdraw_count++;
@@ -144,30 +144,30 @@ kind_on_session(void *arg, enum session_event event, const union session_frame *
 
 /* It is its hello that says what a connection is. */
 static void
-kind_take(struct kind_relay *relay, int fd, bool is_channel)
+test_relay_take(struct test_relay *relay, int fd, bool is_channel)
 {
-	const struct tls_hooks hooks = { .judge = kind_judge };
-	struct kind_channel *channel;
+	const struct tls_hooks hooks = { .judge = test_relay_judge };
+	struct test_channel *channel;
 
 	if (!is_channel) {
 		session_free(relay->session);
 		relay->session = session_new(relay->loop, SESSION_RELAY,
 		    tls_server(relay->session_tls, stream_socket(fd), &hooks), 5000,
-		    kind_on_session, relay);
+		    test_relay_on_session, relay);
 		return;
 	}
-	assert_true(relay->channel_count < KIND_CHANNELS);
+	assert_true(relay->channel_count < TEST_RELAY_CHANNELS);
 	channel = &relay->channels[relay->channel_count++];
 	channel->relay = relay;
 	channel->channel =
 	    channel_new(relay->loop, true, tls_server(relay->channel_tls, stream_socket(fd), NULL),
-		5000, kind_on_channel, channel);
+		5000, test_relay_on_channel, channel);
 }
 
 static void
-kind_on_readable(void *arg, unsigned ready)
+test_relay_on_readable(void *arg, unsigned ready)
 {
-	struct kind_arrival *arrival = arg;
+	struct test_arrival *arrival = arg;
 	int fd = arrival->watch.fd;
 	struct clienthello hello;
 	uint8_t wire[8192];
@@ -179,30 +179,30 @@ kind_on_readable(void *arg, unsigned ready)
 		return;
 	watch_wipe(&arrival->watch);
 	if (got > 0)
-		kind_take(
+		test_relay_take(
 		    arrival->relay, fd, clienthello_offers_alpn(&hello, wire, "valise-data/1"));
 	else
 		close(fd);
 }
 
 static void
-kind_on_accept(void *arg, int fd, const struct address *peer)
+test_relay_on_accept(void *arg, int fd, const struct address *peer)
 {
-	struct kind_relay *relay = arg;
-	struct kind_arrival *arrival = &relay->arrivals[relay->arrival_count++];
+	struct test_relay *relay = arg;
+	struct test_arrival *arrival = &relay->arrivals[relay->arrival_count++];
 
 	(void)peer;
-	assert_true(relay->arrival_count <= KIND_CHANNELS);
+	assert_true(relay->arrival_count <= TEST_RELAY_CHANNELS);
 	arrival->relay = relay;
-	watch_init(&arrival->watch, relay->loop, fd, kind_on_readable, arrival);
+	watch_init(&arrival->watch, relay->loop, fd, test_relay_on_readable, arrival);
 	watch_want(&arrival->watch, WATCH_READ);
 }
 
 static struct tls_config *
-kind_config(struct kind_relay *relay, struct mint *mint, enum tls_purpose purpose)
+test_relay_config(struct test_relay *relay, struct mint *mint, enum tls_purpose purpose)
 {
 	struct tls_settings settings = {
-	    .purpose = purpose, .find_key = kind_find_key, .find_key_arg = relay};
+	    .purpose = purpose, .find_key = test_relay_find_key, .find_key_arg = relay};
 	struct secret certificate = { 0 }, key = { 0 };
 	char path[128], error[FILE_ERROR];
 	struct tls_config *config;
@@ -222,7 +222,7 @@ kind_config(struct kind_relay *relay, struct mint *mint, enum tls_purpose purpos
 }
 
 static void
-kind_start(struct kind_relay *relay, struct loop *loop, struct mint *mint)
+test_relay_start(struct test_relay *relay, struct loop *loop, struct mint *mint)
 {
 	struct address any, local;
 	char error[512];
@@ -230,8 +230,8 @@ kind_start(struct kind_relay *relay, struct loop *loop, struct mint *mint)
 
 	memset(relay, 0, sizeof *relay);
 	relay->loop = loop;
-	relay->session_tls = kind_config(relay, mint, TLS_SESSION_RELAY);
-	relay->channel_tls = kind_config(relay, mint, TLS_CHANNEL_RELAY);
+	relay->session_tls = test_relay_config(relay, mint, TLS_SESSION_RELAY);
+	relay->channel_tls = test_relay_config(relay, mint, TLS_CHANNEL_RELAY);
 	relay->welcome = (struct frame_welcome){ .version = 1, .relay = "kind", .pool_least = 3,
 	    .pool_most = 6, .heartbeat_ms = 1000, .tolerance_ms = 1000 };
 	arc4random_buf(relay->welcome.session_id, SESSION_ID_BYTES);
@@ -241,11 +241,11 @@ kind_start(struct kind_relay *relay, struct loop *loop, struct mint *mint)
 	local = socket_local(fd);
 	snprintf(
 	    relay->target, sizeof relay->target, "localhost:%u", (unsigned)address_port(&local));
-	relay->listener = listener_new(loop, fd, kind_on_accept, relay);
+	relay->listener = listener_new(loop, fd, test_relay_on_accept, relay);
 }
 
 static void
-kind_stop(struct kind_relay *relay)
+test_relay_stop(struct test_relay *relay)
 {
 	for (unsigned i = 0; i < relay->arrival_count; i++) {
 		int fd = relay->arrivals[i].watch.fd;
@@ -264,8 +264,8 @@ kind_stop(struct kind_relay *relay)
 }
 
 /* The channel that was parked last; NULL if there is none. */
-static struct kind_channel *
-kind_parked(struct kind_relay *relay)
+static struct test_channel *
+test_relay_parked(struct test_relay *relay)
 {
 	for (unsigned i = relay->channel_count; i > 0; i--)
 		if (relay->channels[i - 1].is_parked)
@@ -275,7 +275,7 @@ kind_parked(struct kind_relay *relay)
 
 /* Gives it a flow. */
 static void
-kind_open(struct kind_channel *channel, uint32_t endpoint, const char *server_name,
+test_relay_open(struct test_channel *channel, uint32_t endpoint, const char *server_name,
     const uint8_t *hello, size_t hello_bytes)
 {
 	struct frame_open open = { .endpoint = endpoint, .hello_bytes = (uint32_t)hello_bytes };

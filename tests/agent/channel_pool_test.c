@@ -1,48 +1,48 @@
-#include "agent/pool.h"
+#include "agent/channel_pool.h"
 
 #include "helpers.h"
 
 /* What is dialled at once for a need. */
 static unsigned
-needs(struct pool *pool, unsigned wanted, uint64_t now)
+needs(struct channel_pool *pool, unsigned wanted, uint64_t now)
 {
-	pool_need(pool, wanted);
-	return pool_refill(pool, now);
+	channel_pool_need(pool, wanted);
+	return channel_pool_refill(pool, now);
 }
 
 static void
 fills_up_to_the_least_and_refills_what_is_used(void **state)
 {
-	struct pool pool;
+	struct channel_pool pool;
 
 	(void)state;
-	pool_init(&pool, 4, 16, 0, 256);
-	assert_int_equal(pool_refill(&pool, 1000), 4);
-	assert_int_equal(pool_refill(&pool, 1000), 0);
+	channel_pool_init(&pool, 4, 16, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 4);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	for (int i = 0; i < 4; i++)
-		pool_parked(&pool, 1000);
-	assert_int_equal(pool_refill(&pool, 1000), 0);
-	pool_left(&pool);
-	assert_int_equal(pool_refill(&pool, 1000), 1);
+		channel_pool_parked(&pool, 1000);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
+	channel_pool_left(&pool);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
 	assert_int_equal(pool.parked, 3);
 }
 
 static void
 answers_a_need_within_the_most(void **state)
 {
-	struct pool pool;
+	struct channel_pool pool;
 
 	(void)state;
-	pool_init(&pool, 4, 10, 0, 256);
-	assert_int_equal(pool_refill(&pool, 1000), 4);
+	channel_pool_init(&pool, 4, 10, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 4);
 	assert_int_equal(needs(&pool, 3, 1000), 3);
 	assert_int_equal(needs(&pool, 100, 1000), 3);
 	assert_int_equal(needs(&pool, 100, 1000), 0);
 	for (int i = 0; i < 10; i++)
-		pool_parked(&pool, 1000);
-	pool_left(&pool);
+		channel_pool_parked(&pool, 1000);
+	channel_pool_left(&pool);
 	/* More than the least are there: what was needed once is not kept up. */
-	assert_int_equal(pool_refill(&pool, 1000), 0);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 }
 
 static void
@@ -54,11 +54,11 @@ takes_the_narrower_of_both_bounds(void **state)
 		{ 4, 16, 0, 256, 4, 16 }, { 4, 16, 8, 256, 8, 16 }, { 4, 16, 32, 256, 16, 16 },
 		{ 4, 16, 0, 2, 2, 2 }, { 0, 0, 8, 8, 0, 0 },
 	};
-	struct pool pool;
+	struct channel_pool pool;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		pool_init(&pool, cases[i].relay_least, cases[i].relay_most, cases[i].own_least,
+		channel_pool_init(&pool, cases[i].relay_least, cases[i].relay_most, cases[i].own_least,
 		    cases[i].own_most);
 		assert_int_equal(pool.least, cases[i].least);
 		assert_int_equal(pool.most, cases[i].most);
@@ -68,63 +68,63 @@ takes_the_narrower_of_both_bounds(void **state)
 static void
 pauses_after_failures_and_goes_on_after_the_pause(void **state)
 {
-	struct pool pool;
+	struct channel_pool pool;
 	uint64_t now = 1000, pause;
 
 	(void)state;
-	pool_init(&pool, 1, 4, 0, 256);
-	assert_int_equal(pool_refill(&pool, now), 1);
-	pool_failed(&pool, now);	/* the first time: at once */
-	assert_int_equal(pool_refill(&pool, now), 1);
+	channel_pool_init(&pool, 1, 4, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, now), 1);
+	channel_pool_failed(&pool, now);	/* the first time: at once */
+	assert_int_equal(channel_pool_refill(&pool, now), 1);
 	for (int i = 0; i < 20; i++) {
-		pool_failed(&pool, now);
-		pause = pool_pause_ms(&pool, now);
+		channel_pool_failed(&pool, now);
+		pause = channel_pool_pause_ms(&pool, now);
 		assert_true(pause <= BACKOFF_MOST_MS);
 		if (pause > 0) {
-			assert_int_equal(pool_refill(&pool, now), 0);
+			assert_int_equal(channel_pool_refill(&pool, now), 0);
 			assert_int_equal(needs(&pool, 1, now + pause - 1), 0);
 		}
 		now += pause;
-		assert_int_equal(pool_refill(&pool, now), 1);
+		assert_int_equal(channel_pool_refill(&pool, now), 1);
 	}
-	pool_parked(&pool, now);
-	assert_int_equal(pool_pause_ms(&pool, now), 0);
+	channel_pool_parked(&pool, now);
+	assert_int_equal(channel_pool_pause_ms(&pool, now), 0);
 	assert_int_equal(needs(&pool, 1, now), 1);
 }
 
 static void
 counts_a_burst_of_failures_during_a_pause_once(void **state)
 {
-	struct pool pool;
+	struct channel_pool pool;
 	uint64_t pause;
 
 	(void)state;
-	pool_init(&pool, 8, 8, 0, 256);
-	assert_int_equal(pool_refill(&pool, 1000), 8);
+	channel_pool_init(&pool, 8, 8, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 8);
 	do
-		pool_failed(&pool, 1000);
-	while (pool_pause_ms(&pool, 1000) == 0 && pool.dialling > 0);
-	pause = pool_pause_ms(&pool, 1000);
+		channel_pool_failed(&pool, 1000);
+	while (channel_pool_pause_ms(&pool, 1000) == 0 && pool.dialling > 0);
+	pause = channel_pool_pause_ms(&pool, 1000);
 	while (pool.dialling > 0)
-		pool_failed(&pool, 1000);
-	assert_int_equal(pool_pause_ms(&pool, 1000), pause);
+		channel_pool_failed(&pool, 1000);
+	assert_int_equal(channel_pool_pause_ms(&pool, 1000), pause);
 }
 
 static void
 dials_few_at_a_time(void **state)
 {
-	struct pool pool;
+	struct channel_pool pool;
 
 	(void)state;
-	pool_init(&pool, 0, 256, 0, 256);
+	channel_pool_init(&pool, 0, 256, 0, 256);
 	assert_int_equal(needs(&pool, 100, 1000), 32);
 	assert_int_equal(needs(&pool, 50, 1000), 0);
 	for (unsigned dialled = 32; dialled < 150; dialled++) {
-		pool_parked(&pool, 1000);
-		assert_int_equal(pool_refill(&pool, 1000), 1);
+		channel_pool_parked(&pool, 1000);
+		assert_int_equal(channel_pool_refill(&pool, 1000), 1);
 	}
-	pool_parked(&pool, 1000);
-	assert_int_equal(pool_refill(&pool, 1000), 0);
+	channel_pool_parked(&pool, 1000);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	assert_int_equal(pool.parked + pool.dialling, 150);
 }
 

@@ -1,0 +1,120 @@
+/*
+ * The endpoint table.
+ */
+#include "agent/endpoint_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* The main thread's alone. */
+static uint32_t last_number;
+
+/* A name is served once, so this is what the endpoint was before, whatever else has changed. */
+static struct endpoint *
+find_before(const struct endpoint_table *table, const struct endpoint_settings *settings)
+{
+	for (size_t i = 0; table && i < table->count; i++)
+		if (strcmp(table->endpoints[i]->server_name, settings->server_name) == 0)
+			return table->endpoints[i];
+	return NULL;
+}
+
+/* What relays were told of it is still true. */
+static bool
+is_announced_alike(const struct endpoint *before, const struct endpoint_settings *settings)
+{
+	return strcmp(before->name, settings->name) == 0 && before->weight == settings->weight;
+}
+
+static struct endpoint *
+take_endpoint(const struct agent_settings *settings, size_t index, const struct endpoint_table *previous,
+    const bool *stale, char *error)
+{
+	const struct endpoint_settings *wanted = agent_settings_endpoint(settings, index);
+	struct endpoint *before = find_before(previous, wanted), *made;
+	uint32_t number =
+	    before && is_announced_alike(before, wanted) ? before->number : ++last_number;
+
+	if (before && stale && !stale[index])
+		return endpoint_hold(before);
+	made = endpoint_new(wanted, number, settings->state_dir, before, error);
+	if (made || !before || !stale)
+		return made;
+	log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
+	return endpoint_hold(before);
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct endpoint *const *left = a, *const *right = b;
+
+	return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
+}
+
+struct endpoint_table *
+endpoint_table_new(const struct agent_settings *settings, struct trust *relays, const struct endpoint_table *previous,
+    const bool *stale, char error[ENDPOINT_ERROR])
+{
+	struct endpoint_table *table = calloc(1, sizeof *table);
+
+	snprintf(error, ENDPOINT_ERROR, "memory is short");
+	if (!table)
+		return NULL;
+	table->references = 1;
+	table->relays = trust_hold(relays);
+	table->endpoints = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
+	for (size_t i = 0; table->endpoints && i < settings->endpoints.count; i++) {
+		struct endpoint *endpoint = take_endpoint(settings, i, previous, stale, error);
+
+		if (!endpoint)
+			break;
+		table->endpoints[table->count++] = endpoint;
+	}
+	if (!table->endpoints || table->count < settings->endpoints.count) {
+		endpoint_table_release(table);
+		return NULL;
+	}
+	qsort(table->endpoints, table->count, sizeof(struct endpoint *), by_number);
+	return table;
+}
+
+struct endpoint_table *
+endpoint_table_hold(struct endpoint_table *table)
+{
+	atomic_fetch_add(&table->references, 1);
+	return table;
+}
+
+void
+endpoint_table_release(struct endpoint_table *table)
+{
+	if (!table || atomic_fetch_sub(&table->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < table->count; i++)
+		endpoint_release(table->endpoints[i]);
+	free(table->endpoints);
+	trust_release(table->relays);
+	free(table);
+}
+
+struct endpoint *
+endpoint_table_find(const struct endpoint_table *table, uint32_t number)
+{
+	size_t from = 0, to = table->count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (table->endpoints[middle]->number == number)
+			return table->endpoints[middle];
+		if (table->endpoints[middle]->number < number)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return NULL;
+}

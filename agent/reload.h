@@ -1,0 +1,25 @@
+/*
+ * What changes while the agent runs: its configuration at SIGHUP, and each file
+ * behind it whenever it changes.  Everything is parsed and verified first and
+ * replaced then; on any error the old stays in force and the log says why.
+ */
+#ifndef AGENT_RELOAD_H
+#define AGENT_RELOAD_H
+
+#include <stdbool.h>
+
+struct agent;
+
+/* Notes the state of all files, before they are loaded.  False when memory is short: nothing has
+ * changed. */
+bool agent_reload_note_stamps(struct agent *);
+
+/* At SIGHUP. */
+void agent_reload_settings(struct agent *);
+/* Every second: loads again what has changed. */
+void agent_reload_files(struct agent *);
+
+/* Warns if the agent's certificate expires soon. */
+void agent_reload_warn_expiry(const struct agent *);
+
+#endif

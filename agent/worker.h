@@ -1,0 +1,49 @@
+/*
+ * The workers of the agent: threads, each with a loop, on which channels are
+ * dialled, parked, and turned into flows.  A channel and its flow live wholly on
+ * one worker.
+ *
+ * All functions belong to the main thread.  They only post messages, so that
+ * neither side ever waits for the other; agent_workers_free() alone waits, for
+ * the threads to end.
+ */
+#ifndef AGENT_WORKER_H
+#define AGENT_WORKER_H
+
+#include <stdint.h>
+
+#include "base/loop.h"
+
+struct agent_workers;
+struct endpoint_table;
+struct resolver;
+struct session_ref;
+
+/* What became of a channel that was ordered. */
+enum channel_report {
+	CHANNEL_REPORT_PARKED,	/* a dial came through */
+	CHANNEL_REPORT_FAILED,	/* a dial did not */
+	CHANNEL_REPORT_OPENED,	/* a flow has taken a parked channel */
+	CHANNEL_REPORT_LOST,	/* a parked channel was closed by the relay */
+};
+
+/* NULL when the system refuses.  on_report is called in the main thread; the session_ref is
+ * borrowed, and error is NULL but for FAILED and LOST. */
+struct agent_workers *agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *,
+    struct endpoint_table *,
+    void (*on_report)(struct session_ref *, enum channel_report, const char *error));
+/* Ends all flows. NULL is fine. */
+void agent_workers_free(struct agent_workers *);
+
+/* Dials `count` channels, each on the next worker; returns how many were ordered. */
+unsigned agent_workers_dial(struct agent_workers *, struct session_ref *, unsigned count);
+/* The session is over: its parked channels are closed. */
+void agent_workers_drop(struct agent_workers *, struct session_ref *);
+/* Flows are opened by this table from now on, and all present ones are judged again. */
+void agent_workers_publish(struct agent_workers *, struct endpoint_table *);
+/* No channel is dialled from now on, and new flows are refused. */
+void agent_workers_drain(struct agent_workers *);
+/* Flows at this moment. */
+uint64_t agent_workers_flow_count(const struct agent_workers *);
+
+#endif
