@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include "base/hash.h"
 #include "base/log.h"
-#include "relay/crowd.h"
-#include "relay/member.h"
+#include "relay/admission.h"
+#include "relay/session_ref.h"
 #include "relay/pool.h"
-#include "relay/relay.h"
-#include "relay/roster.h"
+#include "relay/shared.h"
+#include "relay/session_table.h"
 #include "relay/rules.h"
-#include "relay/station.h"
-#include "relay/visit.h"
+#include "relay/worker_context.h"
+#include "relay/conn.h"
 #include "tunnel/channel.h"
 #include "tunnel/tls.h"
 
@@ -19,11 +19,11 @@ enum { PONG_MS = 5000 };
 
 struct agent_channel {
 	LIST_ENTRY(agent_channel) link;
-	struct station *station;
+	struct worker_context *worker;
 	struct pool_entry entry;
 	struct channel *channel;	/* NULL: given away, or lost */
-	struct crowd_place *place;	/* while shaking */
-	struct member *member;		/* held, from parking on */
+	struct admission_place *place;	/* while shaking */
+	struct session_ref *session_ref;	/* held, from parking on */
 	struct address client;
 	bool awaits_pong, is_gone;
 	struct timer ping;
@@ -35,7 +35,7 @@ reap(void *arg)
 {
 	struct agent_channel *self = arg;
 
-	member_release(self->member);
+	session_ref_release(self->session_ref);
 	free(self);
 }
 
@@ -48,10 +48,10 @@ go(struct agent_channel *self)
 	self->is_gone = true;
 	LIST_REMOVE(self, link);
 	timer_clear(&self->ping);
-	crowd_leave(self->place);
+	admission_leave(self->place);
 	self->place = NULL;
-	loop_later(self->station->loop, &self->reap);
-	station_check(self->station);
+	loop_later(self->worker->loop, &self->reap);
+	worker_shrank(self->worker);
 }
 
 /* The channel is of no use any more. If somebody has just taken its entry, he will hear of it from give(). */
@@ -66,11 +66,11 @@ lose(struct agent_channel *self)
 }
 
 void
-agent_channel_cut_all(struct station *station)
+agent_channel_cut_all(struct worker_context *worker)
 {
 	struct agent_channel *next;
 
-	for (struct agent_channel *self = LIST_FIRST(&station->channels); self != NULL; self = next) {
+	for (struct agent_channel *self = LIST_FIRST(&worker->channels); self != NULL; self = next) {
 		next = LIST_NEXT(self, link);
 		lose(self);
 	}
@@ -108,14 +108,14 @@ log_refused(const struct agent_channel *self, const char *code, const char *why)
 
 	log_event(LOG_DEBUG, "channel-refused", why, log_str("code", code),
 	    log_str("client", address_text(&self->client, client)),
-	    log_str("agent", self->member != NULL ? member_agent(self->member) : NULL));
+	    log_str("agent", self->session_ref != NULL ? session_ref_agent(self->session_ref) : NULL));
 }
 
 /* From half to one and a half of the interval: those that came together do not stay together. */
 static void
 plan_ping(struct agent_channel *self)
 {
-	uint64_t interval = self->station->rules->settings.pool_ping_ms;
+	uint64_t interval = self->worker->rules->settings.pool_ping_ms;
 
 	timer_set(&self->ping, interval / 2 + arc4random_uniform((uint32_t)interval));
 }
@@ -145,13 +145,13 @@ park(struct agent_channel *self)
 		[POOL_FULL_IDENTITY] = { "pool-full", "this agent has pool.most_per_identity channels parked" },
 		[POOL_CLOSED] = { "session-gone", "its session has ended" },
 	};
-	struct relay *relay = self->station->relay;
+	struct shared *shared = self->worker->shared;
 	enum pool_verdict verdict;
 
-	crowd_leave(self->place);
+	admission_leave(self->place);
 	self->place = NULL;
-	self->member = roster_find_channel(relay->roster, channel_peer_identity(self->channel));
-	verdict = self->member != NULL ? pool_park(member_pool(self->member), &self->entry) : POOL_CLOSED;
+	self->session_ref = session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
+	verdict = self->session_ref != NULL ? pool_park(session_ref_pool(self->session_ref), &self->entry) : POOL_CLOSED;
 	if (verdict != POOL_PARKED) {
 		log_refused(self, reasons[verdict].code, reasons[verdict].why);
 		lose(self);
@@ -194,43 +194,43 @@ on_evicted(void *arg)
 }
 
 static bool
-shake(struct agent_channel *self, struct visit *visit)
+shake(struct agent_channel *self, struct conn *conn)
 {
-	struct station *station = self->station;
-	struct prefix block = prefix_block(&visit->client, BLOCK_SITE);
-	struct stream *stream = stream_socket(visit->fd);
+	struct worker_context *worker = self->worker;
+	struct prefix block = prefix_block(&conn->client, BLOCK_SITE);
+	struct stream *stream = stream_socket(conn->fd);
 	struct tls *tls;
 
-	visit->fd = -1;
-	if (stream == NULL || !stream_unread(stream, visit->wire, visit->bytes)) {
+	conn->fd = -1;
+	if (stream == NULL || !stream_unread(stream, conn->wire, conn->bytes)) {
 		stream_free(stream);
 		return false;
 	}
-	tls = tls_server(station->rules->channel_tls, stream, NULL);
+	tls = tls_server(worker->rules->channel_tls, stream, NULL);
 	if (tls == NULL)
 		return false;
-	self->channel = channel_new(station->loop, true, tls, station->rules->settings.limits.handshake_ms,
+	self->channel = channel_new(worker->loop, true, tls, worker->rules->settings.limits.handshake_ms,
 	    on_channel, self);
-	self->place = crowd_enter(station->relay->channels, station->loop, &block, on_evicted, self);
+	self->place = admission_enter(worker->shared->channels, worker->loop, &block, on_evicted, self);
 	return self->channel != NULL && self->place != NULL;
 }
 
 void
-agent_channel_start(struct station *station, struct visit *visit)
+agent_channel_start(struct worker_context *worker, struct conn *conn)
 {
 	struct agent_channel *self = calloc(1, sizeof(*self));
 
 	if (self == NULL) {
-		visit_wipe(visit);
+		conn_wipe(conn);
 		return;
 	}
-	self->station = station;
-	self->client = visit->client;
-	self->entry = (struct pool_entry){ .kind = &entry_kind, .loop = station->loop };
-	LIST_INSERT_HEAD(&station->channels, self, link);
+	self->worker = worker;
+	self->client = conn->client;
+	self->entry = (struct pool_entry){ .kind = &entry_kind, .loop = worker->loop };
+	LIST_INSERT_HEAD(&worker->channels, self, link);
 	task_init(&self->reap, reap, self);
-	timer_init(&self->ping, station->loop, on_ping_time, self);
-	if (!shake(self, visit))
+	timer_init(&self->ping, worker->loop, on_ping_time, self);
+	if (!shake(self, conn))
 		lose(self);
-	visit_wipe(visit);
+	conn_wipe(conn);
 }

@@ -11,12 +11,12 @@
 #ifndef RELAY_AGENT_CHANNEL_H
 #define RELAY_AGENT_CHANNEL_H
 
-struct station;
-struct visit;
+struct worker_context;
+struct conn;
 
-/* Takes the visit. */
-void agent_channel_start(struct station *, struct visit *);
-/* Ends all of the station's. Those that somebody is about to take end when he hears of it. */
-void agent_channel_cut_all(struct station *);
+/* Takes the connection. */
+void agent_channel_start(struct worker_context *, struct conn *);
+/* Ends all of the worker's. Those that somebody is about to take end when he hears of it. */
+void agent_channel_cut_all(struct worker_context *);
 
 #endif

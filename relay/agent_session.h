@@ -14,23 +14,23 @@
 #include <stdint.h>
 #include "tunnel/code.h"
 
-struct station;
+struct worker_context;
 struct trust;
-struct visit;
+struct conn;
 
-/* Takes the visit. */
-void agent_session_start(struct station *, struct visit *);
+/* Takes the connection. */
+void agent_session_start(struct worker_context *, struct conn *);
 
-/* The rest is for all sessions of the station. */
+/* The rest is for all sessions of the worker. */
 
-void agent_session_judge_all(struct station *, struct trust *, int64_t now);
+void agent_session_judge_all(struct worker_context *, struct trust *, int64_t now);
 /* The relay drains: the agents are told to go elsewhere for new flows. */
-void agent_session_drain_all(struct station *, uint64_t deadline_ms);
+void agent_session_drain_all(struct worker_context *, uint64_t deadline_ms);
 /* Says goodbye, and ends them. */
-void agent_session_end_all(struct station *, enum code, const char *sentence);
+void agent_session_end_all(struct worker_context *, enum code, const char *sentence);
 /* Refuses the endpoints whose names the static routes have taken. */
-void agent_session_reserve_all(struct station *);
+void agent_session_reserve_all(struct worker_context *);
 /* At once, without a word. */
-void agent_session_cut_all(struct station *);
+void agent_session_cut_all(struct worker_context *);
 
 #endif

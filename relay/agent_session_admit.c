@@ -8,12 +8,12 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "pki/verify.h"
-#include "relay/agent_session_parts.h"
-#include "relay/crowd.h"
-#include "relay/known.h"
-#include "relay/member.h"
-#include "relay/relay.h"
-#include "relay/roster.h"
+#include "relay/agent_session_private.h"
+#include "relay/admission.h"
+#include "relay/recent_peers.h"
+#include "relay/session_ref.h"
+#include "relay/shared.h"
+#include "relay/session_table.h"
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
 
@@ -40,7 +40,7 @@ unsigned
 agent_session_judge_chain(void *arg, const struct tls_certificate *chain, size_t count)
 {
 	struct agent_session *self = arg;
-	struct trust *trust = trustwatch_trust(self->station->relay->trustwatch);
+	struct trust *trust = trustwatch_trust(self->worker->shared->trustwatch);
 	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA, .alert = 48, .position = -1,
 	    .sentence = "the relay trusts no CA for agents; give connect.agent_cas" };
 	struct der der[VERIFY_CHAIN];
@@ -133,9 +133,9 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 static bool
 is_welcome_here(struct agent_session *self)
 {
-	const struct settings *settings = &self->station->rules->settings;
+	const struct settings *settings = &self->worker->rules->settings;
 
-	if (self->station->draining)
+	if (self->worker->draining)
 		refuse(self, CODE_DRAINING, "the relay is stopping; connect to another one");
 	else if (!identity_allows_source(self->identity, &self->client.as.any))
 		refuse(self, CODE_SOURCE_REFUSED,
@@ -160,11 +160,11 @@ heartbeat_of(const struct frame_hello *hello)
 
 /* Everything that can fail comes before the welcome; the key is there before the agent can use it. */
 static bool
-enrol(struct agent_session *self, const struct frame_hello *hello, struct tally *tally)
+enrol(struct agent_session *self, const struct frame_hello *hello, struct usage *usage)
 {
-	struct station *station = self->station;
-	const struct settings *settings = &station->rules->settings;
-	struct member_settings facts = { .loop = station->loop, .identity = self->identity, .tally = tally,
+	struct worker_context *worker = self->worker;
+	const struct settings *settings = &worker->rules->settings;
+	struct session_ref_settings facts = { .loop = worker->loop, .identity = self->identity, .usage = usage,
 	    .pool_most = settings->pool_most, .pool_most_per_identity = settings->pool_most_per_identity,
 	    .on_command = agent_session_command, .arg = self };
 	struct secret key = { 0 };
@@ -173,29 +173,29 @@ enrol(struct agent_session *self, const struct frame_hello *hello, struct tally 
 	arc4random_buf(facts.session_id, sizeof(facts.session_id));
 	memcpy(facts.instance, hello->instance, sizeof(facts.instance));
 	memcpy(facts.start, hello->start, sizeof(facts.start));
-	self->member = member_new(&facts);
-	if (self->member == NULL) {
-		tally_leave(tally, TALLY_SESSIONS);
-		tally_release(tally);
+	self->session_ref = session_ref_new(&facts);
+	if (self->session_ref == NULL) {
+		usage_leave(usage, USAGE_SESSIONS);
+		usage_release(usage);
 		return false;
 	}
 	fine = session_channel_key(self->session, facts.session_id, &key) &&
-	    roster_add(station->relay->roster, self->member, &key);
+	    session_table_add(worker->shared->session_table, self->session_ref, &key);
 	secret_wipe(&key);
 	if (!fine)
-		member_retire(self->member);
+		session_ref_retire(self->session_ref);
 	return fine;
 }
 
 static void
 welcome(struct agent_session *self, const struct frame_hello *hello)
 {
-	const struct settings *settings = &self->station->rules->settings;
+	const struct settings *settings = &self->worker->rules->settings;
 	struct frame_welcome welcome = { .version = PROTOCOL_NEWEST, .heartbeat_ms = heartbeat_of(hello),
 	    .tolerance_ms = (uint32_t)settings->tolerance_ms, .pool_least = (uint16_t)settings->pool_least,
 	    .pool_most = (uint16_t)settings->pool_most };
 
-	memcpy(welcome.session_id, member_session_id(self->member), sizeof(welcome.session_id));
+	memcpy(welcome.session_id, session_ref_session_id(self->session_ref), sizeof(welcome.session_id));
 	snprintf(welcome.relay, sizeof(welcome.relay), "%.*s", SHORT_TEXT - 1, settings->connect_pattern);
 	session_welcome(self->session, &welcome);
 }
@@ -205,7 +205,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 {
 	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
 
-	channel_identity(member_session_id(self->member), session);	/* the id itself is nobody's business */
+	channel_identity(session_ref_session_id(self->session_ref), session);	/* the id itself is nobody's business */
 	log_event(LOG_INFO, "session-up", "an agent is connected",
 	    log_str("agent", identity_name(self->identity)),
 	    log_str("client", address_text(&self->client, client)),
@@ -220,36 +220,36 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 
 /* The twin is replaced at once if it is our own process from before; else it is asked whether it lives. */
 static void
-face_twin(struct agent_session *self, struct member *twin)
+face_twin(struct agent_session *self, struct session_ref *twin)
 {
 	if (twin == NULL)
 		return;
-	if (memcmp(member_start(twin), member_start(self->member), START_BYTES) == 0) {
-		member_set_draining(twin);
-		member_end(twin, CODE_REPLACED, "the same process has connected again");
+	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) == 0) {
+		session_ref_set_draining(twin);
+		session_ref_end(twin, CODE_REPLACED, "the same process has connected again");
 	} else {
-		member_probe(twin);
+		session_ref_probe(twin);
 	}
 }
 
 static void
 admit(struct agent_session *self, const struct frame_hello *hello)
 {
-	struct relay *relay = self->station->relay;
+	struct shared *shared = self->worker->shared;
 	const struct grant *grant = identity_grant(self->identity);
-	struct member *twin = roster_find_twin(relay->roster, identity_key(self->identity), hello->instance,
+	struct session_ref *twin = session_table_find_twin(shared->session_table, identity_key(self->identity), hello->instance,
 	    hello->start, NULL);
-	struct tally *tally = tally_of(relay->tallies, identity_key(self->identity));
+	struct usage *usage = usage_of(shared->usage_table, identity_key(self->identity));
 	/* A twin's place is the newcomer's, unless both turn out to live: see agent_session_command(). */
 	uint64_t most = grant->max_sessions > 0 && twin != NULL ? grant->max_sessions + UINT64_C(1) :
 	    grant->max_sessions;
 
-	if (tally == NULL) {
+	if (usage == NULL) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
-	} else if (!tally_enter(tally, TALLY_SESSIONS, most)) {
-		tally_release(tally);
+	} else if (!usage_enter(usage, USAGE_SESSIONS, most)) {
+		usage_release(usage);
 		refuse(self, CODE_SESSION_LIMIT, "maxSessions of the grant is reached; stop another agent of this name");
-	} else if (!enrol(self, hello, tally)) {
+	} else if (!enrol(self, hello, usage)) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
 	} else {
 		welcome(self, hello);
@@ -257,7 +257,7 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 		agent_session_watch_end(self);
 		face_twin(self, twin);
 	}
-	member_release(twin);
+	session_ref_release(twin);
 }
 
 void
@@ -265,9 +265,9 @@ agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 {
 	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
 
-	crowd_leave(self->place);
+	admission_leave(self->place);
 	self->place = NULL;
-	known_add(self->station->relay->known, &block);
+	recent_peers_add(self->worker->shared->recent_peers, &block);
 	self->up_ms = clock_ms();
 	if (is_welcome_here(self))
 		admit(self, hello);

@@ -2,20 +2,24 @@
 #include "relay/flow.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "base/socket.h"
+#include "base/units.h"
 #include "pki/verify.h"
-#include "relay/lingering.h"
-#include "relay/flow_parts.h"
-#include "relay/limits.h"
-#include "relay/member.h"
-#include "relay/relay.h"
+#include "relay/clients.h"
+#include "relay/flow_private.h"
+#include "relay/refuse.h"
 #include "relay/rules.h"
+#include "relay/session_ref.h"
+#include "relay/shared.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
+#include "tunnel/stream.h"
 
 enum { WHOLE_MS = 10000, MORE_BYTES = 16384 };
 
@@ -56,7 +60,7 @@ reap(void *arg)
 static void
 dissolve(struct flow *flow)
 {
-	struct station *station = flow->station;
+	struct worker_context *worker = flow->worker;
 
 	flow_move(flow, FLOW_OVER);
 	LIST_REMOVE(flow, link);
@@ -70,14 +74,14 @@ dissolve(struct flow *flow)
 	flow->pump = NULL;
 	flow_agent_drop(flow);
 	for (unsigned i = 0; i < flow->tried_count; i++)
-		member_release(flow->tried[i]);
-	route_fixed_release(flow->fixed);
+		session_ref_release(flow->tried[i]);
+	route_static_release(flow->static_route);
 	if (flow->is_counted)
-		limits_leave(station->relay->limits, &flow->visit.client);
-	visit_wipe(&flow->visit);
+		clients_leave(worker->shared->clients, &flow->conn.client);
+	conn_wipe(&flow->conn);
 	if (!flow->is_asking)
-		loop_later(station->loop, &flow->reap);
-	station_check(station);
+		loop_later(worker->loop, &flow->reap);
+	worker_shrank(worker);
 }
 
 static void
@@ -87,28 +91,31 @@ end(struct flow *flow, const char *reason)
 	dissolve(flow);
 }
 
-static struct visit
-take_visit(struct visit *from)
+static struct conn
+take_conn(struct conn *from)
 {
-	struct visit visit = *from;
+	struct conn conn = *from;
 
 	from->fd = -1;
 	from->wire = NULL;
 	from->bytes = from->capacity = 0;
-	return visit;
+	return conn;
 }
 
 void
 flow_refuse(struct flow *flow, enum refusal reason)
 {
-	struct station *station = flow->station;
-	struct visit visit;
+	struct worker_context *worker = flow->worker;
+	const struct refuse_rule *rule;
+	struct conn conn;
 
 	flow_log_refused(flow, reason, refuse_alert(reason));
 	watch_wipe(&flow->client);
-	visit = take_visit(&flow->visit);
+	conn = take_conn(&flow->conn);
 	dissolve(flow);
-	lingering_refuse(station, &visit, reason, refuse_alert(reason));
+	rule = &worker->rules->settings.rules[reason];
+	if (!refuse_conn(&worker->lingers, &conn, rule, refuse_alert(reason)))
+		flow_start(worker, &conn, rule->route);
 }
 
 /* ---- the client, while it is held ---- */
@@ -120,18 +127,18 @@ on_client(void *arg, unsigned ready)
 	struct flow *flow = arg;
 
 	(void)ready;
-	switch (visit_read(&flow->visit, flow->visit.hello.wire_bytes + MORE_BYTES)) {
-	case VISIT_GOT:
-	case VISIT_WAIT:
+	switch (conn_read(&flow->conn, flow->conn.hello.wire_bytes + MORE_BYTES)) {
+	case CONN_GOT:
+	case CONN_WAIT:
 		return;
-	case VISIT_FULL:
-	case VISIT_END:
+	case CONN_FULL:
+	case CONN_END:
 		watch_want(&flow->client, WATCH_NOTHING);
 		return;
-	case VISIT_RESET:
+	case CONN_RESET:
 		end(flow, "client-gone");
 		return;
-	case VISIT_MEMORY:
+	case CONN_MEMORY:
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;
 	}
@@ -152,8 +159,8 @@ offers(void *arg, const char *protocol)
 {
 	const struct flow *flow = arg;
 
-	return flow->visit.hello.verdict == CLIENTHELLO_COMPLETE &&
-	    clienthello_offers_alpn(&flow->visit.hello, flow->visit.wire, protocol);
+	return flow->conn.hello.verdict == CLIENTHELLO_COMPLETE &&
+	    clienthello_offers_alpn(&flow->conn.hello, flow->conn.wire, protocol);
 }
 
 static void
@@ -163,8 +170,8 @@ on_route(void *arg, const struct route_answer *answer)
 
 	memcpy(flow->route, answer->pattern, sizeof(flow->route));
 	switch (answer->verdict) {
-	case ROUTE_FIXED:
-		flow_fixed_begin(flow, answer);
+	case ROUTE_STATIC:
+		flow_static_begin(flow, answer);
 		break;
 	case ROUTE_AGENT:
 		flow_agent_begin(flow, answer);
@@ -190,24 +197,24 @@ on_late_route(void *arg, const struct route_answer *answer)
 		on_route(flow, answer);
 		return;
 	}
-	route_fixed_release(answer->fixed);
-	member_release(answer->member);
-	loop_later(flow->station->loop, &flow->reap);
+	route_static_release(answer->static_route);
+	session_ref_release(answer->session_ref);
+	loop_later(flow->worker->loop, &flow->reap);
 }
 
 static void
 look_up(struct flow *flow, const char *name)
 {
 	struct route_question question = { .name = name, .offers = offers, .arg = flow,
-	    .tried_count = flow->tried_count, .only_fixed = flow->visit.is_second_choice };
+	    .tried_count = flow->tried_count, .only_static = flow->conn.is_second_choice };
 	struct route_answer answer;
 
 	for (unsigned i = 0; i < flow->tried_count; i++) {
 		question.tried[i] = flow->tried[i];
-		question.barred[i] = flow->barred[i];
+		question.excluded[i] = flow->excluded[i];
 	}
 	flow->is_asking = true;
-	if (route_find(flow->station->relay->routes, &question, &answer, on_late_route, flow) == ROUTE_LATER)
+	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow) == ROUTE_LATER)
 		return;
 	flow->is_asking = false;
 	on_route(flow, &answer);
@@ -216,7 +223,7 @@ look_up(struct flow *flow, const char *name)
 void
 flow_look_up(struct flow *flow)
 {
-	look_up(flow, flow->visit.hello.server_name);
+	look_up(flow, flow->conn.hello.server_name);
 }
 
 /* ---- joined ---- */
@@ -227,7 +234,7 @@ word_of(const struct flow *flow, enum pump_end how)
 	if (how == PUMP_RESET_A)
 		return "client-reset";
 	if (how == PUMP_RESET_B)
-		return flow->fixed != NULL ? "upstream-reset" : "agent-reset";
+		return flow->static_route != NULL ? "upstream-reset" : "agent-reset";
 	return pump_end_word(how);
 }
 
@@ -243,15 +250,15 @@ on_over(void *arg, enum pump_end how)
 static struct stream *
 client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t from)
 {
-	struct visit *visit = &flow->visit;
-	struct stream *stream = stream_socket(visit->fd);
+	struct conn *conn = &flow->conn;
+	struct stream *stream = stream_socket(conn->fd);
 
-	visit->fd = -1;
+	conn->fd = -1;
 	if (stream == NULL)
 		return NULL;
-	if (stream_unread(stream, visit->wire + from, visit->bytes - from) &&
+	if (stream_unread(stream, conn->wire + from, conn->bytes - from) &&
 	    stream_unread(stream, front, front_bytes)) {
-		visit_forget_bytes(visit);
+		conn_forget_bytes(conn);
 		return stream;
 	}
 	stream_reset(stream);
@@ -263,7 +270,7 @@ void
 flow_join(struct flow *flow, struct stream *far, const void *front, size_t front_bytes, size_t from)
 {
 	struct pump_settings settings = { .half_closed_ms = flow->rules->settings.half_closed_ms,
-	    .idle_ms = flow->fixed != NULL ? route_fixed_facts(flow->fixed)->idle_ms : 0 };
+	    .idle_ms = flow->static_route != NULL ? route_static_config(flow->static_route)->idle_ms : 0 };
 	struct stream *near;
 
 	watch_wipe(&flow->client);
@@ -271,7 +278,7 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 	timer_clear(&flow->whole);
 	near = far != NULL ? client_stream(flow, front, front_bytes, from) : NULL;
 	if (near != NULL)
-		flow->pump = pump_new(flow->station->loop, near, far, &settings, on_over, flow);
+		flow->pump = pump_new(flow->worker->loop, near, far, &settings, on_over, flow);
 	else
 		stream_free(far);
 	if (flow->pump == NULL) {
@@ -290,7 +297,7 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 {
 	struct verdict verdict;
 
-	if (flow->member == NULL || identity_judge_again(member_identity(flow->member), trust, now, &verdict))
+	if (flow->session_ref == NULL || identity_judge_again(session_ref_identity(flow->session_ref), trust, now, &verdict))
 		return;
 	if (verdict.code == VERIFY_EXPIRED && flow->state == FLOW_JOINED)
 		return;
@@ -303,24 +310,24 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 }
 
 void
-flow_judge_all(struct station *station, struct trust *trust, int64_t now)
+flow_judge_all(struct worker_context *worker, struct trust *trust, int64_t now)
 {
 	struct flow *next;
 
-	for (struct flow *flow = LIST_FIRST(&station->flows); flow != NULL; flow = next) {
+	for (struct flow *flow = LIST_FIRST(&worker->flows); flow != NULL; flow = next) {
 		next = LIST_NEXT(flow, link);
 		judge(flow, trust, now);
 	}
 }
 
 void
-flow_cut_all(struct station *station, const char *reason)
+flow_cut_all(struct worker_context *worker, const char *reason)
 {
 	struct flow *flow;
 
-	while ((flow = LIST_FIRST(&station->flows)) != NULL) {
-		if (flow->visit.fd >= 0)
-			socket_reset_on_close(flow->visit.fd);
+	while ((flow = LIST_FIRST(&worker->flows)) != NULL) {
+		if (flow->conn.fd >= 0)
+			socket_reset_on_close(flow->conn.fd);
 		end(flow, reason);
 	}
 }
@@ -328,33 +335,33 @@ flow_cut_all(struct station *station, const char *reason)
 static bool
 is_within_limits(struct flow *flow)
 {
-	enum limits_verdict verdict = limits_enter(flow->station->relay->limits, &flow->visit.client);
+	enum clients_verdict verdict = clients_enter(flow->worker->shared->clients, &flow->conn.client);
 
-	flow->is_counted = verdict == LIMITS_OK;
+	flow->is_counted = verdict == CLIENTS_OK;
 	if (!flow->is_counted)
-		snprintf(flow->trouble, sizeof(flow->trouble), "%s is reached", limits_key(verdict));
+		snprintf(flow->trouble, sizeof(flow->trouble), "%s is reached", clients_key(verdict));
 	return flow->is_counted;
 }
 
 void
-flow_start(struct station *station, struct visit *visit, const char *name)
+flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 
 	if (flow == NULL) {
-		visit_wipe(visit);
+		conn_wipe(conn);
 		return;
 	}
-	flow->station = station;
-	flow->rules = rules_hold(station->rules);
-	flow->visit = take_visit(visit);
-	flow_id_make(&station->relay->flow_ids, flow->id);
-	LIST_INSERT_HEAD(&station->flows, flow, link);
+	flow->worker = worker;
+	flow->rules = rules_hold(worker->rules);
+	flow->conn = take_conn(conn);
+	flow_id_make(&worker->shared->flow_ids, flow->id);
+	LIST_INSERT_HEAD(&worker->flows, flow, link);
 	task_init(&flow->reap, reap, flow);
-	timer_init(&flow->whole, station->loop, on_whole, flow);
-	watch_init(&flow->client, station->loop, flow->visit.fd, on_client, flow);
-	if (flow->visit.hello.verdict == CLIENTHELLO_COMPLETE)
-		ja4_compute(flow->ja4, &flow->visit.hello, flow->visit.wire);
+	timer_init(&flow->whole, worker->loop, on_whole, flow);
+	watch_init(&flow->client, worker->loop, flow->conn.fd, on_client, flow);
+	if (flow->conn.hello.verdict == CLIENTHELLO_COMPLETE)
+		ja4_compute(flow->ja4, &flow->conn.hello, flow->conn.wire);
 	if (!is_within_limits(flow)) {
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;
@@ -362,4 +369,144 @@ flow_start(struct station *station, struct visit *visit, const char *name)
 	timer_set(&flow->whole, WHOLE_MS);
 	watch_want(&flow->client, WATCH_READ);
 	look_up(flow, name);
+}
+
+enum { CONNECT_MS = 5000 };
+
+static void
+on_connected(void *arg, int fd, const char *error)
+{
+	struct flow *flow = arg;
+	int version = route_static_config(flow->static_route)->proxy_version;
+	uint8_t header[PROXY_MOST];
+
+	flow->connector = NULL;
+	if (fd < 0) {
+		snprintf(flow->trouble, sizeof(flow->trouble), "%s", error);
+		flow_refuse(flow, REFUSE_NO_AGENT);
+		return;
+	}
+	if (version > 0)
+		flow->proxy_bytes = proxy_encode(header, version, &flow->conn.client,
+		    conn_listener(&flow->conn));
+	flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
+}
+
+void
+flow_static_begin(struct flow *flow, const struct route_answer *answer)
+{
+	flow_move(flow, FLOW_CONNECTING);
+	flow->static_route = answer->static_route;
+	flow->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
+	    route_static_config(flow->static_route)->target, CONNECT_MS, on_connected, flow);
+	if (flow->connector == NULL)
+		flow_refuse(flow, REFUSE_NO_AGENT);
+}
+
+enum { ID_TEXT = 2 * FLOW_ID_BYTES + 1 };
+
+/* An empty text leaves its field out. */
+static const char *
+or_none(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static const char *
+upstream_of(const struct flow *flow)
+{
+	return flow->static_route != NULL ? route_static_config(flow->static_route)->target : NULL;
+}
+
+static const char *
+agent_of(const struct flow *flow)
+{
+	return flow->session_ref != NULL ? session_ref_agent(flow->session_ref) : NULL;
+}
+
+/* The client's own bytes: without our PROXY header, with the hello that went ahead in `open`. */
+static uint64_t
+bytes_in(const struct flow *flow)
+{
+	if (flow->pump == NULL)
+		return flow->conn.bytes;
+	return pump_bytes_from_a(flow->pump) - flow->proxy_bytes +
+	    (flow->static_route == NULL ? flow->conn.hello.wire_bytes : 0);
+}
+
+void
+flow_log_closed(const struct flow *flow, const char *reason)
+{
+	char id[ID_TEXT], client[ADDRESS_TEXT];
+	uint64_t now = clock_us(), begun = flow->conn.accepted_us;
+
+	log_event(LOG_INFO, "flow-closed", NULL,
+	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
+	    log_str("client", address_text(&flow->conn.client, client)),
+	    log_str("server_name", flow->conn.hello.server_name),
+	    log_str("route", or_none(flow->route)),
+	    log_str("agent", agent_of(flow)),
+	    log_str("upstream", upstream_of(flow)),
+	    log_u64("bytes_in", bytes_in(flow)),
+	    log_u64("bytes_out", flow->pump != NULL ? pump_bytes_from_b(flow->pump) : 0),
+	    log_u64("duration_ms", (now - begun) / 1000),
+	    log_i64("ready_ms", flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
+	    log_u64("attempts", flow->attempts),
+	    log_str("reason", reason),
+	    log_str("ja4", or_none(flow->ja4)));
+}
+
+static const char *
+cure_of(enum refusal reason)
+{
+	switch (reason) {
+	case REFUSE_UNKNOWN_NAME:
+		return "no route has this name: start its agent, or add it to routes";
+	case REFUSE_NO_AGENT:
+		return "nobody could serve it in time: look at the agent's log, or at the upstream";
+	case REFUSE_OVER_LIMIT:
+		return "a limit is reached: raise it, or find out who uses it up";
+	case REFUSE_NO_NAME:
+	case REFUSE_MALFORMED:
+	case REFUSE_DENIED:
+	case REFUSE_FOREIGN_ALPN:
+	case REFUSE_NOT_TLS:
+	case REFUSE_TIMEOUT:
+	case REFUSALS:
+		break;	/* said before there is a flow */
+	}
+	return NULL;
+}
+
+void
+flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
+{
+	char id[ID_TEXT], client[ADDRESS_TEXT];
+
+	log_event(LOG_INFO, "flow-refused", cure_of(reason),
+	    log_str("code", refuse_word(reason)),
+	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
+	    log_str("client", address_text(&flow->conn.client, client)),
+	    log_str("server_name", flow->conn.hello.server_name),
+	    log_str("route", or_none(flow->route)),
+	    log_str("agent", agent_of(flow)),
+	    log_str("upstream", upstream_of(flow)),
+	    log_str("error", or_none(flow->trouble)),
+	    log_str("reason", flow->reason),
+	    log_u64("attempts", flow->attempts),
+	    log_u64("duration_ms", (clock_us() - flow->conn.accepted_us) / 1000),
+	    log_u64("alert", alert),
+	    log_str("ja4", or_none(flow->ja4)));
+}
+
+void
+flow_log_retry(const struct flow *flow, const char *why)
+{
+	char id[ID_TEXT];
+
+	log_event(LOG_INFO, "flow-attempt-failed", why,
+	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
+	    log_str("agent", agent_of(flow)),
+	    log_str("state", flow_state_name[flow->state]),
+	    log_u64("attempt", flow->attempts));
 }

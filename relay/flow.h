@@ -17,17 +17,17 @@
 #include <stdint.h>
 
 struct flow;
-struct station;
+struct worker_context;
 struct trust;
-struct visit;
+struct conn;
 
-/* Takes the visit. name: what to route by, the hello's server name or, when a refusal says so, the
+/* Takes the connection. name: what to route by, the hello's server name or, when a refusal says so, the
  * pattern of a static route; only static routes are looked at then. */
-void flow_start(struct station *, struct visit *, const char *name);
-/* Judges the agents' identities again, of all flows of the station; a flow of one that does not hold any
+void flow_start(struct worker_context *, struct conn *, const char *name);
+/* Judges the agents' identities again, of all flows of the worker; a flow of one that does not hold any
  * more is ended, or retried elsewhere if it is not joined yet. */
-void flow_judge_all(struct station *, struct trust *, int64_t now);
-/* Ends all of the station's at once, by reset. */
-void flow_cut_all(struct station *, const char *reason);
+void flow_judge_all(struct worker_context *, struct trust *, int64_t now);
+/* Ends all of the worker's at once, by reset. */
+void flow_cut_all(struct worker_context *, const char *reason);
 
 #endif

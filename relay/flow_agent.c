@@ -12,9 +12,9 @@
 #include <string.h>
 #include "base/clock.h"
 #include "pki/verify.h"
-#include "relay/flow_parts.h"
-#include "relay/member.h"
-#include "relay/relay.h"
+#include "relay/flow_private.h"
+#include "relay/session_ref.h"
+#include "relay/shared.h"
 #include "relay/trustwatch.h"
 #include "tunnel/channel.h"
 
@@ -28,37 +28,37 @@ flow_agent_drop(struct flow *flow)
 	flow->request = NULL;
 	channel_free(flow->channel);
 	flow->channel = NULL;
-	if (flow->member == NULL)
+	if (flow->session_ref == NULL)
 		return;
-	member_leave_flow(flow->member);
-	member_release(flow->member);
-	flow->member = NULL;
+	session_ref_leave_flow(flow->session_ref);
+	session_ref_release(flow->session_ref);
+	flow->session_ref = NULL;
 }
 
 /* Keeps whom we have tried; takes the reference. False when there have been too many. */
 static bool
-note_tried(struct flow *flow, struct member *member, bool barred)
+note_tried(struct flow *flow, struct session_ref *ref, bool excluded)
 {
 	for (unsigned i = 0; i < flow->tried_count; i++) {
-		if (flow->tried[i] != member)
+		if (flow->tried[i] != ref)
 			continue;
-		flow->barred[i] |= barred;
-		member_release(member);
+		flow->excluded[i] |= excluded;
+		session_ref_release(ref);
 		return true;
 	}
 	if (flow->tried_count == ROUTE_TRIED_MOST) {
-		member_release(member);
+		session_ref_release(ref);
 		return false;
 	}
-	flow->tried[flow->tried_count] = member;
-	flow->barred[flow->tried_count++] = barred;
+	flow->tried[flow->tried_count] = ref;
+	flow->excluded[flow->tried_count++] = excluded;
 	return true;
 }
 
 static void
-retry(struct flow *flow, const char *why, bool barred)
+retry(struct flow *flow, const char *why, bool excluded)
 {
-	bool may = note_tried(flow, member_hold(flow->member), barred) && flow->attempts < ATTEMPTS_MOST;
+	bool may = note_tried(flow, session_ref_hold(flow->session_ref), excluded) && flow->attempts < ATTEMPTS_MOST;
 
 	flow_log_retry(flow, why);
 	snprintf(flow->trouble, sizeof(flow->trouble), "%.500s", why);
@@ -73,10 +73,10 @@ retry(struct flow *flow, const char *why, bool barred)
 
 /* After `open` was sent. */
 static void
-lost(struct flow *flow, const char *why, bool barred)
+lost(struct flow *flow, const char *why, bool excluded)
 {
-	if (!flow->visit.hello.early_data) {
-		retry(flow, why, barred);
+	if (!flow->conn.hello.early_data) {
+		retry(flow, why, excluded);
 		return;
 	}
 	flow_log_retry(flow, "the hello offers early data, which must not be sent twice");
@@ -100,7 +100,7 @@ on_ready(struct flow *flow)
 
 	channel_free(flow->channel);
 	flow->channel = NULL;
-	flow_join(flow, far, NULL, 0, flow->visit.hello.wire_bytes);
+	flow_join(flow, far, NULL, 0, flow->conn.hello.wire_bytes);
 }
 
 static void
@@ -139,13 +139,13 @@ on_channel(void *arg, enum channel_event event)
 static void
 fill_open(struct flow *flow, struct frame_open *open)
 {
-	struct visit *visit = &flow->visit;
+	struct conn *conn = &flow->conn;
 
-	*open = (struct frame_open){ .endpoint = flow->endpoint, .client = visit->client,
-	    .listener = *visit_listener(visit), .carrier = CARRIER_SEALED,
-	    .hello_bytes = visit->hello.wire_bytes };
+	*open = (struct frame_open){ .endpoint = flow->endpoint, .client = conn->client,
+	    .listener = *conn_listener(conn), .carrier = CARRIER_SEALED,
+	    .hello_bytes = conn->hello.wire_bytes };
 	memcpy(open->flow_id, flow->id, sizeof(open->flow_id));
-	memcpy(open->server_name, visit->hello.server_name, sizeof(open->server_name));
+	memcpy(open->server_name, conn->hello.server_name, sizeof(open->server_name));
 }
 
 static void
@@ -160,10 +160,10 @@ on_answer(void *arg, struct channel *channel)
 		return;
 	}
 	flow->channel = channel;
-	channel_attach(channel, flow->station->loop, on_channel, flow);
+	channel_attach(channel, flow->worker->loop, on_channel, flow);
 	fill_open(flow, &open);
 	flow_move(flow, FLOW_OPENING);
-	if (!channel_open(channel, &open, flow->visit.wire))
+	if (!channel_open(channel, &open, flow->conn.wire))
 		retry(flow, "the channel was lost before it was used", false);
 }
 
@@ -181,16 +181,16 @@ on_attempt(void *arg)
 /* The agent's own worker may not yet have obeyed a new CRL that ours has; flows from before are judged
  * when ours obeys, and so every flow is judged by every trust set. */
 static bool
-is_trusted(struct flow *flow, const struct member *member)
+is_trusted(struct flow *flow, const struct session_ref *ref)
 {
-	struct trust *trust = trustwatch_trust(flow->station->relay->trustwatch);
+	struct trust *trust = trustwatch_trust(flow->worker->shared->trustwatch);
 	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA };
 	bool trusted = trust != NULL &&
-	    identity_judge_again(member_identity(member), trust, clock_wall_s(), &verdict);
+	    identity_judge_again(session_ref_identity(ref), trust, clock_wall_s(), &verdict);
 
 	if (!trusted)
 		snprintf(flow->trouble, sizeof(flow->trouble), "the certificate of '%.64s' is refused: %s",
-		    member_agent(member), verify_code_word(verdict.code));
+		    session_ref_agent(ref), verify_code_word(verdict.code));
 	if (trust != NULL)
 		trust_release(trust);
 	return trusted;
@@ -200,16 +200,16 @@ is_trusted(struct flow *flow, const struct member *member)
 static bool
 is_acceptable(struct flow *flow, const struct route_answer *answer)
 {
-	const char *agent = member_agent(answer->member);
+	const char *agent = session_ref_agent(answer->session_ref);
 
-	if (!is_trusted(flow, answer->member))
+	if (!is_trusted(flow, answer->session_ref))
 		return false;
 	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
 		snprintf(flow->trouble, sizeof(flow->trouble),
 		    "the endpoint of '%.64s' allows no carrier that this relay has", agent);
 		return false;
 	}
-	if (member_enter_flow(answer->member))
+	if (session_ref_enter_flow(answer->session_ref))
 		return true;
 	flow->at_limit = true;
 	snprintf(flow->trouble, sizeof(flow->trouble), "maxFlows of the grant of '%.64s' is reached", agent);
@@ -219,23 +219,23 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 void
 flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 {
-	struct pool_asker asker = { .loop = flow->station->loop, .on_answer = on_answer,
+	struct pool_asker asker = { .loop = flow->worker->loop, .on_answer = on_answer,
 	    .discard = channel_free, .arg = flow };
 
 	if (!is_acceptable(flow, answer)) {
-		if (note_tried(flow, answer->member, true))
+		if (note_tried(flow, answer->session_ref, true))
 			flow_look_up(flow);
 		else
 			flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
 		return;
 	}
-	flow->member = answer->member;
+	flow->session_ref = answer->session_ref;
 	flow->endpoint = answer->endpoint;
 	flow->attempts++;
 	flow_move(flow, FLOW_TAKING);
-	timer_init(&flow->attempt, flow->station->loop, on_attempt, flow);
+	timer_init(&flow->attempt, flow->worker->loop, on_attempt, flow);
 	timer_set(&flow->attempt, ATTEMPT_MS);
-	flow->request = pool_take(member_pool(flow->member), &asker);
+	flow->request = pool_take(session_ref_pool(flow->session_ref), &asker);
 	if (flow->request == NULL)
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 }

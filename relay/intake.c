@@ -10,13 +10,13 @@
 #include "base/proxy.h"
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
-#include "relay/crowd.h"
-#include "relay/lingering.h"
+#include "relay/admission.h"
+#include "relay/refuse.h"
 #include "relay/flow.h"
-#include "relay/relay.h"
+#include "relay/shared.h"
 #include "relay/rules.h"
-#include "relay/station.h"
-#include "relay/visit.h"
+#include "relay/worker_context.h"
+#include "relay/conn.h"
 
 enum { PROXY_WAIT_MOST = 4096, LAST_READS = 4 };
 
@@ -25,11 +25,11 @@ static const char *const state_name[STATES] = { "proxy", "hello", "gone" };
 
 struct intake {
 	LIST_ENTRY(intake) link;
-	struct station *station;
+	struct worker_context *worker;
 	enum state state;
-	struct visit visit;
-	size_t counted_bytes;		/* of the buffer, in the crowd */
-	struct crowd_place *place;
+	struct conn conn;
+	size_t counted_bytes;		/* of the buffer, in the queue */
+	struct admission_place *place;
 	struct watch watch;
 	struct timer deadline;
 	struct task reap;
@@ -42,38 +42,38 @@ reap(void *arg)
 }
 
 /* Out of the loop and the lists; what it had is given to the caller. */
-static struct visit
+static struct conn
 leave(struct intake *intake)
 {
-	struct visit visit = intake->visit;
-	struct station *station = intake->station;
+	struct conn conn = intake->conn;
+	struct worker_context *worker = intake->worker;
 
-	intake->visit = (struct visit){ .fd = -1 };
+	intake->conn = (struct conn){ .fd = -1 };
 	intake->state = GONE;
 	LIST_REMOVE(intake, link);
 	watch_wipe(&intake->watch);
 	timer_clear(&intake->deadline);
-	crowd_leave(intake->place);
+	admission_leave(intake->place);
 	intake->place = NULL;
-	loop_later(station->loop, &intake->reap);
-	return visit;
+	loop_later(worker->loop, &intake->reap);
+	return conn;
 }
 
 static void
 cut(struct intake *intake)
 {
-	struct station *station = intake->station;
-	struct visit visit = leave(intake);
+	struct worker_context *worker = intake->worker;
+	struct conn conn = leave(intake);
 
-	visit_wipe(&visit);
-	station_check(station);
+	conn_wipe(&conn);
+	worker_shrank(worker);
 }
 
 void
-intake_cut_all(struct station *station)
+intake_cut_all(struct worker_context *worker)
 {
-	while (!LIST_EMPTY(&station->intakes))
-		cut(LIST_FIRST(&station->intakes));
+	while (!LIST_EMPTY(&worker->intakes))
+		cut(LIST_FIRST(&worker->intakes));
 }
 
 static void
@@ -81,8 +81,8 @@ log_quiet_end(const struct intake *intake, const char *why)
 {
 	char client[ADDRESS_TEXT];
 
-	log_event(LOG_DEBUG, "hello-abandoned", why, log_str("client", address_text(&intake->visit.client, client)),
-	    log_u64("bytes", intake->visit.bytes), log_str("state", state_name[intake->state]));
+	log_event(LOG_DEBUG, "hello-abandoned", why, log_str("client", address_text(&intake->conn.client, client)),
+	    log_u64("bytes", intake->conn.bytes), log_str("state", state_name[intake->state]));
 }
 
 static const char *
@@ -114,20 +114,22 @@ cure_of(enum refusal reason)
 static void
 refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 {
-	struct station *station = intake->station;
+	struct worker_context *worker = intake->worker;
 	char client[ADDRESS_TEXT];
-	struct visit visit = leave(intake);
-	const char *why = clienthello_reason(&visit.hello);
+	struct conn conn = leave(intake);
+	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
+	const char *why = clienthello_reason(&conn.hello);
 
 	log_event(LOG_INFO, "hello-refused", cure_of(reason),
 	    log_str("code", refuse_word(reason)),
-	    log_str("client", address_text(&visit.client, client)),
-	    log_str("server_name", visit.hello.verdict == CLIENTHELLO_COMPLETE ? visit.hello.server_name : NULL),
+	    log_str("client", address_text(&conn.client, client)),
+	    log_str("server_name", conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),
 	    log_str("reason", why[0] != '\0' ? why : NULL),
-	    log_u64("bytes", visit.bytes),
+	    log_u64("bytes", conn.bytes),
 	    log_u64("alert", alert));
-	lingering_refuse(station, &visit, reason, alert);
-	station_check(station);
+	if (!refuse_conn(&worker->lingers, &conn, rule, alert))
+		flow_start(worker, &conn, rule->route);
+	worker_shrank(worker);
 }
 
 /* ---- verdicts ---- */
@@ -135,58 +137,58 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 static bool
 is_connect_name(const struct intake *intake)
 {
-	const struct settings *settings = &intake->station->rules->settings;
+	const struct settings *settings = &intake->worker->rules->settings;
 
 	return settings->connect_name != NULL &&
-	    strcmp(intake->visit.hello.server_name, settings->connect_pattern) == 0;
+	    strcmp(intake->conn.hello.server_name, settings->connect_pattern) == 0;
 }
 
 static void
 take_agent(struct intake *intake)
 {
-	const struct visit *here = &intake->visit;
+	const struct conn *here = &intake->conn;
 	bool session = clienthello_offers_alpn(&here->hello, here->wire, "valise/1");
 	bool channel = clienthello_offers_alpn(&here->hello, here->wire, "valise-data/1");
-	struct station *station = intake->station;
-	struct visit visit;
+	struct worker_context *worker = intake->worker;
+	struct conn conn;
 
 	if (!session && !channel) {
 		refuse(intake, REFUSE_FOREIGN_ALPN, refuse_alert(REFUSE_FOREIGN_ALPN));
 		return;
 	}
-	visit = leave(intake);
+	conn = leave(intake);
 	if (session)
-		agent_session_start(station, &visit);
+		agent_session_start(worker, &conn);
 	else
-		agent_channel_start(station, &visit);
-	station_check(station);
+		agent_channel_start(worker, &conn);
+	worker_shrank(worker);
 }
 
 static void
 take_client(struct intake *intake)
 {
-	struct station *station = intake->station;
-	struct visit visit = leave(intake);
+	struct worker_context *worker = intake->worker;
+	struct conn conn = leave(intake);
 
-	flow_start(station, &visit, visit.hello.server_name);
+	flow_start(worker, &conn, conn.hello.server_name);
 }
 
 static void
 judge_hello(struct intake *intake)
 {
-	struct visit *visit = &intake->visit;
+	struct conn *conn = &intake->conn;
 
-	switch (clienthello_read(&visit->hello, visit->wire, visit->bytes)) {
+	switch (clienthello_read(&conn->hello, conn->wire, conn->bytes)) {
 	case CLIENTHELLO_INCOMPLETE:
 		break;
 	case CLIENTHELLO_NOT_TLS:
 		refuse(intake, REFUSE_NOT_TLS, 0);
 		break;
 	case CLIENTHELLO_MALFORMED:
-		refuse(intake, REFUSE_MALFORMED, clienthello_alert(&visit->hello));
+		refuse(intake, REFUSE_MALFORMED, clienthello_alert(&conn->hello));
 		break;
 	case CLIENTHELLO_COMPLETE:
-		if (!visit->hello.has_name)
+		if (!conn->hello.has_name)
 			refuse(intake, REFUSE_NO_NAME, refuse_alert(REFUSE_NO_NAME));
 		else if (is_connect_name(intake))
 			take_agent(intake);
@@ -204,21 +206,21 @@ static void on_ready(void *arg, unsigned ready);
 static void
 count_bytes(struct intake *intake)
 {
-	struct visit *visit = &intake->visit;
+	struct conn *conn = &intake->conn;
 
-	if (intake->place == NULL || visit->capacity <= intake->counted_bytes)
+	if (intake->place == NULL || conn->capacity <= intake->counted_bytes)
 		return;
-	crowd_grow(intake->place, visit->capacity - intake->counted_bytes);
-	intake->counted_bytes = visit->capacity;
+	admission_grow(intake->place, conn->capacity - intake->counted_bytes);
+	intake->counted_bytes = conn->capacity;
 }
 
 static bool
-enter_crowd(struct intake *intake)
+enter_admission(struct intake *intake)
 {
-	struct station *station = intake->station;
-	struct prefix block = prefix_block(&intake->visit.client, BLOCK_HOST);
+	struct worker_context *worker = intake->worker;
+	struct prefix block = prefix_block(&intake->conn.client, BLOCK_HOST);
 
-	intake->place = crowd_enter(station->relay->hellos, station->loop, &block, on_evicted, intake);
+	intake->place = admission_enter(worker->shared->hellos, worker->loop, &block, on_evicted, intake);
 	count_bytes(intake);
 	return intake->place != NULL;
 }
@@ -229,32 +231,32 @@ static void
 begin_hello(struct intake *intake)
 {
 	intake->state = HELLO;
-	if (intake->visit.bytes > 0)
+	if (intake->conn.bytes > 0)
 		judge_hello(intake);
 	if (intake->state == HELLO)
 		on_ready(intake, WATCH_READ);
-	if (intake->state == HELLO && !enter_crowd(intake))
+	if (intake->state == HELLO && !enter_admission(intake))
 		cut(intake);
 }
 
 static void
-drop_header(struct visit *visit, size_t bytes)
+drop_header(struct conn *conn, size_t bytes)
 {
-	visit->bytes -= bytes;
-	memmove(visit->wire, visit->wire + bytes, visit->bytes);
+	conn->bytes -= bytes;
+	memmove(conn->wire, conn->wire + bytes, conn->bytes);
 }
 
 static void
 judge_proxy(struct intake *intake)
 {
-	struct visit *visit = &intake->visit;
+	struct conn *conn = &intake->conn;
 	struct address source, destination;
 	size_t header_bytes;
 	bool has_addresses;
 
-	switch (proxy_decode(visit->wire, visit->bytes, &header_bytes, &has_addresses, &source, &destination)) {
+	switch (proxy_decode(conn->wire, conn->bytes, &header_bytes, &has_addresses, &source, &destination)) {
 	case PROXY_INCOMPLETE:
-		if (visit->bytes >= PROXY_WAIT_MOST)
+		if (conn->bytes >= PROXY_WAIT_MOST)
 			refuse(intake, REFUSE_DENIED, 0);
 		break;
 	case PROXY_MALFORMED:
@@ -262,10 +264,10 @@ judge_proxy(struct intake *intake)
 		break;
 	case PROXY_COMPLETE:
 		if (has_addresses) {
-			visit->client = source;
-			visit->listener = destination;
+			conn->client = source;
+			conn->listener = destination;
 		}
-		drop_header(visit, header_bytes);
+		drop_header(conn, header_bytes);
 		begin_hello(intake);
 		break;
 	}
@@ -286,22 +288,22 @@ static void
 on_ready(void *arg, unsigned ready)
 {
 	struct intake *intake = arg;
-	size_t most = intake->station->rules->settings.limits.hello_bytes * CLIENTHELLO_WIRE_FACTOR;
+	size_t most = intake->worker->rules->settings.limits.hello_bytes * CLIENTHELLO_WIRE_FACTOR;
 
 	(void)ready;
-	switch (visit_read(&intake->visit, intake->state == PROXY ? PROXY_WAIT_MOST : most)) {
-	case VISIT_GOT:
+	switch (conn_read(&intake->conn, intake->state == PROXY ? PROXY_WAIT_MOST : most)) {
+	case CONN_GOT:
 		on_bytes(intake);
 		break;
-	case VISIT_WAIT:
+	case CONN_WAIT:
 		break;
-	case VISIT_END:
-	case VISIT_RESET:
+	case CONN_END:
+	case CONN_RESET:
 		log_quiet_end(intake, "the client went away before its hello was whole");
 		cut(intake);
 		break;
-	case VISIT_FULL:	/* the parser says so before that, unless the bound was lowered meanwhile */
-	case VISIT_MEMORY:
+	case CONN_FULL:	/* the parser says so before that, unless the bound was lowered meanwhile */
+	case CONN_MEMORY:
 		log_quiet_end(intake, "no room for more of this hello");
 		cut(intake);
 		break;
@@ -314,7 +316,7 @@ on_evicted(void *arg)
 {
 	struct intake *intake = arg;
 
-	crowd_leave(intake->place);
+	admission_leave(intake->place);
 	intake->place = NULL;
 	for (int i = 0; i < LAST_READS && intake->state == HELLO; i++)
 		on_ready(intake, WATCH_READ);
@@ -329,22 +331,22 @@ on_deadline(void *arg)
 }
 
 void
-intake_start(struct station *station, int fd, const struct address *peer, bool is_proxied)
+intake_start(struct worker_context *worker, int fd, const struct address *peer, bool is_proxied)
 {
 	struct intake *intake = calloc(1, sizeof(*intake));
-	const struct settings_limits *limits = &station->rules->settings.limits;
+	const struct settings_limits *limits = &worker->rules->settings.limits;
 
 	if (intake == NULL) {
 		close(fd);
 		return;
 	}
-	intake->station = station;
-	intake->visit = (struct visit){ .fd = fd, .client = *peer, .accepted_us = clock_us() };
-	clienthello_init(&intake->visit.hello, limits->hello_bytes);
-	LIST_INSERT_HEAD(&station->intakes, intake, link);
+	intake->worker = worker;
+	intake->conn = (struct conn){ .fd = fd, .client = *peer, .accepted_us = clock_us() };
+	clienthello_init(&intake->conn.hello, limits->hello_bytes);
+	LIST_INSERT_HEAD(&worker->intakes, intake, link);
 	task_init(&intake->reap, reap, intake);
-	watch_init(&intake->watch, station->loop, fd, on_ready, intake);
-	timer_init(&intake->deadline, station->loop, on_deadline, intake);
+	watch_init(&intake->watch, worker->loop, fd, on_ready, intake);
+	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
 	timer_set(&intake->deadline, limits->hello_ms);
 	watch_want(&intake->watch, WATCH_READ);
 	if (!is_proxied)

@@ -15,11 +15,11 @@
 #include "base/address.h"
 
 struct intake;
-struct station;
+struct worker_context;
 
 /* Takes fd. is_proxied: a PROXY header must come first. */
-void intake_start(struct station *, int fd, const struct address *peer, bool is_proxied);
-/* Closes all of the station's at once, without a word. */
-void intake_cut_all(struct station *);
+void intake_start(struct worker_context *, int fd, const struct address *peer, bool is_proxied);
+/* Closes all of the worker's at once, without a word. */
+void intake_cut_all(struct worker_context *);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/process.h"
 #include "base/secret.h"
 #include "relay/check.h"
-#include "relay/control.h"
+#include "relay/relay.h"
 #include "tunnel/tls.h"
 
 static const char default_path[] = VALISE_SYSCONFDIR "/valise/relay.yml";
@@ -18,7 +18,7 @@ static const struct {
 	const char *word;
 	int (*run)(const char *path);
 } commands[] = {
-	{ "run", control_run },
+	{ "run", relay_run },
 	{ "check", check_run },
 };
 

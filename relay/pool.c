@@ -40,8 +40,8 @@ pool_new(const struct pool_settings *settings)
 	if (pool == NULL)
 		return NULL;
 	pool->settings = *settings;
-	if (settings->tally != NULL)
-		tally_hold(settings->tally);
+	if (settings->usage != NULL)
+		usage_hold(settings->usage);
 	atomic_init(&pool->held, 1);
 	pthread_mutex_init(&pool->lock, NULL);
 	TAILQ_INIT(&pool->entries);
@@ -61,7 +61,7 @@ pool_release(struct pool *pool)
 {
 	if (pool == NULL || atomic_fetch_sub(&pool->held, 1) > 1)
 		return;
-	tally_release(pool->settings.tally);
+	usage_release(pool->settings.usage);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }
@@ -69,9 +69,9 @@ pool_release(struct pool *pool)
 static bool
 count_in(struct pool *pool)
 {
-	struct tally *tally = pool->settings.tally;
+	struct usage *usage = pool->settings.usage;
 
-	if (tally != NULL && !tally_enter(tally, TALLY_PARKED, pool->settings.most_per_identity))
+	if (usage != NULL && !usage_enter(usage, USAGE_PARKED, pool->settings.most_per_identity))
 		return false;
 	pool->parked++;
 	return true;
@@ -81,8 +81,8 @@ static void
 count_out(struct pool *pool)
 {
 	pool->parked--;
-	if (pool->settings.tally != NULL)
-		tally_leave(pool->settings.tally, TALLY_PARKED);
+	if (pool->settings.usage != NULL)
+		usage_leave(pool->settings.usage, USAGE_PARKED);
 }
 
 static void

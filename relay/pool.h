@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include "base/loop.h"
-#include "relay/tally.h"
+#include "relay/usage.h"
 
 struct channel;
 struct pool;
@@ -30,8 +30,8 @@ struct pool_entry;
 
 struct pool_settings {
 	uint64_t most;			/* parked at once */
-	uint64_t most_per_identity;	/* by the tally */
-	struct tally *tally;		/* held by the pool; NULL: not counted */
+	uint64_t most_per_identity;	/* counted in `usage` */
+	struct usage *usage;		/* held by the pool; NULL: not counted */
 	/* So many more channels are waited for; from any thread, under no lock. */
 	void (*on_need)(void *arg, unsigned channels);
 	void *arg;

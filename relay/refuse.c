@@ -1,9 +1,15 @@
-/* The table of refusals. */
+/* The table of refusals, and the lingering close that lets the client read its alert. */
 #include "relay/refuse.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/socket.h"
+#include "relay/conn.h"
 
+enum { LINGER_MS = 1000, READS_A_TURN = 8 };
 enum { ALERT_ACCESS_DENIED = 49, ALERT_INTERNAL = 80, ALERT_NAME = 112, ALERT_ALPN = 120, ALERT_DECODE = 50 };
 
 static const struct {
@@ -51,14 +57,14 @@ refuse_rule_parse(struct refuse_rule *rule, const char *text, char error[256])
 		}
 	}
 	if (strncmp(text, by_route, strlen(by_route)) != 0) {
-		snprintf(error, 256, "is no answer; write alert, close, reset or route:NAME");
+		snprintf(error, 256, "is not a valid answer; write alert, close, reset or route:NAME");
 		return false;
 	}
 	text += strlen(by_route);
 	rule->action = REFUSE_BY_ROUTE;
 	if (name_normalise_pattern(rule->route, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "is no server name; write the server_name of a static route");
+	snprintf(error, 256, "is not a valid server name; write the server_name of a static route");
 	return false;
 }
 
@@ -68,4 +74,132 @@ refuse_record(uint8_t record[REFUSE_RECORD], uint8_t alert)
 	const uint8_t fatal[REFUSE_RECORD] = { 0x15, 0x03, 0x03, 0x00, 0x02, 0x02, alert };
 
 	memcpy(record, fatal, sizeof(fatal));
+}
+
+/* ---- the lingering close ---- */
+
+struct linger_close {
+	LIST_ENTRY(linger_close) link;
+	struct lingers *lingers;
+	int fd;
+	struct watch watch;
+	struct timer timer;
+	struct task reap;
+};
+
+void
+refuse_lingers_init(struct lingers *lingers, struct loop *loop, void (*on_end)(void *), void *arg)
+{
+	*lingers = (struct lingers){ .loop = loop, .on_end = on_end, .arg = arg };
+	LIST_INIT(&lingers->list);
+}
+
+static void
+reap(void *arg)
+{
+	free(arg);
+}
+
+static void
+cut(struct linger_close *linger)
+{
+	struct lingers *lingers = linger->lingers;
+
+	if (linger->fd < 0)
+		return;
+	LIST_REMOVE(linger, link);
+	lingers->count--;
+	watch_wipe(&linger->watch);
+	timer_clear(&linger->timer);
+	close(linger->fd);
+	linger->fd = -1;
+	loop_later(lingers->loop, &linger->reap);
+	lingers->on_end(lingers->arg);
+}
+
+void
+refuse_cut_all(struct lingers *lingers)
+{
+	while (!LIST_EMPTY(&lingers->list))
+		cut(LIST_FIRST(&lingers->list));
+}
+
+static void
+on_ready(void *arg, unsigned ready)
+{
+	struct linger_close *linger = arg;
+	uint8_t waste[4096];
+	ssize_t got = 1;
+
+	(void)ready;
+	for (int i = 0; i < READS_A_TURN && got > 0; i++)
+		got = recv(linger->fd, waste, sizeof(waste), MSG_DONTWAIT);
+	if (got == 0)
+		cut(linger);
+}
+
+static void
+on_time(void *arg)
+{
+	cut(arg);
+}
+
+/* The alert and FIN. The socket's buffer is empty: seven bytes fit, or the client is gone. alert 0: FIN without a word. */
+static void
+send_last(int fd, uint8_t alert)
+{
+	uint8_t record[REFUSE_RECORD];
+
+	refuse_record(record, alert);
+	if (alert != 0)
+		(void)!send(fd, record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+}
+
+/* Takes the connection. */
+static void
+close_lingering(struct lingers *lingers, struct conn *conn, uint8_t alert)
+{
+	struct linger_close *linger = NULL;
+
+	send_last(conn->fd, alert);
+	if (lingers->count < LINGERS_MOST)
+		linger = calloc(1, sizeof(*linger));
+	if (linger != NULL) {
+		*linger = (struct linger_close){ .lingers = lingers, .fd = conn->fd };
+		conn->fd = -1;
+		LIST_INSERT_HEAD(&lingers->list, linger, link);
+		lingers->count++;
+		task_init(&linger->reap, reap, linger);
+		timer_init(&linger->timer, lingers->loop, on_time, linger);
+		timer_set(&linger->timer, LINGER_MS);
+		watch_init(&linger->watch, lingers->loop, linger->fd, on_ready, linger);
+		watch_want(&linger->watch, WATCH_READ);
+	}
+	conn_wipe(conn);
+}
+
+bool
+refuse_conn(struct lingers *lingers, struct conn *conn, const struct refuse_rule *rule, uint8_t alert)
+{
+	enum refuse_action action = rule->action;
+
+	if (action == REFUSE_BY_ROUTE && conn->is_second_choice)
+		action = REFUSE_BY_ALERT;
+	switch (action) {
+	case REFUSE_BY_ALERT:
+		close_lingering(lingers, conn, alert);
+		break;
+	case REFUSE_BY_CLOSE:
+		close_lingering(lingers, conn, 0);
+		break;
+	case REFUSE_BY_RESET:
+		socket_reset_on_close(conn->fd);
+		conn_wipe(conn);
+		break;
+	case REFUSE_BY_ROUTE:
+		conn->is_second_choice = true;
+		return false;
+	}
+	return true;
 }

@@ -1,14 +1,25 @@
 /*
  * How clients are refused: for each reason what `refuse` in relay.yml says to
- * do, and the TLS alert that tells the client (RFC 8446 §6.2).  A table and its
- * parser; lingering.h carries it out.
+ * do, the TLS alert that tells the client (RFC 8446 §6.2), and the lingering
+ * close that lets the client read it: an alert, FIN, and then what it still
+ * sends is thrown away for about a second before the descriptor is closed.
+ * Without that the kernel answers unread bytes with RST, and the client never
+ * sees the alert.
+ *
+ * The lingering closes of one worker are shared by all its clients.  There are
+ * at most LINGERS_MOST of them; beyond, the newest is closed at once.
  */
 #ifndef RELAY_REFUSE_H
 #define RELAY_REFUSE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include "base/loop.h"
 #include "sni/name.h"
+
+struct conn;
 
 enum refusal {
 	REFUSE_NO_NAME,		/* a hello without a server name */
@@ -40,5 +51,29 @@ bool refuse_rule_parse(struct refuse_rule *, const char *text, char error[256]);
 /* The fatal alert as a record of its own. */
 enum { REFUSE_RECORD = 7 };
 void refuse_record(uint8_t record[REFUSE_RECORD], uint8_t alert);
+
+enum { LINGERS_MOST = 4096 };
+
+/* The lingering closes of one worker. */
+struct lingers {
+	struct loop *loop;
+	LIST_HEAD(, linger_close) list;
+	size_t count;
+	void (*on_end)(void *arg);
+	void *arg;
+};
+
+/* on_end is called whenever one has ended. */
+void refuse_lingers_init(struct lingers *, struct loop *, void (*on_end)(void *arg), void *arg);
+/* Closes all of them at once. */
+void refuse_cut_all(struct lingers *);
+
+/*
+ * Turns a client away as the rule says: alert, close or reset; takes the
+ * connection then, and logs nothing.  False: the rule names a static route, and
+ * the connection stays with the caller, who routes it by rule->route.  One that
+ * was routed so before gets the alert instead.
+ */
+bool refuse_conn(struct lingers *, struct conn *, const struct refuse_rule *, uint8_t alert);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "pki/identity.h"
-#include "relay/member.h"
-#include "relay/route_parts.h"
+#include "relay/route_private.h"
+#include "relay/session_ref.h"
 
 struct routes *
 route_table_new(void)
@@ -27,7 +27,7 @@ route_table_free(struct routes *routes)
 {
 	if (routes == NULL)
 		return;
-	route_set_fixed(routes, "", NULL, 0);
+	route_set_static(routes, "", NULL, 0);
 	table_wipe(&routes->patterns);
 	pthread_rwlock_destroy(&routes->lock);
 	free(routes);
@@ -62,30 +62,30 @@ route_pattern_want(struct routes *routes, const char *name)
 void
 route_pattern_tidy(struct routes *routes, struct route_pattern *pattern)
 {
-	if (pattern->endpoint_count > 0 || pattern->fixed_count > 0)
+	if (pattern->endpoint_count > 0 || pattern->static_count > 0)
 		return;
 	table_remove(&routes->patterns, &pattern->link);
 	free(pattern->endpoints);
-	free(pattern->fixed);
+	free(pattern->static_route);
 	free(pattern);
 }
 
 /* ---- the endpoints of a pattern ---- */
 
 static bool
-makes_a_set(const struct member *a, const struct member *b)
+makes_a_set(const struct session_ref *a, const struct session_ref *b)
 {
-	return member_is_kin(a, b) || (member_is_shared(a) && member_is_shared(b));
+	return session_ref_is_kin(a, b) || (session_ref_is_shared(a) && session_ref_is_shared(b));
 }
 
 /* Whether the newcomer may come: every endpoint that it cannot stand beside must be one that it displaces. */
 static bool
-may_come(const struct route_pattern *pattern, const struct member *member, enum cover cover)
+may_come(const struct route_pattern *pattern, const struct session_ref *ref, enum cover cover)
 {
 	for (size_t i = 0; i < pattern->endpoint_count; i++) {
 		const struct route_endpoint *there = &pattern->endpoints[i];
 
-		if (!makes_a_set(there->member, member) && !(cover == COVER_EXACT && there->cover == COVER_WILDCARD))
+		if (!makes_a_set(there->session_ref, ref) && !(cover == COVER_EXACT && there->cover == COVER_WILDCARD))
 			return false;
 	}
 	return true;
@@ -101,14 +101,14 @@ remove_at(struct route_pattern *pattern, size_t index)
 
 /* Moves the endpoints that must go to `losses`, which has room for all. */
 static size_t
-displace(struct route_pattern *pattern, const struct member *member, struct route_loss *losses)
+displace(struct route_pattern *pattern, const struct session_ref *ref, struct route_loss *losses)
 {
 	size_t count = 0;
 
 	for (size_t i = pattern->endpoint_count; i-- > 0;) {
-		if (makes_a_set(pattern->endpoints[i].member, member))
+		if (makes_a_set(pattern->endpoints[i].session_ref, ref))
 			continue;
-		losses[count++] = (struct route_loss){ pattern->endpoints[i].member, pattern->endpoints[i].number };
+		losses[count++] = (struct route_loss){ pattern->endpoints[i].session_ref, pattern->endpoints[i].number };
 		remove_at(pattern, i);
 	}
 	return count;
@@ -144,14 +144,14 @@ join(struct route_pattern *pattern, struct newcomer *new)
 {
 	const struct route_announcement *said = new->said;
 
-	if (!may_come(pattern, said->member, new->cover))
+	if (!may_come(pattern, said->session_ref, new->cover))
 		return CODE_NAME_TAKEN;
 	new->losses = calloc(pattern->endpoint_count + 1, sizeof(*new->losses));
 	if (new->losses == NULL || !reserve(pattern))
 		return CODE_INTERNAL;
-	new->loss_count = displace(pattern, said->member, new->losses);
+	new->loss_count = displace(pattern, said->session_ref, new->losses);
 	pattern->endpoints[pattern->endpoint_count++] = (struct route_endpoint){
-		.member = member_hold(said->member), .number = said->endpoint, .weight = said->weight,
+		.session_ref = session_ref_hold(said->session_ref), .number = said->endpoint, .weight = said->weight,
 		.carriers = said->carriers, .cover = new->cover };
 	return CODE_NONE;
 }
@@ -167,7 +167,7 @@ announce(struct routes *routes, struct newcomer *new)
 	pattern = route_pattern_want(routes, new->name);
 	if (pattern == NULL)
 		return CODE_INTERNAL;
-	code = pattern->fixed_count > 0 ? CODE_NAME_RESERVED : join(pattern, new);
+	code = pattern->static_count > 0 ? CODE_NAME_RESERVED : join(pattern, new);
 	route_pattern_tidy(routes, pattern);
 	return code;
 }
@@ -201,7 +201,7 @@ route_announce(struct routes *routes, const struct route_announcement *said, cha
 	enum code code = CODE_NAME_INVALID;
 
 	if (name_normalise_pattern(new.name, said->pattern, strlen(said->pattern))) {
-		new.cover = identity_covers(member_identity(said->member), new.name, NULL);
+		new.cover = identity_covers(session_ref_identity(said->session_ref), new.name, NULL);
 		code = CODE_NAME_NOT_GRANTED;
 	}
 	/* A name of the relay's is reserved whatever the certificate says, and that is the better answer. */
@@ -220,19 +220,161 @@ route_announce(struct routes *routes, const struct route_announcement *said, cha
 }
 
 void
-route_withdraw(struct routes *routes, const struct member *member, const char *name, uint32_t endpoint)
+route_withdraw(struct routes *routes, const struct session_ref *ref, const char *name, uint32_t endpoint)
 {
 	struct route_pattern *pattern;
 
 	pthread_rwlock_wrlock(&routes->lock);
 	pattern = route_pattern_find(routes, name);
 	for (size_t i = pattern ? pattern->endpoint_count : 0; i-- > 0;) {
-		if (pattern->endpoints[i].member != member || pattern->endpoints[i].number != endpoint)
+		if (pattern->endpoints[i].session_ref != ref || pattern->endpoints[i].number != endpoint)
 			continue;
-		member_release(pattern->endpoints[i].member);
+		session_ref_release(pattern->endpoints[i].session_ref);
 		remove_at(pattern, i);
 	}
 	if (pattern != NULL)
 		route_pattern_tidy(routes, pattern);
 	pthread_rwlock_unlock(&routes->lock);
+}
+
+/* How much this endpoint is wanted: 2 fresh, 1 has failed this flow once, 0 not at all. */
+static int
+preference(const struct route_question *question, const struct route_endpoint *endpoint)
+{
+	if (!session_ref_is_usable(endpoint->session_ref))
+		return 0;
+	for (unsigned i = 0; i < question->tried_count; i++) {
+		if (question->tried[i] == endpoint->session_ref)
+			return question->excluded[i] ? 0 : 1;
+	}
+	return 2;
+}
+
+static bool
+is_better(const struct route_endpoint *a, const struct route_endpoint *b)
+{
+	return (session_ref_flows(a->session_ref) + 1) * (b->weight ? b->weight : 1u) <
+	    (session_ref_flows(b->session_ref) + 1) * (a->weight ? a->weight : 1u);
+}
+
+/* The slow way, for sets where the two that were drawn will not do. */
+static const struct route_endpoint *
+search(const struct route_pattern *pattern, const struct route_question *question, size_t from)
+{
+	const struct route_endpoint *best = NULL;
+	int best_preference = 0;
+
+	for (size_t i = 0; i < pattern->endpoint_count; i++) {
+		const struct route_endpoint *at = &pattern->endpoints[(from + i) % pattern->endpoint_count];
+		int at_preference = preference(question, at);
+
+		if (at_preference == 0 || at_preference < best_preference)
+			continue;
+		if (at_preference > best_preference || is_better(at, best)) {
+			best = at;
+			best_preference = at_preference;
+		}
+	}
+	return best;
+}
+
+static const struct route_endpoint *
+pick(const struct route_pattern *pattern, const struct route_question *question)
+{
+	size_t count = pattern->endpoint_count, first = arc4random_uniform((uint32_t)count), second;
+	const struct route_endpoint *a = &pattern->endpoints[first], *b = a;
+
+	if (count > 1) {
+		second = arc4random_uniform((uint32_t)count - 1);
+		b = &pattern->endpoints[second + (second >= first)];
+	}
+	if (preference(question, a) < 2 || preference(question, b) < 2)
+		return search(pattern, question, first);
+	return is_better(b, a) ? b : a;
+}
+
+static bool
+fits(const struct route_static_settings *facts, const struct route_question *question)
+{
+	for (size_t i = 0; i < facts->alpn_count; i++) {
+		if (question->offers(question->arg, facts->alpn[i]))
+			return true;
+	}
+	return facts->alpn_count == 0;
+}
+
+static bool
+answer_static(const struct route_pattern *pattern, const struct route_question *question, bool only_any_depth,
+    struct route_answer *answer)
+{
+	for (size_t i = 0; i < pattern->static_count; i++) {
+		const struct route_static_settings *facts = route_static_config(pattern->static_route[i]);
+
+		if ((only_any_depth && !facts->any_depth) || !fits(facts, question))
+			continue;
+		answer->verdict = ROUTE_STATIC;
+		answer->static_route = route_static_hold(pattern->static_route[i]);
+		return true;
+	}
+	return false;
+}
+
+static bool
+answer_agent(const struct route_pattern *pattern, const struct route_question *question,
+    struct route_answer *answer)
+{
+	const struct route_endpoint *endpoint;
+
+	if (pattern->endpoint_count == 0)
+		return false;
+	endpoint = pick(pattern, question);
+	answer->verdict = endpoint != NULL ? ROUTE_AGENT : ROUTE_NO_AGENT;
+	if (endpoint != NULL) {
+		answer->session_ref = session_ref_hold(endpoint->session_ref);
+		answer->endpoint = endpoint->number;
+		answer->carriers = endpoint->carriers;
+	}
+	return true;
+}
+
+static bool
+answer_by(const struct route_pattern *pattern, const struct route_question *question, bool only_any_depth,
+    struct route_answer *answer)
+{
+	if (pattern == NULL)
+		return false;
+	snprintf(answer->pattern, sizeof(answer->pattern), "%s", pattern->name);
+	if (answer_static(pattern, question, only_any_depth, answer))
+		return true;
+	return !only_any_depth && !question->only_static && answer_agent(pattern, question, answer);
+}
+
+static void
+look_up(struct routes *routes, const struct route_question *question, struct route_answer *answer)
+{
+	char wildcard[NAME_SIZE + 2];
+	unsigned depth = 0;
+
+	if (answer_by(route_pattern_find(routes, question->name), question, false, answer))
+		return;
+	for (const char *at = name_parent(question->name); at != NULL; at = name_parent(at), depth++) {
+		snprintf(wildcard, sizeof(wildcard), "*.%s", at);
+		if (answer_by(route_pattern_find(routes, wildcard), question, depth > 0, answer))
+			return;
+	}
+	answer->verdict = ROUTE_NONE;
+	answer->pattern[0] = '\0';
+}
+
+enum route_verdict
+route_find(struct routes *routes, const struct route_question *question, struct route_answer *answer,
+    void (*on_answer)(void *arg, const struct route_answer *), void *arg)
+{
+	(void)on_answer;
+	(void)arg;
+	*answer = (struct route_answer){ 0 };
+	pthread_rwlock_rdlock(&routes->lock);
+	look_up(routes, question, answer);
+	pthread_rwlock_unlock(&routes->lock);
+	return answer->verdict;
 }

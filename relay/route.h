@@ -23,12 +23,12 @@
 #include "tunnel/code.h"
 #include "tunnel/frame.h"
 
-struct member;
+struct session_ref;
 struct routes;
 
 /* A static route: immutable, counted, so that flows may keep one over a reload. */
-struct route_fixed;
-struct route_fixed_settings {
+struct route_static;
+struct route_static_settings {
 	const char *pattern;		/* normalised */
 	bool any_depth;
 	const char *const *alpn;	/* any of these must be offered; alpn_count 0: all the same */
@@ -38,10 +38,10 @@ struct route_fixed_settings {
 	uint64_t idle_ms;
 };
 /* Copies; NULL when memory is short. */
-struct route_fixed *route_fixed_new(const struct route_fixed_settings *);
-struct route_fixed *route_fixed_hold(struct route_fixed *);
-void route_fixed_release(struct route_fixed *);
-const struct route_fixed_settings *route_fixed_facts(const struct route_fixed *);
+struct route_static *route_static_new(const struct route_static_settings *);
+struct route_static *route_static_hold(struct route_static *);
+void route_static_release(struct route_static *);
+const struct route_static_settings *route_static_config(const struct route_static *);
 
 /* NULL when memory is short. */
 struct routes *route_table_new(void);
@@ -50,18 +50,18 @@ void route_table_free(struct routes *);
 
 /* The whole set at once (start, reload); "" for no connect name. Each is held. False when memory is
  * short: then nothing has changed. The order counts among those of one pattern. */
-bool route_set_fixed(struct routes *, const char *connect_name, struct route_fixed *const *fixed, size_t count);
+bool route_set_static(struct routes *, const char *connect_name, struct route_static *const *static_route, size_t count);
 /* Whether a static route or the connect name has this very pattern. */
 bool route_is_reserved(struct routes *, const char *pattern);
 
 /* What displaced endpoints are told. */
 struct route_loss {
-	struct member *member;		/* held, given to the callee */
+	struct session_ref *session_ref;		/* held, given to the callee */
 	uint32_t endpoint;
 };
 
 struct route_announcement {
-	struct member *member;
+	struct session_ref *session_ref;
 	uint32_t endpoint;
 	const char *pattern;		/* as announced; normalised here */
 	uint16_t weight;
@@ -73,7 +73,7 @@ struct route_announcement {
 enum code route_announce(struct routes *, const struct route_announcement *, char sentence[SENTENCE_TEXT],
     void (*on_loss)(const struct route_loss *));
 /* Harmless when it is not there. pattern: normalised. */
-void route_withdraw(struct routes *, const struct member *, const char *pattern, uint32_t endpoint);
+void route_withdraw(struct routes *, const struct session_ref *, const char *pattern, uint32_t endpoint);
 
 enum { ROUTE_TRIED_MOST = 4 };
 
@@ -81,16 +81,16 @@ struct route_question {
 	const char *name;		/* normalised */
 	bool (*offers)(void *arg, const char *alpn);	/* does the client? */
 	void *arg;
-	bool only_fixed;		/* agents are not asked */
-	/* Agents that failed this flow: avoided, or with `barred` excluded. */
-	const struct member *tried[ROUTE_TRIED_MOST];
-	bool barred[ROUTE_TRIED_MOST];
+	bool only_static;		/* agents are not asked */
+	/* Agents that failed this flow: avoided, or with `excluded` excluded. */
+	const struct session_ref *tried[ROUTE_TRIED_MOST];
+	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count;
 };
 
 enum route_verdict {
-	ROUTE_FIXED,		/* fixed is held for the caller */
-	ROUTE_AGENT,		/* member is held for the caller */
+	ROUTE_STATIC,		/* static_route is held for the caller */
+	ROUTE_AGENT,		/* session_ref is held for the caller */
 	ROUTE_NO_AGENT,		/* the name is announced, but nobody (left) who could serve it */
 	ROUTE_NONE,
 	ROUTE_LATER,		/* on_answer will be called in the asker's loop */
@@ -99,8 +99,8 @@ enum route_verdict {
 struct route_answer {
 	enum route_verdict verdict;	/* never ROUTE_LATER */
 	char pattern[NAME_SIZE];	/* which route it was */
-	struct route_fixed *fixed;
-	struct member *member;
+	struct route_static *static_route;
+	struct session_ref *session_ref;
 	uint32_t endpoint;
 	uint8_t carriers;
 };

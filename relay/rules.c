@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/secret.h"
 #include "pki/cert.h"
-#include "relay/roster.h"
+#include "relay/session_table.h"
 #include "relay/route.h"
 #include "tunnel/tls.h"
 
@@ -108,10 +108,10 @@ rules_session_tls(struct rules *rules)
 }
 
 static bool
-load_tls(struct rules *rules, struct roster *roster, struct conf_report *report)
+load_tls(struct rules *rules, struct session_table *table, struct conf_report *report)
 {
-	struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY, .find_key = roster_find_key,
-	    .find_key_arg = roster };
+	struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY, .find_key = session_table_find_key,
+	    .find_key_arg = table };
 	char error[TLS_ERROR];
 
 	if (rules->settings.connect_name == NULL)
@@ -127,25 +127,25 @@ load_routes(struct rules *rules)
 {
 	size_t count = rules->settings.routes.count;
 
-	rules->fixed = calloc(count + 1, sizeof(*rules->fixed));
-	if (rules->fixed == NULL)
+	rules->static_route = calloc(count + 1, sizeof(*rules->static_route));
+	if (rules->static_route == NULL)
 		return false;
-	for (; rules->fixed_count < count; rules->fixed_count++) {
-		const struct settings_route *route = settings_route_at(&rules->settings, rules->fixed_count);
-		struct route_fixed_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
+	for (; rules->static_count < count; rules->static_count++) {
+		const struct settings_route *route = settings_route_at(&rules->settings, rules->static_count);
+		struct route_static_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
 		    .alpn = (const char *const *)route->alpn.items, .alpn_count = route->alpn.count,
 		    .target = route->upstream.target, .idle_ms = route->idle_ms,
 		    .proxy_version = (int)route->upstream.proxy_protocol };
 
-		rules->fixed[rules->fixed_count] = route_fixed_new(&facts);
-		if (rules->fixed[rules->fixed_count] == NULL)
+		rules->static_route[rules->static_count] = route_static_new(&facts);
+		if (rules->static_route[rules->static_count] == NULL)
 			return false;
 	}
 	return true;
 }
 
 struct rules *
-rules_load(const char *path, struct roster *roster, FILE *messages, enum rules_failure *failure)
+rules_load(const char *path, struct session_table *table, FILE *messages, enum rules_failure *failure)
 {
 	struct counted *counted = calloc(1, sizeof(*counted));
 	struct conf_report report = { .out = messages, .path = path };
@@ -158,7 +158,7 @@ rules_load(const char *path, struct roster *roster, FILE *messages, enum rules_f
 	pthread_mutex_init(&counted->lock, NULL);
 	counted->rules.path = path;
 	if (settings_read(&counted->rules.settings, path, messages, &unreadable) &&
-	    load_tls(&counted->rules, roster, &report) && load_routes(&counted->rules)) {
+	    load_tls(&counted->rules, table, &report) && load_routes(&counted->rules)) {
 		*failure = RULES_FINE;
 		return &counted->rules;
 	}
@@ -185,9 +185,9 @@ rules_release(struct rules *rules)
 	counted = counted_of(rules);
 	if (atomic_fetch_sub(&counted->held, 1) > 1)
 		return;
-	for (size_t i = 0; i < rules->fixed_count; i++)
-		route_fixed_release(rules->fixed[i]);
-	free(rules->fixed);
+	for (size_t i = 0; i < rules->static_count; i++)
+		route_static_release(rules->static_route[i]);
+	free(rules->static_route);
 	tls_config_release(counted->session_tls);
 	tls_config_release(rules->channel_tls);
 	pthread_mutex_destroy(&counted->lock);

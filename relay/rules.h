@@ -1,7 +1,7 @@
 /*
  * One configuration made ready for use: the settings, the TLS credentials and
  * the static routes that came from them.  Counted, and immutable but for the
- * certificate: a reload builds a new one and posts it to the stations; whoever
+ * certificate: a reload builds a new one and posts it to the workers; whoever
  * began under the old one may keep it.
  */
 #ifndef RELAY_RULES_H
@@ -12,23 +12,23 @@
 #include <stdio.h>
 #include "relay/settings.h"
 
-struct route_fixed;
-struct roster;
+struct route_static;
+struct session_table;
 struct tls_config;
 
 struct rules {
 	const char *path;			/* borrowed */
 	struct settings settings;
 	struct tls_config *channel_tls;		/* NULL without a connect name */
-	struct route_fixed **fixed;
-	size_t fixed_count;
+	struct route_static **static_route;
+	size_t static_count;
 };
 
 enum rules_failure { RULES_FINE, RULES_UNREADABLE, RULES_BAD };
 
 /* Reads and judges everything; each mistake is told on `messages`. NULL with *failure set.
- * `roster` is where channel keys are found; it must outlive the rules. */
-struct rules *rules_load(const char *path, struct roster *, FILE *messages, enum rules_failure *failure);
+ * `table` is where channel keys are found; it must outlive the rules. */
+struct rules *rules_load(const char *path, struct session_table *, FILE *messages, enum rules_failure *failure);
 /* The certificate and its key, read again under the same settings; false: the ones from before stay. */
 bool rules_renew(struct rules *, FILE *messages);
 /* What new sessions are to use; held for the caller. Any thread. */

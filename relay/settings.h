@@ -86,11 +86,6 @@ struct settings {
 bool settings_read(struct settings *, const char *path, FILE *messages, bool *unreadable);
 void settings_wipe(struct settings *);
 
-/* The checks that span keys; fills what is derived.  Part of settings_read(). */
-void settings_check(struct settings *, struct conf_report *);
-/* Frees what settings_check() has allocated. */
-void settings_check_wipe(struct settings *);
-
 struct settings_listener *settings_listener_at(const struct settings *, size_t index);
 struct settings_route *settings_route_at(const struct settings *, size_t index);
 /* "reject", "allow", "grace", "grace 24h" */

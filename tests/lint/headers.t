@@ -8,7 +8,7 @@ outside=$(pkg-config --cflags $packages)
 compiles()	# HEADER FOLDER COMPILER
 {
 	printf '#include "%s"\nextern int not_empty;\n' "$1" > "$scratch/alone.c"
-	"$3" $flags -I"$build/sight/${2//\//_}" $outside "$scratch/alone.c" 2>> "$scratch/wrong"
+	"$3" $flags -I"$build/include/${2//\//_}" $outside "$scratch/alone.c" 2>> "$scratch/wrong"
 }
 
 for compiler in gcc clang; do

@@ -20,7 +20,7 @@ for folder in $folders; do
 		header=$(some_header "$other")
 		[ -n "$header" ] || continue
 		printf '#include "%s"\nextern int not_empty;\n' "$header" > "$scratch/look.c"
-		gcc -std=c17 -D_GNU_SOURCE -fsyntax-only -I"$build/sight/${folder//\//_}" $outside \
+		gcc -std=c17 -D_GNU_SOURCE -fsyntax-only -I"$build/include/${folder//\//_}" $outside \
 			"$scratch/look.c" 2> "$scratch/said"
 		compiled=$?
 		case " ${may[$folder]} " in

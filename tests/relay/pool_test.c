@@ -70,9 +70,9 @@ discard(struct channel *channel)
 }
 
 static struct pool *
-new_pool(uint64_t most, struct tally *tally, uint64_t most_per_identity)
+new_pool(uint64_t most, struct usage *usage, uint64_t most_per_identity)
 {
-	struct pool_settings settings = { .most = most, .tally = tally, .most_per_identity = most_per_identity,
+	struct pool_settings settings = { .most = most, .usage = usage, .most_per_identity = most_per_identity,
 	    .on_need = on_need };
 
 	return pool_new(&settings);
@@ -220,10 +220,10 @@ who_gives_up_is_not_answered(void **state)
 static void
 has_bounds_for_itself_and_for_the_identity(void **state)
 {
-	static const uint8_t key[TALLY_KEY_BYTES] = { 7 };
-	struct tallies *all = tally_all_new();
-	struct tally *tally = tally_of(all, key);
-	struct pool *one = new_pool(2, tally, 3), *two = new_pool(2, tally, 3);
+	static const uint8_t key[USAGE_KEY_BYTES] = { 7 };
+	struct usage_table *all = usage_table_new();
+	struct usage *usage = usage_of(all, key);
+	struct pool *one = new_pool(2, usage, 3), *two = new_pool(2, usage, 3);
 	struct owner owners[5];
 
 	(void)state;
@@ -239,11 +239,11 @@ has_bounds_for_itself_and_for_the_identity(void **state)
 	pool_close(two);
 	settle();
 	assert_int_equal(owners[1].dropped + owners[3].dropped + owners[4].dropped, 3);
-	assert_int_equal(tally_count(tally, TALLY_PARKED), 0);
+	assert_int_equal(usage_count(usage, USAGE_PARKED), 0);
 	pool_release(one);
 	pool_release(two);
-	tally_release(tally);
-	tally_all_free(all);
+	usage_release(usage);
+	usage_table_free(all);
 }
 
 static void

@@ -111,7 +111,7 @@ says_where_and_what_to_do(void **state)
 		  "- {server_name: A.example., upstream: tcp://h:2}\n", ":5:17: 'a.example' is routed in line 4" },
 		{ HEAD ROUTE "refuse: {malformed: \"route:a.example\"}\n", "what is malformed is never routed" },
 		{ HEAD ROUTE "refuse: {no_name: \"route:b.example\"}\n", ":4:19: no static route has server_name" },
-		{ HEAD ROUTE "refuse: {no_name: drop}\n", "\"drop\" is no answer" },
+		{ HEAD ROUTE "refuse: {no_name: drop}\n", "\"drop\" is not a valid answer" },
 		{ HEAD ROUTE "connect: {server_name: c.example}\n", "connect.certificate is missing" },
 		{ HEAD ROUTE "connect: {server_name: a.example, certificate: x, private_key: y, agent_cas: z}\n",
 		  "is the connect name, where agents arrive" },

@@ -1,0 +1,60 @@
+/*
+ * Internal to sessions: the object, as its sources share it.
+ */
+#ifndef RELAY_AGENT_SESSION_PRIVATE_H
+#define RELAY_AGENT_SESSION_PRIVATE_H
+
+#include "base/address.h"
+#include "base/loop.h"
+#include "relay/agent_session.h"
+#include "relay/route.h"
+#include "relay/worker_context.h"
+#include "tunnel/session.h"
+
+struct session_ref_command;
+
+/* What this session has announced, as it stands in the route table. */
+struct agent_endpoint {
+	uint32_t number;
+	char pattern[NAME_SIZE];
+};
+
+struct agent_session {
+	LIST_ENTRY(agent_session) link;
+	struct worker_context *worker;
+	struct session *session;
+	struct address client;
+	struct admission_place *place;	/* until its hello has come */
+	struct identity *identity;	/* held, from the handshake on */
+	struct session_ref *session_ref;		/* held, from the welcome on */
+	struct agent_endpoint *endpoints;
+	size_t endpoint_count, endpoint_capacity;
+	uint64_t up_ms;
+	unsigned needed;		/* channels asked for in this turn */
+	bool is_gone, was_logged;
+	struct timer not_after, probe;
+	struct task send_need, reap;
+};
+
+/* Says goodbye and ends it. */
+void agent_session_end(struct agent_session *, enum code, const char *sentence);
+
+/* agent_session_admit.c */
+struct tls_certificate;
+unsigned agent_session_judge_chain(void *self, const struct tls_certificate *chain, size_t count);
+void agent_session_judge(struct agent_session *, struct trust *, int64_t now);
+/* Its certificate's end: a timer's function, and sets that timer. */
+void agent_session_watch_end(void *self);
+/* The agent's hello: admitted and welcomed, or refused. */
+void agent_session_greet(struct agent_session *, const struct frame_hello *);
+
+/* agent_session_work.c */
+void agent_session_reserve(struct agent_session *);
+void agent_session_announce(struct agent_session *, const struct frame_announce *);
+void agent_session_withdraw(struct agent_session *, uint32_t endpoint);
+void agent_session_command(void *self, const struct session_ref_command *);
+void agent_session_send_need(void *self);
+void agent_session_twin_lives(struct agent_session *);
+void agent_session_twin_silent(void *self);
+
+#endif

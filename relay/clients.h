@@ -1,0 +1,29 @@
+/*
+ * How many flows there may be at once: in all, and for each client's address
+ * (IPv6 by its /64).  Shared by all workers; one short lock a flow, none for
+ * its bytes.
+ */
+#ifndef RELAY_CLIENTS_H
+#define RELAY_CLIENTS_H
+
+#include <stdint.h>
+#include "base/address.h"
+
+struct clients;
+
+enum clients_verdict { CLIENTS_OK, CLIENTS_FLOWS, CLIENTS_FLOWS_PER_CLIENT, CLIENTS_MEMORY };
+
+/* NULL when memory is short. */
+struct clients *clients_new(uint64_t flows, uint64_t flows_per_client);
+void clients_free(struct clients *);
+/* From now on; nobody is thrown out. */
+void clients_set(struct clients *, uint64_t flows, uint64_t flows_per_client);
+/* Counts one more flow of this client, or says which limit forbids it. */
+enum clients_verdict clients_enter(struct clients *, const struct address *client);
+/* For each CLIENTS_OK once. */
+void clients_leave(struct clients *, const struct address *client);
+uint64_t clients_flows(struct clients *);
+/* The setting's key: "limits.flows_per_client". */
+const char *clients_key(enum clients_verdict);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Internal to flows: the object, as its sources share it.
+ */
+#ifndef RELAY_FLOW_PRIVATE_H
+#define RELAY_FLOW_PRIVATE_H
+
+#include "base/loop.h"
+#include "relay/flow.h"
+#include "relay/refuse.h"
+#include "relay/route.h"
+#include "relay/worker_context.h"
+#include "relay/conn.h"
+#include "sni/ja4.h"
+#include "tunnel/frame.h"
+
+struct stream;
+
+enum flow_state { FLOW_LOOKING, FLOW_TAKING, FLOW_OPENING, FLOW_CONNECTING, FLOW_JOINED, FLOW_OVER, FLOW_STATES };
+
+struct flow {
+	LIST_ENTRY(flow) link;
+	struct worker_context *worker;
+	struct rules *rules;			/* held: those it began under */
+	enum flow_state state;
+	struct conn conn;
+	uint8_t id[FLOW_ID_BYTES];
+	char route[NAME_SIZE];			/* the pattern, "" before the look-up */
+	bool is_counted;			/* in the limits */
+
+	struct route_static *static_route;		/* held */
+	struct connector *connector;
+	size_t proxy_bytes;			/* of our header in front of the client's bytes */
+
+	struct session_ref *session_ref;			/* held, a flow counted in it */
+	uint32_t endpoint;
+	struct pool_request *request;
+	struct channel *channel;
+	struct session_ref *tried[ROUTE_TRIED_MOST];	/* held */
+	bool excluded[ROUTE_TRIED_MOST];
+	unsigned tried_count, attempts;
+	bool at_limit;				/* some agent could not for its limit */
+	bool is_asking;				/* the route table will answer later */
+	char trouble[SENTENCE_TEXT];		/* what went wrong last, for the log */
+
+	struct pump *pump;
+	struct watch client;
+	struct timer attempt, whole;
+	uint64_t ready_us;			/* when joined */
+	const char *reason;			/* why it was ended by us */
+	char ja4[JA4_SIZE];
+	struct task reap;
+};
+
+extern const char *const flow_state_name[FLOW_STATES];
+void flow_log_closed(const struct flow *, const char *reason);
+void flow_log_refused(const struct flow *, enum refusal, uint8_t alert);
+void flow_log_retry(const struct flow *, const char *why);
+
+/* flow_agent.c: one way of getting a far side. */
+void flow_agent_begin(struct flow *, const struct route_answer *);
+/* Lets go of whatever the attempt at hand has; the session stays in `tried`. */
+void flow_agent_drop(struct flow *);
+/* This agent is out of the question: the next one, if that is safe. */
+void flow_agent_give_up(struct flow *, const char *why);
+/* flow_fixed.c: the other. Takes the answer's route. */
+void flow_static_begin(struct flow *, const struct route_answer *);
+
+/* flow.c */
+void flow_move(struct flow *, enum flow_state);
+void flow_look_up(struct flow *);
+void flow_refuse(struct flow *, enum refusal);
+/* Takes the stream (NULL: memory was short); `front` goes to the far side before anything else, then what is held behind `from`. */
+void flow_join(struct flow *, struct stream *far, const void *front, size_t front_bytes, size_t from);
+
+#endif

@@ -1,0 +1,464 @@
+/* The main thread. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/ready.h"
+#include "base/resolver.h"
+#include "base/socket.h"
+#include "relay/admission.h"
+#include "relay/clients.h"
+#include "relay/recent_peers.h"
+#include "relay/reload.h"
+#include "relay/route.h"
+#include "relay/rules.h"
+#include "relay/session_ref.h"
+#include "relay/session_table.h"
+#include "relay/shared.h"
+#include "relay/trustwatch.h"
+#include "relay/usage.h"
+#include "relay/worker.h"
+
+enum { TICK_MS = 1000, SENTENCE = 512, PATH_MOST = 4096 };
+
+struct relay {
+	struct loop *loop;
+	struct shared shared;
+	struct reload reload;			/* the configuration in force */
+	struct timer tick, deadline;
+	unsigned reports[WORKER_EVENTS];
+	bool is_draining, is_stopping;
+	int code;				/* how the program will exit */
+};
+
+/* ---- stopping ---- */
+
+static void
+stop(struct relay *relay)
+{
+	if (relay->is_stopping)
+		return;
+	relay->is_stopping = true;
+	timer_clear(&relay->tick);
+	timer_clear(&relay->deadline);
+	for (unsigned i = 0; i < relay->shared.worker_count; i++)
+		worker_stop(relay->shared.workers[i]);
+	loop_stop(relay->loop);
+}
+
+static void
+on_deadline(void *arg)
+{
+	log_event(LOG_WARNING, "drain-timeout", "flows are still open; they are cut now");
+	stop(arg);
+}
+
+static void
+say_goodbye(struct relay *relay)
+{
+	for (unsigned i = 0; i < relay->shared.worker_count; i++)
+		worker_post_goodbye(relay->shared.workers[i]);
+}
+
+/* Each step of the drain is over when every worker has reported it. */
+static bool
+is_reported_by_all(struct relay *relay, enum worker_event event)
+{
+	return ++relay->reports[event] == relay->shared.worker_count;
+}
+
+static void
+on_worker(void *arg, enum worker_event event)
+{
+	struct relay *relay = arg;
+
+	if (relay->is_stopping)
+		return;
+	switch (event) {
+	case WORKER_IDLE:
+		if (is_reported_by_all(relay, event))
+			say_goodbye(relay);
+		break;
+	case WORKER_EMPTY:
+		if (is_reported_by_all(relay, event))
+			stop(relay);
+		break;
+	case WORKER_FAILED:
+		log_event(LOG_ERROR, "start-failed", "memory is short: a worker cannot watch its listeners");
+		relay->code = EX_OSERR;
+		stop(relay);
+		break;
+	case WORKER_EVENTS:
+		break;
+	}
+}
+
+static void
+drain(struct relay *relay)
+{
+	uint64_t ms = relay->reload.rules->settings.drain_ms;
+
+	relay->is_draining = true;
+	log_event(LOG_INFO, "draining", "nothing new is taken; what runs may finish", log_u64("timeout_ms", ms));
+	ready_tell("STOPPING=1", "draining");
+	timer_set(&relay->deadline, ms);
+	for (unsigned i = 0; i < relay->shared.worker_count; i++)
+		worker_post_drain(relay->shared.workers[i], ms);
+}
+
+/* ---- signals and the clock ---- */
+
+static void
+on_stop_signal(void *arg, int number)
+{
+	struct relay *relay = arg;
+
+	if (!relay->is_draining) {
+		drain(relay);
+		return;
+	}
+	log_event(LOG_WARNING, "stopping-now", "a second signal: open flows are cut", log_i64("signal", number));
+	stop(relay);
+}
+
+static void
+on_reload_signal(void *arg, int number)
+{
+	struct relay *relay = arg;
+
+	(void)number;
+	if (relay->is_draining)
+		return;
+	ready_tell("RELOADING=1", "reloading");
+	reload_all(&relay->reload);
+	ready_tell("READY=1", "running");
+}
+
+/* What still runs in a drain may be revoked; nobody new will be shown a certificate. */
+static void
+on_tick(void *arg)
+{
+	struct relay *relay = arg;
+
+	if (relay->is_draining)
+		reload_poll_trust(&relay->reload);
+	else
+		reload_poll(&relay->reload);
+	timer_set(&relay->tick, TICK_MS);
+}
+
+/* What is ignored before is ignored again when the loop is gone: one signal more at the very end must not
+ * turn an orderly exit into a death. */
+static bool
+watch_signals(struct relay *relay)
+{
+	static const struct {
+		int number;
+		void (*on_signal)(void *arg, int number);
+	} signals[] = {
+		{ SIGHUP, on_reload_signal },
+		{ SIGTERM, on_stop_signal },
+		{ SIGINT, on_stop_signal },
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		signal(signals[i].number, SIG_IGN);
+		if (!loop_on_signal(relay->loop, signals[i].number, signals[i].on_signal, relay))
+			return false;
+	}
+	return true;
+}
+
+/* ---- building and binding, so that a second instance stops before it disturbs the first ---- */
+
+static int
+fail(int code, const char *event, const char *sentence)
+{
+	log_write(LOG_ERROR, event, sentence, &(struct log_field){ 0 });
+	return code;
+}
+
+static bool
+make_shared(struct relay *relay)
+{
+	const struct settings_limits *limits = &relay->reload.rules->settings.limits;
+	struct shared *shared = &relay->shared;
+	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
+	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
+	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
+
+	return (shared->usage_table = usage_table_new()) != NULL && (shared->routes = route_table_new()) != NULL &&
+	    (shared->clients = clients_new(limits->flows, limits->flows_per_client)) != NULL &&
+	    (shared->recent_peers = recent_peers_new()) != NULL && (shared->hellos = admission_new(&hellos)) != NULL &&
+	    (shared->unknown_peers = admission_new(&handshakes)) != NULL &&
+	    (shared->known_peers = admission_new(&handshakes)) != NULL &&
+	    (shared->channels = admission_new(&channels)) != NULL &&
+	    (shared->trustwatch = trustwatch_new()) != NULL && (shared->resolver = resolver_new()) != NULL &&
+	    (relay->loop = loop_new()) != NULL &&
+	    route_set_static(shared->routes, relay->reload.rules->settings.connect_pattern, relay->reload.rules->static_route,
+	        relay->reload.rules->static_count);
+}
+
+/* Beside the admin socket if there is one, else in the state directory, which is made if its parent is there. */
+static int
+lock_out_others(const struct settings *settings)
+{
+	char path[PATH_MOST], error[SENTENCE];
+	long holder;
+
+	if (mkdir(settings->state_dir, 0700) < 0 && errno != EEXIST) {
+		snprintf(error, sizeof(error), "%.300s cannot be made: %s; make it, or change state_dir",
+		    settings->state_dir, strerror(errno));
+		return fail(EX_CANTCREAT, "state-dir", error);
+	}
+	if (settings->admin_socket != NULL)
+		snprintf(path, sizeof(path), "%s.lock", settings->admin_socket);
+	else
+		snprintf(path, sizeof(path), "%s/lock", settings->state_dir);
+	if (ready_lock(path, &holder, error))
+		return EX_OK;
+	return fail(holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT, "locked", error);
+}
+
+static int
+load_trust(struct relay *relay)
+{
+	struct trustwatch *watch = relay->shared.trustwatch;
+	const struct settings *settings = &relay->reload.rules->settings;
+	char error[TRUST_ERROR];
+	struct trust *trust;
+
+	if (settings->connect_name == NULL)
+		return EX_OK;
+	trustwatch_files_changed(watch, settings);
+	trust = trustwatch_load(watch, settings, error);
+	if (trust == NULL)
+		return fail(EX_CONFIG, "trust-refused", error);
+	reload_warn(trust);
+	trustwatch_swap(watch, trust);
+	return EX_OK;
+}
+
+static bool
+make_workers(struct relay *relay)
+{
+	struct shared *shared = &relay->shared;
+	unsigned count = settings_worker_count(&relay->reload.rules->settings);
+
+	shared->workers = calloc(count, sizeof(struct worker *));
+	for (; shared->workers != NULL && shared->worker_count < count; shared->worker_count++) {
+		shared->workers[shared->worker_count] = worker_new(shared, relay->reload.rules, relay->loop,
+		    on_worker, relay);
+		if (shared->workers[shared->worker_count] == NULL)
+			return false;
+	}
+	return shared->workers != NULL;
+}
+
+static void
+log_listening(const struct address *address, bool passed)
+{
+	char text[ADDRESS_TEXT];
+
+	log_event(LOG_INFO, "listening", NULL, log_str("address", address_text(address, text)),
+	    log_bool("passed_by_the_service_manager", passed));
+}
+
+/* SO_REUSEPORT would let us share the address with any other program of our user without a word. */
+static bool
+is_free(const struct address *address, char *error)
+{
+	int fd = socket_listen(address, false, error);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* A socket that was passed is one descriptor, shared by all workers; else each has one of its own. */
+static int
+bind_listener(struct relay *relay, size_t index)
+{
+	const struct address *address = &settings_listener_at(&relay->reload.rules->settings, index)->parsed;
+	int passed = ready_listener(address);
+	char error[SENTENCE];
+	int fd;
+
+	if (passed < 0 && !is_free(address, error))
+		return fail(EX_UNAVAILABLE, "listen-failed", error);
+	for (unsigned i = 0; i < relay->shared.worker_count; i++) {
+		fd = passed >= 0 ? dup(passed) : socket_listen(address, true, error);
+		if (fd < 0 && passed >= 0)
+			return fail(EX_OSERR, "listen-failed", "the passed listener cannot be shared");
+		if (fd < 0)
+			return fail(EX_UNAVAILABLE, "listen-failed", error);
+		if (!worker_add_listener(relay->shared.workers[i], index, fd)) {
+			close(fd);
+			return fail(EX_OSERR, "listen-failed", "memory is short");
+		}
+	}
+	log_listening(address, passed >= 0);
+	return EX_OK;
+}
+
+static int
+bind_all(struct relay *relay)
+{
+	int code = EX_OK;
+
+	for (size_t i = 0; i < relay->reload.rules->settings.listeners.count && code == EX_OK; i++)
+		code = bind_listener(relay, i);
+	return code;
+}
+
+static int
+load_rules(struct relay *relay)
+{
+	enum rules_failure failure;
+
+	relay->reload.rules = rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
+	if (relay->reload.rules != NULL)
+		return EX_OK;
+	return failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG;
+}
+
+static void
+take_descriptors(const struct settings *settings)
+{
+	uint64_t descriptors = socket_raise_limit();
+
+	if (descriptors / 2 < settings->limits.flows)
+		log_event(LOG_WARNING, "descriptors-few", "each flow takes two descriptors: raise the hard limit "
+		    "(LimitNOFILE= of the service, ulimit -Hn), or lower limits.flows",
+		    log_u64("descriptors", descriptors), log_u64("limits.flows", settings->limits.flows));
+}
+
+static int
+open_all(struct relay *relay)
+{
+	struct shared *shared = &relay->shared;
+	int code;
+
+	pthread_mutex_init(&shared->end_lock, NULL);
+	pthread_cond_init(&shared->end, NULL);
+	flow_ids_init(&shared->flow_ids);
+	if ((shared->session_table = session_table_new()) == NULL)
+		return fail(EX_OSERR, "start-failed", "memory is short");
+	if ((code = load_rules(relay)) != EX_OK)
+		return code;
+	log_init("valise-relay", (enum log_level)relay->reload.rules->settings.log_level,
+	    (enum log_format)relay->reload.rules->settings.log_format);
+	take_descriptors(&relay->reload.rules->settings);
+	if ((code = lock_out_others(&relay->reload.rules->settings)) != EX_OK)
+		return code;
+	if (!make_shared(relay) || !make_workers(relay))
+		return fail(EX_OSERR, "start-failed", "memory is short");
+	if ((code = load_trust(relay)) != EX_OK)
+		return code;
+	reload_stamp(&relay->reload);
+	return bind_all(relay);
+}
+
+static void
+close_all(struct relay *relay)
+{
+	struct shared *shared = &relay->shared;
+
+	for (unsigned i = 0; i < shared->worker_count; i++)
+		worker_join(shared->workers[i]);
+	loop_free(relay->loop);	/* their last reports are delivered here */
+	for (unsigned i = 0; i < shared->worker_count; i++)
+		worker_free(shared->workers[i]);
+	free(shared->workers);
+	resolver_free(shared->resolver);
+	trustwatch_free(shared->trustwatch);
+	admission_free(shared->channels);
+	admission_free(shared->known_peers);
+	admission_free(shared->unknown_peers);
+	admission_free(shared->hellos);
+	recent_peers_free(shared->recent_peers);
+	clients_free(shared->clients);
+	route_table_free(shared->routes);
+	rules_release(relay->reload.rules);
+	session_table_free(shared->session_table);
+	usage_table_free(shared->usage_table);
+	flow_ids_wipe(&shared->flow_ids);
+	pthread_cond_destroy(&shared->end);
+	pthread_mutex_destroy(&shared->end_lock);
+}
+
+/* ---- the whole ---- */
+
+static bool
+start_workers(struct relay *relay)
+{
+	struct shared *shared = &relay->shared;
+
+	for (unsigned i = 0; i < shared->worker_count; i++) {
+		if (!worker_start(shared->workers[i], i))
+			return false;
+	}
+	return true;
+}
+
+static void
+warn_of_root(void)
+{
+	if (geteuid() == 0)
+		log_event(LOG_WARNING, "running-as-root",
+		    "the relay needs no such power; run it as its own user with CAP_NET_BIND_SERVICE");
+}
+
+static void
+warn_of_admin(const struct settings *settings)
+{
+	if (settings->admin_http != NULL)
+		log_event(LOG_WARNING, "admin-http-not-served", "this version answers no admin.http; remove the key",
+		    log_str("admin.http", settings->admin_http));
+}
+
+static void
+serve(struct relay *relay)
+{
+	char status[128];
+
+	if (!watch_signals(relay) || !start_workers(relay)) {
+		log_event(LOG_ERROR, "start-failed", "the system refused a thread or a signal handler");
+		stop(relay);
+		relay->code = EX_OSERR;
+		return;
+	}
+	timer_init(&relay->tick, relay->loop, on_tick, relay);
+	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
+	timer_set(&relay->tick, TICK_MS);
+	snprintf(status, sizeof(status), "running, %u workers", relay->shared.worker_count);
+	log_event(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
+	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()));
+	ready_tell("READY=1", status);
+	loop_run(relay->loop);
+	log_event(LOG_INFO, "relay-down", NULL);
+}
+
+int
+relay_run(const char *path)
+{
+	struct relay relay = { .reload.path = path };
+
+	relay.reload.shared = &relay.shared;
+	relay.code = open_all(&relay);
+	if (relay.code == EX_OK) {
+		warn_of_root();
+		warn_of_admin(&relay.reload.rules->settings);
+		serve(&relay);
+	}
+	close_all(&relay);
+	return relay.code;
+}

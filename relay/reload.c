@@ -1,0 +1,241 @@
+/* All or nothing: what is new is complete before anything of the old is given up. */
+#include "relay/reload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "relay/admission.h"
+#include "relay/clients.h"
+#include "relay/route.h"
+#include "relay/rules.h"
+#include "relay/shared.h"
+#include "relay/trustwatch.h"
+#include "relay/worker.h"
+
+static const char old_configuration[] = "the old configuration";
+
+void
+reload_warn(const struct trust *trust)
+{
+	const char *warning;
+
+	for (size_t i = 0; (warning = trust_warning(trust, i)) != NULL; i++)
+		log_event(LOG_WARNING, "trust-warning", warning);
+}
+
+void
+reload_stamp(struct reload *reload)
+{
+	const struct settings *settings = &reload->rules->settings;
+
+	if (settings->connect_name == NULL)
+		return;
+	reload->certificate = file_stamp_of(settings->certificate);
+	reload->private_key = file_stamp_of(settings->private_key);
+}
+
+static void
+tell_trust(struct reload *reload)
+{
+	struct trust *trust = trustwatch_trust(reload->shared->trustwatch);
+
+	for (unsigned i = 0; i < reload->shared->worker_count; i++)
+		worker_post_trust(reload->shared->workers[i], trust);
+	if (trust != NULL)
+		trust_release(trust);
+}
+
+/* Where readers put their sentences, of which each becomes an event of its own: an alarm counts
+ * mistakes, and `kept` says what goes on. */
+struct mistakes {
+	char *text;
+	size_t bytes;
+	FILE *out;
+};
+
+static void
+open_mistakes(struct mistakes *mistakes)
+{
+	*mistakes = (struct mistakes){ 0 };
+	mistakes->out = open_memstream(&mistakes->text, &mistakes->bytes);
+}
+
+static void
+log_refusal(const char *sentence, const char *kept)
+{
+	log_event(LOG_ERROR, "reload-refused", sentence, log_str("kept", kept));
+}
+
+/* What fails without a sentence has failed for memory. */
+static void
+close_mistakes(struct mistakes *mistakes, bool is_fine, const char *kept)
+{
+	char *rest;
+
+	if (mistakes->out != NULL)
+		fclose(mistakes->out);
+	if (!is_fine && mistakes->bytes == 0)
+		log_refusal("memory is short", kept);
+	rest = is_fine ? NULL : mistakes->text;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (line[0] != '\0')
+			log_refusal(line, kept);
+	}
+	free(mistakes->text);
+}
+
+static struct rules *
+read_rules(struct reload *reload)
+{
+	enum rules_failure failure;
+	struct mistakes mistakes;
+	struct rules *rules;
+
+	open_mistakes(&mistakes);
+	rules = rules_load(reload->path, reload->shared->session_table, mistakes.out, &failure);
+	close_mistakes(&mistakes, rules != NULL, old_configuration);
+	return rules;
+}
+
+static void
+reload_certificate(struct reload *reload)
+{
+	struct mistakes mistakes;
+	bool is_fine;
+
+	open_mistakes(&mistakes);
+	is_fine = rules_renew(reload->rules, mistakes.out);
+	close_mistakes(&mistakes, is_fine, "what was loaded before");
+	if (is_fine)
+		log_event(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
+	reload_stamp(reload);
+}
+
+/* What only a restart can change. */
+static void
+tell_unchanged(const struct settings *old, const struct settings *new)
+{
+	bool same = old->listeners.count == new->listeners.count && strcmp(old->workers, new->workers) == 0;
+
+	for (size_t i = 0; same && i < new->listeners.count; i++)
+		same = strcmp(settings_listener_at(old, i)->address, settings_listener_at(new, i)->address) == 0;
+	if (!same)
+		log_event(LOG_WARNING, "restart-needed", "workers and listeners change only by a restart");
+}
+
+static void
+set_bounds(struct reload *reload)
+{
+	const struct settings_limits *limits = &reload->rules->settings.limits;
+	struct shared *shared = reload->shared;
+	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
+	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
+	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
+
+	clients_set(shared->clients, limits->flows, limits->flows_per_client);
+	admission_set_bounds(shared->hellos, &hellos);
+	admission_set_bounds(shared->unknown_peers, &handshakes);
+	admission_set_bounds(shared->known_peers, &handshakes);
+	admission_set_bounds(shared->channels, &channels);
+}
+
+static void
+use_rules(struct reload *reload, struct rules *rules)
+{
+	rules_release(reload->rules);
+	reload->rules = rules;
+	set_bounds(reload);
+	log_init("valise-relay", (enum log_level)rules->settings.log_level,
+	    (enum log_format)rules->settings.log_format);
+	for (unsigned i = 0; i < reload->shared->worker_count; i++)
+		worker_post_rules(reload->shared->workers[i], rules);
+}
+
+static bool
+load_trust(struct reload *reload, const struct rules *rules, struct trust **trust)
+{
+	char error[TRUST_ERROR];
+
+	*trust = NULL;
+	if (rules->settings.connect_name == NULL)
+		return true;
+	trustwatch_files_changed(reload->shared->trustwatch, &rules->settings);
+	*trust = trustwatch_load(reload->shared->trustwatch, &rules->settings, error);
+	if (*trust == NULL)
+		log_refusal(error, old_configuration);
+	return *trust != NULL;
+}
+
+void
+reload_all(struct reload *reload)
+{
+	struct rules *rules = read_rules(reload);
+	struct trust *trust;
+
+	if (rules != NULL && load_trust(reload, rules, &trust)) {
+		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern, rules->static_route,
+		    rules->static_count)) {
+			tell_unchanged(&reload->rules->settings, &rules->settings);
+			if (trust != NULL)
+				reload_warn(trust);
+			trustwatch_swap(reload->shared->trustwatch, trust);
+			use_rules(reload, rules);
+			reload_stamp(reload);
+			tell_trust(reload);
+			log_event(LOG_INFO, "reloaded", "the new configuration is in force");
+			return;
+		}
+		log_refusal("memory is short", old_configuration);
+		if (trust != NULL)
+			trust_release(trust);
+	}
+	rules_release(rules);
+	reload_stamp(reload);
+}
+
+static void
+reload_trust(struct reload *reload)
+{
+	struct trustwatch *watch = reload->shared->trustwatch;
+	char error[TRUST_ERROR];
+	struct trust *trust = trustwatch_load(watch, &reload->rules->settings, error);
+
+	if (trust == NULL) {
+		log_event(LOG_ERROR, "trust-refused", error);
+		return;
+	}
+	reload_warn(trust);
+	trustwatch_swap(watch, trust);
+	log_event(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all that is held is judged again",
+	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
+	tell_trust(reload);
+}
+
+static bool
+certificate_changed(const struct reload *reload)
+{
+	const struct settings *settings = &reload->rules->settings;
+	struct file_stamp certificate = file_stamp_of(settings->certificate);
+	struct file_stamp private_key = file_stamp_of(settings->private_key);
+
+	return !file_stamp_equals(&certificate, &reload->certificate) ||
+	    !file_stamp_equals(&private_key, &reload->private_key);
+}
+
+void
+reload_poll_trust(struct reload *reload)
+{
+	const struct settings *settings = &reload->rules->settings;
+
+	if (settings->connect_name != NULL && trustwatch_files_changed(reload->shared->trustwatch, settings))
+		reload_trust(reload);
+}
+
+void
+reload_poll(struct reload *reload)
+{
+	if (reload->rules->settings.connect_name != NULL && certificate_changed(reload))
+		reload_certificate(reload);
+	reload_poll_trust(reload);
+}

@@ -1,0 +1,32 @@
+/*
+ * The configuration in force, and how a new one takes its place: all or
+ * nothing, told in the log, posted to the workers.  Belongs to the main thread.
+ */
+#ifndef RELAY_RELOAD_H
+#define RELAY_RELOAD_H
+
+#include "base/file.h"
+
+struct rules;
+struct shared;
+struct trust;
+
+struct reload {
+	const char *path;			/* borrowed */
+	struct shared *shared;			/* borrowed */
+	struct rules *rules;			/* held: in force */
+	struct file_stamp certificate, private_key;
+};
+
+/* Reads and judges everything again, then swaps; on any error nothing changes. */
+void reload_all(struct reload *);
+/* Loads again what stands in files that have changed: the certificate, CAs and CRLs; the second, CAs and
+ * CRLs only. */
+void reload_poll(struct reload *);
+void reload_poll_trust(struct reload *);
+/* Remembers how the certificate's files are now. */
+void reload_stamp(struct reload *);
+/* Logs what trust_warning() has to say. */
+void reload_warn(const struct trust *);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * One agent's session as all workers know it: a counted record that routes,
+ * parked channels and flows hold, on any thread.  It outlives the session, so
+ * that what still flows knows whose it is.
+ *
+ * Only the session's own worker talks to the agent; the others leave commands,
+ * which arrive in that worker's loop.
+ */
+#ifndef RELAY_SESSION_REF_H
+#define RELAY_SESSION_REF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/loop.h"
+#include "relay/pool.h"
+#include "tunnel/code.h"
+#include "tunnel/frame.h"
+
+struct identity;
+struct session_ref;
+
+enum session_ref_command_kind {
+	SESSION_REF_NEED,		/* `number` more channels */
+	SESSION_REF_PROBE,		/* another process of the same instance is here: are you alive? */
+	SESSION_REF_END,		/* goodbye with `code` and `sentence` */
+	SESSION_REF_ENDPOINT_LOST,	/* endpoint `number` is refused from now on, with `code` and `sentence` */
+};
+
+struct session_ref_command {
+	enum session_ref_command_kind kind;
+	uint32_t number;
+	enum code code;
+	char sentence[SENTENCE_TEXT];
+};
+
+struct session_ref_settings {
+	struct loop *loop;			/* the session's */
+	struct identity *identity;		/* held */
+	struct usage *usage;			/* adopted, with one of USAGE_SESSIONS counted in it */
+	uint8_t session_id[SESSION_ID_BYTES];
+	uint8_t instance[INSTANCE_BYTES], start[START_BYTES];
+	uint64_t pool_most, pool_most_per_identity;
+	/* In the session's loop, until session_ref_retire(). */
+	void (*on_command)(void *arg, const struct session_ref_command *);
+	void *arg;
+};
+
+/* NULL when memory is short (nothing is adopted then). */
+struct session_ref *session_ref_new(const struct session_ref_settings *);
+struct session_ref *session_ref_hold(struct session_ref *);
+void session_ref_release(struct session_ref *);
+
+/* The session is over (own thread): the pool closes, no command arrives any more. Harmless twice. */
+void session_ref_retire(struct session_ref *);
+bool session_ref_is_retired(const struct session_ref *);
+/* The agent drains: no new flows, the running ones go on. */
+void session_ref_set_draining(struct session_ref *);
+/* New flows may go there. */
+bool session_ref_is_usable(const struct session_ref *);
+
+/* From any thread; lost without a sound when the session is over or memory is short. */
+void session_ref_probe(struct session_ref *);
+void session_ref_end(struct session_ref *, enum code, const char *sentence);
+void session_ref_endpoint_lost(struct session_ref *, uint32_t endpoint, enum code, const char *sentence);
+
+/* One more flow, unless the grant's maxFlows is reached; over all sessions of the identity. */
+bool session_ref_enter_flow(struct session_ref *);
+void session_ref_leave_flow(struct session_ref *);
+uint64_t session_ref_flows(const struct session_ref *);
+
+const struct identity *session_ref_identity(const struct session_ref *);
+const char *session_ref_agent(const struct session_ref *);		/* the grant's name */
+const uint8_t *session_ref_session_id(const struct session_ref *);
+const uint8_t *session_ref_instance(const struct session_ref *);
+const uint8_t *session_ref_start(const struct session_ref *);
+struct pool *session_ref_pool(struct session_ref *);
+/* Of the same identity: same issuer, same name. */
+bool session_ref_is_kin(const struct session_ref *, const struct session_ref *);
+bool session_ref_is_shared(const struct session_ref *);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * What all parts of the running relay share: built once by relay.c, then only
+ * pointed at.  Each of them guards itself.
+ */
+#ifndef RELAY_SHARED_H
+#define RELAY_SHARED_H
+
+#include <pthread.h>
+#include "relay/flow_id.h"
+
+struct admission;
+struct recent_peers;
+struct clients;
+struct resolver;
+struct session_table;
+struct routes;
+struct worker;
+struct usage_table;
+struct trustwatch;
+
+struct shared {
+	struct routes *routes;
+	struct session_table *session_table;
+	struct usage_table *usage_table;
+	struct clients *clients;
+	struct recent_peers *recent_peers;
+	struct admission *hellos;		/* by /32 and /64 */
+	struct admission *unknown_peers;	/* session handshakes, by /32 and /48 */
+	struct admission *known_peers;	/* the same, from where an agent has authenticated lately */
+	struct admission *channels;		/* channel handshakes */
+	struct resolver *resolver;
+	struct trustwatch *trustwatch;
+	struct worker **workers;
+	unsigned worker_count;
+	pthread_mutex_t end_lock;
+	pthread_cond_t end;		/* no worker works any more */
+	unsigned workers_running;	/* under the lock */
+	struct flow_ids flow_ids;
+};
+
+#endif

@@ -1,0 +1,457 @@
+/*
+ * A worker stops in two steps: its loop ends and all that it has is let go,
+ * which may still send messages to others; then it waits until every worker
+ * has done the same, and only after that are the loops freed.
+ */
+#include "relay/worker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/socket.h"
+#include "base/thread.h"
+#include "pki/trust.h"
+#include "relay/agent_channel.h"
+#include "relay/agent_session.h"
+#include "relay/flow.h"
+#include "relay/intake.h"
+#include "relay/refuse.h"
+#include "relay/rules.h"
+#include "relay/shared.h"
+#include "relay/worker_context.h"
+
+enum { GOODBYE_MS = 1500 };
+
+/* What the main thread wants done, gathered until the worker looks: newer wishes replace older ones, so
+ * that asking needs no memory and cannot fail. */
+struct worker_orders {
+	bool is_posted;
+	struct rules *rules;		/* held; NULL: as they are */
+	bool has_trust;
+	struct trust *trust;		/* held; NULL with has_trust: nobody is believed any more */
+	bool drain, goodbye;
+	uint64_t deadline_ms;
+};
+
+/* Each event happens once, so its message can be kept ready. */
+struct worker_report {
+	struct message message;
+	struct worker *worker;
+	enum worker_event event;
+};
+
+struct worker {
+	struct worker_context context;		/* its objects' view of it */
+	struct thread *thread;
+	struct worker_port *ports;
+	size_t port_count;
+	struct timer goodbye;
+	bool was_idle, says_goodbye, was_empty, is_over;
+	struct loop *main;
+	void (*on_event)(void *arg, enum worker_event);
+	void *arg;
+	struct worker_report reports[WORKER_EVENTS];
+
+	pthread_mutex_t lock;			/* of the orders */
+	struct worker_orders orders;
+	struct message message;
+};
+
+/* One listener of this worker. */
+struct worker_port {
+	struct worker *worker;
+	const struct settings_listener *settings;
+	struct rules *rules;		/* held: the newest that have this listener; the settings are theirs */
+	struct listener *listener;
+	int fd;				/* until the start */
+};
+
+/* ---- accepting ---- */
+
+static bool
+is_trusted_proxy(const struct settings_listener *settings, const struct address *peer)
+{
+	for (size_t i = 0; i < settings->trusted_proxies.count; i++) {
+		if (prefix_holds(&settings->proxies[i], peer))
+			return true;
+	}
+	return false;
+}
+
+static void
+on_accept(void *arg, int fd, const struct address *peer)
+{
+	struct worker_port *port = arg;
+
+	intake_start(&port->worker->context, fd, peer, is_trusted_proxy(port->settings, peer));
+}
+
+bool
+worker_add_listener(struct worker *worker, size_t index, int fd)
+{
+	struct worker_port *ports = reallocarray(worker->ports, worker->port_count + 1, sizeof(*ports));
+
+	if (ports == NULL)
+		return false;
+	worker->ports = ports;
+	ports[worker->port_count++] = (struct worker_port){ .worker = worker, .fd = fd,
+	    .rules = rules_hold(worker->context.rules),
+	    .settings = settings_listener_at(&worker->context.rules->settings, index) };
+	return true;
+}
+
+static const struct settings_listener *
+listener_at_address(const struct settings *settings, const char *address)
+{
+	for (size_t i = 0; i < settings->listeners.count; i++) {
+		const struct settings_listener *listener = settings_listener_at(settings, i);
+
+		if (strcmp(listener->address, address) == 0)
+			return listener;
+	}
+	return NULL;
+}
+
+static void
+adopt_rules(struct worker *worker, struct rules *rules)
+{
+	rules_release(worker->context.rules);
+	worker->context.rules = rules;
+	for (size_t i = 0; i < worker->port_count; i++) {
+		struct worker_port *port = &worker->ports[i];
+		const struct settings_listener *settings =
+		    listener_at_address(&rules->settings, port->settings->address);
+
+		if (settings == NULL)
+			continue;	/* it listens until the restart, under what it had */
+		rules_release(port->rules);
+		port->rules = rules_hold(rules);
+		port->settings = settings;
+	}
+}
+
+static bool
+open_ports(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->port_count; i++) {
+		struct worker_port *port = &worker->ports[i];
+
+		port->listener = listener_new(worker->context.loop, port->fd, on_accept, port);
+		port->fd = -1;
+		if (port->listener == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+close_ports(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->port_count; i++) {
+		listener_free(worker->ports[i].listener);
+		worker->ports[i].listener = NULL;
+	}
+}
+
+/* ---- draining ---- */
+
+static void
+deliver_report(struct message *message)
+{
+	struct worker_report *report = container_of(message, struct worker_report, message);
+
+	report->worker->on_event(report->worker->arg, report->event);
+}
+
+static void
+report(struct worker *worker, enum worker_event event)
+{
+	struct worker_report *report = &worker->reports[event];
+
+	*report = (struct worker_report){ .message.deliver = deliver_report, .worker = worker, .event = event };
+	loop_post(worker->main, &report->message);
+}
+
+static bool
+is_idle(const struct worker *worker)
+{
+	return LIST_EMPTY(&worker->context.intakes) && LIST_EMPTY(&worker->context.flows) && LIST_EMPTY(&worker->context.lingers.list);
+}
+
+static void
+on_goodbye_time(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->was_empty = true;
+	report(worker, WORKER_EMPTY);
+}
+
+static void
+check(struct worker *worker)
+{
+	if (!worker->context.draining || worker->is_over)
+		return;
+	if (!worker->was_idle && is_idle(worker)) {
+		worker->was_idle = true;
+		report(worker, WORKER_IDLE);
+	}
+	if (worker->says_goodbye && !worker->was_empty && LIST_EMPTY(&worker->context.sessions)) {
+		worker->was_empty = true;
+		timer_clear(&worker->goodbye);
+		report(worker, WORKER_EMPTY);
+	}
+}
+
+static void
+say_goodbye(struct worker *worker)
+{
+	worker->says_goodbye = true;
+	timer_set(&worker->goodbye, GOODBYE_MS);
+	agent_session_end_all(&worker->context, CODE_SHUTDOWN, "the relay has stopped");
+	check(worker);
+}
+
+/* ---- what the main thread asks for ---- */
+
+static void
+obey_trust(struct worker *worker, struct trust *trust)
+{
+	int64_t now = clock_wall_s();
+
+	if (trust == NULL) {
+		agent_session_end_all(&worker->context, CODE_CERTIFICATE_REFUSED,
+		    "the relay takes no agents any more");
+		return;
+	}
+	agent_session_judge_all(&worker->context, trust, now);
+	flow_judge_all(&worker->context, trust, now);
+	trust_release(trust);
+}
+
+static void
+obey_drain(struct worker *worker, uint64_t deadline_ms)
+{
+	worker->context.draining = true;
+	close_ports(worker);
+	agent_session_drain_all(&worker->context, deadline_ms);
+	check(worker);
+}
+
+static void
+wipe_orders(struct worker_orders *orders)
+{
+	rules_release(orders->rules);
+	if (orders->trust != NULL)
+		trust_release(orders->trust);
+	*orders = (struct worker_orders){ 0 };
+}
+
+static struct worker_orders
+take_orders(struct worker *worker)
+{
+	struct worker_orders orders;
+
+	pthread_mutex_lock(&worker->lock);
+	orders = worker->orders;
+	worker->orders = (struct worker_orders){ 0 };
+	pthread_mutex_unlock(&worker->lock);
+	return orders;
+}
+
+static void
+deliver(struct message *message)
+{
+	struct worker *worker = container_of(message, struct worker, message);
+	struct worker_orders orders = take_orders(worker);
+
+	if (worker->is_over) {
+		wipe_orders(&orders);
+		return;
+	}
+	if (orders.rules != NULL) {
+		adopt_rules(worker, orders.rules);
+		agent_session_reserve_all(&worker->context);
+	}
+	if (orders.has_trust)
+		obey_trust(worker, orders.trust);
+	if (orders.drain)
+		obey_drain(worker, orders.deadline_ms);
+	if (orders.goodbye)
+		say_goodbye(worker);
+}
+
+/* Called with the lock held, which it gives back. */
+static void
+post(struct worker *worker)
+{
+	bool is_first = !worker->orders.is_posted;
+
+	worker->orders.is_posted = true;
+	pthread_mutex_unlock(&worker->lock);
+	if (is_first)
+		loop_post(thread_loop(worker->thread), &worker->message);
+}
+
+void
+worker_post_rules(struct worker *worker, struct rules *rules)
+{
+	pthread_mutex_lock(&worker->lock);
+	rules_release(worker->orders.rules);
+	worker->orders.rules = rules_hold(rules);
+	post(worker);
+}
+
+void
+worker_post_trust(struct worker *worker, struct trust *trust)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (worker->orders.trust != NULL)
+		trust_release(worker->orders.trust);
+	worker->orders.trust = trust != NULL ? trust_hold(trust) : NULL;
+	worker->orders.has_trust = true;
+	post(worker);
+}
+
+void
+worker_post_drain(struct worker *worker, uint64_t deadline_ms)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->orders.drain = true;
+	worker->orders.deadline_ms = deadline_ms;
+	post(worker);
+}
+
+void
+worker_post_goodbye(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->orders.goodbye = true;
+	post(worker);
+}
+
+/* ---- the thread ---- */
+
+static void
+on_shrank(struct worker_context *context)
+{
+	check(container_of(context, struct worker, context));
+}
+
+static void
+on_linger_end(void *arg)
+{
+	check(arg);
+}
+
+static void
+let_go(struct worker *worker)
+{
+	worker->is_over = true;
+	timer_clear(&worker->goodbye);
+	close_ports(worker);
+	intake_cut_all(&worker->context);
+	flow_cut_all(&worker->context, "relay-stopped");
+	refuse_cut_all(&worker->context.lingers);
+	agent_session_cut_all(&worker->context);
+	agent_channel_cut_all(&worker->context);
+}
+
+static void
+wait_for_the_others(struct shared *shared)
+{
+	pthread_mutex_lock(&shared->end_lock);
+	if (--shared->workers_running == 0)
+		pthread_cond_broadcast(&shared->end);
+	while (shared->workers_running > 0)
+		pthread_cond_wait(&shared->end, &shared->end_lock);
+	pthread_mutex_unlock(&shared->end_lock);
+}
+
+static void
+run(void *arg, struct loop *loop)
+{
+	struct worker *worker = arg;
+
+	worker->context.loop = loop;
+	refuse_lingers_init(&worker->context.lingers, loop, on_linger_end, worker);
+	timer_init(&worker->goodbye, loop, on_goodbye_time, worker);
+	if (!open_ports(worker))
+		report(worker, WORKER_FAILED);
+	loop_run(loop);
+	let_go(worker);
+	wait_for_the_others(worker->context.shared);
+}
+
+struct worker *
+worker_new(struct shared *shared, struct rules *rules, struct loop *main,
+    void (*on_event)(void *, enum worker_event), void *arg)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (worker == NULL)
+		return NULL;
+	worker->context.shared = shared;
+	worker->context.rules = rules_hold(rules);
+	worker->context.on_shrank = on_shrank;
+	worker->main = main;
+	worker->on_event = on_event;
+	worker->arg = arg;
+	worker->message.deliver = deliver;
+	pthread_mutex_init(&worker->lock, NULL);
+	return worker;
+}
+
+bool
+worker_start(struct worker *worker, unsigned number)
+{
+	struct shared *shared = worker->context.shared;
+	char name[16];
+
+	snprintf(name, sizeof(name), "relay-%u", number);
+	pthread_mutex_lock(&shared->end_lock);
+	shared->workers_running++;
+	pthread_mutex_unlock(&shared->end_lock);
+	worker->thread = thread_start(name, run, worker);
+	if (worker->thread != NULL)
+		return true;
+	pthread_mutex_lock(&shared->end_lock);
+	shared->workers_running--;
+	pthread_mutex_unlock(&shared->end_lock);
+	return false;
+}
+
+void
+worker_stop(struct worker *worker)
+{
+	if (worker->thread != NULL)
+		loop_stop(thread_loop(worker->thread));
+}
+
+void
+worker_join(struct worker *worker)
+{
+	thread_join(worker->thread);
+	worker->thread = NULL;
+}
+
+void
+worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	for (size_t i = 0; i < worker->port_count; i++) {
+		rules_release(worker->ports[i].rules);
+		if (worker->ports[i].fd >= 0)
+			close(worker->ports[i].fd);
+	}
+	free(worker->ports);
+	rules_release(worker->context.rules);
+	wipe_orders(&worker->orders);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}

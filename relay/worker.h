@@ -1,0 +1,48 @@
+/*
+ * One worker's part of the relay: its loop, its listeners, and lists of all
+ * that lives there.  Everything in it belongs to its thread; others speak to it
+ * through worker_post functions, which send messages.
+ *
+ *	worker_new --> worker_start --> (messages) --> worker_stop, all of them --> worker_join
+ */
+#ifndef RELAY_WORKER_H
+#define RELAY_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct rules;
+struct shared;
+struct trust;
+struct worker;
+
+/* Steps of a drain, each once. Agents are needed until the last worker is idle, so goodbye is said by command. */
+enum worker_event {
+	WORKER_IDLE,		/* no client is left, and none will come */
+	WORKER_EMPTY,		/* after the goodbye: no session is left either, or it took too long */
+	WORKER_FAILED,		/* at the start: a listener cannot be watched */
+	WORKER_EVENTS
+};
+
+/* on_event is called in `main`, the loop of the main thread. Holds the rules; NULL when memory is short. */
+struct worker *worker_new(struct shared *, struct rules *, struct loop *main, void (*on_event)(void *arg, enum worker_event),
+    void *arg);
+/* One listening descriptor for the settings' listener of this index; adopted, but not when it fails (memory).
+ * Before the start. */
+bool worker_add_listener(struct worker *, size_t index, int fd);
+bool worker_start(struct worker *, unsigned number);
+
+/* From the main thread, after the start; none of them can fail. What was not obeyed yet is replaced by what comes
+ * later: the newest rules and the newest trust set count. */
+void worker_post_rules(struct worker *, struct rules *);		/* held by the call */
+void worker_post_trust(struct worker *, struct trust *);		/* judge all again; held by the call; NULL: no agents */
+void worker_post_drain(struct worker *, uint64_t deadline_ms);
+void worker_post_goodbye(struct worker *);
+void worker_stop(struct worker *);
+/* Every worker must have been stopped before the first is joined: they wait for one another. */
+void worker_join(struct worker *);
+void worker_free(struct worker *);
+
+#endif
