@@ -15,15 +15,18 @@ enum {
 	TURN_BYTES = 256 * 1024,
 	/* For the peers' FINs behind their close_notify, when all is said. */
 	SETTLE_MS = 5000,
-	/* After so long a standstill a side that is not read is asked whether it lives. */
+	/* After so long a standstill a side that is not read is asked whether it lives, and what a
+	 * broken one has said is given up. */
 	PROBE_MS = 3000,
+	/* For a peer to read our alert. */
+	LINGER_MS = 1000,
 	SILENT_MS = 60000,
 };
 
-enum state { FLOWING, FINISHING, DONE, STATES };
+enum state { FLOWING, FINISHING, DONE, CUT, STATES };
 static const unsigned may_move[STATES] = {
-	[FLOWING] = 1u << FINISHING,
-	[FINISHING] = 1u << DONE,
+	[FLOWING] = 1u << FINISHING | 1u << CUT,
+	[FINISHING] = 1u << DONE | 1u << CUT,
 };
 
 /* Invariant: a half reads only while `kept` is empty and all that `to` holds has been flushed. */
@@ -49,7 +52,8 @@ struct pump {
 	uint64_t active_ms;	/* when the last byte moved */
 	bool is_probing;	/* the timer is set for a standstill */
 	bool is_watchful;	/* something was written that may not have been answered yet */
-	bool is_breaking, is_settling, is_over, is_freed;
+	bool is_settling, is_over, is_freed;
+	struct half *lingering;		/* whose stream's alert may still be read; all else is over */
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
 	void *arg;
@@ -78,6 +82,12 @@ must_wait(enum io io)
 	return io == IO_READ || io == IO_WRITE;
 }
 
+static unsigned
+mask_of(enum io io)
+{
+	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
+}
+
 static void
 move(struct half *half, enum state to)
 {
@@ -89,18 +99,24 @@ move(struct half *half, enum state to)
 static void
 end(struct pump *pump, enum pump_end why)
 {
-	if (pump->is_over)
-		return;
 	pump->is_over = true;
 	pump->end = why;
 	for (int i = 0; i < 2; i++) {
 		watch_wipe(&pump->watch[i]);
 		buffer_drop(&pump->half[i].kept);
-		if (why != PUMP_FINISHED)
-			stream_reset(pump->half[i].from);
 	}
 	timer_clear(&pump->timer);
 	loop_later(pump->loop, &pump->task);
+}
+
+/* The end that is none: told to both as a reset. */
+static void
+break_off(struct pump *pump, enum pump_end why)
+{
+	for (int i = 0; i < 2; i++)
+		if (pump->half[i].from)
+			stream_reset(pump->half[i].from);
+	end(pump, why);
 }
 
 /* Writes what is kept; IO_OK once all of it is gone. */
@@ -142,39 +158,76 @@ other(struct half *half)
 	return &half->pump->half[half == half->pump->half];
 }
 
-static void
-break_reading(struct half *half)
+/* The side that this half reads from has reset, or broken. */
+static enum pump_end
+reset_of(const struct half *half)
 {
-	end(half->pump, half == half->pump->half ? PUMP_RESET_A : PUMP_RESET_B);
+	return half == half->pump->half ? PUMP_RESET_A : PUMP_RESET_B;
 }
 
-static void run_half(struct half *);
+/* The peer has had the alert when it has closed, too. */
+static void
+linger(struct pump *pump)
+{
+	struct half *half = pump->lingering;
+	enum io io = stream_linger(half->from);
+	if (must_wait(io))
+		watch_want(&pump->watch[half - pump->half], mask_of(io));
+	else if (io == IO_OK)
+		end(pump, reset_of(half));
+	else
+		break_off(pump, reset_of(half));
+}
 
-/* What the peer said before it stopped listening may still stand in its stream: a server's answer
- * to a request that it did not want to read to the end. */
+/* The other side need not wait. */
+static void
+start_lingering(struct half *half)
+{
+	struct pump *pump = half->pump;
+	struct half *back = other(half);
+	pump->lingering = half;
+	half->read_wait = half->write_wait = back->read_wait = back->write_wait = IO_OK;
+	watch_wipe(&pump->watch[back - pump->half]);
+	stream_reset(back->from);
+	stream_free(back->from);
+	back->from = half->to = NULL;
+	timer_set(&pump->timer, LINGER_MS);
+	linger(pump);
+}
+
+/* IO_FAILED: TLS has failed, and perhaps told its peer why; a reset would destroy the alert. */
+static void
+break_reading(struct half *half, enum io io)
+{
+	if (io == IO_FAILED && must_wait(stream_linger(half->from)))
+		start_lingering(half);
+	else
+		break_off(half->pump, reset_of(half));
+}
+
+/* Bytes are lost. What the peer said before it stopped listening may still stand in its stream: a
+ * server's answer to a request that it did not want to read to the end. So the other half goes on,
+ * until it has read how that ends. */
 static void
 break_writing(struct half *half)
 {
-	struct pump *pump = half->pump;
-	if (!pump->is_breaking) {
-		pump->is_breaking = true;
-		run_half(other(half));
-	}
-	break_reading(other(half));
+	move(half, CUT);
+	half->read_wait = half->write_wait = IO_OK;
+	buffer_drop(&half->kept);
 }
 
-/* A peer that has said its FIN and is gone altogether has not been robbed of a byte by our missing
- * one. */
+/* A peer that cannot be told of our end has lost no byte by that. Whether it has ended, too, or
+ * has reset, is for the other half to read. */
 static void
 finish(struct half *half)
 {
 	enum io io = stream_finish(half->to);
-	if (io == IO_OK || (io == IO_RESET && other(half)->state != FLOWING))
-		move(half, DONE);
-	else if (must_wait(io))
+	if (must_wait(io))
 		half->write_wait = io;
-	else
+	else if (io == IO_FAILED)
 		break_writing(half);
+	else
+		move(half, DONE);
 }
 
 /* Reads once and passes on. False when the half has to wait, has ended, or the pump is over. */
@@ -191,7 +244,7 @@ pass(struct half *half, size_t *bytes)
 		return false;
 	}
 	if (io != IO_OK) {
-		break_reading(half);
+		break_reading(half, io);
 		return false;
 	}
 	io = write_fresh(half, *bytes);
@@ -208,7 +261,7 @@ run_half(struct half *half)
 	size_t moved = 0, bytes = 0;
 	half->read_wait = half->write_wait = IO_OK;
 	half->has_more = false;
-	if (half->state == DONE)
+	if (half->state == DONE || half->state == CUT)
 		return;
 	enum io io = write_kept(half);
 	if (must_wait(io))
@@ -220,14 +273,8 @@ run_half(struct half *half)
 	while (half->state == FLOWING && moved < TURN_BYTES && pass(half, &bytes))
 		moved += bytes;
 	half->has_more = half->state == FLOWING && moved >= TURN_BYTES;
-	if (half->state == FINISHING && !half->pump->is_over)
+	if (half->state == FINISHING)
 		finish(half);
-}
-
-static unsigned
-mask_of(enum io io)
-{
-	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
 }
 
 static void
@@ -240,12 +287,27 @@ watch_on(struct pump *pump)
 		loop_later(pump->loop, &pump->task);
 }
 
+/* The half whose bytes are lost, if any. */
+static struct half *
+find_cut(struct pump *pump)
+{
+	for (int i = 0; i < 2; i++)
+		if (pump->half[i].state == CUT)
+			return &pump->half[i];
+	return NULL;
+}
+
 /* How long the flow may still be silent, as things stand; 0: for ever. */
 static uint64_t
-patience_ms(const struct pump *pump, enum pump_end *why)
+patience_ms(struct pump *pump, enum pump_end *why)
 {
 	uint64_t idle = pump->settings.idle_ms, half = pump->settings.half_closed_ms;
 	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
+	struct half *cut = find_cut(pump);
+	if (cut) {
+		*why = reset_of(other(cut));
+		return PROBE_MS;
+	}
 	*why = PUMP_IDLE;
 	if (!is_half || !half || (idle && idle < half))
 		return idle;
@@ -317,15 +379,19 @@ on_time(void *arg)
 		end(pump, PUMP_FINISHED);
 		return;
 	}
+	if (pump->lingering) {
+		break_off(pump, reset_of(pump->lingering));
+		return;
+	}
 	pump->is_probing = false;
 	if (silent >= PROBE_MS)
 		broken = find_broken(pump);
 	if (broken)
-		break_reading(broken);
+		break_reading(broken, IO_RESET);
 	else if (patience && silent >= patience)
-		end(pump, why);
+		break_off(pump, why);
 	else if (is_silent(pump))
-		end(pump, PUMP_SILENT);
+		break_off(pump, PUMP_SILENT);
 	else
 		keep_time(pump);
 }
@@ -349,27 +415,37 @@ settle(struct pump *pump)
 		end(pump, PUMP_FINISHED);
 }
 
+/* True: nothing is left to be pumped. */
+static bool
+wind_up(struct pump *pump)
+{
+	struct half *cut = find_cut(pump);
+	if (cut && other(cut)->state >= DONE)
+		break_off(pump, reset_of(other(cut)));
+	else if (pump->half[0].state == DONE && pump->half[1].state == DONE)
+		settle(pump);
+	else
+		return false;
+	return true;
+}
+
 /* The halves to be run, as a bit set. */
 static void
 run(struct pump *pump, unsigned halves)
 {
 	uint64_t before = pump->half[0].count + pump->half[1].count;
-	bool was_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
-	for (int i = 0; i < 2 && !pump->is_over; i++)
+	enum state was[2] = { pump->half[0].state, pump->half[1].state };
+	for (int i = 0; i < 2 && !pump->is_over && !pump->lingering; i++)
 		if (halves & 1u << i)
 			run_half(&pump->half[i]);
-	if (pump->is_over)
+	if (pump->is_over || pump->lingering || wind_up(pump))
 		return;
-	if (pump->half[0].state == DONE && pump->half[1].state == DONE) {
-		settle(pump);
-		return;
-	}
-	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
-	if (before != pump->half[0].count + pump->half[1].count || was_half != is_half) {
+	bool has_moved = was[0] != pump->half[0].state || was[1] != pump->half[1].state;
+	if (before != pump->half[0].count + pump->half[1].count || has_moved) {
 		pump->active_ms = clock_ms();
 		pump->is_watchful = true;
 	}
-	if (was_half != is_half)
+	if (has_moved)
 		timer_clear(&pump->timer);	/* another patience from now on */
 	watch_on(pump);
 	keep_time(pump);
@@ -382,6 +458,10 @@ on_ready(struct pump *pump, int i, unsigned ready)
 	unsigned halves = 0;
 	if (pump->is_settling) {
 		settle(pump);
+		return;
+	}
+	if (pump->lingering) {
+		linger(pump);
 		return;
 	}
 	if (ready & mask_of(pump->half[i].read_wait))
@@ -411,7 +491,7 @@ on_task(void *arg)
 		free(pump);
 	else if (pump->is_over)
 		pump->on_over(pump->arg, pump->end);
-	else
+	else if (!pump->lingering)
 		run(pump, (pump->half[0].has_more ? 1u : 0) | (pump->half[1].has_more ? 2u : 0));
 }
 
@@ -458,7 +538,8 @@ pump_free(struct pump *pump)
 {
 	if (!pump || pump->is_freed)
 		return;
-	end(pump, PUMP_STOPPED);
+	if (!pump->is_over)
+		break_off(pump, PUMP_STOPPED);
 	stream_free(pump->half[0].from);
 	stream_free(pump->half[1].from);
 	pump->is_freed = true;
@@ -468,7 +549,8 @@ pump_free(struct pump *pump)
 void
 pump_stop(struct pump *pump)
 {
-	end(pump, PUMP_STOPPED);
+	if (!pump->is_over)
+		break_off(pump, PUMP_STOPPED);
 }
 
 uint64_t

@@ -3,14 +3,21 @@
  * half-machines, each
  *
  *	flowing --> finishing (EOF read, the rest and the FIN go out) --> done
+ *	flowing, finishing --> cut (bytes were lost on their way out)
  *
  * All bytes, in order, unchanged.  Backpressure by not reading: a half reads
  * only when all it has read before has been written.  Half-close goes through
  * in both orders; a reset on one side becomes a reset on the other, once.
- * A peer that breaks while it is written to is read once more, since its last
- * words may stand there.  When both halves are done, a TLS below may still have
- * its close_notify unread: the pump settles (at most 5 s) before it is over,
- * because closing then would reset the connection.
+ *
+ * A half whose writes fail is cut.  The other half goes on, since the last words
+ * of the broken side may stand there, and so does the truth about its end.  A
+ * flow with a cut half ends as a reset: nobody may take for whole what was
+ * truncated.  Where TLS has failed and has told its peer why, the pump lingers
+ * (at most 1 s) for that alert to be read, and resets the other side at once.
+ *
+ * When both halves are done, a TLS below may still have its close_notify unread:
+ * the pump settles (at most 5 s) before it is over, because closing then would
+ * reset the connection.
  * While one side takes nothing, the other is not read, and a reset of it is found
  * only after some seconds of standstill, in which its last words may still be taken.
  * A peer may pause for as long as it likes, but its kernel must answer ours.

@@ -1,3 +1,6 @@
+/*
+ * Streams over plain sockets, and what all kinds have in common.
+ */
 #include "tunnel/stream.h"
 
 #include <errno.h>
@@ -54,12 +57,16 @@ stream_settle(struct stream *s)
 	return io == IO_READ || io == IO_WRITE ? io : s->kind->settle(s);
 }
 
-/* POLLHUP alone would only say that both have finished. */
+enum io
+stream_linger(struct stream *s)
+{
+	return s->kind->linger(s);
+}
+
 bool
 stream_is_broken(const struct stream *s)
 {
-	struct pollfd p = { .fd = s->fd };
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+	return s->kind->is_broken(s);
 }
 
 void
@@ -102,9 +109,26 @@ stream_unread_left(const struct stream *s)
 	return s->unread_bytes - s->unread_at;
 }
 
+/*
+ * The kernel tells once that a connection was reset (or has timed out): to the
+ * first call that fails.  The next one hears EPIPE or, from recv(), an end that
+ * looks like a FIN.  So it is remembered here.
+ */
+struct socket_stream {
+	struct stream stream;	/* first: it is one */
+	bool was_reset;
+	bool is_finished;
+};
+
+static enum io
+how_it_ended(const struct socket_stream *s)
+{
+	return s->was_reset ? IO_RESET : IO_EOF;
+}
+
 /* What a failed system call on a socket means for the connection. */
 static enum io
-judge(int error, enum io wait)
+judge(struct socket_stream *s, int error, enum io wait)
 {
 	switch (error) {
 	case EAGAIN:
@@ -113,45 +137,58 @@ judge(int error, enum io wait)
 	case EBADF:
 	case EFAULT:
 	case EINVAL:
+	case ENOMEM:
 	case ENOTSOCK:
 		return IO_FAILED;
 	}
 	/* Reset, timed out, unreachable: all say that the peer is gone without a FIN. */
+	s->was_reset = true;
 	return IO_RESET;
 }
 
 static enum io
-socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
+socket_read(struct stream *stream, void *data, size_t bytes, size_t *done)
 {
+	struct socket_stream *s = (struct socket_stream *)stream;
 	ssize_t got;
 	do
-		got = recv(s->fd, data, bytes, 0);
+		got = recv(stream->fd, data, bytes, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return judge(errno, IO_READ);
+		return judge(s, errno, IO_READ);
 	*done = (size_t)got;
-	return got ? IO_OK : IO_EOF;
+	return got ? IO_OK : how_it_ended(s);
 }
 
+/* EPIPE: a FIN of the peer's came before whatever made it deaf, or its error has been told
+ * already. */
 static enum io
-socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
+socket_write(struct stream *stream, const void *data, size_t bytes, size_t *done)
 {
+	struct socket_stream *s = (struct socket_stream *)stream;
 	if (bytes == 0)
 		return IO_OK;
 	ssize_t sent;
 	do
-		sent = send(s->fd, data, bytes, MSG_NOSIGNAL);
+		sent = send(stream->fd, data, bytes, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
-		return judge(errno, IO_WRITE);
+		return errno == EPIPE ? how_it_ended(s) : judge(s, errno, IO_WRITE);
 	*done = (size_t)sent;
 	return IO_OK;
 }
 
+/* ENOTCONN: the connection is over; shutdown() does not say how, and leaves the error to recv(). */
 static enum io
-socket_finish(struct stream *s)
+socket_finish(struct stream *stream)
 {
-	return shutdown(s->fd, SHUT_WR) == 0 ? IO_OK : judge(errno, IO_WRITE);
+	struct socket_stream *s = (struct socket_stream *)stream;
+	if (s->is_finished)
+		return IO_OK;
+	if (shutdown(stream->fd, SHUT_WR) < 0)
+		return errno == ENOTCONN ? how_it_ended(s) : judge(s, errno, IO_WRITE);
+	s->is_finished = true;
+	return IO_OK;
 }
 
 static enum io
@@ -159,6 +196,23 @@ socket_settle(struct stream *s)
 {
 	(void)s;
 	return IO_OK;
+}
+
+/* POLLHUP alone would only say that both have finished. */
+static bool
+socket_is_broken(const struct stream *s)
+{
+	struct pollfd p = { .fd = s->fd };
+	return ((const struct socket_stream *)s)->was_reset ||
+	    (poll(&p, 1, 0) > 0 && (p.revents & POLLERR));
+}
+
+/* A socket has no words of its own. */
+static enum io
+socket_linger(struct stream *s)
+{
+	(void)s;
+	return IO_FAILED;
 }
 
 static void
@@ -175,18 +229,19 @@ socket_free(struct stream *s)
 }
 
 static const struct stream_kind socket_kind = {
-	socket_read, socket_write, socket_finish, socket_settle, socket_reset, socket_free,
+	socket_read, socket_write, socket_finish, socket_settle, socket_linger, socket_is_broken,
+	socket_reset, socket_free,
 };
 
 struct stream *
 stream_socket(int fd)
 {
-	struct stream *s = calloc(1, sizeof *s);
+	struct socket_stream *s = calloc(1, sizeof *s);
 	if (!s) {
 		close(fd);
 		return NULL;
 	}
-	s->kind = &socket_kind;
-	s->fd = fd;
-	return s;
+	s->stream.kind = &socket_kind;
+	s->stream.fd = fd;
+	return &s->stream;
 }

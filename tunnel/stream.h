@@ -6,6 +6,12 @@
  * A call that answers IO_READ or IO_WRITE has done nothing that the caller
  * need remember but this: repeat the same call (a write with at least the same
  * bytes in front) when the descriptor is readable or writable.
+ *
+ * An end and a reset are two facts, and reading tells which of the two it was,
+ * for good: IO_EOF only if the peer's FIN (close_notify) has been read and no
+ * call before has met a reset, whichever call that was.  Connections that time
+ * out or whose host is gone count as reset.  So who fails to write reads on:
+ * what came before is still delivered, and then the truth about the end.
  */
 #ifndef TUNNEL_STREAM_H
 #define TUNNEL_STREAM_H
@@ -18,8 +24,9 @@ enum io {
 	IO_OK,		/* progress: *done bytes, at least one */
 	IO_READ,	/* wait until the descriptor is readable */
 	IO_WRITE,	/* wait until it is writable */
-	IO_EOF,		/* the peer has finished, properly (FIN; close_notify in TLS) */
-	IO_RESET,	/* the peer has reset, or cut TLS short without close_notify */
+	IO_EOF,		/* read: the peer has finished, properly (FIN; close_notify in TLS);
+			 * write, finish: it takes no more, but no reset has been seen (EPIPE) */
+	IO_RESET,	/* the peer has reset or is gone, or has cut TLS short without close_notify */
 	IO_FAILED,	/* broken by us or by the protocol; the stream is of no more use */
 };
 
@@ -30,6 +37,8 @@ struct stream_kind {
 	enum io (*write)(struct stream *, const void *, size_t, size_t *done);
 	enum io (*finish)(struct stream *);
 	enum io (*settle)(struct stream *);
+	enum io (*linger)(struct stream *);
+	bool (*is_broken)(const struct stream *);
 	void (*reset)(struct stream *);
 	void (*free)(struct stream *);
 };
@@ -58,8 +67,13 @@ enum io stream_finish(struct stream *);
  * what the peer has not read yet. IO_READ, IO_WRITE: wait, call again; else it may be freed. The
  * caller bounds the time. */
 enum io stream_settle(struct stream *);
-/* The connection has been reset or has timed out, as far as the kernel knows, whatever there still is
- * to be read. A system call; for who does not wait on the descriptor. */
+/* After a read's IO_FAILED: if the stream has a last word for its peer (an alert of TLS), that
+ * goes out, then the end of the stream below, and what still comes is thrown away until the peer
+ * has closed, too: a reset would destroy the word. IO_READ, IO_WRITE: wait, call again; IO_OK: the
+ * peer has had it; else there is none to be had. The caller bounds the time. */
+enum io stream_linger(struct stream *);
+/* The connection has been reset or has timed out, as far as the kernel knows, whatever there still
+ * is to be read. A system call; for who does not wait on the descriptor. */
 bool stream_is_broken(const struct stream *);
 /* stream_free() will reset the connection (RST; no close_notify). */
 void stream_reset(struct stream *);

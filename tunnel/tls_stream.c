@@ -47,7 +47,9 @@ push_down(struct tls *tls, const uint8_t *data, size_t bytes)
 	return sent;
 }
 
-/* A single record is not copied; a flight of several is joined, to save system calls. */
+/* A single record is not copied; a flight of several is joined, to save system calls. Never fails:
+ * GnuTLS would refuse to read on, and what the peer said before it stopped listening must still be
+ * heard. */
 ssize_t
 tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
 {
@@ -55,18 +57,15 @@ tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
 	size_t sent = 0, total = 0;
 	if (count == 1 && buffer_left(&tls->out) == 0 && tls->write_end == IO_OK)
 		sent = push_down(tls, iov->iov_base, iov->iov_len);
-	for (int i = 0; i < count && tls->write_end == IO_OK; i++) {
+	for (int i = 0; i < count; i++) {
 		const uint8_t *from = iov[i].iov_base;
 		total += iov[i].iov_len;
-		if (!buffer_add(&tls->out, from + sent, iov[i].iov_len - sent))
+		if (tls->write_end == IO_OK &&
+		    !buffer_add(&tls->out, from + sent, iov[i].iov_len - sent))
 			tls->write_end = IO_FAILED;
 		sent = 0;
 	}
-	if (tls->write_end == IO_OK)
-		return (ssize_t)total;
-	tls->below = tls->write_end;
-	gnutls_transport_set_errno(tls->session, EPIPE);
-	return -1;
+	return (ssize_t)total;
 }
 
 ssize_t
@@ -128,13 +127,13 @@ static enum io
 write_on(struct stream *s, const void *data, size_t bytes, size_t *done)
 {
 	struct tls *tls = (struct tls *)s;
-	if (tls->state == TLS_SHAKING || tls->closing != TLS_WRITING)
+	if (tls->state != TLS_OPEN || tls->closing != TLS_WRITING)
 		return IO_FAILED;
 	enum io io = tls_flush(tls);
 	if (io == IO_OK && tls->accepted == 0 && bytes > 0) {
 		ssize_t got = gnutls_record_send(tls->session, data, bytes);
 		if (got <= 0)
-			return tls->write_end == IO_OK ? IO_FAILED : tls->write_end;
+			return IO_FAILED;
 		tls->accepted = (size_t)got;
 		io = tls_flush(tls);
 	}
@@ -175,8 +174,8 @@ finish(struct stream *s)
 	struct tls *tls = (struct tls *)s;
 	if (tls->closing == TLS_FINISHED)
 		return IO_OK;
-	if (tls->closing == TLS_WRITING && tls->state == TLS_OPEN && tls->write_end == IO_OK &&
-	    gnutls_bye(tls->session, GNUTLS_SHUT_WR) < 0 && tls->write_end == IO_OK)
+	if (tls->closing == TLS_WRITING && tls->state == TLS_OPEN &&
+	    gnutls_bye(tls->session, GNUTLS_SHUT_WR) < 0)
 		return IO_FAILED;
 	tls->closing = TLS_BYE_SAID;
 	tls->accepted = 0;
@@ -194,6 +193,21 @@ settle(struct stream *s)
 	return stream_settle(((struct tls *)s)->under);
 }
 
+/* Only where an alert of ours is the last word. */
+static enum io
+linger(struct stream *s)
+{
+	struct tls *tls = (struct tls *)s;
+	return tls->alert_sent && tls->write_end == IO_OK ? tls_linger(tls) : IO_FAILED;
+}
+
+static bool
+is_broken(const struct stream *s)
+{
+	const struct tls *tls = (const struct tls *)s;
+	return tls->write_end == IO_RESET || stream_is_broken(tls->under);
+}
+
 static void
 reset(struct stream *s)
 {
@@ -206,4 +220,5 @@ free_all(struct stream *s)
 	tls_free((struct tls *)s);
 }
 
-const struct stream_kind tls_kind = { read_on, write_on, finish, settle, reset, free_all };
+const struct stream_kind tls_kind = { read_on, write_on, finish, settle, linger, is_broken,
+	reset, free_all };

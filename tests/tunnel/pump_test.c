@@ -644,6 +644,39 @@ tls_cut_short_is_a_reset_for_the_other_side(void **state)
 	close(plain[1]);
 }
 
+/* The client goes on sending what nobody reads any more: a mere close would be a reset, and that
+ * would destroy the alert. */
+static void
+an_alert_in_a_joined_flow_can_be_read(void **state)
+{
+	static char much[200000];
+	int sealed[2], plain[2];
+	struct bench bench;
+	char byte;
+	(void)state;
+	tcp_pair(sealed);
+	tcp_pair(plain);
+	struct tls *server = over(stream_socket(sealed[0]), TLS_SESSION_RELAY);
+	struct tls *client = over(stream_socket(sealed[1]), TLS_SESSION_AGENT);
+	shaken(server, client);
+	bench_start(&bench, tls_stream(server), stream_socket(plain[0]),
+	    (struct pump_settings){ 0 });
+	say(tls_stream(client), "all of it");
+	expect(plain[1], "all of it");
+	memcpy(much, "\x17\x03\x03\x00\x20", 5);
+	for (int i = 0; i < 5; i++) {
+		assert_true(send(sealed[1], much, sizeof much, MSG_NOSIGNAL) > 0);
+		usleep(20000);
+	}
+	assert_int_equal(get(plain[1], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(hear_nothing(tls_stream(client)), IO_RESET);
+	assert_int_equal(tls_alert_received(client), GNUTLS_A_BAD_RECORD_MAC);
+	stream_free(tls_stream(client));
+	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	close(plain[1]);
+}
+
 static int
 set_up(void **state)
 {
@@ -680,6 +713,7 @@ main(void)
 		cmocka_unit_test(a_peer_whose_kernel_is_silent_is_gone),
 		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
+		cmocka_unit_test(an_alert_in_a_joined_flow_can_be_read),
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

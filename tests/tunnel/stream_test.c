@@ -1,5 +1,8 @@
 #include "tunnel/stream.h"
 
+#include <linux/filter.h>
+#include <poll.h>
+
 #include "base/socket.h"
 #include "tunnel/peer.h"
 
@@ -84,6 +87,163 @@ a_reset_arrives_as_one(void **state)
 	stream_free(b);
 }
 
+/* Until the peer's answer is there; loopback has delivered it then. */
+static enum io
+write_until_it_fails(struct stream *s)
+{
+	enum io io;
+	size_t done;
+	for (int i = 0; (io = stream_write(s, "x", 1, &done)) == IO_OK && i < 1000; i++)
+		usleep(1000);
+	return io;
+}
+
+enum ending { RESETS, CLOSES_UNREAD, FINISHES_AND_RESETS, FINISHES_AND_CLOSES };
+
+/* What the other end gets from one that says something and goes, each in its way. */
+static struct stream *
+left_by(enum ending ending)
+{
+	int fds[2];
+	tcp_pair(fds);
+	struct stream *a = stream_socket(fds[0]), *b = stream_socket(fds[1]);
+	say(a, "unread");
+	say(b, "last words");
+	if (ending >= FINISHES_AND_RESETS)
+		assert_int_equal(stream_finish(b), IO_OK);
+	if (ending == RESETS || ending == FINISHES_AND_RESETS)
+		stream_reset(b);
+	stream_free(b);
+	return a;
+}
+
+/* The failed call takes the socket's error with it; what follows would look like a FIN. */
+static void
+a_failed_write_makes_no_end_of_a_reset(void **state)
+{
+	(void)state;
+	for (enum ending ending = RESETS; ending <= CLOSES_UNREAD; ending++) {
+		struct stream *a = left_by(ending);
+		assert_int_equal(write_until_it_fails(a), IO_RESET);
+		assert_int_equal(write_until_it_fails(a), IO_RESET);
+		assert_true(stream_is_broken(a));
+		hear(a, "last words");
+		assert_int_equal(hear_nothing(a), IO_RESET);
+		assert_int_equal(hear_nothing(a), IO_RESET);
+		stream_free(a);
+	}
+}
+
+static void
+a_failed_write_makes_no_reset_of_an_end(void **state)
+{
+	(void)state;
+	for (enum ending ending = FINISHES_AND_RESETS; ending <= FINISHES_AND_CLOSES; ending++) {
+		struct stream *a = left_by(ending);
+		assert_int_equal(write_until_it_fails(a), IO_EOF);
+		hear(a, "last words");
+		assert_int_equal(hear_nothing(a), IO_EOF);
+		assert_int_equal(hear_nothing(a), IO_EOF);
+		stream_free(a);
+	}
+}
+
+static void
+a_reset_that_reading_has_met_stays_one(void **state)
+{
+	size_t done;
+	(void)state;
+	struct stream *a = left_by(RESETS);
+	hear(a, "last words");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(hear_nothing(a), IO_RESET);
+	assert_int_equal(stream_write(a, "x", 1, &done), IO_RESET);
+	assert_int_equal(hear_nothing(a), IO_RESET);
+	stream_free(a);
+}
+
+static void
+a_finish_that_comes_too_late_hides_nothing(void **state)
+{
+	(void)state;
+	for (enum ending ending = RESETS; ending <= FINISHES_AND_RESETS; ending++) {
+		bool has_finished = ending >= FINISHES_AND_RESETS;
+		struct stream *a = left_by(ending);
+		assert_int_equal(stream_finish(a), IO_EOF);
+		hear(a, "last words");
+		assert_int_equal(hear_nothing(a), has_finished ? IO_EOF : IO_RESET);
+		assert_int_equal(stream_finish(a), has_finished ? IO_EOF : IO_RESET);
+		stream_free(a);
+	}
+}
+
+static void
+finishing_twice_is_harmless_when_all_is_over(void **state)
+{
+	int fds[2];
+	(void)state;
+	tcp_pair(fds);
+	struct stream *a = stream_socket(fds[0]), *b = stream_socket(fds[1]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(stream_finish(a), IO_OK);
+		assert_int_equal(stream_finish(b), IO_OK);
+		assert_int_equal(hear_nothing(a), IO_EOF);
+		assert_int_equal(hear_nothing(b), IO_EOF);
+	}
+	stream_free(a);
+	stream_free(b);
+}
+
+/* A peer that is switched off; its kernel answers nothing any more. */
+static void
+a_connection_that_times_out_has_not_ended(void **state)
+{
+	struct sock_filter drop[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog filter = { .len = 1, .filter = drop };
+	int fds[2];
+	size_t done;
+	(void)state;
+	for (int writes = 0; writes < 2; writes++) {
+		tcp_pair(fds);
+		struct stream *a = stream_socket(fds[0]);
+		assert_int_equal(setsockopt(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ 100 },
+		    sizeof(int)), 0);
+		assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+		    sizeof filter), 0);
+		say(a, "hello?");
+		struct pollfd at = { .fd = fds[0] };
+		assert_int_equal(poll(&at, 1, 10000), 1);
+		assert_true(stream_is_broken(a));
+		if (writes)
+			assert_int_equal(stream_write(a, "x", 1, &done), IO_RESET);
+		assert_int_equal(hear_nothing(a), IO_RESET);
+		assert_int_equal(hear_nothing(a), IO_RESET);
+		stream_free(a);
+		close(fds[1]);
+	}
+}
+
+static void
+a_unix_socket_tells_both_ends_apart_too(void **state)
+{
+	(void)state;
+	for (int reads = 0; reads < 2; reads++) {
+		int fds[2];
+		pair(fds);
+		struct stream *a = stream_socket(fds[0]), *b = stream_socket(fds[1]);
+		say(a, "request");
+		say(b, "answer");
+		if (reads)
+			hear(b, "request");
+		stream_free(b);
+		assert_int_not_equal(write_until_it_fails(a), IO_OK);
+		hear(a, "answer");
+		assert_int_equal(hear_nothing(a), reads ? IO_EOF : IO_RESET);
+		assert_int_equal(hear_nothing(a), reads ? IO_EOF : IO_RESET);
+		stream_free(a);
+	}
+}
+
 int
 main(void)
 {
@@ -93,6 +253,13 @@ main(void)
 		cmocka_unit_test(says_what_to_wait_for),
 		cmocka_unit_test(half_closes_and_reads_on),
 		cmocka_unit_test(a_reset_arrives_as_one),
+		cmocka_unit_test(a_failed_write_makes_no_end_of_a_reset),
+		cmocka_unit_test(a_failed_write_makes_no_reset_of_an_end),
+		cmocka_unit_test(a_reset_that_reading_has_met_stays_one),
+		cmocka_unit_test(a_finish_that_comes_too_late_hides_nothing),
+		cmocka_unit_test(finishing_twice_is_harmless_when_all_is_over),
+		cmocka_unit_test(a_connection_that_times_out_has_not_ended),
+		cmocka_unit_test(a_unix_socket_tells_both_ends_apart_too),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
