@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum { LINE_BYTES = 16384, TAIL_BYTES = 4, STRING_MOST = 1024 };
 
@@ -76,41 +77,6 @@ put_format(struct line *line, const char *format, ...)
 	put_text(line, text);
 }
 
-/* The length of the well-formed UTF-8 sequence at `at` (RFC 3629), 0 if there is none. */
-static unsigned
-utf8_bytes(const unsigned char *at, size_t left)
-{
-	static const struct {
-		unsigned char first, last, low, high, bytes;
-	} forms[] = {
-	    {0x00, 0x7f, 0x80, 0xbf, 1},
-	    {0xc2, 0xdf, 0x80, 0xbf, 2},
-	    {0xe0, 0xe0, 0xa0, 0xbf, 3},
-	    {0xe1, 0xec, 0x80, 0xbf, 3},
-	    {0xed, 0xed, 0x80, 0x9f, 3},
-	    {0xee, 0xef, 0x80, 0xbf, 3},
-	    {0xf0, 0xf0, 0x90, 0xbf, 4},
-	    {0xf1, 0xf3, 0x80, 0xbf, 4},
-	    {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (at[0] < forms[i].first || at[0] > forms[i].last)
-			continue;
-		if (left < forms[i].bytes)
-			return 0;
-		for (unsigned n = 1; n < forms[i].bytes; n++) {
-			unsigned char low = n == 1 ? forms[i].low : 0x80,
-				      high = n == 1 ? forms[i].high : 0xbf;
-
-			if (at[n] < low || at[n] > high)
-				return 0;
-		}
-		return forms[i].bytes;
-	}
-	return 0;
-}
-
 /* Where to cut a long string, not inside a UTF-8 sequence. */
 static size_t
 cut_at(const char *text, size_t most)
@@ -124,26 +90,45 @@ cut_at(const char *text, size_t most)
 	return bytes;
 }
 
+/* RFC 8259, section 7: what lies beyond 16 bits is written as a pair of surrogates. */
+static void
+put_json_escape(struct line *line, uint32_t point)
+{
+	if (point <= 0xffff)
+		put_format(line, "\\u%04" PRIx32, point);
+	else
+		put_format(line, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd7c0 + (point >> 10),
+		    0xdc00 + (point & 0x3ff));
+}
+
+/* Puts one character, or one byte that is no part of any, and gives the bytes that it took. */
+static unsigned
+put_json_character(struct line *line, const char *at, size_t left)
+{
+	uint32_t point;
+	unsigned bytes = utf8_decode(at, left, &point);
+
+	if (bytes == 0) {
+		put_json_escape(line, (unsigned char)*at);
+		return 1;
+	}
+	if (point == '"' || point == '\\')
+		put_format(line, "\\%c", *at);
+	else if (utf8_is_invisible(point))
+		put_json_escape(line, point);
+	else
+		put(line, at, bytes);
+	return bytes;
+}
+
 static void
 put_json_string(struct line *line, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	size_t left = cut_at(text, STRING_MOST);
+	unsigned bytes;
 
 	put_text(line, "\"");
-	while (left > 0) {
-		unsigned bytes = utf8_bytes(at, left);
-
-		if (*at == '"' || *at == '\\')
-			put_format(line, "\\%c", *at);
-		else if (bytes == 0 || *at < 0x20 || *at == 0x7f)
-			put_format(line, "\\u%04x", *at);
-		else
-			put(line, (const char *)at, bytes);
-		bytes = bytes == 0 ? 1 : bytes;
-		at += bytes;
-		left -= bytes;
-	}
+	for (size_t left = cut_at(text, STRING_MOST); left > 0; left -= bytes, text += bytes)
+		bytes = put_json_character(line, text, left);
 	put_text(line, "\"");
 }
 
@@ -178,40 +163,42 @@ log_quote(char *out, unsigned out_size, const char *text, unsigned bytes)
 		out[used] = '\0';
 }
 
+/* A word needs no quotes if nothing in it, and no space, could end it or begin a field. */
 static bool
-is_plain(const char *text)
+is_plain(const char *text, char first)
 {
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++) {
-		if (*text <= ' ' || *text > '~' || strchr("\"\\=", *text) != NULL)
+		if (*text < first || *text > '~' || strchr("\"\\=", *text) != NULL)
 			return false;
 	}
 	return true;
 }
 
 static void
-put_text_string(struct line *line, const char *text)
+put_quoted(struct line *line, const char *text, bool is_plain_text)
 {
 	char quoted[4 * STRING_MOST + 1];
-	bool plain = is_plain(text);
 
 	log_quote(quoted, sizeof(quoted), text, (unsigned)cut_at(text, STRING_MOST));
-	put_text(line, plain ? "" : "\"");
+	put_text(line, is_plain_text ? "" : "\"");
 	put_text(line, quoted);
-	put_text(line, plain ? "" : "\"");
+	put_text(line, is_plain_text ? "" : "\"");
 }
 
-/* Sentences are ours, but may carry words of others: control characters go, quotes stay. */
+static void
+put_text_string(struct line *line, const char *text)
+{
+	put_quoted(line, text, is_plain(text, '!'));
+}
+
+/* Sentences are ours, but may carry words of others; those with an equals sign, a quote or anything
+ * but plain text are quoted as a whole, so that no field can be forged in one. */
 static void
 put_sentence(struct line *line, const char *sentence)
 {
-	for (size_t left = cut_at(sentence, STRING_MOST); left > 0; left--, sentence++) {
-		if ((unsigned char)*sentence < 0x20 || (unsigned char)*sentence > 0x7e)
-			put_format(line, "\\x%02x", (unsigned char)*sentence);
-		else
-			put(line, sentence, 1);
-	}
+	put_quoted(line, sentence, is_plain(sentence, ' '));
 }
 
 static void

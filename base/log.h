@@ -5,9 +5,12 @@
  *	log_event(LOG_INFO, "session-up", "agent connected",
  *	    log_str("agent", name), log_u64("pool", n));
  *
- * Strings may be hostile: in text they are quoted when they hold anything but
- * plain printable ASCII, in JSON escaped; bytes that are not UTF-8 become
- * \xNN / \u00NN; they are cut at 1 KiB.  A NULL string leaves its field out.
+ * Strings and sentences may be hostile.  In text they are quoted when they hold
+ * anything but plain printable ASCII (a sentence may have spaces), so that
+ * nothing in one looks like a field, and other bytes become \xNN.  In JSON they
+ * are escaped: bytes that are not UTF-8 become \u00NN, characters that cannot be
+ * seen (base/utf8.h) become \uNNNN.  They are cut at 1 KiB.  A NULL string leaves
+ * its field out.
  * Any thread may log; a line is one write().
  */
 #ifndef BASE_LOG_H

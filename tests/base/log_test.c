@@ -128,6 +128,13 @@ quotes_hostile_strings(void **state)
 	    {"\xed\xa0\x80", "\"\\xed\\xa0\\x80\"", "\"\\u00ed\\u00a0\\u0080\""}, /* a surrogate */
 	    {"\xf0\x9f\x98\x80", "\"\\xf0\\x9f\\x98\\x80\"", "\"\xf0\x9f\x98\x80\""},
 	    {"\xe2\x82", "\"\\xe2\\x82\"", "\"\\u00e2\\u0082\""}, /* cut off */
+	    {"a\xe2\x80\xae" "b", "\"a\\xe2\\x80\\xaeb\"", "\"a\\u202eb\""}, /* an override */
+	    {"\xe2\x80\x8b", "\"\\xe2\\x80\\x8b\"", "\"\\u200b\""}, /* zero width */
+	    {"\xe2\x81\xa6", "\"\\xe2\\x81\\xa6\"", "\"\\u2066\""}, /* an isolate */
+	    {"\xc2\x9b", "\"\\xc2\\x9b\"", "\"\\u009b\""}, /* C1, a terminal's CSI */
+	    {"\xe2\x80\xa8", "\"\\xe2\\x80\\xa8\"", "\"\\u2028\""}, /* a line's end */
+	    {"\xef\xbb\xbf", "\"\\xef\\xbb\\xbf\"", "\"\\ufeff\""},
+	    {"\xf3\xa0\x81\x81", "\"\\xf3\\xa0\\x81\\x81\"", "\"\\udb40\\udc41\""}, /* a tag */
 	};
 
 	(void)state;
@@ -186,10 +193,44 @@ a_sentence_cannot_break_the_line(void **state)
 	clock_fake(1, 1767225600000000);
 	log_init("test", LOG_INFO, LOG_TEXT);
 	assert_string_equal(captured(log_a_broken_sentence),
-	    "2026-01-01T00:00:00Z info e: says \"no\"\\x0aand\\x1b[2J more\n");
+	    "2026-01-01T00:00:00Z info e: \"says \\\"no\\\"\\x0aand\\x1b[2J more\"\n");
 	log_init("test", LOG_INFO, LOG_JSON);
 	assert_non_null(strstr(
 	    captured(log_a_broken_sentence), "\"says \\\"no\\\"\\u000aand\\u001b[2J more\"}\n"));
+}
+
+static const char *sentence;
+
+static void
+log_a_hostile_sentence(void)
+{
+	log_event(LOG_INFO, "refused", sentence, log_str("client", "192.0.2.1"));
+}
+
+static void
+a_sentence_cannot_forge_a_field(void **state)
+{
+	static const struct {
+		const char *sentence, *line;
+	} cases[] = {
+	    {"CN client is not known", "refused: CN client is not known client=192.0.2.1"},
+	    {"CN shop client=10.0.0.1 is not known",
+		"refused: \"CN shop client=10.0.0.1 is not known\" client=192.0.2.1"},
+	    {"CN \" client=10.0.0.1", "refused: \"CN \\\" client=10.0.0.1\" client=192.0.2.1"},
+	    {"CN \\", "refused: \"CN \\\\\" client=192.0.2.1"},
+	    {"CN \xe2\x80\xae", "refused: \"CN \\xe2\\x80\\xae\" client=192.0.2.1"},
+	    {"", "refused: \"\" client=192.0.2.1"},
+	};
+
+	(void)state;
+	clock_fake(1, 1767225600000000);
+	log_init("test", LOG_INFO, LOG_TEXT);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		sentence = cases[i].sentence;
+		captured(log_a_hostile_sentence);
+		output[strlen(output) - 1] = '\0';
+		assert_string_equal(output + strlen("2026-01-01T00:00:00Z info "), cases[i].line);
+	}
 }
 
 static void *
@@ -255,6 +296,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(cuts_long_strings_at_a_character),
 	cmocka_unit_test(leaves_out_whole_fields_when_a_line_is_full),
 	cmocka_unit_test(a_sentence_cannot_break_the_line),
+	cmocka_unit_test(a_sentence_cannot_forge_a_field),
 	cmocka_unit_test(lines_of_several_threads_stay_whole),
 	cmocka_unit_test(quotes_within_the_room_given),
 };
