@@ -41,7 +41,7 @@ show_status(struct agent *agent, const char *state)
 }
 
 static void
-log_start(const struct agent *agent)
+tell_start(const struct agent *agent)
 {
 	const struct endpoint_table *table = agent->context.endpoint_table;
 
@@ -241,7 +241,7 @@ agent_run(const struct agent_options *options)
 	if (code == 0)
 		code = set_up(&agent, error);
 	if (code == 0) {
-		log_start(&agent);
+		tell_start(&agent);
 		show_status(&agent, "READY=1");
 		loop_run(agent.context.loop);
 		log_event(LOG_INFO, "stop", "the agent stops", log_i64("exit", agent.exit_code));

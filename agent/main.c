@@ -86,10 +86,15 @@ read_options(int count, char **arguments, const char **path, bool *once)
 static int
 serve(struct agent_settings *settings, const char *path, bool once)
 {
+	int code;
+
 	log_init("valise-agent", (enum log_level)settings->log_level,
 	    (enum log_format)settings->log_format);
-	return agent_run(
+	log_start();
+	code = agent_run(
 	    &(struct agent_options){.settings = settings, .config_path = path, .once = once});
+	log_stop();
+	return code;
 }
 
 static int

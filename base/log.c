@@ -1,7 +1,4 @@
-/*
- * A line is built in one buffer on the stack and written with one write().
- * What does not fit is left out field by field, so that a line is always whole.
- */
+/* Lines, as they are built in one buffer on the stack of who logs. */
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -12,15 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/log_private.h"
 #include "base/utf8.h"
 
-enum { LINE_BYTES = 16384, TAIL_BYTES = 4, STRING_MOST = 1024 };
-
-struct line {
-	char text[LINE_BYTES];
-	size_t bytes;
-	bool full;
-};
+enum { TAIL_BYTES = 4, STRING_MOST = 1024 };
 
 static const char *const level_names[LOG_LEVELS] = {"error", "warning", "info", "debug"};
 static const char *_Atomic program_name = "valise";
@@ -49,7 +41,7 @@ log_level_name(enum log_level level)
 }
 
 static void
-put(struct line *line, const char *text, size_t bytes)
+put(struct log_line *line, const char *text, size_t bytes)
 {
 	if (line->full || sizeof(line->text) - TAIL_BYTES - line->bytes < bytes) {
 		line->full = true;
@@ -60,13 +52,13 @@ put(struct line *line, const char *text, size_t bytes)
 }
 
 static void
-put_text(struct line *line, const char *text)
+put_text(struct log_line *line, const char *text)
 {
 	put(line, text, strlen(text));
 }
 
 __attribute__((format(printf, 2, 3))) static void
-put_format(struct line *line, const char *format, ...)
+put_format(struct log_line *line, const char *format, ...)
 {
 	char text[96];
 	va_list args;
@@ -92,7 +84,7 @@ cut_at(const char *text, size_t most)
 
 /* RFC 8259, section 7: what lies beyond 16 bits is written as a pair of surrogates. */
 static void
-put_json_escape(struct line *line, uint32_t point)
+put_json_escape(struct log_line *line, uint32_t point)
 {
 	if (point <= 0xffff)
 		put_format(line, "\\u%04" PRIx32, point);
@@ -103,7 +95,7 @@ put_json_escape(struct line *line, uint32_t point)
 
 /* Puts one character, or one byte that is no part of any, and gives the bytes that it took. */
 static unsigned
-put_json_character(struct line *line, const char *at, size_t left)
+put_json_character(struct log_line *line, const char *at, size_t left)
 {
 	uint32_t point;
 	unsigned bytes = utf8_decode(at, left, &point);
@@ -122,7 +114,7 @@ put_json_character(struct line *line, const char *at, size_t left)
 }
 
 static void
-put_json_string(struct line *line, const char *text)
+put_json_string(struct log_line *line, const char *text)
 {
 	unsigned bytes;
 
@@ -177,7 +169,7 @@ is_plain(const char *text, char first)
 }
 
 static void
-put_quoted(struct line *line, const char *text, bool is_plain_text)
+put_quoted(struct log_line *line, const char *text, bool is_plain_text)
 {
 	char quoted[4 * STRING_MOST + 1];
 
@@ -188,7 +180,7 @@ put_quoted(struct line *line, const char *text, bool is_plain_text)
 }
 
 static void
-put_text_string(struct line *line, const char *text)
+put_text_string(struct log_line *line, const char *text)
 {
 	put_quoted(line, text, is_plain(text, '!'));
 }
@@ -196,13 +188,13 @@ put_text_string(struct line *line, const char *text)
 /* Sentences are ours, but may carry words of others; those with an equals sign, a quote or anything
  * but plain text are quoted as a whole, so that no field can be forged in one. */
 static void
-put_sentence(struct line *line, const char *sentence)
+put_sentence(struct log_line *line, const char *sentence)
 {
 	put_quoted(line, sentence, is_plain(sentence, ' '));
 }
 
 static void
-put_value(struct line *line, const struct log_field *field, bool json)
+put_value(struct log_line *line, const struct log_field *field, bool json)
 {
 	switch (field->kind) {
 	case LOG_KIND_STRING:
@@ -226,7 +218,7 @@ put_value(struct line *line, const struct log_field *field, bool json)
 }
 
 static void
-put_fields(struct line *line, const struct log_field *field, bool json)
+put_fields(struct log_line *line, const struct log_field *field, bool json)
 {
 	for (; field->key != NULL; field++) {
 		size_t before = line->bytes;
@@ -246,7 +238,7 @@ put_fields(struct line *line, const struct log_field *field, bool json)
 
 /* RFC 3339 in UTC. */
 static void
-put_time(struct line *line, bool with_micros)
+put_time(struct log_line *line, bool with_micros)
 {
 	int64_t now_us = clock_wall_us();
 	time_t now = (time_t)(now_us / 1000000);
@@ -262,7 +254,7 @@ put_time(struct line *line, bool with_micros)
 }
 
 static void
-build_json(struct line *line, enum log_level level, const char *event, const char *sentence,
+build_json(struct log_line *line, enum log_level level, const char *event, const char *sentence,
     const struct log_field *fields)
 {
 	put_text(line, "{\"time\":\"");
@@ -281,7 +273,7 @@ build_json(struct line *line, enum log_level level, const char *event, const cha
 }
 
 static void
-build_text(struct line *line, enum log_level level, const char *event, const char *sentence,
+build_text(struct log_line *line, enum log_level level, const char *event, const char *sentence,
     const struct log_field *fields)
 {
 	put_time(line, false);
@@ -296,20 +288,37 @@ build_text(struct line *line, enum log_level level, const char *event, const cha
 }
 
 void
+log_build(struct log_line *line, enum log_level level, const char *event, const char *sentence,
+    const struct log_field *fields)
+{
+	line->bytes = 0;
+	line->full = false;
+	if (atomic_load_explicit(&writes_json, memory_order_relaxed))
+		build_json(line, level, event, sentence, fields);
+	else
+		build_text(line, level, event, sentence, fields);
+}
+
+void
 log_write(
     enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {
-	struct line line;
+	struct log_line line;
 
 	if (!log_enabled(level))
 		return;
-	line.bytes = 0;
-	line.full = false;
-	if (atomic_load_explicit(&writes_json, memory_order_relaxed))
-		build_json(&line, level, event, sentence, fields);
-	else
-		build_text(&line, level, event, sentence, fields);
-	/* Nobody is left to be told when standard error is gone. */
-	if (write(STDERR_FILENO, line.text, line.bytes) < 0)
+	log_build(&line, level, event, sentence, fields);
+	log_put(line.text, line.bytes, false);
+}
+
+void
+log_write_audit(
+    enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
+{
+	struct log_line line;
+
+	if (!log_enabled(level))
 		return;
+	log_build(&line, level, event, sentence, fields);
+	log_put(line.text, line.bytes, true);
 }

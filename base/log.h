@@ -11,7 +11,17 @@
  * are escaped: bytes that are not UTF-8 become \u00NN, characters that cannot be
  * seen (base/utf8.h) become \uNNNN.  They are cut at 1 KiB.  A NULL string leaves
  * its field out.
- * Any thread may log; a line is one write().
+ *
+ * Any thread may log.  A line is built by who logs it and written at once, until
+ * log_start(): from then on it goes to a ring of 4 MiB and a thread that writes,
+ * so that nobody waits for whoever reads standard error.  All threads share the
+ * ring.  When it is full, new lines are dropped: ordinary ones first, since the
+ * last MiB is for audit events, and then those.  How many were dropped is told
+ * at most once a second (log-lines-dropped), as soon as a line can be written.
+ *
+ * Audit events are what must be known later: start, stop and reload, sessions and
+ * endpoints up and down, refusals of agents and of client certificates, and
+ * revocations.  They are written with log_audit() and nothing else is.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -44,6 +54,10 @@ struct log_field {
 #define log_event(level, event, ...) \
 	log_write((level), (event), LOG_FIRST(__VA_ARGS__, 0), \
 	    (const struct log_field[]){ LOG_REST(__VA_ARGS__, { 0 }) })
+/* The same for an audit event. */
+#define log_audit(level, event, ...) \
+	log_write_audit((level), (event), LOG_FIRST(__VA_ARGS__, 0), \
+	    (const struct log_field[]){ LOG_REST(__VA_ARGS__, { 0 }) })
 #define LOG_FIRST(first, ...) first
 #define LOG_REST(first, ...) __VA_ARGS__
 
@@ -52,6 +66,17 @@ void log_init(const char *program, enum log_level, enum log_format);
 bool log_enabled(enum log_level);
 void log_write(enum log_level, const char *event, const char *sentence,
     const struct log_field *fields);
+void log_write_audit(enum log_level, const char *event, const char *sentence,
+    const struct log_field *fields);
+
+/* Starts the writer; call it when the process is what it will be (user, sandbox). False when the
+ * system refuses a thread: lines are written directly then, as before.  A process that dies by a
+ * fault of its own (abort, assert, a bad address) writes out what it has for up to a second.  In the
+ * child of a fork lines are written directly. */
+bool log_start(void);
+/* Writes what is left, for at most a second, and ends the writer. Later lines are written directly,
+ * or dropped when the second was not enough. Harmless without log_start(). */
+void log_stop(void);
 
 const char *log_level_name(enum log_level);
 /* Writes `text` to `out` (NUL-terminated, cut to fit) so that it is safe in a terminal and in one

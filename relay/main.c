@@ -14,11 +14,23 @@
 
 static const char default_path[] = VALISE_SYSCONFDIR "/valise/relay.yml";
 
+/* From here on nobody waits for whoever reads the log. */
+static int
+run(const char *path)
+{
+	int code;
+
+	log_start();
+	code = relay_run(path);
+	log_stop();
+	return code;
+}
+
 static const struct {
 	const char *word;
 	int (*run)(const char *path);
 } commands[] = {
-	{ "run", relay_run },
+	{ "run", run },
 	{ "check", check_run },
 };
 

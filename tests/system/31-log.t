@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 from lib import *
 
@@ -61,6 +62,48 @@ def signals_that_say_nothing_end_no_daemon(scene):
 	until(lambda: dial(relay.port, first).recv(1) == first[:1], 15, "a flow passes")
 	for daemon in relay, agent:
 		check(daemon.alive(), f"{daemon.label} is gone")
+
+
+def full_pipe():
+	"""(reading end, writing end) of a pipe that takes no byte more."""
+	ends = os.pipe()
+	os.set_blocking(ends[1], False)
+	try:
+		while True:
+			os.write(ends[1], b"x" * 4096)
+	except BlockingIOError:
+		os.set_blocking(ends[1], True)
+	return ends
+
+
+def pass_flows(relay, count):
+	first = hello("app.example")
+	for _ in range(count):
+		with dial(relay.port, first) as client:
+			equal(read_exactly(client, len(first)), first, "what comes back")
+
+
+@test
+def flows_pass_and_a_stop_is_obeyed_while_nobody_reads_the_log(scene):
+	echoing = scene.upstream(echo)
+	relay = scene.relay(workers=2)
+	agent = scene.agent(relay, [passthrough("app.example", echoing)], authority().agent("app", "app.example"))
+	for daemon in agent, relay:
+		equal(daemon.stop(), "", "the first stop")
+	ends = full_pipe()
+	for daemon in relay, agent:
+		daemon.stderr = ends[1]
+		daemon.start()
+	first = hello("app.example")
+	until(lambda: dial(relay.port, first).recv(1) == first[:1], 15, "a flow passes")
+	pass_flows(relay, 400)
+	for daemon in agent, relay:
+		begin = time.monotonic()
+		daemon.signal(signal.SIGTERM)
+		equal(daemon.wait(10), 0, f"the end of {daemon.label}")
+		check(time.monotonic() - begin < 5, f"{daemon.label} stops late")
+	for end in ends:
+		os.close(end)
 
 
 main()

@@ -1,0 +1,379 @@
+/*
+ * The ring holds lines, each behind its length.  Producers copy a finished line in, the writer copies
+ * lines out, both under the lock; it writes them outside it, so nobody waits for standard error but
+ * the writer.  As many lines as are whole in PIPE_BUF bytes go with one write(), which a pipe takes
+ * without mixing them with those of other processes.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/log_private.h"
+
+enum {
+	RING_BYTES = 4 << 20,
+	AUDIT_BYTES = 1 << 20,	/* of these: only audit events use the last free ones */
+	HEAD_BYTES = sizeof(uint16_t),
+	TELL_MS = 1000,		/* how often the number of dropped lines is told */
+	STOP_MS = 1000,
+	CRASH_STEPS = 100,
+	CRASH_STEP_MS = STOP_MS / CRASH_STEPS,
+};
+
+/* DIRECT: each line is written by who has it. STUCK: given up for ever, lines are dropped. */
+enum mode { DIRECT, RUNNING, STUCK };
+
+struct losses {
+	uint64_t lines, audit_lines;
+};
+
+static struct writer {
+	pthread_mutex_t lock;
+	pthread_cond_t work, over;
+	pthread_t thread;
+	enum mode mode;
+	bool is_stopping, is_over;
+	size_t first, used;	/* in the ring */
+	struct losses losses;	/* not told yet */
+	uint64_t tell_ms;	/* not before */
+	uint8_t ring[RING_BYTES];
+} writer = {.lock = PTHREAD_MUTEX_INITIALIZER,
+    .work = PTHREAD_COND_INITIALIZER,
+    .over = PTHREAD_COND_INITIALIZER};
+
+/* For who may not take the lock: a thread that crashes. */
+static atomic_bool has_work;
+static atomic_int writer_tid;
+
+/* Not by base/clock, which tests may stop: the kernel is told to wait for this. */
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* False when somebody has said it before that. */
+static bool
+wait_until(pthread_cond_t *condition, uint64_t ms)
+{
+	const struct timespec at = {
+	    .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	return pthread_cond_clockwait(condition, &writer.lock, CLOCK_MONOTONIC, &at) == ETIMEDOUT;
+}
+
+/* Who shares standard error with us may have made it non-blocking. */
+static bool
+write_out(const char *text, size_t bytes)
+{
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	while (bytes > 0) {
+		ssize_t done = write(STDERR_FILENO, text, bytes);
+
+		if (done < 0 && errno == EAGAIN) {
+			poll(&room, 1, -1);
+		} else if (done < 0 && errno != EINTR) {
+			return false;
+		} else if (done > 0) {
+			text += done;
+			bytes -= (size_t)done;
+		}
+	}
+	return true;
+}
+
+/* ---- the ring, under the lock ---- */
+
+static void
+copy_in(const void *data, size_t bytes)
+{
+	size_t at = (writer.first + writer.used) % RING_BYTES;
+	size_t before_end = RING_BYTES - at < bytes ? RING_BYTES - at : bytes;
+
+	memcpy(writer.ring + at, data, before_end);
+	memcpy(writer.ring, (const char *)data + before_end, bytes - before_end);
+	writer.used += bytes;
+}
+
+static void
+look_at(size_t behind, void *data, size_t bytes)
+{
+	size_t at = (writer.first + behind) % RING_BYTES;
+	size_t before_end = RING_BYTES - at < bytes ? RING_BYTES - at : bytes;
+
+	memcpy(data, writer.ring + at, before_end);
+	memcpy((char *)data + before_end, writer.ring, bytes - before_end);
+}
+
+/* A ring that is empty begins anew, so that a quiet daemon touches little of its memory. */
+static void
+drop_first(size_t bytes)
+{
+	writer.first = (writer.first + bytes) % RING_BYTES;
+	writer.used -= bytes;
+	if (writer.used == 0)
+		writer.first = 0;
+}
+
+static void
+count_loss(uint64_t lines, bool is_audit)
+{
+	*(is_audit ? &writer.losses.audit_lines : &writer.losses.lines) += lines;
+}
+
+static void
+put_line(const char *text, uint16_t bytes, bool is_audit)
+{
+	size_t most = is_audit ? RING_BYTES : RING_BYTES - AUDIT_BYTES;
+
+	if (writer.used + HEAD_BYTES + bytes > most) {
+		count_loss(1, is_audit);
+		return;
+	}
+	copy_in(&bytes, HEAD_BYTES);
+	copy_in(text, bytes);
+	atomic_store(&has_work, true);
+	pthread_cond_signal(&writer.work);
+}
+
+/* One line of any length, or as many as fit PIPE_BUF. The number of lines. */
+static unsigned
+take_lines(struct log_line *out)
+{
+	unsigned lines = 0;
+
+	for (out->bytes = 0; writer.used > 0; lines++) {
+		uint16_t bytes;
+
+		look_at(0, &bytes, HEAD_BYTES);
+		if (lines > 0 && out->bytes + bytes > PIPE_BUF)
+			break;
+		look_at(HEAD_BYTES, out->text + out->bytes, bytes);
+		out->bytes += bytes;
+		drop_first(HEAD_BYTES + bytes);
+	}
+	return lines;
+}
+
+/* ---- the writer ---- */
+
+static bool
+has_losses(void)
+{
+	return writer.losses.lines > 0 || writer.losses.audit_lines > 0;
+}
+
+/* These unlock for the time of the write. */
+static void
+write_lines(struct log_line *out)
+{
+	unsigned lines = take_lines(out);
+	bool is_written;
+
+	pthread_mutex_unlock(&writer.lock);
+	is_written = write_out(out->text, out->bytes);
+	pthread_mutex_lock(&writer.lock);
+	if (!is_written)
+		count_loss(lines, false);
+}
+
+static void
+tell_losses(struct log_line *out)
+{
+	struct losses losses = writer.losses;
+	bool is_written;
+
+	writer.losses = (struct losses){0};
+	writer.tell_ms = now_ms() + TELL_MS;
+	pthread_mutex_unlock(&writer.lock);
+	log_build(out, LOG_WARNING, "log-lines-dropped",
+	    "nobody reads the log fast enough, or its disk is full",
+	    (const struct log_field[]){log_u64("lines", losses.lines + losses.audit_lines),
+		log_u64("audit_lines", losses.audit_lines), {0}});
+	is_written = write_out(out->text, out->bytes);
+	pthread_mutex_lock(&writer.lock);
+	if (!is_written) {
+		count_loss(losses.lines, false);
+		count_loss(losses.audit_lines, true);
+	}
+}
+
+static void
+wait_for_work(void)
+{
+	atomic_store(&has_work, false);
+	if (has_losses())
+		wait_until(&writer.work, writer.tell_ms);
+	else
+		pthread_cond_wait(&writer.work, &writer.lock);
+}
+
+static void *
+run(void *unused)
+{
+	struct log_line out;
+	bool was_told = false;
+
+	atomic_store(&writer_tid, gettid());
+	pthread_mutex_lock(&writer.lock);
+	while (!writer.is_stopping || writer.used > 0 || (has_losses() && !was_told)) {
+		bool is_last = writer.is_stopping && writer.used == 0;
+
+		if (has_losses() && (is_last || now_ms() >= writer.tell_ms)) {
+			tell_losses(&out);
+			was_told = is_last;
+		} else if (writer.used > 0) {
+			write_lines(&out);
+		} else {
+			wait_for_work();
+		}
+	}
+	atomic_store(&has_work, false);
+	writer.is_over = true;
+	pthread_cond_signal(&writer.over);
+	pthread_mutex_unlock(&writer.lock);
+	return unused;
+}
+
+/* ---- crashes and forks ---- */
+
+/* The writer is another thread and goes on; it gets a second for what was said before the end. */
+static void
+on_crash(int number)
+{
+	const struct timespec step = {.tv_nsec = CRASH_STEP_MS * 1000000L};
+
+	for (int i = 0; i < CRASH_STEPS && atomic_load(&has_work); i++) {
+		if (gettid() == atomic_load(&writer_tid))
+			break;
+		nanosleep(&step, NULL);
+	}
+	raise(number);
+}
+
+/* Once each: what comes while one is handled ends the process. Sanitizers keep theirs. */
+static void
+watch_crashes(void)
+{
+	static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+	struct sigaction before,
+	    action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(numbers[i], &action, NULL);
+	}
+}
+
+static void
+lock_for_fork(void)
+{
+	pthread_mutex_lock(&writer.lock);
+}
+
+static void
+unlock_after_fork(void)
+{
+	pthread_mutex_unlock(&writer.lock);
+}
+
+/* A child has no writer, and the lines of its parent are not its own. */
+static void
+leave_parent(void)
+{
+	writer.mode = DIRECT;
+	writer.work = writer.over = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	writer.first = writer.used = 0;
+	writer.losses = (struct losses){0};
+	atomic_store(&has_work, false);
+	pthread_mutex_unlock(&writer.lock);
+}
+
+static void
+watch_process(void)
+{
+	pthread_atfork(lock_for_fork, unlock_after_fork, leave_parent);
+}
+
+/* ---- from outside ---- */
+
+/* Signals belong to the loop that asked for them. */
+static bool
+start_thread(void)
+{
+	sigset_t all, before;
+	bool is_made;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	is_made = pthread_create(&writer.thread, NULL, run, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (is_made)
+		pthread_setname_np(writer.thread, "log");
+	return is_made;
+}
+
+bool
+log_start(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	bool is_running;
+
+	pthread_once(&once, watch_process);
+	watch_crashes();
+	pthread_mutex_lock(&writer.lock);
+	writer.is_stopping = writer.is_over = false;
+	if (writer.mode == DIRECT && start_thread())
+		writer.mode = RUNNING;
+	is_running = writer.mode == RUNNING;
+	pthread_mutex_unlock(&writer.lock);
+	return is_running;
+}
+
+void
+log_stop(void)
+{
+	uint64_t deadline_ms = now_ms() + STOP_MS;
+	bool is_late = false, is_over;
+
+	pthread_mutex_lock(&writer.lock);
+	if (writer.mode != RUNNING) {
+		pthread_mutex_unlock(&writer.lock);
+		return;
+	}
+	writer.is_stopping = true;
+	pthread_cond_signal(&writer.work);
+	while (!writer.is_over && !is_late)
+		is_late = wait_until(&writer.over, deadline_ms);
+	is_over = writer.is_over;
+	writer.mode = is_over ? DIRECT : STUCK;
+	pthread_mutex_unlock(&writer.lock);
+	if (is_over)
+		pthread_join(writer.thread, NULL);
+	else
+		pthread_detach(writer.thread);
+}
+
+void
+log_put(const char *text, size_t bytes, bool is_audit)
+{
+	enum mode mode;
+
+	pthread_mutex_lock(&writer.lock);
+	mode = writer.mode;
+	if (mode == RUNNING)
+		put_line(text, (uint16_t)bytes, is_audit);
+	pthread_mutex_unlock(&writer.lock);
+	/* Nobody is left to be told when standard error is gone. */
+	if (mode == DIRECT)
+		write_out(text, bytes);
+}
