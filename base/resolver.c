@@ -1,12 +1,13 @@
 /*
- * One thread asks getaddrinfo() for one name after the other.  What waits for
- * the same name hangs on the same look-up.  An answer is posted to the asker's
- * loop under the lock, so that after resolution_forget() nothing here knows
- * that loop any more.  The resolver lives as long as its owner, its thread or
- * a resolution holds it, so that these may end in any order.
+ * Hosts are known, wait for a thread, or are at work in one; whoever waits for
+ * a host hangs on it.  An answer is called into the asker's loop under the lock, so
+ * that after resolution_forget() nothing here knows that loop any more.  The
+ * resolver lives as long as its owner, a thread or a resolution holds it, so
+ * that these may end in any order.
  */
 #include "base/resolver.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -14,49 +15,59 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/resolved.h"
 
 enum {
+	THREADS = 4,
+	THREADS_MOST = 32,
 	LOOKUPS_MOST = 256,
-	CACHED_MOST = 256,
+	KNOWN_MOST = 256,
 	ANSWER_MS = 5000,
-	KEEP_MS = 30000,
-	KEEP_FAILURE_MS = 1000,
+	HELD_MS = 100,		/* from then on a look-up takes no place of the four */
+	SLOW_MS = 1000,
+	SLOW_KEPT_MS = 60000,	/* a slow name is forgiven: its server may be back */
+	AGAIN_MS = 1000,	/* between look-ups for failed addresses */
 	HOST_BYTES = 254,
-	WHY_BYTES = 384,
 };
 
-struct answer {
-	struct address addresses[RESOLVED_MOST];	/* without ports */
-	size_t count;
-	char why[WHY_BYTES];	/* when there is none */
+static_assert(ANSWER_MS % HELD_MS == 0, "the last of an asker's timers is the deadline");
+
+enum host_state { HOST_KNOWN, HOST_QUEUED, HOST_AT_WORK, HOST_STATES };
+
+TAILQ_HEAD(host_list, host);
+LIST_HEAD(resolution_list, resolution);
+
+struct host {
+	struct hash_link link;
+	TAILQ_ENTRY(host) place;	/* in the list of its state */
+	enum host_state state;
+	struct resolution_list waiting;
+	bool is_refresh;		/* queued, although nobody may wait for it */
+	bool was_quick;			/* the last time */
+	bool began_slow;		/* the look-up at work is one of a slow name */
+	uint64_t began_ms;		/* the last look-up */
+	uint64_t slow_until_ms;
+	struct resolved resolved;
+	char name[HOST_BYTES];
 };
 
-struct cached {
-	char host[HOST_BYTES];
-	uint64_t until_ms;	/* 0: free */
-	struct answer answer;
-};
-
-/* A name that is being asked for, or will be, and who waits for it. */
-struct lookup {
-	struct lookup *next;
-	struct resolution *waiting;
-	char host[HOST_BYTES];
-};
-
-/* Belongs to its asker's thread, but for `lookup` and `next`, which the lock guards. */
+/* Belongs to its asker's thread, but for `host` and `place`, which the lock guards. */
 struct resolution {
-	struct message message;
-	struct resolution *next;
-	struct lookup *lookup;	/* NULL once the answer is posted */
+	struct call call;
+	LIST_ENTRY(resolution) place;
+	struct host *host;		/* that it waits for; NULL once the answer is called */
 	struct resolver *resolver;
 	struct loop *loop;
 	struct timer timer;
+	uint64_t left_ms;		/* to the deadline, when the timer fires */
 	uint16_t port;
 	bool forgotten;
-	struct answer answer;
+	struct address addresses[RESOLVED_MOST];
+	size_t count;
+	char why[RESOLVED_WHY];
 	void (*on_done)(
 	    void *arg, const struct address *addresses, size_t count, const char *error);
 	void *arg;
@@ -64,28 +75,14 @@ struct resolution {
 
 struct resolver {
 	pthread_mutex_t lock;
-	pthread_cond_t more;
-	pthread_t thread;
-	struct lookup *lookups;	/* oldest first; the first may be at work */
-	size_t count;
-	struct cached *cache;
+	pthread_cond_t more, gone;
+	struct table hosts;
+	struct host_list lists[HOST_STATES];	/* known: the longest not asked for first */
+	unsigned counts[HOST_STATES];
+	unsigned threads, idle;
 	unsigned holders;
-	bool asking, closing;
+	bool closing;
 };
-
-static void
-add_address(struct answer *answer, const struct addrinfo *info)
-{
-	struct address address;
-
-	address_from(&address, info->ai_addr, info->ai_addrlen);
-	for (size_t i = 0; i < answer->count; i++) {
-		if (address.bytes == answer->addresses[i].bytes &&
-		    memcmp(&address.as, &answer->addresses[i].as, address.bytes) == 0)
-			return;
-	}
-	answer->addresses[answer->count++] = address;
-}
 
 static void
 ask_system(const char *host, struct answer *answer)
@@ -95,9 +92,12 @@ ask_system(const char *host, struct answer *answer)
 	int why = getaddrinfo(host, NULL, &wish, &found);
 
 	memset(answer, 0, sizeof(*answer));
-	for (const struct addrinfo *at = found;
-	     why == 0 && at != NULL && answer->count < RESOLVED_MOST; at = at->ai_next)
-		add_address(answer, at);
+	for (const struct addrinfo *at = found; why == 0 && at != NULL; at = at->ai_next) {
+		struct address address;
+
+		address_from(&address, at->ai_addr, at->ai_addrlen);
+		answer_add(answer, &address);
+	}
 	if (answer->count == 0)
 		snprintf(answer->why, sizeof(answer->why), "cannot resolve \"%s\": %s", host,
 		    why == EAI_SYSTEM ? strerror(errno)
@@ -107,119 +107,360 @@ ask_system(const char *host, struct answer *answer)
 		freeaddrinfo(found);
 }
 
-static struct cached *
-cache_find(struct resolver *resolver, const char *host)
+/* ---- hosts; all of it with the lock held ---- */
+
+static void
+host_free(struct resolver *resolver, struct host *host)
 {
-	uint64_t now = clock_ms();
+	TAILQ_REMOVE(&resolver->lists[host->state], host, place);
+	resolver->counts[host->state]--;
+	table_remove(&resolver->hosts, &host->link);
+	free(host);
+}
 
-	for (size_t i = 0; i < CACHED_MOST; i++) {
-		struct cached *entry = &resolver->cache[i];
+/* To the end of the list of a state, which may be its own. */
+static void
+host_move(struct resolver *resolver, struct host *host, enum host_state state)
+{
+	TAILQ_REMOVE(&resolver->lists[host->state], host, place);
+	resolver->counts[host->state]--;
+	host->state = state;
+	TAILQ_INSERT_TAIL(&resolver->lists[state], host, place);
+	resolver->counts[state]++;
+	if (resolver->counts[HOST_KNOWN] > KNOWN_MOST)
+		host_free(resolver, TAILQ_FIRST(&resolver->lists[HOST_KNOWN]));
+}
 
-		if (entry->until_ms > now && strcmp(entry->host, host) == 0)
-			return entry;
+static struct host *
+host_find(struct resolver *resolver, const char *name)
+{
+	struct hash_link *at = table_first(
+	    &resolver->hosts, table_hash(&resolver->hosts, name, strlen(name)));
+
+	for (; at != NULL; at = table_next(at)) {
+		struct host *host = container_of(at, struct host, link);
+
+		if (strcmp(host->name, name) == 0)
+			return host;
 	}
 	return NULL;
 }
 
-/* In the place of what ends first. */
-static void
-cache_keep(struct resolver *resolver, const char *host, const struct answer *answer)
+static struct host *
+host_new(struct resolver *resolver, const char *name)
 {
-	struct cached *place = &resolver->cache[0];
+	struct host *host = calloc(1, sizeof(*host));
 
-	for (size_t i = 1; i < CACHED_MOST; i++) {
-		if (resolver->cache[i].until_ms < place->until_ms)
-			place = &resolver->cache[i];
+	if (host == NULL)
+		return NULL;
+	snprintf(host->name, sizeof(host->name), "%s", name);
+	LIST_INIT(&host->waiting);
+	host->state = HOST_KNOWN;
+	TAILQ_INSERT_HEAD(&resolver->lists[HOST_KNOWN], host, place);
+	resolver->counts[HOST_KNOWN]++;
+	table_add(&resolver->hosts, &host->link,
+	    table_hash(&resolver->hosts, host->name, strlen(host->name)));
+	return host;
+}
+
+static bool
+is_slow(const struct host *host, uint64_t now_ms)
+{
+	return now_ms < host->slow_until_ms;
+}
+
+/* ---- answers ---- */
+
+static void deliver(void *data);
+
+/* Gives what is known of the host, or the error. */
+static void
+answer(struct resolution *resolution, const struct resolved *resolved, const char *error)
+{
+	resolution->host = NULL;
+	if (error == NULL)
+		resolution->count = resolved_order(
+		    resolved, clock_ms(), resolution->port, resolution->addresses);
+	if (resolution->count == 0)
+		snprintf(resolution->why, sizeof(resolution->why), "%s",
+		    error != NULL ? error : resolved->answer.why);
+	loop_call(resolution->loop, &resolution->call, deliver, resolution);
+}
+
+static void
+answer_all(struct host *host, const char *error)
+{
+	struct resolution *resolution;
+
+	while ((resolution = LIST_FIRST(&host->waiting)) != NULL) {
+		LIST_REMOVE(resolution, place);
+		answer(resolution, &host->resolved, error);
 	}
-	snprintf(place->host, sizeof(place->host), "%s", host);
-	place->until_ms = clock_ms() + (answer->count > 0 ? KEEP_MS : KEEP_FAILURE_MS);
-	place->answer = *answer;
 }
 
-static void
-post(struct resolution *resolution, const struct answer *answer)
+/* ---- the order of work ---- */
+
+/* How many are at work, how many of them are not held yet, and whether a slow name is. */
+struct load {
+	unsigned all, prompt;
+	bool has_slow;
+};
+
+static struct load
+load_of(const struct resolver *resolver, uint64_t now_ms)
 {
-	resolution->lookup = NULL;
-	resolution->answer = *answer;
-	loop_post(resolution->loop, &resolution->message);
-}
+	struct load load = {.all = resolver->counts[HOST_AT_WORK]};
+	const struct host *host;
 
-static void
-remove_first(struct resolver *resolver)
-{
-	struct lookup *lookup = resolver->lookups;
-
-	resolver->lookups = lookup->next;
-	resolver->count--;
-	free(lookup);
-}
-
-static void
-answer_all(struct lookup *lookup, const struct answer *answer)
-{
-	while (lookup->waiting != NULL) {
-		struct resolution *resolution = lookup->waiting;
-
-		lookup->waiting = resolution->next;
-		post(resolution, answer);
+	TAILQ_FOREACH(host, &resolver->lists[HOST_AT_WORK], place) {
+		load.prompt += now_ms - host->began_ms < HELD_MS;
+		load.has_slow = load.has_slow || host->began_slow;
 	}
+	return load;
+}
+
+static bool
+may_begin(const struct host *host, const struct load *load, uint64_t now_ms)
+{
+	if (is_slow(host, now_ms) && load->has_slow)
+		return false;
+	if (LIST_EMPTY(&host->waiting))
+		return load->all < THREADS;
+	return load->all < (host->was_quick ? THREADS_MOST : THREADS_MOST - 1);
+}
+
+/* The smallest first. */
+static int
+rank(const struct host *host, uint64_t now_ms)
+{
+	return (is_slow(host, now_ms) ? 4 : 0) + (LIST_EMPTY(&host->waiting) ? 2 : 0) +
+	       (host->was_quick ? 0 : 1);
+}
+
+/* Whose look-up is to begin now, or NULL. */
+static struct host *
+pick(struct resolver *resolver)
+{
+	uint64_t now = clock_ms();
+	struct load load = load_of(resolver, now);
+	struct host *host, *best = NULL;
+
+	if (load.prompt >= THREADS)
+		return NULL;
+	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place) {
+		if (may_begin(host, &load, now) &&
+		    (best == NULL || rank(host, now) < rank(best, now)))
+			best = host;
+	}
+	return best;
+}
+
+static bool start_thread(struct resolver *);
+
+/* Sees to it that a thread comes for what may begin. One that is awake and not at work will come
+ * by itself. */
+static void
+tend(struct resolver *resolver)
+{
+	if (resolver->threads > resolver->idle + resolver->counts[HOST_AT_WORK] ||
+	    resolver->closing || pick(resolver) == NULL)
+		return;
+	if (resolver->idle > 0)
+		pthread_cond_signal(&resolver->more);
+	else
+		start_thread(resolver);
 }
 
 /* With the lock held, but not while the system is asked. */
 static void
-serve_first(struct resolver *resolver)
+look_up(struct resolver *resolver, struct host *host)
 {
-	struct lookup *lookup = resolver->lookups;
 	struct answer answer;
 
-	if (lookup->waiting != NULL) {
-		resolver->asking = true;
-		pthread_mutex_unlock(&resolver->lock);
-		ask_system(lookup->host, &answer);
-		pthread_mutex_lock(&resolver->lock);
-		resolver->asking = false;
-		cache_keep(resolver, lookup->host, &answer);
-		answer_all(lookup, &answer);
+	host->began_ms = clock_ms();
+	host->began_slow = is_slow(host, host->began_ms);
+	host->is_refresh = false;
+	host_move(resolver, host, HOST_AT_WORK);
+	tend(resolver);
+	pthread_mutex_unlock(&resolver->lock);
+	ask_system(host->name, &answer);
+	pthread_mutex_lock(&resolver->lock);
+	host->was_quick = clock_ms() - host->began_ms < SLOW_MS;
+	host->slow_until_ms = host->was_quick ? 0 : clock_ms() + SLOW_KEPT_MS;
+	resolved_learn(&host->resolved, &answer, clock_ms());
+	answer_all(host, NULL);
+	host_move(resolver, host, HOST_KNOWN);
+}
+
+/* ---- the queue ---- */
+
+static const char too_many[] =
+    "cannot resolve: too many names are being resolved; try again";
+
+enum dispensable { NEEDED, SLOW, REFRESH };
+
+static enum dispensable
+dispensable(const struct host *host, uint64_t now_ms)
+{
+	if (LIST_EMPTY(&host->waiting))
+		return REFRESH;
+	return is_slow(host, now_ms) ? SLOW : NEEDED;
+}
+
+/* A refresh leaves for the newcomer, else a slow name, but not for another slow one. */
+static bool
+make_room(struct resolver *resolver, const struct host *newcomer)
+{
+	uint64_t now = clock_ms();
+	enum dispensable most = is_slow(newcomer, now) ? SLOW : NEEDED;
+	struct host *host, *leaving = NULL;
+
+	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place) {
+		if (dispensable(host, now) > most) {
+			leaving = host;
+			most = dispensable(host, now);
+		}
 	}
-	remove_first(resolver);
+	if (leaving == NULL)
+		return false;
+	leaving->is_refresh = false;
+	answer_all(leaving, too_many);
+	host_move(resolver, leaving, HOST_KNOWN);
+	return true;
+}
+
+static bool
+has_room(struct resolver *resolver, const struct host *newcomer)
+{
+	return resolver->counts[HOST_QUEUED] + resolver->counts[HOST_AT_WORK] < LOOKUPS_MOST ||
+	       (!newcomer->is_refresh && make_room(resolver, newcomer));
+}
+
+static void
+refresh(struct resolver *resolver, struct host *host)
+{
+	if (host->state != HOST_KNOWN)
+		return;
+	host->is_refresh = true;
+	if (has_room(resolver, host)) {
+		host_move(resolver, host, HOST_QUEUED);
+		tend(resolver);
+	} else
+		host->is_refresh = false;
+}
+
+static void
+wait_for(struct resolver *resolver, struct host *host, struct resolution *resolution)
+{
+	if (host->state == HOST_KNOWN && !has_room(resolver, host)) {
+		answer(resolution, NULL, too_many);
+		return;
+	}
+	resolution->host = host;
+	LIST_INSERT_HEAD(&host->waiting, resolution, place);
+	if (host->state == HOST_KNOWN)
+		host_move(resolver, host, HOST_QUEUED);
+	tend(resolver);
+}
+
+static void
+wait_or_answer(struct resolver *resolver, struct resolution *resolution, const char *name)
+{
+	struct host *host = host_find(resolver, name);
+
+	if (host == NULL && (host = host_new(resolver, name)) == NULL) {
+		answer(resolution, NULL, "cannot resolve: memory is short");
+		return;
+	}
+	if (host->state == HOST_KNOWN)
+		host_move(resolver, host, HOST_KNOWN);
+	switch (resolved_use(&host->resolved, clock_ms())) {
+	case RESOLVED_STALE:
+		answer(resolution, &host->resolved, NULL);
+		refresh(resolver, host);
+		return;
+	case RESOLVED_KNOWN:
+		answer(resolution, &host->resolved, NULL);
+		return;
+	case RESOLVED_FAILURE:
+		answer(resolution, NULL, host->resolved.answer.why);
+		return;
+	case RESOLVED_UNKNOWN:
+		wait_for(resolver, host, resolution);
+		return;
+	}
+}
+
+/* Nobody waits any more: if it has not begun, it need not. */
+static void
+leave(struct resolver *resolver, struct host *host, struct resolution *resolution)
+{
+	LIST_REMOVE(resolution, place);
+	resolution->host = NULL;
+	if (host->state == HOST_QUEUED && LIST_EMPTY(&host->waiting) && !host->is_refresh)
+		host_move(resolver, host, HOST_KNOWN);
+}
+
+/* ---- threads and life ---- */
+
+static void
+free_each(struct hash_link *link, void *arg)
+{
+	(void)arg;
+	free(container_of(link, struct host, link));
 }
 
 static void
 destroy(struct resolver *resolver)
 {
-	while (resolver->lookups != NULL)
-		remove_first(resolver);
+	table_each(&resolver->hosts, free_each, NULL);
+	table_wipe(&resolver->hosts);
 	pthread_mutex_destroy(&resolver->lock);
 	pthread_cond_destroy(&resolver->more);
-	free(resolver->cache);
+	pthread_cond_destroy(&resolver->gone);
 	free(resolver);
 }
 
+/* Gives the lock back as well. */
 static void
 release(struct resolver *resolver)
 {
-	bool last;
+	bool last = --resolver->holders == 0;
 
-	pthread_mutex_lock(&resolver->lock);
-	last = --resolver->holders == 0;
 	pthread_mutex_unlock(&resolver->lock);
 	if (last)
 		destroy(resolver);
+}
+
+/* False when there are idle ones enough. */
+static bool
+rest(struct resolver *resolver)
+{
+	if (resolver->idle >= THREADS)
+		return false;
+	resolver->idle++;
+	pthread_cond_wait(&resolver->more, &resolver->lock);
+	resolver->idle--;
+	return true;
 }
 
 static void *
 serve(void *arg)
 {
 	struct resolver *resolver = arg;
+	bool has_work = true;
 
 	pthread_mutex_lock(&resolver->lock);
-	while (!resolver->closing) {
-		if (resolver->lookups == NULL)
-			pthread_cond_wait(&resolver->more, &resolver->lock);
+	while (has_work && !resolver->closing) {
+		struct host *host = pick(resolver);
+
+		if (host != NULL)
+			look_up(resolver, host);
 		else
-			serve_first(resolver);
+			has_work = rest(resolver);
 	}
-	pthread_mutex_unlock(&resolver->lock);
+	resolver->threads--;
+	pthread_cond_signal(&resolver->gone);
 	release(resolver);
 	return NULL;
 }
@@ -228,15 +469,32 @@ static bool
 start_thread(struct resolver *resolver)
 {
 	sigset_t all, before;
+	pthread_t thread;
 	int why;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	why = pthread_create(&resolver->thread, NULL, serve, resolver);
+	why = pthread_create(&thread, NULL, serve, resolver);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (why == 0)
-		pthread_setname_np(resolver->thread, "resolver");
-	return why == 0;
+	if (why != 0)
+		return false;
+	pthread_setname_np(thread, "resolver");
+	pthread_detach(thread);
+	resolver->threads++;
+	resolver->holders++;
+	return true;
+}
+
+static bool
+start_threads(struct resolver *resolver)
+{
+	bool fine = true;
+
+	pthread_mutex_lock(&resolver->lock);
+	for (unsigned i = 0; i < THREADS && fine; i++)
+		fine = start_thread(resolver);
+	pthread_mutex_unlock(&resolver->lock);
+	return fine;
 }
 
 struct resolver *
@@ -248,59 +506,69 @@ resolver_new(void)
 		return NULL;
 	pthread_mutex_init(&resolver->lock, NULL);
 	pthread_cond_init(&resolver->more, NULL);
-	resolver->holders = 2;	/* the owner and the thread */
-	resolver->cache = calloc(CACHED_MOST, sizeof(struct cached));
-	if (resolver->cache == NULL || !start_thread(resolver)) {
-		destroy(resolver);
-		return NULL;
-	}
-	return resolver;
+	pthread_cond_init(&resolver->gone, NULL);
+	for (int i = 0; i < HOST_STATES; i++)
+		TAILQ_INIT(&resolver->lists[i]);
+	resolver->holders = 1;	/* the owner */
+	if (table_init(&resolver->hosts) && start_threads(resolver))
+		return resolver;
+	resolver_free(resolver);
+	return NULL;
 }
 
+/* getaddrinfo() cannot be interrupted: threads inside it are left to end by themselves. */
 void
 resolver_free(struct resolver *resolver)
 {
-	bool asking;
-
 	if (resolver == NULL)
 		return;
 	pthread_mutex_lock(&resolver->lock);
 	resolver->closing = true;
-	asking = resolver->asking;
-	pthread_cond_signal(&resolver->more);
-	pthread_mutex_unlock(&resolver->lock);
-	/* getaddrinfo() cannot be interrupted: a thread inside it is left to end by itself. */
-	if (asking)
-		pthread_detach(resolver->thread);
-	else
-		pthread_join(resolver->thread, NULL);
+	pthread_cond_broadcast(&resolver->more);
+	while (resolver->threads > resolver->counts[HOST_AT_WORK])
+		pthread_cond_wait(&resolver->gone, &resolver->lock);
+	release(resolver);
+}
+
+/* ---- asking ---- */
+
+static void
+deliver(void *data)
+{
+	struct resolution *resolution = data;
+	struct resolver *resolver = resolution->resolver;
+
+	if (!resolution->forgotten) {
+		timer_clear(&resolution->timer);
+		resolution->on_done(resolution->arg, resolution->addresses, resolution->count,
+		    resolution->count > 0 ? NULL : resolution->why);
+	}
+	free(resolution);
+	pthread_mutex_lock(&resolver->lock);
 	release(resolver);
 }
 
 static void
-set_port(struct address *address, uint16_t port)
+set_timer(struct resolution *resolution, uint64_t ms)
 {
-	if (address->as.any.sa_family == AF_INET6)
-		address->as.v6.sin6_port = htons(port);
-	else
-		address->as.v4.sin_port = htons(port);
+	resolution->left_ms -= ms;
+	timer_set(&resolution->timer, ms);
 }
 
-static void
-deliver(struct message *message)
+/* Whoever waits in the queue looks now and then whether the threads are held. A slow name's
+ * askers need not: its turn comes with the end of another look-up. */
+static bool
+is_to_tend(struct resolution *resolution)
 {
-	struct resolution *resolution = container_of(message, struct resolution, message);
-	struct answer *answer = &resolution->answer;
+	struct resolver *resolver = resolution->resolver;
+	bool is_queued;
 
-	if (!resolution->forgotten) {
-		timer_clear(&resolution->timer);
-		for (size_t i = 0; i < answer->count; i++)
-			set_port(&answer->addresses[i], resolution->port);
-		resolution->on_done(resolution->arg, answer->addresses, answer->count,
-		    answer->count > 0 ? NULL : answer->why);
-	}
-	release(resolution->resolver);
-	free(resolution);
+	pthread_mutex_lock(&resolver->lock);
+	tend(resolver);
+	is_queued = resolution->host != NULL && resolution->host->state == HOST_QUEUED &&
+	    !is_slow(resolution->host, clock_ms());
+	pthread_mutex_unlock(&resolver->lock);
+	return is_queued;
 }
 
 static void
@@ -310,49 +578,13 @@ on_time(void *arg)
 	void (*on_done)(void *, const struct address *, size_t, const char *) = resolution->on_done;
 	void *done_arg = resolution->arg;
 
+	if (resolution->left_ms > 0) {
+		set_timer(resolution, is_to_tend(resolution) ? HELD_MS : resolution->left_ms);
+		return;
+	}
 	resolution_forget(resolution);
 	on_done(done_arg, NULL, 0,
 	    "cannot resolve the name: no answer within 5 s; check the system's resolver");
-}
-
-static struct lookup *
-lookup_for(struct resolver *resolver, const char *host)
-{
-	struct lookup **at = &resolver->lookups;
-
-	for (; *at != NULL; at = &(*at)->next) {
-		if (strcmp((*at)->host, host) == 0)
-			return *at;
-	}
-	if (resolver->count >= LOOKUPS_MOST || (*at = calloc(1, sizeof(**at))) == NULL)
-		return NULL;
-	snprintf((*at)->host, sizeof((*at)->host), "%s", host);
-	resolver->count++;
-	pthread_cond_signal(&resolver->more);
-	return *at;
-}
-
-/* With the lock held. */
-static void
-wait_or_answer(struct resolver *resolver, struct resolution *resolution, const char *host)
-{
-	static const struct answer full = {
-	    .why = "cannot resolve: too many names are being resolved; try again"};
-	const struct cached *known = cache_find(resolver, host);
-	struct lookup *lookup;
-
-	if (known != NULL) {
-		post(resolution, &known->answer);
-		return;
-	}
-	lookup = lookup_for(resolver, host);
-	if (lookup == NULL) {
-		post(resolution, &full);
-		return;
-	}
-	resolution->lookup = lookup;
-	resolution->next = lookup->waiting;
-	lookup->waiting = resolution;
 }
 
 struct resolution *
@@ -363,14 +595,14 @@ resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uin
 
 	if (resolution == NULL)
 		return NULL;
-	resolution->message.deliver = deliver;
 	resolution->resolver = resolver;
 	resolution->loop = loop;
+	resolution->left_ms = ANSWER_MS;
 	resolution->port = port;
 	resolution->on_done = on_done;
 	resolution->arg = arg;
 	timer_init(&resolution->timer, loop, on_time, resolution);
-	timer_set(&resolution->timer, ANSWER_MS);
+	set_timer(resolution, HELD_MS);
 	pthread_mutex_lock(&resolver->lock);
 	resolver->holders++;
 	wait_or_answer(resolver, resolution, host);
@@ -378,26 +610,11 @@ resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uin
 	return resolution;
 }
 
-/* Whether it was still waiting; if not, its answer is on its way and will free it. */
-static bool
-stop_waiting(struct resolution *resolution)
-{
-	struct resolution **at;
-
-	if (resolution->lookup == NULL)
-		return false;
-	at = &resolution->lookup->waiting;
-	while (*at != resolution)
-		at = &(*at)->next;
-	*at = resolution->next;
-	return true;
-}
-
+/* One that waits no more has its answer on its way, which will free it. */
 void
 resolution_forget(struct resolution *resolution)
 {
 	struct resolver *resolver;
-	bool waited;
 
 	if (resolution == NULL)
 		return;
@@ -405,10 +622,25 @@ resolution_forget(struct resolution *resolution)
 	timer_clear(&resolution->timer);
 	resolution->forgotten = true;
 	pthread_mutex_lock(&resolver->lock);
-	waited = stop_waiting(resolution);
-	pthread_mutex_unlock(&resolver->lock);
-	if (waited) {
-		release(resolver);
-		free(resolution);
+	if (resolution->host == NULL) {
+		pthread_mutex_unlock(&resolver->lock);
+		return;
 	}
+	leave(resolver, resolution->host, resolution);
+	free(resolution);
+	release(resolver);
+}
+
+void
+resolver_address_failed(
+    struct resolver *resolver, const char *name, const struct address *address)
+{
+	struct host *host;
+
+	pthread_mutex_lock(&resolver->lock);
+	host = host_find(resolver, name);
+	if (host != NULL && resolved_blame(&host->resolved, address, clock_ms()) &&
+	    clock_ms() - host->began_ms >= AGAIN_MS)
+		refresh(resolver, host);
+	pthread_mutex_unlock(&resolver->lock);
 }

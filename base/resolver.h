@@ -1,8 +1,26 @@
 /*
- * Names of hosts to addresses by getaddrinfo() on a thread of its own, so that
- * the hosts file, nsswitch and the system's resolver are honoured and no loop waits.
- * Bounded queue (256), answers given within 5 s, cached for 30 s (failures for 1 s).
- * Shared by all workers.
+ * Names of hosts to addresses by getaddrinfo() on threads of its own, so that
+ * the hosts file, nsswitch and the system's resolver are honoured and no loop
+ * waits.  An asker has an answer or an error within 5 s.
+ *
+ * One resolver is shared by all workers of a daemon.  No name delays another:
+ *
+ *	Look-ups of one host are one look-up, however many ask.
+ *	Four threads look up.  One that a name has held for 100 ms is not counted
+ *	any more and another takes its place, up to 32; the last of these is kept
+ *	for names that were quick the last time.
+ *	Names that took 1 s or longer the last time (within the last minute)
+ *	have one thread between them, whatever becomes of it.
+ *	Of those that wait, names that were quick the last time come first, then
+ *	unknown ones, then what is only refreshed; within these the first to ask.
+ *
+ * At most 256 hosts are looked up or wait for it.  When all places are taken, a
+ * refresh leaves, else a name that was slow, else the newcomer is refused.
+ *
+ * An answer is kept for 30 s; for 5 min more it is served while the name is
+ * looked up again in the background, and for as long as that fails.  A failure
+ * is kept for 1 s.  An answer is kept also when its askers have left.  At most
+ * 256 hosts are remembered: the one that nobody has asked for longest leaves.
  */
 #ifndef BASE_RESOLVER_H
 #define BASE_RESOLVER_H
@@ -21,12 +39,22 @@ struct resolver *resolver_new(void);
  * (after 5 s an error). */
 void resolver_free(struct resolver *);
 
-/* on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are
- * addresses.  NULL when memory is short. */
+/*
+ * on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are
+ * addresses.  They come in the order in which they are to be tried: the families take turns, in
+ * the system's order within each (RFC 8305 §4), and those that failed lately come last.
+ * NULL when memory is short.
+ */
 struct resolution *resolver_ask(struct resolver *, struct loop *, const char *host, uint16_t port,
     void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error),
     void *arg);
-/* No call any more; the thread's answer is dropped when it comes. */
+/* No call any more; the answer is kept for others when it comes. */
 void resolution_forget(struct resolution *);
+
+/*
+ * From any thread: this address of the host (whatever its port) refuses, or does not answer.  For
+ * 30 s it comes last, and the name is looked up again at once, but only once a second.
+ */
+void resolver_address_failed(struct resolver *, const char *host, const struct address *);
 
 #endif

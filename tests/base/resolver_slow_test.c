@@ -3,6 +3,7 @@
 #include "base/resolver.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,46 +12,62 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/clock_fake.h"
+#include "base/loop_advance.h"
 #include "helpers.h"
 
-enum { QUEUE = 256 };
+enum { QUEUE = 256, THREADS = 4, THREADS_MOST = 32, HELD_MS = 100 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool held;	/* names that begin with "slow" are not answered */
-static bool at_work;
-static unsigned asked;
+static bool broken;	/* no name is found */
+static unsigned at_work, asked;
+static unsigned lives_at;	/* the first address of every host */
 
 static struct loop *loop;
 static struct resolver *resolver;
-static unsigned answered, refused, failed, wanted;
-static char said[512];
+static unsigned answered, refused, failed, wanted, threads_before;
+static char said[512], got[RESOLVED_MOST][ADDRESS_TEXT];
+
+static int
+found(const char *host, struct addrinfo **out)
+{
+	struct { struct addrinfo info; struct sockaddr_in name; } *both;
+
+	if (broken || strstr(host, "none") != NULL)
+		return EAI_NONAME;
+	both = calloc(2, sizeof(*both));
+	for (unsigned i = 0; i < 2; i++) {
+		both[i].name.sin_family = AF_INET;
+		both[i].name.sin_addr.s_addr = htonl(lives_at + i);
+		both[i].info.ai_addr = (struct sockaddr *)&both[i].name;
+		both[i].info.ai_addrlen = sizeof(both->name);
+	}
+	if (strcmp(host, "two") == 0)
+		both[0].info.ai_next = &both[1].info;
+	*out = &both[0].info;
+	return 0;
+}
 
 int
 getaddrinfo(
-    const char *host, const char *service, const struct addrinfo *wish, struct addrinfo **found)
+    const char *host, const char *service, const struct addrinfo *wish, struct addrinfo **out)
 {
-	struct { struct addrinfo info; struct sockaddr_in name; } *one;
+	int why;
 
 	(void)service;
 	(void)wish;
 	pthread_mutex_lock(&lock);
 	asked++;
-	at_work = true;
+	at_work++;
 	pthread_cond_broadcast(&changed);
 	while (held && strncmp(host, "slow", 4) == 0)
 		pthread_cond_wait(&changed, &lock);
-	at_work = false;
+	at_work--;
+	pthread_cond_broadcast(&changed);
+	why = found(host, out);
 	pthread_mutex_unlock(&lock);
-	if (strcmp(host, "none") == 0)
-		return EAI_NONAME;
-	one = calloc(1, sizeof(*one));
-	one->name.sin_family = AF_INET;
-	one->name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	one->info.ai_addr = (struct sockaddr *)&one->name;
-	one->info.ai_addrlen = sizeof(one->name);
-	*found = &one->info;
-	return 0;
+	return why;
 }
 
 void
@@ -60,19 +77,33 @@ freeaddrinfo(struct addrinfo *info)
 }
 
 static void
-hold(bool on)
+set(bool *what, bool on)
 {
 	pthread_mutex_lock(&lock);
-	held = on;
+	*what = on;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
 }
 
 static void
-wait_until_at_work(void)
+set_number(unsigned *what, unsigned number)
 {
 	pthread_mutex_lock(&lock);
-	while (!at_work)
+	*what = number;
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+hold(bool on)
+{
+	set(&held, on);
+}
+
+static void
+wait_until(const unsigned *count, unsigned is)
+{
+	pthread_mutex_lock(&lock);
+	while (*count != is)
 		pthread_cond_wait(&changed, &lock);
 	pthread_mutex_unlock(&lock);
 }
@@ -88,13 +119,50 @@ asked_so_far(void)
 	return count;
 }
 
+static unsigned
+threads_now(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned count = 0;
+
+	assert_non_null(tasks);
+	while (readdir(tasks) != NULL)
+		count++;
+	closedir(tasks);
+	return count;
+}
+
+/* A thread that was left behind has ended: nothing tells that but the kernel. */
+static void
+wait_until_all_have_ended(void)
+{
+	for (unsigned i = 0; i < 10000 && threads_now() > threads_before; i++)
+		usleep(1000);
+	assert_int_equal(threads_now(), threads_before);
+}
+
+static void *
+do_nothing(void *arg)
+{
+	return arg;
+}
+
 static int
 set_up(void **state)
 {
+	pthread_t first;
+
 	(void)state;
-	asked = answered = refused = failed = 0;
+	/* A sanitizer may start a thread of its own with the first one. */
+	if (pthread_create(&first, NULL, do_nothing, NULL) != 0 || pthread_join(first, NULL) != 0)
+		return -1;
+	answered = refused = failed = 0;
 	wanted = 1;
+	set(&broken, false);
+	set_number(&asked, 0);
+	set_number(&lives_at, INADDR_LOOPBACK);
 	clock_fake(1000000000, 0);
+	threads_before = threads_now();
 	loop = loop_new();
 	resolver = resolver_new();
 	return loop == NULL || resolver == NULL;
@@ -107,6 +175,8 @@ tear_down(void **state)
 	hold(false);
 	resolver_free(resolver);
 	loop_free(loop);
+	wait_until_all_have_ended();
+	clock_fake(0, 0);
 	return 0;
 }
 
@@ -114,7 +184,8 @@ static void
 on_done(void *arg, const struct address *addresses, size_t count, const char *error)
 {
 	(void)arg;
-	(void)addresses;
+	for (size_t i = 0; i < count; i++)
+		address_host_text(&addresses[i], got[i]);
 	if (count > 0)
 		answered++;
 	else if (strstr(error, "too many names") != NULL)
@@ -132,12 +203,71 @@ ask(const char *host)
 	assert_non_null(resolver_ask(resolver, loop, host, 1, on_done, NULL));
 }
 
+/* Names "what0" and on, each once. */
+static void
+ask_many(const char *what, unsigned count)
+{
+	char host[32];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(host, sizeof(host), "%s%u", what, i);
+		ask(host);
+	}
+}
+
+/* Takes as many answers as come, in no time. */
+static void
+wait_for_answers(unsigned more)
+{
+	wanted = answered + refused + failed + more;
+	loop_run(loop);
+}
+
 static void
 ask_and_wait(const char *host)
 {
-	wanted = answered + refused + failed + 1;
 	ask(host);
-	loop_run(loop);
+	wait_for_answers(1);
+}
+
+/* Until what has begun is known: when all four threads are in the system's call, none is behind it. */
+static void
+wait_until_learned(void)
+{
+	static unsigned name;
+	char host[32];
+
+	hold(true);
+	for (unsigned i = 0; i < THREADS; i++) {
+		snprintf(host, sizeof(host), "slow and new %u", name++);
+		ask(host);
+	}
+	wait_until(&at_work, THREADS);
+	hold(false);
+	wait_for_answers(THREADS);
+	answered -= THREADS;
+	set_number(&asked, asked_so_far() - THREADS);
+}
+
+/* Time passes, and nobody is answered. */
+static void
+pass(uint64_t ms)
+{
+	wanted = 0;
+	assert_true(loop_advance(loop, ms));
+}
+
+/* For so many ms no answer, and then this many errors at the same moment. */
+static void
+pass_until_failed(uint64_t ms, unsigned count)
+{
+	unsigned before = failed;
+
+	pass(ms - 1);
+	assert_int_equal(failed, before);
+	wanted = answered + refused + failed + count;
+	assert_false(loop_advance(loop, 1));
+	assert_int_equal(failed, before + count);
 }
 
 static void
@@ -146,12 +276,12 @@ an_answer_is_kept_for_thirty_seconds(void **state)
 	(void)state;
 	ask_and_wait("a");
 	ask_and_wait("a");
-	clock_fake(1000000000 + 29999000, 0);
+	pass(29999);
 	ask_and_wait("a");
 	assert_int_equal(asked_so_far(), 1);
-	clock_fake(1000000000 + 30000000, 0);
+	pass(1);
 	ask_and_wait("a");
-	assert_int_equal(asked_so_far(), 2);
+	wait_until(&asked, 2);
 	assert_int_equal(answered, 4);
 }
 
@@ -163,7 +293,7 @@ a_failure_is_kept_for_one_second(void **state)
 	ask_and_wait("none");
 	assert_int_equal(asked_so_far(), 1);
 	assert_string_equal(said, "cannot resolve \"none\": Name or service not known");
-	clock_fake(1000000000 + 1000000, 0);
+	pass(1000);
 	ask_and_wait("none");
 	assert_int_equal(asked_so_far(), 2);
 	assert_int_equal(failed, 3);
@@ -176,7 +306,7 @@ forgets_the_oldest_when_it_knows_too_many(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
-		clock_fake(1000000000 + i * 1000, 0);
+		pass(1);
 		snprintf(host, sizeof(host), "n%u", i);
 		ask_and_wait(host);
 	}
@@ -189,23 +319,16 @@ forgets_the_oldest_when_it_knows_too_many(void **state)
 static void
 refuses_more_names_than_its_queue_holds(void **state)
 {
-	char host[16];
-
 	(void)state;
 	hold(true);
-	ask("slow");
-	wait_until_at_work();
-	for (unsigned i = 1; i < QUEUE + 44; i++) {
-		snprintf(host, sizeof(host), "n%u", i);
-		ask(host);
-	}
+	ask_many("slow", THREADS);
+	wait_until(&at_work, THREADS);
+	ask_many("n", QUEUE - THREADS + 44);
 	ask("n1");	/* joins one that waits */
-	wanted = 44;
-	loop_run(loop);
+	wait_for_answers(44);
 	assert_int_equal(refused, 44);
 	hold(false);
-	wanted = QUEUE + 44 + 1;
-	loop_run(loop);
+	wait_for_answers(QUEUE + 1);
 	assert_int_equal(answered, QUEUE + 1);
 	assert_int_equal(asked_so_far(), QUEUE);
 }
@@ -213,17 +336,29 @@ refuses_more_names_than_its_queue_holds(void **state)
 static void
 gives_no_answer_after_five_seconds_but_keeps_a_late_one(void **state)
 {
-	uint64_t began;
+	(void)state;
+	hold(true);
+	ask("slow");
+	pass_until_failed(5000, 1);
+	assert_non_null(strstr(said, "no answer within 5 s"));
+	hold(false);
+	ask_and_wait("slow");
+	assert_int_equal(answered, 1);
+	assert_int_equal(asked_so_far(), 1);
+}
+
+static void
+keeps_what_comes_when_all_askers_have_left(void **state)
+{
+	struct resolution *left;
 
 	(void)state;
-	clock_fake(0, 0);
-	began = clock_ms();
 	hold(true);
-	ask_and_wait("slow");
-	assert_int_equal(failed, 1);
-	assert_non_null(strstr(said, "no answer within 5 s"));
-	assert_true(clock_ms() - began >= 4900 && clock_ms() - began < 6000);
+	left = resolver_ask(resolver, loop, "slow", 1, on_done, NULL);
+	wait_until(&at_work, 1);
+	resolution_forget(left);
 	hold(false);
+	wait_until(&at_work, 0);
 	ask_and_wait("slow");
 	assert_int_equal(answered, 1);
 	assert_int_equal(asked_so_far(), 1);
@@ -236,16 +371,243 @@ a_name_that_nobody_waits_for_any_more_is_not_asked_for(void **state)
 
 	(void)state;
 	hold(true);
-	ask("slow");
-	wait_until_at_work();
+	ask_many("slow", THREADS);
+	wait_until(&at_work, THREADS);
 	dropped = resolver_ask(resolver, loop, "unwanted", 1, on_done, NULL);
 	resolution_forget(dropped);
 	ask("b");
 	hold(false);
-	wanted = 2;
-	loop_run(loop);
-	assert_int_equal(asked_so_far(), 2);
+	wait_for_answers(THREADS + 1);
+	assert_int_equal(asked_so_far(), THREADS + 1);
 }
+
+/* ---- who waits for whom ---- */
+
+static void
+names_that_hang_delay_no_other(void **state)
+{
+	(void)state;
+	hold(true);
+	ask_many("slow", THREADS);
+	wait_until(&at_work, THREADS);
+	ask_many("good", 12);
+	pass(HELD_MS - 1);
+	assert_int_equal(asked_so_far(), THREADS);
+	pass(1);
+	if (answered < 12)
+		wait_for_answers(12 - answered);
+	assert_int_equal(answered, 12);
+	ask_and_wait("better");	/* and from now on at once */
+	assert_int_equal(answered, 13);
+	pass_until_failed(5000 - HELD_MS, THREADS);
+}
+
+/* They hang for five seconds and are not found then. */
+static void
+make_slow(const char *what, unsigned count)
+{
+	hold(true);
+	ask_many(what, count);
+	for (unsigned i = 0; i < count; i += THREADS, pass(HELD_MS))
+		wait_until(&at_work, i + THREADS < count ? i + THREADS : count);
+	pass(5000);
+	assert_int_equal(failed, count);
+	hold(false);
+	wait_until(&at_work, 0);
+	ask_many(what, count);
+	wait_for_answers(count);
+	pass(1000);
+	set_number(&asked, 0);
+}
+
+static void
+names_that_were_slow_have_one_thread_between_them(void **state)
+{
+	(void)state;
+	make_slow("slownone", 8);
+	hold(true);
+	ask_many("slownone", 8);
+	wait_until(&at_work, 1);
+	ask_many("good", 12);
+	wait_for_answers(12);
+	assert_int_equal(answered, 12);
+	pass(4000);
+	assert_int_equal(asked_so_far(), 1 + 12);
+	hold(false);	/* one after the other, all of them */
+	wait_for_answers(8);
+	assert_int_equal(asked_so_far(), 8 + 12);
+}
+
+static void
+a_slow_name_is_forgiven_after_a_minute(void **state)
+{
+	(void)state;
+	make_slow("slownone", 2);
+	pass(60000 - 1000);
+	hold(true);
+	ask_many("slownone", 2);
+	wait_until(&at_work, 2);
+}
+
+/* A stranger who knows names that hang: the one that was quick before needs not wait for any. */
+static void
+a_quick_name_waits_for_nobody_however_many_hang(void **state)
+{
+	unsigned at = THREADS;
+
+	(void)state;
+	ask_and_wait("good");
+	pass(330000);
+	set_number(&asked, 0);
+	hold(true);
+	ask_many("slow", 100);
+	for (wait_until(&at_work, at); at < THREADS_MOST - 1; wait_until(&at_work, at)) {
+		pass(HELD_MS);
+		at = at + THREADS < THREADS_MOST ? at + THREADS : THREADS_MOST - 1;
+	}
+	pass(HELD_MS);
+	ask_and_wait("good");
+	assert_int_equal(answered, 2);
+	assert_int_equal(asked_so_far(), THREADS_MOST);
+	assert_int_equal(threads_now() - threads_before, THREADS_MOST);
+}
+
+static void
+refreshing_takes_no_more_than_the_four(void **state)
+{
+	(void)state;
+	ask_many("slow", 8);
+	wait_for_answers(8);
+	pass(30000);
+	set_number(&asked, 0);
+	hold(true);
+	ask_many("slow", 8);
+	wait_for_answers(8);
+	wait_until(&at_work, THREADS);
+	pass(1000);
+	ask_and_wait("good");
+	assert_int_equal(asked_so_far(), THREADS + 1);
+	assert_int_equal(answered, 8 + 8 + 1);
+}
+
+static void
+a_slow_name_leaves_a_full_queue_for_another(void **state)
+{
+	(void)state;
+	make_slow("slownone", 3);
+	hold(true);
+	ask_many("slownone", 3);	/* one at work */
+	ask_many("slow", THREADS - 1);
+	wait_until(&at_work, THREADS);
+	failed = 0;
+	ask_many("n", QUEUE - 3 - (THREADS - 1));
+	ask("one more");
+	ask("two more");
+	ask("three more");
+	wait_for_answers(3);
+	assert_int_equal(refused, 3);	/* two slow ones and the last */
+	hold(false);
+	wait_for_answers(QUEUE);
+	assert_int_equal(answered, QUEUE - 1);
+	assert_int_equal(failed, 1);
+}
+
+/* ---- stale answers, failed addresses ---- */
+
+static void
+a_stale_answer_is_served_while_the_name_is_asked_for_again(void **state)
+{
+	(void)state;
+	ask_and_wait("slow");
+	pass(30000);
+	hold(true);
+	set_number(&lives_at, INADDR_LOOPBACK + 1);
+	ask_and_wait("slow");
+	assert_string_equal(got[0], "127.0.0.1");
+	wait_until(&at_work, 1);
+	hold(false);
+	do	/* until the thread has brought it */
+		ask_and_wait("slow");
+	while (strcmp(got[0], "127.0.0.2") != 0);
+	assert_int_equal(asked_so_far(), 2);
+	assert_int_equal(failed, 0);
+}
+
+static void
+a_stale_answer_is_served_for_five_minutes_while_refreshing_fails(void **state)
+{
+	(void)state;
+	ask_and_wait("a");
+	set(&broken, true);
+	pass(30000);
+	ask_and_wait("a");
+	wait_until(&asked, 2);
+	set(&broken, false);
+	wait_until_learned();
+	set(&broken, true);
+	pass(299999);
+	ask_and_wait("a");
+	assert_int_equal(answered, 3);
+	wait_until(&asked, 3);
+	set(&broken, false);
+	wait_until_learned();
+	set(&broken, true);
+	pass(1000);
+	ask_and_wait("a");
+	assert_int_equal(failed, 1);
+	assert_string_equal(said, "cannot resolve \"a\": Name or service not known");
+}
+
+static void
+blame(const char *host, const char *literal)
+{
+	struct address address;
+
+	assert_true(address_parse(&address, literal));
+	resolver_address_failed(resolver, host, &address);
+}
+
+static void
+an_address_that_fails_is_tried_last_for_half_a_minute(void **state)
+{
+	(void)state;
+	ask_and_wait("two");
+	assert_string_equal(got[0], "127.0.0.1");
+	pass(1000);
+	blame("two", "127.0.0.1:443");
+	wait_until(&asked, 2);
+	pass(0);
+	ask_and_wait("two");
+	assert_string_equal(got[0], "127.0.0.2");
+	assert_string_equal(got[1], "127.0.0.1");
+	pass(29999);
+	ask_and_wait("two");
+	assert_string_equal(got[0], "127.0.0.2");
+	pass(1);
+	ask_and_wait("two");
+	assert_string_equal(got[0], "127.0.0.1");
+}
+
+static void
+a_host_that_has_moved_is_found_at_once(void **state)
+{
+	(void)state;
+	ask_and_wait("a");
+	set_number(&lives_at, INADDR_LOOPBACK + 7);
+	pass(1000);
+	blame("a", "127.0.0.1:443");
+	do	/* until the thread has brought it */
+		ask_and_wait("a");
+	while (strcmp(got[0], "127.0.0.8") != 0);
+	assert_int_equal(asked_so_far(), 2);
+	blame("a", "127.0.0.8:443");	/* within a second: not again */
+	blame("a", "127.0.0.1:443");	/* none of its addresses any more */
+	blame("b", "127.0.0.1:443");
+	ask_and_wait("c");
+	assert_int_equal(asked_so_far(), 3);
+}
+
+/* ---- the end ---- */
 
 /* The thread is inside the system's call: it is left behind, and frees everything when it comes
  * back. */
@@ -257,12 +619,12 @@ ends_while_the_system_is_at_work(void **state)
 	(void)state;
 	hold(true);
 	asked_for = resolver_ask(resolver, loop, "slow", 1, on_done, NULL);
-	wait_until_at_work();
+	wait_until(&at_work, 1);
 	resolution_forget(asked_for);
 	resolver_free(resolver);
 	resolver = NULL;
 	hold(false);
-	usleep(50000);
+	wait_until_all_have_ended();
 	assert_int_equal(answered + failed, 0);
 }
 
@@ -270,24 +632,26 @@ ends_while_the_system_is_at_work(void **state)
 static void
 may_be_forgotten_after_the_resolver_has_ended(void **state)
 {
-	struct resolution *at_it, *queued;
+	struct resolution *at_it[THREADS], *queued;
+	static const char *const slow[THREADS] = { "slow0", "slow1", "slow2", "slow3" };
 
 	(void)state;
 	ask_and_wait("known");
 	hold(true);
-	at_it = resolver_ask(resolver, loop, "slow", 1, on_done, NULL);
-	wait_until_at_work();
+	for (unsigned i = 0; i < THREADS; i++)
+		at_it[i] = resolver_ask(resolver, loop, slow[i], 1, on_done, NULL);
+	wait_until(&at_work, THREADS);
 	queued = resolver_ask(resolver, loop, "later", 1, on_done, NULL);
 	ask("known");	/* its answer is on its way */
 	resolver_free(resolver);
 	resolver = NULL;
-	resolution_forget(at_it);
+	for (unsigned i = 0; i < THREADS; i++)
+		resolution_forget(at_it[i]);
 	resolution_forget(queued);
-	wanted = 2;
-	loop_run(loop);
+	wait_for_answers(1);
 	assert_int_equal(answered, 2);
 	hold(false);
-	usleep(50000);
+	wait_until_all_have_ended();
 }
 
 #define SLOW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -298,7 +662,18 @@ static const struct CMUnitTest tests[] = {
 	SLOW_TEST(forgets_the_oldest_when_it_knows_too_many),
 	SLOW_TEST(refuses_more_names_than_its_queue_holds),
 	SLOW_TEST(gives_no_answer_after_five_seconds_but_keeps_a_late_one),
+	SLOW_TEST(keeps_what_comes_when_all_askers_have_left),
 	SLOW_TEST(a_name_that_nobody_waits_for_any_more_is_not_asked_for),
+	SLOW_TEST(names_that_hang_delay_no_other),
+	SLOW_TEST(names_that_were_slow_have_one_thread_between_them),
+	SLOW_TEST(a_slow_name_is_forgiven_after_a_minute),
+	SLOW_TEST(a_quick_name_waits_for_nobody_however_many_hang),
+	SLOW_TEST(refreshing_takes_no_more_than_the_four),
+	SLOW_TEST(a_slow_name_leaves_a_full_queue_for_another),
+	SLOW_TEST(a_stale_answer_is_served_while_the_name_is_asked_for_again),
+	SLOW_TEST(a_stale_answer_is_served_for_five_minutes_while_refreshing_fails),
+	SLOW_TEST(an_address_that_fails_is_tried_last_for_half_a_minute),
+	SLOW_TEST(a_host_that_has_moved_is_found_at_once),
 	SLOW_TEST(ends_while_the_system_is_at_work),
 	SLOW_TEST(may_be_forgotten_after_the_resolver_has_ended),
 };
