@@ -34,6 +34,26 @@ done
 nm --defined-only "$build/libbase.a" 2> /dev/null | awk '{ print $NF }' | grep -xEc "$fake" | grep -qx 3
 ok $? "the archive has all three, so the search finds what it looks for"
 
+# A library is loaded where something of it is called, and nowhere else.
+needed()	# PROGRAM: the libraries that it names itself, by path
+{
+	readelf -d "$1" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' | while read -r name; do
+		ldd "$1" | awk -v n="$name" '$1 == n { print $3 } $1 ~ "/" n "$" { print $1 }'
+	done
+}
+for program in valise-relay valise-agent valise-pki valise-sni; do
+	undefined "$build/$program" | sed 's/@.*//' | sort -u > "$scratch/undefined"
+	for library in $(needed "$build/$program"); do
+		nm -D --defined-only "$library" | awk '{ print $NF }' | sed 's/@.*//' | sort -u |
+			comm -12 - "$scratch/undefined" | grep -q . || echo "$library" >> "$scratch/wrong"
+	done
+	nothing "$program calls every library that it loads"
+	needed "$build/$program" | grep event_pthreads > "$scratch/wrong"
+	nothing "$program loads no threads of libevent: a loop belongs to one thread"
+done
+needed "$build/valise-relay" | grep -q libgnutls
+ok $? "valise-relay loads GnuTLS, so the search finds what it looks for"
+
 undefined "$build/valise-pki" | grep -qE "^$signing"
 ok $? "valise-pki signs, so the search finds what it looks for"
 undefined "$build/valise-pki" | grep -q '^sqlite3_'

@@ -1,0 +1,68 @@
+/*
+ * The admin socket: a local socket at which root and the daemon's own user ask
+ * a running daemon questions.  One connection carries one question, a JSON
+ * object on one line, {"command": WORD, ...}, and one answer, a JSON document on
+ * one line; then it is closed.
+ *
+ * A refusal is an answer, too: {"error": {"code": ..., "message": ...}}.  The
+ * codes of this module: admin-not-permitted, admin-busy, admin-question-malformed,
+ * admin-command-unknown, admin-no-answer, admin-answer-impossible.
+ *
+ * Whoever may connect shares ADMIN_QUESTIONS_MOST places.  A place is left at the
+ * latest by its deadlines: 5 s for the question, 60 s for the answer to be made,
+ * 10 s for it to be read.  When all are taken, the newcomer is told so and goes.
+ * Nothing here waits: all of it happens in the loop's own thread.
+ *
+ *	admin_lock --> admin_new --> on_question ... admin_answer or admin_refuse --> admin_free
+ */
+#ifndef BASE_ADMIN_H
+#define BASE_ADMIN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include "base/loop.h"
+
+struct admin;
+struct admin_question;
+
+enum {
+	ADMIN_ERROR = 512,
+	ADMIN_QUESTION_BYTES = 4096,	/* the line's end included */
+	ADMIN_ANSWER_BYTES = 16 << 20,
+	ADMIN_QUESTIONS_MOST = 16,
+};
+
+/* A word that the daemon answers to. */
+struct admin_word {
+	const char *word;
+	/* Answers now or later, once, in the loop's thread.  `question` is the whole object, borrowed for
+	 * the time of the call. */
+	void (*on_question)(void *arg, struct admin_question *, const json_t *question);
+};
+
+/*
+ * Keeps other instances away from this path, for the life of the process, by a
+ * lock in PATH.lock.  The directory is made (mode 0755) if only it is missing;
+ * one in which anybody may replace the socket is refused.  Before anything is
+ * taken that a second instance could disturb.  0, or the exit code with a
+ * sentence: 69 another instance has it, 73 the directory cannot be used.
+ */
+int admin_lock(const char *path, char error[ADMIN_ERROR]);
+/*
+ * Listens at the path; what a dead instance left there is replaced, since the
+ * lock says that no other lives.  Mode 0600.  `words` ends with {0} and must
+ * live as long.  NULL with a sentence.
+ */
+struct admin *admin_new(struct loop *, const char *path, const struct admin_word *words, void *arg,
+    char error[ADMIN_ERROR]);
+/* Closes everything and removes the socket.  Questions that are with a handler must still be answered:
+ * nobody hears it, but it frees them. */
+void admin_free(struct admin *);
+
+/* Both end the handler's hold on the question.  admin_answer() takes the document, an object or an array; NULL
+ * stands for one that could not be made. */
+void admin_answer(struct admin_question *, json_t *document);
+/* `details` (taken; may be NULL) are further members of the error. */
+void admin_refuse(struct admin_question *, const char *code, const char *message, json_t *details);
+
+#endif

@@ -1,0 +1,149 @@
+/* Asking a daemon, and printing what it says. */
+#include "base/admin_client.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "base/admin.h"
+
+enum { PATH_MOST = 4096, PATIENCE_S = 75, SENTENCE = 5000 };
+
+__attribute__((format(printf, 3, 4))) static int
+fail(const struct admin_program *program, int code, const char *format, ...)
+{
+	char sentence[SENTENCE];
+	va_list more;
+
+	va_start(more, format);
+	vsnprintf(sentence, sizeof sentence, format, more);
+	va_end(more);
+	fprintf(stderr, "%s: %s\n", program->name, sentence);
+	return code;
+}
+
+/* Mistakes are the daemon's to tell, unless they keep us from finding it. */
+static int
+find_socket(const struct admin_program *program, const char *config_path, char path[PATH_MOST])
+{
+	struct conf_report silent = { 0 }, loud = { .out = stderr };
+	struct admin_place place = { 0 };
+
+	conf_read(&place, program->place, config_path, &silent);
+	if (place.socket != NULL)
+		snprintf(path, PATH_MOST, "%s", place.socket);
+	else if (place.state_dir != NULL)
+		snprintf(path, PATH_MOST, "%s/" ADMIN_SOCKET_NAME, place.state_dir);
+	else
+		path[0] = '\0';
+	conf_wipe(&place, program->place);
+	if (silent.unreadable)
+		return fail(program, EX_NOINPUT, "%s cannot be read: %s", config_path, strerror(errno));
+	if (path[0] != '\0')
+		return EX_OK;
+	conf_read(&place, program->place, config_path, &loud);
+	conf_wipe(&place, program->place);
+	return fail(program, EX_CONFIG, "%s does not say where the admin socket is", config_path);
+}
+
+static int
+connect_to(const struct admin_program *program, const char *path, int *fd)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return fail(program, EX_UNAVAILABLE, "%s is too long for a socket", path);
+	memcpy(address.sun_path, path, strlen(path));
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return fail(program, EX_OSERR, "%s", strerror(errno));
+	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (connect(*fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return EX_OK;
+	if (errno == EACCES || errno == EPERM)
+		return fail(program, EX_NOPERM, "%s: %s; ask as root or as the user that %s runs as", path,
+		    strerror(errno), program->name);
+	return fail(program, EX_UNAVAILABLE, "no %s answers at %s (%s); is it running with this configuration?",
+	    program->name, path, strerror(errno));
+}
+
+/* A refusal may be there before the question is; then the question is of no use, and not sending it no fault. */
+static void
+send_question(int fd, const char *word)
+{
+	char line[ADMIN_QUESTION_BYTES];
+	int bytes = snprintf(line, sizeof line, "{\"command\": \"%s\"}\n", word);
+
+	if (send(fd, line, (size_t)bytes, MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static size_t
+receive(void *buffer, size_t bytes, void *data)
+{
+	ssize_t got = recv(*(int *)data, buffer, bytes, 0);
+
+	return got >= 0 ? (size_t)got : (size_t)-1;
+}
+
+static int
+exit_code_of(const json_t *error)
+{
+	const char *code = json_string_value(json_object_get(error, "code"));
+
+	if (json_object_get(error, "mistakes") != NULL)
+		return EX_CONFIG;
+	if (code != NULL && strcmp(code, "admin-not-permitted") == 0)
+		return EX_NOPERM;
+	if (code != NULL && (strcmp(code, "admin-busy") == 0 || strcmp(code, "admin-no-answer") == 0))
+		return EX_UNAVAILABLE;
+	return EX_SOFTWARE;
+}
+
+static int
+print(const struct admin_program *program, const json_t *answer)
+{
+	const json_t *error = json_object_get(answer, "error"), *mistake;
+	const char *message = json_string_value(json_object_get(error != NULL ? error : answer, "message"));
+	size_t i;
+
+	json_array_foreach(json_object_get(error, "mistakes"), i, mistake)
+		fprintf(stderr, "%s\n", json_string_value(mistake));
+	if (error != NULL)
+		return fail(program, exit_code_of(error), "%s", message != NULL ? message : "no reason given");
+	if (message != NULL && json_object_size(answer) == 1)
+		puts(message);
+	else if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
+		return EX_IOERR;
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+int
+admin_client_run(const struct admin_program *program, const char *config_path, const char *word)
+{
+	char path[PATH_MOST];
+	json_error_t why;
+	json_t *answer;
+	int fd = -1, code = find_socket(program, config_path, path);
+
+	if (code == EX_OK)
+		code = connect_to(program, path, &fd);
+	if (code == EX_OK) {
+		send_question(fd, word);
+		answer = json_load_callback(receive, &fd, JSON_DISABLE_EOF_CHECK, &why);
+		code = answer != NULL ? print(program, answer) :
+		    fail(program, EX_UNAVAILABLE, "no answer came from %s; is it overloaded, or stopping?", path);
+		json_decref(answer);
+	}
+	if (fd >= 0)
+		close(fd);
+	return code;
+}
