@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pki/crl_sort.h"
 #include "pki/signature.h"
 
 struct crl {
@@ -25,7 +24,8 @@ struct crl {
 };
 
 /* Entries are put into buckets by the first two octets of their serials as they are
- * read, and each bucket is sorted: no entry moves far, no second array is needed. */
+ * read, and each bucket is sorted by itself: serials are random in most CRLs, so that
+ * qsort() gets a handful at a time and needs no second array. */
 enum { BUCKETS = 1 << 16 };
 
 const char *
@@ -361,11 +361,31 @@ crl_is_signed_by(const struct crl *crl, struct der spki)
 
 /* ---- look-up ---- */
 
+static int
+compare_entries(const void *a, const void *b)
+{
+	return serial_compare(&((const struct crl_entry *)a)->serial, &((const struct crl_entry *)b)->serial);
+}
+
+/* Many issuers list their serials in order, and half of all pairs are in order by chance. */
+static bool
+is_in_order(const struct crl_entry *entries, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (compare_entries(&entries[i - 1], &entries[i]) > 0)
+			return false;
+	return true;
+}
+
 static void
 sort_buckets(struct crl *crl)
 {
-	for (size_t i = 0, start = 0; i < BUCKETS; start = crl->begins[i++])
-		crl_sort_entries(crl->entries + start, crl->begins[i] - start, 2);
+	for (size_t i = 0, start = 0; i < BUCKETS; start = crl->begins[i++]) {
+		struct crl_entry *bucket = crl->entries + start;
+		size_t count = crl->begins[i] - start;
+		if (!is_in_order(bucket, count))
+			qsort(bucket, count, sizeof *bucket, compare_entries);
+	}
 }
 
 static void
