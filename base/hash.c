@@ -115,6 +115,17 @@ table_next(struct hash_link *link)
 	return same_hash(link->next, link->hash);
 }
 
+struct hash_link *
+table_find(const struct table *table, uint64_t hash,
+    _Bool (*is)(const struct hash_link *, const void *), const void *key)
+{
+	struct hash_link *link = table_first(table, hash);
+
+	while (link != NULL && !is(link, key))
+		link = table_next(link);
+	return link;
+}
+
 /* Without memory the chains grow instead: slower, never wrong. */
 static void
 grow(struct table *table)

@@ -28,7 +28,11 @@ struct table {
 _Bool table_init(struct table *);
 void table_wipe(struct table *);	/* frees the slots, never the entries */
 uint64_t table_hash(const struct table *, const void *data, size_t bytes);
-/* First entry with this hash; go on with table_next(). The caller compares keys. */
+/* The entry of this key, or NULL.  `is` compares an entry with the key. */
+struct hash_link *table_find(const struct table *, uint64_t hash,
+    _Bool (*is)(const struct hash_link *, const void *key), const void *key);
+/* Where one key may have several entries: the first one with this hash, and then with
+ * table_next() the others.  The caller compares keys. */
 struct hash_link *table_first(const struct table *, uint64_t hash);
 struct hash_link *table_next(struct hash_link *);
 void table_add(struct table *, struct hash_link *, uint64_t hash);

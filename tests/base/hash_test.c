@@ -38,18 +38,19 @@ agrees_with_the_published_vectors(void **state)
 		assert_true(hash_bytes(key, data, vectors[i].bytes) == vectors[i].hash);
 }
 
+static bool
+has_number(const struct hash_link *link, const void *number)
+{
+	return container_of(link, const struct entry, link)->number == *(const unsigned *)number;
+}
+
 static struct entry *
 find(struct table *table, unsigned number)
 {
-	struct hash_link *link = table_first(table, table_hash(table, &number, sizeof(number)));
+	struct hash_link *link = table_find(table, table_hash(table, &number, sizeof(number)),
+	    has_number, &number);
 
-	for (; link != NULL; link = table_next(link)) {
-		struct entry *entry = container_of(link, struct entry, link);
-
-		if (entry->number == number)
-			return entry;
-	}
-	return NULL;
+	return link != NULL ? container_of(link, struct entry, link) : NULL;
 }
 
 static void
@@ -112,6 +113,24 @@ keeps_entries_of_one_hash_apart(void **state)
 }
 
 static void
+finds_by_comparison_what_has_one_hash(void **state)
+{
+	struct entry a = {.number = 1}, b = {.number = 2};
+	const unsigned one = 1, two = 2, three = 3;
+	struct table table;
+
+	(void)state;
+	assert_true(table_init(&table));
+	table_add(&table, &a.link, 5);
+	table_add(&table, &b.link, 5);
+	assert_ptr_equal(table_find(&table, 5, has_number, &one), &a.link);
+	assert_ptr_equal(table_find(&table, 5, has_number, &two), &b.link);
+	assert_null(table_find(&table, 5, has_number, &three));
+	assert_null(table_find(&table, 6, has_number, &one));
+	table_wipe(&table);
+}
+
+static void
 remove_it(struct hash_link *link, void *arg)
 {
 	container_of(link, struct entry, link)->visited = true;
@@ -136,6 +155,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(agrees_with_the_published_vectors),
 	cmocka_unit_test(finds_what_was_added_while_it_grows),
 	cmocka_unit_test(forgets_what_was_removed),
+	cmocka_unit_test(finds_by_comparison_what_has_one_hash),
 	cmocka_unit_test(keeps_entries_of_one_hash_apart),
 	cmocka_unit_test(visits_each_once_even_if_it_is_removed),
 };
