@@ -4,7 +4,6 @@
  */
 #include "pki/grant.h"
 
-#include <arpa/inet.h>
 #include <libtasn1.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -55,22 +54,20 @@ region_is_valid(const char *region)
 	    strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789._-") == bytes;
 }
 
-static bool
-bit(const uint8_t *address, size_t index)
+static size_t
+address_bytes(const struct prefix *source)
 {
-	return address[index / 8] >> (7 - index % 8) & 1;
+	return source->family == AF_INET ? 4 : 16;
 }
 
+/* Whether it is as prefix_from() makes it: the same network never has two forms. */
 static bool
-source_is_valid(const struct grant_source *source)
+source_is_valid(const struct prefix *source)
 {
-	size_t bits = 8u * source->address_bytes;
-	if ((bits != 32 && bits != 128) || source->prefix_bits > bits)
-		return false;
-	for (size_t i = source->prefix_bits; i < bits; i++)
-		if (bit(source->address, i))
-			return false;
-	return true;
+	struct prefix normal;
+	return (source->family == AF_INET || source->family == AF_INET6) &&
+	    prefix_from(&normal, source->bytes, address_bytes(source), source->bits) &&
+	    prefix_equals(&normal, source);
 }
 
 static const char *
@@ -135,11 +132,11 @@ put_sources(asn1_node element, const struct grant *grant)
 	if (grant->source_count == 0)
 		return put(element, "sources", NULL, 0);
 	for (size_t i = 0; i < grant->source_count; i++) {
-		const struct grant_source *source = &grant->sources[i];
+		const struct prefix *source = &grant->sources[i];
 		uint8_t octets[17];
-		memcpy(octets, source->address, source->address_bytes);
-		octets[source->address_bytes] = source->prefix_bits;
-		if (!put_item(element, "sources", octets, source->address_bytes + 1u))
+		memcpy(octets, source->bytes, address_bytes(source));
+		octets[address_bytes(source)] = source->bits;
+		if (!put_item(element, "sources", octets, address_bytes(source) + 1))
 			return false;
 	}
 	return true;
@@ -239,12 +236,9 @@ get_sources(asn1_node element, struct grant *grant)
 		uint8_t octets[17];
 		size_t bytes;
 		snprintf(field, sizeof field, "sources.?%zu", i + 1);
-		if (!get(element, field, octets, sizeof octets, &bytes) || (bytes != 5 && bytes != 17))
+		if (!get(element, field, octets, sizeof octets, &bytes) || bytes == 0 ||
+		    !prefix_from(&grant->sources[i], octets, bytes - 1, octets[bytes - 1]))
 			return false;
-		struct grant_source *source = &grant->sources[i];
-		source->address_bytes = (uint8_t)(bytes - 1);
-		source->prefix_bits = octets[bytes - 1];
-		memcpy(source->address, octets, bytes - 1);
 	}
 	return true;
 }

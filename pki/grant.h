@@ -13,17 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
+
 enum {
 	GRANT_NAME_BYTES = 64,		/* 1..64 printable ASCII characters, no space at an end */
 	GRANT_REGION_BYTES = 32,	/* 1..32 of a-z 0-9 . _ - */
 	GRANT_LIST = 64,		/* entries in sources, and in regions */
 	GRANT_DER_BYTES = 4096,		/* enough for every grant */
-};
-
-struct grant_source {
-	uint8_t address_bytes;		/* 4 or 16 */
-	uint8_t prefix_bits;
-	uint8_t address[16];		/* network order, no bit set behind the prefix */
 };
 
 struct grant {
@@ -33,7 +29,7 @@ struct grant {
 	uint32_t max_flows;		/* at once, per identity; 0 = no limit */
 	uint32_t max_sessions;		/* at once, per identity; 0 = no limit */
 	size_t source_count;		/* addresses that agents may come from; none = anywhere */
-	struct grant_source sources[GRANT_LIST];
+	struct prefix sources[GRANT_LIST];
 	size_t region_count;		/* regions that relays may be in; none = everywhere */
 	char regions[GRANT_LIST][GRANT_REGION_BYTES + 1];
 };
@@ -52,12 +48,5 @@ bool grant_is_valid(const struct grant *, const char **why);
  * region is allowed by both; effective must not be used then. */
 bool grant_limits_apply(struct grant *effective, const struct grant *ceiling)
 	__attribute__((warn_unused_result));
-
-/* "192.0.2.0/24", "2001:db8::/32" or a lone address.  False if it is not one of these, or
- * has bits set behind the prefix. */
-bool grant_source_parse(struct grant_source *, const char *text);
-enum { GRANT_SOURCE_TEXT = 64 };
-const char *grant_source_text(const struct grant_source *, char out[GRANT_SOURCE_TEXT]);
-bool grant_source_has(const struct grant_source *, const uint8_t *address, size_t address_bytes);
 
 #endif

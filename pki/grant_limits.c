@@ -1,43 +1,22 @@
 /*
- * How grants limit each other: the minimum of two, and addresses within networks.
+ * How grants limit each other: the minimum of two.
  */
 #include "pki/grant.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static bool
-prefix_equals(const uint8_t *a, const uint8_t *b, size_t bits)
-{
-	if (memcmp(a, b, bits / 8) != 0)
-		return false;
-	unsigned mask = 0xff00u >> bits % 8 & 0xff;
-	return bits % 8 == 0 || ((a[bits / 8] ^ b[bits / 8]) & mask) == 0;
-}
-
-bool
-grant_source_has(const struct grant_source *source, const uint8_t *address, size_t address_bytes)
-{
-	return source->address_bytes == address_bytes &&
-	    prefix_equals(source->address, address, source->prefix_bits);
-}
-
 /* Two networks are nested or have nothing in common: the smaller one, or NULL. */
-static const struct grant_source *
-source_in_both(const struct grant_source *a, const struct grant_source *b)
+static const struct prefix *
+source_in_both(const struct prefix *a, const struct prefix *b)
 {
-	const struct grant_source *large = a->prefix_bits <= b->prefix_bits ? a : b;
-	const struct grant_source *small = large == a ? b : a;
-	return grant_source_has(large, small->address, small->address_bytes) ? small : NULL;
+	return prefix_covers(a, b) ? b : prefix_covers(b, a) ? a : NULL;
 }
 
 static bool
-has_source(const struct grant_source *list, size_t count, const struct grant_source *source)
+has_source(const struct prefix *list, size_t count, const struct prefix *source)
 {
 	for (size_t i = 0; i < count; i++)
-		if (memcmp(&list[i], source, sizeof *source) == 0)
+		if (prefix_equals(&list[i], source))
 			return true;
 	return false;
 }
@@ -46,11 +25,11 @@ has_source(const struct grant_source *list, size_t count, const struct grant_sou
 static bool
 limit_sources(struct grant *effective, const struct grant *ceiling)
 {
-	struct grant_source both[GRANT_LIST] = {0};
+	struct prefix both[GRANT_LIST] = {0};
 	size_t count = 0;
 	for (size_t i = 0; i < effective->source_count; i++)
 		for (size_t k = 0; k < ceiling->source_count && count < GRANT_LIST; k++) {
-			const struct grant_source *source =
+			const struct prefix *source =
 			    source_in_both(&effective->sources[i], &ceiling->sources[k]);
 			if (source != NULL && !has_source(both, count, source))
 				both[count++] = *source;
@@ -109,48 +88,4 @@ grant_limits_apply(struct grant *effective, const struct grant *ceiling)
 		effective->region_count = ceiling->region_count;
 	}
 	return some;
-}
-
-static bool
-prefix_parse(const char *text, unsigned most, uint8_t *out)
-{
-	char *end;
-	unsigned long bits = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || bits > most)
-		return false;
-	*out = (uint8_t)bits;
-	return true;
-}
-
-bool
-grant_source_parse(struct grant_source *out, const char *text)
-{
-	char address[GRANT_SOURCE_TEXT];
-	size_t bytes = strcspn(text, "/");
-	if (bytes >= sizeof address)
-		return false;
-	memcpy(address, text, bytes);
-	address[bytes] = '\0';
-	*out = (struct grant_source){0};
-	if (inet_pton(AF_INET, address, out->address) == 1)
-		out->address_bytes = 4;
-	else if (inet_pton(AF_INET6, address, out->address) == 1)
-		out->address_bytes = 16;
-	else
-		return false;
-	out->prefix_bits = (uint8_t)(8 * out->address_bytes);
-	if (text[bytes] == '/' && !prefix_parse(text + bytes + 1, out->prefix_bits, &out->prefix_bits))
-		return false;
-	struct grant probe = { .name = "x", .source_count = 1, .sources = { *out } };
-	return grant_is_valid(&probe, NULL);
-}
-
-const char *
-grant_source_text(const struct grant_source *source, char out[GRANT_SOURCE_TEXT])
-{
-	char address[INET6_ADDRSTRLEN] = "?";
-	inet_ntop(source->address_bytes == 4 ? AF_INET : AF_INET6, source->address, address,
-	    sizeof address);
-	snprintf(out, GRANT_SOURCE_TEXT, "%s/%u", address, source->prefix_bits);
-	return out;
 }

@@ -234,27 +234,23 @@ identity_covers(const struct identity *identity, const char *pattern, const char
 	return best;
 }
 
-/* The octets of an address; IPv4-mapped ones are IPv4. */
-static struct der
-address_of(const struct sockaddr *address)
+static socklen_t
+size_of(const struct sockaddr *address)
 {
-	if (address->sa_family == AF_INET)
-		return (struct der){ (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr, 4 };
-	if (address->sa_family != AF_INET6)
-		return (struct der){0};
-	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-	return IN6_IS_ADDR_V4MAPPED(in6) ? (struct der){ in6->s6_addr + 12, 4 } : (struct der){ in6->s6_addr, 16 };
+	return address->sa_family == AF_INET ? sizeof(struct sockaddr_in) :
+	    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof address->sa_family;
 }
 
 bool
 identity_allows_source(const struct identity *identity, const struct sockaddr *address)
 {
 	const struct grant *grant = identity->grant;
+	struct address from;
 	if (grant == NULL || grant->source_count == 0)
 		return true;
-	struct der octets = address_of(address);
+	address_from(&from, address, size_of(address));
 	for (size_t i = 0; i < grant->source_count; i++)
-		if (grant_source_has(&grant->sources[i], octets.data, octets.bytes))
+		if (prefix_holds(&grant->sources[i], &from))
 			return true;
 	return false;
 }

@@ -51,11 +51,10 @@ fit_flag(bool flag, bool ceiling, const char *option)
 }
 
 static bool
-source_is_within(const struct grant_source *source, const struct grant *ceiling)
+source_is_within(const struct prefix *source, const struct grant *ceiling)
 {
 	for (size_t i = 0; i < ceiling->source_count; i++)
-		if (ceiling->sources[i].prefix_bits <= source->prefix_bits &&
-		    grant_source_has(&ceiling->sources[i], source->address, source->address_bytes))
+		if (prefix_covers(&ceiling->sources[i], source))
 			return true;
 	return false;
 }
@@ -63,14 +62,14 @@ source_is_within(const struct grant_source *source, const struct grant *ceiling)
 static int
 fit_sources(struct grant *grant, const struct grant *ceiling)
 {
-	char text[GRANT_SOURCE_TEXT];
+	char text[PREFIX_TEXT];
 
 	if (ceiling->source_count == 0)
 		return 0;
 	for (size_t i = 0; i < grant->source_count; i++)
 		if (!source_is_within(&grant->sources[i], ceiling))
 			return message_fail(EX_DATAERR, "--from %s is outside of what its CA may grant",
-			    grant_source_text(&grant->sources[i], text));
+			    prefix_text(&grant->sources[i], text));
 	if (grant->source_count == 0) {
 		grant->source_count = ceiling->source_count;
 		memcpy(grant->sources, ceiling->sources, sizeof(grant->sources));

@@ -140,11 +140,11 @@ json_t *
 describe_grant(const struct grant *grant)
 {
 	json_t *sources = json_array(), *regions = json_array();
-	char text[GRANT_SOURCE_TEXT];
+	char text[PREFIX_TEXT];
 
 	for (size_t i = 0; i < grant->source_count; i++)
 		json_array_append_new(sources,
-		    json_string(grant_source_text(&grant->sources[i], text)));
+		    json_string(prefix_text(&grant->sources[i], text)));
 	for (size_t i = 0; i < grant->region_count; i++)
 		json_array_append_new(regions, json_string(grant->regions[i]));
 	return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", grant->name, "shared",

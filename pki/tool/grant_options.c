@@ -17,7 +17,7 @@ grant_options_read(struct grant *grant, const struct grant_options *options, con
 		return message_fail(EX_USAGE, "the identity '%s' has more than %d bytes", name,
 		    GRANT_NAME_BYTES);
 	for (size_t i = 0; i < options->from.count; i++)
-		if (!grant_source_parse(&grant->sources[grant->source_count++],
+		if (!prefix_parse_exact(&grant->sources[grant->source_count++],
 		    options->from.at[i]))
 			return message_fail(EX_USAGE,
 			    "--from '%s' is not a network; give one like 192.0.2.0/24 or "

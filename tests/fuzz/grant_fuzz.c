@@ -34,7 +34,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct grant ceiling = { .name = "ceiling", .max_flows = 7, .source_count = 2,
-		.sources = { { 4, 8, { 10 } }, { 16, 16, { 0x20, 0x01 } } },
+		.sources = { { AF_INET, 8, { 10 } }, { AF_INET6, 16, { 0x20, 0x01 } } },
 		.region_count = 1, .regions = { "berlin" } };
 	uint8_t again[GRANT_DER_BYTES];
 	size_t bytes;

@@ -17,9 +17,9 @@ full_grant(void)
 		.max_flows = UINT32_MAX, .max_sessions = 128, .source_count = GRANT_LIST,
 		.region_count = GRANT_LIST };
 	for (int i = 0; i < GRANT_LIST; i++) {
-		char text[GRANT_SOURCE_TEXT];
+		char text[PREFIX_TEXT];
 		snprintf(text, sizeof text, i % 2 ? "2001:db8:%x::/48" : "10.%d.0.0/16", i);
-		assert_true(grant_source_parse(&grant.sources[i], text));
+		assert_true(prefix_parse_exact(&grant.sources[i], text));
 		snprintf(grant.regions[i], sizeof grant.regions[i], "region-%02d-of-many.and_long.names", i);
 	}
 	return grant;
@@ -67,9 +67,9 @@ encodes_nothing_out_of_range(void **state)
 		{ .name = "a", .region_count = 1, .regions = { "Berlin" } },
 		{ .name = "a", .region_count = GRANT_LIST + 1 },
 		{ .name = "a", .source_count = 1 },
-		{ .name = "a", .source_count = 1, .sources = { { 4, 8, { 10, 1 } } } },
-		{ .name = "a", .source_count = 1, .sources = { { 4, 33, { 10 } } } },
-		{ .name = "a", .source_count = 1, .sources = { { 5, 8, { 10 } } } } };
+		{ .name = "a", .source_count = 1, .sources = { { AF_INET, 8, { 10, 1 } } } },
+		{ .name = "a", .source_count = 1, .sources = { { AF_INET, 33, { 10 } } } },
+		{ .name = "a", .source_count = 1, .sources = { { AF_UNIX, 8, { 10 } } } } };
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_false(grant_encode(&bad[i], der, sizeof der, &bytes));
@@ -137,7 +137,7 @@ grant_with(const char *const *sources, const char *const *regions)
 {
 	struct grant grant = { .name = "x" };
 	for (; sources != NULL && *sources != NULL; sources++)
-		assert_true(grant_source_parse(&grant.sources[grant.source_count++], *sources));
+		assert_true(prefix_parse_exact(&grant.sources[grant.source_count++], *sources));
 	for (; regions != NULL && *regions != NULL; regions++)
 		snprintf(grant.regions[grant.region_count++], GRANT_REGION_BYTES + 1, "%s", *regions);
 	return grant;
@@ -168,12 +168,12 @@ narrows_lists_to_what_both_have(void **state)
 	const char *home[] = { "10.0.0.0/8", "2001:db8::/32", NULL }, *office[] = { "10.1.0.0/16", "192.0.2.1", NULL };
 	const char *two[] = { "berlin", "paris", NULL }, *one[] = { "paris", "tokyo", NULL };
 	const char *else_where[] = { "11.0.0.0/8", NULL };
-	char text[GRANT_SOURCE_TEXT];
+	char text[PREFIX_TEXT];
 	(void)state;
 	struct grant a = grant_with(home, two), b = grant_with(office, one), c = grant_with(else_where, NULL);
 	assert_true(grant_limits_apply(&a, &b));
 	assert_int_equal(a.source_count, 1);
-	assert_string_equal(grant_source_text(&a.sources[0], text), "10.1.0.0/16");
+	assert_string_equal(prefix_text(&a.sources[0], text), "10.1.0.0/16");
 	assert_int_equal(a.region_count, 1);
 	assert_string_equal(a.regions[0], "paris");
 	assert_false(grant_limits_apply(&a, &c));
@@ -186,22 +186,30 @@ narrows_lists_to_what_both_have(void **state)
 	assert_int_equal(b.source_count, 2);
 }
 
+static bool
+holds(const char *network, const char *address)
+{
+	struct prefix source;
+	struct address from;
+	assert_true(prefix_parse_exact(&source, network));
+	assert_true(address_parse(&from, address));
+	return prefix_holds(&source, &from);
+}
+
 static void
 parses_networks(void **state)
 {
 	static const char *const bad[] = { "", "10.0.0.0/", "10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/-1",
 		"10.0.0/8", "::/129", "x", "10.0.0.0/8 ", "10.0.0.0/ 8", "::1/127x" };
-	struct grant_source source;
+	struct prefix source;
 	(void)state;
-	assert_true(grant_source_parse(&source, "0.0.0.0/0"));
-	assert_true(grant_source_has(&source, (const uint8_t *)"\x7f\0\0\1", 4));
-	assert_false(grant_source_has(&source, (const uint8_t *)"0123456789abcdef", 16));
-	assert_true(grant_source_parse(&source, "10.64.0.0/10"));
-	assert_true(grant_source_has(&source, (const uint8_t *)"\x0a\x7f\0\1", 4));
-	assert_false(grant_source_has(&source, (const uint8_t *)"\x0a\x80\0\1", 4));
-	assert_true(grant_source_parse(&source, "::1"));
+	assert_true(holds("0.0.0.0/0", "127.0.0.1:1"));
+	assert_false(holds("0.0.0.0/0", "[3031::1]:1"));
+	assert_true(holds("10.64.0.0/10", "10.127.0.1:1"));
+	assert_false(holds("10.64.0.0/10", "10.128.0.1:1"));
+	assert_true(prefix_parse_exact(&source, "::1"));
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_false(grant_source_parse(&source, bad[i]));
+		assert_false(prefix_parse_exact(&source, bad[i]));
 }
 
 int

@@ -157,8 +157,8 @@ allows_the_addresses_and_regions_of_its_grant(void **state)
 {
 	struct grant grant = { .name = "x", .source_count = 2, .region_count = 2, .regions = { "tokyo", "paris" } };
 	(void)state;
-	assert_true(grant_source_parse(&grant.sources[0], "192.0.2.0/24"));
-	assert_true(grant_source_parse(&grant.sources[1], "2001:db8::/32"));
+	assert_true(prefix_parse_exact(&grant.sources[0], "192.0.2.0/24"));
+	assert_true(prefix_parse_exact(&grant.sources[1], "2001:db8::/32"));
 	struct recipe recipe = { .grant = &grant };
 	struct identity *identity = agent(&recipe);
 	assert_true(allows(identity, "192.0.2.7"));

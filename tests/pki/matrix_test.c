@@ -44,9 +44,9 @@ static const struct grant ten = { .name = "shop", .max_flows = 10 };
 static const struct grant berlin = { .name = "shop", .region_count = 1, .regions = { "berlin" } };
 static const struct grant tokyo = { .name = "all", .region_count = 1, .regions = { "tokyo" } };
 static const struct grant home = { .name = "shop", .source_count = 1,
-	.sources = { { 4, 8, { 10 } } } };
+	.sources = { { AF_INET, 8, { 10 } } } };
 static const struct grant away = { .name = "shop", .source_count = 1,
-	.sources = { { 4, 8, { 11 } } } };
+	.sources = { { AF_INET, 8, { 11 } } } };
 
 #define OK VERIFY_OK
 

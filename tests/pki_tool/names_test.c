@@ -92,13 +92,13 @@ a_grant_fits_below_its_ceiling_or_is_refused(void **state)
 	};
 
 	(void)state;
-	assert_true(grant_source_parse(&ceiling.sources[0], "192.0.2.0/24"));
+	assert_true(prefix_parse_exact(&ceiling.sources[0], "192.0.2.0/24"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct grant grant = { .name = "x", .max_flows = cases[i].flows,
 		    .shared = cases[i].shared, .any_depth = cases[i].any_depth };
 
 		if (cases[i].from)
-			assert_true(grant_source_parse(&grant.sources[grant.source_count++],
+			assert_true(prefix_parse_exact(&grant.sources[grant.source_count++],
 			    cases[i].from));
 		if (cases[i].region)
 			strcpy(grant.regions[grant.region_count++], cases[i].region);
