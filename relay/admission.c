@@ -117,16 +117,18 @@ reserve_level(struct admission *queue, size_t count)
 	return true;
 }
 
+static bool
+has_prefix(const struct hash_link *at, const void *prefix)
+{
+	return prefix_equals(&container_of(at, const struct block, link)->prefix, prefix);
+}
+
 static struct block *
 find_block(struct admission *queue, const struct prefix *prefix, uint64_t hash)
 {
-	for (struct hash_link *at = table_first(&queue->blocks, hash); at != NULL; at = table_next(at)) {
-		struct block *block = container_of(at, struct block, link);
+	struct hash_link *at = table_find(&queue->blocks, hash, has_prefix, prefix);
 
-		if (prefix_equals(&block->prefix, prefix))
-			return block;
-	}
-	return NULL;
+	return at != NULL ? container_of(at, struct block, link) : NULL;
 }
 
 static struct block *

@@ -52,16 +52,18 @@ clients_set(struct clients *limits, uint64_t flows, uint64_t flows_per_client)
 	pthread_mutex_unlock(&limits->lock);
 }
 
+static bool
+has_prefix(const struct hash_link *at, const void *prefix)
+{
+	return prefix_equals(&container_of(at, const struct client, link)->prefix, prefix);
+}
+
 static struct client *
 find(struct clients *limits, const struct prefix *prefix, uint64_t hash)
 {
-	for (struct hash_link *at = table_first(&limits->clients, hash); at != NULL; at = table_next(at)) {
-		struct client *client = container_of(at, struct client, link);
+	struct hash_link *at = table_find(&limits->clients, hash, has_prefix, prefix);
 
-		if (prefix_equals(&client->prefix, prefix))
-			return client;
-	}
-	return NULL;
+	return at != NULL ? container_of(at, struct client, link) : NULL;
 }
 
 static enum clients_verdict

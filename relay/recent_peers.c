@@ -56,16 +56,18 @@ recent_peers_free(struct recent_peers *peers)
 	free(peers);
 }
 
+static bool
+has_prefix(const struct hash_link *at, const void *prefix)
+{
+	return prefix_equals(&container_of(at, const struct place, link)->prefix, prefix);
+}
+
 static struct place *
 find(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
 {
-	for (struct hash_link *at = table_first(&peers->table, hash); at != NULL; at = table_next(at)) {
-		struct place *place = container_of(at, struct place, link);
+	struct hash_link *at = table_find(&peers->table, hash, has_prefix, prefix);
 
-		if (prefix_equals(&place->prefix, prefix))
-			return place;
-	}
-	return NULL;
+	return at != NULL ? container_of(at, struct place, link) : NULL;
 }
 
 static void

@@ -33,18 +33,19 @@ route_table_free(struct routes *routes)
 	free(routes);
 }
 
+static bool
+has_name(const struct hash_link *at, const void *name)
+{
+	return strcmp(container_of(at, const struct route_pattern, link)->name, name) == 0;
+}
+
 struct route_pattern *
 route_pattern_find(struct routes *routes, const char *name)
 {
 	uint64_t hash = table_hash(&routes->patterns, name, strlen(name));
+	struct hash_link *at = table_find(&routes->patterns, hash, has_name, name);
 
-	for (struct hash_link *at = table_first(&routes->patterns, hash); at != NULL; at = table_next(at)) {
-		struct route_pattern *pattern = container_of(at, struct route_pattern, link);
-
-		if (strcmp(pattern->name, name) == 0)
-			return pattern;
-	}
-	return NULL;
+	return at != NULL ? container_of(at, struct route_pattern, link) : NULL;
 }
 
 struct route_pattern *

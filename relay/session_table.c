@@ -89,19 +89,20 @@ session_table_add(struct session_table *table, struct session_ref *ref, const st
 	return true;
 }
 
+static bool
+has_channel(const struct hash_link *at, const void *channel)
+{
+	return strcmp(container_of(at, const struct session_entry, by_channel)->channel, channel) == 0;
+}
+
 /* Under the lock. */
 static struct session_entry *
 entry_by_channel(struct session_table *table, const char *channel)
 {
 	uint64_t hash = table_hash(&table->channels, channel, strlen(channel));
+	struct hash_link *at = table_find(&table->channels, hash, has_channel, channel);
 
-	for (struct hash_link *at = table_first(&table->channels, hash); at != NULL; at = table_next(at)) {
-		struct session_entry *entry = container_of(at, struct session_entry, by_channel);
-
-		if (strcmp(entry->channel, channel) == 0)
-			return entry;
-	}
-	return NULL;
+	return at != NULL ? container_of(at, struct session_entry, by_channel) : NULL;
 }
 
 void

@@ -43,16 +43,18 @@ usage_table_free(struct usage_table *all)
 	free(all);
 }
 
+static bool
+has_key(const struct hash_link *at, const void *key)
+{
+	return memcmp(container_of(at, const struct usage, link)->key, key, USAGE_KEY_BYTES) == 0;
+}
+
 static struct usage *
 find(struct usage_table *all, const uint8_t *key, uint64_t hash)
 {
-	for (struct hash_link *at = table_first(&all->table, hash); at != NULL; at = table_next(at)) {
-		struct usage *usage = container_of(at, struct usage, link);
+	struct hash_link *at = table_find(&all->table, hash, has_key, key);
 
-		if (memcmp(usage->key, key, USAGE_KEY_BYTES) == 0)
-			return usage;
-	}
-	return NULL;
+	return at != NULL ? container_of(at, struct usage, link) : NULL;
 }
 
 struct usage *
