@@ -1,5 +1,5 @@
 /*
- * A channel on its worker.
+ * A channel on its worker: the dial, the handshake, and its events.
  */
 #include "agent/pooled_channel.h"
 
@@ -14,8 +14,7 @@
 enum { DIAL_MS = 10000, SHAKE_MS = 10000, ERROR_TEXT = 320 };
 
 struct pooled_channel {
-	LIST_ENTRY(pooled_channel) link;
-	bool is_listed, is_parked;
+	bool is_parked;
 	struct loop *loop;
 	struct session_ref *ref;
 	struct connector *connector;
@@ -24,14 +23,6 @@ struct pooled_channel {
 	void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event);
 	void *arg;
 };
-
-static void
-unlist(struct pooled_channel *pooled)
-{
-	if (pooled->is_listed)
-		LIST_REMOVE(pooled, link);
-	pooled->is_listed = false;
-}
 
 static void
 over(struct pooled_channel *pooled, const char *why)
@@ -90,7 +81,6 @@ on_connected(void *arg, int fd, const char *error)
 
 struct pooled_channel *
 pooled_channel_new(struct loop *loop, struct resolver *resolver, struct session_ref *ref,
-    struct pooled_channels *list,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
 {
 	struct pooled_channel *pooled = calloc(1, sizeof *pooled);
@@ -101,8 +91,6 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct session_
 	pooled->ref = session_ref_hold(ref);
 	pooled->on_event = on_event;
 	pooled->arg = arg;
-	LIST_INSERT_HEAD(list, pooled, link);
-	pooled->is_listed = true;
 	pooled->connector =
 	    connector_new(loop, resolver, ref->target, DIAL_MS, on_connected, pooled);
 	if (pooled->connector)
@@ -116,7 +104,6 @@ pooled_channel_free(struct pooled_channel *pooled)
 {
 	if (!pooled)
 		return;
-	unlist(pooled);
 	if (pooled->connector)
 		connector_free(pooled->connector);
 	channel_free(pooled->channel);
@@ -124,17 +111,10 @@ pooled_channel_free(struct pooled_channel *pooled)
 	free(pooled);
 }
 
-struct pooled_channel *
-pooled_channel_next(struct pooled_channel *pooled)
-{
-	return LIST_NEXT(pooled, link);
-}
-
 void
 pooled_channel_hand_over(struct pooled_channel *pooled,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
 {
-	unlist(pooled);
 	pooled->on_event = on_event;
 	pooled->arg = arg;
 }

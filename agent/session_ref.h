@@ -1,13 +1,15 @@
 /*
- * A session as its channels see it: where to dial, with which key.  Made after
- * the welcome, counted, shared by the workers, and immutable but for what is
- * the main thread's.  A channel and the flow on it hold one, and with it the
- * identity of the relay, which is judged again when CAs or CRLs change.
+ * A session as its channels see it: where to dial, and with which key.  It is
+ * made after the welcome, counted, shared by the workers, and immutable but for
+ * what is atomic or the main thread's own.  Each channel and each flow holds
+ * one, and with it the identity of the relay, which is judged again when CAs or
+ * CRLs change.
  */
 #ifndef AGENT_SESSION_REF_H
 #define AGENT_SESSION_REF_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/secret.h"
 #include "tunnel/session.h"
@@ -17,14 +19,15 @@ struct identity;
 
 struct session_ref {
 	_Atomic unsigned references;
+	_Atomic bool is_over;		/* the session is: no new channel is dialled */
 	char *target;			/* host:port */
-	char *server_name;		/* what is asked for by SNI */
-	char relay[SHORT_TEXT];		/* what it calls itself */
+	char *server_name;		/* for SNI */
+	char relay[SHORT_TEXT];		/* the name that the relay gives itself */
 	char identity[CHANNEL_IDENTITY];
 	struct secret key;
 	struct tls_config *tls;
-	struct identity *peer;		/* the relay */
-	struct relay_session *relay_session; /* main thread only; NULL once the session is over */
+	struct identity *peer;		/* the relay's */
+	struct relay_session *relay_session;	/* main thread only; NULL once the session is over */
 };
 
 /* NULL when memory is short or the session gives no key. */

@@ -1,5 +1,10 @@
 /*
  * The workers of the agent.
+ *
+ * No message between the threads can fail for want of memory: a channel is
+ * ordered with one object, made by the main thread, which also carries what the
+ * worker has to report about it; everything else that the main thread wants of a
+ * worker is left where the worker looks when its one embedded call arrives.
  */
 #include "agent/worker.h"
 
@@ -12,72 +17,97 @@
 #include "agent/pooled_channel.h"
 #include "agent/session_ref.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/thread.h"
 
-enum { JUDGE_EVERY_MS = 30000, REPORT_ERROR = 320, WORKER_NAME = 24 };
+enum { JUDGE_EVERY_MS = 30000, ORDER_ERROR = 320, WORKER_NAME = 24 };
+
+LIST_HEAD(channel_orders, channel_order);
 
 struct agent_workers {
 	struct loop *main_loop;
 	struct resolver *resolver;
 	void (*on_report)(struct session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
+	_Atomic bool is_draining;
 	unsigned count, next;
 	struct agent_worker *workers[];
 };
 
-/* All but `workers` and `thread` is the thread's own. */
 struct agent_worker {
 	struct agent_workers *workers;
 	struct thread *thread;
+	/* The main thread calls update() unless a call is on its way already. */
+	struct call update, stop;
+	_Atomic bool is_called;
+	_Atomic(struct endpoint_table *) next_table;	/* held; NULL: no other one */
+	/* The thread's own. */
 	struct agent_flow_context context;
-	struct pooled_channels channels;
+	struct channel_orders orders;			/* not taken by a flow yet */
 	struct agent_flow_list flows;
 	struct timer judge;
-	struct message stop;	/* here, because stopping must not fail for want of memory */
 };
 
-/* ---- reports to the main thread ---- */
-
-struct report_message {
-	struct message message;
-	void (*on_report)(struct session_ref *, enum channel_report, const char *error);
+/* One channel, from the main thread's order to the last report on it.  The main thread makes and
+ * frees it; the worker has it in between. */
+struct channel_order {
+	LIST_ENTRY(channel_order) link;
+	struct agent_worker *worker;
 	struct session_ref *ref;
-	enum channel_report report;
-	char error[REPORT_ERROR];
+	struct pooled_channel *channel;
+	struct call dial, parked, end;
+	enum channel_report report;			/* the last one */
+	char error[ORDER_ERROR];
+	void (*on_report)(struct session_ref *, enum channel_report, const char *error);
 };
 
-static void
-deliver_report(struct message *message)
-{
-	struct report_message *m = container_of(message, struct report_message, message);
+/* ---- the main thread hears of a channel ---- */
 
-	m->on_report(m->ref, m->report, m->error[0] ? m->error : NULL);
-	session_ref_release(m->ref);
-	free(m);
+static void
+deliver_parked(void *data)
+{
+	const struct channel_order *order = data;
+
+	order->on_report(order->ref, CHANNEL_REPORT_PARKED, NULL);
 }
 
 static void
-report(struct agent_worker *worker, struct session_ref *ref, enum channel_report what,
-    const char *error)
+deliver_dropped(void *data)
 {
-	struct report_message *m = calloc(1, sizeof *m);
+	struct channel_order *order = data;
 
-	if (!m) {
-		log_event(LOG_ERROR, "memory-short",
-		    "memory is short: the pool has lost count of a channel");
-		return;
-	}
-	m->message.deliver = deliver_report;
-	m->on_report = worker->workers->on_report;
-	m->ref = session_ref_hold(ref);
-	m->report = what;
-	snprintf(m->error, sizeof m->error, "%s", error ? error : "");
-	loop_post(worker->workers->main_loop, &m->message);
+	session_ref_release(order->ref);
+	free(order);
 }
 
-/* ---- channels and flows ---- */
+static void
+deliver_end(void *data)
+{
+	const struct channel_order *order = data;
+
+	order->on_report(order->ref, order->report, order->error[0] ? order->error : NULL);
+	deliver_dropped(data);
+}
+
+/* ---- channels on their worker ---- */
+
+static void
+end_order(struct channel_order *order, void (*deliver)(void *data))
+{
+	if (order->channel)
+		LIST_REMOVE(order, link);
+	order->channel = NULL;
+	loop_call(order->worker->workers->main_loop, &order->end, deliver, order);
+}
+
+static void
+report_end(struct channel_order *order, enum channel_report report, const char *error)
+{
+	order->report = report;
+	if (error)
+		snprintf(order->error, sizeof order->error, "%s", error);
+	end_order(order, deliver_end);
+}
 
 static void
 on_flow_over(void *arg, struct agent_flow *flow)
@@ -89,27 +119,69 @@ on_flow_over(void *arg, struct agent_flow *flow)
 }
 
 static void
+begin_flow(struct agent_worker *worker, struct pooled_channel *channel)
+{
+	if (agent_flow_new(&worker->context, channel, &worker->flows, on_flow_over, worker))
+		atomic_fetch_add(&worker->workers->flow_count, 1);
+	else
+		log_event(LOG_ERROR, "memory-short", "memory is short: a flow was refused");
+}
+
+static void
 on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event event)
 {
-	struct agent_worker *worker = arg;
-	struct session_ref *ref = pooled_channel_session(channel);
+	struct channel_order *order = arg;
+	struct agent_worker *worker = order->worker;
 
 	switch (event) {
 	case POOLED_PARKED:
-		report(worker, ref, CHANNEL_REPORT_PARKED, NULL);
+		loop_call(worker->workers->main_loop, &order->parked, deliver_parked, order);
 		break;
 	case POOLED_OPENED:
-		report(worker, ref, CHANNEL_REPORT_OPENED, NULL);
-		if (agent_flow_new(&worker->context, channel, &worker->flows, on_flow_over, worker))
-			atomic_fetch_add(&worker->workers->flow_count, 1);
+		report_end(order, CHANNEL_REPORT_OPENED, NULL);
+		begin_flow(worker, channel);
 		break;
 	case POOLED_OVER:
-		report(worker, ref, pooled_channel_is_parked(channel) ? CHANNEL_REPORT_LOST
+		report_end(order, pooled_channel_is_parked(channel) ? CHANNEL_REPORT_LOST
 		    : CHANNEL_REPORT_FAILED, pooled_channel_error(channel));
 		pooled_channel_free(channel);
 		break;
 	}
 }
+
+static void
+dial(void *data)
+{
+	struct channel_order *order = data;
+	struct agent_worker *worker = order->worker;
+
+	if (atomic_load(&worker->workers->is_draining) || atomic_load(&order->ref->is_over)) {
+		end_order(order, deliver_dropped);
+		return;
+	}
+	order->channel = pooled_channel_new(
+	    worker->context.loop, worker->context.resolver, order->ref, on_channel, order);
+	if (order->channel)
+		LIST_INSERT_HEAD(&worker->orders, order, link);
+	else
+		report_end(order, CHANNEL_REPORT_FAILED, "memory is short");
+}
+
+static void
+drop_channels(struct agent_worker *worker, bool all)
+{
+	struct channel_order *order = LIST_FIRST(&worker->orders), *next;
+
+	for (; order; order = next) {
+		next = LIST_NEXT(order, link);
+		if (!all && !atomic_load(&order->ref->is_over))
+			continue;
+		pooled_channel_free(order->channel);
+		end_order(order, deliver_dropped);
+	}
+}
+
+/* ---- flows on their worker ---- */
 
 static void
 judge_flows(struct agent_worker *worker)
@@ -132,99 +204,39 @@ on_judge(void *arg)
 	timer_set(&worker->judge, JUDGE_EVERY_MS);
 }
 
-/* ref NULL: the channels of all sessions. */
+/* Brings the worker to what the main thread wants now. */
 static void
-drop_channels(struct agent_worker *worker, const struct session_ref *ref)
+update(void *data)
 {
-	struct pooled_channel *channel = LIST_FIRST(&worker->channels), *next;
-
-	for (; channel; channel = next) {
-		next = pooled_channel_next(channel);
-		if (!ref || pooled_channel_session(channel) == ref)
-			pooled_channel_free(channel);
-	}
-}
-
-/* ---- orders from the main thread ---- */
-
-struct order_message {
-	struct message message;
-	struct agent_worker *worker;
-	void (*carry_out)(struct agent_worker *, const struct order_message *);
-	struct session_ref *ref;
+	struct agent_worker *worker = data;
 	struct endpoint_table *table;
-};
 
-static void
-carry_out_dial(struct agent_worker *worker, const struct order_message *order)
-{
-	if (worker->context.is_draining)
+	/* First of all: what is wanted later makes another call. */
+	atomic_store(&worker->is_called, false);
+	worker->context.is_draining = atomic_load(&worker->workers->is_draining);
+	drop_channels(worker, false);
+	table = atomic_exchange(&worker->next_table, NULL);
+	if (!table)
 		return;
-	if (!pooled_channel_new(worker->context.loop, worker->context.resolver, order->ref,
-		&worker->channels, on_channel, worker))
-		report(worker, order->ref, CHANNEL_REPORT_FAILED, "memory is short");
-}
-
-static void
-carry_out_drop(struct agent_worker *worker, const struct order_message *order)
-{
-	drop_channels(worker, order->ref);
-}
-
-static void
-carry_out_publish(struct agent_worker *worker, const struct order_message *order)
-{
 	endpoint_table_release(worker->context.endpoint_table);
-	worker->context.endpoint_table = endpoint_table_hold(order->table);
+	worker->context.endpoint_table = table;
 	judge_flows(worker);
 }
 
-static void
-carry_out_drain(struct agent_worker *worker, const struct order_message *order)
-{
-	(void)order;
-	worker->context.is_draining = true;
-}
+/* ---- orders of the main thread ---- */
 
-static void
-deliver_order(struct message *message)
-{
-	struct order_message *order = container_of(message, struct order_message, message);
-
-	order->carry_out(order->worker, order);
-	session_ref_release(order->ref);
-	endpoint_table_release(order->table);
-	free(order);
-}
-
-/* False when memory is short: the order is not given. */
 static bool
-give_order(struct agent_worker *worker,
-    void (*carry_out)(struct agent_worker *, const struct order_message *), struct session_ref *ref,
-    struct endpoint_table *table)
+order_channel(struct agent_workers *workers, struct agent_worker *worker, struct session_ref *ref)
 {
-	struct order_message *order = calloc(1, sizeof *order);
+	struct channel_order *order = calloc(1, sizeof *order);
 
 	if (!order)
 		return false;
-	order->message.deliver = deliver_order;
 	order->worker = worker;
-	order->carry_out = carry_out;
-	order->ref = ref ? session_ref_hold(ref) : NULL;
-	order->table = table ? endpoint_table_hold(table) : NULL;
-	loop_post(thread_loop(worker->thread), &order->message);
+	order->ref = session_ref_hold(ref);
+	order->on_report = workers->on_report;
+	loop_call(thread_loop(worker->thread), &order->dial, dial, order);
 	return true;
-}
-
-static void
-give_all(struct agent_workers *workers,
-    void (*carry_out)(struct agent_worker *, const struct order_message *), struct session_ref *ref,
-    struct endpoint_table *table)
-{
-	for (unsigned i = 0; i < workers->count; i++)
-		if (!give_order(workers->workers[i], carry_out, ref, table))
-			log_event(LOG_ERROR, "memory-short",
-			    "memory is short: a worker was not told of a change");
 }
 
 unsigned
@@ -233,27 +245,42 @@ agent_workers_dial(struct agent_workers *workers, struct session_ref *ref, unsig
 	unsigned ordered = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		ordered += give_order(
-		    workers->workers[workers->next++ % workers->count], carry_out_dial, ref, NULL);
+		ordered += order_channel(
+		    workers, workers->workers[workers->next++ % workers->count], ref);
 	return ordered;
+}
+
+static void
+call_update(struct agent_worker *worker)
+{
+	if (!atomic_exchange(&worker->is_called, true))
+		loop_call(thread_loop(worker->thread), &worker->update, update, worker);
 }
 
 void
 agent_workers_drop(struct agent_workers *workers, struct session_ref *ref)
 {
-	give_all(workers, carry_out_drop, ref, NULL);
+	atomic_store(&ref->is_over, true);
+	for (unsigned i = 0; i < workers->count; i++)
+		call_update(workers->workers[i]);
 }
 
 void
 agent_workers_publish(struct agent_workers *workers, struct endpoint_table *table)
 {
-	give_all(workers, carry_out_publish, NULL, table);
+	for (unsigned i = 0; i < workers->count; i++) {
+		endpoint_table_release(atomic_exchange(
+		    &workers->workers[i]->next_table, endpoint_table_hold(table)));
+		call_update(workers->workers[i]);
+	}
 }
 
 void
 agent_workers_drain(struct agent_workers *workers)
 {
-	give_all(workers, carry_out_drain, NULL, NULL);
+	atomic_store(&workers->is_draining, true);
+	for (unsigned i = 0; i < workers->count; i++)
+		call_update(workers->workers[i]);
 }
 
 uint64_t
@@ -286,7 +313,7 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->workers = workers;
 	worker->context.resolver = workers->resolver;
 	worker->context.endpoint_table = endpoint_table_hold(table);
-	LIST_INIT(&worker->channels);
+	LIST_INIT(&worker->orders);
 	LIST_INIT(&worker->flows);
 	snprintf(name, sizeof name, "worker-%u", workers->count);
 	worker->thread = thread_start(name, run, worker);
@@ -298,12 +325,11 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 }
 
 static void
-deliver_stop(struct message *message)
+end_all(void *data)
 {
-	struct agent_worker *worker = container_of(message, struct agent_worker, stop);
+	struct agent_worker *worker = data;
 
-	worker->context.is_draining = true;
-	drop_channels(worker, NULL);
+	drop_channels(worker, true);
 	while (!LIST_EMPTY(&worker->flows))
 		on_flow_over(worker, LIST_FIRST(&worker->flows));
 	timer_clear(&worker->judge);
@@ -313,10 +339,10 @@ deliver_stop(struct message *message)
 static void
 stop(struct agent_worker *worker)
 {
-	worker->stop.deliver = deliver_stop;
-	loop_post(thread_loop(worker->thread), &worker->stop);
+	loop_call(thread_loop(worker->thread), &worker->stop, end_all, worker);
 	thread_join(worker->thread);
 	endpoint_table_release(worker->context.endpoint_table);
+	endpoint_table_release(atomic_load(&worker->next_table));
 	free(worker);
 }
 
@@ -348,6 +374,8 @@ agent_workers_free(struct agent_workers *workers)
 {
 	if (!workers)
 		return;
+	/* A dial that has not begun must not begin any more. */
+	atomic_store(&workers->is_draining, true);
 	for (unsigned i = 0; i < workers->count; i++)
 		stop(workers->workers[i]);
 	free(workers);

@@ -10,6 +10,7 @@
 #ifndef AGENT_WORKER_H
 #define AGENT_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/loop.h"
