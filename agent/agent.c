@@ -1,5 +1,5 @@
 /*
- * The life of the agent.
+ * The life of the agent: start, signals, ticks, drain, stop.
  */
 #include "agent/agent.h"
 
@@ -47,8 +47,8 @@ tell_start(const struct agent *agent)
 
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "running-as-root",
-		    "the agent needs no privilege: run it as a user of"
-		    " its own (the systemd unit does)");
+		    "the agent needs no privilege: run it as a user of its own (the systemd unit"
+		    " does)");
 	sources_warn(agent->context.credentials->relays, "agent.connect_cas");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->endpoints[i]->clients)
@@ -165,7 +165,7 @@ on_tick(void *arg)
 
 /* ---- start and end ---- */
 
-/* 0 or the exit code with a sentence. */
+/* 0, or the exit code with a sentence. */
 static int
 load(struct agent *agent, char error[ENDPOINT_ERROR])
 {

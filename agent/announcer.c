@@ -1,5 +1,5 @@
 /*
- * Which endpoints a relay knows of.
+ * Keeps a relay informed which endpoints there are.
  */
 #include "agent/announcer.h"
 
@@ -61,7 +61,7 @@ announce_due(struct announcer *a)
 	}
 }
 
-/* Wakes up for the refused entry whose turn comes first. */
+/* Sets the timer for the refused entry whose turn comes first. */
 static void
 plan_retry(struct announcer *a)
 {

@@ -1,10 +1,12 @@
 /*
- * Which endpoints a relay knows of, over one session: announced after the
- * welcome, withdrawn and announced as the table changes, and those refused
- * tried again: passing refusals with back-off, those for good every five
- * minutes.  One refused endpoint never takes the others down.
+ * Keeps a relay informed, over one session, which endpoints there are.  They
+ * are announced after the welcome, and announced and withdrawn as the table
+ * changes.  A refused endpoint is announced again, after a passing refusal with
+ * back-off, after a permanent one every five minutes; it never takes the others
+ * down.
  *
- * A few at a time are under way, so that a long table fits the session's queue.
+ * At most ANNOUNCER_UNDER_WAY announcements wait for their answers, so that a
+ * long table fits into the session's queue.
  */
 #ifndef AGENT_ANNOUNCER_H
 #define AGENT_ANNOUNCER_H
@@ -22,11 +24,13 @@ struct session;
 
 enum { ANNOUNCER_UNDER_WAY = 64 };
 
-/* The session is borrowed while the announcer lives; relay (borrowed) is for the log. */
+/* Session and relay (its name, for the log) are borrowed while the announcer lives. NULL when
+ * memory is short. */
 struct announcer *announcer_new(struct loop *, struct session *, const char *relay);
 void announcer_free(struct announcer *);
 
-/* From now on these; at once for what is new or gone. False: memory is short. */
+/* Announces what is new in this table and withdraws what is gone. False when memory is short:
+ * nothing has changed. */
 bool announcer_show(struct announcer *, const struct endpoint_table *);
 /* The relay's answers. */
 void announcer_accepted(struct announcer *, uint32_t endpoint);

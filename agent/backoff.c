@@ -1,5 +1,5 @@
 /*
- * Full jitter.
+ * When to try again: back-off with full jitter.
  */
 #include "agent/backoff.h"
 

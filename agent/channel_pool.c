@@ -1,5 +1,5 @@
 /*
- * The sums of a session's channels.
+ * How many channels a session should have ready.
  */
 #include "agent/channel_pool.h"
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { AT_A_TIME = 32 };
+enum { DIALS_MOST = 32 };
 
 static unsigned
 smaller(unsigned a, unsigned b)
@@ -35,22 +35,22 @@ room(const struct channel_pool *pool)
 unsigned
 channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
 {
-	unsigned have = pool->dialling + pool->parked + pool->owed;
-	unsigned wanted = pool->owed + (have < pool->least ? pool->least - have : 0);
+	unsigned have = pool->dialling + pool->parked + pool->needed;
+	unsigned wanted = pool->needed + (have < pool->least ? pool->least - have : 0);
 	unsigned count =
-	    smaller(smaller(wanted, room(pool)), AT_A_TIME - smaller(pool->dialling, AT_A_TIME));
+	    smaller(smaller(wanted, room(pool)), DIALS_MOST - smaller(pool->dialling, DIALS_MOST));
 
 	if (now_ms < pool->resume_at_ms)
 		return 0;
-	pool->owed -= smaller(pool->owed, count);
+	pool->needed -= smaller(pool->needed, count);
 	pool->dialling += count;
 	return count;
 }
 
 void
-channel_pool_need(struct channel_pool *pool, unsigned wanted)
+channel_pool_need(struct channel_pool *pool, unsigned count)
 {
-	pool->owed = smaller(pool->owed + smaller(wanted, pool->most), room(pool));
+	pool->needed = smaller(pool->needed + smaller(count, pool->most), room(pool));
 }
 
 void
@@ -88,7 +88,7 @@ channel_pool_left(struct channel_pool *pool)
 uint64_t
 channel_pool_pause_ms(const struct channel_pool *pool, uint64_t now_ms)
 {
-	bool has_enough = pool->owed == 0 && pool->dialling + pool->parked >= pool->least;
+	bool has_enough = pool->needed == 0 && pool->dialling + pool->parked >= pool->least;
 
 	if (has_enough || now_ms >= pool->resume_at_ms)
 		return 0;

@@ -1,5 +1,5 @@
 /*
- * The agent's own certificate, and the trust in relays.
+ * Loads the agent's certificate and key, and the trust in relays.
  */
 #include "agent/credentials.h"
 

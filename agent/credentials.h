@@ -1,7 +1,8 @@
 /*
- * Who the agent is to its relays, and whom it believes to be one: the agent's
+ * Who the agent is to its relays, and which relays it trusts: the agent's
  * certificate and key, the relays' CAs and CRLs, as one counted value that
- * never changes.  A reload makes another; what stands keeps its own.
+ * never changes.  A reload makes another one; a session keeps the one that it
+ * began with.
  */
 #ifndef AGENT_CREDENTIALS_H
 #define AGENT_CREDENTIALS_H
@@ -23,18 +24,18 @@ struct credentials {
 	char *certificate_path;		/* for messages */
 };
 
-/* NULL with a sentence.  previous (may be NULL) workers on what its trust set remembers. */
+/* NULL with a sentence.  previous (may be NULL): hands on what its trust set remembers of CRLs. */
 struct credentials *credentials_new(const struct agent_settings *, const struct credentials *previous,
     char error[CREDENTIALS_ERROR]);
 struct credentials *credentials_hold(struct credentials *);
 void credentials_release(struct credentials *);
 
-/* The state of the files behind it. */
+/* The state of the files that it was loaded from. */
 struct credentials_stamp {
 	struct file_stamp certificate, private_key;
 	struct trust_stamp trust;
 };
-/* True once for every state that differs from the one seen; asks all of them. */
+/* True once for each state of the files that differs from the one last seen. */
 bool credentials_files_changed(const struct agent_settings *, struct credentials_stamp *seen);
 
 #endif

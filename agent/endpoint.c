@@ -1,5 +1,5 @@
 /*
- * An endpoint ready to serve.
+ * Loads an endpoint, and remembers whether its upstream is down.
  */
 #include "agent/endpoint.h"
 
@@ -19,7 +19,7 @@ clients_sources(struct trust_sources *sources, const struct termination_settings
 	    "mutual_tls_certificate_authorities");
 }
 
-/* conf_texts has no NULL at its end, tls_settings wants one. */
+/* The array of conf_texts has no NULL at its end, and tls_settings wants one. */
 static bool
 new_config(struct endpoint *endpoint, struct tls_settings *tls, const struct conf_texts *alpn,
     char *why)

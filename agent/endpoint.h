@@ -1,8 +1,8 @@
 /*
- * An endpoint ready to serve: its credentials loaded, its upstream known.
- * Counted, shared by the workers, immutable but for what is atomic.  When one
- * of its files or settings changes another is made with the same number; flows
- * keep the one they began with.
+ * An endpoint that is ready to serve, with its credentials loaded.  Counted,
+ * shared by the workers, and immutable but for what is atomic.  When one of its
+ * files or settings changes, another one is made with the same number; flows
+ * keep the one that they began with.
  */
 #ifndef AGENT_ENDPOINT_H
 #define AGENT_ENDPOINT_H
@@ -29,30 +29,31 @@ struct endpoint {
 	bool terminates;
 	struct tls_config *tls;		/* terminate */
 	enum tls_client_certificate client_certificate;
-	struct trust *clients;		/* whose clients are let in; NULL: not asked for */
+	struct trust *clients;		/* judges client certificates; NULL: none is asked for */
 	struct upstream upstream;
 	bool forgives_truncation;
 	struct pump_settings bounds;
-	_Atomic uint64_t down_until_ms;	/* the upstream refused a moment ago */
+	_Atomic uint64_t down_until_ms;	/* after a failed dial to the upstream */
 };
 
 /* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same
- * endpoint before, whose trust sets hand on what they remember. */
+ * endpoint before the reload, whose trust sets hand on what they remember of CRLs. */
 struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
     const char *state_dir, const struct endpoint *previous, char error[ENDPOINT_ERROR]);
 struct endpoint *endpoint_hold(struct endpoint *);
 void endpoint_release(struct endpoint *);
 
-/* The state of the files behind one. */
+/* The state of the files that one was loaded from. */
 struct endpoint_stamp {
 	struct file_stamp certificate, private_key;
 	struct trust_stamp clients, upstream;
 };
+/* True once for each state of the files that differs from the one last seen. */
 bool endpoint_files_changed(const struct endpoint_settings *, const char *state_dir,
     struct endpoint_stamp *seen);
 
-/* A dial to the upstream has just failed (or come through): for ENDPOINT_DOWN_MS it counts as down.
- */
+/* A dial to the upstream has just come through or failed; after a failure the upstream counts as
+ * down for ENDPOINT_DOWN_MS. */
 void endpoint_note_dial(struct endpoint *, bool came_through, uint64_t now_ms);
 bool endpoint_is_down(const struct endpoint *, uint64_t now_ms);
 

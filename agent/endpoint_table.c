@@ -1,5 +1,5 @@
 /*
- * The endpoint table.
+ * Makes endpoint tables and looks up in them.
  */
 #include "agent/endpoint_table.h"
 
@@ -12,7 +12,7 @@
 /* The main thread's alone. */
 static uint32_t last_number;
 
-/* A name is served once, so this is what the endpoint was before, whatever else has changed. */
+/* The same endpoint before the reload, whatever else has changed: each server name is served once. */
 static struct endpoint *
 find_before(const struct endpoint_table *table, const struct endpoint_settings *settings)
 {
@@ -22,7 +22,7 @@ find_before(const struct endpoint_table *table, const struct endpoint_settings *
 	return NULL;
 }
 
-/* What relays were told of it is still true. */
+/* What relays have been told about it is still true. */
 static bool
 is_announced_alike(const struct endpoint *before, const struct endpoint_settings *settings)
 {
@@ -30,8 +30,8 @@ is_announced_alike(const struct endpoint *before, const struct endpoint_settings
 }
 
 static struct endpoint *
-take_endpoint(const struct agent_settings *settings, size_t index, const struct endpoint_table *previous,
-    const bool *stale, char *error)
+take_endpoint(const struct agent_settings *settings, size_t index,
+    const struct endpoint_table *previous, const bool *stale, char *error)
 {
 	const struct endpoint_settings *wanted = agent_settings_endpoint(settings, index);
 	struct endpoint *before = find_before(previous, wanted), *made;
@@ -56,8 +56,8 @@ by_number(const void *a, const void *b)
 }
 
 struct endpoint_table *
-endpoint_table_new(const struct agent_settings *settings, struct trust *relays, const struct endpoint_table *previous,
-    const bool *stale, char error[ENDPOINT_ERROR])
+endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
+    const struct endpoint_table *previous, const bool *stale, char error[ENDPOINT_ERROR])
 {
 	struct endpoint_table *table = calloc(1, sizeof *table);
 

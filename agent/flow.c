@@ -50,7 +50,7 @@ struct agent_flow {
 	const struct agent_flow_context *context;
 	struct frame_open open;
 	struct endpoint *endpoint;	/* held; NULL if the relay named one that does not exist */
-	struct session_ref *ref;
+	struct agent_session_ref *ref;
 	struct pooled_channel *pooled;	/* until its stream is released */
 	struct stream *sealed;	/* the channel's, once released, until TLS or the pump owns it */
 	struct tls *client;	/* terminate: the client's TLS, until the pump owns it */
@@ -155,7 +155,7 @@ agent_flow_free(struct agent_flow *flow)
 	if (flow->identity)
 		identity_release(flow->identity);
 	endpoint_release(flow->endpoint);
-	session_ref_release(flow->ref);
+	agent_session_ref_release(flow->ref);
 	free(flow);
 }
 
@@ -429,7 +429,7 @@ agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *
 	flow->context = context;
 	flow->setup = setup;
 	flow->open = *channel_open_frame(pooled_channel_channel(pooled));
-	flow->ref = session_ref_hold(pooled_channel_session(pooled));
+	flow->ref = agent_session_ref_hold(pooled_channel_session(pooled));
 	flow->pooled = pooled;
 	endpoint = endpoint_table_find(context->endpoint_table, flow->open.endpoint);
 	flow->endpoint = endpoint ? endpoint_hold(endpoint) : NULL;

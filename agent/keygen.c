@@ -24,7 +24,7 @@ enum {
 	DIGEST_BYTES = 32,
 };
 
-enum option_word { KEY, CSR, KEY_TYPE, HOST, OPTIONS };
+enum keygen_option { KEY, CSR, KEY_TYPE, HOST, OPTIONS };
 
 static const char *const option_names[OPTIONS] = {
 	[KEY] = "key",
@@ -33,14 +33,14 @@ static const char *const option_names[OPTIONS] = {
 	[HOST] = "host",
 };
 
-struct key_type {
+struct keygen_type {
 	const char *word;
 	gnutls_pk_algorithm_t algorithm;
 	unsigned bits;		/* as GnuTLS counts */
 };
 
 /* The first is the default. */
-static const struct key_type key_types[] = {
+static const struct keygen_type key_types[] = {
 	{ "p256", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1) },
 	{ "ed25519", GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
 	{ "rsa2048", GNUTLS_PK_RSA, 2048 },
@@ -49,7 +49,7 @@ static const struct key_type key_types[] = {
 
 struct keygen_options {
 	const char *name, *values[OPTIONS];	/* values[HOST] is not used */
-	const struct key_type *type;
+	const struct keygen_type *type;
 	char hosts[HOSTS_MOST][NAME_SIZE];
 	size_t host_count;
 };
@@ -186,7 +186,7 @@ read_wish(struct keygen_options *wish, int count, char **arguments)
 /* ---- made in memory ---- */
 
 static int
-make_key(struct made *made, const struct key_type *type)
+make_key(struct made *made, const struct keygen_type *type)
 {
 	size_t bytes = sizeof made->digest;
 	gnutls_datum_t pem = { 0 };

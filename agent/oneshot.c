@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/units.h"
 
-enum option_word {
+enum oneshot_option {
 	URL,
 	RELAY,
 	RELAY_CA,

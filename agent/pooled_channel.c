@@ -16,7 +16,7 @@ enum { DIAL_MS = 10000, SHAKE_MS = 10000, ERROR_TEXT = 320 };
 struct pooled_channel {
 	bool is_parked;
 	struct loop *loop;
-	struct session_ref *ref;
+	struct agent_session_ref *ref;
 	struct connector *connector;
 	struct channel *channel;
 	char error[ERROR_TEXT];
@@ -80,7 +80,7 @@ on_connected(void *arg, int fd, const char *error)
 }
 
 struct pooled_channel *
-pooled_channel_new(struct loop *loop, struct resolver *resolver, struct session_ref *ref,
+pooled_channel_new(struct loop *loop, struct resolver *resolver, struct agent_session_ref *ref,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
 {
 	struct pooled_channel *pooled = calloc(1, sizeof *pooled);
@@ -88,7 +88,7 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct session_
 	if (!pooled)
 		return NULL;
 	pooled->loop = loop;
-	pooled->ref = session_ref_hold(ref);
+	pooled->ref = agent_session_ref_hold(ref);
 	pooled->on_event = on_event;
 	pooled->arg = arg;
 	pooled->connector =
@@ -107,7 +107,7 @@ pooled_channel_free(struct pooled_channel *pooled)
 	if (pooled->connector)
 		connector_free(pooled->connector);
 	channel_free(pooled->channel);
-	session_ref_release(pooled->ref);
+	agent_session_ref_release(pooled->ref);
 	free(pooled);
 }
 
@@ -119,7 +119,7 @@ pooled_channel_hand_over(struct pooled_channel *pooled,
 	pooled->arg = arg;
 }
 
-struct session_ref *
+struct agent_session_ref *
 pooled_channel_session(const struct pooled_channel *pooled)
 {
 	return pooled->ref;

@@ -14,7 +14,7 @@
 
 struct pooled_channel;
 struct channel;
-struct session_ref;
+struct agent_session_ref;
 struct resolver;
 
 enum pooled_channel_event {
@@ -24,7 +24,7 @@ enum pooled_channel_event {
 };
 
 /* Holds the session_ref. NULL when memory is short. */
-struct pooled_channel *pooled_channel_new(struct loop *, struct resolver *, struct session_ref *,
+struct pooled_channel *pooled_channel_new(struct loop *, struct resolver *, struct agent_session_ref *,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg);
 /* Safe inside a handler; NULL is fine. */
 void pooled_channel_free(struct pooled_channel *);
@@ -33,7 +33,7 @@ void pooled_channel_free(struct pooled_channel *);
 void pooled_channel_hand_over(struct pooled_channel *,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg);
 
-struct session_ref *pooled_channel_session(const struct pooled_channel *);
+struct agent_session_ref *pooled_channel_session(const struct pooled_channel *);
 struct channel *pooled_channel_channel(const struct pooled_channel *);
 bool pooled_channel_is_parked(const struct pooled_channel *);
 const char *pooled_channel_error(const struct pooled_channel *);

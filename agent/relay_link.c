@@ -1,5 +1,5 @@
 /*
- * The link to one relay.
+ * The link to one relay, and the links to all.
  */
 #include "agent/relay_link.h"
 
@@ -15,12 +15,12 @@
 
 enum { RENEW_SPREAD_MS = 2000, DRAIN_SPREAD_MS = 1000 };
 
-enum relay_link_state { RESTING, TRYING, UP, STOPPED, STATES };
+enum relay_link_state { WAITING, CONNECTING, UP, STOPPED, STATES };
 
 static const unsigned may_move[STATES] = {
-	[RESTING] = 1u << TRYING | 1u << RESTING | 1u << STOPPED,
-	[TRYING] = 1u << UP | 1u << RESTING | 1u << STOPPED,
-	[UP] = 1u << RESTING | 1u << STOPPED,
+	[WAITING] = 1u << CONNECTING | 1u << WAITING | 1u << STOPPED,
+	[CONNECTING] = 1u << UP | 1u << WAITING | 1u << STOPPED,
+	[UP] = 1u << WAITING | 1u << STOPPED,
 	[STOPPED] = 1u << STOPPED,
 };
 
@@ -28,10 +28,10 @@ struct relay_link {
 	const struct agent_context *context;
 	char *target;
 	enum relay_link_state state;
-	struct relay_session *current, *leaving;
+	struct relay_session *current, *previous;
 	struct backoff backoff;
 	struct timer timer;
-	const char *told;	/* the word of the last failure that the log has */
+	const char *logged;	/* the code of the last failure, once it is logged; NULL after success */
 	void (*on_event)(void *arg, enum relay_event);
 	void *arg;
 };
@@ -40,27 +40,27 @@ static void
 move(struct relay_link *link, enum relay_link_state state)
 {
 	assert(may_move[link->state] & 1u << state);
-	if (link->state == RESTING)
+	if (link->state == WAITING)
 		timer_clear(&link->timer);
 	link->state = state;
 }
 
 static void
-rest(struct relay_link *link, uint64_t ms)
+wait_for(struct relay_link *link, uint64_t ms)
 {
-	move(link, RESTING);
+	move(link, WAITING);
 	timer_set(&link->timer, ms);
 }
 
-/* ---- what people are told ---- */
+/* ---- the log ---- */
 
 static void
 log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t wait_ms)
 {
-	bool again = link->told && strcmp(link->told, end->word) == 0;
+	bool again = link->logged && strcmp(link->logged, end->word) == 0;
 	enum log_level level = again ? LOG_DEBUG : end->is_permanent ? LOG_ERROR : LOG_WARNING;
 
-	link->told = end->word;
+	link->logged = end->word;
 	log_event(level,
 	    end->is_permanent ? "relay-refused"
 	    : end->was_up     ? "relay-down"
@@ -78,18 +78,18 @@ log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t w
 static void on_session(void *arg, struct relay_session *, enum relay_session_event);
 
 static void
-try(struct relay_link *link)
+connect_now(struct relay_link *link)
 {
-	move(link, TRYING);
+	move(link, CONNECTING);
 	link->current = relay_session_new(link->context, link->target, on_session, link);
 	if (!link->current)
-		rest(link, BACKOFF_MOST_MS);
+		wait_for(link, BACKOFF_MOST_MS);
 }
 
 static void
 on_time(void *arg)
 {
-	try(arg);
+	connect_now(arg);
 }
 
 static void
@@ -97,14 +97,14 @@ on_up(struct relay_link *link)
 {
 	move(link, UP);
 	backoff_up(&link->backoff, clock_ms());
-	link->told = NULL;
+	link->logged = NULL;
 	log_event(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
 	    log_str("name", relay_session_relay(link->current)));
-	/* Made before the break, it has done its work; a relay that drains may have clients left, and
-	 * says itself when it has not. */
-	if (link->leaving && !relay_session_has_stopped_dialling(link->leaving))
+	/* The previous session is not needed any more, unless its relay drains: then it may have
+	 * flows left for the parked channels, and ends the session itself. */
+	if (link->previous && !relay_session_has_stopped_dialling(link->previous))
 		relay_session_goodbye(
-		    link->leaving, CODE_REPLACED, "a newer session has taken over");
+		    link->previous, CODE_REPLACED, "a newer session has taken over");
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 
@@ -121,7 +121,7 @@ on_over(struct relay_link *link)
 	link->current = NULL;
 	if (link->state != STOPPED) {
 		log_end(link, end, wait_ms);
-		rest(link, wait_ms);
+		wait_for(link, wait_ms);
 	}
 	relay_session_free(relay_session);
 	link->on_event(link->arg, RELAY_CHANGED);
@@ -129,14 +129,14 @@ on_over(struct relay_link *link)
 		link->on_event(link->arg, RELAY_REFUSED);
 }
 
-/* The current session steps aside and a new one follows. */
+/* A new session follows; the current one lives on until the new one is up, or its relay ends it. */
 static void
-step_aside(struct relay_link *link, uint64_t wait_ms)
+replace_session(struct relay_link *link, uint64_t wait_ms)
 {
-	relay_session_free(link->leaving);
-	link->leaving = link->current;
+	relay_session_free(link->previous);
+	link->previous = link->current;
 	link->current = NULL;
-	rest(link, wait_ms);
+	wait_for(link, wait_ms);
 }
 
 static void
@@ -144,10 +144,10 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 {
 	struct relay_link *link = arg;
 
-	if (relay_session == link->leaving) {
+	if (relay_session == link->previous) {
 		if (event != RELAY_SESSION_OVER)
 			return;
-		link->leaving = NULL;
+		link->previous = NULL;
 		relay_session_free(relay_session);
 		return;
 	}
@@ -161,7 +161,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 		log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
 		    log_str("relay", link->target));
 		relay_session_stop_dialling(relay_session);
-		step_aside(link, backoff_spread(DRAIN_SPREAD_MS));
+		replace_session(link, backoff_spread(DRAIN_SPREAD_MS));
 		link->on_event(link->arg, RELAY_CHANGED);
 		break;
 	case RELAY_SESSION_REFUSED:
@@ -189,7 +189,7 @@ relay_link_new(const struct agent_context *context, const char *target,
 	timer_init(&link->timer, context->loop, on_time, link);
 	link->target = strdup(target);
 	if (link->target) {
-		rest(link, 0);
+		wait_for(link, 0);
 		return link;
 	}
 	relay_link_free(link);
@@ -203,15 +203,9 @@ relay_link_free(struct relay_link *link)
 		return;
 	timer_clear(&link->timer);
 	relay_session_free(link->current);
-	relay_session_free(link->leaving);
+	relay_session_free(link->previous);
 	free(link->target);
 	free(link);
-}
-
-const char *
-relay_link_target(const struct relay_link *link)
-{
-	return link->target;
 }
 
 bool
@@ -224,17 +218,17 @@ void
 relay_link_renew(struct relay_link *link)
 {
 	switch (link->state) {
-	case RESTING:
-		link->told = NULL;
-		rest(link, 0);
+	case WAITING:
+		link->logged = NULL;
+		wait_for(link, 0);
 		break;
-	case TRYING:
+	case CONNECTING:
 		relay_session_free(link->current);
 		link->current = NULL;
-		rest(link, 0);
+		wait_for(link, 0);
 		break;
 	case UP:
-		step_aside(link, backoff_spread(RENEW_SPREAD_MS));
+		replace_session(link, backoff_spread(RENEW_SPREAD_MS));
 		break;
 	case STOPPED:
 	case STATES:
@@ -247,8 +241,8 @@ relay_link_refresh(struct relay_link *link, int64_t now_s)
 {
 	if (link->current)
 		relay_session_refresh(link->current);
-	if (link->leaving)
-		relay_session_refresh(link->leaving);
+	if (link->previous)
+		relay_session_refresh(link->previous);
 	relay_link_judge_again(link, now_s);
 }
 
@@ -257,22 +251,22 @@ relay_link_judge_again(struct relay_link *link, int64_t now_s)
 {
 	if (link->current)
 		relay_session_judge_again(link->current, now_s);
-	if (link->leaving)
-		relay_session_judge_again(link->leaving, now_s);
+	if (link->previous)
+		relay_session_judge_again(link->previous, now_s);
 }
 
 void
 relay_link_drain(struct relay_link *link, uint32_t deadline_ms)
 {
-	if (link->state == TRYING) {
+	if (link->state == CONNECTING) {
 		relay_session_free(link->current);
 		link->current = NULL;
 	}
 	move(link, STOPPED);
 	if (link->current)
 		relay_session_drain(link->current, deadline_ms);
-	if (link->leaving)
-		relay_session_drain(link->leaving, deadline_ms);
+	if (link->previous)
+		relay_session_drain(link->previous, deadline_ms);
 }
 
 void
@@ -281,8 +275,8 @@ relay_link_goodbye(struct relay_link *link)
 	relay_link_drain(link, 0);
 	if (link->current)
 		relay_session_goodbye(link->current, CODE_SHUTDOWN, "the agent stops");
-	if (link->leaving)
-		relay_session_goodbye(link->leaving, CODE_SHUTDOWN, "the agent stops");
+	if (link->previous)
+		relay_session_goodbye(link->previous, CODE_SHUTDOWN, "the agent stops");
 }
 
 /* ---- all links ---- */
@@ -304,7 +298,7 @@ relay_links_wipe(struct relay_links *links)
 	links->count = 0;
 }
 
-/* The link that stands already leaves its place for another array. */
+/* Takes the link to the target out of the array, or makes one. */
 static struct relay_link *
 take(struct relay_links *links, const char *target)
 {

@@ -1,5 +1,6 @@
 /*
- * One session with a relay.
+ * One session with a relay: its life, its pool, and in its end the words that
+ * lead to the cure.
  */
 #include "agent/relay_session.h"
 
@@ -28,13 +29,13 @@ struct relay_session {
 	const struct agent_context *context;
 	const char *target;
 	char host[254];
-	struct credentials *credentials;	/* those of the beginning */
+	struct credentials *credentials;	/* held from the beginning, whatever is reloaded */
 	struct connector *connector;
 	struct session *session;
-	struct peer_check judge;
-	bool is_up, has_stopped_dialling, is_retired;
+	struct peer_check relay_check;
+	bool is_up, has_stopped_dialling, has_dropped_channels;
 	char relay[SHORT_TEXT];
-	struct session_ref *ref;
+	struct agent_session_ref *ref;
 	struct channel_pool pool;
 	struct timer refill;
 	struct announcer *announcer;
@@ -49,54 +50,53 @@ struct relay_session {
 static const struct {
 	enum code code;
 	const char *cure;
-} ours[] = {
-    {CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
-			       " relay's connect.agent_cas, and was it issued for an agent?"},
-    {CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued"},
-    {CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed"},
-    {CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so"},
+} own_certificate[] = {
+	{ CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
+	    " relay's connect.agent_cas, and was it issued for an agent?" },
+	{ CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued" },
+	{ CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed" },
+	{ CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so" },
 };
 
-/* The certificate of the relay did not please us. */
+/* The agent has refused the relay's certificate. */
 static void
-explain_judgement(struct relay_session_end *end, const struct peer_check *judge)
+explain_relay_certificate(struct relay_session_end *end, const struct peer_check *check)
 {
 	end->is_permanent = true;
-	end->word = verify_code_word(judge->verdict.code);
+	end->word = verify_code_word(check->verdict.code);
 	end->key =
-	    judge->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
+	    check->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
 	snprintf(end->sentence, sizeof end->sentence, "the relay's certificate is refused: %s",
-	    judge->verdict.sentence);
-	if (judge->identity) {
-		snprintf(
-		    end->subject, sizeof end->subject, "%s", identity_subject(judge->identity));
-		snprintf(end->issuer, sizeof end->issuer, "%s", identity_issuer(judge->identity));
+	    check->verdict.sentence);
+	if (check->identity) {
+		snprintf(end->subject, sizeof end->subject, "%s", identity_subject(check->identity));
+		snprintf(end->issuer, sizeof end->issuer, "%s", identity_issuer(check->identity));
 		snprintf(end->fingerprint, sizeof end->fingerprint, "%s",
-		    identity_fingerprint(judge->identity));
+		    identity_fingerprint(check->identity));
 		return;
 	}
-	snprintf(end->subject, sizeof end->subject, "%s", judge->subject);
-	snprintf(end->issuer, sizeof end->issuer, "%s", judge->issuer);
-	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", judge->fingerprint);
+	snprintf(end->subject, sizeof end->subject, "%s", check->subject);
+	snprintf(end->issuer, sizeof end->issuer, "%s", check->issuer);
+	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", check->fingerprint);
 }
 
 static void
-explain_ours(struct relay_session_end *end, const char *cure, const char *said,
+explain_own_certificate(struct relay_session_end *end, const char *cure, const char *why,
     const struct credentials *credentials)
 {
 	const struct cert_facts *facts = &credentials->certificate;
 
 	end->key = "agent.certificate";
-	snprintf(end->sentence, sizeof end->sentence, "the relay says: %.300s; %s: %s", said,
+	snprintf(end->sentence, sizeof end->sentence, "the relay says: %.300s; %s: %s", why,
 	    credentials->certificate_path, cure);
 	snprintf(end->subject, sizeof end->subject, "%s", facts->subject);
 	snprintf(end->issuer, sizeof end->issuer, "%s", facts->issuer);
 	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", facts->fingerprint);
 }
 
-/* Somebody is there, but not the relay of agent.connect_url. */
+/* Somebody answers there, but it is not the relay of agent.connect_url. */
 static void
-explain_stranger(struct relay_session_end *end, const char *word, const char *sentence)
+explain_wrong_peer(struct relay_session_end *end, const char *word, const char *sentence)
 {
 	end->is_permanent = true;
 	end->word = word;
@@ -104,50 +104,51 @@ explain_stranger(struct relay_session_end *end, const char *word, const char *se
 	snprintf(end->sentence, sizeof end->sentence, "%s", sentence);
 }
 
-/* Sessions that step aside end as replaced, too, but then nobody asks why.  Whoever has taken over
- * this one would be replaced by our next, and so on. */
+/* Another process has taken over the current session.  It is permanent, because the next session
+ * would replace that one in turn, and so on for ever.  (A session that we replace ourselves ends
+ * with this code too, but nobody asks why.) */
 static void
-explain_rival(struct relay_session_end *end, const char *said)
+explain_replaced(struct relay_session_end *end, const char *why)
 {
 	end->is_permanent = true;
 	end->key = "agent.connect_url";
 	snprintf(end->sentence, sizeof end->sentence,
 	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have"
-	    " copies of one state_dir, keep one", said);
+	    " copies of one state_dir, keep one", why);
 }
 
-/* From what the relay said, what TLS said, and what we think of the relay's certificate. */
+/* The reason is found in the judgement of the relay's certificate, the relay's words, and TLS. */
 static void
-explain(struct relay_session_end *end, struct session *session,
-    const struct peer_check *judge, const struct credentials *credentials)
+explain(struct relay_session_end *end, struct session *session, const struct peer_check *check,
+    const struct credentials *credentials)
 {
 	enum code code = session_over_code(session);
-	const char *said = session_error(session);
+	const char *why = session_error(session);
 	const struct tls *tls = session_tls(session);
 
-	if (judge->has_refused) {
-		explain_judgement(end, judge);
+	if (check->has_refused) {
+		explain_relay_certificate(end, check);
 		return;
 	}
 	end->is_permanent = code_is_permanent(code);
 	end->word = code == CODE_NONE ? "session-lost" : code_word(code);
-	snprintf(end->sentence, sizeof end->sentence, "%s", said);
+	snprintf(end->sentence, sizeof end->sentence, "%s", why);
 	end->is_busy = code == CODE_BUSY || code == CODE_DRAINING || code == CODE_SESSION_LIMIT;
 	if (code == CODE_REPLACED)
-		explain_rival(end, said);
-	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		if (ours[i].code == code)
-			explain_ours(end, ours[i].cure, said, credentials);
+		explain_replaced(end, why);
+	for (size_t i = 0; i < sizeof own_certificate / sizeof *own_certificate; i++)
+		if (own_certificate[i].code == code)
+			explain_own_certificate(end, own_certificate[i].cure, why, credentials);
 	if (tls_alert_received(tls) == ALERT_UNRECOGNIZED_NAME)
-		explain_stranger(end, "connect-name-unknown",
-		    "nobody there has this connect name: is the"
-		    " relay's connect.server_name the host of agent.connect_url?");
+		explain_wrong_peer(end, "connect-name-unknown",
+		    "nobody there has this connect name: is the relay's connect.server_name the"
+		    " host of agent.connect_url?");
 	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
-		explain_stranger(
-		    end, "not-a-relay", "what answers there speaks TLS but is no Valise relay");
+		explain_wrong_peer(end, "not-a-relay",
+		    "what answers there speaks TLS but is not a Valise relay");
 	else if (tls_heard_no_tls(tls))
-		explain_stranger(end, "not-a-relay",
-		    "what answers there speaks no TLS: are host and port of agent.connect_url those"
+		explain_wrong_peer(end, "not-a-relay",
+		    "what answers there does not speak TLS: are host and port of agent.connect_url those"
 		    " of a relay?");
 }
 
@@ -198,12 +199,12 @@ on_refill(void *arg)
 }
 
 void
-relay_session_on_report(struct session_ref *ref, enum channel_report report, const char *error)
+relay_session_on_report(struct agent_session_ref *ref, enum channel_report report, const char *error)
 {
 	struct relay_session *rs = ref->relay_session;
 
 	if (!rs)
-		return;	/* its session is over */
+		return;	/* the session is over */
 	switch (report) {
 	case CHANNEL_REPORT_PARKED:
 		channel_pool_parked(&rs->pool, clock_ms());
@@ -229,9 +230,9 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	const struct agent_context *context = rs->context;
 
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
-	rs->ref = session_ref_new(rs->target, rs->host, welcome,
+	rs->ref = agent_session_ref_new(rs->target, rs->host, welcome,
 	    rs->session, rs->credentials->channel,
-	    rs->judge.identity);
+	    rs->relay_check.identity);
 	rs->announcer =
 	    announcer_new(context->loop, rs->session, rs->relay);
 	if (!rs->ref || !rs->announcer ||
@@ -261,7 +262,7 @@ static void
 on_refused(struct relay_session *rs, const struct frame_refused *refused)
 {
 	if (refused->endpoint == 0 || !rs->announcer)
-		return;	/* the session's end follows, with the same words */
+		return;	/* it is about the session, whose end follows with the same words */
 	announcer_refused(
 	    rs->announcer, refused->endpoint, refused->code, refused->sentence);
 	if (code_is_permanent(refused->code))
@@ -295,17 +296,17 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		break;
 	case SESSION_OVER:
 		explain(&rs->end, rs->session,
-		    &rs->judge, rs->credentials);
-		/* One that was good once may have a renewed certificate already. */
+		    &rs->relay_check, rs->credentials);
+		/* A relay that was accepted once may have a renewed certificate by now. */
 		rs->end.is_permanent &=
-		    !(rs->is_up && rs->judge.has_refused);
+		    !(rs->is_up && rs->relay_check.has_refused);
 		over(rs);
 		break;
 	case SESSION_HELLO:
 	case SESSION_ANNOUNCE:
 	case SESSION_WITHDRAW:
 	case SESSION_PONG:
-		break;	/* the relay's */
+		break;	/* only a relay gets these */
 	}
 }
 
@@ -313,7 +314,7 @@ static void
 on_connected(void *arg, int fd, const char *error)
 {
 	struct relay_session *rs = arg;
-	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rs->judge };
+	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rs->relay_check };
 	struct stream *stream;
 	struct tls *tls;
 
@@ -323,9 +324,7 @@ on_connected(void *arg, int fd, const char *error)
 		return;
 	}
 	stream = stream_socket(fd);
-	tls = stream ? tls_client(
-			   rs->credentials->session, stream, rs->host, &hooks)
-		     : NULL;
+	tls = stream ? tls_client(rs->credentials->session, stream, rs->host, &hooks) : NULL;
 	if (tls)
 		rs->session = session_new(rs->context->loop, SESSION_AGENT,
 		    tls, GREETING_MS, on_session, rs);
@@ -352,9 +351,9 @@ relay_session_new(const struct agent_context *context, const char *target,
 	rs->arg = arg;
 	url_relay(rs->host, target, error);
 	rs->credentials = credentials_hold(context->credentials);
-	rs->judge.trust = rs->credentials->relays;
-	rs->judge.role = ROLE_RELAY;
-	rs->judge.host = rs->host;
+	rs->relay_check.trust = rs->credentials->relays;
+	rs->relay_check.role = ROLE_RELAY;
+	rs->relay_check.host = rs->host;
 	timer_init(&rs->refill, context->loop, on_refill, rs);
 	rs->connector = connector_new(
 	    context->loop, context->resolver, target, DIAL_MS, on_connected, rs);
@@ -377,13 +376,13 @@ relay_session_has_stopped_dialling(const struct relay_session *rs)
 	return rs->has_stopped_dialling;
 }
 
-/* No more channels, parked ones included. */
+/* No more channels, and the parked ones are closed. */
 static void
-retire(struct relay_session *rs)
+drop_channels(struct relay_session *rs)
 {
-	if (rs->ref && !rs->is_retired)
+	if (rs->ref && !rs->has_dropped_channels)
 		agent_workers_drop(rs->context->workers, rs->ref);
-	rs->is_retired = true;
+	rs->has_dropped_channels = true;
 	relay_session_stop_dialling(rs);
 }
 
@@ -392,15 +391,15 @@ relay_session_free(struct relay_session *rs)
 {
 	if (!rs)
 		return;
-	retire(rs);
+	drop_channels(rs);
 	if (rs->ref)
 		rs->ref->relay_session = NULL;
-	session_ref_release(rs->ref);
+	agent_session_ref_release(rs->ref);
 	if (rs->connector)
 		connector_free(rs->connector);
 	announcer_free(rs->announcer);
 	session_free(rs->session);
-	peer_check_wipe(&rs->judge);
+	peer_check_wipe(&rs->relay_check);
 	credentials_release(rs->credentials);
 	free(rs);
 }
@@ -428,8 +427,8 @@ relay_session_refresh(struct relay_session *rs)
 {
 	if (rs->announcer &&
 	    !announcer_show(rs->announcer, rs->context->endpoint_table))
-		log_event(
-		    LOG_ERROR, "memory-short", "memory is short: a relay was not told of a change");
+		log_event(LOG_ERROR, "memory-short",
+		    "memory is short: a relay was not told of a change");
 }
 
 void
@@ -437,12 +436,12 @@ relay_session_judge_again(struct relay_session *rs, int64_t now_s)
 {
 	struct verdict verdict;
 
-	if (!rs->is_up || !rs->judge.identity ||
-	    identity_judge_again(rs->judge.identity,
+	if (!rs->is_up || !rs->relay_check.identity ||
+	    identity_judge_again(rs->relay_check.identity,
 		rs->context->credentials->relays, now_s, &verdict))
 		return;
-	rs->judge.has_refused = true;
-	rs->judge.verdict = verdict;
+	rs->relay_check.has_refused = true;
+	rs->relay_check.verdict = verdict;
 	session_goodbye(rs->session, CODE_CERTIFICATE_REFUSED, verdict.sentence);
 }
 
@@ -456,7 +455,7 @@ relay_session_drain(struct relay_session *rs, uint32_t deadline_ms)
 void
 relay_session_goodbye(struct relay_session *rs, enum code code, const char *sentence)
 {
-	retire(rs);
+	drop_channels(rs);
 	if (rs->session)
 		session_goodbye(rs->session, code, sentence);
 }

@@ -1,10 +1,10 @@
 /*
- * One session with a relay: from the dial to the end of the session, with its
- * endpoints announced and its pool of channels filled.
+ * One session with a relay, from the dial to its end: its endpoints are
+ * announced and its pool of channels is kept filled.
  *
  *	dialling --> greeting (TLS, hello; welcome awaited) --> up --> over
  *
- * Whether and when there is another one is the relay link's business.
+ * The relay link decides whether and when there is another one.
  */
 #ifndef AGENT_RELAY_SESSION_H
 #define AGENT_RELAY_SESSION_H
@@ -21,7 +21,7 @@ struct agent_context;
 enum relay_session_event {
 	RELAY_SESSION_UP,		/* the relay's welcome has come */
 	RELAY_SESSION_DRAIN,		/* the relay takes nothing new on this session */
-	RELAY_SESSION_REFUSED,	/* an endpoint was refused for good (the log has it) */
+	RELAY_SESSION_REFUSED,		/* an endpoint was refused for good; that is logged */
 	RELAY_SESSION_OVER,		/* relay_session_end() says why; free it */
 };
 
@@ -29,38 +29,40 @@ enum { RELAY_SESSION_SENTENCE = 1024 };
 
 /* Why it is over. */
 struct relay_session_end {
-	bool is_permanent;	/* the same attempt would end like this again */
+	bool is_permanent;	/* the next attempt would end in the same way */
 	bool was_up;
-	bool is_busy;		/* the relay has answered: not now */
-	const char *word;	/* stable */
+	bool is_busy;		/* the relay is there but takes no session at present */
+	const char *word;	/* the stable code */
 	char sentence[RELAY_SESSION_SENTENCE];
-	/* A certificate at fault, "" if none is: whose it is, and the configuration key that would
-	 * cure it. */
+	/* The configuration key that would cure it, and the certificate that is at fault; NULL and ""
+	 * if there is none. */
 	const char *key;
 	char subject[256], issuer[256], fingerprint[65];
 };
 
-/* target: "host:port", borrowed while it lives. NULL when memory is short. */
+/* target: "host:port", borrowed while the session lives. NULL when memory is short. */
 struct relay_session *relay_session_new(const struct agent_context *, const char *target,
     void (*on_event)(void *arg, struct relay_session *, enum relay_session_event), void *arg);
-/* Its parked channels go, its flows stay. Safe inside a handler; NULL is fine. */
+/* Closes its parked channels; its flows go on. Safe inside a handler; NULL is fine. */
 void relay_session_free(struct relay_session *);
 
 bool relay_session_is_up(const struct relay_session *);
-const char *relay_session_relay(const struct relay_session *); /* its name, "" before the welcome */
+/* The name that the relay gives itself; "" before the welcome. */
+const char *relay_session_relay(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);
 
-/* The context has another endpoint table, or other trust in relays. */
+/* The context has another endpoint table: what has changed is announced or withdrawn. */
 void relay_session_refresh(struct relay_session *);
+/* Ends the session if the relay's certificate is no longer good by the context's trust. */
 void relay_session_judge_again(struct relay_session *, int64_t now_s);
-/* No more channels are dialled; the relay may still use those that are parked, until it ends the session. */
+/* No more channels are dialled.  The relay may use the parked ones until it ends the session. */
 void relay_session_stop_dialling(struct relay_session *);
 bool relay_session_has_stopped_dialling(const struct relay_session *);
-/* Tells the relay. */
+/* Tells the relay that the agent drains, or why it ends the session. */
 void relay_session_drain(struct relay_session *, uint32_t deadline_ms);
 void relay_session_goodbye(struct relay_session *, enum code, const char *sentence);
 
-/* From the workers (flow_worker.h): what became of a channel. */
-void relay_session_on_report(struct session_ref *, enum channel_report, const char *error);
+/* For agent_workers_new(): counts what became of a channel. */
+void relay_session_on_report(struct agent_session_ref *, enum channel_report, const char *error);
 
 #endif

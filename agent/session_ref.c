@@ -8,11 +8,11 @@
 
 #include "pki/identity.h"
 
-struct session_ref *
-session_ref_new(const char *target, const char *server_name, const struct frame_welcome *welcome,
+struct agent_session_ref *
+agent_session_ref_new(const char *target, const char *server_name, const struct frame_welcome *welcome,
     struct session *session, struct tls_config *channel, struct identity *peer)
 {
-	struct session_ref *ref = calloc(1, sizeof *ref);
+	struct agent_session_ref *ref = calloc(1, sizeof *ref);
 
 	if (!ref)
 		return NULL;
@@ -26,19 +26,19 @@ session_ref_new(const char *target, const char *server_name, const struct frame_
 	if (ref->target && ref->server_name &&
 	    session_channel_key(session, welcome->session_id, &ref->key))
 		return ref;
-	session_ref_release(ref);
+	agent_session_ref_release(ref);
 	return NULL;
 }
 
-struct session_ref *
-session_ref_hold(struct session_ref *ref)
+struct agent_session_ref *
+agent_session_ref_hold(struct agent_session_ref *ref)
 {
 	atomic_fetch_add(&ref->references, 1);
 	return ref;
 }
 
 void
-session_ref_release(struct session_ref *ref)
+agent_session_ref_release(struct agent_session_ref *ref)
 {
 	if (!ref || atomic_fetch_sub(&ref->references, 1) != 1)
 		return;

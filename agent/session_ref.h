@@ -17,7 +17,7 @@
 struct relay_session;
 struct identity;
 
-struct session_ref {
+struct agent_session_ref {
 	_Atomic unsigned references;
 	_Atomic bool is_over;		/* the session is: no new channel is dialled */
 	char *target;			/* host:port */
@@ -31,10 +31,10 @@ struct session_ref {
 };
 
 /* NULL when memory is short or the session gives no key. */
-struct session_ref *session_ref_new(const char *target, const char *server_name,
+struct agent_session_ref *agent_session_ref_new(const char *target, const char *server_name,
     const struct frame_welcome *, struct session *, struct tls_config *channel,
     struct identity *peer);
-struct session_ref *session_ref_hold(struct session_ref *);
-void session_ref_release(struct session_ref *);
+struct agent_session_ref *agent_session_ref_hold(struct agent_session_ref *);
+void agent_session_ref_release(struct agent_session_ref *);
 
 #endif

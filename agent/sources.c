@@ -1,5 +1,5 @@
 /*
- * From settings to trust sets.
+ * From settings to the sources of trust sets.
  */
 #include "agent/sources.h"
 

@@ -1,6 +1,5 @@
 /*
- * From settings to trust sets, and one question for all files that are read
- * again when they change.
+ * From settings to the sources of trust sets, and whether a file has changed.
  */
 #ifndef AGENT_SOURCES_H
 #define AGENT_SOURCES_H
@@ -13,8 +12,8 @@
 
 #define SOURCES_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
 
-/* Fills `out`, which borrows from the settings.  cas empty: the system's.  policy NULL: the
- * default. */
+/* Fills `out`, which borrows from the settings.  cas empty: the CAs of the system.  policy NULL:
+ * the default. */
 void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
     const struct conf_texts *crls, const struct crl_policy_settings *policy,
     const char *state_dir, const char *label);
@@ -22,7 +21,7 @@ void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
 /* True once for each state of the file that differs from the one last seen. */
 bool sources_file_changed(const char *path, struct file_stamp *seen);
 
-/* What the trust set has to say, one line each at level warning. */
+/* Logs the warnings of a trust set, one line each. */
 void sources_warn(const struct trust *, const char *label);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The agent's memory between two runs.
+ * The agent's identity over restarts.
  */
 #include "agent/state.h"
 
@@ -15,7 +15,7 @@
 #include "base/units.h"
 
 enum {
-	INSTANCE_TEXT = 2 * INSTANCE_BYTES + 1,	/* and a NUL, or a newline in the file */
+	INSTANCE_TEXT = 2 * INSTANCE_BYTES + 1,	/* with a NUL, in the file a newline */
 	FILE_MOST = 4096,
 };
 

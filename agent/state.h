@@ -1,7 +1,8 @@
 /*
- * What makes this agent the same one after a restart: the instance, 16 random
- * bytes in `state_dir`, and a lock beside it so that only one process has them.
- * The start is new for each process.  A one-shot agent keeps nothing.
+ * The agent's identity over restarts: the instance, 16 random bytes that are
+ * kept in `state_dir`, with a lock beside them so that only one process uses
+ * them at a time.  The start is new for each process.  A one-shot agent keeps
+ * nothing.
  */
 #ifndef AGENT_STATE_H
 #define AGENT_STATE_H
@@ -16,8 +17,9 @@ struct agent_state {
 	uint8_t start[START_BYTES];
 };
 
-/* dir NULL: random, nothing is written.  Returns 0, or the exit code with a sentence:
- * 69 another process has the directory, 73 it cannot be written, 65 its contents are damaged. */
+/* dir NULL: both are random and nothing is written.  0, or the exit code with a sentence: 65 the
+ * file is damaged, 66 it cannot be read, 69 another process uses the directory, 73 it cannot be
+ * written. */
 int agent_state_open(struct agent_state *, const char *dir, char error[FILE_ERROR]);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Where an endpoint's bytes go.
+ * Makes an upstream ready for use.
  */
 #include "agent/upstream.h"
 
@@ -24,6 +24,10 @@ add_config(struct upstream *upstream, const char *alpn, char *error)
 	size_t i = upstream->tls_count++;
 
 	upstream->tls[i].alpn = alpn ? strdup(alpn) : NULL;
+	if (alpn && !upstream->tls[i].alpn) {
+		snprintf(error, UPSTREAM_ERROR, "memory is short");
+		return false;
+	}
 	upstream->tls[i].config = tls_config_new(&settings, error);
 	return upstream->tls[i].config != NULL;
 }
@@ -38,8 +42,8 @@ init_tls(struct upstream *upstream, const struct upstream_settings *settings,
 	if (!upstream->sends_sni)
 		snprintf(upstream->server_name, sizeof upstream->server_name, "%s", name);
 	else if (!name_normalise(upstream->server_name, name, strlen(name))) {
-		snprintf(
-		    error, UPSTREAM_ERROR, "upstream.server_name: '%.100s' is no host name", name);
+		snprintf(error, UPSTREAM_ERROR,
+		    "upstream.server_name: '%.100s' is not a valid host name", name);
 		return false;
 	}
 	for (size_t i = 0; i < alpn->count && i < SETTINGS_ALPN; i++)

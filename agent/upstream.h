@@ -1,6 +1,6 @@
 /*
  * Where an endpoint's bytes go, ready for use: address, PROXY version, and for
- * tls:// the credentials and whom to believe.  Lives inside its endpoint.
+ * tls:// the TLS configurations and the trust.  Lives inside its endpoint.
  */
 #ifndef AGENT_UPSTREAM_H
 #define AGENT_UPSTREAM_H
@@ -14,12 +14,11 @@ enum { UPSTREAM_ERROR = 768 };
 struct upstream {
 	struct upstream_url url;
 	int proxy_version;		/* 0: no header */
-	char server_name[NAME_SIZE]; /* tls: the name (or literal address) that the certificate must
-					have */
+	char server_name[NAME_SIZE];	/* tls: the name or address that the certificate must be for */
 	bool sends_sni;			/* it is a name, not an address */
 	struct trust *trust;		/* tls */
-	/* tls: one for each protocol that the endpoint may agree on with its client, and one for
-	 * none, so that both sides of a flow speak the same. */
+	/* tls: one for each protocol that the endpoint may agree on with its client and then, last,
+	 * one for no protocol, so that both sides of a flow speak the same. */
 	struct {
 		char *alpn;		/* NULL: none */
 		struct tls_config *config;
@@ -27,16 +26,17 @@ struct upstream {
 	size_t tls_count;
 };
 
-/* False with a sentence; wipe in any case. */
+/* False with a sentence; wipe it in any case.  previous (may be NULL): hands on what its trust set
+ * remembers of CRLs. */
 bool upstream_init(struct upstream *, const struct upstream_settings *,
     const struct conf_texts *alpn, const char *state_dir, const struct upstream *previous,
     char error[UPSTREAM_ERROR]);
 void upstream_wipe(struct upstream *);
 
-/* For the protocol that the client's side agreed on ("" if none). Borrowed. */
+/* For the protocol that the endpoint and its client have agreed on ("" if none). Borrowed. */
 struct tls_config *upstream_tls(const struct upstream *, const char *alpn);
 
-/* How its trust set is found. */
+/* What its trust set is loaded from; borrows from the settings. */
 void upstream_sources(
     struct trust_sources *, const struct upstream_settings *, const char *state_dir);
 

@@ -1,5 +1,5 @@
 /*
- * A dial to an upstream.
+ * Dials an upstream for one flow.
  */
 #include "agent/upstream_dial.h"
 
@@ -14,7 +14,7 @@
 
 struct upstream_dial {
 	struct loop *loop;
-	struct upstream_dial_options wish;
+	struct upstream_dial_options options;
 	uint64_t deadline_ms;
 	struct connector *connector;
 	struct stream *stream;
@@ -24,12 +24,12 @@ struct upstream_dial {
 	size_t header_bytes, header_at;
 	struct tls *tls;
 	struct handshake handshake;
-	struct peer_check judge;
+	struct peer_check server_check;
 	void (*on_done)(void *arg, struct stream *, const char *error);
 	void *arg;
 };
 
-/* The sentence is copied: it may stand in what the owner frees. */
+/* The sentence is copied, because the owner may free in on_done what it stands in. */
 static void
 fail(struct upstream_dial *dial, const char *why)
 {
@@ -61,43 +61,43 @@ time_left(const struct upstream_dial *dial)
 }
 
 static void
-on_shaken(void *arg, enum io end)
+on_handshake(void *arg, enum io end)
 {
 	struct upstream_dial *dial = arg;
 	const char *why = tls_error(dial->tls);
 
 	if (end == IO_OK) {
-		if (dial->wish.forgives_truncation)
+		if (dial->options.forgives_truncation)
 			tls_forgive_truncation(dial->tls);
 		succeed(dial);
-	} else if (dial->judge.has_refused)
-		fail(dial, dial->judge.verdict.sentence);
+	} else if (dial->server_check.has_refused)
+		fail(dial, dial->server_check.verdict.sentence);
 	else
 		fail(dial, end == IO_WRITE ? "the upstream's TLS handshake takes too long"
 		    : why[0] ? why : "the upstream closed during the TLS handshake");
 }
 
 static void
-shake(struct upstream_dial *dial)
+start_handshake(struct upstream_dial *dial)
 {
-	const struct upstream *upstream = dial->wish.upstream;
-	struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &dial->judge };
+	const struct upstream *upstream = dial->options.upstream;
+	struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &dial->server_check };
 
-	dial->judge.trust = upstream->trust;
-	dial->judge.role = ROLE_SERVER;
-	dial->judge.host = upstream->server_name;
-	dial->tls = tls_client(upstream_tls(upstream, dial->wish.alpn), dial->stream,
+	dial->server_check.trust = upstream->trust;
+	dial->server_check.role = ROLE_SERVER;
+	dial->server_check.host = upstream->server_name;
+	dial->tls = tls_client(upstream_tls(upstream, dial->options.alpn), dial->stream,
 	    upstream->sends_sni ? upstream->server_name : NULL, &hooks);
 	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
 	if (dial->tls)
 		handshake_start(&dial->handshake, dial->loop, dial->tls, time_left(dial),
-		    on_shaken, dial);
+		    on_handshake, dial);
 	else
 		fail(dial, "memory is short");
 }
 
 static void
-greet(struct upstream_dial *dial)
+send_header(struct upstream_dial *dial)
 {
 	size_t done;
 
@@ -120,8 +120,8 @@ greet(struct upstream_dial *dial)
 	}
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);
-	if (dial->wish.upstream->url.kind == UPSTREAM_TLS)
-		shake(dial);
+	if (dial->options.upstream->url.kind == UPSTREAM_TLS)
+		start_handshake(dial);
 	else
 		succeed(dial);
 }
@@ -130,7 +130,7 @@ static void
 on_writable(void *arg, unsigned ready)
 {
 	(void)ready;
-	greet(arg);
+	send_header(arg);
 }
 
 static void
@@ -143,7 +143,7 @@ static void
 on_connected(void *arg, int fd, const char *error)
 {
 	struct upstream_dial *dial = arg;
-	const struct upstream_dial_options *wish = &dial->wish;
+	const struct upstream_dial_options *options = &dial->options;
 
 	dial->connector = NULL;
 	if (fd < 0) {
@@ -155,17 +155,17 @@ on_connected(void *arg, int fd, const char *error)
 		fail(dial, "memory is short");
 		return;
 	}
-	if (wish->upstream->proxy_version > 0)
-		dial->header_bytes = proxy_encode(dial->header, wish->upstream->proxy_version,
-		    wish->client, wish->listener);
+	if (options->upstream->proxy_version > 0)
+		dial->header_bytes = proxy_encode(dial->header, options->upstream->proxy_version,
+		    options->client, options->listener);
 	watch_init(&dial->watch, dial->loop, fd, on_writable, dial);
 	timer_set(&dial->timer, time_left(dial));
-	greet(dial);
+	send_header(dial);
 }
 
 struct upstream_dial *
 upstream_dial_new(struct loop *loop, struct resolver *resolver,
-    const struct upstream_dial_options *wish,
+    const struct upstream_dial_options *options,
     void (*on_done)(void *arg, struct stream *, const char *error), void *arg)
 {
 	struct upstream_dial *dial = calloc(1, sizeof *dial);
@@ -173,13 +173,13 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	if (!dial)
 		return NULL;
 	dial->loop = loop;
-	dial->wish = *wish;
+	dial->options = *options;
 	dial->on_done = on_done;
 	dial->arg = arg;
 	dial->deadline_ms = clock_ms() + UPSTREAM_DIAL_MS;
 	timer_init(&dial->timer, loop, on_deadline, dial);
 	dial->connector = connector_new(
-	    loop, resolver, wish->upstream->url.target, UPSTREAM_DIAL_MS, on_connected, dial);
+	    loop, resolver, options->upstream->url.target, UPSTREAM_DIAL_MS, on_connected, dial);
 	if (dial->connector)
 		return dial;
 	upstream_dial_free(dial);
@@ -197,6 +197,6 @@ upstream_dial_free(struct upstream_dial *dial)
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);
 	stream_free(dial->stream);
-	peer_check_wipe(&dial->judge);
+	peer_check_wipe(&dial->server_check);
 	free(dial);
 }

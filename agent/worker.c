@@ -27,7 +27,7 @@ LIST_HEAD(channel_orders, channel_order);
 struct agent_workers {
 	struct loop *main_loop;
 	struct resolver *resolver;
-	void (*on_report)(struct session_ref *, enum channel_report, const char *error);
+	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
 	_Atomic bool is_draining;
 	unsigned count, next;
@@ -53,12 +53,12 @@ struct agent_worker {
 struct channel_order {
 	LIST_ENTRY(channel_order) link;
 	struct agent_worker *worker;
-	struct session_ref *ref;
+	struct agent_session_ref *ref;
 	struct pooled_channel *channel;
 	struct call dial, parked, end;
 	enum channel_report report;			/* the last one */
 	char error[ORDER_ERROR];
-	void (*on_report)(struct session_ref *, enum channel_report, const char *error);
+	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 };
 
 /* ---- the main thread hears of a channel ---- */
@@ -76,7 +76,7 @@ deliver_dropped(void *data)
 {
 	struct channel_order *order = data;
 
-	session_ref_release(order->ref);
+	agent_session_ref_release(order->ref);
 	free(order);
 }
 
@@ -226,21 +226,21 @@ update(void *data)
 /* ---- orders of the main thread ---- */
 
 static bool
-order_channel(struct agent_workers *workers, struct agent_worker *worker, struct session_ref *ref)
+order_channel(struct agent_workers *workers, struct agent_worker *worker, struct agent_session_ref *ref)
 {
 	struct channel_order *order = calloc(1, sizeof *order);
 
 	if (!order)
 		return false;
 	order->worker = worker;
-	order->ref = session_ref_hold(ref);
+	order->ref = agent_session_ref_hold(ref);
 	order->on_report = workers->on_report;
 	loop_call(thread_loop(worker->thread), &order->dial, dial, order);
 	return true;
 }
 
 unsigned
-agent_workers_dial(struct agent_workers *workers, struct session_ref *ref, unsigned count)
+agent_workers_dial(struct agent_workers *workers, struct agent_session_ref *ref, unsigned count)
 {
 	unsigned ordered = 0;
 
@@ -258,7 +258,7 @@ call_update(struct agent_worker *worker)
 }
 
 void
-agent_workers_drop(struct agent_workers *workers, struct session_ref *ref)
+agent_workers_drop(struct agent_workers *workers, struct agent_session_ref *ref)
 {
 	atomic_store(&ref->is_over, true);
 	for (unsigned i = 0; i < workers->count; i++)
@@ -349,7 +349,7 @@ stop(struct agent_worker *worker)
 struct agent_workers *
 agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resolver,
     struct endpoint_table *table,
-    void (*on_report)(struct session_ref *, enum channel_report, const char *error))
+    void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error))
 {
 	struct agent_workers *workers =
 	    calloc(1, sizeof *workers + count * sizeof(struct agent_worker *));

@@ -18,7 +18,7 @@
 struct agent_workers;
 struct endpoint_table;
 struct resolver;
-struct session_ref;
+struct agent_session_ref;
 
 /* What became of a channel that was ordered. */
 enum channel_report {
@@ -32,14 +32,14 @@ enum channel_report {
  * borrowed, and error is NULL but for FAILED and LOST. */
 struct agent_workers *agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *,
     struct endpoint_table *,
-    void (*on_report)(struct session_ref *, enum channel_report, const char *error));
+    void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error));
 /* Ends all flows. NULL is fine. */
 void agent_workers_free(struct agent_workers *);
 
 /* Dials `count` channels, each on the next worker; returns how many were ordered. */
-unsigned agent_workers_dial(struct agent_workers *, struct session_ref *, unsigned count);
+unsigned agent_workers_dial(struct agent_workers *, struct agent_session_ref *, unsigned count);
 /* The session is over: its parked channels are closed. */
-void agent_workers_drop(struct agent_workers *, struct session_ref *);
+void agent_workers_drop(struct agent_workers *, struct agent_session_ref *);
 /* Flows are opened by this table from now on, and all present ones are judged again. */
 void agent_workers_publish(struct agent_workers *, struct endpoint_table *);
 /* No channel is dialled from now on, and new flows are refused. */
