@@ -14,7 +14,7 @@
 #include "pki/tool/command.h"
 #include "pki/tool/output.h"
 #include "pki/tool/message.h"
-#include "pki/tool/tar.h"
+#include "pki/tool/tarball.h"
 
 static const struct usage usage = {
 	"backup", "FILE", 1, 1,
@@ -33,7 +33,7 @@ static const struct { const char *path; mode_t mode; } folders[] = {
 };
 
 static int
-add_entry(struct tar *tar, const struct store *store, const char *folder, const char *entry)
+add_entry(struct tarball *tarball, const struct store *store, const char *folder, const char *entry)
 {
 	char name[PATH_MAX], path[PATH_MAX];
 	struct stat status;
@@ -44,11 +44,11 @@ add_entry(struct tar *tar, const struct store *store, const char *folder, const 
 	if (strncmp(name, "inventory.db", 12) == 0 || lstat(path, &status) < 0 ||
 	    !S_ISREG(status.st_mode))
 		return 0;
-	return tar_add_file(tar, name, path);
+	return tarball_add_file(tarball, name, path);
 }
 
 static int
-add_folder(struct tar *tar, const struct store *store, const char *folder)
+add_folder(struct tarball *tarball, const struct store *store, const char *folder)
 {
 	char path[PATH_MAX];
 	DIR *dir = opendir(store_path(store, folder, path));
@@ -57,7 +57,7 @@ add_folder(struct tar *tar, const struct store *store, const char *folder)
 
 	while (!code && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			code = add_entry(tar, store, folder, entry->d_name);
+			code = add_entry(tarball, store, folder, entry->d_name);
 	if (dir)
 		closedir(dir);
 	return code;
@@ -65,7 +65,7 @@ add_folder(struct tar *tar, const struct store *store, const char *folder)
 
 /* Under the lock: nobody changes a file or a row meanwhile. */
 static int
-add_all(struct tar *tar, struct store *store)
+add_all(struct tarball *tarball, struct store *store)
 {
 	sqlite3_int64 bytes = 0;
 	unsigned char *image;
@@ -74,11 +74,11 @@ add_all(struct tar *tar, struct store *store)
 	if (code)
 		return code;
 	image = sqlite3_serialize(store->db, "main", &bytes, 0);
-	code = image ? tar_add(tar, "inventory.db", 0600, image, (size_t)bytes) : message_no_memory();
+	code = image ? tarball_add(tarball, "inventory.db", 0600, image, (size_t)bytes) : message_no_memory();
 	sqlite3_free(image);
 	for (size_t i = 0; !code && i < sizeof(folders) / sizeof(*folders); i++)
 		if (strcmp(folders[i].path, "tmp") != 0)
-			code = add_folder(tar, store, folders[i].path);
+			code = add_folder(tarball, store, folders[i].path);
 	return code;
 }
 
@@ -88,17 +88,17 @@ run(int argc, char **argv)
 	struct common common = { 0 };
 	struct authority authority = { 0 };
 	struct operands operands;
-	struct tar tar = { .fd = -1 };
+	struct tarball tarball = { .fd = -1 };
 	int code;
 
 	if (!options_read(&usage, argc, argv, &common, &operands, &code))
 		return code;
 	code = authority_open(&authority, &common);
 	if (!code)
-		code = tar_create(&tar, operands.at[0], authority.now);
+		code = tarball_create(&tarball, operands.at[0], authority.now);
 	if (!code)
-		code = add_all(&tar, &authority.store);
-	code = tar_finish(&tar, code);
+		code = add_all(&tarball, &authority.store);
+	code = tarball_finish(&tarball, code);
 	if (!code)
 		code = output_print(&common, json_pack("{s:s}", "backup", operands.at[0]));
 	authority_close(&authority);
@@ -145,7 +145,7 @@ static int
 restore_beside(const char *archive, const char *dir, const char *beside)
 {
 	struct store store = { 0 };
-	int code = tar_extract(archive, beside);
+	int code = tarball_extract(archive, beside);
 
 	if (!code)
 		code = set_modes(beside);

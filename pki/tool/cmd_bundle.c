@@ -12,7 +12,7 @@
 #include "pki/tool/identity_bundle.h"
 #include "pki/tool/output.h"
 #include "pki/tool/message.h"
-#include "pki/tool/tar.h"
+#include "pki/tool/tarball.h"
 
 enum { ARCHIVE_MOST = 1 << 30 };
 
@@ -47,19 +47,19 @@ static const struct packing {
 
 static int
 pack(struct authority *authority, const struct identity_bundle *bundle, const struct packing *packing,
-    struct tar *tar)
+    struct tarball *tarball)
 {
 	struct secret chain = { 0 };
 	char path[PATH_MAX];
 	int code = identity_bundle_chain_pem(bundle, &chain);
 
 	if (!code)
-		code = tar_add(tar, packing->certificate, 0644, chain.data, chain.bytes);
+		code = tarball_add(tarball, packing->certificate, 0644, chain.data, chain.bytes);
 	if (!code && bundle->key_pem.bytes)
-		code = tar_add(tar, packing->key, 0600, bundle->key_pem.data,
+		code = tarball_add(tarball, packing->key, 0600, bundle->key_pem.data,
 		    bundle->key_pem.bytes);
 	for (size_t i = 0; !code && i < 2; i++)
-		code = tar_add_file(tar, packing->others[i],
+		code = tarball_add_file(tarball, packing->others[i],
 		    store_path(&authority->store, packing->others[i], path));
 	secret_wipe(&chain);
 	return code;
@@ -87,7 +87,7 @@ static int
 make(struct authority *authority, const struct packing *packing, const char *name, const char *path)
 {
 	struct identity_bundle bundle = { 0 };
-	struct tar tar = { .fd = -1 };
+	struct tarball tarball = { .fd = -1 };
 	int code = identity_bundle_open(authority, name, &bundle);
 
 	if (!code && strcmp(bundle.record.kind, packing->kind) != 0)
@@ -95,10 +95,10 @@ make(struct authority *authority, const struct packing *packing, const char *nam
 		    *bundle.record.kind == 'a' ? "an" : "a",
 		    bundle.record.kind);
 	if (!code)
-		code = tar_create(&tar, path, authority->now);
+		code = tarball_create(&tarball, path, authority->now);
 	if (!code)
-		code = pack(authority, &bundle, packing, &tar);
-	code = tar_finish(&tar, code);
+		code = pack(authority, &bundle, packing, &tarball);
+	code = tarball_finish(&tarball, code);
 	if (!code && bundle.key_pem.bytes == 0)
 		message_note("the key of '%s' is not kept here, so the archive holds none", name);
 	if (!code)

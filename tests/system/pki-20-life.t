@@ -2,6 +2,7 @@
 """The life of a certificate: sub-CAs, requests, renewal, revocation, and every way out of the house."""
 import base64
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -478,28 +479,69 @@ def a_backup_restores_everything(scene):
 	equal(pki("restore", f"{scene.dir}/backup.tar", "--ca", ca.dir)[0], 73)
 
 
+def archive(path, *members, format=tarfile.USTAR_FORMAT):
+	"""Members are (name, contents or None, what else a TarInfo is to say)."""
+	with tarfile.open(path, "w", format=format) as tar:
+		for name, data, facts in members:
+			info = tarfile.TarInfo(name)
+			info.size = len(data or b"")
+			for key, value in facts.items():
+				setattr(info, key, value)
+			tar.addfile(info, io.BytesIO(data or b""))
+	return open(path, "rb").read()
+
+
+def sized(data, size):
+	"""The archive with another size in its first header, and the sum to fit."""
+	header = bytearray(data[:512])
+	header[124:136] = size
+	header[148:156] = b" " * 8
+	header[148:156] = b"%06o\0 " % sum(header)
+	return bytes(header) + data[512:]
+
+
 @test
 def a_damaged_or_hostile_backup_restores_nothing(scene):
+	"""Of each kind it is said what it is, and nothing is left over."""
 	ca = with_agent(scene)
 	ca("backup", f"{scene.dir}/backup.tar")
 	whole = open(f"{scene.dir}/backup.tar", "rb").read()
-	with tarfile.open(f"{scene.dir}/climbs.tar", "w") as tar:
-		tar.add(ca.path("root.crt"), "../climbed")
-	with tarfile.open(f"{scene.dir}/absolute.tar", "w") as tar:
-		info = tar.gettarinfo(ca.path("root.crt"))
-		info.name = "/tmp/valise-absolute"
-		tar.addfile(info, open(ca.path("root.crt"), "rb"))
-	with tarfile.open(f"{scene.dir}/link.tar", "w") as tar:
-		info = tarfile.TarInfo("inventory.db")
-		info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-		tar.addfile(info)
-	for name, data in {"cut": whole[:len(whole) // 2], "flipped": whole[:100] + b"x" + whole[101:], "empty": b"",
-			"zeroes": b"\0" * 1024, "climbs": None, "absolute": None, "link": None}.items():
-		path = f"{scene.dir}/{name}.tar"
-		if data is not None:
-			open(path, "wb").write(data)
+	with tarfile.open(f"{scene.dir}/backup.tar") as tar:
+		last = tar.getmembers()[-1]
+	made = f"{scene.dir}/made.tar"
+	link = {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}
+	one = archive(made, ("inventory.db", b"x", {}))
+	below, plain, damaged = "is not a name below the directory", "is not a plain file", "not a backup"
+	cases = {
+		"cut": (whole[:len(whole) // 2], "cut off"),
+		"cut in a header": (whole[:512 * 3 + 100], "cut off"),
+		"cut behind its last file": (whole[:last.offset_data + (last.size + 511) // 512 * 512], "cut off"),
+		"flipped": (whole[:100] + b"x" + whole[101:], damaged),
+		"empty": (b"", damaged),
+		"zeroes": (b"\0" * 1024, "empty archive"),
+		"text": (b"-----BEGIN CERTIFICATE-----\n" * 100, damaged),
+		"climbs": (archive(made, ("../climbed", b"x", {})), below),
+		"climbs inside": (archive(made, ("issued/../../climbed", b"x", {})), below),
+		"climbs by pax": (archive(made, ("x", b"x", {"pax_headers": {"path": "../climbed"}}), format=tarfile.PAX_FORMAT), below),
+		"absolute": (archive(made, (f"{scene.dir}/climbed", b"x", {})), below),
+		"empty part": (archive(made, ("issued//x", b"x", {})), below),
+		"link": (archive(made, ("inventory.db", None, link)), plain),
+		"link, then a file by it": (archive(made, ("issued", None, {**link, "linkname": scene.dir}), ("issued/climbed", b"x", {})), plain),
+		"hard link": (archive(made, ("a", b"x", {}), ("b", None, {"type": tarfile.LNKTYPE, "linkname": "a"})), plain),
+		"directory": (archive(made, ("issued", None, {"type": tarfile.DIRTYPE})), plain),
+		"pipe": (archive(made, ("a", None, {"type": tarfile.FIFOTYPE})), plain),
+		"device": (archive(made, ("a", None, {"type": tarfile.CHRTYPE})), plain),
+		"twice": (archive(made, ("a", b"x", {}), ("a", b"y", {})), "'a' twice"),
+		"huge": (sized(one, b"77777777777\0"), "would be larger than the archive"),
+		"huge in base 256": (sized(one, b"\x80" + b"\0" * 3 + b"\x7f" * 8), "would be larger than the archive"),
+		"negative": (sized(one, b"\xff" * 12), ""),
+		"longer than it is": (sized(one, b"%011o\0" % 9800), "cut off"),
+	}
+	for name, (data, words) in cases.items():
+		path = f"{scene.dir}/hostile.tar"
+		open(path, "wb").write(data)
 		status, _, err = pki("restore", path, "--ca", f"{scene.dir}/again")
-		check(status == 65, f"{name}: {status} {err}")
+		check(status == 65 and words in err and path in err, f"{name}: {status} {err}")
 		equal([n for n in os.listdir(scene.dir) if n.startswith(("again", "climbed"))], [], name)
 
 

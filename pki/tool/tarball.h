@@ -1,0 +1,34 @@
+/*
+ * Archives in the form that every tar reads (POSIX.1 ustar), by libarchive: whole files,
+ * written in one go.  Reading accepts only plain files with relative names that stay
+ * below the directory, each name once, and nothing larger than the archive itself.
+ */
+#ifndef PKI_TOOL_TARBALL_H
+#define PKI_TOOL_TARBALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct archive;
+
+/* {.fd = -1} is empty; tarball_finish() ends every other one. */
+struct tarball {
+	struct archive *archive;
+	int fd;
+	int64_t time;		/* what all files are dated */
+	char path[4096], temp[4096 + 16];
+};
+
+/* Begins beside `path`, which must not exist; mode 0600. */
+int tarball_create(struct tarball *, const char *path, int64_t time);
+int tarball_add(struct tarball *, const char *name, mode_t, const void *data, size_t bytes);
+/* A file on disk, with its mode. */
+int tarball_add_file(struct tarball *, const char *name, const char *file);
+/* code 0: completes the archive and gives it its name. Otherwise, or on failure, nothing stays. */
+int tarball_finish(struct tarball *, int code);
+
+/* Writes every file of the archive below `dir`, which exists. */
+int tarball_extract(const char *path, const char *dir);
+
+#endif
