@@ -162,42 +162,69 @@ announcer_show(struct announcer *a, const struct endpoint_table *table)
 	return true;
 }
 
-void
-announcer_accepted(struct announcer *a, uint32_t endpoint)
+static bool
+is_about(const struct session_answer *answer, const struct entry *entry)
 {
-	struct entry *entry = find(a->entries, a->count, endpoint);
+	return entry->announce.endpoint >= answer->endpoints.first &&
+	    entry->announce.endpoint <= answer->endpoints.last;
+}
 
-	if (!entry || entry->stage != UNDER_WAY)
-		return;	/* withdrawn meanwhile */
+static void
+note_accepted(struct announcer *a, struct entry *entry)
+{
 	set_stage(a, entry, ACCEPTED);
 	entry->told = CODE_NONE;
 	backoff_up(&entry->backoff, clock_ms());
 	log_event(LOG_INFO, "endpoint-up", "the relay routes it here",
 	    log_str("endpoint", entry->announce.name),
 	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay));
-	announce_due(a);
 }
 
 void
-announcer_refused(struct announcer *a, uint32_t endpoint, enum code code, const char *sentence)
+announcer_accepted(struct announcer *a, const struct session_answer *answer)
 {
-	struct entry *entry = find(a->entries, a->count, endpoint);
-	bool permanent = code_is_permanent(code);
+	for (size_t i = 0; i < a->count; i++)
+		if (is_about(answer, &a->entries[i]) && a->entries[i].stage == UNDER_WAY)
+			note_accepted(a, &a->entries[i]);
+	announce_due(a);
+}
+
+static void
+note_refused(struct announcer *a, struct entry *entry, const struct session_answer *answer)
+{
+	bool permanent = code_is_permanent(answer->code);
 	uint64_t wait_ms;
 
-	if (!entry)
-		return;
 	set_stage(a, entry, REFUSED);
 	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
 	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
-	log_event(entry->told == code ? LOG_DEBUG : permanent ? LOG_ERROR : LOG_WARNING,
-	    "endpoint-refused", sentence, log_str("code", code_word(code)),
+	log_event(entry->told == answer->code ? LOG_DEBUG
+		  : permanent		      ? LOG_ERROR
+					      : LOG_WARNING,
+	    "endpoint-refused", answer->sentence, log_str("code", code_word(answer->code)),
 	    log_str("endpoint", entry->announce.name),
 	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),
 	    log_bool("permanent", permanent));
-	entry->told = code;
+	entry->told = answer->code;
+}
+
+void
+announcer_refused(struct announcer *a, const struct session_answer *answer)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (is_about(answer, &a->entries[i]))
+			note_refused(a, &a->entries[i], answer);
 	announce_due(a);
 	plan_retry(a);
+}
+
+void
+announcer_again(struct announcer *a, enum code code)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (a->entries[i].stage == REFUSED && a->entries[i].told == code)
+			a->entries[i].retry_at_ms = 0;
+	on_retry(a);
 }
 
 size_t

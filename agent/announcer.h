@@ -21,6 +21,7 @@
 struct announcer;
 struct endpoint_table;
 struct session;
+struct session_answer;
 
 enum { ANNOUNCER_UNDER_WAY = 64 };
 
@@ -33,8 +34,10 @@ void announcer_free(struct announcer *);
  * nothing has changed. */
 bool announcer_show(struct announcer *, const struct endpoint_table *);
 /* The relay's answers. */
-void announcer_accepted(struct announcer *, uint32_t endpoint);
-void announcer_refused(struct announcer *, uint32_t endpoint, enum code, const char *sentence);
+void announcer_accepted(struct announcer *, const struct session_answer *);
+void announcer_refused(struct announcer *, const struct session_answer *);
+/* What was refused with this code may be accepted now. */
+void announcer_again(struct announcer *, enum code);
 size_t announcer_accepted_count(const struct announcer *);
 
 #endif

@@ -75,7 +75,9 @@ on_connected(void *arg, int fd, const char *error)
 	if (tls)
 		pooled->channel =
 		    channel_new(pooled->loop, false, tls, SHAKE_MS, on_channel, pooled);
-	if (!pooled->channel)
+	if (pooled->channel)
+		channel_set_version(pooled->channel, pooled->ref->version);
+	else
 		over(pooled, "memory is short");
 }
 

@@ -259,13 +259,12 @@ on_welcome(struct relay_session *rs, const struct frame_welcome *welcome)
 }
 
 static void
-on_refused(struct relay_session *rs, const struct frame_refused *refused)
+on_refused(struct relay_session *rs, const struct session_answer *answer)
 {
-	if (refused->endpoint == 0 || !rs->announcer)
+	if (answer->endpoints.first == 0 || !rs->announcer)
 		return;	/* it is about the session, whose end follows with the same words */
-	announcer_refused(
-	    rs->announcer, refused->endpoint, refused->code, refused->sentence);
-	if (code_is_permanent(refused->code))
+	announcer_refused(rs->announcer, answer);
+	if (code_is_permanent(answer->code))
 		rs->on_event(rs->arg, rs, RELAY_SESSION_REFUSED);
 }
 
@@ -280,10 +279,14 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		break;
 	case SESSION_ACCEPTED:
 		if (rs->announcer)
-			announcer_accepted(rs->announcer, frame->accepted.endpoint);
+			announcer_accepted(rs->announcer, &frame->answer);
 		break;
 	case SESSION_REFUSED:
-		on_refused(rs, &frame->refused);
+		on_refused(rs, &frame->answer);
+		break;
+	case SESSION_AGAIN:
+		if (rs->announcer)
+			announcer_again(rs->announcer, frame->again.code);
 		break;
 	case SESSION_NEED:
 		if (rs->is_up && !rs->has_stopped_dialling) {

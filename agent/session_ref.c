@@ -22,6 +22,7 @@ agent_session_ref_new(const char *target, const char *server_name, const struct 
 	ref->target = strdup(target);
 	ref->server_name = strdup(server_name);
 	memcpy(ref->relay, welcome->relay, sizeof ref->relay);
+	ref->version = welcome->version;
 	channel_identity(welcome->session_id, ref->identity);
 	if (ref->target && ref->server_name &&
 	    session_channel_key(session, welcome->session_id, &ref->key))

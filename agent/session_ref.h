@@ -25,6 +25,7 @@ struct agent_session_ref {
 	char relay[SHORT_TEXT];		/* the name that the relay gives itself */
 	char identity[CHANNEL_IDENTITY];
 	struct secret key;
+	unsigned version;		/* of the protocol */
 	struct tls_config *tls;
 	struct identity *peer;		/* the relay's */
 	struct relay_session *relay_session;	/* main thread only; NULL once the session is over */

@@ -151,6 +151,8 @@ park(struct agent_channel *self)
 	admission_leave(self->place);
 	self->place = NULL;
 	self->session_ref = session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
+	if (self->session_ref != NULL)
+		channel_set_version(self->channel, session_ref_version(self->session_ref));
 	verdict = self->session_ref != NULL ? pool_park(session_ref_pool(self->session_ref), &self->entry) : POOL_CLOSED;
 	if (verdict != POOL_PARKED) {
 		log_refused(self, reasons[verdict].code, reasons[verdict].why);

@@ -132,6 +132,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_ACCEPTED:
 	case SESSION_REFUSED:
 	case SESSION_NEED:
+	case SESSION_AGAIN:
 		break;	/* an agent's */
 	}
 }
@@ -321,6 +322,21 @@ keep(struct agent_session *self, const struct frame_announce *said)
 	session_accept(self->session, said->endpoint);
 }
 
+/* A session has one endpoint a name, or one agent could take the flows of all others of the set. */
+static bool
+has_name(const struct agent_session *self, const char *server_name)
+{
+	char pattern[NAME_SIZE];
+
+	if (!name_normalise_pattern(pattern, server_name, strlen(server_name)))
+		return false;
+	for (size_t i = 0; i < self->endpoint_count; i++) {
+		if (strcmp(self->endpoints[i].pattern, pattern) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 agent_session_announce(struct agent_session *self, const struct frame_announce *said)
 {
@@ -335,6 +351,11 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 	before = find(self, said->endpoint);
 	if (before != NULL)
 		forget(self, before);
+	if (has_name(self, said->server_name)) {
+		refuse(self, said->endpoint, said->server_name, CODE_NAME_DUPLICATE,
+		    "another endpoint of this session has this name; announce it once");
+		return;
+	}
 	if (self->endpoint_count >= self->worker->rules->settings.limits.endpoints_per_session || !reserve(self)) {
 		refuse(self, said->endpoint, said->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");

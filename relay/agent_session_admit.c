@@ -166,7 +166,7 @@ enrol(struct agent_session *self, const struct frame_hello *hello, struct usage 
 	const struct settings *settings = &worker->rules->settings;
 	struct session_ref_settings facts = { .loop = worker->loop, .identity = self->identity, .usage = usage,
 	    .pool_most = settings->pool_most, .pool_most_per_identity = settings->pool_most_per_identity,
-	    .on_command = agent_session_command, .arg = self };
+	    .version = session_version(self->session), .on_command = agent_session_command, .arg = self };
 	struct secret key = { 0 };
 	bool fine;
 
@@ -191,7 +191,7 @@ static void
 welcome(struct agent_session *self, const struct frame_hello *hello)
 {
 	const struct settings *settings = &self->worker->rules->settings;
-	struct frame_welcome welcome = { .version = PROTOCOL_NEWEST, .heartbeat_ms = heartbeat_of(hello),
+	struct frame_welcome welcome = { .heartbeat_ms = heartbeat_of(hello),
 	    .tolerance_ms = (uint32_t)settings->tolerance_ms, .pool_least = (uint16_t)settings->pool_least,
 	    .pool_most = (uint16_t)settings->pool_most };
 

@@ -180,6 +180,12 @@ session_ref_session_id(const struct session_ref *ref)
 	return ref->settings.session_id;
 }
 
+unsigned
+session_ref_version(const struct session_ref *ref)
+{
+	return ref->settings.version;
+}
+
 const uint8_t *
 session_ref_instance(const struct session_ref *ref)
 {

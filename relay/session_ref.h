@@ -39,6 +39,7 @@ struct session_ref_settings {
 	struct usage *usage;			/* adopted, with one of USAGE_SESSIONS counted in it */
 	uint8_t session_id[SESSION_ID_BYTES];
 	uint8_t instance[INSTANCE_BYTES], start[START_BYTES];
+	unsigned version;			/* of the protocol */
 	uint64_t pool_most, pool_most_per_identity;
 	/* In the session's loop, until session_ref_retire(). */
 	void (*on_command)(void *arg, const struct session_ref_command *);
@@ -71,6 +72,7 @@ uint64_t session_ref_flows(const struct session_ref *);
 const struct identity *session_ref_identity(const struct session_ref *);
 const char *session_ref_agent(const struct session_ref *);		/* the grant's name */
 const uint8_t *session_ref_session_id(const struct session_ref *);
+unsigned session_ref_version(const struct session_ref *);		/* of the protocol */
 const uint8_t *session_ref_instance(const struct session_ref *);
 const uint8_t *session_ref_start(const struct session_ref *);
 struct pool *session_ref_pool(struct session_ref *);

@@ -1,3 +1,4 @@
+/* A channel, from the handshake to its stream. */
 #include "tunnel/channel.h"
 
 #include <assert.h>
@@ -26,7 +27,8 @@ struct opening {
 struct channel {
 	struct loop *loop;
 	struct link *link;
-	bool is_relay, is_freed;
+	bool is_relay, is_freed, is_worked_on;
+	unsigned version;
 	enum channel_state state;
 	void (*on_event)(void *arg, enum channel_event);
 	void *arg;
@@ -79,20 +81,37 @@ on_fail(struct channel *c, struct cursor body)
 
 /* Agent: the hello follows; an empty one is a relay's bug. */
 static void
+expect_hello(struct channel *c)
+{
+	uint32_t bytes = c->opening->open.hello_bytes;
+	if (bytes == 0) {
+		protocol_error(c, "the relay's open is malformed");
+		return;
+	}
+	move(c, HELLO);
+	if (!link_expect(c->link, bytes))
+		protocol_error(c, "memory is short");
+}
+
+static void
 on_open(struct channel *c, struct cursor body)
 {
 	if (!need_opening(c)) {
 		protocol_error(c, "memory is short");
 		return;
 	}
-	if (frame_decode_open(body, 1, &c->opening->open) != FRAME_FINE ||
-	    c->opening->open.hello_bytes == 0) {
+	switch (frame_decode_open(body, c->version, &c->opening->open)) {
+	case FRAME_WRONG:
 		protocol_error(c, "the relay's open is malformed");
-		return;
+		break;
+	case FRAME_FINE:
+		expect_hello(c);
+		break;
+	case FRAME_NOT_UNDERSTOOD:
+		c->error = "the relay's open has a fact that this agent does not know";
+		channel_fail(c, CODE_NOT_UNDERSTOOD, c->error);
+		break;
 	}
-	move(c, HELLO);
-	if (!link_expect(c->link, c->opening->open.hello_bytes))
-		protocol_error(c, "memory is short");
 }
 
 /* Either side may ask the other for a sign of life while the channel is parked.  One that crosses our
@@ -132,8 +151,11 @@ on_frame(struct channel *c, const struct frame *in)
 	else if (in->type == FRAME_OPEN && !c->is_relay)
 		on_open(c, body);
 	else if (in->type == FRAME_READY && c->state == OPENING &&
-	    frame_decode_ready(body, 1) == FRAME_FINE)
+	    frame_decode_ready(body, c->version) == FRAME_FINE)
 		on_ready(c);
+	else if (in->type == FRAME_WORKING && c->version >= PROTOCOL_FACTS &&
+	    c->state == OPENING && frame_decode_working(body))
+		c->is_worked_on = true;
 	else if (in->type == FRAME_FAIL && c->state == OPENING)
 		on_fail(c, body);
 	else if (in->type < FRAME_OPTIONAL)
@@ -182,6 +204,7 @@ channel_new(struct loop *loop, bool is_relay, struct tls *tls, uint64_t handshak
 	}
 	c->loop = loop;
 	c->is_relay = is_relay;
+	c->version = PROTOCOL_OLDEST;
 	c->on_event = on_event;
 	c->arg = arg;
 	task_init(&c->reaper, reap, c);
@@ -204,6 +227,12 @@ channel_free(struct channel *c)
 		loop_later(c->loop, &c->reaper);
 	else
 		reap(c);
+}
+
+void
+channel_set_version(struct channel *c, unsigned version)
+{
+	c->version = version;
 }
 
 const char *
@@ -234,6 +263,12 @@ channel_ping(struct channel *c)
 	return c->state == PARKED && link_send(c->link, out, frame_encode_ping(out, &ping));
 }
 
+bool
+channel_is_worked_on(const struct channel *c)
+{
+	return c->is_worked_on;
+}
+
 enum code
 channel_fail_code(const struct channel *c)
 {
@@ -256,6 +291,15 @@ const uint8_t *
 channel_hello(const struct channel *c)
 {
 	return link_raw(c->link);
+}
+
+bool
+channel_working(struct channel *c)
+{
+	uint8_t out[FRAME_BYTES];
+	if (c->version < PROTOCOL_FACTS)
+		return true;
+	return c->state == OPENED && link_send(c->link, out, frame_encode_working(out));
 }
 
 bool

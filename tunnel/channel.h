@@ -6,6 +6,9 @@
  *	agent: handshake --> parked --> opened (hello received)             --> released | over
  *
  * On the relay a parked channel may move between workers; only its owner touches it.
+ *
+ * The relay's end between `open` and the answer is CHANNEL_OVER on the agent: the flow is abandoned,
+ * never half-closed.
  */
 #ifndef TUNNEL_CHANNEL_H
 #define TUNNEL_CHANNEL_H
@@ -33,6 +36,9 @@ struct channel *channel_new(struct loop *, bool is_relay, struct tls *, uint64_t
 /* Safe inside a handler; NULL is fine. */
 void channel_free(struct channel *);
 
+/* The version of its session, as soon as that is known; 1 before. */
+void channel_set_version(struct channel *, unsigned version);
+
 /* Relay, at the handshake's end: which identity's key it was made with. "" before. */
 const char *channel_peer_identity(const struct channel *);
 
@@ -40,6 +46,8 @@ const char *channel_peer_identity(const struct channel *);
  * for the call. */
 bool channel_open(struct channel *, const struct frame_open *, const uint8_t *hello);
 bool channel_ping(struct channel *);
+/* Relay, while an answer is awaited: the agent has said that it works on it. */
+bool channel_is_worked_on(const struct channel *);
 /* Relay, in CHANNEL_FAIL. */
 enum code channel_fail_code(const struct channel *);
 const char *channel_error(const struct channel *);
@@ -47,6 +55,8 @@ const char *channel_error(const struct channel *);
 /* Agent, from CHANNEL_OPEN on. Borrowed until the channel is freed. */
 const struct frame_open *channel_open_frame(const struct channel *);
 const uint8_t *channel_hello(const struct channel *);
+/* Agent: the answer will take its time. Version 1 has no word for it. False: the queue is full. */
+bool channel_working(struct channel *);
 /* Agent: one of the two answers. channel_fail() also closes; CHANNEL_OVER follows. */
 bool channel_ready(struct channel *);
 void channel_fail(struct channel *, enum code, const char *sentence);

@@ -1,3 +1,4 @@
+/* Codes and their words. */
 #include "tunnel/code.h"
 
 #include <stddef.h>
@@ -25,6 +26,7 @@ static const struct word {
 	{ CODE_NAME_RESERVED, true, "name-reserved" },
 	{ CODE_NAME_INVALID, true, "name-invalid" },
 	{ CODE_ENDPOINT_LIMIT, false, "endpoint-limit" },
+	{ CODE_NAME_DUPLICATE, true, "name-duplicate" },
 	{ CODE_HELLO_MISMATCH, false, "hello-mismatch" },
 	{ CODE_ENDPOINT_UNKNOWN, false, "endpoint-unknown" },
 	{ CODE_CARRIER_REFUSED, false, "carrier-refused" },
@@ -33,6 +35,7 @@ static const struct word {
 	{ CODE_NO_CERTIFICATE, false, "no-certificate" },
 	{ CODE_AGENT_DRAINING, false, "agent-draining" },
 	{ CODE_INTERNAL, false, "internal" },
+	{ CODE_NOT_UNDERSTOOD, true, "not-understood" },
 };
 enum { WORDS = sizeof words / sizeof *words };
 

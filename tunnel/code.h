@@ -31,6 +31,7 @@ enum code {
 	CODE_NAME_RESERVED = 22,	/* permanent */
 	CODE_NAME_INVALID = 23,		/* permanent */
 	CODE_ENDPOINT_LIMIT = 24,
+	CODE_NAME_DUPLICATE = 25,	/* permanent: the session has this name already */
 	/* a channel's `fail` */
 	CODE_HELLO_MISMATCH = 40,
 	CODE_ENDPOINT_UNKNOWN = 41,
@@ -39,7 +40,9 @@ enum code {
 	CODE_FLOW_LIMIT = 44,
 	CODE_NO_CERTIFICATE = 45,
 	CODE_AGENT_DRAINING = 46,
+	/* anywhere */
 	CODE_INTERNAL = 60,
+	CODE_NOT_UNDERSTOOD = 61,	/* permanent: a fact that must be understood is not */
 };
 
 /* "name-not-granted"; "unknown-code" for what we do not know. */

@@ -25,7 +25,7 @@
 
 enum {
 	PROTOCOL_OLDEST = 1,
-	PROTOCOL_NEWEST = 1,
+	PROTOCOL_NEWEST = 2,
 	PROTOCOL_FACTS = 2,	/* the first version with facts */
 	FRAME_HEADER = 3,
 	FRAME_MOST = 4096,	/* length field's largest value */
@@ -63,8 +63,8 @@ enum frame_type {
 	FRAME_FAIL = 18,	/* agent -> relay, on a channel */
 	FRAME_WORKING = 19,	/* agent -> relay, on a channel, version 2 */
 	FRAME_OPTIONAL = 0x80,	/* the first of those that one need not know */
-	FRAME_AGAIN = 0x80,	/* relay -> agent */
-	FRAME_FACTS = 0x81,	/* agent -> relay, before a hello without room for facts */
+	FRAME_AGAIN = 0x81,	/* relay -> agent */
+	FRAME_FACTS = 0x82,	/* agent -> relay, before a hello without room for facts */
 };
 
 enum { FACT_OPTIONAL = 0x8000 };

@@ -25,7 +25,7 @@ struct link {
 	struct task task;
 	enum link_state state;
 	bool is_freed, is_paused, write_failed;
-	bool has_moved;		/* whole frames may stand in `kept` */
+	bool has_frames;	/* whole ones may stand in `kept`: it has moved, or rested */
 	void (*on_event)(void *arg, enum link_event);
 	void *arg;
 	const struct frame *frame;
@@ -184,10 +184,34 @@ cut_kept(struct link *link, struct link_call *call)
 {
 	struct buffer kept = link->kept;
 	link->kept = (struct buffer){ 0 };
-	link->has_moved = false;
+	link->has_frames = false;
 	bool is_ours = cut(link, call, kept.data, kept.bytes);
 	free(kept.data);
 	return is_ours;
+}
+
+static bool
+has_raw(const struct link *link)
+{
+	return link->raw.room > 0 && link->raw.bytes == link->raw.room;
+}
+
+/* Behind what was expected only the end is of interest; bytes are for the next reader. */
+static void
+await_end(struct link *link, unsigned *mask)
+{
+	uint8_t buffer[FRAME_BYTES];
+	size_t done;
+	if (link->kept.bytes > 0)
+		return;
+	enum io io = stream_read(tls_stream(link->tls), buffer, sizeof buffer, &done);
+	*mask |= mask_of(io);
+	if (mask_of(io))
+		return;
+	if (io != IO_OK)
+		fail(link, io);
+	else if (!buffer_add(&link->kept, buffer, done))
+		end(link, "memory is short");
 }
 
 /* Reads until the stream has no more, a frame ends the reading, or others should have their
@@ -196,10 +220,12 @@ static void
 read_in(struct link *link, struct link_call *call, unsigned *mask)
 {
 	uint8_t buffer[READ_BYTES];
-	if (link->has_moved && !cut_kept(link, call))
+	if (link->has_frames && !link->is_paused && !cut_kept(link, call))
 		return;
 	for (int i = 0; i < READS_A_TURN; i++) {
 		size_t kept = link->kept.bytes, done;
+		if (link->state == LINK_UP && has_raw(link))
+			await_end(link, mask);
 		if (link->state != LINK_UP || link->is_paused)
 			return;
 		assert(kept < FRAME_BYTES);
@@ -450,6 +476,14 @@ link_pause(struct link *link)
 }
 
 void
+link_resume(struct link *link)
+{
+	link->is_paused = false;
+	link->has_frames = true;
+	loop_later(link->loop, &link->task);
+}
+
+void
 link_close(struct link *link)
 {
 	if (link->state > LINK_UP)
@@ -506,7 +540,7 @@ link_detach(struct link *link)
 	if (!keep_rest(link))
 		tls_alert(link->tls, 80);	/* internal_error: frames are lost, so it must
 						 * end */
-	link->has_moved = true;
+	link->has_frames = true;
 	leave(link);
 	loop_forget(link->loop, &link->task);
 	link->loop = NULL;

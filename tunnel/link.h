@@ -21,7 +21,9 @@ struct link;
 enum link_event {
 	LINK_OPEN,	/* the handshake is done */
 	LINK_FRAME,	/* link_frame() has one */
-	LINK_RAW,	/* all that link_expect() asked for is there; nothing more is read */
+	LINK_RAW,	/* all that link_expect() asked for is there; from now on nothing is awaited
+			 * but the peer's end, which is LINK_OVER (what else comes is kept for
+			 * link_release()) */
 	LINK_OVER,	/* nothing more will come; the owner frees with link_free() (it is safe in
 			 * the handler: the link reaps itself at the end of the turn) */
 };
@@ -46,8 +48,10 @@ bool link_send_raw(struct link *, const void *frame, size_t bytes, const void *r
 bool link_expect(struct link *, size_t bytes);
 /* From LINK_RAW on, borrowed until link_free(). */
 const uint8_t *link_raw(const struct link *);
-/* In LINK_FRAME: this was the last frame; no more is read, all that comes is for link_release(). */
+/* In LINK_FRAME: no more is read, until link_resume(), or ever if all that comes is for
+ * link_release(). */
 void link_pause(struct link *);
+void link_resume(struct link *);
 /* What is queued goes out, then close_notify and FIN; LINK_OVER follows within a second or two. */
 void link_close(struct link *);
 /* In LINK_OVER: why, as a sentence. Borrowed. */

@@ -1,3 +1,4 @@
+/* The life of a session, and what we say in it. */
 #include "tunnel/session.h"
 
 #include <assert.h>
@@ -40,14 +41,44 @@ session_explain(struct session *s, enum code code, const char *sentence)
 	snprintf(s->error, sizeof s->error, "%s", sentence);
 }
 
-void
-session_transmit(struct session *s, const uint8_t *frame, size_t bytes)
+static void
+send_now(struct session *s, const uint8_t *frame, size_t bytes)
 {
 	if (s->state >= SESSION_ENDING || link_send(s->link, frame, bytes))
 		return;
 	session_explain(s, CODE_NONE, "the peer does not take what is sent to it");
 	session_move(s, SESSION_ENDING);
 	link_close(s->link);
+}
+
+/* The frame of several goes out as it is. */
+static void
+flush(void *arg)
+{
+	struct session *s = arg;
+	size_t bytes = s->several_bytes;
+	s->several_bytes = 0;
+	if (bytes > 0)
+		send_now(s, s->several, bytes);
+	free(s->several);
+	s->several = NULL;
+}
+
+void
+session_transmit(struct session *s, const uint8_t *frame, size_t bytes)
+{
+	flush(s);
+	send_now(s, frame, bytes);
+}
+
+/* ---- heartbeat ---- */
+
+static void
+ping(struct session *s)
+{
+	uint8_t out[FRAME_BYTES];
+	const struct frame_ping question = { ++s->sequence, clock_us() };
+	session_transmit(s, out, frame_encode_ping(out, &question));
 }
 
 /* Sleeps until the next ping is due or the peer has been silent for too long. */
@@ -69,7 +100,7 @@ beat(struct session *s)
 	}
 	if (now >= s->next_ping_ms) {
 		s->next_ping_ms = now + s->heartbeat_ms;
-		session_ping(s);
+		ping(s);
 	}
 	if (s->state == SESSION_UP)
 		set_heartbeat(s, now);
@@ -83,10 +114,8 @@ on_time(void *arg)
 		beat(s);
 		return;
 	}
-	session_explain(s, CODE_NONE, s->side == SESSION_AGENT
+	session_goodbye(s, CODE_HEARTBEAT_LOST, s->side == SESSION_AGENT
 	    ? "no welcome in time" : "no hello in time");
-	session_move(s, SESSION_ENDING);
-	link_close(s->link);
 }
 
 void
@@ -106,6 +135,8 @@ send_hello(struct session *s)
 	uint8_t out[FRAME_BYTES];
 	if (!s->hello || s->state != SESSION_GREETING)
 		return;
+	s->oldest = s->hello->oldest;
+	s->newest = s->hello->newest;
 	session_transmit(s, out, frame_encode_hello(out, s->hello));
 	free(s->hello);
 	s->hello = NULL;
@@ -146,7 +177,7 @@ on_link(void *arg, enum link_event event)
 		send_hello(s);
 		break;
 	case LINK_FRAME:
-		session_hear(s);
+		session_receive(s);
 		break;
 	case LINK_RAW:
 		break;
@@ -157,6 +188,13 @@ on_link(void *arg, enum link_event event)
 		session_emit(s, SESSION_OVER, NULL);
 		break;
 	}
+}
+
+static void
+on_rested(void *arg)
+{
+	struct session *s = arg;
+	link_resume(s->link);
 }
 
 static void
@@ -176,6 +214,7 @@ session_new(struct loop *loop, enum session_side side, struct tls *tls, uint64_t
 	}
 	s->loop = loop;
 	s->side = side;
+	s->version = PROTOCOL_OLDEST;
 	s->on_event = on_event;
 	s->arg = arg;
 	s->link = link_new(loop, tls, handshake_ms, on_link, s);
@@ -184,6 +223,8 @@ session_new(struct loop *loop, enum session_side side, struct tls *tls, uint64_t
 		return NULL;
 	}
 	task_init(&s->reaper, reap, s);
+	task_init(&s->flush, flush, s);
+	timer_init(&s->rest, loop, on_rested, s);
 	timer_init(&s->timer, loop, on_time, s);
 	timer_set(&s->timer, handshake_ms);
 	return s;
@@ -197,8 +238,11 @@ session_free(struct session *s)
 	s->is_freed = true;
 	s->state = SESSION_ENDED;
 	timer_clear(&s->timer);
+	timer_clear(&s->rest);
+	loop_forget(s->loop, &s->flush);
 	link_free(s->link);
 	free(s->hello);
+	free(s->several);
 	loop_later(s->loop, &s->reaper);
 }
 
@@ -222,6 +266,19 @@ session_set_tolerance(struct session *s, uint32_t tolerance_ms)
 		return;
 	s->tolerance_ms = tolerance_ms;
 	set_heartbeat(s, clock_ms());
+}
+
+unsigned
+session_common_version(unsigned oldest, unsigned newest)
+{
+	unsigned version = newest < PROTOCOL_NEWEST ? newest : PROTOCOL_NEWEST;
+	return version >= oldest && version >= PROTOCOL_OLDEST ? version : 0;
+}
+
+unsigned
+session_version(const struct session *s)
+{
+	return s->version;
 }
 
 bool
@@ -252,4 +309,164 @@ struct tls *
 session_tls(struct session *s)
 {
 	return link_tls(s->link);
+}
+
+/* ---- what we say ---- */
+
+/* What belongs between the welcome and the end; otherwise it is too early or too late to be
+ * said. */
+static void
+send_up(struct session *s, const uint8_t *frame, size_t bytes)
+{
+	if (s->state == SESSION_UP)
+		session_transmit(s, frame, bytes);
+}
+
+/* Says a last word and closes. */
+static void
+end_with(struct session *s, const uint8_t *frame, size_t bytes, enum code code,
+    const char *sentence)
+{
+	if (s->state >= SESSION_ENDING)
+		return;
+	session_explain(s, code, sentence);
+	if (s->state != SESSION_SHAKING)
+		session_transmit(s, frame, bytes);
+	if (s->state < SESSION_ENDING)
+		session_move(s, SESSION_ENDING);
+	link_close(s->link);
+}
+
+static struct frame_goodbye
+farewell(enum code code, const char *sentence)
+{
+	struct frame_goodbye goodbye = { .code = code };
+	snprintf(goodbye.sentence, sizeof goodbye.sentence, "%s", sentence);
+	return goodbye;
+}
+
+void
+session_goodbye(struct session *s, enum code code, const char *sentence)
+{
+	uint8_t out[FRAME_BYTES];
+	const struct frame_goodbye goodbye = farewell(code, sentence);
+	end_with(s, out, frame_encode_goodbye(out, &goodbye), code, goodbye.sentence);
+}
+
+void
+session_welcome(struct session *s, const struct frame_welcome *welcome)
+{
+	uint8_t out[FRAME_BYTES];
+	struct frame_welcome ours = *welcome;
+	if (s->state != SESSION_JUDGED)
+		return;
+	ours.version = (uint8_t)s->version;
+	ours.frames_per_second = SESSION_FRAMES_PER_SECOND;
+	session_rise(s, &ours);
+	session_transmit(s, out, frame_encode_welcome(out, &ours));
+}
+
+void
+session_refuse(struct session *s, enum code code, const char *sentence)
+{
+	uint8_t out[FRAME_BYTES];
+	struct frame_refused refused = { .code = code };
+	snprintf(refused.sentence, sizeof refused.sentence, "%s", sentence);
+	end_with(s, out, frame_encode_refused(out, &refused), code, refused.sentence);
+}
+
+/* ---- what may share a frame ---- */
+
+/* In version 1, and when memory is short, each has a frame of its own. */
+static bool
+may_share(struct session *s)
+{
+	if (s->version < PROTOCOL_FACTS || s->state != SESSION_UP)
+		return false;
+	if (!s->several)
+		s->several = malloc(FRAME_BYTES);
+	return s->several;
+}
+
+/* What frame_add_...() returned.  False: the frame takes no more and has gone out; an empty one
+ * will. */
+static bool
+grew(struct session *s, size_t bytes)
+{
+	if (bytes == 0) {
+		flush(s);
+		return false;
+	}
+	s->several_bytes = bytes;
+	loop_later(s->loop, &s->flush);
+	return true;
+}
+
+void
+session_announce(struct session *s, const struct frame_announce *announce)
+{
+	uint8_t out[FRAME_BYTES];
+	while (may_share(s))
+		if (grew(s, frame_add_announce(s->several, s->several_bytes, announce)))
+			return;
+	send_up(s, out, frame_encode_announce(out, announce));
+}
+
+void
+session_accept(struct session *s, uint32_t endpoint)
+{
+	uint8_t out[FRAME_BYTES];
+	while (may_share(s))
+		if (grew(s, frame_add_accepted(s->several, s->several_bytes, endpoint)))
+			return;
+	send_up(s, out, frame_encode_accepted(out, &(struct frame_accepted){ endpoint }));
+}
+
+void
+session_refuse_endpoint(struct session *s, uint32_t endpoint, enum code code, const char *sentence)
+{
+	uint8_t out[FRAME_BYTES];
+	struct frame_refused refused = { .endpoint = endpoint, .code = code };
+	snprintf(refused.sentence, sizeof refused.sentence, "%s", sentence);
+	while (may_share(s))
+		if (grew(s, frame_add_refused(s->several, s->several_bytes, &refused)))
+			return;
+	send_up(s, out, frame_encode_refused(out, &refused));
+}
+
+/* ---- what stands alone ---- */
+
+void
+session_withdraw(struct session *s, uint32_t endpoint)
+{
+	uint8_t out[FRAME_BYTES];
+	send_up(s, out, frame_encode_withdraw(out, &(struct frame_withdraw){ endpoint }));
+}
+
+void
+session_need(struct session *s, uint16_t channels)
+{
+	uint8_t out[FRAME_BYTES];
+	send_up(s, out, frame_encode_need(out, &(struct frame_need){ channels }));
+}
+
+void
+session_drain(struct session *s, uint32_t deadline_ms)
+{
+	uint8_t out[FRAME_BYTES];
+	send_up(s, out, frame_encode_drain(out, &(struct frame_drain){ deadline_ms }));
+}
+
+void
+session_probe(struct session *s)
+{
+	ping(s);
+	s->probe = s->sequence;
+}
+
+void
+session_again(struct session *s, enum code code)
+{
+	uint8_t out[FRAME_BYTES];
+	send_up(s, out, frame_encode_again(out, &(struct frame_again){ code }));
 }

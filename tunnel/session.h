@@ -5,6 +5,13 @@
  *
  *	relay: handshake --> greeting (agent's hello awaited) --> judged by owner --> up --> over
  *	agent: handshake --> greeting (welcome awaited)                          --> up --> over
+ *
+ * The version is the newest that both speak.  In version 2 announcements and their answers that
+ * are said in one turn of the loop share frames; what the owner says and hears is the same.
+ *
+ * A peer has SESSION_FRAMES_PER_SECOND frames in each second (one of several counts as one); when
+ * they are used up nothing more is read until the second is over, so that a peer that never stops
+ * takes no more than its share of the loop, and its heartbeat lives.
  */
 #ifndef TUNNEL_SESSION_H
 #define TUNNEL_SESSION_H
@@ -19,11 +26,22 @@ enum session_event {
 	SESSION_HELLO,		/* relay: answer with session_welcome() or session_refuse() */
 	SESSION_WELCOME,	/* agent: the session is up */
 	SESSION_ANNOUNCE, SESSION_WITHDRAW,		/* relay */
-	/* agent; REFUSED with endpoint 0: SESSION_OVER follows */
+	/* agent; REFUSED for endpoint 0: SESSION_OVER follows */
 	SESSION_ACCEPTED, SESSION_REFUSED, SESSION_NEED,
+	SESSION_AGAIN,		/* agent: what was refused with this code may be announced again */
 	SESSION_DRAIN,		/* either */
 	SESSION_PONG,		/* a probe by session_probe() was answered */
 	SESSION_OVER,		/* session_over_code() and session_error() say why; free it */
+};
+
+enum { SESSION_FRAMES_PER_SECOND = 200 };
+
+/* The relay's word on endpoints: SESSION_ACCEPTED (no code), SESSION_REFUSED. A number in it need not
+ * be one that was announced, and the range may be huge. */
+struct session_answer {
+	struct frame_range endpoints;
+	enum code code;
+	char sentence[SENTENCE_TEXT];
 };
 
 /* The event's frame, already decoded. */
@@ -32,12 +50,10 @@ union session_frame {
 	struct frame_welcome welcome;
 	struct frame_announce announce;
 	struct frame_withdraw withdraw;
-	struct frame_accepted accepted;
-	struct frame_refused refused;
+	struct session_answer answer;
 	struct frame_need need;
 	struct frame_drain drain;
-	struct frame_goodbye goodbye;
-	struct frame_ping ping;
+	struct frame_again again;
 };
 
 /* Adopts tls. handshake_ms bounds the handshake and the greeting together. */
@@ -48,7 +64,7 @@ void session_free(struct session *);
 
 /* Agent, before or after the handshake: what it will say first. Copied. */
 void session_set_hello(struct session *, const struct frame_hello *);
-/* Relay: accept; the heartbeat starts. */
+/* Relay: accept; the heartbeat starts. The version is ours to fill in. */
 void session_welcome(struct session *, const struct frame_welcome *);
 /* Relay: refused(0, code, sentence), then over. */
 void session_refuse(struct session *, enum code, const char *sentence);
@@ -61,6 +77,8 @@ void session_accept(struct session *, uint32_t endpoint);
 void session_refuse_endpoint(struct session *, uint32_t endpoint, enum code, const char *sentence);
 void session_need(struct session *, uint16_t channels);
 void session_drain(struct session *, uint32_t deadline_ms);
+/* Relay: refusals with this code may not hold any more (version 1: skipped by the agent). */
+void session_again(struct session *, enum code);
 /* A ping now, answered by SESSION_PONG (is the old one of a takeover alive?). */
 void session_probe(struct session *);
 
@@ -74,6 +92,8 @@ void channel_identity(const uint8_t id[SESSION_ID_BYTES], char identity[CHANNEL_
  * said. */
 void session_set_tolerance(struct session *, uint32_t tolerance_ms);
 bool session_is_up(const struct session *);
+/* That both speak; 1 until the relay has the hello, the agent the welcome. */
+unsigned session_version(const struct session *);
 /* Of the last heartbeat, microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
 enum code session_over_code(const struct session *);	/* what the peer said, or CODE_NONE /

@@ -1,6 +1,6 @@
 /*
- * What the files of session.h share: session.c (life, states, heartbeat),
- * session_hear.c (what the peer says) and session_say.c (what we say).
+ * What the files of session.h share: session.c (life, states, heartbeat, what
+ * we say) and session_receive.c (what the peer says).
  */
 #ifndef TUNNEL_SESSION_PRIVATE_H
 #define TUNNEL_SESSION_PRIVATE_H
@@ -28,6 +28,20 @@ struct session {
 	void (*on_event)(void *arg, enum session_event, const union session_frame *);
 	void *arg;
 	struct frame_hello *hello;	/* agent: until it has been sent */
+	unsigned oldest, newest;	/* agent: offered */
+	unsigned version;
+	bool has_facts;			/* relay: of a hello that is yet to come */
+
+	/* A frame of several that may still grow; it goes out before any other, at the latest at the
+	 * turn's end. */
+	uint8_t *several;
+	size_t several_bytes;
+	struct task flush;
+
+	/* The budget. */
+	uint64_t second_began_ms;
+	unsigned frames;
+	struct timer rest;
 
 	uint64_t heartbeat_ms, tolerance_ms, last_frame_ms, next_ping_ms;
 	uint32_t sequence, probe;
@@ -45,10 +59,11 @@ void session_explain(struct session *, enum code, const char *sentence);
 /* A frame goes into the queue; one that overflows belongs to a peer that does not read, and ends
  * the session. */
 void session_transmit(struct session *, const uint8_t *frame, size_t bytes);
-void session_ping(struct session *);
 /* The welcome holds from now on. */
 void session_rise(struct session *, const struct frame_welcome *);
+/* Relay, agent: the newest version of this range that we speak; 0: none. */
+unsigned session_common_version(unsigned oldest, unsigned newest);
 /* In LINK_FRAME. */
-void session_hear(struct session *);
+void session_receive(struct session *);
 
 #endif

@@ -137,6 +137,7 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 	case SESSION_ACCEPTED:
 	case SESSION_REFUSED:
 	case SESSION_NEED:
+	case SESSION_AGAIN:
 	case SESSION_PONG:
 		break;
 	}

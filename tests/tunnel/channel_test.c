@@ -298,6 +298,204 @@ an_open_that_lies_ends_the_channel(void **state)
 	}
 }
 
+/* ---- version 2 ---- */
+
+static void
+start_version(unsigned version)
+{
+	start();
+	channel_set_version(relay.channel, version);
+	channel_set_version(agent.channel, version);
+}
+
+static bool
+is_worked_on(void *arg)
+{
+	return channel_is_worked_on(arg);
+}
+
+static void
+an_agent_that_takes_its_time_says_so(void **state)
+{
+	const struct frame_open open = an_open(3);
+	(void)state;
+	start_version(2);
+	assert_true(channel_open(relay.channel, &open, (const uint8_t *)"abc"));
+	reach(NULL, "parked open ");
+	assert_false(channel_is_worked_on(relay.channel));
+	assert_true(channel_working(agent.channel));
+	assert_true(comes_true(is_worked_on, relay.channel, 3000));
+	assert_true(channel_ready(agent.channel));
+	agent.stream = channel_release(agent.channel);
+	say(agent.stream, "x");
+	reach("parked ready ", NULL);
+	turn_for(5);
+	hear(relay.stream, "x");
+	stop();
+	/* In version 1 there is no word for it. */
+	start_version(1);
+	assert_true(channel_open(relay.channel, &open, (const uint8_t *)"abc"));
+	reach(NULL, "parked open ");
+	assert_true(channel_working(agent.channel));
+	channel_fail(agent.channel, CODE_INTERNAL, "");
+	reach("parked fail ", NULL);
+	assert_false(channel_is_worked_on(relay.channel));
+	stop();
+}
+
+/* What a relay sends and the agent makes of it. */
+static const struct opening {
+	unsigned version;
+	const char *facts;
+	size_t count;
+	const char *events;	/* the agent's */
+	enum code code;		/* of its fail */
+} openings[] = {
+	{ 2, "", 0, "parked open ", CODE_NONE },
+	{ 2, "\x8f\xff\x00\x01z", 5, "parked open ", CODE_NONE },
+	{ 2, "\x00\x01\x00\x00", 4, "parked over ", CODE_NOT_UNDERSTOOD },
+	{ 2, "\x8f\xff\x00\x09", 4, "parked over ", CODE_NONE },
+	{ 1, "\x8f\xff\x00\x01z", 5, "parked over ", CODE_NONE },
+};
+
+static void
+start_raw_relay(unsigned version)
+{
+	int fds[2];
+	tcp_pair(fds);
+	agent = (struct end){ 0 };
+	raw = (struct diary){ 0 };
+	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
+	channel_set_version(agent.channel, version);
+	raw.link = link_new(loop, relays_tls(fds[0]), 1000, on_diary, &raw);
+	reach(NULL, "parked ");
+}
+
+static void
+stop_raw_relay(void)
+{
+	link_free(raw.link);
+	channel_free(agent.channel);
+	turn_for(5);
+}
+
+static void
+say_open(const char *facts, size_t count, size_t hello_bytes)
+{
+	uint8_t out[FRAME_BYTES];
+	const struct frame_open open = an_open(3);
+	size_t bytes = frame_encode_open(out, &open);
+	memcpy(out + bytes, facts, count);
+	out[1] = (uint8_t)(out[1] + count);
+	assert_true(link_send_raw(raw.link, out, bytes + count, "abc", hello_bytes));
+}
+
+static void
+facts_of_an_open_are_skipped_or_must_be_understood(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof openings / sizeof *openings; i++) {
+		struct frame_goodbye fail;
+		start_raw_relay(openings[i].version);
+		say_open(openings[i].facts, openings[i].count, 3);
+		reach(NULL, openings[i].events);
+		turn_for(20);
+		bool has_failed = strstr(raw.events, "18 ") != NULL;
+		assert_int_equal(has_failed, openings[i].code != CODE_NONE);
+		if (has_failed) {
+			assert_true(frame_decode_goodbye(cursor_over(raw.last, raw.last_bytes), &fail));
+			assert_int_equal(fail.code, openings[i].code);
+		}
+		stop_raw_relay();
+	}
+}
+
+static void
+facts_of_a_ready_must_be_understood_too(void **state)
+{
+	static const struct { const char *frame; size_t count; const char *events; } answers[] = {
+		{ "\x00\x01\x11", 3, "parked ready " },
+		{ "\x00\x06\x11\x8f\xff\x00\x01z", 8, "parked ready " },
+		{ "\x00\x05\x11\x00\x01\x00\x00", 7, "parked over " },
+		{ "\x00\x02\x13x", 4, "parked over " },
+	};
+	const struct frame_open open = an_open(4);
+	(void)state;
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		int fds[2];
+		tcp_pair(fds);
+		relay = (struct end){ 0 };
+		raw = (struct diary){ 0 };
+		relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
+		channel_set_version(relay.channel, 2);
+		raw.link = link_new(loop, agents_tls(fds[1]), 1000, on_diary, &raw);
+		reach("parked ", NULL);
+		assert_true(channel_open(relay.channel, &open, (const uint8_t *)"\x00\x02\xaax"));
+		turn_for(10);
+		assert_true(link_send(raw.link, answers[i].frame, answers[i].count));
+		if (strstr(answers[i].events, "over"))
+			assert_true(comes_true(diary_is_over, &raw, 3000));
+		else
+			reach(answers[i].events, NULL);
+		link_free(raw.link);
+		reach(answers[i].events, NULL);
+		channel_free(relay.channel);
+		stream_free(relay.stream);
+		turn_for(5);
+	}
+}
+
+/* ---- the relay gives up ---- */
+
+static bool
+agent_is_over(void *arg)
+{
+	(void)arg;
+	return agent.is_over;
+}
+
+/* Before ready its end is no client's half-close, whichever way it comes and however late. */
+static void
+the_relays_end_before_ready_abandons_the_flow(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		bool is_orderly = i & 1, comes_late = i & 2;
+		start_raw_relay(2);
+		say_open("", 0, 3);
+		if (comes_late)
+			reach(NULL, "parked open ");
+		if (is_orderly)
+			link_close(raw.link);
+		else
+			link_free(raw.link);
+		assert_true(comes_true(agent_is_over, NULL, 3000));
+		assert_false(channel_ready(agent.channel));
+		assert_null(channel_release(agent.channel));
+		if (is_orderly)
+			link_free(raw.link);
+		raw.link = NULL;
+		stop_raw_relay();
+	}
+}
+
+/* A relay that does not wait breaks the rule, but the flow's bytes are not lost. */
+static void
+bytes_before_ready_are_kept(void **state)
+{
+	(void)state;
+	start_raw_relay(2);
+	say_open("", 0, 3);
+	assert_true(link_send(raw.link, "early", 5));
+	reach(NULL, "parked open ");
+	turn_for(20);
+	assert_true(channel_ready(agent.channel));
+	agent.stream = channel_release(agent.channel);
+	hear(agent.stream, "abcearly");
+	stream_free(agent.stream);
+	stop_raw_relay();
+}
+
 /* ---- between workers ---- */
 
 static struct loop *others_loop;
@@ -428,6 +626,11 @@ main(void)
 		cmocka_unit_test(frames_that_do_not_belong_end_the_channel),
 		cmocka_unit_test(a_ping_that_crosses_open_is_not_answered),
 		cmocka_unit_test(an_open_that_lies_ends_the_channel),
+		cmocka_unit_test(an_agent_that_takes_its_time_says_so),
+		cmocka_unit_test(facts_of_an_open_are_skipped_or_must_be_understood),
+		cmocka_unit_test(facts_of_a_ready_must_be_understood_too),
+		cmocka_unit_test(the_relays_end_before_ready_abandons_the_flow),
+		cmocka_unit_test(bytes_before_ready_are_kept),
 		cmocka_unit_test(a_parked_channel_moves_to_another_worker),
 		cmocka_unit_test(a_parked_channel_holds_little_beside_gnutls),
 	};

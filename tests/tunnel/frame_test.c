@@ -569,7 +569,7 @@ small_frames_of_version_2_have_their_bytes(void **state)
 	struct frame_again again = { CODE_NAME_RESERVED };
 	(void)state;
 	assert_int_equal(frame_encode_again(bytes, &again), 5);
-	assert_memory_equal(bytes, "\x00\x03\x80\x00\x16", 5);
+	assert_memory_equal(bytes, "\x00\x03\x81\x00\x16", 5);
 	assert_true(frame_decode_again(cursor_over(bytes + FRAME_HEADER, 2), &again));
 	assert_false(frame_decode_again(cursor_over(bytes + FRAME_HEADER, 1), &again));
 	assert_int_equal(frame_encode_working(bytes), 3);

@@ -24,7 +24,7 @@ static const char *const event_names[] = {
 	[SESSION_WITHDRAW] = "withdraw ", [SESSION_ACCEPTED] = "accepted ",
 	    [SESSION_REFUSED] = "refused ",
 	[SESSION_NEED] = "need ", [SESSION_DRAIN] = "drain ", [SESSION_PONG] = "pong ",
-	    [SESSION_OVER] = "over ",
+	    [SESSION_OVER] = "over ", [SESSION_AGAIN] = "again ",
 };
 
 static const struct frame_welcome welcome = { .version = 1, .session_id = "0123456789abcde",
@@ -158,7 +158,7 @@ a_refused_session_says_why_and_is_over(void **state)
 	reach("hello ", NULL);
 	session_refuse(relay.session, CODE_SESSION_LIMIT, "three sessions are enough");
 	reach("hello over ", "refused over ");
-	assert_int_equal(agent.last.refused.endpoint, 0);
+	assert_int_equal(agent.last.answer.endpoints.first, 0);
 	assert_int_equal(session_over_code(agent.session), CODE_SESSION_LIMIT);
 	assert_string_equal(session_error(agent.session), "three sessions are enough");
 	stop();
@@ -266,14 +266,14 @@ versions_that_do_not_overlap_are_refused(void **state)
 	struct frame_hello newer = hello;
 	struct frame_refused refused;
 	(void)state;
-	newer.oldest = 2;
+	newer.oldest = 3;
 	newer.newest = 9;
 	start_raw_agent();
 	say_hello(&newer);
 	assert_true(comes_true(diary_is_over, &raw, 3000));
 	assert_true(frame_decode_refused(cursor_over(raw.last, raw.last_bytes), &refused));
 	assert_int_equal(refused.code, CODE_VERSION);
-	assert_string_equal(refused.sentence, "the relay speaks protocol 1 to 1, the agent 2 to 9");
+	assert_string_equal(refused.sentence, "the relay speaks protocol 1 to 2, the agent 3 to 9");
 	link_free(raw.link);
 	raw.link = NULL;
 	assert_true(comes_true(relay_is_over, NULL, 1000));
@@ -285,7 +285,7 @@ versions_that_do_not_overlap_are_refused(void **state)
 static void
 a_later_version_is_refused_whatever_its_layout(void **state)
 {
-	static const uint8_t later[] = { 0, 6, FRAME_HELLO, 2, 3, 0xde, 0xad, 0xbe };
+	static const uint8_t later[] = { 0, 6, FRAME_HELLO, 3, 4, 0xde, 0xad, 0xbe };
 	struct frame_refused refused;
 	(void)state;
 	start_raw_agent();
