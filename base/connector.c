@@ -1,11 +1,11 @@
 /*
- * Connecting: ask for the addresses, try them in turn.  The answer is always
- * given by a task at the end of a turn, where the connector may free itself.
+ * Connecting: ask for the addresses, then race them (RFC 8305).  The answer is
+ * always given by a task at the end of a turn, where the connector may free
+ * itself.
  */
 #include "base/socket.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,169 +13,212 @@
 #include "base/clock.h"
 #include "base/resolver.h"
 
-enum { LEAST_ATTEMPT_MS = 1000, RETRY_MS = 10 };
+/* RFC 8305 §5 and §8: between two attempts, recommended and least. */
+enum { PACE_MS = 250, LEAST_PACE_MS = 100, RETRY_MS = 10 };
+
+/* One address's. */
+struct attempt {
+	struct connector *connector;
+	int fd;		/* -1: not begun, or over */
+	uint64_t began_ms;
+	struct watch watch;
+};
 
 struct connector {
 	struct loop *loop;
+	struct resolver *resolver;
 	struct resolution *resolution;
+	char host[254];	/* "": the target is a literal */
 	struct address addresses[RESOLVED_MOST];
-	size_t count, next;	/* addresses, and the one to try next */
-	int fd;
+	struct attempt attempts[RESOLVED_MOST];
+	size_t count, next, pending;	/* addresses, the one to try next, attempts that run */
 	uint64_t deadline_ms;
-	struct watch watch;
-	struct timer overall, attempt;
+	struct timer overall, pace;
 	struct task begin, answer;
-	char error[CONNECT_ERROR];
+	int fd;			/* that is connected */
+	int errors[RESOLVED_MOST];	/* of each address; 0: none yet */
+	char error[CONNECT_ERROR];	/* what is wrong before there is any address */
 	void (*on_done)(void *arg, int fd, const char *error);
 	void *arg;
 };
 
 static void try_next(struct connector *);
 
-static void
-close_attempt(struct connector *connector)
+static struct address *
+address_of(struct attempt *attempt)
 {
-	watch_wipe(&connector->watch);
-	timer_clear(&connector->attempt);
-	if (connector->fd >= 0)
-		close(connector->fd);
-	connector->fd = -1;
+	return &attempt->connector->addresses[attempt - attempt->connector->attempts];
+}
+
+static void
+close_attempt(struct attempt *attempt)
+{
+	if (attempt->fd < 0)
+		return;
+	watch_wipe(&attempt->watch);
+	close(attempt->fd);
+	attempt->fd = -1;
+	attempt->connector->pending--;
 }
 
 /* What is open is the answer; nothing more may happen until it is given. */
 static void
 settle(struct connector *connector)
 {
-	watch_wipe(&connector->watch);
-	timer_clear(&connector->attempt);
+	for (size_t i = 0; i < connector->next; i++)
+		close_attempt(&connector->attempts[i]);
+	timer_clear(&connector->pace);
 	timer_clear(&connector->overall);
 	loop_later(connector->loop, &connector->answer);
 }
 
-__attribute__((format(printf, 2, 3))) static void
-note(struct connector *connector, const char *format, ...)
+/* The address is to blame, not our own limits or a family that this host has not. */
+static bool
+is_its_fault(int error)
 {
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(connector->error, sizeof(connector->error), format, args);
-	va_end(args);
+	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
+	       error == ECONNRESET;
 }
 
 static void
-note_failure(struct connector *connector, const char *why)
+blame(struct attempt *attempt)
 {
-	char text[ADDRESS_TEXT];
+	struct connector *connector = attempt->connector;
 
-	note(connector, "cannot connect to %s: %s",
-	    address_text(&connector->addresses[connector->next - 1], text), why);
+	if (connector->host[0] != '\0')
+		resolver_address_failed(connector->resolver, connector->host, address_of(attempt));
+}
+
+static void
+fail(struct attempt *attempt, int error)
+{
+	struct connector *connector = attempt->connector;
+
+	connector->errors[attempt - connector->attempts] = error;
+	if (is_its_fault(error))
+		blame(attempt);
+	close_attempt(attempt);
+}
+
+/* Those that had their time and did not answer are passed over from now on. */
+static void
+win(struct attempt *attempt)
+{
+	struct connector *connector = attempt->connector;
+	uint64_t now = clock_ms();
+
+	connector->fd = attempt->fd;
+	watch_wipe(&attempt->watch);
+	attempt->fd = -1;
+	connector->pending--;
+	for (size_t i = 0; i < connector->next; i++) {
+		struct attempt *other = &connector->attempts[i];
+
+		if (other->fd >= 0 && now - other->began_ms >= PACE_MS)
+			blame(other);
+	}
+	settle(connector);
 }
 
 /* Where nobody listens on a port of the ephemeral range, TCP may connect a socket to itself. */
 static bool
-is_own_echo(const struct connector *connector)
+is_own_echo(struct attempt *attempt)
 {
-	const struct address *to = &connector->addresses[connector->next - 1];
+	const struct address *to = address_of(attempt);
 	struct address own;
 
 	if (address_port(to) < 1024)
 		return false;
-	own = socket_local(connector->fd);
+	own = socket_local(attempt->fd);
 	return own.bytes == to->bytes && memcmp(&own.as, &to->as, own.bytes) == 0;
 }
 
 static void
 on_ready(void *arg, unsigned ready)
 {
-	struct connector *connector = arg;
+	struct attempt *attempt = arg;
 	socklen_t bytes = sizeof(int);
 	int why = 0;
 
 	(void)ready;
-	if (getsockopt(connector->fd, SOL_SOCKET, SO_ERROR, &why, &bytes) < 0)
+	if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &why, &bytes) < 0)
 		why = errno;
-	if (why == 0 && is_own_echo(connector))
+	if (why == 0 && is_own_echo(attempt))
 		why = ECONNREFUSED;
 	if (why == 0) {
-		settle(connector);
+		win(attempt);
 		return;
 	}
-	note_failure(connector, strerror(why));
-	close_attempt(connector);
-	try_next(connector);
-}
-
-/* Each of those left gets its share of the time left, but enough for one lost SYN. */
-static uint64_t
-share_ms(const struct connector *connector)
-{
-	uint64_t now = clock_ms();
-	uint64_t left = connector->deadline_ms > now ? connector->deadline_ms - now : 0;
-	uint64_t share = left / (connector->count - connector->next + 1);
-
-	return share > LEAST_ATTEMPT_MS ? share : LEAST_ATTEMPT_MS;
-}
-
-/* Waits for the connection that has begun. */
-static void
-wait_for(struct connector *connector)
-{
-	watch_init(&connector->watch, connector->loop, connector->fd, on_ready, connector);
-	watch_want(&connector->watch, WATCH_WRITE);
-	timer_set(&connector->attempt, share_ms(connector));
-}
-
-/* A local listener's queue is full, and no event would tell when it is not any more. */
-static void
-retry_soon(struct connector *connector)
-{
-	connector->next--;
-	close_attempt(connector);
-	timer_set(&connector->attempt, RETRY_MS);
+	fail(attempt, why);
+	try_next(attempt->connector);
 }
 
 /* 0 when connected, else errno. */
 static int
-begin_attempt(struct connector *connector, const struct address *to)
+begin_attempt(struct attempt *attempt)
 {
-	connector->fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (connector->fd < 0)
+	const struct address *to = address_of(attempt);
+
+	attempt->fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (attempt->fd < 0)
 		return errno;
-	socket_prepare(connector->fd);
-	return connect(connector->fd, &to->as.any, to->bytes) == 0 ? 0 : errno;
+	attempt->connector->pending++;
+	attempt->began_ms = clock_ms();
+	socket_prepare(attempt->fd);
+	watch_init(&attempt->watch, attempt->connector->loop, attempt->fd, on_ready, attempt);
+	return connect(attempt->fd, &to->as.any, to->bytes) == 0 ? 0 : errno;
 }
 
+/* So that the last address has its turn within the time that is left, if that can be. */
+static uint64_t
+pace_ms(const struct connector *connector)
+{
+	uint64_t now = clock_ms();
+	uint64_t left = connector->deadline_ms > now ? connector->deadline_ms - now : 0;
+	uint64_t pace = left / (connector->count - connector->next + 1);
+
+	if (pace > PACE_MS)
+		return PACE_MS;
+	return pace < LEAST_PACE_MS ? LEAST_PACE_MS : pace;
+}
+
+/* Begins the next attempt that does not fail at once, beside those that run. */
 static void
 try_next(struct connector *connector)
 {
 	while (connector->next < connector->count) {
-		int why = begin_attempt(connector, &connector->addresses[connector->next++]);
+		struct attempt *attempt = &connector->attempts[connector->next++];
+		int why = begin_attempt(attempt);
 
-		if (why == 0)
-			break;
+		if (why == 0) {
+			win(attempt);
+			return;
+		}
 		if (why == EINPROGRESS) {
-			wait_for(connector);
+			watch_want(&attempt->watch, WATCH_WRITE);
+			timer_set(&connector->pace, pace_ms(connector));
 			return;
 		}
-		note_failure(connector, strerror(why));
+		fail(attempt, why);
 		if (why == EAGAIN) {
-			retry_soon(connector);
+			/* A local listener's queue is full, and no event would tell when it is
+			 * not any more. */
+			connector->next--;
+			timer_set(&connector->pace, RETRY_MS);
 			return;
 		}
-		close_attempt(connector);
 	}
-	settle(connector);
+	if (connector->pending == 0)
+		settle(connector);
 }
 
 static void
-on_attempt_over(void *arg)
+on_pace(void *arg)
 {
 	struct connector *connector = arg;
 
-	if (connector->fd >= 0)
-		note_failure(connector, strerror(ETIMEDOUT));
-	close_attempt(connector);
-	try_next(connector);
+	if (connector->next < connector->count)
+		try_next(connector);
 }
 
 static void
@@ -184,12 +227,14 @@ on_overall_over(void *arg)
 	struct connector *connector = arg;
 
 	if (connector->resolution != NULL)
-		note(connector, "cannot connect: the name was not resolved in time");
-	else if (connector->fd >= 0)
-		note_failure(connector, strerror(ETIMEDOUT));
+		snprintf(connector->error, sizeof(connector->error),
+		    "cannot connect: the name was not resolved in time");
+	for (size_t i = 0; i < connector->next; i++) {
+		if (connector->attempts[i].fd >= 0)
+			fail(&connector->attempts[i], ETIMEDOUT);
+	}
 	resolution_forget(connector->resolution);
 	connector->resolution = NULL;
-	close_attempt(connector);
 	settle(connector);
 }
 
@@ -200,12 +245,12 @@ on_resolved(void *arg, const struct address *addresses, size_t count, const char
 
 	connector->resolution = NULL;
 	if (error != NULL) {
-		note(connector, "%s", error);
+		snprintf(connector->error, sizeof(connector->error), "%s", error);
 		settle(connector);
 		return;
 	}
-	connector->count = count < RESOLVED_MOST ? count : RESOLVED_MOST;
-	memcpy(connector->addresses, addresses, connector->count * sizeof(*addresses));
+	connector->count = count;
+	memcpy(connector->addresses, addresses, count * sizeof(*addresses));
 	try_next(connector);
 }
 
@@ -215,20 +260,55 @@ on_begin(void *arg)
 	try_next(arg);
 }
 
+/* The last of those of one family, or of the others, that has failed. */
+static const struct address *
+last_failed(const struct connector *connector, bool is_v6)
+{
+	const struct address *last = NULL;
+
+	for (size_t i = 0; i < connector->count; i++) {
+		const struct address *at = &connector->addresses[i];
+
+		if (connector->errors[i] != 0 && (at->as.any.sa_family == AF_INET6) == is_v6)
+			last = at;
+	}
+	return last;
+}
+
+/* One error of each family, because they have different cures: first the one that was tried first. */
+static void
+tell_failure(struct connector *connector)
+{
+	bool is_v6 = connector->addresses[0].as.any.sa_family == AF_INET6;
+	size_t used = 0;
+
+	for (int family = 0; family < 2 && used < sizeof(connector->error); family++) {
+		const struct address *at = last_failed(connector, family == 0 ? is_v6 : !is_v6);
+		char text[ADDRESS_TEXT];
+
+		if (at == NULL)
+			continue;
+		used += (size_t)snprintf(connector->error + used, sizeof(connector->error) - used,
+		    "%s %s: %s", used == 0 ? "cannot connect to" : "; nor to",
+		    address_text(at, text), strerror(connector->errors[at - connector->addresses]));
+	}
+}
+
 static void
 on_answer(void *arg)
 {
 	struct connector *connector = arg;
 	int fd = connector->fd;
 
+	if (fd < 0)
+		tell_failure(connector);
 	connector->on_done(connector->arg, fd, fd >= 0 ? NULL : connector->error);
 	free(connector);
 }
 
 static void
-set_target(struct connector *connector, struct resolver *resolver, const char *target)
+set_target(struct connector *connector, const char *target)
 {
-	char host[254];
 	uint16_t port;
 
 	if (address_parse(&connector->addresses[0], target)) {
@@ -236,12 +316,13 @@ set_target(struct connector *connector, struct resolver *resolver, const char *t
 		loop_later(connector->loop, &connector->begin);
 		return;
 	}
-	note(connector, "cannot connect to \"%.100s\": not host:port, [address]:port or unix:/path",
-	    target);
-	if (host_port_split(target, host, &port)) {
-		note(connector, "cannot resolve \"%.100s\": memory is short", host);
-		connector->resolution =
-		    resolver_ask(resolver, connector->loop, host, port, on_resolved, connector);
+	snprintf(connector->error, sizeof(connector->error),
+	    "cannot connect to \"%.100s\": not host:port, [address]:port or unix:/path", target);
+	if (host_port_split(target, connector->host, &port)) {
+		snprintf(connector->error, sizeof(connector->error),
+		    "cannot resolve \"%.100s\": memory is short", connector->host);
+		connector->resolution = resolver_ask(connector->resolver, connector->loop,
+		    connector->host, port, on_resolved, connector);
 	}
 	if (connector->resolution == NULL)
 		settle(connector);
@@ -256,16 +337,19 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	if (connector == NULL)
 		return NULL;
 	connector->loop = loop;
+	connector->resolver = resolver;
 	connector->fd = -1;
+	for (size_t i = 0; i < RESOLVED_MOST; i++)
+		connector->attempts[i] = (struct attempt){.connector = connector, .fd = -1};
 	connector->deadline_ms = clock_ms() + timeout_ms;
 	connector->on_done = on_done;
 	connector->arg = arg;
 	task_init(&connector->begin, on_begin, connector);
 	task_init(&connector->answer, on_answer, connector);
 	timer_init(&connector->overall, loop, on_overall_over, connector);
-	timer_init(&connector->attempt, loop, on_attempt_over, connector);
+	timer_init(&connector->pace, loop, on_pace, connector);
 	timer_set(&connector->overall, timeout_ms);
-	set_target(connector, resolver, target);
+	set_target(connector, target);
 	return connector;
 }
 
@@ -278,6 +362,10 @@ connector_free(struct connector *connector)
 	loop_forget(connector->loop, &connector->begin);
 	loop_forget(connector->loop, &connector->answer);
 	timer_clear(&connector->overall);
-	close_attempt(connector);
+	timer_clear(&connector->pace);
+	for (size_t i = 0; i < connector->next; i++)
+		close_attempt(&connector->attempts[i]);
+	if (connector->fd >= 0)
+		close(connector->fd);
 	free(connector);
 }

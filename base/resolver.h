@@ -43,7 +43,7 @@ void resolver_free(struct resolver *);
  * on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are
  * addresses.  They come in the order in which they are to be tried: the families take turns, in
  * the system's order within each (RFC 8305 §4), and those that failed lately come last.
- * NULL when memory is short.
+ * The loop outlives what is asked for in it: answered or forgotten.  NULL when memory is short.
  */
 struct resolution *resolver_ask(struct resolver *, struct loop *, const char *host, uint16_t port,
     void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error),

@@ -53,15 +53,18 @@ void listener_pause(struct listener *);
 void listener_free(struct listener *);
 
 /*
- * Connecting to a name or a literal: every address in turn, each bounded, all
- * together bounded by `timeout_ms`.
+ * Connecting to a name or a literal.  A name's addresses race (RFC 8305): the
+ * next one is tried 250 ms after the last (sooner where there are too many for
+ * that), or at once when one fails, in the resolver's order; the first that is
+ * connected wins, the others are closed, and all together are bounded by
+ * `timeout_ms`.  The resolver is told of those that refuse or do not answer.
  */
 struct connector;
 struct resolver;
 enum { CONNECT_ERROR = 256 };
-/* "host:port" is resolved on the resolver's thread; `unix:/path` and literals at once.
+/* "host:port" is resolved by the resolver; `unix:/path` and literals at once.
  * on_done is called once, never from inside this call: fd >= 0 (given to the callee) or -1 with
- * a sentence.  NULL when memory is short. */
+ * a sentence, which has the last error of each family.  NULL when memory is short. */
 struct connector *connector_new(struct loop *, struct resolver *, const char *target,
     uint64_t timeout_ms, void (*on_done)(void *arg, int fd, const char *error), void *arg);
 /* Gives up silently; after on_done has been called the connector is gone by itself and must not
