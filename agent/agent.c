@@ -54,7 +54,7 @@ tell_start(const struct agent *agent)
 		if (table->endpoints[i]->clients)
 			sources_warn(table->endpoints[i]->clients, table->endpoints[i]->name);
 	agent_reload_warn_expiry(agent);
-	log_event(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
+	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
 	    log_u64("relays", agent->settings.connect_url.count),
 	    log_u64("endpoints", table->count),
 	    log_u64("workers", agent_settings_workers(&agent->settings)), log_i64("pid", getpid()));
@@ -88,7 +88,7 @@ on_drain(void *arg)
 		return;
 	}
 	if (late)
-		log_event(LOG_WARNING, "drain-timeout", "the time is up: what runs is cut",
+		log_audit(LOG_WARNING, "drain-timeout", "the time is up: what runs is cut",
 		    log_u64("flows", agent_workers_flow_count(agent->context.workers)));
 	leave(agent);
 }
@@ -97,7 +97,7 @@ static void
 drain(struct agent *agent)
 {
 	agent->stage = AGENT_DRAINING;
-	log_event(LOG_INFO, "drain",
+	log_audit(LOG_INFO, "drain",
 	    "nothing new is taken, what runs may finish; a second signal is now",
 	    log_u64("flows", agent_workers_flow_count(agent->context.workers)));
 	show_status(agent, "STOPPING=1");
@@ -244,9 +244,9 @@ agent_run(const struct agent_options *options)
 		tell_start(&agent);
 		show_status(&agent, "READY=1");
 		loop_run(agent.context.loop);
-		log_event(LOG_INFO, "stop", "the agent stops", log_i64("exit", agent.exit_code));
+		log_audit(LOG_INFO, "stop", "the agent stops", log_i64("exit", agent.exit_code));
 	} else
-		log_event(LOG_ERROR, "start-failed", error, log_i64("exit", code));
+		log_audit(LOG_ERROR, "start-failed", error, log_i64("exit", code));
 	tear_down(&agent);
 	return code ? code : agent.exit_code;
 }

@@ -175,7 +175,7 @@ note_accepted(struct announcer *a, struct entry *entry)
 	set_stage(a, entry, ACCEPTED);
 	entry->told = CODE_NONE;
 	backoff_up(&entry->backoff, clock_ms());
-	log_event(LOG_INFO, "endpoint-up", "the relay routes it here",
+	log_audit(LOG_INFO, "endpoint-up", "the relay routes it here",
 	    log_str("endpoint", entry->announce.name),
 	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay));
 }
@@ -198,7 +198,7 @@ note_refused(struct announcer *a, struct entry *entry, const struct session_answ
 	set_stage(a, entry, REFUSED);
 	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
 	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
-	log_event(entry->told == answer->code ? LOG_DEBUG
+	log_audit(entry->told == answer->code ? LOG_DEBUG
 		  : permanent		      ? LOG_ERROR
 					      : LOG_WARNING,
 	    "endpoint-refused", answer->sentence, log_str("code", code_word(answer->code)),

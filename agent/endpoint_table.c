@@ -43,7 +43,7 @@ take_endpoint(const struct agent_settings *settings, size_t index,
 	made = endpoint_new(wanted, number, settings->state_dir, before, error);
 	if (made || !before || !stale)
 		return made;
-	log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
+	log_audit(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
 	return endpoint_hold(before);
 }
 

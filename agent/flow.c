@@ -324,16 +324,32 @@ judge_client(void *arg, const struct tls_certificate *chain, size_t count)
 }
 
 static void
+log_refused(const struct agent_flow *flow, const struct peer_check *check)
+{
+	char client[ADDRESS_TEXT];
+
+	log_audit(LOG_WARNING, "client-refused", check->verdict.sentence,
+	    log_str("code", verify_code_word(check->verdict.code)),
+	    log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
+	    log_str("client", address_text(&flow->open.client, client)),
+	    log_str("server_name", flow->open.server_name),
+	    log_str("subject", check->subject[0] ? check->subject : NULL),
+	    log_str("issuer", check->issuer[0] ? check->issuer : NULL),
+	    log_str("sha256", check->fingerprint[0] ? check->fingerprint : NULL));
+}
+
+static void
 on_handshake_failed(struct agent_flow *flow, enum io result)
 {
 	const struct peer_check *check = &flow->setup->client_check;
 
 	if (result == IO_WRITE)
 		end(flow, "client-handshake-timeout", NULL);
-	else if (check->has_refused)
+	else if (check->has_refused) {
+		log_refused(flow, check);
 		refuse_client(flow, 0, verify_code_word(check->verdict.code),
 		    check->verdict.sentence);
-	else
+	} else
 		refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->client));
 }
 
@@ -449,7 +465,8 @@ static void
 cut(struct agent_flow *flow, const struct verdict *verdict)
 {
 	flow->reason = verify_code_word(verdict->code);
-	log_event(LOG_WARNING, "flow-cut", verdict->sentence,
+	log_audit(LOG_WARNING, "flow-cut", verdict->sentence,
+	    log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
 	    log_str("server_name", flow->open.server_name), log_str("reason", flow->reason));
 	if (flow->pump)
 		pump_stop(flow->pump);

@@ -61,7 +61,7 @@ log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t w
 	enum log_level level = again ? LOG_DEBUG : end->is_permanent ? LOG_ERROR : LOG_WARNING;
 
 	link->logged = end->word;
-	log_event(level,
+	log_audit(level,
 	    end->is_permanent ? "relay-refused"
 	    : end->was_up     ? "relay-down"
 	    : end->is_busy    ? "relay-busy"
@@ -98,7 +98,7 @@ on_up(struct relay_link *link)
 	move(link, UP);
 	backoff_up(&link->backoff, clock_ms());
 	link->logged = NULL;
-	log_event(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
+	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
 	    log_str("name", relay_session_relay(link->current)));
 	/* The previous session is not needed any more, unless its relay drains: then it may have
 	 * flows left for the parked channels, and ends the session itself. */

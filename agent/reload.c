@@ -54,7 +54,7 @@ take_credentials(struct agent *agent)
 	    credentials_new(&agent->settings, agent->context.credentials, error);
 
 	if (!fresh) {
-		log_event(
+		log_audit(
 		    LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
 		return false;
 	}
@@ -110,7 +110,7 @@ agent_reload_files(struct agent *agent)
 		    agent->context.endpoint_table, stale, error);
 	if (table) {
 		publish(agent, table);
-		log_event(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
+		log_audit(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
 		    log_bool("credentials", credentials_changed),
 		    log_bool("endpoints", endpoints_changed));
 	}
@@ -138,7 +138,7 @@ read_settings(struct agent_settings *fresh, const char *path)
 	fclose(messages);
 	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
 		if (line[0])
-			log_event(LOG_ERROR, "reload-refused", line,
+			log_audit(LOG_ERROR, "reload-refused", line,
 			    log_str("kept", "the old configuration"));
 	free(text);
 	return code == 0;
@@ -169,7 +169,7 @@ load_all(const struct agent *agent, const struct agent_settings *fresh, struct c
 	if (*table)
 		return true;
 	credentials_release(*credentials);
-	log_event(LOG_ERROR, "reload-refused", error, log_str("kept", "the old configuration"));
+	log_audit(LOG_ERROR, "reload-refused", error, log_str("kept", "the old configuration"));
 	return false;
 }
 
@@ -209,7 +209,7 @@ agent_reload_settings(struct agent *agent)
 	if (read_settings(&fresh, agent->options.config_path) &&
 	    load_all(agent, &fresh, &credentials, &table)) {
 		swap(agent, &fresh, credentials, table);
-		log_event(LOG_INFO, "reloaded", "the configuration is in force",
+		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
 		    log_u64("endpoints", table->count));
 	} else
 		agent_settings_wipe(&fresh);

@@ -194,6 +194,15 @@ put_sentence(struct log_line *line, const char *sentence)
 }
 
 static void
+put_hex(struct log_line *line, const void *data, size_t size)
+{
+	const unsigned char *at = data;
+
+	for (size_t i = 0; i < size; i++)
+		put_format(line, "%02x", at[i]);
+}
+
+static void
 put_value(struct log_line *line, const struct log_field *field, bool json)
 {
 	switch (field->kind) {
@@ -211,6 +220,11 @@ put_value(struct log_line *line, const struct log_field *field, bool json)
 		break;
 	case LOG_KIND_BOOL:
 		put_text(line, field->value.truth ? "true" : "false");
+		break;
+	case LOG_KIND_BYTES:
+		put_text(line, json ? "\"" : "");
+		put_hex(line, field->value.bytes.data, field->value.bytes.size);
+		put_text(line, json ? "\"" : "");
 		break;
 	case LOG_KIND_END:
 		break;

@@ -27,12 +27,20 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON };	/* auto: text on a terminal, else JSON */
 
-enum log_kind { LOG_KIND_END, LOG_KIND_STRING, LOG_KIND_UNSIGNED, LOG_KIND_SIGNED, LOG_KIND_BOOL };
+enum log_kind {
+	LOG_KIND_END,
+	LOG_KIND_STRING,
+	LOG_KIND_UNSIGNED,
+	LOG_KIND_SIGNED,
+	LOG_KIND_BOOL,
+	LOG_KIND_BYTES,
+};
 
 struct log_field {
 	const char *key;
@@ -42,6 +50,10 @@ struct log_field {
 		uint64_t number;
 		int64_t integer;
 		bool truth;
+		struct {
+			const void *data;
+			size_t size;
+		} bytes;
 	} value;
 };
 
@@ -49,6 +61,8 @@ struct log_field {
 #define log_u64(k, v) ((struct log_field){ (k), LOG_KIND_UNSIGNED, { .number = (v) } })
 #define log_i64(k, v) ((struct log_field){ (k), LOG_KIND_SIGNED, { .integer = (v) } })
 #define log_bool(k, v) ((struct log_field){ (k), LOG_KIND_BOOL, { .truth = (v) } })
+/* In hexadecimal. */
+#define log_hex(k, v, n) ((struct log_field){ (k), LOG_KIND_BYTES, { .bytes = { (v), (n) } } })
 
 /* `sentence` may be NULL. */
 #define log_event(level, event, ...) \

@@ -81,7 +81,7 @@ log_down(const struct agent_session *self)
 	const char *agent = self->identity != NULL ? identity_name(self->identity) : NULL;
 
 	if (self->session_ref != NULL)
-		log_event(LOG_INFO, "session-down", session_error(self->session),
+		log_audit(LOG_INFO, "session-down", session_error(self->session),
 		    log_str("agent", agent),
 		    log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL),
@@ -278,7 +278,7 @@ forget(struct agent_session *self, struct agent_endpoint *endpoint)
 static void
 refuse(struct agent_session *self, uint32_t number, const char *name, enum code code, const char *sentence)
 {
-	log_event(LOG_WARNING, "endpoint-refused", sentence, log_str("code", code_word(code)),
+	log_audit(LOG_WARNING, "endpoint-refused", sentence, log_str("code", code_word(code)),
 	    log_str("agent", identity_name(self->identity)), log_str("server_name", name),
 	    log_u64("endpoint", number));
 	session_refuse_endpoint(self->session, number, code, sentence);
@@ -316,7 +316,7 @@ keep(struct agent_session *self, const struct frame_announce *said)
 
 	endpoint->number = said->endpoint;
 	name_normalise_pattern(endpoint->pattern, said->server_name, strlen(said->server_name));
-	log_event(LOG_INFO, "endpoint-up", NULL, log_str("agent", identity_name(self->identity)),
+	log_audit(LOG_INFO, "endpoint-up", NULL, log_str("agent", identity_name(self->identity)),
 	    log_str("server_name", endpoint->pattern), log_str("name", said->name),
 	    log_u64("endpoint", said->endpoint));
 	session_accept(self->session, said->endpoint);
@@ -375,7 +375,7 @@ agent_session_withdraw(struct agent_session *self, uint32_t number)
 
 	if (endpoint == NULL)
 		return;
-	log_event(LOG_INFO, "endpoint-down", NULL, log_str("agent", identity_name(self->identity)),
+	log_audit(LOG_INFO, "endpoint-down", NULL, log_str("agent", identity_name(self->identity)),
 	    log_str("server_name", endpoint->pattern), log_u64("endpoint", number));
 	forget(self, endpoint);
 }

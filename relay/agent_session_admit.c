@@ -31,7 +31,7 @@ log_verdict(const struct agent_session *self, const struct verdict *verdict)
 {
 	char client[ADDRESS_TEXT];
 
-	log_event(LOG_WARNING, "agent-refused", verdict->sentence, log_str("code", verify_code_word(verdict->code)),
+	log_audit(LOG_WARNING, "agent-refused", verdict->sentence, log_str("code", verify_code_word(verdict->code)),
 	    log_str("client", address_text(&self->client, client)), log_u64("alert", verdict->alert),
 	    log_i64("certificate", verdict->position));
 }
@@ -124,7 +124,7 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 	char client[ADDRESS_TEXT];
 
 	self->was_logged = true;
-	log_event(LOG_WARNING, "session-refused", sentence, log_str("code", code_word(code)),
+	log_audit(LOG_WARNING, "session-refused", sentence, log_str("code", code_word(code)),
 	    log_str("client", address_text(&self->client, client)),
 	    log_str("agent", identity_name(self->identity)));
 	session_refuse(self->session, code, sentence);
@@ -206,7 +206,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
 
 	channel_identity(session_ref_session_id(self->session_ref), session);	/* the id itself is nobody's business */
-	log_event(LOG_INFO, "session-up", "an agent is connected",
+	log_audit(LOG_INFO, "session-up", "an agent is connected",
 	    log_str("agent", identity_name(self->identity)),
 	    log_str("client", address_text(&self->client, client)),
 	    log_str("session", session),

@@ -306,6 +306,10 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 		return;
 	}
 	flow->reason = verify_code_word(verdict.code);
+	log_audit(LOG_WARNING, "flow-cut", verdict.sentence,
+	    log_hex("flow", flow->id, sizeof(flow->id)),
+	    log_str("agent", session_ref_agent(flow->session_ref)),
+	    log_str("server_name", flow->conn.hello.server_name), log_str("reason", flow->reason));
 	pump_stop(flow->pump);
 }
 

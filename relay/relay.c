@@ -56,7 +56,7 @@ stop(struct relay *relay)
 static void
 on_deadline(void *arg)
 {
-	log_event(LOG_WARNING, "drain-timeout", "flows are still open; they are cut now");
+	log_audit(LOG_WARNING, "drain-timeout", "flows are still open; they are cut now");
 	stop(arg);
 }
 
@@ -91,7 +91,7 @@ on_worker(void *arg, enum worker_event event)
 			stop(relay);
 		break;
 	case WORKER_FAILED:
-		log_event(LOG_ERROR, "start-failed", "memory is short: a worker cannot watch its listeners");
+		log_audit(LOG_ERROR, "start-failed", "memory is short: a worker cannot watch its listeners");
 		relay->code = EX_OSERR;
 		stop(relay);
 		break;
@@ -106,7 +106,7 @@ drain(struct relay *relay)
 	uint64_t ms = relay->reload.rules->settings.drain_ms;
 
 	relay->is_draining = true;
-	log_event(LOG_INFO, "draining", "nothing new is taken; what runs may finish", log_u64("timeout_ms", ms));
+	log_audit(LOG_INFO, "draining", "nothing new is taken; what runs may finish", log_u64("timeout_ms", ms));
 	ready_tell("STOPPING=1", "draining");
 	timer_set(&relay->deadline, ms);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
@@ -124,7 +124,7 @@ on_stop_signal(void *arg, int number)
 		drain(relay);
 		return;
 	}
-	log_event(LOG_WARNING, "stopping-now", "a second signal: open flows are cut", log_i64("signal", number));
+	log_audit(LOG_WARNING, "stopping-now", "a second signal: open flows are cut", log_i64("signal", number));
 	stop(relay);
 }
 
@@ -182,7 +182,7 @@ watch_signals(struct relay *relay)
 static int
 fail(int code, const char *event, const char *sentence)
 {
-	log_write(LOG_ERROR, event, sentence, &(struct log_field){ 0 });
+	log_write_audit(LOG_ERROR, event, sentence, &(struct log_field){ 0 });
 	return code;
 }
 
@@ -431,7 +431,7 @@ serve(struct relay *relay)
 	char status[128];
 
 	if (!watch_signals(relay) || !start_workers(relay)) {
-		log_event(LOG_ERROR, "start-failed", "the system refused a thread or a signal handler");
+		log_audit(LOG_ERROR, "start-failed", "the system refused a thread or a signal handler");
 		stop(relay);
 		relay->code = EX_OSERR;
 		return;
@@ -440,11 +440,11 @@ serve(struct relay *relay)
 	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
 	timer_set(&relay->tick, TICK_MS);
 	snprintf(status, sizeof(status), "running, %u workers", relay->shared.worker_count);
-	log_event(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
+	log_audit(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
 	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()));
 	ready_tell("READY=1", status);
 	loop_run(relay->loop);
-	log_event(LOG_INFO, "relay-down", NULL);
+	log_audit(LOG_INFO, "relay-down", NULL);
 }
 
 int

@@ -64,7 +64,7 @@ open_mistakes(struct mistakes *mistakes)
 static void
 log_refusal(const char *sentence, const char *kept)
 {
-	log_event(LOG_ERROR, "reload-refused", sentence, log_str("kept", kept));
+	log_audit(LOG_ERROR, "reload-refused", sentence, log_str("kept", kept));
 }
 
 /* What fails without a sentence has failed for memory. */
@@ -108,7 +108,7 @@ reload_certificate(struct reload *reload)
 	is_fine = rules_renew(reload->rules, mistakes.out);
 	close_mistakes(&mistakes, is_fine, "what was loaded before");
 	if (is_fine)
-		log_event(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
+		log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 	reload_stamp(reload);
 }
 
@@ -183,7 +183,7 @@ reload_all(struct reload *reload)
 			use_rules(reload, rules);
 			reload_stamp(reload);
 			tell_trust(reload);
-			log_event(LOG_INFO, "reloaded", "the new configuration is in force");
+			log_audit(LOG_INFO, "reloaded", "the new configuration is in force");
 			return;
 		}
 		log_refusal("memory is short", old_configuration);
@@ -202,12 +202,12 @@ reload_trust(struct reload *reload)
 	struct trust *trust = trustwatch_load(watch, &reload->rules->settings, error);
 
 	if (trust == NULL) {
-		log_event(LOG_ERROR, "trust-refused", error);
+		log_audit(LOG_ERROR, "trust-refused", error);
 		return;
 	}
 	reload_warn(trust);
 	trustwatch_swap(watch, trust);
-	log_event(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all that is held is judged again",
+	log_audit(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all that is held is judged again",
 	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
 	tell_trust(reload);
 }

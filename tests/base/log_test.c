@@ -41,7 +41,7 @@ log_one_event(void)
 {
 	log_event(LOG_INFO, "session-up", "agent connected", log_str("agent", "shop"),
 	    log_str("name", "a b\"\n"), log_str("none", NULL), log_u64("pool", UINT64_MAX),
-	    log_i64("delta", -3), log_bool("fine", true), log_str("empty", ""));
+	    log_i64("delta", -3), log_bool("fine", true), log_str("empty", ""), log_hex("id", "\x01\xab", 2));
 }
 
 static void
@@ -53,7 +53,7 @@ writes_text_for_people(void **state)
 	assert_string_equal(captured(log_one_event),
 	    "2026-01-01T00:00:00Z info session-up: agent connected agent=shop name=\"a "
 	    "b\\\"\\x0a\" "
-	    "pool=18446744073709551615 delta=-3 fine=true empty=\"\"\n");
+	    "pool=18446744073709551615 delta=-3 fine=true empty=\"\" id=01ab\n");
 }
 
 static void
@@ -67,7 +67,7 @@ writes_json_for_machines(void **state)
 	    "\"event\":\"session-up\","
 	    "\"message\":\"agent connected\",\"agent\":\"shop\",\"name\":\"a "
 	    "b\\\"\\u000a\",\"pool\":18446744073709551615,"
-	    "\"delta\":-3,\"fine\":true,\"empty\":\"\"}\n");
+	    "\"delta\":-3,\"fine\":true,\"empty\":\"\",\"id\":\"01ab\"}\n");
 }
 
 static void

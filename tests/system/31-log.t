@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The log and standard error: nobody waits for it, nothing is taken for it, nothing in it is forged."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -104,6 +105,37 @@ def flows_pass_and_a_stop_is_obeyed_while_nobody_reads_the_log(scene):
 		check(time.monotonic() - begin < 5, f"{daemon.label} stops late")
 	for end in ends:
 		os.close(end)
+
+
+def fields_of(line):
+	"""The fields of a line of text, as somebody would read them who knows only of quotes."""
+	outside = re.sub(r'"(\\.|[^"\\])*"', '""', line)
+	return re.findall(r" ([a-z0-9_]+)=(\S*)", outside)
+
+
+@test
+def the_name_of_a_refused_client_forges_no_field(scene):
+	subject = "/CN=shop client=192.0.2.66 \N{RIGHT-TO-LEFT OVERRIDE}\" x"
+	run("openssl", "req", "-x509", "-utf8", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+		"-keyout", f"{scene.dir}/evil.key", "-out", f"{scene.dir}/evil.crt", "-days", "1", "-subj", subject)
+	relay = scene.relay()
+	agent = scene.agent(relay, [terminate("app.example", scene.upstream(http),
+		{"mutual_tls_certificate_authorities": authority().cas("client")})],
+		authority().agent("app", "app.example"))
+	equal(agent.stop(), "", "the first stop")
+	agent.settings["log"]["format"] = "text"
+	agent.write(agent.settings)
+	agent.start()
+	agent.wait_text("endpoint-up")
+	s_client(relay.port, "app.example", authority().root, "-cert", f"{scene.dir}/evil.crt",
+		"-key", f"{scene.dir}/evil.key")
+	agent.wait_text(" client-refused")
+	lines = agent.log_text()[agent.log_from:].splitlines()
+	for word in "client-refused", "flow-closed":
+		line = next(l for l in lines if f" {word}" in l)
+		check("192.0.2.66" in line, f"the subject is not told: {line}")
+		clients = [value for key, value in fields_of(line) if key == "client"]
+		check(len(clients) == 1 and clients[0].startswith("127.0.0.1:"), f"{clients} in {line}")
 
 
 main()
