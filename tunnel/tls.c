@@ -47,6 +47,7 @@ tls_new(struct tls_config *config, struct stream *under, const struct tls_hooks 
 		tls_free(tls);
 		return NULL;
 	}
+	gnutls_handshake_set_max_packet_length(tls->session, TLS_MESSAGE_MOST);
 	gnutls_session_set_ptr(tls->session, tls);
 	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, tls_pull);
@@ -87,8 +88,8 @@ tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
 	return secret_init(&tls->key, key->data, key->bytes);
 }
 
-/* A peer of TLS 1.2 or before where only 1.3 will do: GnuTLS finds no cipher suite of that version, but
- * RFC 8446 §6.2 has an alert that says what is wrong. */
+/* A peer of TLS 1.2 or before where only 1.3 will do: GnuTLS finds no cipher suite of that
+ * version, but RFC 8446 §6.2 has an alert that says what is wrong. */
 static bool
 is_too_old(struct tls *tls, int got)
 {
@@ -104,6 +105,28 @@ is_no_tls(const struct tls *tls, int got)
 	    (got == GNUTLS_E_UNEXPECTED_PACKET || got == GNUTLS_E_UNSUPPORTED_VERSION_PACKET);
 }
 
+/* A client of TLS 1.3 that fails before its keys are up sends its alert in plain text (OpenSSL
+ * does), and GnuTLS tries to decrypt it. Nobody vouches for it; but the handshake has failed by
+ * it, so it may name what by. (A server has its keys when it has answered.) */
+static unsigned
+find_alert(const struct tls *tls, int got)
+{
+	int plain = tls_record_plain_alert(&tls->record);
+	if (got == GNUTLS_E_FATAL_ALERT_RECEIVED || got == GNUTLS_E_WARNING_ALERT_RECEIVED)
+		return gnutls_alert_get(tls->session);
+	if (got == GNUTLS_E_DECRYPTION_FAILED && tls->state == TLS_SHAKING && plain > 0 &&
+	    tls->config->purpose->is_server)
+		return (unsigned)plain;
+	return 0;
+}
+
+static const char *
+alert_name(unsigned alert)
+{
+	const char *name = gnutls_alert_get_name(alert);
+	return name ? name : "unknown";
+}
+
 static void
 explain(struct tls *tls, int got)
 {
@@ -112,10 +135,10 @@ explain(struct tls *tls, int got)
 	if (tls->alert_received)
 		snprintf(tls->error, sizeof tls->error,
 		    "the peer refused with the alert \"%s\" (%u)",
-		    gnutls_alert_get_name(tls->alert_received), tls->alert_received);
+		    alert_name(tls->alert_received), tls->alert_received);
 	else if (tls->judgement)
 		snprintf(tls->error, sizeof tls->error, "refused with the alert \"%s\" (%u)",
-		    gnutls_alert_get_name(tls->judgement), tls->judgement);
+		    alert_name(tls->judgement), tls->judgement);
 	else if (tls->below == IO_RESET)
 		snprintf(tls->error, sizeof tls->error, "the connection was reset");
 	else if (tls->below == IO_EOF)
@@ -130,33 +153,34 @@ explain(struct tls *tls, int got)
 
 /* RFC 8446 §6.2: once, and only if the peer can still be told. */
 static void
-send_alert(struct tls *tls, unsigned alert)
+send_alert(struct tls *tls, gnutls_alert_level_t level, unsigned alert)
 {
 	if (tls->alert_sent || tls->alert_received || tls->closing != TLS_WRITING)
 		return;
 	tls->alert_sent = alert;
-	gnutls_alert_send(tls->session, GNUTLS_AL_FATAL, alert);
+	gnutls_alert_send(tls->session, level, alert);
 	tls_flush(tls);
 }
 
 enum io
 tls_fail(struct tls *tls, int got)
 {
-	int level = 0;
+	int level = GNUTLS_AL_FATAL;
 	enum io below = tls->below;
-	if (got == GNUTLS_E_FATAL_ALERT_RECEIVED || got == GNUTLS_E_WARNING_ALERT_RECEIVED)
-		tls->alert_received = gnutls_alert_get(tls->session);
+	tls->alert_received = find_alert(tls, got);
 	explain(tls, got);
 	tls->heard_no_tls = is_no_tls(tls, got);
 	tls->state = TLS_BROKEN;
 	if (tls->alert_received || below == IO_RESET || below == IO_EOF)
 		return tls->read_end = IO_RESET;
 	if (tls->judgement)
-		send_alert(tls, tls->judgement);
+		send_alert(tls, GNUTLS_AL_FATAL, tls->judgement);
 	else if (is_too_old(tls, got))
-		send_alert(tls, GNUTLS_A_PROTOCOL_VERSION);
-	else
-		send_alert(tls, (unsigned)gnutls_error_to_alert(got, &level));
+		send_alert(tls, GNUTLS_AL_FATAL, GNUTLS_A_PROTOCOL_VERSION);
+	else {
+		unsigned alert = (unsigned)gnutls_error_to_alert(got, &level);
+		send_alert(tls, (gnutls_alert_level_t)level, alert);
+	}
 	return tls->read_end = IO_FAILED;
 }
 
@@ -165,7 +189,7 @@ tls_alert(struct tls *tls, unsigned alert)
 {
 	tls->judgement = alert;
 	explain(tls, GNUTLS_E_CERTIFICATE_ERROR);
-	send_alert(tls, alert);
+	send_alert(tls, GNUTLS_AL_FATAL, alert);
 	tls->state = TLS_BROKEN;
 	tls->read_end = IO_FAILED;
 }
@@ -188,19 +212,33 @@ find_fault(struct tls *tls)
 	return 0;
 }
 
+bool
+tls_is_fatal(const struct tls *tls, int got)
+{
+	return gnutls_error_is_fatal(got) || (got == GNUTLS_E_WARNING_ALERT_RECEIVED &&
+	    gnutls_protocol_get_version(tls->session) == GNUTLS_TLS1_3);
+}
+
 /* One step: 0 done, 1 wait for *wait, else GnuTLS's error. GnuTLS says E_AGAIN once a partial
- * record even when more is at hand, so only the lower stream's own word makes us wait. */
+ * record even when more is at hand, so only the lower stream's own word makes us wait. A peer may
+ * cut its messages into records of one byte; what it may not is keep us busy for nothing, or fill
+ * our memory. */
 static int
 shake(struct tls *tls, enum io *wait)
 {
-	for (int round = 0; round < TLS_ROUNDS_MOST; round++) {
+	int idle = 0;
+	while (idle < TLS_ROUNDS_MOST && tls->record.bodies <= TLS_HANDSHAKE_MOST) {
+		size_t before = tls->record.bodies;
 		tls->below = IO_OK;
 		int got = gnutls_handshake(tls->session);
-		if (got == 0 || gnutls_error_is_fatal(got))
+		if (got == 0 || tls_is_fatal(tls, got))
 			return got;
 		*wait = tls->below;
 		if (*wait == IO_READ || *wait == IO_WRITE)
 			return 1;
+		if (*wait != IO_OK)
+			return GNUTLS_E_PREMATURE_TERMINATION;
+		idle = tls->record.bodies > before ? 0 : idle + 1;
 	}
 	return GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 }

@@ -74,14 +74,35 @@ tls_pull(gnutls_transport_ptr_t arg, void *data, size_t bytes)
 	struct tls *tls = arg;
 	size_t done;
 	enum io io = stream_read(tls->under, data, bytes, &done);
-	if (io == IO_OK)
+	if (io == IO_OK) {
+		tls_record_follow(&tls->record, data, done);
 		return (ssize_t)done;
+	}
 	tls->below = io;
 	if (io == IO_EOF)
 		return 0;
 	gnutls_transport_set_errno(tls->session, io == IO_RESET ? ECONNRESET :
 	    io == IO_FAILED ? EIO : EAGAIN);
 	return -1;
+}
+
+/* RFC 5246 §7.4.1.1 lets a client ignore a HelloRequest. Its other way, the warning
+ * no_renegotiation, is fatal to servers of OpenSSL, and so would be to a healthy flow. A client
+ * that asks has to be refused: its hello stays in GnuTLS's way. */
+static enum io
+judge_renegotiation(struct tls *tls)
+{
+	return tls->config->purpose->is_server ? tls_fail(tls, GNUTLS_E_REHANDSHAKE) : IO_OK;
+}
+
+/* RFC 8446 §6: in TLS 1.3 an alert's code says what it means, and its level nothing. Before, a
+ * warning is one. close_notify never was more than an end. */
+static enum io
+judge_alert(struct tls *tls, int got)
+{
+	if (gnutls_alert_get(tls->session) == GNUTLS_A_CLOSE_NOTIFY)
+		return tls->read_end = IO_EOF;
+	return tls_is_fatal(tls, got) ? tls_fail(tls, got) : IO_OK;
 }
 
 /* How an answer of GnuTLS other than bytes ends or does not end the reading; IO_OK: read again. */
@@ -93,11 +114,19 @@ judge_read(struct tls *tls, ssize_t got)
 		return tls->read_end = IO_EOF;
 	case GNUTLS_E_AGAIN:
 	case GNUTLS_E_INTERRUPTED:
-		return tls->below;
+		/* It says so, too, of an end within a record's header. */
+		if (tls->below == IO_OK || tls->below == IO_READ || tls->below == IO_WRITE)
+			return tls->below;
+		got = GNUTLS_E_PREMATURE_TERMINATION;
+		break;
 	case GNUTLS_E_WARNING_ALERT_RECEIVED:
-		return IO_OK;
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		return judge_alert(tls, (int)got);
+	case GNUTLS_E_REHANDSHAKE:
+		return judge_renegotiation(tls);
 	}
-	if (tls->below == IO_EOF && tls->is_forgiving)
+	/* A record that is cut through is forgiven by nobody. */
+	if (tls->below == IO_EOF && tls->is_forgiving && tls_record_is_whole(&tls->record))
 		return tls->read_end = IO_EOF;
 	return tls_fail(tls, (int)got);
 }
