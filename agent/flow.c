@@ -23,7 +23,7 @@
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
 
-enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80 };
+enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80, WORKING_MS = 300 };
 
 enum agent_flow_state { OPENED, HANDSHAKING, DIALLING, JOINED, LINGERING, OVER, STATES };
 
@@ -41,6 +41,7 @@ struct agent_flow_setup {
 	struct lingering lingering;
 	struct peer_check client_check;
 	struct upstream_dial *dial;
+	struct timer working;		/* the relay will wonder */
 	char detail[DETAIL_TEXT];	/* a sentence about the failure */
 };
 
@@ -146,6 +147,7 @@ agent_flow_free(struct agent_flow *flow)
 		lingering_wipe(&flow->setup->lingering);
 		peer_check_wipe(&flow->setup->client_check);
 		upstream_dial_free(flow->setup->dial);
+		timer_clear(&flow->setup->working);
 		free(flow->setup);
 	}
 	pooled_channel_free(flow->pooled);
@@ -256,6 +258,7 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 
 	upstream_dial_free(flow->setup->dial);
 	flow->setup->dial = NULL;
+	timer_clear(&flow->setup->working);
 	endpoint_note_dial(flow->endpoint, upstream != NULL, clock_ms());
 	if (!upstream) {
 		on_dial_failed(flow, error);
@@ -273,6 +276,15 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 }
 
 static void
+on_working(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	if (flow->pooled)
+		channel_working(pooled_channel_channel(flow->pooled));
+}
+
+static void
 dial(struct agent_flow *flow)
 {
 	struct upstream_dial_options options = {
@@ -284,6 +296,7 @@ dial(struct agent_flow *flow)
 	};
 
 	move(flow, DIALLING);
+	timer_set(&flow->setup->working, WORKING_MS);
 	flow->setup->dial = upstream_dial_new(
 	    flow->context->loop, flow->context->resolver, &options, on_dialled, flow);
 	if (!flow->setup->dial)
@@ -453,6 +466,7 @@ agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *
 	flow->on_over = on_over;
 	flow->arg = arg;
 	task_init(&flow->reap, on_reap, flow);
+	timer_init(&setup->working, context->loop, on_working, flow);
 	LIST_INSERT_HEAD(list, flow, link);
 	pooled_channel_hand_over(pooled, on_pooled, flow);
 	begin(flow);

@@ -173,7 +173,8 @@ on_attempt(void *arg)
 	struct flow *flow = arg;
 
 	if (flow->state == FLOW_OPENING)
-		lost(flow, "the agent did not answer in time", false);
+		lost(flow, channel_is_worked_on(flow->channel) ?
+		    "the agent works on it, but did not answer in time" : "the agent did not answer in time", false);
 	else
 		retry(flow, "the agent opened no channel in time", false);
 }

@@ -139,7 +139,7 @@ make_context(const char *upstream)
 	context.pool_most = 256;
 	context.tolerance_ms = 1000;
 	context.hello = (struct frame_hello){
-	    .oldest = 1, .newest = 1, .software = "test", .heartbeat_ms = 1000};
+	    .oldest = PROTOCOL_OLDEST, .newest = PROTOCOL_NEWEST, .software = "test", .heartbeat_ms = 1000};
 	context.credentials = credentials_new(&settings, NULL, error);
 	if (!context.credentials)
 		fail_msg("%s", error);
@@ -465,6 +465,101 @@ says_that_the_upstream_is_down(void **state)
 	stop();
 }
 
+/* ---- an upstream that does not even refuse ---- */
+
+static int silent_fd, waiting[3];
+
+/* A listener whose queue is full drops what comes. */
+static const char *
+start_silent_upstream(char text[ADDRESS_TEXT])
+{
+	struct address any, local;
+
+	assert_true(address_parse(&any, "127.0.0.1:0"));
+	silent_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(silent_fd, &any.as.any, any.bytes), 0);
+	assert_int_equal(listen(silent_fd, 0), 0);
+	local = socket_local(silent_fd);
+	for (int i = 0; i < 3; i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(waiting[i], &local.as.any, local.bytes);
+	}
+	return address_text(&local, text);
+}
+
+static void
+stop_silent_upstream(void)
+{
+	for (int i = 0; i < 3; i++)
+		close(waiting[i]);
+	close(silent_fd);
+}
+
+static void
+open_silent_flow(void)
+{
+	uint8_t hello[4096];
+	size_t bytes = start_client("sealed.test", hello, sizeof hello);
+
+	wait_for(is_up);
+	wait_for(pool_is_full);
+	opened = test_relay_parked(&relay);
+	test_relay_open(opened, number_of(0), "sealed.test", hello, bytes);
+}
+
+static bool
+is_worked_on(void)
+{
+	return channel_is_worked_on(opened->channel);
+}
+
+static void
+says_that_it_works_on_what_takes_its_time(void **state)
+{
+	char text[ADDRESS_TEXT];
+	uint64_t began_ms;
+
+	(void)state;
+	start(start_silent_upstream(text));
+	open_silent_flow();
+	began_ms = clock_ms();
+	wait_for(is_worked_on);
+	assert_in_range(clock_ms() - began_ms, 250, 3000);
+	assert_false(is_answered());
+	stop_silent_upstream();
+	close(client_far);
+	stop_client();
+	stop();
+}
+
+static bool
+has_a_flow(void)
+{
+	return agent_workers_flow_count(context.workers) > 0;
+}
+
+/* Long before its dial would give up. */
+static void
+gives_up_its_dial_when_the_relay_does(void **state)
+{
+	char text[ADDRESS_TEXT];
+	uint64_t began_ms;
+
+	(void)state;
+	start(start_silent_upstream(text));
+	open_silent_flow();
+	wait_for(has_a_flow);
+	began_ms = clock_ms();
+	channel_free(opened->channel);
+	opened->channel = NULL;
+	wait_for(has_no_flow);
+	assert_in_range(clock_ms() - began_ms, 0, 2000);
+	stop_silent_upstream();
+	close(client_far);
+	stop_client();
+	stop();
+}
+
 static void
 takes_no_new_flow_while_it_drains(void **state)
 {
@@ -587,6 +682,22 @@ tries_again_with_a_name_that_is_taken(void **state)
 	stop();
 }
 
+/* What is refused for good waits for minutes, unless the relay says that it may have changed its mind. */
+static void
+tries_again_at_once_when_the_relay_says_so(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	relay.refuses_with = CODE_NAME_RESERVED;
+	wait_for(is_up);
+	wait_for(was_refused);
+	session_again(relay.session, CODE_NAME_TAKEN);
+	session_again(relay.session, CODE_NAME_RESERVED);
+	wait_for(was_announced_again);
+	assert_string_equal(relay.announced[2], "sealed.test");
+	stop();
+}
+
 static void
 does_not_believe_a_relay_of_another_name(void **state)
 {
@@ -643,10 +754,13 @@ main(void)
 		cmocka_unit_test(refuses_a_name_that_the_endpoint_does_not_serve),
 		cmocka_unit_test(knows_no_endpoint_but_its_own),
 		cmocka_unit_test(says_that_the_upstream_is_down),
+		cmocka_unit_test(says_that_it_works_on_what_takes_its_time),
+		cmocka_unit_test(gives_up_its_dial_when_the_relay_does),
 		cmocka_unit_test(takes_no_new_flow_while_it_drains),
 		cmocka_unit_test(ends_tls_and_dials_the_upstream_only_then),
 		cmocka_unit_test(tells_of_an_endpoint_that_is_refused_for_good_and_keeps_the_other),
 		cmocka_unit_test(tries_again_with_a_name_that_is_taken),
+		cmocka_unit_test(tries_again_at_once_when_the_relay_says_so),
 		cmocka_unit_test(does_not_believe_a_relay_of_another_name),
 		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
 	};

@@ -72,6 +72,8 @@ test_relay_on_channel(void *arg, enum channel_event event)
 	case CHANNEL_PARKED:
 		channel->is_parked = true;
 		channel->relay->parked++;
+		if (channel->relay->session)
+			channel_set_version(channel->channel, session_version(channel->relay->session));
 		break;
 	case CHANNEL_READY:
 		channel->is_ready = true;
