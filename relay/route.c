@@ -1,6 +1,7 @@
 /* The table of patterns. A pattern has static routes or a set of endpoints, and is gone when it has neither. */
 #include "relay/route.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,15 @@ explain(enum code code, const char *name, char sentence[SENTENCE_TEXT])
 	}
 }
 
+/* An IPv4 address would pass for a name of four labels, and no client asks for one (RFC 6066, section 3). */
+static bool
+is_server_name(char out[NAME_SIZE], const char *text)
+{
+	struct in_addr address;
+
+	return name_normalise_pattern(out, text, strlen(text)) && inet_pton(AF_INET, out, &address) != 1;
+}
+
 enum code
 route_announce(struct routes *routes, const struct route_announcement *said, char sentence[SENTENCE_TEXT],
     void (*on_loss)(const struct route_loss *))
@@ -201,7 +211,7 @@ route_announce(struct routes *routes, const struct route_announcement *said, cha
 	struct newcomer new = { .said = said };
 	enum code code = CODE_NAME_INVALID;
 
-	if (name_normalise_pattern(new.name, said->pattern, strlen(said->pattern))) {
+	if (is_server_name(new.name, said->pattern)) {
 		new.cover = identity_covers(session_ref_identity(said->session_ref), new.name, NULL);
 		code = CODE_NAME_NOT_GRANTED;
 	}
