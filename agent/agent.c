@@ -125,6 +125,8 @@ on_signal(void *arg, int number)
 		reload(agent);
 	else if (number != SIGHUP && is_serving)
 		drain(agent);
+	else if (number != SIGHUP && agent->stage == AGENT_DRAINING)
+		leave(agent);
 	else if (number != SIGHUP)
 		loop_stop(agent->context.loop);
 }

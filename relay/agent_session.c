@@ -239,12 +239,12 @@ agent_session_end_all(struct worker_context *worker, enum code code, const char 
 }
 
 void
-agent_session_reserve_all(struct worker_context *worker)
+agent_session_obey_rules_all(struct worker_context *worker)
 {
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-		agent_session_reserve(self);
+		agent_session_obey_rules(self);
 }
 
 void
@@ -282,6 +282,7 @@ refuse(struct agent_session *self, uint32_t number, const char *name, enum code 
 	    log_str("agent", identity_name(self->identity)), log_str("server_name", name),
 	    log_u64("endpoint", number));
 	session_refuse_endpoint(self->session, number, code, sentence);
+	self->has_reserved |= code == CODE_NAME_RESERVED;
 }
 
 /* Runs in the thread of whoever displaced it. */
@@ -393,8 +394,8 @@ lose_endpoint(struct agent_session *self, uint32_t number, enum code code, const
 	refuse(self, number, name, code, sentence);
 }
 
-void
-agent_session_reserve(struct agent_session *self)
+static void
+reserve_again(struct agent_session *self)
 {
 	struct routes *routes = self->worker->shared->routes;
 
@@ -403,6 +404,18 @@ agent_session_reserve(struct agent_session *self)
 			lose_endpoint(self, self->endpoints[i].number, CODE_NAME_RESERVED,
 			    "the relay's configuration has taken this name for a static route");
 	}
+}
+
+/* New rules: names may have been taken, and others given back. */
+void
+agent_session_obey_rules(struct agent_session *self)
+{
+	bool had_reserved = self->has_reserved;
+
+	self->has_reserved = false;
+	if (had_reserved)
+		session_again(self->session, CODE_NAME_RESERVED);
+	reserve_again(self);
 }
 
 /* ---- a twin: another session of the same identity and instance ---- */

@@ -28,8 +28,9 @@ void agent_session_judge_all(struct worker_context *, struct trust *, int64_t no
 void agent_session_drain_all(struct worker_context *, uint64_t deadline_ms);
 /* Says goodbye, and ends them. */
 void agent_session_end_all(struct worker_context *, enum code, const char *sentence);
-/* Refuses the endpoints whose names the static routes have taken. */
-void agent_session_reserve_all(struct worker_context *);
+/* New rules: refuses the endpoints whose names the static routes have taken, and says that names may have been
+ * given back. */
+void agent_session_obey_rules_all(struct worker_context *);
 /* At once, without a word. */
 void agent_session_cut_all(struct worker_context *);
 

@@ -32,6 +32,7 @@ struct agent_session {
 	uint64_t up_ms;
 	unsigned needed;		/* channels asked for in this turn */
 	bool is_gone, was_logged;
+	bool has_reserved;		/* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
 	struct task send_need, reap;
 };
@@ -49,7 +50,7 @@ void agent_session_watch_end(void *self);
 void agent_session_greet(struct agent_session *, const struct frame_hello *);
 
 /* agent_session_work.c */
-void agent_session_reserve(struct agent_session *);
+void agent_session_obey_rules(struct agent_session *);
 void agent_session_announce(struct agent_session *, const struct frame_announce *);
 void agent_session_withdraw(struct agent_session *, uint32_t endpoint);
 void agent_session_command(void *self, const struct session_ref_command *);

@@ -34,7 +34,7 @@ struct relay {
 	struct reload reload;			/* the configuration in force */
 	struct timer tick, deadline;
 	unsigned reports[WORKER_EVENTS];
-	bool is_draining, is_stopping;
+	bool is_draining, is_cut_short, is_stopping;
 	int code;				/* how the program will exit */
 };
 
@@ -54,17 +54,31 @@ stop(struct relay *relay)
 }
 
 static void
-on_deadline(void *arg)
-{
-	log_audit(LOG_WARNING, "drain-timeout", "flows are still open; they are cut now");
-	stop(arg);
-}
-
-static void
 say_goodbye(struct relay *relay)
 {
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
-		worker_post_goodbye(relay->shared.workers[i]);
+		worker_post_goodbye(relay->shared.workers[i], relay->is_cut_short);
+}
+
+/* Flows are cut; agents hear of the end, and are waited for no longer than a goodbye takes. Who insists
+ * once more does not even wait for that. */
+static void
+cut_short(struct relay *relay)
+{
+	timer_clear(&relay->deadline);
+	if (relay->is_cut_short) {
+		stop(relay);
+		return;
+	}
+	relay->is_cut_short = true;
+	say_goodbye(relay);
+}
+
+static void
+on_deadline(void *arg)
+{
+	log_audit(LOG_WARNING, "drain-timeout", "flows are still open; they are cut now");
+	cut_short(arg);
 }
 
 /* Each step of the drain is over when every worker has reported it. */
@@ -125,7 +139,7 @@ on_stop_signal(void *arg, int number)
 		return;
 	}
 	log_audit(LOG_WARNING, "stopping-now", "a second signal: open flows are cut", log_i64("signal", number));
-	stop(relay);
+	cut_short(relay);
 }
 
 static void

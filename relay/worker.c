@@ -33,7 +33,7 @@ struct worker_orders {
 	struct rules *rules;		/* held; NULL: as they are */
 	bool has_trust;
 	struct trust *trust;		/* held; NULL with has_trust: nobody is believed any more */
-	bool drain, goodbye;
+	bool drain, goodbye, cut;
 	uint64_t deadline_ms;
 };
 
@@ -208,6 +208,13 @@ check(struct worker *worker)
 }
 
 static void
+cut_flows(struct worker *worker)
+{
+	intake_cut_all(&worker->context);
+	flow_cut_all(&worker->context, "relay-stopped");
+}
+
+static void
 say_goodbye(struct worker *worker)
 {
 	worker->says_goodbye = true;
@@ -275,12 +282,14 @@ deliver(struct message *message)
 	}
 	if (orders.rules != NULL) {
 		adopt_rules(worker, orders.rules);
-		agent_session_reserve_all(&worker->context);
+		agent_session_obey_rules_all(&worker->context);
 	}
 	if (orders.has_trust)
 		obey_trust(worker, orders.trust);
 	if (orders.drain)
 		obey_drain(worker, orders.deadline_ms);
+	if (orders.cut)
+		cut_flows(worker);
 	if (orders.goodbye)
 		say_goodbye(worker);
 }
@@ -327,10 +336,11 @@ worker_post_drain(struct worker *worker, uint64_t deadline_ms)
 }
 
 void
-worker_post_goodbye(struct worker *worker)
+worker_post_goodbye(struct worker *worker, bool cuts_flows)
 {
 	pthread_mutex_lock(&worker->lock);
 	worker->orders.goodbye = true;
+	worker->orders.cut |= cuts_flows;
 	post(worker);
 }
 
@@ -354,8 +364,7 @@ let_go(struct worker *worker)
 	worker->is_over = true;
 	timer_clear(&worker->goodbye);
 	close_ports(worker);
-	intake_cut_all(&worker->context);
-	flow_cut_all(&worker->context, "relay-stopped");
+	cut_flows(worker);
 	refuse_cut_all(&worker->context.lingers);
 	agent_session_cut_all(&worker->context);
 	agent_channel_cut_all(&worker->context);

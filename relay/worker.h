@@ -39,7 +39,7 @@ bool worker_start(struct worker *, unsigned number);
 void worker_post_rules(struct worker *, struct rules *);		/* held by the call */
 void worker_post_trust(struct worker *, struct trust *);		/* judge all again; held by the call; NULL: no agents */
 void worker_post_drain(struct worker *, uint64_t deadline_ms);
-void worker_post_goodbye(struct worker *);
+void worker_post_goodbye(struct worker *, bool cuts_flows);	/* to the agents; what still runs may go first */
 void worker_stop(struct worker *);
 /* Every worker must have been stopped before the first is joined: they wait for one another. */
 void worker_join(struct worker *);
