@@ -98,6 +98,31 @@ address_port(const struct address *address)
 	return 0;
 }
 
+bool
+address_equals(const struct address *a, const struct address *b)
+{
+	return a->bytes == b->bytes && memcmp(&a->as, &b->as, a->bytes) == 0;
+}
+
+bool
+address_is_any(const struct address *address)
+{
+	switch (family_of(address)) {
+	case AF_INET:
+		return address->as.v4.sin_addr.s_addr == htonl(INADDR_ANY);
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(&address->as.v6.sin6_addr);
+	}
+	return false;
+}
+
+struct address
+address_any_v4(uint16_t port)
+{
+	return (struct address){.bytes = sizeof(struct sockaddr_in),
+	    .as.v4 = {.sin_family = AF_INET, .sin_port = htons(port)}};
+}
+
 static bool
 parse_unix(struct address *address, const char *path)
 {

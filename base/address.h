@@ -31,6 +31,12 @@ const char *address_text(const struct address *, char *out);
 /* The same without the port. */
 const char *address_host_text(const struct address *, char *out);
 uint16_t address_port(const struct address *);
+/* The same address and port. */
+bool address_equals(const struct address *, const struct address *);
+/* Whether it is 0.0.0.0 or [::], any of this host's addresses. */
+bool address_is_any(const struct address *);
+/* 0.0.0.0 with this port. */
+struct address address_any_v4(uint16_t port);
 /* A literal "192.0.2.1:443", "[::]:443", "unix:/path"; no names. */
 bool address_parse(struct address *, const char *text);
 

@@ -130,7 +130,7 @@ is_own_echo(struct attempt *attempt)
 	if (address_port(to) < 1024)
 		return false;
 	own = socket_local(attempt->fd);
-	return own.bytes == to->bytes && memcmp(&own.as, &to->as, own.bytes) == 0;
+	return address_equals(&own, to);
 }
 
 static void

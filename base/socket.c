@@ -34,6 +34,8 @@ cure_for(int error)
 		       "writable directory";
 	case ENOENT:
 		return "; create the directory";
+	case EAFNOSUPPORT:
+		return "; this kernel has no such family: choose another address";
 	}
 	return "";
 }
@@ -48,6 +50,7 @@ fail(int fd, const struct address *address, char *error)
 	    strerror(why), cure_for(why));
 	if (fd >= 0)
 		close(fd);
+	errno = why;
 	return -1;
 }
 
@@ -76,19 +79,25 @@ remove_stale(const struct address *address)
 }
 
 int
-socket_listen(const struct address *address, bool reuse_port, char *error)
+socket_listen(const struct address *address, unsigned flags, char *error)
 {
 	int family = address->bytes == 0 ? AF_UNSPEC : address->as.any.sa_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	if (fd < 0 && errno == EAFNOSUPPORT && family == AF_INET6 && address_is_any(address) &&
+	    !(flags & LISTEN_V6_ONLY)) {
+		struct address v4 = address_any_v4(address_port(address));
+
+		return socket_listen(&v4, flags, error);
+	}
 	if (fd < 0)
 		return fail(fd, address, error);
 	if (family == AF_UNIX)
 		remove_stale(address);
 	else if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-		 (reuse_port && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
+		 ((flags & LISTEN_SHARED) && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
 		return fail(fd, address, error);
-	if (family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
+	if (family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, (flags & LISTEN_V6_ONLY) != 0))
 		return fail(fd, address, error);
 	if (bind(fd, &address->as.any, address->bytes) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(fd, address, error);

@@ -10,10 +10,16 @@
 #include "base/address.h"
 #include "base/loop.h"
 
-/* Listening socket with SO_REUSEADDR, SO_REUSEPORT if asked, IPV6_V6ONLY off, backlog 4096; the
- * stale file of a local socket that nobody answers at is replaced.
- * -1 with a sentence in error (512 bytes). */
-int socket_listen(const struct address *, bool reuse_port, char *error);
+enum listen_flags {
+	LISTEN_ALONE = 0,
+	LISTEN_SHARED = 1,	/* SO_REUSEPORT */
+	LISTEN_V6_ONLY = 2,	/* [::] leaves IPv4 to another listener */
+};
+/* Listening socket with SO_REUSEADDR, IPV6_V6ONLY off unless asked for, backlog 4096; the
+ * stale file of a local socket that nobody answers at is replaced.  Where the kernel has no IPv6,
+ * [::] is 0.0.0.0, unless that is left to another listener: socket_local() tells.
+ * -1 with a sentence in error (512 bytes) and errno. */
+int socket_listen(const struct address *, unsigned flags, char *error);
 
 /* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute.
  * What a listener accepts and a connector connects has them already. */

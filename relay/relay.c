@@ -286,31 +286,74 @@ log_listening(const struct address *address, bool passed)
 	    log_bool("passed_by_the_service_manager", passed));
 }
 
-/* SO_REUSEPORT would let us share the address with any other program of our user without a word. */
-static bool
-is_free(const struct address *address, char *error)
+/* [::] has both families, but leaves IPv4 to 0.0.0.0 where that has a listener of its own. */
+static unsigned
+listen_flags(const struct settings *settings, const struct address *address)
 {
-	int fd = socket_listen(address, false, error);
+	if (address->as.any.sa_family != AF_INET6 || !address_is_any(address))
+		return LISTEN_ALONE;
+	for (size_t i = 0; i < settings->listeners.count; i++) {
+		const struct address *other = &settings_listener_at(settings, i)->parsed;
 
+		if (other->as.any.sa_family == AF_INET && address_is_any(other) &&
+		    address_port(other) == address_port(address))
+			return LISTEN_V6_ONLY;
+	}
+	return LISTEN_ALONE;
+}
+
+/* What one listener of the settings becomes. */
+struct binding {
+	const struct address *address;
+	unsigned flags;
+	int passed;		/* by the service manager; -1: none */
+	bool is_left_out;
+};
+
+static void
+warn_of_no_ipv6(const struct address *address)
+{
+	char text[ADDRESS_TEXT];
+
+	log_event(LOG_WARNING, "ipv6-missing", "this kernel has no IPv6: clients come by IPv4 only",
+	    log_str("address", address_text(address, text)));
+}
+
+/* SO_REUSEPORT would let us share the address with any other program of our user without a word. All
+ * are looked at before the first is bound, because one of ours may take what another one of ours has, too. */
+static int
+look_at(const struct settings *settings, size_t index, struct binding *binding)
+{
+	const struct address *address = &settings_listener_at(settings, index)->parsed;
+	char error[SENTENCE];
+	int fd;
+
+	*binding = (struct binding){ .address = address, .flags = listen_flags(settings, address),
+	    .passed = ready_listener(address) };
+	if (binding->passed >= 0)
+		return EX_OK;
+	fd = socket_listen(address, binding->flags, error);
+	binding->is_left_out = fd < 0 && errno == EAFNOSUPPORT && binding->flags == LISTEN_V6_ONLY;
+	if (fd < 0 && !binding->is_left_out)
+		return fail(EX_UNAVAILABLE, "listen-failed", error);
+	if (fd < 0 || socket_local(fd).as.any.sa_family != address->as.any.sa_family)
+		warn_of_no_ipv6(address);
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0;
+	return EX_OK;
 }
 
 /* A socket that was passed is one descriptor, shared by all workers; else each has one of its own. */
 static int
-bind_listener(struct relay *relay, size_t index)
+bind_listener(struct relay *relay, size_t index, const struct binding *binding)
 {
-	const struct address *address = &settings_listener_at(&relay->reload.rules->settings, index)->parsed;
-	int passed = ready_listener(address);
 	char error[SENTENCE];
 	int fd;
 
-	if (passed < 0 && !is_free(address, error))
-		return fail(EX_UNAVAILABLE, "listen-failed", error);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++) {
-		fd = passed >= 0 ? dup(passed) : socket_listen(address, true, error);
-		if (fd < 0 && passed >= 0)
+		fd = binding->passed >= 0 ? dup(binding->passed)
+		    : socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
+		if (fd < 0 && binding->passed >= 0)
 			return fail(EX_OSERR, "listen-failed", "the passed listener cannot be shared");
 		if (fd < 0)
 			return fail(EX_UNAVAILABLE, "listen-failed", error);
@@ -319,17 +362,25 @@ bind_listener(struct relay *relay, size_t index)
 			return fail(EX_OSERR, "listen-failed", "memory is short");
 		}
 	}
-	log_listening(address, passed >= 0);
+	log_listening(binding->address, binding->passed >= 0);
 	return EX_OK;
 }
 
 static int
 bind_all(struct relay *relay)
 {
-	int code = EX_OK;
+	const struct settings *settings = &relay->reload.rules->settings;
+	size_t count = settings->listeners.count;
+	struct binding *bindings = calloc(count, sizeof *bindings);
+	int code = bindings != NULL ? EX_OK : fail(EX_OSERR, "start-failed", "memory is short");
 
-	for (size_t i = 0; i < relay->reload.rules->settings.listeners.count && code == EX_OK; i++)
-		code = bind_listener(relay, i);
+	for (size_t i = 0; i < count && code == EX_OK; i++)
+		code = look_at(settings, i, &bindings[i]);
+	for (size_t i = 0; i < count && code == EX_OK; i++) {
+		if (!bindings[i].is_left_out)
+			code = bind_listener(relay, i, &bindings[i]);
+	}
+	free(bindings);
 	return code;
 }
 

@@ -294,7 +294,7 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 	if (listener->proxies == NULL)
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
 	for (size_t i = 0; i < index; i++) {
-		if (strcmp(settings_listener_at(settings, i)->address, listener->address) == 0)
+		if (address_equals(&settings_listener_at(settings, i)->parsed, &listener->parsed))
 			conf_error(report, listener->address_mark, "'%s' is listened on twice; remove one",
 			    listener->address);
 	}

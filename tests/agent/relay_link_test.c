@@ -212,7 +212,7 @@ start_upstream(char text[ADDRESS_TEXT])
 	int fd;
 
 	assert_true(address_parse(&any, "127.0.0.1:0"));
-	fd = socket_listen(&any, false, error);
+	fd = socket_listen(&any, LISTEN_ALONE, error);
 	assert_true(fd >= 0);
 	local = socket_local(fd);
 	upstream_fd = -1;

@@ -239,7 +239,7 @@ test_relay_start(struct test_relay *relay, struct loop *loop, struct mint *mint)
 	    .pool_most = 6, .heartbeat_ms = 1000, .tolerance_ms = 1000 };
 	arc4random_buf(relay->welcome.session_id, SESSION_ID_BYTES);
 	assert_true(address_parse(&any, "127.0.0.1:0"));
-	fd = socket_listen(&any, false, error);
+	fd = socket_listen(&any, LISTEN_ALONE, error);
 	assert_true(fd >= 0);
 	local = socket_local(fd);
 	snprintf(

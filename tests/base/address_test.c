@@ -29,6 +29,32 @@ reads_literals_and_writes_them_back(void **state)
 }
 
 static void
+any_address_is_known_and_equals_mean_address_and_port(void **state)
+{
+	static const struct { const char *a, *b; bool equal, any; } cases[] = {
+		{"0.0.0.0:1", "[::ffff:0.0.0.0]:1", true, true},
+		{"[::]:1", "[0:0::0]:1", true, true},
+		{"[::]:1", "[::]:2", false, true},
+		{"[::]:1", "0.0.0.0:1", false, true},
+		{"127.0.0.1:1", "127.0.0.1:1", true, false},
+		{"[::1]:1", "[::2]:1", false, false},
+		{"unix:/a", "unix:/a", true, false},
+		{"unix:/a", "unix:/b", false, false},
+	};
+	struct address none = {0}, a, b;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_true(address_parse(&a, cases[i].a) && address_parse(&b, cases[i].b));
+		if (address_equals(&a, &b) != cases[i].equal || address_is_any(&a) != cases[i].any)
+			fail_msg("%s and %s", cases[i].a, cases[i].b);
+	}
+	assert_false(address_is_any(&none));
+	a = address_any_v4(443);
+	assert_true(address_parse(&b, "0.0.0.0:443") && address_equals(&a, &b));
+}
+
+static void
 refuses_what_is_no_literal(void **state)
 {
 	static const char *const cases[] = {
@@ -362,6 +388,7 @@ limits_count_by_blocks(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reads_literals_and_writes_them_back),
+	cmocka_unit_test(any_address_is_known_and_equals_mean_address_and_port),
 	cmocka_unit_test(refuses_what_is_no_literal),
 	cmocka_unit_test(maps_to_ipv4_on_the_way_in),
 	cmocka_unit_test(names_local_sockets),

@@ -106,7 +106,7 @@ put(unsigned host, enum kind kind)
 
 	if (kind == CLOSED)
 		return true;
-	hosts[host].fd = socket_listen(&address, false, error);
+	hosts[host].fd = socket_listen(&address, LISTEN_ALONE, error);
 	if (hosts[host].fd >= 0 && kind == BLACK_HOLE)
 		fill(&hosts[host], &address);
 	return hosts[host].fd >= 0;
@@ -135,7 +135,7 @@ try_port(enum kind v6, enum kind first, enum kind second)
 	int fd;
 
 	assert_true(address_parse(&any, "127.0.0.1:0"));
-	fd = socket_listen(&any, false, error);
+	fd = socket_listen(&any, LISTEN_ALONE, error);
 	any = socket_local(fd);
 	port = address_port(&any);
 	close(fd);

@@ -35,7 +35,7 @@ set_up(void **state)
 	resolver = resolver_new();
 	timer_init(&guard, loop, stop, NULL);
 	address_parse(&address, "127.0.0.1:0");
-	listening = socket_listen(&address, false, error);
+	listening = socket_listen(&address, LISTEN_ALONE, error);
 	address = socket_local(listening);
 	port = address_port(&address);
 	got_fd = -1;
@@ -184,7 +184,7 @@ listen_local(char *directory, char target[200])
 	assert_non_null(mkdtemp(directory));
 	snprintf(target, 200, "unix:%s/s", directory);
 	assert_true(address_parse(&address, target));
-	return socket_listen(&address, false, error);
+	return socket_listen(&address, LISTEN_ALONE, error);
 }
 
 static void

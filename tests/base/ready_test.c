@@ -87,8 +87,8 @@ take_passed_listeners(void)
 	int first, second;
 
 	address_parse(&a, "127.0.0.1:0");
-	first = socket_listen(&a, false, error);
-	second = socket_listen(&a, false, error);
+	first = socket_listen(&a, LISTEN_ALONE, error);
+	second = socket_listen(&a, LISTEN_ALONE, error);
 	a = socket_local(first);
 	b = socket_local(second);
 	address_parse(&other, "127.0.0.1:1");

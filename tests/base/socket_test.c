@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -22,6 +23,19 @@ static struct address local;
 static struct timer guard;
 static int accepted[CLIENTS + 1], accepted_count, wanted;
 static char peer_text[ADDRESS_TEXT], error[512];
+
+/* A kernel without IPv6, when asked for. */
+static bool has_no_ipv6;
+
+int
+socket(int family, int type, int protocol)
+{
+	if (family == AF_INET6 && has_no_ipv6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, family, type, protocol);
+}
 
 static void
 stop(void *arg)
@@ -72,7 +86,7 @@ listen_at(const char *text)
 	int fd;
 
 	assert_true(address_parse(&address, text));
-	fd = socket_listen(&address, false, error);
+	fd = socket_listen(&address, LISTEN_ALONE, error);
 	if (fd < 0)
 		fail_msg("%s", error);
 	local = socket_local(fd);
@@ -184,7 +198,7 @@ may_be_freed_while_it_accepts(void **state)
 
 	(void)state;
 	assert_true(address_parse(&address, "127.0.0.1:0"));
-	fd = socket_listen(&address, false, error);
+	fd = socket_listen(&address, LISTEN_ALONE, error);
 	local = socket_local(fd);
 	listener = listener_new(loop, fd, free_the_listener, NULL);
 	for (int i = 0; i < 3; i++)
@@ -249,17 +263,17 @@ says_why_it_cannot_listen(void **state)
 
 	(void)state;
 	listen_at("127.0.0.1:0");
-	assert_int_equal(socket_listen(&local, false, error), -1);
+	assert_int_equal(socket_listen(&local, LISTEN_ALONE, error), -1);
 	assert_non_null(strstr(error, "Address already in use; another program listens there"));
 	assert_non_null(strstr(error, address_text(&local, text)));
 	assert_true(address_parse(&address, "192.0.2.1:0"));
-	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_int_equal(socket_listen(&address, LISTEN_ALONE, error), -1);
 	assert_non_null(strstr(error, "no interface of this host has that address"));
 	assert_true(address_parse(&address, "unix:/nonexistent/x"));
-	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_int_equal(socket_listen(&address, LISTEN_ALONE, error), -1);
 	assert_non_null(strstr(error, "create the directory"));
 	address = (struct address){0};
-	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_int_equal(socket_listen(&address, LISTEN_ALONE, error), -1);
 }
 
 static void
@@ -270,14 +284,67 @@ several_listeners_share_a_port_when_asked(void **state)
 
 	(void)state;
 	assert_true(address_parse(&address, "127.0.0.1:0"));
-	a = socket_listen(&address, true, error);
+	a = socket_listen(&address, LISTEN_SHARED, error);
 	assert_true(a >= 0);
 	address = socket_local(a);
-	b = socket_listen(&address, true, error);
+	b = socket_listen(&address, LISTEN_SHARED, error);
 	assert_true(b >= 0);
-	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_int_equal(socket_listen(&address, LISTEN_ALONE, error), -1);
 	close(a);
 	close(b);
+}
+
+static void
+ipv4_may_have_a_socket_of_its_own_beside_ipv6(void **state)
+{
+	struct address v4 = address_any_v4(0), v6;
+	char text[ADDRESS_TEXT];
+	int a, b;
+
+	(void)state;
+	a = socket_listen(&v4, LISTEN_ALONE, error);
+	assert_true(a >= 0);
+	v4 = socket_local(a);
+	snprintf(text, sizeof(text), "[::]:%u", address_port(&v4));
+	assert_true(address_parse(&v6, text));
+	assert_int_equal(socket_listen(&v6, LISTEN_ALONE, error), -1);
+	assert_int_equal(errno, EADDRINUSE);
+	b = socket_listen(&v6, LISTEN_V6_ONLY, error);
+	assert_true(b >= 0);
+	close(a);
+	close(b);
+}
+
+static void
+without_ipv6_any_address_is_one_of_ipv4(void **state)
+{
+	static const struct { const char *text; unsigned flags; bool listens; } cases[] = {
+		{"[::]:0", LISTEN_ALONE, true},
+		{"[::]:0", LISTEN_SHARED, true},
+		{"[::]:0", LISTEN_V6_ONLY, false},	/* another one has IPv4 */
+		{"[::1]:0", LISTEN_ALONE, false},
+	};
+
+	(void)state;
+	has_no_ipv6 = true;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct address address;
+		int fd;
+
+		assert_true(address_parse(&address, cases[i].text));
+		fd = socket_listen(&address, cases[i].flags, error);
+		assert_int_equal(fd >= 0, cases[i].listens);
+		if (fd < 0) {
+			assert_int_equal(errno, EAFNOSUPPORT);
+			assert_non_null(strstr(error, "this kernel has no such family"));
+			continue;
+		}
+		address = socket_local(fd);
+		assert_int_equal(address.as.any.sa_family, AF_INET);
+		assert_true(address_is_any(&address));
+		close(fd);
+	}
+	has_no_ipv6 = false;
 }
 
 static void
@@ -292,9 +359,9 @@ replaces_a_stale_local_socket_but_no_living_one(void **state)
 	assert_non_null(mkdtemp(path));
 	snprintf(text, sizeof(text), "unix:%s/s", path);
 	assert_true(address_parse(&address, text));
-	fd = socket_listen(&address, false, error);
+	fd = socket_listen(&address, LISTEN_ALONE, error);
 	assert_true(fd >= 0);
-	assert_int_equal(socket_listen(&address, false, error), -1);
+	assert_int_equal(socket_listen(&address, LISTEN_ALONE, error), -1);
 	close(fd);
 	assert_int_equal(stat(address.as.local.sun_path, &st), 0);
 	listen_at(text);
@@ -305,7 +372,7 @@ replaces_a_stale_local_socket_but_no_living_one(void **state)
 	close(client);
 	unlink(address.as.local.sun_path);
 	fd = open(address.as.local.sun_path, O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(socket_listen(&address, false, error), -1);	/* a plain file stays */
+	assert_int_equal(socket_listen(&address, LISTEN_ALONE, error), -1);	/* a plain file stays */
 	close(fd);
 	unlink(address.as.local.sun_path);
 	rmdir(path);
@@ -339,6 +406,8 @@ static const struct CMUnitTest tests[] = {
 	SOCKET_TEST(rests_and_goes_on_when_descriptors_run_out),
 	SOCKET_TEST(says_why_it_cannot_listen),
 	SOCKET_TEST(several_listeners_share_a_port_when_asked),
+	SOCKET_TEST(ipv4_may_have_a_socket_of_its_own_beside_ipv6),
+	SOCKET_TEST(without_ipv6_any_address_is_one_of_ipv4),
 	SOCKET_TEST(replaces_a_stale_local_socket_but_no_living_one),
 	SOCKET_TEST(a_reset_is_a_reset),
 };
