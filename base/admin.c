@@ -287,7 +287,7 @@ is_permitted(int fd)
 		return false;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
-	log_event(LOG_WARNING, "admin-refused", "only root and the program's own user may ask",
+	log_limited(LOG_WARNING, "admin-refused", NULL, "only root and the program's own user may ask",
 	    log_u64("uid", peer.uid), log_i64("pid", peer.pid));
 	return false;
 }

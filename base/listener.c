@@ -19,6 +19,7 @@ struct listener {
 	int fd;		/* -1 once freed */
 	int reserve;	/* given up for a moment, so that one client can be closed */
 	bool draining;
+	bool is_resting;	/* until a connection is accepted again */
 	uint64_t rest_ms;
 	struct watch watch;
 	struct timer timer;
@@ -52,13 +53,24 @@ rest(struct listener *listener, int why)
 {
 	if (why == EMFILE || why == ENFILE)
 		close_one_client(listener);
-	log_event(LOG_WARNING, "accept-paused", "cannot accept connections for a moment",
-	    log_str("error", strerror(why)), log_u64("pause_ms", listener->rest_ms));
+	if (!listener->is_resting)
+		log_limited(LOG_WARNING, "accept-paused", NULL, "cannot accept connections for a moment",
+		    log_str("error", strerror(why)));
+	listener->is_resting = true;
 	watch_want(&listener->watch, WATCH_NOTHING);
 	timer_set(&listener->timer, listener->rest_ms);
 	listener->rest_ms *= 2;
 	if (listener->rest_ms > LONGEST_REST_MS)
 		listener->rest_ms = LONGEST_REST_MS;
+}
+
+static void
+note_accepted(struct listener *listener)
+{
+	listener->rest_ms = FIRST_REST_MS;
+	if (listener->is_resting)
+		log_limited(LOG_INFO, "accept-resumed", NULL, "connections are accepted again");
+	listener->is_resting = false;
 }
 
 /* Errors of one connection, not of the listener (accept(2), "Error handling"). */
@@ -86,7 +98,7 @@ accept_one(struct listener *listener)
 	struct address peer;
 
 	if (fd >= 0) {
-		listener->rest_ms = FIRST_REST_MS;
+		note_accepted(listener);
 		address_from(&peer, (struct sockaddr *)&from, bytes);
 		listener->on_accept(listener->arg, fd, &peer);
 		return true;

@@ -326,6 +326,14 @@ log_write(
 }
 
 void
+log_write_limited(enum log_level level, const char *event, const struct address *client,
+    const char *sentence, const struct log_field *fields)
+{
+	if (log_enabled(level) && log_limit_passes(level, event, client))
+		log_write(level, event, sentence, fields);
+}
+
+void
 log_write_audit(
     enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {

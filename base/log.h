@@ -22,6 +22,13 @@
  * Audit events are what must be known later: start, stop and reload, sessions and
  * endpoints up and down, refusals of agents and of client certificates, and
  * revocations.  They are written with log_audit() and nothing else is.
+ *
+ * Events that strangers can repeat are written with log_limited(): of one event
+ * and one client block (an IPv4 address, an IPv6 /64) 30 lines a second pass,
+ * and what was suppressed is told when the second is over (log-lines-suppressed).
+ * There are 1024 windows, which all threads and clients share.  When they are all
+ * taken nobody leaves: until one ends, the blocks that come count together, as
+ * one more block.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -29,6 +36,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct address;
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON };	/* auto: text on a terminal, else JSON */
@@ -72,6 +81,11 @@ struct log_field {
 #define log_audit(level, event, ...) \
 	log_write_audit((level), (event), LOG_FIRST(__VA_ARGS__, 0), \
 	    (const struct log_field[]){ LOG_REST(__VA_ARGS__, { 0 }) })
+/* The same for an event that strangers can bring about as often as they like; `client` (borrowed, NULL:
+ * nobody in particular) is who did. */
+#define log_limited(level, event, client, ...) \
+	log_write_limited((level), (event), (client), LOG_FIRST(__VA_ARGS__, 0), \
+	    (const struct log_field[]){ LOG_REST(__VA_ARGS__, { 0 }) })
 #define LOG_FIRST(first, ...) first
 #define LOG_REST(first, ...) __VA_ARGS__
 
@@ -82,6 +96,10 @@ void log_write(enum log_level, const char *event, const char *sentence,
     const struct log_field *fields);
 void log_write_audit(enum log_level, const char *event, const char *sentence,
     const struct log_field *fields);
+
+/* `event` is borrowed for ever. */
+void log_write_limited(enum log_level, const char *event, const struct address *client,
+    const char *sentence, const struct log_field *fields);
 
 /* Starts the writer; call it when the process is what it will be (user, sandbox). False when the
  * system refuses a thread: lines are written directly then, as before.  A process that dies by a

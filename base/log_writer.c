@@ -20,6 +20,7 @@ enum {
 	AUDIT_BYTES = 1 << 20,	/* of these: only audit events use the last free ones */
 	HEAD_BYTES = sizeof(uint16_t),
 	TELL_MS = 1000,		/* how often the number of dropped lines is told */
+	LIMIT_MS = 1000,	/* how often windows of the limit are looked at */
 	STOP_MS = 1000,
 	CRASH_STEPS = 100,
 	CRASH_STEP_MS = STOP_MS / CRASH_STEPS,
@@ -41,6 +42,7 @@ static struct writer {
 	size_t first, used;	/* in the ring */
 	struct losses losses;	/* not told yet */
 	uint64_t tell_ms;	/* not before */
+	uint64_t limit_ms;	/* when windows of the limit are looked at next */
 	uint8_t ring[RING_BYTES];
 } writer = {.lock = PTHREAD_MUTEX_INITIALIZER,
     .work = PTHREAD_COND_INITIALIZER,
@@ -208,11 +210,32 @@ tell_losses(struct log_line *out)
 }
 
 static void
+tell_limit(void)
+{
+	writer.limit_ms = now_ms() + LIMIT_MS;
+	pthread_mutex_unlock(&writer.lock);
+	log_limit_tell(false);
+	pthread_mutex_lock(&writer.lock);
+}
+
+static bool
+is_limit_due(void)
+{
+	return log_limit_is_open() && now_ms() >= writer.limit_ms;
+}
+
+static void
 wait_for_work(void)
 {
+	uint64_t until_ms = UINT64_MAX;
+
 	atomic_store(&has_work, false);
 	if (has_losses())
-		wait_until(&writer.work, writer.tell_ms);
+		until_ms = writer.tell_ms;
+	if (log_limit_is_open() && writer.limit_ms < until_ms)
+		until_ms = writer.limit_ms;
+	if (until_ms != UINT64_MAX)
+		wait_until(&writer.work, until_ms);
 	else
 		pthread_cond_wait(&writer.work, &writer.lock);
 }
@@ -231,6 +254,8 @@ run(void *unused)
 		if (has_losses() && (is_last || now_ms() >= writer.tell_ms)) {
 			tell_losses(&out);
 			was_told = is_last;
+		} else if (is_limit_due()) {
+			tell_limit();
 		} else if (writer.used > 0) {
 			write_lines(&out);
 		} else {
@@ -277,6 +302,7 @@ watch_crashes(void)
 static void
 lock_for_fork(void)
 {
+	log_limit_lock();
 	pthread_mutex_lock(&writer.lock);
 }
 
@@ -284,6 +310,7 @@ static void
 unlock_after_fork(void)
 {
 	pthread_mutex_unlock(&writer.lock);
+	log_limit_unlock();
 }
 
 /* A child has no writer, and the lines of its parent are not its own. */
@@ -296,6 +323,7 @@ leave_parent(void)
 	writer.losses = (struct losses){0};
 	atomic_store(&has_work, false);
 	pthread_mutex_unlock(&writer.lock);
+	log_limit_leave_parent();
 }
 
 static void
@@ -345,6 +373,7 @@ log_stop(void)
 	uint64_t deadline_ms = now_ms() + STOP_MS;
 	bool is_late = false, is_over;
 
+	log_limit_tell(true);
 	pthread_mutex_lock(&writer.lock);
 	if (writer.mode != RUNNING) {
 		pthread_mutex_unlock(&writer.lock);

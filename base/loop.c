@@ -384,7 +384,7 @@ watch_want(struct watch *watch, unsigned mask)
 	if (event_assign(event, watch->loop->base, watch->fd, what, on_watch, watch) < 0 ||
 	    event_add(event, NULL) < 0) {
 		watch->mask = WATCH_NOTHING;
-		log_event(LOG_ERROR, "watch-failed", "the kernel refused to watch a descriptor",
+		log_limited(LOG_ERROR, "watch-failed", NULL, "the kernel refused to watch a descriptor",
 		    log_i64("fd", watch->fd));
 	}
 }

@@ -106,7 +106,7 @@ log_refused(const struct agent_channel *self, const char *code, const char *why)
 {
 	char client[ADDRESS_TEXT];
 
-	log_event(LOG_DEBUG, "channel-refused", why, log_str("code", code),
+	log_limited(LOG_DEBUG, "channel-refused", &self->client, why, log_str("code", code),
 	    log_str("client", address_text(&self->client, client)),
 	    log_str("agent", self->session_ref != NULL ? session_ref_agent(self->session_ref) : NULL));
 }

@@ -89,7 +89,7 @@ log_down(const struct agent_session *self)
 		    log_u64("duration_ms", clock_ms() - self->up_ms),
 		    log_u64("rtt_us", session_rtt_us(self->session)));
 	else if (!self->was_logged)
-		log_event(LOG_INFO, "session-failed", session_error(self->session),
+		log_limited(LOG_INFO, "session-failed", &self->client, session_error(self->session),
 		    log_str("agent", agent),
 		    log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL));
@@ -144,7 +144,8 @@ on_evicted(void *arg)
 	char client[ADDRESS_TEXT];
 
 	self->was_logged = true;
-	log_event(LOG_INFO, "session-failed", "limits.handshakes is reached, and most of them come from here",
+	log_limited(LOG_INFO, "session-failed", &self->client,
+	    "limits.handshakes is reached, and most of them come from here",
 	    log_str("code", "over-limit"), log_str("client", address_text(&self->client, client)));
 	cut(self);
 }

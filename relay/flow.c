@@ -487,7 +487,7 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 {
 	char id[ID_TEXT], client[ADDRESS_TEXT];
 
-	log_event(LOG_INFO, "flow-refused", cure_of(reason),
+	log_limited(LOG_INFO, "flow-refused", &flow->conn.client, cure_of(reason),
 	    log_str("code", refuse_word(reason)),
 	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
 	    log_str("client", address_text(&flow->conn.client, client)),
@@ -508,7 +508,7 @@ flow_log_retry(const struct flow *flow, const char *why)
 {
 	char id[ID_TEXT];
 
-	log_event(LOG_INFO, "flow-attempt-failed", why,
+	log_limited(LOG_INFO, "flow-attempt-failed", &flow->conn.client, why,
 	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
 	    log_str("agent", agent_of(flow)),
 	    log_str("state", flow_state_name[flow->state]),

@@ -81,7 +81,8 @@ log_quiet_end(const struct intake *intake, const char *why)
 {
 	char client[ADDRESS_TEXT];
 
-	log_event(LOG_DEBUG, "hello-abandoned", why, log_str("client", address_text(&intake->conn.client, client)),
+	log_limited(LOG_DEBUG, "hello-abandoned", &intake->conn.client, why,
+	    log_str("client", address_text(&intake->conn.client, client)),
 	    log_u64("bytes", intake->conn.bytes), log_str("state", state_name[intake->state]));
 }
 
@@ -120,7 +121,7 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
 	const char *why = clienthello_reason(&conn.hello);
 
-	log_event(LOG_INFO, "hello-refused", cure_of(reason),
+	log_limited(LOG_INFO, "hello-refused", &conn.client, cure_of(reason),
 	    log_str("code", refuse_word(reason)),
 	    log_str("client", address_text(&conn.client, client)),
 	    log_str("server_name", conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),

@@ -35,7 +35,7 @@ ${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{rel
 	-pthread 2> "$scratch/wrong"
 ok $? "the words can be asked for"
 "$scratch/words" | sort -u > "$scratch/words.txt"
-grep -ohE 'log_(event|audit)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel relay agent --include='*.c' |
+grep -ohE 'log_(event|audit|limited)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel relay agent --include='*.c' |
 	sed 's/.*"\(.*\)"/\1/' | sort -u > "$scratch/events.txt"
 
 sed -nE 's/^\.It (Cm|Sy|Er|Li|Dv) ([a-z0-9-]+).*/\2/p' "$page" | sort -u > "$scratch/page.txt"

@@ -129,13 +129,35 @@ def the_name_of_a_refused_client_forges_no_field(scene):
 	agent.wait_text("endpoint-up")
 	s_client(relay.port, "app.example", authority().root, "-cert", f"{scene.dir}/evil.crt",
 		"-key", f"{scene.dir}/evil.key")
-	agent.wait_text(" client-refused")
+	for word in "client-refused", "flow-closed":
+		agent.wait_text(f" {word}")
 	lines = agent.log_text()[agent.log_from:].splitlines()
 	for word in "client-refused", "flow-closed":
 		line = next(l for l in lines if f" {word}" in l)
 		check("192.0.2.66" in line, f"the subject is not told: {line}")
 		clients = [value for key, value in fields_of(line) if key == "client"]
 		check(len(clients) == 1 and clients[0].startswith("127.0.0.1:"), f"{clients} in {line}")
+
+
+@test
+def a_client_that_is_refused_again_and_again_makes_few_lines(scene):
+	relay = scene.relay(workers=2)
+	begin = time.monotonic()
+	refused = {"hello-refused": 0, "flow-refused": 0}
+	while sum(refused.values()) < 2000:
+		with dial(relay.port, b"GET / HTTP/1.0\r\n\r\n") as client:
+			equal(closed_how(client), "fin", "the end of what is not TLS")
+		refused["hello-refused"] += 1
+		with dial(relay.port, hello("unknown.example")) as client:
+			equal(alert_of(client), 112, "the alert")
+		refused["flow-refused"] += 1
+	seconds = time.monotonic() - begin
+	for event, count in refused.items():
+		told = lambda: len(relay.events(event)) + \
+			sum(e["lines"] for e in relay.events("log-lines-suppressed", of=event, clients="127.0.0.1/32"))
+		until(lambda: told() == count, 5, f"{count} {event} are accounted for")
+	lines = sum(len(relay.events(w)) for w in ("hello-refused", "flow-refused", "log-lines-suppressed"))
+	check(lines <= (seconds + 1) * 100, f"{lines} lines in {seconds} s")
 
 
 main()

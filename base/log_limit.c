@@ -1,0 +1,236 @@
+/*
+ * All windows are equally long, so they end in the order in which they began: they stand in a ring,
+ * and chains lead from a keyed hash to those that are open.  A call opens one window at most and
+ * clears two that have ended, so that nobody ever clears many at once but the writer.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log_private.h"
+#include "base/secret.h"
+
+enum {
+	WINDOWS = 1024,
+	SHARED_WINDOWS = 32,	/* of these: only for windows that all clients share */
+	CHAINS = 1024,
+	WINDOW_MS = 1000,
+	LINES_MOST = 30,	/* in a window */
+	CLEARED_AT_ONCE = 2,
+};
+
+struct window {
+	const char *event;	/* NULL: has ended and was told, but has its place still */
+	struct prefix block;	/* {0}: shared */
+	enum log_level level;
+	uint64_t end_ms, lines, suppressed;
+	struct window *next;	/* in the chain */
+};
+
+static struct limiter {
+	pthread_mutex_t lock;
+	bool has_key;
+	uint8_t key[16];
+	size_t first, count;
+	struct window windows[WINDOWS];
+	struct window *chains[CHAINS];
+} limiter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static atomic_bool is_open;
+
+/* ---- under the lock ---- */
+
+static struct window **
+chain_of(const char *event, const struct prefix *block)
+{
+	uint64_t hash;
+
+	if (!limiter.has_key)
+		bytes_random(limiter.key, sizeof(limiter.key));
+	limiter.has_key = true;
+	hash = prefix_hash(block, limiter.key) ^ hash_bytes(limiter.key, event, strlen(event));
+	return &limiter.chains[hash % CHAINS];
+}
+
+static struct window *
+find(const char *event, const struct prefix *block)
+{
+	struct window *window = *chain_of(event, block);
+
+	while (window != NULL &&
+	       (strcmp(window->event, event) != 0 || !prefix_equals(&window->block, block)))
+		window = window->next;
+	return window;
+}
+
+/* Gives what is to be told of it; the window keeps its place. */
+static struct window
+end(struct window *window)
+{
+	struct window **at = chain_of(window->event, &window->block), ended = *window;
+
+	while (*at != window)
+		at = &(*at)->next;
+	*at = window->next;
+	window->event = NULL;
+	return ended;
+}
+
+static struct window *
+open_window(enum log_level level, const char *event, const struct prefix *block, uint64_t now_ms)
+{
+	struct window *window = &limiter.windows[(limiter.first + limiter.count) % WINDOWS];
+	struct window **chain = chain_of(event, block);
+
+	*window = (struct window){.event = event, .block = *block, .level = level,
+	    .end_ms = now_ms + WINDOW_MS, .next = *chain};
+	*chain = window;
+	limiter.count++;
+	atomic_store(&is_open, true);
+	return window;
+}
+
+static bool
+has_room(const struct prefix *block)
+{
+	return limiter.count < (block->family != 0 ? WINDOWS - SHARED_WINDOWS : WINDOWS);
+}
+
+/* The first window, if it has ended (or if all must). False if there is none. */
+static bool
+clear_first(uint64_t now_ms, bool all, struct window *ended)
+{
+	struct window *first = &limiter.windows[limiter.first];
+
+	*ended = (struct window){0};
+	if (limiter.count == 0 || (!all && first->end_ms > now_ms))
+		return false;
+	if (first->event != NULL)
+		*ended = end(first);
+	limiter.first = (limiter.first + 1) % WINDOWS;
+	limiter.count--;
+	atomic_store(&is_open, limiter.count > 0);
+	return true;
+}
+
+/* Counts one line; what has ended by that is in `ended`. */
+static bool
+count_line(enum log_level level, const char *event, const struct prefix *block, uint64_t now_ms,
+    struct window *ended)
+{
+	static const struct prefix shared = {0};
+	struct window *window = find(event, block);
+
+	if (window != NULL && window->end_ms <= now_ms) {
+		*ended = end(window);
+		window = NULL;
+	}
+	if (window == NULL && !has_room(block)) {
+		if (block->family != 0)
+			return count_line(level, event, &shared, now_ms, ended);
+		return false;
+	}
+	if (window == NULL)
+		window = open_window(level, event, block, now_ms);
+	if (window->lines == LINES_MOST) {
+		window->suppressed++;
+		return false;
+	}
+	window->lines++;
+	return true;
+}
+
+/* ---- outside ---- */
+
+static const char *
+block_text(const struct prefix *block, char out[ADDRESS_TEXT])
+{
+	char host[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(block->family, block->bytes, host, sizeof(host)) == NULL)
+		return NULL;
+	snprintf(out, ADDRESS_TEXT, "%s/%u", host, block->bits);
+	return out;
+}
+
+static void
+tell(const struct window *ended)
+{
+	char sentence[64], block[ADDRESS_TEXT];
+
+	if (ended->suppressed == 0)
+		return;
+	snprintf(sentence, sizeof(sentence), "%" PRIu64 " suppressed", ended->suppressed);
+	log_event(ended->level, "log-lines-suppressed", sentence, log_str("of", ended->event),
+	    log_str("clients", block_text(&ended->block, block)),
+	    log_u64("lines", ended->suppressed));
+}
+
+static unsigned
+clear(unsigned most, bool all)
+{
+	uint64_t now_ms = clock_ms();
+	unsigned cleared = 0;
+	struct window ended;
+
+	for (bool more = true; more && cleared < most; cleared++) {
+		pthread_mutex_lock(&limiter.lock);
+		more = clear_first(now_ms, all, &ended);
+		pthread_mutex_unlock(&limiter.lock);
+		tell(&ended);
+	}
+	return cleared;
+}
+
+bool
+log_limit_passes(enum log_level level, const char *event, const struct address *client)
+{
+	struct prefix block = client != NULL ? prefix_of(client, 32, 64) : (struct prefix){0};
+	struct window ended = {0};
+	bool passes;
+
+	clear(CLEARED_AT_ONCE, false);
+	pthread_mutex_lock(&limiter.lock);
+	passes = count_line(level, event, &block, clock_ms(), &ended);
+	pthread_mutex_unlock(&limiter.lock);
+	tell(&ended);
+	return passes;
+}
+
+bool
+log_limit_is_open(void)
+{
+	return atomic_load(&is_open);
+}
+
+void
+log_limit_tell(bool all)
+{
+	clear(WINDOWS + 1, all);
+}
+
+void
+log_limit_lock(void)
+{
+	pthread_mutex_lock(&limiter.lock);
+}
+
+void
+log_limit_unlock(void)
+{
+	pthread_mutex_unlock(&limiter.lock);
+}
+
+void
+log_limit_leave_parent(void)
+{
+	memset(limiter.chains, 0, sizeof(limiter.chains));
+	limiter.first = limiter.count = 0;
+	atomic_store(&is_open, false);
+	pthread_mutex_unlock(&limiter.lock);
+}

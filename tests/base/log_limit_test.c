@@ -1,0 +1,216 @@
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/address.h"
+#include "base/clock_fake.h"
+#include "base/log_private.h"
+#include "helpers.h"
+
+enum { OUTPUT_MOST = 16 << 20, A_SECOND_US = 1000000 };
+
+static char output[OUTPUT_MOST];
+static int file = -1, saved;
+static uint64_t now_us = A_SECOND_US;
+
+static struct address
+address_of(const char *text)
+{
+	struct address address;
+
+	assert_true(address_parse(&address, text));
+	return address;
+}
+
+static int
+set_up(void **state)
+{
+	FILE *temporary = tmpfile();
+
+	(void)state;
+	assert_non_null(temporary);
+	file = fileno(temporary);
+	saved = dup(STDERR_FILENO);
+	dup2(file, STDERR_FILENO);
+	log_init("test", LOG_INFO, LOG_TEXT);
+	now_us += 10 * A_SECOND_US;
+	clock_fake(now_us, 1767225600000000);
+	log_limit_tell(true);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(file);
+	return 0;
+}
+
+static void
+pass_time(uint64_t us)
+{
+	now_us += us;
+	clock_fake(now_us, 1767225600000000);
+}
+
+/* Lines since the last call that hold the text; `output` has them. */
+static unsigned
+lines_with(const char *text)
+{
+	ssize_t bytes = pread(file, output, sizeof(output) - 1, 0);
+	unsigned count = 0;
+
+	assert_true(bytes >= 0);
+	output[bytes] = '\0';
+	for (const char *at = output; (at = strstr(at, text)) != NULL; at += strlen(text))
+		count++;
+	return count;
+}
+
+static void
+refuse(const char *event, const char *client, unsigned times)
+{
+	struct address address = address_of(client);
+
+	for (unsigned i = 0; i < times; i++)
+		log_limited(LOG_INFO, event, &address, "no route has this name");
+}
+
+static void
+ten_thousand_refusals_make_few_lines(void **state)
+{
+	(void)state;
+	refuse("hello-refused", "192.0.2.1:4000", 5000);
+	refuse("hello-refused", "192.0.2.1:4001", 5000);
+	assert_int_equal(lines_with("info hello-refused:"), 30);
+	pass_time(A_SECOND_US);
+	log_limit_tell(false);
+	assert_int_equal(lines_with("info log-lines-suppressed: 9970 suppressed of=hello-refused "
+				    "clients=192.0.2.1/32 lines=9970\n"), 1);
+}
+
+static void
+the_number_is_told_before_the_next_line(void **state)
+{
+	(void)state;
+	refuse("hello-refused", "192.0.2.1:4000", 40);
+	pass_time(A_SECOND_US - 1000);
+	log_limit_tell(false);
+	assert_int_equal(lines_with("suppressed"), 0);
+	pass_time(1000);
+	refuse("hello-refused", "192.0.2.1:4000", 1);
+	assert_int_equal(lines_with("lines=10\n2026-01-01T00:00:00Z info hello-refused:"), 1);
+	assert_int_equal(lines_with("info hello-refused:"), 31);
+	log_limit_tell(true);
+	assert_int_equal(lines_with("log-lines-suppressed"), 1);
+}
+
+static void
+each_event_and_each_block_counts_by_itself(void **state)
+{
+	(void)state;
+	refuse("hello-refused", "192.0.2.1:4000", 40);
+	refuse("flow-refused", "192.0.2.1:4000", 40);
+	refuse("hello-refused", "192.0.2.2:4000", 40);
+	refuse("hello-refused", "[2001:db8:0:1::1]:4000", 20);
+	refuse("hello-refused", "[2001:db8:0:1:2::2]:4000", 20);
+	refuse("hello-refused", "[2001:db8:0:2::1]:4000", 30);
+	assert_int_equal(lines_with("info hello-refused:"), 4 * 30);
+	assert_int_equal(lines_with("info flow-refused:"), 30);
+	pass_time(A_SECOND_US);
+	log_limit_tell(false);
+	assert_int_equal(lines_with("lines=10\n"), 4);
+	assert_int_equal(lines_with("clients=2001:db8:0:1::/64 lines=10\n"), 1);
+	assert_int_equal(lines_with("of=flow-refused clients=192.0.2.1/32"), 1);
+}
+
+static void
+nobody_in_particular_is_limited_too(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		log_limited(LOG_WARNING, "timer-failed", NULL, "memory is short");
+	log_limit_tell(true);
+	assert_int_equal(lines_with("warning timer-failed:"), 30);
+	assert_int_equal(lines_with(
+	    "warning log-lines-suppressed: 70 suppressed of=timer-failed lines=70\n"), 1);
+}
+
+static void
+what_the_level_hides_is_not_counted(void **state)
+{
+	(void)state;
+	log_init("test", LOG_WARNING, LOG_TEXT);
+	refuse("hello-refused", "192.0.2.1:4000", 100);
+	log_limit_tell(true);
+	assert_int_equal(lines_with("\n"), 0);
+}
+
+static void
+audit_events_are_never_limited(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		log_audit(LOG_INFO, "session-up", NULL, log_str("client", "192.0.2.1:4000"));
+	assert_int_equal(lines_with("session-up"), 1000);
+}
+
+/* 992 windows are for blocks; the others share one for each event, and are told together. */
+static void
+a_crowd_of_blocks_shares_one_window(void **state)
+{
+	char client[ADDRESS_TEXT];
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(client, sizeof(client), "10.0.%u.%u:1", i / 250, i % 250);
+		refuse("hello-refused", client, 2);
+	}
+	assert_int_equal(lines_with("info hello-refused:"), 2 * 992 + 30);
+	pass_time(A_SECOND_US);
+	log_limit_tell(false);
+	assert_int_equal(lines_with("of=hello-refused lines=1986\n"), 1);
+	assert_int_equal(lines_with("log-lines-suppressed"), 1);
+	refuse("hello-refused", "10.0.7.249:1", 31);
+	log_limit_tell(true);
+	assert_int_equal(lines_with("clients=10.0.7.249/32 lines=1\n"), 1);
+}
+
+/* Windows are cleared as new ones come, also if nobody sweeps. */
+static void
+windows_that_have_ended_make_room(void **state)
+{
+	char client[ADDRESS_TEXT];
+
+	(void)state;
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = 0; i < 900; i++) {
+			snprintf(client, sizeof(client), "10.%u.%u.%u:1", round, i / 250, i % 250);
+			refuse("hello-refused", client, 31);
+		}
+		pass_time(A_SECOND_US);
+	}
+	log_limit_tell(true);
+	assert_int_equal(lines_with("log-lines-suppressed"), 4 * 900);
+	assert_int_equal(lines_with(" lines=1\n"), 4 * 900);
+	assert_false(log_limit_is_open());
+}
+
+#define LIMIT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	LIMIT_TEST(ten_thousand_refusals_make_few_lines),
+	LIMIT_TEST(the_number_is_told_before_the_next_line),
+	LIMIT_TEST(each_event_and_each_block_counts_by_itself),
+	LIMIT_TEST(nobody_in_particular_is_limited_too),
+	LIMIT_TEST(what_the_level_hides_is_not_counted),
+	LIMIT_TEST(audit_events_are_never_limited),
+	LIMIT_TEST(a_crowd_of_blocks_shares_one_window),
+	LIMIT_TEST(windows_that_have_ended_make_room),
+};
+
+RUN_TESTS("log_limit", tests)
