@@ -11,6 +11,7 @@
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
 #include "relay/admission.h"
+#include "relay/recent_peers.h"
 #include "relay/refuse.h"
 #include "relay/flow.h"
 #include "relay/shared.h"
@@ -215,13 +216,18 @@ count_bytes(struct intake *intake)
 	intake->counted_bytes = conn->capacity;
 }
 
+/* What an agent dials cannot be told from a client before its hello is read, and it dials many channels at a
+ * time; so where agents are, hellos have places of their own and are not counted by the client. */
 static bool
 enter_admission(struct intake *intake)
 {
 	struct worker_context *worker = intake->worker;
+	struct shared *shared = worker->shared;
 	struct prefix block = prefix_block(&intake->conn.client, BLOCK_HOST);
+	struct prefix site = prefix_block(&intake->conn.client, BLOCK_SITE);
+	struct admission *queue = recent_peers_has(shared->recent_peers, &site) ? shared->agent_hellos : shared->hellos;
 
-	intake->place = admission_enter(worker->shared->hellos, worker->loop, &block, on_evicted, intake);
+	intake->place = admission_enter(queue, worker->loop, &block, on_evicted, intake);
 	count_bytes(intake);
 	return intake->place != NULL;
 }

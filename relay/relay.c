@@ -206,12 +206,15 @@ make_shared(struct relay *relay)
 	const struct settings_limits *limits = &relay->reload.rules->settings.limits;
 	struct shared *shared = &relay->shared;
 	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
+	struct admission_bounds agent_hellos = { limits->channel_handshakes, limits->channel_handshakes,
+	    limits->hello_memory / 4 };
 	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
 	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
 
 	return (shared->usage_table = usage_table_new()) != NULL && (shared->routes = route_table_new()) != NULL &&
 	    (shared->clients = clients_new(limits->flows, limits->flows_per_client)) != NULL &&
 	    (shared->recent_peers = recent_peers_new()) != NULL && (shared->hellos = admission_new(&hellos)) != NULL &&
+	    (shared->agent_hellos = admission_new(&agent_hellos)) != NULL &&
 	    (shared->unknown_peers = admission_new(&handshakes)) != NULL &&
 	    (shared->known_peers = admission_new(&handshakes)) != NULL &&
 	    (shared->channels = admission_new(&channels)) != NULL &&
@@ -448,6 +451,7 @@ close_all(struct relay *relay)
 	admission_free(shared->channels);
 	admission_free(shared->known_peers);
 	admission_free(shared->unknown_peers);
+	admission_free(shared->agent_hellos);
 	admission_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
 	clients_free(shared->clients);

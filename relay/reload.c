@@ -130,11 +130,14 @@ set_bounds(struct reload *reload)
 	const struct settings_limits *limits = &reload->rules->settings.limits;
 	struct shared *shared = reload->shared;
 	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
+	struct admission_bounds agent_hellos = { limits->channel_handshakes, limits->channel_handshakes,
+	    limits->hello_memory / 4 };
 	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
 	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
 
 	clients_set(shared->clients, limits->flows, limits->flows_per_client);
 	admission_set_bounds(shared->hellos, &hellos);
+	admission_set_bounds(shared->agent_hellos, &agent_hellos);
 	admission_set_bounds(shared->unknown_peers, &handshakes);
 	admission_set_bounds(shared->known_peers, &handshakes);
 	admission_set_bounds(shared->channels, &channels);

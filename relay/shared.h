@@ -25,6 +25,7 @@ struct shared {
 	struct clients *clients;
 	struct recent_peers *recent_peers;
 	struct admission *hellos;		/* by /32 and /64 */
+	struct admission *agent_hellos;	/* the same, from where an agent has authenticated lately */
 	struct admission *unknown_peers;	/* session handshakes, by /32 and /48 */
 	struct admission *known_peers;	/* the same, from where an agent has authenticated lately */
 	struct admission *channels;		/* channel handshakes */

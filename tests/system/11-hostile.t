@@ -98,6 +98,31 @@ def a_burst_of_whole_hellos_crowds_nobody_out(scene):
 	equal(read_exactly(first, len(wire)), wire, "who was between connect() and send()")
 
 
+def still_open(streams):
+	"""How many of them have not been refused."""
+	count = 0
+	for stream in streams:
+		stream.settimeout(0.01)
+		try:
+			stream.recv(1)
+		except TimeoutError:
+			count += 1
+	return count
+
+
+@test
+def channels_do_not_take_the_places_of_clients_hellos(scene):
+	relay = relay_with_echo(scene, limits={"hellos_per_client": 8, "hello_timeout": "10s"})
+	strangers = [scene.keep(dial(relay.port)) for _ in range(20)]
+	until(lambda: still_open(strangers) == 8, what="12 of 20 are refused before an agent has come from there")
+	scene.agent(relay, [passthrough("agent.example.com", "tcp://127.0.0.1:9")],
+		authority().agent("agent", "agent.example.com"))
+	dialling = [scene.keep(dial(relay.port)) for _ in range(40)]
+	serves(relay)
+	time.sleep(0.3)
+	equal(still_open(dialling), 40, "what is dialled from where an agent is")
+
+
 @test
 def many_slow_hellos_cost_bounded_memory(scene):
 	relay = relay_with_echo(scene, limits={"hello_timeout": "10s"})
