@@ -26,7 +26,7 @@ reap(void *arg)
 	session_ref_release(self->session_ref);
 	if (self->identity != NULL)
 		identity_release(self->identity);
-	free(self->endpoints);
+	agent_session_endpoints_wipe(self);
 	free(self);
 }
 
@@ -38,9 +38,7 @@ retire(struct agent_session *self)
 
 	if (self->session_ref == NULL || session_ref_is_retired(self->session_ref))
 		return;
-	for (size_t i = 0; i < self->endpoint_count; i++)
-		route_withdraw(shared->routes, self->session_ref, self->endpoints[i].pattern, self->endpoints[i].number);
-	self->endpoint_count = 0;
+	agent_session_withdraw_all(self);
 	session_table_remove(shared->session_table, self->session_ref);
 	session_ref_retire(self->session_ref);
 }
@@ -201,7 +199,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	task_init(&self->send_need, agent_session_send_need, self);
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
-	if (!shake(self, conn))
+	if (!agent_session_endpoints_init(self) || !shake(self, conn))
 		cut(self);
 	conn_wipe(conn);
 }
@@ -256,168 +254,6 @@ agent_session_cut_all(struct worker_context *worker)
 }
 
 enum { PROBE_MS = 1000 };
-
-/* ---- endpoints ---- */
-
-static struct agent_endpoint *
-find(struct agent_session *self, uint32_t number)
-{
-	for (size_t i = 0; i < self->endpoint_count; i++) {
-		if (self->endpoints[i].number == number)
-			return &self->endpoints[i];
-	}
-	return NULL;
-}
-
-static void
-forget(struct agent_session *self, struct agent_endpoint *endpoint)
-{
-	route_withdraw(self->worker->shared->routes, self->session_ref, endpoint->pattern, endpoint->number);
-	*endpoint = self->endpoints[--self->endpoint_count];
-}
-
-static void
-refuse(struct agent_session *self, uint32_t number, const char *name, enum code code, const char *sentence)
-{
-	log_audit(LOG_WARNING, "endpoint-refused", sentence, log_str("code", code_word(code)),
-	    log_str("agent", identity_name(self->identity)), log_str("server_name", name),
-	    log_u64("endpoint", number));
-	session_refuse_endpoint(self->session, number, code, sentence);
-	self->has_reserved |= code == CODE_NAME_RESERVED;
-}
-
-/* Runs in the thread of whoever displaced it. */
-static void
-on_loss(const struct route_loss *loss)
-{
-	session_ref_endpoint_lost(loss->session_ref, loss->endpoint, CODE_NAME_TAKEN,
-	    "an agent whose certificate has this very name serves it now");
-	session_ref_release(loss->session_ref);
-}
-
-static bool
-reserve(struct agent_session *self)
-{
-	size_t wanted = self->endpoint_capacity ? 2 * self->endpoint_capacity : 4;
-	struct agent_endpoint *endpoints;
-
-	if (self->endpoint_count < self->endpoint_capacity)
-		return true;
-	endpoints = reallocarray(self->endpoints, wanted, sizeof(*endpoints));
-	if (endpoints == NULL)
-		return false;
-	self->endpoints = endpoints;
-	self->endpoint_capacity = wanted;
-	return true;
-}
-
-static void
-keep(struct agent_session *self, const struct frame_announce *said)
-{
-	struct agent_endpoint *endpoint = &self->endpoints[self->endpoint_count++];
-
-	endpoint->number = said->endpoint;
-	name_normalise_pattern(endpoint->pattern, said->server_name, strlen(said->server_name));
-	log_audit(LOG_INFO, "endpoint-up", NULL, log_str("agent", identity_name(self->identity)),
-	    log_str("server_name", endpoint->pattern), log_str("name", said->name),
-	    log_u64("endpoint", said->endpoint));
-	session_accept(self->session, said->endpoint);
-}
-
-/* A session has one endpoint a name, or one agent could take the flows of all others of the set. */
-static bool
-has_name(const struct agent_session *self, const char *server_name)
-{
-	char pattern[NAME_SIZE];
-
-	if (!name_normalise_pattern(pattern, server_name, strlen(server_name)))
-		return false;
-	for (size_t i = 0; i < self->endpoint_count; i++) {
-		if (strcmp(self->endpoints[i].pattern, pattern) == 0)
-			return true;
-	}
-	return false;
-}
-
-void
-agent_session_announce(struct agent_session *self, const struct frame_announce *said)
-{
-	struct route_announcement announcement = { .session_ref = self->session_ref, .endpoint = said->endpoint,
-	    .pattern = said->server_name, .weight = said->weight, .carriers = said->carriers };
-	struct agent_endpoint *before;
-	char sentence[SENTENCE_TEXT];
-	enum code code;
-
-	if (session_ref_is_retired(self->session_ref))
-		return;
-	before = find(self, said->endpoint);
-	if (before != NULL)
-		forget(self, before);
-	if (has_name(self, said->server_name)) {
-		refuse(self, said->endpoint, said->server_name, CODE_NAME_DUPLICATE,
-		    "another endpoint of this session has this name; announce it once");
-		return;
-	}
-	if (self->endpoint_count >= self->worker->rules->settings.limits.endpoints_per_session || !reserve(self)) {
-		refuse(self, said->endpoint, said->server_name, CODE_ENDPOINT_LIMIT,
-		    "limits.endpoints_per_session of the relay is reached");
-		return;
-	}
-	code = route_announce(self->worker->shared->routes, &announcement, sentence, on_loss);
-	if (code == CODE_NONE)
-		keep(self, said);
-	else
-		refuse(self, said->endpoint, said->server_name, code, sentence);
-}
-
-void
-agent_session_withdraw(struct agent_session *self, uint32_t number)
-{
-	struct agent_endpoint *endpoint = find(self, number);
-
-	if (endpoint == NULL)
-		return;
-	log_audit(LOG_INFO, "endpoint-down", NULL, log_str("agent", identity_name(self->identity)),
-	    log_str("server_name", endpoint->pattern), log_u64("endpoint", number));
-	forget(self, endpoint);
-}
-
-static void
-lose_endpoint(struct agent_session *self, uint32_t number, enum code code, const char *sentence)
-{
-	struct agent_endpoint *endpoint = find(self, number);
-	char name[NAME_SIZE];
-
-	if (endpoint == NULL)
-		return;
-	memcpy(name, endpoint->pattern, sizeof(name));
-	forget(self, endpoint);
-	refuse(self, number, name, code, sentence);
-}
-
-static void
-reserve_again(struct agent_session *self)
-{
-	struct routes *routes = self->worker->shared->routes;
-
-	for (size_t i = self->endpoint_count; i-- > 0;) {
-		if (route_is_reserved(routes, self->endpoints[i].pattern))
-			lose_endpoint(self, self->endpoints[i].number, CODE_NAME_RESERVED,
-			    "the relay's configuration has taken this name for a static route");
-	}
-}
-
-/* New rules: names may have been taken, and others given back. */
-void
-agent_session_obey_rules(struct agent_session *self)
-{
-	bool had_reserved = self->has_reserved;
-
-	self->has_reserved = false;
-	if (had_reserved)
-		session_again(self->session, CODE_NAME_RESERVED);
-	reserve_again(self);
-}
 
 /* ---- a twin: another session of the same identity and instance ---- */
 
@@ -479,7 +315,7 @@ agent_session_command(void *arg, const struct session_ref_command *command)
 
 	switch (command->kind) {
 	case SESSION_REF_NEED:
-		self->needed += command->number;
+		self->needed += command->channels;
 		loop_later(self->worker->loop, &self->send_need);
 		break;
 	case SESSION_REF_PROBE:
@@ -487,9 +323,6 @@ agent_session_command(void *arg, const struct session_ref_command *command)
 		break;
 	case SESSION_REF_END:
 		agent_session_end(self, command->code, command->sentence);
-		break;
-	case SESSION_REF_ENDPOINT_LOST:
-		lose_endpoint(self, command->number, command->code, command->sentence);
 		break;
 	}
 }

@@ -5,6 +5,7 @@
 #define RELAY_AGENT_SESSION_PRIVATE_H
 
 #include "base/address.h"
+#include "base/hash.h"
 #include "base/loop.h"
 #include "relay/agent_session.h"
 #include "relay/route.h"
@@ -12,12 +13,6 @@
 #include "tunnel/session.h"
 
 struct session_ref_command;
-
-/* What this session has announced, as it stands in the route table. */
-struct agent_endpoint {
-	uint32_t number;
-	char pattern[NAME_SIZE];
-};
 
 struct agent_session {
 	LIST_ENTRY(agent_session) link;
@@ -27,8 +22,7 @@ struct agent_session {
 	struct admission_place *place;	/* until its hello has come */
 	struct identity *identity;	/* held, from the handshake on */
 	struct session_ref *session_ref;		/* held, from the welcome on */
-	struct agent_endpoint *endpoints;
-	size_t endpoint_count, endpoint_capacity;
+	struct table endpoints, patterns;	/* agent_session_endpoints.c */
 	uint64_t up_ms;
 	unsigned needed;		/* channels asked for in this turn */
 	bool is_gone, was_logged;
@@ -49,10 +43,15 @@ void agent_session_watch_end(void *self);
 /* The agent's hello: admitted and welcomed, or refused. */
 void agent_session_greet(struct agent_session *, const struct frame_hello *);
 
-/* agent_session_work.c */
-void agent_session_obey_rules(struct agent_session *);
+/* agent_session_endpoints.c. False when memory is short; wiping does after all are withdrawn, and on {0}. */
+bool agent_session_endpoints_init(struct agent_session *);
+void agent_session_endpoints_wipe(struct agent_session *);
 void agent_session_announce(struct agent_session *, const struct frame_announce *);
 void agent_session_withdraw(struct agent_session *, uint32_t endpoint);
+void agent_session_withdraw_all(struct agent_session *);
+void agent_session_obey_rules(struct agent_session *);
+
+/* agent_session.c */
 void agent_session_command(void *self, const struct session_ref_command *);
 void agent_session_send_need(void *self);
 void agent_session_twin_lives(struct agent_session *);

@@ -72,6 +72,8 @@ dissolve(struct flow *flow)
 	flow->connector = NULL;
 	pump_free(flow->pump);
 	flow->pump = NULL;
+	route_cancel(flow->looking);
+	flow->looking = NULL;
 	flow_agent_drop(flow);
 	for (unsigned i = 0; i < flow->tried_count; i++)
 		session_ref_release(flow->tried[i]);
@@ -79,8 +81,7 @@ dissolve(struct flow *flow)
 	if (flow->is_counted)
 		clients_leave(worker->shared->clients, &flow->conn.client);
 	conn_wipe(&flow->conn);
-	if (!flow->is_asking)
-		loop_later(worker->loop, &flow->reap);
+	loop_later(worker->loop, &flow->reap);
 	worker_shrank(worker);
 }
 
@@ -149,25 +150,38 @@ on_whole(void *arg)
 {
 	struct flow *flow = arg;
 
+	if (flow->looking)
+		snprintf(flow->trouble, sizeof flow->trouble, "the registry did not say who has this name");
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
 /* ---- the way ---- */
 
-static bool
-offers(void *arg, const char *protocol)
+static enum refusal
+refusal_of(const struct flow *flow, enum route_reason reason)
 {
-	const struct flow *flow = arg;
-
-	return flow->conn.hello.verdict == CLIENTHELLO_COMPLETE &&
-	    clienthello_offers_alpn(&flow->conn.hello, flow->conn.wire, protocol);
+	switch (reason) {
+	case ROUTE_UNKNOWN:
+		return flow->attempts > 0 ? REFUSE_NO_AGENT : REFUSE_UNKNOWN_NAME;
+	case ROUTE_NOBODY:
+		return flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT;
+	case ROUTE_LIMIT:
+		break;
+	}
+	return REFUSE_OVER_LIMIT;
 }
 
 static void
-on_route(void *arg, const struct route_answer *answer)
+refuse_hop(struct flow *flow, const struct registry_relay *relay)
 {
-	struct flow *flow = arg;
+	snprintf(flow->trouble, sizeof flow->trouble,
+	    "the relay '%.64s' has the agent, and this one passes nothing on to other relays", relay->name);
+	flow_refuse(flow, REFUSE_NO_AGENT);
+}
 
+static void
+on_route(struct flow *flow, const struct route_answer *answer)
+{
 	memcpy(flow->route, answer->pattern, sizeof(flow->route));
 	switch (answer->verdict) {
 	case ROUTE_STATIC:
@@ -176,48 +190,53 @@ on_route(void *arg, const struct route_answer *answer)
 	case ROUTE_AGENT:
 		flow_agent_begin(flow, answer);
 		break;
-	case ROUTE_NO_AGENT:
-		flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+	case ROUTE_RELAY:
+		refuse_hop(flow, &answer->relay);
 		break;
 	case ROUTE_NONE:
 	case ROUTE_LATER:
-		flow_refuse(flow, flow->attempts > 0 ? REFUSE_NO_AGENT : REFUSE_UNKNOWN_NAME);
+		flow_refuse(flow, refusal_of(flow, answer->reason));
 		break;
 	}
 }
 
-/* The flow may have ended meanwhile; then only this answer has kept it. */
 static void
 on_late_route(void *arg, const struct route_answer *answer)
 {
 	struct flow *flow = arg;
 
-	flow->is_asking = false;
-	if (flow->state == FLOW_LOOKING) {
-		on_route(flow, answer);
-		return;
-	}
-	route_static_release(answer->static_route);
-	session_ref_release(answer->session_ref);
-	loop_later(flow->worker->loop, &flow->reap);
+	flow->looking = NULL;
+	on_route(flow, answer);
+}
+
+static size_t
+offered_alpn(const struct flow *flow, uint8_t alpn[ROUTE_ALPN_MOST])
+{
+	const struct clienthello *hello = &flow->conn.hello;
+	size_t bytes;
+
+	if (hello->verdict != CLIENTHELLO_COMPLETE || !hello->has_alpn)
+		return 0;
+	bytes = clienthello_copy(&hello->alpn, flow->conn.wire, alpn, ROUTE_ALPN_MOST);
+	return bytes < ROUTE_ALPN_MOST ? bytes : ROUTE_ALPN_MOST;
 }
 
 static void
 look_up(struct flow *flow, const char *name)
 {
-	struct route_question question = { .name = name, .offers = offers, .arg = flow,
-	    .tried_count = flow->tried_count, .only_static = flow->conn.is_second_choice };
+	uint8_t alpn[ROUTE_ALPN_MOST];
+	struct route_question question = { .name = name, .alpn = alpn, .alpn_bytes = offered_alpn(flow, alpn),
+	    .tried_count = flow->tried_count, .only_static = flow->conn.is_second_choice,
+	    .loop = flow->worker->loop };
 	struct route_answer answer;
 
 	for (unsigned i = 0; i < flow->tried_count; i++) {
 		question.tried[i] = flow->tried[i];
 		question.excluded[i] = flow->excluded[i];
 	}
-	flow->is_asking = true;
-	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow) == ROUTE_LATER)
-		return;
-	flow->is_asking = false;
-	on_route(flow, &answer);
+	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
+	    &flow->looking) != ROUTE_LATER)
+		on_route(flow, &answer);
 }
 
 void

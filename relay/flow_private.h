@@ -39,7 +39,7 @@ struct flow {
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count, attempts;
 	bool at_limit;				/* some agent could not for its limit */
-	bool is_asking;				/* the route table will answer later */
+	struct route_request *looking;		/* the registry will answer */
 	char trouble[SENTENCE_TEXT];		/* what went wrong last, for the log */
 
 	struct pump *pump;

@@ -1,10 +1,12 @@
 /*
- * Which way a server name goes: to a static upstream, or to one of the agents
- * that announce it.  Shared by all workers and the only thing that knows who
- * holds which name, so that a registry of many relays can stand behind it.
+ * Which way a server name goes: to a static upstream, to one of the agents that
+ * announce it here, or to another relay.  Shared by all workers.
  *
  * Exact beats wildcard, a longer wildcard beats a shorter one.  A look-up costs
- * one probe for an exact name and one more for each label.
+ * one probe of each table for an exact name and one more for each label, waits
+ * for no lock, and allocates nothing as long as the answer is here.  Only when
+ * nobody here can serve the name is the registry asked, if there is one
+ * (registry.h); then the question is copied and the answer comes later.
  *
  * Who may announce a name (design: authority is in the certificate):
  *	- the connect name and the patterns of static routes: nobody
@@ -12,6 +14,13 @@
  *	- endpoints of one name form a set within one identity, or when all say shared
  *	- otherwise an exact SAN displaces a wildcard SAN, whoever came first;
  *	  between equals the first one stays
+ * A set has one endpoint of each session: the announcer sees to that.  Joining
+ * and leaving a set cost the same whatever its size.
+ *
+ * A name whose last endpoint has left is known for another minute.  These names
+ * are shared by all identities: there are at most ROUTE_KNOWN_MOST of them, and
+ * ROUTE_KNOWN_OF_IDENTITY that one identity has served last.  When its share is
+ * full, the identity's own oldest one leaves; when all is full, the oldest.
  */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
@@ -19,12 +28,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/loop.h"
+#include "relay/registry.h"
 #include "sni/name.h"
 #include "tunnel/code.h"
 #include "tunnel/frame.h"
 
 struct session_ref;
 struct routes;
+
+enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536, ROUTE_KNOWN_OF_IDENTITY = 16384 };
 
 /* A static route: immutable, counted, so that flows may keep one over a reload. */
 struct route_static;
@@ -45,20 +58,32 @@ const struct route_static_settings *route_static_config(const struct route_stati
 
 /* NULL when memory is short. */
 struct routes *route_table_new(void);
-/* All announced endpoints must have been withdrawn. */
+/* All claims must have been given back, all questions answered or cancelled. */
 void route_table_free(struct routes *);
+/* Before the first question; false when memory is short. The ops and arg must outlive the table. */
+bool route_set_registry(struct routes *, const struct registry_ops *, void *arg);
+/* What its answers are addressed to; NULL without one. */
+struct registry *route_registry(struct routes *);
 
 /* The whole set at once (start, reload); "" for no connect name. Each is held. False when memory is
  * short: then nothing has changed. The order counts among those of one pattern. */
-bool route_set_static(struct routes *, const char *connect_name, struct route_static *const *static_route, size_t count);
+bool route_set_static(struct routes *, const char *connect_name,
+    struct route_static *const *static_route, size_t count);
 /* Whether a static route or the connect name has this very pattern. */
 bool route_is_reserved(struct routes *, const char *pattern);
 
-/* What displaced endpoints are told. */
-struct route_loss {
-	struct session_ref *session_ref;		/* held, given to the callee */
-	uint32_t endpoint;
-};
+/* ---- announcing ---- */
+
+/*
+ * A claim is an endpoint as the routes have it.  It belongs to its announcer, and
+ * everything about it happens in the announcer's loop:
+ *
+ *	asked --> up --> lost (displaced)
+ *	   `---> refused
+ *
+ * In every state it is given back by route_withdraw().
+ */
+struct route_claim;
 
 struct route_announcement {
 	struct session_ref *session_ref;
@@ -66,51 +91,86 @@ struct route_announcement {
 	const char *pattern;		/* as announced; normalised here */
 	uint16_t weight;
 	uint8_t carriers;
+	struct loop *loop;
+	/* The answer that route_announce() did not have at once: CODE_NONE, or the refusal with a sentence. */
+	void (*on_answer)(void *arg, enum code, const char *sentence);
+	/* One that was up had to make room for an exact SAN. */
+	void (*on_lost)(void *arg);
+	void *arg;
 };
 
-/* CODE_NONE: announced. Else the refusal, with a sentence. on_loss is called for every endpoint
- * that had to go, under no lock. */
-enum code route_announce(struct routes *, const struct route_announcement *, char sentence[SENTENCE_TEXT],
-    void (*on_loss)(const struct route_loss *));
-/* Harmless when it is not there. pattern: normalised. */
-void route_withdraw(struct routes *, const struct session_ref *, const char *pattern, uint32_t endpoint);
+struct route_refusal {
+	enum code code;
+	char sentence[SENTENCE_TEXT];
+};
 
-enum { ROUTE_TRIED_MOST = 4 };
+/* The claim; it is up now if route_claim_is_up() says so, else on_answer() comes. NULL: refused. */
+struct route_claim *route_announce(struct routes *, const struct route_announcement *, struct route_refusal *);
+bool route_claim_is_up(const struct route_claim *);
+
+/*
+ * Gives the claim back, whatever has become of it: on_answer() and on_lost() do not come any more, and
+ * nobody here finds it from now on.  NULL is fine.  If on_released is not NULL, it is called in the
+ * claim's loop when the registry has let go, too; true: that is so already, and no call comes.  Who
+ * does not want to wait for it any longer withdraws once more.
+ */
+bool route_withdraw(struct routes *, struct route_claim *, void (*on_released)(void *arg), void *arg);
+
+/* ---- asking ---- */
+
+enum {
+	ROUTE_TRIED_MOST = 4,
+	ROUTE_ALPN_MOST = 4096,		/* bytes; what a client offers beyond them does not count */
+};
 
 struct route_question {
 	const char *name;		/* normalised */
-	bool (*offers)(void *arg, const char *alpn);	/* does the client? */
-	void *arg;
+	const uint8_t *alpn;		/* what the client offers, 8-bit length each, as on the wire */
+	size_t alpn_bytes;		/* at most ROUTE_ALPN_MOST */
 	bool only_static;		/* agents are not asked */
 	/* Agents that failed this flow: avoided, or with `excluded` excluded. */
-	const struct session_ref *tried[ROUTE_TRIED_MOST];
+	struct session_ref *tried[ROUTE_TRIED_MOST];
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count;
+	struct loop *loop;		/* where a late answer comes */
 };
 
 enum route_verdict {
 	ROUTE_STATIC,		/* static_route is held for the caller */
 	ROUTE_AGENT,		/* session_ref is held for the caller */
-	ROUTE_NO_AGENT,		/* the name is announced, but nobody (left) who could serve it */
-	ROUTE_NONE,
-	ROUTE_LATER,		/* on_answer will be called in the asker's loop */
+	ROUTE_RELAY,		/* another relay holds it */
+	ROUTE_NONE,		/* `reason` says why */
+	ROUTE_LATER,		/* on_answer() will be called in the asker's loop */
+};
+
+enum route_reason {
+	ROUTE_UNKNOWN,		/* nobody has served this name within the last minute */
+	ROUTE_NOBODY,		/* it is known, but there is nobody (left) who could serve it */
+	ROUTE_LIMIT,		/* memory, or a limit of the registry's */
 };
 
 struct route_answer {
 	enum route_verdict verdict;	/* never ROUTE_LATER */
-	char pattern[NAME_SIZE];	/* which route it was */
+	enum route_reason reason;	/* ROUTE_NONE */
+	char pattern[NAME_SIZE];	/* which route it was; "" for another relay's and for none */
 	struct route_static *static_route;
 	struct session_ref *session_ref;
 	uint32_t endpoint;
 	uint8_t carriers;
+	struct registry_relay relay;
 };
 
+/* A question that is answered later. */
+struct route_request;
+
 /*
- * Fills *answer and returns its verdict; or returns ROUTE_LATER when somebody
- * else must be asked first, and on_answer comes once (the embedded table never
- * needs that).  The asker keeps `arg` until the answer has come.
+ * Fills *answer and returns its verdict; or returns ROUTE_LATER and sets *request, and then on_answer()
+ * is called once, in question->loop, unless route_cancel() comes before it.  The question is the
+ * caller's again when this returns.  The request is gone when on_answer() is called.
  */
 enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
-    void (*on_answer)(void *arg, const struct route_answer *), void *arg);
+    void (*on_answer)(void *arg, const struct route_answer *), void *arg, struct route_request **request);
+/* In the asker's thread. NULL is fine; not after the answer. */
+void route_cancel(struct route_request *);
 
 #endif

@@ -1,41 +1,122 @@
 /*
  * Internal to the route table: what its sources share.
+ *
+ * There are two tables.  The static one is immutable and swapped as a whole.
+ * The other has the patterns that agents announce; it is changed under the lock
+ * and read without it, between grace_enter() and grace_leave(): what a reader
+ * sees is atomic or never changes after its publication.
  */
 #ifndef RELAY_ROUTE_PRIVATE_H
 #define RELAY_ROUTE_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
 #include "base/hash.h"
 #include "pki/identity.h"
+#include "relay/grace.h"
 #include "relay/route.h"
 
-struct route_endpoint {
-	struct session_ref *session_ref;		/* held */
+struct route_pattern;
+
+/* How many endpoints there are, of which kinds. */
+struct route_counts {
+	size_t all, unshared, exact, unshared_exact;
+};
+
+/* What one identity has under one pattern. Under the lock; gone with its last claim. */
+struct route_holder {
+	struct hash_link link;
+	struct route_pattern *pattern;
+	uint8_t key[IDENTITY_KEY_BYTES];
+	struct route_counts counts;
+};
+
+struct route_claim {
+	struct grace grace;
+	atomic_uint held;		/* by its set, its announcer, and a notice of its loss under way */
+	struct routes *routes;
+	struct session_ref *session_ref;	/* held */
 	uint32_t number;
 	uint16_t weight;
 	uint8_t carriers;
+	bool is_shared;
 	enum cover cover;
+
+	/* under the lock; pattern is NULL outside a set */
+	struct route_pattern *pattern;
+	struct route_holder *holder;
+	size_t index;
+	SLIST_ENTRY(route_claim) loss;
+
+	/* the announcer's thread; a claim's name is kept where a registry wants it again */
+	struct route_announcement said;		/* but for session_ref and pattern */
+	struct call lost;
+	bool is_up, is_withdrawn;
+	bool is_asked, is_granted;		/* the registry's part */
+	struct registry_request *request;	/* NULL without a registry */
+	void (*on_released)(void *arg);
+	void *released_arg;
+	char name[];
+};
+SLIST_HEAD(route_losses, route_claim);
+
+/* The claims in no order. It only grows; a bigger one takes its place, and readers of the old one miss
+ * at most what came since. Slots from `count` on may hold claims that have left. */
+struct route_set {
+	struct grace grace;
+	size_t capacity;
+	atomic_size_t count;
+	_Atomic(struct route_claim *) at[];
 };
 
+/* An announced name, as long as it has endpoints or is remembered. */
 struct route_pattern {
-	struct hash_link link;
-	char name[NAME_SIZE];
-	struct route_static **static_route;	/* held, in the order of the file */
-	size_t static_count;
-	struct route_endpoint *endpoints;
-	size_t endpoint_count, endpoint_capacity;
+	struct grace grace;
+	uint64_t hash;
+	_Atomic(struct route_set *) set;
+	atomic_uint departures;			/* claims that have left the set */
+	_Atomic(uint64_t) known_until_us;	/* 0 while there are endpoints */
+	/* under the lock */
+	struct route_counts counts;
+	TAILQ_ENTRY(route_pattern) by_age, of_identity;	/* while it is remembered */
+	struct route_memory *memory;
+	char name[];
 };
+TAILQ_HEAD(route_patterns, route_pattern);
+
+struct route_slots;
+struct route_static_set;
 
 struct routes {
-	pthread_rwlock_t lock;
-	struct table patterns;
-	char connect_name[NAME_SIZE];
+	pthread_mutex_t lock;			/* of the writers */
+	uint8_t hash_key[16];
+	_Atomic(struct route_slots *) slots;	/* route_table.c */
+	size_t live, used;
+	_Atomic(struct route_static_set *) statics;	/* route_static.c */
+	struct table holders;			/* route_claim.c */
+	struct table memories;			/* route_known.c */
+	struct route_patterns remembered;	/* the oldest first */
+	size_t remembered_count;
+	struct registry *registry;		/* NULL: this relay stands alone */
 };
 
-/* Under the lock. NULL when it is not there / when memory is short. */
+/* route_table.c. A reader, or under the lock. */
 struct route_pattern *route_pattern_find(struct routes *, const char *name);
+/* Under the lock: NULL when memory is short. */
 struct route_pattern *route_pattern_want(struct routes *, const char *name);
-/* Frees the pattern if nothing is left in it. */
+/* Under the lock: removes the pattern if nothing is left in it. */
 void route_pattern_tidy(struct routes *, struct route_pattern *);
+
+/* route_known.c. Under the lock. */
+void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *identity_key);
+void route_known_recall(struct routes *, struct route_pattern *);
+void route_known_forget_all(struct routes *);
+/* A reader. */
+bool route_known_is(const struct route_pattern *);
+
+/* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none. */
+struct route_static *route_static_find(struct routes *, const char *pattern, const struct route_question *,
+    bool only_any_depth);
 
 #endif

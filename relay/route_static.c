@@ -1,4 +1,4 @@
-/* Static routes: counted values, and the whole set put into the table at once. */
+/* Static routes: counted values, and the set of them, which never changes and is swapped as a whole. */
 #include "relay/route.h"
 
 #include <stdatomic.h>
@@ -67,78 +67,156 @@ route_static_config(const struct route_static *static_route)
 	return &static_route->facts;
 }
 
-/* What may fail comes first, so that a reload is all or nothing. */
-static bool
-reserve(struct routes *routes, const char *name, size_t count)
-{
-	struct route_pattern *pattern = route_pattern_want(routes, name);
-	struct route_static **list;
+/* One static route in the set; of those with one pattern only the first is in the table. */
+struct entry {
+	struct hash_link link;
+	struct route_static *static_route;	/* held */
+	const struct entry *same;		/* the next one of this pattern, in the order of the file */
+};
 
-	if (pattern == NULL)
-		return false;
-	/* Never fewer than it holds now, and room for all: the set is a file's, not a stranger's. */
-	list = reallocarray(pattern->static_route, pattern->static_count + count, sizeof(*list));
-	if (list == NULL)
-		return false;
-	pattern->static_route = list;
-	return true;
+struct route_static_set {
+	struct grace grace;
+	char connect_name[NAME_SIZE];
+	struct table patterns;
+	size_t count;
+	struct entry entries[];
+};
+
+static void
+set_free(struct route_static_set *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->count; i++)
+		route_static_release(set->entries[i].static_route);
+	table_wipe(&set->patterns);
+	free(set);
 }
 
 static void
-tidy(struct hash_link *link, void *arg)
+set_release(struct grace *grace)
 {
-	route_pattern_tidy(arg, container_of(link, struct route_pattern, link));
-}
-
-static void
-clear_static(struct hash_link *link, void *arg)
-{
-	struct route_pattern *pattern = container_of(link, struct route_pattern, link);
-
-	(void)arg;
-	for (size_t i = 0; i < pattern->static_count; i++)
-		route_static_release(pattern->static_route[i]);
-	pattern->static_count = 0;
+	set_free(container_of(grace, struct route_static_set, grace));
 }
 
 static bool
-set_static(struct routes *routes, const char *connect_name, struct route_static *const *static_route, size_t count)
+has_pattern(const struct hash_link *at, const void *pattern)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (!reserve(routes, static_route[i]->facts.pattern, count))
-			return false;
-	}
-	table_each(&routes->patterns, clear_static, NULL);
-	for (size_t i = 0; i < count; i++) {
-		struct route_pattern *pattern = route_pattern_find(routes, static_route[i]->facts.pattern);
+	return strcmp(container_of(at, const struct entry, link)->static_route->facts.pattern, pattern) == 0;
+}
 
-		pattern->static_route[pattern->static_count++] = route_static_hold(static_route[i]);
+static struct entry *
+first_of(const struct route_static_set *set, const char *pattern)
+{
+	uint64_t hash = table_hash(&set->patterns, pattern, strlen(pattern));
+	struct hash_link *at = table_find(&set->patterns, hash, has_pattern, pattern);
+
+	return at ? container_of(at, struct entry, link) : NULL;
+}
+
+/* Called from the last one to the first, so that each comes before those of its pattern that are there. */
+static void
+add(struct route_static_set *set, struct entry *entry, struct route_static *static_route)
+{
+	const char *pattern = static_route->facts.pattern;
+	struct entry *after = first_of(set, pattern);
+
+	entry->static_route = route_static_hold(static_route);
+	entry->same = after;
+	if (after)
+		table_remove(&set->patterns, &after->link);
+	table_add(&set->patterns, &entry->link, table_hash(&set->patterns, pattern, strlen(pattern)));
+}
+
+static struct route_static_set *
+set_new(const char *connect_name, struct route_static *const *static_route, size_t count)
+{
+	struct route_static_set *set = calloc(1, sizeof *set + count * sizeof set->entries[0]);
+
+	if (!set || !table_init(&set->patterns)) {
+		free(set);
+		return NULL;
 	}
-	snprintf(routes->connect_name, sizeof(routes->connect_name), "%s", connect_name);
+	snprintf(set->connect_name, sizeof set->connect_name, "%s", connect_name);
+	set->count = count;
+	for (size_t i = count; i-- > 0;)
+		add(set, &set->entries[i], static_route[i]);
+	return set;
+}
+
+/* Under the writers' lock, so that who announces afterwards sees the new set. */
+static void
+swap(struct routes *routes, struct route_static_set *set)
+{
+	struct route_static_set *old;
+
+	pthread_mutex_lock(&routes->lock);
+	old = atomic_exchange(&routes->statics, set);
+	pthread_mutex_unlock(&routes->lock);
+	if (old)
+		grace_retire(&old->grace, set_release);
+}
+
+bool
+route_set_static(struct routes *routes, const char *connect_name, struct route_static *const *static_route,
+    size_t count)
+{
+	struct route_static_set *set = count > 0 || connect_name[0] != '\0' ?
+	    set_new(connect_name, static_route, count) : NULL;
+
+	if (!set && (count > 0 || connect_name[0] != '\0'))
+		return false;
+	swap(routes, set);
 	return true;
 }
 
-bool
-route_set_static(struct routes *routes, const char *connect_name, struct route_static *const *static_route, size_t count)
+static bool
+is_offered(const struct route_question *question, const char *protocol)
 {
-	bool fine;
+	size_t length = strlen(protocol);
 
-	pthread_rwlock_wrlock(&routes->lock);
-	fine = set_static(routes, connect_name, static_route, count);
-	table_each(&routes->patterns, tidy, routes);
-	pthread_rwlock_unlock(&routes->lock);
-	return fine;
+	for (size_t at = 0; at < question->alpn_bytes; at += 1u + question->alpn[at]) {
+		if (question->alpn[at] == length && length < question->alpn_bytes - at &&
+		    memcmp(question->alpn + at + 1, protocol, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+fits(const struct route_static_settings *facts, const struct route_question *question)
+{
+	for (size_t i = 0; i < facts->alpn_count; i++) {
+		if (is_offered(question, facts->alpn[i]))
+			return true;
+	}
+	return facts->alpn_count == 0;
+}
+
+struct route_static *
+route_static_find(struct routes *routes, const char *pattern, const struct route_question *question,
+    bool only_any_depth)
+{
+	const struct route_static_set *set = atomic_load_explicit(&routes->statics, memory_order_acquire);
+
+	for (const struct entry *at = set ? first_of(set, pattern) : NULL; at; at = at->same) {
+		const struct route_static_settings *facts = &at->static_route->facts;
+
+		if ((facts->any_depth || !only_any_depth) && fits(facts, question))
+			return at->static_route;
+	}
+	return NULL;
 }
 
 bool
-route_is_reserved(struct routes *routes, const char *name)
+route_is_reserved(struct routes *routes, const char *pattern)
 {
-	const struct route_pattern *pattern;
+	const struct route_static_set *set;
 	bool reserved;
 
-	pthread_rwlock_rdlock(&routes->lock);
-	pattern = route_pattern_find(routes, name);
-	reserved = (pattern != NULL && pattern->static_count > 0) || strcmp(name, routes->connect_name) == 0;
-	pthread_rwlock_unlock(&routes->lock);
+	grace_enter();
+	set = atomic_load_explicit(&routes->statics, memory_order_acquire);
+	reserved = set && (strcmp(set->connect_name, pattern) == 0 || first_of(set, pattern));
+	grace_leave();
 	return reserved;
 }

@@ -1,6 +1,7 @@
 /* Plain facts, three counters, and a way to send commands home. */
 #include "relay/session_ref.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,18 +9,24 @@
 #include "base/hash.h"
 #include "pki/identity.h"
 
+/* What others want of the session. */
+struct session_wishes {
+	unsigned channels;
+	bool probe;
+	enum code end;			/* CODE_NONE: it may go on */
+	char sentence[SENTENCE_TEXT];
+};
+
 struct session_ref {
 	atomic_uint held;
 	atomic_bool retired, draining;
 	atomic_uint_fast64_t flows;
 	struct session_ref_settings settings;	/* on_command and arg belong to the session's thread */
 	struct pool *pool;
-};
-
-struct session_order {
-	struct message message;
-	struct session_ref *session_ref;		/* held */
-	struct session_ref_command command;
+	pthread_mutex_t lock;
+	struct session_wishes wishes;		/* under the lock */
+	bool is_called;				/* under the lock: `call` is on its way, and holds us */
+	struct call call;
 };
 
 static void on_need(void *arg, unsigned channels);
@@ -36,6 +43,7 @@ session_ref_new(const struct session_ref_settings *settings)
 		return NULL;
 	}
 	atomic_init(&ref->held, 1);
+	pthread_mutex_init(&ref->lock, NULL);
 	ref->settings = *settings;
 	identity_hold(settings->identity);
 	return ref;
@@ -56,6 +64,7 @@ session_ref_release(struct session_ref *ref)
 	pool_release(ref->pool);
 	usage_release(ref->settings.usage);
 	identity_release(ref->settings.identity);
+	pthread_mutex_destroy(&ref->lock);
 	free(ref);
 }
 
@@ -87,55 +96,90 @@ session_ref_is_usable(const struct session_ref *ref)
 	return !atomic_load(&ref->retired) && !atomic_load(&ref->draining);
 }
 
-static void
-deliver_command(struct message *message)
+static struct session_wishes
+take_wishes(struct session_ref *ref)
 {
-	struct session_order *order = container_of(message, struct session_order, message);
-	const struct session_ref_settings *settings = &order->session_ref->settings;
+	struct session_wishes wishes;
 
-	if (settings->on_command != NULL)
-		settings->on_command(settings->arg, &order->command);
-	session_ref_release(order->session_ref);
-	free(order);
+	pthread_mutex_lock(&ref->lock);
+	wishes = ref->wishes;
+	ref->wishes = (struct session_wishes){ 0 };
+	ref->is_called = false;
+	pthread_mutex_unlock(&ref->lock);
+	return wishes;
+}
+
+/* Any of them may have retired the session. */
+static void
+tell(struct session_ref *ref, const struct session_ref_command *command)
+{
+	if (ref->settings.on_command)
+		ref->settings.on_command(ref->settings.arg, command);
 }
 
 static void
-send_home(struct session_ref *ref, enum session_ref_command_kind kind, uint32_t number, enum code code,
-    const char *sentence)
+on_call(void *data)
 {
-	struct session_order *order;
+	struct session_ref *ref = data;
+	struct session_wishes wishes = take_wishes(ref);
 
-	if (session_ref_is_retired(ref) || (order = calloc(1, sizeof(*order))) == NULL)
-		return;
-	order->message.deliver = deliver_command;
-	order->session_ref = session_ref_hold(ref);
-	order->command = (struct session_ref_command){ .kind = kind, .number = number, .code = code };
-	snprintf(order->command.sentence, sizeof(order->command.sentence), "%s", sentence);
-	loop_post(ref->settings.loop, &order->message);
+	if (wishes.channels > 0)
+		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_NEED, .channels = wishes.channels });
+	if (wishes.probe)
+		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_PROBE });
+	if (wishes.end != CODE_NONE)
+		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_END, .code = wishes.end,
+		    .sentence = wishes.sentence });
+	session_ref_release(ref);
+}
+
+/* Called with the lock held, which it gives back. */
+static void
+call_home(struct session_ref *ref)
+{
+	bool is_first = !ref->is_called;
+
+	ref->is_called = true;
+	if (is_first)
+		session_ref_hold(ref);
+	pthread_mutex_unlock(&ref->lock);
+	if (is_first)
+		loop_call(ref->settings.loop, &ref->call, on_call, ref);
 }
 
 static void
 on_need(void *arg, unsigned channels)
 {
-	send_home(arg, SESSION_REF_NEED, channels, CODE_NONE, "");
+	struct session_ref *ref = arg;
+
+	if (session_ref_is_retired(ref))
+		return;
+	pthread_mutex_lock(&ref->lock);
+	ref->wishes.channels += channels;
+	call_home(ref);
 }
 
 void
 session_ref_probe(struct session_ref *ref)
 {
-	send_home(ref, SESSION_REF_PROBE, 0, CODE_NONE, "");
+	if (session_ref_is_retired(ref))
+		return;
+	pthread_mutex_lock(&ref->lock);
+	ref->wishes.probe = true;
+	call_home(ref);
 }
 
 void
 session_ref_end(struct session_ref *ref, enum code code, const char *sentence)
 {
-	send_home(ref, SESSION_REF_END, 0, code, sentence);
-}
-
-void
-session_ref_endpoint_lost(struct session_ref *ref, uint32_t endpoint, enum code code, const char *sentence)
-{
-	send_home(ref, SESSION_REF_ENDPOINT_LOST, endpoint, code, sentence);
+	if (session_ref_is_retired(ref))
+		return;
+	pthread_mutex_lock(&ref->lock);
+	if (ref->wishes.end == CODE_NONE) {
+		ref->wishes.end = code;
+		snprintf(ref->wishes.sentence, sizeof ref->wishes.sentence, "%s", sentence);
+	}
+	call_home(ref);
 }
 
 bool
@@ -202,13 +246,6 @@ struct pool *
 session_ref_pool(struct session_ref *ref)
 {
 	return ref->pool;
-}
-
-bool
-session_ref_is_kin(const struct session_ref *a, const struct session_ref *b)
-{
-	return memcmp(identity_key(a->settings.identity), identity_key(b->settings.identity),
-	    IDENTITY_KEY_BYTES) == 0;
 }
 
 bool

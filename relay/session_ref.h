@@ -3,8 +3,8 @@
  * parked channels and flows hold, on any thread.  It outlives the session, so
  * that what still flows knows whose it is.
  *
- * Only the session's own worker talks to the agent; the others leave commands,
- * which arrive in that worker's loop.
+ * Only the session's own worker talks to the agent; the others leave wishes,
+ * which are gathered until that worker looks, so that leaving one needs no memory.
  */
 #ifndef RELAY_SESSION_REF_H
 #define RELAY_SESSION_REF_H
@@ -20,17 +20,16 @@ struct identity;
 struct session_ref;
 
 enum session_ref_command_kind {
-	SESSION_REF_NEED,		/* `number` more channels */
+	SESSION_REF_NEED,		/* `channels` more */
 	SESSION_REF_PROBE,		/* another process of the same instance is here: are you alive? */
 	SESSION_REF_END,		/* goodbye with `code` and `sentence` */
-	SESSION_REF_ENDPOINT_LOST,	/* endpoint `number` is refused from now on, with `code` and `sentence` */
 };
 
 struct session_ref_command {
 	enum session_ref_command_kind kind;
-	uint32_t number;
+	unsigned channels;
 	enum code code;
-	char sentence[SENTENCE_TEXT];
+	const char *sentence;		/* until the call returns */
 };
 
 struct session_ref_settings {
@@ -59,10 +58,9 @@ void session_ref_set_draining(struct session_ref *);
 /* New flows may go there. */
 bool session_ref_is_usable(const struct session_ref *);
 
-/* From any thread; lost without a sound when the session is over or memory is short. */
+/* From any thread; cannot fail, and does nothing when the session is over. The first reason to end counts. */
 void session_ref_probe(struct session_ref *);
 void session_ref_end(struct session_ref *, enum code, const char *sentence);
-void session_ref_endpoint_lost(struct session_ref *, uint32_t endpoint, enum code, const char *sentence);
 
 /* One more flow, unless the grant's maxFlows is reached; over all sessions of the identity. */
 bool session_ref_enter_flow(struct session_ref *);
@@ -76,8 +74,6 @@ unsigned session_ref_version(const struct session_ref *);		/* of the protocol */
 const uint8_t *session_ref_instance(const struct session_ref *);
 const uint8_t *session_ref_start(const struct session_ref *);
 struct pool *session_ref_pool(struct session_ref *);
-/* Of the same identity: same issuer, same name. */
-bool session_ref_is_kin(const struct session_ref *, const struct session_ref *);
 bool session_ref_is_shared(const struct session_ref *);
 
 #endif

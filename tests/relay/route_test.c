@@ -1,6 +1,10 @@
 #include "relay/route.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include "base/clock_fake.h"
 #include "relay/helpers.h"
 #include "relay/session_ref.h"
 #include "relay/people.h"
@@ -9,9 +13,14 @@
 static struct routes *routes;
 static struct usage_table *usage_table;
 static struct loop *loop;
-static struct session_ref *lost_member;
-static uint32_t lost_endpoint;
 static char sentence[SENTENCE_TEXT];
+
+/* An endpoint of a test, and what it is told. */
+struct said {
+	struct route_claim *claim;
+	unsigned answers, losses;
+	enum code code;
+};
 
 static struct session_ref *
 session(struct identity *identity)
@@ -34,19 +43,41 @@ over(struct session_ref *ref)
 }
 
 static void
-on_loss(const struct route_loss *loss)
+on_answer(void *arg, enum code code, const char *why)
 {
-	lost_member = loss->session_ref;
-	lost_endpoint = loss->endpoint;
-	session_ref_release(loss->session_ref);
+	struct said *said = arg;
+
+	said->answers++;
+	said->code = code;
+	snprintf(sentence, sizeof sentence, "%s", why);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct said *said = arg;
+
+	said->losses++;
 }
 
 static enum code
-announce(struct session_ref *ref, uint32_t endpoint, const char *pattern)
+announce(struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern)
 {
-	struct route_announcement said = { ref, endpoint, pattern, 100, 1 };
+	struct route_announcement announcement = { .session_ref = ref, .endpoint = endpoint, .pattern = pattern,
+	    .weight = 100, .carriers = 1, .loop = loop, .on_answer = on_answer, .on_lost = on_lost, .arg = said };
+	struct route_refusal refusal;
 
-	return route_announce(routes, &said, sentence, on_loss);
+	*said = (struct said){ 0 };
+	said->claim = route_announce(routes, &announcement, &refusal);
+	snprintf(sentence, sizeof sentence, "%s", refusal.sentence);
+	return refusal.code;
+}
+
+static void
+withdraw(struct said *said)
+{
+	assert_true(route_withdraw(routes, said->claim, NULL, NULL));
+	said->claim = NULL;
 }
 
 static struct route_static *
@@ -58,22 +89,36 @@ static_route(const char *pattern, bool any_depth, const char *const *alpn, size_
 	return route_static_new(&facts);
 }
 
-static bool
-offers_h2(void *arg, const char *alpn)
+static enum route_verdict
+ask(const struct route_question *question, struct route_answer *answer)
 {
-	return arg != NULL && strcmp(alpn, "h2") == 0;
+	struct route_request *request = NULL;
+	enum route_verdict verdict = route_find(routes, question, answer, NULL, NULL, &request);
+
+	assert_null(request);
+	return verdict;
 }
 
 static struct route_answer
 find(const char *name)
 {
-	struct route_question question = { .name = name, .offers = offers_h2 };
+	struct route_question question = { .name = name };
 	struct route_answer answer;
 
-	assert_int_not_equal(route_find(routes, &question, &answer, NULL, NULL), ROUTE_LATER);
+	ask(&question, &answer);
 	route_static_release(answer.static_route);
 	session_ref_release(answer.session_ref);
 	return answer;
+}
+
+/* Why nobody can be had. */
+static enum route_reason
+reason(const char *name)
+{
+	struct route_answer answer = find(name);
+
+	assert_int_equal(answer.verdict, ROUTE_NONE);
+	return answer.reason;
 }
 
 static int
@@ -83,8 +128,7 @@ set_up(void **state)
 	routes = route_table_new();
 	usage_table = usage_table_new();
 	loop = loop_new();
-	lost_member = NULL;
-	lost_endpoint = 0;
+	clock_fake(1000000, 0);
 	return 0;
 }
 
@@ -95,6 +139,7 @@ tear_down(void **state)
 	loop_free(loop);
 	route_table_free(routes);
 	usage_table_free(usage_table);
+	clock_fake(0, 0);
 	return 0;
 }
 
@@ -122,21 +167,45 @@ static void
 a_route_may_ask_for_an_alpn(void **state)
 {
 	static const char *const h2[] = { "h2" };
+	/* 8-bit length each; the last one of each row is cut. */
+	static const struct {
+		const char *offered;
+		size_t bytes;
+		bool fits;
+	} rows[] = {
+		{ "\2h2", 3, true }, { "\10http/1.1\2h2", 12, true }, { "\3h2c", 4, false }, { "\1h", 2, false },
+		{ "", 0, false }, { "\2h2", 2, false }, { "\3foo\2h", 6, false },
+	};
 	struct route_static *all[] = { static_route("a.example", false, h2, 1), static_route("a.example", false, NULL, 0) };
-	struct route_question question = { .name = "a.example", .offers = offers_h2, .arg = &question };
+	struct route_question question = { .name = "a.example" };
 	struct route_answer answer;
 
 	(void)state;
 	assert_true(route_set_static(routes, "", all, 2));
-	assert_int_equal(route_find(routes, &question, &answer, NULL, NULL), ROUTE_STATIC);
-	assert_ptr_equal(answer.static_route, all[0]);
-	route_static_release(answer.static_route);
-	question.arg = NULL;
-	assert_int_equal(route_find(routes, &question, &answer, NULL, NULL), ROUTE_STATIC);
-	assert_ptr_equal(answer.static_route, all[1]);
-	route_static_release(answer.static_route);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		question.alpn = (const uint8_t *)rows[i].offered;
+		question.alpn_bytes = rows[i].bytes;
+		assert_int_equal(ask(&question, &answer), ROUTE_STATIC);
+		assert_ptr_equal(answer.static_route, all[rows[i].fits ? 0 : 1]);
+		route_static_release(answer.static_route);
+	}
 	route_static_release(all[0]);
 	route_static_release(all[1]);
+}
+
+static void
+static_routes_of_one_pattern_are_tried_in_their_order(void **state)
+{
+	struct route_static *all[40];
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		all[i] = static_route(i % 2 == 0 ? "a.example" : "b.example", false, NULL, 0);
+	assert_true(route_set_static(routes, "", all, 40));
+	assert_ptr_equal(find("a.example").static_route, all[0]);
+	assert_ptr_equal(find("b.example").static_route, all[1]);
+	for (int i = 0; i < 40; i++)
+		route_static_release(all[i]);
 }
 
 static void
@@ -144,14 +213,17 @@ only_what_is_granted_may_be_announced(void **state)
 {
 	struct identity alice = person("alice", "*.a.example", false);
 	struct session_ref *ref = session(&alice);
+	struct said one, no;
 
 	(void)state;
-	assert_int_equal(announce(ref, 1, "www.a.example"), CODE_NONE);
-	assert_int_equal(announce(ref, 2, "www.b.example"), CODE_NAME_NOT_GRANTED);
+	assert_int_equal(announce(&one, ref, 1, "www.a.example"), CODE_NONE);
+	assert_true(route_claim_is_up(one.claim));
+	assert_int_equal(announce(&no, ref, 2, "www.b.example"), CODE_NAME_NOT_GRANTED);
+	assert_null(no.claim);
 	assert_non_null(strstr(sentence, "'www.b.example'"));
-	assert_int_equal(announce(ref, 3, "a..example"), CODE_NAME_INVALID);
+	assert_int_equal(announce(&no, ref, 3, "a..example"), CODE_NAME_INVALID);
 	assert_int_equal(find("www.a.example").verdict, ROUTE_AGENT);
-	route_withdraw(routes, ref, "www.a.example", 1);
+	withdraw(&one);
 	assert_int_equal(find("www.a.example").verdict, ROUTE_NONE);
 	over(ref);
 }
@@ -162,15 +234,18 @@ what_is_the_relays_own_is_reserved(void **state)
 	struct identity alice = person("alice", "*.example", false);
 	struct route_static *all[] = { static_route("shop.example", false, NULL, 0) };
 	struct session_ref *ref = session(&alice);
+	struct said shop;
 
 	(void)state;
 	assert_true(route_set_static(routes, "connect.example", all, 1));
-	assert_int_equal(announce(ref, 1, "shop.example"), CODE_NAME_RESERVED);
-	assert_int_equal(announce(ref, 1, "connect.example"), CODE_NAME_RESERVED);
+	assert_int_equal(announce(&shop, ref, 1, "shop.example"), CODE_NAME_RESERVED);
+	assert_int_equal(announce(&shop, ref, 1, "connect.example"), CODE_NAME_RESERVED);
+	assert_true(route_is_reserved(routes, "shop.example"));
+	assert_true(route_is_reserved(routes, "connect.example"));
 	assert_true(route_set_static(routes, "", NULL, 0));
-	assert_int_equal(announce(ref, 1, "shop.example"), CODE_NONE);
+	assert_int_equal(announce(&shop, ref, 1, "shop.example"), CODE_NONE);
 	assert_false(route_is_reserved(routes, "shop.example"));
-	route_withdraw(routes, ref, "shop.example", 1);
+	withdraw(&shop);
 	route_static_release(all[0]);
 	over(ref);
 }
@@ -180,16 +255,41 @@ an_exact_san_displaces_a_wildcard_san_and_not_the_other_way(void **state)
 {
 	struct identity wild = person("wild", "*.example", false), exact = person("exact", "a.example", false);
 	struct session_ref *w = session(&wild), *e = session(&exact);
+	struct said early, late, again;
 
 	(void)state;
-	assert_int_equal(announce(w, 7, "a.example"), CODE_NONE);
-	assert_int_equal(announce(e, 1, "a.example"), CODE_NONE);
-	assert_ptr_equal(lost_member, w);
-	assert_int_equal(lost_endpoint, 7);
-	assert_int_equal(announce(w, 7, "a.example"), CODE_NAME_TAKEN);
-	route_withdraw(routes, e, "a.example", 1);
-	assert_int_equal(announce(w, 7, "a.example"), CODE_NONE);
-	route_withdraw(routes, w, "a.example", 7);
+	assert_int_equal(announce(&early, w, 7, "a.example"), CODE_NONE);
+	assert_int_equal(announce(&late, e, 1, "a.example"), CODE_NONE);
+	assert_int_equal(find("a.example").endpoint, 1);
+	assert_int_equal(early.losses, 0);
+	turn(loop);
+	assert_int_equal(early.losses, 1);
+	assert_false(route_claim_is_up(early.claim));
+	withdraw(&early);
+	assert_int_equal(announce(&again, w, 7, "a.example"), CODE_NAME_TAKEN);
+	withdraw(&late);
+	assert_int_equal(announce(&again, w, 7, "a.example"), CODE_NONE);
+	withdraw(&again);
+	turn(loop);
+	assert_int_equal(late.losses + again.losses, 0);
+	over(w);
+	over(e);
+}
+
+static void
+who_has_withdrawn_hears_of_no_loss(void **state)
+{
+	struct identity wild = person("wild", "*.example", false), exact = person("exact", "a.example", false);
+	struct session_ref *w = session(&wild), *e = session(&exact);
+	struct said early, late;
+
+	(void)state;
+	announce(&early, w, 7, "a.example");
+	announce(&late, e, 1, "a.example");
+	withdraw(&early);
+	turn(loop);
+	assert_int_equal(early.losses, 0);
+	withdraw(&late);
 	over(w);
 	over(e);
 }
@@ -201,20 +301,22 @@ between_equals_the_first_one_stays_unless_all_share(void **state)
 	struct identity carol = person("carol", "a.example", true), dave = person("dave", "*.example", true);
 	struct session_ref *a = session(&alice), *a2 = session(&alice), *b = session(&bob), *c = session(&carol),
 	    *d = session(&dave);
+	struct said of_a, of_a2, of_c, of_d, no;
 
 	(void)state;
-	assert_int_equal(announce(a, 1, "a.example"), CODE_NONE);
-	assert_int_equal(announce(a2, 1, "a.example"), CODE_NONE);
-	assert_int_equal(announce(b, 1, "a.example"), CODE_NAME_TAKEN);
-	assert_int_equal(announce(c, 1, "a.example"), CODE_NAME_TAKEN);
-	route_withdraw(routes, a, "a.example", 1);
-	route_withdraw(routes, a2, "a.example", 1);
-	assert_int_equal(announce(d, 1, "a.example"), CODE_NONE);
-	assert_int_equal(announce(c, 1, "a.example"), CODE_NONE);
-	assert_null(lost_member);
-	assert_int_equal(announce(b, 1, "a.example"), CODE_NAME_TAKEN);
-	route_withdraw(routes, c, "a.example", 1);
-	route_withdraw(routes, d, "a.example", 1);
+	assert_int_equal(announce(&of_a, a, 1, "a.example"), CODE_NONE);
+	assert_int_equal(announce(&of_a2, a2, 1, "a.example"), CODE_NONE);
+	assert_int_equal(announce(&no, b, 1, "a.example"), CODE_NAME_TAKEN);
+	assert_int_equal(announce(&no, c, 1, "a.example"), CODE_NAME_TAKEN);
+	withdraw(&of_a);
+	withdraw(&of_a2);
+	assert_int_equal(announce(&of_d, d, 1, "a.example"), CODE_NONE);
+	assert_int_equal(announce(&of_c, c, 1, "a.example"), CODE_NONE);
+	turn(loop);
+	assert_int_equal(of_d.losses + of_c.losses, 0);
+	assert_int_equal(announce(&no, b, 1, "a.example"), CODE_NAME_TAKEN);
+	withdraw(&of_c);
+	withdraw(&of_d);
 	over(a);
 	over(a2);
 	over(b);
@@ -222,40 +324,287 @@ between_equals_the_first_one_stays_unless_all_share(void **state)
 	over(d);
 }
 
+/* ---- the counting against the rule, pair by pair ---- */
+
+enum { PEOPLE = 8, CLAIMS = 40, STEPS = 20000 };
+
+struct model {
+	struct said said;
+	int person;		/* -1: free */
+};
+
+static bool
+stand_together(const struct identity *a, const struct identity *b)
+{
+	return memcmp(a->key, b->key, sizeof a->key) == 0 || (a->grant.shared && b->grant.shared);
+}
+
+static bool
+has_exact(const struct identity *person)
+{
+	return person->sans[0][0] != '*';
+}
+
+/* Takes out of the model whom the newcomer displaces; false when he may not come. */
+static bool
+model_join(struct model *models, const struct identity *people, int newcomer)
+{
+	const struct identity *new = &people[newcomer];
+	bool goes[CLAIMS] = { false };
+
+	for (int i = 0; i < CLAIMS; i++) {
+		const struct identity *there = models[i].person >= 0 ? &people[models[i].person] : NULL;
+
+		if (!there || stand_together(there, new))
+			continue;
+		if (!has_exact(new) || has_exact(there))
+			return false;
+		goes[i] = true;
+	}
+	for (int i = 0; i < CLAIMS; i++) {
+		if (!goes[i])
+			continue;
+		models[i].person = -1;
+		turn(loop);
+		assert_int_equal(models[i].said.losses, 1);
+		withdraw(&models[i].said);
+	}
+	return true;
+}
+
+static void
+model_step(struct model *model, struct model *models, const struct identity *people, struct session_ref **refs)
+{
+	int newcomer = rand() % PEOPLE;
+	enum code code;
+
+	if (model->person >= 0) {
+		withdraw(&model->said);
+		model->person = -1;
+		return;
+	}
+	code = announce(&model->said, refs[newcomer], 1, "a.example");
+	if (!model_join(models, people, newcomer)) {
+		assert_int_equal(code, CODE_NAME_TAKEN);
+		return;
+	}
+	assert_int_equal(code, CODE_NONE);
+	model->person = newcomer;
+}
+
+/* Two people of one name are one identity with two certificates. */
+static void
+a_set_is_what_the_rule_says_whoever_comes_and_goes(void **state)
+{
+	struct identity people[PEOPLE];
+	struct session_ref *refs[PEOPLE];
+	struct model models[CLAIMS];
+
+	(void)state;
+	for (int i = 0; i < PEOPLE; i++) {
+		people[i] = person(i < 4 ? "alice" : i < 6 ? "bob" : "carol", i % 2 == 0 ? "a.example" : "*.example",
+		    i % 4 >= 2);
+		refs[i] = session(&people[i]);
+	}
+	for (int i = 0; i < CLAIMS; i++)
+		models[i].person = -1;
+	srand(1);
+	for (int i = 0; i < STEPS; i++)
+		model_step(&models[rand() % CLAIMS], models, people, refs);
+	for (int i = 0; i < CLAIMS; i++) {
+		if (models[i].person >= 0)
+			withdraw(&models[i].said);
+	}
+	assert_int_equal(reason("a.example"), ROUTE_NOBODY);
+	for (int i = 0; i < PEOPLE; i++)
+		over(refs[i]);
+}
+
+/* ---- drawing ---- */
+
 static void
 the_less_busy_of_two_is_taken_and_another_agent_first_on_retry(void **state)
 {
 	struct identity alice = person("alice", "a.example", false);
 	struct session_ref *one = session(&alice), *two = session(&alice);
-	struct route_question question = { .name = "a.example", .offers = offers_h2 };
+	struct route_question question = { .name = "a.example" };
 	struct route_answer answer;
+	struct said of_one, of_two;
 
 	(void)state;
-	announce(one, 1, "a.example");
-	announce(two, 2, "a.example");
+	announce(&of_one, one, 1, "a.example");
+	announce(&of_two, two, 2, "a.example");
 	assert_true(session_ref_enter_flow(one));
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(find("a.example").endpoint, 2);
 	question.tried[question.tried_count++] = two;
 	for (int i = 0; i < 50; i++) {
-		route_find(routes, &question, &answer, NULL, NULL);
+		ask(&question, &answer);
 		assert_ptr_equal(answer.session_ref, one);
 		session_ref_release(answer.session_ref);
 	}
 	question.tried[question.tried_count++] = one;
-	assert_int_equal(route_find(routes, &question, &answer, NULL, NULL), ROUTE_AGENT);
+	assert_int_equal(ask(&question, &answer), ROUTE_AGENT);
 	session_ref_release(answer.session_ref);
 	question.excluded[0] = question.excluded[1] = true;
-	assert_int_equal(route_find(routes, &question, &answer, NULL, NULL), ROUTE_NO_AGENT);
+	assert_int_equal(ask(&question, &answer), ROUTE_NONE);
+	assert_int_equal(answer.reason, ROUTE_NOBODY);
 	session_ref_leave_flow(one);
 	session_ref_set_draining(two);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(find("a.example").endpoint, 1);
-	route_withdraw(routes, one, "a.example", 1);
-	assert_int_equal(find("a.example").verdict, ROUTE_NO_AGENT);
-	route_withdraw(routes, two, "a.example", 2);
+	withdraw(&of_one);
+	assert_int_equal(reason("a.example"), ROUTE_NOBODY);
+	withdraw(&of_two);
 	over(one);
 	over(two);
+}
+
+/* ---- the memory of names ---- */
+
+static void
+a_name_is_known_for_a_minute_after_its_last_endpoint(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *ref = session(&alice);
+	struct said said, wild;
+
+	(void)state;
+	assert_int_equal(reason("a.example"), ROUTE_UNKNOWN);
+	announce(&said, ref, 1, "a.example");
+	withdraw(&said);
+	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000 - 1);
+	assert_int_equal(reason("a.example"), ROUTE_NOBODY);
+	assert_int_equal(reason("b.example"), ROUTE_UNKNOWN);
+	announce(&said, ref, 1, "a.example");
+	assert_int_equal(find("a.example").verdict, ROUTE_AGENT);
+	withdraw(&said);
+	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000 + 1);
+	assert_int_equal(reason("a.example"), ROUTE_NOBODY);	/* the minute begins anew */
+	announce(&wild, ref, 2, "*.example");
+	assert_string_equal(find("a.example").pattern, "*.example");	/* a memory hides nobody */
+	withdraw(&wild);
+	clock_fake_move(1000000 + 3 * ROUTE_KNOWN_MS * 1000);
+	assert_int_equal(reason("a.example"), ROUTE_UNKNOWN);
+	over(ref);
+}
+
+static void
+serve_and_leave(struct session_ref *ref, const char *under, int first, int last)
+{
+	struct said said;
+	char name[NAME_SIZE];
+
+	for (int i = first; i <= last; i++) {
+		snprintf(name, sizeof name, "n%d.%s.example", i, under);
+		assert_int_equal(announce(&said, ref, 1, name), CODE_NONE);
+		withdraw(&said);
+	}
+}
+
+static void
+one_identity_forgets_only_its_own_names(void **state)
+{
+	struct identity alice = person("alice", "*.a.example", false), bob = person("bob", "*.b.example", false);
+	struct session_ref *a = session(&alice), *b = session(&bob);
+
+	(void)state;
+	serve_and_leave(b, "b", 0, 0);
+	serve_and_leave(a, "a", 0, ROUTE_KNOWN_OF_IDENTITY);
+	assert_int_equal(reason("n0.a.example"), ROUTE_UNKNOWN);
+	assert_int_equal(reason("n1.a.example"), ROUTE_NOBODY);
+	assert_int_equal(reason("n0.b.example"), ROUTE_NOBODY);
+	over(a);
+	over(b);
+}
+
+static void
+the_oldest_name_is_forgotten_when_too_many_are_known(void **state)
+{
+	enum { IDENTITIES = ROUTE_KNOWN_MOST / ROUTE_KNOWN_OF_IDENTITY + 1 };
+	static const char *const names[IDENTITIES] = { "a", "b", "c", "d", "e" };
+	struct identity all[IDENTITIES], last = person("last", "*.f.example", false);
+	struct session_ref *ref = session(&last);
+	char sans[IDENTITIES][32];
+
+	(void)state;
+	for (int i = 0; i < IDENTITIES; i++) {
+		int count = i > 0 && i < IDENTITIES - 1 ? ROUTE_KNOWN_OF_IDENTITY : ROUTE_KNOWN_OF_IDENTITY / 2;
+		struct session_ref *of_it;
+
+		snprintf(sans[i], sizeof sans[i], "*.%s.example", names[i]);
+		all[i] = person(names[i], sans[i], false);
+		of_it = session(&all[i]);
+		serve_and_leave(of_it, names[i], 1, count);
+		over(of_it);
+	}
+	assert_int_equal(reason("n1.a.example"), ROUTE_NOBODY);
+	serve_and_leave(ref, "f", 1, 1);
+	assert_int_equal(reason("n1.a.example"), ROUTE_UNKNOWN);
+	assert_int_equal(reason("n2.a.example"), ROUTE_NOBODY);
+	over(ref);
+}
+
+/* ---- readers beside writers ---- */
+
+enum { STABLE = 300, CHURN = 3000, LOOKS = 60000 };
+
+static atomic_bool is_over;
+
+/* What is stable must be found at every moment, whatever else moves. */
+static void *
+look(void *arg)
+{
+	char name[NAME_SIZE];
+
+	for (int i = 0; i < LOOKS && !atomic_load(&is_over); i++) {
+		snprintf(name, sizeof name, "s%d.example", i % STABLE);
+		if (find(name).verdict != ROUTE_AGENT)
+			return arg;
+		find("set.example");
+	}
+	return NULL;
+}
+
+static void
+a_reader_finds_what_is_there_while_others_come_and_go(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *ref = session(&alice), *other = session(&alice);
+	static struct said stable[STABLE], set[64], said;
+	pthread_t readers[2];
+	void *failure;
+	char name[NAME_SIZE];
+
+	(void)state;
+	atomic_store(&is_over, false);
+	for (int i = 0; i < STABLE; i++) {
+		snprintf(name, sizeof name, "s%d.example", i);
+		announce(&stable[i], ref, 1, name);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&readers[i], NULL, look, &is_over), 0);
+	for (int i = 0; i < CHURN; i++) {
+		snprintf(name, sizeof name, "c%d.example", i);
+		announce(&said, ref, 1, name);
+		withdraw(&said);
+		announce(&set[i % 64], i % 2 == 0 ? ref : other, 1, "set.example");
+		if (i % 64 == 63) {
+			for (int k = 0; k < 64; k++)
+				withdraw(&set[k]);
+		}
+	}
+	atomic_store(&is_over, true);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(readers[i], &failure), 0);
+		assert_null(failure);
+	}
+	for (int i = 0; i < STABLE; i++)
+		withdraw(&stable[i]);
+	for (int k = 0; k < CHURN % 64; k++)
+		withdraw(&set[k]);
+	over(ref);
+	over(other);
 }
 
 static void
@@ -288,11 +637,18 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(exact_beats_wildcard_and_longer_beats_shorter),
 		TEST(a_route_may_ask_for_an_alpn),
+		TEST(static_routes_of_one_pattern_are_tried_in_their_order),
 		TEST(only_what_is_granted_may_be_announced),
 		TEST(what_is_the_relays_own_is_reserved),
 		TEST(an_exact_san_displaces_a_wildcard_san_and_not_the_other_way),
+		TEST(who_has_withdrawn_hears_of_no_loss),
 		TEST(between_equals_the_first_one_stays_unless_all_share),
+		TEST(a_set_is_what_the_rule_says_whoever_comes_and_goes),
 		TEST(the_less_busy_of_two_is_taken_and_another_agent_first_on_retry),
+		TEST(a_name_is_known_for_a_minute_after_its_last_endpoint),
+		TEST(one_identity_forgets_only_its_own_names),
+		TEST(the_oldest_name_is_forgotten_when_too_many_are_known),
+		TEST(a_reader_finds_what_is_there_while_others_come_and_go),
 		TEST(a_grant_bounds_the_flows_of_all_sessions_together),
 	};
 

@@ -42,7 +42,7 @@ def an_agent_that_is_killed_comes_back(scene):
 	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
 	equal(visit(relay), b"here")
 	agent.kill()
-	until(lambda: visit(relay) == UNKNOWN, 5, "the name is gone with its agent")
+	until(lambda: visit(relay) == NO_AGENT, 5, "nobody serves the name any more")
 	agent.start()
 	scene.wait_serving(agent)
 	equal(visit(relay), b"here", "after the restart")
@@ -252,7 +252,7 @@ def a_frozen_end_is_given_up_by_the_other(scene):
 		authority().agent("agent", NAME),
 		agent={"heartbeat_interval": "1s", "heartbeat_tolerance": "1s"})
 	agent.signal(signal.SIGSTOP)
-	until(lambda: visit(relay) == UNKNOWN, 6, "the name is gone with its frozen agent")
+	until(lambda: visit(relay) == NO_AGENT, 6, "nobody serves the name any more")
 	agent.signal(signal.SIGCONT)
 	until(lambda: visit(relay) == b"here", 10, "it comes back")
 	relay.signal(signal.SIGSTOP)

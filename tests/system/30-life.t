@@ -188,7 +188,7 @@ def an_agents_reload_announces_and_withdraws(scene):
 
 	def withdrawn():
 		with dial(relay.port, wire) as client:
-			return client.recv(7)[-1:] == b"\x70"
+			return client.recv(7)[-1:] == b"\x50"
 
 	until(withdrawn, 5, "the old endpoint is withdrawn")
 	running.sendall(b"still here")

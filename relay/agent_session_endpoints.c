@@ -1,0 +1,284 @@
+/*
+ * What a session has announced.  An endpoint is in two tables, by its number and
+ * by its name, so that a session has one endpoint of each name and nothing costs
+ * more because there are many.  One that is announced anew keeps its claim until
+ * the new one is answered, so that its name is never without it.
+ */
+#include "relay/agent_session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "pki/identity.h"
+#include "relay/agent_session_private.h"
+#include "relay/rules.h"
+#include "relay/session_ref.h"
+#include "relay/shared.h"
+
+struct agent_endpoint {
+	struct hash_link by_number, by_pattern;
+	struct agent_session *session;
+	uint32_t number;
+	struct route_claim *claim;
+	struct route_claim *before;	/* up until the claim is answered */
+	char pattern[NAME_SIZE];	/* "" when what was announced cannot be one */
+	char name[SHORT_TEXT];
+};
+
+bool
+agent_session_endpoints_init(struct agent_session *self)
+{
+	return table_init(&self->endpoints) && table_init(&self->patterns);
+}
+
+void
+agent_session_endpoints_wipe(struct agent_session *self)
+{
+	table_wipe(&self->endpoints);
+	table_wipe(&self->patterns);
+}
+
+static uint64_t
+number_hash(const struct agent_session *self, uint32_t number)
+{
+	return table_hash(&self->endpoints, &number, sizeof number);
+}
+
+static uint64_t
+pattern_hash(const struct agent_session *self, const char *pattern)
+{
+	return table_hash(&self->patterns, pattern, strlen(pattern));
+}
+
+static bool
+has_number(const struct hash_link *at, const void *number)
+{
+	return container_of(at, const struct agent_endpoint, by_number)->number == *(const uint32_t *)number;
+}
+
+static struct agent_endpoint *
+find(struct agent_session *self, uint32_t number)
+{
+	struct hash_link *at = table_find(&self->endpoints, number_hash(self, number), has_number, &number);
+
+	return at ? container_of(at, struct agent_endpoint, by_number) : NULL;
+}
+
+static bool
+has_pattern(const struct hash_link *at, const void *pattern)
+{
+	return strcmp(container_of(at, const struct agent_endpoint, by_pattern)->pattern, pattern) == 0;
+}
+
+static struct agent_endpoint *
+find_pattern(struct agent_session *self, const char *pattern)
+{
+	struct hash_link *at = table_find(&self->patterns, pattern_hash(self, pattern), has_pattern, pattern);
+
+	return at ? container_of(at, struct agent_endpoint, by_pattern) : NULL;
+}
+
+/* NULL when memory is short. */
+static struct agent_endpoint *
+want(struct agent_session *self, uint32_t number)
+{
+	struct agent_endpoint *endpoint = find(self, number);
+
+	if (endpoint || !(endpoint = calloc(1, sizeof *endpoint)))
+		return endpoint;
+	endpoint->session = self;
+	endpoint->number = number;
+	table_add(&self->endpoints, &endpoint->by_number, number_hash(self, number));
+	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, endpoint->pattern));
+	return endpoint;
+}
+
+static void
+drop(struct agent_endpoint *endpoint)
+{
+	struct agent_session *self = endpoint->session;
+	struct routes *routes = self->worker->shared->routes;
+
+	table_remove(&self->endpoints, &endpoint->by_number);
+	table_remove(&self->patterns, &endpoint->by_pattern);
+	route_withdraw(routes, endpoint->claim, NULL, NULL);
+	route_withdraw(routes, endpoint->before, NULL, NULL);
+	free(endpoint);
+}
+
+static void
+refuse(struct agent_session *self, uint32_t number, const char *name, enum code code, const char *sentence)
+{
+	log_audit(LOG_WARNING, "endpoint-refused", sentence, log_str("code", code_word(code)),
+	    log_str("agent", identity_name(self->identity)), log_str("server_name", name),
+	    log_u64("endpoint", number));
+	session_refuse_endpoint(self->session, number, code, sentence);
+	self->has_reserved |= code == CODE_NAME_RESERVED;
+}
+
+static void
+lose(struct agent_endpoint *endpoint, enum code code, const char *sentence)
+{
+	refuse(endpoint->session, endpoint->number, endpoint->pattern, code, sentence);
+	drop(endpoint);
+}
+
+/* ---- announcing ---- */
+
+static void
+keep(struct agent_endpoint *endpoint)
+{
+	struct agent_session *self = endpoint->session;
+
+	route_withdraw(self->worker->shared->routes, endpoint->before, NULL, NULL);
+	endpoint->before = NULL;
+	log_audit(LOG_INFO, "endpoint-up", NULL, log_str("agent", identity_name(self->identity)),
+	    log_str("server_name", endpoint->pattern), log_str("name", endpoint->name),
+	    log_u64("endpoint", endpoint->number));
+	session_accept(self->session, endpoint->number);
+}
+
+static void
+on_answer(void *arg, enum code code, const char *sentence)
+{
+	if (code == CODE_NONE)
+		keep(arg);
+	else
+		lose(arg, code, sentence);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct agent_endpoint *endpoint = arg;
+
+	if (endpoint->before && !route_claim_is_up(endpoint->before)) {
+		route_withdraw(endpoint->session->worker->shared->routes, endpoint->before, NULL, NULL);
+		endpoint->before = NULL;
+		return;
+	}
+	lose(endpoint, CODE_NAME_TAKEN, "an agent whose certificate has this very name serves it now");
+}
+
+/* What is up stays up until the new claim is answered; a claim that was never answered goes. */
+static void
+set_aside(struct agent_endpoint *endpoint)
+{
+	struct route_claim *claim = endpoint->claim;
+
+	endpoint->claim = NULL;
+	if (claim && route_claim_is_up(claim))
+		endpoint->before = claim;
+	else
+		route_withdraw(endpoint->session->worker->shared->routes, claim, NULL, NULL);
+}
+
+static void
+claim(struct agent_endpoint *endpoint, const struct frame_announce *said)
+{
+	struct agent_session *self = endpoint->session;
+	struct route_announcement announcement = { .session_ref = self->session_ref, .endpoint = said->endpoint,
+	    .pattern = said->server_name, .weight = said->weight, .carriers = said->carriers,
+	    .loop = self->worker->loop, .on_answer = on_answer, .on_lost = on_lost, .arg = endpoint };
+	struct route_refusal refusal;
+
+	set_aside(endpoint);
+	endpoint->claim = route_announce(self->worker->shared->routes, &announcement, &refusal);
+	if (!endpoint->claim) {
+		refuse(self, said->endpoint, said->server_name, refusal.code, refusal.sentence);
+		drop(endpoint);
+	} else if (route_claim_is_up(endpoint->claim)) {
+		keep(endpoint);
+	}
+}
+
+/* Gives the endpoint this name, unless the session has it under another number. */
+static bool
+rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name)
+{
+	struct agent_session *self = endpoint->session;
+	struct agent_endpoint *other = find_pattern(self, pattern);
+
+	if (pattern[0] != '\0' && other && other != endpoint)
+		return false;
+	table_remove(&self->patterns, &endpoint->by_pattern);
+	snprintf(endpoint->pattern, sizeof endpoint->pattern, "%s", pattern);
+	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
+	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, pattern));
+	return true;
+}
+
+void
+agent_session_announce(struct agent_session *self, const struct frame_announce *said)
+{
+	struct agent_endpoint *endpoint;
+	char pattern[NAME_SIZE];
+
+	if (session_ref_is_retired(self->session_ref))
+		return;
+	name_normalise_pattern(pattern, said->server_name, strlen(said->server_name));
+	endpoint = want(self, said->endpoint);
+	if (!endpoint) {
+		refuse(self, said->endpoint, said->server_name, CODE_INTERNAL, "memory is short on the relay");
+	} else if (self->endpoints.count > self->worker->rules->settings.limits.endpoints_per_session) {
+		refuse(self, said->endpoint, said->server_name, CODE_ENDPOINT_LIMIT,
+		    "limits.endpoints_per_session of the relay is reached");
+		drop(endpoint);
+	} else if (!rename_to(endpoint, pattern, said->name)) {
+		refuse(self, said->endpoint, said->server_name, CODE_NAME_DUPLICATE,
+		    "another endpoint of this session has this name; announce it once");
+		drop(endpoint);
+	} else {
+		claim(endpoint, said);
+	}
+}
+
+void
+agent_session_withdraw(struct agent_session *self, uint32_t number)
+{
+	struct agent_endpoint *endpoint = find(self, number);
+
+	if (!endpoint)
+		return;
+	log_audit(LOG_INFO, "endpoint-down", NULL, log_str("agent", identity_name(self->identity)),
+	    log_str("server_name", endpoint->pattern), log_u64("endpoint", number));
+	drop(endpoint);
+}
+
+/* ---- all of them ---- */
+
+static void
+drop_each(struct hash_link *link, void *arg)
+{
+	(void)arg;
+	drop(container_of(link, struct agent_endpoint, by_number));
+}
+
+void
+agent_session_withdraw_all(struct agent_session *self)
+{
+	table_each(&self->endpoints, drop_each, NULL);
+}
+
+static void
+reserve_each(struct hash_link *link, void *arg)
+{
+	struct agent_endpoint *endpoint = container_of(link, struct agent_endpoint, by_number);
+
+	if (route_is_reserved(arg, endpoint->pattern))
+		lose(endpoint, CODE_NAME_RESERVED,
+		    "the relay's configuration has taken this name for a static route");
+}
+
+/* New rules: names may have been taken, and others given back. */
+void
+agent_session_obey_rules(struct agent_session *self)
+{
+	bool had_reserved = self->has_reserved;
+
+	self->has_reserved = false;
+	if (had_reserved)
+		session_again(self->session, CODE_NAME_RESERVED);
+	table_each(&self->endpoints, reserve_each, self->worker->shared->routes);
+}

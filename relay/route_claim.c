@@ -1,0 +1,493 @@
+/*
+ * Announcing and withdrawing.  Who may join a set is decided by counting: how
+ * many of those that are there the newcomer could not stand beside, and how many
+ * of these have an exact SAN and so would stay.
+ */
+#include "relay/route.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "relay/route_private.h"
+#include "relay/session_ref.h"
+
+/* ---- holders: what an identity has under a pattern ---- */
+
+/* What a holder is found by. */
+struct holder_key {
+	const struct route_pattern *pattern;
+	uint8_t identity[IDENTITY_KEY_BYTES];
+};
+
+static bool
+has_key(const struct hash_link *at, const void *arg)
+{
+	const struct route_holder *holder = container_of(at, const struct route_holder, link);
+	const struct holder_key *key = arg;
+
+	return holder->pattern == key->pattern && memcmp(holder->key, key->identity, sizeof key->identity) == 0;
+}
+
+static struct route_holder *
+holder_want(struct routes *routes, struct route_pattern *pattern, const uint8_t *identity)
+{
+	struct holder_key key = { .pattern = pattern };
+	struct route_holder *holder;
+	struct hash_link *at;
+	uint64_t hash;
+
+	memcpy(key.identity, identity, sizeof key.identity);
+	hash = table_hash(&routes->holders, &key, sizeof key);
+	at = table_find(&routes->holders, hash, has_key, &key);
+	if (at)
+		return container_of(at, struct route_holder, link);
+	holder = calloc(1, sizeof *holder);
+	if (!holder)
+		return NULL;
+	holder->pattern = pattern;
+	memcpy(holder->key, identity, sizeof holder->key);
+	table_add(&routes->holders, &holder->link, hash);
+	return holder;
+}
+
+static void
+holder_tidy(struct routes *routes, struct route_holder *holder)
+{
+	if (!holder || holder->counts.all > 0)
+		return;
+	table_remove(&routes->holders, &holder->link);
+	free(holder);
+}
+
+static void
+count_in(struct route_counts *counts, const struct route_claim *claim)
+{
+	bool is_exact = claim->cover == COVER_EXACT;
+
+	counts->all++;
+	counts->exact += is_exact;
+	counts->unshared += !claim->is_shared;
+	counts->unshared_exact += !claim->is_shared && is_exact;
+}
+
+static void
+count_out(struct route_counts *counts, const struct route_claim *claim)
+{
+	bool is_exact = claim->cover == COVER_EXACT;
+
+	counts->all--;
+	counts->exact -= is_exact;
+	counts->unshared -= !claim->is_shared;
+	counts->unshared_exact -= !claim->is_shared && is_exact;
+}
+
+/* ---- claims ---- */
+
+static struct route_claim *
+claim_new(struct routes *routes, const struct route_announcement *said, const char *name, enum cover cover)
+{
+	size_t size = strlen(name) + 1;
+	struct route_claim *claim = calloc(1, sizeof *claim + size);
+
+	if (!claim)
+		return NULL;
+	if (routes->registry && !(claim->request = calloc(1, sizeof *claim->request))) {
+		free(claim);
+		return NULL;
+	}
+	atomic_init(&claim->held, 1);
+	claim->routes = routes;
+	claim->session_ref = session_ref_hold(said->session_ref);
+	claim->number = said->endpoint;
+	claim->weight = said->weight;
+	claim->carriers = said->carriers;
+	claim->is_shared = session_ref_is_shared(said->session_ref);
+	claim->cover = cover;
+	claim->said = *said;
+	claim->said.pattern = NULL;
+	memcpy(claim->name, name, size);
+	return claim;
+}
+
+static void
+claim_release(struct route_claim *claim)
+{
+	if (atomic_fetch_sub(&claim->held, 1) > 1)
+		return;
+	session_ref_release(claim->session_ref);
+	free(claim->request);
+	free(claim);
+}
+
+static void
+on_grace(struct grace *grace)
+{
+	claim_release(container_of(grace, struct route_claim, grace));
+}
+
+bool
+route_claim_is_up(const struct route_claim *claim)
+{
+	return claim->is_up;
+}
+
+/* ---- the set of a pattern; under the lock ---- */
+
+static void
+set_release(struct grace *grace)
+{
+	free(container_of(grace, struct route_set, grace));
+}
+
+/* Room for one more. */
+static bool
+reserve(struct route_pattern *pattern)
+{
+	struct route_set *set = pattern->set, *bigger;
+	size_t count = set ? set->count : 0, capacity = set ? 2 * set->capacity : 1;
+
+	if (set && count < set->capacity)
+		return true;
+	bigger = calloc(1, sizeof *bigger + capacity * sizeof bigger->at[0]);
+	if (!bigger)
+		return false;
+	bigger->capacity = capacity;
+	for (size_t i = 0; i < count; i++)
+		atomic_init(&bigger->at[i], set->at[i]);
+	atomic_init(&bigger->count, count);
+	atomic_store_explicit(&pattern->set, bigger, memory_order_release);
+	if (set)
+		grace_retire(&set->grace, set_release);
+	return true;
+}
+
+static void
+put_in(struct route_pattern *pattern, struct route_holder *holder, struct route_claim *claim)
+{
+	struct route_set *set = pattern->set;
+
+	atomic_fetch_add(&claim->held, 1);
+	claim->pattern = pattern;
+	claim->holder = holder;
+	claim->index = set->count;
+	count_in(&pattern->counts, claim);
+	count_in(&holder->counts, claim);
+	atomic_store_explicit(&set->at[claim->index], claim, memory_order_release);
+	atomic_store_explicit(&set->count, claim->index + 1, memory_order_release);
+}
+
+/* `departures` is odd while the last one moves into the gap. */
+static void
+take_out(struct routes *routes, struct route_claim *claim)
+{
+	struct route_pattern *pattern = claim->pattern;
+	struct route_set *set = pattern->set;
+	size_t last = set->count - 1;
+	struct route_claim *moved = set->at[last];
+
+	atomic_fetch_add(&pattern->departures, 1);
+	atomic_store_explicit(&set->at[claim->index], moved, memory_order_release);
+	atomic_store_explicit(&set->count, last, memory_order_release);
+	atomic_fetch_add(&pattern->departures, 1);
+	moved->index = claim->index;
+	count_out(&pattern->counts, claim);
+	count_out(&claim->holder->counts, claim);
+	holder_tidy(routes, claim->holder);
+	claim->pattern = NULL;
+	grace_retire(&claim->grace, on_grace);
+}
+
+/* ---- joining ---- */
+
+static bool
+stand_together(const struct route_claim *a, const struct route_claim *b)
+{
+	return a->holder == b->holder || (a->is_shared && b->is_shared);
+}
+
+/* Whether all that the newcomer cannot stand beside would go. `own` is its identity's part of `there`. */
+static bool
+may_join(const struct route_counts *there, const struct route_counts *own, const struct route_claim *claim)
+{
+	size_t hostile = claim->is_shared ? there->unshared - own->unshared : there->all - own->all;
+	size_t staying = claim->is_shared ? there->unshared_exact - own->unshared_exact :
+	    there->exact - own->exact;
+
+	return hostile == 0 || (claim->cover == COVER_EXACT && staying == 0);
+}
+
+/* Those that have to go are many at most once: each of them was announced before. */
+static void
+displace(struct routes *routes, struct route_claim *claim, struct route_losses *losses)
+{
+	struct route_pattern *pattern = claim->pattern;
+	struct route_set *set = pattern->set;
+	size_t left = claim->is_shared ? pattern->counts.unshared - claim->holder->counts.unshared :
+	    pattern->counts.all - claim->holder->counts.all;
+
+	for (size_t i = set->count; left > 0 && i-- > 0;) {
+		struct route_claim *other = set->at[i];
+
+		if (stand_together(other, claim))
+			continue;
+		atomic_fetch_add(&other->held, 1);
+		SLIST_INSERT_HEAD(losses, other, loss);
+		take_out(routes, other);
+		left--;
+	}
+}
+
+static enum code
+join_pattern(struct routes *routes, struct route_pattern *pattern, struct route_claim *claim,
+    struct route_losses *losses)
+{
+	struct route_holder *holder = holder_want(routes, pattern,
+	    identity_key(session_ref_identity(claim->session_ref)));
+	enum code code = CODE_NONE;
+
+	if (holder && !may_join(&pattern->counts, &holder->counts, claim))
+		code = CODE_NAME_TAKEN;
+	else if (!holder || !reserve(pattern))
+		code = CODE_INTERNAL;
+	if (code == CODE_NONE) {
+		put_in(pattern, holder, claim);
+		route_known_recall(routes, pattern);
+		displace(routes, claim, losses);
+	}
+	holder_tidy(routes, holder);
+	return code;
+}
+
+static void
+on_lost(void *data)
+{
+	struct route_claim *claim = data;
+
+	claim->is_up = false;
+	if (!claim->is_withdrawn)
+		claim->said.on_lost(claim->said.arg);
+	claim_release(claim);
+}
+
+static enum code
+join(struct routes *routes, struct route_claim *claim)
+{
+	struct route_losses losses = SLIST_HEAD_INITIALIZER(losses);
+	enum code code = CODE_INTERNAL;
+	struct route_pattern *pattern;
+	struct route_claim *lost;
+
+	pthread_mutex_lock(&routes->lock);
+	if (route_is_reserved(routes, claim->name)) {
+		code = CODE_NAME_RESERVED;
+	} else if ((pattern = route_pattern_want(routes, claim->name))) {
+		code = join_pattern(routes, pattern, claim, &losses);
+		route_pattern_tidy(routes, pattern);
+	}
+	pthread_mutex_unlock(&routes->lock);
+	while ((lost = SLIST_FIRST(&losses))) {
+		SLIST_REMOVE_HEAD(&losses, loss);
+		loop_call(lost->said.loop, &lost->lost, on_lost, lost);
+	}
+	claim->is_up = code == CODE_NONE;
+	return code;
+}
+
+static void
+leave(struct routes *routes, struct route_claim *claim)
+{
+	struct route_pattern *pattern;
+
+	pthread_mutex_lock(&routes->lock);
+	pattern = claim->pattern;
+	if (pattern) {
+		take_out(routes, claim);
+		if (pattern->counts.all == 0)
+			route_known_remember(routes, pattern,
+			    identity_key(session_ref_identity(claim->session_ref)));
+	}
+	pthread_mutex_unlock(&routes->lock);
+	claim->is_up = false;
+}
+
+/* ---- announcing ---- */
+
+static void
+explain(enum code code, const char *name, char sentence[SENTENCE_TEXT])
+{
+	static const struct {
+		enum code code;
+		const char *why;
+	} reasons[] = {
+		{ CODE_NAME_INVALID, "is no server name; write app.example.com or *.example.com" },
+		{ CODE_NAME_NOT_GRANTED, "is in no DNS name of this agent's certificate; issue one with --host for it" },
+		{ CODE_NAME_RESERVED, "belongs to the relay itself; announce another name" },
+		{ CODE_NAME_TAKEN, "is served by another agent; stop that one, or issue both certificates with --shared" },
+		{ CODE_INTERNAL, "cannot be kept: memory is short on the relay" },
+	};
+
+	sentence[0] = '\0';
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+		if (reasons[i].code == code)
+			snprintf(sentence, SENTENCE_TEXT, "'%.253s' %s", name, reasons[i].why);
+	}
+}
+
+/* An IPv4 address would pass for a name of four labels, and no client asks for one (RFC 6066, section 3). */
+static bool
+is_server_name(char out[NAME_SIZE], const char *text)
+{
+	struct in_addr address;
+
+	return name_normalise_pattern(out, text, strlen(text)) && inet_pton(AF_INET, out, &address) != 1;
+}
+
+/* A name of the relay's is reserved whatever the certificate says, and that is the better answer. */
+static enum code
+judge(struct routes *routes, const struct route_announcement *said, char name[NAME_SIZE], enum cover *cover)
+{
+	if (!is_server_name(name, said->pattern))
+		return CODE_NAME_INVALID;
+	if (route_is_reserved(routes, name))
+		return CODE_NAME_RESERVED;
+	*cover = identity_covers(session_ref_identity(said->session_ref), name, NULL);
+	return *cover != COVER_NONE ? CODE_NONE : CODE_NAME_NOT_GRANTED;
+}
+
+static struct registry_question
+question_of(const struct route_claim *claim, enum registry_verb verb)
+{
+	return (struct registry_question){ .verb = verb, .name = claim->name,
+	    .identity_key = identity_key(session_ref_identity(claim->session_ref)),
+	    .is_exact = claim->cover == COVER_EXACT, .is_shared = claim->is_shared };
+}
+
+static void ask(struct route_claim *, enum registry_verb, void (*)(void *, const struct registry_answer *));
+
+static void
+on_released(void *arg, const struct registry_answer *answer)
+{
+	struct route_claim *claim = arg;
+
+	(void)answer;
+	if (claim->on_released)
+		claim->on_released(claim->released_arg);
+	claim_release(claim);
+}
+
+/* The announcer has let go, and the registry is to do the same. True: nobody waits for that. */
+static bool
+let_go(struct route_claim *claim)
+{
+	struct registry_question question = question_of(claim, REGISTRY_RELEASE);
+
+	if (claim->on_released) {
+		ask(claim, REGISTRY_RELEASE, on_released);
+		return false;
+	}
+	registry_release(claim->routes->registry, &question);
+	claim_release(claim);
+	return true;
+}
+
+/* What the registry has granted is judged by what is here. */
+static void
+on_granted(struct route_claim *claim)
+{
+	struct registry_question release = question_of(claim, REGISTRY_RELEASE);
+	enum code code = join(claim->routes, claim);
+	char sentence[SENTENCE_TEXT];
+
+	claim->is_granted = code == CODE_NONE;
+	if (!claim->is_granted)
+		registry_release(claim->routes->registry, &release);
+	explain(code, claim->name, sentence);
+	claim->said.on_answer(claim->said.arg, code, sentence);
+}
+
+static void
+on_claimed(void *arg, const struct registry_answer *answer)
+{
+	struct route_claim *claim = arg;
+	char sentence[SENTENCE_TEXT];
+
+	claim->is_asked = false;
+	if (claim->is_withdrawn && answer->code == CODE_NONE) {
+		let_go(claim);
+	} else if (claim->is_withdrawn) {
+		on_released(claim, answer);
+	} else if (answer->code == CODE_NONE) {
+		on_granted(claim);
+	} else {
+		explain(answer->code, claim->name, sentence);
+		if (answer->sentence[0] != '\0')
+			memcpy(sentence, answer->sentence, sizeof sentence);
+		claim->said.on_answer(claim->said.arg, answer->code, sentence);
+	}
+}
+
+static void
+ask(struct route_claim *claim, enum registry_verb verb,
+    void (*on_answer)(void *, const struct registry_answer *))
+{
+	struct registry_question question = question_of(claim, verb);
+
+	claim->request->loop = claim->said.loop;
+	claim->request->on_answer = on_answer;
+	claim->request->arg = claim;
+	registry_ask(claim->routes->registry, claim->request, &question);
+}
+
+struct route_claim *
+route_announce(struct routes *routes, const struct route_announcement *said, struct route_refusal *refusal)
+{
+	char name[NAME_SIZE];
+	enum cover cover = COVER_NONE;
+	struct route_claim *claim = NULL;
+
+	refusal->code = judge(routes, said, name, &cover);
+	if (refusal->code == CODE_NONE && !(claim = claim_new(routes, said, name, cover)))
+		refusal->code = CODE_INTERNAL;
+	if (claim && routes->registry) {
+		claim->is_asked = true;
+		ask(claim, REGISTRY_CLAIM, on_claimed);
+	} else if (claim) {
+		refusal->code = join(routes, claim);
+	}
+	explain(refusal->code, said->pattern, refusal->sentence);
+	if (refusal->code == CODE_NONE)
+		return claim;
+	if (claim)
+		claim_release(claim);
+	return NULL;
+}
+
+/* Whoever waited for on_released() waits no more. */
+static bool
+stop_waiting(struct route_claim *claim)
+{
+	claim->on_released = NULL;
+	if (registry_cancel(claim->request))
+		claim_release(claim);
+	return true;
+}
+
+bool
+route_withdraw(struct routes *routes, struct route_claim *claim, void (*on_free)(void *arg), void *arg)
+{
+	if (!claim)
+		return true;
+	if (claim->is_withdrawn)
+		return stop_waiting(claim);
+	leave(routes, claim);
+	claim->is_withdrawn = true;
+	claim->on_released = on_free;
+	claim->released_arg = arg;
+	if (claim->is_asked && !registry_cancel(claim->request))
+		return !on_free;	/* on_claimed() goes on */
+	if (claim->is_granted)
+		return let_go(claim);
+	claim_release(claim);
+	return true;
+}

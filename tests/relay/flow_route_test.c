@@ -1,0 +1,308 @@
+/* A flow whose name only a registry knows, over real sockets: what the client sees of each answer. */
+#include "relay/flow.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/clock_fake.h"
+#include "base/loop_advance.h"
+#include "base/resolver.h"
+#include "base/socket.h"
+#include "relay/clients.h"
+#include "relay/conn.h"
+#include "relay/fake_registry.h"
+#include "relay/helpers.h"
+#include "relay/rules.h"
+#include "relay/shared.h"
+#include "relay/worker_context.h"
+
+#define HELLO "tests/corpus/clienthello/030-g-curl-h2.bin"
+
+static const char settings[] =
+    "version: 1\n"
+    "listeners: [{address: \"127.0.0.1:443\"}]\n"
+    "routes: [{server_name: other.example, upstream: {url: \"tcp://127.0.0.1:9\"}}]\n";
+
+static struct fake_registry fake;
+static struct shared shared;
+static struct worker_context worker;
+static uint8_t wire[4096];
+static size_t wire_bytes;
+static char name[NAME_SIZE];
+static int client;
+
+static void
+on_shrank(struct worker_context *context)
+{
+	(void)context;
+}
+
+static void
+on_linger_end(void *arg)
+{
+	(void)arg;
+}
+
+static struct rules *
+load_rules(void)
+{
+	char path[] = "/tmp/valise-flow.XXXXXX";
+	int fd = mkstemp(path);
+	enum rules_failure failure;
+	struct rules *rules;
+
+	assert_true(fd >= 0 && write(fd, settings, sizeof settings - 1) == sizeof settings - 1);
+	close(fd);
+	rules = rules_load(path, NULL, stderr, &failure);
+	unlink(path);
+	assert_non_null(rules);
+	return rules;
+}
+
+static int
+loopback_listener(struct sockaddr_in *address)
+{
+	socklen_t size = sizeof *address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)address, size), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
+	return fd;
+}
+
+/* `client` and the relay's end, which is returned. */
+static int
+connect_client(void)
+{
+	struct sockaddr_in address;
+	int listener = loopback_listener(&address), fd;
+
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	close(listener);
+	return fd;
+}
+
+static void
+begin_flow(void)
+{
+	struct conn conn = { .fd = connect_client(), .client = address_of("127.0.0.1:1000"),
+	    .accepted_us = clock_us(), .wire = malloc(wire_bytes), .bytes = wire_bytes, .capacity = wire_bytes };
+
+	assert_non_null(conn.wire);
+	memcpy(conn.wire, wire, wire_bytes);
+	clienthello_init(&conn.hello, 16384);
+	assert_int_equal(clienthello_read(&conn.hello, conn.wire, conn.bytes), CLIENTHELLO_COMPLETE);
+	memcpy(name, conn.hello.server_name, sizeof name);
+	flow_start(&worker, &conn, name);
+}
+
+static int
+set_up(void **state)
+{
+	FILE *file = fopen(HELLO, "rb");
+
+	(void)state;
+	assert_non_null(file);
+	wire_bytes = fread(wire, 1, sizeof wire, file);
+	fclose(file);
+	clock_fake(1000000, 0);
+	fake = (struct fake_registry){ 0 };
+	shared = (struct shared){ .routes = route_table_new(), .clients = clients_new(100, 100),
+	    .resolver = resolver_new() };
+	flow_ids_init(&shared.flow_ids);
+	assert_true(route_set_registry(shared.routes, &fake_registry, &fake));
+	fake.registry = route_registry(shared.routes);
+	worker = (struct worker_context){ .shared = &shared, .loop = loop_new(), .rules = load_rules(),
+	    .on_shrank = on_shrank };
+	refuse_lingers_init(&worker.lingers, worker.loop, on_linger_end, NULL);
+	begin_flow();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	flow_cut_all(&worker, "test-over");
+	refuse_cut_all(&worker.lingers);
+	close(client);
+	loop_free(worker.loop);
+	rules_release(worker.rules);
+	resolver_free(shared.resolver);
+	clients_free(shared.clients);
+	route_table_free(shared.routes);
+	clock_fake(0, 0);
+	return 0;
+}
+
+/* The alert that has come by now; 0: nothing yet, -1: something else. */
+static int
+alert(void)
+{
+	uint8_t record[8];
+	ssize_t got;
+
+	loop_advance(worker.loop, 0);
+	got = recv(client, record, sizeof record, MSG_DONTWAIT);
+	if (got < 0 && errno == EAGAIN)
+		return 0;
+	return got == 7 && memcmp(record, "\x15\3\3\0\2\2", 6) == 0 ? record[6] : -1;
+}
+
+static void
+the_registry_is_asked_for_a_name_that_is_not_here(void **state)
+{
+	(void)state;
+	assert_int_equal(fake.asked, 1);
+	assert_int_equal(fake.verb, REGISTRY_FIND);
+	assert_string_equal(fake.name, name);
+	loop_advance(worker.loop, 5000);
+	assert_int_equal(alert(), 0);
+}
+
+static void
+each_late_answer_has_its_alert(void **state)
+{
+	static const struct {
+		enum registry_found found;
+		int alert;
+	} rows[] = {
+		{ REGISTRY_UNKNOWN, 112 }, { REGISTRY_NOBODY, 80 }, { REGISTRY_LIMIT, 80 }, { REGISTRY_RELAY, 80 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (i > 0)
+			set_up(state);
+		loop_advance(worker.loop, 100);
+		fake_found(&fake, rows[i].found);
+		assert_int_equal(alert(), rows[i].alert);
+		if (i + 1 < sizeof rows / sizeof rows[0])
+			tear_down(state);
+	}
+}
+
+static void
+an_answer_that_never_comes_costs_the_flows_deadline(void **state)
+{
+	(void)state;
+	loop_advance(worker.loop, 9999);
+	assert_int_equal(alert(), 0);
+	loop_advance(worker.loop, 1);
+	assert_int_equal(alert(), 80);
+	assert_int_equal(fake.cancelled, 1);
+	fake_found(&fake, REGISTRY_UNKNOWN);
+	loop_advance(worker.loop, 100);
+	assert_true(LIST_EMPTY(&worker.flows));
+}
+
+static void
+a_second_answer_is_thrown_away(void **state)
+{
+	(void)state;
+	fake_found(&fake, REGISTRY_UNKNOWN);
+	fake_found(&fake, REGISTRY_RELAY);
+	assert_int_equal(alert(), 112);
+	fake_found(&fake, REGISTRY_RELAY);
+	loop_advance(worker.loop, 100);
+	assert_int_equal(recv(client, wire, sizeof wire, MSG_DONTWAIT), 0);
+}
+
+static void
+an_answer_after_the_end_hurts_nobody(void **state)
+{
+	(void)state;
+	socket_reset_on_close(client);
+	close(client);
+	client = -1;
+	loop_advance(worker.loop, 0);
+	assert_true(LIST_EMPTY(&worker.flows));
+	assert_int_equal(fake.cancelled, 1);
+	fake_found(&fake, REGISTRY_RELAY);
+	loop_advance(worker.loop, 100);
+}
+
+/* It is in the loop already when the flow ends. */
+static void
+an_answer_that_crosses_the_end_hurts_nobody(void **state)
+{
+	(void)state;
+	fake_found(&fake, REGISTRY_UNKNOWN);
+	flow_cut_all(&worker, "test");
+	assert_int_equal(fake.cancelled, 0);
+	loop_advance(worker.loop, 100);
+	assert_true(LIST_EMPTY(&worker.flows));
+}
+
+static void *
+answer_from_elsewhere(void *arg)
+{
+	fake_found(arg, REGISTRY_UNKNOWN);
+	return NULL;
+}
+
+static void
+an_answer_may_come_from_any_thread(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, answer_from_elsewhere, &fake), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(alert(), 112);
+}
+
+/* A route that was added while the registry thought about it. */
+static void
+what_has_come_here_meanwhile_goes_first(void **state)
+{
+	struct sockaddr_in address;
+	int upstream = loopback_listener(&address), fd;
+	char target[32];
+	struct route_static_settings facts = { .pattern = name, .target = target };
+	struct route_static *route;
+	uint8_t got[sizeof wire];
+
+	(void)state;
+	snprintf(target, sizeof target, "127.0.0.1:%u", ntohs(address.sin_port));
+	route = route_static_new(&facts);
+	assert_true(route_set_static(shared.routes, "", &route, 1));
+	route_static_release(route);
+	fake_found(&fake, REGISTRY_UNKNOWN);
+	loop_advance(worker.loop, 0);
+	fd = accept(upstream, NULL, NULL);
+	assert_true(fd >= 0);
+	loop_advance(worker.loop, 0);
+	assert_int_equal(recv(fd, got, wire_bytes, MSG_WAITALL), wire_bytes);
+	assert_memory_equal(got, wire, wire_bytes);
+	close(fd);
+	close(upstream);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_registry_is_asked_for_a_name_that_is_not_here),
+		TEST(each_late_answer_has_its_alert),
+		TEST(an_answer_that_never_comes_costs_the_flows_deadline),
+		TEST(a_second_answer_is_thrown_away),
+		TEST(an_answer_after_the_end_hurts_nobody),
+		TEST(an_answer_that_crosses_the_end_hurts_nobody),
+		TEST(an_answer_may_come_from_any_thread),
+		TEST(what_has_come_here_meanwhile_goes_first),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("relay/flow_route", tests, NULL, NULL);
+}
