@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -17,7 +19,21 @@ enum { TAIL_BYTES = 4, STRING_MOST = 1024 };
 static const char *const level_names[LOG_LEVELS] = {"error", "warning", "info", "debug"};
 static const char *_Atomic program_name = "valise";
 static atomic_int most_level = LOG_INFO;
-static atomic_bool writes_json;
+static atomic_bool writes_json, writes_journal;
+
+/* systemd.exec(5): only while standard error still is what the manager made of it. */
+static bool
+is_journal(void)
+{
+	const char *manager = getenv("JOURNAL_STREAM");
+	struct stat file;
+	char here[64];
+
+	if (manager == NULL || fstat(STDERR_FILENO, &file) < 0)
+		return false;
+	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
+	return strcmp(manager, here) == 0;
+}
 
 void
 log_init(const char *program, enum log_level level, enum log_format format)
@@ -26,6 +42,7 @@ log_init(const char *program, enum log_level level, enum log_format format)
 	atomic_store(&most_level, (int)level);
 	atomic_store(
 	    &writes_json, format == LOG_AUTO ? !isatty(STDERR_FILENO) : format == LOG_JSON);
+	atomic_store(&writes_journal, is_journal());
 }
 
 bool
@@ -305,8 +322,12 @@ void
 log_build(struct log_line *line, enum log_level level, const char *event, const char *sentence,
     const struct log_field *fields)
 {
+	static const unsigned char priority[LOG_LEVELS] = {3, 4, 6, 7};	/* sd-daemon(3) */
+
 	line->bytes = 0;
 	line->full = false;
+	if (atomic_load_explicit(&writes_journal, memory_order_relaxed))
+		put_format(line, "<%u>", priority[level]);
 	if (atomic_load_explicit(&writes_json, memory_order_relaxed))
 		build_json(line, level, event, sentence, fields);
 	else

@@ -89,7 +89,9 @@ struct log_field {
 #define LOG_FIRST(first, ...) first
 #define LOG_REST(first, ...) __VA_ARGS__
 
-/* `program` is borrowed for ever.  Before the call the log is text at level info. */
+/* `program` is borrowed for ever.  Before the call the log is text at level info.  Where standard
+ * error is the journal (JOURNAL_STREAM of systemd.exec(5)) each line begins with its priority, which
+ * the journal takes off: <3> error, <4> warning, <6> info, <7> debug. */
 void log_init(const char *program, enum log_level, enum log_format);
 bool log_enabled(enum log_level);
 void log_write(enum log_level, const char *event, const char *sentence,

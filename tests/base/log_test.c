@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/clock_fake.h"
@@ -270,6 +271,43 @@ lines_of_several_threads_stay_whole(void **state)
 	assert_int_equal(lines, THREADS * LINES);
 }
 
+/* How far JOURNAL_STREAM is from the truth. */
+static unsigned off_by;
+
+static void
+log_to_the_journal(void)
+{
+	struct stat file;
+	char text[64];
+
+	fstat(STDERR_FILENO, &file);
+	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)file.st_dev,
+	    (uintmax_t)file.st_ino + off_by);
+	setenv("JOURNAL_STREAM", text, 1);
+	log_init("test", LOG_DEBUG, LOG_TEXT);
+	for (int level = LOG_ERROR; level < LOG_LEVELS; level++)
+		log_event((enum log_level)level, "e", NULL);
+	log_init("test", LOG_INFO, LOG_JSON);
+	log_event(LOG_INFO, "e", NULL);
+}
+
+static void
+tells_the_journal_how_bad_it_is(void **state)
+{
+	const char *lines;
+
+	(void)state;
+	clock_fake(1, 1767225600000000);
+	off_by = 0;
+	lines = captured(log_to_the_journal);
+	assert_memory_equal(lines,
+	    "<3>2026-01-01T00:00:00Z error e\n<4>2026-01-01T00:00:00Z warning e\n"
+	    "<6>2026-01-01T00:00:00Z info e\n<7>2026-01-01T00:00:00Z debug e\n<6>{\"time\"", 143);
+	off_by = 1;
+	assert_null(strchr(captured(log_to_the_journal), '<'));
+	unsetenv("JOURNAL_STREAM");
+}
+
 static void
 quotes_within_the_room_given(void **state)
 {
@@ -298,6 +336,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_sentence_cannot_break_the_line),
 	cmocka_unit_test(a_sentence_cannot_forge_a_field),
 	cmocka_unit_test(lines_of_several_threads_stay_whole),
+	cmocka_unit_test(tells_the_journal_how_bad_it_is),
 	cmocka_unit_test(quotes_within_the_room_given),
 };
 
