@@ -12,7 +12,8 @@
 #include "base/log.h"
 #include "tunnel/session.h"
 
-enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED };
+enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED, STAGES };
+static const char *const stage_name[STAGES] = { "due", "under-way", "accepted", "refused" };
 
 struct entry {
 	struct frame_announce announce;
@@ -43,6 +44,8 @@ find(struct entry *entries, size_t count, uint32_t number)
 static void
 set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 {
+	log_move("announcement", log_str("endpoint", entry->announce.name), stage_name[entry->stage],
+	    stage_name[stage]);
 	a->under_way -= entry->stage == UNDER_WAY;
 	a->accepted -= entry->stage == ACCEPTED;
 	a->under_way += stage == UNDER_WAY;

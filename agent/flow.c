@@ -34,6 +34,14 @@ static const unsigned may_move[STATES] = {
 	[JOINED] = 1u << OVER,
 	[LINGERING] = 1u << OVER,
 };
+static const char *const state_name[STATES] = {
+	[OPENED] = "opened",
+	[HANDSHAKING] = "handshaking",
+	[DIALLING] = "dialling",
+	[JOINED] = "joined",
+	[LINGERING] = "lingering",
+	[OVER] = "over",
+};
 
 /* Needed only until the two sides are joined: a joined flow is small. */
 struct agent_flow_setup {
@@ -72,6 +80,8 @@ static void
 move(struct agent_flow *flow, enum agent_flow_state state)
 {
 	assert(may_move[flow->state] & 1u << state);
+	log_move("flow", log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES), state_name[flow->state],
+	    state_name[state]);
 	flow->state = state;
 }
 

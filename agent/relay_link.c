@@ -23,6 +23,12 @@ static const unsigned may_move[STATES] = {
 	[UP] = 1u << WAITING | 1u << STOPPED,
 	[STOPPED] = 1u << STOPPED,
 };
+static const char *const state_name[STATES] = {
+	[WAITING] = "waiting",
+	[CONNECTING] = "connecting",
+	[UP] = "up",
+	[STOPPED] = "stopped",
+};
 
 struct relay_link {
 	const struct agent_context *context;
@@ -40,6 +46,7 @@ static void
 move(struct relay_link *link, enum relay_link_state state)
 {
 	assert(may_move[link->state] & 1u << state);
+	log_move("relay", log_str("relay", link->target), state_name[link->state], state_name[state]);
 	if (link->state == WAITING)
 		timer_clear(&link->timer);
 	link->state = state;

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log_private.h"
+#include "base/secret.h"
 #include "base/utf8.h"
 
 enum { TAIL_BYTES = 4, STRING_MOST = 1024 };
@@ -20,6 +23,7 @@ static const char *const level_names[LOG_LEVELS] = {"error", "warning", "info", 
 static const char *_Atomic program_name = "valise";
 static atomic_int most_level = LOG_INFO;
 static atomic_bool writes_json, writes_journal;
+static uint8_t object_key[16];
 
 /* systemd.exec(5): only while standard error still is what the manager made of it. */
 static bool
@@ -220,6 +224,21 @@ put_hex(struct log_line *line, const void *data, size_t size)
 }
 
 static void
+make_object_key(void)
+{
+	bytes_random(object_key, sizeof(object_key));
+}
+
+static void
+put_object(struct log_line *line, const void *object)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_object_key);
+	put_format(line, "%08" PRIx32, (uint32_t)hash_bytes(object_key, &object, sizeof(object)));
+}
+
+static void
 put_value(struct log_line *line, const struct log_field *field, bool json)
 {
 	switch (field->kind) {
@@ -241,6 +260,11 @@ put_value(struct log_line *line, const struct log_field *field, bool json)
 	case LOG_KIND_BYTES:
 		put_text(line, json ? "\"" : "");
 		put_hex(line, field->value.bytes.data, field->value.bytes.size);
+		put_text(line, json ? "\"" : "");
+		break;
+	case LOG_KIND_OBJECT:
+		put_text(line, json ? "\"" : "");
+		put_object(line, field->value.object);
 		put_text(line, json ? "\"" : "");
 		break;
 	case LOG_KIND_END:
@@ -344,6 +368,14 @@ log_write(
 		return;
 	log_build(&line, level, event, sentence, fields);
 	log_put(line.text, line.bytes, false);
+}
+
+void
+log_move(const char *machine, struct log_field id, const char *from, const char *to)
+{
+	if (log_enabled(LOG_DEBUG))
+		log_event(LOG_DEBUG, "move", NULL, log_str("machine", machine), id, log_str("from", from),
+		    log_str("to", to));
 }
 
 void

@@ -49,6 +49,7 @@ enum log_kind {
 	LOG_KIND_SIGNED,
 	LOG_KIND_BOOL,
 	LOG_KIND_BYTES,
+	LOG_KIND_OBJECT,
 };
 
 struct log_field {
@@ -59,6 +60,7 @@ struct log_field {
 		uint64_t number;
 		int64_t integer;
 		bool truth;
+		const void *object;
 		struct {
 			const void *data;
 			size_t size;
@@ -72,6 +74,9 @@ struct log_field {
 #define log_bool(k, v) ((struct log_field){ (k), LOG_KIND_BOOL, { .truth = (v) } })
 /* In hexadecimal. */
 #define log_hex(k, v, n) ((struct log_field){ (k), LOG_KIND_BYTES, { .bytes = { (v), (n) } } })
+/* An object that has no number of its own: the same eight digits for as long as the process runs, and
+ * nothing about where it is. */
+#define log_object(k, v) ((struct log_field){ (k), LOG_KIND_OBJECT, { .object = (v) } })
 
 /* `sentence` may be NULL. */
 #define log_event(level, event, ...) \
@@ -102,6 +107,11 @@ void log_write_audit(enum log_level, const char *event, const char *sentence,
 /* `event` is borrowed for ever. */
 void log_write_limited(enum log_level, const char *event, const struct address *client,
     const char *sentence, const struct log_field *fields);
+
+/* A line at debug level for a move of a state machine, called by the one function that writes the
+ * state.  `id` says which of its kind it is: log_hex() or log_str() of what it is called elsewhere, else
+ * log_object().  Nearly free below that level. */
+void log_move(const char *machine, struct log_field id, const char *from, const char *to);
 
 /* Starts the writer; call it when the process is what it will be (user, sandbox). False when the
  * system refuses a thread: lines are written directly then, as before.  A process that dies by a

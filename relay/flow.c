@@ -44,6 +44,8 @@ void
 flow_move(struct flow *flow, enum flow_state to)
 {
 	assert(may_move[flow->state] & 1u << to);
+	log_move("flow", log_hex("flow", flow->id, sizeof(flow->id)), flow_state_name[flow->state],
+	    flow_state_name[to]);
 	flow->state = to;
 }
 

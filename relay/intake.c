@@ -42,6 +42,13 @@ reap(void *arg)
 	free(arg);
 }
 
+static void
+move(struct intake *intake, enum state to)
+{
+	log_move("intake", log_object("intake", intake), state_name[intake->state], state_name[to]);
+	intake->state = to;
+}
+
 /* Out of the loop and the lists; what it had is given to the caller. */
 static struct conn
 leave(struct intake *intake)
@@ -50,7 +57,7 @@ leave(struct intake *intake)
 	struct worker_context *worker = intake->worker;
 
 	intake->conn = (struct conn){ .fd = -1 };
-	intake->state = GONE;
+	move(intake, GONE);
 	LIST_REMOVE(intake, link);
 	watch_wipe(&intake->watch);
 	timer_clear(&intake->deadline);
@@ -237,7 +244,7 @@ enter_admission(struct intake *intake)
 static void
 begin_hello(struct intake *intake)
 {
-	intake->state = HELLO;
+	move(intake, HELLO);
 	if (intake->conn.bytes > 0)
 		judge_hello(intake);
 	if (intake->state == HELLO)

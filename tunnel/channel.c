@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 enum channel_state { SHAKING, PARKED, OPENING, HELLO, OPENED, RELEASED, OVER, STATES };
 /* OPENING is the relay's wait for an answer; HELLO the agent's for the hello behind `open`. */
@@ -16,6 +17,15 @@ static const unsigned may_move[STATES] = {
 	[OPENING] = 1u << OPENED | 1u << OVER,
 	[HELLO] = 1u << OPENED | 1u << OVER,
 	[OPENED] = 1u << RELEASED | 1u << OVER,
+};
+static const char *const state_name[STATES] = {
+	[SHAKING] = "shaking",
+	[PARKED] = "parked",
+	[OPENING] = "opening",
+	[HELLO] = "hello",
+	[OPENED] = "opened",
+	[RELEASED] = "released",
+	[OVER] = "over",
 };
 
 /* Only while a flow is being opened; a parked channel has none. */
@@ -42,6 +52,7 @@ static void
 move(struct channel *c, enum channel_state to)
 {
 	assert(may_move[c->state] & 1u << to);
+	log_move("channel", log_object("channel", c), state_name[c->state], state_name[to]);
 	c->state = to;
 }
 

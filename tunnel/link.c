@@ -6,6 +6,7 @@
 #include <string.h>
 #include <threads.h>
 
+#include "base/log.h"
 #include "tunnel/buffer.h"
 
 enum {
@@ -41,6 +42,13 @@ static const unsigned may_move[LINK_STATES] = {
 	[LINK_CLOSING] = 1u << LINK_BROKEN | 1u << LINK_ENDED,
 	[LINK_BROKEN] = 1u << LINK_ENDED,
 };
+static const char *const state_name[LINK_STATES] = {
+	[LINK_SHAKING] = "shaking",
+	[LINK_UP] = "up",
+	[LINK_CLOSING] = "closing",
+	[LINK_BROKEN] = "broken",
+	[LINK_ENDED] = "ended",
+};
 
 /* One call from the loop, on its stack. A handler may free, release or detach the link (another
  * thread may have it then), so after each event the call asks here, not there. */
@@ -64,6 +72,7 @@ static void
 move(struct link *link, enum link_state to)
 {
 	assert(may_move[link->state] & 1u << to);
+	log_move("link", log_object("link", link), state_name[link->state], state_name[to]);
 	link->state = to;
 	timer_clear(&link->timer);
 	if (to == LINK_CLOSING || to == LINK_BROKEN)

@@ -6,6 +6,7 @@
 #include <threads.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/socket.h"
 #include "tunnel/buffer.h"
 
@@ -27,6 +28,12 @@ enum state { FLOWING, FINISHING, DONE, CUT, STATES };
 static const unsigned may_move[STATES] = {
 	[FLOWING] = 1u << FINISHING | 1u << CUT,
 	[FINISHING] = 1u << DONE | 1u << CUT,
+};
+static const char *const state_name[STATES] = {
+	[FLOWING] = "flowing",
+	[FINISHING] = "finishing",
+	[DONE] = "done",
+	[CUT] = "cut",
 };
 
 /* Invariant: a half reads only while `kept` is empty and all that `to` holds has been flushed. */
@@ -92,6 +99,7 @@ static void
 move(struct half *half, enum state to)
 {
 	assert(may_move[half->state] & 1u << to);
+	log_move("half", log_object("half", half), state_name[half->state], state_name[to]);
 	half->state = to;
 }
 

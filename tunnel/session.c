@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "tunnel/session_private.h"
 
 static const unsigned may_move[SESSION_STATES] = {
@@ -16,11 +17,20 @@ static const unsigned may_move[SESSION_STATES] = {
 	[SESSION_UP] = 1u << SESSION_ENDING | 1u << SESSION_ENDED,
 	[SESSION_ENDING] = 1u << SESSION_ENDED,
 };
+static const char *const state_name[SESSION_STATES] = {
+	[SESSION_SHAKING] = "shaking",
+	[SESSION_GREETING] = "greeting",
+	[SESSION_JUDGED] = "judged",
+	[SESSION_UP] = "up",
+	[SESSION_ENDING] = "ending",
+	[SESSION_ENDED] = "ended",
+};
 
 void
 session_move(struct session *s, enum session_state to)
 {
 	assert(may_move[s->state] & 1u << to);
+	log_move("session", log_object("session", s), state_name[s->state], state_name[to]);
 	s->state = to;
 	if (to != SESSION_GREETING)
 		timer_clear(&s->timer);

@@ -294,18 +294,48 @@ log_to_the_journal(void)
 static void
 tells_the_journal_how_bad_it_is(void **state)
 {
-	const char *lines;
+	static const char wanted[] =
+	    "<3>2026-01-01T00:00:00Z error e\n<4>2026-01-01T00:00:00Z warning e\n"
+	    "<6>2026-01-01T00:00:00Z info e\n<7>2026-01-01T00:00:00Z debug e\n<6>{\"time\"";
 
 	(void)state;
 	clock_fake(1, 1767225600000000);
 	off_by = 0;
-	lines = captured(log_to_the_journal);
-	assert_memory_equal(lines,
-	    "<3>2026-01-01T00:00:00Z error e\n<4>2026-01-01T00:00:00Z warning e\n"
-	    "<6>2026-01-01T00:00:00Z info e\n<7>2026-01-01T00:00:00Z debug e\n<6>{\"time\"", 143);
+	assert_memory_equal(captured(log_to_the_journal), wanted, sizeof(wanted) - 1);
 	off_by = 1;
 	assert_null(strchr(captured(log_to_the_journal), '<'));
 	unsetenv("JOURNAL_STREAM");
+}
+
+static void
+log_moves(void)
+{
+	static int one, other;
+
+	log_move("flow", log_hex("flow", "\x01\xab", 2), "looking", "joined");
+	log_move("link", log_object("link", &one), "up", "closing");
+	log_move("link", log_object("link", &other), "up", "closing");
+	log_move("link", log_object("link", &one), "closing", "ended");
+}
+
+static void
+tells_the_moves_of_machines_at_debug_level(void **state)
+{
+	char objects[3][9];
+
+	(void)state;
+	clock_fake(1, 1767225600000000);
+	log_init("test", LOG_INFO, LOG_TEXT);
+	assert_string_equal(captured(log_moves), "");
+	log_init("test", LOG_DEBUG, LOG_TEXT);
+	assert_int_equal(sscanf(captured(log_moves),
+	    "2026-01-01T00:00:00Z debug move machine=flow flow=01ab from=looking to=joined\n"
+	    "2026-01-01T00:00:00Z debug move machine=link link=%8[0-9a-f] from=up to=closing\n"
+	    "2026-01-01T00:00:00Z debug move machine=link link=%8[0-9a-f] from=up to=closing\n"
+	    "2026-01-01T00:00:00Z debug move machine=link link=%8[0-9a-f] from=closing to=ended\n",
+	    objects[0], objects[1], objects[2]), 3);
+	assert_string_equal(objects[0], objects[2]);
+	assert_string_not_equal(objects[0], objects[1]);
 }
 
 static void
@@ -337,6 +367,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_sentence_cannot_forge_a_field),
 	cmocka_unit_test(lines_of_several_threads_stay_whole),
 	cmocka_unit_test(tells_the_journal_how_bad_it_is),
+	cmocka_unit_test(tells_the_moves_of_machines_at_debug_level),
 	cmocka_unit_test(quotes_within_the_room_given),
 };
 

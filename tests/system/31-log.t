@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The log and standard error: nobody waits for it, nothing is taken for it, nothing in it is forged."""
+import json
 import os
 import re
 import signal
@@ -158,6 +159,49 @@ def a_client_that_is_refused_again_and_again_makes_few_lines(scene):
 		until(lambda: told() == count, 5, f"{count} {event} are accounted for")
 	lines = sum(len(relay.events(w)) for w in ("hello-refused", "flow-refused", "log-lines-suppressed"))
 	check(lines <= (seconds + 1) * 100, f"{lines} lines in {seconds} s")
+
+
+@test
+def what_was_dropped_is_counted_and_audit_events_are_not_among_it(scene):
+	relay = scene.relay(start=False, workers=2)
+	ends = full_pipe()
+	relay.stderr = ends[1]
+	relay.start()
+	os.close(ends[1])
+	for number in range(6000):
+		with dial(relay.port, hello(f"{number}.{'x' * 60}.{'y' * 60}.example")) as client:
+			alert_of(client)
+	relay.reload()
+	relay.wait_notified("RELOADING=1")
+	relay.wait_notified("READY=1")
+	relay.signal(signal.SIGTERM)
+	relay.wait_notified("STOPPING=1")
+	with open(ends[0], errors="replace") as log:
+		events = [json.loads(line[line.index("{"):]) for line in log]
+	equal(relay.wait(10), 0, "the end of the relay")
+	audit = ["relay-up", "reloaded", "draining", "relay-down"]
+	equal([e["event"] for e in events if e["event"] in audit], audit, "the audit events")
+	losses = [e for e in events if e["event"] == "log-lines-dropped"]
+	check(sum(e["lines"] for e in losses) > 0, "no line was dropped")
+	equal(sum(e["audit_lines"] for e in losses), 0, "dropped audit events")
+
+
+@test
+def each_move_of_a_flow_is_a_line_at_debug_level(scene):
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough("app.example", scene.upstream(echo))],
+		authority().agent("app", "app.example"))
+	first = hello("app.example")
+	with dial(relay.port, first) as client:
+		equal(read_exactly(client, len(first)), first, "what comes back")
+	for daemon, wanted in (relay, ["looking", "taking", "opening", "joined", "over"]), \
+			(agent, ["opened", "dialling", "joined", "over"]):
+		flow = daemon.wait_event("flow-closed")[0]["flow"]
+		moves = until(lambda: len(m := daemon.events("move", machine="flow", flow=flow)) == len(wanted) - 1 and m)
+		equal([m["from"] for m in moves] + [moves[-1]["to"]], wanted, f"the states of {daemon.label}'s flow")
+		equal([m["to"] for m in moves[:-1]], [m["from"] for m in moves[1:]], "each begins where one ended")
+	for machine in "session", "link", "channel":
+		check(relay.events("move", machine=machine) and agent.events("move", machine=machine), machine)
 
 
 main()
