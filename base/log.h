@@ -115,8 +115,9 @@ void log_move(const char *machine, struct log_field id, const char *from, const 
 
 /* Starts the writer; call it when the process is what it will be (user, sandbox). False when the
  * system refuses a thread: lines are written directly then, as before.  A process that dies by a
- * fault of its own (abort, assert, a bad address) writes out what it has for up to a second.  In the
- * child of a fork lines are written directly. */
+ * fault of its own (abort, assert, a bad address) writes out what it has for up to a second; what an
+ * assert says is a line as well (assertion-failed).  In the child of a fork lines are written
+ * directly. */
 bool log_start(void);
 /* Writes what is left, for at most a second, and ends the writer. Later lines are written directly,
  * or dropped when the second was not enough. Harmless without log_start(). */

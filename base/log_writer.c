@@ -4,12 +4,15 @@
  * the writer.  As many lines as are whole in PIPE_BUF bytes go with one write(), which a pipe takes
  * without mixing them with those of other processes.
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -297,6 +300,19 @@ watch_crashes(void)
 		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
 			sigaction(numbers[i], &action, NULL);
 	}
+}
+
+/* What assert(3) calls in the C library, for our asserts and for those of libraries: its own would
+ * write to standard error itself, and a program with a fault would hang where nobody reads that. */
+void
+__assert_fail(const char *claim, const char *file, unsigned line, const char *function)
+{
+	char sentence[512];
+
+	snprintf(sentence, sizeof(sentence), "%s:%u: %s: Assertion `%s' failed", file, line,
+	    function != NULL ? function : "?", claim);
+	log_event(LOG_ERROR, "assertion-failed", sentence);
+	abort();
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -338,6 +339,69 @@ say_and_abort(void)
 }
 
 static void
+say_and_claim(void)
+{
+	log_start();
+	for (int i = 0; i < LINES; i++)
+		log_event(LOG_INFO, "before", "the end", log_i64("i", i));
+	assert(output_bytes == 1);
+	_exit(0);
+}
+
+static void
+what_an_assert_says_is_the_last_line(void **state)
+{
+	pthread_t reader;
+	pid_t child;
+	int status;
+
+	(void)state;
+	enter_pipe(0);
+	child = fork();
+	if (child == 0)
+		say_and_claim();
+	reader = start_reading();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	finish_reading(reader);
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_int_equal(lines_with("before: the end"), LINES);
+	assert_non_null(strstr(lines[line_count - 1], "error assertion-failed: "));
+	assert_non_null(strstr(lines[line_count - 1], "say_and_claim: Assertion `output_bytes == 1' failed"));
+}
+
+/* To the last byte. */
+static void
+fill_pipe(void)
+{
+	fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+	while (write(STDERR_FILENO, output, 4096) > 0)
+		;
+	while (write(STDERR_FILENO, output, 1) > 0)
+		;
+	fcntl(STDERR_FILENO, F_SETFL, 0);
+}
+
+static void
+an_assert_does_not_wait_for_a_pipe_that_nobody_reads(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	enter_pipe(0);
+	fill_pipe();
+	child = fork();
+	if (child == 0) {
+		alarm(20);
+		say_and_claim();
+	}
+	leave_pipe();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(reading_end);
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void
 what_was_said_before_a_crash_is_written(void **state)
 {
 	pthread_t reader;
@@ -417,6 +481,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(starts_again_after_a_stop, set_up),
 	cmocka_unit_test_setup(what_was_said_before_a_crash_is_written, set_up),
 	cmocka_unit_test_setup(a_crash_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
+	cmocka_unit_test_setup(what_an_assert_says_is_the_last_line, set_up),
+	cmocka_unit_test_setup(an_assert_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(a_child_logs_by_itself, set_up),
 };
 
