@@ -135,7 +135,7 @@ tls(int count, char **arguments)
 	return code;
 }
 
-static const struct command {
+static const struct agent_command {
 	const char *word;
 	int (*run)(int count, char **arguments);
 } commands[] = {

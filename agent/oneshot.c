@@ -30,7 +30,7 @@ enum oneshot_option {
 	OPTIONS
 };
 
-static const struct option_row {
+static const struct tls_option {
 	const char *name;
 	bool required, is_file;
 	int needs;		/* an option that makes no sense without this one; itself: none */
@@ -94,7 +94,7 @@ static int
 check_together(const char *values[OPTIONS])
 {
 	for (int i = 0; i < OPTIONS; i++) {
-		const struct option_row *row = &option_rows[i];
+		const struct tls_option *row = &option_rows[i];
 
 		if (row->required && !values[i])
 			return refuse(EX_USAGE, "--%s is missing", row->name);

@@ -8,17 +8,17 @@
 #include "base/log.h"
 #include "base/units.h"
 
-struct unit {
+struct shown_unit {
 	const char *name;
 	uint64_t factor;
 };
 
 /* Largest first: a bound is told in the largest unit that it is whole in. */
-static const struct unit durations[] = {
+static const struct shown_unit durations[] = {
     {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 1}};
-static const struct unit sizes[] = {
+static const struct shown_unit sizes[] = {
     {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 1}};
-static const struct unit plain[] = {{"", 1}, {NULL, 1}};
+static const struct shown_unit plain[] = {{"", 1}, {NULL, 1}};
 
 const char *
 conf_shown(char out[CONF_SHOWN], const char *text)
@@ -43,7 +43,7 @@ fail(char error[CONF_SENTENCE], const char *text, const char *format, ...)
 }
 
 static void
-amount_text(char out[32], uint64_t amount, const struct unit *unit)
+amount_text(char out[32], uint64_t amount, const struct shown_unit *unit)
 {
 	while (amount % unit->factor != 0 || (amount == 0 && unit->factor != 1))
 		unit++;
@@ -52,7 +52,7 @@ amount_text(char out[32], uint64_t amount, const struct unit *unit)
 
 static bool
 set_amount(const struct conf_row *row, void *value, uint64_t amount, const char *text,
-    const struct unit *units, char error[CONF_SENTENCE])
+    const struct shown_unit *units, char error[CONF_SENTENCE])
 {
 	char least[32], most[32];
 

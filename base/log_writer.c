@@ -36,7 +36,7 @@ struct losses {
 	uint64_t lines, audit_lines;
 };
 
-static struct writer {
+static struct log_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t work, over;
 	pthread_t thread;

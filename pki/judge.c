@@ -196,7 +196,7 @@ judge_way(struct candidate *candidate)
 
 /* ---- what they are for ---- */
 
-static const struct purpose {
+static const struct role_purposes {
 	const char *needs[3], *forbids[3];
 	bool has_host;
 } purposes[ROLES] = {
@@ -216,7 +216,7 @@ purpose_text(const char *oid)
 static bool
 judge_leaf_purpose(struct candidate *candidate)
 {
-	const struct purpose *purpose = &purposes[candidate->role];
+	const struct role_purposes *purpose = &purposes[candidate->role];
 	const struct x509 *leaf = facts_of(candidate, 0);
 	for (const char *const *oid = purpose->needs; *oid != NULL; oid++)
 		if (!x509_has_purpose(leaf, *oid))

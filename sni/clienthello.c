@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "sni/reader.h"
-#include "sni/extension.h"
+#include "sni/clienthello_extension.h"
 #include "sni/reason.h"
 
 enum {
@@ -56,7 +56,7 @@ read_message(struct clienthello *hello, struct reader c, const uint8_t *base)
 	if (overran(c) || left(c) > 0)
 		return BAD_EXTENSION_BLOCK;
 	hello->extensions = extension_place(hello, part, base);
-	return extension_read_block(hello, part, base);
+	return clienthello_read_extensions(hello, part, base);
 }
 
 /* From an offset in the message to a place in the wire. */

@@ -16,12 +16,12 @@
 #include "pki/tool/message.h"
 #include "pki/tool/tarball.h"
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"backup", "FILE", 1, 1,
 	"Writes everything, keys included, to a new tar archive that only you may read.",
 	NULL,
 };
-static const struct usage restore_usage = {
+static const struct synopsis restore_usage = {
 	"restore", "FILE", 1, 1,
 	"Makes the authority of a backup again, in a directory that is not there yet.",
 	NULL,

@@ -27,7 +27,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"bundle", "agent|relay NAME", 2, 2,
 	"Makes a tar archive for /etc/valise: certificate, key, and the other side's CA and "
 	"CRL.",

@@ -37,7 +37,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"check", "", 0, 0,
 	"Looks at everything. Exits 0: fine, 2: something ends soon, 1: something ended or "
 	"is wrong.",

@@ -24,7 +24,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"crl", "[CA...]", 0, -1,
 	"Writes new CRLs: crls/CA.crl, and the bundles ROLE.crl.",
 	rows,

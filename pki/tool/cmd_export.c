@@ -33,7 +33,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"export", "NAME", 1, 1,
 	"Writes a certificate with its key to a file that only you may read.",
 	rows,

@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"init", "", 0, 0,
 	"Makes an authority in a new directory.",
 	rows,

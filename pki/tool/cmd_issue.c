@@ -15,7 +15,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"issue", "relay|agent|server|client NAME", 2, 2,
 	"Makes a key and a certificate: issued/NAME.key and issued/NAME.crt.",
 	rows,

@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"lint", "[FILE...]", 0, -1,
 	"Tells what is unwise (exits 2) or wrong (exits 1) about certificates and CRLs.",
 	rows,

@@ -24,7 +24,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"list", "[NAME]", 0, 1,
 	"Lists the newest 250 certificates: state, kind, name, end, serial, hosts.",
 	rows,

@@ -35,13 +35,13 @@ static const struct option_row rekey_rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"renew", "NAME", 1, 1,
 	"Issues a certificate again for the same key; also a CA's. The old one stays "
 	"revocable.",
 	rows,
 };
-static const struct usage rekey_usage = {
+static const struct synopsis rekey_usage = {
 	"rekey", "NAME", 1, 1,
 	"Issues a certificate again for a new key. The old one stays revocable.",
 	rekey_rows,

@@ -21,17 +21,17 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"revoke", "NAME|SERIAL", 1, 1,
 	"Revokes every living certificate of NAME, or the one with SERIAL, and writes the CRL.",
 	rows,
 };
-static const struct usage hold_usage = {
+static const struct synopsis hold_usage = {
 	"hold", "NAME|SERIAL", 1, 1,
 	"Revokes for the time being (certificateHold); unhold takes it back.",
 	NULL,
 };
-static const struct usage unhold_usage = {
+static const struct synopsis unhold_usage = {
 	"unhold", "NAME|SERIAL", 1, 1,
 	"Takes what is held off the CRL.",
 	NULL,

@@ -12,7 +12,7 @@
 
 enum { FILE_MOST = 256 * 1024 * 1024 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"show", "FILE|NAME|SERIAL", 1, 1,
 	"Shows a certificate of the inventory, or a file: certificates, request, CRL, key "
 	"or PKCS#12.",

@@ -16,7 +16,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"sign", "CSR relay|agent|server|client NAME", 3, 3,
 	"Signs a request: issued/NAME.crt. What the request asks for is ignored unless "
 	"allowed.",

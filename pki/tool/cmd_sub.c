@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"sub", "NAME", 1, 1,
 	"Makes a sub-CA of agents for one customer, with the names it may certify.",
 	rows,

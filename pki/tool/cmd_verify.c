@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
 	{ 0 }
 };
 
-static const struct usage usage = {
+static const struct synopsis usage = {
 	"verify", "FILE", 1, 1,
 	"Says whether the first certificate of FILE would be believed, and why not. Exits 0 "
 	"or 1.",

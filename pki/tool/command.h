@@ -7,7 +7,7 @@
 #include "pki/tool/options.h"
 
 struct command {
-	const struct usage *usage;
+	const struct synopsis *usage;
 	int (*run)(int argc, char **argv);	/* argv[0] is the word; the exit code is returned */
 };
 

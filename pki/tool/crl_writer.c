@@ -14,7 +14,7 @@ static const uint8_t rsa_sha256[] =
     { 0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0 };
 static const uint8_t ed25519[] = { 0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70 };
 
-static const struct algorithm {
+static const struct crl_algorithm {
 	gnutls_pk_algorithm_t key;
 	gnutls_sign_algorithm_t sign;
 	const uint8_t *identifier;
@@ -25,7 +25,7 @@ static const struct algorithm {
 	{ GNUTLS_PK_EDDSA_ED25519, GNUTLS_SIGN_EDDSA_ED25519, ed25519, sizeof(ed25519) },
 };
 
-static const struct algorithm *
+static const struct crl_algorithm *
 algorithm_of(gnutls_privkey_t key)
 {
 	int type = gnutls_privkey_get_pk_algorithm(key, NULL);
@@ -94,7 +94,7 @@ crl_writer_add(struct crl_writer *writer, const uint8_t *serial, size_t bytes, i
 
 static int
 sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key,
-    const struct algorithm *algorithm, gnutls_datum_t *out)
+    const struct crl_algorithm *algorithm, gnutls_datum_t *out)
 {
 	gnutls_datum_t data = { (unsigned char *)(uintptr_t)encode_finish(tbs),
 	    (unsigned)tbs->bytes }, signature = { 0 };
@@ -127,7 +127,7 @@ int
 crl_writer_sign(struct crl_writer *writer, gnutls_privkey_t key, int64_t this_update,
     int64_t next_update, gnutls_datum_t *out)
 {
-	const struct algorithm *algorithm = algorithm_of(key);
+	const struct crl_algorithm *algorithm = algorithm_of(key);
 	struct encoding *encoding = &writer->list;
 	gnutls_datum_t name = { 0 };
 

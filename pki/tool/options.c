@@ -22,7 +22,7 @@ static const struct option_row common_rows[] = {
 };
 
 static size_t
-collect(const struct usage *usage, const struct option_row **rows)
+collect(const struct synopsis *usage, const struct option_row **rows)
 {
 	size_t count = 0;
 
@@ -46,7 +46,7 @@ print_option(const struct option_row *row)
 }
 
 static void
-print_help(const struct usage *usage)
+print_help(const struct synopsis *usage)
 {
 	const struct option_row *rows[ROWS_MOST];
 	size_t count = collect(usage, rows);
@@ -59,7 +59,7 @@ print_help(const struct usage *usage)
 }
 
 void
-options_print_synopsis(const struct usage *usage)
+options_print_synopsis(const struct synopsis *usage)
 {
 	int column = printf("\n%s%s%s", usage->word, *usage->operands ? " " : "", usage->operands);
 
@@ -158,7 +158,7 @@ wanted(const struct option_row *row)
 }
 
 static size_t
-fill_long_options(const struct usage *usage, const struct option_row **rows,
+fill_long_options(const struct synopsis *usage, const struct option_row **rows,
     struct option *long_options)
 {
 	size_t count = collect(usage, rows);
@@ -172,7 +172,7 @@ fill_long_options(const struct usage *usage, const struct option_row **rows,
 }
 
 static bool
-count_operands(const struct usage *usage, const struct operands *operands, int *code)
+count_operands(const struct synopsis *usage, const struct operands *operands, int *code)
 {
 	if (operands->count < usage->least)
 		*code = message_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`",
@@ -188,7 +188,7 @@ count_operands(const struct usage *usage, const struct operands *operands, int *
 }
 
 bool
-options_read(const struct usage *usage, int argc, char **argv, void *options,
+options_read(const struct synopsis *usage, int argc, char **argv, void *options,
     struct operands *operands, int *code)
 {
 	const struct option_row *rows[ROWS_MOST];

@@ -45,7 +45,7 @@ struct option_row {
 	int64_t most;		/* of a number; 0: any */
 };
 
-struct usage {
+struct synopsis {
 	const char *word;		/* the command */
 	const char *operands;		/* as --help names them */
 	int least, most;		/* how many of them; most -1: any number */
@@ -63,11 +63,11 @@ struct operands {
  * common.  False when the command is over: --help was printed (*code is 0) or
  * something was wrong (*code is EX_USAGE and a message is written).
  */
-bool options_read(const struct usage *, int argc, char **argv, void *options,
+bool options_read(const struct synopsis *, int argc, char **argv, void *options,
     struct operands *, int *code);
 
 /* For the program's own --help: the command in a few lines, and the common options. */
-void options_print_synopsis(const struct usage *);
+void options_print_synopsis(const struct synopsis *);
 void options_print_common(void);
 
 #endif

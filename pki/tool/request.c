@@ -25,7 +25,7 @@ read_names(struct leaf *leaf, const struct request_options *options)
 }
 
 static int
-refuse_strangers(const struct leaf *leaf, const struct request_options *options)
+refuse_foreign_options(const struct leaf *leaf, const struct request_options *options)
 {
 	const struct grant_options *grant = &options->grant;
 	bool granted = grant->shared || grant->any_depth || grant->max_flows ||
@@ -55,7 +55,7 @@ request_read(struct leaf *leaf, const struct request_options *options, const cha
 		return message_fail(EX_USAGE, "'%s' is not a kind of certificate: give relay, agent, server or client", kind);
 	code = names_check_label(name);
 	if (!code)
-		code = refuse_strangers(leaf, options);
+		code = refuse_foreign_options(leaf, options);
 	if (!code)
 		code = read_names(leaf, options);
 	if (!code && leaf->profile->granted)

@@ -16,7 +16,7 @@
 #include "pki/x509.h"
 
 /* What a reader is given: one block, in DER, and where it comes from. */
-struct block {
+struct shown_block {
 	const struct common *common;
 	const char *path;
 	gnutls_datum_t der;
@@ -35,7 +35,7 @@ append(json_t *list, json_t *object, const char *type)
 
 /* Each of these returns -1 if the block holds something else. */
 static int
-show_certificate(const struct block *block, json_t *list)
+show_certificate(const struct shown_block *block, json_t *list)
 {
 	gnutls_x509_crt_t certificate;
 	int code = -1;
@@ -71,7 +71,7 @@ describe_request(gnutls_x509_crq_t request, const struct names *names)
 }
 
 static int
-show_request(const struct block *block, json_t *list)
+show_request(const struct shown_block *block, json_t *list)
 {
 	struct names names = { 0 };
 	gnutls_x509_crq_t request;
@@ -114,7 +114,7 @@ describe_hex(struct der der)
 }
 
 static int
-show_crl(const struct block *block, json_t *list)
+show_crl(const struct shown_block *block, json_t *list)
 {
 	const char *why = "";
 	struct crl *crl = crl_parse(block->der.data, block->der.size, &why);
@@ -162,7 +162,7 @@ has_passphrase(const struct common *common)
 }
 
 static int
-show_key(const struct block *block, json_t *list)
+show_key(const struct shown_block *block, json_t *list)
 {
 	struct passphrase passphrase = { .common = block->common, PASSPHRASE_OF_CA_KEYS };
 	gnutls_x509_privkey_t key;
@@ -227,7 +227,7 @@ show_p12_parts(gnutls_pkcs12_t p12, const char *passphrase, const char *path, js
 }
 
 static int
-show_p12(const struct block *block, json_t *list)
+show_p12(const struct shown_block *block, json_t *list)
 {
 	struct passphrase passphrase = { .common = block->common, PASSPHRASE_OF_CA_KEYS };
 	gnutls_pkcs12_t p12;
@@ -247,7 +247,7 @@ show_p12(const struct block *block, json_t *list)
 
 static const struct content_kind {
 	const char *label;	/* ends so in PEM; NULL: only in DER */
-	int (*read)(const struct block *, json_t *);
+	int (*read)(const struct shown_block *, json_t *);
 } content_kinds[] = {
 	{ "CERTIFICATE", show_certificate },
 	{ "CERTIFICATE REQUEST", show_request },
@@ -266,7 +266,7 @@ ends_with(const char *text, size_t bytes, const char *end)
 
 /* One "-----BEGIN label-----" block; those of other labels are passed over. */
 static int
-show_pem_block(struct block *block, const char *begin, size_t left, json_t *list)
+show_pem_block(struct shown_block *block, const char *begin, size_t left, json_t *list)
 {
 	const char *label = begin + strlen("-----BEGIN "),
 	    *end = memmem(label, left - strlen("-----BEGIN "), "-----", 5);
@@ -295,7 +295,7 @@ show_pem_block(struct block *block, const char *begin, size_t left, json_t *list
 }
 
 static int
-show_pem(struct block *block, const struct secret *file, json_t *list)
+show_pem(struct shown_block *block, const struct secret *file, json_t *list)
 {
 	const char *at = (const char *)file->data, *stop = at + file->bytes;
 	int code = 0;
@@ -310,7 +310,7 @@ show_pem(struct block *block, const struct secret *file, json_t *list)
 int
 show_file(const struct common *common, const char *path, const struct secret *file, json_t *list)
 {
-	struct block block = { common, path, { file->data, (unsigned)file->bytes } };
+	struct shown_block block = { common, path, { file->data, (unsigned)file->bytes } };
 	int code = -1;
 
 	if (file->bytes && memmem(file->data, file->bytes, "-----BEGIN ", 11)) {

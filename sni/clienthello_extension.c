@@ -1,5 +1,5 @@
 /* The extensions: the framing of all of them, the insides of those we know. */
-#include "sni/extension.h"
+#include "sni/clienthello_extension.h"
 
 enum {
 	EXT_SERVER_NAME = 0,
@@ -251,7 +251,7 @@ judge_whole(const struct seen *seen, uint16_t last)
 }
 
 enum reason
-extension_read_block(struct clienthello *hello, struct reader block, const uint8_t *base)
+clienthello_read_extensions(struct clienthello *hello, struct reader block, const uint8_t *base)
 {
 	struct seen seen;
 	uint16_t type = 0;

@@ -1,8 +1,8 @@
 /*
  * Internal to the parser: the extensions that are looked into.
  */
-#ifndef SNI_EXTENSION_H
-#define SNI_EXTENSION_H
+#ifndef SNI_CLIENTHELLO_EXTENSION_H
+#define SNI_CLIENTHELLO_EXTENSION_H
 
 #include "sni/clienthello.h"
 #include "sni/reader.h"
@@ -25,7 +25,7 @@ extension_place(const struct clienthello *hello, struct reader c, const uint8_t 
 }
 
 /* Reads the whole block: its framing, its types, and what the hello is to keep. */
-enum reason extension_read_block(struct clienthello *hello, struct reader block,
+enum reason clienthello_read_extensions(struct clienthello *hello, struct reader block,
     const uint8_t *base);
 
 #endif
