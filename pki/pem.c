@@ -44,8 +44,6 @@ has_label(enum pem_kind kind, const char *label, size_t bytes)
 static bool
 add_place(struct pem_file *file, size_t at, size_t bytes)
 {
-	if (file->count == PEM_BLOCKS)
-		return false;
 	if ((file->count & (file->count - 1)) == 0) {	/* grows at powers of two */
 		size_t room = file->count == 0 ? 1 : 2 * file->count;
 		struct pem_place *more = realloc(file->places, room * sizeof *more);
@@ -122,8 +120,10 @@ decode_blocks(struct pem_file *file, enum pem_kind kind)
 		size_t bytes;
 		if (!decode_body(body, file->storage.data + kept, &bytes))
 			return "has a PEM block that is not base64";
-		if (!add_place(file, kept, bytes))
+		if (file->count == PEM_BLOCKS)
 			return "has too many PEM blocks";
+		if (!add_place(file, kept, bytes))
+			return "cannot be read for want of memory";
 		kept += bytes;
 	}
 	uint8_t *less = kept == 0 ? NULL : realloc(file->storage.data, kept);

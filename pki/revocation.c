@@ -149,22 +149,24 @@ bool
 revocation_add(struct revocation *set, struct der der, const char *file,
 	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
 {
-	const char *why = "cannot be read for want of memory";
+	static const char no_memory[] = "cannot be read for want of memory";
+	const char *why = no_memory;
 	struct loaded_crl *more = realloc(set->crls, (set->count + 1) * sizeof *more);
 	if (more == NULL)
-		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, why), false;
+		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, no_memory), false;
 	set->crls = more;
 	struct loaded_crl *loaded = &set->crls[set->count++];
-	*loaded = (struct loaded_crl){ .state = WAITING, .file = strdup(file), .crl = crl_parse(der.data, der.bytes, &why) };
+	*loaded = (struct loaded_crl){ .state = WAITING, .file = strdup(file) };
 	if (loaded->file == NULL)
-		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, why), false;
+		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, no_memory), false;
+	loaded->crl = crl_parse(der.data, der.bytes, &why);
 	if (loaded->crl != NULL)
 		why = take_in(loaded, cas, ca_count, now);
 	return why == NULL || fail(loaded, why, error);
 }
 
 static int
-compare_held(const void *a, const void *b)
+compare_loaded(const void *a, const void *b)
 {
 	const struct loaded_crl *x = a, *y = b;
 	if (x->state != y->state)
@@ -205,7 +207,7 @@ bool
 revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 {
 	if (set->count > 1)
-		qsort(set->crls, set->count, sizeof *set->crls, compare_held);
+		qsort(set->crls, set->count, sizeof *set->crls, compare_loaded);
 	drop_older(set);
 	for (size_t i = 0; i < set->count && set->crls[i].state == PLACED; i++) {
 		struct crl_mark mark = mark_of(&set->crls[i]), seen;

@@ -153,8 +153,8 @@ print(struct authority *authority, const struct record *record)
 
 	if (code)
 		return code;
-	object = json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind);
-	json_object_update_new(object, describe_certificate(certificate));
+	object = output_join(json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind),
+	    describe_certificate(certificate));
 	gnutls_x509_crt_deinit(certificate);
 	return output_print(authority->common, object);
 }

@@ -114,9 +114,8 @@ compare_file(void *arg, const char *path, const void *data, size_t bytes)
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		code = findings_add(&check->findings, FINDING_WRONG,
 		    "%s may be written by others; chmod 644 it", path);
-	if (!code && !file_read(&file, whole, bytes + 1, error))
-		return findings_add(&check->findings, FINDING_WRONG,
-		    "%s is not what the inventory says", path);
+	if (!code && (size_t)status.st_size == bytes && !file_read(&file, whole, bytes + 1, error))
+		return findings_add(&check->findings, FINDING_WRONG, "%s", error);
 	if (!code && (file.bytes != bytes || memcmp(file.data, data, bytes) != 0))
 		code = findings_add(&check->findings, FINDING_WRONG,
 		    "%s is not what the inventory says", path);

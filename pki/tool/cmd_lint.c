@@ -37,7 +37,7 @@ static int
 lint_file(struct findings *findings, const char *path, int64_t now)
 {
 	struct pem_file file = { 0 };
-	char error[PEM_ERROR], label[512];
+	char error[PEM_ERROR], crl_error[PEM_ERROR], label[512];
 	int code = 0;
 
 	if (pem_load(&file, path, PEM_CERTIFICATE, error)) {
@@ -49,9 +49,10 @@ lint_file(struct findings *findings, const char *path, int64_t now)
 		pem_wipe(&file);
 		return code;
 	}
-	if (!pem_load(&file, path, PEM_CRL, error))
+	if (!pem_load(&file, path, PEM_CRL, crl_error))
 		return message_fail(access(path, R_OK) < 0 ? EX_NOINPUT : EX_DATAERR,
-		    "%s: neither certificates nor CRLs that can be read: %s", path, error);
+		    "%s: neither certificates nor CRLs that can be read: %s; %s", path, error,
+		    crl_error);
 	for (size_t i = 0; !code && i < file.count; i++) {
 		snprintf(label, sizeof(label), "%s, CRL %zu", path, i + 1);
 		code = lint_crl(findings, label, pem_block(&file, i), now);

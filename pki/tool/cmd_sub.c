@@ -113,10 +113,10 @@ create(struct authority *authority, struct new_ca *new, const struct signer *par
 static int
 print(const struct authority *authority, const struct new_ca *new)
 {
-	json_t *object = json_pack("{s:s}", "name", new->name);
+	json_t *object = output_join(json_pack("{s:s}", "name", new->name),
+	    describe_certificate(new->signer.certificate));
 	char path[PATH_MAX];
 
-	json_object_update_new(object, describe_certificate(new->signer.certificate));
 	snprintf(path, sizeof(path), "%s/cas/%s.crt", authority->store.dir, new->name);
 	json_object_set_new(object, "certificate", json_string(path));
 	return output_print(authority->common, object);

@@ -153,6 +153,8 @@ judge(const struct verify_options *options, enum role role, struct trust *trust,
 	    clock_wall_s(), &verdict);
 	if (identity && role == ROLE_AGENT && options->serve)
 		judge_name(identity, options->serve, &verdict);
+	if (verdict.code == VERIFY_INTERNAL)	/* neither yes nor no */
+		return message_fail(EX_OSERR, "%s", verdict.sentence);
 	code = print(&options->common, identity, &verdict, options->role);
 	if (!code && verdict.code != VERIFY_OK)
 		code = 1;

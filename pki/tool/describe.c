@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -190,12 +191,15 @@ describe_names(const struct names *names, gnutls_x509_subject_alt_name_t type)
 	return list;
 }
 
-static void
+/* False when memory is short; of names that cannot be read there is a message. */
+static bool
 add_names(json_t *object, gnutls_x509_crt_t certificate)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
-	if (names && names_of_certificate(names, certificate) == 0) {
+	if (!names)
+		return false;
+	if (names_of_certificate(names, certificate) == 0) {
 		json_object_set_new(object, "hosts", describe_names(names, GNUTLS_SAN_DNSNAME));
 		json_object_set_new(object, "addresses",
 		    describe_names(names, GNUTLS_SAN_IPADDRESS));
@@ -203,6 +207,7 @@ add_names(json_t *object, gnutls_x509_crt_t certificate)
 		json_object_set_new(object, "uris", describe_names(names, GNUTLS_SAN_URI));
 	}
 	free(names);
+	return true;
 }
 
 json_t *
@@ -225,7 +230,10 @@ describe_certificate(gnutls_x509_crt_t certificate)
 	json_object_set_new(object, "path_length", is_ca &&
 	    path_length >= 0 ? json_integer(path_length) : json_null());
 	json_object_set_new(object, "purposes", purposes_of(certificate));
-	add_names(object, certificate);
+	if (!add_names(object, certificate)) {
+		json_decref(object);
+		return NULL;
+	}
 	json_object_set_new(object, "permitted_hosts", constraints_of(certificate));
 	json_object_set_new(object, "grant", grant_of(certificate));
 	json_object_set_new(object, "sha256", describe_fingerprint(certificate));

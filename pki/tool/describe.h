@@ -12,6 +12,7 @@
 
 struct names;
 
+/* NULL when memory is short. */
 json_t *describe_certificate(gnutls_x509_crt_t);
 json_t *describe_grant(const struct grant *);
 json_t *describe_names(const struct names *, gnutls_x509_subject_alt_name_t);

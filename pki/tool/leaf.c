@@ -278,8 +278,8 @@ leaf_print(struct authority *authority, const struct record *record)
 
 	if (code)
 		return code;
-	object = json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind);
-	json_object_update_new(object, describe_certificate(certificate));
+	object = output_join(json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind),
+	    describe_certificate(certificate));
 	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
 	set_path(object, "certificate", authority->store.dir, path);
 	if (*record->key)

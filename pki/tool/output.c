@@ -28,6 +28,17 @@ output_json_time(int64_t seconds)
 	return json_string(output_time(seconds, text));
 }
 
+json_t *
+output_join(json_t *first, json_t *second)
+{
+	if (first && second && json_object_update_new(first, second) == 0)
+		return first;
+	if (!first)
+		json_decref(second);
+	json_decref(first);
+	return NULL;
+}
+
 static void
 print_label(const char *key, int indent)
 {
@@ -113,7 +124,8 @@ output_print(const struct common *common, json_t *value)
 	int code = 0;
 
 	if (!value)
-		return message_no_memory();
+		return message_fail(EX_OSERR,
+		    "out of memory; the command did its work, but cannot print the result");
 	if (common->json) {
 		json_dumpf(value, stdout, JSON_INDENT(2));
 		putchar('\n');

@@ -1,0 +1,100 @@
+/*
+ * Linked into a copy of each program ($B/fail/PROGRAM) with ld's --wrap, so that it stands
+ * between our own objects and the allocator; what libraries allocate for themselves
+ * passes by.  A test sees and steers it by a small file that both map, named by
+ * VALISE_FAIL: how many allocations were made, and which one is to fail, once.
+ * tests/system/lib/memory.py is the other end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct steering {
+	_Atomic uint64_t made;		/* allocations so far */
+	_Atomic uint64_t fail_at;	/* the one that fails, counted from 1; 0: none */
+	_Atomic uint64_t failed;	/* how many have */
+};
+
+static struct steering *steering;
+
+__attribute__((constructor)) static void
+map_steering(void)
+{
+	const char *path = getenv("VALISE_FAIL");
+	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	void *map;
+
+	if (fd < 0)
+		return;
+	map = mmap(NULL, sizeof(*steering), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		abort();
+	steering = map;
+}
+
+static _Bool
+fails(void)
+{
+	if (steering == NULL || atomic_fetch_add(&steering->made, 1) + 1 != atomic_load(&steering->fail_at))
+		return 0;
+	atomic_fetch_add(&steering->failed, 1);
+	errno = ENOMEM;
+	return 1;
+}
+
+#define INSTEAD_OF(type, name, parameters, arguments, failure) \
+	type __real_##name parameters; \
+	type __wrap_##name parameters; \
+	type __wrap_##name parameters { return fails() ? (failure) : __real_##name arguments; }
+
+INSTEAD_OF(void *, malloc, (size_t bytes), (bytes), NULL)
+INSTEAD_OF(void *, calloc, (size_t count, size_t bytes), (count, bytes), NULL)
+INSTEAD_OF(void *, realloc, (void *memory, size_t bytes), (memory, bytes), NULL)
+INSTEAD_OF(void *, reallocarray, (void *memory, size_t count, size_t bytes), (memory, count, bytes), NULL)
+INSTEAD_OF(void *, aligned_alloc, (size_t alignment, size_t bytes), (alignment, bytes), NULL)
+INSTEAD_OF(int, posix_memalign, (void **out, size_t alignment, size_t bytes), (out, alignment, bytes), ENOMEM)
+INSTEAD_OF(char *, strdup, (const char *text), (text), NULL)
+INSTEAD_OF(char *, strndup, (const char *text, size_t most), (text, most), NULL)
+INSTEAD_OF(char *, realpath, (const char *path, char *out), (path, out), NULL)
+INSTEAD_OF(FILE *, open_memstream, (char **text, size_t *bytes), (text, bytes), NULL)
+
+/* With and without _FORTIFY_SOURCE. */
+int __wrap_asprintf(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int __wrap___asprintf_chk(char **out, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+int
+__wrap_asprintf(char **out, const char *format, ...)
+{
+	va_list arguments;
+	int bytes;
+
+	if (fails())
+		return -1;
+	va_start(arguments, format);
+	bytes = vasprintf(out, format, arguments);
+	va_end(arguments);
+	return bytes;
+}
+
+int
+__wrap___asprintf_chk(char **out, int flag, const char *format, ...)
+{
+	va_list arguments;
+	int bytes;
+
+	(void)flag;
+	if (fails())
+		return -1;
+	va_start(arguments, format);
+	bytes = vasprintf(out, format, arguments);
+	va_end(arguments);
+	return bytes;
+}
