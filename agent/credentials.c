@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "agent/sources.h"
-#include "base/secret.h"
-
-enum { PEM_MOST = 1 << 20 };
+#include "pki/key_pair.h"
 
 static void
 fill_sources(struct trust_sources *sources, const struct agent_settings *settings)
@@ -23,28 +21,26 @@ static bool
 load_session(struct credentials *credentials, const struct agent_settings *settings, char *error)
 {
 	struct tls_settings tls = { .purpose = TLS_SESSION_AGENT };
-	struct secret certificate = { 0 }, key = { 0 };
-	char why[FILE_ERROR] = "", tls_why[TLS_ERROR] = "";
-	bool fine;
+	char why[KEY_PAIR_ERROR] = "", tls_why[TLS_ERROR] = "";
+	struct key_pair pair;
+	enum key_pair_fault fault = key_pair_load(&pair, settings->certificate, settings->private_key, why);
+	bool fine = fault == KEY_PAIR_FINE;
 
-	fine = file_read(&certificate, settings->certificate, PEM_MOST, why) &&
-	    file_read_key(&key, settings->private_key, PEM_MOST, why) &&
-	    cert_load(&credentials->certificate, settings->certificate, why);
+	if (!fine)
+		snprintf(error, CREDENTIALS_ERROR, "%s: %s",
+		    fault == KEY_PAIR_KEY ? "agent.private_key" : "agent.certificate", why);
+	if (fine && !(fine = cert_load(&credentials->certificate, settings->certificate, why)))
+		snprintf(error, CREDENTIALS_ERROR, "agent.certificate: %s", why);
 	if (fine) {
-		tls.certificate = &certificate;
-		tls.private_key = &key;
+		tls.certificate = &pair.certificate;
+		tls.private_key = &pair.key;
 		credentials->session = tls_config_new(&tls, tls_why);
+		if (!credentials->session)
+			snprintf(error, CREDENTIALS_ERROR, "agent.certificate %.120s, agent.private_key "
+			    "%.120s: %s", settings->certificate, settings->private_key, tls_why);
 	}
-	secret_wipe(&certificate);
-	secret_wipe(&key);
-	if (credentials->session)
-		return true;
-	if (fine)
-		snprintf(error, CREDENTIALS_ERROR, "agent.certificate %.120s, agent.private_key %.120s: %s",
-		    settings->certificate, settings->private_key, tls_why);
-	else
-		snprintf(error, CREDENTIALS_ERROR, "agent.certificate, agent.private_key: %s", why);
-	return false;
+	key_pair_wipe(&pair);
+	return credentials->session != NULL;
 }
 
 static bool

@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "agent/sources.h"
-
-enum { PEM_MOST = 1 << 20 };
+#include "pki/key_pair.h"
 
 static void
 clients_sources(struct trust_sources *sources, const struct termination_settings *settings,
@@ -41,22 +40,22 @@ static bool
 load_certificate(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
 {
 	struct tls_settings tls = { .purpose = TLS_ENDPOINT };
-	struct secret certificate = { 0 }, key = { 0 };
-	char tls_why[TLS_ERROR];
-	bool fine;
+	char pair_why[KEY_PAIR_ERROR], tls_why[TLS_ERROR];
+	struct key_pair pair;
+	bool fine = key_pair_load(&pair, settings->certificate, settings->private_key, pair_why) ==
+	    KEY_PAIR_FINE;
 
 	tls.client_certificate = endpoint->client_certificate;
-	fine = file_read(&certificate, settings->certificate, PEM_MOST, why) &&
-	    file_read_key(&key, settings->private_key, PEM_MOST, why);
-	tls.certificate = &certificate;
-	tls.private_key = &key;
+	tls.certificate = &pair.certificate;
+	tls.private_key = &pair.key;
+	if (!fine)
+		snprintf(why, UPSTREAM_ERROR, "%s", pair_why);
 	if (fine && !new_config(endpoint, &tls, &settings->alpn, tls_why)) {
 		snprintf(why, UPSTREAM_ERROR, "%.200s, %.200s: %s", settings->certificate,
 		    settings->private_key, tls_why);
 		fine = false;
 	}
-	secret_wipe(&certificate);
-	secret_wipe(&key);
+	key_pair_wipe(&pair);
 	return fine;
 }
 

@@ -1,4 +1,4 @@
-/* The facts of a certificate file, and whether a key belongs to it. */
+/* The facts of a certificate file. */
 #include "pki/cert.h"
 
 #include <stdio.h>
@@ -8,13 +8,10 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
-#include "base/file.h"
 #include "pki/oid.h"
 #include "pki/pem.h"
 #include "pki/x509.h"
 #include "sni/name.h"
-
-enum { KEY_BYTES = 1 << 20 };
 
 static gnutls_datum_t
 datum(const void *data, size_t bytes)
@@ -158,69 +155,4 @@ cert_covers(const struct cert_facts *facts, const char *name)
 		    name_matches(pattern, name, false))
 			return true;
 	return false;
-}
-
-/* ---- certificate and key ---- */
-
-static bool
-key_of_file(gnutls_pubkey_t public, const char *path, char error[CERT_ERROR])
-{
-	struct secret text = {0};
-	gnutls_privkey_t private = NULL;
-	if (!file_read_key(&text, path, KEY_BYTES, error))
-		return false;
-	gnutls_datum_t pem = datum(text.data, text.bytes);
-	int result = gnutls_privkey_init(&private);
-	if (result >= 0)
-		result = gnutls_privkey_import_x509_raw(private, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (result >= 0)
-		result = gnutls_pubkey_import_privkey(public, private, 0, 0);
-	if (result < 0)
-		snprintf(error, CERT_ERROR, "%.300s is not a private key that can be read (%s); it must be "
-		    "an unencrypted key in PEM", path, gnutls_strerror(result));
-	if (private != NULL)
-		gnutls_privkey_deinit(private);
-	secret_wipe(&text);
-	return result >= 0;
-}
-
-static bool
-same_key(gnutls_pubkey_t a, gnutls_pubkey_t b)
-{
-	uint8_t x[32], y[32];
-	size_t x_bytes = sizeof x, y_bytes = sizeof y;
-	return gnutls_pubkey_get_key_id(a, GNUTLS_KEYID_USE_SHA256, x, &x_bytes) >= 0 &&
-	    gnutls_pubkey_get_key_id(b, GNUTLS_KEYID_USE_SHA256, y, &y_bytes) >= 0 &&
-	    x_bytes == y_bytes && memcmp(x, y, x_bytes) == 0;
-}
-
-static gnutls_pubkey_t
-key_of_certificate(const char *path, char error[CERT_ERROR])
-{
-	struct pem_file file;
-	struct x509 x;
-	const char *why;
-	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
-		return NULL;
-	gnutls_pubkey_t key = x509_parse(&x, pem_block(&file, 0), &why) ? public_key(&x) : NULL;
-	if (key == NULL)
-		snprintf(error, CERT_ERROR, "%.300s: the certificate cannot be read; issue it anew", path);
-	pem_wipe(&file);
-	return key;
-}
-
-bool
-cert_matches_key(const char *cert_path, const char *key_path, char error[CERT_ERROR])
-{
-	gnutls_pubkey_t of_cert = key_of_certificate(cert_path, error), of_key = NULL;
-	bool read = of_cert != NULL && gnutls_pubkey_init(&of_key) >= 0 && key_of_file(of_key, key_path, error);
-	bool matches = read && same_key(of_cert, of_key);
-	if (read && !matches)
-		snprintf(error, CERT_ERROR, "the key in %.180s does not belong to the certificate in %.180s; "
-		    "configure the two that were issued together", key_path, cert_path);
-	if (of_cert != NULL)
-		gnutls_pubkey_deinit(of_cert);
-	if (of_key != NULL)
-		gnutls_pubkey_deinit(of_key);
-	return matches;
 }

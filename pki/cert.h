@@ -35,8 +35,4 @@ void cert_wipe(struct cert_facts *);
 /* Whether a SAN of it covers this normalised name (exact, or `*.` for one label). */
 bool cert_covers(const struct cert_facts *, const char *name);
 
-/* Whether the private key (an unencrypted PEM file judged by file_read_key()) belongs to the
- * first certificate of the other file.  False with a sentence. */
-bool cert_matches_key(const char *cert_path, const char *key_path, char error[CERT_ERROR]);
-
 #endif

@@ -4,15 +4,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include "base/file.h"
 #include "base/hash.h"
-#include "base/secret.h"
 #include "pki/cert.h"
+#include "pki/key_pair.h"
 #include "relay/session_table.h"
 #include "relay/route.h"
 #include "tunnel/tls.h"
-
-enum { PEM_MOST = 1 << 20 };
 
 struct counted {
 	atomic_uint held;
@@ -24,23 +21,21 @@ struct counted {
 static struct tls_config *
 session_config(const struct settings *settings, struct conf_report *report)
 {
-	struct secret certificate = { 0 }, key = { 0 };
-	struct tls_settings tls = { .purpose = TLS_SESSION_RELAY, .certificate = &certificate, .private_key = &key };
-	char error[FILE_ERROR] = "", tls_error[TLS_ERROR] = "";
+	struct tls_settings tls = { .purpose = TLS_SESSION_RELAY };
+	char error[KEY_PAIR_ERROR], tls_error[TLS_ERROR];
 	struct tls_config *config = NULL;
+	struct key_pair pair;
+	enum key_pair_fault fault = key_pair_load(&pair, settings->certificate, settings->private_key, error);
 
-	if (!file_read(&certificate, settings->certificate, PEM_MOST, error)) {
-		conf_error(report, settings->certificate_mark, "%s", error);
-	} else if (!file_read_key(&key, settings->private_key, PEM_MOST, error)) {
-		conf_error(report, settings->private_key_mark, "%s", error);
-	} else {
-		config = tls_config_new(&tls, tls_error);
-		if (config == NULL)
-			conf_error(report, settings->certificate_mark, "%s, %s: %s",
-			    settings->certificate, settings->private_key, tls_error);
-	}
-	secret_wipe(&certificate);
-	secret_wipe(&key);
+	tls.certificate = &pair.certificate;
+	tls.private_key = &pair.key;
+	if (fault != KEY_PAIR_FINE)
+		conf_error(report, fault == KEY_PAIR_KEY ? settings->private_key_mark :
+		    settings->certificate_mark, "%s", error);
+	else if ((config = tls_config_new(&tls, tls_error)) == NULL)
+		conf_error(report, settings->certificate_mark, "%s, %s: %s", settings->certificate,
+		    settings->private_key, tls_error);
+	key_pair_wipe(&pair);
 	return config;
 }
 
@@ -73,8 +68,9 @@ load_certificate(struct rules *rules, struct conf_report *report)
 	struct counted *counted = counted_of(rules);
 	struct tls_config *old, *new;
 
-	check_certificate(&rules->settings, report);
 	new = session_config(&rules->settings, report);
+	if (new != NULL)
+		check_certificate(&rules->settings, report);
 	if (new == NULL || report->errors > 0) {
 		tls_config_release(new);
 		return false;

@@ -36,7 +36,6 @@ set_up(void **state)
 	forge_append_pem("chain.pem", "CERTIFICATE", &middle);
 	forge_write("leaf.der", leaf.data, leaf.bytes);
 	write_key("leaf.key", KEY_LEAF);
-	write_key("other.key", KEY_STRANGER);
 	return 0;
 }
 
@@ -77,20 +76,6 @@ tells_the_facts(void **state)
 }
 
 static void
-tells_whose_key_it_is(void **state)
-{
-	char error[CERT_ERROR] = "";
-	(void)state;
-	assert_true(cert_matches_key(forge_path("chain.pem"), forge_path("leaf.key"), error));
-	assert_false(cert_matches_key(forge_path("chain.pem"), forge_path("other.key"), error));
-	assert_non_null(strstr(error, "does not belong"));
-	assert_false(cert_matches_key(forge_path("chain.pem"), forge_path("chain.pem"), error));
-	assert_false(cert_matches_key(forge_path("leaf.key"), forge_path("leaf.key"), error));
-	assert_false(cert_matches_key(forge_path("chain.pem"), forge_path("absent.key"), error));
-	assert_non_null(strstr(error, "absent.key"));
-}
-
-static void
 says_what_is_no_certificate(void **state)
 {
 	struct cert_facts facts;
@@ -110,7 +95,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_the_facts),
-		cmocka_unit_test(tells_whose_key_it_is),
 		cmocka_unit_test(says_what_is_no_certificate),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,208 @@
+/* PEM labels and the first elements of DER. */
+#include "pki/content.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pki/der.h"
+
+static const char BEGIN[] = "-----BEGIN ";
+
+/* The label of a PEM block begins so; longer ones first. */
+static const struct {
+	const char *label;
+	enum content kind;
+} labels[] = {
+	{ "CERTIFICATE REQUEST-", CONTENT_REQUEST },
+	{ "NEW CERTIFICATE REQUEST-", CONTENT_REQUEST },
+	{ "CERTIFICATE-", CONTENT_CERTIFICATE },
+	{ "X509 CERTIFICATE-", CONTENT_CERTIFICATE },
+	{ "TRUSTED CERTIFICATE-", CONTENT_CERTIFICATE },
+	{ "X509 CRL-", CONTENT_CRL },
+	{ "ENCRYPTED PRIVATE KEY-", CONTENT_ENCRYPTED_KEY },
+	{ "PRIVATE KEY-", CONTENT_KEY },
+	{ "EC PRIVATE KEY-", CONTENT_KEY },
+	{ "RSA PRIVATE KEY-", CONTENT_KEY },
+	{ "OPENSSH PRIVATE KEY-", CONTENT_OPENSSH_KEY },
+	{ "PUBLIC KEY-", CONTENT_PUBLIC_KEY },
+	{ "RSA PUBLIC KEY-", CONTENT_PUBLIC_KEY },
+	{ "PKCS7-", CONTENT_PKCS7 },
+	{ "PKCS12-", CONTENT_PKCS12 },
+};
+
+static const char *const words[CONTENTS] = {
+	[CONTENT_EMPTY] = "nothing",
+	[CONTENT_CERTIFICATE] = "a certificate",
+	[CONTENT_KEY] = "a private key",
+	[CONTENT_ENCRYPTED_KEY] = "an encrypted private key",
+	[CONTENT_PUBLIC_KEY] = "a public key",
+	[CONTENT_REQUEST] = "a certificate signing request",
+	[CONTENT_CRL] = "a CRL",
+	[CONTENT_PKCS7] = "PKCS#7",
+	[CONTENT_PKCS12] = "PKCS#12",
+	[CONTENT_OPENSSH_KEY] = "a key in the form of OpenSSH",
+	[CONTENT_OTHER] = "something else",
+};
+
+/* ---- PEM ---- */
+
+/* A traditional PEM key says so in a header of its own (RFC 1421). */
+static bool
+is_encrypted(const char *block, const char *end)
+{
+	const char *stop = memmem(block, (size_t)(end - block), "-----END ", 9);
+	size_t bytes = (size_t)((stop != NULL ? stop : end) - block);
+	return memmem(block, bytes, "Proc-Type: 4,ENCRYPTED", 22) != NULL;
+}
+
+static enum content
+pem_kind_at(const char *label, const char *end)
+{
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+		size_t bytes = strlen(labels[i].label);
+		if ((size_t)(end - label) < bytes || memcmp(label, labels[i].label, bytes) != 0)
+			continue;
+		return labels[i].kind == CONTENT_KEY && is_encrypted(label, end) ?
+		    CONTENT_ENCRYPTED_KEY : labels[i].kind;
+	}
+	return CONTENT_OTHER;
+}
+
+/* The first block of a known kind. */
+static enum content
+pem_kind_of(const char *text, const char *end)
+{
+	enum content kind = CONTENT_OTHER;
+	for (const char *at = text; kind == CONTENT_OTHER; at++) {
+		at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN));
+		if (at == NULL)
+			break;
+		kind = pem_kind_at(at + strlen(BEGIN), end);
+	}
+	return kind;
+}
+
+/* ---- DER ---- */
+
+/* SEQUENCE { what is signed, AlgorithmIdentifier, BIT STRING }. */
+static enum content
+signed_kind_of(struct cursor part)
+{
+	if (der_peek(&part) == DER_CONTEXT_SEQUENCE)	/* a version */
+		return CONTENT_CERTIFICATE;
+	if (der_peek(&part) == DER_INTEGER)	/* a version, or the serial of a first version */
+		der_read(&part, DER_INTEGER);
+	der_read(&part, DER_SEQUENCE);
+	der_read(&part, DER_SEQUENCE);
+	switch (der_peek(&part)) {
+	case DER_UTC_TIME:
+	case DER_GENERALIZED_TIME:
+		return CONTENT_CRL;
+	case DER_CONTEXT_SEQUENCE:
+		return CONTENT_REQUEST;
+	case DER_SEQUENCE:
+		return CONTENT_CERTIFICATE;
+	default:
+		return CONTENT_OTHER;
+	}
+}
+
+/* What begins with a number: keys of three forms, and PKCS#12. */
+static enum content
+numbered_kind_of(struct cursor in)
+{
+	uint64_t version = der_unsigned(&in, DER_INTEGER, 3);
+	unsigned next = der_peek(&in);
+	if (in.failed)
+		return CONTENT_OTHER;
+	if (version == 3 && next == DER_SEQUENCE)
+		return CONTENT_PKCS12;
+	return next == DER_INTEGER || next == DER_OCTET_STRING || next == DER_SEQUENCE ?
+	    CONTENT_KEY : CONTENT_OTHER;
+}
+
+static enum content
+der_kind_of(struct der der)
+{
+	struct cursor outer = der_over(der), in = der_enter(&outer, DER_SEQUENCE);
+	if (der_peek(&in) == DER_INTEGER)
+		return numbered_kind_of(in);
+	if (der_peek(&in) == DER_OID)
+		return CONTENT_PKCS7;
+	struct cursor part = der_enter(&in, DER_SEQUENCE);
+	switch (der_peek(&in)) {
+	case DER_SEQUENCE:
+		return signed_kind_of(part);
+	case DER_BIT_STRING:
+		return CONTENT_PUBLIC_KEY;
+	case DER_OCTET_STRING:
+		return CONTENT_ENCRYPTED_KEY;
+	default:
+		return CONTENT_OTHER;
+	}
+}
+
+/* ---- both ---- */
+
+static bool
+is_blank(const char *text, size_t bytes)
+{
+	while (bytes > 0 && strchr(" \t\r\n", text[bytes - 1]) != NULL && text[bytes - 1] != '\0')
+		bytes--;
+	return bytes == 0;
+}
+
+struct content_facts
+content_of(const void *data, size_t bytes)
+{
+	const char *text = data;
+	if (is_blank(text, bytes))
+		return (struct content_facts){ CONTENT_EMPTY, false };
+	if (memmem(text, bytes, BEGIN, strlen(BEGIN)) != NULL)
+		return (struct content_facts){ pem_kind_of(text, text + bytes), true };
+	return (struct content_facts){ der_kind_of((struct der){ data, bytes }), false };
+}
+
+const char *
+content_text(struct content_facts facts, char out[CONTENT_TEXT])
+{
+	bool in_der = !facts.is_pem && facts.kind != CONTENT_EMPTY && facts.kind != CONTENT_OTHER &&
+	    facts.kind != CONTENT_PKCS12;
+	snprintf(out, CONTENT_TEXT, "%s%s", words[facts.kind], in_der ? " in DER" : "");
+	return out;
+}
+
+/* ---- curves ---- */
+
+static const char *
+curve_of(struct cursor parameters)
+{
+	static const struct { const char *oid, *name; } curves[] = {
+		{ "1.3.132.0.10", "secp256k1" },
+		{ "1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1" },
+		{ "1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1" },
+		{ "1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1" },
+	};
+	if (der_peek(&parameters) == DER_SEQUENCE)
+		return "explicit parameters";
+	struct der oid = der_read(&parameters, DER_OID);
+	for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+		if (!parameters.failed && der_oid_is(oid, curves[i].oid))
+			return curves[i].name;
+	return NULL;
+}
+
+const char *
+content_odd_curve(const uint8_t *der, size_t bytes)
+{
+	struct cursor outer = der_over((struct der){ der, bytes }), in = der_enter(&outer, DER_SEQUENCE);
+	der_unsigned(&in, DER_INTEGER, 1);
+	if (der_peek(&in) == DER_SEQUENCE) {	/* PKCS#8 */
+		struct cursor algorithm = der_enter(&in, DER_SEQUENCE);
+		bool on_a_curve = der_oid_is(der_read(&algorithm, DER_OID), "1.2.840.10045.2.1");
+		return on_a_curve ? curve_of(algorithm) : NULL;
+	}
+	der_read(&in, DER_OCTET_STRING);	/* SEC 1 */
+	struct cursor parameters = der_enter(&in, DER_CONTEXT_SEQUENCE);
+	return parameters.failed ? NULL : curve_of(parameters);
+}

@@ -1,0 +1,40 @@
+/*
+ * What a file holds, told by its structure: for messages about a file that is not what
+ * it should be.
+ */
+#ifndef PKI_CONTENT_H
+#define PKI_CONTENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum content {
+	CONTENT_EMPTY,
+	CONTENT_CERTIFICATE,
+	CONTENT_KEY,
+	CONTENT_ENCRYPTED_KEY,
+	CONTENT_PUBLIC_KEY,
+	CONTENT_REQUEST,
+	CONTENT_CRL,
+	CONTENT_PKCS7,
+	CONTENT_PKCS12,
+	CONTENT_OPENSSH_KEY,
+	CONTENT_OTHER,		/* none of these */
+	CONTENTS
+};
+
+struct content_facts {
+	enum content kind;	/* in PEM: of the first block that has one of these kinds */
+	_Bool is_pem;
+};
+
+struct content_facts content_of(const void *data, size_t bytes);
+/* "a certificate signing request in DER"; out has CONTENT_TEXT bytes and is returned. */
+enum { CONTENT_TEXT = 64 };
+const char *content_text(struct content_facts, char out[CONTENT_TEXT]);
+
+/* The elliptic curve of a private key in DER (PKCS#8 or SEC 1) that no library here reads:
+ * "secp256k1", "explicit parameters" ...; NULL if it is not on a curve or the curve is unknown. */
+const char *content_odd_curve(const uint8_t *der, size_t bytes);
+
+#endif
