@@ -88,8 +88,8 @@ serve(struct agent_settings *settings, const char *path, bool once)
 {
 	int code;
 
-	log_init("valise-agent", (enum log_level)settings->log_level,
-	    (enum log_format)settings->log_format);
+	log_init("valise-agent", (enum log_level)settings->log.level,
+	    (enum log_format)settings->log.format);
 	log_start();
 	code = agent_run(
 	    &(struct agent_options){.settings = settings, .config_path = path, .once = once});

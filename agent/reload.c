@@ -184,8 +184,8 @@ swap(struct agent *agent, struct agent_settings *fresh, struct credentials *cred
 	agent->settings = *fresh;
 	credentials_release(agent->context.credentials);
 	agent->context.credentials = credentials;
-	log_init("valise-agent", (enum log_level)agent->settings.log_level,
-	    (enum log_format)agent->settings.log_format);
+	log_init("valise-agent", (enum log_level)agent->settings.log.level,
+	    (enum log_format)agent->settings.log.format);
 	if (!agent_reload_note_stamps(agent) ||
 	    !relay_links_set(&agent->links, &agent->settings.connect_url))
 		log_event(LOG_ERROR, "memory-short", "memory is short: the reload is not complete");

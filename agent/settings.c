@@ -7,12 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/log.h"
 #include "base/units.h"
-#include "base/thread.h"
 #include "tunnel/frame.h"
-
-enum { WORKERS_MOST = 256 };
 
 #define AT(type, member) offsetof(struct type, member)
 #define SECONDS(n) ((n) * UINT64_C(1000))
@@ -42,18 +38,6 @@ is_relay(const char *text, char error[256])
 	char host[254];
 
 	return url_relay(host, text, error);
-}
-
-static bool
-is_workers(const char *text, char error[256])
-{
-	uint64_t count;
-
-	if (strcmp(text, "auto") == 0 ||
-	    (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
-		return true;
-	snprintf(error, 256, "is no number of workers; write auto or 1 to %d", WORKERS_MOST);
-	return false;
 }
 
 /* Printable, not empty, and short enough for the protocol. */
@@ -105,55 +89,16 @@ is_path(const char *text, char error[256])
 	return false;
 }
 
-static bool
-is_expired_policy(const char *text, char error[256])
-{
-	enum expired_policy policy;
-	int64_t grace_s;
-
-	if (agent_settings_expired(text, &policy, &grace_s))
-		return true;
-	snprintf(error, 256, "is no policy; write reject, allow or grace 24h");
-	return false;
-}
-
-bool
-agent_settings_expired(const char *text, enum expired_policy *policy, int64_t *grace_s)
-{
-	uint64_t ms = HOURS(24);
-
-	*grace_s = 0;
-	*policy = EXPIRED_REJECT;
-	if (strcmp(text, "reject") == 0)
-		return true;
-	*policy = EXPIRED_ALLOW;
-	if (strcmp(text, "allow") == 0)
-		return true;
-	if (strncmp(text, "grace", 5) != 0 ||
-	    (text[5] != '\0' && (text[5] != ' ' || !duration_parse(text + 6, &ms))))
-		return false;
-	*policy = EXPIRED_GRACE;
-	*grace_s = (int64_t)(ms / 1000);
-	return true;
-}
-
 unsigned
 agent_settings_workers(const struct agent_settings *settings)
 {
-	uint64_t count;
-
-	if (settings->workers && number_parse(settings->workers, &count))
-		return (unsigned)count;
-	return thread_cores();
+	return daemon_rows_workers(settings->workers);
 }
 
 /* ---- the rows ---- */
 
 static const char *const mutual_words[] = { "off", "request", "require", NULL };
-static const char *const missing_words[] = { "reject", "allow", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
-static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
-static const char *const format_words[] = { "auto", "text", "json", NULL };
 
 static const struct conf_row upstream_rows[] = {
     {"url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
@@ -175,9 +120,7 @@ static const struct conf_row termination_rows[] = {
     {"mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
 	.check = is_path},
     {"mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path},
-    {"crl.missing", CONF_WORD, AT(termination_settings, crl.missing), .words = missing_words},
-    {"crl.expired", CONF_TEXT, AT(termination_settings, crl.expired), .fallback = "grace 24h",
-	.check = is_expired_policy},
+    TRUST_CRL_ROWS("crl", struct termination_settings, crl),
     {"alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol}, {0}};
 
 static const struct conf_row endpoint_rows[] = {
@@ -202,15 +145,12 @@ static const struct conf_row endpoint_rows[] = {
 
 static const struct conf_row rows[] = {
     {"version", CONF_NUMBER, AT(agent_settings, version), .required = true, .least = 1, .most = 1},
-    {"workers", CONF_TEXT, AT(agent_settings, workers), .fallback = "auto", .check = is_workers},
+    DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
     {"agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .required = true,
 	.check = is_relay},
     {"agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .required = true},
     {"agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path},
-    {"agent.connect_crl.missing", CONF_WORD, AT(agent_settings, connect_crl.missing),
-	.words = missing_words},
-    {"agent.connect_crl.expired", CONF_TEXT, AT(agent_settings, connect_crl.expired),
-	.fallback = "grace 24h", .check = is_expired_policy},
+    TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),
     {"agent.certificate", CONF_TEXT, AT(agent_settings, certificate), .required = true,
 	.mark_offset = AT(agent_settings, certificate_mark)},
     {"agent.private_key", CONF_TEXT, AT(agent_settings, private_key), .required = true,
@@ -229,12 +169,7 @@ static const struct conf_row rows[] = {
 	.most = 65535},
     {"endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true, .table = endpoint_rows,
 	.item_bytes = sizeof(struct endpoint_settings)},
-    {"log.level", CONF_WORD, AT(agent_settings, log_level), .fallback = "info", .words = level_words},
-    {"log.format", CONF_WORD, AT(agent_settings, log_format), .fallback = "auto", .words = format_words},
-    {0}};
-
-_Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "level_words follows enum log_level");
-_Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "format_words follows enum log_format");
+    DAEMON_LOG_ROWS(struct agent_settings, log), {0}};
 
 /* ---- what the settings must be together ---- */
 

@@ -11,17 +11,12 @@
 
 #include "agent/url.h"
 #include "base/conf.h"
+#include "base/daemon_rows.h"
+#include "pki/trust_rows.h"
 
 enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
 enum eof_policy { EOF_RESET, EOF_FIN };
-enum { MISSING_REJECT, MISSING_ALLOW };
 enum { SETTINGS_ALPN = 8 };	/* protocols of one endpoint */
-
-/* How CRLs are judged; `expired` is "reject", "allow", "grace" or "grace DURATION". */
-struct crl_policy_settings {
-	int missing;
-	char *expired;
-};
 
 struct upstream_settings {
 	char *url;
@@ -61,6 +56,7 @@ struct endpoint_settings {
 struct agent_settings {
 	uint64_t version;
 	char *workers;			/* "auto" or a number */
+	struct conf_mark workers_mark;
 	struct conf_texts connect_url;
 	struct conf_texts connect_cas, connect_crls;
 	struct crl_policy_settings connect_crl;
@@ -73,7 +69,7 @@ struct agent_settings {
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;
-	int log_level, log_format;
+	struct log_settings log;
 };
 
 /* Reads, checks, and tells every error on `messages`.  0, or the exit code: 66 when the file cannot
@@ -89,10 +85,6 @@ agent_settings_endpoint(const struct agent_settings *settings, size_t index)
 
 /* The checks that span keys; also fills what is derived.  Part of agent_settings_read(). */
 void agent_settings_check(struct agent_settings *, struct conf_report *);
-
-/* "reject", "allow", "grace", "grace 24h"; *grace_s is set for the latter two. */
-enum expired_policy { EXPIRED_REJECT, EXPIRED_GRACE, EXPIRED_ALLOW };
-bool agent_settings_expired(const char *text, enum expired_policy *, int64_t *grace_s);
 
 /* Worker threads wanted: of "auto", one per core. */
 unsigned agent_settings_workers(const struct agent_settings *);

@@ -422,8 +422,8 @@ open_all(struct relay *relay)
 		return fail(EX_OSERR, "start-failed", "memory is short");
 	if ((code = load_rules(relay)) != EX_OK)
 		return code;
-	log_init("valise-relay", (enum log_level)relay->reload.rules->settings.log_level,
-	    (enum log_format)relay->reload.rules->settings.log_format);
+	log_init("valise-relay", (enum log_level)relay->reload.rules->settings.log.level,
+	    (enum log_format)relay->reload.rules->settings.log.format);
 	take_descriptors(&relay->reload.rules->settings);
 	if ((code = lock_out_others(&relay->reload.rules->settings)) != EX_OK)
 		return code;

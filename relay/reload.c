@@ -149,8 +149,8 @@ use_rules(struct reload *reload, struct rules *rules)
 	rules_release(reload->rules);
 	reload->rules = rules;
 	set_bounds(reload);
-	log_init("valise-relay", (enum log_level)rules->settings.log_level,
-	    (enum log_format)rules->settings.log_format);
+	log_init("valise-relay", (enum log_level)rules->settings.log.level,
+	    (enum log_format)rules->settings.log.format);
 	for (unsigned i = 0; i < reload->shared->worker_count; i++)
 		worker_post_rules(reload->shared->workers[i], rules);
 }

@@ -7,12 +7,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/log.h"
-#include "base/thread.h"
+#include "base/daemon_rows.h"
 #include "base/units.h"
 #include "tunnel/frame.h"
-
-enum { WORKERS_MOST = 256 };
 
 #define AT(type, member) offsetof(struct type, member)
 #define SECONDS(n) ((n) * UINT64_C(1000))
@@ -20,17 +17,6 @@ enum { WORKERS_MOST = 256 };
 #define MILLION UINT64_C(1000000)
 
 /* ---- one value ---- */
-
-static bool
-is_workers(const char *text, char error[256])
-{
-	uint64_t count;
-
-	if (strcmp(text, "auto") == 0 || (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
-		return true;
-	snprintf(error, 256, "is no number of workers; write auto or 1 to %d", WORKERS_MOST);
-	return false;
-}
 
 static bool
 is_listener(const char *text, char error[256])
@@ -94,18 +80,6 @@ is_protocol(const char *text, char error[256])
 }
 
 static bool
-is_expired(const char *text, char error[256])
-{
-	enum settings_expired policy;
-	int64_t grace_s;
-
-	if (settings_expired_parse(text, &policy, &grace_s))
-		return true;
-	snprintf(error, 256, "is no policy; write reject, grace 24h or allow");
-	return false;
-}
-
-static bool
 is_refusal(const char *text, char error[256])
 {
 	struct refuse_rule rule;
@@ -125,9 +99,6 @@ is_short_text(const char *text, char error[256])
 /* ---- the rows ---- */
 
 static const char *const depth_words[] = { "one", "any", NULL };
-static const char *const missing_words[] = { "reject", "allow", NULL };
-static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
-static const char *const format_words[] = { "auto", "text", "json", NULL };
 
 static const struct conf_row listener_rows[] = {
 	{ "address", CONF_TEXT, AT(settings_listener, address), .required = true, .check = is_listener,
@@ -164,8 +135,7 @@ static const struct conf_row route_rows[] = {
 
 static const struct conf_row rows[] = {
 	{ "version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1 },
-	{ "workers", CONF_TEXT, AT(settings, workers), .fallback = "auto", .check = is_workers,
-	  .mark_offset = AT(settings, workers_mark) },
+	DAEMON_WORKERS_ROW(struct settings, workers, workers_mark),
 	{ "listeners", CONF_MAPPINGS, AT(settings, listeners), .required = true, .table = listener_rows,
 	  .item_bytes = sizeof(struct settings_listener) },
 	{ "connect.server_name", CONF_TEXT, AT(settings, connect_name), .check = is_host_name,
@@ -178,9 +148,7 @@ static const struct conf_row rows[] = {
 	  .mark_offset = AT(settings, agent_cas_mark) },
 	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls),
 	  .mark_offset = AT(settings, agent_crls_mark) },
-	{ "connect.crl.missing", CONF_WORD, AT(settings, crl_missing_allowed), .words = missing_words },
-	{ "connect.crl.expired", CONF_TEXT, AT(settings, crl_expired), .fallback = "grace 24h",
-	  .check = is_expired },
+	TRUST_CRL_ROWS("connect.crl", struct settings, agent_crl),
 	{ "connect.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
 	  .least = SECONDS(1), .most = SECONDS(300) },
 	{ "region", CONF_TEXT, AT(settings, region), .check = is_short_text },
@@ -219,40 +187,11 @@ static const struct conf_row rows[] = {
 	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = VALISE_LOCALSTATEDIR "/lib/valise-relay" },
 	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .fallback = NULL },
 	{ "admin.http", CONF_TEXT, AT(settings, admin_http), .mark_offset = AT(settings, admin_http_mark) },
-	{ "log.level", CONF_WORD, AT(settings, log_level), .fallback = "info", .words = level_words },
-	{ "log.format", CONF_WORD, AT(settings, log_format), .fallback = "auto", .words = format_words },
+	DAEMON_LOG_ROWS(struct settings, log),
 	{ 0 }
 };
 
-_Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "level_words follows enum log_level");
-_Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "format_words follows enum log_format");
-
 /* ---- values once more, and rules between keys ---- */
-
-bool
-settings_expired_parse(const char *text, enum settings_expired *policy, int64_t *grace_s)
-{
-	static const char grace[] = "grace";
-	uint64_t ms = UINT64_C(24) * 3600 * 1000;
-
-	*grace_s = 0;
-	if (strcmp(text, "reject") == 0) {
-		*policy = SETTINGS_EXPIRED_REJECT;
-		return true;
-	}
-	if (strcmp(text, "allow") == 0) {
-		*policy = SETTINGS_EXPIRED_ALLOW;
-		return true;
-	}
-	if (strncmp(text, grace, strlen(grace)) != 0)
-		return false;
-	text += strlen(grace);
-	if (*text != '\0' && (*text != ' ' || !duration_parse(text + strspn(text, " "), &ms)))
-		return false;
-	*policy = SETTINGS_EXPIRED_GRACE;
-	*grace_s = (int64_t)(ms / 1000);
-	return true;
-}
 
 bool
 settings_upstream_parse(const char *url, const char **target, char error[256])
@@ -401,7 +340,6 @@ static void
 check_all(struct settings *settings, struct conf_report *report)
 {
 	check_connect(settings, report);
-	settings_expired_parse(settings->crl_expired, &settings->expired, &settings->grace_s);
 	for (size_t i = 0; i < settings->listeners.count; i++)
 		check_listener(settings, i, report);
 	for (size_t i = 0; i < settings->routes.count; i++)
@@ -456,7 +394,5 @@ settings_route_at(const struct settings *settings, size_t index)
 unsigned
 settings_worker_count(const struct settings *settings)
 {
-	uint64_t count;
-
-	return number_parse(settings->workers, &count) ? (unsigned)count : thread_cores();
+	return daemon_rows_workers(settings->workers);
 }

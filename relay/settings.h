@@ -12,6 +12,8 @@
 
 #include "base/address.h"
 #include "base/conf.h"
+#include "base/daemon_rows.h"
+#include "pki/trust_rows.h"
 #include "relay/refuse.h"
 #include "sni/name.h"
 
@@ -49,8 +51,6 @@ struct settings_limits {
 	uint64_t endpoints_per_session;
 };
 
-enum settings_expired { SETTINGS_EXPIRED_REJECT, SETTINGS_EXPIRED_GRACE, SETTINGS_EXPIRED_ALLOW };
-
 struct settings {
 	uint64_t version;
 	char *workers;				/* "auto" or a number */
@@ -63,10 +63,7 @@ struct settings {
 	struct conf_mark certificate_mark, private_key_mark;
 	struct conf_texts agent_cas, agent_crls;
 	struct conf_mark agent_cas_mark, agent_crls_mark;
-	int crl_missing_allowed;
-	char *crl_expired;
-	enum settings_expired expired;		/* derived, with grace_s */
-	int64_t grace_s;
+	struct crl_policy_settings agent_crl;
 	char *region;
 	struct conf_items routes;
 	char *refuse[REFUSALS];
@@ -78,7 +75,7 @@ struct settings {
 	char *state_dir;
 	char *admin_socket, *admin_http;
 	struct conf_mark admin_http_mark;
-	int log_level, log_format;
+	struct log_settings log;
 };
 
 /* Reads, checks, and tells every error on `messages`.  Wipe in any case.
@@ -88,8 +85,6 @@ void settings_wipe(struct settings *);
 
 struct settings_listener *settings_listener_at(const struct settings *, size_t index);
 struct settings_route *settings_route_at(const struct settings *, size_t index);
-/* "reject", "allow", "grace", "grace 24h" */
-bool settings_expired_parse(const char *text, enum settings_expired *, int64_t *grace_s);
 /* "tcp://host:port" or "unix:/path"; *target points into url. False with a sentence. */
 bool settings_upstream_parse(const char *url, const char **target, char error[256]);
 /* Of "auto": one per core. */

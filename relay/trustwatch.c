@@ -45,24 +45,12 @@ trustwatch_trust(struct trustwatch *watch)
 static struct trust_sources
 sources_of(const struct settings *settings)
 {
-	static const enum crl_expired expired[] = {
-		[SETTINGS_EXPIRED_REJECT] = CRL_EXPIRED_REJECT,
-		[SETTINGS_EXPIRED_GRACE] = CRL_EXPIRED_GRACE,
-		[SETTINGS_EXPIRED_ALLOW] = CRL_EXPIRED_ALLOW,
-	};
+	struct trust_sources sources;
 
-	return (struct trust_sources){
-		.ca_files = (const char *const *)settings->agent_cas.items,
-		.ca_count = settings->agent_cas.count,
-		.crl_files = (const char *const *)settings->agent_crls.items,
-		.crl_count = settings->agent_crls.count,
-		.crls_configured = settings->agent_crls.count > 0,
-		.missing = settings->crl_missing_allowed ? CRL_MISSING_ALLOW : CRL_MISSING_REJECT,
-		.expired = expired[settings->expired],
-		.grace_s = settings->grace_s,
-		.state_dir = settings->state_dir,
-		.label = "connect.agent_cas",
-	};
+	trust_rows_fill(&sources, &settings->agent_cas, &settings->agent_crls, &settings->agent_crl);
+	sources.state_dir = settings->state_dir;
+	sources.label = "connect.agent_cas";
+	return sources;
 }
 
 struct trust *

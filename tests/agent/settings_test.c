@@ -164,20 +164,20 @@ reads_the_policy_for_expired_crls(void **state)
 	static const struct {
 		const char *text;
 		bool fine;
-		enum expired_policy policy;
+		enum crl_expired policy;
 		int64_t grace_s;
 	} cases[] = {
-		{ "reject", true, EXPIRED_REJECT, 0 }, { "allow", true, EXPIRED_ALLOW, 0 },
-		{ "grace", true, EXPIRED_GRACE, 86400 }, { "grace 90m", true, EXPIRED_GRACE, 5400 },
+		{ "reject", true, CRL_EXPIRED_REJECT, 0 }, { "allow", true, CRL_EXPIRED_ALLOW, 0 },
+		{ "grace", true, CRL_EXPIRED_GRACE, 86400 }, { "grace 90m", true, CRL_EXPIRED_GRACE, 5400 },
 		{ "grace90m", false, 0, 0 }, { "grace 90", false, 0, 0 }, { "", false, 0, 0 },
 		{ "gracious", false, 0, 0 },
 	};
-	enum expired_policy policy;
+	enum crl_expired policy;
 	int64_t grace_s;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(agent_settings_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
+		assert_int_equal(trust_rows_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
 		if (!cases[i].fine)
 			continue;
 		assert_int_equal(policy, cases[i].policy);

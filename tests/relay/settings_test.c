@@ -79,8 +79,8 @@ takes_the_documented_example(void **state)
 	assert_int_equal(settings.rules[REFUSE_TIMEOUT].action, REFUSE_BY_CLOSE);
 	assert_int_equal(settings.limits.hello_ms, 3000);
 	assert_int_equal(settings.limits.hellos, 4096);
-	assert_int_equal(settings.expired, SETTINGS_EXPIRED_GRACE);
-	assert_int_equal(settings.grace_s, 24 * 3600);
+	assert_int_equal(settings.agent_crl.missing, CRL_MISSING_REJECT);
+	assert_string_equal(settings.agent_crl.expired, "grace 24h");
 	assert_int_equal(settings.drain_ms, 30000);
 	assert_int_equal(settings_listener_at(&settings, 0)->proxies[0].bits, 24);
 	settings_wipe(&settings);
@@ -97,7 +97,7 @@ says_where_and_what_to_do(void **state)
 		{ "version: 2\n" ROUTE, ":1:10: " },
 		{ HEAD, "neither connect (for agents) nor a static route" },
 		{ HEAD ROUTE "worker: 2\n", ":4:1: unknown key \"worker\"; did you mean \"workers\"?" },
-		{ HEAD ROUTE "workers: 0\n", ":4:10: workers: \"0\" is no number of workers; write auto" },
+		{ HEAD ROUTE "workers: 0\n", ":4:10: workers: \"0\" is not a number of workers; write auto" },
 		{ "version: 1\nlisteners: {address: \"localhost:1\"}\n" ROUTE, ":2:22: " },
 		{ "version: 1\nlisteners: {address: \"unix:/x\"}\n" ROUTE, "is no address to listen on" },
 		{ "version: 1\nlisteners: [{address: \"1.2.3.4:1\"}, {address: \"1.2.3.4:1\"}]\n" ROUTE,

@@ -1,0 +1,43 @@
+/*
+ * The configuration rows that every daemon has: workers and the log.  A daemon's settings
+ * hold a struct log_settings and a text for the workers, and its table lists
+ * the rows by these macros, so that words, defaults and sentences are the same.
+ *
+ *	static const struct conf_row rows[] = {
+ *		DAEMON_WORKERS_ROW(struct settings, workers, workers_mark),
+ *		DAEMON_LOG_ROWS(struct settings, log),
+ *		...
+ */
+#ifndef BASE_DAEMON_ROWS_H
+#define BASE_DAEMON_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+
+/* Integers, as CONF_WORD fills them. */
+struct log_settings {
+	int level;	/* enum log_level */
+	int format;	/* enum log_format */
+};
+
+extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_formats[];
+
+#define DAEMON_LOG_ROWS(type, member) \
+	{ "log.level", CONF_WORD, offsetof(type, member.level), .fallback = "info", \
+	  .words = daemon_rows_log_levels }, \
+	{ "log.format", CONF_WORD, offsetof(type, member.format), .fallback = "auto", \
+	  .words = daemon_rows_log_formats }
+
+/* "auto" or a number. */
+#define DAEMON_WORKERS_ROW(type, member, mark) \
+	{ "workers", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
+	  .check = daemon_rows_is_workers, .mark_offset = offsetof(type, mark) }
+
+bool daemon_rows_is_workers(const char *text, char error[256]);
+/* How many that is: of "auto" (or NULL), one per core. */
+unsigned daemon_rows_workers(const char *text);
+
+#endif
