@@ -10,8 +10,6 @@
 #include <string.h>
 
 #include "agent/endpoint_table.h"
-#include "agent/handshake.h"
-#include "agent/lingering.h"
 #include "agent/open_check.h"
 #include "agent/peer_check.h"
 #include "agent/pooled_channel.h"
@@ -22,6 +20,7 @@
 #include "base/units.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
+#include "tunnel/tls_driver.h"
 
 enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80, WORKING_MS = 300 };
 
@@ -45,8 +44,7 @@ static const char *const state_name[STATES] = {
 
 /* Needed only until the two sides are joined: a joined flow is small. */
 struct agent_flow_setup {
-	struct handshake handshake;
-	struct lingering lingering;
+	struct tls_driver driver;	/* of the client's TLS: the handshake, then the linger */
 	struct peer_check client_check;
 	struct upstream_dial *dial;
 	struct timer working;		/* the relay will wonder */
@@ -153,8 +151,7 @@ agent_flow_free(struct agent_flow *flow)
 	loop_forget(flow->context->loop, &flow->reap);
 	pump_free(flow->pump);
 	if (flow->setup) {
-		handshake_wipe(&flow->setup->handshake);
-		lingering_wipe(&flow->setup->lingering);
+		tls_driver_wipe(&flow->setup->driver);
 		peer_check_wipe(&flow->setup->client_check);
 		upstream_dial_free(flow->setup->dial);
 		timer_clear(&flow->setup->working);
@@ -178,8 +175,9 @@ agent_flow_next(struct agent_flow *flow)
 }
 
 static void
-on_lingered(void *arg)
+on_lingered(void *arg, enum io result)
 {
+	(void)result;
 	end(arg, NULL, NULL);
 }
 
@@ -190,14 +188,14 @@ refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const
 {
 	flow->reason = reason;
 	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
-	handshake_wipe(&flow->setup->handshake);
+	tls_driver_wipe(&flow->setup->driver);
 	upstream_dial_free(flow->setup->dial);
 	flow->setup->dial = NULL;
 	if (alert)
 		tls_alert(flow->client, alert);
 	move(flow, LINGERING);
-	lingering_start(
-	    &flow->setup->lingering, flow->context->loop, flow->client, on_lingered, flow);
+	tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client, tls_linger,
+	    TLS_LINGER_MS, on_lingered, flow);
 }
 
 /* Tells the relay; the flow is over when the channel is closed. */
@@ -232,7 +230,7 @@ join(struct agent_flow *flow, struct stream *client, struct stream *upstream)
 	    flow->context->loop, client, upstream, &flow->endpoint->bounds, on_pumped, flow);
 	if (!flow->pump)
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
-	handshake_wipe(&flow->setup->handshake);
+	tls_driver_wipe(&flow->setup->driver);
 	free(flow->setup);
 	flow->setup = NULL;
 }
@@ -408,7 +406,7 @@ start_handshake(struct agent_flow *flow)
 	flow->client = tls_server(flow->endpoint->tls, flow->sealed, &hooks);
 	flow->sealed = NULL;
 	if (flow->client)
-		handshake_start(&flow->setup->handshake, flow->context->loop, flow->client,
+		tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client, tls_handshake,
 		    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
 	else
 		end(flow, code_word(CODE_INTERNAL), "memory is short");

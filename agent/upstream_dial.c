@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/handshake.h"
 #include "agent/peer_check.h"
 #include "base/clock.h"
 #include "base/proxy.h"
 #include "base/socket.h"
+#include "tunnel/tls_driver.h"
 
 struct upstream_dial {
 	struct loop *loop;
@@ -23,7 +23,7 @@ struct upstream_dial {
 	uint8_t header[PROXY_MOST];
 	size_t header_bytes, header_at;
 	struct tls *tls;
-	struct handshake handshake;
+	struct tls_driver driver;
 	struct peer_check server_check;
 	void (*on_done)(void *arg, struct stream *, const char *error);
 	void *arg;
@@ -90,8 +90,8 @@ start_handshake(struct upstream_dial *dial)
 	    upstream->sends_sni ? upstream->server_name : NULL, &hooks);
 	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
 	if (dial->tls)
-		handshake_start(&dial->handshake, dial->loop, dial->tls, time_left(dial),
-		    on_handshake, dial);
+		tls_driver_start(&dial->driver, dial->loop, dial->tls, tls_handshake,
+		    time_left(dial), on_handshake, dial);
 	else
 		fail(dial, "memory is short");
 }
@@ -193,7 +193,7 @@ upstream_dial_free(struct upstream_dial *dial)
 		return;
 	if (dial->connector)
 		connector_free(dial->connector);
-	handshake_wipe(&dial->handshake);
+	tls_driver_wipe(&dial->driver);
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);
 	stream_free(dial->stream);

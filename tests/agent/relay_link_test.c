@@ -5,12 +5,12 @@
 #include "agent/relay_link.h"
 
 #include "agent/relay_session.h"
-#include "agent/handshake.h"
 #include "agent/session_ref.h"
 #include "agent/context.h"
 #include "base/log.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
+#include "tunnel/tls_driver.h"
 
 static struct mint mint;
 static struct loop *loop;
@@ -579,7 +579,7 @@ takes_no_new_flow_while_it_drains(void **state)
 
 /* ---- terminate ---- */
 
-static struct handshake shake;
+static struct tls_driver shake;
 static enum io shaken;
 static bool is_shaken;
 
@@ -633,7 +633,7 @@ ends_tls_and_dials_the_upstream_only_then(void **state)
 	channel_free(opened->channel);
 	opened->channel = NULL;
 	is_shaken = false;
-	handshake_start(&shake, loop, client, 5000, on_shaken, NULL);
+	tls_driver_start(&shake, loop, client, tls_handshake, 5000, on_shaken, NULL);
 	wait_for(handshake_is_over);
 	assert_int_equal(shaken, IO_OK);
 	assert_int_equal(stream_write(tls_stream(client), "ping", 4, &done), IO_OK);
