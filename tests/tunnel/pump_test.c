@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/clock_fake.h"
+#include "base/loop_advance.h"
 #include "tunnel/peer.h"
 
 static unsigned fine[3];
@@ -234,22 +236,68 @@ what_was_said_before_a_broken_write_is_delivered(void **state)
 	close(bench.far[0]);
 }
 
+/* ---- time in the test's hand ---- */
+
+/* A flow on this thread, whose time passes only as await_end() and let_pass() say. */
+static void
+bench_still(struct bench *bench, struct pump_settings settings)
+{
+	clock_fake(1000000, 1000000);
+	bench_prepare(bench, settings);
+}
+
+static void
+bench_put_away(struct bench *bench)
+{
+	loop_free(bench->loop);
+	clock_fake(0, 0);
+}
+
+static void
+let_pass(struct bench *bench, uint64_t ms)
+{
+	assert_true(loop_advance(bench->loop, ms));
+}
+
+/* The kernel delivers when it likes, but no time of ours passes meanwhile. */
+static void
+pass_on(struct bench *bench, int from, int to)
+{
+	struct pollfd at = { .fd = bench->far[to], .events = POLLIN };
+	put(bench->far[from], "x");
+	for (int i = 0; i < 20000 && poll(&at, 1, 1) == 0; i++)
+		let_pass(bench, 0);
+	expect(bench->far[to], "x");
+}
+
+static void
+see_reset(struct bench *bench, int who)
+{
+	char byte;
+	assert_int_equal(get(bench->far[who], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+}
+
 static void
 a_half_closed_flow_may_not_be_silent_for_ever(void **state)
 {
 	struct bench bench;
 	(void)state;
-	bench_plain(&bench, (struct pump_settings){ .half_closed_ms = 300 });
-	uint64_t start = clock_ms();
+	bench_still(&bench, (struct pump_settings){ .half_closed_ms = 60000 });
+	pass_on(&bench, 0, 1);
 	shutdown(bench.far[0], SHUT_WR);
+	for (char byte; recv(bench.far[1], &byte, 1, 0) != 0; usleep(1000))
+		let_pass(&bench, 0);
 	/* Bytes in the direction that remains keep it alive. */
 	for (int i = 0; i < 4; i++) {
-		usleep(150000);
-		put(bench.far[1], "x");
-		expect(bench.far[0], "x");
+		let_pass(&bench, 59000);
+		pass_on(&bench, 1, 0);
 	}
-	assert_int_equal(bench_end(&bench), PUMP_HALF_CLOSED);
-	assert_in_range(clock_ms() - start, 850, 2500);
+	let_pass(&bench, 59999);
+	assert_false(loop_advance(bench.loop, 1));
+	assert_int_equal(bench.end, PUMP_HALF_CLOSED);
+	see_reset(&bench, 0);
+	bench_put_away(&bench);
 	close(bench.far[0]);
 	close(bench.far[1]);
 }
@@ -257,20 +305,28 @@ a_half_closed_flow_may_not_be_silent_for_ever(void **state)
 static void
 an_idle_flow_ends_only_when_that_is_wanted(void **state)
 {
-	struct bench bench;
-	char byte;
 	(void)state;
-	bench_plain(&bench, (struct pump_settings){ .idle_ms = 200 });
-	usleep(120000);
-	put(bench.far[0], "x");
-	uint64_t start = clock_ms();
-	expect(bench.far[1], "x");
-	assert_int_equal(bench_end(&bench), PUMP_IDLE);
-	assert_in_range(clock_ms() - start, 190, 1500);
-	assert_int_equal(get(bench.far[0], &byte, 1), -1);
-	assert_int_equal(errno, ECONNRESET);
-	close(bench.far[0]);
-	close(bench.far[1]);
+	for (int wanted = 0; wanted < 2; wanted++) {
+		struct bench bench;
+		bench_still(&bench, (struct pump_settings){ .idle_ms = wanted ? 30000 : 0 });
+		let_pass(&bench, 29000);
+		pass_on(&bench, 0, 1);
+		let_pass(&bench, 29999);
+		assert_int_equal(loop_advance(bench.loop, 1), !wanted);
+		if (wanted) {
+			assert_int_equal(bench.end, PUMP_IDLE);
+			see_reset(&bench, 0);
+			see_reset(&bench, 1);
+		} else {
+			let_pass(&bench, 30ull * 24 * 3600 * 1000);
+			pass_on(&bench, 1, 0);
+			pump_free(bench.pump);
+			let_pass(&bench, 0);
+		}
+		bench_put_away(&bench);
+		close(bench.far[0]);
+		close(bench.far[1]);
+	}
 }
 
 static void
@@ -333,22 +389,34 @@ a_stalled_flow_does_not_spin(void **state)
 	close(bench.far[1]);
 }
 
+/* Until neither side takes anything more. */
+static void
+fill(struct bench *bench, int from)
+{
+	static char much[1 << 16];
+	for (int quiet = 0; quiet < 20; usleep(500)) {
+		quiet = send(bench->far[from], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
+		let_pass(bench, 0);
+	}
+}
+
 static void
 a_reset_is_found_while_the_other_side_takes_nothing(void **state)
 {
-	static char much[1 << 16];
 	(void)state;
 	for (int patient = 0; patient < 2; patient++) {
 		struct bench bench;
-		bench_plain(&bench, (struct pump_settings){ .idle_ms = patient ? 60000 : 0 });
-		for (int quiet = 0; quiet < 5;) {
-			quiet = send(bench.far[0], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
-			usleep(10000);
-		}
-		uint64_t start = clock_ms();
+		uint64_t ms = 0;
+		bench_still(&bench, (struct pump_settings){ .idle_ms = patient ? 60000 : 0 });
+		fill(&bench, 0);
+		let_pass(&bench, 200);
 		reset_by(bench.far[0]);
-		assert_int_equal(bench_end(&bench), PUMP_RESET_A);
-		assert_in_range(clock_ms() - start, 500, 6000);
+		usleep(10000);
+		while (loop_advance(bench.loop, 100) && ms < 6000)
+			ms += 100;
+		assert_in_range(ms, 500, 5900);
+		assert_int_equal(bench.end, PUMP_RESET_A);
+		bench_put_away(&bench);
 		close(bench.far[1]);
 	}
 }
