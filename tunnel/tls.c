@@ -47,7 +47,7 @@ tls_new(struct tls_config *config, struct stream *under, const struct tls_hooks 
 		tls_free(tls);
 		return NULL;
 	}
-	gnutls_handshake_set_max_packet_length(tls->session, TLS_MESSAGE_MOST);
+	gnutls_handshake_set_max_packet_length(tls->session, TLS_HANDSHAKE_MOST);
 	gnutls_session_set_ptr(tls->session, tls);
 	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, tls_pull);

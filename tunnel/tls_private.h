@@ -86,11 +86,10 @@ extern const struct stream_kind tls_kind;
 enum {
 	/* A peer may send records that carry nothing; more than this in one call is an attack. */
 	TLS_ROUNDS_MOST = 256,
-	/* One message of a handshake: a hello has at most 64 KiB, a long chain of certificates
-	 * about as much. */
-	TLS_MESSAGE_MOST = 96 * 1024,
-	/* All that a handshake may read, headers of records not counted: GnuTLS believes any
-	 * length and keeps what comes until the message is whole. */
+	/* All that a handshake may read, headers of records not counted; a hello has at most 64
+	 * KiB, and there may be two, a long chain of certificates about as much. GnuTLS believes
+	 * any length and keeps what comes until the message is whole; only then its own bound
+	 * counts. */
 	TLS_HANDSHAKE_MOST = 256 * 1024,
 };
 

@@ -35,8 +35,10 @@ struct credentials {
 
 static struct credentials credentials;
 
+/* With an extension that nobody knows, NULL: none. */
 static UNUSED void
-make_credentials(struct credentials *out, const char *name)
+make_credentials_with(struct credentials *out, const char *name, const void *extension,
+    size_t extension_bytes)
 {
 	gnutls_x509_privkey_t key;
 	gnutls_x509_crt_t crt;
@@ -53,6 +55,9 @@ make_credentials(struct credentials *out, const char *name)
 	gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name),
 	    0);
 	gnutls_x509_crt_set_key(crt, key);
+	if (extension)
+		gnutls_x509_crt_set_extension_by_oid(crt, "1.2.3.4", extension, extension_bytes,
+		    0);
 	assert(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0) == 0);
 	assert(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem) == 0);
 	assert(secret_init(&out->certificate, pem.data, pem.size));
@@ -62,6 +67,12 @@ make_credentials(struct credentials *out, const char *name)
 	gnutls_free(pem.data);
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
+}
+
+static UNUSED void
+make_credentials(struct credentials *out, const char *name)
+{
+	make_credentials_with(out, name, NULL, 0);
 }
 
 static UNUSED void

@@ -90,7 +90,7 @@ ends_at_the_deadline_whatever_trickles_in(void **state)
 	drive(&server, tls_handshake, 10000);
 	for (int i = 0; i < 3; i++) {
 		assert_true(loop_advance(loop, 3000));
-		assert_int_equal(write(fds[1], "\x16\x03\x01" + i, 1), 1);
+		assert_int_equal(write(fds[1], &"\x16\x03\x01"[i], 1), 1);
 	}
 	assert_true(loop_advance(loop, 999));
 	assert_int_equal(server.calls, 0);
