@@ -563,6 +563,41 @@ ranges_that_are_none_are_refused(void **state)
 }
 
 static void
+expect_bytes(const uint8_t *bytes, size_t count, const char *wanted)
+{
+	char hex[2 * FRAME_BYTES + 1];
+	assert_string_equal(hex_encode(hex, bytes, count), wanted);
+}
+
+static void
+the_bytes_of_version_2_are_those_of_the_manual(void **state)
+{
+	uint8_t bytes[FRAME_BYTES];
+	struct frame_announce one = { .endpoint = 7, .carriers = 1, .weight = 100,
+	    .server_name = "*.example.com" };
+	struct frame_announce two = { .endpoint = 8, .carriers = 1, .weight = 100,
+	    .server_name = "example.com", .name = "shop" };
+	struct frame_welcome second = { .version = 2, .relay = "connect.example.net", .pool_least = 4,
+	    .pool_most = 256, .heartbeat_ms = 10000, .tolerance_ms = 15000, .frames_per_second = 200 };
+	(void)state;
+	for (uint8_t i = 0; i < SESSION_ID_BYTES; i++)
+		second.session_id[i] = i;
+	expect_bytes(bytes, frame_encode_welcome(bytes, &second), "003e02" "02" "00000000"
+	    "000102030405060708090a0b0c0d0e0f" "13636f6e6e6563742e6578616d706c652e6e6574"
+	    "0004" "0100" "00002710" "00003a98" "8001" "0004" "000000c8");
+	size_t count = frame_add_announce(bytes, 0, &one);
+	expect_bytes(bytes, frame_add_announce(bytes, count, &two), "00330c"
+	    "0016" "00000007" "01" "0064" "0d2a2e6578616d706c652e636f6d" "00"
+	    "0018" "00000008" "01" "0064" "0b6578616d706c652e636f6d" "0473686f70");
+	count = frame_add_accepted(bytes, 0, 7);
+	expect_bytes(bytes, frame_add_accepted(bytes, count, 8), "00090d" "0000000700000008");
+	count = frame_add_refused(bytes, 0, &(struct frame_refused){ 7, CODE_NAME_TAKEN, "taken" });
+	expect_bytes(bytes, frame_add_refused(bytes, count,
+	    &(struct frame_refused){ 8, CODE_NAME_TAKEN, "taken" }),
+	    "00120e" "0015" "000574616b656e" "0000000700000008");
+}
+
+static void
 small_frames_of_version_2_have_their_bytes(void **state)
 {
 	uint8_t bytes[FRAME_BYTES];
@@ -602,6 +637,7 @@ main(void)
 		cmocka_unit_test(a_full_frame_of_ranges_takes_no_more),
 		cmocka_unit_test(refusals_go_together_when_their_reason_is_one),
 		cmocka_unit_test(ranges_that_are_none_are_refused),
+		cmocka_unit_test(the_bytes_of_version_2_are_those_of_the_manual),
 		cmocka_unit_test(small_frames_of_version_2_have_their_bytes),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
