@@ -11,6 +11,7 @@
 
 enum {
 	QUEUE_MOST = 64 * 1024,
+	QUEUE_BUSY = QUEUE_MOST / 8,	/* from here on nothing more is read that might ask for answers */
 	CLOSING_MS = 2000,	/* for the peer to take what is left and to close too */
 	READS_A_TURN = 16,
 	READ_BYTES = 2 * FRAME_BYTES,
@@ -26,7 +27,7 @@ struct link {
 	struct task task;
 	enum link_state state;
 	bool is_freed, is_paused, write_failed;
-	bool has_frames;	/* whole ones may stand in `kept`: it has moved, or rested */
+	bool has_frames;	/* whole ones may stand in `kept`: it has moved, rested or been busy */
 	void (*on_event)(void *arg, enum link_event);
 	void *arg;
 	const struct frame *frame;
@@ -169,17 +170,31 @@ deal(struct link *link, struct link_call *call, const uint8_t *data, size_t byte
 	return frame.bytes;
 }
 
+/* Who asks faster than it takes our answers waits for them. */
+static bool
+is_busy(const struct link *link)
+{
+	return buffer_left(&link->queue) > QUEUE_BUSY;
+}
+
+static bool
+may_cut(const struct link *link)
+{
+	return link->state == LINK_UP && !link->is_paused && !is_busy(link);
+}
+
 /* Cuts data into frames; what is left over is kept. False when the link is not ours any more. */
 static bool
 cut(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes)
 {
 	size_t used = 0, piece = 1;
-	while (used < bytes && piece > 0 && link->state == LINK_UP && !link->is_paused) {
+	while (used < bytes && piece > 0 && may_cut(link)) {
 		piece = deal(link, call, data + used, bytes - used);
 		if (call->is_gone)
 			return false;
 		used += piece;
 	}
+	link->has_frames |= used < bytes && piece > 0;
 	if (!buffer_add(&link->kept, data + used, bytes - used)) {
 		end(link, "memory is short");
 		return false;
@@ -229,14 +244,16 @@ static void
 read_in(struct link *link, struct link_call *call, unsigned *mask)
 {
 	uint8_t buffer[READ_BYTES];
-	if (link->has_frames && !link->is_paused && !cut_kept(link, call))
+	if (link->has_frames && may_cut(link) && !cut_kept(link, call))
 		return;
 	for (int i = 0; i < READS_A_TURN; i++) {
 		size_t kept = link->kept.bytes, done;
 		if (link->state == LINK_UP && has_raw(link))
 			await_end(link, mask);
-		if (link->state != LINK_UP || link->is_paused)
+		if (!may_cut(link)) {
+			*mask |= is_busy(link) ? WATCH_WRITE : WATCH_NOTHING;
 			return;
+		}
 		assert(kept < FRAME_BYTES);
 		if (kept)
 			memcpy(buffer, link->kept.data, kept);
@@ -488,7 +505,6 @@ void
 link_resume(struct link *link)
 {
 	link->is_paused = false;
-	link->has_frames = true;
 	loop_later(link->loop, &link->task);
 }
 

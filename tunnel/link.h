@@ -37,7 +37,7 @@ void link_free(struct link *);
 
 /* In LINK_FRAME: the frame at hand, borrowed until the handler returns. */
 const struct frame *link_frame(const struct link *);
-/* Queues; false if the queue (64 KiB) is full or the link is over: the owner then ends it. */
+/* Queues; nothing is read while more than an eighth of the queue waits. False if the queue (64 KiB) is full or the link is over: the owner then ends it. */
 bool link_send(struct link *, const void *frame, size_t bytes);
 /* The same for a frame and the raw bytes behind it (`open` and the hello), together or not at all;
  * these do not count towards the 64 KiB. */

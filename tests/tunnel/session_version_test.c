@@ -20,6 +20,7 @@ struct end {
 };
 
 static struct end relay, agent;
+static bool refuses_at_length;
 static struct diary raw;
 
 static const struct frame_welcome welcome = { .session_id = "0123456789abcde", .relay = "r1",
@@ -38,6 +39,12 @@ on_event(void *arg, enum session_event event, const union session_frame *frame)
 		session_welcome(end->session, &welcome);
 	if (event == SESSION_ANNOUNCE)
 		assert_int_equal(frame->announce.endpoint, ++end->next_endpoint);
+	if (event == SESSION_ANNOUNCE && refuses_at_length) {
+		char sentence[SENTENCE_TEXT];
+		snprintf(sentence, sizeof sentence, "%u %0400d", frame->announce.endpoint, 0);
+		session_refuse_endpoint(end->session, frame->announce.endpoint, CODE_NAME_TAKEN,
+		    sentence);
+	}
 	if (event == SESSION_ACCEPTED || event == SESSION_REFUSED)
 		end->ranges[end->range_count++] = frame->answer.endpoints;
 }
@@ -432,6 +439,37 @@ a_thousand_names_take_a_few_frames(void **state)
 	stop();
 }
 
+/* Each announcement takes 20 bytes, its refusal 420: what waits to be read waits. */
+static void
+who_asks_faster_than_it_reads_is_not_thrown_out(void **state)
+{
+	enum { FRAMES = 20, EACH = 100 };
+	struct frame_announce announce = { .carriers = 1, .weight = 1, .server_name = "a.b" };
+	struct frame_refused_many refused;
+	struct frame_range range;
+	(void)state;
+	refuses_at_length = true;
+	start_raw_agent();
+	say_hello(1, 2);
+	for (int i = 0; i < FRAMES; i++) {
+		uint8_t out[FRAME_BYTES];
+		size_t bytes = 0;
+		for (int k = 0; k < EACH; k++) {
+			announce.endpoint++;
+			bytes = frame_add_announce(out, bytes, &announce);
+		}
+		assert_true(link_send(raw.link, out, bytes));
+	}
+	loop_advance(loop, 10);
+	refuses_at_length = false;
+	assert_true(session_is_up(relay.session));
+	assert_int_equal(relay.counts[SESSION_ANNOUNCE], FRAMES * EACH);
+	assert_true(frame_decode_refused_many(cursor_over(raw.last, raw.last_bytes), &refused));
+	assert_true(frame_next_range(&refused.ranges, &range));
+	assert_int_equal(range.last, FRAMES * EACH);
+	stop();
+}
+
 static void
 announcements_keep_their_place_among_other_frames(void **state)
 {
@@ -618,6 +656,7 @@ main(void)
 		cmocka_unit_test(a_strange_announcement_costs_its_endpoint_only),
 		cmocka_unit_test(a_strange_drain_or_welcome_ends_the_session),
 		cmocka_unit_test(a_thousand_names_take_a_few_frames),
+		cmocka_unit_test(who_asks_faster_than_it_reads_is_not_thrown_out),
 		cmocka_unit_test(announcements_keep_their_place_among_other_frames),
 		cmocka_unit_test(a_frame_of_several_counts_as_one),
 		cmocka_unit_test(refusals_may_be_lifted),
