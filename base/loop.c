@@ -233,6 +233,13 @@ prepare_wait(struct loop *loop)
 	return true;
 }
 
+/* libevent's own way is to write to standard error, where each thread would wait for its reader. */
+static void
+on_library_message(int severity, const char *message)
+{
+	log_limited(severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "loop-warning", NULL, message);
+}
+
 static struct event_base *
 new_base(void)
 {
@@ -241,6 +248,7 @@ new_base(void)
 
 	if (config == NULL)
 		return NULL;
+	event_set_log_callback(on_library_message);
 	/* Our own inbox is the only thing that other threads touch; a deadline counts from the
 	 * moment of the call and not from the beginning of a long turn. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

@@ -378,6 +378,34 @@ signals_come_as_calls_of_the_loop(void **state)
 	assert_non_null(strstr(story, "term "));
 }
 
+/* What the library has to say goes through the log, which never makes a thread wait. */
+static void
+what_the_kernel_refuses_to_watch_is_told_by_the_log(void **state)
+{
+	FILE *log = tmpfile();
+	int saved = dup(STDERR_FILENO), fd = dup(saved);
+	char text[1024];
+	struct watch broken;
+	ssize_t bytes;
+
+	(void)state;
+	assert_non_null(log);
+	close(fd);
+	dup2(fileno(log), STDERR_FILENO);
+	watch_init(&broken, loop, fd, NULL, NULL);
+	watch_want(&broken, WATCH_READ);
+	watch_wipe(&broken);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	bytes = pread(fileno(log), text, sizeof(text) - 1, 0);
+	assert_true(bytes > 0);
+	text[bytes] = '\0';
+	fclose(log);
+	assert_non_null(strstr(text, " warning loop-warning: "));
+	assert_non_null(strstr(text, " error watch-failed: "));
+	assert_null(strstr(text, "[warn]"));
+}
+
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -393,6 +421,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(messages_are_delivered_even_when_the_loop_ends),
 	LOOP_TEST(another_thread_stops_a_loop_that_waits),
 	LOOP_TEST(signals_come_as_calls_of_the_loop),
+	LOOP_TEST(what_the_kernel_refuses_to_watch_is_told_by_the_log),
 };
 
 RUN_TESTS("loop", tests)
