@@ -373,7 +373,7 @@ log_write(
 void
 log_move(const char *machine, struct log_field id, const char *from, const char *to)
 {
-	if (log_enabled(LOG_DEBUG))
+	if (from != to && log_enabled(LOG_DEBUG))
 		log_event(LOG_DEBUG, "move", NULL, log_str("machine", machine), id, log_str("from", from),
 		    log_str("to", to));
 }

@@ -74,8 +74,8 @@ struct log_field {
 #define log_bool(k, v) ((struct log_field){ (k), LOG_KIND_BOOL, { .truth = (v) } })
 /* In hexadecimal. */
 #define log_hex(k, v, n) ((struct log_field){ (k), LOG_KIND_BYTES, { .bytes = { (v), (n) } } })
-/* An object that has no number of its own: the same eight digits for as long as the process runs, and
- * nothing about where it is. */
+/* An object that has no number of its own: eight digits that are the same for as long as it lives, and
+ * tell nothing about where it is.  Another one that is made in its place later has them, too. */
 #define log_object(k, v) ((struct log_field){ (k), LOG_KIND_OBJECT, { .object = (v) } })
 
 /* `sentence` may be NULL. */
@@ -110,7 +110,8 @@ void log_write_limited(enum log_level, const char *event, const struct address *
 
 /* A line at debug level for a move of a state machine, called by the one function that writes the
  * state.  `id` says which of its kind it is: log_hex() or log_str() of what it is called elsewhere, else
- * log_object().  Nearly free below that level. */
+ * log_object().  The names come from one table: who stays in a state has not moved.  Nearly free below
+ * that level. */
 void log_move(const char *machine, struct log_field id, const char *from, const char *to);
 
 /* Starts the writer; call it when the process is what it will be (user, sandbox). False when the

@@ -311,7 +311,9 @@ static void
 log_moves(void)
 {
 	static int one, other;
+	static const char up[] = "up";
 
+	log_move("link", log_object("link", &one), up, up);
 	log_move("flow", log_hex("flow", "\x01\xab", 2), "looking", "joined");
 	log_move("link", log_object("link", &one), "up", "closing");
 	log_move("link", log_object("link", &other), "up", "closing");
