@@ -1,0 +1,526 @@
+/* Clients, upstreams, and what they must see. */
+#include "people.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/hash.h"
+#include "daemons.h"
+#include "tunnel/channel.h"
+#include "world.h"
+
+enum { UPSTREAMS = 64, OPENS = 64 };
+
+struct sim_upstream {
+	int fd;
+	struct sim_client *client;	/* once its hello has come */
+	uint8_t hello[SIM_HELLO_MOST];
+	size_t received, sent;		/* the hello included in the first */
+	bool fin_sent, saw_end, saw_reset, is_stuck;
+};
+
+struct open_record {
+	const struct channel *channel;
+	struct sim_client *client;
+};
+
+struct sim_client clients[CLIENTS];
+static struct sim_upstream upstreams[UPSTREAMS];
+static int upstream_count;		/* the highest that was ever used, and one */
+static struct open_record opens[OPENS];
+static bool upstream_is_up;
+
+/* What the relay says of a client; the agent's lines are about the same flow again. */
+void
+world_on_log(const char *event, const char *word, const char *client)
+{
+	if (sim_self >= RELAYS || client == NULL)
+		return;
+	if (strcmp(event, "flow-closed") != 0 && strcmp(event, "flow-refused") != 0 &&
+	    strcmp(event, "hello-refused") != 0 && strcmp(event, "hello-abandoned") != 0)
+		return;
+	for (int i = 0; i < CLIENTS; i++) {
+		if (!clients[i].has_begun || strcmp(clients[i].address, client) != 0)
+			continue;
+		if (word == NULL && strcmp(event, "hello-abandoned") != 0)
+			sim_violated("%s of client %d has no reason", event, i);
+		if (++clients[i].log_lines > 1)
+			sim_violated("client %d has two ends in the log, the second is %s", i, event);
+	}
+}
+
+/* ---- what the relay does with channels ---- */
+
+bool __wrap_channel_open(struct channel *, const struct frame_open *, const uint8_t *hello);
+bool __real_channel_open(struct channel *, const struct frame_open *, const uint8_t *hello);
+enum code __wrap_channel_fail_code(const struct channel *);
+enum code __real_channel_fail_code(const struct channel *);
+void __wrap_channel_free(struct channel *);
+void __real_channel_free(struct channel *);
+
+enum { HELLO_RANDOM_AT = 11 };
+
+static struct sim_client *
+client_of(const uint8_t *hello)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		if (clients[i].has_begun && memcmp(clients[i].random, hello + HELLO_RANDOM_AT, SIM_RANDOM_BYTES) == 0)
+			return &clients[i];
+	}
+	sim_violated("a hello that no client has sent reaches somebody");
+}
+
+static struct open_record *
+record_of(const struct channel *channel)
+{
+	for (int i = 0; i < OPENS; i++) {
+		if (opens[i].channel == channel)
+			return &opens[i];
+	}
+	return NULL;
+}
+
+bool
+__wrap_channel_open(struct channel *channel, const struct frame_open *open, const uint8_t *hello)
+{
+	struct sim_client *client = client_of(hello);
+	struct open_record *record = record_of(channel);
+
+	if (record != NULL)
+		sim_violated("a channel is opened twice, for clients %d and %d", record->client->number,
+		    client->number);
+	if (client->early_data && client->opens_without_fail > 0)
+		sim_violated("client %d offered early data and is opened again without a fail", client->number);
+	if (!__real_channel_open(channel, open, hello))
+		return false;
+	client->opens_without_fail++;
+	record = record_of(NULL);
+	if (record != NULL)
+		*record = (struct open_record){ channel, client };
+	return true;
+}
+
+enum code
+__wrap_channel_fail_code(const struct channel *channel)
+{
+	struct open_record *record = record_of(channel);
+
+	if (record != NULL && record->client->opens_without_fail > 0) {
+		record->client->opens_without_fail--;
+		record->channel = NULL;
+	}
+	return __real_channel_fail_code(channel);
+}
+
+void
+__wrap_channel_free(struct channel *channel)
+{
+	struct open_record *record = channel != NULL ? record_of(channel) : NULL;
+
+	if (record != NULL)
+		record->channel = NULL;
+	__real_channel_free(channel);
+}
+
+/* ---- bytes ---- */
+
+static uint8_t
+byte_at(const struct sim_client *client, bool down, size_t offset)
+{
+	return (uint8_t)(offset * 131 + (offset >> 8) * 13 + (size_t)client->number * 17 + (down ? 7 : 0));
+}
+
+static void
+fill_bytes(const struct sim_client *client, bool down, size_t offset, uint8_t *out, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		out[i] = byte_at(client, down, offset + i);
+}
+
+static void
+check_bytes(const struct sim_client *client, bool down, size_t offset, const uint8_t *data, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		if (data[i] != byte_at(client, down, offset + i))
+			sim_violated("byte %zu of client %d, %s, is not the one that was sent", offset + i,
+			    client->number, down ? "from its upstream" : "to its upstream");
+	}
+}
+
+/* ---- upstreams ---- */
+
+static void
+on_upstream_accept(void *arg, int fd, const struct address *peer)
+{
+	(void)arg;
+	(void)peer;
+	for (int i = 0; i < UPSTREAMS; i++) {
+		if (upstreams[i].fd < 0) {
+			upstream_count = i >= upstream_count ? i + 1 : upstream_count;
+			upstreams[i] = (struct sim_upstream){ .fd = fd, .is_stuck = !upstream_is_up && sim_one_in(2) };
+			return;
+		}
+	}
+	kernel_reset_on_close(fd);
+	kernel_close(fd);
+}
+
+static void
+close_upstream(struct sim_upstream *upstream, bool by_reset)
+{
+	if (by_reset)
+		kernel_reset_on_close(upstream->fd);
+	kernel_close(upstream->fd);
+	upstream->fd = -1;
+}
+
+static void
+take_upstream_bytes(struct sim_upstream *upstream, const uint8_t *data, size_t bytes)
+{
+	struct sim_client *client = upstream->client;
+	size_t i = 0;
+
+	for (; i < bytes && (client == NULL || upstream->received < client->hello_bytes); i++) {
+		if (upstream->received == SIM_HELLO_MOST)
+			sim_violated("an upstream reads something that is no hello");
+		upstream->hello[upstream->received++] = data[i];
+		if (upstream->received == HELLO_RANDOM_AT + SIM_RANDOM_BYTES)
+			client = upstream->client = client_of(upstream->hello);
+		if (client != NULL && upstream->received == client->hello_bytes &&
+		    memcmp(upstream->hello, client->hello, client->hello_bytes) != 0)
+			sim_violated("the hello of client %d is changed when it reaches its upstream", client->number);
+	}
+	if (i == bytes)
+		return;
+	check_bytes(client, false, upstream->received - client->hello_bytes, data + i, bytes - i);
+	upstream->received += bytes - i;
+}
+
+static void
+see_upstream_end(struct sim_upstream *upstream)
+{
+	struct sim_client *client = upstream->client;
+
+	upstream->saw_end = true;
+	if (client == NULL) {
+		if (upstream->received > 0)
+			sim_violated("an upstream sees an orderly end within a hello");
+		return;
+	}
+	if (!client->fin_sent || upstream->received != client->hello_bytes + client->up_total)
+		sim_violated("the upstream of client %d sees an orderly end after %zu of %zu bytes", client->number,
+		    upstream->received, client->hello_bytes + client->up_total);
+}
+
+static bool
+upstream_read(struct sim_upstream *upstream)
+{
+	uint8_t data[4096];
+	ssize_t got;
+
+	if (upstream->saw_end || upstream->saw_reset || !kernel_readable(upstream->fd))
+		return false;
+	got = kernel_recv(upstream->fd, data, sizeof(data));
+	if (got > 0)
+		take_upstream_bytes(upstream, data, (size_t)got);
+	else if (got == 0)
+		see_upstream_end(upstream);
+	else
+		upstream->saw_reset = true;
+	return true;
+}
+
+static bool
+upstream_write(struct sim_upstream *upstream)
+{
+	struct sim_client *client = upstream->client;
+	uint8_t data[2048];
+	size_t left;
+	ssize_t sent;
+
+	if (client == NULL || upstream->fin_sent || upstream->saw_reset || !kernel_writable(upstream->fd) ||
+	    (client->upstream_waits && !upstream->saw_end))
+		return false;
+	left = client->down_total - upstream->sent;
+	if (client->upstream_resets && upstream->sent >= client->reset_at) {
+		close_upstream(upstream, true);
+		return true;
+	}
+	if (left == 0) {
+		upstream->fin_sent = true;
+		return kernel_shutdown(upstream->fd) == 0;
+	}
+	if (left > sizeof(data))
+		left = sizeof(data);
+	fill_bytes(client, true, upstream->sent, data, left);
+	sent = kernel_send(upstream->fd, data, left);
+	if (sent > 0)
+		upstream->sent += (size_t)sent;
+	else if (errno != EAGAIN)
+		upstream->saw_reset = true;
+	return sent > 0 || upstream->saw_reset;
+}
+
+static bool
+upstream_step(struct sim_upstream *upstream)
+{
+	bool moved = false;
+
+	if (upstream->fd < 0 || upstream->is_stuck)
+		return false;
+	moved = upstream_read(upstream);
+	moved |= upstream_write(upstream);
+	if (upstream->fd >= 0 && (upstream->saw_reset || (upstream->saw_end && upstream->fin_sent) ||
+	    (upstream->saw_end && upstream->client == NULL))) {
+		kernel_close(upstream->fd);
+		upstream->fd = -1;
+		moved = true;
+	}
+	return moved;
+}
+
+/* ---- clients ---- */
+
+static void
+client_start(struct sim_event *event)
+{
+	struct sim_client *client = container_of(event, struct sim_client, start);
+
+	sim_self = CLIENT_PROCESS;
+	client->has_begun = true;
+	client->relay = sim_below(RELAYS);
+	if (!relays[client->relay].is_up || relays[client->relay].is_draining)
+		client->relay ^= 1;
+	client->fd = kernel_connect(relay_target[client->relay], &client->established_us);
+	sim_tell("client %d asks %s for %s%s: %zu bytes up, %zu down%s%s", client->number,
+	    sim_processes[client->relay].name, client->name, client->early_data ? " with early data" : "",
+	    client->up_total, client->down_total, client->resets_itself ? ", resets" : "",
+	    client->upstream_resets ? ", its upstream resets" : "");
+	if (client->fd >= 0)
+		kernel_local_text(client->fd, client->address);
+	/* Refused, or the answer never comes and the client gives up. */
+	client->is_over = client->fd < 0 || client->established_us == UINT64_MAX;
+	if (client->is_over && client->fd >= 0)
+		kernel_close(client->fd);
+}
+
+bool
+people_is_alert(const struct sim_client *client)
+{
+	static const uint8_t record[] = { 0x15, 3, 3, 0, 2, 2 };
+
+	return client->received == 7 && memcmp(client->first, record, sizeof(record)) == 0;
+}
+
+static void
+take_client_bytes(struct sim_client *client, const uint8_t *data, size_t bytes)
+{
+	for (size_t i = 0; i < bytes && client->received + i < sizeof(client->first); i++)
+		client->first[client->received + i] = data[i];
+	/* An alert instead of an answer: only as the very first bytes. */
+	if (client->first[0] != 0x15 || client->received + bytes > 7)
+		check_bytes(client, true, client->received, data, bytes);
+	client->received += bytes;
+}
+
+static bool
+was_answered_whole(const struct sim_client *client)
+{
+	return client->received == client->down_total && !client->upstream_resets;
+}
+
+static void
+see_client_end(struct sim_client *client)
+{
+	client->saw_end = true;
+	if (people_is_alert(client) || client->received == 0 || was_answered_whole(client))
+		return;
+	sim_violated("client %d sees an orderly end after %zu of %zu bytes", client->number, client->received,
+	    client->down_total);
+}
+
+static bool
+client_read(struct sim_client *client)
+{
+	uint8_t data[4096];
+	ssize_t got;
+
+	if (client->saw_end || !kernel_readable(client->fd))
+		return false;
+	got = kernel_recv(client->fd, data, sizeof(data));
+	if (got > 0)
+		take_client_bytes(client, data, (size_t)got);
+	else if (got == 0)
+		see_client_end(client);
+	else
+		client->saw_reset = true;
+	return true;
+}
+
+static bool
+client_write(struct sim_client *client)
+{
+	uint8_t data[2048];
+	size_t total = client->hello_bytes + client->up_total, left = total - client->sent;
+	ssize_t sent;
+
+	if (client->fin_sent || client->saw_reset || !kernel_writable(client->fd))
+		return false;
+	if (client->resets_itself && client->sent >= client->reset_at + client->hello_bytes) {
+		kernel_reset_on_close(client->fd);
+		kernel_close(client->fd);
+		client->fd = -1;
+		client->is_over = true;
+		return true;
+	}
+	if (left == 0) {
+		client->fin_sent = true;
+		return kernel_shutdown(client->fd) == 0;
+	}
+	if (client->sent < client->hello_bytes) {
+		left = client->hello_bytes - client->sent;
+		memcpy(data, client->hello + client->sent, left);
+	} else {
+		if (left > sizeof(data))
+			left = sizeof(data);
+		fill_bytes(client, false, client->sent - client->hello_bytes, data, left);
+	}
+	sent = kernel_send(client->fd, data, left);
+	if (sent > 0)
+		client->sent += (size_t)sent;
+	else if (errno != EAGAIN && !client->saw_end)
+		client->saw_reset = errno != EPIPE || client->saw_reset;
+	if (sent < 0 && errno == EPIPE)
+		client->fin_sent = true;	/* nobody takes more */
+	return true;
+}
+
+static bool
+client_step(struct sim_client *client)
+{
+	bool moved;
+
+	if (!client->has_begun || client->is_over || clock_us() < client->established_us)
+		return false;
+	moved = client_read(client);
+	if (client->fd >= 0)
+		moved |= client_write(client);
+	if (client->fd >= 0 && (client->saw_reset || (client->saw_end && (client->fin_sent || people_is_alert(client) ||
+	    client->received == 0)))) {
+		kernel_close(client->fd);
+		client->fd = -1;
+		client->is_over = true;
+		moved = true;
+	}
+	return moved;
+}
+
+bool
+people_step(void)
+{
+	bool moved = false;
+
+	sim_self = CLIENT_PROCESS;
+	for (int i = 0; i < CLIENTS; i++)
+		moved |= client_step(&clients[i]);
+	sim_self = UPSTREAM_PROCESS;
+	for (int i = 0; i < upstream_count; i++)
+		moved |= upstream_step(&upstreams[i]);
+	return moved;
+}
+
+uint64_t
+people_next_us(void)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		if (clients[i].has_begun && !clients[i].is_over && clients[i].established_us > clock_us() &&
+		    clients[i].established_us < next)
+			next = clients[i].established_us;
+	}
+	return next;
+}
+
+void
+people_draw(struct sim_client *client, int number, uint64_t start_ms, bool is_last)
+{
+	static const char *const names[] = { "alpha.sim", "alpha.sim", "alpha.sim", "beta.sim", "static.sim", "none.sim" };
+
+	*client = (struct sim_client){ .number = number, .fd = -1 };
+	client->name = is_last ? "alpha.sim" : names[sim_below(6)];
+	for (int i = 0; i < SIM_RANDOM_BYTES; i++)
+		client->random[i] = (uint8_t)sim_random();
+	client->early_data = !is_last && sim_one_in(4);
+	client->hello_bytes = sim_hello(client->hello, client->name, NULL, client->random, client->early_data);
+	client->up_total = sim_below(sim_one_in(8) ? 60000 : 1500);
+	client->down_total = 8 + sim_below(sim_one_in(8) ? 60000 : 1500);
+	client->upstream_waits = sim_one_in(3);
+	client->resets_itself = !is_last && sim_one_in(8);
+	client->upstream_resets = !is_last && !client->resets_itself && sim_one_in(8);
+	client->reset_at = sim_below((uint32_t)(client->resets_itself ? client->up_total : client->down_total) + 1);
+	kernel_at(&client->start, clock_us() + start_ms * 1000, client_start);
+}
+
+/* ---- all of them ---- */
+
+void
+people_switch_upstream(bool is_up)
+{
+	upstream_is_up = is_up;
+	kernel_listen("up:80", UPSTREAM_PROCESS, is_up || sim_one_in(2) ? on_upstream_accept : NULL, NULL);
+}
+
+bool
+people_upstream_is_up(void)
+{
+	return upstream_is_up;
+}
+
+void
+people_close_upstreams(bool all)
+{
+	for (int i = 0; i < UPSTREAMS; i++) {
+		if (upstreams[i].fd >= 0 && (all || upstreams[i].is_stuck))
+			close_upstream(&upstreams[i], true);
+	}
+}
+
+bool
+people_are_over(void)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		if (clients[i].start.happen != NULL || (clients[i].has_begun && !clients[i].is_over))
+			return false;
+	}
+	return true;
+}
+
+void
+people_accepted(const struct address *peer, int relay, unsigned epoch)
+{
+	char text[ADDRESS_TEXT];
+
+	address_text(peer, text);
+	for (int i = 0; i < CLIENTS; i++) {
+		if (clients[i].has_begun && !clients[i].was_accepted && strcmp(clients[i].address, text) == 0) {
+			clients[i].was_accepted = true;
+			clients[i].relay = (unsigned)relay;
+			clients[i].relay_epoch = epoch;
+		}
+	}
+}
+
+void
+people_reset(void)
+{
+	memset(clients, 0, sizeof(clients));
+	memset(opens, 0, sizeof(opens));
+	upstream_count = 0;
+	for (int i = 0; i < UPSTREAMS; i++)
+		upstreams[i].fd = -1;
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = (struct sim_client){ .number = i, .fd = -1 };
+	people_switch_upstream(true);
+}

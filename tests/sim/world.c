@@ -1,0 +1,316 @@
+/* Plans, and the reckoning at the end. */
+#include "world.h"
+
+#include <string.h>
+#include "base/clock.h"
+#include "base/clock_fake.h"
+#include "base/hash.h"
+#include "daemons.h"
+#include "people.h"
+
+enum {
+	PLANS = 24,
+	FAULTS_MS = 20000,		/* faults happen in this time */
+	HEALED_MS = 100000,		/* then all must be well within this one */
+	LAST_MS = 20000,		/* and then everybody must have finished */
+	HEARTBEATS_MS = 27000,
+	DRAIN_MS = 3000,
+	STEP_MS = 1000,
+	STEPS_MOST = 200000,
+};
+
+/* Faults first; the last one is what follows them. */
+enum plan_kind { RESET, BLACK_HOLE, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, FAULT_KINDS, UP_AGAIN };
+
+struct plan {
+	struct sim_event event;
+	enum plan_kind kind;
+	int process;
+};
+
+struct sim_process sim_processes[SIM_PROCESSES] = {
+	{ "relay0", .octet = 1 }, { "relay1", .octet = 2 }, { "agent0", .octet = 11 }, { "agent1", .octet = 12 },
+	{ "agent2", .octet = 13 }, { "spare", .octet = 14 }, { "clients", .octet = 21 }, { "upstream", .octet = 31 },
+};
+int sim_self;
+
+static struct plan plans[PLANS];
+static unsigned agent_count, plan_count;
+static bool has_faults;
+
+/* ---- faults ---- */
+
+static void plan(enum plan_kind, int process, uint64_t in_ms);
+
+/* A process that dies: its peers are told by resets, or, when the whole host is gone, by nobody. */
+static void
+crash(int process)
+{
+	sim_tell("%s crashes", sim_processes[process].name);
+	kernel_kill(process, sim_one_in(2));
+	process_down(process);
+	plan(UP_AGAIN, process, sim_below(4000));
+}
+
+/* The first time it drains, the second time, a little later, it says goodbye; then it comes again. */
+static void
+drain(int process)
+{
+	if (process_is_draining(process)) {
+		sim_tell("%s says goodbye", sim_processes[process].name);
+		if (process < FIRST_AGENT)
+			relay_say_goodbye(&relays[process]);
+		else
+			relay_links_goodbye(&agents[process - FIRST_AGENT].links);
+		return;
+	}
+	sim_tell("%s drains", sim_processes[process].name);
+	if (process < FIRST_AGENT)
+		relay_drain(&relays[process], DRAIN_MS);
+	else
+		agent_drain(&agents[process - FIRST_AGENT], DRAIN_MS);
+	plan(DRAIN, process, sim_below(DRAIN_MS));
+	plan(UP_AGAIN, process, DRAIN_MS + sim_below(3000));
+}
+
+static void
+come_up_again(int process)
+{
+	if (process_is_up(process) && process_is_draining(process))
+		process_down(process);
+	if (!process_is_up(process))
+		process_up(process);
+}
+
+static void
+carry_out(struct sim_event *event)
+{
+	struct plan *due = container_of(event, struct plan, event);
+	int process = due->process;
+
+	switch (due->kind) {
+	case RESET:
+		kernel_hurt(KERNEL_RESET);
+		break;
+	case BLACK_HOLE:
+		kernel_hurt(KERNEL_BLACK_HOLE);
+		break;
+	case STOP:
+		sim_tell("%s is stopped for a while", sim_processes[process].name);
+		sim_processes[process].stopped_until_us = clock_us() + 1000 * (uint64_t)sim_below(12000);
+		break;
+	case CRASH:
+		if (process_is_up(process))
+			crash(process);
+		break;
+	case DRAIN:
+		if (process_is_up(process))
+			drain(process);
+		break;
+	case BAD_WEATHER:
+		kernel_weather(1000 * (uint64_t)sim_below(sim_one_in(4) ? 3000 : 200), 1 + sim_below(6));
+		break;
+	case SWITCH_UPSTREAM:
+		people_switch_upstream(!people_upstream_is_up());
+		sim_tell("the upstream is %s", people_upstream_is_up() ? "up" : "in trouble");
+		break;
+	case UP_AGAIN:
+		come_up_again(process);
+		break;
+	case FAULT_KINDS:
+		break;
+	}
+}
+
+static void
+plan(enum plan_kind kind, int process, uint64_t in_ms)
+{
+	struct plan *planned = &plans[plan_count++ % PLANS];
+
+	if (planned->event.happen != NULL)
+		kernel_forget(&planned->event);
+	*planned = (struct plan){ .kind = kind, .process = process };
+	kernel_at(&planned->event, clock_us() + in_ms * 1000, carry_out);
+}
+
+static void
+plan_faults(void)
+{
+	unsigned count = has_faults ? 1 + sim_below(6) : 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		int process = sim_one_in(2) ? (int)sim_below(RELAYS) : FIRST_AGENT + (int)sim_below(agent_count);
+
+		plan((enum plan_kind)sim_below(FAULT_KINDS), process, sim_below(FAULTS_MS));
+	}
+}
+
+/* ---- a schedule ---- */
+
+static uint64_t
+next_us(uint64_t until_us)
+{
+	uint64_t next = kernel_next_us();
+
+	if (loops_next_us() < next)
+		next = loops_next_us();
+	if (people_next_us() < next)
+		next = people_next_us();
+	if (next < until_us)
+		return next > clock_us() ? next : clock_us() + 1;
+	return until_us;
+}
+
+static void
+run_ms(uint64_t ms)
+{
+	uint64_t until_us = clock_us() + ms * 1000;
+	unsigned steps = 0;
+
+	for (;;) {
+		bool by_kernel = kernel_run(), by_loops = loops_turn(), by_people = people_step();
+
+		if (by_kernel || by_loops || by_people) {
+			if (++steps > STEPS_MOST)
+				sim_violated("nobody comes to rest:%s%s%s", by_kernel ? " kernel" : "",
+				    by_loops ? " loops" : "", by_people ? " people" : "");
+			continue;
+		}
+		if (clock_us() >= until_us)
+			return;
+		clock_fake_move(next_us(until_us));
+		steps = 0;
+	}
+}
+
+static void
+heal(void)
+{
+	sim_tell("all faults are over");
+	kernel_weather(1000, 0);
+	people_switch_upstream(true);
+	for (int i = 0; i < PLANS; i++)
+		kernel_forget(&plans[i].event);
+	for (int i = 0; i < FIRST_AGENT + (int)agent_count; i++) {
+		sim_processes[i].stopped_until_us = 0;
+		come_up_again(i);
+	}
+	people_close_upstreams(false);
+}
+
+static bool
+all_is_well(void)
+{
+	for (unsigned i = 0; i < agent_count; i++) {
+		if (relay_links_up_count(&agents[i].links) != RELAYS)
+			return false;
+	}
+	return people_are_over();
+}
+
+/* Not longer than needed. */
+static void
+run_until_all_is_well(uint64_t most_ms)
+{
+	for (uint64_t ms = 0; ms < most_ms && !all_is_well(); ms += STEP_MS)
+		run_ms(STEP_MS);
+}
+
+static void
+check_links(void)
+{
+	for (unsigned i = 0; i < agent_count; i++) {
+		if (relay_links_up_count(&agents[i].links) != RELAYS)
+			sim_violated("%s has %zu of %d sessions, long after the last fault",
+			    sim_processes[agents[i].process].name, relay_links_up_count(&agents[i].links), RELAYS);
+	}
+}
+
+static void
+check_client(const struct sim_client *client)
+{
+	bool is_known = strcmp(client->name, "none.sim") != 0 &&
+	    (strcmp(client->name, "beta.sim") != 0 || agent_count > 2);
+
+	if (!client->has_begun)
+		sim_violated("client %d never began", client->number);
+	if (!client->is_over)
+		sim_violated("client %d hangs", client->number);
+	if (has_faults && client->number != CLIENTS - 1)
+		return;
+	if (client->resets_itself || client->upstream_resets)
+		return;
+	if (is_known && !(client->saw_end && client->received == client->down_total))
+		sim_violated("client %d was not served, and nothing was wrong: %zu of %zu bytes%s", client->number,
+		    client->received, client->down_total, client->saw_reset ? ", reset" : "");
+	if (!is_known && !people_is_alert(client))
+		sim_violated("client %d asked for an unknown name and got no alert", client->number);
+}
+
+/* After the end: every flow has had its line, unless its relay went down before the last moment. */
+static void
+check_log(const struct sim_client *client)
+{
+	if (client->was_accepted && client->log_lines == 0 && relays[client->relay].epoch == client->relay_epoch + 1)
+		sim_violated("client %d left no line in the log", client->number);
+}
+
+static void
+begin(uint64_t seed)
+{
+	sim_seed(seed);
+	clock_fake(1000000, 1700000000000000);
+	kernel_start();
+	for (int i = 0; i < SIM_PROCESSES; i++) {
+		sim_processes[i].stopped_until_us = 0;
+		sim_processes[i].alive = i >= CLIENT_PROCESS;
+	}
+	memset(plans, 0, sizeof(plans));
+	plan_count = 0;
+	has_faults = seed % 8 != 0;
+	people_reset();
+	daemons_reset();
+	agent_count = 1 + sim_below(AGENTS);
+	for (int i = 0; i < FIRST_AGENT + (int)agent_count; i++)
+		process_up(i);
+	/* Without faults everybody is there before the first client comes. */
+	for (int i = 0; i < CLIENTS - 1; i++)
+		people_draw(&clients[i], i, (has_faults ? 0 : 2000) + sim_below(FAULTS_MS), false);
+}
+
+static void
+end(void)
+{
+	for (unsigned i = 0; i < agent_count; i++)
+		agent_down(&agents[i]);
+	for (int i = 0; i < RELAYS; i++)
+		relay_down(&relays[i]);
+	people_close_upstreams(true);
+	kernel_stop();
+	if (loops_count() > 0)
+		sim_violated("%u loops are left", loops_count());
+	if (daemons_rules_held() != 0)
+		sim_violated("settings are held %d times too often", daemons_rules_held());
+}
+
+void
+world_run(uint64_t seed)
+{
+	begin(seed);
+	plan_faults();
+	run_ms(FAULTS_MS + 2000);
+	heal();
+	/* Whoever does not know yet that his peer is gone hears of it by the heartbeat. */
+	run_ms(has_faults ? HEARTBEATS_MS : STEP_MS);
+	run_until_all_is_well(HEALED_MS);
+	run_ms(STEP_MS);
+	check_links();
+	people_draw(&clients[CLIENTS - 1], CLIENTS - 1, 10, true);
+	run_until_all_is_well(LAST_MS);
+	check_links();
+	for (int i = 0; i < CLIENTS; i++)
+		check_client(&clients[i]);
+	end();
+	for (int i = 0; i < CLIENTS; i++)
+		check_log(&clients[i]);
+}

@@ -1,0 +1,32 @@
+/*
+ * A schedule: two relays, up to three agents, some clients with their upstream, and
+ * faults drawn from the seed.  When the faults are over everybody must be connected
+ * again within a bounded time, and a last client must be served.
+ *
+ * What must stay true, at every step:
+ *	- a flow ends with exactly one line in the relay's log, and with a reason
+ *	- a channel is opened once
+ *	- what the upstream reads is the client's hello and bytes, nothing else, in order; and the
+ *	  other way round
+ *	- an orderly end means that all bytes came; what was cut is a reset
+ *	- a hello with early data is opened again only after `fail`
+ *	- the loops come to rest, no descriptor is used after its end, nothing is left over
+ */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tls_config;
+
+/* One schedule, from the first connection to the last reckoning. Ends the program when an invariant fails. */
+void world_run(uint64_t seed);
+
+/* For stand_ins.c. */
+const char *world_identity_of(uint8_t process);
+void world_count_rules(int change);
+struct tls_config *world_session_tls(void);
+void world_on_log(const char *event, const char *word, const char *client);
+
+#endif
