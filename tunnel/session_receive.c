@@ -45,10 +45,9 @@ static const struct frame_rule {
 static const struct frame_rule *
 find_rule(const struct session *s, enum frame_type type)
 {
-	const struct frame_rule *rule = &rules[type];
-	if ((size_t)type >= sizeof rules / sizeof *rules || !rule->receivers)
+	if ((size_t)type >= sizeof rules / sizeof *rules || !rules[type].receivers)
 		return NULL;
-	return rule->version <= s->version ? rule : NULL;
+	return rules[type].version <= s->version ? &rules[type] : NULL;
 }
 
 static void
