@@ -226,7 +226,7 @@ put_hex(struct log_line *line, const void *data, size_t size)
 static void
 make_object_key(void)
 {
-	bytes_random(object_key, sizeof(object_key));
+	arc4random_buf(object_key, sizeof(object_key));
 }
 
 static void

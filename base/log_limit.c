@@ -8,12 +8,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log_private.h"
-#include "base/secret.h"
 
 enum {
 	WINDOWS = 1024,
@@ -51,7 +51,7 @@ chain_of(const char *event, const struct prefix *block)
 	uint64_t hash;
 
 	if (!limiter.has_key)
-		bytes_random(limiter.key, sizeof(limiter.key));
+		arc4random_buf(limiter.key, sizeof(limiter.key));
 	limiter.has_key = true;
 	hash = prefix_hash(block, limiter.key) ^ hash_bytes(limiter.key, event, strlen(event));
 	return &limiter.chains[hash % CHAINS];

@@ -55,12 +55,6 @@ bytes_wipe(void *data, size_t bytes)
 }
 
 void
-bytes_random(void *data, size_t bytes)
-{
-	arc4random_buf(data, bytes);
-}
-
-void
 process_harden(void)
 {
 	const struct rlimit none = {0, 0};

@@ -24,8 +24,6 @@ bool secret_equals(const struct secret *, const void *data, size_t bytes);
 
 /* Wipes in a way that no compiler removes. */
 void bytes_wipe(void *, size_t);
-/* arc4random_buf() by the name that pki/ still calls it. */
-void bytes_random(void *, size_t);
 
 /* No core dumps, no ptrace by the same user; call first in main(). */
 void process_harden(void);

@@ -1,6 +1,7 @@
 /* valise-pki init: a root, one intermediate for each role, everything that needs no
  * second thought. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,7 +138,7 @@ run(int argc, char **argv)
 	if (options.name && strlen(options.name) > ORGANISATION_MOST)
 		return message_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
 		    ORGANISATION_MOST);
-	bytes_random(random, sizeof(random));
+	arc4random_buf(random, sizeof(random));
 	snprintf(organisation, sizeof(organisation), "%s%s", options.name ? options.name :
 	    "Valise ",
 	    options.name ? "" : hex_encode(digits, random, sizeof(random)));

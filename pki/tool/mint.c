@@ -1,10 +1,10 @@
 /* Certificates, by GnuTLS. */
 #include "pki/tool/mint.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/secret.h"
 #include "pki/oid.h"
 #include "pki/tool/message.h"
 
@@ -12,7 +12,7 @@ void
 mint_serial(uint8_t serial[MINT_SERIAL])
 {
 	do {
-		bytes_random(serial, MINT_SERIAL);
+		arc4random_buf(serial, MINT_SERIAL);
 		serial[0] &= 0x7f;
 	} while (serial[0] == 0);
 }

@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/secret.h"
 #include "base/units.h"
 #include "pki/tool/message.h"
 #include "pki/tool/store_statement.h"
@@ -55,7 +55,7 @@ outbox_put(struct store *store, const char *path, mode_t mode, const void *data,
 	char temp[64], random[33], whole[PATH_MAX];
 	uint8_t octets[16];
 
-	bytes_random(octets, sizeof(octets));
+	arc4random_buf(octets, sizeof(octets));
 	snprintf(temp, sizeof(temp), "tmp/%s", hex_encode(random, octets, sizeof(octets)));
 	if (write_file(store_path(store, temp, whole), mode, data, bytes) < 0)
 		return message_fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed",

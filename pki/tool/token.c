@@ -3,6 +3,7 @@
 
 #include <gnutls/pkcs11.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pki/tool/message.h"
@@ -84,7 +85,7 @@ token_generate(const char *uri, const char *label, enum key_type type,
 
 	if (code)
 		return code;
-	bytes_random(id, sizeof(id));
+	arc4random_buf(id, sizeof(id));
 	key_type_facts(type, &algorithm, &bits);
 	gnutls_pkcs11_set_pin_function(give_pin, passphrase);
 	problem = gnutls_pkcs11_privkey_generate3(uri, algorithm, bits, label, &cid,
