@@ -16,29 +16,31 @@ union received {
 	struct frame_goodbye goodbye;
 };
 
-/* Who may send what to whom, when, and from which version on.  The rest is a protocol error. */
+/* Who may send what to whom, when, and from which version on.  The rest is a protocol error.  The
+ * event is what the owner may hear of it, SESSION_OVER where that is nothing. */
 enum { TO_RELAY = 1u << SESSION_RELAY, TO_AGENT = 1u << SESSION_AGENT,
     TO_BOTH = TO_RELAY | TO_AGENT };
 enum { GREETING = 1u << SESSION_GREETING, JUDGED = 1u << SESSION_JUDGED, UP = 1u << SESSION_UP };
 static const struct frame_rule {
 	unsigned receivers, states, version;
+	enum session_event event;
 } rules[] = {
-	[FRAME_HELLO] = { TO_RELAY, GREETING, 1 },
-	[FRAME_WELCOME] = { TO_AGENT, GREETING, 1 },
-	[FRAME_ANNOUNCE] = { TO_RELAY, UP, 1 },
-	[FRAME_WITHDRAW] = { TO_RELAY, UP, 1 },
-	[FRAME_ACCEPTED] = { TO_AGENT, UP, 1 },
-	[FRAME_REFUSED] = { TO_AGENT, GREETING | UP, 1 },
-	[FRAME_PING] = { TO_BOTH, UP, 1 },
-	[FRAME_PONG] = { TO_BOTH, UP, 1 },
-	[FRAME_NEED] = { TO_AGENT, UP, 1 },
-	[FRAME_DRAIN] = { TO_BOTH, UP, 1 },
-	[FRAME_GOODBYE] = { TO_BOTH, GREETING | JUDGED | UP, 1 },
-	[FRAME_ANNOUNCE_MANY] = { TO_RELAY, UP, 2 },
-	[FRAME_ACCEPTED_MANY] = { TO_AGENT, UP, 2 },
-	[FRAME_REFUSED_MANY] = { TO_AGENT, UP, 2 },
-	[FRAME_AGAIN] = { TO_AGENT, UP, 1 },
-	[FRAME_FACTS] = { TO_RELAY, GREETING, 1 },
+	[FRAME_HELLO] = { TO_RELAY, GREETING, 1, SESSION_HELLO },
+	[FRAME_WELCOME] = { TO_AGENT, GREETING, 1, SESSION_WELCOME },
+	[FRAME_ANNOUNCE] = { TO_RELAY, UP, 1, SESSION_ANNOUNCE },
+	[FRAME_WITHDRAW] = { TO_RELAY, UP, 1, SESSION_WITHDRAW },
+	[FRAME_ACCEPTED] = { TO_AGENT, UP, 1, SESSION_ACCEPTED },
+	[FRAME_REFUSED] = { TO_AGENT, GREETING | UP, 1, SESSION_REFUSED },
+	[FRAME_PING] = { TO_BOTH, UP, 1, SESSION_OVER },
+	[FRAME_PONG] = { TO_BOTH, UP, 1, SESSION_PONG },
+	[FRAME_NEED] = { TO_AGENT, UP, 1, SESSION_NEED },
+	[FRAME_DRAIN] = { TO_BOTH, UP, 1, SESSION_DRAIN },
+	[FRAME_GOODBYE] = { TO_BOTH, GREETING | JUDGED | UP, 1, SESSION_OVER },
+	[FRAME_ANNOUNCE_MANY] = { TO_RELAY, UP, 2, SESSION_ANNOUNCE },
+	[FRAME_ACCEPTED_MANY] = { TO_AGENT, UP, 2, SESSION_ACCEPTED },
+	[FRAME_REFUSED_MANY] = { TO_AGENT, UP, 2, SESSION_REFUSED },
+	[FRAME_AGAIN] = { TO_AGENT, UP, 1, SESSION_AGAIN },
+	[FRAME_FACTS] = { TO_RELAY, GREETING, 1, SESSION_HELLO },
 };
 
 /* NULL: nothing that belongs into a session, or not yet in this version. */
@@ -273,14 +275,8 @@ handle(struct session *s, enum frame_type type, union received *in)
 	case FRAME_WELCOME:
 		on_welcome(s, owners);
 		break;
-	case FRAME_ANNOUNCE:
-		session_emit(s, SESSION_ANNOUNCE, owners);
-		break;
 	case FRAME_ANNOUNCE_MANY:
 		on_announce_many(s, in->announce_many.announcements);
-		break;
-	case FRAME_WITHDRAW:
-		session_emit(s, SESSION_WITHDRAW, owners);
 		break;
 	case FRAME_ACCEPTED:
 		on_accepted(s, in->accepted.endpoint, in->accepted.endpoint);
@@ -294,20 +290,18 @@ handle(struct session *s, enum frame_type type, union received *in)
 	case FRAME_REFUSED_MANY:
 		on_refused_many(s, &in->refused_many);
 		break;
-	case FRAME_AGAIN:
-		session_emit(s, SESSION_AGAIN, owners);
-		break;
 	case FRAME_PING:
 		answer_ping(s, &in->ping);
 		break;
 	case FRAME_PONG:
 		on_pong(s, &in->ping);
 		break;
+	case FRAME_ANNOUNCE:
+	case FRAME_WITHDRAW:
 	case FRAME_NEED:
-		session_emit(s, SESSION_NEED, owners);
-		break;
 	case FRAME_DRAIN:
-		session_emit(s, SESSION_DRAIN, owners);
+	case FRAME_AGAIN:
+		session_emit(s, rules[type].event, owners);
 		break;
 	case FRAME_GOODBYE:
 		on_end(s, in->goodbye.code, in->goodbye.sentence);
