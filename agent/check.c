@@ -169,13 +169,16 @@ check_coalescing(struct agent_check *check, size_t index)
 	}
 }
 
-static void
+/* False when memory is short. */
+static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 {
 	size_t count = check->settings->endpoints.count;
 
 	check->certificates = calloc(count + 1, sizeof *check->certificates);
-	for (size_t i = 0; check->certificates && i < count; i++) {
+	if (!check->certificates)
+		return false;
+	for (size_t i = 0; i < count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i];	/* numbered in this order */
 		const struct endpoint_settings *settings = agent_settings_endpoint(check->settings, i);
 
@@ -189,9 +192,10 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		if (endpoint->upstream.trust && settings->upstream.cas.count > 0)
 			warn_trust(check, settings->upstream.url_mark, endpoint->upstream.trust);
 	}
-	for (size_t i = 0; check->certificates && i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		cert_wipe(&check->certificates[i]);
 	free(check->certificates);
+	return true;
 }
 
 /* ---- where a mistake stands ---- */
@@ -253,6 +257,21 @@ place_of(const struct agent_settings *settings, const char *sentence)
 }
 
 static int
+check_loaded(struct agent_check *check, const struct credentials *credentials,
+    const struct endpoint_table *table)
+{
+	check_agent(check, credentials);
+	if (!check_endpoints(check, table)) {
+		fprintf(stderr, "%s: memory is short\n", check->path);
+		return EX_OSERR;
+	}
+	printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", check->path,
+	    check->has_expired ? "expired" : "fine", check->settings->endpoints.count,
+	    check->settings->connect_url.count, check->warnings);
+	return check->has_expired ? 1 : 0;
+}
+
+static int
 check_files(const char *path, const struct agent_settings *settings)
 {
 	struct conf_report report = { .out = stderr, .path = path };
@@ -260,20 +279,17 @@ check_files(const char *path, const struct agent_settings *settings)
 	char error[ENDPOINT_ERROR];
 	struct credentials *credentials = credentials_new(settings, NULL, error);
 	struct endpoint_table *table = NULL;
+	int code = EX_CONFIG;
 
 	if (credentials)
 		table = endpoint_table_new(settings, credentials->relays, NULL, NULL, error);
-	if (table) {
-		check_agent(&check, credentials);
-		check_endpoints(&check, table);
-		printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", path,
-		    check.has_expired ? "expired" : "fine", settings->endpoints.count,
-		    settings->connect_url.count, check.warnings);
-	} else
+	if (table)
+		code = check_loaded(&check, credentials, table);
+	else
 		conf_error(&report, place_of(settings, error), "%s", error);
 	endpoint_table_release(table);
 	credentials_release(credentials);
-	return !table ? EX_CONFIG : check.has_expired ? 1 : 0;
+	return code;
 }
 
 int

@@ -89,8 +89,8 @@ connect_now(struct relay_link *link)
 {
 	move(link, CONNECTING);
 	link->current = relay_session_new(link->context, link->target, on_session, link);
-	if (!link->current)
-		wait_for(link, BACKOFF_MOST_MS);
+	if (!link->current)	/* for want of memory */
+		wait_for(link, backoff_failed(&link->backoff, clock_ms()));
 }
 
 static void
@@ -305,37 +305,50 @@ relay_links_wipe(struct relay_links *links)
 	links->count = 0;
 }
 
-/* Takes the link to the target out of the array, or makes one. */
 static struct relay_link *
-take(struct relay_links *links, const char *target)
+find(const struct relay_links *links, const char *target)
 {
-	for (size_t i = 0; i < links->count; i++) {
-		struct relay_link *link = links->links[i];
+	for (size_t i = 0; i < links->count; i++)
+		if (strcmp(links->links[i]->target, target) == 0)
+			return links->links[i];
+	return NULL;
+}
 
-		if (link && strcmp(link->target, target) == 0) {
-			links->links[i] = NULL;
-			return link;
-		}
-	}
-	return relay_link_new(links->context, target, links->on_event, links->arg);
+/* Frees the links of `old` that are not in `kept`. */
+static void
+free_others(const struct relay_links *old, const struct relay_links *kept)
+{
+	for (size_t i = 0; i < old->count; i++)
+		if (find(kept, old->links[i]->target) != old->links[i])
+			relay_link_free(old->links[i]);
 }
 
 bool
 relay_links_set(struct relay_links *links, const struct conf_texts *targets)
 {
-	struct relay_link **fresh = calloc(targets->count + 1, sizeof(struct relay_link *));
-	size_t count = 0;
+	struct relay_links fresh = *links;
 
-	if (!fresh)
+	fresh.count = 0;
+	fresh.links = calloc(targets->count + 1, sizeof(struct relay_link *));
+	if (!fresh.links)
 		return false;
-	for (size_t i = 0; i < targets->count; i++) {
-		fresh[count] = take(links, targets->items[i]);
-		count += fresh[count] != NULL;
+	for (; fresh.count < targets->count; fresh.count++) {
+		const char *target = targets->items[fresh.count];
+		struct relay_link *link = find(links, target);
+
+		if (!link)
+			link = relay_link_new(links->context, target, links->on_event, links->arg);
+		if (!link) {
+			free_others(&fresh, links);
+			free(fresh.links);
+			return false;
+		}
+		fresh.links[fresh.count] = link;
 	}
-	relay_links_wipe(links);
-	links->links = fresh;
-	links->count = count;
-	return count == targets->count;
+	free_others(links, &fresh);
+	free(links->links);
+	*links = fresh;
+	return true;
 }
 
 size_t

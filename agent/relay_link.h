@@ -57,7 +57,7 @@ void relay_links_init(struct relay_links *, const struct agent_context *,
     void (*on_event)(void *arg, enum relay_event), void *arg);
 void relay_links_wipe(struct relay_links *);
 /* Makes a link to each of these targets, keeps those that there are already, and frees all others.
- * False when memory is short: then some are missing. */
+ * False when memory is short: then nothing has changed. */
 bool relay_links_set(struct relay_links *, const struct conf_texts *targets);
 size_t relay_links_up_count(const struct relay_links *);
 /* The context has other credentials.  Links that are up make a new session only if `all` is set. */

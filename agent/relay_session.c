@@ -62,7 +62,7 @@ static const struct {
 static void
 explain_relay_certificate(struct relay_session_end *end, const struct peer_check *check)
 {
-	end->is_permanent = true;
+	end->is_permanent = check->verdict.code != VERIFY_INTERNAL;
 	end->word = verify_code_word(check->verdict.code);
 	end->key =
 	    check->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
@@ -170,25 +170,28 @@ fail(struct relay_session *rs, const char *word, const char *sentence)
 
 /* ---- the pool ---- */
 
-static void
+/* False: some could not be ordered, which counts as a failed dial. */
+static bool
 dial(struct relay_session *rs, unsigned count)
 {
 	unsigned ordered = agent_workers_dial(rs->context->workers, rs->ref, count);
 
-	for (; ordered < count; ordered++)
+	for (unsigned i = ordered; i < count; i++)
 		channel_pool_failed(&rs->pool, clock_ms());
+	return ordered == count;
 }
 
 static void
 fill_pool(struct relay_session *rs)
 {
 	uint64_t now = clock_ms(), pause_ms;
+	bool are_ordered;
 
 	if (rs->has_stopped_dialling)
 		return;
-	dial(rs, channel_pool_refill(&rs->pool, now));
+	are_ordered = dial(rs, channel_pool_refill(&rs->pool, now));
 	pause_ms = channel_pool_pause_ms(&rs->pool, now);
-	if (pause_ms > 0)
+	if (pause_ms > 0 || !are_ordered)
 		timer_set(&rs->refill, pause_ms);
 }
 

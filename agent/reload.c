@@ -14,21 +14,26 @@
 
 enum { DAY_S = 86400 };
 
-bool
-agent_reload_note_stamps(struct agent *agent)
+/* NULL when memory is short. */
+static struct endpoint_stamp *
+note_stamps(const struct agent_settings *settings, struct credentials_stamp *credentials_stamp)
 {
-	const struct agent_settings *settings = &agent->settings;
 	struct endpoint_stamp *stamps = calloc(settings->endpoints.count + 1, sizeof *stamps);
 
 	if (!stamps)
-		return false;
-	free(agent->endpoint_stamps);
-	agent->endpoint_stamps = stamps;
-	credentials_files_changed(settings, &agent->credentials_stamp);
+		return NULL;
+	credentials_files_changed(settings, credentials_stamp);
 	for (size_t i = 0; i < settings->endpoints.count; i++)
 		endpoint_files_changed(
 		    agent_settings_endpoint(settings, i), settings->state_dir, &stamps[i]);
-	return true;
+	return stamps;
+}
+
+bool
+agent_reload_note_stamps(struct agent *agent)
+{
+	agent->endpoint_stamps = note_stamps(&agent->settings, &agent->credentials_stamp);
+	return agent->endpoint_stamps != NULL;
 }
 
 void
@@ -94,36 +99,64 @@ find_stale(struct agent *agent, bool *stale)
 	return any;
 }
 
+/* After this all files count as changed, so that the next tick loads them again. */
+static void
+forget_stamps(struct agent *agent)
+{
+	memset(&agent->credentials_stamp, 0, sizeof agent->credentials_stamp);
+	memset(agent->endpoint_stamps, 0,
+	    agent->settings.endpoints.count * sizeof *agent->endpoint_stamps);
+}
+
+/* Loads the stale endpoints again, and all by the trust in relays of now. */
+static bool
+take_endpoints(struct agent *agent, const bool *stale)
+{
+	char error[ENDPOINT_ERROR];
+	struct endpoint_table *table = endpoint_table_new(&agent->settings,
+	    agent->context.credentials->relays, agent->context.endpoint_table, stale, error);
+
+	if (table) {
+		publish(agent, table);
+		return true;
+	}
+	log_event(LOG_ERROR, "memory-short", "memory is short: changed files are not in force yet");
+	forget_stamps(agent);
+	return false;
+}
+
 void
 agent_reload_files(struct agent *agent)
 {
-	struct credentials *before = credentials_hold(agent->context.credentials);
-	bool credentials_changed = credentials_files_changed(&agent->settings,
-	    &agent->credentials_stamp) && take_credentials(agent);
 	bool *stale = calloc(agent->settings.endpoints.count + 1, sizeof *stale);
-	bool endpoints_changed = stale && find_stale(agent, stale);
-	struct endpoint_table *table = NULL;
-	char error[ENDPOINT_ERROR];
+	struct credentials *before;
+	bool credentials_changed, endpoints_changed;
 
-	if (stale && (credentials_changed || endpoints_changed))
-		table = endpoint_table_new(&agent->settings, agent->context.credentials->relays,
-		    agent->context.endpoint_table, stale, error);
-	if (table) {
-		publish(agent, table);
+	if (!stale)
+		return;	/* the stamps are as they were: the next tick sees the same changes */
+	before = credentials_hold(agent->context.credentials);
+	credentials_changed = credentials_files_changed(&agent->settings,
+	    &agent->credentials_stamp) && take_credentials(agent);
+	endpoints_changed = find_stale(agent, stale);
+	if ((credentials_changed || endpoints_changed) && take_endpoints(agent, stale))
 		log_audit(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
 		    log_bool("credentials", credentials_changed),
 		    log_bool("endpoints", endpoints_changed));
-	}
 	if (credentials_changed)
-		relay_links_renew(&agent->links,
-		    is_renewed(before, agent->context.credentials));
+		relay_links_renew(&agent->links, is_renewed(before, agent->context.credentials));
 	credentials_release(before);
 	free(stale);
 }
 
 /* ---- the configuration ---- */
 
-/* The errors of a reload go to the log, a line each. */
+static void
+refuse(const char *why)
+{
+	log_audit(LOG_ERROR, "reload-refused", why, log_str("kept", "the old configuration"));
+}
+
+/* Each mistake in the file is a line in the log.  Wipe them in any case. */
 static bool
 read_settings(struct agent_settings *fresh, const char *path)
 {
@@ -132,14 +165,16 @@ read_settings(struct agent_settings *fresh, const char *path)
 	FILE *messages = open_memstream(&text, &bytes);
 	int code;
 
-	if (!messages)
+	memset(fresh, 0, sizeof *fresh);
+	if (!messages) {
+		refuse("memory is short");
 		return false;
+	}
 	code = agent_settings_read(fresh, path, messages);
 	fclose(messages);
 	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
 		if (line[0])
-			log_audit(LOG_ERROR, "reload-refused", line,
-			    log_str("kept", "the old configuration"));
+			refuse(line);
 	free(text);
 	return code == 0;
 }
@@ -154,63 +189,84 @@ warn_restart(const struct agent_settings *old, const struct agent_settings *fres
 		    LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
 }
 
-/* Everything that the new settings need, or nothing. */
-static bool
-load_all(const struct agent *agent, const struct agent_settings *fresh, struct credentials **credentials,
-    struct endpoint_table **table)
-{
-	char error[ENDPOINT_ERROR];
+/* What a whole configuration needs; loaded, and then put in force at once. */
+struct loaded {
+	struct agent_settings settings;
+	struct credentials_stamp credentials_stamp;
+	struct endpoint_stamp *endpoint_stamps;
+	struct credentials *credentials;
+	struct endpoint_table *endpoint_table;
+};
 
-	*table = NULL;
-	*credentials = credentials_new(fresh, agent->context.credentials, error);
-	if (*credentials)
-		*table =
-		    endpoint_table_new(fresh, (*credentials)->relays, agent->context.endpoint_table, NULL, error);
-	if (*table)
-		return true;
-	credentials_release(*credentials);
-	log_audit(LOG_ERROR, "reload-refused", error, log_str("kept", "the old configuration"));
+static void
+loaded_wipe(struct loaded *loaded)
+{
+	agent_settings_wipe(&loaded->settings);
+	free(loaded->endpoint_stamps);
+	credentials_release(loaded->credentials);
+	endpoint_table_release(loaded->endpoint_table);
+}
+
+/* All or nothing; the links to relays come last, because nothing after them can fail. */
+static bool
+load_all(struct agent *agent, struct loaded *loaded)
+{
+	const struct agent_settings *settings = &loaded->settings;
+	char error[ENDPOINT_ERROR] = "memory is short";
+
+	loaded->endpoint_stamps = note_stamps(settings, &loaded->credentials_stamp);
+	if (loaded->endpoint_stamps)
+		loaded->credentials = credentials_new(settings, agent->context.credentials, error);
+	if (loaded->credentials)
+		loaded->endpoint_table = endpoint_table_new(settings, loaded->credentials->relays,
+		    agent->context.endpoint_table, NULL, error);
+	if (loaded->endpoint_table) {
+		if (relay_links_set(&agent->links, &settings->connect_url))
+			return true;
+		snprintf(error, sizeof error, "memory is short");
+	}
+	refuse(error);
 	return false;
 }
 
+/* Takes what was loaded; what was in force before goes into its place. */
 static void
-swap(struct agent *agent, struct agent_settings *fresh, struct credentials *credentials,
-    struct endpoint_table *table)
+put_in_force(struct agent *agent, struct loaded *loaded)
 {
-	bool renewed = is_renewed(agent->context.credentials, credentials);
+	struct loaded old = {
+		.settings = agent->settings,
+		.endpoint_stamps = agent->endpoint_stamps,
+		.credentials = agent->context.credentials,
+	};
 
-	warn_restart(&agent->settings, fresh);
-	agent_settings_wipe(&agent->settings);
-	agent->settings = *fresh;
-	credentials_release(agent->context.credentials);
-	agent->context.credentials = credentials;
+	warn_restart(&old.settings, &loaded->settings);
+	agent->settings = loaded->settings;
+	agent->credentials_stamp = loaded->credentials_stamp;
+	agent->endpoint_stamps = loaded->endpoint_stamps;
+	agent->context.credentials = loaded->credentials;
 	log_init("valise-agent", (enum log_level)agent->settings.log.level,
 	    (enum log_format)agent->settings.log.format);
-	if (!agent_reload_note_stamps(agent) ||
-	    !relay_links_set(&agent->links, &agent->settings.connect_url))
-		log_event(LOG_ERROR, "memory-short", "memory is short: the reload is not complete");
 	agent_context_configure(&agent->context, &agent->settings, &agent->state);
-	publish(agent, table);
-	relay_links_renew(&agent->links, renewed);
-	sources_warn(credentials->relays, "agent.connect_cas");
+	publish(agent, loaded->endpoint_table);
+	relay_links_renew(&agent->links, is_renewed(old.credentials, agent->context.credentials));
+	sources_warn(agent->context.credentials->relays, "agent.connect_cas");
+	*loaded = old;
 }
 
 void
 agent_reload_settings(struct agent *agent)
 {
-	struct credentials *credentials;
-	struct agent_settings fresh;
-	struct endpoint_table *table;
+	struct loaded loaded = { 0 };
 
 	if (!agent->options.config_path) {
 		agent_reload_files(agent);
 		return;
 	}
-	if (read_settings(&fresh, agent->options.config_path) &&
-	    load_all(agent, &fresh, &credentials, &table)) {
-		swap(agent, &fresh, credentials, table);
+	if (read_settings(&loaded.settings, agent->options.config_path) &&
+	    load_all(agent, &loaded)) {
+		put_in_force(agent, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
-		    log_u64("endpoints", table->count));
-	} else
-		agent_settings_wipe(&fresh);
+		    log_u64("endpoints", agent->context.endpoint_table->count));
+	}
+	loaded_wipe(&loaded);
 }

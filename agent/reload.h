@@ -10,8 +10,7 @@
 
 struct agent;
 
-/* Notes the state of all files, before they are loaded.  False when memory is short: nothing has
- * changed. */
+/* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
 bool agent_reload_note_stamps(struct agent *);
 
 /* At SIGHUP. */
