@@ -13,6 +13,8 @@
 #include "agent/relay_session.h"
 #include "agent/reload.h"
 #include "agent/sources.h"
+#include "agent/status.h"
+#include "base/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/socket.h"
@@ -107,12 +109,15 @@ drain(struct agent *agent)
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
 
-static void
-reload(struct agent *agent)
+static bool
+reload(struct agent *agent, const struct reload_asker *asker)
 {
+	bool is_fine;
+
 	show_status(agent, "RELOADING=1");
-	agent_reload_settings(agent);
+	is_fine = agent_reload_settings(agent, asker);
 	show_status(agent, "READY=1");
+	return is_fine;
 }
 
 static void
@@ -122,7 +127,7 @@ on_signal(void *arg, int number)
 	bool is_serving = agent->stage == AGENT_SERVING;
 
 	if (number == SIGHUP && is_serving)
-		reload(agent);
+		reload(agent, NULL);
 	else if (number != SIGHUP && is_serving)
 		drain(agent);
 	else if (number != SIGHUP && agent->stage == AGENT_DRAINING)
@@ -165,6 +170,80 @@ on_tick(void *arg)
 		agent_reload_warn_expiry(agent);
 }
 
+/* ---- what the operator asks ---- */
+
+static void
+on_status(void *arg, struct admin_question *question, const json_t *document)
+{
+	const struct agent *agent = arg;
+
+	(void)document;
+	admin_answer(question, agent_status(&(struct agent_facts){
+		.since_s = agent->since_s,
+		.state = agent->stage == AGENT_SERVING ? "running" : "draining",
+		.workers = agent_settings_workers(&agent->settings),
+		.links = &agent->links,
+		.context = &agent->context,
+	}));
+}
+
+static void
+add_mistake(void *mistakes, const char *sentence)
+{
+	json_array_append_new(mistakes, admin_text(sentence));
+}
+
+static void
+on_reload(void *arg, struct admin_question *question, const json_t *document)
+{
+	struct agent *agent = arg;
+	json_t *mistakes;
+
+	(void)document;
+	if (agent->stage != AGENT_SERVING) {
+		admin_refuse(question, "draining",
+		    "the agent is stopping; nothing is reloaded any more", NULL);
+		return;
+	}
+	mistakes = json_array();
+	if (reload(agent, &(struct reload_asker){ add_mistake, mistakes }))
+		admin_answer(question, json_pack("{s:s}", "message", "the new configuration is in force"));
+	else
+		admin_refuse(question, "reload-refused", "the old configuration stays in force",
+		    json_pack("{s:O}", "mistakes", mistakes));
+	json_decref(mistakes);
+}
+
+static const struct admin_word admin_words[] = {
+	{ "status", on_status },
+	{ "reload", on_reload },
+	{ 0 }
+};
+
+/* Without a socket that was asked for the agent does not start; without the usual one it can do its work. */
+static int
+listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
+{
+	const struct agent_settings *settings = &agent->settings;
+	char path[ADMIN_PATH];
+	int code = 0;
+
+	if (!settings->state_dir && !settings->admin_socket)
+		return 0;
+	if (settings->admin_socket)
+		code = admin_lock(settings->admin_socket, error);
+	if (code != 0)
+		return code;
+	agent->admin = admin_new(agent->context.loop,
+	    admin_path(settings->admin_socket, settings->state_dir, path), admin_words, agent, error);
+	if (agent->admin)
+		return 0;
+	if (settings->admin_socket)
+		return EX_CANTCREAT;
+	log_event(LOG_WARNING, "admin-unavailable", error);
+	return 0;
+}
+
 /* ---- start and end ---- */
 
 /* 0, or the exit code with a sentence. */
@@ -192,6 +271,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
 	struct agent_context *context = &agent->context;
+	int code;
 
 	socket_raise_limit();
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
@@ -199,6 +279,10 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	context->resolver = resolver_new();
 	if (!context->loop || !context->resolver)
 		return EX_OSERR;
+	code = listen_to_operator(agent, error);
+	if (code != 0)
+		return code;
+	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->workers = agent_workers_new(agent_settings_workers(&agent->settings), context->loop,
 	    context->resolver, context->endpoint_table, relay_session_on_report);
 	if (!context->workers)
@@ -219,6 +303,7 @@ tear_down(struct agent *agent)
 {
 	struct agent_context *context = &agent->context;
 
+	admin_free(agent->admin);
 	relay_links_wipe(&agent->links);
 	agent_workers_free(context->workers);
 	if (context->loop) {
@@ -236,7 +321,8 @@ tear_down(struct agent *agent)
 int
 agent_run(const struct agent_options *options)
 {
-	struct agent agent = { .options = *options, .settings = *options->settings };
+	struct agent agent = { .options = *options, .settings = *options->settings,
+		.since_s = clock_wall_s() };
 	char error[ENDPOINT_ERROR] = "memory is short";
 	int code = load(&agent, error);
 

@@ -24,6 +24,8 @@ struct agent {
 	enum { AGENT_SERVING, AGENT_DRAINING, AGENT_LEAVING } stage;
 	unsigned tick_count;
 	int exit_code;
+	struct admin *admin;	/* NULL: nobody can ask */
+	int64_t since_s;
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "agent/keygen.h"
 #include "agent/oneshot.h"
 #include "agent/settings.h"
+#include "base/admin_client.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/secret.h"
@@ -21,7 +22,7 @@
 
 static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
-    "       valise-agent check [-c FILE]\n"
+    "       valise-agent check|status|reload [-c FILE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... NAME\n"
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
@@ -30,6 +31,8 @@ static const char help[] =
     "\n"
     "  run     serve the endpoints of the configuration until told to stop\n"
     "  check   read the configuration and every file that it names, and say what is wrong\n"
+    "  status  ask the running agent how it is\n"
+    "  reload  have the running agent read its configuration again, and say whether it holds\n"
     "  keygen  make an agent's key here, and the request for its certificate\n"
     "  tls     serve one endpoint from the command line\n"
     "\n"
@@ -124,6 +127,28 @@ check(int count, char **arguments)
 }
 
 static int
+ask(int count, char **arguments, const char *word)
+{
+	static const struct admin_program program = { "valise-agent", agent_settings_admin_rows };
+	const char *path;
+	int code = read_options(count, arguments, &path, NULL);
+
+	return code != 0 ? code : admin_client_run(&program, path, word);
+}
+
+static int
+status(int count, char **arguments)
+{
+	return ask(count, arguments, "status");
+}
+
+static int
+reload(int count, char **arguments)
+{
+	return ask(count, arguments, "reload");
+}
+
+static int
 tls(int count, char **arguments)
 {
 	struct agent_settings settings;
@@ -141,6 +166,8 @@ static const struct agent_command {
 } commands[] = {
 	{ "run", run },
 	{ "check", check },
+	{ "status", status },
+	{ "reload", reload },
 	{ "keygen", keygen_run },
 	{ "tls", tls },
 };
@@ -152,7 +179,7 @@ main(int argc, char **argv)
 	process_ignore_signals();
 	process_harden();
 	if (argc < 2)
-		return refuse_usage("which command? run, check, keygen or tls", "");
+		return refuse_usage("which command? run, check, status, reload, keygen or tls", "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)

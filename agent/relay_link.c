@@ -4,6 +4,7 @@
 #include "agent/relay_link.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,9 @@ struct relay_link {
 	struct backoff backoff;
 	struct timer timer;
 	const char *logged;	/* the code of the last failure, once it is logged; NULL after success */
+	int64_t since_s;	/* up, or not up */
+	const char *last_word;	/* of the last end; NULL: none since it was up */
+	char last_error[RELAY_SESSION_SENTENCE];
 	void (*on_event)(void *arg, enum relay_event);
 	void *arg;
 };
@@ -49,6 +53,8 @@ move(struct relay_link *link, enum relay_link_state state)
 	log_move("relay", log_str("relay", link->target), state_name[link->state], state_name[state]);
 	if (link->state == WAITING)
 		timer_clear(&link->timer);
+	if ((state == UP) != (link->state == UP))
+		link->since_s = clock_wall_s();
 	link->state = state;
 }
 
@@ -105,6 +111,7 @@ on_up(struct relay_link *link)
 	move(link, UP);
 	backoff_up(&link->backoff, clock_ms());
 	link->logged = NULL;
+	link->last_word = NULL;
 	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
 	    log_str("name", relay_session_relay(link->current)));
 	/* The previous session is not needed any more, unless its relay drains: then it may have
@@ -126,6 +133,8 @@ on_over(struct relay_link *link)
 	if (permanent)
 		wait_ms = backoff_permanent();
 	link->current = NULL;
+	link->last_word = end->word;
+	snprintf(link->last_error, sizeof link->last_error, "%s", end->sentence);
 	if (link->state != STOPPED) {
 		log_end(link, end, wait_ms);
 		wait_for(link, wait_ms);
@@ -193,6 +202,7 @@ relay_link_new(const struct agent_context *context, const char *target,
 	link->context = context;
 	link->on_event = on_event;
 	link->arg = arg;
+	link->since_s = clock_wall_s();
 	timer_init(&link->timer, context->loop, on_time, link);
 	link->target = strdup(target);
 	if (link->target) {
@@ -219,6 +229,21 @@ bool
 relay_link_is_up(const struct relay_link *link)
 {
 	return link->current && relay_session_is_up(link->current);
+}
+
+void
+relay_link_describe(const struct relay_link *link, struct relay_link_facts *facts)
+{
+	bool is_up = relay_link_is_up(link);
+
+	*facts = (struct relay_link_facts){
+		.target = link->target,
+		.state = state_name[link->state],
+		.since_s = link->since_s,
+		.relay = is_up ? relay_session_relay(link->current) : NULL,
+		.code = link->last_word,
+		.error = link->last_word ? link->last_error : NULL,
+	};
 }
 
 void

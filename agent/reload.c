@@ -9,6 +9,7 @@
 
 #include "agent/agent_private.h"
 #include "agent/sources.h"
+#include "base/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -151,14 +152,16 @@ agent_reload_files(struct agent *agent)
 /* ---- the configuration ---- */
 
 static void
-refuse(const char *why)
+refuse(const struct reload_asker *asker, const char *why)
 {
 	log_audit(LOG_ERROR, "reload-refused", why, log_str("kept", "the old configuration"));
+	if (asker)
+		asker->on_mistake(asker->arg, why);
 }
 
 /* Each mistake in the file is a line in the log.  Wipe them in any case. */
 static bool
-read_settings(struct agent_settings *fresh, const char *path)
+read_settings(struct agent_settings *fresh, const char *path, const struct reload_asker *asker)
 {
 	char *text = NULL, *rest, *line;
 	size_t bytes = 0;
@@ -167,14 +170,14 @@ read_settings(struct agent_settings *fresh, const char *path)
 
 	memset(fresh, 0, sizeof *fresh);
 	if (!messages) {
-		refuse("memory is short");
+		refuse(asker, "memory is short");
 		return false;
 	}
 	code = agent_settings_read(fresh, path, messages);
 	fclose(messages);
 	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
 		if (line[0])
-			refuse(line);
+			refuse(asker, line);
 	free(text);
 	return code == 0;
 }
@@ -182,8 +185,13 @@ read_settings(struct agent_settings *fresh, const char *path)
 static void
 warn_restart(const struct agent_settings *old, const struct agent_settings *fresh)
 {
+	char before[ADMIN_PATH], after[ADMIN_PATH];
+
 	if (agent_settings_workers(old) != agent_settings_workers(fresh))
 		log_event(LOG_WARNING, "restart-needed", "workers change only at a restart");
+	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
+		admin_path(fresh->admin_socket, fresh->state_dir, after)) != 0)
+		log_event(LOG_WARNING, "restart-needed", "admin.socket changes only at a restart");
 	if (strcmp(old->state_dir, fresh->state_dir) != 0)
 		log_event(
 		    LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
@@ -209,7 +217,7 @@ loaded_wipe(struct loaded *loaded)
 
 /* All or nothing; the links to relays come last, because nothing after them can fail. */
 static bool
-load_all(struct agent *agent, struct loaded *loaded)
+load_all(struct agent *agent, struct loaded *loaded, const struct reload_asker *asker)
 {
 	const struct agent_settings *settings = &loaded->settings;
 	char error[ENDPOINT_ERROR] = "memory is short";
@@ -225,7 +233,7 @@ load_all(struct agent *agent, struct loaded *loaded)
 			return true;
 		snprintf(error, sizeof error, "memory is short");
 	}
-	refuse(error);
+	refuse(asker, error);
 	return false;
 }
 
@@ -253,20 +261,23 @@ put_in_force(struct agent *agent, struct loaded *loaded)
 	*loaded = old;
 }
 
-void
-agent_reload_settings(struct agent *agent)
+bool
+agent_reload_settings(struct agent *agent, const struct reload_asker *asker)
 {
 	struct loaded loaded = { 0 };
+	bool is_fine;
 
 	if (!agent->options.config_path) {
 		agent_reload_files(agent);
-		return;
+		return true;
 	}
-	if (read_settings(&loaded.settings, agent->options.config_path) &&
-	    load_all(agent, &loaded)) {
+	is_fine = read_settings(&loaded.settings, agent->options.config_path, asker) &&
+	    load_all(agent, &loaded, asker);
+	if (is_fine) {
 		put_in_force(agent, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
 		    log_u64("endpoints", agent->context.endpoint_table->count));
 	}
 	loaded_wipe(&loaded);
+	return is_fine;
 }

@@ -13,8 +13,15 @@ struct agent;
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
 bool agent_reload_note_stamps(struct agent *);
 
-/* At SIGHUP. */
-void agent_reload_settings(struct agent *);
+/* Who wants to hear each mistake that is logged. */
+struct reload_asker {
+	void (*on_mistake)(void *arg, const char *sentence);
+	void *arg;
+};
+
+/* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may be
+ * NULL. */
+bool agent_reload_settings(struct agent *, const struct reload_asker *);
 /* Every second: loads again what has changed. */
 void agent_reload_files(struct agent *);
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/admin.h"
+#include "base/admin_client.h"
 #include "base/units.h"
 #include "tunnel/frame.h"
 
@@ -143,6 +145,14 @@ static const struct conf_row endpoint_rows[] = {
 	{ 0 }
 };
 
+static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-agent";
+
+const struct conf_row agent_settings_admin_rows[] = {
+	{ "agent.state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = state_dir },
+	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path },
+	{ 0 }
+};
+
 static const struct conf_row rows[] = {
     {"version", CONF_NUMBER, AT(agent_settings, version), .required = true, .least = 1, .most = 1},
     DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
@@ -161,14 +171,14 @@ static const struct conf_row rows[] = {
 	.least = SECONDS(1), .most = SECONDS(300)},
     {"agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text},
     {"agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label},
-    {"agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir),
-	.fallback = VALISE_LOCALSTATEDIR "/lib/valise-agent"},
+    {"agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = state_dir},
     {"agent.pool.least", CONF_NUMBER, AT(agent_settings, pool_least), .fallback = "0", .least = 0,
 	.most = 4096, .mark_offset = AT(agent_settings, pool_mark)},
     {"agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256", .least = 1,
 	.most = 65535},
     {"endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true, .table = endpoint_rows,
 	.item_bytes = sizeof(struct endpoint_settings)},
+    {"admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path},
     DAEMON_LOG_ROWS(struct agent_settings, log), {0}};
 
 /* ---- what the settings must be together ---- */

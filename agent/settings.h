@@ -65,7 +65,8 @@ struct agent_settings {
 	uint64_t heartbeat_ms, tolerance_ms;
 	char *region;
 	struct conf_texts labels;	/* "key=value" */
-	char *state_dir;		/* NULL: nothing is kept (one-shot) */
+	char *state_dir;		/* NULL: nothing is kept, and nobody can ask (one-shot) */
+	char *admin_socket;		/* NULL: in state_dir */
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;
@@ -76,6 +77,8 @@ struct agent_settings {
  * be read, 78 when what it says is wrong.  Wipe in any case. */
 int agent_settings_read(struct agent_settings *, const char *path, FILE *messages);
 void agent_settings_wipe(struct agent_settings *);
+/* The rows of struct admin_place: where this agent listens to its operator. */
+extern const struct conf_row agent_settings_admin_rows[];
 
 static inline struct endpoint_settings *
 agent_settings_endpoint(const struct agent_settings *settings, size_t index)

@@ -20,12 +20,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/ready.h"
 #include "base/socket.h"
 
-enum { HEARING_MS = 5000, ASKED_MS = 60000, TELLING_MS = 10000, PATH_MOST = 4096, BACKLOG = 64 };
+enum { HEARING_MS = 5000, ASKED_MS = 60000, TELLING_MS = 10000, BACKLOG = 64 };
 
 enum question_state { HEARING, ASKED, TELLING, OVER };
 
@@ -192,6 +193,44 @@ admin_refuse(struct admin_question *question, const char *code, const char *mess
 	admin_answer(question, refusal(code, message, details));
 }
 
+const char *
+admin_time(int64_t wall_s, char text[ADMIN_TIME])
+{
+	time_t time = (time_t)wall_s;
+	struct tm utc;
+
+	text[0] = '\0';
+	if (gmtime_r(&time, &utc) != NULL)
+		strftime(text, ADMIN_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return text;
+}
+
+json_t *
+admin_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *plain = string == NULL && text != NULL ? strdup(text) : NULL;
+
+	if (plain == NULL)
+		return string;
+	for (char *at = plain; *at != '\0'; at++) {
+		if ((*at & 0x80) != 0)
+			*at = '?';
+	}
+	string = json_string(plain);
+	free(plain);
+	return string;
+}
+
+json_t *
+admin_program_facts(const char *program, int64_t since_s, const char *state)
+{
+	char since[ADMIN_TIME];
+
+	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "program", program, "version", VALISE_VERSION, "pid",
+	    (int)getpid(), "since", admin_time(since_s, since), "state", state);
+}
+
 /* ---- hearing ---- */
 
 static const struct admin_word *
@@ -335,6 +374,27 @@ on_accept(void *arg, int fd, const struct address *peer)
 
 /* ---- the socket ---- */
 
+const char *
+admin_path(const char *socket, const char *state_dir, char path[ADMIN_PATH])
+{
+	if (socket != NULL)
+		snprintf(path, ADMIN_PATH, "%s", socket);
+	else
+		snprintf(path, ADMIN_PATH, "%s/admin.sock", state_dir);
+	return path;
+}
+
+bool
+admin_is_path(const char *text, char error[256])
+{
+	size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+	if (text[0] == '/' && strlen(text) <= most)
+		return true;
+	snprintf(error, 256, "is not a path for a socket; write an absolute one of at most %zu bytes", most);
+	return false;
+}
+
 static int
 fail(int code, char error[ADMIN_ERROR], const char *path, const char *what, const char *cure)
 {
@@ -345,7 +405,7 @@ fail(int code, char error[ADMIN_ERROR], const char *path, const char *what, cons
 static int
 judge_directory(const char *path, char error[ADMIN_ERROR])
 {
-	char directory[PATH_MOST], *slash;
+	char directory[ADMIN_PATH], *slash;
 	struct stat st;
 
 	snprintf(directory, sizeof directory, "%s", path);
@@ -367,7 +427,7 @@ judge_directory(const char *path, char error[ADMIN_ERROR])
 int
 admin_lock(const char *path, char error[ADMIN_ERROR])
 {
-	char lock[PATH_MOST];
+	char lock[ADMIN_PATH];
 	long holder;
 	int code = judge_directory(path, error);
 

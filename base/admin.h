@@ -20,6 +20,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/loop.h"
 
 struct admin;
@@ -30,7 +31,15 @@ enum {
 	ADMIN_QUESTION_BYTES = 4096,	/* the line's end included */
 	ADMIN_ANSWER_BYTES = 16 << 20,
 	ADMIN_QUESTIONS_MOST = 16,
+	ADMIN_PATH = 4096,
+	ADMIN_TIME = 32,
 };
+
+/* Where the socket is, in `path`: as configured or, when that is NULL, "admin.sock" in the state directory,
+ * which belongs to one instance and to the program's user anyway. */
+const char *admin_path(const char *socket, const char *state_dir, char path[ADMIN_PATH]);
+/* A conf_row.check: is this a path that a socket can have? */
+bool admin_is_path(const char *text, char error[256]);
 
 /* A word that the daemon answers to. */
 struct admin_word {
@@ -58,6 +67,13 @@ struct admin *admin_new(struct loop *, const char *path, const struct admin_word
 /* Closes everything and removes the socket.  Questions that are with a handler must still be answered:
  * nobody hears it, but it frees them. */
 void admin_free(struct admin *);
+
+/* "2026-01-01T00:00:00Z" */
+const char *admin_time(int64_t wall_s, char text[ADMIN_TIME]);
+/* A JSON string of any text, others' included: what is not UTF-8 becomes '?'. NULL of NULL. */
+json_t *admin_text(const char *text);
+/* What every program says of itself, to be filled up: {"program", "version", "pid", "since", "state"}. */
+json_t *admin_program_facts(const char *program, int64_t since_s, const char *state);
 
 /* Both end the handler's hold on the question.  admin_answer() takes the document, an object or an array; NULL
  * stands for one that could not be made. */

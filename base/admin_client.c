@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "base/admin.h"
 
-enum { PATH_MOST = 4096, PATIENCE_S = 75, SENTENCE = 5000 };
+enum { PATIENCE_S = 75, SENTENCE = 5000 };
 
 __attribute__((format(printf, 3, 4))) static int
 fail(const struct admin_program *program, int code, const char *format, ...)
@@ -30,18 +30,15 @@ fail(const struct admin_program *program, int code, const char *format, ...)
 
 /* Mistakes are the daemon's to tell, unless they keep us from finding it. */
 static int
-find_socket(const struct admin_program *program, const char *config_path, char path[PATH_MOST])
+find_socket(const struct admin_program *program, const char *config_path, char path[ADMIN_PATH])
 {
 	struct conf_report silent = { 0 }, loud = { .out = stderr };
 	struct admin_place place = { 0 };
 
 	conf_read(&place, program->place, config_path, &silent);
-	if (place.socket != NULL)
-		snprintf(path, PATH_MOST, "%s", place.socket);
-	else if (place.state_dir != NULL)
-		snprintf(path, PATH_MOST, "%s/" ADMIN_SOCKET_NAME, place.state_dir);
-	else
-		path[0] = '\0';
+	path[0] = '\0';
+	if (place.socket != NULL || place.state_dir != NULL)
+		admin_path(place.socket, place.state_dir, path);
 	conf_wipe(&place, program->place);
 	if (silent.unreadable)
 		return fail(program, EX_NOINPUT, "%s cannot be read: %s", config_path, strerror(errno));
@@ -129,7 +126,7 @@ print(const struct admin_program *program, const json_t *answer)
 int
 admin_client_run(const struct admin_program *program, const char *config_path, const char *word)
 {
-	char path[PATH_MOST];
+	char path[ADMIN_PATH];
 	json_error_t why;
 	json_t *answer;
 	int fd = -1, code = find_socket(program, config_path, path);

@@ -10,10 +10,8 @@
 /* Where the daemon with this configuration listens. */
 struct admin_place {
 	char *socket;		/* admin.socket; NULL: not given */
-	char *state_dir;	/* then it is ADMIN_SOCKET_NAME in here */
+	char *state_dir;	/* then it is in here, see admin_path() */
 };
-
-#define ADMIN_SOCKET_NAME "admin.sock"
 
 struct admin_program {
 	const char *name;	/* for messages: "valise-relay" */

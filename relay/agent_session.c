@@ -215,6 +215,22 @@ agent_session_judge_all(struct worker_context *worker, struct trust *trust, int6
 		agent_session_judge(self, trust, now);
 }
 
+struct agent_session_counts
+agent_session_count_all(const struct worker_context *worker)
+{
+	struct agent_session_counts counts = { 0 };
+	const struct agent_session *self;
+
+	LIST_FOREACH(self, &worker->sessions, link) {
+		if (self->session_ref == NULL || self->is_gone)
+			continue;
+		counts.sessions++;
+		counts.endpoints += self->endpoints.count;
+		counts.channels += pool_parked(session_ref_pool(self->session_ref));
+	}
+	return counts;
+}
+
 void
 agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 {

@@ -31,6 +31,11 @@ void agent_session_end_all(struct worker_context *, enum code, const char *sente
 /* New rules: refuses the endpoints whose names the static routes have taken, and says that names may have been
  * given back. */
 void agent_session_obey_rules_all(struct worker_context *);
+/* How many are up, and what they have: endpoints announced, channels parked. */
+struct agent_session_counts {
+	uint64_t sessions, endpoints, channels;
+};
+struct agent_session_counts agent_session_count_all(const struct worker_context *);
 /* At once, without a word. */
 void agent_session_cut_all(struct worker_context *);
 

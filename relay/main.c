@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include "base/admin_client.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/secret.h"
 #include "relay/check.h"
 #include "relay/relay.h"
+#include "relay/settings.h"
 #include "tunnel/tls.h"
 
 static const char default_path[] = VALISE_SYSCONFDIR "/valise/relay.yml";
@@ -26,21 +28,39 @@ run(const char *path)
 	return code;
 }
 
+static const struct admin_program program = { "valise-relay", settings_admin_rows };
+
+static int
+status(const char *path)
+{
+	return admin_client_run(&program, path, "status");
+}
+
+static int
+reload(const char *path)
+{
+	return admin_client_run(&program, path, "reload");
+}
+
 static const struct {
 	const char *word;
 	int (*run)(const char *path);
 } commands[] = {
 	{ "run", run },
 	{ "check", check_run },
+	{ "status", status },
+	{ "reload", reload },
 };
 
 static int
 help(void)
 {
-	printf("usage: valise-relay run|check [-c FILE]\n"
+	printf("usage: valise-relay run|check|status|reload [-c FILE]\n"
 	    "\n"
 	    "  run     route connections until told to stop\n"
 	    "  check   judge the configuration and all its files, and say what it comes to\n"
+	    "  status  ask the running relay how it is\n"
+	    "  reload  have the running relay read its configuration again, and say whether it holds\n"
 	    "\n"
 	    "  -c, --config FILE   instead of %s\n"
 	    "  -h, --help\n"
@@ -63,7 +83,7 @@ usage(const char *what, const char *word)
 	if (what != NULL)
 		fprintf(stderr, "valise-relay: %s '%s'; see valise-relay --help\n", what, word);
 	else
-		fprintf(stderr, "usage: valise-relay run|check [-c FILE]; see valise-relay --help\n");
+		fprintf(stderr, "usage: valise-relay run|check|status|reload [-c FILE]; see valise-relay --help\n");
 	return EX_USAGE;
 }
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+#include "base/admin.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/ready.h"
 #include "base/resolver.h"
@@ -22,6 +24,7 @@
 #include "relay/session_ref.h"
 #include "relay/session_table.h"
 #include "relay/shared.h"
+#include "relay/status.h"
 #include "relay/trustwatch.h"
 #include "relay/usage.h"
 #include "relay/worker.h"
@@ -32,6 +35,8 @@ struct relay {
 	struct loop *loop;
 	struct shared shared;
 	struct reload reload;			/* the configuration in force */
+	struct admin *admin;			/* NULL: nobody can ask */
+	int64_t since_s;
 	struct timer tick, deadline;
 	unsigned reports[WORKER_EVENTS];
 	bool is_draining, is_cut_short, is_stopping;
@@ -142,17 +147,25 @@ on_stop_signal(void *arg, int number)
 	cut_short(relay);
 }
 
+static bool
+reload(struct relay *relay)
+{
+	bool is_fine;
+
+	ready_tell("RELOADING=1", "reloading");
+	is_fine = reload_all(&relay->reload);
+	ready_tell("READY=1", "running");
+	return is_fine;
+}
+
 static void
 on_reload_signal(void *arg, int number)
 {
 	struct relay *relay = arg;
 
 	(void)number;
-	if (relay->is_draining)
-		return;
-	ready_tell("RELOADING=1", "reloading");
-	reload_all(&relay->reload);
-	ready_tell("READY=1", "running");
+	if (!relay->is_draining)
+		reload(relay);
 }
 
 /* What still runs in a drain may be revoked; nobody new will be shown a certificate. */
@@ -191,6 +204,54 @@ watch_signals(struct relay *relay)
 	return true;
 }
 
+/* ---- what the operator asks ---- */
+
+static void
+on_status(void *arg, struct admin_question *question, const json_t *document)
+{
+	struct relay *relay = arg;
+
+	(void)document;
+	status_answer(question, &relay->shared, relay->since_s, relay->is_draining ? "draining" : "running");
+}
+
+static void
+add_mistake(void *mistakes, const char *sentence)
+{
+	json_array_append_new(mistakes, admin_text(sentence));
+}
+
+static void
+on_reload(void *arg, struct admin_question *question, const json_t *document)
+{
+	struct relay *relay = arg;
+	json_t *mistakes = json_array();
+	bool is_fine;
+
+	(void)document;
+	if (relay->is_draining) {
+		json_decref(mistakes);
+		admin_refuse(question, "draining", "the relay is stopping; nothing is reloaded any more", NULL);
+		return;
+	}
+	relay->reload.on_mistake = add_mistake;
+	relay->reload.arg = mistakes;
+	is_fine = reload(relay);
+	relay->reload.on_mistake = NULL;
+	if (is_fine)
+		admin_answer(question, json_pack("{s:s}", "message", "the new configuration is in force"));
+	else
+		admin_refuse(question, "reload-refused", "the old configuration stays in force",
+		    json_pack("{s:O}", "mistakes", mistakes));
+	json_decref(mistakes);
+}
+
+static const struct admin_word admin_words[] = {
+	{ "status", on_status },
+	{ "reload", on_reload },
+	{ 0 }
+};
+
 /* ---- building and binding, so that a second instance stops before it disturbs the first ---- */
 
 static int
@@ -224,22 +285,25 @@ make_shared(struct relay *relay)
 	        relay->reload.rules->static_count);
 }
 
-/* Beside the admin socket if there is one, else in the state directory, which is made if its parent is there. */
+/* Beside the admin socket if that is configured, else in the state directory, which is made if its parent is
+ * there. */
 static int
 lock_out_others(const struct settings *settings)
 {
 	char path[PATH_MOST], error[SENTENCE];
 	long holder;
+	int code;
 
 	if (mkdir(settings->state_dir, 0700) < 0 && errno != EEXIST) {
 		snprintf(error, sizeof(error), "%.300s cannot be made: %s; make it, or change state_dir",
 		    settings->state_dir, strerror(errno));
 		return fail(EX_CANTCREAT, "state-dir", error);
 	}
-	if (settings->admin_socket != NULL)
-		snprintf(path, sizeof(path), "%s.lock", settings->admin_socket);
-	else
-		snprintf(path, sizeof(path), "%s/lock", settings->state_dir);
+	if (settings->admin_socket != NULL) {
+		code = admin_lock(settings->admin_socket, error);
+		return code == 0 ? EX_OK : fail(code, "locked", error);
+	}
+	snprintf(path, sizeof(path), "%s/lock", settings->state_dir);
 	if (ready_lock(path, &holder, error))
 		return EX_OK;
 	return fail(holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT, "locked", error);
@@ -387,6 +451,23 @@ bind_all(struct relay *relay)
 	return code;
 }
 
+/* Without a socket that was asked for the relay does not start; without the usual one it can do its work. */
+static int
+listen_to_operator(struct relay *relay)
+{
+	const struct settings *settings = &relay->reload.rules->settings;
+	char path[ADMIN_PATH], error[ADMIN_ERROR];
+
+	relay->admin = admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
+	    admin_words, relay, error);
+	if (relay->admin != NULL)
+		return EX_OK;
+	if (settings->admin_socket != NULL)
+		return fail(EX_CANTCREAT, "start-failed", error);
+	log_event(LOG_WARNING, "admin-unavailable", error);
+	return EX_OK;
+}
+
 static int
 load_rules(struct relay *relay)
 {
@@ -432,7 +513,9 @@ open_all(struct relay *relay)
 	if ((code = load_trust(relay)) != EX_OK)
 		return code;
 	reload_stamp(&relay->reload);
-	return bind_all(relay);
+	if ((code = bind_all(relay)) != EX_OK)
+		return code;
+	return listen_to_operator(relay);
 }
 
 static void
@@ -440,6 +523,7 @@ close_all(struct relay *relay)
 {
 	struct shared *shared = &relay->shared;
 
+	admin_free(relay->admin);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
 	loop_free(relay->loop);	/* their last reports are delivered here */
@@ -519,7 +603,7 @@ serve(struct relay *relay)
 int
 relay_run(const char *path)
 {
-	struct relay relay = { .reload.path = path };
+	struct relay relay = { .reload.path = path, .since_s = clock_wall_s() };
 
 	relay.reload.shared = &relay.shared;
 	relay.code = open_all(&relay);

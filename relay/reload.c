@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/admin.h"
 #include "base/log.h"
 #include "relay/admission.h"
 #include "relay/clients.h"
@@ -62,25 +63,27 @@ open_mistakes(struct mistakes *mistakes)
 }
 
 static void
-log_refusal(const char *sentence, const char *kept)
+tell_refusal(const struct reload *reload, const char *sentence, const char *kept)
 {
 	log_audit(LOG_ERROR, "reload-refused", sentence, log_str("kept", kept));
+	if (reload->on_mistake != NULL)
+		reload->on_mistake(reload->arg, sentence);
 }
 
 /* What fails without a sentence has failed for memory. */
 static void
-close_mistakes(struct mistakes *mistakes, bool is_fine, const char *kept)
+close_mistakes(const struct reload *reload, struct mistakes *mistakes, bool is_fine, const char *kept)
 {
 	char *rest;
 
 	if (mistakes->out != NULL)
 		fclose(mistakes->out);
 	if (!is_fine && mistakes->bytes == 0)
-		log_refusal("memory is short", kept);
+		tell_refusal(reload, "memory is short", kept);
 	rest = is_fine ? NULL : mistakes->text;
 	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
 		if (line[0] != '\0')
-			log_refusal(line, kept);
+			tell_refusal(reload, line, kept);
 	}
 	free(mistakes->text);
 }
@@ -94,7 +97,7 @@ read_rules(struct reload *reload)
 
 	open_mistakes(&mistakes);
 	rules = rules_load(reload->path, reload->shared->session_table, mistakes.out, &failure);
-	close_mistakes(&mistakes, rules != NULL, old_configuration);
+	close_mistakes(reload, &mistakes, rules != NULL, old_configuration);
 	return rules;
 }
 
@@ -106,7 +109,7 @@ reload_certificate(struct reload *reload)
 
 	open_mistakes(&mistakes);
 	is_fine = rules_renew(reload->rules, mistakes.out);
-	close_mistakes(&mistakes, is_fine, "what was loaded before");
+	close_mistakes(reload, &mistakes, is_fine, "what was loaded before");
 	if (is_fine)
 		log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 	reload_stamp(reload);
@@ -116,12 +119,16 @@ reload_certificate(struct reload *reload)
 static void
 tell_unchanged(const struct settings *old, const struct settings *new)
 {
+	char before[ADMIN_PATH], after[ADMIN_PATH];
 	bool same = old->listeners.count == new->listeners.count && strcmp(old->workers, new->workers) == 0;
 
 	for (size_t i = 0; same && i < new->listeners.count; i++)
 		same = strcmp(settings_listener_at(old, i)->address, settings_listener_at(new, i)->address) == 0;
 	if (!same)
 		log_event(LOG_WARNING, "restart-needed", "workers and listeners change only by a restart");
+	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
+	    admin_path(new->admin_socket, new->state_dir, after)) != 0)
+		log_event(LOG_WARNING, "restart-needed", "admin.socket and state_dir change only by a restart");
 }
 
 static void
@@ -166,11 +173,11 @@ load_trust(struct reload *reload, const struct rules *rules, struct trust **trus
 	trustwatch_files_changed(reload->shared->trustwatch, &rules->settings);
 	*trust = trustwatch_load(reload->shared->trustwatch, &rules->settings, error);
 	if (*trust == NULL)
-		log_refusal(error, old_configuration);
+		tell_refusal(reload, error, old_configuration);
 	return *trust != NULL;
 }
 
-void
+bool
 reload_all(struct reload *reload)
 {
 	struct rules *rules = read_rules(reload);
@@ -187,14 +194,15 @@ reload_all(struct reload *reload)
 			reload_stamp(reload);
 			tell_trust(reload);
 			log_audit(LOG_INFO, "reloaded", "the new configuration is in force");
-			return;
+			return true;
 		}
-		log_refusal("memory is short", old_configuration);
+		tell_refusal(reload, "memory is short", old_configuration);
 		if (trust != NULL)
 			trust_release(trust);
 	}
 	rules_release(rules);
 	reload_stamp(reload);
+	return false;
 }
 
 static void

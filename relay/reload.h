@@ -5,6 +5,7 @@
 #ifndef RELAY_RELOAD_H
 #define RELAY_RELOAD_H
 
+#include <stdbool.h>
 #include "base/file.h"
 
 struct rules;
@@ -16,10 +17,13 @@ struct reload {
 	struct shared *shared;			/* borrowed */
 	struct rules *rules;			/* held: in force */
 	struct file_stamp certificate, private_key;
+	/* Hears each mistake that is logged; NULL: nobody else wants to know. */
+	void (*on_mistake)(void *arg, const char *sentence);
+	void *arg;
 };
 
-/* Reads and judges everything again, then swaps; on any error nothing changes. */
-void reload_all(struct reload *);
+/* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */
+bool reload_all(struct reload *);
 /* Loads again what stands in files that have changed: the certificate, CAs and CRLs; the second, CAs and
  * CRLs only. */
 void reload_poll(struct reload *);

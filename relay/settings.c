@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/admin.h"
+#include "base/admin_client.h"
 #include "base/daemon_rows.h"
 #include "base/units.h"
 #include "tunnel/frame.h"
@@ -98,6 +100,14 @@ is_short_text(const char *text, char error[256])
 
 /* ---- the rows ---- */
 
+static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-relay";
+
+const struct conf_row settings_admin_rows[] = {
+	{ "state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = state_dir },
+	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path },
+	{ 0 }
+};
+
 static const char *const depth_words[] = { "one", "any", NULL };
 
 static const struct conf_row listener_rows[] = {
@@ -184,8 +194,8 @@ static const struct conf_row rows[] = {
 	  .most = HOURS(24 * 365) },
 	{ "drain_timeout", CONF_DURATION, AT(settings, drain_ms), .fallback = "30s", .least = 0,
 	  .most = HOURS(24) },
-	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = VALISE_LOCALSTATEDIR "/lib/valise-relay" },
-	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .fallback = NULL },
+	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = state_dir },
+	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path },
 	{ "admin.http", CONF_TEXT, AT(settings, admin_http), .mark_offset = AT(settings, admin_http_mark) },
 	DAEMON_LOG_ROWS(struct settings, log),
 	{ 0 }

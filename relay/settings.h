@@ -82,6 +82,8 @@ struct settings {
  * *unreadable (may be NULL): there is no such file, or we may not read it. */
 bool settings_read(struct settings *, const char *path, FILE *messages, bool *unreadable);
 void settings_wipe(struct settings *);
+/* The rows of struct admin_place: where this relay listens to its operator. */
+extern const struct conf_row settings_admin_rows[];
 
 struct settings_listener *settings_listener_at(const struct settings *, size_t index);
 struct settings_route *settings_route_at(const struct settings *, size_t index);

@@ -344,6 +344,30 @@ worker_post_goodbye(struct worker *worker, bool cuts_flows)
 	post(worker);
 }
 
+static void
+count(void *data)
+{
+	struct worker_census *census = data;
+
+	if (!census->worker->is_over)
+		census->counts = agent_session_count_all(&census->worker->context);
+}
+
+static void
+tell_counts(void *data)
+{
+	struct worker_census *census = data;
+
+	census->on_counts(census->arg);	/* may free the census */
+}
+
+void
+worker_take_census(struct worker *worker, struct worker_census *census, void (*on_counts)(void *), void *arg)
+{
+	*census = (struct worker_census){ .worker = worker, .on_counts = on_counts, .arg = arg };
+	loop_ask(thread_loop(worker->thread), &census->call, count, census, worker->main, tell_counts);
+}
+
 /* ---- the thread ---- */
 
 static void

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/loop.h"
+#include "relay/agent_session.h"
 
-struct loop;
 struct rules;
 struct shared;
 struct trust;
@@ -40,6 +41,17 @@ void worker_post_rules(struct worker *, struct rules *);		/* held by the call */
 void worker_post_trust(struct worker *, struct trust *);		/* judge all again; held by the call; NULL: no agents */
 void worker_post_drain(struct worker *, uint64_t deadline_ms);
 void worker_post_goodbye(struct worker *, bool cuts_flows);	/* to the agents; what still runs may go first */
+/* Counts what lives there, in its thread; then on_counts is called in the main loop. The storage is the caller's,
+ * and busy until then. A worker that has stopped has nothing. */
+struct worker_census {
+	struct agent_session_counts counts;
+	void (*on_counts)(void *arg);
+	void *arg;
+	/* worker.c's own */
+	struct worker *worker;
+	struct call call;
+};
+void worker_take_census(struct worker *, struct worker_census *, void (*on_counts)(void *arg), void *arg);
 void worker_stop(struct worker *);
 /* Every worker must have been stopped before the first is joined: they wait for one another. */
 void worker_join(struct worker *);

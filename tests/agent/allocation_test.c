@@ -225,7 +225,7 @@ reloads_wholly_or_not_at_all(void **state)
 	do {
 		open_agent(&agent);
 		allocation_fail(++n);
-		agent_reload_settings(&agent);
+		agent_reload_settings(&agent, NULL);
 		count = agent.links.count;
 		assert_true(count == 2 || (count == 1 && allocation_failed));
 		assert_int_equal(agent.settings.endpoints.count, count);
@@ -247,7 +247,7 @@ sees_a_changed_file_whatever_allocation_fails(void **state)
 	(void)state;
 	do {
 		open_agent(&agent);
-		agent_reload_settings(&agent);
+		agent_reload_settings(&agent, NULL);
 		assert_int_equal(agent.context.endpoint_table->count, 2);
 		before = endpoint_hold(agent.context.endpoint_table->endpoints[1]);
 		mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);

@@ -43,8 +43,8 @@ def a_missing_value_is_told_in_our_words(scene):
 @test
 def a_wrong_command_line_exits_64(scene):
 	for name, arguments in (("relay", []), ("relay", ["frobnicate"]), ("relay", ["run", "--frobnicate"]),
-			("relay", ["run", "surplus"]), ("relay", ["status"]), ("agent", []), ("agent", ["frobnicate"]),
-			("agent", ["run", "-c"]), ("agent", ["status"]), ("agent", ["tls"]), ("pki", ["frobnicate"]),
+			("relay", ["run", "surplus"]), ("relay", ["agents"]), ("agent", []), ("agent", ["frobnicate"]),
+			("agent", ["run", "-c"]), ("agent", ["diagnose"]), ("agent", ["tls"]), ("pki", ["frobnicate"]),
 			("sni", ["--frobnicate"])):
 		status, out, err = program(name, *arguments)
 		check(status == 64 and err, f"{name} {arguments}: {status} {out} {err}")
@@ -53,7 +53,7 @@ def a_wrong_command_line_exits_64(scene):
 @test
 def a_missing_configuration_exits_66(scene):
 	for name in ("relay", "agent"):
-		for command in ("check", "run"):
+		for command in ("check", "run", "status", "reload"):
 			status, _, err = program(name, command, "-c", f"{scene.dir}/none.yml")
 			check(status == 66 and "none.yml" in err, f"{name} {command}: {status} {err}")
 

@@ -14,10 +14,12 @@ STRAY = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signa
 
 
 def files_of(directory):
-	"""{path: content} of the small files below."""
+	"""{path: content} of the small regular files below."""
 	found = {}
 	for top, _, names in os.walk(directory):
 		for name in names:
+			if not os.path.isfile(f"{top}/{name}"):
+				continue	# the admin socket
 			with open(f"{top}/{name}", "rb") as file:
 				found[f"{top}/{name}"] = file.read()
 	return found

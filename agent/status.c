@@ -1,0 +1,62 @@
+/*
+ * The agent as one JSON document.
+ */
+#include "agent/status.h"
+
+#include "agent/context.h"
+#include "agent/endpoint_table.h"
+#include "agent/relay_link.h"
+#include "agent/worker.h"
+#include "base/admin.h"
+
+static json_t *
+describe_relays(const struct relay_links *links)
+{
+	json_t *relays = json_array();
+
+	for (size_t i = 0; i < links->count; i++) {
+		struct relay_link_facts facts;
+		char since[ADMIN_TIME];
+
+		relay_link_describe(links->links[i], &facts);
+		json_array_append_new(relays,
+		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", facts.target, "name",
+			admin_text(facts.relay), "state", facts.state, "since",
+			admin_time(facts.since_s, since), "code", facts.code, "error",
+			admin_text(facts.error)));
+	}
+	return relays;
+}
+
+static json_t *
+describe_endpoints(const struct endpoint_table *table)
+{
+	json_t *endpoints = json_array();
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct endpoint *endpoint = table->endpoints[i];
+
+		json_array_append_new(endpoints,
+		    json_pack("{s:s, s:s, s:s}", "name", endpoint->name, "server_name",
+			endpoint->server_name, "mode",
+			endpoint->terminates ? "terminate" : "passthrough"));
+	}
+	return endpoints;
+}
+
+json_t *
+agent_status(const struct agent_facts *facts)
+{
+	json_t *status = admin_program_facts("valise-agent", facts->since_s, facts->state);
+	json_t *more = json_pack("{s:i, s:I, s:o, s:o}", "workers", (int)facts->workers, "flows",
+	    (json_int_t)agent_workers_flow_count(facts->context->workers), "relays",
+	    describe_relays(facts->links), "endpoints",
+	    describe_endpoints(facts->context->endpoint_table));
+
+	if (!status || !more || json_object_update(status, more) < 0) {
+		json_decref(status);
+		status = NULL;
+	}
+	json_decref(more);
+	return status;
+}

@@ -1,0 +1,25 @@
+/*
+ * What `valise-agent status` says: admin_program_facts(), the relays one by
+ * one, the endpoints, and how many flows there are.
+ */
+#ifndef AGENT_STATUS_H
+#define AGENT_STATUS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct agent_context;
+struct relay_links;
+
+struct agent_facts {
+	int64_t since_s;
+	const char *state;
+	unsigned workers;
+	const struct relay_links *links;
+	const struct agent_context *context;
+};
+
+/* NULL when memory is short. */
+json_t *agent_status(const struct agent_facts *);
+
+#endif

@@ -1,0 +1,67 @@
+/* Every worker counts what it has; the last one to answer completes the sum. */
+#include "relay/status.h"
+
+#include <stdlib.h>
+#include "base/admin.h"
+#include "relay/clients.h"
+#include "relay/shared.h"
+#include "relay/worker.h"
+
+struct status {
+	struct admin_question *question;
+	const struct shared *shared;
+	json_t *answer;
+	unsigned missing;
+	struct worker_census censuses[];
+};
+
+static void
+complete(struct status *status)
+{
+	struct agent_session_counts sum = { 0 };
+	const struct shared *shared = status->shared;
+	json_t *counts;
+
+	for (unsigned i = 0; i < shared->worker_count; i++) {
+		sum.sessions += status->censuses[i].counts.sessions;
+		sum.endpoints += status->censuses[i].counts.endpoints;
+		sum.channels += status->censuses[i].counts.channels;
+	}
+	counts = json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count, "sessions",
+	    (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints, "channels",
+	    (json_int_t)sum.channels, "flows", (json_int_t)clients_flows(shared->clients));
+	if (counts != NULL && json_object_update(status->answer, counts) == 0)
+		admin_answer(status->question, json_incref(status->answer));
+	else
+		admin_answer(status->question, NULL);
+	json_decref(counts);
+	json_decref(status->answer);
+	free(status);
+}
+
+static void
+on_counts(void *arg)
+{
+	struct status *status = arg;
+
+	if (--status->missing == 0)
+		complete(status);
+}
+
+void
+status_answer(struct admin_question *question, const struct shared *shared, int64_t since_s, const char *state)
+{
+	struct status *status =
+	    calloc(1, sizeof *status + shared->worker_count * sizeof status->censuses[0]);
+
+	if (status == NULL) {
+		admin_answer(question, NULL);
+		return;
+	}
+	status->question = question;
+	status->shared = shared;
+	status->answer = admin_program_facts("valise-relay", since_s, state);
+	status->missing = shared->worker_count;
+	for (unsigned i = 0; i < shared->worker_count; i++)
+		worker_take_census(shared->workers[i], &status->censuses[i], on_counts, status);
+}
