@@ -70,7 +70,7 @@ static void
 reach(const char *of_relay, const char *of_agent)
 {
 	const char *claims[] = { of_relay, of_agent };
-	if (!comes_true(says, claims, 3000))
+	if (!happens(says, claims))
 		fail_msg("relay: %s agent: %s", relay.events, agent.events);
 }
 
@@ -235,9 +235,9 @@ frames_that_do_not_belong_end_the_channel(void **state)
 		raw.link = link_new(loop, agents_tls(fds[1]), 1000, on_diary, &raw);
 		assert_true(link_send(raw.link, "\x00\x02\xaax", 4));
 		assert_true(link_send(raw.link, crimes[i].bytes, crimes[i].count));
-		assert_true(comes_true(diary_is_over, &raw, 3000));
+		assert_true(happens(diary_is_over, &raw));
 		link_free(raw.link);
-		assert_true(comes_true(relay_is_over, NULL, 1000));
+		assert_true(happens(relay_is_over, NULL));
 		assert_string_equal(relay.events, "parked over ");
 		assert_string_equal(channel_error(relay.channel),
 		    "the peer sent a frame that does not belong here");
@@ -290,7 +290,7 @@ an_open_that_lies_ends_the_channel(void **state)
 		    &agent);
 		raw.link = link_new(loop, relays_tls(fds[0]), 1000, on_diary, &raw);
 		assert_true(link_send(raw.link, out, frame_encode_open(out, &open)));
-		assert_true(comes_true(diary_is_over, &raw, 3000));
+		assert_true(happens(diary_is_over, &raw));
 		link_free(raw.link);
 		reach(NULL, "parked over ");
 		channel_free(agent.channel);
@@ -324,7 +324,7 @@ an_agent_that_takes_its_time_says_so(void **state)
 	reach(NULL, "parked open ");
 	assert_false(channel_is_worked_on(relay.channel));
 	assert_true(channel_working(agent.channel));
-	assert_true(comes_true(is_worked_on, relay.channel, 3000));
+	assert_true(happens(is_worked_on, relay.channel));
 	assert_true(channel_ready(agent.channel));
 	agent.stream = channel_release(agent.channel);
 	say(agent.stream, "x");
@@ -434,7 +434,7 @@ facts_of_a_ready_must_be_understood_too(void **state)
 		turn_for(10);
 		assert_true(link_send(raw.link, answers[i].frame, answers[i].count));
 		if (strstr(answers[i].events, "over"))
-			assert_true(comes_true(diary_is_over, &raw, 3000));
+			assert_true(happens(diary_is_over, &raw));
 		else
 			reach(answers[i].events, NULL);
 		link_free(raw.link);
@@ -469,7 +469,7 @@ the_relays_end_before_ready_abandons_the_flow(void **state)
 			link_close(raw.link);
 		else
 			link_free(raw.link);
-		assert_true(comes_true(agent_is_over, NULL, 3000));
+		assert_true(happens(agent_is_over, NULL));
 		assert_false(channel_ready(agent.channel));
 		assert_null(channel_release(agent.channel));
 		if (is_orderly)
@@ -555,7 +555,7 @@ a_parked_channel_moves_to_another_worker(void **state)
 	reach("parked ", "parked ");
 	channel_detach(relay.channel);
 	assert_int_equal(pthread_create(&thread, NULL, open_elsewhere, NULL), 0);
-	assert_true(comes_true(agent_is_released, NULL, 3000));
+	assert_true(happens(agent_is_released, NULL));
 	/* A stream with no reader and no writer yet: the next write sends `ready` on its way. */
 	size_t done;
 	assert_int_equal(stream_write(agent.stream, "", 0, &done), IO_OK);

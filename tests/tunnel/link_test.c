@@ -17,7 +17,7 @@ start_both(int fds[2])
 	pair(fds);
 	diary_start(&a, TLS_SESSION_AGENT, fds[0]);
 	diary_start(&b, TLS_SESSION_RELAY, fds[1]);
-	assert_true(comes_true(both_are_open, NULL, 3000));
+	assert_true(happens(both_are_open, NULL));
 }
 
 static void
@@ -51,7 +51,7 @@ frames_arrive_in_order_however_they_are_cut(void **state)
 		assert_true(link_send(a.link, "\x00\x02\x81x", 4));
 	}
 	assert_true(link_send(a.link, "\x00\x01\x82", 3));
-	assert_true(comes_true(b_has_all, "open 200 129 201 129 202 129 130 ", 3000));
+	assert_true(happens(b_has_all, "open 200 129 201 129 202 129 130 "));
 	assert_true(link_is_flushed(a.link));
 	free_both();
 }
@@ -65,7 +65,7 @@ frames_queued_during_the_handshake_go_out_after_it(void **state)
 	diary_start(&a, TLS_SESSION_AGENT, fds[0]);
 	assert_true(link_send(a.link, "\x00\x01\x82", 3));
 	diary_start(&b, TLS_SESSION_RELAY, fds[1]);
-	assert_true(comes_true(b_has_all, "open 130 ", 3000));
+	assert_true(happens(b_has_all, "open 130 "));
 	free_both();
 }
 
@@ -93,11 +93,11 @@ a_close_sends_what_is_queued_and_both_hear_of_it(void **state)
 	assert_true(link_send(a.link, "\x00\x01\x82", 3));
 	link_close(a.link);
 	assert_false(link_send(a.link, "\x00\x01\x82", 3));
-	assert_true(comes_true(diary_is_over, &b, 1000));
+	assert_true(happens(diary_is_over, &b));
 	assert_string_equal(b.events, "open 130 over ");
 	assert_string_equal(link_error(b.link), "the peer closed the connection");
 	link_free(b.link);
-	assert_true(comes_true(diary_is_over, &a, 1000));
+	assert_true(happens(diary_is_over, &a));
 	assert_string_equal(a.events, "open over ");
 	link_free(a.link);
 	turn_for(5);
@@ -142,10 +142,10 @@ a_length_out_of_range_is_answered_with_an_alert(void **state)
 	(void)state;
 	start_both(fds);
 	assert_true(link_send(a.link, "\xff\xff\x82", 3));
-	assert_true(comes_true(diary_is_over, &a, 1000));
+	assert_true(happens(diary_is_over, &a));
 	assert_int_equal(tls_alert_received(link_tls(a.link)), 50);
 	link_free(a.link);
-	assert_true(comes_true(diary_is_over, &b, 3000));
+	assert_true(happens(diary_is_over, &b));
 	assert_string_equal(link_error(b.link), "a frame's length is out of range");
 	link_free(b.link);
 	turn_for(5);
@@ -170,10 +170,10 @@ the_verdict_is_read_though_frames_were_on_their_way(void **state)
 		diary_start(&a, TLS_SESSION_AGENT, fds[0]);
 		for (int k = 0; k < 50; k++)
 			assert_true(link_send(a.link, "\x00\x01\x82", 3));
-		assert_true(comes_true(diary_is_over, &a, 3000));
+		assert_true(happens(diary_is_over, &a));
 		assert_int_equal(tls_alert_received(link_tls(a.link)), 44);
 		link_free(a.link);
-		assert_true(comes_true(diary_is_over, &b, 3000));
+		assert_true(happens(diary_is_over, &b));
 		link_free(b.link);
 		turn_for(2);
 	}
@@ -213,11 +213,11 @@ what_came_behind_the_last_frame_is_for_the_next_reader(void **state)
 	b.link = link_new(loop, end_of(TLS_SESSION_RELAY, fds[1]), 2000, on_release, &b);
 	diary_start(&a, TLS_SESSION_AGENT, fds[0]);
 	assert_true(link_send_raw(a.link, "\x00\x01\x82", 3, "and these are bytes of a flow", 29));
-	assert_true(comes_true(is_released, NULL, 2000));
+	assert_true(happens(is_released, NULL));
 	hear(released, "and these are bytes of a flow");
 	assert_int_equal(hear_nothing(released), IO_READ);
 	assert_int_equal(stream_finish(released), IO_OK);
-	assert_true(comes_true(diary_is_over, &a, 2000));
+	assert_true(happens(diary_is_over, &a));
 	stream_free(released);
 	link_free(a.link);
 	turn_for(5);
@@ -234,7 +234,7 @@ expected_bytes_are_no_frames(void **state)
 		raw[i] = (uint8_t)(i * 31 >> 3);
 	assert_true(link_send_raw(a.link, "\x00\x01\x82", 3, raw, sizeof raw));
 	assert_true(link_expect(b.link, 3 + sizeof raw - 10));
-	assert_true(comes_true(b_has_all, "raw", 3000));
+	assert_true(happens(b_has_all, "raw"));
 	assert_memory_equal(link_raw(b.link) + 3, raw, sizeof raw - 10);
 	struct stream *rest = link_release(b.link);
 	uint8_t tail[16];
@@ -276,16 +276,16 @@ a_link_that_moves_inside_a_handler_loses_nothing(void **state)
 	diary_start(&a, TLS_SESSION_AGENT, fds[0]);
 	/* Three whole frames and the beginning of one. */
 	assert_true(link_send(a.link, "\x00\x01\x82\x00\x01\x83\x00\x02\x84x\x00\x03\x85", 13));
-	assert_true(comes_true(b_has_the_first, NULL, 2000));
+	assert_true(happens(b_has_the_first, NULL));
 	assert_string_equal(b.events, "open 130 ");
 	loop = other;
 	link_attach(b.link, other, on_diary, &b);
-	assert_true(comes_true(b_has_all, "130 131 132 ", 2000));
+	assert_true(happens(b_has_all, "130 131 132 "));
 	loop = first;
 	assert_true(link_send(a.link, "yz", 2));
 	turn_for(20);
 	loop = other;
-	assert_true(comes_true(b_has_all, "130 131 132 133 ", 2000));
+	assert_true(happens(b_has_all, "130 131 132 133 "));
 	link_free(b.link);
 	turn_for(5);
 	loop = first;

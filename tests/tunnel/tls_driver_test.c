@@ -1,8 +1,6 @@
 /* The driver drives one end; the other is stepped by hand, or is silent. */
 #include "tunnel/tls_driver.h"
 
-#include "base/clock_fake.h"
-#include "base/loop_advance.h"
 #include "tunnel/looped.h"
 
 struct owner {
@@ -45,8 +43,8 @@ drives_both_ends_of_a_handshake(void **state)
 	client.tls = end_of(TLS_SESSION_AGENT, fds[1]);
 	drive(&server, tls_handshake, 5000);
 	drive(&client, tls_handshake, 5000);
-	assert_true(comes_true(is_done, &server, 5000));
-	assert_true(comes_true(is_done, &client, 5000));
+	assert_true(happens(is_done, &server));
+	assert_true(happens(is_done, &client));
 	assert_int_equal(server.end, IO_OK);
 	assert_int_equal(client.end, IO_OK);
 	assert_null(server.driver.loop);
@@ -71,7 +69,7 @@ takes_its_first_step_without_an_event(void **state)
 	server.tls = tls_server(config, under, NULL);
 	tls_config_release(config);
 	drive(&server, tls_handshake, 5000);
-	assert_true(comes_true(is_done, &server, 1000));
+	assert_true(happens(is_done, &server));
 	assert_int_equal(server.end, IO_FAILED);
 	assert_true(tls_heard_no_tls(server.tls));
 	stream_free(tls_stream(server.tls));
@@ -84,7 +82,6 @@ ends_at_the_deadline_whatever_trickles_in(void **state)
 	struct owner server = { 0 };
 	int fds[2];
 	(void)state;
-	clock_fake(1000000, 1000000);
 	pair(fds);
 	server.tls = end_of(TLS_SESSION_RELAY, fds[0]);
 	drive(&server, tls_handshake, 10000);
@@ -97,7 +94,6 @@ ends_at_the_deadline_whatever_trickles_in(void **state)
 	assert_true(loop_advance(loop, 1));
 	assert_int_equal(server.calls, 1);
 	assert_int_equal(server.end, IO_WRITE);
-	clock_fake(0, 0);
 	stream_free(tls_stream(server.tls));
 	close(fds[1]);
 }
@@ -115,7 +111,7 @@ lingers_until_the_peer_closes(void **state)
 	server.tls = end_of(TLS_SESSION_RELAY, fds[0]);
 	assert_int_equal(write(fds[1], "\x16\x03\x01\x00\x05" "nonsense and more of it", 28), 28);
 	drive(&server, tls_handshake, 5000);
-	assert_true(comes_true(is_done, &server, 1000));
+	assert_true(happens(is_done, &server));
 	assert_int_equal(server.end, IO_FAILED);
 	drive(&server, tls_linger, 5000);
 	turn_for(20);
@@ -125,7 +121,7 @@ lingers_until_the_peer_closes(void **state)
 	assert_int_equal(got[0], 21);
 	assert_int_equal(read(fds[1], got, sizeof got), 0);
 	close(fds[1]);
-	assert_true(comes_true(is_done, &server, 1000));
+	assert_true(happens(is_done, &server));
 	assert_int_equal(server.end, IO_OK);
 	stream_free(tls_stream(server.tls));
 }
@@ -136,7 +132,6 @@ calls_nobody_once_wiped(void **state)
 	struct owner server = { 0 };
 	int fds[2];
 	(void)state;
-	clock_fake(1000000, 1000000);
 	pair(fds);
 	tls_driver_wipe(&server.driver);
 	server.tls = end_of(TLS_SESSION_RELAY, fds[0]);
@@ -146,7 +141,6 @@ calls_nobody_once_wiped(void **state)
 	close(fds[1]);
 	assert_true(loop_advance(loop, 20000));
 	assert_int_equal(server.calls, 0);
-	clock_fake(0, 0);
 	stream_free(tls_stream(server.tls));
 }
 
