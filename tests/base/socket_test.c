@@ -12,15 +12,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/clock_fake.h"
 #include "base/log.h"
+#include "base/loop_advance.h"
 #include "helpers.h"
 
-enum { CLIENTS = 200 };
+enum { REAL_SECONDS_MOST = 60, CLIENTS = 200 };
 
 static struct loop *loop;
 static struct listener *listener;
 static struct address local;
-static struct timer guard;
 static int accepted[CLIENTS + 1], accepted_count, wanted;
 static char peer_text[ADDRESS_TEXT], error[512];
 
@@ -37,19 +38,13 @@ socket(int family, int type, int protocol)
 	return (int)syscall(SYS_socket, family, type, protocol);
 }
 
-static void
-stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop);
-}
-
 static int
 set_up(void **state)
 {
 	(void)state;
 	loop = loop_new();
-	timer_init(&guard, loop, stop, NULL);
+	clock_fake(1000000000, 1767225600000000);
+	alarm(REAL_SECONDS_MOST);
 	accepted_count = 0;
 	wanted = 1;
 	log_init("test", LOG_ERROR, LOG_TEXT);
@@ -60,12 +55,12 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	timer_clear(&guard);
 	listener_free(listener);
 	listener = NULL;
 	loop_free(loop);
 	while (accepted_count > 0)
 		close(accepted[--accepted_count]);
+	clock_fake(0, 0);
 	return 0;
 }
 
@@ -104,12 +99,12 @@ connect_to(const struct address *address)
 	return fd;
 }
 
+/* The clock stands still meanwhile. */
 static void
-run_for(uint64_t ms)
+run_until_accepted(void)
 {
-	timer_set(&guard, ms);
 	loop_run(loop);
-	timer_clear(&guard);
+	assert_int_equal(accepted_count, wanted);
 }
 
 static int
@@ -132,7 +127,7 @@ accepts_with_everything_set(void **state)
 	(void)state;
 	listen_at("127.0.0.1:0");
 	fd = connect_to(&local);
-	run_for(5000);
+	run_until_accepted();
 	assert_int_equal(accepted_count, 1);
 	own = socket_local(fd);
 	assert_string_equal(peer_text, address_text(&own, text));
@@ -159,7 +154,7 @@ one_socket_serves_both_families_and_peers_are_mapped(void **state)
 	snprintf(text, sizeof(text), "127.0.0.1:%u", address_port(&local));
 	assert_true(address_parse(&to, text));
 	fd = connect_to(&to);
-	run_for(5000);
+	run_until_accepted();
 	assert_memory_equal(peer_text, "127.0.0.1:", 10);
 	close(fd);
 }
@@ -174,7 +169,7 @@ accepts_more_than_a_batch(void **state)
 	wanted = CLIENTS;
 	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = connect_to(&local);
-	run_for(5000);
+	run_until_accepted();
 	assert_int_equal(accepted_count, CLIENTS);
 	for (int i = 0; i < CLIENTS; i++)
 		close(fds[i]);
@@ -203,7 +198,7 @@ may_be_freed_while_it_accepts(void **state)
 	listener = listener_new(loop, fd, free_the_listener, NULL);
 	for (int i = 0; i < 3; i++)
 		fds[i] = connect_to(&local);
-	run_for(50);
+	assert_true(loop_advance(loop, 50));
 	assert_int_equal(accepted_count, 1);
 	for (int i = 0; i < 3; i++)
 		close(fds[i]);
@@ -218,7 +213,7 @@ accepts_nothing_while_paused(void **state)
 	listen_at("127.0.0.1:0");
 	listener_pause(listener);
 	fd = connect_to(&local);	/* the backlog takes it */
-	run_for(50);
+	assert_true(loop_advance(loop, 50));
 	assert_int_equal(accepted_count, 0);
 	close(fd);
 }
@@ -242,14 +237,14 @@ rests_and_goes_on_when_descriptors_run_out(void **state)
 	tight = (struct rlimit){(rlim_t)highest, before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
 	began = clock_ms();
-	run_for(250);
+	assert_true(loop_advance(loop, 250));
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(accepted_count, 0);
-	assert_true(clock_ms() - began >= 240);
+	assert_int_equal(clock_ms() - began, 250);
 	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 0);
 	assert_int_equal(recv(fds[3], &byte, 1, MSG_DONTWAIT), -1);
 	wanted = 2;
-	run_for(3000);
+	assert_false(loop_advance(loop, 3000));	/* both came before that */
 	assert_int_equal(accepted_count, 2);	/* one was closed at each of two attempts */
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
@@ -366,7 +361,7 @@ replaces_a_stale_local_socket_but_no_living_one(void **state)
 	assert_int_equal(stat(address.as.local.sun_path, &st), 0);
 	listen_at(text);
 	client = connect_to(&address);
-	run_for(5000);
+	run_until_accepted();
 	assert_int_equal(accepted_count, 1);
 	assert_string_equal(peer_text, "unix:");
 	close(client);
@@ -387,7 +382,7 @@ a_reset_is_a_reset(void **state)
 	(void)state;
 	listen_at("127.0.0.1:0");
 	fd = connect_to(&local);
-	run_for(5000);
+	run_until_accepted();
 	socket_reset_on_close(accepted[0]);
 	close(accepted[--accepted_count]);
 	assert_int_equal(read(fd, &byte, 1), -1);
