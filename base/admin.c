@@ -374,27 +374,6 @@ on_accept(void *arg, int fd, const struct address *peer)
 
 /* ---- the socket ---- */
 
-const char *
-admin_path(const char *socket, const char *state_dir, char path[ADMIN_PATH])
-{
-	if (socket != NULL)
-		snprintf(path, ADMIN_PATH, "%s", socket);
-	else
-		snprintf(path, ADMIN_PATH, "%s/admin.sock", state_dir);
-	return path;
-}
-
-bool
-admin_is_path(const char *text, char error[256])
-{
-	size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-
-	if (text[0] == '/' && strlen(text) <= most)
-		return true;
-	snprintf(error, 256, "is not a path for a socket; write an absolute one of at most %zu bytes", most);
-	return false;
-}
-
 static int
 fail(int code, char error[ADMIN_ERROR], const char *path, const char *what, const char *cure)
 {

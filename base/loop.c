@@ -476,20 +476,6 @@ loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *
 }
 
 static void
-deliver(void *data)
-{
-	struct message *message = data;
-
-	message->deliver(message);
-}
-
-void
-loop_post(struct loop *loop, struct message *message)
-{
-	loop_call(loop, &message->call, deliver, message);
-}
-
-static void
 on_signal_event(evutil_socket_t number, short what, void *arg)
 {
 	struct signal_handler *handler = arg;

@@ -3,7 +3,7 @@
  * and calls from other threads.  This is the only module that knows libevent;
  * its events are embedded in the objects of their owners.
  *
- * Everything but loop_call(), loop_ask(), loop_post() and loop_stop() belongs
+ * Everything but loop_call(), loop_ask() and loop_stop() belongs
  * to the loop's own thread.
  *
  * A handler never frees the object that called it: it asks with loop_later()
@@ -74,12 +74,6 @@ struct call {
 	void (*reply)(void *data);
 };
 
-/* A call whose storage is its data.  The sender gives it, `deliver` takes it (and frees it). */
-struct message {
-	struct call call;
-	void (*deliver)(struct message *);
-};
-
 /* NULL when the system refuses. */
 struct loop *loop_new(void);
 /* Runs what is still queued (calls and tasks, so that what they hold is freed), then frees. */
@@ -123,8 +117,6 @@ void loop_call(struct loop *, struct call *, void (*function)(void *data), void 
  * outlive the answer. */
 void loop_ask(struct loop *, struct call *, void (*function)(void *data), void *data,
     struct loop *asker, void (*reply)(void *data));
-/* loop_call() for a message. */
-void loop_post(struct loop *, struct message *);
 
 /* Calls on_signal in the loop's thread for SIGHUP, SIGTERM, SIGINT ... (one loop a process). */
 bool loop_on_signal(struct loop *, int signal, void (*on_signal)(void *arg, int signal), void *arg);

@@ -25,10 +25,10 @@ struct block {
 };
 
 struct admission_place {
-	struct message eviction;	/* sent once at most */
+	struct call eviction;	/* called once at most */
 	TAILQ_ENTRY(admission_place) link;
 	struct admission *queue;
-	struct block *block;		/* NULL: evicted, the message is under way or was delivered */
+	struct block *block;		/* NULL: evicted, the call is under way or has run */
 	struct loop *loop;
 	void (*on_evict)(void *arg);
 	void *arg;
@@ -190,9 +190,9 @@ take_out(struct admission *queue, struct admission_place *place)
 
 /* In the place's own thread, so `left` cannot change meanwhile. */
 static void
-deliver_eviction(struct message *message)
+evict(void *data)
 {
-	struct admission_place *place = container_of(message, struct admission_place, eviction);
+	struct admission_place *place = data;
 
 	place->delivered = true;
 	if (place->left)
@@ -207,7 +207,7 @@ evict_oldest(struct admission *queue, struct block *block)
 	struct admission_place *place = TAILQ_FIRST(&block->places);
 
 	take_out(queue, place);
-	loop_post(place->loop, &place->eviction);
+	loop_call(place->loop, &place->eviction, evict, place);
 }
 
 static bool
@@ -235,7 +235,7 @@ admission_enter(struct admission *queue, struct loop *loop, const struct prefix 
 
 	if (place == NULL)
 		return NULL;
-	*place = (struct admission_place){ .eviction.deliver = deliver_eviction, .queue = queue, .loop = loop,
+	*place = (struct admission_place){ .queue = queue, .loop = loop,
 	    .on_evict = on_evict, .arg = arg };
 	pthread_mutex_lock(&queue->lock);
 	block = want_block(queue, prefix);

@@ -9,12 +9,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include "base/hash.h"
 
 enum request_state { QUEUED, COMING, CANCELLED };
 
 struct pool_request {
-	struct message message;
+	struct call call;
 	TAILQ_ENTRY(pool_request) link;
 	struct pool *pool;
 	struct pool_asker asker;
@@ -93,9 +92,9 @@ free_request(struct pool_request *request)
 }
 
 static void
-deliver_answer(struct message *message)
+hand_over(void *data)
 {
-	struct pool_request *request = container_of(message, struct pool_request, message);
+	struct pool_request *request = data;
 
 	/* The state is the asker's own to cancel, so no lock is wanted here. */
 	if (request->state != CANCELLED)
@@ -109,8 +108,7 @@ static void
 answer(struct pool_request *request, struct channel *channel)
 {
 	request->channel = channel;
-	request->message.deliver = deliver_answer;
-	loop_post(request->asker.loop, &request->message);
+	loop_call(request->asker.loop, &request->call, hand_over, request);
 }
 
 /* Under the lock: this entry is for this request, or for nobody. */
@@ -125,7 +123,16 @@ assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request
 		request->state = COMING;
 }
 
-/* Finds an entry for the request or lets it wait. What to post is posted after the lock. */
+static void let_go(void *entry);
+
+/* The entry is assigned: its owner is asked for the channel, or told that nobody wants it. */
+static void
+call_owner(struct pool_entry *entry)
+{
+	loop_call(entry->loop, &entry->call, let_go, entry);
+}
+
+/* Finds an entry for the request or lets it wait. Who is to be called is called after the lock. */
 static void
 seek(struct pool *pool, struct pool_request *request)
 {
@@ -150,7 +157,7 @@ seek(struct pool *pool, struct pool_request *request)
 	pthread_mutex_unlock(&pool->lock);
 	switch (outcome) {
 	case FOUND:
-		loop_post(entry->loop, &entry->message);
+		call_owner(entry);
 		break;
 	case WAITS:
 		pool->settings.on_need(pool->settings.arg, 1);
@@ -166,9 +173,9 @@ seek(struct pool *pool, struct pool_request *request)
 
 /* The owner's part: the entry is out of the pool, and who asked may have given up meanwhile. */
 static void
-deliver_taken(struct message *message)
+let_go(void *data)
 {
-	struct pool_entry *entry = container_of(message, struct pool_entry, message);
+	struct pool_entry *entry = data;
 	struct pool_request *request = entry->request;
 	struct pool *pool = entry->pool;
 	struct channel *channel;
@@ -197,7 +204,6 @@ pool_park(struct pool *pool, struct pool_entry *entry)
 	enum pool_verdict verdict = POOL_PARKED;
 	struct pool_request *request = NULL;
 
-	entry->message.deliver = deliver_taken;
 	pthread_mutex_lock(&pool->lock);
 	if (pool->closed) {
 		verdict = POOL_CLOSED;
@@ -218,7 +224,7 @@ pool_park(struct pool *pool, struct pool_entry *entry)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (request != NULL)
-		loop_post(entry->loop, &entry->message);
+		call_owner(entry);
 	return verdict;
 }
 
@@ -298,7 +304,7 @@ pool_close(struct pool *pool)
 	pool->closed = true;
 	pthread_mutex_unlock(&pool->lock);
 	while ((entry = next_to_drop(pool)) != NULL)
-		loop_post(entry->loop, &entry->message);
+		call_owner(entry);
 	while ((request = next_to_disappoint(pool)) != NULL)
 		answer(request, NULL);
 }

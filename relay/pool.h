@@ -4,7 +4,7 @@
  *
  * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
- * entry and asks its owner by message to let go; the owner posts the channel to
+ * entry and calls its owner to let go; the owner hands the channel over to
  * the asker.  When nothing is parked, the asker waits, and `on_need` is told.
  *
  *	asker:  request = pool_take(pool, &asker) --> on_answer(arg, channel or NULL)
@@ -12,7 +12,7 @@
  *	owner:  pool_park(pool, entry) --> kind->give(entry) or kind->drop(entry), later
  *	        pool_lost(entry), pool_verified(entry)
  *
- * Every answer is a message to the asker's loop, never a call from inside.
+ * Every answer comes by loop_call() in the asker's loop, never from inside.
  */
 #ifndef RELAY_POOL_H
 #define RELAY_POOL_H
@@ -37,7 +37,7 @@ struct pool_settings {
 	void *arg;
 };
 
-/* Both are called in the owner's loop by a message, and the entry may be freed in them. */
+/* Both are called in the owner's loop by loop_call(), and the entry may be freed in them. */
 struct pool_entry_kind {
 	/* Lets go of the channel (channel_detach); NULL: it was lost meanwhile. */
 	struct channel *(*give)(struct pool_entry *);
@@ -51,7 +51,7 @@ enum pool_entry_state { POOL_ENTRY_FREE, POOL_ENTRY_PARKED, POOL_ENTRY_TAKEN };
 struct pool_entry {
 	const struct pool_entry_kind *kind;
 	struct loop *loop;
-	struct message message;
+	struct call call;
 	TAILQ_ENTRY(pool_entry) link;
 	struct pool *pool;
 	struct pool_request *request;
@@ -78,7 +78,7 @@ enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_FULL_IDENTITY, POOL_CLOSED };
 enum pool_verdict pool_park(struct pool *, struct pool_entry *);
 /* The channel answered a ping: it is the best one now. */
 void pool_verified(struct pool_entry *);
-/* True: the entry is out of the pool, and its owner may free it. False: a message to the owner is
+/* True: the entry is out of the pool, and its owner may free it. False: a call to the owner is
  * under way; give() or drop() will be called, so the owner keeps the entry until then. */
 bool pool_lost(struct pool_entry *);
 

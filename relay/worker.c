@@ -1,6 +1,6 @@
 /*
  * A worker stops in two steps: its loop ends and all that it has is let go,
- * which may still send messages to others; then it waits until every worker
+ * which may still call others; then it waits until every worker
  * has done the same, and only after that are the loops freed.
  */
 #include "relay/worker.h"
@@ -37,9 +37,9 @@ struct worker_orders {
 	uint64_t deadline_ms;
 };
 
-/* Each event happens once, so its message can be kept ready. */
+/* Each event happens once, so its call can be kept ready. */
 struct worker_report {
-	struct message message;
+	struct call call;
 	struct worker *worker;
 	enum worker_event event;
 };
@@ -58,7 +58,7 @@ struct worker {
 
 	pthread_mutex_t lock;			/* of the orders */
 	struct worker_orders orders;
-	struct message message;
+	struct call call;		/* to obey them */
 };
 
 /* One listener of this worker. */
@@ -160,9 +160,9 @@ close_ports(struct worker *worker)
 /* ---- draining ---- */
 
 static void
-deliver_report(struct message *message)
+deliver_report(void *data)
 {
-	struct worker_report *report = container_of(message, struct worker_report, message);
+	const struct worker_report *report = data;
 
 	report->worker->on_event(report->worker->arg, report->event);
 }
@@ -172,8 +172,8 @@ report(struct worker *worker, enum worker_event event)
 {
 	struct worker_report *report = &worker->reports[event];
 
-	*report = (struct worker_report){ .message.deliver = deliver_report, .worker = worker, .event = event };
-	loop_post(worker->main, &report->message);
+	*report = (struct worker_report){ .worker = worker, .event = event };
+	loop_call(worker->main, &report->call, deliver_report, report);
 }
 
 static bool
@@ -271,9 +271,9 @@ take_orders(struct worker *worker)
 }
 
 static void
-deliver(struct message *message)
+obey(void *data)
 {
-	struct worker *worker = container_of(message, struct worker, message);
+	struct worker *worker = data;
 	struct worker_orders orders = take_orders(worker);
 
 	if (worker->is_over) {
@@ -303,7 +303,7 @@ post(struct worker *worker)
 	worker->orders.is_posted = true;
 	pthread_mutex_unlock(&worker->lock);
 	if (is_first)
-		loop_post(thread_loop(worker->thread), &worker->message);
+		loop_call(thread_loop(worker->thread), &worker->call, obey, worker);
 }
 
 void
@@ -434,7 +434,6 @@ worker_new(struct shared *shared, struct rules *rules, struct loop *main,
 	worker->main = main;
 	worker->on_event = on_event;
 	worker->arg = arg;
-	worker->message.deliver = deliver;
 	pthread_mutex_init(&worker->lock, NULL);
 	return worker;
 }

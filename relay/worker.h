@@ -1,7 +1,7 @@
 /*
  * One worker's part of the relay: its loop, its listeners, and lists of all
  * that lives there.  Everything in it belongs to its thread; others speak to it
- * through worker_post functions, which send messages.
+ * through worker_post functions, which call into its loop.
  *
  *	worker_new --> worker_start --> (messages) --> worker_stop, all of them --> worker_join
  */

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
-#include "base/hash.h"
 #include "helpers.h"
 
 enum { SENDERS = 4, MESSAGES = 2000 };
@@ -266,7 +265,7 @@ a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left(void **state)
 }
 
 struct letter {
-	struct message message;
+	struct call call;
 	int sender, number;
 };
 
@@ -274,9 +273,9 @@ static int expected[SENDERS], delivered;
 static bool out_of_order;
 
 static void
-deliver(struct message *message)
+deliver(void *data)
 {
-	struct letter *letter = container_of(message, struct letter, message);
+	struct letter *letter = data;
 
 	if (letter->number != expected[letter->sender]++)
 		out_of_order = true;
@@ -290,10 +289,9 @@ post_letter(int sender, int number)
 {
 	struct letter *letter = calloc(1, sizeof(*letter));
 
-	letter->message.deliver = deliver;
 	letter->sender = sender;
 	letter->number = number;
-	loop_post(loop, &letter->message);
+	loop_call(loop, &letter->call, deliver, letter);
 }
 
 static void *

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/hash.h"
 #include "helpers.h"
 
 struct place {
@@ -15,7 +14,7 @@ struct place {
 };
 
 struct letter {
-	struct message message;
+	struct call call;
 	struct place *place;
 };
 
@@ -33,9 +32,9 @@ run(void *arg, struct loop *loop)
 }
 
 static void
-deliver(struct message *message)
+deliver(void *data)
 {
-	struct letter *letter = container_of(message, struct letter, message);
+	struct letter *letter = data;
 
 	letter->place->count++;
 	free(letter);
@@ -46,9 +45,8 @@ post(struct thread *thread, struct place *place)
 {
 	struct letter *letter = calloc(1, sizeof(*letter));
 
-	letter->message.deliver = deliver;
 	letter->place = place;
-	loop_post(thread_loop(thread), &letter->message);
+	loop_call(thread_loop(thread), &letter->call, deliver, letter);
 }
 
 static void

@@ -12,29 +12,28 @@
 #include "base/loop.h"
 
 struct turn_end {
-	struct message message;
+	struct call call;
 	struct loop *loop;
 };
 
 static inline void
-turn_over(struct message *message)
+turn_over(void *data)
 {
-	struct turn_end *end = (struct turn_end *)(void *)message;
+	struct turn_end *end = data;
 
 	loop_stop(end->loop);
 	free(end);
 }
 
-/* Delivers what was posted up to now, and runs the tasks that came of it. */
+/* Runs what was called up to now, and runs the tasks that came of it. */
 static inline void
 turn(struct loop *loop)
 {
 	struct turn_end *end = calloc(1, sizeof(*end));
 
 	assert_non_null(end);
-	end->message.deliver = turn_over;
 	end->loop = loop;
-	loop_post(loop, &end->message);
+	loop_call(loop, &end->call, turn_over, end);
 	loop_run(loop);
 }
 

@@ -411,17 +411,3 @@ loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *
 {
 	loop_ask(loop, call, function, data, NULL, NULL);
 }
-
-static void
-deliver(void *data)
-{
-	struct message *message = data;
-
-	message->deliver(message);
-}
-
-void
-loop_post(struct loop *loop, struct message *message)
-{
-	loop_call(loop, &message->call, deliver, message);
-}

@@ -330,10 +330,9 @@ an_idle_flow_ends_only_when_that_is_wanted(void **state)
 }
 
 static void
-stop_in_the_loop(struct message *message)
+stop_in_the_loop(void *data)
 {
-	pump_stop(*(struct pump **)(void *)(message + 1));
-	free(message);
+	pump_stop(data);
 }
 
 static void
@@ -343,10 +342,8 @@ a_stop_resets_both(void **state)
 	char byte;
 	(void)state;
 	bench_plain(&bench, (struct pump_settings){ 0 });
-	struct message *message = calloc(1, sizeof *message + sizeof bench.pump);
-	message->deliver = stop_in_the_loop;
-	memcpy(message + 1, &bench.pump, sizeof bench.pump);
-	loop_post(bench.loop, message);
+	struct call call;
+	loop_call(bench.loop, &call, stop_in_the_loop, bench.pump);
 	assert_int_equal(bench_end(&bench), PUMP_STOPPED);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(get(bench.far[i], &byte, 1), -1);
