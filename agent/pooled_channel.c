@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "agent/session_ref.h"
+#include "base/memory.h"
 #include "base/resolver.h"
 #include "base/socket.h"
 #include "tunnel/channel.h"
@@ -77,8 +78,10 @@ on_connected(void *arg, int fd, const char *error)
 		    channel_new(pooled->loop, false, tls, SHAKE_MS, on_channel, pooled);
 	if (pooled->channel)
 		channel_set_version(pooled->channel, pooled->ref->version);
-	else
+	else {
+		memory_short("a channel that was just dialled");
 		over(pooled, "memory is short");
+	}
 }
 
 struct pooled_channel *

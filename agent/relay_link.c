@@ -13,6 +13,7 @@
 #include "agent/relay_session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 enum { RENEW_SPREAD_MS = 2000, DRAIN_SPREAD_MS = 1000 };
 
@@ -95,8 +96,10 @@ connect_now(struct relay_link *link)
 {
 	move(link, CONNECTING);
 	link->current = relay_session_new(link->context, link->target, on_session, link);
-	if (!link->current)	/* for want of memory */
+	if (!link->current) {
+		memory_short("an attempt to connect to a relay");
 		wait_for(link, backoff_failed(&link->backoff, clock_ms()));
+	}
 }
 
 static void

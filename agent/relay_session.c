@@ -15,6 +15,7 @@
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/socket.h"
 #include "tunnel/session.h"
 
@@ -433,8 +434,7 @@ relay_session_refresh(struct relay_session *rs)
 {
 	if (rs->announcer &&
 	    !announcer_show(rs->announcer, rs->context->endpoint_table))
-		log_event(LOG_ERROR, "memory-short",
-		    "memory is short: a relay was not told of a change");
+		memory_short("a change of the endpoints, of which a relay was not told");
 }
 
 void

@@ -12,6 +12,7 @@
 #include "base/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 enum { DAY_S = 86400 };
 
@@ -121,7 +122,7 @@ take_endpoints(struct agent *agent, const bool *stale)
 		publish(agent, table);
 		return true;
 	}
-	log_event(LOG_ERROR, "memory-short", "memory is short: changed files are not in force yet");
+	memory_short("a load of changed files, which are not in force yet");
 	forget_stamps(agent);
 	return false;
 }

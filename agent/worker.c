@@ -18,6 +18,7 @@
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/thread.h"
 
 enum { JUDGE_EVERY_MS = 30000, ORDER_ERROR = 320, WORKER_NAME = 24 };
@@ -124,7 +125,7 @@ begin_flow(struct agent_worker *worker, struct pooled_channel *channel)
 	if (agent_flow_new(&worker->context, channel, &worker->flows, on_flow_over, worker))
 		atomic_fetch_add(&worker->workers->flow_count, 1);
 	else
-		log_event(LOG_ERROR, "memory-short", "memory is short: a flow was refused");
+		memory_short("a flow");
 }
 
 static void
@@ -163,8 +164,10 @@ dial(void *data)
 	    worker->context.loop, worker->context.resolver, order->ref, on_channel, order);
 	if (order->channel)
 		LIST_INSERT_HEAD(&worker->orders, order, link);
-	else
+	else {
+		memory_short("a channel that was to be dialled");
 		report_end(order, CHANNEL_REPORT_FAILED, "memory is short");
+	}
 }
 
 static void
@@ -230,8 +233,10 @@ order_channel(struct agent_workers *workers, struct agent_worker *worker, struct
 {
 	struct channel_order *order = calloc(1, sizeof *order);
 
-	if (!order)
+	if (!order) {
+		memory_short("a channel that was to be dialled");
 		return false;
+	}
 	order->worker = worker;
 	order->ref = agent_session_ref_hold(ref);
 	order->on_report = workers->on_report;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "relay/admission.h"
 #include "relay/session_ref.h"
 #include "relay/pool.h"
@@ -217,12 +218,15 @@ shake(struct agent_channel *self, struct conn *conn)
 	return self->channel != NULL && self->place != NULL;
 }
 
+static const char lost_channel[] = "an agent's channel that was just accepted";
+
 void
 agent_channel_start(struct worker_context *worker, struct conn *conn)
 {
 	struct agent_channel *self = calloc(1, sizeof(*self));
 
 	if (self == NULL) {
+		memory_short(lost_channel);
 		conn_wipe(conn);
 		return;
 	}
@@ -232,7 +236,9 @@ agent_channel_start(struct worker_context *worker, struct conn *conn)
 	LIST_INSERT_HEAD(&worker->channels, self, link);
 	task_init(&self->reap, reap, self);
 	timer_init(&self->ping, worker->loop, on_ping_time, self);
-	if (!shake(self, conn))
+	if (!shake(self, conn)) {
+		memory_short(lost_channel);
 		lose(self);
+	}
 	conn_wipe(conn);
 }

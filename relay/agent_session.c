@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/units.h"
 #include "pki/identity.h"
 #include "relay/admission.h"
@@ -183,12 +184,15 @@ shake(struct agent_session *self, struct conn *conn)
 	return self->session != NULL && enter_admission(self);
 }
 
+static const char lost_session[] = "an agent's session that was just accepted";
+
 void
 agent_session_start(struct worker_context *worker, struct conn *conn)
 {
 	struct agent_session *self = calloc(1, sizeof(*self));
 
 	if (self == NULL) {
+		memory_short(lost_session);
 		conn_wipe(conn);
 		return;
 	}
@@ -199,8 +203,10 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	task_init(&self->send_need, agent_session_send_need, self);
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
-	if (!agent_session_endpoints_init(self) || !shake(self, conn))
+	if (!agent_session_endpoints_init(self) || !shake(self, conn)) {
+		memory_short(lost_session);
 		cut(self);
+	}
 	conn_wipe(conn);
 }
 

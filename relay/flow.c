@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/proxy.h"
 #include "base/socket.h"
 #include "base/units.h"
@@ -142,6 +143,7 @@ on_client(void *arg, unsigned ready)
 		end(flow, "client-gone");
 		return;
 	case CONN_MEMORY:
+		snprintf(flow->trouble, sizeof(flow->trouble), "memory is short");
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;
 	}
@@ -374,6 +376,7 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 	struct flow *flow = calloc(1, sizeof(*flow));
 
 	if (flow == NULL) {
+		memory_short("a flow");
 		conn_wipe(conn);
 		return;
 	}
@@ -425,7 +428,7 @@ flow_static_begin(struct flow *flow, const struct route_answer *answer)
 	flow->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
 	    route_static_config(flow->static_route)->target, CONNECT_MS, on_connected, flow);
 	if (flow->connector == NULL)
-		flow_refuse(flow, REFUSE_NO_AGENT);
+		on_connected(flow, -1, "memory is short");
 }
 
 enum { ID_TEXT = 2 * FLOW_ID_BYTES + 1 };

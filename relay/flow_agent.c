@@ -237,6 +237,8 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 	timer_init(&flow->attempt, flow->worker->loop, on_attempt, flow);
 	timer_set(&flow->attempt, ATTEMPT_MS);
 	flow->request = pool_take(session_ref_pool(flow->session_ref), &asker);
-	if (flow->request == NULL)
+	if (flow->request == NULL) {
+		snprintf(flow->trouble, sizeof(flow->trouble), "memory is short");
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
+	}
 }

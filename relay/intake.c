@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "base/proxy.h"
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
@@ -92,6 +93,14 @@ log_quiet_end(const struct intake *intake, const char *why)
 	log_limited(LOG_DEBUG, "hello-abandoned", &intake->conn.client, why,
 	    log_str("client", address_text(&intake->conn.client, client)),
 	    log_u64("bytes", intake->conn.bytes), log_str("state", state_name[intake->state]));
+}
+
+static void
+lose(struct intake *intake)
+{
+	memory_short("a connection whose hello was being read");
+	log_quiet_end(intake, "memory is short");
+	cut(intake);
 }
 
 static const char *
@@ -250,7 +259,7 @@ begin_hello(struct intake *intake)
 	if (intake->state == HELLO)
 		on_ready(intake, WATCH_READ);
 	if (intake->state == HELLO && !enter_admission(intake))
-		cut(intake);
+		lose(intake);
 }
 
 static void
@@ -316,8 +325,10 @@ on_ready(void *arg, unsigned ready)
 		log_quiet_end(intake, "the client went away before its hello was whole");
 		cut(intake);
 		break;
-	case CONN_FULL:	/* the parser says so before that, unless the bound was lowered meanwhile */
 	case CONN_MEMORY:
+		lose(intake);
+		break;
+	case CONN_FULL:	/* the parser says so before that, unless the bound was lowered meanwhile */
 		log_quiet_end(intake, "no room for more of this hello");
 		cut(intake);
 		break;
@@ -351,6 +362,7 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 	const struct settings_limits *limits = &worker->rules->settings.limits;
 
 	if (intake == NULL) {
+		memory_short("a connection that was just accepted");
 		close(fd);
 		return;
 	}

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/memory.h"
 
 struct place {
 	struct hash_link link;
@@ -75,8 +76,10 @@ add_new(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
-	if (place == NULL)
-		return;	/* it will be a stranger again, that is all */
+	if (place == NULL) {
+		memory_short("that agents came from an address: it is a stranger's again");
+		return;
+	}
 	if (peers->table.count >= RECENT_PEERS_MOST)
 		forget(peers, TAILQ_FIRST(&peers->ages));
 	place->prefix = *prefix;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/memory.h"
 #include "base/socket.h"
 #include "relay/conn.h"
 
@@ -163,8 +164,8 @@ close_lingering(struct lingers *lingers, struct conn *conn, uint8_t alert)
 	struct linger_close *linger = NULL;
 
 	send_last(conn->fd, alert);
-	if (lingers->count < LINGERS_MOST)
-		linger = calloc(1, sizeof(*linger));
+	if (lingers->count < LINGERS_MOST && (linger = calloc(1, sizeof(*linger))) == NULL)
+		memory_short("the time in which a client reads its alert");
 	if (linger != NULL) {
 		*linger = (struct linger_close){ .lingers = lingers, .fd = conn->fd };
 		conn->fd = -1;

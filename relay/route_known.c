@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/memory.h"
 #include "relay/route_private.h"
 
 /* What is remembered of one identity; gone with its last name. */
@@ -85,6 +86,7 @@ route_known_remember(struct routes *routes, struct route_pattern *pattern, const
 	uint64_t now_us = clock_us();
 
 	if (!memory) {
+		memory_short("that a name was served until now");
 		route_pattern_tidy(routes, pattern);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/memory.h"
 #include "pki/identity.h"
 #include "tunnel/session.h"
 
@@ -174,5 +175,7 @@ session_table_find_key(void *arg, const char *channel, struct secret *key)
 	entry = entry_by_channel(table, channel);
 	found = entry != NULL && secret_init(key, entry->key.data, entry->key.bytes);
 	pthread_mutex_unlock(&table->lock);
+	if (entry != NULL && !found)
+		memory_short("the key of a channel, which is refused");
 	return found;
 }

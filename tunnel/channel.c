@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 enum channel_state { SHAKING, PARKED, OPENING, HELLO, OPENED, RELEASED, OVER, STATES };
 /* OPENING is the relay's wait for an answer; HELLO the agent's for the hello behind `open`. */
@@ -74,6 +75,8 @@ need_opening(struct channel *c)
 {
 	if (!c->opening)
 		c->opening = calloc(1, sizeof *c->opening);
+	if (!c->opening)
+		memory_short("a channel that was to be opened");
 	return c->opening;
 }
 

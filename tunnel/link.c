@@ -7,6 +7,7 @@
 #include <threads.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "tunnel/buffer.h"
 
 enum {
@@ -84,6 +85,15 @@ static void
 emit(struct link *link, enum link_event event)
 {
 	link->on_event(link->arg, event);
+}
+
+static bool
+keep(struct buffer *buffer, const void *data, size_t bytes)
+{
+	if (buffer_add(buffer, data, bytes))
+		return true;
+	memory_short("frames between relay and agent");
+	return false;
 }
 
 /* The owner may take its time to free the link; the peer, who waits for our end, need not. */
@@ -195,7 +205,7 @@ cut(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes
 		used += piece;
 	}
 	link->has_frames |= used < bytes && piece > 0;
-	if (!buffer_add(&link->kept, data + used, bytes - used)) {
+	if (!keep(&link->kept, data + used, bytes - used)) {
 		end(link, "memory is short");
 		return false;
 	}
@@ -234,7 +244,7 @@ await_end(struct link *link, unsigned *mask)
 		return;
 	if (io != IO_OK)
 		fail(link, io);
-	else if (!buffer_add(&link->kept, buffer, done))
+	else if (!keep(&link->kept, buffer, done))
 		end(link, "memory is short");
 }
 
@@ -411,7 +421,7 @@ static bool
 keep_rest(struct link *link)
 {
 	const struct link_call *call = call_of(link);
-	return !call || buffer_add(&link->kept, call->rest, call->rest_bytes);
+	return !call || keep(&link->kept, call->rest, call->rest_bytes);
 }
 
 /* ---- what the owner asks for ---- */
@@ -463,9 +473,9 @@ link_send_raw(struct link *link, const void *frame, size_t bytes, const void *ra
 	struct buffer *queue = &link->queue;
 	if (link->state > LINK_UP || link->write_failed)
 		return false;
-	if (!buffer_add(queue, frame, bytes))
+	if (!keep(queue, frame, bytes))
 		return false;
-	if (!buffer_add(queue, raw, raw_bytes)) {
+	if (!keep(queue, raw, raw_bytes)) {
 		queue->bytes -= bytes;
 		return false;
 	}
@@ -486,6 +496,8 @@ link_expect(struct link *link, size_t bytes)
 	assert(!link->raw.data && bytes > 0);
 	link->raw.data = malloc(bytes);
 	link->raw.room = link->raw.data ? bytes : 0;
+	if (!link->raw.data)
+		memory_short("a hello that the relay passes on");
 	return link->raw.data;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/socket.h"
 #include "tunnel/buffer.h"
 
@@ -155,8 +156,10 @@ write_fresh(struct half *half, size_t bytes)
 		half->count += done;
 		at += done;
 	}
-	if (must_wait(io) && !buffer_add(&half->kept, scratch + at, bytes - at))
+	if (must_wait(io) && !buffer_add(&half->kept, scratch + at, bytes - at)) {
+		memory_short("a flow, as its reader is slow");
 		return IO_FAILED;
+	}
 	return io;
 }
 
@@ -516,6 +519,7 @@ pump_new(struct loop *loop, struct stream *a, struct stream *b,
 {
 	struct pump *pump = calloc(1, sizeof *pump);
 	if (!pump) {
+		memory_short("a flow that was to be joined");
 		stream_reset(a);
 		stream_reset(b);
 		stream_free(a);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "tunnel/session_private.h"
 
 static const unsigned may_move[SESSION_STATES] = {
@@ -395,6 +396,8 @@ may_share(struct session *s)
 		return false;
 	if (!s->several)
 		s->several = malloc(FRAME_BYTES);
+	if (!s->several)
+		memory_short("nothing: what would share a frame has one of its own");
 	return s->several;
 }
 

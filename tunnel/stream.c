@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/socket.h"
 
 enum io
@@ -91,8 +92,10 @@ stream_unread(struct stream *s, const void *data, size_t bytes)
 		return true;
 	size_t left = stream_unread_left(s);
 	uint8_t *both = malloc(bytes + left);
-	if (!both)
+	if (!both) {
+		memory_short("bytes that were read ahead, and their connection");
 		return false;
+	}
 	memcpy(both, data, bytes);
 	if (left)
 		memcpy(both + bytes, s->unread + s->unread_at, left);
