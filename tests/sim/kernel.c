@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "memory.h"
 #include "sim.h"
 
 enum {
@@ -246,7 +247,7 @@ arrive(struct sim_event *event)
 	} else if (segment->kind == FIN) {
 		end->fin_came = true;
 	} else {
-		end->received = realloc(end->received, end->at + end->bytes + segment->bytes);
+		end->received = __real_realloc(end->received, end->at + end->bytes + segment->bytes);
 		memcpy(end->received + end->at + end->bytes, segment->data, segment->bytes);
 		end->bytes += segment->bytes;
 	}
@@ -266,7 +267,7 @@ put_on_its_way(struct end *to, enum segment_kind kind, const void *data, size_t 
 
 	if (to->is_broken)
 		return;
-	segment = calloc(1, sizeof(*segment) + bytes);
+	segment = __real_calloc(1, sizeof(*segment) + bytes);
 	segment->to = to;
 	segment->kind = kind;
 	segment->bytes = bytes;
@@ -381,7 +382,7 @@ kernel_connect(const char *target, uint64_t *established_us)
 
 	if (listening == NULL || !sim_processes[listening->process].alive)
 		return -1;
-	connection = calloc(1, sizeof(*connection));
+	connection = __real_calloc(1, sizeof(*connection));
 	LIST_INSERT_HEAD(&connections, connection, link);
 	connection->listening = listening;
 	connection->delay_us = 50 + sim_below((uint32_t)most_delay_us + 1);

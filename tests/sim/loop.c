@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "memory.h"
 #include "sim.h"
 
 enum { WATCHES = 512, LOOPS = 16 };
@@ -50,7 +51,7 @@ queue_init(struct task_queue *queue)
 struct loop *
 loop_new(void)
 {
-	struct loop *loop = calloc(1, sizeof(*loop));
+	struct loop *loop = __real_calloc(1, sizeof(*loop));
 	int i = 0;
 
 	while (loops[i] != NULL)

@@ -22,6 +22,7 @@
 #include "relay/grace.h"
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
+#include "memory.h"
 #include "sim.h"
 #include "world.h"
 
@@ -147,6 +148,8 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	uint64_t ms = 1;
 
 	(void)resolver;
+	if (connector == NULL)
+		return NULL;
 	*connector = (struct connector){ .loop = loop, .on_done = on_done, .arg = arg };
 	connector->fd = kernel_connect(target, &connector->established_us);
 	if (connector->fd >= 0)
@@ -181,7 +184,7 @@ struct thread {
 struct thread *
 thread_start(const char *name, void (*run)(void *arg, struct loop *), void *arg)
 {
-	struct thread *thread = calloc(1, sizeof(*thread));
+	struct thread *thread = __real_calloc(1, sizeof(*thread));
 
 	(void)name;
 	thread->loop = loop_new();
@@ -280,7 +283,12 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 	(void)host;
 	(void)now;
 	(void)count;
-	(void)verdict;
+	if (identity == NULL) {
+		verdict->code = VERIFY_INTERNAL;
+		verdict->alert = 80;
+		snprintf(verdict->sentence, sizeof(verdict->sentence), "there is not enough memory");
+		return NULL;
+	}
 	identity->holders = 1;
 	identity->is_agent = role == ROLE_AGENT;
 	/* Two agents may share one identity: world.c says who is who. */
@@ -534,15 +542,30 @@ string_of(const struct log_field *fields, const char *key)
 	return NULL;
 }
 
+/* In whatever it says, where an operator sees it without asking for more. */
+static bool
+mentions_memory(enum log_level level, const char *sentence, const struct log_field *fields)
+{
+	if (level > LOG_INFO)
+		return false;
+	for (; fields->key != NULL; fields++) {
+		if (fields->kind == LOG_KIND_STRING && fields->value.string != NULL &&
+		    strstr(fields->value.string, "memory") != NULL)
+			return true;
+	}
+	return sentence != NULL && strstr(sentence, "memory") != NULL;
+}
+
 void
 __wrap_log_write(enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {
 	const char *reason = string_of(fields, "reason"), *code = string_of(fields, "code");
 
-	(void)level;
 	sim_tell("%s: %s%s%s%s%s%s%s", sim_processes[sim_self].name, event, sentence != NULL ? ": " : "",
 	    sentence != NULL ? sentence : "", reason != NULL ? " reason=" : "", reason != NULL ? reason : "",
 	    code != NULL ? " code=" : "", code != NULL ? code : "");
+	if (mentions_memory(level, sentence, fields))
+		memory_told();
 	world_on_log(event, code != NULL ? code : reason, string_of(fields, "client"));
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "memory.h"
 #include "sim.h"
 #include "tunnel/buffer.h"
 
@@ -58,7 +59,7 @@ uses_key(const struct tls *tls)
 struct tls_config *
 tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 {
-	struct tls_config *config = calloc(1, sizeof(*config));
+	struct tls_config *config = __real_calloc(1, sizeof(*config));
 
 	(void)error;
 	config->holders = 1;
@@ -85,6 +86,10 @@ new_tls(struct tls_config *config, struct stream *under, const struct tls_hooks 
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 
+	if (tls == NULL) {
+		stream_free(under);
+		return NULL;
+	}
 	tls->stream.kind = &kind;
 	tls->stream.fd = under->fd;
 	tls->under = under;
@@ -99,7 +104,8 @@ tls_server(struct tls_config *config, struct stream *under, const struct tls_hoo
 {
 	struct tls *tls = new_tls(config, under, hooks);
 
-	tls->state = READ_HELLO;
+	if (tls != NULL)
+		tls->state = READ_HELLO;
 	return tls;
 }
 
@@ -108,7 +114,8 @@ tls_client(struct tls_config *config, struct stream *under, const char *server_n
 {
 	struct tls *tls = new_tls(config, under, hooks);
 
-	snprintf(tls->server_name, sizeof(tls->server_name), "%s", server_name != NULL ? server_name : "");
+	if (tls != NULL)
+		snprintf(tls->server_name, sizeof(tls->server_name), "%s", server_name != NULL ? server_name : "");
 	return tls;
 }
 
@@ -118,6 +125,15 @@ tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
 	snprintf(tls->identity, sizeof(tls->identity), "%s", identity);
 	memcpy(tls->key, key->data, KEY);
 	return true;
+}
+
+/* What a library keeps for itself never fails here. */
+static void
+keep(struct buffer *buffer, const void *data, size_t bytes)
+{
+	memory_hold();
+	buffer_add(buffer, data, bytes);
+	memory_let_go();
 }
 
 /* ---- bytes below ---- */
@@ -147,8 +163,8 @@ put_record(struct tls *tls, char type, const void *data, size_t bytes)
 {
 	const uint8_t header[HEADER] = { (uint8_t)type, (uint8_t)(bytes >> 8), (uint8_t)bytes };
 
-	buffer_add(&tls->out, header, HEADER);
-	buffer_add(&tls->out, data, bytes);
+	keep(&tls->out, header, HEADER);
+	keep(&tls->out, data, bytes);
 }
 
 /* Until `least` bytes are there, and never more than `total`: GnuTLS reads exact sizes, too. IO_OK: they are. */
@@ -164,7 +180,7 @@ fill(struct tls *tls, size_t least, size_t total)
 
 		if (io != IO_OK)
 			return io;
-		buffer_add(&tls->in, chunk, done);
+		keep(&tls->in, chunk, done);
 	}
 	return IO_OK;
 }
@@ -239,7 +255,7 @@ send_hello(struct tls *tls)
 	for (size_t i = 0; i < sizeof(random); i++)
 		random[i] = (uint8_t)sim_random();
 	bytes = sim_hello(wire, tls->server_name, uses_key(tls) ? "valise-data/1" : "valise/1", random, false);
-	buffer_add(&tls->out, wire, bytes);
+	keep(&tls->out, wire, bytes);
 	tls->state = READ_SERVER;
 }
 

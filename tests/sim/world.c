@@ -6,6 +6,7 @@
 #include "base/clock_fake.h"
 #include "base/hash.h"
 #include "daemons.h"
+#include "memory.h"
 #include "people.h"
 
 enum {
@@ -78,8 +79,11 @@ come_up_again(int process)
 {
 	if (process_is_up(process) && process_is_draining(process))
 		process_down(process);
-	if (!process_is_up(process))
+	if (!process_is_up(process)) {
+		memory_hold();
 		process_up(process);
+		memory_let_go();
+	}
 }
 
 static void
@@ -226,6 +230,9 @@ check_links(void)
 	}
 }
 
+/* Without other faults every failed allocation hurts one client at most. */
+static unsigned hurt;
+
 static void
 check_client(const struct sim_client *client)
 {
@@ -240,6 +247,10 @@ check_client(const struct sim_client *client)
 		return;
 	if (client->resets_itself || client->upstream_resets)
 		return;
+	if (is_known ? !(client->saw_end && client->received == client->down_total) : !people_is_alert(client)) {
+		if (client->number < CLIENTS - 1 && ++hurt <= memory_failed())
+			return;
+	}
 	if (is_known && !(client->saw_end && client->received == client->down_total))
 		sim_violated("client %d was not served, and nothing was wrong: %zu of %zu bytes%s", client->number,
 		    client->received, client->down_total, client->saw_reset ? ", reset" : "");
@@ -247,18 +258,36 @@ check_client(const struct sim_client *client)
 		sim_violated("client %d asked for an unknown name and got no alert", client->number);
 }
 
-/* After the end: every flow has had its line, unless its relay went down before the last moment. */
+/* After the end: every flow has had its line, unless its relay went down before the last moment, or had no
+ * memory to take it (then another line says so). */
+static unsigned unmentioned;
+
 static void
 check_log(const struct sim_client *client)
 {
-	if (client->was_accepted && client->log_lines == 0 && relays[client->relay].epoch == client->relay_epoch + 1)
+	if (client->was_accepted && client->log_lines == 0 && relays[client->relay].epoch == client->relay_epoch + 1 &&
+	    ++unmentioned > memory_failed())
 		sim_violated("client %d left no line in the log", client->number);
 }
 
+/* What one failed allocation may cost: one client, and a line that says so. */
 static void
-begin(uint64_t seed)
+check_memory(void)
+{
+	char what[1024];
+
+	if (memory_failed() == 0)
+		return;
+	memory_describe(what);
+	if (!memory_was_told())
+		sim_violated("nobody says that memory was short: %s", what);
+}
+
+static void
+begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
 	sim_seed(seed);
+	memory_plan(fail_at, burst);
 	clock_fake(1000000, 1700000000000000);
 	kernel_start();
 	for (int i = 0; i < SIM_PROCESSES; i++) {
@@ -268,11 +297,12 @@ begin(uint64_t seed)
 	memset(plans, 0, sizeof(plans));
 	plan_count = 0;
 	has_faults = seed % 8 != 0;
+	hurt = unmentioned = 0;
 	people_reset();
 	daemons_reset();
 	agent_count = 1 + sim_below(AGENTS);
 	for (int i = 0; i < FIRST_AGENT + (int)agent_count; i++)
-		process_up(i);
+		come_up_again(i);
 	/* Without faults everybody is there before the first client comes. */
 	for (int i = 0; i < CLIENTS - 1; i++)
 		people_draw(&clients[i], i, (has_faults ? 0 : 2000) + sim_below(FAULTS_MS), false);
@@ -294,9 +324,9 @@ end(void)
 }
 
 void
-world_run(uint64_t seed)
+world_run(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
-	begin(seed);
+	begin(seed, fail_at, burst);
 	plan_faults();
 	run_ms(FAULTS_MS + 2000);
 	heal();
@@ -304,13 +334,17 @@ world_run(uint64_t seed)
 	run_ms(has_faults ? HEARTBEATS_MS : STEP_MS);
 	run_until_all_is_well(HEALED_MS);
 	run_ms(STEP_MS);
+	memory_hold();
+	run_until_all_is_well(HEALED_MS);
 	check_links();
 	people_draw(&clients[CLIENTS - 1], CLIENTS - 1, 10, true);
 	run_until_all_is_well(LAST_MS);
+	memory_let_go();
 	check_links();
 	for (int i = 0; i < CLIENTS; i++)
 		check_client(&clients[i]);
 	end();
 	for (int i = 0; i < CLIENTS; i++)
 		check_log(&clients[i]);
+	check_memory();
 }

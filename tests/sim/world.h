@@ -21,7 +21,8 @@
 struct tls_config;
 
 /* One schedule, from the first connection to the last reckoning. Ends the program when an invariant fails. */
-void world_run(uint64_t seed);
+/* The fail_at-th allocation fails, and those behind it, `burst` in all; 0: none. */
+void world_run(uint64_t seed, uint64_t fail_at, unsigned burst);
 
 /* For stand_ins.c. */
 const char *world_identity_of(uint8_t process);
