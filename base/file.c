@@ -164,17 +164,19 @@ file_read_key(struct secret *out, const char *path, size_t most, char error[FILE
 	return read_judged(out, path, most, true, error);
 }
 
-static bool
-write_all(int fd, const uint8_t *data, size_t bytes)
+bool
+file_write_all(int fd, const void *data, size_t bytes)
 {
+	const uint8_t *at = data;
+
 	while (bytes > 0) {
-		ssize_t n = write(fd, data, bytes);
+		ssize_t n = write(fd, at, bytes);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return false;
-		data += n;
+		at += n;
 		bytes -= (size_t)n;
 	}
 	return true;
@@ -221,7 +223,7 @@ write_whole(const char *path, mode_t mode, const void *data, size_t bytes, bool 
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(error, path, "write", errno);
-	fine = fchmod(fd, mode) == 0 && write_all(fd, data, bytes) && fsync(fd) == 0;
+	fine = fchmod(fd, mode) == 0 && file_write_all(fd, data, bytes) && fsync(fd) == 0;
 	why = errno;
 	if (close(fd) < 0 && fine) {
 		fine = false;

@@ -25,6 +25,9 @@ bool file_write(const char *path, mode_t, const void *data, size_t bytes, char e
 /* The same but refuses to replace what is there. */
 bool file_create(const char *path, mode_t, const void *data, size_t bytes, char error[FILE_ERROR]);
 
+/* All bytes to a descriptor that blocks; false with errno. */
+bool file_write_all(int fd, const void *data, size_t bytes);
+
 /* What tells one state of a file from another without reading it. */
 struct file_stamp {
 	uint64_t inode, bytes;

@@ -15,17 +15,6 @@ struct general_name_value {
 
 enum fit { OUTSIDE, WITHIN, UNCLEAR };
 
-/* Whether the normalised `name` is `base` or ends with a dot and `base`. */
-static bool
-is_under(const char *name, const char *base, bool itself_too)
-{
-	size_t bytes = strlen(name), base_bytes = strlen(base);
-	if (base_bytes == bytes)
-		return itself_too && strcmp(name, base) == 0;
-	return base_bytes < bytes && name[bytes - base_bytes - 1] == '.' &&
-	    strcmp(name + bytes - base_bytes, base) == 0;
-}
-
 /* A subtree's domain; ".x" means names under x only.  False if it is not a domain. */
 static bool
 read_domain(struct der value, char domain[NAME_SIZE], bool *below)
@@ -51,9 +40,9 @@ fit_dns(struct der name, struct der base, bool excluding)
 		return UNCLEAR;
 	bool wildcard = name_is_wildcard(pattern);
 	const char *host = wildcard ? pattern + 2 : pattern;
-	if (is_under(host, domain, wildcard || !below))
+	if (name_is_under(host, domain, wildcard || !below))
 		return WITHIN;
-	return excluding && wildcard && is_under(domain, host, false) ? WITHIN : OUTSIDE;
+	return excluding && wildcard && name_is_under(domain, host, false) ? WITHIN : OUTSIDE;
 }
 
 /* Of a host in a mailbox or URI: "x" means that host, ".x" the hosts under it. */
@@ -64,7 +53,7 @@ fit_host(const uint8_t *host, size_t bytes, struct der base)
 	bool below;
 	if (!name_normalise(name, (const char *)host, bytes) || !read_domain(base, domain, &below))
 		return UNCLEAR;
-	return (below ? is_under(name, domain, false) : strcmp(name, domain) == 0) ? WITHIN : OUTSIDE;
+	return (below ? name_is_under(name, domain, false) : strcmp(name, domain) == 0) ? WITHIN : OUTSIDE;
 }
 
 static enum fit

@@ -47,19 +47,6 @@ is_ce(struct der oid, uint8_t last)	/* 2.5.29.x */
 	return oid.bytes == 3 && oid.data[0] == 0x55 && oid.data[1] == 0x1d && oid.data[2] == last;
 }
 
-/* Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue }. */
-static struct cursor
-read_extension(struct cursor *list, struct der *oid, bool *critical)
-{
-	struct cursor extension = der_enter(list, DER_SEQUENCE);
-	*oid = der_read(&extension, DER_OID);
-	*critical = der_default_false(&extension, DER_BOOLEAN);
-	struct cursor value = der_over(der_read(&extension, DER_OCTET_STRING));
-	if (!cursor_end(&extension))
-		list->failed = true;
-	return value;
-}
-
 static const char *
 read_number(struct crl *crl, struct cursor value)
 {
@@ -101,7 +88,7 @@ read_list_extensions(struct crl *crl, struct cursor list)
 	while (fault == NULL && list.left > 0 && !list.failed) {
 		struct der oid;
 		bool critical;
-		struct cursor value = read_extension(&list, &oid, &critical);
+		struct cursor value = der_extension(&list, &oid, &critical);
 		if (list.failed)
 			break;
 		if (oid.bytes == 3 && is_ce(oid, oid.data[2]) && seen[oid.data[2]]++)
@@ -144,7 +131,7 @@ read_entry_extensions(struct der extensions, uint8_t *reason)
 	while (list.left > 0 && !list.failed) {
 		struct der oid;
 		bool critical;
-		struct cursor value = read_extension(&list, &oid, &critical);
+		struct cursor value = der_extension(&list, &oid, &critical);
 		if (is_ce(oid, REASON)) {
 			*reason = (uint8_t)der_unsigned(&value, DER_ENUMERATED, CRL_REASONS - 1);
 			list.failed = list.failed || !cursor_end(&value);

@@ -180,6 +180,18 @@ der_time(struct cursor *in)
 	return time;
 }
 
+struct cursor
+der_extension(struct cursor *list, struct der *oid, bool *critical)
+{
+	struct cursor extension = der_enter(list, DER_SEQUENCE);
+	*oid = der_read(&extension, DER_OID);
+	*critical = der_default_false(&extension, DER_BOOLEAN);
+	struct cursor value = der_over(der_read(&extension, DER_OCTET_STRING));
+	if (!cursor_end(&extension))
+		list->failed = true;
+	return value;
+}
+
 bool
 der_equal(struct der a, struct der b)
 {

@@ -54,6 +54,9 @@ int64_t der_time(struct cursor *);
 /* A BIT STRING of whole octets, without its first octet. */
 struct der der_bits(struct cursor *);
 
+/* The next Extension of RFC 5280, 4.1: its value as a cursor; a malformed one fails the list. */
+struct cursor der_extension(struct cursor *list, struct der *oid, bool *critical);
+
 struct cursor der_over(struct der);
 bool der_equal(struct der, struct der);
 /* Whether the contents of an OBJECT IDENTIFIER are this one, in dotted form, arcs below 2^64. */

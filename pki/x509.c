@@ -114,11 +114,10 @@ enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
 static const char *
 read_extension(struct x509 *x, struct cursor *list, unsigned *seen)
 {
-	struct cursor in = der_enter(list, DER_SEQUENCE);
-	struct der oid = der_read(&in, DER_OID);
-	bool critical = der_default_false(&in, DER_BOOLEAN);
-	struct cursor value = der_over(der_read(&in, DER_OCTET_STRING));
-	if (!cursor_end(&in))
+	struct der oid;
+	bool critical;
+	struct cursor value = der_extension(list, &oid, &critical);
+	if (list->failed)
 		return "has malformed extensions";
 	for (size_t i = 0; i < EXTENSIONS; i++) {
 		if (!der_oid_is(oid, extensions[i].oid))

@@ -99,3 +99,14 @@ name_parent(const char *name)
 
 	return dot ? dot + 1 : NULL;
 }
+
+bool
+name_is_under(const char *name, const char *domain, bool itself_too)
+{
+	size_t bytes = strlen(name), under = strlen(domain);
+
+	if (bytes == under)
+		return itself_too && strcmp(name, domain) == 0;
+	return bytes > under && name[bytes - under - 1] == '.' &&
+	    strcmp(name + bytes - under, domain) == 0;
+}

@@ -51,4 +51,8 @@ bool name_matches(const char *pattern, const char *name, bool any_depth);
  */
 const char *name_parent(const char *name);
 
+/* Whether a normalised name lies in the subtree of a normalised domain (RFC 5280, 4.2.1.10):
+ * under it or, with itself_too, the domain itself. */
+bool name_is_under(const char *name, const char *domain, bool itself_too);
+
 #endif

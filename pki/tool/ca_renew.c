@@ -11,6 +11,7 @@
 
 #include "pki/oid.h"
 #include "pki/tool/describe.h"
+#include "pki/tool/extension.h"
 #include "pki/tool/mint.h"
 #include "pki/tool/output.h"
 #include "pki/tool/profile.h"
@@ -47,6 +48,7 @@ copy_from(struct store *store, const struct signer *old, struct template *templa
 	size_t name_bytes = sizeof(template->common_name),
 	    organisation_bytes = sizeof(template->organisation);
 	unsigned critical;
+	int code;
 
 	if (gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
 	    template->common_name,
@@ -61,16 +63,9 @@ copy_from(struct store *store, const struct signer *old, struct template *templa
 	    .permits = &template->permit_texts };
 	gnutls_x509_crt_get_basic_constraints(old->certificate, &critical, NULL,
 	    &template->mint.path_length);
-	for (unsigned i = 0;; i++) {
-		char oid[128];
-		size_t bytes = sizeof(oid);
-
-		if (gnutls_x509_crt_get_extension_info(old->certificate, i, oid, &bytes, NULL) < 0)
-			break;
-		if (strcmp(oid, OID_GRANT) == 0 &&
-		    gnutls_x509_crt_get_extension_data2(old->certificate, i, &template->grant) < 0)
-			return message_no_memory();
-	}
+	code = extension_read(old->certificate, OID_GRANT, &template->grant);
+	if (code)
+		return code;
 	template->mint.grant = template->grant.data;
 	template->mint.grant_bytes = template->grant.size;
 	return store_each(store, add_permit, template, "SELECT host FROM permit WHERE ca = ?", "i",

@@ -4,32 +4,22 @@
 #include <string.h>
 
 #include "pki/oid.h"
+#include "pki/tool/extension.h"
 #include "pki/tool/message.h"
 
 int
 ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
 {
-	gnutls_datum_t der = { 0 };
+	gnutls_datum_t der;
 	const char *why = "";
-	char oid[128];
-	size_t bytes = sizeof(oid);
-	bool read;
+	int code = extension_read(certificate, OID_GRANT, &der);
 
 	*found = false;
-	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(certificate, i, oid, &bytes,
-	    NULL) >= 0;
-	    i++, bytes = sizeof(oid)) {
-		if (strcmp(oid, OID_GRANT) != 0)
-			continue;
-		if (gnutls_x509_crt_get_extension_data2(certificate, i, &der) < 0)
-			return message_no_memory();
-		read = grant_decode(grant, der.data, der.size, &why);
-		gnutls_free(der.data);
-		*found = read;
-		return read ? 0 : message_fail(EX_DATAERR,
-		    "a certificate's grant cannot be read: it %s", why);
-	}
-	return 0;
+	if (code || !der.data)
+		return code;
+	*found = grant_decode(grant, der.data, der.size, &why);
+	gnutls_free(der.data);
+	return *found ? 0 : message_fail(EX_DATAERR, "a certificate's grant cannot be read: it %s", why);
 }
 
 static int

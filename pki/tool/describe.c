@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "pki/oid.h"
+#include "pki/tool/extension.h"
 #include "pki/tool/names.h"
 #include "pki/tool/output.h"
 
@@ -158,24 +159,16 @@ describe_grant(const struct grant *grant)
 static json_t *
 grant_of(gnutls_x509_crt_t certificate)
 {
-	gnutls_datum_t der = { 0 };
-	json_t *value = json_null();
-	struct grant grant;
+	gnutls_datum_t der;
 	const char *why = "";
-	char oid[128];
-	size_t bytes = sizeof(oid);
+	struct grant grant;
+	json_t *value;
 
-	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(certificate, i, oid, &bytes,
-	    NULL) >= 0;
-	    i++, bytes = sizeof(oid)) {
-		if (strcmp(oid, OID_GRANT) != 0 ||
-		    gnutls_x509_crt_get_extension_data2(certificate, i, &der) < 0)
-			continue;
-		value = grant_decode(&grant, der.data, der.size, &why) ? describe_grant(&grant) :
-		    json_pack("{s:s}", "unreadable", why);
-		gnutls_free(der.data);
-		break;
-	}
+	if (extension_read(certificate, OID_GRANT, &der) || !der.data)
+		return json_null();
+	value = grant_decode(&grant, der.data, der.size, &why) ? describe_grant(&grant) :
+	    json_pack("{s:s}", "unreadable", why);
+	gnutls_free(der.data);
 	return value;
 }
 

@@ -186,12 +186,7 @@ names_join(const struct names *names, char *out, size_t out_size)
 bool
 names_is_within(const char *pattern, const char *permitted)
 {
-	const char *name = name_is_wildcard(pattern) ? pattern + 2 : pattern;
-	size_t longer = strlen(name), shorter = strlen(permitted);
-
-	if (longer < shorter || strcmp(name + longer - shorter, permitted) != 0)
-		return false;
-	return longer == shorter || name[longer - shorter - 1] == '.';
+	return name_is_under(name_is_wildcard(pattern) ? pattern + 2 : pattern, permitted, true);
 }
 
 static bool

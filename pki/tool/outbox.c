@@ -10,25 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/units.h"
 #include "pki/tool/message.h"
 #include "pki/tool/store_statement.h"
-
-static int
-write_all(int fd, const uint8_t *data, size_t bytes)
-{
-	while (bytes) {
-		ssize_t written = write(fd, data, bytes);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -1;
-		data += written;
-		bytes -= (size_t)written;
-	}
-	return 0;
-}
 
 /* fchmod, because the umask is not meant for files that other programs read. */
 static int
@@ -39,7 +24,7 @@ write_file(const char *path, mode_t mode, const void *data, size_t bytes)
 
 	if (fd < 0)
 		return -1;
-	problem = write_all(fd, data, bytes) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0;
+	problem = !file_write_all(fd, data, bytes) || fchmod(fd, mode) < 0 || fsync(fd) < 0;
 	if (close(fd) < 0 || problem) {
 		problem = errno;
 		unlink(path);

@@ -268,6 +268,27 @@ changes_nothing_that_is_normalised(void **state)
 	}
 }
 
+static void
+knows_a_subtree(void **state)
+{
+	static const struct {
+		const char *name, *domain;
+		bool under, under_or_itself;
+	} cases[] = {
+		{ "a.example", "example", true, true }, { "a.b.example", "example", true, true },
+		{ "a.b.example", "b.example", true, true }, { "example", "example", false, true },
+		{ "aexample", "example", false, false }, { "example", "a.example", false, false },
+		{ "a.example", "b.example", false, false }, { "x.example.net", "example", false, false },
+		{ "ab.example", "b.example", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(name_is_under(cases[i].name, cases[i].domain, false), cases[i].under);
+		assert_int_equal(name_is_under(cases[i].name, cases[i].domain, true), cases[i].under_or_itself);
+	}
+}
+
 int
 main(void)
 {
@@ -277,6 +298,7 @@ main(void)
 		cmocka_unit_test(normalises_patterns),
 		cmocka_unit_test(matches_one_label_or_any_depth),
 		cmocka_unit_test(gives_each_parent_in_turn),
+		cmocka_unit_test(knows_a_subtree),
 		cmocka_unit_test(routes_a_flow_by_the_name_its_policy_is_looked_up_by),
 		cmocka_unit_test(changes_nothing_that_is_normalised),
 	};
