@@ -25,12 +25,9 @@ struct shown_block {
 static int
 append(json_t *list, json_t *object, const char *type)
 {
-	json_t *whole = json_pack("{s:s}", "type", type);
+	json_t *whole = output_join(json_pack("{s:s}", "type", type), object);
 
-	if (!whole || !object || json_object_update_new(whole, object) < 0 ||
-	    json_array_append_new(list, whole) < 0)
-		return message_no_memory();
-	return 0;
+	return whole && json_array_append_new(list, whole) == 0 ? 0 : message_no_memory();
 }
 
 /* Each of these returns -1 if the block holds something else. */

@@ -107,9 +107,7 @@ tarball_finish(struct tarball *tarball, int code)
 		return code;
 	if (!code)
 		code = complete(tarball);
-	if (tarball->archive)
-		archive_write_fail(tarball->archive);	/* harmless once it is closed */
-	archive_write_free(tarball->archive);
+	archive_write_free(tarball->archive);	/* of one that failed, too: its file goes anyway */
 	close(tarball->fd);
 	unlink(tarball->temp);
 	tarball->archive = NULL;
