@@ -92,7 +92,7 @@ check_name(const char *name)
 }
 
 static int
-add_host(struct keygen_options *wish, const char *text)
+add_host(struct keygen_options *wanted, const char *text)
 {
 	char host[NAME_SIZE];
 	struct in_addr address;
@@ -102,25 +102,25 @@ add_host(struct keygen_options *wish, const char *text)
 		return refuse(EX_DATAERR, "--host '%s' is no server name; give one like"
 		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"
 		    " not ASCII", text);
-	for (size_t i = 0; i < wish->host_count; i++)
-		if (strcmp(wish->hosts[i], host) == 0)
+	for (size_t i = 0; i < wanted->host_count; i++)
+		if (strcmp(wanted->hosts[i], host) == 0)
 			return 0;
-	if (wish->host_count == HOSTS_MOST)
+	if (wanted->host_count == HOSTS_MOST)
 		return refuse(EX_DATAERR, "--host '%s' is one too many; at most %d go into one"
 		    " certificate", text, HOSTS_MOST);
-	memcpy(wish->hosts[wish->host_count++], host, sizeof host);
+	memcpy(wanted->hosts[wanted->host_count++], host, sizeof host);
 	return 0;
 }
 
 static int
-find_type(struct keygen_options *wish)
+find_type(struct keygen_options *wanted)
 {
-	const char *word = wish->values[KEY_TYPE];
+	const char *word = wanted->values[KEY_TYPE];
 
-	wish->type = key_types;
+	wanted->type = key_types;
 	for (size_t i = 0; word && i < sizeof key_types / sizeof *key_types; i++)
 		if (strcmp(word, key_types[i].word) == 0) {
-			wish->type = &key_types[i];
+			wanted->type = &key_types[i];
 			return 0;
 		}
 	return word ? refuse(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072",
@@ -128,18 +128,18 @@ find_type(struct keygen_options *wish)
 }
 
 static int
-take_option(struct keygen_options *wish, int word, const char *value)
+take_option(struct keygen_options *wanted, int word, const char *value)
 {
 	if (word == HOST)
-		return add_host(wish, value);
-	if (wish->values[word])
+		return add_host(wanted, value);
+	if (wanted->values[word])
 		return refuse(EX_USAGE, "--%s is given twice", option_names[word]);
-	wish->values[word] = value;
+	wanted->values[word] = value;
 	return 0;
 }
 
 static int
-scan(struct keygen_options *wish, int count, char **arguments)
+scan(struct keygen_options *wanted, int count, char **arguments)
 {
 	struct option options[OPTIONS + 1] = { 0 };
 	int code = 0, got;
@@ -153,33 +153,33 @@ scan(struct keygen_options *wish, int count, char **arguments)
 			return refuse(EX_USAGE, "%s needs a value", arguments[optind - 1]);
 		if (got == '?')
 			return refuse(EX_USAGE, "%s is no option here", arguments[optind - 1]);
-		code = take_option(wish, got, optarg);
+		code = take_option(wanted, got, optarg);
 	}
 	if (code)
 		return code;
 	if (count - optind != 1)
 		return refuse(EX_USAGE, count == optind ? "give the agent's NAME, for example"
 		    " site1" : "one NAME, not several");
-	wish->name = arguments[optind];
+	wanted->name = arguments[optind];
 	return 0;
 }
 
 static int
-read_wish(struct keygen_options *wish, int count, char **arguments)
+read_options(struct keygen_options *wanted, int count, char **arguments)
 {
-	int code = scan(wish, count, arguments);
+	int code = scan(wanted, count, arguments);
 
 	if (!code)
-		code = find_type(wish);
+		code = find_type(wanted);
 	if (!code)
-		code = check_name(wish->name);
-	if (!wish->values[KEY])
-		wish->values[KEY] = "agent.key";
-	if (!wish->values[CSR])
-		wish->values[CSR] = "agent.csr";
-	if (!code && strcmp(wish->values[KEY], wish->values[CSR]) == 0)
+		code = check_name(wanted->name);
+	if (!wanted->values[KEY])
+		wanted->values[KEY] = "agent.key";
+	if (!wanted->values[CSR])
+		wanted->values[CSR] = "agent.csr";
+	if (!code && strcmp(wanted->values[KEY], wanted->values[CSR]) == 0)
 		code = refuse(EX_USAGE, "--key and --csr are the same file, '%s'",
-		    wish->values[KEY]);
+		    wanted->values[KEY]);
 	return code;
 }
 
@@ -210,27 +210,27 @@ make_key(struct made *made, const struct keygen_type *type)
 }
 
 static int
-fill_request(gnutls_x509_crq_t request, const struct keygen_options *wish)
+fill_request(gnutls_x509_crq_t request, const struct keygen_options *wanted)
 {
 	int problem = gnutls_x509_crq_set_version(request, 1);
 
 	if (problem >= 0)
 		problem = gnutls_x509_crq_set_dn_by_oid(request, GNUTLS_OID_X520_COMMON_NAME, 0,
-		    wish->name, (unsigned)strlen(wish->name));
-	for (size_t i = 0; problem >= 0 && i < wish->host_count; i++)
+		    wanted->name, (unsigned)strlen(wanted->name));
+	for (size_t i = 0; problem >= 0 && i < wanted->host_count; i++)
 		problem = gnutls_x509_crq_set_subject_alt_name(request, GNUTLS_SAN_DNSNAME,
-		    wish->hosts[i], (unsigned)strlen(wish->hosts[i]),
+		    wanted->hosts[i], (unsigned)strlen(wanted->hosts[i]),
 		    i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET);
 	return problem;
 }
 
 static int
-make_request(struct made *made, const struct keygen_options *wish)
+make_request(struct made *made, const struct keygen_options *wanted)
 {
 	int problem = gnutls_x509_crq_init(&made->request);
 
 	if (problem >= 0)
-		problem = fill_request(made->request, wish);
+		problem = fill_request(made->request, wanted);
 	if (problem >= 0)
 		problem = gnutls_x509_crq_set_key(made->request, made->key);
 	if (problem >= 0)	/* with the digest that suits the key */
@@ -254,17 +254,17 @@ made_wipe(struct made *made)
 /* ---- written and told ---- */
 
 static int
-write_files(const struct made *made, const struct keygen_options *wish)
+write_files(const struct made *made, const struct keygen_options *wanted)
 {
 	char error[FILE_ERROR];
 
-	if (!file_create(wish->values[KEY], 0600, made->key_pem.data, made->key_pem.bytes, error))
+	if (!file_create(wanted->values[KEY], 0600, made->key_pem.data, made->key_pem.bytes, error))
 		return refuse(EX_CANTCREAT, "%s", error);
-	if (file_create(wish->values[CSR], 0644, made->request_pem.data, made->request_pem.size,
+	if (file_create(wanted->values[CSR], 0644, made->request_pem.data, made->request_pem.size,
 	    error))
 		return 0;
 	/* Without a request the key is of no use, and it would be in the way next time. */
-	unlink(wish->values[KEY]);
+	unlink(wanted->values[KEY]);
 	return refuse(EX_CANTCREAT, "%s", error);
 }
 
@@ -302,24 +302,24 @@ print_digest(const uint8_t digest[DIGEST_BYTES])
 }
 
 static int
-tell(const struct made *made, const struct keygen_options *wish)
+tell(const struct made *made, const struct keygen_options *wanted)
 {
-	const char *slash = strrchr(wish->values[CSR], '/');
+	const char *slash = strrchr(wanted->values[CSR], '/');
 
-	print_word("key:     ", wish->values[KEY]);
-	printf(" (%s, mode 0600; it stays on this host)\n", wish->type->word);
-	print_word("request: ", wish->values[CSR]);
+	print_word("key:     ", wanted->values[KEY]);
+	printf(" (%s, mode 0600; it stays on this host)\n", wanted->type->word);
+	print_word("request: ", wanted->values[CSR]);
 	puts(" (goes to whoever has the authority)\n\n"
 	    "SHA-256 of the public key, to compare over the telephone:");
 	print_digest(made->digest);
 	puts("\n\nThere it is signed, and packed up with what else the agent needs:");
-	print_word("  valise-pki sign ", slash ? slash + 1 : wish->values[CSR]);
-	printf(" agent %s", wish->name);
-	for (size_t i = 0; i < wish->host_count; i++)
-		print_word(" --host ", wish->hosts[i]);
-	if (wish->host_count == 0)
+	print_word("  valise-pki sign ", slash ? slash + 1 : wanted->values[CSR]);
+	printf(" agent %s", wanted->name);
+	for (size_t i = 0; i < wanted->host_count; i++)
+		print_word(" --host ", wanted->hosts[i]);
+	if (wanted->host_count == 0)
 		fputs(" --host NAME...", stdout);
-	printf("\n  valise-pki bundle agent %s\n", wish->name);
+	printf("\n  valise-pki bundle agent %s\n", wanted->name);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return refuse(EX_IOERR, "standard output cannot be written, but both files were");
 	return 0;
@@ -328,18 +328,18 @@ tell(const struct made *made, const struct keygen_options *wish)
 int
 keygen_run(int count, char **arguments)
 {
-	struct keygen_options wish = { 0 };
+	struct keygen_options wanted = { 0 };
 	struct made made = { 0 };
-	int code = read_wish(&wish, count, arguments);
+	int code = read_options(&wanted, count, arguments);
 
 	if (!code)
-		code = make_key(&made, wish.type);
+		code = make_key(&made, wanted.type);
 	if (!code)
-		code = make_request(&made, &wish);
+		code = make_request(&made, &wanted);
 	if (!code)
-		code = write_files(&made, &wish);
+		code = write_files(&made, &wanted);
 	if (!code)
-		code = tell(&made, &wish);
+		code = tell(&made, &wanted);
 	made_wipe(&made);
 	return code;
 }

@@ -1,9 +1,9 @@
 /*
  * Questions at a local socket.  A question is its connection:
  *
- *	HEARING --> ASKED --> TELLING --> OVER
+ *	READING --> ASKED --> TELLING --> OVER
  *
- * and may leave for OVER from everywhere.  A deadline ends HEARING and TELLING;
+ * and may leave for OVER from everywhere.  A deadline ends READING and TELLING;
  * ASKED goes on to TELLING with a refusal when the handler does not answer in
  * time.  The handler's hold is counted apart: the storage lives until the
  * question is over and the handler has answered.
@@ -26,12 +26,12 @@
 #include "base/ready.h"
 #include "base/socket.h"
 
-enum { HEARING_MS = 5000, ASKED_MS = 60000, TELLING_MS = 10000, BACKLOG = 64 };
+enum { READING_MS = 5000, ASKED_MS = 60000, TELLING_MS = 10000, BACKLOG = 64 };
 
-enum question_state { HEARING, ASKED, TELLING, OVER };
+enum question_state { READING, ASKED, TELLING, OVER };
 
 static const unsigned may_move[] = {
-	[HEARING] = 1u << ASKED | 1u << TELLING | 1u << OVER,
+	[READING] = 1u << ASKED | 1u << TELLING | 1u << OVER,
 	[ASKED] = 1u << TELLING | 1u << OVER,
 	[TELLING] = 1u << OVER,
 	[OVER] = 0,
@@ -96,9 +96,9 @@ end_of_life(struct admin_question *question)
 static void
 move(struct admin_question *question, enum question_state to)
 {
-	static const uint64_t patience_ms[] = { [HEARING] = HEARING_MS, [ASKED] = ASKED_MS,
+	static const uint64_t patience_ms[] = { [READING] = READING_MS, [ASKED] = ASKED_MS,
 		[TELLING] = TELLING_MS };
-	static const unsigned wanted[] = { [HEARING] = WATCH_READ, [ASKED] = WATCH_NOTHING,
+	static const unsigned wanted[] = { [READING] = WATCH_READ, [ASKED] = WATCH_NOTHING,
 		[TELLING] = WATCH_WRITE };
 
 	assert((may_move[question->state] & 1u << to) != 0);
@@ -297,7 +297,7 @@ on_ready(void *arg, unsigned ready)
 	struct admin_question *question = arg;
 
 	(void)ready;
-	if (question->state == HEARING)
+	if (question->state == READING)
 		hear(question);
 	else if (question->state == TELLING)
 		go_on_telling(question);
@@ -369,7 +369,7 @@ on_accept(void *arg, int fd, const struct address *peer)
 	timer_init(&question->deadline, admin->loop, on_deadline, question);
 	task_init(&question->reap, reap, question);
 	watch_want(&question->watch, WATCH_READ);
-	timer_set(&question->deadline, HEARING_MS);
+	timer_set(&question->deadline, READING_MS);
 }
 
 /* ---- the socket ---- */

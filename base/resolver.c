@@ -87,9 +87,9 @@ struct resolver {
 static void
 ask_system(const char *host, struct answer *answer)
 {
-	const struct addrinfo wish = {.ai_socktype = SOCK_STREAM};
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
-	int why = getaddrinfo(host, NULL, &wish, &found);
+	int why = getaddrinfo(host, NULL, &hints, &found);
 
 	memset(answer, 0, sizeof(*answer));
 	for (const struct addrinfo *at = found; why == 0 && at != NULL; at = at->ai_next) {

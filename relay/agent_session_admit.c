@@ -151,11 +151,11 @@ is_welcome_here(struct agent_session *self)
 static uint32_t
 heartbeat_of(const struct frame_hello *hello)
 {
-	uint32_t wish = hello->heartbeat_ms ? hello->heartbeat_ms : HEARTBEAT_MS;
+	uint32_t wanted_ms = hello->heartbeat_ms ? hello->heartbeat_ms : HEARTBEAT_MS;
 
-	if (wish < HEARTBEAT_LEAST_MS)
+	if (wanted_ms < HEARTBEAT_LEAST_MS)
 		return HEARTBEAT_LEAST_MS;
-	return wish < HEARTBEAT_MOST_MS ? wish : HEARTBEAT_MOST_MS;
+	return wanted_ms < HEARTBEAT_MOST_MS ? wanted_ms : HEARTBEAT_MOST_MS;
 }
 
 /* Everything that can fail comes before the welcome; the key is there before the agent can use it. */
