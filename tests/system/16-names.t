@@ -28,8 +28,10 @@ mount --bind "$files/resolv.conf" /etc/resolv.conf && mount --bind "$files/hosts
 def step_inside():
 	as_root = () if os.geteuid() == 0 else ("--user", "--map-root-user")
 	into = ["unshare", *as_root, "--net", "--mount", "sh", "-c", BLACK_HOLE, "sh"]
-	if subprocess.run([*into, "true"], capture_output=True).returncode != 0:
-		print("1..0 # SKIP no network namespace with a veth device can be had here")
+	tried = subprocess.run([*into, "true"], capture_output=True, text=True)
+	if tried.returncode != 0:
+		reason = " ".join(tried.stderr.split())
+		print(f"1..0 # SKIP no network namespace with a veth device can be had here: {reason}")
 		sys.exit(0)
 	status = subprocess.run([*into, sys.executable, "-B", *sys.argv], env=dict(os.environ, **{INSIDE: "yes"}))
 	sys.exit(status.returncode)

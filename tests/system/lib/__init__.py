@@ -18,5 +18,5 @@ from .client import TlsClient, alert_of, closed_how, curl, dial, run, s_client
 from .hello import hello, records
 from .process import Daemon, PROGRAMS
 from .scene import route, passthrough, terminate
-from .tap import check, equal, fails, main, test, test_over, until
+from .tap import check, equal, fails, main, skip, test, test_over, until
 from .upstream import drained, echo, http, read_exactly, skip_hello

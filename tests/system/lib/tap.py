@@ -13,6 +13,10 @@ class Failed(Exception):
 	pass
 
 
+class Skipped(Exception):
+	"""Says what this machine lacks for the test."""
+
+
 def test(function):
 	_tests.append(function)
 	return function
@@ -49,6 +53,11 @@ def fails(kind, function, *arguments):
 	raise Failed(f"{function} gave {result!r}, should have failed with {kind}")
 
 
+def skip(reason):
+	"""Ends a test that this machine cannot run; the reason is printed beside it."""
+	raise Skipped(reason)
+
+
 def until(question, seconds=5, what=None):
 	"""Asks again and again until the answer is true, and returns it."""
 	deadline = time.monotonic() + seconds
@@ -70,19 +79,22 @@ def _where():
 
 
 def _run(function):
+	"""(What went wrong, why it was skipped): both empty when it passed."""
 	from .scene import Scene
 
 	scene = Scene()
-	trouble = ""
+	trouble = skipped = ""
 	try:
 		function(scene)
+	except Skipped as reason:
+		skipped = str(reason)
 	except Exception:
 		trouble = _where()
 	trouble += scene.close()
 	if trouble:
 		trouble += scene.story()
 	scene.remove()
-	return trouble
+	return trouble, skipped
 
 
 def main():
@@ -93,12 +105,12 @@ def main():
 	failed = 0
 	for number, function in enumerate(tests, 1):
 		started = time.monotonic()
-		trouble = _run(function)
+		trouble, skipped = _run(function)
 		seconds = time.monotonic() - started
 		name = function.__name__.replace("_", " ")
-		print(f"{'not ok' if trouble else 'ok'} {number} - {name}", flush=True)
+		print(f"{'not ok' if trouble else 'ok'} {number} - {name}{skipped and f' # SKIP {skipped}'}", flush=True)
 		print(f"# {seconds:.1f} s")
-		for line in trouble.splitlines():	# where prove shows it
+		for line in (trouble or skipped and f"skipped: {name}: {skipped}").splitlines():	# where prove shows it
 			print("#", line, file=sys.stderr, flush=True)
 		failed += bool(trouble)
 	sys.exit(1 if failed else 0)
