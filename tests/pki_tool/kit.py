@@ -92,6 +92,12 @@ class Ca:
 		return status == 0
 
 
+def unpack(archive, directory):
+	"""With tar, as a customer does: what Python's own leaves of the modes depends on its version."""
+	os.makedirs(directory, exist_ok=True)
+	succeeds("tar", "--extract", "--preserve-permissions", "--file", archive, "--directory", directory)
+
+
 def text_of(path):
 	return succeeds("openssl", "x509", "-noout", "-text", "-in", path)
 

@@ -16,7 +16,7 @@ CA = {"basicConstraints": "critical,CA:TRUE,pathlen:0", "keyUsage": "critical,ke
 	"subjectKeyIdentifier": "hash", "authorityKeyIdentifier": "keyid"}
 AGENT_LEAF = dict(LEAF, extendedKeyUsage=f"clientAuth,{AGENT}", **{GRANT: SHOP})
 
-# rule: (kind of exit, extensions, more) - more: key, days, serial, digest, subject, under (the CA's extensions)
+# rule: (kind of exit, extensions, more) - more: key, days or dates, serial, digest, subject, under (the CA's extensions)
 WRONG, UNWISE = 1, 2
 BROKEN = {
 	"serial-negative": (WRONG, LEAF, {"serial": "-81985529216486895"}),
@@ -48,7 +48,7 @@ BROKEN = {
 	"wildcard-broad": (UNWISE, dict(LEAF, subjectAltName="DNS:*.example"), {}),
 	"server-long": (UNWISE, LEAF, {"days": 900}),
 	"client-long": (UNWISE, dict(LEAF, extendedKeyUsage="clientAuth"), {"days": 500}),
-	"ended": (WRONG, LEAF, {"days": -1}),
+	"ended": (WRONG, LEAF, {"dates": ("20240101000000Z", "20240201000000Z")}),
 	"key-id-absent": (UNWISE, dict(LEAF, authorityKeyIdentifier="none"), {}),
 	"excluded-names": (WRONG, dict(CA, nameConstraints="critical,excluded;DNS:b.example"), {}),
 	"uri-constraint": (UNWISE, dict(CA, nameConstraints="critical,permitted;URI:b.example"), {}),
@@ -60,12 +60,26 @@ BROKEN = {
 }
 
 
+def sign_between(scene, name, issuer, begin, end):
+	"""By openssl ca, since openssl x509 can only begin now, and from 3.4 on refuses to end before."""
+	at = lambda suffix: f"{scene.dir}/{name}.{suffix}"
+	with open(at("cnf"), "w") as file:
+		file.write(f"[ca]\ndefault_ca=x\n[x]\ndatabase={at('index')}\nrand_serial=yes\npolicy=any\n[any]\ncommonName=supplied\n")
+	open(at("index"), "w").close()
+	succeeds("openssl", "ca", "-batch", "-notext", "-config", at("cnf"), "-md", "sha256", "-outdir", scene.dir,
+		"-cert", f"{scene.dir}/{issuer}.crt", "-keyfile", f"{scene.dir}/{issuer}.key", "-startdate", begin, "-enddate", end,
+		"-extfile", at("ext"), "-in", at("csr"), "-out", at("crt"))
+
+
 def make(scene, name, extensions, issuer=None, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), days=30, serial=None,
-		digest="sha256", subject="/CN=x"):
+		digest="sha256", subject="/CN=x", dates=None):
 	at = lambda suffix: f"{scene.dir}/{name}.{suffix}"
 	with open(at("ext"), "w") as file:
 		file.write("".join(f"{k}={v}\n" for k, v in extensions.items() if v))
 	succeeds("openssl", "req", "-new", "-newkey", *key, "-nodes", "-keyout", at("key"), "-out", at("csr"), "-subj", subject)
+	if dates:
+		sign_between(scene, name, issuer, *dates)
+		return at("crt")
 	by = ("-CA", f"{scene.dir}/{issuer}.crt", "-CAkey", f"{scene.dir}/{issuer}.key") if issuer else ("-signkey", at("key"))
 	digest = () if key == ("ed25519",) and not issuer else (f"-{digest}",)
 	succeeds("openssl", "x509", "-req", "-in", at("csr"), *by, "-set_serial", serial or f"0x4{os.urandom(15).hex()}", "-days", days,

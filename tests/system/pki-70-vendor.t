@@ -2,7 +2,6 @@
 """A vendor with three customers, as valise-pki(1) tells it, with a real relay and real agents."""
 import os
 import sys
-import tarfile
 
 sys.path.insert(0, "tests/pki_tool")
 from lib import *
@@ -38,8 +37,7 @@ def enrolled(scene, ca, name):
 	"""What the customer has after unpacking the bundle."""
 	etc = f"{scene.dir}/{name}.etc"
 	ca("bundle", "agent", name, "--out", f"{scene.dir}/{name}.tar")
-	with tarfile.open(f"{scene.dir}/{name}.tar") as tar:
-		tar.extractall(etc)
+	unpack(f"{scene.dir}/{name}.tar", etc)
 	return etc
 
 
@@ -75,8 +73,7 @@ def a_key_that_never_left_the_customers_host_serves(scene):
 	os.chmod(f"{etc}/agent.key", 0o600)
 	ca("sign", f"{scene.dir}/brio.csr", "agent", "brio-1", "--issuer", "brio", "--host", "brio.example")
 	ca("bundle", "agent", "brio-1", "--out", f"{scene.dir}/brio.tar")
-	with tarfile.open(f"{scene.dir}/brio.tar") as tar:
-		tar.extractall(etc)
+	unpack(f"{scene.dir}/brio.tar", etc)
 	start_agent(scene, relay, etc, "brio", "brio.example", scene.upstream(answer(b"brio")))
 	equal(visit(relay, "brio.example"), b"brio")
 
