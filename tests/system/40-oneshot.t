@@ -92,7 +92,7 @@ def what_speaks_no_tls_is_no_relay(scene):
 	daemon.start(wait_ready=False)
 	daemon.expected = 77
 	equal(daemon.wait(), 77, "exit status")
-	check("not-a-relay" in daemon.log_text() and "speaks no TLS" in daemon.log_text(), daemon.log_text())
+	check("not-a-relay" in daemon.log_text() and "does not speak TLS" in daemon.log_text(), daemon.log_text())
 
 
 @test
