@@ -1,7 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """The life of sessions: who is let in, takeover, sets of agents, kill and restart."""
 import os
-import shutil
 import signal
 import time
 
@@ -82,7 +81,7 @@ def joined_flows_outlive_their_session(scene):
 		twin = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME),
 			label="twin", start=False)
 		agent.signal(signal.SIGSTOP)
-		shutil.copytree(scene.state("agent"), scene.state("twin"), dirs_exist_ok=True)
+		scene.copy_state("agent", "twin")
 		twin.start()
 		scene.wait_serving(twin)
 		agent.signal(signal.SIGCONT)
@@ -100,7 +99,7 @@ def the_same_instance_takes_over_at_once(scene):
 	equal(visit(relay), b"first")
 	agent.signal(signal.SIGSTOP)		# as after a lost network: it neither answers nor ends
 	twin = scene.agent(relay, [passthrough(NAME, second)], certificate, label="twin", start=False)
-	shutil.copytree(scene.state("agent"), scene.state("twin"), dirs_exist_ok=True)
+	scene.copy_state("agent", "twin")
 	twin.start()
 	scene.wait_serving(twin, seconds=5)
 	started = time.monotonic()
@@ -129,7 +128,7 @@ def cloned_instances_do_not_evict_each_other(scene):
 	certificate = authority().agent("agent", NAME)
 	for label in ("one", "two"):
 		if label == "two":
-			shutil.copytree(scene.state("one"), scene.state("two"), dirs_exist_ok=True)
+			scene.copy_state("one", "two")
 		scene.agent(relay, [passthrough(NAME, scene.upstream(answer(label.encode())))], certificate, label)
 	relay.wait_text("duplicate-instance", 5)
 	time.sleep(1)

@@ -148,6 +148,10 @@ class Scene:
 		os.makedirs(path, mode=0o700, exist_ok=True)
 		return path
 
+	def copy_state(self, of, to):
+		"""As somebody copies a host: all but sockets, which are nothing without their owners."""
+		shutil.copytree(self.state(of), self.state(to), dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+
 	def close(self):
 		"""Stops everything; what went wrong with it, "" if nothing."""
 		for stream in self.streams:
