@@ -1,6 +1,4 @@
-/*
- * `valise-agent check`.
- */
+/* `valise-agent check`: what is asked of each file, and how the findings are told. */
 #include "agent/check.h"
 
 #include <stdarg.h>

@@ -1,6 +1,4 @@
-/*
- * `valise-agent keygen`.
- */
+/* `valise-agent keygen`: reads its options, makes key and request, writes both or neither. */
 #include "agent/keygen.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,4 @@
-/*
- * `valise-agent tls`.
- */
+/* `valise-agent tls`: turns a command line into the settings of one endpoint. */
 #include "agent/oneshot.h"
 
 #include <errno.h>

@@ -1,6 +1,4 @@
-/*
- * Judges a relay's `open`.
- */
+/* Judges a relay's `open` by reading the hello a second time. */
 #include "agent/open_check.h"
 
 #include <stdio.h>

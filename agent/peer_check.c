@@ -1,6 +1,4 @@
-/*
- * Judges a peer's certificate.
- */
+/* Judges a peer's certificate and keeps what people must be told about it. */
 #include "agent/peer_check.h"
 
 #include <string.h>

@@ -1,6 +1,4 @@
-/*
- * The rows of valise-agent.yml(5).
- */
+/* The rows of valise-agent.yml(5), and the rules that span several keys. */
 #include "agent/settings.h"
 
 #include <limits.h>

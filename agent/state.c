@@ -1,6 +1,4 @@
-/*
- * The agent's identity over restarts.
- */
+/* Keeps the agent's identity in state_dir over restarts, and its lock. */
 #include "agent/state.h"
 
 #include <errno.h>

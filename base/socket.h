@@ -33,8 +33,8 @@ enum socket_health {
 	SOCKET_SILENT,		/* and it has acknowledged nothing for too long */
 };
 /* silent_ms: how long what was sent may stay unanswered.  A peer that lives answers probes of its
- * closed window as well, but the kernel sends those as rarely as every two minutes: so 2.5 times as
- * long there, for which silent_ms should be 60 s. */
+ * closed window as well, but the kernel sends those as rarely as every two minutes: so it waits
+ * 2.5 times as long there, for which silent_ms should be 60 s. */
 enum socket_health socket_health(int fd, uint64_t silent_ms);
 /* As many descriptors as the hard limit allows: the soft one is often 1024, and a flow takes two.
  * Returns how many there may be now. */

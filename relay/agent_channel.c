@@ -1,4 +1,4 @@
-/* Parking. */
+/* Shakes hands with a channel, parks it, pings it, and gives it away or ends it. */
 #include "relay/agent_channel.h"
 
 #include <stdlib.h>

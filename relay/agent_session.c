@@ -1,4 +1,4 @@
-/* The life of a session. */
+/* The life of a session on the relay, its events, and the commands for it. */
 #include "relay/agent_session.h"
 
 #include <stdlib.h>

@@ -62,10 +62,9 @@ void flow_agent_begin(struct flow *, const struct route_answer *);
 void flow_agent_drop(struct flow *);
 /* This agent is out of the question: the next one, if that is safe. */
 void flow_agent_give_up(struct flow *, const char *why);
-/* flow_fixed.c: the other. Takes the answer's route. */
+/* flow.c: the other way, to a static upstream. Takes over the answer's route. */
 void flow_static_begin(struct flow *, const struct route_answer *);
 
-/* flow.c */
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);
 void flow_refuse(struct flow *, enum refusal);

@@ -1,4 +1,4 @@
-/* Reading labels. */
+/* Reads a new connection up to the end of its hello and decides what becomes of it. */
 #include "relay/intake.h"
 
 #include <stdlib.h>

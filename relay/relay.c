@@ -1,4 +1,4 @@
-/* The main thread. */
+/* The relay's start, its main thread with signals and the clock, and its end. */
 #include "relay/relay.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* From settings to what works. */
+/* Makes one configuration ready for use: TLS credentials and static routes from settings. */
 #include "relay/rules.h"
 
 #include <pthread.h>

@@ -1,7 +1,6 @@
 /*
- * The relay's settings: valise-relay.yml(5) as one plain struct.  The table of
- * rows is in settings.c, the checks that span keys and what is derived from
- * texts in settings_check.c.  Read once, then only looked at.
+ * The relay's settings: valise-relay.yml(5) as one plain struct.  It is
+ * read once, with all that is derived from its texts, and then only looked at.
  */
 #ifndef RELAY_SETTINGS_H
 #define RELAY_SETTINGS_H

@@ -1,4 +1,4 @@
-/* One pointer behind one mutex. */
+/* Holds the trust set in force: one pointer behind one mutex. */
 #include "relay/trustwatch.h"
 
 #include <pthread.h>

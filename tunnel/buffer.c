@@ -1,3 +1,4 @@
+/* Bytes that wait: one block of memory that grows and moves its front up. */
 #include "tunnel/buffer.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* Codes and their words. */
+/* The table of codes: each one's word, and whether trying again is of no use. */
 #include "tunnel/code.h"
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Layouts. */
+/* The layouts of all frames: one encoder and one decoder each, and the facts behind them. */
 #include "tunnel/frame.h"
 
 #include <assert.h>

@@ -21,8 +21,8 @@ struct link;
 enum link_event {
 	LINK_OPEN,	/* the handshake is done */
 	LINK_FRAME,	/* link_frame() has one */
-	LINK_RAW,	/* all that link_expect() asked for is there; from now on nothing is awaited
-			 * but the peer's end, which is LINK_OVER (what else comes is kept for
+	LINK_RAW,	/* all bytes of link_expect() are there; from now on only the peer's end is
+			 * awaited, which is LINK_OVER (other bytes are kept for
 			 * link_release()) */
 	LINK_OVER,	/* nothing more will come; the owner frees with link_free() (it is safe in
 			 * the handler: the link reaps itself at the end of the turn) */

@@ -1,3 +1,4 @@
+/* Moves bytes between two streams: two half-machines, their patience, and how a flow ends. */
 #include "tunnel/pump.h"
 
 #include <assert.h>

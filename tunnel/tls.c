@@ -1,3 +1,4 @@
+/* A TLS object: its making, its handshake, its errors and alerts, and its end. */
 #include "tunnel/tls.h"
 
 #include <assert.h>

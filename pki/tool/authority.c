@@ -1,4 +1,4 @@
-/* Opening and closing. */
+/* Opens the authority that a command works on, and closes it again. */
 #include "pki/tool/authority.h"
 
 #include <stdlib.h>

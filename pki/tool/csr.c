@@ -1,4 +1,4 @@
-/* Requests, judged. */
+/* Reads certificate signing requests and judges what they prove and ask for. */
 #include "pki/tool/csr.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Certificate to JSON. */
+/* Turns a certificate into the JSON object that people and scripts see. */
 #include "pki/tool/describe.h"
 
 #include <ctype.h>

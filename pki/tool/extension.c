@@ -1,4 +1,4 @@
-/* A walk over the extensions. */
+/* Reads one extension of a certificate by a walk over all of them. */
 #include "pki/tool/extension.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Lines and exit codes. */
+/* Prints the findings of check and lint, and finds the exit code they lead to. */
 #include "pki/tool/finding.h"
 
 #include <stdarg.h>

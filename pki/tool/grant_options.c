@@ -1,4 +1,4 @@
-/* Options to a grant. */
+/* Turns the options of a grant into the extension that carries it. */
 #include "pki/tool/grant_options.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The table of key types. */
+/* The table of the key types that this program makes. */
 #include "pki/tool/key_type.h"
 
 #include <gnutls/abstract.h>

@@ -1,4 +1,4 @@
-/* Keys for leaves. */
+/* Makes or finds the key of a leaf, in a file or on a token. */
 #include "pki/tool/leaf_key.h"
 
 #include <limits.h>

@@ -1,4 +1,4 @@
-/* The rules. */
+/* The rules of lint, one function each, and the table of them. */
 #include "pki/tool/lint_rule.h"
 
 #include <string.h>

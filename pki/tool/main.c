@@ -1,4 +1,4 @@
-/* valise-pki: the authority's tool. */
+/* valise-pki(1): finds the command that is asked for, and calls it. */
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <string.h>

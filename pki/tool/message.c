@@ -1,4 +1,4 @@
-/* Lines on standard error. */
+/* Writes messages to standard error, one line each, and passes the exit code on. */
 #include "pki/tool/message.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Certificates, by GnuTLS. */
+/* Makes certificates with GnuTLS, each with all that a verifier wants. */
 #include "pki/tool/mint.h"
 
 #include <stdlib.h>

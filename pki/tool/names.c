@@ -1,4 +1,4 @@
-/* Names in, subjectAltName out. */
+/* Reads the names that options give, and writes them as subjectAltName. */
 #include "pki/tool/names.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* Tables to getopt_long and back. */
+/* Reads command lines by their tables, with getopt_long, and prints --help from them. */
 #include "pki/tool/options.h"
 
 #include <getopt.h>

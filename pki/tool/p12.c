@@ -1,4 +1,4 @@
-/* Bags. */
+/* Writes a key and its chain as the bags of a PKCS#12 file. */
 #include "pki/tool/p12.h"
 
 #include <gnutls/pkcs12.h>

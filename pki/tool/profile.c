@@ -1,4 +1,4 @@
-/* The four kinds. */
+/* The table of the four kinds of leaf: their issuer, purposes and lifetime. */
 #include "pki/tool/profile.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Inventory to files. */
+/* Makes the files that others read from what the inventory holds. */
 #include "pki/tool/publish.h"
 
 #include <stdio.h>

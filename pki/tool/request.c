@@ -1,4 +1,4 @@
-/* Options to a leaf. */
+/* Turns the options of issue and sign into the leaf that they ask for. */
 #include "pki/tool/request.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Opening a CA. */
+/* Opens the certificate and the private key of a CA for signing. */
 #include "pki/tool/signer.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* PKCS#11, by GnuTLS and p11-kit. */
+/* Makes and uses keys on PKCS#11 tokens, by GnuTLS and p11-kit. */
 #include "pki/tool/token.h"
 
 #include <gnutls/pkcs11.h>

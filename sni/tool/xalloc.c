@@ -1,4 +1,4 @@
-/* Allocation or exit. */
+/* Allocates, or ends the program when there is no more memory. */
 #include "sni/tool/xalloc.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Tests of agent/backoff: how long an agent waits before it tries again. */
 #include "agent/backoff.h"
 
 #include "helpers.h"

@@ -1,3 +1,4 @@
+/* Tests of agent/channel_pool: how many channels are dialled, and when. */
 #include "agent/channel_pool.h"
 
 #include "helpers.h"

@@ -1,3 +1,4 @@
+/* Tests of agent/check: what it warns of, and its exit code. */
 #include "agent/check.h"
 
 #include <fcntl.h>

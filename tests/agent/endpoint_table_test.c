@@ -1,3 +1,4 @@
+/* Tests of agent/endpoint_table: numbers, and what a reload keeps of them. */
 #include "agent/endpoint_table.h"
 
 #include "mint.h"

@@ -1,3 +1,4 @@
+/* Tests of agent/keygen: keys, requests, and what is refused. */
 #include "agent/keygen.h"
 
 #include <gnutls/gnutls.h>

@@ -1,3 +1,4 @@
+/* Tests of agent/oneshot: command lines that become settings. */
 #include "agent/oneshot.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* Tests of agent/settings: defaults, rules between keys, and messages. */
 #include "agent/settings.h"
 
 #include <sysexits.h>

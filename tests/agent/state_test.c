@@ -1,3 +1,4 @@
+/* Tests of agent/state: the identity of an agent over restarts. */
 #include "agent/state.h"
 
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+/* Tests of agent/url: endpoints and upstreams as they are written. */
 #include "agent/url.h"
 
 #include "helpers.h"

@@ -1,3 +1,4 @@
+/* Tests of base/address: literals, prefixes and the blocks that limits count. */
 #include "base/address.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* Tests of base/clock, and of the hand that tests have on it. */
 #include "base/clock.h"
 #include "base/clock_fake.h"
 

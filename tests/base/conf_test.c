@@ -1,3 +1,4 @@
+/* Tests of base/conf: values, defaults, and messages with their place. */
 #include "base/conf.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Tests of the connector of base/socket.h with one address at a time. */
 #include "base/socket.h"
 
 #include <arpa/inet.h>

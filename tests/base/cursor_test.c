@@ -1,3 +1,4 @@
+/* Tests of base/cursor: bounds, failures that stick, and writing. */
 #include "base/cursor.h"
 
 #include <string.h>

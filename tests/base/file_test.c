@@ -1,3 +1,4 @@
+/* Tests of base/file: whole reads and writes, and key files. */
 #include "base/file.h"
 
 #include <dirent.h>

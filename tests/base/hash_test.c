@@ -1,3 +1,4 @@
+/* Tests of base/hash: SipHash by its published vectors, and the table. */
 #include "base/hash.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* Tests of log_limited(): what strangers repeat becomes few lines. */
 #include "base/log.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Tests of base/log: both formats, and hostile strings in them. */
 #include "base/log.h"
 
 #include <fcntl.h>

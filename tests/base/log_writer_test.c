@@ -1,3 +1,4 @@
+/* Tests of the log's writer: pipes that nobody reads, losses, and crashes. */
 #include "base/log.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Tests of base/loop: timers, descriptors, tasks, calls and signals. */
 #include "base/loop.h"
 
 #include <pthread.h>

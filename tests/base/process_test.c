@@ -1,3 +1,4 @@
+/* Tests of base/process: descriptors 0 to 2, and signals. */
 #include "base/process.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* Tests of base/proxy: both versions of the PROXY header, both ways. */
 #include "base/proxy.h"
 
 #include <stdlib.h>

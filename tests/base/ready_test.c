@@ -1,3 +1,4 @@
+/* Tests of base/ready: the service manager and the lock. */
 #include "base/ready.h"
 
 #include <fcntl.h>

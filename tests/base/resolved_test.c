@@ -1,3 +1,4 @@
+/* Tests of base/resolved: how long answers are used, and their order. */
 #include "base/resolved.h"
 
 #include <stdio.h>

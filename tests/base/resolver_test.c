@@ -1,3 +1,4 @@
+/* Tests of base/resolver with the system behind it: names, askers, loops. */
 #include "base/resolver.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Tests of base/secret: memory that is wiped, and processes without a core. */
 #include "base/secret.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Tests of base/socket: listening and accepting, with real sockets. */
 #include "base/socket.h"
 
 #include <errno.h>

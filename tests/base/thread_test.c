@@ -1,3 +1,4 @@
+/* Tests of base/thread: threads with loops, and calls between them. */
 #include "base/thread.h"
 
 #include <pthread.h>

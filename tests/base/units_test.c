@@ -1,3 +1,4 @@
+/* Tests of base/units: durations, sizes, numbers and hexadecimal. */
 #include "base/units.h"
 
 #include <string.h>

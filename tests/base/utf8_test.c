@@ -1,3 +1,4 @@
+/* Tests of base/utf8: decoding, and characters that cannot be seen. */
 #include "base/utf8.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Tests of pki/cert: the facts of a certificate, and whose key it has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

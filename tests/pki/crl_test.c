@@ -1,3 +1,4 @@
+/* Tests of pki/crl: serials, signatures, and files that are broken. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Tests of pki/der: strict lengths, times, numbers and OIDs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Tests of pki/grant: its canonical form, its ranges, and ceilings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Tests of pki/identity: who a chain says that somebody is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Tests of pki/key_pair: which of the two files is wrong, and what it holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

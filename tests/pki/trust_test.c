@@ -1,3 +1,4 @@
+/* Tests of pki/trust: CAs and CRLs over reloads, and what they end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Tests of relay/admission: who leaves the queue when it is too full. */
 #include "relay/admission.h"
 
 #include "relay/helpers.h"

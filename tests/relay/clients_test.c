@@ -1,3 +1,4 @@
+/* Tests of relay/clients and relay/usage: how many flows there may be. */
 #include "relay/clients.h"
 
 #include "relay/helpers.h"

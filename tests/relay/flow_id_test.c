@@ -1,3 +1,4 @@
+/* Tests of relay/flow_id: ids are unique and tell nothing. */
 #include "relay/flow_id.h"
 
 #include <nettle/aes.h>

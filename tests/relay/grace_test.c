@@ -1,3 +1,4 @@
+/* Tests of relay/grace: readers without a lock, and late release. */
 #include "relay/grace.h"
 
 #include <pthread.h>

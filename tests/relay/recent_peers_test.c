@@ -1,3 +1,4 @@
+/* Tests of relay/recent_peers: how long it remembers, and whom it forgets. */
 #include "relay/recent_peers.h"
 
 #include "base/clock.h"

@@ -1,3 +1,4 @@
+/* Tests of relay/refuse: reasons, alerts, and what settings may say. */
 #include "relay/refuse.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Tests of relay/route: precedence, claims, sets, and names that are remembered. */
 #include "relay/route.h"
 
 #include <pthread.h>

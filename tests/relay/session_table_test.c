@@ -1,3 +1,4 @@
+/* Tests of relay/session_table and relay/session_ref: keys, twins and commands. */
 #include "relay/session_table.h"
 
 #include "relay/helpers.h"

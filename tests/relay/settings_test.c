@@ -1,3 +1,4 @@
+/* Tests of relay/settings: the documented example, and each refusal. */
 #include "relay/settings.h"
 
 #include <string.h>

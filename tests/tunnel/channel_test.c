@@ -1,3 +1,4 @@
+/* Tests of tunnel/channel: two ends of one channel over a socket pair. */
 #include "tunnel/channel.h"
 
 #include <malloc.h>

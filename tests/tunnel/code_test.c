@@ -1,3 +1,4 @@
+/* Tests of tunnel/code against valise-errors(7) and valise-protocol(7). */
 #include "tunnel/code.h"
 
 #include <stdio.h>

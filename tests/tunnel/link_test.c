@@ -1,3 +1,4 @@
+/* Tests of tunnel/link: frames, queues, closing, and moving between loops. */
 #include "tunnel/link.h"
 
 #include "tunnel/looped.h"

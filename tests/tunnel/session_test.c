@@ -1,3 +1,4 @@
+/* Tests of tunnel/session: greeting, frames, heartbeat, and how it ends. */
 #include "tunnel/session.h"
 
 #include <nettle/hkdf.h>

@@ -1,3 +1,4 @@
+/* Tests of tunnel/stream: an end and a reset are told apart. */
 #include "tunnel/stream.h"
 
 #include <linux/filter.h>
