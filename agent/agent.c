@@ -90,7 +90,7 @@ on_drain(void *arg)
 		return;
 	}
 	if (late)
-		log_audit(LOG_WARNING, "drain-timeout", "the time is up: what runs is cut",
+		log_audit(LOG_WARNING, "drain-timeout", "the time is up: open flows are cut",
 		    log_u64("flows", agent_workers_flow_count(agent->context.workers)));
 	leave(agent);
 }
@@ -100,7 +100,7 @@ drain(struct agent *agent)
 {
 	agent->stage = AGENT_DRAINING;
 	log_audit(LOG_INFO, "drain",
-	    "nothing new is taken, what runs may finish; a second signal is now",
+	    "new flows are refused, open ones may finish; a second signal cuts them",
 	    log_u64("flows", agent_workers_flow_count(agent->context.workers)));
 	show_status(agent, "STOPPING=1");
 	relay_links_drain(&agent->links, AGENT_DRAIN_MS);

@@ -99,7 +99,7 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	check_certificate(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
 		warn(check, nowhere,
-		    "%s is no agent's certificate (no grant or not the purpose): relays"
+		    "%s is not an agent's certificate (no grant or not the purpose): relays"
 		    " will refuse it; issue one with `valise-pki issue agent`",
 		    check->settings->certificate);
 	warn_trust(check, nowhere, credentials->relays);

@@ -97,7 +97,7 @@ add_host(struct keygen_options *wanted, const char *text)
 
 	if (!name_normalise_pattern(host, text, strlen(text)) ||
 	    inet_pton(AF_INET, host, &address) == 1)
-		return refuse(EX_DATAERR, "--host '%s' is no server name; give one like"
+		return refuse(EX_DATAERR, "--host '%s' is not a valid server name; give one like"
 		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"
 		    " not ASCII", text);
 	for (size_t i = 0; i < wanted->host_count; i++)
@@ -150,7 +150,7 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 		if (got == ':')
 			return refuse(EX_USAGE, "%s needs a value", arguments[optind - 1]);
 		if (got == '?')
-			return refuse(EX_USAGE, "%s is no option here", arguments[optind - 1]);
+			return refuse(EX_USAGE, "%s is not an option here", arguments[optind - 1]);
 		code = take_option(wanted, got, optarg);
 	}
 	if (code)
@@ -204,7 +204,7 @@ make_key(struct made *made, const struct keygen_type *type)
 	kept = secret_init(&made->key_pem, pem.data, pem.size);
 	bytes_wipe(pem.data, pem.size);
 	gnutls_free(pem.data);
-	return kept ? 0 : refuse(EX_OSERR, "out of memory; nothing was made");
+	return kept ? 0 : refuse(EX_OSERR, "memory is short; nothing was made");
 }
 
 static int

@@ -76,7 +76,7 @@ scan(int count, char **arguments, const char *values[OPTIONS], const char **upst
 		if (got == ':')
 			return refuse(EX_USAGE, "%s needs a value", arguments[optind - 1]);
 		if (got == '?')
-			return refuse(EX_USAGE, "%s is no option here", arguments[optind - 1]);
+			return refuse(EX_USAGE, "%s is not an option here", arguments[optind - 1]);
 		if (values[got])
 			return refuse(EX_USAGE, "--%s is given twice", option_rows[got].name);
 		values[got] = optarg;

@@ -51,7 +51,7 @@ is_short_text(const char *text, char error[256])
 			bytes = SHORT_TEXT;
 	if (bytes > 0 && bytes < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "is no name; give 1 to %d bytes without control characters",
+	snprintf(error, 256, "is not a valid name; give 1 to %d bytes without control characters",
 	    SHORT_TEXT - 1);
 	return false;
 }
@@ -64,7 +64,7 @@ is_label(const char *text, char error[256])
 	if (equals && equals > text && equals - text < SHORT_TEXT &&
 	    strlen(equals + 1) < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "is no label; write key=value, each up to %d bytes", SHORT_TEXT - 1);
+	snprintf(error, 256, "is not a valid label; write key=value, each up to %d bytes", SHORT_TEXT - 1);
 	return false;
 }
 
@@ -76,7 +76,7 @@ is_protocol(const char *text, char error[256])
 	if (bytes > 0 && bytes <= 32)
 		return true;
 	snprintf(
-	    error, 256, "is no ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
+	    error, 256, "is not a valid ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
 	return false;
 }
 
@@ -85,7 +85,7 @@ is_path(const char *text, char error[256])
 {
 	if (text[0] != '\0' && strlen(text) < PATH_MAX)
 		return true;
-	snprintf(error, 256, "is no path; it has 1 to %d bytes", PATH_MAX - 1);
+	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
 	return false;
 }
 

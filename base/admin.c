@@ -263,7 +263,7 @@ judge(struct admin_question *question, size_t bytes)
 	if (word != NULL)
 		ask(question, word, document);
 	else if (json_is_string(json_object_get(document, "command")))
-		tell(question, refusal("admin-command-unknown", "this program knows no such command", NULL));
+		tell(question, refusal("admin-command-unknown", "this program does not know this command", NULL));
 	else
 		tell(question, refusal("admin-question-malformed",
 		    "a question is one JSON object on one line with a \"command\"", NULL));
@@ -390,7 +390,7 @@ judge_directory(const char *path, char error[ADMIN_ERROR])
 	snprintf(directory, sizeof directory, "%s", path);
 	slash = strrchr(directory, '/');
 	if (slash == NULL)
-		return fail(EX_CANTCREAT, error, path, "is no absolute path", "write admin.socket as /run/...");
+		return fail(EX_CANTCREAT, error, path, "is not an absolute path", "write admin.socket as /run/...");
 	slash[slash == directory] = '\0';
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return fail(EX_CANTCREAT, error, directory, strerror(errno),

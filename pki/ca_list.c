@@ -85,7 +85,7 @@ static struct listed_ca *
 ca_new(struct der der, const char **why)
 {
 	struct listed_ca *ca = calloc(1, sizeof *ca);
-	*why = "cannot be read for want of memory";
+	*why = "cannot be read: memory is short";
 	if (ca == NULL || (ca->der = malloc(der.bytes + 1)) == NULL)
 		goto failed;
 	memcpy(ca->der, der.data, der.bytes);
@@ -122,7 +122,7 @@ add(struct ca_list *list, struct der der, const char *file)
 	struct listed_ca **more = realloc(list->cas, (list->count + 1) * sizeof *more);
 	if (more == NULL) {
 		ca_free(ca);
-		return "cannot be read for want of memory";
+		return "cannot be read: memory is short";
 	}
 	ca->file = file;
 	list->cas = more;

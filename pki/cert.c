@@ -113,7 +113,7 @@ read_facts(struct cert_facts *facts, const struct x509 *x)
 	facts->subject = name_copy(x->subject);
 	facts->issuer = name_copy(x->issuer);
 	if (facts->subject == NULL || facts->issuer == NULL || !copy_sans(facts, x))
-		return "cannot be read for want of memory";
+		return "cannot be read: memory is short";
 	return read_key_facts(facts, x);
 }
 

@@ -193,7 +193,7 @@ sort_out(struct crl *crl)
 	crl->count = 0;
 	crl->begins = calloc(BUCKETS, sizeof *crl->begins);
 	if (crl->begins == NULL)
-		return "cannot be read for want of memory";
+		return "cannot be read: memory is short";
 	return count_entries(crl) ? NULL : "has an entry that is malformed";
 }
 
@@ -278,7 +278,7 @@ copy_facts(struct crl *crl)
 {
 	crl->facts = malloc(crl->issuer.bytes + crl->authority_key.bytes + crl->number.bytes + 1);
 	if (crl->facts == NULL)
-		return "cannot be read for want of memory";
+		return "cannot be read: memory is short";
 	uint8_t *to = crl->facts;
 	move_fact(&crl->issuer, &to);
 	move_fact(&crl->authority_key, &to);
@@ -290,7 +290,7 @@ struct crl *
 crl_parse(const uint8_t *der, size_t bytes, const char **why)
 {
 	struct crl *crl = calloc(1, sizeof *crl);
-	*why = "cannot be read for want of memory";
+	*why = "cannot be read: memory is short";
 	if (crl == NULL)
 		return NULL;
 	crl->whole = (struct der){ der, bytes };
@@ -393,7 +393,7 @@ crl_index(struct crl *crl, const char **why)
 	if (crl->begins == NULL && crl->revoked.bytes > 0 && (*why = sort_out(crl)) != NULL)
 		return false;
 	crl->entries = malloc(crl->count * sizeof *crl->entries + 1);
-	*why = "cannot be read for want of memory";
+	*why = "cannot be read: memory is short";
 	if (crl->entries == NULL)
 		return false;
 	*why = "has an entry that is malformed, or critical and not known here";

@@ -215,7 +215,7 @@ write_lines(struct crl_history *history, const char *path, char error[CRL_HISTOR
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 	if (out == NULL)
-		return snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be written for want of memory", path), false;
+		return snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be written: memory is short", path), false;
 	pthread_mutex_lock(&history->lock);
 	for (size_t i = 0; i < history->mark_count; i++) {
 		format_line(&history->marks[i], line);

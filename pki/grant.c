@@ -261,7 +261,7 @@ static const char *
 decode(asn1_node *element, struct grant *grant, const uint8_t *der, size_t bytes)
 {
 	if (*element == NULL)
-		return "cannot be read for want of memory";
+		return "cannot be read: memory is short";
 	int length = (int)bytes;
 	if (asn1_der_decoding2(element, der, &length, ASN1_DECODE_FLAG_STRICT_DER, NULL) != ASN1_SUCCESS)
 		return "is not well-formed";

@@ -123,7 +123,7 @@ decode_blocks(struct pem_file *file, enum pem_kind kind)
 		if (file->count == PEM_BLOCKS)
 			return "has too many PEM blocks";
 		if (!add_place(file, kept, bytes))
-			return "cannot be read for want of memory";
+			return "cannot be read: memory is short";
 		kept += bytes;
 	}
 	uint8_t *less = kept == 0 ? NULL : realloc(file->storage.data, kept);
@@ -143,7 +143,7 @@ pem_decode(struct pem_file *file, enum pem_kind kind, const char **why)
 	if (!is_der)
 		*why = decode_blocks(file, kind);
 	else if (!add_place(file, 0, storage->bytes))
-		*why = "cannot be read for want of memory";
+		*why = "cannot be read: memory is short";
 	if (*why == NULL && file->count == 0)
 		*why = kind == PEM_CRL ? "holds no CRL" : "holds no certificate";
 	return *why == NULL;

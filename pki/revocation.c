@@ -131,7 +131,7 @@ take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count, in
 		return why;
 	if (loaded->state == PLACED)
 		return crl_index(loaded->crl, &why) ? NULL : why;
-	return crl_keep(loaded->crl) ? NULL : "cannot be read for want of memory";
+	return crl_keep(loaded->crl) ? NULL : "cannot be read: memory is short";
 }
 
 static bool
@@ -149,7 +149,7 @@ bool
 revocation_add(struct revocation *set, struct der der, const char *file,
 	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
 {
-	static const char no_memory[] = "cannot be read for want of memory";
+	static const char no_memory[] = "cannot be read: memory is short";
 	const char *why = no_memory;
 	struct loaded_crl *more = realloc(set->crls, (set->count + 1) * sizeof *more);
 	if (more == NULL)

@@ -162,7 +162,7 @@ history_for(const struct trust_sources *sources, const struct trust *previous, c
 		return crl_history_hold(revocation_history(previous->revocation));
 	struct crl_history *history = crl_history_new();
 	if (history == NULL)
-		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", sources->label);
+		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", sources->label);
 	if (history == NULL || sources->state_dir == NULL || crl_history_read(history, sources->state_dir, error))
 		return history;
 	crl_history_release(history);
@@ -176,7 +176,7 @@ load_crl_files(struct trust *trust, const struct trust_sources *sources, int64_t
 	struct issuer *cas = calloc(trust->cas.count, sizeof *cas);
 	bool done = cas != NULL;
 	if (!done)
-		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", trust->label);
+		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	for (size_t i = 0; done && i < trust->cas.count; i++)
 		cas[i] = trust->cas.cas[i]->link.issuer;
 	for (size_t i = 0; done && i < sources->crl_count; i++)
@@ -195,7 +195,7 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	trust->revocation = revocation_new(sources, history);
 	bool done = trust->revocation != NULL;
 	if (!done)
-		snprintf(error, TRUST_ERROR, "%s cannot be read for want of memory", trust->label);
+		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	done = done && load_crl_files(trust, sources, now, error);
 	if (done) {
 		char reason[CRL_HISTORY_ERROR];
@@ -211,7 +211,7 @@ struct trust *
 trust_load(const struct trust_sources *sources, const struct trust *previous,
 	char *error, size_t error_bytes)
 {
-	char sentence[TRUST_ERROR] = "there is not enough memory";
+	char sentence[TRUST_ERROR] = "memory is short";
 	int64_t now = sources->now != 0 ? sources->now : clock_wall_s();
 	struct trust *trust = calloc(1, sizeof *trust);
 	bool done = trust != NULL;

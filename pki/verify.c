@@ -73,7 +73,7 @@ search_peer_chain(struct trust *trust, const struct peer_chain *sent, struct sea
 	candidate->verdict.sentence[0] = '\0';
 	verdict_set(&candidate->verdict, identity != NULL ? VERIFY_OK : VERIFY_INTERNAL, -1);
 	if (identity == NULL)
-		snprintf(candidate->verdict.sentence, VERDICT_SENTENCE, "there is not enough memory");
+		snprintf(candidate->verdict.sentence, VERDICT_SENTENCE, "memory is short");
 	return identity;
 }
 

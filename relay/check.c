@@ -23,7 +23,7 @@ tell_facts(const struct settings *settings)
 		printf("route: %s to %s\n", settings_route_at(settings, i)->pattern,
 		    settings_route_at(settings, i)->upstream.url);
 	if (settings->admin_http != NULL)
-		fprintf(stderr, "warning: this version answers no admin.http; remove the key\n");
+		fprintf(stderr, "warning: this version does not serve admin.http; remove the key\n");
 }
 
 static int

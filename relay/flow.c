@@ -491,7 +491,7 @@ cure_of(enum refusal reason)
 	case REFUSE_UNKNOWN_NAME:
 		return "no route has this name: start its agent, or add it to routes";
 	case REFUSE_NO_AGENT:
-		return "nobody could serve it in time: look at the agent's log, or at the upstream";
+		return "no agent or upstream could serve it in time: look at the agent's log, or at the upstream";
 	case REFUSE_OVER_LIMIT:
 		return "a limit is reached: raise it, or find out who uses it up";
 	case REFUSE_NO_NAME:

@@ -174,7 +174,7 @@ on_attempt(void *arg)
 
 	if (flow->state == FLOW_OPENING)
 		lost(flow, channel_is_worked_on(flow->channel) ?
-		    "the agent works on it, but did not answer in time" : "the agent did not answer in time", false);
+		    "the agent is working on it but did not answer in time" : "the agent did not answer in time", false);
 	else
 		retry(flow, "the agent opened no channel in time", false);
 }

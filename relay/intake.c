@@ -110,11 +110,11 @@ cure_of(enum refusal reason)
 	case REFUSE_NO_NAME:
 		return "the client sent no server name: connect by name, not by address";
 	case REFUSE_MALFORMED:
-		return "what came is no ClientHello that an endpoint would accept: see valise-sni(1)";
+		return "no endpoint would accept this ClientHello: see valise-sni(1)";
 	case REFUSE_DENIED:
 		return "a trusted proxy must send a PROXY header: turn it on there, or take it off trusted_proxies";
 	case REFUSE_FOREIGN_ALPN:
-		return "only agents have business at the connect name: connect to an endpoint's name";
+		return "the connect name is only for agents: connect to the name of an endpoint";
 	case REFUSE_NOT_TLS:
 		return "what came is not TLS: speak TLS to this port";
 	case REFUSE_TIMEOUT:

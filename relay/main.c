@@ -58,7 +58,7 @@ help(void)
 	printf("usage: valise-relay run|check|status|reload [-c FILE]\n"
 	    "\n"
 	    "  run     route connections until told to stop\n"
-	    "  check   judge the configuration and all its files, and say what it comes to\n"
+	    "  check   check the configuration and all its files, and say what is wrong\n"
 	    "  status  ask the running relay how it is\n"
 	    "  reload  have the running relay read its configuration again, and say whether it holds\n"
 	    "\n"
@@ -94,7 +94,7 @@ run_command(const char *word, const char *path)
 		if (strcmp(commands[i].word, word) == 0)
 			return commands[i].run(path);
 	}
-	return usage("there is no command", word);
+	return usage("a command is missing", word);
 }
 
 int

@@ -125,7 +125,7 @@ drain(struct relay *relay)
 	uint64_t ms = relay->reload.rules->settings.drain_ms;
 
 	relay->is_draining = true;
-	log_audit(LOG_INFO, "draining", "nothing new is taken; what runs may finish", log_u64("timeout_ms", ms));
+	log_audit(LOG_INFO, "draining", "new connections are refused; open flows may finish", log_u64("timeout_ms", ms));
 	ready_tell("STOPPING=1", "draining");
 	timer_set(&relay->deadline, ms);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
@@ -567,14 +567,14 @@ warn_of_root(void)
 {
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "running-as-root",
-		    "the relay needs no such power; run it as its own user with CAP_NET_BIND_SERVICE");
+		    "the relay does not need the rights of root; run it as its own user with CAP_NET_BIND_SERVICE");
 }
 
 static void
 warn_of_admin(const struct settings *settings)
 {
 	if (settings->admin_http != NULL)
-		log_event(LOG_WARNING, "admin-http-not-served", "this version answers no admin.http; remove the key",
+		log_event(LOG_WARNING, "admin-http-not-served", "this version does not serve admin.http; remove the key",
 		    log_str("admin.http", settings->admin_http));
 }
 

@@ -218,7 +218,7 @@ reload_trust(struct reload *reload)
 	}
 	reload_warn(trust);
 	trustwatch_swap(watch, trust);
-	log_audit(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all that is held is judged again",
+	log_audit(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all sessions and flows are judged again",
 	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
 	tell_trust(reload);
 }

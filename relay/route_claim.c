@@ -320,7 +320,7 @@ explain(enum code code, const char *name, char sentence[SENTENCE_TEXT])
 		enum code code;
 		const char *why;
 	} reasons[] = {
-		{ CODE_NAME_INVALID, "is no server name; write app.example.com or *.example.com" },
+		{ CODE_NAME_INVALID, "is not a valid server name; write app.example.com or *.example.com" },
 		{ CODE_NAME_NOT_GRANTED, "is in no DNS name of this agent's certificate; issue one with --host for it" },
 		{ CODE_NAME_RESERVED, "belongs to the relay itself; announce another name" },
 		{ CODE_NAME_TAKEN, "is served by another agent; stop that one, or issue both certificates with --shared" },

@@ -27,7 +27,7 @@ is_listener(const char *text, char error[256])
 
 	if (address_parse(&address, text) && address.as.any.sa_family != AF_UNIX)
 		return true;
-	snprintf(error, 256, "is no address to listen on; write ADDRESS:PORT, as \"[::]:443\"");
+	snprintf(error, 256, "is not a valid address to listen on; write ADDRESS:PORT, as \"[::]:443\"");
 	return false;
 }
 
@@ -38,7 +38,7 @@ is_prefix(const char *text, char error[256])
 
 	if (prefix_parse(&prefix, text))
 		return true;
-	snprintf(error, 256, "is no block of addresses; write as 192.0.2.0/24");
+	snprintf(error, 256, "is not a valid block of addresses; write it as 192.0.2.0/24");
 	return false;
 }
 
@@ -49,7 +49,7 @@ is_host_name(const char *text, char error[256])
 
 	if (name_normalise(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "is no server name; write letters, digits and - in labels of at most 63");
+	snprintf(error, 256, "is not a valid server name; write letters, digits and - in labels of at most 63");
 	return false;
 }
 
@@ -60,7 +60,7 @@ is_pattern(const char *text, char error[256])
 
 	if (name_normalise_pattern(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "is no server name; write app.example.com or \"*.example.com\"");
+	snprintf(error, 256, "is not a valid server name; write app.example.com or \"*.example.com\"");
 	return false;
 }
 
@@ -77,7 +77,7 @@ is_protocol(const char *text, char error[256])
 {
 	if (text[0] != '\0' && strlen(text) < 256)
 		return true;
-	snprintf(error, 256, "is no ALPN protocol of 1 to 255 bytes; write one as h2 or http/1.1");
+	snprintf(error, 256, "is not a valid ALPN protocol of 1 to 255 bytes; write one such as h2 or http/1.1");
 	return false;
 }
 
@@ -219,14 +219,14 @@ settings_upstream_parse(const char *url, const char **target, char error[256])
 	if (strncmp(url, local, strlen(local)) == 0) {
 		if (url[strlen(local)] == '/' && address_parse(&address, url))
 			return true;
-		snprintf(error, 256, "is no socket; write unix:/PATH, absolute and at most 107 bytes");
+		snprintf(error, 256, "is not a valid socket; write unix:/PATH, absolute and at most 107 bytes");
 		return false;
 	}
 	if (strncmp(url, tcp, strlen(tcp)) == 0 && host_port_split(url + strlen(tcp), host, &port)) {
 		*target = url + strlen(tcp);
 		return true;
 	}
-	snprintf(error, 256, "is no upstream; write tcp://HOST:PORT or unix:/PATH");
+	snprintf(error, 256, "is not a valid upstream; write tcp://HOST:PORT or unix:/PATH");
 	return false;
 }
 
@@ -273,7 +273,7 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 	name_normalise_pattern(route->pattern, route->server_name, strlen(route->server_name));
 	settings_upstream_parse(route->upstream.url, &route->upstream.target, error);
 	if (route->any_depth && !name_is_wildcard(route->pattern))
-		conf_error(report, route->depth_mark, "depth is for wildcards, and '%s' is none; remove it",
+		conf_error(report, route->depth_mark, "depth is for wildcards, and '%s' is not one; remove it",
 		    route->pattern);
 	if (strcmp(route->pattern, settings->connect_pattern) == 0)
 		conf_error(report, route->server_name_mark,
@@ -333,7 +333,7 @@ check_refusal(struct settings *settings, enum refusal reason, struct conf_report
 	if (rule->action != REFUSE_BY_ROUTE)
 		return;
 	if (reason == REFUSE_MALFORMED)
-		conf_error(report, mark, "what is malformed is never routed; write alert, close or reset");
+		conf_error(report, mark, "a malformed hello is never routed; write alert, close or reset");
 	else if (!is_routed(settings, rule->route))
 		conf_error(report, mark, "no static route has server_name '%s'; add it to routes", rule->route);
 }

@@ -145,9 +145,9 @@ explain(struct tls *tls, int got)
 	else if (tls->below == IO_EOF)
 		snprintf(tls->error, sizeof tls->error, "the peer closed without close_notify");
 	else if (is_too_old(tls, got))
-		snprintf(tls->error, sizeof tls->error, "the peer offers no TLS 1.3");
+		snprintf(tls->error, sizeof tls->error, "the peer does not offer TLS 1.3");
 	else if (is_no_tls(tls, got))
-		snprintf(tls->error, sizeof tls->error, "the peer speaks no TLS");
+		snprintf(tls->error, sizeof tls->error, "the peer does not speak TLS");
 	else
 		snprintf(tls->error, sizeof tls->error, "%s", gnutls_strerror(got));
 }

@@ -309,7 +309,7 @@ load_keys(struct tls_config *config, char *error)
 	int got = config->purpose->is_server ? gnutls_psk_allocate_server_credentials(&config->keys)
 	    : gnutls_psk_allocate_client_credentials(&config->key);
 	if (got < 0) {
-		snprintf(error, TLS_ERROR, "out of memory");
+		snprintf(error, TLS_ERROR, "memory is short");
 		return false;
 	}
 	if (config->keys)
@@ -330,7 +330,7 @@ copy_alpn(struct tls_config *config, const char *const *names, char *error)
 	/* One block: the pointers, then the texts. */
 	const char **copy = malloc((count + 1) * sizeof *copy + bytes);
 	if (!copy) {
-		snprintf(error, TLS_ERROR, "out of memory");
+		snprintf(error, TLS_ERROR, "memory is short");
 		return false;
 	}
 	char *at = (char *)(copy + count + 1);
@@ -364,7 +364,7 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 	struct tls_config *config = calloc(1, sizeof *config);
 	error[0] = '\0';
 	if (!config) {
-		snprintf(error, TLS_ERROR, "out of memory");
+		snprintf(error, TLS_ERROR, "memory is short");
 		return NULL;
 	}
 	config->holders = 1;

@@ -47,5 +47,5 @@ message_note(const char *format, ...)
 int
 message_no_memory(void)
 {
-	return message_fail(EX_OSERR, "out of memory; nothing was changed");
+	return message_fail(EX_OSERR, "memory is short; nothing was changed");
 }

@@ -125,7 +125,7 @@ output_print(const struct common *common, json_t *value)
 
 	if (!value)
 		return message_fail(EX_OSERR,
-		    "out of memory; the command did its work, but cannot print the result");
+		    "memory is short; the command did its work, but cannot print the result");
 	if (common->json) {
 		json_dumpf(value, stdout, JSON_INDENT(2));
 		putchar('\n');

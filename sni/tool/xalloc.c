@@ -9,7 +9,7 @@ static void *
 exit_if_null(void *memory)
 {
 	if (!memory) {
-		fputs("valise-sni: out of memory\n", stderr);
+		fputs("valise-sni: memory is short\n", stderr);
 		exit(EX_OSERR);
 	}
 	return memory;

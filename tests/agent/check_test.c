@@ -73,7 +73,7 @@ warns_of_certificates_that_do_not_fit(void **state)
 	assert_told("agent.yml:4:20: warning: ");
 	assert_told("does not cover b.test: relays will refuse the endpoint");
 	assert_told("does not cover b.test: clients will refuse it");
-	assert_told("is no agent's certificate");
+	assert_told("is not an agent's certificate");
 	assert_told("fine; endpoints: 1, relays: 1");
 }
 

@@ -9,6 +9,10 @@ grep -nE '\b(gets|strcpy|strcat|sprintf|alloca|strtok)\(' -r base sni pki tunnel
 nothing "no function without a bound is called"
 grep -nE '[[:space:]]+$' "${text[@]}" /dev/null | grep -vE '^[^:]+\.(bin|key|pem|crt|der)' > "$scratch/wrong"
 nothing "no line ends in white space"
+mapfile -t code < <(tree -name '*.[ch]' | grep -v '^tests/')
+grep -nE '"[^"]*\b((is|are) none|(out|want|lack) of memory|(enough|no) memory)\b[^"]*"' "${code[@]}" > "$scratch/wrong"
+grep -nE '"([^"]*[^e"] )?(is|are) no [a-z][^"]*"' "${code[@]}" | grep -vE '(is|are) no longer' >> "$scratch/wrong"
+nothing "messages say that something is not a valid one, and that memory is short"
 for script in $(tree | grep -E '(\.t|/run|/demo|/deps)$'); do
 	[ -x "$script" ] || echo "$script is not executable" >> "$scratch/wrong"
 	case $(head -n 1 "$script") in

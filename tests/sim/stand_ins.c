@@ -286,7 +286,7 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 	if (identity == NULL) {
 		verdict->code = VERIFY_INTERNAL;
 		verdict->alert = 80;
-		snprintf(verdict->sentence, sizeof(verdict->sentence), "there is not enough memory");
+		snprintf(verdict->sentence, sizeof(verdict->sentence), "memory is short");
 		return NULL;
 	}
 	identity->holders = 1;

@@ -317,7 +317,7 @@ a_peer_without_tls_1_3_is_told_so(void **state)
 	assert_int_equal(send(fds[1], wire, bytes, 0), bytes);
 	assert_int_equal(tls_handshake(server), IO_FAILED);
 	assert_int_equal(tls_alert_sent(server), 70);
-	assert_string_equal(tls_error(server), "the peer offers no TLS 1.3");
+	assert_string_equal(tls_error(server), "the peer does not offer TLS 1.3");
 	stream_free(tls_stream(server));
 	tls_config_release(config);
 	close(fds[1]);
