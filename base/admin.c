@@ -80,7 +80,7 @@ reap(void *arg)
 	free(question);
 }
 
-/* What is over is freed at the end of the turn, if the handler does not have it. */
+/* A question that is over is freed at the end of the turn, unless the handler still has it. */
 static void
 end_of_life(struct admin_question *question)
 {
@@ -142,7 +142,7 @@ refusal(const char *code, const char *message, json_t *details)
 	return error != NULL ? json_pack("{s:o}", "error", error) : NULL;
 }
 
-/* The document as one line; NULL when it cannot be one. */
+/* The document as one line; NULL when that cannot be made. */
 static char *
 line_of(json_t *document, size_t *bytes)
 {
@@ -172,7 +172,7 @@ tell(struct admin_question *question, json_t *document)
 	go_on_telling(question);
 }
 
-/* What comes after its time, or after its asker has left, is not told. */
+/* An answer that comes too late, or after its asker has left, is not told. */
 void
 admin_answer(struct admin_question *question, json_t *document)
 {
@@ -331,7 +331,7 @@ is_permitted(int fd)
 	return false;
 }
 
-/* Without a place of its own: what the socket's buffer does not take is lost. */
+/* The refusal has no place of its own: what the socket's buffer does not take is lost. */
 static void
 turn_away(int fd, const char *code, const char *message)
 {

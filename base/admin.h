@@ -8,10 +8,10 @@
  * codes of this module: admin-not-permitted, admin-busy, admin-question-malformed,
  * admin-command-unknown, admin-no-answer, admin-answer-impossible.
  *
- * Whoever may connect shares ADMIN_QUESTIONS_MOST places.  A place is left at the
- * latest by its deadlines: 5 s for the question, 60 s for the answer to be made,
- * 10 s for it to be read.  When all are taken, the newcomer is told so and goes.
- * Nothing here waits: all of it happens in the loop's own thread.
+ * Whoever may connect shares ADMIN_QUESTIONS_MOST places.  Deadlines free a
+ * place: 5 s for the question, 60 s for the answer to be made, 10 s for it to be
+ * read.  When all are taken, the newcomer is told so and goes. Nothing here
+ * waits: all of it happens in the loop's own thread.
  *
  *	admin_lock --> admin_new --> on_question ... admin_answer or admin_refuse --> admin_free
  */

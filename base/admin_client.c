@@ -28,7 +28,7 @@ fail(const struct admin_program *program, int code, const char *format, ...)
 	return code;
 }
 
-/* Mistakes are the daemon's to tell, unless they keep us from finding it. */
+/* The daemon tells the mistakes of its configuration, unless they keep us from finding it. */
 static int
 find_socket(const struct admin_program *program, const char *config_path, char path[ADMIN_PATH])
 {
@@ -72,7 +72,8 @@ connect_to(const struct admin_program *program, const char *path, int *fd)
 	    program->name, path, strerror(errno));
 }
 
-/* A refusal may be there before the question is; then the question is of no use, and not sending it no fault. */
+/* A refusal may come before the question is sent; then the question is not needed, and failing to
+ * send it is not a fault. */
 static void
 send_question(int fd, const char *word)
 {

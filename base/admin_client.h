@@ -15,7 +15,8 @@ struct admin_place {
 
 struct admin_program {
 	const char *name;	/* for messages: "valise-relay" */
-	/* The rows of struct admin_place.  Everything else in the file may be wrong: that is a thing to ask about. */
+	/* The rows of struct admin_place.  Everything else in the file may be wrong: the daemon can
+	 * be asked about that. */
 	const struct conf_row *place;
 };
 

@@ -9,7 +9,7 @@
 
 /* Milliseconds since some fixed point; never goes back. */
 uint64_t clock_ms(void);
-/* Microseconds of the same clock. */
+/* The same clock in microseconds. */
 uint64_t clock_us(void);
 /* Seconds since 1970, UTC. */
 int64_t clock_wall_s(void);

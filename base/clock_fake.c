@@ -1,4 +1,4 @@
-/* A test's hand on the clocks. */
+/* Sets the clocks for a test, and moves them on. */
 #include "base/clock_fake.h"
 
 #include <assert.h>

@@ -54,7 +54,7 @@ text_of(const yaml_node_t *node)
 	return (const char *)node->data.scalar.value;
 }
 
-/* `key:` with nothing behind it, or what YAML calls null. */
+/* Whether this is `key:` with nothing behind it, or what YAML calls null. */
 static bool
 is_empty(const yaml_node_t *node)
 {
@@ -66,7 +66,7 @@ is_empty(const yaml_node_t *node)
 	return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
-/* A scalar with something in it that C can hold as a string. */
+/* Whether this is a scalar with a text that C can hold as a string; says so if not. */
 static bool
 is_text(struct filling *f, const char *key, const yaml_node_t *node)
 {
@@ -119,7 +119,7 @@ add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts
 		texts->count++;
 }
 
-/* The nodes of a list; anything else is a list of itself, nothing a list of nothing. */
+/* The nodes of a list; any other node is a list of itself, and no node is an empty list. */
 static size_t
 count_of(const yaml_node_t *node)
 {

@@ -70,7 +70,7 @@ struct conf_row {
 	size_t item_bytes;		/* for CONF_MAPPINGS */
 	const char *scalar;	/* for CONF_MAPPING: the key that a bare scalar stands for */
 	size_t mark_offset;	/* of a struct conf_mark in the struct, or 0 */
-	/* Of one text or of each item; NULL: any will do. */
+	/* Checks one text, or each item of a list; NULL: any text will do. */
 	bool (*check)(const char *text, char error[256]);
 };
 

@@ -36,7 +36,7 @@ distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
 	return d[a_bytes][b_bytes];
 }
 
-/* More edits than this and it is another word. */
+/* With more edits than this it is another word. */
 static unsigned
 tolerance(size_t bytes)
 {

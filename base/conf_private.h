@@ -23,7 +23,7 @@ enum {
 bool conf_document_load(yaml_document_t *, const void *text, size_t bytes, struct conf_report *);
 
 /* Converts one scalar to the row's kind (TEXT, NUMBER, BOOL, DURATION, SIZE, WORD) at `value`.
- * False with a sentence that quotes the text and says what would do. */
+ * False with a sentence that quotes the text and says what would be valid. */
 bool conf_value_set(const struct conf_row *, void *value, const char *text,
     char error[CONF_SENTENCE]);
 /* The row's own check on one text. */

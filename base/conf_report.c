@@ -1,4 +1,4 @@
-/* Messages with their place in the file. */
+/* Writes messages with their place in the file. */
 #include "base/conf_private.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* From a scalar's text to a value in the row's unit, or a sentence that says what would do. */
+/* From a scalar's text to a value in the row's unit, or a sentence that says what would be
+ * valid. */
 #include "base/conf_private.h"
 
 #include <inttypes.h>
@@ -13,7 +14,7 @@ struct shown_unit {
 	uint64_t factor;
 };
 
-/* Largest first: a bound is told in the largest unit that it is whole in. */
+/* Largest first: a bound is told in the largest unit of which it is a whole number. */
 static const struct shown_unit durations[] = {
     {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 1}};
 static const struct shown_unit sizes[] = {

@@ -27,7 +27,8 @@ mark_at(const char *text, size_t bytes, size_t offset)
 	return mark;
 }
 
-/* Of which libyaml only says that it "cannot start any token".  Its index counts characters. */
+/* Whether it is a tab, of which libyaml only says that it "cannot start any token". Its index
+ * counts characters. */
 static bool
 is_tab(const char *text, size_t bytes, yaml_mark_t mark)
 {

@@ -35,7 +35,7 @@ struct connector {
 	uint64_t deadline_ms;
 	struct timer overall, pace;
 	struct task begin, answer;
-	int fd;			/* that is connected */
+	int fd;			/* the one that is connected */
 	int errors[RESOLVED_MOST];	/* of each address; 0: none yet */
 	char error[CONNECT_ERROR];	/* what is wrong before there is any address */
 	void (*on_done)(void *arg, int fd, const char *error);
@@ -61,7 +61,7 @@ close_attempt(struct attempt *attempt)
 	attempt->connector->pending--;
 }
 
-/* What is open is the answer; nothing more may happen until it is given. */
+/* The connection that is open, if any, is the answer; nothing more may happen until it is given. */
 static void
 settle(struct connector *connector)
 {
@@ -100,7 +100,7 @@ fail(struct attempt *attempt, int error)
 	close_attempt(attempt);
 }
 
-/* Those that had their time and did not answer are passed over from now on. */
+/* The addresses that had their time and did not answer come last from now on. */
 static void
 win(struct attempt *attempt)
 {
@@ -169,7 +169,8 @@ begin_attempt(struct attempt *attempt)
 	return connect(attempt->fd, &to->as.any, to->bytes) == 0 ? 0 : errno;
 }
 
-/* So that the last address has its turn within the time that is left, if that can be. */
+/* The time between two attempts: short enough for the last address to have its turn in the time
+ * that is left, if possible. */
 static uint64_t
 pace_ms(const struct connector *connector)
 {
@@ -260,7 +261,7 @@ on_begin(void *arg)
 	try_next(arg);
 }
 
-/* The last of those of one family, or of the others, that has failed. */
+/* The address of one family, or of the other, that has failed last. */
 static const struct address *
 last_failed(const struct connector *connector, bool is_v6)
 {
@@ -275,7 +276,8 @@ last_failed(const struct connector *connector, bool is_v6)
 	return last;
 }
 
-/* One error of each family, because they have different cures: first the one that was tried first. */
+/* Tells one error of each family, because they have different cures; the family that was tried
+ * first comes first. */
 static void
 tell_failure(struct connector *connector)
 {

@@ -1,4 +1,4 @@
-/* Whole files, in and out. Every sentence names the file and the cure. */
+/* Reads and writes whole files. Every sentence names the file and the cure. */
 #include "base/file.h"
 
 #include <errno.h>

@@ -126,7 +126,7 @@ table_find(const struct table *table, uint64_t hash,
 	return link;
 }
 
-/* Without memory the chains grow instead: slower, never wrong. */
+/* Without memory the chains grow instead, which is slower but never wrong. */
 static void
 grow(struct table *table)
 {

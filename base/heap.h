@@ -1,5 +1,5 @@
 /*
- * A queue from which the first of an order is taken.  It is a pairing heap
+ * A queue from which the first node of an order is taken.  It is a pairing heap
  * whose links lie in the objects themselves (container_of leads back to them),
  * so adding never allocates and cannot fail.
  *

@@ -73,7 +73,7 @@ note_accepted(struct listener *listener)
 	listener->is_resting = false;
 }
 
-/* Errors of one connection, not of the listener (accept(2), "Error handling"). */
+/* Whether the error is of one connection and not of the listener (accept(2), "Error handling"). */
 static bool
 concerns_one_client(int error)
 {

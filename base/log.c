@@ -1,4 +1,4 @@
-/* Lines, as they are built in one buffer on the stack of who logs. */
+/* Builds each line in one buffer on the stack of the thread that logs. */
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -176,7 +176,7 @@ log_quote(char *out, unsigned out_size, const char *text, unsigned bytes)
 		out[used] = '\0';
 }
 
-/* A word needs no quotes if nothing in it, and no space, could end it or begin a field. */
+/* A word needs no quotes if it is not empty and nothing in it could end it or begin a field. */
 static bool
 is_plain(const char *text, char first)
 {

@@ -12,23 +12,24 @@
  * seen (base/utf8.h) become \uNNNN.  They are cut at 1 KiB.  A NULL string leaves
  * its field out.
  *
- * Any thread may log.  A line is built by who logs it and written at once, until
- * log_start(): from then on it goes to a ring of 4 MiB and a thread that writes,
- * so that nobody waits for whoever reads standard error.  All threads share the
- * ring.  When it is full, new lines are dropped: ordinary ones first, since the
- * last MiB is for audit events, and then those.  How many were dropped is told
- * at most once a second (log-lines-dropped), as soon as a line can be written.
+ * Any thread may log.  The thread that logs a line builds it and writes it at
+ * once, until log_start(): from then on lines go to a ring of 4 MiB and a thread
+ * that writes, so that nobody waits for the reader of standard error.  All
+ * threads share the ring.  When it is full, new lines are dropped: ordinary ones
+ * first, since the last MiB is for audit events, and then those.  How many were
+ * dropped is told at most once a second (log-lines-dropped), as soon as a line
+ * can be written.
  *
  * Audit events are what must be known later: start, stop and reload, sessions and
  * endpoints up and down, refusals of agents and of client certificates, and
  * revocations.  They are written with log_audit() and nothing else is.
  *
  * Events that strangers can repeat are written with log_limited(): of one event
- * and one client block (an IPv4 address, an IPv6 /64) 30 lines a second pass,
- * and what was suppressed is told when the second is over (log-lines-suppressed).
- * There are 1024 windows, which all threads and clients share.  When they are all
- * taken nobody leaves: until one ends, the blocks that come count together, as
- * one more block.
+ * and one client block (an IPv4 address, an IPv6 /64) 30 lines a second pass, and
+ * what was suppressed is told when the second is over (log-lines-suppressed).
+ * There are 1024 windows, which all threads and clients share.  When all are
+ * taken, none is given up: until one ends, the blocks that come then count
+ * together, as one more block.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

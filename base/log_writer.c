@@ -51,11 +51,12 @@ static struct log_thread {
     .work = PTHREAD_COND_INITIALIZER,
     .over = PTHREAD_COND_INITIALIZER};
 
-/* For who may not take the lock: a thread that crashes. */
+/* For a thread that may not take the lock, because it crashes. */
 static atomic_bool has_work;
 static atomic_int writer_tid;
 
-/* Not by base/clock, which tests may stop: the kernel is told to wait for this. */
+/* This is not the time of base/clock, which tests may stop: the kernel is told to wait until
+ * then. */
 static uint64_t
 now_ms(void)
 {
@@ -65,7 +66,7 @@ now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* False when somebody has said it before that. */
+/* False when somebody else has ended the wait before that. */
 static bool
 wait_until(pthread_cond_t *condition, uint64_t ms)
 {
@@ -75,7 +76,7 @@ wait_until(pthread_cond_t *condition, uint64_t ms)
 	return pthread_cond_clockwait(condition, &writer.lock, CLOCK_MONOTONIC, &at) == ETIMEDOUT;
 }
 
-/* Who shares standard error with us may have made it non-blocking. */
+/* Another program that shares standard error with us may have made it non-blocking. */
 static bool
 write_out(const char *text, size_t bytes)
 {
@@ -150,7 +151,7 @@ put_line(const char *text, uint16_t bytes, bool is_audit)
 	pthread_cond_signal(&writer.work);
 }
 
-/* One line of any length, or as many as fit PIPE_BUF. The number of lines. */
+/* Takes one line of any length, or as many as fit into PIPE_BUF. Returns the number of lines. */
 static unsigned
 take_lines(struct log_line *out)
 {
@@ -288,7 +289,8 @@ on_crash(int number)
 	raise(number);
 }
 
-/* Once each: what comes while one is handled ends the process. Sanitizers keep theirs. */
+/* Each signal is handled once: one that comes meanwhile ends the process. The handlers of
+ * sanitizers stay. */
 static void
 watch_crashes(void)
 {

@@ -81,7 +81,7 @@ wake(struct loop *loop)
 {
 	const uint64_t one = 1;
 
-	/* It fails only when the counter is full, and then the loop is awake anyhow. */
+	/* This fails only when the counter is full, and then the loop is awake anyhow. */
 	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
 		return;
 }
@@ -233,7 +233,7 @@ prepare_wait(struct loop *loop)
 	return true;
 }
 
-/* libevent's own way is to write to standard error, where each thread would wait for its reader. */
+/* libevent itself would write to standard error, where each thread would wait for the reader. */
 static void
 on_library_message(int severity, const char *message)
 {

@@ -76,11 +76,12 @@ struct call {
 
 /* NULL when the system refuses. */
 struct loop *loop_new(void);
-/* Runs what is still queued (calls and tasks, so that what they hold is freed), then frees. */
+/* Runs the calls and tasks that are still queued, so that what they hold is freed, and then frees
+ * the loop. */
 void loop_free(struct loop *);
 /* Turns until loop_stop(). */
 void loop_run(struct loop *);
-/* From any thread: loop_run() returns after the turn at hand. */
+/* From any thread: loop_run() returns at the end of the current turn. */
 void loop_stop(struct loop *);
 
 /* The watch begins with nothing armed. */

@@ -1,4 +1,4 @@
-/* The service manager, and the lock that keeps a second instance out. */
+/* Talks to the service manager, and takes the lock that keeps a second instance out. */
 #include "base/ready.h"
 
 #include <errno.h>
@@ -54,7 +54,7 @@ ready_tell(const char *state, const char *status)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	/* A state is worth a moment, a status for people none; either may be lost. */
+	/* A state is worth a moment of waiting, a status for people is not; either may be lost. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	sendto(fd, text, (size_t)bytes, MSG_NOSIGNAL | (state == NULL ? MSG_DONTWAIT : 0),
 	    (struct sockaddr *)&name, name_bytes);
@@ -97,7 +97,7 @@ write_pid(int fd)
 	char text[32];
 	int bytes = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
-	/* For people; the lock itself is what counts. */
+	/* The pid is for people; only the lock counts. */
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)bytes, 0) < 0)
 		return;
 }

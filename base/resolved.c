@@ -90,7 +90,7 @@ set_port(struct address *address, uint16_t port)
 		address->as.v4.sin_port = htons(port);
 }
 
-/* Moves the first one of the family behind `done` of `count` up to there, if there is one. */
+/* Moves the first address of the family from behind `done` up to `done`, if there is one. */
 static void
 bring_forward(struct address *addresses, size_t done, size_t count, sa_family_t family)
 {

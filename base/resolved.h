@@ -26,7 +26,7 @@ struct resolved {
 	uint64_t failure_until_ms;			/* of the last look-up, if it failed */
 };
 
-/* Unless it is there already, or there are enough. */
+/* Adds the address unless it is there already, or there are enough. */
 void answer_add(struct answer *, const struct address *);
 
 enum resolved_use {

@@ -200,7 +200,8 @@ answer_all(struct host *host, const char *error)
 
 /* ---- the order of work ---- */
 
-/* How many are at work, how many of them are not held yet, and whether a slow name is. */
+/* Counts the threads at work and those of them that no name holds, and says whether a slow name is
+ * at work. */
 struct load {
 	unsigned all, prompt;
 	bool has_slow;
@@ -237,7 +238,7 @@ rank(const struct host *host, uint64_t now_ms)
 	       (host->was_quick ? 0 : 1);
 }
 
-/* Whose look-up is to begin now, or NULL. */
+/* The host whose look-up is to begin now, or NULL. */
 static struct host *
 pick(struct resolver *resolver)
 {
@@ -257,8 +258,8 @@ pick(struct resolver *resolver)
 
 static bool start_thread(struct resolver *);
 
-/* Sees to it that a thread comes for what may begin. One that is awake and not at work will come
- * by itself. */
+/* Sees to it that a thread comes for a look-up that may begin. A thread that is awake and not at
+ * work comes by itself. */
 static void
 tend(struct resolver *resolver)
 {
@@ -307,7 +308,7 @@ dispensable(const struct host *host, uint64_t now_ms)
 	return is_slow(host, now_ms) ? SLOW : NEEDED;
 }
 
-/* A refresh leaves for the newcomer, else a slow name, but not for another slow one. */
+/* A refresh makes room for the newcomer, else a slow name does, but not for another slow name. */
 static bool
 make_room(struct resolver *resolver, const struct host *newcomer)
 {
@@ -421,7 +422,7 @@ destroy(struct resolver *resolver)
 	free(resolver);
 }
 
-/* Gives the lock back as well. */
+/* Gives the lock back, too. */
 static void
 release(struct resolver *resolver)
 {
@@ -432,7 +433,7 @@ release(struct resolver *resolver)
 		destroy(resolver);
 }
 
-/* False when there are idle ones enough. */
+/* False when enough threads are idle already. */
 static bool
 rest(struct resolver *resolver)
 {
@@ -610,7 +611,7 @@ resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uin
 	return resolution;
 }
 
-/* One that waits no more has its answer on its way, which will free it. */
+/* If it no longer waits, its answer is on its way and will free it. */
 void
 resolution_forget(struct resolution *resolution)
 {

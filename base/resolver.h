@@ -35,8 +35,8 @@ struct resolver;
 struct resolution;
 
 struct resolver *resolver_new(void);
-/* Waits for no look-up.  Who has asked may still forget afterwards, but gets no answer any more
- * (after 5 s an error). */
+/* Waits for no look-up. An asker may still forget afterwards; it gets no answer any more, but an
+ * error after 5 s. */
 void resolver_free(struct resolver *);
 
 /*

@@ -1,4 +1,4 @@
-/* Memory that is wiped, comparison that tells nothing by its time. */
+/* Wipes memory, and compares it in a time that tells nothing. */
 #include "base/secret.h"
 
 #include <nettle/memops.h>

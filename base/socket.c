@@ -123,8 +123,8 @@ socket_allow_pauses(int fd)
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 }
 
-/* Keepalive sees to it that on an idle connection the last answer is never old when the first
- * segment goes unanswered. */
+/* Because of keepalive the last answer on an idle connection is never old when the first segment
+ * goes unanswered. */
 enum socket_health
 socket_health(int fd, uint64_t silent_ms)
 {

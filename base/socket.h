@@ -24,8 +24,8 @@ int socket_listen(const struct address *, unsigned flags, char *error);
 /* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
-/* No TCP_USER_TIMEOUT any more: it ends connections whose peer lives and only does not read, too. Who
- * calls this asks socket_health() now and then. */
+/* Takes TCP_USER_TIMEOUT off: it would also end connections whose peer lives and only does not
+ * read. The caller asks socket_health() now and then instead. */
 void socket_allow_pauses(int fd);
 enum socket_health {
 	SOCKET_QUIET,		/* the peer's kernel has all that was written */

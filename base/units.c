@@ -1,5 +1,4 @@
-/* Numbers with units; strict, because a configuration that is guessed at is worse than one refused.
- */
+/* Reads numbers with units, and strictly: a guess about a configuration is worse than a refusal. */
 #include "base/units.h"
 
 #include <nettle/base16.h>
@@ -116,7 +115,7 @@ hex_encode(char *out, const void *data, size_t bytes)
 	return out;
 }
 
-/* Nettle skips white space; then bytes are missing at the end. */
+/* Nettle skips white space; then the end of the bytes is missing. */
 bool
 hex_decode(void *out, size_t bytes, const char *text)
 {

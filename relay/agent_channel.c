@@ -40,7 +40,7 @@ reap(void *arg)
 	free(self);
 }
 
-/* Nothing of it is in the loop any more; the entry must be out of the pool. */
+/* Takes everything out of the loop and asks for the reaping; the entry must be out of the pool. */
 static void
 go(struct agent_channel *self)
 {
@@ -55,7 +55,7 @@ go(struct agent_channel *self)
 	worker_shrank(self->worker);
 }
 
-/* The channel is of no use any more. If somebody has just taken its entry, he will hear of it from give(). */
+/* The channel is lost. If somebody has just taken its entry, he hears of that from give(). */
 static void
 lose(struct agent_channel *self)
 {
@@ -112,7 +112,8 @@ log_refused(const struct agent_channel *self, const char *code, const char *why)
 	    log_str("agent", self->session_ref != NULL ? session_ref_agent(self->session_ref) : NULL));
 }
 
-/* From half to one and a half of the interval: those that came together do not stay together. */
+/* A time from half to one and a half of the interval, so that channels that came together do not
+ * stay together. */
 static void
 plan_ping(struct agent_channel *self)
 {
@@ -183,7 +184,7 @@ on_channel(void *arg, enum channel_event event)
 	case CHANNEL_OPEN:
 	case CHANNEL_READY:
 	case CHANNEL_FAIL:
-		break;	/* not before it was opened */
+		break;	/* these come only after it was opened */
 	}
 }
 

@@ -31,7 +31,7 @@ reap(void *arg)
 	free(self);
 }
 
-/* What others could reach it by is gone from this moment on. */
+/* From this moment on nobody can reach the session. */
 static void
 retire(struct agent_session *self)
 {
@@ -132,7 +132,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_REFUSED:
 	case SESSION_NEED:
 	case SESSION_AGAIN:
-		break;	/* an agent's */
+		break;	/* only agents get these */
 	}
 }
 
@@ -286,7 +286,8 @@ probe(struct agent_session *self)
 	timer_set(&self->probe, PROBE_MS);
 }
 
-/* It came back as another process while this one lives on: state_dir was copied. Both stay, within the grant. */
+/* Another process has the same instance while this one lives on, so state_dir was copied. Both stay
+ * if the grant allows it. */
 void
 agent_session_twin_lives(struct agent_session *self)
 {

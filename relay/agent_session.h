@@ -5,8 +5,8 @@
  *
  *	shaking --> greeted (hello received, judged) --> up --> gone
  *
- * A certificate that ends, that a CRL lists, or whose issuer is trusted no
- * more ends the session: see agent_session_judge().
+ * The session ends when its certificate expires, when a CRL lists it, or when
+ * its issuer is no longer trusted: see agent_session_judge().
  */
 #ifndef RELAY_AGENT_SESSION_H
 #define RELAY_AGENT_SESSION_H
@@ -21,22 +21,22 @@ struct conn;
 /* Takes the connection. */
 void agent_session_start(struct worker_context *, struct conn *);
 
-/* The rest is for all sessions of the worker. */
+/* The functions below work on all sessions of the worker. */
 
 void agent_session_judge_all(struct worker_context *, struct trust *, int64_t now);
 /* The relay drains: the agents are told to go elsewhere for new flows. */
 void agent_session_drain_all(struct worker_context *, uint64_t deadline_ms);
-/* Says goodbye, and ends them. */
+/* Says goodbye to each, and ends it. */
 void agent_session_end_all(struct worker_context *, enum code, const char *sentence);
-/* New rules: refuses the endpoints whose names the static routes have taken, and says that names may have been
- * given back. */
+/* After a reload: refuses the endpoints whose names static routes have taken, and tells the agents
+ * that reserved names may be free again. */
 void agent_session_obey_rules_all(struct worker_context *);
 /* How many are up, and what they have: endpoints announced, channels parked. */
 struct agent_session_counts {
 	uint64_t sessions, endpoints, channels;
 };
 struct agent_session_counts agent_session_count_all(const struct worker_context *);
-/* At once, without a word. */
+/* Ends all at once, without a goodbye. */
 void agent_session_cut_all(struct worker_context *);
 
 #endif

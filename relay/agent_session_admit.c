@@ -1,4 +1,4 @@
-/* Who may come in, and who may stay. */
+/* Judges certificates and hellos: which sessions may come in, and which may stay. */
 #include "relay/agent_session.h"
 
 #include <stdio.h>
@@ -101,7 +101,7 @@ agent_session_judge(struct agent_session *self, struct trust *trust, int64_t now
 	agent_session_end(self, code_of(verdict.code), verdict.sentence);
 }
 
-/* The wall clock may be set, so a far end is looked at again every hour. */
+/* Somebody may set the wall clock, so an end that is far off is looked at again every hour. */
 void
 agent_session_watch_end(void *arg)
 {
@@ -205,7 +205,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 {
 	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
 
-	channel_identity(session_ref_session_id(self->session_ref), session);	/* the id itself is nobody's business */
+	channel_identity(session_ref_session_id(self->session_ref), session);	/* the id is secret */
 	log_audit(LOG_INFO, "session-up", "an agent is connected",
 	    log_str("agent", identity_name(self->identity)),
 	    log_str("client", address_text(&self->client, client)),
@@ -218,7 +218,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 	    log_i64("not_after", identity_not_after(self->identity)));
 }
 
-/* The twin is replaced at once if it is our own process from before; else it is asked whether it lives. */
+/* A twin of the same process is replaced at once; any other is asked whether it lives. */
 static void
 face_twin(struct agent_session *self, struct session_ref *twin)
 {
@@ -240,7 +240,8 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 	struct session_ref *twin = session_table_find_twin(shared->session_table, identity_key(self->identity), hello->instance,
 	    hello->start, NULL);
 	struct usage *usage = usage_of(shared->usage_table, identity_key(self->identity));
-	/* A twin's place is the newcomer's, unless both turn out to live: see agent_session_command(). */
+	/* The newcomer takes its twin's place in the limits, unless both turn out to live: see
+	 * agent_session_command(). */
 	uint64_t most = grant->max_sessions > 0 && twin != NULL ? grant->max_sessions + UINT64_C(1) :
 	    grant->max_sessions;
 

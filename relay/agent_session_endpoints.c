@@ -1,8 +1,9 @@
 /*
  * What a session has announced.  An endpoint is in two tables, by its number and
- * by its name, so that a session has one endpoint of each name and nothing costs
- * more because there are many.  One that is announced anew keeps its claim until
- * the new one is answered, so that its name is never without it.
+ * by its name, so that a session has one endpoint of each name, and many
+ * endpoints make nothing slower.  An endpoint that is announced again keeps its
+ * old claim until the new one is answered, so that its name is served all the
+ * time.
  */
 #include "relay/agent_session.h"
 
@@ -22,7 +23,7 @@ struct agent_endpoint {
 	uint32_t number;
 	struct route_claim *claim;
 	struct route_claim *before;	/* up until the claim is answered */
-	char pattern[NAME_SIZE];	/* "" when what was announced cannot be one */
+	char pattern[NAME_SIZE];	/* "" when the announced name is not valid */
 	char name[SHORT_TEXT];
 };
 
@@ -161,7 +162,8 @@ on_lost(void *arg)
 	lose(endpoint, CODE_NAME_TAKEN, "an agent whose certificate has this very name serves it now");
 }
 
-/* What is up stays up until the new claim is answered; a claim that was never answered goes. */
+/* A claim that is up stays up until the new one is answered; one that was never answered is
+ * withdrawn. */
 static void
 set_aside(struct agent_endpoint *endpoint)
 {
@@ -271,7 +273,7 @@ reserve_each(struct hash_link *link, void *arg)
 		    "the relay's configuration has taken this name for a static route");
 }
 
-/* New rules: names may have been taken, and others given back. */
+/* After a reload static routes may have taken some names and given others back. */
 void
 agent_session_obey_rules(struct agent_session *self)
 {

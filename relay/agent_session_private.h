@@ -1,5 +1,5 @@
 /*
- * Internal to sessions: the object, as its sources share it.
+ * Internal to sessions: the object that their sources share.
  */
 #ifndef RELAY_AGENT_SESSION_PRIVATE_H
 #define RELAY_AGENT_SESSION_PRIVATE_H
@@ -38,12 +38,13 @@ void agent_session_end(struct agent_session *, enum code, const char *sentence);
 struct tls_certificate;
 unsigned agent_session_judge_chain(void *self, const struct tls_certificate *chain, size_t count);
 void agent_session_judge(struct agent_session *, struct trust *, int64_t now);
-/* Its certificate's end: a timer's function, and sets that timer. */
+/* Ends the session with its certificate: the timer not_after calls it, and it sets that timer. */
 void agent_session_watch_end(void *self);
 /* The agent's hello: admitted and welcomed, or refused. */
 void agent_session_greet(struct agent_session *, const struct frame_hello *);
 
-/* agent_session_endpoints.c. False when memory is short; wiping does after all are withdrawn, and on {0}. */
+/* agent_session_endpoints.c. The first is false when memory is short; the second comes after all
+ * are withdrawn, and is harmless on {0}. */
 bool agent_session_endpoints_init(struct agent_session *);
 void agent_session_endpoints_wipe(struct agent_session *);
 void agent_session_announce(struct agent_session *, const struct frame_announce *);

@@ -1,4 +1,5 @@
-/* What the configuration comes to, on standard output; what is wrong with it, on standard error. */
+/* `valise-relay check`: says on standard output what a start would set up, on standard error what
+ * is wrong. */
 #include "relay/check.h"
 
 #include <inttypes.h>
@@ -55,7 +56,8 @@ tell_certificate(const struct settings *settings)
 	return code;
 }
 
-/* What loads the files knows no configuration, but its sentence begins with the file. */
+/* The functions that load files do not know the keys of the configuration, but their sentences
+ * begin with the file. */
 static struct conf_mark
 place_of(const struct conf_texts *paths, const char *sentence)
 {
@@ -76,7 +78,7 @@ tell_trust(const char *path, const struct settings *settings)
 	struct trust *trust = NULL;
 	char error[TRUST_ERROR] = "memory is short";
 	const char *warning;
-	/* Nothing is remembered by a check, so that it may run beside a relay, as anybody. */
+	/* A check keeps no state, so that anybody may run it beside a relay. */
 	struct settings here = *settings;
 
 	here.state_dir = NULL;

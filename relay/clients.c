@@ -1,4 +1,4 @@
-/* Counts by client, in one table. */
+/* Counts flows, in all and by client, in one table. */
 #include "relay/clients.h"
 
 #include <pthread.h>

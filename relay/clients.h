@@ -16,14 +16,14 @@ enum clients_verdict { CLIENTS_OK, CLIENTS_FLOWS, CLIENTS_FLOWS_PER_CLIENT, CLIE
 /* NULL when memory is short. */
 struct clients *clients_new(uint64_t flows, uint64_t flows_per_client);
 void clients_free(struct clients *);
-/* From now on; nobody is thrown out. */
+/* The bounds hold from now on; no flow that is counted ends for them. */
 void clients_set(struct clients *, uint64_t flows, uint64_t flows_per_client);
 /* Counts one more flow of this client, or says which limit forbids it. */
 enum clients_verdict clients_enter(struct clients *, const struct address *client);
-/* For each CLIENTS_OK once. */
+/* Call it once for each CLIENTS_OK. */
 void clients_leave(struct clients *, const struct address *client);
 uint64_t clients_flows(struct clients *);
-/* The setting's key: "limits.flows_per_client". */
+/* The key of the setting that forbids it: "limits.flows_per_client". */
 const char *clients_key(enum clients_verdict);
 
 #endif

@@ -19,7 +19,7 @@ struct conn {
 	uint8_t *wire;			/* all that was read, and not used up */
 	size_t bytes, capacity;
 	struct clienthello hello;
-	bool is_second_choice;		/* a refusal has routed it here: not again */
+	bool is_second_choice;		/* a refusal has routed it here, and must not again */
 };
 
 enum conn_io { CONN_GOT, CONN_WAIT, CONN_FULL, CONN_END, CONN_RESET, CONN_MEMORY };

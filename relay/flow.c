@@ -1,4 +1,5 @@
-/* The life of a flow but for how it gets its far side. */
+/* A flow's life: its look-up, the way to a static upstream, its joined time, its end and its lines
+ * in the log. */
 #include "relay/flow.h"
 
 #include <assert.h>
@@ -59,7 +60,7 @@ reap(void *arg)
 	free(flow);
 }
 
-/* From here on nothing of it is in the loop but the reaping. */
+/* Gives back all that it holds; in the loop only the reaping is left. */
 static void
 dissolve(struct flow *flow)
 {
@@ -124,7 +125,7 @@ flow_refuse(struct flow *flow, enum refusal reason)
 
 /* ---- the client, while it is held ---- */
 
-/* A FIN is passed on when there is somebody to pass it on to; a reset is the end. */
+/* A FIN is passed on once there is a far side; a reset ends the flow. */
 static void
 on_client(void *arg, unsigned ready)
 {
@@ -269,7 +270,8 @@ on_over(void *arg, enum pump_end how)
 	end(flow, flow->reason != NULL ? flow->reason : word_of(flow, how));
 }
 
-/* The client's stream as the far side is to see it. */
+/* The client's stream as the far side must see it: `front`, then the held bytes from `from` on,
+ * then the rest. */
 static struct stream *
 client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t from)
 {
@@ -314,7 +316,8 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 
 /* ---- from outside ---- */
 
-/* Expiry ends sessions, not what they have joined; all else that a certificate can come to does. */
+/* Expiry ends the session but not its joined flows; any other fault of the certificate ends those,
+ * too. */
 static void
 judge(struct flow *flow, struct trust *trust, int64_t now)
 {
@@ -452,7 +455,8 @@ agent_of(const struct flow *flow)
 	return flow->session_ref != NULL ? session_ref_agent(flow->session_ref) : NULL;
 }
 
-/* The client's own bytes: without our PROXY header, with the hello that went ahead in `open`. */
+/* The bytes that the client itself has sent: without our PROXY header, with the hello that went
+ * ahead in `open`. */
 static uint64_t
 bytes_in(const struct flow *flow)
 {
@@ -501,7 +505,7 @@ cure_of(enum refusal reason)
 	case REFUSE_NOT_TLS:
 	case REFUSE_TIMEOUT:
 	case REFUSALS:
-		break;	/* said before there is a flow */
+		break;	/* the intake has these, before there is a flow */
 	}
 	return NULL;
 }

@@ -21,13 +21,13 @@ struct worker_context;
 struct trust;
 struct conn;
 
-/* Takes the connection. name: what to route by, the hello's server name or, when a refusal says so, the
- * pattern of a static route; only static routes are looked at then. */
+/* Takes the connection. name is what to route by: the hello's server name or, when a refusal says
+ * so, the pattern of a static route; then only static routes are looked at. */
 void flow_start(struct worker_context *, struct conn *, const char *name);
-/* Judges the agents' identities again, of all flows of the worker; a flow of one that does not hold any
- * more is ended, or retried elsewhere if it is not joined yet. */
+/* Judges the agents of all the worker's flows again.  A flow of an agent that is refused now is
+ * ended, or goes to another agent if it is not joined yet. */
 void flow_judge_all(struct worker_context *, struct trust *, int64_t now);
-/* Ends all of the worker's at once, by reset. */
+/* Resets all flows of the worker at once. */
 void flow_cut_all(struct worker_context *, const char *reason);
 
 #endif

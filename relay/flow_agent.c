@@ -1,6 +1,6 @@
 /*
- * An agent's endpoint: take a parked channel, open it with the held hello, wait
- * for the answer; when it does not come, the next one.
+ * A flow's way over an agent: take a parked channel, send `open` with the held
+ * hello, wait for the answer; when none comes, try the next agent.
  *
  * `fail` says that no byte has reached an upstream, so another agent may always
  * be tried.  A channel that was lost or fell silent after `open` may have passed
@@ -35,7 +35,8 @@ flow_agent_drop(struct flow *flow)
 	flow->session_ref = NULL;
 }
 
-/* Keeps whom we have tried; takes the reference. False when there have been too many. */
+/* Remembers the session that was tried; takes the reference. False when there have been too
+ * many. */
 static bool
 note_tried(struct flow *flow, struct session_ref *ref, bool excluded)
 {
@@ -71,7 +72,7 @@ retry(struct flow *flow, const char *why, bool excluded)
 	flow_look_up(flow);
 }
 
-/* After `open` was sent. */
+/* The channel was lost, or the agent fell silent, after `open` was sent. */
 static void
 lost(struct flow *flow, const char *why, bool excluded)
 {
@@ -179,8 +180,9 @@ on_attempt(void *arg)
 		retry(flow, "the agent opened no channel in time", false);
 }
 
-/* The agent's own worker may not yet have obeyed a new CRL that ours has; flows from before are judged
- * when ours obeys, and so every flow is judged by every trust set. */
+/* The worker of the session may not have obeyed a new CRL yet that is in force here, so the agent
+ * is judged again.  Earlier flows are judged when our worker obeys; so every flow is judged by
+ * every trust set. */
 static bool
 is_trusted(struct flow *flow, const struct session_ref *ref)
 {

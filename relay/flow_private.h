@@ -1,5 +1,5 @@
 /*
- * Internal to flows: the object, as its sources share it.
+ * Internal to flows: the object that flow.c and flow_agent.c share.
  */
 #ifndef RELAY_FLOW_PRIVATE_H
 #define RELAY_FLOW_PRIVATE_H
@@ -56,11 +56,11 @@ void flow_log_closed(const struct flow *, const char *reason);
 void flow_log_refused(const struct flow *, enum refusal, uint8_t alert);
 void flow_log_retry(const struct flow *, const char *why);
 
-/* flow_agent.c: one way of getting a far side. */
+/* flow_agent.c: the way over an agent. */
 void flow_agent_begin(struct flow *, const struct route_answer *);
 /* Lets go of whatever the attempt at hand has; the session stays in `tried`. */
 void flow_agent_drop(struct flow *);
-/* This agent is out of the question: the next one, if that is safe. */
+/* Gives this agent up and tries the next one, if that is safe. */
 void flow_agent_give_up(struct flow *, const char *why);
 /* flow.c: the other way, to a static upstream. Takes over the answer's route. */
 void flow_static_begin(struct flow *, const struct route_answer *);

@@ -50,7 +50,7 @@ move(struct intake *intake, enum state to)
 	intake->state = to;
 }
 
-/* Out of the loop and the lists; what it had is given to the caller. */
+/* Takes the intake out of the loop and the lists; the connection is left to the caller. */
 static struct conn
 leave(struct intake *intake)
 {
@@ -124,7 +124,7 @@ cure_of(enum refusal reason)
 	case REFUSE_UNKNOWN_NAME:
 	case REFUSE_NO_AGENT:
 	case REFUSALS:
-		break;	/* a flow's */
+		break;	/* a flow has these */
 	}
 	return NULL;
 }
@@ -232,8 +232,9 @@ count_bytes(struct intake *intake)
 	intake->counted_bytes = conn->capacity;
 }
 
-/* What an agent dials cannot be told from a client before its hello is read, and it dials many channels at a
- * time; so where agents are, hellos have places of their own and are not counted by the client. */
+/* Before its hello is read, a channel of an agent looks like a client, and agents dial many
+ * channels at a time.  So hellos that come from where agents are have places of their own, outside
+ * of hellos_per_client. */
 static bool
 enter_admission(struct intake *intake)
 {
@@ -248,8 +249,9 @@ enter_admission(struct intake *intake)
 	return intake->place != NULL;
 }
 
-/* What is in the socket already is read first: most hellos are whole then, and a burst of connections,
- * which is accepted faster than it is read, does not count as that many hellos in progress. */
+/* Reads first what is in the socket already: most hellos are whole then, and a burst of
+ * connections, which are accepted faster than they are read, does not count as that many hellos in
+ * progress. */
 static void
 begin_hello(struct intake *intake)
 {
@@ -335,7 +337,8 @@ on_ready(void *arg, unsigned ready)
 	}
 }
 
-/* What has come meanwhile is no hello in progress any more. */
+/* A hello that has become whole meanwhile is no longer in progress, so it is read and not
+ * refused. */
 static void
 on_evicted(void *arg)
 {

@@ -96,7 +96,7 @@ hand_over(void *data)
 {
 	struct pool_request *request = data;
 
-	/* The state is the asker's own to cancel, so no lock is wanted here. */
+	/* Only the asker cancels, and in this thread, so reading the state needs no lock. */
 	if (request->state != CANCELLED)
 		request->asker.on_answer(request->asker.arg, request->channel);
 	else if (request->channel != NULL)
@@ -111,7 +111,7 @@ answer(struct pool_request *request, struct channel *channel)
 	loop_call(request->asker.loop, &request->call, hand_over, request);
 }
 
-/* Under the lock: this entry is for this request, or for nobody. */
+/* Under the lock: takes the entry for this request or, with NULL, for nobody. */
 static void
 assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request)
 {
@@ -171,7 +171,8 @@ seek(struct pool *pool, struct pool_request *request)
 	}
 }
 
-/* The owner's part: the entry is out of the pool, and who asked may have given up meanwhile. */
+/* In the owner's thread: the entry is out of the pool, and the asker may have given up
+ * meanwhile. */
 static void
 let_go(void *data)
 {

@@ -32,7 +32,7 @@ struct pool_settings {
 	uint64_t most;			/* parked at once */
 	uint64_t most_per_identity;	/* counted in `usage` */
 	struct usage *usage;		/* held by the pool; NULL: not counted */
-	/* So many more channels are waited for; from any thread, under no lock. */
+	/* Says how many more channels are waited for; from any thread, under no lock. */
 	void (*on_need)(void *arg, unsigned channels);
 	void *arg;
 };
@@ -71,7 +71,8 @@ struct pool_asker {
 struct pool *pool_new(const struct pool_settings *);
 /* Gives back; entries and requests hold the pool as long as they need it. */
 void pool_release(struct pool *);
-/* The session is gone: what is parked is dropped, who waits is answered NULL, now and from now on. */
+/* The session is gone: parked channels are dropped, and whoever waits or asks later is answered
+ * NULL. */
 void pool_close(struct pool *);
 
 enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_FULL_IDENTITY, POOL_CLOSED };
@@ -84,7 +85,7 @@ bool pool_lost(struct pool_entry *);
 
 /* NULL when memory is short. */
 struct pool_request *pool_take(struct pool *, const struct pool_asker *);
-/* NULL is fine; not after the answer. */
+/* NULL is fine. Must not be called after the answer. */
 void pool_cancel(struct pool_request *);
 
 unsigned pool_parked(struct pool *);

@@ -145,7 +145,8 @@ on_time(void *arg)
 	cut(arg);
 }
 
-/* The alert and FIN. The socket's buffer is empty: seven bytes fit, or the client is gone. alert 0: FIN without a word. */
+/* Sends the alert and FIN; alert 0 means FIN alone. The socket's buffer is empty, so seven bytes
+ * fit unless the client is gone. */
 static void
 send_last(int fd, uint8_t alert)
 {

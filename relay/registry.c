@@ -43,7 +43,7 @@ has_ticket(const struct hash_link *at, const void *ticket)
 	return container_of(at, const struct registry_request, link)->ticket == *(const uint64_t *)ticket;
 }
 
-/* Out of the table, under the lock; NULL when it is not there. */
+/* Takes the request out of the table, under the lock; NULL when it is not there. */
 static struct registry_request *
 take(struct registry *registry, uint64_t ticket)
 {

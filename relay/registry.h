@@ -14,7 +14,8 @@
  *	           registry_cancel(request)
  *	registry:  ops->ask(ticket, question) --> registry_answer(ticket, answer)
  *
- * Everything that a registry says is a hint: who holds the name judges anew.
+ * Everything that a registry says is a hint: the relay that holds the name
+ * judges anew.
  *
  * The pending questions are shared by all workers.  There is one for each flow
  * that looks for a way and one for each endpoint that waits to be announced;

@@ -65,8 +65,8 @@ say_goodbye(struct relay *relay)
 		worker_post_goodbye(relay->shared.workers[i], relay->is_cut_short);
 }
 
-/* Flows are cut; agents hear of the end, and are waited for no longer than a goodbye takes. Who insists
- * once more does not even wait for that. */
+/* Cuts the flows and says goodbye to the agents, which takes a moment. One more signal does not
+ * wait even for that. */
 static void
 cut_short(struct relay *relay)
 {
@@ -168,7 +168,7 @@ on_reload_signal(void *arg, int number)
 		reload(relay);
 }
 
-/* What still runs in a drain may be revoked; nobody new will be shown a certificate. */
+/* During a drain agents may still be revoked, but nobody will be shown our certificate any more. */
 static void
 on_tick(void *arg)
 {
@@ -181,8 +181,8 @@ on_tick(void *arg)
 	timer_set(&relay->tick, TICK_MS);
 }
 
-/* What is ignored before is ignored again when the loop is gone: one signal more at the very end must not
- * turn an orderly exit into a death. */
+/* Signals that were ignored before are ignored again when the loop is gone: one more signal at the
+ * very end must not turn an orderly exit into a death. */
 static bool
 watch_signals(struct relay *relay)
 {
@@ -369,7 +369,7 @@ listen_flags(const struct settings *settings, const struct address *address)
 	return LISTEN_ALONE;
 }
 
-/* What one listener of the settings becomes. */
+/* How one listener of the settings is bound. */
 struct binding {
 	const struct address *address;
 	unsigned flags;
@@ -386,8 +386,9 @@ warn_of_no_ipv6(const struct address *address)
 	    log_str("address", address_text(address, text)));
 }
 
-/* SO_REUSEPORT would let us share the address with any other program of our user without a word. All
- * are looked at before the first is bound, because one of ours may take what another one of ours has, too. */
+/* SO_REUSEPORT would silently let us share the address with another program of our user, so each
+ * address is tried without it.  All are tried before the first is bound, because our own listeners
+ * may overlap. */
 static int
 look_at(const struct settings *settings, size_t index, struct binding *binding)
 {

@@ -47,8 +47,8 @@ tell_trust(struct reload *reload)
 		trust_release(trust);
 }
 
-/* Where readers put their sentences, of which each becomes an event of its own: an alarm counts
- * mistakes, and `kept` says what goes on. */
+/* Where the readers of files put their sentences.  Each becomes an event of its own, because alarms
+ * count mistakes; `kept` says what stays in force. */
 struct mistakes {
 	char *text;
 	size_t bytes;
@@ -70,7 +70,7 @@ tell_refusal(const struct reload *reload, const char *sentence, const char *kept
 		reload->on_mistake(reload->arg, sentence);
 }
 
-/* What fails without a sentence has failed for memory. */
+/* A reader that fails without a sentence was short of memory. */
 static void
 close_mistakes(const struct reload *reload, struct mistakes *mistakes, bool is_fine, const char *kept)
 {
@@ -115,7 +115,7 @@ reload_certificate(struct reload *reload)
 	reload_stamp(reload);
 }
 
-/* What only a restart can change. */
+/* Warns of settings that only a restart can change. */
 static void
 tell_unchanged(const struct settings *old, const struct settings *new)
 {

@@ -24,7 +24,7 @@ struct reload {
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */
 bool reload_all(struct reload *);
-/* Loads again what stands in files that have changed: the certificate, CAs and CRLs; the second, CAs and
+/* Both load files that have changed: the first the certificate, CAs and CRLs, the second CAs and
  * CRLs only. */
 void reload_poll(struct reload *);
 void reload_poll_trust(struct reload *);

@@ -9,7 +9,8 @@
 
 /* ---- one endpoint of a set ---- */
 
-/* How much this endpoint is wanted: 2 fresh, 1 has failed this flow once, 0 not at all. */
+/* How much this endpoint is preferred: 2 it is fresh, 1 it has failed this flow once, 0 it is
+ * excluded. */
 static int
 preference(const struct route_question *question, const struct route_claim *claim)
 {
@@ -74,8 +75,8 @@ draw(struct route_set *set, size_t count, const struct route_question *question)
 
 enum { LOOKS_MOST = 3 };
 
-/* A claim that leaves moves the last one into its place, where a search may just have passed: it looks
- * again. `departures` is odd while that happens. */
+/* When a claim leaves, the last one moves into its place, which a search may have passed already;
+ * then the search begins again. `departures` is odd while that happens. */
 static const struct route_claim *
 pick(struct route_pattern *pattern, struct route_set *set, size_t count, const struct route_question *question)
 {
@@ -155,7 +156,7 @@ look_up(struct routes *routes, const struct route_question *question, struct rou
 	if (answer_by(routes, question->name, question, false, answer))
 		return;
 	for (const char *at = name_parent(question->name); at; at = name_parent(at), depth++) {
-		/* Never cut: what stood before the parent had two bytes at least. */
+		/* This is never cut: "*." takes the room of a label and its dot. */
 		snprintf(wildcard, sizeof wildcard, "*.%.*s", NAME_SIZE - 3, at);
 		if (answer_by(routes, wildcard, question, depth > 0, answer))
 			return;
@@ -227,7 +228,7 @@ add_registry(struct route_answer *answer, const struct registry_answer *from)
 	}
 }
 
-/* Somebody may have come here meanwhile, and what is here goes first. */
+/* An agent may have come here meanwhile, and endpoints that are here go first. */
 static void
 on_registry(void *arg, const struct registry_answer *from)
 {

@@ -44,7 +44,7 @@ struct route_static;
 struct route_static_settings {
 	const char *pattern;		/* normalised */
 	bool any_depth;
-	const char *const *alpn;	/* any of these must be offered; alpn_count 0: all the same */
+	const char *const *alpn;	/* one must be offered; alpn_count 0: any will do */
 	size_t alpn_count;
 	const char *target;		/* "host:port" or "unix:/path" */
 	int proxy_version;		/* 0 none */
@@ -62,11 +62,12 @@ struct routes *route_table_new(void);
 void route_table_free(struct routes *);
 /* Before the first question; false when memory is short. The ops and arg must outlive the table. */
 bool route_set_registry(struct routes *, const struct registry_ops *, void *arg);
-/* What its answers are addressed to; NULL without one. */
+/* The registry, to which its answers are addressed; NULL without one. */
 struct registry *route_registry(struct routes *);
 
-/* The whole set at once (start, reload); "" for no connect name. Each is held. False when memory is
- * short: then nothing has changed. The order counts among those of one pattern. */
+/* Sets all static routes at once (start, reload); each is held, and those of one pattern are tried
+ * in this order.  The connect name is "" if there is none.  False when memory is short; then
+ * nothing has changed. */
 bool route_set_static(struct routes *, const char *connect_name,
     struct route_static *const *static_route, size_t count);
 /* Whether a static route or the connect name has this very pattern. */
@@ -94,7 +95,7 @@ struct route_announcement {
 	struct loop *loop;
 	/* The answer that route_announce() did not have at once: CODE_NONE, or the refusal with a sentence. */
 	void (*on_answer)(void *arg, enum code, const char *sentence);
-	/* One that was up had to make room for an exact SAN. */
+	/* The claim was up, and had to make room for an exact SAN. */
 	void (*on_lost)(void *arg);
 	void *arg;
 };
@@ -109,10 +110,10 @@ struct route_claim *route_announce(struct routes *, const struct route_announcem
 bool route_claim_is_up(const struct route_claim *);
 
 /*
- * Gives the claim back, whatever has become of it: on_answer() and on_lost() do not come any more, and
- * nobody here finds it from now on.  NULL is fine.  If on_released is not NULL, it is called in the
- * claim's loop when the registry has let go, too; true: that is so already, and no call comes.  Who
- * does not want to wait for it any longer withdraws once more.
+ * Gives the claim back, whatever has become of it: on_answer() and on_lost() do not come any more,
+ * and nobody here finds it from now on.  NULL is fine.  If on_released is not NULL, it is called in
+ * the claim's loop once the registry has let go, too; true means that it has already, and no call
+ * comes.  An announcer that does not want to wait any longer withdraws once more.
  */
 bool route_withdraw(struct routes *, struct route_claim *, void (*on_released)(void *arg), void *arg);
 
@@ -128,7 +129,7 @@ struct route_question {
 	const uint8_t *alpn;		/* what the client offers, 8-bit length each, as on the wire */
 	size_t alpn_bytes;		/* at most ROUTE_ALPN_MOST */
 	bool only_static;		/* agents are not asked */
-	/* Agents that failed this flow: avoided, or with `excluded` excluded. */
+	/* Agents that failed this flow: they come last or, with `excluded`, not at all. */
 	struct session_ref *tried[ROUTE_TRIED_MOST];
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count;
@@ -170,7 +171,7 @@ struct route_request;
  */
 enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
     void (*on_answer)(void *arg, const struct route_answer *), void *arg, struct route_request **request);
-/* In the asker's thread. NULL is fine; not after the answer. */
+/* In the asker's thread. NULL is fine. Must not be called after the answer. */
 void route_cancel(struct route_request *);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Announcing and withdrawing.  Who may join a set is decided by counting: how
- * many of those that are there the newcomer could not stand beside, and how many
- * of these have an exact SAN and so would stay.
+ * Announcing and withdrawing.  Whether a newcomer may join a set is decided by
+ * counting: how many of the endpoints there it could not stand beside, and how
+ * many of these have an exact SAN and so would stay.
  */
 #include "relay/route.h"
 
@@ -14,7 +14,7 @@
 
 /* ---- holders: what an identity has under a pattern ---- */
 
-/* What a holder is found by. */
+/* The key by which a holder is found. */
 struct holder_key {
 	const struct route_pattern *pattern;
 	uint8_t identity[IDENTITY_KEY_BYTES];
@@ -217,7 +217,7 @@ may_join(const struct route_counts *there, const struct route_counts *own, const
 	return hostile == 0 || (claim->cover == COVER_EXACT && staying == 0);
 }
 
-/* Those that have to go are many at most once: each of them was announced before. */
+/* However many have to go, each of them was announced once, and that pays for this loop. */
 static void
 displace(struct routes *routes, struct route_claim *claim, struct route_losses *losses)
 {
@@ -343,7 +343,8 @@ is_server_name(char out[NAME_SIZE], const char *text)
 	return name_normalise_pattern(out, text, strlen(text)) && inet_pton(AF_INET, out, &address) != 1;
 }
 
-/* A name of the relay's is reserved whatever the certificate says, and that is the better answer. */
+/* A name of the relay itself is reserved whatever the certificate says, so that is the better
+ * answer. */
 static enum code
 judge(struct routes *routes, const struct route_announcement *said, char name[NAME_SIZE], enum cover *cover)
 {
@@ -376,7 +377,7 @@ on_released(void *arg, const struct registry_answer *answer)
 	claim_release(claim);
 }
 
-/* The announcer has let go, and the registry is to do the same. True: nobody waits for that. */
+/* The announcer has let go, and the registry is told to. True: nobody waits until it has. */
 static bool
 let_go(struct route_claim *claim)
 {
@@ -391,7 +392,7 @@ let_go(struct route_claim *claim)
 	return true;
 }
 
-/* What the registry has granted is judged by what is here. */
+/* The registry has granted the name; now the endpoints that are here decide. */
 static void
 on_granted(struct route_claim *claim)
 {
@@ -463,7 +464,7 @@ route_announce(struct routes *routes, const struct route_announcement *said, str
 	return NULL;
 }
 
-/* Whoever waited for on_released() waits no more. */
+/* From here on nobody waits for on_released(). */
 static bool
 stop_waiting(struct route_claim *claim)
 {

@@ -61,8 +61,9 @@ struct route_claim {
 };
 SLIST_HEAD(route_losses, route_claim);
 
-/* The claims in no order. It only grows; a bigger one takes its place, and readers of the old one miss
- * at most what came since. Slots from `count` on may hold claims that have left. */
+/* The claims of a set, in no order.  The array only grows: a bigger one takes its place, and
+ * readers of the old one miss at most the claims that came since. Slots from `count` on may hold
+ * claims that have left. */
 struct route_set {
 	struct grace grace;
 	size_t capacity;

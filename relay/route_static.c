@@ -114,7 +114,8 @@ first_of(const struct route_static_set *set, const char *pattern)
 	return at ? container_of(at, struct entry, link) : NULL;
 }
 
-/* Called from the last one to the first, so that each comes before those of its pattern that are there. */
+/* Called from the last route to the first, so that each goes in front of the others of its
+ * pattern. */
 static void
 add(struct route_static_set *set, struct entry *entry, struct route_static *static_route)
 {
@@ -144,7 +145,7 @@ set_new(const char *connect_name, struct route_static *const *static_route, size
 	return set;
 }
 
-/* Under the writers' lock, so that who announces afterwards sees the new set. */
+/* Under the writers' lock, so that whoever announces afterwards sees the new set. */
 static void
 swap(struct routes *routes, struct route_static_set *set)
 {

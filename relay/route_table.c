@@ -150,8 +150,8 @@ copy(struct route_slots *to, struct route_slots *from)
 	}
 }
 
-/* Room for one more. An array is at least half free of patterns when it is new, and is left when three
- * quarters of it are used, so that copying is paid for by what came and went since. */
+/* Makes room for one more. A new array is at least half free of patterns, and it is left when three
+ * quarters of it are used, so that the patterns that came and went since pay for the copying. */
 static bool
 reserve(struct routes *routes)
 {

@@ -29,9 +29,9 @@ enum rules_failure { RULES_FINE, RULES_UNREADABLE, RULES_BAD };
 /* Reads and judges everything; each mistake is told on `messages`. NULL with *failure set.
  * `table` is where channel keys are found; it must outlive the rules. */
 struct rules *rules_load(const char *path, struct session_table *, FILE *messages, enum rules_failure *failure);
-/* The certificate and its key, read again under the same settings; false: the ones from before stay. */
+/* Reads the certificate and its key again under the same settings; false: the old ones stay. */
 bool rules_renew(struct rules *, FILE *messages);
-/* What new sessions are to use; held for the caller. Any thread. */
+/* The TLS configuration for new sessions; held for the caller. Any thread. */
 struct tls_config *rules_session_tls(struct rules *);
 struct rules *rules_hold(struct rules *);
 void rules_release(struct rules *);

@@ -1,4 +1,4 @@
-/* Plain facts, three counters, and a way to send commands home. */
+/* The facts and counters of one session, and the commands that wait for its worker. */
 #include "relay/session_ref.h"
 
 #include <pthread.h>
@@ -109,7 +109,7 @@ take_wishes(struct session_ref *ref)
 	return wishes;
 }
 
-/* Any of them may have retired the session. */
+/* Each command may retire the session. */
 static void
 tell(struct session_ref *ref, const struct session_ref_command *command)
 {

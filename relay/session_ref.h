@@ -21,7 +21,7 @@ struct session_ref;
 
 enum session_ref_command_kind {
 	SESSION_REF_NEED,		/* `channels` more */
-	SESSION_REF_PROBE,		/* another process of the same instance is here: are you alive? */
+	SESSION_REF_PROBE,		/* another process of the instance has come */
 	SESSION_REF_END,		/* goodbye with `code` and `sentence` */
 };
 
@@ -55,14 +55,15 @@ void session_ref_retire(struct session_ref *);
 bool session_ref_is_retired(const struct session_ref *);
 /* The agent drains: no new flows, the running ones go on. */
 void session_ref_set_draining(struct session_ref *);
-/* New flows may go there. */
+/* Whether new flows may go there. */
 bool session_ref_is_usable(const struct session_ref *);
 
 /* From any thread; cannot fail, and does nothing when the session is over. The first reason to end counts. */
 void session_ref_probe(struct session_ref *);
 void session_ref_end(struct session_ref *, enum code, const char *sentence);
 
-/* One more flow, unless the grant's maxFlows is reached; over all sessions of the identity. */
+/* Counts one more flow, unless all sessions of the identity together have reached the grant's
+ * maxFlows. */
 bool session_ref_enter_flow(struct session_ref *);
 void session_ref_leave_flow(struct session_ref *);
 uint64_t session_ref_flows(const struct session_ref *);

@@ -1,4 +1,4 @@
-/* Two tables over one kind of entry. */
+/* Finds sessions by either of two keys: two hash tables share one kind of entry. */
 #include "relay/session_table.h"
 
 #include <pthread.h>

@@ -88,7 +88,7 @@ struct settings_listener *settings_listener_at(const struct settings *, size_t i
 struct settings_route *settings_route_at(const struct settings *, size_t index);
 /* "tcp://host:port" or "unix:/path"; *target points into url. False with a sentence. */
 bool settings_upstream_parse(const char *url, const char **target, char error[256]);
-/* Of "auto": one per core. */
+/* The number of workers; "auto" means one for each core. */
 unsigned settings_worker_count(const struct settings *);
 
 #endif

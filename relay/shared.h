@@ -34,7 +34,7 @@ struct shared {
 	struct worker **workers;
 	unsigned worker_count;
 	pthread_mutex_t end_lock;
-	pthread_cond_t end;		/* no worker works any more */
+	pthread_cond_t end;		/* all workers have let go of what they had */
 	unsigned workers_running;	/* under the lock */
 	struct flow_ids flow_ids;
 };

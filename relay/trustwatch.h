@@ -23,7 +23,7 @@ struct trust *trustwatch_trust(struct trustwatch *);
 struct trust *trustwatch_load(struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
 /* Adopts (NULL: nobody is believed any more). */
 void trustwatch_swap(struct trustwatch *, struct trust *);
-/* Whether a file is not as it was when this was last asked. */
+/* Whether a file has changed since this was last asked. */
 bool trustwatch_files_changed(struct trustwatch *, const struct settings *);
 
 #endif

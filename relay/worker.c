@@ -45,7 +45,7 @@ struct worker_report {
 };
 
 struct worker {
-	struct worker_context context;		/* its objects' view of it */
+	struct worker_context context;		/* what its objects see of it */
 	struct thread *thread;
 	struct worker_port *ports;
 	size_t port_count;
@@ -127,7 +127,7 @@ adopt_rules(struct worker *worker, struct rules *rules)
 		    listener_at_address(&rules->settings, port->settings->address);
 
 		if (settings == NULL)
-			continue;	/* it listens until the restart, under what it had */
+			continue;	/* it listens until a restart, with its old settings */
 		rules_release(port->rules);
 		port->rules = rules_hold(rules);
 		port->settings = settings;

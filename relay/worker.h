@@ -19,7 +19,8 @@ struct shared;
 struct trust;
 struct worker;
 
-/* Steps of a drain, each once. Agents are needed until the last worker is idle, so goodbye is said by command. */
+/* Steps of a drain, each told once. Flows need the agents until the last worker is idle, so a
+ * worker says goodbye only when it is told to. */
 enum worker_event {
 	WORKER_IDLE,		/* no client is left, and none will come */
 	WORKER_EMPTY,		/* after the goodbye: no session is left either, or it took too long */
@@ -40,7 +41,7 @@ bool worker_start(struct worker *, unsigned number);
 void worker_post_rules(struct worker *, struct rules *);		/* held by the call */
 void worker_post_trust(struct worker *, struct trust *);		/* judge all again; held by the call; NULL: no agents */
 void worker_post_drain(struct worker *, uint64_t deadline_ms);
-void worker_post_goodbye(struct worker *, bool cuts_flows);	/* to the agents; what still runs may go first */
+void worker_post_goodbye(struct worker *, bool cuts_flows);	/* to the agents, perhaps after cutting flows */
 /* Counts what lives there, in its thread; then on_counts is called in the main loop. The storage is the caller's,
  * and busy until then. A worker that has stopped has nothing. */
 struct worker_census {

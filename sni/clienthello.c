@@ -24,9 +24,9 @@ const uint8_t reader_overran[1];
 /* ---- the message ---- */
 
 /*
- * Reads the message, which lies at c in one piece; places are offsets from
- * base.  One that ends early reads as zeros, which no check here lets through:
- * the first field whose length is wrong is the one that is named.
+ * Reads the message, which lies at c in one piece; places are offsets from base.
+ * A message that ends early reads as zeros, which no check here lets through:
+ * the first field with a wrong length is named.
  */
 static enum reason
 read_message(struct clienthello *hello, struct reader c, const uint8_t *base)

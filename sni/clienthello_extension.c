@@ -181,7 +181,7 @@ read_known(struct clienthello *hello, uint16_t type, struct reader body, const u
 	case EXT_EARLY_DATA:
 		hello->early_data = true;
 		return left(body) == 0 ? FINE : BAD_EXTENSION_BODY;
-	/* Those below say nothing to us, but every endpoint looks into them. */
+	/* The extensions below mean nothing to us, but every endpoint looks into them. */
 	case EXT_SUPPORTED_GROUPS:
 		return is_list_of_u16(body) ? FINE : BAD_EXTENSION_BODY;
 	case EXT_EC_POINT_FORMATS:
@@ -234,7 +234,7 @@ admit(struct seen *seen, uint16_t type)
 	return FINE;
 }
 
-/* What can only be said of all of them: how many there are, and which is the last. */
+/* Judges the extensions together: how many there are, and which is the last. */
 static enum reason
 judge_whole(const struct seen *seen, uint16_t last)
 {

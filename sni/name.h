@@ -22,10 +22,10 @@
 enum { NAME_SIZE = 254 };	/* 253 bytes (RFC 1035 3.1, in text form) and the NUL */
 
 /*
- * Each normalises `bytes` bytes of text, which need no NUL at their end, and
- * may hold any bytes at all.  One trailing dot is dropped.  The result is
- * NUL-terminated.  False, and an empty out, when this is no such name; out and
- * text must not overlap.
+ * Each normalises `bytes` bytes of text, which need no NUL at their end, and may
+ * hold any bytes at all.  One trailing dot is dropped.  The result is
+ * NUL-terminated.  False, and an empty out, when this is not a valid name; out
+ * and text must not overlap.
  *
  * name_normalise takes a host name, as a client or a flow has; a pattern may
  * be a host name or "*." and a host name, as routes, grants and SANs have.

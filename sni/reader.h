@@ -19,7 +19,7 @@ struct reader {
 	const uint8_t *end;
 };
 
-/* Where a reader stands for good once more was taken than there was. */
+/* A reader stands here for good after more was taken than there was. */
 extern const uint8_t reader_overran[1];
 
 static inline size_t
@@ -92,7 +92,7 @@ take_vector(struct reader *c, size_t n)
 
 /*
  * Takes a type and a body with its length before it: an extension, a key share.
- * False, and nothing taken, if they are not whole.
+ * False, and nothing is taken, if they are not whole.
  */
 static inline bool
 take_typed(struct reader *c, uint16_t *type, struct reader *body)

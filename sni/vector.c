@@ -11,8 +11,8 @@
 enum { RECORD_HEADER = 5 };
 
 /*
- * Takes n bytes off the front, into out unless that is NULL.  If there are
- * fewer, takes them all and fails.
+ * Takes n bytes off the front and puts them into out, unless that is NULL.  If
+ * there are fewer, takes them all and fails.
  */
 static bool
 advance(struct clienthello_vector *vector, const uint8_t *wire, void *out, size_t n)

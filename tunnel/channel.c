@@ -80,7 +80,7 @@ need_opening(struct channel *c)
 	return c->opening;
 }
 
-/* Relay: `fail`. No byte has reached an upstream; the peer closes. */
+/* Relay: `fail` has come. No byte has reached an upstream; the peer closes. */
 static void
 on_fail(struct channel *c, struct cursor body)
 {
@@ -93,7 +93,7 @@ on_fail(struct channel *c, struct cursor body)
 	emit(c, CHANNEL_FAIL);
 }
 
-/* Agent: the hello follows; an empty one is a relay's bug. */
+/* Agent: the hello follows `open`; an empty one is a bug of the relay. */
 static void
 expect_hello(struct channel *c)
 {

@@ -7,8 +7,8 @@
  *
  * On the relay a parked channel may move between workers; only its owner touches it.
  *
- * The relay's end between `open` and the answer is CHANNEL_OVER on the agent: the flow is abandoned,
- * never half-closed.
+ * When the relay ends the channel between `open` and the answer, the agent hears CHANNEL_OVER: the
+ * flow is abandoned, never half-closed.
  */
 #ifndef TUNNEL_CHANNEL_H
 #define TUNNEL_CHANNEL_H

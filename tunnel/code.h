@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Numbers are part of the protocol: never reuse, only add. */
+/* The numbers are part of the protocol: add new ones, but never use one again. */
 enum code {
 	CODE_NONE = 0,
 	/* refusals and goodbyes of a session */

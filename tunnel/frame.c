@@ -54,7 +54,7 @@ frame_next(const uint8_t *data, size_t data_bytes, struct frame *out)
 
 /* ---- facts ---- */
 
-/* What a frame knows; the table ends with a row without a reader. */
+/* The facts that a frame knows; the table ends with a row without a reader. */
 struct fact_row {
 	enum fact_type type;
 	bool (*read)(struct cursor value, void *frame);	/* false: malformed */
@@ -70,7 +70,8 @@ find_fact(const struct fact_row *rows, unsigned type)
 	return rows->read ? rows : NULL;
 }
 
-/* The rest of a frame.  What is not understood is told only when all of it is well formed. */
+/* Reads the rest of a frame. A fact that is not understood is told only when all of the rest is
+ * well formed. */
 static enum frame_sense
 read_facts(struct cursor *in, const struct fact_row *rows, void *frame)
 {
@@ -89,7 +90,7 @@ read_facts(struct cursor *in, const struct fact_row *rows, void *frame)
 	return cursor_end(in) ? sense : FRAME_WRONG;
 }
 
-/* The end of a frame that has facts from version 2 on. */
+/* Reads the end of a frame that has facts from version 2 on. */
 static enum frame_sense
 read_end(struct cursor *in, unsigned version, const struct fact_row *rows, void *frame)
 {
@@ -237,7 +238,7 @@ frame_decode_announce(struct cursor in, unsigned version, struct frame_announce 
 	return read_end(&in, version, no_facts, out);
 }
 
-/* Withdraw and accepted: an endpoint's number and nothing else. */
+/* Withdraw and accepted have the number of an endpoint and nothing else. */
 static size_t
 encode_endpoint(uint8_t *out, enum frame_type type, uint32_t endpoint)
 {
@@ -498,7 +499,8 @@ frame_decode_again(struct cursor in, struct frame_again *out)
 
 enum { RANGE_BYTES = 8 };
 
-/* Goes on with the frame that stands there, or begins one of this type. False: it is of another. */
+/* Goes on with the frame that stands there, or begins one of this type. False: its type is
+ * another. */
 static bool
 go_on(struct writer *w, uint8_t *out, size_t bytes, enum frame_type type)
 {

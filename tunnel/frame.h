@@ -1,12 +1,12 @@
 /*
- * The frames of valise-protocol(7): one pure encoder and one pure decoder each.
- * No socket, no log, no allocation.  A decoder gets the body behind the
- * header; trailing bytes are an error, and so is a value out of its range
- * (what a failed decoder leaves in *out means nothing).  Texts are
- * NUL-terminated copies; an unknown code is no error, it may be newer than we are.
+ * The frames of valise-protocol(7): one pure encoder and one pure decoder each. No
+ * socket, no log, no allocation.  A decoder gets the body behind the header;
+ * trailing bytes are an error, and so is a value out of its range (what a failed
+ * decoder leaves in *out means nothing).  Texts are NUL-terminated copies.  An
+ * unknown code is not an error: it may be newer than this program.
  *
  * Header: length (2 bytes, of type and body, 1..FRAME_MOST), type (1 byte).
- * Types from 0x80 on are optional: who does not know one skips it.
+ * Types from 0x80 on are optional: a peer that does not know one skips it.
  *
  * From version 2 on hello, welcome, announce, open, ready and drain end in facts:
  * {type 16 bits, length 16 bits, value}, in ascending order of their types, none
@@ -126,7 +126,7 @@ struct frame_refused {
 	char sentence[SENTENCE_TEXT];
 };
 
-/* The frames of several: read one by one with frame_next_announce() and frame_next_range(). */
+/* A frame of several is read one by one with frame_next_announce() or frame_next_range(). */
 struct frame_announce_many {
 	struct cursor announcements;	/* borrows the body */
 };
@@ -176,7 +176,7 @@ struct frame_open {
 	uint32_t hello_bytes;		/* wire bytes that follow this frame at once */
 };
 
-/* What stands at the front of `in`. */
+/* Whether a whole frame stands at the front of the bytes. */
 enum frame_verdict { FRAME_INCOMPLETE, FRAME_COMPLETE, FRAME_MALFORMED };
 struct frame {
 	enum frame_type type;
@@ -185,7 +185,7 @@ struct frame {
 };
 enum frame_verdict frame_next(const uint8_t *data, size_t data_bytes, struct frame *);
 
-/* What a decoder makes of a body. */
+/* How well a decoder understands a body. */
 enum frame_sense {
 	FRAME_WRONG,		/* malformed */
 	FRAME_FINE,
@@ -193,8 +193,8 @@ enum frame_sense {
 				 * stands before the facts is in *out */
 };
 
-/* Each returns the bytes written to out[FRAME_BYTES]; texts that are too long are our own bug
- * (assert). What welcome->version does not have is left out. */
+/* Each returns the bytes written to out[FRAME_BYTES]; a text that is too long is a bug of ours
+ * (assert). Whatever welcome->version does not have is left out. */
 size_t frame_encode_hello(uint8_t *out, const struct frame_hello *);
 size_t frame_encode_welcome(uint8_t *out, const struct frame_welcome *);
 size_t frame_encode_announce(uint8_t *out, const struct frame_announce *);

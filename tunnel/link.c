@@ -1,4 +1,4 @@
-/* A link: what the loop calls for first, then what its owner asks for. */
+/* A link: first the calls of the loop, then the calls of its owner. */
 #include "tunnel/link.h"
 
 #include <assert.h>
@@ -52,8 +52,8 @@ static const char *const state_name[LINK_STATES] = {
 	[LINK_ENDED] = "ended",
 };
 
-/* One call from the loop, on its stack. A handler may free, release or detach the link (another
- * thread may have it then), so after each event the call asks here, not there. */
+/* One call from the loop, on its stack. A handler may free, release or detach the link, and then
+ * another thread may have it, so after each event the call looks here and not into the link. */
 struct link_call {
 	const struct link *link;
 	bool is_gone;
@@ -114,7 +114,7 @@ mask_of(enum io io)
 	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
 }
 
-/* After a failure of TLS: lets the peer read our alert, then it is over. */
+/* After a failure of TLS: lets the peer read our alert, and then ends the link. */
 static void
 linger(struct link *link)
 {
@@ -180,7 +180,7 @@ deal(struct link *link, struct link_call *call, const uint8_t *data, size_t byte
 	return frame.bytes;
 }
 
-/* Who asks faster than it takes our answers waits for them. */
+/* A peer that asks faster than it takes our answers has to wait for them. */
 static bool
 is_busy(const struct link *link)
 {
@@ -193,7 +193,7 @@ may_cut(const struct link *link)
 	return link->state == LINK_UP && !link->is_paused && !is_busy(link);
 }
 
-/* Cuts data into frames; what is left over is kept. False when the link is not ours any more. */
+/* Cuts data into frames and keeps the rest. False when the link is not ours any more. */
 static bool
 cut(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes)
 {
@@ -230,7 +230,7 @@ has_raw(const struct link *link)
 	return link->raw.room > 0 && link->raw.bytes == link->raw.room;
 }
 
-/* Behind what was expected only the end is of interest; bytes are for the next reader. */
+/* Behind the expected bytes only the end is of interest; further bytes are for the next reader. */
 static void
 await_end(struct link *link, unsigned *mask)
 {
@@ -320,7 +320,7 @@ shake(struct link *link)
 	}
 }
 
-/* What is queued, close_notify, FIN; then what the peer still says is thrown away until it closes
+/* Sends the queue, close_notify and FIN; then throws away what the peer still says until it closes,
  * too. */
 static void
 close_down(struct link *link)

@@ -48,7 +48,7 @@ bool link_send_raw(struct link *, const void *frame, size_t bytes, const void *r
 bool link_expect(struct link *, size_t bytes);
 /* From LINK_RAW on, borrowed until link_free(). */
 const uint8_t *link_raw(const struct link *);
-/* In LINK_FRAME: no more is read, until link_resume(), or ever if all that comes is for
+/* In LINK_FRAME: reads no more until link_resume(), or not at all if the rest is for
  * link_release(). */
 void link_pause(struct link *);
 void link_resume(struct link *);

@@ -14,14 +14,14 @@
 
 enum {
 	SCRATCH_BYTES = 64 * 1024,
-	/* Then the other flows of this loop have their turn. */
+	/* The most bytes in one turn; then the other flows of this loop have theirs. */
 	TURN_BYTES = 256 * 1024,
-	/* For the peers' FINs behind their close_notify, when all is said. */
+	/* How long the pump settles: the peers' FINs may stand behind their close_notify. */
 	SETTLE_MS = 5000,
-	/* After so long a standstill a side that is not read is asked whether it lives, and what a
-	 * broken one has said is given up. */
+	/* After a standstill of this length a side that is not read is asked whether it lives, and
+	 * the last words of a broken one are given up. */
 	PROBE_MS = 3000,
-	/* For a peer to read our alert. */
+	/* How long a peer has to read our alert. */
 	LINGER_MS = 1000,
 	SILENT_MS = 60000,
 };
@@ -43,7 +43,7 @@ struct half {
 	struct pump *pump;
 	struct stream *from, *to;
 	enum state state;
-	bool is_flushed;	/* nothing that was in `to` before us waits for a write of ours */
+	bool is_flushed;	/* `to` holds nothing from before that waits for our write */
 	struct buffer kept;	/* read, not yet taken by `to` */
 	enum io read_wait, write_wait;	/* what it waits for on `from` and on `to`; IO_OK:
 					 * nothing */
@@ -119,7 +119,7 @@ end(struct pump *pump, enum pump_end why)
 	loop_later(pump->loop, &pump->task);
 }
 
-/* The end that is none: told to both as a reset. */
+/* The flow breaks off without an orderly end: both sides are told by a reset. */
 static void
 break_off(struct pump *pump, enum pump_end why)
 {
@@ -146,7 +146,7 @@ write_kept(struct half *half)
 	return IO_OK;
 }
 
-/* From the scratch straight to the other side; what it does not take is kept. */
+/* Writes from the scratch buffer straight to the other side; what it does not take is kept. */
 static enum io
 write_fresh(struct half *half, size_t bytes)
 {
@@ -191,7 +191,7 @@ linger(struct pump *pump)
 		break_off(pump, reset_of(half));
 }
 
-/* The other side need not wait. */
+/* Resets the other side at once: only the peer with the alert needs time. */
 static void
 start_lingering(struct half *half)
 {
@@ -242,7 +242,8 @@ finish(struct half *half)
 		move(half, DONE);
 }
 
-/* Reads once and passes on. False when the half has to wait, has ended, or the pump is over. */
+/* Reads once and passes the bytes on. False when the half has to wait or has ended, or the pump is
+ * over. */
 static bool
 pass(struct half *half, size_t *bytes)
 {
@@ -327,7 +328,8 @@ patience_ms(struct pump *pump, enum pump_end *why)
 	return half;
 }
 
-/* Nobody waits on a side that is not read for the other's sake: its reset would never be heard. */
+/* Whether nobody watches this side, because the other one does not take its bytes: a reset of it
+ * would never be heard. */
 static bool
 is_paused(const struct pump *pump, int i)
 {
@@ -335,7 +337,8 @@ is_paused(const struct pump *pump, int i)
 	    pump->watch[i].mask == WATCH_NOTHING;
 }
 
-/* The timer is not moved with every byte: it looks at its time how long the silence really was. */
+/* The timer is not moved with every byte: when it fires, it looks how long the silence really
+ * was. */
 static void
 keep_time(struct pump *pump)
 {
@@ -355,7 +358,7 @@ keep_time(struct pump *pump)
 	timer_set(&pump->timer, ms);
 }
 
-/* What a broken side said before it broke is of use only to a side that takes it. */
+/* The last words of a broken side are of use only to a side that takes them. */
 static struct half *
 find_broken(struct pump *pump)
 {
@@ -365,7 +368,7 @@ find_broken(struct pump *pump)
 	return NULL;
 }
 
-/* Looks after what was written; at nothing when all of it has been answered. */
+/* Asks after the bytes that were written, unless all of them have been answered. */
 static bool
 is_silent(struct pump *pump)
 {
@@ -427,7 +430,7 @@ settle(struct pump *pump)
 		end(pump, PUMP_FINISHED);
 }
 
-/* True: nothing is left to be pumped. */
+/* Goes on to the end when nothing is left to be pumped; true then. */
 static bool
 wind_up(struct pump *pump)
 {
@@ -458,7 +461,7 @@ run(struct pump *pump, unsigned halves)
 		pump->is_watchful = true;
 	}
 	if (has_moved)
-		timer_clear(&pump->timer);	/* another patience from now on */
+		timer_clear(&pump->timer);	/* another time-out holds from now on */
 	watch_on(pump);
 	keep_time(pump);
 }

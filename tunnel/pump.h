@@ -15,14 +15,13 @@
  * truncated.  Where TLS has failed and has told its peer why, the pump lingers
  * (at most 1 s) for that alert to be read, and resets the other side at once.
  *
- * When both halves are done, a TLS below may still have its close_notify unread:
- * the pump settles (at most 5 s) before it is over, because closing then would
- * reset the connection.
- * While one side takes nothing, the other is not read, and a reset of it is found
- * only after some seconds of standstill, in which its last words may still be taken.
- * A peer may pause for as long as it likes, but its kernel must answer ours.
- * Nothing is allocated per read: reads go to the thread's scratch buffer, and
- * only what the other side did not take at once is kept (and freed when it is gone).
+ * When both halves are done, a TLS below may still have its close_notify unread: the
+ * pump settles (at most 5 s) before it is over, because closing then would reset the
+ * connection. While one side takes nothing, the other is not read, and its reset is
+ * found only after some seconds of standstill, in which its last words may still be
+ * taken. A peer may pause for as long as it likes, but its kernel must answer ours.
+ * Nothing is allocated per read: reads go to the thread's scratch buffer, and only
+ * what the other side did not take at once is kept (and freed when it is gone).
  */
 #ifndef TUNNEL_PUMP_H
 #define TUNNEL_PUMP_H

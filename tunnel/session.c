@@ -1,4 +1,4 @@
-/* The life of a session, and what we say in it. */
+/* The life of a session: its states, its heartbeat, its end, and all that we send in it. */
 #include "tunnel/session.h"
 
 #include <assert.h>
@@ -62,7 +62,7 @@ send_now(struct session *s, const uint8_t *frame, size_t bytes)
 	link_close(s->link);
 }
 
-/* The frame of several goes out as it is. */
+/* Sends the frame of several as it is now. */
 static void
 flush(void *arg)
 {
@@ -324,8 +324,7 @@ session_tls(struct session *s)
 
 /* ---- what we say ---- */
 
-/* What belongs between the welcome and the end; otherwise it is too early or too late to be
- * said. */
+/* Such frames belong between the welcome and the end; before and after that they are not sent. */
 static void
 send_up(struct session *s, const uint8_t *frame, size_t bytes)
 {

@@ -36,8 +36,8 @@ enum session_event {
 
 enum { SESSION_FRAMES_PER_SECOND = 200 };
 
-/* The relay's word on endpoints: SESSION_ACCEPTED (no code), SESSION_REFUSED. A number in it need not
- * be one that was announced, and the range may be huge. */
+/* The relay's answer about endpoints: SESSION_ACCEPTED (no code), SESSION_REFUSED. Its numbers need
+ * not have been announced, and the range may be huge. */
 struct session_answer {
 	struct frame_range endpoints;
 	enum code code;
@@ -79,7 +79,7 @@ void session_need(struct session *, uint16_t channels);
 void session_drain(struct session *, uint32_t deadline_ms);
 /* Relay: refusals with this code may not hold any more (version 1: skipped by the agent). */
 void session_again(struct session *, enum code);
-/* A ping now, answered by SESSION_PONG (is the old one of a takeover alive?). */
+/* Sends a ping now, which SESSION_PONG answers (does the old session of a takeover live?). */
 void session_probe(struct session *);
 
 /* The pre-shared key of this session's channels, RFC 8446 §7.5; after the welcome. */
@@ -88,13 +88,13 @@ bool session_channel_key(struct session *, const uint8_t id[SESSION_ID_BYTES], s
 enum { CHANNEL_IDENTITY = 36 };
 void channel_identity(const uint8_t id[SESSION_ID_BYTES], char identity[CHANNEL_IDENTITY]);
 
-/* Up: how long beyond the heartbeat this end waits for a sign of life, instead of what the welcome
- * said. */
+/* When up: how long this end waits beyond the heartbeat for a sign of life, instead of the time in
+ * the welcome. */
 void session_set_tolerance(struct session *, uint32_t tolerance_ms);
 bool session_is_up(const struct session *);
-/* That both speak; 1 until the relay has the hello, the agent the welcome. */
+/* The version that both speak; 1 until the relay has the hello, or the agent the welcome. */
 unsigned session_version(const struct session *);
-/* Of the last heartbeat, microseconds, 0 before the first. */
+/* The round trip of the last heartbeat in microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
 enum code session_over_code(const struct session *);	/* what the peer said, or CODE_NONE /
 							 * CODE_HEARTBEAT_LOST ... */

@@ -43,7 +43,7 @@ static const struct frame_rule {
 	[FRAME_FACTS] = { TO_RELAY, GREETING, 1, SESSION_HELLO },
 };
 
-/* NULL: nothing that belongs into a session, or not yet in this version. */
+/* NULL when this type does not belong into a session, or not yet in this version. */
 static const struct frame_rule *
 find_rule(const struct session *s, enum frame_type type)
 {
@@ -115,8 +115,8 @@ decode(struct session *s, enum frame_type type, struct cursor body, union receiv
 /* ---- the greeting ---- */
 
 /* A hello begins with its two version octets in every version; what follows has the layout of the
- * oldest one named.  So they are judged before the rest is read; a range that is none is
- * malformed. */
+ * oldest one named.  So they are judged before the rest is read; a range that ends before it begins
+ * is malformed. */
 static bool
 is_of_another_version(struct session *s, enum frame_type type, struct cursor body)
 {
@@ -315,8 +315,8 @@ handle(struct session *s, enum frame_type type, union received *in)
 	}
 }
 
-/* Something must be understood and is not.  An announcement costs the endpoint, all else the
- * session. */
+/* A fact must be understood and is not. In an announcement that costs the endpoint, in any other
+ * frame the session. */
 static void
 on_strange(struct session *s, enum frame_type type, const union received *in)
 {
@@ -348,7 +348,7 @@ receive(struct session *s, enum frame_type type, struct cursor body)
 	}
 }
 
-/* One more frame of this second.  A rest of ours is no silence of the peer's. */
+/* Counts one more frame of this second. While we rest, the peer is not silent. */
 static void
 count(struct session *s)
 {

@@ -1,7 +1,7 @@
 /*
  * A stream: two directions of bytes over one descriptor, either a plain socket
  * or TLS over another stream (tls.h).  Never blocks, never loops, never logs,
- * knows no event loop: an operation says what to wait for, its caller waits.
+ * knows no event loop: an operation says what to wait for, and its caller waits.
  *
  * A call that answers IO_READ or IO_WRITE has done nothing that the caller
  * need remember but this: repeat the same call (a write with at least the same
@@ -10,8 +10,9 @@
  * An end and a reset are two facts, and reading tells which of the two it was,
  * for good: IO_EOF only if the peer's FIN (close_notify) has been read and no
  * call before has met a reset, whichever call that was.  Connections that time
- * out or whose host is gone count as reset.  So who fails to write reads on:
- * what came before is still delivered, and then the truth about the end.
+ * out or whose host is gone count as reset.  So a caller that fails to write
+ * reads on: it still gets the bytes from before, and then the truth about the
+ * end.
  */
 #ifndef TUNNEL_STREAM_H
 #define TUNNEL_STREAM_H
@@ -57,7 +58,7 @@ struct stream *stream_socket(int fd);
 /* Bytes put back with stream_unread() come first. A stream may hold bytes that no event will
  * announce: read until it answers something else than IO_OK before waiting. */
 enum io stream_read(struct stream *, void *, size_t, size_t *done);
-/* No bytes: flushes what is inside (IO_OK, *done 0, when all is with the kernel). */
+/* Without bytes it flushes what is inside (IO_OK, *done 0, when all is with the kernel). */
 enum io stream_write(struct stream *, const void *, size_t, size_t *done);
 /* No more writes: what is inside goes out, then close_notify if TLS, then FIN. IO_OK when all of it
  * is with the kernel. Reading goes on. Harmless twice. */
@@ -73,7 +74,7 @@ enum io stream_settle(struct stream *);
  * peer has had it; else there is none to be had. The caller bounds the time. */
 enum io stream_linger(struct stream *);
 /* The connection has been reset or has timed out, as far as the kernel knows, whatever there still
- * is to be read. A system call; for who does not wait on the descriptor. */
+ * is to be read. This is a system call, for callers that do not wait on the descriptor. */
 bool stream_is_broken(const struct stream *);
 /* stream_free() will reset the connection (RST; no close_notify). */
 void stream_reset(struct stream *);

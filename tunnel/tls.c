@@ -98,7 +98,7 @@ is_too_old(struct tls *tls, int got)
 	    gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3;
 }
 
-/* Where a record was due came what is none: plain HTTP, or another protocol's greeting. */
+/* The peer sent something that is not a record: plain HTTP, or the greeting of another protocol. */
 static bool
 is_no_tls(const struct tls *tls, int got)
 {
@@ -152,7 +152,7 @@ explain(struct tls *tls, int got)
 		snprintf(tls->error, sizeof tls->error, "%s", gnutls_strerror(got));
 }
 
-/* RFC 8446 §6.2: once, and only if the peer can still be told. */
+/* RFC 8446 §6.2: an alert is sent once, and only if the peer can still be told. */
 static void
 send_alert(struct tls *tls, gnutls_alert_level_t level, unsigned alert)
 {
@@ -195,7 +195,7 @@ tls_alert(struct tls *tls, unsigned alert)
 	tls->read_end = IO_FAILED;
 }
 
-/* What GnuTLS lets through but the purpose does not; returns an error of GnuTLS. */
+/* Refuses what GnuTLS lets through and the purpose does not; returns an error of GnuTLS. */
 static int
 find_fault(struct tls *tls)
 {

@@ -1,5 +1,5 @@
 /*
- * TLS as one thing we need it to be: a stream over a stream.  The only module
+ * TLS as the one thing that we need: a stream over a stream.  The only module
  * that drives GnuTLS sessions; callers see a handful of results.
  *
  * A tls_config is immutable once built, counted, and shared by all threads; a
@@ -85,7 +85,7 @@ enum io tls_handshake(struct tls *);
 const char *tls_error(const struct tls *);
 unsigned tls_alert_sent(const struct tls *);
 unsigned tls_alert_received(const struct tls *);
-/* The handshake failed because what came was no TLS at all. */
+/* The handshake failed because the peer does not speak TLS at all. */
 bool tls_heard_no_tls(const struct tls *);
 /* Sends a fatal alert now, best effort (the judgement came after the handshake). */
 void tls_alert(struct tls *, unsigned alert);

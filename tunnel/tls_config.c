@@ -121,7 +121,7 @@ struct sni {
 	size_t bytes;
 };
 
-/* RFC 6066 §3. GnuTLS itself judges the form right after this; here only the name matters. */
+/* RFC 6066 §3. GnuTLS itself judges the form right after this; only the name matters here. */
 static int
 find_name(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
 {
@@ -173,7 +173,7 @@ first_certificate(gnutls_session_t session, const gnutls_datum_t *message)
 	    (gnutls_datum_t){ (uint8_t *)(uintptr_t)(at + LENGTH), (unsigned)bytes };
 }
 
-/* Of an RSA key both numbers cost: with 56 000 bits each one signature takes 11 s. */
+/* Both numbers of an RSA key cost time: with 56 000 bits each, one signature takes 11 s. */
 static bool
 is_affordable(gnutls_x509_crt_t certificate)
 {
@@ -254,7 +254,8 @@ tls_config_apply(struct tls_config *config, struct tls *tls)
 	if (config->key && gnutls_credentials_set(session, GNUTLS_CRD_PSK, config->key) < 0)
 		return false;
 	if (config->purpose->is_server && config->certificate) {
-		/* A demand is on_verify()'s business, so that the owner hears of it. */
+		/* on_verify() judges a missing certificate that is demanded, so that the owner
+		 * hears of it. */
 		gnutls_certificate_server_set_request(session,
 		    asks ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
 	}

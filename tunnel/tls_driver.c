@@ -1,5 +1,6 @@
 /*
- * One step of TLS after the other, as the loop finds the descriptor ready.
+ * Calls a step of TLS again and again, whenever the loop finds the descriptor
+ * ready.
  */
 #include "tunnel/tls_driver.h"
 

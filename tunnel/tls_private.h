@@ -21,7 +21,7 @@ struct purpose {
 struct tls_config {
 	_Atomic unsigned holders;
 	const struct purpose *purpose;
-	struct tls_settings settings;	/* without the PEM; alpn is a copy */
+	struct tls_settings settings;	/* without the PEM texts; alpn is a copy */
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_psk_server_credentials_t keys;
@@ -76,9 +76,9 @@ ssize_t tls_push(gnutls_transport_ptr_t, const giovec_t *, int count);
 
 /* tls_record.c: follows the borders of records, encrypted or not (RFC 8446 §5.1), over any pieces. */
 void tls_record_follow(struct tls_record *, const uint8_t *, size_t);
-/* Nothing of a further record has come. */
+/* Whether no byte of a further record has come. */
 bool tls_record_is_whole(const struct tls_record *);
-/* The code of the alert that the last record is, if it is one in plain text, and whole; else -1. */
+/* If the last record is a whole alert in plain text: its code; else -1. */
 int tls_record_plain_alert(const struct tls_record *);
 
 extern const struct stream_kind tls_kind;

@@ -1,5 +1,6 @@
 /*
- * The borders of records, as the bytes come by on their way to GnuTLS, which tells nobody.
+ * Follows the borders of records as the bytes pass on their way to GnuTLS, which does not
+ * tell them.
  */
 #include <string.h>
 

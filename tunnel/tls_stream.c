@@ -32,7 +32,7 @@ tls_flush(struct tls *tls)
 	return tls->write_end;
 }
 
-/* Straight down, as far as it goes; returns how much that was. */
+/* Writes straight to the stream below as far as that takes it; returns how much it took. */
 static size_t
 push_down(struct tls *tls, const uint8_t *data, size_t bytes)
 {
@@ -105,7 +105,7 @@ judge_alert(struct tls *tls, int got)
 	return tls_is_fatal(tls, got) ? tls_fail(tls, got) : IO_OK;
 }
 
-/* How an answer of GnuTLS other than bytes ends or does not end the reading; IO_OK: read again. */
+/* Says how an answer of GnuTLS other than bytes ends the reading, if it does; IO_OK: read again. */
 static enum io
 judge_read(struct tls *tls, ssize_t got)
 {
@@ -114,7 +114,7 @@ judge_read(struct tls *tls, ssize_t got)
 		return tls->read_end = IO_EOF;
 	case GNUTLS_E_AGAIN:
 	case GNUTLS_E_INTERRUPTED:
-		/* It says so, too, of an end within a record's header. */
+		/* GnuTLS says so also when the end comes within the header of a record. */
 		if (tls->below == IO_OK || tls->below == IO_READ || tls->below == IO_WRITE)
 			return tls->below;
 		got = GNUTLS_E_PREMATURE_TERMINATION;
@@ -125,7 +125,7 @@ judge_read(struct tls *tls, ssize_t got)
 	case GNUTLS_E_REHANDSHAKE:
 		return judge_renegotiation(tls);
 	}
-	/* A record that is cut through is forgiven by nobody. */
+	/* Not even a peer that may end without close_notify may end within a record. */
 	if (tls->below == IO_EOF && tls->is_forgiving && tls_record_is_whole(&tls->record))
 		return tls->read_end = IO_EOF;
 	return tls_fail(tls, (int)got);

@@ -11,13 +11,13 @@ struct flights;
 
 enum { CAPTURE_ERROR = 512, CAPTURE_MAGIC = 4 };
 
-/* Whether a file that begins with these bytes is a capture; no TLS stream does. */
+/* Whether a file that begins with these bytes is a capture; a TLS stream never begins so. */
 bool capture_begins(const unsigned char magic[CAPTURE_MAGIC]);
 
 /*
  * Takes the file over, from its first byte, and adds all its segments.  False
- * with a sentence in error: no capture after all, a link layer that we do not
- * know, a file that breaks off.  What came before stays added.
+ * with a sentence in error: the file is not a capture after all, has a link
+ * layer that we do not know, or breaks off. The segments before that stay added.
  */
 bool capture_read(struct flights *flights, FILE *file, char error[CAPTURE_ERROR]);
 

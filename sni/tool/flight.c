@@ -1,4 +1,4 @@
-/* TCP reassembly, of one direction and only of what comes first. */
+/* TCP reassembly, in one direction and only of the first bytes. */
 #include "sni/tool/flight.h"
 
 #include <stdlib.h>
@@ -160,7 +160,7 @@ append_pieces(struct flight *flight)
 		append(flight, piece->at, piece->data, piece->bytes);
 		*link = piece->next;
 		free(piece);
-		link = &flight->pieces;	/* an earlier one may follow on this */
+		link = &flight->pieces;	/* an earlier piece may follow on this one */
 	}
 }
 

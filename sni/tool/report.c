@@ -83,7 +83,7 @@ put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
-/* Every key always, null where nothing is known. */
+/* Writes every key always, with null where nothing is known. */
 static void
 put_facts(json_t *object, const struct report *report)
 {

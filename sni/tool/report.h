@@ -1,6 +1,7 @@
 /*
- * What is said of one stream: a JSON object on one line, or lines for people.
- * Written to standard output, whose errors are the caller's to look for at the end.
+ * Prints what there is to say of one stream: a JSON object on one line, or lines
+ * for people. Written to standard output, whose errors are the caller's to look for
+ * at the end.
  */
 #ifndef SNI_TOOL_REPORT_H
 #define SNI_TOOL_REPORT_H
