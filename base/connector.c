@@ -69,6 +69,7 @@ settle(struct connector *connector)
 		close_attempt(&connector->attempts[i]);
 	timer_clear(&connector->pace);
 	timer_clear(&connector->overall);
+	loop_forget(connector->loop, &connector->begin);
 	loop_later(connector->loop, &connector->answer);
 }
 
@@ -227,9 +228,10 @@ on_overall_over(void *arg)
 {
 	struct connector *connector = arg;
 
-	if (connector->resolution != NULL)
-		snprintf(connector->error, sizeof(connector->error),
-		    "cannot connect: the name was not resolved in time");
+	if (connector->next == 0)
+		snprintf(connector->error, sizeof(connector->error), "cannot connect: %s",
+		    connector->resolution != NULL ? "the name was not resolved in time" :
+						    "there was no time left to begin");
 	for (size_t i = 0; i < connector->next; i++) {
 		if (connector->attempts[i].fd >= 0)
 			fail(&connector->attempts[i], ETIMEDOUT);

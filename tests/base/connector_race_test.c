@@ -377,6 +377,28 @@ a_name_is_looked_up_again_when_its_address_refuses(void **state)
 	assert_int_equal(asked_so_far(), 2);
 }
 
+/* The loop was busy for longer than there was time, so the deadline comes before the first attempt. */
+static void
+nothing_begins_after_the_deadline(void **state)
+{
+	unsigned open;
+
+	(void)state;
+	arrange(CLOSED, OPEN, CLOSED);
+	open = open_descriptors();
+	calls = 0;
+	snprintf(said, sizeof(said), "127.0.0.1:%u", port);
+	assert_non_null(connector_new(loop, resolver, said, TIMEOUT_MS, on_done, NULL));
+	clock_fake_move(clock_us() + TIMEOUT_MS * UINT64_C(1000));
+	loop_run(loop);
+	assert_int_equal(calls, 1);
+	assert_int_equal(got_fd, -1);
+	assert_string_equal(said, "cannot connect: there was no time left to begin");
+	assert_int_equal(open_descriptors(), open);
+	loop_advance(loop, 0);
+	assert_int_equal(calls, 1);
+}
+
 #define RACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -386,6 +408,7 @@ static const struct CMUnitTest tests[] = {
 	RACE_TEST(attempts_run_beside_each_other),
 	RACE_TEST(says_the_error_of_each_family),
 	RACE_TEST(a_name_is_looked_up_again_when_its_address_refuses),
+	RACE_TEST(nothing_begins_after_the_deadline),
 };
 
 RUN_TESTS("connector with several addresses", tests)
