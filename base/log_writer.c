@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/log_private.h"
+#include "base/process.h"
 
 enum {
 	RING_BYTES = 4 << 20,
@@ -294,13 +295,12 @@ on_crash(int number)
 static void
 watch_crashes(void)
 {
-	static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
 	struct sigaction before,
 	    action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-			sigaction(numbers[i], &action, NULL);
+	for (int i = 0; i < PROCESS_FAULTS; i++) {
+		if (sigaction(process_faults[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(process_faults[i], &action, NULL);
 	}
 }
 
@@ -352,15 +352,13 @@ watch_process(void)
 
 /* ---- from outside ---- */
 
-/* Signals belong to the loop that asked for them. */
 static bool
 start_thread(void)
 {
-	sigset_t all, before;
+	sigset_t before;
 	bool is_made;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	process_block_signals(&before);
 	is_made = pthread_create(&writer.thread, NULL, run, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (is_made)

@@ -1,4 +1,4 @@
-/* The first things that a program does. */
+/* The first things that a program does, and its signals. */
 #include "base/process.h"
 
 #include <fcntl.h>
@@ -31,4 +31,18 @@ process_ignore_signals(void)
 		signal(numbers[i], SIG_IGN);
 	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
 		signal(number, SIG_IGN);
+}
+
+const int process_faults[PROCESS_FAULTS] = {
+    SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+
+void
+process_block_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	for (int i = 0; i < PROCESS_FAULTS; i++)
+		sigdelset(&set, process_faults[i]);
+	pthread_sigmask(SIG_SETMASK, &set, before);
 }

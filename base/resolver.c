@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/process.h"
 #include "base/resolved.h"
 
 enum {
@@ -469,12 +470,11 @@ serve(void *arg)
 static bool
 start_thread(struct resolver *resolver)
 {
-	sigset_t all, before;
+	sigset_t before;
 	pthread_t thread;
 	int why;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	process_block_signals(&before);
 	why = pthread_create(&thread, NULL, serve, resolver);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (why != 0)

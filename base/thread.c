@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/process.h"
 
 struct thread {
 	pthread_t thread;
@@ -23,16 +24,14 @@ begin(void *arg)
 	return NULL;
 }
 
-/* Signals belong to the loop that asked for them, in the main thread. */
 static bool
 start_thread(struct thread *thread, const char *name)
 {
 	char short_name[16];
-	sigset_t all, before;
+	sigset_t before;
 	int why;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	process_block_signals(&before);
 	why = pthread_create(&thread->thread, NULL, begin, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (why != 0)

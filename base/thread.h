@@ -10,7 +10,7 @@
 struct thread;
 
 /* Starts a thread that calls run(arg, loop); run sets up its things and calls loop_run() itself.
- * All signals are blocked in it.  NULL when the system refuses. */
+ * All signals but faults are blocked in it.  NULL when the system refuses. */
 struct thread *thread_start(const char *name, void (*run)(void *arg, struct loop *), void *arg);
 struct loop *thread_loop(struct thread *);
 /* Waits for run to return, then frees the loop. */

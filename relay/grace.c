@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <urcu/urcu-bp.h>
+#include "base/process.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define TELLS_TSAN 1
@@ -36,10 +37,9 @@ static_assert(sizeof(struct rcu_head) <= offsetof(struct grace, release), "libur
 void
 grace_start(void)
 {
-	sigset_t all, before;
+	sigset_t before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	process_block_signals(&before);
 	urcu_bp_get_default_call_rcu_data();
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/thread.h"
 #include "helpers.h"
 
 enum { OUTPUT_MOST = 16 << 20, THREADS = 4, LINES = 2000, STUCK_LINES = 60000, AUDIT_LINES = 1000,
@@ -422,6 +423,40 @@ what_was_said_before_a_crash_is_written(void **state)
 	assert_int_equal(lines_with("before: the end"), LINES);
 }
 
+/* By a signal that sanitizers leave to us. */
+static void
+say_and_trap(void *arg, struct loop *unused)
+{
+	(void)arg;
+	(void)unused;
+	for (int i = 0; i < LINES; i++)
+		log_event(LOG_INFO, "before", "the end", log_i64("i", i));
+	raise(SIGTRAP);
+}
+
+static void
+what_another_thread_said_before_its_crash_is_written(void **state)
+{
+	pthread_t reader;
+	pid_t child;
+	int status;
+
+	(void)state;
+	enter_pipe(0);
+	child = fork();
+	if (child == 0) {
+		log_start();
+		thread_join(thread_start("falls", say_and_trap, NULL));
+		_exit(0);
+	}
+	reader = start_reading();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	finish_reading(reader);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGTRAP);
+	assert_int_equal(lines_with("before: the end"), LINES);
+}
+
 static void
 a_crash_does_not_wait_for_a_pipe_that_nobody_reads(void **state)
 {
@@ -481,6 +516,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(loses_nothing_to_a_pipe_that_does_not_block, set_up),
 	cmocka_unit_test_setup(starts_again_after_a_stop, set_up),
 	cmocka_unit_test_setup(what_was_said_before_a_crash_is_written, set_up),
+	cmocka_unit_test_setup(what_another_thread_said_before_its_crash_is_written, set_up),
 	cmocka_unit_test_setup(a_crash_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(what_an_assert_says_is_the_last_line, set_up),
 	cmocka_unit_test_setup(an_assert_does_not_wait_for_a_pipe_that_nobody_reads, set_up),

@@ -10,7 +10,7 @@
 struct place {
 	struct loop *loop;
 	char name[16];
-	bool signals_blocked;
+	bool signals_blocked, faults_blocked;
 	int count;
 };
 
@@ -29,6 +29,7 @@ run(void *arg, struct loop *loop)
 	pthread_getname_np(pthread_self(), place->name, sizeof(place->name));
 	pthread_sigmask(SIG_SETMASK, NULL, &set);
 	place->signals_blocked = sigismember(&set, SIGTERM) == 1 && sigismember(&set, SIGHUP) == 1;
+	place->faults_blocked = sigismember(&set, SIGSEGV) == 1 || sigismember(&set, SIGABRT) == 1;
 	loop_run(loop);
 }
 
@@ -65,6 +66,7 @@ a_thread_runs_its_own_loop(void **state)
 	thread_join(thread);
 	assert_int_equal(place.count, 100);
 	assert_true(place.signals_blocked);
+	assert_false(place.faults_blocked);
 	pthread_sigmask(SIG_SETMASK, NULL, &set);
 	assert_int_equal(sigismember(&set, SIGTERM), 0);
 	thread_join(NULL);
