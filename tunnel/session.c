@@ -208,6 +208,8 @@ on_rested(void *arg)
 	link_resume(s->link);
 }
 
+static void send_need(void *session);
+
 static void
 reap(void *arg)
 {
@@ -236,6 +238,7 @@ session_new(struct loop *loop, enum session_side side, struct tls *tls, uint64_t
 	task_init(&s->reaper, reap, s);
 	task_init(&s->flush, flush, s);
 	timer_init(&s->rest, loop, on_rested, s);
+	timer_init(&s->need, loop, send_need, s);
 	timer_init(&s->timer, loop, on_time, s);
 	timer_set(&s->timer, handshake_ms);
 	return s;
@@ -250,6 +253,7 @@ session_free(struct session *s)
 	s->state = SESSION_ENDED;
 	timer_clear(&s->timer);
 	timer_clear(&s->rest);
+	timer_clear(&s->need);
 	loop_forget(s->loop, &s->flush);
 	link_free(s->link);
 	free(s->hello);
@@ -455,11 +459,27 @@ session_withdraw(struct session *s, uint32_t endpoint)
 	send_up(s, out, frame_encode_withdraw(out, &(struct frame_withdraw){ endpoint }));
 }
 
+/* These follow the flows, and would use up the peer's budget: half of it has to do. */
+static void
+send_need(void *arg)
+{
+	enum { PACE_MS = 2 * 1000 / SESSION_FRAMES_PER_SECOND };
+	struct session *s = arg;
+	uint8_t out[FRAME_BYTES];
+	uint16_t channels = s->needed < UINT16_MAX ? (uint16_t)s->needed : UINT16_MAX;
+	if (channels == 0)
+		return;
+	s->needed -= channels;
+	timer_set(&s->need, PACE_MS);
+	send_up(s, out, frame_encode_need(out, &(struct frame_need){ channels }));
+}
+
 void
 session_need(struct session *s, uint16_t channels)
 {
-	uint8_t out[FRAME_BYTES];
-	send_up(s, out, frame_encode_need(out, &(struct frame_need){ channels }));
+	s->needed += channels;
+	if (!s->need.armed)
+		send_need(s);
 }
 
 void

@@ -43,6 +43,9 @@ struct session {
 	unsigned frames;
 	struct timer rest;
 
+	unsigned needed;	/* channels that the last `need` did not ask for */
+	struct timer need;	/* armed: too early for the next one */
+
 	uint64_t heartbeat_ms, tolerance_ms, last_frame_ms, next_ping_ms;
 	uint32_t sequence, probe;
 	uint64_t rtt_us;

@@ -17,6 +17,7 @@ struct end {
 	struct frame_range ranges[8];	/* of answers */
 	unsigned range_count;
 	uint32_t next_endpoint;		/* announcements come in order */
+	unsigned needed;
 };
 
 static struct end relay, agent;
@@ -45,6 +46,8 @@ on_event(void *arg, enum session_event event, const union session_frame *frame)
 		session_refuse_endpoint(end->session, frame->announce.endpoint, CODE_NAME_TAKEN,
 		    sentence);
 	}
+	if (event == SESSION_NEED)
+		end->needed += frame->need.channels;
 	if (event == SESSION_ACCEPTED || event == SESSION_REFUSED)
 		end->ranges[end->range_count++] = frame->answer.endpoints;
 }
@@ -586,6 +589,30 @@ our_rest_is_not_the_peers_silence(void **state)
 	stop();
 }
 
+/* Flows come one by one, from all workers; the agent must not be late with its channels for that. */
+static void
+needs_stay_within_the_budget(void **state)
+{
+	(void)state;
+	start(&hello);
+	session_need(relay.session, 1);
+	loop_advance(loop, 0);
+	assert_int_equal(agent.needed, 1);	/* the first one does not wait */
+	for (unsigned ms = 1; ms <= 3000; ms++) {
+		session_need(relay.session, 1);
+		loop_advance(loop, 1);
+		assert_in_range(agent.needed, ms > 10 ? ms - 10 : 1, ms + 1);
+	}
+	loop_advance(loop, 10);
+	assert_int_equal(agent.needed, 3001);
+	assert_in_range(agent.counts[SESSION_NEED], 1, 3 * SESSION_FRAMES_PER_SECOND / 2 + 2);
+	session_need(relay.session, UINT16_MAX);
+	session_need(relay.session, UINT16_MAX);
+	loop_advance(loop, 20);
+	assert_int_equal(agent.needed, 3001 + 2 * UINT16_MAX);
+	stop();
+}
+
 /* ---- ends ---- */
 
 static void
@@ -663,6 +690,7 @@ main(void)
 		cmocka_unit_test(who_says_too_much_is_read_a_second_at_a_time),
 		cmocka_unit_test(a_heartbeat_lives_beside_a_flood),
 		cmocka_unit_test(our_rest_is_not_the_peers_silence),
+		cmocka_unit_test(needs_stay_within_the_budget),
 		cmocka_unit_test(who_waits_in_vain_for_a_greeting_says_so),
 		cmocka_unit_test(a_peer_that_reads_nothing_is_not_waited_for),
 	};
