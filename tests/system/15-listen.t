@@ -47,7 +47,7 @@ def listeners_may_overlap_in_any_order(scene):
 			reach(relay, "127.0.0.1")
 			if "[::]:{}" in order:
 				reach(relay, "::1")
-			equal(len(relay.events("listening")), len(order), f"listeners of {order}")
+			relay.expect_events("listening", len(order), f"listeners of {order}")
 			equal(relay.stop(), "", "trouble")
 
 
@@ -80,8 +80,8 @@ def without_ipv6_in_the_kernel_it_is_ipv4_with_a_warning(scene):
 		relay.argv = [sys.executable, "-c", WITHOUT_IPV6, *relay.argv]
 		relay.start()
 		reach(relay, "127.0.0.1")
-		equal(len(relay.events("ipv6-missing", level="warning")), 1, f"warnings of {addresses}")
-		equal(len(relay.events("listening")), ways, f"listeners of {addresses}")
+		relay.expect_events("ipv6-missing", 1, f"warnings of {addresses}", level="warning")
+		relay.expect_events("listening", ways, f"listeners of {addresses}")
 		equal(relay.stop(), "", "trouble")
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from .tap import Failed, check, until
+from .tap import Failed, check, equal, until
 
 BUILD = os.path.abspath(os.environ.get("VALISE_BUILD", "build/gcc"))
 PROGRAMS = {name: f"{BUILD}/valise-{name}" for name in ("relay", "agent", "pki", "sni")}
@@ -144,6 +144,10 @@ class Daemon:
 	def wait_event(self, word, seconds=10, count=1, **fields):
 		return until(lambda: len(found := self.events(word, **fields)) >= count and found, seconds,
 			f"{self.label} logs {word} {fields or ''}")
+
+	def expect_events(self, word, count, what, **fields):
+		"""As many and no more. What is logged may be written after its client has the answer."""
+		equal(len(self.wait_event(word, count=count, **fields)), count, what)
 
 	def wait_text(self, text, seconds=10):
 		until(lambda: text in self.log_text()[self.log_from:], seconds,
