@@ -52,7 +52,7 @@ sim_is_telling(void)
 	return is_telling;
 }
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 tell(const char *format, va_list list)
 {
 	printf("# %8.3f ", (double)clock_us() / 1e6 - 1);
