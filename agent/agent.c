@@ -9,7 +9,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "agent/agent_private.h"
 #include "agent/relay_session.h"
 #include "agent/reload.h"
 #include "agent/sources.h"
@@ -28,6 +27,18 @@ enum {
 	STATUS_TEXT = 160
 };
 
+struct agent {
+	bool once;
+	struct agent_live live;
+	struct timer tick, drain;
+	uint64_t drain_until_ms;
+	enum { AGENT_SERVING, AGENT_DRAINING, AGENT_LEAVING } stage;
+	unsigned tick_count;
+	int exit_code;
+	struct admin *admin;	/* NULL: nobody can ask */
+	int64_t since_s;
+};
+
 /* ---- what people and the service manager see ---- */
 
 static void
@@ -36,30 +47,30 @@ show_status(struct agent *agent, const char *state)
 	char status[STATUS_TEXT];
 
 	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows",
-	    relay_links_up_count(&agent->links), agent->links.count,
-	    agent->context.endpoint_table->count,
-	    (unsigned long long)agent_workers_flow_count(agent->context.workers));
+	    relay_links_up_count(&agent->live.links), agent->live.links.count,
+	    agent->live.context.endpoint_table->count,
+	    (unsigned long long)agent_workers_flow_count(agent->live.context.workers));
 	ready_tell(state, status);
 }
 
 static void
 tell_start(const struct agent *agent)
 {
-	const struct endpoint_table *table = agent->context.endpoint_table;
+	const struct endpoint_table *table = agent->live.context.endpoint_table;
 
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "running-as-root",
 		    "the agent needs no privilege: run it as a user of its own (the systemd unit"
 		    " does)");
-	sources_warn(agent->context.credentials->relays, "agent.connect_cas");
+	sources_warn(agent->live.context.credentials->relays, "agent.connect_cas");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->endpoints[i]->clients)
 			sources_warn(table->endpoints[i]->clients, table->endpoints[i]->name);
-	agent_reload_warn_expiry(agent);
+	agent_reload_warn_expiry(&agent->live);
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
-	    log_u64("relays", agent->settings.connect_url.count),
+	    log_u64("relays", agent->live.settings.connect_url.count),
 	    log_u64("endpoints", table->count),
-	    log_u64("workers", agent_settings_workers(&agent->settings)), log_i64("pid", getpid()));
+	    log_u64("workers", agent_settings_workers(&agent->live.settings)), log_i64("pid", getpid()));
 }
 
 /* ---- the end ---- */
@@ -68,11 +79,11 @@ static void
 leave(struct agent *agent)
 {
 	agent->stage = AGENT_LEAVING;
-	relay_links_goodbye(&agent->links);
-	if (relay_links_up_count(&agent->links) > 0)
+	relay_links_goodbye(&agent->live.links);
+	if (relay_links_up_count(&agent->live.links) > 0)
 		timer_set(&agent->drain, AGENT_GOODBYE_MS);
 	else
-		loop_stop(agent->context.loop);
+		loop_stop(agent->live.context.loop);
 }
 
 static void
@@ -82,16 +93,16 @@ on_drain(void *arg)
 	bool late = clock_ms() >= agent->drain_until_ms;
 
 	if (agent->stage == AGENT_LEAVING) {
-		loop_stop(agent->context.loop);
+		loop_stop(agent->live.context.loop);
 		return;
 	}
-	if (!late && agent_workers_flow_count(agent->context.workers) > 0) {
+	if (!late && agent_workers_flow_count(agent->live.context.workers) > 0) {
 		timer_set(&agent->drain, DRAIN_TICK_MS);
 		return;
 	}
 	if (late)
 		log_audit(LOG_WARNING, "drain-timeout", "the time is up: open flows are cut",
-		    log_u64("flows", agent_workers_flow_count(agent->context.workers)));
+		    log_u64("flows", agent_workers_flow_count(agent->live.context.workers)));
 	leave(agent);
 }
 
@@ -101,10 +112,10 @@ drain(struct agent *agent)
 	agent->stage = AGENT_DRAINING;
 	log_audit(LOG_INFO, "drain",
 	    "new flows are refused, open ones may finish; a second signal cuts them",
-	    log_u64("flows", agent_workers_flow_count(agent->context.workers)));
+	    log_u64("flows", agent_workers_flow_count(agent->live.context.workers)));
 	show_status(agent, "STOPPING=1");
-	relay_links_drain(&agent->links, AGENT_DRAIN_MS);
-	agent_workers_drain(agent->context.workers);
+	relay_links_drain(&agent->live.links, AGENT_DRAIN_MS);
+	agent_workers_drain(agent->live.context.workers);
 	agent->drain_until_ms = clock_ms() + AGENT_DRAIN_MS;
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
@@ -115,7 +126,7 @@ reload(struct agent *agent, const struct reload_asker *asker)
 	bool is_fine;
 
 	show_status(agent, "RELOADING=1");
-	is_fine = agent_reload_settings(agent, asker);
+	is_fine = agent_reload_settings(&agent->live, asker);
 	show_status(agent, "READY=1");
 	return is_fine;
 }
@@ -133,7 +144,7 @@ on_signal(void *arg, int number)
 	else if (number != SIGHUP && agent->stage == AGENT_DRAINING)
 		leave(agent);
 	else if (number != SIGHUP)
-		loop_stop(agent->context.loop);
+		loop_stop(agent->live.context.loop);
 }
 
 /* ---- events ---- */
@@ -145,14 +156,14 @@ on_relay(void *arg, enum relay_event event)
 
 	if (event == RELAY_CHANGED) {
 		show_status(agent, NULL);
-		if (agent->stage == AGENT_LEAVING && relay_links_up_count(&agent->links) == 0)
-			loop_stop(agent->context.loop);
+		if (agent->stage == AGENT_LEAVING && relay_links_up_count(&agent->live.links) == 0)
+			loop_stop(agent->live.context.loop);
 		return;
 	}
-	if (!agent->options.once || agent->stage != AGENT_SERVING)
+	if (!agent->once || agent->stage != AGENT_SERVING)
 		return;
 	agent->exit_code = EX_NOPERM;
-	agent_workers_drain(agent->context.workers);
+	agent_workers_drain(agent->live.context.workers);
 	leave(agent);
 }
 
@@ -163,11 +174,11 @@ on_tick(void *arg)
 
 	timer_set(&agent->tick, TICK_MS);
 	agent->tick_count++;
-	agent_reload_files(agent);
+	agent_reload_files(&agent->live);
 	if (agent->tick_count % JUDGE_TICKS == 0)
-		relay_links_judge_again(&agent->links, clock_wall_s());
+		relay_links_judge_again(&agent->live.links, clock_wall_s());
 	if (agent->tick_count % EXPIRY_TICKS == 0)
-		agent_reload_warn_expiry(agent);
+		agent_reload_warn_expiry(&agent->live);
 }
 
 /* ---- what the operator asks ---- */
@@ -181,9 +192,9 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	admin_answer(question, agent_status(&(struct agent_facts){
 		.since_s = agent->since_s,
 		.state = agent->stage == AGENT_SERVING ? "running" : "draining",
-		.workers = agent_settings_workers(&agent->settings),
-		.links = &agent->links,
-		.context = &agent->context,
+		.workers = agent_settings_workers(&agent->live.settings),
+		.links = &agent->live.links,
+		.context = &agent->live.context,
 	}));
 }
 
@@ -220,11 +231,12 @@ static const struct admin_word admin_words[] = {
 	{ 0 }
 };
 
-/* Without a socket that was asked for the agent does not start; without the usual one it can do its work. */
+/* The agent does not start without a socket that was asked for; it can work without the usual
+ * one. */
 static int
 listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 {
-	const struct agent_settings *settings = &agent->settings;
+	const struct agent_settings *settings = &agent->live.settings;
 	char path[ADMIN_PATH];
 	int code = 0;
 
@@ -234,7 +246,7 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 		code = admin_lock(settings->admin_socket, error);
 	if (code != 0)
 		return code;
-	agent->admin = admin_new(agent->context.loop,
+	agent->admin = admin_new(agent->live.context.loop,
 	    admin_path(settings->admin_socket, settings->state_dir, path), admin_words, agent, error);
 	if (agent->admin)
 		return 0;
@@ -250,19 +262,19 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 static int
 load(struct agent *agent, char error[ENDPOINT_ERROR])
 {
-	struct agent_context *context = &agent->context;
-	int wrong = agent->options.config_path ? EX_CONFIG : EX_DATAERR;
-	int code = agent_state_open(&agent->state, agent->settings.state_dir, error);
+	struct agent_context *context = &agent->live.context;
+	int wrong = agent->live.config_path ? EX_CONFIG : EX_DATAERR;
+	int code = agent_state_open(&agent->live.state, agent->live.settings.state_dir, error);
 
 	if (code != 0)
 		return code;
-	if (!agent_reload_note_stamps(agent))
+	if (!agent_reload_note_stamps(&agent->live))
 		return EX_OSERR;
-	context->credentials = credentials_new(&agent->settings, NULL, error);
+	context->credentials = credentials_new(&agent->live.settings, NULL, error);
 	if (!context->credentials)
 		return wrong;
 	context->endpoint_table =
-	    endpoint_table_new(&agent->settings, context->credentials->relays, NULL, NULL, error);
+	    endpoint_table_new(&agent->live.settings, context->credentials->relays, NULL, NULL, error);
 	return context->endpoint_table ? 0 : wrong;
 }
 
@@ -270,7 +282,7 @@ static int
 set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
-	struct agent_context *context = &agent->context;
+	struct agent_context *context = &agent->live.context;
 	int code;
 
 	socket_raise_limit();
@@ -283,7 +295,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (code != 0)
 		return code;
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
-	context->workers = agent_workers_new(agent_settings_workers(&agent->settings), context->loop,
+	context->workers = agent_workers_new(agent_settings_workers(&agent->live.settings), context->loop,
 	    context->resolver, context->endpoint_table, relay_session_on_report);
 	if (!context->workers)
 		return EX_OSERR;
@@ -293,18 +305,18 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	timer_init(&agent->tick, context->loop, on_tick, agent);
 	timer_init(&agent->drain, context->loop, on_drain, agent);
 	timer_set(&agent->tick, TICK_MS);
-	agent_context_configure(context, &agent->settings, &agent->state);
-	relay_links_init(&agent->links, context, on_relay, agent);
-	return relay_links_set(&agent->links, &agent->settings.connect_url) ? 0 : EX_OSERR;
+	agent_context_configure(context, &agent->live.settings, &agent->live.state);
+	relay_links_init(&agent->live.links, context, on_relay, agent);
+	return relay_links_set(&agent->live.links, &agent->live.settings.connect_url) ? 0 : EX_OSERR;
 }
 
 static void
 tear_down(struct agent *agent)
 {
-	struct agent_context *context = &agent->context;
+	struct agent_context *context = &agent->live.context;
 
 	admin_free(agent->admin);
-	relay_links_wipe(&agent->links);
+	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
 	if (context->loop) {
 		timer_clear(&agent->tick);
@@ -314,15 +326,18 @@ tear_down(struct agent *agent)
 	loop_free(context->loop);
 	endpoint_table_release(context->endpoint_table);
 	credentials_release(context->credentials);
-	free(agent->endpoint_stamps);
-	agent_settings_wipe(&agent->settings);
+	free(agent->live.endpoint_stamps);
+	agent_settings_wipe(&agent->live.settings);
 }
 
 int
 agent_run(const struct agent_options *options)
 {
-	struct agent agent = { .options = *options, .settings = *options->settings,
-		.since_s = clock_wall_s() };
+	struct agent agent = {
+		.once = options->once,
+		.live = { .config_path = options->config_path, .settings = *options->settings },
+		.since_s = clock_wall_s(),
+	};
 	char error[ENDPOINT_ERROR] = "memory is short";
 	int code = load(&agent, error);
 
@@ -331,7 +346,7 @@ agent_run(const struct agent_options *options)
 	if (code == 0) {
 		tell_start(&agent);
 		show_status(&agent, "READY=1");
-		loop_run(agent.context.loop);
+		loop_run(agent.live.context.loop);
 		log_audit(LOG_INFO, "stop", "the agent stops", log_i64("exit", agent.exit_code));
 	} else
 		log_audit(LOG_ERROR, "start-failed", error, log_i64("exit", code));

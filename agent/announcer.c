@@ -20,7 +20,7 @@ struct entry {
 	enum stage stage;
 	struct backoff backoff;
 	uint64_t retry_at_ms;	/* REFUSED */
-	enum code told;		/* the refusal that the log has already */
+	enum code logged;	/* the last refusal, once it is logged */
 };
 
 struct announcer {
@@ -136,7 +136,7 @@ withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 			continue;
 		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
 			session_withdraw(a->session, entry->announce.endpoint);
-		set_stage(a, entry, DUE);	/* counts no more */
+		set_stage(a, entry, DUE);	/* so that it no longer counts */
 	}
 }
 
@@ -176,7 +176,7 @@ static void
 note_accepted(struct announcer *a, struct entry *entry)
 {
 	set_stage(a, entry, ACCEPTED);
-	entry->told = CODE_NONE;
+	entry->logged = CODE_NONE;
 	backoff_up(&entry->backoff, clock_ms());
 	log_audit(LOG_INFO, "endpoint-up", "the relay routes it here",
 	    log_str("endpoint", entry->announce.name),
@@ -201,14 +201,14 @@ note_refused(struct announcer *a, struct entry *entry, const struct session_answ
 	set_stage(a, entry, REFUSED);
 	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
 	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
-	log_audit(entry->told == answer->code ? LOG_DEBUG
+	log_audit(entry->logged == answer->code ? LOG_DEBUG
 		  : permanent		      ? LOG_ERROR
 					      : LOG_WARNING,
 	    "endpoint-refused", answer->sentence, log_str("code", code_word(answer->code)),
 	    log_str("endpoint", entry->announce.name),
 	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),
 	    log_bool("permanent", permanent));
-	entry->told = answer->code;
+	entry->logged = answer->code;
 }
 
 void
@@ -225,7 +225,7 @@ void
 announcer_again(struct announcer *a, enum code code)
 {
 	for (size_t i = 0; i < a->count; i++)
-		if (a->entries[i].stage == REFUSED && a->entries[i].told == code)
+		if (a->entries[i].stage == REFUSED && a->entries[i].logged == code)
 			a->entries[i].retry_at_ms = 0;
 	on_retry(a);
 }

@@ -21,7 +21,7 @@ struct agent_check {
 	unsigned warnings;
 	bool has_expired;
 	int64_t now_s;
-	/* Of each endpoint's server certificate; empty for passthrough. */
+	/* One for each endpoint: its server certificate, {0} if it passes through. */
 	struct cert_facts *certificates;
 };
 
@@ -74,7 +74,7 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		    path);
 }
 
-/* Beside cert_covers(): the grant may let a wildcard stand for any depth. */
+/* As cert_covers(), but the grant may let a wildcard stand for names of any depth. */
 static bool
 agent_covers(const struct cert_facts *facts, const char *name)
 {
@@ -186,7 +186,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		check_coalescing(check, i);
 		if (endpoint->clients)
 			warn_trust(check, settings->termination_mark, endpoint->clients);
-		/* The system's CAs are not ours to comment on. */
+		/* No warnings about the system's CAs: nobody chose them for this endpoint. */
 		if (endpoint->upstream.trust && settings->upstream.cas.count > 0)
 			warn_trust(check, settings->upstream.url_mark, endpoint->upstream.trust);
 	}
@@ -198,7 +198,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 
 /* ---- where a mistake stands ---- */
 
-/* Is this the file that the sentence is about?  One path may begin another. */
+/* The sentence is about this file.  What follows is looked at, too: one path may begin another. */
 static bool
 is_about(const char *sentence, const char *path)
 {
@@ -208,21 +208,21 @@ is_about(const char *sentence, const char *path)
 }
 
 static void
-look_for(struct conf_mark *mark, const char *sentence, const char *path, struct conf_mark here)
+match(struct conf_mark *mark, const char *sentence, const char *path, struct conf_mark here)
 {
 	if (mark->line == 0 && is_about(sentence, path))
 		*mark = here;
 }
 
 static void
-look_among(struct conf_mark *mark, const char *sentence, const struct conf_texts *paths)
+match_any(struct conf_mark *mark, const char *sentence, const struct conf_texts *paths)
 {
 	for (size_t i = 0; i < paths->count; i++)
-		look_for(mark, sentence, paths->items[i], paths->marks[i]);
+		match(mark, sentence, paths->items[i], paths->marks[i]);
 }
 
 static void
-look_at_endpoint(struct conf_mark *mark, const char *sentence, const struct endpoint_settings *endpoint)
+match_endpoint(struct conf_mark *mark, const char *sentence, const struct endpoint_settings *endpoint)
 {
 	const struct termination_settings *termination = &endpoint->termination;
 	char head[ENDPOINT_ERROR];
@@ -230,27 +230,28 @@ look_at_endpoint(struct conf_mark *mark, const char *sentence, const struct endp
 	snprintf(head, sizeof head, "endpoint %s: ", endpoint->name);
 	if (strncmp(sentence, head, strlen(head)) != 0)
 		return;
-	look_for(mark, sentence, termination->certificate, termination->certificate_mark);
-	look_for(mark, sentence, termination->private_key, termination->private_key_mark);
-	look_among(mark, sentence, &termination->cas);
-	look_among(mark, sentence, &termination->crls);
-	look_among(mark, sentence, &endpoint->upstream.cas);
-	look_among(mark, sentence, &endpoint->upstream.crls);
-	look_for(mark, sentence, endpoint->name, endpoint->name_mark);
+	match(mark, sentence, termination->certificate, termination->certificate_mark);
+	match(mark, sentence, termination->private_key, termination->private_key_mark);
+	match_any(mark, sentence, &termination->cas);
+	match_any(mark, sentence, &termination->crls);
+	match_any(mark, sentence, &endpoint->upstream.cas);
+	match_any(mark, sentence, &endpoint->upstream.crls);
+	match(mark, sentence, endpoint->name, endpoint->name_mark);
 }
 
-/* What loads the files knows no configuration, but its sentence names the file. */
+/* The functions that load files know nothing of the configuration, but their sentences name the
+ * file. */
 static struct conf_mark
 place_of(const struct agent_settings *settings, const char *sentence)
 {
 	struct conf_mark mark = { 0, 0 };
 
 	for (size_t i = 0; i < settings->endpoints.count; i++)
-		look_at_endpoint(&mark, sentence, agent_settings_endpoint(settings, i));
-	look_for(&mark, sentence, settings->certificate, settings->certificate_mark);
-	look_for(&mark, sentence, settings->private_key, settings->private_key_mark);
-	look_among(&mark, sentence, &settings->connect_cas);
-	look_among(&mark, sentence, &settings->connect_crls);
+		match_endpoint(&mark, sentence, agent_settings_endpoint(settings, i));
+	match(&mark, sentence, settings->certificate, settings->certificate_mark);
+	match(&mark, sentence, settings->private_key, settings->private_key_mark);
+	match_any(&mark, sentence, &settings->connect_cas);
+	match_any(&mark, sentence, &settings->connect_crls);
 	return mark;
 }
 
@@ -298,7 +299,7 @@ agent_check_run(const char *config_path)
 
 	if (code == 0) {
 		free(settings.state_dir);
-		settings.state_dir = NULL;	/* look only: no CRL numbers are noted */
+		settings.state_dir = NULL;	/* so that no CRL numbers are written */
 		code = check_files(config_path, &settings);
 	}
 	agent_settings_wipe(&settings);

@@ -47,7 +47,7 @@ struct agent_flow_setup {
 	struct tls_driver driver;	/* of the client's TLS: the handshake, then the linger */
 	struct peer_check client_check;
 	struct upstream_dial *dial;
-	struct timer working;		/* the relay will wonder */
+	struct timer working;		/* when to tell the relay that the open is worked on */
 	char detail[DETAIL_TEXT];	/* a sentence about the failure */
 };
 

@@ -52,7 +52,7 @@ struct keygen_options {
 	size_t host_count;
 };
 
-struct made {
+struct keygen_result {
 	gnutls_x509_privkey_t key;
 	gnutls_x509_crq_t request;
 	struct secret key_pem;
@@ -73,9 +73,9 @@ refuse(int code, const char *format, ...)
 	return code;
 }
 
-/* ---- what is wished ---- */
+/* ---- the command line ---- */
 
-/* The certificate is to be called so, and that is a file's name in valise-pki. */
+/* It becomes the name of the certificate, and valise-pki uses that as the name of a file. */
 static int
 check_name(const char *name)
 {
@@ -181,10 +181,10 @@ read_options(struct keygen_options *wanted, int count, char **arguments)
 	return code;
 }
 
-/* ---- made in memory ---- */
+/* ---- key and request ---- */
 
 static int
-make_key(struct made *made, const struct keygen_type *type)
+make_key(struct keygen_result *made, const struct keygen_type *type)
 {
 	size_t bytes = sizeof made->digest;
 	gnutls_datum_t pem = { 0 };
@@ -200,7 +200,7 @@ make_key(struct made *made, const struct keygen_type *type)
 		problem = gnutls_x509_privkey_export2_pkcs8(
 		    made->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
 	if (problem < 0)
-		return refuse(EX_SOFTWARE, "no key can be made: %s", gnutls_strerror(problem));
+		return refuse(EX_SOFTWARE, "the key cannot be made: %s", gnutls_strerror(problem));
 	kept = secret_init(&made->key_pem, pem.data, pem.size);
 	bytes_wipe(pem.data, pem.size);
 	gnutls_free(pem.data);
@@ -223,7 +223,7 @@ fill_request(gnutls_x509_crq_t request, const struct keygen_options *wanted)
 }
 
 static int
-make_request(struct made *made, const struct keygen_options *wanted)
+make_request(struct keygen_result *made, const struct keygen_options *wanted)
 {
 	int problem = gnutls_x509_crq_init(&made->request);
 
@@ -236,12 +236,12 @@ make_request(struct made *made, const struct keygen_options *wanted)
 	if (problem >= 0)
 		problem = gnutls_x509_crq_export2(
 		    made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
-	return problem < 0 ? refuse(EX_SOFTWARE, "no request can be made: %s",
+	return problem < 0 ? refuse(EX_SOFTWARE, "the request cannot be made: %s",
 	    gnutls_strerror(problem)) : 0;
 }
 
 static void
-made_wipe(struct made *made)
+made_wipe(struct keygen_result *made)
 {
 	gnutls_x509_crq_deinit(made->request);
 	gnutls_x509_privkey_deinit(made->key);
@@ -249,10 +249,10 @@ made_wipe(struct made *made)
 	secret_wipe(&made->key_pem);
 }
 
-/* ---- written and told ---- */
+/* ---- files and output ---- */
 
 static int
-write_files(const struct made *made, const struct keygen_options *wanted)
+write_files(const struct keygen_result *made, const struct keygen_options *wanted)
 {
 	char error[FILE_ERROR];
 
@@ -261,12 +261,12 @@ write_files(const struct made *made, const struct keygen_options *wanted)
 	if (file_create(wanted->values[CSR], 0644, made->request_pem.data, made->request_pem.size,
 	    error))
 		return 0;
-	/* Without a request the key is of no use, and it would be in the way next time. */
+	/* Without a request the key is useless, and it would stop the next attempt. */
 	unlink(wanted->values[KEY]);
 	return refuse(EX_CANTCREAT, "%s", error);
 }
 
-/* As a shell would read it back. */
+/* Quoted as a shell needs it. */
 static void
 print_word(const char *before, const char *word)
 {
@@ -288,7 +288,7 @@ print_word(const char *before, const char *word)
 	putchar('\'');
 }
 
-/* In fours, two lines of eight: what a voice and an ear can follow. */
+/* In groups of four digits, two lines of eight groups, which is easy to read out and to follow. */
 static void
 print_digest(const uint8_t digest[DIGEST_BYTES])
 {
@@ -300,7 +300,7 @@ print_digest(const uint8_t digest[DIGEST_BYTES])
 }
 
 static int
-tell(const struct made *made, const struct keygen_options *wanted)
+print_result(const struct keygen_result *made, const struct keygen_options *wanted)
 {
 	const char *slash = strrchr(wanted->values[CSR], '/');
 
@@ -327,7 +327,7 @@ int
 keygen_run(int count, char **arguments)
 {
 	struct keygen_options wanted = { 0 };
-	struct made made = { 0 };
+	struct keygen_result made = { 0 };
 	int code = read_options(&wanted, count, arguments);
 
 	if (!code)
@@ -337,7 +337,7 @@ keygen_run(int count, char **arguments)
 	if (!code)
 		code = write_files(&made, &wanted);
 	if (!code)
-		code = tell(&made, &wanted);
+		code = print_result(&made, &wanted);
 	made_wipe(&made);
 	return code;
 }

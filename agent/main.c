@@ -50,7 +50,7 @@ refuse_usage(const char *what, const char *value)
 	return EX_USAGE;
 }
 
-/* Asked for after the command word, too, wherever an option may stand. */
+/* --help may stand after the command, too, wherever an option may. */
 static bool
 asks_for_help(int count, char **arguments)
 {
@@ -60,7 +60,7 @@ asks_for_help(int count, char **arguments)
 	return false;
 }
 
-/* -c FILE for both; --once only where there is a place for it. */
+/* -c FILE, and --once if the command has it (then once is not NULL). */
 static int
 read_options(int count, char **arguments, const char **path, bool *once)
 {

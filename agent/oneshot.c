@@ -31,7 +31,7 @@ enum oneshot_option {
 static const struct tls_option {
 	const char *name;
 	bool required, is_file;
-	int needs;		/* an option that makes no sense without this one; itself: none */
+	int needs;		/* the option that must be given, too; itself: no other */
 } option_rows[OPTIONS] = {
 	[URL] = { "url", true, false, URL },
 	[RELAY] = { "relay", true, false, RELAY },
@@ -61,7 +61,7 @@ refuse(int code, const char *format, ...)
 
 /* ---- the command line ---- */
 
-/* One value each; *upstream is the lone argument. */
+/* Each option has one value; *upstream is the argument that is no option. */
 static int
 scan(int count, char **arguments, const char *values[OPTIONS], const char **upstream)
 {
@@ -114,7 +114,7 @@ copy(const char *text)
 	char *made = text ? strdup(text) : NULL;
 
 	if (text && !made)
-		abort();	/* start-up */
+		abort();	/* only start-up may do this */
 	return made;
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent_private.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
@@ -32,54 +31,54 @@ note_stamps(const struct agent_settings *settings, struct credentials_stamp *cre
 }
 
 bool
-agent_reload_note_stamps(struct agent *agent)
+agent_reload_note_stamps(struct agent_live *live)
 {
-	agent->endpoint_stamps = note_stamps(&agent->settings, &agent->credentials_stamp);
-	return agent->endpoint_stamps != NULL;
+	live->endpoint_stamps = note_stamps(&live->settings, &live->credentials_stamp);
+	return live->endpoint_stamps != NULL;
 }
 
 void
-agent_reload_warn_expiry(const struct agent *agent)
+agent_reload_warn_expiry(const struct agent_live *live)
 {
-	const struct cert_facts *facts = &agent->context.credentials->certificate;
+	const struct cert_facts *facts = &live->context.credentials->certificate;
 	int64_t left_s = facts->not_after - clock_wall_s();
 
 	if (left_s < (facts->not_after - facts->not_before) / 3)
 		log_event(LOG_WARNING, "certificate-expires", left_s > 0
 		    ? "agent.certificate expires soon; a renewed file is taken up by itself"
 		    : "agent.certificate has expired; a renewed file is taken up by itself",
-		    log_str("file", agent->settings.certificate), log_i64("days", left_s / DAY_S));
+		    log_str("file", live->settings.certificate), log_i64("days", left_s / DAY_S));
 }
 
 /* ---- files ---- */
 
 static bool
-take_credentials(struct agent *agent)
+take_credentials(struct agent_live *live)
 {
 	char error[CREDENTIALS_ERROR];
 	struct credentials *fresh =
-	    credentials_new(&agent->settings, agent->context.credentials, error);
+	    credentials_new(&live->settings, live->context.credentials, error);
 
 	if (!fresh) {
 		log_audit(
 		    LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
 		return false;
 	}
-	credentials_release(agent->context.credentials);
-	agent->context.credentials = fresh;
+	credentials_release(live->context.credentials);
+	live->context.credentials = fresh;
 	sources_warn(fresh->relays, "agent.connect_cas");
-	agent_reload_warn_expiry(agent);
+	agent_reload_warn_expiry(live);
 	return true;
 }
 
 /* Gives the new table to everybody who works by the old one. */
 static void
-publish(struct agent *agent, struct endpoint_table *table)
+publish(struct agent_live *live, struct endpoint_table *table)
 {
-	endpoint_table_release(agent->context.endpoint_table);
-	agent->context.endpoint_table = table;
-	agent_workers_publish(agent->context.workers, table);
-	relay_links_refresh(&agent->links, clock_wall_s());
+	endpoint_table_release(live->context.endpoint_table);
+	live->context.endpoint_table = table;
+	agent_workers_publish(live->context.workers, table);
+	relay_links_refresh(&live->links, clock_wall_s());
 }
 
 static bool
@@ -89,13 +88,13 @@ is_renewed(const struct credentials *before, const struct credentials *now)
 }
 
 static bool
-find_stale(struct agent *agent, bool *stale)
+find_stale(struct agent_live *live, bool *stale)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < agent->settings.endpoints.count; i++) {
-		stale[i] = endpoint_files_changed(agent_settings_endpoint(&agent->settings, i),
-		    agent->settings.state_dir, &agent->endpoint_stamps[i]);
+	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		stale[i] = endpoint_files_changed(agent_settings_endpoint(&live->settings, i),
+		    live->settings.state_dir, &live->endpoint_stamps[i]);
 		any |= stale[i];
 	}
 	return any;
@@ -103,49 +102,49 @@ find_stale(struct agent *agent, bool *stale)
 
 /* After this all files count as changed, so that the next tick loads them again. */
 static void
-forget_stamps(struct agent *agent)
+forget_stamps(struct agent_live *live)
 {
-	memset(&agent->credentials_stamp, 0, sizeof agent->credentials_stamp);
-	memset(agent->endpoint_stamps, 0,
-	    agent->settings.endpoints.count * sizeof *agent->endpoint_stamps);
+	memset(&live->credentials_stamp, 0, sizeof live->credentials_stamp);
+	memset(live->endpoint_stamps, 0,
+	    live->settings.endpoints.count * sizeof *live->endpoint_stamps);
 }
 
 /* Loads the stale endpoints again, and all by the trust in relays of now. */
 static bool
-take_endpoints(struct agent *agent, const bool *stale)
+take_endpoints(struct agent_live *live, const bool *stale)
 {
 	char error[ENDPOINT_ERROR];
-	struct endpoint_table *table = endpoint_table_new(&agent->settings,
-	    agent->context.credentials->relays, agent->context.endpoint_table, stale, error);
+	struct endpoint_table *table = endpoint_table_new(&live->settings,
+	    live->context.credentials->relays, live->context.endpoint_table, stale, error);
 
 	if (table) {
-		publish(agent, table);
+		publish(live, table);
 		return true;
 	}
 	memory_short("a load of changed files, which are not in force yet");
-	forget_stamps(agent);
+	forget_stamps(live);
 	return false;
 }
 
 void
-agent_reload_files(struct agent *agent)
+agent_reload_files(struct agent_live *live)
 {
-	bool *stale = calloc(agent->settings.endpoints.count + 1, sizeof *stale);
+	bool *stale = calloc(live->settings.endpoints.count + 1, sizeof *stale);
 	struct credentials *before;
 	bool credentials_changed, endpoints_changed;
 
 	if (!stale)
 		return;	/* the stamps are as they were: the next tick sees the same changes */
-	before = credentials_hold(agent->context.credentials);
-	credentials_changed = credentials_files_changed(&agent->settings,
-	    &agent->credentials_stamp) && take_credentials(agent);
-	endpoints_changed = find_stale(agent, stale);
-	if ((credentials_changed || endpoints_changed) && take_endpoints(agent, stale))
+	before = credentials_hold(live->context.credentials);
+	credentials_changed = credentials_files_changed(&live->settings,
+	    &live->credentials_stamp) && take_credentials(live);
+	endpoints_changed = find_stale(live, stale);
+	if ((credentials_changed || endpoints_changed) && take_endpoints(live, stale))
 		log_audit(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
 		    log_bool("credentials", credentials_changed),
 		    log_bool("endpoints", endpoints_changed));
 	if (credentials_changed)
-		relay_links_renew(&agent->links, is_renewed(before, agent->context.credentials));
+		relay_links_renew(&live->links, is_renewed(before, live->context.credentials));
 	credentials_release(before);
 	free(stale);
 }
@@ -218,19 +217,19 @@ loaded_wipe(struct loaded *loaded)
 
 /* All or nothing; the links to relays come last, because nothing after them can fail. */
 static bool
-load_all(struct agent *agent, struct loaded *loaded, const struct reload_asker *asker)
+load_all(struct agent_live *live, struct loaded *loaded, const struct reload_asker *asker)
 {
 	const struct agent_settings *settings = &loaded->settings;
 	char error[ENDPOINT_ERROR] = "memory is short";
 
 	loaded->endpoint_stamps = note_stamps(settings, &loaded->credentials_stamp);
 	if (loaded->endpoint_stamps)
-		loaded->credentials = credentials_new(settings, agent->context.credentials, error);
+		loaded->credentials = credentials_new(settings, live->context.credentials, error);
 	if (loaded->credentials)
 		loaded->endpoint_table = endpoint_table_new(settings, loaded->credentials->relays,
-		    agent->context.endpoint_table, NULL, error);
+		    live->context.endpoint_table, NULL, error);
 	if (loaded->endpoint_table) {
-		if (relay_links_set(&agent->links, &settings->connect_url))
+		if (relay_links_set(&live->links, &settings->connect_url))
 			return true;
 		snprintf(error, sizeof error, "memory is short");
 	}
@@ -240,44 +239,44 @@ load_all(struct agent *agent, struct loaded *loaded, const struct reload_asker *
 
 /* Takes what was loaded; what was in force before goes into its place. */
 static void
-put_in_force(struct agent *agent, struct loaded *loaded)
+put_in_force(struct agent_live *live, struct loaded *loaded)
 {
 	struct loaded old = {
-		.settings = agent->settings,
-		.endpoint_stamps = agent->endpoint_stamps,
-		.credentials = agent->context.credentials,
+		.settings = live->settings,
+		.endpoint_stamps = live->endpoint_stamps,
+		.credentials = live->context.credentials,
 	};
 
 	warn_restart(&old.settings, &loaded->settings);
-	agent->settings = loaded->settings;
-	agent->credentials_stamp = loaded->credentials_stamp;
-	agent->endpoint_stamps = loaded->endpoint_stamps;
-	agent->context.credentials = loaded->credentials;
-	log_init("valise-agent", (enum log_level)agent->settings.log.level,
-	    (enum log_format)agent->settings.log.format);
-	agent_context_configure(&agent->context, &agent->settings, &agent->state);
-	publish(agent, loaded->endpoint_table);
-	relay_links_renew(&agent->links, is_renewed(old.credentials, agent->context.credentials));
-	sources_warn(agent->context.credentials->relays, "agent.connect_cas");
+	live->settings = loaded->settings;
+	live->credentials_stamp = loaded->credentials_stamp;
+	live->endpoint_stamps = loaded->endpoint_stamps;
+	live->context.credentials = loaded->credentials;
+	log_init("valise-agent", (enum log_level)live->settings.log.level,
+	    (enum log_format)live->settings.log.format);
+	agent_context_configure(&live->context, &live->settings, &live->state);
+	publish(live, loaded->endpoint_table);
+	relay_links_renew(&live->links, is_renewed(old.credentials, live->context.credentials));
+	sources_warn(live->context.credentials->relays, "agent.connect_cas");
 	*loaded = old;
 }
 
 bool
-agent_reload_settings(struct agent *agent, const struct reload_asker *asker)
+agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 {
 	struct loaded loaded = { 0 };
 	bool is_fine;
 
-	if (!agent->options.config_path) {
-		agent_reload_files(agent);
+	if (!live->config_path) {
+		agent_reload_files(live);
 		return true;
 	}
-	is_fine = read_settings(&loaded.settings, agent->options.config_path, asker) &&
-	    load_all(agent, &loaded, asker);
+	is_fine = read_settings(&loaded.settings, live->config_path, asker) &&
+	    load_all(live, &loaded, asker);
 	if (is_fine) {
-		put_in_force(agent, &loaded);
+		put_in_force(live, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
-		    log_u64("endpoints", agent->context.endpoint_table->count));
+		    log_u64("endpoints", live->context.endpoint_table->count));
 	}
 	loaded_wipe(&loaded);
 	return is_fine;

@@ -8,10 +8,24 @@
 
 #include <stdbool.h>
 
-struct agent;
+#include "agent/context.h"
+#include "agent/relay_link.h"
+#include "agent/settings.h"
+#include "agent/state.h"
+
+/* What a reload replaces in a running agent, and what it does that with. */
+struct agent_live {
+	const char *config_path;	/* NULL: one-shot, only the files are loaded again */
+	struct agent_settings settings;
+	struct agent_state state;
+	struct agent_context context;
+	struct relay_links links;
+	struct credentials_stamp credentials_stamp;
+	struct endpoint_stamp *endpoint_stamps;	/* one for each endpoint of the settings */
+};
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
-bool agent_reload_note_stamps(struct agent *);
+bool agent_reload_note_stamps(struct agent_live *);
 
 /* Who wants to hear each mistake that is logged. */
 struct reload_asker {
@@ -21,11 +35,11 @@ struct reload_asker {
 
 /* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may be
  * NULL. */
-bool agent_reload_settings(struct agent *, const struct reload_asker *);
+bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
 /* Every second: loads again what has changed. */
-void agent_reload_files(struct agent *);
+void agent_reload_files(struct agent_live *);
 
 /* Warns if the agent's certificate expires soon. */
-void agent_reload_warn_expiry(const struct agent *);
+void agent_reload_warn_expiry(const struct agent_live *);
 
 #endif

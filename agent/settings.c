@@ -181,16 +181,16 @@ static const struct conf_row rows[] = {
 
 /* ---- what the settings must be together ---- */
 
-/* "require" unless said otherwise, once there are CAs to judge by. */
+/* Where mutual_tls is not given it is "require" with CAs, and "off" without. */
 static void
 check_mutual_tls(
     struct termination_settings *t, struct conf_mark context, struct conf_report *report)
 {
-	bool said = t->mutual_tls_mark.line != 0;
+	bool is_given = t->mutual_tls_mark.line != 0;
 
-	if (!said)
+	if (!is_given)
 		t->mutual_tls = t->cas.count > 0 ? MUTUAL_REQUIRE : MUTUAL_OFF;
-	if (said)
+	if (is_given)
 		context = t->mutual_tls_mark;
 	if (t->mutual_tls != MUTUAL_OFF && t->cas.count == 0)
 		conf_error(report, context, "mutual_tls without CAs would accept nobody; give"
@@ -198,7 +198,7 @@ check_mutual_tls(
 	if (t->crls.count > 0 && t->cas.count == 0)
 		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
 		    "mutual_tls_crls without mutual_tls_certificate_authorities; give those too");
-	if (said && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
+	if (is_given && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
 		conf_error(report, context,
 		    "mutual_tls is off but CAs are given: client certificates"
 		    " would not be asked for; take one of the two away");
@@ -211,7 +211,7 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 	char error[URL_ERROR];
 
 	if (!upstream->url || !url_upstream(&upstream->parsed, upstream->url, error))
-		return;	/* told already, at its row */
+		return;	/* its row has reported this already */
 	if (upstream->parsed.kind == UPSTREAM_TLS) {
 		if (!endpoint->terminates)
 			conf_error(report, upstream->url_mark,
@@ -260,7 +260,7 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 		    endpoint->server_name);
 }
 
-/* Few enough endpoints for pairs: a configuration is read seldom. */
+/* Compares with all before it: endpoints are few enough, and a configuration is read seldom. */
 static void
 check_unlike(const struct agent_settings *settings, size_t index, struct conf_report *report)
 {

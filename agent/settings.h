@@ -73,7 +73,7 @@ struct agent_settings {
 	struct log_settings log;
 };
 
-/* Reads, checks, and tells every error on `messages`.  0, or the exit code: 66 when the file cannot
+/* Reads, checks, and reports every error on `messages`.  0, or the exit code: 66 when the file cannot
  * be read, 78 when what it says is wrong.  Wipe in any case. */
 int agent_settings_read(struct agent_settings *, const char *path, FILE *messages);
 void agent_settings_wipe(struct agent_settings *);
@@ -86,10 +86,10 @@ agent_settings_endpoint(const struct agent_settings *settings, size_t index)
 	return (struct endpoint_settings *)settings->endpoints.items + index;
 }
 
-/* The checks that span keys; also fills what is derived.  Part of agent_settings_read(). */
+/* Checks what spans keys, and fills what follows from it.  agent_settings_read() calls it. */
 void agent_settings_check(struct agent_settings *, struct conf_report *);
 
-/* Worker threads wanted: of "auto", one per core. */
+/* The number of worker threads; for "auto", one for each core. */
 unsigned agent_settings_workers(const struct agent_settings *);
 
 #endif

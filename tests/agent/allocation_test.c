@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include "agent/agent_private.h"
 #include "agent/relay_session.h"
 #include "allocation.h"
 #include "base/log.h"
@@ -188,12 +187,12 @@ makes_a_thing_whole_or_not_at_all(void **state)
 /* ---- a reload happens, or it does not ---- */
 
 static void
-open_agent(struct agent *agent)
+open_agent(struct agent_live *agent)
 {
 	memset(agent, 0, sizeof *agent);
 	open_context(config);
 	read_config(&agent->settings, config);
-	agent->options.config_path = second_config;
+	agent->config_path = second_config;
 	agent->context = context;
 	agent->context.workers = agent_workers_new(
 	    1, context.loop, context.resolver, context.endpoint_table, relay_session_on_report);
@@ -204,7 +203,7 @@ open_agent(struct agent *agent)
 }
 
 static void
-close_agent(struct agent *agent)
+close_agent(struct agent_live *agent)
 {
 	relay_links_wipe(&agent->links);
 	agent_workers_free(agent->context.workers);
@@ -217,7 +216,7 @@ close_agent(struct agent *agent)
 static void
 reloads_wholly_or_not_at_all(void **state)
 {
-	struct agent agent;
+	struct agent_live agent;
 	size_t count;
 	unsigned n = 0;
 
@@ -241,7 +240,7 @@ static void
 sees_a_changed_file_whatever_allocation_fails(void **state)
 {
 	struct endpoint *before;
-	struct agent agent;
+	struct agent_live agent;
 	unsigned n = 0;
 
 	(void)state;

@@ -12,7 +12,7 @@ tries_again_at_once_the_first_time(void **state)
 	assert_int_equal(backoff_failed(&backoff, 1000), 0);
 }
 
-/* The bound of each wait, found by taking many. */
+/* The longest of many waits, for each failure in a row: close to its bound. */
 static void
 spreads_each_wait_below_a_bound_that_doubles(void **state)
 {

@@ -3,7 +3,7 @@
 
 #include "helpers.h"
 
-/* What is dialled at once for a need. */
+/* How many are dialled at once when the relay needs so many. */
 static unsigned
 needs(struct channel_pool *pool, unsigned wanted, uint64_t now)
 {
@@ -42,7 +42,7 @@ answers_a_need_within_the_most(void **state)
 	for (int i = 0; i < 10; i++)
 		channel_pool_parked(&pool, 1000);
 	channel_pool_left(&pool);
-	/* More than the least are there: what was needed once is not kept up. */
+	/* There are more than `least`, and what was needed once is not replaced. */
 	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 }
 

@@ -25,7 +25,7 @@ write_config(const char *text)
 	mint_write(&mint, "agent.yml", body, bytes);
 }
 
-/* Checks this configuration; what is said goes to `told`. */
+/* Checks this configuration; its output goes to `told`. */
 static int
 check_text(const char *text)
 {

@@ -13,7 +13,7 @@
 
 enum { ARGUMENTS_MOST = 80, SAID_MOST = 8192 };
 
-/* The tests work in a directory of their own; what the command says is kept. */
+/* The tests work in a directory of their own; the output of the command is kept. */
 static char directory[] = "/tmp/valise-keygen-XXXXXX";
 static char said[SAID_MOST];
 

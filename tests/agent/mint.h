@@ -1,6 +1,6 @@
 /*
  * A mint for the tests: a root, and leaves under it, as PEM files in a fresh
- * directory.  No intermediates, no grant: the relay of these tests is kind.
+ * directory.  No intermediates and no grant: the test relay accepts everybody.
  */
 #ifndef TESTS_AGENT_MINT_H
 #define TESTS_AGENT_MINT_H

@@ -13,7 +13,7 @@
 
 enum { ARGUMENTS_MOST = 40 };
 
-/* Standard error goes away: the sentences are for people. */
+/* Standard error is thrown away: its sentences are for people. */
 static int
 read_words(struct agent_settings *settings, const char *const *words)
 {

@@ -1,5 +1,5 @@
 /*
- * The agent against a kind relay on loopback: sessions, pool, endpoints and
+ * The agent against a test relay on loopback: sessions, pool, endpoints and
  * flows, with two workers.
  */
 #include "agent/relay_link.h"
@@ -249,7 +249,7 @@ stop_upstream(void)
 }
 
 static struct tls *client;
-static int client_far;	/* what the client writes comes out here */
+static int client_far;	/* the other end of the client's socket */
 static struct tls_config *client_tls;
 
 /* A client's TLS over a socket pair, its hello read from the far end. */

@@ -10,7 +10,7 @@
 	"agent: {connect_url: 'relay.test:443', connect_cas: ca, certificate: c, private_key: k}\n"
 #define ENDPOINT "endpoints:\n  - name: a\n    url: tls://a.test\n"
 
-/* Reads a text as a file; what is told comes back in *told (to free()). */
+/* Reads a text as a file; the messages come back in *told (to free()). */
 static int
 read_text(struct agent_settings *settings, const char *text, char **told)
 {

@@ -15,7 +15,7 @@ remove_all(const char *dir)
 	return system(command);
 }
 
-/* The lock belongs to the process, so each opening has one of its own. */
+/* The lock belongs to the process, so each opening happens in a process of its own. */
 static int
 open_elsewhere(const char *dir, struct agent_state *seen)
 {

@@ -1,7 +1,7 @@
 /*
- * A relay for the tests, on the test's own loop, that believes everybody: it
- * takes sessions and channels on one port, as the real one does, writes down
- * what it is told, and opens channels when the test says so.
+ * A relay for the tests, on the test's own loop, that accepts everybody.  It
+ * takes sessions and channels on one port, as the real one does, records what
+ * it hears, and opens channels when the test wants it.
  */
 #ifndef TESTS_AGENT_TEST_RELAY_H
 #define TESTS_AGENT_TEST_RELAY_H
@@ -145,7 +145,7 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 	}
 }
 
-/* It is its hello that says what a connection is. */
+/* Sessions and channels come in on one port; the hello tells them apart. */
 static void
 test_relay_take(struct test_relay *relay, int fd, bool is_channel)
 {
