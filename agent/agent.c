@@ -35,7 +35,7 @@ struct agent {
 	enum { AGENT_SERVING, AGENT_DRAINING, AGENT_LEAVING } stage;
 	unsigned tick_count;
 	int exit_code;
-	struct admin *admin;	/* NULL: nobody can ask */
+	struct admin *admin; /* NULL: nobody can ask */
 	int64_t since_s;
 };
 
@@ -70,7 +70,8 @@ tell_start(const struct agent *agent)
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
 	    log_u64("relays", agent->live.settings.connect_url.count),
 	    log_u64("endpoints", table->count),
-	    log_u64("workers", agent_settings_workers(&agent->live.settings)), log_i64("pid", getpid()));
+	    log_u64("workers", agent_settings_workers(&agent->live.settings)),
+	    log_i64("pid", getpid()));
 }
 
 /* ---- the end ---- */
@@ -190,12 +191,12 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 
 	(void)document;
 	admin_answer(question, agent_status(&(struct agent_facts){
-		.since_s = agent->since_s,
-		.state = agent->stage == AGENT_SERVING ? "running" : "draining",
-		.workers = agent_settings_workers(&agent->live.settings),
-		.links = &agent->live.links,
-		.context = &agent->live.context,
-	}));
+				   .since_s = agent->since_s,
+				   .state = agent->stage == AGENT_SERVING ? "running" : "draining",
+				   .workers = agent_settings_workers(&agent->live.settings),
+				   .links = &agent->live.links,
+				   .context = &agent->live.context,
+			       }));
 }
 
 static void
@@ -218,18 +219,16 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 	}
 	mistakes = json_array();
 	if (reload(agent, &(struct reload_asker){ add_mistake, mistakes }))
-		admin_answer(question, json_pack("{s:s}", "message", "the new configuration is in force"));
+		admin_answer(
+		    question, json_pack("{s:s}", "message", "the new configuration is in force"));
 	else
 		admin_refuse(question, "reload-refused", "the old configuration stays in force",
 		    json_pack("{s:O}", "mistakes", mistakes));
 	json_decref(mistakes);
 }
 
-static const struct admin_word admin_words[] = {
-	{ "status", on_status },
-	{ "reload", on_reload },
-	{ 0 }
-};
+static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
+	{ 0 } };
 
 /* The agent does not start without a socket that was asked for; it can work without the usual
  * one. */
@@ -247,7 +246,8 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (code != 0)
 		return code;
 	agent->admin = admin_new(agent->live.context.loop,
-	    admin_path(settings->admin_socket, settings->state_dir, path), admin_words, agent, error);
+	    admin_path(settings->admin_socket, settings->state_dir, path), admin_words, agent,
+	    error);
 	if (agent->admin)
 		return 0;
 	if (settings->admin_socket)
@@ -273,8 +273,8 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	context->credentials = credentials_new(&agent->live.settings, NULL, error);
 	if (!context->credentials)
 		return wrong;
-	context->endpoint_table =
-	    endpoint_table_new(&agent->live.settings, context->credentials->relays, NULL, NULL, error);
+	context->endpoint_table = endpoint_table_new(
+	    &agent->live.settings, context->credentials->relays, NULL, NULL, error);
 	return context->endpoint_table ? 0 : wrong;
 }
 
@@ -295,8 +295,8 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (code != 0)
 		return code;
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
-	context->workers = agent_workers_new(agent_settings_workers(&agent->live.settings), context->loop,
-	    context->resolver, context->endpoint_table, relay_session_on_report);
+	context->workers = agent_workers_new(agent_settings_workers(&agent->live.settings),
+	    context->loop, context->resolver, context->endpoint_table, relay_session_on_report);
 	if (!context->workers)
 		return EX_OSERR;
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -307,7 +307,8 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	timer_set(&agent->tick, TICK_MS);
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
 	relay_links_init(&agent->live.links, context, on_relay, agent);
-	return relay_links_set(&agent->live.links, &agent->live.settings.connect_url) ? 0 : EX_OSERR;
+	return relay_links_set(&agent->live.links, &agent->live.settings.connect_url) ? 0
+										      : EX_OSERR;
 }
 
 static void

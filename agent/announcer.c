@@ -19,8 +19,8 @@ struct entry {
 	struct frame_announce announce;
 	enum stage stage;
 	struct backoff backoff;
-	uint64_t retry_at_ms;	/* REFUSED */
-	enum code logged;	/* the last refusal, once it is logged */
+	uint64_t retry_at_ms; /* REFUSED */
+	enum code logged;     /* the last refusal, once it is logged */
 };
 
 struct announcer {
@@ -44,8 +44,8 @@ find(struct entry *entries, size_t count, uint32_t number)
 static void
 set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 {
-	log_move("announcement", log_str("endpoint", entry->announce.name), stage_name[entry->stage],
-	    stage_name[stage]);
+	log_move("announcement", log_str("endpoint", entry->announce.name),
+	    stage_name[entry->stage], stage_name[stage]);
 	a->under_way -= entry->stage == UNDER_WAY;
 	a->accepted -= entry->stage == ACCEPTED;
 	a->under_way += stage == UNDER_WAY;
@@ -136,7 +136,7 @@ withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 			continue;
 		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
 			session_withdraw(a->session, entry->announce.endpoint);
-		set_stage(a, entry, DUE);	/* so that it no longer counts */
+		set_stage(a, entry, DUE); /* so that it no longer counts */
 	}
 }
 
@@ -169,7 +169,7 @@ static bool
 is_about(const struct session_answer *answer, const struct entry *entry)
 {
 	return entry->announce.endpoint >= answer->endpoints.first &&
-	    entry->announce.endpoint <= answer->endpoints.last;
+	       entry->announce.endpoint <= answer->endpoints.last;
 }
 
 static void
@@ -202,8 +202,8 @@ note_refused(struct announcer *a, struct entry *entry, const struct session_answ
 	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
 	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
 	log_audit(entry->logged == answer->code ? LOG_DEBUG
-		  : permanent		      ? LOG_ERROR
-					      : LOG_WARNING,
+		  : permanent                   ? LOG_ERROR
+						: LOG_WARNING,
 	    "endpoint-refused", answer->sentence, log_str("code", code_word(answer->code)),
 	    log_str("endpoint", entry->announce.name),
 	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),

@@ -16,12 +16,12 @@ enum {
 	BACKOFF_FIRST_MS = 500,
 	BACKOFF_MOST_MS = 30000,
 	BACKOFF_STABLE_MS = 30000,
-	BACKOFF_PERMANENT_MS = 300000,	/* after a permanent refusal */
+	BACKOFF_PERMANENT_MS = 300000, /* after a permanent refusal */
 };
 
 struct backoff {
-	unsigned failures;	/* in a row, with no stability in between */
-	uint64_t up_since_ms;	/* 0: it is not up */
+	unsigned failures;    /* in a row, with no stability in between */
+	uint64_t up_since_ms; /* 0: it is not up */
 };
 
 /* It worked, at this time. */

@@ -16,8 +16,8 @@ smaller(unsigned a, unsigned b)
 }
 
 void
-channel_pool_init(struct channel_pool *pool, unsigned relay_least, unsigned relay_most, unsigned own_least,
-    unsigned own_most)
+channel_pool_init(struct channel_pool *pool, unsigned relay_least, unsigned relay_most,
+    unsigned own_least, unsigned own_most)
 {
 	memset(pool, 0, sizeof *pool);
 	pool->most = smaller(relay_most, own_most);

@@ -20,23 +20,24 @@
 struct channel_pool {
 	unsigned least, most;
 	unsigned dialling, parked;
-	unsigned needed;	/* by the relay, and not dialled yet */
+	unsigned needed; /* by the relay, and not dialled yet */
 	struct backoff backoff;
-	uint64_t resume_at_ms;	/* nothing is dialled before; 0: no pause */
+	uint64_t resume_at_ms; /* nothing is dialled before; 0: no pause */
 };
 
 /* The relay's bounds, narrowed by the agent's own settings. */
-void channel_pool_init(struct channel_pool *, unsigned relay_least, unsigned relay_most, unsigned own_least,
-    unsigned own_most);
+void channel_pool_init(struct channel_pool *, unsigned relay_least, unsigned relay_most,
+    unsigned own_least, unsigned own_most);
 /* How many to dial now, for `least` and for what the relay needs. From here on they count as
  * dialling. */
 unsigned channel_pool_refill(struct channel_pool *, uint64_t now_ms);
 /* The relay needs `count` more; channel_pool_refill() will include them. */
 void channel_pool_need(struct channel_pool *, unsigned count);
 
-void channel_pool_parked(struct channel_pool *, uint64_t now_ms);	/* a dial came through */
-void channel_pool_failed(struct channel_pool *, uint64_t now_ms);	/* a dial did not: a pause begins */
-void channel_pool_left(struct channel_pool *);				/* a parked one was opened, or lost */
+void channel_pool_parked(struct channel_pool *, uint64_t now_ms); /* a dial came through */
+void channel_pool_failed(
+    struct channel_pool *, uint64_t now_ms);   /* a dial did not: a pause begins */
+void channel_pool_left(struct channel_pool *); /* a parked one was opened, or lost */
 /* How long until channel_pool_refill() may return more than 0; 0 when it waits for nothing. */
 uint64_t channel_pool_pause_ms(const struct channel_pool *, uint64_t now_ms);
 

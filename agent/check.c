@@ -104,7 +104,8 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 		    check->settings->certificate);
 	warn_trust(check, nowhere, credentials->relays);
 	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
-		const struct endpoint_settings *endpoint = agent_settings_endpoint(check->settings, i);
+		const struct endpoint_settings *endpoint =
+		    agent_settings_endpoint(check->settings, i);
 
 		if (!agent_covers(facts, endpoint->server_name))
 			warn(check, endpoint->url_mark,
@@ -177,8 +178,9 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 	if (!check->certificates)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		const struct endpoint *endpoint = table->endpoints[i];	/* numbered in this order */
-		const struct endpoint_settings *settings = agent_settings_endpoint(check->settings, i);
+		const struct endpoint *endpoint = table->endpoints[i]; /* numbered in this order */
+		const struct endpoint_settings *settings =
+		    agent_settings_endpoint(check->settings, i);
 
 		if (!endpoint->terminates)
 			continue;
@@ -222,7 +224,8 @@ match_any(struct conf_mark *mark, const char *sentence, const struct conf_texts 
 }
 
 static void
-match_endpoint(struct conf_mark *mark, const char *sentence, const struct endpoint_settings *endpoint)
+match_endpoint(
+    struct conf_mark *mark, const char *sentence, const struct endpoint_settings *endpoint)
 {
 	const struct termination_settings *termination = &endpoint->termination;
 	char head[ENDPOINT_ERROR];
@@ -299,7 +302,7 @@ agent_check_run(const char *config_path)
 
 	if (code == 0) {
 		free(settings.state_dir);
-		settings.state_dir = NULL;	/* so that no CRL numbers are written */
+		settings.state_dir = NULL; /* so that no CRL numbers are written */
 		code = check_files(config_path, &settings);
 	}
 	agent_settings_wipe(&settings);

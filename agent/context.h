@@ -19,13 +19,13 @@ struct agent_context {
 	struct agent_workers *workers;
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;
-	struct frame_hello hello;	/* the first frame of each session */
+	struct frame_hello hello; /* the first frame of each session */
 	unsigned pool_least, pool_most;
 	uint64_t tolerance_ms;
 };
 
 /* Fills the hello and the numbers; the pointers stay as they are. */
-void agent_context_configure(struct agent_context *, const struct agent_settings *,
-    const struct agent_state *);
+void agent_context_configure(
+    struct agent_context *, const struct agent_settings *, const struct agent_state *);
 
 #endif

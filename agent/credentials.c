@@ -23,7 +23,8 @@ load_session(struct credentials *credentials, const struct agent_settings *setti
 	struct tls_settings tls = { .purpose = TLS_SESSION_AGENT };
 	char why[KEY_PAIR_ERROR] = "", tls_why[TLS_ERROR] = "";
 	struct key_pair pair;
-	enum key_pair_fault fault = key_pair_load(&pair, settings->certificate, settings->private_key, why);
+	enum key_pair_fault fault =
+	    key_pair_load(&pair, settings->certificate, settings->private_key, why);
 	bool fine = fault == KEY_PAIR_FINE;
 
 	if (!fine)
@@ -36,8 +37,10 @@ load_session(struct credentials *credentials, const struct agent_settings *setti
 		tls.private_key = &pair.key;
 		credentials->session = tls_config_new(&tls, tls_why);
 		if (!credentials->session)
-			snprintf(error, CREDENTIALS_ERROR, "agent.certificate %.120s, agent.private_key "
-			    "%.120s: %s", settings->certificate, settings->private_key, tls_why);
+			snprintf(error, CREDENTIALS_ERROR,
+			    "agent.certificate %.120s, agent.private_key "
+			    "%.120s: %s",
+			    settings->certificate, settings->private_key, tls_why);
 	}
 	key_pair_wipe(&pair);
 	return credentials->session != NULL;
@@ -61,8 +64,8 @@ load(struct credentials *credentials, const struct agent_settings *settings,
 		return false;
 	}
 	fill_sources(&sources, settings);
-	credentials->relays = trust_load(&sources, previous ? previous->relays : NULL, error,
-	    CREDENTIALS_ERROR);
+	credentials->relays =
+	    trust_load(&sources, previous ? previous->relays : NULL, error, CREDENTIALS_ERROR);
 	return credentials->relays != NULL;
 }
 

@@ -16,17 +16,17 @@
 enum { CREDENTIALS_ERROR = 768 };
 
 struct credentials {
-	unsigned references;		/* the main thread's alone */
-	struct tls_config *session;	/* mutual TLS */
-	struct tls_config *channel;	/* pre-shared key */
+	unsigned references;        /* the main thread's alone */
+	struct tls_config *session; /* mutual TLS */
+	struct tls_config *channel; /* pre-shared key */
 	struct trust *relays;
 	struct cert_facts certificate;
-	char *certificate_path;		/* for messages */
+	char *certificate_path; /* for messages */
 };
 
 /* NULL with a sentence.  previous (may be NULL): hands on what its trust set remembers of CRLs. */
-struct credentials *credentials_new(const struct agent_settings *, const struct credentials *previous,
-    char error[CREDENTIALS_ERROR]);
+struct credentials *credentials_new(const struct agent_settings *,
+    const struct credentials *previous, char error[CREDENTIALS_ERROR]);
 struct credentials *credentials_hold(struct credentials *);
 void credentials_release(struct credentials *);
 

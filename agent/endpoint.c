@@ -20,8 +20,8 @@ clients_sources(struct trust_sources *sources, const struct termination_settings
 
 /* The array of conf_texts has no NULL at its end, and tls_settings wants one. */
 static bool
-new_config(struct endpoint *endpoint, struct tls_settings *tls, const struct conf_texts *alpn,
-    char *why)
+new_config(
+    struct endpoint *endpoint, struct tls_settings *tls, const struct conf_texts *alpn, char *why)
 {
 	const char **protocols = calloc(alpn->count + 1, sizeof *protocols);
 
@@ -43,7 +43,7 @@ load_certificate(struct endpoint *endpoint, const struct termination_settings *s
 	char pair_why[KEY_PAIR_ERROR], tls_why[TLS_ERROR];
 	struct key_pair pair;
 	bool fine = key_pair_load(&pair, settings->certificate, settings->private_key, pair_why) ==
-	    KEY_PAIR_FINE;
+		    KEY_PAIR_FINE;
 
 	tls.client_certificate = endpoint->client_certificate;
 	tls.certificate = &pair.certificate;
@@ -77,8 +77,8 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	if (settings->mutual_tls == MUTUAL_OFF)
 		return true;
 	clients_sources(&sources, settings, state_dir);
-	endpoint->clients = trust_load(&sources, previous ? previous->clients : NULL, why,
-	    UPSTREAM_ERROR);
+	endpoint->clients =
+	    trust_load(&sources, previous ? previous->clients : NULL, why, UPSTREAM_ERROR);
 	return endpoint->clients != NULL;
 }
 
@@ -139,8 +139,8 @@ endpoint_release(struct endpoint *endpoint)
 }
 
 bool
-endpoint_files_changed(const struct endpoint_settings *settings, const char *state_dir,
-    struct endpoint_stamp *seen)
+endpoint_files_changed(
+    const struct endpoint_settings *settings, const char *state_dir, struct endpoint_stamp *seen)
 {
 	struct trust_sources sources;
 	bool changed = false;

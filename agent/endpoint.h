@@ -16,24 +16,24 @@
 
 enum {
 	ENDPOINT_ERROR = 1024,
-	ENDPOINT_DOWN_MS = 2000,	/* how long a failed dial is remembered */
+	ENDPOINT_DOWN_MS = 2000, /* how long a failed dial is remembered */
 };
 
 struct endpoint {
 	_Atomic unsigned references;
-	uint32_t number;		/* on the wire */
+	uint32_t number; /* on the wire */
 	char name[SHORT_TEXT];
-	char server_name[NAME_SIZE];	/* exact or wildcard */
-	uint8_t carriers;		/* bit set */
+	char server_name[NAME_SIZE]; /* exact or wildcard */
+	uint8_t carriers;            /* bit set */
 	uint16_t weight;
 	bool terminates;
-	struct tls_config *tls;		/* terminate */
+	struct tls_config *tls; /* terminate */
 	enum tls_client_certificate client_certificate;
-	struct trust *clients;		/* judges client certificates; NULL: none is asked for */
+	struct trust *clients; /* judges client certificates; NULL: none is asked for */
 	struct upstream upstream;
 	bool forgives_truncation;
 	struct pump_settings bounds;
-	_Atomic uint64_t down_until_ms;	/* after a failed dial to the upstream */
+	_Atomic uint64_t down_until_ms; /* after a failed dial to the upstream */
 };
 
 /* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same
@@ -49,8 +49,8 @@ struct endpoint_stamp {
 	struct trust_stamp clients, upstream;
 };
 /* True once for each state of the files that differs from the one last seen. */
-bool endpoint_files_changed(const struct endpoint_settings *, const char *state_dir,
-    struct endpoint_stamp *seen);
+bool endpoint_files_changed(
+    const struct endpoint_settings *, const char *state_dir, struct endpoint_stamp *seen);
 
 /* A dial to the upstream has just come through or failed; after a failure the upstream counts as
  * down for ENDPOINT_DOWN_MS. */

@@ -12,7 +12,7 @@
 /* The main thread's alone. */
 static uint32_t last_number;
 
-/* The same endpoint before the reload, whatever else has changed: each server name is served once. */
+/* The same endpoint before the reload, whatever else has changed: a server name is served once. */
 static struct endpoint *
 find_before(const struct endpoint_table *table, const struct endpoint_settings *settings)
 {

@@ -14,7 +14,7 @@ struct endpoint_table {
 	_Atomic unsigned references;
 	struct trust *relays;
 	size_t count;
-	struct endpoint **endpoints;	/* in the order of their numbers */
+	struct endpoint **endpoints; /* in the order of their numbers */
 };
 
 /*

@@ -44,11 +44,11 @@ static const char *const state_name[STATES] = {
 
 /* Needed only until the two sides are joined: a joined flow is small. */
 struct agent_flow_setup {
-	struct tls_driver driver;	/* of the client's TLS: the handshake, then the linger */
+	struct tls_driver driver; /* of the client's TLS: the handshake, then the linger */
 	struct peer_check client_check;
 	struct upstream_dial *dial;
-	struct timer working;		/* when to tell the relay that the open is worked on */
-	char detail[DETAIL_TEXT];	/* a sentence about the failure */
+	struct timer working;     /* when to tell the relay that the open is worked on */
+	char detail[DETAIL_TEXT]; /* a sentence about the failure */
 };
 
 struct agent_flow {
@@ -56,18 +56,18 @@ struct agent_flow {
 	enum agent_flow_state state;
 	const struct agent_flow_context *context;
 	struct frame_open open;
-	struct endpoint *endpoint;	/* held; NULL if the relay named one that does not exist */
+	struct endpoint *endpoint; /* held; NULL if the relay named one that does not exist */
 	struct agent_session_ref *ref;
-	struct pooled_channel *pooled;	/* until its stream is released */
-	struct stream *sealed;	/* the channel's, once released, until TLS or the pump owns it */
-	struct tls *client;	/* terminate: the client's TLS, until the pump owns it */
+	struct pooled_channel *pooled; /* until its stream is released */
+	struct stream *sealed; /* the channel's, once released, until TLS or the pump owns it */
+	struct tls *client;    /* terminate: the client's TLS, until the pump owns it */
 	struct agent_flow_setup *setup;
 	struct pump *pump;
-	struct identity *identity;	/* of the client's certificate */
-	const char *version;		/* of the client's TLS */
-	const char *reason;		/* why it ended, a stable word */
+	struct identity *identity; /* of the client's certificate */
+	const char *version;       /* of the client's TLS */
+	const char *reason;        /* why it ended, a stable word */
 	uint64_t opened_at_ms, joined_at_ms;
-	uint64_t bytes_in, bytes_out;	/* from the client, to it */
+	uint64_t bytes_in, bytes_out; /* from the client, to it */
 	struct task reap;
 	void (*on_over)(void *arg, struct agent_flow *);
 	void *arg;
@@ -78,8 +78,8 @@ static void
 move(struct agent_flow *flow, enum agent_flow_state state)
 {
 	assert(may_move[flow->state] & 1u << state);
-	log_move("flow", log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES), state_name[flow->state],
-	    state_name[state]);
+	log_move("flow", log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
+	    state_name[flow->state], state_name[state]);
 	flow->state = state;
 }
 
@@ -102,7 +102,7 @@ log_close(struct agent_flow *flow)
 	    log_str("client", address_text(&flow->open.client, client)),
 	    log_str("server_name", flow->open.server_name),
 	    log_str("endpoint", endpoint ? endpoint->name : NULL),
-	    log_str("mode", !endpoint		   ? NULL
+	    log_str("mode", !endpoint              ? NULL
 			    : endpoint->terminates ? "terminate"
 						   : "passthrough"),
 	    log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
@@ -214,8 +214,11 @@ on_pumped(void *arg, enum pump_end how)
 {
 	struct agent_flow *flow = arg;
 
-	end(flow, how == PUMP_RESET_A ? "client-reset" : how == PUMP_RESET_B ? "upstream-reset"
-	    : pump_end_word(how), NULL);
+	end(flow,
+	    how == PUMP_RESET_A   ? "client-reset"
+	    : how == PUMP_RESET_B ? "upstream-reset"
+				  : pump_end_word(how),
+	    NULL);
 }
 
 /* Takes both streams. */
@@ -368,8 +371,8 @@ on_handshake_failed(struct agent_flow *flow, enum io result)
 		end(flow, "client-handshake-timeout", NULL);
 	else if (check->has_refused) {
 		log_refused(flow, check);
-		refuse_client(flow, 0, verify_code_word(check->verdict.code),
-		    check->verdict.sentence);
+		refuse_client(
+		    flow, 0, verify_code_word(check->verdict.code), check->verdict.sentence);
 	} else
 		refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->client));
 }
@@ -406,8 +409,8 @@ start_handshake(struct agent_flow *flow)
 	flow->client = tls_server(flow->endpoint->tls, flow->sealed, &hooks);
 	flow->sealed = NULL;
 	if (flow->client)
-		tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client, tls_handshake,
-		    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
+		tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client,
+		    tls_handshake, AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
 	else
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
 }
@@ -507,8 +510,7 @@ agent_flow_judge_again(struct agent_flow *flow, int64_t now_s)
 	if (flow->state == OVER || flow->state == LINGERING)
 		return;
 	/* When the relay's certificate expires, its session ends but joined flows go on. */
-	if (flow->ref->peer &&
-	    !identity_judge_again(flow->ref->peer, relays, now_s, &verdict) &&
+	if (flow->ref->peer && !identity_judge_again(flow->ref->peer, relays, now_s, &verdict) &&
 	    (verdict.code != VERIFY_EXPIRED || flow->state != JOINED)) {
 		cut(flow, &verdict);
 		return;

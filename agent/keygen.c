@@ -17,8 +17,8 @@
 #include "sni/name.h"
 
 enum {
-	HOSTS_MOST = 64,	/* as many as valise-pki takes */
-	NAME_MOST = 64,		/* RFC 5280, ub-common-name */
+	HOSTS_MOST = 64, /* as many as valise-pki takes */
+	NAME_MOST = 64,  /* RFC 5280, ub-common-name */
 	DIGEST_BYTES = 32,
 };
 
@@ -34,7 +34,7 @@ static const char *const option_names[OPTIONS] = {
 struct keygen_type {
 	const char *word;
 	gnutls_pk_algorithm_t algorithm;
-	unsigned bits;		/* as GnuTLS counts */
+	unsigned bits; /* as GnuTLS counts */
 };
 
 /* The first is the default. */
@@ -46,7 +46,7 @@ static const struct keygen_type key_types[] = {
 };
 
 struct keygen_options {
-	const char *name, *values[OPTIONS];	/* values[HOST] is not used */
+	const char *name, *values[OPTIONS]; /* values[HOST] is not used */
 	const struct keygen_type *type;
 	char hosts[HOSTS_MOST][NAME_SIZE];
 	size_t host_count;
@@ -57,7 +57,7 @@ struct keygen_result {
 	gnutls_x509_crq_t request;
 	struct secret key_pem;
 	gnutls_datum_t request_pem;
-	uint8_t digest[DIGEST_BYTES];	/* SHA-256 of the SubjectPublicKeyInfo */
+	uint8_t digest[DIGEST_BYTES]; /* SHA-256 of the SubjectPublicKeyInfo */
 };
 
 __attribute__((format(printf, 2, 3))) static int
@@ -84,8 +84,10 @@ check_name(const char *name)
 	size_t length = strlen(name);
 
 	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] || strchr(".-", *name))
-		return refuse(EX_DATAERR, "NAME '%s' cannot name an agent; give 1 to %d letters,"
-		    " digits and ._@-, a letter or digit first", name, NAME_MOST);
+		return refuse(EX_DATAERR,
+		    "NAME '%s' cannot name an agent; give 1 to %d letters,"
+		    " digits and ._@-, a letter or digit first",
+		    name, NAME_MOST);
 	return 0;
 }
 
@@ -97,15 +99,19 @@ add_host(struct keygen_options *wanted, const char *text)
 
 	if (!name_normalise_pattern(host, text, strlen(text)) ||
 	    inet_pton(AF_INET, host, &address) == 1)
-		return refuse(EX_DATAERR, "--host '%s' is not a valid server name; give one like"
+		return refuse(EX_DATAERR,
+		    "--host '%s' is not a valid server name; give one like"
 		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"
-		    " not ASCII", text);
+		    " not ASCII",
+		    text);
 	for (size_t i = 0; i < wanted->host_count; i++)
 		if (strcmp(wanted->hosts[i], host) == 0)
 			return 0;
 	if (wanted->host_count == HOSTS_MOST)
-		return refuse(EX_DATAERR, "--host '%s' is one too many; at most %d go into one"
-		    " certificate", text, HOSTS_MOST);
+		return refuse(EX_DATAERR,
+		    "--host '%s' is one too many; at most %d go into one"
+		    " certificate",
+		    text, HOSTS_MOST);
 	memcpy(wanted->hosts[wanted->host_count++], host, sizeof host);
 	return 0;
 }
@@ -121,8 +127,9 @@ find_type(struct keygen_options *wanted)
 			wanted->type = &key_types[i];
 			return 0;
 		}
-	return word ? refuse(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072",
-	    word) : 0;
+	return word ? refuse(
+			  EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
+		    : 0;
 }
 
 static int
@@ -144,7 +151,7 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 
 	for (int i = 0; i < OPTIONS; i++)
 		options[i] = (struct option){ option_names[i], required_argument, NULL, i };
-	optind = 0;	/* glibc: from the start, whatever was read before */
+	optind = 0; /* glibc: from the start, whatever was read before */
 	opterr = 0;
 	while (!code && (got = getopt_long(count, arguments, ":", options, NULL)) != -1) {
 		if (got == ':')
@@ -157,7 +164,8 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 		return code;
 	if (count - optind != 1)
 		return refuse(EX_USAGE, count == optind ? "give the agent's NAME, for example"
-		    " site1" : "one NAME, not several");
+							  " site1"
+							: "one NAME, not several");
 	wanted->name = arguments[optind];
 	return 0;
 }
@@ -176,8 +184,8 @@ read_options(struct keygen_options *wanted, int count, char **arguments)
 	if (!wanted->values[CSR])
 		wanted->values[CSR] = "agent.csr";
 	if (!code && strcmp(wanted->values[KEY], wanted->values[CSR]) == 0)
-		code = refuse(EX_USAGE, "--key and --csr are the same file, '%s'",
-		    wanted->values[KEY]);
+		code = refuse(
+		    EX_USAGE, "--key and --csr are the same file, '%s'", wanted->values[KEY]);
 	return code;
 }
 
@@ -231,13 +239,14 @@ make_request(struct keygen_result *made, const struct keygen_options *wanted)
 		problem = fill_request(made->request, wanted);
 	if (problem >= 0)
 		problem = gnutls_x509_crq_set_key(made->request, made->key);
-	if (problem >= 0)	/* with the digest that suits the key */
+	if (problem >= 0) /* with the digest that suits the key */
 		problem = gnutls_x509_crq_sign2(made->request, made->key, GNUTLS_DIG_UNKNOWN, 0);
 	if (problem >= 0)
-		problem = gnutls_x509_crq_export2(
-		    made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
-	return problem < 0 ? refuse(EX_SOFTWARE, "the request cannot be made: %s",
-	    gnutls_strerror(problem)) : 0;
+		problem =
+		    gnutls_x509_crq_export2(made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
+	return problem < 0
+		   ? refuse(EX_SOFTWARE, "the request cannot be made: %s", gnutls_strerror(problem))
+		   : 0;
 }
 
 static void
@@ -258,8 +267,8 @@ write_files(const struct keygen_result *made, const struct keygen_options *wante
 
 	if (!file_create(wanted->values[KEY], 0600, made->key_pem.data, made->key_pem.bytes, error))
 		return refuse(EX_CANTCREAT, "%s", error);
-	if (file_create(wanted->values[CSR], 0644, made->request_pem.data, made->request_pem.size,
-	    error))
+	if (file_create(
+		wanted->values[CSR], 0644, made->request_pem.data, made->request_pem.size, error))
 		return 0;
 	/* Without a request the key is useless, and it would stop the next attempt. */
 	unlink(wanted->values[KEY]);
@@ -308,7 +317,7 @@ print_result(const struct keygen_result *made, const struct keygen_options *want
 	printf(" (%s, mode 0600; it stays on this host)\n", wanted->type->word);
 	print_word("request: ", wanted->values[CSR]);
 	puts(" (goes to whoever has the authority)\n\n"
-	    "SHA-256 of the public key, to compare over the telephone:");
+	     "SHA-256 of the public key, to compare over the telephone:");
 	print_digest(made->digest);
 	puts("\n\nThere it is signed, and packed up with what else the agent needs:");
 	print_word("  valise-pki sign ", slash ? slash + 1 : wanted->values[CSR]);

@@ -95,7 +95,7 @@ serve(struct agent_settings *settings, const char *path, bool once)
 	    (enum log_format)settings->log.format);
 	log_start();
 	code = agent_run(
-	    &(struct agent_options){.settings = settings, .config_path = path, .once = once});
+	    &(struct agent_options){ .settings = settings, .config_path = path, .once = once });
 	log_stop();
 	return code;
 }

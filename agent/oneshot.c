@@ -31,7 +31,7 @@ enum oneshot_option {
 static const struct tls_option {
 	const char *name;
 	bool required, is_file;
-	int needs;		/* the option that must be given, too; itself: no other */
+	int needs; /* the option that must be given, too; itself: no other */
 } option_rows[OPTIONS] = {
 	[URL] = { "url", true, false, URL },
 	[RELAY] = { "relay", true, false, RELAY },
@@ -83,7 +83,8 @@ scan(int count, char **arguments, const char *values[OPTIONS], const char **upst
 	}
 	if (count - optind != 1)
 		return refuse(EX_USAGE, count == optind ? "give the UPSTREAM, for example"
-		    " tcp://127.0.0.1:8080" : "one UPSTREAM, not several");
+							  " tcp://127.0.0.1:8080"
+							: "one UPSTREAM, not several");
 	*upstream = arguments[optind];
 	return 0;
 }
@@ -114,7 +115,7 @@ copy(const char *text)
 	char *made = text ? strdup(text) : NULL;
 
 	if (text && !made)
-		abort();	/* only start-up may do this */
+		abort(); /* only start-up may do this */
 	return made;
 }
 

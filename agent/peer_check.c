@@ -32,8 +32,8 @@ peer_check_chain(void *arg, const struct tls_certificate *chain, size_t count)
 	for (size_t i = 0; i < count; i++)
 		ders[i] = (struct der){ chain[i].data, chain[i].bytes };
 	peer_check_wipe(check);
-	check->identity = verify_chain(check->trust, check->role, ders, count, check->host,
-	    clock_wall_s(), &check->verdict);
+	check->identity = verify_chain(
+	    check->trust, check->role, ders, count, check->host, clock_wall_s(), &check->verdict);
 	check->has_refused = check->identity == NULL;
 	if (check->has_refused && count > 0)
 		note_presented(check, ders[0]);

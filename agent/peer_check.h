@@ -15,12 +15,12 @@ struct peer_check {
 	/* The question; borrowed. */
 	struct trust *trust;
 	enum role role;
-	const char *host;	/* the certificate must be for this name; NULL: for any */
-	bool is_optional;	/* the peer may show no certificate */
+	const char *host; /* the certificate must be for this name; NULL: for any */
+	bool is_optional; /* the peer may show no certificate */
 	/* The answer. */
-	struct identity *identity;	/* owned; NULL if there is none */
+	struct identity *identity; /* owned; NULL if there is none */
 	bool has_refused;
-	struct verdict verdict;		/* of the refusal */
+	struct verdict verdict; /* of the refusal */
 	/* Of the certificate that was presented and refused. */
 	char subject[PEER_CHECK_NAME], issuer[PEER_CHECK_NAME];
 	char fingerprint[65];

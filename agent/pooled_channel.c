@@ -51,7 +51,7 @@ on_channel(void *arg, enum channel_event event)
 	case CHANNEL_READY:
 	case CHANNEL_FAIL:
 	case CHANNEL_PONG:
-		break;	/* the relay's */
+		break; /* the relay's */
 	}
 }
 

@@ -19,12 +19,13 @@ struct resolver;
 
 enum pooled_channel_event {
 	POOLED_PARKED,
-	POOLED_OPENED,	/* the relay gives a flow; pooled_channel_channel() has the open frame */
-	POOLED_OVER,	/* the dial failed or the channel was lost: pooled_channel_error(); free it */
+	POOLED_OPENED, /* the relay gives a flow; pooled_channel_channel() has the open frame */
+	POOLED_OVER, /* the dial failed or the channel was lost: pooled_channel_error(); free it */
 };
 
 /* Holds the session_ref. NULL when memory is short. */
-struct pooled_channel *pooled_channel_new(struct loop *, struct resolver *, struct agent_session_ref *,
+struct pooled_channel *pooled_channel_new(struct loop *, struct resolver *,
+    struct agent_session_ref *,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg);
 /* Safe inside a handler; NULL is fine. */
 void pooled_channel_free(struct pooled_channel *);

@@ -39,9 +39,10 @@ struct relay_link {
 	struct relay_session *current, *previous;
 	struct backoff backoff;
 	struct timer timer;
-	const char *logged;	/* the code of the last failure, once it is logged; NULL after success */
-	int64_t since_s;	/* up, or not up */
-	const char *last_word;	/* of the last end; NULL: none since it was up */
+	const char
+	    *logged;     /* the code of the last failure, once it is logged; NULL after success */
+	int64_t since_s; /* up, or not up */
+	const char *last_word; /* of the last end; NULL: none since it was up */
 	char last_error[RELAY_SESSION_SENTENCE];
 	void (*on_event)(void *arg, enum relay_event);
 	void *arg;
@@ -51,7 +52,8 @@ static void
 move(struct relay_link *link, enum relay_link_state state)
 {
 	assert(may_move[link->state] & 1u << state);
-	log_move("relay", log_str("relay", link->target), state_name[link->state], state_name[state]);
+	log_move(
+	    "relay", log_str("relay", link->target), state_name[link->state], state_name[state]);
 	if (link->state == WAITING)
 		timer_clear(&link->timer);
 	if ((state == UP) != (link->state == UP))

@@ -23,8 +23,8 @@ struct conf_texts;
 struct relay_link;
 
 enum relay_event {
-	RELAY_CHANGED,	/* came up or went down */
-	RELAY_REFUSED,	/* a permanent refusal, of the session or of an endpoint; it is logged */
+	RELAY_CHANGED, /* came up or went down */
+	RELAY_REFUSED, /* a permanent refusal, of the session or of an endpoint; it is logged */
 };
 
 /* Dials at once. NULL when memory is short. */
@@ -37,10 +37,10 @@ bool relay_link_is_up(const struct relay_link *);
 /* For people; the texts are borrowed until the link does something. */
 struct relay_link_facts {
 	const char *target;
-	const char *state;		/* "waiting", "connecting", "up", "stopped" */
-	int64_t since_s;		/* connected, or without a connection, since */
-	const char *relay;		/* how it calls itself; NULL when it is not up */
-	const char *code, *error;	/* of the last end, while there is no connection; NULL: none */
+	const char *state;        /* "waiting", "connecting", "up", "stopped" */
+	int64_t since_s;          /* connected, or without a connection, since */
+	const char *relay;        /* how it calls itself; NULL when it is not up */
+	const char *code, *error; /* of the last end, while there is no connection; NULL: none */
 };
 void relay_link_describe(const struct relay_link *, struct relay_link_facts *);
 

@@ -30,7 +30,7 @@ struct relay_session {
 	const struct agent_context *context;
 	const char *target;
 	char host[254];
-	struct credentials *credentials;	/* held from the beginning, whatever is reloaded */
+	struct credentials *credentials; /* held from the beginning, whatever is reloaded */
 	struct connector *connector;
 	struct session *session;
 	struct peer_check relay_check;
@@ -52,7 +52,8 @@ static const struct {
 	enum code code;
 	const char *cure;
 } own_certificate[] = {
-	{ CODE_CERTIFICATE_REFUSED, "the relay does not accept this certificate: is its issuer in the"
+	{ CODE_CERTIFICATE_REFUSED,
+	    "the relay does not accept this certificate: is its issuer in the"
 	    " relay's connect.agent_cas, and was it issued for an agent?" },
 	{ CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued" },
 	{ CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed" },
@@ -70,7 +71,8 @@ explain_relay_certificate(struct relay_session_end *end, const struct peer_check
 	snprintf(end->sentence, sizeof end->sentence, "the relay's certificate is refused: %s",
 	    check->verdict.sentence);
 	if (check->identity) {
-		snprintf(end->subject, sizeof end->subject, "%s", identity_subject(check->identity));
+		snprintf(
+		    end->subject, sizeof end->subject, "%s", identity_subject(check->identity));
 		snprintf(end->issuer, sizeof end->issuer, "%s", identity_issuer(check->identity));
 		snprintf(end->fingerprint, sizeof end->fingerprint, "%s",
 		    identity_fingerprint(check->identity));
@@ -115,7 +117,8 @@ explain_replaced(struct relay_session_end *end, const char *why)
 	end->key = "agent.connect_url";
 	snprintf(end->sentence, sizeof end->sentence,
 	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have"
-	    " copies of one state_dir, keep one", why);
+	    " copies of one state_dir, keep one",
+	    why);
 }
 
 /* The reason is found in the judgement of the relay's certificate, the relay's words, and TLS. */
@@ -145,12 +148,12 @@ explain(struct relay_session_end *end, struct session *session, const struct pee
 		    "nobody there has this connect name: is the relay's connect.server_name the"
 		    " host of agent.connect_url?");
 	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
-		explain_wrong_peer(end, "not-a-relay",
-		    "what answers there speaks TLS but is not a Valise relay");
+		explain_wrong_peer(
+		    end, "not-a-relay", "what answers there speaks TLS but is not a Valise relay");
 	else if (tls_heard_no_tls(tls))
 		explain_wrong_peer(end, "not-a-relay",
-		    "what answers there does not speak TLS: are host and port of agent.connect_url those"
-		    " of a relay?");
+		    "what answers there does not speak TLS: are host and port of agent.connect_url"
+		    " those of a relay?");
 }
 
 static void
@@ -203,12 +206,13 @@ on_refill(void *arg)
 }
 
 void
-relay_session_on_report(struct agent_session_ref *ref, enum channel_report report, const char *error)
+relay_session_on_report(
+    struct agent_session_ref *ref, enum channel_report report, const char *error)
 {
 	struct relay_session *rs = ref->relay_session;
 
 	if (!rs)
-		return;	/* the session is over */
+		return; /* the session is over */
 	switch (report) {
 	case CHANNEL_REPORT_PARKED:
 		channel_pool_parked(&rs->pool, clock_ms());
@@ -234,19 +238,16 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	const struct agent_context *context = rs->context;
 
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
-	rs->ref = agent_session_ref_new(rs->target, rs->host, welcome,
-	    rs->session, rs->credentials->channel,
-	    rs->relay_check.identity);
-	rs->announcer =
-	    announcer_new(context->loop, rs->session, rs->relay);
-	if (!rs->ref || !rs->announcer ||
-	    !announcer_show(rs->announcer, context->endpoint_table))
+	rs->ref = agent_session_ref_new(rs->target, rs->host, welcome, rs->session,
+	    rs->credentials->channel, rs->relay_check.identity);
+	rs->announcer = announcer_new(context->loop, rs->session, rs->relay);
+	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
 	rs->ref->relay_session = rs;
 	rs->is_up = true;
 	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
-	channel_pool_init(&rs->pool, welcome->pool_least, welcome->pool_most,
-	    context->pool_least, context->pool_most);
+	channel_pool_init(&rs->pool, welcome->pool_least, welcome->pool_most, context->pool_least,
+	    context->pool_most);
 	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", rs->relay),
 	    log_u64("least", rs->pool.least), log_u64("most", rs->pool.most));
 	fill_pool(rs);
@@ -266,7 +267,7 @@ static void
 on_refused(struct relay_session *rs, const struct session_answer *answer)
 {
 	if (answer->endpoints.first == 0 || !rs->announcer)
-		return;	/* it is about the session, whose end follows with the same words */
+		return; /* it is about the session, whose end follows with the same words */
 	announcer_refused(rs->announcer, answer);
 	if (code_is_permanent(answer->code))
 		rs->on_event(rs->arg, rs, RELAY_SESSION_REFUSED);
@@ -302,18 +303,16 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		rs->on_event(rs->arg, rs, RELAY_SESSION_DRAIN);
 		break;
 	case SESSION_OVER:
-		explain(&rs->end, rs->session,
-		    &rs->relay_check, rs->credentials);
+		explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);
 		/* A relay that was accepted once may have a renewed certificate by now. */
-		rs->end.is_permanent &=
-		    !(rs->is_up && rs->relay_check.has_refused);
+		rs->end.is_permanent &= !(rs->is_up && rs->relay_check.has_refused);
 		over(rs);
 		break;
 	case SESSION_HELLO:
 	case SESSION_ANNOUNCE:
 	case SESSION_WITHDRAW:
 	case SESSION_PONG:
-		break;	/* only a relay gets these */
+		break; /* only a relay gets these */
 	}
 }
 
@@ -333,8 +332,8 @@ on_connected(void *arg, int fd, const char *error)
 	stream = stream_socket(fd);
 	tls = stream ? tls_client(rs->credentials->session, stream, rs->host, &hooks) : NULL;
 	if (tls)
-		rs->session = session_new(rs->context->loop, SESSION_AGENT,
-		    tls, GREETING_MS, on_session, rs);
+		rs->session =
+		    session_new(rs->context->loop, SESSION_AGENT, tls, GREETING_MS, on_session, rs);
 	if (rs->session)
 		session_set_hello(rs->session, &rs->context->hello);
 	else
@@ -362,8 +361,8 @@ relay_session_new(const struct agent_context *context, const char *target,
 	rs->relay_check.role = ROLE_RELAY;
 	rs->relay_check.host = rs->host;
 	timer_init(&rs->refill, context->loop, on_refill, rs);
-	rs->connector = connector_new(
-	    context->loop, context->resolver, target, DIAL_MS, on_connected, rs);
+	rs->connector =
+	    connector_new(context->loop, context->resolver, target, DIAL_MS, on_connected, rs);
 	if (rs->connector)
 		return rs;
 	relay_session_free(rs);
@@ -432,8 +431,7 @@ relay_session_end(const struct relay_session *rs)
 void
 relay_session_refresh(struct relay_session *rs)
 {
-	if (rs->announcer &&
-	    !announcer_show(rs->announcer, rs->context->endpoint_table))
+	if (rs->announcer && !announcer_show(rs->announcer, rs->context->endpoint_table))
 		memory_short("a change of the endpoints, of which a relay was not told");
 }
 
@@ -443,8 +441,8 @@ relay_session_judge_again(struct relay_session *rs, int64_t now_s)
 	struct verdict verdict;
 
 	if (!rs->is_up || !rs->relay_check.identity ||
-	    identity_judge_again(rs->relay_check.identity,
-		rs->context->credentials->relays, now_s, &verdict))
+	    identity_judge_again(
+		rs->relay_check.identity, rs->context->credentials->relays, now_s, &verdict))
 		return;
 	rs->relay_check.has_refused = true;
 	rs->relay_check.verdict = verdict;

@@ -19,23 +19,23 @@ struct relay_session;
 struct agent_context;
 
 enum relay_session_event {
-	RELAY_SESSION_UP,		/* the relay's welcome has come */
-	RELAY_SESSION_DRAIN,		/* the relay takes nothing new on this session */
-	RELAY_SESSION_REFUSED,		/* an endpoint was refused for good; that is logged */
-	RELAY_SESSION_OVER,		/* relay_session_end() says why; free it */
+	RELAY_SESSION_UP,      /* the relay's welcome has come */
+	RELAY_SESSION_DRAIN,   /* the relay takes nothing new on this session */
+	RELAY_SESSION_REFUSED, /* an endpoint was refused for good; that is logged */
+	RELAY_SESSION_OVER,    /* relay_session_end() says why; free it */
 };
 
 enum { RELAY_SESSION_SENTENCE = 1024 };
 
 /* Why it is over. */
 struct relay_session_end {
-	bool is_permanent;	/* the next attempt would end in the same way */
+	bool is_permanent; /* the next attempt would end in the same way */
 	bool was_up;
-	bool is_busy;		/* the relay is there but takes no session at present */
-	const char *word;	/* the stable code */
+	bool is_busy;     /* the relay is there but takes no session at present */
+	const char *word; /* the stable code */
 	char sentence[RELAY_SESSION_SENTENCE];
-	/* The configuration key that would cure it, and the certificate that is at fault; NULL and ""
-	 * if there is none. */
+	/* The configuration key that would cure it, and the certificate that is at fault; NULL and
+	 * "" if there is none. */
 	const char *key;
 	char subject[256], issuer[256], fingerprint[65];
 };

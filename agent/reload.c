@@ -44,9 +44,10 @@ agent_reload_warn_expiry(const struct agent_live *live)
 	int64_t left_s = facts->not_after - clock_wall_s();
 
 	if (left_s < (facts->not_after - facts->not_before) / 3)
-		log_event(LOG_WARNING, "certificate-expires", left_s > 0
-		    ? "agent.certificate expires soon; a renewed file is taken up by itself"
-		    : "agent.certificate has expired; a renewed file is taken up by itself",
+		log_event(LOG_WARNING, "certificate-expires",
+		    left_s > 0
+			? "agent.certificate expires soon; a renewed file is taken up by itself"
+			: "agent.certificate has expired; a renewed file is taken up by itself",
 		    log_str("file", live->settings.certificate), log_i64("days", left_s / DAY_S));
 }
 
@@ -134,10 +135,11 @@ agent_reload_files(struct agent_live *live)
 	bool credentials_changed, endpoints_changed;
 
 	if (!stale)
-		return;	/* the stamps are as they were: the next tick sees the same changes */
+		return; /* the stamps are as they were: the next tick sees the same changes */
 	before = credentials_hold(live->context.credentials);
-	credentials_changed = credentials_files_changed(&live->settings,
-	    &live->credentials_stamp) && take_credentials(live);
+	credentials_changed =
+	    credentials_files_changed(&live->settings, &live->credentials_stamp) &&
+	    take_credentials(live);
 	endpoints_changed = find_stale(live, stale);
 	if ((credentials_changed || endpoints_changed) && take_endpoints(live, stale))
 		log_audit(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
@@ -272,7 +274,7 @@ agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 		return true;
 	}
 	is_fine = read_settings(&loaded.settings, live->config_path, asker) &&
-	    load_all(live, &loaded, asker);
+		  load_all(live, &loaded, asker);
 	if (is_fine) {
 		put_in_force(live, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",

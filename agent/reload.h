@@ -15,13 +15,13 @@
 
 /* What a reload replaces in a running agent, and what it does that with. */
 struct agent_live {
-	const char *config_path;	/* NULL: one-shot, only the files are loaded again */
+	const char *config_path; /* NULL: one-shot, only the files are loaded again */
 	struct agent_settings settings;
 	struct agent_state state;
 	struct agent_context context;
 	struct relay_links links;
 	struct credentials_stamp credentials_stamp;
-	struct endpoint_stamp *endpoint_stamps;	/* one for each endpoint of the settings */
+	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
 };
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
@@ -33,8 +33,8 @@ struct reload_asker {
 	void *arg;
 };
 
-/* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may be
- * NULL. */
+/* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may
+ * be NULL. */
 bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
 /* Every second: loads again what has changed. */
 void agent_reload_files(struct agent_live *);

@@ -9,8 +9,9 @@
 #include "pki/identity.h"
 
 struct agent_session_ref *
-agent_session_ref_new(const char *target, const char *server_name, const struct frame_welcome *welcome,
-    struct session *session, struct tls_config *channel, struct identity *peer)
+agent_session_ref_new(const char *target, const char *server_name,
+    const struct frame_welcome *welcome, struct session *session, struct tls_config *channel,
+    struct identity *peer)
 {
 	struct agent_session_ref *ref = calloc(1, sizeof *ref);
 

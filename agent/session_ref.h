@@ -19,16 +19,16 @@ struct identity;
 
 struct agent_session_ref {
 	_Atomic unsigned references;
-	_Atomic bool is_over;		/* the session is: no new channel is dialled */
-	char *target;			/* host:port */
-	char *server_name;		/* for SNI */
-	char relay[SHORT_TEXT];		/* the name that the relay gives itself */
+	_Atomic bool is_over;   /* the session is: no new channel is dialled */
+	char *target;           /* host:port */
+	char *server_name;      /* for SNI */
+	char relay[SHORT_TEXT]; /* the name that the relay gives itself */
 	char identity[CHANNEL_IDENTITY];
 	struct secret key;
-	unsigned version;		/* of the protocol */
+	unsigned version; /* of the protocol */
 	struct tls_config *tls;
-	struct identity *peer;		/* the relay's */
-	struct relay_session *relay_session;	/* main thread only; NULL once the session is over */
+	struct identity *peer;               /* the relay's */
+	struct relay_session *relay_session; /* main thread only; NULL once the session is over */
 };
 
 /* NULL when memory is short or the session gives no key. */

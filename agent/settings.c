@@ -11,8 +11,8 @@
 #include "tunnel/frame.h"
 
 #define AT(type, member) offsetof(struct type, member)
-#define SECONDS(n) ((n) * UINT64_C(1000))
-#define HOURS(n) SECONDS((n) * UINT64_C(3600))
+#define SECONDS(n) ((n)*UINT64_C(1000))
+#define HOURS(n) SECONDS((n)*UINT64_C(3600))
 
 /* ---- one value ---- */
 
@@ -64,7 +64,8 @@ is_label(const char *text, char error[256])
 	if (equals && equals > text && equals - text < SHORT_TEXT &&
 	    strlen(equals + 1) < SHORT_TEXT)
 		return true;
-	snprintf(error, 256, "is not a valid label; write key=value, each up to %d bytes", SHORT_TEXT - 1);
+	snprintf(error, 256, "is not a valid label; write key=value, each up to %d bytes",
+	    SHORT_TEXT - 1);
 	return false;
 }
 
@@ -75,8 +76,8 @@ is_protocol(const char *text, char error[256])
 
 	if (bytes > 0 && bytes <= 32)
 		return true;
-	snprintf(
-	    error, 256, "is not a valid ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
+	snprintf(error, 256,
+	    "is not a valid ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
 	return false;
 }
 
@@ -101,45 +102,48 @@ static const char *const mutual_words[] = { "off", "request", "require", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
 
 static const struct conf_row upstream_rows[] = {
-    {"url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
-	.mark_offset = AT(upstream_settings, url_mark)},
-    {"proxy_protocol", CONF_NUMBER, AT(upstream_settings, proxy_protocol), .least = 1, .most = 2},
-    {"cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path},
-    {"crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path},
-    {"server_name", CONF_TEXT, AT(upstream_settings, server_name),
-	.mark_offset = AT(upstream_settings, server_name_mark)},
-    {0}};
+	{ "url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
+	    .mark_offset = AT(upstream_settings, url_mark) },
+	{ "proxy_protocol", CONF_NUMBER, AT(upstream_settings, proxy_protocol), .least = 1,
+	    .most = 2 },
+	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
+	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
+	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
+	    .mark_offset = AT(upstream_settings, server_name_mark) },
+	{ 0 }
+};
 
 static const struct conf_row termination_rows[] = {
-    {"server_certificate", CONF_TEXT, AT(termination_settings, certificate), .required = true,
-	.mark_offset = AT(termination_settings, certificate_mark)},
-    {"server_private_key", CONF_TEXT, AT(termination_settings, private_key), .required = true,
-	.mark_offset = AT(termination_settings, private_key_mark)},
-    {"mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
-	.mark_offset = AT(termination_settings, mutual_tls_mark)},
-    {"mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
-	.check = is_path},
-    {"mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path},
-    TRUST_CRL_ROWS("crl", struct termination_settings, crl),
-    {"alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol}, {0}};
+	{ "server_certificate", CONF_TEXT, AT(termination_settings, certificate), .required = true,
+	    .mark_offset = AT(termination_settings, certificate_mark) },
+	{ "server_private_key", CONF_TEXT, AT(termination_settings, private_key), .required = true,
+	    .mark_offset = AT(termination_settings, private_key_mark) },
+	{ "mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
+	    .mark_offset = AT(termination_settings, mutual_tls_mark) },
+	{ "mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
+	    .check = is_path },
+	{ "mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path },
+	TRUST_CRL_ROWS("crl", struct termination_settings, crl),
+	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol }, { 0 }
+};
 
 static const struct conf_row endpoint_rows[] = {
 	{ "name", CONF_TEXT, AT(endpoint_settings, name), .required = true, .check = is_short_text,
-	  .mark_offset = AT(endpoint_settings, name_mark) },
+	    .mark_offset = AT(endpoint_settings, name_mark) },
 	{ "url", CONF_TEXT, AT(endpoint_settings, url), .required = true, .check = is_endpoint_url,
-	  .mark_offset = AT(endpoint_settings, url_mark) },
+	    .mark_offset = AT(endpoint_settings, url_mark) },
 	{ "agent_tls_termination", CONF_MAPPING, AT(endpoint_settings, termination),
-	  .table = termination_rows, .mark_offset = AT(endpoint_settings, termination_mark) },
+	    .table = termination_rows, .mark_offset = AT(endpoint_settings, termination_mark) },
 	{ "upstream", CONF_MAPPING, AT(endpoint_settings, upstream), .required = true,
-	  .table = upstream_rows, .scalar = "url" },
-	{ "weight", CONF_NUMBER, AT(endpoint_settings, weight), .fallback = "100",
-	  .least = 1, .most = 1000 },
+	    .table = upstream_rows, .scalar = "url" },
+	{ "weight", CONF_NUMBER, AT(endpoint_settings, weight), .fallback = "100", .least = 1,
+	    .most = 1000 },
 	{ "eof_without_close_notify", CONF_WORD, AT(endpoint_settings, eof_without_close_notify),
-	  .words = eof_words },
+	    .words = eof_words },
 	{ "idle_timeout", CONF_DURATION, AT(endpoint_settings, idle_ms), .fallback = "0",
-	  .least = 0, .most = HOURS(24 * 365) },
+	    .least = 0, .most = HOURS(24 * 365) },
 	{ "half_close_timeout", CONF_DURATION, AT(endpoint_settings, half_closed_ms),
-	  .fallback = "60s", .least = 0, .most = HOURS(24 * 365) },
+	    .fallback = "60s", .least = 0, .most = HOURS(24 * 365) },
 	{ 0 }
 };
 
@@ -147,37 +151,36 @@ static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-agent";
 
 const struct conf_row agent_settings_admin_rows[] = {
 	{ "agent.state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = state_dir },
-	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path },
-	{ 0 }
+	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path }, { 0 }
 };
 
-static const struct conf_row rows[] = {
-    {"version", CONF_NUMBER, AT(agent_settings, version), .required = true, .least = 1, .most = 1},
-    DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
-    {"agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .required = true,
-	.check = is_relay},
-    {"agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .required = true},
-    {"agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path},
-    TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),
-    {"agent.certificate", CONF_TEXT, AT(agent_settings, certificate), .required = true,
-	.mark_offset = AT(agent_settings, certificate_mark)},
-    {"agent.private_key", CONF_TEXT, AT(agent_settings, private_key), .required = true,
-	.mark_offset = AT(agent_settings, private_key_mark)},
-    {"agent.heartbeat_interval", CONF_DURATION, AT(agent_settings, heartbeat_ms), .fallback = "10s",
-	.least = SECONDS(1), .most = SECONDS(60)},
-    {"agent.heartbeat_tolerance", CONF_DURATION, AT(agent_settings, tolerance_ms), .fallback = "15s",
-	.least = SECONDS(1), .most = SECONDS(300)},
-    {"agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text},
-    {"agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label},
-    {"agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = state_dir},
-    {"agent.pool.least", CONF_NUMBER, AT(agent_settings, pool_least), .fallback = "0", .least = 0,
-	.most = 4096, .mark_offset = AT(agent_settings, pool_mark)},
-    {"agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256", .least = 1,
-	.most = 65535},
-    {"endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true, .table = endpoint_rows,
-	.item_bytes = sizeof(struct endpoint_settings)},
-    {"admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path},
-    DAEMON_LOG_ROWS(struct agent_settings, log), {0}};
+static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_settings, version),
+					    .required = true, .least = 1, .most = 1 },
+	DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
+	{ "agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .required = true,
+	    .check = is_relay },
+	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .required = true },
+	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path },
+	TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),
+	{ "agent.certificate", CONF_TEXT, AT(agent_settings, certificate), .required = true,
+	    .mark_offset = AT(agent_settings, certificate_mark) },
+	{ "agent.private_key", CONF_TEXT, AT(agent_settings, private_key), .required = true,
+	    .mark_offset = AT(agent_settings, private_key_mark) },
+	{ "agent.heartbeat_interval", CONF_DURATION, AT(agent_settings, heartbeat_ms),
+	    .fallback = "10s", .least = SECONDS(1), .most = SECONDS(60) },
+	{ "agent.heartbeat_tolerance", CONF_DURATION, AT(agent_settings, tolerance_ms),
+	    .fallback = "15s", .least = SECONDS(1), .most = SECONDS(300) },
+	{ "agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text },
+	{ "agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label },
+	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = state_dir },
+	{ "agent.pool.least", CONF_NUMBER, AT(agent_settings, pool_least), .fallback = "0",
+	    .least = 0, .most = 4096, .mark_offset = AT(agent_settings, pool_mark) },
+	{ "agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256",
+	    .least = 1, .most = 65535 },
+	{ "endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true,
+	    .table = endpoint_rows, .item_bytes = sizeof(struct endpoint_settings) },
+	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path },
+	DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
 
 /* ---- what the settings must be together ---- */
 
@@ -193,7 +196,8 @@ check_mutual_tls(
 	if (is_given)
 		context = t->mutual_tls_mark;
 	if (t->mutual_tls != MUTUAL_OFF && t->cas.count == 0)
-		conf_error(report, context, "mutual_tls without CAs would accept nobody; give"
+		conf_error(report, context,
+		    "mutual_tls without CAs would accept nobody; give"
 		    " mutual_tls_certificate_authorities");
 	if (t->crls.count > 0 && t->cas.count == 0)
 		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
@@ -211,7 +215,7 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 	char error[URL_ERROR];
 
 	if (!upstream->url || !url_upstream(&upstream->parsed, upstream->url, error))
-		return;	/* its row has reported this already */
+		return; /* its row has reported this already */
 	if (upstream->parsed.kind == UPSTREAM_TLS) {
 		if (!endpoint->terminates)
 			conf_error(report, upstream->url_mark,
@@ -233,8 +237,10 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 		    " this is %s",
 		    upstream->url);
 	if (upstream->server_name)
-		conf_error(report, upstream->server_name_mark, "server_name is only for a tls://"
-		    " upstream, and this is %s", upstream->url);
+		conf_error(report, upstream->server_name_mark,
+		    "server_name is only for a tls://"
+		    " upstream, and this is %s",
+		    upstream->url);
 }
 
 static void
@@ -255,7 +261,8 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 		    " some away",
 		    SETTINGS_ALPN);
 	if (strchr(endpoint->server_name, '_'))
-		conf_error(report, endpoint->url_mark, "'%s' has a '_', which no TLS endpoint here"
+		conf_error(report, endpoint->url_mark,
+		    "'%s' has a '_', which no TLS endpoint here"
 		    " accepts in a name; pass it through (no agent_tls_termination) or rename it",
 		    endpoint->server_name);
 }
@@ -306,8 +313,10 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 		check_unlike(settings, i, report);
 	}
 	if (settings->pool_least > settings->pool_most)
-		conf_error(report, settings->pool_mark, "agent.pool.least %llu is above"
-		    " agent.pool.most %llu", (unsigned long long)settings->pool_least,
+		conf_error(report, settings->pool_mark,
+		    "agent.pool.least %llu is above"
+		    " agent.pool.most %llu",
+		    (unsigned long long)settings->pool_least,
 		    (unsigned long long)settings->pool_most);
 }
 

@@ -16,22 +16,22 @@
 
 enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
 enum eof_policy { EOF_RESET, EOF_FIN };
-enum { SETTINGS_ALPN = 8 };	/* protocols of one endpoint */
+enum { SETTINGS_ALPN = 8 }; /* protocols of one endpoint */
 
 struct upstream_settings {
 	char *url;
 	struct conf_mark url_mark;
-	uint64_t proxy_protocol;	/* 0 none, 1, 2 */
+	uint64_t proxy_protocol; /* 0 none, 1, 2 */
 	struct conf_texts cas, crls;
 	char *server_name;
 	struct conf_mark server_name_mark;
-	struct upstream_url parsed;	/* filled by the checks */
+	struct upstream_url parsed; /* filled by the checks */
 };
 
 struct termination_settings {
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
-	int mutual_tls;			/* enum mutual_tls, settled by the checks */
+	int mutual_tls; /* enum mutual_tls, settled by the checks */
 	struct conf_mark mutual_tls_mark;
 	struct conf_texts cas, crls;
 	struct crl_policy_settings crl;
@@ -45,17 +45,17 @@ struct endpoint_settings {
 	struct conf_mark url_mark;
 	struct termination_settings termination;
 	struct conf_mark termination_mark;
-	bool terminates;		/* filled by the checks */
-	char server_name[NAME_SIZE];	/* normalised; filled by the checks */
+	bool terminates;             /* filled by the checks */
+	char server_name[NAME_SIZE]; /* normalised; filled by the checks */
 	struct upstream_settings upstream;
 	uint64_t weight;
-	int eof_without_close_notify;	/* enum eof_policy */
+	int eof_without_close_notify; /* enum eof_policy */
 	uint64_t idle_ms, half_closed_ms;
 };
 
 struct agent_settings {
 	uint64_t version;
-	char *workers;			/* "auto" or a number */
+	char *workers; /* "auto" or a number */
 	struct conf_mark workers_mark;
 	struct conf_texts connect_url;
 	struct conf_texts connect_cas, connect_crls;
@@ -64,17 +64,17 @@ struct agent_settings {
 	struct conf_mark certificate_mark, private_key_mark;
 	uint64_t heartbeat_ms, tolerance_ms;
 	char *region;
-	struct conf_texts labels;	/* "key=value" */
-	char *state_dir;		/* NULL: nothing is kept, and nobody can ask (one-shot) */
-	char *admin_socket;		/* NULL: in state_dir */
+	struct conf_texts labels; /* "key=value" */
+	char *state_dir;          /* NULL: nothing is kept, and nobody can ask (one-shot) */
+	char *admin_socket;       /* NULL: in state_dir */
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;
 	struct log_settings log;
 };
 
-/* Reads, checks, and reports every error on `messages`.  0, or the exit code: 66 when the file cannot
- * be read, 78 when what it says is wrong.  Wipe in any case. */
+/* Reads, checks, and reports every error on `messages`.  0, or the exit code: 66 when the file
+ * cannot be read, 78 when what it says is wrong.  Wipe in any case. */
 int agent_settings_read(struct agent_settings *, const char *path, FILE *messages);
 void agent_settings_wipe(struct agent_settings *);
 /* The rows of struct admin_place: where this agent listens to its operator. */

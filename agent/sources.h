@@ -15,8 +15,8 @@
 /* Fills `out`, which borrows from the settings.  cas empty: the CAs of the system.  policy NULL:
  * the default. */
 void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
-    const struct conf_texts *crls, const struct crl_policy_settings *policy,
-    const char *state_dir, const char *label);
+    const struct conf_texts *crls, const struct crl_policy_settings *policy, const char *state_dir,
+    const char *label);
 
 /* True once for each state of the file that differs from the one last seen. */
 bool sources_file_changed(const char *path, struct file_stamp *seen);

@@ -13,7 +13,7 @@
 #include "base/units.h"
 
 enum {
-	INSTANCE_TEXT = 2 * INSTANCE_BYTES + 1,	/* with a NUL, in the file a newline */
+	INSTANCE_TEXT = 2 * INSTANCE_BYTES + 1, /* with a NUL, in the file a newline */
 	FILE_MOST = 4096,
 };
 

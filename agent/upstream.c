@@ -10,8 +10,8 @@
 #include "agent/sources.h"
 
 void
-upstream_sources(struct trust_sources *sources, const struct upstream_settings *settings,
-    const char *state_dir)
+upstream_sources(
+    struct trust_sources *sources, const struct upstream_settings *settings, const char *state_dir)
 {
 	sources_fill(sources, &settings->cas, &settings->crls, NULL, state_dir, "upstream.cas");
 }
@@ -67,8 +67,8 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 	if (!init_tls(upstream, settings, alpn, error))
 		return false;
 	upstream_sources(&sources, settings, state_dir);
-	upstream->trust = trust_load(&sources, previous ? previous->trust : NULL, error,
-	    UPSTREAM_ERROR);
+	upstream->trust =
+	    trust_load(&sources, previous ? previous->trust : NULL, error, UPSTREAM_ERROR);
 	return upstream->trust != NULL;
 }
 

@@ -13,14 +13,14 @@ enum { UPSTREAM_ERROR = 768 };
 
 struct upstream {
 	struct upstream_url url;
-	int proxy_version;		/* 0: no header */
-	char server_name[NAME_SIZE];	/* tls: the name or address that the certificate must be for */
-	bool sends_sni;			/* it is a name, not an address */
-	struct trust *trust;		/* tls */
+	int proxy_version;           /* 0: no header */
+	char server_name[NAME_SIZE]; /* tls: the name or address that the certificate must be for */
+	bool sends_sni;              /* it is a name, not an address */
+	struct trust *trust;         /* tls */
 	/* tls: one for each protocol that the endpoint may agree on with its client and then, last,
 	 * one for no protocol, so that both sides of a flow speak the same. */
 	struct {
-		char *alpn;		/* NULL: none */
+		char *alpn; /* NULL: none */
 		struct tls_config *config;
 	} tls[SETTINGS_ALPN + 1];
 	size_t tls_count;

@@ -74,7 +74,8 @@ on_handshake(void *arg, enum io end)
 		fail(dial, dial->server_check.verdict.sentence);
 	else
 		fail(dial, end == IO_WRITE ? "the upstream's TLS handshake takes too long"
-		    : why[0] ? why : "the upstream closed during the TLS handshake");
+			   : why[0]        ? why
+					   : "the upstream closed during the TLS handshake");
 }
 
 static void

@@ -20,8 +20,8 @@ enum { UPSTREAM_DIAL_MS = 4000, UPSTREAM_DIAL_ERROR = 768 };
 /* What is pointed at is borrowed while the dial lives. */
 struct upstream_dial_options {
 	const struct upstream *upstream;
-	const struct address *client, *listener;	/* for the PROXY header */
-	const char *alpn;	/* what the endpoint and its client have agreed on; "" if nothing */
+	const struct address *client, *listener; /* for the PROXY header */
+	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;
 };
 

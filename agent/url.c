@@ -50,9 +50,9 @@ unix_upstream(struct upstream_url *out, const char *path, char error[URL_ERROR])
 {
 	if (path[0] != '/')
 		return refuse(error, "needs an absolute path, for example unix:/run/app.sock");
-	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
-		return refuse(error,
-		    "is too long for a unix socket, whose path has up to 107 bytes");
+	if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
+		return refuse(
+		    error, "is too long for a unix socket, whose path has up to 107 bytes");
 	out->kind = UPSTREAM_UNIX;
 	snprintf(out->target, sizeof out->target, "unix:%s", path);
 	return true;
@@ -74,7 +74,7 @@ url_upstream(struct upstream_url *out, const char *text, char error[URL_ERROR])
 		rest = text;
 	if (strstr(rest, "://"))
 		return refuse(error, "is not a valid upstream; write tcp://HOST:PORT,"
-		    " tls://HOST:PORT or unix:/PATH");
+				     " tls://HOST:PORT or unix:/PATH");
 	if (number_parse(rest, &lone_port) && lone_port > 0 && lone_port <= 65535) {
 		snprintf(out->host, sizeof out->host, "localhost");
 		snprintf(out->target, sizeof out->target, "localhost:%u", (unsigned)lone_port);

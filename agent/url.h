@@ -16,12 +16,12 @@ enum upstream_kind { UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_UNIX };
 
 struct upstream_url {
 	enum upstream_kind kind;
-	char target[URL_TARGET];	/* as connector_new() wants it: "host:port" or "unix:/path" */
-	char host[254];			/* without brackets; "" for unix */
+	char target[URL_TARGET]; /* as connector_new() wants it: "host:port" or "unix:/path" */
+	char host[254];          /* without brackets; "" for unix */
 };
 
-/* "tls://app.example.com", or with "*." before the name; without a port or a path.  Gives the normalised
- * name, "" on failure. */
+/* "tls://app.example.com", or with "*." before the name; without a port or a path.  Gives the
+ * normalised name, "" on failure. */
 bool url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR]);
 
 /* "tcp://host:port", "tls://host:port", "unix:/path"; "host:port" and a lone port mean tcp. */

@@ -41,10 +41,10 @@ struct agent_worker {
 	/* The main thread calls update() unless a call is on its way already. */
 	struct call update, stop;
 	_Atomic bool is_called;
-	_Atomic(struct endpoint_table *) next_table;	/* held; NULL: no other one */
+	_Atomic(struct endpoint_table *) next_table; /* held; NULL: no other one */
 	/* The thread's own. */
 	struct agent_flow_context context;
-	struct channel_orders orders;			/* not taken by a flow yet */
+	struct channel_orders orders; /* not taken by a flow yet */
 	struct agent_flow_list flows;
 	struct timer judge;
 };
@@ -57,7 +57,7 @@ struct channel_order {
 	struct agent_session_ref *ref;
 	struct pooled_channel *channel;
 	struct call dial, parked, end;
-	enum channel_report report;			/* the last one */
+	enum channel_report report; /* the last one */
 	char error[ORDER_ERROR];
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 };
@@ -143,8 +143,9 @@ on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event 
 		begin_flow(worker, channel);
 		break;
 	case POOLED_OVER:
-		report_end(order, pooled_channel_is_parked(channel) ? CHANNEL_REPORT_LOST
-		    : CHANNEL_REPORT_FAILED, pooled_channel_error(channel));
+		report_end(order,
+		    pooled_channel_is_parked(channel) ? CHANNEL_REPORT_LOST : CHANNEL_REPORT_FAILED,
+		    pooled_channel_error(channel));
 		pooled_channel_free(channel);
 		break;
 	}
@@ -229,7 +230,8 @@ update(void *data)
 /* ---- orders of the main thread ---- */
 
 static bool
-order_channel(struct agent_workers *workers, struct agent_worker *worker, struct agent_session_ref *ref)
+order_channel(
+    struct agent_workers *workers, struct agent_worker *worker, struct agent_session_ref *ref)
 {
 	struct channel_order *order = calloc(1, sizeof *order);
 
@@ -250,8 +252,8 @@ agent_workers_dial(struct agent_workers *workers, struct agent_session_ref *ref,
 	unsigned ordered = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		ordered += order_channel(
-		    workers, workers->workers[workers->next++ % workers->count], ref);
+		ordered +=
+		    order_channel(workers, workers->workers[workers->next++ % workers->count], ref);
 	return ordered;
 }
 
@@ -274,8 +276,8 @@ void
 agent_workers_publish(struct agent_workers *workers, struct endpoint_table *table)
 {
 	for (unsigned i = 0; i < workers->count; i++) {
-		endpoint_table_release(atomic_exchange(
-		    &workers->workers[i]->next_table, endpoint_table_hold(table)));
+		endpoint_table_release(
+		    atomic_exchange(&workers->workers[i]->next_table, endpoint_table_hold(table)));
 		call_update(workers->workers[i]);
 	}
 }

@@ -22,10 +22,10 @@ struct agent_session_ref;
 
 /* What became of a channel that was ordered. */
 enum channel_report {
-	CHANNEL_REPORT_PARKED,	/* a dial came through */
-	CHANNEL_REPORT_FAILED,	/* a dial did not */
-	CHANNEL_REPORT_OPENED,	/* a flow has taken a parked channel */
-	CHANNEL_REPORT_LOST,	/* a parked channel was closed by the relay */
+	CHANNEL_REPORT_PARKED, /* a dial came through */
+	CHANNEL_REPORT_FAILED, /* a dial did not */
+	CHANNEL_REPORT_OPENED, /* a flow has taken a parked channel */
+	CHANNEL_REPORT_LOST,   /* a parked channel was closed by the relay */
 };
 
 /* NULL when the system refuses.  on_report is called in the main thread; the session_ref is

@@ -36,8 +36,7 @@ write_config(char path[128], const char *name, const char *more_relays, const ch
 	    "  state_dir: %s\n"
 	    "endpoints:\n"
 	    "  - {name: sealed, url: \"tls://sealed.test\", upstream: \"tcp://%s\"}\n%s",
-	    more_relays, mint.dir, mint.dir, mint.dir, mint.dir,
-	    upstream, more_endpoints);
+	    more_relays, mint.dir, mint.dir, mint.dir, mint.dir, upstream, more_endpoints);
 	mint_write(&mint, name, text, strlen(text));
 	mint_path(&mint, name, path);
 }
@@ -51,7 +50,7 @@ read_config(struct agent_settings *settings, const char *path)
 /* ---- what is made is whole ---- */
 
 struct maker {
-	bool (*make)(void);	/* false if it cannot be made; wipes it in any case */
+	bool (*make)(void); /* false if it cannot be made; wipes it in any case */
 	/* Without memory for the text of a warning, a trust set is loaded without the warning. */
 	bool may_lack_a_warning;
 };
@@ -173,8 +172,11 @@ static void
 makes_a_thing_whole_or_not_at_all(void **state)
 {
 	static const struct maker makers[] = {
-		{ make_settings, false }, { make_credentials, true }, { make_endpoint_table, true },
-		{ make_workers, false }, { make_links, false },
+		{ make_settings, false },
+		{ make_credentials, true },
+		{ make_endpoint_table, true },
+		{ make_workers, false },
+		{ make_links, false },
 	};
 
 	(void)state;
@@ -266,10 +268,10 @@ sees_a_changed_file_whatever_allocation_fails(void **state)
 static struct shared {
 	struct test_relay relay;
 	bool is_listening;
-	uint32_t endpoint;		/* flows are opened for this one */
+	uint32_t endpoint; /* flows are opened for this one */
 	unsigned wanted, opened, answered, ready;
-	struct test_channel *channel;	/* the last one that was opened */
-} *shared;
+	struct test_channel *channel; /* the last one that was opened */
+} * shared;
 
 static uint8_t hello[4096];
 static size_t hello_bytes;
@@ -306,9 +308,11 @@ on_relay_tick(void *arg)
 		shared->answered++;
 		shared->channel = NULL;
 	}
-	if (!shared->channel && shared->opened < shared->wanted && test_relay_parked(&shared->relay)) {
+	if (!shared->channel && shared->opened < shared->wanted &&
+	    test_relay_parked(&shared->relay)) {
 		shared->channel = test_relay_parked(&shared->relay);
-		test_relay_open(shared->channel, shared->endpoint, "sealed.test", hello, hello_bytes);
+		test_relay_open(
+		    shared->channel, shared->endpoint, "sealed.test", hello, hello_bytes);
 		shared->opened++;
 	}
 	timer_set(arg, 1);
@@ -394,7 +398,8 @@ lives_through(unsigned n)
 	context.pool_most = 256;
 	context.tolerance_ms = 1000;
 	context.hello = (struct frame_hello){
-		.oldest = 1, .newest = 1, .software = "test", .heartbeat_ms = 1000 };
+		.oldest = 1, .newest = 1, .software = "test", .heartbeat_ms = 1000
+	};
 	shared->endpoint = context.endpoint_table->endpoints[0]->number;
 	context.workers = agent_workers_new(
 	    1, context.loop, context.resolver, context.endpoint_table, relay_session_on_report);
@@ -455,7 +460,8 @@ set_up(void **state)
 	mint_leaf(&mint, "agent", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
 	make_hello();
 	open_upstream();
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared =
+	    mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(shared, MAP_FAILED);
 	snprintf(endpoint, sizeof endpoint,
 	    "  - name: app\n"

@@ -52,15 +52,18 @@ takes_the_narrower_of_both_bounds(void **state)
 	static const struct {
 		unsigned relay_least, relay_most, own_least, own_most, least, most;
 	} cases[] = {
-		{ 4, 16, 0, 256, 4, 16 }, { 4, 16, 8, 256, 8, 16 }, { 4, 16, 32, 256, 16, 16 },
-		{ 4, 16, 0, 2, 2, 2 }, { 0, 0, 8, 8, 0, 0 },
+		{ 4, 16, 0, 256, 4, 16 },
+		{ 4, 16, 8, 256, 8, 16 },
+		{ 4, 16, 32, 256, 16, 16 },
+		{ 4, 16, 0, 2, 2, 2 },
+		{ 0, 0, 8, 8, 0, 0 },
 	};
 	struct channel_pool pool;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		channel_pool_init(&pool, cases[i].relay_least, cases[i].relay_most, cases[i].own_least,
-		    cases[i].own_most);
+		channel_pool_init(&pool, cases[i].relay_least, cases[i].relay_most,
+		    cases[i].own_least, cases[i].own_most);
 		assert_int_equal(pool.least, cases[i].least);
 		assert_int_equal(pool.most, cases[i].most);
 	}
@@ -75,7 +78,7 @@ pauses_after_failures_and_goes_on_after_the_pause(void **state)
 	(void)state;
 	channel_pool_init(&pool, 1, 4, 0, 256);
 	assert_int_equal(channel_pool_refill(&pool, now), 1);
-	channel_pool_failed(&pool, now);	/* the first time: at once */
+	channel_pool_failed(&pool, now); /* the first time: at once */
 	assert_int_equal(channel_pool_refill(&pool, now), 1);
 	for (int i = 0; i < 20; i++) {
 		channel_pool_failed(&pool, now);

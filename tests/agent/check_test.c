@@ -53,7 +53,8 @@ check_text(const char *text)
 	return code;
 }
 
-#define HEAD "version: 1\nagent: {connect_url: 'r:1', connect_cas: @/root.crt," \
+#define HEAD \
+	"version: 1\nagent: {connect_url: 'r:1', connect_cas: @/root.crt," \
 	" certificate: @/agent.crt, private_key: @/agent.key}\nendpoints:\n"
 
 static void
@@ -67,9 +68,11 @@ static void
 warns_of_certificates_that_do_not_fit(void **state)
 {
 	(void)state;
-	assert_int_equal(check_text(HEAD
-	    "  - {name: a, url: 'tls://b.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/app.crt, server_private_key: @/app.key}}\n"), 0);
+	assert_int_equal(
+	    check_text(
+		HEAD "  - {name: a, url: 'tls://b.test', upstream: 80, agent_tls_termination:"
+		     " {server_certificate: @/app.crt, server_private_key: @/app.key}}\n"),
+	    0);
 	assert_told("agent.yml:4:20: warning: ");
 	assert_told("does not cover b.test: relays will refuse the endpoint");
 	assert_told("does not cover b.test: clients will refuse it");
@@ -98,9 +101,11 @@ says_no_when_a_certificate_has_expired(void **state)
 {
 	(void)state;
 	mint_leaf_until(&mint, "old", "app.test", GNUTLS_KP_TLS_WWW_SERVER, -60);
-	assert_int_equal(check_text(HEAD
-	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/old.crt, server_private_key: @/old.key}}\n"), 1);
+	assert_int_equal(
+	    check_text(
+		HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+		     " {server_certificate: @/old.crt, server_private_key: @/old.key}}\n"),
+	    1);
 	assert_told("has expired");
 	assert_told("expired; endpoints: 1");
 }
@@ -110,9 +115,11 @@ warns_in_the_last_third_of_a_life(void **state)
 {
 	(void)state;
 	mint_leaf_until(&mint, "late", "app.test", GNUTLS_KP_TLS_WWW_SERVER, 3000);
-	assert_int_equal(check_text(HEAD
-	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/late.crt, server_private_key: @/late.key}}\n"), 0);
+	assert_int_equal(
+	    check_text(
+		HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+		     " {server_certificate: @/late.crt, server_private_key: @/late.key}}\n"),
+	    0);
 	assert_told("late.crt expires in 0 days");
 }
 
@@ -120,21 +127,27 @@ static void
 tells_a_file_that_cannot_be_used(void **state)
 {
 	(void)state;
-	assert_int_equal(check_text(HEAD
-	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/none.crt, server_private_key: @/app.key}}\n"), EX_CONFIG);
+	assert_int_equal(
+	    check_text(
+		HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+		     " {server_certificate: @/none.crt, server_private_key: @/app.key}}\n"),
+	    EX_CONFIG);
 	assert_told("endpoint a: ");
 	assert_told("none.crt");
-	assert_int_equal(check_text(HEAD
-	    "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
-	    " {server_certificate: @/app.crt, server_private_key: @/agent.key}}\n"), EX_CONFIG);
+	assert_int_equal(
+	    check_text(
+		HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
+		     " {server_certificate: @/app.crt, server_private_key: @/agent.key}}\n"),
+	    EX_CONFIG);
 	assert_told("agent.yml:4:96: endpoint a: ");
 	assert_told("app.crt, ");
 	assert_told("agent.key: the private key does not belong to the certificate; ");
-	assert_int_equal(check_text(
-	    "version: 1\nagent:\n  connect_url: 'r:1'\n  connect_cas: /nonexistent/ca.crt\n"
-	    "  certificate: @/agent.crt\n  private_key: @/agent.key\n"
-	    "endpoints: [{name: a, url: 'tls://app.test', upstream: 80}]\n"), EX_CONFIG);
+	assert_int_equal(
+	    check_text(
+		"version: 1\nagent:\n  connect_url: 'r:1'\n  connect_cas: /nonexistent/ca.crt\n"
+		"  certificate: @/agent.crt\n  private_key: @/agent.key\n"
+		"endpoints: [{name: a, url: 'tls://app.test', upstream: 80}]\n"),
+	    EX_CONFIG);
 	assert_told("agent.yml:4:16: /nonexistent/ca.crt: cannot read");
 	assert_int_equal(agent_check_run("/nonexistent/agent.yml"), EX_NOINPUT);
 }

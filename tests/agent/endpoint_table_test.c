@@ -67,7 +67,8 @@ static struct endpoint_table *
 make(const struct endpoint_table *previous, const bool *stale)
 {
 	char error[ENDPOINT_ERROR];
-	struct endpoint_table *table = endpoint_table_new(&settings, relays, previous, stale, error);
+	struct endpoint_table *table =
+	    endpoint_table_new(&settings, relays, previous, stale, error);
 
 	if (!table)
 		fail_msg("%s", error);
@@ -158,7 +159,7 @@ keeps_an_endpoint_whose_new_file_is_bad(void **state)
 	(void)state;
 	want();
 	first = make(NULL, NULL);
-	wanted[1].termination.certificate = private_key;	/* no certificate in there */
+	wanted[1].termination.certificate = private_key; /* no certificate in there */
 	second = make(first, stale);
 	assert_ptr_equal(first->endpoints[1], second->endpoints[1]);
 	endpoint_table_release(second);

@@ -15,8 +15,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define RUN_TESTS(name, tests) \
-	int \
-	main(void) \
+	int main(void) \
 	{ \
 		cmocka_set_message_output(CM_OUTPUT_TAP); \
 		return cmocka_run_group_tests_name(name, tests, NULL, NULL); \

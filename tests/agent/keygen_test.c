@@ -28,13 +28,13 @@ enter(void **state)
 static int
 leave(void **state)
 {
-	static const char *const names[] = {"agent.key", "agent.csr", "other.key", "other.csr",
-	    "it's.csr"};
+	static const char *const names[] = { "agent.key", "agent.csr", "other.key", "other.csr",
+		"it's.csr" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
 		unlink(names[i]);
-	return chdir("/") == 0 ? rmdir(directory) : -1;	/* fails if anything else was left */
+	return chdir("/") == 0 ? rmdir(directory) : -1; /* fails if anything else was left */
 }
 
 static int
@@ -77,8 +77,10 @@ request(const char *path)
 
 	assert_true(file_read(&file, path, 65536, error));
 	assert_int_equal(gnutls_x509_crq_init(&request), 0);
-	assert_int_equal(gnutls_x509_crq_import(request,
-	    &(gnutls_datum_t){ file.data, (unsigned)file.bytes }, GNUTLS_X509_FMT_PEM), 0);
+	assert_int_equal(
+	    gnutls_x509_crq_import(
+		request, &(gnutls_datum_t){ file.data, (unsigned)file.bytes }, GNUTLS_X509_FMT_PEM),
+	    0);
 	secret_wipe(&file);
 	return request;
 }
@@ -114,19 +116,20 @@ makes_a_request_that_proves_possession_and_asks_for_the_names(void **state)
 	size_t bytes = sizeof cn;
 
 	(void)state;
-	assert_int_equal(KEYGEN("--host", "App.Example.", "site1", "--host=*.b.example",
-	    "--host", "app.example"), 0);
+	assert_int_equal(KEYGEN("--host", "App.Example.", "site1", "--host=*.b.example", "--host",
+			     "app.example"),
+	    0);
 	made = request("agent.csr");
 	assert_int_equal(gnutls_x509_crq_verify(made, 0), 0);
-	assert_int_equal(gnutls_x509_crq_get_dn_by_oid(
-	    made, GNUTLS_OID_X520_COMMON_NAME, 0, 0, cn, &bytes), 0);
+	assert_int_equal(
+	    gnutls_x509_crq_get_dn_by_oid(made, GNUTLS_OID_X520_COMMON_NAME, 0, 0, cn, &bytes), 0);
 	assert_string_equal(cn, "site1");
 	assert_host(made, 0, "app.example");
 	assert_host(made, 1, "*.b.example");
 	assert_host(made, 2, NULL);
 	gnutls_x509_crq_deinit(made);
 	assert_non_null(strstr(said, "\n  valise-pki sign agent.csr agent site1"
-	    " --host app.example --host '*.b.example'\n"));
+				     " --host app.example --host '*.b.example'\n"));
 }
 
 static void
@@ -154,10 +157,10 @@ makes_the_type_that_is_asked_for_and_tells_its_digest(void **state)
 		int algorithm;
 		unsigned bits;
 	} types[] = {
-	    {"p256", GNUTLS_PK_ECDSA, 256},
-	    {"ed25519", GNUTLS_PK_EDDSA_ED25519, 256},
-	    {"rsa2048", GNUTLS_PK_RSA, 2048},
-	    {"rsa3072", GNUTLS_PK_RSA, 3072},
+		{ "p256", GNUTLS_PK_ECDSA, 256 },
+		{ "ed25519", GNUTLS_PK_EDDSA_ED25519, 256 },
+		{ "rsa2048", GNUTLS_PK_RSA, 2048 },
+		{ "rsa3072", GNUTLS_PK_RSA, 3072 },
 	};
 
 	(void)state;
@@ -222,11 +225,12 @@ quotes_what_a_shell_would_take_apart(void **state)
 	(void)state;
 	assert_int_equal(KEYGEN("--csr", "./it's.csr", "site1"), 0);
 	assert_non_null(strstr(said, "request: './it'\\''s.csr' "));
-	assert_non_null(strstr(said, "valise-pki sign 'it'\\''s.csr' agent site1 --host NAME...\n"));
+	assert_non_null(
+	    strstr(said, "valise-pki sign 'it'\\''s.csr' agent site1 --host NAME...\n"));
 }
 
 #define TEN(x) x "0123456789"
-#define LONG TEN(TEN(TEN(TEN(TEN(TEN(""))))))	/* 60 */
+#define LONG TEN(TEN(TEN(TEN(TEN(TEN("")))))) /* 60 */
 
 static void
 refuses_what_makes_no_sense_and_makes_nothing(void **state)
@@ -235,30 +239,34 @@ refuses_what_makes_no_sense_and_makes_nothing(void **state)
 		int code;
 		const char *words[ARGUMENTS_MOST];
 	} cases[] = {
-	    {EX_USAGE, {"keygen", NULL}},
-	    {EX_USAGE, {"keygen", "a", "b", NULL}},
-	    {EX_USAGE, {"keygen", "a", "--frobnicate", NULL}},
-	    {EX_USAGE, {"keygen", "a", "--host", NULL}},
-	    {EX_USAGE, {"keygen", "a", "--key", "x", "--key", "y", NULL}},
-	    {EX_USAGE, {"keygen", "a", "--key", "x", "--csr", "x", NULL}},
-	    {EX_USAGE, {"keygen", "a", "--key-type", "rsa1024", NULL}},
-	    {EX_USAGE, {"keygen", "a", "--key-type", "", NULL}},
-	    {EX_DATAERR, {"keygen", "", NULL}},
-	    {EX_DATAERR, {"keygen", "a/b", NULL}},
-	    {EX_DATAERR, {"keygen", "a b", NULL}},
-	    {EX_DATAERR, {"keygen", "a\n", NULL}},
-	    {EX_DATAERR, {"keygen", ".hidden", NULL}},
-	    {EX_DATAERR, {"keygen", "--", "-a", NULL}},
-	    {EX_DATAERR, {"keygen", "sch\xc3\xb6n", NULL}},
-	    {EX_DATAERR, {"keygen", LONG "12345", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "a..b", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "a.*.b", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "*", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "192.0.2.1", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "2001:db8::1", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "b\xc3\xbc" "cher.example", NULL}},
-	    {EX_DATAERR, {"keygen", "a", "--host", "good.example", "--host", "bad example", NULL}},
+		{ EX_USAGE, { "keygen", NULL } },
+		{ EX_USAGE, { "keygen", "a", "b", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--frobnicate", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--host", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--key", "x", "--key", "y", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--key", "x", "--csr", "x", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--key-type", "rsa1024", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--key-type", "", NULL } },
+		{ EX_DATAERR, { "keygen", "", NULL } },
+		{ EX_DATAERR, { "keygen", "a/b", NULL } },
+		{ EX_DATAERR, { "keygen", "a b", NULL } },
+		{ EX_DATAERR, { "keygen", "a\n", NULL } },
+		{ EX_DATAERR, { "keygen", ".hidden", NULL } },
+		{ EX_DATAERR, { "keygen", "--", "-a", NULL } },
+		{ EX_DATAERR, { "keygen", "sch\xc3\xb6n", NULL } },
+		{ EX_DATAERR, { "keygen", LONG "12345", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host", "", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host", "a..b", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host", "a.*.b", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host", "*", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host", "192.0.2.1", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host", "2001:db8::1", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--host",
+				  "b\xc3\xbc"
+				  "cher.example",
+				  NULL } },
+		{ EX_DATAERR,
+		    { "keygen", "a", "--host", "good.example", "--host", "bad example", NULL } },
 	};
 
 	(void)state;

@@ -62,7 +62,8 @@ mint_key(void)
 
 	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
 	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+			     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
+	    0);
 	return key;
 }
 
@@ -86,8 +87,8 @@ mint_open(struct mint *mint)
 	mint->root = mint_begin(mint, mint->root_key, "root of a test");
 	gnutls_x509_crt_set_basic_constraints(mint->root, 1, -1);
 	gnutls_x509_crt_set_key_usage(mint->root, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
-	assert_int_equal(gnutls_x509_crt_sign2(mint->root, mint->root, mint->root_key,
-	    GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(
+	    gnutls_x509_crt_sign2(mint->root, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
 	mint_export(mint, "root.crt", mint->root);
 }
 
@@ -113,8 +114,9 @@ mint_leaf_until(
 	    gnutls_x509_crt_sign2(crt, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
 	snprintf(file, sizeof file, "%s.crt", name);
 	mint_export(mint, file, crt);
-	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
-	    GNUTLS_PKCS_PLAIN, &pem), 0);
+	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(
+			     key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem),
+	    0);
 	snprintf(file, sizeof file, "%s.key", name);
 	mint_write(mint, file, pem.data, pem.size);
 	gnutls_free(pem.data);

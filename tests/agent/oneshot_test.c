@@ -55,9 +55,9 @@ makes_a_passthrough_endpoint_of_the_least_that_is_needed(void **state)
 static void
 takes_every_option_in_any_order(void **state)
 {
-	const char *const words[] = {"tls", NEEDED, "--crt", "/dev/null", "--relay-crl",
-	    "/dev/null", "--mutual-tls-crls", "/dev/null", "--mutual-tls-cas", "/dev/null",
-	    "tls://up:443", "--key", "/dev/null", "--upstream-proxy-protocol=2", NULL};
+	const char *const words[] = { "tls", NEEDED, "--crt", "/dev/null", "--relay-crl",
+		"/dev/null", "--mutual-tls-crls", "/dev/null", "--mutual-tls-cas", "/dev/null",
+		"tls://up:443", "--key", "/dev/null", "--upstream-proxy-protocol=2", NULL };
 	struct agent_settings settings;
 	const struct endpoint_settings *endpoint;
 
@@ -80,24 +80,25 @@ refuses_what_makes_no_sense(void **state)
 		int code;
 		const char *words[ARGUMENTS_MOST];
 	} cases[] = {
-	    {EX_USAGE, {"tls", NULL}},
-	    {EX_USAGE, {"tls", "8080", NULL}},
-	    {EX_USAGE, {"tls", NEEDED, NULL}},
-	    {EX_USAGE, {"tls", "8080", "8081", NEEDED, NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--url", "tls://b.test", NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--frobnicate", NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--crt", NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--crt", "/dev/null", NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--key", "/dev/null", NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--mutual-tls-cas", "/dev/null", NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--crt", "/dev/null", "--key", "/dev/null",
-			   "--mutual-tls-crls", "/dev/null", NULL}},
-	    {EX_USAGE, {"tls", "tls://up:443", NEEDED, NULL}},
-	    {EX_USAGE, {"tls", "http://up:443", NEEDED, NULL}},
-	    {EX_USAGE, {"tls", "8080", NEEDED, "--upstream-proxy-protocol", "3", NULL}},
-	    {EX_USAGE, {"tls", "8080", "--url", "app.test", "--relay", "r:1", FILES, NULL}},
-	    {EX_USAGE, {"tls", "8080", "--url", "tls://app.test", "--relay", "r", FILES, NULL}},
-	    {EX_NOINPUT, {"tls", "8080", NEEDED, "--relay-crl", "/nonexistent", NULL}},
+		{ EX_USAGE, { "tls", NULL } },
+		{ EX_USAGE, { "tls", "8080", NULL } },
+		{ EX_USAGE, { "tls", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "8080", "8081", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--url", "tls://b.test", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--frobnicate", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--crt", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--crt", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--key", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--mutual-tls-cas", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--crt", "/dev/null", "--key", "/dev/null",
+				"--mutual-tls-crls", "/dev/null", NULL } },
+		{ EX_USAGE, { "tls", "tls://up:443", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "http://up:443", NEEDED, NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--upstream-proxy-protocol", "3", NULL } },
+		{ EX_USAGE, { "tls", "8080", "--url", "app.test", "--relay", "r:1", FILES, NULL } },
+		{ EX_USAGE,
+		    { "tls", "8080", "--url", "tls://app.test", "--relay", "r", FILES, NULL } },
+		{ EX_NOINPUT, { "tls", "8080", NEEDED, "--relay-crl", "/nonexistent", NULL } },
 	};
 	struct agent_settings settings;
 

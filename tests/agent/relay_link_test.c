@@ -138,15 +138,19 @@ make_context(const char *upstream)
 	context.resolver = resolver_new();
 	context.pool_most = 256;
 	context.tolerance_ms = 1000;
-	context.hello = (struct frame_hello){
-	    .oldest = PROTOCOL_OLDEST, .newest = PROTOCOL_NEWEST, .software = "test", .heartbeat_ms = 1000};
+	context.hello = (struct frame_hello){ .oldest = PROTOCOL_OLDEST,
+		.newest = PROTOCOL_NEWEST,
+		.software = "test",
+		.heartbeat_ms = 1000 };
 	context.credentials = credentials_new(&settings, NULL, error);
 	if (!context.credentials)
 		fail_msg("%s", error);
-	context.endpoint_table = endpoint_table_new(&settings, context.credentials->relays, NULL, NULL, error);
+	context.endpoint_table =
+	    endpoint_table_new(&settings, context.credentials->relays, NULL, NULL, error);
 	if (!context.endpoint_table)
 		fail_msg("%s", error);
-	context.workers = agent_workers_new(2, loop, context.resolver, context.endpoint_table, relay_session_on_report);
+	context.workers = agent_workers_new(
+	    2, loop, context.resolver, context.endpoint_table, relay_session_on_report);
 }
 
 static void
@@ -231,7 +235,8 @@ move_upstream(void)
 	start_upstream(text);
 	assert_true(url_upstream(&wanted[0].upstream.parsed, text, error));
 	assert_true(url_upstream(&wanted[1].upstream.parsed, text, error));
-	table = endpoint_table_new(&settings, context.credentials->relays, context.endpoint_table, NULL, error);
+	table = endpoint_table_new(
+	    &settings, context.credentials->relays, context.endpoint_table, NULL, error);
 	assert_non_null(table);
 	endpoint_table_release(context.endpoint_table);
 	context.endpoint_table = table;
@@ -249,7 +254,7 @@ stop_upstream(void)
 }
 
 static struct tls *client;
-static int client_far;	/* the other end of the client's socket */
+static int client_far; /* the other end of the client's socket */
 static struct tls_config *client_tls;
 
 /* A client's TLS over a socket pair, its hello read from the far end. */
@@ -403,7 +408,7 @@ passes_a_sealed_flow_through_with_its_address_ahead(void **state)
 	assert_int_equal(recv(upstream_fd, got, sizeof header - 1, 0), sizeof header - 1);
 	assert_memory_equal(got, header, sizeof header - 1);
 	wait_for(upstream_has_bytes);
-	assert_true(recv(upstream_fd, got, 1, 0) == 1 && got[0] == 22);	/* the hello, as it came */
+	assert_true(recv(upstream_fd, got, 1, 0) == 1 && got[0] == 22); /* the hello, as it came */
 	wait_for(pool_is_full);
 	close(client_far);
 	stop_client();
@@ -682,7 +687,7 @@ tries_again_with_a_name_that_is_taken(void **state)
 	stop();
 }
 
-/* What is refused for good waits for minutes, unless the relay says that it may have changed its mind. */
+/* A permanent refusal waits for minutes, unless the relay says that it may accept now. */
 static void
 tries_again_at_once_when_the_relay_says_so(void **state)
 {
@@ -730,7 +735,8 @@ tells_the_relay_of_endpoints_that_come_and_go(void **state)
 	start("127.0.0.1:1");
 	wait_for(is_up);
 	strcpy(wanted[0].server_name, "other.test");
-	table = endpoint_table_new(&settings, context.credentials->relays, context.endpoint_table, NULL, error);
+	table = endpoint_table_new(
+	    &settings, context.credentials->relays, context.endpoint_table, NULL, error);
 	assert_non_null(table);
 	endpoint_table_release(context.endpoint_table);
 	context.endpoint_table = table;

@@ -65,11 +65,12 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 		const char *keys;
 		int mutual_tls;
 	} cases[] = {
-	    {"", MUTUAL_OFF},
-	    {", mutual_tls: off", MUTUAL_OFF},
-	    {", mutual_tls_certificate_authorities: ca", MUTUAL_REQUIRE},
-	    {", mutual_tls_certificate_authorities: [a, b], mutual_tls: request", MUTUAL_REQUEST},
-	    {", mutual_tls_certificate_authorities: ca, mutual_tls: require", MUTUAL_REQUIRE},
+		{ "", MUTUAL_OFF },
+		{ ", mutual_tls: off", MUTUAL_OFF },
+		{ ", mutual_tls_certificate_authorities: ca", MUTUAL_REQUIRE },
+		{ ", mutual_tls_certificate_authorities: [a, b], mutual_tls: request",
+		    MUTUAL_REQUEST },
+		{ ", mutual_tls_certificate_authorities: ca, mutual_tls: require", MUTUAL_REQUIRE },
 	};
 	struct agent_settings settings;
 	char text[1024], *told;
@@ -89,8 +90,9 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 	}
 }
 
-#define TERMINATED(keys) AGENT ENDPOINT \
-	"    agent_tls_termination: {server_certificate: c, server_private_key: k" keys "}\n"
+#define TERMINATED(keys) \
+	AGENT ENDPOINT \
+	    "    agent_tls_termination: {server_certificate: c, server_private_key: k" keys "}\n"
 
 static void
 refuses_what_does_not_go_together(void **state)
@@ -98,36 +100,38 @@ refuses_what_does_not_go_together(void **state)
 	static const struct {
 		const char *text, *context, *said;
 	} cases[] = {
-	    {AGENT ENDPOINT "    upstream: tls://up:443\n",
-		":6:15:", "without agent_tls_termination"},
-	    {AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', cas: ca}\n",
-		":6:42:", "cas is only for"},
-	    {AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', server_name: x}\n",
-		":6:50:", "server_name is only for"},
-	    {AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n",
-		":6:53:", "range"},
-	    {TERMINATED(", mutual_tls: require") "    upstream: 80\n", ":6:87:", "without CAs"},
-	    {TERMINATED(", mutual_tls_crls: x") "    upstream: 80\n",
-		":6:92:", "mutual_tls_crls without"},
-	    {TERMINATED(
-		 ", mutual_tls: off, mutual_tls_certificate_authorities: x") "    upstream: 80\n",
-		":6:87:", "mutual_tls is off"},
-	    {TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n", ":6:90:", "policy"},
-	    {AGENT ENDPOINT
-		"    upstream: 80\n  - name: b\n    url: tls://A.test.\n    upstream: 80\n",
-		":8:10:", "line 5 too"},
-	    {AGENT ENDPOINT
-		"    upstream: 80\n  - name: a\n    url: tls://b.test\n    upstream: 80\n",
-		":7:11:", "line 4 too"},
-	    {AGENT "endpoints:\n  - {name: a, url: 'tls://a_b.test', upstream: 80, "
-		   "agent_tls_termination:"
-		   " {server_certificate: c, server_private_key: k}}\n",
-		":4:20:", "'_'"},
-	    {AGENT "endpoints:\n  - {name: a, url: 'tls://a.test:443', upstream: 80}\n",
-		":4:20:", "port"},
-	    {"version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version"},
-	    {AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight"},
-	    {AGENT "endpoints: []\n", ":3:12:", "empty"},
+		{ AGENT ENDPOINT "    upstream: tls://up:443\n",
+		    ":6:15:", "without agent_tls_termination" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', cas: ca}\n",
+		    ":6:42:", "cas is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', server_name: x}\n",
+		    ":6:50:", "server_name is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n",
+		    ":6:53:", "range" },
+		{ TERMINATED(", mutual_tls: require") "    upstream: 80\n",
+		    ":6:87:", "without CAs" },
+		{ TERMINATED(", mutual_tls_crls: x") "    upstream: 80\n",
+		    ":6:92:", "mutual_tls_crls without" },
+		{ TERMINATED(
+		      ", mutual_tls: off, mutual_tls_certificate_authorities: x") "    upstream: 80\n",
+		    ":6:87:", "mutual_tls is off" },
+		{ TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n",
+		    ":6:90:", "policy" },
+		{ AGENT ENDPOINT
+		    "    upstream: 80\n  - name: b\n    url: tls://A.test.\n    upstream: 80\n",
+		    ":8:10:", "line 5 too" },
+		{ AGENT ENDPOINT
+		    "    upstream: 80\n  - name: a\n    url: tls://b.test\n    upstream: 80\n",
+		    ":7:11:", "line 4 too" },
+		{ AGENT "endpoints:\n  - {name: a, url: 'tls://a_b.test', upstream: 80, "
+			"agent_tls_termination:"
+			" {server_certificate: c, server_private_key: k}}\n",
+		    ":4:20:", "'_'" },
+		{ AGENT "endpoints:\n  - {name: a, url: 'tls://a.test:443', upstream: 80}\n",
+		    ":4:20:", "port" },
+		{ "version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version" },
+		{ AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight" },
+		{ AGENT "endpoints: []\n", ":3:12:", "empty" },
 	};
 	struct agent_settings settings;
 	char *told;
@@ -152,7 +156,8 @@ tells_a_missing_file_from_a_wrong_one(void **state)
 	FILE *messages = open_memstream(&told, &bytes);
 
 	(void)state;
-	assert_int_equal(agent_settings_read(&settings, "/nonexistent/agent.yml", messages), EX_NOINPUT);
+	assert_int_equal(
+	    agent_settings_read(&settings, "/nonexistent/agent.yml", messages), EX_NOINPUT);
 	fclose(messages);
 	assert_non_null(strstr(told, "/nonexistent/agent.yml"));
 	free(told);
@@ -168,9 +173,13 @@ reads_the_policy_for_expired_crls(void **state)
 		enum crl_expired policy;
 		int64_t grace_s;
 	} cases[] = {
-		{ "reject", true, CRL_EXPIRED_REJECT, 0 }, { "allow", true, CRL_EXPIRED_ALLOW, 0 },
-		{ "grace", true, CRL_EXPIRED_GRACE, 86400 }, { "grace 90m", true, CRL_EXPIRED_GRACE, 5400 },
-		{ "grace90m", false, 0, 0 }, { "grace 90", false, 0, 0 }, { "", false, 0, 0 },
+		{ "reject", true, CRL_EXPIRED_REJECT, 0 },
+		{ "allow", true, CRL_EXPIRED_ALLOW, 0 },
+		{ "grace", true, CRL_EXPIRED_GRACE, 86400 },
+		{ "grace 90m", true, CRL_EXPIRED_GRACE, 5400 },
+		{ "grace90m", false, 0, 0 },
+		{ "grace 90", false, 0, 0 },
+		{ "", false, 0, 0 },
 		{ "gracious", false, 0, 0 },
 	};
 	enum crl_expired policy;
@@ -178,7 +187,8 @@ reads_the_policy_for_expired_crls(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(trust_rows_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
+		assert_int_equal(
+		    trust_rows_expired(cases[i].text, &policy, &grace_s), cases[i].fine);
 		if (!cases[i].fine)
 			continue;
 		assert_int_equal(policy, cases[i].policy);

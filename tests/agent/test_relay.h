@@ -25,7 +25,7 @@ struct test_relay {
 	char target[64];
 	struct tls_config *session_tls, *channel_tls;
 	struct frame_welcome welcome;
-	enum code refuses_with;		/* the next endpoint that is announced */
+	enum code refuses_with; /* the next endpoint that is announced */
 	struct session *session;
 	unsigned sessions;
 	struct secret key;
@@ -52,7 +52,7 @@ test_relay_find_key(void *arg, const char *identity, struct secret *key)
 	struct test_relay *relay = arg;
 
 	return relay->key.data && strcmp(identity, relay->identity) == 0 &&
-	    secret_init(key, relay->key.data, relay->key.bytes);
+	       secret_init(key, relay->key.data, relay->key.bytes);
 }
 
 static unsigned
@@ -73,7 +73,8 @@ test_relay_on_channel(void *arg, enum channel_event event)
 		channel->is_parked = true;
 		channel->relay->parked++;
 		if (channel->relay->session)
-			channel_set_version(channel->channel, session_version(channel->relay->session));
+			channel_set_version(
+			    channel->channel, session_version(channel->relay->session));
 		break;
 	case CHANNEL_READY:
 		channel->is_ready = true;
@@ -205,7 +206,8 @@ static struct tls_config *
 test_relay_config(struct test_relay *relay, struct mint *mint, enum tls_purpose purpose)
 {
 	struct tls_settings settings = {
-	    .purpose = purpose, .find_key = test_relay_find_key, .find_key_arg = relay};
+		.purpose = purpose, .find_key = test_relay_find_key, .find_key_arg = relay
+	};
 	struct secret certificate = { 0 }, key = { 0 };
 	char path[128], error[FILE_ERROR];
 	struct tls_config *config;
@@ -235,8 +237,12 @@ test_relay_start(struct test_relay *relay, struct loop *loop, struct mint *mint)
 	relay->loop = loop;
 	relay->session_tls = test_relay_config(relay, mint, TLS_SESSION_RELAY);
 	relay->channel_tls = test_relay_config(relay, mint, TLS_CHANNEL_RELAY);
-	relay->welcome = (struct frame_welcome){ .version = 1, .relay = "kind", .pool_least = 3,
-	    .pool_most = 6, .heartbeat_ms = 1000, .tolerance_ms = 1000 };
+	relay->welcome = (struct frame_welcome){ .version = 1,
+		.relay = "kind",
+		.pool_least = 3,
+		.pool_most = 6,
+		.heartbeat_ms = 1000,
+		.tolerance_ms = 1000 };
 	arc4random_buf(relay->welcome.session_id, SESSION_ID_BYTES);
 	assert_true(address_parse(&any, "127.0.0.1:0"));
 	fd = socket_listen(&any, LISTEN_ALONE, error);

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The layout of the code is what clang-format makes of it, by .clang-format. It breaks
+# no strings and no comments. Later versions lay out some things in another way, so
+# only version 14 (Debian 12) judges; to put things right: tests/lint/format.t --fix
+. tests/lint/tap.sh
+# The folders that are held to it.
+formatted="agent tests/agent"
+version=14
+
+has_it()
+{
+	clang-format --version 2> /dev/null | grep -q " version $version\."
+}
+
+if [ "${1-}" = --fix ]; then
+	has_it || { echo "format.t: needs clang-format $version" >&2; exit 69; }
+	for folder in $formatted; do
+		clang-format -i "$folder"/*.[ch]
+	done
+	exit
+fi
+
+for folder in $formatted; do
+	if ! has_it; then
+		tap_count=$((tap_count + 1))
+		echo "ok $tap_count - $folder/ is laid out by .clang-format # SKIP no clang-format $version"
+		continue
+	fi
+	for file in "$folder"/*.[ch]; do
+		clang-format "$file" | diff -u --label "$file" --label "$file, laid out" "$file" - | head -n 20
+	done > "$scratch/wrong"
+	nothing "$folder/ is laid out by .clang-format"
+done
+done_testing
