@@ -272,7 +272,7 @@ loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
-	while (run_calls(loop) | run_tasks(loop))
+	while (run_calls(loop) || run_tasks(loop))
 		;
 	if (loop->watch_count > 0 || loop->timers.first != NULL)
 		sim_violated("a loop of %s is freed and something still waits in it",
