@@ -24,6 +24,8 @@ enum {
 	/* How long a peer has to read our alert. */
 	LINGER_MS = 1000,
 	SILENT_MS = 60000,
+	/* How often a slow reader is looked at, who has not got the whole of an answer yet. */
+	DELIVERY_STEP_MS = 50,
 };
 
 enum state { FLOWING, FINISHING, DONE, CUT, STATES };
@@ -61,7 +63,7 @@ struct pump {
 	uint64_t active_ms;	/* when the last byte moved */
 	bool is_probing;	/* the timer is set for a standstill */
 	bool is_watchful;	/* something was written that may not have been answered yet */
-	bool is_settling, is_over, is_freed;
+	bool is_settling, is_delivering, is_over, is_freed;
 	struct half *lingering;		/* whose stream's alert may still be read; all else is over */
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
@@ -383,6 +385,25 @@ is_silent(struct pump *pump)
 	return false;
 }
 
+/* One direction is whole, to its end, and the other was cut. The reset that tells of it would drop
+ * what waits in our kernel for a slow reader, so that goes out first. */
+static void
+deliver(struct pump *pump, struct half *cut)
+{
+	struct stream *reader = cut->from;
+	if (!pump->is_delivering)
+		pump->active_ms = clock_ms();
+	pump->is_delivering = true;
+	if (stream_is_broken(reader) || clock_ms() - pump->active_ms >= pump->settings.silent_ms ||
+	    socket_health(reader->fd, pump->settings.silent_ms) != SOCKET_PENDING) {
+		break_off(pump, reset_of(other(cut)));
+		return;
+	}
+	for (int i = 0; i < 2; i++)
+		watch_want(&pump->watch[i], WATCH_NOTHING);
+	timer_set(&pump->timer, DELIVERY_STEP_MS);
+}
+
 static void
 on_time(void *arg)
 {
@@ -396,6 +417,10 @@ on_time(void *arg)
 	}
 	if (pump->lingering) {
 		break_off(pump, reset_of(pump->lingering));
+		return;
+	}
+	if (pump->is_delivering) {
+		deliver(pump, find_cut(pump));
 		return;
 	}
 	pump->is_probing = false;
@@ -435,8 +460,10 @@ static bool
 wind_up(struct pump *pump)
 {
 	struct half *cut = find_cut(pump);
-	if (cut && other(cut)->state >= DONE)
+	if (cut && other(cut)->state == CUT)
 		break_off(pump, reset_of(other(cut)));
+	else if (cut && other(cut)->state == DONE)
+		deliver(pump, cut);
 	else if (pump->half[0].state == DONE && pump->half[1].state == DONE)
 		settle(pump);
 	else

@@ -12,7 +12,8 @@
  * A half whose writes fail is cut.  The other half goes on, since the last words
  * of the broken side may stand there, and so does the truth about its end.  A
  * flow with a cut half ends as a reset: nobody may take for whole what was
- * truncated.  Where TLS has failed and has told its peer why, the pump lingers
+ * truncated.  But if the other half came to its end, its reader's kernel gets all of
+ * that first, for which it has `silent_ms`.  Where TLS has failed and has told its peer why, the pump lingers
  * (at most 1 s) for that alert to be read, and resets the other side at once.
  *
  * When both halves are done, a TLS below may still have its close_notify unread: the

@@ -516,6 +516,67 @@ every_order_while_one_side_does_not_read(void **state)
 	print_message("# %u flows\n", played);
 }
 
+/* ---- an answer that is whole, and an upload that nobody reads ---- */
+
+/* B has said all and waits for nothing; a, who is slow to read, goes on to say something. */
+static void
+answer_and_go(struct flow *flow, unsigned tls)
+{
+	enum { ANSWER = 1 << 20 };
+	struct side *a = &flow->side[0], *b = &flow->side[1];
+	begin(flow, tls, FRESH);
+	for (int i = 0; i < 10000 && b->sent < ANSWER; i++) {
+		send_some(b, 4096);
+		turn();
+	}
+	assert_true(b->sent >= ANSWER);
+	if (b->tls)
+		act(b, 'N');
+	for (int i = 0; i < 10000 && b->tls && !b->is_orderly; i++) {
+		turn();
+		push_end(b);
+	}
+	act(b, 'F');
+	turn();
+	act(a, 'D');
+	turn();
+	act(b, 'R');
+	for (int i = 0; i < 3; i++) {
+		act(a, 'D');
+		turn();
+	}
+}
+
+static void
+a_whole_answer_reaches_a_slow_reader(void **state)
+{
+	char told[256];
+	(void)state;
+	for (unsigned tls = 0; tls <= 3; tls++) {
+		struct flow flow;
+		answer_and_go(&flow, tls);
+		bring_to_its_end(&flow);
+		if (!flow.is_over || flow.side[0].got != flow.side[1].sent || flow.side[0].got_wrong ||
+		    flow.end != PUMP_RESET_B)
+			fail_msg("tls %u: %s", tls, tell(told, "it is lost", &flow));
+		clear(&flow);
+	}
+}
+
+/* ... but not for ever. */
+static void
+a_reader_that_never_reads_is_not_waited_for(void **state)
+{
+	struct flow flow;
+	(void)state;
+	answer_and_go(&flow, 0);
+	assert_true(loop_advance(loop, 59000));
+	assert_false(flow.is_over);
+	assert_true(loop_advance(loop, 2000));
+	assert_true(flow.is_over);
+	clear(&flow);
+}
+
 /* ---- every byte ---- */
 
 /* The side says what it has to say, of which `cut` bytes pass; then it goes as `how` says. Returns
@@ -606,6 +667,8 @@ main(void)
 		cmocka_unit_test(every_order_between_plain_sides),
 		cmocka_unit_test(every_order_with_tls_at_one_side_or_both),
 		cmocka_unit_test(every_order_while_one_side_does_not_read),
+		cmocka_unit_test(a_whole_answer_reaches_a_slow_reader),
+		cmocka_unit_test(a_reader_that_never_reads_is_not_waited_for),
 		cmocka_unit_test(a_close_at_every_byte_of_a_small_exchange),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
