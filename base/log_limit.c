@@ -3,7 +3,6 @@
  * and chains lead from a keyed hash to those that are open.  A call opens one window at most and
  * clears two that have ended, so that nobody ever clears many at once but the writer.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -118,25 +117,26 @@ clear_first(uint64_t now_ms, bool all, struct window *ended)
 	return true;
 }
 
-/* Counts one line; what has ended by that is in `ended`. */
-static bool
-count_line(enum log_level level, const char *event, const struct prefix *block, uint64_t now_ms,
+/* The window for a line, opened if need be, or NULL where there is no room; what has ended by that
+ * is in `ended`. */
+static struct window *
+window_for(enum log_level level, const char *event, const struct prefix *block, uint64_t now_ms,
     struct window *ended)
 {
-	static const struct prefix shared = {0};
 	struct window *window = find(event, block);
 
-	if (window != NULL && window->end_ms <= now_ms) {
+	if (window != NULL && window->end_ms > now_ms)
+		return window;
+	if (window != NULL)
 		*ended = end(window);
-		window = NULL;
-	}
-	if (window == NULL && !has_room(block)) {
-		if (block->family != 0)
-			return count_line(level, event, &shared, now_ms, ended);
-		return false;
-	}
+	return has_room(block) ? open_window(level, event, block, now_ms) : NULL;
+}
+
+static bool
+count_line(struct window *window)
+{
 	if (window == NULL)
-		window = open_window(level, event, block, now_ms);
+		return false;
 	if (window->lines == LINES_MOST) {
 		window->suppressed++;
 		return false;
@@ -147,27 +147,17 @@ count_line(enum log_level level, const char *event, const struct prefix *block, 
 
 /* ---- outside ---- */
 
-static const char *
-block_text(const struct prefix *block, char out[ADDRESS_TEXT])
-{
-	char host[INET6_ADDRSTRLEN];
-
-	if (inet_ntop(block->family, block->bytes, host, sizeof(host)) == NULL)
-		return NULL;
-	snprintf(out, ADDRESS_TEXT, "%s/%u", host, block->bits);
-	return out;
-}
-
 static void
 tell(const struct window *ended)
 {
-	char sentence[64], block[ADDRESS_TEXT];
+	char sentence[64], block[PREFIX_TEXT];
+	bool is_shared = ended->block.family == AF_UNSPEC;
 
 	if (ended->suppressed == 0)
 		return;
 	snprintf(sentence, sizeof(sentence), "%" PRIu64 " suppressed", ended->suppressed);
 	log_event(ended->level, "log-lines-suppressed", sentence, log_str("of", ended->event),
-	    log_str("clients", block_text(&ended->block, block)),
+	    log_str("clients", is_shared ? NULL : prefix_text(&ended->block, block)),
 	    log_u64("lines", ended->suppressed));
 }
 
@@ -190,15 +180,21 @@ clear(unsigned most, bool all)
 bool
 log_limit_passes(enum log_level level, const char *event, const struct address *client)
 {
-	struct prefix block = client != NULL ? prefix_of(client, 32, 64) : (struct prefix){0};
-	struct window ended = {0};
+	static const struct prefix shared = {0};
+	struct prefix block = client != NULL ? prefix_block(client, BLOCK_HOST) : shared;
+	struct window ended = {0}, shared_ended = {0}, *window;
+	uint64_t now_ms = clock_ms();
 	bool passes;
 
 	clear(CLEARED_AT_ONCE, false);
 	pthread_mutex_lock(&limiter.lock);
-	passes = count_line(level, event, &block, clock_ms(), &ended);
+	window = window_for(level, event, &block, now_ms, &ended);
+	if (window == NULL)
+		window = window_for(level, event, &shared, now_ms, &shared_ended);
+	passes = count_line(window);
 	pthread_mutex_unlock(&limiter.lock);
 	tell(&ended);
+	tell(&shared_ended);
 	return passes;
 }
 

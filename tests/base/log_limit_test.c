@@ -181,6 +181,28 @@ a_crowd_of_blocks_shares_one_window(void **state)
 	assert_int_equal(lines_with("clients=10.0.7.249/32 lines=1\n"), 1);
 }
 
+/* One that has ended is found by its client when all places are taken, and makes him share. */
+static void
+nothing_is_forgotten_where_a_window_is_shared_next(void **state)
+{
+	static const char *const events[] = { "one", "two", "three", "hello-refused" };
+	char client[ADDRESS_TEXT];
+
+	(void)state;
+	for (unsigned i = 0; i < 992; i++) {
+		snprintf(client, sizeof(client), "10.0.%u.%u:1", i / 250, i % 250);
+		refuse("hello-refused", client, i == 991 ? 40 : 1);
+	}
+	for (unsigned i = 0; i < COUNT(events); i++)
+		refuse(events[i], "192.0.2.1:1", 35);
+	pass_time(A_SECOND_US);
+	refuse("hello-refused", client, 1);
+	log_limit_tell(true);
+	assert_int_equal(lines_with("clients=10.0.3.241/32 lines=10\n"), 1);
+	assert_int_equal(lines_with("of=hello-refused lines=5\n"), 1);
+	assert_int_equal(lines_with("log-lines-suppressed"), 5);
+}
+
 /* Windows are cleared as new ones come, also if nobody sweeps. */
 static void
 windows_that_have_ended_make_room(void **state)
@@ -211,6 +233,7 @@ static const struct CMUnitTest tests[] = {
 	LIMIT_TEST(what_the_level_hides_is_not_counted),
 	LIMIT_TEST(audit_events_are_never_limited),
 	LIMIT_TEST(a_crowd_of_blocks_shares_one_window),
+	LIMIT_TEST(nothing_is_forgotten_where_a_window_is_shared_next),
 	LIMIT_TEST(windows_that_have_ended_make_room),
 };
 
