@@ -1,5 +1,5 @@
 /*
- * The ring holds lines, each behind its length.  Producers copy a finished line in, the writer copies
+ * The ring holds lines, each behind its head.  Producers copy a finished line in, the writer copies
  * lines out, both under the lock; it writes them outside it, so nobody waits for standard error but
  * the writer.  As many lines as are whole in PIPE_BUF bytes go with one write(), which a pipe takes
  * without mixing them with those of other processes.
@@ -22,7 +22,6 @@
 enum {
 	RING_BYTES = 4 << 20,
 	AUDIT_BYTES = 1 << 20,	/* of these: only audit events use the last free ones */
-	HEAD_BYTES = sizeof(uint16_t),
 	TELL_MS = 1000,		/* how often the number of dropped lines is told */
 	LIMIT_MS = 1000,	/* how often windows of the limit are looked at */
 	STOP_MS = 1000,
@@ -32,6 +31,12 @@ enum {
 
 /* DIRECT: each line is written by who has it. STUCK: given up for ever, lines are dropped. */
 enum mode { DIRECT, RUNNING, STUCK };
+
+/* Before each line in the ring. */
+struct head {
+	uint16_t bytes;
+	bool is_audit;
+};
 
 struct losses {
 	uint64_t lines, audit_lines;
@@ -132,43 +137,52 @@ drop_first(size_t bytes)
 }
 
 static void
-count_loss(uint64_t lines, bool is_audit)
+count_loss(struct losses *losses, bool is_audit)
 {
-	*(is_audit ? &writer.losses.audit_lines : &writer.losses.lines) += lines;
+	(*(is_audit ? &losses->audit_lines : &losses->lines))++;
+}
+
+static void
+add_losses(const struct losses *losses)
+{
+	writer.losses.lines += losses->lines;
+	writer.losses.audit_lines += losses->audit_lines;
 }
 
 static void
 put_line(const char *text, uint16_t bytes, bool is_audit)
 {
+	const struct head head = {.bytes = bytes, .is_audit = is_audit};
 	size_t most = is_audit ? RING_BYTES : RING_BYTES - AUDIT_BYTES;
 
-	if (writer.used + HEAD_BYTES + bytes > most) {
-		count_loss(1, is_audit);
+	if (writer.used + sizeof(head) + bytes > most) {
+		count_loss(&writer.losses, is_audit);
 		return;
 	}
-	copy_in(&bytes, HEAD_BYTES);
+	copy_in(&head, sizeof(head));
 	copy_in(text, bytes);
 	atomic_store(&has_work, true);
 	pthread_cond_signal(&writer.work);
 }
 
-/* Takes one line of any length, or as many as fit into PIPE_BUF. Returns the number of lines. */
-static unsigned
+/* One line of any length, or as many as fit in PIPE_BUF. Gives what is lost if they cannot be written. */
+static struct losses
 take_lines(struct log_line *out)
 {
-	unsigned lines = 0;
+	struct losses taken = {0};
 
-	for (out->bytes = 0; writer.used > 0; lines++) {
-		uint16_t bytes;
+	for (out->bytes = 0; writer.used > 0;) {
+		struct head head;
 
-		look_at(0, &bytes, HEAD_BYTES);
-		if (lines > 0 && out->bytes + bytes > PIPE_BUF)
+		look_at(0, &head, sizeof(head));
+		if (out->bytes > 0 && out->bytes + head.bytes > PIPE_BUF)
 			break;
-		look_at(HEAD_BYTES, out->text + out->bytes, bytes);
-		out->bytes += bytes;
-		drop_first(HEAD_BYTES + bytes);
+		look_at(sizeof(head), out->text + out->bytes, head.bytes);
+		out->bytes += head.bytes;
+		drop_first(sizeof(head) + head.bytes);
+		count_loss(&taken, head.is_audit);
 	}
-	return lines;
+	return taken;
 }
 
 /* ---- the writer ---- */
@@ -183,14 +197,14 @@ has_losses(void)
 static void
 write_lines(struct log_line *out)
 {
-	unsigned lines = take_lines(out);
+	struct losses taken = take_lines(out);
 	bool is_written;
 
 	pthread_mutex_unlock(&writer.lock);
 	is_written = write_out(out->text, out->bytes);
 	pthread_mutex_lock(&writer.lock);
 	if (!is_written)
-		count_loss(lines, false);
+		add_losses(&taken);
 }
 
 static void
@@ -208,10 +222,8 @@ tell_losses(struct log_line *out)
 		log_u64("audit_lines", losses.audit_lines), {0}});
 	is_written = write_out(out->text, out->bytes);
 	pthread_mutex_lock(&writer.lock);
-	if (!is_written) {
-		count_loss(losses.lines, false);
-		count_loss(losses.audit_lines, true);
-	}
+	if (!is_written)
+		add_losses(&losses);
 }
 
 static void

@@ -185,6 +185,31 @@ audit_events_that_are_dropped_are_told(void **state)
 	assert_int_equal(lines_with("session-up") + sum_of("audit_lines="), STUCK_LINES);
 }
 
+/* A disk that is full, and then is not. */
+static void
+what_a_full_disk_takes_is_told_by_kind(void **state)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), pipe_end;
+
+	(void)state;
+	enter_pipe(0);
+	pipe_end = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(full, STDERR_FILENO);
+	close(full);
+	assert_true(log_start());
+	for (int i = 0; i < 10; i++)
+		log_audit(LOG_INFO, "session-up", NULL, log_i64("i", i));
+	for (int i = 0; i < 5; i++)
+		log_event(LOG_INFO, "flow-closed", NULL, log_i64("i", i));
+	log_stop();
+	dup2(pipe_end, STDERR_FILENO);
+	close(pipe_end);
+	assert_true(log_start());
+	stop_and_read();
+	assert_int_equal(sum_of(" lines="), 15);
+	assert_int_equal(sum_of("audit_lines="), 10);
+}
+
 static void *
 log_without_end(void *stop)
 {
@@ -510,6 +535,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_pipe_that_nobody_reads_stops_nobody, set_up),
 	cmocka_unit_test_setup(audit_events_are_dropped_last, set_up),
 	cmocka_unit_test_setup(audit_events_that_are_dropped_are_told, set_up),
+	cmocka_unit_test_setup(what_a_full_disk_takes_is_told_by_kind, set_up),
 	cmocka_unit_test_setup(losses_are_told_once_a_second, set_up),
 	cmocka_unit_test_setup(stops_within_a_second_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(keeps_the_lines_of_each_thread_whole_and_in_order, set_up),
