@@ -16,6 +16,7 @@
 #include "base/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/socket.h"
 #include "base/ready.h"
 
@@ -245,13 +246,14 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 		code = admin_lock(settings->admin_socket, error);
 	if (code != 0)
 		return code;
+	memory_begin();
 	agent->admin = admin_new(agent->live.context.loop,
 	    admin_path(settings->admin_socket, settings->state_dir, path), admin_words, agent,
 	    error);
 	if (agent->admin)
 		return 0;
 	if (settings->admin_socket)
-		return EX_CANTCREAT;
+		return memory_exit_code(EX_CANTCREAT);
 	log_event(LOG_WARNING, "admin-unavailable", error);
 	return 0;
 }
@@ -270,12 +272,13 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 		return code;
 	if (!agent_reload_note_stamps(&agent->live))
 		return EX_OSERR;
+	memory_begin();
 	context->credentials = credentials_new(&agent->live.settings, NULL, error);
 	if (!context->credentials)
-		return wrong;
+		return memory_exit_code(wrong);
 	context->endpoint_table = endpoint_table_new(
 	    &agent->live.settings, context->credentials->relays, NULL, NULL, error);
-	return context->endpoint_table ? 0 : wrong;
+	return context->endpoint_table ? 0 : memory_exit_code(wrong);
 }
 
 static int

@@ -10,6 +10,7 @@
 #include "agent/credentials.h"
 #include "agent/endpoint_table.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "pki/cert.h"
 #include "sni/name.h"
 
@@ -115,7 +116,8 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	}
 }
 
-static void
+/* False when memory is short. */
+static bool
 check_termination(struct agent_check *check, size_t index)
 {
 	const struct endpoint_settings *endpoint = agent_settings_endpoint(check->settings, index);
@@ -123,9 +125,12 @@ check_termination(struct agent_check *check, size_t index)
 	struct cert_facts *facts = &check->certificates[index];
 	char error[CERT_ERROR];
 
+	memory_begin();
 	if (!cert_load(facts, path, error)) {
+		if (memory_has_failed())
+			return false;
 		warn(check, endpoint->termination.certificate_mark, "%s", error);
-		return;
+		return true;
 	}
 	check_certificate(check, endpoint->termination.certificate_mark, path, facts);
 	if (!cert_covers(facts, endpoint->server_name))
@@ -138,6 +143,7 @@ check_termination(struct agent_check *check, size_t index)
 		    "%s is not for servers (extended key"
 		    " usage): clients will refuse it",
 		    path);
+	return true;
 }
 
 static bool
@@ -173,18 +179,19 @@ static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 {
 	size_t count = check->settings->endpoints.count;
+	bool is_done = true;
 
 	check->certificates = calloc(count + 1, sizeof *check->certificates);
 	if (!check->certificates)
 		return false;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; is_done && i < count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i]; /* numbered in this order */
 		const struct endpoint_settings *settings =
 		    agent_settings_endpoint(check->settings, i);
 
 		if (!endpoint->terminates)
 			continue;
-		check_termination(check, i);
+		is_done = check_termination(check, i);
 		check_coalescing(check, i);
 		if (endpoint->clients)
 			warn_trust(check, settings->termination_mark, endpoint->clients);
@@ -195,7 +202,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 	for (size_t i = 0; i < count; i++)
 		cert_wipe(&check->certificates[i]);
 	free(check->certificates);
-	return true;
+	return is_done;
 }
 
 /* ---- where a mistake stands ---- */
@@ -279,16 +286,20 @@ check_files(const char *path, const struct agent_settings *settings)
 	struct conf_report report = { .out = stderr, .path = path };
 	struct agent_check check = { .path = path, .settings = settings, .now_s = clock_wall_s() };
 	char error[ENDPOINT_ERROR];
-	struct credentials *credentials = credentials_new(settings, NULL, error);
+	struct credentials *credentials;
 	struct endpoint_table *table = NULL;
-	int code = EX_CONFIG;
+	int code;
 
+	memory_begin();
+	credentials = credentials_new(settings, NULL, error);
 	if (credentials)
 		table = endpoint_table_new(settings, credentials->relays, NULL, NULL, error);
 	if (table)
 		code = check_loaded(&check, credentials, table);
-	else
+	else {
+		code = memory_exit_code(EX_CONFIG);
 		conf_error(&report, place_of(settings, error), "%s", error);
+	}
 	endpoint_table_release(table);
 	credentials_release(credentials);
 	return code;

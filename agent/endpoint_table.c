@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 
 /* The main thread's alone. */
 static uint32_t last_number;
@@ -40,8 +41,9 @@ take_endpoint(const struct agent_settings *settings, size_t index,
 
 	if (before && stale && !stale[index])
 		return endpoint_hold(before);
+	memory_begin();
 	made = endpoint_new(wanted, number, settings->state_dir, before, error);
-	if (made || !before || !stale)
+	if (made || !before || !stale || memory_has_failed())
 		return made;
 	log_audit(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
 	return endpoint_hold(before);

@@ -57,10 +57,13 @@ static bool
 take_credentials(struct agent_live *live)
 {
 	char error[CREDENTIALS_ERROR];
-	struct credentials *fresh =
-	    credentials_new(&live->settings, live->context.credentials, error);
+	struct credentials *fresh;
 
+	memory_begin();
+	fresh = credentials_new(&live->settings, live->context.credentials, error);
 	if (!fresh) {
+		if (memory_has_failed())	/* the next tick tries again */
+			live->credentials_stamp = (struct credentials_stamp){ 0 };
 		log_audit(
 		    LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
 		return false;

@@ -7,6 +7,7 @@
 
 #include "base/admin.h"
 #include "base/admin_client.h"
+#include "base/memory.h"
 #include "base/units.h"
 #include "tunnel/frame.h"
 
@@ -328,10 +329,11 @@ agent_settings_read(struct agent_settings *settings, const char *path, FILE *mes
 	struct conf_report report = { .out = messages, .path = path };
 
 	memset(settings, 0, sizeof *settings);
+	memory_begin();
 	if (!conf_read(settings, rows, path, &report))
-		return report.unreadable ? EX_NOINPUT : EX_CONFIG;
+		return memory_exit_code(report.unreadable ? EX_NOINPUT : EX_CONFIG);
 	agent_settings_check(settings, &report);
-	return report.errors == 0 ? 0 : EX_CONFIG;
+	return report.errors == 0 ? 0 : memory_exit_code(EX_CONFIG);
 }
 
 void

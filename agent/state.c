@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#include "base/memory.h"
 #include "base/ready.h"
 #include "base/units.h"
 
@@ -55,11 +56,15 @@ static int
 read_instance(struct agent_state *state, const char *path, char error[FILE_ERROR])
 {
 	struct secret text = { 0 };
-	bool fine = file_read(&text, path, FILE_MOST, error);
+	int code;
+	bool fine;
 
+	memory_begin();
+	fine = file_read(&text, path, FILE_MOST, error);
 	if (!fine) {
+		code = memory_exit_code(EX_NOINPUT);
 		secret_wipe(&text);
-		return EX_NOINPUT;
+		return code;
 	}
 	fine = text.bytes == INSTANCE_TEXT && text.data[INSTANCE_TEXT - 1] == '\n';
 	if (fine) {

@@ -73,6 +73,8 @@ table_init(struct table *table)
 	*table = (struct table){.slot_count = FIRST_SLOTS};
 	arc4random_buf(table->key, sizeof(table->key));
 	table->slots = calloc(table->slot_count, sizeof(struct hash_link *));
+	if (table->slots == NULL)
+		*table = (struct table){0};
 	return table->slots != NULL;
 }
 

@@ -16,7 +16,8 @@ struct hash_link {
 	uint64_t hash;
 };
 
-/* Grows by itself; {0} is not valid, use table_init(). */
+/* Grows by itself; of {0}, which is also what table_init() leaves when it fails, only table_each() and
+ * table_wipe() may be asked. */
 struct table {
 	struct hash_link **slots;
 	size_t slot_count;	/* a power of two */

@@ -1,10 +1,30 @@
 /* What is lost when memory is short. */
 #include "base/memory.h"
 
+#include <errno.h>
+#include <sysexits.h>
 #include "base/log.h"
 
 void
 memory_short(const char *lost)
 {
 	log_limited(LOG_ERROR, "memory-short", NULL, "memory is short", log_str("lost", lost));
+}
+
+void
+memory_begin(void)
+{
+	errno = 0;
+}
+
+bool
+memory_has_failed(void)
+{
+	return errno == ENOMEM;
+}
+
+int
+memory_exit_code(int otherwise)
+{
+	return memory_has_failed() ? EX_OSERR : otherwise;
 }

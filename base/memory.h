@@ -7,8 +7,19 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdbool.h>
+
 /* Logs `memory-short` at level error, limited as if all came from one client; needs no memory itself.
  * `lost` completes "lost=", as in "a flow". */
 void memory_short(const char *lost);
+
+/* Whether what has just failed did so for want of memory.  Some failures pass through libraries and many
+ * hands before somebody must know (is it worth another try? may the service manager start us again?), so
+ * it is errno that tells, which an allocation that fails sets and nothing else should overwrite on the
+ * way back.  memory_begin() goes before what may fail. */
+void memory_begin(void);
+bool memory_has_failed(void);
+/* EX_OSERR if so, else `otherwise`. */
+int memory_exit_code(int otherwise);
 
 #endif

@@ -158,7 +158,8 @@ parse_line(const char *line, struct crl_mark *mark)
 	    serial_of(&mark->number, (struct der){ octets, bytes + 1 });
 }
 
-static bool
+/* NULL, or what is wrong. */
+static const char *
 parse_lines(struct crl_history *history, char *text)
 {
 	char *rest = text;
@@ -166,10 +167,12 @@ parse_lines(struct crl_history *history, char *text)
 		struct crl_mark mark;
 		if (line[0] == '\0')
 			continue;
-		if (!parse_line(line, &mark) || !note_mark(history, &mark))
-			return false;
+		if (!parse_line(line, &mark))
+			return "is damaged; remove it to start anew without the CRL numbers seen so far";
+		if (!note_mark(history, &mark))
+			return "cannot be read for want of memory";
 	}
-	return true;
+	return NULL;
 }
 
 static void
@@ -189,13 +192,12 @@ crl_history_read(struct crl_history *history, const char *state_dir, char error[
 	if (!file_read(&text, path, FILE_BYTES, error))
 		return false;
 	pthread_mutex_lock(&history->lock);
-	bool good = parse_lines(history, (char *)text.data);
+	const char *why = parse_lines(history, (char *)text.data);
 	pthread_mutex_unlock(&history->lock);
 	secret_wipe(&text);
-	if (!good)
-		snprintf(error, CRL_HISTORY_ERROR, "%.300s is damaged; remove it to start anew without "
-		    "the CRL numbers seen so far", path);
-	return good;
+	if (why != NULL)
+		snprintf(error, CRL_HISTORY_ERROR, "%.300s %s", path, why);
+	return why == NULL;
 }
 
 static void

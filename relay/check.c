@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include "base/clock.h"
+#include "base/memory.h"
 #include "pki/cert.h"
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
@@ -35,10 +36,12 @@ tell_certificate(const struct settings *settings)
 	int64_t left_s;
 	int code = EX_OK;
 
+	memory_begin();
 	if (!cert_load(&facts, settings->certificate, error)) {
+		code = memory_exit_code(EX_CONFIG);
 		fprintf(stderr, "%s\n", error);
 		cert_wipe(&facts);
-		return EX_CONFIG;
+		return code;
 	}
 	left_s = facts.not_after - clock_wall_s();
 	printf("certificate: %s, %s %u, %" PRId64 " days left\n", facts.subject, facts.key_type, facts.bits,
@@ -74,7 +77,7 @@ static int
 tell_trust(const char *path, const struct settings *settings)
 {
 	struct conf_report report = { .out = stderr, .path = path };
-	struct trustwatch *watch = trustwatch_new();
+	struct trustwatch *watch;
 	struct trust *trust = NULL;
 	char error[TRUST_ERROR] = "memory is short";
 	const char *warning;
@@ -82,16 +85,19 @@ tell_trust(const char *path, const struct settings *settings)
 	struct settings here = *settings;
 
 	here.state_dir = NULL;
+	memory_begin();
+	watch = trustwatch_new();
 	if (watch != NULL)
 		trust = trustwatch_load(watch, &here, error);
 	if (trust == NULL) {
+		int code = memory_exit_code(EX_CONFIG);
 		struct conf_mark mark = place_of(&settings->agent_cas, error);
 
 		if (mark.line == 0)
 			mark = place_of(&settings->agent_crls, error);
 		conf_error(&report, mark, "%s", error);
 		trustwatch_free(watch);
-		return EX_CONFIG;
+		return code;
 	}
 	printf("agents: %zu CAs, %zu CRLs\n", trust_ca_count(trust), trust_crl_count(trust));
 	for (size_t i = 0; (warning = trust_warning(trust, i)) != NULL; i++)
@@ -105,11 +111,13 @@ int
 check_run(const char *path)
 {
 	enum rules_failure failure;
-	struct rules *rules = rules_load(path, NULL, stderr, &failure);
+	struct rules *rules;
 	int code = EX_OK, trust_code = EX_OK;
 
+	memory_begin();
+	rules = rules_load(path, NULL, stderr, &failure);
 	if (rules == NULL)
-		return failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG;
+		return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
 	tell_facts(&rules->settings);
 	if (rules->settings.connect_name != NULL) {
 		code = tell_certificate(&rules->settings);

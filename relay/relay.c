@@ -12,6 +12,7 @@
 #include "base/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/ready.h"
 #include "base/resolver.h"
 #include "base/socket.h"
@@ -320,9 +321,10 @@ load_trust(struct relay *relay)
 	if (settings->connect_name == NULL)
 		return EX_OK;
 	trustwatch_files_changed(watch, settings);
+	memory_begin();
 	trust = trustwatch_load(watch, settings, error);
 	if (trust == NULL)
-		return fail(EX_CONFIG, "trust-refused", error);
+		return fail(memory_exit_code(EX_CONFIG), "trust-refused", error);
 	reload_warn(trust);
 	trustwatch_swap(watch, trust);
 	return EX_OK;
@@ -459,12 +461,13 @@ listen_to_operator(struct relay *relay)
 	const struct settings *settings = &relay->reload.rules->settings;
 	char path[ADMIN_PATH], error[ADMIN_ERROR];
 
+	memory_begin();
 	relay->admin = admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
 	    admin_words, relay, error);
 	if (relay->admin != NULL)
 		return EX_OK;
 	if (settings->admin_socket != NULL)
-		return fail(EX_CANTCREAT, "start-failed", error);
+		return fail(memory_exit_code(EX_CANTCREAT), "start-failed", error);
 	log_event(LOG_WARNING, "admin-unavailable", error);
 	return EX_OK;
 }
@@ -474,10 +477,11 @@ load_rules(struct relay *relay)
 {
 	enum rules_failure failure;
 
+	memory_begin();
 	relay->reload.rules = rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
 	if (relay->reload.rules != NULL)
 		return EX_OK;
-	return failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG;
+	return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
 }
 
 static void
@@ -585,7 +589,7 @@ serve(struct relay *relay)
 	char status[128];
 
 	if (!watch_signals(relay) || !start_workers(relay)) {
-		log_audit(LOG_ERROR, "start-failed", "the system refused a thread or a signal handler");
+		log_audit(LOG_ERROR, "start-failed", "the system refused a thread, a signal handler or memory");
 		stop(relay);
 		relay->code = EX_OSERR;
 		return;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/admin.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "relay/admission.h"
 #include "relay/clients.h"
 #include "relay/route.h"
@@ -105,14 +106,18 @@ static void
 reload_certificate(struct reload *reload)
 {
 	struct mistakes mistakes;
-	bool is_fine;
+	bool is_fine, has_no_memory;
 
 	open_mistakes(&mistakes);
+	memory_begin();
 	is_fine = rules_renew(reload->rules, mistakes.out);
+	has_no_memory = !is_fine && memory_has_failed();
 	close_mistakes(reload, &mistakes, is_fine, "what was loaded before");
 	if (is_fine)
 		log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 	reload_stamp(reload);
+	if (has_no_memory)
+		reload->certificate = (struct file_stamp){ 0 };	/* the next tick tries again */
 }
 
 /* Warns of settings that only a restart can change. */
@@ -200,8 +205,10 @@ reload_all(struct reload *reload)
 		if (trust != NULL)
 			trust_release(trust);
 	}
+	/* A file that has changed is still to be loaded for the old configuration, at the next tick. */
+	if (rules != NULL)
+		trustwatch_forget_files(reload->shared->trustwatch);
 	rules_release(rules);
-	reload_stamp(reload);
 	return false;
 }
 
@@ -210,9 +217,13 @@ reload_trust(struct reload *reload)
 {
 	struct trustwatch *watch = reload->shared->trustwatch;
 	char error[TRUST_ERROR];
-	struct trust *trust = trustwatch_load(watch, &reload->rules->settings, error);
+	struct trust *trust;
 
+	memory_begin();
+	trust = trustwatch_load(watch, &reload->rules->settings, error);
 	if (trust == NULL) {
+		if (memory_has_failed())
+			trustwatch_forget_files(watch);	/* a revocation must not wait for the next one */
 		log_audit(LOG_ERROR, "trust-refused", error);
 		return;
 	}

@@ -119,14 +119,12 @@ load_tls(struct rules *rules, struct session_table *table, struct conf_report *r
 }
 
 static bool
-load_routes(struct rules *rules)
+load_routes(struct rules *rules, struct conf_report *report)
 {
 	size_t count = rules->settings.routes.count;
 
 	rules->static_route = calloc(count + 1, sizeof(*rules->static_route));
-	if (rules->static_route == NULL)
-		return false;
-	for (; rules->static_count < count; rules->static_count++) {
+	for (; rules->static_route != NULL && rules->static_count < count; rules->static_count++) {
 		const struct settings_route *route = settings_route_at(&rules->settings, rules->static_count);
 		struct route_static_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
 		    .alpn = (const char *const *)route->alpn.items, .alpn_count = route->alpn.count,
@@ -135,9 +133,12 @@ load_routes(struct rules *rules)
 
 		rules->static_route[rules->static_count] = route_static_new(&facts);
 		if (rules->static_route[rules->static_count] == NULL)
-			return false;
+			break;
 	}
-	return true;
+	if (rules->static_route != NULL && rules->static_count == count)
+		return true;
+	conf_error(report, (struct conf_mark){ 0 }, "memory is short");
+	return false;
 }
 
 struct rules *
@@ -148,13 +149,15 @@ rules_load(const char *path, struct session_table *table, FILE *messages, enum r
 	bool unreadable = false;
 
 	*failure = RULES_BAD;
-	if (counted == NULL)
+	if (counted == NULL) {
+		conf_error(&report, (struct conf_mark){ 0 }, "memory is short");
 		return NULL;
+	}
 	atomic_init(&counted->held, 1);
 	pthread_mutex_init(&counted->lock, NULL);
 	counted->rules.path = path;
 	if (settings_read(&counted->rules.settings, path, messages, &unreadable) &&
-	    load_tls(&counted->rules, table, &report) && load_routes(&counted->rules)) {
+	    load_tls(&counted->rules, table, &report) && load_routes(&counted->rules, &report)) {
 		*failure = RULES_FINE;
 		return &counted->rules;
 	}

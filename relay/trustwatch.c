@@ -82,3 +82,9 @@ trustwatch_files_changed(struct trustwatch *watch, const struct settings *settin
 
 	return trust_files_changed(&sources, &watch->seen);
 }
+
+void
+trustwatch_forget_files(struct trustwatch *watch)
+{
+	watch->seen = (struct trust_stamp){ 0 };
+}
