@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "tunnel/tls_private.h"
 
 enum io
@@ -61,8 +62,10 @@ tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
 		const uint8_t *from = iov[i].iov_base;
 		total += iov[i].iov_len;
 		if (tls->write_end == IO_OK &&
-		    !buffer_add(&tls->out, from + sent, iov[i].iov_len - sent))
+		    !buffer_add(&tls->out, from + sent, iov[i].iov_len - sent)) {
+			memory_short("a TLS connection that was to be written to");
 			tls->write_end = IO_FAILED;
+		}
 		sent = 0;
 	}
 	return (ssize_t)total;

@@ -3,9 +3,11 @@
  * between our own objects and the allocator; what libraries allocate for themselves
  * passes by.  A test sees and steers it by a small file that both map, named by
  * VALISE_FAIL: how many allocations were made, and which one is to fail, once.
- * tests/system/lib/memory.py is the other end.
+ * tests/system/lib/memory.py is the other end.  With VALISE_FAIL_TRACE set, standard error
+ * tells where the allocation that fails was wanted (addr2line -fe PROGRAM).
  */
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,6 +23,8 @@ struct steering {
 	_Atomic uint64_t fail_at;	/* the one that fails, counted from 1; 0: none */
 	_Atomic uint64_t failed;	/* how many have */
 };
+
+enum { FRAMES = 16 };
 
 static struct steering *steering;
 
@@ -43,9 +47,13 @@ map_steering(void)
 static _Bool
 fails(void)
 {
+	void *frames[FRAMES];
+
 	if (steering == NULL || atomic_fetch_add(&steering->made, 1) + 1 != atomic_load(&steering->fail_at))
 		return 0;
 	atomic_fetch_add(&steering->failed, 1);
+	if (getenv("VALISE_FAIL_TRACE") != NULL)
+		backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDERR_FILENO);
 	errno = ENOMEM;
 	return 1;
 }

@@ -12,7 +12,7 @@ from lib.tap import Failed
 from lib.session import ANNOUNCE, GOODBYE, WITHDRAW, Session, announcement, frame
 
 SEALED, OPEN, STATIC = "sealed.example.com", "open.example.com", "static.example.com"
-SAMPLES = 6
+SAMPLES = 4
 EX_OSERR = 71	# with 78 the service manager would not start it again
 
 
@@ -309,7 +309,7 @@ def sessions_come_and_go(scene):
 def a_drain_ends(scene):
 	"""SIGTERM with an allocation failing behind it: both end by themselves, and orderly."""
 	for who in ("relay", "agent"):
-		for n in range(1, 3 if not FULL else 12):
+		for n in range(1, 12 if FULL else 2):
 			world = World(scene)
 			daemon, failing = (world.relay, world.relay_fails) if who == "relay" else (world.agent, world.agent_fails)
 			failing.next(n)
