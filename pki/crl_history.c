@@ -170,7 +170,7 @@ parse_lines(struct crl_history *history, char *text)
 		if (!parse_line(line, &mark))
 			return "is damaged; remove it to start anew without the CRL numbers seen so far";
 		if (!note_mark(history, &mark))
-			return "cannot be read for want of memory";
+			return "cannot be read: memory is short";
 	}
 	return NULL;
 }
