@@ -62,7 +62,7 @@ take_credentials(struct agent_live *live)
 	memory_begin();
 	fresh = credentials_new(&live->settings, live->context.credentials, error);
 	if (!fresh) {
-		if (memory_has_failed())	/* the next tick tries again */
+		if (memory_has_failed()) /* the next tick tries again */
 			live->credentials_stamp = (struct credentials_stamp){ 0 };
 		log_audit(
 		    LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
