@@ -218,13 +218,15 @@ revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 	return true;
 }
 
-void
+bool
 revocation_commit(struct revocation *set)
 {
-	for (size_t i = 0; i < set->placed; i++) {
+	bool done = true;
+	for (size_t i = 0; done && i < set->placed; i++) {
 		struct crl_mark mark = mark_of(&set->crls[i]);
-		crl_history_note_mark(set->history, &mark);
+		done = crl_history_note_mark(set->history, &mark);
 	}
+	return done;
 }
 
 /* ---- asking ---- */

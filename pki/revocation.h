@@ -41,7 +41,8 @@ bool revocation_add(struct revocation *, struct der crl, const char *file,
 /* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory. */
 bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
 /* The new set is in force: what it says of CRL numbers goes to the memory. */
-void revocation_commit(struct revocation *);
+/* False when memory is short. */
+bool revocation_commit(struct revocation *);
 
 enum revocation_status { UNREVOKED, REVOKED, NO_CRL, CRL_TOO_OLD, CRL_REFUSED };
 

@@ -197,9 +197,10 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	done = done && load_crl_files(trust, sources, now, error);
+	if (done && !(done = revocation_commit(trust->revocation)))
+		snprintf(error, TRUST_ERROR, "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
 	if (done) {
 		char reason[CRL_HISTORY_ERROR];
-		revocation_commit(trust->revocation);
 		if (sources->state_dir != NULL && !crl_history_save(history, sources->state_dir, reason))
 			warn(trust, "the CRL numbers seen are not kept: %s", reason);
 	}
