@@ -271,10 +271,11 @@ static struct shared {
 	uint32_t endpoint; /* flows are opened for this one */
 	unsigned wanted, opened, answered, ready;
 	struct test_channel *channel; /* the last one that was opened */
+	uint8_t hello[4096];
+	size_t hello_bytes;
 } * shared;
 
-static uint8_t hello[4096];
-static size_t hello_bytes;
+static int shared_fd;
 
 static void
 make_hello(void)
@@ -290,9 +291,9 @@ make_hello(void)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	client = tls_client(configuration, stream_socket(ends[0]), "sealed.test", &hooks);
 	assert_int_equal(tls_handshake(client), IO_READ);
-	got = recv(ends[1], hello, sizeof hello, 0);
+	got = recv(ends[1], shared->hello, sizeof shared->hello, 0);
 	assert_true(got > 0);
-	hello_bytes = (size_t)got;
+	shared->hello_bytes = (size_t)got;
 	close(ends[1]);
 	stream_free(tls_stream(client));
 	tls_config_release(configuration);
@@ -311,33 +312,49 @@ on_relay_tick(void *arg)
 	if (!shared->channel && shared->opened < shared->wanted &&
 	    test_relay_parked(&shared->relay)) {
 		shared->channel = test_relay_parked(&shared->relay);
-		test_relay_open(
-		    shared->channel, shared->endpoint, "sealed.test", hello, hello_bytes);
+		test_relay_open(shared->channel, shared->endpoint, "sealed.test", shared->hello,
+		    shared->hello_bytes);
 		shared->opened++;
 	}
 	timer_set(arg, 1);
 }
 
-static pid_t
-start_relay(void)
+/* The process of the relay. */
+static int
+run_relay(const char *memory, const char *mint_dir)
 {
 	struct timer timer;
 	struct loop *loop;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, atoi(memory), 0);
+	snprintf(mint.dir, sizeof mint.dir, "%s", mint_dir);
+	if (!tls_start())
+		return 1;
+	loop = loop_new();
+	test_relay_start(&shared->relay, loop, &mint);
+	timer_init(&timer, loop, on_relay_tick, &timer);
+	timer_set(&timer, 1);
+	shared->is_listening = true;
+	loop_run(loop);
+	test_relay_stop(&shared->relay);
+	return 0;
+}
+
+/* A fresh program: our threads may hold locks that a mere copy of us would wait for. */
+static pid_t
+start_relay(void)
+{
+	char memory[16];
 	pid_t pid;
 
-	memset(shared, 0, sizeof *shared);
+	memset(shared, 0, offsetof(struct shared, hello));
+	snprintf(memory, sizeof memory, "%d", shared_fd);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		loop = loop_new();
-		test_relay_start(&shared->relay, loop, &mint);
-		timer_init(&timer, loop, on_relay_tick, &timer);
-		timer_set(&timer, 1);
-		shared->is_listening = true;
-		loop_run(loop);
-		test_relay_stop(&shared->relay);
-		_exit(0);
+		execl("/proc/self/exe", "relay", memory, mint.dir, NULL);
+		_exit(127);
 	}
 	while (!*(volatile bool *)&shared->is_listening)
 		usleep(1000);
@@ -458,11 +475,12 @@ set_up(void **state)
 	mint_leaf(&mint, "relay", "localhost", GNUTLS_KP_TLS_WWW_SERVER);
 	mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
 	mint_leaf(&mint, "agent", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
+	shared_fd = memfd_create("shared", 0);
+	assert_int_equal(ftruncate(shared_fd, sizeof *shared), 0);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	assert_ptr_not_equal(shared, MAP_FAILED);
 	make_hello();
 	open_upstream();
-	shared =
-	    mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(shared, MAP_FAILED);
 	snprintf(endpoint, sizeof endpoint,
 	    "  - name: app\n"
 	    "    url: tls://app.test\n"
@@ -484,12 +502,13 @@ tear_down(void **state)
 	(void)state;
 	close(upstream_fd);
 	munmap(shared, sizeof *shared);
+	close(shared_fd);
 	mint_close(&mint);
 	return 0;
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_a_thing_whole_or_not_at_all),
@@ -498,6 +517,8 @@ main(void)
 		cmocka_unit_test(a_running_agent_gets_over_each),
 	};
 
+	if (argc == 3)
+		return run_relay(argv[1], argv[2]);
 	log_init("allocation_test", LOG_ERROR, LOG_TEXT);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent/allocation", tests, set_up, tear_down);
