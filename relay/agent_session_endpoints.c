@@ -4,6 +4,11 @@
  * endpoints make nothing slower.  An endpoint that is announced again keeps its
  * old claim until the new one is answered, so that its name is served all the
  * time.
+ *
+ * A frame may bring a hundred announcements, and a flow needs some five turns of
+ * its worker's loop. So announcements wait in a queue, and each turn takes a few.
+ * The peer has a budget of frames, too: what was accepted is told when the queue
+ * is empty, so that many answers share a frame.
  */
 #include "relay/agent_session.h"
 
@@ -17,28 +22,25 @@
 #include "relay/session_ref.h"
 #include "relay/shared.h"
 
+enum {
+	TAKEN_A_TURN = 16,
+	WAITING_MOST = 1024, /* beyond, an announcement is taken at once with all before it */
+};
+
+struct agent_announcement {
+	STAILQ_ENTRY(agent_announcement) link;
+	struct frame_announce said;
+};
+
 struct agent_endpoint {
 	struct hash_link by_number, by_pattern;
 	struct agent_session *session;
 	uint32_t number;
 	struct route_claim *claim;
-	struct route_claim *before;	/* up until the claim is answered */
-	char pattern[NAME_SIZE];	/* "" when the announced name is not valid */
+	struct route_claim *before; /* up until the claim is answered */
+	char pattern[NAME_SIZE];    /* "" when the announced name is not valid */
 	char name[SHORT_TEXT];
 };
-
-bool
-agent_session_endpoints_init(struct agent_session *self)
-{
-	return table_init(&self->endpoints) && table_init(&self->patterns);
-}
-
-void
-agent_session_endpoints_wipe(struct agent_session *self)
-{
-	table_wipe(&self->endpoints);
-	table_wipe(&self->patterns);
-}
 
 static uint64_t
 number_hash(const struct agent_session *self, uint32_t number)
@@ -55,13 +57,15 @@ pattern_hash(const struct agent_session *self, const char *pattern)
 static bool
 has_number(const struct hash_link *at, const void *number)
 {
-	return container_of(at, const struct agent_endpoint, by_number)->number == *(const uint32_t *)number;
+	return container_of(at, const struct agent_endpoint, by_number)->number ==
+	       *(const uint32_t *)number;
 }
 
 static struct agent_endpoint *
 find(struct agent_session *self, uint32_t number)
 {
-	struct hash_link *at = table_find(&self->endpoints, number_hash(self, number), has_number, &number);
+	struct hash_link *at =
+	    table_find(&self->endpoints, number_hash(self, number), has_number, &number);
 
 	return at ? container_of(at, struct agent_endpoint, by_number) : NULL;
 }
@@ -69,13 +73,15 @@ find(struct agent_session *self, uint32_t number)
 static bool
 has_pattern(const struct hash_link *at, const void *pattern)
 {
-	return strcmp(container_of(at, const struct agent_endpoint, by_pattern)->pattern, pattern) == 0;
+	return strcmp(container_of(at, const struct agent_endpoint, by_pattern)->pattern,
+		   pattern) == 0;
 }
 
 static struct agent_endpoint *
 find_pattern(struct agent_session *self, const char *pattern)
 {
-	struct hash_link *at = table_find(&self->patterns, pattern_hash(self, pattern), has_pattern, pattern);
+	struct hash_link *at =
+	    table_find(&self->patterns, pattern_hash(self, pattern), has_pattern, pattern);
 
 	return at ? container_of(at, struct agent_endpoint, by_pattern) : NULL;
 }
@@ -108,12 +114,32 @@ drop(struct agent_endpoint *endpoint)
 	free(endpoint);
 }
 
+/* Says what was accepted. */
 static void
-refuse(struct agent_session *self, uint32_t number, const char *name, enum code code, const char *sentence)
+answer(struct agent_session *self)
+{
+	for (unsigned i = 0; i < self->accepted_count; i++)
+		session_accept(self->session, self->accepted[i]);
+	self->accepted_count = 0;
+}
+
+static void
+accept_later(struct agent_session *self, uint32_t number)
+{
+	self->accepted[self->accepted_count++] = number;
+	if (self->waiting_count == 0 || self->accepted_count == AGENT_ACCEPTED_MOST)
+		answer(self);
+}
+
+/* What was accepted before is told before, because it may be the same endpoint. */
+static void
+refuse(struct agent_session *self, uint32_t number, const char *name, enum code code,
+    const char *sentence)
 {
 	log_audit(LOG_WARNING, "endpoint-refused", sentence, log_str("code", code_word(code)),
 	    log_str("agent", identity_name(self->identity)), log_str("server_name", name),
 	    log_u64("endpoint", number));
+	answer(self);
 	session_refuse_endpoint(self->session, number, code, sentence);
 	self->has_reserved |= code == CODE_NAME_RESERVED;
 }
@@ -121,8 +147,13 @@ refuse(struct agent_session *self, uint32_t number, const char *name, enum code 
 static void
 lose(struct agent_endpoint *endpoint, enum code code, const char *sentence)
 {
-	refuse(endpoint->session, endpoint->number, endpoint->pattern, code, sentence);
+	struct agent_session *self = endpoint->session;
+	uint32_t number = endpoint->number;
+	char name[NAME_SIZE];
+
+	memcpy(name, endpoint->pattern, sizeof name);
 	drop(endpoint);
+	refuse(self, number, name, code, sentence);
 }
 
 /* ---- announcing ---- */
@@ -137,7 +168,7 @@ keep(struct agent_endpoint *endpoint)
 	log_audit(LOG_INFO, "endpoint-up", NULL, log_str("agent", identity_name(self->identity)),
 	    log_str("server_name", endpoint->pattern), log_str("name", endpoint->name),
 	    log_u64("endpoint", endpoint->number));
-	session_accept(self->session, endpoint->number);
+	accept_later(self, endpoint->number);
 }
 
 static void
@@ -155,11 +186,13 @@ on_lost(void *arg)
 	struct agent_endpoint *endpoint = arg;
 
 	if (endpoint->before && !route_claim_is_up(endpoint->before)) {
-		route_withdraw(endpoint->session->worker->shared->routes, endpoint->before, NULL, NULL);
+		route_withdraw(
+		    endpoint->session->worker->shared->routes, endpoint->before, NULL, NULL);
 		endpoint->before = NULL;
 		return;
 	}
-	lose(endpoint, CODE_NAME_TAKEN, "an agent whose certificate has this very name serves it now");
+	lose(endpoint, CODE_NAME_TAKEN,
+	    "an agent whose certificate has this very name serves it now");
 }
 
 /* A claim that is up stays up until the new one is answered; one that was never answered is
@@ -180,16 +213,22 @@ static void
 claim(struct agent_endpoint *endpoint, const struct frame_announce *said)
 {
 	struct agent_session *self = endpoint->session;
-	struct route_announcement announcement = { .session_ref = self->session_ref, .endpoint = said->endpoint,
-	    .pattern = said->server_name, .weight = said->weight, .carriers = said->carriers,
-	    .loop = self->worker->loop, .on_answer = on_answer, .on_lost = on_lost, .arg = endpoint };
+	struct route_announcement announcement = { .session_ref = self->session_ref,
+		.endpoint = said->endpoint,
+		.pattern = said->server_name,
+		.weight = said->weight,
+		.carriers = said->carriers,
+		.loop = self->worker->loop,
+		.on_answer = on_answer,
+		.on_lost = on_lost,
+		.arg = endpoint };
 	struct route_refusal refusal;
 
 	set_aside(endpoint);
 	endpoint->claim = route_announce(self->worker->shared->routes, &announcement, &refusal);
 	if (!endpoint->claim) {
-		refuse(self, said->endpoint, said->server_name, refusal.code, refusal.sentence);
 		drop(endpoint);
+		refuse(self, said->endpoint, said->server_name, refusal.code, refusal.sentence);
 	} else if (route_claim_is_up(endpoint->claim)) {
 		keep(endpoint);
 	}
@@ -204,43 +243,114 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 
 	if (pattern[0] != '\0' && other && other != endpoint)
 		return false;
+	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
+	if (other == endpoint)
+		return true;
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	snprintf(endpoint->pattern, sizeof endpoint->pattern, "%s", pattern);
-	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
 	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, pattern));
 	return true;
 }
 
-void
-agent_session_announce(struct agent_session *self, const struct frame_announce *said)
+static void
+announce(struct agent_session *self, const struct frame_announce *said)
 {
 	struct agent_endpoint *endpoint;
 	char pattern[NAME_SIZE];
 
-	if (session_ref_is_retired(self->session_ref))
-		return;
 	name_normalise_pattern(pattern, said->server_name, strlen(said->server_name));
 	endpoint = want(self, said->endpoint);
 	if (!endpoint) {
-		refuse(self, said->endpoint, said->server_name, CODE_INTERNAL, "memory is short on the relay");
-	} else if (self->endpoints.count > self->worker->rules->settings.limits.endpoints_per_session) {
+		refuse(self, said->endpoint, said->server_name, CODE_INTERNAL,
+		    "memory is short on the relay");
+	} else if (self->endpoints.count >
+		   self->worker->rules->settings.limits.endpoints_per_session) {
+		drop(endpoint);
 		refuse(self, said->endpoint, said->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");
-		drop(endpoint);
 	} else if (!rename_to(endpoint, pattern, said->name)) {
+		drop(endpoint);
 		refuse(self, said->endpoint, said->server_name, CODE_NAME_DUPLICATE,
 		    "another endpoint of this session has this name; announce it once");
-		drop(endpoint);
 	} else {
 		claim(endpoint, said);
 	}
 }
 
+/* The next one that waits, to be freed; NULL when none does. */
+static struct agent_announcement *
+next(struct agent_session *self)
+{
+	struct agent_announcement *first = STAILQ_FIRST(&self->waiting);
+
+	if (!first)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&self->waiting, link);
+	self->waiting_count--;
+	return first;
+}
+
+static void
+take(struct agent_session *self, size_t most)
+{
+	struct agent_announcement *first;
+
+	while (most-- > 0 && (first = next(self))) {
+		announce(self, &first->said);
+		free(first);
+	}
+	if (self->waiting_count == 0)
+		answer(self);
+}
+
+static void
+forget_waiting(struct agent_session *self)
+{
+	struct agent_announcement *first;
+
+	timer_clear(&self->taking);
+	self->accepted_count = 0;
+	while ((first = next(self)))
+		free(first);
+}
+
+/* A timer's function; 0 ms is the next turn. */
+static void
+take_some(void *arg)
+{
+	struct agent_session *self = arg;
+
+	take(self, TAKEN_A_TURN);
+	if (self->waiting_count > 0)
+		timer_set(&self->taking, 0);
+}
+
+void
+agent_session_announce(struct agent_session *self, const struct frame_announce *said)
+{
+	struct agent_announcement *last;
+
+	if (session_ref_is_retired(self->session_ref))
+		return;
+	last = self->waiting_count < WAITING_MOST ? malloc(sizeof *last) : NULL;
+	if (!last) {
+		take(self, self->waiting_count);
+		announce(self, said);
+		return;
+	}
+	last->said = *said;
+	STAILQ_INSERT_TAIL(&self->waiting, last, link);
+	if (self->waiting_count++ == 0)
+		timer_set(&self->taking, 0);
+}
+
 void
 agent_session_withdraw(struct agent_session *self, uint32_t number)
 {
-	struct agent_endpoint *endpoint = find(self, number);
+	struct agent_endpoint *endpoint;
 
+	take(self, self->waiting_count);
+	endpoint = find(self, number);
 	if (!endpoint)
 		return;
 	log_audit(LOG_INFO, "endpoint-down", NULL, log_str("agent", identity_name(self->identity)),
@@ -260,6 +370,7 @@ drop_each(struct hash_link *link, void *arg)
 void
 agent_session_withdraw_all(struct agent_session *self)
 {
+	forget_waiting(self);
 	table_each(&self->endpoints, drop_each, NULL);
 }
 
@@ -283,4 +394,19 @@ agent_session_obey_rules(struct agent_session *self)
 	if (had_reserved)
 		session_again(self->session, CODE_NAME_RESERVED);
 	table_each(&self->endpoints, reserve_each, self->worker->shared->routes);
+}
+
+bool
+agent_session_endpoints_init(struct agent_session *self)
+{
+	STAILQ_INIT(&self->waiting);
+	timer_init(&self->taking, self->worker->loop, take_some, self);
+	return table_init(&self->endpoints) && table_init(&self->patterns);
+}
+
+void
+agent_session_endpoints_wipe(struct agent_session *self)
+{
+	table_wipe(&self->endpoints);
+	table_wipe(&self->patterns);
 }

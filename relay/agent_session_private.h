@@ -14,19 +14,26 @@
 
 struct session_ref_command;
 
+enum { AGENT_ACCEPTED_MOST = 128 };
+
 struct agent_session {
 	LIST_ENTRY(agent_session) link;
 	struct worker_context *worker;
 	struct session *session;
 	struct address client;
-	struct admission_place *place;	/* until its hello has come */
-	struct identity *identity;	/* held, from the handshake on */
-	struct session_ref *session_ref;		/* held, from the welcome on */
-	struct table endpoints, patterns;	/* agent_session_endpoints.c */
+	struct admission_place *place;    /* until its hello has come */
+	struct identity *identity;        /* held, from the handshake on */
+	struct session_ref *session_ref;  /* held, from the welcome on */
+	struct table endpoints, patterns; /* agent_session_endpoints.c */
+	STAILQ_HEAD(, agent_announcement) waiting;
+	size_t waiting_count;
+	struct timer taking;
+	uint32_t accepted[AGENT_ACCEPTED_MOST]; /* not told yet */
+	unsigned accepted_count;
 	uint64_t up_ms;
-	unsigned needed;		/* channels asked for in this turn */
+	unsigned needed; /* channels asked for in this turn */
 	bool is_gone, was_logged;
-	bool has_reserved;		/* an endpoint was refused as name-reserved since the last rules */
+	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
 	struct task send_need, reap;
 };

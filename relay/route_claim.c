@@ -26,7 +26,8 @@ has_key(const struct hash_link *at, const void *arg)
 	const struct route_holder *holder = container_of(at, const struct route_holder, link);
 	const struct holder_key *key = arg;
 
-	return holder->pattern == key->pattern && memcmp(holder->key, key->identity, sizeof key->identity) == 0;
+	return holder->pattern == key->pattern &&
+	       memcmp(holder->key, key->identity, sizeof key->identity) == 0;
 }
 
 static struct route_holder *
@@ -85,7 +86,8 @@ count_out(struct route_counts *counts, const struct route_claim *claim)
 /* ---- claims ---- */
 
 static struct route_claim *
-claim_new(struct routes *routes, const struct route_announcement *said, const char *name, enum cover cover)
+claim_new(struct routes *routes, const struct route_announcement *said, const char *name,
+    enum cover cover)
 {
 	size_t size = strlen(name) + 1;
 	struct route_claim *claim = calloc(1, sizeof *claim + size);
@@ -208,11 +210,12 @@ stand_together(const struct route_claim *a, const struct route_claim *b)
 
 /* Whether all that the newcomer cannot stand beside would go. `own` is its identity's part of `there`. */
 static bool
-may_join(const struct route_counts *there, const struct route_counts *own, const struct route_claim *claim)
+may_join(const struct route_counts *there, const struct route_counts *own,
+    const struct route_claim *claim)
 {
 	size_t hostile = claim->is_shared ? there->unshared - own->unshared : there->all - own->all;
-	size_t staying = claim->is_shared ? there->unshared_exact - own->unshared_exact :
-	    there->exact - own->exact;
+	size_t staying = claim->is_shared ? there->unshared_exact - own->unshared_exact
+					  : there->exact - own->exact;
 
 	return hostile == 0 || (claim->cover == COVER_EXACT && staying == 0);
 }
@@ -223,8 +226,8 @@ displace(struct routes *routes, struct route_claim *claim, struct route_losses *
 {
 	struct route_pattern *pattern = claim->pattern;
 	struct route_set *set = pattern->set;
-	size_t left = claim->is_shared ? pattern->counts.unshared - claim->holder->counts.unshared :
-	    pattern->counts.all - claim->holder->counts.all;
+	size_t left = claim->is_shared ? pattern->counts.unshared - claim->holder->counts.unshared
+				       : pattern->counts.all - claim->holder->counts.all;
 
 	for (size_t i = set->count; left > 0 && i-- > 0;) {
 		struct route_claim *other = set->at[i];
@@ -242,8 +245,8 @@ static enum code
 join_pattern(struct routes *routes, struct route_pattern *pattern, struct route_claim *claim,
     struct route_losses *losses)
 {
-	struct route_holder *holder = holder_want(routes, pattern,
-	    identity_key(session_ref_identity(claim->session_ref)));
+	struct route_holder *holder =
+	    holder_want(routes, pattern, identity_key(session_ref_identity(claim->session_ref)));
 	enum code code = CODE_NONE;
 
 	if (holder && !may_join(&pattern->counts, &holder->counts, claim))
@@ -320,10 +323,13 @@ explain(enum code code, const char *name, char sentence[SENTENCE_TEXT])
 		enum code code;
 		const char *why;
 	} reasons[] = {
-		{ CODE_NAME_INVALID, "is not a valid server name; write app.example.com or *.example.com" },
-		{ CODE_NAME_NOT_GRANTED, "is in no DNS name of this agent's certificate; issue one with --host for it" },
+		{ CODE_NAME_INVALID,
+		    "is not a valid server name; write app.example.com or *.example.com" },
+		{ CODE_NAME_NOT_GRANTED,
+		    "is in no DNS name of this agent's certificate; issue one with --host for it" },
 		{ CODE_NAME_RESERVED, "belongs to the relay itself; announce another name" },
-		{ CODE_NAME_TAKEN, "is served by another agent; stop that one, or issue both certificates with --shared" },
+		{ CODE_NAME_TAKEN,
+		    "is served by another agent; stop that one, or issue both certificates with --shared" },
 		{ CODE_INTERNAL, "cannot be kept: memory is short on the relay" },
 	};
 
@@ -340,31 +346,36 @@ is_server_name(char out[NAME_SIZE], const char *text)
 {
 	struct in_addr address;
 
-	return name_normalise_pattern(out, text, strlen(text)) && inet_pton(AF_INET, out, &address) != 1;
+	return name_normalise_pattern(out, text, strlen(text)) &&
+	       inet_pton(AF_INET, out, &address) != 1;
 }
 
 /* A name of the relay itself is reserved whatever the certificate says, so that is the better
- * answer. */
+ * answer. Where the certificate covers the name, join() looks. */
 static enum code
-judge(struct routes *routes, const struct route_announcement *said, char name[NAME_SIZE], enum cover *cover)
+judge(struct routes *routes, const struct route_announcement *said, char name[NAME_SIZE],
+    enum cover *cover)
 {
 	if (!is_server_name(name, said->pattern))
 		return CODE_NAME_INVALID;
-	if (route_is_reserved(routes, name))
-		return CODE_NAME_RESERVED;
 	*cover = identity_covers(session_ref_identity(said->session_ref), name, NULL);
-	return *cover != COVER_NONE ? CODE_NONE : CODE_NAME_NOT_GRANTED;
+	if (*cover != COVER_NONE)
+		return CODE_NONE;
+	return route_is_reserved(routes, name) ? CODE_NAME_RESERVED : CODE_NAME_NOT_GRANTED;
 }
 
 static struct registry_question
 question_of(const struct route_claim *claim, enum registry_verb verb)
 {
-	return (struct registry_question){ .verb = verb, .name = claim->name,
-	    .identity_key = identity_key(session_ref_identity(claim->session_ref)),
-	    .is_exact = claim->cover == COVER_EXACT, .is_shared = claim->is_shared };
+	return (struct registry_question){ .verb = verb,
+		.name = claim->name,
+		.identity_key = identity_key(session_ref_identity(claim->session_ref)),
+		.is_exact = claim->cover == COVER_EXACT,
+		.is_shared = claim->is_shared };
 }
 
-static void ask(struct route_claim *, enum registry_verb, void (*)(void *, const struct registry_answer *));
+static void ask(
+    struct route_claim *, enum registry_verb, void (*)(void *, const struct registry_answer *));
 
 static void
 on_released(void *arg, const struct registry_answer *answer)
@@ -441,7 +452,8 @@ ask(struct route_claim *claim, enum registry_verb verb,
 }
 
 struct route_claim *
-route_announce(struct routes *routes, const struct route_announcement *said, struct route_refusal *refusal)
+route_announce(
+    struct routes *routes, const struct route_announcement *said, struct route_refusal *refusal)
 {
 	char name[NAME_SIZE];
 	enum cover cover = COVER_NONE;
@@ -475,7 +487,8 @@ stop_waiting(struct route_claim *claim)
 }
 
 bool
-route_withdraw(struct routes *routes, struct route_claim *claim, void (*on_free)(void *arg), void *arg)
+route_withdraw(
+    struct routes *routes, struct route_claim *claim, void (*on_free)(void *arg), void *arg)
 {
 	if (!claim)
 		return true;
@@ -486,7 +499,7 @@ route_withdraw(struct routes *routes, struct route_claim *claim, void (*on_free)
 	claim->on_released = on_free;
 	claim->released_arg = arg;
 	if (claim->is_asked && !registry_cancel(claim->request))
-		return !on_free;	/* on_claimed() goes on */
+		return !on_free; /* on_claimed() goes on */
 	if (claim->is_granted)
 		return let_go(claim);
 	claim_release(claim);

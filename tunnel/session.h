@@ -9,9 +9,10 @@
  * The version is the newest that both speak.  In version 2 announcements and their answers that
  * are said in one turn of the loop share frames; what the owner says and hears is the same.
  *
- * A peer has SESSION_FRAMES_PER_SECOND frames in each second (one of several counts as one); when
- * they are used up nothing more is read until the second is over, so that a peer that never stops
- * takes no more than its share of the loop, and its heartbeat lives.
+ * A peer has SESSION_FRAMES_PER_SECOND frames in each second (one of several counts as one, but
+ * the next frame is read when its part of the second is over); when they are used up nothing more
+ * is read until the second is over, so that a peer that never stops takes no more than its share
+ * of the loop, and its heartbeat lives.
  */
 #ifndef TUNNEL_SESSION_H
 #define TUNNEL_SESSION_H
@@ -23,15 +24,18 @@ struct session;
 enum session_side { SESSION_RELAY, SESSION_AGENT };
 
 enum session_event {
-	SESSION_HELLO,		/* relay: answer with session_welcome() or session_refuse() */
-	SESSION_WELCOME,	/* agent: the session is up */
-	SESSION_ANNOUNCE, SESSION_WITHDRAW,		/* relay */
+	SESSION_HELLO,   /* relay: answer with session_welcome() or session_refuse() */
+	SESSION_WELCOME, /* agent: the session is up */
+	SESSION_ANNOUNCE,
+	SESSION_WITHDRAW, /* relay */
 	/* agent; REFUSED for endpoint 0: SESSION_OVER follows */
-	SESSION_ACCEPTED, SESSION_REFUSED, SESSION_NEED,
-	SESSION_AGAIN,		/* agent: what was refused with this code may be announced again */
-	SESSION_DRAIN,		/* either */
-	SESSION_PONG,		/* a probe by session_probe() was answered */
-	SESSION_OVER,		/* session_over_code() and session_error() say why; free it */
+	SESSION_ACCEPTED,
+	SESSION_REFUSED,
+	SESSION_NEED,
+	SESSION_AGAIN, /* agent: what was refused with this code may be announced again */
+	SESSION_DRAIN, /* either */
+	SESSION_PONG,  /* a probe by session_probe() was answered */
+	SESSION_OVER,  /* session_over_code() and session_error() say why; free it */
 };
 
 enum { SESSION_FRAMES_PER_SECOND = 200 };
@@ -97,7 +101,7 @@ bool session_is_up(const struct session *);
 unsigned session_version(const struct session *);
 /* The round trip of the last heartbeat in microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
-enum code session_over_code(const struct session *);	/* what the peer said, or CODE_NONE /
+enum code session_over_code(const struct session *); /* what the peer said, or CODE_NONE /
 							 * CODE_HEARTBEAT_LOST ... */
 const char *session_error(const struct session *);
 struct tls *session_tls(struct session *);

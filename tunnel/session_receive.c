@@ -18,8 +18,11 @@ union received {
 
 /* Who may send what to whom, when, and from which version on.  The rest is a protocol error.  The
  * event is what the owner may hear of it, SESSION_OVER where that is nothing. */
-enum { TO_RELAY = 1u << SESSION_RELAY, TO_AGENT = 1u << SESSION_AGENT,
-    TO_BOTH = TO_RELAY | TO_AGENT };
+enum {
+	TO_RELAY = 1u << SESSION_RELAY,
+	TO_AGENT = 1u << SESSION_AGENT,
+	TO_BOTH = TO_RELAY | TO_AGENT
+};
 enum { GREETING = 1u << SESSION_GREETING, JUDGED = 1u << SESSION_JUDGED, UP = 1u << SESSION_UP };
 static const struct frame_rule {
 	unsigned receivers, states, version;
@@ -107,7 +110,7 @@ decode(struct session *s, enum frame_type type, struct cursor body, union receiv
 	case FRAME_FAIL:
 	case FRAME_WORKING:
 	case FRAME_OPTIONAL:
-		break;	/* a channel's */
+		break; /* a channel's */
 	}
 	return FRAME_WRONG;
 }
@@ -126,8 +129,9 @@ is_of_another_version(struct session *s, enum frame_type type, struct cursor bod
 		return false;
 	if (session_common_version(oldest, newest))
 		return false;
-	snprintf(sentence, sizeof sentence, "the relay speaks protocol %d to %d, the agent %u to %u",
-	    PROTOCOL_OLDEST, PROTOCOL_NEWEST, oldest, newest);
+	snprintf(sentence, sizeof sentence,
+	    "the relay speaks protocol %d to %d, the agent %u to %u", PROTOCOL_OLDEST,
+	    PROTOCOL_NEWEST, oldest, newest);
 	session_refuse(s, CODE_VERSION, sentence);
 	return true;
 }
@@ -181,7 +185,7 @@ on_announce_many(struct session *s, struct cursor announcements)
 	union session_frame one;
 	enum frame_sense sense;
 	while (s->state == SESSION_UP &&
-	    (sense = frame_next_announce(&announcements, &one.announce)) != FRAME_WRONG)
+	       (sense = frame_next_announce(&announcements, &one.announce)) != FRAME_WRONG)
 		if (sense == FRAME_FINE)
 			session_emit(s, SESSION_ANNOUNCE, &one);
 		else
@@ -215,8 +219,9 @@ on_end(struct session *s, enum code code, const char *sentence)
 static void
 on_refused(struct session *s, const struct frame_refused *refused)
 {
-	union session_frame frame = { .answer = { .endpoints = { refused->endpoint,
-	    refused->endpoint }, .code = refused->code } };
+	union session_frame frame = { .answer = {
+					  .endpoints = { refused->endpoint, refused->endpoint },
+					  .code = refused->code } };
 	if (refused->endpoint != 0 && s->state != SESSION_UP) {
 		protocol_error(s, FRAME_REFUSED, "names an endpoint before the welcome");
 		return;
@@ -232,8 +237,8 @@ on_refused_many(struct session *s, struct frame_refused_many *refused)
 {
 	union session_frame frame = { .answer.code = refused->code };
 	snprintf(frame.answer.sentence, SENTENCE_TEXT, "%s", refused->sentence);
-	while (s->state == SESSION_UP &&
-	    frame_next_range(&refused->ranges, &frame.answer.endpoints))
+	while (
+	    s->state == SESSION_UP && frame_next_range(&refused->ranges, &frame.answer.endpoints))
 		session_emit(s, SESSION_REFUSED, &frame);
 }
 
@@ -311,7 +316,7 @@ handle(struct session *s, enum frame_type type, union received *in)
 	case FRAME_FAIL:
 	case FRAME_WORKING:
 	case FRAME_OPTIONAL:
-		break;	/* a channel's */
+		break; /* a channel's */
 	}
 }
 
@@ -348,21 +353,27 @@ receive(struct session *s, enum frame_type type, struct cursor body)
 	}
 }
 
-/* Counts one more frame of this second. While we rest, the peer is not silent. */
+/* Counts one more frame of this second. While we rest, the peer is not silent. A frame of several counts as
+ * one, but takes as long as all that is in it: others have their turn before the next one is read. */
 static void
-count(struct session *s)
+count(struct session *s, enum frame_type type)
 {
 	enum { SECOND_MS = 1000 };
-	uint64_t now = clock_ms();
+	uint64_t now = clock_ms(), rest_ms = 0;
 	s->last_frame_ms = now;
 	if (now >= s->second_began_ms + SECOND_MS) {
 		s->second_began_ms = now;
 		s->frames = 0;
 	}
-	if (++s->frames < SESSION_FRAMES_PER_SECOND)
+	if (++s->frames >= SESSION_FRAMES_PER_SECOND) {
+		s->last_frame_ms = s->second_began_ms + SECOND_MS;
+		rest_ms = s->last_frame_ms - now;
+	} else if (type == FRAME_ANNOUNCE_MANY) {
+		rest_ms = SECOND_MS / SESSION_FRAMES_PER_SECOND;
+	} else {
 		return;
-	s->last_frame_ms = s->second_began_ms + SECOND_MS;
-	timer_set(&s->rest, s->last_frame_ms - now);
+	}
+	timer_set(&s->rest, rest_ms);
 	link_pause(s->link);
 }
 
@@ -374,7 +385,7 @@ session_receive(struct session *s)
 	const struct frame_rule *rule = find_rule(s, in->type);
 	if (s->state >= SESSION_ENDING)
 		return;
-	count(s);
+	count(s, in->type);
 	if (!rule && in->type >= FRAME_OPTIONAL)
 		return;
 	if (!rule)

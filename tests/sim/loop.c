@@ -25,8 +25,8 @@ struct loop {
 	struct call *inbox, **inbox_end;
 	struct watch *watches[WATCHES];
 	unsigned watch_count;
-	uint64_t moves_seen;		/* of the kernel, when nothing was ready ... */
-	bool is_quiet;			/* ... and nobody has begun to wait for more since */
+	uint64_t moves_seen; /* of the kernel, when nothing was ready ... */
+	bool is_quiet;       /* ... and nobody has begun to wait for more since */
 	bool is_stopped;
 };
 
@@ -38,7 +38,8 @@ is_due_before(const struct heap_node *a, const struct heap_node *b)
 	const struct timer *one = container_of(a, struct timer, node);
 	const struct timer *another = container_of(b, struct timer, node);
 
-	return one->due_us != another->due_us ? one->due_us < another->due_us : one->number < another->number;
+	return one->due_us != another->due_us ? one->due_us < another->due_us
+					      : one->number < another->number;
 }
 
 static void
@@ -88,7 +89,7 @@ run_calls(struct loop *loop)
 		struct loop *asker = call->asker;
 
 		next = call->next;
-		call->function(call->data);	/* may free it, where no answer is wanted */
+		call->function(call->data); /* may free it, where no answer is wanted */
 		if (asker != NULL)
 			loop_call(asker, call, call->reply, call->data);
 	}
@@ -147,7 +148,8 @@ run_watches(struct loop *loop)
 static struct timer *
 first_timer(struct loop *loop)
 {
-	return loop->timers.first != NULL ? container_of(loop->timers.first, struct timer, node) : NULL;
+	return loop->timers.first != NULL ? container_of(loop->timers.first, struct timer, node)
+					  : NULL;
 }
 
 static bool
@@ -219,8 +221,9 @@ has_work(struct loop *loop, uint64_t now)
 {
 	struct timer *timer = first_timer(loop);
 
-	return loop->inbox != NULL || loop->later.first != NULL || (timer != NULL && timer->due_us <= now) ||
-	    !loop->is_quiet || loop->moves_seen != kernel_moves(loop->process);
+	return loop->inbox != NULL || loop->later.first != NULL ||
+	       (timer != NULL && timer->due_us <= now) || !loop->is_quiet ||
+	       loop->moves_seen != kernel_moves(loop->process);
 }
 
 bool
@@ -233,7 +236,8 @@ loops_turn(void)
 	for (unsigned i = 0; i < LOOPS; i++) {
 		struct loop *loop = loops[(first + i) % LOOPS];
 
-		if (loop != NULL && now >= sim_processes[loop->process].stopped_until_us && has_work(loop, now))
+		if (loop != NULL && now >= sim_processes[loop->process].stopped_until_us &&
+		    has_work(loop, now))
 			ran |= turn(loop);
 	}
 	return ran;
@@ -300,7 +304,8 @@ loop_stop(struct loop *loop)
 /* ---- watches ---- */
 
 void
-watch_init(struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
+watch_init(
+    struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
 {
 	*watch = (struct watch){ .loop = loop, .fd = fd, .on_ready = on_ready, .arg = arg };
 }
@@ -399,8 +404,8 @@ loop_forget(struct loop *loop, struct task *task)
 }
 
 void
-loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *data, struct loop *asker,
-    void (*reply)(void *))
+loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *data,
+    struct loop *asker, void (*reply)(void *))
 {
 	*call = (struct call){ .function = function, .data = data, .asker = asker, .reply = reply };
 	*loop->inbox_end = call;
