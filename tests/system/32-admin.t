@@ -2,6 +2,7 @@
 """Asking a running daemon: status, reload, and who may."""
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -166,6 +167,7 @@ def only_root_and_the_daemons_user_may_ask(scene):
 	foreign = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 	for daemon in relay, agent:
 		os.chmod(daemon.config_path, 0o644)
+		daemon.program = shutil.copy(daemon.program, scene.dir)	# the tree may be where a foreigner cannot go
 		for word in "status", "reload":
 			code, out, err = ask(daemon, word, **foreign)
 			equal((code, out), (77, ""), f"exit status and output of a foreigner's {word}: {err}")
