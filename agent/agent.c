@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/mistakes.h"
 #include "base/socket.h"
 #include "base/ready.h"
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/mistakes.h"
 
 enum { DAY_S = 86400 };
 
@@ -64,8 +65,7 @@ take_credentials(struct agent_live *live)
 	if (!fresh) {
 		if (memory_has_failed()) /* the next tick tries again */
 			live->credentials_stamp = (struct credentials_stamp){ 0 };
-		log_audit(
-		    LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
+		mistakes_tell(error, "what was loaded before", NULL);
 		return false;
 	}
 	credentials_release(live->context.credentials);
@@ -156,35 +156,19 @@ agent_reload_files(struct agent_live *live)
 
 /* ---- the configuration ---- */
 
-static void
-refuse(const struct reload_asker *asker, const char *why)
-{
-	log_audit(LOG_ERROR, "reload-refused", why, log_str("kept", "the old configuration"));
-	if (asker)
-		asker->on_mistake(asker->arg, why);
-}
+static const char old_configuration[] = "the old configuration";
 
-/* Each mistake in the file is a line in the log.  Wipe them in any case. */
+/* Wipe them in any case. */
 static bool
 read_settings(struct agent_settings *fresh, const char *path, const struct reload_asker *asker)
 {
-	char *text = NULL, *rest, *line;
-	size_t bytes = 0;
-	FILE *messages = open_memstream(&text, &bytes);
-	int code;
+	struct mistakes mistakes;
+	bool is_fine;
 
-	memset(fresh, 0, sizeof *fresh);
-	if (!messages) {
-		refuse(asker, "memory is short");
-		return false;
-	}
-	code = agent_settings_read(fresh, path, messages);
-	fclose(messages);
-	for (rest = text; code != 0 && (line = strsep(&rest, "\n"));)
-		if (line[0])
-			refuse(asker, line);
-	free(text);
-	return code == 0;
+	mistakes_open(&mistakes);
+	is_fine = agent_settings_read(fresh, path, mistakes.out) == 0;
+	mistakes_close(&mistakes, is_fine, old_configuration, asker);
+	return is_fine;
 }
 
 static void
@@ -238,7 +222,7 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 			return true;
 		snprintf(error, sizeof error, "memory is short");
 	}
-	refuse(asker, error);
+	mistakes_tell(error, old_configuration, asker);
 	return false;
 }
 

@@ -13,6 +13,8 @@
 #include "agent/settings.h"
 #include "agent/state.h"
 
+struct reload_asker;
+
 /* What a reload replaces in a running agent, and what it does that with. */
 struct agent_live {
 	const char *config_path; /* NULL: one-shot, only the files are loaded again */
@@ -26,12 +28,6 @@ struct agent_live {
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
 bool agent_reload_note_stamps(struct agent_live *);
-
-/* Who wants to hear each mistake that is logged. */
-struct reload_asker {
-	void (*on_mistake)(void *arg, const char *sentence);
-	void *arg;
-};
 
 /* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may
  * be NULL. */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/mistakes.h"
 #include "base/ready.h"
 #include "base/resolver.h"
 #include "base/socket.h"
@@ -235,10 +236,9 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 		admin_refuse(question, "draining", "the relay is stopping; nothing is reloaded any more", NULL);
 		return;
 	}
-	relay->reload.on_mistake = add_mistake;
-	relay->reload.arg = mistakes;
+	relay->reload.asker = &(struct reload_asker){ add_mistake, mistakes };
 	is_fine = reload(relay);
-	relay->reload.on_mistake = NULL;
+	relay->reload.asker = NULL;
 	if (is_fine)
 		admin_answer(question, json_pack("{s:s}", "message", "the new configuration is in force"));
 	else

@@ -1,12 +1,11 @@
 /* All or nothing: what is new is complete before anything of the old is given up. */
 #include "relay/reload.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/admin.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/mistakes.h"
 #include "relay/admission.h"
 #include "relay/clients.h"
 #include "relay/route.h"
@@ -48,47 +47,6 @@ tell_trust(struct reload *reload)
 		trust_release(trust);
 }
 
-/* Where the readers of files put their sentences.  Each becomes an event of its own, because alarms
- * count mistakes; `kept` says what stays in force. */
-struct mistakes {
-	char *text;
-	size_t bytes;
-	FILE *out;
-};
-
-static void
-open_mistakes(struct mistakes *mistakes)
-{
-	*mistakes = (struct mistakes){ 0 };
-	mistakes->out = open_memstream(&mistakes->text, &mistakes->bytes);
-}
-
-static void
-tell_refusal(const struct reload *reload, const char *sentence, const char *kept)
-{
-	log_audit(LOG_ERROR, "reload-refused", sentence, log_str("kept", kept));
-	if (reload->on_mistake != NULL)
-		reload->on_mistake(reload->arg, sentence);
-}
-
-/* A reader that fails without a sentence was short of memory. */
-static void
-close_mistakes(const struct reload *reload, struct mistakes *mistakes, bool is_fine, const char *kept)
-{
-	char *rest;
-
-	if (mistakes->out != NULL)
-		fclose(mistakes->out);
-	if (!is_fine && mistakes->bytes == 0)
-		tell_refusal(reload, "memory is short", kept);
-	rest = is_fine ? NULL : mistakes->text;
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-		if (line[0] != '\0')
-			tell_refusal(reload, line, kept);
-	}
-	free(mistakes->text);
-}
-
 static struct rules *
 read_rules(struct reload *reload)
 {
@@ -96,9 +54,9 @@ read_rules(struct reload *reload)
 	struct mistakes mistakes;
 	struct rules *rules;
 
-	open_mistakes(&mistakes);
+	mistakes_open(&mistakes);
 	rules = rules_load(reload->path, reload->shared->session_table, mistakes.out, &failure);
-	close_mistakes(reload, &mistakes, rules != NULL, old_configuration);
+	mistakes_close(&mistakes, rules != NULL, old_configuration, reload->asker);
 	return rules;
 }
 
@@ -108,11 +66,11 @@ reload_certificate(struct reload *reload)
 	struct mistakes mistakes;
 	bool is_fine, has_no_memory;
 
-	open_mistakes(&mistakes);
+	mistakes_open(&mistakes);
 	memory_begin();
 	is_fine = rules_renew(reload->rules, mistakes.out);
 	has_no_memory = !is_fine && memory_has_failed();
-	close_mistakes(reload, &mistakes, is_fine, "what was loaded before");
+	mistakes_close(&mistakes, is_fine, "what was loaded before", reload->asker);
 	if (is_fine)
 		log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 	reload_stamp(reload);
@@ -178,7 +136,7 @@ load_trust(struct reload *reload, const struct rules *rules, struct trust **trus
 	trustwatch_files_changed(reload->shared->trustwatch, &rules->settings);
 	*trust = trustwatch_load(reload->shared->trustwatch, &rules->settings, error);
 	if (*trust == NULL)
-		tell_refusal(reload, error, old_configuration);
+		mistakes_tell(error, old_configuration, reload->asker);
 	return *trust != NULL;
 }
 
@@ -201,7 +159,7 @@ reload_all(struct reload *reload)
 			log_audit(LOG_INFO, "reloaded", "the new configuration is in force");
 			return true;
 		}
-		tell_refusal(reload, "memory is short", old_configuration);
+		mistakes_tell("memory is short", old_configuration, reload->asker);
 		if (trust != NULL)
 			trust_release(trust);
 	}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include "base/file.h"
 
+struct reload_asker;
 struct rules;
 struct shared;
 struct trust;
@@ -17,9 +18,7 @@ struct reload {
 	struct shared *shared;			/* borrowed */
 	struct rules *rules;			/* held: in force */
 	struct file_stamp certificate, private_key;
-	/* Hears each mistake that is logged; NULL: nobody else wants to know. */
-	void (*on_mistake)(void *arg, const char *sentence);
-	void *arg;
+	const struct reload_asker *asker;	/* borrowed; NULL: nobody has asked */
 };
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */
