@@ -103,15 +103,12 @@ static const char *const mutual_words[] = { "off", "request", "require", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
 
 static const struct conf_row upstream_rows[] = {
-	{ "url", CONF_TEXT, AT(upstream_settings, url), .required = true, .check = is_upstream_url,
-	    .mark_offset = AT(upstream_settings, url_mark) },
-	{ "proxy_protocol", CONF_NUMBER, AT(upstream_settings, proxy_protocol), .least = 1,
-	    .most = 2 },
+	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url),
 	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
 	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
 	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
 	    .mark_offset = AT(upstream_settings, server_name_mark) },
-	{ 0 }
+	{ 0 },
 };
 
 static const struct conf_row termination_rows[] = {

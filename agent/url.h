@@ -8,23 +8,16 @@
 
 #include <stdbool.h>
 
+#include "base/upstream_url.h"
 #include "sni/name.h"
 
-enum { URL_ERROR = 256, URL_TARGET = 300 };
-
-enum upstream_kind { UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_UNIX };
-
-struct upstream_url {
-	enum upstream_kind kind;
-	char target[URL_TARGET]; /* as connector_new() wants it: "host:port" or "unix:/path" */
-	char host[254];          /* without brackets; "" for unix */
-};
+enum { URL_ERROR = UPSTREAM_URL_ERROR };
 
 /* "tls://app.example.com", or with "*." before the name; without a port or a path.  Gives the
  * normalised name, "" on failure. */
 bool url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR]);
 
-/* "tcp://host:port", "tls://host:port", "unix:/path"; "host:port" and a lone port mean tcp. */
+/* In each of the ways of base/upstream_url.h. */
 bool url_upstream(struct upstream_url *, const char *text, char error[URL_ERROR]);
 
 /* "host:port" or "[v6]:port" of a relay; host has 254 bytes. */

@@ -1,7 +1,7 @@
 /*
- * The configuration rows that every daemon has: workers and the log.  A daemon's settings
- * hold a struct log_settings and a text for the workers, and its table lists
- * the rows by these macros, so that words, defaults and sentences are the same.
+ * The configuration rows that every daemon has: workers, the log and the upstreams.  A daemon's
+ * settings hold what the rows fill, and its table lists the rows by these macros, so that words,
+ * defaults and sentences are the same.
  *
  *	static const struct conf_row rows[] = {
  *		DAEMON_WORKERS_ROW(struct settings, workers, workers_mark),
@@ -30,6 +30,13 @@ extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_format
 	  .words = daemon_rows_log_levels }, \
 	{ "log.format", CONF_WORD, offsetof(type, member.format), .fallback = "auto", \
 	  .words = daemon_rows_log_formats }
+
+/* Of a `type` with the members url, url_mark and proxy_protocol (0 none, 1, 2); is_valid is the check of
+ * the url, by base/upstream_url. */
+#define DAEMON_UPSTREAM_ROWS(type, is_valid) \
+	{ "url", CONF_TEXT, offsetof(type, url), .required = true, .check = is_valid, \
+	  .mark_offset = offsetof(type, url_mark) }, \
+	{ "proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, .most = 2 }
 
 /* "auto" or a number. */
 #define DAEMON_WORKERS_ROW(type, member, mark) \

@@ -128,7 +128,7 @@ load_routes(struct rules *rules, struct conf_report *report)
 		const struct settings_route *route = settings_route_at(&rules->settings, rules->static_count);
 		struct route_static_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
 		    .alpn = (const char *const *)route->alpn.items, .alpn_count = route->alpn.count,
-		    .target = route->upstream.target, .idle_ms = route->idle_ms,
+		    .target = route->upstream.parsed.target, .idle_ms = route->idle_ms,
 		    .proxy_version = (int)route->upstream.proxy_protocol };
 
 		rules->static_route[rules->static_count] = route_static_new(&facts);

@@ -65,11 +65,25 @@ is_pattern(const char *text, char error[256])
 }
 
 static bool
+parse_upstream(struct upstream_url *url, const char *text, char error[256])
+{
+	static const char forms[] = "tcp://HOST:PORT or unix:/PATH";
+
+	if (!upstream_url_parse(url, text, forms, error))
+		return false;
+	if (url->kind == UPSTREAM_TLS) {
+		snprintf(error, 256, "would wrap bytes that are sealed already; write tcp://HOST:PORT");
+		return false;
+	}
+	return !url->is_short || upstream_url_refuse(forms, error);
+}
+
+static bool
 is_upstream(const char *text, char error[256])
 {
-	const char *target;
+	struct upstream_url url;
 
-	return settings_upstream_parse(text, &target, error);
+	return parse_upstream(&url, text, error);
 }
 
 static bool
@@ -118,9 +132,7 @@ static const struct conf_row listener_rows[] = {
 };
 
 static const struct conf_row upstream_rows[] = {
-	{ "url", CONF_TEXT, AT(settings_upstream, url), .required = true, .check = is_upstream,
-	  .mark_offset = AT(settings_upstream, url_mark) },
-	{ "proxy_protocol", CONF_NUMBER, AT(settings_upstream, proxy_protocol), .least = 1, .most = 2 },
+	DAEMON_UPSTREAM_ROWS(struct settings_upstream, is_upstream),
 	{ 0 }
 };
 
@@ -203,33 +215,6 @@ static const struct conf_row rows[] = {
 
 /* ---- values once more, and rules between keys ---- */
 
-bool
-settings_upstream_parse(const char *url, const char **target, char error[256])
-{
-	static const char tcp[] = "tcp://", tls[] = "tls://", local[] = "unix:";
-	struct address address;
-	char host[254];
-	uint16_t port;
-
-	*target = url;
-	if (strncmp(url, tls, strlen(tls)) == 0) {
-		snprintf(error, 256, "would wrap bytes that are sealed already; write tcp://HOST:PORT");
-		return false;
-	}
-	if (strncmp(url, local, strlen(local)) == 0) {
-		if (url[strlen(local)] == '/' && address_parse(&address, url))
-			return true;
-		snprintf(error, 256, "is not a valid socket; write unix:/PATH, absolute and at most 107 bytes");
-		return false;
-	}
-	if (strncmp(url, tcp, strlen(tcp)) == 0 && host_port_split(url + strlen(tcp), host, &port)) {
-		*target = url + strlen(tcp);
-		return true;
-	}
-	snprintf(error, 256, "is not a valid upstream; write tcp://HOST:PORT or unix:/PATH");
-	return false;
-}
-
 static void
 check_listener(struct settings *settings, size_t index, struct conf_report *report)
 {
@@ -271,7 +256,7 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 	char error[256];
 
 	name_normalise_pattern(route->pattern, route->server_name, strlen(route->server_name));
-	settings_upstream_parse(route->upstream.url, &route->upstream.target, error);
+	parse_upstream(&route->upstream.parsed, route->upstream.url, error);
 	if (route->any_depth && !name_is_wildcard(route->pattern))
 		conf_error(report, route->depth_mark, "depth is for wildcards, and '%s' is not one; remove it",
 		    route->pattern);

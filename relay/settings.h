@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/conf.h"
 #include "base/daemon_rows.h"
+#include "base/upstream_url.h"
 #include "pki/trust_rows.h"
 #include "relay/refuse.h"
 #include "sni/name.h"
@@ -28,7 +29,7 @@ struct settings_upstream {
 	char *url;
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol;		/* 0 none, 1, 2 */
-	const char *target;			/* derived, aliases url: "host:port" or "unix:/path" */
+	struct upstream_url parsed;		/* derived */
 };
 
 struct settings_route {
@@ -86,8 +87,6 @@ extern const struct conf_row settings_admin_rows[];
 
 struct settings_listener *settings_listener_at(const struct settings *, size_t index);
 struct settings_route *settings_route_at(const struct settings *, size_t index);
-/* "tcp://host:port" or "unix:/path"; *target points into url. False with a sentence. */
-bool settings_upstream_parse(const char *url, const char **target, char error[256]);
 /* The number of workers; "auto" means one for each core. */
 unsigned settings_worker_count(const struct settings *);
 

@@ -74,7 +74,7 @@ takes_the_documented_example(void **state)
 		fail_msg("%s", said);
 	route = settings_route_at(&settings, 0);
 	assert_string_equal(route->pattern, "*.legacy.example.org");
-	assert_string_equal(route->upstream.target, "10.0.0.5:8443");
+	assert_string_equal(route->upstream.parsed.target, "10.0.0.5:8443");
 	assert_int_equal(route->upstream.proxy_protocol, 2);
 	assert_int_equal(settings.rules[REFUSE_NO_NAME].action, REFUSE_BY_ROUTE);
 	assert_int_equal(settings.rules[REFUSE_TIMEOUT].action, REFUSE_BY_CLOSE);
@@ -146,7 +146,7 @@ a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn(void **state)
 	(void)state;
 	assert_true(read_text(HEAD "routes:\n- {server_name: a.example, alpn: h2, upstream: tcp://h:1}\n"
 	    "- {server_name: a.example, upstream: unix:/run/x}\n", &said));
-	assert_string_equal(settings_route_at(&settings, 1)->upstream.target, "unix:/run/x");
+	assert_string_equal(settings_route_at(&settings, 1)->upstream.parsed.target, "unix:/run/x");
 	settings_wipe(&settings);
 	free(said);
 }
