@@ -3,10 +3,8 @@
  * and chains lead from a keyed hash to those that are open.  A call opens one window at most and
  * clears two that have ended, so that nobody ever clears many at once but the writer.
  */
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/address.h"
@@ -15,12 +13,11 @@
 #include "base/log_private.h"
 
 enum {
-	WINDOWS = 1024,
+	WINDOWS = LOG_LIMIT_WINDOWS,
 	SHARED_WINDOWS = 32,	/* of these: only for windows that all clients share */
 	CHAINS = 1024,
 	WINDOW_MS = 1000,
 	LINES_MOST = 30,	/* in a window */
-	CLEARED_AT_ONCE = 2,
 };
 
 struct window {
@@ -147,38 +144,16 @@ count_line(struct window *window)
 
 /* ---- outside ---- */
 
-static void
-tell(const struct window *ended)
+static struct log_suppressed
+suppressed_in(const struct window *ended)
 {
-	char sentence[64], block[PREFIX_TEXT];
-	bool is_shared = ended->block.family == AF_UNSPEC;
-
-	if (ended->suppressed == 0)
-		return;
-	snprintf(sentence, sizeof(sentence), "%" PRIu64 " suppressed", ended->suppressed);
-	log_event(ended->level, "log-lines-suppressed", sentence, log_str("of", ended->event),
-	    log_str("clients", is_shared ? NULL : prefix_text(&ended->block, block)),
-	    log_u64("lines", ended->suppressed));
-}
-
-static unsigned
-clear(unsigned most, bool all)
-{
-	uint64_t now_ms = clock_ms();
-	unsigned cleared = 0;
-	struct window ended;
-
-	for (bool more = true; more && cleared < most; cleared++) {
-		pthread_mutex_lock(&limiter.lock);
-		more = clear_first(now_ms, all, &ended);
-		pthread_mutex_unlock(&limiter.lock);
-		tell(&ended);
-	}
-	return cleared;
+	return (struct log_suppressed){.level = ended->level, .event = ended->event, .block = ended->block,
+	    .lines = ended->suppressed};
 }
 
 bool
-log_limit_passes(enum log_level level, const char *event, const struct address *client)
+log_limit_passes(enum log_level level, const char *event, const struct address *client,
+    struct log_suppressed suppressed[LOG_LIMIT_ENDED])
 {
 	static const struct prefix shared = {0};
 	struct prefix block = client != NULL ? prefix_block(client, BLOCK_HOST) : shared;
@@ -186,28 +161,34 @@ log_limit_passes(enum log_level level, const char *event, const struct address *
 	uint64_t now_ms = clock_ms();
 	bool passes;
 
-	clear(CLEARED_AT_ONCE, false);
 	pthread_mutex_lock(&limiter.lock);
 	window = window_for(level, event, &block, now_ms, &ended);
 	if (window == NULL)
 		window = window_for(level, event, &shared, now_ms, &shared_ended);
 	passes = count_line(window);
 	pthread_mutex_unlock(&limiter.lock);
-	tell(&ended);
-	tell(&shared_ended);
+	suppressed[0] = suppressed_in(&ended);
+	suppressed[1] = suppressed_in(&shared_ended);
 	return passes;
+}
+
+bool
+log_limit_end_first(bool all, struct log_suppressed *suppressed)
+{
+	struct window ended;
+	bool has_ended;
+
+	pthread_mutex_lock(&limiter.lock);
+	has_ended = clear_first(clock_ms(), all, &ended);
+	pthread_mutex_unlock(&limiter.lock);
+	*suppressed = suppressed_in(&ended);
+	return has_ended;
 }
 
 bool
 log_limit_is_open(void)
 {
 	return atomic_load(&is_open);
-}
-
-void
-log_limit_tell(bool all)
-{
-	clear(WINDOWS + 1, all);
 }
 
 void

@@ -1,12 +1,16 @@
 /*
- * Internal to the log: a line while it is built (log.c), the way that it takes (log_writer.c), and
- * how many there may be (log_limit.c).
+ * Internal to the log.  From the bottom up: a line while it is built (log_line.c), how many there may
+ * be (log_limit.c), the way that they take (log_writer.c), and what everybody calls (log.c).  Each
+ * uses only those before it.
  */
 #ifndef BASE_LOG_PRIVATE_H
 #define BASE_LOG_PRIVATE_H
 
 #include <stddef.h>
+#include "base/address.h"
 #include "base/log.h"
+
+/* ---- log_line.c ---- */
 
 enum { LOG_LINE_BYTES = 16384 };
 
@@ -17,22 +21,44 @@ struct log_line {
 	bool full;
 };
 
+/* What lines are like from now on.  `program` is borrowed for ever. */
+void log_line_format(const char *program, bool json, bool journal);
 /* Begins and ends a line in the format that is set, whatever the level. */
 void log_build(struct log_line *, enum log_level, const char *event, const char *sentence,
     const struct log_field *fields);
 
-/* A whole line, to the writer if there is one, else to standard error. */
-void log_put(const char *text, size_t bytes, bool is_audit);
+/* ---- log_limit.c: counts, and writes nothing itself ---- */
 
-/* Whether this line of log_limited() is written; counts it. */
-bool log_limit_passes(enum log_level, const char *event, const struct address *client);
-/* Tells what was suppressed in windows that have ended, or in all of them, which ends them. */
-void log_limit_tell(bool all);
-/* Whether there is a window, so that log_limit_tell() is due within a second. */
+enum { LOG_LIMIT_WINDOWS = 1024, LOG_LIMIT_ENDED = 2 };
+
+/* What a window that has ended kept back. */
+struct log_suppressed {
+	enum log_level level;
+	const char *event;
+	struct prefix block;	/* {0}: of all clients */
+	uint64_t lines;		/* 0: none, and the rest says nothing */
+};
+
+/* Whether this line of log_limited() is written; counts it.  The windows of its own that this has
+ * ended are in the last. */
+bool log_limit_passes(enum log_level, const char *event, const struct address *client,
+    struct log_suppressed[LOG_LIMIT_ENDED]);
+/* Ends the window that ends first, if its time is over or `all` must end.  False: there is none. */
+bool log_limit_end_first(bool all, struct log_suppressed *);
+/* Whether there is a window, so that log_tell_suppressed() is due within a second. */
 bool log_limit_is_open(void);
 /* Around a fork; the child forgets what its parent has counted. */
 void log_limit_lock(void);
 void log_limit_unlock(void);
 void log_limit_leave_parent(void);
+
+/* ---- log_writer.c ---- */
+
+/* A whole line, to the writer if there is one, else to standard error. */
+void log_put(const char *text, size_t bytes, bool is_audit);
+/* A line for what was suppressed, if anything was. */
+void log_put_suppressed(const struct log_suppressed *);
+/* The same for at most so many windows that have ended, or that end by this. */
+void log_tell_suppressed(unsigned most, bool all);
 
 #endif

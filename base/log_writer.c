@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -231,7 +232,7 @@ tell_limit(void)
 {
 	writer.limit_ms = now_ms() + LIMIT_MS;
 	pthread_mutex_unlock(&writer.lock);
-	log_limit_tell(false);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
 	pthread_mutex_lock(&writer.lock);
 }
 
@@ -321,11 +322,13 @@ watch_crashes(void)
 void
 __assert_fail(const char *claim, const char *file, unsigned line, const char *function)
 {
+	struct log_line out;
 	char sentence[512];
 
 	snprintf(sentence, sizeof(sentence), "%s:%u: %s: Assertion `%s' failed", file, line,
 	    function != NULL ? function : "?", claim);
-	log_event(LOG_ERROR, "assertion-failed", sentence);
+	log_build(&out, LOG_ERROR, "assertion-failed", sentence, &(const struct log_field){0});
+	log_put(out.text, out.bytes, false);
 	abort();
 }
 
@@ -401,7 +404,7 @@ log_stop(void)
 	uint64_t deadline_ms = now_ms() + STOP_MS;
 	bool is_late = false, is_over;
 
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	pthread_mutex_lock(&writer.lock);
 	if (writer.mode != RUNNING) {
 		pthread_mutex_unlock(&writer.lock);
@@ -433,4 +436,30 @@ log_put(const char *text, size_t bytes, bool is_audit)
 	/* Nobody is left to be told when standard error is gone. */
 	if (mode == DIRECT)
 		write_out(text, bytes);
+}
+
+void
+log_put_suppressed(const struct log_suppressed *suppressed)
+{
+	bool is_of_all = suppressed->block.family == AF_UNSPEC;
+	char sentence[64], block[PREFIX_TEXT];
+	struct log_line line;
+
+	if (suppressed->lines == 0)
+		return;
+	snprintf(sentence, sizeof(sentence), "%" PRIu64 " suppressed", suppressed->lines);
+	log_build(&line, suppressed->level, "log-lines-suppressed", sentence,
+	    (const struct log_field[]){log_str("of", suppressed->event),
+		log_str("clients", is_of_all ? NULL : prefix_text(&suppressed->block, block)),
+		log_u64("lines", suppressed->lines), {0}});
+	log_put(line.text, line.bytes, false);
+}
+
+void
+log_tell_suppressed(unsigned most, bool all)
+{
+	struct log_suppressed suppressed;
+
+	for (unsigned i = 0; i < most && log_limit_end_first(all, &suppressed); i++)
+		log_put_suppressed(&suppressed);
 }

@@ -37,7 +37,7 @@ set_up(void **state)
 	log_init("test", LOG_INFO, LOG_TEXT);
 	now_us += 10 * A_SECOND_US;
 	clock_fake(now_us, 1767225600000000);
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	return 0;
 }
 
@@ -89,7 +89,7 @@ ten_thousand_refusals_make_few_lines(void **state)
 	refuse("hello-refused", "192.0.2.1:4001", 5000);
 	assert_int_equal(lines_with("info hello-refused:"), 30);
 	pass_time(A_SECOND_US);
-	log_limit_tell(false);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
 	assert_int_equal(lines_with("info log-lines-suppressed: 9970 suppressed of=hello-refused "
 				    "clients=192.0.2.1/32 lines=9970\n"), 1);
 }
@@ -100,13 +100,13 @@ the_number_is_told_before_the_next_line(void **state)
 	(void)state;
 	refuse("hello-refused", "192.0.2.1:4000", 40);
 	pass_time(A_SECOND_US - 1000);
-	log_limit_tell(false);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
 	assert_int_equal(lines_with("suppressed"), 0);
 	pass_time(1000);
 	refuse("hello-refused", "192.0.2.1:4000", 1);
 	assert_int_equal(lines_with("lines=10\n2026-01-01T00:00:00Z info hello-refused:"), 1);
 	assert_int_equal(lines_with("info hello-refused:"), 31);
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	assert_int_equal(lines_with("log-lines-suppressed"), 1);
 }
 
@@ -123,7 +123,7 @@ each_event_and_each_block_counts_by_itself(void **state)
 	assert_int_equal(lines_with("info hello-refused:"), 4 * 30);
 	assert_int_equal(lines_with("info flow-refused:"), 30);
 	pass_time(A_SECOND_US);
-	log_limit_tell(false);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
 	assert_int_equal(lines_with("lines=10\n"), 4);
 	assert_int_equal(lines_with("clients=2001:db8:0:1::/64 lines=10\n"), 1);
 	assert_int_equal(lines_with("of=flow-refused clients=192.0.2.1/32"), 1);
@@ -135,7 +135,7 @@ nobody_in_particular_is_limited_too(void **state)
 	(void)state;
 	for (int i = 0; i < 100; i++)
 		log_limited(LOG_WARNING, "timer-failed", NULL, "memory is short");
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	assert_int_equal(lines_with("warning timer-failed:"), 30);
 	assert_int_equal(lines_with(
 	    "warning log-lines-suppressed: 70 suppressed of=timer-failed lines=70\n"), 1);
@@ -147,7 +147,7 @@ what_the_level_hides_is_not_counted(void **state)
 	(void)state;
 	log_init("test", LOG_WARNING, LOG_TEXT);
 	refuse("hello-refused", "192.0.2.1:4000", 100);
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	assert_int_equal(lines_with("\n"), 0);
 }
 
@@ -173,11 +173,11 @@ a_crowd_of_blocks_shares_one_window(void **state)
 	}
 	assert_int_equal(lines_with("info hello-refused:"), 2 * 992 + 30);
 	pass_time(A_SECOND_US);
-	log_limit_tell(false);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
 	assert_int_equal(lines_with("of=hello-refused lines=1986\n"), 1);
 	assert_int_equal(lines_with("log-lines-suppressed"), 1);
 	refuse("hello-refused", "10.0.7.249:1", 31);
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	assert_int_equal(lines_with("clients=10.0.7.249/32 lines=1\n"), 1);
 }
 
@@ -197,7 +197,7 @@ nothing_is_forgotten_where_a_window_is_shared_next(void **state)
 		refuse(events[i], "192.0.2.1:1", 35);
 	pass_time(A_SECOND_US);
 	refuse("hello-refused", client, 1);
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	assert_int_equal(lines_with("clients=10.0.3.241/32 lines=10\n"), 1);
 	assert_int_equal(lines_with("of=hello-refused lines=5\n"), 1);
 	assert_int_equal(lines_with("log-lines-suppressed"), 5);
@@ -217,7 +217,7 @@ windows_that_have_ended_make_room(void **state)
 		}
 		pass_time(A_SECOND_US);
 	}
-	log_limit_tell(true);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
 	assert_int_equal(lines_with("log-lines-suppressed"), 4 * 900);
 	assert_int_equal(lines_with(" lines=1\n"), 4 * 900);
 	assert_false(log_limit_is_open());
