@@ -64,9 +64,9 @@ makes_it_unless_an_allocation_fails(const struct maker *maker)
 	do {
 		allocation_fail(++n);
 		made = maker->make();
-		assert_true(made || allocation_failed);
-		made_in_spite += made && allocation_failed;
-	} while (allocation_failed);
+		assert_true(made || allocation_failed());
+		made_in_spite += made && allocation_failed();
+	} while (allocation_failed());
 	assert_true(n > 1);
 	if (!maker->may_lack_a_warning)
 		assert_int_equal(made_in_spite, 0);
@@ -228,12 +228,12 @@ reloads_wholly_or_not_at_all(void **state)
 		allocation_fail(++n);
 		agent_reload_settings(&agent, NULL);
 		count = agent.links.count;
-		assert_true(count == 2 || (count == 1 && allocation_failed));
+		assert_true(count == 2 || (count == 1 && allocation_failed()));
 		assert_int_equal(agent.settings.endpoints.count, count);
 		assert_int_equal(agent.context.endpoint_table->count, count);
 		agent_reload_files(&agent);
 		close_agent(&agent);
-	} while (allocation_failed);
+	} while (allocation_failed());
 	allocation_fail(0);
 	assert_true(n > 20);
 }
@@ -255,7 +255,7 @@ sees_a_changed_file_whatever_allocation_fails(void **state)
 		allocation_fail(++n);
 		agent_reload_files(&agent);
 		if (agent.context.endpoint_table->endpoints[1] == before)
-			assert_true(allocation_failed);
+			assert_true(allocation_failed());
 		allocation_fail(0);
 		close_agent(&agent);
 		endpoint_release(before);
@@ -446,7 +446,7 @@ a_running_agent_gets_over_each(void **state)
 	(void)state;
 	do
 		lives_through(++n);
-	while (allocation_failed);
+	while (allocation_failed());
 	allocation_fail(0);
 	assert_true(n > 20);
 }

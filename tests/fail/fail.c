@@ -1,32 +1,22 @@
 /*
- * Linked into a copy of each program ($B/fail/PROGRAM) with ld's --wrap, so that it stands
- * between our own objects and the allocator; what libraries allocate for themselves
- * passes by.  A test sees and steers it by a small file that both map, named by
- * VALISE_FAIL: how many allocations were made, and which one is to fail, once.
- * tests/system/lib/memory.py is the other end.  With VALISE_FAIL_TRACE set, standard error
- * tells where the allocation that fails was wanted (addr2line -fe PROGRAM).
+ * Stands between our own objects and the allocator, see fail.h.  With VALISE_FAIL_TRACE set, standard
+ * error tells where the allocation that fails was wanted (addr2line -fe PROGRAM).
  */
+#include "fail.h"
+
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-struct steering {
-	_Atomic uint64_t made;		/* allocations so far */
-	_Atomic uint64_t fail_at;	/* the one that fails, counted from 1; 0: none */
-	_Atomic uint64_t failed;	/* how many have */
-};
-
 enum { FRAMES = 16 };
 
-static struct steering *steering;
+struct fail_steering *fail_steering;
 
 __attribute__((constructor)) static void
 map_steering(void)
@@ -37,11 +27,11 @@ map_steering(void)
 
 	if (fd < 0)
 		return;
-	map = mmap(NULL, sizeof(*steering), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, sizeof(*fail_steering), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
 		abort();
-	steering = map;
+	fail_steering = map;
 }
 
 static _Bool
@@ -49,9 +39,10 @@ fails(void)
 {
 	void *frames[FRAMES];
 
-	if (steering == NULL || atomic_fetch_add(&steering->made, 1) + 1 != atomic_load(&steering->fail_at))
+	if (fail_steering == NULL ||
+	    atomic_fetch_add(&fail_steering->made, 1) + 1 != atomic_load(&fail_steering->fail_at))
 		return 0;
-	atomic_fetch_add(&steering->failed, 1);
+	atomic_fetch_add(&fail_steering->failed, 1);
 	if (getenv("VALISE_FAIL_TRACE") != NULL)
 		backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDERR_FILENO);
 	errno = ENOMEM;
