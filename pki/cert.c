@@ -23,11 +23,8 @@ static bool
 copy_sans(struct cert_facts *facts, const struct x509 *x)
 {
 	struct cursor names = der_over(x->names);
-	while (names.left > 0 && !names.failed) {
-		unsigned tag;
-		struct der name = der_any(&names, &tag);
-		if (tag != NAME_DNS)
-			continue;
+	struct der name;
+	while (x509_next_name_of(&names, NAME_DNS, &name)) {
 		char **more = realloc(facts->sans, (facts->san_count + 1) * sizeof *more);
 		if (more == NULL)
 			return false;

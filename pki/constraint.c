@@ -203,10 +203,8 @@ constraint_allows(const struct x509 *ca, const struct x509 *certificate, char *w
 	struct general_name_value name = { NAME_DIRECTORY, certificate->subject };
 	bool allowed = !ca->has_constraints || !has_subject || name_allowed(ca->constraints, &name);
 	struct cursor names = der_over(certificate->names);
-	while (allowed && ca->has_constraints && names.left > 0 && !names.failed) {
-		name.value = der_any(&names, &name.tag);
+	while (allowed && ca->has_constraints && x509_next_name(&names, &name.tag, &name.value))
 		allowed = name_allowed(ca->constraints, &name);
-	}
 	if (!allowed)
 		describe(&name, why, why_bytes);
 	return allowed;

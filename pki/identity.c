@@ -39,12 +39,10 @@ static bool
 copy_sans(struct identity *identity, const struct x509 *leaf)
 {
 	struct cursor names = der_over(leaf->names);
-	while (names.left > 0 && !names.failed) {
-		unsigned tag;
+	struct der name;
+	while (x509_next_name_of(&names, NAME_DNS, &name)) {
 		char pattern[NAME_SIZE];
-		struct der name = der_any(&names, &tag);
-		if (tag != NAME_DNS ||
-		    !name_normalise_pattern(pattern, (const char *)name.data, name.bytes))
+		if (!name_normalise_pattern(pattern, (const char *)name.data, name.bytes))
 			continue;
 		char **more = realloc(identity->sans, (identity->san_count + 1) * sizeof *more);
 		if (more == NULL)

@@ -289,11 +289,10 @@ static bool
 judge_agent_names(struct candidate *candidate)
 {
 	struct cursor names = der_over(facts_of(candidate, 0)->names);
-	while (candidate->role == ROLE_AGENT && names.left > 0 && !names.failed) {
-		unsigned tag;
+	struct der name;
+	while (candidate->role == ROLE_AGENT && x509_next_name_of(&names, NAME_DNS, &name)) {
 		char pattern[NAME_SIZE];
-		struct der name = der_any(&names, &tag);
-		if (tag == NAME_DNS && !name_normalise_pattern(pattern, (const char *)name.data, name.bytes))
+		if (!name_normalise_pattern(pattern, (const char *)name.data, name.bytes))
 			return judge_refuse(candidate, 0, VERIFY_BAD_CERTIFICATE,
 			    "has a dNSName that is not a host name; issue it with letters, digits, - and _");
 	}
@@ -301,12 +300,12 @@ judge_agent_names(struct candidate *candidate)
 }
 
 static bool
-san_is_host(unsigned tag, struct der san, const char *host, const struct der *address)
+san_is_host(struct der san, const char *host, const struct der *address)
 {
 	char pattern[NAME_SIZE];
 	if (address->bytes > 0)
-		return tag == NAME_ADDRESS && der_equal(san, *address);
-	return tag == NAME_DNS && name_normalise_pattern(pattern, (const char *)san.data, san.bytes) &&
+		return der_equal(san, *address);
+	return name_normalise_pattern(pattern, (const char *)san.data, san.bytes) &&
 	    name_matches(pattern, host, false);
 }
 
@@ -325,13 +324,12 @@ judge_host(struct candidate *candidate)
 		return true;
 	struct der address = { octets, parse_address(candidate->host, octets) };
 	bool is_name = name_normalise(host, candidate->host, strlen(candidate->host));
+	enum general_name kind = address.bytes > 0 ? NAME_ADDRESS : NAME_DNS;
 	struct cursor sans = der_over(facts_of(candidate, 0)->names);
-	while ((is_name || address.bytes > 0) && sans.left > 0 && !sans.failed) {
-		unsigned tag;
-		struct der san = der_any(&sans, &tag);
-		if (san_is_host(tag, san, host, &address))
+	struct der san;
+	while ((is_name || address.bytes > 0) && x509_next_name_of(&sans, kind, &san))
+		if (san_is_host(san, host, &address))
 			return true;
-	}
 	return judge_refuse(candidate, 0, VERIFY_NAME_MISMATCH,
 	    "is not for \"%.100s\": no subjectAltName says so; dial a name that it has, or issue it with this one",
 	    is_name ? host : address.bytes > 0 ? candidate->host : "(no host name)");

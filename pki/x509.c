@@ -209,6 +209,25 @@ x509_may(const struct x509 *x, enum x509_usage usage)
 	return !x->has_usage || (x->usage & (unsigned)usage) != 0;
 }
 
+bool
+x509_next_name(struct cursor *names, unsigned *tag, struct der *value)
+{
+	if (names->left == 0 || names->failed)
+		return false;
+	*value = der_any(names, tag);
+	return !names->failed;
+}
+
+bool
+x509_next_name_of(struct cursor *names, enum general_name kind, struct der *value)
+{
+	unsigned tag;
+	while (x509_next_name(names, &tag, value))
+		if (tag == (unsigned)kind)
+			return true;
+	return false;
+}
+
 /* ---- texts ---- */
 
 /* Copies what is printable, escapes the rest as \xHH, ends with "..." if it is too long. */

@@ -60,6 +60,10 @@ enum general_name {
 	NAME_URI = DER_CONTEXT | 6,
 	NAME_ADDRESS = DER_CONTEXT | 7,
 };
+/* Takes the next name, of any kind or of one, off a list that begins as der_over(x->names); false
+ * when there is none left. */
+bool x509_next_name(struct cursor *names, unsigned *tag, struct der *value);
+bool x509_next_name_of(struct cursor *names, enum general_name, struct der *value);
 
 /* "CN=a,O=b" (RFC 4514) of a Name, hostile bytes escaped, shortened with "..." if
  * it does not fit; returns out. */
