@@ -300,3 +300,12 @@ grant_decode(struct grant *grant, const uint8_t *der, size_t bytes, const char *
 		*why = "is not in its canonical form";
 	return *why == NULL;
 }
+
+bool
+grant_has_region(const struct grant *grant, const char *region)
+{
+	for (size_t i = 0; i < grant->region_count; i++)
+		if (strcmp(grant->regions[i], region) == 0)
+			return true;
+	return false;
+}

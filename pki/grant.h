@@ -44,6 +44,9 @@ bool grant_decode(struct grant *, const uint8_t *der, size_t bytes, const char *
 /* Whether every field is within its range; *why as above, may be NULL. */
 bool grant_is_valid(const struct grant *, const char **why);
 
+/* Whether it lists this region; a grant without any lists none. */
+bool grant_has_region(const struct grant *, const char *region);
+
 /* Limits effective to the minimum of both, but for its name.  False if no address or no
  * region is allowed by both; effective must not be used then. */
 bool grant_limits_apply(struct grant *effective, const struct grant *ceiling)

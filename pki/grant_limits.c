@@ -40,20 +40,11 @@ limit_sources(struct grant *effective, const struct grant *ceiling)
 }
 
 static bool
-has_region(const struct grant *grant, const char *region)
-{
-	for (size_t i = 0; i < grant->region_count; i++)
-		if (strcmp(grant->regions[i], region) == 0)
-			return true;
-	return false;
-}
-
-static bool
 limit_regions(struct grant *effective, const struct grant *ceiling)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < effective->region_count; i++)
-		if (has_region(ceiling, effective->regions[i]))
+		if (grant_has_region(ceiling, effective->regions[i]))
 			memmove(effective->regions[count++], effective->regions[i],
 			    sizeof effective->regions[i]);
 	effective->region_count = count;

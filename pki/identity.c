@@ -257,10 +257,5 @@ bool
 identity_allows_region(const struct identity *identity, const char *region)
 {
 	const struct grant *grant = identity->grant;
-	if (grant == NULL || grant->region_count == 0)
-		return true;
-	for (size_t i = 0; i < grant->region_count; i++)
-		if (strcmp(grant->regions[i], region) == 0)
-			return true;
-	return false;
+	return grant == NULL || grant->region_count == 0 || grant_has_region(grant, region);
 }

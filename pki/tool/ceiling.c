@@ -67,22 +67,13 @@ fit_sources(struct grant *grant, const struct grant *ceiling)
 	return 0;
 }
 
-static bool
-has_region(const struct grant *grant, const char *region)
-{
-	for (size_t i = 0; i < grant->region_count; i++)
-		if (strcmp(grant->regions[i], region) == 0)
-			return true;
-	return false;
-}
-
 static int
 fit_regions(struct grant *grant, const struct grant *ceiling)
 {
 	if (ceiling->region_count == 0)
 		return 0;
 	for (size_t i = 0; i < grant->region_count; i++)
-		if (!has_region(ceiling, grant->regions[i]))
+		if (!grant_has_region(ceiling, grant->regions[i]))
 			return message_fail(EX_DATAERR,
 			    "--region %s is outside of what its CA may grant", grant->regions[i]);
 	if (grant->region_count == 0) {
