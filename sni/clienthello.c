@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "sni/reader.h"
-#include "sni/clienthello_extension.h"
+#include "sni/clienthello_private.h"
 #include "sni/reason.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* The extensions: the framing of all of them, the insides of those we know. */
-#include "sni/clienthello_extension.h"
+#include "sni/clienthello_private.h"
 
 enum {
 	EXT_SERVER_NAME = 0,

@@ -1,8 +1,8 @@
 /*
  * Internal to the parser: the extensions that are looked into.
  */
-#ifndef SNI_CLIENTHELLO_EXTENSION_H
-#define SNI_CLIENTHELLO_EXTENSION_H
+#ifndef SNI_CLIENTHELLO_PRIVATE_H
+#define SNI_CLIENTHELLO_PRIVATE_H
 
 #include "sni/clienthello.h"
 #include "sni/reader.h"
