@@ -214,9 +214,12 @@ cut_flows(struct worker *worker)
 	flow_cut_all(&worker->context, "relay-stopped");
 }
 
+/* Asked again when the drain is cut meanwhile: those who are left have heard it. */
 static void
 say_goodbye(struct worker *worker)
 {
+	if (worker->says_goodbye)
+		return;
 	worker->says_goodbye = true;
 	timer_set(&worker->goodbye, GOODBYE_MS);
 	agent_session_end_all(&worker->context, CODE_SHUTDOWN, "the relay has stopped");
