@@ -94,18 +94,19 @@ on_drain(void *arg)
 {
 	struct agent *agent = arg;
 	bool late = clock_ms() >= agent->drain_until_ms;
+	uint64_t flows = agent_workers_flow_count(agent->live.context.workers);
 
 	if (agent->stage == AGENT_LEAVING) {
 		loop_stop(agent->live.context.loop);
 		return;
 	}
-	if (!late && agent_workers_flow_count(agent->live.context.workers) > 0) {
+	if (!late && flows > 0) {
 		timer_set(&agent->drain, DRAIN_TICK_MS);
 		return;
 	}
-	if (late)
+	if (flows > 0)
 		log_audit(LOG_WARNING, "drain-timeout", "the time is up: open flows are cut",
-		    log_u64("flows", agent_workers_flow_count(agent->live.context.workers)));
+		    log_u64("flows", flows));
 	leave(agent);
 }
 

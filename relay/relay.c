@@ -104,8 +104,10 @@ on_worker(void *arg, enum worker_event event)
 		return;
 	switch (event) {
 	case WORKER_IDLE:
-		if (is_reported_by_all(relay, event))
+		if (is_reported_by_all(relay, event)) {
+			timer_clear(&relay->deadline);	/* there are no flows left to be cut */
 			say_goodbye(relay);
+		}
 		break;
 	case WORKER_EMPTY:
 		if (is_reported_by_all(relay, event))

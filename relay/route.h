@@ -153,7 +153,7 @@ enum route_reason {
 struct route_answer {
 	enum route_verdict verdict;	/* never ROUTE_LATER */
 	enum route_reason reason;	/* ROUTE_NONE */
-	char pattern[NAME_SIZE];	/* which route it was; "" for another relay's and for none */
+	char pattern[NAME_SIZE];	/* also where nobody can serve; "": another relay's, or none */
 	struct route_static *static_route;
 	struct session_ref *session_ref;
 	uint32_t endpoint;

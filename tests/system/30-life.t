@@ -270,6 +270,17 @@ def a_second_signal_may_come_at_any_moment(scene):
 
 
 @test
+def a_drain_whose_flows_are_over_does_not_time_out(scene):
+	relay = scene.relay(drain_timeout="500ms")
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	agent.signal(signal.SIGSTOP)		# so that the goodbye takes its time
+	relay.signal(signal.SIGTERM)
+	equal(relay.wait(5), 0, "exit status")
+	agent.kill()
+	equal(relay.events("drain-timeout"), [], "flows that were cut")
+
+
+@test
 def an_idle_daemon_stops_at_once(scene):
 	relay = scene.relay(workers=4)
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME),
