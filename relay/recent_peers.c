@@ -77,7 +77,7 @@ add_new(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
 	struct place *place = calloc(1, sizeof(*place));
 
 	if (place == NULL) {
-		memory_short("that agents came from an address: it is a stranger's again");
+		memory_short("that agents came from an address, which counts as unknown again");
 		return;
 	}
 	if (peers->table.count >= RECENT_PEERS_MOST)

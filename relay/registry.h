@@ -14,6 +14,11 @@
  *	           registry_cancel(request)
  *	registry:  ops->ask(ticket, question) --> registry_answer(ticket, answer)
  *
+ * Claims are counted: each that was granted is released once, and a relay may
+ * have many of one pattern and identity, one for each session; one that is
+ * announced again is claimed anew before the old claim is released.  So the
+ * relay holds a name until its last claim of it is released.
+ *
  * Everything that a registry says is a hint: the relay that holds the name
  * judges anew.
  *
@@ -36,8 +41,8 @@ struct registry;
 
 enum registry_verb {
 	REGISTRY_FIND,		/* who holds this name? */
-	REGISTRY_CLAIM,		/* may this relay hold this pattern for that identity? */
-	REGISTRY_RELEASE,	/* it does not hold it any more; asked with ticket 0 when nobody waits */
+	REGISTRY_CLAIM,		/* may this relay hold this pattern for that identity, for one endpoint more? */
+	REGISTRY_RELEASE,	/* one endpoint of it is gone; asked with ticket 0 when nobody waits */
 };
 
 struct registry_question {
@@ -68,7 +73,7 @@ struct registry_answer {
 /* Both are called in the asker's thread and must not wait; what they are given ends with the call. */
 struct registry_ops {
 	void (*ask)(void *arg, uint64_t ticket, const struct registry_question *);
-	/* Nobody wants this answer any more. What was claimed with this ticket is given back. */
+	/* Nobody wants this answer any more. What was claimed with this ticket is given back; a release stands. */
 	void (*cancel)(void *arg, uint64_t ticket);
 };
 

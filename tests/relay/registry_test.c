@@ -126,6 +126,29 @@ a_claim_is_up_when_the_registry_has_granted_it(void **state)
 }
 
 static void
+every_endpoint_of_a_name_is_claimed_and_released(void **state)
+{
+	struct route_claim *first;
+
+	(void)state;
+	announce("www.a.example");
+	fake_claimed(&fake, CODE_NONE, "");
+	turn(loop);
+	first = claim;
+	announce("www.a.example");
+	assert_int_equal(fake.verb, REGISTRY_CLAIM);
+	fake_claimed(&fake, CODE_NONE, "");
+	turn(loop);
+	assert_int_equal(fake.asked, 2);
+	assert_true(route_withdraw(routes, first, NULL, NULL));
+	assert_int_equal(fake.released, 1);
+	assert_true(is_here("www.a.example"));
+	assert_true(route_withdraw(routes, claim, NULL, NULL));
+	assert_int_equal(fake.released, 2);
+	assert_false(is_here("www.a.example"));
+}
+
+static void
 what_is_refused_here_does_not_reach_the_registry(void **state)
 {
 	(void)state;
@@ -238,6 +261,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_claim_is_up_when_the_registry_has_granted_it),
+		TEST(every_endpoint_of_a_name_is_claimed_and_released),
 		TEST(what_is_refused_here_does_not_reach_the_registry),
 		TEST(the_registry_may_refuse_in_its_own_words),
 		TEST(what_is_granted_there_is_judged_anew_here),
