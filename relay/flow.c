@@ -86,14 +86,16 @@ dissolve(struct flow *flow)
 		clients_leave(worker->shared->clients, &flow->conn.client);
 	conn_wipe(&flow->conn);
 	loop_later(worker->loop, &flow->reap);
-	worker_shrank(worker);
 }
 
 static void
 end(struct flow *flow, const char *reason)
 {
+	struct worker_context *worker = flow->worker;
+
 	flow_log_closed(flow, reason);
 	dissolve(flow);
+	worker_shrank(worker);
 }
 
 static struct conn
@@ -121,6 +123,7 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	rule = &worker->rules->settings.rules[reason];
 	if (!refuse_conn(&worker->lingers, &conn, rule, refuse_alert(reason)))
 		flow_start(worker, &conn, rule->route);
+	worker_shrank(worker);	/* only now: meanwhile the client is in no list */
 }
 
 /* ---- the client, while it is held ---- */

@@ -189,6 +189,7 @@ take_client(struct intake *intake)
 	struct conn conn = leave(intake);
 
 	flow_start(worker, &conn, conn.hello.server_name);
+	worker_shrank(worker);
 }
 
 static void

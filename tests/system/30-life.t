@@ -238,6 +238,24 @@ def a_client_that_was_let_in_is_served_in_the_drain(scene):
 
 
 @test
+def a_client_that_is_routed_elsewhere_in_the_drain_is_served(scene):
+	relay = scene.relay(refuse={"no_agent": f"route:{OTHER}"},
+		routes=[route(NAME, "tcp://127.0.0.1:9"), route(OTHER, scene.upstream(echo))])
+	wire = hello(NAME)
+	client = scene.keep(dial(relay.port, wire[:100]))
+	time.sleep(0.2)
+	relay.signal(signal.SIGTERM)
+	relay.wait_event("draining")
+	client.sendall(wire[100:])
+	equal(read_exactly(client, len(wire)), wire)
+	time.sleep(0.3)			# in which a relay that thinks that it is idle would stop
+	client.sendall(b"still here")
+	equal(read_exactly(client, 10), b"still here")
+	client.close()
+	equal(relay.wait(5), 0, "exit status once the flow is over")
+
+
+@test
 def sigterm_drains_the_agent(scene):
 	relay = scene.relay()
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
