@@ -300,6 +300,7 @@ agent_session_twin_lives(struct agent_session *self)
 	if (!self->probe.armed)
 		return;
 	timer_clear(&self->probe);
+	session_ref_set_suspect(self->session_ref, false);
 	hex_encode(instance, session_ref_instance(self->session_ref), INSTANCE_BYTES);
 	log_event(LOG_WARNING, "duplicate-instance",
 	    "two agents run with one instance; give each a state_dir of its own, not a copy",

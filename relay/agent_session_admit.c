@@ -228,6 +228,7 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 		session_ref_set_draining(twin);
 		session_ref_end(twin, CODE_REPLACED, "the same process has connected again");
 	} else {
+		session_ref_set_suspect(twin, true);
 		session_ref_probe(twin);
 	}
 }

@@ -9,8 +9,8 @@
 
 /* ---- one endpoint of a set ---- */
 
-/* How much this endpoint is preferred: 2 it is fresh, 1 it has failed this flow once, 0 it is
- * excluded. */
+/* How much this endpoint is preferred: 2 it is fresh, 1 it has failed this flow once or may be dead,
+ * 0 it is excluded. */
 static int
 preference(const struct route_question *question, const struct route_claim *claim)
 {
@@ -20,7 +20,7 @@ preference(const struct route_question *question, const struct route_claim *clai
 		if (question->tried[i] == claim->session_ref)
 			return question->excluded[i] ? 0 : 1;
 	}
-	return 2;
+	return session_ref_is_suspect(claim->session_ref) ? 1 : 2;
 }
 
 static bool

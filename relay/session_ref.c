@@ -19,7 +19,7 @@ struct session_wishes {
 
 struct session_ref {
 	atomic_uint held;
-	atomic_bool retired, draining;
+	atomic_bool retired, draining, suspect;
 	atomic_uint_fast64_t flows;
 	struct session_ref_settings settings;	/* on_command and arg belong to the session's thread */
 	struct pool *pool;
@@ -94,6 +94,18 @@ bool
 session_ref_is_usable(const struct session_ref *ref)
 {
 	return !atomic_load(&ref->retired) && !atomic_load(&ref->draining);
+}
+
+void
+session_ref_set_suspect(struct session_ref *ref, bool suspect)
+{
+	atomic_store(&ref->suspect, suspect);
+}
+
+bool
+session_ref_is_suspect(const struct session_ref *ref)
+{
+	return atomic_load(&ref->suspect);
 }
 
 static struct session_wishes

@@ -57,6 +57,9 @@ bool session_ref_is_retired(const struct session_ref *);
 void session_ref_set_draining(struct session_ref *);
 /* Whether new flows may go there. */
 bool session_ref_is_usable(const struct session_ref *);
+/* It is being asked whether it lives: new flows go there only when there is nobody else. */
+void session_ref_set_suspect(struct session_ref *, bool);
+bool session_ref_is_suspect(const struct session_ref *);
 
 /* From any thread; cannot fail, and does nothing when the session is over. The first reason to end counts. */
 void session_ref_probe(struct session_ref *);

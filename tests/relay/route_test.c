@@ -461,6 +461,29 @@ the_less_busy_of_two_is_taken_and_another_agent_first_on_retry(void **state)
 	over(two);
 }
 
+static void
+who_is_asked_whether_he_lives_is_taken_only_when_there_is_nobody_else(void **state)
+{
+	struct identity alice = person("alice", "a.example", false);
+	struct session_ref *one = session(&alice), *two = session(&alice);
+	struct said of_one, of_two;
+
+	(void)state;
+	announce(&of_one, one, 1, "a.example");
+	announce(&of_two, two, 2, "a.example");
+	assert_true(session_ref_enter_flow(two));
+	session_ref_set_suspect(one, true);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(find("a.example").endpoint, 2);
+	session_ref_set_draining(two);
+	assert_int_equal(find("a.example").endpoint, 1);
+	session_ref_leave_flow(two);
+	withdraw(&of_one);
+	withdraw(&of_two);
+	over(one);
+	over(two);
+}
+
 /* ---- the memory of names ---- */
 
 static void
@@ -646,6 +669,7 @@ main(void)
 		TEST(between_equals_the_first_one_stays_unless_all_share),
 		TEST(a_set_is_what_the_rule_says_whoever_comes_and_goes),
 		TEST(the_less_busy_of_two_is_taken_and_another_agent_first_on_retry),
+		TEST(who_is_asked_whether_he_lives_is_taken_only_when_there_is_nobody_else),
 		TEST(a_name_is_known_for_a_minute_after_its_last_endpoint),
 		TEST(one_identity_forgets_only_its_own_names),
 		TEST(the_oldest_name_is_forgotten_when_too_many_are_known),
