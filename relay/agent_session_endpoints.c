@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/memory.h"
 #include "pki/identity.h"
 #include "relay/agent_session_private.h"
 #include "relay/rules.h"
@@ -334,6 +335,8 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 		return;
 	last = self->waiting_count < WAITING_MOST ? malloc(sizeof *last) : NULL;
 	if (!last) {
+		if (self->waiting_count < WAITING_MOST)
+			memory_short("nothing: an announcement is taken before its turn");
 		take(self, self->waiting_count);
 		announce(self, said);
 		return;
