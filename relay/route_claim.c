@@ -351,7 +351,8 @@ is_server_name(char out[NAME_SIZE], const char *text)
 }
 
 /* A name of the relay itself is reserved whatever the certificate says, so that is the better
- * answer. Where the certificate covers the name, join() looks. */
+ * answer. Where the certificate covers the name, join() looks, unless a registry would be asked
+ * first. */
 static enum code
 judge(struct routes *routes, const struct route_announcement *said, char name[NAME_SIZE],
     enum cover *cover)
@@ -359,9 +360,11 @@ judge(struct routes *routes, const struct route_announcement *said, char name[NA
 	if (!is_server_name(name, said->pattern))
 		return CODE_NAME_INVALID;
 	*cover = identity_covers(session_ref_identity(said->session_ref), name, NULL);
-	if (*cover != COVER_NONE)
+	if (*cover != COVER_NONE && !routes->registry)
 		return CODE_NONE;
-	return route_is_reserved(routes, name) ? CODE_NAME_RESERVED : CODE_NAME_NOT_GRANTED;
+	if (route_is_reserved(routes, name))
+		return CODE_NAME_RESERVED;
+	return *cover != COVER_NONE ? CODE_NONE : CODE_NAME_NOT_GRANTED;
 }
 
 static struct registry_question

@@ -154,6 +154,9 @@ what_is_refused_here_does_not_reach_the_registry(void **state)
 	(void)state;
 	assert_int_equal(announce("www.b.example"), CODE_NAME_NOT_GRANTED);
 	assert_null(claim);
+	assert_true(route_set_static(routes, "connect.a.example", NULL, 0));
+	assert_int_equal(announce("connect.a.example"), CODE_NAME_RESERVED);
+	assert_null(claim);
 	assert_int_equal(fake.asked, 0);
 }
 
