@@ -264,28 +264,33 @@ fail(int code, const char *event, const char *sentence)
 	return code;
 }
 
+/* Without bounds, which reload_set_bounds() knows. */
+static bool
+make_queues(struct shared *shared)
+{
+	static const struct admission_bounds none = { 0 };
+
+	return (shared->clients = clients_new(0, 0)) != NULL && (shared->hellos = admission_new(&none)) != NULL &&
+	    (shared->agent_hellos = admission_new(&none)) != NULL &&
+	    (shared->unknown_peers = admission_new(&none)) != NULL &&
+	    (shared->known_peers = admission_new(&none)) != NULL && (shared->channels = admission_new(&none)) != NULL;
+}
+
 static bool
 make_shared(struct relay *relay)
 {
-	const struct settings_limits *limits = &relay->reload.rules->settings.limits;
+	const struct rules *rules = relay->reload.rules;
 	struct shared *shared = &relay->shared;
-	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
-	struct admission_bounds agent_hellos = { limits->channel_handshakes, limits->channel_handshakes,
-	    limits->hello_memory / 4 };
-	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
-	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
 
+	if (!make_queues(shared))
+		return false;
+	reload_set_bounds(&relay->reload);
 	return (shared->usage_table = usage_table_new()) != NULL && (shared->routes = route_table_new()) != NULL &&
-	    (shared->clients = clients_new(limits->flows, limits->flows_per_client)) != NULL &&
-	    (shared->recent_peers = recent_peers_new()) != NULL && (shared->hellos = admission_new(&hellos)) != NULL &&
-	    (shared->agent_hellos = admission_new(&agent_hellos)) != NULL &&
-	    (shared->unknown_peers = admission_new(&handshakes)) != NULL &&
-	    (shared->known_peers = admission_new(&handshakes)) != NULL &&
-	    (shared->channels = admission_new(&channels)) != NULL &&
+	    (shared->recent_peers = recent_peers_new()) != NULL &&
 	    (shared->trustwatch = trustwatch_new()) != NULL && (shared->resolver = resolver_new()) != NULL &&
 	    (relay->loop = loop_new()) != NULL &&
-	    route_set_static(shared->routes, relay->reload.rules->settings.connect_pattern, relay->reload.rules->static_route,
-	        relay->reload.rules->static_count);
+	    route_set_static(shared->routes, rules->settings.connect_pattern, rules->static_route,
+	        rules->static_count);
 }
 
 /* Beside the admin socket if that is configured, else in the state directory, which is made if its parent is

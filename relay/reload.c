@@ -94,8 +94,8 @@ tell_unchanged(const struct settings *old, const struct settings *new)
 		log_event(LOG_WARNING, "restart-needed", "admin.socket and state_dir change only by a restart");
 }
 
-static void
-set_bounds(struct reload *reload)
+void
+reload_set_bounds(const struct reload *reload)
 {
 	const struct settings_limits *limits = &reload->rules->settings.limits;
 	struct shared *shared = reload->shared;
@@ -118,7 +118,7 @@ use_rules(struct reload *reload, struct rules *rules)
 {
 	rules_release(reload->rules);
 	reload->rules = rules;
-	set_bounds(reload);
+	reload_set_bounds(reload);
 	log_init("valise-relay", (enum log_level)rules->settings.log.level,
 	    (enum log_format)rules->settings.log.format);
 	for (unsigned i = 0; i < reload->shared->worker_count; i++)

@@ -29,6 +29,8 @@ void reload_poll(struct reload *);
 void reload_poll_trust(struct reload *);
 /* Remembers how the certificate's files are now. */
 void reload_stamp(struct reload *);
+/* Gives the limits of the configuration to the shared queues and counters. */
+void reload_set_bounds(const struct reload *);
 /* Logs what trust_warning() has to say. */
 void reload_warn(const struct trust *);
 
