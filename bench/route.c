@@ -66,7 +66,7 @@ on_lost(void *arg)
 static struct route_claim *
 announce(struct session_ref *ref, uint32_t number, const char *name)
 {
-	struct route_announcement said = { .session_ref = ref,
+	struct route_announcement announcement = { .session_ref = ref,
 		.endpoint = number,
 		.pattern = name,
 		.weight = 100,
@@ -75,7 +75,7 @@ announce(struct session_ref *ref, uint32_t number, const char *name)
 		.on_answer = on_answer,
 		.on_lost = on_lost };
 	struct route_refusal refusal;
-	struct route_claim *claim = route_announce(routes, &said, &refusal);
+	struct route_claim *claim = route_announce(routes, &announcement, &refusal);
 
 	must(claim != NULL, refusal.sentence);
 	return claim;

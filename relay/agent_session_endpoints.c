@@ -30,7 +30,7 @@ enum {
 
 struct agent_announcement {
 	STAILQ_ENTRY(agent_announcement) link;
-	struct frame_announce said;
+	struct frame_announce frame;
 };
 
 struct agent_endpoint {
@@ -211,14 +211,14 @@ set_aside(struct agent_endpoint *endpoint)
 }
 
 static void
-claim(struct agent_endpoint *endpoint, const struct frame_announce *said)
+claim(struct agent_endpoint *endpoint, const struct frame_announce *frame)
 {
 	struct agent_session *self = endpoint->session;
 	struct route_announcement announcement = { .session_ref = self->session_ref,
-		.endpoint = said->endpoint,
-		.pattern = said->server_name,
-		.weight = said->weight,
-		.carriers = said->carriers,
+		.endpoint = frame->endpoint,
+		.pattern = frame->server_name,
+		.weight = frame->weight,
+		.carriers = frame->carriers,
 		.loop = self->worker->loop,
 		.on_answer = on_answer,
 		.on_lost = on_lost,
@@ -229,7 +229,7 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *said)
 	endpoint->claim = route_announce(self->worker->shared->routes, &announcement, &refusal);
 	if (!endpoint->claim) {
 		drop(endpoint);
-		refuse(self, said->endpoint, said->server_name, refusal.code, refusal.sentence);
+		refuse(self, frame->endpoint, frame->server_name, refusal.code, refusal.sentence);
 	} else if (route_claim_is_up(endpoint->claim)) {
 		keep(endpoint);
 	}
@@ -254,27 +254,27 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 }
 
 static void
-announce(struct agent_session *self, const struct frame_announce *said)
+announce(struct agent_session *self, const struct frame_announce *frame)
 {
 	struct agent_endpoint *endpoint;
 	char pattern[NAME_SIZE];
 
-	name_normalise_pattern(pattern, said->server_name, strlen(said->server_name));
-	endpoint = want(self, said->endpoint);
+	name_normalise_pattern(pattern, frame->server_name, strlen(frame->server_name));
+	endpoint = want(self, frame->endpoint);
 	if (!endpoint) {
-		refuse(self, said->endpoint, said->server_name, CODE_INTERNAL,
+		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL,
 		    "memory is short on the relay");
 	} else if (self->endpoints.count >
 		   self->worker->rules->settings.limits.endpoints_per_session) {
 		drop(endpoint);
-		refuse(self, said->endpoint, said->server_name, CODE_ENDPOINT_LIMIT,
+		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");
-	} else if (!rename_to(endpoint, pattern, said->name)) {
+	} else if (!rename_to(endpoint, pattern, frame->name)) {
 		drop(endpoint);
-		refuse(self, said->endpoint, said->server_name, CODE_NAME_DUPLICATE,
+		refuse(self, frame->endpoint, frame->server_name, CODE_NAME_DUPLICATE,
 		    "another endpoint of this session has this name; announce it once");
 	} else {
-		claim(endpoint, said);
+		claim(endpoint, frame);
 	}
 }
 
@@ -297,7 +297,7 @@ take(struct agent_session *self, size_t most)
 	struct agent_announcement *first;
 
 	while (most-- > 0 && (first = next(self))) {
-		announce(self, &first->said);
+		announce(self, &first->frame);
 		free(first);
 	}
 	if (self->waiting_count == 0)
@@ -327,7 +327,7 @@ take_some(void *arg)
 }
 
 void
-agent_session_announce(struct agent_session *self, const struct frame_announce *said)
+agent_session_announce(struct agent_session *self, const struct frame_announce *frame)
 {
 	struct agent_announcement *last;
 
@@ -338,10 +338,10 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 		if (self->waiting_count < WAITING_MOST)
 			memory_short("nothing: an announcement is taken before its turn");
 		take(self, self->waiting_count);
-		announce(self, said);
+		announce(self, frame);
 		return;
 	}
-	last->said = *said;
+	last->frame = *frame;
 	STAILQ_INSERT_TAIL(&self->waiting, last, link);
 	if (self->waiting_count++ == 0)
 		timer_set(&self->taking, 0);

@@ -86,7 +86,7 @@ count_out(struct route_counts *counts, const struct route_claim *claim)
 /* ---- claims ---- */
 
 static struct route_claim *
-claim_new(struct routes *routes, const struct route_announcement *said, const char *name,
+claim_new(struct routes *routes, const struct route_announcement *announcement, const char *name,
     enum cover cover)
 {
 	size_t size = strlen(name) + 1;
@@ -100,14 +100,14 @@ claim_new(struct routes *routes, const struct route_announcement *said, const ch
 	}
 	atomic_init(&claim->held, 1);
 	claim->routes = routes;
-	claim->session_ref = session_ref_hold(said->session_ref);
-	claim->number = said->endpoint;
-	claim->weight = said->weight;
-	claim->carriers = said->carriers;
-	claim->is_shared = session_ref_is_shared(said->session_ref);
+	claim->session_ref = session_ref_hold(announcement->session_ref);
+	claim->number = announcement->endpoint;
+	claim->weight = announcement->weight;
+	claim->carriers = announcement->carriers;
+	claim->is_shared = session_ref_is_shared(announcement->session_ref);
 	claim->cover = cover;
-	claim->said = *said;
-	claim->said.pattern = NULL;
+	claim->announcement = *announcement;
+	claim->announcement.pattern = NULL;
 	memcpy(claim->name, name, size);
 	return claim;
 }
@@ -269,7 +269,7 @@ on_lost(void *data)
 
 	claim->is_up = false;
 	if (!claim->is_withdrawn)
-		claim->said.on_lost(claim->said.arg);
+		claim->announcement.on_lost(claim->announcement.arg);
 	claim_release(claim);
 }
 
@@ -291,7 +291,7 @@ join(struct routes *routes, struct route_claim *claim)
 	pthread_mutex_unlock(&routes->lock);
 	while ((lost = SLIST_FIRST(&losses))) {
 		SLIST_REMOVE_HEAD(&losses, loss);
-		loop_call(lost->said.loop, &lost->lost, on_lost, lost);
+		loop_call(lost->announcement.loop, &lost->lost, on_lost, lost);
 	}
 	claim->is_up = code == CODE_NONE;
 	return code;
@@ -354,12 +354,12 @@ is_server_name(char out[NAME_SIZE], const char *text)
  * answer. Where the certificate covers the name, join() looks, unless a registry would be asked
  * first. */
 static enum code
-judge(struct routes *routes, const struct route_announcement *said, char name[NAME_SIZE],
+judge(struct routes *routes, const struct route_announcement *announcement, char name[NAME_SIZE],
     enum cover *cover)
 {
-	if (!is_server_name(name, said->pattern))
+	if (!is_server_name(name, announcement->pattern))
 		return CODE_NAME_INVALID;
-	*cover = identity_covers(session_ref_identity(said->session_ref), name, NULL);
+	*cover = identity_covers(session_ref_identity(announcement->session_ref), name, NULL);
 	if (*cover != COVER_NONE && !routes->registry)
 		return CODE_NONE;
 	if (route_is_reserved(routes, name))
@@ -418,7 +418,7 @@ on_granted(struct route_claim *claim)
 	if (!claim->is_granted)
 		registry_release(claim->routes->registry, &release);
 	explain(code, claim->name, sentence);
-	claim->said.on_answer(claim->said.arg, code, sentence);
+	claim->announcement.on_answer(claim->announcement.arg, code, sentence);
 }
 
 static void
@@ -438,7 +438,7 @@ on_claimed(void *arg, const struct registry_answer *answer)
 		explain(answer->code, claim->name, sentence);
 		if (answer->sentence[0] != '\0')
 			memcpy(sentence, answer->sentence, sizeof sentence);
-		claim->said.on_answer(claim->said.arg, answer->code, sentence);
+		claim->announcement.on_answer(claim->announcement.arg, answer->code, sentence);
 	}
 }
 
@@ -448,22 +448,22 @@ ask(struct route_claim *claim, enum registry_verb verb,
 {
 	struct registry_question question = question_of(claim, verb);
 
-	claim->request->loop = claim->said.loop;
+	claim->request->loop = claim->announcement.loop;
 	claim->request->on_answer = on_answer;
 	claim->request->arg = claim;
 	registry_ask(claim->routes->registry, claim->request, &question);
 }
 
 struct route_claim *
-route_announce(
-    struct routes *routes, const struct route_announcement *said, struct route_refusal *refusal)
+route_announce(struct routes *routes, const struct route_announcement *announcement,
+    struct route_refusal *refusal)
 {
 	char name[NAME_SIZE];
 	enum cover cover = COVER_NONE;
 	struct route_claim *claim = NULL;
 
-	refusal->code = judge(routes, said, name, &cover);
-	if (refusal->code == CODE_NONE && !(claim = claim_new(routes, said, name, cover)))
+	refusal->code = judge(routes, announcement, name, &cover);
+	if (refusal->code == CODE_NONE && !(claim = claim_new(routes, announcement, name, cover)))
 		refusal->code = CODE_INTERNAL;
 	if (claim && routes->registry) {
 		claim->is_asked = true;
@@ -471,7 +471,7 @@ route_announce(
 	} else if (claim) {
 		refusal->code = join(routes, claim);
 	}
-	explain(refusal->code, said->pattern, refusal->sentence);
+	explain(refusal->code, announcement->pattern, refusal->sentence);
 	if (refusal->code == CODE_NONE)
 		return claim;
 	if (claim)

@@ -50,7 +50,7 @@ struct route_claim {
 	SLIST_ENTRY(route_claim) loss;
 
 	/* the announcer's thread; a claim's name is kept where a registry wants it again */
-	struct route_announcement said;		/* but for session_ref and pattern */
+	struct route_announcement announcement;		/* but for session_ref and pattern */
 	struct call lost;
 	bool is_up, is_withdrawn;
 	bool is_asked, is_granted;		/* the registry's part */
