@@ -17,6 +17,9 @@ size_           base/units.h
 number_         base/units.h
 hex_            base/units.h
 flights_        sni/tool/flight.h: all of a capture
+agent_check_    agent/check.h: the relay has a module of this name, and one program links both (tests/sim)
+agent_reload_   agent/reload.h: the same
+agent_status    agent/status.h: the same
 '
 
 may_be_called_so()	# NAME
@@ -34,7 +37,7 @@ may_be_called_so()	# NAME
 
 exported()	# OBJECT
 {
-	nm -g --defined-only "$1" | awk '$2 ~ /^[TDBRCVW]$/ && $3 !~ /^(__|_Z|\.)/ { print $3 }'
+	nm -g --defined-only "$1" 2> /dev/null | awk '$2 ~ /^[TDBRCVW]$/ && $3 !~ /^(__|_Z|\.)/ { print $3 }'
 }
 
 for folder in $folders; do
@@ -55,6 +58,11 @@ for folder in $folders; do
 	done
 	nothing "the exports of $folder/ begin with their module or their subject"
 done
+
+# The simulation links both daemons into one program.
+exported "$build"/librelay.a | sort -u > "$scratch/relay"
+exported "$build"/libagent.a | sort -u | comm -12 "$scratch/relay" - >> "$scratch/wrong"
+nothing "relay/ and agent/ export no name in common"
 
 grep -nE '^typedef (struct|enum|union)' -r base sni pki tunnel relay agent --include='*.[ch]' \
 	>> "$scratch/wrong"
