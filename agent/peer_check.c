@@ -34,7 +34,7 @@ peer_check_chain(void *arg, const struct tls_certificate *chain, size_t count)
 	peer_check_wipe(check);
 	check->identity = verify_chain(
 	    check->trust, check->role, ders, count, check->host, clock_wall_s(), &check->verdict);
-	check->has_refused = check->identity == NULL;
+	check->has_refused = !check->identity;
 	if (check->has_refused && count > 0)
 		note_presented(check, ders[0]);
 	return check->has_refused ? check->verdict.alert : 0;

@@ -15,16 +15,16 @@ unmap(struct address *address)
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = address->as.v6.sin6_port};
 
 	memcpy(&v4.sin_addr, address->as.v6.sin6_addr.s6_addr + 12, 4);
-	memset(&address->as, 0, sizeof(address->as));
+	memset(&address->as, 0, sizeof address->as);
 	address->as.v4 = v4;
-	address->bytes = sizeof(v4);
+	address->bytes = sizeof v4;
 }
 
 void
 address_from(struct address *address, const struct sockaddr *from, socklen_t bytes)
 {
-	memset(address, 0, sizeof(*address));
-	if (bytes < sizeof(sa_family_t) || bytes > sizeof(address->as))
+	memset(address, 0, sizeof *address);
+	if (bytes < sizeof(sa_family_t) || bytes > sizeof address->as)
 		return;
 	memcpy(&address->as, from, bytes);
 	address->bytes = bytes;
@@ -128,7 +128,7 @@ parse_unix(struct address *address, const char *path)
 {
 	size_t length = strlen(path);
 
-	if (length == 0 || length >= sizeof(address->as.local.sun_path))
+	if (length == 0 || length >= sizeof address->as.local.sun_path)
 		return false;
 	address->as.local.sun_family = AF_UNIX;
 	memcpy(address->as.local.sun_path, path, length + 1);
@@ -142,7 +142,7 @@ split(const char *text, char host[254], uint64_t *port)
 	const char *end = text[0] == '[' ? strchr(text, ']') : strchr(text, ':');
 	size_t length;
 
-	if (end == NULL)
+	if (!end)
 		return false;
 	if (*text == '[') {
 		if (end[1] != ':')
@@ -163,7 +163,7 @@ address_parse(struct address *address, const char *text)
 	char host[254];
 	uint64_t port;
 
-	memset(address, 0, sizeof(*address));
+	memset(address, 0, sizeof *address);
 	if (strncmp(text, unix_scheme, strlen(unix_scheme)) == 0)
 		return parse_unix(address, text + strlen(unix_scheme));
 	if (!split(text, host, &port))
@@ -171,14 +171,14 @@ address_parse(struct address *address, const char *text)
 	if (text[0] != '[' && inet_pton(AF_INET, host, &address->as.v4.sin_addr) == 1) {
 		address->as.v4.sin_family = AF_INET;
 		address->as.v4.sin_port = htons((uint16_t)port);
-		address->bytes = sizeof(address->as.v4);
+		address->bytes = sizeof address->as.v4;
 		return true;
 	}
 	if (text[0] != '[' || inet_pton(AF_INET6, host, &address->as.v6.sin6_addr) != 1)
 		return false;
 	address->as.v6.sin6_family = AF_INET6;
 	address->as.v6.sin6_port = htons((uint16_t)port);
-	address->bytes = sizeof(address->as.v6);
+	address->bytes = sizeof address->as.v6;
 	if (IN6_IS_ADDR_V4MAPPED(&address->as.v6.sin6_addr))
 		unmap(address);
 	return true;
@@ -187,10 +187,10 @@ address_parse(struct address *address, const char *text)
 static bool
 is_host_text(const char *host, bool in_brackets)
 {
-	if (in_brackets && strchr(host, ':') == NULL)
+	if (in_brackets && !strchr(host, ':'))
 		return false;
 	for (; *host != '\0'; host++) {
-		if (*host <= ' ' || *host > '~' || strchr("[]/@\"\\", *host) != NULL)
+		if (*host <= ' ' || *host > '~' || strchr("[]/@\"\\", *host))
 			return false;
 	}
 	return true;
@@ -243,11 +243,11 @@ parse_raw(struct prefix *prefix, const char *text)
 	uint64_t most, bits;
 
 	*prefix = (struct prefix){0};
-	if (length >= sizeof(host))
+	if (length >= sizeof host)
 		return false;
 	memcpy(host, text, length);
 	host[length] = '\0';
-	prefix->family = strchr(host, ':') != NULL ? AF_INET6 : AF_INET;
+	prefix->family = strchr(host, ':') ? AF_INET6 : AF_INET;
 	most = bits = prefix->family == AF_INET6 ? 128 : 32;
 	if (inet_pton(prefix->family, host, prefix->bytes) != 1 ||
 	    (*slash == '/' && !number_parse(slash + 1, &bits)) || bits > most)
@@ -297,7 +297,7 @@ prefix_text(const struct prefix *prefix, char *out)
 {
 	char host[INET6_ADDRSTRLEN];
 
-	if (inet_ntop(prefix->family, prefix->bytes, host, sizeof(host)) != NULL)
+	if (inet_ntop(prefix->family, prefix->bytes, host, sizeof host))
 		snprintf(out, PREFIX_TEXT, "%s/%u", host, prefix->bits);
 	else
 		snprintf(out, PREFIX_TEXT, "-");
@@ -364,5 +364,5 @@ prefix_hash(const struct prefix *prefix, const uint8_t key[16])
 	uint8_t data[18] = {(uint8_t)prefix->family, prefix->bits};
 
 	memcpy(data + 2, prefix->bytes, 16);
-	return hash_bytes(key, data, sizeof(data));
+	return hash_bytes(key, data, sizeof data);
 }

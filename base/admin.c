@@ -72,7 +72,7 @@ reap(void *arg)
 {
 	struct admin_question *question = arg;
 
-	if (question->admin != NULL) {
+	if (question->admin) {
 		LIST_REMOVE(question, link);
 		question->admin->question_count--;
 	}
@@ -134,12 +134,12 @@ refusal(const char *code, const char *message, json_t *details)
 {
 	json_t *error = json_pack("{s:s, s:s}", "code", code, "message", message);
 
-	if (error != NULL && details != NULL && json_object_update_missing(error, details) < 0) {
+	if (error && details && json_object_update_missing(error, details) < 0) {
 		json_decref(error);
 		error = NULL;
 	}
 	json_decref(details);
-	return error != NULL ? json_pack("{s:o}", "error", error) : NULL;
+	return error ? json_pack("{s:o}", "error", error) : NULL;
 }
 
 /* The document as one line; NULL when that cannot be made. */
@@ -148,8 +148,8 @@ line_of(json_t *document, size_t *bytes)
 {
 	char *line = NULL;
 
-	*bytes = document != NULL ? json_dumpb(document, NULL, 0, JSON_COMPACT) : 0;
-	if (*bytes > 0 && *bytes < ADMIN_ANSWER_BYTES && (line = malloc(*bytes + 1)) != NULL) {
+	*bytes = document ? json_dumpb(document, NULL, 0, JSON_COMPACT) : 0;
+	if (*bytes > 0 && *bytes < ADMIN_ANSWER_BYTES && (line = malloc(*bytes + 1))) {
 		json_dumpb(document, line, *bytes, JSON_COMPACT);
 		line[(*bytes)++] = '\n';
 	}
@@ -164,9 +164,9 @@ tell(struct admin_question *question, json_t *document)
 	    "\",\"message\":\"the answer is too long, or memory is short\"}}\n";
 
 	question->out = line_of(document, &question->out_bytes);
-	if (question->out == NULL) {
+	if (!question->out) {
 		question->out = strdup(impossible);
-		question->out_bytes = question->out != NULL ? strlen(impossible) : 0;
+		question->out_bytes = question->out ? strlen(impossible) : 0;
 	}
 	move(question, TELLING);
 	go_on_telling(question);
@@ -200,7 +200,7 @@ admin_time(int64_t wall_s, char text[ADMIN_TIME])
 	struct tm utc;
 
 	text[0] = '\0';
-	if (gmtime_r(&time, &utc) != NULL)
+	if (gmtime_r(&time, &utc))
 		strftime(text, ADMIN_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc);
 	return text;
 }
@@ -209,9 +209,9 @@ json_t *
 admin_text(const char *text)
 {
 	json_t *string = json_string(text);
-	char *plain = string == NULL && text != NULL ? strdup(text) : NULL;
+	char *plain = !string && text ? strdup(text) : NULL;
 
-	if (plain == NULL)
+	if (!plain)
 		return string;
 	for (char *at = plain; *at != '\0'; at++) {
 		if ((*at & 0x80) != 0)
@@ -239,9 +239,9 @@ find_word(const struct admin *admin, const json_t *question)
 	const char *command = json_string_value(json_object_get(question, "command"));
 	const struct admin_word *word = admin->words;
 
-	while (command != NULL && word->word != NULL && strcmp(word->word, command) != 0)
+	while (command && word->word && strcmp(word->word, command) != 0)
 		word++;
-	return command != NULL && word->word != NULL ? word : NULL;
+	return command && word->word ? word : NULL;
 }
 
 static void
@@ -260,7 +260,7 @@ judge(struct admin_question *question, size_t bytes)
 	json_t *document = json_loadb(question->in, bytes, JSON_REJECT_DUPLICATES, &error);
 	const struct admin_word *word = find_word(question->admin, document);
 
-	if (word != NULL)
+	if (word)
 		ask(question, word, document);
 	else if (json_is_string(json_object_get(document, "command")))
 		tell(question, refusal("admin-command-unknown", "this program does not know this command", NULL));
@@ -285,7 +285,7 @@ hear(struct admin_question *question)
 	}
 	question->in_bytes += (size_t)got;
 	end = memchr(question->in, '\n', question->in_bytes);
-	if (end != NULL)
+	if (end)
 		judge(question, (size_t)(end - question->in));
 	else if (question->in_bytes == sizeof question->in)
 		tell(question, refusal("admin-question-malformed", "the question is too long", NULL));
@@ -338,7 +338,7 @@ turn_away(int fd, const char *code, const char *message)
 	size_t bytes;
 	char *line = line_of(refusal(code, message, NULL), &bytes);
 
-	if (line != NULL && send(fd, line, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (line && send(fd, line, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_event(LOG_DEBUG, "admin-question", "the refused one has left already");
 	free(line);
 	close(fd);
@@ -356,7 +356,7 @@ on_accept(void *arg, int fd, const struct address *peer)
 		return;
 	}
 	question = admin->question_count < ADMIN_QUESTIONS_MOST ? calloc(1, sizeof *question) : NULL;
-	if (question == NULL) {
+	if (!question) {
 		turn_away(fd, "admin-busy", "too many questions at a time; ask again");
 		return;
 	}
@@ -389,7 +389,7 @@ judge_directory(const char *path, char error[ADMIN_ERROR])
 
 	snprintf(directory, sizeof directory, "%s", path);
 	slash = strrchr(directory, '/');
-	if (slash == NULL)
+	if (!slash)
 		return fail(EX_CANTCREAT, error, path, "is not an absolute path", "write admin.socket as /run/...");
 	slash[slash == directory] = '\0';
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
@@ -448,9 +448,9 @@ admin_new(struct loop *loop, const char *path, const struct admin_word *words, v
     char error[ADMIN_ERROR])
 {
 	struct admin *admin = calloc(1, sizeof *admin);
-	int fd = admin != NULL ? listen_at(path, error) : -1;
+	int fd = admin ? listen_at(path, error) : -1;
 
-	if (admin == NULL)
+	if (!admin)
 		fail(0, error, path, "memory is short", "try again");
 	if (fd < 0) {
 		free(admin);
@@ -462,7 +462,7 @@ admin_new(struct loop *loop, const char *path, const struct admin_word *words, v
 	LIST_INIT(&admin->questions);
 	snprintf(admin->path, sizeof admin->path, "%s", path);
 	admin->listener = listener_new(loop, fd, on_accept, admin);
-	if (admin->listener == NULL) {
+	if (!admin->listener) {
 		fail(0, error, path, "memory is short", "try again");
 		admin_free(admin);
 		return NULL;
@@ -475,9 +475,9 @@ admin_free(struct admin *admin)
 {
 	struct admin_question *question, *next;
 
-	if (admin == NULL)
+	if (!admin)
 		return;
-	for (question = LIST_FIRST(&admin->questions); question != NULL; question = next) {
+	for (question = LIST_FIRST(&admin->questions); question; question = next) {
 		next = LIST_NEXT(question, link);
 		LIST_REMOVE(question, link);
 		question->admin = NULL;

@@ -37,7 +37,7 @@ find_socket(const struct admin_program *program, const char *config_path, char p
 
 	conf_read(&place, program->place, config_path, &silent);
 	path[0] = '\0';
-	if (place.socket != NULL || place.state_dir != NULL)
+	if (place.socket || place.state_dir)
 		admin_path(place.socket, place.state_dir, path);
 	conf_wipe(&place, program->place);
 	if (silent.unreadable)
@@ -97,11 +97,11 @@ exit_code_of(const json_t *error)
 {
 	const char *code = json_string_value(json_object_get(error, "code"));
 
-	if (json_object_get(error, "mistakes") != NULL)
+	if (json_object_get(error, "mistakes"))
 		return EX_CONFIG;
-	if (code != NULL && strcmp(code, "admin-not-permitted") == 0)
+	if (code && strcmp(code, "admin-not-permitted") == 0)
 		return EX_NOPERM;
-	if (code != NULL && (strcmp(code, "admin-busy") == 0 || strcmp(code, "admin-no-answer") == 0))
+	if (code && (strcmp(code, "admin-busy") == 0 || strcmp(code, "admin-no-answer") == 0))
 		return EX_UNAVAILABLE;
 	return EX_SOFTWARE;
 }
@@ -110,14 +110,14 @@ static int
 print(const struct admin_program *program, const json_t *answer)
 {
 	const json_t *error = json_object_get(answer, "error"), *mistake;
-	const char *message = json_string_value(json_object_get(error != NULL ? error : answer, "message"));
+	const char *message = json_string_value(json_object_get(error ? error : answer, "message"));
 	size_t i;
 
 	json_array_foreach(json_object_get(error, "mistakes"), i, mistake)
 		fprintf(stderr, "%s\n", json_string_value(mistake));
-	if (error != NULL)
-		return fail(program, exit_code_of(error), "%s", message != NULL ? message : "no reason given");
-	if (message != NULL && json_object_size(answer) == 1)
+	if (error)
+		return fail(program, exit_code_of(error), "%s", message ? message : "no reason given");
+	if (message && json_object_size(answer) == 1)
 		puts(message);
 	else if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
 		return EX_IOERR;
@@ -137,7 +137,7 @@ admin_client_run(const struct admin_program *program, const char *config_path, c
 	if (code == EX_OK) {
 		send_question(fd, word);
 		answer = json_load_callback(receive, &fd, JSON_DISABLE_EOF_CHECK, &why);
-		code = answer != NULL ? print(program, answer) :
+		code = answer ? print(program, answer) :
 		    fail(program, EX_UNAVAILABLE, "no answer came from %s; is it overloaded, or stopping?", path);
 		json_decref(answer);
 	}

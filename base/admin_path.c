@@ -7,7 +7,7 @@
 const char *
 admin_path(const char *socket, const char *state_dir, char path[ADMIN_PATH])
 {
-	if (socket != NULL)
+	if (socket)
 		snprintf(path, ADMIN_PATH, "%s", socket);
 	else
 		snprintf(path, ADMIN_PATH, "%s/admin.sock", state_dir);

@@ -35,7 +35,7 @@ node_error(struct filling *f, const yaml_node_t *node, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(sentence, sizeof(sentence), format, args);
+	vsnprintf(sentence, sizeof sentence, format, args);
 	va_end(args);
 	conf_error(f->report, mark_of(node), "%s", sentence);
 }
@@ -96,7 +96,7 @@ texts_reserve(struct conf_texts *texts, size_t count)
 {
 	texts->items = calloc(count + 1, sizeof(char *));
 	texts->marks = calloc(count + 1, sizeof(struct conf_mark));
-	return texts->items != NULL && texts->marks != NULL;
+	return texts->items && texts->marks;
 }
 
 static void
@@ -113,7 +113,7 @@ add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts
 	}
 	texts->items[texts->count] = strdup(text_of(node));
 	texts->marks[texts->count] = mark_of(node);
-	if (texts->items[texts->count] == NULL)
+	if (!texts->items[texts->count])
 		node_error(f, node, "cannot be kept: memory is short");
 	else
 		texts->count++;
@@ -157,7 +157,7 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	size_t count = count_of(node);
 
 	items->items = calloc(count + 1, row->item_bytes);
-	if (items->items == NULL) {
+	if (!items->items) {
 		node_error(f, node, "cannot be kept: memory is short");
 		return;
 	}
@@ -177,7 +177,7 @@ static void
 read_mapping(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 {
 	bool fits = node->type == YAML_MAPPING_NODE || is_empty(node) ||
-	    (node->type == YAML_SCALAR_NODE && row->scalar != NULL);
+	    (node->type == YAML_SCALAR_NODE && row->scalar);
 
 	if (fits)
 		read_table(f, row->table, f->base + row->offset, node, row->scalar);
@@ -192,7 +192,7 @@ read_row(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	struct conf_mark mark = mark_of(node);
 
 	if (row->mark_offset != 0)
-		memcpy(f->base + row->mark_offset, &mark, sizeof(mark));
+		memcpy(f->base + row->mark_offset, &mark, sizeof mark);
 	switch (row->kind) {
 	case CONF_TEXT:
 	case CONF_NUMBER:
@@ -293,7 +293,7 @@ is_key(struct filling *f, const yaml_node_t *key)
 	if (key->type != YAML_SCALAR_NODE)
 		node_error(f, key, "a key must be a word, not %s; write key: value", what_is(key));
 	else if (strlen(text_of(key)) != key->data.scalar.length ||
-		 strchr(text_of(key), '.') != NULL)
+		 strchr(text_of(key), '.'))
 		node_error(f, key, "\"%s\" is not a key; nest keys instead of joining them by dots",
 		    conf_shown(shown, text_of(key)));
 	else
@@ -312,18 +312,18 @@ read_pair(
 
 	if (!is_key(f, key))
 		return;
-	snprintf(path, sizeof(path), "%s%.*s", prefix, CONF_SHOWN, text_of(key));
-	snprintf(group, sizeof(group), "%s.", path);
+	snprintf(path, sizeof path, "%s%.*s", prefix, CONF_SHOWN, text_of(key));
+	snprintf(group, sizeof group, "%s.", path);
 	row = find_row(f->table, path);
-	if (row == NULL && !enter_group(f, group, node)) {
+	if (!row && !enter_group(f, group, node)) {
 		report_unknown_key(f, key, prefix);
 		return;
 	}
 	earlier = earlier_key(f, mapping, pair);
-	if (earlier != NULL) {
+	if (earlier) {
 		node_error(f, key, "\"%s\" is given twice, first in line %u; keep one", path,
 		    mark_of(earlier).line);
-	} else if (row != NULL) {
+	} else if (row) {
 		f->given[row - f->table] = true;
 		read_row(f, row, node);
 	} else {
@@ -352,10 +352,10 @@ apply_default(struct conf_report *report, const struct conf_row *row, char *base
 
 	if (row->kind == CONF_MAPPING) {
 		apply_defaults(report, row->table, base + row->offset);
-	} else if (row->fallback != NULL && row->kind == CONF_TEXTS) {
-		fine = texts_reserve(texts, 1) && (texts->items[0] = strdup(row->fallback)) != NULL;
+	} else if (row->fallback && row->kind == CONF_TEXTS) {
+		fine = texts_reserve(texts, 1) && (texts->items[0] = strdup(row->fallback));
 		texts->count = fine;
-	} else if (row->fallback != NULL && row->kind != CONF_MAPPINGS) {
+	} else if (row->fallback && row->kind != CONF_MAPPINGS) {
 		fine = conf_value_set(row, base + row->offset, row->fallback, error);
 	}
 	if (!fine)
@@ -403,15 +403,15 @@ read_table(struct filling *outer, const struct conf_row *table, char *base, yaml
 
 	while (table[rows].kind != CONF_END)
 		rows++;
-	f.given = calloc(rows + 1, sizeof(*f.given));
-	f.home = calloc(rows + 1, sizeof(*f.home));
-	if (f.given == NULL || f.home == NULL) {
+	f.given = calloc(rows + 1, sizeof *f.given);
+	f.home = calloc(rows + 1, sizeof *f.home);
+	if (!f.given || !f.home) {
 		conf_error(f.report, mark_of(node), "cannot be kept: memory is short");
 	} else {
 		enter_group(&f, "", node);
 		if (node->type == YAML_MAPPING_NODE)
 			read_pairs(&f, node, "");
-		else if (scalar != NULL && !is_empty(node))
+		else if (scalar && !is_empty(node))
 			read_scalar(&f, scalar, node);
 		complete(&f);
 	}
@@ -432,11 +432,11 @@ conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_
 		return false;
 	outer.document = &document;
 	root = yaml_document_get_root_node(&document);
-	if (root != NULL && root->type != YAML_MAPPING_NODE && !is_empty(root))
+	if (root && root->type != YAML_MAPPING_NODE && !is_empty(root))
 		conf_error(report, mark_of(root), "the file must be a mapping (key: value), not %s",
 		    what_is(root));
 	else
-		read_table(&outer, table, out, root != NULL ? root : &nothing, NULL);
+		read_table(&outer, table, out, root ? root : &nothing, NULL);
 	yaml_document_delete(&document);
 	return report->errors == before;
 }
@@ -452,7 +452,7 @@ conf_read(void *out, const struct conf_row *table, const char *path, struct conf
 	if (!file_read(&text, path, CONF_FILE_MOST, error)) {
 		report->unreadable = true;
 		report->errors++;
-		if (report->out != NULL)
+		if (report->out)
 			fprintf(report->out, "%s\n", error);
 		return false;
 	}

@@ -50,7 +50,7 @@ hint_elsewhere(char out[CONF_KEY], const struct conf_row *table, const char *wor
 	for (const struct conf_row *row = table; row->kind != CONF_END; row++) {
 		const char *dot = strrchr(row->key, '.');
 
-		if (strcmp(dot != NULL ? dot + 1 : row->key, word) == 0) {
+		if (strcmp(dot ? dot + 1 : row->key, word) == 0) {
 			snprintf(out, CONF_KEY, "%s", row->key);
 			return true;
 		}
@@ -90,7 +90,7 @@ conf_hint_word(const char *const *words, const char *word)
 	unsigned best = tolerance(strlen(word)) + 1;
 	const char *found = NULL;
 
-	for (; *words != NULL; words++) {
+	for (; *words; words++) {
 		unsigned edits = distance(word, strlen(word), *words, strlen(*words));
 
 		if (edits < best) {

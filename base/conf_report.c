@@ -8,7 +8,7 @@ conf_error(struct conf_report *report, struct conf_mark mark, const char *format
 {
 	va_list args;
 
-	if (report->errors++ >= CONF_ERRORS_MOST || report->out == NULL)
+	if (report->errors++ >= CONF_ERRORS_MOST || !report->out)
 		return;
 	if (mark.line > 0)
 		fprintf(report->out, "%s:%u:%u: ", report->path, mark.line, mark.column);

@@ -64,7 +64,7 @@ set_amount(const struct conf_row *row, void *value, uint64_t amount, const char 
 			   ? fail(error, text, "is not known; give %s", least)
 			   : fail(error, text, "is out of range; give %s to %s", least, most);
 	}
-	memcpy(value, &amount, sizeof(amount));
+	memcpy(value, &amount, sizeof amount);
 	return true;
 }
 
@@ -117,7 +117,7 @@ set_bool(const struct conf_row *row, void *value, const char *text, char error[C
 	};
 
 	(void)row;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		if (strcmp(text, words[i].word) == 0) {
 			memcpy(value, &words[i].truth, sizeof(bool));
 			return true;
@@ -132,18 +132,18 @@ set_word(const struct conf_row *row, void *value, const char *text, char error[C
 	char list[256] = "";
 	const char *hint;
 
-	for (int i = 0; row->words[i] != NULL; i++) {
+	for (int i = 0; row->words[i]; i++) {
 		size_t used = strlen(list);
 
 		if (strcmp(text, row->words[i]) == 0) {
-			memcpy(value, &i, sizeof(i));
+			memcpy(value, &i, sizeof i);
 			return true;
 		}
 		snprintf(
-		    list + used, sizeof(list) - used, "%s%s", i > 0 ? ", " : "", row->words[i]);
+		    list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", row->words[i]);
 	}
 	hint = conf_hint_word(row->words, text);
-	return hint != NULL
+	return hint
 		   ? fail(error, text, "is not known here; did you mean \"%s\"? (one of: %s)", hint,
 			 list)
 		   : fail(error, text, "is not known here; write one of: %s", list);
@@ -157,11 +157,11 @@ set_text(const struct conf_row *row, void *value, const char *text, char error[C
 	if (!conf_value_check(row, text, error))
 		return false;
 	copy = strdup(text);
-	if (copy == NULL)
+	if (!copy)
 		return fail(error, text, "cannot be kept: memory is short");
-	memcpy(&old, value, sizeof(old));
+	memcpy(&old, value, sizeof old);
 	free(old);
-	memcpy(value, &copy, sizeof(copy));
+	memcpy(value, &copy, sizeof copy);
 	return true;
 }
 
@@ -170,7 +170,7 @@ conf_value_check(const struct conf_row *row, const char *text, char error[CONF_S
 {
 	char why[256] = "is not allowed here";
 
-	if (row->check == NULL || row->check(text, why))
+	if (!row->check || row->check(text, why))
 		return true;
 	return fail(error, text, "%s", why);
 }

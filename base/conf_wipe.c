@@ -28,9 +28,9 @@ wipe_text(void *value)
 {
 	char *text;
 
-	memcpy(&text, value, sizeof(text));
+	memcpy(&text, value, sizeof text);
 	free(text);
-	memset(value, 0, sizeof(text));
+	memset(value, 0, sizeof text);
 }
 
 void

@@ -44,7 +44,7 @@ static void
 report_problem(
     const yaml_parser_t *parser, const char *text, size_t bytes, struct conf_report *report)
 {
-	const char *problem = parser->problem != NULL ? parser->problem : "not understood";
+	const char *problem = parser->problem ? parser->problem : "not understood";
 
 	if (parser->error == YAML_READER_ERROR)
 		conf_error(report, mark_at(text, bytes, parser->problem_offset),
@@ -54,7 +54,7 @@ report_problem(
 	else if (is_tab(text, bytes, parser->problem_mark))
 		conf_error(report, mark_of(parser->problem_mark),
 		    "not valid YAML: a tab; indent with spaces");
-	else if (parser->context != NULL && parser->context_mark.line != parser->problem_mark.line)
+	else if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		conf_error(report, mark_of(parser->problem_mark),
 		    "not valid YAML: %s, %s that began in line %zu; check indentation, colons and "
 		    "quotes",
@@ -75,13 +75,13 @@ is_marked(const yaml_event_t *event)
 {
 	switch (event->type) {
 	case YAML_SCALAR_EVENT:
-		return event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL;
+		return event->data.scalar.anchor || event->data.scalar.tag;
 	case YAML_SEQUENCE_START_EVENT:
-		return event->data.sequence_start.anchor != NULL ||
-		       event->data.sequence_start.tag != NULL;
+		return event->data.sequence_start.anchor ||
+		       event->data.sequence_start.tag;
 	case YAML_MAPPING_START_EVENT:
-		return event->data.mapping_start.anchor != NULL ||
-		       event->data.mapping_start.tag != NULL;
+		return event->data.mapping_start.anchor ||
+		       event->data.mapping_start.tag;
 	default:
 		return false;
 	}

@@ -229,8 +229,8 @@ on_overall_over(void *arg)
 	struct connector *connector = arg;
 
 	if (connector->next == 0)
-		snprintf(connector->error, sizeof(connector->error), "cannot connect: %s",
-		    connector->resolution != NULL ? "the name was not resolved in time" :
+		snprintf(connector->error, sizeof connector->error, "cannot connect: %s",
+		    connector->resolution ? "the name was not resolved in time" :
 						    "there was no time left to begin");
 	for (size_t i = 0; i < connector->next; i++) {
 		if (connector->attempts[i].fd >= 0)
@@ -247,13 +247,13 @@ on_resolved(void *arg, const struct address *addresses, size_t count, const char
 	struct connector *connector = arg;
 
 	connector->resolution = NULL;
-	if (error != NULL) {
-		snprintf(connector->error, sizeof(connector->error), "%s", error);
+	if (error) {
+		snprintf(connector->error, sizeof connector->error, "%s", error);
 		settle(connector);
 		return;
 	}
 	connector->count = count;
-	memcpy(connector->addresses, addresses, count * sizeof(*addresses));
+	memcpy(connector->addresses, addresses, count * sizeof *addresses);
 	try_next(connector);
 }
 
@@ -286,13 +286,13 @@ tell_failure(struct connector *connector)
 	bool is_v6 = connector->addresses[0].as.any.sa_family == AF_INET6;
 	size_t used = 0;
 
-	for (int family = 0; family < 2 && used < sizeof(connector->error); family++) {
+	for (int family = 0; family < 2 && used < sizeof connector->error; family++) {
 		const struct address *at = last_failed(connector, family == 0 ? is_v6 : !is_v6);
 		char text[ADDRESS_TEXT];
 
-		if (at == NULL)
+		if (!at)
 			continue;
-		used += (size_t)snprintf(connector->error + used, sizeof(connector->error) - used,
+		used += (size_t)snprintf(connector->error + used, sizeof connector->error - used,
 		    "%s %s: %s", used == 0 ? "cannot connect to" : "; nor to",
 		    address_text(at, text), strerror(connector->errors[at - connector->addresses]));
 	}
@@ -320,15 +320,15 @@ set_target(struct connector *connector, const char *target)
 		loop_later(connector->loop, &connector->begin);
 		return;
 	}
-	snprintf(connector->error, sizeof(connector->error),
+	snprintf(connector->error, sizeof connector->error,
 	    "cannot connect to \"%.100s\": not host:port, [address]:port or unix:/path", target);
 	if (host_port_split(target, connector->host, &port)) {
-		snprintf(connector->error, sizeof(connector->error),
+		snprintf(connector->error, sizeof connector->error,
 		    "cannot resolve \"%.100s\": memory is short", connector->host);
 		connector->resolution = resolver_ask(connector->resolver, connector->loop,
 		    connector->host, port, on_resolved, connector);
 	}
-	if (connector->resolution == NULL)
+	if (!connector->resolution)
 		settle(connector);
 }
 
@@ -336,9 +336,9 @@ struct connector *
 connector_new(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
     void (*on_done)(void *, int, const char *), void *arg)
 {
-	struct connector *connector = calloc(1, sizeof(*connector));
+	struct connector *connector = calloc(1, sizeof *connector);
 
-	if (connector == NULL)
+	if (!connector)
 		return NULL;
 	connector->loop = loop;
 	connector->resolver = resolver;
@@ -360,7 +360,7 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 void
 connector_free(struct connector *connector)
 {
-	if (connector == NULL)
+	if (!connector)
 		return;
 	resolution_forget(connector->resolution);
 	loop_forget(connector->loop, &connector->begin);

@@ -31,7 +31,7 @@ take_integer(struct cursor *in, size_t bytes)
 	const uint8_t *here = cursor_bytes(in, bytes);
 	uint64_t value = 0;
 
-	if (here == NULL)
+	if (!here)
 		return 0;
 	for (size_t i = 0; i < bytes; i++)
 		value = value << 8 | here[i];
@@ -75,7 +75,7 @@ cursor_copy(struct cursor *in, void *out, size_t bytes)
 
 	if (bytes == 0)
 		return;
-	if (here != NULL)
+	if (here)
 		memcpy(out, here, bytes);
 	else
 		memset(out, 0, bytes);
@@ -97,9 +97,9 @@ take_text(struct cursor *in, size_t bytes, char *out, size_t out_size)
 	const uint8_t *here = cursor_bytes(in, bytes);
 
 	out[0] = '\0';
-	if (here == NULL && bytes > 0)
+	if (!here && bytes > 0)
 		return;
-	if (bytes >= out_size || (bytes > 0 && memchr(here, 0, bytes) != NULL)) {
+	if (bytes >= out_size || (bytes > 0 && memchr(here, 0, bytes))) {
 		in->failed = true;
 		return;
 	}
@@ -150,7 +150,7 @@ put_integer(struct writer *out, uint64_t value, size_t bytes)
 {
 	uint8_t *here = writer_room(out, bytes);
 
-	if (here == NULL)
+	if (!here)
 		return;
 	for (size_t i = bytes; i > 0; i--, value >>= 8)
 		here[i - 1] = (uint8_t)value;
@@ -188,7 +188,7 @@ writer_bytes(struct writer *out, const void *data, size_t bytes)
 	if (bytes == 0)
 		return;
 	here = writer_room(out, bytes);
-	if (here != NULL)
+	if (here)
 		memcpy(here, data, bytes);
 }
 

@@ -31,5 +31,5 @@ daemon_rows_workers(const char *text)
 {
 	uint64_t count;
 
-	return text != NULL && number_parse(text, &count) ? (unsigned)count : thread_cores();
+	return text && number_parse(text, &count) ? (unsigned)count : thread_cores();
 }

@@ -79,7 +79,7 @@ read_regular(struct secret *out, const char *path, int fd, const struct stat *st
 	if (st->st_size < 0 || expected > most)
 		return fail(error, path, "is larger than %zu bytes; is it the right file?", most);
 	out->data = malloc(expected + 1);
-	if (out->data == NULL)
+	if (!out->data)
 		return fail_errno(error, path, "read", ENOMEM);
 	out->bytes = expected;
 	bytes = read_all(fd, out->data, expected + 1);
@@ -99,10 +99,10 @@ fail_for_root(char error[FILE_ERROR], const char *path, uid_t owner)
 	const struct passwd *user = getpwuid(owner);
 	char number[32];
 
-	snprintf(number, sizeof(number), "%u", owner);
+	snprintf(number, sizeof number, "%u", owner);
 	return fail(error, path, "this key belongs to user %.64s, and root runs this; run it as that "
 	    "user: runuser -u %.64s -- ..., or chown the key to root if the daemon runs as root",
-	    user != NULL ? user->pw_name : number, user != NULL ? user->pw_name : number);
+	    user ? user->pw_name : number, user ? user->pw_name : number);
 }
 
 static bool
@@ -189,7 +189,7 @@ sync_directory(const char *path)
 	int fd;
 	bool fine;
 
-	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(copy, sizeof copy, "%s", path);
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -215,10 +215,10 @@ write_whole(const char *path, mode_t mode, const void *data, size_t bytes, bool 
     char error[FILE_ERROR])
 {
 	char temporary[PATH_MAX];
-	int length = snprintf(temporary, sizeof(temporary), "%s.new-XXXXXX", path), fd, why;
+	int length = snprintf(temporary, sizeof temporary, "%s.new-XXXXXX", path), fd, why;
 	bool fine;
 
-	if (length < 0 || (size_t)length >= sizeof(temporary))
+	if (length < 0 || (size_t)length >= sizeof temporary)
 		return fail_errno(error, path, "write", ENAMETOOLONG);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)

@@ -71,9 +71,9 @@ _Bool
 table_init(struct table *table)
 {
 	*table = (struct table){.slot_count = FIRST_SLOTS};
-	arc4random_buf(table->key, sizeof(table->key));
+	arc4random_buf(table->key, sizeof table->key);
 	table->slots = calloc(table->slot_count, sizeof(struct hash_link *));
-	if (table->slots == NULL)
+	if (!table->slots)
 		*table = (struct table){0};
 	return table->slots != NULL;
 }
@@ -100,7 +100,7 @@ slot_of(const struct table *table, uint64_t hash)
 static struct hash_link *
 same_hash(struct hash_link *link, uint64_t hash)
 {
-	while (link != NULL && link->hash != hash)
+	while (link && link->hash != hash)
 		link = link->next;
 	return link;
 }
@@ -123,7 +123,7 @@ table_find(const struct table *table, uint64_t hash,
 {
 	struct hash_link *link = table_first(table, hash);
 
-	while (link != NULL && !is(link, key))
+	while (link && !is(link, key))
 		link = table_next(link);
 	return link;
 }
@@ -136,10 +136,10 @@ grow(struct table *table)
 
 	bigger.slot_count = table->slot_count * 2;
 	bigger.slots = calloc(bigger.slot_count, sizeof(struct hash_link *));
-	if (bigger.slots == NULL)
+	if (!bigger.slots)
 		return;
 	for (size_t i = 0; i < table->slot_count; i++) {
-		while (table->slots[i] != NULL) {
+		while (table->slots[i]) {
 			struct hash_link *link = table->slots[i];
 			struct hash_link **slot = slot_of(&bigger, link->hash);
 
@@ -171,9 +171,9 @@ table_remove(struct table *table, struct hash_link *link)
 {
 	struct hash_link **at = slot_of(table, link->hash);
 
-	while (*at != NULL && *at != link)
+	while (*at && *at != link)
 		at = &(*at)->next;
-	if (*at == NULL)
+	if (!*at)
 		return;
 	*at = link->next;
 	link->next = NULL;
@@ -186,7 +186,7 @@ table_each(struct table *table, void (*each)(struct hash_link *, void *), void *
 	for (size_t i = 0; i < table->slot_count; i++) {
 		struct hash_link *next;
 
-		for (struct hash_link *link = table->slots[i]; link != NULL; link = next) {
+		for (struct hash_link *link = table->slots[i]; link; link = next) {
 			next = link->next;
 			each(link, arg);
 		}

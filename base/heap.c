@@ -17,8 +17,8 @@ heap_init(struct heap *heap, bool (*before)(const struct heap_node *, const stru
 static struct heap_node *
 meld(const struct heap *heap, struct heap_node *a, struct heap_node *b)
 {
-	if (a == NULL || b == NULL)
-		return a != NULL ? a : b;
+	if (!a || !b)
+		return a ? a : b;
 	if (heap->before(b, a)) {
 		struct heap_node *swap = a;
 
@@ -27,7 +27,7 @@ meld(const struct heap *heap, struct heap_node *a, struct heap_node *b)
 	}
 	b->back = a;
 	b->next = a->child;
-	if (b->next != NULL)
+	if (b->next)
 		b->next->back = b;
 	a->child = b;
 	return a;
@@ -39,7 +39,7 @@ take(struct heap_node **list)
 {
 	struct heap_node *node = *list;
 
-	if (node == NULL)
+	if (!node)
 		return NULL;
 	*list = node->next;
 	node->next = NULL;
@@ -53,13 +53,13 @@ meld_all(const struct heap *heap, struct heap_node *list)
 {
 	struct heap_node *pairs = NULL, *whole = NULL;
 
-	while (list != NULL) {
+	while (list) {
 		struct heap_node *a = take(&list), *pair = meld(heap, a, take(&list));
 
 		pair->next = pairs;
 		pairs = pair;
 	}
-	while (pairs != NULL)
+	while (pairs)
 		whole = meld(heap, whole, take(&pairs));
 	return whole;
 }
@@ -78,7 +78,7 @@ cut_out(struct heap_node *node)
 		node->back->child = node->next;
 	else
 		node->back->next = node->next;
-	if (node->next != NULL)
+	if (node->next)
 		node->next->back = node->back;
 }
 

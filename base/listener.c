@@ -80,7 +80,7 @@ concerns_one_client(int error)
 	static const int errors[] = {ECONNABORTED, EINTR, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT,
 	    EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
 		if (errors[i] == error)
 			return true;
 	}
@@ -92,7 +92,7 @@ static bool
 accept_one(struct listener *listener)
 {
 	struct sockaddr_storage from;
-	socklen_t bytes = sizeof(from);
+	socklen_t bytes = sizeof from;
 	int fd =
 	    accept4(listener->fd, (struct sockaddr *)&from, &bytes, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct address peer;
@@ -143,9 +143,9 @@ struct listener *
 listener_new(
     struct loop *loop, int fd, void (*on_accept)(void *, int, const struct address *), void *arg)
 {
-	struct listener *listener = calloc(1, sizeof(*listener));
+	struct listener *listener = calloc(1, sizeof *listener);
 
-	if (listener == NULL) {
+	if (!listener) {
 		close(fd);
 		return NULL;
 	}
@@ -175,7 +175,7 @@ listener_pause(struct listener *listener)
 void
 listener_free(struct listener *listener)
 {
-	if (listener == NULL)
+	if (!listener)
 		return;
 	timer_clear(&listener->timer);
 	watch_wipe(&listener->watch);

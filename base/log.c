@@ -22,9 +22,9 @@ is_journal(void)
 	struct stat file;
 	char here[64];
 
-	if (manager == NULL || fstat(STDERR_FILENO, &file) < 0)
+	if (!manager || fstat(STDERR_FILENO, &file) < 0)
 		return false;
-	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
+	snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
 	return strcmp(manager, here) == 0;
 }
 

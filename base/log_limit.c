@@ -47,7 +47,7 @@ chain_of(const char *event, const struct prefix *block)
 	uint64_t hash;
 
 	if (!limiter.has_key)
-		arc4random_buf(limiter.key, sizeof(limiter.key));
+		arc4random_buf(limiter.key, sizeof limiter.key);
 	limiter.has_key = true;
 	hash = prefix_hash(block, limiter.key) ^ hash_bytes(limiter.key, event, strlen(event));
 	return &limiter.chains[hash % CHAINS];
@@ -58,7 +58,7 @@ find(const char *event, const struct prefix *block)
 {
 	struct window *window = *chain_of(event, block);
 
-	while (window != NULL &&
+	while (window &&
 	       (strcmp(window->event, event) != 0 || !prefix_equals(&window->block, block)))
 		window = window->next;
 	return window;
@@ -106,7 +106,7 @@ clear_first(uint64_t now_ms, bool all, struct window *ended)
 	*ended = (struct window){0};
 	if (limiter.count == 0 || (!all && first->end_ms > now_ms))
 		return false;
-	if (first->event != NULL)
+	if (first->event)
 		*ended = end(first);
 	limiter.first = (limiter.first + 1) % WINDOWS;
 	limiter.count--;
@@ -122,9 +122,9 @@ window_for(enum log_level level, const char *event, const struct prefix *block, 
 {
 	struct window *window = find(event, block);
 
-	if (window != NULL && window->end_ms > now_ms)
+	if (window && window->end_ms > now_ms)
 		return window;
-	if (window != NULL)
+	if (window)
 		*ended = end(window);
 	return has_room(block) ? open_window(level, event, block, now_ms) : NULL;
 }
@@ -132,7 +132,7 @@ window_for(enum log_level level, const char *event, const struct prefix *block, 
 static bool
 count_line(struct window *window)
 {
-	if (window == NULL)
+	if (!window)
 		return false;
 	if (window->lines == LINES_MOST) {
 		window->suppressed++;
@@ -156,14 +156,14 @@ log_limit_passes(enum log_level level, const char *event, const struct address *
     struct log_suppressed suppressed[LOG_LIMIT_ENDED])
 {
 	static const struct prefix shared = {0};
-	struct prefix block = client != NULL ? prefix_block(client, BLOCK_HOST) : shared;
+	struct prefix block = client ? prefix_block(client, BLOCK_HOST) : shared;
 	struct window ended = {0}, shared_ended = {0}, *window;
 	uint64_t now_ms = clock_ms();
 	bool passes;
 
 	pthread_mutex_lock(&limiter.lock);
 	window = window_for(level, event, &block, now_ms, &ended);
-	if (window == NULL)
+	if (!window)
 		window = window_for(level, event, &shared, now_ms, &shared_ended);
 	passes = count_line(window);
 	pthread_mutex_unlock(&limiter.lock);
@@ -206,7 +206,7 @@ log_limit_unlock(void)
 void
 log_limit_leave_parent(void)
 {
-	memset(limiter.chains, 0, sizeof(limiter.chains));
+	memset(limiter.chains, 0, sizeof limiter.chains);
 	limiter.first = limiter.count = 0;
 	atomic_store(&is_open, false);
 	pthread_mutex_unlock(&limiter.lock);

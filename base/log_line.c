@@ -36,7 +36,7 @@ log_level_name(enum log_level level)
 static void
 put(struct log_line *line, const char *text, size_t bytes)
 {
-	if (line->full || sizeof(line->text) - TAIL_BYTES - line->bytes < bytes) {
+	if (line->full || sizeof line->text - TAIL_BYTES - line->bytes < bytes) {
 		line->full = true;
 		return;
 	}
@@ -57,7 +57,7 @@ put_format(struct log_line *line, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	put_text(line, text);
 }
@@ -155,7 +155,7 @@ is_plain(const char *text, char first)
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++) {
-		if (*text < first || *text > '~' || strchr("\"\\=", *text) != NULL)
+		if (*text < first || *text > '~' || strchr("\"\\=", *text))
 			return false;
 	}
 	return true;
@@ -166,7 +166,7 @@ put_quoted(struct log_line *line, const char *text, bool is_plain_text)
 {
 	char quoted[4 * STRING_MOST + 1];
 
-	log_quote(quoted, sizeof(quoted), text, (unsigned)cut_at(text, STRING_MOST));
+	log_quote(quoted, sizeof quoted, text, (unsigned)cut_at(text, STRING_MOST));
 	put_text(line, is_plain_text ? "" : "\"");
 	put_text(line, quoted);
 	put_text(line, is_plain_text ? "" : "\"");
@@ -198,7 +198,7 @@ put_hex(struct log_line *line, const void *data, size_t size)
 static void
 make_object_key(void)
 {
-	arc4random_buf(object_key, sizeof(object_key));
+	arc4random_buf(object_key, sizeof object_key);
 }
 
 static void
@@ -207,7 +207,7 @@ put_object(struct log_line *line, const void *object)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, make_object_key);
-	put_format(line, "%08" PRIx32, (uint32_t)hash_bytes(object_key, &object, sizeof(object)));
+	put_format(line, "%08" PRIx32, (uint32_t)hash_bytes(object_key, &object, sizeof object));
 }
 
 static void
@@ -247,10 +247,10 @@ put_value(struct log_line *line, const struct log_field *field, bool json)
 static void
 put_fields(struct log_line *line, const struct log_field *field, bool json)
 {
-	for (; field->key != NULL; field++) {
+	for (; field->key; field++) {
 		size_t before = line->bytes;
 
-		if (field->kind == LOG_KIND_STRING && field->value.string == NULL)
+		if (field->kind == LOG_KIND_STRING && !field->value.string)
 			continue;
 		put_text(line, json ? ",\"" : " ");
 		put_text(line, field->key);
@@ -273,7 +273,7 @@ put_time(struct log_line *line, bool with_micros)
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
 	put_text(line, text);
 	if (with_micros)
 		put_format(line, ".%06" PRId64, now_us % 1000000);
@@ -290,7 +290,7 @@ build_json(struct log_line *line, enum log_level level, const char *event, const
 	put_json_string(line, atomic_load(&program_name));
 	put_text(line, ",\"event\":");
 	put_json_string(line, event);
-	if (sentence != NULL) {
+	if (sentence) {
 		put_text(line, ",\"message\":");
 		put_json_string(line, sentence);
 	}
@@ -306,7 +306,7 @@ build_text(struct log_line *line, enum log_level level, const char *event, const
 	put_time(line, false);
 	put_format(line, " %s ", level_names[level]);
 	put_text(line, event);
-	if (sentence != NULL) {
+	if (sentence) {
 		put_text(line, ": ");
 		put_sentence(line, sentence);
 	}

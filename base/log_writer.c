@@ -156,11 +156,11 @@ put_line(const char *text, uint16_t bytes, bool is_audit)
 	const struct head head = {.bytes = bytes, .is_audit = is_audit};
 	size_t most = is_audit ? RING_BYTES : RING_BYTES - AUDIT_BYTES;
 
-	if (writer.used + sizeof(head) + bytes > most) {
+	if (writer.used + sizeof head + bytes > most) {
 		count_loss(&writer.losses, is_audit);
 		return;
 	}
-	copy_in(&head, sizeof(head));
+	copy_in(&head, sizeof head);
 	copy_in(text, bytes);
 	atomic_store(&has_work, true);
 	pthread_cond_signal(&writer.work);
@@ -175,12 +175,12 @@ take_lines(struct log_line *out)
 	for (out->bytes = 0; writer.used > 0;) {
 		struct head head;
 
-		look_at(0, &head, sizeof(head));
+		look_at(0, &head, sizeof head);
 		if (out->bytes > 0 && out->bytes + head.bytes > PIPE_BUF)
 			break;
-		look_at(sizeof(head), out->text + out->bytes, head.bytes);
+		look_at(sizeof head, out->text + out->bytes, head.bytes);
 		out->bytes += head.bytes;
-		drop_first(sizeof(head) + head.bytes);
+		drop_first(sizeof head + head.bytes);
 		count_loss(&taken, head.is_audit);
 	}
 	return taken;
@@ -325,8 +325,8 @@ __assert_fail(const char *claim, const char *file, unsigned line, const char *fu
 	struct log_line out;
 	char sentence[512];
 
-	snprintf(sentence, sizeof(sentence), "%s:%u: %s: Assertion `%s' failed", file, line,
-	    function != NULL ? function : "?", claim);
+	snprintf(sentence, sizeof sentence, "%s:%u: %s: Assertion `%s' failed", file, line,
+	    function ? function : "?", claim);
 	log_build(&out, LOG_ERROR, "assertion-failed", sentence, &(const struct log_field){0});
 	log_put(out.text, out.bytes, false);
 	abort();
@@ -447,7 +447,7 @@ log_put_suppressed(const struct log_suppressed *suppressed)
 
 	if (suppressed->lines == 0)
 		return;
-	snprintf(sentence, sizeof(sentence), "%" PRIu64 " suppressed", suppressed->lines);
+	snprintf(sentence, sizeof sentence, "%" PRIu64 " suppressed", suppressed->lines);
 	log_build(&line, suppressed->level, "log-lines-suppressed", sentence,
 	    (const struct log_field[]){log_str("of", suppressed->event),
 		log_str("clients", is_of_all ? NULL : prefix_text(&suppressed->block, block)),

@@ -41,7 +41,7 @@ static void
 queue_move(struct task_queue *to, struct task_queue *from)
 {
 	queue_init(to);
-	if (from->first == NULL)
+	if (!from->first)
 		return;
 	*to = *from;
 	queue_init(from);
@@ -52,12 +52,12 @@ queue_remove(struct task_queue *queue, struct task *task)
 {
 	struct task **at = &queue->first;
 
-	while (*at != NULL && *at != task)
+	while (*at && *at != task)
 		at = &(*at)->next;
-	if (*at == NULL)
+	if (!*at)
 		return false;
 	*at = task->next;
-	if (task->next == NULL)
+	if (!task->next)
 		queue->end = at;
 	return true;
 }
@@ -66,7 +66,7 @@ static void
 run_tasks(struct loop *loop)
 {
 	queue_move(&loop->running, &loop->later);
-	while (loop->running.first != NULL) {
+	while (loop->running.first) {
 		struct task *task = loop->running.first;
 
 		queue_remove(&loop->running, task);
@@ -82,7 +82,7 @@ wake(struct loop *loop)
 	const uint64_t one = 1;
 
 	/* This fails only when the counter is full, and then the loop is awake anyhow. */
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+	if (write(loop->wake_fd, &one, sizeof one) < 0)
 		return;
 }
 
@@ -95,7 +95,7 @@ put_in_inbox(struct loop *loop, struct call *call)
 		call->next = newest;
 	while (!atomic_compare_exchange_weak(&loop->inbox, &newest, call));
 	/* Whoever found the inbox empty wakes the loop; the others know that it will look. */
-	if (newest == NULL)
+	if (!newest)
 		wake(loop);
 }
 
@@ -105,7 +105,7 @@ run_call(struct call *call)
 {
 	struct loop *asker = call->asker;
 
-	if (asker == NULL) {
+	if (!asker) {
 		call->function(call->data);	/* may free the call */
 		return;
 	}
@@ -121,14 +121,14 @@ run_calls(struct loop *loop)
 {
 	struct call *stack = atomic_exchange(&loop->inbox, NULL), *list = NULL;
 
-	while (stack != NULL) {
+	while (stack) {
 		struct call *call = stack;
 
 		stack = call->next;
 		call->next = list;
 		list = call;
 	}
-	while (list != NULL) {
+	while (list) {
 		struct call *call = list;
 
 		list = call->next;
@@ -144,7 +144,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	struct loop *loop = arg;
 
 	(void)what;
-	if (read((int)fd, &count, sizeof(count)) < 0)
+	if (read((int)fd, &count, sizeof count) < 0)
 		return;	/* somebody else's wake-up was already taken */
 	run_calls(loop);
 }
@@ -165,7 +165,7 @@ loop_first_timer(struct loop *loop)
 {
 	struct heap_node *first = loop->timers.first;
 
-	return first != NULL ? container_of(first, struct timer, node) : NULL;
+	return first ? container_of(first, struct timer, node) : NULL;
 }
 
 /* Timers that are set meanwhile wait for the next turn, so that none can keep the loop to itself. */
@@ -174,9 +174,9 @@ run_timers(struct loop *loop)
 {
 	uint64_t set_before = loop->timers_set;
 	struct timer *timer = loop_first_timer(loop);
-	uint64_t now = timer != NULL ? clock_us() : 0;
+	uint64_t now = timer ? clock_us() : 0;
 
-	while (timer != NULL && timer->due_us <= now && timer->number < set_before) {
+	while (timer && timer->due_us <= now && timer->number < set_before) {
 		timer_clear(timer);
 		loop->moves++;
 		timer->on_time(timer->arg);	/* may free the timer */
@@ -220,9 +220,9 @@ prepare_wait(struct loop *loop)
 	const struct timer *first = loop_first_timer(loop);
 	uint64_t now;
 
-	if (loop->later.first != NULL)
+	if (loop->later.first)
 		return false;
-	if (first == NULL) {
+	if (!first) {
 		set_wait(loop, 0, 0);
 		return true;
 	}
@@ -246,7 +246,7 @@ new_base(void)
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
-	if (config == NULL)
+	if (!config)
 		return NULL;
 	event_set_log_callback(on_library_message);
 	/* Our own inbox is the only thing that other threads touch; a deadline counts from the
@@ -275,7 +275,7 @@ add_events(struct loop *loop)
 static void
 release(struct loop *loop)
 {
-	if (loop->base != NULL)
+	if (loop->base)
 		event_base_free(loop->base);
 	if (loop->wake_fd >= 0)
 		close(loop->wake_fd);
@@ -285,16 +285,16 @@ release(struct loop *loop)
 struct loop *
 loop_new(void)
 {
-	struct loop *loop = calloc(1, sizeof(*loop));
+	struct loop *loop = calloc(1, sizeof *loop);
 
-	if (loop == NULL)
+	if (!loop)
 		return NULL;
 	heap_init(&loop->timers, is_due_before);
 	queue_init(&loop->later);
 	queue_init(&loop->running);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->base = new_base();
-	if (loop->wake_fd >= 0 && loop->base != NULL && add_events(loop))
+	if (loop->wake_fd >= 0 && loop->base && add_events(loop))
 		return loop;
 	release(loop);
 	return NULL;
@@ -303,13 +303,13 @@ loop_new(void)
 static bool
 has_work(struct loop *loop)
 {
-	return loop->later.first != NULL || atomic_load(&loop->inbox) != NULL;
+	return loop->later.first || atomic_load(&loop->inbox);
 }
 
 void
 loop_free(struct loop *loop)
 {
-	if (loop == NULL)
+	if (!loop)
 		return;
 	for (int pass = 0; pass < LAST_PASSES && has_work(loop); pass++) {
 		run_calls(loop);
@@ -400,7 +400,7 @@ watch_want(struct watch *watch, unsigned mask)
 void
 watch_wipe(struct watch *watch)
 {
-	if (watch->loop == NULL)
+	if (!watch->loop)
 		return;
 	watch_want(watch, WATCH_NOTHING);
 	watch->loop = NULL;

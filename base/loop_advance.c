@@ -37,7 +37,7 @@ loop_advance(struct loop *loop, uint64_t ms)
 	assert(clock_is_fake());
 	while (come_to_rest(loop)) {
 		next = loop_first_timer(loop);
-		if (next == NULL || next->due_us > until_us) {
+		if (!next || next->due_us > until_us) {
 			if (clock_us() == until_us)
 				return true;
 			clock_fake_move(until_us);

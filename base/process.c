@@ -27,7 +27,7 @@ process_ignore_signals(void)
 	static const int numbers[] = {SIGHUP, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGIO, SIGPROF,
 	    SIGVTALRM, SIGSTKFLT, SIGPWR, SIGXFSZ};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		signal(numbers[i], SIG_IGN);
 	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
 		signal(number, SIG_IGN);

@@ -61,7 +61,7 @@ encode_v2(
 {
 	struct writer out = writer_over(data, PROXY_MOST);
 
-	writer_bytes(&out, v2_signature, sizeof(v2_signature));
+	writer_bytes(&out, v2_signature, sizeof v2_signature);
 	if (family == AF_UNSPEC) {
 		writer_u8(&out, V2_LOCAL);
 		writer_u8(&out, 0);
@@ -96,10 +96,10 @@ set_address(struct address *address, int family, const void *host, uint16_t port
 
 	if (family == AF_INET) {
 		memcpy(&v4.sin_addr, host, 4);
-		address_from(address, (struct sockaddr *)&v4, sizeof(v4));
+		address_from(address, (struct sockaddr *)&v4, sizeof v4);
 	} else {
 		memcpy(&v6.sin6_addr, host, 16);
-		address_from(address, (struct sockaddr *)&v6, sizeof(v6));
+		address_from(address, (struct sockaddr *)&v6, sizeof v6);
 	}
 }
 
@@ -109,7 +109,7 @@ next_word(char **rest)
 {
 	char *word = strsep(rest, " ");
 
-	return word != NULL && *word != '\0' ? word : NULL;
+	return word && *word != '\0' ? word : NULL;
 }
 
 static bool
@@ -117,7 +117,7 @@ parse_v1_port(const char *text, uint16_t *port)
 {
 	uint64_t number;
 
-	if (text == NULL || (text[0] == '0' && text[1] != '\0') || !number_parse(text, &number) ||
+	if (!text || (text[0] == '0' && text[1] != '\0') || !number_parse(text, &number) ||
 	    number > UINT16_MAX)
 		return false;
 	*port = (uint16_t)number;
@@ -133,7 +133,7 @@ parse_v1_addresses(char *rest, int family, struct address *source, struct addres
 	uint8_t from_host[16], to_host[16];
 	uint16_t from_number, to_number;
 
-	if (from == NULL || to == NULL || rest != NULL || inet_pton(family, from, from_host) != 1 ||
+	if (!from || !to || rest || inet_pton(family, from, from_host) != 1 ||
 	    inet_pton(family, to, to_host) != 1 || !parse_v1_port(from_port, &from_number) ||
 	    !parse_v1_port(to_port, &to_number))
 		return false;
@@ -156,12 +156,12 @@ judge_v1(char *line, bool *has_addresses, struct address *source, struct address
 	char *rest = line + strlen(v1_word), *protocol = next_word(&rest);
 	int family;
 
-	if (protocol == NULL)
+	if (!protocol)
 		return PROXY_MALFORMED;
 	if (strcmp(protocol, "UNKNOWN") == 0)
 		return PROXY_COMPLETE;
 	family = family_named(protocol);
-	if (family == AF_UNSPEC || rest == NULL ||
+	if (family == AF_UNSPEC || !rest ||
 	    !parse_v1_addresses(rest, family, source, destination))
 		return PROXY_MALFORMED;
 	*has_addresses = true;
@@ -176,9 +176,9 @@ decode_v1(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_add
 	const uint8_t *end = memmem(data, seen, "\r\n", 2);
 	char line[V1_MOST + 1];
 
-	if (memchr(data, 0, end != NULL ? (size_t)(end - data) : seen) != NULL)
+	if (memchr(data, 0, end ? (size_t)(end - data) : seen))
 		return PROXY_MALFORMED;
-	if (end == NULL)
+	if (!end)
 		return bytes < V1_MOST ? PROXY_INCOMPLETE : PROXY_MALFORMED;
 	memcpy(line, data, (size_t)(end - data));
 	line[end - data] = '\0';
@@ -217,7 +217,7 @@ decode_v2(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_add
 	uint8_t command, protocol;
 	uint16_t length;
 
-	cursor_bytes(&in, sizeof(v2_signature));
+	cursor_bytes(&in, sizeof v2_signature);
 	command = cursor_u8(&in);
 	if (!in.failed && command != V2_LOCAL && command != V2_PROXY)
 		return PROXY_MALFORMED;
@@ -249,7 +249,7 @@ proxy_decode(const uint8_t *data, size_t bytes, size_t *header_bytes, bool *has_
 		return PROXY_INCOMPLETE;
 	if (begins_like(data, bytes, v1_word, strlen(v1_word)))
 		return decode_v1(data, bytes, header_bytes, has_addresses, source, destination);
-	if (begins_like(data, bytes, v2_signature, sizeof(v2_signature)))
+	if (begins_like(data, bytes, v2_signature, sizeof v2_signature))
 		return decode_v2(data, bytes, header_bytes, has_addresses, source, destination);
 	return PROXY_MALFORMED;
 }

@@ -23,10 +23,10 @@ static bool
 find_manager(struct sockaddr_un *name, socklen_t *bytes)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	size_t length = path != NULL ? strlen(path) : 0;
+	size_t length = path ? strlen(path) : 0;
 
 	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (length < 2 || length >= sizeof(name->sun_path) || (path[0] != '/' && path[0] != '@'))
+	if (length < 2 || length >= sizeof name->sun_path || (path[0] != '/' && path[0] != '@'))
 		return false;
 	memcpy(name->sun_path, path, length);
 	if (path[0] == '@')
@@ -48,15 +48,15 @@ ready_tell(const char *state, const char *status)
 	if (!find_manager(&name, &name_bytes))
 		return;
 	/* MONOTONIC_USEC goes with RELOADING=1 (sd_notify(3)) and says nothing otherwise. */
-	bytes = snprintf(text, sizeof(text), "%s%s%.2000s\nMONOTONIC_USEC=%" PRIu64,
-	    state != NULL ? state : "", status != NULL ? "\nSTATUS=" : "",
-	    status != NULL ? status : "", clock_us());
+	bytes = snprintf(text, sizeof text, "%s%s%.2000s\nMONOTONIC_USEC=%" PRIu64,
+	    state ? state : "", status ? "\nSTATUS=" : "",
+	    status ? status : "", clock_us());
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	/* A state is worth a moment of waiting, a status for people is not; either may be lost. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	sendto(fd, text, (size_t)bytes, MSG_NOSIGNAL | (state == NULL ? MSG_DONTWAIT : 0),
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	sendto(fd, text, (size_t)bytes, MSG_NOSIGNAL | (!state ? MSG_DONTWAIT : 0),
 	    (struct sockaddr *)&name, name_bytes);
 	close(fd);
 }
@@ -95,7 +95,7 @@ static void
 write_pid(int fd)
 {
 	char text[32];
-	int bytes = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	int bytes = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
 	/* The pid is for people; only the lock counts. */
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)bytes, 0) < 0)

@@ -55,7 +55,7 @@ resolved_learn(struct resolved *resolved, const struct answer *answer, uint64_t 
 	if (answer->count == 0) {
 		if (now_ms >= resolved->stale_until_ms)
 			resolved->answer.count = 0;
-		memcpy(resolved->answer.why, answer->why, sizeof(answer->why));
+		memcpy(resolved->answer.why, answer->why, sizeof answer->why);
 		resolved->failure_until_ms = now_ms + FAILURE_MS;
 		return;
 	}
@@ -102,7 +102,7 @@ bring_forward(struct address *addresses, size_t done, size_t count, sa_family_t 
 	if (at == count)
 		return;
 	next = addresses[at];
-	memmove(&addresses[done + 1], &addresses[done], (at - done) * sizeof(next));
+	memmove(&addresses[done + 1], &addresses[done], (at - done) * sizeof next);
 	addresses[done] = next;
 }
 

@@ -92,15 +92,15 @@ ask_system(const char *host, struct answer *answer)
 	struct addrinfo *found = NULL;
 	int why = getaddrinfo(host, NULL, &hints, &found);
 
-	memset(answer, 0, sizeof(*answer));
-	for (const struct addrinfo *at = found; why == 0 && at != NULL; at = at->ai_next) {
+	memset(answer, 0, sizeof *answer);
+	for (const struct addrinfo *at = found; why == 0 && at; at = at->ai_next) {
 		struct address address;
 
 		address_from(&address, at->ai_addr, at->ai_addrlen);
 		answer_add(answer, &address);
 	}
 	if (answer->count == 0)
-		snprintf(answer->why, sizeof(answer->why), "cannot resolve \"%s\": %s", host,
+		snprintf(answer->why, sizeof answer->why, "cannot resolve \"%s\": %s", host,
 		    why == EAI_SYSTEM ? strerror(errno)
 		    : why != 0	      ? gai_strerror(why)
 				      : "no address");
@@ -138,7 +138,7 @@ host_find(struct resolver *resolver, const char *name)
 	struct hash_link *at = table_first(
 	    &resolver->hosts, table_hash(&resolver->hosts, name, strlen(name)));
 
-	for (; at != NULL; at = table_next(at)) {
+	for (; at; at = table_next(at)) {
 		struct host *host = container_of(at, struct host, link);
 
 		if (strcmp(host->name, name) == 0)
@@ -150,11 +150,11 @@ host_find(struct resolver *resolver, const char *name)
 static struct host *
 host_new(struct resolver *resolver, const char *name)
 {
-	struct host *host = calloc(1, sizeof(*host));
+	struct host *host = calloc(1, sizeof *host);
 
-	if (host == NULL)
+	if (!host)
 		return NULL;
-	snprintf(host->name, sizeof(host->name), "%s", name);
+	snprintf(host->name, sizeof host->name, "%s", name);
 	LIST_INIT(&host->waiting);
 	host->state = HOST_KNOWN;
 	TAILQ_INSERT_HEAD(&resolver->lists[HOST_KNOWN], host, place);
@@ -179,12 +179,12 @@ static void
 answer(struct resolution *resolution, const struct resolved *resolved, const char *error)
 {
 	resolution->host = NULL;
-	if (error == NULL)
+	if (!error)
 		resolution->count = resolved_order(
 		    resolved, clock_ms(), resolution->port, resolution->addresses);
 	if (resolution->count == 0)
-		snprintf(resolution->why, sizeof(resolution->why), "%s",
-		    error != NULL ? error : resolved->answer.why);
+		snprintf(resolution->why, sizeof resolution->why, "%s",
+		    error ? error : resolved->answer.why);
 	loop_call(resolution->loop, &resolution->call, deliver, resolution);
 }
 
@@ -193,7 +193,7 @@ answer_all(struct host *host, const char *error)
 {
 	struct resolution *resolution;
 
-	while ((resolution = LIST_FIRST(&host->waiting)) != NULL) {
+	while ((resolution = LIST_FIRST(&host->waiting))) {
 		LIST_REMOVE(resolution, place);
 		answer(resolution, &host->resolved, error);
 	}
@@ -251,7 +251,7 @@ pick(struct resolver *resolver)
 		return NULL;
 	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place) {
 		if (may_begin(host, &load, now) &&
-		    (best == NULL || rank(host, now) < rank(best, now)))
+		    (!best || rank(host, now) < rank(best, now)))
 			best = host;
 	}
 	return best;
@@ -265,7 +265,7 @@ static void
 tend(struct resolver *resolver)
 {
 	if (resolver->threads > resolver->idle + resolver->counts[HOST_AT_WORK] ||
-	    resolver->closing || pick(resolver) == NULL)
+	    resolver->closing || !pick(resolver))
 		return;
 	if (resolver->idle > 0)
 		pthread_cond_signal(&resolver->more);
@@ -323,7 +323,7 @@ make_room(struct resolver *resolver, const struct host *newcomer)
 			most = dispensable(host, now);
 		}
 	}
-	if (leaving == NULL)
+	if (!leaving)
 		return false;
 	leaving->is_refresh = false;
 	answer_all(leaving, too_many);
@@ -370,7 +370,7 @@ wait_or_answer(struct resolver *resolver, struct resolution *resolution, const c
 {
 	struct host *host = host_find(resolver, name);
 
-	if (host == NULL && (host = host_new(resolver, name)) == NULL) {
+	if (!host && !(host = host_new(resolver, name))) {
 		answer(resolution, NULL, "cannot resolve: memory is short");
 		return;
 	}
@@ -456,7 +456,7 @@ serve(void *arg)
 	while (has_work && !resolver->closing) {
 		struct host *host = pick(resolver);
 
-		if (host != NULL)
+		if (host)
 			look_up(resolver, host);
 		else
 			has_work = rest(resolver);
@@ -501,9 +501,9 @@ start_threads(struct resolver *resolver)
 struct resolver *
 resolver_new(void)
 {
-	struct resolver *resolver = calloc(1, sizeof(*resolver));
+	struct resolver *resolver = calloc(1, sizeof *resolver);
 
-	if (resolver == NULL)
+	if (!resolver)
 		return NULL;
 	pthread_mutex_init(&resolver->lock, NULL);
 	pthread_cond_init(&resolver->more, NULL);
@@ -521,7 +521,7 @@ resolver_new(void)
 void
 resolver_free(struct resolver *resolver)
 {
-	if (resolver == NULL)
+	if (!resolver)
 		return;
 	pthread_mutex_lock(&resolver->lock);
 	resolver->closing = true;
@@ -566,7 +566,7 @@ is_to_tend(struct resolution *resolution)
 
 	pthread_mutex_lock(&resolver->lock);
 	tend(resolver);
-	is_queued = resolution->host != NULL && resolution->host->state == HOST_QUEUED &&
+	is_queued = resolution->host && resolution->host->state == HOST_QUEUED &&
 	    !is_slow(resolution->host, clock_ms());
 	pthread_mutex_unlock(&resolver->lock);
 	return is_queued;
@@ -592,9 +592,9 @@ struct resolution *
 resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uint16_t port,
     void (*on_done)(void *, const struct address *, size_t, const char *), void *arg)
 {
-	struct resolution *resolution = calloc(1, sizeof(*resolution));
+	struct resolution *resolution = calloc(1, sizeof *resolution);
 
-	if (resolution == NULL)
+	if (!resolution)
 		return NULL;
 	resolution->resolver = resolver;
 	resolution->loop = loop;
@@ -617,13 +617,13 @@ resolution_forget(struct resolution *resolution)
 {
 	struct resolver *resolver;
 
-	if (resolution == NULL)
+	if (!resolution)
 		return;
 	resolver = resolution->resolver;
 	timer_clear(&resolution->timer);
 	resolution->forgotten = true;
 	pthread_mutex_lock(&resolver->lock);
-	if (resolution->host == NULL) {
+	if (!resolution->host) {
 		pthread_mutex_unlock(&resolver->lock);
 		return;
 	}
@@ -640,7 +640,7 @@ resolver_address_failed(
 
 	pthread_mutex_lock(&resolver->lock);
 	host = host_find(resolver, name);
-	if (host != NULL && resolved_blame(&host->resolved, address, clock_ms()) &&
+	if (host && resolved_blame(&host->resolved, address, clock_ms()) &&
 	    clock_ms() - host->began_ms >= AGAIN_MS)
 		refresh(resolver, host);
 	pthread_mutex_unlock(&resolver->lock);

@@ -24,7 +24,7 @@ secret_init(struct secret *secret, const void *data, size_t bytes)
 {
 	*secret = (struct secret){0};
 	secret->data = malloc(bytes + 1);
-	if (secret->data == NULL)
+	if (!secret->data)
 		return false;
 	if (bytes > 0)
 		memcpy(secret->data, data, bytes);
@@ -36,7 +36,7 @@ secret_init(struct secret *secret, const void *data, size_t bytes)
 void
 secret_wipe(struct secret *secret)
 {
-	if (secret->data != NULL)
+	if (secret->data)
 		bytes_wipe(secret->data, secret->bytes);
 	free(secret->data);
 	*secret = (struct secret){0};

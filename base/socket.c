@@ -57,7 +57,7 @@ fail(int fd, const struct address *address, char *error)
 static bool
 set(int fd, int level, int option, int value)
 {
-	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+	return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
 /* A local socket outlives the program that made it; one that nobody answers at is in the way. */
@@ -129,7 +129,7 @@ enum socket_health
 socket_health(int fd, uint64_t silent_ms)
 {
 	struct tcp_info info = {0};
-	socklen_t bytes = sizeof(info);
+	socklen_t bytes = sizeof info;
 	int pending = 0;
 
 	if (ioctl(fd, SIOCOUTQ, &pending) < 0 || pending == 0 ||
@@ -159,14 +159,14 @@ socket_reset_on_close(int fd)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 static struct address
 name_of(int fd, int (*get)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_storage storage;
-	socklen_t bytes = sizeof(storage);
+	socklen_t bytes = sizeof storage;
 	struct address address = {0};
 
 	if (get(fd, (struct sockaddr *)&storage, &bytes) == 0)

@@ -36,7 +36,7 @@ start_thread(struct thread *thread, const char *name)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (why != 0)
 		return false;
-	snprintf(short_name, sizeof(short_name), "%.15s", name);
+	snprintf(short_name, sizeof short_name, "%.15s", name);
 	pthread_setname_np(thread->thread, short_name);
 	return true;
 }
@@ -44,14 +44,14 @@ start_thread(struct thread *thread, const char *name)
 struct thread *
 thread_start(const char *name, void (*run)(void *, struct loop *), void *arg)
 {
-	struct thread *thread = calloc(1, sizeof(*thread));
+	struct thread *thread = calloc(1, sizeof *thread);
 
-	if (thread == NULL)
+	if (!thread)
 		return NULL;
 	thread->run = run;
 	thread->arg = arg;
 	thread->loop = loop_new();
-	if (thread->loop == NULL || !start_thread(thread, name)) {
+	if (!thread->loop || !start_thread(thread, name)) {
 		loop_free(thread->loop);
 		free(thread);
 		return NULL;
@@ -68,7 +68,7 @@ thread_loop(struct thread *thread)
 void
 thread_join(struct thread *thread)
 {
-	if (thread == NULL)
+	if (!thread)
 		return;
 	pthread_join(thread->thread, NULL);
 	loop_free(thread->loop);
@@ -79,7 +79,7 @@ unsigned
 thread_cores(void)
 {
 	cpu_set_t set;
-	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 
 	return count > 0 ? (unsigned)count : 1;
 }

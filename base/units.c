@@ -54,7 +54,7 @@ take_amount(const char **text, const struct unit *units, uint64_t *amount)
 {
 	if (!take_digits(text, amount))
 		return false;
-	for (; units->name != NULL; units++) {
+	for (; units->name; units++) {
 		size_t length = strlen(units->name);
 
 		if (strncmp(*text, units->name, length) != 0)

@@ -18,7 +18,7 @@ static const struct form {
 static const struct form *
 form_of(unsigned char first)
 {
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
 		if (first >= forms[i].first && first <= forms[i].last)
 			return &forms[i];
 	}
@@ -32,7 +32,7 @@ utf8_decode(const void *sequence, size_t left, uint32_t *point)
 	const unsigned char *at = sequence;
 	const struct form *form = form_of(at[0]);
 
-	if (form == NULL || left < form->bytes)
+	if (!form || left < form->bytes)
 		return 0;
 	*point = at[0] & first_bits[form->bytes];
 	for (unsigned n = 1; n < form->bytes; n++) {
@@ -64,7 +64,7 @@ utf8_is_invisible(uint32_t point)
 	};
 	size_t i = 0;
 
-	while (i < sizeof(ranges) / sizeof(ranges[0]) && point > ranges[i].last)
+	while (i < sizeof ranges / sizeof ranges[0] && point > ranges[i].last)
 		i++;
-	return i < sizeof(ranges) / sizeof(ranges[0]) && point >= ranges[i].first;
+	return i < sizeof ranges / sizeof ranges[0] && point >= ranges[i].first;
 }

@@ -122,7 +122,7 @@ static void
 write_file(const char *path, const void *data, size_t bytes)
 {
 	FILE *file = fopen(path, "w");
-	must(file != NULL && fwrite(data, 1, bytes, file) == bytes && fclose(file) == 0, path);
+	must(file && fwrite(data, 1, bytes, file) == bytes && fclose(file) == 0, path);
 }
 
 static void
@@ -195,7 +195,7 @@ ours(const char *path, struct result *result)
 	must(pem_load(&file, path, PEM_CRL, error), error);
 	struct der der = pem_block(&file, 0);
 	struct crl *crl = crl_parse(der.data, der.bytes, &why);
-	result->good = crl != NULL && crl_is_signed_by(crl, spki) && crl_index(crl, &why);
+	result->good = crl && crl_is_signed_by(crl, spki) && crl_index(crl, &why);
 	pem_wipe(&file);
 	result->ms = now_ms() - start;
 	for (size_t i = 0; result->good && i < crl_count(crl); i++) {

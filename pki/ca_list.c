@@ -12,9 +12,9 @@
 static void
 ca_free(struct listed_ca *ca)
 {
-	if (ca == NULL)
+	if (!ca)
 		return;
-	if (ca->link.crt != NULL)
+	if (ca->link.crt)
 		gnutls_x509_crt_deinit(ca->link.crt);
 	free(ca->der);
 	free(ca);
@@ -49,7 +49,7 @@ bool
 ca_list_has_lowest(const struct ca_list *list, const uint8_t id[ISSUER_ID])
 {
 	const struct listed_ca *sub = find(list, id, false);
-	return sub != NULL && !sub->narrowed;
+	return sub && !sub->narrowed;
 }
 
 bool
@@ -86,7 +86,7 @@ ca_new(struct der der, const char **why)
 {
 	struct listed_ca *ca = calloc(1, sizeof *ca);
 	*why = "cannot be read: memory is short";
-	if (ca == NULL || (ca->der = malloc(der.bytes + 1)) == NULL)
+	if (!ca || !(ca->der = malloc(der.bytes + 1)))
 		goto failed;
 	memcpy(ca->der, der.data, der.bytes);
 	if (!x509_parse(&ca->link.facts, (struct der){ ca->der, der.bytes }, why))
@@ -101,7 +101,7 @@ ca_new(struct der der, const char **why)
 	ca->is_root = x509_names_issuer(&ca->link.facts, &ca->link.facts);
 	ca->root = ca->is_root ? ca : NULL;
 	*why = ca_fault(ca);
-	if (*why == NULL)
+	if (!*why)
 		return ca;
 failed:
 	ca_free(ca);
@@ -117,10 +117,10 @@ add(struct ca_list *list, struct der der, const char *file)
 	if (list->count == CA_LIST_MOST)
 		return "is one too many";
 	struct listed_ca *ca = ca_new(der, &why);
-	if (ca == NULL)
+	if (!ca)
 		return why;
 	struct listed_ca **more = realloc(list->cas, (list->count + 1) * sizeof *more);
-	if (more == NULL) {
+	if (!more) {
 		ca_free(ca);
 		return "cannot be read: memory is short";
 	}
@@ -153,14 +153,14 @@ load_file(struct ca_list *list, const char *path, const char *label, char error[
 	const char *why = NULL;
 	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
 		return false;
-	for (size_t i = 0; i < file.count && why == NULL; i++) {
+	for (size_t i = 0; i < file.count && !why; i++) {
 		struct der der = pem_block(&file, i);
 		why = add(list, der, path);
-		if (why != NULL)
+		if (why)
 			describe(der, path, i, why, label, error);
 	}
 	pem_wipe(&file);
-	return why == NULL;
+	return !why;
 }
 
 /* ---- who stands under which root ---- */
@@ -168,9 +168,9 @@ load_file(struct ca_list *list, const char *path, const char *label, char error[
 static bool
 find_root(struct ca_list *list, struct listed_ca *sub)
 {
-	for (size_t i = 0; i < list->count && sub->root == NULL; i++) {
+	for (size_t i = 0; i < list->count && !sub->root; i++) {
 		const struct listed_ca *above = list->cas[i];
-		if (above->root != NULL && x509_names_issuer(&sub->link.facts, &above->link.facts) &&
+		if (above->root && x509_names_issuer(&sub->link.facts, &above->link.facts) &&
 		    is_signed_by(&sub->link.facts, &above->link.facts)) {
 			sub->root = above->root;
 			sub->issuer = above;
@@ -196,7 +196,7 @@ find_roots(struct ca_list *list)
 		more = false;
 		for (size_t i = 0; i < list->count; i++) {
 			struct listed_ca *ca = list->cas[i];
-			if (ca->root != NULL || !find_root(list, ca))
+			if (ca->root || !find_root(list, ca))
 				continue;
 			mark_narrowed(list, ca->root);
 			mark_narrowed(list, ca->issuer);
@@ -221,7 +221,7 @@ all_have_roots(const struct ca_list *list, const char *label, char error[CA_LIST
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct listed_ca *ca = list->cas[i];
-		if (ca->root != NULL)
+		if (ca->root)
 			continue;
 		char subject[100], issuer[100];
 		x509_name_text(ca->link.facts.subject, subject, sizeof subject);

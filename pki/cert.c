@@ -26,11 +26,11 @@ copy_sans(struct cert_facts *facts, const struct x509 *x)
 	struct der name;
 	while (x509_next_name_of(&names, NAME_DNS, &name)) {
 		char **more = realloc(facts->sans, (facts->san_count + 1) * sizeof *more);
-		if (more == NULL)
+		if (!more)
 			return false;
 		facts->sans = more;
 		char *text = more[facts->san_count] = malloc(name.bytes + 1);
-		if (text == NULL)
+		if (!text)
 			return false;
 		facts->san_count++;
 		for (size_t i = 0; i < name.bytes; i++)
@@ -84,7 +84,7 @@ static const char *
 read_key_facts(struct cert_facts *facts, const struct x509 *x)
 {
 	gnutls_pubkey_t key = public_key(x);
-	if (key == NULL)
+	if (!key)
 		return "has a public key that cannot be read";
 	int algorithm = gnutls_pubkey_get_pk_algorithm(key, &facts->bits);
 	snprintf(facts->key_type, sizeof facts->key_type, "%s", key_word(algorithm));
@@ -109,7 +109,7 @@ read_facts(struct cert_facts *facts, const struct x509 *x)
 		return "has a grant that is refused";
 	facts->subject = name_copy(x->subject);
 	facts->issuer = name_copy(x->issuer);
-	if (facts->subject == NULL || facts->issuer == NULL || !copy_sans(facts, x))
+	if (!facts->subject || !facts->issuer || !copy_sans(facts, x))
 		return "cannot be read: memory is short";
 	return read_key_facts(facts, x);
 }
@@ -126,10 +126,10 @@ cert_load(struct cert_facts *facts, const char *path, char error[CERT_ERROR])
 	facts->chain_count = file.count;
 	if (x509_parse(&x, pem_block(&file, 0), &why))
 		why = read_facts(facts, &x);
-	if (why != NULL)
+	if (why)
 		snprintf(error, CERT_ERROR, "%.300s: the certificate %s; issue it anew", path, why);
 	pem_wipe(&file);
-	return why == NULL;
+	return !why;
 }
 
 void

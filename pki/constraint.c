@@ -60,10 +60,10 @@ static enum fit
 fit_email(struct der name, struct der base)
 {
 	const uint8_t *at = memrchr(name.data, '@', name.bytes);
-	if (at == NULL)
+	if (!at)
 		return UNCLEAR;
 	const uint8_t *base_at = base.bytes == 0 ? NULL : memrchr(base.data, '@', base.bytes);
-	if (base_at != NULL) {
+	if (base_at) {
 		size_t local = (size_t)(base_at - base.data) + 1;
 		if (local != (size_t)(at - name.data) + 1 || memcmp(name.data, base.data, local) != 0)
 			return OUTSIDE;
@@ -89,13 +89,13 @@ fit_uri(struct der name, struct der base)
 		return UNCLEAR;
 	host += 3;
 	const uint8_t *stop = host;
-	while (stop < end && strchr("/?#", *stop) == NULL)
+	while (stop < end && !strchr("/?#", *stop))
 		stop++;
 	const uint8_t *user = memrchr(host, '@', (size_t)(stop - host));
-	if (user != NULL)
+	if (user)
 		host = user + 1;
 	const uint8_t *port = memchr(host, ':', (size_t)(stop - host));
-	return fit_host(host, (size_t)((port == NULL ? stop : port) - host), base);
+	return fit_host(host, (size_t)((!port ? stop : port) - host), base);
 }
 
 static enum fit

@@ -51,7 +51,7 @@ static bool
 is_encrypted(const char *block, const char *end)
 {
 	const char *stop = memmem(block, (size_t)(end - block), "-----END ", 9);
-	size_t bytes = (size_t)((stop != NULL ? stop : end) - block);
+	size_t bytes = (size_t)((stop ? stop : end) - block);
 	return memmem(block, bytes, "Proc-Type: 4,ENCRYPTED", 22) != NULL;
 }
 
@@ -75,7 +75,7 @@ pem_kind_of(const char *text, const char *end)
 	enum content kind = CONTENT_OTHER;
 	for (const char *at = text; kind == CONTENT_OTHER; at++) {
 		at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN));
-		if (at == NULL)
+		if (!at)
 			break;
 		kind = pem_kind_at(at + strlen(BEGIN), end);
 	}
@@ -147,7 +147,7 @@ der_kind_of(struct der der)
 static bool
 is_blank(const char *text, size_t bytes)
 {
-	while (bytes > 0 && strchr(" \t\r\n", text[bytes - 1]) != NULL && text[bytes - 1] != '\0')
+	while (bytes > 0 && strchr(" \t\r\n", text[bytes - 1]) && text[bytes - 1] != '\0')
 		bytes--;
 	return bytes == 0;
 }
@@ -158,7 +158,7 @@ content_of(const void *data, size_t bytes)
 	const char *text = data;
 	if (is_blank(text, bytes))
 		return (struct content_facts){ CONTENT_EMPTY, false };
-	if (memmem(text, bytes, BEGIN, strlen(BEGIN)) != NULL)
+	if (memmem(text, bytes, BEGIN, strlen(BEGIN)))
 		return (struct content_facts){ pem_kind_of(text, text + bytes), true };
 	return (struct content_facts){ der_kind_of((struct der){ data, bytes }), false };
 }

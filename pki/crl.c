@@ -36,7 +36,7 @@ crl_reason_word(unsigned reason)
 		"superseded", "cessationOfOperation", "certificateHold", NULL,
 		"removeFromCRL", "privilegeWithdrawn", "aACompromise",
 	};
-	return reason < CRL_REASONS && words[reason] != NULL ? words[reason] : words[0];
+	return reason < CRL_REASONS && words[reason] ? words[reason] : words[0];
 }
 
 /* ---- extensions ---- */
@@ -85,7 +85,7 @@ read_list_extensions(struct crl *crl, struct cursor list)
 	enum { AUTHORITY_KEY = 35, NUMBER = 20, DELTA = 27, DISTRIBUTION_POINT = 28 };
 	const char *fault = NULL;
 	uint8_t seen[256] = {0};
-	while (fault == NULL && list.left > 0 && !list.failed) {
+	while (!fault && list.left > 0 && !list.failed) {
 		struct der oid;
 		bool critical;
 		struct cursor value = der_extension(&list, &oid, &critical);
@@ -104,7 +104,7 @@ read_list_extensions(struct crl *crl, struct cursor list)
 		else if (critical)
 			fault = "has a critical extension that is not known here";
 	}
-	return fault != NULL ? fault : list.failed ? "has malformed extensions" : NULL;
+	return fault ? fault : list.failed ? "has malformed extensions" : NULL;
 }
 
 /* ---- entries ---- */
@@ -192,7 +192,7 @@ sort_out(struct crl *crl)
 {
 	crl->count = 0;
 	crl->begins = calloc(BUCKETS, sizeof *crl->begins);
-	if (crl->begins == NULL)
+	if (!crl->begins)
 		return "cannot be read: memory is short";
 	return count_entries(crl) ? NULL : "has an entry that is malformed";
 }
@@ -258,9 +258,9 @@ read_list(struct crl *crl)
 	if (!cursor_end(&in) || !cursor_end(&outer))
 		return "is malformed";
 	const char *fault = read_signed_part(crl);
-	if (fault == NULL && crl->next_update < crl->this_update)
+	if (!fault && crl->next_update < crl->this_update)
 		return "ends before it begins";
-	return fault != NULL || crl->revoked.bytes == 0 ? fault : sort_out(crl);
+	return fault || crl->revoked.bytes == 0 ? fault : sort_out(crl);
 }
 
 static void
@@ -277,7 +277,7 @@ static const char *
 copy_facts(struct crl *crl)
 {
 	crl->facts = malloc(crl->issuer.bytes + crl->authority_key.bytes + crl->number.bytes + 1);
-	if (crl->facts == NULL)
+	if (!crl->facts)
 		return "cannot be read: memory is short";
 	uint8_t *to = crl->facts;
 	move_fact(&crl->issuer, &to);
@@ -291,13 +291,13 @@ crl_parse(const uint8_t *der, size_t bytes, const char **why)
 {
 	struct crl *crl = calloc(1, sizeof *crl);
 	*why = "cannot be read: memory is short";
-	if (crl == NULL)
+	if (!crl)
 		return NULL;
 	crl->whole = (struct der){ der, bytes };
 	*why = read_list(crl);
-	if (*why == NULL)
+	if (!*why)
 		*why = copy_facts(crl);
-	if (*why == NULL)
+	if (!*why)
 		return crl;
 	crl_free(crl);
 	return NULL;
@@ -306,7 +306,7 @@ crl_parse(const uint8_t *der, size_t bytes, const char **why)
 void
 crl_free(struct crl *crl)
 {
-	if (crl == NULL)
+	if (!crl)
 		return;
 	free(crl->kept);
 	free(crl->facts);
@@ -318,15 +318,15 @@ crl_free(struct crl *crl)
 static void
 rebase(struct der *part, const uint8_t *from, const uint8_t *to)
 {
-	if (part->data != NULL)
+	if (part->data)
 		part->data = to + (part->data - from);
 }
 
 bool
 crl_keep(struct crl *crl)
 {
-	uint8_t *copy = crl->kept != NULL ? NULL : malloc(crl->whole.bytes);
-	if (copy == NULL)
+	uint8_t *copy = crl->kept ? NULL : malloc(crl->whole.bytes);
+	if (!copy)
 		return crl->kept != NULL;
 	const uint8_t *from = crl->whole.data;
 	memcpy(copy, from, crl->whole.bytes);
@@ -390,14 +390,14 @@ crl_index(struct crl *crl, const char **why)
 {
 	if (crl->indexed)
 		return true;
-	if (crl->begins == NULL && crl->revoked.bytes > 0 && (*why = sort_out(crl)) != NULL)
+	if (!crl->begins && crl->revoked.bytes > 0 && (*why = sort_out(crl)))
 		return false;
 	crl->entries = malloc(crl->count * sizeof *crl->entries + 1);
 	*why = "cannot be read: memory is short";
-	if (crl->entries == NULL)
+	if (!crl->entries)
 		return false;
 	*why = "has an entry that is malformed, or critical and not known here";
-	if (crl->begins != NULL) {
+	if (crl->begins) {
 		if (!read_entries(crl))
 			return false;
 		sort_buckets(crl);
@@ -419,7 +419,7 @@ crl_find(const struct crl *crl, const struct serial *serial, unsigned *compariso
 	size_t low = 0, high = crl->count;
 	unsigned compared = 0;
 	const struct crl_entry *found = NULL;
-	while (low < high && found == NULL) {
+	while (low < high && !found) {
 		size_t middle = low + (high - low) / 2;
 		int order = serial_compare(serial, &crl->entries[middle].serial);
 		compared++;
@@ -430,7 +430,7 @@ crl_find(const struct crl *crl, const struct serial *serial, unsigned *compariso
 		else
 			found = &crl->entries[middle];
 	}
-	if (comparisons != NULL)
+	if (comparisons)
 		*comparisons = compared;
 	return found;
 }

@@ -35,7 +35,7 @@ struct crl_history *
 crl_history_new(void)
 {
 	struct crl_history *history = calloc(1, sizeof *history);
-	if (history == NULL)
+	if (!history)
 		return NULL;
 	atomic_init(&history->refs, 1);
 	pthread_mutex_init(&history->lock, NULL);
@@ -52,7 +52,7 @@ crl_history_hold(struct crl_history *history)
 void
 crl_history_release(struct crl_history *history)
 {
-	if (history == NULL || atomic_fetch_sub(&history->refs, 1) != 1)
+	if (!history || atomic_fetch_sub(&history->refs, 1) != 1)
 		return;
 	pthread_mutex_destroy(&history->lock);
 	free(history->marks);
@@ -91,7 +91,7 @@ crl_history_would_roll_back(struct crl_history *history, const struct crl_mark *
 {
 	pthread_mutex_lock(&history->lock);
 	const struct crl_mark *last = find_mark(history, mark->issuer);
-	bool older = last != NULL && crl_mark_is_older(mark, last);
+	bool older = last && crl_mark_is_older(mark, last);
 	if (older)
 		*seen = *last;
 	pthread_mutex_unlock(&history->lock);
@@ -102,13 +102,13 @@ static bool
 note_mark(struct crl_history *history, const struct crl_mark *mark)
 {
 	struct crl_mark *last = find_mark(history, mark->issuer);
-	if (last != NULL) {
+	if (last) {
 		if (crl_mark_is_older(last, mark))
 			*last = *mark;
 		return true;
 	}
 	struct crl_mark *more = realloc(history->marks, (history->mark_count + 1) * sizeof *more);
-	if (more == NULL)
+	if (!more)
 		return false;
 	history->marks = more;
 	history->marks[history->mark_count++] = *mark;
@@ -163,7 +163,7 @@ static const char *
 parse_lines(struct crl_history *history, char *text)
 {
 	char *rest = text;
-	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+	for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
 		struct crl_mark mark;
 		if (line[0] == '\0')
 			continue;
@@ -195,9 +195,9 @@ crl_history_read(struct crl_history *history, const char *state_dir, char error[
 	const char *why = parse_lines(history, (char *)text.data);
 	pthread_mutex_unlock(&history->lock);
 	secret_wipe(&text);
-	if (why != NULL)
+	if (why)
 		snprintf(error, CRL_HISTORY_ERROR, "%.300s %s", path, why);
-	return why == NULL;
+	return !why;
 }
 
 static void
@@ -216,7 +216,7 @@ write_lines(struct crl_history *history, const char *path, char error[CRL_HISTOR
 	char *text = NULL, line[LINE_BYTES];
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
-	if (out == NULL)
+	if (!out)
 		return snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be written: memory is short", path), false;
 	pthread_mutex_lock(&history->lock);
 	for (size_t i = 0; i < history->mark_count; i++) {
@@ -296,7 +296,7 @@ insert_revoked(struct crl_history *history, const struct revoked *entry, int64_t
 	if (history->revoked_count == REVOKED_MOST)
 		return;		/* listed ones are still found in the CRL */
 	struct revoked *more = realloc(history->revoked, (history->revoked_count + 1) * sizeof *more);
-	if (more == NULL)
+	if (!more)
 		return;
 	history->revoked = more;
 	memmove(more + at + 1, more + at, (history->revoked_count - at) * sizeof *more);

@@ -49,7 +49,7 @@ der_any(struct cursor *in, unsigned *tag)
 	size_t header = length_octets(in->at + 1, in->left - 1, &bytes);
 	if (header == 0 || bytes > in->left - 1 - header)
 		return fail(in);
-	if (tag != NULL)
+	if (tag)
 		*tag = in->at[0];
 	struct der contents = { in->at + 1 + header, bytes };
 	in->at = contents.data + bytes;

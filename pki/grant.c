@@ -27,7 +27,7 @@ element_new(void)
 {
 	asn1_node element = NULL;
 	pthread_once(&module_once, module_load);
-	if (module == NULL || asn1_create_element(module, "VALISE.Grant", &element) != ASN1_SUCCESS)
+	if (!module || asn1_create_element(module, "VALISE.Grant", &element) != ASN1_SUCCESS)
 		return NULL;
 	return element;
 }
@@ -90,9 +90,9 @@ bool
 grant_is_valid(const struct grant *grant, const char **why)
 {
 	const char *fault = range_fault(grant);
-	if (why != NULL)
+	if (why)
 		*why = fault;
-	return fault == NULL;
+	return !fault;
 }
 
 /* ---- encoding ---- */
@@ -158,7 +158,7 @@ grant_encode(const struct grant *grant, uint8_t *out, size_t capacity, size_t *b
 {
 	asn1_node element = grant_is_valid(grant, NULL) ? element_new() : NULL;
 	int length = capacity > INT32_MAX ? INT32_MAX : (int)capacity;
-	bool done = element != NULL &&
+	bool done = element &&
 	    put(element, "name", grant->name, strlen(grant->name)) &&
 	    put_flag(element, "shared", grant->shared) &&
 	    put_flag(element, "anyDepth", grant->any_depth) &&
@@ -260,7 +260,7 @@ get_regions(asn1_node element, struct grant *grant)
 static const char *
 decode(asn1_node *element, struct grant *grant, const uint8_t *der, size_t bytes)
 {
-	if (*element == NULL)
+	if (!*element)
 		return "cannot be read: memory is short";
 	int length = (int)bytes;
 	if (asn1_der_decoding2(element, der, &length, ASN1_DECODE_FLAG_STRICT_DER, NULL) != ASN1_SUCCESS)
@@ -291,14 +291,14 @@ grant_decode(struct grant *grant, const uint8_t *der, size_t bytes, const char *
 	asn1_node element = element_new();
 	*why = decode(&element, grant, der, bytes);
 	asn1_delete_structure(&element);
-	if (*why != NULL)
+	if (*why)
 		return false;
 	uint8_t again[GRANT_DER_BYTES];
 	size_t again_bytes;
 	if (!grant_encode(grant, again, sizeof again, &again_bytes) ||
 	    again_bytes != bytes || memcmp(again, der, bytes) != 0)
 		*why = "is not in its canonical form";
-	return *why == NULL;
+	return !*why;
 }
 
 bool

@@ -31,7 +31,7 @@ limit_sources(struct grant *effective, const struct grant *ceiling)
 		for (size_t k = 0; k < ceiling->source_count && count < GRANT_LIST; k++) {
 			const struct prefix *source =
 			    source_in_both(&effective->sources[i], &ceiling->sources[k]);
-			if (source != NULL && !has_source(both, count, source))
+			if (source && !has_source(both, count, source))
 				both[count++] = *source;
 		}
 	memcpy(effective->sources, both, sizeof both);

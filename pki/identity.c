@@ -21,7 +21,7 @@ identity_hold(struct identity *identity)
 void
 identity_release(struct identity *identity)
 {
-	if (identity == NULL || atomic_fetch_sub(&identity->refs, 1) != 1)
+	if (!identity || atomic_fetch_sub(&identity->refs, 1) != 1)
 		return;
 	for (size_t i = 0; i < identity->san_count; i++)
 		free(identity->sans[i]);
@@ -45,10 +45,10 @@ copy_sans(struct identity *identity, const struct x509 *leaf)
 		if (!name_normalise_pattern(pattern, (const char *)name.data, name.bytes))
 			continue;
 		char **more = realloc(identity->sans, (identity->san_count + 1) * sizeof *more);
-		if (more == NULL)
+		if (!more)
 			return false;
 		identity->sans = more;
-		if ((more[identity->san_count] = strdup(pattern)) == NULL)
+		if (!(more[identity->san_count] = strdup(pattern)))
 			return false;
 		identity->san_count++;
 	}
@@ -75,7 +75,7 @@ copy_links(struct identity *identity, const struct path *path)
 		bytes += issuer->name.bytes + issuer->key_id.bytes + issuer->spki.bytes;
 	}
 	uint8_t *to = identity->octets = malloc(bytes + 1);
-	for (size_t i = 0; to != NULL && i < path->count; i++) {
+	for (size_t i = 0; to && i < path->count; i++) {
 		const struct chain_link *link = path->links[i];
 		struct identity_link *kept = &identity->links[identity->link_count++];
 		*kept = (struct identity_link){ link->facts.serial, link->facts.not_after, link->issuer };
@@ -105,10 +105,10 @@ digest_key(struct identity *identity, struct der issuer_spki)
 static bool
 copy_grant(struct identity *identity, const struct grant *grant)
 {
-	if (grant == NULL)
+	if (!grant)
 		return true;
 	identity->grant = malloc(sizeof *identity->grant);
-	if (identity->grant != NULL)
+	if (identity->grant)
 		*identity->grant = *grant;
 	return identity->grant != NULL;
 }
@@ -125,7 +125,7 @@ identity_new(const struct path *path, enum role role, const struct grant *grant)
 {
 	const struct x509 *leaf = &path->links[0]->facts;
 	struct identity *identity = calloc(1, sizeof *identity);
-	if (identity == NULL)
+	if (!identity)
 		return NULL;
 	atomic_init(&identity->refs, 1);
 	identity->role = role;
@@ -133,7 +133,7 @@ identity_new(const struct path *path, enum role role, const struct grant *grant)
 	identity->issuer = name_copy(leaf->issuer);
 	serial_text(&leaf->serial, identity->serial);
 	x509_fingerprint(leaf->whole, identity->fingerprint);
-	if (identity->subject != NULL && identity->issuer != NULL && copy_grant(identity, grant) &&
+	if (identity->subject && identity->issuer && copy_grant(identity, grant) &&
 	    copy_sans(identity, leaf) && copy_links(identity, path)) {
 		digest_key(identity, path->links[1]->facts.spki);
 		return identity;
@@ -153,7 +153,7 @@ identity_grant(const struct identity *identity)
 const char *
 identity_name(const struct identity *identity)
 {
-	return identity->grant != NULL ? identity->grant->name : identity->subject;
+	return identity->grant ? identity->grant->name : identity->subject;
 }
 
 const uint8_t *
@@ -212,7 +212,7 @@ wildcard_covers(const char *san, const char *pattern, bool any_depth)
 enum cover
 identity_covers(const struct identity *identity, const char *pattern, const char **san)
 {
-	bool any_depth = identity->grant != NULL && identity->grant->any_depth;
+	bool any_depth = identity->grant && identity->grant->any_depth;
 	enum cover best = COVER_NONE;
 	const char *found = NULL;
 	for (size_t i = 0; i < identity->san_count && best != COVER_EXACT; i++) {
@@ -227,7 +227,7 @@ identity_covers(const struct identity *identity, const char *pattern, const char
 			best = COVER_WILDCARD;
 		found = candidate;
 	}
-	if (san != NULL)
+	if (san)
 		*san = found;
 	return best;
 }
@@ -244,7 +244,7 @@ identity_allows_source(const struct identity *identity, const struct sockaddr *a
 {
 	const struct grant *grant = identity->grant;
 	struct address from;
-	if (grant == NULL || grant->source_count == 0)
+	if (!grant || grant->source_count == 0)
 		return true;
 	address_from(&from, address, size_of(address));
 	for (size_t i = 0; i < grant->source_count; i++)
@@ -257,5 +257,5 @@ bool
 identity_allows_region(const struct identity *identity, const char *region)
 {
 	const struct grant *grant = identity->grant;
-	return grant == NULL || grant->region_count == 0 || grant_has_region(grant, region);
+	return !grant || grant->region_count == 0 || grant_has_region(grant, region);
 }

@@ -116,7 +116,7 @@ static size_t
 find_checked(const struct path *path)
 {
 	size_t i = path->count - 1;
-	while (i > 1 && path->links[i - 1]->ca != NULL &&
+	while (i > 1 && path->links[i - 1]->ca &&
 	    path->links[i - 1]->ca->issuer == path->links[i]->ca)
 		i--;
 	return i;
@@ -218,12 +218,12 @@ judge_leaf_purpose(struct candidate *candidate)
 {
 	const struct role_purposes *purpose = &purposes[candidate->role];
 	const struct x509 *leaf = facts_of(candidate, 0);
-	for (const char *const *oid = purpose->needs; *oid != NULL; oid++)
+	for (const char *const *oid = purpose->needs; *oid; oid++)
 		if (!x509_has_purpose(leaf, *oid))
 			return judge_refuse(candidate, 0, VERIFY_WRONG_PURPOSE,
 			    "does not have %s in its extKeyUsage; present one issued for the role %s",
 			    purpose_text(*oid), role_word(candidate->role));
-	for (const char *const *oid = purpose->forbids; *oid != NULL; oid++)
+	for (const char *const *oid = purpose->forbids; *oid; oid++)
 		if (x509_has_purpose(leaf, *oid))
 			return judge_refuse(candidate, 0, VERIFY_WRONG_PURPOSE,
 			    "has %s in its extKeyUsage, which no %s may; present one issued for that role",
@@ -243,7 +243,7 @@ static bool
 judge_ca_purpose(struct candidate *candidate, size_t position)
 {
 	const struct x509 *ca = facts_of(candidate, position);
-	for (const char *const *oid = purposes[candidate->role].needs; *oid != NULL; oid++)
+	for (const char *const *oid = purposes[candidate->role].needs; *oid; oid++)
 		if (ca->has_purposes && !x509_has_purpose(ca, *oid))
 			return judge_refuse(candidate, position, VERIFY_WRONG_PURPOSE,
 			    "may not issue for the role %s: its extKeyUsage lacks %s",
@@ -320,7 +320,7 @@ judge_host(struct candidate *candidate)
 {
 	char host[NAME_SIZE];
 	uint8_t octets[16];
-	if (candidate->host == NULL || !purposes[candidate->role].has_host)
+	if (!candidate->host || !purposes[candidate->role].has_host)
 		return true;
 	struct der address = { octets, parse_address(candidate->host, octets) };
 	bool is_name = name_normalise(host, candidate->host, strlen(candidate->host));
@@ -370,7 +370,7 @@ static bool
 judge_revocation(struct candidate *candidate)
 {
 	struct revocation *revocation = trust_revocation(candidate->trust);
-	for (size_t i = 0; revocation != NULL && i + 1 < candidate->path->count; i++) {
+	for (size_t i = 0; revocation && i + 1 < candidate->path->count; i++) {
 		const struct chain_link *link = candidate->path->links[i], *above = candidate->path->links[i + 1];
 		struct revocation_facts facts;
 		char issuer[NAME_TEXT], what[220];

@@ -58,8 +58,8 @@ read_certificate(struct secret *out, const char *path, char *error)
 		return false;
 	struct content_facts facts = content_of(out->data, out->bytes);
 	/* A key may stand beside its certificate in one file. */
-	bool has_one = memmem(out->data, out->bytes, "-----BEGIN CERTIFICATE-", 23) != NULL ||
-	    memmem(out->data, out->bytes, "-----BEGIN X509 CERTIFICATE-", 28) != NULL;
+	bool has_one = memmem(out->data, out->bytes, "-----BEGIN CERTIFICATE-", 23) ||
+	    memmem(out->data, out->bytes, "-----BEGIN X509 CERTIFICATE-", 28);
 	return has_one || fail(error, path, "holds %s where a certificate in PEM must be; %s",
 	    content_text(facts, holds), cure_for_certificate(facts));
 }
@@ -93,7 +93,7 @@ judge_key_content(const struct secret *key, const char *path, char *error)
 	struct content_facts facts = content_of(key->data, key->bytes);
 	/* A certificate may stand before its key in one file. */
 	bool is_key = facts.is_pem && (facts.kind == CONTENT_KEY || (facts.kind == CONTENT_CERTIFICATE &&
-	    memmem(key->data, key->bytes, "PRIVATE KEY-----", 16) != NULL));
+	    memmem(key->data, key->bytes, "PRIVATE KEY-----", 16)));
 	return is_key || fail(error, path, "holds %s where an unencrypted private key in PEM must be; %s",
 	    content_text(facts, holds), cure_for_key(facts));
 }
@@ -120,10 +120,10 @@ explain_key(const struct secret *key, const char *path, int result, char *error)
 	if (gnutls_pem_base64_decode2("EC PRIVATE KEY", &pem, &der) >= 0 ||
 	    gnutls_pem_base64_decode2("PRIVATE KEY", &pem, &der) >= 0)
 		curve = content_odd_curve(der.data, der.size);
-	if (der.data != NULL)
+	if (der.data)
 		bytes_wipe(der.data, der.size);
 	gnutls_free(der.data);
-	if (curve != NULL)
+	if (curve)
 		return fail(error, path, "holds an EC key on %s, which TLS does not use; make one on P-256 "
 		    "(openssl ecparam -name prime256v1 -genkey)", curve);
 	return fail(error, path, "holds a private key that cannot be read (%s); make it anew, on P-256, "

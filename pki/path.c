@@ -86,7 +86,7 @@ static bool
 climb(struct path_search *search)
 {
 	const struct chain_link *top = search->path.links[search->path.count - 1];
-	if (top->ca != NULL && top->ca->is_root) {
+	if (top->ca && top->ca->is_root) {
 		search->candidates++;
 		return search->judge(&search->path, search->arg);
 	}

@@ -29,13 +29,13 @@ struct text {
 static char *
 find(struct text text, const char *what)
 {
-	return text.at == NULL ? NULL : memmem(text.at, (size_t)(text.end - text.at), what, strlen(what));
+	return !text.at ? NULL : memmem(text.at, (size_t)(text.end - text.at), what, strlen(what));
 }
 
 static bool
 has_label(enum pem_kind kind, const char *label, size_t bytes)
 {
-	for (const char *const *l = kinds[kind].labels; *l != NULL; l++)
+	for (const char *const *l = kinds[kind].labels; *l; l++)
 		if (strlen(*l) == bytes && memcmp(*l, label, bytes) == 0)
 			return true;
 	return false;
@@ -47,7 +47,7 @@ add_place(struct pem_file *file, size_t at, size_t bytes)
 	if ((file->count & (file->count - 1)) == 0) {	/* grows at powers of two */
 		size_t room = file->count == 0 ? 1 : 2 * file->count;
 		struct pem_place *more = realloc(file->places, room * sizeof *more);
-		if (more == NULL)
+		if (!more)
 			return false;
 		file->places = more;
 	}
@@ -107,12 +107,12 @@ decode_blocks(struct pem_file *file, enum pem_kind kind)
 {
 	struct text rest = { (char *)file->storage.data, (char *)file->storage.data + file->storage.bytes };
 	size_t kept = 0;
-	for (rest.at = find(rest, BEGIN); rest.at != NULL; rest.at = find(rest, BEGIN)) {
+	for (rest.at = find(rest, BEGIN); rest.at; rest.at = find(rest, BEGIN)) {
 		rest.at += strlen(BEGIN);
 		char *label = rest.at, *label_end = find(rest, DASHES);
-		struct text body = { label_end == NULL ? NULL : label_end + strlen(DASHES), rest.end };
+		struct text body = { !label_end ? NULL : label_end + strlen(DASHES), rest.end };
 		body.end = find(body, END);
-		if (body.end == NULL)
+		if (!body.end)
 			return "has a PEM block without an end";
 		rest.at = body.end + strlen(END);
 		if (!has_label(kind, label, (size_t)(label_end - label)))
@@ -127,7 +127,7 @@ decode_blocks(struct pem_file *file, enum pem_kind kind)
 		kept += bytes;
 	}
 	uint8_t *less = kept == 0 ? NULL : realloc(file->storage.data, kept);
-	if (less != NULL)
+	if (less)
 		file->storage = (struct secret){ less, kept };
 	return NULL;
 }
@@ -139,14 +139,14 @@ pem_decode(struct pem_file *file, enum pem_kind kind, const char **why)
 	struct text all = { (char *)storage->data, (char *)storage->data + storage->bytes };
 	*why = NULL;
 	bool is_der = storage->bytes > 1 && storage->data[0] == DER_SEQUENCE &&
-	    (storage->data[1] & 0x80 || find(all, BEGIN) == NULL);
+	    (storage->data[1] & 0x80 || !find(all, BEGIN));
 	if (!is_der)
 		*why = decode_blocks(file, kind);
 	else if (!add_place(file, 0, storage->bytes))
 		*why = "cannot be read: memory is short";
-	if (*why == NULL && file->count == 0)
+	if (!*why && file->count == 0)
 		*why = kind == PEM_CRL ? "holds no CRL" : "holds no certificate";
-	return *why == NULL;
+	return !*why;
 }
 
 bool

@@ -49,7 +49,7 @@ struct revocation *
 revocation_new(const struct trust_sources *sources, struct crl_history *history)
 {
 	struct revocation *set = calloc(1, sizeof *set);
-	if (set == NULL)
+	if (!set)
 		return NULL;
 	set->missing = sources->missing;
 	set->expired = sources->expired;
@@ -62,7 +62,7 @@ revocation_new(const struct trust_sources *sources, struct crl_history *history)
 void
 revocation_free(struct revocation *set)
 {
-	if (set == NULL)
+	if (!set)
 		return;
 	for (size_t i = 0; i < set->count; i++) {
 		crl_free(set->crls[i].crl);
@@ -127,7 +127,7 @@ take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count, in
 	if (crl_this_update(loaded->crl) > now + CLOCK_SKEW_S)
 		return "is from the future (thisUpdate)";
 	why = place(loaded, cas, ca_count);
-	if (why != NULL)
+	if (why)
 		return why;
 	if (loaded->state == PLACED)
 		return crl_index(loaded->crl, &why) ? NULL : why;
@@ -138,7 +138,7 @@ static bool
 fail(const struct loaded_crl *loaded, const char *why, char error[REVOCATION_ERROR])
 {
 	char issuer[120] = "an unknown issuer";
-	if (loaded->crl != NULL)
+	if (loaded->crl)
 		x509_name_text(crl_issuer(loaded->crl), issuer, sizeof issuer);
 	snprintf(error, REVOCATION_ERROR, "%.200s: the CRL of %s %s; replace it with the issuer's newest",
 	    loaded->file, issuer, why);
@@ -152,17 +152,17 @@ revocation_add(struct revocation *set, struct der der, const char *file,
 	static const char no_memory[] = "cannot be read: memory is short";
 	const char *why = no_memory;
 	struct loaded_crl *more = realloc(set->crls, (set->count + 1) * sizeof *more);
-	if (more == NULL)
+	if (!more)
 		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, no_memory), false;
 	set->crls = more;
 	struct loaded_crl *loaded = &set->crls[set->count++];
 	*loaded = (struct loaded_crl){ .state = WAITING, .file = strdup(file) };
-	if (loaded->file == NULL)
+	if (!loaded->file)
 		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, no_memory), false;
 	loaded->crl = crl_parse(der.data, der.bytes, &why);
-	if (loaded->crl != NULL)
+	if (loaded->crl)
 		why = take_in(loaded, cas, ca_count, now);
-	return why == NULL || fail(loaded, why, error);
+	return !why || fail(loaded, why, error);
 }
 
 static int
@@ -190,7 +190,7 @@ drop_older(struct revocation *set)
 	size_t kept = 0;
 	for (size_t i = 0; i < set->count; i++) {
 		struct loaded_crl *loaded = &set->crls[i], *last = kept > 0 ? &set->crls[kept - 1] : NULL;
-		if (last == NULL || loaded->state != PLACED ||
+		if (!last || loaded->state != PLACED ||
 		    memcmp(last->issuer, loaded->issuer, ISSUER_ID) != 0) {
 			set->crls[kept++] = *loaded;
 			continue;
@@ -243,7 +243,7 @@ judge_waiting(struct revocation *set, struct loaded_crl *loaded, const struct is
 {
 	const char *why;
 	struct crl_mark seen, mark;
-	if (place(loaded, issuer, 1) != NULL || loaded->state != PLACED)
+	if (place(loaded, issuer, 1) || loaded->state != PLACED)
 		return;		/* perhaps another key of the same name; it waits on */
 	mark = mark_of(loaded);
 	if (crl_history_would_roll_back(set->history, &mark, &seen) || !crl_index(loaded->crl, &why))
@@ -267,11 +267,11 @@ find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
 		if (loaded->state != PLACED)
 			*refused = true;
 		else if (memcmp(loaded->issuer, issuer->id, ISSUER_ID) == 0 &&
-		    (found == NULL || is_newer(loaded, found)))
+		    (!found || is_newer(loaded, found)))
 			found = loaded;
 	}
 	pthread_mutex_unlock(&set->lock);
-	return found == NULL ? NULL : found->crl;
+	return !found ? NULL : found->crl;
 }
 
 static const struct crl *
@@ -280,7 +280,7 @@ find_crl(struct revocation *set, const struct issuer *issuer, bool *refused)
 	const struct loaded_crl *loaded = set->placed == 0 ? NULL :
 	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
 	*refused = false;
-	if (loaded != NULL)
+	if (loaded)
 		return loaded->crl;
 	return set->count > set->placed ? find_waiting(set, issuer, refused) : NULL;
 }
@@ -305,11 +305,11 @@ revocation_ask(struct revocation *set, const struct issuer *issuer, const struct
 		return REVOKED;
 	}
 	const struct crl *crl = find_crl(set, issuer, &refused);
-	if (crl == NULL)
+	if (!crl)
 		return refused ? CRL_REFUSED : set->missing == CRL_MISSING_ALLOW ? UNREVOKED : NO_CRL;
 	facts->next_update = crl_next_update(crl);
 	const struct crl_entry *entry = crl_find(crl, serial, NULL);
-	if (entry == NULL)
+	if (!entry)
 		return is_too_old(set, crl, now) ? CRL_TOO_OLD : UNREVOKED;
 	facts->reason = entry->reason;
 	facts->revoked_at = entry->revoked_at;
@@ -335,7 +335,7 @@ bool
 revocation_has(const struct revocation *set, const struct issuer *issuer)
 {
 	return set->placed > 0 &&
-	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer) != NULL;
+	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
 }
 
 enum verify_code

@@ -38,7 +38,7 @@ trust_hold(struct trust *trust)
 void
 trust_release(struct trust *trust)
 {
-	if (trust == NULL || atomic_fetch_sub(&trust->refs, 1) != 1)
+	if (!trust || atomic_fetch_sub(&trust->refs, 1) != 1)
 		return;
 	ca_list_wipe(&trust->cas);
 	revocation_free(trust->revocation);
@@ -101,7 +101,7 @@ warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_s
 	x509_time_text(ca->link.facts.not_after, when);
 	if (ca->link.facts.not_after < now)
 		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there", ca->file, subject, when);
-	if (trust->revocation != NULL && sources->missing == CRL_MISSING_REJECT &&
+	if (trust->revocation && sources->missing == CRL_MISSING_REJECT &&
 	    !revocation_has(trust->revocation, &ca->link.issuer))
 		warn(trust, "%s: there is no CRL of %s; what it issued will be refused, so add its CRL",
 		    trust->label, subject);
@@ -125,13 +125,13 @@ static void
 warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t now)
 {
 	const char *file;
-	if (trust->revocation == NULL)
+	if (!trust->revocation)
 		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation", trust->label);
 	for (size_t i = 0; i < trust->cas.count; i++)
 		warn_of_ca(trust, trust->cas.cas[i], sources, now);
-	for (size_t i = 0; trust->revocation != NULL; i++) {
+	for (size_t i = 0; trust->revocation; i++) {
 		const struct crl *crl = revocation_crl(trust->revocation, i, &file);
-		if (crl == NULL)
+		if (!crl)
 			break;
 		warn_of_crl(trust, crl, file, now);
 	}
@@ -158,12 +158,12 @@ load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, i
 static struct crl_history *
 history_for(const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
 {
-	if (previous != NULL && previous->revocation != NULL)
+	if (previous && previous->revocation)
 		return crl_history_hold(revocation_history(previous->revocation));
 	struct crl_history *history = crl_history_new();
-	if (history == NULL)
+	if (!history)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", sources->label);
-	if (history == NULL || sources->state_dir == NULL || crl_history_read(history, sources->state_dir, error))
+	if (!history || !sources->state_dir || crl_history_read(history, sources->state_dir, error))
 		return history;
 	crl_history_release(history);
 	return NULL;
@@ -190,7 +190,7 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	const struct trust *previous, int64_t now, char error[TRUST_ERROR])
 {
 	struct crl_history *history = history_for(sources, previous, error);
-	if (history == NULL)
+	if (!history)
 		return false;
 	trust->revocation = revocation_new(sources, history);
 	bool done = trust->revocation != NULL;
@@ -201,7 +201,7 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 		snprintf(error, TRUST_ERROR, "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
 	if (done) {
 		char reason[CRL_HISTORY_ERROR];
-		if (sources->state_dir != NULL && !crl_history_save(history, sources->state_dir, reason))
+		if (sources->state_dir && !crl_history_save(history, sources->state_dir, reason))
 			warn(trust, "the CRL numbers seen are not kept: %s", reason);
 	}
 	crl_history_release(history);
@@ -237,8 +237,8 @@ trust_crl_count(const struct trust *trust)
 {
 	const char *file;
 	size_t count = 0;
-	while (trust->revocation != NULL &&
-	    revocation_crl(trust->revocation, count, &file) != NULL)
+	while (trust->revocation &&
+	    revocation_crl(trust->revocation, count, &file))
 		count++;
 	return count;
 }
@@ -248,9 +248,9 @@ trust_next_update(const struct trust *trust)
 {
 	const char *file;
 	int64_t earliest = INT64_MAX;
-	for (size_t i = 0; trust->revocation != NULL; i++) {
+	for (size_t i = 0; trust->revocation; i++) {
 		const struct crl *crl = revocation_crl(trust->revocation, i, &file);
-		if (crl == NULL)
+		if (!crl)
 			break;
 		if (crl_next_update(crl) < earliest)
 			earliest = crl_next_update(crl);

@@ -61,9 +61,9 @@ trust_rows_fill(struct trust_sources *sources, const struct conf_texts *cas, con
 		.crls_configured = crls->count > 0,
 		.expired = CRL_EXPIRED_GRACE, .grace_s = CRL_GRACE_S,
 	};
-	if (policy == NULL)
+	if (!policy)
 		return;
 	sources->missing = (enum crl_missing)policy->missing;
-	if (policy->expired != NULL)
+	if (policy->expired)
 		trust_rows_expired(policy->expired, &sources->expired, &sources->grace_s);
 }

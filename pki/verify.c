@@ -71,8 +71,8 @@ search_peer_chain(struct trust *trust, const struct peer_chain *sent, struct sea
 	struct identity *identity = identity_new(&paths.path, candidate->role,
 	    candidate->role == ROLE_AGENT ? &candidate->grant : NULL);
 	candidate->verdict.sentence[0] = '\0';
-	verdict_set(&candidate->verdict, identity != NULL ? VERIFY_OK : VERIFY_INTERNAL, -1);
-	if (identity == NULL)
+	verdict_set(&candidate->verdict, identity ? VERIFY_OK : VERIFY_INTERNAL, -1);
+	if (!identity)
 		snprintf(candidate->verdict.sentence, VERDICT_SENTENCE, "memory is short");
 	return identity;
 }
@@ -97,7 +97,7 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 		identity = search_peer_chain(trust, &sent, &search);
 		peer_chain_wipe(&sent);
 	}
-	if (verdict != NULL)
+	if (verdict)
 		*verdict = *answer;
 	return identity;
 }
@@ -135,7 +135,7 @@ is_still_listed(const struct identity *identity, const struct trust *trust, stru
 	const struct ca_list *list = trust_ca_list(trust);
 	size_t last = identity->link_count - 1;
 	const struct listed_ca *root = ca_list_find_root(list, identity->links[last].issuer.id);
-	if (root == NULL)
+	if (!root)
 		return refuse_link(identity, verdict, VERIFY_UNKNOWN_CA, last, "is not listed in %.60s any more",
 		    trust_label(trust));
 	for (size_t i = 1; root->narrowed && i < last; i++)
@@ -149,7 +149,7 @@ static bool
 is_unrevoked(const struct identity *identity, const struct trust *trust, int64_t now, struct verdict *verdict)
 {
 	struct revocation *revocation = trust_revocation(trust);
-	for (size_t i = 0; revocation != NULL && i + 1 < identity->link_count; i++) {
+	for (size_t i = 0; revocation && i + 1 < identity->link_count; i++) {
 		const struct identity_link *link = &identity->links[i];
 		const struct issuer *above = &identity->links[i + 1].issuer;
 		struct revocation_facts facts;
@@ -171,7 +171,7 @@ identity_judge_again(const struct identity *identity, struct trust *trust, int64
 	struct verdict *verdict)
 {
 	struct verdict ignored;
-	struct verdict *out = verdict != NULL ? verdict : &ignored;
+	struct verdict *out = verdict ? verdict : &ignored;
 	out->sentence[0] = '\0';
 	verdict_set(out, VERIFY_OK, -1);
 	/* Time comes last: it must not hide a revocation, since flows that are joined outlive

@@ -138,9 +138,9 @@ read_extensions(struct x509 *x, struct cursor wrapped)
 	struct cursor list = der_enter(&wrapped, DER_SEQUENCE);
 	unsigned seen = 0;
 	const char *fault = NULL;
-	while (list.left > 0 && fault == NULL)
+	while (list.left > 0 && !fault)
 		fault = read_extension(x, &list, &seen);
-	return fault != NULL ? fault : cursor_end(&wrapped) ? NULL : "has malformed extensions";
+	return fault ? fault : cursor_end(&wrapped) ? NULL : "has malformed extensions";
 }
 
 static const char *
@@ -182,7 +182,7 @@ x509_parse(struct x509 *x, struct der whole, const char **why)
 		*why = "is malformed";
 	else
 		*why = read_signed_part(x, der_enter(&part, DER_SEQUENCE));
-	return *why == NULL;
+	return !*why;
 }
 
 bool
@@ -260,7 +260,7 @@ x509_name_text(struct der name, char *out, size_t out_bytes)
 	else
 		snprintf(out, out_bytes, "(no name)");
 	gnutls_free(text.data);
-	if (dn != NULL)
+	if (dn)
 		gnutls_x509_dn_deinit(dn);
 	return out;
 }
@@ -283,7 +283,7 @@ x509_time_text(int64_t time, char out[X509_TIME_TEXT])
 {
 	time_t seconds = (time_t)time;
 	struct tm tm;
-	if (gmtime_r(&seconds, &tm) == NULL ||
+	if (!gmtime_r(&seconds, &tm) ||
 	    strftime(out, X509_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		snprintf(out, X509_TIME_TEXT, "some time");
 	return out;

@@ -50,22 +50,22 @@ struct admission {
 struct admission *
 admission_new(const struct admission_bounds *bounds)
 {
-	struct admission *queue = calloc(1, sizeof(*queue));
+	struct admission *queue = calloc(1, sizeof *queue);
 
-	if (queue == NULL || !table_init(&queue->blocks)) {
+	if (!queue || !table_init(&queue->blocks)) {
 		free(queue);
 		return NULL;
 	}
 	pthread_mutex_init(&queue->lock, NULL);
 	queue->bounds = *bounds;
-	arc4random_buf(queue->key, sizeof(queue->key));
+	arc4random_buf(queue->key, sizeof queue->key);
 	return queue;
 }
 
 void
 admission_free(struct admission *queue)
 {
-	if (queue == NULL)
+	if (!queue)
 		return;
 	table_wipe(&queue->blocks);
 	pthread_mutex_destroy(&queue->lock);
@@ -103,8 +103,8 @@ reserve_level(struct admission *queue, size_t count)
 		return true;
 	while (wanted <= count)
 		wanted *= 2;
-	levels = calloc(wanted, sizeof(*levels));
-	if (levels == NULL)
+	levels = calloc(wanted, sizeof *levels);
+	if (!levels)
 		return false;
 	for (size_t i = 0; i < wanted; i++) {
 		TAILQ_INIT(&levels[i]);
@@ -128,7 +128,7 @@ find_block(struct admission *queue, const struct prefix *prefix, uint64_t hash)
 {
 	struct hash_link *at = table_find(&queue->blocks, hash, has_prefix, prefix);
 
-	return at != NULL ? container_of(at, struct block, link) : NULL;
+	return at ? container_of(at, struct block, link) : NULL;
 }
 
 static struct block *
@@ -137,10 +137,10 @@ want_block(struct admission *queue, const struct prefix *prefix)
 	uint64_t hash = prefix_hash(prefix, queue->key);
 	struct block *block = find_block(queue, prefix, hash);
 
-	if (block != NULL)
+	if (block)
 		return block;
-	block = calloc(1, sizeof(*block));
-	if (block == NULL)
+	block = calloc(1, sizeof *block);
+	if (!block)
 		return NULL;
 	block->prefix = *prefix;
 	TAILQ_INIT(&block->places);
@@ -230,17 +230,17 @@ struct admission_place *
 admission_enter(struct admission *queue, struct loop *loop, const struct prefix *prefix, void (*on_evict)(void *arg),
     void *arg)
 {
-	struct admission_place *place = calloc(1, sizeof(*place));
+	struct admission_place *place = calloc(1, sizeof *place);
 	struct block *block;
 
-	if (place == NULL)
+	if (!place)
 		return NULL;
 	*place = (struct admission_place){ .queue = queue, .loop = loop,
 	    .on_evict = on_evict, .arg = arg };
 	pthread_mutex_lock(&queue->lock);
 	block = want_block(queue, prefix);
-	if (block == NULL || !reserve_level(queue, block->count + 1)) {
-		if (block != NULL)
+	if (!block || !reserve_level(queue, block->count + 1)) {
+		if (block)
 			drop_empty(queue, block);
 		free(place);
 		place = NULL;
@@ -259,7 +259,7 @@ admission_grow(struct admission_place *place, size_t bytes)
 	struct admission *queue = place->queue;
 
 	pthread_mutex_lock(&queue->lock);
-	if (place->block != NULL) {
+	if (place->block) {
 		place->bytes += bytes;
 		queue->bytes += bytes;
 		make_room(queue, place->block);
@@ -273,12 +273,12 @@ admission_leave(struct admission_place *place)
 	struct admission *queue;
 	bool gone;
 
-	if (place == NULL)
+	if (!place)
 		return;
 	queue = place->queue;
 	pthread_mutex_lock(&queue->lock);
-	gone = place->block != NULL || place->delivered;
-	if (place->block != NULL)
+	gone = place->block || place->delivered;
+	if (place->block)
 		take_out(queue, place);
 	place->left = true;
 	pthread_mutex_unlock(&queue->lock);

@@ -71,7 +71,7 @@ agent_channel_cut_all(struct worker_context *worker)
 {
 	struct agent_channel *next;
 
-	for (struct agent_channel *self = LIST_FIRST(&worker->channels); self != NULL; self = next) {
+	for (struct agent_channel *self = LIST_FIRST(&worker->channels); self; self = next) {
 		next = LIST_NEXT(self, link);
 		lose(self);
 	}
@@ -84,7 +84,7 @@ give(struct pool_entry *entry)
 	struct channel *channel = self->channel;
 
 	self->channel = NULL;
-	if (channel != NULL)
+	if (channel)
 		channel_detach(channel);
 	go(self);
 	return channel;
@@ -109,7 +109,7 @@ log_refused(const struct agent_channel *self, const char *code, const char *why)
 
 	log_limited(LOG_DEBUG, "channel-refused", &self->client, why, log_str("code", code),
 	    log_str("client", address_text(&self->client, client)),
-	    log_str("agent", self->session_ref != NULL ? session_ref_agent(self->session_ref) : NULL));
+	    log_str("agent", self->session_ref ? session_ref_agent(self->session_ref) : NULL));
 }
 
 /* A time from half to one and a half of the interval, so that channels that came together do not
@@ -153,9 +153,9 @@ park(struct agent_channel *self)
 	admission_leave(self->place);
 	self->place = NULL;
 	self->session_ref = session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
-	if (self->session_ref != NULL)
+	if (self->session_ref)
 		channel_set_version(self->channel, session_ref_version(self->session_ref));
-	verdict = self->session_ref != NULL ? pool_park(session_ref_pool(self->session_ref), &self->entry) : POOL_CLOSED;
+	verdict = self->session_ref ? pool_park(session_ref_pool(self->session_ref), &self->entry) : POOL_CLOSED;
 	if (verdict != POOL_PARKED) {
 		log_refused(self, reasons[verdict].code, reasons[verdict].why);
 		lose(self);
@@ -206,17 +206,17 @@ shake(struct agent_channel *self, struct conn *conn)
 	struct tls *tls;
 
 	conn->fd = -1;
-	if (stream == NULL || !stream_unread(stream, conn->wire, conn->bytes)) {
+	if (!stream || !stream_unread(stream, conn->wire, conn->bytes)) {
 		stream_free(stream);
 		return false;
 	}
 	tls = tls_server(worker->rules->channel_tls, stream, NULL);
-	if (tls == NULL)
+	if (!tls)
 		return false;
 	self->channel = channel_new(worker->loop, true, tls, worker->rules->settings.limits.handshake_ms,
 	    on_channel, self);
 	self->place = admission_enter(worker->shared->channels, worker->loop, &block, on_evicted, self);
-	return self->channel != NULL && self->place != NULL;
+	return self->channel && self->place;
 }
 
 static const char lost_channel[] = "an agent's channel that was just accepted";
@@ -224,9 +224,9 @@ static const char lost_channel[] = "an agent's channel that was just accepted";
 void
 agent_channel_start(struct worker_context *worker, struct conn *conn)
 {
-	struct agent_channel *self = calloc(1, sizeof(*self));
+	struct agent_channel *self = calloc(1, sizeof *self);
 
-	if (self == NULL) {
+	if (!self) {
 		memory_short(lost_channel);
 		conn_wipe(conn);
 		return;

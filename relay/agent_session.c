@@ -25,7 +25,7 @@ reap(void *arg)
 	struct agent_session *self = arg;
 
 	session_ref_release(self->session_ref);
-	if (self->identity != NULL)
+	if (self->identity)
 		identity_release(self->identity);
 	agent_session_endpoints_wipe(self);
 	free(self);
@@ -37,7 +37,7 @@ retire(struct agent_session *self)
 {
 	struct shared *shared = self->worker->shared;
 
-	if (self->session_ref == NULL || session_ref_is_retired(self->session_ref))
+	if (!self->session_ref || session_ref_is_retired(self->session_ref))
 		return;
 	agent_session_withdraw_all(self);
 	session_table_remove(shared->session_table, self->session_ref);
@@ -77,9 +77,9 @@ log_down(const struct agent_session *self)
 {
 	char client[ADDRESS_TEXT];
 	enum code code = session_over_code(self->session);
-	const char *agent = self->identity != NULL ? identity_name(self->identity) : NULL;
+	const char *agent = self->identity ? identity_name(self->identity) : NULL;
 
-	if (self->session_ref != NULL)
+	if (self->session_ref)
 		log_audit(LOG_INFO, "session-down", session_error(self->session),
 		    log_str("agent", agent),
 		    log_str("client", address_text(&self->client, client)),
@@ -170,18 +170,18 @@ shake(struct agent_session *self, struct conn *conn)
 	struct tls *tls;
 
 	conn->fd = -1;
-	if (stream == NULL || !stream_unread(stream, conn->wire, conn->bytes)) {
+	if (!stream || !stream_unread(stream, conn->wire, conn->bytes)) {
 		stream_free(stream);
 		return false;
 	}
 	config = rules_session_tls(worker->rules);
 	tls = tls_server(config, stream, &hooks);
 	tls_config_release(config);
-	if (tls == NULL)
+	if (!tls)
 		return false;
 	self->session = session_new(worker->loop, SESSION_RELAY, tls, worker->rules->settings.limits.handshake_ms,
 	    on_session, self);
-	return self->session != NULL && enter_admission(self);
+	return self->session && enter_admission(self);
 }
 
 static const char lost_session[] = "an agent's session that was just accepted";
@@ -189,9 +189,9 @@ static const char lost_session[] = "an agent's session that was just accepted";
 void
 agent_session_start(struct worker_context *worker, struct conn *conn)
 {
-	struct agent_session *self = calloc(1, sizeof(*self));
+	struct agent_session *self = calloc(1, sizeof *self);
 
-	if (self == NULL) {
+	if (!self) {
 		memory_short(lost_session);
 		conn_wipe(conn);
 		return;
@@ -228,7 +228,7 @@ agent_session_count_all(const struct worker_context *worker)
 	const struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link) {
-		if (self->session_ref == NULL || self->is_gone)
+		if (!self->session_ref || self->is_gone)
 			continue;
 		counts.sessions++;
 		counts.endpoints += self->endpoints.count;
@@ -243,7 +243,7 @@ agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link) {
-		if (self->session_ref != NULL)
+		if (self->session_ref)
 			session_drain(self->session, (uint32_t)deadline_ms);
 		else
 			agent_session_end(self, CODE_DRAINING, "the relay is stopping; connect to another one");
@@ -308,7 +308,7 @@ agent_session_twin_lives(struct agent_session *self)
 	usage = usage_of(self->worker->shared->usage_table, identity_key(self->identity));
 	twin = session_table_find_twin(table, identity_key(self->identity), session_ref_instance(self->session_ref),
 	    session_ref_start(self->session_ref), self->session_ref);
-	if (usage != NULL && twin != NULL && grant->max_sessions > 0 &&
+	if (usage && twin && grant->max_sessions > 0 &&
 	    usage_count(usage, USAGE_SESSIONS) > grant->max_sessions)
 		session_ref_end(twin, CODE_SESSION_LIMIT, "maxSessions of the grant is reached by a copy of this agent");
 	usage_release(usage);

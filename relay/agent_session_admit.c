@@ -49,11 +49,11 @@ agent_session_judge_chain(void *arg, const struct tls_certificate *chain, size_t
 		count = VERIFY_CHAIN;
 	for (size_t i = 0; i < count; i++)
 		der[i] = (struct der){ chain[i].data, chain[i].bytes };
-	if (trust != NULL) {
+	if (trust) {
 		self->identity = verify_chain(trust, ROLE_AGENT, der, count, NULL, clock_wall_s(), &verdict);
 		trust_release(trust);
 	}
-	if (self->identity != NULL)
+	if (self->identity)
 		return 0;
 	self->was_logged = true;
 	log_verdict(self, &verdict);
@@ -95,7 +95,7 @@ agent_session_judge(struct agent_session *self, struct trust *trust, int64_t now
 {
 	struct verdict verdict;
 
-	if (self->identity == NULL || identity_judge_again(self->identity, trust, now, &verdict))
+	if (!self->identity || identity_judge_again(self->identity, trust, now, &verdict))
 		return;
 	log_verdict(self, &verdict);
 	agent_session_end(self, code_of(verdict.code), verdict.sentence);
@@ -140,7 +140,7 @@ is_welcome_here(struct agent_session *self)
 	else if (!identity_allows_source(self->identity, &self->client.as.any))
 		refuse(self, CODE_SOURCE_REFUSED,
 		    "the grant does not allow this address; connect from one of its sources");
-	else if (!identity_allows_region(self->identity, settings->region != NULL ? settings->region : ""))
+	else if (!identity_allows_region(self->identity, settings->region ? settings->region : ""))
 		refuse(self, CODE_SOURCE_REFUSED,
 		    "the grant does not allow this relay's region; connect to a relay in one of its regions");
 	else
@@ -170,11 +170,11 @@ enrol(struct agent_session *self, const struct frame_hello *hello, struct usage 
 	struct secret key = { 0 };
 	bool fine;
 
-	arc4random_buf(facts.session_id, sizeof(facts.session_id));
-	memcpy(facts.instance, hello->instance, sizeof(facts.instance));
-	memcpy(facts.start, hello->start, sizeof(facts.start));
+	arc4random_buf(facts.session_id, sizeof facts.session_id);
+	memcpy(facts.instance, hello->instance, sizeof facts.instance);
+	memcpy(facts.start, hello->start, sizeof facts.start);
 	self->session_ref = session_ref_new(&facts);
-	if (self->session_ref == NULL) {
+	if (!self->session_ref) {
 		usage_leave(usage, USAGE_SESSIONS);
 		usage_release(usage);
 		return false;
@@ -195,8 +195,8 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 	    .tolerance_ms = (uint32_t)settings->tolerance_ms, .pool_least = (uint16_t)settings->pool_least,
 	    .pool_most = (uint16_t)settings->pool_most };
 
-	memcpy(welcome.session_id, session_ref_session_id(self->session_ref), sizeof(welcome.session_id));
-	snprintf(welcome.relay, sizeof(welcome.relay), "%.*s", SHORT_TEXT - 1, settings->connect_pattern);
+	memcpy(welcome.session_id, session_ref_session_id(self->session_ref), sizeof welcome.session_id);
+	snprintf(welcome.relay, sizeof welcome.relay, "%.*s", SHORT_TEXT - 1, settings->connect_pattern);
 	session_welcome(self->session, &welcome);
 }
 
@@ -212,7 +212,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 	    log_str("session", session),
 	    log_str("software", hello->software),
 	    log_str("region", hello->region[0] != '\0' ? hello->region : NULL),
-	    log_str("instance", hex_encode(instance, hello->instance, sizeof(hello->instance))),
+	    log_str("instance", hex_encode(instance, hello->instance, sizeof hello->instance)),
 	    log_str("serial", identity_serial(self->identity)),
 	    log_str("issuer", identity_issuer(self->identity)),
 	    log_i64("not_after", identity_not_after(self->identity)));
@@ -222,7 +222,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 static void
 face_twin(struct agent_session *self, struct session_ref *twin)
 {
-	if (twin == NULL)
+	if (!twin)
 		return;
 	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) == 0) {
 		session_ref_set_draining(twin);
@@ -243,10 +243,10 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 	struct usage *usage = usage_of(shared->usage_table, identity_key(self->identity));
 	/* The newcomer takes its twin's place in the limits, unless both turn out to live: see
 	 * agent_session_command(). */
-	uint64_t most = grant->max_sessions > 0 && twin != NULL ? grant->max_sessions + UINT64_C(1) :
+	uint64_t most = grant->max_sessions > 0 && twin ? grant->max_sessions + UINT64_C(1) :
 	    grant->max_sessions;
 
-	if (usage == NULL) {
+	if (!usage) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
 	} else if (!usage_enter(usage, USAGE_SESSIONS, most)) {
 		usage_release(usage);

@@ -24,7 +24,7 @@ tell_facts(const struct settings *settings)
 	for (size_t i = 0; i < settings->routes.count; i++)
 		printf("route: %s to %s\n", settings_route_at(settings, i)->pattern,
 		    settings_route_at(settings, i)->upstream.url);
-	if (settings->admin_http != NULL)
+	if (settings->admin_http)
 		fprintf(stderr, "warning: this version does not serve admin.http; remove the key\n");
 }
 
@@ -87,9 +87,9 @@ tell_trust(const char *path, const struct settings *settings)
 	here.state_dir = NULL;
 	memory_begin();
 	watch = trustwatch_new();
-	if (watch != NULL)
+	if (watch)
 		trust = trustwatch_load(watch, &here, error);
-	if (trust == NULL) {
+	if (!trust) {
 		int code = memory_exit_code(EX_CONFIG);
 		struct conf_mark mark = place_of(&settings->agent_cas, error);
 
@@ -100,7 +100,7 @@ tell_trust(const char *path, const struct settings *settings)
 		return code;
 	}
 	printf("agents: %zu CAs, %zu CRLs\n", trust_ca_count(trust), trust_crl_count(trust));
-	for (size_t i = 0; (warning = trust_warning(trust, i)) != NULL; i++)
+	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		fprintf(stderr, "warning: %s\n", warning);
 	trust_release(trust);
 	trustwatch_free(watch);
@@ -116,10 +116,10 @@ check_run(const char *path)
 
 	memory_begin();
 	rules = rules_load(path, NULL, stderr, &failure);
-	if (rules == NULL)
+	if (!rules)
 		return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
 	tell_facts(&rules->settings);
-	if (rules->settings.connect_name != NULL) {
+	if (rules->settings.connect_name) {
 		code = tell_certificate(&rules->settings);
 		trust_code = tell_trust(path, &rules->settings);
 	}

@@ -21,14 +21,14 @@ struct clients {
 struct clients *
 clients_new(uint64_t flows, uint64_t flows_per_client)
 {
-	struct clients *limits = calloc(1, sizeof(*limits));
+	struct clients *limits = calloc(1, sizeof *limits);
 
-	if (limits == NULL || !table_init(&limits->clients)) {
+	if (!limits || !table_init(&limits->clients)) {
 		free(limits);
 		return NULL;
 	}
 	pthread_mutex_init(&limits->lock, NULL);
-	arc4random_buf(limits->key, sizeof(limits->key));
+	arc4random_buf(limits->key, sizeof limits->key);
 	clients_set(limits, flows, flows_per_client);
 	return limits;
 }
@@ -36,7 +36,7 @@ clients_new(uint64_t flows, uint64_t flows_per_client)
 void
 clients_free(struct clients *limits)
 {
-	if (limits == NULL)
+	if (!limits)
 		return;
 	table_wipe(&limits->clients);
 	pthread_mutex_destroy(&limits->lock);
@@ -63,7 +63,7 @@ find(struct clients *limits, const struct prefix *prefix, uint64_t hash)
 {
 	struct hash_link *at = table_find(&limits->clients, hash, has_prefix, prefix);
 
-	return at != NULL ? container_of(at, struct client, link) : NULL;
+	return at ? container_of(at, struct client, link) : NULL;
 }
 
 static enum clients_verdict
@@ -73,11 +73,11 @@ enter(struct clients *limits, const struct prefix *prefix, uint64_t hash)
 
 	if (limits->flows >= limits->most_flows)
 		return CLIENTS_FLOWS;
-	if (client != NULL && client->flows >= limits->most_per_client)
+	if (client && client->flows >= limits->most_per_client)
 		return CLIENTS_FLOWS_PER_CLIENT;
-	if (client == NULL) {
-		client = calloc(1, sizeof(*client));
-		if (client == NULL)
+	if (!client) {
+		client = calloc(1, sizeof *client);
+		if (!client)
 			return CLIENTS_MEMORY;
 		client->prefix = *prefix;
 		table_add(&limits->clients, &client->link, hash);

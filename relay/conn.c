@@ -20,7 +20,7 @@ grow(struct conn *conn, size_t most)
 	if (capacity > most)
 		capacity = most;
 	wire = realloc(conn->wire, capacity);
-	if (wire == NULL)
+	if (!wire)
 		return false;
 	conn->wire = wire;
 	conn->capacity = capacity;

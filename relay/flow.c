@@ -46,7 +46,7 @@ void
 flow_move(struct flow *flow, enum flow_state to)
 {
 	assert(may_move[flow->state] & 1u << to);
-	log_move("flow", log_hex("flow", flow->id, sizeof(flow->id)), flow_state_name[flow->state],
+	log_move("flow", log_hex("flow", flow->id, sizeof flow->id), flow_state_name[flow->state],
 	    flow_state_name[to]);
 	flow->state = to;
 }
@@ -71,7 +71,7 @@ dissolve(struct flow *flow)
 	watch_wipe(&flow->client);
 	timer_clear(&flow->attempt);
 	timer_clear(&flow->whole);
-	if (flow->connector != NULL)
+	if (flow->connector)
 		connector_free(flow->connector);
 	flow->connector = NULL;
 	pump_free(flow->pump);
@@ -147,7 +147,7 @@ on_client(void *arg, unsigned ready)
 		end(flow, "client-gone");
 		return;
 	case CONN_MEMORY:
-		snprintf(flow->trouble, sizeof(flow->trouble), "memory is short");
+		snprintf(flow->trouble, sizeof flow->trouble, "memory is short");
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;
 	}
@@ -190,7 +190,7 @@ refuse_hop(struct flow *flow, const struct registry_relay *relay)
 static void
 on_route(struct flow *flow, const struct route_answer *answer)
 {
-	memcpy(flow->route, answer->pattern, sizeof(flow->route));
+	memcpy(flow->route, answer->pattern, sizeof flow->route);
 	switch (answer->verdict) {
 	case ROUTE_STATIC:
 		flow_static_begin(flow, answer);
@@ -261,7 +261,7 @@ word_of(const struct flow *flow, enum pump_end how)
 	if (how == PUMP_RESET_A)
 		return "client-reset";
 	if (how == PUMP_RESET_B)
-		return flow->static_route != NULL ? "upstream-reset" : "agent-reset";
+		return flow->static_route ? "upstream-reset" : "agent-reset";
 	return pump_end_word(how);
 }
 
@@ -270,7 +270,7 @@ on_over(void *arg, enum pump_end how)
 {
 	struct flow *flow = arg;
 
-	end(flow, flow->reason != NULL ? flow->reason : word_of(flow, how));
+	end(flow, flow->reason ? flow->reason : word_of(flow, how));
 }
 
 /* The client's stream as the far side must see it: `front`, then the held bytes from `from` on,
@@ -282,7 +282,7 @@ client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t f
 	struct stream *stream = stream_socket(conn->fd);
 
 	conn->fd = -1;
-	if (stream == NULL)
+	if (!stream)
 		return NULL;
 	if (stream_unread(stream, conn->wire + from, conn->bytes - from) &&
 	    stream_unread(stream, front, front_bytes)) {
@@ -298,18 +298,18 @@ void
 flow_join(struct flow *flow, struct stream *far, const void *front, size_t front_bytes, size_t from)
 {
 	struct pump_settings settings = { .half_closed_ms = flow->rules->settings.half_closed_ms,
-	    .idle_ms = flow->static_route != NULL ? route_static_config(flow->static_route)->idle_ms : 0 };
+	    .idle_ms = flow->static_route ? route_static_config(flow->static_route)->idle_ms : 0 };
 	struct stream *near;
 
 	watch_wipe(&flow->client);
 	timer_clear(&flow->attempt);
 	timer_clear(&flow->whole);
-	near = far != NULL ? client_stream(flow, front, front_bytes, from) : NULL;
-	if (near != NULL)
+	near = far ? client_stream(flow, front, front_bytes, from) : NULL;
+	if (near)
 		flow->pump = pump_new(flow->worker->loop, near, far, &settings, on_over, flow);
 	else
 		stream_free(far);
-	if (flow->pump == NULL) {
+	if (!flow->pump) {
 		end(flow, "memory-short");
 		return;
 	}
@@ -326,7 +326,7 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 {
 	struct verdict verdict;
 
-	if (flow->session_ref == NULL || identity_judge_again(session_ref_identity(flow->session_ref), trust, now, &verdict))
+	if (!flow->session_ref || identity_judge_again(session_ref_identity(flow->session_ref), trust, now, &verdict))
 		return;
 	if (verdict.code == VERIFY_EXPIRED && flow->state == FLOW_JOINED)
 		return;
@@ -336,7 +336,7 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 	}
 	flow->reason = verify_code_word(verdict.code);
 	log_audit(LOG_WARNING, "flow-cut", verdict.sentence,
-	    log_hex("flow", flow->id, sizeof(flow->id)),
+	    log_hex("flow", flow->id, sizeof flow->id),
 	    log_str("agent", session_ref_agent(flow->session_ref)),
 	    log_str("server_name", flow->conn.hello.server_name), log_str("reason", flow->reason));
 	pump_stop(flow->pump);
@@ -347,7 +347,7 @@ flow_judge_all(struct worker_context *worker, struct trust *trust, int64_t now)
 {
 	struct flow *next;
 
-	for (struct flow *flow = LIST_FIRST(&worker->flows); flow != NULL; flow = next) {
+	for (struct flow *flow = LIST_FIRST(&worker->flows); flow; flow = next) {
 		next = LIST_NEXT(flow, link);
 		judge(flow, trust, now);
 	}
@@ -358,7 +358,7 @@ flow_cut_all(struct worker_context *worker, const char *reason)
 {
 	struct flow *flow;
 
-	while ((flow = LIST_FIRST(&worker->flows)) != NULL) {
+	while ((flow = LIST_FIRST(&worker->flows))) {
 		if (flow->conn.fd >= 0)
 			socket_reset_on_close(flow->conn.fd);
 		end(flow, reason);
@@ -372,16 +372,16 @@ is_within_limits(struct flow *flow)
 
 	flow->is_counted = verdict == CLIENTS_OK;
 	if (!flow->is_counted)
-		snprintf(flow->trouble, sizeof(flow->trouble), "%s is reached", clients_key(verdict));
+		snprintf(flow->trouble, sizeof flow->trouble, "%s is reached", clients_key(verdict));
 	return flow->is_counted;
 }
 
 void
 flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 {
-	struct flow *flow = calloc(1, sizeof(*flow));
+	struct flow *flow = calloc(1, sizeof *flow);
 
-	if (flow == NULL) {
+	if (!flow) {
 		memory_short("a flow");
 		conn_wipe(conn);
 		return;
@@ -416,7 +416,7 @@ on_connected(void *arg, int fd, const char *error)
 
 	flow->connector = NULL;
 	if (fd < 0) {
-		snprintf(flow->trouble, sizeof(flow->trouble), "%s", error);
+		snprintf(flow->trouble, sizeof flow->trouble, "%s", error);
 		flow_refuse(flow, REFUSE_NO_AGENT);
 		return;
 	}
@@ -433,7 +433,7 @@ flow_static_begin(struct flow *flow, const struct route_answer *answer)
 	flow->static_route = answer->static_route;
 	flow->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
 	    route_static_config(flow->static_route)->target, CONNECT_MS, on_connected, flow);
-	if (flow->connector == NULL)
+	if (!flow->connector)
 		on_connected(flow, -1, "memory is short");
 }
 
@@ -449,13 +449,13 @@ or_none(const char *text)
 static const char *
 upstream_of(const struct flow *flow)
 {
-	return flow->static_route != NULL ? route_static_config(flow->static_route)->target : NULL;
+	return flow->static_route ? route_static_config(flow->static_route)->target : NULL;
 }
 
 static const char *
 agent_of(const struct flow *flow)
 {
-	return flow->session_ref != NULL ? session_ref_agent(flow->session_ref) : NULL;
+	return flow->session_ref ? session_ref_agent(flow->session_ref) : NULL;
 }
 
 /* The bytes that the client itself has sent: without our PROXY header, with the hello that went
@@ -463,10 +463,10 @@ agent_of(const struct flow *flow)
 static uint64_t
 bytes_in(const struct flow *flow)
 {
-	if (flow->pump == NULL)
+	if (!flow->pump)
 		return flow->conn.bytes;
 	return pump_bytes_from_a(flow->pump) - flow->proxy_bytes +
-	    (flow->static_route == NULL ? flow->conn.hello.wire_bytes : 0);
+	    (!flow->static_route ? flow->conn.hello.wire_bytes : 0);
 }
 
 void
@@ -476,14 +476,14 @@ flow_log_closed(const struct flow *flow, const char *reason)
 	uint64_t now = clock_us(), begun = flow->conn.accepted_us;
 
 	log_event(LOG_INFO, "flow-closed", NULL,
-	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
+	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("client", address_text(&flow->conn.client, client)),
 	    log_str("server_name", flow->conn.hello.server_name),
 	    log_str("route", or_none(flow->route)),
 	    log_str("agent", agent_of(flow)),
 	    log_str("upstream", upstream_of(flow)),
 	    log_u64("bytes_in", bytes_in(flow)),
-	    log_u64("bytes_out", flow->pump != NULL ? pump_bytes_from_b(flow->pump) : 0),
+	    log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
 	    log_u64("duration_ms", (now - begun) / 1000),
 	    log_i64("ready_ms", flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
 	    log_u64("attempts", flow->attempts),
@@ -520,7 +520,7 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 
 	log_limited(LOG_INFO, "flow-refused", &flow->conn.client, cure_of(reason),
 	    log_str("code", refuse_word(reason)),
-	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
+	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("client", address_text(&flow->conn.client, client)),
 	    log_str("server_name", flow->conn.hello.server_name),
 	    log_str("route", or_none(flow->route)),
@@ -540,7 +540,7 @@ flow_log_retry(const struct flow *flow, const char *why)
 	char id[ID_TEXT];
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &flow->conn.client, why,
-	    log_str("flow", hex_encode(id, flow->id, sizeof(flow->id))),
+	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("agent", agent_of(flow)),
 	    log_str("state", flow_state_name[flow->state]),
 	    log_u64("attempt", flow->attempts));

@@ -28,7 +28,7 @@ flow_agent_drop(struct flow *flow)
 	flow->request = NULL;
 	channel_free(flow->channel);
 	flow->channel = NULL;
-	if (flow->session_ref == NULL)
+	if (!flow->session_ref)
 		return;
 	session_ref_leave_flow(flow->session_ref);
 	session_ref_release(flow->session_ref);
@@ -62,7 +62,7 @@ retry(struct flow *flow, const char *why, bool excluded)
 	bool may = note_tried(flow, session_ref_hold(flow->session_ref), excluded) && flow->attempts < ATTEMPTS_MOST;
 
 	flow_log_retry(flow, why);
-	snprintf(flow->trouble, sizeof(flow->trouble), "%.500s", why);
+	snprintf(flow->trouble, sizeof flow->trouble, "%.500s", why);
 	flow_agent_drop(flow);
 	if (!may) {
 		flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
@@ -81,7 +81,7 @@ lost(struct flow *flow, const char *why, bool excluded)
 		return;
 	}
 	flow_log_retry(flow, "the hello offers early data, which must not be sent twice");
-	snprintf(flow->trouble, sizeof(flow->trouble), "%.500s", why);
+	snprintf(flow->trouble, sizeof flow->trouble, "%.500s", why);
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
@@ -110,7 +110,7 @@ on_fail(struct flow *flow)
 	char why[SENTENCE_TEXT];
 
 	flow->at_limit = channel_fail_code(flow->channel) == CODE_FLOW_LIMIT;
-	snprintf(why, sizeof(why), "%s: %.450s", code_word(channel_fail_code(flow->channel)),
+	snprintf(why, sizeof why, "%s: %.450s", code_word(channel_fail_code(flow->channel)),
 	    channel_error(flow->channel));
 	retry(flow, why, true);
 }
@@ -145,8 +145,8 @@ fill_open(struct flow *flow, struct frame_open *open)
 	*open = (struct frame_open){ .endpoint = flow->endpoint, .client = conn->client,
 	    .listener = *conn_listener(conn), .carrier = CARRIER_SEALED,
 	    .hello_bytes = conn->hello.wire_bytes };
-	memcpy(open->flow_id, flow->id, sizeof(open->flow_id));
-	memcpy(open->server_name, conn->hello.server_name, sizeof(open->server_name));
+	memcpy(open->flow_id, flow->id, sizeof open->flow_id);
+	memcpy(open->server_name, conn->hello.server_name, sizeof open->server_name);
 }
 
 static void
@@ -156,7 +156,7 @@ on_answer(void *arg, struct channel *channel)
 	struct frame_open open;
 
 	flow->request = NULL;
-	if (channel == NULL) {
+	if (!channel) {
 		retry(flow, "the agent's session is gone", true);
 		return;
 	}
@@ -188,13 +188,13 @@ is_trusted(struct flow *flow, const struct session_ref *ref)
 {
 	struct trust *trust = trustwatch_trust(flow->worker->shared->trustwatch);
 	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA };
-	bool trusted = trust != NULL &&
+	bool trusted = trust &&
 	    identity_judge_again(session_ref_identity(ref), trust, clock_wall_s(), &verdict);
 
 	if (!trusted)
-		snprintf(flow->trouble, sizeof(flow->trouble), "the certificate of '%.64s' is refused: %s",
+		snprintf(flow->trouble, sizeof flow->trouble, "the certificate of '%.64s' is refused: %s",
 		    session_ref_agent(ref), verify_code_word(verdict.code));
-	if (trust != NULL)
+	if (trust)
 		trust_release(trust);
 	return trusted;
 }
@@ -208,14 +208,14 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 	if (!is_trusted(flow, answer->session_ref))
 		return false;
 	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
-		snprintf(flow->trouble, sizeof(flow->trouble),
+		snprintf(flow->trouble, sizeof flow->trouble,
 		    "the endpoint of '%.64s' allows no carrier that this relay has", agent);
 		return false;
 	}
 	if (session_ref_enter_flow(answer->session_ref))
 		return true;
 	flow->at_limit = true;
-	snprintf(flow->trouble, sizeof(flow->trouble), "maxFlows of the grant of '%.64s' is reached", agent);
+	snprintf(flow->trouble, sizeof flow->trouble, "maxFlows of the grant of '%.64s' is reached", agent);
 	return false;
 }
 
@@ -239,8 +239,8 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 	timer_init(&flow->attempt, flow->worker->loop, on_attempt, flow);
 	timer_set(&flow->attempt, ATTEMPT_MS);
 	flow->request = pool_take(session_ref_pool(flow->session_ref), &asker);
-	if (flow->request == NULL) {
-		snprintf(flow->trouble, sizeof(flow->trouble), "memory is short");
+	if (!flow->request) {
+		snprintf(flow->trouble, sizeof flow->trouble, "memory is short");
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 	}
 }

@@ -157,7 +157,7 @@ is_connect_name(const struct intake *intake)
 {
 	const struct settings *settings = &intake->worker->rules->settings;
 
-	return settings->connect_name != NULL &&
+	return settings->connect_name &&
 	    strcmp(intake->conn.hello.server_name, settings->connect_pattern) == 0;
 }
 
@@ -227,7 +227,7 @@ count_bytes(struct intake *intake)
 {
 	struct conn *conn = &intake->conn;
 
-	if (intake->place == NULL || conn->capacity <= intake->counted_bytes)
+	if (!intake->place || conn->capacity <= intake->counted_bytes)
 		return;
 	admission_grow(intake->place, conn->capacity - intake->counted_bytes);
 	intake->counted_bytes = conn->capacity;
@@ -362,10 +362,10 @@ on_deadline(void *arg)
 void
 intake_start(struct worker_context *worker, int fd, const struct address *peer, bool is_proxied)
 {
-	struct intake *intake = calloc(1, sizeof(*intake));
+	struct intake *intake = calloc(1, sizeof *intake);
 	const struct settings_limits *limits = &worker->rules->settings.limits;
 
-	if (intake == NULL) {
+	if (!intake) {
 		memory_short("a connection that was just accepted");
 		close(fd);
 		return;

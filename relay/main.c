@@ -80,7 +80,7 @@ version(void)
 static int
 usage(const char *what, const char *word)
 {
-	if (what != NULL)
+	if (what)
 		fprintf(stderr, "valise-relay: %s '%s'; see valise-relay --help\n", what, word);
 	else
 		fprintf(stderr, "usage: valise-relay run|check|status|reload [-c FILE]; see valise-relay --help\n");
@@ -90,7 +90,7 @@ usage(const char *what, const char *word)
 static int
 run_command(const char *word, const char *path)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		if (strcmp(commands[i].word, word) == 0)
 			return commands[i].run(path);
 	}

@@ -34,12 +34,12 @@ struct pool {
 struct pool *
 pool_new(const struct pool_settings *settings)
 {
-	struct pool *pool = calloc(1, sizeof(*pool));
+	struct pool *pool = calloc(1, sizeof *pool);
 
-	if (pool == NULL)
+	if (!pool)
 		return NULL;
 	pool->settings = *settings;
-	if (settings->usage != NULL)
+	if (settings->usage)
 		usage_hold(settings->usage);
 	atomic_init(&pool->held, 1);
 	pthread_mutex_init(&pool->lock, NULL);
@@ -58,7 +58,7 @@ hold(struct pool *pool)
 void
 pool_release(struct pool *pool)
 {
-	if (pool == NULL || atomic_fetch_sub(&pool->held, 1) > 1)
+	if (!pool || atomic_fetch_sub(&pool->held, 1) > 1)
 		return;
 	usage_release(pool->settings.usage);
 	pthread_mutex_destroy(&pool->lock);
@@ -70,7 +70,7 @@ count_in(struct pool *pool)
 {
 	struct usage *usage = pool->settings.usage;
 
-	if (usage != NULL && !usage_enter(usage, USAGE_PARKED, pool->settings.most_per_identity))
+	if (usage && !usage_enter(usage, USAGE_PARKED, pool->settings.most_per_identity))
 		return false;
 	pool->parked++;
 	return true;
@@ -80,7 +80,7 @@ static void
 count_out(struct pool *pool)
 {
 	pool->parked--;
-	if (pool->settings.usage != NULL)
+	if (pool->settings.usage)
 		usage_leave(pool->settings.usage, USAGE_PARKED);
 }
 
@@ -99,7 +99,7 @@ hand_over(void *data)
 	/* Only the asker cancels, and in this thread, so reading the state needs no lock. */
 	if (request->state != CANCELLED)
 		request->asker.on_answer(request->asker.arg, request->channel);
-	else if (request->channel != NULL)
+	else if (request->channel)
 		request->asker.discard(request->channel);
 	free_request(request);
 }
@@ -119,7 +119,7 @@ assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request
 	count_out(pool);
 	entry->state = POOL_ENTRY_TAKEN;
 	entry->request = request;
-	if (request != NULL)
+	if (request)
 		request->state = COMING;
 }
 
@@ -145,7 +145,7 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if (pool->closed) {
 		outcome = NEVER;
 		request->state = COMING;
-	} else if ((entry = TAILQ_FIRST(&pool->entries)) != NULL) {
+	} else if ((entry = TAILQ_FIRST(&pool->entries))) {
 		outcome = FOUND;
 		assign(pool, entry, request);
 	} else {
@@ -182,16 +182,16 @@ let_go(void *data)
 	struct channel *channel;
 	bool wanted = false;
 
-	if (request != NULL) {
+	if (request) {
 		pthread_mutex_lock(&pool->lock);
 		wanted = request->state == COMING;
 		pthread_mutex_unlock(&pool->lock);
 	}
 	if (!wanted) {
 		entry->kind->drop(entry);
-		if (request != NULL)
+		if (request)
 			free_request(request);
-	} else if ((channel = entry->kind->give(entry)) != NULL) {
+	} else if ((channel = entry->kind->give(entry))) {
 		answer(request, channel);
 	} else {
 		seek(pool, request);
@@ -218,13 +218,13 @@ pool_park(struct pool *pool, struct pool_entry *entry)
 		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
 		request = TAILQ_FIRST(&pool->requests);
 	}
-	if (request != NULL) {
+	if (request) {
 		TAILQ_REMOVE(&pool->requests, request, link);
 		pool->waiting--;
 		assign(pool, entry, request);
 	}
 	pthread_mutex_unlock(&pool->lock);
-	if (request != NULL)
+	if (request)
 		call_owner(entry);
 	return verdict;
 }
@@ -248,7 +248,7 @@ pool_lost(struct pool_entry *entry)
 	struct pool *pool = entry->pool;
 	bool out = false;
 
-	if (pool == NULL)
+	if (!pool)
 		return true;	/* never parked */
 	pthread_mutex_lock(&pool->lock);
 	if (entry->state == POOL_ENTRY_PARKED) {
@@ -273,7 +273,7 @@ next_to_drop(struct pool *pool)
 
 	pthread_mutex_lock(&pool->lock);
 	entry = TAILQ_FIRST(&pool->entries);
-	if (entry != NULL)
+	if (entry)
 		assign(pool, entry, NULL);
 	pthread_mutex_unlock(&pool->lock);
 	return entry;
@@ -286,7 +286,7 @@ next_to_disappoint(struct pool *pool)
 
 	pthread_mutex_lock(&pool->lock);
 	request = TAILQ_FIRST(&pool->requests);
-	if (request != NULL) {
+	if (request) {
 		TAILQ_REMOVE(&pool->requests, request, link);
 		pool->waiting--;
 		request->state = COMING;
@@ -304,18 +304,18 @@ pool_close(struct pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	pool->closed = true;
 	pthread_mutex_unlock(&pool->lock);
-	while ((entry = next_to_drop(pool)) != NULL)
+	while ((entry = next_to_drop(pool)))
 		call_owner(entry);
-	while ((request = next_to_disappoint(pool)) != NULL)
+	while ((request = next_to_disappoint(pool)))
 		answer(request, NULL);
 }
 
 struct pool_request *
 pool_take(struct pool *pool, const struct pool_asker *asker)
 {
-	struct pool_request *request = calloc(1, sizeof(*request));
+	struct pool_request *request = calloc(1, sizeof *request);
 
-	if (request == NULL)
+	if (!request)
 		return NULL;
 	request->asker = *asker;
 	request->pool = hold(pool);
@@ -329,7 +329,7 @@ pool_cancel(struct pool_request *request)
 	struct pool *pool;
 	bool queued;
 
-	if (request == NULL)
+	if (!request)
 		return;
 	pool = request->pool;
 	pthread_mutex_lock(&pool->lock);

@@ -25,15 +25,15 @@ struct recent_peers {
 struct recent_peers *
 recent_peers_new(void)
 {
-	struct recent_peers *peers = calloc(1, sizeof(*peers));
+	struct recent_peers *peers = calloc(1, sizeof *peers);
 
-	if (peers == NULL || !table_init(&peers->table)) {
+	if (!peers || !table_init(&peers->table)) {
 		free(peers);
 		return NULL;
 	}
 	TAILQ_INIT(&peers->ages);
 	pthread_mutex_init(&peers->lock, NULL);
-	arc4random_buf(peers->key, sizeof(peers->key));
+	arc4random_buf(peers->key, sizeof peers->key);
 	return peers;
 }
 
@@ -48,7 +48,7 @@ forget(struct recent_peers *peers, struct place *place)
 void
 recent_peers_free(struct recent_peers *peers)
 {
-	if (peers == NULL)
+	if (!peers)
 		return;
 	while (!TAILQ_EMPTY(&peers->ages))
 		forget(peers, TAILQ_FIRST(&peers->ages));
@@ -68,15 +68,15 @@ find(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
 {
 	struct hash_link *at = table_find(&peers->table, hash, has_prefix, prefix);
 
-	return at != NULL ? container_of(at, struct place, link) : NULL;
+	return at ? container_of(at, struct place, link) : NULL;
 }
 
 static void
 add_new(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
 {
-	struct place *place = calloc(1, sizeof(*place));
+	struct place *place = calloc(1, sizeof *place);
 
-	if (place == NULL) {
+	if (!place) {
 		memory_short("that agents came from an address, which counts as unknown again");
 		return;
 	}
@@ -96,7 +96,7 @@ recent_peers_add(struct recent_peers *peers, const struct prefix *prefix)
 
 	pthread_mutex_lock(&peers->lock);
 	place = find(peers, prefix, hash);
-	if (place == NULL) {
+	if (!place) {
 		add_new(peers, prefix, hash);
 	} else {
 		place->seen_ms = clock_ms();
@@ -115,8 +115,8 @@ recent_peers_has(struct recent_peers *peers, const struct prefix *prefix)
 
 	pthread_mutex_lock(&peers->lock);
 	place = find(peers, prefix, hash);
-	has = place != NULL && clock_ms() - place->seen_ms < RECENT_PEERS_MS;
-	if (place != NULL && !has)
+	has = place && clock_ms() - place->seen_ms < RECENT_PEERS_MS;
+	if (place && !has)
 		forget(peers, place);
 	pthread_mutex_unlock(&peers->lock);
 	return has;

@@ -51,7 +51,7 @@ refuse_rule_parse(struct refuse_rule *rule, const char *text, char error[256])
 	static const char by_route[] = "route:";
 
 	rule->route[0] = '\0';
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
 		if (strcmp(text, words[i]) == 0) {
 			rule->action = (enum refuse_action)i;
 			return true;
@@ -74,7 +74,7 @@ refuse_record(uint8_t record[REFUSE_RECORD], uint8_t alert)
 {
 	const uint8_t fatal[REFUSE_RECORD] = { 0x15, 0x03, 0x03, 0x00, 0x02, 0x02, alert };
 
-	memcpy(record, fatal, sizeof(fatal));
+	memcpy(record, fatal, sizeof fatal);
 }
 
 /* ---- the lingering close ---- */
@@ -134,7 +134,7 @@ on_ready(void *arg, unsigned ready)
 
 	(void)ready;
 	for (int i = 0; i < READS_A_TURN && got > 0; i++)
-		got = recv(linger->fd, waste, sizeof(waste), MSG_DONTWAIT);
+		got = recv(linger->fd, waste, sizeof waste, MSG_DONTWAIT);
 	if (got == 0)
 		cut(linger);
 }
@@ -154,7 +154,7 @@ send_last(int fd, uint8_t alert)
 
 	refuse_record(record, alert);
 	if (alert != 0)
-		(void)!send(fd, record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)!send(fd, record, sizeof record, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
 }
 
@@ -165,9 +165,9 @@ close_lingering(struct lingers *lingers, struct conn *conn, uint8_t alert)
 	struct linger_close *linger = NULL;
 
 	send_last(conn->fd, alert);
-	if (lingers->count < LINGERS_MOST && (linger = calloc(1, sizeof(*linger))) == NULL)
+	if (lingers->count < LINGERS_MOST && !(linger = calloc(1, sizeof *linger)))
 		memory_short("the time in which a client reads its alert");
-	if (linger != NULL) {
+	if (linger) {
 		*linger = (struct linger_close){ .lingers = lingers, .fd = conn->fd };
 		conn->fd = -1;
 		LIST_INSERT_HEAD(&lingers->list, linger, link);

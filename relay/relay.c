@@ -200,7 +200,7 @@ watch_signals(struct relay *relay)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		signal(signals[i].number, SIG_IGN);
 		if (!loop_on_signal(relay->loop, signals[i].number, signals[i].on_signal, relay))
 			return false;
@@ -270,10 +270,10 @@ make_queues(struct shared *shared)
 {
 	static const struct admission_bounds none = { 0 };
 
-	return (shared->clients = clients_new(0, 0)) != NULL && (shared->hellos = admission_new(&none)) != NULL &&
-	    (shared->agent_hellos = admission_new(&none)) != NULL &&
-	    (shared->unknown_peers = admission_new(&none)) != NULL &&
-	    (shared->known_peers = admission_new(&none)) != NULL && (shared->channels = admission_new(&none)) != NULL;
+	return (shared->clients = clients_new(0, 0)) && (shared->hellos = admission_new(&none)) &&
+	    (shared->agent_hellos = admission_new(&none)) &&
+	    (shared->unknown_peers = admission_new(&none)) &&
+	    (shared->known_peers = admission_new(&none)) && (shared->channels = admission_new(&none));
 }
 
 static bool
@@ -285,10 +285,10 @@ make_shared(struct relay *relay)
 	if (!make_queues(shared))
 		return false;
 	reload_set_bounds(&relay->reload);
-	return (shared->usage_table = usage_table_new()) != NULL && (shared->routes = route_table_new()) != NULL &&
-	    (shared->recent_peers = recent_peers_new()) != NULL &&
-	    (shared->trustwatch = trustwatch_new()) != NULL && (shared->resolver = resolver_new()) != NULL &&
-	    (relay->loop = loop_new()) != NULL &&
+	return (shared->usage_table = usage_table_new()) && (shared->routes = route_table_new()) &&
+	    (shared->recent_peers = recent_peers_new()) &&
+	    (shared->trustwatch = trustwatch_new()) && (shared->resolver = resolver_new()) &&
+	    (relay->loop = loop_new()) &&
 	    route_set_static(shared->routes, rules->settings.connect_pattern, rules->static_route,
 	        rules->static_count);
 }
@@ -303,15 +303,15 @@ lock_out_others(const struct settings *settings)
 	int code;
 
 	if (mkdir(settings->state_dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(error, sizeof(error), "%.300s cannot be made: %s; make it, or change state_dir",
+		snprintf(error, sizeof error, "%.300s cannot be made: %s; make it, or change state_dir",
 		    settings->state_dir, strerror(errno));
 		return fail(EX_CANTCREAT, "state-dir", error);
 	}
-	if (settings->admin_socket != NULL) {
+	if (settings->admin_socket) {
 		code = admin_lock(settings->admin_socket, error);
 		return code == 0 ? EX_OK : fail(code, "locked", error);
 	}
-	snprintf(path, sizeof(path), "%s/lock", settings->state_dir);
+	snprintf(path, sizeof path, "%s/lock", settings->state_dir);
 	if (ready_lock(path, &holder, error))
 		return EX_OK;
 	return fail(holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT, "locked", error);
@@ -325,12 +325,12 @@ load_trust(struct relay *relay)
 	char error[TRUST_ERROR];
 	struct trust *trust;
 
-	if (settings->connect_name == NULL)
+	if (!settings->connect_name)
 		return EX_OK;
 	trustwatch_files_changed(watch, settings);
 	memory_begin();
 	trust = trustwatch_load(watch, settings, error);
-	if (trust == NULL)
+	if (!trust)
 		return fail(memory_exit_code(EX_CONFIG), "trust-refused", error);
 	reload_warn(trust);
 	trustwatch_swap(watch, trust);
@@ -344,10 +344,10 @@ make_workers(struct relay *relay)
 	unsigned count = settings_worker_count(&relay->reload.rules->settings);
 
 	shared->workers = calloc(count, sizeof(struct worker *));
-	for (; shared->workers != NULL && shared->worker_count < count; shared->worker_count++) {
+	for (; shared->workers && shared->worker_count < count; shared->worker_count++) {
 		shared->workers[shared->worker_count] = worker_new(shared, relay->reload.rules, relay->loop,
 		    on_worker, relay);
-		if (shared->workers[shared->worker_count] == NULL)
+		if (!shared->workers[shared->worker_count])
 			return false;
 	}
 	return shared->workers != NULL;
@@ -449,7 +449,7 @@ bind_all(struct relay *relay)
 	const struct settings *settings = &relay->reload.rules->settings;
 	size_t count = settings->listeners.count;
 	struct binding *bindings = calloc(count, sizeof *bindings);
-	int code = bindings != NULL ? EX_OK : fail(EX_OSERR, "start-failed", "memory is short");
+	int code = bindings ? EX_OK : fail(EX_OSERR, "start-failed", "memory is short");
 
 	for (size_t i = 0; i < count && code == EX_OK; i++)
 		code = look_at(settings, i, &bindings[i]);
@@ -471,9 +471,9 @@ listen_to_operator(struct relay *relay)
 	memory_begin();
 	relay->admin = admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
 	    admin_words, relay, error);
-	if (relay->admin != NULL)
+	if (relay->admin)
 		return EX_OK;
-	if (settings->admin_socket != NULL)
+	if (settings->admin_socket)
 		return fail(memory_exit_code(EX_CANTCREAT), "start-failed", error);
 	log_event(LOG_WARNING, "admin-unavailable", error);
 	return EX_OK;
@@ -486,7 +486,7 @@ load_rules(struct relay *relay)
 
 	memory_begin();
 	relay->reload.rules = rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
-	if (relay->reload.rules != NULL)
+	if (relay->reload.rules)
 		return EX_OK;
 	return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
 }
@@ -511,7 +511,7 @@ open_all(struct relay *relay)
 	pthread_mutex_init(&shared->end_lock, NULL);
 	pthread_cond_init(&shared->end, NULL);
 	flow_ids_init(&shared->flow_ids);
-	if ((shared->session_table = session_table_new()) == NULL)
+	if (!(shared->session_table = session_table_new()))
 		return fail(EX_OSERR, "start-failed", "memory is short");
 	if ((code = load_rules(relay)) != EX_OK)
 		return code;
@@ -585,7 +585,7 @@ warn_of_root(void)
 static void
 warn_of_admin(const struct settings *settings)
 {
-	if (settings->admin_http != NULL)
+	if (settings->admin_http)
 		log_event(LOG_WARNING, "admin-http-not-served", "this version does not serve admin.http; remove the key",
 		    log_str("admin.http", settings->admin_http));
 }
@@ -604,7 +604,7 @@ serve(struct relay *relay)
 	timer_init(&relay->tick, relay->loop, on_tick, relay);
 	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
 	timer_set(&relay->tick, TICK_MS);
-	snprintf(status, sizeof(status), "running, %u workers", relay->shared.worker_count);
+	snprintf(status, sizeof status, "running, %u workers", relay->shared.worker_count);
 	log_audit(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
 	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()));
 	ready_tell("READY=1", status);

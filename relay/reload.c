@@ -21,7 +21,7 @@ reload_warn(const struct trust *trust)
 {
 	const char *warning;
 
-	for (size_t i = 0; (warning = trust_warning(trust, i)) != NULL; i++)
+	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		log_event(LOG_WARNING, "trust-warning", warning);
 }
 
@@ -30,7 +30,7 @@ reload_stamp(struct reload *reload)
 {
 	const struct settings *settings = &reload->rules->settings;
 
-	if (settings->connect_name == NULL)
+	if (!settings->connect_name)
 		return;
 	reload->certificate = file_stamp_of(settings->certificate);
 	reload->private_key = file_stamp_of(settings->private_key);
@@ -43,7 +43,7 @@ tell_trust(struct reload *reload)
 
 	for (unsigned i = 0; i < reload->shared->worker_count; i++)
 		worker_post_trust(reload->shared->workers[i], trust);
-	if (trust != NULL)
+	if (trust)
 		trust_release(trust);
 }
 
@@ -131,11 +131,11 @@ load_trust(struct reload *reload, const struct rules *rules, struct trust **trus
 	char error[TRUST_ERROR];
 
 	*trust = NULL;
-	if (rules->settings.connect_name == NULL)
+	if (!rules->settings.connect_name)
 		return true;
 	trustwatch_files_changed(reload->shared->trustwatch, &rules->settings);
 	*trust = trustwatch_load(reload->shared->trustwatch, &rules->settings, error);
-	if (*trust == NULL)
+	if (!*trust)
 		mistakes_tell(error, old_configuration, reload->asker);
 	return *trust != NULL;
 }
@@ -146,11 +146,11 @@ reload_all(struct reload *reload)
 	struct rules *rules = read_rules(reload);
 	struct trust *trust;
 
-	if (rules != NULL && load_trust(reload, rules, &trust)) {
+	if (rules && load_trust(reload, rules, &trust)) {
 		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern, rules->static_route,
 		    rules->static_count)) {
 			tell_unchanged(&reload->rules->settings, &rules->settings);
-			if (trust != NULL)
+			if (trust)
 				reload_warn(trust);
 			trustwatch_swap(reload->shared->trustwatch, trust);
 			use_rules(reload, rules);
@@ -160,11 +160,11 @@ reload_all(struct reload *reload)
 			return true;
 		}
 		mistakes_tell("memory is short", old_configuration, reload->asker);
-		if (trust != NULL)
+		if (trust)
 			trust_release(trust);
 	}
 	/* A file that has changed is still to be loaded for the old configuration, at the next tick. */
-	if (rules != NULL)
+	if (rules)
 		trustwatch_forget_files(reload->shared->trustwatch);
 	rules_release(rules);
 	return false;
@@ -179,7 +179,7 @@ reload_trust(struct reload *reload)
 
 	memory_begin();
 	trust = trustwatch_load(watch, &reload->rules->settings, error);
-	if (trust == NULL) {
+	if (!trust) {
 		if (memory_has_failed())
 			trustwatch_forget_files(watch);	/* a revocation must not wait for the next one */
 		log_audit(LOG_ERROR, "trust-refused", error);
@@ -208,14 +208,14 @@ reload_poll_trust(struct reload *reload)
 {
 	const struct settings *settings = &reload->rules->settings;
 
-	if (settings->connect_name != NULL && trustwatch_files_changed(reload->shared->trustwatch, settings))
+	if (settings->connect_name && trustwatch_files_changed(reload->shared->trustwatch, settings))
 		reload_trust(reload);
 }
 
 void
 reload_poll(struct reload *reload)
 {
-	if (reload->rules->settings.connect_name != NULL && certificate_changed(reload))
+	if (reload->rules->settings.connect_name && certificate_changed(reload))
 		reload_certificate(reload);
 	reload_poll_trust(reload);
 }

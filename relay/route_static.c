@@ -16,7 +16,7 @@ struct route_static {
 static void
 static_free(struct route_static *static_route)
 {
-	for (size_t i = 0; static_route->alpn != NULL && i < static_route->facts.alpn_count; i++)
+	for (size_t i = 0; static_route->alpn && i < static_route->facts.alpn_count; i++)
 		free(static_route->alpn[i]);
 	free(static_route->alpn);
 	free(static_route->pattern);
@@ -27,17 +27,17 @@ static_free(struct route_static *static_route)
 struct route_static *
 route_static_new(const struct route_static_settings *settings)
 {
-	struct route_static *static_route = calloc(1, sizeof(*static_route));
+	struct route_static *static_route = calloc(1, sizeof *static_route);
 	bool complete;
 
-	if (static_route == NULL)
+	if (!static_route)
 		return NULL;
 	atomic_init(&static_route->held, 1);
 	static_route->facts = *settings;
 	static_route->facts.pattern = static_route->pattern = strdup(settings->pattern);
 	static_route->facts.target = static_route->target = strdup(settings->target);
 	static_route->alpn = calloc(settings->alpn_count + 1, sizeof(char *));
-	complete = static_route->pattern != NULL && static_route->target != NULL && static_route->alpn != NULL;
+	complete = static_route->pattern && static_route->target && static_route->alpn;
 	for (size_t i = 0; complete && i < settings->alpn_count; i++)
 		complete = (static_route->alpn[i] = strdup(settings->alpn[i])) != NULL;
 	static_route->facts.alpn = (const char *const *)static_route->alpn;
@@ -57,7 +57,7 @@ route_static_hold(struct route_static *static_route)
 void
 route_static_release(struct route_static *static_route)
 {
-	if (static_route != NULL && atomic_fetch_sub(&static_route->held, 1) == 1)
+	if (static_route && atomic_fetch_sub(&static_route->held, 1) == 1)
 		static_free(static_route);
 }
 

@@ -32,7 +32,7 @@ session_config(const struct settings *settings, struct conf_report *report)
 	if (fault != KEY_PAIR_FINE)
 		conf_error(report, fault == KEY_PAIR_KEY ? settings->private_key_mark :
 		    settings->certificate_mark, "%s", error);
-	else if ((config = tls_config_new(&tls, tls_error)) == NULL)
+	else if (!(config = tls_config_new(&tls, tls_error)))
 		conf_error(report, settings->certificate_mark, "%s, %s: %s", settings->certificate,
 		    settings->private_key, tls_error);
 	key_pair_wipe(&pair);
@@ -69,9 +69,9 @@ load_certificate(struct rules *rules, struct conf_report *report)
 	struct tls_config *old, *new;
 
 	new = session_config(&rules->settings, report);
-	if (new != NULL)
+	if (new)
 		check_certificate(&rules->settings, report);
-	if (new == NULL || report->errors > 0) {
+	if (!new || report->errors > 0) {
 		tls_config_release(new);
 		return false;
 	}
@@ -110,12 +110,12 @@ load_tls(struct rules *rules, struct session_table *table, struct conf_report *r
 	    .find_key_arg = table };
 	char error[TLS_ERROR];
 
-	if (rules->settings.connect_name == NULL)
+	if (!rules->settings.connect_name)
 		return true;
 	rules->channel_tls = tls_config_new(&channel, error);
-	if (rules->channel_tls == NULL)
+	if (!rules->channel_tls)
 		conf_error(report, (struct conf_mark){ 0 }, "%s", error);
-	return load_certificate(rules, report) && rules->channel_tls != NULL;
+	return load_certificate(rules, report) && rules->channel_tls;
 }
 
 static bool
@@ -123,8 +123,8 @@ load_routes(struct rules *rules, struct conf_report *report)
 {
 	size_t count = rules->settings.routes.count;
 
-	rules->static_route = calloc(count + 1, sizeof(*rules->static_route));
-	for (; rules->static_route != NULL && rules->static_count < count; rules->static_count++) {
+	rules->static_route = calloc(count + 1, sizeof *rules->static_route);
+	for (; rules->static_route && rules->static_count < count; rules->static_count++) {
 		const struct settings_route *route = settings_route_at(&rules->settings, rules->static_count);
 		struct route_static_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
 		    .alpn = (const char *const *)route->alpn.items, .alpn_count = route->alpn.count,
@@ -132,10 +132,10 @@ load_routes(struct rules *rules, struct conf_report *report)
 		    .proxy_version = (int)route->upstream.proxy_protocol };
 
 		rules->static_route[rules->static_count] = route_static_new(&facts);
-		if (rules->static_route[rules->static_count] == NULL)
+		if (!rules->static_route[rules->static_count])
 			break;
 	}
-	if (rules->static_route != NULL && rules->static_count == count)
+	if (rules->static_route && rules->static_count == count)
 		return true;
 	conf_error(report, (struct conf_mark){ 0 }, "memory is short");
 	return false;
@@ -144,12 +144,12 @@ load_routes(struct rules *rules, struct conf_report *report)
 struct rules *
 rules_load(const char *path, struct session_table *table, FILE *messages, enum rules_failure *failure)
 {
-	struct counted *counted = calloc(1, sizeof(*counted));
+	struct counted *counted = calloc(1, sizeof *counted);
 	struct conf_report report = { .out = messages, .path = path };
 	bool unreadable = false;
 
 	*failure = RULES_BAD;
-	if (counted == NULL) {
+	if (!counted) {
 		conf_error(&report, (struct conf_mark){ 0 }, "memory is short");
 		return NULL;
 	}
@@ -179,7 +179,7 @@ rules_release(struct rules *rules)
 {
 	struct counted *counted;
 
-	if (rules == NULL)
+	if (!rules)
 		return;
 	counted = counted_of(rules);
 	if (atomic_fetch_sub(&counted->held, 1) > 1)

@@ -34,11 +34,11 @@ static void on_need(void *arg, unsigned channels);
 struct session_ref *
 session_ref_new(const struct session_ref_settings *settings)
 {
-	struct session_ref *ref = calloc(1, sizeof(*ref));
+	struct session_ref *ref = calloc(1, sizeof *ref);
 	struct pool_settings pool = { .most = settings->pool_most, .usage = settings->usage,
 	    .most_per_identity = settings->pool_most_per_identity, .on_need = on_need, .arg = ref };
 
-	if (ref == NULL || (ref->pool = pool_new(&pool)) == NULL) {
+	if (!ref || !(ref->pool = pool_new(&pool))) {
 		free(ref);
 		return NULL;
 	}
@@ -59,7 +59,7 @@ session_ref_hold(struct session_ref *ref)
 void
 session_ref_release(struct session_ref *ref)
 {
-	if (ref == NULL || atomic_fetch_sub(&ref->held, 1) > 1)
+	if (!ref || atomic_fetch_sub(&ref->held, 1) > 1)
 		return;
 	pool_release(ref->pool);
 	usage_release(ref->settings.usage);
@@ -265,5 +265,5 @@ session_ref_is_shared(const struct session_ref *ref)
 {
 	const struct grant *grant = identity_grant(ref->settings.identity);
 
-	return grant != NULL && grant->shared;
+	return grant && grant->shared;
 }

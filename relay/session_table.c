@@ -27,9 +27,9 @@ struct session_table {
 struct session_table *
 session_table_new(void)
 {
-	struct session_table *table = calloc(1, sizeof(*table));
+	struct session_table *table = calloc(1, sizeof *table);
 
-	if (table == NULL || !table_init(&table->channels)) {
+	if (!table || !table_init(&table->channels)) {
 		free(table);
 		return NULL;
 	}
@@ -45,7 +45,7 @@ session_table_new(void)
 void
 session_table_free(struct session_table *table)
 {
-	if (table == NULL)
+	if (!table)
 		return;
 	table_wipe(&table->channels);
 	table_wipe(&table->twins);
@@ -71,9 +71,9 @@ entry_free(struct session_entry *entry)
 bool
 session_table_add(struct session_table *table, struct session_ref *ref, const struct secret *key)
 {
-	struct session_entry *entry = calloc(1, sizeof(*entry));
+	struct session_entry *entry = calloc(1, sizeof *entry);
 
-	if (entry == NULL)
+	if (!entry)
 		return false;
 	entry->session_ref = session_ref_hold(ref);
 	channel_identity(session_ref_session_id(ref), entry->channel);
@@ -103,7 +103,7 @@ entry_by_channel(struct session_table *table, const char *channel)
 	uint64_t hash = table_hash(&table->channels, channel, strlen(channel));
 	struct hash_link *at = table_find(&table->channels, hash, has_channel, channel);
 
-	return at != NULL ? container_of(at, struct session_entry, by_channel) : NULL;
+	return at ? container_of(at, struct session_entry, by_channel) : NULL;
 }
 
 void
@@ -115,12 +115,12 @@ session_table_remove(struct session_table *table, struct session_ref *ref)
 	channel_identity(session_ref_session_id(ref), channel);
 	pthread_mutex_lock(&table->lock);
 	entry = entry_by_channel(table, channel);
-	if (entry != NULL) {
+	if (entry) {
 		table_remove(&table->channels, &entry->by_channel);
 		table_remove(&table->twins, &entry->by_twin);
 	}
 	pthread_mutex_unlock(&table->lock);
-	if (entry != NULL)
+	if (entry)
 		entry_free(entry);
 }
 
@@ -135,7 +135,7 @@ session_table_find_twin(struct session_table *table, const uint8_t *key, const u
 	twin_of(twin, key, instance);
 	pthread_mutex_lock(&table->lock);
 	at = table_first(&table->twins, table_hash(&table->twins, twin, TWIN_BYTES));
-	for (; at != NULL; at = table_next(at)) {
+	for (; at; at = table_next(at)) {
 		struct session_entry *entry = container_of(at, struct session_entry, by_twin);
 
 		if (entry->session_ref == except || memcmp(entry->twin, twin, TWIN_BYTES) != 0)
@@ -144,7 +144,7 @@ session_table_find_twin(struct session_table *table, const uint8_t *key, const u
 		if (memcmp(session_ref_start(found), start, START_BYTES) == 0)
 			break;
 	}
-	if (found != NULL)
+	if (found)
 		session_ref_hold(found);
 	pthread_mutex_unlock(&table->lock);
 	return found;
@@ -158,7 +158,7 @@ session_table_find_channel(struct session_table *table, const char *channel)
 
 	pthread_mutex_lock(&table->lock);
 	entry = entry_by_channel(table, channel);
-	if (entry != NULL)
+	if (entry)
 		ref = session_ref_hold(entry->session_ref);
 	pthread_mutex_unlock(&table->lock);
 	return ref;
@@ -173,9 +173,9 @@ session_table_find_key(void *arg, const char *channel, struct secret *key)
 
 	pthread_mutex_lock(&table->lock);
 	entry = entry_by_channel(table, channel);
-	found = entry != NULL && secret_init(key, entry->key.data, entry->key.bytes);
+	found = entry && secret_init(key, entry->key.data, entry->key.bytes);
 	pthread_mutex_unlock(&table->lock);
-	if (entry != NULL && !found)
+	if (entry && !found)
 		memory_short("the key of a channel, which is refused");
 	return found;
 }

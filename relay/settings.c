@@ -223,9 +223,9 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 
 	address_parse(&listener->parsed, listener->address);
 	listener->proxies = calloc(count + 1, sizeof(struct prefix));
-	for (size_t i = 0; i < count && listener->proxies != NULL; i++)
+	for (size_t i = 0; i < count && listener->proxies; i++)
 		prefix_parse(&listener->proxies[i], listener->trusted_proxies.items[i]);
-	if (listener->proxies == NULL)
+	if (!listener->proxies)
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
 	for (size_t i = 0; i < index; i++) {
 		if (address_equals(&settings_listener_at(settings, i)->parsed, &listener->parsed))
@@ -280,7 +280,7 @@ check_connect(struct settings *settings, struct conf_report *report)
 		{ "agent_cas", settings->agent_cas.count > 0, settings->agent_cas_mark },
 	};
 	struct conf_mark any = settings->agent_crls_mark;
-	enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+	enum { KEYS = sizeof keys / sizeof keys[0] };
 
 	for (unsigned i = 0; i < KEYS; i++) {
 		if (keys[i].mark.line > 0)
@@ -290,7 +290,7 @@ check_connect(struct settings *settings, struct conf_report *report)
 		if (!keys[i].given)
 			conf_error(report, any, "connect.%s is missing; agents cannot come without it", keys[i].key);
 	}
-	if (settings->connect_name != NULL)
+	if (settings->connect_name)
 		name_normalise(settings->connect_pattern, settings->connect_name, strlen(settings->connect_name));
 	if (any.line == 0 && settings->routes.count == 0)
 		conf_error(report, (struct conf_mark){ 0 },
@@ -358,10 +358,10 @@ settings_read(struct settings *settings, const char *path, FILE *messages, bool 
 {
 	struct conf_report report = { .out = messages, .path = path };
 
-	memset(settings, 0, sizeof(*settings));
+	memset(settings, 0, sizeof *settings);
 	if (conf_read(settings, rows, path, &report))
 		check_all(settings, &report);
-	if (unreadable != NULL)
+	if (unreadable)
 		*unreadable = report.unreadable;
 	return report.errors == 0;
 }
@@ -371,7 +371,7 @@ settings_wipe(struct settings *settings)
 {
 	wipe_checked(settings);
 	conf_wipe(settings, rows);
-	memset(settings, 0, sizeof(*settings));
+	memset(settings, 0, sizeof *settings);
 }
 
 struct settings_listener *

@@ -30,7 +30,7 @@ complete(struct status *status)
 	counts = json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count, "sessions",
 	    (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints, "channels",
 	    (json_int_t)sum.channels, "flows", (json_int_t)clients_flows(shared->clients));
-	if (counts != NULL && json_object_update(status->answer, counts) == 0)
+	if (counts && json_object_update(status->answer, counts) == 0)
 		admin_answer(status->question, json_incref(status->answer));
 	else
 		admin_answer(status->question, NULL);
@@ -54,7 +54,7 @@ status_answer(struct admin_question *question, const struct shared *shared, int6
 	struct status *status =
 	    calloc(1, sizeof *status + shared->worker_count * sizeof status->censuses[0]);
 
-	if (status == NULL) {
+	if (!status) {
 		admin_answer(question, NULL);
 		return;
 	}

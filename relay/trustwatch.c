@@ -14,9 +14,9 @@ struct trustwatch {
 struct trustwatch *
 trustwatch_new(void)
 {
-	struct trustwatch *watch = calloc(1, sizeof(*watch));
+	struct trustwatch *watch = calloc(1, sizeof *watch);
 
-	if (watch != NULL)
+	if (watch)
 		pthread_mutex_init(&watch->lock, NULL);
 	return watch;
 }
@@ -24,7 +24,7 @@ trustwatch_new(void)
 void
 trustwatch_free(struct trustwatch *watch)
 {
-	if (watch == NULL)
+	if (!watch)
 		return;
 	trustwatch_swap(watch, NULL);
 	pthread_mutex_destroy(&watch->lock);
@@ -37,7 +37,7 @@ trustwatch_trust(struct trustwatch *watch)
 	struct trust *trust;
 
 	pthread_mutex_lock(&watch->lock);
-	trust = watch->trust != NULL ? trust_hold(watch->trust) : NULL;
+	trust = watch->trust ? trust_hold(watch->trust) : NULL;
 	pthread_mutex_unlock(&watch->lock);
 	return trust;
 }
@@ -71,7 +71,7 @@ trustwatch_swap(struct trustwatch *watch, struct trust *trust)
 	old = watch->trust;
 	watch->trust = trust;
 	pthread_mutex_unlock(&watch->lock);
-	if (old != NULL)
+	if (old)
 		trust_release(old);
 }
 

@@ -23,9 +23,9 @@ struct usage_table {
 struct usage_table *
 usage_table_new(void)
 {
-	struct usage_table *all = calloc(1, sizeof(*all));
+	struct usage_table *all = calloc(1, sizeof *all);
 
-	if (all == NULL || !table_init(&all->table)) {
+	if (!all || !table_init(&all->table)) {
 		free(all);
 		return NULL;
 	}
@@ -36,7 +36,7 @@ usage_table_new(void)
 void
 usage_table_free(struct usage_table *all)
 {
-	if (all == NULL)
+	if (!all)
 		return;
 	table_wipe(&all->table);
 	pthread_mutex_destroy(&all->lock);
@@ -54,7 +54,7 @@ find(struct usage_table *all, const uint8_t *key, uint64_t hash)
 {
 	struct hash_link *at = table_find(&all->table, hash, has_key, key);
 
-	return at != NULL ? container_of(at, struct usage, link) : NULL;
+	return at ? container_of(at, struct usage, link) : NULL;
 }
 
 struct usage *
@@ -66,12 +66,12 @@ usage_of(struct usage_table *all, const uint8_t key[USAGE_KEY_BYTES])
 	pthread_mutex_lock(&all->lock);
 	hash = table_hash(&all->table, key, USAGE_KEY_BYTES);
 	usage = find(all, key, hash);
-	if (usage == NULL && (usage = calloc(1, sizeof(*usage))) != NULL) {
+	if (!usage && (usage = calloc(1, sizeof *usage))) {
 		usage->all = all;
 		memcpy(usage->key, key, USAGE_KEY_BYTES);
 		table_add(&all->table, &usage->link, hash);
 	}
-	if (usage != NULL)
+	if (usage)
 		usage->held++;
 	pthread_mutex_unlock(&all->lock);
 	return usage;
@@ -92,7 +92,7 @@ usage_release(struct usage *usage)
 	struct usage_table *all;
 	bool last;
 
-	if (usage == NULL)
+	if (!usage)
 		return;
 	all = usage->all;
 	pthread_mutex_lock(&all->lock);

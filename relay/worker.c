@@ -93,9 +93,9 @@ on_accept(void *arg, int fd, const struct address *peer)
 bool
 worker_add_listener(struct worker *worker, size_t index, int fd)
 {
-	struct worker_port *ports = reallocarray(worker->ports, worker->port_count + 1, sizeof(*ports));
+	struct worker_port *ports = reallocarray(worker->ports, worker->port_count + 1, sizeof *ports);
 
-	if (ports == NULL)
+	if (!ports)
 		return false;
 	worker->ports = ports;
 	ports[worker->port_count++] = (struct worker_port){ .worker = worker, .fd = fd,
@@ -126,7 +126,7 @@ adopt_rules(struct worker *worker, struct rules *rules)
 		const struct settings_listener *settings =
 		    listener_at_address(&rules->settings, port->settings->address);
 
-		if (settings == NULL)
+		if (!settings)
 			continue;	/* it listens until a restart, with its old settings */
 		rules_release(port->rules);
 		port->rules = rules_hold(rules);
@@ -142,7 +142,7 @@ open_ports(struct worker *worker)
 
 		port->listener = listener_new(worker->context.loop, port->fd, on_accept, port);
 		port->fd = -1;
-		if (port->listener == NULL)
+		if (!port->listener)
 			return false;
 	}
 	return true;
@@ -233,7 +233,7 @@ obey_trust(struct worker *worker, struct trust *trust)
 {
 	int64_t now = clock_wall_s();
 
-	if (trust == NULL) {
+	if (!trust) {
 		agent_session_end_all(&worker->context, CODE_CERTIFICATE_REFUSED,
 		    "the relay takes no agents any more");
 		return;
@@ -256,7 +256,7 @@ static void
 wipe_orders(struct worker_orders *orders)
 {
 	rules_release(orders->rules);
-	if (orders->trust != NULL)
+	if (orders->trust)
 		trust_release(orders->trust);
 	*orders = (struct worker_orders){ 0 };
 }
@@ -283,7 +283,7 @@ obey(void *data)
 		wipe_orders(&orders);
 		return;
 	}
-	if (orders.rules != NULL) {
+	if (orders.rules) {
 		adopt_rules(worker, orders.rules);
 		agent_session_obey_rules_all(&worker->context);
 	}
@@ -322,9 +322,9 @@ void
 worker_post_trust(struct worker *worker, struct trust *trust)
 {
 	pthread_mutex_lock(&worker->lock);
-	if (worker->orders.trust != NULL)
+	if (worker->orders.trust)
 		trust_release(worker->orders.trust);
-	worker->orders.trust = trust != NULL ? trust_hold(trust) : NULL;
+	worker->orders.trust = trust ? trust_hold(trust) : NULL;
 	worker->orders.has_trust = true;
 	post(worker);
 }
@@ -427,9 +427,9 @@ struct worker *
 worker_new(struct shared *shared, struct rules *rules, struct loop *main,
     void (*on_event)(void *, enum worker_event), void *arg)
 {
-	struct worker *worker = calloc(1, sizeof(*worker));
+	struct worker *worker = calloc(1, sizeof *worker);
 
-	if (worker == NULL)
+	if (!worker)
 		return NULL;
 	worker->context.shared = shared;
 	worker->context.rules = rules_hold(rules);
@@ -447,12 +447,12 @@ worker_start(struct worker *worker, unsigned number)
 	struct shared *shared = worker->context.shared;
 	char name[16];
 
-	snprintf(name, sizeof(name), "relay-%u", number);
+	snprintf(name, sizeof name, "relay-%u", number);
 	pthread_mutex_lock(&shared->end_lock);
 	shared->workers_running++;
 	pthread_mutex_unlock(&shared->end_lock);
 	worker->thread = thread_start(name, run, worker);
-	if (worker->thread != NULL)
+	if (worker->thread)
 		return true;
 	pthread_mutex_lock(&shared->end_lock);
 	shared->workers_running--;
@@ -463,7 +463,7 @@ worker_start(struct worker *worker, unsigned number)
 void
 worker_stop(struct worker *worker)
 {
-	if (worker->thread != NULL)
+	if (worker->thread)
 		loop_stop(thread_loop(worker->thread));
 }
 
@@ -477,7 +477,7 @@ worker_join(struct worker *worker)
 void
 worker_free(struct worker *worker)
 {
-	if (worker == NULL)
+	if (!worker)
 		return;
 	for (size_t i = 0; i < worker->port_count; i++) {
 		rules_release(worker->ports[i].rules);

@@ -14,9 +14,9 @@ take_ca(sqlite3_stmt *row, struct ca *ca)
 {
 	ca->id = sqlite3_column_int64(row, 0);
 	ca->parent = sqlite3_column_int64(row, 1);
-	store_text(row, 2, ca->name, sizeof(ca->name));
-	store_text(row, 3, ca->role, sizeof(ca->role));
-	store_text(row, 4, ca->key, sizeof(ca->key));
+	store_text(row, 2, ca->name, sizeof ca->name);
+	store_text(row, 3, ca->role, sizeof ca->role);
+	store_text(row, 4, ca->key, sizeof ca->key);
 	ca->crl_number = sqlite3_column_int64(row, 5);
 	ca->crl_this = sqlite3_column_int64(row, 6);
 	ca->crl_next = sqlite3_column_int64(row, 7);
@@ -48,7 +48,7 @@ ca_find(struct store *store, const char *name, struct ca *ca)
 	int code;
 
 	*ca = (struct ca){ 0 };
-	snprintf(sql, sizeof(sql), "%s WHERE name = ?", ca_columns);
+	snprintf(sql, sizeof sql, "%s WHERE name = ?", ca_columns);
 	code = store_each(store, take_one_ca, ca, sql, "t", name);
 	if (code || ca->id)
 		return code;
@@ -64,7 +64,7 @@ ca_by_id(struct store *store, int64_t id, struct ca *ca)
 	int code;
 
 	*ca = (struct ca){ 0 };
-	snprintf(sql, sizeof(sql), "%s WHERE id = ?", ca_columns);
+	snprintf(sql, sizeof sql, "%s WHERE id = ?", ca_columns);
 	code = store_each(store, take_one_ca, ca, sql, "i", id);
 	return code || ca->id ? code :
 	    message_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
@@ -90,7 +90,7 @@ ca_each(struct store *store, int (*each)(void *, const struct ca *), void *arg)
 {
 	char sql[256];
 
-	snprintf(sql, sizeof(sql), "%s ORDER BY id", ca_columns);
+	snprintf(sql, sizeof sql, "%s ORDER BY id", ca_columns);
 	return store_each(store, call_with_ca, &(struct ca_each_call){ each, arg }, sql, "");
 }
 

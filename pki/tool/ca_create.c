@@ -18,7 +18,7 @@ make_file(struct authority *authority, struct new_ca *new, enum key_type type,
 	gnutls_x509_privkey_t key = NULL;
 	int code = 0;
 
-	snprintf(signer->ca.key, sizeof(signer->ca.key), "private/%s.key", new->name);
+	snprintf(signer->ca.key, sizeof signer->ca.key, "private/%s.key", new->name);
 	authority->passphrase.avoidable = true;
 	if (!no_password)
 		code = passphrase_need(&authority->passphrase, "a new CA key", true);
@@ -46,9 +46,9 @@ ca_create_key(struct authority *authority, struct new_ca *new,
 		return code;
 	if (!options->token)
 		return make_file(authority, new, type, options->no_password);
-	snprintf(label, sizeof(label), "%s %s", new->organisation, new->name);
+	snprintf(label, sizeof label, "%s %s", new->organisation, new->name);
 	return token_generate(options->token, label, type, &authority->passphrase, signer->ca.key,
-	    sizeof(signer->ca.key), &signer->key);
+	    sizeof signer->ca.key, &signer->key);
 }
 
 static int
@@ -66,7 +66,7 @@ mint_ca(const struct new_ca *new, const struct signer *parent, struct record *re
 	};
 	int code = key_public(new->signer.key, &public);
 
-	snprintf(common_name, sizeof(common_name), "%s %s", new->organisation, new->name);
+	snprintf(common_name, sizeof common_name, "%s %s", new->organisation, new->name);
 	mint_serial(record->serial);
 	memcpy(request.serial, record->serial, MINT_SERIAL);
 	if (!code)
@@ -85,8 +85,8 @@ enter_ca(struct authority *authority, struct new_ca *new, const struct signer *p
 	struct ca *ca = &signer->ca;
 	int code;
 
-	snprintf(ca->name, sizeof(ca->name), "%s", new->name);
-	snprintf(ca->role, sizeof(ca->role), "%s", new->role);
+	snprintf(ca->name, sizeof ca->name, "%s", new->name);
+	snprintf(ca->role, sizeof ca->role, "%s", new->role);
 	ca->parent = parent ? parent->ca.id : 0;
 	ca->crl_seconds = CRL_S;
 	code = ca_add(&authority->store, ca);
@@ -116,8 +116,8 @@ ca_create(struct authority *authority, struct new_ca *new, const struct signer *
 	int code;
 
 	record.not_after = record.not_after < most ? record.not_after : most;
-	snprintf(record.name, sizeof(record.name), "%s", new->name);
-	snprintf(record.key, sizeof(record.key), "%s", ca->key);
+	snprintf(record.name, sizeof record.name, "%s", new->name);
+	snprintf(record.key, sizeof record.key, "%s", ca->key);
 	code = mint_ca(new, parent, &record, &der);
 	if (!code)
 		code = enter_ca(authority, new, parent, &record, &der);

@@ -45,8 +45,8 @@ static int
 copy_from(struct store *store, const struct signer *old, struct template *template)
 {
 	const struct profile *profile = profile_of_role(old->ca.role);
-	size_t name_bytes = sizeof(template->common_name),
-	    organisation_bytes = sizeof(template->organisation);
+	size_t name_bytes = sizeof template->common_name,
+	    organisation_bytes = sizeof template->organisation;
 	unsigned critical;
 	int code;
 
@@ -159,7 +159,7 @@ ca_renew(struct authority *authority, const struct record *old, int64_t seconds)
 {
 	struct record record =
 	    { .issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true };
-	struct template *template = calloc(1, sizeof(*template));
+	struct template *template = calloc(1, sizeof *template);
 	struct signer own = { 0 }, parent = { 0 };
 	struct ca above;
 	int code = template ? signer_open(&authority->store, old->name, &authority->passphrase,
@@ -173,8 +173,8 @@ ca_renew(struct authority *authority, const struct record *old, int64_t seconds)
 		code = copy_from(&authority->store, &own, template);
 	if (!code)
 		code = choose_end(authority, &own, &parent, seconds, &record);
-	snprintf(record.name, sizeof(record.name), "%s", old->name);
-	snprintf(record.key, sizeof(record.key), "%s", old->key);
+	snprintf(record.name, sizeof record.name, "%s", old->name);
+	snprintf(record.key, sizeof record.key, "%s", old->key);
 	mint_serial(record.serial);
 	if (!code) {
 		template->mint.not_before = record.not_before;

@@ -62,7 +62,7 @@ fit_sources(struct grant *grant, const struct grant *ceiling)
 			    prefix_text(&grant->sources[i], text));
 	if (grant->source_count == 0) {
 		grant->source_count = ceiling->source_count;
-		memcpy(grant->sources, ceiling->sources, sizeof(grant->sources));
+		memcpy(grant->sources, ceiling->sources, sizeof grant->sources);
 	}
 	return 0;
 }
@@ -78,7 +78,7 @@ fit_regions(struct grant *grant, const struct grant *ceiling)
 			    "--region %s is outside of what its CA may grant", grant->regions[i]);
 	if (grant->region_count == 0) {
 		grant->region_count = ceiling->region_count;
-		memcpy(grant->regions, ceiling->regions, sizeof(grant->regions));
+		memcpy(grant->regions, ceiling->regions, sizeof grant->regions);
 	}
 	return 0;
 }

@@ -38,7 +38,7 @@ add_entry(struct tarball *tarball, const struct store *store, const char *folder
 	char name[PATH_MAX], path[PATH_MAX];
 	struct stat status;
 
-	snprintf(name, sizeof(name), "%s%s%s", strcmp(folder, ".") == 0 ? "" : folder,
+	snprintf(name, sizeof name, "%s%s%s", strcmp(folder, ".") == 0 ? "" : folder,
 	    strcmp(folder, ".") == 0 ? "" : "/", entry);
 	store_path(store, name, path);
 	if (strncmp(name, "inventory.db", 12) == 0 || lstat(path, &status) < 0 ||
@@ -76,7 +76,7 @@ add_all(struct tarball *tarball, struct store *store)
 	image = sqlite3_serialize(store->db, "main", &bytes, 0);
 	code = image ? tarball_add(tarball, "inventory.db", 0600, image, (size_t)bytes) : message_no_memory();
 	sqlite3_free(image);
-	for (size_t i = 0; !code && i < sizeof(folders) / sizeof(*folders); i++)
+	for (size_t i = 0; !code && i < sizeof folders / sizeof *folders; i++)
 		if (strcmp(folders[i].path, "tmp") != 0)
 			code = add_folder(tarball, store, folders[i].path);
 	return code;
@@ -110,8 +110,8 @@ set_modes(const char *dir)
 {
 	char path[PATH_MAX + 16];
 
-	for (size_t i = sizeof(folders) / sizeof(*folders); i-- > 0;) {
-		snprintf(path, sizeof(path), "%s/%s", dir, folders[i].path);
+	for (size_t i = sizeof folders / sizeof *folders; i-- > 0;) {
+		snprintf(path, sizeof path, "%s/%s", dir, folders[i].path);
 		if ((mkdir(path, folders[i].mode) < 0 && errno != EEXIST) ||
 		    chmod(path, folders[i].mode) < 0)
 			return message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
@@ -181,7 +181,7 @@ run_restore(int argc, char **argv)
 	length = strlen(dir);
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
-	snprintf(beside, sizeof(beside), "%.*s.XXXXXX", (int)length, dir);
+	snprintf(beside, sizeof beside, "%.*s.XXXXXX", (int)length, dir);
 	if (!mkdtemp(beside))
 		return message_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
 	code = restore_beside(operands.at[0], dir, beside);

@@ -78,9 +78,9 @@ archive_digest(const char *path)
 		return json_null();
 	sha256_init(&sha);
 	sha256_update(&sha, archive.bytes, archive.data);
-	sha256_digest(&sha, sizeof(digest), digest);
+	sha256_digest(&sha, sizeof digest, digest);
 	secret_wipe(&archive);
-	return json_string(hex_encode(text, digest, sizeof(digest)));
+	return json_string(hex_encode(text, digest, sizeof digest));
 }
 
 static int
@@ -123,13 +123,13 @@ run(int argc, char **argv)
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	for (size_t i = 0; i < sizeof(packings) / sizeof(*packings); i++)
+	for (size_t i = 0; i < sizeof packings / sizeof *packings; i++)
 		if (strcmp(operands.at[0], packings[i].kind) == 0)
 			packing = &packings[i];
 	if (!packing)
 		return message_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay",
 		    operands.at[0]);
-	snprintf(path, sizeof(path), "%s-%s.tar", operands.at[1], packing->kind);
+	snprintf(path, sizeof path, "%s-%s.tar", operands.at[1], packing->kind);
 	code = authority_open(&authority, &options.common);
 	if (!code)
 		code = make(&authority, packing, operands.at[1], options.out ? options.out : path);

@@ -77,7 +77,7 @@ check_crl(void *arg, const struct ca *ca)
 
 	if (code || record.revoked_at)
 		return code;
-	snprintf(what, sizeof(what), "the CRL of '%s'", ca->name);
+	snprintf(what, sizeof what, "the CRL of '%s'", ca->name);
 	return judge_end(check, what, ca->crl_next, ca->crl_seconds / 3,
 	    "run `valise-pki crl --all` and hand the files out");
 }
@@ -91,8 +91,8 @@ check_certificate(void *arg, const struct record *record)
 	    most = is_ca ? 397 * DAY_S : 30 * DAY_S;
 	char what[CA_NAME + 64], cure[CA_NAME + 64];
 
-	snprintf(what, sizeof(what), "%s '%s'", is_ca ? "the CA" : record->kind, record->name);
-	snprintf(cure, sizeof(cure), "`valise-pki renew %s`%s", record->name, is_ca ? "" :
+	snprintf(what, sizeof what, "%s '%s'", is_ca ? "the CA" : record->kind, record->name);
+	snprintf(cure, sizeof cure, "`valise-pki renew %s`%s", record->name, is_ca ? "" :
 	    ", or revoke it if it is no longer used");
 	return judge_end(check, what, record->not_after, check->within ? check->within :
 	    third < most ? third : most, cure);
@@ -131,7 +131,7 @@ is_pair(const struct secret *pem, gnutls_x509_crt_t certificate)
 	const gnutls_datum_t data = { pem->data, (unsigned)pem->bytes };
 	gnutls_x509_privkey_t key = NULL;
 	uint8_t ids[2][20];
-	size_t bytes[2] = { sizeof(ids[0]), sizeof(ids[1]) };
+	size_t bytes[2] = { sizeof ids[0], sizeof ids[1] };
 	bool pair = false;
 
 	if (memmem(pem->data, pem->bytes, "ENCRYPTED", 9))
@@ -190,9 +190,9 @@ check_stray(struct check *check, const char *entry)
 	int code;
 
 	if (!dot || (strcmp(dot, ".crt") != 0 && strcmp(dot, ".key") != 0) ||
-	    (size_t)(dot - entry) >= sizeof(name))
+	    (size_t)(dot - entry) >= sizeof name)
 		return 0;
-	snprintf(name, sizeof(name), "%.*s", (int)(dot - entry), entry);
+	snprintf(name, sizeof name, "%.*s", (int)(dot - entry), entry);
 	code = record_look_up(&check->authority->store, name, &record, &found);
 	return code || found ? code :
 	    findings_add(&check->findings, FINDING_WRONG,

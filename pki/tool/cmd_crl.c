@@ -94,7 +94,7 @@ static int
 apply(struct authority *authority, const struct crl_options *options,
     const struct operands *operands)
 {
-	struct chosen *chosen = calloc(1, sizeof(*chosen));
+	struct chosen *chosen = calloc(1, sizeof *chosen);
 	int code;
 
 	if (!chosen)

@@ -151,7 +151,7 @@ write_out(struct authority *authority, const struct export_options *options,
 	    *out = options->out;
 
 	if (!out) {
-		snprintf(path, sizeof(path), "%s.%s", bundle->record.name, suffix);
+		snprintf(path, sizeof path, "%s.%s", bundle->record.name, suffix);
 		out = path;
 	}
 	if (!file_create(out, 0600, content->data, content->bytes, error))

@@ -79,7 +79,7 @@ refuse_at_once(struct authority *authority, const char *dir)
 	char path[PATH_MAX];
 	int code;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/inventory.db", dir) >= sizeof(path) ||
+	if ((size_t)snprintf(path, sizeof path, "%s/inventory.db", dir) >= sizeof path ||
 	    access(path, F_OK) < 0)
 		return 0;
 	code = store_create(&authority->store, dir);
@@ -138,10 +138,10 @@ run(int argc, char **argv)
 	if (options.name && strlen(options.name) > ORGANISATION_MOST)
 		return message_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
 		    ORGANISATION_MOST);
-	arc4random_buf(random, sizeof(random));
-	snprintf(organisation, sizeof(organisation), "%s%s", options.name ? options.name :
+	arc4random_buf(random, sizeof random);
+	snprintf(organisation, sizeof organisation, "%s%s", options.name ? options.name :
 	    "Valise ",
-	    options.name ? "" : hex_encode(digits, random, sizeof(random)));
+	    options.name ? "" : hex_encode(digits, random, sizeof random));
 	authority.now = clock_wall_s();
 	plan(cas, &options, organisation);
 	code = refuse_at_once(&authority, dir);

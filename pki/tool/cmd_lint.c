@@ -42,7 +42,7 @@ lint_file(struct findings *findings, const char *path, int64_t now)
 
 	if (pem_load(&file, path, PEM_CERTIFICATE, error)) {
 		for (size_t i = 0; !code && i < file.count; i++) {
-			snprintf(label, sizeof(label), "%s, certificate %zu", path, i + 1);
+			snprintf(label, sizeof label, "%s, certificate %zu", path, i + 1);
 			code = lint_certificate(findings, label, pem_block(&file, i),
 			    block_or_nothing(&file, i + 1), now);
 		}
@@ -54,7 +54,7 @@ lint_file(struct findings *findings, const char *path, int64_t now)
 		    "%s: neither certificates nor CRLs that can be read: %s; %s", path, error,
 		    crl_error);
 	for (size_t i = 0; !code && i < file.count; i++) {
-		snprintf(label, sizeof(label), "%s, CRL %zu", path, i + 1);
+		snprintf(label, sizeof label, "%s, CRL %zu", path, i + 1);
 		code = lint_crl(findings, label, pem_block(&file, i), now);
 	}
 	pem_wipe(&file);
@@ -74,7 +74,7 @@ lint_record(void *arg, const struct record *record)
 
 	if (record->revoked_at)
 		return 0;
-	snprintf(name, sizeof(name), "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" :
+	snprintf(name, sizeof name, "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" :
 	    "issued", record->name);
 	return lint_file(linting->findings, store_path(&linting->authority->store, name, path),
 	    linting->authority->now);
@@ -86,7 +86,7 @@ lint_ca_crl(void *arg, const struct ca *ca)
 	struct linting *linting = arg;
 	char path[PATH_MAX], name[CA_NAME + 16];
 
-	snprintf(name, sizeof(name), "crls/%s.crl", ca->name);
+	snprintf(name, sizeof name, "crls/%s.crl", ca->name);
 	return lint_file(linting->findings, store_path(&linting->authority->store, name, path),
 	    linting->authority->now);
 }

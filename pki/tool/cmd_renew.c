@@ -99,7 +99,7 @@ make_new_key(struct authority *authority, const struct renew_options *options,
 {
 	char own[CA_NAME + 16];
 
-	snprintf(own, sizeof(own), "issued/%s.key", record->name);
+	snprintf(own, sizeof own, "issued/%s.key", record->name);
 	if (options->csr)
 		return take_requested_key(leaf, options->csr, key);
 	if (!options->key.key && !options->key.token && strcmp(record->key, own) != 0)

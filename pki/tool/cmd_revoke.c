@@ -63,7 +63,7 @@ read_reason(const char *word, enum crl_reason *reason)
 			    message_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
 			    "`valise-pki unhold` takes a certificate off the CRL");
 		}
-		snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
+		snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
 		    crl_reason_word(i));
 	}
 	return message_fail(EX_USAGE, "--reason '%s' is not a reason of RFC 5280: %s", word, list);
@@ -123,7 +123,7 @@ print(const struct authority *authority, const struct record *record, const stru
 {
 	char serial[SERIAL_HEX], crl[PATH_MAX];
 
-	snprintf(crl, sizeof(crl), "%s/%s.crl", authority->store.dir, signer->ca.role);
+	snprintf(crl, sizeof crl, "%s/%s.crl", authority->store.dir, signer->ca.role);
 	return output_print(authority->common, json_pack("{s:s, s:s, s:o, s:s, s:I, s:o, s:s}",
 	    change->listed ? "revoked" : "let_go", record->name, "serial",
 	    record_serial(record, serial),

@@ -117,7 +117,7 @@ print(const struct authority *authority, const struct new_ca *new)
 	    describe_certificate(new->signer.certificate));
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/cas/%s.crt", authority->store.dir, new->name);
+	snprintf(path, sizeof path, "%s/cas/%s.crt", authority->store.dir, new->name);
 	json_object_set_new(object, "certificate", json_string(path));
 	return output_print(authority->common, object);
 }
@@ -146,7 +146,7 @@ make(struct authority *authority, const struct sub_options *options, struct new_
 	char organisation[64];
 	int code = grant_options_read(&ceiling, &options->grant, new->name);
 
-	if (!code && !grant_encode(&ceiling, der, sizeof(der), &new->grant_bytes))
+	if (!code && !grant_encode(&ceiling, der, sizeof der, &new->grant_bytes))
 		code = message_fail(EX_USAGE, "the ceiling is out of its ranges; see valise-pki(1)");
 	if (!code)
 		code = signer_open(&authority->store, profile->role, &authority->passphrase,

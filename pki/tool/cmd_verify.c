@@ -68,10 +68,10 @@ load_trust(const struct verify_options *options, struct trust **trust)
 	if (options->cas.count == 0) {
 		int code = authority_open(&authority, &options->common);
 
-		snprintf(label, sizeof(label), "%ss-ca.crt", options->role);
+		snprintf(label, sizeof label, "%ss-ca.crt", options->role);
 		store_path(&authority.store, label, cas);
 		sources.label = label;
-		snprintf(file, sizeof(file), "%ss.crl", options->role);
+		snprintf(file, sizeof file, "%ss.crl", options->role);
 		store_path(&authority.store, file, crls);
 		authority_close(&authority);
 		if (code)
@@ -84,7 +84,7 @@ load_trust(const struct verify_options *options, struct trust **trust)
 			sources.crls_configured = true;
 		}
 	}
-	*trust = trust_load(&sources, NULL, error, sizeof(error));
+	*trust = trust_load(&sources, NULL, error, sizeof error);
 	if (!*trust)
 		return message_fail(EX_DATAERR, "%s", error);
 	/* Of its own files an authority has told already. */
@@ -101,12 +101,12 @@ judge_name(const struct identity *identity, const char *serve, struct verdict *v
 
 	if (!name_normalise_pattern(name, serve, strlen(serve))) {
 		verdict->code = VERIFY_NAME_MISMATCH;
-		snprintf(verdict->sentence, sizeof(verdict->sentence), "'%.100s' is not a server name",
+		snprintf(verdict->sentence, sizeof verdict->sentence, "'%.100s' is not a server name",
 		    serve);
 	} else if (identity_covers(identity, name, NULL) == COVER_NONE) {
 		verdict->code = VERIFY_NAME_MISMATCH;
 		verdict->position = 0;
-		snprintf(verdict->sentence, sizeof(verdict->sentence),
+		snprintf(verdict->sentence, sizeof verdict->sentence,
 		    "no name in the certificate of '%s' covers %s",
 		    identity_name(identity), name);
 	}

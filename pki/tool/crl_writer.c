@@ -20,9 +20,9 @@ static const struct crl_algorithm {
 	const uint8_t *identifier;
 	size_t bytes;
 } algorithms[] = {
-	{ GNUTLS_PK_ECDSA, GNUTLS_SIGN_ECDSA_SHA256, ecdsa_sha256, sizeof(ecdsa_sha256) },
-	{ GNUTLS_PK_RSA, GNUTLS_SIGN_RSA_SHA256, rsa_sha256, sizeof(rsa_sha256) },
-	{ GNUTLS_PK_EDDSA_ED25519, GNUTLS_SIGN_EDDSA_ED25519, ed25519, sizeof(ed25519) },
+	{ GNUTLS_PK_ECDSA, GNUTLS_SIGN_ECDSA_SHA256, ecdsa_sha256, sizeof ecdsa_sha256 },
+	{ GNUTLS_PK_RSA, GNUTLS_SIGN_RSA_SHA256, rsa_sha256, sizeof rsa_sha256 },
+	{ GNUTLS_PK_EDDSA_ED25519, GNUTLS_SIGN_EDDSA_ED25519, ed25519, sizeof ed25519 },
 };
 
 static const struct crl_algorithm *
@@ -30,7 +30,7 @@ algorithm_of(gnutls_privkey_t key)
 {
 	int type = gnutls_privkey_get_pk_algorithm(key, NULL);
 
-	for (size_t i = 0; i < sizeof(algorithms) / sizeof(*algorithms); i++)
+	for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
 		if ((int)algorithms[i].key == type)
 			return &algorithms[i];
 	return NULL;
@@ -51,7 +51,7 @@ crl_writer_begin(struct crl_writer *writer, gnutls_x509_crt_t issuer, uint64_t n
 {
 	struct encoding *encoding = &writer->list;
 	uint8_t key_id[64];
-	size_t bytes = sizeof(key_id), all = encode_mark(encoding), mark;
+	size_t bytes = sizeof key_id, all = encode_mark(encoding), mark;
 
 	if (gnutls_x509_crt_get_subject_key_id(issuer, key_id, &bytes, NULL) < 0)
 		return message_fail(EX_DATAERR,

@@ -90,7 +90,7 @@ check_allow(const struct texts *allow)
 	for (size_t i = 0; i < allow->count; i++) {
 		const char *why = "not an extension that is known here";
 
-		for (size_t j = 0; j < sizeof(extensions) / sizeof(*extensions); j++)
+		for (size_t j = 0; j < sizeof extensions / sizeof *extensions; j++)
 			if (strcmp(allow->at[i], extensions[j].word) == 0)
 				why = extensions[j].allowable ? NULL :
 				    "set by the kind of certificate";
@@ -106,13 +106,13 @@ static void
 report_ignored(gnutls_x509_crq_t request, const struct texts *allow)
 {
 	char oid[128];
-	size_t bytes = sizeof(oid);
+	size_t bytes = sizeof oid;
 
 	for (unsigned i = 0; gnutls_x509_crq_get_extension_info(request, i, oid, &bytes, NULL) >= 0;
-	    i++, bytes = sizeof(oid)) {
+	    i++, bytes = sizeof oid) {
 		const char *word = oid;
 
-		for (size_t j = 0; j < sizeof(extensions) / sizeof(*extensions); j++)
+		for (size_t j = 0; j < sizeof extensions / sizeof *extensions; j++)
 			if (strcmp(oid, extensions[j].oid) == 0)
 				word = extensions[j].word;
 		if (!is_allowed(allow, word))
@@ -142,11 +142,11 @@ static int
 read_names(gnutls_x509_crq_t request, const struct profile *profile, struct names *names)
 {
 	char value[NAMES_TEXT];
-	size_t bytes = sizeof(value) - 1;
+	size_t bytes = sizeof value - 1;
 	unsigned type = 0;
 	int code = 0, found;
 
-	for (unsigned i = 0; !code; i++, bytes = sizeof(value) - 1) {
+	for (unsigned i = 0; !code; i++, bytes = sizeof value - 1) {
 		found = gnutls_x509_crq_get_subject_alt_name(request, i, value, &bytes, &type,
 		    NULL);
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)

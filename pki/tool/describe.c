@@ -19,7 +19,7 @@ describe_text(const char *text, size_t bytes)
 	char out[1024];
 	size_t used = 0;
 
-	for (; used < bytes && used + 1 < sizeof(out); used++)
+	for (; used < bytes && used + 1 < sizeof out; used++)
 		out[used] = text[used] < ' ' || text[used] > '~' ? '?' : text[used];
 	return json_stringn(out, used);
 }
@@ -53,8 +53,8 @@ static json_t *
 serial_of_certificate(gnutls_x509_crt_t certificate)
 {
 	uint8_t serial[64];
-	char text[2 * sizeof(serial) + 1];
-	size_t bytes = sizeof(serial);
+	char text[2 * sizeof serial + 1];
+	size_t bytes = sizeof serial;
 
 	if (gnutls_x509_crt_get_serial(certificate, serial, &bytes) < 0)
 		return json_null();
@@ -68,8 +68,8 @@ json_t *
 describe_fingerprint(gnutls_x509_crt_t certificate)
 {
 	uint8_t digest[32];
-	char text[2 * sizeof(digest) + 1];
-	size_t bytes = sizeof(digest);
+	char text[2 * sizeof digest + 1];
+	size_t bytes = sizeof digest;
 
 	if (gnutls_x509_crt_get_fingerprint(certificate, GNUTLS_DIG_SHA256, digest, &bytes) < 0)
 		return json_null();
@@ -81,7 +81,7 @@ describe_key(int algorithm, unsigned bits)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "%s, %u bits",
+	snprintf(text, sizeof text, "%s, %u bits",
 	    gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
 	return json_string(text);
 }
@@ -96,14 +96,14 @@ purposes_of(gnutls_x509_crt_t certificate)
 	};
 	json_t *list = json_array();
 	char oid[128];
-	size_t bytes = sizeof(oid);
+	size_t bytes = sizeof oid;
 
 	for (unsigned i = 0; gnutls_x509_crt_get_key_purpose_oid(certificate, i, oid, &bytes,
 	    NULL) >= 0;
-	    i++, bytes = sizeof(oid)) {
+	    i++, bytes = sizeof oid) {
 		const char *word = oid;
 
-		for (size_t j = 0; j < sizeof(words) / sizeof(*words); j++)
+		for (size_t j = 0; j < sizeof words / sizeof *words; j++)
 			if (strcmp(oid, words[j].oid) == 0)
 				word = words[j].word;
 		json_array_append_new(list, json_string(word));
@@ -188,7 +188,7 @@ describe_names(const struct names *names, gnutls_x509_subject_alt_name_t type)
 static bool
 add_names(json_t *object, gnutls_x509_crt_t certificate)
 {
-	struct names *names = calloc(1, sizeof(*names));
+	struct names *names = calloc(1, sizeof *names);
 
 	if (!names)
 		return false;

@@ -55,7 +55,7 @@ void
 encode_wrap(struct encoding *encoding, uint8_t tag, size_t mark)
 {
 	uint8_t header[2 + sizeof(size_t)];
-	size_t at = sizeof(header), length = encoding->bytes - mark;
+	size_t at = sizeof header, length = encoding->bytes - mark;
 
 	if (length < 0x80) {
 		header[--at] = (uint8_t)length;
@@ -67,7 +67,7 @@ encode_wrap(struct encoding *encoding, uint8_t tag, size_t mark)
 		header[--at] = (uint8_t)(0x80 | octets);
 	}
 	header[--at] = tag;
-	encode_raw(encoding, header + at, sizeof(header) - at);
+	encode_raw(encoding, header + at, sizeof header - at);
 }
 
 void
@@ -90,9 +90,9 @@ encode_number(struct encoding *encoding, uint64_t number)
 {
 	uint8_t octets[8];
 
-	for (size_t i = sizeof(octets); i-- > 0; number >>= 8)
+	for (size_t i = sizeof octets; i-- > 0; number >>= 8)
 		octets[i] = (uint8_t)number;
-	encode_magnitude(encoding, octets, sizeof(octets));
+	encode_magnitude(encoding, octets, sizeof octets);
 }
 
 void
@@ -104,7 +104,7 @@ encode_time(struct encoding *encoding, int64_t seconds)
 	struct tm parts = { 0 };
 	bool short_year;
 
-	if (!gmtime_r(&time, &parts) || !strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &parts))
+	if (!gmtime_r(&time, &parts) || !strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &parts))
 		encoding->failed = true;
 	short_year = parts.tm_year < 150;
 	encode_raw(encoding, short_year ? text + 2 : text, strlen(short_year ? text + 2 : text));

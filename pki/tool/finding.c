@@ -21,7 +21,7 @@ findings_add(struct findings *findings, enum finding_weight weight, const char *
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	vsnprintf(sentence, sizeof sentence, format, arguments);
 	va_end(arguments);
 	if (weight == FINDING_SOON || weight == FINDING_WARNING)
 		findings->soon = true;

@@ -35,7 +35,7 @@ judge_names(struct store *store, const struct signer *signer, const struct leaf 
 		for (size_t j = 0; name->type == GNUTLS_SAN_DNSNAME && j < permits.count &&
 		    !within; j++)
 			within = names_is_within(name->text, permits.at[j].text);
-		names_join(&permits, list, sizeof(list));
+		names_join(&permits, list, sizeof list);
 		if (!within)
 			code = message_fail(EX_DATAERR,
 			    "'%s' is outside of what the CA '%s' may certify: %s", name->text,
@@ -167,7 +167,7 @@ mint_leaf(const struct signer *signer, const struct leaf *leaf, struct record *r
 	};
 
 	if (leaf->profile->granted) {
-		if (!grant_encode(&leaf->grant, grant, sizeof(grant), &request.grant_bytes))
+		if (!grant_encode(&leaf->grant, grant, sizeof grant, &request.grant_bytes))
 			return message_fail(EX_DATAERR,
 			    "the grant is out of its ranges; see valise-pki(1)");
 		request.grant = grant;
@@ -202,8 +202,8 @@ refuse_overwriting(struct store *store, const struct leaf *leaf)
 		return message_fail(EX_CANTCREAT,
 		    "'%s' exists already: %s, serial %s; renew or rekey it, or take another name",
 		    leaf->name, old.kind, record_serial(&old, serial));
-	snprintf(key, sizeof(key), "issued/%s.key", leaf->name);
-	snprintf(certificate, sizeof(certificate), "issued/%s.crt", leaf->name);
+	snprintf(key, sizeof key, "issued/%s.key", leaf->name);
+	snprintf(certificate, sizeof certificate, "issued/%s.crt", leaf->name);
 	if (store_has_file(store, key) || store_has_file(store, certificate))
 		return message_fail(EX_CANTCREAT,
 		    "%s/issued/%s.key or .crt is there but not in the inventory; move it away",
@@ -227,7 +227,7 @@ enter(struct authority *authority, struct signer *signer, const struct leaf *lea
 	if (!code)
 		code = record_add(store, record, &der);
 	gnutls_free(der.data);
-	snprintf(path, sizeof(path), "issued/%s.key", leaf->name);
+	snprintf(path, sizeof path, "issued/%s.key", leaf->name);
 	if (!code && leaf->key_pem)
 		code = store_put(store, path, 0600, leaf->key_pem->data, leaf->key_pem->bytes);
 	return code ? code : publish_leaf(store, record);
@@ -243,13 +243,13 @@ leaf_issue(struct authority *authority, struct signer *signer, const struct leaf
 	    .current = true,
 	    .not_before = authority->now - BACKDATE_S };
 	mint_serial(out->serial);
-	snprintf(out->name, sizeof(out->name), "%s", leaf->name);
-	snprintf(out->kind, sizeof(out->kind), "%s", leaf->profile->kind);
-	names_join(&leaf->names, out->hosts, sizeof(out->hosts));
+	snprintf(out->name, sizeof out->name, "%s", leaf->name);
+	snprintf(out->kind, sizeof out->kind, "%s", leaf->profile->kind);
+	names_join(&leaf->names, out->hosts, sizeof out->hosts);
 	if (leaf->key_pem)
-		snprintf(out->key, sizeof(out->key), "issued/%s.key", leaf->name);
+		snprintf(out->key, sizeof out->key, "issued/%s.key", leaf->name);
 	else
-		snprintf(out->key, sizeof(out->key), "%s", leaf->key_place ? leaf->key_place : "");
+		snprintf(out->key, sizeof out->key, "%s", leaf->key_place ? leaf->key_place : "");
 	code = choose_end(signer, leaf, authority->now, &out->not_after);
 	if (!code)
 		code = store_begin(&authority->store);
@@ -263,7 +263,7 @@ set_path(json_t *object, const char *key, const char *dir, const char *path)
 {
 	char whole[PATH_MAX];
 
-	snprintf(whole, sizeof(whole), "%s/%s", dir, path);
+	snprintf(whole, sizeof whole, "%s/%s", dir, path);
 	json_object_set_new(object, key,
 	    json_string(*path == '/' || strncmp(path, "pkcs11:", 7) == 0 ? path : whole));
 }
@@ -280,7 +280,7 @@ leaf_print(struct authority *authority, const struct record *record)
 		return code;
 	object = output_join(json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind),
 	    describe_certificate(certificate));
-	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
+	snprintf(path, sizeof path, "issued/%s.crt", record->name);
 	set_path(object, "certificate", authority->store.dir, path);
 	if (*record->key)
 		set_path(object, "private_key", authority->store.dir, record->key);

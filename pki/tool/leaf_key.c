@@ -35,7 +35,7 @@ use_existing(struct authority *authority, const char *where, struct leaf_key *ou
 	char *whole = token_is_uri(where) ? NULL : realpath(where, NULL);
 	int code;
 
-	snprintf(out->place, sizeof(out->place), "%s", whole ? whole : where);
+	snprintf(out->place, sizeof out->place, "%s", whole ? whole : where);
 	code = key_open(&authority->store, out->place, &authority->passphrase, private);
 	free(whole);
 	return code;
@@ -59,7 +59,7 @@ leaf_key_make(struct authority *authority, const struct leaf_key_options *option
 	else if (options->token)
 		code = token_generate(options->token, leaf->name, type, &authority->passphrase,
 		    out->place,
-		    sizeof(out->place), &private);
+		    sizeof out->place, &private);
 	else
 		code = make_file(authority, options, leaf, type, out, &private);
 	if (!code)

@@ -15,12 +15,12 @@ static void
 read_extensions(struct lint_subject *s)
 {
 	char oid[128];
-	size_t bytes = sizeof(oid);
+	size_t bytes = sizeof oid;
 	unsigned critical;
 
 	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(s->certificate, i, oid, &bytes,
 	    &critical) >= 0;
-	    i++, bytes = sizeof(oid)) {
+	    i++, bytes = sizeof oid) {
 		if (strcmp(oid, "2.5.29.19") == 0) {
 			s->has_basic_constraints = true;
 			s->basic_critical = critical;
@@ -90,7 +90,7 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 {
 	const gnutls_datum_t der =
 	    { (unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.bytes };
-	struct lint_subject *s = calloc(1, sizeof(*s));
+	struct lint_subject *s = calloc(1, sizeof *s);
 	const char *why = "";
 	int code;
 

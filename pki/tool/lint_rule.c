@@ -183,7 +183,7 @@ static bool
 common_name_only(const struct lint_subject *s)
 {
 	char name[256], normal[NAME_SIZE];
-	size_t bytes = sizeof(name);
+	size_t bytes = sizeof name;
 
 	if (!is_leaf(s) || !s->server || gnutls_x509_crt_get_dn_by_oid(s->certificate,
 	    GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &bytes) < 0)
@@ -396,5 +396,5 @@ static const struct lint_rule rules[] = {
 const struct lint_rule *
 lint_rule_at(size_t index)
 {
-	return index < sizeof(rules) / sizeof(*rules) ? &rules[index] : NULL;
+	return index < sizeof rules / sizeof *rules ? &rules[index] : NULL;
 }

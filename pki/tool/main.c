@@ -24,7 +24,7 @@ static int
 print_help(void)
 {
 	printf("Usage: valise-pki COMMAND [OPTION]...\nThe certificate authority of Valise.\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		options_print_synopsis(commands[i]->usage);
 	options_print_common();
 	printf("\n`valise-pki COMMAND --help` tells more, valise-pki(1) everything.\n");
@@ -42,7 +42,7 @@ main(int argc, char **argv)
 		return print_help();
 	if (strcmp(argv[1], "--version") == 0)
 		return printf("valise-pki %s\n", VALISE_VERSION) < 0 ? EX_IOERR : 0;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[1], commands[i]->usage->word) == 0)
 			return commands[i]->run(argc - 1, argv + 1);
 	return message_fail(EX_USAGE, "'%s' is not a command; see `valise-pki --help`", argv[1]);

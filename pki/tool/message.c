@@ -9,7 +9,7 @@ print_line(const char *prefix, const char *format, va_list arguments)
 {
 	char line[2048];
 
-	vsnprintf(line, sizeof(line), format, arguments);
+	vsnprintf(line, sizeof line, format, arguments);
 	fprintf(stderr, "valise-pki: %s%s\n", prefix, line);
 }
 

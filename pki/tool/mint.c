@@ -60,14 +60,14 @@ static int
 set_key_ids(gnutls_x509_crt_t certificate, gnutls_x509_crt_t issuer)
 {
 	uint8_t id[64];
-	size_t bytes = sizeof(id);
+	size_t bytes = sizeof id;
 	int problem = gnutls_x509_crt_get_key_id(certificate, 0, id, &bytes);
 
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_subject_key_id(certificate, id, bytes);
 	if (problem < 0)
 		return problem;
-	bytes = sizeof(id);
+	bytes = sizeof id;
 	problem = gnutls_x509_crt_get_subject_key_id(issuer ? issuer : certificate, id, &bytes,
 	    NULL);
 	return problem < 0 ? problem : gnutls_x509_crt_set_authority_key_id(certificate, id, bytes);
@@ -105,7 +105,7 @@ fill(gnutls_x509_crt_t certificate, const struct mint *mint, gnutls_pubkey_t sub
 
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_serial(certificate, mint->serial,
-		    sizeof(mint->serial));
+		    sizeof mint->serial);
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_pubkey(certificate, subject_key);
 	if (problem >= 0)

@@ -22,7 +22,7 @@ names_add(struct names *names, gnutls_x509_subject_alt_name_t type, const char *
 		return message_fail(EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
 	name = &names->at[names->count++];
 	name->type = type;
-	snprintf(name->text, sizeof(name->text), "%s", text);
+	snprintf(name->text, sizeof name->text, "%s", text);
 	return 0;
 }
 
@@ -112,10 +112,10 @@ int
 names_add_raw(struct names *names, gnutls_x509_subject_alt_name_t type, const gnutls_datum_t *value)
 {
 	char text[NAMES_TEXT];
-	unsigned bytes = value->size < sizeof(text) ? value->size : sizeof(text) - 1;
+	unsigned bytes = value->size < sizeof text ? value->size : sizeof text - 1;
 
 	if (type == GNUTLS_SAN_IPADDRESS && (value->size == 4 || value->size == 16)) {
-		inet_ntop(value->size == 4 ? AF_INET : AF_INET6, value->data, text, sizeof(text));
+		inet_ntop(value->size == 4 ? AF_INET : AF_INET6, value->data, text, sizeof text);
 		return names_add(names, type, text);
 	}
 	if (type != GNUTLS_SAN_DNSNAME && type != GNUTLS_SAN_RFC822NAME && type != GNUTLS_SAN_URI)
@@ -132,10 +132,10 @@ names_of_certificate(struct names *names, gnutls_x509_crt_t certificate)
 {
 	gnutls_x509_subject_alt_name_t type;
 	char value[NAMES_TEXT];
-	size_t bytes = sizeof(value);
+	size_t bytes = sizeof value;
 	int code = 0, found;
 
-	for (unsigned i = 0; !code; i++, bytes = sizeof(value)) {
+	for (unsigned i = 0; !code; i++, bytes = sizeof value) {
 		found = gnutls_x509_crt_get_subject_alt_name2(certificate, i, value, &bytes, &type,
 		    NULL);
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)

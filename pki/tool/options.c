@@ -40,7 +40,7 @@ print_option(const struct option_row *row)
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
+	snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument ? " " : "",
 	    row->argument ? row->argument : "");
 	printf("  %-26s %s\n", left, row->help);
 }

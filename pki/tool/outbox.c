@@ -40,8 +40,8 @@ outbox_put(struct store *store, const char *path, mode_t mode, const void *data,
 	char temp[64], random[33], whole[PATH_MAX];
 	uint8_t octets[16];
 
-	arc4random_buf(octets, sizeof(octets));
-	snprintf(temp, sizeof(temp), "tmp/%s", hex_encode(random, octets, sizeof(octets)));
+	arc4random_buf(octets, sizeof octets);
+	snprintf(temp, sizeof temp, "tmp/%s", hex_encode(random, octets, sizeof octets));
 	if (write_file(store_path(store, temp, whole), mode, data, bytes) < 0)
 		return message_fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed",
 		    store->dir, path,
@@ -81,7 +81,7 @@ deliver_one(void *arg, sqlite3_stmt *row)
 		    message_fail(EX_CANTCREAT,
 		    "%s: %s; the change is made, and the file follows with the next command", to,
 		    strerror(errno));
-	snprintf(dir, sizeof(dir), "%s", path);
+	snprintf(dir, sizeof dir, "%s", path);
 	slash = strrchr(dir, '/');
 	if (slash)
 		*slash = '\0';

@@ -44,7 +44,7 @@ print_label(const char *key, int indent)
 {
 	char label[64];
 
-	snprintf(label, sizeof(label), "%s%s", key, *key ? ":" : "");
+	snprintf(label, sizeof label, "%s%s", key, *key ? ":" : "");
 	for (char *at = label; *at; at++)
 		if (*at == '_')
 			*at = ' ';

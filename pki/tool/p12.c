@@ -72,7 +72,7 @@ p12_encode(const struct identity_bundle *bundle, const char *passphrase, bool le
 {
 	unsigned flags = legacy ? GNUTLS_PKCS_PKCS12_3DES : GNUTLS_PKCS_PBES2_AES_256;
 	uint8_t id[64];
-	size_t id_bytes = sizeof(id);
+	size_t id_bytes = sizeof id;
 	gnutls_datum_t key_id = { id, 0 }, der = { 0 };
 	gnutls_pkcs12_t p12;
 	int problem = gnutls_pkcs12_init(&p12), code = 0;

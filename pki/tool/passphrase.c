@@ -33,7 +33,7 @@ adopt_line(struct passphrase *passphrase, const uint8_t *data, size_t bytes, con
 		    PASSPHRASE_MOST);
 	memcpy(line, data, bytes);
 	kept = secret_init(&passphrase->secret, line, bytes + 1);
-	bytes_wipe(line, sizeof(line));
+	bytes_wipe(line, sizeof line);
 	passphrase->known = kept;
 	return kept ? 0 : message_no_memory();
 }
@@ -61,20 +61,20 @@ from_descriptor(struct passphrase *passphrase, int fd, const char *from)
 	ssize_t got = 0;
 	int code;
 
-	while (bytes < sizeof(line) && (got = read(fd, line + bytes, 1)) != 0) {
+	while (bytes < sizeof line && (got = read(fd, line + bytes, 1)) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 || line[bytes] == '\n')
 			break;
 		if (line[bytes] == 3 && isatty(fd)) {	/* ^C: the terminal sends no signals now */
-			bytes_wipe(line, sizeof(line));
+			bytes_wipe(line, sizeof line);
 			return message_fail(EX_NOINPUT, "interrupted; nothing was changed");
 		}
 		bytes++;
 	}
 	code = got < 0 ? message_fail(EX_NOINPUT, "%s: %s", from, strerror(errno)) :
 	    adopt_line(passphrase, line, bytes, from);
-	bytes_wipe(line, sizeof(line));
+	bytes_wipe(line, sizeof line);
 	return code;
 }
 
@@ -132,11 +132,11 @@ passphrase_need(struct passphrase *passphrase, const char *what, bool fresh)
 	if (common->passphrase_file)
 		return from_file(passphrase, common->passphrase_file);
 	if (common->passphrase_fd) {
-		snprintf(from, sizeof(from), "descriptor %d", (int)common->passphrase_fd - 1);
+		snprintf(from, sizeof from, "descriptor %d", (int)common->passphrase_fd - 1);
 		return from_descriptor(passphrase, (int)common->passphrase_fd - 1, from);
 	}
 	if (credentials) {
-		snprintf(path, sizeof(path), "%s/%s", credentials, passphrase->credential);
+		snprintf(path, sizeof path, "%s/%s", credentials, passphrase->credential);
 		if (access(path, F_OK) == 0)
 			return from_file(passphrase, path);
 	}

@@ -132,7 +132,7 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 	if (!code)
 		code = store_do(store, "INSERT OR REPLACE INTO crl(ca, pem) VALUES(?, ?)", "ib",
 		    ca->id, buffer.data, buffer.bytes);
-	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
+	snprintf(path, sizeof path, "crls/%s.crl", ca->name);
 	return buffer_give(&(struct publish_output){ put, store }, &buffer, path, code);
 }
 
@@ -147,7 +147,7 @@ give_ca(struct store *store, const struct publish_output *output, const struct c
 
 	if (!code && ca->parent == ca->id)
 		code = output->take(output->arg, "root.crt", buffer.data, buffer.bytes);
-	snprintf(path, sizeof(path), "cas/%s.crt", ca->name);
+	snprintf(path, sizeof path, "cas/%s.crt", ca->name);
 	return buffer_give(output, &buffer, path, code);
 }
 
@@ -165,7 +165,7 @@ give_crl(struct store *store, const struct publish_output *output, const struct 
 	int code = store_each(store, add_blob_row, &buffer, "SELECT pem FROM crl WHERE ca = ?", "i",
 	    ca->id);
 
-	snprintf(path, sizeof(path), "crls/%s.crl", ca->name);
+	snprintf(path, sizeof path, "crls/%s.crl", ca->name);
 	return buffer_give(output, &buffer, path, code);
 }
 
@@ -187,7 +187,7 @@ give_bundles(struct store *store, const struct publish_output *output, const str
 	    "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
 	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR "
 	    "ca.id IN (?, ?)) ORDER BY ca.id DESC", "ii", ca->id, ca->parent);
-	snprintf(path, sizeof(path), "%s-ca.crt", ca->name);
+	snprintf(path, sizeof path, "%s-ca.crt", ca->name);
 	code = buffer_give(output, &buffer, path, code);
 	if (code)
 		return code;
@@ -196,7 +196,7 @@ give_bundles(struct store *store, const struct publish_output *output, const str
 	    "WHERE ca.parent = ca.id OR (ca.role = ? AND (? = 0 OR ca.id IN (?, ?))) ORDER BY "
 	    "ca.id DESC",
 	    "tiii", ca->role, (int64_t)is_sub, ca->id, ca->parent);
-	snprintf(path, sizeof(path), "%s.crl", ca->name);
+	snprintf(path, sizeof path, "%s.crl", ca->name);
 	return buffer_give(output, &buffer, path, code);
 }
 
@@ -241,7 +241,7 @@ give_leaf(struct store *store, const struct publish_output *output, const struct
 		if (!code)
 			code = ca_by_id(store, ca.parent, &ca);
 	}
-	snprintf(path, sizeof(path), "issued/%s.crt", record->name);
+	snprintf(path, sizeof path, "issued/%s.crt", record->name);
 	return buffer_give(output, &buffer, path, code);
 }
 

@@ -22,13 +22,13 @@ take_record(sqlite3_stmt *row, struct record *record)
 
 	record->id = sqlite3_column_int64(row, 0);
 	record->issuer = sqlite3_column_int64(row, 1);
-	record->serial_bytes = bytes <= sizeof(record->serial) && serial ? bytes : 0;
+	record->serial_bytes = bytes <= sizeof record->serial && serial ? bytes : 0;
 	if (record->serial_bytes)
 		memcpy(record->serial, serial, bytes);
-	store_text(row, 3, record->name, sizeof(record->name));
-	store_text(row, 4, record->kind, sizeof(record->kind));
-	store_text(row, 5, record->hosts, sizeof(record->hosts));
-	store_text(row, 6, record->key, sizeof(record->key));
+	store_text(row, 3, record->name, sizeof record->name);
+	store_text(row, 4, record->kind, sizeof record->kind);
+	store_text(row, 5, record->hosts, sizeof record->hosts);
+	store_text(row, 6, record->key, sizeof record->key);
 	record->not_before = sqlite3_column_int64(row, 7);
 	record->not_after = sqlite3_column_int64(row, 8);
 	record->revoked_at = sqlite3_column_int64(row, 9);
@@ -68,7 +68,7 @@ record_each(struct store *store, int (*each)(void *, const struct record *), voi
 	va_list values;
 	int code;
 
-	snprintf(sql, sizeof(sql), "%s%s", record_columns, rest);
+	snprintf(sql, sizeof sql, "%s%s", record_columns, rest);
 	va_start(values, types);
 	code = store_each_list(store, call_with_record, &call, sql, types, values);
 	va_end(values);
@@ -105,7 +105,7 @@ record_look_up(struct store *store, const char *name, struct record *record, boo
 	int code;
 
 	*record = (struct record){ 0 };
-	snprintf(sql, sizeof(sql), "%sWHERE name = ? AND current = 1", record_columns);
+	snprintf(sql, sizeof sql, "%sWHERE name = ? AND current = 1", record_columns);
 	code = store_each(store, take_one_record, record, sql, "t", name);
 	*found = record->id != 0;
 	return code;
@@ -121,7 +121,7 @@ read_serial(const char *text, uint8_t out[21])
 	for (; *text; text++) {
 		if (*text == ':')
 			continue;
-		if (!isxdigit((unsigned char)*text) || used + 1 >= sizeof(digits))
+		if (!isxdigit((unsigned char)*text) || used + 1 >= sizeof digits)
 			return 0;
 		digits[used++] = *text;
 	}
@@ -138,7 +138,7 @@ record_find(struct store *store, const char *name_or_serial, struct record *reco
 	int code = record_look_up(store, name_or_serial, record, &found);
 
 	if (!code && !found && bytes) {
-		snprintf(sql, sizeof(sql), "%sWHERE serial = ?", record_columns);
+		snprintf(sql, sizeof sql, "%sWHERE serial = ?", record_columns);
 		code = store_each(store, take_one_record, record, sql, "b", serial, bytes);
 		found = record->id != 0;
 	}

@@ -125,7 +125,7 @@ show_crl(const struct shown_block *block, json_t *list)
 		    message_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
 	}
 	object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "issuer",
-	    x509_name_text(crl_issuer(crl), issuer, sizeof(issuer)), "number_hex",
+	    x509_name_text(crl_issuer(crl), issuer, sizeof issuer), "number_hex",
 	    describe_hex(crl_number(crl)),
 	    "authority_key", describe_hex(crl_authority_key(crl)), "this_update",
 	    output_json_time(crl_this_update(crl)),
@@ -141,7 +141,7 @@ static json_t *
 describe_private_key(gnutls_x509_privkey_t key)
 {
 	uint8_t id[32];
-	size_t bytes = sizeof(id);
+	size_t bytes = sizeof id;
 	unsigned bits = 0;
 	int algorithm = gnutls_x509_privkey_get_pk_algorithm2(key, &bits);
 	json_t *object = json_pack("{s:o}", "key", describe_key(algorithm, bits));
@@ -271,13 +271,13 @@ show_pem_block(struct shown_block *block, const char *begin, size_t left, json_t
 	char name[64];
 	int code = 0;
 
-	for (size_t i = 0; end && i < sizeof(content_kinds) / sizeof(*content_kinds); i++) {
+	for (size_t i = 0; end && i < sizeof content_kinds / sizeof *content_kinds; i++) {
 		if (!content_kinds[i].label || !ends_with(label, (size_t)(end - label), content_kinds[i].label))
 			continue;
 		if (content_kinds[i].read == show_certificate &&
 		    (size_t)(end - label) != strlen("CERTIFICATE"))
 			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)(end - label), label);
+		snprintf(name, sizeof name, "%.*s", (int)(end - label), label);
 		if (gnutls_pem_base64_decode2(name, &text, &block->der) < 0)
 			return message_fail(EX_DATAERR, "%s: a %s that is not base64", block->path,
 			    name);
@@ -316,7 +316,7 @@ show_file(const struct common *common, const char *path, const struct secret *fi
 		if (!code && json_array_size(list) == 0)
 			code = -1;
 	} else {
-		for (size_t i = 0; code < 0 && i < sizeof(content_kinds) / sizeof(*content_kinds); i++)
+		for (size_t i = 0; code < 0 && i < sizeof content_kinds / sizeof *content_kinds; i++)
 			code = content_kinds[i].read(&block, list);
 	}
 	return code >= 0 ? code :

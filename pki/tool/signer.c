@@ -10,7 +10,7 @@ static int
 check_pair(const struct signer *signer)
 {
 	uint8_t certified[64], held[64];
-	size_t certified_bytes = sizeof(certified), held_bytes = sizeof(held);
+	size_t certified_bytes = sizeof certified, held_bytes = sizeof held;
 	gnutls_pubkey_t public = NULL;
 	int code = key_public(signer->key, &public);
 

@@ -57,7 +57,7 @@ migrate_from(struct store *store, int64_t version)
 
 	for (; version < STORE_VERSION && !code; version++)
 		code = store_run(store, migrations[version], "changing its schema");
-	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d; PRAGMA application_id = %d",
+	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d; PRAGMA application_id = %d",
 	    STORE_VERSION, APPLICATION);
 	if (!code)
 		code = store_run(store, pragma, "changing its schema");
@@ -105,7 +105,7 @@ set_directory(struct store *store, const char *dir)
 
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
-	if (length == 0 || length >= sizeof(store->dir))
+	if (length == 0 || length >= sizeof store->dir)
 		return message_fail(EX_USAGE,
 		    "'%s' cannot be an authority's directory: its name is empty or too long", dir);
 	memcpy(store->dir, dir, length);
@@ -122,7 +122,7 @@ make_directories(struct store *store)
 	};
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
 		if (mkdir(store_path(store, directories[i].path, path), directories[i].mode) < 0 &&
 		    errno != EEXIST)
 			return message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));

@@ -40,13 +40,13 @@ int
 tarball_create(struct tarball *tarball, const char *path, int64_t time)
 {
 	*tarball = (struct tarball){ .fd = -1, .time = time };
-	if ((size_t)snprintf(tarball->path, sizeof(tarball->path), "%s", path) >=
-	    sizeof(tarball->path))
+	if ((size_t)snprintf(tarball->path, sizeof tarball->path, "%s", path) >=
+	    sizeof tarball->path)
 		return message_fail(EX_USAGE, "the name of the archive is too long");
 	if (access(path, F_OK) == 0)
 		return message_fail(EX_CANTCREAT,
 		    "%s is there already; take another name, or move it away", path);
-	snprintf(tarball->temp, sizeof(tarball->temp), "%s.XXXXXX", path);
+	snprintf(tarball->temp, sizeof tarball->temp, "%s.XXXXXX", path);
 	tarball->fd = mkostemp(tarball->temp, O_CLOEXEC);
 	return tarball->fd < 0 ? message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno)) :
 	    open_archive(tarball);
@@ -167,7 +167,7 @@ write_entry(struct archive_entry *entry, const char *path, const char *dir, cons
 	const char *name = archive_entry_pathname(entry);
 	char whole[PATH_MAX], error[FILE_ERROR];
 
-	if ((size_t)snprintf(whole, sizeof(whole), "%s/%s", dir, name) >= sizeof(whole))
+	if ((size_t)snprintf(whole, sizeof whole, "%s/%s", dir, name) >= sizeof whole)
 		return message_fail(EX_DATAERR, "%s: the name '%.100s...' is too long", path, name);
 	make_parents(whole, strlen(dir) + 1);
 	if (access(whole, F_OK) == 0)

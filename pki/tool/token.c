@@ -78,14 +78,14 @@ token_generate(const char *uri, const char *label, enum key_type type,
     char *place, size_t place_size, gnutls_privkey_t *out)
 {
 	uint8_t id[ID_BYTES];
-	const gnutls_datum_t cid = { id, sizeof(id) };
+	const gnutls_datum_t cid = { id, sizeof id };
 	gnutls_pk_algorithm_t algorithm;
 	unsigned bits;
 	int code = check_uri(uri), problem;
 
 	if (code)
 		return code;
-	arc4random_buf(id, sizeof(id));
+	arc4random_buf(id, sizeof id);
 	key_type_facts(type, &algorithm, &bits);
 	gnutls_pkcs11_set_pin_function(give_pin, passphrase);
 	problem = gnutls_pkcs11_privkey_generate3(uri, algorithm, bits, label, &cid,

@@ -105,7 +105,7 @@ maps_to_ipv4_on_the_way_in(void **state)
 
 	(void)state;
 	inet_pton(AF_INET6, "::ffff:198.51.100.4", &mapped.sin6_addr);
-	address_from(&address, (struct sockaddr *)&mapped, sizeof(mapped));
+	address_from(&address, (struct sockaddr *)&mapped, sizeof mapped);
 	assert_int_equal(address.as.any.sa_family, AF_INET);
 	assert_int_equal(address.bytes, sizeof(struct sockaddr_in));
 	assert_string_equal(address_text(&address, out), "198.51.100.4:99");
@@ -126,9 +126,9 @@ names_local_sockets(void **state)
 	address_from(
 	    &address, (struct sockaddr *)&local, offsetof(struct sockaddr_un, sun_path) + 7);
 	assert_string_equal(address_text(&address, out), "unix:@hidden");
-	memset(local.sun_path, 'p', sizeof(local.sun_path));
-	address_from(&address, (struct sockaddr *)&local, sizeof(local));
-	assert_int_equal(strlen(address_text(&address, out)), 5 + sizeof(local.sun_path));
+	memset(local.sun_path, 'p', sizeof local.sun_path);
+	address_from(&address, (struct sockaddr *)&local, sizeof local);
+	assert_int_equal(strlen(address_text(&address, out)), 5 + sizeof local.sun_path);
 	address_from(&address, (struct sockaddr *)&local, 1);
 	assert_int_equal(address.bytes, 0);
 }
@@ -180,11 +180,11 @@ a_host_has_at_most_253_bytes(void **state)
 	uint16_t port;
 
 	(void)state;
-	memset(text, 'a', sizeof(text));
+	memset(text, 'a', sizeof text);
 	strcpy(text + 253, ":443");
 	assert_true(host_port_split(text, host, &port));
 	assert_int_equal(strlen(host), 253);
-	memset(text, 'a', sizeof(text));
+	memset(text, 'a', sizeof text);
 	strcpy(text + 254, ":443");
 	assert_false(host_port_split(text, host, &port));
 }
@@ -284,7 +284,7 @@ a_prefix_is_normal_however_it_is_made(void **state)
 		assert_true(!cases[i].exact || prefix_equals(&prefix, &exact));
 		count = prefix.family == AF_INET ? 4 : 16;
 		assert_true(prefix_from(&again, prefix.bytes, count, prefix.bits));
-		assert_memory_equal(&again, &prefix, sizeof(prefix));
+		assert_memory_equal(&again, &prefix, sizeof prefix);
 	}
 }
 

@@ -74,14 +74,14 @@ set_up(void **state)
 	log_init("test", LOG_ERROR, LOG_TEXT);
 	clock_fake(1000000000, 1767225600000000);
 	snprintf(directory, sizeof directory, "/tmp/admin_test.XXXXXX");
-	if (mkdtemp(directory) == NULL)
+	if (!mkdtemp(directory))
 		return -1;
 	snprintf(path, sizeof path, "%s/x.sock", directory);
 	loop = loop_new();
 	admin = admin_new(loop, path, words, "the daemon", error);
 	questions = 0;
 	held = NULL;
-	return admin == NULL;
+	return !admin;
 }
 
 static int
@@ -399,7 +399,7 @@ random_bytes_are_answered_or_waited_for(void **state)
 		for (size_t k = 0; k < sizeof text; k++)
 			text[k] = letters[(size_t)random() % (sizeof letters - 1)];
 		say(fd, text, sizeof text);
-		if (memchr(text, '\n', sizeof text) != NULL) {
+		if (memchr(text, '\n', sizeof text)) {
 			assert_true(heard(fd) > 0);
 			assert_memory_equal(answer, "{\"error\":", 9);
 		} else {
@@ -505,7 +505,7 @@ a_second_instance_is_told_the_pid_of_the_first(void **state)
 	snprintf(holder, sizeof holder, "pid %ld", (long)getpid());
 	child = fork();
 	if (child == 0)
-		_exit(admin_lock(path, error) == EX_UNAVAILABLE && strstr(error, holder) != NULL ? 0 : 1);
+		_exit(admin_lock(path, error) == EX_UNAVAILABLE && strstr(error, holder) ? 0 : 1);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 }

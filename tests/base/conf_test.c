@@ -84,9 +84,9 @@ read_text(struct settings *out, const char *text, size_t bytes)
 	struct conf_report report = {.path = "t.yml"};
 	bool fine;
 
-	memset(out, 0, sizeof(*out));
-	memset(said, 0, sizeof(said));
-	report.out = fmemopen(said, sizeof(said), "w");
+	memset(out, 0, sizeof *out);
+	memset(said, 0, sizeof said);
+	report.out = fmemopen(said, sizeof said, "w");
 	fine = conf_read_bytes(out, rows, text, bytes, &report);
 	fclose(report.out);
 	assert_int_equal(fine, report.errors == 0);
@@ -115,7 +115,7 @@ fills_a_struct_with_values_and_defaults(void **state)
 	struct route *r;
 
 	(void)state;
-	assert_true(read_text(&s, text, sizeof(text) - 1));
+	assert_true(read_text(&s, text, sizeof text - 1));
 	assert_string_equal(said, "");
 	assert_int_equal(s.version, 1);
 	assert_int_equal(s.hello_ms, 1500);
@@ -160,11 +160,11 @@ accepts_one_where_a_list_may_stand_and_nothing_at_all(void **state)
 	struct settings s;
 
 	(void)state;
-	assert_true(read_text(&s, one, sizeof(one) - 1));
+	assert_true(read_text(&s, one, sizeof one - 1));
 	assert_int_equal(s.cas.count, 1);
 	assert_int_equal(s.routes.count, 1);
 	conf_wipe(&s, rows);
-	assert_true(read_text(&s, nothing, sizeof(nothing) - 1));
+	assert_true(read_text(&s, nothing, sizeof nothing - 1));
 	assert_int_equal(s.routes.count, 0);
 	assert_int_equal(s.hello_ms, 3000);
 	conf_wipe(&s, rows);
@@ -301,8 +301,8 @@ tells_all_errors_at_once(void **state)
 	unsigned lines = 0;
 
 	(void)state;
-	assert_false(read_text(&s, text, sizeof(text) - 1));
-	for (const char *at = said; (at = strchr(at, '\n')) != NULL; at++)
+	assert_false(read_text(&s, text, sizeof text - 1));
+	for (const char *at = said; (at = strchr(at, '\n')); at++)
 		lines++;
 	assert_int_equal(lines, 7);
 	conf_wipe(&s, rows);
@@ -317,9 +317,9 @@ stops_telling_after_fifty(void **state)
 
 	(void)state;
 	for (int i = 0; i < 500; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "k%d: x\n", i);
+		snprintf(text + strlen(text), sizeof text - strlen(text), "k%d: x\n", i);
 	assert_false(read_text(&s, text, strlen(text)));
-	for (const char *at = said; (at = strchr(at, '\n')) != NULL; at++)
+	for (const char *at = said; (at = strchr(at, '\n')); at++)
 		lines++;
 	assert_int_equal(lines, 51);
 	assert_non_null(strstr(said, "t.yml: too many errors; mend these first\n"));
@@ -335,7 +335,7 @@ every_prefix_of_a_file_is_judged_and_freed(void **state)
 	    "  - server_name: |\n      z\n    upstream: {url: u}\nfallback: f\n";
 
 	(void)state;
-	for (size_t bytes = 0; bytes < sizeof(text); bytes++) {
+	for (size_t bytes = 0; bytes < sizeof text; bytes++) {
 		char *copy = malloc(bytes + 1);
 		struct settings s;
 

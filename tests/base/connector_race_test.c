@@ -43,7 +43,7 @@ address_of(unsigned host)
 	struct address address;
 	char text[64];
 
-	snprintf(text, sizeof(text), "%s:%u", literals[host], port);
+	snprintf(text, sizeof text, "%s:%u", literals[host], port);
 	assert_true(address_parse(&address, text));
 	return address;
 }
@@ -52,7 +52,7 @@ int
 getaddrinfo(
     const char *name, const char *service, const struct addrinfo *wish, struct addrinfo **out)
 {
-	struct { struct addrinfo info; struct address address; } *all = calloc(HOSTS, sizeof(*all));
+	struct { struct addrinfo info; struct address address; } *all = calloc(HOSTS, sizeof *all);
 
 	(void)name;
 	(void)service;
@@ -180,7 +180,7 @@ set_up(void **state)
 	asked = 0;
 	pthread_mutex_unlock(&lock);
 	got_fd = -1;
-	return loop == NULL || resolver == NULL;
+	return !loop || !resolver;
 }
 
 static int
@@ -202,7 +202,7 @@ on_done(void *arg, int fd, const char *error)
 	(void)arg;
 	calls++;
 	got_fd = fd;
-	snprintf(said, sizeof(said), "%s", error != NULL ? error : "");
+	snprintf(said, sizeof said, "%s", error ? error : "");
 	loop_stop(loop);
 }
 
@@ -216,7 +216,7 @@ begin(void)
 	got_fd = -1;
 	calls = 0;
 	began_ms = clock_ms();
-	snprintf(target, sizeof(target), "name:%u", port);
+	snprintf(target, sizeof target, "name:%u", port);
 	assert_non_null(connector_new(loop, resolver, target, TIMEOUT_MS, on_done, NULL));
 }
 
@@ -274,7 +274,7 @@ open_descriptors(void)
 	unsigned count = 0;
 
 	assert_non_null(fds);
-	while (readdir(fds) != NULL)
+	while (readdir(fds))
 		count++;
 	closedir(fds);
 	return count;
@@ -343,14 +343,14 @@ says_the_error_of_each_family(void **state)
 	arrange(CLOSED, BLACK_HOLE, CLOSED);
 	found(2, 0, 1, 0);
 	assert_in_range(connect_now(), TIMEOUT_MS, TIMEOUT_MS + STEP_MS);
-	snprintf(expected, sizeof(expected), "cannot connect to [::1]:%u: Connection refused; "
+	snprintf(expected, sizeof expected, "cannot connect to [::1]:%u: Connection refused; "
 	    "nor to 127.0.0.1:%u: Connection timed out", port, port);
 	assert_string_equal(said, expected);
 	found(2, 1, 2, 0);
 	clear();
 	clock_fake_move(clock_us() + UINT64_C(400000000));
 	connect_now();
-	snprintf(expected, sizeof(expected), "cannot connect to 127.0.0.2:%u: Connection refused", port);
+	snprintf(expected, sizeof expected, "cannot connect to 127.0.0.2:%u: Connection refused", port);
 	assert_string_equal(said, expected);
 }
 
@@ -387,7 +387,7 @@ nothing_begins_after_the_deadline(void **state)
 	arrange(CLOSED, OPEN, CLOSED);
 	open = open_descriptors();
 	calls = 0;
-	snprintf(said, sizeof(said), "127.0.0.1:%u", port);
+	snprintf(said, sizeof said, "127.0.0.1:%u", port);
 	assert_non_null(connector_new(loop, resolver, said, TIMEOUT_MS, on_done, NULL));
 	clock_fake_move(clock_us() + TIMEOUT_MS * UINT64_C(1000));
 	loop_run(loop);

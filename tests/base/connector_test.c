@@ -42,7 +42,7 @@ set_up(void **state)
 	got_fd = -1;
 	calls = 0;
 	said[0] = '\0';
-	return loop == NULL || resolver == NULL || listening < 0;
+	return !loop || !resolver || listening < 0;
 }
 
 static int
@@ -64,9 +64,9 @@ on_done(void *arg, int fd, const char *error)
 	(void)arg;
 	calls++;
 	got_fd = fd;
-	assert_int_equal(fd >= 0, error == NULL);
-	if (error != NULL)
-		snprintf(said, sizeof(said), "%s", error);
+	assert_int_equal(fd >= 0, !error);
+	if (error)
+		snprintf(said, sizeof said, "%s", error);
 	loop_stop(loop);
 }
 
@@ -85,7 +85,7 @@ with_port(const char *host)
 {
 	static char target[300];
 
-	snprintf(target, sizeof(target), "%s:%u", host, port);
+	snprintf(target, sizeof target, "%s:%u", host, port);
 	return target;
 }
 
@@ -123,7 +123,7 @@ says_who_refused(void **state)
 	connect_to(with_port("127.0.0.1"), 2000);
 	assert_int_equal(got_fd, -1);
 	snprintf(
-	    expected, sizeof(expected), "cannot connect to 127.0.0.1:%u: Connection refused", port);
+	    expected, sizeof expected, "cannot connect to 127.0.0.1:%u: Connection refused", port);
 	assert_string_equal(said, expected);
 }
 

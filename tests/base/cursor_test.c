@@ -54,8 +54,8 @@ decode(const uint8_t *data, size_t bytes, struct values *out)
 	out->u24 = cursor_u24(&in);
 	out->u32 = cursor_u32(&in);
 	out->u64 = cursor_u64(&in);
-	cursor_text8(&in, out->hi, sizeof(out->hi));
-	cursor_text16(&in, out->you, sizeof(out->you));
+	cursor_text8(&in, out->hi, sizeof out->hi);
+	cursor_text16(&in, out->you, sizeof out->you);
 	cursor_copy(&in, out->rest, 2);
 	return cursor_end(&in);
 }
@@ -66,7 +66,7 @@ reads_big_endian_values_in_order(void **state)
 	struct values v;
 
 	(void)state;
-	assert_true(decode(sample, sizeof(sample), &v));
+	assert_true(decode(sample, sizeof sample, &v));
 	assert_int_equal(v.u8, 0x01);
 	assert_int_equal(v.u16, 0x0203);
 	assert_int_equal(v.u24, 0x040506);
@@ -80,21 +80,21 @@ reads_big_endian_values_in_order(void **state)
 static void
 fails_on_every_prefix_and_on_a_byte_too_many(void **state)
 {
-	uint8_t longer[sizeof(sample) + 1] = {0};
+	uint8_t longer[sizeof sample + 1] = {0};
 	struct values v;
 
 	(void)state;
-	for (size_t bytes = 0; bytes < sizeof(sample); bytes++)
+	for (size_t bytes = 0; bytes < sizeof sample; bytes++)
 		assert_false(decode(sample, bytes, &v));
-	memcpy(longer, sample, sizeof(sample));
-	assert_false(decode(longer, sizeof(longer), &v));
+	memcpy(longer, sample, sizeof sample);
+	assert_false(decode(longer, sizeof longer, &v));
 }
 
 static void
 yields_zeroes_after_the_first_failure(void **state)
 {
 	const uint8_t data[] = {1, 2, 3};
-	struct cursor in = cursor_over(data, sizeof(data)), sub;
+	struct cursor in = cursor_over(data, sizeof data), sub;
 	char text[4] = "old";
 	uint8_t copy[2] = {9, 9};
 
@@ -103,7 +103,7 @@ yields_zeroes_after_the_first_failure(void **state)
 	assert_int_equal(cursor_u8(&in), 0);
 	assert_null(cursor_bytes(&in, 1));
 	assert_null(cursor_bytes(&in, 0));
-	cursor_text8(&in, text, sizeof(text));
+	cursor_text8(&in, text, sizeof text);
 	assert_string_equal(text, "");
 	cursor_copy(&in, copy, 2);
 	assert_int_equal(copy[0] + copy[1], 0);
@@ -116,7 +116,7 @@ static void
 gives_a_part_its_own_bounds(void **state)
 {
 	const uint8_t data[] = {2, 10, 20, 30};
-	struct cursor in = cursor_over(data, sizeof(data));
+	struct cursor in = cursor_over(data, sizeof data);
 	struct cursor sub = cursor_sub(&in, cursor_u8(&in));
 
 	(void)state;
@@ -141,7 +141,7 @@ refuses_a_text_with_a_nul_or_without_room(void **state)
 		struct cursor in = cursor_over(cases[i].data, cases[i].bytes);
 		char text[4];
 
-		cursor_text8(&in, text, sizeof(text));
+		cursor_text8(&in, text, sizeof text);
 		assert_int_equal(cursor_end(&in), cases[i].fine);
 	}
 }
@@ -177,27 +177,27 @@ static void
 writes_what_it_reads(void **state)
 {
 	uint8_t storage[64];
-	struct writer out = encode(storage, sizeof(storage));
+	struct writer out = encode(storage, sizeof storage);
 
 	(void)state;
 	assert_false(out.failed);
-	assert_int_equal(out.bytes, sizeof(sample));
-	assert_memory_equal(storage, sample, sizeof(sample));
+	assert_int_equal(out.bytes, sizeof sample);
+	assert_memory_equal(storage, sample, sizeof sample);
 }
 
 static void
 never_writes_past_any_capacity(void **state)
 {
 	(void)state;
-	for (size_t capacity = 0; capacity <= sizeof(sample); capacity++) {
-		uint8_t storage[sizeof(sample) + 1];
+	for (size_t capacity = 0; capacity <= sizeof sample; capacity++) {
+		uint8_t storage[sizeof sample + 1];
 		struct writer out;
 
-		memset(storage, 0x5a, sizeof(storage));
+		memset(storage, 0x5a, sizeof storage);
 		out = encode(storage, capacity);
-		assert_int_equal(out.failed, capacity < sizeof(sample));
+		assert_int_equal(out.failed, capacity < sizeof sample);
 		assert_true(out.bytes <= capacity);
-		for (size_t i = capacity; i < sizeof(storage); i++)
+		for (size_t i = capacity; i < sizeof storage; i++)
 			assert_int_equal(storage[i], 0x5a);
 	}
 }
@@ -206,7 +206,7 @@ static void
 refuses_a_text_longer_than_its_length_field(void **state)
 {
 	uint8_t storage[1024];
-	struct writer out = writer_over(storage, sizeof(storage));
+	struct writer out = writer_over(storage, sizeof storage);
 	char text[257];
 
 	(void)state;

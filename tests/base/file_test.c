@@ -18,7 +18,7 @@ path_of(const char *name)
 {
 	static char path[256];
 
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	snprintf(path, sizeof path, "%s/%s", directory, name);
 	return path;
 }
 
@@ -27,7 +27,7 @@ set_up(void **state)
 {
 	(void)state;
 	umask(022);
-	return mkdtemp(directory) == NULL;
+	return !mkdtemp(directory);
 }
 
 static int
@@ -37,7 +37,7 @@ tear_down(void **state)
 	struct dirent *entry;
 
 	(void)state;
-	while ((entry = readdir(dir)) != NULL)
+	while ((entry = readdir(dir)))
 		unlinkat(dirfd(dir), entry->d_name, 0);
 	closedir(dir);
 	return rmdir(directory);
@@ -49,7 +49,7 @@ count_entries(void)
 	DIR *dir = opendir(directory);
 	unsigned count = 0;
 
-	while (readdir(dir) != NULL)
+	while (readdir(dir))
 		count++;
 	closedir(dir);
 	return count - 2;

@@ -48,10 +48,10 @@ has_number(const struct hash_link *link, const void *number)
 static struct entry *
 find(struct table *table, unsigned number)
 {
-	struct hash_link *link = table_find(table, table_hash(table, &number, sizeof(number)),
+	struct hash_link *link = table_find(table, table_hash(table, &number, sizeof number),
 	    has_number, &number);
 
-	return link != NULL ? container_of(link, struct entry, link) : NULL;
+	return link ? container_of(link, struct entry, link) : NULL;
 }
 
 static void
@@ -60,7 +60,7 @@ fill(struct table *table)
 	assert_true(table_init(table));
 	for (unsigned i = 0; i < ENTRIES; i++) {
 		entries[i] = (struct entry){.number = i};
-		table_add(table, &entries[i].link, table_hash(table, &i, sizeof(i)));
+		table_add(table, &entries[i].link, table_hash(table, &i, sizeof i));
 	}
 }
 

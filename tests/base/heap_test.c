@@ -32,7 +32,7 @@ first_by_search(void)
 	struct thing *first = NULL;
 
 	for (int i = 0; i < THINGS; i++) {
-		if (things[i].is_in && (first == NULL || is_before(&things[i].node, &first->node)))
+		if (things[i].is_in && (!first || is_before(&things[i].node, &first->node)))
 			first = &things[i];
 	}
 	return first;
@@ -43,7 +43,7 @@ expect_the_same_first(void)
 {
 	struct thing *first = first_by_search();
 
-	assert_ptr_equal(heap.first, first != NULL ? &first->node : NULL);
+	assert_ptr_equal(heap.first, first ? &first->node : NULL);
 }
 
 static void
@@ -74,11 +74,11 @@ live(unsigned seed, int range, int adds)
 			add(thing, (int)(random() % range));
 		else if (thing->is_in && random() % 3 == 0)
 			take_out(thing);
-		else if (heap.first != NULL && random() % 3 == 0)
+		else if (heap.first && random() % 3 == 0)
 			take_out(first_by_search());
 		expect_the_same_first();
 	}
-	while (heap.first != NULL) {
+	while (heap.first) {
 		take_out(first_by_search());
 		expect_the_same_first();
 	}

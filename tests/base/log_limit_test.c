@@ -62,12 +62,12 @@ pass_time(uint64_t us)
 static unsigned
 lines_with(const char *text)
 {
-	ssize_t bytes = pread(file, output, sizeof(output) - 1, 0);
+	ssize_t bytes = pread(file, output, sizeof output - 1, 0);
 	unsigned count = 0;
 
 	assert_true(bytes >= 0);
 	output[bytes] = '\0';
-	for (const char *at = output; (at = strstr(at, text)) != NULL; at += strlen(text))
+	for (const char *at = output; (at = strstr(at, text)); at += strlen(text))
 		count++;
 	return count;
 }
@@ -168,7 +168,7 @@ a_crowd_of_blocks_shares_one_window(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2000; i++) {
-		snprintf(client, sizeof(client), "10.0.%u.%u:1", i / 250, i % 250);
+		snprintf(client, sizeof client, "10.0.%u.%u:1", i / 250, i % 250);
 		refuse("hello-refused", client, 2);
 	}
 	assert_int_equal(lines_with("info hello-refused:"), 2 * 992 + 30);
@@ -190,7 +190,7 @@ nothing_is_forgotten_where_a_window_is_shared_next(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 992; i++) {
-		snprintf(client, sizeof(client), "10.0.%u.%u:1", i / 250, i % 250);
+		snprintf(client, sizeof client, "10.0.%u.%u:1", i / 250, i % 250);
 		refuse("hello-refused", client, i == 991 ? 40 : 1);
 	}
 	for (unsigned i = 0; i < COUNT(events); i++)
@@ -212,7 +212,7 @@ windows_that_have_ended_make_room(void **state)
 	(void)state;
 	for (unsigned round = 0; round < 4; round++) {
 		for (unsigned i = 0; i < 900; i++) {
-			snprintf(client, sizeof(client), "10.%u.%u.%u:1", round, i / 250, i % 250);
+			snprintf(client, sizeof client, "10.%u.%u.%u:1", round, i / 250, i % 250);
 			refuse("hello-refused", client, 31);
 		}
 		pass_time(A_SECOND_US);

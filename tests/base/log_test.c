@@ -30,7 +30,7 @@ captured(void (*act)(void))
 	    O_APPEND); /* the kernel guards the position of regular files, not of these */
 	act();
 	dup2(saved, STDERR_FILENO);
-	bytes = pread(fd, output, sizeof(output) - 1, 0);
+	bytes = pread(fd, output, sizeof output - 1, 0);
 	assert_true(bytes >= 0);
 	output[bytes] = '\0';
 	close(saved);
@@ -152,7 +152,7 @@ cuts_long_strings_at_a_character(void **state)
 	char text[2048];
 
 	(void)state;
-	memset(text, 'a', sizeof(text));
+	memset(text, 'a', sizeof text);
 	text[2047] = '\0';
 	assert_int_equal(strlen(value_in(text, LOG_TEXT)), 1024);
 	memcpy(text + 1022, "\xe2\x82\xac", 3);
@@ -264,7 +264,7 @@ lines_of_several_threads_stay_whole(void **state)
 	(void)state;
 	log_init("test", LOG_INFO, LOG_JSON);
 	rest = (char *)(uintptr_t)captured(log_from_threads);
-	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+	while ((line = strsep(&rest, "\n")) && *line != '\0') {
 		assert_memory_equal(line, "{\"time\":\"", 9);
 		assert_int_equal(line[strlen(line) - 1], '}');
 		lines++;
@@ -282,7 +282,7 @@ log_to_the_journal(void)
 	char text[64];
 
 	fstat(STDERR_FILENO, &file);
-	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)file.st_dev,
+	snprintf(text, sizeof text, "%ju:%ju", (uintmax_t)file.st_dev,
 	    (uintmax_t)file.st_ino + off_by);
 	setenv("JOURNAL_STREAM", text, 1);
 	log_init("test", LOG_DEBUG, LOG_TEXT);
@@ -302,7 +302,7 @@ tells_the_journal_how_bad_it_is(void **state)
 	(void)state;
 	clock_fake(1, 1767225600000000);
 	off_by = 0;
-	assert_memory_equal(captured(log_to_the_journal), wanted, sizeof(wanted) - 1);
+	assert_memory_equal(captured(log_to_the_journal), wanted, sizeof wanted - 1);
 	off_by = 1;
 	assert_null(strchr(captured(log_to_the_journal), '<'));
 	unsetenv("JOURNAL_STREAM");
@@ -347,15 +347,15 @@ quotes_within_the_room_given(void **state)
 	char out[6];
 
 	(void)state;
-	log_quote(out, sizeof(out), "ab\ncd", 5);
+	log_quote(out, sizeof out, "ab\ncd", 5);
 	assert_string_equal(out, "ab");
-	log_quote(out, sizeof(out), "a\ncd", 4);
+	log_quote(out, sizeof out, "a\ncd", 4);
 	assert_string_equal(out, "a\\x0a");
-	log_quote(out, sizeof(out), "abcdefgh", 8);
+	log_quote(out, sizeof out, "abcdefgh", 8);
 	assert_string_equal(out, "abcde");
 	log_quote(out, 1, "abc", 3);
 	assert_string_equal(out, "");
-	log_quote(out, sizeof(out), "a\0b", 3);
+	log_quote(out, sizeof out, "a\0b", 3);
 	assert_string_equal(out, "a\\x00");
 }
 

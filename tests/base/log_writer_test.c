@@ -44,7 +44,7 @@ read_all(void *unused)
 {
 	ssize_t bytes;
 
-	while ((bytes = read(reading_end, output + output_bytes, sizeof(output) - 1 - output_bytes)) > 0)
+	while ((bytes = read(reading_end, output + output_bytes, sizeof output - 1 - output_bytes)) > 0)
 		output_bytes += (size_t)bytes;
 	output[output_bytes] = '\0';
 	return unused;
@@ -74,7 +74,7 @@ split(void)
 
 	assert_true(output_bytes > 0 && output[output_bytes - 1] == '\n');
 	output[output_bytes - 1] = '\0';
-	for (line_count = 0; line_count < LINES_MOST && rest != NULL; line_count++)
+	for (line_count = 0; line_count < LINES_MOST && rest; line_count++)
 		lines[line_count] = strsep(&rest, "\n");
 }
 
@@ -125,7 +125,7 @@ sum_of(const char *key)
 	for (size_t i = 0; i < line_count; i++) {
 		const char *at = strstr(lines[i], key);
 
-		sum += at != NULL ? strtoul(at + strlen(key), NULL, 10) : 0;
+		sum += at ? strtoul(at + strlen(key), NULL, 10) : 0;
 	}
 	return sum;
 }
@@ -297,7 +297,7 @@ expect_lines_of(const char *who)
 	size_t at = 0;
 
 	for (int i = 0; i < LINES; i++) {
-		snprintf(wanted, sizeof(wanted), "info line: from a thread who=%s i=%d", who, i);
+		snprintf(wanted, sizeof wanted, "info line: from a thread who=%s i=%d", who, i);
 		while (at < line_count && strcmp(lines[at] + TIME_BYTES, wanted) != 0)
 			at++;
 		assert_true(at < line_count);

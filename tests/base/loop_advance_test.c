@@ -24,7 +24,7 @@ set_up(void **state)
 	story[0] = '\0';
 	clock_fake(BEGAN_MS * UINT64_C(1000), 1767225600000000);
 	loop = loop_new();
-	return loop == NULL;
+	return !loop;
 }
 
 static int

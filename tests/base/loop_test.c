@@ -21,7 +21,7 @@ note(const char *what)
 {
 	size_t used = strlen(story);
 
-	snprintf(story + used, sizeof(story) - used, "%s ", what);
+	snprintf(story + used, sizeof story - used, "%s ", what);
 }
 
 static int
@@ -30,7 +30,7 @@ set_up(void **state)
 	(void)state;
 	story[0] = '\0';
 	loop = loop_new();
-	return loop == NULL;
+	return !loop;
 }
 
 static int
@@ -255,7 +255,7 @@ reap(void *arg)
 static void
 a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left(void **state)
 {
-	struct owner *owner = calloc(1, sizeof(*owner));
+	struct owner *owner = calloc(1, sizeof *owner);
 
 	(void)state;
 	task_init(&owner->reap, reap, owner);
@@ -288,7 +288,7 @@ deliver(void *data)
 static void
 post_letter(int sender, int number)
 {
-	struct letter *letter = calloc(1, sizeof(*letter));
+	struct letter *letter = calloc(1, sizeof *letter);
 
 	letter->sender = sender;
 	letter->number = number;
@@ -310,7 +310,7 @@ messages_of_many_threads_arrive_in_order_per_sender(void **state)
 	pthread_t threads[SENDERS];
 
 	(void)state;
-	memset(expected, 0, sizeof(expected));
+	memset(expected, 0, sizeof expected);
 	delivered = 0;
 	for (int i = 0; i < SENDERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, send_letters, &numbers[i]), 0);
@@ -325,7 +325,7 @@ static void
 messages_are_delivered_even_when_the_loop_ends(void **state)
 {
 	(void)state;
-	memset(expected, 0, sizeof(expected));
+	memset(expected, 0, sizeof expected);
 	delivered = 0;
 	post_letter(0, 0);
 	post_letter(0, 1);
@@ -396,7 +396,7 @@ what_the_kernel_refuses_to_watch_is_told_by_the_log(void **state)
 	watch_wipe(&broken);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
-	bytes = pread(fileno(log), text, sizeof(text) - 1, 0);
+	bytes = pread(fileno(log), text, sizeof text - 1, 0);
 	assert_true(bytes > 0);
 	text[bytes] = '\0';
 	fclose(log);

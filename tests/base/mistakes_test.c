@@ -39,7 +39,7 @@ end(const char *sentences, bool is_fine, const struct reload_asker *who)
 	fputs(sentences, mistakes.out);
 	mistakes_close(&mistakes, is_fine, "the old one", who);
 	dup2(saved, STDERR_FILENO);
-	bytes = pread(fd, output, sizeof(output) - 1, 0);
+	bytes = pread(fd, output, sizeof output - 1, 0);
 	assert_true(bytes >= 0);
 	output[bytes] = '\0';
 	close(saved);

@@ -51,11 +51,11 @@ writes_version_2(void **state)
 	uint8_t out[PROXY_MOST];
 
 	(void)state;
-	assert_int_equal(proxy_encode(out, 2, &from, &to), sizeof(v4) - 1);
-	assert_memory_equal(out, v4, sizeof(v4) - 1);
-	assert_int_equal(proxy_encode(out, 2, &from, &other), sizeof(local) - 1);
-	assert_memory_equal(out, local, sizeof(local) - 1);
-	assert_int_equal(proxy_encode(out, 2, &none, &none), sizeof(local) - 1);
+	assert_int_equal(proxy_encode(out, 2, &from, &to), sizeof v4 - 1);
+	assert_memory_equal(out, v4, sizeof v4 - 1);
+	assert_int_equal(proxy_encode(out, 2, &from, &other), sizeof local - 1);
+	assert_memory_equal(out, local, sizeof local - 1);
+	assert_int_equal(proxy_encode(out, 2, &none, &none), sizeof local - 1);
 	assert_int_equal(proxy_encode(out, 2, &other, &other), 16 + 36);
 }
 
@@ -179,7 +179,7 @@ maps_addresses_to_ipv4(void **state)
 	bool has;
 
 	(void)state;
-	assert_int_equal(proxy_decode((const uint8_t *)line, sizeof(line) - 1, &header, &has,
+	assert_int_equal(proxy_decode((const uint8_t *)line, sizeof line - 1, &header, &has,
 			     &source, &destination),
 	    PROXY_COMPLETE);
 	assert_string_equal(address_text(&source, text), "1.2.3.4:1");
@@ -194,7 +194,7 @@ gives_up_on_a_line_that_does_not_end(void **state)
 	bool has;
 
 	(void)state;
-	memset(line, 'x', sizeof(line));
+	memset(line, 'x', sizeof line);
 	memcpy(line, "PROXY UNKNOWN ", 14);
 	assert_int_equal(
 	    proxy_decode(line, 106, &header, &has, &source, &destination), PROXY_INCOMPLETE);

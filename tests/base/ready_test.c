@@ -22,12 +22,12 @@ tells_the_manager_what_is(void **state)
 	(void)state;
 	ready_tell("READY=1", NULL);	/* nobody listens, nothing happens */
 	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/notify", directory);
+	snprintf(path, sizeof path, "%s/notify", directory);
 	memcpy(name.sun_path, path, strlen(path) + 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
 	setenv("NOTIFY_SOCKET", path, 1);
 	ready_tell("READY=1", "serving 3 names");
-	assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+	assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
 	assert_memory_equal(text, "READY=1\nSTATUS=serving 3 names\nMONOTONIC_USEC=", 46);
 	unsetenv("NOTIFY_SOCKET");
 	close(fd);
@@ -44,9 +44,9 @@ never_waits_for_a_manager_that_reads_nothing(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/notify", directory);
+	snprintf(path, sizeof path, "%s/notify", directory);
 	memcpy(name.sun_path, path, strlen(path) + 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
 	setenv("NOTIFY_SOCKET", path, 1);
 	alarm(10);
 	for (int i = 0; i < 3000; i++)
@@ -67,13 +67,13 @@ tells_a_manager_of_an_abstract_name(void **state)
 	char path[64], text[256] = "";
 
 	(void)state;
-	snprintf(path, sizeof(path), "@valise-ready-%ld", (long)getpid());
+	snprintf(path, sizeof path, "@valise-ready-%ld", (long)getpid());
 	memcpy(name.sun_path + 1, path + 1, strlen(path + 1));
 	assert_int_equal(bind(fd, (struct sockaddr *)&name,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))), 0);
 	setenv("NOTIFY_SOCKET", path, 1);
 	ready_tell("READY=1", NULL);
-	assert_true(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) > 0);
+	assert_true(recv(fd, text, sizeof text - 1, MSG_DONTWAIT) > 0);
 	assert_memory_equal(text, "READY=1\nMONOTONIC_USEC=", 23);
 	unsetenv("NOTIFY_SOCKET");
 	close(fd);
@@ -95,7 +95,7 @@ take_passed_listeners(void)
 	address_parse(&other, "127.0.0.1:1");
 	if (dup2(first, 40) < 0 || dup2(second, 41) < 0 || dup2(40, 3) < 0 || dup2(41, 4) < 0)
 		return 1;
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	snprintf(pid, sizeof pid, "%ld", (long)getpid());
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", "2", 1);
 	if (ready_listener(&other) != -1)
@@ -142,12 +142,12 @@ a_second_instance_is_told_who_was_first(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/lock", directory);
+	snprintf(path, sizeof path, "%s/lock", directory);
 	assert_true(ready_lock(path, &holder, error));
 	child = fork();
 	if (child == 0)
 		_exit(ready_lock(path, &holder, error) || holder != (long)getppid() ||
-		    strstr(error, "another instance (pid ") == NULL);
+		    !strstr(error, "another instance (pid "));
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	unlink(path);

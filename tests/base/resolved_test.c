@@ -13,7 +13,7 @@ address_of(const char *host)
 	char text[80];
 	struct address address;
 
-	snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%s]:0" : "%s:0", host);
+	snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:0" : "%s:0", host);
 	assert_true(address_parse(&address, text));
 	return address;
 }
@@ -25,8 +25,8 @@ answer_of(const char *hosts)
 	struct answer answer = {0};
 	char copy[256], *rest, *host;
 
-	snprintf(copy, sizeof(copy), "%s", hosts);
-	for (host = strtok_r(copy, " ", &rest); host != NULL; host = strtok_r(NULL, " ", &rest)) {
+	snprintf(copy, sizeof copy, "%s", hosts);
+	for (host = strtok_r(copy, " ", &rest); host; host = strtok_r(NULL, " ", &rest)) {
 		struct address address = address_of(host);
 
 		answer_add(&answer, &address);
@@ -39,7 +39,7 @@ learn(struct resolved *resolved, const char *hosts, uint64_t now_ms)
 {
 	struct answer answer = answer_of(hosts);
 
-	snprintf(answer.why, sizeof(answer.why), "%s", answer.count == 0 ? "why" : "");
+	snprintf(answer.why, sizeof answer.why, "%s", answer.count == 0 ? "why" : "");
 	resolved_learn(resolved, &answer, now_ms);
 }
 
@@ -54,7 +54,7 @@ order(const struct resolved *resolved, uint64_t now_ms)
 	all[0] = '\0';
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(address_port(&out[i]), 443);
-		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i > 0 ? " " : "",
+		used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? " " : "",
 		    address_host_text(&out[i], host));
 	}
 	return all;
@@ -158,7 +158,7 @@ takes_sixteen_addresses_each_once(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 40; i++) {
-		snprintf(host, sizeof(host), "192.0.2.%u", i / 2);
+		snprintf(host, sizeof host, "192.0.2.%u", i / 2);
 		address = address_of(host);
 		answer_add(&answer, &address);
 		assert_int_equal(answer.count, i / 2 < RESOLVED_MOST ? i / 2 + 1 : RESOLVED_MOST);

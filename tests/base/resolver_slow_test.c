@@ -34,14 +34,14 @@ found(const char *host, struct addrinfo **out)
 {
 	struct { struct addrinfo info; struct sockaddr_in name; } *both;
 
-	if (broken || strstr(host, "none") != NULL)
+	if (broken || strstr(host, "none"))
 		return EAI_NONAME;
-	both = calloc(2, sizeof(*both));
+	both = calloc(2, sizeof *both);
 	for (unsigned i = 0; i < 2; i++) {
 		both[i].name.sin_family = AF_INET;
 		both[i].name.sin_addr.s_addr = htonl(lives_at + i);
 		both[i].info.ai_addr = (struct sockaddr *)&both[i].name;
-		both[i].info.ai_addrlen = sizeof(both->name);
+		both[i].info.ai_addrlen = sizeof both->name;
 	}
 	if (strcmp(host, "two") == 0)
 		both[0].info.ai_next = &both[1].info;
@@ -126,7 +126,7 @@ threads_now(void)
 	unsigned count = 0;
 
 	assert_non_null(tasks);
-	while (readdir(tasks) != NULL)
+	while (readdir(tasks))
 		count++;
 	closedir(tasks);
 	return count;
@@ -173,7 +173,7 @@ set_up(void **state)
 	threads_before = threads_now();
 	loop = loop_new();
 	resolver = resolver_new();
-	return loop == NULL || resolver == NULL;
+	return !loop || !resolver;
 }
 
 static int
@@ -197,11 +197,11 @@ on_done(void *arg, const struct address *addresses, size_t count, const char *er
 		address_host_text(&addresses[i], got[i]);
 	if (count > 0)
 		answered++;
-	else if (strstr(error, "too many names") != NULL)
+	else if (strstr(error, "too many names"))
 		refused++;
 	else
 		failed++;
-	snprintf(said, sizeof(said), "%s", error != NULL ? error : "");
+	snprintf(said, sizeof said, "%s", error ? error : "");
 	if (answered + refused + failed == wanted)
 		loop_stop(loop);
 }
@@ -219,7 +219,7 @@ ask_many(const char *what, unsigned count)
 	char host[32];
 
 	for (unsigned i = 0; i < count; i++) {
-		snprintf(host, sizeof(host), "%s%u", what, i);
+		snprintf(host, sizeof host, "%s%u", what, i);
 		ask(host);
 	}
 }
@@ -248,7 +248,7 @@ wait_until_learned(void)
 
 	hold(true);
 	for (unsigned i = 0; i < THREADS; i++) {
-		snprintf(host, sizeof(host), "slow and new %u", name++);
+		snprintf(host, sizeof host, "slow and new %u", name++);
 		ask(host);
 	}
 	wait_until(&at_work, THREADS);
@@ -308,7 +308,7 @@ forgets_the_oldest_when_it_knows_too_many(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
 		pass(1);
-		snprintf(host, sizeof(host), "n%u", i);
+		snprintf(host, sizeof host, "n%u", i);
 		ask_and_wait(host);
 	}
 	ask_and_wait("n299");

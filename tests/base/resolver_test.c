@@ -25,7 +25,7 @@ set_up(void **state)
 	answers = 0;
 	wanted = 1;
 	said[0] = '\0';
-	return loop == NULL || resolver == NULL;
+	return !loop || !resolver;
 }
 
 static int
@@ -44,8 +44,8 @@ on_done(void *arg, const struct address *addresses, size_t count, const char *er
 	got_count = count;
 	if (count > 0)
 		got_first = addresses[0];
-	if (error != NULL)
-		snprintf(said, sizeof(said), "%s", error);
+	if (error)
+		snprintf(said, sizeof said, "%s", error);
 	assert_int_equal(count == 0, error != NULL);
 	if (++answers == wanted)
 		loop_stop(loop);
@@ -109,7 +109,7 @@ answers_every_one_of_many_names(void **state)
 	(void)state;
 	wanted = 200;
 	for (int i = 0; i < wanted; i++) {
-		snprintf(host, sizeof(host), "127.1.%d.%d", i / 250, i % 250);
+		snprintf(host, sizeof host, "127.1.%d.%d", i / 250, i % 250);
 		assert_non_null(resolver_ask(resolver, loop, host, 1, on_done, NULL));
 	}
 	loop_run(loop);
@@ -145,7 +145,7 @@ on_answer(void *arg, const struct address *addresses, size_t count, const char *
 	struct asker *asker = arg;
 
 	(void)addresses;
-	assert_true(count > 0 && error == NULL);
+	assert_true(count > 0 && !error);
 	if (++asker->answers == ASKS)
 		loop_stop(asker->loop);
 }

@@ -57,7 +57,7 @@ wipes_all_and_nothing_else(void **state)
 	static const uint8_t zeroes[32];
 
 	(void)state;
-	memset(bytes, 'x', sizeof(bytes));
+	memset(bytes, 'x', sizeof bytes);
 	bytes_wipe(bytes, 31);
 	assert_memory_equal(bytes, zeroes, 31);
 	assert_int_equal(bytes[31], 'x');

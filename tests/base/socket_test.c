@@ -49,7 +49,7 @@ set_up(void **state)
 	accepted_count = 0;
 	wanted = 1;
 	log_init("test", LOG_ERROR, LOG_TEXT);
-	return loop == NULL;
+	return !loop;
 }
 
 static int
@@ -152,7 +152,7 @@ one_socket_serves_both_families_and_peers_are_mapped(void **state)
 
 	(void)state;
 	listen_at("[::]:0");
-	snprintf(text, sizeof(text), "127.0.0.1:%u", address_port(&local));
+	snprintf(text, sizeof text, "127.0.0.1:%u", address_port(&local));
 	assert_true(address_parse(&to, text));
 	fd = connect_to(&to);
 	run_until_accepted();
@@ -301,7 +301,7 @@ ipv4_may_have_a_socket_of_its_own_beside_ipv6(void **state)
 	a = socket_listen(&v4, LISTEN_ALONE, error);
 	assert_true(a >= 0);
 	v4 = socket_local(a);
-	snprintf(text, sizeof(text), "[::]:%u", address_port(&v4));
+	snprintf(text, sizeof text, "[::]:%u", address_port(&v4));
 	assert_true(address_parse(&v6, text));
 	assert_int_equal(socket_listen(&v6, LISTEN_ALONE, error), -1);
 	assert_int_equal(errno, EADDRINUSE);
@@ -353,7 +353,7 @@ replaces_a_stale_local_socket_but_no_living_one(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(path));
-	snprintf(text, sizeof(text), "unix:%s/s", path);
+	snprintf(text, sizeof text, "unix:%s/s", path);
 	assert_true(address_parse(&address, text));
 	fd = socket_listen(&address, LISTEN_ALONE, error);
 	assert_true(fd >= 0);

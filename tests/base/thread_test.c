@@ -26,7 +26,7 @@ run(void *arg, struct loop *loop)
 	sigset_t set;
 
 	place->loop = loop;
-	pthread_getname_np(pthread_self(), place->name, sizeof(place->name));
+	pthread_getname_np(pthread_self(), place->name, sizeof place->name);
 	pthread_sigmask(SIG_SETMASK, NULL, &set);
 	place->signals_blocked = sigismember(&set, SIGTERM) == 1 && sigismember(&set, SIGHUP) == 1;
 	place->faults_blocked = sigismember(&set, SIGSEGV) == 1 || sigismember(&set, SIGABRT) == 1;
@@ -45,7 +45,7 @@ deliver(void *data)
 static void
 post(struct thread *thread, struct place *place)
 {
-	struct letter *letter = calloc(1, sizeof(*letter));
+	struct letter *letter = calloc(1, sizeof *letter);
 
 	letter->place = place;
 	loop_call(thread_loop(thread), &letter->call, deliver, letter);

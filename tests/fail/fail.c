@@ -22,12 +22,12 @@ __attribute__((constructor)) static void
 map_steering(void)
 {
 	const char *path = getenv("VALISE_FAIL");
-	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *map;
 
 	if (fd < 0)
 		return;
-	map = mmap(NULL, sizeof(*fail_steering), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, sizeof *fail_steering, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
 		abort();
@@ -39,11 +39,11 @@ fails(void)
 {
 	void *frames[FRAMES];
 
-	if (fail_steering == NULL ||
+	if (!fail_steering ||
 	    atomic_fetch_add(&fail_steering->made, 1) + 1 != atomic_load(&fail_steering->fail_at))
 		return 0;
 	atomic_fetch_add(&fail_steering->failed, 1);
-	if (getenv("VALISE_FAIL_TRACE") != NULL)
+	if (getenv("VALISE_FAIL_TRACE"))
 		backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDERR_FILENO);
 	errno = ENOMEM;
 	return 1;

@@ -83,7 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool fine;
 
 	report.out = open_memstream(&said, &said_bytes);
-	if (report.out == NULL)
+	if (!report.out)
 		return 0;
 	fine = conf_read_bytes(&settings, rows, data, size, &report);
 	fclose(report.out);

@@ -28,7 +28,7 @@ hold_sorted(const struct crl *crl)
 		const struct crl_entry *entry = crl_entry(crl, i);
 		unsigned comparisons;
 		const struct crl_entry *found = crl_find(crl, &entry->serial, &comparisons);
-		hold(found != NULL && serial_compare(&found->serial, &entry->serial) == 0);
+		hold(found && serial_compare(&found->serial, &entry->serial) == 0);
 		hold(comparisons <= most);
 		hold(i == 0 || serial_compare(&crl_entry(crl, i - 1)->serial, &entry->serial) <= 0);
 		hold(crl_reason_word(entry->reason) != NULL);
@@ -41,8 +41,8 @@ read_crl(struct der der)
 	static const uint8_t key[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, [43] = 1 };
 	const char *why = NULL;
 	struct crl *crl = crl_parse(der.data, der.bytes, &why);
-	hold(crl != NULL || why != NULL);
-	if (crl == NULL)
+	hold(crl || why);
+	if (!crl)
 		return;
 	crl_is_signed_by(crl, (struct der){ key, sizeof key });
 	hold(crl_next_update(crl) >= crl_this_update(crl));

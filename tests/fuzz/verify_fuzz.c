@@ -38,7 +38,7 @@ trust_of(const char *pem)
 		.crl_count = 1, .crls_configured = true, .label = "cas", .now = NOW };
 	struct trust *trust = trust_load(&sources, NULL, error, sizeof error);
 	unlink(path);
-	if (trust == NULL)
+	if (!trust)
 		fprintf(stderr, "%s\n", error);
 	hold(trust != NULL);
 	return trust;
@@ -62,8 +62,8 @@ take_at_its_word(const struct peer_chain *sent, struct trust *trust)
 	if (path.count < 2)
 		return;
 	struct identity *identity = identity_new(&path, ROLE_AGENT, has_grant ? &grant : NULL);
-	hold(identity != NULL && identity_name(identity) != NULL);
-	for (size_t i = 0; identity_san(identity, i) != NULL; i++)
+	hold(identity && identity_name(identity));
+	for (size_t i = 0; identity_san(identity, i); i++)
 		hold(identity_covers(identity, identity_san(identity, i), &san) == COVER_EXACT);
 	identity_covers(identity, "*.a.example", NULL);
 	identity_judge_again(identity, trust, NOW, &verdict);
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct peer_chain sent;
 	const char *why;
 	size_t count = 0;
-	if (trust == NULL)
+	if (!trust)
 		trust = trust_of(verify_trust);
 	enum role role = (enum role)(cursor_u8(&in) % ROLES);
 	while (in.left > 0 && count < sizeof chain / sizeof *chain) {

@@ -124,7 +124,7 @@ finds_every_serial(size_t (*serial_at)(size_t, uint8_t[8]))
 	const char *why;
 	struct large large = large_crl(serial_at);
 	struct crl *crl = crl_parse(large.data, large.bytes, &why);
-	if (crl == NULL)
+	if (!crl)
 		fail_msg("%s", why);
 	assert_true(crl_index(crl, &why));
 	assert_int_equal(crl_count(crl), MANY);
@@ -213,7 +213,7 @@ reads(const uint8_t *data, size_t bytes)
 	uint8_t *copy = malloc(bytes + 1);	/* its own end, for the sanitizer */
 	memcpy(copy, data, bytes);
 	struct crl *crl = crl_parse(copy, bytes, &why);
-	bool done = crl != NULL && crl_index(crl, &why);
+	bool done = crl && crl_index(crl, &why);
 	crl_free(crl);
 	free(copy);
 	return done;

@@ -116,7 +116,7 @@ put_oid(struct forged *out, const char *dotted)
 	snprintf(copy, sizeof copy, "%s", dotted);
 	uint64_t first = strtoull(strsep(&rest, "."), NULL, 10);
 	put_arc(out, strsep(&rest, "."), 40 * first);
-	while (rest != NULL)
+	while (rest)
 		put_arc(out, strsep(&rest, "."), 0);
 	close_tag(out, start);
 }
@@ -140,8 +140,8 @@ put_name(struct forged *out, const char *text)
 {
 	const char *slash = strchr(text, '/');
 	size_t name = open_tag(out, DER_SEQUENCE);
-	for (int part = slash == NULL; part < 2 && text[0] != '\0'; part++) {
-		const char *value = part == 0 || slash == NULL ? text : slash + 1;
+	for (int part = !slash; part < 2 && text[0] != '\0'; part++) {
+		const char *value = part == 0 || !slash ? text : slash + 1;
 		size_t bytes = part == 0 ? (size_t)(slash - text) : strlen(value);
 		size_t set = open_tag(out, DER_SET), sequence = open_tag(out, DER_SEQUENCE);
 		put_oid(out, part == 0 ? "2.5.4.10" : "2.5.4.3");
@@ -186,7 +186,7 @@ static gnutls_privkey_t
 forge_key(enum key which)
 {
 	static gnutls_privkey_t keys[KEYS];
-	if (keys[which] != NULL)
+	if (keys[which])
 		return keys[which];
 	gnutls_privkey_init(&keys[which]);
 	int result = which == KEY_RSA ? gnutls_privkey_generate(keys[which], GNUTLS_PK_RSA, 2048, 0) :
@@ -366,7 +366,7 @@ put_names(struct forged *out, const char *list, bool subtree)
 {
 	char copy[1024], *rest = copy;
 	snprintf(copy, sizeof copy, "%s", list);
-	for (char *name = strsep(&rest, ","); name != NULL; name = strsep(&rest, ",")) {
+	for (char *name = strsep(&rest, ","); name; name = strsep(&rest, ",")) {
 		size_t start = subtree ? open_tag(out, DER_SEQUENCE) : 0;
 		put_general_name(out, name, subtree);
 		if (subtree)
@@ -384,7 +384,7 @@ put_purposes(struct forged *out, const char *list)
 	open_extension(out, "2.5.29.37", false, marks);
 	size_t start = open_tag(out, DER_SEQUENCE);
 	snprintf(copy, sizeof copy, "%s", list);
-	for (char *word = strsep(&rest, ","); word != NULL; word = strsep(&rest, ",")) {
+	for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ",")) {
 		const char *oid = word;
 		for (size_t i = 0; i < sizeof forge_purpose_words / sizeof *forge_purpose_words; i++)
 			if (strcmp(word, forge_purpose_words[i][0]) == 0)
@@ -430,12 +430,12 @@ put_key_ids(struct forged *out, enum key own, enum key issuer, const char *wrong
 	key_id(own, id);
 	put_tlv(out, DER_OCTET_STRING, id, sizeof id);
 	close_extension(out, marks);
-	if (wrong != NULL && wrong[0] == '\0')
+	if (wrong && wrong[0] == '\0')
 		return;
 	open_extension(out, "2.5.29.35", false, marks);
 	size_t start = open_tag(out, DER_SEQUENCE);
 	key_id(issuer, id);
-	if (wrong != NULL)
+	if (wrong)
 		put_hex(out, DER_CONTEXT, wrong);
 	else
 		put_tlv(out, DER_CONTEXT, id, sizeof id);
@@ -449,10 +449,10 @@ put_grant(struct forged *out, const struct recipe *r, bool leaf_of_agent)
 	static const struct grant small = { .name = "shop" };
 	uint8_t der[GRANT_DER_BYTES];
 	size_t bytes, marks[2];
-	const struct grant *grant = r->grant != NULL ? r->grant : leaf_of_agent ? &small : NULL;
-	if (r->no_grant || (grant == NULL && r->grant_hex == NULL))
+	const struct grant *grant = r->grant ? r->grant : leaf_of_agent ? &small : NULL;
+	if (r->no_grant || (!grant && !r->grant_hex))
 		return;
-	if (r->grant_hex != NULL)
+	if (r->grant_hex)
 		bytes = unhex(r->grant_hex, der);
 	else if (!grant_encode(grant, der, sizeof der, &bytes))
 		abort();
@@ -465,13 +465,13 @@ static void
 put_constraints(struct forged *out, const struct recipe *r)
 {
 	size_t marks[2];
-	if (r->permit == NULL && r->exclude == NULL)
+	if (!r->permit && !r->exclude)
 		return;
 	open_extension(out, "2.5.29.30", true, marks);
 	size_t all = open_tag(out, DER_SEQUENCE);
 	for (int i = 0; i < 2; i++) {
 		const char *list = i == 0 ? r->permit : r->exclude;
-		if (list == NULL)
+		if (!list)
 			continue;
 		size_t start = open_tag(out, DER_CONTEXT_SEQUENCE | (unsigned)i);
 		put_names(out, list, true);
@@ -501,14 +501,14 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 	}
 	char serial[3];
 	snprintf(serial, sizeof serial, "%02x", 0x10 + (unsigned)level);
-	put_hex(out, DER_INTEGER, r->serial != NULL ? r->serial : serial);
+	put_hex(out, DER_INTEGER, r->serial ? r->serial : serial);
 	put_algorithm(out, signer, r->sha1);
-	put_name(out, r->issuer != NULL ? r->issuer : forge_level_name[above]);
+	put_name(out, r->issuer ? r->issuer : forge_level_name[above]);
 	start = open_tag(out, DER_SEQUENCE);
 	put_time(out, NOW + (int64_t)DAY * (r->from != 0 ? r->from : leaf ? -1 : -30));
 	put_time(out, NOW + (int64_t)DAY * (r->to != 0 ? r->to : leaf ? 90 : 3650));
 	close_tag(out, start);
-	put_name(out, r->subject != NULL ? r->subject : forge_level_name[level]);
+	put_name(out, r->subject ? r->subject : forge_level_name[level]);
 	put_spki(out, own);
 	if (!r->version_1) {
 		start = open_tag(out, DER_CONTEXT_SEQUENCE | 3);
@@ -519,8 +519,8 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 			put_basic_constraints(out, !leaf, r->path);
 		if (r->usage != -1)
 			put_usage(out, r->usage != 0 ? r->usage : leaf ? 0x80 : 0x06);
-		put_purposes(out, r->purposes != NULL ? r->purposes : leaf ? purposes : "");
-		const char *names = r->names != NULL ? r->names : leaf ? "dns:a.example" : "";
+		put_purposes(out, r->purposes ? r->purposes : leaf ? purposes : "");
+		const char *names = r->names ? r->names : leaf ? "dns:a.example" : "";
 		if (names[0] != '\0') {
 			open_extension(out, "2.5.29.17", false, marks);
 			size_t san = open_tag(out, DER_SEQUENCE);
@@ -529,7 +529,7 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 			close_extension(out, marks);
 		}
 		put_constraints(out, r);
-		put_grant(out, r, leaf && strstr(purposes, "agent") != NULL);
+		put_grant(out, r, leaf && strstr(purposes, "agent"));
 		if (r->critical) {
 			open_extension(out, "1.2.3.4.5", true, marks);
 			put_tlv(out, DER_OCTET_STRING, "x", 1);
@@ -589,11 +589,11 @@ static void
 put_entries(struct forged *out, const struct crl_recipe *r)
 {
 	char copy[1024], *rest = copy;
-	if (r->serials == NULL)
+	if (!r->serials)
 		return;
 	size_t start = open_tag(out, DER_SEQUENCE);
 	snprintf(copy, sizeof copy, "%s", r->serials);
-	for (char *serial = strsep(&rest, ","); serial != NULL; serial = strsep(&rest, ","))
+	for (char *serial = strsep(&rest, ","); serial; serial = strsep(&rest, ","))
 		put_entry(out, serial, r);
 	close_tag(out, start);
 }
@@ -658,7 +658,7 @@ forge_crl(struct forged *out, const struct crl_recipe *r, enum level level)
 	size_t tbs = open_tag(out, DER_SEQUENCE);
 	put_int(out, DER_INTEGER, 1);
 	put_algorithm(out, signer, r->sha1);
-	put_name(out, r->issuer != NULL ? r->issuer : forge_level_name[level]);
+	put_name(out, r->issuer ? r->issuer : forge_level_name[level]);
 	put_time(out, NOW + (int64_t)DAY * (r->from != 0 ? r->from : -1));
 	if (r->odd != ODD_NO_NEXT_UPDATE)
 		put_time(out, NOW + (int64_t)DAY * (r->to != 0 ? r->to : 13));
@@ -680,7 +680,7 @@ forge_directory(void)
 	static char path[64];
 	if (path[0] == '\0') {
 		snprintf(path, sizeof path, "/tmp/valise-pki-test.XXXXXX");
-		if (mkdtemp(path) == NULL)
+		if (!mkdtemp(path))
 			abort();
 	}
 	return path;
@@ -710,7 +710,7 @@ static void
 forge_write(const char *name, const void *data, size_t bytes)
 {
 	FILE *file = fopen(forge_path(name), "w");
-	if (file == NULL || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
+	if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
 		abort();
 }
 
@@ -720,7 +720,7 @@ forge_append_pem(const char *name, const char *label, const struct forged *forge
 {
 	gnutls_datum_t der = { (unsigned char *)(uintptr_t)forged->data, (unsigned)forged->bytes }, pem;
 	FILE *file = fopen(forge_path(name), "a");
-	if (file == NULL || gnutls_pem_base64_encode2(label, &der, &pem) < 0 ||
+	if (!file || gnutls_pem_base64_encode2(label, &der, &pem) < 0 ||
 	    fwrite(pem.data, 1, pem.size, file) != pem.size || fclose(file) != 0)
 		abort();
 	gnutls_free(pem.data);

@@ -137,9 +137,9 @@ static struct grant
 grant_with(const char *const *sources, const char *const *regions)
 {
 	struct grant grant = { .name = "x" };
-	for (; sources != NULL && *sources != NULL; sources++)
+	for (; sources && *sources; sources++)
 		assert_true(prefix_parse_exact(&grant.sources[grant.source_count++], *sources));
-	for (; regions != NULL && *regions != NULL; regions++)
+	for (; regions && *regions; regions++)
 		snprintf(grant.regions[grant.region_count++], GRANT_REGION_BYTES + 1, "%s", *regions);
 	return grant;
 }

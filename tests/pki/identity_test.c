@@ -33,7 +33,7 @@ set_up(void **state)
 	files[0] = forge_path("cas.pem");
 	trust = trust_load(&(struct trust_sources){ .ca_files = files, .ca_count = 1, .label = "agent_cas",
 		.now = NOW }, NULL, error, sizeof error);
-	return trust == NULL ? -1 : 0;
+	return !trust ? -1 : 0;
 }
 
 static int
@@ -131,7 +131,7 @@ covers_what_its_sans_say(void **state)
 		const char *san;
 		assert_int_equal(identity_covers(plain, rows[i].pattern, NULL), rows[i].plain);
 		assert_int_equal(identity_covers(any, rows[i].pattern, &san), rows[i].deep);
-		if (rows[i].san == NULL)
+		if (!rows[i].san)
 			assert_null(san);
 		else
 			assert_string_equal(san, rows[i].san);

@@ -123,7 +123,7 @@ judge(const struct row *row)
 	struct pem_file file;
 	struct der chain[2];
 	struct verdict verdict;
-	if (trust == NULL || !pem_load(&file, row->chain, PEM_CERTIFICATE, error))
+	if (!trust || !pem_load(&file, row->chain, PEM_CERTIFICATE, error))
 		fail_msg("%s", error);
 	for (size_t i = 0; i < file.count; i++)
 		chain[i] = pem_block(&file, i);
@@ -157,7 +157,7 @@ has_the_oids_that_openssl_reads(void **state)
 	forge_write("agent.der", leaf.data, leaf.bytes);
 	FILE *out = popen("openssl asn1parse -inform DER -in agent.der", "r");
 	assert_non_null(out);
-	while (fgets(line, sizeof line, out) != NULL) {
+	while (fgets(line, sizeof line, out)) {
 		line[strcspn(line, "\n")] = '\0';
 		found |= strstr(line, "extKeyUsage") || strstr(line, "Extended Key Usage") ? 1 : 0;
 		found |= strstr(line, ":" OID_GRANT) ? 2 : 0;
@@ -165,7 +165,7 @@ has_the_oids_that_openssl_reads(void **state)
 	assert_int_equal(pclose(out), 0);
 	assert_int_equal(found, 3);
 	out = popen("openssl x509 -inform DER -in agent.der -noout -text", "r");
-	while (fgets(line, sizeof line, out) != NULL)
+	while (fgets(line, sizeof line, out))
 		found |= strstr(line, OID_AGENT_PURPOSE) ? 4 : 0;
 	assert_int_equal(pclose(out), 0);
 	assert_int_equal(found, 7);

@@ -366,10 +366,10 @@ forge_chain(struct stage *stage, const struct row *row)
 {
 	static const struct recipe stranger = { .subject = "stranger", .issuer = "stranger", .key = KEY_STRANGER,
 		.signer = KEY_STRANGER };
-	const char *purposes = row->purposes != NULL ? row->purposes : role_purposes[row->role];
+	const char *purposes = row->purposes ? row->purposes : role_purposes[row->role];
 	enum level above = row->with_sub ? LEVEL_SUB : LEVEL_MIDDLE;
-	bool by_root = row->leaf.issuer != NULL && strcmp(row->leaf.issuer, "root") == 0;
-	bool sub_by_root = row->sub.issuer != NULL && strcmp(row->sub.issuer, "root") == 0;
+	bool by_root = row->leaf.issuer && strcmp(row->leaf.issuer, "root") == 0;
+	bool sub_by_root = row->sub.issuer && strcmp(row->sub.issuer, "root") == 0;
 	forge_certificate(&stage->root, &row->root, LEVEL_ROOT, LEVEL_ROOT, purposes);
 	forge_certificate(&stage->middle, &row->middle, LEVEL_MIDDLE, LEVEL_ROOT, purposes);
 	forge_certificate(&stage->sub, &row->sub, LEVEL_SUB, sub_by_root ? LEVEL_ROOT : LEVEL_MIDDLE, purposes);
@@ -451,9 +451,9 @@ judge(const struct row *row, const struct stage *stage, struct trust *trust)
 	assert_int_equal(identity != NULL, row->want == OK);
 	assert_int_equal(verdict.alert != 0, row->want != OK);
 	assert_int_equal(verdict.sentence[0] != '\0', row->want != OK);
-	if (row->sentence != NULL && strstr(verdict.sentence, row->sentence) == NULL)
+	if (row->sentence && !strstr(verdict.sentence, row->sentence))
 		fail_msg("\"%s\" is not in: %s", row->sentence, verdict.sentence);
-	if (identity != NULL) {
+	if (identity) {
 		assert_true(identity_judge_again(identity, trust, NOW, &verdict));
 		assert_true((identity_grant(identity) != NULL) == (row->role == ROLE_AGENT));
 	}
@@ -471,12 +471,12 @@ run_row(void **state)
 	write_cas(stage, row->cas);
 	write_crls(row);
 	struct trust *trust = load(row, error);
-	if (row->refused != NULL) {
+	if (row->refused) {
 		assert_null(trust);
-		if (strstr(error, row->refused) == NULL || strstr(error, "s.pem") == NULL)
+		if (!strstr(error, row->refused) || !strstr(error, "s.pem"))
 			fail_msg("\"%s\" is not in: %s", row->refused, error);
 	} else {
-		if (trust == NULL)
+		if (!trust)
 			fail_msg("%s", error);
 		judge(row, stage, trust);
 	}

@@ -67,7 +67,7 @@ load(const struct trust_sources *from, const struct trust *previous)
 {
 	char error[TRUST_ERROR];
 	struct trust *trust = trust_load(from, previous, error, sizeof error);
-	if (trust == NULL)
+	if (!trust)
 		fail_msg("%s", error);
 	return trust;
 }
@@ -77,7 +77,7 @@ refuses_to_load(const struct trust_sources *from, const struct trust *previous, 
 {
 	char error[TRUST_ERROR] = "";
 	assert_null(trust_load(from, previous, error, sizeof error));
-	if (strstr(error, part) == NULL)
+	if (!strstr(error, part))
 		fail_msg("\"%s\" is not in: %s", part, error);
 }
 
@@ -467,8 +467,8 @@ judge_often(void *arg)
 	for (int i = 0; i < 40; i++) {
 		struct verdict verdict;
 		struct identity *identity = verify(trust, i % 2 ? &leaf : &sub_leaf, &verdict);
-		struct identity *again = identity == NULL ? NULL : identity_hold(identity);
-		if (again != NULL)
+		struct identity *again = !identity ? NULL : identity_hold(identity);
+		if (again)
 			identity_judge_again(again, trust, NOW, &verdict);
 		identity_release(again);
 		identity_release(identity);

@@ -66,7 +66,7 @@ write_and_read(const struct issuer *issuer, unsigned count, int64_t next_update)
 		const uint8_t serial[] =
 		    { 0x80 | (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 
-		crl_writer_add(&writer, serial, sizeof(serial), NOW + i, reasons[i % 4]);
+		crl_writer_add(&writer, serial, sizeof serial, NOW + i, reasons[i % 4]);
 	}
 	assert_int_equal(crl_writer_sign(&writer, issuer->key, NOW, next_update, &der), 0);
 	crl_writer_wipe(&writer);
@@ -105,7 +105,7 @@ every_kind_of_key_signs_one(void **state)
 	static const enum key_type types[] = { KEY_P256, KEY_ED25519, KEY_RSA2048 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		struct issuer issuer = { 0 };
 		struct crl *crl;
 
@@ -136,7 +136,7 @@ serials_dates_and_reasons_come_back(void **state)
 		    { 0, 0x80 | (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
 		const struct crl_entry *entry;
 
-		assert_true(serial_of(&serial, (struct der){ octets, sizeof(octets) }));
+		assert_true(serial_of(&serial, (struct der){ octets, sizeof octets }));
 		entry = crl_find(crl, &serial, NULL);
 		assert_non_null(entry);
 		assert_int_equal(entry->revoked_at, NOW + i);

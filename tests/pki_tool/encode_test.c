@@ -23,7 +23,7 @@ writes_lengths_in_their_shortest_form(void **state)
 	static const size_t headers[] = { 2, 2, 2, 3, 3, 4, 4, 5, 5 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		struct encoding encoding = { 0 };
 		char *filler = test_calloc(lengths[i] + 1, 1);
 		struct cursor cursor;
@@ -46,7 +46,7 @@ writes_numbers_that_are_read_back(void **state)
 	    { 0, 1, 127, 128, 255, 256, 0x7fff, 0x8000, 600000, UINT64_C(1) << 62 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		struct encoding encoding = { 0 };
 		struct cursor cursor;
 
@@ -77,7 +77,7 @@ writes_magnitudes_as_positive_integers(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct encoding encoding = { 0 };
 		size_t compared = cases[i].wanted_bytes < 6 ? cases[i].wanted_bytes : 6;
 
@@ -104,7 +104,7 @@ writes_times_by_the_year_2049_as_utc_and_later_ones_generalized(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct encoding encoding = { 0 };
 		struct cursor cursor;
 		struct der text;

@@ -30,7 +30,7 @@ a_name_is_within_its_permitted_subtree(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_int_equal(names_is_within(cases[i].pattern, cases[i].permitted),
 		    cases[i].within);
 }
@@ -38,7 +38,7 @@ a_name_is_within_its_permitted_subtree(void **state)
 static void
 the_same_name_is_there_once(void **state)
 {
-	struct names *names = test_calloc(1, sizeof(*names));
+	struct names *names = test_calloc(1, sizeof *names);
 	char text[64];
 
 	(void)state;
@@ -46,7 +46,7 @@ the_same_name_is_there_once(void **state)
 	assert_int_equal(names_add(names, GNUTLS_SAN_DNSNAME, "a.example"), 0);
 	assert_int_equal(names_add(names, GNUTLS_SAN_URI, "x:a.example"), 0);
 	assert_int_equal(names->count, 2);
-	names_join(names, text, sizeof(text));
+	names_join(names, text, sizeof text);
 	assert_string_equal(text, "a.example x:a.example");
 	names_join(names, text, 5);
 	assert_string_equal(text, "a.ex");
@@ -57,11 +57,11 @@ static void
 hostile_bytes_of_a_name_are_replaced(void **state)
 {
 	unsigned char bytes[] = "foo\0.evil\n\x1b\xff";
-	struct names *names = test_calloc(1, sizeof(*names));
+	struct names *names = test_calloc(1, sizeof *names);
 
 	(void)state;
 	assert_int_equal(names_add_raw(names, GNUTLS_SAN_DNSNAME,
-	    &(gnutls_datum_t){ bytes, sizeof(bytes) - 1 }), 0);
+	    &(gnutls_datum_t){ bytes, sizeof bytes - 1 }), 0);
 	assert_string_equal(names->at[0].text, "foo?.evil???");
 	test_free(names);
 }
@@ -93,7 +93,7 @@ a_grant_fits_below_its_ceiling_or_is_refused(void **state)
 
 	(void)state;
 	assert_true(prefix_parse_exact(&ceiling.sources[0], "192.0.2.0/24"));
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct grant grant = { .name = "x", .max_flows = cases[i].flows,
 		    .shared = cases[i].shared, .any_depth = cases[i].any_depth };
 

@@ -29,7 +29,7 @@ turn_over(void *data)
 static inline void
 turn(struct loop *loop)
 {
-	struct turn_end *end = calloc(1, sizeof(*end));
+	struct turn_end *end = calloc(1, sizeof *end);
 
 	assert_non_null(end);
 	end->loop = loop;

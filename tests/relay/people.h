@@ -53,7 +53,7 @@ identity_covers(const struct identity *identity, const char *pattern, const char
 	enum cover best = COVER_NONE;
 
 	(void)san;
-	for (int i = 0; i < 4 && identity->sans[i] != NULL; i++) {
+	for (int i = 0; i < 4 && identity->sans[i]; i++) {
 		if (strcmp(identity->sans[i], pattern) == 0)
 			return COVER_EXACT;
 		if (name_is_wildcard(identity->sans[i]) && !name_is_wildcard(pattern) &&
@@ -68,7 +68,7 @@ person(const char *name, const char *san, bool shared)
 {
 	struct identity identity = { .name = name, .sans = { san }, .grant.shared = shared };
 
-	snprintf((char *)identity.key, sizeof(identity.key), "%s", name);
+	snprintf((char *)identity.key, sizeof identity.key, "%s", name);
 	return identity;
 }
 

@@ -19,7 +19,7 @@ each_reason_has_its_alert(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_string_equal(refuse_word(rows[i].reason), rows[i].word);
 		assert_int_equal(refuse_alert(rows[i].reason), rows[i].alert);
 	}
@@ -64,7 +64,7 @@ writes_a_fatal_alert_record(void **state)
 
 	(void)state;
 	refuse_record(record, 112);
-	assert_memory_equal(record, wanted, sizeof(wanted));
+	assert_memory_equal(record, wanted, sizeof wanted);
 }
 
 int

@@ -158,7 +158,7 @@ exact_beats_wildcard_and_longer_beats_shorter(void **state)
 
 	(void)state;
 	assert_true(route_set_static(routes, "", all, 4));
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		assert_string_equal(find(rows[i][0]).pattern, rows[i][1]);
 	for (int i = 0; i < 4; i++)
 		route_static_release(all[i]);

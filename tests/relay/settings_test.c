@@ -126,12 +126,12 @@ says_where_and_what_to_do(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char *said;
 
 		if (read_text(rows[i][0], &said))
 			fail_msg("accepted: %s", rows[i][0]);
-		if (strncmp(said, path, strlen(path)) != 0 || strstr(said, rows[i][1]) == NULL)
+		if (strncmp(said, path, strlen(path)) != 0 || !strstr(said, rows[i][1]))
 			fail_msg("wanted '%s', got: %s", rows[i][1], said);
 		settings_wipe(&settings);
 		free(said);

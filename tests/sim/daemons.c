@@ -95,7 +95,7 @@ relay_up(struct sim_relay *relay)
 
 	sim_self = relay->process;
 	sim_processes[sim_self].alive = true;
-	memset(shared, 0, sizeof(*shared));
+	memset(shared, 0, sizeof *shared);
 	shared->usage_table = usage_table_new();
 	shared->routes = route_table_new();
 	shared->clients = clients_new(1000, 1000);
@@ -192,9 +192,9 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 	struct endpoint *endpoint = &agent->endpoints[index];
 
 	*endpoint = (struct endpoint){ .references = 1, .number = number, .carriers = 1u << CARRIER_SEALED, .weight = 1 };
-	snprintf(endpoint->name, sizeof(endpoint->name), "%s", name);
-	snprintf(endpoint->server_name, sizeof(endpoint->server_name), "%s", name);
-	snprintf(endpoint->upstream.url.target, sizeof(endpoint->upstream.url.target), "up:80");
+	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
+	snprintf(endpoint->server_name, sizeof endpoint->server_name, "%s", name);
+	snprintf(endpoint->upstream.url.target, sizeof endpoint->upstream.url.target, "up:80");
 	endpoint->bounds.half_closed_ms = 60000;
 	agent->list[index] = endpoint;
 	agent->table.count = index + 1;
@@ -214,8 +214,8 @@ fill_agent(struct sim_agent *agent)
 	add_endpoint(agent, 0, 1, agent->process == FIRST_AGENT + 2 ? "beta.sim" : "alpha.sim");
 	agent->credentials = (struct credentials){ .references = 1, .session = tls_config_new(&session, NULL),
 		.channel = tls_config_new(&channel, NULL) };
-	memset(&state, agent->instance, sizeof(state));
-	for (size_t i = 0; i < sizeof(state.start); i++)
+	memset(&state, agent->instance, sizeof state);
+	for (size_t i = 0; i < sizeof state.start; i++)
 		state.start[i] = (uint8_t)sim_random();
 	agent->context.credentials = &agent->credentials;
 	agent->context.endpoint_table = &agent->table;
@@ -230,7 +230,7 @@ agent_up(struct sim_agent *agent)
 
 	sim_self = agent->process;
 	sim_processes[sim_self].alive = true;
-	memset(&agent->context, 0, sizeof(agent->context));
+	memset(&agent->context, 0, sizeof agent->context);
 	fill_agent(agent);
 	agent->context.loop = loop_new();
 	agent->context.workers = agent_workers_new(1, agent->context.loop, NULL, &agent->table,
@@ -348,7 +348,7 @@ daemons_load(void)
 	    "routes: [{server_name: static.sim, upstream: {url: \"tcp://up:80\"}}]\n";
 	char path[] = "/tmp/valise-sim-XXXXXX";
 	int fd = mkstemp(path);
-	bool fine = fd >= 0 && write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1 &&
+	bool fine = fd >= 0 && write(fd, text, sizeof text - 1) == (ssize_t)sizeof text - 1 &&
 	    settings_read(&relay_settings, path, stderr, NULL);
 
 	session_tls = tls_config_new(&session, NULL);

@@ -56,9 +56,9 @@ sim_hello(uint8_t wire[SIM_HELLO_MOST], const char *server_name, const char *alp
 	struct bytes extensions = { block, 0 }, hello = { wire, 0 };
 	size_t body;
 
-	if (server_name != NULL)
+	if (server_name)
 		put_name(&extensions, server_name);
-	if (alpn != NULL)
+	if (alpn)
 		put_alpn(&extensions, alpn);
 	put(&extensions, "\0\x2b\0\x03\x02\x03\x04", 7);	/* supported_versions: 1.3 */
 	if (early_data)

@@ -94,7 +94,7 @@ kernel_at(struct sim_event *event, uint64_t due_us, void (*happen)(struct sim_ev
 void
 kernel_forget(struct sim_event *event)
 {
-	if (event->happen != NULL)
+	if (event->happen)
 		heap_remove(&events, &event->node);
 	event->happen = NULL;
 }
@@ -102,7 +102,7 @@ kernel_forget(struct sim_event *event)
 static struct sim_event *
 first_event(void)
 {
-	return events.first != NULL ? container_of(events.first, struct sim_event, node) : NULL;
+	return events.first ? container_of(events.first, struct sim_event, node) : NULL;
 }
 
 uint64_t
@@ -110,7 +110,7 @@ kernel_next_us(void)
 {
 	struct sim_event *event = first_event();
 
-	return event != NULL ? event->due_us : UINT64_MAX;
+	return event ? event->due_us : UINT64_MAX;
 }
 
 bool
@@ -119,7 +119,7 @@ kernel_run(void)
 	struct sim_event *event;
 	bool ran = false;
 
-	while ((event = first_event()) != NULL && event->due_us <= clock_us()) {
+	while ((event = first_event()) && event->due_us <= clock_us()) {
 		void (*happen)(struct sim_event *) = event->happen;
 
 		heap_remove(&events, &event->node);
@@ -159,7 +159,7 @@ end_of(int fd)
 {
 	struct end *end = fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + FDS ? fds[fd - SIM_FIRST_FD] : NULL;
 
-	if (end == NULL)
+	if (!end)
 		sim_violated("descriptor %d is used and was never open, or is closed", fd);
 	return end;
 }
@@ -170,7 +170,7 @@ give_fd(struct end *end, int process)
 {
 	int i = 0;
 
-	while (i < FDS && fds[i] != NULL)
+	while (i < FDS && fds[i])
 		i++;
 	assert(i < FDS);
 	fds[i] = end;
@@ -183,7 +183,7 @@ drop_segments(struct end *end)
 {
 	struct segment *segment;
 
-	while ((segment = TAILQ_FIRST(&end->segments)) != NULL) {
+	while ((segment = TAILQ_FIRST(&end->segments))) {
 		TAILQ_REMOVE(&end->segments, segment, link);
 		kernel_forget(&segment->event);
 		free(segment);
@@ -234,7 +234,7 @@ arrive(struct sim_event *event)
 	struct connection *connection = end->connection;
 
 	TAILQ_REMOVE(&end->segments, segment, link);
-	if (end->fd < 0 && connection->accept.happen == NULL) {
+	if (end->fd < 0 && !connection->accept.happen) {
 		/* Nobody is there: the answer to data is a reset. */
 		if (segment->kind == DATA && !other(end)->is_broken && other(end)->fd >= 0)
 			put_on_its_way(other(end), RST, NULL, 0);
@@ -267,7 +267,7 @@ put_on_its_way(struct end *to, enum segment_kind kind, const void *data, size_t 
 
 	if (to->is_broken)
 		return;
-	segment = __real_calloc(1, sizeof(*segment) + bytes);
+	segment = __real_calloc(1, sizeof *segment + bytes);
 	segment->to = to;
 	segment->kind = kind;
 	segment->bytes = bytes;
@@ -298,11 +298,11 @@ kernel_listen(const char *target, int process, void (*on_accept)(void *, int, co
 	struct listening *free_one = NULL;
 
 	for (int i = 0; i < LISTENERS; i++) {
-		if (listeners[i].target != NULL && strcmp(listeners[i].target, target) == 0) {
+		if (listeners[i].target && strcmp(listeners[i].target, target) == 0) {
 			listeners[i] = (struct listening){ target, process, on_accept, arg };
 			return;
 		}
-		if (listeners[i].target == NULL && free_one == NULL)
+		if (!listeners[i].target && !free_one)
 			free_one = &listeners[i];
 	}
 	assert(free_one != NULL);
@@ -313,8 +313,8 @@ static struct listening *
 find_listening(const char *target)
 {
 	for (int i = 0; i < LISTENERS; i++) {
-		if (listeners[i].target != NULL && strcmp(listeners[i].target, target) == 0 &&
-		    listeners[i].on_accept != NULL)
+		if (listeners[i].target && strcmp(listeners[i].target, target) == 0 &&
+		    listeners[i].on_accept)
 			return &listeners[i];
 	}
 	return NULL;
@@ -328,7 +328,7 @@ be_accepted(struct sim_event *event)
 	struct end *end = &connection->ends[1];
 	int before = sim_self;
 
-	if (listening->on_accept == NULL || !sim_processes[listening->process].alive) {
+	if (!listening->on_accept || !sim_processes[listening->process].alive) {
 		if (connection->ends[0].fd >= 0)
 			put_on_its_way(&connection->ends[0], RST, NULL, 0);
 		tidy(connection);
@@ -361,7 +361,7 @@ make_black_hole(struct connection *connection)
 		TAILQ_FOREACH(segment, &connection->ends[i].segments, link)
 			kernel_forget(&segment->event);
 	}
-	if (connection->death.happen == NULL)
+	if (!connection->death.happen)
 		kernel_at(&connection->death, clock_us() + DEAD_US, die);
 }
 
@@ -370,7 +370,7 @@ fill_address(struct address *address, uint8_t octet, unsigned port)
 {
 	char text[ADDRESS_TEXT];
 
-	snprintf(text, sizeof(text), "10.0.0.%u:%u", octet, port);
+	snprintf(text, sizeof text, "10.0.0.%u:%u", octet, port);
 	address_parse(address, text);
 }
 
@@ -380,9 +380,9 @@ kernel_connect(const char *target, uint64_t *established_us)
 	struct listening *listening = find_listening(target);
 	struct connection *connection;
 
-	if (listening == NULL || !sim_processes[listening->process].alive)
+	if (!listening || !sim_processes[listening->process].alive)
 		return -1;
-	connection = __real_calloc(1, sizeof(*connection));
+	connection = __real_calloc(1, sizeof *connection);
 	LIST_INSERT_HEAD(&connections, connection, link);
 	connection->listening = listening;
 	connection->delay_us = 50 + sim_below((uint32_t)most_delay_us + 1);
@@ -414,7 +414,7 @@ kernel_hurt(enum kernel_fault fault)
 		if (connection->ends[0].fd >= 0 && connection->ends[1].fd >= 0 && sim_one_in(++seen))
 			chosen = connection;
 	}
-	if (chosen == NULL)
+	if (!chosen)
 		return false;
 	sim_tell("the network %s the connection %s -> %s", fault == KERNEL_RESET ? "resets" : "swallows",
 	    sim_processes[chosen->ends[0].process].name, sim_processes[chosen->ends[1].process].name);
@@ -435,7 +435,7 @@ kernel_kill(int process, bool silently)
 	for (int i = 0; i < FDS; i++) {
 		struct end *end = fds[i];
 
-		if (end == NULL || end->process != process)
+		if (!end || end->process != process)
 			continue;
 		if (silently)
 			make_black_hole(end->connection);
@@ -450,7 +450,7 @@ kernel_kill(int process, bool silently)
 bool
 kernel_is_open(int fd)
 {
-	return fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + FDS && fds[fd - SIM_FIRST_FD] != NULL;
+	return fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + FDS && fds[fd - SIM_FIRST_FD];
 }
 
 unsigned
@@ -459,7 +459,7 @@ kernel_open_count(int process)
 	unsigned count = 0;
 
 	for (int i = 0; i < FDS; i++)
-		count += fds[i] != NULL && fds[i]->process == process;
+		count += fds[i] && fds[i]->process == process;
 	return count;
 }
 
@@ -598,8 +598,8 @@ kernel_start(void)
 	event_number = 0;
 	next_port = 0;
 	LIST_INIT(&connections);
-	memset(listeners, 0, sizeof(listeners));
-	memset(fds, 0, sizeof(fds));
+	memset(listeners, 0, sizeof listeners);
+	memset(fds, 0, sizeof fds);
 	kernel_weather(1000, 0);
 }
 
@@ -607,7 +607,7 @@ void
 kernel_stop(void)
 {
 	for (int i = 0; i < FDS; i++) {
-		if (fds[i] != NULL)
+		if (fds[i])
 			sim_violated("descriptor %d of %s was never closed", i + SIM_FIRST_FD,
 			    sim_processes[fds[i]->process].name);
 	}

@@ -52,10 +52,10 @@ queue_init(struct task_queue *queue)
 struct loop *
 loop_new(void)
 {
-	struct loop *loop = __real_calloc(1, sizeof(*loop));
+	struct loop *loop = __real_calloc(1, sizeof *loop);
 	int i = 0;
 
-	while (loops[i] != NULL)
+	while (loops[i])
 		i++;
 	loops[i] = loop;
 	loop->process = sim_self;
@@ -85,12 +85,12 @@ run_calls(struct loop *loop)
 
 	loop->inbox = NULL;
 	loop->inbox_end = &loop->inbox;
-	for (struct call *call = list, *next; call != NULL; call = next) {
+	for (struct call *call = list, *next; call; call = next) {
 		struct loop *asker = call->asker;
 
 		next = call->next;
 		call->function(call->data); /* may free it, where no answer is wanted */
-		if (asker != NULL)
+		if (asker)
 			loop_call(asker, call, call->reply, call->data);
 	}
 	return list != NULL;
@@ -148,7 +148,7 @@ run_watches(struct loop *loop)
 static struct timer *
 first_timer(struct loop *loop)
 {
-	return loop->timers.first != NULL ? container_of(loop->timers.first, struct timer, node)
+	return loop->timers.first ? container_of(loop->timers.first, struct timer, node)
 					  : NULL;
 }
 
@@ -159,7 +159,7 @@ run_timers(struct loop *loop)
 	struct timer *timer = first_timer(loop);
 	bool ran = false;
 
-	while (timer != NULL && timer->due_us <= now && timer->number < set_before) {
+	while (timer && timer->due_us <= now && timer->number < set_before) {
 		timer_clear(timer);
 		timer->on_time(timer->arg);
 		timer = first_timer(loop);
@@ -173,12 +173,12 @@ queue_remove(struct task_queue *queue, struct task *task)
 {
 	struct task **at = &queue->first;
 
-	while (*at != NULL && *at != task)
+	while (*at && *at != task)
 		at = &(*at)->next;
-	if (*at == NULL)
+	if (!*at)
 		return false;
 	*at = task->next;
-	if (task->next == NULL)
+	if (!task->next)
 		queue->end = at;
 	return true;
 }
@@ -193,7 +193,7 @@ run_tasks(struct loop *loop)
 	if (!ran)
 		queue_init(&loop->running);
 	queue_init(&loop->later);
-	while ((task = loop->running.first) != NULL) {
+	while ((task = loop->running.first)) {
 		queue_remove(&loop->running, task);
 		task->queued = false;
 		task->run(task->arg);
@@ -221,8 +221,8 @@ has_work(struct loop *loop, uint64_t now)
 {
 	struct timer *timer = first_timer(loop);
 
-	return loop->inbox != NULL || loop->later.first != NULL ||
-	       (timer != NULL && timer->due_us <= now) || !loop->is_quiet ||
+	return loop->inbox || loop->later.first ||
+	       (timer && timer->due_us <= now) || !loop->is_quiet ||
 	       loop->moves_seen != kernel_moves(loop->process);
 }
 
@@ -236,7 +236,7 @@ loops_turn(void)
 	for (unsigned i = 0; i < LOOPS; i++) {
 		struct loop *loop = loops[(first + i) % LOOPS];
 
-		if (loop != NULL && now >= sim_processes[loop->process].stopped_until_us &&
+		if (loop && now >= sim_processes[loop->process].stopped_until_us &&
 		    has_work(loop, now))
 			ran |= turn(loop);
 	}
@@ -249,13 +249,13 @@ loops_next_us(void)
 	uint64_t next = UINT64_MAX, now = clock_us();
 
 	for (int i = 0; i < LOOPS; i++) {
-		struct timer *timer = loops[i] != NULL ? first_timer(loops[i]) : NULL;
+		struct timer *timer = loops[i] ? first_timer(loops[i]) : NULL;
 		uint64_t resumes, due;
 
-		if (loops[i] == NULL)
+		if (!loops[i])
 			continue;
 		resumes = sim_processes[loops[i]->process].stopped_until_us;
-		due = timer != NULL ? timer->due_us : UINT64_MAX;
+		due = timer ? timer->due_us : UINT64_MAX;
 		if (resumes > now)
 			due = resumes;
 		if (due < next)
@@ -274,11 +274,11 @@ loop_settle(struct loop *loop)
 void
 loop_free(struct loop *loop)
 {
-	if (loop == NULL)
+	if (!loop)
 		return;
 	while (run_calls(loop) || run_tasks(loop))
 		;
-	if (loop->watch_count > 0 || loop->timers.first != NULL)
+	if (loop->watch_count > 0 || loop->timers.first)
 		sim_violated("a loop of %s is freed and something still waits in it",
 		    sim_processes[loop->process].name);
 	for (int i = 0; i < LOOPS; i++) {
@@ -342,7 +342,7 @@ watch_want(struct watch *watch, unsigned mask)
 void
 watch_wipe(struct watch *watch)
 {
-	if (watch->loop == NULL)
+	if (!watch->loop)
 		return;
 	watch_want(watch, WATCH_NOTHING);
 	watch->loop = NULL;

@@ -28,7 +28,7 @@ memory_plan(uint64_t n, unsigned burst)
 	was_told = false;
 	plan_text[0] = '\0';
 	if (n > 0)
-		snprintf(plan_text, sizeof(plan_text), " FAIL_AT=%" PRIu64 " BURST=%u", n, burst);
+		snprintf(plan_text, sizeof plan_text, " FAIL_AT=%" PRIu64 " BURST=%u", n, burst);
 }
 
 const char *
@@ -80,7 +80,7 @@ memory_describe(char text[1024])
 	size_t at = (size_t)snprintf(text, 1024, "%s", sim_processes[failed_of].name);
 	char **symbols = backtrace_symbols(frames, frame_count);
 
-	for (int i = 2; symbols != NULL && i < frame_count && at < 1000; i++) {
+	for (int i = 2; symbols && i < frame_count && at < 1000; i++) {
 		const char *where = strrchr(symbols[i], '(');
 
 		at += (size_t)snprintf(text + at, 1024 - at, " %.*s", (int)strcspn(where + 1, ")"), where + 1);

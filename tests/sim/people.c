@@ -35,7 +35,7 @@ static bool upstream_is_up;
 void
 world_on_log(const char *event, const char *word, const char *client)
 {
-	if (sim_self >= RELAYS || client == NULL)
+	if (sim_self >= RELAYS || !client)
 		return;
 	if (strcmp(event, "flow-closed") != 0 && strcmp(event, "flow-refused") != 0 &&
 	    strcmp(event, "hello-refused") != 0 && strcmp(event, "hello-abandoned") != 0)
@@ -43,7 +43,7 @@ world_on_log(const char *event, const char *word, const char *client)
 	for (int i = 0; i < CLIENTS; i++) {
 		if (!clients[i].has_begun || strcmp(clients[i].address, client) != 0)
 			continue;
-		if (word == NULL && strcmp(event, "hello-abandoned") != 0)
+		if (!word && strcmp(event, "hello-abandoned") != 0)
 			sim_violated("%s of client %d has no reason", event, i);
 		if (++clients[i].log_lines > 1)
 			sim_violated("client %d has two ends in the log, the second is %s", i, event);
@@ -87,7 +87,7 @@ __wrap_channel_open(struct channel *channel, const struct frame_open *open, cons
 	struct sim_client *client = client_of(hello);
 	struct open_record *record = record_of(channel);
 
-	if (record != NULL)
+	if (record)
 		sim_violated("a channel is opened twice, for clients %d and %d", record->client->number,
 		    client->number);
 	if (client->early_data && client->opens_without_fail > 0)
@@ -96,7 +96,7 @@ __wrap_channel_open(struct channel *channel, const struct frame_open *open, cons
 		return false;
 	client->opens_without_fail++;
 	record = record_of(NULL);
-	if (record != NULL)
+	if (record)
 		*record = (struct open_record){ channel, client };
 	return true;
 }
@@ -106,7 +106,7 @@ __wrap_channel_fail_code(const struct channel *channel)
 {
 	struct open_record *record = record_of(channel);
 
-	if (record != NULL && record->client->opens_without_fail > 0) {
+	if (record && record->client->opens_without_fail > 0) {
 		record->client->opens_without_fail--;
 		record->channel = NULL;
 	}
@@ -116,9 +116,9 @@ __wrap_channel_fail_code(const struct channel *channel)
 void
 __wrap_channel_free(struct channel *channel)
 {
-	struct open_record *record = channel != NULL ? record_of(channel) : NULL;
+	struct open_record *record = channel ? record_of(channel) : NULL;
 
-	if (record != NULL)
+	if (record)
 		record->channel = NULL;
 	__real_channel_free(channel);
 }
@@ -181,13 +181,13 @@ take_upstream_bytes(struct sim_upstream *upstream, const uint8_t *data, size_t b
 	struct sim_client *client = upstream->client;
 	size_t i = 0;
 
-	for (; i < bytes && (client == NULL || upstream->received < client->hello_bytes); i++) {
+	for (; i < bytes && (!client || upstream->received < client->hello_bytes); i++) {
 		if (upstream->received == SIM_HELLO_MOST)
 			sim_violated("an upstream reads something that is no hello");
 		upstream->hello[upstream->received++] = data[i];
 		if (upstream->received == HELLO_RANDOM_AT + SIM_RANDOM_BYTES)
 			client = upstream->client = client_of(upstream->hello);
-		if (client != NULL && upstream->received == client->hello_bytes &&
+		if (client && upstream->received == client->hello_bytes &&
 		    memcmp(upstream->hello, client->hello, client->hello_bytes) != 0)
 			sim_violated("the hello of client %d is changed when it reaches its upstream", client->number);
 	}
@@ -203,7 +203,7 @@ see_upstream_end(struct sim_upstream *upstream)
 	struct sim_client *client = upstream->client;
 
 	upstream->saw_end = true;
-	if (client == NULL) {
+	if (!client) {
 		if (upstream->received > 0)
 			sim_violated("an upstream sees an orderly end within a hello");
 		return;
@@ -221,7 +221,7 @@ upstream_read(struct sim_upstream *upstream)
 
 	if (upstream->saw_end || upstream->saw_reset || !kernel_readable(upstream->fd))
 		return false;
-	got = kernel_recv(upstream->fd, data, sizeof(data));
+	got = kernel_recv(upstream->fd, data, sizeof data);
 	if (got > 0)
 		take_upstream_bytes(upstream, data, (size_t)got);
 	else if (got == 0)
@@ -239,7 +239,7 @@ upstream_write(struct sim_upstream *upstream)
 	size_t left;
 	ssize_t sent;
 
-	if (client == NULL || upstream->fin_sent || upstream->saw_reset || !kernel_writable(upstream->fd) ||
+	if (!client || upstream->fin_sent || upstream->saw_reset || !kernel_writable(upstream->fd) ||
 	    (client->upstream_waits && !upstream->saw_end))
 		return false;
 	left = client->down_total - upstream->sent;
@@ -251,8 +251,8 @@ upstream_write(struct sim_upstream *upstream)
 		upstream->fin_sent = true;
 		return kernel_shutdown(upstream->fd) == 0;
 	}
-	if (left > sizeof(data))
-		left = sizeof(data);
+	if (left > sizeof data)
+		left = sizeof data;
 	fill_bytes(client, true, upstream->sent, data, left);
 	sent = kernel_send(upstream->fd, data, left);
 	if (sent > 0)
@@ -272,7 +272,7 @@ upstream_step(struct sim_upstream *upstream)
 	moved = upstream_read(upstream);
 	moved |= upstream_write(upstream);
 	if (upstream->fd >= 0 && (upstream->saw_reset || (upstream->saw_end && upstream->fin_sent) ||
-	    (upstream->saw_end && upstream->client == NULL))) {
+	    (upstream->saw_end && !upstream->client))) {
 		kernel_close(upstream->fd);
 		upstream->fd = -1;
 		moved = true;
@@ -310,13 +310,13 @@ people_is_alert(const struct sim_client *client)
 {
 	static const uint8_t record[] = { 0x15, 3, 3, 0, 2, 2 };
 
-	return client->received == 7 && memcmp(client->first, record, sizeof(record)) == 0;
+	return client->received == 7 && memcmp(client->first, record, sizeof record) == 0;
 }
 
 static void
 take_client_bytes(struct sim_client *client, const uint8_t *data, size_t bytes)
 {
-	for (size_t i = 0; i < bytes && client->received + i < sizeof(client->first); i++)
+	for (size_t i = 0; i < bytes && client->received + i < sizeof client->first; i++)
 		client->first[client->received + i] = data[i];
 	/* An alert instead of an answer: only as the very first bytes. */
 	if (client->first[0] != 0x15 || client->received + bytes > 7)
@@ -348,7 +348,7 @@ client_read(struct sim_client *client)
 
 	if (client->saw_end || !kernel_readable(client->fd))
 		return false;
-	got = kernel_recv(client->fd, data, sizeof(data));
+	got = kernel_recv(client->fd, data, sizeof data);
 	if (got > 0)
 		take_client_bytes(client, data, (size_t)got);
 	else if (got == 0)
@@ -382,8 +382,8 @@ client_write(struct sim_client *client)
 		left = client->hello_bytes - client->sent;
 		memcpy(data, client->hello + client->sent, left);
 	} else {
-		if (left > sizeof(data))
-			left = sizeof(data);
+		if (left > sizeof data)
+			left = sizeof data;
 		fill_bytes(client, false, client->sent - client->hello_bytes, data, left);
 	}
 	sent = kernel_send(client->fd, data, left);
@@ -491,7 +491,7 @@ bool
 people_are_over(void)
 {
 	for (int i = 0; i < CLIENTS; i++) {
-		if (clients[i].start.happen != NULL || (clients[i].has_begun && !clients[i].is_over))
+		if (clients[i].start.happen || (clients[i].has_begun && !clients[i].is_over))
 			return false;
 	}
 	return true;
@@ -515,8 +515,8 @@ people_accepted(const struct address *peer, int relay, unsigned epoch)
 void
 people_reset(void)
 {
-	memset(clients, 0, sizeof(clients));
-	memset(opens, 0, sizeof(opens));
+	memset(clients, 0, sizeof clients);
+	memset(opens, 0, sizeof opens);
 	upstream_count = 0;
 	for (int i = 0; i < UPSTREAMS; i++)
 		upstreams[i].fd = -1;

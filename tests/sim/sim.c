@@ -90,7 +90,7 @@ number_of(const char *name, uint64_t otherwise)
 {
 	const char *text = getenv(name);
 
-	return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+	return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 enum { PROCESSES = 2, SCHEDULES = SIM_SCHEDULES, SHORT = SIM_SCHEDULES / 1000, SAMPLES = 20 };
@@ -108,7 +108,7 @@ is_thorough(void)
 {
 	const char *faults = getenv("VALISE_FAULTS");
 
-	return faults != NULL && strcmp(faults, "full") == 0;
+	return faults && strcmp(faults, "full") == 0;
 }
 
 static void
@@ -159,7 +159,7 @@ run_all(void)
 	uint64_t short_count = number_of("SHORT", SHORT);
 	bool fine, fine_when_short;
 
-	failures = mmap(NULL, sizeof(*failures), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	failures = mmap(NULL, sizeof *failures, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	fine = share(first, count, run_once);
 	printf("%s 1 - %" PRIu64 "_schedules_keep_what_the_headers_promise\n", fine ? "ok" : "not ok", count);
 	fine_when_short = failures != MAP_FAILED && share(first, short_count, run_short_of_memory);
@@ -175,7 +175,7 @@ main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!daemons_load())
 		return 1;
-	if (getenv("SEED") == NULL)
+	if (!getenv("SEED"))
 		return run_all() ? 0 : 1;
 	is_telling = true;
 	world_run(number_of("SEED", 0), number_of("FAIL_AT", 0), (unsigned)number_of("BURST", 1));

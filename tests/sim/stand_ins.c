@@ -144,11 +144,11 @@ struct connector *
 connector_new(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
     void (*on_done)(void *arg, int fd, const char *error), void *arg)
 {
-	struct connector *connector = calloc(1, sizeof(*connector));
+	struct connector *connector = calloc(1, sizeof *connector);
 	uint64_t ms = 1;
 
 	(void)resolver;
-	if (connector == NULL)
+	if (!connector)
 		return NULL;
 	*connector = (struct connector){ .loop = loop, .on_done = on_done, .arg = arg };
 	connector->fd = kernel_connect(target, &connector->established_us);
@@ -167,7 +167,7 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 void
 connector_free(struct connector *connector)
 {
-	if (connector == NULL)
+	if (!connector)
 		return;
 	timer_clear(&connector->timer);
 	if (connector->fd >= 0)
@@ -184,7 +184,7 @@ struct thread {
 struct thread *
 thread_start(const char *name, void (*run)(void *arg, struct loop *), void *arg)
 {
-	struct thread *thread = __real_calloc(1, sizeof(*thread));
+	struct thread *thread = __real_calloc(1, sizeof *thread);
 
 	(void)name;
 	thread->loop = loop_new();
@@ -201,7 +201,7 @@ thread_loop(struct thread *thread)
 void
 thread_join(struct thread *thread)
 {
-	if (thread == NULL)
+	if (!thread)
 		return;
 	loop_settle(thread->loop);
 	loop_free(thread->loop);
@@ -227,7 +227,7 @@ grace_start(void)
 static void
 release_retired(void)
 {
-	while (readers == 0 && retired != NULL) {
+	while (readers == 0 && retired) {
 		struct grace *first = retired;
 
 		retired = first->words[0];
@@ -277,24 +277,24 @@ struct identity *
 verify_chain(struct trust *trust, enum role role, const struct der *chain, size_t count, const char *host,
     int64_t now, struct verdict *verdict)
 {
-	struct identity *identity = calloc(1, sizeof(*identity));
+	struct identity *identity = calloc(1, sizeof *identity);
 
 	(void)trust;
 	(void)host;
 	(void)now;
 	(void)count;
-	if (identity == NULL) {
+	if (!identity) {
 		verdict->code = VERIFY_INTERNAL;
 		verdict->alert = 80;
-		snprintf(verdict->sentence, sizeof(verdict->sentence), "memory is short");
+		snprintf(verdict->sentence, sizeof verdict->sentence, "memory is short");
 		return NULL;
 	}
 	identity->holders = 1;
 	identity->is_agent = role == ROLE_AGENT;
 	/* Two agents may share one identity: world.c says who is who. */
-	snprintf(identity->name, sizeof(identity->name), "%s",
+	snprintf(identity->name, sizeof identity->name, "%s",
 	    identity->is_agent ? world_identity_of(chain[0].data[0]) : "relay");
-	memcpy(identity->key, identity->name, sizeof(identity->name));
+	memcpy(identity->key, identity->name, sizeof identity->name);
 	return identity;
 }
 
@@ -318,7 +318,7 @@ identity_hold(struct identity *identity)
 void
 identity_release(struct identity *identity)
 {
-	if (identity != NULL && --identity->holders == 0)
+	if (identity && --identity->holders == 0)
 		free(identity);
 }
 
@@ -433,7 +433,7 @@ rules_hold(struct rules *rules)
 void
 rules_release(struct rules *rules)
 {
-	if (rules != NULL)
+	if (rules)
 		world_count_rules(-1);
 }
 
@@ -456,7 +456,7 @@ endpoint_table_hold(struct endpoint_table *table)
 void
 endpoint_table_release(struct endpoint_table *table)
 {
-	if (table != NULL)
+	if (table)
 		table->references--;
 }
 
@@ -480,7 +480,7 @@ endpoint_hold(struct endpoint *endpoint)
 void
 endpoint_release(struct endpoint *endpoint)
 {
-	if (endpoint != NULL)
+	if (endpoint)
 		endpoint->references--;
 }
 
@@ -506,7 +506,7 @@ credentials_hold(struct credentials *credentials)
 void
 credentials_release(struct credentials *credentials)
 {
-	if (credentials != NULL)
+	if (credentials)
 		credentials->references--;
 }
 
@@ -535,7 +535,7 @@ __wrap_log_enabled(enum log_level level)
 static const char *
 string_of(const struct log_field *fields, const char *key)
 {
-	for (; fields->key != NULL; fields++) {
+	for (; fields->key; fields++) {
 		if (fields->kind == LOG_KIND_STRING && strcmp(fields->key, key) == 0)
 			return fields->value.string;
 	}
@@ -548,12 +548,12 @@ mentions_memory(enum log_level level, const char *sentence, const struct log_fie
 {
 	if (level > LOG_INFO)
 		return false;
-	for (; fields->key != NULL; fields++) {
-		if (fields->kind == LOG_KIND_STRING && fields->value.string != NULL &&
-		    strstr(fields->value.string, "memory") != NULL)
+	for (; fields->key; fields++) {
+		if (fields->kind == LOG_KIND_STRING && fields->value.string &&
+		    strstr(fields->value.string, "memory"))
 			return true;
 	}
-	return sentence != NULL && strstr(sentence, "memory") != NULL;
+	return sentence && strstr(sentence, "memory");
 }
 
 void
@@ -561,12 +561,12 @@ __wrap_log_write(enum log_level level, const char *event, const char *sentence, 
 {
 	const char *reason = string_of(fields, "reason"), *code = string_of(fields, "code");
 
-	sim_tell("%s: %s%s%s%s%s%s%s", sim_processes[sim_self].name, event, sentence != NULL ? ": " : "",
-	    sentence != NULL ? sentence : "", reason != NULL ? " reason=" : "", reason != NULL ? reason : "",
-	    code != NULL ? " code=" : "", code != NULL ? code : "");
+	sim_tell("%s: %s%s%s%s%s%s%s", sim_processes[sim_self].name, event, sentence ? ": " : "",
+	    sentence ? sentence : "", reason ? " reason=" : "", reason ? reason : "",
+	    code ? " code=" : "", code ? code : "");
 	if (mentions_memory(level, sentence, fields))
 		memory_told();
-	world_on_log(event, code != NULL ? code : reason, string_of(fields, "client"));
+	world_on_log(event, code ? code : reason, string_of(fields, "client"));
 }
 
 void

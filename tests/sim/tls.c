@@ -59,7 +59,7 @@ uses_key(const struct tls *tls)
 struct tls_config *
 tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 {
-	struct tls_config *config = __real_calloc(1, sizeof(*config));
+	struct tls_config *config = __real_calloc(1, sizeof *config);
 
 	(void)error;
 	config->holders = 1;
@@ -77,16 +77,16 @@ tls_config_hold(struct tls_config *config)
 void
 tls_config_release(struct tls_config *config)
 {
-	if (config != NULL && --config->holders == 0)
+	if (config && --config->holders == 0)
 		free(config);
 }
 
 static struct tls *
 new_tls(struct tls_config *config, struct stream *under, const struct tls_hooks *hooks)
 {
-	struct tls *tls = calloc(1, sizeof(*tls));
+	struct tls *tls = calloc(1, sizeof *tls);
 
-	if (tls == NULL) {
+	if (!tls) {
 		stream_free(under);
 		return NULL;
 	}
@@ -94,7 +94,7 @@ new_tls(struct tls_config *config, struct stream *under, const struct tls_hooks 
 	tls->stream.fd = under->fd;
 	tls->under = under;
 	tls->config = tls_config_hold(config);
-	if (hooks != NULL)
+	if (hooks)
 		tls->hooks = *hooks;
 	return tls;
 }
@@ -104,7 +104,7 @@ tls_server(struct tls_config *config, struct stream *under, const struct tls_hoo
 {
 	struct tls *tls = new_tls(config, under, hooks);
 
-	if (tls != NULL)
+	if (tls)
 		tls->state = READ_HELLO;
 	return tls;
 }
@@ -114,15 +114,15 @@ tls_client(struct tls_config *config, struct stream *under, const char *server_n
 {
 	struct tls *tls = new_tls(config, under, hooks);
 
-	if (tls != NULL)
-		snprintf(tls->server_name, sizeof(tls->server_name), "%s", server_name != NULL ? server_name : "");
+	if (tls)
+		snprintf(tls->server_name, sizeof tls->server_name, "%s", server_name ? server_name : "");
 	return tls;
 }
 
 bool
 tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
 {
-	snprintf(tls->identity, sizeof(tls->identity), "%s", identity);
+	snprintf(tls->identity, sizeof tls->identity, "%s", identity);
 	memcpy(tls->key, key->data, KEY);
 	return true;
 }
@@ -176,7 +176,7 @@ fill(struct tls *tls, size_t least, size_t total)
 
 	while (buffer_left(&tls->in) < least) {
 		size_t most = total - buffer_left(&tls->in);
-		enum io io = stream_read(tls->under, chunk, most < sizeof(chunk) ? most : sizeof(chunk), &done);
+		enum io io = stream_read(tls->under, chunk, most < sizeof chunk ? most : sizeof chunk, &done);
 
 		if (io != IO_OK)
 			return io;
@@ -197,7 +197,7 @@ next_record(struct tls *tls, char *type, const uint8_t **payload, size_t *bytes)
 	header = buffer_front(&tls->in);
 	*type = (char)header[0];
 	*bytes = (size_t)header[1] << 8 | header[2];
-	if (strchr("SFDCA", *type) == NULL)
+	if (!strchr("SFDCA", *type))
 		sim_violated("a byte that is none of ours stands between the records of a connection");
 	io = fill(tls, HEADER + *bytes, HEADER + *bytes);
 	if (io == IO_OK)
@@ -219,7 +219,7 @@ fail(struct tls *tls, unsigned alert, const char *why)
 	const uint8_t code = (uint8_t)alert;
 
 	tls->state = BROKEN;
-	snprintf(tls->error, sizeof(tls->error), "%s", why);
+	snprintf(tls->error, sizeof tls->error, "%s", why);
 	if (alert != 0) {
 		tls->alert_sent = alert;
 		put_record(tls, 'A', &code, 1);
@@ -242,7 +242,7 @@ heard_alert(struct tls *tls, const uint8_t *payload)
 {
 	tls->alert_received = payload[0];
 	tls->state = BROKEN;
-	snprintf(tls->error, sizeof(tls->error), "alert %u", payload[0]);
+	snprintf(tls->error, sizeof tls->error, "alert %u", payload[0]);
 	return tls->read_end = IO_FAILED;
 }
 
@@ -252,7 +252,7 @@ send_hello(struct tls *tls)
 	uint8_t wire[SIM_HELLO_MOST], random[SIM_RANDOM_BYTES];
 	size_t bytes;
 
-	for (size_t i = 0; i < sizeof(random); i++)
+	for (size_t i = 0; i < sizeof random; i++)
 		random[i] = (uint8_t)sim_random();
 	bytes = sim_hello(wire, tls->server_name, uses_key(tls) ? "valise-data/1" : "valise/1", random, false);
 	keep(&tls->out, wire, bytes);
@@ -276,9 +276,9 @@ read_hello(struct tls *tls)
 	if (io != IO_OK)
 		return io;
 	buffer_take(&tls->in, bytes);
-	for (size_t i = 0; i < sizeof(tls->random); i++)
+	for (size_t i = 0; i < sizeof tls->random; i++)
 		tls->random[i] = (uint8_t)sim_random();
-	put_record(tls, 'S', tls->random, sizeof(tls->random));
+	put_record(tls, 'S', tls->random, sizeof tls->random);
 	tls->state = READ_FINISH;
 	return IO_OK;
 }
@@ -289,7 +289,7 @@ judge(struct tls *tls, const uint8_t *data, size_t bytes)
 {
 	struct tls_certificate certificate = { data, bytes };
 
-	return tls->hooks.judge != NULL ? tls->hooks.judge(tls->hooks.arg, &certificate, 1) : 0;
+	return tls->hooks.judge ? tls->hooks.judge(tls->hooks.arg, &certificate, 1) : 0;
 }
 
 static enum io
@@ -306,7 +306,7 @@ read_server(struct tls *tls)
 		return io;
 	if (type == 'A')
 		return heard_alert(tls, payload);
-	memcpy(tls->random, payload, sizeof(tls->random));
+	memcpy(tls->random, payload, sizeof tls->random);
 	take_record(tls, bytes);
 	alert = uses_key(tls) ? 0 : judge(tls, (const uint8_t *)"relay", 5);
 	if (alert != 0)
@@ -314,7 +314,7 @@ read_server(struct tls *tls)
 	if (uses_key(tls)) {
 		memcpy(finish, tls->identity, IDENTITY);
 		memcpy(finish + IDENTITY, tls->key, KEY);
-		put_record(tls, 'F', finish, sizeof(finish));
+		put_record(tls, 'F', finish, sizeof finish);
 	} else {
 		finish[0] = (uint8_t)sim_self;
 		put_record(tls, 'F', finish, 1);
@@ -429,7 +429,7 @@ tls_linger(struct tls *tls)
 		return io;
 	stream_finish(tls->under);
 	do
-		io = stream_read(tls->under, waste, sizeof(waste), &done);
+		io = stream_read(tls->under, waste, sizeof waste, &done);
 	while (io == IO_OK);
 	return io;
 }
@@ -554,7 +554,7 @@ read_on(struct stream *stream, void *data, size_t bytes, size_t *done)
 		if (io != IO_OK)
 			return end_reading(tls, io);
 		header = buffer_front(&tls->in);
-		if (strchr("DCA", header[0]) == NULL || header[0] == '\0')
+		if (!strchr("DCA", header[0]) || header[0] == '\0')
 			sim_violated("a byte that is none of ours stands between the records of a connection");
 		if (header[0] == 'C')
 			return tls->read_end = IO_EOF;

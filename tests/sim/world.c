@@ -131,7 +131,7 @@ plan(enum plan_kind kind, int process, uint64_t in_ms)
 {
 	struct plan *planned = &plans[plan_count++ % PLANS];
 
-	if (planned->event.happen != NULL)
+	if (planned->event.happen)
 		kernel_forget(&planned->event);
 	*planned = (struct plan){ .kind = kind, .process = process };
 	kernel_at(&planned->event, clock_us() + in_ms * 1000, carry_out);
@@ -294,7 +294,7 @@ begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 		sim_processes[i].stopped_until_us = 0;
 		sim_processes[i].alive = i >= CLIENT_PROCESS;
 	}
-	memset(plans, 0, sizeof(plans));
+	memset(plans, 0, sizeof plans);
 	plan_count = 0;
 	has_faults = seed % 8 != 0;
 	hurt = unmentioned = 0;

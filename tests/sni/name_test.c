@@ -241,7 +241,7 @@ routes_a_flow_by_the_name_its_policy_is_looked_up_by(void **state)
 		assert_string_equal(hello.server_name, policy);
 		route = by_parents(patterns, 8, hello.server_name);
 		rule = by_matching(patterns, 8, policy);
-		assert_true((route == NULL) == (rule == NULL));
+		assert_true((!route) == (!rule));
 		if (route)
 			assert_string_equal(route, rule);
 	}
