@@ -193,13 +193,14 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	const struct agent *agent = arg;
 
 	(void)document;
-	admin_answer(question, agent_status(&(struct agent_facts){
-				   .since_s = agent->since_s,
-				   .state = agent->stage == AGENT_SERVING ? "running" : "draining",
-				   .workers = agent_settings_workers(&agent->live.settings),
-				   .links = &agent->live.links,
-				   .context = &agent->live.context,
-			       }));
+	admin_answer(question,
+	    agent_status(&(struct agent_facts){
+		.since_s = agent->since_s,
+		.state = agent->stage == AGENT_SERVING ? "running" : "draining",
+		.workers = agent_settings_workers(&agent->live.settings),
+		.links = &agent->live.links,
+		.context = &agent->live.context,
+	    }));
 }
 
 static void

@@ -169,7 +169,7 @@ static bool
 is_about(const struct session_answer *answer, const struct entry *entry)
 {
 	return entry->announce.endpoint >= answer->endpoints.first &&
-	       entry->announce.endpoint <= answer->endpoints.last;
+	    entry->announce.endpoint <= answer->endpoints.last;
 }
 
 static void
@@ -202,7 +202,7 @@ note_refused(struct announcer *a, struct entry *entry, const struct session_answ
 	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
 	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
 	log_audit(entry->logged == answer->code ? LOG_DEBUG
-		  : permanent                   ? LOG_ERROR
+		: permanent                     ? LOG_ERROR
 						: LOG_WARNING,
 	    "endpoint-refused", answer->sentence, log_str("code", code_word(answer->code)),
 	    log_str("endpoint", entry->announce.name),

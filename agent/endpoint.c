@@ -43,7 +43,7 @@ load_certificate(struct endpoint *endpoint, const struct termination_settings *s
 	char pair_why[KEY_PAIR_ERROR], tls_why[TLS_ERROR];
 	struct key_pair pair;
 	bool fine = key_pair_load(&pair, settings->certificate, settings->private_key, pair_why) ==
-		    KEY_PAIR_FINE;
+	    KEY_PAIR_FINE;
 
 	tls.client_certificate = endpoint->client_certificate;
 	tls.certificate = &pair.certificate;

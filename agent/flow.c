@@ -102,9 +102,10 @@ log_close(struct agent_flow *flow)
 	    log_str("client", address_text(&flow->open.client, client)),
 	    log_str("server_name", flow->open.server_name),
 	    log_str("endpoint", endpoint ? endpoint->name : NULL),
-	    log_str("mode", !endpoint              ? NULL
-			    : endpoint->terminates ? "terminate"
-						   : "passthrough"),
+	    log_str("mode",
+		!endpoint                  ? NULL
+		    : endpoint->terminates ? "terminate"
+					   : "passthrough"),
 	    log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
 	    log_str("relay", flow->ref->relay), log_u64("bytes_in", flow->bytes_in),
 	    log_u64("bytes_out", flow->bytes_out), log_u64("duration_ms", now - flow->opened_at_ms),
@@ -215,9 +216,9 @@ on_pumped(void *arg, enum pump_end how)
 	struct agent_flow *flow = arg;
 
 	end(flow,
-	    how == PUMP_RESET_A   ? "client-reset"
-	    : how == PUMP_RESET_B ? "upstream-reset"
-				  : pump_end_word(how),
+	    how == PUMP_RESET_A       ? "client-reset"
+		: how == PUMP_RESET_B ? "upstream-reset"
+				      : pump_end_word(how),
 	    NULL);
 }
 

@@ -127,9 +127,9 @@ find_type(struct keygen_options *wanted)
 			wanted->type = &key_types[i];
 			return 0;
 		}
-	return word ? refuse(
-			  EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
-		    : 0;
+	return word
+	    ? refuse(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
+	    : 0;
 }
 
 static int
@@ -163,9 +163,10 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 	if (code)
 		return code;
 	if (count - optind != 1)
-		return refuse(EX_USAGE, count == optind ? "give the agent's NAME, for example"
-							  " site1"
-							: "one NAME, not several");
+		return refuse(EX_USAGE,
+		    count == optind ? "give the agent's NAME, for example"
+				      " site1"
+				    : "one NAME, not several");
 	wanted->name = arguments[optind];
 	return 0;
 }
@@ -245,8 +246,8 @@ make_request(struct keygen_result *made, const struct keygen_options *wanted)
 		problem =
 		    gnutls_x509_crq_export2(made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
 	return problem < 0
-		   ? refuse(EX_SOFTWARE, "the request cannot be made: %s", gnutls_strerror(problem))
-		   : 0;
+	    ? refuse(EX_SOFTWARE, "the request cannot be made: %s", gnutls_strerror(problem))
+	    : 0;
 }
 
 static void

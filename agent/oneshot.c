@@ -82,9 +82,10 @@ scan(int count, char **arguments, const char *values[OPTIONS], const char **upst
 		values[got] = optarg;
 	}
 	if (count - optind != 1)
-		return refuse(EX_USAGE, count == optind ? "give the UPSTREAM, for example"
-							  " tcp://127.0.0.1:8080"
-							: "one UPSTREAM, not several");
+		return refuse(EX_USAGE,
+		    count == optind ? "give the UPSTREAM, for example"
+				      " tcp://127.0.0.1:8080"
+				    : "one UPSTREAM, not several");
 	*upstream = arguments[optind];
 	return 0;
 }

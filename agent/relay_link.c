@@ -78,10 +78,10 @@ log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t w
 
 	link->logged = end->word;
 	log_audit(level,
-	    end->is_permanent ? "relay-refused"
-	    : end->was_up     ? "relay-down"
-	    : end->is_busy    ? "relay-busy"
-			      : "relay-unreachable",
+	    end->is_permanent  ? "relay-refused"
+		: end->was_up  ? "relay-down"
+		: end->is_busy ? "relay-busy"
+			       : "relay-unreachable",
 	    end->sentence, log_str("relay", link->target), log_str("code", end->word),
 	    log_str("subject", end->subject[0] ? end->subject : NULL),
 	    log_str("issuer", end->issuer[0] ? end->issuer : NULL),

@@ -261,7 +261,7 @@ agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 		return true;
 	}
 	is_fine = read_settings(&loaded.settings, live->config_path, asker) &&
-		  load_all(live, &loaded, asker);
+	    load_all(live, &loaded, asker);
 	if (is_fine) {
 		put_in_force(live, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",

@@ -19,11 +19,11 @@ describe_relays(const struct relay_links *links)
 		char since[ADMIN_TIME];
 
 		relay_link_describe(links->links[i], &facts);
-		json_array_append_new(
-		    relays, json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", facts.target,
-				"name", admin_text(facts.relay), "state", facts.state, "since",
-				admin_time(facts.since_s, since), "code", facts.code, "error",
-				admin_text(facts.error)));
+		json_array_append_new(relays,
+		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", facts.target, "name",
+			admin_text(facts.relay), "state", facts.state, "since",
+			admin_time(facts.since_s, since), "code", facts.code, "error",
+			admin_text(facts.error)));
 	}
 	return relays;
 }
@@ -36,10 +36,10 @@ describe_endpoints(const struct endpoint_table *table)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i];
 
-		json_array_append_new(
-		    endpoints, json_pack("{s:s, s:s, s:s}", "name", endpoint->name, "server_name",
-				   endpoint->server_name, "mode",
-				   endpoint->terminates ? "terminate" : "passthrough"));
+		json_array_append_new(endpoints,
+		    json_pack("{s:s, s:s, s:s}", "name", endpoint->name, "server_name",
+			endpoint->server_name, "mode",
+			endpoint->terminates ? "terminate" : "passthrough"));
 	}
 	return endpoints;
 }

@@ -73,9 +73,10 @@ on_handshake(void *arg, enum io end)
 	} else if (dial->server_check.has_refused)
 		fail(dial, dial->server_check.verdict.sentence);
 	else
-		fail(dial, end == IO_WRITE ? "the upstream's TLS handshake takes too long"
-			   : why[0]        ? why
-					   : "the upstream closed during the TLS handshake");
+		fail(dial,
+		    end == IO_WRITE ? "the upstream's TLS handshake takes too long"
+			: why[0]    ? why
+				    : "the upstream closed during the TLS handshake");
 }
 
 static void

@@ -12,7 +12,7 @@ static const char unix_scheme[] = "unix:";
 static void
 unmap(struct address *address)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = address->as.v6.sin6_port};
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = address->as.v6.sin6_port };
 
 	memcpy(&v4.sin_addr, address->as.v6.sin6_addr.s6_addr + 12, 4);
 	memset(&address->as, 0, sizeof address->as);
@@ -119,8 +119,8 @@ address_is_any(const struct address *address)
 struct address
 address_any_v4(uint16_t port)
 {
-	return (struct address){.bytes = sizeof(struct sockaddr_in),
-	    .as.v4 = {.sin_family = AF_INET, .sin_port = htons(port)}};
+	return (struct address){ .bytes = sizeof(struct sockaddr_in),
+		.as.v4 = { .sin_family = AF_INET, .sin_port = htons(port) } };
 }
 
 static bool
@@ -216,14 +216,14 @@ mask_bits(struct prefix *prefix)
 			memset(prefix->bytes + bit / 8, 0, 16 - bit / 8);
 			return;
 		}
-		prefix->bytes[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+		prefix->bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 	}
 }
 
 static void
 unmap_prefix(struct prefix *prefix)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 	if (prefix->family != AF_INET6 || prefix->bits < 96 ||
 	    memcmp(prefix->bytes, mapped, 12) != 0)
@@ -242,7 +242,7 @@ parse_raw(struct prefix *prefix, const char *text)
 	char host[INET6_ADDRSTRLEN];
 	uint64_t most, bits;
 
-	*prefix = (struct prefix){0};
+	*prefix = (struct prefix){ 0 };
 	if (length >= sizeof host)
 		return false;
 	memcpy(host, text, length);
@@ -281,7 +281,7 @@ prefix_parse_exact(struct prefix *prefix, const char *text)
 bool
 prefix_from(struct prefix *prefix, const void *octets, size_t count, unsigned bits)
 {
-	*prefix = (struct prefix){0};
+	*prefix = (struct prefix){ 0 };
 	if ((count != 4 && count != 16) || bits > 8 * count)
 		return false;
 	prefix->family = count == 4 ? AF_INET : AF_INET6;
@@ -307,7 +307,7 @@ prefix_text(const struct prefix *prefix, char *out)
 struct prefix
 prefix_of(const struct address *address, uint8_t v4_bits, uint8_t v6_bits)
 {
-	struct prefix prefix = {.family = family_of(address)};
+	struct prefix prefix = { .family = family_of(address) };
 
 	if (prefix.family == AF_INET) {
 		memcpy(prefix.bytes, &address->as.v4.sin_addr, 4);
@@ -349,10 +349,12 @@ prefix_holds(const struct prefix *prefix, const struct address *address)
 struct prefix
 prefix_block(const struct address *address, enum prefix_block block)
 {
-	static const struct { uint8_t v4, v6; } bits[] = {
-	    [BLOCK_HOST] = {32, 64},
-	    [BLOCK_SITE] = {32, 48},
-	    [BLOCK_NETWORK] = {24, 48},
+	static const struct {
+		uint8_t v4, v6;
+	} bits[] = {
+		[BLOCK_HOST] = { 32, 64 },
+		[BLOCK_SITE] = { 32, 48 },
+		[BLOCK_NETWORK] = { 24, 48 },
 	};
 
 	return prefix_of(address, bits[block].v4, bits[block].v6);
@@ -361,7 +363,7 @@ prefix_block(const struct address *address, enum prefix_block block)
 uint64_t
 prefix_hash(const struct prefix *prefix, const uint8_t key[16])
 {
-	uint8_t data[18] = {(uint8_t)prefix->family, prefix->bits};
+	uint8_t data[18] = { (uint8_t)prefix->family, prefix->bits };
 
 	memcpy(data + 2, prefix->bytes, 16);
 	return hash_bytes(key, data, sizeof data);

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 
 struct address {
-	socklen_t bytes;	/* 0: none */
+	socklen_t bytes; /* 0: none */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
@@ -50,9 +50,9 @@ bool host_port_split(const char *text, char host[254], uint16_t *port);
  * (::/0 holds no IPv4 address).
  */
 struct prefix {
-	int family;		/* AF_INET or AF_INET6; AF_UNSPEC holds nothing */
-	uint8_t bits;		/* 0..32 or 0..128 */
-	uint8_t bytes[16];	/* network order */
+	int family;        /* AF_INET or AF_INET6; AF_UNSPEC holds nothing */
+	uint8_t bits;      /* 0..32 or 0..128 */
+	uint8_t bytes[16]; /* network order */
 };
 
 enum { PREFIX_TEXT = 52 };
@@ -77,9 +77,9 @@ bool prefix_equals(const struct prefix *, const struct prefix *);
 
 /* Which addresses a limit or a queue counts as one client: as many as somebody has at no cost. */
 enum prefix_block {
-	BLOCK_HOST,	/* /32 and /64: one customer's line */
-	BLOCK_SITE,	/* /32 and /48: one customer */
-	BLOCK_NETWORK,	/* /24 and /48: the smallest that is routed */
+	BLOCK_HOST,    /* /32 and /64: one customer's line */
+	BLOCK_SITE,    /* /32 and /48: one customer */
+	BLOCK_NETWORK, /* /24 and /48: the smallest that is routed */
 };
 struct prefix prefix_block(const struct address *, enum prefix_block);
 /* Keyed hash of a prefix, for tables that strangers fill. */

@@ -39,7 +39,7 @@ static const unsigned may_move[] = {
 
 struct admin_question {
 	LIST_ENTRY(admin_question) link;
-	struct admin *admin;		/* NULL once that is gone */
+	struct admin *admin; /* NULL once that is gone */
 	struct loop *loop;
 	enum question_state state;
 	bool is_with_handler;
@@ -96,10 +96,12 @@ end_of_life(struct admin_question *question)
 static void
 move(struct admin_question *question, enum question_state to)
 {
-	static const uint64_t patience_ms[] = { [READING] = READING_MS, [ASKED] = ASKED_MS,
-		[TELLING] = TELLING_MS };
-	static const unsigned wanted[] = { [READING] = WATCH_READ, [ASKED] = WATCH_NOTHING,
-		[TELLING] = WATCH_WRITE };
+	static const uint64_t patience_ms[] = {
+		[READING] = READING_MS, [ASKED] = ASKED_MS, [TELLING] = TELLING_MS
+	};
+	static const unsigned wanted[] = {
+		[READING] = WATCH_READ, [ASKED] = WATCH_NOTHING, [TELLING] = WATCH_WRITE
+	};
 
 	assert((may_move[question->state] & 1u << to) != 0);
 	question->state = to;
@@ -160,7 +162,9 @@ line_of(json_t *document, size_t *bytes)
 static void
 tell(struct admin_question *question, json_t *document)
 {
-	static const char impossible[] = "{\"error\":{\"code\":\"" "admin-answer-impossible"
+	static const char impossible[] =
+	    "{\"error\":{\"code\":\""
+	    "admin-answer-impossible"
 	    "\",\"message\":\"the answer is too long, or memory is short\"}}\n";
 
 	question->out = line_of(document, &question->out_bytes);
@@ -188,7 +192,8 @@ admin_answer(struct admin_question *question, json_t *document)
 }
 
 void
-admin_refuse(struct admin_question *question, const char *code, const char *message, json_t *details)
+admin_refuse(
+    struct admin_question *question, const char *code, const char *message, json_t *details)
 {
 	admin_answer(question, refusal(code, message, details));
 }
@@ -227,8 +232,8 @@ admin_program_facts(const char *program, int64_t since_s, const char *state)
 {
 	char since[ADMIN_TIME];
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "program", program, "version", VALISE_VERSION, "pid",
-	    (int)getpid(), "since", admin_time(since_s, since), "state", state);
+	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "program", program, "version", VALISE_VERSION,
+	    "pid", (int)getpid(), "since", admin_time(since_s, since), "state", state);
 }
 
 /* ---- hearing ---- */
@@ -263,10 +268,13 @@ judge(struct admin_question *question, size_t bytes)
 	if (word)
 		ask(question, word, document);
 	else if (json_is_string(json_object_get(document, "command")))
-		tell(question, refusal("admin-command-unknown", "this program does not know this command", NULL));
+		tell(question,
+		    refusal(
+			"admin-command-unknown", "this program does not know this command", NULL));
 	else
-		tell(question, refusal("admin-question-malformed",
-		    "a question is one JSON object on one line with a \"command\"", NULL));
+		tell(question,
+		    refusal("admin-question-malformed",
+			"a question is one JSON object on one line with a \"command\"", NULL));
 	json_decref(document);
 }
 
@@ -288,7 +296,8 @@ hear(struct admin_question *question)
 	if (end)
 		judge(question, (size_t)(end - question->in));
 	else if (question->in_bytes == sizeof question->in)
-		tell(question, refusal("admin-question-malformed", "the question is too long", NULL));
+		tell(question,
+		    refusal("admin-question-malformed", "the question is too long", NULL));
 }
 
 static void
@@ -326,8 +335,9 @@ is_permitted(int fd)
 		return false;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
-	log_limited(LOG_WARNING, "admin-refused", NULL, "only root and the program's own user may ask",
-	    log_u64("uid", peer.uid), log_i64("pid", peer.pid));
+	log_limited(LOG_WARNING, "admin-refused", NULL,
+	    "only root and the program's own user may ask", log_u64("uid", peer.uid),
+	    log_i64("pid", peer.pid));
 	return false;
 }
 
@@ -352,10 +362,12 @@ on_accept(void *arg, int fd, const struct address *peer)
 
 	(void)peer;
 	if (!is_permitted(fd)) {
-		turn_away(fd, "admin-not-permitted", "only root and the program's own user may ask");
+		turn_away(
+		    fd, "admin-not-permitted", "only root and the program's own user may ask");
 		return;
 	}
-	question = admin->question_count < ADMIN_QUESTIONS_MOST ? calloc(1, sizeof *question) : NULL;
+	question =
+	    admin->question_count < ADMIN_QUESTIONS_MOST ? calloc(1, sizeof *question) : NULL;
 	if (!question) {
 		turn_away(fd, "admin-busy", "too many questions at a time; ask again");
 		return;
@@ -390,7 +402,8 @@ judge_directory(const char *path, char error[ADMIN_ERROR])
 	snprintf(directory, sizeof directory, "%s", path);
 	slash = strrchr(directory, '/');
 	if (!slash)
-		return fail(EX_CANTCREAT, error, path, "is not an absolute path", "write admin.socket as /run/...");
+		return fail(EX_CANTCREAT, error, path, "is not an absolute path",
+		    "write admin.socket as /run/...");
 	slash[slash == directory] = '\0';
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return fail(EX_CANTCREAT, error, directory, strerror(errno),
@@ -398,7 +411,8 @@ judge_directory(const char *path, char error[ADMIN_ERROR])
 	if (stat(directory, &st) < 0)
 		return fail(EX_CANTCREAT, error, directory, strerror(errno), "change admin.socket");
 	if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
-		return fail(EX_CANTCREAT, error, directory, "anybody could replace the admin socket there",
+		return fail(EX_CANTCREAT, error, directory,
+		    "anybody could replace the admin socket there",
 		    "take the right to write from the others");
 	return 0;
 }
@@ -427,17 +441,19 @@ listen_at(const char *path, char error[ADMIN_ERROR])
 	int fd;
 
 	if (strlen(path) >= sizeof address.sun_path) {
-		fail(0, error, path, "is too long for a socket (107 bytes at most)", "choose a shorter admin.socket");
+		fail(0, error, path, "is too long for a socket (107 bytes at most)",
+		    "choose a shorter admin.socket");
 		return -1;
 	}
 	memcpy(address.sun_path, path, strlen(path));
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-	    listen(fd, BACKLOG) == 0)
+	if (fd >= 0 && fchmod(fd, 0600) == 0 &&
+	    bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
-	fail(0, error, path, strerror(errno), "let the program's user write the directory, or change admin.socket");
+	fail(0, error, path, strerror(errno),
+	    "let the program's user write the directory, or change admin.socket");
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -28,7 +28,7 @@ struct admin_question;
 
 enum {
 	ADMIN_ERROR = 512,
-	ADMIN_QUESTION_BYTES = 4096,	/* the line's end included */
+	ADMIN_QUESTION_BYTES = 4096, /* the line's end included */
 	ADMIN_ANSWER_BYTES = 16 << 20,
 	ADMIN_QUESTIONS_MOST = 16,
 	ADMIN_PATH = 4096,

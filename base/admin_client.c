@@ -41,7 +41,8 @@ find_socket(const struct admin_program *program, const char *config_path, char p
 		admin_path(place.socket, place.state_dir, path);
 	conf_wipe(&place, program->place);
 	if (silent.unreadable)
-		return fail(program, EX_NOINPUT, "%s cannot be read: %s", config_path, strerror(errno));
+		return fail(
+		    program, EX_NOINPUT, "%s cannot be read: %s", config_path, strerror(errno));
 	if (path[0] != '\0')
 		return EX_OK;
 	conf_read(&place, program->place, config_path, &loud);
@@ -66,10 +67,12 @@ connect_to(const struct admin_program *program, const char *path, int *fd)
 	if (connect(*fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return EX_OK;
 	if (errno == EACCES || errno == EPERM)
-		return fail(program, EX_NOPERM, "%s: %s; ask as root or as the user that %s runs as", path,
-		    strerror(errno), program->name);
-	return fail(program, EX_UNAVAILABLE, "no %s answers at %s (%s); is it running with this configuration?",
-	    program->name, path, strerror(errno));
+		return fail(program, EX_NOPERM,
+		    "%s: %s; ask as root or as the user that %s runs as", path, strerror(errno),
+		    program->name);
+	return fail(program, EX_UNAVAILABLE,
+	    "no %s answers at %s (%s); is it running with this configuration?", program->name, path,
+	    strerror(errno));
 }
 
 /* A refusal may come before the question is sent; then the question is not needed, and failing to
@@ -114,9 +117,10 @@ print(const struct admin_program *program, const json_t *answer)
 	size_t i;
 
 	json_array_foreach(json_object_get(error, "mistakes"), i, mistake)
-		fprintf(stderr, "%s\n", json_string_value(mistake));
+	    fprintf(stderr, "%s\n", json_string_value(mistake));
 	if (error)
-		return fail(program, exit_code_of(error), "%s", message ? message : "no reason given");
+		return fail(
+		    program, exit_code_of(error), "%s", message ? message : "no reason given");
 	if (message && json_object_size(answer) == 1)
 		puts(message);
 	else if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
@@ -137,8 +141,9 @@ admin_client_run(const struct admin_program *program, const char *config_path, c
 	if (code == EX_OK) {
 		send_question(fd, word);
 		answer = json_load_callback(receive, &fd, JSON_DISABLE_EOF_CHECK, &why);
-		code = answer ? print(program, answer) :
-		    fail(program, EX_UNAVAILABLE, "no answer came from %s; is it overloaded, or stopping?", path);
+		code = answer ? print(program, answer)
+			      : fail(program, EX_UNAVAILABLE,
+				    "no answer came from %s; is it overloaded, or stopping?", path);
 		json_decref(answer);
 	}
 	if (fd >= 0)

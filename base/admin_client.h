@@ -9,12 +9,12 @@
 
 /* Where the daemon with this configuration listens. */
 struct admin_place {
-	char *socket;		/* admin.socket; NULL: not given */
-	char *state_dir;	/* then it is in here, see admin_path() */
+	char *socket;    /* admin.socket; NULL: not given */
+	char *state_dir; /* then it is in here, see admin_path() */
 };
 
 struct admin_program {
-	const char *name;	/* for messages: "valise-relay" */
+	const char *name; /* for messages: "valise-relay" */
 	/* The rows of struct admin_place.  Everything else in the file may be wrong: the daemon can
 	 * be asked about that. */
 	const struct conf_row *place;

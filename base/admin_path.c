@@ -21,6 +21,7 @@ admin_is_path(const char *text, char error[256])
 
 	if (text[0] == '/' && strlen(text) <= most)
 		return true;
-	snprintf(error, 256, "is not a path for a socket; write an absolute one of at most %zu bytes", most);
+	snprintf(error, 256,
+	    "is not a path for a socket; write an absolute one of at most %zu bytes", most);
 	return false;
 }

@@ -13,7 +13,7 @@ struct filling {
 	struct conf_report *report;
 	const struct conf_row *table;
 	char *base;
-	bool *given;			/* of each row */
+	bool *given;            /* of each row */
 	struct conf_mark *home; /* of each row: the innermost mapping that it would stand in */
 };
 
@@ -23,8 +23,8 @@ static void read_table(struct filling *outer, const struct conf_row *table, char
 static struct conf_mark
 mark_of(const yaml_node_t *node)
 {
-	return (struct conf_mark){
-	    (unsigned)node->start_mark.line + 1, (unsigned)node->start_mark.column + 1};
+	return (struct conf_mark){ (unsigned)node->start_mark.line + 1,
+		(unsigned)node->start_mark.column + 1 };
 }
 
 /* An error about what stands in a node. */
@@ -165,8 +165,9 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 		yaml_node_t *item = item_of(f, node, i);
 
 		if (item->type != YAML_MAPPING_NODE)
-			node_error(f, item, "\"%s\" takes a list of mappings (- key: value), not of %s",
-			    row->key, what_is(item));
+			node_error(f, item,
+			    "\"%s\" takes a list of mappings (- key: value), not of %s", row->key,
+			    what_is(item));
 		else
 			read_table(f, row->table,
 			    (char *)items->items + row->item_bytes * items->count++, item, NULL);
@@ -236,7 +237,8 @@ report_unknown_key(struct filling *f, const yaml_node_t *key, const char *prefix
 	const char *word = conf_shown(shown, text_of(key));
 
 	if (conf_hint_key(hint, f->table, prefix, text_of(key)))
-		node_error(f, key, "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
+		node_error(
+		    f, key, "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
 	else
 		node_error(f, key, "unknown key \"%s%s\"; remove it", prefix, word);
 }
@@ -292,8 +294,7 @@ is_key(struct filling *f, const yaml_node_t *key)
 
 	if (key->type != YAML_SCALAR_NODE)
 		node_error(f, key, "a key must be a word, not %s; write key: value", what_is(key));
-	else if (strlen(text_of(key)) != key->data.scalar.length ||
-		 strchr(text_of(key), '.'))
+	else if (strlen(text_of(key)) != key->data.scalar.length || strchr(text_of(key), '.'))
 		node_error(f, key, "\"%s\" is not a key; nest keys instead of joining them by dots",
 		    conf_shown(shown, text_of(key)));
 	else
@@ -359,7 +360,7 @@ apply_default(struct conf_report *report, const struct conf_row *row, char *base
 		fine = conf_value_set(row, base + row->offset, row->fallback, error);
 	}
 	if (!fine)
-		conf_error(report, (struct conf_mark){0}, "default of %s: %s", row->key, error);
+		conf_error(report, (struct conf_mark){ 0 }, "default of %s: %s", row->key, error);
 }
 
 static void
@@ -398,7 +399,8 @@ read_table(struct filling *outer, const struct conf_row *table, char *base, yaml
     const char *scalar)
 {
 	struct filling f = {
-	    .document = outer->document, .report = outer->report, .table = table, .base = base};
+		.document = outer->document, .report = outer->report, .table = table, .base = base
+	};
 	size_t rows = 0;
 
 	while (table[rows].kind != CONF_END)
@@ -424,8 +426,8 @@ conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_
     struct conf_report *report)
 {
 	unsigned before = report->errors;
-	yaml_node_t nothing = {.type = YAML_MAPPING_NODE}, *root;
-	struct filling outer = {.report = report};
+	yaml_node_t nothing = { .type = YAML_MAPPING_NODE }, *root;
+	struct filling outer = { .report = report };
 	yaml_document_t document;
 
 	if (!conf_document_load(&document, text, bytes, report))

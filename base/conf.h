@@ -31,15 +31,15 @@
 
 enum conf_kind {
 	CONF_END,
-	CONF_TEXT,	/* char * */
-	CONF_NUMBER,	/* uint64_t */
-	CONF_BOOL,	/* bool: true false yes no on off */
-	CONF_DURATION,	/* uint64_t, milliseconds */
-	CONF_SIZE,	/* uint64_t, bytes */
-	CONF_WORD,	/* int: index in .words */
-	CONF_TEXTS,	/* struct conf_texts; one scalar is a list of one */
-	CONF_MAPPING,	/* struct in place, by .table; with .scalar, a scalar means {scalar: it} */
-	CONF_MAPPINGS,	/* struct conf_items by .table; one mapping is a list of one */
+	CONF_TEXT,     /* char * */
+	CONF_NUMBER,   /* uint64_t */
+	CONF_BOOL,     /* bool: true false yes no on off */
+	CONF_DURATION, /* uint64_t, milliseconds */
+	CONF_SIZE,     /* uint64_t, bytes */
+	CONF_WORD,     /* int: index in .words */
+	CONF_TEXTS,    /* struct conf_texts; one scalar is a list of one */
+	CONF_MAPPING,  /* struct in place, by .table; with .scalar, a scalar means {scalar: it} */
+	CONF_MAPPINGS, /* struct conf_items by .table; one mapping is a list of one */
 };
 
 /* Where a value stands, for later checks that span keys, counted from 1; line 0: not given. */
@@ -54,39 +54,39 @@ struct conf_texts {
 };
 
 struct conf_items {
-	void *items;	/* array of structs of .item_bytes */
+	void *items; /* array of structs of .item_bytes */
 	size_t count;
 };
 
 struct conf_row {
-	const char *key;	/* dotted path: "agent.connect_url" */
+	const char *key; /* dotted path: "agent.connect_url" */
 	enum conf_kind kind;
-	size_t offset;		/* of the value in the struct */
+	size_t offset; /* of the value in the struct */
 	bool required;
-	const char *fallback;	/* the default as one would write it; NULL: zero */
-	uint64_t least, most;	/* range in the value's unit; most 0 = no range */
-	const char *const *words;	/* for CONF_WORD, NULL-terminated */
-	const struct conf_row *table;	/* for mappings */
-	size_t item_bytes;		/* for CONF_MAPPINGS */
-	const char *scalar;	/* for CONF_MAPPING: the key that a bare scalar stands for */
-	size_t mark_offset;	/* of a struct conf_mark in the struct, or 0 */
+	const char *fallback;         /* the default as one would write it; NULL: zero */
+	uint64_t least, most;         /* range in the value's unit; most 0 = no range */
+	const char *const *words;     /* for CONF_WORD, NULL-terminated */
+	const struct conf_row *table; /* for mappings */
+	size_t item_bytes;            /* for CONF_MAPPINGS */
+	const char *scalar;           /* for CONF_MAPPING: the key that a bare scalar stands for */
+	size_t mark_offset;           /* of a struct conf_mark in the struct, or 0 */
 	/* Checks one text, or each item of a list; NULL: any text will do. */
 	bool (*check)(const char *text, char error[256]);
 };
 
 struct conf_report {
-	FILE *out;		/* where messages go; NULL: only counted */
-	const char *path;	/* conf_read() sets it */
+	FILE *out;        /* where messages go; NULL: only counted */
+	const char *path; /* conf_read() sets it */
 	unsigned errors;
-	bool unreadable;	/* the file could not be read at all: exit 66 and not 78 */
+	bool unreadable; /* the file could not be read at all: exit 66 and not 78 */
 };
 
 /* Fills `out` (zeroed by the caller) from the file. False when there was any error; then
  * everything may be freed with conf_wipe() all the same. */
 bool conf_read(void *out, const struct conf_row *table, const char *path, struct conf_report *);
 /* The same from memory; report->path names it in messages. */
-bool conf_read_bytes(void *out, const struct conf_row *table, const void *text, size_t bytes,
-    struct conf_report *);
+bool conf_read_bytes(
+    void *out, const struct conf_row *table, const void *text, size_t bytes, struct conf_report *);
 /* One more message of the same form, for checks that span keys.  After the 50th none is told. */
 void conf_error(struct conf_report *, struct conf_mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -11,11 +11,11 @@
 
 enum {
 	CONF_FILE_MOST = 1 << 20,
-	CONF_DEPTH_MOST = 16,	/* mappings and lists within each other */
+	CONF_DEPTH_MOST = 16, /* mappings and lists within each other */
 	CONF_ERRORS_MOST = 50,
-	CONF_SENTENCE = 512,	/* storage for a sentence without its place */
-	CONF_SHOWN = 81,	/* storage for an offending value as it is shown */
-	CONF_KEY = 96,		/* storage for a dotted path */
+	CONF_SENTENCE = 512, /* storage for a sentence without its place */
+	CONF_SHOWN = 81,     /* storage for an offending value as it is shown */
+	CONF_KEY = 96,       /* storage for a dotted path */
 };
 
 /* Loads the one document of `text`; it is the caller's to yaml_document_delete().
@@ -24,8 +24,8 @@ bool conf_document_load(yaml_document_t *, const void *text, size_t bytes, struc
 
 /* Converts one scalar to the row's kind (TEXT, NUMBER, BOOL, DURATION, SIZE, WORD) at `value`.
  * False with a sentence that quotes the text and says what would be valid. */
-bool conf_value_set(const struct conf_row *, void *value, const char *text,
-    char error[CONF_SENTENCE]);
+bool conf_value_set(
+    const struct conf_row *, void *value, const char *text, char error[CONF_SENTENCE]);
 /* The row's own check on one text. */
 bool conf_value_check(const struct conf_row *, const char *text, char error[CONF_SENTENCE]);
 /* The text as it may be shown: escaped, and cut. */
@@ -33,8 +33,8 @@ const char *conf_shown(char out[CONF_SHOWN], const char *text);
 
 /* The key that was probably meant by `word` under `prefix` ("" or "limits."), in `out`;
  * false when none is near. */
-bool conf_hint_key(char out[CONF_KEY], const struct conf_row *table, const char *prefix,
-    const char *word);
+bool conf_hint_key(
+    char out[CONF_KEY], const struct conf_row *table, const char *prefix, const char *word);
 /* The same among words; NULL when none is near. */
 const char *conf_hint_word(const char *const *words, const char *word);
 

@@ -15,11 +15,11 @@ struct shown_unit {
 };
 
 /* Largest first: a bound is told in the largest unit of which it is a whole number. */
-static const struct shown_unit durations[] = {
-    {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 1}};
-static const struct shown_unit sizes[] = {
-    {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 1}};
-static const struct shown_unit plain[] = {{"", 1}, {NULL, 1}};
+static const struct shown_unit durations[] = { { "h", 3600000 }, { "m", 60000 }, { "s", 1000 },
+	{ "ms", 1 }, { NULL, 1 } };
+static const struct shown_unit sizes[] = { { "GiB", 1 << 30 }, { "MiB", 1 << 20 },
+	{ "KiB", 1 << 10 }, { "B", 1 }, { NULL, 1 } };
+static const struct shown_unit plain[] = { { "", 1 }, { NULL, 1 } };
 
 const char *
 conf_shown(char out[CONF_SHOWN], const char *text)
@@ -61,8 +61,8 @@ set_amount(const struct conf_row *row, void *value, uint64_t amount, const char 
 		amount_text(least, row->least, units);
 		amount_text(most, row->most, units);
 		return row->least == row->most
-			   ? fail(error, text, "is not known; give %s", least)
-			   : fail(error, text, "is out of range; give %s to %s", least, most);
+		    ? fail(error, text, "is not known; give %s", least)
+		    : fail(error, text, "is out of range; give %s to %s", least, most);
 	}
 	memcpy(value, &amount, sizeof amount);
 	return true;
@@ -84,7 +84,8 @@ set_duration(const struct conf_row *row, void *value, const char *text, char err
 	uint64_t amount;
 
 	if (!duration_parse(text, &amount))
-		return fail(error, text, "is not a duration; write a number with its unit "
+		return fail(error, text,
+		    "is not a duration; write a number with its unit "
 		    "(ms, s, m, h, d), as in 500ms, 10s or 1m30s");
 	return set_amount(row, value, amount, text, durations, error);
 }
@@ -108,12 +109,12 @@ set_bool(const struct conf_row *row, void *value, const char *text, char error[C
 		const char *word;
 		bool truth;
 	} words[] = {
-	    {"true", true},
-	    {"yes", true},
-	    {"on", true},
-	    {"false", false},
-	    {"no", false},
-	    {"off", false},
+		{ "true", true },
+		{ "yes", true },
+		{ "on", true },
+		{ "false", false },
+		{ "no", false },
+		{ "off", false },
 	};
 
 	(void)row;
@@ -139,14 +140,12 @@ set_word(const struct conf_row *row, void *value, const char *text, char error[C
 			memcpy(value, &i, sizeof i);
 			return true;
 		}
-		snprintf(
-		    list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", row->words[i]);
+		snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", row->words[i]);
 	}
 	hint = conf_hint_word(row->words, text);
 	return hint
-		   ? fail(error, text, "is not known here; did you mean \"%s\"? (one of: %s)", hint,
-			 list)
-		   : fail(error, text, "is not known here; write one of: %s", list);
+	    ? fail(error, text, "is not known here; did you mean \"%s\"? (one of: %s)", hint, list)
+	    : fail(error, text, "is not known here; write one of: %s", list);
 }
 
 static bool

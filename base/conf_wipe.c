@@ -11,7 +11,7 @@ wipe_texts(struct conf_texts *texts)
 		free(texts->items[i]);
 	free(texts->items);
 	free(texts->marks);
-	*texts = (struct conf_texts){0};
+	*texts = (struct conf_texts){ 0 };
 }
 
 static void
@@ -20,7 +20,7 @@ wipe_items(const struct conf_row *row, struct conf_items *items)
 	for (size_t i = 0; i < items->count; i++)
 		conf_wipe((char *)items->items + i * row->item_bytes, row->table);
 	free(items->items);
-	*items = (struct conf_items){0};
+	*items = (struct conf_items){ 0 };
 }
 
 static void

@@ -10,19 +10,19 @@
 static struct conf_mark
 mark_of(yaml_mark_t mark)
 {
-	return (struct conf_mark){(unsigned)mark.line + 1, (unsigned)mark.column + 1};
+	return (struct conf_mark){ (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
 }
 
 /* The reader, unlike the parser, tells only an offset. */
 static struct conf_mark
 mark_at(const char *text, size_t bytes, size_t offset)
 {
-	struct conf_mark mark = {1, 1};
+	struct conf_mark mark = { 1, 1 };
 
 	for (size_t i = 0; i < bytes && i < offset; i++) {
 		mark.column++;
 		if (text[i] == '\n')
-			mark = (struct conf_mark){mark.line + 1, 1};
+			mark = (struct conf_mark){ mark.line + 1, 1 };
 	}
 	return mark;
 }
@@ -50,7 +50,7 @@ report_problem(
 		conf_error(report, mark_at(text, bytes, parser->problem_offset),
 		    "not valid YAML text: %s; save the file as UTF-8", problem);
 	else if (parser->error == YAML_MEMORY_ERROR)
-		conf_error(report, (struct conf_mark){1, 1}, "cannot be read: memory is short");
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be read: memory is short");
 	else if (is_tab(text, bytes, parser->problem_mark))
 		conf_error(report, mark_of(parser->problem_mark),
 		    "not valid YAML: a tab; indent with spaces");
@@ -77,11 +77,9 @@ is_marked(const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		return event->data.scalar.anchor || event->data.scalar.tag;
 	case YAML_SEQUENCE_START_EVENT:
-		return event->data.sequence_start.anchor ||
-		       event->data.sequence_start.tag;
+		return event->data.sequence_start.anchor || event->data.sequence_start.tag;
 	case YAML_MAPPING_START_EVENT:
-		return event->data.mapping_start.anchor ||
-		       event->data.mapping_start.tag;
+		return event->data.mapping_start.anchor || event->data.mapping_start.tag;
 	default:
 		return false;
 	}
@@ -122,13 +120,13 @@ judge_event(struct scan *scan, const yaml_event_t *event)
 static void
 scan_events(const char *text, size_t bytes, struct conf_report *report)
 {
-	struct scan scan = {.report = report};
+	struct scan scan = { .report = report };
 	yaml_parser_t parser;
 	yaml_event_t event;
 	bool more = true;
 
 	if (!yaml_parser_initialize(&parser)) {
-		conf_error(report, (struct conf_mark){1, 1}, "cannot be read: memory is short");
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be read: memory is short");
 		return;
 	}
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
@@ -155,7 +153,7 @@ conf_document_load(
 	if (report->errors != before)
 		return false;
 	if (!yaml_parser_initialize(&parser)) {
-		conf_error(report, (struct conf_mark){1, 1}, "cannot be read: memory is short");
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be read: memory is short");
 		return false;
 	}
 	yaml_parser_set_input_string(&parser, text, bytes);

@@ -19,7 +19,7 @@ enum { PACE_MS = 250, LEAST_PACE_MS = 100, RETRY_MS = 10 };
 /* One address's. */
 struct attempt {
 	struct connector *connector;
-	int fd;		/* -1: not begun, or over */
+	int fd; /* -1: not begun, or over */
 	uint64_t began_ms;
 	struct watch watch;
 };
@@ -28,16 +28,16 @@ struct connector {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct resolution *resolution;
-	char host[254];	/* "": the target is a literal */
+	char host[254]; /* "": the target is a literal */
 	struct address addresses[RESOLVED_MOST];
 	struct attempt attempts[RESOLVED_MOST];
-	size_t count, next, pending;	/* addresses, the one to try next, attempts that run */
+	size_t count, next, pending; /* addresses, the one to try next, attempts that run */
 	uint64_t deadline_ms;
 	struct timer overall, pace;
 	struct task begin, answer;
-	int fd;			/* the one that is connected */
-	int errors[RESOLVED_MOST];	/* of each address; 0: none yet */
-	char error[CONNECT_ERROR];	/* what is wrong before there is any address */
+	int fd;                    /* the one that is connected */
+	int errors[RESOLVED_MOST]; /* of each address; 0: none yet */
+	char error[CONNECT_ERROR]; /* what is wrong before there is any address */
 	void (*on_done)(void *arg, int fd, const char *error);
 	void *arg;
 };
@@ -78,7 +78,7 @@ static bool
 is_its_fault(int error)
 {
 	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
-	       error == ECONNRESET;
+	    error == ECONNRESET;
 }
 
 static void
@@ -230,8 +230,8 @@ on_overall_over(void *arg)
 
 	if (connector->next == 0)
 		snprintf(connector->error, sizeof connector->error, "cannot connect: %s",
-		    connector->resolution ? "the name was not resolved in time" :
-						    "there was no time left to begin");
+		    connector->resolution ? "the name was not resolved in time"
+					  : "there was no time left to begin");
 	for (size_t i = 0; i < connector->next; i++) {
 		if (connector->attempts[i].fd >= 0)
 			fail(&connector->attempts[i], ETIMEDOUT);
@@ -344,7 +344,7 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	connector->resolver = resolver;
 	connector->fd = -1;
 	for (size_t i = 0; i < RESOLVED_MOST; i++)
-		connector->attempts[i] = (struct attempt){.connector = connector, .fd = -1};
+		connector->attempts[i] = (struct attempt){ .connector = connector, .fd = -1 };
 	connector->deadline_ms = clock_ms() + timeout_ms;
 	connector->on_done = on_done;
 	connector->arg = arg;

@@ -6,7 +6,7 @@
 struct cursor
 cursor_over(const void *data, size_t bytes)
 {
-	return (struct cursor){.at = data, .left = bytes};
+	return (struct cursor){ .at = data, .left = bytes };
 }
 
 const uint8_t *
@@ -87,7 +87,7 @@ cursor_sub(struct cursor *in, size_t bytes)
 	const uint8_t *here = cursor_bytes(in, bytes);
 
 	if (in->failed)
-		return (struct cursor){.failed = true};
+		return (struct cursor){ .failed = true };
 	return cursor_over(here, bytes);
 }
 
@@ -129,7 +129,7 @@ cursor_end(const struct cursor *in)
 struct writer
 writer_over(void *storage, size_t capacity)
 {
-	return (struct writer){.start = storage, .capacity = capacity};
+	return (struct writer){ .start = storage, .capacity = capacity };
 }
 
 static uint8_t *

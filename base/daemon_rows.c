@@ -20,7 +20,8 @@ daemon_rows_is_workers(const char *text, char error[256])
 {
 	uint64_t count;
 
-	if (strcmp(text, "auto") == 0 || (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
+	if (strcmp(text, "auto") == 0 ||
+	    (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
 		return true;
 	snprintf(error, 256, "is not a number of workers; write auto or 1 to %d", WORKERS_MOST);
 	return false;

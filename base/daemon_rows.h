@@ -19,29 +19,37 @@
 
 /* Integers, as CONF_WORD fills them. */
 struct log_settings {
-	int level;	/* enum log_level */
-	int format;	/* enum log_format */
+	int level;  /* enum log_level */
+	int format; /* enum log_format */
 };
 
 extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_formats[];
 
 #define DAEMON_LOG_ROWS(type, member) \
 	{ "log.level", CONF_WORD, offsetof(type, member.level), .fallback = "info", \
-	  .words = daemon_rows_log_levels }, \
-	{ "log.format", CONF_WORD, offsetof(type, member.format), .fallback = "auto", \
-	  .words = daemon_rows_log_formats }
+		.words = daemon_rows_log_levels }, \
+	{ \
+		"log.format", CONF_WORD, offsetof(type, member.format), \
+		    .fallback = "auto", .words = daemon_rows_log_formats \
+	}
 
 /* Of a `type` with the members url, url_mark and proxy_protocol (0 none, 1, 2); is_valid is the check of
  * the url, by base/upstream_url. */
 #define DAEMON_UPSTREAM_ROWS(type, is_valid) \
 	{ "url", CONF_TEXT, offsetof(type, url), .required = true, .check = is_valid, \
-	  .mark_offset = offsetof(type, url_mark) }, \
-	{ "proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, .most = 2 }
+		.mark_offset = offsetof(type, url_mark) }, \
+	{ \
+		"proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, \
+									       .most = 2 \
+	}
 
 /* "auto" or a number. */
 #define DAEMON_WORKERS_ROW(type, member, mark) \
-	{ "workers", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
-	  .check = daemon_rows_is_workers, .mark_offset = offsetof(type, mark) }
+	{ \
+		"workers", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
+							      .check = daemon_rows_is_workers, \
+							      .mark_offset = offsetof(type, mark) \
+	}
 
 bool daemon_rows_is_workers(const char *text, char error[256]);
 /* How many that is: of "auto" (or NULL), one per core. */

@@ -100,7 +100,8 @@ fail_for_root(char error[FILE_ERROR], const char *path, uid_t owner)
 	char number[32];
 
 	snprintf(number, sizeof number, "%u", owner);
-	return fail(error, path, "this key belongs to user %.64s, and root runs this; run it as that "
+	return fail(error, path,
+	    "this key belongs to user %.64s, and root runs this; run it as that "
 	    "user: runuser -u %.64s -- ..., or chown the key to root if the daemon runs as root",
 	    user ? user->pw_name : number, user ? user->pw_name : number);
 }
@@ -111,8 +112,10 @@ judge_key(const char *path, const struct stat *st, char error[FILE_ERROR])
 	uid_t self = geteuid();
 
 	if ((st->st_mode & (S_IROTH | S_IWOTH)) != 0)
-		return fail(error, path, "everybody may read or write this key (mode %04o); "
-		    "chmod 600 it, and replace the key if others had access", st->st_mode & 07777u);
+		return fail(error, path,
+		    "everybody may read or write this key (mode %04o); "
+		    "chmod 600 it, and replace the key if others had access",
+		    st->st_mode & 07777u);
 	if ((st->st_mode & S_IWGRP) != 0)
 		return fail(error, path, "its group may write this key (mode %04o); chmod 600 it",
 		    st->st_mode & 07777u);
@@ -139,7 +142,7 @@ read_judged(struct secret *out, const char *path, size_t most, bool is_key, char
 	struct stat st;
 	bool fine = false;
 
-	*out = (struct secret){0};
+	*out = (struct secret){ 0 };
 	if (fd < 0 || fstat(fd, &st) < 0)
 		fail_errno(error, path, "read", errno);
 	else
@@ -267,7 +270,7 @@ file_stamp_of(const char *path)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return (struct file_stamp){0};
+		return (struct file_stamp){ 0 };
 	return (struct file_stamp){
 		.inode = st.st_ino,
 		.bytes = (uint64_t)st.st_size,

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include "base/secret.h"
 
-enum { FILE_ERROR = 512 };	/* size of the caller's storage for a sentence */
+enum { FILE_ERROR = 512 }; /* size of the caller's storage for a sentence */
 
 /* Reads a whole file of at most `most` bytes; a NUL is put behind the bytes.
  * False with a sentence (which file, why, what to do) in `error`. */

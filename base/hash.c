@@ -53,8 +53,8 @@ uint64_t
 hash_bytes(const uint8_t key[16], const void *data, size_t bytes)
 {
 	const uint64_t k0 = load_le64(key, 8), k1 = load_le64(key + 8, 8);
-	struct sip s = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
-	    k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
+	struct sip s = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
+		k1 ^ 0x7465646279746573 };
 	const uint8_t *at = data;
 	size_t left = bytes;
 
@@ -70,11 +70,11 @@ hash_bytes(const uint8_t key[16], const void *data, size_t bytes)
 _Bool
 table_init(struct table *table)
 {
-	*table = (struct table){.slot_count = FIRST_SLOTS};
+	*table = (struct table){ .slot_count = FIRST_SLOTS };
 	arc4random_buf(table->key, sizeof table->key);
 	table->slots = calloc(table->slot_count, sizeof(struct hash_link *));
 	if (!table->slots)
-		*table = (struct table){0};
+		*table = (struct table){ 0 };
 	return table->slots != NULL;
 }
 
@@ -82,7 +82,7 @@ void
 table_wipe(struct table *table)
 {
 	free(table->slots);
-	*table = (struct table){0};
+	*table = (struct table){ 0 };
 }
 
 uint64_t

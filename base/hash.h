@@ -20,14 +20,14 @@ struct hash_link {
  * table_wipe() may be asked. */
 struct table {
 	struct hash_link **slots;
-	size_t slot_count;	/* a power of two */
+	size_t slot_count; /* a power of two */
 	size_t count;
 	uint8_t key[16];
 };
 
 /* false when memory is short. */
 _Bool table_init(struct table *);
-void table_wipe(struct table *);	/* frees the slots, never the entries */
+void table_wipe(struct table *); /* frees the slots, never the entries */
 uint64_t table_hash(const struct table *, const void *data, size_t bytes);
 /* The entry of this key, or NULL.  `is` compares an entry with the key. */
 struct hash_link *table_find(const struct table *, uint64_t hash,
@@ -42,6 +42,6 @@ void table_remove(struct table *, struct hash_link *);
 void table_each(struct table *, void (*each)(struct hash_link *, void *), void *arg);
 
 #define container_of(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

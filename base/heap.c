@@ -10,7 +10,7 @@
 void
 heap_init(struct heap *heap, bool (*before)(const struct heap_node *, const struct heap_node *))
 {
-	*heap = (struct heap){.before = before};
+	*heap = (struct heap){ .before = before };
 }
 
 /* Two whole trees become one; either may be NULL.  The second becomes a child unless it comes before the first. */
@@ -67,7 +67,7 @@ meld_all(const struct heap *heap, struct heap_node *list)
 void
 heap_add(struct heap *heap, struct heap_node *node)
 {
-	*node = (struct heap_node){0};
+	*node = (struct heap_node){ 0 };
 	heap->first = meld(heap, heap->first, node);
 }
 
@@ -91,5 +91,5 @@ heap_remove(struct heap *heap, struct heap_node *node)
 		cut_out(node);
 	rest = meld_all(heap, node->child);
 	heap->first = node == heap->first ? rest : meld(heap, heap->first, rest);
-	*node = (struct heap_node){0};
+	*node = (struct heap_node){ 0 };
 }

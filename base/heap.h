@@ -14,12 +14,12 @@
 
 /* The heap's own while the node is in it. */
 struct heap_node {
-	struct heap_node *child, *next;	/* the first child; the next sibling */
-	struct heap_node *back;		/* the sibling before, or the parent of a first child */
+	struct heap_node *child, *next; /* the first child; the next sibling */
+	struct heap_node *back;         /* the sibling before, or the parent of a first child */
 };
 
 struct heap {
-	struct heap_node *first;	/* NULL when the heap is empty */
+	struct heap_node *first; /* NULL when the heap is empty */
 	bool (*before)(const struct heap_node *, const struct heap_node *);
 };
 

@@ -16,10 +16,10 @@ enum { BATCH = 64, FIRST_REST_MS = 100, LONGEST_REST_MS = 1000 };
 
 struct listener {
 	struct loop *loop;
-	int fd;		/* -1 once freed */
-	int reserve;	/* given up for a moment, so that one client can be closed */
+	int fd;      /* -1 once freed */
+	int reserve; /* given up for a moment, so that one client can be closed */
 	bool draining;
-	bool is_resting;	/* until a connection is accepted again */
+	bool is_resting; /* until a connection is accepted again */
 	uint64_t rest_ms;
 	struct watch watch;
 	struct timer timer;
@@ -54,8 +54,8 @@ rest(struct listener *listener, int why)
 	if (why == EMFILE || why == ENFILE)
 		close_one_client(listener);
 	if (!listener->is_resting)
-		log_limited(LOG_WARNING, "accept-paused", NULL, "cannot accept connections for a moment",
-		    log_str("error", strerror(why)));
+		log_limited(LOG_WARNING, "accept-paused", NULL,
+		    "cannot accept connections for a moment", log_str("error", strerror(why)));
 	listener->is_resting = true;
 	watch_want(&listener->watch, WATCH_NOTHING);
 	timer_set(&listener->timer, listener->rest_ms);
@@ -77,8 +77,8 @@ note_accepted(struct listener *listener)
 static bool
 concerns_one_client(int error)
 {
-	static const int errors[] = {ECONNABORTED, EINTR, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT,
-	    EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
+	static const int errors[] = { ECONNABORTED, EINTR, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT,
+		EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT };
 
 	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
 		if (errors[i] == error)
@@ -149,12 +149,12 @@ listener_new(
 		close(fd);
 		return NULL;
 	}
-	*listener = (struct listener){.loop = loop,
-	    .fd = fd,
-	    .reserve = open_reserve(),
-	    .rest_ms = FIRST_REST_MS,
-	    .on_accept = on_accept,
-	    .arg = arg};
+	*listener = (struct listener){ .loop = loop,
+		.fd = fd,
+		.reserve = open_reserve(),
+		.rest_ms = FIRST_REST_MS,
+		.on_accept = on_accept,
+		.arg = arg };
 	/* Accepted sockets inherit these: no system call per connection. */
 	socket_prepare(fd);
 	watch_init(&listener->watch, loop, fd, on_ready, listener);

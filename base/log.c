@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "base/log_private.h"
 
-enum { TOLD_AT_ONCE = 2 };	/* windows of the limit that one line may end, beside its own */
+enum { TOLD_AT_ONCE = 2 }; /* windows of the limit that one line may end, beside its own */
 
 static atomic_int most_level = LOG_INFO;
 
@@ -58,8 +58,8 @@ void
 log_move(const char *machine, struct log_field id, const char *from, const char *to)
 {
 	if (from != to && log_enabled(LOG_DEBUG))
-		log_event(LOG_DEBUG, "move", NULL, log_str("machine", machine), id, log_str("from", from),
-		    log_str("to", to));
+		log_event(LOG_DEBUG, "move", NULL, log_str("machine", machine), id,
+		    log_str("from", from), log_str("to", to));
 }
 
 void

@@ -41,7 +41,7 @@
 struct address;
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
-enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON };	/* auto: text on a terminal, else JSON */
+enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON }; /* auto: text on a terminal, else JSON */
 
 enum log_kind {
 	LOG_KIND_END,
@@ -100,10 +100,10 @@ struct log_field {
  * the journal takes off: <3> error, <4> warning, <6> info, <7> debug. */
 void log_init(const char *program, enum log_level, enum log_format);
 bool log_enabled(enum log_level);
-void log_write(enum log_level, const char *event, const char *sentence,
-    const struct log_field *fields);
-void log_write_audit(enum log_level, const char *event, const char *sentence,
-    const struct log_field *fields);
+void log_write(
+    enum log_level, const char *event, const char *sentence, const struct log_field *fields);
+void log_write_audit(
+    enum log_level, const char *event, const char *sentence, const struct log_field *fields);
 
 /* `event` is borrowed for ever. */
 void log_write_limited(enum log_level, const char *event, const struct address *client,

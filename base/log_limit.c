@@ -14,18 +14,18 @@
 
 enum {
 	WINDOWS = LOG_LIMIT_WINDOWS,
-	SHARED_WINDOWS = 32,	/* of these: only for windows that all clients share */
+	SHARED_WINDOWS = 32, /* of these: only for windows that all clients share */
 	CHAINS = 1024,
 	WINDOW_MS = 1000,
-	LINES_MOST = 30,	/* in a window */
+	LINES_MOST = 30, /* in a window */
 };
 
 struct window {
-	const char *event;	/* NULL: has ended and was told, but has its place still */
-	struct prefix block;	/* {0}: shared */
+	const char *event;   /* NULL: has ended and was told, but has its place still */
+	struct prefix block; /* {0}: shared */
 	enum log_level level;
 	uint64_t end_ms, lines, suppressed;
-	struct window *next;	/* in the chain */
+	struct window *next; /* in the chain */
 };
 
 static struct limiter {
@@ -35,7 +35,7 @@ static struct limiter {
 	size_t first, count;
 	struct window windows[WINDOWS];
 	struct window *chains[CHAINS];
-} limiter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} limiter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static atomic_bool is_open;
 
@@ -58,8 +58,8 @@ find(const char *event, const struct prefix *block)
 {
 	struct window *window = *chain_of(event, block);
 
-	while (window &&
-	       (strcmp(window->event, event) != 0 || !prefix_equals(&window->block, block)))
+	while (
+	    window && (strcmp(window->event, event) != 0 || !prefix_equals(&window->block, block)))
 		window = window->next;
 	return window;
 }
@@ -83,8 +83,11 @@ open_window(enum log_level level, const char *event, const struct prefix *block,
 	struct window *window = &limiter.windows[(limiter.first + limiter.count) % WINDOWS];
 	struct window **chain = chain_of(event, block);
 
-	*window = (struct window){.event = event, .block = *block, .level = level,
-	    .end_ms = now_ms + WINDOW_MS, .next = *chain};
+	*window = (struct window){ .event = event,
+		.block = *block,
+		.level = level,
+		.end_ms = now_ms + WINDOW_MS,
+		.next = *chain };
 	*chain = window;
 	limiter.count++;
 	atomic_store(&is_open, true);
@@ -103,7 +106,7 @@ clear_first(uint64_t now_ms, bool all, struct window *ended)
 {
 	struct window *first = &limiter.windows[limiter.first];
 
-	*ended = (struct window){0};
+	*ended = (struct window){ 0 };
 	if (limiter.count == 0 || (!all && first->end_ms > now_ms))
 		return false;
 	if (first->event)
@@ -147,17 +150,19 @@ count_line(struct window *window)
 static struct log_suppressed
 suppressed_in(const struct window *ended)
 {
-	return (struct log_suppressed){.level = ended->level, .event = ended->event, .block = ended->block,
-	    .lines = ended->suppressed};
+	return (struct log_suppressed){ .level = ended->level,
+		.event = ended->event,
+		.block = ended->block,
+		.lines = ended->suppressed };
 }
 
 bool
 log_limit_passes(enum log_level level, const char *event, const struct address *client,
     struct log_suppressed suppressed[LOG_LIMIT_ENDED])
 {
-	static const struct prefix shared = {0};
+	static const struct prefix shared = { 0 };
 	struct prefix block = client ? prefix_block(client, BLOCK_HOST) : shared;
-	struct window ended = {0}, shared_ended = {0}, *window;
+	struct window ended = { 0 }, shared_ended = { 0 }, *window;
 	uint64_t now_ms = clock_ms();
 	bool passes;
 

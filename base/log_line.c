@@ -14,7 +14,7 @@
 
 enum { TAIL_BYTES = 4, STRING_MOST = 1024 };
 
-static const char *const level_names[LOG_LEVELS] = {"error", "warning", "info", "debug"};
+static const char *const level_names[LOG_LEVELS] = { "error", "warning", "info", "debug" };
 static const char *_Atomic program_name = "valise";
 static atomic_bool writes_json, writes_journal;
 static uint8_t object_key[16];
@@ -295,7 +295,7 @@ build_json(struct log_line *line, enum log_level level, const char *event, const
 		put_json_string(line, sentence);
 	}
 	put_fields(line, fields, true);
-	memcpy(line->text + line->bytes, "}\n", 2);	/* TAIL_BYTES keeps the room */
+	memcpy(line->text + line->bytes, "}\n", 2); /* TAIL_BYTES keeps the room */
 	line->bytes += 2;
 }
 
@@ -318,7 +318,7 @@ void
 log_build(struct log_line *line, enum log_level level, const char *event, const char *sentence,
     const struct log_field *fields)
 {
-	static const unsigned char priority[LOG_LEVELS] = {3, 4, 6, 7};	/* sd-daemon(3) */
+	static const unsigned char priority[LOG_LEVELS] = { 3, 4, 6, 7 }; /* sd-daemon(3) */
 
 	line->bytes = 0;
 	line->full = false;

@@ -35,8 +35,8 @@ enum { LOG_LIMIT_WINDOWS = 1024, LOG_LIMIT_ENDED = 2 };
 struct log_suppressed {
 	enum log_level level;
 	const char *event;
-	struct prefix block;	/* {0}: of all clients */
-	uint64_t lines;		/* 0: none, and the rest says nothing */
+	struct prefix block; /* {0}: of all clients */
+	uint64_t lines;      /* 0: none, and the rest says nothing */
 };
 
 /* Whether this line of log_limited() is written; counts it.  The windows of its own that this has

@@ -22,9 +22,9 @@
 
 enum {
 	RING_BYTES = 4 << 20,
-	AUDIT_BYTES = 1 << 20,	/* of these: only audit events use the last free ones */
-	TELL_MS = 1000,		/* how often the number of dropped lines is told */
-	LIMIT_MS = 1000,	/* how often windows of the limit are looked at */
+	AUDIT_BYTES = 1 << 20, /* of these: only audit events use the last free ones */
+	TELL_MS = 1000,        /* how often the number of dropped lines is told */
+	LIMIT_MS = 1000,       /* how often windows of the limit are looked at */
 	STOP_MS = 1000,
 	CRASH_STEPS = 100,
 	CRASH_STEP_MS = STOP_MS / CRASH_STEPS,
@@ -49,14 +49,14 @@ static struct log_thread {
 	pthread_t thread;
 	enum mode mode;
 	bool is_stopping, is_over;
-	size_t first, used;	/* in the ring */
-	struct losses losses;	/* not told yet */
-	uint64_t tell_ms;	/* not before */
-	uint64_t limit_ms;	/* when windows of the limit are looked at next */
+	size_t first, used;   /* in the ring */
+	struct losses losses; /* not told yet */
+	uint64_t tell_ms;     /* not before */
+	uint64_t limit_ms;    /* when windows of the limit are looked at next */
 	uint8_t ring[RING_BYTES];
-} writer = {.lock = PTHREAD_MUTEX_INITIALIZER,
-    .work = PTHREAD_COND_INITIALIZER,
-    .over = PTHREAD_COND_INITIALIZER};
+} writer = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.work = PTHREAD_COND_INITIALIZER,
+	.over = PTHREAD_COND_INITIALIZER };
 
 /* For a thread that may not take the lock, because it crashes. */
 static atomic_bool has_work;
@@ -77,8 +77,8 @@ now_ms(void)
 static bool
 wait_until(pthread_cond_t *condition, uint64_t ms)
 {
-	const struct timespec at = {
-	    .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+	const struct timespec at = { .tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	return pthread_cond_clockwait(condition, &writer.lock, CLOCK_MONOTONIC, &at) == ETIMEDOUT;
 }
@@ -87,7 +87,7 @@ wait_until(pthread_cond_t *condition, uint64_t ms)
 static bool
 write_out(const char *text, size_t bytes)
 {
-	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
 
 	while (bytes > 0) {
 		ssize_t done = write(STDERR_FILENO, text, bytes);
@@ -153,7 +153,7 @@ add_losses(const struct losses *losses)
 static void
 put_line(const char *text, uint16_t bytes, bool is_audit)
 {
-	const struct head head = {.bytes = bytes, .is_audit = is_audit};
+	const struct head head = { .bytes = bytes, .is_audit = is_audit };
 	size_t most = is_audit ? RING_BYTES : RING_BYTES - AUDIT_BYTES;
 
 	if (writer.used + sizeof head + bytes > most) {
@@ -170,7 +170,7 @@ put_line(const char *text, uint16_t bytes, bool is_audit)
 static struct losses
 take_lines(struct log_line *out)
 {
-	struct losses taken = {0};
+	struct losses taken = { 0 };
 
 	for (out->bytes = 0; writer.used > 0;) {
 		struct head head;
@@ -214,13 +214,13 @@ tell_losses(struct log_line *out)
 	struct losses losses = writer.losses;
 	bool is_written;
 
-	writer.losses = (struct losses){0};
+	writer.losses = (struct losses){ 0 };
 	writer.tell_ms = now_ms() + TELL_MS;
 	pthread_mutex_unlock(&writer.lock);
 	log_build(out, LOG_WARNING, "log-lines-dropped",
 	    "nobody reads the log fast enough, or its disk is full",
-	    (const struct log_field[]){log_u64("lines", losses.lines + losses.audit_lines),
-		log_u64("audit_lines", losses.audit_lines), {0}});
+	    (const struct log_field[]){ log_u64("lines", losses.lines + losses.audit_lines),
+		log_u64("audit_lines", losses.audit_lines), { 0 } });
 	is_written = write_out(out->text, out->bytes);
 	pthread_mutex_lock(&writer.lock);
 	if (!is_written)
@@ -293,7 +293,7 @@ run(void *unused)
 static void
 on_crash(int number)
 {
-	const struct timespec step = {.tv_nsec = CRASH_STEP_MS * 1000000L};
+	const struct timespec step = { .tv_nsec = CRASH_STEP_MS * 1000000L };
 
 	for (int i = 0; i < CRASH_STEPS && atomic_load(&has_work); i++) {
 		if (gettid() == atomic_load(&writer_tid))
@@ -309,10 +309,11 @@ static void
 watch_crashes(void)
 {
 	struct sigaction before,
-	    action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+	    action = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER };
 
 	for (int i = 0; i < PROCESS_FAULTS; i++) {
-		if (sigaction(process_faults[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+		if (sigaction(process_faults[i], NULL, &before) == 0 &&
+		    before.sa_handler == SIG_DFL)
 			sigaction(process_faults[i], &action, NULL);
 	}
 }
@@ -327,7 +328,7 @@ __assert_fail(const char *claim, const char *file, unsigned line, const char *fu
 
 	snprintf(sentence, sizeof sentence, "%s:%u: %s: Assertion `%s' failed", file, line,
 	    function ? function : "?", claim);
-	log_build(&out, LOG_ERROR, "assertion-failed", sentence, &(const struct log_field){0});
+	log_build(&out, LOG_ERROR, "assertion-failed", sentence, &(const struct log_field){ 0 });
 	log_put(out.text, out.bytes, false);
 	abort();
 }
@@ -353,7 +354,7 @@ leave_parent(void)
 	writer.mode = DIRECT;
 	writer.work = writer.over = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	writer.first = writer.used = 0;
-	writer.losses = (struct losses){0};
+	writer.losses = (struct losses){ 0 };
 	atomic_store(&has_work, false);
 	pthread_mutex_unlock(&writer.lock);
 	log_limit_leave_parent();
@@ -449,9 +450,9 @@ log_put_suppressed(const struct log_suppressed *suppressed)
 		return;
 	snprintf(sentence, sizeof sentence, "%" PRIu64 " suppressed", suppressed->lines);
 	log_build(&line, suppressed->level, "log-lines-suppressed", sentence,
-	    (const struct log_field[]){log_str("of", suppressed->event),
+	    (const struct log_field[]){ log_str("of", suppressed->event),
 		log_str("clients", is_of_all ? NULL : prefix_text(&suppressed->block, block)),
-		log_u64("lines", suppressed->lines), {0}});
+		log_u64("lines", suppressed->lines), { 0 } });
 	log_put(line.text, line.bytes, false);
 }
 

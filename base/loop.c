@@ -72,7 +72,7 @@ run_tasks(struct loop *loop)
 		queue_remove(&loop->running, task);
 		task->queued = false;
 		loop->moves++;
-		task->run(task->arg);	/* may free the task */
+		task->run(task->arg); /* may free the task */
 	}
 }
 
@@ -106,7 +106,7 @@ run_call(struct call *call)
 	struct loop *asker = call->asker;
 
 	if (!asker) {
-		call->function(call->data);	/* may free the call */
+		call->function(call->data); /* may free the call */
 		return;
 	}
 	call->function(call->data);
@@ -145,7 +145,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	if (read((int)fd, &count, sizeof count) < 0)
-		return;	/* somebody else's wake-up was already taken */
+		return; /* somebody else's wake-up was already taken */
 	run_calls(loop);
 }
 
@@ -179,7 +179,7 @@ run_timers(struct loop *loop)
 	while (timer && timer->due_us <= now && timer->number < set_before) {
 		timer_clear(timer);
 		loop->moves++;
-		timer->on_time(timer->arg);	/* may free the timer */
+		timer->on_time(timer->arg); /* may free the timer */
 		timer = loop_first_timer(loop);
 	}
 }
@@ -200,8 +200,8 @@ static void
 set_wait(struct loop *loop, uint64_t until_us, uint64_t now)
 {
 	uint64_t left = until_us > now ? until_us - now : 0;
-	const struct timeval after = {
-	    .tv_sec = (time_t)(left / 1000000), .tv_usec = (suseconds_t)(left % 1000000)};
+	const struct timeval after = { .tv_sec = (time_t)(left / 1000000),
+		.tv_usec = (suseconds_t)(left % 1000000) };
 
 	if (until_us == loop->wait_until_us)
 		return;
@@ -237,7 +237,8 @@ prepare_wait(struct loop *loop)
 static void
 on_library_message(int severity, const char *message)
 {
-	log_limited(severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "loop-warning", NULL, message);
+	log_limited(
+	    severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "loop-warning", NULL, message);
 }
 
 static struct event_base *
@@ -261,9 +262,10 @@ new_base(void)
 static bool
 add_events(struct loop *loop)
 {
-	const struct timeval some_time = {.tv_sec = 1};
+	const struct timeval some_time = { .tv_sec = 1 };
 
-	if (event_assign(&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
+	if (event_assign(
+		&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
 	    event_add(&loop->wake, NULL) < 0 ||
 	    event_assign(&loop->wait, loop->base, -1, 0, on_wait_over, loop) < 0 ||
 	    event_add(&loop->wait, &some_time) < 0)
@@ -371,7 +373,7 @@ void
 watch_init(
     struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
 {
-	*watch = (struct watch){.loop = loop, .fd = fd, .on_ready = on_ready, .arg = arg};
+	*watch = (struct watch){ .loop = loop, .fd = fd, .on_ready = on_ready, .arg = arg };
 }
 
 void
@@ -392,8 +394,8 @@ watch_want(struct watch *watch, unsigned mask)
 	if (event_assign(event, watch->loop->base, watch->fd, what, on_watch, watch) < 0 ||
 	    event_add(event, NULL) < 0) {
 		watch->mask = WATCH_NOTHING;
-		log_limited(LOG_ERROR, "watch-failed", NULL, "the kernel refused to watch a descriptor",
-		    log_i64("fd", watch->fd));
+		log_limited(LOG_ERROR, "watch-failed", NULL,
+		    "the kernel refused to watch a descriptor", log_i64("fd", watch->fd));
 	}
 }
 
@@ -410,7 +412,7 @@ watch_wipe(struct watch *watch)
 void
 timer_init(struct timer *timer, struct loop *loop, void (*on_time)(void *), void *arg)
 {
-	*timer = (struct timer){.loop = loop, .on_time = on_time, .arg = arg};
+	*timer = (struct timer){ .loop = loop, .on_time = on_time, .arg = arg };
 }
 
 void
@@ -437,7 +439,7 @@ timer_clear(struct timer *timer)
 void
 task_init(struct task *task, void (*run)(void *), void *arg)
 {
-	*task = (struct task){.run = run, .arg = arg};
+	*task = (struct task){ .run = run, .arg = arg };
 }
 
 void
@@ -465,7 +467,7 @@ void
 loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *data,
     struct loop *asker, void (*reply)(void *))
 {
-	*call = (struct call){.function = function, .data = data, .asker = asker, .reply = reply};
+	*call = (struct call){ .function = function, .data = data, .asker = asker, .reply = reply };
 	put_in_inbox(loop, call);
 }
 

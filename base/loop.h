@@ -34,8 +34,8 @@ enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
 /* A descriptor that somebody waits for.  Level-triggered. */
 struct watch {
 	struct loop *loop;
-	int fd;		/* borrowed: the watch never closes it */
-	unsigned mask;	/* what is armed now */
+	int fd;        /* borrowed: the watch never closes it */
+	unsigned mask; /* what is armed now */
 	void (*on_ready)(void *arg, unsigned ready);
 	void *arg;
 	struct loop_event event;
@@ -48,8 +48,8 @@ struct timer {
 	void (*on_time)(void *arg);
 	void *arg;
 	struct heap_node node;
-	uint64_t due_us;	/* of clock_us() */
-	uint64_t number;	/* of those that the loop ever set: decides between equal deadlines */
+	uint64_t due_us; /* of clock_us() */
+	uint64_t number; /* of those that the loop ever set: decides between equal deadlines */
 };
 
 /* Work for the end of the turn, embedded in its owner.  Queued once at most. */
@@ -70,7 +70,7 @@ struct call {
 	struct call *next;
 	void (*function)(void *data);
 	void *data;
-	struct loop *asker;		/* NULL: no answer is wanted */
+	struct loop *asker; /* NULL: no answer is wanted */
 	void (*reply)(void *data);
 };
 
@@ -85,8 +85,8 @@ void loop_run(struct loop *);
 void loop_stop(struct loop *);
 
 /* The watch begins with nothing armed. */
-void watch_init(struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned),
-    void *arg);
+void watch_init(
+    struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned), void *arg);
 /* Says what is waited for from now on; free of charge when nothing changes. */
 void watch_want(struct watch *, unsigned mask);
 /* Disarms and forgets the descriptor; harmless twice and on {0}. */

@@ -23,16 +23,16 @@ struct task_queue {
 
 struct loop {
 	struct event_base *base;
-	struct heap timers;		/* the first is due first */
-	uint64_t timers_set;		/* ever */
-	struct event wait;		/* ends the wait for descriptors ... */
-	uint64_t wait_until_us;		/* ... at this time; 0: never */
+	struct heap timers;     /* the first is due first */
+	uint64_t timers_set;    /* ever */
+	struct event wait;      /* ends the wait for descriptors ... */
+	uint64_t wait_until_us; /* ... at this time; 0: never */
 	struct task_queue later, running;
 	int wake_fd;
 	struct event wake;
-	_Atomic(struct call *) inbox;	/* newest first */
+	_Atomic(struct call *) inbox; /* newest first */
 	atomic_bool stopping;
-	uint64_t moves;			/* handlers called so far: a turn without any was a quiet one */
+	uint64_t moves; /* handlers called so far: a turn without any was a quiet one */
 	struct signal_handler signals[LOOP_SIGNALS];
 	int signal_count;
 };

@@ -22,8 +22,8 @@ mistakes_tell(const char *sentence, const char *kept, const struct reload_asker 
 }
 
 void
-mistakes_close(struct mistakes *mistakes, bool is_fine, const char *kept,
-    const struct reload_asker *asker)
+mistakes_close(
+    struct mistakes *mistakes, bool is_fine, const char *kept, const struct reload_asker *asker)
 {
 	char *rest;
 

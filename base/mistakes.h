@@ -24,7 +24,7 @@ struct reload_asker {
 };
 
 struct mistakes {
-	FILE *out;	/* NULL when memory is short: readers count their mistakes all the same */
+	FILE *out; /* NULL when memory is short: readers count their mistakes all the same */
 	char *text;
 	size_t bytes;
 };

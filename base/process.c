@@ -24,8 +24,8 @@ process_open_standard(void)
 void
 process_ignore_signals(void)
 {
-	static const int numbers[] = {SIGHUP, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGIO, SIGPROF,
-	    SIGVTALRM, SIGSTKFLT, SIGPWR, SIGXFSZ};
+	static const int numbers[] = { SIGHUP, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGIO, SIGPROF,
+		SIGVTALRM, SIGSTKFLT, SIGPWR, SIGXFSZ };
 
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		signal(numbers[i], SIG_IGN);
@@ -33,8 +33,8 @@ process_ignore_signals(void)
 		signal(number, SIG_IGN);
 }
 
-const int process_faults[PROCESS_FAULTS] = {
-    SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+const int process_faults[PROCESS_FAULTS] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS,
+	SIGTRAP };
 
 void
 process_block_signals(sigset_t *before)

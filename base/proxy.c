@@ -16,8 +16,8 @@ enum {
 	V2_TCP6 = 0x21
 };
 
-static const uint8_t v2_signature[12] = {
-    0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
+static const uint8_t v2_signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55,
+	0x49, 0x54, 0x0a };
 static const char v1_word[] = "PROXY ";
 
 static int
@@ -91,8 +91,8 @@ proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *source,
 static void
 set_address(struct address *address, int family, const void *host, uint16_t port)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
 	if (family == AF_INET) {
 		memcpy(&v4.sin_addr, host, 4);
@@ -161,8 +161,7 @@ judge_v1(char *line, bool *has_addresses, struct address *source, struct address
 	if (strcmp(protocol, "UNKNOWN") == 0)
 		return PROXY_COMPLETE;
 	family = family_named(protocol);
-	if (family == AF_UNSPEC || !rest ||
-	    !parse_v1_addresses(rest, family, source, destination))
+	if (family == AF_UNSPEC || !rest || !parse_v1_addresses(rest, family, source, destination))
 		return PROXY_MALFORMED;
 	*has_addresses = true;
 	return PROXY_COMPLETE;

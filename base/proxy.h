@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include "base/address.h"
 
-enum { PROXY_MOST = 536 };	/* v1 is at most 107 bytes; of v2 we write no more than this */
+enum { PROXY_MOST = 536 }; /* v1 is at most 107 bytes; of v2 we write no more than this */
 enum proxy_verdict { PROXY_INCOMPLETE, PROXY_COMPLETE, PROXY_MALFORMED };
 
 /* Version 1 or 2; returns the bytes written to `out`.  Addresses of unlike families become

@@ -25,7 +25,7 @@ find_manager(struct sockaddr_un *name, socklen_t *bytes)
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t length = path ? strlen(path) : 0;
 
-	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*name = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (length < 2 || length >= sizeof name->sun_path || (path[0] != '/' && path[0] != '@'))
 		return false;
 	memcpy(name->sun_path, path, length);
@@ -39,7 +39,7 @@ find_manager(struct sockaddr_un *name, socklen_t *bytes)
 void
 ready_tell(const char *state, const char *status)
 {
-	const struct timeval patience = {.tv_usec = READY_PATIENCE_MS * 1000};
+	const struct timeval patience = { .tv_usec = READY_PATIENCE_MS * 1000 };
 	struct sockaddr_un name;
 	socklen_t name_bytes;
 	char text[READY_TEXT];
@@ -49,8 +49,7 @@ ready_tell(const char *state, const char *status)
 		return;
 	/* MONOTONIC_USEC goes with RELOADING=1 (sd_notify(3)) and says nothing otherwise. */
 	bytes = snprintf(text, sizeof text, "%s%s%.2000s\nMONOTONIC_USEC=%" PRIu64,
-	    state ? state : "", status ? "\nSTATUS=" : "",
-	    status ? status : "", clock_us());
+	    state ? state : "", status ? "\nSTATUS=" : "", status ? status : "", clock_us());
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
@@ -105,7 +104,7 @@ write_pid(int fd)
 bool
 ready_lock(const char *path, long *holder_pid, char *error)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	*holder_pid = 0;

@@ -5,9 +5,9 @@
 
 enum {
 	FRESH_MS = 30000,
-	STALE_MS = 300000,	/* beyond fresh */
+	STALE_MS = 300000, /* beyond fresh */
 	FAILURE_MS = 1000,
-	LAST_MS = 30000,	/* how long an address that failed comes last */
+	LAST_MS = 30000, /* how long an address that failed comes last */
 };
 
 enum resolved_use
@@ -59,9 +59,9 @@ resolved_learn(struct resolved *resolved, const struct answer *answer, uint64_t 
 		resolved->failure_until_ms = now_ms + FAILURE_MS;
 		return;
 	}
-	*resolved = (struct resolved){.answer = *answer,
-	    .fresh_until_ms = now_ms + FRESH_MS,
-	    .stale_until_ms = now_ms + FRESH_MS + STALE_MS};
+	*resolved = (struct resolved){ .answer = *answer,
+		.fresh_until_ms = now_ms + FRESH_MS,
+		.stale_until_ms = now_ms + FRESH_MS + STALE_MS };
 	for (size_t i = 0; i < answer->count; i++) {
 		size_t at = find(&before.answer, &answer->addresses[i]);
 

@@ -13,27 +13,27 @@ enum { RESOLVED_WHY = 384 };
 
 /* What the system said. */
 struct answer {
-	struct address addresses[RESOLVED_MOST];	/* without ports */
+	struct address addresses[RESOLVED_MOST]; /* without ports */
 	size_t count;
-	char why[RESOLVED_WHY];	/* when there is none */
+	char why[RESOLVED_WHY]; /* when there is none */
 };
 
 /* {0} knows nothing. */
 struct resolved {
 	struct answer answer;
-	uint64_t failed_until_ms[RESOLVED_MOST];	/* of each address: until then it comes last */
-	uint64_t fresh_until_ms, stale_until_ms;	/* of the addresses */
-	uint64_t failure_until_ms;			/* of the last look-up, if it failed */
+	uint64_t failed_until_ms[RESOLVED_MOST]; /* of each address: until then it comes last */
+	uint64_t fresh_until_ms, stale_until_ms; /* of the addresses */
+	uint64_t failure_until_ms;               /* of the last look-up, if it failed */
 };
 
 /* Adds the address unless it is there already, or there are enough. */
 void answer_add(struct answer *, const struct address *);
 
 enum resolved_use {
-	RESOLVED_UNKNOWN,	/* look it up */
-	RESOLVED_FAILURE,	/* say why */
-	RESOLVED_STALE,		/* use it and look it up again */
-	RESOLVED_KNOWN,		/* use it */
+	RESOLVED_UNKNOWN, /* look it up */
+	RESOLVED_FAILURE, /* say why */
+	RESOLVED_STALE,   /* use it and look it up again */
+	RESOLVED_KNOWN,   /* use it */
 };
 
 enum resolved_use resolved_use(const struct resolved *, uint64_t now_ms);
@@ -42,7 +42,7 @@ void resolved_learn(struct resolved *, const struct answer *, uint64_t now_ms);
 /* False when the host has no such address. */
 bool resolved_blame(struct resolved *, const struct address *, uint64_t now_ms);
 /* All addresses, with this port, in the order in which they are to be tried; returns how many. */
-size_t resolved_order(const struct resolved *, uint64_t now_ms, uint16_t port,
-    struct address out[RESOLVED_MOST]);
+size_t resolved_order(
+    const struct resolved *, uint64_t now_ms, uint16_t port, struct address out[RESOLVED_MOST]);
 
 #endif

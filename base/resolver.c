@@ -27,10 +27,10 @@ enum {
 	LOOKUPS_MOST = 256,
 	KNOWN_MOST = 256,
 	ANSWER_MS = 5000,
-	HELD_MS = 100,		/* from then on a look-up takes no place of the four */
+	HELD_MS = 100, /* from then on a look-up takes no place of the four */
 	SLOW_MS = 1000,
-	SLOW_KEPT_MS = 60000,	/* a slow name is forgiven: its server may be back */
-	AGAIN_MS = 1000,	/* between look-ups for failed addresses */
+	SLOW_KEPT_MS = 60000, /* a slow name is forgiven: its server may be back */
+	AGAIN_MS = 1000,      /* between look-ups for failed addresses */
 	HOST_BYTES = 254,
 };
 
@@ -43,13 +43,13 @@ LIST_HEAD(resolution_list, resolution);
 
 struct host {
 	struct hash_link link;
-	TAILQ_ENTRY(host) place;	/* in the list of its state */
+	TAILQ_ENTRY(host) place; /* in the list of its state */
 	enum host_state state;
 	struct resolution_list waiting;
-	bool is_refresh;		/* queued, although nobody may wait for it */
-	bool was_quick;			/* the last time */
-	bool began_slow;		/* the look-up at work is one of a slow name */
-	uint64_t began_ms;		/* the last look-up */
+	bool is_refresh;   /* queued, although nobody may wait for it */
+	bool was_quick;    /* the last time */
+	bool began_slow;   /* the look-up at work is one of a slow name */
+	uint64_t began_ms; /* the last look-up */
 	uint64_t slow_until_ms;
 	struct resolved resolved;
 	char name[HOST_BYTES];
@@ -59,11 +59,11 @@ struct host {
 struct resolution {
 	struct call call;
 	LIST_ENTRY(resolution) place;
-	struct host *host;		/* that it waits for; NULL once the answer is called */
+	struct host *host; /* that it waits for; NULL once the answer is called */
 	struct resolver *resolver;
 	struct loop *loop;
 	struct timer timer;
-	uint64_t left_ms;		/* to the deadline, when the timer fires */
+	uint64_t left_ms; /* to the deadline, when the timer fires */
 	uint16_t port;
 	bool forgotten;
 	struct address addresses[RESOLVED_MOST];
@@ -78,7 +78,7 @@ struct resolver {
 	pthread_mutex_t lock;
 	pthread_cond_t more, gone;
 	struct table hosts;
-	struct host_list lists[HOST_STATES];	/* known: the longest not asked for first */
+	struct host_list lists[HOST_STATES]; /* known: the longest not asked for first */
 	unsigned counts[HOST_STATES];
 	unsigned threads, idle;
 	unsigned holders;
@@ -88,7 +88,7 @@ struct resolver {
 static void
 ask_system(const char *host, struct answer *answer)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	int why = getaddrinfo(host, NULL, &hints, &found);
 
@@ -102,7 +102,7 @@ ask_system(const char *host, struct answer *answer)
 	if (answer->count == 0)
 		snprintf(answer->why, sizeof answer->why, "cannot resolve \"%s\": %s", host,
 		    why == EAI_SYSTEM ? strerror(errno)
-		    : why != 0	      ? gai_strerror(why)
+			: why != 0    ? gai_strerror(why)
 				      : "no address");
 	if (why == 0)
 		freeaddrinfo(found);
@@ -135,8 +135,8 @@ host_move(struct resolver *resolver, struct host *host, enum host_state state)
 static struct host *
 host_find(struct resolver *resolver, const char *name)
 {
-	struct hash_link *at = table_first(
-	    &resolver->hosts, table_hash(&resolver->hosts, name, strlen(name)));
+	struct hash_link *at =
+	    table_first(&resolver->hosts, table_hash(&resolver->hosts, name, strlen(name)));
 
 	for (; at; at = table_next(at)) {
 		struct host *host = container_of(at, struct host, link);
@@ -180,8 +180,8 @@ answer(struct resolution *resolution, const struct resolved *resolved, const cha
 {
 	resolution->host = NULL;
 	if (!error)
-		resolution->count = resolved_order(
-		    resolved, clock_ms(), resolution->port, resolution->addresses);
+		resolution->count =
+		    resolved_order(resolved, clock_ms(), resolution->port, resolution->addresses);
 	if (resolution->count == 0)
 		snprintf(resolution->why, sizeof resolution->why, "%s",
 		    error ? error : resolved->answer.why);
@@ -211,10 +211,11 @@ struct load {
 static struct load
 load_of(const struct resolver *resolver, uint64_t now_ms)
 {
-	struct load load = {.all = resolver->counts[HOST_AT_WORK]};
+	struct load load = { .all = resolver->counts[HOST_AT_WORK] };
 	const struct host *host;
 
-	TAILQ_FOREACH(host, &resolver->lists[HOST_AT_WORK], place) {
+	TAILQ_FOREACH(host, &resolver->lists[HOST_AT_WORK], place)
+	{
 		load.prompt += now_ms - host->began_ms < HELD_MS;
 		load.has_slow = load.has_slow || host->began_slow;
 	}
@@ -236,7 +237,7 @@ static int
 rank(const struct host *host, uint64_t now_ms)
 {
 	return (is_slow(host, now_ms) ? 4 : 0) + (LIST_EMPTY(&host->waiting) ? 2 : 0) +
-	       (host->was_quick ? 0 : 1);
+	    (host->was_quick ? 0 : 1);
 }
 
 /* The host whose look-up is to begin now, or NULL. */
@@ -249,9 +250,9 @@ pick(struct resolver *resolver)
 
 	if (load.prompt >= THREADS)
 		return NULL;
-	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place) {
-		if (may_begin(host, &load, now) &&
-		    (!best || rank(host, now) < rank(best, now)))
+	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place)
+	{
+		if (may_begin(host, &load, now) && (!best || rank(host, now) < rank(best, now)))
 			best = host;
 	}
 	return best;
@@ -296,8 +297,7 @@ look_up(struct resolver *resolver, struct host *host)
 
 /* ---- the queue ---- */
 
-static const char too_many[] =
-    "cannot resolve: too many names are being resolved; try again";
+static const char too_many[] = "cannot resolve: too many names are being resolved; try again";
 
 enum dispensable { NEEDED, SLOW, REFRESH };
 
@@ -317,7 +317,8 @@ make_room(struct resolver *resolver, const struct host *newcomer)
 	enum dispensable most = is_slow(newcomer, now) ? SLOW : NEEDED;
 	struct host *host, *leaving = NULL;
 
-	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place) {
+	TAILQ_FOREACH(host, &resolver->lists[HOST_QUEUED], place)
+	{
 		if (dispensable(host, now) > most) {
 			leaving = host;
 			most = dispensable(host, now);
@@ -335,7 +336,7 @@ static bool
 has_room(struct resolver *resolver, const struct host *newcomer)
 {
 	return resolver->counts[HOST_QUEUED] + resolver->counts[HOST_AT_WORK] < LOOKUPS_MOST ||
-	       (!newcomer->is_refresh && make_room(resolver, newcomer));
+	    (!newcomer->is_refresh && make_room(resolver, newcomer));
 }
 
 static void
@@ -510,7 +511,7 @@ resolver_new(void)
 	pthread_cond_init(&resolver->gone, NULL);
 	for (int i = 0; i < HOST_STATES; i++)
 		TAILQ_INIT(&resolver->lists[i]);
-	resolver->holders = 1;	/* the owner */
+	resolver->holders = 1; /* the owner */
 	if (table_init(&resolver->hosts) && start_threads(resolver))
 		return resolver;
 	resolver_free(resolver);
@@ -633,8 +634,7 @@ resolution_forget(struct resolution *resolution)
 }
 
 void
-resolver_address_failed(
-    struct resolver *resolver, const char *name, const struct address *address)
+resolver_address_failed(struct resolver *resolver, const char *name, const struct address *address)
 {
 	struct host *host;
 

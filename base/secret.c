@@ -22,7 +22,7 @@
 bool
 secret_init(struct secret *secret, const void *data, size_t bytes)
 {
-	*secret = (struct secret){0};
+	*secret = (struct secret){ 0 };
 	secret->data = malloc(bytes + 1);
 	if (!secret->data)
 		return false;
@@ -39,7 +39,7 @@ secret_wipe(struct secret *secret)
 	if (secret->data)
 		bytes_wipe(secret->data, secret->bytes);
 	free(secret->data);
-	*secret = (struct secret){0};
+	*secret = (struct secret){ 0 };
 }
 
 bool
@@ -57,7 +57,7 @@ bytes_wipe(void *data, size_t bytes)
 void
 process_harden(void)
 {
-	const struct rlimit none = {0, 0};
+	const struct rlimit none = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &none);
 	if (!MAY_BE_TRACED)

@@ -95,9 +95,10 @@ socket_listen(const struct address *address, unsigned flags, char *error)
 	if (family == AF_UNIX)
 		remove_stale(address);
 	else if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-		 ((flags & LISTEN_SHARED) && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
+	    ((flags & LISTEN_SHARED) && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
 		return fail(fd, address, error);
-	if (family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, (flags & LISTEN_V6_ONLY) != 0))
+	if (family == AF_INET6 &&
+	    !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, (flags & LISTEN_V6_ONLY) != 0))
 		return fail(fd, address, error);
 	if (bind(fd, &address->as.any, address->bytes) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(fd, address, error);
@@ -128,7 +129,7 @@ socket_allow_pauses(int fd)
 enum socket_health
 socket_health(int fd, uint64_t silent_ms)
 {
-	struct tcp_info info = {0};
+	struct tcp_info info = { 0 };
 	socklen_t bytes = sizeof info;
 	int pending = 0;
 
@@ -157,7 +158,7 @@ socket_raise_limit(void)
 void
 socket_reset_on_close(int fd)
 {
-	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
@@ -167,7 +168,7 @@ name_of(int fd, int (*get)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_storage storage;
 	socklen_t bytes = sizeof storage;
-	struct address address = {0};
+	struct address address = { 0 };
 
 	if (get(fd, (struct sockaddr *)&storage, &bytes) == 0)
 		address_from(&address, (struct sockaddr *)&storage, bytes);

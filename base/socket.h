@@ -12,8 +12,8 @@
 
 enum listen_flags {
 	LISTEN_ALONE = 0,
-	LISTEN_SHARED = 1,	/* SO_REUSEPORT */
-	LISTEN_V6_ONLY = 2,	/* [::] leaves IPv4 to another listener */
+	LISTEN_SHARED = 1,  /* SO_REUSEPORT */
+	LISTEN_V6_ONLY = 2, /* [::] leaves IPv4 to another listener */
 };
 /* Listening socket with SO_REUSEADDR, IPV6_V6ONLY off unless asked for, backlog 4096; the
  * stale file of a local socket that nobody answers at is replaced.  Where the kernel has no IPv6,
@@ -28,9 +28,9 @@ void socket_prepare(int fd);
  * read. The caller asks socket_health() now and then instead. */
 void socket_allow_pauses(int fd);
 enum socket_health {
-	SOCKET_QUIET,		/* the peer's kernel has all that was written */
-	SOCKET_PENDING,		/* it has not, yet; perhaps the peer does not read */
-	SOCKET_SILENT,		/* and it has acknowledged nothing for too long */
+	SOCKET_QUIET,   /* the peer's kernel has all that was written */
+	SOCKET_PENDING, /* it has not, yet; perhaps the peer does not read */
+	SOCKET_SILENT,  /* and it has acknowledged nothing for too long */
 };
 /* silent_ms: how long what was sent may stay unanswered.  A peer that lives answers probes of its
  * closed window as well, but the kernel sends those as rarely as every two minutes: so it waits

@@ -11,23 +11,23 @@ struct unit {
 
 /* Longer names first where one begins with another. */
 static const struct unit duration_units[] = {
-	{"ms", 1},
-	{"s", 1000},
-	{"m", 60 * 1000},
-	{"h", 60 * 60 * 1000},
-	{"d", 24 * 60 * 60 * 1000},
-	{NULL, 0},
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60 * 1000 },
+	{ "h", 60 * 60 * 1000 },
+	{ "d", 24 * 60 * 60 * 1000 },
+	{ NULL, 0 },
 };
 
 static const struct unit size_units[] = {
-	{"KiB", 1024},
-	{"MiB", 1024 * 1024},
-	{"GiB", 1024 * 1024 * 1024},
-	{"KB", 1000},
-	{"MB", 1000 * 1000},
-	{"GB", 1000 * 1000 * 1000},
-	{"B", 1},
-	{NULL, 0},
+	{ "KiB", 1024 },
+	{ "MiB", 1024 * 1024 },
+	{ "GiB", 1024 * 1024 * 1024 },
+	{ "KB", 1000 },
+	{ "MB", 1000 * 1000 },
+	{ "GB", 1000 * 1000 * 1000 },
+	{ "B", 1 },
+	{ NULL, 0 },
 };
 
 /* Moves *text behind the digits. */
@@ -126,5 +126,5 @@ hex_decode(void *out, size_t bytes, const char *text)
 		return false;
 	base16_decode_init(&context);
 	return base16_decode_update(&context, &done, out, 2 * bytes, text) && done == bytes &&
-	       base16_decode_final(&context);
+	    base16_decode_final(&context);
 }

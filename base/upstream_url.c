@@ -35,9 +35,9 @@ read_path(struct upstream_url *out, const char *path, char error[UPSTREAM_URL_ER
 {
 	if (path[0] != '/')
 		return refuse(error, "needs an absolute path, for example unix:/run/app.sock");
-	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
-		return refuse(error,
-		    "is too long for a unix socket, whose path has up to 107 bytes");
+	if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
+		return refuse(
+		    error, "is too long for a unix socket, whose path has up to 107 bytes");
 	out->kind = UPSTREAM_UNIX;
 	snprintf(out->target, sizeof out->target, "unix:%s", path);
 	return true;
@@ -64,8 +64,8 @@ read_host(struct upstream_url *out, const char *text, char error[UPSTREAM_URL_ER
 }
 
 bool
-upstream_url_parse(struct upstream_url *out, const char *text, const char *forms,
-    char error[UPSTREAM_URL_ERROR])
+upstream_url_parse(
+    struct upstream_url *out, const char *text, const char *forms, char error[UPSTREAM_URL_ERROR])
 {
 	const char *rest = after_scheme(text, "unix:");
 
@@ -78,5 +78,6 @@ upstream_url_parse(struct upstream_url *out, const char *text, const char *forms
 		out->is_short = true;
 		rest = text;
 	}
-	return strstr(rest, "://") ? upstream_url_refuse(forms, error) : read_host(out, rest, error);
+	return strstr(rest, "://") ? upstream_url_refuse(forms, error)
+				   : read_host(out, rest, error);
 }

@@ -12,17 +12,18 @@ enum upstream_kind { UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_UNIX };
 
 struct upstream_url {
 	enum upstream_kind kind;
-	bool is_short;			/* without a scheme, or a port alone */
-	char target[UPSTREAM_URL_TARGET];	/* as connector_new() wants it: "host:port" or "unix:/path" */
-	char host[254];			/* without brackets; "" for unix */
+	bool is_short; /* without a scheme, or a port alone */
+	char target
+	    [UPSTREAM_URL_TARGET]; /* as connector_new() wants it: "host:port" or "unix:/path" */
+	char host[254];            /* without brackets; "" for unix */
 };
 
 /* "tcp://host:port", "tls://host:port", "unix:/path"; "host:port" and a lone port (of this host)
  * mean tcp.  Who takes less than all of this judges kind and is_short.  False with the rest of a
  * sentence that begins with the value, and names the cure; `forms` says in it what the caller takes:
  * "tcp://HOST:PORT or unix:/PATH". */
-bool upstream_url_parse(struct upstream_url *, const char *text, const char *forms,
-    char error[UPSTREAM_URL_ERROR]);
+bool upstream_url_parse(
+    struct upstream_url *, const char *text, const char *forms, char error[UPSTREAM_URL_ERROR]);
 /* That sentence for a form that the caller does not take; always false. */
 bool upstream_url_refuse(const char *forms, char error[UPSTREAM_URL_ERROR]);
 

@@ -26,7 +26,7 @@ ca_list_wipe(struct ca_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		ca_free(list->cas[i]);
 	free(list->cas);
-	*list = (struct ca_list){0};
+	*list = (struct ca_list){ 0 };
 }
 
 static const struct listed_ca *
@@ -64,8 +64,8 @@ ca_list_contains(const struct ca_list *list, struct der whole)
 static bool
 is_signed_by(const struct x509 *certificate, const struct x509 *issuer)
 {
-	return signature_verifies(issuer->spki, certificate->algorithm, certificate->signed_part,
-	    certificate->signature);
+	return signature_verifies(
+	    issuer->spki, certificate->algorithm, certificate->signed_part, certificate->signature);
 }
 
 static const char *
@@ -76,7 +76,8 @@ ca_fault(const struct listed_ca *ca)
 	if (ca->link.facts.unknown.bytes > 0)
 		return "has a critical extension that is not known here";
 	/* An anchor's own signature proves nothing, but shows damage. */
-	if (ca->is_root && signature_is_strong(ca->link.facts.algorithm) && !is_signed_by(&ca->link.facts, &ca->link.facts))
+	if (ca->is_root && signature_is_strong(ca->link.facts.algorithm) &&
+	    !is_signed_by(&ca->link.facts, &ca->link.facts))
 		return "is damaged: its signature is wrong";
 	return NULL;
 }
@@ -132,7 +133,7 @@ add(struct ca_list *list, struct der der, const char *file)
 
 static void
 describe(struct der der, const char *file, size_t index, const char *why, const char *label,
-	char error[CA_LIST_ERROR])
+    char error[CA_LIST_ERROR])
 {
 	struct x509 facts;
 	const char *ignored;
@@ -142,8 +143,9 @@ describe(struct der der, const char *file, size_t index, const char *why, const 
 		snprintf(subject, sizeof subject, "unreadable");
 	else
 		x509_name_text(facts.subject, subject, sizeof subject);
-	snprintf(error, CA_LIST_ERROR, "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s",
-	    file, index + 1, subject, why, label);
+	snprintf(error, CA_LIST_ERROR,
+	    "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s", file, index + 1,
+	    subject, why, label);
 }
 
 static bool
@@ -227,27 +229,30 @@ all_have_roots(const struct ca_list *list, const char *label, char error[CA_LIST
 		x509_name_text(ca->link.facts.subject, subject, sizeof subject);
 		x509_name_text(ca->link.facts.issuer, issuer, sizeof issuer);
 		if (has_doubtful_issuer(list, ca))
-			snprintf(error, CA_LIST_ERROR, "%.150s: the sub-CA %s is not signed by %s, or with a "
-			    "weak algorithm; replace it in %.60s", ca->file, subject, issuer, label);
+			snprintf(error, CA_LIST_ERROR,
+			    "%.150s: the sub-CA %s is not signed by %s, or with a "
+			    "weak algorithm; replace it in %.60s",
+			    ca->file, subject, issuer, label);
 		else
-			snprintf(error, CA_LIST_ERROR, "%.150s: the sub-CA %s stands there without its root; "
-			    "add the certificate of its issuer %s to %.60s", ca->file, subject, issuer, label);
+			snprintf(error, CA_LIST_ERROR,
+			    "%.150s: the sub-CA %s stands there without its root; "
+			    "add the certificate of its issuer %s to %.60s",
+			    ca->file, subject, issuer, label);
 		return false;
 	}
 	return true;
 }
 
 bool
-ca_list_load(struct ca_list *list, const struct trust_sources *sources,
-	char error[CA_LIST_ERROR])
+ca_list_load(struct ca_list *list, const struct trust_sources *sources, char error[CA_LIST_ERROR])
 {
-	*list = (struct ca_list){0};
+	*list = (struct ca_list){ 0 };
 	for (size_t i = 0; i < sources->ca_count; i++)
 		if (!load_file(list, sources->ca_files[i], sources->label, error))
 			return false;
 	if (list->count == 0) {
-		snprintf(error, CA_LIST_ERROR, "%.60s lists no CA certificate; add the file of a root",
-		    sources->label);
+		snprintf(error, CA_LIST_ERROR,
+		    "%.60s lists no CA certificate; add the file of a root", sources->label);
 		return false;
 	}
 	find_roots(list);

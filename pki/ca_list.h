@@ -21,23 +21,23 @@ struct listed_ca;
 /* One certificate of a chain: a listed CA's, or a peer's. */
 struct chain_link {
 	struct x509 facts;
-	struct issuer issuer;		/* what it is as an issuer */
-	gnutls_x509_crt_t crt;		/* a listed one's is read by all threads, changed by none */
-	const struct listed_ca *ca;		/* NULL: a peer's */
+	struct issuer issuer;       /* what it is as an issuer */
+	gnutls_x509_crt_t crt;      /* a listed one's is read by all threads, changed by none */
+	const struct listed_ca *ca; /* NULL: a peer's */
 };
 
 struct listed_ca {
-	uint8_t *der;			/* what the facts alias */
+	uint8_t *der; /* what the facts alias */
 	struct chain_link link;
 	bool is_root;
-	bool narrowed;			/* chains through it must pass through a listed sub-CA below it */
-	const struct listed_ca *root;		/* NULL: none is listed (yet) */
-	const struct listed_ca *issuer;	/* a sub-CA's: listed too, and its signature was checked */
-	const char *file;		/* borrowed, only while loading */
+	bool narrowed; /* chains through it must pass through a listed sub-CA below it */
+	const struct listed_ca *root;   /* NULL: none is listed (yet) */
+	const struct listed_ca *issuer; /* a sub-CA's: listed too, and its signature was checked */
+	const char *file;               /* borrowed, only while loading */
 };
 
 struct ca_list {
-	struct listed_ca **cas;		/* roots and sub-CAs in the order of the files */
+	struct listed_ca **cas; /* roots and sub-CAs in the order of the files */
 	size_t count;
 };
 

@@ -34,7 +34,8 @@ copy_sans(struct cert_facts *facts, const struct x509 *x)
 			return false;
 		facts->san_count++;
 		for (size_t i = 0; i < name.bytes; i++)
-			text[i] = name.data[i] > 0x20 && name.data[i] < 0x7f ? (char)name.data[i] : '?';
+			text[i] =
+			    name.data[i] > 0x20 && name.data[i] < 0x7f ? (char)name.data[i] : '?';
 		text[name.bytes] = '\0';
 	}
 	return true;
@@ -120,7 +121,7 @@ cert_load(struct cert_facts *facts, const char *path, char error[CERT_ERROR])
 	struct pem_file file;
 	struct x509 x;
 	const char *why;
-	*facts = (struct cert_facts){0};
+	*facts = (struct cert_facts){ 0 };
 	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
 		return false;
 	facts->chain_count = file.count;
@@ -140,7 +141,7 @@ cert_wipe(struct cert_facts *facts)
 	free(facts->sans);
 	free(facts->subject);
 	free(facts->issuer);
-	*facts = (struct cert_facts){0};
+	*facts = (struct cert_facts){ 0 };
 }
 
 bool

@@ -14,18 +14,18 @@
 enum { CERT_ERROR = 512 };
 
 struct cert_facts {
-	char *subject, *issuer;		/* RFC 4514 */
-	char serial[64];		/* hexadecimal */
-	int64_t not_before, not_after;	/* seconds since 1970 */
-	char **sans;			/* dNSName, as they stand there, hostile bytes as `?` */
+	char *subject, *issuer;        /* RFC 4514 */
+	char serial[64];               /* hexadecimal */
+	int64_t not_before, not_after; /* seconds since 1970 */
+	char **sans;                   /* dNSName, as they stand there, hostile bytes as `?` */
 	size_t san_count;
-	char fingerprint[65];		/* SHA-256 of the DER, hexadecimal */
-	char key_type[16];		/* "ecdsa", "rsa", "ed25519" ... */
+	char fingerprint[65]; /* SHA-256 of the DER, hexadecimal */
+	char key_type[16];    /* "ecdsa", "rsa", "ed25519" ... */
 	unsigned bits;
-	bool is_ca, server, client, agent;	/* what it may be used for */
+	bool is_ca, server, client, agent; /* what it may be used for */
 	bool has_grant;
 	struct grant grant;
-	size_t chain_count;		/* certificates in the file, this one included */
+	size_t chain_count; /* certificates in the file, this one included */
 };
 
 /* The first certificate of a PEM (or DER) file.  False with a sentence; wipe in any case. */

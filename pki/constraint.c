@@ -9,7 +9,7 @@
 
 /* One name of the certificate, or the base of one subtree. */
 struct general_name_value {
-	unsigned tag;	/* of GeneralName */
+	unsigned tag; /* of GeneralName */
 	struct der value;
 };
 
@@ -53,7 +53,8 @@ fit_host(const uint8_t *host, size_t bytes, struct der base)
 	bool below;
 	if (!name_normalise(name, (const char *)host, bytes) || !read_domain(base, domain, &below))
 		return UNCLEAR;
-	return (below ? name_is_under(name, domain, false) : strcmp(name, domain) == 0) ? WITHIN : OUTSIDE;
+	return (below ? name_is_under(name, domain, false) : strcmp(name, domain) == 0) ? WITHIN
+											: OUTSIDE;
 }
 
 static enum fit
@@ -65,7 +66,8 @@ fit_email(struct der name, struct der base)
 	const uint8_t *base_at = base.bytes == 0 ? NULL : memrchr(base.data, '@', base.bytes);
 	if (base_at) {
 		size_t local = (size_t)(base_at - base.data) + 1;
-		if (local != (size_t)(at - name.data) + 1 || memcmp(name.data, base.data, local) != 0)
+		if (local != (size_t)(at - name.data) + 1 ||
+		    memcmp(name.data, base.data, local) != 0)
 			return OUTSIDE;
 		base = (struct der){ base.data + local, base.bytes - local };
 	}
@@ -76,7 +78,8 @@ fit_email(struct der name, struct der base)
 static bool
 is_scheme_letter(uint8_t letter)
 {
-	return (unsigned)(letter | 0x20) - 'a' < 26 || (unsigned)letter - '0' < 10 || letter == '+' || letter == '-' || letter == '.';
+	return (unsigned)(letter | 0x20) - 'a' < 26 || (unsigned)letter - '0' < 10 ||
+	    letter == '+' || letter == '-' || letter == '.';
 }
 
 static enum fit
@@ -152,7 +155,7 @@ subtrees_allow(struct cursor list, const struct general_name_value *name, bool e
 		struct cursor subtree = der_enter(&list, DER_SEQUENCE);
 		struct general_name_value base;
 		base.value = der_any(&subtree, &base.tag);
-		if (!cursor_end(&subtree))	/* minimum or maximum, which RFC 5280 forbids */
+		if (!cursor_end(&subtree)) /* minimum or maximum, which RFC 5280 forbids */
 			return false;
 		if (base.tag != name->tag)
 			continue;
@@ -185,8 +188,9 @@ describe(const struct general_name_value *name, char *why, size_t why_bytes)
 	char text[128];
 	size_t at = 0;
 	for (size_t i = 0; i < name->value.bytes && at + 1 < sizeof text; i++)
-		text[at++] = name->value.data[i] > 0x20 && name->value.data[i] < 0x7f ?
-		    (char)name->value.data[i] : '?';
+		text[at++] = name->value.data[i] > 0x20 && name->value.data[i] < 0x7f
+		    ? (char)name->value.data[i]
+		    : '?';
 	text[at] = '\0';
 	if (name->tag == NAME_DIRECTORY)
 		x509_name_text(name->value, text, sizeof text);
@@ -196,7 +200,8 @@ describe(const struct general_name_value *name, char *why, size_t why_bytes)
 }
 
 bool
-constraint_allows(const struct x509 *ca, const struct x509 *certificate, char *why, size_t why_bytes)
+constraint_allows(
+    const struct x509 *ca, const struct x509 *certificate, char *why, size_t why_bytes)
 {
 	struct cursor subject = der_over(certificate->subject);
 	bool has_subject = der_read(&subject, DER_SEQUENCE).bytes > 0;

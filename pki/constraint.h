@@ -13,6 +13,7 @@ struct x509;
 
 /* Whether every name of the certificate is within the CA's constraints.  If not, why[]
  * says which name is not, to be read after "its ". */
-bool constraint_allows(const struct x509 *ca, const struct x509 *certificate, char *why, size_t why_bytes);
+bool constraint_allows(
+    const struct x509 *ca, const struct x509 *certificate, char *why, size_t why_bytes);
 
 #endif

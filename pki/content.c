@@ -62,8 +62,9 @@ pem_kind_at(const char *label, const char *end)
 		size_t bytes = strlen(labels[i].label);
 		if ((size_t)(end - label) < bytes || memcmp(label, labels[i].label, bytes) != 0)
 			continue;
-		return labels[i].kind == CONTENT_KEY && is_encrypted(label, end) ?
-		    CONTENT_ENCRYPTED_KEY : labels[i].kind;
+		return labels[i].kind == CONTENT_KEY && is_encrypted(label, end)
+		    ? CONTENT_ENCRYPTED_KEY
+		    : labels[i].kind;
 	}
 	return CONTENT_OTHER;
 }
@@ -88,9 +89,9 @@ pem_kind_of(const char *text, const char *end)
 static enum content
 signed_kind_of(struct cursor part)
 {
-	if (der_peek(&part) == DER_CONTEXT_SEQUENCE)	/* a version */
+	if (der_peek(&part) == DER_CONTEXT_SEQUENCE) /* a version */
 		return CONTENT_CERTIFICATE;
-	if (der_peek(&part) == DER_INTEGER)	/* a version, or the serial of a first version */
+	if (der_peek(&part) == DER_INTEGER) /* a version, or the serial of a first version */
 		der_read(&part, DER_INTEGER);
 	der_read(&part, DER_SEQUENCE);
 	der_read(&part, DER_SEQUENCE);
@@ -117,8 +118,9 @@ numbered_kind_of(struct cursor in)
 		return CONTENT_OTHER;
 	if (version == 3 && next == DER_SEQUENCE)
 		return CONTENT_PKCS12;
-	return next == DER_INTEGER || next == DER_OCTET_STRING || next == DER_SEQUENCE ?
-	    CONTENT_KEY : CONTENT_OTHER;
+	return next == DER_INTEGER || next == DER_OCTET_STRING || next == DER_SEQUENCE
+	    ? CONTENT_KEY
+	    : CONTENT_OTHER;
 }
 
 static enum content
@@ -177,7 +179,9 @@ content_text(struct content_facts facts, char out[CONTENT_TEXT])
 static const char *
 curve_of(struct cursor parameters)
 {
-	static const struct { const char *oid, *name; } curves[] = {
+	static const struct {
+		const char *oid, *name;
+	} curves[] = {
 		{ "1.3.132.0.10", "secp256k1" },
 		{ "1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1" },
 		{ "1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1" },
@@ -195,14 +199,15 @@ curve_of(struct cursor parameters)
 const char *
 content_odd_curve(const uint8_t *der, size_t bytes)
 {
-	struct cursor outer = der_over((struct der){ der, bytes }), in = der_enter(&outer, DER_SEQUENCE);
+	struct cursor outer = der_over((struct der){ der, bytes }),
+		      in = der_enter(&outer, DER_SEQUENCE);
 	der_unsigned(&in, DER_INTEGER, 1);
-	if (der_peek(&in) == DER_SEQUENCE) {	/* PKCS#8 */
+	if (der_peek(&in) == DER_SEQUENCE) { /* PKCS#8 */
 		struct cursor algorithm = der_enter(&in, DER_SEQUENCE);
 		bool on_a_curve = der_oid_is(der_read(&algorithm, DER_OID), "1.2.840.10045.2.1");
 		return on_a_curve ? curve_of(algorithm) : NULL;
 	}
-	der_read(&in, DER_OCTET_STRING);	/* SEC 1 */
+	der_read(&in, DER_OCTET_STRING); /* SEC 1 */
 	struct cursor parameters = der_enter(&in, DER_CONTEXT_SEQUENCE);
 	return parameters.failed ? NULL : curve_of(parameters);
 }

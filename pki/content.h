@@ -19,12 +19,12 @@ enum content {
 	CONTENT_PKCS7,
 	CONTENT_PKCS12,
 	CONTENT_OPENSSH_KEY,
-	CONTENT_OTHER,		/* none of these */
+	CONTENT_OTHER, /* none of these */
 	CONTENTS
 };
 
 struct content_facts {
-	enum content kind;	/* in PEM: of the first block that has one of these kinds */
+	enum content kind; /* in PEM: of the first block that has one of these kinds */
 	_Bool is_pem;
 };
 

@@ -11,14 +11,15 @@
 #include "pki/signature.h"
 
 struct crl {
-	uint8_t *kept;			/* a copy of the DER, if we were told to keep one */
+	uint8_t *kept; /* a copy of the DER, if we were told to keep one */
 	struct der whole;
-	struct der signed_part, algorithm, signature, revoked;	/* in whole; gone after crl_index() */
-	struct der issuer, authority_key, number;		/* in `facts` */
+	struct der signed_part, algorithm, signature,
+	    revoked;                              /* in whole; gone after crl_index() */
+	struct der issuer, authority_key, number; /* in `facts` */
 	uint8_t *facts;
 	int64_t this_update, next_update;
 	size_t count;
-	uint32_t *begins;		/* where the entries of each bucket begin; until crl_index() */
+	uint32_t *begins; /* where the entries of each bucket begin; until crl_index() */
 	struct crl_entry *entries;
 	bool indexed;
 };
@@ -32,9 +33,17 @@ const char *
 crl_reason_word(unsigned reason)
 {
 	static const char *const words[CRL_REASONS] = {
-		"unspecified", "keyCompromise", "cACompromise", "affiliationChanged",
-		"superseded", "cessationOfOperation", "certificateHold", NULL,
-		"removeFromCRL", "privilegeWithdrawn", "aACompromise",
+		"unspecified",
+		"keyCompromise",
+		"cACompromise",
+		"affiliationChanged",
+		"superseded",
+		"cessationOfOperation",
+		"certificateHold",
+		NULL,
+		"removeFromCRL",
+		"privilegeWithdrawn",
+		"aACompromise",
 	};
 	return reason < CRL_REASONS && words[reason] ? words[reason] : words[0];
 }
@@ -42,7 +51,7 @@ crl_reason_word(unsigned reason)
 /* ---- extensions ---- */
 
 static bool
-is_ce(struct der oid, uint8_t last)	/* 2.5.29.x */
+is_ce(struct der oid, uint8_t last) /* 2.5.29.x */
 {
 	return oid.bytes == 3 && oid.data[0] == 0x55 && oid.data[1] == 0x1d && oid.data[2] == last;
 }
@@ -64,7 +73,8 @@ read_authority_key(struct crl *crl, struct cursor value)
 {
 	struct cursor inside = der_enter(&value, DER_SEQUENCE);
 	der_optional(&inside, DER_CONTEXT, &crl->authority_key);
-	return inside.failed || !cursor_end(&value) ? "has a malformed authorityKeyIdentifier" : NULL;
+	return inside.failed || !cursor_end(&value) ? "has a malformed authorityKeyIdentifier"
+						    : NULL;
 }
 
 /* step-ca and others write one that names only the place where the CRL is published. */
@@ -76,7 +86,9 @@ read_distribution_point(struct cursor value)
 	der_optional(&inside, DER_CONTEXT_SEQUENCE, &place);
 	if (!inside.failed && inside.left > 0)
 		return "covers only a part of what its issuer signed (issuingDistributionPoint)";
-	return cursor_end(&inside) && cursor_end(&value) ? NULL : "has a malformed issuingDistributionPoint";
+	return cursor_end(&inside) && cursor_end(&value)
+	    ? NULL
+	    : "has a malformed issuingDistributionPoint";
 }
 
 static const char *
@@ -84,7 +96,7 @@ read_list_extensions(struct crl *crl, struct cursor list)
 {
 	enum { AUTHORITY_KEY = 35, NUMBER = 20, DELTA = 27, DISTRIBUTION_POINT = 28 };
 	const char *fault = NULL;
-	uint8_t seen[256] = {0};
+	uint8_t seen[256] = { 0 };
 	while (!fault && list.left > 0 && !list.failed) {
 		struct der oid;
 		bool critical;
@@ -113,7 +125,8 @@ read_list_extensions(struct crl *crl, struct cursor list)
 static bool
 is_lone_reason(struct der list)
 {
-	static const uint8_t lone[] = { 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01 };
+	static const uint8_t lone[] = { 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a,
+		0x01 };
 	return list.bytes == sizeof lone + 1 && memcmp(list.data, lone, sizeof lone) == 0 &&
 	    list.data[sizeof lone] < CRL_REASONS;
 }
@@ -148,7 +161,9 @@ read_entry(struct cursor *in, struct crl_entry *entry)
 {
 	struct der extensions;
 	int64_t revoked_at = der_time(in);
-	entry->revoked_at = revoked_at < 0 ? 0 : revoked_at > UINT32_MAX ? UINT32_MAX : (uint32_t)revoked_at;
+	entry->revoked_at = revoked_at < 0 ? 0
+	    : revoked_at > UINT32_MAX      ? UINT32_MAX
+					   : (uint32_t)revoked_at;
 	entry->reason = CRL_UNSPECIFIED;
 	bool good = !der_optional(in, DER_SEQUENCE, &extensions) ||
 	    read_entry_extensions(extensions, &entry->reason);
@@ -231,7 +246,7 @@ read_signed_part(struct crl *crl)
 	bool version_2 = der_peek(&in) == DER_INTEGER;
 	if (version_2 && der_unsigned(&in, DER_INTEGER, 1) != 1)
 		return "is of a version that is not known here";
-	struct der algorithm = der_whole(&in, DER_SEQUENCE), extensions = {0};
+	struct der algorithm = der_whole(&in, DER_SEQUENCE), extensions = { 0 };
 	crl->issuer = der_whole(&in, DER_SEQUENCE);
 	crl->this_update = der_time(&in);
 	if (der_peek(&in) != DER_UTC_TIME && der_peek(&in) != DER_GENERALIZED_TIME)
@@ -335,7 +350,8 @@ crl_keep(struct crl *crl)
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		rebase(parts[i], from, copy);
 	crl->kept = copy;
-	free(crl->begins);	/* large, and there may be thousands that wait: counted again by crl_index() */
+	free(
+	    crl->begins); /* large, and there may be thousands that wait: counted again by crl_index() */
 	crl->begins = NULL;
 	return true;
 }
@@ -351,7 +367,8 @@ crl_is_signed_by(const struct crl *crl, struct der spki)
 static int
 compare_entries(const void *a, const void *b)
 {
-	return serial_compare(&((const struct crl_entry *)a)->serial, &((const struct crl_entry *)b)->serial);
+	return serial_compare(
+	    &((const struct crl_entry *)a)->serial, &((const struct crl_entry *)b)->serial);
 }
 
 /* Many issuers list their serials in order, and half of all pairs are in order by chance. */
@@ -382,7 +399,8 @@ let_go(struct crl *crl)
 	free(crl->begins);
 	crl->kept = NULL;
 	crl->begins = NULL;
-	crl->whole = crl->signed_part = crl->algorithm = crl->signature = crl->revoked = (struct der){0};
+	crl->whole = crl->signed_part = crl->algorithm = crl->signature = crl->revoked =
+	    (struct der){ 0 };
 }
 
 bool

@@ -40,8 +40,8 @@ const char *crl_reason_word(unsigned reason);
 
 struct crl_entry {
 	struct serial serial;
-	uint8_t reason;			/* enum crl_reason */
-	uint32_t revoked_at;		/* seconds since 1970 */
+	uint8_t reason;      /* enum crl_reason */
+	uint32_t revoked_at; /* seconds since 1970 */
 };
 
 enum { CRL_NUMBER_BYTES = 21 };
@@ -64,9 +64,9 @@ bool crl_index(struct crl *, const char **why);
 bool crl_is_indexed(const struct crl *);
 
 /* What it says; all of it stays valid until crl_free(). */
-struct der crl_issuer(const struct crl *);		/* Name, the whole SEQUENCE */
-struct der crl_authority_key(const struct crl *);	/* keyIdentifier; empty if it has none */
-struct der crl_number(const struct crl *);		/* shortest form; empty if it has none */
+struct der crl_issuer(const struct crl *);        /* Name, the whole SEQUENCE */
+struct der crl_authority_key(const struct crl *); /* keyIdentifier; empty if it has none */
+struct der crl_number(const struct crl *);        /* shortest form; empty if it has none */
 int64_t crl_this_update(const struct crl *);
 int64_t crl_next_update(const struct crl *);
 size_t crl_count(const struct crl *);

@@ -17,7 +17,7 @@
 #include "base/file.h"
 
 enum {
-	REVOKED_MOST = 65536,		/* of certificates that were presented and refused */
+	REVOKED_MOST = 65536, /* of certificates that were presented and refused */
 	FILE_BYTES = 4 << 20,
 	LINE_BYTES = 256,
 };
@@ -25,9 +25,9 @@ enum {
 struct crl_history {
 	atomic_uint refs;
 	pthread_mutex_t lock;
-	struct crl_mark *marks;		/* few: one an issuer */
+	struct crl_mark *marks; /* few: one an issuer */
 	size_t mark_count;
-	struct revoked *revoked;	/* sorted by issuer and serial */
+	struct revoked *revoked; /* sorted by issuer and serial */
 	size_t revoked_count;
 };
 
@@ -81,13 +81,15 @@ compare_numbers(const struct serial *a, const struct serial *b)
 bool
 crl_mark_is_older(const struct crl_mark *a, const struct crl_mark *b)
 {
-	int order = a->number.bytes == 0 || b->number.bytes == 0 ? 0 :
-	    compare_numbers(&a->number, &b->number);
+	int order = a->number.bytes == 0 || b->number.bytes == 0
+	    ? 0
+	    : compare_numbers(&a->number, &b->number);
 	return order != 0 ? order < 0 : a->this_update < b->this_update;
 }
 
 bool
-crl_history_would_roll_back(struct crl_history *history, const struct crl_mark *mark, struct crl_mark *seen)
+crl_history_would_roll_back(
+    struct crl_history *history, const struct crl_mark *mark, struct crl_mark *seen)
 {
 	pthread_mutex_lock(&history->lock);
 	const struct crl_mark *last = find_mark(history, mark->issuer);
@@ -142,12 +144,13 @@ static bool
 parse_line(const char *line, struct crl_mark *mark)
 {
 	char issuer[2 * ISSUER_ID + 1], number[SERIAL_TEXT + 2];
-	uint8_t octets[SERIAL_BYTES + 1] = {0};
+	uint8_t octets[SERIAL_BYTES + 1] = { 0 };
 	long long this_update;
 	int end = 0;
 	size_t bytes;
-	*mark = (struct crl_mark){0};
-	if (sscanf(line, "%64s %44s %lld%n", issuer, number, &this_update, &end) != 3 || line[end] != '\0')
+	*mark = (struct crl_mark){ 0 };
+	if (sscanf(line, "%64s %44s %lld%n", issuer, number, &this_update, &end) != 3 ||
+	    line[end] != '\0')
 		return false;
 	if (!unhex(issuer, mark->issuer, ISSUER_ID, &bytes) || bytes != ISSUER_ID)
 		return false;
@@ -185,7 +188,7 @@ bool
 crl_history_read(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
 	char path[PATH_MAX];
-	struct secret text = {0};
+	struct secret text = { 0 };
 	path_of(state_dir, path);
 	if (access(path, F_OK) != 0)
 		return true;
@@ -217,7 +220,9 @@ write_lines(struct crl_history *history, const char *path, char error[CRL_HISTOR
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 	if (!out)
-		return snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be written: memory is short", path), false;
+		return snprintf(error, CRL_HISTORY_ERROR,
+			   "%.300s cannot be written: memory is short", path),
+		       false;
 	pthread_mutex_lock(&history->lock);
 	for (size_t i = 0; i < history->mark_count; i++) {
 		format_line(&history->marks[i], line);
@@ -236,14 +241,17 @@ crl_history_save(struct crl_history *history, const char *state_dir, char error[
 	path_of(state_dir, path);
 	int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 || flock(directory, LOCK_EX) != 0) {
-		snprintf(error, CRL_HISTORY_ERROR, "%.300s cannot be opened: %s; create the directory and "
-		    "let this user write it", state_dir, strerror(errno));
+		snprintf(error, CRL_HISTORY_ERROR,
+		    "%.300s cannot be opened: %s; create the directory and "
+		    "let this user write it",
+		    state_dir, strerror(errno));
 		if (directory >= 0)
 			close(directory);
 		return false;
 	}
 	/* What another process has put there meanwhile is merged first. */
-	bool done = crl_history_read(history, state_dir, error) && write_lines(history, path, error);
+	bool done =
+	    crl_history_read(history, state_dir, error) && write_lines(history, path, error);
 	close(directory);
 	return done;
 }
@@ -251,7 +259,8 @@ crl_history_save(struct crl_history *history, const char *state_dir, char error[
 /* ---- revoked serials ---- */
 
 static int
-compare_revoked(const struct revoked *entry, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+compare_revoked(
+    const struct revoked *entry, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
 {
 	int order = memcmp(entry->issuer, issuer, ISSUER_ID);
 	return order != 0 ? order : serial_compare(&entry->serial, serial);
@@ -259,7 +268,8 @@ compare_revoked(const struct revoked *entry, const uint8_t issuer[ISSUER_ID], co
 
 /* The index of the entry, or where it would stand. */
 static size_t
-place_of(const struct crl_history *history, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+place_of(
+    const struct crl_history *history, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
 {
 	size_t low = 0, high = history->revoked_count;
 	while (low < high) {
@@ -273,9 +283,11 @@ place_of(const struct crl_history *history, const uint8_t issuer[ISSUER_ID], con
 }
 
 static bool
-is_at(const struct crl_history *history, size_t at, const uint8_t issuer[ISSUER_ID], const struct serial *serial)
+is_at(const struct crl_history *history, size_t at, const uint8_t issuer[ISSUER_ID],
+    const struct serial *serial)
 {
-	return at < history->revoked_count && compare_revoked(&history->revoked[at], issuer, serial) == 0;
+	return at < history->revoked_count &&
+	    compare_revoked(&history->revoked[at], issuer, serial) == 0;
 }
 
 static void
@@ -294,8 +306,9 @@ insert_revoked(struct crl_history *history, const struct revoked *entry, int64_t
 	forget_expired(history, now);
 	size_t at = place_of(history, entry->issuer, &entry->serial);
 	if (history->revoked_count == REVOKED_MOST)
-		return;		/* listed ones are still found in the CRL */
-	struct revoked *more = realloc(history->revoked, (history->revoked_count + 1) * sizeof *more);
+		return; /* listed ones are still found in the CRL */
+	struct revoked *more =
+	    realloc(history->revoked, (history->revoked_count + 1) * sizeof *more);
 	if (!more)
 		return;
 	history->revoked = more;
@@ -316,7 +329,7 @@ crl_history_note_revoked(struct crl_history *history, const struct revoked *entr
 
 bool
 crl_history_has_revoked(struct crl_history *history, const uint8_t issuer[ISSUER_ID],
-	const struct serial *serial, struct revoked *out)
+    const struct serial *serial, struct revoked *out)
 {
 	pthread_mutex_lock(&history->lock);
 	size_t at = place_of(history, issuer, serial);

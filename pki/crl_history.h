@@ -25,7 +25,7 @@ void crl_history_release(struct crl_history *);
 
 struct crl_mark {
 	uint8_t issuer[ISSUER_ID];
-	struct serial number;	/* no bytes: the CRL had none */
+	struct serial number; /* no bytes: the CRL had none */
 	int64_t this_update;
 };
 
@@ -33,7 +33,8 @@ struct crl_mark {
 bool crl_mark_is_older(const struct crl_mark *, const struct crl_mark *);
 
 /* Whether a CRL with this mark is older than the one seen of its issuer, which goes to *seen. */
-bool crl_history_would_roll_back(struct crl_history *, const struct crl_mark *, struct crl_mark *seen);
+bool crl_history_would_roll_back(
+    struct crl_history *, const struct crl_mark *, struct crl_mark *seen);
 /* False when memory is short. */
 bool crl_history_note_mark(struct crl_history *, const struct crl_mark *);
 
@@ -53,7 +54,7 @@ struct revoked {
 };
 
 void crl_history_note_revoked(struct crl_history *, const struct revoked *, int64_t now);
-bool crl_history_has_revoked(struct crl_history *, const uint8_t issuer[ISSUER_ID], const struct serial *,
-	struct revoked *out);
+bool crl_history_has_revoked(struct crl_history *, const uint8_t issuer[ISSUER_ID],
+    const struct serial *, struct revoked *out);
 
 #endif

@@ -17,7 +17,7 @@ static struct der
 fail(struct cursor *in)
 {
 	in->failed = true;
-	return (struct der){0};
+	return (struct der){ 0 };
 }
 
 /* Octets of the length field; its value goes to *bytes.  0 if it is not DER. */
@@ -81,7 +81,7 @@ der_whole(struct cursor *in, unsigned tag)
 {
 	const uint8_t *start = in->at;
 	der_read(in, tag);
-	return in->failed ? (struct der){0} : (struct der){ start, (size_t)(in->at - start) };
+	return in->failed ? (struct der){ 0 } : (struct der){ start, (size_t)(in->at - start) };
 }
 
 bool
@@ -149,12 +149,13 @@ leap_days_before(int64_t year)
 static int64_t
 time_in_year(const uint8_t *at, int64_t year)
 {
-	static const int before[13] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365 };
+	static const int before[13] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334,
+		365 };
 	int month = two_digits(at), day = two_digits(at + 2), hour = two_digits(at + 4);
 	int minute = two_digits(at + 6), second = two_digits(at + 8);
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	if (month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-	    second < 0 || second > 59 || at[10] != 'Z' ||
+	if (month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 ||
+	    minute > 59 || second < 0 || second > 59 || at[10] != 'Z' ||
 	    day > before[month] - before[month - 1] + (month == 2 && leap))
 		return -1;
 	int64_t days = 365 * (year - 1970) + leap_days_before(year) - leap_days_before(1970) +
@@ -206,7 +207,8 @@ arc_encode(uint64_t arc, uint8_t *out)
 	for (uint64_t rest = arc >> 7; rest != 0; rest >>= 7)
 		octets++;
 	for (size_t i = 0; i < octets; i++)
-		out[i] = (uint8_t)((arc >> (7 * (octets - 1 - i)) & 0x7f) | (i + 1 < octets ? 0x80 : 0));
+		out[i] =
+		    (uint8_t)((arc >> (7 * (octets - 1 - i)) & 0x7f) | (i + 1 < octets ? 0x80 : 0));
 	return octets;
 }
 
@@ -230,8 +232,9 @@ der_oid_is(struct der oid, const char *dotted)
 struct der
 der_shortest(struct der integer)
 {
-	while (integer.bytes > 1 && ((integer.data[0] == 0 && !(integer.data[1] & 0x80)) ||
-	    (integer.data[0] == 0xff && (integer.data[1] & 0x80)))) {
+	while (integer.bytes > 1 &&
+	    ((integer.data[0] == 0 && !(integer.data[1] & 0x80)) ||
+		(integer.data[0] == 0xff && (integer.data[1] & 0x80)))) {
 		integer.data++;
 		integer.bytes--;
 	}
@@ -242,7 +245,7 @@ bool
 serial_of(struct serial *out, struct der integer)
 {
 	integer = der_shortest(integer);
-	*out = (struct serial){0};
+	*out = (struct serial){ 0 };
 	if (integer.bytes == 0 || integer.bytes > SERIAL_BYTES)
 		return false;
 	out->bytes = (uint8_t)integer.bytes;

@@ -29,7 +29,7 @@ enum der_tag {
 	DER_GENERALIZED_TIME = 0x18,
 	DER_SEQUENCE = 0x30,
 	DER_SET = 0x31,
-	DER_CONTEXT = 0x80,	/* [n] of a primitive type; | 0x20 for a constructed one */
+	DER_CONTEXT = 0x80, /* [n] of a primitive type; | 0x20 for a constructed one */
 	DER_CONTEXT_SEQUENCE = 0xa0,
 };
 
@@ -69,7 +69,7 @@ bool der_oid_is(struct der, const char *dotted);
  */
 enum { SERIAL_BYTES = 21 };
 struct serial {
-	uint8_t data[SERIAL_BYTES];	/* the rest is zero */
+	uint8_t data[SERIAL_BYTES]; /* the rest is zero */
 	uint8_t bytes;
 };
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const asn1_static_node grant_asn1_tab[];	/* made from pki/grant.asn */
+extern const asn1_static_node grant_asn1_tab[]; /* made from pki/grant.asn */
 
 static asn1_node module;
 static pthread_once_t module_once = PTHREAD_ONCE_INIT;
@@ -115,7 +115,8 @@ put_limit(asn1_node element, const char *field, uint32_t limit)
 {
 	uint8_t octets[5] = { 0, (uint8_t)(limit >> 24), (uint8_t)(limit >> 16),
 		(uint8_t)(limit >> 8), (uint8_t)limit };
-	return limit == 0 ? put(element, field, NULL, 0) : put(element, field, octets, sizeof octets);
+	return limit == 0 ? put(element, field, NULL, 0)
+			  : put(element, field, octets, sizeof octets);
 }
 
 static bool
@@ -158,13 +159,12 @@ grant_encode(const struct grant *grant, uint8_t *out, size_t capacity, size_t *b
 {
 	asn1_node element = grant_is_valid(grant, NULL) ? element_new() : NULL;
 	int length = capacity > INT32_MAX ? INT32_MAX : (int)capacity;
-	bool done = element &&
-	    put(element, "name", grant->name, strlen(grant->name)) &&
+	bool done = element && put(element, "name", grant->name, strlen(grant->name)) &&
 	    put_flag(element, "shared", grant->shared) &&
 	    put_flag(element, "anyDepth", grant->any_depth) &&
 	    put_limit(element, "maxFlows", grant->max_flows) &&
-	    put_limit(element, "maxSessions", grant->max_sessions) &&
-	    put_sources(element, grant) && put_regions(element, grant) &&
+	    put_limit(element, "maxSessions", grant->max_sessions) && put_sources(element, grant) &&
+	    put_regions(element, grant) &&
 	    asn1_der_coding(element, "", out, &length, NULL) == ASN1_SUCCESS;
 	asn1_delete_structure(&element);
 	*bytes = done ? (size_t)length : 0;
@@ -263,7 +263,8 @@ decode(asn1_node *element, struct grant *grant, const uint8_t *der, size_t bytes
 	if (!*element)
 		return "cannot be read: memory is short";
 	int length = (int)bytes;
-	if (asn1_der_decoding2(element, der, &length, ASN1_DECODE_FLAG_STRICT_DER, NULL) != ASN1_SUCCESS)
+	if (asn1_der_decoding2(element, der, &length, ASN1_DECODE_FLAG_STRICT_DER, NULL) !=
+	    ASN1_SUCCESS)
 		return "is not well-formed";
 	if (!get_text(*element, "name", grant->name, GRANT_NAME_BYTES))
 		return "has a name that is not 1 to 64 printable characters";
@@ -295,8 +296,8 @@ grant_decode(struct grant *grant, const uint8_t *der, size_t bytes, const char *
 		return false;
 	uint8_t again[GRANT_DER_BYTES];
 	size_t again_bytes;
-	if (!grant_encode(grant, again, sizeof again, &again_bytes) ||
-	    again_bytes != bytes || memcmp(again, der, bytes) != 0)
+	if (!grant_encode(grant, again, sizeof again, &again_bytes) || again_bytes != bytes ||
+	    memcmp(again, der, bytes) != 0)
 		*why = "is not in its canonical form";
 	return !*why;
 }

@@ -16,21 +16,21 @@
 #include "base/address.h"
 
 enum {
-	GRANT_NAME_BYTES = 64,		/* 1..64 printable ASCII characters, no space at an end */
-	GRANT_REGION_BYTES = 32,	/* 1..32 of a-z 0-9 . _ - */
-	GRANT_LIST = 64,		/* entries in sources, and in regions */
-	GRANT_DER_BYTES = 4096,		/* enough for every grant */
+	GRANT_NAME_BYTES = 64,   /* 1..64 printable ASCII characters, no space at an end */
+	GRANT_REGION_BYTES = 32, /* 1..32 of a-z 0-9 . _ - */
+	GRANT_LIST = 64,         /* entries in sources, and in regions */
+	GRANT_DER_BYTES = 4096,  /* enough for every grant */
 };
 
 struct grant {
-	char name[GRANT_NAME_BYTES + 1];	/* with the issuer's key: the identity */
-	bool shared;			/* other identities that say so too may serve the same names */
-	bool any_depth;			/* a `*.x` SAN covers names of any depth under x */
-	uint32_t max_flows;		/* at once, per identity; 0 = no limit */
-	uint32_t max_sessions;		/* at once, per identity; 0 = no limit */
-	size_t source_count;		/* addresses that agents may come from; none = anywhere */
+	char name[GRANT_NAME_BYTES + 1]; /* with the issuer's key: the identity */
+	bool shared;           /* other identities that say so too may serve the same names */
+	bool any_depth;        /* a `*.x` SAN covers names of any depth under x */
+	uint32_t max_flows;    /* at once, per identity; 0 = no limit */
+	uint32_t max_sessions; /* at once, per identity; 0 = no limit */
+	size_t source_count;   /* addresses that agents may come from; none = anywhere */
 	struct prefix sources[GRANT_LIST];
-	size_t region_count;		/* regions that relays may be in; none = everywhere */
+	size_t region_count; /* regions that relays may be in; none = everywhere */
 	char regions[GRANT_LIST][GRANT_REGION_BYTES + 1];
 };
 
@@ -50,6 +50,6 @@ bool grant_has_region(const struct grant *, const char *region);
 /* Limits effective to the minimum of both, but for its name.  False if no address or no
  * region is allowed by both; effective must not be used then. */
 bool grant_limits_apply(struct grant *effective, const struct grant *ceiling)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 #endif

@@ -25,7 +25,7 @@ has_source(const struct prefix *list, size_t count, const struct prefix *source)
 static bool
 limit_sources(struct grant *effective, const struct grant *ceiling)
 {
-	struct prefix both[GRANT_LIST] = {0};
+	struct prefix both[GRANT_LIST] = { 0 };
 	size_t count = 0;
 	for (size_t i = 0; i < effective->source_count; i++)
 		for (size_t k = 0; k < ceiling->source_count && count < GRANT_LIST; k++) {

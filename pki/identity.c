@@ -78,10 +78,14 @@ copy_links(struct identity *identity, const struct path *path)
 	for (size_t i = 0; to && i < path->count; i++) {
 		const struct chain_link *link = path->links[i];
 		struct identity_link *kept = &identity->links[identity->link_count++];
-		*kept = (struct identity_link){ link->facts.serial, link->facts.not_after, link->issuer };
-		kept->issuer.name = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.name);
-		kept->issuer.key_id = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.key_id);
-		kept->issuer.spki = i == 0 ? (struct der){0} : copy_octets(&to, link->issuer.spki);
+		*kept = (struct identity_link){ link->facts.serial, link->facts.not_after,
+			link->issuer };
+		kept->issuer.name =
+		    i == 0 ? (struct der){ 0 } : copy_octets(&to, link->issuer.name);
+		kept->issuer.key_id =
+		    i == 0 ? (struct der){ 0 } : copy_octets(&to, link->issuer.key_id);
+		kept->issuer.spki =
+		    i == 0 ? (struct der){ 0 } : copy_octets(&to, link->issuer.spki);
 		if (i == 0 || link->facts.not_after < identity->not_after)
 			identity->not_after = link->facts.not_after;
 	}
@@ -235,8 +239,9 @@ identity_covers(const struct identity *identity, const char *pattern, const char
 static socklen_t
 size_of(const struct sockaddr *address)
 {
-	return address->sa_family == AF_INET ? sizeof(struct sockaddr_in) :
-	    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof address->sa_family;
+	return address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+	    : address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					     : sizeof address->sa_family;
 }
 
 bool

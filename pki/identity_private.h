@@ -15,13 +15,13 @@
 struct identity_link {
 	struct serial serial;
 	int64_t not_after;
-	struct issuer issuer;		/* of the leaf only the id; the rest lies in octets */
+	struct issuer issuer; /* of the leaf only the id; the rest lies in octets */
 };
 
 struct identity {
 	atomic_uint refs;
 	enum role role;
-	struct grant *grant;		/* agents only */
+	struct grant *grant; /* agents only */
 	char *subject, *issuer;
 	char serial[SERIAL_TEXT];
 	char fingerprint[IDENTITY_FINGERPRINT];
@@ -30,7 +30,7 @@ struct identity {
 	char **sans;
 	size_t san_count;
 	size_t link_count;
-	struct identity_link links[PATH_LINKS];	/* leaf first, the anchor last */
+	struct identity_link links[PATH_LINKS]; /* leaf first, the anchor last */
 	uint8_t *octets;
 };
 

@@ -17,7 +17,8 @@
 enum { NAME_TEXT = 90, RSA_LEAST = 2048, RSA_MOST = 16384 };
 
 bool
-judge_refuse(struct candidate *candidate, size_t position, enum verify_code code, const char *format, ...)
+judge_refuse(
+    struct candidate *candidate, size_t position, enum verify_code code, const char *format, ...)
 {
 	const struct x509 *facts = &candidate->path->links[position]->facts;
 	char subject[NAME_TEXT], issuer[NAME_TEXT], fingerprint[65], what[VERDICT_SENTENCE];
@@ -60,7 +61,7 @@ is_self_issued(const struct x509 *facts)
 static bool
 judge_issuers(struct candidate *candidate)
 {
-	int below = 0;	/* CAs between the one at hand and the leaf, self-issued ones aside */
+	int below = 0; /* CAs between the one at hand and the leaf, self-issued ones aside */
 	if (facts_of(candidate, 0)->is_ca)
 		return judge_refuse(candidate, 0, VERIFY_WRONG_PURPOSE,
 		    "is a CA; present one that a CA issued to this party");
@@ -84,7 +85,7 @@ key_is_strong(gnutls_x509_crt_t crt)
 	switch (gnutls_x509_crt_get_pk_algorithm(crt, &bits)) {
 	case GNUTLS_PK_RSA:
 	case GNUTLS_PK_RSA_PSS:
-		return bits >= RSA_LEAST && bits <= RSA_MOST;	/* a longer one would cost us hours */
+		return bits >= RSA_LEAST && bits <= RSA_MOST; /* a longer one would cost us hours */
 	case GNUTLS_PK_ECDSA:
 		return bits >= 256;
 	case GNUTLS_PK_EDDSA_ED25519:
@@ -104,7 +105,8 @@ judge_strength(struct candidate *candidate)
 			return judge_refuse(candidate, i, VERIFY_WEAK_KEY,
 			    "has a key that is not accepted; use P-256, Ed25519 or RSA of %d to %d bits",
 			    RSA_LEAST, RSA_MOST);
-		if (i + 1 < candidate->path->count && !signature_is_strong(facts_of(candidate, i)->algorithm))
+		if (i + 1 < candidate->path->count &&
+		    !signature_is_strong(facts_of(candidate, i)->algorithm))
 			return judge_refuse(candidate, i, VERIFY_WEAK_KEY,
 			    "is signed with a weak algorithm; issue it anew with SHA-256");
 	}
@@ -116,8 +118,8 @@ static size_t
 find_checked(const struct path *path)
 {
 	size_t i = path->count - 1;
-	while (i > 1 && path->links[i - 1]->ca &&
-	    path->links[i - 1]->ca->issuer == path->links[i]->ca)
+	while (
+	    i > 1 && path->links[i - 1]->ca && path->links[i - 1]->ca->issuer == path->links[i]->ca)
 		i--;
 	return i;
 }
@@ -128,8 +130,9 @@ static size_t
 find_forged(const struct candidate *candidate, size_t last)
 {
 	for (size_t i = last; i-- > 0;)
-		if (!signature_verifies(facts_of(candidate, i + 1)->spki, facts_of(candidate, i)->algorithm,
-		    facts_of(candidate, i)->signed_part, facts_of(candidate, i)->signature))
+		if (!signature_verifies(facts_of(candidate, i + 1)->spki,
+			facts_of(candidate, i)->algorithm, facts_of(candidate, i)->signed_part,
+			facts_of(candidate, i)->signature))
 			return i;
 	return last;
 }
@@ -148,7 +151,8 @@ judge_signatures(struct candidate *candidate)
 	    GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT, &status);
 	candidate->names_doubted = status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE;
 	if (result < 0)
-		return judge_refuse(candidate, 0, VERIFY_BAD_CERTIFICATE, "cannot be judged by GnuTLS");
+		return judge_refuse(
+		    candidate, 0, VERIFY_BAD_CERTIFICATE, "cannot be judged by GnuTLS");
 	if (status & GNUTLS_CERT_INSECURE_ALGORITHM)
 		return judge_refuse(candidate, 0, VERIFY_WEAK_KEY,
 		    "or one above it is signed with a weak algorithm; issue it anew with SHA-256");
@@ -157,7 +161,8 @@ judge_signatures(struct candidate *candidate)
 		return judge_refuse(candidate, forged, VERIFY_BAD_CERTIFICATE,
 		    "is not signed by the key of its issuer: forged, damaged or of another key");
 	if (status != 0 && !candidate->names_doubted)
-		return judge_refuse(candidate, 0, VERIFY_BAD_CERTIFICATE, "or one above it is refused by GnuTLS");
+		return judge_refuse(
+		    candidate, 0, VERIFY_BAD_CERTIFICATE, "or one above it is refused by GnuTLS");
 	return true;
 }
 
@@ -168,8 +173,8 @@ judge_times(struct candidate *candidate)
 	for (size_t i = 0; i < candidate->path->count; i++) {
 		const struct x509 *facts = facts_of(candidate, i);
 		if (candidate->now > facts->not_after)
-			return judge_refuse(candidate, i, VERIFY_EXPIRED, "has ended on %s; renew it",
-			    x509_time_text(facts->not_after, when));
+			return judge_refuse(candidate, i, VERIFY_EXPIRED,
+			    "has ended on %s; renew it", x509_time_text(facts->not_after, when));
 		if (candidate->now + TIME_SKEW_S < facts->not_before)
 			return judge_refuse(candidate, i, VERIFY_NOT_YET_VALID,
 			    "begins on %s; look whether the clocks are right",
@@ -209,8 +214,9 @@ static const struct role_purposes {
 static const char *
 purpose_text(const char *oid)
 {
-	return strcmp(oid, OID_SERVER_AUTH) == 0 ? "serverAuth" :
-	    strcmp(oid, OID_CLIENT_AUTH) == 0 ? "clientAuth" : "the agent purpose " OID_AGENT_PURPOSE;
+	return strcmp(oid, OID_SERVER_AUTH) == 0 ? "serverAuth"
+	    : strcmp(oid, OID_CLIENT_AUTH) == 0  ? "clientAuth"
+						 : "the agent purpose " OID_AGENT_PURPOSE;
 }
 
 static bool
@@ -230,7 +236,8 @@ judge_leaf_purpose(struct candidate *candidate)
 			    purpose_text(*oid), role_word(candidate->role));
 	if (candidate->role != ROLE_AGENT && leaf->has_grant)
 		return judge_refuse(candidate, 0, VERIFY_WRONG_PURPOSE,
-		    "carries an agent's grant; present one issued for the role %s", role_word(candidate->role));
+		    "carries an agent's grant; present one issued for the role %s",
+		    role_word(candidate->role));
 	if (!x509_may(leaf, USAGE_DIGITAL_SIGNATURE))
 		return judge_refuse(candidate, 0, VERIFY_WRONG_PURPOSE,
 		    "lacks digitalSignature in its keyUsage; issue it with that");
@@ -250,7 +257,7 @@ judge_ca_purpose(struct candidate *candidate, size_t position)
 			    role_word(candidate->role), purpose_text(*oid));
 	return candidate->role == ROLE_AGENT || !ca->has_grant ||
 	    judge_refuse(candidate, position, VERIFY_WRONG_PURPOSE,
-	    "carries a grant, so it may issue for agents only; have another CA issue the one below it");
+		"carries a grant, so it may issue for agents only; have another CA issue the one below it");
 }
 
 static bool
@@ -276,7 +283,8 @@ judge_constraints(struct candidate *candidate)
 			if ((i == 0 || !is_self_issued(facts)) &&
 			    !constraint_allows(facts_of(candidate, ca), facts, why, sizeof why))
 				return judge_refuse(candidate, i, VERIFY_NAME_NOT_PERMITTED,
-				    "is beyond the name constraints of certificate %zu: its %s", ca + 1, why);
+				    "is beyond the name constraints of certificate %zu: its %s",
+				    ca + 1, why);
 		}
 	if (candidate->names_doubted)
 		return judge_refuse(candidate, 0, VERIFY_NAME_NOT_PERMITTED,
@@ -312,7 +320,9 @@ san_is_host(struct der san, const char *host, const struct der *address)
 static size_t
 parse_address(const char *host, uint8_t out[16])
 {
-	return inet_pton(AF_INET, host, out) == 1 ? 4 : inet_pton(AF_INET6, host, out) == 1 ? 16 : 0;
+	return inet_pton(AF_INET, host, out) == 1 ? 4
+	    : inet_pton(AF_INET6, host, out) == 1 ? 16
+						  : 0;
 }
 
 static bool
@@ -332,7 +342,9 @@ judge_host(struct candidate *candidate)
 			return true;
 	return judge_refuse(candidate, 0, VERIFY_NAME_MISMATCH,
 	    "is not for \"%.100s\": no subjectAltName says so; dial a name that it has, or issue it with this one",
-	    is_name ? host : address.bytes > 0 ? candidate->host : "(no host name)");
+	    is_name                 ? host
+		: address.bytes > 0 ? candidate->host
+				    : "(no host name)");
 }
 
 /* ---- the grant ---- */
@@ -349,13 +361,15 @@ judge_grant(struct candidate *candidate)
 		return judge_refuse(candidate, 0, VERIFY_GRANT_MISSING,
 		    "has no grant; have it issued for an agent (valise-pki issue agent)");
 	if (!grant_decode(&candidate->grant, leaf->grant.data, leaf->grant.bytes, &why))
-		return judge_refuse(candidate, 0, VERIFY_GRANT_REFUSED, "is refused, as its grant %s", why);
+		return judge_refuse(
+		    candidate, 0, VERIFY_GRANT_REFUSED, "is refused, as its grant %s", why);
 	for (size_t i = 1; i < candidate->path->count; i++) {
 		const struct x509 *ca = facts_of(candidate, i);
 		if (!ca->has_grant)
 			continue;
 		if (!grant_decode(&ceiling, ca->grant.data, ca->grant.bytes, &why))
-			return judge_refuse(candidate, i, VERIFY_GRANT_REFUSED, "is refused, as its grant %s", why);
+			return judge_refuse(
+			    candidate, i, VERIFY_GRANT_REFUSED, "is refused, as its grant %s", why);
 		if (!grant_limits_apply(&candidate->grant, &ceiling))
 			return judge_refuse(candidate, i, VERIFY_GRANT_REFUSED,
 			    "sets a ceiling that leaves the agent no address or no region to be in");
@@ -371,7 +385,8 @@ judge_revocation(struct candidate *candidate)
 {
 	struct revocation *revocation = trust_revocation(candidate->trust);
 	for (size_t i = 0; revocation && i + 1 < candidate->path->count; i++) {
-		const struct chain_link *link = candidate->path->links[i], *above = candidate->path->links[i + 1];
+		const struct chain_link *link = candidate->path->links[i],
+					*above = candidate->path->links[i + 1];
 		struct revocation_facts facts;
 		char issuer[NAME_TEXT], what[220];
 		enum revocation_status status = revocation_ask(revocation, &above->issuer,
@@ -379,8 +394,8 @@ judge_revocation(struct candidate *candidate)
 		if (status == UNREVOKED)
 			continue;
 		x509_name_text(above->facts.subject, issuer, sizeof issuer);
-		enum verify_code code = revocation_verdict(status, &facts, issuer,
-		    trust_label(candidate->trust), what, sizeof what);
+		enum verify_code code = revocation_verdict(
+		    status, &facts, issuer, trust_label(candidate->trust), what, sizeof what);
 		return judge_refuse(candidate, i, code, "%s", what);
 	}
 	return true;
@@ -388,8 +403,18 @@ judge_revocation(struct candidate *candidate)
 
 /* What a certificate is comes before what it says, and all of it before what CRLs say. */
 static bool (*const judgements[])(struct candidate *) = {
-	judge_extensions, judge_issuers, judge_strength, judge_signatures, judge_times, judge_way,
-	judge_purpose, judge_constraints, judge_agent_names, judge_host, judge_grant, judge_revocation,
+	judge_extensions,
+	judge_issuers,
+	judge_strength,
+	judge_signatures,
+	judge_times,
+	judge_way,
+	judge_purpose,
+	judge_constraints,
+	judge_agent_names,
+	judge_host,
+	judge_grant,
+	judge_revocation,
 };
 
 bool

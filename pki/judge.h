@@ -13,7 +13,7 @@
 
 struct trust;
 
-enum { TIME_SKEW_S = 300 };	/* a clock may be that late against a notBefore */
+enum { TIME_SKEW_S = 300 }; /* a clock may be that late against a notBefore */
 
 struct candidate {
 	struct trust *trust;
@@ -21,8 +21,8 @@ struct candidate {
 	const char *host;
 	int64_t now;
 	const struct path *path;
-	bool names_doubted;		/* GnuTLS finds a name beyond the constraints of a CA */
-	struct grant grant;		/* effective, once judged */
+	bool names_doubted; /* GnuTLS finds a name beyond the constraints of a CA */
+	struct grant grant; /* effective, once judged */
 	struct verdict verdict;
 };
 
@@ -31,6 +31,6 @@ bool judge_chain(struct candidate *);
 
 /* "certificate 1 of 3 (CN=..., issued by ..., SHA-256 ...): " and what format says. */
 bool judge_refuse(struct candidate *, size_t position, enum verify_code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -60,8 +60,9 @@ read_certificate(struct secret *out, const char *path, char *error)
 	/* A key may stand beside its certificate in one file. */
 	bool has_one = memmem(out->data, out->bytes, "-----BEGIN CERTIFICATE-", 23) ||
 	    memmem(out->data, out->bytes, "-----BEGIN X509 CERTIFICATE-", 28);
-	return has_one || fail(error, path, "holds %s where a certificate in PEM must be; %s",
-	    content_text(facts, holds), cure_for_certificate(facts));
+	return has_one ||
+	    fail(error, path, "holds %s where a certificate in PEM must be; %s",
+		content_text(facts, holds), cure_for_certificate(facts));
 }
 
 /* ---- the key ---- */
@@ -74,7 +75,7 @@ cure_for_key(struct content_facts facts)
 		return "convert it: openssl pkey -inform DER -in FILE";
 	case CONTENT_ENCRYPTED_KEY:
 		return "nobody is here to type its password: decrypt it (openssl pkey -in FILE), or "
-		    "issue it without --encrypt-key";
+		       "issue it without --encrypt-key";
 	case CONTENT_OPENSSH_KEY:
 		return "convert it: ssh-keygen -p -m PKCS8 -f FILE";
 	case CONTENT_PKCS12:
@@ -92,10 +93,13 @@ judge_key_content(const struct secret *key, const char *path, char *error)
 	char holds[CONTENT_TEXT];
 	struct content_facts facts = content_of(key->data, key->bytes);
 	/* A certificate may stand before its key in one file. */
-	bool is_key = facts.is_pem && (facts.kind == CONTENT_KEY || (facts.kind == CONTENT_CERTIFICATE &&
-	    memmem(key->data, key->bytes, "PRIVATE KEY-----", 16)));
-	return is_key || fail(error, path, "holds %s where an unencrypted private key in PEM must be; %s",
-	    content_text(facts, holds), cure_for_key(facts));
+	bool is_key = facts.is_pem &&
+	    (facts.kind == CONTENT_KEY ||
+		(facts.kind == CONTENT_CERTIFICATE &&
+		    memmem(key->data, key->bytes, "PRIVATE KEY-----", 16)));
+	return is_key ||
+	    fail(error, path, "holds %s where an unencrypted private key in PEM must be; %s",
+		content_text(facts, holds), cure_for_key(facts));
 }
 
 /* Who may read the file matters only if there is a key in it, so that what is no key is told first. */
@@ -103,7 +107,7 @@ static bool
 read_key(struct secret *out, const char *path, char *error)
 {
 	char ignored[FILE_ERROR];
-	struct secret any = {0};
+	struct secret any = { 0 };
 	if (file_read_key(out, path, PEM_MOST, error))
 		return judge_key_content(out, path, error);
 	if (file_read(&any, path, PEM_MOST, ignored))
@@ -115,7 +119,7 @@ read_key(struct secret *out, const char *path, char *error)
 static bool
 explain_key(const struct secret *key, const char *path, int result, char *error)
 {
-	gnutls_datum_t pem = { key->data, (unsigned)key->bytes }, der = {0};
+	gnutls_datum_t pem = { key->data, (unsigned)key->bytes }, der = { 0 };
 	const char *curve = NULL;
 	if (gnutls_pem_base64_decode2("EC PRIVATE KEY", &pem, &der) >= 0 ||
 	    gnutls_pem_base64_decode2("PRIVATE KEY", &pem, &der) >= 0)
@@ -124,10 +128,14 @@ explain_key(const struct secret *key, const char *path, int result, char *error)
 		bytes_wipe(der.data, der.size);
 	gnutls_free(der.data);
 	if (curve)
-		return fail(error, path, "holds an EC key on %s, which TLS does not use; make one on P-256 "
-		    "(openssl ecparam -name prime256v1 -genkey)", curve);
-	return fail(error, path, "holds a private key that cannot be read (%s); make it anew, on P-256, "
-	    "Ed25519 or with RSA", gnutls_strerror(result));
+		return fail(error, path,
+		    "holds an EC key on %s, which TLS does not use; make one on P-256 "
+		    "(openssl ecparam -name prime256v1 -genkey)",
+		    curve);
+	return fail(error, path,
+	    "holds a private key that cannot be read (%s); make it anew, on P-256, "
+	    "Ed25519 or with RSA",
+	    gnutls_strerror(result));
 }
 
 /* The identifier of the key's public half. */
@@ -141,7 +149,8 @@ id_of_key(const struct secret *key, const char *path, uint8_t id[KEY_ID], char *
 	if (result >= 0)
 		result = gnutls_x509_privkey_import2(private, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (result >= 0)
-		result = gnutls_x509_privkey_get_key_id(private, GNUTLS_KEYID_USE_SHA256, id, &bytes);
+		result =
+		    gnutls_x509_privkey_get_key_id(private, GNUTLS_KEYID_USE_SHA256, id, &bytes);
 	gnutls_x509_privkey_deinit(private);
 	return result >= 0 || explain_key(key, path, result, error);
 }
@@ -151,7 +160,8 @@ id_of_key(const struct secret *key, const char *path, uint8_t id[KEY_ID], char *
 static bool
 has_id(struct der certificate, const uint8_t id[KEY_ID])
 {
-	gnutls_datum_t der = { (unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.bytes };
+	gnutls_datum_t der = { (unsigned char *)(uintptr_t)certificate.data,
+		(unsigned)certificate.bytes };
 	gnutls_x509_crt_t crt = NULL;
 	uint8_t own[KEY_ID];
 	size_t bytes = sizeof own;
@@ -165,22 +175,27 @@ has_id(struct der certificate, const uint8_t id[KEY_ID])
 
 static bool
 judge_pair(const struct pem_file *file, const uint8_t id[KEY_ID], const char *certificate_path,
-	const char *key_path, char *error)
+    const char *key_path, char *error)
 {
 	if (has_id(pem_block(file, 0), id))
 		return true;
 	for (size_t i = 1; i < file->count; i++)
 		if (has_id(pem_block(file, i), id))
-			return fail(error, certificate_path, "its certificates are in the wrong order: the one "
+			return fail(error, certificate_path,
+			    "its certificates are in the wrong order: the one "
 			    "of the private key is number %zu of %zu; put it first, and behind each "
-			    "certificate the one of its issuer", i + 1, file->count);
-	snprintf(error, KEY_PAIR_ERROR, "%.250s, %.250s: the private key does not belong to the certificate; "
-	    "give the two that were made together", certificate_path, key_path);
+			    "certificate the one of its issuer",
+			    i + 1, file->count);
+	snprintf(error, KEY_PAIR_ERROR,
+	    "%.250s, %.250s: the private key does not belong to the certificate; "
+	    "give the two that were made together",
+	    certificate_path, key_path);
 	return false;
 }
 
 static bool
-judge_certificate(const char *certificate_path, const char *key_path, const uint8_t id[KEY_ID], char *error)
+judge_certificate(
+    const char *certificate_path, const char *key_path, const uint8_t id[KEY_ID], char *error)
 {
 	struct pem_file file;
 	struct x509 facts;
@@ -198,15 +213,16 @@ judge_certificate(const char *certificate_path, const char *key_path, const uint
 
 enum key_pair_fault
 key_pair_load(struct key_pair *pair, const char *certificate_path, const char *key_path,
-	char error[KEY_PAIR_ERROR])
+    char error[KEY_PAIR_ERROR])
 {
 	uint8_t id[KEY_ID];
-	*pair = (struct key_pair){0};
+	*pair = (struct key_pair){ 0 };
 	if (!read_certificate(&pair->certificate, certificate_path, error))
 		return KEY_PAIR_CERTIFICATE;
 	if (!read_key(&pair->key, key_path, error) || !id_of_key(&pair->key, key_path, id, error))
 		return KEY_PAIR_KEY;
-	return judge_certificate(certificate_path, key_path, id, error) ? KEY_PAIR_FINE : KEY_PAIR_CERTIFICATE;
+	return judge_certificate(certificate_path, key_path, id, error) ? KEY_PAIR_FINE
+									: KEY_PAIR_CERTIFICATE;
 }
 
 void

@@ -23,7 +23,7 @@ enum key_pair_fault { KEY_PAIR_FINE, KEY_PAIR_CERTIFICATE, KEY_PAIR_KEY };
 
 /* With a sentence unless it returns KEY_PAIR_FINE; wipe in any case. */
 enum key_pair_fault key_pair_load(struct key_pair *, const char *certificate_path,
-	const char *key_path, char error[KEY_PAIR_ERROR]);
+    const char *key_path, char error[KEY_PAIR_ERROR]);
 void key_pair_wipe(struct key_pair *);
 
 #endif

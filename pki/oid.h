@@ -7,8 +7,8 @@
 #define PKI_OID_H
 
 #define OID_BASE "2.25.3095706525491951389"
-#define OID_AGENT_PURPOSE OID_BASE ".1"	/* extended key usage: an agent of a relay */
-#define OID_GRANT OID_BASE ".2"		/* extension: what the agent may do, pki/grant.asn */
+#define OID_AGENT_PURPOSE OID_BASE ".1" /* extended key usage: an agent of a relay */
+#define OID_GRANT OID_BASE ".2"         /* extension: what the agent may do, pki/grant.asn */
 
 #define OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"

@@ -6,13 +6,14 @@
 bool
 peer_chain_read(struct peer_chain *sent, const struct der *chain, size_t count, const char **why)
 {
-	*sent = (struct peer_chain){0};
+	*sent = (struct peer_chain){ 0 };
 	for (size_t i = 0; i < count; i++) {
 		*why = "is one of too many that were sent";
 		if (i == VERIFY_CHAIN)
 			return false;
 		struct chain_link *link = &sent->links[i];
-		gnutls_datum_t der = { (unsigned char *)(uintptr_t)chain[i].data, (unsigned)chain[i].bytes };
+		gnutls_datum_t der = { (unsigned char *)(uintptr_t)chain[i].data,
+			(unsigned)chain[i].bytes };
 		if (!x509_parse(&link->facts, chain[i], why))
 			return false;
 		*why = "is malformed";

@@ -17,12 +17,12 @@
 
 enum {
 	PATH_LINKS = VERIFY_CHAIN + 2,
-	PATH_CANDIDATES = 8,		/* complete chains judged */
-	PATH_STEPS = 256,		/* links tried */
+	PATH_CANDIDATES = 8, /* complete chains judged */
+	PATH_STEPS = 256,    /* links tried */
 };
 
 struct path {
-	size_t count;			/* leaf first; a root last if it is complete */
+	size_t count; /* leaf first; a root last if it is complete */
 	const struct chain_link *links[PATH_LINKS];
 };
 
@@ -40,10 +40,10 @@ void peer_chain_wipe(struct peer_chain *);
 struct path_search {
 	const struct ca_list *list;
 	const struct peer_chain *sent;
-	bool (*judge)(const struct path *, void *arg);	/* true: this is the one */
+	bool (*judge)(const struct path *, void *arg); /* true: this is the one */
 	void *arg;
 	struct path path;
-	struct path deepest;		/* the longest dead end */
+	struct path deepest; /* the longest dead end */
 	size_t candidates, steps;
 };
 

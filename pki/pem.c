@@ -17,7 +17,7 @@ static const struct kind {
 	size_t most_bytes;
 } kinds[] = {
 	[PEM_CERTIFICATE] = { "certificate", { "CERTIFICATE", "X509 CERTIFICATE", NULL },
-		PEM_CERTIFICATE_BYTES },
+	    PEM_CERTIFICATE_BYTES },
 	[PEM_CRL] = { "CRL", { "X509 CRL", "CRL", NULL }, PEM_CRL_BYTES },
 };
 
@@ -44,7 +44,7 @@ has_label(enum pem_kind kind, const char *label, size_t bytes)
 static bool
 add_place(struct pem_file *file, size_t at, size_t bytes)
 {
-	if ((file->count & (file->count - 1)) == 0) {	/* grows at powers of two */
+	if ((file->count & (file->count - 1)) == 0) { /* grows at powers of two */
 		size_t room = file->count == 0 ? 1 : 2 * file->count;
 		struct pem_place *more = realloc(file->places, room * sizeof *more);
 		if (!more)
@@ -58,11 +58,70 @@ add_place(struct pem_file *file, size_t at, size_t bytes)
 /* The value of a letter of base64 and a bit that says that it is one. */
 enum { IS_SEXTET = 0x40 };
 static const uint8_t sextets[256] = {
-	['A'] = 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89,
-	['a'] = 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111,
-	112, 113, 114, 115,
-	['0'] = 116, 117, 118, 119, 120, 121, 122, 123, 124, 125,
-	['+'] = 126, ['/'] = 127,
+	['A'] = 64,
+	65,
+	66,
+	67,
+	68,
+	69,
+	70,
+	71,
+	72,
+	73,
+	74,
+	75,
+	76,
+	77,
+	78,
+	79,
+	80,
+	81,
+	82,
+	83,
+	84,
+	85,
+	86,
+	87,
+	88,
+	89,
+	['a'] = 90,
+	91,
+	92,
+	93,
+	94,
+	95,
+	96,
+	97,
+	98,
+	99,
+	100,
+	101,
+	102,
+	103,
+	104,
+	105,
+	106,
+	107,
+	108,
+	109,
+	110,
+	111,
+	112,
+	113,
+	114,
+	115,
+	['0'] = 116,
+	117,
+	118,
+	119,
+	120,
+	121,
+	122,
+	123,
+	124,
+	125,
+	['+'] = 126,
+	['/'] = 127,
 };
 
 /* Whole groups of four letters up to anything else; returns the end of what was written. */
@@ -71,7 +130,8 @@ decode_groups(struct text *body, uint8_t *to)
 {
 	for (; body->end - body->at >= 4; body->at += 4, to += 3) {
 		const uint8_t *in = (const uint8_t *)body->at;
-		uint32_t a = sextets[in[0]], b = sextets[in[1]], c = sextets[in[2]], d = sextets[in[3]];
+		uint32_t a = sextets[in[0]], b = sextets[in[1]], c = sextets[in[2]],
+			 d = sextets[in[3]];
 		if (!(a & b & c & d & IS_SEXTET))
 			break;
 		uint32_t octets = (a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6 | (d & 63);
@@ -95,7 +155,8 @@ decode_body(struct text body, uint8_t *to, size_t *bytes)
 	while (got >= 0 && body.at < body.end) {
 		if (base64.bits == 0 && base64.padding == 0)
 			end = decode_groups(&body, end);
-		if (body.at < body.end && (got = base64_decode_single(&base64, end, *body.at++)) > 0)
+		if (body.at < body.end &&
+		    (got = base64_decode_single(&base64, end, *body.at++)) > 0)
 			end++;
 	}
 	*bytes = (size_t)(end - to);
@@ -105,7 +166,8 @@ decode_body(struct text body, uint8_t *to, size_t *bytes)
 static const char *
 decode_blocks(struct pem_file *file, enum pem_kind kind)
 {
-	struct text rest = { (char *)file->storage.data, (char *)file->storage.data + file->storage.bytes };
+	struct text rest = { (char *)file->storage.data,
+		(char *)file->storage.data + file->storage.bytes };
 	size_t kept = 0;
 	for (rest.at = find(rest, BEGIN); rest.at; rest.at = find(rest, BEGIN)) {
 		rest.at += strlen(BEGIN);
@@ -153,12 +215,13 @@ bool
 pem_load(struct pem_file *file, const char *path, enum pem_kind kind, char error[PEM_ERROR])
 {
 	const char *why;
-	*file = (struct pem_file){0};
+	*file = (struct pem_file){ 0 };
 	if (!file_read(&file->storage, path, kinds[kind].most_bytes, error))
 		return false;
 	if (pem_decode(file, kind, &why))
 		return true;
-	snprintf(error, PEM_ERROR, "%.300s %s; it must hold a %s in PEM or DER", path, why, kinds[kind].what);
+	snprintf(error, PEM_ERROR, "%.300s %s; it must hold a %s in PEM or DER", path, why,
+	    kinds[kind].what);
 	pem_wipe(file);
 	return false;
 }
@@ -166,7 +229,8 @@ pem_load(struct pem_file *file, const char *path, enum pem_kind kind, char error
 struct der
 pem_block(const struct pem_file *file, size_t index)
 {
-	return (struct der){ file->storage.data + file->places[index].at, file->places[index].bytes };
+	return (
+	    struct der){ file->storage.data + file->places[index].at, file->places[index].bytes };
 }
 
 void
@@ -174,5 +238,5 @@ pem_wipe(struct pem_file *file)
 {
 	secret_wipe(&file->storage);
 	free(file->places);
-	*file = (struct pem_file){0};
+	*file = (struct pem_file){ 0 };
 }

@@ -17,9 +17,9 @@ enum pem_kind { PEM_CERTIFICATE, PEM_CRL };
 
 enum {
 	PEM_ERROR = 512,
-	PEM_BLOCKS = 4096,			/* in one file */
-	PEM_CERTIFICATE_BYTES = 8 << 20,	/* of a file of certificates */
-	PEM_CRL_BYTES = 256 << 20,		/* of a file of CRLs */
+	PEM_BLOCKS = 4096,               /* in one file */
+	PEM_CERTIFICATE_BYTES = 8 << 20, /* of a file of certificates */
+	PEM_CRL_BYTES = 256 << 20,       /* of a file of CRLs */
 };
 
 struct pem_file {
@@ -27,7 +27,7 @@ struct pem_file {
 	size_t count;
 	struct pem_place {
 		size_t at, bytes;
-	} *places;
+	} * places;
 };
 
 /* Every block of this kind in the file, others are passed over.  False with one sentence

@@ -11,15 +11,15 @@
 #include "pki/crl.h"
 #include "pki/x509.h"
 
-enum { CLOCK_SKEW_S = 300 };	/* how far in the future a thisUpdate may be */
+enum { CLOCK_SKEW_S = 300 }; /* how far in the future a thisUpdate may be */
 
 enum loaded_state { PLACED, WAITING, REFUSED };
 
 struct loaded_crl {
 	struct crl *crl;
 	char *file;
-	enum loaded_state state;		/* changes under the lock, and only from WAITING */
-	uint8_t issuer[ISSUER_ID];	/* once PLACED */
+	enum loaded_state state;   /* changes under the lock, and only from WAITING */
+	uint8_t issuer[ISSUER_ID]; /* once PLACED */
 };
 
 struct revocation {
@@ -27,19 +27,22 @@ struct revocation {
 	enum crl_expired expired;
 	int64_t grace_s;
 	struct crl_history *history;
-	pthread_mutex_t lock;		/* for those that wait */
-	struct loaded_crl *crls;		/* sealed: first those placed from the start, sorted by issuer */
+	pthread_mutex_t lock;    /* for those that wait */
+	struct loaded_crl *crls; /* sealed: first those placed from the start, sorted by issuer */
 	size_t count, placed;
 };
 
 struct issuer
 issuer_of(const struct x509 *ca)
 {
-	struct issuer issuer = { .name = ca->subject, .key_id = ca->key_id, .spki = ca->spki,
+	struct issuer issuer = { .name = ca->subject,
+		.key_id = ca->key_id,
+		.spki = ca->spki,
 		.may_sign_crls = x509_may(ca, USAGE_SIGN_CRLS) };
 	struct sha256_ctx sha;
 	sha256_init(&sha);
-	sha256_update(&sha, ca->subject.bytes, ca->subject.data);	/* DER, so it says where it ends */
+	sha256_update(
+	    &sha, ca->subject.bytes, ca->subject.data); /* DER, so it says where it ends */
 	sha256_update(&sha, ca->spki.bytes, ca->spki.data);
 	sha256_digest(&sha, ISSUER_ID, issuer.id);
 	return issuer;
@@ -111,7 +114,8 @@ place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 		if (!cas[i].may_sign_crls)
 			fault = "is of a CA whose keyUsage does not let it sign CRLs";
 		else if (!crl_is_signed_by(loaded->crl, cas[i].spki))
-			fault = "is not signed by the key of its issuer: forged, damaged or of an older key";
+			fault =
+			    "is not signed by the key of its issuer: forged, damaged or of an older key";
 		else {
 			loaded->state = PLACED;
 			memcpy(loaded->issuer, cas[i].id, ISSUER_ID);
@@ -140,14 +144,15 @@ fail(const struct loaded_crl *loaded, const char *why, char error[REVOCATION_ERR
 	char issuer[120] = "an unknown issuer";
 	if (loaded->crl)
 		x509_name_text(crl_issuer(loaded->crl), issuer, sizeof issuer);
-	snprintf(error, REVOCATION_ERROR, "%.200s: the CRL of %s %s; replace it with the issuer's newest",
-	    loaded->file, issuer, why);
+	snprintf(error, REVOCATION_ERROR,
+	    "%.200s: the CRL of %s %s; replace it with the issuer's newest", loaded->file, issuer,
+	    why);
 	return false;
 }
 
 bool
-revocation_add(struct revocation *set, struct der der, const char *file,
-	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
+revocation_add(struct revocation *set, struct der der, const char *file, const struct issuer *cas,
+    size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
 {
 	static const char no_memory[] = "cannot be read: memory is short";
 	const char *why = no_memory;
@@ -172,8 +177,9 @@ compare_loaded(const void *a, const void *b)
 	if (x->state != y->state)
 		return x->state < y->state ? -1 : 1;
 	int order = memcmp(x->issuer, y->issuer, ISSUER_ID);
-	return order != 0 || x->state != PLACED ? order :
-	    crl_this_update(x->crl) < crl_this_update(y->crl) ? -1 : 1;
+	return order != 0 || x->state != PLACED                 ? order
+	    : crl_this_update(x->crl) < crl_this_update(y->crl) ? -1
+								: 1;
 }
 
 static bool
@@ -189,7 +195,8 @@ drop_older(struct revocation *set)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < set->count; i++) {
-		struct loaded_crl *loaded = &set->crls[i], *last = kept > 0 ? &set->crls[kept - 1] : NULL;
+		struct loaded_crl *loaded = &set->crls[i],
+				  *last = kept > 0 ? &set->crls[kept - 1] : NULL;
 		if (!last || loaded->state != PLACED ||
 		    memcmp(last->issuer, loaded->issuer, ISSUER_ID) != 0) {
 			set->crls[kept++] = *loaded;
@@ -212,7 +219,8 @@ revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 	for (size_t i = 0; i < set->count && set->crls[i].state == PLACED; i++) {
 		struct crl_mark mark = mark_of(&set->crls[i]), seen;
 		if (crl_history_would_roll_back(set->history, &mark, &seen))
-			return fail(&set->crls[i], "is older than one already seen (rollback of its number)", error);
+			return fail(&set->crls[i],
+			    "is older than one already seen (rollback of its number)", error);
 		set->placed = i + 1;
 	}
 	return true;
@@ -244,9 +252,10 @@ judge_waiting(struct revocation *set, struct loaded_crl *loaded, const struct is
 	const char *why;
 	struct crl_mark seen, mark;
 	if (place(loaded, issuer, 1) || loaded->state != PLACED)
-		return;		/* perhaps another key of the same name; it waits on */
+		return; /* perhaps another key of the same name; it waits on */
 	mark = mark_of(loaded);
-	if (crl_history_would_roll_back(set->history, &mark, &seen) || !crl_index(loaded->crl, &why))
+	if (crl_history_would_roll_back(set->history, &mark, &seen) ||
+	    !crl_index(loaded->crl, &why))
 		loaded->state = REFUSED;
 	else
 		crl_history_note_mark(set->history, &mark);
@@ -277,8 +286,9 @@ find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
 static const struct crl *
 find_crl(struct revocation *set, const struct issuer *issuer, bool *refused)
 {
-	const struct loaded_crl *loaded = set->placed == 0 ? NULL :
-	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
+	const struct loaded_crl *loaded = set->placed == 0
+	    ? NULL
+	    : bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
 	*refused = false;
 	if (loaded)
 		return loaded->crl;
@@ -289,33 +299,39 @@ static bool
 is_too_old(const struct revocation *set, const struct crl *crl, int64_t now)
 {
 	int64_t end = crl_next_update(crl);
-	return set->expired == CRL_EXPIRED_REJECT ? now > end :
-	    set->expired == CRL_EXPIRED_GRACE ? now > end + set->grace_s : false;
+	return set->expired == CRL_EXPIRED_REJECT ? now > end
+	    : set->expired == CRL_EXPIRED_GRACE   ? now > end + set->grace_s
+						  : false;
 }
 
 enum revocation_status
 revocation_ask(struct revocation *set, const struct issuer *issuer, const struct serial *serial,
-	int64_t not_after, int64_t now, struct revocation_facts *facts)
+    int64_t not_after, int64_t now, struct revocation_facts *facts)
 {
 	struct revoked known;
 	bool refused;
-	*facts = (struct revocation_facts){0};
+	*facts = (struct revocation_facts){ 0 };
 	if (crl_history_has_revoked(set->history, issuer->id, serial, &known)) {
-		*facts = (struct revocation_facts){ .reason = known.reason, .revoked_at = known.revoked_at };
+		*facts = (struct revocation_facts){ .reason = known.reason,
+			.revoked_at = known.revoked_at };
 		return REVOKED;
 	}
 	const struct crl *crl = find_crl(set, issuer, &refused);
 	if (!crl)
-		return refused ? CRL_REFUSED : set->missing == CRL_MISSING_ALLOW ? UNREVOKED : NO_CRL;
+		return refused                          ? CRL_REFUSED
+		    : set->missing == CRL_MISSING_ALLOW ? UNREVOKED
+							: NO_CRL;
 	facts->next_update = crl_next_update(crl);
 	const struct crl_entry *entry = crl_find(crl, serial, NULL);
 	if (!entry)
 		return is_too_old(set, crl, now) ? CRL_TOO_OLD : UNREVOKED;
 	facts->reason = entry->reason;
 	facts->revoked_at = entry->revoked_at;
-	if (entry->reason != CRL_HOLD) {	/* a hold may end; nothing else may */
-		known = (struct revoked){ .serial = *serial, .reason = entry->reason,
-			.revoked_at = entry->revoked_at, .not_after = not_after };
+	if (entry->reason != CRL_HOLD) { /* a hold may end; nothing else may */
+		known = (struct revoked){ .serial = *serial,
+			.reason = entry->reason,
+			.revoked_at = entry->revoked_at,
+			.not_after = not_after };
 		memcpy(known.issuer, issuer->id, ISSUER_ID);
 		crl_history_note_revoked(set->history, &known, now);
 	}
@@ -339,8 +355,8 @@ revocation_has(const struct revocation *set, const struct issuer *issuer)
 }
 
 enum verify_code
-revocation_verdict(enum revocation_status status, const struct revocation_facts *facts, const char *issuer,
-	const char *label, char *what, size_t what_bytes)
+revocation_verdict(enum revocation_status status, const struct revocation_facts *facts,
+    const char *issuer, const char *label, char *what, size_t what_bytes)
 {
 	char when[X509_TIME_TEXT];
 	switch (status) {
@@ -351,15 +367,18 @@ revocation_verdict(enum revocation_status status, const struct revocation_facts 
 		    x509_time_text(facts->revoked_at, when), crl_reason_word(facts->reason));
 		return VERIFY_REVOKED;
 	case NO_CRL:
-		snprintf(what, what_bytes, "cannot be checked: there is no CRL of %.90s; add it to the CRLs beside %s",
+		snprintf(what, what_bytes,
+		    "cannot be checked: there is no CRL of %.90s; add it to the CRLs beside %s",
 		    issuer, label);
 		return VERIFY_CRL_MISSING;
 	case CRL_TOO_OLD:
-		snprintf(what, what_bytes, "cannot be checked: the CRL of %.90s has ended on %s; install a new one",
+		snprintf(what, what_bytes,
+		    "cannot be checked: the CRL of %.90s has ended on %s; install a new one",
 		    issuer, x509_time_text(facts->next_update, when));
 		return VERIFY_CRL_EXPIRED;
 	case CRL_REFUSED:
-		snprintf(what, what_bytes, "cannot be checked: the CRL of %.90s is forged, damaged or rolled back",
+		snprintf(what, what_bytes,
+		    "cannot be checked: the CRL of %.90s is forged, damaged or rolled back",
 		    issuer);
 		return VERIFY_CRL_REFUSED;
 	}

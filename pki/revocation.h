@@ -18,7 +18,7 @@ struct x509;
 
 /* What is kept of a CA to recognise it and to check its CRLs; borrows. */
 struct issuer {
-	uint8_t id[ISSUER_ID];		/* SHA-256 over name and key */
+	uint8_t id[ISSUER_ID]; /* SHA-256 over name and key */
 	struct der name, key_id, spki;
 	bool may_sign_crls;
 };
@@ -36,8 +36,8 @@ enum { REVOCATION_ERROR = 512 };
 
 /* Judges one CRL from borrowed bytes by the CAs of the trust and takes it in; one whose
  * issuer is not among them waits.  False with a sentence about `file`. */
-bool revocation_add(struct revocation *, struct der crl, const char *file,
-	const struct issuer *cas, size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
+bool revocation_add(struct revocation *, struct der crl, const char *file, const struct issuer *cas,
+    size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
 /* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory. */
 bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
 /* The new set is in force: what it says of CRL numbers goes to the memory. */
@@ -47,18 +47,18 @@ bool revocation_commit(struct revocation *);
 enum revocation_status { UNREVOKED, REVOKED, NO_CRL, CRL_TOO_OLD, CRL_REFUSED };
 
 struct revocation_facts {
-	uint8_t reason;		/* REVOKED: enum crl_reason */
+	uint8_t reason; /* REVOKED: enum crl_reason */
 	uint32_t revoked_at;
-	int64_t next_update;	/* CRL_TOO_OLD */
+	int64_t next_update; /* CRL_TOO_OLD */
 };
 
 /* O(log n). */
-enum revocation_status revocation_ask(struct revocation *, const struct issuer *, const struct serial *,
-	int64_t not_after, int64_t now, struct revocation_facts *);
+enum revocation_status revocation_ask(struct revocation *, const struct issuer *,
+    const struct serial *, int64_t not_after, int64_t now, struct revocation_facts *);
 
 /* What a status other than UNREVOKED means; `what` tells of `issuer`, in `label`. */
 enum verify_code revocation_verdict(enum revocation_status, const struct revocation_facts *,
-	const char *issuer, const char *label, char *what, size_t what_bytes);
+    const char *issuer, const char *label, char *what, size_t what_bytes);
 
 /* For warnings: the sealed CRLs in turn, those that wait behind the others, and whether an issuer has one. */
 struct crl;

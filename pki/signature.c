@@ -12,7 +12,7 @@ enum hash_size { NO_PARAMETERS, SHA256 = 32, SHA384 = 48, SHA512 = 64 };
 static const struct algorithm {
 	const char *oid;
 	gnutls_sign_algorithm_t id;
-	enum hash_size pss;	/* RSASSA-PSS: the hash its parameters must name */
+	enum hash_size pss; /* RSASSA-PSS: the hash its parameters must name */
 } algorithms[] = {
 	{ ECDSA "2", GNUTLS_SIGN_ECDSA_SHA256, NO_PARAMETERS },
 	{ ECDSA "3", GNUTLS_SIGN_ECDSA_SHA384, NO_PARAMETERS },
@@ -31,8 +31,9 @@ static const struct algorithm {
 static bool
 is_hash(struct cursor in, enum hash_size size)
 {
-	const char *oid = size == SHA256 ? "2.16.840.1.101.3.4.2.1" :
-	    size == SHA384 ? "2.16.840.1.101.3.4.2.2" : "2.16.840.1.101.3.4.2.3";
+	const char *oid = size == SHA256 ? "2.16.840.1.101.3.4.2.1"
+	    : size == SHA384             ? "2.16.840.1.101.3.4.2.2"
+					 : "2.16.840.1.101.3.4.2.3";
 	return der_oid_is(der_read(&in, DER_OID), oid);
 }
 

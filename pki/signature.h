@@ -10,7 +10,8 @@
 #include "pki/der.h"
 
 /* Both in DER with their headers: SubjectPublicKeyInfo and AlgorithmIdentifier. */
-bool signature_verifies(struct der spki, struct der algorithm, struct der data, struct der signature);
+bool signature_verifies(
+    struct der spki, struct der algorithm, struct der data, struct der signature);
 
 /* Whether this AlgorithmIdentifier is on the list. */
 bool signature_is_strong(struct der algorithm);

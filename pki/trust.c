@@ -23,7 +23,7 @@ struct trust {
 	atomic_uint refs;
 	char label[LABEL_BYTES];
 	struct ca_list cas;
-	struct revocation *revocation;	/* NULL: no CRLs configured */
+	struct revocation *revocation; /* NULL: no CRLs configured */
 	char *warnings[WARNINGS];
 	size_t warning_count;
 };
@@ -94,16 +94,19 @@ warn(struct trust *trust, const char *format, ...)
 }
 
 static void
-warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_sources *sources, int64_t now)
+warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_sources *sources,
+    int64_t now)
 {
 	char subject[100], when[X509_TIME_TEXT];
 	x509_name_text(ca->link.facts.subject, subject, sizeof subject);
 	x509_time_text(ca->link.facts.not_after, when);
 	if (ca->link.facts.not_after < now)
-		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there", ca->file, subject, when);
+		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there",
+		    ca->file, subject, when);
 	if (trust->revocation && sources->missing == CRL_MISSING_REJECT &&
 	    !revocation_has(trust->revocation, &ca->link.issuer))
-		warn(trust, "%s: there is no CRL of %s; what it issued will be refused, so add its CRL",
+		warn(trust,
+		    "%s: there is no CRL of %s; what it issued will be refused, so add its CRL",
 		    trust->label, subject);
 }
 
@@ -116,9 +119,11 @@ warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, int64_
 	x509_name_text(crl_issuer(crl), issuer, sizeof issuer);
 	x509_time_text(end, when);
 	if (now > end)
-		warn(trust, "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer, when);
+		warn(trust, "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer,
+		    when);
 	else if (end - now < life / 3)
-		warn(trust, "%.120s: the CRL of %s ends on %s; issue a new one", file, issuer, when);
+		warn(
+		    trust, "%.120s: the CRL of %s ends on %s; issue a new one", file, issuer, when);
 }
 
 static void
@@ -126,7 +131,8 @@ warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t no
 {
 	const char *file;
 	if (!trust->revocation)
-		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation", trust->label);
+		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation",
+		    trust->label);
 	for (size_t i = 0; i < trust->cas.count; i++)
 		warn_of_ca(trust, trust->cas.cas[i], sources, now);
 	for (size_t i = 0; trust->revocation; i++) {
@@ -141,7 +147,7 @@ warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t no
 
 static bool
 load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, int64_t now,
-	char error[TRUST_ERROR])
+    char error[TRUST_ERROR])
 {
 	struct pem_file file;
 	if (!pem_load(&file, path, PEM_CRL, error))
@@ -156,7 +162,8 @@ load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, i
 
 /* The history of the previous trust, or a new one with what the last process left in its file. */
 static struct crl_history *
-history_for(const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
+history_for(
+    const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
 {
 	if (previous && previous->revocation)
 		return crl_history_hold(revocation_history(previous->revocation));
@@ -170,8 +177,8 @@ history_for(const struct trust_sources *sources, const struct trust *previous, c
 }
 
 static bool
-load_crl_files(struct trust *trust, const struct trust_sources *sources, int64_t now,
-	char error[TRUST_ERROR])
+load_crl_files(
+    struct trust *trust, const struct trust_sources *sources, int64_t now, char error[TRUST_ERROR])
 {
 	struct issuer *cas = calloc(trust->cas.count, sizeof *cas);
 	bool done = cas != NULL;
@@ -187,7 +194,7 @@ load_crl_files(struct trust *trust, const struct trust_sources *sources, int64_t
 
 static bool
 load_revocation(struct trust *trust, const struct trust_sources *sources,
-	const struct trust *previous, int64_t now, char error[TRUST_ERROR])
+    const struct trust *previous, int64_t now, char error[TRUST_ERROR])
 {
 	struct crl_history *history = history_for(sources, previous, error);
 	if (!history)
@@ -198,7 +205,8 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	done = done && load_crl_files(trust, sources, now, error);
 	if (done && !(done = revocation_commit(trust->revocation)))
-		snprintf(error, TRUST_ERROR, "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
+		snprintf(error, TRUST_ERROR,
+		    "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
 	if (done) {
 		char reason[CRL_HISTORY_ERROR];
 		if (sources->state_dir && !crl_history_save(history, sources->state_dir, reason))
@@ -209,8 +217,8 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 }
 
 struct trust *
-trust_load(const struct trust_sources *sources, const struct trust *previous,
-	char *error, size_t error_bytes)
+trust_load(const struct trust_sources *sources, const struct trust *previous, char *error,
+    size_t error_bytes)
 {
 	char sentence[TRUST_ERROR] = "memory is short";
 	int64_t now = sources->now != 0 ? sources->now : clock_wall_s();
@@ -221,7 +229,7 @@ trust_load(const struct trust_sources *sources, const struct trust *previous,
 		snprintf(trust->label, sizeof trust->label, "%s", sources->label);
 		done = ca_list_load(&trust->cas, sources, sentence) &&
 		    (!sources->crls_configured ||
-		    load_revocation(trust, sources, previous, now, sentence));
+			load_revocation(trust, sources, previous, now, sentence));
 	}
 	if (done) {
 		warn_of_all(trust, sources, now);
@@ -237,8 +245,7 @@ trust_crl_count(const struct trust *trust)
 {
 	const char *file;
 	size_t count = 0;
-	while (trust->revocation &&
-	    revocation_crl(trust->revocation, count, &file))
+	while (trust->revocation && revocation_crl(trust->revocation, count, &file))
 		count++;
 	return count;
 }

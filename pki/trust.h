@@ -33,8 +33,8 @@ enum { TRUST_ERROR = 512 };
 /* All or nothing.  `previous` (may be NULL) hands on the CRL numbers seen and the
  * revocations found, and stays the caller's.  NULL with one sentence in error:
  * what, which file, what to do. */
-struct trust *trust_load(const struct trust_sources *, const struct trust *previous,
-	char *error, size_t error_bytes);
+struct trust *trust_load(
+    const struct trust_sources *, const struct trust *previous, char *error, size_t error_bytes);
 
 struct trust *trust_hold(struct trust *);
 void trust_release(struct trust *);

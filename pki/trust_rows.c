@@ -8,7 +8,8 @@
 
 const char *const trust_rows_missing[] = { "reject", "allow", NULL };
 
-_Static_assert(CRL_MISSING_REJECT == 0 && CRL_MISSING_ALLOW == 1, "trust_rows_missing follows enum crl_missing");
+_Static_assert(CRL_MISSING_REJECT == 0 && CRL_MISSING_ALLOW == 1,
+    "trust_rows_missing follows enum crl_missing");
 
 /* "grace", or "grace" and a duration behind a space. */
 static bool
@@ -52,14 +53,17 @@ trust_rows_is_expired(const char *text, char error[256])
 }
 
 void
-trust_rows_fill(struct trust_sources *sources, const struct conf_texts *cas, const struct conf_texts *crls,
-	const struct crl_policy_settings *policy)
+trust_rows_fill(struct trust_sources *sources, const struct conf_texts *cas,
+    const struct conf_texts *crls, const struct crl_policy_settings *policy)
 {
 	*sources = (struct trust_sources){
-		.ca_files = (const char *const *)cas->items, .ca_count = cas->count,
-		.crl_files = (const char *const *)crls->items, .crl_count = crls->count,
+		.ca_files = (const char *const *)cas->items,
+		.ca_count = cas->count,
+		.crl_files = (const char *const *)crls->items,
+		.crl_count = crls->count,
 		.crls_configured = crls->count > 0,
-		.expired = CRL_EXPIRED_GRACE, .grace_s = CRL_GRACE_S,
+		.expired = CRL_EXPIRED_GRACE,
+		.grace_s = CRL_GRACE_S,
 	};
 	if (!policy)
 		return;

@@ -17,16 +17,19 @@
 
 /* As they are written; what is not given has the default of its row. */
 struct crl_policy_settings {
-	int missing;		/* enum crl_missing */
-	char *expired;		/* "reject", "allow", "grace" or "grace DURATION" */
+	int missing;   /* enum crl_missing */
+	char *expired; /* "reject", "allow", "grace" or "grace DURATION" */
 };
 
 extern const char *const trust_rows_missing[];
 
 #define TRUST_CRL_ROWS(key, type, member) \
-	{ key ".missing", CONF_WORD, offsetof(type, member.missing), .words = trust_rows_missing }, \
-	{ key ".expired", CONF_TEXT, offsetof(type, member.expired), .fallback = "grace 24h", \
-	  .check = trust_rows_is_expired }
+	{ key ".missing", CONF_WORD, offsetof(type, member.missing), \
+		.words = trust_rows_missing }, \
+	{ \
+		key ".expired", CONF_TEXT, offsetof(type, member.expired), \
+		    .fallback = "grace 24h", .check = trust_rows_is_expired \
+	}
 
 bool trust_rows_is_expired(const char *text, char error[256]);
 /* *grace_s is 0 unless it is a grace.  False if the text is not a policy. */
@@ -34,7 +37,7 @@ bool trust_rows_expired(const char *text, enum crl_expired *, int64_t *grace_s);
 
 /* Files and policy; state_dir, label and now are left empty.  Borrows the texts.  Without a
  * policy, or where its text is NULL, that of the rows' defaults. */
-void trust_rows_fill(struct trust_sources *, const struct conf_texts *cas, const struct conf_texts *crls,
-	const struct crl_policy_settings *);
+void trust_rows_fill(struct trust_sources *, const struct conf_texts *cas,
+    const struct conf_texts *crls, const struct crl_policy_settings *);
 
 #endif

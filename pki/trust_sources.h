@@ -10,31 +10,31 @@
 #include <stdint.h>
 
 enum crl_missing {
-	CRL_MISSING_REJECT,	/* an issuer in the chain without a CRL: refused */
+	CRL_MISSING_REJECT, /* an issuer in the chain without a CRL: refused */
 	CRL_MISSING_ALLOW,
 };
 
 enum crl_expired {
-	CRL_EXPIRED_REJECT,	/* refused from nextUpdate on */
-	CRL_EXPIRED_GRACE,	/* refused from nextUpdate + grace_s on */
+	CRL_EXPIRED_REJECT, /* refused from nextUpdate on */
+	CRL_EXPIRED_GRACE,  /* refused from nextUpdate + grace_s on */
 	CRL_EXPIRED_ALLOW,
 };
 
-enum { CRL_GRACE_S = 24 * 3600 };	/* what `expired: grace` means without a number */
+enum { CRL_GRACE_S = 24 * 3600 }; /* what `expired: grace` means without a number */
 
 /* Borrowed for the call. */
 struct trust_sources {
-	const char *const *ca_files;	/* PEM with any number of certificates, or DER */
+	const char *const *ca_files; /* PEM with any number of certificates, or DER */
 	size_t ca_count;
-	const char *const *crl_files;	/* PEM with any number of CRLs, or DER */
+	const char *const *crl_files; /* PEM with any number of CRLs, or DER */
 	size_t crl_count;
-	bool crls_configured;		/* false: nothing is checked for revocation */
+	bool crls_configured; /* false: nothing is checked for revocation */
 	enum crl_missing missing;
 	enum crl_expired expired;
 	int64_t grace_s;
-	const char *state_dir;		/* where the highest CRL numbers are kept; NULL: only in memory */
-	const char *label;		/* what messages call this set: the configuration key */
-	int64_t now;			/* seconds since 1970; 0: the wall clock */
+	const char *state_dir; /* where the highest CRL numbers are kept; NULL: only in memory */
+	const char *label;     /* what messages call this set: the configuration key */
+	int64_t now;           /* seconds since 1970; 0: the wall clock */
 };
 
 #endif

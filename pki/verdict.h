@@ -8,20 +8,20 @@
 #include <stdbool.h>
 
 enum role {
-	ROLE_AGENT,	/* an agent, to a relay */
-	ROLE_RELAY,	/* a relay's connect name, to an agent */
-	ROLE_SERVER,	/* an upstream's or an endpoint's server certificate */
-	ROLE_CLIENT,	/* an end client, to an agent that terminates */
+	ROLE_AGENT,  /* an agent, to a relay */
+	ROLE_RELAY,  /* a relay's connect name, to an agent */
+	ROLE_SERVER, /* an upstream's or an endpoint's server certificate */
+	ROLE_CLIENT, /* an end client, to an agent that terminates */
 	ROLES
 };
 
-const char *role_word(enum role);	/* "agent" ... */
+const char *role_word(enum role); /* "agent" ... */
 
 enum verify_code {
 	VERIFY_OK,
 	VERIFY_NO_CERTIFICATE,
-	VERIFY_BAD_CERTIFICATE,		/* malformed, unknown critical extension, bad signature */
-	VERIFY_BAD_CHAIN,		/* an issuer that is not a CA, path length, too long */
+	VERIFY_BAD_CERTIFICATE, /* malformed, unknown critical extension, bad signature */
+	VERIFY_BAD_CHAIN,       /* an issuer that is not a CA, path length, too long */
 	VERIFY_UNKNOWN_CA,
 	VERIFY_WEAK_KEY,
 	VERIFY_EXPIRED,
@@ -35,7 +35,7 @@ enum verify_code {
 	VERIFY_CRL_MISSING,
 	VERIFY_CRL_EXPIRED,
 	VERIFY_CRL_REFUSED,
-	VERIFY_INTERNAL,		/* memory */
+	VERIFY_INTERNAL, /* memory */
 	VERIFY_CODES
 };
 
@@ -44,14 +44,15 @@ const char *verify_code_word(enum verify_code);
 
 enum {
 	VERDICT_SENTENCE = 512,
-	VERIFY_CHAIN = 10,	/* certificates looked at of a peer's chain */
+	VERIFY_CHAIN = 10, /* certificates looked at of a peer's chain */
 };
 
 struct verdict {
 	enum verify_code code;
-	unsigned alert;			/* the TLS alert to send; 0 if ok */
-	int position;			/* the certificate at fault: 0 the leaf, 1 its issuer ...; -1 none */
-	char sentence[VERDICT_SENTENCE];	/* which certificate, what is wrong, the cure; hostile bytes escaped */
+	unsigned alert; /* the TLS alert to send; 0 if ok */
+	int position;   /* the certificate at fault: 0 the leaf, 1 its issuer ...; -1 none */
+	char sentence
+	    [VERDICT_SENTENCE]; /* which certificate, what is wrong, the cure; hostile bytes escaped */
 };
 
 /* Sets code, alert and position, and leaves the sentence; true if the code is VERIFY_OK. */

@@ -16,7 +16,7 @@
 /* Chains are judged one after the other until one stands. */
 struct search {
 	struct candidate candidate;
-	struct verdict first;		/* what was wrong with the first chain judged */
+	struct verdict first; /* what was wrong with the first chain judged */
 	bool judged;
 };
 
@@ -41,11 +41,13 @@ refuse_unknown(struct candidate *candidate, const struct path *deepest)
 	candidate->path = deepest;
 	x509_name_text(deepest->links[top]->facts.issuer, issuer, sizeof issuer);
 	judge_refuse(candidate, top, VERIFY_UNKNOWN_CA,
-	    "leads to no root in %.60s: its issuer is not known; list that CA's root there", trust_label(candidate->trust));
+	    "leads to no root in %.60s: its issuer is not known; list that CA's root there",
+	    trust_label(candidate->trust));
 }
 
 static void
-refuse_unread(struct verdict *verdict, const struct der *chain, size_t index, size_t count, const char *why)
+refuse_unread(
+    struct verdict *verdict, const struct der *chain, size_t index, size_t count, const char *why)
 {
 	char fingerprint[65] = "";
 	if (index < count)
@@ -59,8 +61,9 @@ static struct identity *
 search_peer_chain(struct trust *trust, const struct peer_chain *sent, struct search *search)
 {
 	struct candidate *candidate = &search->candidate;
-	struct path_search paths = { .list = trust_ca_list(trust), .sent = sent,
-		.judge = judge_candidate, .arg = search };
+	struct path_search paths = {
+		.list = trust_ca_list(trust), .sent = sent, .judge = judge_candidate, .arg = search
+	};
 	if (!path_search(&paths)) {
 		if (search->judged)
 			candidate->verdict = search->first;
@@ -68,8 +71,8 @@ search_peer_chain(struct trust *trust, const struct peer_chain *sent, struct sea
 			refuse_unknown(candidate, &paths.deepest);
 		return NULL;
 	}
-	struct identity *identity = identity_new(&paths.path, candidate->role,
-	    candidate->role == ROLE_AGENT ? &candidate->grant : NULL);
+	struct identity *identity = identity_new(
+	    &paths.path, candidate->role, candidate->role == ROLE_AGENT ? &candidate->grant : NULL);
 	candidate->verdict.sentence[0] = '\0';
 	verdict_set(&candidate->verdict, identity ? VERIFY_OK : VERIFY_INTERNAL, -1);
 	if (!identity)
@@ -79,16 +82,18 @@ search_peer_chain(struct trust *trust, const struct peer_chain *sent, struct sea
 
 struct identity *
 verify_chain(struct trust *trust, enum role role, const struct der *chain, size_t count,
-	const char *host, int64_t now, struct verdict *verdict)
+    const char *host, int64_t now, struct verdict *verdict)
 {
-	struct search search = { .candidate = { .trust = trust, .role = role, .host = host, .now = now } };
+	struct search search = { .candidate = {
+				     .trust = trust, .role = role, .host = host, .now = now } };
 	struct verdict *answer = &search.candidate.verdict;
 	struct identity *identity = NULL;
 	struct peer_chain sent;
 	const char *why;
 	if (count == 0) {
 		snprintf(answer->sentence, VERDICT_SENTENCE,
-		    "no certificate was presented; configure one issued for the role %s", role_word(role));
+		    "no certificate was presented; configure one issued for the role %s",
+		    role_word(role));
 		verdict_set(answer, VERIFY_NO_CERTIFICATE, -1);
 	} else if (!peer_chain_read(&sent, chain, count, &why)) {
 		refuse_unread(answer, chain, sent.count, count, why);
@@ -105,16 +110,17 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 /* ---- an identity that was verified before ---- */
 
 __attribute__((format(printf, 5, 6))) static bool
-refuse_link(const struct identity *identity, struct verdict *verdict, enum verify_code code, size_t position,
-	const char *format, ...)
+refuse_link(const struct identity *identity, struct verdict *verdict, enum verify_code code,
+    size_t position, const char *format, ...)
 {
 	char what[240];
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(what, sizeof what, format, arguments);
 	va_end(arguments);
-	snprintf(verdict->sentence, VERDICT_SENTENCE, "certificate %zu of %zu (of the chain of %.100s, SHA-256 %s) %s",
-	    position + 1, identity->link_count, identity->subject, identity->fingerprint, what);
+	snprintf(verdict->sentence, VERDICT_SENTENCE,
+	    "certificate %zu of %zu (of the chain of %.100s, SHA-256 %s) %s", position + 1,
+	    identity->link_count, identity->subject, identity->fingerprint, what);
 	return verdict_set(verdict, code, (int)position);
 }
 
@@ -124,7 +130,8 @@ is_in_time(const struct identity *identity, int64_t now, struct verdict *verdict
 	char when[X509_TIME_TEXT];
 	for (size_t i = 0; i < identity->link_count; i++)
 		if (now > identity->links[i].not_after)
-			return refuse_link(identity, verdict, VERIFY_EXPIRED, i, "has ended on %s; renew it",
+			return refuse_link(identity, verdict, VERIFY_EXPIRED, i,
+			    "has ended on %s; renew it",
 			    x509_time_text(identity->links[i].not_after, when));
 	return true;
 }
@@ -136,17 +143,19 @@ is_still_listed(const struct identity *identity, const struct trust *trust, stru
 	size_t last = identity->link_count - 1;
 	const struct listed_ca *root = ca_list_find_root(list, identity->links[last].issuer.id);
 	if (!root)
-		return refuse_link(identity, verdict, VERIFY_UNKNOWN_CA, last, "is not listed in %.60s any more",
-		    trust_label(trust));
+		return refuse_link(identity, verdict, VERIFY_UNKNOWN_CA, last,
+		    "is not listed in %.60s any more", trust_label(trust));
 	for (size_t i = 1; root->narrowed && i < last; i++)
 		if (ca_list_has_lowest(list, identity->links[i].issuer.id))
 			return true;
-	return !root->narrowed || refuse_link(identity, verdict, VERIFY_UNKNOWN_CA, 0,
-	    "passes through no sub-CA that %.60s lists now", trust_label(trust));
+	return !root->narrowed ||
+	    refuse_link(identity, verdict, VERIFY_UNKNOWN_CA, 0,
+		"passes through no sub-CA that %.60s lists now", trust_label(trust));
 }
 
 static bool
-is_unrevoked(const struct identity *identity, const struct trust *trust, int64_t now, struct verdict *verdict)
+is_unrevoked(const struct identity *identity, const struct trust *trust, int64_t now,
+    struct verdict *verdict)
 {
 	struct revocation *revocation = trust_revocation(trust);
 	for (size_t i = 0; revocation && i + 1 < identity->link_count; i++) {
@@ -154,21 +163,21 @@ is_unrevoked(const struct identity *identity, const struct trust *trust, int64_t
 		const struct issuer *above = &identity->links[i + 1].issuer;
 		struct revocation_facts facts;
 		char issuer[90], what[220];
-		enum revocation_status status = revocation_ask(revocation, above, &link->serial,
-		    link->not_after, now, &facts);
+		enum revocation_status status =
+		    revocation_ask(revocation, above, &link->serial, link->not_after, now, &facts);
 		if (status == UNREVOKED)
 			continue;
 		x509_name_text(above->name, issuer, sizeof issuer);
-		enum verify_code code = revocation_verdict(status, &facts, issuer, trust_label(trust),
-		    what, sizeof what);
+		enum verify_code code = revocation_verdict(
+		    status, &facts, issuer, trust_label(trust), what, sizeof what);
 		return refuse_link(identity, verdict, code, i, "%s", what);
 	}
 	return true;
 }
 
 bool
-identity_judge_again(const struct identity *identity, struct trust *trust, int64_t now,
-	struct verdict *verdict)
+identity_judge_again(
+    const struct identity *identity, struct trust *trust, int64_t now, struct verdict *verdict)
 {
 	struct verdict ignored;
 	struct verdict *out = verdict ? verdict : &ignored;

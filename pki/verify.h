@@ -34,7 +34,7 @@ struct trust;
  * identity.  verdict may be NULL.
  */
 struct identity *verify_chain(struct trust *, enum role, const struct der *chain, size_t count,
-	const char *host, int64_t now, struct verdict *);
+    const char *host, int64_t now, struct verdict *);
 
 /*
  * O(chain * log n), for a sweep over everything held: are all certificates unrevoked by

@@ -146,7 +146,7 @@ read_extensions(struct x509 *x, struct cursor wrapped)
 static const char *
 read_signed_part(struct x509 *x, struct cursor in)
 {
-	struct der ignored, extended = {0};
+	struct der ignored, extended = { 0 };
 	struct cursor version = der_enter(&in, DER_CONTEXT_SEQUENCE);
 	if (der_unsigned(&version, DER_INTEGER, 2) != 2 || !cursor_end(&version))
 		return "is not of version 3";
@@ -200,7 +200,7 @@ x509_names_issuer(const struct x509 *x, const struct x509 *issuer)
 {
 	return der_equal(x->issuer, issuer->subject) &&
 	    (x->issuer_key_id.bytes == 0 || issuer->key_id.bytes == 0 ||
-	    der_equal(x->issuer_key_id, issuer->key_id));
+		der_equal(x->issuer_key_id, issuer->key_id));
 }
 
 bool
@@ -252,7 +252,8 @@ copy_safely(char *out, size_t out_bytes, const uint8_t *text, size_t bytes)
 const char *
 x509_name_text(struct der name, char *out, size_t out_bytes)
 {
-	gnutls_datum_t der = { (unsigned char *)(uintptr_t)name.data, (unsigned)name.bytes }, text = {0};
+	gnutls_datum_t der = { (unsigned char *)(uintptr_t)name.data, (unsigned)name.bytes },
+		       text = { 0 };
 	gnutls_x509_dn_t dn = NULL;
 	if (gnutls_x509_dn_init(&dn) >= 0 && gnutls_x509_dn_import(dn, &der) >= 0 &&
 	    gnutls_x509_dn_get_str2(dn, &text, 0) >= 0 && text.size > 0)

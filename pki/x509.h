@@ -12,7 +12,7 @@
 
 #include "pki/der.h"
 
-enum x509_usage {	/* KeyUsage, first bit first */
+enum x509_usage { /* KeyUsage, first bit first */
 	USAGE_DIGITAL_SIGNATURE = 0x80,
 	USAGE_SIGN_CERTIFICATES = 0x04,
 	USAGE_SIGN_CRLS = 0x02,
@@ -22,24 +22,24 @@ struct x509 {
 	struct der whole;
 	struct der signed_part, signature;
 	struct serial serial;
-	struct der algorithm;		/* AlgorithmIdentifier of its signature */
-	struct der issuer, subject;	/* Name */
-	struct der spki;		/* SubjectPublicKeyInfo */
+	struct der algorithm;       /* AlgorithmIdentifier of its signature */
+	struct der issuer, subject; /* Name */
+	struct der spki;            /* SubjectPublicKeyInfo */
 	int64_t not_before, not_after;
 	bool is_ca;
-	int path_length;		/* -1: no limit */
+	int path_length; /* -1: no limit */
 	bool has_usage;
-	unsigned usage;			/* enum x509_usage */
+	unsigned usage; /* enum x509_usage */
 	bool has_purposes;
-	struct der purposes;		/* contents of ExtKeyUsageSyntax */
-	struct der names;		/* contents of subjectAltName's GeneralNames */
+	struct der purposes; /* contents of ExtKeyUsageSyntax */
+	struct der names;    /* contents of subjectAltName's GeneralNames */
 	bool has_constraints;
-	struct der constraints;		/* contents of NameConstraints */
+	struct der constraints; /* contents of NameConstraints */
 	bool has_grant;
-	struct der grant;		/* Grant */
-	struct der key_id;		/* subjectKeyIdentifier, or empty */
-	struct der issuer_key_id;	/* authorityKeyIdentifier, or empty */
-	struct der unknown;		/* the first critical extension that nobody here knows, its OID */
+	struct der grant;         /* Grant */
+	struct der key_id;        /* subjectKeyIdentifier, or empty */
+	struct der issuer_key_id; /* authorityKeyIdentifier, or empty */
+	struct der unknown;       /* the first critical extension that nobody here knows, its OID */
 };
 
 /* False with the reason in *why, a constant that reads after "it ". */

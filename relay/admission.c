@@ -25,22 +25,22 @@ struct block {
 };
 
 struct admission_place {
-	struct call eviction;	/* called once at most */
+	struct call eviction; /* called once at most */
 	TAILQ_ENTRY(admission_place) link;
 	struct admission *queue;
-	struct block *block;		/* NULL: evicted, the call is under way or has run */
+	struct block *block; /* NULL: evicted, the call is under way or has run */
 	struct loop *loop;
 	void (*on_evict)(void *arg);
 	void *arg;
 	size_t bytes;
-	bool left, delivered;		/* both belong to the place's own thread */
+	bool left, delivered; /* both belong to the place's own thread */
 };
 
 struct admission {
 	pthread_mutex_t lock;
 	struct admission_bounds bounds;
 	struct table blocks;
-	struct blocks *levels;		/* by count; as many as `level_count` */
+	struct blocks *levels; /* by count; as many as `level_count` */
 	size_t level_count;
 	size_t heaviest;
 	uint64_t count, bytes;
@@ -227,16 +227,17 @@ make_room(struct admission *queue, struct block *block)
 }
 
 struct admission_place *
-admission_enter(struct admission *queue, struct loop *loop, const struct prefix *prefix, void (*on_evict)(void *arg),
-    void *arg)
+admission_enter(struct admission *queue, struct loop *loop, const struct prefix *prefix,
+    void (*on_evict)(void *arg), void *arg)
 {
 	struct admission_place *place = calloc(1, sizeof *place);
 	struct block *block;
 
 	if (!place)
 		return NULL;
-	*place = (struct admission_place){ .queue = queue, .loop = loop,
-	    .on_evict = on_evict, .arg = arg };
+	*place = (struct admission_place){
+		.queue = queue, .loop = loop, .on_evict = on_evict, .arg = arg
+	};
 	pthread_mutex_lock(&queue->lock);
 	block = want_block(queue, prefix);
 	if (!block || !reserve_level(queue, block->count + 1)) {

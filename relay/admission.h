@@ -24,9 +24,9 @@ struct admission;
 struct admission_place;
 
 struct admission_bounds {
-	uint64_t most;		/* places in all */
+	uint64_t most; /* places in all */
 	uint64_t most_per_block;
-	uint64_t most_bytes;	/* in all; 0: no bound */
+	uint64_t most_bytes; /* in all; 0: no bound */
 };
 
 /* NULL when memory is short. */
@@ -37,8 +37,8 @@ void admission_free(struct admission *);
 void admission_set_bounds(struct admission *, const struct admission_bounds *);
 
 /* NULL when memory is short. */
-struct admission_place *admission_enter(struct admission *, struct loop *, const struct prefix *block,
-    void (*on_evict)(void *arg), void *arg);
+struct admission_place *admission_enter(struct admission *, struct loop *,
+    const struct prefix *block, void (*on_evict)(void *arg), void *arg);
 void admission_grow(struct admission_place *, size_t bytes);
 /* Called from the place's own thread; NULL is fine. */
 void admission_leave(struct admission_place *);

@@ -22,9 +22,9 @@ struct agent_channel {
 	LIST_ENTRY(agent_channel) link;
 	struct worker_context *worker;
 	struct pool_entry entry;
-	struct channel *channel;	/* NULL: given away, or lost */
-	struct admission_place *place;	/* while shaking */
-	struct session_ref *session_ref;	/* held, from parking on */
+	struct channel *channel;         /* NULL: given away, or lost */
+	struct admission_place *place;   /* while shaking */
+	struct session_ref *session_ref; /* held, from parking on */
 	struct address client;
 	bool awaits_pong, is_gone;
 	struct timer ping;
@@ -144,7 +144,8 @@ park(struct agent_channel *self)
 	} reasons[] = {
 		[POOL_PARKED] = { "", "" },
 		[POOL_FULL] = { "pool-full", "this session has pool.most channels parked" },
-		[POOL_FULL_IDENTITY] = { "pool-full", "this agent has pool.most_per_identity channels parked" },
+		[POOL_FULL_IDENTITY] = { "pool-full",
+		    "this agent has pool.most_per_identity channels parked" },
 		[POOL_CLOSED] = { "session-gone", "its session has ended" },
 	};
 	struct shared *shared = self->worker->shared;
@@ -152,10 +153,12 @@ park(struct agent_channel *self)
 
 	admission_leave(self->place);
 	self->place = NULL;
-	self->session_ref = session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
+	self->session_ref =
+	    session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
 	if (self->session_ref)
 		channel_set_version(self->channel, session_ref_version(self->session_ref));
-	verdict = self->session_ref ? pool_park(session_ref_pool(self->session_ref), &self->entry) : POOL_CLOSED;
+	verdict = self->session_ref ? pool_park(session_ref_pool(self->session_ref), &self->entry)
+				    : POOL_CLOSED;
 	if (verdict != POOL_PARKED) {
 		log_refused(self, reasons[verdict].code, reasons[verdict].why);
 		lose(self);
@@ -184,7 +187,7 @@ on_channel(void *arg, enum channel_event event)
 	case CHANNEL_OPEN:
 	case CHANNEL_READY:
 	case CHANNEL_FAIL:
-		break;	/* these come only after it was opened */
+		break; /* these come only after it was opened */
 	}
 }
 
@@ -193,7 +196,8 @@ on_evicted(void *arg)
 {
 	struct agent_channel *self = arg;
 
-	log_refused(self, "over-limit", "limits.channel_handshakes is reached, and most of them come from here");
+	log_refused(self, "over-limit",
+	    "limits.channel_handshakes is reached, and most of them come from here");
 	lose(self);
 }
 
@@ -213,9 +217,10 @@ shake(struct agent_channel *self, struct conn *conn)
 	tls = tls_server(worker->rules->channel_tls, stream, NULL);
 	if (!tls)
 		return false;
-	self->channel = channel_new(worker->loop, true, tls, worker->rules->settings.limits.handshake_ms,
-	    on_channel, self);
-	self->place = admission_enter(worker->shared->channels, worker->loop, &block, on_evicted, self);
+	self->channel = channel_new(
+	    worker->loop, true, tls, worker->rules->settings.limits.handshake_ms, on_channel, self);
+	self->place =
+	    admission_enter(worker->shared->channels, worker->loop, &block, on_evicted, self);
 	return self->channel && self->place;
 }
 

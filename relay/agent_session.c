@@ -81,16 +81,14 @@ log_down(const struct agent_session *self)
 
 	if (self->session_ref)
 		log_audit(LOG_INFO, "session-down", session_error(self->session),
-		    log_str("agent", agent),
-		    log_str("client", address_text(&self->client, client)),
+		    log_str("agent", agent), log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL),
 		    log_u64("flows", session_ref_flows(self->session_ref)),
 		    log_u64("duration_ms", clock_ms() - self->up_ms),
 		    log_u64("rtt_us", session_rtt_us(self->session)));
 	else if (!self->was_logged)
 		log_limited(LOG_INFO, "session-failed", &self->client, session_error(self->session),
-		    log_str("agent", agent),
-		    log_str("client", address_text(&self->client, client)),
+		    log_str("agent", agent), log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL));
 }
 
@@ -98,7 +96,8 @@ static void
 on_drain(struct agent_session *self)
 {
 	log_event(LOG_INFO, "agent-draining", "the agent takes no new flows",
-	    log_str("agent", identity_name(self->identity)), log_u64("flows", session_ref_flows(self->session_ref)));
+	    log_str("agent", identity_name(self->identity)),
+	    log_u64("flows", session_ref_flows(self->session_ref)));
 	session_ref_set_draining(self->session_ref);
 }
 
@@ -132,7 +131,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_REFUSED:
 	case SESSION_NEED:
 	case SESSION_AGAIN:
-		break;	/* only agents get these */
+		break; /* only agents get these */
 	}
 }
 
@@ -154,7 +153,9 @@ enter_admission(struct agent_session *self)
 {
 	struct shared *shared = self->worker->shared;
 	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
-	struct admission *queue = recent_peers_has(shared->recent_peers, &block) ? shared->known_peers : shared->unknown_peers;
+	struct admission *queue = recent_peers_has(shared->recent_peers, &block)
+	    ? shared->known_peers
+	    : shared->unknown_peers;
 
 	self->place = admission_enter(queue, self->worker->loop, &block, on_evicted, self);
 	return self->place != NULL;
@@ -179,8 +180,8 @@ shake(struct agent_session *self, struct conn *conn)
 	tls_config_release(config);
 	if (!tls)
 		return false;
-	self->session = session_new(worker->loop, SESSION_RELAY, tls, worker->rules->settings.limits.handshake_ms,
-	    on_session, self);
+	self->session = session_new(worker->loop, SESSION_RELAY, tls,
+	    worker->rules->settings.limits.handshake_ms, on_session, self);
 	return self->session && enter_admission(self);
 }
 
@@ -218,7 +219,7 @@ agent_session_judge_all(struct worker_context *worker, struct trust *trust, int6
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-		agent_session_judge(self, trust, now);
+	agent_session_judge(self, trust, now);
 }
 
 struct agent_session_counts
@@ -227,7 +228,8 @@ agent_session_count_all(const struct worker_context *worker)
 	struct agent_session_counts counts = { 0 };
 	const struct agent_session *self;
 
-	LIST_FOREACH(self, &worker->sessions, link) {
+	LIST_FOREACH(self, &worker->sessions, link)
+	{
 		if (!self->session_ref || self->is_gone)
 			continue;
 		counts.sessions++;
@@ -242,11 +244,13 @@ agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 {
 	struct agent_session *self;
 
-	LIST_FOREACH(self, &worker->sessions, link) {
+	LIST_FOREACH(self, &worker->sessions, link)
+	{
 		if (self->session_ref)
 			session_drain(self->session, (uint32_t)deadline_ms);
 		else
-			agent_session_end(self, CODE_DRAINING, "the relay is stopping; connect to another one");
+			agent_session_end(
+			    self, CODE_DRAINING, "the relay is stopping; connect to another one");
 	}
 }
 
@@ -256,7 +260,7 @@ agent_session_end_all(struct worker_context *worker, enum code code, const char 
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-		agent_session_end(self, code, sentence);
+	agent_session_end(self, code, sentence);
 }
 
 void
@@ -265,7 +269,7 @@ agent_session_obey_rules_all(struct worker_context *worker)
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-		agent_session_obey_rules(self);
+	agent_session_obey_rules(self);
 }
 
 void
@@ -306,11 +310,13 @@ agent_session_twin_lives(struct agent_session *self)
 	    "two agents run with one instance; give each a state_dir of its own, not a copy",
 	    log_str("agent", identity_name(self->identity)), log_str("instance", instance));
 	usage = usage_of(self->worker->shared->usage_table, identity_key(self->identity));
-	twin = session_table_find_twin(table, identity_key(self->identity), session_ref_instance(self->session_ref),
-	    session_ref_start(self->session_ref), self->session_ref);
+	twin = session_table_find_twin(table, identity_key(self->identity),
+	    session_ref_instance(self->session_ref), session_ref_start(self->session_ref),
+	    self->session_ref);
 	if (usage && twin && grant->max_sessions > 0 &&
 	    usage_count(usage, USAGE_SESSIONS) > grant->max_sessions)
-		session_ref_end(twin, CODE_SESSION_LIMIT, "maxSessions of the grant is reached by a copy of this agent");
+		session_ref_end(twin, CODE_SESSION_LIMIT,
+		    "maxSessions of the grant is reached by a copy of this agent");
 	usage_release(usage);
 	session_ref_release(twin);
 }
@@ -318,7 +324,8 @@ agent_session_twin_lives(struct agent_session *self)
 void
 agent_session_twin_silent(void *arg)
 {
-	agent_session_end(arg, CODE_REPLACED, "the same instance has connected again, and this one was silent");
+	agent_session_end(
+	    arg, CODE_REPLACED, "the same instance has connected again, and this one was silent");
 }
 
 /* ---- commands ---- */
@@ -328,7 +335,8 @@ agent_session_send_need(void *arg)
 {
 	struct agent_session *self = arg;
 
-	session_need(self->session, self->needed < UINT16_MAX ? (uint16_t)self->needed : UINT16_MAX);
+	session_need(
+	    self->session, self->needed < UINT16_MAX ? (uint16_t)self->needed : UINT16_MAX);
 	self->needed = 0;
 }
 

@@ -31,9 +31,10 @@ log_verdict(const struct agent_session *self, const struct verdict *verdict)
 {
 	char client[ADDRESS_TEXT];
 
-	log_audit(LOG_WARNING, "agent-refused", verdict->sentence, log_str("code", verify_code_word(verdict->code)),
-	    log_str("client", address_text(&self->client, client)), log_u64("alert", verdict->alert),
-	    log_i64("certificate", verdict->position));
+	log_audit(LOG_WARNING, "agent-refused", verdict->sentence,
+	    log_str("code", verify_code_word(verdict->code)),
+	    log_str("client", address_text(&self->client, client)),
+	    log_u64("alert", verdict->alert), log_i64("certificate", verdict->position));
 }
 
 unsigned
@@ -41,8 +42,10 @@ agent_session_judge_chain(void *arg, const struct tls_certificate *chain, size_t
 {
 	struct agent_session *self = arg;
 	struct trust *trust = trustwatch_trust(self->worker->shared->trustwatch);
-	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA, .alert = 48, .position = -1,
-	    .sentence = "the relay trusts no CA for agents; give connect.agent_cas" };
+	struct verdict verdict = { .code = VERIFY_UNKNOWN_CA,
+		.alert = 48,
+		.position = -1,
+		.sentence = "the relay trusts no CA for agents; give connect.agent_cas" };
 	struct der der[VERIFY_CHAIN];
 
 	if (count > VERIFY_CHAIN)
@@ -50,7 +53,8 @@ agent_session_judge_chain(void *arg, const struct tls_certificate *chain, size_t
 	for (size_t i = 0; i < count; i++)
 		der[i] = (struct der){ chain[i].data, chain[i].bytes };
 	if (trust) {
-		self->identity = verify_chain(trust, ROLE_AGENT, der, count, NULL, clock_wall_s(), &verdict);
+		self->identity =
+		    verify_chain(trust, ROLE_AGENT, der, count, NULL, clock_wall_s(), &verdict);
 		trust_release(trust);
 	}
 	if (self->identity)
@@ -112,8 +116,8 @@ agent_session_watch_end(void *arg)
 		agent_session_end(self, CODE_CERTIFICATE_EXPIRED,
 		    "the agent's certificate, or one of its CAs, has ended; renew it");
 	else
-		timer_set(&self->not_after, left_s < LOOK_AGAIN_MS / 1000 ? (uint64_t)(left_s + 1) * 1000 :
-		    LOOK_AGAIN_MS);
+		timer_set(&self->not_after,
+		    left_s < LOOK_AGAIN_MS / 1000 ? (uint64_t)(left_s + 1) * 1000 : LOOK_AGAIN_MS);
 }
 
 /* ---- admission ---- */
@@ -164,9 +168,14 @@ enrol(struct agent_session *self, const struct frame_hello *hello, struct usage 
 {
 	struct worker_context *worker = self->worker;
 	const struct settings *settings = &worker->rules->settings;
-	struct session_ref_settings facts = { .loop = worker->loop, .identity = self->identity, .usage = usage,
-	    .pool_most = settings->pool_most, .pool_most_per_identity = settings->pool_most_per_identity,
-	    .version = session_version(self->session), .on_command = agent_session_command, .arg = self };
+	struct session_ref_settings facts = { .loop = worker->loop,
+		.identity = self->identity,
+		.usage = usage,
+		.pool_most = settings->pool_most,
+		.pool_most_per_identity = settings->pool_most_per_identity,
+		.version = session_version(self->session),
+		.on_command = agent_session_command,
+		.arg = self };
 	struct secret key = { 0 };
 	bool fine;
 
@@ -192,11 +201,14 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 {
 	const struct settings *settings = &self->worker->rules->settings;
 	struct frame_welcome welcome = { .heartbeat_ms = heartbeat_of(hello),
-	    .tolerance_ms = (uint32_t)settings->tolerance_ms, .pool_least = (uint16_t)settings->pool_least,
-	    .pool_most = (uint16_t)settings->pool_most };
+		.tolerance_ms = (uint32_t)settings->tolerance_ms,
+		.pool_least = (uint16_t)settings->pool_least,
+		.pool_most = (uint16_t)settings->pool_most };
 
-	memcpy(welcome.session_id, session_ref_session_id(self->session_ref), sizeof welcome.session_id);
-	snprintf(welcome.relay, sizeof welcome.relay, "%.*s", SHORT_TEXT - 1, settings->connect_pattern);
+	memcpy(welcome.session_id, session_ref_session_id(self->session_ref),
+	    sizeof welcome.session_id);
+	snprintf(
+	    welcome.relay, sizeof welcome.relay, "%.*s", SHORT_TEXT - 1, settings->connect_pattern);
 	session_welcome(self->session, &welcome);
 }
 
@@ -205,11 +217,10 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 {
 	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
 
-	channel_identity(session_ref_session_id(self->session_ref), session);	/* the id is secret */
+	channel_identity(session_ref_session_id(self->session_ref), session); /* the id is secret */
 	log_audit(LOG_INFO, "session-up", "an agent is connected",
 	    log_str("agent", identity_name(self->identity)),
-	    log_str("client", address_text(&self->client, client)),
-	    log_str("session", session),
+	    log_str("client", address_text(&self->client, client)), log_str("session", session),
 	    log_str("software", hello->software),
 	    log_str("region", hello->region[0] != '\0' ? hello->region : NULL),
 	    log_str("instance", hex_encode(instance, hello->instance, sizeof hello->instance)),
@@ -224,7 +235,8 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 {
 	if (!twin)
 		return;
-	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) == 0) {
+	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) ==
+	    0) {
 		session_ref_set_draining(twin);
 		session_ref_end(twin, CODE_REPLACED, "the same process has connected again");
 	} else {
@@ -238,19 +250,20 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 {
 	struct shared *shared = self->worker->shared;
 	const struct grant *grant = identity_grant(self->identity);
-	struct session_ref *twin = session_table_find_twin(shared->session_table, identity_key(self->identity), hello->instance,
-	    hello->start, NULL);
+	struct session_ref *twin = session_table_find_twin(shared->session_table,
+	    identity_key(self->identity), hello->instance, hello->start, NULL);
 	struct usage *usage = usage_of(shared->usage_table, identity_key(self->identity));
 	/* The newcomer takes its twin's place in the limits, unless both turn out to live: see
 	 * agent_session_command(). */
-	uint64_t most = grant->max_sessions > 0 && twin ? grant->max_sessions + UINT64_C(1) :
-	    grant->max_sessions;
+	uint64_t most = grant->max_sessions > 0 && twin ? grant->max_sessions + UINT64_C(1)
+							: grant->max_sessions;
 
 	if (!usage) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
 	} else if (!usage_enter(usage, USAGE_SESSIONS, most)) {
 		usage_release(usage);
-		refuse(self, CODE_SESSION_LIMIT, "maxSessions of the grant is reached; stop another agent of this name");
+		refuse(self, CODE_SESSION_LIMIT,
+		    "maxSessions of the grant is reached; stop another agent of this name");
 	} else if (!enrol(self, hello, usage)) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
 	} else {

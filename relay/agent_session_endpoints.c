@@ -59,7 +59,7 @@ static bool
 has_number(const struct hash_link *at, const void *number)
 {
 	return container_of(at, const struct agent_endpoint, by_number)->number ==
-	       *(const uint32_t *)number;
+	    *(const uint32_t *)number;
 }
 
 static struct agent_endpoint *
@@ -265,7 +265,7 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL,
 		    "memory is short on the relay");
 	} else if (self->endpoints.count >
-		   self->worker->rules->settings.limits.endpoints_per_session) {
+	    self->worker->rules->settings.limits.endpoints_per_session) {
 		drop(endpoint);
 		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");

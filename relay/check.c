@@ -19,13 +19,15 @@ tell_facts(const struct settings *settings)
 {
 	printf("workers: %u\n", settings_worker_count(settings));
 	for (size_t i = 0; i < settings->listeners.count; i++)
-		printf("listener: %s, %zu trusted proxies\n", settings_listener_at(settings, i)->address,
+		printf("listener: %s, %zu trusted proxies\n",
+		    settings_listener_at(settings, i)->address,
 		    settings_listener_at(settings, i)->trusted_proxies.count);
 	for (size_t i = 0; i < settings->routes.count; i++)
 		printf("route: %s to %s\n", settings_route_at(settings, i)->pattern,
 		    settings_route_at(settings, i)->upstream.url);
 	if (settings->admin_http)
-		fprintf(stderr, "warning: this version does not serve admin.http; remove the key\n");
+		fprintf(
+		    stderr, "warning: this version does not serve admin.http; remove the key\n");
 }
 
 static int
@@ -44,10 +46,11 @@ tell_certificate(const struct settings *settings)
 		return code;
 	}
 	left_s = facts.not_after - clock_wall_s();
-	printf("certificate: %s, %s %u, %" PRId64 " days left\n", facts.subject, facts.key_type, facts.bits,
-	    left_s / DAY_S);
+	printf("certificate: %s, %s %u, %" PRId64 " days left\n", facts.subject, facts.key_type,
+	    facts.bits, left_s / DAY_S);
 	if (strcmp(facts.key_type, "rsa") == 0)
-		fprintf(stderr, "warning: the key of %s is RSA, which costs three times an ECDSA one\n",
+		fprintf(stderr,
+		    "warning: the key of %s is RSA, which costs three times an ECDSA one\n",
 		    settings->certificate);
 	if (left_s < 0) {
 		fprintf(stderr, "%s has ended; renew it\n", settings->certificate);

@@ -13,13 +13,13 @@
 #include "sni/clienthello.h"
 
 struct conn {
-	int fd;				/* -1: none */
-	struct address client, listener;	/* listener: bytes 0 until conn_listener() */
+	int fd;                          /* -1: none */
+	struct address client, listener; /* listener: bytes 0 until conn_listener() */
 	uint64_t accepted_us;
-	uint8_t *wire;			/* all that was read, and not used up */
+	uint8_t *wire; /* all that was read, and not used up */
 	size_t bytes, capacity;
 	struct clienthello hello;
-	bool is_second_choice;		/* a refusal has routed it here, and must not again */
+	bool is_second_choice; /* a refusal has routed it here, and must not again */
 };
 
 enum conn_io { CONN_GOT, CONN_WAIT, CONN_FULL, CONN_END, CONN_RESET, CONN_MEMORY };

@@ -123,7 +123,7 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	rule = &worker->rules->settings.rules[reason];
 	if (!refuse_conn(&worker->lingers, &conn, rule, refuse_alert(reason)))
 		flow_start(worker, &conn, rule->route);
-	worker_shrank(worker);	/* only now: meanwhile the client is in no list */
+	worker_shrank(worker); /* only now: meanwhile the client is in no list */
 }
 
 /* ---- the client, while it is held ---- */
@@ -159,7 +159,8 @@ on_whole(void *arg)
 	struct flow *flow = arg;
 
 	if (flow->looking)
-		snprintf(flow->trouble, sizeof flow->trouble, "the registry did not say who has this name");
+		snprintf(flow->trouble, sizeof flow->trouble,
+		    "the registry did not say who has this name");
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
@@ -183,7 +184,8 @@ static void
 refuse_hop(struct flow *flow, const struct registry_relay *relay)
 {
 	snprintf(flow->trouble, sizeof flow->trouble,
-	    "the relay '%.64s' has the agent, and this one passes nothing on to other relays", relay->name);
+	    "the relay '%.64s' has the agent, and this one passes nothing on to other relays",
+	    relay->name);
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
@@ -233,9 +235,12 @@ static void
 look_up(struct flow *flow, const char *name)
 {
 	uint8_t alpn[ROUTE_ALPN_MOST];
-	struct route_question question = { .name = name, .alpn = alpn, .alpn_bytes = offered_alpn(flow, alpn),
-	    .tried_count = flow->tried_count, .only_static = flow->conn.is_second_choice,
-	    .loop = flow->worker->loop };
+	struct route_question question = { .name = name,
+		.alpn = alpn,
+		.alpn_bytes = offered_alpn(flow, alpn),
+		.tried_count = flow->tried_count,
+		.only_static = flow->conn.is_second_choice,
+		.loop = flow->worker->loop };
 	struct route_answer answer;
 
 	for (unsigned i = 0; i < flow->tried_count; i++) {
@@ -243,7 +248,7 @@ look_up(struct flow *flow, const char *name)
 		question.excluded[i] = flow->excluded[i];
 	}
 	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
-	    &flow->looking) != ROUTE_LATER)
+		&flow->looking) != ROUTE_LATER)
 		on_route(flow, &answer);
 }
 
@@ -298,7 +303,8 @@ void
 flow_join(struct flow *flow, struct stream *far, const void *front, size_t front_bytes, size_t from)
 {
 	struct pump_settings settings = { .half_closed_ms = flow->rules->settings.half_closed_ms,
-	    .idle_ms = flow->static_route ? route_static_config(flow->static_route)->idle_ms : 0 };
+		.idle_ms =
+		    flow->static_route ? route_static_config(flow->static_route)->idle_ms : 0 };
 	struct stream *near;
 
 	watch_wipe(&flow->client);
@@ -326,7 +332,8 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 {
 	struct verdict verdict;
 
-	if (!flow->session_ref || identity_judge_again(session_ref_identity(flow->session_ref), trust, now, &verdict))
+	if (!flow->session_ref ||
+	    identity_judge_again(session_ref_identity(flow->session_ref), trust, now, &verdict))
 		return;
 	if (verdict.code == VERIFY_EXPIRED && flow->state == FLOW_JOINED)
 		return;
@@ -368,11 +375,13 @@ flow_cut_all(struct worker_context *worker, const char *reason)
 static bool
 is_within_limits(struct flow *flow)
 {
-	enum clients_verdict verdict = clients_enter(flow->worker->shared->clients, &flow->conn.client);
+	enum clients_verdict verdict =
+	    clients_enter(flow->worker->shared->clients, &flow->conn.client);
 
 	flow->is_counted = verdict == CLIENTS_OK;
 	if (!flow->is_counted)
-		snprintf(flow->trouble, sizeof flow->trouble, "%s is reached", clients_key(verdict));
+		snprintf(
+		    flow->trouble, sizeof flow->trouble, "%s is reached", clients_key(verdict));
 	return flow->is_counted;
 }
 
@@ -421,8 +430,8 @@ on_connected(void *arg, int fd, const char *error)
 		return;
 	}
 	if (version > 0)
-		flow->proxy_bytes = proxy_encode(header, version, &flow->conn.client,
-		    conn_listener(&flow->conn));
+		flow->proxy_bytes =
+		    proxy_encode(header, version, &flow->conn.client, conn_listener(&flow->conn));
 	flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
 }
 
@@ -479,15 +488,13 @@ flow_log_closed(const struct flow *flow, const char *reason)
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("client", address_text(&flow->conn.client, client)),
 	    log_str("server_name", flow->conn.hello.server_name),
-	    log_str("route", or_none(flow->route)),
-	    log_str("agent", agent_of(flow)),
-	    log_str("upstream", upstream_of(flow)),
-	    log_u64("bytes_in", bytes_in(flow)),
+	    log_str("route", or_none(flow->route)), log_str("agent", agent_of(flow)),
+	    log_str("upstream", upstream_of(flow)), log_u64("bytes_in", bytes_in(flow)),
 	    log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
 	    log_u64("duration_ms", (now - begun) / 1000),
-	    log_i64("ready_ms", flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
-	    log_u64("attempts", flow->attempts),
-	    log_str("reason", reason),
+	    log_i64(
+		"ready_ms", flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
+	    log_u64("attempts", flow->attempts), log_str("reason", reason),
 	    log_str("ja4", or_none(flow->ja4)));
 }
 
@@ -508,7 +515,7 @@ cure_of(enum refusal reason)
 	case REFUSE_NOT_TLS:
 	case REFUSE_TIMEOUT:
 	case REFUSALS:
-		break;	/* the intake has these, before there is a flow */
+		break; /* the intake has these, before there is a flow */
 	}
 	return NULL;
 }
@@ -523,15 +530,11 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("client", address_text(&flow->conn.client, client)),
 	    log_str("server_name", flow->conn.hello.server_name),
-	    log_str("route", or_none(flow->route)),
-	    log_str("agent", agent_of(flow)),
-	    log_str("upstream", upstream_of(flow)),
-	    log_str("error", or_none(flow->trouble)),
-	    log_str("reason", flow->reason),
-	    log_u64("attempts", flow->attempts),
+	    log_str("route", or_none(flow->route)), log_str("agent", agent_of(flow)),
+	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->trouble)),
+	    log_str("reason", flow->reason), log_u64("attempts", flow->attempts),
 	    log_u64("duration_ms", (clock_us() - flow->conn.accepted_us) / 1000),
-	    log_u64("alert", alert),
-	    log_str("ja4", or_none(flow->ja4)));
+	    log_u64("alert", alert), log_str("ja4", or_none(flow->ja4)));
 }
 
 void
@@ -541,7 +544,6 @@ flow_log_retry(const struct flow *flow, const char *why)
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &flow->conn.client, why,
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-	    log_str("agent", agent_of(flow)),
-	    log_str("state", flow_state_name[flow->state]),
+	    log_str("agent", agent_of(flow)), log_str("state", flow_state_name[flow->state]),
 	    log_u64("attempt", flow->attempts));
 }

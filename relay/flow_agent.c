@@ -59,7 +59,8 @@ note_tried(struct flow *flow, struct session_ref *ref, bool excluded)
 static void
 retry(struct flow *flow, const char *why, bool excluded)
 {
-	bool may = note_tried(flow, session_ref_hold(flow->session_ref), excluded) && flow->attempts < ATTEMPTS_MOST;
+	bool may = note_tried(flow, session_ref_hold(flow->session_ref), excluded) &&
+	    flow->attempts < ATTEMPTS_MOST;
 
 	flow_log_retry(flow, why);
 	snprintf(flow->trouble, sizeof flow->trouble, "%.500s", why);
@@ -133,7 +134,7 @@ on_channel(void *arg, enum channel_event event)
 	case CHANNEL_PARKED:
 	case CHANNEL_OPEN:
 	case CHANNEL_PONG:
-		break;	/* the answer to a ping from before: welcome, and of no use any more */
+		break; /* the answer to a ping from before: welcome, and of no use any more */
 	}
 }
 
@@ -142,9 +143,11 @@ fill_open(struct flow *flow, struct frame_open *open)
 {
 	struct conn *conn = &flow->conn;
 
-	*open = (struct frame_open){ .endpoint = flow->endpoint, .client = conn->client,
-	    .listener = *conn_listener(conn), .carrier = CARRIER_SEALED,
-	    .hello_bytes = conn->hello.wire_bytes };
+	*open = (struct frame_open){ .endpoint = flow->endpoint,
+		.client = conn->client,
+		.listener = *conn_listener(conn),
+		.carrier = CARRIER_SEALED,
+		.hello_bytes = conn->hello.wire_bytes };
 	memcpy(open->flow_id, flow->id, sizeof open->flow_id);
 	memcpy(open->server_name, conn->hello.server_name, sizeof open->server_name);
 }
@@ -174,8 +177,11 @@ on_attempt(void *arg)
 	struct flow *flow = arg;
 
 	if (flow->state == FLOW_OPENING)
-		lost(flow, channel_is_worked_on(flow->channel) ?
-		    "the agent is working on it but did not answer in time" : "the agent did not answer in time", false);
+		lost(flow,
+		    channel_is_worked_on(flow->channel)
+			? "the agent is working on it but did not answer in time"
+			: "the agent did not answer in time",
+		    false);
 	else
 		retry(flow, "the agent opened no channel in time", false);
 }
@@ -192,8 +198,9 @@ is_trusted(struct flow *flow, const struct session_ref *ref)
 	    identity_judge_again(session_ref_identity(ref), trust, clock_wall_s(), &verdict);
 
 	if (!trusted)
-		snprintf(flow->trouble, sizeof flow->trouble, "the certificate of '%.64s' is refused: %s",
-		    session_ref_agent(ref), verify_code_word(verdict.code));
+		snprintf(flow->trouble, sizeof flow->trouble,
+		    "the certificate of '%.64s' is refused: %s", session_ref_agent(ref),
+		    verify_code_word(verdict.code));
 	if (trust)
 		trust_release(trust);
 	return trusted;
@@ -215,15 +222,18 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 	if (session_ref_enter_flow(answer->session_ref))
 		return true;
 	flow->at_limit = true;
-	snprintf(flow->trouble, sizeof flow->trouble, "maxFlows of the grant of '%.64s' is reached", agent);
+	snprintf(flow->trouble, sizeof flow->trouble, "maxFlows of the grant of '%.64s' is reached",
+	    agent);
 	return false;
 }
 
 void
 flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 {
-	struct pool_asker asker = { .loop = flow->worker->loop, .on_answer = on_answer,
-	    .discard = channel_free, .arg = flow };
+	struct pool_asker asker = { .loop = flow->worker->loop,
+		.on_answer = on_answer,
+		.discard = channel_free,
+		.arg = flow };
 
 	if (!is_acceptable(flow, answer)) {
 		if (note_tried(flow, answer->session_ref, true))

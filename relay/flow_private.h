@@ -15,38 +15,46 @@
 
 struct stream;
 
-enum flow_state { FLOW_LOOKING, FLOW_TAKING, FLOW_OPENING, FLOW_CONNECTING, FLOW_JOINED, FLOW_OVER, FLOW_STATES };
+enum flow_state {
+	FLOW_LOOKING,
+	FLOW_TAKING,
+	FLOW_OPENING,
+	FLOW_CONNECTING,
+	FLOW_JOINED,
+	FLOW_OVER,
+	FLOW_STATES
+};
 
 struct flow {
 	LIST_ENTRY(flow) link;
 	struct worker_context *worker;
-	struct rules *rules;			/* held: those it began under */
+	struct rules *rules; /* held: those it began under */
 	enum flow_state state;
 	struct conn conn;
 	uint8_t id[FLOW_ID_BYTES];
-	char route[NAME_SIZE];			/* the pattern, "" before the look-up */
-	bool is_counted;			/* in the limits */
+	char route[NAME_SIZE]; /* the pattern, "" before the look-up */
+	bool is_counted;       /* in the limits */
 
-	struct route_static *static_route;		/* held */
+	struct route_static *static_route; /* held */
 	struct connector *connector;
-	size_t proxy_bytes;			/* of our header in front of the client's bytes */
+	size_t proxy_bytes; /* of our header in front of the client's bytes */
 
-	struct session_ref *session_ref;			/* held, a flow counted in it */
+	struct session_ref *session_ref; /* held, a flow counted in it */
 	uint32_t endpoint;
 	struct pool_request *request;
 	struct channel *channel;
-	struct session_ref *tried[ROUTE_TRIED_MOST];	/* held */
+	struct session_ref *tried[ROUTE_TRIED_MOST]; /* held */
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count, attempts;
-	bool at_limit;				/* some agent could not for its limit */
-	struct route_request *looking;		/* the registry will answer */
-	char trouble[SENTENCE_TEXT];		/* what went wrong last, for the log */
+	bool at_limit;                 /* some agent could not for its limit */
+	struct route_request *looking; /* the registry will answer */
+	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
 
 	struct pump *pump;
 	struct watch client;
 	struct timer attempt, whole;
-	uint64_t ready_us;			/* when joined */
-	const char *reason;			/* why it was ended by us */
+	uint64_t ready_us;  /* when joined */
+	const char *reason; /* why it was ended by us */
 	char ja4[JA4_SIZE];
 	struct task reap;
 };
@@ -69,6 +77,7 @@ void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);
 void flow_refuse(struct flow *, enum refusal);
 /* Takes the stream (NULL: memory was short); `front` goes to the far side before anything else, then what is held behind `from`. */
-void flow_join(struct flow *, struct stream *far, const void *front, size_t front_bytes, size_t from);
+void flow_join(
+    struct flow *, struct stream *far, const void *front, size_t front_bytes, size_t from);
 
 #endif

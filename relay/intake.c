@@ -30,7 +30,7 @@ struct intake {
 	struct worker_context *worker;
 	enum state state;
 	struct conn conn;
-	size_t counted_bytes;		/* of the buffer, in the queue */
+	size_t counted_bytes; /* of the buffer, in the queue */
 	struct admission_place *place;
 	struct watch watch;
 	struct timer deadline;
@@ -124,7 +124,7 @@ cure_of(enum refusal reason)
 	case REFUSE_UNKNOWN_NAME:
 	case REFUSE_NO_AGENT:
 	case REFUSALS:
-		break;	/* a flow has these */
+		break; /* a flow has these */
 	}
 	return NULL;
 }
@@ -141,9 +141,9 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	log_limited(LOG_INFO, "hello-refused", &conn.client, cure_of(reason),
 	    log_str("code", refuse_word(reason)),
 	    log_str("client", address_text(&conn.client, client)),
-	    log_str("server_name", conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),
-	    log_str("reason", why[0] != '\0' ? why : NULL),
-	    log_u64("bytes", conn.bytes),
+	    log_str("server_name",
+		conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),
+	    log_str("reason", why[0] != '\0' ? why : NULL), log_u64("bytes", conn.bytes),
 	    log_u64("alert", alert));
 	if (!refuse_conn(&worker->lingers, &conn, rule, alert))
 		flow_start(worker, &conn, rule->route);
@@ -243,7 +243,8 @@ enter_admission(struct intake *intake)
 	struct shared *shared = worker->shared;
 	struct prefix block = prefix_block(&intake->conn.client, BLOCK_HOST);
 	struct prefix site = prefix_block(&intake->conn.client, BLOCK_SITE);
-	struct admission *queue = recent_peers_has(shared->recent_peers, &site) ? shared->agent_hellos : shared->hellos;
+	struct admission *queue =
+	    recent_peers_has(shared->recent_peers, &site) ? shared->agent_hellos : shared->hellos;
 
 	intake->place = admission_enter(queue, worker->loop, &block, on_evicted, intake);
 	count_bytes(intake);
@@ -280,7 +281,8 @@ judge_proxy(struct intake *intake)
 	size_t header_bytes;
 	bool has_addresses;
 
-	switch (proxy_decode(conn->wire, conn->bytes, &header_bytes, &has_addresses, &source, &destination)) {
+	switch (proxy_decode(
+	    conn->wire, conn->bytes, &header_bytes, &has_addresses, &source, &destination)) {
 	case PROXY_INCOMPLETE:
 		if (conn->bytes >= PROXY_WAIT_MOST)
 			refuse(intake, REFUSE_DENIED, 0);
@@ -331,7 +333,7 @@ on_ready(void *arg, unsigned ready)
 	case CONN_MEMORY:
 		lose(intake);
 		break;
-	case CONN_FULL:	/* the parser says so before that, unless the bound was lowered meanwhile */
+	case CONN_FULL: /* the parser says so before that, unless the bound was lowered meanwhile */
 		log_quiet_end(intake, "no room for more of this hello");
 		cut(intake);
 		break;

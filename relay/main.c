@@ -55,7 +55,8 @@ static const struct {
 static int
 help(void)
 {
-	printf("usage: valise-relay run|check|status|reload [-c FILE]\n"
+	printf(
+	    "usage: valise-relay run|check|status|reload [-c FILE]\n"
 	    "\n"
 	    "  run     route connections until told to stop\n"
 	    "  check   check the configuration and all its files, and say what is wrong\n"
@@ -66,7 +67,8 @@ help(void)
 	    "  -h, --help\n"
 	    "  -V, --version\n"
 	    "\n"
-	    "See valise-relay(8) and valise-relay.yml(5).\n", default_path);
+	    "See valise-relay(8) and valise-relay.yml(5).\n",
+	    default_path);
 	return EX_OK;
 }
 
@@ -83,7 +85,8 @@ usage(const char *what, const char *word)
 	if (what)
 		fprintf(stderr, "valise-relay: %s '%s'; see valise-relay --help\n", what, word);
 	else
-		fprintf(stderr, "usage: valise-relay run|check|status|reload [-c FILE]; see valise-relay --help\n");
+		fprintf(stderr,
+		    "usage: valise-relay run|check|status|reload [-c FILE]; see valise-relay --help\n");
 	return EX_USAGE;
 }
 
@@ -100,12 +103,8 @@ run_command(const char *word, const char *path)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
 	const char *path = default_path;
 	int option;
 
@@ -130,7 +129,8 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc)
-		return optind == argc ? usage(NULL, NULL) : usage("one word too many:", argv[optind + 1]);
+		return optind == argc ? usage(NULL, NULL)
+				      : usage("one word too many:", argv[optind + 1]);
 	if (!tls_start()) {
 		fprintf(stderr, "valise-relay: the TLS library cannot be used\n");
 		return EX_SOFTWARE;

@@ -25,8 +25,8 @@ struct pool {
 	pthread_mutex_t lock;
 	atomic_uint held;
 	struct pool_settings settings;
-	TAILQ_HEAD(, pool_entry) entries;	/* the most recently verified first */
-	TAILQ_HEAD(, pool_request) requests;	/* the longest waiting first */
+	TAILQ_HEAD(, pool_entry) entries;    /* the most recently verified first */
+	TAILQ_HEAD(, pool_request) requests; /* the longest waiting first */
 	unsigned parked, waiting;
 	bool closed;
 };
@@ -249,7 +249,7 @@ pool_lost(struct pool_entry *entry)
 	bool out = false;
 
 	if (!pool)
-		return true;	/* never parked */
+		return true; /* never parked */
 	pthread_mutex_lock(&pool->lock);
 	if (entry->state == POOL_ENTRY_PARKED) {
 		TAILQ_REMOVE(&pool->entries, entry, link);

@@ -29,9 +29,9 @@ struct pool_request;
 struct pool_entry;
 
 struct pool_settings {
-	uint64_t most;			/* parked at once */
-	uint64_t most_per_identity;	/* counted in `usage` */
-	struct usage *usage;		/* held by the pool; NULL: not counted */
+	uint64_t most;              /* parked at once */
+	uint64_t most_per_identity; /* counted in `usage` */
+	struct usage *usage;        /* held by the pool; NULL: not counted */
 	/* Says how many more channels are waited for; from any thread, under no lock. */
 	void (*on_need)(void *arg, unsigned channels);
 	void *arg;
@@ -55,7 +55,7 @@ struct pool_entry {
 	TAILQ_ENTRY(pool_entry) link;
 	struct pool *pool;
 	struct pool_request *request;
-	enum pool_entry_state state;	/* under the pool's lock */
+	enum pool_entry_state state; /* under the pool's lock */
 };
 
 struct pool_asker {

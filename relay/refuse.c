@@ -11,7 +11,13 @@
 #include "relay/conn.h"
 
 enum { LINGER_MS = 1000, READS_A_TURN = 8 };
-enum { ALERT_ACCESS_DENIED = 49, ALERT_INTERNAL = 80, ALERT_NAME = 112, ALERT_ALPN = 120, ALERT_DECODE = 50 };
+enum {
+	ALERT_ACCESS_DENIED = 49,
+	ALERT_INTERNAL = 80,
+	ALERT_NAME = 112,
+	ALERT_ALPN = 120,
+	ALERT_DECODE = 50
+};
 
 static const struct {
 	const char *word;
@@ -58,7 +64,8 @@ refuse_rule_parse(struct refuse_rule *rule, const char *text, char error[256])
 		}
 	}
 	if (strncmp(text, by_route, strlen(by_route)) != 0) {
-		snprintf(error, 256, "is not a valid answer; write alert, close, reset or route:NAME");
+		snprintf(
+		    error, 256, "is not a valid answer; write alert, close, reset or route:NAME");
 		return false;
 	}
 	text += strlen(by_route);
@@ -182,7 +189,8 @@ close_lingering(struct lingers *lingers, struct conn *conn, uint8_t alert)
 }
 
 bool
-refuse_conn(struct lingers *lingers, struct conn *conn, const struct refuse_rule *rule, uint8_t alert)
+refuse_conn(
+    struct lingers *lingers, struct conn *conn, const struct refuse_rule *rule, uint8_t alert)
 {
 	enum refuse_action action = rule->action;
 

@@ -22,15 +22,15 @@
 struct conn;
 
 enum refusal {
-	REFUSE_NO_NAME,		/* a hello without a server name */
-	REFUSE_UNKNOWN_NAME,	/* a name that no route has */
-	REFUSE_MALFORMED,	/* never a ClientHello; the parser says which alert */
-	REFUSE_NO_AGENT,	/* the route is there, but nobody could serve it in time */
+	REFUSE_NO_NAME,      /* a hello without a server name */
+	REFUSE_UNKNOWN_NAME, /* a name that no route has */
+	REFUSE_MALFORMED,    /* never a ClientHello; the parser says which alert */
+	REFUSE_NO_AGENT,     /* the route is there, but nobody could serve it in time */
 	REFUSE_OVER_LIMIT,
-	REFUSE_DENIED,		/* a trusted proxy that sent no PROXY header */
-	REFUSE_FOREIGN_ALPN,	/* the connect name with neither of the tunnel's protocols */
+	REFUSE_DENIED,       /* a trusted proxy that sent no PROXY header */
+	REFUSE_FOREIGN_ALPN, /* the connect name with neither of the tunnel's protocols */
 	REFUSE_NOT_TLS,
-	REFUSE_TIMEOUT,		/* no whole hello in time */
+	REFUSE_TIMEOUT, /* no whole hello in time */
 	REFUSALS
 };
 
@@ -38,7 +38,7 @@ enum refuse_action { REFUSE_BY_ALERT, REFUSE_BY_CLOSE, REFUSE_BY_RESET, REFUSE_B
 
 struct refuse_rule {
 	enum refuse_action action;
-	char route[NAME_SIZE];	/* REFUSE_BY_ROUTE: the static route's server name */
+	char route[NAME_SIZE]; /* REFUSE_BY_ROUTE: the static route's server name */
 };
 
 /* "no-name": the stable word in logs. */

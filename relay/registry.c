@@ -9,7 +9,7 @@ struct registry {
 	void *arg;
 	pthread_mutex_t lock;
 	struct table pending;
-	uint64_t tickets;	/* given so far */
+	uint64_t tickets; /* given so far */
 };
 
 struct registry *
@@ -40,7 +40,8 @@ registry_free(struct registry *registry)
 static bool
 has_ticket(const struct hash_link *at, const void *ticket)
 {
-	return container_of(at, const struct registry_request, link)->ticket == *(const uint64_t *)ticket;
+	return container_of(at, const struct registry_request, link)->ticket ==
+	    *(const uint64_t *)ticket;
 }
 
 /* Takes the request out of the table, under the lock; NULL when it is not there. */

@@ -40,33 +40,33 @@
 struct registry;
 
 enum registry_verb {
-	REGISTRY_FIND,		/* who holds this name? */
-	REGISTRY_CLAIM,		/* may this relay hold this pattern for that identity, for one endpoint more? */
-	REGISTRY_RELEASE,	/* one endpoint of it is gone; asked with ticket 0 when nobody waits */
+	REGISTRY_FIND, /* who holds this name? */
+	REGISTRY_CLAIM, /* may this relay hold this pattern for that identity, for one endpoint more? */
+	REGISTRY_RELEASE, /* one endpoint of it is gone; asked with ticket 0 when nobody waits */
 };
 
 struct registry_question {
 	enum registry_verb verb;
-	const char *name;		/* normalised; a claim's may be a wildcard */
+	const char *name; /* normalised; a claim's may be a wildcard */
 	/* The rest is for claims and releases. */
-	const uint8_t *identity_key;	/* IDENTITY_KEY_BYTES */
-	bool is_exact;			/* the certificate has this very name */
-	bool is_shared;			/* the grant says so */
+	const uint8_t *identity_key; /* IDENTITY_KEY_BYTES */
+	bool is_exact;               /* the certificate has this very name */
+	bool is_shared;              /* the grant says so */
 };
 
 /* How another relay is reached that holds a name. */
 struct registry_relay {
 	char name[SHORT_TEXT];
-	char address[SHORT_TEXT];	/* "host:port" */
-	uint64_t generation;		/* of its start: what it holds is void after the next one */
+	char address[SHORT_TEXT]; /* "host:port" */
+	uint64_t generation;      /* of its start: what it holds is void after the next one */
 };
 
 enum registry_found { REGISTRY_UNKNOWN, REGISTRY_NOBODY, REGISTRY_LIMIT, REGISTRY_RELAY };
 
 struct registry_answer {
-	enum registry_found found;	/* to REGISTRY_FIND */
-	struct registry_relay relay;	/* REGISTRY_RELAY */
-	enum code code;			/* to REGISTRY_CLAIM: CODE_NONE, or why not */
+	enum registry_found found;   /* to REGISTRY_FIND */
+	struct registry_relay relay; /* REGISTRY_RELAY */
+	enum code code;              /* to REGISTRY_CLAIM: CODE_NONE, or why not */
 	char sentence[SENTENCE_TEXT];
 };
 

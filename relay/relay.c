@@ -36,13 +36,13 @@ enum { TICK_MS = 1000, SENTENCE = 512, PATH_MOST = 4096 };
 struct relay {
 	struct loop *loop;
 	struct shared shared;
-	struct reload reload;			/* the configuration in force */
-	struct admin *admin;			/* NULL: nobody can ask */
+	struct reload reload; /* the configuration in force */
+	struct admin *admin;  /* NULL: nobody can ask */
 	int64_t since_s;
 	struct timer tick, deadline;
 	unsigned reports[WORKER_EVENTS];
 	bool is_draining, is_cut_short, is_stopping;
-	int code;				/* how the program will exit */
+	int code; /* how the program will exit */
 };
 
 /* ---- stopping ---- */
@@ -105,7 +105,7 @@ on_worker(void *arg, enum worker_event event)
 	switch (event) {
 	case WORKER_IDLE:
 		if (is_reported_by_all(relay, event)) {
-			timer_clear(&relay->deadline);	/* there are no flows left to be cut */
+			timer_clear(&relay->deadline); /* there are no flows left to be cut */
 			say_goodbye(relay);
 		}
 		break;
@@ -114,7 +114,8 @@ on_worker(void *arg, enum worker_event event)
 			stop(relay);
 		break;
 	case WORKER_FAILED:
-		log_audit(LOG_ERROR, "start-failed", "memory is short: a worker cannot watch its listeners");
+		log_audit(LOG_ERROR, "start-failed",
+		    "memory is short: a worker cannot watch its listeners");
 		relay->code = EX_OSERR;
 		stop(relay);
 		break;
@@ -129,7 +130,8 @@ drain(struct relay *relay)
 	uint64_t ms = relay->reload.rules->settings.drain_ms;
 
 	relay->is_draining = true;
-	log_audit(LOG_INFO, "draining", "new connections are refused; open flows may finish", log_u64("timeout_ms", ms));
+	log_audit(LOG_INFO, "draining", "new connections are refused; open flows may finish",
+	    log_u64("timeout_ms", ms));
 	ready_tell("STOPPING=1", "draining");
 	timer_set(&relay->deadline, ms);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
@@ -147,7 +149,8 @@ on_stop_signal(void *arg, int number)
 		drain(relay);
 		return;
 	}
-	log_audit(LOG_WARNING, "stopping-now", "a second signal: open flows are cut", log_i64("signal", number));
+	log_audit(LOG_WARNING, "stopping-now", "a second signal: open flows are cut",
+	    log_i64("signal", number));
 	cut_short(relay);
 }
 
@@ -216,7 +219,8 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	struct relay *relay = arg;
 
 	(void)document;
-	status_answer(question, &relay->shared, relay->since_s, relay->is_draining ? "draining" : "running");
+	status_answer(
+	    question, &relay->shared, relay->since_s, relay->is_draining ? "draining" : "running");
 }
 
 static void
@@ -235,25 +239,24 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 	(void)document;
 	if (relay->is_draining) {
 		json_decref(mistakes);
-		admin_refuse(question, "draining", "the relay is stopping; nothing is reloaded any more", NULL);
+		admin_refuse(question, "draining",
+		    "the relay is stopping; nothing is reloaded any more", NULL);
 		return;
 	}
 	relay->reload.asker = &(struct reload_asker){ add_mistake, mistakes };
 	is_fine = reload(relay);
 	relay->reload.asker = NULL;
 	if (is_fine)
-		admin_answer(question, json_pack("{s:s}", "message", "the new configuration is in force"));
+		admin_answer(
+		    question, json_pack("{s:s}", "message", "the new configuration is in force"));
 	else
 		admin_refuse(question, "reload-refused", "the old configuration stays in force",
 		    json_pack("{s:O}", "mistakes", mistakes));
 	json_decref(mistakes);
 }
 
-static const struct admin_word admin_words[] = {
-	{ "status", on_status },
-	{ "reload", on_reload },
-	{ 0 }
-};
+static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
+	{ 0 } };
 
 /* ---- building and binding, so that a second instance stops before it disturbs the first ---- */
 
@@ -273,7 +276,8 @@ make_queues(struct shared *shared)
 	return (shared->clients = clients_new(0, 0)) && (shared->hellos = admission_new(&none)) &&
 	    (shared->agent_hellos = admission_new(&none)) &&
 	    (shared->unknown_peers = admission_new(&none)) &&
-	    (shared->known_peers = admission_new(&none)) && (shared->channels = admission_new(&none));
+	    (shared->known_peers = admission_new(&none)) &&
+	    (shared->channels = admission_new(&none));
 }
 
 static bool
@@ -290,7 +294,7 @@ make_shared(struct relay *relay)
 	    (shared->trustwatch = trustwatch_new()) && (shared->resolver = resolver_new()) &&
 	    (relay->loop = loop_new()) &&
 	    route_set_static(shared->routes, rules->settings.connect_pattern, rules->static_route,
-	        rules->static_count);
+		rules->static_count);
 }
 
 /* Beside the admin socket if that is configured, else in the state directory, which is made if its parent is
@@ -303,8 +307,9 @@ lock_out_others(const struct settings *settings)
 	int code;
 
 	if (mkdir(settings->state_dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(error, sizeof error, "%.300s cannot be made: %s; make it, or change state_dir",
-		    settings->state_dir, strerror(errno));
+		snprintf(error, sizeof error,
+		    "%.300s cannot be made: %s; make it, or change state_dir", settings->state_dir,
+		    strerror(errno));
 		return fail(EX_CANTCREAT, "state-dir", error);
 	}
 	if (settings->admin_socket) {
@@ -345,8 +350,8 @@ make_workers(struct relay *relay)
 
 	shared->workers = calloc(count, sizeof(struct worker *));
 	for (; shared->workers && shared->worker_count < count; shared->worker_count++) {
-		shared->workers[shared->worker_count] = worker_new(shared, relay->reload.rules, relay->loop,
-		    on_worker, relay);
+		shared->workers[shared->worker_count] =
+		    worker_new(shared, relay->reload.rules, relay->loop, on_worker, relay);
 		if (!shared->workers[shared->worker_count])
 			return false;
 	}
@@ -382,7 +387,7 @@ listen_flags(const struct settings *settings, const struct address *address)
 struct binding {
 	const struct address *address;
 	unsigned flags;
-	int passed;		/* by the service manager; -1: none */
+	int passed; /* by the service manager; -1: none */
 	bool is_left_out;
 };
 
@@ -405,8 +410,9 @@ look_at(const struct settings *settings, size_t index, struct binding *binding)
 	char error[SENTENCE];
 	int fd;
 
-	*binding = (struct binding){ .address = address, .flags = listen_flags(settings, address),
-	    .passed = ready_listener(address) };
+	*binding = (struct binding){ .address = address,
+		.flags = listen_flags(settings, address),
+		.passed = ready_listener(address) };
 	if (binding->passed >= 0)
 		return EX_OK;
 	fd = socket_listen(address, binding->flags, error);
@@ -428,10 +434,12 @@ bind_listener(struct relay *relay, size_t index, const struct binding *binding)
 	int fd;
 
 	for (unsigned i = 0; i < relay->shared.worker_count; i++) {
-		fd = binding->passed >= 0 ? dup(binding->passed)
+		fd = binding->passed >= 0
+		    ? dup(binding->passed)
 		    : socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
 		if (fd < 0 && binding->passed >= 0)
-			return fail(EX_OSERR, "listen-failed", "the passed listener cannot be shared");
+			return fail(
+			    EX_OSERR, "listen-failed", "the passed listener cannot be shared");
 		if (fd < 0)
 			return fail(EX_UNAVAILABLE, "listen-failed", error);
 		if (!worker_add_listener(relay->shared.workers[i], index, fd)) {
@@ -469,8 +477,9 @@ listen_to_operator(struct relay *relay)
 	char path[ADMIN_PATH], error[ADMIN_ERROR];
 
 	memory_begin();
-	relay->admin = admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
-	    admin_words, relay, error);
+	relay->admin =
+	    admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
+		admin_words, relay, error);
 	if (relay->admin)
 		return EX_OK;
 	if (settings->admin_socket)
@@ -485,7 +494,8 @@ load_rules(struct relay *relay)
 	enum rules_failure failure;
 
 	memory_begin();
-	relay->reload.rules = rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
+	relay->reload.rules =
+	    rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
 	if (relay->reload.rules)
 		return EX_OK;
 	return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
@@ -497,9 +507,11 @@ take_descriptors(const struct settings *settings)
 	uint64_t descriptors = socket_raise_limit();
 
 	if (descriptors / 2 < settings->limits.flows)
-		log_event(LOG_WARNING, "descriptors-few", "each flow takes two descriptors: raise the hard limit "
+		log_event(LOG_WARNING, "descriptors-few",
+		    "each flow takes two descriptors: raise the hard limit "
 		    "(LimitNOFILE= of the service, ulimit -Hn), or lower limits.flows",
-		    log_u64("descriptors", descriptors), log_u64("limits.flows", settings->limits.flows));
+		    log_u64("descriptors", descriptors),
+		    log_u64("limits.flows", settings->limits.flows));
 }
 
 static int
@@ -538,7 +550,7 @@ close_all(struct relay *relay)
 	admin_free(relay->admin);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
-	loop_free(relay->loop);	/* their last reports are delivered here */
+	loop_free(relay->loop); /* their last reports are delivered here */
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_free(shared->workers[i]);
 	free(shared->workers);
@@ -586,7 +598,8 @@ static void
 warn_of_admin(const struct settings *settings)
 {
 	if (settings->admin_http)
-		log_event(LOG_WARNING, "admin-http-not-served", "this version does not serve admin.http; remove the key",
+		log_event(LOG_WARNING, "admin-http-not-served",
+		    "this version does not serve admin.http; remove the key",
 		    log_str("admin.http", settings->admin_http));
 }
 
@@ -596,7 +609,8 @@ serve(struct relay *relay)
 	char status[128];
 
 	if (!watch_signals(relay) || !start_workers(relay)) {
-		log_audit(LOG_ERROR, "start-failed", "the system refused a thread, a signal handler or memory");
+		log_audit(LOG_ERROR, "start-failed",
+		    "the system refused a thread, a signal handler or memory");
 		stop(relay);
 		relay->code = EX_OSERR;
 		return;

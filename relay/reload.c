@@ -72,10 +72,11 @@ reload_certificate(struct reload *reload)
 	has_no_memory = !is_fine && memory_has_failed();
 	mistakes_close(&mistakes, is_fine, "what was loaded before", reload->asker);
 	if (is_fine)
-		log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
+		log_audit(
+		    LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 	reload_stamp(reload);
 	if (has_no_memory)
-		reload->certificate = (struct file_stamp){ 0 };	/* the next tick tries again */
+		reload->certificate = (struct file_stamp){ 0 }; /* the next tick tries again */
 }
 
 /* Warns of settings that only a restart can change. */
@@ -83,15 +84,19 @@ static void
 tell_unchanged(const struct settings *old, const struct settings *new)
 {
 	char before[ADMIN_PATH], after[ADMIN_PATH];
-	bool same = old->listeners.count == new->listeners.count && strcmp(old->workers, new->workers) == 0;
+	bool same =
+	    old->listeners.count == new->listeners.count &&strcmp(old->workers, new->workers) == 0;
 
 	for (size_t i = 0; same && i < new->listeners.count; i++)
-		same = strcmp(settings_listener_at(old, i)->address, settings_listener_at(new, i)->address) == 0;
+		same = strcmp(settings_listener_at(old, i)->address,
+			   settings_listener_at(new, i)->address) == 0;
 	if (!same)
-		log_event(LOG_WARNING, "restart-needed", "workers and listeners change only by a restart");
+		log_event(LOG_WARNING, "restart-needed",
+		    "workers and listeners change only by a restart");
 	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
-	    admin_path(new->admin_socket, new->state_dir, after)) != 0)
-		log_event(LOG_WARNING, "restart-needed", "admin.socket and state_dir change only by a restart");
+		admin_path(new->admin_socket, new->state_dir, after)) != 0)
+		log_event(LOG_WARNING, "restart-needed",
+		    "admin.socket and state_dir change only by a restart");
 }
 
 void
@@ -99,11 +104,13 @@ reload_set_bounds(const struct reload *reload)
 {
 	const struct settings_limits *limits = &reload->rules->settings.limits;
 	struct shared *shared = reload->shared;
-	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client, limits->hello_memory };
-	struct admission_bounds agent_hellos = { limits->channel_handshakes, limits->channel_handshakes,
-	    limits->hello_memory / 4 };
+	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client,
+		limits->hello_memory };
+	struct admission_bounds agent_hellos = { limits->channel_handshakes,
+		limits->channel_handshakes, limits->hello_memory / 4 };
 	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
-	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes, 0 };
+	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes,
+		0 };
 
 	clients_set(shared->clients, limits->flows, limits->flows_per_client);
 	admission_set_bounds(shared->hellos, &hellos);
@@ -147,8 +154,8 @@ reload_all(struct reload *reload)
 	struct trust *trust;
 
 	if (rules && load_trust(reload, rules, &trust)) {
-		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern, rules->static_route,
-		    rules->static_count)) {
+		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern,
+			rules->static_route, rules->static_count)) {
 			tell_unchanged(&reload->rules->settings, &rules->settings);
 			if (trust)
 				reload_warn(trust);
@@ -181,13 +188,15 @@ reload_trust(struct reload *reload)
 	trust = trustwatch_load(watch, &reload->rules->settings, error);
 	if (!trust) {
 		if (memory_has_failed())
-			trustwatch_forget_files(watch);	/* a revocation must not wait for the next one */
+			trustwatch_forget_files(
+			    watch); /* a revocation must not wait for the next one */
 		log_audit(LOG_ERROR, "trust-refused", error);
 		return;
 	}
 	reload_warn(trust);
 	trustwatch_swap(watch, trust);
-	log_audit(LOG_INFO, "trust-reloaded", "agents' CAs or CRLs have changed; all sessions and flows are judged again",
+	log_audit(LOG_INFO, "trust-reloaded",
+	    "agents' CAs or CRLs have changed; all sessions and flows are judged again",
 	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
 	tell_trust(reload);
 }
@@ -208,7 +217,8 @@ reload_poll_trust(struct reload *reload)
 {
 	const struct settings *settings = &reload->rules->settings;
 
-	if (settings->connect_name && trustwatch_files_changed(reload->shared->trustwatch, settings))
+	if (settings->connect_name &&
+	    trustwatch_files_changed(reload->shared->trustwatch, settings))
 		reload_trust(reload);
 }
 

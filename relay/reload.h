@@ -14,11 +14,11 @@ struct shared;
 struct trust;
 
 struct reload {
-	const char *path;			/* borrowed */
-	struct shared *shared;			/* borrowed */
-	struct rules *rules;			/* held: in force */
+	const char *path;      /* borrowed */
+	struct shared *shared; /* borrowed */
+	struct rules *rules;   /* held: in force */
 	struct file_stamp certificate, private_key;
-	const struct reload_asker *asker;	/* borrowed; NULL: nobody has asked */
+	const struct reload_asker *asker; /* borrowed; NULL: nobody has asked */
 };
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */

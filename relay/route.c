@@ -78,7 +78,8 @@ enum { LOOKS_MOST = 3 };
 /* When a claim leaves, the last one moves into its place, which a search may have passed already;
  * then the search begins again. `departures` is odd while that happens. */
 static const struct route_claim *
-pick(struct route_pattern *pattern, struct route_set *set, size_t count, const struct route_question *question)
+pick(struct route_pattern *pattern, struct route_set *set, size_t count,
+    const struct route_question *question)
 {
 	const struct route_claim *claim = NULL;
 	unsigned before;
@@ -99,7 +100,8 @@ static bool
 answer_static(struct routes *routes, const char *pattern, const struct route_question *question,
     bool only_any_depth, struct route_answer *answer)
 {
-	struct route_static *static_route = route_static_find(routes, pattern, question, only_any_depth);
+	struct route_static *static_route =
+	    route_static_find(routes, pattern, question, only_any_depth);
 
 	if (!static_route)
 		return false;
@@ -115,7 +117,8 @@ answer_agent(struct routes *routes, const char *name, const struct route_questio
     struct route_answer *answer)
 {
 	struct route_pattern *pattern = route_pattern_find(routes, name);
-	struct route_set *set = pattern ? atomic_load_explicit(&pattern->set, memory_order_acquire) : NULL;
+	struct route_set *set =
+	    pattern ? atomic_load_explicit(&pattern->set, memory_order_acquire) : NULL;
 	size_t count = set ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
 	const struct route_claim *claim;
 
@@ -143,7 +146,8 @@ answer_by(struct routes *routes, const char *pattern, const struct route_questio
 {
 	if (answer_static(routes, pattern, question, only_any_depth, answer))
 		return true;
-	return !only_any_depth && !question->only_static && answer_agent(routes, pattern, question, answer);
+	return !only_any_depth && !question->only_static &&
+	    answer_agent(routes, pattern, question, answer);
 }
 
 static void
@@ -164,7 +168,8 @@ look_up(struct routes *routes, const struct route_question *question, struct rou
 }
 
 static void
-look_up_here(struct routes *routes, const struct route_question *question, struct route_answer *answer)
+look_up_here(
+    struct routes *routes, const struct route_question *question, struct route_answer *answer)
 {
 	grace_enter();
 	look_up(routes, question, answer);
@@ -176,7 +181,7 @@ look_up_here(struct routes *routes, const struct route_question *question, struc
 struct route_request {
 	struct registry_request request;
 	struct routes *routes;
-	struct route_question question;		/* what it points at is held or in `bytes` */
+	struct route_question question; /* what it points at is held or in `bytes` */
 	void (*on_answer)(void *arg, const struct route_answer *);
 	void *arg;
 	bool is_cancelled;
@@ -260,8 +265,9 @@ ask(struct route_request *request)
 }
 
 enum route_verdict
-route_find(struct routes *routes, const struct route_question *question, struct route_answer *answer,
-    void (*on_answer)(void *arg, const struct route_answer *), void *arg, struct route_request **request)
+route_find(struct routes *routes, const struct route_question *question,
+    struct route_answer *answer, void (*on_answer)(void *arg, const struct route_answer *),
+    void *arg, struct route_request **request)
 {
 	look_up_here(routes, question, answer);
 	if (answer->verdict != ROUTE_NONE || !routes->registry || question->only_static)

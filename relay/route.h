@@ -42,12 +42,12 @@ enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536, ROUTE_KNOWN_OF_IDENTITY
 /* A static route: immutable, counted, so that flows may keep one over a reload. */
 struct route_static;
 struct route_static_settings {
-	const char *pattern;		/* normalised */
+	const char *pattern; /* normalised */
 	bool any_depth;
-	const char *const *alpn;	/* one must be offered; alpn_count 0: any will do */
+	const char *const *alpn; /* one must be offered; alpn_count 0: any will do */
 	size_t alpn_count;
-	const char *target;		/* "host:port" or "unix:/path" */
-	int proxy_version;		/* 0 none */
+	const char *target; /* "host:port" or "unix:/path" */
+	int proxy_version;  /* 0 none */
 	uint64_t idle_ms;
 };
 /* Copies; NULL when memory is short. */
@@ -89,7 +89,7 @@ struct route_claim;
 struct route_announcement {
 	struct session_ref *session_ref;
 	uint32_t endpoint;
-	const char *pattern;		/* as announced; normalised here */
+	const char *pattern; /* as announced; normalised here */
 	uint16_t weight;
 	uint8_t carriers;
 	struct loop *loop;
@@ -106,7 +106,8 @@ struct route_refusal {
 };
 
 /* The claim; it is up now if route_claim_is_up() says so, else on_answer() comes. NULL: refused. */
-struct route_claim *route_announce(struct routes *, const struct route_announcement *, struct route_refusal *);
+struct route_claim *route_announce(
+    struct routes *, const struct route_announcement *, struct route_refusal *);
 bool route_claim_is_up(const struct route_claim *);
 
 /*
@@ -115,45 +116,46 @@ bool route_claim_is_up(const struct route_claim *);
  * the claim's loop once the registry has let go, too; true means that it has already, and no call
  * comes.  An announcer that does not want to wait any longer withdraws once more.
  */
-bool route_withdraw(struct routes *, struct route_claim *, void (*on_released)(void *arg), void *arg);
+bool route_withdraw(
+    struct routes *, struct route_claim *, void (*on_released)(void *arg), void *arg);
 
 /* ---- asking ---- */
 
 enum {
 	ROUTE_TRIED_MOST = 4,
-	ROUTE_ALPN_MOST = 4096,		/* bytes; what a client offers beyond them does not count */
+	ROUTE_ALPN_MOST = 4096, /* bytes; what a client offers beyond them does not count */
 };
 
 struct route_question {
-	const char *name;		/* normalised */
-	const uint8_t *alpn;		/* what the client offers, 8-bit length each, as on the wire */
-	size_t alpn_bytes;		/* at most ROUTE_ALPN_MOST */
-	bool only_static;		/* agents are not asked */
+	const char *name;    /* normalised */
+	const uint8_t *alpn; /* what the client offers, 8-bit length each, as on the wire */
+	size_t alpn_bytes;   /* at most ROUTE_ALPN_MOST */
+	bool only_static;    /* agents are not asked */
 	/* Agents that failed this flow: they come last or, with `excluded`, not at all. */
 	struct session_ref *tried[ROUTE_TRIED_MOST];
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count;
-	struct loop *loop;		/* where a late answer comes */
+	struct loop *loop; /* where a late answer comes */
 };
 
 enum route_verdict {
-	ROUTE_STATIC,		/* static_route is held for the caller */
-	ROUTE_AGENT,		/* session_ref is held for the caller */
-	ROUTE_RELAY,		/* another relay holds it */
-	ROUTE_NONE,		/* `reason` says why */
-	ROUTE_LATER,		/* on_answer() will be called in the asker's loop */
+	ROUTE_STATIC, /* static_route is held for the caller */
+	ROUTE_AGENT,  /* session_ref is held for the caller */
+	ROUTE_RELAY,  /* another relay holds it */
+	ROUTE_NONE,   /* `reason` says why */
+	ROUTE_LATER,  /* on_answer() will be called in the asker's loop */
 };
 
 enum route_reason {
-	ROUTE_UNKNOWN,		/* nobody has served this name within the last minute */
-	ROUTE_NOBODY,		/* it is known, but there is nobody (left) who could serve it */
-	ROUTE_LIMIT,		/* memory, or a limit of the registry's */
+	ROUTE_UNKNOWN, /* nobody has served this name within the last minute */
+	ROUTE_NOBODY,  /* it is known, but there is nobody (left) who could serve it */
+	ROUTE_LIMIT,   /* memory, or a limit of the registry's */
 };
 
 struct route_answer {
-	enum route_verdict verdict;	/* never ROUTE_LATER */
-	enum route_reason reason;	/* ROUTE_NONE */
-	char pattern[NAME_SIZE];	/* also where nobody can serve; "": another relay's, or none */
+	enum route_verdict verdict; /* never ROUTE_LATER */
+	enum route_reason reason;   /* ROUTE_NONE */
+	char pattern[NAME_SIZE];    /* also where nobody can serve; "": another relay's, or none */
 	struct route_static *static_route;
 	struct session_ref *session_ref;
 	uint32_t endpoint;
@@ -170,7 +172,8 @@ struct route_request;
  * caller's again when this returns.  The request is gone when on_answer() is called.
  */
 enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
-    void (*on_answer)(void *arg, const struct route_answer *), void *arg, struct route_request **request);
+    void (*on_answer)(void *arg, const struct route_answer *), void *arg,
+    struct route_request **request);
 /* In the asker's thread. NULL is fine. Must not be called after the answer. */
 void route_cancel(struct route_request *);
 

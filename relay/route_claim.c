@@ -27,7 +27,7 @@ has_key(const struct hash_link *at, const void *arg)
 	const struct holder_key *key = arg;
 
 	return holder->pattern == key->pattern &&
-	       memcmp(holder->key, key->identity, sizeof key->identity) == 0;
+	    memcmp(holder->key, key->identity, sizeof key->identity) == 0;
 }
 
 static struct route_holder *
@@ -347,7 +347,7 @@ is_server_name(char out[NAME_SIZE], const char *text)
 	struct in_addr address;
 
 	return name_normalise_pattern(out, text, strlen(text)) &&
-	       inet_pton(AF_INET, out, &address) != 1;
+	    inet_pton(AF_INET, out, &address) != 1;
 }
 
 /* A name of the relay itself is reserved whatever the certificate says, so that is the better

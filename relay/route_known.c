@@ -15,14 +15,15 @@
 struct route_memory {
 	struct hash_link link;
 	uint8_t key[IDENTITY_KEY_BYTES];
-	struct route_patterns names;	/* the oldest first */
+	struct route_patterns names; /* the oldest first */
 	size_t count;
 };
 
 static bool
 is_of(const struct hash_link *at, const void *key)
 {
-	return memcmp(container_of(at, const struct route_memory, link)->key, key, IDENTITY_KEY_BYTES) == 0;
+	return memcmp(container_of(at, const struct route_memory, link)->key, key,
+		   IDENTITY_KEY_BYTES) == 0;
 }
 
 static struct route_memory *
@@ -80,7 +81,8 @@ forget_old(struct routes *routes, uint64_t now_us)
 
 /* When memory is short it is forgotten at once. */
 void
-route_known_remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *identity_key)
+route_known_remember(
+    struct routes *routes, struct route_pattern *pattern, const uint8_t *identity_key)
 {
 	struct route_memory *memory = memory_want(routes, identity_key);
 	uint64_t now_us = clock_us();

@@ -34,9 +34,9 @@ struct route_holder {
 
 struct route_claim {
 	struct grace grace;
-	atomic_uint held;		/* by its set, its announcer, and a notice of its loss under way */
+	atomic_uint held; /* by its set, its announcer, and a notice of its loss under way */
 	struct routes *routes;
-	struct session_ref *session_ref;	/* held */
+	struct session_ref *session_ref; /* held */
 	uint32_t number;
 	uint16_t weight;
 	uint8_t carriers;
@@ -50,11 +50,11 @@ struct route_claim {
 	SLIST_ENTRY(route_claim) loss;
 
 	/* the announcer's thread; a claim's name is kept where a registry wants it again */
-	struct route_announcement announcement;		/* but for session_ref and pattern */
+	struct route_announcement announcement; /* but for session_ref and pattern */
 	struct call lost;
 	bool is_up, is_withdrawn;
-	bool is_asked, is_granted;		/* the registry's part */
-	struct registry_request *request;	/* NULL without a registry */
+	bool is_asked, is_granted;        /* the registry's part */
+	struct registry_request *request; /* NULL without a registry */
 	void (*on_released)(void *arg);
 	void *released_arg;
 	char name[];
@@ -76,11 +76,11 @@ struct route_pattern {
 	struct grace grace;
 	uint64_t hash;
 	_Atomic(struct route_set *) set;
-	atomic_uint departures;			/* claims that have left the set */
-	_Atomic(uint64_t) known_until_us;	/* 0 while there are endpoints */
+	atomic_uint departures;           /* claims that have left the set */
+	_Atomic(uint64_t) known_until_us; /* 0 while there are endpoints */
 	/* under the lock */
 	struct route_counts counts;
-	TAILQ_ENTRY(route_pattern) by_age, of_identity;	/* while it is remembered */
+	TAILQ_ENTRY(route_pattern) by_age, of_identity; /* while it is remembered */
 	struct route_memory *memory;
 	char name[];
 };
@@ -90,16 +90,16 @@ struct route_slots;
 struct route_static_set;
 
 struct routes {
-	pthread_mutex_t lock;			/* of the writers */
+	pthread_mutex_t lock; /* of the writers */
 	uint8_t hash_key[16];
-	_Atomic(struct route_slots *) slots;	/* route_table.c */
+	_Atomic(struct route_slots *) slots; /* route_table.c */
 	size_t live, used;
-	_Atomic(struct route_static_set *) statics;	/* route_static.c */
-	struct table holders;			/* route_claim.c */
-	struct table memories;			/* route_known.c */
-	struct route_patterns remembered;	/* the oldest first */
+	_Atomic(struct route_static_set *) statics; /* route_static.c */
+	struct table holders;                       /* route_claim.c */
+	struct table memories;                      /* route_known.c */
+	struct route_patterns remembered;           /* the oldest first */
 	size_t remembered_count;
-	struct registry *registry;		/* NULL: this relay stands alone */
+	struct registry *registry; /* NULL: this relay stands alone */
 };
 
 /* route_table.c. A reader, or under the lock. */
@@ -117,7 +117,7 @@ void route_known_forget_all(struct routes *);
 bool route_known_is(const struct route_pattern *);
 
 /* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none. */
-struct route_static *route_static_find(struct routes *, const char *pattern, const struct route_question *,
-    bool only_any_depth);
+struct route_static *route_static_find(
+    struct routes *, const char *pattern, const struct route_question *, bool only_any_depth);
 
 #endif

@@ -9,7 +9,7 @@
 
 struct route_static {
 	atomic_uint held;
-	struct route_static_settings facts;	/* its texts are our own */
+	struct route_static_settings facts; /* its texts are our own */
 	char *pattern, *target, **alpn;
 };
 
@@ -70,8 +70,8 @@ route_static_config(const struct route_static *static_route)
 /* One static route in the set; of those with one pattern only the first is in the table. */
 struct entry {
 	struct hash_link link;
-	struct route_static *static_route;	/* held */
-	const struct entry *same;		/* the next one of this pattern, in the order of the file */
+	struct route_static *static_route; /* held */
+	const struct entry *same; /* the next one of this pattern, in the order of the file */
 };
 
 struct route_static_set {
@@ -102,7 +102,8 @@ set_release(struct grace *grace)
 static bool
 has_pattern(const struct hash_link *at, const void *pattern)
 {
-	return strcmp(container_of(at, const struct entry, link)->static_route->facts.pattern, pattern) == 0;
+	return strcmp(container_of(at, const struct entry, link)->static_route->facts.pattern,
+		   pattern) == 0;
 }
 
 static struct entry *
@@ -126,7 +127,8 @@ add(struct route_static_set *set, struct entry *entry, struct route_static *stat
 	entry->same = after;
 	if (after)
 		table_remove(&set->patterns, &after->link);
-	table_add(&set->patterns, &entry->link, table_hash(&set->patterns, pattern, strlen(pattern)));
+	table_add(
+	    &set->patterns, &entry->link, table_hash(&set->patterns, pattern, strlen(pattern)));
 }
 
 static struct route_static_set *
@@ -159,11 +161,12 @@ swap(struct routes *routes, struct route_static_set *set)
 }
 
 bool
-route_set_static(struct routes *routes, const char *connect_name, struct route_static *const *static_route,
-    size_t count)
+route_set_static(struct routes *routes, const char *connect_name,
+    struct route_static *const *static_route, size_t count)
 {
-	struct route_static_set *set = count > 0 || connect_name[0] != '\0' ?
-	    set_new(connect_name, static_route, count) : NULL;
+	struct route_static_set *set = count > 0 || connect_name[0] != '\0'
+	    ? set_new(connect_name, static_route, count)
+	    : NULL;
 
 	if (!set && (count > 0 || connect_name[0] != '\0'))
 		return false;
@@ -198,7 +201,8 @@ struct route_static *
 route_static_find(struct routes *routes, const char *pattern, const struct route_question *question,
     bool only_any_depth)
 {
-	const struct route_static_set *set = atomic_load_explicit(&routes->statics, memory_order_acquire);
+	const struct route_static_set *set =
+	    atomic_load_explicit(&routes->statics, memory_order_acquire);
 
 	for (const struct entry *at = set ? first_of(set, pattern) : NULL; at; at = at->same) {
 		const struct route_static_settings *facts = &at->static_route->facts;

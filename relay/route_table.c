@@ -20,7 +20,7 @@ struct slot {
 
 struct route_slots {
 	struct grace grace;
-	size_t count;		/* a power of two */
+	size_t count; /* a power of two */
 	struct slot at[];
 };
 
@@ -132,7 +132,8 @@ route_pattern_find(struct routes *routes, const char *name)
 		pattern = atomic_load_explicit(&slot->pattern, memory_order_acquire);
 		if (!pattern)
 			return NULL;
-		if (pattern != &gone && atomic_load_explicit(&slot->hash, memory_order_relaxed) == hash &&
+		if (pattern != &gone &&
+		    atomic_load_explicit(&slot->hash, memory_order_relaxed) == hash &&
 		    strcmp(pattern->name, name) == 0)
 			return pattern;
 	}
@@ -142,7 +143,8 @@ static void
 copy(struct route_slots *to, struct route_slots *from)
 {
 	for (size_t i = 0; i < from->count; i++) {
-		struct route_pattern *pattern = atomic_load_explicit(&from->at[i].pattern, memory_order_relaxed);
+		struct route_pattern *pattern =
+		    atomic_load_explicit(&from->at[i].pattern, memory_order_relaxed);
 		uint64_t hash = atomic_load_explicit(&from->at[i].hash, memory_order_relaxed);
 
 		if (pattern && pattern != &gone)
@@ -205,8 +207,8 @@ route_pattern_tidy(struct routes *routes, struct route_pattern *pattern)
 {
 	if (pattern->counts.all > 0 || pattern->memory)
 		return;
-	atomic_store_explicit(&slot_of(routes->slots, pattern->hash, pattern)->pattern, &gone,
-	    memory_order_release);
+	atomic_store_explicit(
+	    &slot_of(routes->slots, pattern->hash, pattern)->pattern, &gone, memory_order_release);
 	routes->live--;
 	grace_retire(&pattern->grace, pattern_release);
 }

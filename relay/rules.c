@@ -13,8 +13,8 @@
 
 struct counted {
 	atomic_uint held;
-	pthread_mutex_t lock;			/* of session_tls */
-	struct tls_config *session_tls;		/* NULL without a connect name */
+	pthread_mutex_t lock;           /* of session_tls */
+	struct tls_config *session_tls; /* NULL without a connect name */
 	struct rules rules;
 };
 
@@ -25,13 +25,15 @@ session_config(const struct settings *settings, struct conf_report *report)
 	char error[KEY_PAIR_ERROR], tls_error[TLS_ERROR];
 	struct tls_config *config = NULL;
 	struct key_pair pair;
-	enum key_pair_fault fault = key_pair_load(&pair, settings->certificate, settings->private_key, error);
+	enum key_pair_fault fault =
+	    key_pair_load(&pair, settings->certificate, settings->private_key, error);
 
 	tls.certificate = &pair.certificate;
 	tls.private_key = &pair.key;
 	if (fault != KEY_PAIR_FINE)
-		conf_error(report, fault == KEY_PAIR_KEY ? settings->private_key_mark :
-		    settings->certificate_mark, "%s", error);
+		conf_error(report,
+		    fault == KEY_PAIR_KEY ? settings->private_key_mark : settings->certificate_mark,
+		    "%s", error);
 	else if (!(config = tls_config_new(&tls, tls_error)))
 		conf_error(report, settings->certificate_mark, "%s, %s: %s", settings->certificate,
 		    settings->private_key, tls_error);
@@ -106,8 +108,9 @@ rules_session_tls(struct rules *rules)
 static bool
 load_tls(struct rules *rules, struct session_table *table, struct conf_report *report)
 {
-	struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY, .find_key = session_table_find_key,
-	    .find_key_arg = table };
+	struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY,
+		.find_key = session_table_find_key,
+		.find_key_arg = table };
 	char error[TLS_ERROR];
 
 	if (!rules->settings.connect_name)
@@ -125,11 +128,15 @@ load_routes(struct rules *rules, struct conf_report *report)
 
 	rules->static_route = calloc(count + 1, sizeof *rules->static_route);
 	for (; rules->static_route && rules->static_count < count; rules->static_count++) {
-		const struct settings_route *route = settings_route_at(&rules->settings, rules->static_count);
-		struct route_static_settings facts = { .pattern = route->pattern, .any_depth = route->any_depth != 0,
-		    .alpn = (const char *const *)route->alpn.items, .alpn_count = route->alpn.count,
-		    .target = route->upstream.parsed.target, .idle_ms = route->idle_ms,
-		    .proxy_version = (int)route->upstream.proxy_protocol };
+		const struct settings_route *route =
+		    settings_route_at(&rules->settings, rules->static_count);
+		struct route_static_settings facts = { .pattern = route->pattern,
+			.any_depth = route->any_depth != 0,
+			.alpn = (const char *const *)route->alpn.items,
+			.alpn_count = route->alpn.count,
+			.target = route->upstream.parsed.target,
+			.idle_ms = route->idle_ms,
+			.proxy_version = (int)route->upstream.proxy_protocol };
 
 		rules->static_route[rules->static_count] = route_static_new(&facts);
 		if (!rules->static_route[rules->static_count])
@@ -142,7 +149,8 @@ load_routes(struct rules *rules, struct conf_report *report)
 }
 
 struct rules *
-rules_load(const char *path, struct session_table *table, FILE *messages, enum rules_failure *failure)
+rules_load(
+    const char *path, struct session_table *table, FILE *messages, enum rules_failure *failure)
 {
 	struct counted *counted = calloc(1, sizeof *counted);
 	struct conf_report report = { .out = messages, .path = path };

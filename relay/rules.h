@@ -17,9 +17,9 @@ struct session_table;
 struct tls_config;
 
 struct rules {
-	const char *path;			/* borrowed */
+	const char *path; /* borrowed */
 	struct settings settings;
-	struct tls_config *channel_tls;		/* NULL without a connect name */
+	struct tls_config *channel_tls; /* NULL without a connect name */
 	struct route_static **static_route;
 	size_t static_count;
 };
@@ -28,7 +28,8 @@ enum rules_failure { RULES_FINE, RULES_UNREADABLE, RULES_BAD };
 
 /* Reads and judges everything; each mistake is told on `messages`. NULL with *failure set.
  * `table` is where channel keys are found; it must outlive the rules. */
-struct rules *rules_load(const char *path, struct session_table *, FILE *messages, enum rules_failure *failure);
+struct rules *rules_load(
+    const char *path, struct session_table *, FILE *messages, enum rules_failure *failure);
 /* Reads the certificate and its key again under the same settings; false: the old ones stay. */
 bool rules_renew(struct rules *, FILE *messages);
 /* The TLS configuration for new sessions; held for the caller. Any thread. */

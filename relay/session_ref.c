@@ -13,7 +13,7 @@
 struct session_wishes {
 	unsigned channels;
 	bool probe;
-	enum code end;			/* CODE_NONE: it may go on */
+	enum code end; /* CODE_NONE: it may go on */
 	char sentence[SENTENCE_TEXT];
 };
 
@@ -21,11 +21,12 @@ struct session_ref {
 	atomic_uint held;
 	atomic_bool retired, draining, suspect;
 	atomic_uint_fast64_t flows;
-	struct session_ref_settings settings;	/* on_command and arg belong to the session's thread */
+	struct session_ref_settings
+	    settings; /* on_command and arg belong to the session's thread */
 	struct pool *pool;
 	pthread_mutex_t lock;
-	struct session_wishes wishes;		/* under the lock */
-	bool is_called;				/* under the lock: `call` is on its way, and holds us */
+	struct session_wishes wishes; /* under the lock */
+	bool is_called;               /* under the lock: `call` is on its way, and holds us */
 	struct call call;
 };
 
@@ -35,8 +36,11 @@ struct session_ref *
 session_ref_new(const struct session_ref_settings *settings)
 {
 	struct session_ref *ref = calloc(1, sizeof *ref);
-	struct pool_settings pool = { .most = settings->pool_most, .usage = settings->usage,
-	    .most_per_identity = settings->pool_most_per_identity, .on_need = on_need, .arg = ref };
+	struct pool_settings pool = { .most = settings->pool_most,
+		.usage = settings->usage,
+		.most_per_identity = settings->pool_most_per_identity,
+		.on_need = on_need,
+		.arg = ref };
 
 	if (!ref || !(ref->pool = pool_new(&pool))) {
 		free(ref);
@@ -136,12 +140,15 @@ on_call(void *data)
 	struct session_wishes wishes = take_wishes(ref);
 
 	if (wishes.channels > 0)
-		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_NEED, .channels = wishes.channels });
+		tell(ref,
+		    &(struct session_ref_command){
+			.kind = SESSION_REF_NEED, .channels = wishes.channels });
 	if (wishes.probe)
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_PROBE });
 	if (wishes.end != CODE_NONE)
-		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_END, .code = wishes.end,
-		    .sentence = wishes.sentence });
+		tell(ref,
+		    &(struct session_ref_command){
+			.kind = SESSION_REF_END, .code = wishes.end, .sentence = wishes.sentence });
 	session_ref_release(ref);
 }
 

@@ -20,25 +20,25 @@ struct identity;
 struct session_ref;
 
 enum session_ref_command_kind {
-	SESSION_REF_NEED,		/* `channels` more */
-	SESSION_REF_PROBE,		/* another process of the instance has come */
-	SESSION_REF_END,		/* goodbye with `code` and `sentence` */
+	SESSION_REF_NEED,  /* `channels` more */
+	SESSION_REF_PROBE, /* another process of the instance has come */
+	SESSION_REF_END,   /* goodbye with `code` and `sentence` */
 };
 
 struct session_ref_command {
 	enum session_ref_command_kind kind;
 	unsigned channels;
 	enum code code;
-	const char *sentence;		/* until the call returns */
+	const char *sentence; /* until the call returns */
 };
 
 struct session_ref_settings {
-	struct loop *loop;			/* the session's */
-	struct identity *identity;		/* held */
-	struct usage *usage;			/* adopted, with one of USAGE_SESSIONS counted in it */
+	struct loop *loop;         /* the session's */
+	struct identity *identity; /* held */
+	struct usage *usage;       /* adopted, with one of USAGE_SESSIONS counted in it */
 	uint8_t session_id[SESSION_ID_BYTES];
 	uint8_t instance[INSTANCE_BYTES], start[START_BYTES];
-	unsigned version;			/* of the protocol */
+	unsigned version; /* of the protocol */
 	uint64_t pool_most, pool_most_per_identity;
 	/* In the session's loop, until session_ref_retire(). */
 	void (*on_command)(void *arg, const struct session_ref_command *);
@@ -72,9 +72,9 @@ void session_ref_leave_flow(struct session_ref *);
 uint64_t session_ref_flows(const struct session_ref *);
 
 const struct identity *session_ref_identity(const struct session_ref *);
-const char *session_ref_agent(const struct session_ref *);		/* the grant's name */
+const char *session_ref_agent(const struct session_ref *); /* the grant's name */
 const uint8_t *session_ref_session_id(const struct session_ref *);
-unsigned session_ref_version(const struct session_ref *);		/* of the protocol */
+unsigned session_ref_version(const struct session_ref *); /* of the protocol */
 const uint8_t *session_ref_instance(const struct session_ref *);
 const uint8_t *session_ref_start(const struct session_ref *);
 struct pool *session_ref_pool(struct session_ref *);

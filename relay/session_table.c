@@ -85,7 +85,8 @@ session_table_add(struct session_table *table, struct session_ref *ref, const st
 	pthread_mutex_lock(&table->lock);
 	table_add(&table->channels, &entry->by_channel,
 	    table_hash(&table->channels, entry->channel, strlen(entry->channel)));
-	table_add(&table->twins, &entry->by_twin, table_hash(&table->twins, entry->twin, TWIN_BYTES));
+	table_add(
+	    &table->twins, &entry->by_twin, table_hash(&table->twins, entry->twin, TWIN_BYTES));
 	pthread_mutex_unlock(&table->lock);
 	return true;
 }
@@ -93,7 +94,8 @@ session_table_add(struct session_table *table, struct session_ref *ref, const st
 static bool
 has_channel(const struct hash_link *at, const void *channel)
 {
-	return strcmp(container_of(at, const struct session_entry, by_channel)->channel, channel) == 0;
+	return strcmp(container_of(at, const struct session_entry, by_channel)->channel, channel) ==
+	    0;
 }
 
 /* Under the lock. */
@@ -125,8 +127,8 @@ session_table_remove(struct session_table *table, struct session_ref *ref)
 }
 
 struct session_ref *
-session_table_find_twin(struct session_table *table, const uint8_t *key, const uint8_t *instance, const uint8_t *start,
-    const struct session_ref *except)
+session_table_find_twin(struct session_table *table, const uint8_t *key, const uint8_t *instance,
+    const uint8_t *start, const struct session_ref *except)
 {
 	struct session_ref *found = NULL;
 	uint8_t twin[TWIN_BYTES];

@@ -25,10 +25,11 @@ void session_table_remove(struct session_table *, struct session_ref *);
 /* A session of this identity (identity_key()) and instance, but not `except`; held, NULL if there is none.
  * Where clones share an instance, one of the process that began at `start` is preferred: it is that
  * process's own ghost. */
-struct session_ref *session_table_find_twin(struct session_table *, const uint8_t *identity_key, const uint8_t *instance,
-    const uint8_t *start, const struct session_ref *except);
+struct session_ref *session_table_find_twin(struct session_table *, const uint8_t *identity_key,
+    const uint8_t *instance, const uint8_t *start, const struct session_ref *except);
 /* The session whose channels say this PSK identity; held, NULL if there is none. */
-struct session_ref *session_table_find_channel(struct session_table *, const char *channel_identity);
+struct session_ref *session_table_find_channel(
+    struct session_table *, const char *channel_identity);
 /* The same question for a handshake (tls_settings.find_key; `table` is a struct session_table). */
 bool session_table_find_key(void *table, const char *channel_identity, struct secret *key);
 

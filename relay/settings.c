@@ -14,8 +14,8 @@
 #include "tunnel/frame.h"
 
 #define AT(type, member) offsetof(struct type, member)
-#define SECONDS(n) ((n) * UINT64_C(1000))
-#define HOURS(n) SECONDS((n) * UINT64_C(3600))
+#define SECONDS(n) ((n)*UINT64_C(1000))
+#define HOURS(n) SECONDS((n)*UINT64_C(3600))
 #define MILLION UINT64_C(1000000)
 
 /* ---- one value ---- */
@@ -27,7 +27,8 @@ is_listener(const char *text, char error[256])
 
 	if (address_parse(&address, text) && address.as.any.sa_family != AF_UNIX)
 		return true;
-	snprintf(error, 256, "is not a valid address to listen on; write ADDRESS:PORT, as \"[::]:443\"");
+	snprintf(
+	    error, 256, "is not a valid address to listen on; write ADDRESS:PORT, as \"[::]:443\"");
 	return false;
 }
 
@@ -49,7 +50,8 @@ is_host_name(const char *text, char error[256])
 
 	if (name_normalise(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "is not a valid server name; write letters, digits and - in labels of at most 63");
+	snprintf(error, 256,
+	    "is not a valid server name; write letters, digits and - in labels of at most 63");
 	return false;
 }
 
@@ -60,7 +62,8 @@ is_pattern(const char *text, char error[256])
 
 	if (name_normalise_pattern(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256, "is not a valid server name; write app.example.com or \"*.example.com\"");
+	snprintf(
+	    error, 256, "is not a valid server name; write app.example.com or \"*.example.com\"");
 	return false;
 }
 
@@ -72,7 +75,8 @@ parse_upstream(struct upstream_url *url, const char *text, char error[256])
 	if (!upstream_url_parse(url, text, forms, error))
 		return false;
 	if (url->kind == UPSTREAM_TLS) {
-		snprintf(error, 256, "would wrap bytes that are sealed already; write tcp://HOST:PORT");
+		snprintf(
+		    error, 256, "would wrap bytes that are sealed already; write tcp://HOST:PORT");
 		return false;
 	}
 	return !url->is_short || upstream_url_refuse(forms, error);
@@ -91,7 +95,8 @@ is_protocol(const char *text, char error[256])
 {
 	if (text[0] != '\0' && strlen(text) < 256)
 		return true;
-	snprintf(error, 256, "is not a valid ALPN protocol of 1 to 255 bytes; write one such as h2 or http/1.1");
+	snprintf(error, 256,
+	    "is not a valid ALPN protocol of 1 to 255 bytes; write one such as h2 or http/1.1");
 	return false;
 }
 
@@ -118,64 +123,69 @@ static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-relay";
 
 const struct conf_row settings_admin_rows[] = {
 	{ "state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = state_dir },
-	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path },
-	{ 0 }
+	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path }, { 0 }
 };
 
 static const char *const depth_words[] = { "one", "any", NULL };
 
 static const struct conf_row listener_rows[] = {
-	{ "address", CONF_TEXT, AT(settings_listener, address), .required = true, .check = is_listener,
-	  .mark_offset = AT(settings_listener, address_mark) },
-	{ "trusted_proxies", CONF_TEXTS, AT(settings_listener, trusted_proxies), .check = is_prefix },
+	{ "address", CONF_TEXT, AT(settings_listener, address), .required = true,
+	    .check = is_listener, .mark_offset = AT(settings_listener, address_mark) },
+	{ "trusted_proxies", CONF_TEXTS, AT(settings_listener, trusted_proxies),
+	    .check = is_prefix },
 	{ 0 }
 };
 
 static const struct conf_row upstream_rows[] = {
-	DAEMON_UPSTREAM_ROWS(struct settings_upstream, is_upstream),
-	{ 0 }
+	DAEMON_UPSTREAM_ROWS(struct settings_upstream, is_upstream), { 0 }
 };
 
 static const struct conf_row route_rows[] = {
-	{ "server_name", CONF_TEXT, AT(settings_route, server_name), .required = true, .check = is_pattern,
-	  .mark_offset = AT(settings_route, server_name_mark) },
+	{ "server_name", CONF_TEXT, AT(settings_route, server_name), .required = true,
+	    .check = is_pattern, .mark_offset = AT(settings_route, server_name_mark) },
 	{ "depth", CONF_WORD, AT(settings_route, any_depth), .words = depth_words,
-	  .mark_offset = AT(settings_route, depth_mark) },
+	    .mark_offset = AT(settings_route, depth_mark) },
 	{ "alpn", CONF_TEXTS, AT(settings_route, alpn), .check = is_protocol },
-	{ "upstream", CONF_MAPPING, AT(settings_route, upstream), .required = true, .table = upstream_rows,
-	  .scalar = "url" },
+	{ "upstream", CONF_MAPPING, AT(settings_route, upstream), .required = true,
+	    .table = upstream_rows, .scalar = "url" },
 	{ "idle_timeout", CONF_DURATION, AT(settings_route, idle_ms), .fallback = "0", .least = 0,
-	  .most = HOURS(24 * 365) },
+	    .most = HOURS(24 * 365) },
 	{ 0 }
 };
 
 #define REFUSE_ROW(word, reason, answer) \
-	{ "refuse." word, CONF_TEXT, AT(settings, refuse[reason]), .fallback = answer, .check = is_refusal, \
-	  .mark_offset = AT(settings, refuse_mark[reason]) }
+	{ \
+		"refuse." word, CONF_TEXT, AT(settings, refuse[reason]), \
+		    .fallback = answer, .check = is_refusal, \
+		    .mark_offset = AT(settings, refuse_mark[reason]) \
+	}
 #define LIMIT_ROW(word, type, member, usual, low, high) \
-	{ "limits." word, type, AT(settings, limits.member), .fallback = usual, .least = low, .most = high }
+	{ \
+		"limits." word, type, AT(settings, limits.member), .fallback = usual, \
+								   .least = low, .most = high \
+	}
 
 static const struct conf_row rows[] = {
 	{ "version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1 },
 	DAEMON_WORKERS_ROW(struct settings, workers, workers_mark),
-	{ "listeners", CONF_MAPPINGS, AT(settings, listeners), .required = true, .table = listener_rows,
-	  .item_bytes = sizeof(struct settings_listener) },
+	{ "listeners", CONF_MAPPINGS, AT(settings, listeners), .required = true,
+	    .table = listener_rows, .item_bytes = sizeof(struct settings_listener) },
 	{ "connect.server_name", CONF_TEXT, AT(settings, connect_name), .check = is_host_name,
-	  .mark_offset = AT(settings, connect_name_mark) },
+	    .mark_offset = AT(settings, connect_name_mark) },
 	{ "connect.certificate", CONF_TEXT, AT(settings, certificate),
-	  .mark_offset = AT(settings, certificate_mark) },
+	    .mark_offset = AT(settings, certificate_mark) },
 	{ "connect.private_key", CONF_TEXT, AT(settings, private_key),
-	  .mark_offset = AT(settings, private_key_mark) },
+	    .mark_offset = AT(settings, private_key_mark) },
 	{ "connect.agent_cas", CONF_TEXTS, AT(settings, agent_cas),
-	  .mark_offset = AT(settings, agent_cas_mark) },
+	    .mark_offset = AT(settings, agent_cas_mark) },
 	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls),
-	  .mark_offset = AT(settings, agent_crls_mark) },
+	    .mark_offset = AT(settings, agent_crls_mark) },
 	TRUST_CRL_ROWS("connect.crl", struct settings, agent_crl),
-	{ "connect.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms), .fallback = "15s",
-	  .least = SECONDS(1), .most = SECONDS(300) },
+	{ "connect.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms),
+	    .fallback = "15s", .least = SECONDS(1), .most = SECONDS(300) },
 	{ "region", CONF_TEXT, AT(settings, region), .check = is_short_text },
 	{ "routes", CONF_MAPPINGS, AT(settings, routes), .table = route_rows,
-	  .item_bytes = sizeof(struct settings_route) },
+	    .item_bytes = sizeof(struct settings_route) },
 	REFUSE_ROW("no_name", REFUSE_NO_NAME, "alert"),
 	REFUSE_ROW("unknown_name", REFUSE_UNKNOWN_NAME, "alert"),
 	REFUSE_ROW("malformed", REFUSE_MALFORMED, "alert"),
@@ -196,21 +206,23 @@ static const struct conf_row rows[] = {
 	LIMIT_ROW("channel_handshakes", CONF_NUMBER, channel_handshakes, "1024", 1, MILLION),
 	LIMIT_ROW("handshake_timeout", CONF_DURATION, handshake_ms, "5s", 100, SECONDS(60)),
 	LIMIT_ROW("endpoints_per_session", CONF_NUMBER, endpoints_per_session, "1000", 1, MILLION),
-	{ "pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "4", .least = 0, .most = 65535 },
-	{ "pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1, .most = 65535 },
-	{ "pool.most_per_identity", CONF_NUMBER, AT(settings, pool_most_per_identity), .fallback = "1024",
-	  .least = 1, .most = MILLION },
+	{ "pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "4", .least = 0,
+	    .most = 65535 },
+	{ "pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1,
+	    .most = 65535 },
+	{ "pool.most_per_identity", CONF_NUMBER, AT(settings, pool_most_per_identity),
+	    .fallback = "1024", .least = 1, .most = MILLION },
 	{ "pool.ping_interval", CONF_DURATION, AT(settings, pool_ping_ms), .fallback = "20s",
-	  .least = SECONDS(1), .most = HOURS(1) },
-	{ "half_close_timeout", CONF_DURATION, AT(settings, half_closed_ms), .fallback = "60s", .least = 0,
-	  .most = HOURS(24 * 365) },
+	    .least = SECONDS(1), .most = HOURS(1) },
+	{ "half_close_timeout", CONF_DURATION, AT(settings, half_closed_ms), .fallback = "60s",
+	    .least = 0, .most = HOURS(24 * 365) },
 	{ "drain_timeout", CONF_DURATION, AT(settings, drain_ms), .fallback = "30s", .least = 0,
-	  .most = HOURS(24) },
+	    .most = HOURS(24) },
 	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = state_dir },
 	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path },
-	{ "admin.http", CONF_TEXT, AT(settings, admin_http), .mark_offset = AT(settings, admin_http_mark) },
-	DAEMON_LOG_ROWS(struct settings, log),
-	{ 0 }
+	{ "admin.http", CONF_TEXT, AT(settings, admin_http),
+	    .mark_offset = AT(settings, admin_http_mark) },
+	DAEMON_LOG_ROWS(struct settings, log), { 0 }
 };
 
 /* ---- values once more, and rules between keys ---- */
@@ -229,8 +241,8 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
 	for (size_t i = 0; i < index; i++) {
 		if (address_equals(&settings_listener_at(settings, i)->parsed, &listener->parsed))
-			conf_error(report, listener->address_mark, "'%s' is listened on twice; remove one",
-			    listener->address);
+			conf_error(report, listener->address_mark,
+			    "'%s' is listened on twice; remove one", listener->address);
 	}
 }
 
@@ -258,11 +270,12 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 	name_normalise_pattern(route->pattern, route->server_name, strlen(route->server_name));
 	parse_upstream(&route->upstream.parsed, route->upstream.url, error);
 	if (route->any_depth && !name_is_wildcard(route->pattern))
-		conf_error(report, route->depth_mark, "depth is for wildcards, and '%s' is not one; remove it",
-		    route->pattern);
+		conf_error(report, route->depth_mark,
+		    "depth is for wildcards, and '%s' is not one; remove it", route->pattern);
 	if (strcmp(route->pattern, settings->connect_pattern) == 0)
 		conf_error(report, route->server_name_mark,
-		    "'%s' is the connect name, where agents arrive; route another name", route->pattern);
+		    "'%s' is the connect name, where agents arrive; route another name",
+		    route->pattern);
 	check_same_name(settings, index, report);
 }
 
@@ -288,10 +301,12 @@ check_connect(struct settings *settings, struct conf_report *report)
 	}
 	for (unsigned i = 0; i < KEYS && any.line > 0; i++) {
 		if (!keys[i].given)
-			conf_error(report, any, "connect.%s is missing; agents cannot come without it", keys[i].key);
+			conf_error(report, any,
+			    "connect.%s is missing; agents cannot come without it", keys[i].key);
 	}
 	if (settings->connect_name)
-		name_normalise(settings->connect_pattern, settings->connect_name, strlen(settings->connect_name));
+		name_normalise(settings->connect_pattern, settings->connect_name,
+		    strlen(settings->connect_name));
 	if (any.line == 0 && settings->routes.count == 0)
 		conf_error(report, (struct conf_mark){ 0 },
 		    "there is neither connect (for agents) nor a static route; give one of them");
@@ -318,9 +333,11 @@ check_refusal(struct settings *settings, enum refusal reason, struct conf_report
 	if (rule->action != REFUSE_BY_ROUTE)
 		return;
 	if (reason == REFUSE_MALFORMED)
-		conf_error(report, mark, "a malformed hello is never routed; write alert, close or reset");
+		conf_error(
+		    report, mark, "a malformed hello is never routed; write alert, close or reset");
 	else if (!is_routed(settings, rule->route))
-		conf_error(report, mark, "no static route has server_name '%s'; add it to routes", rule->route);
+		conf_error(report, mark, "no static route has server_name '%s'; add it to routes",
+		    rule->route);
 }
 
 static void

@@ -21,15 +21,15 @@ struct settings_listener {
 	char *address;
 	struct conf_mark address_mark;
 	struct conf_texts trusted_proxies;
-	struct address parsed;			/* derived */
-	struct prefix *proxies;			/* derived, trusted_proxies.count of them */
+	struct address parsed;  /* derived */
+	struct prefix *proxies; /* derived, trusted_proxies.count of them */
 };
 
 struct settings_upstream {
 	char *url;
 	struct conf_mark url_mark;
-	uint64_t proxy_protocol;		/* 0 none, 1, 2 */
-	struct upstream_url parsed;		/* derived */
+	uint64_t proxy_protocol;    /* 0 none, 1, 2 */
+	struct upstream_url parsed; /* derived */
 };
 
 struct settings_route {
@@ -40,7 +40,7 @@ struct settings_route {
 	struct conf_texts alpn;
 	struct settings_upstream upstream;
 	uint64_t idle_ms;
-	char pattern[NAME_SIZE];		/* derived: normalised */
+	char pattern[NAME_SIZE]; /* derived: normalised */
 };
 
 struct settings_limits {
@@ -53,12 +53,12 @@ struct settings_limits {
 
 struct settings {
 	uint64_t version;
-	char *workers;				/* "auto" or a number */
+	char *workers; /* "auto" or a number */
 	struct conf_mark workers_mark;
 	struct conf_items listeners;
-	char *connect_name;			/* NULL: no agents, static routes only */
+	char *connect_name; /* NULL: no agents, static routes only */
 	struct conf_mark connect_name_mark;
-	char connect_pattern[NAME_SIZE];	/* derived */
+	char connect_pattern[NAME_SIZE]; /* derived */
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
 	struct conf_texts agent_cas, agent_crls;
@@ -68,7 +68,7 @@ struct settings {
 	struct conf_items routes;
 	char *refuse[REFUSALS];
 	struct conf_mark refuse_mark[REFUSALS];
-	struct refuse_rule rules[REFUSALS];	/* derived */
+	struct refuse_rule rules[REFUSALS]; /* derived */
 	struct settings_limits limits;
 	uint64_t pool_least, pool_most, pool_most_per_identity, pool_ping_ms;
 	uint64_t tolerance_ms, half_closed_ms, drain_ms;

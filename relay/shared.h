@@ -24,18 +24,18 @@ struct shared {
 	struct usage_table *usage_table;
 	struct clients *clients;
 	struct recent_peers *recent_peers;
-	struct admission *hellos;		/* by /32 and /64 */
-	struct admission *agent_hellos;	/* the same, from where an agent has authenticated lately */
-	struct admission *unknown_peers;	/* session handshakes, by /32 and /48 */
-	struct admission *known_peers;	/* the same, from where an agent has authenticated lately */
-	struct admission *channels;		/* channel handshakes */
+	struct admission *hellos;       /* by /32 and /64 */
+	struct admission *agent_hellos; /* the same, from where an agent has authenticated lately */
+	struct admission *unknown_peers; /* session handshakes, by /32 and /48 */
+	struct admission *known_peers; /* the same, from where an agent has authenticated lately */
+	struct admission *channels;    /* channel handshakes */
 	struct resolver *resolver;
 	struct trustwatch *trustwatch;
 	struct worker **workers;
 	unsigned worker_count;
 	pthread_mutex_t end_lock;
-	pthread_cond_t end;		/* all workers have let go of what they had */
-	unsigned workers_running;	/* under the lock */
+	pthread_cond_t end;       /* all workers have let go of what they had */
+	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
 };
 

@@ -27,9 +27,10 @@ complete(struct status *status)
 		sum.endpoints += status->censuses[i].counts.endpoints;
 		sum.channels += status->censuses[i].counts.channels;
 	}
-	counts = json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count, "sessions",
-	    (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints, "channels",
-	    (json_int_t)sum.channels, "flows", (json_int_t)clients_flows(shared->clients));
+	counts =
+	    json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count, "sessions",
+		(json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints, "channels",
+		(json_int_t)sum.channels, "flows", (json_int_t)clients_flows(shared->clients));
 	if (counts && json_object_update(status->answer, counts) == 0)
 		admin_answer(status->question, json_incref(status->answer));
 	else
@@ -49,7 +50,8 @@ on_counts(void *arg)
 }
 
 void
-status_answer(struct admin_question *question, const struct shared *shared, int64_t since_s, const char *state)
+status_answer(struct admin_question *question, const struct shared *shared, int64_t since_s,
+    const char *state)
 {
 	struct status *status =
 	    calloc(1, sizeof *status + shared->worker_count * sizeof status->censuses[0]);

@@ -11,6 +11,7 @@ struct admin_question;
 struct shared;
 
 /* In the main thread; the answer is given when every worker has counted. */
-void status_answer(struct admin_question *, const struct shared *, int64_t since_s, const char *state);
+void status_answer(
+    struct admin_question *, const struct shared *, int64_t since_s, const char *state);
 
 #endif

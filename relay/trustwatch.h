@@ -20,7 +20,8 @@ void trustwatch_free(struct trustwatch *);
 struct trust *trustwatch_trust(struct trustwatch *);
 
 /* Control thread only. Loads by these settings without swapping; NULL with a sentence. */
-struct trust *trustwatch_load(struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
+struct trust *trustwatch_load(
+    struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
 /* Adopts (NULL: nobody is believed any more). */
 void trustwatch_swap(struct trustwatch *, struct trust *);
 /* Whether a file has changed since this was last asked. */

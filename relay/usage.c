@@ -10,7 +10,7 @@
 struct usage {
 	struct hash_link link;
 	struct usage_table *all;
-	unsigned held;			/* under the lock of all */
+	unsigned held; /* under the lock of all */
 	atomic_uint_fast64_t counts[USAGE_KINDS];
 	uint8_t key[USAGE_KEY_BYTES];
 };

@@ -30,9 +30,9 @@ enum { GOODBYE_MS = 1500 };
  * that asking needs no memory and cannot fail. */
 struct worker_orders {
 	bool is_posted;
-	struct rules *rules;		/* held; NULL: as they are */
+	struct rules *rules; /* held; NULL: as they are */
 	bool has_trust;
-	struct trust *trust;		/* held; NULL with has_trust: nobody is believed any more */
+	struct trust *trust; /* held; NULL with has_trust: nobody is believed any more */
 	bool drain, goodbye, cut;
 	uint64_t deadline_ms;
 };
@@ -45,7 +45,7 @@ struct worker_report {
 };
 
 struct worker {
-	struct worker_context context;		/* what its objects see of it */
+	struct worker_context context; /* what its objects see of it */
 	struct thread *thread;
 	struct worker_port *ports;
 	size_t port_count;
@@ -56,18 +56,18 @@ struct worker {
 	void *arg;
 	struct worker_report reports[WORKER_EVENTS];
 
-	pthread_mutex_t lock;			/* of the orders */
+	pthread_mutex_t lock; /* of the orders */
 	struct worker_orders orders;
-	struct call call;		/* to obey them */
+	struct call call; /* to obey them */
 };
 
 /* One listener of this worker. */
 struct worker_port {
 	struct worker *worker;
 	const struct settings_listener *settings;
-	struct rules *rules;		/* held: the newest that have this listener; the settings are theirs */
+	struct rules *rules; /* held: the newest that have this listener; the settings are theirs */
 	struct listener *listener;
-	int fd;				/* until the start */
+	int fd; /* until the start */
 };
 
 /* ---- accepting ---- */
@@ -93,14 +93,16 @@ on_accept(void *arg, int fd, const struct address *peer)
 bool
 worker_add_listener(struct worker *worker, size_t index, int fd)
 {
-	struct worker_port *ports = reallocarray(worker->ports, worker->port_count + 1, sizeof *ports);
+	struct worker_port *ports =
+	    reallocarray(worker->ports, worker->port_count + 1, sizeof *ports);
 
 	if (!ports)
 		return false;
 	worker->ports = ports;
-	ports[worker->port_count++] = (struct worker_port){ .worker = worker, .fd = fd,
-	    .rules = rules_hold(worker->context.rules),
-	    .settings = settings_listener_at(&worker->context.rules->settings, index) };
+	ports[worker->port_count++] = (struct worker_port){ .worker = worker,
+		.fd = fd,
+		.rules = rules_hold(worker->context.rules),
+		.settings = settings_listener_at(&worker->context.rules->settings, index) };
 	return true;
 }
 
@@ -127,7 +129,7 @@ adopt_rules(struct worker *worker, struct rules *rules)
 		    listener_at_address(&rules->settings, port->settings->address);
 
 		if (!settings)
-			continue;	/* it listens until a restart, with its old settings */
+			continue; /* it listens until a restart, with its old settings */
 		rules_release(port->rules);
 		port->rules = rules_hold(rules);
 		port->settings = settings;
@@ -179,7 +181,8 @@ report(struct worker *worker, enum worker_event event)
 static bool
 is_idle(const struct worker *worker)
 {
-	return LIST_EMPTY(&worker->context.intakes) && LIST_EMPTY(&worker->context.flows) && LIST_EMPTY(&worker->context.lingers.list);
+	return LIST_EMPTY(&worker->context.intakes) && LIST_EMPTY(&worker->context.flows) &&
+	    LIST_EMPTY(&worker->context.lingers.list);
 }
 
 static void
@@ -361,14 +364,16 @@ tell_counts(void *data)
 {
 	struct worker_census *census = data;
 
-	census->on_counts(census->arg);	/* may free the census */
+	census->on_counts(census->arg); /* may free the census */
 }
 
 void
-worker_take_census(struct worker *worker, struct worker_census *census, void (*on_counts)(void *), void *arg)
+worker_take_census(
+    struct worker *worker, struct worker_census *census, void (*on_counts)(void *), void *arg)
 {
 	*census = (struct worker_census){ .worker = worker, .on_counts = on_counts, .arg = arg };
-	loop_ask(thread_loop(worker->thread), &census->call, count, census, worker->main, tell_counts);
+	loop_ask(
+	    thread_loop(worker->thread), &census->call, count, census, worker->main, tell_counts);
 }
 
 /* ---- the thread ---- */

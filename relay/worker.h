@@ -22,15 +22,15 @@ struct worker;
 /* Steps of a drain, each told once. Flows need the agents until the last worker is idle, so a
  * worker says goodbye only when it is told to. */
 enum worker_event {
-	WORKER_IDLE,		/* no client is left, and none will come */
-	WORKER_EMPTY,		/* after the goodbye: no session is left either, or it took too long */
-	WORKER_FAILED,		/* at the start: a listener cannot be watched */
+	WORKER_IDLE,   /* no client is left, and none will come */
+	WORKER_EMPTY,  /* after the goodbye: no session is left either, or it took too long */
+	WORKER_FAILED, /* at the start: a listener cannot be watched */
 	WORKER_EVENTS
 };
 
 /* on_event is called in `main`, the loop of the main thread. Holds the rules; NULL when memory is short. */
-struct worker *worker_new(struct shared *, struct rules *, struct loop *main, void (*on_event)(void *arg, enum worker_event),
-    void *arg);
+struct worker *worker_new(struct shared *, struct rules *, struct loop *main,
+    void (*on_event)(void *arg, enum worker_event), void *arg);
 /* One listening descriptor for the settings' listener of this index; adopted, but not when it fails (memory).
  * Before the start. */
 bool worker_add_listener(struct worker *, size_t index, int fd);
@@ -38,10 +38,12 @@ bool worker_start(struct worker *, unsigned number);
 
 /* From the main thread, after the start; none of them can fail. What was not obeyed yet is replaced by what comes
  * later: the newest rules and the newest trust set count. */
-void worker_post_rules(struct worker *, struct rules *);		/* held by the call */
-void worker_post_trust(struct worker *, struct trust *);		/* judge all again; held by the call; NULL: no agents */
+void worker_post_rules(struct worker *, struct rules *); /* held by the call */
+void worker_post_trust(
+    struct worker *, struct trust *); /* judge all again; held by the call; NULL: no agents */
 void worker_post_drain(struct worker *, uint64_t deadline_ms);
-void worker_post_goodbye(struct worker *, bool cuts_flows);	/* to the agents, perhaps after cutting flows */
+void worker_post_goodbye(
+    struct worker *, bool cuts_flows); /* to the agents, perhaps after cutting flows */
 /* Counts what lives there, in its thread; then on_counts is called in the main loop. The storage is the caller's,
  * and busy until then. A worker that has stopped has nothing. */
 struct worker_census {
@@ -52,7 +54,8 @@ struct worker_census {
 	struct worker *worker;
 	struct call call;
 };
-void worker_take_census(struct worker *, struct worker_census *, void (*on_counts)(void *arg), void *arg);
+void worker_take_census(
+    struct worker *, struct worker_census *, void (*on_counts)(void *arg), void *arg);
 void worker_stop(struct worker *);
 /* Every worker must have been stopped before the first is joined: they wait for one another. */
 void worker_join(struct worker *);

@@ -29,7 +29,7 @@ LIST_HEAD(worker_channels, agent_channel);
 struct worker_context {
 	struct shared *shared;
 	struct loop *loop;
-	struct rules *rules;			/* in force now; held */
+	struct rules *rules; /* in force now; held */
 	struct worker_intakes intakes;
 	struct worker_flows flows;
 	struct worker_sessions sessions;

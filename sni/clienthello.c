@@ -13,7 +13,7 @@
 
 enum {
 	RECORD_HEADER = 5,
-	RECORD_MOST = 16384,	/* RFC 8446 5.1 */
+	RECORD_MOST = 16384, /* RFC 8446 5.1 */
 	HANDSHAKE_HEADER = 4,
 	RANDOM_BYTES = 32,
 	SESSION_ID_MOST = 32,
@@ -50,7 +50,7 @@ read_message(struct clienthello *hello, struct reader c, const uint8_t *base)
 	if (left(part) == 0)
 		return BAD_COMPRESSION_METHODS;
 
-	if (left(c) == 0)	/* RFC 5246 7.4.1.2: no extensions at all */
+	if (left(c) == 0) /* RFC 5246 7.4.1.2: no extensions at all */
 		return FINE;
 	part = take_vector(&c, take_u16(&c));
 	if (overran(c) || left(c) > 0)
@@ -86,8 +86,8 @@ read_scattered(struct clienthello *hello, const uint8_t *wire)
 {
 	uint8_t message[CLIENTHELLO_MOST_BYTES];
 	struct clienthello_vector *const vectors[] = { &hello->sent_name, &hello->session_id,
-		&hello->cipher_suites, &hello->extensions, &hello->alpn,
-		&hello->supported_versions, &hello->signature_algorithms };
+		&hello->cipher_suites, &hello->extensions, &hello->alpn, &hello->supported_versions,
+		&hello->signature_algorithms };
 	size_t bytes = 0;
 	enum reason reason;
 
@@ -119,8 +119,8 @@ read_records(struct clienthello *hello, const uint8_t *wire)
 	if (hello->record_count > 1)
 		reason = read_scattered(hello, wire);
 	else
-		reason = read_message(hello,
-		    (struct reader){ message, message + hello->hello_bytes }, wire);
+		reason = read_message(
+		    hello, (struct reader){ message, message + hello->hello_bytes }, wire);
 	if (reason == FINE && hello->gathered > hello->hello_bytes)
 		return BYTES_BEHIND_HELLO;
 	return reason;
@@ -170,8 +170,8 @@ judge_handshake_header(struct clienthello *hello, const uint8_t *payload, size_t
 		return NOT_CLIENT_HELLO;
 	if (have < HANDSHAKE_HEADER)
 		return FINE;
-	hello->hello_bytes = HANDSHAKE_HEADER +
-	    ((uint32_t)header[1] << 16 | (uint32_t)header[2] << 8 | header[3]);
+	hello->hello_bytes =
+	    HANDSHAKE_HEADER + ((uint32_t)header[1] << 16 | (uint32_t)header[2] << 8 | header[3]);
 	return hello->hello_bytes > hello->most_bytes ? HELLO_TOO_LARGE : FINE;
 }
 
@@ -189,15 +189,14 @@ walk(struct clienthello *hello, const uint8_t *wire, size_t wire_bytes, bool *do
 			return reason;
 		there -= RECORD_HEADER;
 		length = (size_t)(header[3] << 8 | header[4]);
-		reason = judge_handshake_header(hello, header + RECORD_HEADER,
-		    there < length ? there : length);
+		reason = judge_handshake_header(
+		    hello, header + RECORD_HEADER, there < length ? there : length);
 		if (reason != FINE || there < length)
 			return reason;
 		hello->gathered += (uint32_t)length;
 		hello->next_record += (uint32_t)(RECORD_HEADER + length);
 		hello->record_count++;
-		if (hello->gathered >= HANDSHAKE_HEADER &&
-		    hello->gathered >= hello->hello_bytes) {
+		if (hello->gathered >= HANDSHAKE_HEADER && hello->gathered >= hello->hello_bytes) {
 			*done = true;
 			return read_records(hello, wire);
 		}

@@ -45,14 +45,14 @@
 #include "sni/name.h"
 
 enum clienthello_verdict {
-	CLIENTHELLO_INCOMPLETE,	/* could still become complete: wait for more */
-	CLIENTHELLO_COMPLETE,	/* with a name or without one: see has_name */
-	CLIENTHELLO_NOT_TLS,	/* the first bytes are no TLS handshake record */
-	CLIENTHELLO_MALFORMED,	/* begins as one, can never be a ClientHello */
+	CLIENTHELLO_INCOMPLETE, /* could still become complete: wait for more */
+	CLIENTHELLO_COMPLETE,   /* with a name or without one: see has_name */
+	CLIENTHELLO_NOT_TLS,    /* the first bytes are no TLS handshake record */
+	CLIENTHELLO_MALFORMED,  /* begins as one, can never be a ClientHello */
 };
 
 enum {
-	CLIENTHELLO_DEFAULT_BYTES = 16384,	/* every endpoint takes this much */
+	CLIENTHELLO_DEFAULT_BYTES = 16384, /* every endpoint takes this much */
 	CLIENTHELLO_MOST_BYTES = 65536,
 	/*
 	 * A hello of n bytes takes at most 6 n bytes on the wire: records are
@@ -69,53 +69,53 @@ enum {
  * the copy to the clienthello_next functions below.
  */
 struct clienthello_vector {
-	uint32_t at;		/* offset in the wire of the next byte */
-	uint16_t in_record;	/* bytes that its record still holds */
-	uint16_t bytes;		/* bytes of the vector that are left */
+	uint32_t at;        /* offset in the wire of the next byte */
+	uint16_t in_record; /* bytes that its record still holds */
+	uint16_t bytes;     /* bytes of the vector that are left */
 };
 
 /* Everything but verdict is meaningful only once that is complete. */
 struct clienthello {
 	enum clienthello_verdict verdict;
-	uint16_t reason;		/* see clienthello_reason() */
-	uint8_t handshake_header[4];	/* (internal) as far as it came */
+	uint16_t reason;             /* see clienthello_reason() */
+	uint8_t handshake_header[4]; /* (internal) as far as it came */
 
-	bool has_name;			/* a host_name, to be found in server_name */
+	bool has_name; /* a host_name, to be found in server_name */
 	bool has_alpn;
-	bool tls13;			/* supported_versions lists 0x0304 */
-	bool ech;			/* extension 0xfe0d is there, real or GREASE */
+	bool tls13; /* supported_versions lists 0x0304 */
+	bool ech;   /* extension 0xfe0d is there, real or GREASE */
 	bool early_data;
-	bool post_quantum;		/* a key share that is (also) post-quantum */
+	bool post_quantum; /* a key share that is (also) post-quantum */
 
-	uint32_t most_bytes;		/* (internal) refuse a longer hello */
-	uint32_t next_record;		/* (internal) offset of the next record */
-	uint32_t gathered;		/* (internal) message bytes before that */
+	uint32_t most_bytes;  /* (internal) refuse a longer hello */
+	uint32_t next_record; /* (internal) offset of the next record */
+	uint32_t gathered;    /* (internal) message bytes before that */
 
-	uint32_t record_count;		/* records that carry the hello */
-	uint32_t hello_bytes;		/* handshake message, its header included */
-	uint32_t wire_bytes;		/* offset just past the hello's last record */
+	uint32_t record_count; /* records that carry the hello */
+	uint32_t hello_bytes;  /* handshake message, its header included */
+	uint32_t wire_bytes;   /* offset just past the hello's last record */
 
 	uint16_t legacy_version;
-	uint16_t newest_version;	/* offered, GREASE apart: 0x0304 is TLS 1.3 */
+	uint16_t newest_version; /* offered, GREASE apart: 0x0304 is TLS 1.3 */
 
 	/* The values of the lists as they stand on the wire, in its order. */
-	struct clienthello_vector sent_name;		/* host_name as sent */
+	struct clienthello_vector sent_name; /* host_name as sent */
 	struct clienthello_vector session_id;
-	struct clienthello_vector cipher_suites;	/* of 16 bits each */
-	struct clienthello_vector extensions;		/* the whole block */
-	struct clienthello_vector alpn;			/* 8-bit length each */
-	struct clienthello_vector supported_versions;	/* of 16 bits each */
-	struct clienthello_vector signature_algorithms;	/* of 16 bits each */
+	struct clienthello_vector cipher_suites;        /* of 16 bits each */
+	struct clienthello_vector extensions;           /* the whole block */
+	struct clienthello_vector alpn;                 /* 8-bit length each */
+	struct clienthello_vector supported_versions;   /* of 16 bits each */
+	struct clienthello_vector signature_algorithms; /* of 16 bits each */
 
-	char server_name[NAME_SIZE];	/* normalised; "" without a name */
+	char server_name[NAME_SIZE]; /* normalised; "" without a name */
 };
 
 /* most_bytes bounds the handshake message; at most CLIENTHELLO_MOST_BYTES. */
 void clienthello_init(struct clienthello *hello, size_t most_bytes);
 
 /* wire: everything the client has sent so far, wire_bytes bytes of it. */
-enum clienthello_verdict clienthello_read(struct clienthello *hello,
-    const uint8_t *wire, size_t wire_bytes);
+enum clienthello_verdict clienthello_read(
+    struct clienthello *hello, const uint8_t *wire, size_t wire_bytes);
 
 /*
  * Why a hello is not-tls or malformed, as a stable word ("duplicate-extension"),
@@ -137,20 +137,19 @@ const char *clienthello_verdict_name(enum clienthello_verdict verdict);
  * bytes of any value.  out gets them and a NUL behind (there may be others
  * within).  False past the last one.
  */
-bool clienthello_alpn(const struct clienthello *hello, const uint8_t *wire,
-    size_t index, char out[256], size_t *bytes);
+bool clienthello_alpn(const struct clienthello *hello, const uint8_t *wire, size_t index,
+    char out[256], size_t *bytes);
 
 /* Compared octet by octet, as RFC 7301 3.1 wants it. */
-bool clienthello_offers_alpn(const struct clienthello *hello,
-    const uint8_t *wire, const char *protocol);
+bool clienthello_offers_alpn(
+    const struct clienthello *hello, const uint8_t *wire, const char *protocol);
 
 /* Each takes one item off the front of a vector; false when none is left. */
-bool clienthello_next_u16(struct clienthello_vector *vector,
-    const uint8_t *wire, uint16_t *value);
-bool clienthello_next_string(struct clienthello_vector *vector,
-    const uint8_t *wire, char out[256], size_t *bytes);
-bool clienthello_next_extension(struct clienthello_vector *vector,
-    const uint8_t *wire, uint16_t *type, struct clienthello_vector *body);
+bool clienthello_next_u16(struct clienthello_vector *vector, const uint8_t *wire, uint16_t *value);
+bool clienthello_next_string(
+    struct clienthello_vector *vector, const uint8_t *wire, char out[256], size_t *bytes);
+bool clienthello_next_extension(struct clienthello_vector *vector, const uint8_t *wire,
+    uint16_t *type, struct clienthello_vector *body);
 
 /* RFC 8701: a value that says nothing, sent so that nobody chokes on new ones. */
 static inline bool
@@ -160,7 +159,7 @@ clienthello_is_grease(uint16_t value)
 }
 
 /* Copies at most size bytes of a vector, raw; returns how many there were to copy. */
-size_t clienthello_copy(const struct clienthello_vector *vector,
-    const uint8_t *wire, void *out, size_t size);
+size_t clienthello_copy(
+    const struct clienthello_vector *vector, const uint8_t *wire, void *out, size_t size);
 
 #endif

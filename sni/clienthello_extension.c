@@ -25,8 +25,9 @@ read_host_name(struct clienthello *hello, struct reader name, const uint8_t *bas
 {
 	hello->has_name = true;
 	hello->sent_name = extension_place(hello, name, base);
-	return name_normalise(hello->server_name, (const char *)name.at, left(name)) ?
-	    FINE : NOT_A_HOST_NAME;
+	return name_normalise(hello->server_name, (const char *)name.at, left(name))
+	    ? FINE
+	    : NOT_A_HOST_NAME;
 }
 
 /* RFC 6066 3: at most one name of each type; those other than 0 say nothing. */
@@ -97,11 +98,19 @@ static bool
 is_post_quantum(uint16_t group)
 {
 	switch (group) {
-	case 0x0200: case 0x0201: case 0x0202:			/* ML-KEM alone */
-	case 0x11eb: case 0x11ec: case 0x11ed: case 0x11ee:	/* hybrids with ML-KEM */
-	case 0x6399: case 0x639a:				/* with Kyber768, draft 00 */
-	case 0xfe30: case 0xfe31: case 0xfe32:			/* earlier Kyber trials */
-	case 0x4138:						/* CECPQ2 */
+	case 0x0200:
+	case 0x0201:
+	case 0x0202: /* ML-KEM alone */
+	case 0x11eb:
+	case 0x11ec:
+	case 0x11ed:
+	case 0x11ee: /* hybrids with ML-KEM */
+	case 0x6399:
+	case 0x639a: /* with Kyber768, draft 00 */
+	case 0xfe30:
+	case 0xfe31:
+	case 0xfe32: /* earlier Kyber trials */
+	case 0x4138: /* CECPQ2 */
 		return true;
 	default:
 		return false;
@@ -195,7 +204,7 @@ read_known(struct clienthello *hello, uint16_t type, struct reader body, const u
 		return is_record_size_limit(body) ? FINE : BAD_EXTENSION_BODY;
 	case EXT_RENEGOTIATION_INFO:
 		return is_first_negotiation(body) ? FINE : BAD_EXTENSION_BODY;
-	default:	/* RFC 8446 4.2: what one does not know is ignored */
+	default: /* RFC 8446 4.2: what one does not know is ignored */
 		return FINE;
 	}
 }

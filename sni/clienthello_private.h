@@ -25,7 +25,7 @@ extension_place(const struct clienthello *hello, struct reader c, const uint8_t 
 }
 
 /* Reads the whole block: its framing, its types, and what the hello is to keep. */
-enum reason clienthello_read_extensions(struct clienthello *hello, struct reader block,
-    const uint8_t *base);
+enum reason clienthello_read_extensions(
+    struct clienthello *hello, struct reader block, const uint8_t *base);
 
 #endif

@@ -12,8 +12,8 @@ enum {
 	EXT_SERVER_NAME = 0,
 	EXT_ALPN = 16,
 	SHOWN_MOST = 99,
-	HASH_BYTES = 6,		/* shown in twelve digits */
-	LIST_MOST = 65536 / 2,	/* what a vector of two length bytes can hold */
+	HASH_BYTES = 6,        /* shown in twelve digits */
+	LIST_MOST = 65536 / 2, /* what a vector of two length bytes can hold */
 };
 
 static const char hex[] = "0123456789abcdef";
@@ -27,13 +27,20 @@ static const char *
 version_code(uint16_t version)
 {
 	switch (version) {
-	case 0x0304: return "13";
-	case 0x0303: return "12";
-	case 0x0302: return "11";
-	case 0x0301: return "10";
-	case 0x0300: return "s3";
-	case 0x0002: return "s2";
-	default:     return "00";
+	case 0x0304:
+		return "13";
+	case 0x0303:
+		return "12";
+	case 0x0302:
+		return "11";
+	case 0x0301:
+		return "10";
+	case 0x0300:
+		return "s3";
+	case 0x0002:
+		return "s2";
+	default:
+		return "00";
 	}
 }
 
@@ -108,8 +115,8 @@ hash_list(struct sha256_ctx *hash, const struct list *list)
 }
 
 static void
-hash_signature_algorithms(struct sha256_ctx *hash, const struct clienthello *hello,
-    const uint8_t *wire)
+hash_signature_algorithms(
+    struct sha256_ctx *hash, const struct clienthello *hello, const uint8_t *wire)
 {
 	struct clienthello_vector algorithms = hello->signature_algorithms;
 	char separator = '_';
@@ -140,8 +147,8 @@ hash_show(char out[2 * HASH_BYTES + 1], struct sha256_ctx *hash, bool empty)
 
 /* Fills the hash of the extensions; returns how many there are of any kind. */
 static size_t
-show_extensions(char out[2 * HASH_BYTES + 1], const struct clienthello *hello,
-    const uint8_t *wire, struct list *list)
+show_extensions(char out[2 * HASH_BYTES + 1], const struct clienthello *hello, const uint8_t *wire,
+    struct list *list)
 {
 	struct clienthello_vector extensions = hello->extensions, body;
 	struct sha256_ctx hash;
@@ -196,7 +203,7 @@ ja4_compute(char out[JA4_SIZE], const struct clienthello *hello, const uint8_t *
 	size_t extensions = show_extensions(extensions_hash, hello, wire, &list);
 
 	alpn_code(alpn, hello, wire);
-	snprintf(out, JA4_SIZE, "t%s%c%02u%02u%s_%s_%s",
-	    version_code(hello->newest_version), hello->has_name ? 'd' : 'i',
-	    shown(suites), shown(extensions), alpn, suites_hash, extensions_hash);
+	snprintf(out, JA4_SIZE, "t%s%c%02u%02u%s_%s_%s", version_code(hello->newest_version),
+	    hello->has_name ? 'd' : 'i', shown(suites), shown(extensions), alpn, suites_hash,
+	    extensions_hash);
 }

@@ -16,7 +16,7 @@
 
 struct clienthello;
 
-enum { JA4_SIZE = 37 };	/* t13d1516h2_8daaf6152771_e5627efa2ab1 and the NUL */
+enum { JA4_SIZE = 37 }; /* t13d1516h2_8daaf6152771_e5627efa2ab1 and the NUL */
 
 /* hello is complete, wire the bytes that it was read from.  Uses 64 KiB of stack. */
 void ja4_compute(char out[JA4_SIZE], const struct clienthello *hello, const uint8_t *wire);

@@ -8,12 +8,70 @@ enum { LABEL_MOST = 63 };
 
 /* Each byte as it stands in a normalised label, 0 where it may not stand in one. */
 static const char in_label[256] = {
-	['-'] = '-', ['_'] = '_',
-	['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-	['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-	'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-	['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-	'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+	['-'] = '-',
+	['_'] = '_',
+	['0'] = '0',
+	'1',
+	'2',
+	'3',
+	'4',
+	'5',
+	'6',
+	'7',
+	'8',
+	'9',
+	['A'] = 'a',
+	'b',
+	'c',
+	'd',
+	'e',
+	'f',
+	'g',
+	'h',
+	'i',
+	'j',
+	'k',
+	'l',
+	'm',
+	'n',
+	'o',
+	'p',
+	'q',
+	'r',
+	's',
+	't',
+	'u',
+	'v',
+	'w',
+	'x',
+	'y',
+	'z',
+	['a'] = 'a',
+	'b',
+	'c',
+	'd',
+	'e',
+	'f',
+	'g',
+	'h',
+	'i',
+	'j',
+	'k',
+	'l',
+	'm',
+	'n',
+	'o',
+	'p',
+	'q',
+	'r',
+	's',
+	't',
+	'u',
+	'v',
+	'w',
+	'x',
+	'y',
+	'z',
 };
 
 static bool
@@ -26,7 +84,7 @@ is_label(size_t bytes)
 static bool
 normalise(char out[NAME_SIZE], size_t at, const char *text, size_t bytes)
 {
-	size_t label = 0;	/* where this one begins */
+	size_t label = 0; /* where this one begins */
 
 	if (bytes > 0 && text[bytes - 1] == '.')
 		bytes--;
@@ -84,7 +142,7 @@ name_matches(const char *pattern, const char *name, bool any_depth)
 
 	if (!name_is_wildcard(pattern) || strcmp(pattern, name) == 0)
 		return strcmp(pattern, name) == 0;
-	pattern++;	/* the tail, with its dot */
+	pattern++; /* the tail, with its dot */
 	tail = strlen(pattern);
 	whole = strlen(name);
 	if (whole <= tail || strcmp(name + whole - tail, pattern) != 0)

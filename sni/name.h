@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NAME_SIZE = 254 };	/* 253 bytes (RFC 1035 3.1, in text form) and the NUL */
+enum { NAME_SIZE = 254 }; /* 253 bytes (RFC 1035 3.1, in text form) and the NUL */
 
 /*
  * Each normalises `bytes` bytes of text, which need no NUL at their end, and may

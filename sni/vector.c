@@ -55,8 +55,8 @@ clienthello_next_u16(struct clienthello_vector *vector, const uint8_t *wire, uin
 }
 
 bool
-clienthello_next_string(struct clienthello_vector *vector, const uint8_t *wire,
-    char out[256], size_t *bytes)
+clienthello_next_string(
+    struct clienthello_vector *vector, const uint8_t *wire, char out[256], size_t *bytes)
 {
 	uint8_t length = 0;
 	bool there = advance(vector, wire, &length, 1) && advance(vector, wire, out, length);
@@ -67,12 +67,12 @@ clienthello_next_string(struct clienthello_vector *vector, const uint8_t *wire,
 }
 
 bool
-clienthello_next_extension(struct clienthello_vector *vector, const uint8_t *wire,
-    uint16_t *type, struct clienthello_vector *body)
+clienthello_next_extension(struct clienthello_vector *vector, const uint8_t *wire, uint16_t *type,
+    struct clienthello_vector *body)
 {
 	uint16_t length = 0;
-	bool there = clienthello_next_u16(vector, wire, type) &&
-	    clienthello_next_u16(vector, wire, &length);
+	bool there =
+	    clienthello_next_u16(vector, wire, type) && clienthello_next_u16(vector, wire, &length);
 
 	*body = *vector;
 	body->bytes = length;
@@ -80,8 +80,8 @@ clienthello_next_extension(struct clienthello_vector *vector, const uint8_t *wir
 }
 
 size_t
-clienthello_copy(const struct clienthello_vector *vector, const uint8_t *wire,
-    void *out, size_t size)
+clienthello_copy(
+    const struct clienthello_vector *vector, const uint8_t *wire, void *out, size_t size)
 {
 	struct clienthello_vector from = *vector;
 
@@ -90,8 +90,8 @@ clienthello_copy(const struct clienthello_vector *vector, const uint8_t *wire,
 }
 
 bool
-clienthello_alpn(const struct clienthello *hello, const uint8_t *wire,
-    size_t index, char out[256], size_t *bytes)
+clienthello_alpn(const struct clienthello *hello, const uint8_t *wire, size_t index, char out[256],
+    size_t *bytes)
 {
 	struct clienthello_vector names = hello->alpn;
 
@@ -102,8 +102,7 @@ clienthello_alpn(const struct clienthello *hello, const uint8_t *wire,
 }
 
 bool
-clienthello_offers_alpn(const struct clienthello *hello, const uint8_t *wire,
-    const char *protocol)
+clienthello_offers_alpn(const struct clienthello *hello, const uint8_t *wire, const char *protocol)
 {
 	struct clienthello_vector names = hello->alpn;
 	size_t wanted = strlen(protocol), bytes;

@@ -167,8 +167,8 @@ on_frame(struct channel *c, const struct frame *in)
 	else if (in->type == FRAME_READY && c->state == OPENING &&
 	    frame_decode_ready(body, c->version) == FRAME_FINE)
 		on_ready(c);
-	else if (in->type == FRAME_WORKING && c->version >= PROTOCOL_FACTS &&
-	    c->state == OPENING && frame_decode_working(body))
+	else if (in->type == FRAME_WORKING && c->version >= PROTOCOL_FACTS && c->state == OPENING &&
+	    frame_decode_working(body))
 		c->is_worked_on = true;
 	else if (in->type == FRAME_FAIL && c->state == OPENING)
 		on_fail(c, body);
@@ -356,8 +356,8 @@ channel_detach(struct channel *c)
 }
 
 void
-channel_attach(struct channel *c, struct loop *loop, void (*on_event)(void *, enum channel_event),
-    void *arg)
+channel_attach(
+    struct channel *c, struct loop *loop, void (*on_event)(void *, enum channel_event), void *arg)
 {
 	c->loop = loop;
 	c->on_event = on_event;

@@ -18,15 +18,15 @@
 struct channel;
 
 enum channel_event {
-	CHANNEL_PARKED,		/* relay: the client's Finished has been verified; agent: handshake
+	CHANNEL_PARKED, /* relay: the client's Finished has been verified; agent: handshake
 				 * done */
-	CHANNEL_OPEN,		/* agent: channel_open_frame() and channel_hello() are there, all of
+	CHANNEL_OPEN,   /* agent: channel_open_frame() and channel_hello() are there, all of
 				 * it */
-	CHANNEL_READY,		/* relay: channel_release() gives the stream for the pump */
-	CHANNEL_FAIL,		/* relay: channel_fail_code(), channel_error(); no byte reached an
+	CHANNEL_READY,  /* relay: channel_release() gives the stream for the pump */
+	CHANNEL_FAIL,   /* relay: channel_fail_code(), channel_error(); no byte reached an
 				 * upstream. Free it now or at the CHANNEL_OVER that follows. */
-	CHANNEL_PONG,		/* relay: verified again */
-	CHANNEL_OVER,		/* lost; free it */
+	CHANNEL_PONG,   /* relay: verified again */
+	CHANNEL_OVER,   /* lost; free it */
 };
 
 /* Relay: tls from tls_server() with a TLS_CHANNEL_RELAY config. Agent: tls_client() +
@@ -69,7 +69,7 @@ struct stream *channel_release(struct channel *);
 
 /* To another worker: detach in the old thread, attach in the new. Only while parked. */
 void channel_detach(struct channel *);
-void channel_attach(struct channel *, struct loop *, void (*on_event)(void *, enum channel_event),
-    void *arg);
+void channel_attach(
+    struct channel *, struct loop *, void (*on_event)(void *, enum channel_event), void *arg);
 
 #endif

@@ -14,8 +14,8 @@ session_channel_key(struct session *s, const uint8_t id[SESSION_ID_BYTES], struc
 	enum { KEY_BYTES = 32 };
 	uint8_t bytes[KEY_BYTES];
 	bool is_made = tls_export(session_tls(s), "EXPERIMENTAL valise channel 1", id,
-	    SESSION_ID_BYTES,
-	    bytes, sizeof bytes) && secret_init(key, bytes, sizeof bytes);
+			   SESSION_ID_BYTES, bytes, sizeof bytes) &&
+	    secret_init(key, bytes, sizeof bytes);
 	bytes_wipe(bytes, sizeof bytes);
 	return is_made;
 }

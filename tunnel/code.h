@@ -14,24 +14,24 @@ enum code {
 	CODE_NONE = 0,
 	/* refusals and goodbyes of a session */
 	CODE_PROTOCOL_ERROR = 1,
-	CODE_VERSION = 2,		/* permanent */
-	CODE_CERTIFICATE_REFUSED = 3,	/* permanent */
-	CODE_CERTIFICATE_REVOKED = 4,	/* permanent */
-	CODE_CERTIFICATE_EXPIRED = 5,	/* permanent until the file is renewed */
+	CODE_VERSION = 2,             /* permanent */
+	CODE_CERTIFICATE_REFUSED = 3, /* permanent */
+	CODE_CERTIFICATE_REVOKED = 4, /* permanent */
+	CODE_CERTIFICATE_EXPIRED = 5, /* permanent until the file is renewed */
 	CODE_BUSY = 6,
 	CODE_DRAINING = 7,
-	CODE_REPLACED = 8,		/* the same instance came again */
+	CODE_REPLACED = 8, /* the same instance came again */
 	CODE_SESSION_LIMIT = 9,
 	CODE_HEARTBEAT_LOST = 10,
 	CODE_SHUTDOWN = 11,
-	CODE_SOURCE_REFUSED = 12,	/* permanent: the grant does not allow this address */
+	CODE_SOURCE_REFUSED = 12, /* permanent: the grant does not allow this address */
 	/* refusals of an endpoint */
-	CODE_NAME_NOT_GRANTED = 20,	/* permanent */
+	CODE_NAME_NOT_GRANTED = 20, /* permanent */
 	CODE_NAME_TAKEN = 21,
-	CODE_NAME_RESERVED = 22,	/* permanent */
-	CODE_NAME_INVALID = 23,		/* permanent */
+	CODE_NAME_RESERVED = 22, /* permanent */
+	CODE_NAME_INVALID = 23,  /* permanent */
 	CODE_ENDPOINT_LIMIT = 24,
-	CODE_NAME_DUPLICATE = 25,	/* permanent: the session has this name already */
+	CODE_NAME_DUPLICATE = 25, /* permanent: the session has this name already */
 	/* a channel's `fail` */
 	CODE_HELLO_MISMATCH = 40,
 	CODE_ENDPOINT_UNKNOWN = 41,
@@ -42,7 +42,7 @@ enum code {
 	CODE_AGENT_DRAINING = 46,
 	/* anywhere */
 	CODE_INTERNAL = 60,
-	CODE_NOT_UNDERSTOOD = 61,	/* permanent: a fact that must be understood is not */
+	CODE_NOT_UNDERSTOOD = 61, /* permanent: a fact that must be understood is not */
 };
 
 /* "name-not-granted"; "unknown-code" for what we do not know. */

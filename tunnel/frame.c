@@ -57,7 +57,7 @@ frame_next(const uint8_t *data, size_t data_bytes, struct frame *out)
 /* The facts that a frame knows; the table ends with a row without a reader. */
 struct fact_row {
 	enum fact_type type;
-	bool (*read)(struct cursor value, void *frame);	/* false: malformed */
+	bool (*read)(struct cursor value, void *frame); /* false: malformed */
 };
 
 static const struct fact_row no_facts[] = { { 0, NULL } };
@@ -589,7 +589,8 @@ size_t
 frame_add_accepted(uint8_t *out, size_t bytes, uint32_t endpoint)
 {
 	struct writer w;
-	return go_on(&w, out, bytes, FRAME_ACCEPTED_MANY) ? add_range(&w, FRAME_HEADER, endpoint) : 0;
+	return go_on(&w, out, bytes, FRAME_ACCEPTED_MANY) ? add_range(&w, FRAME_HEADER, endpoint)
+							  : 0;
 }
 
 bool

@@ -26,54 +26,54 @@
 enum {
 	PROTOCOL_OLDEST = 1,
 	PROTOCOL_NEWEST = 2,
-	PROTOCOL_FACTS = 2,	/* the first version with facts */
+	PROTOCOL_FACTS = 2, /* the first version with facts */
 	FRAME_HEADER = 3,
-	FRAME_MOST = 4096,	/* length field's largest value */
-	FRAME_BYTES = 2 + FRAME_MOST,	/* storage that holds any frame */
+	FRAME_MOST = 4096,            /* length field's largest value */
+	FRAME_BYTES = 2 + FRAME_MOST, /* storage that holds any frame */
 	SESSION_ID_BYTES = 16,
 	INSTANCE_BYTES = 16,
 	START_BYTES = 8,
 	FLOW_ID_BYTES = 16,
-	NAME_TEXT = 254,	/* a server name with its NUL */
-	SHORT_TEXT = 64,	/* software, region, relay and endpoint names, label keys and
+	NAME_TEXT = 254, /* a server name with its NUL */
+	SHORT_TEXT = 64, /* software, region, relay and endpoint names, label keys and
 				 * values */
 	SENTENCE_TEXT = 512,
 	LABELS_MOST = 16,
-	HELLO_BYTES_MOST = 6 * 65536,	/* six times the largest hello that a relay can be told to
+	HELLO_BYTES_MOST = 6 * 65536, /* six times the largest hello that a relay can be told to
 					 * take */
 };
 
 enum frame_type {
-	FRAME_HELLO = 1,	/* agent -> relay */
-	FRAME_WELCOME = 2,	/* relay -> agent */
-	FRAME_ANNOUNCE = 3,	/* agent -> relay */
-	FRAME_WITHDRAW = 4,	/* agent -> relay */
-	FRAME_ACCEPTED = 5,	/* relay -> agent */
-	FRAME_REFUSED = 6,	/* relay -> agent */
-	FRAME_PING = 7,		/* both, on sessions and on parked channels */
+	FRAME_HELLO = 1,    /* agent -> relay */
+	FRAME_WELCOME = 2,  /* relay -> agent */
+	FRAME_ANNOUNCE = 3, /* agent -> relay */
+	FRAME_WITHDRAW = 4, /* agent -> relay */
+	FRAME_ACCEPTED = 5, /* relay -> agent */
+	FRAME_REFUSED = 6,  /* relay -> agent */
+	FRAME_PING = 7,     /* both, on sessions and on parked channels */
 	FRAME_PONG = 8,
-	FRAME_NEED = 9,		/* relay -> agent */
-	FRAME_DRAIN = 10,	/* both */
-	FRAME_GOODBYE = 11,	/* both */
-	FRAME_ANNOUNCE_MANY = 12,	/* agent -> relay, version 2 */
-	FRAME_ACCEPTED_MANY = 13,	/* relay -> agent, version 2 */
-	FRAME_REFUSED_MANY = 14,	/* relay -> agent, version 2 */
-	FRAME_OPEN = 16,	/* relay -> agent, on a channel */
-	FRAME_READY = 17,	/* agent -> relay, on a channel */
-	FRAME_FAIL = 18,	/* agent -> relay, on a channel */
-	FRAME_WORKING = 19,	/* agent -> relay, on a channel, version 2 */
-	FRAME_OPTIONAL = 0x80,	/* the first of those that one need not know */
-	FRAME_AGAIN = 0x81,	/* relay -> agent */
-	FRAME_FACTS = 0x82,	/* agent -> relay, before a hello without room for facts */
+	FRAME_NEED = 9,           /* relay -> agent */
+	FRAME_DRAIN = 10,         /* both */
+	FRAME_GOODBYE = 11,       /* both */
+	FRAME_ANNOUNCE_MANY = 12, /* agent -> relay, version 2 */
+	FRAME_ACCEPTED_MANY = 13, /* relay -> agent, version 2 */
+	FRAME_REFUSED_MANY = 14,  /* relay -> agent, version 2 */
+	FRAME_OPEN = 16,          /* relay -> agent, on a channel */
+	FRAME_READY = 17,         /* agent -> relay, on a channel */
+	FRAME_FAIL = 18,          /* agent -> relay, on a channel */
+	FRAME_WORKING = 19,       /* agent -> relay, on a channel, version 2 */
+	FRAME_OPTIONAL = 0x80,    /* the first of those that one need not know */
+	FRAME_AGAIN = 0x81,       /* relay -> agent */
+	FRAME_FACTS = 0x82,       /* agent -> relay, before a hello without room for facts */
 };
 
 enum { FACT_OPTIONAL = 0x8000 };
 enum fact_type {
-	FACT_FRAMES_PER_SECOND = 0x8001,	/* welcome: 4 bytes */
+	FACT_FRAMES_PER_SECOND = 0x8001, /* welcome: 4 bytes */
 };
 
 /* Bits in `features`. */
-enum { FEATURE_HANDOFF = 1u << 0 };	/* reserved */
+enum { FEATURE_HANDOFF = 1u << 0 }; /* reserved */
 
 enum carrier { CARRIER_SEALED = 0, CARRIER_HANDOFF = 1 };
 
@@ -82,13 +82,13 @@ struct label {
 };
 
 struct frame_hello {
-	uint8_t oldest, newest;		/* protocol versions */
+	uint8_t oldest, newest; /* protocol versions */
 	uint32_t features;
-	char software[SHORT_TEXT];	/* "valise-agent 0.1.0" */
+	char software[SHORT_TEXT]; /* "valise-agent 0.1.0" */
 	uint8_t instance[INSTANCE_BYTES];
 	uint8_t start[START_BYTES];
 	char region[SHORT_TEXT];
-	uint32_t heartbeat_ms;		/* wish */
+	uint32_t heartbeat_ms; /* wish */
 	uint8_t label_count;
 	struct label labels[LABELS_MOST];
 };
@@ -99,17 +99,17 @@ struct frame_welcome {
 	uint8_t session_id[SESSION_ID_BYTES];
 	char relay[SHORT_TEXT];
 	uint16_t pool_least, pool_most;
-	uint32_t heartbeat_ms;		/* decision */
+	uint32_t heartbeat_ms; /* decision */
 	uint32_t tolerance_ms;
-	uint32_t frames_per_second;	/* a fact: the session's budget; 0: not told */
+	uint32_t frames_per_second; /* a fact: the session's budget; 0: not told */
 };
 
 struct frame_announce {
-	uint32_t endpoint;		/* the agent's number for it, not 0 */
-	uint8_t carriers;		/* bit set: 1u << CARRIER_... */
-	uint16_t weight;		/* 1..1000 */
-	char server_name[NAME_TEXT];	/* exact or wildcard, normalised */
-	char name[SHORT_TEXT];		/* for people */
+	uint32_t endpoint;           /* the agent's number for it, not 0 */
+	uint8_t carriers;            /* bit set: 1u << CARRIER_... */
+	uint16_t weight;             /* 1..1000 */
+	char server_name[NAME_TEXT]; /* exact or wildcard, normalised */
+	char name[SHORT_TEXT];       /* for people */
 };
 
 struct frame_withdraw {
@@ -121,35 +121,35 @@ struct frame_accepted {
 };
 
 struct frame_refused {
-	uint32_t endpoint;		/* 0: the session itself */
+	uint32_t endpoint; /* 0: the session itself */
 	enum code code;
 	char sentence[SENTENCE_TEXT];
 };
 
 /* A frame of several is read one by one with frame_next_announce() or frame_next_range(). */
 struct frame_announce_many {
-	struct cursor announcements;	/* borrows the body */
+	struct cursor announcements; /* borrows the body */
 };
 
 struct frame_accepted_many {
-	struct cursor ranges;		/* borrows the body */
+	struct cursor ranges; /* borrows the body */
 };
 
 struct frame_refused_many {
 	enum code code;
 	char sentence[SENTENCE_TEXT];
-	struct cursor ranges;		/* borrows the body */
+	struct cursor ranges; /* borrows the body */
 };
 
 struct frame_range {
-	uint32_t first, last;		/* both in it; 0 only where the session itself is meant */
+	uint32_t first, last; /* both in it; 0 only where the session itself is meant */
 };
 
 struct frame_again {
-	enum code code;			/* what was refused with it may be announced again */
+	enum code code; /* what was refused with it may be announced again */
 };
 
-struct frame_ping {			/* and pong, which echoes it */
+struct frame_ping { /* and pong, which echoes it */
 	uint32_t sequence;
 	uint64_t sent_at_us;
 };
@@ -162,7 +162,7 @@ struct frame_drain {
 	uint32_t deadline_ms;
 };
 
-struct frame_goodbye {			/* and fail */
+struct frame_goodbye { /* and fail */
 	enum code code;
 	char sentence[SENTENCE_TEXT];
 };
@@ -171,25 +171,25 @@ struct frame_open {
 	uint8_t flow_id[FLOW_ID_BYTES];
 	uint32_t endpoint;
 	char server_name[NAME_TEXT];
-	struct address client, listener;	/* IPv4 or IPv6 */
+	struct address client, listener; /* IPv4 or IPv6 */
 	enum carrier carrier;
-	uint32_t hello_bytes;		/* wire bytes that follow this frame at once */
+	uint32_t hello_bytes; /* wire bytes that follow this frame at once */
 };
 
 /* Whether a whole frame stands at the front of the bytes. */
 enum frame_verdict { FRAME_INCOMPLETE, FRAME_COMPLETE, FRAME_MALFORMED };
 struct frame {
 	enum frame_type type;
-	const uint8_t *body;		/* borrowed */
-	size_t body_bytes, bytes;	/* of the body; of all */
+	const uint8_t *body;      /* borrowed */
+	size_t body_bytes, bytes; /* of the body; of all */
 };
 enum frame_verdict frame_next(const uint8_t *data, size_t data_bytes, struct frame *);
 
 /* How well a decoder understands a body. */
 enum frame_sense {
-	FRAME_WRONG,		/* malformed */
+	FRAME_WRONG, /* malformed */
 	FRAME_FINE,
-	FRAME_NOT_UNDERSTOOD,	/* fine, but for a fact that must be understood and is not: all that
+	FRAME_NOT_UNDERSTOOD, /* fine, but for a fact that must be understood and is not: all that
 				 * stands before the facts is in *out */
 };
 

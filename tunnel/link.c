@@ -12,8 +12,9 @@
 
 enum {
 	QUEUE_MOST = 64 * 1024,
-	QUEUE_BUSY = QUEUE_MOST / 8,	/* from here on nothing more is read that might ask for answers */
-	CLOSING_MS = 2000,	/* for the peer to take what is left and to close too */
+	QUEUE_BUSY =
+	    QUEUE_MOST / 8, /* from here on nothing more is read that might ask for answers */
+	CLOSING_MS = 2000,  /* for the peer to take what is left and to close too */
 	READS_A_TURN = 16,
 	READ_BYTES = 2 * FRAME_BYTES,
 };
@@ -28,12 +29,12 @@ struct link {
 	struct task task;
 	enum link_state state;
 	bool is_freed, is_paused, write_failed;
-	bool has_frames;	/* whole ones may stand in `kept`: it has moved, rested or been busy */
+	bool has_frames; /* whole ones may stand in `kept`: it has moved, rested or been busy */
 	void (*on_event)(void *arg, enum link_event);
 	void *arg;
 	const struct frame *frame;
-	struct buffer kept;	/* read, not yet a frame */
-	struct buffer raw;	/* room: how much is expected */
+	struct buffer kept; /* read, not yet a frame */
+	struct buffer raw;  /* room: how much is expected */
 	struct buffer queue;
 	const char *error;
 };
@@ -57,7 +58,7 @@ static const char *const state_name[LINK_STATES] = {
 struct link_call {
 	const struct link *link;
 	bool is_gone;
-	const uint8_t *rest;	/* read, but behind the frame at hand */
+	const uint8_t *rest; /* read, but behind the frame at hand */
 	size_t rest_bytes;
 };
 
@@ -164,7 +165,7 @@ deal(struct link *link, struct link_call *call, const uint8_t *data, size_t byte
 	case FRAME_INCOMPLETE:
 		return 0;
 	case FRAME_MALFORMED:
-		tls_alert(link->tls, 50);	/* decode_error */
+		tls_alert(link->tls, 50); /* decode_error */
 		link->error = "a frame's length is out of range";
 		fail(link, IO_FAILED);
 		return 0;
@@ -267,8 +268,8 @@ read_in(struct link *link, struct link_call *call, unsigned *mask)
 		assert(kept < FRAME_BYTES);
 		if (kept)
 			memcpy(buffer, link->kept.data, kept);
-		enum io io = stream_read(tls_stream(link->tls), buffer + kept,
-		    sizeof buffer - kept, &done);
+		enum io io =
+		    stream_read(tls_stream(link->tls), buffer + kept, sizeof buffer - kept, &done);
 		*mask |= mask_of(io);
 		if (mask_of(io))
 			return;
@@ -290,8 +291,8 @@ write_out(struct link *link, unsigned *mask)
 	struct buffer *queue = &link->queue;
 	size_t done;
 	while (buffer_left(queue) > 0) {
-		enum io io = stream_write(tls_stream(link->tls), buffer_front(queue),
-		    buffer_left(queue), &done);
+		enum io io = stream_write(
+		    tls_stream(link->tls), buffer_front(queue), buffer_left(queue), &done);
 		*mask |= mask_of(io);
 		if (mask_of(io))
 			return;
@@ -396,8 +397,10 @@ static void
 expire(struct link *link, struct link_call *call)
 {
 	(void)call;
-	end(link, link->state == LINK_SHAKING ? "the handshake took too long" :
-	    link->state == LINK_CLOSING ? "closed" : "the connection was reset");
+	end(link,
+	    link->state == LINK_SHAKING       ? "the handshake took too long"
+		: link->state == LINK_CLOSING ? "closed"
+					      : "the connection was reset");
 }
 
 static void
@@ -575,7 +578,7 @@ void
 link_detach(struct link *link)
 {
 	if (!keep_rest(link))
-		tls_alert(link->tls, 80);	/* internal_error: frames are lost, so it must
+		tls_alert(link->tls, 80); /* internal_error: frames are lost, so it must
 						 * end */
 	link->has_frames = true;
 	leave(link);
@@ -584,8 +587,8 @@ link_detach(struct link *link)
 }
 
 void
-link_attach(struct link *link, struct loop *loop, void (*on_event)(void *, enum link_event),
-    void *arg)
+link_attach(
+    struct link *link, struct loop *loop, void (*on_event)(void *, enum link_event), void *arg)
 {
 	link->loop = loop;
 	link->on_event = on_event;

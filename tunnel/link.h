@@ -19,12 +19,12 @@
 struct link;
 
 enum link_event {
-	LINK_OPEN,	/* the handshake is done */
-	LINK_FRAME,	/* link_frame() has one */
-	LINK_RAW,	/* all bytes of link_expect() are there; from now on only the peer's end is
+	LINK_OPEN,  /* the handshake is done */
+	LINK_FRAME, /* link_frame() has one */
+	LINK_RAW,   /* all bytes of link_expect() are there; from now on only the peer's end is
 			 * awaited, which is LINK_OVER (other bytes are kept for
 			 * link_release()) */
-	LINK_OVER,	/* nothing more will come; the owner frees with link_free() (it is safe in
+	LINK_OVER,  /* nothing more will come; the owner frees with link_free() (it is safe in
 			 * the handler: the link reaps itself at the end of the turn) */
 };
 
@@ -41,8 +41,8 @@ const struct frame *link_frame(const struct link *);
 bool link_send(struct link *, const void *frame, size_t bytes);
 /* The same for a frame and the raw bytes behind it (`open` and the hello), together or not at all;
  * these do not count towards the 64 KiB. */
-bool link_send_raw(struct link *, const void *frame, size_t bytes, const void *raw,
-    size_t raw_bytes);
+bool link_send_raw(
+    struct link *, const void *frame, size_t bytes, const void *raw, size_t raw_bytes);
 /* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW. False:
  * memory. */
 bool link_expect(struct link *, size_t bytes);
@@ -68,7 +68,7 @@ struct stream *link_release(struct link *);
 /* Moves an open link to another loop: detach in the old thread (inside a handler too), attach in
  * the new, which reads at once what may have come. */
 void link_detach(struct link *);
-void link_attach(struct link *, struct loop *, void (*on_event)(void *, enum link_event),
-    void *arg);
+void link_attach(
+    struct link *, struct loop *, void (*on_event)(void *, enum link_event), void *arg);
 
 #endif

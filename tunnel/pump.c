@@ -45,26 +45,26 @@ struct half {
 	struct pump *pump;
 	struct stream *from, *to;
 	enum state state;
-	bool is_flushed;	/* `to` holds nothing from before that waits for our write */
-	struct buffer kept;	/* read, not yet taken by `to` */
-	enum io read_wait, write_wait;	/* what it waits for on `from` and on `to`; IO_OK:
+	bool is_flushed;               /* `to` holds nothing from before that waits for our write */
+	struct buffer kept;            /* read, not yet taken by `to` */
+	enum io read_wait, write_wait; /* what it waits for on `from` and on `to`; IO_OK:
 					 * nothing */
-	bool has_more;		/* stopped by the turn's budget, not by a stream */
+	bool has_more;                 /* stopped by the turn's budget, not by a stream */
 	uint64_t count;
 };
 
 struct pump {
 	struct loop *loop;
-	struct half half[2];	/* from a, from b */
-	struct watch watch[2];	/* a, b */
+	struct half half[2];   /* from a, from b */
+	struct watch watch[2]; /* a, b */
 	struct timer timer;
 	struct task task;
 	struct pump_settings settings;
-	uint64_t active_ms;	/* when the last byte moved */
-	bool is_probing;	/* the timer is set for a standstill */
-	bool is_watchful;	/* something was written that may not have been answered yet */
+	uint64_t active_ms; /* when the last byte moved */
+	bool is_probing;    /* the timer is set for a standstill */
+	bool is_watchful;   /* something was written that may not have been answered yet */
 	bool is_settling, is_delivering, is_over, is_freed;
-	struct half *lingering;		/* whose stream's alert may still be read; all else is over */
+	struct half *lingering; /* whose stream's alert may still be read; all else is over */
 	enum pump_end end;
 	void (*on_over)(void *arg, enum pump_end);
 	void *arg;
@@ -137,8 +137,8 @@ write_kept(struct half *half)
 {
 	size_t done;
 	while (buffer_left(&half->kept) > 0 || !half->is_flushed) {
-		enum io io = stream_write(half->to, buffer_front(&half->kept),
-		    buffer_left(&half->kept), &done);
+		enum io io = stream_write(
+		    half->to, buffer_front(&half->kept), buffer_left(&half->kept), &done);
 		if (io != IO_OK)
 			return io;
 		half->is_flushed = true;
@@ -347,8 +347,8 @@ keep_time(struct pump *pump)
 	enum pump_end why;
 	uint64_t patience = patience_ms(pump, &why), silent, ms;
 	bool pauses = is_paused(pump, 0) || is_paused(pump, 1);
-	if (pump->timer.armed ? !pauses || pump->is_probing :
-	    !pauses && !patience && !pump->is_watchful)
+	if (pump->timer.armed ? !pauses || pump->is_probing
+			      : !pauses && !patience && !pump->is_watchful)
 		return;
 	silent = clock_ms() - pump->active_ms;
 	ms = !patience ? UINT64_MAX : patience > silent ? patience - silent : 1;
@@ -488,7 +488,7 @@ run(struct pump *pump, unsigned halves)
 		pump->is_watchful = true;
 	}
 	if (has_moved)
-		timer_clear(&pump->timer);	/* another time-out holds from now on */
+		timer_clear(&pump->timer); /* another time-out holds from now on */
 	watch_on(pump);
 	keep_time(pump);
 }
@@ -545,8 +545,7 @@ init_half(struct pump *pump, int i, struct stream *from, struct stream *to)
 
 struct pump *
 pump_new(struct loop *loop, struct stream *a, struct stream *b,
-    const struct pump_settings *settings,
-    void (*on_over)(void *arg, enum pump_end), void *arg)
+    const struct pump_settings *settings, void (*on_over)(void *arg, enum pump_end), void *arg)
 {
 	struct pump *pump = calloc(1, sizeof *pump);
 	if (!pump) {

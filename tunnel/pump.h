@@ -33,33 +33,33 @@
 struct pump;
 
 enum pump_end {
-	PUMP_FINISHED,		/* both directions ended with FIN */
-	PUMP_RESET_A, PUMP_RESET_B,	/* that side reset or broke; the other was reset */
-	PUMP_HALF_CLOSED,	/* one direction ended and the other was silent for too long */
-	PUMP_IDLE,		/* idle_ms without a byte */
-	PUMP_SILENT,		/* a peer's kernel has not answered for too long; both were reset */
-	PUMP_STOPPED,		/* pump_stop() */
+	PUMP_FINISHED, /* both directions ended with FIN */
+	PUMP_RESET_A,
+	PUMP_RESET_B,     /* that side reset or broke; the other was reset */
+	PUMP_HALF_CLOSED, /* one direction ended and the other was silent for too long */
+	PUMP_IDLE,        /* idle_ms without a byte */
+	PUMP_SILENT,      /* a peer's kernel has not answered for too long; both were reset */
+	PUMP_STOPPED,     /* pump_stop() */
 	PUMP_ENDS
 };
 const char *pump_end_word(enum pump_end);
 
 struct pump_settings {
-	uint64_t half_closed_ms;	/* 0: for ever */
-	uint64_t idle_ms;		/* 0: none */
-	uint64_t silent_ms;		/* socket_health(); 0: 60 s */
+	uint64_t half_closed_ms; /* 0: for ever */
+	uint64_t idle_ms;        /* 0: none */
+	uint64_t silent_ms;      /* socket_health(); 0: 60 s */
 };
 
 /* Adopts both streams. on_over is called once, never inside this call; the owner then calls
  * pump_free(). NULL when memory is short (both are reset and freed). */
 struct pump *pump_new(struct loop *, struct stream *a, struct stream *b,
-    const struct pump_settings *,
-    void (*on_over)(void *arg, enum pump_end), void *arg);
+    const struct pump_settings *, void (*on_over)(void *arg, enum pump_end), void *arg);
 /* Resets both sides; on_over is not called any more. Safe inside on_over. NULL is fine. */
 void pump_free(struct pump *);
 /* Resets both sides; on_over(PUMP_STOPPED) follows at the end of the turn. */
 void pump_stop(struct pump *);
 
-uint64_t pump_bytes_from_a(const struct pump *);	/* read from a and written to b */
+uint64_t pump_bytes_from_a(const struct pump *); /* read from a and written to b */
 uint64_t pump_bytes_from_b(const struct pump *);
 
 #endif

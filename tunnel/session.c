@@ -125,8 +125,8 @@ on_time(void *arg)
 		beat(s);
 		return;
 	}
-	session_goodbye(s, CODE_HEARTBEAT_LOST, s->side == SESSION_AGENT
-	    ? "no welcome in time" : "no hello in time");
+	session_goodbye(s, CODE_HEARTBEAT_LOST,
+	    s->side == SESSION_AGENT ? "no welcome in time" : "no hello in time");
 }
 
 void
@@ -159,19 +159,19 @@ static enum code
 code_of_alert(unsigned alert)
 {
 	switch (alert) {
-	case 42:	/* bad_certificate */
-	case 43:	/* unsupported_certificate */
-	case 46:	/* certificate_unknown */
-	case 48:	/* unknown_ca */
-	case 49:	/* access_denied */
-	case 116:	/* certificate_required */
+	case 42:  /* bad_certificate */
+	case 43:  /* unsupported_certificate */
+	case 46:  /* certificate_unknown */
+	case 48:  /* unknown_ca */
+	case 49:  /* access_denied */
+	case 116: /* certificate_required */
 		return CODE_CERTIFICATE_REFUSED;
-	case 44:	/* certificate_revoked */
+	case 44: /* certificate_revoked */
 		return CODE_CERTIFICATE_REVOKED;
-	case 45:	/* certificate_expired */
+	case 45: /* certificate_expired */
 		return CODE_CERTIFICATE_EXPIRED;
-	case 70:	/* protocol_version */
-	case 120:	/* no_application_protocol */
+	case 70:  /* protocol_version */
+	case 120: /* no_application_protocol */
 		return CODE_VERSION;
 	}
 	return CODE_NONE;
@@ -193,8 +193,8 @@ on_link(void *arg, enum link_event event)
 	case LINK_RAW:
 		break;
 	case LINK_OVER:
-		session_explain(s, code_of_alert(tls_alert_received(link_tls(s->link))),
-		    link_error(s->link));
+		session_explain(
+		    s, code_of_alert(tls_alert_received(link_tls(s->link))), link_error(s->link));
 		session_move(s, SESSION_ENDED);
 		session_emit(s, SESSION_OVER, NULL);
 		break;
@@ -338,8 +338,8 @@ send_up(struct session *s, const uint8_t *frame, size_t bytes)
 
 /* Says a last word and closes. */
 static void
-end_with(struct session *s, const uint8_t *frame, size_t bytes, enum code code,
-    const char *sentence)
+end_with(
+    struct session *s, const uint8_t *frame, size_t bytes, enum code code, const char *sentence)
 {
 	if (s->state >= SESSION_ENDING)
 		return;

@@ -9,10 +9,10 @@
 
 enum session_state {
 	SESSION_SHAKING,
-	SESSION_GREETING,	/* relay: hello awaited; agent: welcome awaited */
-	SESSION_JUDGED,		/* relay: the owner has the hello */
+	SESSION_GREETING, /* relay: hello awaited; agent: welcome awaited */
+	SESSION_JUDGED,   /* relay: the owner has the hello */
 	SESSION_UP,
-	SESSION_ENDING,		/* the last word is on its way */
+	SESSION_ENDING, /* the last word is on its way */
 	SESSION_ENDED,
 	SESSION_STATES
 };
@@ -22,15 +22,15 @@ struct session {
 	struct link *link;
 	enum session_side side;
 	enum session_state state;
-	struct timer timer;	/* greeting, then the heartbeat */
+	struct timer timer; /* greeting, then the heartbeat */
 	struct task reaper;
 	bool is_freed;
 	void (*on_event)(void *arg, enum session_event, const union session_frame *);
 	void *arg;
-	struct frame_hello *hello;	/* agent: until it has been sent */
-	unsigned oldest, newest;	/* agent: offered */
+	struct frame_hello *hello; /* agent: until it has been sent */
+	unsigned oldest, newest;   /* agent: offered */
 	unsigned version;
-	bool has_facts;			/* relay: of a hello that is yet to come */
+	bool has_facts; /* relay: of a hello that is yet to come */
 
 	/* A frame of several that may still grow; it goes out before any other, at the latest at the
 	 * turn's end. */
@@ -43,8 +43,8 @@ struct session {
 	unsigned frames;
 	struct timer rest;
 
-	unsigned needed;	/* channels that the last `need` did not ask for */
-	struct timer need;	/* armed: too early for the next one */
+	unsigned needed;   /* channels that the last `need` did not ask for */
+	struct timer need; /* armed: too early for the next one */
 
 	uint64_t heartbeat_ms, tolerance_ms, last_frame_ms, next_ping_ms;
 	uint32_t sequence, probe;

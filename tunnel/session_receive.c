@@ -185,7 +185,7 @@ on_announce_many(struct session *s, struct cursor announcements)
 	union session_frame one;
 	enum frame_sense sense;
 	while (s->state == SESSION_UP &&
-	       (sense = frame_next_announce(&announcements, &one.announce)) != FRAME_WRONG)
+	    (sense = frame_next_announce(&announcements, &one.announce)) != FRAME_WRONG)
 		if (sense == FRAME_FINE)
 			session_emit(s, SESSION_ANNOUNCE, &one);
 		else

@@ -118,7 +118,7 @@ stream_unread_left(const struct stream *s)
  * looks like a FIN.  So it is remembered here.
  */
 struct socket_stream {
-	struct stream stream;	/* first: it is one */
+	struct stream stream; /* first: it is one */
 	bool was_reset;
 	bool is_finished;
 };
@@ -232,8 +232,14 @@ socket_free(struct stream *s)
 }
 
 static const struct stream_kind socket_kind = {
-	socket_read, socket_write, socket_finish, socket_settle, socket_linger, socket_is_broken,
-	socket_reset, socket_free,
+	socket_read,
+	socket_write,
+	socket_finish,
+	socket_settle,
+	socket_linger,
+	socket_is_broken,
+	socket_reset,
+	socket_free,
 };
 
 struct stream *

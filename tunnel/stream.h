@@ -22,13 +22,13 @@
 #include <stdint.h>
 
 enum io {
-	IO_OK,		/* progress: *done bytes, at least one */
-	IO_READ,	/* wait until the descriptor is readable */
-	IO_WRITE,	/* wait until it is writable */
-	IO_EOF,		/* read: the peer has finished, properly (FIN; close_notify in TLS);
+	IO_OK,     /* progress: *done bytes, at least one */
+	IO_READ,   /* wait until the descriptor is readable */
+	IO_WRITE,  /* wait until it is writable */
+	IO_EOF,    /* read: the peer has finished, properly (FIN; close_notify in TLS);
 			 * write, finish: it takes no more, but no reset has been seen (EPIPE) */
-	IO_RESET,	/* the peer has reset or is gone, or has cut TLS short without close_notify */
-	IO_FAILED,	/* broken by us or by the protocol; the stream is of no more use */
+	IO_RESET,  /* the peer has reset or is gone, or has cut TLS short without close_notify */
+	IO_FAILED, /* broken by us or by the protocol; the stream is of no more use */
 };
 
 struct stream;
@@ -47,8 +47,8 @@ struct stream_kind {
 /* First member of every kind of stream. */
 struct stream {
 	const struct stream_kind *kind;
-	int fd;			/* to wait on; for TLS, that of the lowest stream */
-	uint8_t *unread;	/* owned; what stream_unread() put back */
+	int fd;          /* to wait on; for TLS, that of the lowest stream */
+	uint8_t *unread; /* owned; what stream_unread() put back */
 	size_t unread_at, unread_bytes;
 };
 

@@ -28,8 +28,8 @@ tls_free(struct tls *tls)
 }
 
 static struct tls *
-tls_new(struct tls_config *config, struct stream *under, const struct tls_hooks *hooks,
-    unsigned side)
+tls_new(
+    struct tls_config *config, struct stream *under, const struct tls_hooks *hooks, unsigned side)
 {
 	struct tls *tls = calloc(1, sizeof *tls);
 	if (!tls) {
@@ -71,8 +71,8 @@ tls_client(struct tls_config *config, struct stream *under, const char *server_n
 	struct tls *tls = tls_new(config, under, hooks, GNUTLS_CLIENT);
 	if (!tls || !server_name)
 		return tls;
-	if (gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, server_name,
-	    strlen(server_name)) == 0)
+	if (gnutls_server_name_set(
+		tls->session, GNUTLS_NAME_DNS, server_name, strlen(server_name)) == 0)
 		return tls;
 	tls_free(tls);
 	return NULL;
@@ -135,8 +135,8 @@ explain(struct tls *tls, int got)
 		return;
 	if (tls->alert_received)
 		snprintf(tls->error, sizeof tls->error,
-		    "the peer refused with the alert \"%s\" (%u)",
-		    alert_name(tls->alert_received), tls->alert_received);
+		    "the peer refused with the alert \"%s\" (%u)", alert_name(tls->alert_received),
+		    tls->alert_received);
 	else if (tls->judgement)
 		snprintf(tls->error, sizeof tls->error, "refused with the alert \"%s\" (%u)",
 		    alert_name(tls->judgement), tls->judgement);
@@ -200,8 +200,8 @@ static int
 find_fault(struct tls *tls)
 {
 	const struct purpose *purpose = tls->config->purpose;
-	bool asks = purpose->is_judged ||
-	    tls->config->settings.client_certificate != TLS_CLIENT_OFF;
+	bool asks =
+	    purpose->is_judged || tls->config->settings.client_certificate != TLS_CLIENT_OFF;
 	if (purpose->alpn && strcmp(tls_alpn(tls), purpose->alpn) != 0)
 		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 	if (asks && !tls->was_judged)
@@ -216,8 +216,9 @@ find_fault(struct tls *tls)
 bool
 tls_is_fatal(const struct tls *tls, int got)
 {
-	return gnutls_error_is_fatal(got) || (got == GNUTLS_E_WARNING_ALERT_RECEIVED &&
-	    gnutls_protocol_get_version(tls->session) == GNUTLS_TLS1_3);
+	return gnutls_error_is_fatal(got) ||
+	    (got == GNUTLS_E_WARNING_ALERT_RECEIVED &&
+		gnutls_protocol_get_version(tls->session) == GNUTLS_TLS1_3);
 }
 
 /* One step: 0 done, 1 wait for *wait, else GnuTLS's error. GnuTLS says E_AGAIN once a partial
@@ -311,9 +312,10 @@ tls_alpn(const struct tls *tls)
 		return "";
 	const char *demanded = tls->config->purpose->alpn;
 	if (demanded)
-		return chosen.size == strlen(demanded) && !memcmp(demanded, chosen.data,
-		    chosen.size)
-		    ? demanded : "";
+		return chosen.size == strlen(demanded) &&
+			!memcmp(demanded, chosen.data, chosen.size)
+		    ? demanded
+		    : "";
 	for (; names && *names; names++)
 		if (chosen.size == strlen(*names) && !memcmp(*names, chosen.data, chosen.size))
 			return *names;
@@ -324,8 +326,9 @@ bool
 tls_export(struct tls *tls, const char *label, const void *context, size_t context_bytes, void *out,
     size_t out_bytes)
 {
-	return tls->state == TLS_OPEN && gnutls_prf_rfc5705(tls->session, strlen(label), label,
-	    context_bytes, context, out_bytes, out) == 0;
+	return tls->state == TLS_OPEN &&
+	    gnutls_prf_rfc5705(
+		tls->session, strlen(label), label, context_bytes, context, out_bytes, out) == 0;
 }
 
 const char *

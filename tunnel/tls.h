@@ -17,13 +17,13 @@ struct tls_config;
 struct tls;
 
 enum tls_purpose {
-	TLS_SESSION_RELAY,	/* TLS 1.3, mutual, ALPN valise/1 demanded */
+	TLS_SESSION_RELAY, /* TLS 1.3, mutual, ALPN valise/1 demanded */
 	TLS_SESSION_AGENT,
-	TLS_CHANNEL_RELAY,	/* TLS 1.3, external PSK (psk_ke), TLS_AES_128_GCM_SHA256, ALPN
+	TLS_CHANNEL_RELAY, /* TLS 1.3, external PSK (psk_ke), TLS_AES_128_GCM_SHA256, ALPN
 				 * valise-data/1 */
 	TLS_CHANNEL_AGENT,
-	TLS_ENDPOINT,		/* the agent ends a client's TLS 1.2 or 1.3 */
-	TLS_UPSTREAM,		/* the agent is client of a tls:// upstream, TLS 1.2 or 1.3 */
+	TLS_ENDPOINT, /* the agent ends a client's TLS 1.2 or 1.3 */
+	TLS_UPSTREAM, /* the agent is client of a tls:// upstream, TLS 1.2 or 1.3 */
 	TLS_PURPOSES
 };
 
@@ -33,8 +33,8 @@ struct tls_settings {
 	enum tls_purpose purpose;
 	/* PEM; certificate chain, leaf first. NULL where the purpose needs none. */
 	const struct secret *certificate, *private_key;
-	enum tls_client_certificate client_certificate;	/* TLS_ENDPOINT only */
-	const char *const *alpn;	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may
+	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
+	const char *const *alpn; /* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may
 					 * be NULL */
 	/* TLS_CHANNEL_RELAY: finds the key of an identity; false: unknown (the handshake then goes
 	 * on with a random key). Called from any worker's thread. */
@@ -71,8 +71,8 @@ struct tls_hooks {
 /* Server and client over `under`, which is adopted also on failure (NULL: memory). server_name: the
  * SNI that a client sends, NULL for none. key: TLS_CHANNEL_AGENT only, with identity. */
 struct tls *tls_server(struct tls_config *, struct stream *under, const struct tls_hooks *);
-struct tls *tls_client(struct tls_config *, struct stream *under, const char *server_name,
-    const struct tls_hooks *);
+struct tls *tls_client(
+    struct tls_config *, struct stream *under, const char *server_name, const struct tls_hooks *);
 /* Copies both; the key is wiped when the handshake is done. False: memory, or an identity of more
  * than 35. */
 bool tls_set_key(struct tls *, const char *identity, const struct secret *key);
@@ -95,10 +95,10 @@ void tls_alert(struct tls *, unsigned alert);
 enum io tls_linger(struct tls *);
 
 /* After the handshake. */
-const char *tls_alpn(const struct tls *);	/* "" if none */
+const char *tls_alpn(const struct tls *); /* "" if none */
 bool tls_export(struct tls *, const char *label, const void *context, size_t context_bytes,
-    void *out, size_t out_bytes);	/* RFC 8446 §7.5, RFC 5705 */
-const char *tls_version(const struct tls *);	/* "TLS1.3" */
+    void *out, size_t out_bytes);            /* RFC 8446 §7.5, RFC 5705 */
+const char *tls_version(const struct tls *); /* "TLS1.3" */
 /* TLS_CHANNEL_RELAY: the identity whose key the client proved to have; "" before. */
 const char *tls_identity(const struct tls *);
 /* TLS_ENDPOINT: did the client show a certificate (and was it judged good)? */

@@ -15,7 +15,8 @@
 #define SIGNATURES "+CTYPE-X509:+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1"
 
 /* Only forward-secret AEADs, AES first: ChaCha20 costs four to five times more. */
-#define MODERN "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES \
+#define MODERN \
+	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES \
 	":%SERVER_PRECEDENCE"
 #define SESSION "NONE:+VERS-TLS1.3:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES
 /* No group, so psk_ke.  The signature is never used, but GnuTLS takes no list without one. */
@@ -57,7 +58,8 @@ judge_chain(struct tls *tls, const gnutls_datum_t *list, unsigned count)
 	if (count > 0)
 		return alert;
 	return gnutls_protocol_get_version(tls->session) == GNUTLS_TLS1_3
-	    ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
+	    ? GNUTLS_A_CERTIFICATE_REQUIRED
+	    : GNUTLS_A_HANDSHAKE_FAILURE;
 }
 
 static int
@@ -166,19 +168,20 @@ first_certificate(gnutls_session_t session, const gnutls_datum_t *message)
 		left -= context < left ? context : left;
 	}
 	if (left < 2 * LENGTH)
-		return (gnutls_datum_t){0};
+		return (gnutls_datum_t){ 0 };
 	at += LENGTH;
 	size_t bytes = (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2];
-	return bytes > left - 2 * LENGTH ? (gnutls_datum_t){0} :
-	    (gnutls_datum_t){ (uint8_t *)(uintptr_t)(at + LENGTH), (unsigned)bytes };
+	return bytes > left - 2 * LENGTH
+	    ? (gnutls_datum_t){ 0 }
+	    : (gnutls_datum_t){ (uint8_t *)(uintptr_t)(at + LENGTH), (unsigned)bytes };
 }
 
 /* Both numbers of an RSA key cost time: with 56 000 bits each, one signature takes 11 s. */
 static bool
 is_affordable(gnutls_x509_crt_t certificate)
 {
-	enum { MODULUS_MOST = 16384 / 8 + 1, EXPONENT_MOST = 8 + 1 };	/* and an octet of sign */
-	gnutls_datum_t modulus = {0}, exponent = {0};
+	enum { MODULUS_MOST = 16384 / 8 + 1, EXPONENT_MOST = 8 + 1 }; /* and an octet of sign */
+	gnutls_datum_t modulus = { 0 }, exponent = { 0 };
 	gnutls_pubkey_t key;
 	if (gnutls_pubkey_init(&key) < 0)
 		return false;
@@ -219,8 +222,9 @@ on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned inco
 	(void)when;
 	if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
 		return on_certificate(session, message);
-	return incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO && tls->config->purpose->is_server ?
-	    on_client_hello(session, message) : 0;
+	return incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO && tls->config->purpose->is_server
+	    ? on_client_hello(session, message)
+	    : 0;
 }
 
 static bool
@@ -242,8 +246,8 @@ bool
 tls_config_apply(struct tls_config *config, struct tls *tls)
 {
 	gnutls_session_t session = tls->session;
-	bool asks = config->purpose->is_judged ||
-	    config->settings.client_certificate != TLS_CLIENT_OFF;
+	bool asks =
+	    config->purpose->is_judged || config->settings.client_certificate != TLS_CLIENT_OFF;
 	if (gnutls_priority_set(session, config->priority) < 0 || !apply_alpn(config, session))
 		return false;
 	if (config->certificate &&
@@ -256,12 +260,12 @@ tls_config_apply(struct tls_config *config, struct tls *tls)
 	if (config->purpose->is_server && config->certificate) {
 		/* on_verify() judges a missing certificate that is demanded, so that the owner
 		 * hears of it. */
-		gnutls_certificate_server_set_request(session,
-		    asks ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+		gnutls_certificate_server_set_request(
+		    session, asks ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
 	}
 	if (config->certificate)
-		gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
-		    on_message);
+		gnutls_handshake_set_hook_function(
+		    session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
 	return true;
 }
 
@@ -269,22 +273,25 @@ static void
 explain_certificate(int got, char *error)
 {
 	if (got == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		snprintf(error, TLS_ERROR, "the private key does not belong to the certificate; give the"
+		snprintf(error, TLS_ERROR,
+		    "the private key does not belong to the certificate; give the"
 		    " two that were made together");
 	else if (got == GNUTLS_E_DECRYPTION_FAILED)
-		snprintf(error, TLS_ERROR, "the private key is encrypted, and nobody is here to type its"
+		snprintf(error, TLS_ERROR,
+		    "the private key is encrypted, and nobody is here to type its"
 		    " password; decrypt it (openssl pkey -in KEY -out PLAIN), or issue it without"
 		    " --encrypt-key");
 	else
-		snprintf(error, TLS_ERROR, "the certificate or its key is unusable: %s Both must be PEM",
+		snprintf(error, TLS_ERROR,
+		    "the certificate or its key is unusable: %s Both must be PEM",
 		    gnutls_strerror(got));
 }
 
 static bool
 load_certificate(struct tls_config *config, const struct tls_settings *settings, char *error)
 {
-	if (settings->purpose != TLS_UPSTREAM && !(settings->certificate &&
-	    settings->private_key)) {
+	if (settings->purpose != TLS_UPSTREAM &&
+	    !(settings->certificate && settings->private_key)) {
 		snprintf(error, TLS_ERROR, "a certificate and its private key are needed");
 		return false;
 	}
@@ -296,8 +303,8 @@ load_certificate(struct tls_config *config, const struct tls_settings *settings,
 			(unsigned)settings->certificate->bytes };
 		const gnutls_datum_t key = { settings->private_key->data,
 			(unsigned)settings->private_key->bytes };
-		got = gnutls_certificate_set_x509_key_mem2(config->certificate, &chain, &key,
-		    GNUTLS_X509_FMT_PEM, NULL, 0);
+		got = gnutls_certificate_set_x509_key_mem2(
+		    config->certificate, &chain, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
 	}
 	if (got < 0)
 		explain_certificate(got, error);
@@ -308,7 +315,7 @@ static bool
 load_keys(struct tls_config *config, char *error)
 {
 	int got = config->purpose->is_server ? gnutls_psk_allocate_server_credentials(&config->keys)
-	    : gnutls_psk_allocate_client_credentials(&config->key);
+					     : gnutls_psk_allocate_client_credentials(&config->key);
 	if (got < 0) {
 		snprintf(error, TLS_ERROR, "memory is short");
 		return false;
@@ -377,10 +384,11 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 		config->settings.client_certificate = TLS_CLIENT_OFF;
 	int got = gnutls_priority_init(&config->priority, config->purpose->priority, NULL);
 	if (got < 0)
-		snprintf(error, TLS_ERROR, "GnuTLS refuses our cipher list: %s",
-		    gnutls_strerror(got));
-	bool is_loaded = got == 0 && (config->purpose->uses_key ? load_keys(config, error)
-	    : load_certificate(config, settings, error));
+		snprintf(
+		    error, TLS_ERROR, "GnuTLS refuses our cipher list: %s", gnutls_strerror(got));
+	bool is_loaded = got == 0 &&
+	    (config->purpose->uses_key ? load_keys(config, error)
+				       : load_certificate(config, settings, error));
 	if (is_loaded && copy_alpn(config, settings->alpn, error))
 		return config;
 	config_free(config);

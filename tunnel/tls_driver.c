@@ -42,8 +42,8 @@ on_deadline(void *arg)
 
 void
 tls_driver_start(struct tls_driver *d, struct loop *loop, struct tls *tls,
-    enum io (*step)(struct tls *), uint64_t deadline_ms,
-    void (*on_done)(void *arg, enum io end), void *arg)
+    enum io (*step)(struct tls *), uint64_t deadline_ms, void (*on_done)(void *arg, enum io end),
+    void *arg)
 {
 	d->loop = loop;
 	d->tls = tls;

@@ -20,7 +20,7 @@
 enum { TLS_LINGER_MS = 1000 };
 
 struct tls_driver {
-	struct loop *loop;	/* NULL: idle */
+	struct loop *loop; /* NULL: idle */
 	struct tls *tls;
 	enum io (*step)(struct tls *);
 	struct watch watch;
@@ -33,8 +33,8 @@ struct tls_driver {
 /* The driver is idle or {0}.  end: the step's last answer, or IO_WRITE, which stands for the
  * deadline. */
 void tls_driver_start(struct tls_driver *, struct loop *, struct tls *,
-    enum io (*step)(struct tls *), uint64_t deadline_ms,
-    void (*on_done)(void *arg, enum io end), void *arg);
+    enum io (*step)(struct tls *), uint64_t deadline_ms, void (*on_done)(void *arg, enum io end),
+    void *arg);
 /* No call any more; harmless twice and on {0}. */
 void tls_driver_wipe(struct tls_driver *);
 

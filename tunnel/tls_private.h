@@ -12,16 +12,16 @@
 
 struct purpose {
 	bool is_server;
-	bool is_judged;		/* the peer's certificate, by the hook */
-	bool uses_key;		/* external PSK */
-	const char *alpn;	/* demanded */
+	bool is_judged;   /* the peer's certificate, by the hook */
+	bool uses_key;    /* external PSK */
+	const char *alpn; /* demanded */
 	const char *priority;
 };
 
 struct tls_config {
 	_Atomic unsigned holders;
 	const struct purpose *purpose;
-	struct tls_settings settings;	/* without the PEM texts; alpn is a copy */
+	struct tls_settings settings; /* without the PEM texts; alpn is a copy */
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_psk_server_credentials_t keys;
@@ -30,13 +30,13 @@ struct tls_config {
 
 /* Where in the records the bytes that were pulled end. */
 struct tls_record {
-	uint8_t header[5], body[2];	/* of the last one; of its body the first bytes */
-	size_t at, left;		/* seen of the header; to come of the body */
-	size_t bodies;			/* bytes of all bodies so far */
+	uint8_t header[5], body[2]; /* of the last one; of its body the first bytes */
+	size_t at, left;            /* seen of the header; to come of the body */
+	size_t bodies;              /* bytes of all bodies so far */
 };
 
 struct tls {
-	struct stream stream;	/* first: it is one */
+	struct stream stream; /* first: it is one */
 	struct stream *under;
 	struct tls_config *config;
 	gnutls_session_t session;
@@ -44,19 +44,19 @@ struct tls {
 
 	enum { TLS_SHAKING, TLS_OPEN, TLS_BROKEN } state;
 	enum { TLS_WRITING, TLS_BYE_SAID, TLS_FINISHED } closing;
-	enum io below;		/* the lower stream's last answer other than IO_OK in this call */
-	enum io read_end;	/* once reading is over: how */
-	enum io write_end;	/* once writing has failed: how */
+	enum io below;     /* the lower stream's last answer other than IO_OK in this call */
+	enum io read_end;  /* once reading is over: how */
+	enum io write_end; /* once writing has failed: how */
 	struct tls_record record;
 	bool is_forgiving;
 	bool was_judged, name_was_seen, heard_no_tls;
-	struct buffer out;	/* encrypted bytes that the stream below has not taken yet */
-	size_t accepted;	/* user bytes inside `out` that the caller will pass again */
+	struct buffer out; /* encrypted bytes that the stream below has not taken yet */
+	size_t accepted;   /* user bytes inside `out` that the caller will pass again */
 
-	unsigned judgement;	/* the alert that a hook has asked for */
+	unsigned judgement; /* the alert that a hook has asked for */
 	unsigned alert_sent, alert_received;
 	char identity[36];
-	struct secret key;	/* TLS_CHANNEL_AGENT, until the handshake is done */
+	struct secret key; /* TLS_CHANNEL_AGENT, until the handshake is done */
 	char error[96];
 };
 

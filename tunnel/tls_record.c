@@ -6,7 +6,7 @@
 
 #include "tunnel/tls_private.h"
 
-enum { HEADER = sizeof ((struct tls_record *)0)->header, ALERT = 21 };
+enum { HEADER = sizeof((struct tls_record *)0)->header, ALERT = 21 };
 
 static size_t
 body_bytes(const struct tls_record *r)
@@ -42,8 +42,8 @@ tls_record_follow(struct tls_record *r, const uint8_t *data, size_t bytes)
 	while (bytes > 0) {
 		if (r->at == HEADER && r->left == 0)
 			r->at = 0;
-		size_t piece = r->at < HEADER ? follow_header(r, data, bytes) :
-		    follow_body(r, data, bytes);
+		size_t piece =
+		    r->at < HEADER ? follow_header(r, data, bytes) : follow_body(r, data, bytes);
 		data += piece;
 		bytes -= piece;
 	}

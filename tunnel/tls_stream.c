@@ -19,8 +19,8 @@ tls_flush(struct tls *tls)
 {
 	size_t done;
 	while (buffer_left(&tls->out) > 0 && tls->write_end == IO_OK) {
-		enum io io = stream_write(tls->under, buffer_front(&tls->out),
-		    buffer_left(&tls->out), &done);
+		enum io io = stream_write(
+		    tls->under, buffer_front(&tls->out), buffer_left(&tls->out), &done);
 		if (io == IO_READ || io == IO_WRITE)
 			return io;
 		if (io == IO_OK)
@@ -84,8 +84,10 @@ tls_pull(gnutls_transport_ptr_t arg, void *data, size_t bytes)
 	tls->below = io;
 	if (io == IO_EOF)
 		return 0;
-	gnutls_transport_set_errno(tls->session, io == IO_RESET ? ECONNRESET :
-	    io == IO_FAILED ? EIO : EAGAIN);
+	gnutls_transport_set_errno(tls->session,
+	    io == IO_RESET        ? ECONNRESET
+		: io == IO_FAILED ? EIO
+				  : EAGAIN);
 	return -1;
 }
 
@@ -252,5 +254,5 @@ free_all(struct stream *s)
 	tls_free((struct tls *)s);
 }
 
-const struct stream_kind tls_kind = { read_on, write_on, finish, settle, linger, is_broken,
-	reset, free_all };
+const struct stream_kind tls_kind = { read_on, write_on, finish, settle, linger, is_broken, reset,
+	free_all };

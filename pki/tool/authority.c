@@ -32,9 +32,10 @@ warn_if_due(void *arg, const struct ca *ca)
 	char text[OUTPUT_TIME];
 
 	if (authority_crl_is_due(ca, authority->now))
-		message_warning("the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files "
-		    "out", ca->name,
-		    authority->now >= ca->crl_next ? "ended" : "ends",
+		message_warning(
+		    "the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files "
+		    "out",
+		    ca->name, authority->now >= ca->crl_next ? "ended" : "ends",
 		    output_time(ca->crl_next, text));
 	return 0;
 }
@@ -51,8 +52,8 @@ authority_open(struct authority *authority, const struct common *common)
 	if (!dir)
 		return EX_USAGE;
 	code = store_open(&authority->store, dir);
-	return code || authority->silent ? code :
-	    ca_each(&authority->store, warn_if_due, authority);
+	return code || authority->silent ? code
+					 : ca_each(&authority->store, warn_if_due, authority);
 }
 
 void

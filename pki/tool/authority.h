@@ -13,11 +13,11 @@
 #include "pki/tool/store.h"
 
 struct authority {
-	const struct common *common;	/* borrowed */
+	const struct common *common; /* borrowed */
 	struct store store;
 	struct passphrase passphrase;
 	int64_t now;
-	bool silent;		/* no warnings, as the command reports the same itself */
+	bool silent; /* no warnings, as the command reports the same itself */
 };
 
 /* --ca or VALISE_CA; NULL after a message. */

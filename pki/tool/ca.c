@@ -7,7 +7,7 @@
 #include "pki/tool/message.h"
 
 static const char ca_columns[] =
-	"SELECT id, parent, name, role, key, crl_number, crl_this, crl_next, crl_seconds FROM ca ";
+    "SELECT id, parent, name, role, key, crl_number, crl_this, crl_next, crl_seconds FROM ca ";
 
 static void
 take_ca(sqlite3_stmt *row, struct ca *ca)
@@ -53,8 +53,9 @@ ca_find(struct store *store, const char *name, struct ca *ca)
 	if (code || ca->id)
 		return code;
 	code = store_each(store, join_name, list, "SELECT name FROM ca ORDER BY id LIMIT 20", "");
-	return code ? code : message_fail(EX_NOINPUT, "'%s': no such CA here; there are: %s", name,
-	    *list ? list : "none");
+	return code ? code
+		    : message_fail(EX_NOINPUT, "'%s': no such CA here; there are: %s", name,
+			  *list ? list : "none");
 }
 
 int
@@ -66,8 +67,9 @@ ca_by_id(struct store *store, int64_t id, struct ca *ca)
 	*ca = (struct ca){ 0 };
 	snprintf(sql, sizeof sql, "%s WHERE id = ?", ca_columns);
 	code = store_each(store, take_one_ca, ca, sql, "i", id);
-	return code || ca->id ? code :
-	    message_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
+	return code || ca->id
+	    ? code
+	    : message_fail(EX_DATAERR, "the inventory has lost a CA; restore a backup");
 }
 
 struct ca_each_call {
@@ -98,8 +100,8 @@ int
 ca_add(struct store *store, struct ca *ca)
 {
 	int code = store_do(store,
-	    "INSERT INTO ca(name, role, parent, key, crl_seconds) VALUES(?, ?, NULL, ?, ?)",
-	    "ttti", ca->name, ca->role, ca->key, ca->crl_seconds);
+	    "INSERT INTO ca(name, role, parent, key, crl_seconds) VALUES(?, ?, NULL, ?, ?)", "ttti",
+	    ca->name, ca->role, ca->key, ca->crl_seconds);
 
 	if (code)
 		return code;

@@ -11,8 +11,7 @@
 #include "pki/tool/token.h"
 
 static int
-make_file(struct authority *authority, struct new_ca *new, enum key_type type,
-    bool no_password)
+make_file(struct authority *authority, struct new_ca *new, enum key_type type, bool no_password)
 {
 	struct signer *signer = &new->signer;
 	gnutls_x509_privkey_t key = NULL;
@@ -34,8 +33,7 @@ make_file(struct authority *authority, struct new_ca *new, enum key_type type,
 }
 
 int
-ca_create_key(struct authority *authority, struct new_ca *new,
-    const struct ca_key_options *options)
+ca_create_key(struct authority *authority, struct new_ca *new, const struct ca_key_options *options)
 {
 	struct signer *signer = &new->signer;
 	char label[256];
@@ -58,11 +56,16 @@ mint_ca(const struct new_ca *new, const struct signer *parent, struct record *re
 	char common_name[256];
 	gnutls_pubkey_t public = NULL;
 	struct mint request = {
-		.common_name = common_name, .organisation = new->organisation,
-		    .not_before = record->not_before,
-		.not_after = record->not_after, .purposes = new->purposes, .is_ca = true,
-		.path_length = new->path_length, .permits = new->permits,
-		.grant = new->grant, .grant_bytes = new->grant_bytes,
+		.common_name = common_name,
+		.organisation = new->organisation,
+		.not_before = record->not_before,
+		.not_after = record->not_after,
+		.purposes = new->purposes,
+		.is_ca = true,
+		.path_length = new->path_length,
+		.permits = new->permits,
+		.grant = new->grant,
+		.grant_bytes = new->grant_bytes,
 	};
 	int code = key_public(new->signer.key, &public);
 
@@ -78,8 +81,7 @@ mint_ca(const struct new_ca *new, const struct signer *parent, struct record *re
 
 static int
 enter_ca(struct authority *authority, struct new_ca *new, const struct signer *parent,
-    struct record *record,
-    const gnutls_datum_t *der)
+    struct record *record, const gnutls_datum_t *der)
 {
 	struct signer *signer = &new->signer;
 	struct ca *ca = &signer->ca;
@@ -91,14 +93,15 @@ enter_ca(struct authority *authority, struct new_ca *new, const struct signer *p
 	ca->crl_seconds = CRL_S;
 	code = ca_add(&authority->store, ca);
 	record->issuer = ca->parent;
-	for (size_t i = 0; !code && new->permits && i < new->permits->count; i++)
+	for (size_t i = 0; !code && new->permits &&i < new->permits->count; i++)
 		code = store_do(&authority->store,
 		    "INSERT OR IGNORE INTO permit(ca, host) VALUES(?, ?)", "it", ca->id,
 		    new->permits->at[i]);
 	if (!code)
 		code = record_add(&authority->store, record, der);
-	if (!code && (gnutls_x509_crt_init(&signer->certificate) < 0 ||
-	    gnutls_x509_crt_import(signer->certificate, der, GNUTLS_X509_FMT_DER) < 0))
+	if (!code &&
+	    (gnutls_x509_crt_init(&signer->certificate) < 0 ||
+		gnutls_x509_crt_import(signer->certificate, der, GNUTLS_X509_FMT_DER) < 0))
 		code = message_no_memory();
 	return code;
 }
@@ -106,11 +109,13 @@ enter_ca(struct authority *authority, struct new_ca *new, const struct signer *p
 int
 ca_create(struct authority *authority, struct new_ca *new, const struct signer *parent)
 {
-	struct record record = { .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true,
-	    .not_before = authority->now - BACKDATE_S,
-	    .not_after = authority->now + new->seconds };
-	int64_t most = parent ? gnutls_x509_crt_get_expiration_time(parent->certificate) :
-	    INT64_MAX;
+	struct record record = { .serial_bytes = MINT_SERIAL,
+		.kind = "ca",
+		.current = true,
+		.not_before = authority->now - BACKDATE_S,
+		.not_after = authority->now + new->seconds };
+	int64_t most =
+	    parent ? gnutls_x509_crt_get_expiration_time(parent->certificate) : INT64_MAX;
 	struct ca *ca = &new->signer.ca;
 	gnutls_datum_t der = { 0 };
 	int code;
@@ -123,8 +128,8 @@ ca_create(struct authority *authority, struct new_ca *new, const struct signer *
 		code = enter_ca(authority, new, parent, &record, &der);
 	gnutls_free(der.data);
 	if (!code && new->key_pem.bytes)
-		code = store_put(&authority->store, ca->key, 0600, new->key_pem.data,
-		    new->key_pem.bytes);
+		code = store_put(
+		    &authority->store, ca->key, 0600, new->key_pem.data, new->key_pem.bytes);
 	if (!code)
 		code = publish_ca(&authority->store, ca);
 	return code ? code : publish_crl(&authority->store, &new->signer, 0, authority->now);

@@ -19,7 +19,8 @@
 #include "pki/tool/message.h"
 
 /* What the new certificate repeats of the old one. */
-struct template {
+struct template
+{
 	char common_name[256], organisation[256];
 	char permits[TEXTS_MOST][NAME_SIZE];
 	struct texts permit_texts;
@@ -46,41 +47,41 @@ copy_from(struct store *store, const struct signer *old, struct template *templa
 {
 	const struct profile *profile = profile_of_role(old->ca.role);
 	size_t name_bytes = sizeof template->common_name,
-	    organisation_bytes = sizeof template->organisation;
+	       organisation_bytes = sizeof template->organisation;
 	unsigned critical;
 	int code;
 
 	if (gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
-	    template->common_name,
-	    &name_bytes) < 0 ||
+		template->common_name, &name_bytes) < 0 ||
 	    gnutls_x509_crt_get_dn_by_oid(old->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0,
-	    template->organisation, &organisation_bytes) < 0)
-		return message_fail(EX_DATAERR, "the subject of the CA '%s' was not made by this program",
-		    old->ca.name);
+		template->organisation, &organisation_bytes) < 0)
+		return message_fail(EX_DATAERR,
+		    "the subject of the CA '%s' was not made by this program", old->ca.name);
 	template->mint = (struct mint){ .common_name = template->common_name,
-	    .organisation = template->organisation,
-	    .is_ca = true, .path_length = -1, .purposes = profile ? profile->purposes : NULL,
-	    .permits = &template->permit_texts };
-	gnutls_x509_crt_get_basic_constraints(old->certificate, &critical, NULL,
-	    &template->mint.path_length);
+		.organisation = template->organisation,
+		.is_ca = true,
+		.path_length = -1,
+		.purposes = profile ? profile->purposes : NULL,
+		.permits = &template->permit_texts };
+	gnutls_x509_crt_get_basic_constraints(
+	    old->certificate, &critical, NULL, &template->mint.path_length);
 	code = extension_read(old->certificate, OID_GRANT, &template->grant);
 	if (code)
 		return code;
 	template->mint.grant = template->grant.data;
 	template->mint.grant_bytes = template->grant.size;
-	return store_each(store, add_permit, template, "SELECT host FROM permit WHERE ca = ?", "i",
-	    old->ca.id);
+	return store_each(
+	    store, add_permit, template, "SELECT host FROM permit WHERE ca = ?", "i", old->ca.id);
 }
 
 static int
 choose_end(const struct authority *authority, const struct signer *old, const struct signer *parent,
-    int64_t seconds,
-    struct record *record)
+    int64_t seconds, struct record *record)
 {
 	bool is_root = old->ca.parent == old->ca.id;
 	bool is_sub = strcmp(old->ca.name, old->ca.role) != 0;
-	int64_t most = is_root ? INT64_MAX :
-	    gnutls_x509_crt_get_expiration_time(parent->certificate);
+	int64_t most =
+	    is_root ? INT64_MAX : gnutls_x509_crt_get_expiration_time(parent->certificate);
 	char text[OUTPUT_TIME];
 
 	record->not_before = authority->now - BACKDATE_S;
@@ -106,14 +107,15 @@ publish_chains(struct store *store, const struct ca *ca)
 {
 	if (ca->parent == ca->id)
 		return 0;
-	return record_each(store, publish_leaf_row, store, "WHERE current = 1 AND kind != 'ca' AND "
-	    "(issuer = ? OR issuer IN (SELECT id FROM ca WHERE parent = ?))", "ii", ca->id, ca->id);
+	return record_each(store, publish_leaf_row, store,
+	    "WHERE current = 1 AND kind != 'ca' AND "
+	    "(issuer = ? OR issuer IN (SELECT id FROM ca WHERE parent = ?))",
+	    "ii", ca->id, ca->id);
 }
 
 static int
 enter(struct authority *authority, struct signer *old, const struct signer *parent,
-    struct template *template,
-    struct record *record)
+    struct template *template, struct record *record)
 {
 	struct store *store = &authority->store;
 	bool is_root = old->ca.parent == old->ca.id;
@@ -124,8 +126,8 @@ enter(struct authority *authority, struct signer *old, const struct signer *pare
 	if (!code)
 		code = store_begin(store);
 	if (!code)
-		code = mint_certificate(&template->mint, public, is_root ? NULL :
-		    parent->certificate, parent->key, &der);
+		code = mint_certificate(&template->mint, public,
+		    is_root ? NULL : parent->certificate, parent->key, &der);
 	if (!code)
 		code = record_add(store, record, &der);
 	if (!code)
@@ -157,13 +159,15 @@ print(struct authority *authority, const struct record *record)
 int
 ca_renew(struct authority *authority, const struct record *old, int64_t seconds)
 {
-	struct record record =
-	    { .issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true };
+	struct record record = {
+		.issuer = old->issuer, .serial_bytes = MINT_SERIAL, .kind = "ca", .current = true
+	};
 	struct template *template = calloc(1, sizeof *template);
 	struct signer own = { 0 }, parent = { 0 };
 	struct ca above;
-	int code = template ? signer_open(&authority->store, old->name, &authority->passphrase,
-	    &own) : message_no_memory();
+	int code = template
+	    ? signer_open(&authority->store, old->name, &authority->passphrase, &own)
+	    : message_no_memory();
 
 	if (!code)
 		code = ca_by_id(&authority->store, own.ca.parent, &above);

@@ -19,15 +19,17 @@ ceiling_of(gnutls_x509_crt_t certificate, struct grant *grant, bool *found)
 		return code;
 	*found = grant_decode(grant, der.data, der.size, &why);
 	gnutls_free(der.data);
-	return *found ? 0 : message_fail(EX_DATAERR, "a certificate's grant cannot be read: it %s", why);
+	return *found
+	    ? 0
+	    : message_fail(EX_DATAERR, "a certificate's grant cannot be read: it %s", why);
 }
 
 static int
 fit_number(uint32_t *number, uint32_t most, const char *option)
 {
 	if (most && *number > most)
-		return message_fail(EX_DATAERR, "--%s %u is more than its CA may grant: %u", option,
-		    *number, most);
+		return message_fail(
+		    EX_DATAERR, "--%s %u is more than its CA may grant: %u", option, *number, most);
 	if (*number == 0)
 		*number = most;
 	return 0;
@@ -36,8 +38,9 @@ fit_number(uint32_t *number, uint32_t most, const char *option)
 static int
 fit_flag(bool flag, bool ceiling, const char *option)
 {
-	return flag && !ceiling ? message_fail(EX_DATAERR, "--%s is more than its CA may grant",
-	    option) : 0;
+	return flag && !ceiling
+	    ? message_fail(EX_DATAERR, "--%s is more than its CA may grant", option)
+	    : 0;
 }
 
 static bool
@@ -58,7 +61,8 @@ fit_sources(struct grant *grant, const struct grant *ceiling)
 		return 0;
 	for (size_t i = 0; i < grant->source_count; i++)
 		if (!source_is_within(&grant->sources[i], ceiling))
-			return message_fail(EX_DATAERR, "--from %s is outside of what its CA may grant",
+			return message_fail(EX_DATAERR,
+			    "--from %s is outside of what its CA may grant",
 			    prefix_text(&grant->sources[i], text));
 	if (grant->source_count == 0) {
 		grant->source_count = ceiling->source_count;

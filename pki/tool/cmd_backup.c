@@ -17,19 +17,32 @@
 #include "pki/tool/tarball.h"
 
 static const struct synopsis usage = {
-	"backup", "FILE", 1, 1,
+	"backup",
+	"FILE",
+	1,
+	1,
 	"Writes everything, keys included, to a new tar archive that only you may read.",
 	NULL,
 };
 static const struct synopsis restore_usage = {
-	"restore", "FILE", 1, 1,
+	"restore",
+	"FILE",
+	1,
+	1,
 	"Makes the authority of a backup again, in a directory that is not there yet.",
 	NULL,
 };
 
-static const struct { const char *path; mode_t mode; } folders[] = {
-	{ ".", 0755 }, { "private", 0700 }, { "cas", 0755 }, { "crls", 0755 }, { "issued", 0755 },
-	  { "tmp", 0700 },
+static const struct {
+	const char *path;
+	mode_t mode;
+} folders[] = {
+	{ ".", 0755 },
+	{ "private", 0700 },
+	{ "cas", 0755 },
+	{ "crls", 0755 },
+	{ "issued", 0755 },
+	{ "tmp", 0700 },
 };
 
 static int
@@ -74,7 +87,8 @@ add_all(struct tarball *tarball, struct store *store)
 	if (code)
 		return code;
 	image = sqlite3_serialize(store->db, "main", &bytes, 0);
-	code = image ? tarball_add(tarball, "inventory.db", 0600, image, (size_t)bytes) : message_no_memory();
+	code = image ? tarball_add(tarball, "inventory.db", 0600, image, (size_t)bytes)
+		     : message_no_memory();
 	sqlite3_free(image);
 	for (size_t i = 0; !code && i < sizeof folders / sizeof *folders; i++)
 		if (strcmp(folders[i].path, "tmp") != 0)
@@ -136,8 +150,8 @@ outnumber(struct store *store)
 	int code = store_begin(store);
 
 	if (!code)
-		code = store_do(store, "UPDATE ca SET crl_number = max(crl_number, ?)", "i",
-		    clock_wall_s());
+		code = store_do(
+		    store, "UPDATE ca SET crl_number = max(crl_number, ?)", "i", clock_wall_s());
 	return code ? code : store_commit(store);
 }
 
@@ -156,7 +170,7 @@ restore_beside(const char *archive, const char *dir, const char *beside)
 	store_close(&store);
 	if (!code && rename(beside, dir) < 0)
 		code = message_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
-	if (code)	/* there are keys in it */
+	if (code) /* there are keys in it */
 		nftw(beside, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return code;
 }
@@ -176,8 +190,8 @@ run_restore(int argc, char **argv)
 	if (!(dir = authority_directory(&common)))
 		return EX_USAGE;
 	if (access(dir, F_OK) == 0 && rmdir(dir) < 0)
-		return message_fail(EX_CANTCREAT,
-		    "%s is there and not empty; restore to a new directory", dir);
+		return message_fail(
+		    EX_CANTCREAT, "%s is there and not empty; restore to a new directory", dir);
 	length = strlen(dir);
 	while (length > 1 && dir[length - 1] == '/')
 		length--;
@@ -187,7 +201,8 @@ run_restore(int argc, char **argv)
 	code = restore_beside(operands.at[0], dir, beside);
 	if (code)
 		return code;
-	message_note("what was issued or revoked after the backup is not known here; revoke again what "
+	message_note(
+	    "what was issued or revoked after the backup is not known here; revoke again what "
 	    "must be, then run `valise-pki crl --all` and hand out the CRLs");
 	return output_print(&common, json_pack("{s:s}", "restored", dir));
 }

@@ -23,12 +23,15 @@ struct bundle_options {
 
 static const struct option_row rows[] = {
 	{ "out", OPTION_TEXT, offsetof(struct bundle_options, out), "FILE",
-	  "the new archive (default: NAME-agent.tar, NAME-relay.tar)", 0 },
+	    "the new archive (default: NAME-agent.tar, NAME-relay.tar)", 0 },
 	{ 0 }
 };
 
 static const struct synopsis usage = {
-	"bundle", "agent|relay NAME", 2, 2,
+	"bundle",
+	"agent|relay NAME",
+	2,
+	2,
 	"Makes a tar archive for /etc/valise: certificate, key, and the other side's CA and "
 	"CRL.",
 	rows,
@@ -37,17 +40,15 @@ static const struct synopsis usage = {
 /* The names are those of the example configurations. */
 static const struct packing {
 	const char *kind, *certificate, *key;
-	const char *others[2];	/* called there what they are called here */
+	const char *others[2]; /* called there what they are called here */
 } packings[] = {
-	{ "agent", "agent.crt", "agent.key",
-	  { "relays-ca.crt", "relays.crl" } },
-	{ "relay", "relay.crt", "relay.key",
-	  { "agents-ca.crt", "agents.crl" } },
+	{ "agent", "agent.crt", "agent.key", { "relays-ca.crt", "relays.crl" } },
+	{ "relay", "relay.crt", "relay.key", { "agents-ca.crt", "agents.crl" } },
 };
 
 static int
-pack(struct authority *authority, const struct identity_bundle *bundle, const struct packing *packing,
-    struct tarball *tarball)
+pack(struct authority *authority, const struct identity_bundle *bundle,
+    const struct packing *packing, struct tarball *tarball)
 {
 	struct secret chain = { 0 };
 	char path[PATH_MAX];
@@ -56,8 +57,8 @@ pack(struct authority *authority, const struct identity_bundle *bundle, const st
 	if (!code)
 		code = tarball_add(tarball, packing->certificate, 0644, chain.data, chain.bytes);
 	if (!code && bundle->key_pem.bytes)
-		code = tarball_add(tarball, packing->key, 0600, bundle->key_pem.data,
-		    bundle->key_pem.bytes);
+		code = tarball_add(
+		    tarball, packing->key, 0600, bundle->key_pem.data, bundle->key_pem.bytes);
 	for (size_t i = 0; !code && i < 2; i++)
 		code = tarball_add_file(tarball, packing->others[i],
 		    store_path(&authority->store, packing->others[i], path));
@@ -92,8 +93,7 @@ make(struct authority *authority, const struct packing *packing, const char *nam
 
 	if (!code && strcmp(bundle.record.kind, packing->kind) != 0)
 		code = message_fail(EX_USAGE, "'%s' is a certificate for %s %s", name,
-		    *bundle.record.kind == 'a' ? "an" : "a",
-		    bundle.record.kind);
+		    *bundle.record.kind == 'a' ? "an" : "a", bundle.record.kind);
 	if (!code)
 		code = tarball_create(&tarball, path, authority->now);
 	if (!code)
@@ -104,9 +104,9 @@ make(struct authority *authority, const struct packing *packing, const char *nam
 	if (!code)
 		code = output_print(authority->common,
 		    json_pack("{s:s, s:o, s:o, s:b}", "bundle", path, "sha256",
-		    archive_digest(path), "certificate_sha256",
-		    describe_fingerprint(bundle.chain[0]), "holds_key",
-		    bundle.key_pem.bytes > 0));
+			archive_digest(path), "certificate_sha256",
+			describe_fingerprint(bundle.chain[0]), "holds_key",
+			bundle.key_pem.bytes > 0));
 	identity_bundle_wipe(&bundle);
 	return code;
 }
@@ -127,8 +127,8 @@ run(int argc, char **argv)
 		if (strcmp(operands.at[0], packings[i].kind) == 0)
 			packing = &packings[i];
 	if (!packing)
-		return message_fail(EX_USAGE, "bundle: '%s' is neither agent nor relay",
-		    operands.at[0]);
+		return message_fail(
+		    EX_USAGE, "bundle: '%s' is neither agent nor relay", operands.at[0]);
 	snprintf(path, sizeof path, "%s-%s.tar", operands.at[1], packing->kind);
 	code = authority_open(&authority, &options.common);
 	if (!code)

@@ -30,15 +30,19 @@ struct check_options {
 
 static const struct option_row rows[] = {
 	{ "within", OPTION_SPAN, offsetof(struct check_options, within), "TIME",
-	  "a certificate that ends within TIME ends soon (default: a third of its life, at most "
-	  "30d, a CA 397d)", 0 },
+	    "a certificate that ends within TIME ends soon (default: a third of its life, at most "
+	    "30d, a CA 397d)",
+	    0 },
 	{ "offline", OPTION_TEXTS, offsetof(struct check_options, offline), "CA",
-	  "the key of this CA is kept elsewhere (repeat)", 0 },
+	    "the key of this CA is kept elsewhere (repeat)", 0 },
 	{ 0 }
 };
 
 static const struct synopsis usage = {
-	"check", "", 0, 0,
+	"check",
+	"",
+	0,
+	0,
 	"Looks at everything. Exits 0: fine, 2: something ends soon, 1: something ended or "
 	"is wrong.",
 	rows,
@@ -88,14 +92,17 @@ check_certificate(void *arg, const struct record *record)
 	struct check *check = arg;
 	bool is_ca = strcmp(record->kind, "ca") == 0;
 	int64_t third = (record->not_after - record->not_before - BACKDATE_S) / 3,
-	    most = is_ca ? 397 * DAY_S : 30 * DAY_S;
+		most = is_ca ? 397 * DAY_S : 30 * DAY_S;
 	char what[CA_NAME + 64], cure[CA_NAME + 64];
 
 	snprintf(what, sizeof what, "%s '%s'", is_ca ? "the CA" : record->kind, record->name);
-	snprintf(cure, sizeof cure, "`valise-pki renew %s`%s", record->name, is_ca ? "" :
-	    ", or revoke it if it is no longer used");
-	return judge_end(check, what, record->not_after, check->within ? check->within :
-	    third < most ? third : most, cure);
+	snprintf(cure, sizeof cure, "`valise-pki renew %s`%s", record->name,
+	    is_ca ? "" : ", or revoke it if it is no longer used");
+	return judge_end(check, what, record->not_after,
+	    check->within      ? check->within
+		: third < most ? third
+			       : most,
+	    cure);
 }
 
 static int
@@ -109,16 +116,16 @@ compare_file(void *arg, const char *path, const void *data, size_t bytes)
 
 	store_path(&check->authority->store, path, whole);
 	if (stat(whole, &status) < 0)
-		return findings_add(&check->findings, FINDING_WRONG, "%s: %s", path,
-		    strerror(errno));
+		return findings_add(
+		    &check->findings, FINDING_WRONG, "%s: %s", path, strerror(errno));
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		code = findings_add(&check->findings, FINDING_WRONG,
 		    "%s may be written by others; chmod 644 it", path);
 	if (!code && (size_t)status.st_size == bytes && !file_read(&file, whole, bytes + 1, error))
 		return findings_add(&check->findings, FINDING_WRONG, "%s", error);
 	if (!code && (file.bytes != bytes || memcmp(file.data, data, bytes) != 0))
-		code = findings_add(&check->findings, FINDING_WRONG,
-		    "%s is not what the inventory says", path);
+		code = findings_add(
+		    &check->findings, FINDING_WRONG, "%s is not what the inventory says", path);
 	secret_wipe(&file);
 	return code;
 }
@@ -160,8 +167,8 @@ check_key(void *arg, const struct record *record)
 	struct check *check = arg;
 	struct store *store = &check->authority->store;
 	char whole[PATH_MAX], error[FILE_ERROR];
-	const char *path = *record->key == '/' ? record->key :
-	    store_path(store, record->key, whole);
+	const char *path =
+	    *record->key == '/' ? record->key : store_path(store, record->key, whole);
 	gnutls_x509_crt_t certificate = NULL;
 	struct secret file = { 0 };
 	int code;
@@ -194,9 +201,9 @@ check_stray(struct check *check, const char *entry)
 		return 0;
 	snprintf(name, sizeof name, "%.*s", (int)(dot - entry), entry);
 	code = record_look_up(&check->authority->store, name, &record, &found);
-	return code || found ? code :
-	    findings_add(&check->findings, FINDING_WRONG,
-	    "issued/%s is not in the inventory; move it away", entry);
+	return code || found ? code
+			     : findings_add(&check->findings, FINDING_WRONG,
+				   "issued/%s is not in the inventory; move it away", entry);
 }
 
 static int
@@ -205,8 +212,9 @@ check_strays(struct check *check)
 	char path[PATH_MAX];
 	DIR *dir = opendir(store_path(&check->authority->store, "issued", path));
 	struct dirent *entry;
-	int code = dir ? 0 :
-	    findings_add(&check->findings, FINDING_WRONG, "%s: %s", path, strerror(errno));
+	int code = dir
+	    ? 0
+	    : findings_add(&check->findings, FINDING_WRONG, "%s: %s", path, strerror(errno));
 
 	while (!code && dir && (entry = readdir(dir)))
 		code = check_stray(check, entry->d_name);
@@ -222,11 +230,11 @@ check_directory(struct check *check, const char *path)
 	struct stat status;
 
 	if (stat(store_path(&check->authority->store, path, whole), &status) < 0)
-		return findings_add(&check->findings, FINDING_WRONG, "%s: %s", whole,
-		    strerror(errno));
+		return findings_add(
+		    &check->findings, FINDING_WRONG, "%s: %s", whole, strerror(errno));
 	if (status.st_mode & 077)
-		return findings_add(&check->findings, FINDING_WRONG,
-		    "%s is open to others; chmod go= it", whole);
+		return findings_add(
+		    &check->findings, FINDING_WRONG, "%s is open to others; chmod go= it", whole);
 	return 0;
 }
 
@@ -236,9 +244,10 @@ take_integrity(void *arg, sqlite3_stmt *row)
 	struct check *check = arg;
 	const char *text = (const char *)sqlite3_column_text(row, 0);
 
-	return text && strcmp(text, "ok") == 0 ? 0 :
-	    findings_add(&check->findings, FINDING_WRONG, "inventory.db: %s; restore a backup",
-	    text ? text : "damaged");
+	return text && strcmp(text, "ok") == 0
+	    ? 0
+	    : findings_add(&check->findings, FINDING_WRONG, "inventory.db: %s; restore a backup",
+		  text ? text : "damaged");
 }
 
 /* Under the lock: what another process is changing would look wrong. */
@@ -262,8 +271,8 @@ check_all(struct check *check)
 	if (!code)
 		code = check_strays(check);
 	for (size_t i = 0; !code && i < 3; i++)
-		code = check_directory(check,
-		    (const char *const[]){ "private", "tmp", "inventory.db" }[i]);
+		code = check_directory(
+		    check, (const char *const[]){ "private", "tmp", "inventory.db" }[i]);
 	return code;
 }
 

@@ -15,17 +15,19 @@ struct crl_options {
 	int64_t seconds;
 };
 
-static const struct option_row rows[] = {
-	{ "all", OPTION_FLAG, offsetof(struct crl_options, all), NULL, "of every CA", 0 },
+static const struct option_row rows[] = { { "all", OPTION_FLAG, offsetof(struct crl_options, all),
+					      NULL, "of every CA", 0 },
 	{ "days", OPTION_DAYS, offsetof(struct crl_options, seconds), "N",
-	  "lifetime, from now on for this CA (at first: 14)", 0 },
+	    "lifetime, from now on for this CA (at first: 14)", 0 },
 	{ "valid-for", OPTION_SPAN, offsetof(struct crl_options, seconds), "TIME",
-	  "... the same as 12h or 90s", 0 },
-	{ 0 }
-};
+	    "... the same as 12h or 90s", 0 },
+	{ 0 } };
 
 static const struct synopsis usage = {
-	"crl", "[CA...]", 0, -1,
+	"crl",
+	"[CA...]",
+	0,
+	-1,
 	"Writes new CRLs: crls/CA.crl, and the bundles ROLE.crl.",
 	rows,
 };
@@ -42,7 +44,8 @@ choose(void *arg, const struct ca *ca)
 	struct chosen *chosen = arg;
 
 	if (chosen->count == CAS_MOST)
-		return message_fail(EX_UNAVAILABLE, "more than %d CAs; name some of them", CAS_MOST);
+		return message_fail(
+		    EX_UNAVAILABLE, "more than %d CAs; name some of them", CAS_MOST);
 	return signer_open(&chosen->authority->store, ca->name, &chosen->authority->passphrase,
 	    &chosen->signers[chosen->count++]);
 }
@@ -70,8 +73,8 @@ write_all(struct chosen *chosen, int64_t seconds)
 	for (size_t i = 0; !code && i < chosen->count; i++)
 		code = publish_crl(store, &chosen->signers[i], seconds, chosen->authority->now);
 	if (!code)
-		code = publish_bundles(store, chosen->count == 1 ? chosen->signers[0].ca.role :
-		    "root");
+		code = publish_bundles(
+		    store, chosen->count == 1 ? chosen->signers[0].ca.role : "root");
 	return code ? code : store_commit(store);
 }
 
@@ -85,14 +88,14 @@ print(const struct chosen *chosen)
 
 		json_array_append_new(list,
 		    json_pack("{s:s, s:I, s:o}", "ca", ca->name, "crl_number",
-		    (json_int_t)ca->crl_number, "next_update", output_json_time(ca->crl_next)));
+			(json_int_t)ca->crl_number, "next_update", output_json_time(ca->crl_next)));
 	}
 	return output_print(chosen->authority->common, list);
 }
 
 static int
-apply(struct authority *authority, const struct crl_options *options,
-    const struct operands *operands)
+apply(
+    struct authority *authority, const struct crl_options *options, const struct operands *operands)
 {
 	struct chosen *chosen = calloc(1, sizeof *chosen);
 	int code;
@@ -100,8 +103,8 @@ apply(struct authority *authority, const struct crl_options *options,
 	if (!chosen)
 		return message_no_memory();
 	chosen->authority = authority;
-	code = options->all ? ca_each(&authority->store, choose, chosen) :
-	    choose_named(chosen, operands);
+	code = options->all ? ca_each(&authority->store, choose, chosen)
+			    : choose_named(chosen, operands);
 	if (!code)
 		code = write_all(chosen, options->seconds);
 	if (!code)

@@ -16,25 +16,26 @@ struct export_options {
 	const char *out, *passphrase_file;
 };
 
-static const struct option_row rows[] = {
-	{ "p12", OPTION_FLAG, offsetof(struct export_options, p12), NULL,
-	  "PKCS#12 (AES-256, SHA-256)", 0 },
+static const struct option_row rows[] = { { "p12", OPTION_FLAG,
+					      offsetof(struct export_options, p12), NULL,
+					      "PKCS#12 (AES-256, SHA-256)", 0 },
 	{ "legacy", OPTION_FLAG, offsetof(struct export_options, legacy), NULL,
-	  "... with 3DES and SHA-1, for Apple's keychains", 0 },
+	    "... with 3DES and SHA-1, for Apple's keychains", 0 },
 	{ "p12-passphrase-file", OPTION_TEXT, offsetof(struct export_options, passphrase_file),
-	  "FILE",
-	  "... its passphrase is the first line of FILE", 0 },
+	    "FILE", "... its passphrase is the first line of FILE", 0 },
 	{ "pem-bundle", OPTION_FLAG, offsetof(struct export_options, pem_bundle), NULL,
-	  "key and chain in one PEM file", 0 },
+	    "key and chain in one PEM file", 0 },
 	{ "k8s-secret", OPTION_FLAG, offsetof(struct export_options, k8s_secret), NULL,
-	  "a Kubernetes Secret of type kubernetes.io/tls", 0 },
+	    "a Kubernetes Secret of type kubernetes.io/tls", 0 },
 	{ "out", OPTION_TEXT, offsetof(struct export_options, out), "FILE",
-	  "the new file (default: NAME.p12, NAME.pem, NAME.yaml)", 0 },
-	{ 0 }
-};
+	    "the new file (default: NAME.p12, NAME.pem, NAME.yaml)", 0 },
+	{ 0 } };
 
 static const struct synopsis usage = {
-	"export", "NAME", 1, 1,
+	"export",
+	"NAME",
+	1,
+	1,
 	"Writes a certificate with its key to a file that only you may read.",
 	rows,
 };
@@ -110,8 +111,8 @@ make_secret(struct identity_bundle *bundle, struct secret *out)
 		bytes = asprintf(&yaml,
 		    "apiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\ntype: "
 		    "kubernetes.io/tls\ndata:\n"
-		    "  ca.crt: %s\n  tls.crt: %s\n  tls.key: %s\n", name, texts[0], texts[1],
-		    texts[2]);
+		    "  ca.crt: %s\n  tls.crt: %s\n  tls.key: %s\n",
+		    name, texts[0], texts[1], texts[2]);
 	if (!code && (bytes < 0 || !secret_init(out, yaml, (size_t)bytes)))
 		code = message_no_memory();
 	if (bytes >= 0) {
@@ -143,12 +144,13 @@ make_p12(struct identity_bundle *bundle, const struct export_options *options, s
 
 static int
 write_out(struct authority *authority, const struct export_options *options,
-    struct identity_bundle *bundle,
-    const struct secret *content)
+    struct identity_bundle *bundle, const struct secret *content)
 {
 	char path[CA_NAME + 8], error[FILE_ERROR];
-	const char *suffix = options->p12 ? "p12" : options->pem_bundle ? "pem" : "yaml",
-	    *out = options->out;
+	const char *suffix = options->p12 ? "p12"
+	    : options->pem_bundle         ? "pem"
+					  : "yaml",
+		   *out = options->out;
 
 	if (!out) {
 		snprintf(path, sizeof path, "%s.%s", bundle->record.name, suffix);
@@ -170,9 +172,9 @@ export_one(struct authority *authority, const struct export_options *options, co
 		code = message_fail(EX_NOINPUT,
 		    "the key of '%s' is not kept here; issued/%s.crt is all there is", name, name);
 	if (!code)
-		code = options->p12 ? make_p12(&bundle, options, &content) :
-		    options->pem_bundle ? make_pem(&bundle, &content) :
-		    make_secret(&bundle, &content);
+		code = options->p12       ? make_p12(&bundle, options, &content)
+		    : options->pem_bundle ? make_pem(&bundle, &content)
+					  : make_secret(&bundle, &content);
 	if (!code)
 		code = write_out(authority, options, &bundle, &content);
 	secret_wipe(&content);
@@ -191,10 +193,11 @@ run(int argc, char **argv)
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
 	if (options.p12 + options.pem_bundle + options.k8s_secret != 1)
-		return message_fail(EX_USAGE, "export: say one of --p12, --pem-bundle, --k8s-secret");
+		return message_fail(
+		    EX_USAGE, "export: say one of --p12, --pem-bundle, --k8s-secret");
 	if (!options.p12 && (options.legacy || options.passphrase_file))
-		return message_fail(EX_USAGE,
-		    "export: --legacy and --p12-passphrase-file go with --p12");
+		return message_fail(
+		    EX_USAGE, "export: --legacy and --p12-passphrase-file go with --p12");
 	code = authority_open(&authority, &options.common);
 	if (!code)
 		code = export_one(&authority, &options, operands.at[0]);

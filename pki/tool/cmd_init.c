@@ -26,15 +26,17 @@ struct init_options {
 
 static const struct option_row rows[] = {
 	{ "name", OPTION_TEXT, offsetof(struct init_options, name), "TEXT",
-	  "what the CAs are called (default: Valise and six random digits)", 0 },
+	    "what the CAs are called (default: Valise and six random digits)", 0 },
 	{ "days", OPTION_DAYS, offsetof(struct init_options, seconds), "N",
-	  "lifetime of the CAs (default: 3650)", 0 },
-	CA_KEY_OPTION_ROWS(struct init_options, key),
-	{ 0 }
+	    "lifetime of the CAs (default: 3650)", 0 },
+	CA_KEY_OPTION_ROWS(struct init_options, key), { 0 }
 };
 
 static const struct synopsis usage = {
-	"init", "", 0, 0,
+	"init",
+	"",
+	0,
+	0,
 	"Makes an authority in a new directory.",
 	rows,
 };
@@ -44,13 +46,18 @@ plan(struct new_ca *cas, const struct init_options *options, const char *organis
 {
 	int64_t seconds = options->seconds ? options->seconds : CA_S;
 
-	cas[0] = (struct new_ca){ .name = "root", .role = "root", .organisation = organisation,
-	    .path_length = 2, .seconds = seconds };
+	cas[0] = (struct new_ca){ .name = "root",
+		.role = "root",
+		.organisation = organisation,
+		.path_length = 2,
+		.seconds = seconds };
 	for (size_t i = 0; i < PROFILES; i++)
 		cas[1 + i] = (struct new_ca){ .name = profile_all[i].role,
-		    .role = profile_all[i].role, .organisation = organisation,
-		    .path_length = profile_all[i].granted ? 1 : 0,
-		    .purposes = profile_all[i].purposes, .seconds = seconds };
+			.role = profile_all[i].role,
+			.organisation = organisation,
+			.path_length = profile_all[i].granted ? 1 : 0,
+			.purposes = profile_all[i].purposes,
+			.seconds = seconds };
 	return 0;
 }
 
@@ -67,9 +74,10 @@ refuse_second(struct authority *authority)
 	int64_t count = 0;
 	int code = store_each(&authority->store, take_count, &count, "SELECT count(*) FROM ca", "");
 
-	return code || count == 0 ? code :
-	    message_fail(EX_CANTCREAT, "%s holds an authority already; give another directory",
-	    authority->store.dir);
+	return code || count == 0
+	    ? code
+	    : message_fail(EX_CANTCREAT, "%s holds an authority already; give another directory",
+		  authority->store.dir);
 }
 
 /* Before anybody is asked for a passphrase; create_all() looks again under the lock. */
@@ -110,10 +118,11 @@ print(const struct authority *authority, const struct new_ca *cas)
 
 	json_object_set_new(object, "directory", json_string(authority->store.dir));
 	for (size_t i = 0; i < CAS; i++)
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", cas[i].name,
-		    "not_after",
-		    output_json_time(gnutls_x509_crt_get_expiration_time(cas[i].signer.certificate)),
-		    "sha256", describe_fingerprint(cas[i].signer.certificate)));
+		json_array_append_new(list,
+		    json_pack("{s:s, s:o, s:o}", "name", cas[i].name, "not_after",
+			output_json_time(
+			    gnutls_x509_crt_get_expiration_time(cas[i].signer.certificate)),
+			"sha256", describe_fingerprint(cas[i].signer.certificate)));
 	json_object_set_new(object, "ca", list);
 	return output_print(authority->common, object);
 }
@@ -123,7 +132,7 @@ run(int argc, char **argv)
 {
 	struct init_options options = { 0 };
 	struct authority authority = { .common = &options.common,
-	    .passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS } };
+		.passphrase = { .common = &options.common, PASSPHRASE_OF_CA_KEYS } };
 	struct new_ca cas[CAS] = { 0 };
 	struct operands operands;
 	char organisation[64], digits[7];
@@ -139,8 +148,7 @@ run(int argc, char **argv)
 		return message_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
 		    ORGANISATION_MOST);
 	arc4random_buf(random, sizeof random);
-	snprintf(organisation, sizeof organisation, "%s%s", options.name ? options.name :
-	    "Valise ",
+	snprintf(organisation, sizeof organisation, "%s%s", options.name ? options.name : "Valise ",
 	    options.name ? "" : hex_encode(digits, random, sizeof random));
 	authority.now = clock_wall_s();
 	plan(cas, &options, organisation);

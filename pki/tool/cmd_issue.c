@@ -9,14 +9,14 @@ struct issue_options {
 	struct leaf_key_options key;
 };
 
-static const struct option_row rows[] = {
-	REQUEST_OPTION_ROWS(struct issue_options, request),
-	LEAF_KEY_OPTION_ROWS(struct issue_options, key),
-	{ 0 }
-};
+static const struct option_row rows[] = { REQUEST_OPTION_ROWS(struct issue_options, request),
+	LEAF_KEY_OPTION_ROWS(struct issue_options, key), { 0 } };
 
 static const struct synopsis usage = {
-	"issue", "relay|agent|server|client NAME", 2, 2,
+	"issue",
+	"relay|agent|server|client NAME",
+	2,
+	2,
 	"Makes a key and a certificate: issued/NAME.key and issued/NAME.crt.",
 	rows,
 };

@@ -17,12 +17,15 @@ struct lint_options {
 
 static const struct option_row rows[] = {
 	{ "all", OPTION_FLAG, offsetof(struct lint_options, all), NULL,
-	  "every current certificate and CRL of the authority", 0 },
+	    "every current certificate and CRL of the authority", 0 },
 	{ 0 }
 };
 
 static const struct synopsis usage = {
-	"lint", "[FILE...]", 0, -1,
+	"lint",
+	"[FILE...]",
+	0,
+	-1,
 	"Tells what is unwise (exits 2) or wrong (exits 1) about certificates and CRLs.",
 	rows,
 };
@@ -74,8 +77,8 @@ lint_record(void *arg, const struct record *record)
 
 	if (record->revoked_at)
 		return 0;
-	snprintf(name, sizeof name, "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" :
-	    "issued", record->name);
+	snprintf(name, sizeof name, "%s/%s.crt", strcmp(record->kind, "ca") == 0 ? "cas" : "issued",
+	    record->name);
 	return lint_file(linting->findings, store_path(&linting->authority->store, name, path),
 	    linting->authority->now);
 }
@@ -99,8 +102,8 @@ lint_all(struct findings *findings, const struct common *common)
 	int code = authority_open(&authority, common);
 
 	if (!code)
-		code = record_each(&authority.store, lint_record, &linting,
-		    "WHERE current = 1 ORDER BY id", "");
+		code = record_each(
+		    &authority.store, lint_record, &linting, "WHERE current = 1 ORDER BY id", "");
 	if (!code)
 		code = ca_each(&authority.store, lint_ca_crl, &linting);
 	authority_close(&authority);

@@ -16,16 +16,19 @@ struct list_options {
 
 static const struct option_row rows[] = {
 	{ "expiring", OPTION_SPAN, offsetof(struct list_options, expiring), "TIME",
-	  "only current ones that end within TIME (30d), or have ended", 0 },
+	    "only current ones that end within TIME (30d), or have ended", 0 },
 	{ "revoked", OPTION_FLAG, offsetof(struct list_options, revoked), NULL,
-	  "only revoked and held ones", 0 },
+	    "only revoked and held ones", 0 },
 	{ "all", OPTION_FLAG, offsetof(struct list_options, all), NULL,
-	  "all there ever were, also those that renew and rekey replaced", 0 },
+	    "all there ever were, also those that renew and rekey replaced", 0 },
 	{ 0 }
 };
 
 static const struct synopsis usage = {
-	"list", "[NAME]", 0, 1,
+	"list",
+	"[NAME]",
+	0,
+	1,
 	"Lists the newest 250 certificates: state, kind, name, end, serial, hosts.",
 	rows,
 };
@@ -35,8 +38,8 @@ enum { LINES_MOST = 250 };
 
 struct listing {
 	const struct authority *authority;
-	json_t *list;		/* with --json */
-	bool more;		/* than are shown */
+	json_t *list; /* with --json */
+	bool more;    /* than are shown */
 };
 
 static const char *
@@ -56,12 +59,10 @@ add_json(struct listing *listing, const struct record *record)
 	bool revoked = record->revoked_at != 0;
 	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "state",
 	    state_of(record, listing->authority->now), "kind", record->kind, "name", record->name,
-	    "serial", record_serial(record, serial), "hosts", record->hosts,
-	    "not_before", output_json_time(record->not_before), "not_after",
-	    output_json_time(record->not_after),
-	    "revoked_at", revoked ? output_json_time(record->revoked_at) : json_null(),
-	    "reason", revoked ? json_string(crl_reason_word((unsigned)record->reason)) :
-	    json_null());
+	    "serial", record_serial(record, serial), "hosts", record->hosts, "not_before",
+	    output_json_time(record->not_before), "not_after", output_json_time(record->not_after),
+	    "revoked_at", revoked ? output_json_time(record->revoked_at) : json_null(), "reason",
+	    revoked ? json_string(crl_reason_word((unsigned)record->reason)) : json_null());
 
 	return row && json_array_append_new(listing->list, row) == 0 ? 0 : message_no_memory();
 }
@@ -75,8 +76,8 @@ on_record(void *arg, const struct record *record)
 	if (listing->list)
 		return add_json(listing, record);
 	printf("%-8s %-6s %-24s %s %s %s\n", state_of(record, listing->authority->now),
-	    record->kind, record->name,
-	    output_time(record->not_after, end), record_serial(record, serial), record->hosts);
+	    record->kind, record->name, output_time(record->not_after, end),
+	    record_serial(record, serial), record->hosts);
 	return 0;
 }
 
@@ -97,16 +98,17 @@ list_current(struct authority *authority, struct listing *listing)
 	if (!listing->list)
 		code = store_each(&authority->store, take_id, &first,
 		    "SELECT id FROM certificate WHERE current = 1 "
-		    "ORDER BY id DESC LIMIT 1 OFFSET ?", "i", (int64_t)LINES_MOST);
+		    "ORDER BY id DESC LIMIT 1 OFFSET ?",
+		    "i", (int64_t)LINES_MOST);
 	listing->more = first != 0;
-	return code ? code : record_each(&authority->store, on_record, listing,
-	    "WHERE current = 1 AND id > ? ORDER BY id", "i", first);
+	return code ? code
+		    : record_each(&authority->store, on_record, listing,
+			  "WHERE current = 1 AND id > ? ORDER BY id", "i", first);
 }
 
 static int
 list_chosen(struct authority *authority, const struct list_options *options,
-    const struct operands *operands,
-    struct listing *listing)
+    const struct operands *operands, struct listing *listing)
 {
 	int64_t until = authority->now + options->expiring;
 
@@ -119,7 +121,8 @@ list_chosen(struct authority *authority, const struct list_options *options,
 	if (options->expiring)
 		return record_each(&authority->store, on_record, listing,
 		    "WHERE not_after < ? AND current = 1 AND "
-		    "(revoked_at IS NULL OR reason = 6) ORDER BY not_after", "i", until);
+		    "(revoked_at IS NULL OR reason = 6) ORDER BY not_after",
+		    "i", until);
 	if (options->all)
 		return record_each(&authority->store, on_record, listing, "ORDER BY id", "");
 	return list_current(authority, listing);
@@ -129,8 +132,8 @@ static int
 list(struct authority *authority, const struct list_options *options,
     const struct operands *operands)
 {
-	struct listing listing =
-	    { .authority = authority, .list = options->common.json ? json_array() : NULL };
+	struct listing listing = { .authority = authority,
+		.list = options->common.json ? json_array() : NULL };
 	int code = list_chosen(authority, options, operands, &listing);
 
 	if (!code && listing.list)

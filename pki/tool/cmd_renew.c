@@ -13,44 +13,47 @@
 struct renew_options {
 	struct common common;
 	int64_t seconds;
-	struct leaf_key_options key;	/* of rekey */
+	struct leaf_key_options key; /* of rekey */
 	const char *csr;
 };
 
 #define LIFETIME_ROWS \
 	{ "days", OPTION_DAYS, offsetof(struct renew_options, seconds), "N", \
-	  "lifetime (default: as for a new one)", 0 }, \
-	{ "valid-for", OPTION_SPAN, offsetof(struct renew_options, seconds), "TIME", \
-	  "... the same as 12h or 90s", 0 }
+		"lifetime (default: as for a new one)", 0 }, \
+	{ \
+		"valid-for", OPTION_SPAN, offsetof(struct renew_options, seconds), "TIME", \
+		    "... the same as 12h or 90s", 0 \
+	}
 
-static const struct option_row rows[] = {
-	LIFETIME_ROWS,
-	{ 0 }
-};
-static const struct option_row rekey_rows[] = {
-	LIFETIME_ROWS,
+static const struct option_row rows[] = { LIFETIME_ROWS, { 0 } };
+static const struct option_row rekey_rows[] = { LIFETIME_ROWS,
 	LEAF_KEY_OPTION_ROWS(struct renew_options, key),
 	{ "csr", OPTION_TEXT, offsetof(struct renew_options, csr), "FILE",
-	  "the new key is the one of this request", 0 },
-	{ 0 }
-};
+	    "the new key is the one of this request", 0 },
+	{ 0 } };
 
 static const struct synopsis usage = {
-	"renew", "NAME", 1, 1,
+	"renew",
+	"NAME",
+	1,
+	1,
 	"Issues a certificate again for the same key; also a CA's. The old one stays "
 	"revocable.",
 	rows,
 };
 static const struct synopsis rekey_usage = {
-	"rekey", "NAME", 1, 1,
+	"rekey",
+	"NAME",
+	1,
+	1,
 	"Issues a certificate again for a new key. The old one stays revocable.",
 	rekey_rows,
 };
 
 /* Names, kind and grant as they are in the certificate. */
 static int
-read_leaf(struct leaf *leaf, const struct record *record, gnutls_x509_crt_t certificate,
-    int64_t seconds)
+read_leaf(
+    struct leaf *leaf, const struct record *record, gnutls_x509_crt_t certificate, int64_t seconds)
 {
 	bool granted;
 	int code = names_of_certificate(&leaf->names, certificate);
@@ -62,8 +65,8 @@ read_leaf(struct leaf *leaf, const struct record *record, gnutls_x509_crt_t cert
 	leaf->key_place = record->key;
 	if (!code && !leaf->profile)
 		code = message_fail(EX_DATAERR,
-		    "the inventory holds '%s' as '%s', which is not a kind that this program knows", record->name,
-		    record->kind);
+		    "the inventory holds '%s' as '%s', which is not a kind that this program knows",
+		    record->name, record->kind);
 	return code ? code : ceiling_of(certificate, &leaf->grant, &granted);
 }
 
@@ -94,8 +97,7 @@ take_requested_key(struct leaf *leaf, const char *csr, struct leaf_key *key)
 
 static int
 make_new_key(struct authority *authority, const struct renew_options *options,
-    const struct record *record,
-    struct leaf *leaf, struct leaf_key *key)
+    const struct record *record, struct leaf *leaf, struct leaf_key *key)
 {
 	char own[CA_NAME + 16];
 
@@ -105,8 +107,7 @@ make_new_key(struct authority *authority, const struct renew_options *options,
 	if (!options->key.key && !options->key.token && strcmp(record->key, own) != 0)
 		return message_fail(EX_USAGE,
 		    "the key of '%s' is not kept here (%s); give --csr FILE, --key or --token",
-		    record->name,
-		    *record->key ? record->key : "it was signed for a request");
+		    record->name, *record->key ? record->key : "it was signed for a request");
 	return leaf_key_make(authority, &options->key, leaf, key);
 }
 
@@ -131,8 +132,8 @@ issue_again(struct authority *authority, const struct renew_options *options,
 	if (!code)
 		code = leaf_judge(&authority->store, &signer, &leaf);
 	if (!code)
-		code = rekey ? make_new_key(authority, options, record, &leaf, &key) :
-		    keep_key(&leaf, certificate, &key);
+		code = rekey ? make_new_key(authority, options, record, &leaf, &key)
+			     : keep_key(&leaf, certificate, &key);
 	if (!code)
 		code = leaf_issue(authority, &signer, &leaf, &renewed);
 	if (!code)
@@ -159,10 +160,11 @@ again(const struct renew_options *options, const char *name, bool rekey)
 	if (!code && !rekey)
 		code = leaf_may_be_renewed(&record);
 	if (!code && strcmp(record.kind, "ca") == 0)
-		code = rekey ? message_fail(EX_USAGE,
-		    "a CA's key is not changed in place: make another sub-CA or authority, "
-		    "and list both in *_cas until the last certificate of the old one has ended") :
-		    ca_renew(&authority, &record, options->seconds);
+		code = rekey
+		    ? message_fail(EX_USAGE,
+			  "a CA's key is not changed in place: make another sub-CA or authority, "
+			  "and list both in *_cas until the last certificate of the old one has ended")
+		    : ca_renew(&authority, &record, options->seconds);
 	else if (!code)
 		code = issue_again(&authority, options, &record, rekey);
 	authority_close(&authority);

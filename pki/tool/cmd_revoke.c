@@ -17,22 +17,31 @@ struct revoke_options {
 
 static const struct option_row rows[] = {
 	{ "reason", OPTION_TEXT, offsetof(struct revoke_options, reason), "WORD",
-	  "of RFC 5280: keyCompromise, superseded ... (default: unspecified)", 0 },
+	    "of RFC 5280: keyCompromise, superseded ... (default: unspecified)", 0 },
 	{ 0 }
 };
 
 static const struct synopsis usage = {
-	"revoke", "NAME|SERIAL", 1, 1,
+	"revoke",
+	"NAME|SERIAL",
+	1,
+	1,
 	"Revokes every living certificate of NAME, or the one with SERIAL, and writes the CRL.",
 	rows,
 };
 static const struct synopsis hold_usage = {
-	"hold", "NAME|SERIAL", 1, 1,
+	"hold",
+	"NAME|SERIAL",
+	1,
+	1,
 	"Revokes for the time being (certificateHold); unhold takes it back.",
 	NULL,
 };
 static const struct synopsis unhold_usage = {
-	"unhold", "NAME|SERIAL", 1, 1,
+	"unhold",
+	"NAME|SERIAL",
+	1,
+	1,
 	"Takes what is held off the CRL.",
 	NULL,
 };
@@ -59,12 +68,14 @@ read_reason(const char *word, enum crl_reason *reason)
 		/* OpenSSL writes CACompromise */
 		if (strcasecmp(word, crl_reason_word(i)) == 0) {
 			*reason = (enum crl_reason)i;
-			return i != CRL_REMOVE ? 0 :
-			    message_fail(EX_USAGE, "removeFromCRL is for delta CRLs; "
-			    "`valise-pki unhold` takes a certificate off the CRL");
+			return i != CRL_REMOVE
+			    ? 0
+			    : message_fail(EX_USAGE,
+				  "removeFromCRL is for delta CRLs; "
+				  "`valise-pki unhold` takes a certificate off the CRL");
 		}
-		snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
-		    crl_reason_word(i));
+		snprintf(
+		    list + used, sizeof list - used, "%s%s", used ? ", " : "", crl_reason_word(i));
 	}
 	return message_fail(EX_USAGE, "--reason '%s' is not a reason of RFC 5280: %s", word, list);
 }
@@ -93,13 +104,12 @@ mark(struct authority *authority, const struct record *record, bool by_name,
 		code = store_do(store, list_named, "iiti", authority->now, (int64_t)change->reason,
 		    record->name, authority->now);
 	else
-		code = store_do(store, list_one, "iii", authority->now, (int64_t)change->reason,
-		    record->id);
+		code = store_do(
+		    store, list_one, "iii", authority->now, (int64_t)change->reason, record->id);
 	if (code || sqlite3_changes(store->db) > 0)
 		return code;
 	return message_fail(EX_DATAERR, "'%s', serial %s, is %s", record->name,
-	    record_serial(record, serial),
-	    change->listed ? "revoked already" : "not held");
+	    record_serial(record, serial), change->listed ? "revoked already" : "not held");
 }
 
 static int
@@ -124,13 +134,12 @@ print(const struct authority *authority, const struct record *record, const stru
 	char serial[SERIAL_HEX], crl[PATH_MAX];
 
 	snprintf(crl, sizeof crl, "%s/%s.crl", authority->store.dir, signer->ca.role);
-	return output_print(authority->common, json_pack("{s:s, s:s, s:o, s:s, s:I, s:o, s:s}",
-	    change->listed ? "revoked" : "let_go", record->name, "serial",
-	    record_serial(record, serial),
-	    "reason", change->listed ? json_string(crl_reason_word(change->reason)) : json_null(),
-	    "issuer", signer->ca.name,
-	    "crl_number", (json_int_t)signer->ca.crl_number, "crl_next_update",
-	    output_json_time(signer->ca.crl_next), "crl", crl));
+	return output_print(authority->common,
+	    json_pack("{s:s, s:s, s:o, s:s, s:I, s:o, s:s}", change->listed ? "revoked" : "let_go",
+		record->name, "serial", record_serial(record, serial), "reason",
+		change->listed ? json_string(crl_reason_word(change->reason)) : json_null(),
+		"issuer", signer->ca.name, "crl_number", (json_int_t)signer->ca.crl_number,
+		"crl_next_update", output_json_time(signer->ca.crl_next), "crl", crl));
 }
 
 static int
@@ -147,13 +156,13 @@ change_state(const struct common *common, const char *operand, const struct chan
 	if (!code)
 		code = ca_by_id(&authority.store, record.issuer, &ca);
 	if (!code && ca.parent == ca.id && strcmp(record.name, ca.name) == 0)
-		code = message_fail(EX_USAGE,
-		    "a root cannot be revoked; take it out of every *_cas file instead");
+		code = message_fail(
+		    EX_USAGE, "a root cannot be revoked; take it out of every *_cas file instead");
 	if (!code)
 		code = signer_open(&authority.store, ca.name, &authority.passphrase, &signer);
 	if (!code)
-		code = apply(&authority, &signer, &record, strcmp(record.name, operand) == 0,
-		    change);
+		code =
+		    apply(&authority, &signer, &record, strcmp(record.name, operand) == 0, change);
 	if (!code)
 		code = print(&authority, &record, &signer, change);
 	signer_wipe(&signer);

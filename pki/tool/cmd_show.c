@@ -13,7 +13,10 @@
 enum { FILE_MOST = 256 * 1024 * 1024 };
 
 static const struct synopsis usage = {
-	"show", "FILE|NAME|SERIAL", 1, 1,
+	"show",
+	"FILE|NAME|SERIAL",
+	1,
+	1,
 	"Shows a certificate of the inventory, or a file: certificates, request, CRL, key "
 	"or PKCS#12.",
 	NULL,
@@ -66,8 +69,8 @@ run(int argc, char **argv)
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	return access(operands.at[0], F_OK) == 0 ? show_path(&options, operands.at[0]) :
-	    show_record(&options, operands.at[0]);
+	return access(operands.at[0], F_OK) == 0 ? show_path(&options, operands.at[0])
+						 : show_record(&options, operands.at[0]);
 }
 
 const struct command command_show = { &usage, run };

@@ -9,15 +9,16 @@ struct sign_options {
 	struct texts allow;
 };
 
-static const struct option_row rows[] = {
-	{ "allow", OPTION_TEXTS, offsetof(struct sign_options, allow), "EXTENSION",
-	  "take this from the request: subjectAltName", 0 },
-	REQUEST_OPTION_ROWS(struct sign_options, request),
-	{ 0 }
-};
+static const struct option_row rows[] = { { "allow", OPTION_TEXTS,
+					      offsetof(struct sign_options, allow), "EXTENSION",
+					      "take this from the request: subjectAltName", 0 },
+	REQUEST_OPTION_ROWS(struct sign_options, request), { 0 } };
 
 static const struct synopsis usage = {
-	"sign", "CSR relay|agent|server|client NAME", 3, 3,
+	"sign",
+	"CSR relay|agent|server|client NAME",
+	3,
+	3,
 	"Signs a request: issued/NAME.crt. What the request asks for is ignored unless "
 	"allowed.",
 	rows,

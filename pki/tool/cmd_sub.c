@@ -22,18 +22,20 @@ struct sub_options {
 
 static const struct option_row rows[] = {
 	{ "permit", OPTION_TEXTS, offsetof(struct sub_options, permits), "dns:NAME",
-	  "its agents may serve NAME and what is below (repeat)", 0 },
+	    "its agents may serve NAME and what is below (repeat)", 0 },
 	{ "shared", OPTION_FLAG, offsetof(struct sub_options, grant.shared), NULL,
-	  "names may overlap another sub-CA's, agents may share them", 0 },
+	    "names may overlap another sub-CA's, agents may share them", 0 },
 	GRANT_OPTION_ROWS(struct sub_options, grant),
 	{ "days", OPTION_DAYS, offsetof(struct sub_options, seconds), "N",
-	  "lifetime (default: 1095)", 0 },
-	CA_KEY_OPTION_ROWS(struct sub_options, key),
-	{ 0 }
+	    "lifetime (default: 1095)", 0 },
+	CA_KEY_OPTION_ROWS(struct sub_options, key), { 0 }
 };
 
 static const struct synopsis usage = {
-	"sub", "NAME", 1, 1,
+	"sub",
+	"NAME",
+	1,
+	1,
 	"Makes a sub-CA of agents for one customer, with the names it may certify.",
 	rows,
 };
@@ -48,7 +50,8 @@ static int
 read_permits(struct permits *permits, const struct texts *given)
 {
 	if (given->count == 0)
-		return message_fail(EX_USAGE, "sub: which names? give --permit dns:customer.example");
+		return message_fail(
+		    EX_USAGE, "sub: which names? give --permit dns:customer.example");
 	for (size_t i = 0; i < given->count; i++) {
 		const char *name = given->at[i];
 
@@ -56,7 +59,8 @@ read_permits(struct permits *permits, const struct texts *given)
 		    !name_normalise(permits->storage[i], name + 4, strlen(name + 4)))
 			return message_fail(EX_USAGE,
 			    "--permit '%s' is not of the form dns:customer.example (which permits "
-			    "the names below it too)", name);
+			    "the names below it too)",
+			    name);
 		permits->texts.at[permits->texts.count++] = permits->storage[i];
 	}
 	return 0;
@@ -74,8 +78,8 @@ refuse_overlap(void *arg, sqlite3_stmt *row)
 			return message_fail(EX_DATAERR,
 			    "dns:%s overlaps dns:%s of the sub-CA '%s'; two customers could serve "
 			    "the same name. "
-			    "Say --shared if that is meant", permits->storage[i], host,
-			    (const char *)sqlite3_column_text(row, 1));
+			    "Say --shared if that is meant",
+			    permits->storage[i], host, (const char *)sqlite3_column_text(row, 1));
 	return 0;
 }
 
@@ -86,14 +90,14 @@ refuse_second(struct store *store, const char *name)
 	bool found;
 	int code = record_look_up(store, name, &old, &found);
 
-	return code || !found ? code :
-	    message_fail(EX_CANTCREAT, "'%s' exists already: %s; take another name", name, old.kind);
+	return code || !found ? code
+			      : message_fail(EX_CANTCREAT,
+				    "'%s' exists already: %s; take another name", name, old.kind);
 }
 
 static int
 create(struct authority *authority, struct new_ca *new, const struct signer *parent,
-    const struct permits *permits,
-    bool shared)
+    const struct permits *permits, bool shared)
 {
 	struct store *store = &authority->store;
 	int code = store_begin(store);
@@ -113,8 +117,8 @@ create(struct authority *authority, struct new_ca *new, const struct signer *par
 static int
 print(const struct authority *authority, const struct new_ca *new)
 {
-	json_t *object = output_join(json_pack("{s:s}", "name", new->name),
-	    describe_certificate(new->signer.certificate));
+	json_t *object = output_join(
+	    json_pack("{s:s}", "name", new->name), describe_certificate(new->signer.certificate));
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof path, "%s/cas/%s.crt", authority->store.dir, new->name);
@@ -128,17 +132,16 @@ read_organisation(const struct signer *parent, char out[64])
 {
 	size_t bytes = 64;
 
-	if (gnutls_x509_crt_get_dn_by_oid(parent->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0,
-	    0, out, &bytes) < 0)
-		return message_fail(EX_DATAERR, "the CA '%s' has no organisation in its subject",
-		    parent->ca.name);
+	if (gnutls_x509_crt_get_dn_by_oid(
+		parent->certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0, out, &bytes) < 0)
+		return message_fail(
+		    EX_DATAERR, "the CA '%s' has no organisation in its subject", parent->ca.name);
 	return 0;
 }
 
 static int
 make(struct authority *authority, const struct sub_options *options, struct new_ca *new,
-    struct signer *parent,
-    const struct permits *permits)
+    struct signer *parent, const struct permits *permits)
 {
 	const struct profile *profile = profile_of_kind("agent");
 	uint8_t der[GRANT_DER_BYTES];
@@ -147,10 +150,11 @@ make(struct authority *authority, const struct sub_options *options, struct new_
 	int code = grant_options_read(&ceiling, &options->grant, new->name);
 
 	if (!code && !grant_encode(&ceiling, der, sizeof der, &new->grant_bytes))
-		code = message_fail(EX_USAGE, "the ceiling is out of its ranges; see valise-pki(1)");
+		code =
+		    message_fail(EX_USAGE, "the ceiling is out of its ranges; see valise-pki(1)");
 	if (!code)
-		code = signer_open(&authority->store, profile->role, &authority->passphrase,
-		    parent);
+		code =
+		    signer_open(&authority->store, profile->role, &authority->passphrase, parent);
 	if (!code)
 		code = read_organisation(parent, organisation);
 	new->role = profile->role;

@@ -20,20 +20,22 @@ struct verify_options {
 	struct texts cas, crls;
 };
 
-static const struct option_row rows[] = {
-	{ "as", OPTION_TEXT, offsetof(struct verify_options, role), "ROLE",
-	  "agent, relay, server or client", 0 },
+static const struct option_row rows[] = { { "as", OPTION_TEXT,
+					      offsetof(struct verify_options, role), "ROLE",
+					      "agent, relay, server or client", 0 },
 	{ "serve", OPTION_TEXT, offsetof(struct verify_options, serve), "NAME",
-	  "and may it serve NAME? (agent, relay, server)", 0 },
+	    "and may it serve NAME? (agent, relay, server)", 0 },
 	{ "cas", OPTION_TEXTS, offsetof(struct verify_options, cas), "FILE",
-	  "believe these CAs (repeat; default: the authority's for the role)", 0 },
+	    "believe these CAs (repeat; default: the authority's for the role)", 0 },
 	{ "crls", OPTION_TEXTS, offsetof(struct verify_options, crls), "FILE",
-	  "with these CRLs (repeat)", 0 },
-	{ 0 }
-};
+	    "with these CRLs (repeat)", 0 },
+	{ 0 } };
 
 static const struct synopsis usage = {
-	"verify", "FILE", 1, 1,
+	"verify",
+	"FILE",
+	1,
+	1,
 	"Says whether the first certificate of FILE would be believed, and why not. Exits 0 "
 	"or 1.",
 	rows,
@@ -47,9 +49,10 @@ read_role(const char *word, enum role *role)
 			*role = (enum role)i;
 			return 0;
 		}
-	return word ? message_fail(EX_USAGE, "--as '%s' is not a role: give agent, relay, server or client",
-	    word) :
-	    message_fail(EX_USAGE, "verify: in which role? give --as agent, relay, server or client");
+	return word ? message_fail(EX_USAGE,
+			  "--as '%s' is not a role: give agent, relay, server or client", word)
+		    : message_fail(EX_USAGE,
+			  "verify: in which role? give --as agent, relay, server or client");
 }
 
 /* Where --cas is not given, the files that init made for the role. */
@@ -59,11 +62,13 @@ load_trust(const struct verify_options *options, struct trust **trust)
 	char cas[PATH_MAX], crls[PATH_MAX], file[64], label[64], error[TRUST_ERROR];
 	struct authority authority = { 0 };
 	const char *default_cas[] = { cas }, *default_crls[] = { crls };
-	struct trust_sources sources =
-	    { .ca_files = options->cas.at, .ca_count = options->cas.count,
-	    .crl_files = options->crls.at, .crl_count = options->crls.count,
-	    .crls_configured = options->crls.count > 0, .expired = CRL_EXPIRED_REJECT,
-	    .label = "--cas" };
+	struct trust_sources sources = { .ca_files = options->cas.at,
+		.ca_count = options->cas.count,
+		.crl_files = options->crls.at,
+		.crl_count = options->crls.count,
+		.crls_configured = options->crls.count > 0,
+		.expired = CRL_EXPIRED_REJECT,
+		.label = "--cas" };
 
 	if (options->cas.count == 0) {
 		int code = authority_open(&authority, &options->common);
@@ -101,14 +106,13 @@ judge_name(const struct identity *identity, const char *serve, struct verdict *v
 
 	if (!name_normalise_pattern(name, serve, strlen(serve))) {
 		verdict->code = VERIFY_NAME_MISMATCH;
-		snprintf(verdict->sentence, sizeof verdict->sentence, "'%.100s' is not a server name",
-		    serve);
+		snprintf(verdict->sentence, sizeof verdict->sentence,
+		    "'%.100s' is not a server name", serve);
 	} else if (identity_covers(identity, name, NULL) == COVER_NONE) {
 		verdict->code = VERIFY_NAME_MISMATCH;
 		verdict->position = 0;
 		snprintf(verdict->sentence, sizeof verdict->sentence,
-		    "no name in the certificate of '%s' covers %s",
-		    identity_name(identity), name);
+		    "no name in the certificate of '%s' covers %s", identity_name(identity), name);
 	}
 }
 
@@ -122,16 +126,16 @@ print(const struct common *common, const struct identity *identity, const struct
 	if (!believed) {
 		json_object_set_new(object, "code", json_string(verify_code_word(verdict->code)));
 		json_object_set_new(object, "why", json_string(verdict->sentence));
-		json_object_set_new(object, "position", verdict->position < 0 ? json_null() :
-		    json_integer(verdict->position));
+		json_object_set_new(object, "position",
+		    verdict->position < 0 ? json_null() : json_integer(verdict->position));
 	} else {
 		json_object_set_new(object, "name", json_string(identity_name(identity)));
 		json_object_set_new(object, "subject", json_string(identity_subject(identity)));
-		json_object_set_new(object, "until",
-		    output_json_time(identity_not_after(identity)));
+		json_object_set_new(
+		    object, "until", output_json_time(identity_not_after(identity)));
 		json_object_set_new(object, "grant",
-		    identity_grant(identity) ? describe_grant(identity_grant(identity)) :
-		    json_null());
+		    identity_grant(identity) ? describe_grant(identity_grant(identity))
+					     : json_null());
 	}
 	return output_print(common, object);
 }
@@ -148,12 +152,11 @@ judge(const struct verify_options *options, enum role role, struct trust *trust,
 
 	for (size_t i = 0; i < count; i++)
 		chain[i] = pem_block(file, i);
-	identity = verify_chain(trust, role, chain, count, role == ROLE_AGENT ? NULL :
-	    options->serve,
-	    clock_wall_s(), &verdict);
+	identity = verify_chain(trust, role, chain, count,
+	    role == ROLE_AGENT ? NULL : options->serve, clock_wall_s(), &verdict);
 	if (identity && role == ROLE_AGENT && options->serve)
 		judge_name(identity, options->serve, &verdict);
-	if (verdict.code == VERIFY_INTERNAL)	/* neither yes nor no */
+	if (verdict.code == VERIFY_INTERNAL) /* neither yes nor no */
 		return message_fail(EX_OSERR, "%s", verdict.sentence);
 	code = print(&options->common, identity, &verdict, options->role);
 	if (!code && verdict.code != VERIFY_OK)

@@ -8,7 +8,7 @@
 
 struct command {
 	const struct synopsis *usage;
-	int (*run)(int argc, char **argv);	/* argv[0] is the word; the exit code is returned */
+	int (*run)(int argc, char **argv); /* argv[0] is the word; the exit code is returned */
 };
 
 extern const struct command command_init, command_sub;

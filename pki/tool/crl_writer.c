@@ -10,8 +10,8 @@ static const uint8_t oid_authority_key_id[] = { 0x06, 3, 0x55, 0x1d, 0x23 };
 static const uint8_t oid_reason_code[] = { 0x06, 3, 0x55, 0x1d, 0x15 };
 
 static const uint8_t ecdsa_sha256[] = { 0x30, 10, 0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2 };
-static const uint8_t rsa_sha256[] =
-    { 0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0 };
+static const uint8_t rsa_sha256[] = { 0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1,
+	11, 5, 0 };
 static const uint8_t ed25519[] = { 0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70 };
 
 static const struct crl_algorithm {
@@ -58,14 +58,14 @@ crl_writer_begin(struct crl_writer *writer, gnutls_x509_crt_t issuer, uint64_t n
 		    "a CA certificate has no subject key identifier; it cannot issue a CRL");
 	mark = encode_mark(encoding);
 	encode_raw(encoding, key_id, bytes);
-	encode_wrap(encoding, 0x80, mark);	/* keyIdentifier [0] */
+	encode_wrap(encoding, 0x80, mark); /* keyIdentifier [0] */
 	encode_wrap(encoding, DER_SEQUENCE, mark);
 	wrap_extension(encoding, oid_authority_key_id, mark);
 	mark = encode_mark(encoding);
 	encode_number(encoding, number);
 	wrap_extension(encoding, oid_crl_number, mark);
 	encode_wrap(encoding, DER_SEQUENCE, all);
-	encode_wrap(encoding, DER_CONTEXT_SEQUENCE, all);	/* crlExtensions [0] */
+	encode_wrap(encoding, DER_CONTEXT_SEQUENCE, all); /* crlExtensions [0] */
 	writer->end = encode_mark(encoding);
 	writer->issuer = issuer;
 	return 0;
@@ -97,7 +97,8 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key,
     const struct crl_algorithm *algorithm, gnutls_datum_t *out)
 {
 	gnutls_datum_t data = { (unsigned char *)(uintptr_t)encode_finish(tbs),
-	    (unsigned)tbs->bytes }, signature = { 0 };
+		(unsigned)tbs->bytes },
+		       signature = { 0 };
 	struct encoding whole = { 0 };
 	int problem;
 
@@ -105,10 +106,10 @@ sign_to_be_signed(const struct encoding *tbs, gnutls_privkey_t key,
 		return message_no_memory();
 	problem = gnutls_privkey_sign_data2(key, algorithm->sign, 0, &data, &signature);
 	if (problem < 0)
-		return message_fail(EX_SOFTWARE, "the CA's key cannot sign: %s",
-		    gnutls_strerror(problem));
+		return message_fail(
+		    EX_SOFTWARE, "the CA's key cannot sign: %s", gnutls_strerror(problem));
 	encode_raw(&whole, signature.data, signature.size);
-	encode_raw(&whole, "", 1);		/* no unused bits */
+	encode_raw(&whole, "", 1); /* no unused bits */
 	encode_wrap(&whole, DER_BIT_STRING, 0);
 	encode_raw(&whole, algorithm->identifier, algorithm->bytes);
 	encode_raw(&whole, data.data, data.size);
@@ -144,7 +145,7 @@ crl_writer_sign(struct crl_writer *writer, gnutls_privkey_t key, int64_t this_up
 	encode_time(encoding, this_update);
 	encode_raw(encoding, name.data, name.size);
 	encode_raw(encoding, algorithm->identifier, algorithm->bytes);
-	encode_number(encoding, 1);		/* v2 */
+	encode_number(encoding, 1); /* v2 */
 	encode_wrap(encoding, DER_SEQUENCE, 0);
 	gnutls_free(name.data);
 	return sign_to_be_signed(encoding, key, algorithm, out);

@@ -14,8 +14,8 @@
 
 struct crl_writer {
 	struct encoding list;
-	size_t end;		/* mark behind the entries */
-	gnutls_x509_crt_t issuer;	/* borrowed */
+	size_t end;               /* mark behind the entries */
+	gnutls_x509_crt_t issuer; /* borrowed */
 };
 
 /* {0} before; crl_writer_wipe() after, whatever happened. */

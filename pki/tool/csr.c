@@ -36,9 +36,10 @@ check(gnutls_x509_crq_t request, const char *path)
 	if (problem < 0)
 		return message_fail(EX_DATAERR,
 		    "%s: its signature does not prove that whoever asks holds the key (%s); "
-		    "make the request again", path, gnutls_strerror(problem));
-	if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm,
-	    bits) < GNUTLS_SEC_PARAM_MEDIUM)
+		    "make the request again",
+		    path, gnutls_strerror(problem));
+	if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) <
+	    GNUTLS_SEC_PARAM_MEDIUM)
 		return message_fail(EX_DATAERR,
 		    "%s: its key (%s, %u bits) is too weak; use P-256, Ed25519 or RSA from 2048 "
 		    "bits on",
@@ -60,11 +61,12 @@ csr_load(const char *path, gnutls_x509_crq_t *out)
 	problem = gnutls_x509_crq_init(out);
 	if (problem >= 0)
 		problem = gnutls_x509_crq_import(*out, &data,
-		    memmem(file.data, file.bytes, "-----BEGIN", 10) ?
-		    GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER);
+		    memmem(file.data, file.bytes, "-----BEGIN", 10) ? GNUTLS_X509_FMT_PEM
+								    : GNUTLS_X509_FMT_DER);
 	secret_wipe(&file);
-	return problem < 0 ? message_fail(EX_DATAERR, "%s is not a certificate signing request: %s", path,
-	    gnutls_strerror(problem)) : check(*out, path);
+	return problem < 0 ? message_fail(EX_DATAERR, "%s is not a certificate signing request: %s",
+				 path, gnutls_strerror(problem))
+			   : check(*out, path);
 }
 
 int
@@ -92,8 +94,8 @@ check_allow(const struct texts *allow)
 
 		for (size_t j = 0; j < sizeof extensions / sizeof *extensions; j++)
 			if (strcmp(allow->at[i], extensions[j].word) == 0)
-				why = extensions[j].allowable ? NULL :
-				    "set by the kind of certificate";
+				why = extensions[j].allowable ? NULL
+							      : "set by the kind of certificate";
 		if (why)
 			return message_fail(EX_USAGE,
 			    "--allow '%s' is %s; only subjectAltName can be allowed", allow->at[i],
@@ -109,7 +111,7 @@ report_ignored(gnutls_x509_crq_t request, const struct texts *allow)
 	size_t bytes = sizeof oid;
 
 	for (unsigned i = 0; gnutls_x509_crq_get_extension_info(request, i, oid, &bytes, NULL) >= 0;
-	    i++, bytes = sizeof oid) {
+	     i++, bytes = sizeof oid) {
 		const char *word = oid;
 
 		for (size_t j = 0; j < sizeof extensions / sizeof *extensions; j++)
@@ -122,8 +124,7 @@ report_ignored(gnutls_x509_crq_t request, const struct texts *allow)
 
 static int
 add_name(struct names *names, const struct profile *profile, gnutls_x509_subject_alt_name_t type,
-    const char *text,
-    size_t bytes)
+    const char *text, size_t bytes)
 {
 	if (strlen(text) != bytes)
 		return message_fail(EX_DATAERR, "the request asks for a name with a NUL inside");
@@ -147,8 +148,8 @@ read_names(gnutls_x509_crq_t request, const struct profile *profile, struct name
 	int code = 0, found;
 
 	for (unsigned i = 0; !code; i++, bytes = sizeof value - 1) {
-		found = gnutls_x509_crq_get_subject_alt_name(request, i, value, &bytes, &type,
-		    NULL);
+		found =
+		    gnutls_x509_crq_get_subject_alt_name(request, i, value, &bytes, &type, NULL);
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
@@ -163,8 +164,8 @@ read_names(gnutls_x509_crq_t request, const struct profile *profile, struct name
 			code = names_add_raw(names, (gnutls_x509_subject_alt_name_t)found,
 			    &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 		else
-			code = add_name(names, profile, (gnutls_x509_subject_alt_name_t)found,
-			    value, bytes);
+			code = add_name(
+			    names, profile, (gnutls_x509_subject_alt_name_t)found, value, bytes);
 	}
 	return code;
 }

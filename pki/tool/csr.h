@@ -17,8 +17,8 @@ int csr_load(const char *path, gnutls_x509_crq_t *out);
 int csr_public(gnutls_x509_crq_t, gnutls_pubkey_t *out);
 /* Its subjectAltName, as `profile` may have it, if `allow` lists that extension; tells
  * of those that it ignores. */
-int csr_take_names(gnutls_x509_crq_t, const struct texts *allow, const struct profile *,
-    struct names *);
+int csr_take_names(
+    gnutls_x509_crq_t, const struct texts *allow, const struct profile *, struct names *);
 /* Whatever names it asks for, for `show`. */
 int csr_names(gnutls_x509_crq_t, struct names *);
 

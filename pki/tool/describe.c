@@ -89,18 +89,21 @@ describe_key(int algorithm, unsigned bits)
 static json_t *
 purposes_of(gnutls_x509_crt_t certificate)
 {
-	static const struct { const char *oid, *word; } words[] = {
-		{ OID_SERVER_AUTH, "serverAuth" }, { OID_CLIENT_AUTH, "clientAuth" },
-		  { OID_AGENT_PURPOSE, "valiseAgent" },
+	static const struct {
+		const char *oid, *word;
+	} words[] = {
+		{ OID_SERVER_AUTH, "serverAuth" },
+		{ OID_CLIENT_AUTH, "clientAuth" },
+		{ OID_AGENT_PURPOSE, "valiseAgent" },
 		{ GNUTLS_KP_ANY, "any" },
 	};
 	json_t *list = json_array();
 	char oid[128];
 	size_t bytes = sizeof oid;
 
-	for (unsigned i = 0; gnutls_x509_crt_get_key_purpose_oid(certificate, i, oid, &bytes,
-	    NULL) >= 0;
-	    i++, bytes = sizeof oid) {
+	for (unsigned i = 0;
+	     gnutls_x509_crt_get_key_purpose_oid(certificate, i, oid, &bytes, NULL) >= 0;
+	     i++, bytes = sizeof oid) {
 		const char *word = oid;
 
 		for (size_t j = 0; j < sizeof words / sizeof *words; j++)
@@ -122,11 +125,12 @@ constraints_of(gnutls_x509_crt_t certificate)
 	if (gnutls_x509_name_constraints_init(&constraints) < 0)
 		return list;
 	if (gnutls_x509_crt_get_name_constraints(certificate, constraints, 0, NULL) >= 0)
-		for (unsigned i = 0; gnutls_x509_name_constraints_get_permitted(constraints, i,
-		    &type, &name) >= 0; i++)
+		for (unsigned i = 0;
+		     gnutls_x509_name_constraints_get_permitted(constraints, i, &type, &name) >= 0;
+		     i++)
 			if (type == GNUTLS_SAN_DNSNAME)
-				json_array_append_new(list,
-				    describe_text((const char *)name.data, name.size));
+				json_array_append_new(
+				    list, describe_text((const char *)name.data, name.size));
 	gnutls_x509_name_constraints_deinit(constraints);
 	return list;
 }
@@ -145,15 +149,12 @@ describe_grant(const struct grant *grant)
 	char text[PREFIX_TEXT];
 
 	for (size_t i = 0; i < grant->source_count; i++)
-		json_array_append_new(sources,
-		    json_string(prefix_text(&grant->sources[i], text)));
+		json_array_append_new(sources, json_string(prefix_text(&grant->sources[i], text)));
 	for (size_t i = 0; i < grant->region_count; i++)
 		json_array_append_new(regions, json_string(grant->regions[i]));
 	return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", grant->name, "shared",
-	    grant->shared,
-	    "any_depth", grant->any_depth, "max_flows", limit(grant->max_flows),
-	    "max_sessions", limit(grant->max_sessions), "sources", sources, "regions",
-	    regions);
+	    grant->shared, "any_depth", grant->any_depth, "max_flows", limit(grant->max_flows),
+	    "max_sessions", limit(grant->max_sessions), "sources", sources, "regions", regions);
 }
 
 static json_t *
@@ -166,8 +167,9 @@ grant_of(gnutls_x509_crt_t certificate)
 
 	if (extension_read(certificate, OID_GRANT, &der) || !der.data)
 		return json_null();
-	value = grant_decode(&grant, der.data, der.size, &why) ? describe_grant(&grant) :
-	    json_pack("{s:s}", "unreadable", why);
+	value = grant_decode(&grant, der.data, der.size, &why)
+	    ? describe_grant(&grant)
+	    : json_pack("{s:s}", "unreadable", why);
 	gnutls_free(der.data);
 	return value;
 }
@@ -179,8 +181,8 @@ describe_names(const struct names *names, gnutls_x509_subject_alt_name_t type)
 
 	for (size_t i = 0; i < names->count; i++)
 		if (names->at[i].type == type)
-			json_array_append_new(list,
-			    describe_text(names->at[i].text, strlen(names->at[i].text)));
+			json_array_append_new(
+			    list, describe_text(names->at[i].text, strlen(names->at[i].text)));
 	return list;
 }
 
@@ -194,8 +196,8 @@ add_names(json_t *object, gnutls_x509_crt_t certificate)
 		return false;
 	if (names_of_certificate(names, certificate) == 0) {
 		json_object_set_new(object, "hosts", describe_names(names, GNUTLS_SAN_DNSNAME));
-		json_object_set_new(object, "addresses",
-		    describe_names(names, GNUTLS_SAN_IPADDRESS));
+		json_object_set_new(
+		    object, "addresses", describe_names(names, GNUTLS_SAN_IPADDRESS));
 		json_object_set_new(object, "emails", describe_names(names, GNUTLS_SAN_RFC822NAME));
 		json_object_set_new(object, "uris", describe_names(names, GNUTLS_SAN_URI));
 	}
@@ -220,8 +222,8 @@ describe_certificate(gnutls_x509_crt_t certificate)
 	json_object_set_new(object, "key", describe_key(algorithm, bits));
 	gnutls_x509_crt_get_basic_constraints(certificate, NULL, &is_ca, &path_length);
 	json_object_set_new(object, "ca", json_boolean(is_ca));
-	json_object_set_new(object, "path_length", is_ca &&
-	    path_length >= 0 ? json_integer(path_length) : json_null());
+	json_object_set_new(object, "path_length",
+	    is_ca && path_length >= 0 ? json_integer(path_length) : json_null());
 	json_object_set_new(object, "purposes", purposes_of(certificate));
 	if (!add_names(object, certificate)) {
 		json_decref(object);

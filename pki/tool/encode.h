@@ -16,13 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pki/der.h"	/* the tags */
+#include "pki/der.h" /* the tags */
 
 /* {0} is empty; encode_wipe() frees. */
 struct encoding {
 	uint8_t *storage;
 	size_t capacity;
-	size_t bytes;	/* used, at the end of the storage */
+	size_t bytes; /* used, at the end of the storage */
 	bool failed;
 };
 

@@ -12,12 +12,14 @@ extension_read(gnutls_x509_crt_t certificate, const char *oid, gnutls_datum_t *o
 	size_t bytes = sizeof found;
 
 	*out = (gnutls_datum_t){ 0 };
-	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(certificate, i, found, &bytes,
-	    NULL) >= 0; i++, bytes = sizeof found) {
+	for (unsigned i = 0;
+	     gnutls_x509_crt_get_extension_info(certificate, i, found, &bytes, NULL) >= 0;
+	     i++, bytes = sizeof found) {
 		if (strcmp(found, oid) != 0)
 			continue;
-		return gnutls_x509_crt_get_extension_data2(certificate, i, out) < 0 ?
-		    message_no_memory() : 0;
+		return gnutls_x509_crt_get_extension_data2(certificate, i, out) < 0
+		    ? message_no_memory()
+		    : 0;
 	}
 	return 0;
 }

@@ -10,8 +10,10 @@
 enum { FINE, NOT_FINE, NOT_FINE_SOON };
 
 static const char *const words[] = {
-	[FINDING_SOON] = "soon", [FINDING_WARNING] = "warning", [FINDING_EXPIRED] = "expired",
-	    [FINDING_WRONG] = "wrong",
+	[FINDING_SOON] = "soon",
+	[FINDING_WARNING] = "warning",
+	[FINDING_EXPIRED] = "expired",
+	[FINDING_WRONG] = "wrong",
 };
 
 int
@@ -30,8 +32,9 @@ findings_add(struct findings *findings, enum finding_weight weight, const char *
 	if (!findings->list)
 		findings->list = json_array();
 	return json_array_append_new(findings->list,
-	    json_pack("{s:s, s:s}", "weight", words[weight], "finding", sentence)) == 0 ?
-	    0 : message_no_memory();
+		   json_pack("{s:s, s:s}", "weight", words[weight], "finding", sentence)) == 0
+	    ? 0
+	    : message_no_memory();
 }
 
 int
@@ -42,14 +45,14 @@ findings_print(struct findings *findings, const struct common *common)
 	size_t i;
 
 	if (common->json) {
-		problem = output_print(common, findings->list ? json_incref(findings->list) :
-		    json_array());
+		problem = output_print(
+		    common, findings->list ? json_incref(findings->list) : json_array());
 	} else if (!findings->list) {
 		puts("fine");
 	} else {
 		json_array_foreach(findings->list, i, item)
-			printf("%-8s %s\n", json_string_value(json_object_get(item, "weight")),
-			    json_string_value(json_object_get(item, "finding")));
+		    printf("%-8s %s\n", json_string_value(json_object_get(item, "weight")),
+			json_string_value(json_object_get(item, "finding")));
 	}
 	return problem ? problem : code;
 }

@@ -11,17 +11,18 @@ static int
 collect_chain(struct store *store, struct identity_bundle *bundle)
 {
 	struct ca ca;
-	int code = record_certificate(store, bundle->record.id,
-	    &bundle->chain[bundle->chain_count]);
+	int code =
+	    record_certificate(store, bundle->record.id, &bundle->chain[bundle->chain_count]);
 	int64_t next = bundle->record.issuer, last = 0;
 
 	while (!code && next != last) {
 		if (++bundle->chain_count == CHAIN_MOST)
-			return message_fail(EX_DATAERR, "the chain of '%s' is too long",
-			    bundle->record.name);
+			return message_fail(
+			    EX_DATAERR, "the chain of '%s' is too long", bundle->record.name);
 		code = ca_by_id(store, next, &ca);
 		if (!code)
-			code = record_ca_certificate(store, &ca, &bundle->chain[bundle->chain_count]);
+			code =
+			    record_ca_certificate(store, &ca, &bundle->chain[bundle->chain_count]);
 		last = next;
 		next = ca.parent;
 	}
@@ -54,7 +55,8 @@ identity_bundle_open(struct authority *authority, const char *name, struct ident
 	if (!code && strcmp(bundle->record.kind, "ca") == 0)
 		code = message_fail(EX_USAGE,
 		    "'%s' is a CA; its key is not exported, its certificate is "
-		    "cas/%s.crt", name, name);
+		    "cas/%s.crt",
+		    name, name);
 	if (!code && bundle->record.revoked_at)
 		code = message_fail(EX_DATAERR, "'%s' is revoked; rekey it first", name);
 	if (!code)

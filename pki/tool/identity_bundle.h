@@ -15,10 +15,10 @@ enum { CHAIN_MOST = 8 };
 
 struct identity_bundle {
 	struct record record;
-	gnutls_x509_crt_t chain[CHAIN_MOST];	/* the leaf, its CA ... and at last the root */
+	gnutls_x509_crt_t chain[CHAIN_MOST]; /* the leaf, its CA ... and at last the root */
 	size_t chain_count;
-	gnutls_x509_privkey_t key;		/* NULL: not kept here, or on a token */
-	struct secret key_pem;			/* PKCS#8 in clear; empty likewise */
+	gnutls_x509_privkey_t key; /* NULL: not kept here, or on a token */
+	struct secret key_pem;     /* PKCS#8 in clear; empty likewise */
 };
 
 /* Begin with {0}, and wipe in any case. The name is that of a leaf. */

@@ -21,8 +21,9 @@ key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 	key_type_facts(type, &algorithm, &bits);
 	if (problem >= 0)
 		problem = gnutls_x509_privkey_generate(*out, algorithm, bits, 0);
-	return problem < 0 ? message_fail(EX_SOFTWARE, "a key cannot be made: %s",
-	    gnutls_strerror(problem)) : 0;
+	return problem < 0
+	    ? message_fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem))
+	    : 0;
 }
 
 int
@@ -34,8 +35,8 @@ key_encode(gnutls_x509_privkey_t key, const char *passphrase, struct secret *pem
 	bool kept;
 
 	if (problem < 0)
-		return message_fail(EX_SOFTWARE, "a key cannot be written: %s",
-		    gnutls_strerror(problem));
+		return message_fail(
+		    EX_SOFTWARE, "a key cannot be written: %s", gnutls_strerror(problem));
 	kept = secret_init(pem, text.data, text.size);
 	bytes_wipe(text.data, text.size);
 	gnutls_free(text.data);
@@ -56,8 +57,10 @@ import(const struct secret *file, const char *path, struct passphrase *passphras
 	    encrypted ? passphrase_text(passphrase) : NULL, encrypted ? 0 : GNUTLS_PKCS_PLAIN);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED)
 		return message_fail(EX_NOPERM, "%s: this is not its passphrase", path);
-	return problem < 0 ? message_fail(EX_DATAERR, "%s is not a private key that can be read: %s", path,
-	    gnutls_strerror(problem)) : 0;
+	return problem < 0
+	    ? message_fail(EX_DATAERR, "%s is not a private key that can be read: %s", path,
+		  gnutls_strerror(problem))
+	    : 0;
 }
 
 int
@@ -72,8 +75,8 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 		path = store_path(store, path, whole);
 	if (!file_read_key(&file, path, KEY_FILE_MOST, error))
 		return message_fail(EX_NOINPUT, "%s", error);
-	code = gnutls_x509_privkey_init(out) < 0 ? message_no_memory() :
-	    import(&file, path, passphrase, *out);
+	code = gnutls_x509_privkey_init(out) < 0 ? message_no_memory()
+						 : import(&file, path, passphrase, *out);
 	secret_wipe(&file);
 	return code;
 }
@@ -111,5 +114,6 @@ key_public(gnutls_privkey_t key, gnutls_pubkey_t *out)
 	if (problem >= 0)
 		problem = gnutls_pubkey_import_privkey(*out, key, 0, 0);
 	return problem < 0 ? message_fail(EX_SOFTWARE, "a key's public half cannot be read: %s",
-	    gnutls_strerror(problem)) : 0;
+				 gnutls_strerror(problem))
+			   : 0;
 }

@@ -20,8 +20,8 @@ int key_generate(enum key_type, gnutls_x509_privkey_t *out);
 int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem);
 /* One PEM file, relative to the store's directory or absolute; asks for the passphrase
  * only if it is encrypted. */
-int key_load(const struct store *, const char *path, struct passphrase *,
-    gnutls_x509_privkey_t *out);
+int key_load(
+    const struct store *, const char *path, struct passphrase *, gnutls_x509_privkey_t *out);
 /* The same, or a `pkcs11:` URI, see token.h. */
 int key_open(const struct store *, const char *where, struct passphrase *, gnutls_privkey_t *out);
 /* A copy in the form that signs. */

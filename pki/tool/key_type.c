@@ -28,8 +28,9 @@ key_type_parse(const char *word, enum key_type *type)
 			*type = (enum key_type)i;
 			return 0;
 		}
-	return word ? message_fail(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072",
-	    word) : 0;
+	return word ? message_fail(
+			  EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
+		    : 0;
 }
 
 void

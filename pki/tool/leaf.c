@@ -32,8 +32,8 @@ judge_names(struct store *store, const struct signer *signer, const struct leaf 
 		bool within = false;
 		char list[1024];
 
-		for (size_t j = 0; name->type == GNUTLS_SAN_DNSNAME && j < permits.count &&
-		    !within; j++)
+		for (size_t j = 0; name->type == GNUTLS_SAN_DNSNAME && j < permits.count && !within;
+		     j++)
 			within = names_is_within(name->text, permits.at[j].text);
 		names_join(&permits, list, sizeof list);
 		if (!within)
@@ -49,8 +49,9 @@ overlaps(const struct name *name, const char *permitted)
 {
 	const char *host = name->text + (strncmp(name->text, "*.", 2) == 0 ? 2 : 0);
 
-	return name->type == GNUTLS_SAN_DNSNAME && (names_is_within(name->text, permitted) ||
-	    (host != name->text && names_is_within(permitted, host)));
+	return name->type == GNUTLS_SAN_DNSNAME &&
+	    (names_is_within(name->text, permitted) ||
+		(host != name->text && names_is_within(permitted, host)));
 }
 
 static int
@@ -64,7 +65,8 @@ refuse_overlap(void *arg, sqlite3_stmt *row)
 		if (overlaps(&leaf->names.at[i], host))
 			return message_fail(EX_DATAERR,
 			    "'%s' overlaps %s of the sub-CA '%s'; give --issuer %s, or --shared if "
-			    "others may serve it too", leaf->names.at[i].text, host, ca, ca);
+			    "others may serve it too",
+			    leaf->names.at[i].text, host, ca, ca);
 	return 0;
 }
 
@@ -75,8 +77,8 @@ judge_customers(struct store *store, const struct signer *signer, struct leaf *l
 	if (!leaf->profile->granted || leaf->grant.shared || leaf->replaces ||
 	    strcmp(signer->ca.name, signer->ca.role) != 0)
 		return 0;
-	return store_each(store, refuse_overlap, leaf,
-	    "SELECT host, name FROM permit JOIN ca ON id = ca", "");
+	return store_each(
+	    store, refuse_overlap, leaf, "SELECT host, name FROM permit JOIN ca ON id = ca", "");
 }
 
 static bool
@@ -96,9 +98,10 @@ refuse_revoked_ca(struct store *store, const struct signer *signer)
 	bool found;
 	int code = record_look_up(store, signer->ca.name, &record, &found);
 
-	return code || !record.revoked_at ? code :
-	    message_fail(EX_DATAERR, "the CA '%s' is revoked; nobody would believe what it issues",
-	    signer->ca.name);
+	return code || !record.revoked_at
+	    ? code
+	    : message_fail(EX_DATAERR,
+		  "the CA '%s' is revoked; nobody would believe what it issues", signer->ca.name);
 }
 
 int
@@ -138,8 +141,7 @@ choose_end(const struct signer *signer, const struct leaf *leaf, int64_t now, in
 	*not_after = now + (leaf->seconds ? leaf->seconds : leaf->profile->seconds);
 	if (most <= now)
 		return message_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first",
-		    signer->ca.name,
-		    output_time(most, text), signer->ca.name);
+		    signer->ca.name, output_time(most, text), signer->ca.name);
 	if (*not_after > most && leaf->seconds)
 		return message_fail(EX_DATAERR,
 		    "the CA '%s' ends %s, before the certificate would; ask for less, or renew the "
@@ -161,15 +163,17 @@ mint_leaf(const struct signer *signer, const struct leaf *leaf, struct record *r
 {
 	uint8_t grant[GRANT_DER_BYTES];
 	struct mint request = {
-		.common_name = leaf->name, .not_before = record->not_before,
-		    .not_after = record->not_after,
-		.purposes = leaf->profile->purposes, .names = &leaf->names,
+		.common_name = leaf->name,
+		.not_before = record->not_before,
+		.not_after = record->not_after,
+		.purposes = leaf->profile->purposes,
+		.names = &leaf->names,
 	};
 
 	if (leaf->profile->granted) {
 		if (!grant_encode(&leaf->grant, grant, sizeof grant, &request.grant_bytes))
-			return message_fail(EX_DATAERR,
-			    "the grant is out of its ranges; see valise-pki(1)");
+			return message_fail(
+			    EX_DATAERR, "the grant is out of its ranges; see valise-pki(1)");
 		request.grant = grant;
 	}
 	memcpy(request.serial, record->serial, MINT_SERIAL);
@@ -181,9 +185,10 @@ leaf_may_be_renewed(const struct record *record)
 {
 	bool held = record->reason == CRL_HOLD;
 
-	return record->revoked_at == 0 ? 0 :
-	    message_fail(EX_DATAERR, "'%s' is %s; its key gets no new certificate: use rekey%s",
-	    record->name, held ? "held" : "revoked", held ? ", or unhold it" : "");
+	return record->revoked_at == 0
+	    ? 0
+	    : message_fail(EX_DATAERR, "'%s' is %s; its key gets no new certificate: use rekey%s",
+		  record->name, held ? "held" : "revoked", held ? ", or unhold it" : "");
 }
 
 static int
@@ -220,7 +225,7 @@ enter(struct authority *authority, struct signer *signer, const struct leaf *lea
 	char path[CA_NAME + 16];
 	int code = refuse_overwriting(store, leaf);
 
-	if (!code)	/* again: another process may have revoked it since */
+	if (!code) /* again: another process may have revoked it since */
 		code = refuse_revoked_ca(store, signer);
 	if (!code)
 		code = mint_leaf(signer, leaf, record, &der);
@@ -234,14 +239,15 @@ enter(struct authority *authority, struct signer *signer, const struct leaf *lea
 }
 
 int
-leaf_issue(struct authority *authority, struct signer *signer, const struct leaf *leaf,
-    struct record *out)
+leaf_issue(
+    struct authority *authority, struct signer *signer, const struct leaf *leaf, struct record *out)
 {
 	int code;
 
-	*out = (struct record){ .issuer = signer->ca.id, .serial_bytes = MINT_SERIAL,
-	    .current = true,
-	    .not_before = authority->now - BACKDATE_S };
+	*out = (struct record){ .issuer = signer->ca.id,
+		.serial_bytes = MINT_SERIAL,
+		.current = true,
+		.not_before = authority->now - BACKDATE_S };
 	mint_serial(out->serial);
 	snprintf(out->name, sizeof out->name, "%s", leaf->name);
 	snprintf(out->kind, sizeof out->kind, "%s", leaf->profile->kind);

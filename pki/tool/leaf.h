@@ -20,13 +20,13 @@ struct leaf {
 	struct names names;
 	/* of an agent; what is 0 or empty takes the ceiling's value */
 	struct grant grant;
-	int64_t seconds;		/* lifetime; 0: the profile's, cut to the CA's end */
-	gnutls_pubkey_t key;		/* borrowed */
-	const struct secret *key_pem;	/* written to issued/NAME.key; NULL: the key is elsewhere */
+	int64_t seconds;              /* lifetime; 0: the profile's, cut to the CA's end */
+	gnutls_pubkey_t key;          /* borrowed */
+	const struct secret *key_pem; /* written to issued/NAME.key; NULL: the key is elsewhere */
 	/* where, if key_pem is NULL: a pkcs11: URI, an old key's file, or NULL */
 	const char *key_place;
-	bool replaces;			/* renew, rekey: there is one of this name */
-	bool keeps_key;			/* renew */
+	bool replaces;  /* renew, rekey: there is one of this name */
+	bool keeps_key; /* renew */
 };
 
 /* Whether a certificate for the same key may follow this one: not when it is revoked. */

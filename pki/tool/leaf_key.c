@@ -11,8 +11,7 @@
 
 static int
 make_file(struct authority *authority, const struct leaf_key_options *options,
-    const struct leaf *leaf,
-    enum key_type type, struct leaf_key *out, gnutls_privkey_t *private)
+    const struct leaf *leaf, enum key_type type, struct leaf_key *out, gnutls_privkey_t *private)
 {
 	gnutls_x509_privkey_t key = NULL;
 	int code = options->encrypt ? passphrase_need(&authority->passphrase, leaf->name, true) : 0;
@@ -20,8 +19,8 @@ make_file(struct authority *authority, const struct leaf_key_options *options,
 	if (!code)
 		code = key_generate(type, &key);
 	if (!code)
-		code = key_encode(key, options->encrypt ? passphrase_text(&authority->passphrase) :
-		    NULL, &out->pem);
+		code = key_encode(key,
+		    options->encrypt ? passphrase_text(&authority->passphrase) : NULL, &out->pem);
 	if (!code)
 		code = key_abstract(key, private);
 	gnutls_x509_privkey_deinit(key);
@@ -29,8 +28,8 @@ make_file(struct authority *authority, const struct leaf_key_options *options,
 }
 
 static int
-use_existing(struct authority *authority, const char *where, struct leaf_key *out,
-    gnutls_privkey_t *private)
+use_existing(
+    struct authority *authority, const char *where, struct leaf_key *out, gnutls_privkey_t *private)
 {
 	char *whole = token_is_uri(where) ? NULL : realpath(where, NULL);
 	int code;
@@ -43,8 +42,7 @@ use_existing(struct authority *authority, const char *where, struct leaf_key *ou
 
 int
 leaf_key_make(struct authority *authority, const struct leaf_key_options *options,
-    struct leaf *leaf,
-    struct leaf_key *out)
+    struct leaf *leaf, struct leaf_key *out)
 {
 	gnutls_privkey_t private = NULL;
 	enum key_type type;
@@ -53,13 +51,13 @@ leaf_key_make(struct authority *authority, const struct leaf_key_options *option
 	if (code)
 		return code;
 	if ((options->key != NULL) + (options->token != NULL) + options->encrypt > 1)
-		return message_fail(EX_USAGE, "--key, --token and --encrypt-key exclude each other");
+		return message_fail(
+		    EX_USAGE, "--key, --token and --encrypt-key exclude each other");
 	if (options->key)
 		code = use_existing(authority, options->key, out, &private);
 	else if (options->token)
 		code = token_generate(options->token, leaf->name, type, &authority->passphrase,
-		    out->place,
-		    sizeof out->place, &private);
+		    out->place, sizeof out->place, &private);
 	else
 		code = make_file(authority, options, leaf, type, out, &private);
 	if (!code)

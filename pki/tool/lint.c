@@ -18,9 +18,9 @@ read_extensions(struct lint_subject *s)
 	size_t bytes = sizeof oid;
 	unsigned critical;
 
-	for (unsigned i = 0; gnutls_x509_crt_get_extension_info(s->certificate, i, oid, &bytes,
-	    &critical) >= 0;
-	    i++, bytes = sizeof oid) {
+	for (unsigned i = 0;
+	     gnutls_x509_crt_get_extension_info(s->certificate, i, oid, &bytes, &critical) >= 0;
+	     i++, bytes = sizeof oid) {
 		if (strcmp(oid, "2.5.29.19") == 0) {
 			s->has_basic_constraints = true;
 			s->basic_critical = critical;
@@ -40,10 +40,11 @@ read_constraints(struct lint_subject *s)
 	if (gnutls_x509_name_constraints_init(&constraints) < 0)
 		return;
 	if (gnutls_x509_crt_get_name_constraints(s->certificate, constraints, 0, NULL) >= 0) {
-		s->excludes = gnutls_x509_name_constraints_get_excluded(constraints, 0, &type,
-		    &name) >= 0;
-		for (unsigned i = 0; gnutls_x509_name_constraints_get_permitted(constraints, i,
-		    &type, &name) >= 0; i++) {
+		s->excludes =
+		    gnutls_x509_name_constraints_get_excluded(constraints, 0, &type, &name) >= 0;
+		for (unsigned i = 0;
+		     gnutls_x509_name_constraints_get_permitted(constraints, i, &type, &name) >= 0;
+		     i++) {
 			s->permits_names |= type == GNUTLS_SAN_DNSNAME;
 			s->permits_uris |= type == GNUTLS_SAN_URI;
 		}
@@ -88,8 +89,8 @@ int
 lint_certificate(struct findings *findings, const char *label, struct der certificate,
     struct der issuer, int64_t now)
 {
-	const gnutls_datum_t der =
-	    { (unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.bytes };
+	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)certificate.data,
+		(unsigned)certificate.bytes };
 	struct lint_subject *s = calloc(1, sizeof *s);
 	const char *why = "";
 	int code;
@@ -102,8 +103,8 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 	if (!x509_parse(&s->facts, certificate, &why))
 		code = findings_add(findings, FINDING_WRONG, "%s: unreadable: it %s", label, why);
 	else if (gnutls_x509_crt_import(s->certificate, &der, GNUTLS_X509_FMT_DER) < 0)
-		code = findings_add(findings, FINDING_WRONG, "%s: unreadable: GnuTLS refuses it",
-		    label);
+		code = findings_add(
+		    findings, FINDING_WRONG, "%s: unreadable: GnuTLS refuses it", label);
 	else
 		code = read_subject(s, issuer);
 	if (!code && s->facts.whole.bytes)
@@ -121,11 +122,11 @@ lint_crl(struct findings *findings, const char *label, struct der data, int64_t 
 	int code = 0;
 
 	if (!crl || !crl_index(crl, &why))
-		code = findings_add(findings, FINDING_WRONG, "%s: crl-refused: the CRL %s", label,
-		    why);
+		code = findings_add(
+		    findings, FINDING_WRONG, "%s: crl-refused: the CRL %s", label, why);
 	if (!code && crl && crl_next_update(crl) <= now)
-		code = findings_add(findings, FINDING_EXPIRED,
-		    "%s: crl-ended: its nextUpdate is over", label);
+		code = findings_add(
+		    findings, FINDING_EXPIRED, "%s: crl-ended: its nextUpdate is over", label);
 	if (!code && crl && crl_this_update(crl) > now)
 		code = findings_add(findings, FINDING_WRONG,
 		    "%s: crl-not-begun: its thisUpdate is in the future", label);

@@ -13,8 +13,8 @@
 
 /* `label` names it in the findings. issuer: the DER of the next certificate of the
  * chain, or empty. */
-int lint_certificate(struct findings *, const char *label, struct der certificate,
-    struct der issuer, int64_t now);
+int lint_certificate(
+    struct findings *, const char *label, struct der certificate, struct der issuer, int64_t now);
 int lint_crl(struct findings *, const char *label, struct der crl, int64_t now);
 
 #endif

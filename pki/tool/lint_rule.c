@@ -185,8 +185,9 @@ common_name_only(const struct lint_subject *s)
 	char name[256], normal[NAME_SIZE];
 	size_t bytes = sizeof name;
 
-	if (!is_leaf(s) || !s->server || gnutls_x509_crt_get_dn_by_oid(s->certificate,
-	    GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &bytes) < 0)
+	if (!is_leaf(s) || !s->server ||
+	    gnutls_x509_crt_get_dn_by_oid(
+		s->certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &bytes) < 0)
 		return false;
 	if (!strchr(name, '.') || !name_normalise_pattern(normal, name, strlen(name)))
 		return false;
@@ -199,8 +200,9 @@ common_name_only(const struct lint_subject *s)
 static bool
 agent_other_names(const struct lint_subject *s)
 {
-	return is_agent(s) && (has_name(s, GNUTLS_SAN_IPADDRESS) || has_name(s, GNUTLS_SAN_URI) ||
-	    has_name(s, GNUTLS_SAN_RFC822NAME));
+	return is_agent(s) &&
+	    (has_name(s, GNUTLS_SAN_IPADDRESS) || has_name(s, GNUTLS_SAN_URI) ||
+		has_name(s, GNUTLS_SAN_RFC822NAME));
 }
 
 static bool
@@ -321,75 +323,75 @@ outlives_issuer(const struct lint_subject *s)
 
 static const struct lint_rule rules[] = {
 	{ "serial-negative", FINDING_WRONG, serial_negative,
-	  "its serial number is negative; programs disagree about which one it is" },
+	    "its serial number is negative; programs disagree about which one it is" },
 	{ "serial-short", FINDING_WARNING, serial_short,
-	  "its serial number has less than 64 bits and can be guessed" },
+	    "its serial number has less than 64 bits and can be guessed" },
 	{ "signature-weak", FINDING_WRONG, signature_weak,
-	  "its signature uses an algorithm that nobody accepts any more" },
+	    "its signature uses an algorithm that nobody accepts any more" },
 	{ "key-weak", FINDING_WRONG, key_weak, "its key is too short" },
 	{ "key-rsa", FINDING_WARNING, key_rsa,
-	  "an RSA key makes handshakes five times as dear; take P-256" },
+	    "an RSA key makes handshakes five times as dear; take P-256" },
 	{ "key-ed25519-client", FINDING_WARNING, key_ed25519_client,
-	  "Ed25519 client certificates fail in TLS 1.2 and in browsers; take P-256" },
+	    "Ed25519 client certificates fail in TLS 1.2 and in browsers; take P-256" },
 	{ "ca-cannot-sign", FINDING_WRONG, ca_cannot_sign,
-	  "a CA whose keyUsage lacks keyCertSign cannot issue anything" },
+	    "a CA whose keyUsage lacks keyCertSign cannot issue anything" },
 	{ "ca-cannot-sign-crls", FINDING_WARNING, ca_cannot_sign_crls,
-	  "a CA whose keyUsage lacks cRLSign cannot revoke anything" },
+	    "a CA whose keyUsage lacks cRLSign cannot revoke anything" },
 	{ "leaf-signs", FINDING_WRONG, leaf_signs, "a leaf whose keyUsage has keyCertSign" },
 	{ "leaf-cannot-sign-handshakes", FINDING_WRONG, leaf_cannot_sign_handshakes,
-	  "its keyUsage lacks digitalSignature, which TLS 1.3 needs" },
+	    "its keyUsage lacks digitalSignature, which TLS 1.3 needs" },
 	{ "basic-constraints-absent", FINDING_WARNING, basic_constraints_absent,
-	  "a leaf should say CA:FALSE" },
+	    "a leaf should say CA:FALSE" },
 	{ "basic-constraints-not-critical", FINDING_WARNING, basic_constraints_not_critical,
-	  "a CA's basicConstraints must be critical (RFC 5280 4.2.1.9)" },
+	    "a CA's basicConstraints must be critical (RFC 5280 4.2.1.9)" },
 	{ "path-length-absent", FINDING_WARNING, path_length_absent,
-	  "an intermediate without a path length can make CAs of its own" },
+	    "an intermediate without a path length can make CAs of its own" },
 	{ "purpose-absent", FINDING_WRONG, purpose_absent,
-	  "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
+	    "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
 	{ "purpose-any", FINDING_WRONG, purpose_any,
-	  "anyExtendedKeyUsage passes for every purpose elsewhere; Valise refuses it" },
+	    "anyExtendedKeyUsage passes for every purpose elsewhere; Valise refuses it" },
 	{ "agent-is-server", FINDING_WRONG, agent_is_server, "an agent must not be a server too" },
 	{ "agent-no-client", FINDING_WRONG, agent_no_client,
-	  "an agent needs clientAuth beside the agent purpose" },
+	    "an agent needs clientAuth beside the agent purpose" },
 	{ "agent-without-grant", FINDING_WRONG, agent_without_grant,
-	  "an agent's certificate needs a grant" },
+	    "an agent's certificate needs a grant" },
 	{ "grant-without-purpose", FINDING_WRONG, grant_without_purpose,
-	  "a grant belongs to agents, and this has not their purpose" },
+	    "a grant belongs to agents, and this has not their purpose" },
 	{ "grant-unreadable", FINDING_WRONG, grant_unreadable,
-	  "its grant is not in the one form that is accepted" },
+	    "its grant is not in the one form that is accepted" },
 	{ "grant-critical", FINDING_WRONG, grant_critical,
-	  "its grant is critical; OpenSSL and Go refuse the certificate" },
+	    "its grant is critical; OpenSSL and Go refuse the certificate" },
 	{ "host-absent", FINDING_WRONG, host_absent, "it has no host name to serve" },
 	{ "common-name-only", FINDING_WARNING, common_name_only,
-	  "its common name is a host name that its subjectAltName lacks; it counts for nothing" },
+	    "its common name is a host name that its subjectAltName lacks; it counts for nothing" },
 	{ "agent-other-names", FINDING_WARNING, agent_other_names,
-	  "an agent's addresses, URIs and mail addresses count for nothing" },
+	    "an agent's addresses, URIs and mail addresses count for nothing" },
 	{ "underscore", FINDING_WARNING, underscore,
-	  "a name with an underscore can be routed but not terminated by an agent" },
+	    "a name with an underscore can be routed but not terminated by an agent" },
 	{ "name-not-normal", FINDING_WRONG, name_not_normal,
-	  "one of its names is not a server name as clients send it (IDN: write A-labels)" },
+	    "one of its names is not a server name as clients send it (IDN: write A-labels)" },
 	{ "wildcard-broad", FINDING_WARNING, wildcard_broad,
-	  "a wildcard over a whole top-level domain" },
+	    "a wildcard over a whole top-level domain" },
 	{ "server-long", FINDING_WARNING, server_long,
-	  "Apple's clients refuse server certificates of more than 825 days" },
+	    "Apple's clients refuse server certificates of more than 825 days" },
 	{ "client-long", FINDING_WARNING, client_long,
-	  "a client that lives for more than 397 days outlives most people's memory of it" },
+	    "a client that lives for more than 397 days outlives most people's memory of it" },
 	{ "ended", FINDING_EXPIRED, ended, "it has ended" },
 	{ "not-begun", FINDING_WARNING, not_begun, "it is not valid yet" },
 	{ "key-id-absent", FINDING_WARNING, key_id_absent,
-	  "it lacks a subject or authority key identifier; strict verifiers refuse it" },
+	    "it lacks a subject or authority key identifier; strict verifiers refuse it" },
 	{ "excluded-names", FINDING_WRONG, excluded_names,
-	  "excluded names do not stop a wildcard in GnuTLS, OpenSSL and Go; permit names instead" },
+	    "excluded names do not stop a wildcard in GnuTLS, OpenSSL and Go; permit names instead" },
 	{ "uri-constraint", FINDING_WARNING, uri_constraint,
-	  "permitted URIs are not enforced by GnuTLS" },
+	    "permitted URIs are not enforced by GnuTLS" },
 	{ "ceiling-without-names", FINDING_WARNING, ceiling_without_names,
-	  "a CA with a ceiling that may certify any name" },
+	    "a CA with a ceiling that may certify any name" },
 	{ "names-without-ceiling", FINDING_WARNING, names_without_ceiling,
-	  "a CA of agents with permitted names and no ceiling grant" },
+	    "a CA of agents with permitted names and no ceiling grant" },
 	{ "critical-unknown", FINDING_WRONG, critical_unknown,
-	  "a critical extension that nobody here knows; it is refused" },
+	    "a critical extension that nobody here knows; it is refused" },
 	{ "issuer-purpose", FINDING_WRONG, issuer_purpose,
-	  "its CA's extendedKeyUsage lacks a purpose that it has" },
+	    "its CA's extendedKeyUsage lacks a purpose that it has" },
 	{ "outlives-issuer", FINDING_WARNING, outlives_issuer, "it ends after its CA" },
 };
 

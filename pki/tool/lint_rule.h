@@ -21,7 +21,7 @@ struct lint_subject {
 	gnutls_x509_crt_t certificate;
 	gnutls_pk_algorithm_t key;
 	unsigned bits;
-	bool agent, server, client, any;	/* purposes */
+	bool agent, server, client, any; /* purposes */
 	bool has_basic_constraints, basic_critical, grant_critical;
 	struct grant grant;
 	bool grant_readable;

@@ -13,11 +13,25 @@
 #endif
 
 static const struct command *const commands[] = {
-	&command_init, &command_sub,
-	&command_issue, &command_sign, &command_renew, &command_rekey,
-	&command_revoke, &command_hold, &command_unhold, &command_crl,
-	&command_list, &command_show, &command_verify, &command_check, &command_lint,
-	&command_export, &command_bundle, &command_backup, &command_restore,
+	&command_init,
+	&command_sub,
+	&command_issue,
+	&command_sign,
+	&command_renew,
+	&command_rekey,
+	&command_revoke,
+	&command_hold,
+	&command_unhold,
+	&command_crl,
+	&command_list,
+	&command_show,
+	&command_verify,
+	&command_check,
+	&command_lint,
+	&command_export,
+	&command_bundle,
+	&command_backup,
+	&command_restore,
 };
 
 static int

@@ -23,9 +23,9 @@ set_subject(gnutls_x509_crt_t certificate, const struct mint *mint)
 	int problem = 0;
 
 	if (mint->organisation)
-		problem = gnutls_x509_crt_set_dn_by_oid(certificate,
-		    GNUTLS_OID_X520_ORGANIZATION_NAME, 0,
-		    mint->organisation, (unsigned)strlen(mint->organisation));
+		problem =
+		    gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0,
+			mint->organisation, (unsigned)strlen(mint->organisation));
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0,
 		    mint->common_name, (unsigned)strlen(mint->common_name));
@@ -37,20 +37,21 @@ set_validity(gnutls_x509_crt_t certificate, const struct mint *mint)
 {
 	int problem = gnutls_x509_crt_set_activation_time(certificate, (time_t)mint->not_before);
 
-	return problem < 0 ? problem :
-	    gnutls_x509_crt_set_expiration_time(certificate, (time_t)mint->not_after);
+	return problem < 0
+	    ? problem
+	    : gnutls_x509_crt_set_expiration_time(certificate, (time_t)mint->not_after);
 }
 
 static int
 set_usage(gnutls_x509_crt_t certificate, const struct mint *mint)
 {
-	int problem = gnutls_x509_crt_set_basic_constraints(certificate, mint->is_ca,
-	    mint->is_ca ? mint->path_length : -1);
+	int problem = gnutls_x509_crt_set_basic_constraints(
+	    certificate, mint->is_ca, mint->is_ca ? mint->path_length : -1);
 
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_key_usage(certificate,
-		    mint->is_ca ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN :
-		    GNUTLS_KEY_DIGITAL_SIGNATURE);
+		    mint->is_ca ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
+				: GNUTLS_KEY_DIGITAL_SIGNATURE);
 	for (size_t i = 0; problem >= 0 && mint->purposes && mint->purposes[i]; i++)
 		problem = gnutls_x509_crt_set_key_purpose_oid(certificate, mint->purposes[i], 0);
 	return problem;
@@ -68,8 +69,8 @@ set_key_ids(gnutls_x509_crt_t certificate, gnutls_x509_crt_t issuer)
 	if (problem < 0)
 		return problem;
 	bytes = sizeof id;
-	problem = gnutls_x509_crt_get_subject_key_id(issuer ? issuer : certificate, id, &bytes,
-	    NULL);
+	problem =
+	    gnutls_x509_crt_get_subject_key_id(issuer ? issuer : certificate, id, &bytes, NULL);
 	return problem < 0 ? problem : gnutls_x509_crt_set_authority_key_id(certificate, id, bytes);
 }
 
@@ -86,10 +87,10 @@ set_permits(gnutls_x509_crt_t certificate, const struct texts *permits)
 		return problem;
 	for (size_t i = 0; problem >= 0 && i < permits->count; i++) {
 		const gnutls_datum_t name = { (unsigned char *)(uintptr_t)permits->at[i],
-		    (unsigned)strlen(permits->at[i]) };
+			(unsigned)strlen(permits->at[i]) };
 
-		problem = gnutls_x509_name_constraints_add_permitted(constraints,
-		    GNUTLS_SAN_DNSNAME, &name);
+		problem = gnutls_x509_name_constraints_add_permitted(
+		    constraints, GNUTLS_SAN_DNSNAME, &name);
 	}
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_name_constraints(certificate, constraints, 1);
@@ -104,8 +105,8 @@ fill(gnutls_x509_crt_t certificate, const struct mint *mint, gnutls_pubkey_t sub
 	int problem = gnutls_x509_crt_set_version(certificate, 3);
 
 	if (problem >= 0)
-		problem = gnutls_x509_crt_set_serial(certificate, mint->serial,
-		    sizeof mint->serial);
+		problem =
+		    gnutls_x509_crt_set_serial(certificate, mint->serial, sizeof mint->serial);
 	if (problem >= 0)
 		problem = gnutls_x509_crt_set_pubkey(certificate, subject_key);
 	if (problem >= 0)
@@ -119,8 +120,8 @@ fill(gnutls_x509_crt_t certificate, const struct mint *mint, gnutls_pubkey_t sub
 	if (problem >= 0)
 		problem = set_permits(certificate, mint->permits);
 	if (problem >= 0 && mint->grant)
-		problem = gnutls_x509_crt_set_extension_by_oid(certificate, OID_GRANT, mint->grant,
-		    mint->grant_bytes, 0);
+		problem = gnutls_x509_crt_set_extension_by_oid(
+		    certificate, OID_GRANT, mint->grant, mint->grant_bytes, 0);
 	return problem;
 }
 
@@ -128,14 +129,14 @@ fill(gnutls_x509_crt_t certificate, const struct mint *mint, gnutls_pubkey_t sub
 static gnutls_digest_algorithm_t
 digest_of(gnutls_privkey_t key)
 {
-	return gnutls_privkey_get_pk_algorithm(key,
-	    NULL) == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512 : GNUTLS_DIG_SHA256;
+	return gnutls_privkey_get_pk_algorithm(key, NULL) == GNUTLS_PK_EDDSA_ED25519
+	    ? GNUTLS_DIG_SHA512
+	    : GNUTLS_DIG_SHA256;
 }
 
 int
 mint_certificate(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer,
-    gnutls_privkey_t issuer_key,
-    gnutls_datum_t *der)
+    gnutls_privkey_t issuer_key, gnutls_datum_t *der)
 {
 	gnutls_x509_crt_t certificate;
 	int code = 0, problem = gnutls_x509_crt_init(&certificate);
@@ -147,8 +148,7 @@ mint_certificate(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x5
 		code = names_put(mint->names, certificate);
 	if (problem >= 0 && !code)
 		problem = gnutls_x509_crt_privkey_sign(certificate, issuer ? issuer : certificate,
-		    issuer_key,
-		    digest_of(issuer_key), 0);
+		    issuer_key, digest_of(issuer_key), 0);
 	if (problem >= 0 && !code)
 		problem = gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, der);
 	if (problem < 0)

@@ -18,16 +18,16 @@
 enum { MINT_SERIAL = 16 };
 
 struct mint {
-	const char *common_name, *organisation;	/* organisation may be NULL */
+	const char *common_name, *organisation; /* organisation may be NULL */
 	uint8_t serial[MINT_SERIAL];
 	int64_t not_before, not_after;
-	const char *const *purposes;	/* OIDs, NULL behind the last; NULL: no extendedKeyUsage */
+	const char *const *purposes; /* OIDs, NULL behind the last; NULL: no extendedKeyUsage */
 	bool is_ca;
-	int path_length;		/* of a CA; -1: unlimited */
-	const struct names *names;	/* of a leaf */
+	int path_length;           /* of a CA; -1: unlimited */
+	const struct names *names; /* of a leaf */
 	/* of a CA: permitted DNS subtrees; NULL or empty: no constraint */
 	const struct texts *permits;
-	const uint8_t *grant;		/* DER; NULL: none */
+	const uint8_t *grant; /* DER; NULL: none */
 	size_t grant_bytes;
 };
 
@@ -35,7 +35,6 @@ struct mint {
 void mint_serial(uint8_t serial[MINT_SERIAL]);
 /* issuer NULL: self-signed. The DER is to be freed with gnutls_free(). */
 int mint_certificate(const struct mint *, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer,
-    gnutls_privkey_t issuer_key,
-    gnutls_datum_t *der);
+    gnutls_privkey_t issuer_key, gnutls_datum_t *der);
 
 #endif

@@ -8,7 +8,7 @@
 #include "pki/tool/profile.h"
 #include "pki/tool/message.h"
 
-enum { NAME_MOST = 64 };	/* ub-common-name */
+enum { NAME_MOST = 64 }; /* ub-common-name */
 
 int
 names_add(struct names *names, gnutls_x509_subject_alt_name_t type, const char *text)
@@ -19,7 +19,8 @@ names_add(struct names *names, gnutls_x509_subject_alt_name_t type, const char *
 		if (names->at[i].type == type && strcmp(names->at[i].text, text) == 0)
 			return 0;
 	if (names->count == NAMES_MOST || strlen(text) >= NAMES_TEXT)
-		return message_fail(EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
+		return message_fail(
+		    EX_DATAERR, "'%.60s...' is too long, or one name too many", text);
 	name = &names->at[names->count++];
 	name->type = type;
 	snprintf(name->text, sizeof name->text, "%s", text);
@@ -47,11 +48,12 @@ refuse_host(const char *host)
 		if ((unsigned char)*at >= 0x80 &&
 		    gnutls_idna_map(host, (unsigned)strlen(host), &mapped, 0) >= 0)
 			break;
-	code = mapped.data ?
-	    message_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s", host,
-	    (char *)mapped.data) :
-	    message_fail(EX_DATAERR,
-	    "--host '%s' is not a server name; give one like app.example.com or *.example.com", host);
+	code = mapped.data
+	    ? message_fail(EX_DATAERR, "--host '%s' is not ASCII; write its A-label, probably %s",
+		  host, (char *)mapped.data)
+	    : message_fail(EX_DATAERR,
+		  "--host '%s' is not a server name; give one like app.example.com or *.example.com",
+		  host);
 	gnutls_free(mapped.data);
 	return code;
 }
@@ -121,8 +123,8 @@ names_add_raw(struct names *names, gnutls_x509_subject_alt_name_t type, const gn
 	if (type != GNUTLS_SAN_DNSNAME && type != GNUTLS_SAN_RFC822NAME && type != GNUTLS_SAN_URI)
 		return 0;
 	for (unsigned i = 0; i < bytes; i++)
-		text[i] = value->data[i] > ' ' && value->data[i] <= '~' ? (char)value->data[i] :
-		    '?';
+		text[i] =
+		    value->data[i] > ' ' && value->data[i] <= '~' ? (char)value->data[i] : '?';
 	text[bytes] = '\0';
 	return names_add(names, type, text);
 }
@@ -136,15 +138,15 @@ names_of_certificate(struct names *names, gnutls_x509_crt_t certificate)
 	int code = 0, found;
 
 	for (unsigned i = 0; !code; i++, bytes = sizeof value) {
-		found = gnutls_x509_crt_get_subject_alt_name2(certificate, i, value, &bytes, &type,
-		    NULL);
+		found = gnutls_x509_crt_get_subject_alt_name2(
+		    certificate, i, value, &bytes, &type, NULL);
 		if (found == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
 		if (found < 0)
 			return message_fail(EX_DATAERR, "a subjectAltName cannot be read: %s",
 			    gnutls_strerror(found));
-		code = names_add_raw(names, type,
-		    &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
+		code = names_add_raw(
+		    names, type, &(gnutls_datum_t){ (unsigned char *)value, (unsigned)bytes });
 	}
 	return code;
 }
@@ -163,8 +165,8 @@ names_put(const struct names *names, gnutls_x509_crt_t certificate)
 			is_address(name->text, octets, &bytes);
 			data = octets;
 		}
-		problem = gnutls_x509_crt_set_subject_alt_name(certificate, name->type, data, bytes,
-		    GNUTLS_FSAN_APPEND);
+		problem = gnutls_x509_crt_set_subject_alt_name(
+		    certificate, name->type, data, bytes, GNUTLS_FSAN_APPEND);
 		if (problem < 0)
 			return message_fail(EX_DATAERR, "'%s' cannot be put into a certificate: %s",
 			    name->text, gnutls_strerror(problem));
@@ -179,8 +181,8 @@ names_join(const struct names *names, char *out, size_t out_size)
 
 	*out = '\0';
 	for (size_t i = 0; i < names->count && used < out_size; i++)
-		used += (size_t)snprintf(out + used, out_size - used, "%s%s", i ? " " : "",
-		    names->at[i].text);
+		used += (size_t)snprintf(
+		    out + used, out_size - used, "%s%s", i ? " " : "", names->at[i].text);
 }
 
 bool
@@ -206,9 +208,10 @@ names_check_label(const char *name)
 	    strchr(".-", *name))
 		return message_fail(EX_USAGE,
 		    "the name '%s' cannot be a file's name; give 1 to %d letters, digits and ._@-, "
-		    "a letter or digit first", name, NAME_MOST);
+		    "a letter or digit first",
+		    name, NAME_MOST);
 	if (length >= 16 && is_all_hex(name))
-		return message_fail(EX_USAGE, "the name '%s' looks like a serial number; give another",
-		    name);
+		return message_fail(
+		    EX_USAGE, "the name '%s' looks like a serial number; give another", name);
 	return 0;
 }

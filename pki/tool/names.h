@@ -17,7 +17,7 @@ struct profile;
 enum { NAMES_MOST = 4 * TEXTS_MOST, NAMES_TEXT = 256 };
 
 struct name {
-	gnutls_x509_subject_alt_name_t type;	/* DNS name, IP address, RFC 822 name, URI */
+	gnutls_x509_subject_alt_name_t type; /* DNS name, IP address, RFC 822 name, URI */
 	char text[NAMES_TEXT];
 };
 

@@ -12,12 +12,12 @@ enum { ROWS_MOST = 48, HELP = 1, FIRST_ROW = 256 };
 
 static const struct option_row common_rows[] = {
 	{ "ca", OPTION_TEXT, offsetof(struct common, ca), "DIR",
-	  "the authority's directory (default: VALISE_CA)", 0 },
+	    "the authority's directory (default: VALISE_CA)", 0 },
 	{ "json", OPTION_FLAG, offsetof(struct common, json), NULL, "print JSON", 0 },
 	{ "passphrase-file", OPTION_TEXT, offsetof(struct common, passphrase_file), "FILE",
-	  "the CA keys' passphrase is the first line of FILE", 0 },
+	    "the CA keys' passphrase is the first line of FILE", 0 },
 	{ "passphrase-fd", OPTION_NUMBER, offsetof(struct common, passphrase_fd), "N",
-	  "... or the first line read from descriptor N", 1 << 20 },
+	    "... or the first line read from descriptor N", 1 << 20 },
 	{ 0 }
 };
 
@@ -64,8 +64,8 @@ options_print_synopsis(const struct synopsis *usage)
 	int column = printf("\n%s%s%s", usage->word, *usage->operands ? " " : "", usage->operands);
 
 	for (const struct option_row *row = usage->rows; row && row->name; row++) {
-		int width = 4 + (int)strlen(row->name) + (row->argument ?
-		    1 + (int)strlen(row->argument) : 0);
+		int width = 4 + (int)strlen(row->name) +
+		    (row->argument ? 1 + (int)strlen(row->argument) : 0);
 
 		if (column + width > 79)
 			column = printf("\n   ");
@@ -158,15 +158,15 @@ wanted(const struct option_row *row)
 }
 
 static size_t
-fill_long_options(const struct synopsis *usage, const struct option_row **rows,
-    struct option *long_options)
+fill_long_options(
+    const struct synopsis *usage, const struct option_row **rows, struct option *long_options)
 {
 	size_t count = collect(usage, rows);
 
 	for (size_t i = 0; i < count; i++)
 		long_options[i] = (struct option){ rows[i]->name,
-		    rows[i]->kind == OPTION_FLAG ? no_argument : required_argument, NULL,
-		    FIRST_ROW + (int)i };
+			rows[i]->kind == OPTION_FLAG ? no_argument : required_argument, NULL,
+			FIRST_ROW + (int)i };
 	long_options[count] = (struct option){ "help", no_argument, NULL, HELP };
 	return count;
 }
@@ -176,8 +176,7 @@ count_operands(const struct synopsis *usage, const struct operands *operands, in
 {
 	if (operands->count < usage->least)
 		*code = message_fail(EX_USAGE, "%s: %s is missing; see `valise-pki %s --help`",
-		    usage->word,
-		    usage->operands, usage->word);
+		    usage->word, usage->operands, usage->word);
 	else if (usage->most >= 0 && operands->count > usage->most)
 		*code = message_fail(EX_USAGE,
 		    "%s: '%s' is one operand too many; see `valise-pki %s --help`", usage->word,
@@ -207,15 +206,15 @@ options_read(const struct synopsis *usage, int argc, char **argv, void *options,
 		if (found < FIRST_ROW) {
 			*code = message_fail(EX_USAGE, "%s: %s '%s'; see `valise-pki %s --help`",
 			    usage->word,
-			    found == ':' ? "no value follows" :
-			    "no such option, or a value it does not take:",
+			    found == ':' ? "no value follows"
+					 : "no such option, or a value it does not take:",
 			    argv[optind - 1], usage->word);
 			return false;
 		}
 		const struct option_row *row = rows[found - FIRST_ROW];
 		if (!store_value(row, optarg, options)) {
-			*code = message_fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word, row->name,
-			    optarg ? optarg : "", wanted(row));
+			*code = message_fail(EX_USAGE, "%s: --%s '%s': give %s", usage->word,
+			    row->name, optarg ? optarg : "", wanted(row));
 			return false;
 		}
 	}

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TEXTS_MOST = 64 };	/* as many as a list of the grant may have */
+enum { TEXTS_MOST = 64 }; /* as many as a list of the grant may have */
 
 struct texts {
 	const char *at[TEXTS_MOST];
@@ -22,35 +22,35 @@ struct texts {
 struct common {
 	const char *ca;
 	const char *passphrase_file;
-	int64_t passphrase_fd;		/* + 1; 0: none */
+	int64_t passphrase_fd; /* + 1; 0: none */
 	bool json;
 };
 
 enum option_kind {
 	OPTION_END,
-	OPTION_FLAG,	/* bool */
-	OPTION_TEXT,	/* const char * */
-	OPTION_TEXTS,	/* struct texts */
-	OPTION_NUMBER,	/* int64_t; stored + 1, so that 0 means "not given" */
-	OPTION_DAYS,	/* int64_t, seconds, from a number of days */
-	OPTION_SPAN,	/* int64_t, seconds, from "30d", "12h", "90s" */
+	OPTION_FLAG,   /* bool */
+	OPTION_TEXT,   /* const char * */
+	OPTION_TEXTS,  /* struct texts */
+	OPTION_NUMBER, /* int64_t; stored + 1, so that 0 means "not given" */
+	OPTION_DAYS,   /* int64_t, seconds, from a number of days */
+	OPTION_SPAN,   /* int64_t, seconds, from "30d", "12h", "90s" */
 };
 
 struct option_row {
 	const char *name;
 	enum option_kind kind;
 	size_t offset;
-	const char *argument;	/* as --help names it */
+	const char *argument; /* as --help names it */
 	const char *help;
-	int64_t most;		/* of a number; 0: any */
+	int64_t most; /* of a number; 0: any */
 };
 
 struct synopsis {
-	const char *word;		/* the command */
-	const char *operands;		/* as --help names them */
-	int least, most;		/* how many of them; most -1: any number */
+	const char *word;     /* the command */
+	const char *operands; /* as --help names them */
+	int least, most;      /* how many of them; most -1: any number */
 	const char *summary;
-	const struct option_row *rows;	/* ends with {0} */
+	const struct option_row *rows; /* ends with {0} */
 };
 
 struct operands {
@@ -63,8 +63,8 @@ struct operands {
  * common.  False when the command is over: --help was printed (*code is 0) or
  * something was wrong (*code is EX_USAGE and a message is written).
  */
-bool options_read(const struct synopsis *, int argc, char **argv, void *options,
-    struct operands *, int *code);
+bool options_read(
+    const struct synopsis *, int argc, char **argv, void *options, struct operands *, int *code);
 
 /* For the program's own --help: the command in a few lines, and the common options. */
 void options_print_synopsis(const struct synopsis *);

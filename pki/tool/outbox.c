@@ -43,8 +43,8 @@ outbox_put(struct store *store, const char *path, mode_t mode, const void *data,
 	arc4random_buf(octets, sizeof octets);
 	snprintf(temp, sizeof temp, "tmp/%s", hex_encode(random, octets, sizeof octets));
 	if (write_file(store_path(store, temp, whole), mode, data, bytes) < 0)
-		return message_fail(EX_CANTCREAT, "%s/%s cannot be written: %s; nothing was changed",
-		    store->dir, path,
+		return message_fail(EX_CANTCREAT,
+		    "%s/%s cannot be written: %s; nothing was changed", store->dir, path,
 		    strerror(errno));
 	return store_do(store, "INSERT INTO outbox(temp, path) VALUES(?, ?)", "tt", temp, path);
 }
@@ -77,10 +77,10 @@ deliver_one(void *arg, sqlite3_stmt *row)
 
 	store_path(store, (const char *)sqlite3_column_text(row, 0), from);
 	if (rename(from, store_path(store, path, to)) < 0)
-		return errno == ENOENT ? 0 :	/* done before, by us or by another process */
+		return errno == ENOENT ? 0 : /* done before, by us or by another process */
 		    message_fail(EX_CANTCREAT,
-		    "%s: %s; the change is made, and the file follows with the next command", to,
-		    strerror(errno));
+			"%s: %s; the change is made, and the file follows with the next command",
+			to, strerror(errno));
 	snprintf(dir, sizeof dir, "%s", path);
 	slash = strrchr(dir, '/');
 	if (slash)
@@ -91,8 +91,8 @@ deliver_one(void *arg, sqlite3_stmt *row)
 int
 outbox_deliver(struct store *store)
 {
-	return store_each(store, deliver_one, store, "SELECT temp, path FROM outbox ORDER BY id",
-	    "");
+	return store_each(
+	    store, deliver_one, store, "SELECT temp, path FROM outbox ORDER BY id", "");
 }
 
 /* Who holds the lock is the only one with files in tmp/, apart from those of the outbox. */

@@ -65,8 +65,9 @@ print_scalar(const json_t *value)
 static bool
 is_empty(const json_t *value)
 {
-	return json_is_null(value) || ((json_is_array(value) || json_is_object(value)) &&
-	    json_array_size(value) + json_object_size(value) == 0);
+	return json_is_null(value) ||
+	    ((json_is_array(value) || json_is_object(value)) &&
+		json_array_size(value) + json_object_size(value) == 0);
 }
 
 static void
@@ -76,7 +77,8 @@ print_members(const json_t *object, int indent)
 	json_t *value, *item;
 	size_t i;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
 		if (is_empty(value))
 			continue;
 		if (json_is_object(value)) {
@@ -84,7 +86,8 @@ print_members(const json_t *object, int indent)
 			putchar('\n');
 			print_members(value, indent + 2);
 		} else if (json_is_array(value)) {
-			json_array_foreach(value, i, item) {
+			json_array_foreach(value, i, item)
+			{
 				if (json_is_object(item)) {
 					print_label(key, indent);
 					putchar('\n');
@@ -111,7 +114,8 @@ print_text(const json_t *value)
 		print_members(value, 0);
 		return;
 	}
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		if (i)
 			putchar('\n');
 		print_members(item, 0);

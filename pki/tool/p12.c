@@ -14,8 +14,8 @@ add_bag(gnutls_pkcs12_t p12, gnutls_pkcs12_bag_t bag, const char *passphrase, un
 }
 
 static int
-add_certificates(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, const gnutls_datum_t *key_id,
-    const char *passphrase, unsigned flags)
+add_certificates(gnutls_pkcs12_t p12, const struct identity_bundle *bundle,
+    const gnutls_datum_t *key_id, const char *passphrase, unsigned flags)
 {
 	gnutls_pkcs12_bag_t bag;
 	int problem = gnutls_pkcs12_bag_init(&bag);
@@ -26,8 +26,8 @@ add_certificates(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, cons
 		int index = problem = gnutls_pkcs12_bag_set_crt(bag, bundle->chain[i]);
 
 		if (index >= 0 && i == 0)
-			problem = gnutls_pkcs12_bag_set_friendly_name(bag, (unsigned)index,
-			    bundle->record.name);
+			problem = gnutls_pkcs12_bag_set_friendly_name(
+			    bag, (unsigned)index, bundle->record.name);
 		if (problem >= 0 && i == 0)
 			problem = gnutls_pkcs12_bag_set_key_id(bag, (unsigned)index, key_id);
 	}
@@ -40,8 +40,7 @@ add_certificates(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, cons
 /* The key encrypts itself; its bag is not encrypted again. */
 static int
 add_key(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, const gnutls_datum_t *key_id,
-    const char *passphrase,
-    unsigned flags)
+    const char *passphrase, unsigned flags)
 {
 	gnutls_datum_t der = { 0 };
 	gnutls_pkcs12_bag_t bag;
@@ -49,8 +48,8 @@ add_key(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, const gnutls_
 
 	if (problem < 0)
 		return problem;
-	problem = gnutls_x509_privkey_export2_pkcs8(bundle->key, GNUTLS_X509_FMT_DER, passphrase,
-	    flags, &der);
+	problem = gnutls_x509_privkey_export2_pkcs8(
+	    bundle->key, GNUTLS_X509_FMT_DER, passphrase, flags, &der);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_bag_set_data(bag, GNUTLS_BAG_PKCS8_ENCRYPTED_KEY, &der);
 	if (problem >= 0) {
@@ -68,7 +67,8 @@ add_key(gnutls_pkcs12_t p12, const struct identity_bundle *bundle, const gnutls_
 }
 
 int
-p12_encode(const struct identity_bundle *bundle, const char *passphrase, bool legacy, struct secret *out)
+p12_encode(
+    const struct identity_bundle *bundle, const char *passphrase, bool legacy, struct secret *out)
 {
 	unsigned flags = legacy ? GNUTLS_PKCS_PKCS12_3DES : GNUTLS_PKCS_PBES2_AES_256;
 	uint8_t id[64];
@@ -86,13 +86,13 @@ p12_encode(const struct identity_bundle *bundle, const char *passphrase, bool le
 	if (problem >= 0)
 		problem = add_key(p12, bundle, &key_id, passphrase, flags);
 	if (problem >= 0)
-		problem = gnutls_pkcs12_generate_mac2(p12, legacy ? GNUTLS_MAC_SHA1 :
-		    GNUTLS_MAC_SHA256, passphrase);
+		problem = gnutls_pkcs12_generate_mac2(
+		    p12, legacy ? GNUTLS_MAC_SHA1 : GNUTLS_MAC_SHA256, passphrase);
 	if (problem >= 0)
 		problem = gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &der);
 	if (problem < 0)
-		code = message_fail(EX_SOFTWARE, "the PKCS#12 file cannot be made: %s",
-		    gnutls_strerror(problem));
+		code = message_fail(
+		    EX_SOFTWARE, "the PKCS#12 file cannot be made: %s", gnutls_strerror(problem));
 	else if (!secret_init(out, der.data, der.size))
 		code = message_no_memory();
 	gnutls_free(der.data);

@@ -10,6 +10,7 @@
 #include "pki/tool/identity_bundle.h"
 
 /* Key and chain, the root included. */
-int p12_encode(const struct identity_bundle *, const char *passphrase, bool legacy, struct secret *out);
+int p12_encode(
+    const struct identity_bundle *, const char *passphrase, bool legacy, struct secret *out);
 
 #endif

@@ -28,9 +28,10 @@ adopt_line(struct passphrase *passphrase, const uint8_t *data, size_t bytes, con
 	if (bytes && data[bytes - 1] == '\r')
 		bytes--;
 	if (bytes == 0 || bytes > PASSPHRASE_MOST || memchr(data, 0, bytes))
-		return message_fail(EX_DATAERR, "%s: a passphrase has 1 to %d bytes and no NUL; "
-		    "for keys without one say --no-password when you make them", from,
-		    PASSPHRASE_MOST);
+		return message_fail(EX_DATAERR,
+		    "%s: a passphrase has 1 to %d bytes and no NUL; "
+		    "for keys without one say --no-password when you make them",
+		    from, PASSPHRASE_MOST);
 	memcpy(line, data, bytes);
 	kept = secret_init(&passphrase->secret, line, bytes + 1);
 	bytes_wipe(line, sizeof line);
@@ -66,14 +67,14 @@ from_descriptor(struct passphrase *passphrase, int fd, const char *from)
 			continue;
 		if (got < 0 || line[bytes] == '\n')
 			break;
-		if (line[bytes] == 3 && isatty(fd)) {	/* ^C: the terminal sends no signals now */
+		if (line[bytes] == 3 && isatty(fd)) { /* ^C: the terminal sends no signals now */
 			bytes_wipe(line, sizeof line);
 			return message_fail(EX_NOINPUT, "interrupted; nothing was changed");
 		}
 		bytes++;
 	}
-	code = got < 0 ? message_fail(EX_NOINPUT, "%s: %s", from, strerror(errno)) :
-	    adopt_line(passphrase, line, bytes, from);
+	code = got < 0 ? message_fail(EX_NOINPUT, "%s: %s", from, strerror(errno))
+		       : adopt_line(passphrase, line, bytes, from);
 	bytes_wipe(line, sizeof line);
 	return code;
 }
@@ -107,7 +108,8 @@ from_terminal(struct passphrase *passphrase, const char *what, bool fresh)
 	if (tty < 0)
 		return message_fail(EX_NOINPUT,
 		    "%s needs a passphrase and there is no terminal to ask on; "
-		    "give %s FILE%s", what, passphrase->option,
+		    "give %s FILE%s",
+		    what, passphrase->option,
 		    passphrase->avoidable ? ", or --no-password to keep it in clear" : "");
 	code = prompt(passphrase, tty, what, "");
 	if (!code && fresh)

@@ -13,11 +13,11 @@
 #include "pki/tool/options.h"
 
 struct passphrase {
-	const struct common *common;	/* borrowed */
-	const char *option;		/* what messages call the file's option */
-	const char *credential;		/* systemd's name for it; NULL: none */
-	bool avoidable;			/* --no-password would do */
-	struct secret secret;		/* with a NUL behind it */
+	const struct common *common; /* borrowed */
+	const char *option;          /* what messages call the file's option */
+	const char *credential;      /* systemd's name for it; NULL: none */
+	bool avoidable;              /* --no-password would do */
+	struct secret secret;        /* with a NUL behind it */
 	bool known;
 };
 

@@ -47,7 +47,8 @@ put(void *arg, const char *path, const void *data, size_t bytes)
 }
 
 static int
-buffer_give(const struct publish_output *output, struct file_buffer *buffer, const char *path, int code)
+buffer_give(
+    const struct publish_output *output, struct file_buffer *buffer, const char *path, int code)
 {
 	if (!code)
 		code = output->take(output->arg, path, buffer->data, buffer->bytes);
@@ -60,7 +61,7 @@ static int
 add_certificate_row(void *arg, sqlite3_stmt *row)
 {
 	gnutls_datum_t der = { (unsigned char *)(uintptr_t)sqlite3_column_blob(row, 0),
-	    (unsigned)sqlite3_column_bytes(row, 0) };
+		(unsigned)sqlite3_column_bytes(row, 0) };
 
 	return buffer_add_pem(arg, "CERTIFICATE", &der);
 }
@@ -97,8 +98,8 @@ write_crl(struct store *store, struct signer *signer, int64_t now, gnutls_datum_
 		    "AND max(not_after, revoked_at) >= ? ORDER BY serial DESC",
 		    "ii", ca->id, ca->crl_this);
 	if (!code)
-		code = crl_writer_sign(&writer, signer->key, now - BACKDATE_S,
-		    now + ca->crl_seconds, der);
+		code = crl_writer_sign(
+		    &writer, signer->key, now - BACKDATE_S, now + ca->crl_seconds, der);
 	crl_writer_wipe(&writer);
 	return code;
 }
@@ -143,7 +144,8 @@ give_ca(struct store *store, const struct publish_output *output, const struct c
 	char path[CA_NAME + 16];
 	int code = store_each(store, add_certificate_row, &buffer,
 	    "SELECT der FROM body JOIN certificate ON id = certificate "
-	    "WHERE name = ? AND current = 1", "t", ca->name);
+	    "WHERE name = ? AND current = 1",
+	    "t", ca->name);
 
 	if (!code && ca->parent == ca->id)
 		code = output->take(output->arg, "root.crt", buffer.data, buffer.bytes);
@@ -162,8 +164,8 @@ give_crl(struct store *store, const struct publish_output *output, const struct 
 {
 	struct file_buffer buffer = { 0 };
 	char path[CA_NAME + 16];
-	int code = store_each(store, add_blob_row, &buffer, "SELECT pem FROM crl WHERE ca = ?", "i",
-	    ca->id);
+	int code = store_each(
+	    store, add_blob_row, &buffer, "SELECT pem FROM crl WHERE ca = ?", "i", ca->id);
 
 	snprintf(path, sizeof path, "crls/%s.crl", ca->name);
 	return buffer_give(output, &buffer, path, code);
@@ -186,7 +188,8 @@ give_bundles(struct store *store, const struct publish_output *output, const str
 	code = store_each(store, add_certificate_row, &buffer,
 	    "SELECT der FROM ca CROSS JOIN certificate c ON c.name = ca.name "
 	    "CROSS JOIN body ON c.id = certificate WHERE c.current = 1 AND (ca.parent = ca.id OR "
-	    "ca.id IN (?, ?)) ORDER BY ca.id DESC", "ii", ca->id, ca->parent);
+	    "ca.id IN (?, ?)) ORDER BY ca.id DESC",
+	    "ii", ca->id, ca->parent);
 	snprintf(path, sizeof path, "%s-ca.crt", ca->name);
 	code = buffer_give(output, &buffer, path, code);
 	if (code)
@@ -237,7 +240,8 @@ give_leaf(struct store *store, const struct publish_output *output, const struct
 	while (!code && ca.parent != ca.id) {
 		code = store_each(store, add_certificate_row, &buffer,
 		    "SELECT der FROM body JOIN certificate ON id = certificate "
-		    "WHERE name = ? AND current = 1", "t", ca.name);
+		    "WHERE name = ? AND current = 1",
+		    "t", ca.name);
 		if (!code)
 			code = ca_by_id(store, ca.parent, &ca);
 	}
@@ -276,6 +280,7 @@ publish_expect(struct store *store, const struct publish_output *output)
 	struct giving giving = { store, output, NULL };
 	int code = ca_each(store, expect_of_ca, &giving);
 
-	return code ? code : record_each(store, expect_of_leaf, &giving,
-	    "WHERE current = 1 AND kind != 'ca' ORDER BY id", "");
+	return code ? code
+		    : record_each(store, expect_of_leaf, &giving,
+			  "WHERE current = 1 AND kind != 'ca' ORDER BY id", "");
 }

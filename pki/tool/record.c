@@ -10,9 +10,9 @@
 #include "pki/tool/message.h"
 
 static const char record_columns[] =
-	"SELECT id, issuer, serial, name, kind, hosts, key, not_before, not_after, revoked_at, "
-	    "reason, current "
-	"FROM certificate ";
+    "SELECT id, issuer, serial, name, kind, hosts, key, not_before, not_after, revoked_at, "
+    "reason, current "
+    "FROM certificate ";
 
 static void
 take_record(sqlite3_stmt *row, struct record *record)
@@ -60,8 +60,7 @@ take_one_record(void *arg, sqlite3_stmt *row)
 
 int
 record_each(struct store *store, int (*each)(void *, const struct record *), void *arg,
-    const char *rest,
-    const char *types, ...)
+    const char *rest, const char *types, ...)
 {
 	struct record_each_call call = { each, arg };
 	char sql[1024];
@@ -78,24 +77,24 @@ record_each(struct store *store, int (*each)(void *, const struct record *), voi
 int
 record_add(struct store *store, struct record *record, const gnutls_datum_t *der)
 {
-	int code = record->current ? store_do(store,
-	    "UPDATE certificate SET current = 0 WHERE name = ? AND current = 1",
-	    "t", record->name) : 0;
+	int code = record->current
+	    ? store_do(store, "UPDATE certificate SET current = 0 WHERE name = ? AND current = 1",
+		  "t", record->name)
+	    : 0;
 
 	if (!code)
 		code = store_do(store,
 		    "INSERT INTO certificate(issuer, serial, name, kind, hosts, key, not_before, "
 		    "not_after, current) "
-		    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "ibttttiii", record->issuer,
-		    record->serial, record->serial_bytes,
-		    record->name, record->kind, record->hosts, *record->key ? record->key : NULL,
+		    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		    "ibttttiii", record->issuer, record->serial, record->serial_bytes, record->name,
+		    record->kind, record->hosts, *record->key ? record->key : NULL,
 		    record->not_before, record->not_after, (int64_t)record->current);
 	if (code)
 		return code;
 	record->id = sqlite3_last_insert_rowid(store->db);
 	return store_do(store, "INSERT INTO body(certificate, der) VALUES(?, ?)", "ib", record->id,
-	    der->data,
-	    (size_t)der->size);
+	    der->data, (size_t)der->size);
 }
 
 int
@@ -142,10 +141,11 @@ record_find(struct store *store, const char *name_or_serial, struct record *reco
 		code = store_each(store, take_one_record, record, sql, "b", serial, bytes);
 		found = record->id != 0;
 	}
-	return code || found ? code :
-	    message_fail(EX_NOINPUT,
-	    "'%s': no certificate of this name or serial here; see `valise-pki list`",
-	    name_or_serial);
+	return code || found
+	    ? code
+	    : message_fail(EX_NOINPUT,
+		  "'%s': no certificate of this name or serial here; see `valise-pki list`",
+		  name_or_serial);
 }
 
 struct der_call {
@@ -158,7 +158,7 @@ take_der(void *arg, sqlite3_stmt *row)
 {
 	struct der_call *call = arg;
 	gnutls_datum_t der = { (unsigned char *)(uintptr_t)sqlite3_column_blob(row, 0),
-	    (unsigned)sqlite3_column_bytes(row, 0) };
+		(unsigned)sqlite3_column_bytes(row, 0) };
 
 	call->problem = gnutls_x509_crt_import(call->certificate, &der, GNUTLS_X509_FMT_DER);
 	return 0;
@@ -173,8 +173,8 @@ record_certificate(struct store *store, int64_t id, gnutls_x509_crt_t *out)
 	*out = NULL;
 	if (gnutls_x509_crt_init(&call.certificate) < 0)
 		return message_no_memory();
-	code = store_each(store, take_der, &call, "SELECT der FROM body WHERE certificate = ?", "i",
-	    id);
+	code = store_each(
+	    store, take_der, &call, "SELECT der FROM body WHERE certificate = ?", "i", id);
 	if (!code && call.problem < 0)
 		code = message_fail(EX_DATAERR,
 		    "the inventory holds a certificate that cannot be read: %s; restore a backup",

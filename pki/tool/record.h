@@ -20,9 +20,9 @@ struct record {
 	uint8_t serial[21];
 	size_t serial_bytes;
 	char name[CA_NAME], kind[CA_ROLE], hosts[HOSTS_TEXT];
-	char key[KEY_PLACE];		/* where its private key is; empty: not with us */
-	int64_t not_before, not_after, revoked_at;	/* revoked_at 0: it is not */
-	int reason;			/* enum crl_reason */
+	char key[KEY_PLACE]; /* where its private key is; empty: not with us */
+	int64_t not_before, not_after, revoked_at; /* revoked_at 0: it is not */
+	int reason;                                /* enum crl_reason */
 	bool current;
 };
 
@@ -34,8 +34,7 @@ int record_find(struct store *, const char *name_or_serial, struct record *);
 int record_look_up(struct store *, const char *name, struct record *, bool *found);
 /* `rest` is SQL behind "FROM certificate", `types` and the values as for store_each(). */
 int record_each(struct store *, int (*each)(void *arg, const struct record *), void *arg,
-    const char *rest,
-    const char *types, ...);
+    const char *rest, const char *types, ...);
 /* To be given back with gnutls_x509_crt_deinit(). */
 int record_certificate(struct store *, int64_t id, gnutls_x509_crt_t *out);
 /* The CA's current certificate, likewise. */

@@ -29,8 +29,7 @@ refuse_foreign_options(const struct leaf *leaf, const struct request_options *op
 {
 	const struct grant_options *grant = &options->grant;
 	bool granted = grant->shared || grant->any_depth || grant->max_flows ||
-	    grant->max_sessions ||
-	    grant->from.count || grant->regions.count || options->identity;
+	    grant->max_sessions || grant->from.count || grant->regions.count || options->identity;
 
 	if (!leaf->profile->granted && granted)
 		return message_fail(EX_USAGE,
@@ -43,8 +42,8 @@ refuse_foreign_options(const struct leaf *leaf, const struct request_options *op
 }
 
 int
-request_read(struct leaf *leaf, const struct request_options *options, const char *kind,
-    const char *name)
+request_read(
+    struct leaf *leaf, const struct request_options *options, const char *kind, const char *name)
 {
 	int code;
 
@@ -52,15 +51,16 @@ request_read(struct leaf *leaf, const struct request_options *options, const cha
 	leaf->name = name;
 	leaf->seconds = options->seconds;
 	if (!leaf->profile)
-		return message_fail(EX_USAGE, "'%s' is not a kind of certificate: give relay, agent, server or client", kind);
+		return message_fail(EX_USAGE,
+		    "'%s' is not a kind of certificate: give relay, agent, server or client", kind);
 	code = names_check_label(name);
 	if (!code)
 		code = refuse_foreign_options(leaf, options);
 	if (!code)
 		code = read_names(leaf, options);
 	if (!code && leaf->profile->granted)
-		code = grant_options_read(&leaf->grant, &options->grant,
-		    options->identity ? options->identity : name);
+		code = grant_options_read(
+		    &leaf->grant, &options->grant, options->identity ? options->identity : name);
 	return code;
 }
 
@@ -68,9 +68,9 @@ int
 request_judge(struct authority *authority, const struct request_options *options, struct leaf *leaf,
     struct signer *signer)
 {
-	int code = signer_open(&authority->store, options->issuer ? options->issuer :
-	    leaf->profile->role,
-	    &authority->passphrase, signer);
+	int code =
+	    signer_open(&authority->store, options->issuer ? options->issuer : leaf->profile->role,
+		&authority->passphrase, signer);
 
 	return code ? code : leaf_judge(&authority->store, signer, leaf);
 }

@@ -54,12 +54,12 @@ describe_request(gnutls_x509_crq_t request, const struct names *names)
 	json_t *object = json_object();
 
 	if (gnutls_x509_crq_get_dn3(request, &dn, 0) >= 0)
-		json_object_set_new(object, "subject",
-		    describe_text((const char *)dn.data, dn.size));
+		json_object_set_new(
+		    object, "subject", describe_text((const char *)dn.data, dn.size));
 	gnutls_free(dn.data);
 	json_object_set_new(object, "key", describe_key(algorithm, bits));
-	json_object_set_new(object, "proves_possession",
-	    json_boolean(gnutls_x509_crq_verify(request, 0) >= 0));
+	json_object_set_new(
+	    object, "proves_possession", json_boolean(gnutls_x509_crq_verify(request, 0) >= 0));
 	json_object_set_new(object, "hosts", describe_names(names, GNUTLS_SAN_DNSNAME));
 	json_object_set_new(object, "addresses", describe_names(names, GNUTLS_SAN_IPADDRESS));
 	json_object_set_new(object, "emails", describe_names(names, GNUTLS_SAN_RFC822NAME));
@@ -95,8 +95,8 @@ describe_entries(const struct crl *crl)
 
 		json_array_append_new(list,
 		    json_pack("{s:s, s:o, s:s}", "serial", serial_text(&entry->serial, text),
-		    "revoked_at", output_json_time(entry->revoked_at), "reason",
-		    crl_reason_word(entry->reason)));
+			"revoked_at", output_json_time(entry->revoked_at), "reason",
+			crl_reason_word(entry->reason)));
 	}
 	return list;
 }
@@ -106,8 +106,8 @@ describe_hex(struct der der)
 {
 	char text[2 * 64 + 1];
 
-	return der.bytes && der.bytes <= 64 ? json_string(hex_encode(text, der.data, der.bytes)) :
-	    json_null();
+	return der.bytes && der.bytes <= 64 ? json_string(hex_encode(text, der.data, der.bytes))
+					    : json_null();
 }
 
 static int
@@ -121,17 +121,16 @@ show_crl(const struct shown_block *block, json_t *list)
 
 	if (!crl || !crl_index(crl, &why)) {
 		crl_free(crl);
-		return strncmp(why, "is mal", 6) == 0 ? -1 :
-		    message_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
+		return strncmp(why, "is mal", 6) == 0
+		    ? -1
+		    : message_fail(EX_DATAERR, "%s: the CRL %s", block->path, why);
 	}
 	object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "issuer",
 	    x509_name_text(crl_issuer(crl), issuer, sizeof issuer), "number_hex",
-	    describe_hex(crl_number(crl)),
-	    "authority_key", describe_hex(crl_authority_key(crl)), "this_update",
-	    output_json_time(crl_this_update(crl)),
-	    "next_update", output_json_time(crl_next_update(crl)), "count",
-	    (json_int_t)crl_count(crl),
-	    "revoked", describe_entries(crl));
+	    describe_hex(crl_number(crl)), "authority_key", describe_hex(crl_authority_key(crl)),
+	    "this_update", output_json_time(crl_this_update(crl)), "next_update",
+	    output_json_time(crl_next_update(crl)), "count", (json_int_t)crl_count(crl), "revoked",
+	    describe_entries(crl));
 	code = append(list, object, "crl");
 	crl_free(crl);
 	return code;
@@ -147,8 +146,8 @@ describe_private_key(gnutls_x509_privkey_t key)
 	json_t *object = json_pack("{s:o}", "key", describe_key(algorithm, bits));
 
 	if (gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, id, &bytes) >= 0)
-		json_object_set_new(object, "public_key_sha256",
-		    describe_hex((struct der){ id, bytes }));
+		json_object_set_new(
+		    object, "public_key_sha256", describe_hex((struct der){ id, bytes }));
 	return object;
 }
 
@@ -172,13 +171,15 @@ show_key(const struct shown_block *block, json_t *list)
 	problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER, NULL, 0);
 	if (problem == GNUTLS_E_DECRYPTION_FAILED) {
 		encrypted = true;
-		code = has_passphrase(block->common) ? passphrase_need(&passphrase, block->path,
-		    false) : 0;
+		code = has_passphrase(block->common)
+		    ? passphrase_need(&passphrase, block->path, false)
+		    : 0;
 		if (!code && passphrase.known)
-			problem = gnutls_x509_privkey_import2(key, &block->der, GNUTLS_X509_FMT_DER,
-			    passphrase_text(&passphrase), 0);
+			problem = gnutls_x509_privkey_import2(
+			    key, &block->der, GNUTLS_X509_FMT_DER, passphrase_text(&passphrase), 0);
 		if (!code && passphrase.known && problem < 0)
-			code = message_fail(EX_NOPERM, "%s: this is not its passphrase", block->path);
+			code =
+			    message_fail(EX_NOPERM, "%s: this is not its passphrase", block->path);
 	}
 	if (problem >= 0)
 		object = describe_private_key(key);
@@ -202,10 +203,10 @@ show_p12_parts(gnutls_pkcs12_t p12, const char *passphrase, const char *path, js
 	int code = 0;
 
 	if (gnutls_pkcs12_verify_mac(p12, passphrase) < 0)
-		return message_fail(EX_NOPERM,
-		    "%s: this is not its passphrase, or the file was changed", path);
-	if (gnutls_pkcs12_simple_parse(p12, passphrase, &key, &chain, &chain_count, &extra,
-	    &extra_count, NULL, 0) < 0)
+		return message_fail(
+		    EX_NOPERM, "%s: this is not its passphrase, or the file was changed", path);
+	if (gnutls_pkcs12_simple_parse(
+		p12, passphrase, &key, &chain, &chain_count, &extra, &extra_count, NULL, 0) < 0)
 		return message_fail(EX_DATAERR,
 		    "%s: a PKCS#12 file without a certificate and key that can be read", path);
 	if (key)
@@ -243,7 +244,7 @@ show_p12(const struct shown_block *block, json_t *list)
 }
 
 static const struct content_kind {
-	const char *label;	/* ends so in PEM; NULL: only in DER */
+	const char *label; /* ends so in PEM; NULL: only in DER */
 	int (*read)(const struct shown_block *, json_t *);
 } content_kinds[] = {
 	{ "CERTIFICATE", show_certificate },
@@ -266,27 +267,29 @@ static int
 show_pem_block(struct shown_block *block, const char *begin, size_t left, json_t *list)
 {
 	const char *label = begin + strlen("-----BEGIN "),
-	    *end = memmem(label, left - strlen("-----BEGIN "), "-----", 5);
+		   *end = memmem(label, left - strlen("-----BEGIN "), "-----", 5);
 	gnutls_datum_t text = { (unsigned char *)(uintptr_t)begin, (unsigned)left };
 	char name[64];
 	int code = 0;
 
 	for (size_t i = 0; end && i < sizeof content_kinds / sizeof *content_kinds; i++) {
-		if (!content_kinds[i].label || !ends_with(label, (size_t)(end - label), content_kinds[i].label))
+		if (!content_kinds[i].label ||
+		    !ends_with(label, (size_t)(end - label), content_kinds[i].label))
 			continue;
 		if (content_kinds[i].read == show_certificate &&
 		    (size_t)(end - label) != strlen("CERTIFICATE"))
 			continue;
 		snprintf(name, sizeof name, "%.*s", (int)(end - label), label);
 		if (gnutls_pem_base64_decode2(name, &text, &block->der) < 0)
-			return message_fail(EX_DATAERR, "%s: a %s that is not base64", block->path,
-			    name);
+			return message_fail(
+			    EX_DATAERR, "%s: a %s that is not base64", block->path, name);
 		code = content_kinds[i].read(block, list);
 		bytes_wipe(block->der.data, block->der.size);
 		gnutls_free(block->der.data);
 		block->der = (gnutls_datum_t){ 0 };
-		return code >= 0 ? code :
-		    message_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
+		return code >= 0
+		    ? code
+		    : message_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
 	}
 	return 0;
 }
@@ -316,9 +319,11 @@ show_file(const struct common *common, const char *path, const struct secret *fi
 		if (!code && json_array_size(list) == 0)
 			code = -1;
 	} else {
-		for (size_t i = 0; code < 0 && i < sizeof content_kinds / sizeof *content_kinds; i++)
+		for (size_t i = 0; code < 0 && i < sizeof content_kinds / sizeof *content_kinds;
+		     i++)
 			code = content_kinds[i].read(&block, list);
 	}
-	return code >= 0 ? code :
-	    message_fail(EX_DATAERR, "%s: neither certificate, request, CRL, key nor PKCS#12", path);
+	return code >= 0 ? code
+			 : message_fail(EX_DATAERR,
+			       "%s: neither certificate, request, CRL, key nor PKCS#12", path);
 }

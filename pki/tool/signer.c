@@ -14,10 +14,10 @@ check_pair(const struct signer *signer)
 	gnutls_pubkey_t public = NULL;
 	int code = key_public(signer->key, &public);
 
-	if (!code && (gnutls_x509_crt_get_key_id(signer->certificate, 0, certified,
-	    &certified_bytes) < 0 ||
-	    gnutls_pubkey_get_key_id(public, 0, held, &held_bytes) < 0 ||
-	    certified_bytes != held_bytes || memcmp(certified, held, held_bytes) != 0))
+	if (!code &&
+	    (gnutls_x509_crt_get_key_id(signer->certificate, 0, certified, &certified_bytes) < 0 ||
+		gnutls_pubkey_get_key_id(public, 0, held, &held_bytes) < 0 ||
+		certified_bytes != held_bytes || memcmp(certified, held, held_bytes) != 0))
 		code = message_fail(EX_DATAERR,
 		    "%s is not the key of the CA '%s'; put the right one there", signer->ca.key,
 		    signer->ca.name);
@@ -26,8 +26,8 @@ check_pair(const struct signer *signer)
 }
 
 int
-signer_open(struct store *store, const char *name, struct passphrase *passphrase,
-    struct signer *signer)
+signer_open(
+    struct store *store, const char *name, struct passphrase *passphrase, struct signer *signer)
 {
 	int code = ca_find(store, name, &signer->ca);
 

@@ -21,7 +21,7 @@ static const char *const migrations[STORE_VERSION] = {
 	"	crl_number INTEGER NOT NULL DEFAULT 0, crl_this INTEGER NOT NULL DEFAULT 0,"
 	"	crl_next INTEGER NOT NULL DEFAULT 0, crl_seconds INTEGER NOT NULL);"
 	"CREATE TABLE certificate(id INTEGER PRIMARY KEY, issuer INTEGER NOT NULL REFERENCES "
-	    "ca(id),"
+	"ca(id),"
 	"	serial BLOB NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, hosts TEXT NOT NULL,"
 	"	not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, current INTEGER NOT NULL,"
 	"	key TEXT, revoked_at INTEGER, reason INTEGER, UNIQUE(issuer, serial));"
@@ -29,14 +29,14 @@ static const char *const migrations[STORE_VERSION] = {
 	"CREATE INDEX certificate_name ON certificate(name, current);"
 	"CREATE INDEX certificate_end ON certificate(not_after);"
 	"CREATE INDEX certificate_revoked ON certificate(issuer, serial) WHERE revoked_at IS NOT "
-	    "NULL;"
+	"NULL;"
 	"CREATE TABLE body(certificate INTEGER PRIMARY KEY REFERENCES certificate(id), der BLOB "
-	    "NOT NULL);"
+	"NOT NULL);"
 	"CREATE TABLE crl(ca INTEGER PRIMARY KEY REFERENCES ca(id), pem BLOB NOT NULL);"
 	"CREATE TABLE permit(ca INTEGER NOT NULL REFERENCES ca(id), host TEXT NOT NULL,"
 	"	PRIMARY KEY(ca, host)) WITHOUT ROWID;"
 	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, temp TEXT NOT NULL UNIQUE, path TEXT NOT "
-	    "NULL);",
+	"NULL);",
 	/* list, check and renewals of CAs walk over what is current, however much was replaced. */
 	"CREATE INDEX certificate_current ON certificate(id) WHERE current = 1;",
 };
@@ -78,7 +78,7 @@ migrate(struct store *store)
 		    "valise-pki",
 		    store->dir, (long long)version, STORE_VERSION);
 	code = store_run(store, "BEGIN IMMEDIATE", "changing its schema");
-	if (!code)	/* another process may have been quicker */
+	if (!code) /* another process may have been quicker */
 		code = store_each(store, take_number, &version, "PRAGMA user_version", "");
 	return code ? code : migrate_from(store, version);
 }
@@ -93,9 +93,11 @@ open_database(struct store *store, int flags)
 		return store_fail(store, "opening it");
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_MS);
-	return store_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+	return store_run(store,
+	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
 	    "foreign_keys = ON;"
-	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", "opening it");
+	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
+	    "opening it");
 }
 
 static int
@@ -116,9 +118,16 @@ set_directory(struct store *store, const char *dir)
 static int
 make_directories(struct store *store)
 {
-	static const struct { const char *path; mode_t mode; } directories[] = {
-		{ "", 0755 }, { "private", 0700 }, { "tmp", 0700 }, { "cas", 0755 },
-		  { "crls", 0755 }, { "issued", 0755 },
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} directories[] = {
+		{ "", 0755 },
+		{ "private", 0700 },
+		{ "tmp", 0700 },
+		{ "cas", 0755 },
+		{ "crls", 0755 },
+		{ "issued", 0755 },
 	};
 	char path[PATH_MAX];
 
@@ -137,7 +146,7 @@ store_create(struct store *store, const char *dir)
 
 	if ((code = set_directory(store, dir)) || (code = make_directories(store)))
 		return code;
-	mask = umask(0077);	/* the inventory names every customer: nobody else's business */
+	mask = umask(0077); /* the inventory names every customer: nobody else's business */
 	code = open_database(store, SQLITE_OPEN_CREATE);
 	if (!code)
 		code = migrate(store);

@@ -16,7 +16,7 @@
 
 #include "pki/tool/store_statement.h"
 
-enum { STORE_VERSION = 2 };	/* of the schema: PRAGMA user_version */
+enum { STORE_VERSION = 2 }; /* of the schema: PRAGMA user_version */
 
 /* Makes what is missing of DIR and an empty inventory, or opens one that nothing was
  * written to yet. */

@@ -22,21 +22,23 @@ store_fail(struct store *store, const char *doing)
 	if (code == SQLITE_FULL || code == SQLITE_IOERR)
 		return message_fail(EX_CANTCREAT,
 		    "%s/inventory.db: %s while %s: %s; nothing was changed, "
-		    "make room and try again", store->dir, why, doing, strerror(errno));
+		    "make room and try again",
+		    store->dir, why, doing, strerror(errno));
 	if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
-		return message_fail(EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why,
-		    doing);
+		return message_fail(
+		    EX_CANTCREAT, "%s/inventory.db: %s while %s", store->dir, why, doing);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-		return message_fail(EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir,
-		    why);
+		return message_fail(
+		    EX_DATAERR, "%s/inventory.db: %s; restore a backup", store->dir, why);
 	return message_fail(EX_SOFTWARE, "%s/inventory.db: %s while %s", store->dir, why, doing);
 }
 
 int
 store_run(struct store *store, const char *sql, const char *doing)
 {
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
-	    store_fail(store, doing);
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
+	    ? 0
+	    : store_fail(store, doing);
 }
 
 static int
@@ -48,13 +50,13 @@ bind(sqlite3_stmt *statement, const char *types, va_list values)
 		if (*types == 'i') {
 			problem = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
 		} else if (*types == 't') {
-			problem = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1,
-			    SQLITE_STATIC);
+			problem = sqlite3_bind_text(
+			    statement, i, va_arg(values, const char *), -1, SQLITE_STATIC);
 		} else {
 			const void *data = va_arg(values, const void *);
 
-			problem = sqlite3_bind_blob64(statement, i, data, va_arg(values, size_t),
-			    SQLITE_STATIC);
+			problem = sqlite3_bind_blob64(
+			    statement, i, data, va_arg(values, size_t), SQLITE_STATIC);
 		}
 	}
 	return problem;
@@ -62,8 +64,7 @@ bind(sqlite3_stmt *statement, const char *types, va_list values)
 
 int
 store_each_list(struct store *store, int (*row)(void *, sqlite3_stmt *), void *arg, const char *sql,
-    const char *types,
-    va_list values)
+    const char *types, va_list values)
 {
 	sqlite3_stmt *statement = NULL;
 	int step = SQLITE_OK, code = 0;

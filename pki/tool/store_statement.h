@@ -14,7 +14,7 @@
 struct store {
 	char dir[PATH_MAX - 128];
 	sqlite3 *db;
-	bool changing;		/* inside a transaction */
+	bool changing; /* inside a transaction */
 };
 
 /*
@@ -23,8 +23,8 @@ struct store {
  * stops and returns that.
  */
 int store_do(struct store *, const char *sql, const char *types, ...);
-int store_each(struct store *, int (*row)(void *arg, sqlite3_stmt *), void *arg,
-    const char *sql, const char *types, ...);
+int store_each(struct store *, int (*row)(void *arg, sqlite3_stmt *), void *arg, const char *sql,
+    const char *types, ...);
 int store_each_list(struct store *, int (*row)(void *arg, sqlite3_stmt *), void *arg,
     const char *sql, const char *types, va_list);
 

@@ -31,8 +31,8 @@ open_archive(struct tarball *tarball)
 	if (archive_write_set_format_ustar(tarball->archive) != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(tarball->archive, 0) != ARCHIVE_OK ||
 	    archive_write_open_fd(tarball->archive, tarball->fd) != ARCHIVE_OK)
-		return message_fail(EX_CANTCREAT, "%s: %s", tarball->path,
-		    archive_error_string(tarball->archive));
+		return message_fail(
+		    EX_CANTCREAT, "%s: %s", tarball->path, archive_error_string(tarball->archive));
 	return 0;
 }
 
@@ -44,12 +44,12 @@ tarball_create(struct tarball *tarball, const char *path, int64_t time)
 	    sizeof tarball->path)
 		return message_fail(EX_USAGE, "the name of the archive is too long");
 	if (access(path, F_OK) == 0)
-		return message_fail(EX_CANTCREAT,
-		    "%s is there already; take another name, or move it away", path);
+		return message_fail(
+		    EX_CANTCREAT, "%s is there already; take another name, or move it away", path);
 	snprintf(tarball->temp, sizeof tarball->temp, "%s.XXXXXX", path);
 	tarball->fd = mkostemp(tarball->temp, O_CLOEXEC);
-	return tarball->fd < 0 ? message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno)) :
-	    open_archive(tarball);
+	return tarball->fd < 0 ? message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno))
+			       : open_archive(tarball);
 }
 
 int
@@ -68,8 +68,9 @@ tarball_add(struct tarball *tarball, const char *name, mode_t mode, const void *
 	written = archive_write_header(tarball->archive, entry) == ARCHIVE_OK &&
 	    archive_write_data(tarball->archive, data, bytes) == (la_ssize_t)bytes;
 	archive_entry_free(entry);
-	return written ? 0 : message_fail(EX_CANTCREAT, "%s: %s: %s", tarball->path, name,
-	    archive_error_string(tarball->archive));
+	return written ? 0
+		       : message_fail(EX_CANTCREAT, "%s: %s: %s", tarball->path, name,
+			     archive_error_string(tarball->archive));
 }
 
 int
@@ -94,10 +95,11 @@ static int
 complete(struct tarball *tarball)
 {
 	if (archive_write_close(tarball->archive) != ARCHIVE_OK)
-		return message_fail(EX_CANTCREAT, "%s: %s", tarball->path,
-		    archive_error_string(tarball->archive));
-	return fsync(tarball->fd) == 0 && link(tarball->temp, tarball->path) == 0 ? 0 :
-	    message_fail(EX_CANTCREAT, "%s: %s", tarball->path, strerror(errno));
+		return message_fail(
+		    EX_CANTCREAT, "%s: %s", tarball->path, archive_error_string(tarball->archive));
+	return fsync(tarball->fd) == 0 && link(tarball->temp, tarball->path) == 0
+	    ? 0
+	    : message_fail(EX_CANTCREAT, "%s: %s", tarball->path, strerror(errno));
 }
 
 int
@@ -107,7 +109,7 @@ tarball_finish(struct tarball *tarball, int code)
 		return code;
 	if (!code)
 		code = complete(tarball);
-	archive_write_free(tarball->archive);	/* of one that failed, too: its file goes anyway */
+	archive_write_free(tarball->archive); /* of one that failed, too: its file goes anyway */
 	close(tarball->fd);
 	unlink(tarball->temp);
 	tarball->archive = NULL;
@@ -148,21 +150,22 @@ judge_entry(struct archive_entry *entry, const char *path, size_t archive_bytes)
 	const char *name = archive_entry_pathname(entry), *shown = name ? name : "";
 
 	if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
-		return message_fail(EX_DATAERR,
-		    "%s: it holds '%s', which is not a plain file", path, shown);
+		return message_fail(
+		    EX_DATAERR, "%s: it holds '%s', which is not a plain file", path, shown);
 	if (!name || *name == '/' || !is_safe(name))
 		return message_fail(EX_DATAERR,
 		    "%s: it holds '%s', which is not a name below the directory", path, shown);
 	if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) < 0 ||
 	    (uint64_t)archive_entry_size(entry) > archive_bytes)
 		return message_fail(EX_DATAERR,
-		    "%s: '%s' would be larger than the archive; it is cut off, or not a backup", path, shown);
+		    "%s: '%s' would be larger than the archive; it is cut off, or not a backup",
+		    path, shown);
 	return 0;
 }
 
 static int
-write_entry(struct archive_entry *entry, const char *path, const char *dir, const void *data,
-    size_t bytes)
+write_entry(
+    struct archive_entry *entry, const char *path, const char *dir, const void *data, size_t bytes)
 {
 	const char *name = archive_entry_pathname(entry);
 	char whole[PATH_MAX], error[FILE_ERROR];
@@ -172,8 +175,9 @@ write_entry(struct archive_entry *entry, const char *path, const char *dir, cons
 	make_parents(whole, strlen(dir) + 1);
 	if (access(whole, F_OK) == 0)
 		return message_fail(EX_DATAERR, "%s: it holds '%s' twice", path, name);
-	return file_create(whole, archive_entry_perm(entry) & 0777, data, bytes, error) ? 0 :
-	    message_fail(EX_CANTCREAT, "%s", error);
+	return file_create(whole, archive_entry_perm(entry) & 0777, data, bytes, error)
+	    ? 0
+	    : message_fail(EX_CANTCREAT, "%s", error);
 }
 
 static int
@@ -196,8 +200,8 @@ read_whole(struct archive *archive, void *out, size_t bytes)
 }
 
 static int
-extract_one(struct archive *archive, struct archive_entry *entry, const char *path,
-    const char *dir, size_t archive_bytes)
+extract_one(struct archive *archive, struct archive_entry *entry, const char *path, const char *dir,
+    size_t archive_bytes)
 {
 	int code = judge_entry(entry, path, archive_bytes);
 	struct secret content = { 0 };
@@ -208,9 +212,9 @@ extract_one(struct archive *archive, struct archive_entry *entry, const char *pa
 	content.data = malloc(content.bytes + 1);
 	if (!content.data)
 		return message_no_memory();
-	code = read_whole(archive, content.data, content.bytes) ?
-	    write_entry(entry, path, dir, content.data, content.bytes) :
-	    fail_to_read(archive, path);
+	code = read_whole(archive, content.data, content.bytes)
+	    ? write_entry(entry, path, dir, content.data, content.bytes)
+	    : fail_to_read(archive, path);
 	secret_wipe(&content);
 	return code;
 }
@@ -240,8 +244,10 @@ extract_all(struct archive *archive, const char *path, const char *dir, size_t a
 		return fail_to_read(archive, path);
 	if (end_of_last == 0)
 		return message_fail(EX_DATAERR, "%s: an empty archive", path);
-	return has_end_mark(archive, end_of_last) ? 0 : message_fail(EX_DATAERR,
-	    "%s: cut off behind one of its files; what follows is missing", path);
+	return has_end_mark(archive, end_of_last)
+	    ? 0
+	    : message_fail(
+		  EX_DATAERR, "%s: cut off behind one of its files; what follows is missing", path);
 }
 
 int

@@ -16,7 +16,7 @@ struct archive;
 struct tarball {
 	struct archive *archive;
 	int fd;
-	int64_t time;		/* what all files are dated */
+	int64_t time; /* what all files are dated */
 	char path[4096], temp[4096 + 16];
 };
 

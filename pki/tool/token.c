@@ -20,8 +20,8 @@ static int
 check_uri(const char *uri)
 {
 	if (!token_is_uri(uri))
-		return message_fail(EX_USAGE, "'%s' is not a PKCS#11 URI; see `p11tool --list-tokens`",
-		    uri);
+		return message_fail(
+		    EX_USAGE, "'%s' is not a PKCS#11 URI; see `p11tool --list-tokens`", uri);
 	if (strchr(uri, '?') || strstr(uri, "pin-"))
 		return message_fail(EX_USAGE,
 		    "a PIN does not belong on the command line; leave it out of the URI and "
@@ -55,9 +55,10 @@ token_open(const char *uri, struct passphrase *passphrase, gnutls_privkey_t *out
 		return message_no_memory();
 	gnutls_privkey_set_pin_function(*out, give_pin, passphrase);
 	problem = gnutls_privkey_import_url(*out, uri, 0);
-	return problem < 0 ? message_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?",
-	    uri,
-	    gnutls_strerror(problem)) : 0;
+	return problem < 0
+	    ? message_fail(EX_NOINPUT, "%s: %s; is the token there, and the PIN right?", uri,
+		  gnutls_strerror(problem))
+	    : 0;
 }
 
 /* The key's URI: the token's, and the id that it was made with. */
@@ -74,8 +75,7 @@ name_place(const char *uri, const uint8_t id[ID_BYTES], char *place, size_t plac
 
 int
 token_generate(const char *uri, const char *label, enum key_type type,
-    struct passphrase *passphrase,
-    char *place, size_t place_size, gnutls_privkey_t *out)
+    struct passphrase *passphrase, char *place, size_t place_size, gnutls_privkey_t *out)
 {
 	uint8_t id[ID_BYTES];
 	const gnutls_datum_t cid = { id, sizeof id };
@@ -89,10 +89,9 @@ token_generate(const char *uri, const char *label, enum key_type type,
 	key_type_facts(type, &algorithm, &bits);
 	gnutls_pkcs11_set_pin_function(give_pin, passphrase);
 	problem = gnutls_pkcs11_privkey_generate3(uri, algorithm, bits, label, &cid,
-	    GNUTLS_X509_FMT_DER, NULL,
-	    GNUTLS_KEY_DIGITAL_SIGNATURE,
+	    GNUTLS_X509_FMT_DER, NULL, GNUTLS_KEY_DIGITAL_SIGNATURE,
 	    GNUTLS_PKCS11_OBJ_FLAG_LOGIN | GNUTLS_PKCS11_OBJ_FLAG_MARK_PRIVATE |
-	    GNUTLS_PKCS11_OBJ_FLAG_MARK_SENSITIVE);
+		GNUTLS_PKCS11_OBJ_FLAG_MARK_SENSITIVE);
 	if (problem < 0)
 		return message_fail(EX_UNAVAILABLE,
 		    "%s: no key can be made there: %s; is the token there, and the PIN right?", uri,

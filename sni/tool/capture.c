@@ -11,9 +11,9 @@ bool
 capture_begins(const unsigned char magic[CAPTURE_MAGIC])
 {
 	static const char *const known[] = {
-		"\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1",	/* pcap */
-		"\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1",	/* with nanoseconds */
-		"\x0a\x0d\x0d\x0a",			/* pcapng */
+		"\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", /* pcap */
+		"\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1", /* with nanoseconds */
+		"\x0a\x0d\x0d\x0a",                     /* pcapng */
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -30,9 +30,10 @@ add_packets(struct flights *flights, pcap_t *capture, char error[CAPTURE_ERROR])
 	int link_type = pcap_datalink(capture), got;
 
 	if (!packet_knows(link_type)) {
-		snprintf(error, CAPTURE_ERROR, "cannot read packets of link type %d (%s); "
-		    "capture on Ethernet, loopback or \"any\"", link_type,
-		    pcap_datalink_val_to_description_or_dlt(link_type));
+		snprintf(error, CAPTURE_ERROR,
+		    "cannot read packets of link type %d (%s); "
+		    "capture on Ethernet, loopback or \"any\"",
+		    link_type, pcap_datalink_val_to_description_or_dlt(link_type));
 		return false;
 	}
 	while ((got = pcap_next_ex(capture, &header, &packet)) == 1) {

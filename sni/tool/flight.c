@@ -89,8 +89,9 @@ find(const struct flights *flights, const struct packet_segment *segment, bool *
 	for (; flight; flight = flight->chain) {
 		*from_client = same_end(&flight->client, &segment->from) &&
 		    same_end(&flight->server, &segment->to);
-		if (*from_client || (same_end(&flight->client, &segment->to) &&
-		    same_end(&flight->server, &segment->from)))
+		if (*from_client ||
+		    (same_end(&flight->client, &segment->to) &&
+			same_end(&flight->server, &segment->from)))
 			return flight;
 	}
 	return NULL;
@@ -160,7 +161,7 @@ append_pieces(struct flight *flight)
 		append(flight, piece->at, piece->data, piece->bytes);
 		*link = piece->next;
 		free(piece);
-		link = &flight->pieces;	/* an earlier piece may follow on this one */
+		link = &flight->pieces; /* an earlier piece may follow on this one */
 	}
 }
 

@@ -15,13 +15,13 @@
 struct flight {
 	struct packet_end client, server;
 	bool ipv6;
-	uint32_t first;		/* sequence number of the client's first byte */
+	uint32_t first; /* sequence number of the client's first byte */
 	struct clienthello hello;
-	uint8_t *wire;		/* what is there without a gap */
+	uint8_t *wire; /* what is there without a gap */
 	size_t bytes;
-	struct flight_piece *pieces;	/* what came ahead of a gap */
-	struct flight *next;	/* in the order of appearance */
-	struct flight *chain;	/* in its slot of the table */
+	struct flight_piece *pieces; /* what came ahead of a gap */
+	struct flight *next;         /* in the order of appearance */
+	struct flight *chain;        /* in its slot of the table */
 };
 
 struct flights;

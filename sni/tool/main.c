@@ -86,8 +86,8 @@ show_end(char out[END_TEXT], const struct packet_end *end, bool ipv6)
 }
 
 static int
-answer_flights(const struct request *request, struct flights *flights, const char *name,
-    const char *shown)
+answer_flights(
+    const struct request *request, struct flights *flights, const char *name, const char *shown)
 {
 	int code = EX_OK;
 
@@ -167,15 +167,15 @@ static int
 print_help(void)
 {
 	printf("Usage: valise-sni [OPTION]... [FILE]...\n"
-	    "What a relay would see of a captured ClientHello, as JSON.\n\n"
-	    "FILE is the byte stream that a client sent first, or a capture of connections\n"
-	    "(pcap, pcapng); without one, or with -, standard input is read.\n\n"
-	    "  -t, --text              for people instead of programs\n"
-	    "  -b, --hello-bytes SIZE  refuse a longer hello (16KiB, at most 64KiB)\n"
-	    "  -h, --help              this text\n"
-	    "  -V, --version           the version\n\n"
-	    "Exit status: 0 every hello is complete, 1 it is not, 64 usage, 65 broken capture,\n"
-	    "66 no such file.  valise-sni(1) tells more.\n");
+	       "What a relay would see of a captured ClientHello, as JSON.\n\n"
+	       "FILE is the byte stream that a client sent first, or a capture of connections\n"
+	       "(pcap, pcapng); without one, or with -, standard input is read.\n\n"
+	       "  -t, --text              for people instead of programs\n"
+	       "  -b, --hello-bytes SIZE  refuse a longer hello (16KiB, at most 64KiB)\n"
+	       "  -h, --help              this text\n"
+	       "  -V, --version           the version\n\n"
+	       "Exit status: 0 every hello is complete, 1 it is not, 64 usage, 65 broken capture,\n"
+	       "66 no such file.  valise-sni(1) tells more.\n");
 	return EX_OK;
 }
 
@@ -209,7 +209,7 @@ read_options(struct request *request, int argc, char **argv)
 		case 'V':
 			printf("valise-sni %s\n", VALISE_VERSION);
 			return EX_OK;
-		default:	/* getopt has said what */
+		default: /* getopt has said what */
 			return EX_USAGE;
 		}
 	return -1;

@@ -7,17 +7,25 @@
 #include "base/cursor.h"
 
 enum {
-	ETHER_VLAN = 0x8100, ETHER_QINQ = 0x88a8, ETHER_IPV4 = 0x0800, ETHER_IPV6 = 0x86dd,
-	IP_HOP_BY_HOP = 0, IP_TCP = 6, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_OPTIONS = 60,
-	TCP_SYN = 0x02, TCP_ACK = 0x10,
+	ETHER_VLAN = 0x8100,
+	ETHER_QINQ = 0x88a8,
+	ETHER_IPV4 = 0x0800,
+	ETHER_IPV6 = 0x86dd,
+	IP_HOP_BY_HOP = 0,
+	IP_TCP = 6,
+	IP_ROUTING = 43,
+	IP_FRAGMENT = 44,
+	IP_OPTIONS = 60,
+	TCP_SYN = 0x02,
+	TCP_ACK = 0x10,
 };
 
 /* What stands before the IP header; where none of it names the protocol, IP's version does. */
 static const struct link_layer {
 	int type;
-	size_t before;		/* bytes to skip, up to the protocol if there is one */
-	bool has_protocol;	/* an EtherType follows */
-	size_t behind;		/* bytes to skip behind that */
+	size_t before;     /* bytes to skip, up to the protocol if there is one */
+	bool has_protocol; /* an EtherType follows */
+	size_t behind;     /* bytes to skip behind that */
 } links[] = {
 	{ DLT_EN10MB, 12, true, 0 },
 	{ DLT_LINUX_SLL, 14, true, 0 },
@@ -80,7 +88,7 @@ read_ipv4(struct cursor *c, struct packet_segment *out)
 	cursor_u8(c);
 	total = cursor_u16(c);
 	cursor_u16(c);
-	fragment = cursor_u16(c) & 0x3fff;	/* the offset, and whether more follow */
+	fragment = cursor_u16(c) & 0x3fff; /* the offset, and whether more follow */
 	cursor_u8(c);
 	protocol = cursor_u8(c);
 	cursor_u16(c);

@@ -18,10 +18,10 @@ struct packet_end {
 struct packet_segment {
 	bool ipv6;
 	struct packet_end from, to;
-	uint32_t sequence;	/* of the first byte of data (behind a SYN) */
+	uint32_t sequence; /* of the first byte of data (behind a SYN) */
 	bool syn, ack;
-	const uint8_t *data;	/* inside the packet */
-	size_t bytes;		/* as far as they were captured */
+	const uint8_t *data; /* inside the packet */
+	size_t bytes;        /* as far as they were captured */
 };
 
 /* Whether packet_decode knows that libpcap link type (DLT_...). */
@@ -31,7 +31,6 @@ bool packet_knows(int link_type);
  * False if it holds no whole TCP header: another protocol, a fragment behind
  * the first, or cut short by the capture.
  */
-bool packet_decode(struct packet_segment *out, int link_type, const uint8_t *packet,
-    size_t bytes);
+bool packet_decode(struct packet_segment *out, int link_type, const uint8_t *packet, size_t bytes);
 
 #endif

@@ -9,7 +9,7 @@
 #include "sni/clienthello.h"
 #include "sni/ja4.h"
 
-enum { STRING_MOST = 4096 };	/* a path; names and protocols are shorter */
+enum { STRING_MOST = 4096 }; /* a path; names and protocols are shorter */
 
 /*
  * Names and protocols may hold any byte.  What is not printable ASCII, a
@@ -90,9 +90,9 @@ put_facts(json_t *object, const struct report *report)
 	const struct clienthello *hello = report->hello;
 
 	if (hello->verdict != CLIENTHELLO_COMPLETE) {
-		static const char *const unknown[] = { "server_name", "server_name_sent",
-			"alpn", "record_count", "hello_bytes", "wire_bytes", "ech", "tls13",
-			"early_data", "post_quantum", "ja4" };
+		static const char *const unknown[] = { "server_name", "server_name_sent", "alpn",
+			"record_count", "hello_bytes", "wire_bytes", "ech", "tls13", "early_data",
+			"post_quantum", "ja4" };
 
 		for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
 			put(object, unknown[i], json_null());
@@ -156,7 +156,7 @@ print_value(const char *label, json_t *value)
 	switch (json_typeof(value)) {
 	case JSON_ARRAY:
 		json_array_foreach(value, i, item)
-			printf("%s%s", i > 0 ? ", " : "", json_string_value(item));
+		    printf("%s%s", i > 0 ? ", " : "", json_string_value(item));
 		break;
 	case JSON_INTEGER:
 		printf("%lld", (long long)json_integer_value(value));
@@ -174,12 +174,19 @@ void
 report_text(const struct report *report)
 {
 	static const char *const rows[][2] = {
-		{ "reason", "reason" }, { "alert", "alert" },
-		{ "server name", "server_name" }, { "sent as", "server_name_sent" },
-		{ "ALPN", "alpn" }, { "JA4", "ja4" }, { "TLS 1.3", "tls13" },
-		{ "ECH", "ech" }, { "early data", "early_data" },
-		{ "post-quantum", "post_quantum" }, { "hello bytes", "hello_bytes" },
-		{ "records", "record_count" }, { "wire bytes", "wire_bytes" },
+		{ "reason", "reason" },
+		{ "alert", "alert" },
+		{ "server name", "server_name" },
+		{ "sent as", "server_name_sent" },
+		{ "ALPN", "alpn" },
+		{ "JA4", "ja4" },
+		{ "TLS 1.3", "tls13" },
+		{ "ECH", "ech" },
+		{ "early data", "early_data" },
+		{ "post-quantum", "post_quantum" },
+		{ "hello bytes", "hello_bytes" },
+		{ "records", "record_count" },
+		{ "wire bytes", "wire_bytes" },
 	};
 	bool complete = report->hello->verdict == CLIENTHELLO_COMPLETE;
 	json_t *object = describe(report), *file = json_object_get(object, "file");

@@ -11,8 +11,8 @@
 struct clienthello;
 
 struct report {
-	const char *file;	/* NULL: not to be named */
-	const char *client, *server;	/* NULL: the stream is not from a capture */
+	const char *file;            /* NULL: not to be named */
+	const char *client, *server; /* NULL: the stream is not from a capture */
 	const struct clienthello *hello;
 	const uint8_t *wire;
 };

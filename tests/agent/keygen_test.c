@@ -128,8 +128,9 @@ makes_a_request_that_proves_possession_and_asks_for_the_names(void **state)
 	assert_host(made, 1, "*.b.example");
 	assert_host(made, 2, NULL);
 	gnutls_x509_crq_deinit(made);
-	assert_non_null(strstr(said, "\n  valise-pki sign agent.csr agent site1"
-				     " --host app.example --host '*.b.example'\n"));
+	assert_non_null(strstr(said,
+	    "\n  valise-pki sign agent.csr agent site1"
+	    " --host app.example --host '*.b.example'\n"));
 }
 
 static void
@@ -261,10 +262,11 @@ refuses_what_makes_no_sense_and_makes_nothing(void **state)
 		{ EX_DATAERR, { "keygen", "a", "--host", "*", NULL } },
 		{ EX_DATAERR, { "keygen", "a", "--host", "192.0.2.1", NULL } },
 		{ EX_DATAERR, { "keygen", "a", "--host", "2001:db8::1", NULL } },
-		{ EX_DATAERR, { "keygen", "a", "--host",
-				  "b\xc3\xbc"
-				  "cher.example",
-				  NULL } },
+		{ EX_DATAERR,
+		    { "keygen", "a", "--host",
+			"b\xc3\xbc"
+			"cher.example",
+			NULL } },
 		{ EX_DATAERR,
 		    { "keygen", "a", "--host", "good.example", "--host", "bad example", NULL } },
 	};

@@ -59,7 +59,7 @@ static bool
 is_up(void)
 {
 	return relay_link_is_up(link_under_test) &&
-	       relay.announce_count >= settings.endpoints.count;
+	    relay.announce_count >= settings.endpoints.count;
 }
 
 static bool

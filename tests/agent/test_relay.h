@@ -52,7 +52,7 @@ test_relay_find_key(void *arg, const char *identity, struct secret *key)
 	struct test_relay *relay = arg;
 
 	return relay->key.data && strcmp(identity, relay->identity) == 0 &&
-	       secret_init(key, relay->key.data, relay->key.bytes);
+	    secret_init(key, relay->key.data, relay->key.bytes);
 }
 
 static unsigned
