@@ -79,7 +79,7 @@ log_down(const struct agent_session *self)
 	enum code code = session_over_code(self->session);
 	const char *agent = self->identity ? identity_name(self->identity) : NULL;
 
-	if (self->session_ref)
+	if (self->session_ref && !self->was_logged)
 		log_audit(LOG_INFO, "session-down", session_error(self->session),
 		    log_str("agent", agent), log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL),

@@ -129,14 +129,14 @@ clients_flows(struct clients *limits)
 }
 
 const char *
-clients_key(enum clients_verdict verdict)
+clients_trouble(enum clients_verdict verdict)
 {
-	static const char *const keys[] = {
+	static const char *const troubles[] = {
 		[CLIENTS_OK] = "",
-		[CLIENTS_FLOWS] = "limits.flows",
-		[CLIENTS_FLOWS_PER_CLIENT] = "limits.flows_per_client",
-		[CLIENTS_MEMORY] = "memory",
+		[CLIENTS_FLOWS] = "limits.flows is reached",
+		[CLIENTS_FLOWS_PER_CLIENT] = "limits.flows_per_client is reached",
+		[CLIENTS_MEMORY] = "memory is short",
 	};
 
-	return keys[verdict];
+	return troubles[verdict];
 }

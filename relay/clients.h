@@ -23,7 +23,7 @@ enum clients_verdict clients_enter(struct clients *, const struct address *clien
 /* Call it once for each CLIENTS_OK. */
 void clients_leave(struct clients *, const struct address *client);
 uint64_t clients_flows(struct clients *);
-/* The key of the setting that forbids it: "limits.flows_per_client". */
-const char *clients_key(enum clients_verdict);
+/* What stands in the way, for the log: "limits.flows is reached". */
+const char *clients_trouble(enum clients_verdict);
 
 #endif

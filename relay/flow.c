@@ -380,8 +380,7 @@ is_within_limits(struct flow *flow)
 
 	flow->is_counted = verdict == CLIENTS_OK;
 	if (!flow->is_counted)
-		snprintf(
-		    flow->trouble, sizeof flow->trouble, "%s is reached", clients_key(verdict));
+		snprintf(flow->trouble, sizeof flow->trouble, "%s", clients_trouble(verdict));
 	return flow->is_counted;
 }
 

@@ -10,7 +10,7 @@
 #include "pki/identity.h"
 
 /* What others want of the session. */
-struct session_wishes {
+struct session_orders {
 	unsigned channels;
 	bool probe;
 	enum code end; /* CODE_NONE: it may go on */
@@ -25,7 +25,7 @@ struct session_ref {
 	    settings; /* on_command and arg belong to the session's thread */
 	struct pool *pool;
 	pthread_mutex_t lock;
-	struct session_wishes wishes; /* under the lock */
+	struct session_orders orders; /* under the lock */
 	bool is_called;               /* under the lock: `call` is on its way, and holds us */
 	struct call call;
 };
@@ -112,17 +112,17 @@ session_ref_is_suspect(const struct session_ref *ref)
 	return atomic_load(&ref->suspect);
 }
 
-static struct session_wishes
-take_wishes(struct session_ref *ref)
+static struct session_orders
+take_orders(struct session_ref *ref)
 {
-	struct session_wishes wishes;
+	struct session_orders orders;
 
 	pthread_mutex_lock(&ref->lock);
-	wishes = ref->wishes;
-	ref->wishes = (struct session_wishes){ 0 };
+	orders = ref->orders;
+	ref->orders = (struct session_orders){ 0 };
 	ref->is_called = false;
 	pthread_mutex_unlock(&ref->lock);
-	return wishes;
+	return orders;
 }
 
 /* Each command may retire the session. */
@@ -137,18 +137,18 @@ static void
 on_call(void *data)
 {
 	struct session_ref *ref = data;
-	struct session_wishes wishes = take_wishes(ref);
+	struct session_orders orders = take_orders(ref);
 
-	if (wishes.channels > 0)
+	if (orders.channels > 0)
 		tell(ref,
 		    &(struct session_ref_command){
-			.kind = SESSION_REF_NEED, .channels = wishes.channels });
-	if (wishes.probe)
+			.kind = SESSION_REF_NEED, .channels = orders.channels });
+	if (orders.probe)
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_PROBE });
-	if (wishes.end != CODE_NONE)
+	if (orders.end != CODE_NONE)
 		tell(ref,
 		    &(struct session_ref_command){
-			.kind = SESSION_REF_END, .code = wishes.end, .sentence = wishes.sentence });
+			.kind = SESSION_REF_END, .code = orders.end, .sentence = orders.sentence });
 	session_ref_release(ref);
 }
 
@@ -174,7 +174,7 @@ on_need(void *arg, unsigned channels)
 	if (session_ref_is_retired(ref))
 		return;
 	pthread_mutex_lock(&ref->lock);
-	ref->wishes.channels += channels;
+	ref->orders.channels += channels;
 	call_home(ref);
 }
 
@@ -184,7 +184,7 @@ session_ref_probe(struct session_ref *ref)
 	if (session_ref_is_retired(ref))
 		return;
 	pthread_mutex_lock(&ref->lock);
-	ref->wishes.probe = true;
+	ref->orders.probe = true;
 	call_home(ref);
 }
 
@@ -194,9 +194,9 @@ session_ref_end(struct session_ref *ref, enum code code, const char *sentence)
 	if (session_ref_is_retired(ref))
 		return;
 	pthread_mutex_lock(&ref->lock);
-	if (ref->wishes.end == CODE_NONE) {
-		ref->wishes.end = code;
-		snprintf(ref->wishes.sentence, sizeof ref->wishes.sentence, "%s", sentence);
+	if (ref->orders.end == CODE_NONE) {
+		ref->orders.end = code;
+		snprintf(ref->orders.sentence, sizeof ref->orders.sentence, "%s", sentence);
 	}
 	call_home(ref);
 }

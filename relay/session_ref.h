@@ -3,7 +3,7 @@
  * parked channels and flows hold, on any thread.  It outlives the session, so
  * that what still flows knows whose it is.
  *
- * Only the session's own worker talks to the agent; the others leave wishes,
+ * Only the session's own worker talks to the agent; the others leave orders,
  * which are gathered until that worker looks, so that leaving one needs no memory.
  */
 #ifndef RELAY_SESSION_REF_H

@@ -26,7 +26,7 @@
 
 enum { GOODBYE_MS = 1500 };
 
-/* What the main thread wants done, gathered until the worker looks: newer wishes replace older ones, so
+/* What the main thread wants done, gathered until the worker looks: newer orders replace older ones, so
  * that asking needs no memory and cannot fail. */
 struct worker_orders {
 	bool is_posted;

@@ -49,7 +49,7 @@ all_together_have_a_bound_that_may_change(void **state)
 	(void)state;
 	assert_int_equal(clients_enter(limits, &a), CLIENTS_OK);
 	assert_int_equal(clients_enter(limits, &b), CLIENTS_FLOWS);
-	assert_string_equal(clients_key(CLIENTS_FLOWS), "limits.flows");
+	assert_string_equal(clients_trouble(CLIENTS_FLOWS), "limits.flows is reached");
 	clients_set(limits, 2, 9);
 	assert_int_equal(clients_enter(limits, &b), CLIENTS_OK);
 	clients_leave(limits, &a);
