@@ -453,7 +453,9 @@ listen_at(const char *path, char error[ADMIN_ERROR])
 	    bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	fail(0, error, path, strerror(errno),
-	    "let the program's user write the directory, or change admin.socket");
+	    errno == EADDRINUSE
+		? "remove what is there, because it is not a socket, or change admin.socket"
+		: "let the program's user write the directory, or change admin.socket");
 	if (fd >= 0)
 		close(fd);
 	return -1;

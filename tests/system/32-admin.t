@@ -234,6 +234,7 @@ def a_socket_that_cannot_be_made_ends_the_start_if_it_was_asked_for(scene):
 	done = subprocess.run([relay.program, "run", "-c", relay.config_path], capture_output=True, text=True, timeout=30)
 	equal(done.returncode, 73, f"exit status: {done.stderr}")
 	check("Address already in use" in done.stderr, f"it says why: {done.stderr!r}")
+	check("remove what is there" in done.stderr, f"and what to do: {done.stderr!r}")
 
 
 main()
