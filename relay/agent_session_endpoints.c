@@ -6,7 +6,9 @@
  * time.
  *
  * A frame may bring a hundred announcements, and a flow needs some five turns of
- * its worker's loop. So announcements wait in a queue, and each turn takes a few.
+ * its worker's loop. So announcements wait in a queue, and each turn takes a few;
+ * nothing more is read until it is empty, or the answers to many frames might
+ * come at once and be more than may wait to be sent.
  * The peer has a budget of frames, too: what was accepted is told when the queue
  * is empty, so that many answers share a frame.
  */
@@ -300,8 +302,10 @@ take(struct agent_session *self, size_t most)
 		announce(self, &first->frame);
 		free(first);
 	}
-	if (self->waiting_count == 0)
-		answer(self);
+	if (self->waiting_count > 0)
+		return;
+	answer(self);
+	session_go_on(self->session);
 }
 
 static void
@@ -343,8 +347,10 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 	}
 	last->frame = *frame;
 	STAILQ_INSERT_TAIL(&self->waiting, last, link);
-	if (self->waiting_count++ == 0)
-		timer_set(&self->taking, 0);
+	if (self->waiting_count++ > 0)
+		return;
+	timer_set(&self->taking, 0);
+	session_hold(self->session);
 }
 
 void

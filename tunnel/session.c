@@ -205,7 +205,8 @@ static void
 on_rested(void *arg)
 {
 	struct session *s = arg;
-	link_resume(s->link);
+	if (!s->is_held)
+		link_resume(s->link);
 }
 
 static void send_need(void *session);
@@ -294,6 +295,21 @@ unsigned
 session_version(const struct session *s)
 {
 	return s->version;
+}
+
+void
+session_hold(struct session *s)
+{
+	s->is_held = true;
+	link_pause(s->link);
+}
+
+void
+session_go_on(struct session *s)
+{
+	s->is_held = false;
+	if (!s->rest.armed)
+		link_resume(s->link);
 }
 
 bool

@@ -96,6 +96,10 @@ void channel_identity(const uint8_t id[SESSION_ID_BYTES], char identity[CHANNEL_
 /* When up: how long this end waits beyond the heartbeat for a sign of life, instead of the time in
  * the welcome. */
 void session_set_tolerance(struct session *, uint32_t tolerance_ms);
+/* The owner has not done yet what it was told: nothing more is read until it goes on. That is a
+ * matter of turns, because meanwhile there is no sign of life. */
+void session_hold(struct session *);
+void session_go_on(struct session *);
 bool session_is_up(const struct session *);
 /* The version that both speak; 1 until the relay has the hello, or the agent the welcome. */
 unsigned session_version(const struct session *);

@@ -42,6 +42,7 @@ struct session {
 	uint64_t second_began_ms;
 	unsigned frames;
 	struct timer rest;
+	bool is_held; /* by the owner */
 
 	unsigned needed;   /* channels that the last `need` did not ask for */
 	struct timer need; /* armed: too early for the next one */

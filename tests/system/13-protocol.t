@@ -50,6 +50,23 @@ def version_2_has_facts_and_frames_of_several(scene):
 	equal(verdicts[10], 61, "not-understood")
 
 
+def many(first, names):
+	bodies = [announcement(number, name) for number, name in enumerate(names, first)]
+	return frame(ANNOUNCE_MANY, b"".join(struct.pack(">H", len(b)) + b for b in bodies))
+
+
+@test
+def refusals_by_the_thousand_end_no_session(scene):
+	relay = scene.relay()
+	peers = [session(scene, relay) for _ in range(6)]
+	relay.signal(signal.SIGSTOP)	# so that it finds all of them at once
+	for peer in peers:
+		peer.send(*(many(1 + 200 * i, [f"{j}.ex" for j in range(200)]) for i in range(20)))
+	relay.signal(signal.SIGCONT)
+	for peer in peers:
+		equal(set(peer.answers(4000).values()), {20}, "name-not-granted")
+
+
 @test_over(*[type(word, (), {"__name__": word, "said": said}) for word, said in (
 	("a range from 2 to 1", frame(HELLO, bytes([2, 1]) + bytes(64))),
 	("half a hello", frame(HELLO, bytes([1, 2, 0]))),
