@@ -43,6 +43,7 @@ struct agent_endpoint {
 	struct route_claim *before; /* up until the claim is answered */
 	char pattern[NAME_SIZE];    /* "" when the announced name is not valid */
 	char name[SHORT_TEXT];
+	bool is_logged; /* as up, with this pattern and name */
 };
 
 static uint64_t
@@ -161,6 +162,18 @@ lose(struct agent_endpoint *endpoint, enum code code, const char *sentence)
 
 /* ---- announcing ---- */
 
+/* An agent may announce again what is up as often as it likes; that is no event. */
+static void
+log_up(struct agent_endpoint *endpoint)
+{
+	if (!endpoint->is_logged)
+		log_audit(LOG_INFO, "endpoint-up", NULL,
+		    log_str("agent", identity_name(endpoint->session->identity)),
+		    log_str("server_name", endpoint->pattern), log_str("name", endpoint->name),
+		    log_u64("endpoint", endpoint->number));
+	endpoint->is_logged = true;
+}
+
 static void
 keep(struct agent_endpoint *endpoint)
 {
@@ -168,9 +181,7 @@ keep(struct agent_endpoint *endpoint)
 
 	route_withdraw(self->worker->shared->routes, endpoint->before, NULL, NULL);
 	endpoint->before = NULL;
-	log_audit(LOG_INFO, "endpoint-up", NULL, log_str("agent", identity_name(self->identity)),
-	    log_str("server_name", endpoint->pattern), log_str("name", endpoint->name),
-	    log_u64("endpoint", endpoint->number));
+	log_up(endpoint);
 	accept_later(self, endpoint->number);
 }
 
@@ -246,9 +257,12 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 
 	if (pattern[0] != '\0' && other && other != endpoint)
 		return false;
+	if (strcmp(endpoint->name, name) != 0)
+		endpoint->is_logged = false;
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
 	if (other == endpoint)
 		return true;
+	endpoint->is_logged = false;
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	snprintf(endpoint->pattern, sizeof endpoint->pattern, "%s", pattern);
 	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, pattern));

@@ -67,6 +67,18 @@ def refusals_by_the_thousand_end_no_session(scene):
 		equal(set(peer.answers(4000).values()), {20}, "name-not-granted")
 
 
+@test
+def an_endpoint_that_is_up_comes_up_once(scene):
+	relay = scene.relay()
+	peer = session(scene, relay)
+	for name in (NAME, NAME, "one.many.example.com", NAME, NAME):
+		equal(peer.announce(1, name), 0, name)
+	peer.send(frame(WITHDRAW, struct.pack(">I", 1)))
+	equal(peer.announce(1, NAME), 0, "after its withdrawal")
+	names = [event["server_name"] for event in relay.wait_event("endpoint-up", count=4)]
+	equal(names, [NAME, "one.many.example.com", NAME, NAME], "what is logged")
+
+
 @test_over(*[type(word, (), {"__name__": word, "said": said}) for word, said in (
 	("a range from 2 to 1", frame(HELLO, bytes([2, 1]) + bytes(64))),
 	("half a hello", frame(HELLO, bytes([1, 2, 0]))),
