@@ -11,7 +11,7 @@
 #include "memory.h"
 #include "sim.h"
 
-enum { WATCHES = 512, LOOPS = 16 };
+enum { WATCHES = 512, LOOPS = 12 };
 
 struct task_queue {
 	struct task *first, **end;
