@@ -68,20 +68,27 @@ wait_for(struct relay_link *link, uint64_t ms)
 	timer_set(&link->timer, ms);
 }
 
+static bool
+is_permanent(const struct relay_session_end *end)
+{
+	return end->needs_cure && end->is_proven;
+}
+
 /* ---- the log ---- */
 
 static void
 log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t wait_ms)
 {
 	bool again = link->logged && strcmp(link->logged, end->word) == 0;
-	enum log_level level = again ? LOG_DEBUG : end->is_permanent ? LOG_ERROR : LOG_WARNING;
+	enum log_level level = again ? LOG_DEBUG : is_permanent(end) ? LOG_ERROR : LOG_WARNING;
 
 	link->logged = end->word;
 	log_audit(level,
-	    end->is_permanent  ? "relay-refused"
-		: end->was_up  ? "relay-down"
-		: end->is_busy ? "relay-busy"
-			       : "relay-unreachable",
+	    is_permanent(end)     ? "relay-refused"
+		: end->was_up     ? "relay-down"
+		: end->is_busy    ? "relay-busy"
+		: end->needs_cure ? "relay-unproven"
+				  : "relay-unreachable",
 	    end->sentence, log_str("relay", link->target), log_str("code", end->word),
 	    log_str("subject", end->subject[0] ? end->subject : NULL),
 	    log_str("issuer", end->issuer[0] ? end->issuer : NULL),
@@ -132,10 +139,10 @@ on_over(struct relay_link *link)
 {
 	struct relay_session *relay_session = link->current;
 	const struct relay_session_end *end = relay_session_end(relay_session);
-	bool permanent = end->is_permanent;
+	bool needs_cure = end->needs_cure;
 	uint64_t wait_ms = backoff_failed(&link->backoff, clock_ms());
 
-	if (permanent)
+	if (is_permanent(end))
 		wait_ms = backoff_permanent();
 	link->current = NULL;
 	link->last_word = end->word;
@@ -146,7 +153,7 @@ on_over(struct relay_link *link)
 	}
 	relay_session_free(relay_session);
 	link->on_event(link->arg, RELAY_CHANGED);
-	if (permanent)
+	if (needs_cure)
 		link->on_event(link->arg, RELAY_REFUSED);
 }
 

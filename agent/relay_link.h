@@ -9,7 +9,9 @@
  * drains, and when the agent's certificate was renewed, since then the new
  * session is made before the old one ends.  A permanent refusal is logged once
  * and completely; the next attempt follows after five minutes, or at once when
- * a file that may cure it has changed.
+ * a file that may cure it has changed.  Permanent is only what a verified relay
+ * has said, or what our own files show: what came before may be the word of
+ * somebody in between, and has the ordinary back-off.
  */
 #ifndef AGENT_RELAY_LINK_H
 #define AGENT_RELAY_LINK_H
@@ -24,7 +26,9 @@ struct relay_link;
 
 enum relay_event {
 	RELAY_CHANGED, /* came up or went down */
-	RELAY_REFUSED, /* a permanent refusal, of the session or of an endpoint; it is logged */
+	/* A refusal, of the session or of an endpoint, that will be repeated until somebody changes
+	 * something; it is logged. It need not be proven to be the relay's. */
+	RELAY_REFUSED,
 };
 
 /* Dials at once. NULL when memory is short. */

@@ -60,16 +60,19 @@ static const struct {
 	{ CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so" },
 };
 
-/* The agent has refused the relay's certificate. */
+/* The agent has refused the relay's certificate, which may have two causes. */
 static void
 explain_relay_certificate(struct relay_session_end *end, const struct peer_check *check)
 {
-	end->is_permanent = check->verdict.code != VERIFY_INTERNAL;
+	end->needs_cure = check->verdict.code != VERIFY_INTERNAL;
 	end->word = verify_code_word(check->verdict.code);
 	end->key =
 	    check->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
-	snprintf(end->sentence, sizeof end->sentence, "the relay's certificate is refused: %s",
-	    check->verdict.sentence);
+	snprintf(end->sentence, sizeof end->sentence,
+	    "the certificate that was shown as the relay's is refused: %s; either %s is wrong, or"
+	    " somebody in between answers in the relay's place: compare issuer and SHA-256 with"
+	    " whoever runs the relay before you change anything",
+	    check->verdict.sentence, end->key);
 	if (check->identity) {
 		snprintf(
 		    end->subject, sizeof end->subject, "%s", identity_subject(check->identity));
@@ -90,7 +93,8 @@ explain_own_certificate(struct relay_session_end *end, const char *cure, const c
 	const struct cert_facts *facts = &credentials->certificate;
 
 	end->key = "agent.certificate";
-	snprintf(end->sentence, sizeof end->sentence, "the relay says: %.300s; %s: %s", why,
+	snprintf(end->sentence, sizeof end->sentence, "%s: %.300s; %s: %s",
+	    end->is_proven ? "the relay says" : "whoever answers there says", why,
 	    credentials->certificate_path, cure);
 	snprintf(end->subject, sizeof end->subject, "%s", facts->subject);
 	snprintf(end->issuer, sizeof end->issuer, "%s", facts->issuer);
@@ -101,7 +105,7 @@ explain_own_certificate(struct relay_session_end *end, const char *cure, const c
 static void
 explain_wrong_peer(struct relay_session_end *end, const char *word, const char *sentence)
 {
-	end->is_permanent = true;
+	end->needs_cure = true;
 	end->word = word;
 	end->key = "agent.connect_url";
 	snprintf(end->sentence, sizeof end->sentence, "%s", sentence);
@@ -113,12 +117,29 @@ explain_wrong_peer(struct relay_session_end *end, const char *word, const char *
 static void
 explain_replaced(struct relay_session_end *end, const char *why)
 {
-	end->is_permanent = true;
+	end->needs_cure = true;
 	end->key = "agent.connect_url";
 	snprintf(end->sentence, sizeof end->sentence,
 	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have"
 	    " copies of one state_dir, keep one",
 	    why);
+}
+
+static bool
+has_expired(const struct credentials *credentials)
+{
+	return credentials->certificate.not_after < clock_wall_s();
+}
+
+/* Before the handshake is done anybody on the way can say anything. */
+static void
+tell_doubt(struct relay_session_end *end)
+{
+	size_t used = strlen(end->sentence);
+
+	if (end->needs_cure && !end->is_proven)
+		snprintf(end->sentence + used, sizeof end->sentence - used,
+		    " (nothing proves that the relay says so; somebody in between may)");
 }
 
 /* The reason is found in the judgement of the relay's certificate, the relay's words, and TLS. */
@@ -134,7 +155,9 @@ explain(struct relay_session_end *end, struct session *session, const struct pee
 		explain_relay_certificate(end, check);
 		return;
 	}
-	end->is_permanent = code_is_permanent(code);
+	end->is_proven = session_is_proven(session) ||
+	    (code == CODE_CERTIFICATE_EXPIRED && has_expired(credentials));
+	end->needs_cure = code_is_permanent(code);
 	end->word = code == CODE_NONE ? "session-lost" : code_word(code);
 	snprintf(end->sentence, sizeof end->sentence, "%s", why);
 	end->is_busy = code == CODE_BUSY || code == CODE_DRAINING || code == CODE_SESSION_LIMIT;
@@ -154,6 +177,7 @@ explain(struct relay_session_end *end, struct session *session, const struct pee
 		explain_wrong_peer(end, "not-a-relay",
 		    "what answers there does not speak TLS: are host and port of agent.connect_url"
 		    " those of a relay?");
+	tell_doubt(end);
 }
 
 static void
@@ -305,7 +329,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_OVER:
 		explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);
 		/* A relay that was accepted once may have a renewed certificate by now. */
-		rs->end.is_permanent &= !(rs->is_up && rs->relay_check.has_refused);
+		rs->end.needs_cure &= !(rs->is_up && rs->relay_check.has_refused);
 		over(rs);
 		break;
 	case SESSION_HELLO:

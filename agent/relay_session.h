@@ -29,7 +29,11 @@ enum { RELAY_SESSION_SENTENCE = 1024 };
 
 /* Why it is over. */
 struct relay_session_end {
-	bool is_permanent; /* the next attempt would end in the same way */
+	/* The next attempt would end in the same way, until somebody changes something. */
+	bool needs_cure;
+	/* It is the word of a relay whose certificate was verified, or a fact about our own files.
+	 * What is not proven may be the word of somebody in between, so it puts nothing to rest. */
+	bool is_proven;
 	bool was_up;
 	bool is_busy;     /* the relay is there but takes no session at present */
 	const char *word; /* the stable code */

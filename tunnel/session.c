@@ -183,6 +183,7 @@ on_link(void *arg, enum link_event event)
 	struct session *s = arg;
 	switch (event) {
 	case LINK_OPEN:
+		s->is_proven = true;
 		if (s->state == SESSION_SHAKING)
 			session_move(s, SESSION_GREETING);
 		send_hello(s);
@@ -316,6 +317,12 @@ bool
 session_is_up(const struct session *s)
 {
 	return s->state == SESSION_UP;
+}
+
+bool
+session_is_proven(const struct session *s)
+{
+	return s->is_proven;
 }
 
 uint64_t

@@ -101,6 +101,9 @@ void session_set_tolerance(struct session *, uint32_t tolerance_ms);
 void session_hold(struct session *);
 void session_go_on(struct session *);
 bool session_is_up(const struct session *);
+/* The handshake is done: the peer has proved to have the certificate that was judged, and what it has
+ * said since, its alert too, is its own word. */
+bool session_is_proven(const struct session *);
 /* The version that both speak; 1 until the relay has the hello, or the agent the welcome. */
 unsigned session_version(const struct session *);
 /* The round trip of the last heartbeat in microseconds, 0 before the first. */

@@ -25,6 +25,7 @@ struct session {
 	struct timer timer; /* greeting, then the heartbeat */
 	struct task reaper;
 	bool is_freed;
+	bool is_proven; /* the handshake is done */
 	void (*on_event)(void *arg, enum session_event, const union session_frame *);
 	void *arg;
 	struct frame_hello *hello; /* agent: until it has been sent */
