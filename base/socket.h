@@ -22,6 +22,9 @@ enum listen_flags {
 int socket_listen(const struct address *, unsigned flags, char *error);
 
 /* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute.
+ * TCP_NOTSENT_LOWAT of 128 KiB: the kernel takes no more than that ahead of what the network
+ * carries, so that a peer that does not read holds 150 KB of kernel memory and not 4 MB; it holds
+ * for send(), which says EAGAIN, and for the readiness to write alike.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
 /* Takes TCP_USER_TIMEOUT off: it would also end connections whose peer lives and only does not

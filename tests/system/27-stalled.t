@@ -1,0 +1,83 @@
+#!/usr/bin/env -S python3 -B
+"""Readers that do not read: what they hold, what they cost others, and who ends them."""
+import re
+import socket
+import time
+
+from lib import *
+
+NAME = "app.example.com"
+READERS = 20
+# Both sides of the flow together. Without a bound on what is unsent it is 4.4 MB.
+KERNEL_MOST = 400 * 1000
+
+
+def pour(stream):
+	"""Bytes without an end."""
+	skip_hello(stream)
+	while True:
+		stream.sendall(bytes(65536))
+
+
+def stalled_reader(port, first=hello(NAME)):
+	"""A client with a small window that takes nothing."""
+	client = socket.socket()
+	client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+	client.connect(("127.0.0.1", port))
+	client.sendall(first)
+	return client
+
+
+def kernel_bytes(*filters):
+	"""(connections, what the kernel holds in their buffers), as ss says; only our side of each is asked for."""
+	status, out, err = run("ss", "-tmnHO", "state", "established", "(", *filters, ")")
+	equal(status, 0, err)
+	found = re.findall(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f(\d+),w(\d+)", out.decode())
+	return len(found), sum(int(r) + int(f) + int(w) for r, _, f, w in found)
+
+
+def settled(*filters):
+	"""The same, once it does not change any more."""
+	last = [None]
+
+	def is_still():
+		now, before = kernel_bytes(*filters), last[0]
+		last[0] = now
+		time.sleep(0.2)
+		return now == before and now[0] >= READERS
+	until(is_still, 20, "the readers are stalled")
+	return last[0]
+
+
+@test
+def a_stalled_reader_holds_little_of_the_kernel(scene):
+	upstream = scene.upstream(pour)
+	relay = scene.relay(routes=[route(NAME, upstream)])
+	for _ in range(READERS):
+		scene.keep(stalled_reader(relay.port))
+	count, near = settled("sport", "=", f":{relay.port}")
+	_, far = settled("dport", "=", f":{upstream.port}")
+	print(f"# a stalled reader holds {near / count / 1000:.0f} KB on its own side,"
+		f" {far / count / 1000:.0f} KB on the upstream's")
+	equal(count, READERS, "connections")
+	check(near + far <= KERNEL_MOST * READERS, f"{near / count:.0f} and {far / count:.0f} bytes each")
+
+
+def served(scene, relay, name, serve):
+	scene.agent(relay, [terminate(name, scene.upstream(serve))], authority().agent("agent", name))
+
+
+@test
+def a_reader_that_pauses_gets_all_of_it_through_tls(scene):
+	relay = scene.relay()
+	served(scene, relay, NAME, http)
+	with TlsClient(relay.port, NAME, authority().root) as client:
+		client.sendall(b"GET /bytes/20000000 HTTP/1.0\r\n\r\n")
+		got = len(client.recv(1000))
+		time.sleep(2)
+		while part := client.recv():
+			got += len(part)
+	check(got > 20000000, f"{got} bytes")
+
+
+main()
