@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "agent/credentials.h"
+#include "agent/crossing.h"
 #include "agent/endpoint_table.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -174,6 +175,16 @@ check_coalescing(struct agent_check *check, size_t index)
 	}
 }
 
+static void
+check_crossing(struct agent_check *check, size_t index)
+{
+	char sentence[CROSSING_SENTENCE];
+
+	if (crossing_warning(check->settings, index, sentence))
+		warn(check, agent_settings_endpoint(check->settings, index)->upstream.url_mark,
+		    "%s", sentence);
+}
+
 /* False when memory is short. */
 static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
@@ -193,6 +204,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 			continue;
 		is_done = check_termination(check, i);
 		check_coalescing(check, i);
+		check_crossing(check, i);
 		if (endpoint->clients)
 			warn_trust(check, settings->termination_mark, endpoint->clients);
 		/* No warnings about the system's CAs: nobody chose them for this endpoint. */

@@ -303,6 +303,7 @@ dial(struct agent_flow *flow)
 		.upstream = &flow->endpoint->upstream,
 		.client = &flow->open.client,
 		.listener = &flow->open.listener,
+		.server_name = flow->open.server_name,
 		.alpn = flow->client ? tls_alpn(flow->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
 	};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/crossing.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
@@ -50,6 +51,17 @@ agent_reload_warn_expiry(const struct agent_live *live)
 			? "agent.certificate expires soon; a renewed file is taken up by itself"
 			: "agent.certificate has expired; a renewed file is taken up by itself",
 		    log_str("file", live->settings.certificate), log_i64("days", left_s / DAY_S));
+}
+
+void
+agent_reload_warn_crossing(const struct agent_live *live)
+{
+	char sentence[CROSSING_SENTENCE];
+
+	for (size_t i = 0; i < live->settings.endpoints.count; i++)
+		if (crossing_warning(&live->settings, i, sentence))
+			log_event(LOG_WARNING, "upstream-shared", sentence,
+			    log_str("endpoint", agent_settings_endpoint(&live->settings, i)->name));
 }
 
 /* ---- files ---- */
@@ -247,6 +259,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	publish(live, loaded->endpoint_table);
 	relay_links_renew(&live->links, is_renewed(old.credentials, live->context.credentials));
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
+	agent_reload_warn_crossing(live);
 	*loaded = old;
 }
 

@@ -159,7 +159,7 @@ on_connected(void *arg, int fd, const char *error)
 	}
 	if (options->upstream->proxy_version > 0)
 		dial->header_bytes = proxy_encode(dial->header, options->upstream->proxy_version,
-		    options->client, options->listener);
+		    options->client, options->listener, options->server_name);
 	watch_init(&dial->watch, dial->loop, fd, on_writable, dial);
 	timer_set(&dial->timer, time_left(dial));
 	send_header(dial);

@@ -21,6 +21,7 @@ enum { UPSTREAM_DIAL_MS = 4000, UPSTREAM_DIAL_ERROR = 768 };
 struct upstream_dial_options {
 	const struct upstream *upstream;
 	const struct address *client, *listener; /* for the PROXY header */
+	const char *server_name;                 /* that the client asked for; likewise */
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;
 };

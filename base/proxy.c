@@ -13,7 +13,9 @@ enum {
 	V2_LOCAL = 0x20,
 	V2_PROXY = 0x21,
 	V2_TCP4 = 0x11,
-	V2_TCP6 = 0x21
+	V2_TCP6 = 0x21,
+	V2_AUTHORITY = 0x02,
+	V2_TLV_HEAD = 3
 };
 
 static const uint8_t v2_signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55,
@@ -56,10 +58,13 @@ put_host(struct writer *out, const struct address *address)
 }
 
 static size_t
-encode_v2(
-    uint8_t *data, int family, const struct address *source, const struct address *destination)
+encode_v2(uint8_t *data, int family, const struct address *source,
+    const struct address *destination, const char *authority)
 {
 	struct writer out = writer_over(data, PROXY_MOST);
+	size_t name_bytes = authority ? strlen(authority) : 0;
+	size_t body_bytes =
+	    (family == AF_INET ? 12 : 36) + (name_bytes > 0 ? V2_TLV_HEAD + name_bytes : 0);
 
 	writer_bytes(&out, v2_signature, sizeof v2_signature);
 	if (family == AF_UNSPEC) {
@@ -70,22 +75,27 @@ encode_v2(
 	}
 	writer_u8(&out, V2_PROXY);
 	writer_u8(&out, family == AF_INET ? V2_TCP4 : V2_TCP6);
-	writer_u16(&out, family == AF_INET ? 12 : 36);
+	writer_u16(&out, (uint16_t)body_bytes);
 	put_host(&out, source);
 	put_host(&out, destination);
 	writer_u16(&out, address_port(source));
 	writer_u16(&out, address_port(destination));
+	if (name_bytes > 0) {
+		writer_u8(&out, V2_AUTHORITY);
+		writer_u16(&out, (uint16_t)name_bytes);
+		writer_bytes(&out, authority, name_bytes);
+	}
 	return out.bytes;
 }
 
 size_t
 proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *source,
-    const struct address *destination)
+    const struct address *destination, const char *authority)
 {
 	int family = shared_family(source, destination);
 
 	return version == 1 ? encode_v1((char *)out, family, source, destination)
-			    : encode_v2(out, family, source, destination);
+			    : encode_v2(out, family, source, destination, authority);
 }
 
 static void

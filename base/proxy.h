@@ -14,9 +14,10 @@ enum { PROXY_MOST = 536 }; /* v1 is at most 107 bytes; of v2 we write no more th
 enum proxy_verdict { PROXY_INCOMPLETE, PROXY_COMPLETE, PROXY_MALFORMED };
 
 /* Version 1 or 2; returns the bytes written to `out`.  Addresses of unlike families become
- * UNKNOWN / LOCAL. */
+ * UNKNOWN / LOCAL.  authority (NULL or "": none; at most 255 bytes): the name that the connection
+ * was routed by, which version 2 carries as PP2_TYPE_AUTHORITY beside the addresses. */
 size_t proxy_encode(uint8_t out[PROXY_MOST], int version, const struct address *source,
-    const struct address *destination);
+    const struct address *destination, const char *authority);
 
 /* Reads either version from the first byte on.  COMPLETE sets *header_bytes, and the addresses
  * unless the header says UNKNOWN / LOCAL or names no TCP addresses (then *has_addresses is false).

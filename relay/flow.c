@@ -429,8 +429,8 @@ on_connected(void *arg, int fd, const char *error)
 		return;
 	}
 	if (version > 0)
-		flow->proxy_bytes =
-		    proxy_encode(header, version, &flow->conn.client, conn_listener(&flow->conn));
+		flow->proxy_bytes = proxy_encode(
+		    header, version, &flow->conn.client, conn_listener(&flow->conn), NULL);
 	flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
 }
 

@@ -2,6 +2,7 @@
 #include "agent/check.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sysexits.h>
 
 #include "mint.h"
@@ -96,6 +97,39 @@ warns_when_http2_may_carry_another_endpoints_requests(void **state)
 	assert_told("covers www.app.test of endpoint b too: HTTP/2 clients");
 }
 
+static const char crossed[] =
+    HEAD "  - {name: a, url: 'tls://app.test', upstream: %s, agent_tls_termination:"
+	 " {server_certificate: @/app.crt, server_private_key: @/app.key, %s}}\n"
+	 "  - {name: b, url: 'tls://www.app.test', upstream: %s%s}\n";
+
+static bool
+is_crossed(const char *ours, const char *mutual, const char *theirs, const char *termination)
+{
+	char text[4096];
+
+	snprintf(text, sizeof text, crossed, ours, mutual, theirs, termination);
+	assert_int_equal(check_text(text), 0);
+	return strstr(told, "and may ask it for app.test in the HTTP Host") != NULL;
+}
+
+static void
+warns_when_a_shared_upstream_lets_others_past_client_certificates(void **state)
+{
+	static const char require[] = "mutual_tls_certificate_authorities: @/root.crt",
+			  request[] = "mutual_tls_certificate_authorities: @/root.crt, "
+				      "mutual_tls: request";
+	static const char likewise[] =
+	    ", agent_tls_termination: {server_certificate: @/app.crt, server_private_key: @/app.key,"
+	    " mutual_tls_certificate_authorities: @/root.crt}";
+
+	(void)state;
+	assert_true(is_crossed("80", require, "'tcp://127.0.0.1:80'", ""));
+	assert_true(is_crossed("unix:/run/a", require, "unix:/run/a", ""));
+	assert_false(is_crossed("80", require, "81", ""));
+	assert_false(is_crossed("80", require, "80", likewise));
+	assert_false(is_crossed("80", request, "80", ""));
+}
+
 static void
 says_no_when_a_certificate_has_expired(void **state)
 {
@@ -176,6 +210,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warns_of_certificates_that_do_not_fit),
 		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),
+		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_client_certificates),
 		cmocka_unit_test(says_no_when_a_certificate_has_expired),
 		cmocka_unit_test(warns_in_the_last_third_of_a_life),
 		cmocka_unit_test(tells_a_file_that_cannot_be_used),

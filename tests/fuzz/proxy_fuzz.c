@@ -14,7 +14,7 @@ struct result {
 static struct result
 decode(const uint8_t *data, size_t size)
 {
-	struct result r = {0};
+	struct result r = { 0 };
 
 	r.verdict =
 	    proxy_decode(data, size, &r.header_bytes, &r.has_addresses, &r.source, &r.destination);
@@ -34,14 +34,15 @@ write_and_read(const struct result *r, int version)
 {
 	bool alike = r->source.as.any.sa_family == r->destination.as.any.sa_family;
 	uint8_t out[PROXY_MOST];
-	size_t bytes = proxy_encode(out, version, &r->source, &r->destination);
+	size_t bytes = proxy_encode(out, version, &r->source, &r->destination, NULL);
 	struct result again = decode(out, bytes);
 
 	if (bytes > PROXY_MOST || again.verdict != PROXY_COMPLETE || again.header_bytes != bytes ||
 	    again.has_addresses != alike)
 		abort();
-	if (alike && (!same_address(&r->source, &again.source) ||
-			 !same_address(&r->destination, &again.destination)))
+	if (alike &&
+	    (!same_address(&r->source, &again.source) ||
+		!same_address(&r->destination, &again.destination)))
 		abort();
 }
 

@@ -221,6 +221,7 @@ def tells_the_upstream_the_client_by_proxy_header(scene):
 			equal(header[:14], b"\r\n\r\n\0\r\nQUIT\n\x21\x11", "PROXY v2")
 			equal(header[16:28], b"\x7f\0\0\1\x7f\0\0\1" + port.to_bytes(2, "big")
 				+ relay.port.to_bytes(2, "big"), "addresses in PROXY v2")
+			equal(header[28:45], b"\x02\0\x0e" + name.encode(), "the authority in PROXY v2")
 
 
 @test

@@ -1,0 +1,70 @@
+/* Looks for endpoints with one upstream and unlike demands on client certificates. */
+#include "agent/crossing.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/settings.h"
+
+static bool
+same_texts(const struct conf_texts *a, const struct conf_texts *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return a->count == b->count;
+}
+
+/* May a client of `other` come without a certificate that `here` would accept? */
+static bool
+is_laxer(const struct endpoint_settings *other, const struct endpoint_settings *here)
+{
+	const struct termination_settings *theirs = &other->termination, *ours = &here->termination;
+
+	return !other->terminates || theirs->mutual_tls != MUTUAL_REQUIRE ||
+	    !same_texts(&theirs->cas, &ours->cas) || !same_texts(&theirs->crls, &ours->crls);
+}
+
+static bool
+is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0 ||
+	    strcmp(host, "::1") == 0;
+}
+
+/* By their texts: what names resolve to may change at any time. */
+static bool
+same_upstream(const struct upstream_url *a, const struct upstream_url *b)
+{
+	const char *a_port = strrchr(a->target, ':'), *b_port = strrchr(b->target, ':');
+
+	if (is_loopback(a->host) && is_loopback(b->host))
+		return a_port && b_port && strcmp(a_port, b_port) == 0;
+	return strcmp(a->target, b->target) == 0;
+}
+
+const char *
+crossing_warning(
+    const struct agent_settings *settings, size_t index, char sentence[CROSSING_SENTENCE])
+{
+	const struct endpoint_settings *here = agent_settings_endpoint(settings, index);
+
+	if (!here->terminates || here->termination.mutual_tls != MUTUAL_REQUIRE)
+		return NULL;
+	for (size_t i = 0; i < settings->endpoints.count; i++) {
+		const struct endpoint_settings *other = agent_settings_endpoint(settings, i);
+
+		if (i == index || !is_laxer(other, here) ||
+		    !same_upstream(&other->upstream.parsed, &here->upstream.parsed))
+			continue;
+		snprintf(sentence, CROSSING_SENTENCE,
+		    "the clients of endpoint %.64s reach the same upstream %s without the"
+		    " certificates that endpoint %.64s requires, and may ask it for %s in the HTTP"
+		    " Host; give each endpoint an upstream address of its own, or an upstream that"
+		    " compares Host with the authority in the PROXY header (proxy_protocol: 2)",
+		    other->name, other->upstream.parsed.target, here->name, here->server_name);
+		return sentence;
+	}
+	return NULL;
+}
