@@ -25,8 +25,11 @@
  * revocations.  They are written with log_audit() and nothing else is.
  *
  * Events that strangers can repeat are written with log_limited(): of one event
- * and one client block (an IPv4 address, an IPv6 /64) 30 lines a second pass, and
- * what was suppressed is told when the second is over (log-lines-suppressed).
+ * and one client block (an IPv4 address, an IPv6 /64) 30 lines a second pass, of
+ * one event and all blocks 100, and what was suppressed is told when the second is
+ * over (log-lines-suppressed, counted among the 100: nine blocks by name, the
+ * others together).  The first blocks leave lines to those that come later: a
+ * block gets no more than half of what is left.
  * There are 1024 windows, which all threads and clients share.  When all are
  * taken, none is given up: until one ends, the blocks that come then count
  * together, as one more block.

@@ -1,7 +1,10 @@
 /*
  * All windows are equally long, so they end in the order in which they began: they stand in a ring,
- * and chains lead from a keyed hash to those that are open.  A call opens one window at most and
+ * and chains lead from a keyed hash to those that are open.  A call opens two windows at most and
  * clears two that have ended, so that nobody ever clears many at once but the writer.
+ *
+ * Each event has a window that all clients share, which bounds its lines in all.  The lines that tell
+ * what was suppressed count too: so many blocks are told by name, and the others in one line.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +20,9 @@ enum {
 	SHARED_WINDOWS = 32, /* of these: only for windows that all clients share */
 	CHAINS = 1024,
 	WINDOW_MS = 1000,
-	LINES_MOST = 30, /* in a window */
+	LINES_MOST = 30, /* of one block in a window */
+	TOLD_MOST = 9,   /* blocks that are told by name while the shared window is open */
+	EVENT_LINES_MOST = LOG_LIMIT_EVENT_LINES - TOLD_MOST - 1, /* of all */
 };
 
 struct window {
@@ -25,7 +30,8 @@ struct window {
 	struct prefix block; /* {0}: shared */
 	enum log_level level;
 	uint64_t end_ms, lines, suppressed;
-	struct window *next; /* in the chain */
+	uint64_t all_lines, told; /* shared: of all blocks, and how many of those were told of */
+	struct window *next;      /* in the chain */
 };
 
 static struct limiter {
@@ -37,6 +43,7 @@ static struct limiter {
 	struct window *chains[CHAINS];
 } limiter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+static const struct prefix shared = { 0 };
 static atomic_bool is_open;
 
 /* ---- under the lock ---- */
@@ -100,6 +107,31 @@ has_room(const struct prefix *block)
 	return limiter.count < (block->family != 0 ? WINDOWS - SHARED_WINDOWS : WINDOWS);
 }
 
+/* What is to be told of a window that has ended.  Beyond some blocks of an event only how much all of
+ * them were is told, when the shared window ends. */
+static struct log_suppressed
+tell(const struct window *ended, uint64_t now_ms)
+{
+	struct log_suppressed suppressed = { .level = ended->level,
+		.event = ended->event,
+		.block = ended->block,
+		.lines = ended->suppressed };
+	struct window *all;
+
+	if (ended->suppressed == 0 || ended->block.family == 0)
+		return suppressed;
+	all = find(ended->event, &shared);
+	if (!all && has_room(&shared))
+		all = open_window(ended->level, ended->event, &shared, now_ms);
+	if (all && all->told == TOLD_MOST) {
+		all->suppressed += ended->suppressed;
+		suppressed.lines = 0;
+	} else if (all) {
+		all->told++;
+	}
+	return suppressed;
+}
+
 /* The first window, if it has ended (or if all must). False if there is none. */
 static bool
 clear_first(uint64_t now_ms, bool all, struct window *ended)
@@ -132,48 +164,49 @@ window_for(enum log_level level, const char *event, const struct prefix *block, 
 	return has_room(block) ? open_window(level, event, block, now_ms) : NULL;
 }
 
+/* Half of what is left is for those who come later: so the first blocks do not take it all. */
 static bool
-count_line(struct window *window)
+has_line(const struct window *window, const struct window *all)
 {
-	if (!window)
+	uint64_t left = EVENT_LINES_MOST - all->all_lines;
+
+	return left > 0 && window->lines < LINES_MOST &&
+	    (window == all || 2 * window->lines <= left);
+}
+
+static bool
+count_line(struct window *window, struct window *all)
+{
+	if (!window || !all)
 		return false;
-	if (window->lines == LINES_MOST) {
+	if (!has_line(window, all)) {
 		window->suppressed++;
 		return false;
 	}
 	window->lines++;
+	all->all_lines++;
 	return true;
 }
 
 /* ---- outside ---- */
 
-static struct log_suppressed
-suppressed_in(const struct window *ended)
-{
-	return (struct log_suppressed){ .level = ended->level,
-		.event = ended->event,
-		.block = ended->block,
-		.lines = ended->suppressed };
-}
-
 bool
 log_limit_passes(enum log_level level, const char *event, const struct address *client,
     struct log_suppressed suppressed[LOG_LIMIT_ENDED])
 {
-	static const struct prefix shared = { 0 };
 	struct prefix block = client ? prefix_block(client, BLOCK_HOST) : shared;
-	struct window ended = { 0 }, shared_ended = { 0 }, *window;
+	struct window ended = { 0 }, shared_ended = { 0 }, *window = NULL, *all;
 	uint64_t now_ms = clock_ms();
 	bool passes;
 
 	pthread_mutex_lock(&limiter.lock);
-	window = window_for(level, event, &block, now_ms, &ended);
-	if (!window)
-		window = window_for(level, event, &shared, now_ms, &shared_ended);
-	passes = count_line(window);
+	all = window_for(level, event, &shared, now_ms, &shared_ended);
+	if (block.family != 0)
+		window = window_for(level, event, &block, now_ms, &ended);
+	passes = count_line(window ? window : all, all);
+	suppressed[0] = tell(&ended, now_ms);
+	suppressed[1] = tell(&shared_ended, now_ms);
 	pthread_mutex_unlock(&limiter.lock);
-	suppressed[0] = suppressed_in(&ended);
-	suppressed[1] = suppressed_in(&shared_ended);
 	return passes;
 }
 
@@ -181,12 +214,13 @@ bool
 log_limit_end_first(bool all, struct log_suppressed *suppressed)
 {
 	struct window ended;
+	uint64_t now_ms = clock_ms();
 	bool has_ended;
 
 	pthread_mutex_lock(&limiter.lock);
-	has_ended = clear_first(clock_ms(), all, &ended);
+	has_ended = clear_first(now_ms, all, &ended);
+	*suppressed = tell(&ended, now_ms);
 	pthread_mutex_unlock(&limiter.lock);
-	*suppressed = suppressed_in(&ended);
 	return has_ended;
 }
 

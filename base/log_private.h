@@ -29,7 +29,12 @@ void log_build(struct log_line *, enum log_level, const char *event, const char 
 
 /* ---- log_limit.c: counts, and writes nothing itself ---- */
 
-enum { LOG_LIMIT_WINDOWS = 1024, LOG_LIMIT_ENDED = 2 };
+enum {
+	LOG_LIMIT_WINDOWS = 1024,
+	LOG_LIMIT_ENDED = 2,
+	LOG_LIMIT_EVENT_LINES =
+	    100, /* of one event in a second, with those that tell what was suppressed */
+};
 
 /* What a window that has ended kept back. */
 struct log_suppressed {

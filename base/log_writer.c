@@ -405,7 +405,7 @@ log_stop(void)
 	uint64_t deadline_ms = now_ms() + STOP_MS;
 	bool is_late = false, is_over;
 
-	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
+	log_tell_suppressed(2 * LOG_LIMIT_WINDOWS, true); /* what ends may open a shared one */
 	pthread_mutex_lock(&writer.lock);
 	if (writer.mode != RUNNING) {
 		pthread_mutex_unlock(&writer.lock);

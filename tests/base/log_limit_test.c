@@ -120,13 +120,16 @@ each_event_and_each_block_counts_by_itself(void **state)
 	refuse("hello-refused", "[2001:db8:0:1::1]:4000", 20);
 	refuse("hello-refused", "[2001:db8:0:1:2::2]:4000", 20);
 	refuse("hello-refused", "[2001:db8:0:2::1]:4000", 30);
-	assert_int_equal(lines_with("info hello-refused:"), 4 * 30);
+	assert_int_equal(lines_with("info hello-refused:"), 30 + 21 + 14 + 9);
 	assert_int_equal(lines_with("info flow-refused:"), 30);
 	pass_time(A_SECOND_US);
 	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
-	assert_int_equal(lines_with("lines=10\n"), 4);
-	assert_int_equal(lines_with("clients=2001:db8:0:1::/64 lines=10\n"), 1);
-	assert_int_equal(lines_with("of=flow-refused clients=192.0.2.1/32"), 1);
+	assert_int_equal(lines_with("of=hello-refused clients=192.0.2.1/32 lines=10\n"), 1);
+	assert_int_equal(lines_with("of=hello-refused clients=192.0.2.2/32 lines=19\n"), 1);
+	assert_int_equal(lines_with("clients=2001:db8:0:1::/64 lines=26\n"), 1);
+	assert_int_equal(lines_with("clients=2001:db8:0:2::/64 lines=21\n"), 1);
+	assert_int_equal(lines_with("of=flow-refused clients=192.0.2.1/32 lines=10\n"), 1);
+	assert_int_equal(lines_with("log-lines-suppressed"), 5);
 }
 
 static void
@@ -160,25 +163,79 @@ audit_events_are_never_limited(void **state)
 	assert_int_equal(lines_with("session-up"), 1000);
 }
 
-/* 992 windows are for blocks; the others share one for each event, and are told together. */
+/* Of all lines that tell what was suppressed: how much that was. */
+static unsigned
+suppressed_lines(void)
+{
+	static const char word[] = "log-lines-suppressed: ";
+	unsigned sum = 0, number;
+
+	lines_with(word);
+	for (const char *at = output; (at = strstr(at, word)); at += strlen(word)) {
+		assert_int_equal(sscanf(at + strlen(word), "%u suppressed", &number), 1);
+		sum += number;
+	}
+	return sum;
+}
+
+static const char *
+client_of(unsigned number)
+{
+	static char client[ADDRESS_TEXT];
+
+	snprintf(client, sizeof client, "10.%u.%u.%u:1", number >> 16, number >> 8 & 255, number & 255);
+	return client;
+}
+
+static void
+ten_thousand_clients_make_a_hundred_lines_a_second(void **state)
+{
+	unsigned before = 0, lines;
+
+	(void)state;
+	for (unsigned second = 0; second < 5; second++) {
+		for (unsigned i = 0; i < 10000; i++) {
+			refuse("hello-refused", client_of(second * 5000 + i), 1);
+			pass_time(100);
+		}
+		lines = lines_with("\n");
+		assert_true(lines - before <= 100 && lines - before >= 80);
+		before = lines;
+	}
+	log_tell_suppressed(2 * LOG_LIMIT_WINDOWS, true);
+	assert_int_equal(suppressed_lines() + lines_with("info hello-refused:"), 50000);
+}
+
+static void
+a_late_block_has_a_line_of_its_own(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++)
+		refuse("hello-refused", client_of(i), 1000);
+	refuse("hello-refused", "192.0.2.1:1", 1);
+	assert_int_equal(lines_with("info hello-refused:"), 30 + 21 + 14 + 9 + 6 + 4 + 1);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
+	assert_int_equal(suppressed_lines(), 6 * 1000 - 84);
+}
+
+/* 992 windows are for the event and for blocks; the other blocks share the event's. */
 static void
 a_crowd_of_blocks_shares_one_window(void **state)
 {
-	char client[ADDRESS_TEXT];
-
 	(void)state;
-	for (unsigned i = 0; i < 2000; i++) {
-		snprintf(client, sizeof client, "10.0.%u.%u:1", i / 250, i % 250);
-		refuse("hello-refused", client, 2);
-	}
-	assert_int_equal(lines_with("info hello-refused:"), 2 * 992 + 30);
+	for (unsigned i = 0; i < 2000; i++)
+		refuse("hello-refused", client_of(i), 2);
+	assert_int_equal(lines_with("info hello-refused:"), 90);
 	pass_time(A_SECOND_US);
 	log_tell_suppressed(LOG_LIMIT_WINDOWS, false);
-	assert_int_equal(lines_with("of=hello-refused lines=1986\n"), 1);
-	assert_int_equal(lines_with("log-lines-suppressed"), 1);
-	refuse("hello-refused", "10.0.7.249:1", 31);
+	assert_int_equal(lines_with("of=hello-refused lines=2018\n"), 1);
+	assert_int_equal(lines_with("/32 lines=1\n"), 2);
+	assert_int_equal(lines_with("/32 lines=2\n"), 7);
+	assert_int_equal(lines_with("log-lines-suppressed"), 1 + 9);
+	refuse("hello-refused", client_of(1999), 31);
 	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
-	assert_int_equal(lines_with("clients=10.0.7.249/32 lines=1\n"), 1);
+	assert_int_equal(lines_with("info hello-refused:"), 90 + 30);
+	assert_int_equal(suppressed_lines(), 2 * 2000 - 90 + 1);
 }
 
 /* One that has ended is found by its client when all places are taken, and makes him share. */
@@ -186,40 +243,34 @@ static void
 nothing_is_forgotten_where_a_window_is_shared_next(void **state)
 {
 	static const char *const events[] = { "one", "two", "three", "hello-refused" };
-	char client[ADDRESS_TEXT];
 
 	(void)state;
-	for (unsigned i = 0; i < 992; i++) {
-		snprintf(client, sizeof client, "10.0.%u.%u:1", i / 250, i % 250);
-		refuse("hello-refused", client, i == 991 ? 40 : 1);
-	}
+	for (unsigned i = 0; i < 991; i++)
+		refuse("hello-refused", client_of(i), i == 0 ? 40 : 1);
 	for (unsigned i = 0; i < COUNT(events); i++)
 		refuse(events[i], "192.0.2.1:1", 35);
 	pass_time(A_SECOND_US);
-	refuse("hello-refused", client, 1);
-	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
-	assert_int_equal(lines_with("clients=10.0.3.241/32 lines=10\n"), 1);
-	assert_int_equal(lines_with("of=hello-refused lines=5\n"), 1);
-	assert_int_equal(lines_with("log-lines-suppressed"), 5);
+	refuse("hello-refused", client_of(0), 1);
+	log_tell_suppressed(2 * LOG_LIMIT_WINDOWS, true);
+	assert_int_equal(lines_with("clients=10.0.0.0/32 lines=10\n"), 1);
+	assert_int_equal(lines_with("of=one lines=5\n"), 1);
+	assert_int_equal(lines_with("of=hello-refused lines=35\n"), 1);
+	assert_int_equal(suppressed_lines(), 10 + 3 * 5 + 35 + 990 - 60);
 }
 
 /* Windows are cleared as new ones come, also if nobody sweeps. */
 static void
 windows_that_have_ended_make_room(void **state)
 {
-	char client[ADDRESS_TEXT];
-
 	(void)state;
 	for (unsigned round = 0; round < 4; round++) {
-		for (unsigned i = 0; i < 900; i++) {
-			snprintf(client, sizeof client, "10.%u.%u.%u:1", round, i / 250, i % 250);
-			refuse("hello-refused", client, 31);
-		}
+		for (unsigned i = 0; i < 900; i++)
+			refuse("hello-refused", client_of(round * 900 + i), 31);
 		pass_time(A_SECOND_US);
 	}
-	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
-	assert_int_equal(lines_with("log-lines-suppressed"), 4 * 900);
-	assert_int_equal(lines_with(" lines=1\n"), 4 * 900);
+	log_tell_suppressed(2 * LOG_LIMIT_WINDOWS, true);
+	assert_true(lines_with("\n") <= 5 * 100);
+	assert_int_equal(suppressed_lines() + lines_with("info hello-refused:"), 4 * 900 * 31);
 	assert_false(log_limit_is_open());
 }
 
@@ -232,6 +283,8 @@ static const struct CMUnitTest tests[] = {
 	LIMIT_TEST(nobody_in_particular_is_limited_too),
 	LIMIT_TEST(what_the_level_hides_is_not_counted),
 	LIMIT_TEST(audit_events_are_never_limited),
+	LIMIT_TEST(ten_thousand_clients_make_a_hundred_lines_a_second),
+	LIMIT_TEST(a_late_block_has_a_line_of_its_own),
 	LIMIT_TEST(a_crowd_of_blocks_shares_one_window),
 	LIMIT_TEST(nothing_is_forgotten_where_a_window_is_shared_next),
 	LIMIT_TEST(windows_that_have_ended_make_room),
