@@ -13,6 +13,8 @@ mapfile -t code < <(tree -name '*.[ch]' | grep -v '^tests/')
 grep -nE '"[^"]*\b((is|are) none|(out|want|lack) of memory|(enough|no) memory)\b[^"]*"' "${code[@]}" > "$scratch/wrong"
 grep -nE '"([^"]*[^e"] )?(is|are) no [a-z][^"]*"' "${code[@]}" | grep -vE '(is|are) no longer' >> "$scratch/wrong"
 nothing "messages say that something is not a valid one, and that memory is short"
+grep -n 'SIGSTOP' tests/system/*.t > "$scratch/wrong"
+nothing "tests freeze a daemon with freeze(), which waits until it stands still"
 for script in $(tree | grep -E '(\.t|/run|/demo|/deps)$'); do
 	[ -x "$script" ] || echo "$script is not executable" >> "$scratch/wrong"
 	case $(head -n 1 "$script") in

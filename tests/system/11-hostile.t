@@ -3,7 +3,6 @@
 import os
 import random
 import resource
-import signal
 import socket
 import time
 
@@ -88,10 +87,10 @@ def silence_ends_at_the_deadline(scene):
 def a_burst_of_whole_hellos_crowds_nobody_out(scene):
 	relay = scene.relay(workers=1, routes=[route(NAME, scene.upstream(echo))])
 	wire = hello(NAME)
-	relay.signal(signal.SIGSTOP)		# so that all of them are accepted in one go
+	relay.freeze()		# so that all of them are accepted in one go
 	first = scene.keep(dial(relay.port))
 	others = [scene.keep(dial(relay.port, wire)) for _ in range(100)]
-	relay.signal(signal.SIGCONT)
+	relay.thaw()
 	for client in others:
 		equal(read_exactly(client, len(wire)), wire)
 	first.sendall(wire)

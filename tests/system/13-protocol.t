@@ -59,10 +59,10 @@ def many(first, names):
 def refusals_by_the_thousand_end_no_session(scene):
 	relay = scene.relay()
 	peers = [session(scene, relay) for _ in range(6)]
-	relay.signal(signal.SIGSTOP)	# so that it finds all of them at once
+	relay.freeze()	# so that it finds all of them at once
 	for peer in peers:
 		peer.send(*(many(1 + 200 * i, [f"{j}.ex" for j in range(200)]) for i in range(20)))
-	relay.signal(signal.SIGCONT)
+	relay.thaw()
 	for peer in peers:
 		equal(set(peer.answers(4000).values()), {20}, "name-not-granted")
 

@@ -80,11 +80,11 @@ def joined_flows_outlive_their_session(scene):
 		# The same instance again: the old session is replaced, its flows live on.
 		twin = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME),
 			label="twin", start=False)
-		agent.signal(signal.SIGSTOP)
+		agent.freeze()
 		scene.copy_state("agent", "twin")
 		twin.start()
 		scene.wait_serving(twin)
-		agent.signal(signal.SIGCONT)
+		agent.thaw()
 		client.sendall(b"two")
 		equal(read_exactly(client, 3), b"two")
 
@@ -97,7 +97,7 @@ def the_same_instance_takes_over_at_once(scene):
 	certificate = authority().agent("agent", NAME)
 	agent = scene.agent(relay, [passthrough(NAME, first)], certificate)
 	equal(visit(relay), b"first")
-	agent.signal(signal.SIGSTOP)		# as after a lost network: it neither answers nor ends
+	agent.freeze()	# as after a lost network: it neither answers nor ends
 	twin = scene.agent(relay, [passthrough(NAME, second)], certificate, label="twin", start=False)
 	scene.copy_state("agent", "twin")
 	twin.start()
@@ -250,13 +250,13 @@ def a_frozen_end_is_given_up_by_the_other(scene):
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"here")))],
 		authority().agent("agent", NAME),
 		agent={"heartbeat_interval": "1s", "heartbeat_tolerance": "1s"})
-	agent.signal(signal.SIGSTOP)
+	agent.freeze()
 	until(lambda: visit(relay) == NO_AGENT, 6, "nobody serves the name any more")
-	agent.signal(signal.SIGCONT)
+	agent.thaw()
 	until(lambda: visit(relay) == b"here", 10, "it comes back")
-	relay.signal(signal.SIGSTOP)
+	relay.freeze()
 	agent.wait_text("heartbeat-lost", 6)
-	relay.signal(signal.SIGCONT)
+	relay.thaw()
 	until(lambda: visit(relay) == b"here", 10, "it comes back again")
 
 

@@ -88,10 +88,10 @@ def parked_channels_of_a_revoked_agent_end(scene):
 		pass
 	time.sleep(0.3)
 	with_agent = relay.connections()
-	agent.signal(signal.SIGSTOP)		# what ends now is ended by the relay
+	agent.freeze()		# what ends now is ended by the relay
 	pki.revoke("agent-" + NAME)
 	until(lambda: relay.connections() <= with_agent - 3, SECONDS, "session and channels are closed")
-	agent.signal(signal.SIGCONT)
+	agent.thaw()
 
 
 @test

@@ -291,7 +291,7 @@ def a_second_signal_may_come_at_any_moment(scene):
 def a_drain_whose_flows_are_over_does_not_time_out(scene):
 	relay = scene.relay(drain_timeout="500ms")
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
-	agent.signal(signal.SIGSTOP)		# so that the goodbye takes its time
+	agent.freeze()		# so that the goodbye takes its time
 	relay.signal(signal.SIGTERM)
 	equal(relay.wait(5), 0, "exit status")
 	agent.kill()

@@ -83,6 +83,14 @@ class Daemon:
 	def signal(self, number):
 		self.process.send_signal(number)
 
+	def freeze(self):
+		"""Returns once it stands still: kill() alone lets its threads run on for a moment."""
+		self.signal(signal.SIGSTOP)
+		os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+	def thaw(self):
+		self.signal(signal.SIGCONT)
+
 	def kill(self):
 		"""As a crash: no goodbye."""
 		self.expected = -signal.SIGKILL
@@ -103,6 +111,7 @@ class Daemon:
 		if self.process is None:
 			return ""
 		if self.alive():
+			self.thaw()	# a test that failed may have left it frozen
 			self.signal(signal.SIGTERM)
 			time.sleep(0.02)
 			if self.alive():
