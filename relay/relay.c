@@ -88,11 +88,22 @@ on_deadline(void *arg)
 	cut_short(arg);
 }
 
-/* Each step of the drain is over when every worker has reported it. */
+/* Each step is over when every worker has reported it. */
 static bool
 is_reported_by_all(struct relay *relay, enum worker_event event)
 {
 	return ++relay->reports[event] == relay->shared.worker_count;
+}
+
+static void
+tell_start(struct relay *relay)
+{
+	char status[128];
+
+	snprintf(status, sizeof status, "running, %u workers", relay->shared.worker_count);
+	log_audit(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
+	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()));
+	ready_tell("READY=1", status);
 }
 
 static void
@@ -112,6 +123,10 @@ on_worker(void *arg, enum worker_event event)
 	case WORKER_EMPTY:
 		if (is_reported_by_all(relay, event))
 			stop(relay);
+		break;
+	case WORKER_LISTENS:
+		if (is_reported_by_all(relay, event) && !relay->is_draining)
+			tell_start(relay);
 		break;
 	case WORKER_FAILED:
 		log_audit(LOG_ERROR, "start-failed",
@@ -606,8 +621,6 @@ warn_of_admin(const struct settings *settings)
 static void
 serve(struct relay *relay)
 {
-	char status[128];
-
 	if (!watch_signals(relay) || !start_workers(relay)) {
 		log_audit(LOG_ERROR, "start-failed",
 		    "the system refused a thread, a signal handler or memory");
@@ -618,10 +631,6 @@ serve(struct relay *relay)
 	timer_init(&relay->tick, relay->loop, on_tick, relay);
 	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
 	timer_set(&relay->tick, TICK_MS);
-	snprintf(status, sizeof status, "running, %u workers", relay->shared.worker_count);
-	log_audit(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
-	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()));
-	ready_tell("READY=1", status);
 	loop_run(relay->loop);
 	log_audit(LOG_INFO, "relay-down", NULL);
 }

@@ -421,8 +421,7 @@ run(void *arg, struct loop *loop)
 	worker->context.loop = loop;
 	refuse_lingers_init(&worker->context.lingers, loop, on_linger_end, worker);
 	timer_init(&worker->goodbye, loop, on_goodbye_time, worker);
-	if (!open_ports(worker))
-		report(worker, WORKER_FAILED);
+	report(worker, open_ports(worker) ? WORKER_LISTENS : WORKER_FAILED);
 	loop_run(loop);
 	let_go(worker);
 	wait_for_the_others(worker->context.shared);

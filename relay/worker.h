@@ -19,12 +19,13 @@ struct shared;
 struct trust;
 struct worker;
 
-/* Steps of a drain, each told once. Flows need the agents until the last worker is idle, so a
+/* Steps of the start and of a drain, each told once. Flows need the agents until the last worker is idle, so a
  * worker says goodbye only when it is told to. */
 enum worker_event {
-	WORKER_IDLE,   /* no client is left, and none will come */
-	WORKER_EMPTY,  /* after the goodbye: no session is left either, or it took too long */
-	WORKER_FAILED, /* at the start: a listener cannot be watched */
+	WORKER_LISTENS, /* at the start: clients and agents can come */
+	WORKER_FAILED,  /* instead: a listener cannot be watched */
+	WORKER_IDLE,    /* no client is left, and none will come */
+	WORKER_EMPTY,   /* after the goodbye: no session is left either, or it took too long */
 	WORKER_EVENTS
 };
 

@@ -94,10 +94,12 @@ tear_down(void **state)
 }
 
 static void
-says_nothing_before_it_drains(void **state)
+says_only_that_it_listens_before_it_drains(void **state)
 {
 	(void)state;
 	settle();
+	assert_int_equal(reports[WORKER_LISTENS], 1);
+	assert_int_equal(reports[WORKER_FAILED], 0);
 	assert_int_equal(reports[WORKER_IDLE], 0);
 	assert_int_equal(reports[WORKER_EMPTY], 0);
 }
@@ -135,7 +137,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(says_nothing_before_it_drains, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(says_only_that_it_listens_before_it_drains, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tells_each_step_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tells_each_step_once_when_a_drain_is_cut, set_up, tear_down),
 	};
