@@ -2,10 +2,12 @@
 #include "pki/identity.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include <nettle/base16.h>
 #include <nettle/sha2.h>
 
 #include "pki/identity_private.h"
@@ -78,8 +80,9 @@ copy_links(struct identity *identity, const struct path *path)
 	for (size_t i = 0; to && i < path->count; i++) {
 		const struct chain_link *link = path->links[i];
 		struct identity_link *kept = &identity->links[identity->link_count++];
-		*kept = (struct identity_link){ link->facts.serial, link->facts.not_after,
-			link->issuer };
+		*kept = (struct identity_link){ .serial = link->facts.serial,
+			.not_after = link->facts.not_after,
+			.issuer = link->issuer };
 		kept->issuer.name =
 		    i == 0 ? (struct der){ 0 } : copy_octets(&to, link->issuer.name);
 		kept->issuer.key_id =
@@ -93,17 +96,43 @@ copy_links(struct identity *identity, const struct path *path)
 }
 
 static void
+digest_spki(uint8_t digest[IDENTITY_KEY_BYTES], struct der spki)
+{
+	struct sha256_ctx sha;
+	sha256_init(&sha);
+	sha256_update(&sha, spki.bytes, spki.data);
+	sha256_digest(&sha, IDENTITY_KEY_BYTES, digest);
+}
+
+static void
 digest_key(struct identity *identity, struct der issuer_spki)
 {
 	const char *name = identity_name(identity);
 	struct sha256_ctx sha;
-	uint8_t digest[SHA256_DIGEST_SIZE];
+	uint8_t digest[IDENTITY_KEY_BYTES];
+	digest_spki(digest, issuer_spki);
+	base16_encode_update(identity->issuer_key, (IDENTITY_ISSUER_KEY - 1) / 2, digest);
 	sha256_init(&sha);
-	sha256_update(&sha, issuer_spki.bytes, issuer_spki.data);
-	sha256_digest(&sha, sizeof digest, digest);
 	sha256_update(&sha, sizeof digest, digest);
 	sha256_update(&sha, strlen(name), (const uint8_t *)name);
 	sha256_digest(&sha, IDENTITY_KEY_BYTES, identity->key);
+}
+
+/* Each certificate's own numbers, which identity->grant has the minimum of. */
+static void
+copy_numbers(struct identity *identity, const struct path *path)
+{
+	struct grant grant;
+	const char *why;
+	for (size_t i = 0; identity->role == ROLE_AGENT && i < path->count; i++) {
+		const struct x509 *facts = &path->links[i]->facts;
+		struct identity_link *kept = &identity->links[i];
+		digest_spki(kept->key, facts->spki);
+		kept->has_grant = facts->has_grant &&
+		    grant_decode(&grant, facts->grant.data, facts->grant.bytes, &why);
+		kept->max_flows = kept->has_grant ? grant.max_flows : 0;
+		kept->max_sessions = kept->has_grant ? grant.max_sessions : 0;
+	}
 }
 
 static bool
@@ -140,6 +169,7 @@ identity_new(const struct path *path, enum role role, const struct grant *grant)
 	if (identity->subject && identity->issuer && copy_grant(identity, grant) &&
 	    copy_sans(identity, leaf) && copy_links(identity, path)) {
 		digest_key(identity, path->links[1]->facts.spki);
+		copy_numbers(identity, path);
 		return identity;
 	}
 	identity_release(identity);
@@ -194,6 +224,37 @@ const char *
 identity_fingerprint(const struct identity *identity)
 {
 	return identity->fingerprint;
+}
+
+const char *
+identity_issuer_key(const struct identity *identity)
+{
+	return identity->issuer_key;
+}
+
+_Static_assert((int)IDENTITY_LEVELS_MOST >= (int)PATH_LINKS, "every chain has room");
+
+bool
+identity_level(const struct identity *identity, size_t level, struct identity_level *out)
+{
+	if (level >= identity->link_count)
+		return false;
+	const struct identity_link *link = &identity->links[level];
+	*out = (struct identity_level){ .key = level == 0 ? identity->key : link->key,
+		.has_grant = link->has_grant,
+		.max_flows = link->max_flows,
+		.max_sessions = link->max_sessions };
+	return true;
+}
+
+const char *
+identity_level_name(const struct identity *identity, size_t level, char out[IDENTITY_LEVEL_NAME])
+{
+	if (level == 0)
+		snprintf(out, IDENTITY_LEVEL_NAME, "%s", identity_name(identity));
+	else
+		x509_name_text(identity->links[level].issuer.name, out, IDENTITY_LEVEL_NAME);
+	return out;
 }
 
 const char *

@@ -15,7 +15,7 @@
 struct sockaddr;
 struct identity;
 
-enum { IDENTITY_KEY_BYTES = 32, IDENTITY_FINGERPRINT = 65 };
+enum { IDENTITY_KEY_BYTES = 32, IDENTITY_FINGERPRINT = 65, IDENTITY_ISSUER_KEY = 17 };
 
 struct identity *identity_hold(struct identity *);
 void identity_release(struct identity *);
@@ -34,6 +34,29 @@ const char *identity_subject(const struct identity *);
 const char *identity_issuer(const struct identity *);
 const char *identity_serial(const struct identity *);
 const char *identity_fingerprint(const struct identity *);
+
+/* Two CAs may have one name: the first 8 octets of SHA-256 of the issuer's SPKI, in hexadecimal. */
+const char *identity_issuer_key(const struct identity *);
+
+/*
+ * Whom the numbers of a grant bound, one level after the other: level 0 is the agent itself, then come
+ * the CAs of its chain, the issuer first and the anchor last.  A CA's numbers hold for all that is
+ * below it together.
+ */
+enum { IDENTITY_LEVELS_MOST = 16, IDENTITY_LEVEL_NAME = 128 };
+
+struct identity_level {
+	/* IDENTITY_KEY_BYTES: identity_key(), or SHA-256 of the CA's SPKI, whatever the CA is called. */
+	const uint8_t *key;
+	bool has_grant;                   /* a CA without one sets no ceiling */
+	uint32_t max_flows, max_sessions; /* of its own certificate; 0 = it has no such number */
+};
+
+/* False behind the last level. */
+bool identity_level(const struct identity *, size_t level, struct identity_level *out);
+/* The grant's name, or the CA's subject (RFC 4514), cut to fit; returns out. */
+const char *identity_level_name(
+    const struct identity *, size_t level, char out[IDENTITY_LEVEL_NAME]);
 
 /* The leaf's dNSName SANs, normalised; NULL behind the last. */
 const char *identity_san(const struct identity *, size_t index);

@@ -14,6 +14,9 @@
 
 struct identity_link {
 	struct serial serial;
+	uint8_t key[IDENTITY_KEY_BYTES]; /* SHA-256 of its SPKI; agents only, as the numbers */
+	bool has_grant;
+	uint32_t max_flows, max_sessions; /* of its own grant */
 	int64_t not_after;
 	struct issuer issuer; /* of the leaf only the id; the rest lies in octets */
 };
@@ -25,6 +28,7 @@ struct identity {
 	char *subject, *issuer;
 	char serial[SERIAL_TEXT];
 	char fingerprint[IDENTITY_FINGERPRINT];
+	char issuer_key[IDENTITY_ISSUER_KEY];
 	uint8_t key[IDENTITY_KEY_BYTES];
 	int64_t not_after;
 	char **sans;

@@ -144,11 +144,11 @@ park(struct agent_channel *self)
 	} reasons[] = {
 		[POOL_PARKED] = { "", "" },
 		[POOL_FULL] = { "pool-full", "this session has pool.most channels parked" },
-		[POOL_FULL_IDENTITY] = { "pool-full",
-		    "this agent has pool.most_per_identity channels parked" },
+		[POOL_REFUSED] = { "pool-full", NULL },
 		[POOL_CLOSED] = { "session-gone", "its session has ended" },
 	};
 	struct shared *shared = self->worker->shared;
+	char why[USAGE_WHY];
 	enum pool_verdict verdict;
 
 	admission_leave(self->place);
@@ -157,10 +157,12 @@ park(struct agent_channel *self)
 	    session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
 	if (self->session_ref)
 		channel_set_version(self->channel, session_ref_version(self->session_ref));
-	verdict = self->session_ref ? pool_park(session_ref_pool(self->session_ref), &self->entry)
-				    : POOL_CLOSED;
+	verdict = self->session_ref
+	    ? pool_park(session_ref_pool(self->session_ref), &self->entry, why)
+	    : POOL_CLOSED;
 	if (verdict != POOL_PARKED) {
-		log_refused(self, reasons[verdict].code, reasons[verdict].why);
+		log_refused(self, reasons[verdict].code,
+		    verdict == POOL_REFUSED ? why : reasons[verdict].why);
 		lose(self);
 		return;
 	}

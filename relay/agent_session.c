@@ -287,19 +287,32 @@ static void
 probe(struct agent_session *self)
 {
 	session_probe(self->session);
-	timer_set(&self->probe, PROBE_MS);
+	if (!self->probe.armed) /* who comes again and again does not put the end off */
+		timer_set(&self->probe, PROBE_MS);
 }
 
-/* Another process has the same instance while this one lives on, so state_dir was copied. Both stay
- * if the grant allows it. */
+/* The newcomer has our place in the limits. We stay, and it too if there is room for both. */
+static void
+share_with_twin(struct agent_session *self)
+{
+	struct session_ref *ref = self->session_ref;
+	struct session_ref *twin = session_table_find_twin(self->worker->shared->session_table,
+	    identity_key(self->identity), session_ref_instance(ref), session_ref_start(ref), ref);
+	char why[USAGE_WHY];
+	bool taken;
+
+	if (!session_ref_regain_place(ref, twin, &taken, why))
+		agent_session_end(self, CODE_SESSION_LIMIT, why);
+	else if (taken)
+		session_ref_end(twin, CODE_SESSION_LIMIT, why);
+	session_ref_release(twin);
+}
+
+/* Another process has the same instance while this one lives on, so state_dir was copied. */
 void
 agent_session_twin_lives(struct agent_session *self)
 {
-	const struct grant *grant = identity_grant(self->identity);
-	struct session_table *table = self->worker->shared->session_table;
 	char instance[2 * INSTANCE_BYTES + 1];
-	struct usage *usage;
-	struct session_ref *twin;
 
 	if (!self->probe.armed)
 		return;
@@ -309,16 +322,7 @@ agent_session_twin_lives(struct agent_session *self)
 	log_event(LOG_WARNING, "duplicate-instance",
 	    "two agents run with one instance; give each a state_dir of its own, not a copy",
 	    log_str("agent", identity_name(self->identity)), log_str("instance", instance));
-	usage = usage_of(self->worker->shared->usage_table, identity_key(self->identity));
-	twin = session_table_find_twin(table, identity_key(self->identity),
-	    session_ref_instance(self->session_ref), session_ref_start(self->session_ref),
-	    self->session_ref);
-	if (usage && twin && grant->max_sessions > 0 &&
-	    usage_count(usage, USAGE_SESSIONS) > grant->max_sessions)
-		session_ref_end(twin, CODE_SESSION_LIMIT,
-		    "maxSessions of the grant is reached by a copy of this agent");
-	usage_release(usage);
-	session_ref_release(twin);
+	share_with_twin(self);
 }
 
 void

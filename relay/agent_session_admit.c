@@ -172,7 +172,6 @@ enrol(struct agent_session *self, const struct frame_hello *hello, struct usage 
 		.identity = self->identity,
 		.usage = usage,
 		.pool_most = settings->pool_most,
-		.pool_most_per_identity = settings->pool_most_per_identity,
 		.version = session_version(self->session),
 		.on_command = agent_session_command,
 		.arg = self };
@@ -245,27 +244,26 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 	}
 }
 
+/* The newcomer takes its twin's place in the limits, unless both turn out to live: see
+ * agent_session_twin_lives(). */
 static void
 admit(struct agent_session *self, const struct frame_hello *hello)
 {
 	struct shared *shared = self->worker->shared;
-	const struct grant *grant = identity_grant(self->identity);
+	char why[USAGE_WHY];
 	struct session_ref *twin = session_table_find_twin(shared->session_table,
 	    identity_key(self->identity), hello->instance, hello->start, NULL);
-	struct usage *usage = usage_of(shared->usage_table, identity_key(self->identity));
-	/* The newcomer takes its twin's place in the limits, unless both turn out to live: see
-	 * agent_session_command(). */
-	uint64_t most = grant->max_sessions > 0 && twin ? grant->max_sessions + UINT64_C(1)
-							: grant->max_sessions;
+	struct usage *usage = usage_of(shared->usage_table, self->identity);
 
 	if (!usage) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
-	} else if (!usage_enter(usage, USAGE_SESSIONS, most)) {
+	} else if (!session_ref_take_place(twin, usage, why)) {
 		usage_release(usage);
-		refuse(self, CODE_SESSION_LIMIT,
-		    "maxSessions of the grant is reached; stop another agent of this name");
+		refuse(self, CODE_SESSION_LIMIT, why);
 	} else if (!enrol(self, hello, usage)) {
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
+		if (twin)
+			session_ref_probe(twin); /* it gets its place back if it lives */
 	} else {
 		welcome(self, hello);
 		log_up(self, hello);

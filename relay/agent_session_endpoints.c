@@ -43,7 +43,8 @@ struct agent_endpoint {
 	struct route_claim *before; /* up until the claim is answered */
 	char pattern[NAME_SIZE];    /* "" when the announced name is not valid */
 	char name[SHORT_TEXT];
-	bool is_logged; /* as up, with this pattern and name */
+	bool is_logged;  /* as up, with this pattern and name */
+	bool is_counted; /* in the usage of the session */
 };
 
 static uint64_t
@@ -115,6 +116,8 @@ drop(struct agent_endpoint *endpoint)
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	route_withdraw(routes, endpoint->claim, NULL, NULL);
 	route_withdraw(routes, endpoint->before, NULL, NULL);
+	if (endpoint->is_counted)
+		usage_leave(session_ref_usage(self->session_ref), USAGE_ENDPOINTS);
 	free(endpoint);
 }
 
@@ -269,11 +272,20 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 	return true;
 }
 
+static bool
+count(struct agent_endpoint *endpoint, char why[USAGE_WHY])
+{
+	if (!endpoint->is_counted)
+		endpoint->is_counted = usage_enter(
+		    session_ref_usage(endpoint->session->session_ref), USAGE_ENDPOINTS, why);
+	return endpoint->is_counted;
+}
+
 static void
 announce(struct agent_session *self, const struct frame_announce *frame)
 {
 	struct agent_endpoint *endpoint;
-	char pattern[NAME_SIZE];
+	char pattern[NAME_SIZE], why[USAGE_WHY];
 
 	name_normalise_pattern(pattern, frame->server_name, strlen(frame->server_name));
 	endpoint = want(self, frame->endpoint);
@@ -285,6 +297,9 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 		drop(endpoint);
 		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");
+	} else if (!count(endpoint, why)) {
+		drop(endpoint);
+		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);
 	} else if (!rename_to(endpoint, pattern, frame->name)) {
 		drop(endpoint);
 		refuse(self, frame->endpoint, frame->server_name, CODE_NAME_DUPLICATE,

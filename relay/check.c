@@ -17,6 +17,8 @@ enum { ENDED = 1, DAY_S = 24 * 3600, SOON_S = 30 * DAY_S };
 static void
 tell_facts(const struct settings *settings)
 {
+	const struct settings_limits *limits = &settings->limits;
+
 	printf("workers: %u\n", settings_worker_count(settings));
 	for (size_t i = 0; i < settings->listeners.count; i++)
 		printf("listener: %s, %zu trusted proxies\n",
@@ -25,6 +27,12 @@ tell_facts(const struct settings *settings)
 	for (size_t i = 0; i < settings->routes.count; i++)
 		printf("route: %s to %s\n", settings_route_at(settings, i)->pattern,
 		    settings_route_at(settings, i)->upstream.url);
+	printf("agents may have: %" PRIu64 " sessions (%" PRIu64 " an identity), %" PRIu64
+	       " parked channels (%" PRIu64 "), %" PRIu64 " endpoints (%" PRIu64
+	       " a session), %" PRIu64 " flows an identity\n",
+	    limits->sessions, limits->sessions_per_identity, limits->channels,
+	    limits->channels_per_identity, limits->endpoints, limits->endpoints_per_session,
+	    limits->flows_per_identity);
 	if (settings->admin_http)
 		fprintf(
 		    stderr, "warning: this version does not serve admin.http; remove the key\n");

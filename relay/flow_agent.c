@@ -211,6 +211,7 @@ static bool
 is_acceptable(struct flow *flow, const struct route_answer *answer)
 {
 	const char *agent = session_ref_agent(answer->session_ref);
+	char why[USAGE_WHY];
 
 	if (!is_trusted(flow, answer->session_ref))
 		return false;
@@ -219,11 +220,10 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 		    "the endpoint of '%.64s' allows no carrier that this relay has", agent);
 		return false;
 	}
-	if (session_ref_enter_flow(answer->session_ref))
+	if (session_ref_enter_flow(answer->session_ref, why))
 		return true;
 	flow->at_limit = true;
-	snprintf(flow->trouble, sizeof flow->trouble, "maxFlows of the grant of '%.64s' is reached",
-	    agent);
+	snprintf(flow->trouble, sizeof flow->trouble, "%s", why);
 	return false;
 }
 

@@ -66,11 +66,11 @@ pool_release(struct pool *pool)
 }
 
 static bool
-count_in(struct pool *pool)
+count_in(struct pool *pool, char why[USAGE_WHY])
 {
 	struct usage *usage = pool->settings.usage;
 
-	if (usage && !usage_enter(usage, USAGE_PARKED, pool->settings.most_per_identity))
+	if (usage && !usage_enter(usage, USAGE_PARKED, why))
 		return false;
 	pool->parked++;
 	return true;
@@ -200,7 +200,7 @@ let_go(void *data)
 }
 
 enum pool_verdict
-pool_park(struct pool *pool, struct pool_entry *entry)
+pool_park(struct pool *pool, struct pool_entry *entry, char why[USAGE_WHY])
 {
 	enum pool_verdict verdict = POOL_PARKED;
 	struct pool_request *request = NULL;
@@ -210,8 +210,8 @@ pool_park(struct pool *pool, struct pool_entry *entry)
 		verdict = POOL_CLOSED;
 	} else if (pool->parked >= pool->settings.most) {
 		verdict = POOL_FULL;
-	} else if (!count_in(pool)) {
-		verdict = POOL_FULL_IDENTITY;
+	} else if (!count_in(pool, why)) {
+		verdict = POOL_REFUSED;
 	} else {
 		entry->pool = hold(pool);
 		entry->state = POOL_ENTRY_PARKED;

@@ -29,9 +29,8 @@ struct pool_request;
 struct pool_entry;
 
 struct pool_settings {
-	uint64_t most;              /* parked at once */
-	uint64_t most_per_identity; /* counted in `usage` */
-	struct usage *usage;        /* held by the pool; NULL: not counted */
+	uint64_t most;       /* parked at once */
+	struct usage *usage; /* held by the pool; NULL: not counted */
 	/* Says how many more channels are waited for; from any thread, under no lock. */
 	void (*on_need)(void *arg, unsigned channels);
 	void *arg;
@@ -75,8 +74,9 @@ void pool_release(struct pool *);
  * NULL. */
 void pool_close(struct pool *);
 
-enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_FULL_IDENTITY, POOL_CLOSED };
-enum pool_verdict pool_park(struct pool *, struct pool_entry *);
+enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_REFUSED, POOL_CLOSED };
+/* POOL_REFUSED: its usage has no room, and `why` says so. */
+enum pool_verdict pool_park(struct pool *, struct pool_entry *, char why[USAGE_WHY]);
 /* The channel answered a ping: it is the best one now. */
 void pool_verified(struct pool_entry *);
 /* True: the entry is out of the pool, and its owner may free it. False: a call to the owner is

@@ -292,7 +292,7 @@ make_queues(struct shared *shared)
 	    (shared->agent_hellos = admission_new(&none)) &&
 	    (shared->unknown_peers = admission_new(&none)) &&
 	    (shared->known_peers = admission_new(&none)) &&
-	    (shared->channels = admission_new(&none));
+	    (shared->channels = admission_new(&none)) && (shared->usage_table = usage_table_new());
 }
 
 static bool
@@ -304,7 +304,7 @@ make_shared(struct relay *relay)
 	if (!make_queues(shared))
 		return false;
 	reload_set_bounds(&relay->reload);
-	return (shared->usage_table = usage_table_new()) && (shared->routes = route_table_new()) &&
+	return (shared->routes = route_table_new()) &&
 	    (shared->recent_peers = recent_peers_new()) &&
 	    (shared->trustwatch = trustwatch_new()) && (shared->resolver = resolver_new()) &&
 	    (relay->loop = loop_new()) &&

@@ -12,6 +12,7 @@
 #include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/trustwatch.h"
+#include "relay/usage.h"
 #include "relay/worker.h"
 
 static const char old_configuration[] = "the old configuration";
@@ -111,7 +112,16 @@ reload_set_bounds(const struct reload *reload)
 	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
 	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes,
 		0 };
+	struct usage_bounds usage = {
+		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,
+		    [USAGE_FLOWS] = limits->flows_per_identity,
+		    [USAGE_PARKED] = limits->channels_per_identity },
+		.in_all = { [USAGE_SESSIONS] = limits->sessions,
+		    [USAGE_PARKED] = limits->channels,
+		    [USAGE_ENDPOINTS] = limits->endpoints },
+	};
 
+	usage_set_bounds(shared->usage_table, &usage);
 	clients_set(shared->clients, limits->flows, limits->flows_per_client);
 	admission_set_bounds(shared->hellos, &hellos);
 	admission_set_bounds(shared->agent_hellos, &agent_hellos);

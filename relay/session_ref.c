@@ -20,6 +20,7 @@ struct session_orders {
 struct session_ref {
 	atomic_uint held;
 	atomic_bool retired, draining, suspect;
+	atomic_bool has_place; /* it counts among the sessions of its usage */
 	atomic_uint_fast64_t flows;
 	struct session_ref_settings
 	    settings; /* on_command and arg belong to the session's thread */
@@ -38,7 +39,6 @@ session_ref_new(const struct session_ref_settings *settings)
 	struct session_ref *ref = calloc(1, sizeof *ref);
 	struct pool_settings pool = { .most = settings->pool_most,
 		.usage = settings->usage,
-		.most_per_identity = settings->pool_most_per_identity,
 		.on_need = on_need,
 		.arg = ref };
 
@@ -47,6 +47,7 @@ session_ref_new(const struct session_ref_settings *settings)
 		return NULL;
 	}
 	atomic_init(&ref->held, 1);
+	atomic_init(&ref->has_place, true);
 	pthread_mutex_init(&ref->lock, NULL);
 	ref->settings = *settings;
 	identity_hold(settings->identity);
@@ -72,13 +73,20 @@ session_ref_release(struct session_ref *ref)
 	free(ref);
 }
 
+static void
+leave_place(struct session_ref *ref)
+{
+	if (atomic_exchange(&ref->has_place, false))
+		usage_leave(ref->settings.usage, USAGE_SESSIONS);
+}
+
 void
 session_ref_retire(struct session_ref *ref)
 {
 	if (atomic_exchange(&ref->retired, true))
 		return;
 	ref->settings.on_command = NULL;
-	usage_leave(ref->settings.usage, USAGE_SESSIONS);
+	leave_place(ref);
 	pool_close(ref->pool);
 }
 
@@ -201,12 +209,46 @@ session_ref_end(struct session_ref *ref, enum code code, const char *sentence)
 	call_home(ref);
 }
 
+/* Whoever has cleared `has_place` may do with the place what he likes. */
 bool
-session_ref_enter_flow(struct session_ref *ref)
+session_ref_take_place(struct session_ref *ref, struct usage *usage, char why[USAGE_WHY])
 {
-	const struct grant *grant = identity_grant(ref->settings.identity);
+	if (!ref || !atomic_exchange(&ref->has_place, false))
+		return usage_enter(usage, USAGE_SESSIONS, why);
+	if (usage_take_over(usage, ref->settings.usage, USAGE_SESSIONS, why))
+		return true;
+	atomic_store(&ref->has_place, true);
+	if (session_ref_is_retired(ref))
+		leave_place(ref); /* it could not when it went */
+	return false;
+}
 
-	if (!usage_enter(ref->settings.usage, USAGE_FLOWS, grant ? grant->max_flows : 0))
+bool
+session_ref_has_place(const struct session_ref *ref)
+{
+	return atomic_load(&ref->has_place);
+}
+
+bool
+session_ref_regain_place(
+    struct session_ref *ref, struct session_ref *twin, bool *taken, char why[USAGE_WHY])
+{
+	*taken = false;
+	if (session_ref_has_place(ref))
+		return true;
+	if (!usage_enter(ref->settings.usage, USAGE_SESSIONS, why)) {
+		*taken = twin && session_ref_has_place(twin);
+		if (!*taken || !session_ref_take_place(twin, ref->settings.usage, why))
+			return false;
+	}
+	atomic_store(&ref->has_place, true);
+	return true;
+}
+
+bool
+session_ref_enter_flow(struct session_ref *ref, char why[USAGE_WHY])
+{
+	if (!usage_enter(ref->settings.usage, USAGE_FLOWS, why))
 		return false;
 	atomic_fetch_add(&ref->flows, 1);
 	return true;
@@ -265,6 +307,12 @@ struct pool *
 session_ref_pool(struct session_ref *ref)
 {
 	return ref->pool;
+}
+
+struct usage *
+session_ref_usage(struct session_ref *ref)
+{
+	return ref->settings.usage;
 }
 
 bool

@@ -35,11 +35,11 @@ struct session_ref_command {
 struct session_ref_settings {
 	struct loop *loop;         /* the session's */
 	struct identity *identity; /* held */
-	struct usage *usage;       /* adopted, with one of USAGE_SESSIONS counted in it */
+	struct usage *usage; /* adopted, with one of USAGE_SESSIONS counted in it: its place */
 	uint8_t session_id[SESSION_ID_BYTES];
 	uint8_t instance[INSTANCE_BYTES], start[START_BYTES];
 	unsigned version; /* of the protocol */
-	uint64_t pool_most, pool_most_per_identity;
+	uint64_t pool_most;
 	/* In the session's loop, until session_ref_retire(). */
 	void (*on_command)(void *arg, const struct session_ref_command *);
 	void *arg;
@@ -65,9 +65,17 @@ bool session_ref_is_suspect(const struct session_ref *);
 void session_ref_probe(struct session_ref *);
 void session_ref_end(struct session_ref *, enum code, const char *sentence);
 
-/* Counts one more flow, unless all sessions of the identity together have reached the grant's
- * maxFlows. */
-bool session_ref_enter_flow(struct session_ref *);
+/* Lets the session of `usage` in, in the place of `ref` (may be NULL) if that still has one; false with
+ * a sentence as usage_enter() says it.  A session without a place lives on, but must be asked whether
+ * it does, and then needs a place again. */
+bool session_ref_take_place(struct session_ref *ref, struct usage *usage, char why[USAGE_WHY]);
+bool session_ref_has_place(const struct session_ref *);
+/* Gives it a place again, if need be that of `twin` (may be NULL), which is given up then: *taken. */
+bool session_ref_regain_place(
+    struct session_ref *, struct session_ref *twin, bool *taken, char why[USAGE_WHY]);
+
+/* Counts one more flow, or says what stands in the way, as usage_enter() does. */
+bool session_ref_enter_flow(struct session_ref *, char why[USAGE_WHY]);
 void session_ref_leave_flow(struct session_ref *);
 uint64_t session_ref_flows(const struct session_ref *);
 
@@ -78,6 +86,7 @@ unsigned session_ref_version(const struct session_ref *); /* of the protocol */
 const uint8_t *session_ref_instance(const struct session_ref *);
 const uint8_t *session_ref_start(const struct session_ref *);
 struct pool *session_ref_pool(struct session_ref *);
+struct usage *session_ref_usage(struct session_ref *);
 bool session_ref_is_shared(const struct session_ref *);
 
 #endif

@@ -142,9 +142,12 @@ session_table_find_twin(struct session_table *table, const uint8_t *key, const u
 
 		if (entry->session_ref == except || memcmp(entry->twin, twin, TWIN_BYTES) != 0)
 			continue;
+		if (!found || session_ref_has_place(entry->session_ref))
+			found = entry->session_ref;
+		if (memcmp(session_ref_start(entry->session_ref), start, START_BYTES) != 0)
+			continue;
 		found = entry->session_ref;
-		if (memcmp(session_ref_start(found), start, START_BYTES) == 0)
-			break;
+		break;
 	}
 	if (found)
 		session_ref_hold(found);

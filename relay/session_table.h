@@ -24,7 +24,7 @@ void session_table_remove(struct session_table *, struct session_ref *);
 
 /* A session of this identity (identity_key()) and instance, but not `except`; held, NULL if there is none.
  * Where clones share an instance, one of the process that began at `start` is preferred: it is that
- * process's own ghost. */
+ * process's own ghost; then one that counts in the limits (session_ref_has_place()). */
 struct session_ref *session_table_find_twin(struct session_table *, const uint8_t *identity_key,
     const uint8_t *instance, const uint8_t *start, const struct session_ref *except);
 /* The session whose channels say this PSK identity; held, NULL if there is none. */

@@ -205,13 +205,17 @@ static const struct conf_row rows[] = {
 	LIMIT_ROW("handshakes", CONF_NUMBER, handshakes, "256", 2, MILLION),
 	LIMIT_ROW("channel_handshakes", CONF_NUMBER, channel_handshakes, "1024", 1, MILLION),
 	LIMIT_ROW("handshake_timeout", CONF_DURATION, handshake_ms, "5s", 100, SECONDS(60)),
+	LIMIT_ROW("sessions", CONF_NUMBER, sessions, "10000", 1, MILLION),
+	LIMIT_ROW("sessions_per_identity", CONF_NUMBER, sessions_per_identity, "256", 1, MILLION),
+	LIMIT_ROW("channels", CONF_NUMBER, channels, "50000", 1, 100 * MILLION),
+	LIMIT_ROW("channels_per_identity", CONF_NUMBER, channels_per_identity, "1024", 1, MILLION),
+	LIMIT_ROW("flows_per_identity", CONF_NUMBER, flows_per_identity, "0", 0, 100 * MILLION),
+	LIMIT_ROW("endpoints", CONF_NUMBER, endpoints, "100000", 1, 100 * MILLION),
 	LIMIT_ROW("endpoints_per_session", CONF_NUMBER, endpoints_per_session, "1000", 1, MILLION),
 	{ "pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "4", .least = 0,
 	    .most = 65535 },
 	{ "pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1,
 	    .most = 65535 },
-	{ "pool.most_per_identity", CONF_NUMBER, AT(settings, pool_most_per_identity),
-	    .fallback = "1024", .least = 1, .most = MILLION },
 	{ "pool.ping_interval", CONF_DURATION, AT(settings, pool_ping_ms), .fallback = "20s",
 	    .least = SECONDS(1), .most = HOURS(1) },
 	{ "half_close_timeout", CONF_DURATION, AT(settings, half_closed_ms), .fallback = "60s",
@@ -346,6 +350,8 @@ check_bounds(struct settings *settings, struct conf_report *report)
 	if (settings->pool_least > settings->pool_most)
 		conf_error(report, (struct conf_mark){ 0 },
 		    "pool.least is above pool.most; lower the first or raise the second");
+	if (settings->limits.flows_per_identity == 0)
+		settings->limits.flows_per_identity = settings->limits.flows;
 }
 
 static void

@@ -48,7 +48,9 @@ struct settings_limits {
 	uint64_t hello_ms, hello_bytes;
 	uint64_t hellos, hellos_per_client, hello_memory;
 	uint64_t handshakes, channel_handshakes, handshake_ms;
-	uint64_t endpoints_per_session;
+	uint64_t sessions, sessions_per_identity, channels, channels_per_identity;
+	uint64_t flows_per_identity; /* derived where it is 0: flows */
+	uint64_t endpoints, endpoints_per_session;
 };
 
 struct settings {
@@ -70,7 +72,7 @@ struct settings {
 	struct conf_mark refuse_mark[REFUSALS];
 	struct refuse_rule rules[REFUSALS]; /* derived */
 	struct settings_limits limits;
-	uint64_t pool_least, pool_most, pool_most_per_identity, pool_ping_ms;
+	uint64_t pool_least, pool_most, pool_ping_ms;
 	uint64_t tolerance_ms, half_closed_ms, drain_ms;
 	char *state_dir;
 	char *admin_socket, *admin_http;

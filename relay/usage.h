@@ -1,7 +1,21 @@
 /*
- * What one agent's identity has at the moment, over all of its sessions and all
- * workers: limits of a grant count here, per (issuer, name) and not per
- * certificate.  A usage lives as long as somebody holds it.
+ * What agents have of the relay at the moment.  It is counted along the chain of
+ * an agent's certificate: for its identity (issuer and name), over all of its
+ * sessions and all workers, and for every CA above it, over all that is below.
+ * So who can mint names gains nothing by it.
+ *
+ * Who shares it: all agents.  Bounds, for each kind: the number in the grant of a
+ * level (maxSessions, maxFlows); for an identity whose grant has none, the
+ * relay's default; a CA whose grant has none sets no ceiling.  Beside them stands
+ * a bound in all, which tenants share fairly (a dynamic threshold, Choudhury and
+ * Hahne 1998): none may have more than USAGE_SHARE times what is still free.  A
+ * tenant is the topmost CA below which everything has a ceiling (the topmost one
+ * with a grant), else the identity itself.  Who leaves when it is full: nobody;
+ * a newcomer is refused, and a tenant that has much is refused before one that
+ * has little.
+ *
+ *	usage = usage_of(all, identity)
+ *	usage_enter(usage, kind, why) --> usage_leave(usage, kind)
  */
 #ifndef RELAY_USAGE_H
 #define RELAY_USAGE_H
@@ -9,24 +23,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct identity;
 struct usage_table;
 struct usage;
 
-enum { USAGE_KEY_BYTES = 32 };
-enum usage_kind { USAGE_SESSIONS, USAGE_FLOWS, USAGE_PARKED, USAGE_KINDS };
+enum usage_kind { USAGE_SESSIONS, USAGE_FLOWS, USAGE_PARKED, USAGE_ENDPOINTS, USAGE_KINDS };
+enum { USAGE_SHARE = 16, USAGE_WHY = 320 };
 
-/* NULL when memory is short. */
+/* 0 is no bound. */
+struct usage_bounds {
+	uint64_t per_identity[USAGE_KINDS]; /* where the grant has no number */
+	uint64_t in_all[USAGE_KINDS];
+};
+
+/* Without any bounds. NULL when memory is short. */
 struct usage_table *usage_table_new(void);
 void usage_table_free(struct usage_table *);
+/* From any thread; what has been let in stays. */
+void usage_set_bounds(struct usage_table *, const struct usage_bounds *);
 
-/* The usage of this identity, held; NULL when memory is short. */
-struct usage *usage_of(struct usage_table *, const uint8_t key[USAGE_KEY_BYTES]);
+/* The account of this identity and chain, held, with the identity; NULL when memory is short.  Its
+ * counters are those of all other accounts of the same identity or CA. */
+struct usage *usage_of(struct usage_table *, struct identity *);
 struct usage *usage_hold(struct usage *);
 void usage_release(struct usage *);
 
-/* Counts one more unless there are `most` already; 0 is no limit. */
-bool usage_enter(struct usage *, enum usage_kind, uint64_t most);
+/* Counts one more at every level, or nowhere: then `why` is a sentence (no end mark) that names the
+ * number which stands in the way, and whose it is. */
+bool usage_enter(struct usage *, enum usage_kind, char why[USAGE_WHY]);
+/* The same in the place of one that `from` has, which is counted no more after that. */
+bool usage_take_over(struct usage *, struct usage *from, enum usage_kind, char why[USAGE_WHY]);
 void usage_leave(struct usage *, enum usage_kind);
+/* What the identity has. */
 uint64_t usage_count(const struct usage *, enum usage_kind);
 
 #endif

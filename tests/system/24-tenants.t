@@ -1,0 +1,114 @@
+#!/usr/bin/env -S python3 -B
+"""Tenants share a relay: ceilings hold for all that is minted below them, and nobody starves the others."""
+import os
+import threading
+
+from lib import *
+from lib.session import *
+
+
+def tenant(name, *ceiling):
+	"""Who has a sub-CA of his own: a function that mints agents, as many as he likes."""
+	authority().pki("sub", name, "--permit", f"dns:{name}.example", "--no-password", *ceiling)
+
+	def mint(agent):
+		return authority().agent(f"{name}-{agent}", f"{agent}.{name}.example", options=("--issuer", name))
+	return mint
+
+
+def connect(scene, relay, certificate, **keys):
+	"""(session, 0 or the code of its refusal)."""
+	peer = scene.keep(Session(relay, certificate))
+	peer.hello(**keys)
+	kind, body = peer.next()
+	return peer, 0 if kind == WELCOME else struct.unpack_from(">H", body, 4)[0]
+
+
+@test
+def minted_names_do_not_raise_a_ceiling_of_sessions(scene):
+	mint = tenant("acme", "--max-sessions", "1")
+	relay = scene.relay()
+	codes = [connect(scene, relay, mint(f"n{i}"))[1] for i in range(5)]
+	equal(codes, [0, 9, 9, 9, 9], "session-limit")
+	refusal = relay.wait_event("session-refused", code="session-limit")[0]
+	check("maxSessions of the CA 'CN=Test acme,O=Test' is 1" in refusal["message"], refusal["message"])
+	equal(connect(scene, relay, authority().agent("other", "other.example.com"))[1], 0, "another tenant")
+
+
+@test
+def minted_names_do_not_raise_a_ceiling_of_flows(scene):
+	mint = tenant("brio", "--max-flows", "2")
+	relay = scene.relay(workers=2)
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	names = [f"n{i}.brio.example" for i in range(3)]
+	for i, name in enumerate(names):
+		scene.agent(relay, [passthrough(name, upstream)], mint(f"n{i}"), label=f"agent{i}")
+	served = 0
+	for name in names * 2:
+		client = scene.keep(dial(relay.port, hello(name) + b"in"))
+		served += read_exactly(client, 2) == b"in"
+	equal(served, 2, "flows")
+	refusal = relay.wait_event("flow-refused")[0]
+	check("maxFlows of the CA 'CN=Test brio,O=Test' is 2" in refusal["error"], refusal["error"])
+
+
+@test
+def a_session_that_replaces_its_predecessor_counts_once(scene):
+	certificate = tenant("corp", "--max-sessions", "1")("host")
+	relay = scene.relay(workers=2)
+	instance, start = os.urandom(16), os.urandom(8)
+	peer, code = connect(scene, relay, certificate, instance=instance, start=start)
+	equal(code, 0, "the first")
+	for again in range(3):
+		after, code = connect(scene, relay, certificate, instance=instance, start=start)
+		equal(code, 0, f"the same process, {again}")
+		equal(peer.goodbye(), (GOODBYE, 8), "replaced")
+		peer = after
+	for again in range(3):	# the machine is restarted again and again, and its old sessions are silent
+		peer, code = connect(scene, relay, certificate, instance=instance)
+		equal(code, 0, f"a process after the other, {again}")
+	equal(connect(scene, relay, certificate)[1], 9, "another instance")
+
+
+@test
+def a_copy_beside_a_living_agent_must_have_room(scene):
+	certificate = tenant("dual", "--max-sessions", "1")("host")
+	relay = scene.relay()
+	instance = os.urandom(16)
+	first, code = connect(scene, relay, certificate, instance=instance)
+	equal(code, 0, "the first")
+	reader = threading.Thread(target=first.next, daemon=True)	# it answers pings
+	reader.start()
+	copy, code = connect(scene, relay, certificate, instance=instance)
+	equal(code, 0, "until it is known")
+	equal(copy.goodbye(), (GOODBYE, 9), "session-limit")
+	equal(connect(scene, relay, certificate)[1], 9, "the first one has its place again")
+	check(reader.is_alive(), "the first one lives")
+
+
+@test
+def limits_without_a_number_are_the_relays_and_obey_a_reload(scene):
+	relay = scene.relay(limits={"sessions_per_identity": 2})
+	certificate = authority().agent("free", "free.example.com")
+	equal([connect(scene, relay, certificate)[1] for _ in range(3)], [0, 0, 9], "the default")
+	relay.write({**relay.settings, "limits": {"sessions_per_identity": 3}})
+	relay.reload()
+	relay.wait_event("reloaded")
+	equal([connect(scene, relay, certificate)[1] for _ in range(2)], [0, 9], "after the reload")
+	refusal = relay.wait_event("session-refused", count=2)[1]
+	check("limits.sessions_per_identity of the relay is 3, and 'free' has" in refusal["message"], refusal["message"])
+
+
+@test
+def who_has_most_is_refused_first(scene):
+	mint = tenant("heavy")
+	relay = scene.relay(limits={"sessions": 40, "endpoints": 40})
+	codes = [connect(scene, relay, mint(f"n{i % 3}"))[1] for i in range(40)]
+	had = codes.count(0)
+	check(36 <= had < 40 and set(codes[had:]) == {9}, f"the heavy tenant has {had}")
+	for i in range(40 - had):
+		equal(connect(scene, relay, authority().agent(f"light{i}", f"l{i}.example.com"))[1], 0, "a light one")
+	equal(len(relay.events("session-down")), 0, "sessions lost")
+
+
+main()
