@@ -1,0 +1,622 @@
+/*
+ * Three levels: a few owners, in each owner its networks in a ranking, in
+ * each network a ring of its hosts, and in each host a ring of its places, oldest
+ * first.  Networks and hosts lie densely in two tables and are moved when one is
+ * removed, so places remember keys and not indices.
+ */
+#include "base/shares.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include "base/dense_table.h"
+#include "base/ranking.h"
+
+/* Hosts looked at for the heaviest, steps that one moves with each change, evictions for one
+ * newcomer. */
+enum { LOOKED_AT = 16, STEPS = 4, EVICTIONS_MOST = 16 };
+
+struct shares_owner {
+	uint32_t count;
+	struct ranking networks;
+};
+
+struct shares_network {
+	struct dense_link link; /* key: the owner's number and the 48 bits of the block */
+	struct rank rank;
+	uint32_t hosts; /* the ring's first, roughly the heaviest */
+};
+
+/* The owner is that of its places, so that it needs no room here. */
+struct shares_host {
+	struct dense_link link; /* key: the 64 bits of the block */
+	uint32_t count;
+	struct shares_place *places; /* the oldest; never NULL */
+	uint32_t before, after;      /* in the network's ring */
+};
+_Static_assert(sizeof(struct shares_host) == 32, "a million of them are 32 MB");
+_Static_assert(sizeof(struct shares_network) == 28, "the same");
+
+struct shares_place {
+	struct call eviction; /* called once at most */
+	struct shares_place *older, *newer;
+	struct shares *shares;
+	struct loop *loop;
+	void (*on_evict)(void *arg);
+	void *arg;
+	uint64_t block; /* the key of its host */
+	size_t bytes;
+	uint8_t owner;
+	bool is_in;           /* under the lock; false: the eviction is under way or has run */
+	bool left, delivered; /* both belong to the place's own thread */
+};
+
+struct shares {
+	pthread_mutex_t lock;
+	enum shares_leaver leaver;
+	struct shares_bounds bounds;
+	uint64_t count, bytes;
+	struct array owners; /* of struct shares_owner, by number */
+	unsigned owner_count;
+	struct dense_table networks, hosts;
+};
+
+struct shares *
+shares_new(enum shares_leaver leaver)
+{
+	struct shares *shares = calloc(1, sizeof *shares);
+
+	if (!shares)
+		return NULL;
+	pthread_mutex_init(&shares->lock, NULL);
+	shares->leaver = leaver;
+	array_init(&shares->owners, sizeof(struct shares_owner));
+	dense_table_init(&shares->networks, sizeof(struct shares_network));
+	dense_table_init(&shares->hosts, sizeof(struct shares_host));
+	return shares;
+}
+
+static struct shares_owner *
+owner_at(const struct shares *shares, unsigned number)
+{
+	return array_at(&shares->owners, number);
+}
+
+static struct shares_network *
+network_at(const struct shares *shares, uint32_t index)
+{
+	return dense_table_at(&shares->networks, index);
+}
+
+static struct shares_host *
+host_at(const struct shares *shares, uint32_t index)
+{
+	return dense_table_at(&shares->hosts, index);
+}
+
+void
+shares_free(struct shares *shares)
+{
+	if (!shares)
+		return;
+	for (unsigned i = 0; i < shares->owner_count; i++)
+		ranking_wipe(&owner_at(shares, i)->networks);
+	array_wipe(&shares->owners);
+	dense_table_wipe(&shares->networks);
+	dense_table_wipe(&shares->hosts);
+	pthread_mutex_destroy(&shares->lock);
+	free(shares);
+}
+
+void
+shares_set_bounds(struct shares *shares, const struct shares_bounds *bounds)
+{
+	pthread_mutex_lock(&shares->lock);
+	shares->bounds = *bounds;
+	pthread_mutex_unlock(&shares->lock);
+}
+
+/* ---- keys ---- */
+
+/* What is not IPv6 gets the keys of a multicast block, from which no client comes. */
+static const uint64_t not_ipv6 = UINT64_C(0xff00) << 48;
+
+static uint64_t
+block_of(const struct address *client)
+{
+	struct prefix host = prefix_block(client, BLOCK_HOST);
+	uint64_t block = 0;
+
+	for (int i = 0; i < 8; i++)
+		block = block << 8 | host.bytes[i];
+	if (host.family == AF_INET6)
+		return block;
+	return not_ipv6 | (host.family == AF_INET ? block >> 32 : UINT64_C(1) << 32);
+}
+
+/* A /24 and a /48 in 48 bits, below the owner. */
+static uint64_t
+network_key(uint64_t block, uint8_t owner)
+{
+	uint64_t network = block >> 33 == not_ipv6 >> 33
+	    ? not_ipv6 >> 16 | (block & UINT64_C(0x1ffffffff)) >> 8
+	    : block >> 16;
+
+	return (uint64_t)owner << 48 | network;
+}
+
+static uint32_t
+find_network(const struct shares *shares, uint64_t block, uint8_t owner)
+{
+	return dense_table_first(&shares->networks, network_key(block, owner));
+}
+
+static uint32_t
+find_host(const struct shares *shares, uint64_t block, uint8_t owner)
+{
+	uint32_t index = dense_table_first(&shares->hosts, block);
+
+	while (index != 0 && host_at(shares, index)->places->owner != owner)
+		index = dense_table_next(&shares->hosts, index);
+	return index;
+}
+
+/* ---- the ring of a network's hosts ---- */
+
+/* Puts a host before another; the one that is first in the network stays so. */
+static void
+ring_insert(struct shares *shares, uint32_t index, uint32_t behind)
+{
+	struct shares_host *host = host_at(shares, index);
+
+	host->after = behind;
+	host->before = host_at(shares, behind)->before;
+	host_at(shares, host->before)->after = index;
+	host_at(shares, behind)->before = index;
+}
+
+static void
+ring_remove(struct shares *shares, struct shares_network *network, uint32_t index)
+{
+	const struct shares_host *host = host_at(shares, index);
+
+	host_at(shares, host->before)->after = host->after;
+	host_at(shares, host->after)->before = host->before;
+	if (network->hosts == index)
+		network->hosts = host->after != index ? host->after : 0;
+}
+
+static void
+ring_add(struct shares *shares, struct shares_network *network, uint32_t index)
+{
+	struct shares_host *host = host_at(shares, index);
+
+	if (network->hosts == 0)
+		network->hosts = host->before = host->after = index;
+	else
+		ring_insert(shares, index, network->hosts);
+}
+
+static void
+climb(struct shares *shares, struct shares_network *network, uint32_t index)
+{
+	uint32_t count = host_at(shares, index)->count, above = index;
+
+	for (int i = 0; i < STEPS && above != network->hosts; i++) {
+		uint32_t next = host_at(shares, above)->before;
+
+		if (host_at(shares, next)->count >= count)
+			break;
+		above = next;
+	}
+	if (above == index)
+		return;
+	ring_remove(shares, network, index);
+	ring_insert(shares, index, above);
+	if (network->hosts == above)
+		network->hosts = index;
+}
+
+static void
+descend(struct shares *shares, struct shares_network *network, uint32_t index)
+{
+	uint32_t count = host_at(shares, index)->count, below = host_at(shares, index)->after;
+
+	for (int i = 0; i < STEPS && below != network->hosts; i++) {
+		if (host_at(shares, below)->count <= count)
+			break;
+		below = host_at(shares, below)->after;
+	}
+	if (below == host_at(shares, index)->after)
+		return;
+	ring_remove(shares, network, index);
+	ring_insert(shares, index, below != index ? below : network->hosts);
+}
+
+static uint32_t
+heaviest_host(const struct shares *shares, const struct shares_network *network)
+{
+	uint32_t heaviest = network->hosts, at = network->hosts;
+
+	for (int i = 1; i < LOOKED_AT; i++) {
+		at = host_at(shares, at)->after;
+		if (at == network->hosts)
+			break;
+		if (host_at(shares, at)->count > host_at(shares, heaviest)->count)
+			heaviest = at;
+	}
+	return heaviest;
+}
+
+/* ---- in and out ---- */
+
+static bool
+reserve_owner(struct shares *shares, uint8_t owner)
+{
+	if (!array_reserve(&shares->owners, (size_t)owner + 1))
+		return false;
+	for (; shares->owner_count <= owner; shares->owner_count++)
+		ranking_init(&owner_at(shares, shares->owner_count)->networks,
+		    &shares->networks.items, offsetof(struct shares_network, rank));
+	return true;
+}
+
+/* All memory that adding may need, so that it cannot fail half-way; network 0: there is none yet. */
+static bool
+reserve(struct shares *shares, uint32_t network, uint8_t owner)
+{
+	uint32_t count = network ? network_at(shares, network)->rank.count : 0;
+
+	return shares->count < UINT32_MAX - 2 && reserve_owner(shares, owner) &&
+	    dense_table_reserve(&shares->networks) && dense_table_reserve(&shares->hosts) &&
+	    ranking_reserve(&owner_at(shares, owner)->networks, count + 1);
+}
+
+static void
+join_host(struct shares *shares, struct shares_network *network, struct shares_place *place)
+{
+	uint32_t index = find_host(shares, place->block, place->owner);
+	struct shares_host *host;
+
+	if (index == 0) {
+		index = dense_table_add(&shares->hosts, place->block);
+		host = host_at(shares, index);
+		host->places = place->older = place->newer = place;
+		ring_add(shares, network, index);
+	} else {
+		host = host_at(shares, index);
+		place->newer = host->places;
+		place->older = host->places->older;
+		place->older->newer = place;
+		host->places->older = place;
+	}
+	host->count++;
+	climb(shares, network, index);
+}
+
+static void
+add(struct shares *shares, struct shares_place *place, uint32_t network)
+{
+	uint32_t index = network;
+
+	if (index == 0)
+		index = dense_table_add(&shares->networks, network_key(place->block, place->owner));
+	join_host(shares, network_at(shares, index), place);
+	ranking_raise(&owner_at(shares, place->owner)->networks, index);
+	owner_at(shares, place->owner)->count++;
+	shares->count++;
+	place->is_in = true;
+}
+
+/* A host has been moved in its table. */
+static void
+mend_host(struct shares *shares, uint32_t from, uint32_t to)
+{
+	struct shares_host *host = host_at(shares, to);
+	struct shares_network *network =
+	    network_at(shares, find_network(shares, host->places->block, host->places->owner));
+
+	if (host->after == from)
+		host->after = host->before = to;
+	host_at(shares, host->before)->after = to;
+	host_at(shares, host->after)->before = to;
+	if (network->hosts == from)
+		network->hosts = to;
+}
+
+static void
+remove_host(struct shares *shares, struct shares_network *network, uint32_t index)
+{
+	uint32_t from;
+
+	ring_remove(shares, network, index);
+	from = dense_table_remove(&shares->hosts, index);
+	if (from != 0)
+		mend_host(shares, from, index);
+}
+
+static void
+leave_host(struct shares *shares, struct shares_network *network, struct shares_place *place)
+{
+	uint32_t index = find_host(shares, place->block, place->owner);
+	struct shares_host *host = host_at(shares, index);
+
+	place->older->newer = place->newer;
+	place->newer->older = place->older;
+	if (host->places == place)
+		host->places = place->newer;
+	if (--host->count > 0)
+		descend(shares, network, index);
+	else
+		remove_host(shares, network, index);
+}
+
+static void
+remove_network(struct shares *shares, uint32_t index)
+{
+	uint32_t from = dense_table_remove(&shares->networks, index);
+	uint64_t key;
+
+	if (from == 0)
+		return;
+	key = dense_table_key(&network_at(shares, index)->link);
+	ranking_moved(&owner_at(shares, (unsigned)(key >> 48))->networks, from, index);
+}
+
+static void
+take_out(struct shares *shares, struct shares_place *place)
+{
+	uint32_t index = find_network(shares, place->block, place->owner);
+	struct shares_network *network = network_at(shares, index);
+
+	place->is_in = false;
+	leave_host(shares, network, place);
+	ranking_lower(&owner_at(shares, place->owner)->networks, index);
+	if (network->rank.count == 0)
+		remove_network(shares, index);
+	owner_at(shares, place->owner)->count--;
+	shares->count--;
+	shares->bytes -= place->bytes;
+}
+
+/* ---- who leaves ---- */
+
+/* In the place's own thread, so `left` cannot change meanwhile. */
+static void
+evict(void *data)
+{
+	struct shares_place *place = data;
+
+	place->delivered = true;
+	if (place->left)
+		free(place);
+	else
+		place->on_evict(place->arg);
+}
+
+static void
+send_away(struct shares *shares, struct shares_place *place)
+{
+	take_out(shares, place);
+	loop_call(place->loop, &place->eviction, evict, place);
+}
+
+/* The top of a ranking or, if that has as many, the preferred item; 0 is none. */
+static uint32_t
+top_or(const struct ranking *ranking, uint32_t preferred)
+{
+	return preferred && ranking_at(ranking, preferred)->count >= ranking->most
+	    ? preferred
+	    : ranking_top(ranking);
+}
+
+static uint32_t
+heaviest_host_or(
+    const struct shares *shares, const struct shares_network *network, uint32_t preferred)
+{
+	uint32_t heaviest = heaviest_host(shares, network);
+
+	return preferred && host_at(shares, preferred)->count >= host_at(shares, heaviest)->count
+	    ? preferred
+	    : heaviest;
+}
+
+static struct shares_place *
+leaver_of(const struct shares *shares, uint32_t host)
+{
+	struct shares_place *oldest = host_at(shares, host)->places;
+
+	return shares->leaver == SHARES_NEWEST ? oldest->older : oldest;
+}
+
+static unsigned
+heaviest_owner_or(const struct shares *shares, unsigned preferred)
+{
+	unsigned heaviest = preferred;
+
+	for (unsigned i = 0; i < shares->owner_count; i++) {
+		if (owner_at(shares, i)->count > owner_at(shares, heaviest)->count)
+			heaviest = i;
+	}
+	return heaviest;
+}
+
+/* Where the newest leave, the newcomer's own block pays if it is one of the heaviest. */
+static struct shares_place *
+choose(const struct shares *shares, const struct shares_place *newcomer)
+{
+	unsigned owner = heaviest_owner_or(shares, newcomer->owner);
+	bool own = shares->leaver == SHARES_NEWEST && owner == newcomer->owner;
+	uint32_t own_network = find_network(shares, newcomer->block, newcomer->owner);
+	uint32_t network = top_or(&owner_at(shares, owner)->networks, own ? own_network : 0);
+	uint32_t host =
+	    own && network == own_network ? find_host(shares, newcomer->block, newcomer->owner) : 0;
+
+	return leaver_of(shares, heaviest_host_or(shares, network_at(shares, network), host));
+}
+
+static bool
+is_too_full(const struct shares *shares)
+{
+	const struct shares_bounds *bounds = &shares->bounds;
+
+	return shares->count > 1 &&
+	    ((bounds->most > 0 && shares->count > bounds->most) ||
+		(bounds->most_bytes > 0 && shares->bytes > bounds->most_bytes));
+}
+
+/* False: it is `newcomer` itself that must leave. */
+static bool
+make_room(struct shares *shares, struct shares_place *newcomer)
+{
+	int left = shares->leaver == SHARES_NEWEST ? 1 : EVICTIONS_MOST;
+
+	for (; left > 0 && is_too_full(shares); left--) {
+		struct shares_place *place = choose(shares, newcomer);
+
+		if (place == newcomer)
+			return false;
+		send_away(shares, place);
+	}
+	return true;
+}
+
+/* The same for the client's own bound. */
+static bool
+make_room_of_client(struct shares *shares, struct shares_place *newcomer)
+{
+	uint64_t most = shares->bounds.most_per_client;
+	struct shares_place *place;
+	uint32_t host;
+
+	if (most == 0)
+		return true;
+	host = find_host(shares, newcomer->block, newcomer->owner);
+	if (host_at(shares, host)->count <= most)
+		return true;
+	place = leaver_of(shares, host);
+	if (place != newcomer)
+		send_away(shares, place);
+	return place != newcomer;
+}
+
+static enum shares_verdict
+enter(struct shares *shares, struct shares_place *place)
+{
+	uint32_t network = find_network(shares, place->block, place->owner);
+
+	if (!reserve(shares, network, place->owner))
+		return SHARES_MEMORY;
+	add(shares, place, network);
+	if (!make_room_of_client(shares, place))
+		return SHARES_CLIENT_FULL;
+	return make_room(shares, place) ? SHARES_IN : SHARES_FULL;
+}
+
+static enum shares_verdict
+enter_or_not(struct shares *shares, struct shares_place *place)
+{
+	enum shares_verdict verdict;
+
+	pthread_mutex_lock(&shares->lock);
+	verdict = enter(shares, place);
+	if (verdict != SHARES_IN && place->is_in)
+		take_out(shares, place);
+	pthread_mutex_unlock(&shares->lock);
+	return verdict;
+}
+
+struct shares_place *
+shares_enter(
+    struct shares *shares, const struct shares_entrant *entrant, enum shares_verdict *verdict)
+{
+	struct shares_place *place = calloc(1, sizeof *place);
+
+	*verdict = SHARES_MEMORY;
+	if (!place)
+		return NULL;
+	*place = (struct shares_place){ .shares = shares,
+		.loop = entrant->loop,
+		.on_evict = entrant->on_evict,
+		.arg = entrant->arg,
+		.block = block_of(entrant->client),
+		.owner = entrant->owner };
+	*verdict = enter_or_not(shares, place);
+	if (*verdict == SHARES_IN)
+		return place;
+	free(place);
+	return NULL;
+}
+
+void
+shares_grow(struct shares_place *place, size_t bytes)
+{
+	struct shares *shares = place->shares;
+
+	pthread_mutex_lock(&shares->lock);
+	if (place->is_in) {
+		place->bytes += bytes;
+		shares->bytes += bytes;
+		if (!make_room(shares, place))
+			send_away(shares, place);
+	}
+	pthread_mutex_unlock(&shares->lock);
+}
+
+void
+shares_leave(struct shares_place *place)
+{
+	struct shares *shares;
+	bool gone;
+
+	if (!place)
+		return;
+	shares = place->shares;
+	pthread_mutex_lock(&shares->lock);
+	gone = place->is_in || place->delivered;
+	if (place->is_in)
+		take_out(shares, place);
+	place->left = true;
+	pthread_mutex_unlock(&shares->lock);
+	if (gone)
+		free(place);
+}
+
+uint64_t
+shares_count(struct shares *shares)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&shares->lock);
+	count = shares->count;
+	pthread_mutex_unlock(&shares->lock);
+	return count;
+}
+
+uint64_t
+shares_count_network(struct shares *shares, uint8_t owner, const struct address *client)
+{
+	uint64_t count = 0;
+	uint32_t index;
+
+	pthread_mutex_lock(&shares->lock);
+	index = find_network(shares, block_of(client), owner);
+	if (index != 0)
+		count = network_at(shares, index)->rank.count;
+	pthread_mutex_unlock(&shares->lock);
+	return count;
+}
+
+size_t
+shares_memory(struct shares *shares)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&shares->lock);
+	bytes = sizeof *shares + array_bytes(&shares->owners) +
+	    dense_table_bytes(&shares->networks) + dense_table_bytes(&shares->hosts);
+	for (unsigned i = 0; i < shares->owner_count; i++)
+		bytes += array_bytes(&owner_at(shares, i)->networks.levels);
+	pthread_mutex_unlock(&shares->lock);
+	return bytes;
+}

@@ -1,0 +1,96 @@
+/*
+ * Who has how many places of something that is shared and bounded: flows, hellos
+ * in progress, handshakes.  Places are counted by client block at two widths, the
+ * host (/32, IPv6 /64) and its network (/24, IPv6 /48), and above both by an owner
+ * where there is one: an agent counts by the relay that a client came through,
+ * since a client block is only that relay's word.
+ *
+ * Shared by:     all clients, and all threads of a daemon.
+ * Bound:         `most` places, `most_bytes` of what they hold, and, only if it is
+ *                set, `most_per_client` for each host.
+ * Who leaves:    while there is room everybody gets in, however many he has.  When
+ *                it is full, the owner with most pays, in it the network with
+ *                most, and in that the host with most (see below).  It loses its
+ *                newest place (SHARES_NEWEST: what has begun is worth more than
+ *                what begins) or its oldest (SHARES_OLDEST: what takes that long
+ *                will not come to anything).
+ *
+ * A newcomer is counted before it is decided who pays.  With SHARES_NEWEST it is
+ * its own block's newest, so a newcomer whose block has as much as the heaviest is
+ * refused itself and pushes nobody out; with SHARES_OLDEST it always gets in, and
+ * a flood displaces itself.
+ *
+ * Everything takes constant time under one lock (finding the owner with most looks
+ * at all owners, 256 at most).  Counts are exact.  The host with
+ * most within a network is looked for among sixteen of its hosts, which are kept
+ * roughly in order: a host moves up four steps with each place that it enters, so
+ * one that floods is found.  A client block takes some 62 bytes; a million random
+ * IPv4 addresses, each of a network of its own, less than 64 MB, which is given
+ * back as they leave.
+ *
+ *	place = shares_enter(shares, &entrant, &verdict);
+ *	shares_grow(place, bytes)        as it takes memory
+ *	shares_leave(place)              when finished, or given up
+ *
+ * on_evict is called by a message in the loop that the place was entered with,
+ * never inside one of these calls.  The place no longer counts, but its owner
+ * still leaves it with shares_leave().
+ */
+#ifndef BASE_SHARES_H
+#define BASE_SHARES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/address.h"
+#include "base/loop.h"
+
+struct shares;
+struct shares_place;
+
+enum shares_leaver { SHARES_NEWEST, SHARES_OLDEST };
+
+/* 0: no bound. */
+struct shares_bounds {
+	uint64_t most; /* places in all */
+	uint64_t most_per_client;
+	uint64_t most_bytes; /* in all */
+};
+
+struct shares_entrant {
+	struct loop *loop;            /* of its thread */
+	const struct address *client; /* borrowed for the call */
+	uint8_t owner;                /* 0 where there are none */
+	void (*on_evict)(void *arg);
+	void *arg;
+};
+
+enum shares_verdict {
+	SHARES_IN,
+	SHARES_FULL,        /* all places are taken, and nobody has more than this client's block */
+	SHARES_CLIENT_FULL, /* this client has most_per_client */
+	SHARES_MEMORY
+};
+
+/* Without bounds; NULL when memory is short. */
+struct shares *shares_new(enum shares_leaver);
+/* All places must have been left, and their messages delivered. */
+void shares_free(struct shares *);
+/* The bounds hold from now on.  Nobody is evicted before the next one enters; then as many as are
+ * needed leave, up to sixteen at a time, but one only with SHARES_NEWEST. */
+void shares_set_bounds(struct shares *, const struct shares_bounds *);
+
+/* NULL: not in, *verdict says why. */
+struct shares_place *shares_enter(
+    struct shares *, const struct shares_entrant *, enum shares_verdict *verdict);
+/* Its place takes this much more memory; somebody may have to leave for that. */
+void shares_grow(struct shares_place *, size_t bytes);
+/* Called from the place's own thread; NULL is fine. */
+void shares_leave(struct shares_place *);
+
+uint64_t shares_count(struct shares *);
+/* How many places the network of this client has, with this owner. */
+uint64_t shares_count_network(struct shares *, uint8_t owner, const struct address *client);
+/* The memory that the counting itself takes, without the places. */
+size_t shares_memory(struct shares *);
+
+#endif
