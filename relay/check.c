@@ -33,6 +33,12 @@ tell_facts(const struct settings *settings)
 	    limits->sessions, limits->sessions_per_identity, limits->channels,
 	    limits->channels_per_identity, limits->endpoints, limits->endpoints_per_session,
 	    limits->flows_per_identity);
+	printf("flows a second: %" PRIu64 ", of a client %" PRIu64 ", of a name %" PRIu64
+	       " (0: no bound)\n",
+	    limits->flows_per_second, limits->flows_per_client_per_second,
+	    limits->flows_per_name_per_second);
+	printf("flows of a name: %" PRIu64 " (0: no bound)\n", limits->flows_per_name);
+	printf("sessions a second: %" PRIu64 " (0: no bound)\n", limits->sessions_per_second);
 	if (settings->admin_http)
 		fprintf(
 		    stderr, "warning: this version does not serve admin.http; remove the key\n");

@@ -13,8 +13,10 @@
 #include "base/socket.h"
 #include "base/units.h"
 #include "pki/verify.h"
+#include "relay/arrival.h"
 #include "relay/clients.h"
 #include "relay/flow_private.h"
+#include "relay/name_flows.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
 #include "relay/session_ref.h"
@@ -82,6 +84,7 @@ dissolve(struct flow *flow)
 	for (unsigned i = 0; i < flow->tried_count; i++)
 		session_ref_release(flow->tried[i]);
 	route_static_release(flow->static_route);
+	name_flows_leave(worker->shared->name_flows, flow->name_place);
 	if (flow->is_counted)
 		clients_leave(worker->shared->clients, &flow->conn.client);
 	conn_wipe(&flow->conn);
@@ -189,10 +192,42 @@ refuse_hop(struct flow *flow, const struct registry_relay *relay)
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
+/* Counts the flow for its name, once: another agent may be looked for later. */
+static bool
+is_name_within_limits(struct flow *flow)
+{
+	struct shared *shared = flow->worker->shared;
+	const char *trouble;
+
+	if (flow->name_place || flow->route[0] == '\0')
+		return true;
+	trouble = arrival_of_name(shared->rates, flow->route);
+	if (!trouble)
+		flow->name_place = name_flows_enter(shared->name_flows, flow->route,
+		    flow->worker->rules->settings.limits.flows_per_name, &trouble);
+	if (!flow->name_place)
+		snprintf(flow->trouble, sizeof flow->trouble, "%s", trouble);
+	return flow->name_place;
+}
+
+static void
+give_back(const struct route_answer *answer)
+{
+	if (answer->verdict == ROUTE_STATIC)
+		route_static_release(answer->static_route);
+	else if (answer->verdict == ROUTE_AGENT)
+		session_ref_release(answer->session_ref);
+}
+
 static void
 on_route(struct flow *flow, const struct route_answer *answer)
 {
 	memcpy(flow->route, answer->pattern, sizeof flow->route);
+	if (!is_name_within_limits(flow)) {
+		give_back(answer);
+		flow_refuse(flow, REFUSE_OVER_LIMIT);
+		return;
+	}
 	switch (answer->verdict) {
 	case ROUTE_STATIC:
 		flow_static_begin(flow, answer);
@@ -375,9 +410,15 @@ flow_cut_all(struct worker_context *worker, const char *reason)
 static bool
 is_within_limits(struct flow *flow)
 {
-	enum clients_verdict verdict =
-	    clients_enter(flow->worker->shared->clients, &flow->conn.client);
+	struct shared *shared = flow->worker->shared;
+	const char *trouble = arrival_of_flow(shared->rates, &flow->conn.client);
+	enum clients_verdict verdict;
 
+	if (trouble) {
+		snprintf(flow->trouble, sizeof flow->trouble, "%s", trouble);
+		return false;
+	}
+	verdict = clients_enter(shared->clients, &flow->conn.client);
 	flow->is_counted = verdict == CLIENTS_OK;
 	if (!flow->is_counted)
 		snprintf(flow->trouble, sizeof flow->trouble, "%s", clients_trouble(verdict));

@@ -32,8 +32,9 @@ struct flow {
 	enum flow_state state;
 	struct conn conn;
 	uint8_t id[FLOW_ID_BYTES];
-	char route[NAME_SIZE]; /* the pattern, "" before the look-up */
-	bool is_counted;       /* in the limits */
+	char route[NAME_SIZE];               /* the pattern, "" before the look-up */
+	bool is_counted;                     /* in the limits */
+	struct name_flows_place *name_place; /* counted there, from the first look-up on */
 
 	struct route_static *static_route; /* held */
 	struct connector *connector;

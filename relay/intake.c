@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/proxy.h"
 #include "relay/agent_channel.h"
+#include "relay/arrival.h"
 #include "relay/agent_session.h"
 #include "relay/admission.h"
 #include "relay/recent_peers.h"
@@ -161,6 +162,23 @@ is_connect_name(const struct intake *intake)
 	    strcmp(intake->conn.hello.server_name, settings->connect_pattern) == 0;
 }
 
+/* Before any TLS is done for it.  It gets no time to read the alert: all that it has sent was read, so
+ * that the alert arrives nevertheless, and nobody who comes too fast holds a descriptor. */
+static void
+turn_away(struct intake *intake, bool is_session, const char *why)
+{
+	struct worker_context *worker = intake->worker;
+	char client[ADDRESS_TEXT];
+	struct conn conn = leave(intake);
+
+	log_limited(is_session ? LOG_INFO : LOG_DEBUG,
+	    is_session ? "session-failed" : "channel-refused", &conn.client, why,
+	    log_str("code", refuse_word(REFUSE_OVER_LIMIT)),
+	    log_str("client", address_text(&conn.client, client)));
+	refuse_at_once(&conn, refuse_alert(REFUSE_OVER_LIMIT));
+	worker_shrank(worker);
+}
+
 static void
 take_agent(struct intake *intake)
 {
@@ -168,10 +186,16 @@ take_agent(struct intake *intake)
 	bool session = clienthello_offers_alpn(&here->hello, here->wire, "valise/1");
 	bool channel = clienthello_offers_alpn(&here->hello, here->wire, "valise-data/1");
 	struct worker_context *worker = intake->worker;
+	const char *trouble;
 	struct conn conn;
 
 	if (!session && !channel) {
 		refuse(intake, REFUSE_FOREIGN_ALPN, refuse_alert(REFUSE_FOREIGN_ALPN));
+		return;
+	}
+	trouble = arrival_of_agent(worker->shared, &here->client, session);
+	if (trouble) {
+		turn_away(intake, session, trouble);
 		return;
 	}
 	conn = leave(intake);

@@ -213,3 +213,10 @@ refuse_conn(
 	}
 	return true;
 }
+
+void
+refuse_at_once(struct conn *conn, uint8_t alert)
+{
+	send_last(conn->fd, alert);
+	conn_wipe(conn);
+}

@@ -75,5 +75,7 @@ void refuse_cut_all(struct lingers *);
  * was routed so before gets the alert instead.
  */
 bool refuse_conn(struct lingers *, struct conn *, const struct refuse_rule *, uint8_t alert);
+/* Sends the alert and closes, takes the connection: for one whose bytes were all read. */
+void refuse_at_once(struct conn *, uint8_t alert);
 
 #endif

@@ -14,11 +14,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
+#include "base/rate.h"
 #include "base/ready.h"
 #include "base/resolver.h"
 #include "base/socket.h"
 #include "relay/admission.h"
 #include "relay/clients.h"
+#include "relay/name_flows.h"
 #include "relay/recent_peers.h"
 #include "relay/reload.h"
 #include "relay/route.h"
@@ -288,7 +290,8 @@ make_queues(struct shared *shared)
 {
 	static const struct admission_bounds none = { 0 };
 
-	return (shared->clients = clients_new(0, 0)) && (shared->hellos = admission_new(&none)) &&
+	return (shared->clients = clients_new(0, 0)) && (shared->rates = rate_table_new()) &&
+	    (shared->name_flows = name_flows_new()) && (shared->hellos = admission_new(&none)) &&
 	    (shared->agent_hellos = admission_new(&none)) &&
 	    (shared->unknown_peers = admission_new(&none)) &&
 	    (shared->known_peers = admission_new(&none)) &&
@@ -577,6 +580,8 @@ close_all(struct relay *relay)
 	admission_free(shared->agent_hellos);
 	admission_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
+	name_flows_free(shared->name_flows);
+	rate_table_free(shared->rates);
 	clients_free(shared->clients);
 	route_table_free(shared->routes);
 	rules_release(relay->reload.rules);

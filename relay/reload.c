@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/mistakes.h"
 #include "relay/admission.h"
+#include "relay/arrival.h"
 #include "relay/clients.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -122,6 +123,7 @@ reload_set_bounds(const struct reload *reload)
 	};
 
 	usage_set_bounds(shared->usage_table, &usage);
+	arrival_set_bounds(shared->rates, limits);
 	clients_set(shared->clients, limits->flows, limits->flows_per_client);
 	admission_set_bounds(shared->hellos, &hellos);
 	admission_set_bounds(shared->agent_hellos, &agent_hellos);

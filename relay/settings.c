@@ -18,6 +18,9 @@
 #define HOURS(n) SECONDS((n)*UINT64_C(3600))
 #define MILLION UINT64_C(1000000)
 
+/* For each worker. */
+enum { FLOWS_PER_SECOND = 5000, SESSIONS_PER_SECOND = 200 };
+
 /* ---- one value ---- */
 
 static bool
@@ -212,6 +215,16 @@ static const struct conf_row rows[] = {
 	LIMIT_ROW("flows_per_identity", CONF_NUMBER, flows_per_identity, "0", 0, 100 * MILLION),
 	LIMIT_ROW("endpoints", CONF_NUMBER, endpoints, "100000", 1, 100 * MILLION),
 	LIMIT_ROW("endpoints_per_session", CONF_NUMBER, endpoints_per_session, "1000", 1, MILLION),
+	{ "limits.flows_per_second", CONF_NUMBER, AT(settings, limits.flows_per_second), .least = 0,
+	    .most = MILLION, .mark_offset = AT(settings, limits.flows_per_second_mark) },
+	LIMIT_ROW("flows_per_client_per_second", CONF_NUMBER, flows_per_client_per_second, "0", 0,
+	    MILLION),
+	LIMIT_ROW("flows_per_name", CONF_NUMBER, flows_per_name, "0", 0, 100 * MILLION),
+	LIMIT_ROW(
+	    "flows_per_name_per_second", CONF_NUMBER, flows_per_name_per_second, "0", 0, MILLION),
+	{ "limits.sessions_per_second", CONF_NUMBER, AT(settings, limits.sessions_per_second),
+	    .least = 0, .most = MILLION,
+	    .mark_offset = AT(settings, limits.sessions_per_second_mark) },
 	{ "pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "4", .least = 0,
 	    .most = 65535 },
 	{ "pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1,
@@ -344,6 +357,19 @@ check_refusal(struct settings *settings, enum refusal reason, struct conf_report
 		    rule->route);
 }
 
+/* Rates cost time on all cores. */
+static void
+derive_rates(struct settings *settings)
+{
+	struct settings_limits *limits = &settings->limits;
+	unsigned workers = settings_worker_count(settings);
+
+	if (limits->flows_per_second_mark.line == 0)
+		limits->flows_per_second = FLOWS_PER_SECOND * workers;
+	if (limits->sessions_per_second_mark.line == 0)
+		limits->sessions_per_second = SESSIONS_PER_SECOND * workers;
+}
+
 static void
 check_bounds(struct settings *settings, struct conf_report *report)
 {
@@ -352,6 +378,8 @@ check_bounds(struct settings *settings, struct conf_report *report)
 		    "pool.least is above pool.most; lower the first or raise the second");
 	if (settings->limits.flows_per_identity == 0)
 		settings->limits.flows_per_identity = settings->limits.flows;
+	if (settings->workers)
+		derive_rates(settings);
 }
 
 static void

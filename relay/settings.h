@@ -51,6 +51,10 @@ struct settings_limits {
 	uint64_t sessions, sessions_per_identity, channels, channels_per_identity;
 	uint64_t flows_per_identity; /* derived where it is 0: flows */
 	uint64_t endpoints, endpoints_per_session;
+	/* 0: no bound.  The first and the last are derived where they are not given. */
+	uint64_t flows_per_second, flows_per_client_per_second;
+	uint64_t flows_per_name, flows_per_name_per_second, sessions_per_second;
+	struct conf_mark flows_per_second_mark, sessions_per_second_mark;
 };
 
 struct settings {

@@ -9,6 +9,8 @@
 #include "relay/flow_id.h"
 
 struct admission;
+struct name_flows;
+struct rate_table;
 struct recent_peers;
 struct clients;
 struct resolver;
@@ -23,6 +25,8 @@ struct shared {
 	struct session_table *session_table;
 	struct usage_table *usage_table;
 	struct clients *clients;
+	struct rate_table *rates; /* arrival.h */
+	struct name_flows *name_flows;
 	struct recent_peers *recent_peers;
 	struct admission *hellos;       /* by /32 and /64 */
 	struct admission *agent_hellos; /* the same, from where an agent has authenticated lately */

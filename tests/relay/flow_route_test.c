@@ -10,12 +10,14 @@
 #include "base/clock.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
+#include "base/rate.h"
 #include "base/resolver.h"
 #include "base/socket.h"
 #include "relay/clients.h"
 #include "relay/conn.h"
 #include "relay/fake_registry.h"
 #include "relay/helpers.h"
+#include "relay/name_flows.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/worker_context.h"
@@ -117,6 +119,7 @@ set_up(void **state)
 	clock_fake(1000000, 0);
 	fake = (struct fake_registry){ 0 };
 	shared = (struct shared){ .routes = route_table_new(), .clients = clients_new(100, 100),
+	    .rates = rate_table_new(), .name_flows = name_flows_new(),
 	    .resolver = resolver_new() };
 	flow_ids_init(&shared.flow_ids);
 	assert_true(route_set_registry(shared.routes, &fake_registry, &fake));
@@ -138,6 +141,8 @@ tear_down(void **state)
 	loop_free(worker.loop);
 	rules_release(worker.rules);
 	resolver_free(shared.resolver);
+	name_flows_free(shared.name_flows);
+	rate_table_free(shared.rates);
 	clients_free(shared.clients);
 	route_table_free(shared.routes);
 	clock_fake(0, 0);

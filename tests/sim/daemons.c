@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "agent/relay_session.h"
 #include "base/loop.h"
+#include "base/rate.h"
 #include "people.h"
 #include "relay/admission.h"
 #include "relay/agent_channel.h"
@@ -14,6 +15,7 @@
 #include "relay/clients.h"
 #include "relay/flow.h"
 #include "relay/intake.h"
+#include "relay/name_flows.h"
 #include "relay/recent_peers.h"
 #include "relay/route.h"
 #include "relay/session_table.h"
@@ -87,6 +89,17 @@ fill_rules(struct sim_relay *relay)
 	relay->rules.static_count = 1;
 }
 
+/* Without bounds what is in it decides nothing, so that all relays may have the same one. */
+static struct rate_table *
+unbounded_rates(void)
+{
+	static struct rate_table *rates;
+
+	if (!rates)
+		rates = rate_table_new();
+	return rates;
+}
+
 void
 relay_up(struct sim_relay *relay)
 {
@@ -99,6 +112,8 @@ relay_up(struct sim_relay *relay)
 	shared->usage_table = usage_table_new();
 	shared->routes = route_table_new();
 	shared->clients = clients_new(1000, 1000);
+	shared->rates = unbounded_rates();
+	shared->name_flows = name_flows_new();
 	shared->recent_peers = recent_peers_new();
 	shared->hellos = admission_new(&bounds);
 	shared->unknown_peers = admission_new(&bounds);
@@ -150,6 +165,7 @@ relay_down(struct sim_relay *relay)
 	admission_free(shared->unknown_peers);
 	admission_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
+	name_flows_free(shared->name_flows);
 	clients_free(shared->clients);
 	route_table_free(shared->routes);
 	session_table_free(shared->session_table);

@@ -1,0 +1,29 @@
+/*
+ * How many flows each name has at the moment.  A name is the pattern of its route,
+ * so that a wildcard is one name.
+ *
+ * All workers and all clients share it, one short lock a flow.  Its bound: a name
+ * is there as long as it has flows, so there are no more names than are routed or
+ * announced, and never more than flows.  Nobody leaves it for another: one more
+ * flow of a name that has `most` is refused.
+ */
+#ifndef RELAY_NAME_FLOWS_H
+#define RELAY_NAME_FLOWS_H
+
+#include <stdint.h>
+
+struct name_flows;
+struct name_flows_place;
+
+/* NULL when memory is short. */
+struct name_flows *name_flows_new(void);
+/* Every place must have been left. */
+void name_flows_free(struct name_flows *);
+/* Counts one more flow of this name (most 0: without a bound). NULL with *trouble, a sentence: it has
+ * `most`, or memory is short. */
+struct name_flows_place *name_flows_enter(
+    struct name_flows *, const char *name, uint64_t most, const char **trouble);
+/* NULL is fine. */
+void name_flows_leave(struct name_flows *, struct name_flows_place *);
+
+#endif
