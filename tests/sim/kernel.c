@@ -5,16 +5,14 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/hash.h"
-#include "memory.h"
+#include "arena.h"
 #include "sim.h"
 
 enum {
-	FDS = 2048,
 	WINDOW = 32768,
 	LISTENERS = 16,
 	SMALL = 512,
@@ -28,18 +26,20 @@ struct segment {
 	TAILQ_ENTRY(segment) link;
 	struct end *to;
 	enum segment_kind kind;
-	size_t bytes;
+	size_t at, bytes;		/* what was read of it; what is left */
 	uint8_t data[];
 };
+
+TAILQ_HEAD(segments, segment);
 
 struct end {
 	struct connection *connection;
 	int fd, process;		/* -1: closed */
-	uint8_t *received;
-	size_t at, bytes;		/* of what was received and not read */
-	size_t on_its_way;		/* towards this end */
+	struct segments received;	/* and not read */
+	size_t bytes;			/* of them */
+	struct segments segments;	/* towards this end */
+	size_t on_its_way;		/* bytes of those */
 	uint64_t last_us;		/* nothing overtakes what was sent before */
-	TAILQ_HEAD(, segment) segments;	/* towards this end */
 	bool fin_came, shut, resets_on_close, is_broken;
 	int error;
 	struct address address;
@@ -65,7 +65,9 @@ static struct heap events;
 static uint64_t event_number;
 static LIST_HEAD(, connection) connections;
 static struct listening listeners[LISTENERS];
-static struct end *fds[FDS];
+static struct end *fds[SIM_FDS];
+static int lowest_free;			/* none is free below ... */
+static int end_of_fds;			/* ... and none was used from here on */
 static uint64_t most_delay_us;
 static uint32_t loss;
 static uint64_t moves[SIM_PROCESSES];
@@ -136,8 +138,10 @@ kernel_run(void)
 static void
 touch(const struct end *end)
 {
-	if (end->fd >= 0)
-		moves[end->process]++;
+	if (end->fd < 0)
+		return;
+	moves[end->process]++;
+	loops_touch(end->fd);
 }
 
 uint64_t
@@ -157,7 +161,7 @@ other(struct end *end)
 static struct end *
 end_of(int fd)
 {
-	struct end *end = fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + FDS ? fds[fd - SIM_FIRST_FD] : NULL;
+	struct end *end = fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + SIM_FDS ? fds[fd - SIM_FIRST_FD] : NULL;
 
 	if (!end)
 		sim_violated("descriptor %d is used and was never open, or is closed", fd);
@@ -168,26 +172,35 @@ end_of(int fd)
 static void
 give_fd(struct end *end, int process)
 {
-	int i = 0;
+	int i = lowest_free;
 
-	while (i < FDS && fds[i])
+	while (i < SIM_FDS && fds[i])
 		i++;
-	assert(i < FDS);
+	assert(i < SIM_FDS);
+	lowest_free = i + 1;
+	if (end_of_fds <= i)
+		end_of_fds = i + 1;
 	fds[i] = end;
 	end->fd = SIM_FIRST_FD + i;
 	end->process = process;
 }
 
 static void
-drop_segments(struct end *end)
+drop(struct segments *segments)
 {
 	struct segment *segment;
 
-	while ((segment = TAILQ_FIRST(&end->segments))) {
-		TAILQ_REMOVE(&end->segments, segment, link);
+	while ((segment = TAILQ_FIRST(segments))) {
+		TAILQ_REMOVE(segments, segment, link);
 		kernel_forget(&segment->event);
 		free(segment);
 	}
+}
+
+static void
+drop_segments(struct end *end)
+{
+	drop(&end->segments);
 	end->on_its_way = 0;
 }
 
@@ -197,8 +210,8 @@ free_connection(struct connection *connection)
 	kernel_forget(&connection->accept);
 	kernel_forget(&connection->death);
 	for (int i = 0; i < 2; i++) {
-		drop_segments(&connection->ends[i]);
-		free(connection->ends[i].received);
+		drop(&connection->ends[i].segments);
+		drop(&connection->ends[i].received);
 	}
 	LIST_REMOVE(connection, link);
 	free(connection);
@@ -222,6 +235,7 @@ break_end(struct end *end, int error)
 	end->fin_came = true;
 	drop_segments(end);
 	touch(end);
+	touch(other(end));		/* there is room again */
 }
 
 static void put_on_its_way(struct end *to, enum segment_kind, const void *data, size_t bytes);
@@ -234,6 +248,7 @@ arrive(struct sim_event *event)
 	struct connection *connection = end->connection;
 
 	TAILQ_REMOVE(&end->segments, segment, link);
+	end->on_its_way -= segment->bytes;
 	if (end->fd < 0 && !connection->accept.happen) {
 		/* Nobody is there: the answer to data is a reset. */
 		if (segment->kind == DATA && !other(end)->is_broken && other(end)->fd >= 0)
@@ -247,11 +262,10 @@ arrive(struct sim_event *event)
 	} else if (segment->kind == FIN) {
 		end->fin_came = true;
 	} else {
-		end->received = __real_realloc(end->received, end->at + end->bytes + segment->bytes);
-		memcpy(end->received + end->at + end->bytes, segment->data, segment->bytes);
 		end->bytes += segment->bytes;
+		TAILQ_INSERT_TAIL(&end->received, segment, link);
+		segment = NULL;
 	}
-	end->on_its_way -= segment->bytes;
 	free(segment);
 	touch(end);
 	touch(other(end));
@@ -267,10 +281,8 @@ put_on_its_way(struct end *to, enum segment_kind kind, const void *data, size_t 
 
 	if (to->is_broken)
 		return;
-	segment = __real_calloc(1, sizeof *segment + bytes);
-	segment->to = to;
-	segment->kind = kind;
-	segment->bytes = bytes;
+	segment = arena_take(sizeof *segment + bytes);
+	*segment = (struct segment){ .to = to, .kind = kind, .bytes = bytes };
 	if (bytes > 0)
 		memcpy(segment->data, data, bytes);
 	to->on_its_way += bytes;
@@ -368,10 +380,8 @@ make_black_hole(struct connection *connection)
 static void
 fill_address(struct address *address, uint8_t octet, unsigned port)
 {
-	char text[ADDRESS_TEXT];
-
-	snprintf(text, sizeof text, "10.0.0.%u:%u", octet, port);
-	address_parse(address, text);
+	*address = address_any_v4((uint16_t)port);
+	address->as.v4.sin_addr.s_addr = htonl(0x0a000000u | octet);
 }
 
 int
@@ -382,13 +392,14 @@ kernel_connect(const char *target, uint64_t *established_us)
 
 	if (!listening || !sim_processes[listening->process].alive)
 		return -1;
-	connection = __real_calloc(1, sizeof *connection);
+	connection = arena_take_zeroed(1, sizeof *connection);
 	LIST_INSERT_HEAD(&connections, connection, link);
 	connection->listening = listening;
 	connection->delay_us = 50 + sim_below((uint32_t)most_delay_us + 1);
 	for (int i = 0; i < 2; i++) {
 		connection->ends[i].connection = connection;
 		connection->ends[i].fd = -1;
+		TAILQ_INIT(&connection->ends[i].received);
 		TAILQ_INIT(&connection->ends[i].segments);
 	}
 	fill_address(&connection->ends[0].address, sim_processes[sim_self].octet, 10000 + next_port++ % 50000);
@@ -432,7 +443,7 @@ kernel_hurt(enum kernel_fault fault)
 void
 kernel_kill(int process, bool silently)
 {
-	for (int i = 0; i < FDS; i++) {
+	for (int i = 0; i < end_of_fds; i++) {
 		struct end *end = fds[i];
 
 		if (!end || end->process != process)
@@ -450,7 +461,7 @@ kernel_kill(int process, bool silently)
 bool
 kernel_is_open(int fd)
 {
-	return fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + FDS && fds[fd - SIM_FIRST_FD];
+	return fd >= SIM_FIRST_FD && fd < SIM_FIRST_FD + SIM_FDS && fds[fd - SIM_FIRST_FD];
 }
 
 unsigned
@@ -458,7 +469,7 @@ kernel_open_count(int process)
 {
 	unsigned count = 0;
 
-	for (int i = 0; i < FDS; i++)
+	for (int i = 0; i < end_of_fds; i++)
 		count += fds[i] && fds[i]->process == process;
 	return count;
 }
@@ -494,6 +505,26 @@ fail(int error)
 	return -1;
 }
 
+static void
+take_received(struct end *end, uint8_t *to, size_t bytes)
+{
+	end->bytes -= bytes;
+	while (bytes > 0) {
+		struct segment *segment = TAILQ_FIRST(&end->received);
+		size_t part = bytes < segment->bytes ? bytes : segment->bytes;
+
+		memcpy(to, segment->data + segment->at, part);
+		to += part;
+		bytes -= part;
+		segment->at += part;
+		segment->bytes -= part;
+		if (segment->bytes > 0)
+			continue;
+		TAILQ_REMOVE(&end->received, segment, link);
+		free(segment);
+	}
+}
+
 ssize_t
 kernel_recv(int fd, void *data, size_t bytes)
 {
@@ -506,14 +537,7 @@ kernel_recv(int fd, void *data, size_t bytes)
 
 		if (sim_one_in(4) && got > 1)
 			got = 1 + sim_below((uint32_t)got);
-		memcpy(data, end->received + end->at, got);
-		end->at += got;
-		end->bytes -= got;
-		if (end->bytes == 0) {
-			free(end->received);
-			end->received = NULL;
-			end->at = 0;
-		}
+		take_received(end, data, got);
 		touch(other(end));
 		return (ssize_t)got;
 	}
@@ -574,6 +598,8 @@ kernel_close(int fd)
 	struct connection *connection = end->connection;
 
 	fds[fd - SIM_FIRST_FD] = NULL;
+	if (fd - SIM_FIRST_FD < lowest_free)
+		lowest_free = fd - SIM_FIRST_FD;
 	end->fd = -1;
 	if (!end->is_broken) {
 		if (end->resets_on_close || end->bytes > 0) {
@@ -600,13 +626,14 @@ kernel_start(void)
 	LIST_INIT(&connections);
 	memset(listeners, 0, sizeof listeners);
 	memset(fds, 0, sizeof fds);
+	lowest_free = end_of_fds = 0;
 	kernel_weather(1000, 0);
 }
 
 void
 kernel_stop(void)
 {
-	for (int i = 0; i < FDS; i++) {
+	for (int i = 0; i < end_of_fds; i++) {
 		if (fds[i])
 			sim_violated("descriptor %d of %s was never closed", i + SIM_FIRST_FD,
 			    sim_processes[fds[i]->process].name);
@@ -621,8 +648,8 @@ kernel_is_broken(int fd)
 	return end_of(fd)->error != 0;
 }
 
-void
-kernel_local_text(int fd, char text[ADDRESS_TEXT])
+struct address
+kernel_local(int fd)
 {
-	address_text(&end_of(fd)->address, text);
+	return end_of(fd)->address;
 }

@@ -8,10 +8,10 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/hash.h"
-#include "memory.h"
+#include "arena.h"
 #include "sim.h"
 
-enum { WATCHES = 512, LOOPS = 12 };
+enum { WATCHES = 512, LOOPS = 12, WORD_BITS = 64 };
 
 struct task_queue {
 	struct task *first, **end;
@@ -19,18 +19,27 @@ struct task_queue {
 
 struct loop {
 	int process;
+	unsigned number; /* of loops[] */
 	struct heap timers;
 	uint64_t timers_set;
 	struct task_queue later, running;
 	struct call *inbox, **inbox_end;
 	struct watch *watches[WATCHES];
 	unsigned watch_count;
-	uint64_t moves_seen; /* of the kernel, when nothing was ready ... */
-	bool is_quiet;       /* ... and nobody has begun to wait for more since */
+	/* A bit for each watch that may be ready: it was when somebody looked last, or something has
+	 * happened since.  The others need not be looked at. */
+	uint64_t perhaps[WATCHES / WORD_BITS];
+	unsigned perhaps_count;
 	bool is_stopped;
 };
 
 static struct loop *loops[LOOPS];
+/* Of each: when its first timer is due (UINT64_MAX: none), and a bit if it may have something to
+ * do now. */
+static uint64_t due_us[LOOPS] = { [0 ... LOOPS - 1] = UINT64_MAX };
+static uint32_t busy;
+/* Who waits for which descriptor; nobody waits twice. */
+static struct watch *watch_of[SIM_FDS];
 
 static bool
 is_due_before(const struct heap_node *a, const struct heap_node *b)
@@ -52,12 +61,14 @@ queue_init(struct task_queue *queue)
 struct loop *
 loop_new(void)
 {
-	struct loop *loop = __real_calloc(1, sizeof *loop);
-	int i = 0;
+	struct loop *loop = arena_take_zeroed(1, sizeof *loop);
+	unsigned i = 0;
 
 	while (loops[i])
 		i++;
 	loops[i] = loop;
+	loop->number = i;
+	due_us[i] = UINT64_MAX;
 	loop->process = sim_self;
 	heap_init(&loop->timers, is_due_before);
 	queue_init(&loop->later);
@@ -108,14 +119,51 @@ ready_mask(const struct watch *watch)
 	return ready;
 }
 
-static bool
-still_watches(const struct loop *loop, const struct watch *watch)
+/* In the storage that libevent has elsewhere. */
+static unsigned *
+place_of(struct watch *watch)
 {
-	for (unsigned i = 0; i < loop->watch_count; i++) {
-		if (loop->watches[i] == watch)
-			return true;
+	return (unsigned *)(void *)watch->event.bytes;
+}
+
+static void
+set_perhaps(struct loop *loop, unsigned place, bool it_may)
+{
+	uint64_t *word = &loop->perhaps[place / WORD_BITS], bit = UINT64_C(1) << place % WORD_BITS;
+
+	if (((*word & bit) != 0) == it_may)
+		return;
+	*word ^= bit;
+	loop->perhaps_count += it_may ? 1u : -1u;
+	busy |= 1u << loop->number;
+}
+
+void
+loops_touch(int fd)
+{
+	struct watch *watch = watch_of[fd - SIM_FIRST_FD];
+
+	if (watch)
+		set_perhaps(watch->loop, *place_of(watch), true);
+}
+
+/* Those that are ready, in the order of their places. */
+static unsigned
+find_ready(struct loop *loop, struct watch *ready[WATCHES])
+{
+	unsigned count = 0;
+
+	for (unsigned word = 0; word <= loop->watch_count / WORD_BITS && loop->perhaps_count > 0; word++) {
+		for (uint64_t left = loop->perhaps[word]; left != 0; left &= left - 1) {
+			unsigned place = word * WORD_BITS + (unsigned)__builtin_ctzll(left);
+
+			if (ready_mask(loop->watches[place]))
+				ready[count++] = loop->watches[place];
+			else
+				set_perhaps(loop, place, false);
+		}
 	}
-	return false;
+	return count;
 }
 
 /* A handler may wipe any other watch, so each is looked for again before it is called. */
@@ -123,23 +171,20 @@ static bool
 run_watches(struct loop *loop)
 {
 	struct watch *ready[WATCHES];
-	unsigned count = 0;
+	int fds[WATCHES];
+	unsigned count = find_ready(loop, ready);
 
-	if (loop->is_quiet && loop->moves_seen == kernel_moves(loop->process))
-		return false;
-	loop->moves_seen = kernel_moves(loop->process);
-	for (unsigned i = 0; i < loop->watch_count; i++) {
-		if (ready_mask(loop->watches[i]))
-			ready[count++] = loop->watches[i];
-	}
-	loop->is_quiet = count == 0;
+	for (unsigned i = 0; i < count; i++)
+		fds[i] = ready[i]->fd;
 	for (unsigned left = count; left > 0; left--) {
 		unsigned i = sim_below(left);
 		struct watch *watch = ready[i];
-		unsigned mask;
+		bool is_there = watch_of[fds[i] - SIM_FIRST_FD] == watch && watch->loop == loop;
+		unsigned mask = is_there ? ready_mask(watch) : 0;
 
 		ready[i] = ready[left - 1];
-		if (still_watches(loop, watch) && (mask = ready_mask(watch)) != 0)
+		fds[i] = fds[left - 1];
+		if (mask != 0)
 			watch->on_ready(watch->arg, mask);
 	}
 	return count > 0;
@@ -148,8 +193,15 @@ run_watches(struct loop *loop)
 static struct timer *
 first_timer(struct loop *loop)
 {
-	return loop->timers.first ? container_of(loop->timers.first, struct timer, node)
-					  : NULL;
+	return loop->timers.first ? container_of(loop->timers.first, struct timer, node) : NULL;
+}
+
+static void
+note_due(struct loop *loop)
+{
+	due_us[loop->number] = loop->timers.first ? first_timer(loop)->due_us : UINT64_MAX;
+	if (due_us[loop->number] <= clock_us())
+		busy |= 1u << loop->number;
 }
 
 static bool
@@ -213,17 +265,22 @@ turn(struct loop *loop)
 	ran |= run_timers(loop);
 	ran |= run_tasks(loop);
 	sim_self = before;
+	if (!loop->inbox && !loop->later.first && loop->perhaps_count == 0 &&
+	    due_us[loop->number] > clock_us())
+		busy &= ~(1u << loop->number);
 	return ran;
 }
 
-static bool
-has_work(struct loop *loop, uint64_t now)
+static void
+mark_due(uint64_t now)
 {
-	struct timer *timer = first_timer(loop);
+	static uint64_t before;
 
-	return loop->inbox || loop->later.first ||
-	       (timer && timer->due_us <= now) || !loop->is_quiet ||
-	       loop->moves_seen != kernel_moves(loop->process);
+	if (now == before)
+		return;
+	before = now;
+	for (unsigned i = 0; i < LOOPS; i++)
+		busy |= (due_us[i] <= now ? 1u : 0u) << i;
 }
 
 bool
@@ -233,12 +290,12 @@ loops_turn(void)
 	uint64_t now = clock_us();
 	bool ran = false;
 
-	for (unsigned i = 0; i < LOOPS; i++) {
-		struct loop *loop = loops[(first + i) % LOOPS];
+	mark_due(now);
+	for (unsigned i = 0; i < LOOPS && busy != 0; i++) {
+		unsigned number = first + i < LOOPS ? first + i : first + i - LOOPS;
 
-		if (loop && now >= sim_processes[loop->process].stopped_until_us &&
-		    has_work(loop, now))
-			ran |= turn(loop);
+		if (busy >> number & 1 && now >= sim_processes[loops[number]->process].stopped_until_us)
+			ran |= turn(loops[number]);
 	}
 	return ran;
 }
@@ -249,15 +306,9 @@ loops_next_us(void)
 	uint64_t next = UINT64_MAX, now = clock_us();
 
 	for (int i = 0; i < LOOPS; i++) {
-		struct timer *timer = loops[i] ? first_timer(loops[i]) : NULL;
-		uint64_t resumes, due;
+		uint64_t resumes = loops[i] ? sim_processes[loops[i]->process].stopped_until_us : 0;
+		uint64_t due = resumes > now ? resumes : due_us[i];
 
-		if (!loops[i])
-			continue;
-		resumes = sim_processes[loops[i]->process].stopped_until_us;
-		due = timer ? timer->due_us : UINT64_MAX;
-		if (resumes > now)
-			due = resumes;
 		if (due < next)
 			next = due;
 	}
@@ -281,10 +332,9 @@ loop_free(struct loop *loop)
 	if (loop->watch_count > 0 || loop->timers.first)
 		sim_violated("a loop of %s is freed and something still waits in it",
 		    sim_processes[loop->process].name);
-	for (int i = 0; i < LOOPS; i++) {
-		if (loops[i] == loop)
-			loops[i] = NULL;
-	}
+	loops[loop->number] = NULL;
+	due_us[loop->number] = UINT64_MAX;
+	busy &= ~(1u << loop->number);
 	free(loop);
 }
 
@@ -311,16 +361,32 @@ watch_init(
 }
 
 static void
-unwatch(struct watch *watch)
+begin_to_watch(struct watch *watch)
 {
 	struct loop *loop = watch->loop;
 
-	for (unsigned i = 0; i < loop->watch_count; i++) {
-		if (loop->watches[i] == watch) {
-			loop->watches[i] = loop->watches[--loop->watch_count];
-			return;
-		}
-	}
+	if (loop->watch_count == WATCHES)
+		sim_violated("more than %d descriptors are watched in one loop", WATCHES);
+	if (watch_of[watch->fd - SIM_FIRST_FD])
+		sim_violated("two wait for descriptor %d", watch->fd);
+	watch_of[watch->fd - SIM_FIRST_FD] = watch;
+	*place_of(watch) = loop->watch_count;
+	loop->watches[loop->watch_count++] = watch;
+}
+
+/* The last one takes its place. */
+static void
+unwatch(struct watch *watch)
+{
+	struct loop *loop = watch->loop;
+	unsigned place = *place_of(watch), end = --loop->watch_count;
+	uint64_t end_bit = loop->perhaps[end / WORD_BITS] >> end % WORD_BITS & 1;
+
+	watch_of[watch->fd - SIM_FIRST_FD] = NULL;
+	set_perhaps(loop, place, end_bit != 0);
+	set_perhaps(loop, end, false);
+	loop->watches[place] = loop->watches[end];
+	*place_of(loop->watches[place]) = place;
 }
 
 void
@@ -328,15 +394,13 @@ watch_want(struct watch *watch, unsigned mask)
 {
 	if (mask != WATCH_NOTHING && !kernel_is_open(watch->fd))
 		sim_violated("somebody waits for descriptor %d, which is not open", watch->fd);
-	if (watch->mask == WATCH_NOTHING && mask != WATCH_NOTHING) {
-		if (watch->loop->watch_count == WATCHES)
-			sim_violated("more than %d descriptors are watched in one loop", WATCHES);
-		watch->loop->watches[watch->loop->watch_count++] = watch;
-	}
+	if (watch->mask == WATCH_NOTHING && mask != WATCH_NOTHING)
+		begin_to_watch(watch);
 	if (watch->mask != WATCH_NOTHING && mask == WATCH_NOTHING)
 		unwatch(watch);
 	watch->mask = mask;
-	watch->loop->is_quiet = false;
+	if (mask != WATCH_NOTHING)
+		loops_touch(watch->fd);
 }
 
 void
@@ -365,6 +429,7 @@ timer_set(struct timer *timer, uint64_t ms)
 	timer->number = timer->loop->timers_set++;
 	timer->armed = true;
 	heap_add(&timer->loop->timers, &timer->node);
+	note_due(timer->loop);
 }
 
 void
@@ -374,6 +439,7 @@ timer_clear(struct timer *timer)
 		return;
 	timer->armed = false;
 	heap_remove(&timer->loop->timers, &timer->node);
+	note_due(timer->loop);
 }
 
 void
@@ -391,6 +457,7 @@ loop_later(struct loop *loop, struct task *task)
 	task->next = NULL;
 	*loop->later.end = task;
 	loop->later.end = &task->next;
+	busy |= 1u << loop->number;
 }
 
 void
@@ -410,6 +477,7 @@ loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *d
 	*call = (struct call){ .function = function, .data = data, .asker = asker, .reply = reply };
 	*loop->inbox_end = call;
 	loop->inbox_end = &call->next;
+	busy |= 1u << loop->number;
 }
 
 void

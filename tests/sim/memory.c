@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arena.h"
 #include "sim.h"
 
 enum { FRAMES = 8 };
@@ -102,13 +103,31 @@ fails(void)
 	return true;
 }
 
-#define INSTEAD_OF(type, name, parameters, arguments) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters; \
-	type __wrap_##name parameters { return fails() ? NULL : __real_##name arguments; }
+static void *
+resize_array(void *memory, size_t count, size_t bytes)
+{
+	size_t all;
 
-INSTEAD_OF(void *, malloc, (size_t bytes), (bytes))
-INSTEAD_OF(void *, calloc, (size_t count, size_t bytes), (count, bytes))
-INSTEAD_OF(void *, realloc, (void *memory, size_t bytes), (memory, bytes))
-INSTEAD_OF(void *, reallocarray, (void *memory, size_t count, size_t bytes), (memory, count, bytes))
-INSTEAD_OF(char *, strdup, (const char *text), (text))
+	if (!__builtin_mul_overflow(count, bytes, &all))
+		return arena_resize(memory, all);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static char *
+copy_of(const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+
+	return memcpy(arena_take(bytes), text, bytes);
+}
+
+#define INSTEAD_OF(type, name, parameters, call) \
+	type __wrap_##name parameters; \
+	type __wrap_##name parameters { return fails() ? NULL : call; }
+
+INSTEAD_OF(void *, malloc, (size_t bytes), arena_take(bytes))
+INSTEAD_OF(void *, calloc, (size_t count, size_t bytes), arena_take_zeroed(count, bytes))
+INSTEAD_OF(void *, realloc, (void *memory, size_t bytes), arena_resize(memory, bytes))
+INSTEAD_OF(void *, reallocarray, (void *memory, size_t count, size_t bytes), resize_array(memory, count, bytes))
+INSTEAD_OF(char *, strdup, (const char *text), copy_of(text))

@@ -1,7 +1,7 @@
 /*
  * Allocations that fail.  The program is linked with --wrap for the allocator, so
  * that every allocation of our own objects passes here; the kernel, loops and TLS
- * of the simulation take the real one, or hold faults off for a while.
+ * of the simulation go to the arena directly, or hold faults off for a while.
  */
 #ifndef TESTS_SIM_MEMORY_H
 #define TESTS_SIM_MEMORY_H
@@ -9,9 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *, size_t bytes);
 
 /* Counts from 0; then the n-th allocation fails, and `burst` - 1 behind it. 0: none. */
 void memory_plan(uint64_t n, unsigned burst);

@@ -10,7 +10,7 @@
 #include "tunnel/channel.h"
 #include "world.h"
 
-enum { UPSTREAMS = 64, OPENS = 64 };
+enum { UPSTREAMS = 64, OPENS = 64, BYTES_MOST = 60008, CHUNK = 2048, PART = 331 };
 
 struct sim_upstream {
 	int fd;
@@ -30,6 +30,9 @@ static struct sim_upstream upstreams[UPSTREAMS];
 static int upstream_count;		/* the highest that was ever used, and one */
 static struct open_record opens[OPENS];
 static bool upstream_is_up;
+/* Nobody had anything to do when the kernel had moved so often; before this time nobody has unless it moves. */
+static bool is_quiet;
+static uint64_t moves_seen, quiet_until_us;
 
 /* What the relay says of a client; the agent's lines are about the same flow again. */
 void
@@ -41,7 +44,9 @@ world_on_log(const char *event, const char *word, const char *client)
 	    strcmp(event, "hello-refused") != 0 && strcmp(event, "hello-abandoned") != 0)
 		return;
 	for (int i = 0; i < CLIENTS; i++) {
-		if (!clients[i].has_begun || strcmp(clients[i].address, client) != 0)
+		char address[ADDRESS_TEXT];
+
+		if (!clients[i].has_begun || strcmp(address_text(&clients[i].address, address), client) != 0)
 			continue;
 		if (!word && strcmp(event, "hello-abandoned") != 0)
 			sim_violated("%s of client %d has no reason", event, i);
@@ -125,27 +130,36 @@ __wrap_channel_free(struct channel *channel)
 
 /* ---- bytes ---- */
 
-static uint8_t
-byte_at(const struct sim_client *client, bool down, size_t offset)
-{
-	return (uint8_t)(offset * 131 + (offset >> 8) * 13 + (size_t)client->number * 17 + (down ? 7 : 0));
-}
+/* Each client, and each direction, has its part of one text. */
+static uint8_t text[CLIENTS * 2 * PART + BYTES_MOST];
 
 static void
-fill_bytes(const struct sim_client *client, bool down, size_t offset, uint8_t *out, size_t bytes)
+write_text(void)
 {
-	for (size_t i = 0; i < bytes; i++)
-		out[i] = byte_at(client, down, offset + i);
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (uint8_t)(i * 131 + (i >> 8) * 13);
+}
+
+static const uint8_t *
+bytes_of(const struct sim_client *client, bool down, size_t offset, size_t bytes)
+{
+	if (offset + bytes > BYTES_MOST)
+		sim_violated("client %d has %zu bytes, %s", client->number, offset + bytes, down ? "down" : "up");
+	return text + (size_t)(client->number * 2 + down) * PART + offset;
 }
 
 static void
 check_bytes(const struct sim_client *client, bool down, size_t offset, const uint8_t *data, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++) {
-		if (data[i] != byte_at(client, down, offset + i))
-			sim_violated("byte %zu of client %d, %s, is not the one that was sent", offset + i,
-			    client->number, down ? "from its upstream" : "to its upstream");
-	}
+	const uint8_t *sent = bytes_of(client, down, offset, bytes);
+	size_t i = 0;
+
+	if (memcmp(data, sent, bytes) == 0)
+		return;
+	while (data[i] == sent[i])
+		i++;
+	sim_violated("byte %zu of client %d, %s, is not the one that was sent", offset + i, client->number,
+	    down ? "from its upstream" : "to its upstream");
 }
 
 /* ---- upstreams ---- */
@@ -235,7 +249,6 @@ static bool
 upstream_write(struct sim_upstream *upstream)
 {
 	struct sim_client *client = upstream->client;
-	uint8_t data[2048];
 	size_t left;
 	ssize_t sent;
 
@@ -251,10 +264,9 @@ upstream_write(struct sim_upstream *upstream)
 		upstream->fin_sent = true;
 		return kernel_shutdown(upstream->fd) == 0;
 	}
-	if (left > sizeof data)
-		left = sizeof data;
-	fill_bytes(client, true, upstream->sent, data, left);
-	sent = kernel_send(upstream->fd, data, left);
+	if (left > CHUNK)
+		left = CHUNK;
+	sent = kernel_send(upstream->fd, bytes_of(client, true, upstream->sent, left), left);
 	if (sent > 0)
 		upstream->sent += (size_t)sent;
 	else if (errno != EAGAIN)
@@ -289,6 +301,7 @@ client_start(struct sim_event *event)
 
 	sim_self = CLIENT_PROCESS;
 	client->has_begun = true;
+	is_quiet = false;
 	client->relay = sim_below(RELAYS);
 	if (!relays[client->relay].is_up || relays[client->relay].is_draining)
 		client->relay ^= 1;
@@ -298,7 +311,7 @@ client_start(struct sim_event *event)
 	    client->up_total, client->down_total, client->resets_itself ? ", resets" : "",
 	    client->upstream_resets ? ", its upstream resets" : "");
 	if (client->fd >= 0)
-		kernel_local_text(client->fd, client->address);
+		client->address = kernel_local(client->fd);
 	/* Refused, or the answer never comes and the client gives up. */
 	client->is_over = client->fd < 0 || client->established_us == UINT64_MAX;
 	if (client->is_over && client->fd >= 0)
@@ -361,7 +374,7 @@ client_read(struct sim_client *client)
 static bool
 client_write(struct sim_client *client)
 {
-	uint8_t data[2048];
+	const uint8_t *data = client->hello + client->sent;
 	size_t total = client->hello_bytes + client->up_total, left = total - client->sent;
 	ssize_t sent;
 
@@ -380,11 +393,10 @@ client_write(struct sim_client *client)
 	}
 	if (client->sent < client->hello_bytes) {
 		left = client->hello_bytes - client->sent;
-		memcpy(data, client->hello + client->sent, left);
 	} else {
-		if (left > sizeof data)
-			left = sizeof data;
-		fill_bytes(client, false, client->sent - client->hello_bytes, data, left);
+		if (left > CHUNK)
+			left = CHUNK;
+		data = bytes_of(client, false, client->sent - client->hello_bytes, left);
 	}
 	sent = kernel_send(client->fd, data, left);
 	if (sent > 0)
@@ -419,14 +431,20 @@ client_step(struct sim_client *client)
 bool
 people_step(void)
 {
+	uint64_t moves = kernel_moves(CLIENT_PROCESS) + kernel_moves(UPSTREAM_PROCESS);
 	bool moved = false;
 
+	if (is_quiet && moves == moves_seen && clock_us() < quiet_until_us)
+		return false;
+	moves_seen = moves;
 	sim_self = CLIENT_PROCESS;
 	for (int i = 0; i < CLIENTS; i++)
 		moved |= client_step(&clients[i]);
 	sim_self = UPSTREAM_PROCESS;
 	for (int i = 0; i < upstream_count; i++)
 		moved |= upstream_step(&upstreams[i]);
+	is_quiet = !moved;
+	quiet_until_us = people_next_us();
 	return moved;
 }
 
@@ -454,8 +472,8 @@ people_draw(struct sim_client *client, int number, uint64_t start_ms, bool is_la
 		client->random[i] = (uint8_t)sim_random();
 	client->early_data = !is_last && sim_one_in(4);
 	client->hello_bytes = sim_hello(client->hello, client->name, NULL, client->random, client->early_data);
-	client->up_total = sim_below(sim_one_in(8) ? 60000 : 1500);
-	client->down_total = 8 + sim_below(sim_one_in(8) ? 60000 : 1500);
+	client->up_total = sim_below(sim_one_in(8) ? BYTES_MOST - 8 : 1500);
+	client->down_total = 8 + sim_below(sim_one_in(8) ? BYTES_MOST - 8 : 1500);
 	client->upstream_waits = sim_one_in(3);
 	client->resets_itself = !is_last && sim_one_in(8);
 	client->upstream_resets = !is_last && !client->resets_itself && sim_one_in(8);
@@ -500,11 +518,8 @@ people_are_over(void)
 void
 people_accepted(const struct address *peer, int relay, unsigned epoch)
 {
-	char text[ADDRESS_TEXT];
-
-	address_text(peer, text);
 	for (int i = 0; i < CLIENTS; i++) {
-		if (clients[i].has_begun && !clients[i].was_accepted && strcmp(clients[i].address, text) == 0) {
+		if (clients[i].has_begun && !clients[i].was_accepted && address_equals(&clients[i].address, peer)) {
 			clients[i].was_accepted = true;
 			clients[i].relay = (unsigned)relay;
 			clients[i].relay_epoch = epoch;
@@ -515,9 +530,12 @@ people_accepted(const struct address *peer, int relay, unsigned epoch)
 void
 people_reset(void)
 {
+	if (text[1] == 0)
+		write_text();
 	memset(clients, 0, sizeof clients);
 	memset(opens, 0, sizeof opens);
 	upstream_count = 0;
+	is_quiet = false;
 	for (int i = 0; i < UPSTREAMS; i++)
 		upstreams[i].fd = -1;
 	for (int i = 0; i < CLIENTS; i++)

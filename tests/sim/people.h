@@ -25,7 +25,7 @@ struct sim_client {
 	size_t reset_at;
 	unsigned log_lines, opens_without_fail, relay, relay_epoch;
 	bool was_accepted;
-	char address[ADDRESS_TEXT];
+	struct address address;
 };
 
 extern struct sim_client clients[CLIENTS];

@@ -100,7 +100,7 @@ bool kernel_is_open(int fd);
 /* An error waits to be told. */
 bool kernel_is_broken(int fd);
 unsigned kernel_open_count(int process);
-void kernel_local_text(int fd, char text[ADDRESS_TEXT]);
+struct address kernel_local(int fd);
 
 /* The system calls, as errno and the return value say. Also what recv(), send() ... are linked to. */
 ssize_t kernel_recv(int fd, void *, size_t);
@@ -109,7 +109,7 @@ int kernel_shutdown(int fd);
 int kernel_close(int fd);
 void kernel_reset_on_close(int fd);
 
-enum { SIM_FIRST_FD = 1000 };
+enum { SIM_FIRST_FD = 1000, SIM_FDS = 2048 };
 
 /* ---- loop.c ---- */
 
@@ -119,6 +119,8 @@ bool loops_turn(void);
 uint64_t loops_next_us(void);
 /* Turns this loop until nothing is left to do at this moment. */
 void loop_settle(struct loop *);
+/* What is waited for at this descriptor may be there now. */
+void loops_touch(int fd);
 /* Loops that were not freed. */
 unsigned loops_count(void);
 

@@ -23,6 +23,7 @@
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
 #include "memory.h"
+#include "arena.h"
 #include "sim.h"
 #include "world.h"
 
@@ -184,7 +185,7 @@ struct thread {
 struct thread *
 thread_start(const char *name, void (*run)(void *arg, struct loop *), void *arg)
 {
-	struct thread *thread = __real_calloc(1, sizeof *thread);
+	struct thread *thread = arena_take_zeroed(1, sizeof *thread);
 
 	(void)name;
 	thread->loop = loop_new();

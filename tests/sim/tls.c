@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "memory.h"
+#include "arena.h"
 #include "sim.h"
 #include "tunnel/buffer.h"
 
@@ -59,7 +60,7 @@ uses_key(const struct tls *tls)
 struct tls_config *
 tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 {
-	struct tls_config *config = __real_calloc(1, sizeof *config);
+	struct tls_config *config = arena_take_zeroed(1, sizeof *config);
 
 	(void)error;
 	config->holders = 1;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/clock_fake.h"
 #include "base/hash.h"
+#include "arena.h"
 #include "daemons.h"
 #include "memory.h"
 #include "people.h"
@@ -36,7 +37,7 @@ struct sim_process sim_processes[SIM_PROCESSES] = {
 int sim_self;
 
 static struct plan plans[PLANS];
-static unsigned agent_count, plan_count;
+static unsigned agent_count, plan_count, held_before;
 static bool has_faults;
 
 /* ---- faults ---- */
@@ -154,12 +155,12 @@ plan_faults(void)
 static uint64_t
 next_us(uint64_t until_us)
 {
-	uint64_t next = kernel_next_us();
+	uint64_t next = kernel_next_us(), of_loops = loops_next_us(), of_people = people_next_us();
 
-	if (loops_next_us() < next)
-		next = loops_next_us();
-	if (people_next_us() < next)
-		next = people_next_us();
+	if (of_loops < next)
+		next = of_loops;
+	if (of_people < next)
+		next = of_people;
 	if (next < until_us)
 		return next > clock_us() ? next : clock_us() + 1;
 	return until_us;
@@ -286,6 +287,7 @@ check_memory(void)
 static void
 begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
+	held_before = arena_held();
 	sim_seed(seed);
 	memory_plan(fail_at, burst);
 	clock_fake(1000000, 1700000000000000);
@@ -319,6 +321,8 @@ end(void)
 	kernel_stop();
 	if (loops_count() > 0)
 		sim_violated("%u loops are left", loops_count());
+	if (arena_held() != held_before)
+		sim_violated("%d pieces of memory are left", (int)(arena_held() - held_before));
 	if (daemons_rules_held() != 0)
 		sim_violated("settings are held %d times too often", daemons_rules_held());
 }

@@ -10,7 +10,8 @@
  *	  other way round
  *	- an orderly end means that all bytes came; what was cut is a reset
  *	- a hello with early data is opened again only after `fail`
- *	- the loops come to rest, no descriptor is used after its end, nothing is left over
+ *	- the loops come to rest, no descriptor is used after its end, nothing is left over: no
+ *	  descriptor, no loop, no piece of memory (that one not under a sanitizer, see arena.h)
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
