@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from lib import PROGRAMS
-from lib.tap import Failed, check
+from lib.tap import Failed, check, progress
 
 ROLES = {"agent": "agents", "relay": "relays", "server": "servers", "client": "clients"}
 PURPOSE = {"agent": "sslclient", "client": "sslclient", "relay": "sslserver", "server": "sslserver"}
@@ -17,6 +17,7 @@ def tool(*argv, data=None, timeout=120, **keys):
 		keys.pop("stdin")
 	done = subprocess.run([str(a) for a in argv], input=data, capture_output=True, text=True,
 		errors="replace", timeout=timeout, **keys)
+	progress()
 	return done.returncode, done.stdout, done.stderr
 
 

@@ -4,7 +4,7 @@ import ssl
 import struct
 import subprocess
 
-from .tap import check
+from .tap import check, progress
 
 
 def dial(port, first=b"", *, timeout=15, source=None):
@@ -113,6 +113,7 @@ def run(*argv, data=None, seconds=60, environment=None):
 	"""Runs a program: (exit status, standard output, standard error)."""
 	done = subprocess.run([str(a) for a in argv], input=data, capture_output=True, timeout=seconds,
 		stdin=subprocess.DEVNULL if data is None else None, env=environment)
+	progress()
 	return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 

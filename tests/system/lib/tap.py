@@ -6,7 +6,7 @@ import time
 import traceback
 
 _tests = []
-FILE_SECONDS = int(os.environ.get("FILE_SECONDS", "280"))	# make faults takes longer
+HANG_SECONDS = 280
 
 
 class Failed(Exception):
@@ -58,12 +58,18 @@ def skip(reason):
 	raise Skipped(reason)
 
 
+def progress():
+	"""A step of a test is done: not how long a file takes tells that it hangs, but that it comes no further."""
+	faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+
+
 def until(question, seconds=5, what=None):
 	"""Asks again and again until the answer is true, and returns it."""
 	deadline = time.monotonic() + seconds
 	while True:
 		answer = question()
 		if answer:
+			progress()
 			return answer
 		if time.monotonic() > deadline:
 			raise Failed(f"not within {seconds} s: {what or question}")
@@ -98,12 +104,12 @@ def _run(function):
 
 
 def main():
-	faulthandler.dump_traceback_later(FILE_SECONDS, exit=True)
 	wanted = sys.argv[1:]
 	tests = [t for t in _tests if not wanted or any(w in t.__name__ for w in wanted)]
 	print(f"1..{len(tests)}", flush=True)
 	failed = 0
 	for number, function in enumerate(tests, 1):
+		progress()
 		started = time.monotonic()
 		trouble, skipped = _run(function)
 		seconds = time.monotonic() - started
