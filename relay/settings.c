@@ -200,7 +200,7 @@ static const struct conf_row rows[] = {
 	REFUSE_ROW("timeout", REFUSE_TIMEOUT, "close"),
 	LIMIT_ROW("flows", CONF_NUMBER, flows, "100000", 1, 100 * MILLION),
 	LIMIT_ROW("flows_per_client", CONF_NUMBER, flows_per_client, "1000", 1, 100 * MILLION),
-	LIMIT_ROW("hello_timeout", CONF_DURATION, hello_ms, "3s", 100, SECONDS(60)),
+	LIMIT_ROW("hello_timeout", CONF_DURATION, hello_ms, "10s", 100, SECONDS(60)),
 	LIMIT_ROW("hello_bytes", CONF_SIZE, hello_bytes, "16KiB", 512, 65536),
 	LIMIT_ROW("hellos", CONF_NUMBER, hellos, "4096", 1, MILLION),
 	LIMIT_ROW("hellos_per_client", CONF_NUMBER, hellos_per_client, "64", 1, MILLION),

@@ -138,6 +138,19 @@ says_where_and_what_to_do(void **state)
 	}
 }
 
+/* Between connect and hello a client may decrypt its key, on a machine that has other things to do, too. */
+static void
+a_client_has_10_s_to_begin_unless_somebody_says_otherwise(void **state)
+{
+	char *said;
+
+	(void)state;
+	assert_true(read_text(HEAD ROUTE, &said));
+	assert_int_equal(settings.limits.hello_ms, 10000);
+	settings_wipe(&settings);
+	free(said);
+}
+
 static void
 a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn(void **state)
 {
@@ -168,6 +181,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_the_documented_example),
 		cmocka_unit_test(says_where_and_what_to_do),
+		cmocka_unit_test(a_client_has_10_s_to_begin_unless_somebody_says_otherwise),
 		cmocka_unit_test(a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn),
 		cmocka_unit_test(an_absent_file_is_not_a_bad_one),
 	};

@@ -12,19 +12,19 @@ from lib.client import reset
 NAME = "app.example.com"
 
 
-def static_route(scene, serve):
-	return scene.relay(routes=[route(NAME, scene.upstream(serve))])
+def static_route(scene, serve, **settings):
+	return scene.relay(routes=[route(NAME, scene.upstream(serve))], **settings)
 
 
-def agent(scene, serve, workers=1):
-	relay = scene.relay(workers=workers)
+def agent(scene, serve, workers=1, **settings):
+	relay = scene.relay(workers=workers, **settings)
 	scene.agent(relay, [passthrough(NAME, scene.upstream(serve))], authority().agent("agent", NAME),
 		workers=workers)
 	return relay
 
 
-def relay_and_agent_of_four_workers(scene, serve):
-	return agent(scene, serve, 4)
+def relay_and_agent_of_four_workers(scene, serve, **settings):
+	return agent(scene, serve, 4, **settings)
 
 
 PATHS = (static_route, agent, relay_and_agent_of_four_workers)
@@ -42,7 +42,7 @@ def passes_the_bytes_unchanged(scene, way):
 
 @test_over(*PATHS)
 def any_cutting_of_the_hello_is_the_same_hello(scene, way):
-	relay = way(scene, echo)
+	relay = way(scene, echo, limits={"hello_timeout": "60s"})	# a busy machine may sleep longer than it is asked to
 	wire = hello(NAME)
 	for step in (1, 2, 5, 100):
 		with dial(relay.port) as client:
