@@ -86,7 +86,8 @@ def parked_channels_of_a_revoked_agent_end(scene):
 	relay, (agent,) = tunnel(scene, pki, NAME)
 	with dial(relay.port, hello(NAME)):
 		pass
-	time.sleep(0.3)
+	relay.wait_event("flow-closed")
+	relay.wait_parked(5)	# one of them was used up
 	with_agent = relay.connections()
 	agent.freeze()		# what ends now is ended by the relay
 	pki.revoke("agent-" + NAME)

@@ -222,13 +222,13 @@ def sigterm_drains_the_relay(scene):
 @test
 def a_client_that_was_let_in_is_served_in_the_drain(scene):
 	relay = scene.relay()
-	scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
 	wire = hello(NAME)
-	client = scene.keep(dial(relay.port, wire[:100]))
-	time.sleep(0.2)
+	relay.wait_parked()
+	client = scene.keep(relay.wait_hello(lambda: dial(relay.port, wire[:100])))
 	relay.signal(signal.SIGTERM)
 	relay.wait_event("draining")
-	time.sleep(0.3)			# so that the agent has heard of it
+	agent.wait_event("relay-drains")
 	started = time.monotonic()
 	client.sendall(wire[100:])
 	equal(read_exactly(client, len(wire)), wire)
@@ -242,8 +242,7 @@ def a_client_that_is_routed_elsewhere_in_the_drain_is_served(scene):
 	relay = scene.relay(refuse={"no_agent": f"route:{OTHER}"},
 		routes=[route(NAME, "tcp://127.0.0.1:9"), route(OTHER, scene.upstream(echo))])
 	wire = hello(NAME)
-	client = scene.keep(dial(relay.port, wire[:100]))
-	time.sleep(0.2)
+	client = scene.keep(relay.wait_hello(lambda: dial(relay.port, wire[:100])))
 	relay.signal(signal.SIGTERM)
 	relay.wait_event("draining")
 	client.sendall(wire[100:])
@@ -291,6 +290,7 @@ def a_second_signal_may_come_at_any_moment(scene):
 def a_drain_whose_flows_are_over_does_not_time_out(scene):
 	relay = scene.relay(drain_timeout="500ms")
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	relay.wait_parked()	# what is being dialled counts as a client
 	agent.freeze()		# so that the goodbye takes its time
 	relay.signal(signal.SIGTERM)
 	equal(relay.wait(5), 0, "exit status")

@@ -154,6 +154,17 @@ class Daemon:
 		return until(lambda: len(found := self.events(word, **fields)) >= count and found, seconds,
 			f"{self.label} logs {word} {fields or ''}")
 
+	def wait_parked(self, count=4):
+		"""Until so many channels have been parked since the start: at first those that an agent dials unasked."""
+		self.wait_event("move", count=count, machine="channel", to="parked")
+
+	def wait_hello(self, dial):
+		"""What dial() gives, once the relay has accepted it and reads its hello; nobody else may dial meanwhile."""
+		before = len(self.events("move", machine="intake", to="hello"))
+		stream = dial()
+		self.wait_event("move", count=before + 1, machine="intake", to="hello")
+		return stream
+
 	def expect_events(self, word, count, what, **fields):
 		"""As many and no more. What is logged may be written after its client has the answer."""
 		equal(len(self.wait_event(word, count=count, **fields)), count, what)
