@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "relay/admission.h"
+#include "relay/limits.h"
 #include "relay/session_ref.h"
 #include "relay/pool.h"
 #include "relay/shared.h"
@@ -27,6 +28,7 @@ struct agent_channel {
 	struct session_ref *session_ref; /* held, from parking on */
 	struct address client;
 	bool awaits_pong, is_gone;
+	bool is_counted; /* in shared->channel_count */
 	struct timer ping;
 	struct task reap;
 };
@@ -51,6 +53,8 @@ go(struct agent_channel *self)
 	timer_clear(&self->ping);
 	admission_leave(self->place);
 	self->place = NULL;
+	if (self->is_counted)
+		limits_leave(&self->worker->shared->channel_count);
 	loop_later(self->worker->loop, &self->reap);
 	worker_shrank(self->worker);
 }
@@ -244,7 +248,13 @@ agent_channel_start(struct worker_context *worker, struct conn *conn)
 	LIST_INSERT_HEAD(&worker->channels, self, link);
 	task_init(&self->reap, reap, self);
 	timer_init(&self->ping, worker->loop, on_ping_time, self);
-	if (!shake(self, conn)) {
+	self->is_counted =
+	    limits_enter(&worker->shared->channel_count, worker->rules->limits.channels);
+	if (!self->is_counted) {
+		log_refused(
+		    self, "over-limit", "channels have all the descriptors that are theirs");
+		lose(self);
+	} else if (!shake(self, conn)) {
 		memory_short(lost_channel);
 		lose(self);
 	}

@@ -15,8 +15,9 @@
 enum { ENDED = 1, DAY_S = 24 * 3600, SOON_S = 30 * DAY_S };
 
 static void
-tell_facts(const struct settings *settings)
+tell_facts(const struct rules *rules)
 {
+	const struct settings *settings = &rules->settings;
 	const struct settings_limits *limits = &settings->limits;
 
 	printf("workers: %u\n", settings_worker_count(settings));
@@ -30,7 +31,7 @@ tell_facts(const struct settings *settings)
 	printf("agents may have: %" PRIu64 " sessions (%" PRIu64 " an identity), %" PRIu64
 	       " parked channels (%" PRIu64 "), %" PRIu64 " endpoints (%" PRIu64
 	       " a session), %" PRIu64 " flows an identity\n",
-	    limits->sessions, limits->sessions_per_identity, limits->channels,
+	    rules->limits.sessions, limits->sessions_per_identity, rules->limits.channels,
 	    limits->channels_per_identity, limits->endpoints, limits->endpoints_per_session,
 	    limits->flows_per_identity);
 	printf("flows a second: %" PRIu64 ", of a client %" PRIu64 ", of a name %" PRIu64
@@ -135,7 +136,8 @@ check_run(const char *path)
 	rules = rules_load(path, NULL, stderr, &failure);
 	if (!rules)
 		return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
-	tell_facts(&rules->settings);
+	tell_facts(rules);
+	limits_print(&rules->limits, &rules->settings, stdout);
 	if (rules->settings.connect_name) {
 		code = tell_certificate(&rules->settings);
 		trust_code = tell_trust(path, &rules->settings);

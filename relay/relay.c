@@ -98,13 +98,25 @@ is_reported_by_all(struct relay *relay, enum worker_event event)
 }
 
 static void
+log_up(const struct relay *relay)
+{
+	const struct limits *limits = &relay->reload.rules->limits;
+
+	log_audit(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
+	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()),
+	    log_u64("agent_descriptors", limits->agent_descriptors),
+	    log_u64("client_descriptors", limits->client_descriptors),
+	    log_u64("flows", limits->flows), log_u64("sessions", limits->sessions),
+	    log_u64("channels", limits->channels), log_u64("memory_mib", limits->memory >> 20));
+}
+
+static void
 tell_start(struct relay *relay)
 {
 	char status[128];
 
 	snprintf(status, sizeof status, "running, %u workers", relay->shared.worker_count);
-	log_audit(LOG_INFO, "relay-up", NULL, log_u64("workers", relay->shared.worker_count),
-	    log_str("version", VALISE_VERSION), log_i64("pid", getpid()));
+	log_up(relay);
 	ready_tell("READY=1", status);
 }
 
@@ -520,16 +532,15 @@ load_rules(struct relay *relay)
 }
 
 static void
-take_descriptors(const struct settings *settings)
+warn_of_descriptors(const struct rules *rules)
 {
-	uint64_t descriptors = socket_raise_limit();
-
-	if (descriptors / 2 < settings->limits.flows)
+	if (rules->limits.flows < rules->settings.limits.flows)
 		log_event(LOG_WARNING, "descriptors-few",
 		    "each flow takes two descriptors: raise the hard limit "
 		    "(LimitNOFILE= of the service, ulimit -Hn), or lower limits.flows",
-		    log_u64("descriptors", descriptors),
-		    log_u64("limits.flows", settings->limits.flows));
+		    log_u64("descriptors", rules->limits.descriptors),
+		    log_u64("limits.flows", rules->settings.limits.flows),
+		    log_u64("flows", rules->limits.flows));
 }
 
 static int
@@ -547,7 +558,7 @@ open_all(struct relay *relay)
 		return code;
 	log_init("valise-relay", (enum log_level)relay->reload.rules->settings.log.level,
 	    (enum log_format)relay->reload.rules->settings.log.format);
-	take_descriptors(&relay->reload.rules->settings);
+	warn_of_descriptors(relay->reload.rules);
 	if ((code = lock_out_others(&relay->reload.rules->settings)) != EX_OK)
 		return code;
 	if (!make_shared(relay) || !make_workers(relay))

@@ -105,11 +105,12 @@ void
 reload_set_bounds(const struct reload *reload)
 {
 	const struct settings_limits *limits = &reload->rules->settings.limits;
+	const struct limits *derived = &reload->rules->limits;
 	struct shared *shared = reload->shared;
-	struct admission_bounds hellos = { limits->hellos, limits->hellos_per_client,
+	struct admission_bounds hellos = { derived->hellos, limits->hellos_per_client,
 		limits->hello_memory };
-	struct admission_bounds agent_hellos = { limits->channel_handshakes,
-		limits->channel_handshakes, limits->hello_memory / 4 };
+	struct admission_bounds agent_hellos = { derived->agent_hellos, derived->agent_hellos,
+		limits->hello_memory / 4 };
 	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
 	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes,
 		0 };
@@ -117,14 +118,14 @@ reload_set_bounds(const struct reload *reload)
 		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,
 		    [USAGE_FLOWS] = limits->flows_per_identity,
 		    [USAGE_PARKED] = limits->channels_per_identity },
-		.in_all = { [USAGE_SESSIONS] = limits->sessions,
-		    [USAGE_PARKED] = limits->channels,
+		.in_all = { [USAGE_SESSIONS] = derived->sessions,
+		    [USAGE_PARKED] = derived->channels,
 		    [USAGE_ENDPOINTS] = limits->endpoints },
 	};
 
 	usage_set_bounds(shared->usage_table, &usage);
 	arrival_set_bounds(shared->rates, limits);
-	clients_set(shared->clients, limits->flows, limits->flows_per_client);
+	clients_set(shared->clients, derived->flows, limits->flows_per_client);
 	admission_set_bounds(shared->hellos, &hellos);
 	admission_set_bounds(shared->agent_hellos, &agent_hellos);
 	admission_set_bounds(shared->unknown_peers, &handshakes);

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/hash.h"
+#include "base/host.h"
+#include "base/socket.h"
 #include "pki/cert.h"
 #include "pki/key_pair.h"
 #include "relay/session_table.h"
@@ -166,6 +168,8 @@ rules_load(
 	counted->rules.path = path;
 	if (settings_read(&counted->rules.settings, path, messages, &unreadable) &&
 	    load_tls(&counted->rules, table, &report) && load_routes(&counted->rules, &report)) {
+		limits_derive(&counted->rules.limits, &counted->rules.settings,
+		    socket_raise_limit(), host_memory());
 		*failure = RULES_FINE;
 		return &counted->rules;
 	}

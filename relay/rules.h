@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include "relay/limits.h"
 #include "relay/settings.h"
 
 struct route_static;
@@ -19,6 +20,7 @@ struct tls_config;
 struct rules {
 	const char *path; /* borrowed */
 	struct settings settings;
+	struct limits limits;           /* those in force */
 	struct tls_config *channel_tls; /* NULL without a connect name */
 	struct route_static **static_route;
 	size_t static_count;

@@ -83,6 +83,7 @@ fill_rules(struct sim_relay *relay)
 
 	relay->rules.settings = relay_settings;
 	relay->rules.settings.connect_pattern[5] = (char)('0' + relay->process);
+	limits_derive(&relay->rules.limits, &relay->rules.settings, 65536, UINT64_MAX);
 	relay->rules.channel_tls = tls_config_new(&channel, NULL);
 	relay->statics[0] = route_static_new(&route);
 	relay->rules.static_route = relay->statics;

@@ -1,0 +1,134 @@
+/* Shares descriptors and memory out, by arithmetic alone: whoever loads the rules asks the system. */
+#include "relay/limits.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include "relay/settings.h"
+
+enum {
+	OWN = 64,          /* log, state, admin socket and those who ask, files that are read */
+	OWN_OF_WORKER = 8, /* epoll, eventfd, a listener's reserve, a resolver's sockets */
+	LEAST_OF_CLIENTS =
+	    4, /* so that a relay that was given hardly anything says so by working */
+};
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
+difference(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static void
+share_descriptors(struct limits *limits, const struct settings *settings, uint64_t descriptors)
+{
+	uint64_t workers = settings_worker_count(settings),
+		 asked = settings->limits.agent_descriptors;
+	uint64_t left;
+
+	limits->descriptors = descriptors;
+	limits->reserve = OWN + workers * (OWN_OF_WORKER + 2 * settings->listeners.count);
+	if (settings->connect_name)
+		limits->reserve += settings->limits.handshakes;
+	limits->reserve = least(limits->reserve, descriptors / 2);
+	left = descriptors - limits->reserve;
+	if (settings->connect_name)
+		limits->agent_descriptors =
+		    least(asked > 0 ? asked : left / 4, difference(left, LEAST_OF_CLIENTS));
+	limits->client_descriptors = left - limits->agent_descriptors;
+}
+
+/* Sessions and channels have parts of their own, so that channels of some do not keep out the sessions of
+ * others. */
+static void
+share_agents_part(struct limits *limits, const struct settings *settings)
+{
+	const struct settings_limits *asked = &settings->limits;
+	uint64_t left;
+
+	limits->agent_hellos = least(asked->channel_handshakes, limits->agent_descriptors / 4);
+	left = limits->agent_descriptors - limits->agent_hellos;
+	limits->sessions = least(asked->sessions, left / 2);
+	limits->channels = least(asked->channels, left - limits->sessions);
+}
+
+static void
+share_clients_part(struct limits *limits, const struct settings *settings)
+{
+	limits->hellos = least(settings->limits.hellos, limits->client_descriptors / 4);
+	limits->flows =
+	    least(settings->limits.flows, (limits->client_descriptors - limits->hellos) / 2);
+}
+
+void
+limits_derive(
+    struct limits *limits, const struct settings *settings, uint64_t descriptors, uint64_t memory)
+{
+	*limits = (struct limits){ 0 };
+	share_descriptors(limits, settings, descriptors);
+	share_agents_part(limits, settings);
+	share_clients_part(limits, settings);
+	limits->memory = settings->limits.memory;
+	if (limits->memory == SETTINGS_AUTO)
+		limits->memory = memory < UINT64_MAX ? memory / 2 : 0;
+}
+
+static void
+print_one(FILE *out, const char *key, uint64_t value, uint64_t asked)
+{
+	fprintf(out, "limits.%s: %" PRIu64, key, value);
+	if (asked > value)
+		fprintf(out, ", not %" PRIu64 ": there are too few descriptors", asked);
+	fputc('\n', out);
+}
+
+static void
+print_memory(const struct limits *limits, FILE *out)
+{
+	if (limits->memory > 0)
+		fprintf(out, "limits.memory: %" PRIu64 " MiB\n", limits->memory >> 20);
+	else
+		fprintf(out, "limits.memory: off\n");
+}
+
+void
+limits_print(const struct limits *limits, const struct settings *settings, FILE *out)
+{
+	const struct settings_limits *asked = &settings->limits;
+
+	fprintf(out,
+	    "descriptors: %" PRIu64 ", of these %" PRIu64 " for agents, %" PRIu64
+	    " for clients, %" PRIu64 " for the relay itself\n",
+	    limits->descriptors, limits->agent_descriptors, limits->client_descriptors,
+	    limits->reserve);
+	print_one(out, "flows", limits->flows, asked->flows);
+	print_one(out, "hellos", limits->hellos, asked->hellos);
+	if (settings->connect_name) {
+		print_one(out, "sessions", limits->sessions, asked->sessions);
+		print_one(out, "channels", limits->channels, asked->channels);
+	}
+	print_memory(limits, out);
+}
+
+bool
+limits_enter(_Atomic uint64_t *count, uint64_t most)
+{
+	uint64_t now = atomic_load(count);
+
+	do {
+		if (now >= most)
+			return false;
+	} while (!atomic_compare_exchange_weak(count, &now, now + 1));
+	return true;
+}
+
+void
+limits_leave(_Atomic uint64_t *count)
+{
+	atomic_fetch_sub(count, 1);
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env -S python3 -B
+"""Descriptors are shared out: agents cannot take those of clients, nor clients those of agents."""
+import re
+import struct
+
+from lib import *
+from lib.session import REFUSED, WELCOME, Session
+
+STATIC, MANY = "static.example.com", "many.example.com"
+SESSION_LIMIT = 9
+
+
+def tight(scene):
+	"""A relay with room for some 15 sessions and 47 flows."""
+	relay = scene.relay(start=False, routes=[route(STATIC, scene.upstream(echo))],
+		limits={"handshakes": 16, "channel_handshakes": 16, "flows_per_client": 1000})
+	relay.most_files = 256
+	return relay.start()
+
+
+def bounds(relay):
+	return relay.wait_event("relay-up")[0]
+
+
+def echoes(relay):
+	wire = hello(STATIC)
+	with dial(relay.port, wire) as client:
+		return read_exactly(client, len(wire)) == wire
+
+
+def fill_sessions(scene, relay):
+	"""Until one is refused: (how many came in, the code)."""
+	certificate = authority().agent("many", MANY)
+	for count in range(1000):
+		session = Session(relay, certificate)
+		session.hello()
+		if (last := session.next())[0] == WELCOME:
+			scene.keep(session)
+			continue
+		session.close()
+		equal(last[0], REFUSED)
+		return count, struct.unpack_from(">H", last[1], 4)[0]
+
+
+def fill_flows(scene, relay, count):
+	wire = hello(STATIC)
+	for _ in range(count):
+		read_exactly(scene.keep(dial(relay.port, wire)), len(wire))
+
+
+@test
+def check_and_the_start_say_how_many_each_may_have(scene):
+	relay = tight(scene)
+	status, out, err = run("prlimit", "--nofile=256:256", PROGRAMS["relay"], "check", "-c", relay.config_path)
+	equal(status, 0, err)
+	told = bounds(relay)
+	said = re.search(r"descriptors: (\d+), of these (\d+) for agents, (\d+) for clients, (\d+) for the relay",
+		out.decode())
+	whole, agents, clients, own = map(int, said.groups())
+	equal(whole, 256)
+	equal(agents + clients + own, 256)
+	equal((told["agent_descriptors"], told["client_descriptors"]), (agents, clients))
+	check(f"limits.flows: {told['flows']}, not 100000: there are too few descriptors" in out.decode(), out)
+	check(f"limits.sessions: {told['sessions']}, not 10000: " in out.decode(), out)
+	check(told["flows"] * 2 < clients and told["sessions"] + told["channels"] < agents, told)
+
+
+@test
+def sessions_leave_clients_alone(scene):
+	relay = tight(scene)
+	most = bounds(relay)["sessions"]
+	count, code = fill_sessions(scene, relay)
+	check(most * 3 // 4 <= count <= most, f"{count} of {most} sessions")	# one tenant gets nearly all
+	equal(code, SESSION_LIMIT)
+	equal(relay.wait_event("session-refused")[0]["code"], "session-limit")
+	fill_flows(scene, relay, bounds(relay)["flows"] - 1)
+	check(echoes(relay), "a client is served")
+	scene.streams.pop(0).close()
+	until(lambda: relay.events("session-down"), 5, "a session has ended")
+	equal(fill_sessions(scene, relay), (1, SESSION_LIMIT))
+	equal(relay.events("accept-paused"), [])
+
+
+@test
+def clients_leave_agents_alone(scene):
+	relay = tight(scene)
+	fill_flows(scene, relay, bounds(relay)["flows"])
+	with dial(relay.port, hello(STATIC)) as client:
+		equal(alert_of(client), 80)
+	for _ in range(60):	# hellos that never come
+		scene.keep(dial(relay.port))
+	served = "served.example.com"
+	scene.agent(relay, [terminate(served, scene.upstream(http))], authority().agent("agent", served))
+	scene.streams.pop(0).close()
+	until(lambda: curl(relay.port, served, authority().root)[:2] == (0, b"hello"), 10, "the agent's client is served")
+
+
+@test
+def surplus_channels_are_closed_and_the_others_serve(scene):
+	served = "served.example.com"
+	relay = scene.relay(start=False, limits={"agent_descriptors": 200, "sessions": 2},
+		pool={"least": 200})
+	relay.start()
+	most = bounds(relay)["channels"]
+	equal(most, 148)
+	scene.agent(relay, [terminate(served, scene.upstream(http))], authority().agent("agent", served))
+	relay.wait_event("channel-refused", code="over-limit")
+	for _ in range(60):
+		equal(curl(relay.port, served, authority().root)[:2], (0, b"hello"))
+
+
+@test
+def a_reload_changes_how_many_sessions_there_may_be(scene):
+	relay = scene.relay(limits={"agent_descriptors": 40, "channel_handshakes": 4})
+	before, _ = fill_sessions(scene, relay)
+	relay.settings["limits"]["agent_descriptors"] = 80
+	relay.write(relay.settings)
+	relay.reload()
+	relay.wait_event("reloaded")
+	more, code = fill_sessions(scene, relay)
+	equal(code, SESSION_LIMIT)
+	check(10 <= before <= 18 and 10 <= more <= 20, f"{before} sessions, and {more} more")
+
+
+main()
