@@ -93,6 +93,7 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings, const 
 	endpoint->forgives_truncation = settings->eof_without_close_notify == EOF_FIN;
 	endpoint->bounds.half_closed_ms = settings->half_closed_ms;
 	endpoint->bounds.idle_ms = settings->idle_ms;
+	endpoint->bounds.stall_ms = settings->stall_ms;
 	if (settings->terminates &&
 	    !load_termination(endpoint, &settings->termination, state_dir, previous, why))
 		return false;

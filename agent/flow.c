@@ -226,12 +226,14 @@ on_pumped(void *arg, enum pump_end how)
 static void
 join(struct agent_flow *flow, struct stream *client, struct stream *upstream)
 {
+	struct pump_settings bounds = flow->endpoint->bounds;
+
 	move(flow, JOINED);
 	flow->joined_at_ms = clock_ms();
 	flow->sealed = NULL;
 	flow->client = NULL;
-	flow->pump = pump_new(
-	    flow->context->loop, client, upstream, &flow->endpoint->bounds, on_pumped, flow);
+	bounds.stalls = flow->context->stalls;
+	flow->pump = pump_new(flow->context->loop, client, upstream, &bounds, on_pumped, flow);
 	if (!flow->pump)
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
 	tls_driver_wipe(&flow->setup->driver);

@@ -24,6 +24,7 @@ struct agent_flow;
 struct endpoint_table;
 struct pooled_channel;
 struct resolver;
+struct stalls;
 LIST_HEAD(agent_flow_list, agent_flow);
 
 enum { AGENT_FLOW_HANDSHAKE_MS = 10000 };
@@ -33,6 +34,7 @@ struct agent_flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct endpoint_table *endpoint_table;
+	struct stalls *stalls; /* of the joined flows */
 	bool is_draining;
 };
 

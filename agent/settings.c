@@ -140,6 +140,8 @@ static const struct conf_row endpoint_rows[] = {
 	    .words = eof_words },
 	{ "idle_timeout", CONF_DURATION, AT(endpoint_settings, idle_ms), .fallback = "0",
 	    .least = 0, .most = HOURS(24 * 365) },
+	{ "stall_timeout", CONF_DURATION, AT(endpoint_settings, stall_ms), .fallback = "0",
+	    .least = 0, .most = HOURS(24 * 365) },
 	{ "half_close_timeout", CONF_DURATION, AT(endpoint_settings, half_closed_ms),
 	    .fallback = "60s", .least = 0, .most = HOURS(24 * 365) },
 	{ 0 }

@@ -50,7 +50,7 @@ struct endpoint_settings {
 	struct upstream_settings upstream;
 	uint64_t weight;
 	int eof_without_close_notify; /* enum eof_policy */
-	uint64_t idle_ms, half_closed_ms;
+	uint64_t idle_ms, half_closed_ms, stall_ms;
 };
 
 struct agent_settings {

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "tunnel/pump.h"
 
 enum { JUDGE_EVERY_MS = 30000, ORDER_ERROR = 320, WORKER_NAME = 24 };
 
@@ -46,6 +47,7 @@ struct agent_worker {
 	struct agent_flow_context context;
 	struct channel_orders orders; /* not taken by a flow yet */
 	struct agent_flow_list flows;
+	struct stalls stalls;
 	struct timer judge;
 };
 
@@ -304,6 +306,7 @@ run(void *arg, struct loop *loop)
 	struct agent_worker *worker = arg;
 
 	worker->context.loop = loop;
+	pump_stalls_init(&worker->stalls, loop, NULL);
 	timer_init(&worker->judge, loop, on_judge, worker);
 	timer_set(&worker->judge, JUDGE_EVERY_MS);
 	loop_run(loop);
@@ -319,6 +322,7 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 		return NULL;
 	worker->workers = workers;
 	worker->context.resolver = workers->resolver;
+	worker->context.stalls = &worker->stalls;
 	worker->context.endpoint_table = endpoint_table_hold(table);
 	LIST_INIT(&worker->orders);
 	LIST_INIT(&worker->flows);
@@ -340,6 +344,7 @@ end_all(void *data)
 	while (!LIST_EMPTY(&worker->flows))
 		on_flow_over(worker, LIST_FIRST(&worker->flows));
 	timer_clear(&worker->judge);
+	stalls_wipe(&worker->stalls);
 	loop_stop(worker->context.loop);
 }
 

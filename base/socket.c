@@ -2,6 +2,7 @@
 #include "base/socket.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -143,6 +144,26 @@ socket_health(int fd, uint64_t silent_ms)
 	else if (info.tcpi_retransmits == 0)
 		return SOCKET_PENDING;
 	return info.tcpi_last_ack_recv > silent_ms ? SOCKET_SILENT : SOCKET_PENDING;
+}
+
+uint64_t
+socket_queued(int fd)
+{
+	int queued = 0;
+
+	return ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0 ? (uint64_t)queued : 0;
+}
+
+uint64_t
+socket_memory(int fd)
+{
+	uint32_t held[SK_MEMINFO_VARS] = { 0 };
+	socklen_t bytes = sizeof held;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, held, &bytes) < 0)
+		return 0;
+	return (uint64_t)held[SK_MEMINFO_RMEM_ALLOC] + held[SK_MEMINFO_WMEM_QUEUED] +
+	    held[SK_MEMINFO_FWD_ALLOC] + held[SK_MEMINFO_BACKLOG];
 }
 
 uint64_t

@@ -39,6 +39,10 @@ enum socket_health {
  * closed window as well, but the kernel sends those as rarely as every two minutes: so it waits
  * 2.5 times as long there, for which silent_ms should be 60 s. */
 enum socket_health socket_health(int fd, uint64_t silent_ms);
+/* Bytes that were written and that the peer's kernel has not acknowledged. */
+uint64_t socket_queued(int fd);
+/* What the kernel holds for this socket, both ways (SO_MEMINFO); a system call. */
+uint64_t socket_memory(int fd);
 /* As many descriptors as the hard limit allows: the soft one is often 1024, and a flow takes two.
  * Returns how many there may be now. */
 uint64_t socket_raise_limit(void);

@@ -334,12 +334,24 @@ client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t f
 	return NULL;
 }
 
+/* A static route has times of its own. */
+static struct pump_settings
+patience_of(const struct flow *flow)
+{
+	const struct settings *settings = &flow->rules->settings;
+	const struct route_static_settings *route =
+	    flow->static_route ? route_static_config(flow->static_route) : NULL;
+
+	return (struct pump_settings){ .half_closed_ms = settings->half_closed_ms,
+		.idle_ms = route ? route->idle_ms : 0,
+		.stall_ms = route ? route->stall_ms : settings->stall_ms,
+		.stalls = &flow->worker->stalls };
+}
+
 void
 flow_join(struct flow *flow, struct stream *far, const void *front, size_t front_bytes, size_t from)
 {
-	struct pump_settings settings = { .half_closed_ms = flow->rules->settings.half_closed_ms,
-		.idle_ms =
-		    flow->static_route ? route_static_config(flow->static_route)->idle_ms : 0 };
+	struct pump_settings settings = patience_of(flow);
 	struct stream *near;
 
 	watch_wipe(&flow->client);

@@ -48,7 +48,7 @@ struct route_static_settings {
 	size_t alpn_count;
 	const char *target; /* "host:port" or "unix:/path" */
 	int proxy_version;  /* 0 none */
-	uint64_t idle_ms;
+	uint64_t idle_ms, stall_ms;
 };
 /* Copies; NULL when memory is short. */
 struct route_static *route_static_new(const struct route_static_settings *);

@@ -138,6 +138,7 @@ load_routes(struct rules *rules, struct conf_report *report)
 			.alpn_count = route->alpn.count,
 			.target = route->upstream.parsed.target,
 			.idle_ms = route->idle_ms,
+			.stall_ms = route->stall_ms,
 			.proxy_version = (int)route->upstream.proxy_protocol };
 
 		rules->static_route[rules->static_count] = route_static_new(&facts);

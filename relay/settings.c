@@ -178,6 +178,8 @@ static const struct conf_row route_rows[] = {
 	    .table = upstream_rows, .scalar = "url" },
 	{ "idle_timeout", CONF_DURATION, AT(settings_route, idle_ms), .fallback = "0", .least = 0,
 	    .most = HOURS(24 * 365) },
+	{ "stall_timeout", CONF_DURATION, AT(settings_route, stall_ms), .fallback = "0", .least = 0,
+	    .most = HOURS(24 * 365) },
 	{ 0 }
 };
 
@@ -261,6 +263,8 @@ static const struct conf_row rows[] = {
 	    .least = SECONDS(1), .most = HOURS(1) },
 	{ "half_close_timeout", CONF_DURATION, AT(settings, half_closed_ms), .fallback = "60s",
 	    .least = 0, .most = HOURS(24 * 365) },
+	{ "stall_timeout", CONF_DURATION, AT(settings, stall_ms), .fallback = "0", .least = 0,
+	    .most = HOURS(24 * 365) },
 	{ "drain_timeout", CONF_DURATION, AT(settings, drain_ms), .fallback = "30s", .least = 0,
 	    .most = HOURS(24) },
 	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = state_dir },

@@ -39,7 +39,7 @@ struct settings_route {
 	struct conf_mark depth_mark;
 	struct conf_texts alpn;
 	struct settings_upstream upstream;
-	uint64_t idle_ms;
+	uint64_t idle_ms, stall_ms;
 	char pattern[NAME_SIZE]; /* derived: normalised */
 };
 
@@ -83,7 +83,7 @@ struct settings {
 	struct refuse_rule rules[REFUSALS]; /* derived */
 	struct settings_limits limits;
 	uint64_t pool_least, pool_most, pool_ping_ms;
-	uint64_t tolerance_ms, half_closed_ms, drain_ms;
+	uint64_t tolerance_ms, half_closed_ms, stall_ms, drain_ms;
 	char *state_dir;
 	char *admin_socket, *admin_http;
 	struct conf_mark admin_http_mark;

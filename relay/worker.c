@@ -23,6 +23,7 @@
 #include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/worker_context.h"
+#include "tunnel/pump.h"
 
 enum { GOODBYE_MS = 1500 };
 
@@ -397,6 +398,7 @@ let_go(struct worker *worker)
 	timer_clear(&worker->goodbye);
 	close_ports(worker);
 	cut_flows(worker);
+	stalls_wipe(&worker->context.stalls);
 	refuse_cut_all(&worker->context.lingers);
 	agent_session_cut_all(&worker->context);
 	agent_channel_cut_all(&worker->context);
@@ -420,6 +422,7 @@ run(void *arg, struct loop *loop)
 
 	worker->context.loop = loop;
 	refuse_lingers_init(&worker->context.lingers, loop, on_linger_end, worker);
+	pump_stalls_init(&worker->context.stalls, loop, NULL);
 	timer_init(&worker->goodbye, loop, on_goodbye_time, worker);
 	report(worker, open_ports(worker) ? WORKER_LISTENS : WORKER_FAILED);
 	loop_run(loop);

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 #include "base/loop.h"
 #include "relay/refuse.h"
+#include "tunnel/stalls.h"
 
 struct agent_channel;
 struct agent_session;
@@ -35,6 +36,7 @@ struct worker_context {
 	struct worker_sessions sessions;
 	struct worker_channels channels;
 	struct lingers lingers;
+	struct stalls stalls; /* of the joined flows */
 	bool draining;
 	void (*on_shrank)(struct worker_context *);
 };

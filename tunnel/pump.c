@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/socket.h"
-#include "tunnel/buffer.h"
+#include "tunnel/pump_private.h"
 
 enum {
 	SCRATCH_BYTES = 64 * 1024,
@@ -28,7 +28,6 @@ enum {
 	DELIVERY_STEP_MS = 50,
 };
 
-enum state { FLOWING, FINISHING, DONE, CUT, STATES };
 static const unsigned may_move[STATES] = {
 	[FLOWING] = 1u << FINISHING | 1u << CUT,
 	[FINISHING] = 1u << DONE | 1u << CUT,
@@ -38,36 +37,6 @@ static const char *const state_name[STATES] = {
 	[FINISHING] = "finishing",
 	[DONE] = "done",
 	[CUT] = "cut",
-};
-
-/* Invariant: a half reads only while `kept` is empty and all that `to` holds has been flushed. */
-struct half {
-	struct pump *pump;
-	struct stream *from, *to;
-	enum state state;
-	bool is_flushed;               /* `to` holds nothing from before that waits for our write */
-	struct buffer kept;            /* read, not yet taken by `to` */
-	enum io read_wait, write_wait; /* what it waits for on `from` and on `to`; IO_OK:
-					 * nothing */
-	bool has_more;                 /* stopped by the turn's budget, not by a stream */
-	uint64_t count;
-};
-
-struct pump {
-	struct loop *loop;
-	struct half half[2];   /* from a, from b */
-	struct watch watch[2]; /* a, b */
-	struct timer timer;
-	struct task task;
-	struct pump_settings settings;
-	uint64_t active_ms; /* when the last byte moved */
-	bool is_probing;    /* the timer is set for a standstill */
-	bool is_watchful;   /* something was written that may not have been answered yet */
-	bool is_settling, is_delivering, is_over, is_freed;
-	struct half *lingering; /* whose stream's alert may still be read; all else is over */
-	enum pump_end end;
-	void (*on_over)(void *arg, enum pump_end);
-	void *arg;
 };
 
 static thread_local uint8_t scratch[SCRATCH_BYTES];
@@ -82,6 +51,7 @@ pump_end_word(enum pump_end end)
 		[PUMP_HALF_CLOSED] = "half-closed",
 		[PUMP_IDLE] = "idle",
 		[PUMP_SILENT] = "peer-silent",
+		[PUMP_STALLED] = "stalled",
 		[PUMP_STOPPED] = "stopped",
 	};
 	return words[end];
@@ -100,7 +70,7 @@ mask_of(enum io io)
 }
 
 static void
-move(struct half *half, enum state to)
+move(struct half *half, enum half_state to)
 {
 	assert(may_move[half->state] & 1u << to);
 	log_move("half", log_object("half", half), state_name[half->state], state_name[to]);
@@ -113,6 +83,7 @@ end(struct pump *pump, enum pump_end why)
 {
 	pump->is_over = true;
 	pump->end = why;
+	pump_leave_stalls(pump);
 	for (int i = 0; i < 2; i++) {
 		watch_wipe(&pump->watch[i]);
 		buffer_drop(&pump->half[i].kept);
@@ -121,9 +92,8 @@ end(struct pump *pump, enum pump_end why)
 	loop_later(pump->loop, &pump->task);
 }
 
-/* The flow breaks off without an orderly end: both sides are told by a reset. */
-static void
-break_off(struct pump *pump, enum pump_end why)
+void
+pump_break_off(struct pump *pump, enum pump_end why)
 {
 	for (int i = 0; i < 2; i++)
 		if (pump->half[i].from)
@@ -190,7 +160,7 @@ linger(struct pump *pump)
 	else if (io == IO_OK)
 		end(pump, reset_of(half));
 	else
-		break_off(pump, reset_of(half));
+		pump_break_off(pump, reset_of(half));
 }
 
 /* Resets the other side at once: only the peer with the alert needs time. */
@@ -200,6 +170,7 @@ start_lingering(struct half *half)
 	struct pump *pump = half->pump;
 	struct half *back = other(half);
 	pump->lingering = half;
+	pump_leave_stalls(pump);
 	half->read_wait = half->write_wait = back->read_wait = back->write_wait = IO_OK;
 	watch_wipe(&pump->watch[back - pump->half]);
 	stream_reset(back->from);
@@ -216,7 +187,7 @@ break_reading(struct half *half, enum io io)
 	if (io == IO_FAILED && must_wait(stream_linger(half->from)))
 		start_lingering(half);
 	else
-		break_off(half->pump, reset_of(half));
+		pump_break_off(half->pump, reset_of(half));
 }
 
 /* Bytes are lost. What the peer said before it stopped listening may still stand in its stream: a
@@ -271,7 +242,7 @@ pass(struct half *half, size_t *bytes)
 }
 
 static void
-run_half(struct half *half)
+move_bytes(struct half *half)
 {
 	size_t moved = 0, bytes = 0;
 	half->read_wait = half->write_wait = IO_OK;
@@ -290,6 +261,15 @@ run_half(struct half *half)
 	half->has_more = half->state == FLOWING && moved >= TURN_BYTES;
 	if (half->state == FINISHING)
 		finish(half);
+}
+
+static void
+run_half(struct half *half)
+{
+	uint64_t before = half->count;
+	move_bytes(half);
+	if (!half->pump->is_over && !half->pump->lingering)
+		pump_keep_stall(half, half->count != before);
 }
 
 static void
@@ -396,7 +376,7 @@ deliver(struct pump *pump, struct half *cut)
 	pump->is_delivering = true;
 	if (stream_is_broken(reader) || clock_ms() - pump->active_ms >= pump->settings.silent_ms ||
 	    socket_health(reader->fd, pump->settings.silent_ms) != SOCKET_PENDING) {
-		break_off(pump, reset_of(other(cut)));
+		pump_break_off(pump, reset_of(other(cut)));
 		return;
 	}
 	for (int i = 0; i < 2; i++)
@@ -416,7 +396,7 @@ on_time(void *arg)
 		return;
 	}
 	if (pump->lingering) {
-		break_off(pump, reset_of(pump->lingering));
+		pump_break_off(pump, reset_of(pump->lingering));
 		return;
 	}
 	if (pump->is_delivering) {
@@ -429,9 +409,9 @@ on_time(void *arg)
 	if (broken)
 		break_reading(broken, IO_RESET);
 	else if (patience && silent >= patience)
-		break_off(pump, why);
+		pump_break_off(pump, why);
 	else if (is_silent(pump))
-		break_off(pump, PUMP_SILENT);
+		pump_break_off(pump, PUMP_SILENT);
 	else
 		keep_time(pump);
 }
@@ -461,7 +441,7 @@ wind_up(struct pump *pump)
 {
 	struct half *cut = find_cut(pump);
 	if (cut && other(cut)->state == CUT)
-		break_off(pump, reset_of(other(cut)));
+		pump_break_off(pump, reset_of(other(cut)));
 	else if (cut && other(cut)->state == DONE)
 		deliver(pump, cut);
 	else if (pump->half[0].state == DONE && pump->half[1].state == DONE)
@@ -476,7 +456,7 @@ static void
 run(struct pump *pump, unsigned halves)
 {
 	uint64_t before = pump->half[0].count + pump->half[1].count;
-	enum state was[2] = { pump->half[0].state, pump->half[1].state };
+	enum half_state was[2] = { pump->half[0].state, pump->half[1].state };
 	for (int i = 0; i < 2 && !pump->is_over && !pump->lingering; i++)
 		if (halves & 1u << i)
 			run_half(&pump->half[i]);
@@ -581,7 +561,7 @@ pump_free(struct pump *pump)
 	if (!pump || pump->is_freed)
 		return;
 	if (!pump->is_over)
-		break_off(pump, PUMP_STOPPED);
+		pump_break_off(pump, PUMP_STOPPED);
 	stream_free(pump->half[0].from);
 	stream_free(pump->half[1].from);
 	pump->is_freed = true;
@@ -592,7 +572,7 @@ void
 pump_stop(struct pump *pump)
 {
 	if (!pump->is_over)
-		break_off(pump, PUMP_STOPPED);
+		pump_break_off(pump, PUMP_STOPPED);
 }
 
 uint64_t

@@ -28,6 +28,7 @@
 #define TUNNEL_PUMP_H
 
 #include "base/loop.h"
+#include "tunnel/stalls.h"
 #include "tunnel/stream.h"
 
 struct pump;
@@ -39,6 +40,7 @@ enum pump_end {
 	PUMP_HALF_CLOSED, /* one direction ended and the other was silent for too long */
 	PUMP_IDLE,        /* idle_ms without a byte */
 	PUMP_SILENT,      /* a peer's kernel has not answered for too long; both were reset */
+	PUMP_STALLED,     /* a peer has taken nothing for stall_ms; both were reset */
 	PUMP_STOPPED,     /* pump_stop() */
 	PUMP_ENDS
 };
@@ -48,7 +50,16 @@ struct pump_settings {
 	uint64_t half_closed_ms; /* 0: for ever */
 	uint64_t idle_ms;        /* 0: none */
 	uint64_t silent_ms;      /* socket_health(); 0: 60 s */
+	uint64_t stall_ms;       /* how long a peer may take nothing of what there is for it; 0: for
+				  * ever; kept to within two seconds */
+	struct stalls *stalls;   /* of this loop, by pump_stalls_init(); NULL: nobody keeps count */
 };
+
+/* Makes the list in which a loop's pumps stand while somebody does not take his bytes.  on_held is
+ * told, with the pump's arg, what a standstill of two seconds or more holds of our memory and of the
+ * kernel's (SO_MEMINFO of both sockets), again each second, and 0 when all was taken or the flow is
+ * over. */
+void pump_stalls_init(struct stalls *, struct loop *, void (*on_held)(void *arg, uint64_t bytes));
 
 /* Adopts both streams. on_over is called once, never inside this call; the owner then calls
  * pump_free(). NULL when memory is short (both are reset and freed). */
@@ -58,6 +69,9 @@ struct pump *pump_new(struct loop *, struct stream *a, struct stream *b,
 void pump_free(struct pump *);
 /* Resets both sides; on_over(PUMP_STOPPED) follows at the end of the turn. */
 void pump_stop(struct pump *);
+
+/* How long one of the two peers has taken nothing of what there is for it; 0: both have all. */
+uint64_t pump_stalled_ms(const struct pump *);
 
 uint64_t pump_bytes_from_a(const struct pump *); /* read from a and written to b */
 uint64_t pump_bytes_from_b(const struct pump *);

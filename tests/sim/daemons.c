@@ -20,6 +20,7 @@
 #include "relay/route.h"
 #include "relay/session_table.h"
 #include "relay/usage.h"
+#include "tunnel/pump.h"
 #include "world.h"
 
 const char *const relay_target[RELAYS] = { "relay0.sim:443", "relay1.sim:443" };
@@ -131,6 +132,7 @@ relay_up(struct sim_relay *relay)
 		*worker = (struct worker_context){ .shared = shared, .loop = loop_new(), .rules = &relay->rules,
 			.on_shrank = on_shrank };
 		refuse_lingers_init(&worker->lingers, worker->loop, on_linger_end, worker);
+		pump_stalls_init(&worker->stalls, worker->loop, NULL);
 	}
 	relay->is_up = true;
 	relay->is_draining = false;
@@ -151,6 +153,7 @@ relay_down(struct sim_relay *relay)
 
 		intake_cut_all(worker);
 		flow_cut_all(worker, "relay-stopped");
+		stalls_wipe(&worker->stalls);
 		refuse_cut_all(&worker->lingers);
 		agent_session_cut_all(worker);
 		agent_channel_cut_all(worker);

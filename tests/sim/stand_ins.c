@@ -103,6 +103,20 @@ socket_health(int fd, uint64_t silent_ms)
 	return SOCKET_QUIET;
 }
 
+uint64_t
+socket_queued(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+uint64_t
+socket_memory(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
 void
 socket_reset_on_close(int fd)
 {

@@ -80,4 +80,37 @@ def a_reader_that_pauses_gets_all_of_it_through_tls(scene):
 	check(got > 20000000, f"{got} bytes")
 
 
+def ended(daemon, reason):
+	return daemon.wait_event("flow-closed", 20, reason=reason)[0]
+
+
+@test
+def a_route_and_an_endpoint_may_bound_a_standstill(scene):
+	"""And nobody else is ended for one."""
+	agents, patient = "served.example.com", "patient.example.com"
+	pouring = scene.upstream(pour)
+	relay = scene.relay(routes=[dict(route(NAME, pouring), stall_timeout="3s"), route(patient, pouring)])
+	scene.agent(relay, [passthrough(agents, pouring, stall_timeout="3s")], authority().agent("other", agents))
+	alive = scene.keep(stalled_reader(relay.port, hello(patient)))
+	began = time.monotonic()
+	scene.keep(stalled_reader(relay.port))
+	equal(ended(relay, "stalled")["route"], NAME)
+	check(3 <= time.monotonic() - began < 10, f"after {time.monotonic() - began:.1f} s")
+	scene.keep(stalled_reader(relay.port, hello(agents)))
+	agent = scene.daemons[-1]
+	equal(ended(agent, "stalled")["server_name"], agents)
+	equal(ended(relay, "agent-reset")["server_name"], agents)
+	check(len(relay.events("flow-closed")) == 2, "the patient route's flow lives")
+	check(read_exactly(alive, 1 << 20), "and goes on")
+
+
+@test
+def the_relay_may_bound_flows_over_agents(scene):
+	relay = scene.relay(stall_timeout="3s")
+	scene.agent(relay, [passthrough(NAME, scene.upstream(pour))], authority().agent("agent", NAME))
+	scene.keep(stalled_reader(relay.port))
+	equal(ended(relay, "stalled")["server_name"], NAME)
+	ended(scene.daemons[-1], "client-reset")
+
+
 main()
