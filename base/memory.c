@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sysexits.h>
 #include "base/log.h"
 
@@ -27,4 +28,12 @@ int
 memory_exit_code(int otherwise)
 {
 	return memory_has_failed() ? EX_OSERR : otherwise;
+}
+
+uint64_t
+memory_used(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return (uint64_t)info.uordblks + info.hblkhd;
 }

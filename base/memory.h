@@ -8,6 +8,7 @@
 #define BASE_MEMORY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Logs `memory-short` at level error, limited as if all came from one client; needs no memory itself.
  * `lost` completes "lost=", as in "a flow". */
@@ -21,5 +22,9 @@ void memory_begin(void);
 bool memory_has_failed(void);
 /* EX_OSERR if so, else `otherwise`. */
 int memory_exit_code(int otherwise);
+
+/* Bytes that are allocated at the moment, in all threads and by libraries, too; what was freed does
+ * not count.  It walks through what is free, so ask seldom. */
+uint64_t memory_used(void);
 
 #endif

@@ -52,6 +52,8 @@ struct flow {
 	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
 
 	struct pump *pump;
+	struct shares_place *stalled; /* while it stands still: flow_stall.c */
+	uint64_t stalled_bytes, stalled_own; /* of these in our buffers */
 	struct watch client;
 	struct timer attempt, whole;
 	uint64_t ready_us;  /* when joined */

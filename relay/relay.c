@@ -17,9 +17,11 @@
 #include "base/rate.h"
 #include "base/ready.h"
 #include "base/resolver.h"
+#include "base/shares.h"
 #include "base/socket.h"
 #include "relay/admission.h"
 #include "relay/clients.h"
+#include "relay/flow_stall.h"
 #include "relay/name_flows.h"
 #include "relay/recent_peers.h"
 #include "relay/reload.h"
@@ -214,6 +216,7 @@ on_tick(void *arg)
 		reload_poll_trust(&relay->reload);
 	else
 		reload_poll(&relay->reload);
+	flow_stall_set_bound(&relay->shared, relay->reload.rules->limits.memory);
 	timer_set(&relay->tick, TICK_MS);
 }
 
@@ -302,7 +305,8 @@ make_queues(struct shared *shared)
 {
 	static const struct admission_bounds none = { 0 };
 
-	return (shared->clients = clients_new(0, 0)) && (shared->rates = rate_table_new()) &&
+	return (shared->stalled = shares_new(SHARES_OLDEST)) &&
+	    (shared->clients = clients_new(0, 0)) && (shared->rates = rate_table_new()) &&
 	    (shared->name_flows = name_flows_new()) && (shared->hellos = admission_new(&none)) &&
 	    (shared->agent_hellos = admission_new(&none)) &&
 	    (shared->unknown_peers = admission_new(&none)) &&
@@ -594,6 +598,7 @@ close_all(struct relay *relay)
 	name_flows_free(shared->name_flows);
 	rate_table_free(shared->rates);
 	clients_free(shared->clients);
+	shares_free(shared->stalled);
 	route_table_free(shared->routes);
 	rules_release(relay->reload.rules);
 	session_table_free(shared->session_table);

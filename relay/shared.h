@@ -15,6 +15,7 @@ struct recent_peers;
 struct clients;
 struct resolver;
 struct session_table;
+struct shares;
 struct routes;
 struct worker;
 struct usage_table;
@@ -33,6 +34,7 @@ struct shared {
 	struct admission *unknown_peers; /* session handshakes, by /32 and /48 */
 	struct admission *known_peers; /* the same, from where an agent has authenticated lately */
 	struct admission *channels;    /* channel handshakes */
+	struct shares *stalled;        /* relay/flow_stall.h */
 	struct resolver *resolver;
 	struct trustwatch *trustwatch;
 	struct worker **workers;
@@ -41,6 +43,7 @@ struct shared {
 	pthread_cond_t end;       /* all workers have let go of what they had */
 	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
+	_Atomic uint64_t stalled_own;   /* what stalled flows hold of our memory */
 	_Atomic uint64_t channel_count; /* within relay/limits.h */
 };
 

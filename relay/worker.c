@@ -18,6 +18,7 @@
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
 #include "relay/flow.h"
+#include "relay/flow_stall.h"
 #include "relay/intake.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
@@ -422,7 +423,7 @@ run(void *arg, struct loop *loop)
 
 	worker->context.loop = loop;
 	refuse_lingers_init(&worker->context.lingers, loop, on_linger_end, worker);
-	pump_stalls_init(&worker->context.stalls, loop, NULL);
+	pump_stalls_init(&worker->context.stalls, loop, flow_on_held);
 	timer_init(&worker->goodbye, loop, on_goodbye_time, worker);
 	report(worker, open_ports(worker) ? WORKER_LISTENS : WORKER_FAILED);
 	loop_run(loop);

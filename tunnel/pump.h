@@ -55,11 +55,12 @@ struct pump_settings {
 	struct stalls *stalls;   /* of this loop, by pump_stalls_init(); NULL: nobody keeps count */
 };
 
-/* Makes the list in which a loop's pumps stand while somebody does not take his bytes.  on_held is
- * told, with the pump's arg, what a standstill of two seconds or more holds of our memory and of the
- * kernel's (SO_MEMINFO of both sockets), again each second, and 0 when all was taken or the flow is
- * over. */
-void pump_stalls_init(struct stalls *, struct loop *, void (*on_held)(void *arg, uint64_t bytes));
+/* Makes the list in which a loop's pumps stand while somebody does not take his bytes.  on_held (may
+ * be NULL) is told, with the pump's arg, what a standstill of two seconds or more holds in our own
+ * buffers and in the kernel's (SO_MEMINFO of both sockets); again each second, and twice 0 when all was
+ * taken or the flow is over. */
+void pump_stalls_init(struct stalls *, struct loop *,
+    void (*on_held)(void *arg, uint64_t own_bytes, uint64_t kernel_bytes));
 
 /* Adopts both streams. on_over is called once, never inside this call; the owner then calls
  * pump_free(). NULL when memory is short (both are reset and freed). */

@@ -13,24 +13,20 @@ was_looked_at(const struct half *half)
 	return half->stall.queued > 0;
 }
 
-static uint64_t
-held_bytes(const struct pump *pump)
-{
-	uint64_t bytes = 0;
-	for (int i = 0; i < 2; i++)
-		bytes += socket_memory(pump->half[i].from->fd) + pump->half[i].kept.room;
-	return bytes;
-}
-
 static void
 tell_held(struct pump *pump)
 {
 	bool is_held = was_looked_at(&pump->half[0]) || was_looked_at(&pump->half[1]);
+	uint64_t own = 0, kernel = 0;
 	if (!is_held && !pump->is_held)
 		return;
 	pump->is_held = is_held;
+	for (int i = 0; i < 2 && is_held; i++) {
+		own += pump->half[i].kept.room;
+		kernel += socket_memory(pump->half[i].from->fd);
+	}
 	if (pump->settings.stalls->on_held)
-		pump->settings.stalls->on_held(pump->arg, is_held ? held_bytes(pump) : 0);
+		pump->settings.stalls->on_held(pump->arg, own, kernel);
 }
 
 static void
@@ -84,8 +80,8 @@ look(struct stall *stall, uint64_t waited_ms)
 }
 
 void
-pump_stalls_init(
-    struct stalls *stalls, struct loop *loop, void (*on_held)(void *arg, uint64_t bytes))
+pump_stalls_init(struct stalls *stalls, struct loop *loop,
+    void (*on_held)(void *arg, uint64_t own_bytes, uint64_t kernel_bytes))
 {
 	stalls_init(stalls, loop, look);
 	stalls->on_held = on_held;

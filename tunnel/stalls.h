@@ -33,8 +33,8 @@ struct stalls {
 	struct stall *next; /* of the round that is under way; NULL: none is */
 	struct timer timer;
 	void (*look)(struct stall *, uint64_t waited_ms);
-	/* What a flow's standstill holds has changed; 0: nothing any more.  May be NULL. */
-	void (*on_held)(void *owner, uint64_t bytes);
+	/* pump.h; may be NULL. */
+	void (*on_held)(void *owner, uint64_t own_bytes, uint64_t kernel_bytes);
 };
 
 /* A wiped list may still be left. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "agent/relay_session.h"
 #include "base/loop.h"
+#include "base/shares.h"
 #include "base/rate.h"
 #include "people.h"
 #include "relay/admission.h"
@@ -14,6 +15,7 @@
 #include "relay/agent_session.h"
 #include "relay/clients.h"
 #include "relay/flow.h"
+#include "relay/flow_stall.h"
 #include "relay/intake.h"
 #include "relay/name_flows.h"
 #include "relay/recent_peers.h"
@@ -122,6 +124,7 @@ relay_up(struct sim_relay *relay)
 	shared->known_peers = admission_new(&bounds);
 	shared->channels = admission_new(&bounds);
 	shared->agent_hellos = admission_new(&bounds);
+	shared->stalled = shares_new(SHARES_OLDEST);
 	shared->session_table = session_table_new();
 	flow_ids_init(&shared->flow_ids);
 	fill_rules(relay);
@@ -132,7 +135,7 @@ relay_up(struct sim_relay *relay)
 		*worker = (struct worker_context){ .shared = shared, .loop = loop_new(), .rules = &relay->rules,
 			.on_shrank = on_shrank };
 		refuse_lingers_init(&worker->lingers, worker->loop, on_linger_end, worker);
-		pump_stalls_init(&worker->stalls, worker->loop, NULL);
+		pump_stalls_init(&worker->stalls, worker->loop, flow_on_held);
 	}
 	relay->is_up = true;
 	relay->is_draining = false;
@@ -171,6 +174,7 @@ relay_down(struct sim_relay *relay)
 	recent_peers_free(shared->recent_peers);
 	name_flows_free(shared->name_flows);
 	clients_free(shared->clients);
+	shares_free(shared->stalled);
 	route_table_free(shared->routes);
 	session_table_free(shared->session_table);
 	usage_table_free(shared->usage_table);
