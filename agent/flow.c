@@ -298,6 +298,13 @@ on_working(void *arg)
 		channel_working(pooled_channel_channel(flow->pooled));
 }
 
+/* The client's address is the relay's word, so relays have their turns before clients have. */
+static struct heavy_party
+party_of(const struct agent_flow *flow)
+{
+	return heavy_party_of(flow->ref->target, &flow->open.client);
+}
+
 static void
 dial(struct agent_flow *flow)
 {
@@ -308,6 +315,7 @@ dial(struct agent_flow *flow)
 		.server_name = flow->open.server_name,
 		.alpn = flow->client ? tls_alpn(flow->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
+		.party = party_of(flow),
 	};
 
 	move(flow, DIALLING);
@@ -402,6 +410,7 @@ static void
 start_handshake(struct agent_flow *flow)
 {
 	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
+	struct heavy_party party = party_of(flow);
 
 	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
 		hooks.judge = judge_client;
@@ -412,11 +421,13 @@ start_handshake(struct agent_flow *flow)
 	}
 	flow->client = tls_server(flow->endpoint->tls, flow->sealed, &hooks);
 	flow->sealed = NULL;
-	if (flow->client)
-		tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client,
-		    tls_handshake, AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
-	else
+	if (!flow->client) {
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
+		return;
+	}
+	tls_set_party(flow->client, &party);
+	tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client, tls_handshake,
+	    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
 }
 
 /* ---- the beginning ---- */

@@ -91,11 +91,13 @@ start_handshake(struct upstream_dial *dial)
 	dial->tls = tls_client(upstream_tls(upstream, dial->options.alpn), dial->stream,
 	    upstream->sends_sni ? upstream->server_name : NULL, &hooks);
 	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
-	if (dial->tls)
-		tls_driver_start(&dial->driver, dial->loop, dial->tls, tls_handshake,
-		    time_left(dial), on_handshake, dial);
-	else
+	if (!dial->tls) {
 		fail(dial, "memory is short");
+		return;
+	}
+	tls_set_party(dial->tls, &dial->options.party);
+	tls_driver_start(&dial->driver, dial->loop, dial->tls, tls_handshake, time_left(dial),
+	    on_handshake, dial);
 }
 
 static void

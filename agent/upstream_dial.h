@@ -24,6 +24,7 @@ struct upstream_dial_options {
 	const char *server_name;                 /* that the client asked for; likewise */
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;
+	struct heavy_party party; /* for whom its TLS is done */
 };
 
 /* on_done is called once, never inside this call, with a stream that the owner takes and may write

@@ -1,8 +1,9 @@
 /*
  * A turn is: wait and run what the kernel has ready (descriptors, signals, the
  * eventfd behind which calls stand), then the timers that are due, then the
- * tasks that were queued up to now.  Tasks queued by tasks belong to the next
- * turn, which then does not wait.
+ * tasks that were queued up to now, then heavy work for a while.  Tasks queued by
+ * tasks and heavy work that is left belong to the next turn, which then does not
+ * wait.
  *
  * All timers are in one heap; libevent's single one only ends the wait.
  */
@@ -220,7 +221,7 @@ prepare_wait(struct loop *loop)
 	const struct timer *first = loop_first_timer(loop);
 	uint64_t now;
 
-	if (loop->later.first)
+	if (loop->later.first || loop->heavy.count > 0)
 		return false;
 	if (!first) {
 		set_wait(loop, 0, 0);
@@ -294,6 +295,7 @@ loop_new(void)
 	heap_init(&loop->timers, is_due_before);
 	queue_init(&loop->later);
 	queue_init(&loop->running);
+	heavy_queues_init(&loop->heavy);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->base = new_base();
 	if (loop->wake_fd >= 0 && loop->base && add_events(loop))
@@ -336,6 +338,7 @@ loop_turn(struct loop *loop, bool may_wait)
 	}
 	run_timers(loop);
 	run_tasks(loop);
+	loop->moves += heavy_run(&loop->heavy);
 }
 
 bool
@@ -461,6 +464,18 @@ loop_forget(struct loop *loop, struct task *task)
 	task->queued = false;
 	if (!queue_remove(&loop->running, task))
 		queue_remove(&loop->later, task);
+}
+
+void
+loop_heavy(struct loop *loop, struct heavy *heavy)
+{
+	heavy_add(&loop->heavy, heavy);
+}
+
+void
+loop_forget_heavy(struct loop *loop, struct heavy *heavy)
+{
+	heavy_remove(&loop->heavy, heavy);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * One event loop a thread: descriptors, timers, work for the end of the turn
- * and calls from other threads.  This is the only module that knows libevent;
+ * One event loop a thread: descriptors, timers, work for the end of the turn,
+ * heavy work, of which each turn does a little, and calls from other threads.  This is the only module that knows libevent;
  * its events are embedded in the objects of their owners.
  *
  * Everything but loop_call(), loop_ask() and loop_stop() belongs
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/heap.h"
+#include "base/heavy.h"
 
 struct loop;
 
@@ -107,6 +108,11 @@ void task_init(struct task *, void (*run)(void *), void *arg);
 void loop_later(struct loop *, struct task *);
 /* Takes a queued task back; harmless when it is not queued. */
 void loop_forget(struct loop *, struct task *);
+
+/* Runs it at the end of this turn or of a later one, when its turn has come (heavy.h). */
+void loop_heavy(struct loop *, struct heavy *);
+/* Takes it back; harmless when it is not queued. */
+void loop_forget_heavy(struct loop *, struct heavy *);
 
 /*
  * From any thread: function(data) runs in the thread of that loop.  What one thread calls in one

@@ -28,6 +28,7 @@ struct loop {
 	struct event wait;      /* ends the wait for descriptors ... */
 	uint64_t wait_until_us; /* ... at this time; 0: never */
 	struct task_queue later, running;
+	struct heavy_queues heavy;
 	int wake_fd;
 	struct event wake;
 	_Atomic(struct call *) inbox; /* newest first */

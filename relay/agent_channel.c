@@ -213,6 +213,7 @@ shake(struct agent_channel *self, struct conn *conn)
 	struct worker_context *worker = self->worker;
 	struct prefix block = prefix_block(&conn->client, BLOCK_SITE);
 	struct stream *stream = stream_socket(conn->fd);
+	struct heavy_party party = heavy_party_of(NULL, &conn->client);
 	struct tls *tls;
 
 	conn->fd = -1;
@@ -223,6 +224,7 @@ shake(struct agent_channel *self, struct conn *conn)
 	tls = tls_server(worker->rules->channel_tls, stream, NULL);
 	if (!tls)
 		return false;
+	tls_set_party(tls, &party);
 	self->channel = channel_new(
 	    worker->loop, true, tls, worker->rules->settings.limits.handshake_ms, on_channel, self);
 	self->place =

@@ -167,6 +167,7 @@ shake(struct agent_session *self, struct conn *conn)
 	struct worker_context *worker = self->worker;
 	struct tls_hooks hooks = { .judge = agent_session_judge_chain, .arg = self };
 	struct stream *stream = stream_socket(conn->fd);
+	struct heavy_party party = heavy_party_of(NULL, &conn->client);
 	struct tls_config *config;
 	struct tls *tls;
 
@@ -180,6 +181,7 @@ shake(struct agent_session *self, struct conn *conn)
 	tls_config_release(config);
 	if (!tls)
 		return false;
+	tls_set_party(tls, &party);
 	self->session = session_new(worker->loop, SESSION_RELAY, tls,
 	    worker->rules->settings.limits.handshake_ms, on_session, self);
 	return self->session && enter_admission(self);

@@ -27,6 +27,7 @@ struct link {
 	struct watch watch;
 	struct timer timer;
 	struct task task;
+	struct heavy turn; /* while shaking */
 	enum link_state state;
 	bool is_freed, is_paused, write_failed;
 	bool has_frames; /* whole ones may stand in `kept`: it has moved, rested or been busy */
@@ -377,10 +378,29 @@ enter(struct link *link, void (*what)(struct link *, struct link_call *))
 }
 
 static void
+on_turn(void *arg)
+{
+	enter(arg, step);
+}
+
+/* A handshake has to wait for its turn. */
+static void
+go_on(struct link *link)
+{
+	if (link->state == LINK_SHAKING)
+		loop_heavy(link->loop, &link->turn);
+	else
+		enter(link, step);
+}
+
+static void
 on_ready(void *arg, unsigned ready)
 {
+	struct link *link = arg;
 	(void)ready;
-	enter(arg, step);
+	if (link->turn.group) /* it waits already, and is not to be told again */
+		watch_want(&link->watch, WATCH_NOTHING);
+	go_on(link);
 }
 
 static void
@@ -390,7 +410,7 @@ on_task(void *arg)
 	if (link->is_freed)
 		free(link);
 	else
-		enter(link, step);
+		go_on(link);
 }
 
 static void
@@ -418,6 +438,8 @@ leave(struct link *link)
 	link->frame = NULL;
 	watch_wipe(&link->watch);
 	timer_clear(&link->timer);
+	if (link->loop)
+		loop_forget_heavy(link->loop, &link->turn);
 }
 
 static bool
@@ -596,5 +618,6 @@ link_attach(
 	watch_init(&link->watch, loop, tls_stream(link->tls)->fd, on_ready, link);
 	timer_init(&link->timer, loop, on_time, link);
 	task_init(&link->task, on_task, link);
+	heavy_init(&link->turn, tls_party(link->tls), on_turn, link);
 	loop_later(loop, &link->task);
 }

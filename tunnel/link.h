@@ -6,6 +6,9 @@
  *
  *	handshake --> open --> closing --> over
  *
+ * The steps of the handshake are heavy work of the loop (base/heavy.h), done for
+ * the party of `tls`.
+ *
  * `closing` covers the orderly end (link_close()) and the moments after a TLS
  * failure in which the peer may still read the alert; both are bounded.
  */

@@ -245,6 +245,18 @@ shake(struct tls *tls, enum io *wait)
 	return GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 }
 
+void
+tls_set_party(struct tls *tls, const struct heavy_party *party)
+{
+	tls->party = *party;
+}
+
+const struct heavy_party *
+tls_party(const struct tls *tls)
+{
+	return &tls->party;
+}
+
 enum io
 tls_handshake(struct tls *tls)
 {

@@ -10,6 +10,7 @@
 #ifndef TUNNEL_TLS_H
 #define TUNNEL_TLS_H
 
+#include "base/heavy.h"
 #include "base/secret.h"
 #include "tunnel/stream.h"
 
@@ -76,6 +77,10 @@ struct tls *tls_client(
 /* Copies both; the key is wiped when the handshake is done. False: memory, or an identity of more
  * than 35. */
 bool tls_set_key(struct tls *, const char *identity, const struct secret *key);
+
+/* For whom the handshake is done; nobody in particular until this is called. */
+void tls_set_party(struct tls *, const struct heavy_party *);
+const struct heavy_party *tls_party(const struct tls *);
 
 /* IO_OK: done. IO_READ / IO_WRITE: wait, call again. IO_FAILED / IO_RESET / IO_EOF: over, the alert
  * has been sent as far as it goes; see tls_error(). All bytes already at hand are used up before it

@@ -1,6 +1,6 @@
 /*
- * Calls a step of TLS again and again, whenever the loop finds the descriptor
- * ready.
+ * Calls a step of TLS again and again, in its turn, whenever the loop finds the
+ * descriptor ready.
  */
 #include "tunnel/tls_driver.h"
 
@@ -12,8 +12,9 @@ end(struct tls_driver *d, enum io how)
 }
 
 static void
-advance(struct tls_driver *d)
+on_turn(void *arg)
 {
+	struct tls_driver *d = arg;
 	enum io io = d->step(d->tls);
 	if (io == IO_READ || io == IO_WRITE)
 		watch_want(&d->watch, io == IO_READ ? WATCH_READ : WATCH_WRITE);
@@ -21,17 +22,15 @@ advance(struct tls_driver *d)
 		end(d, io);
 }
 
+/* One that waits for its turn already is not to be told again. */
 static void
 on_ready(void *arg, unsigned ready)
 {
+	struct tls_driver *d = arg;
 	(void)ready;
-	advance(arg);
-}
-
-static void
-on_first(void *arg)
-{
-	advance(arg);
+	if (d->turn.group)
+		watch_want(&d->watch, WATCH_NOTHING);
+	loop_heavy(d->loop, &d->turn);
 }
 
 static void
@@ -53,8 +52,8 @@ tls_driver_start(struct tls_driver *d, struct loop *loop, struct tls *tls,
 	watch_init(&d->watch, loop, tls_stream(tls)->fd, on_ready, d);
 	timer_init(&d->deadline, loop, on_deadline, d);
 	timer_set(&d->deadline, deadline_ms);
-	task_init(&d->first, on_first, d);
-	loop_later(loop, &d->first);
+	heavy_init(&d->turn, tls_party(tls), on_turn, d);
+	loop_heavy(loop, &d->turn);
 }
 
 void
@@ -64,6 +63,6 @@ tls_driver_wipe(struct tls_driver *d)
 		return;
 	watch_wipe(&d->watch);
 	timer_clear(&d->deadline);
-	loop_forget(d->loop, &d->first);
+	loop_forget_heavy(d->loop, &d->turn);
 	d->loop = NULL;
 }

@@ -5,8 +5,9 @@
  *
  *	tls_driver_start --> on_done, once, never inside the start
  *
- * The step is called at once (bytes may be at hand that no descriptor will
- * announce), and again whenever what it waits for is there.  When the driver
+ * The step is called as soon as its turn comes (bytes may be at hand that no
+ * descriptor will announce), and again in its turn whenever what it waits for is
+ * there: steps are heavy work of the loop (base/heavy.h).  When the driver
  * calls on_done it is idle again, and may be started with another step or be
  * freed with its owner.
  */
@@ -25,7 +26,7 @@ struct tls_driver {
 	enum io (*step)(struct tls *);
 	struct watch watch;
 	struct timer deadline;
-	struct task first;
+	struct heavy turn;
 	void (*on_done)(void *arg, enum io end);
 	void *arg;
 };

@@ -56,6 +56,7 @@ struct tls {
 	unsigned judgement; /* the alert that a hook has asked for */
 	unsigned alert_sent, alert_received;
 	char identity[36];
+	struct heavy_party party;
 	struct secret key; /* TLS_CHANNEL_AGENT, until the handshake is done */
 	char error[96];
 };

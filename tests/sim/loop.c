@@ -23,6 +23,7 @@ struct loop {
 	struct heap timers;
 	uint64_t timers_set;
 	struct task_queue later, running;
+	struct heavy_queue heavy; /* what it costs is not simulated */
 	struct call *inbox, **inbox_end;
 	struct watch *watches[WATCHES];
 	unsigned watch_count;
@@ -73,6 +74,7 @@ loop_new(void)
 	heap_init(&loop->timers, is_due_before);
 	queue_init(&loop->later);
 	queue_init(&loop->running);
+	TAILQ_INIT(&loop->heavy);
 	loop->inbox_end = &loop->inbox;
 	return loop;
 }
@@ -253,6 +255,24 @@ run_tasks(struct loop *loop)
 	return ran;
 }
 
+static struct heavy_group queued;
+
+static bool
+run_heavy(struct loop *loop)
+{
+	struct heavy *heavy;
+	unsigned most = 0, ran = 0;
+
+	TAILQ_FOREACH(heavy, &loop->heavy, link)
+		most++;
+	while (ran < most && (heavy = TAILQ_FIRST(&loop->heavy))) {
+		loop_forget_heavy(loop, heavy);
+		heavy->run(heavy->arg);
+		ran++;
+	}
+	return ran > 0;
+}
+
 static bool
 turn(struct loop *loop)
 {
@@ -264,8 +284,9 @@ turn(struct loop *loop)
 	ran |= run_watches(loop);
 	ran |= run_timers(loop);
 	ran |= run_tasks(loop);
+	ran |= run_heavy(loop);
 	sim_self = before;
-	if (!loop->inbox && !loop->later.first && loop->perhaps_count == 0 &&
+	if (!loop->inbox && !loop->later.first && TAILQ_EMPTY(&loop->heavy) && loop->perhaps_count == 0 &&
 	    due_us[loop->number] > clock_us())
 		busy &= ~(1u << loop->number);
 	return ran;
@@ -468,6 +489,25 @@ loop_forget(struct loop *loop, struct task *task)
 	task->queued = false;
 	if (!queue_remove(&loop->running, task))
 		queue_remove(&loop->later, task);
+}
+
+void
+loop_heavy(struct loop *loop, struct heavy *heavy)
+{
+	if (heavy->group)
+		return;
+	heavy->group = &queued;
+	TAILQ_INSERT_TAIL(&loop->heavy, heavy, link);
+	busy |= 1u << loop->number;
+}
+
+void
+loop_forget_heavy(struct loop *loop, struct heavy *heavy)
+{
+	if (!heavy->group)
+		return;
+	heavy->group = NULL;
+	TAILQ_REMOVE(&loop->heavy, heavy, link);
 }
 
 void

@@ -40,6 +40,7 @@ struct tls {
 	size_t record_left;		/* of the D record at the front of `in` */
 	size_t accepted;
 	enum io read_end, write_end;
+	struct heavy_party party;
 	unsigned alert_sent, alert_received;
 	bool is_forgiving;
 	char error[64];
@@ -360,6 +361,18 @@ read_finish(struct tls *tls)
 	take_record(tls, bytes);
 	tls->state = OPEN;
 	return IO_OK;
+}
+
+void
+tls_set_party(struct tls *tls, const struct heavy_party *party)
+{
+	tls->party = *party;
+}
+
+const struct heavy_party *
+tls_party(const struct tls *tls)
+{
+	return &tls->party;
 }
 
 enum io

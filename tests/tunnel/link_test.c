@@ -1,6 +1,7 @@
 /* Tests of tunnel/link: frames, queues, closing, and moving between loops. */
 #include "tunnel/link.h"
 
+#include "base/clock.h"
 #include "tunnel/looped.h"
 
 static struct diary a, b;
@@ -83,6 +84,93 @@ a_handshake_that_takes_too_long_is_over(void **state)
 	link_free(slow.link);
 	turn_for(5);
 	close(fds[0]);
+}
+
+/* ---- others, while hands are shaken ---- */
+
+enum { HANDSHAKES = 12, JUDGE_US = 1500 };
+
+static struct diary clients[HANDSHAKES], servers[HANDSHAKES];
+static int flow[2];
+static uint64_t last_us, longest_us;
+
+static unsigned
+judge_slowly(void *arg, const struct tls_certificate *chain, size_t count)
+{
+	(void)arg;
+	(void)chain;
+	(void)count;
+	clock_fake_move(clock_us() + JUDGE_US);
+	return 0;
+}
+
+static bool
+all_are_open(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < HANDSHAKES; i++) {
+		if (!servers[i].events[0] || !clients[i].events[0])
+			return false;
+	}
+	return true;
+}
+
+/* Each byte that comes is followed by another one. */
+static void
+on_flow(void *arg, unsigned ready)
+{
+	uint64_t now = clock_us();
+	char byte;
+	(void)arg;
+	(void)ready;
+	assert_int_equal(read(flow[0], &byte, 1), 1);
+	if (now - last_us > longest_us)
+		longest_us = now - last_us;
+	last_us = now;
+	if (!all_are_open(NULL))
+		assert_int_equal(write(flow[1], "x", 1), 1);
+}
+
+static void
+start_slow_handshake(int i)
+{
+	static const struct tls_hooks hooks = { .judge = judge_slowly };
+	struct tls_config *config = config_for(TLS_SESSION_RELAY);
+	struct tls *tls;
+	int fds[2];
+	pair(fds);
+	diary_start(&clients[i], TLS_SESSION_AGENT, fds[0]);
+	servers[i] = (struct diary){ 0 };
+	tls = tls_server(config, stream_socket(fds[1]), &hooks);
+	tls_config_release(config);
+	servers[i].link = link_new(loop, tls, 2000, on_diary, &servers[i]);
+	assert_non_null(servers[i].link);
+}
+
+static void
+a_flow_waits_for_two_milliseconds_of_handshakes(void **state)
+{
+	struct watch watch;
+	(void)state;
+	pair(flow);
+	for (int i = 0; i < HANDSHAKES; i++)
+		start_slow_handshake(i);
+	watch_init(&watch, loop, flow[0], on_flow, NULL);
+	watch_want(&watch, WATCH_READ);
+	last_us = clock_us();
+	longest_us = 0;
+	assert_int_equal(write(flow[1], "x", 1), 1);
+	assert_true(happens(all_are_open, NULL));
+	for (int i = 0; i < HANDSHAKES; i++) {
+		assert_string_equal(servers[i].events, "open ");
+		link_free(clients[i].link);
+		link_free(servers[i].link);
+	}
+	assert_true(longest_us >= JUDGE_US && longest_us <= 2000 + JUDGE_US);
+	watch_wipe(&watch);
+	close(flow[0]);
+	close(flow[1]);
+	turn_for(5);
 }
 
 static void
@@ -302,6 +390,7 @@ main(void)
 		cmocka_unit_test(frames_arrive_in_order_however_they_are_cut),
 		cmocka_unit_test(frames_queued_during_the_handshake_go_out_after_it),
 		cmocka_unit_test(a_handshake_that_takes_too_long_is_over),
+		cmocka_unit_test(a_flow_waits_for_two_milliseconds_of_handshakes),
 		cmocka_unit_test(a_close_sends_what_is_queued_and_both_hear_of_it),
 		cmocka_unit_test(a_peer_that_does_not_close_is_not_waited_for),
 		cmocka_unit_test(a_peer_that_does_not_read_fills_the_queue_and_no_more),

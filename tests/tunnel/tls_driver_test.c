@@ -1,6 +1,7 @@
 /* The driver drives one end; the other is stepped by hand, or is silent. */
 #include "tunnel/tls_driver.h"
 
+#include "base/clock.h"
 #include "tunnel/looped.h"
 
 struct owner {
@@ -144,6 +145,57 @@ calls_nobody_once_wiped(void **state)
 	stream_free(tls_stream(server.tls));
 }
 
+/* ---- whose turn it is ---- */
+
+enum { DRIVERS = 20, STEP_US = 700 };
+
+/* A handshake that burns time. */
+static enum io
+step_slowly(struct tls *tls)
+{
+	(void)tls;
+	clock_fake_move(clock_us() + STEP_US);
+	return IO_OK;
+}
+
+static uint64_t last_us, longest_us;
+static struct task flow;
+
+static void
+on_flow(void *arg)
+{
+	uint64_t now = clock_us();
+	if (now - last_us > longest_us)
+		longest_us = now - last_us;
+	last_us = now;
+	if (!is_done(arg))
+		loop_later(loop, &flow);
+}
+
+static void
+leaves_each_turn_to_others_after_two_milliseconds(void **state)
+{
+	struct owner owners[DRIVERS] = { 0 };
+	int fds[2];
+	(void)state;
+	for (int i = 0; i < DRIVERS; i++) {
+		pair(fds);
+		owners[i].tls = end_of(TLS_SESSION_RELAY, fds[0]);
+		close(fds[1]);
+		drive(&owners[i], step_slowly, 5000);
+	}
+	last_us = clock_us();
+	longest_us = 0;
+	task_init(&flow, on_flow, &owners[DRIVERS - 1]);
+	loop_later(loop, &flow);
+	assert_true(happens(is_done, &owners[DRIVERS - 1]));
+	for (int i = 0; i < DRIVERS; i++) {
+		assert_int_equal(owners[i].end, IO_OK);
+		stream_free(tls_stream(owners[i].tls));
+	}
+	assert_true(longest_us >= 2000 && longest_us < 2000 + STEP_US);
+}
+
 int
 main(void)
 {
@@ -153,6 +205,7 @@ main(void)
 		cmocka_unit_test(ends_at_the_deadline_whatever_trickles_in),
 		cmocka_unit_test(lingers_until_the_peer_closes),
 		cmocka_unit_test(calls_nobody_once_wiped),
+		cmocka_unit_test(leaves_each_turn_to_others_after_two_milliseconds),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("tls_driver", tests, set_up, tear_down);
