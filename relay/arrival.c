@@ -16,16 +16,16 @@ enum arrival { SESSION_UNKNOWN, SESSION_KNOWN, CHANNEL_UNKNOWN, CHANNEL_KNOWN, F
 static_assert((int)ARRIVALS <= (int)RATE_KINDS_MOST, "the table has more kinds");
 
 /*
- * In tenths of limits.sessions_per_second; 0: no bound.  Behind one address whole
+ * In twentieths of limits.sessions_per_second; 0: no bound.  Behind one address whole
  * sites of agents come back at the same time: once the first of them is in, the
  * others are known.  A channel needs the key of a session that is up, so that those
  * of known peers are bounded only for what the handshakes cost.
  */
 static const struct {
 	uint64_t host, network, all;
-} tenths[] = {
-	[SESSION_UNKNOWN] = { 1, 2, 10 },
-	[SESSION_KNOWN] = { 10, 20, 40 },
+} twentieths[] = {
+	[SESSION_UNKNOWN] = { 1, 2, 20 },
+	[SESSION_KNOWN] = { 20, 40, 40 },
 	[CHANNEL_UNKNOWN] = { 10, 20, 50 },
 	[CHANNEL_KNOWN] = { 0, 0, 500 },
 };
@@ -50,7 +50,7 @@ static const char *const flow_troubles[] = {
 static uint64_t
 part_of(uint64_t bound, uint64_t parts)
 {
-	return (bound * parts + 9) / 10;
+	return (bound * parts + 19) / 20;
 }
 
 void
@@ -60,10 +60,11 @@ arrival_set_bounds(struct rate_table *rates, const struct settings_limits *limit
 		.in_all = limits->flows_per_second,
 		.per_name = limits->flows_per_name_per_second };
 
-	for (unsigned i = 0; i < sizeof tenths / sizeof tenths[0]; i++) {
+	for (unsigned i = 0; i < sizeof twentieths / sizeof twentieths[0]; i++) {
 		uint64_t sessions = limits->sessions_per_second;
-		const struct rate_bounds bounds = { part_of(sessions, tenths[i].host),
-			part_of(sessions, tenths[i].network), part_of(sessions, tenths[i].all), 0 };
+		const struct rate_bounds bounds = { part_of(sessions, twentieths[i].host),
+			part_of(sessions, twentieths[i].network),
+			part_of(sessions, twentieths[i].all), 0 };
 
 		rate_set(rates, i, &bounds);
 	}

@@ -19,7 +19,7 @@
 #define MILLION UINT64_C(1000000)
 
 /* For each worker. */
-enum { FLOWS_PER_SECOND = 5000, SESSIONS_PER_SECOND = 200 };
+enum { FLOWS_PER_SECOND = 5000, SESSIONS_PER_SECOND = 400 };
 enum { LEAST_MEMORY = 16 << 20 };
 
 /* ---- one value ---- */

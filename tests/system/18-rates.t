@@ -168,7 +168,7 @@ def check_prints_what_holds(scene):
 	relay.write(relay.settings)
 	said = subprocess.run([relay.program, "check", "-c", relay.config_path], capture_output=True, text=True).stdout
 	for line in ("flows a second: 77, of a client 0, of a name 0 (0: no bound)", "flows of a name: 5 (0: no bound)",
-			"sessions a second: 600 (0: no bound)"):
+			"sessions a second: 1200 (0: no bound)"):
 		check(line in said.splitlines(), f"{line!r} is not in {said}")
 
 
