@@ -5,8 +5,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "relay/admission.h"
 #include "relay/limits.h"
+#include "base/shares.h"
 #include "relay/session_ref.h"
 #include "relay/pool.h"
 #include "relay/shared.h"
@@ -24,7 +24,7 @@ struct agent_channel {
 	struct worker_context *worker;
 	struct pool_entry entry;
 	struct channel *channel;         /* NULL: given away, or lost */
-	struct admission_place *place;   /* while shaking */
+	struct shares_place *place;      /* while shaking */
 	struct session_ref *session_ref; /* held, from parking on */
 	struct address client;
 	bool awaits_pong, is_gone;
@@ -51,7 +51,7 @@ go(struct agent_channel *self)
 	self->is_gone = true;
 	LIST_REMOVE(self, link);
 	timer_clear(&self->ping);
-	admission_leave(self->place);
+	shares_leave(self->place);
 	self->place = NULL;
 	if (self->is_counted)
 		limits_leave(&self->worker->shared->channel_count);
@@ -155,7 +155,7 @@ park(struct agent_channel *self)
 	char why[USAGE_WHY];
 	enum pool_verdict verdict;
 
-	admission_leave(self->place);
+	shares_leave(self->place);
 	self->place = NULL;
 	self->session_ref =
 	    session_table_find_channel(shared->session_table, channel_peer_identity(self->channel));
@@ -211,7 +211,8 @@ static bool
 shake(struct agent_channel *self, struct conn *conn)
 {
 	struct worker_context *worker = self->worker;
-	struct prefix block = prefix_block(&conn->client, BLOCK_SITE);
+	struct shares_entrant entrant = { worker->loop, &conn->client, 0, on_evicted, self };
+	enum shares_verdict verdict;
 	struct stream *stream = stream_socket(conn->fd);
 	struct heavy_party party = heavy_party_of(NULL, &conn->client);
 	struct tls *tls;
@@ -227,8 +228,7 @@ shake(struct agent_channel *self, struct conn *conn)
 	tls_set_party(tls, &party);
 	self->channel = channel_new(
 	    worker->loop, true, tls, worker->rules->settings.limits.handshake_ms, on_channel, self);
-	self->place =
-	    admission_enter(worker->shared->channels, worker->loop, &block, on_evicted, self);
+	self->place = shares_enter(worker->shared->channels, &entrant, &verdict);
 	return self->channel && self->place;
 }
 

@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/shares.h"
 #include "base/units.h"
 #include "pki/identity.h"
-#include "relay/admission.h"
 #include "relay/agent_session_private.h"
 #include "relay/conn.h"
 #include "relay/recent_peers.h"
@@ -55,7 +55,7 @@ cut(struct agent_session *self)
 	timer_clear(&self->not_after);
 	timer_clear(&self->probe);
 	loop_forget(self->worker->loop, &self->send_need);
-	admission_leave(self->place);
+	shares_leave(self->place);
 	self->place = NULL;
 	session_free(self->session);
 	self->session = NULL;
@@ -152,12 +152,14 @@ static bool
 enter_admission(struct agent_session *self)
 {
 	struct shared *shared = self->worker->shared;
+	struct shares_entrant entrant = { self->worker->loop, &self->client, 0, on_evicted, self };
+	enum shares_verdict verdict;
 	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
-	struct admission *queue = recent_peers_has(shared->recent_peers, &block)
+	struct shares *queue = recent_peers_has(shared->recent_peers, &block)
 	    ? shared->known_peers
 	    : shared->unknown_peers;
 
-	self->place = admission_enter(queue, self->worker->loop, &block, on_evicted, self);
+	self->place = shares_enter(queue, &entrant, &verdict);
 	return self->place != NULL;
 }
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shares.h"
 #include "base/units.h"
 #include "pki/verify.h"
 #include "relay/agent_session_private.h"
-#include "relay/admission.h"
 #include "relay/recent_peers.h"
 #include "relay/session_ref.h"
 #include "relay/shared.h"
@@ -278,7 +278,7 @@ agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 {
 	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
 
-	admission_leave(self->place);
+	shares_leave(self->place);
 	self->place = NULL;
 	recent_peers_add(self->worker->shared->recent_peers, &block);
 	self->up_ms = clock_ms();

@@ -21,7 +21,7 @@ struct agent_session {
 	struct worker_context *worker;
 	struct session *session;
 	struct address client;
-	struct admission_place *place;    /* until its hello has come */
+	struct shares_place *place;       /* until its hello has come */
 	struct identity *identity;        /* held, from the handshake on */
 	struct session_ref *session_ref;  /* held, from the welcome on */
 	struct table endpoints, patterns; /* agent_session_endpoints.c */

@@ -10,11 +10,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/proxy.h"
+#include "base/shares.h"
 #include "base/socket.h"
 #include "base/units.h"
 #include "pki/verify.h"
 #include "relay/arrival.h"
-#include "relay/clients.h"
 #include "relay/flow_private.h"
 #include "relay/name_flows.h"
 #include "relay/refuse.h"
@@ -26,6 +26,10 @@
 #include "tunnel/stream.h"
 
 enum { WHOLE_MS = 10000, MORE_BYTES = 16384 };
+
+static const char displaced[] = "displaced";
+static const char displaced_sentence[] =
+    "limits.flows was reached, this client's block had the most flows, and this was its newest";
 
 const char *const flow_state_name[FLOW_STATES] = {
 	[FLOW_LOOKING] = "looking",
@@ -85,8 +89,7 @@ dissolve(struct flow *flow)
 		session_ref_release(flow->tried[i]);
 	route_static_release(flow->static_route);
 	name_flows_leave(worker->shared->name_flows, flow->name_place);
-	if (flow->is_counted)
-		clients_leave(worker->shared->clients, &flow->conn.client);
+	shares_leave(flow->place);
 	conn_wipe(&flow->conn);
 	loop_later(worker->loop, &flow->reap);
 }
@@ -310,7 +313,7 @@ on_over(void *arg, enum pump_end how)
 {
 	struct flow *flow = arg;
 
-	end(flow, flow->reason ? flow->reason : word_of(flow, how));
+	end(flow, how == PUMP_STOPPED && flow->reason ? flow->reason : word_of(flow, how));
 }
 
 /* The client's stream as the far side must see it: `front`, then the held bytes from `from` on,
@@ -419,22 +422,41 @@ flow_cut_all(struct worker_context *worker, const char *reason)
 	}
 }
 
+/* The client's block has the most flows, and somebody of another one has come. */
+static void
+on_displaced(void *arg)
+{
+	struct flow *flow = arg;
+
+	if (flow->state == FLOW_JOINED) {
+		flow->reason = displaced;
+		pump_stop(flow->pump);
+		return;
+	}
+	snprintf(flow->trouble, sizeof flow->trouble, "%s", displaced_sentence);
+	flow_refuse(flow, REFUSE_OVER_LIMIT);
+}
+
 static bool
 is_within_limits(struct flow *flow)
 {
-	struct shared *shared = flow->worker->shared;
-	const char *trouble = arrival_of_flow(shared->rates, &flow->conn.client);
-	enum clients_verdict verdict;
+	static const char *const troubles[] = {
+		[SHARES_IN] = "",
+		[SHARES_FULL] = "limits.flows is reached, and no block has more than this client's",
+		[SHARES_CLIENT_FULL] = "limits.flows_per_client is reached",
+		[SHARES_MEMORY] = "memory is short",
+	};
+	struct worker_context *worker = flow->worker;
+	struct shares_entrant entrant = { worker->loop, &flow->conn.client, 0, on_displaced, flow };
+	const char *trouble = arrival_of_flow(worker->shared->rates, &flow->conn.client);
+	enum shares_verdict verdict;
 
-	if (trouble) {
-		snprintf(flow->trouble, sizeof flow->trouble, "%s", trouble);
-		return false;
+	if (!trouble) {
+		flow->place = shares_enter(worker->shared->flows, &entrant, &verdict);
+		trouble = troubles[verdict];
 	}
-	verdict = clients_enter(shared->clients, &flow->conn.client);
-	flow->is_counted = verdict == CLIENTS_OK;
-	if (!flow->is_counted)
-		snprintf(flow->trouble, sizeof flow->trouble, "%s", clients_trouble(verdict));
-	return flow->is_counted;
+	snprintf(flow->trouble, sizeof flow->trouble, "%s", trouble);
+	return flow->place;
 }
 
 void
@@ -535,19 +557,29 @@ flow_log_closed(const struct flow *flow, const char *reason)
 {
 	char id[ID_TEXT], client[ADDRESS_TEXT];
 	uint64_t now = clock_us(), begun = flow->conn.accepted_us;
+	const struct log_field fields[] = {
+		log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+		log_str("client", address_text(&flow->conn.client, client)),
+		log_str("server_name", flow->conn.hello.server_name),
+		log_str("route", or_none(flow->route)),
+		log_str("agent", agent_of(flow)),
+		log_str("upstream", upstream_of(flow)),
+		log_u64("bytes_in", bytes_in(flow)),
+		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
+		log_u64("duration_ms", (now - begun) / 1000),
+		log_i64("ready_ms",
+		    flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
+		log_u64("attempts", flow->attempts),
+		log_str("reason", reason),
+		log_str("ja4", or_none(flow->ja4)),
+		{ 0 },
+	};
 
-	log_event(LOG_INFO, "flow-closed", NULL,
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-	    log_str("client", address_text(&flow->conn.client, client)),
-	    log_str("server_name", flow->conn.hello.server_name),
-	    log_str("route", or_none(flow->route)), log_str("agent", agent_of(flow)),
-	    log_str("upstream", upstream_of(flow)), log_u64("bytes_in", bytes_in(flow)),
-	    log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
-	    log_u64("duration_ms", (now - begun) / 1000),
-	    log_i64(
-		"ready_ms", flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
-	    log_u64("attempts", flow->attempts), log_str("reason", reason),
-	    log_str("ja4", or_none(flow->ja4)));
+	if (reason == displaced)
+		log_write_limited(
+		    LOG_INFO, "flow-closed", &flow->conn.client, displaced_sentence, fields);
+	else
+		log_write(LOG_INFO, "flow-closed", NULL, fields);
 }
 
 static const char *

@@ -33,7 +33,7 @@ struct flow {
 	struct conn conn;
 	uint8_t id[FLOW_ID_BYTES];
 	char route[NAME_SIZE];               /* the pattern, "" before the look-up */
-	bool is_counted;                     /* in the limits */
+	struct shares_place *place;          /* in limits.flows; NULL: refused by it */
 	struct name_flows_place *name_place; /* counted there, from the first look-up on */
 
 	struct route_static *static_route; /* held */
@@ -52,7 +52,7 @@ struct flow {
 	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
 
 	struct pump *pump;
-	struct shares_place *stalled; /* while it stands still: flow_stall.c */
+	struct shares_place *stalled;        /* while it stands still: flow_stall.c */
 	uint64_t stalled_bytes, stalled_own; /* of these in our buffers */
 	struct watch client;
 	struct timer attempt, whole;

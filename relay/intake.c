@@ -9,10 +9,10 @@
 #include "base/loop.h"
 #include "base/memory.h"
 #include "base/proxy.h"
+#include "base/shares.h"
 #include "relay/agent_channel.h"
 #include "relay/arrival.h"
 #include "relay/agent_session.h"
-#include "relay/admission.h"
 #include "relay/recent_peers.h"
 #include "relay/refuse.h"
 #include "relay/flow.h"
@@ -32,7 +32,7 @@ struct intake {
 	enum state state;
 	struct conn conn;
 	size_t counted_bytes; /* of the buffer, in the queue */
-	struct admission_place *place;
+	struct shares_place *place;
 	struct watch watch;
 	struct timer deadline;
 	struct task reap;
@@ -63,7 +63,7 @@ leave(struct intake *intake)
 	LIST_REMOVE(intake, link);
 	watch_wipe(&intake->watch);
 	timer_clear(&intake->deadline);
-	admission_leave(intake->place);
+	shares_leave(intake->place);
 	intake->place = NULL;
 	loop_later(worker->loop, &intake->reap);
 	return conn;
@@ -253,7 +253,7 @@ count_bytes(struct intake *intake)
 
 	if (!intake->place || conn->capacity <= intake->counted_bytes)
 		return;
-	admission_grow(intake->place, conn->capacity - intake->counted_bytes);
+	shares_grow(intake->place, conn->capacity - intake->counted_bytes);
 	intake->counted_bytes = conn->capacity;
 }
 
@@ -265,12 +265,14 @@ enter_admission(struct intake *intake)
 {
 	struct worker_context *worker = intake->worker;
 	struct shared *shared = worker->shared;
-	struct prefix block = prefix_block(&intake->conn.client, BLOCK_HOST);
+	struct shares_entrant entrant = { worker->loop, &intake->conn.client, 0, on_evicted,
+		intake };
+	enum shares_verdict verdict;
 	struct prefix site = prefix_block(&intake->conn.client, BLOCK_SITE);
-	struct admission *queue =
+	struct shares *queue =
 	    recent_peers_has(shared->recent_peers, &site) ? shared->agent_hellos : shared->hellos;
 
-	intake->place = admission_enter(queue, worker->loop, &block, on_evicted, intake);
+	intake->place = shares_enter(queue, &entrant, &verdict);
 	count_bytes(intake);
 	return intake->place != NULL;
 }
@@ -371,7 +373,7 @@ on_evicted(void *arg)
 {
 	struct intake *intake = arg;
 
-	admission_leave(intake->place);
+	shares_leave(intake->place);
 	intake->place = NULL;
 	for (int i = 0; i < LAST_READS && intake->state == HELLO; i++)
 		on_ready(intake, WATCH_READ);

@@ -61,8 +61,9 @@ static void
 share_clients_part(struct limits *limits, const struct settings *settings)
 {
 	limits->hellos = least(settings->limits.hellos, limits->client_descriptors / 4);
-	limits->flows =
-	    least(settings->limits.flows, (limits->client_descriptors - limits->hellos) / 2);
+	limits->lingers = 1 + limits->hellos / 4;
+	limits->flows = least(settings->limits.flows,
+	    difference(limits->client_descriptors, limits->hellos + limits->lingers) / 2);
 }
 
 void

@@ -9,8 +9,9 @@
  *	- agents: sessions, parked channels, and hellos from where agents are; a
  *	  quarter of the rest, or limits.agent_descriptors.  When its part is used
  *	  up a session is refused (session-limit), and a channel closed at once
- *	- clients: hellos, and flows, which take two each.  When their part is used
- *	  up, the heaviest block of clients gives way
+ *	- clients: hellos, refusals that linger (a quarter as many), and flows, which
+ *	  take two each.  When their part is used up, the heaviest network of clients
+ *	  gives way
  * A relay without a connect name leaves agents nothing.
  */
 #ifndef RELAY_LIMITS_H
@@ -25,7 +26,7 @@ struct settings;
 struct limits {
 	uint64_t descriptors; /* all of them: reserve, agents' and clients' together */
 	uint64_t reserve, agent_descriptors, client_descriptors;
-	uint64_t flows, hellos;                    /* of clients */
+	uint64_t flows, hellos, lingers;           /* of clients */
 	uint64_t sessions, channels, agent_hellos; /* of agents; each takes one descriptor */
 	uint64_t memory; /* bytes, of flows and what the kernel holds for them; 0: no bound */
 };

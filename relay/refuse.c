@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/memory.h"
+#include "base/shares.h"
 #include "base/socket.h"
 #include "relay/conn.h"
 
@@ -89,6 +90,7 @@ refuse_record(uint8_t record[REFUSE_RECORD], uint8_t alert)
 struct linger_close {
 	LIST_ENTRY(linger_close) link;
 	struct lingers *lingers;
+	struct shares_place *place;
 	int fd;
 	struct watch watch;
 	struct timer timer;
@@ -96,9 +98,10 @@ struct linger_close {
 };
 
 void
-refuse_lingers_init(struct lingers *lingers, struct loop *loop, void (*on_end)(void *), void *arg)
+refuse_lingers_init(struct lingers *lingers, struct loop *loop, struct shares *shares,
+    void (*on_end)(void *), void *arg)
 {
-	*lingers = (struct lingers){ .loop = loop, .on_end = on_end, .arg = arg };
+	*lingers = (struct lingers){ .loop = loop, .shares = shares, .on_end = on_end, .arg = arg };
 	LIST_INIT(&lingers->list);
 }
 
@@ -116,7 +119,7 @@ cut(struct linger_close *linger)
 	if (linger->fd < 0)
 		return;
 	LIST_REMOVE(linger, link);
-	lingers->count--;
+	shares_leave(linger->place);
 	watch_wipe(&linger->watch);
 	timer_clear(&linger->timer);
 	close(linger->fd);
@@ -146,6 +149,7 @@ on_ready(void *arg, unsigned ready)
 		cut(linger);
 }
 
+/* Its time is over, or its place goes to another one. */
 static void
 on_time(void *arg)
 {
@@ -165,25 +169,48 @@ send_last(int fd, uint8_t alert)
 	shutdown(fd, SHUT_WR);
 }
 
+static void
+start(struct lingers *lingers, struct linger_close *linger, int fd)
+{
+	linger->fd = fd;
+	LIST_INSERT_HEAD(&lingers->list, linger, link);
+	task_init(&linger->reap, reap, linger);
+	timer_init(&linger->timer, lingers->loop, on_time, linger);
+	timer_set(&linger->timer, LINGER_MS);
+	watch_init(&linger->watch, lingers->loop, fd, on_ready, linger);
+	watch_want(&linger->watch, WATCH_READ);
+}
+
+/* NULL when memory is short. */
+static struct linger_close *
+linger_new(struct lingers *lingers, const struct address *client)
+{
+	struct linger_close *linger = calloc(1, sizeof *linger);
+	struct shares_entrant entrant = { lingers->loop, client, 0, on_time, linger };
+	enum shares_verdict verdict;
+
+	if (!linger)
+		return NULL;
+	linger->lingers = lingers;
+	linger->place = shares_enter(lingers->shares, &entrant, &verdict);
+	if (linger->place)
+		return linger;
+	free(linger);
+	return NULL;
+}
+
 /* Takes the connection. */
 static void
 close_lingering(struct lingers *lingers, struct conn *conn, uint8_t alert)
 {
-	struct linger_close *linger = NULL;
+	struct linger_close *linger = linger_new(lingers, &conn->client);
 
 	send_last(conn->fd, alert);
-	if (lingers->count < LINGERS_MOST && !(linger = calloc(1, sizeof *linger)))
+	if (!linger) {
 		memory_short("the time in which a client reads its alert");
-	if (linger) {
-		*linger = (struct linger_close){ .lingers = lingers, .fd = conn->fd };
+	} else {
+		start(lingers, linger, conn->fd);
 		conn->fd = -1;
-		LIST_INSERT_HEAD(&lingers->list, linger, link);
-		lingers->count++;
-		task_init(&linger->reap, reap, linger);
-		timer_init(&linger->timer, lingers->loop, on_time, linger);
-		timer_set(&linger->timer, LINGER_MS);
-		watch_init(&linger->watch, lingers->loop, linger->fd, on_ready, linger);
-		watch_want(&linger->watch, WATCH_READ);
 	}
 	conn_wipe(conn);
 }

@@ -6,8 +6,9 @@
  * Without that the kernel answers unread bytes with RST, and the client never
  * sees the alert.
  *
- * The lingering closes of one worker are shared by all its clients.  There are
- * at most LINGERS_MOST of them; beyond, the newest is closed at once.
+ * The lingering closes of all workers are places in one `shares`: their bound is
+ * a quarter of limits.hellos.  Beyond it the client block with most loses its
+ * oldest, which is closed at once.
  */
 #ifndef RELAY_REFUSE_H
 #define RELAY_REFUSE_H
@@ -20,6 +21,7 @@
 #include "sni/name.h"
 
 struct conn;
+struct shares;
 
 enum refusal {
 	REFUSE_NO_NAME,      /* a hello without a server name */
@@ -52,19 +54,18 @@ bool refuse_rule_parse(struct refuse_rule *, const char *text, char error[256]);
 enum { REFUSE_RECORD = 7 };
 void refuse_record(uint8_t record[REFUSE_RECORD], uint8_t alert);
 
-enum { LINGERS_MOST = 4096 };
-
 /* The lingering closes of one worker. */
 struct lingers {
 	struct loop *loop;
+	struct shares *shares;
 	LIST_HEAD(, linger_close) list;
-	size_t count;
 	void (*on_end)(void *arg);
 	void *arg;
 };
 
-/* on_end is called whenever one has ended. */
-void refuse_lingers_init(struct lingers *, struct loop *, void (*on_end)(void *arg), void *arg);
+/* The shares are borrowed, and on_end is called whenever one has ended. */
+void refuse_lingers_init(
+    struct lingers *, struct loop *, struct shares *, void (*on_end)(void *arg), void *arg);
 /* Closes all of them at once. */
 void refuse_cut_all(struct lingers *);
 

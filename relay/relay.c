@@ -19,8 +19,6 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "base/socket.h"
-#include "relay/admission.h"
-#include "relay/clients.h"
 #include "relay/flow_stall.h"
 #include "relay/name_flows.h"
 #include "relay/recent_peers.h"
@@ -303,15 +301,16 @@ fail(int code, const char *event, const char *sentence)
 static bool
 make_queues(struct shared *shared)
 {
-	static const struct admission_bounds none = { 0 };
-
-	return (shared->stalled = shares_new(SHARES_OLDEST)) &&
-	    (shared->clients = clients_new(0, 0)) && (shared->rates = rate_table_new()) &&
-	    (shared->name_flows = name_flows_new()) && (shared->hellos = admission_new(&none)) &&
-	    (shared->agent_hellos = admission_new(&none)) &&
-	    (shared->unknown_peers = admission_new(&none)) &&
-	    (shared->known_peers = admission_new(&none)) &&
-	    (shared->channels = admission_new(&none)) && (shared->usage_table = usage_table_new());
+	return (shared->flows = shares_new(SHARES_NEWEST)) &&
+	    (shared->stalled = shares_new(SHARES_OLDEST)) && (shared->rates = rate_table_new()) &&
+	    (shared->name_flows = name_flows_new()) &&
+	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->unknown_peers = shares_new(SHARES_OLDEST)) &&
+	    (shared->known_peers = shares_new(SHARES_OLDEST)) &&
+	    (shared->channels = shares_new(SHARES_OLDEST)) &&
+	    (shared->lingers = shares_new(SHARES_OLDEST)) &&
+	    (shared->usage_table = usage_table_new());
 }
 
 static bool
@@ -589,16 +588,17 @@ close_all(struct relay *relay)
 	free(shared->workers);
 	resolver_free(shared->resolver);
 	trustwatch_free(shared->trustwatch);
-	admission_free(shared->channels);
-	admission_free(shared->known_peers);
-	admission_free(shared->unknown_peers);
-	admission_free(shared->agent_hellos);
-	admission_free(shared->hellos);
+	shares_free(shared->lingers);
+	shares_free(shared->channels);
+	shares_free(shared->known_peers);
+	shares_free(shared->unknown_peers);
+	shares_free(shared->agent_hellos);
+	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
 	name_flows_free(shared->name_flows);
 	rate_table_free(shared->rates);
-	clients_free(shared->clients);
 	shares_free(shared->stalled);
+	shares_free(shared->flows);
 	route_table_free(shared->routes);
 	rules_release(relay->reload.rules);
 	session_table_free(shared->session_table);

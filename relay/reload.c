@@ -6,9 +6,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
-#include "relay/admission.h"
+#include "base/shares.h"
 #include "relay/arrival.h"
-#include "relay/clients.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
@@ -107,13 +106,13 @@ reload_set_bounds(const struct reload *reload)
 	const struct settings_limits *limits = &reload->rules->settings.limits;
 	const struct limits *derived = &reload->rules->limits;
 	struct shared *shared = reload->shared;
-	struct admission_bounds hellos = { derived->hellos, limits->hellos_per_client,
+	struct shares_bounds flows = { derived->flows, limits->flows_per_client, 0 };
+	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client,
 		limits->hello_memory };
-	struct admission_bounds agent_hellos = { derived->agent_hellos, derived->agent_hellos,
-		limits->hello_memory / 4 };
-	struct admission_bounds handshakes = { limits->handshakes / 2, limits->handshakes / 2, 0 };
-	struct admission_bounds channels = { limits->channel_handshakes, limits->channel_handshakes,
-		0 };
+	struct shares_bounds agent_hellos = { derived->agent_hellos, 0, limits->hello_memory / 4 };
+	struct shares_bounds handshakes = { limits->handshakes / 2, 0, 0 };
+	struct shares_bounds channels = { limits->channel_handshakes, 0, 0 };
+	struct shares_bounds lingers = { derived->lingers, 0, 0 };
 	struct usage_bounds usage = {
 		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,
 		    [USAGE_FLOWS] = limits->flows_per_identity,
@@ -125,12 +124,13 @@ reload_set_bounds(const struct reload *reload)
 
 	usage_set_bounds(shared->usage_table, &usage);
 	arrival_set_bounds(shared->rates, limits);
-	clients_set(shared->clients, derived->flows, limits->flows_per_client);
-	admission_set_bounds(shared->hellos, &hellos);
-	admission_set_bounds(shared->agent_hellos, &agent_hellos);
-	admission_set_bounds(shared->unknown_peers, &handshakes);
-	admission_set_bounds(shared->known_peers, &handshakes);
-	admission_set_bounds(shared->channels, &channels);
+	shares_set_bounds(shared->flows, &flows);
+	shares_set_bounds(shared->hellos, &hellos);
+	shares_set_bounds(shared->agent_hellos, &agent_hellos);
+	shares_set_bounds(shared->unknown_peers, &handshakes);
+	shares_set_bounds(shared->known_peers, &handshakes);
+	shares_set_bounds(shared->channels, &channels);
+	shares_set_bounds(shared->lingers, &lingers);
 }
 
 static void

@@ -8,11 +8,9 @@
 #include <pthread.h>
 #include "relay/flow_id.h"
 
-struct admission;
 struct name_flows;
 struct rate_table;
 struct recent_peers;
-struct clients;
 struct resolver;
 struct session_table;
 struct shares;
@@ -25,16 +23,17 @@ struct shared {
 	struct routes *routes;
 	struct session_table *session_table;
 	struct usage_table *usage_table;
-	struct clients *clients;
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
+	struct shares *flows;
 	struct recent_peers *recent_peers;
-	struct admission *hellos;       /* by /32 and /64 */
-	struct admission *agent_hellos; /* the same, from where an agent has authenticated lately */
-	struct admission *unknown_peers; /* session handshakes, by /32 and /48 */
-	struct admission *known_peers; /* the same, from where an agent has authenticated lately */
-	struct admission *channels;    /* channel handshakes */
-	struct shares *stalled;        /* relay/flow_stall.h */
+	struct shares *stalled; /* relay/flow_stall.h */
+	struct shares *hellos;
+	struct shares *agent_hellos;  /* from where an agent has authenticated lately */
+	struct shares *unknown_peers; /* session handshakes */
+	struct shares *known_peers;   /* the same, from where an agent has authenticated lately */
+	struct shares *channels;      /* channel handshakes */
+	struct shares *lingers;       /* refusals that a client may still read */
 	struct resolver *resolver;
 	struct trustwatch *trustwatch;
 	struct worker **workers;

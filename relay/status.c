@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 #include "base/admin.h"
-#include "relay/clients.h"
+#include "base/shares.h"
 #include "relay/shared.h"
 #include "relay/worker.h"
 
@@ -27,10 +27,9 @@ complete(struct status *status)
 		sum.endpoints += status->censuses[i].counts.endpoints;
 		sum.channels += status->censuses[i].counts.channels;
 	}
-	counts =
-	    json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count, "sessions",
-		(json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints, "channels",
-		(json_int_t)sum.channels, "flows", (json_int_t)clients_flows(shared->clients));
+	counts = json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count,
+	    "sessions", (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints,
+	    "channels", (json_int_t)sum.channels, "flows", (json_int_t)shares_count(shared->flows));
 	if (counts && json_object_update(status->answer, counts) == 0)
 		admin_answer(status->question, json_incref(status->answer));
 	else

@@ -422,7 +422,8 @@ run(void *arg, struct loop *loop)
 	struct worker *worker = arg;
 
 	worker->context.loop = loop;
-	refuse_lingers_init(&worker->context.lingers, loop, on_linger_end, worker);
+	refuse_lingers_init(
+	    &worker->context.lingers, loop, worker->context.shared->lingers, on_linger_end, worker);
 	pump_stalls_init(&worker->context.stalls, loop, flow_on_held);
 	timer_init(&worker->goodbye, loop, on_goodbye_time, worker);
 	report(worker, open_ports(worker) ? WORKER_LISTENS : WORKER_FAILED);

@@ -48,7 +48,7 @@ ok([] if "cursor" in defined and len(defined) > 200 else [f"{len(defined)} found
 
 # As a part of an identifier: what it is called now.
 REPLACED = {
-	"station": "worker", "crowd": "admission", "strangers": "unknown peers", "acquaintances": "known peers", "tally": "usage",
+	"station": "worker", "crowd": "shares", "strangers": "unknown peers", "acquaintances": "known peers", "tally": "usage",
 	"tallies": "usage", "roster": "session_table, endpoint_table", "keyring": "identity_bundle", "narrow": "grant_limits",
 	"portrait": "template", "pile": "buffer", "sink": "output", "trial": "candidate", "trials": "candidates",
 	"hearing": "search", "barred": "excluded", "liking": "preference", "founding": "new_ca", "wish": "options",

@@ -12,8 +12,8 @@
 #include "base/loop_advance.h"
 #include "base/rate.h"
 #include "base/resolver.h"
+#include "base/shares.h"
 #include "base/socket.h"
-#include "relay/clients.h"
 #include "relay/conn.h"
 #include "relay/fake_registry.h"
 #include "relay/helpers.h"
@@ -118,15 +118,15 @@ set_up(void **state)
 	fclose(file);
 	clock_fake(1000000, 0);
 	fake = (struct fake_registry){ 0 };
-	shared = (struct shared){ .routes = route_table_new(), .clients = clients_new(100, 100),
-	    .rates = rate_table_new(), .name_flows = name_flows_new(),
+	shared = (struct shared){ .routes = route_table_new(), .flows = shares_new(SHARES_NEWEST),
+	    .lingers = shares_new(SHARES_OLDEST), .rates = rate_table_new(), .name_flows = name_flows_new(),
 	    .resolver = resolver_new() };
 	flow_ids_init(&shared.flow_ids);
 	assert_true(route_set_registry(shared.routes, &fake_registry, &fake));
 	fake.registry = route_registry(shared.routes);
 	worker = (struct worker_context){ .shared = &shared, .loop = loop_new(), .rules = load_rules(),
 	    .on_shrank = on_shrank };
-	refuse_lingers_init(&worker.lingers, worker.loop, on_linger_end, NULL);
+	refuse_lingers_init(&worker.lingers, worker.loop, shared.lingers, on_linger_end, NULL);
 	begin_flow();
 	return 0;
 }
@@ -143,7 +143,8 @@ tear_down(void **state)
 	resolver_free(shared.resolver);
 	name_flows_free(shared.name_flows);
 	rate_table_free(shared.rates);
-	clients_free(shared.clients);
+	shares_free(shared.flows);
+	shares_free(shared.lingers);
 	route_table_free(shared.routes);
 	clock_fake(0, 0);
 	return 0;
@@ -292,6 +293,34 @@ what_has_come_here_meanwhile_goes_first(void **state)
 	close(upstream);
 }
 
+/* It has the most flows when somebody of another block comes. */
+static void
+one_that_still_looks_and_is_displaced_is_refused(void **state)
+{
+	struct address elsewhere = address_of("192.0.2.1:1");
+	struct shares_entrant entrant = { worker.loop, &elsewhere, 0, NULL, NULL };
+	enum shares_verdict verdict;
+	struct shares_place *place;
+	int first = client;
+
+	(void)state;
+	shares_set_bounds(shared.flows, &(struct shares_bounds){ .most = 2 });
+	begin_flow();
+	place = shares_enter(shared.flows, &entrant, &verdict);
+	assert_int_equal(verdict, SHARES_IN);
+	assert_int_equal(alert(), 80);
+	close(client);
+	client = first;
+	assert_int_equal(alert(), 0);
+	assert_int_equal(shares_count(shared.flows), 2);
+	begin_flow();
+	assert_int_equal(alert(), 80);
+	close(client);
+	client = first;
+	assert_int_equal(shares_count(shared.flows), 2);
+	shares_leave(place);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -306,6 +335,7 @@ main(void)
 		TEST(an_answer_that_crosses_the_end_hurts_nobody),
 		TEST(an_answer_may_come_from_any_thread),
 		TEST(what_has_come_here_meanwhile_goes_first),
+		TEST(one_that_still_looks_and_is_displaced_is_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

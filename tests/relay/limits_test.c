@@ -40,8 +40,8 @@ the_parts_never_exceed_the_whole(void **state)
 		assert_int_equal(
 		    l.reserve + l.agent_descriptors + l.client_descriptors, descriptors[i % 8]);
 		assert_true(l.sessions + l.channels + l.agent_hellos <= l.agent_descriptors);
-		assert_true(l.hellos + 2 * l.flows <= l.client_descriptors);
-		assert_true(l.flows > 0 && l.hellos > 0);
+		assert_true(l.hellos + l.lingers + 2 * l.flows <= l.client_descriptors);
+		assert_true(l.flows > 0 && l.hellos > 0 && l.lingers > 0);
 		if (settings.limits.agent_descriptors != 1 && settings.connect_name)
 			assert_true(l.sessions > 0 && l.channels > 0);
 		if (!settings.connect_name)
@@ -76,7 +76,7 @@ a_small_host_gets_what_its_descriptors_allow(void **state)
 	assert_int_equal(l.reserve, 64 + 2 * (8 + 2) + 256);
 	assert_int_equal(l.agent_descriptors, 171);
 	assert_int_equal(l.hellos, 128);
-	assert_int_equal(l.flows, 192);
+	assert_int_equal(l.flows, 176);
 	assert_int_equal(l.memory, 256 << 20);
 }
 

@@ -59,7 +59,7 @@ static const char example[] =
     "  - server_name: \"*.Legacy.example.org\"\n"
     "    upstream: {url: tcp://10.0.0.5:8443, proxy_protocol: 2}\n"
     "refuse: {unknown_name: alert, no_name: \"route:*.legacy.example.org\", not_tls: close}\n"
-    "limits: {flows: 100000, flows_per_client: 1000, hello_timeout: 3s, hello_bytes: 16KiB}\n"
+    "limits: {flows: 100000, flows_per_client: 0, hello_timeout: 3s, hello_bytes: 16KiB}\n"
     "admin: {socket: /run/valise/relay.sock, http: 127.0.0.1:9180}\n"
     "log: {level: info, format: json}\n";
 

@@ -7,13 +7,11 @@
 #include <unistd.h>
 #include "agent/relay_session.h"
 #include "base/loop.h"
-#include "base/shares.h"
 #include "base/rate.h"
+#include "base/shares.h"
 #include "people.h"
-#include "relay/admission.h"
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
-#include "relay/clients.h"
 #include "relay/flow.h"
 #include "relay/flow_stall.h"
 #include "relay/intake.h"
@@ -107,24 +105,26 @@ unbounded_rates(void)
 void
 relay_up(struct sim_relay *relay)
 {
-	const struct admission_bounds bounds = { 4096, 64, 0 };
+	const struct shares_bounds bounds = { 4096, 64, 0 }, flows = { 1000, 1000, 0 };
 	struct shared *shared = &relay->shared;
+	struct shares **queues[] = { &shared->hellos, &shared->agent_hellos, &shared->unknown_peers,
+		&shared->known_peers, &shared->channels, &shared->lingers };
 
 	sim_self = relay->process;
 	sim_processes[sim_self].alive = true;
 	memset(shared, 0, sizeof *shared);
 	shared->usage_table = usage_table_new();
 	shared->routes = route_table_new();
-	shared->clients = clients_new(1000, 1000);
 	shared->rates = unbounded_rates();
 	shared->name_flows = name_flows_new();
+	shared->flows = shares_new(SHARES_NEWEST);
+	shares_set_bounds(shared->flows, &flows);
 	shared->recent_peers = recent_peers_new();
-	shared->hellos = admission_new(&bounds);
-	shared->unknown_peers = admission_new(&bounds);
-	shared->known_peers = admission_new(&bounds);
-	shared->channels = admission_new(&bounds);
-	shared->agent_hellos = admission_new(&bounds);
 	shared->stalled = shares_new(SHARES_OLDEST);
+	for (unsigned i = 0; i < sizeof queues / sizeof queues[0]; i++) {
+		*queues[i] = shares_new(SHARES_OLDEST);
+		shares_set_bounds(*queues[i], &bounds);
+	}
 	shared->session_table = session_table_new();
 	flow_ids_init(&shared->flow_ids);
 	fill_rules(relay);
@@ -134,8 +134,9 @@ relay_up(struct sim_relay *relay)
 
 		*worker = (struct worker_context){ .shared = shared, .loop = loop_new(), .rules = &relay->rules,
 			.on_shrank = on_shrank };
-		refuse_lingers_init(&worker->lingers, worker->loop, on_linger_end, worker);
+		refuse_lingers_init(&worker->lingers, worker->loop, shared->lingers, on_linger_end, worker);
 		pump_stalls_init(&worker->stalls, worker->loop, flow_on_held);
+		refuse_lingers_init(&worker->lingers, worker->loop, shared->lingers, on_linger_end, worker);
 	}
 	relay->is_up = true;
 	relay->is_draining = false;
@@ -166,15 +167,16 @@ relay_down(struct sim_relay *relay)
 			loop_settle(relay->workers[i].loop);
 	for (int i = 0; i < WORKERS; i++)
 		loop_free(relay->workers[i].loop);
-	admission_free(shared->channels);
-	admission_free(shared->agent_hellos);
-	admission_free(shared->known_peers);
-	admission_free(shared->unknown_peers);
-	admission_free(shared->hellos);
+	shares_free(shared->lingers);
+	shares_free(shared->channels);
+	shares_free(shared->agent_hellos);
+	shares_free(shared->known_peers);
+	shares_free(shared->unknown_peers);
+	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
 	name_flows_free(shared->name_flows);
-	clients_free(shared->clients);
 	shares_free(shared->stalled);
+	shares_free(shared->flows);
 	route_table_free(shared->routes);
 	session_table_free(shared->session_table);
 	usage_table_free(shared->usage_table);

@@ -1,0 +1,169 @@
+#!/usr/bin/env -S python3 -B
+"""Fair shares under pressure: whoever is alone may have everything, and who comes from elsewhere gets in."""
+import os
+import time
+
+from lib import *
+
+NAME = "app.example.com"
+HEAVY, NEIGHBOUR, OTHER = "127.1.2.3", "127.1.2.4", "127.9.8.7"
+WIRE = hello(NAME)
+
+
+def relay_with_echo(scene, limits, **settings):
+	return scene.relay(routes=[route(NAME, scene.upstream(echo))], limits=limits, **settings)
+
+
+def flow(scene, relay, source=None, header=b""):
+	"""A joined one."""
+	client = scene.keep(dial(relay.port, header + WIRE, source=source))
+	equal(read_exactly(client, len(WIRE)), WIRE, f"a flow from {source or header}")
+	return client
+
+
+def lives(client):
+	client.sendall(b"ping")
+	return read_exactly(client, 4) == b"ping"
+
+
+def refused(relay, source=None, header=b""):
+	with dial(relay.port, header + WIRE, source=source) as client:
+		equal(alert_of(client), 80, f"the alert for {source or header}")
+
+
+@test
+def one_address_may_have_all_flows_until_another_comes(scene):
+	upstream = scene.tls_upstream(http, NAME)
+	relay = scene.relay(routes=[route(NAME, upstream), route("echo.example.com", scene.upstream(echo))],
+		limits={"flows": 20})
+	wire = hello("echo.example.com")
+	heavy = [scene.keep(dial(relay.port, wire, source=HEAVY)) for _ in range(20)]
+	for client in heavy:
+		equal(read_exactly(client, len(wire)), wire)
+	with dial(relay.port, wire, source=HEAVY) as client:
+		equal(alert_of(client), 80)
+	relay.wait_event("flow-refused")
+	status, out, err = curl(relay.port, NAME, authority().root, "--interface", OTHER)
+	equal((status, out), (0, b"hello"), f"curl from elsewhere: {err}")
+	equal(closed_how(heavy[-1]), "reset", "the newest flow of the heaviest")
+	check(all(map(lives, heavy[:-1])), "its other flows live")
+	closed = relay.events("flow-closed", reason="displaced")
+	equal(len(closed), 1, "lines of a displaced flow")
+	check("most flows" in closed[0]["message"] and closed[0]["client"].startswith(HEAVY), f"{closed[0]}")
+	refusals = relay.events("flow-refused", code="over-limit")
+	check(len(refusals) == 1 and "limits.flows is reached" in refusals[0]["error"], f"{refusals}")
+
+
+@test
+def a_network_counts_as_one(scene):
+	relay = relay_with_echo(scene, {"flows": 20})
+	for i in range(1, 21):
+		flow(scene, relay, f"127.1.2.{i}")
+	refused(relay, "127.1.2.99")
+	others = [flow(scene, relay, OTHER) for _ in range(10)]
+	refused(relay, OTHER)
+	check(all(map(lives, others)), "the others live")
+	relay.wait_event("flow-closed", count=10, reason="displaced")
+
+
+@test
+def twenty_64_of_one_48_count_as_one(scene):
+	relay = relay_with_echo(scene, {"flows": 40}, listener={"trusted_proxies": ["127.0.0.0/8"]})
+	header = "PROXY TCP6 2001:db8:{}::1 2001:db8::2 1000 443\r\n".format
+	for i in range(40):
+		flow(scene, relay, header=header(f"1:{i % 20:x}").encode())
+	honest = [flow(scene, relay, header=header("2:0").encode()) for _ in range(20)]
+	refused(relay, header=header("2:0").encode())
+	refused(relay, header=header("1:77").encode())
+	check(all(map(lives, honest)), "the honest live")
+	relay.wait_event("flow-closed", count=20, reason="displaced")
+
+
+@test
+def the_neighbour_of_who_floods_is_served(scene):
+	relay = relay_with_echo(scene, {"flows": 20})
+	heavy = [flow(scene, relay, HEAVY) for _ in range(20)]
+	neighbour = flow(scene, relay, NEIGHBOUR)
+	equal(closed_how(heavy[-1]), "reset")
+	other = flow(scene, relay, OTHER)
+	equal(closed_how(heavy[-2]), "reset")
+	refused(relay, HEAVY)
+	check(lives(neighbour) and lives(other) and all(map(lives, heavy[:-2])), "all others live")
+
+
+@test
+def a_wall_for_each_client_is_off_unless_somebody_wants_it(scene):
+	relay = relay_with_echo(scene, {"flows_per_client": 3})
+	for _ in range(3):
+		flow(scene, relay, HEAVY)
+	refused(relay, HEAVY)
+	refusal = relay.events("flow-refused")[0]
+	equal(refusal["error"], "limits.flows_per_client is reached")
+	flow(scene, relay, NEIGHBOUR)
+	relay.write(dict(relay.settings, limits={"flows": 7}))
+	relay.reload()
+	relay.wait_event("reloaded")
+	for _ in range(3):
+		flow(scene, relay, HEAVY)
+	refused(relay, HEAVY)
+	equal(relay.events("flow-refused")[1]["error"][:24], "limits.flows is reached,")
+
+
+def open_ones(clients):
+	"""How many of them have not heard anything."""
+	count = 0
+	for client in clients:
+		client.settimeout(0.01)
+		try:
+			client.recv(1)
+		except TimeoutError:
+			count += 1
+	return count
+
+
+@test
+def hellos_in_progress_are_shared(scene):
+	relay = relay_with_echo(scene, {"hellos": 20, "hello_timeout": "20s"})
+	slow = [scene.keep(dial(relay.port, WIRE[:9], source=HEAVY)) for _ in range(20)]
+	time.sleep(0.2)
+	equal(open_ones(slow), 20, "one address alone")
+	honest = [scene.keep(dial(relay.port, WIRE[:9], source=OTHER)) for _ in range(9)]
+	until(lambda: open_ones(slow) == 11, what="nine of the flood are refused")
+	equal(open_ones(slow[:9]), 0, "the oldest of them")
+	for client in honest:
+		client.sendall(WIRE[9:])
+		client.settimeout(15)
+		equal(read_exactly(client, len(WIRE)), WIRE)
+
+
+def descriptors(relay):
+	return len(os.listdir(f"/proc/{relay.pid}/fd"))
+
+
+def may_talk_on(client):
+	"""Whether what it sends is still taken, so that no reset destroys its alert."""
+	try:
+		for _ in range(3):
+			client.sendall(b"more")
+			time.sleep(0.05)
+	except OSError:
+		return False
+	return True
+
+
+@test
+def refusals_that_linger_are_bounded_and_shared(scene):
+	relay = relay_with_echo(scene, {"hellos": 64})
+	flow(scene, relay, OTHER)
+	before = descriptors(relay)
+	unknown = hello("unknown.example.com")
+	flood = [scene.keep(dial(relay.port, unknown, source=HEAVY)) for _ in range(300)]
+	until(lambda: descriptors(relay) - before <= 64 // 4 + 1 + 3, 0.5, "300 refused clients do not close")
+	with dial(relay.port, unknown, source=OTHER) as client:
+		equal(alert_of(client), 112)
+		check(may_talk_on(client), "who comes from elsewhere has its time")
+	check(not may_talk_on(flood[0]), "the oldest of the flood was closed")
+	flow(scene, relay, OTHER)
+
+
+main()
