@@ -227,14 +227,32 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 	return false;
 }
 
-void
-flow_agent_begin(struct flow *flow, const struct route_answer *answer)
+static void
+take_channel(struct flow *flow)
 {
 	struct pool_asker asker = { .loop = flow->worker->loop,
+		.client = &flow->conn.client,
 		.on_answer = on_answer,
 		.discard = channel_free,
 		.arg = flow };
 
+	enum pool_refusal why;
+
+	flow->request = pool_take(session_ref_pool(flow->session_ref), &asker, &why);
+	if (flow->request)
+		return;
+	if (why == POOL_REFUSED_WAITING) {
+		flow->at_limit = true;
+		retry(flow, "too many flows from this client's network wait for a channel", true);
+		return;
+	}
+	snprintf(flow->trouble, sizeof flow->trouble, "memory is short");
+	flow_refuse(flow, REFUSE_OVER_LIMIT);
+}
+
+void
+flow_agent_begin(struct flow *flow, const struct route_answer *answer)
+{
 	if (!is_acceptable(flow, answer)) {
 		if (note_tried(flow, answer->session_ref, true))
 			flow_look_up(flow);
@@ -248,9 +266,5 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 	flow_move(flow, FLOW_TAKING);
 	timer_init(&flow->attempt, flow->worker->loop, on_attempt, flow);
 	timer_set(&flow->attempt, ATTEMPT_MS);
-	flow->request = pool_take(session_ref_pool(flow->session_ref), &asker);
-	if (!flow->request) {
-		snprintf(flow->trouble, sizeof flow->trouble, "memory is short");
-		flow_refuse(flow, REFUSE_OVER_LIMIT);
-	}
+	take_channel(flow);
 }

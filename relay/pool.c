@@ -3,19 +3,35 @@
  * decided its fate until its owner has heard of it.  A request is QUEUED until
  * an entry is found for it, then COMING until it is answered.  Both changes are
  * made under the pool's lock.
+ *
+ * A line stays for as long as one of its requests lives, so that a request whose
+ * channel was lost on its way comes back to the head of its line without memory.
  */
 #include "relay/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include "base/address.h"
+#include "base/hash.h"
 
 enum request_state { QUEUED, COMING, CANCELLED };
+
+/* Requests of one network, the longest waiting first. */
+struct pool_line {
+	struct hash_link link;
+	TAILQ_ENTRY(pool_line) turn; /* while somebody waits in it */
+	struct prefix network;
+	TAILQ_HEAD(, pool_request) requests;
+	uint64_t waiting;
+	unsigned held; /* requests that know it */
+};
 
 struct pool_request {
 	struct call call;
 	TAILQ_ENTRY(pool_request) link;
 	struct pool *pool;
+	struct pool_line *line;
 	struct pool_asker asker;
 	enum request_state state;
 	struct channel *channel;
@@ -25,8 +41,9 @@ struct pool {
 	pthread_mutex_t lock;
 	atomic_uint held;
 	struct pool_settings settings;
-	TAILQ_HEAD(, pool_entry) entries;    /* the most recently verified first */
-	TAILQ_HEAD(, pool_request) requests; /* the longest waiting first */
+	TAILQ_HEAD(, pool_entry) entries; /* the most recently verified first */
+	struct table lines;
+	TAILQ_HEAD(, pool_line) turns; /* those where somebody waits, the next first */
 	unsigned parked, waiting;
 	bool closed;
 };
@@ -36,15 +53,17 @@ pool_new(const struct pool_settings *settings)
 {
 	struct pool *pool = calloc(1, sizeof *pool);
 
-	if (!pool)
+	if (!pool || !table_init(&pool->lines)) {
+		free(pool);
 		return NULL;
+	}
 	pool->settings = *settings;
 	if (settings->usage)
 		usage_hold(settings->usage);
 	atomic_init(&pool->held, 1);
 	pthread_mutex_init(&pool->lock, NULL);
 	TAILQ_INIT(&pool->entries);
-	TAILQ_INIT(&pool->requests);
+	TAILQ_INIT(&pool->turns);
 	return pool;
 }
 
@@ -61,6 +80,7 @@ pool_release(struct pool *pool)
 	if (!pool || atomic_fetch_sub(&pool->held, 1) > 1)
 		return;
 	usage_release(pool->settings.usage);
+	table_wipe(&pool->lines);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }
@@ -84,10 +104,104 @@ count_out(struct pool *pool)
 		usage_leave(pool->settings.usage, USAGE_PARKED);
 }
 
+/* ---- lines; all under the lock ---- */
+
+static bool
+has_network(const struct hash_link *at, const void *network)
+{
+	return prefix_equals(&container_of(at, const struct pool_line, link)->network, network);
+}
+
+/* The line of this client, held; NULL when memory is short. */
+static struct pool_line *
+line_of(struct pool *pool, const struct address *client)
+{
+	struct prefix network = prefix_block(client, BLOCK_NETWORK);
+	uint64_t hash = prefix_hash(&network, pool->lines.key);
+	struct hash_link *at = table_find(&pool->lines, hash, has_network, &network);
+	struct pool_line *line = at ? container_of(at, struct pool_line, link) : NULL;
+
+	if (!line && (line = calloc(1, sizeof *line))) {
+		line->network = network;
+		TAILQ_INIT(&line->requests);
+		table_add(&pool->lines, &line->link, hash);
+	}
+	if (line)
+		line->held++;
+	return line;
+}
+
+static void
+line_release(struct pool *pool, struct pool_line *line)
+{
+	if (!line || --line->held > 0)
+		return;
+	table_remove(&pool->lines, &line->link);
+	free(line);
+}
+
+static bool
+is_too_long(const struct pool *pool, const struct pool_line *line)
+{
+	uint64_t most = pool->settings.most_waiting;
+
+	return most > 0 && line->waiting + pool->waiting >= most;
+}
+
+/* At the head if it had a channel already. */
+static void
+enqueue(struct pool *pool, struct pool_request *request)
+{
+	struct pool_line *line = request->line;
+
+	if (request->state == COMING)
+		TAILQ_INSERT_HEAD(&line->requests, request, link);
+	else
+		TAILQ_INSERT_TAIL(&line->requests, request, link);
+	request->state = QUEUED;
+	if (line->waiting++ == 0)
+		TAILQ_INSERT_TAIL(&pool->turns, line, turn);
+	pool->waiting++;
+}
+
+static void
+dequeue(struct pool *pool, struct pool_request *request)
+{
+	struct pool_line *line = request->line;
+
+	TAILQ_REMOVE(&line->requests, request, link);
+	if (--line->waiting == 0)
+		TAILQ_REMOVE(&pool->turns, line, turn);
+	pool->waiting--;
+}
+
+/* Out of the line whose turn it is, which goes behind the others; NULL when nobody waits. */
+static struct pool_request *
+dequeue_next(struct pool *pool)
+{
+	struct pool_line *line = TAILQ_FIRST(&pool->turns);
+	struct pool_request *request;
+
+	if (!line)
+		return NULL;
+	TAILQ_REMOVE(&pool->turns, line, turn);
+	TAILQ_INSERT_TAIL(&pool->turns, line, turn);
+	request = TAILQ_FIRST(&line->requests);
+	dequeue(pool, request);
+	return request;
+}
+
+/* ---- requests ---- */
+
 static void
 free_request(struct pool_request *request)
 {
-	pool_release(request->pool);
+	struct pool *pool = request->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	line_release(pool, request->line);
+	pthread_mutex_unlock(&pool->lock);
+	pool_release(pool);
 	free(request);
 }
 
@@ -132,12 +246,13 @@ call_owner(struct pool_entry *entry)
 	loop_call(entry->loop, &entry->call, let_go, entry);
 }
 
-/* Finds an entry for the request or lets it wait. Who is to be called is called after the lock. */
-static void
+/* Finds an entry for the request or lets it wait; false: its line is too long. Who is to be called is
+ * called after the lock. */
+static bool
 seek(struct pool *pool, struct pool_request *request)
 {
 	struct pool_entry *entry = NULL;
-	enum { FOUND, WAITS, NEVER, UNWANTED } outcome;
+	enum { FOUND, WAITS, NEVER, UNWANTED, REFUSED } outcome;
 
 	pthread_mutex_lock(&pool->lock);
 	if (request->state == CANCELLED) {
@@ -148,11 +263,11 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if ((entry = TAILQ_FIRST(&pool->entries))) {
 		outcome = FOUND;
 		assign(pool, entry, request);
+	} else if (request->state == QUEUED && is_too_long(pool, request->line)) {
+		outcome = REFUSED;
 	} else {
 		outcome = WAITS;
-		request->state = QUEUED;
-		pool->waiting++;
-		TAILQ_INSERT_TAIL(&pool->requests, request, link);
+		enqueue(pool, request);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	switch (outcome) {
@@ -168,7 +283,10 @@ seek(struct pool *pool, struct pool_request *request)
 	case UNWANTED:
 		free_request(request);
 		break;
+	case REFUSED:
+		break;
 	}
+	return outcome != REFUSED;
 }
 
 /* In the owner's thread: the entry is out of the pool, and the asker may have given up
@@ -194,7 +312,7 @@ let_go(void *data)
 	} else if ((channel = entry->kind->give(entry))) {
 		answer(request, channel);
 	} else {
-		seek(pool, request);
+		(void)seek(pool, request); /* which does not refuse who had a channel already */
 	}
 	pool_release(pool);
 }
@@ -216,13 +334,10 @@ pool_park(struct pool *pool, struct pool_entry *entry, char why[USAGE_WHY])
 		entry->pool = hold(pool);
 		entry->state = POOL_ENTRY_PARKED;
 		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
-		request = TAILQ_FIRST(&pool->requests);
+		request = dequeue_next(pool);
 	}
-	if (request) {
-		TAILQ_REMOVE(&pool->requests, request, link);
-		pool->waiting--;
+	if (request)
 		assign(pool, entry, request);
-	}
 	pthread_mutex_unlock(&pool->lock);
 	if (request)
 		call_owner(entry);
@@ -285,12 +400,9 @@ next_to_disappoint(struct pool *pool)
 	struct pool_request *request;
 
 	pthread_mutex_lock(&pool->lock);
-	request = TAILQ_FIRST(&pool->requests);
-	if (request) {
-		TAILQ_REMOVE(&pool->requests, request, link);
-		pool->waiting--;
+	request = dequeue_next(pool);
+	if (request)
 		request->state = COMING;
-	}
 	pthread_mutex_unlock(&pool->lock);
 	return request;
 }
@@ -310,17 +422,36 @@ pool_close(struct pool *pool)
 		answer(request, NULL);
 }
 
-struct pool_request *
-pool_take(struct pool *pool, const struct pool_asker *asker)
+static struct pool_request *
+new_request(struct pool *pool, const struct pool_asker *asker)
 {
 	struct pool_request *request = calloc(1, sizeof *request);
 
 	if (!request)
 		return NULL;
 	request->asker = *asker;
+	request->asker.client = NULL;
 	request->pool = hold(pool);
-	seek(pool, request);
-	return request;
+	pthread_mutex_lock(&pool->lock);
+	request->line = line_of(pool, asker->client);
+	pthread_mutex_unlock(&pool->lock);
+	if (request->line)
+		return request;
+	free_request(request);
+	return NULL;
+}
+
+struct pool_request *
+pool_take(struct pool *pool, const struct pool_asker *asker, enum pool_refusal *why)
+{
+	struct pool_request *request = new_request(pool, asker);
+
+	*why = POOL_REFUSED_MEMORY;
+	if (!request || seek(pool, request))
+		return request;
+	*why = POOL_REFUSED_WAITING;
+	free_request(request);
+	return NULL;
 }
 
 void
@@ -334,10 +465,8 @@ pool_cancel(struct pool_request *request)
 	pool = request->pool;
 	pthread_mutex_lock(&pool->lock);
 	queued = request->state == QUEUED;
-	if (queued) {
-		TAILQ_REMOVE(&pool->requests, request, link);
-		pool->waiting--;
-	}
+	if (queued)
+		dequeue(pool, request);
 	request->state = CANCELLED;
 	pthread_mutex_unlock(&pool->lock);
 	if (queued)

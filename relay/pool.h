@@ -1,6 +1,15 @@
 /*
  * The parked channels of one session, whoever parked them, and the flows that
- * wait for one.  Shared by all workers.
+ * wait for one.  Shared by all workers, and by all clients of the session's
+ * endpoints.
+ *
+ * Who waits stands in a line with those of the same network (/24, IPv6 /48), and
+ * the lines are served in turn: hundreds from elsewhere move nobody's turn by
+ * more than one channel.  Bound: most_waiting in all, and a line may be as long
+ * as there are places left (the dynamic threshold of Choudhury and Hahne, 1998):
+ * one alone may have half of them, two a third each, and there is a place for
+ * whoever comes from somewhere new.  Nobody who waits has to leave; the
+ * newcomer of a line that is too long is refused.
  *
  * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
@@ -23,14 +32,16 @@
 #include "base/loop.h"
 #include "relay/usage.h"
 
+struct address;
 struct channel;
 struct pool;
 struct pool_request;
 struct pool_entry;
 
 struct pool_settings {
-	uint64_t most;       /* parked at once */
-	struct usage *usage; /* held by the pool; NULL: not counted */
+	uint64_t most;         /* parked at once */
+	struct usage *usage;   /* held by the pool; NULL: not counted */
+	uint64_t most_waiting; /* 0: no bound */
 	/* Says how many more channels are waited for; from any thread, under no lock. */
 	void (*on_need)(void *arg, unsigned channels);
 	void *arg;
@@ -59,6 +70,7 @@ struct pool_entry {
 
 struct pool_asker {
 	struct loop *loop;
+	const struct address *client; /* for whom; borrowed for the call of pool_take() */
 	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone. */
 	void (*on_answer)(void *arg, struct channel *);
 	/* A detached channel that came after pool_cancel(). */
@@ -83,8 +95,9 @@ void pool_verified(struct pool_entry *);
  * under way; give() or drop() will be called, so the owner keeps the entry until then. */
 bool pool_lost(struct pool_entry *);
 
-/* NULL when memory is short. */
-struct pool_request *pool_take(struct pool *, const struct pool_asker *);
+enum pool_refusal { POOL_REFUSED_MEMORY, POOL_REFUSED_WAITING };
+/* NULL: refused; *why says that memory is short, or that the client's line is too long. */
+struct pool_request *pool_take(struct pool *, const struct pool_asker *, enum pool_refusal *why);
 /* NULL is fine. Must not be called after the answer. */
 void pool_cancel(struct pool_request *);
 

@@ -31,6 +31,9 @@ struct session_ref {
 	struct call call;
 };
 
+/* Flows that may wait for one channel that may be parked. */
+enum { WAITING_FOR_EACH = 16 };
+
 static void on_need(void *arg, unsigned channels);
 
 struct session_ref *
@@ -38,6 +41,7 @@ session_ref_new(const struct session_ref_settings *settings)
 {
 	struct session_ref *ref = calloc(1, sizeof *ref);
 	struct pool_settings pool = { .most = settings->pool_most,
+		.most_waiting = settings->pool_most * WAITING_FOR_EACH,
 		.usage = settings->usage,
 		.on_need = on_need,
 		.arg = ref };

@@ -1,6 +1,7 @@
 /* Channels are mere pointers here: the pool never looks into one. */
 #include "relay/pool.h"
 
+#include <stdio.h>
 #include "base/hash.h"
 #include "relay/helpers.h"
 #include "relay/people.h"
@@ -86,14 +87,25 @@ park(struct pool *pool, struct owner *owner, struct loop *loop, int number)
 	return pool_park(pool, &owner->entry, why);
 }
 
+static bool
+ask_from(struct pool *pool, struct asker *asker, const char *from)
+{
+	struct address client = address_of(from);
+	struct pool_asker how = { .loop = here, .client = &client, .on_answer = on_answer, .discard = discard,
+	    .arg = asker };
+	enum pool_refusal refusal;
+
+	*asker = (struct asker){ 0 };
+	asker->request = pool_take(pool, &how, &refusal);
+	if (!asker->request)
+		assert_int_equal(refusal, POOL_REFUSED_WAITING);
+	return asker->request;
+}
+
 static void
 ask(struct pool *pool, struct asker *asker)
 {
-	struct pool_asker how = { .loop = here, .on_answer = on_answer, .discard = discard, .arg = asker };
-
-	*asker = (struct asker){ 0 };
-	asker->request = pool_take(pool, &how);
-	assert_non_null(asker->request);
+	assert_true(ask_from(pool, asker, "192.0.2.1:1"));
 	assert_int_equal(asker->answers, 0);	/* never from inside */
 }
 
@@ -277,6 +289,126 @@ when_the_session_goes_all_hear_of_it(void **state)
 	pool_release(pool);
 }
 
+enum { CROWD = 300 };
+
+/* Parks `count` channels, one after another. */
+static void
+park_many(struct pool *pool, struct owner *owners, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(park(pool, &owners[i], there, (int)(i % 8)), POOL_PARKED);
+	settle();
+}
+
+static unsigned
+answered(const struct asker *askers, unsigned count)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		sum += askers[i].answers > 0 && askers[i].got;
+	return sum;
+}
+
+static void
+hundreds_who_wait_move_nobodys_turn(void **state)
+{
+	static struct asker many[CROWD], one, two[2];
+	static struct owner owners[CROWD + 3];
+	struct pool *pool = new_pool(8, NULL);
+	char from[40];
+
+	(void)state;
+	for (unsigned i = 0; i < CROWD; i++) {
+		snprintf(from, sizeof from, "[2001:db8:1:%x::1]:1", i % 20);
+		assert_true(ask_from(pool, &many[i], from));
+	}
+	assert_true(ask_from(pool, &one, "192.0.2.1:1"));
+	assert_true(ask_from(pool, &two[0], "198.51.100.1:1"));
+	assert_true(ask_from(pool, &two[1], "198.51.100.2:1"));
+	park_many(pool, owners, 2);
+	assert_int_equal(one.answers, 1);
+	assert_int_equal(answered(many, CROWD), 1);
+	park_many(pool, owners + 2, 3);
+	assert_int_equal(answered(two, 2), 2);
+	assert_int_equal(answered(many, CROWD), 2);
+	park_many(pool, owners + 5, CROWD - 2);
+	assert_int_equal(answered(many, CROWD), CROWD);
+	assert_int_equal(pool_waiting(pool), 0);
+	pool_release(pool);
+}
+
+static void
+those_of_one_network_are_served_in_the_order_they_came(void **state)
+{
+	static struct asker askers[4];
+	static struct owner owners[4];
+	struct pool *pool = new_pool(8, NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(ask_from(pool, &askers[i], i % 2 ? "192.0.2.1:1" : "192.0.2.2:1"));
+	for (unsigned i = 0; i < 4; i++) {
+		park_many(pool, &owners[i], 1);
+		assert_int_equal(answered(askers, 4), i + 1);
+		assert_int_equal(askers[i].answers, 1);
+	}
+	pool_release(pool);
+}
+
+/* Alone a line may have half of the places; then there is always one for somebody new. */
+static void
+a_line_may_be_as_long_as_there_are_places_left(void **state)
+{
+	static struct asker askers[8], more;
+	struct pool_settings settings = { .most = 8, .most_waiting = 8, .on_need = on_need };
+	struct pool *pool = pool_new(&settings);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(ask_from(pool, &askers[i], "192.0.2.1:1"));
+	assert_false(ask_from(pool, &more, "192.0.2.9:1"));
+	assert_int_equal(pool_waiting(pool), 4);
+	assert_true(ask_from(pool, &askers[4], "198.51.100.1:1"));
+	assert_true(ask_from(pool, &askers[5], "198.51.100.1:1"));
+	assert_false(ask_from(pool, &more, "198.51.100.1:1"));
+	assert_true(ask_from(pool, &askers[6], "203.0.113.1:1"));
+	assert_int_equal(needed, 7);
+	pool_cancel(askers[0].request);
+	pool_cancel(askers[1].request);
+	assert_true(ask_from(pool, &askers[7], "192.0.2.9:1"));
+	assert_false(ask_from(pool, &more, "192.0.2.9:1"));
+	pool_close(pool);
+	settle();
+	assert_int_equal(pool_waiting(pool), 0);
+	pool_release(pool);
+}
+
+/* It had waited longest, so it is the next one of its network. */
+static void
+whose_channel_is_lost_on_its_way_comes_back_to_the_head(void **state)
+{
+	static struct asker first, second, elsewhere;
+	static struct owner owners[3];
+	struct pool_settings settings = { .most = 8, .most_waiting = 4, .on_need = on_need };
+	struct pool *pool = pool_new(&settings);
+
+	(void)state;
+	assert_true(ask_from(pool, &first, "192.0.2.1:1"));
+	assert_int_equal(park(pool, &owners[0], there, 1), POOL_PARKED);
+	owners[0].channel = NULL;
+	assert_true(ask_from(pool, &second, "192.0.2.2:1"));
+	assert_true(ask_from(pool, &elsewhere, "198.51.100.1:1"));
+	settle();
+	assert_int_equal(pool_waiting(pool), 3);
+	park_many(pool, &owners[1], 1);
+	assert_int_equal(first.answers, 1);
+	assert_int_equal(second.answers, 0);
+	pool_close(pool);
+	settle();
+	pool_release(pool);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -289,6 +421,10 @@ main(void)
 		TEST(who_gives_up_is_not_answered),
 		TEST(has_bounds_for_itself_and_for_the_identity),
 		TEST(when_the_session_goes_all_hear_of_it),
+		TEST(hundreds_who_wait_move_nobodys_turn),
+		TEST(those_of_one_network_are_served_in_the_order_they_came),
+		TEST(a_line_may_be_as_long_as_there_are_places_left),
+		TEST(whose_channel_is_lost_on_its_way_comes_back_to_the_head),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -166,4 +166,28 @@ def refusals_that_linger_are_bounded_and_shared(scene):
 	flow(scene, relay, OTHER)
 
 
+@test
+def who_waits_for_a_channel_has_its_turn(scene):
+	relay = scene.relay(pool={"least": 4, "most": 16})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	flow(scene, relay, OTHER)
+	agent.freeze()
+	heavy = [scene.keep(dial(relay.port, WIRE, source=HEAVY)) for _ in range(100)]
+	taking = lambda: len(relay.events("move", machine="flow", to="taking"))
+	until(lambda: taking() == 101, what="all of them wait")
+	honest = scene.keep(dial(relay.port, WIRE, source=OTHER))
+	until(lambda: taking() == 102, what="so does the honest one")
+	agent.thaw()
+	equal(read_exactly(honest, len(WIRE)), WIRE, "the honest one")
+	for client in heavy:
+		equal(read_exactly(client, len(WIRE)), WIRE, "one of the hundred")
+	for client in heavy + [honest]:
+		client.close()
+	relay.wait_event("flow-closed", count=101)
+	order = [event["flow"] for event in relay.events("move", machine="flow", to="joined")]
+	mine = [event["flow"] for event in relay.events("flow-closed") if event["client"].startswith(OTHER)]
+	place = order.index(mine[0]) - 1
+	check(place <= 16 + 2, f"{place} of the hundred were joined before the honest one")
+
+
 main()
