@@ -36,7 +36,7 @@ static int rules_held;
 const char *
 world_identity_of(uint8_t process)
 {
-	return process == FIRST_AGENT + 2 ? "beta" : "alpha";
+	return process == GUEST_PROCESS ? "gamma" : process == FIRST_AGENT + 2 ? "beta" : "alpha";
 }
 
 void

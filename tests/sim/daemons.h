@@ -14,7 +14,7 @@
 
 enum { RELAYS = 2, WORKERS = 2, AGENTS = 3 };
 /* The numbers of the processes: relays first, then agents. */
-enum { FIRST_AGENT = RELAYS, CLIENT_PROCESS = 6, UPSTREAM_PROCESS = 7 };
+enum { FIRST_AGENT = RELAYS, GUEST_PROCESS = 5, CLIENT_PROCESS = 6, UPSTREAM_PROCESS = 7 };
 
 struct sim_relay {
 	int process;

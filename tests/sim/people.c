@@ -17,7 +17,7 @@ struct sim_upstream {
 	struct sim_client *client;	/* once its hello has come */
 	uint8_t hello[SIM_HELLO_MOST];
 	size_t received, sent;		/* the hello included in the first */
-	bool fin_sent, saw_end, saw_reset, is_stuck;
+	bool fin_sent, saw_end, saw_reset, is_stuck, is_guest;
 };
 
 struct open_record {
@@ -66,9 +66,22 @@ void __real_channel_free(struct channel *);
 
 enum { HELLO_RANDOM_AT = 11 };
 
+static bool
+is_guest(const uint8_t *hello)
+{
+	for (int i = 0; i < SIM_GUEST_BYTES; i++) {
+		if (hello[HELLO_RANDOM_AT + i] != SIM_GUEST)
+			return false;
+	}
+	return true;
+}
+
+/* NULL: it is a guest's. */
 static struct sim_client *
 client_of(const uint8_t *hello)
 {
+	if (is_guest(hello))
+		return NULL;
 	for (int i = 0; i < CLIENTS; i++) {
 		if (clients[i].has_begun && memcmp(clients[i].random, hello + HELLO_RANDOM_AT, SIM_RANDOM_BYTES) == 0)
 			return &clients[i];
@@ -92,6 +105,8 @@ __wrap_channel_open(struct channel *channel, const struct frame_open *open, cons
 	struct sim_client *client = client_of(hello);
 	struct open_record *record = record_of(channel);
 
+	if (!client)
+		return __real_channel_open(channel, open, hello);
 	if (record)
 		sim_violated("a channel is opened twice, for clients %d and %d", record->client->number,
 		    client->number);
@@ -195,17 +210,19 @@ take_upstream_bytes(struct sim_upstream *upstream, const uint8_t *data, size_t b
 	struct sim_client *client = upstream->client;
 	size_t i = 0;
 
-	for (; i < bytes && (!client || upstream->received < client->hello_bytes); i++) {
+	for (; i < bytes && !upstream->is_guest && (!client || upstream->received < client->hello_bytes); i++) {
 		if (upstream->received == SIM_HELLO_MOST)
 			sim_violated("an upstream reads something that is no hello");
 		upstream->hello[upstream->received++] = data[i];
-		if (upstream->received == HELLO_RANDOM_AT + SIM_RANDOM_BYTES)
+		if (upstream->received == HELLO_RANDOM_AT + SIM_RANDOM_BYTES) {
 			client = upstream->client = client_of(upstream->hello);
+			upstream->is_guest = !client;
+		}
 		if (client && upstream->received == client->hello_bytes &&
 		    memcmp(upstream->hello, client->hello, client->hello_bytes) != 0)
 			sim_violated("the hello of client %d is changed when it reaches its upstream", client->number);
 	}
-	if (i == bytes)
+	if (i == bytes || upstream->is_guest)
 		return;
 	check_bytes(client, false, upstream->received - client->hello_bytes, data + i, bytes - i);
 	upstream->received += bytes - i;
@@ -218,7 +235,7 @@ see_upstream_end(struct sim_upstream *upstream)
 
 	upstream->saw_end = true;
 	if (!client) {
-		if (upstream->received > 0)
+		if (upstream->received > 0 && !upstream->is_guest)
 			sim_violated("an upstream sees an orderly end within a hello");
 		return;
 	}

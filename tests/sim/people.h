@@ -45,6 +45,9 @@ bool people_are_over(void);
 /* Upstream connections that never said anything, or all. */
 void people_close_upstreams(bool all);
 
+/* Hellos of guests (fuzz targets) begin their random with it; what a guest sends is nobody's business here. */
+enum { SIM_GUEST = 0xee, SIM_GUEST_BYTES = 8 };
+
 /* A relay has accepted a connection. */
 void people_accepted(const struct address *peer, int relay, unsigned epoch);
 /* The client was answered by an alert and nothing else. */

@@ -42,6 +42,7 @@ _Noreturn void sim_violated(const char *format, ...) __attribute__((format(print
 /* A line of the story, where SEED=n asks for it. */
 void sim_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool sim_is_telling(void);
+void sim_tell_all(void);
 
 /* ---- processes ---- */
 

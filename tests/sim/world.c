@@ -32,9 +32,11 @@ struct plan {
 
 struct sim_process sim_processes[SIM_PROCESSES] = {
 	{ "relay0", .octet = 1 }, { "relay1", .octet = 2 }, { "agent0", .octet = 11 }, { "agent1", .octet = 12 },
-	{ "agent2", .octet = 13 }, { "spare", .octet = 14 }, { "clients", .octet = 21 }, { "upstream", .octet = 31 },
+	{ "agent2", .octet = 13 }, { "guest", .octet = 14 }, { "clients", .octet = 21 }, { "upstream", .octet = 31 },
 };
 int sim_self;
+
+bool (*world_guest)(void);
 
 static struct plan plans[PLANS];
 static unsigned agent_count, plan_count, held_before;
@@ -173,7 +175,8 @@ run_ms(uint64_t ms)
 	unsigned steps = 0;
 
 	for (;;) {
-		bool by_kernel = kernel_run(), by_loops = loops_turn(), by_people = people_step();
+		bool by_kernel = kernel_run(), by_loops = loops_turn();
+		bool by_people = people_step() | (world_guest && world_guest());
 
 		if (by_kernel || by_loops || by_people) {
 			if (++steps > STEPS_MOST)
@@ -285,7 +288,7 @@ check_memory(void)
 }
 
 static void
-begin(uint64_t seed, uint64_t fail_at, unsigned burst)
+reset(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
 	held_before = arena_held();
 	sim_seed(seed);
@@ -298,10 +301,16 @@ begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 	}
 	memset(plans, 0, sizeof plans);
 	plan_count = 0;
-	has_faults = seed % 8 != 0;
 	hurt = unmentioned = 0;
 	people_reset();
 	daemons_reset();
+}
+
+static void
+begin(uint64_t seed, uint64_t fail_at, unsigned burst)
+{
+	reset(seed, fail_at, burst);
+	has_faults = seed % 8 != 0;
 	agent_count = 1 + sim_below(AGENTS);
 	for (int i = 0; i < FIRST_AGENT + (int)agent_count; i++)
 		come_up_again(i);
@@ -315,8 +324,10 @@ end(void)
 {
 	for (unsigned i = 0; i < agent_count; i++)
 		agent_down(&agents[i]);
-	for (int i = 0; i < RELAYS; i++)
-		relay_down(&relays[i]);
+	for (int i = 0; i < RELAYS; i++) {
+		if (relays[i].is_up)
+			relay_down(&relays[i]);
+	}
 	people_close_upstreams(true);
 	kernel_stop();
 	if (loops_count() > 0)
@@ -351,4 +362,53 @@ world_run(uint64_t seed, uint64_t fail_at, unsigned burst)
 	for (int i = 0; i < CLIENTS; i++)
 		check_log(&clients[i]);
 	check_memory();
+}
+
+/* ---- with a guest ---- */
+
+enum { FORGET_MS = 60000 };
+
+void
+world_open(unsigned relay_count)
+{
+	reset(1, 0, 0);
+	has_faults = false;
+	agent_count = AGENTS;
+	kernel_weather(1000, 0);
+	for (unsigned i = 0; i < relay_count; i++)
+		process_up((int)i);
+	for (int i = 0; i < AGENTS; i++)
+		process_up(FIRST_AGENT + i);
+	sim_processes[GUEST_PROCESS].alive = true;
+}
+
+void
+world_run_ms(uint64_t ms)
+{
+	run_ms(ms);
+}
+
+static void
+check_last_client(void)
+{
+	struct sim_client *client = &clients[CLIENTS - 1];
+
+	people_draw(client, CLIENTS - 1, 10, true);
+	for (uint64_t ms = 0; ms < LAST_MS && !people_are_over(); ms += STEP_MS)
+		run_ms(STEP_MS);
+	check_client(client);
+}
+
+void
+world_close(void)
+{
+	run_ms(FORGET_MS);
+	for (int i = 0; i < AGENTS; i++) {
+		if (!relay_link_is_up(agents[i].links.links[0]))
+			sim_violated("%s has lost the relay that is none of the guest's",
+			    sim_processes[agents[i].process].name);
+	}
+	check_last_client();
+	world_guest = NULL;
+	end();
 }

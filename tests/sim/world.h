@@ -25,6 +25,15 @@ struct tls_config;
 /* The fail_at-th allocation fails, and those behind it, `burst` in all; 0: none. */
 void world_run(uint64_t seed, uint64_t fail_at, unsigned burst);
 
+/* For fuzz targets: the first relays and all agents begin, nothing goes wrong, and a guest does what it
+ * likes, as GUEST_PROCESS or as the relay that is not there.  world_close() waits until what it did is forgotten;
+ * then every agent must have its session with relay 0, a client must be served there, and nothing is left over. */
+void world_open(unsigned relay_count);
+void world_run_ms(uint64_t ms);
+void world_close(void);
+/* One step of the guest; false: it has nothing to do at this moment. NULL: there is none. */
+extern bool (*world_guest)(void);
+
 /* For stand_ins.c. */
 const char *world_identity_of(uint8_t process);
 void world_count_rules(int change);
