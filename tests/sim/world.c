@@ -176,12 +176,13 @@ run_ms(uint64_t ms)
 
 	for (;;) {
 		bool by_kernel = kernel_run(), by_loops = loops_turn();
-		bool by_people = people_step() | (world_guest && world_guest());
+		bool by_people = people_step(), by_guest = world_guest && world_guest();
 
-		if (by_kernel || by_loops || by_people) {
+		if (by_kernel || by_loops || by_people || by_guest) {
 			if (++steps > STEPS_MOST)
-				sim_violated("nobody comes to rest:%s%s%s", by_kernel ? " kernel" : "",
-				    by_loops ? " loops" : "", by_people ? " people" : "");
+				sim_violated("nobody comes to rest:%s%s%s%s", by_kernel ? " kernel" : "",
+				    by_loops ? " loops" : "", by_people ? " people" : "",
+				    by_guest ? " guest" : "");
 			continue;
 		}
 		if (clock_us() >= until_us)
