@@ -151,8 +151,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sim_self = CLIENT_PROCESS;
 	for (int i = 0; i < GUESTS; i++)
 		end_guest(&guests[i]);
-	world_close();
 	tls_config_release(session_config);
 	tls_config_release(channel_config);
+	world_close();
 	return 0;
 }

@@ -72,18 +72,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
 
 	hostile_process = 1;
-	session_config = tls_config_new(&session, NULL);
-	channel_config = tls_config_new(&channel, NULL);
 	for (int i = 0; i < PEERS; i++)
 		peers[i] = (struct peer){ .fd = -1 };
 	if (daemons_load_once())
 		world_open(1);
+	session_config = tls_config_new(&session, NULL);
+	channel_config = tls_config_new(&channel, NULL);
 	sim_processes[hostile_process].alive = true;
 	kernel_listen(relay_target[1], hostile_process, on_accept, NULL);
 	hostile_run(data, size, hostile_step, operations, sizeof operations / sizeof *operations);
 	kernel_listen(relay_target[1], hostile_process, NULL, NULL);
-	world_close();
 	tls_config_release(session_config);
 	tls_config_release(channel_config);
+	world_close();
 	return 0;
 }
