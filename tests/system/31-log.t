@@ -165,11 +165,14 @@ def a_client_that_is_refused_again_and_again_makes_few_lines(scene):
 
 @test
 def what_was_dropped_is_counted_and_audit_events_are_not_among_it(scene):
-	relay = scene.relay(start=False, workers=2)
+	relay = scene.relay(start=False, workers=2, routes=[route("app.example", scene.upstream(echo))])
 	ends = full_pipe()
 	relay.stderr = ends[1]
 	relay.start()
 	os.close(ends[1])
+	first = hello("app.example")
+	running = scene.keep(dial(relay.port, first))
+	equal(read_exactly(running, len(first)), first, "what comes back")
 	for number in range(6000):
 		with dial(relay.port, hello(f"{number}.{'x' * 60}.{'y' * 60}.example")) as client:
 			alert_of(client)
@@ -178,8 +181,12 @@ def what_was_dropped_is_counted_and_audit_events_are_not_among_it(scene):
 	relay.wait_notified("READY=1")
 	relay.signal(signal.SIGTERM)
 	relay.wait_notified("STOPPING=1")
+	events = []
 	with open(ends[0], errors="replace") as log:
-		events = [json.loads(line[line.index("{"):]) for line in log]
+		for line in log:
+			events.append(json.loads(line[line.index("{"):]))
+			if events[-1]["event"] == "draining":
+				running.close()	# and not earlier: an end waits only 1 s for its readers
 	equal(relay.wait(10), 0, "the end of the relay")
 	audit = ["relay-up", "reloaded", "draining", "relay-down"]
 	equal([e["event"] for e in events if e["event"] in audit], audit, "the audit events")
