@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/limits.h"
 #include "agent/relay_session.h"
 #include "agent/reload.h"
 #include "agent/sources.h"
@@ -59,6 +60,7 @@ static void
 tell_start(const struct agent *agent)
 {
 	const struct endpoint_table *table = agent->live.context.endpoint_table;
+	struct agent_limits limits;
 
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "running-as-root",
@@ -70,7 +72,9 @@ tell_start(const struct agent *agent)
 			sources_warn(table->endpoints[i]->clients, table->endpoints[i]->name);
 	agent_reload_warn_expiry(&agent->live);
 	agent_reload_warn_crossing(&agent->live);
+	agent_limits_derive(&limits, &agent->live.settings, agent->live.descriptors);
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
+	    log_u64("descriptors", limits.descriptors), log_u64("flows_most", limits.flows),
 	    log_u64("relays", agent->live.settings.connect_url.count),
 	    log_u64("endpoints", table->count),
 	    log_u64("workers", agent_settings_workers(&agent->live.settings)),
@@ -292,7 +296,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	struct agent_context *context = &agent->live.context;
 	int code;
 
-	socket_raise_limit();
+	agent->live.descriptors = socket_raise_limit();
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->loop = loop_new();
 	context->resolver = resolver_new();
@@ -313,6 +317,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	timer_init(&agent->drain, context->loop, on_drain, agent);
 	timer_set(&agent->tick, TICK_MS);
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
+	agent_reload_set_limits(&agent->live);
 	relay_links_init(&agent->live.links, context, on_relay, agent);
 	return relay_links_set(&agent->live.links, &agent->live.settings.connect_url) ? 0
 										      : EX_OSERR;

@@ -10,8 +10,10 @@
 #include "agent/credentials.h"
 #include "agent/crossing.h"
 #include "agent/endpoint_table.h"
+#include "agent/limits.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/socket.h"
 #include "pki/cert.h"
 #include "sni/name.h"
 
@@ -281,7 +283,11 @@ static int
 check_loaded(struct agent_check *check, const struct credentials *credentials,
     const struct endpoint_table *table)
 {
+	struct agent_limits limits;
+
 	check_agent(check, credentials);
+	agent_limits_derive(&limits, check->settings, socket_raise_limit());
+	agent_limits_print(&limits, check->settings, stdout);
 	if (!check_endpoints(check, table)) {
 		fprintf(stderr, "%s: memory is short\n", check->path);
 		return EX_OSERR;

@@ -17,6 +17,7 @@
 #include "agent/upstream_dial.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shares.h"
 #include "base/units.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
@@ -63,6 +64,7 @@ struct agent_flow {
 	struct tls *client;    /* terminate: the client's TLS, until the pump owns it */
 	struct agent_flow_setup *setup;
 	struct pump *pump;
+	struct shares_place *place, *handshake;
 	struct identity *identity; /* of the client's certificate */
 	const char *version;       /* of the client's TLS */
 	const char *reason;        /* why it ended, a stable word */
@@ -158,6 +160,8 @@ agent_flow_free(struct agent_flow *flow)
 		timer_clear(&flow->setup->working);
 		free(flow->setup);
 	}
+	shares_leave(flow->place);
+	shares_leave(flow->handshake);
 	pooled_channel_free(flow->pooled);
 	if (flow->client)
 		stream_free(tls_stream(flow->client));
@@ -206,6 +210,57 @@ fail(struct agent_flow *flow, enum code code, const char *sentence, const char *
 	flow->reason = code_word(code);
 	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
 	channel_fail(pooled_channel_channel(flow->pooled), code, sentence);
+}
+
+/* ---- the flow's share ---- */
+
+static const char displaced[] = "displaced";
+static const char displaced_sentence[] =
+    "all places are taken, and most of them by what came through this relay";
+
+/* Somebody with less needs its place. */
+static void
+on_displaced(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	shares_leave(flow->place);
+	flow->place = NULL;
+	if (flow->state == OVER || flow->state == LINGERING)
+		return;
+	flow->reason = displaced;
+	if (flow->pump)
+		pump_stop(flow->pump);
+	else if (flow->client)
+		refuse_client(flow, ALERT_INTERNAL_ERROR, displaced, displaced_sentence);
+	else
+		end(flow, displaced, displaced_sentence);
+}
+
+static void
+on_handshake_displaced(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	shares_leave(flow->handshake);
+	flow->handshake = NULL;
+	if (flow->state == HANDSHAKING)
+		end(flow, displaced, displaced_sentence);
+}
+
+static struct shares_place *
+enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg))
+{
+	enum shares_verdict verdict;
+	struct shares_entrant entrant = {
+		.loop = flow->context->loop,
+		.client = &flow->open.client,
+		.owner = flow->ref->owner,
+		.on_evict = on_evict,
+		.arg = flow,
+	};
+
+	return shares_enter(shares, &entrant, &verdict);
 }
 
 /* ---- joining ---- */
@@ -398,6 +453,8 @@ on_handshake(void *arg, enum io result)
 		on_handshake_failed(flow, result);
 		return;
 	}
+	shares_leave(flow->handshake);
+	flow->handshake = NULL;
 	flow->version = tls_version(flow->client);
 	flow->identity = flow->setup->client_check.identity;
 	flow->setup->client_check.identity = NULL;
@@ -415,6 +472,11 @@ start_handshake(struct agent_flow *flow)
 	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
 		hooks.judge = judge_client;
 	move(flow, HANDSHAKING);
+	flow->handshake = enter(flow, flow->context->handshakes, on_handshake_displaced);
+	if (!flow->handshake) {
+		end(flow, code_word(CODE_INTERNAL), "memory is short");
+		return;
+	}
 	if (!release_channel(flow)) {
 		end(flow, "relay-gave-up", NULL);
 		return;
@@ -459,7 +521,13 @@ begin(struct agent_flow *flow)
 	char sentence[SENTENCE_TEXT];
 	enum code code = judge_open(flow, sentence);
 
-	if (code != CODE_NONE)
+	flow->place = enter(flow, flow->context->flows, on_displaced);
+	if (!flow->place) {
+		/* What has no place is not kept while the relay takes its time to hear of it. */
+		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
+		    displaced_sentence);
+		end(flow, NULL, NULL);
+	} else if (code != CODE_NONE)
 		fail(flow, code, sentence, sentence);
 	else if (flow->endpoint->terminates)
 		start_handshake(flow);

@@ -8,7 +8,15 @@
  *
  * In terminate mode the client's handshake is finished and its certificate
  * judged before the upstream is dialled, so that a stranger never opens an
- * upstream socket.  Each flow lives on one worker and ends with one line in the
+ * upstream socket.
+ *
+ * Flows and handshakes are shared by all relays, and within what came through one
+ * of them by its clients (base/shares.h): their bounds are limits.flows and
+ * limits.handshakes, and when one is reached the relay with most pays, in it the
+ * heaviest block of clients, with its newest flow or its oldest handshake.  So a
+ * relay that opens flows without end leaves those of the others alone.
+ *
+ * Each flow lives on one worker and ends with one line in the
  * log.
  */
 #ifndef AGENT_FLOW_H
@@ -24,6 +32,7 @@ struct agent_flow;
 struct endpoint_table;
 struct pooled_channel;
 struct resolver;
+struct shares;
 struct stalls;
 LIST_HEAD(agent_flow_list, agent_flow);
 
@@ -35,6 +44,7 @@ struct agent_flow_context {
 	struct resolver *resolver;
 	struct endpoint_table *endpoint_table;
 	struct stalls *stalls; /* of the joined flows */
+	struct shares *flows, *handshakes; /* shared by all workers; owned by the relays' numbers */
 	bool is_draining;
 };
 

@@ -165,6 +165,7 @@ fill(struct agent_settings *settings, const char *values[OPTIONS], const char *u
 	settings->heartbeat_ms = 10000;
 	settings->tolerance_ms = 15000;
 	settings->pool_most = 256;
+	settings->limits.handshakes = 256;
 	settings->log.level = LOG_INFO;
 	settings->log.format = LOG_AUTO;
 	settings->endpoints.items = calloc(1, sizeof(struct endpoint_settings));

@@ -35,6 +35,7 @@ static const char *const state_name[STATES] = {
 struct relay_link {
 	const struct agent_context *context;
 	char *target;
+	uint8_t owner; /* its number among the links, from 1 on */
 	enum relay_link_state state;
 	struct relay_session *current, *previous;
 	struct backoff backoff;
@@ -104,7 +105,8 @@ static void
 connect_now(struct relay_link *link)
 {
 	move(link, CONNECTING);
-	link->current = relay_session_new(link->context, link->target, on_session, link);
+	link->current =
+	    relay_session_new(link->context, link->target, link->owner, on_session, link);
 	if (!link->current) {
 		memory_short("an attempt to connect to a relay");
 		wait_for(link, backoff_failed(&link->backoff, clock_ms()));
@@ -360,6 +362,38 @@ free_others(const struct relay_links *old, const struct relay_links *kept)
 			relay_link_free(old->links[i]);
 }
 
+static bool
+has_owner(const struct relay_links *links, unsigned owner)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (links->links[i]->owner == owner)
+			return true;
+	return false;
+}
+
+/* The smallest number that neither the old links nor the new ones have.  Should there ever be more
+ * relays than numbers, the rest share the last. */
+static uint8_t
+free_owner(const struct relay_links *old, const struct relay_links *fresh)
+{
+	unsigned owner = 1;
+
+	while (owner < UINT8_MAX && (has_owner(old, owner) || has_owner(fresh, owner)))
+		owner++;
+	return (uint8_t)owner;
+}
+
+static struct relay_link *
+new_link(const struct relay_links *links, const struct relay_links *fresh, const char *target)
+{
+	struct relay_link *link =
+	    relay_link_new(links->context, target, links->on_event, links->arg);
+
+	if (link)
+		link->owner = free_owner(links, fresh);
+	return link;
+}
+
 bool
 relay_links_set(struct relay_links *links, const struct conf_texts *targets)
 {
@@ -374,7 +408,7 @@ relay_links_set(struct relay_links *links, const struct conf_texts *targets)
 		struct relay_link *link = find(links, target);
 
 		if (!link)
-			link = relay_link_new(links->context, target, links->on_event, links->arg);
+			link = new_link(links, &fresh, target);
 		if (!link) {
 			free_others(&fresh, links);
 			free(fresh.links);

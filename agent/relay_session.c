@@ -29,6 +29,7 @@ enum {
 struct relay_session {
 	const struct agent_context *context;
 	const char *target;
+	uint8_t owner;
 	char host[254];
 	struct credentials *credentials; /* held from the beginning, whatever is reloaded */
 	struct connector *connector;
@@ -268,6 +269,7 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
 	rs->ref->relay_session = rs;
+	rs->ref->owner = rs->owner;
 	rs->is_up = true;
 	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
 	channel_pool_init(&rs->pool, welcome->pool_least, welcome->pool_most, context->pool_least,
@@ -367,7 +369,7 @@ on_connected(void *arg, int fd, const char *error)
 /* ---- life ---- */
 
 struct relay_session *
-relay_session_new(const struct agent_context *context, const char *target,
+relay_session_new(const struct agent_context *context, const char *target, uint8_t owner,
     void (*on_event)(void *arg, struct relay_session *, enum relay_session_event), void *arg)
 {
 	struct relay_session *rs = calloc(1, sizeof *rs);
@@ -377,6 +379,7 @@ relay_session_new(const struct agent_context *context, const char *target,
 		return NULL;
 	rs->context = context;
 	rs->target = target;
+	rs->owner = owner;
 	rs->on_event = on_event;
 	rs->arg = arg;
 	url_relay(rs->host, target, error);

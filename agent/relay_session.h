@@ -44,9 +44,11 @@ struct relay_session_end {
 	char subject[256], issuer[256], fingerprint[65];
 };
 
-/* target: "host:port", borrowed while the session lives. NULL when memory is short. */
+/* target: "host:port", borrowed while the session lives.  owner: the number by which what its flows
+ * take is counted.  NULL when memory is short. */
 struct relay_session *relay_session_new(const struct agent_context *, const char *target,
-    void (*on_event)(void *arg, struct relay_session *, enum relay_session_event), void *arg);
+    uint8_t owner, void (*on_event)(void *arg, struct relay_session *, enum relay_session_event),
+    void *arg);
 /* Closes its parked channels; its flows go on. Safe inside a handler; NULL is fine. */
 void relay_session_free(struct relay_session *);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/crossing.h"
+#include "agent/limits.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
@@ -62,6 +63,15 @@ agent_reload_warn_crossing(const struct agent_live *live)
 		if (crossing_warning(&live->settings, i, sentence))
 			log_event(LOG_WARNING, "upstream-shared", sentence,
 			    log_str("endpoint", agent_settings_endpoint(&live->settings, i)->name));
+}
+
+void
+agent_reload_set_limits(const struct agent_live *live)
+{
+	struct agent_limits limits;
+
+	agent_limits_derive(&limits, &live->settings, live->descriptors);
+	agent_workers_set_limits(live->context.workers, &limits);
 }
 
 /* ---- files ---- */
@@ -256,6 +266,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	log_init("valise-agent", (enum log_level)live->settings.log.level,
 	    (enum log_format)live->settings.log.format);
 	agent_context_configure(&live->context, &live->settings, &live->state);
+	agent_reload_set_limits(live);
 	publish(live, loaded->endpoint_table);
 	relay_links_renew(&live->links, is_renewed(old.credentials, live->context.credentials));
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");

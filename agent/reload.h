@@ -23,6 +23,7 @@ struct agent_live {
 	struct agent_context context;
 	struct relay_links links;
 	struct credentials_stamp credentials_stamp;
+	uint64_t descriptors;                   /* how many the process may have */
 	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
 };
 
@@ -35,6 +36,8 @@ bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
 /* Every second: loads again what has changed. */
 void agent_reload_files(struct agent_live *);
 
+/* Lets the limits of the settings hold. */
+void agent_reload_set_limits(const struct agent_live *);
 /* Warns if the agent's certificate expires soon. */
 void agent_reload_warn_expiry(const struct agent_live *);
 /* Warns of client certificates that a shared upstream lets others get round. */

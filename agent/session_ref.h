@@ -26,6 +26,7 @@ struct agent_session_ref {
 	char identity[CHANNEL_IDENTITY];
 	struct secret key;
 	unsigned version; /* of the protocol */
+	uint8_t owner;    /* the relay's number among those of this agent, for base/shares.h */
 	struct tls_config *tls;
 	struct identity *peer;               /* the relay's */
 	struct relay_session *relay_session; /* main thread only; NULL once the session is over */

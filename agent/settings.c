@@ -14,6 +14,7 @@
 #define AT(type, member) offsetof(struct type, member)
 #define SECONDS(n) ((n)*UINT64_C(1000))
 #define HOURS(n) SECONDS((n)*UINT64_C(3600))
+#define MILLION UINT64_C(1000000)
 
 /* ---- one value ---- */
 
@@ -179,6 +180,10 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .least = 1, .most = 65535 },
 	{ "endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true,
 	    .table = endpoint_rows, .item_bytes = sizeof(struct endpoint_settings) },
+	{ "limits.flows", CONF_NUMBER, AT(agent_settings, limits.flows), .fallback = "0",
+	    .least = 0, .most = 100 * MILLION },
+	{ "limits.handshakes", CONF_NUMBER, AT(agent_settings, limits.handshakes),
+	    .fallback = "256", .least = 1, .most = MILLION },
 	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path },
 	DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
 

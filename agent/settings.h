@@ -53,6 +53,11 @@ struct endpoint_settings {
 	uint64_t idle_ms, half_closed_ms, stall_ms;
 };
 
+struct agent_settings_limits {
+	uint64_t flows; /* 0: as many as the descriptors allow */
+	uint64_t handshakes;
+};
+
 struct agent_settings {
 	uint64_t version;
 	char *workers; /* "auto" or a number */
@@ -70,6 +75,7 @@ struct agent_settings {
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;
+	struct agent_settings_limits limits;
 	struct log_settings log;
 };
 

@@ -14,11 +14,13 @@
 
 #include "agent/endpoint_table.h"
 #include "agent/flow.h"
+#include "agent/limits.h"
 #include "agent/pooled_channel.h"
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/shares.h"
 #include "base/thread.h"
 #include "tunnel/pump.h"
 
@@ -29,6 +31,7 @@ LIST_HEAD(channel_orders, channel_order);
 struct agent_workers {
 	struct loop *main_loop;
 	struct resolver *resolver;
+	struct shares *flows, *handshakes; /* of all workers */
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
 	_Atomic bool is_draining;
@@ -323,6 +326,8 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->workers = workers;
 	worker->context.resolver = workers->resolver;
 	worker->context.stalls = &worker->stalls;
+	worker->context.flows = workers->flows;
+	worker->context.handshakes = workers->handshakes;
 	worker->context.endpoint_table = endpoint_table_hold(table);
 	LIST_INIT(&worker->orders);
 	LIST_INIT(&worker->flows);
@@ -371,6 +376,12 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 	workers->main_loop = main_loop;
 	workers->resolver = resolver;
 	workers->on_report = on_report;
+	workers->flows = shares_new(SHARES_NEWEST);
+	workers->handshakes = shares_new(SHARES_OLDEST);
+	if (!workers->flows || !workers->handshakes) {
+		agent_workers_free(workers);
+		return NULL;
+	}
 	for (; workers->count < count; workers->count++) {
 		workers->workers[workers->count] = start(workers, table);
 		if (!workers->workers[workers->count]) {
@@ -382,6 +393,14 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 }
 
 void
+agent_workers_set_limits(struct agent_workers *workers, const struct agent_limits *limits)
+{
+	shares_set_bounds(workers->flows, &(struct shares_bounds){ .most = limits->flows });
+	shares_set_bounds(
+	    workers->handshakes, &(struct shares_bounds){ .most = limits->handshakes });
+}
+
+void
 agent_workers_free(struct agent_workers *workers)
 {
 	if (!workers)
@@ -390,5 +409,7 @@ agent_workers_free(struct agent_workers *workers)
 	atomic_store(&workers->is_draining, true);
 	for (unsigned i = 0; i < workers->count; i++)
 		stop(workers->workers[i]);
+	shares_free(workers->flows);
+	shares_free(workers->handshakes);
 	free(workers);
 }

@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 
+struct agent_limits;
 struct agent_workers;
 struct endpoint_table;
 struct resolver;
@@ -33,6 +34,8 @@ enum channel_report {
 struct agent_workers *agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *,
     struct endpoint_table *,
     void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error));
+/* Without limits, until they are set. */
+void agent_workers_set_limits(struct agent_workers *, const struct agent_limits *);
 /* Ends all flows. NULL is fine. */
 void agent_workers_free(struct agent_workers *);
 

@@ -1,0 +1,52 @@
+/* Divides the descriptors. */
+#include "agent/limits.h"
+
+#include <inttypes.h>
+
+#include "agent/settings.h"
+
+enum { RESERVE = 64, FOR_A_RELAY = 4, FOR_A_FLOW = 2, LEAST = 1 };
+
+static uint64_t
+least_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The pools take a quarter at most, so that flows are never left without. */
+void
+agent_limits_derive(
+    struct agent_limits *limits, const struct agent_settings *settings, uint64_t descriptors)
+{
+	uint64_t relays = settings->connect_url.count;
+	uint64_t own = least_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
+	uint64_t channels = least_of(relays * settings->pool_most, descriptors / 4);
+	uint64_t flows = (descriptors - own - channels) / FOR_A_FLOW;
+
+	if (settings->limits.flows > 0)
+		flows = least_of(flows, settings->limits.flows);
+	*limits = (struct agent_limits){
+		.descriptors = descriptors,
+		.reserve = own,
+		.channels = channels,
+		.flows = flows > 0 ? flows : LEAST,
+		.handshakes = settings->limits.handshakes,
+	};
+}
+
+void
+agent_limits_print(
+    const struct agent_limits *limits, const struct agent_settings *settings, FILE *out)
+{
+	fprintf(out,
+	    "descriptors: %" PRIu64 ", of these %" PRIu64 " for the agent itself, %" PRIu64
+	    " for channels\n",
+	    limits->descriptors, limits->reserve, limits->channels);
+	fprintf(out, "limits.flows: %" PRIu64, limits->flows);
+	if (limits->flows < settings->limits.flows)
+		fprintf(out,
+		    " (of %" PRIu64 " that are asked for; each takes two descriptors:"
+		    " raise LimitNOFILE= of the service, or ulimit -Hn)",
+		    settings->limits.flows);
+	fprintf(out, "\nlimits.handshakes: %" PRIu64 "\n", limits->handshakes);
+}

@@ -1,0 +1,30 @@
+/*
+ * The limits in force: what the settings say and, where this host cannot keep
+ * that or they say nothing, what its descriptors allow.  Derived here and nowhere
+ * else; a plain value.
+ *
+ * Descriptors are shared by the daemon itself (log, files, loops, the admin
+ * socket, sessions), by channels, which are dialled, and by flows, which take two
+ * each: the channel and the upstream.
+ */
+#ifndef AGENT_LIMITS_H
+#define AGENT_LIMITS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct agent_settings;
+
+struct agent_limits {
+	uint64_t descriptors;       /* all of them */
+	uint64_t reserve, channels; /* of these: for the agent itself, for channels */
+	uint64_t flows, handshakes; /* at once */
+};
+
+/* `descriptors` is how many this process may have: socket_raise_limit(). */
+void agent_limits_derive(
+    struct agent_limits *, const struct agent_settings *, uint64_t descriptors);
+/* Lines for `check`, with what was asked for where it cannot be had. */
+void agent_limits_print(const struct agent_limits *, const struct agent_settings *, FILE *);
+
+#endif

@@ -1,0 +1,101 @@
+/* Tests of agent/limits: what settings and descriptors come to together. */
+#include "agent/limits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/settings.h"
+
+static struct agent_settings settings;
+
+static struct agent_limits
+derived(uint64_t relays, uint64_t pool_most, uint64_t flows, uint64_t descriptors)
+{
+	struct agent_limits limits;
+
+	settings.connect_url.count = relays;
+	settings.pool_most = pool_most;
+	settings.limits = (struct agent_settings_limits){ flows, 256 };
+	agent_limits_derive(&limits, &settings, descriptors);
+	return limits;
+}
+
+static void
+a_flow_takes_two_of_what_channels_and_the_agent_leave(void **state)
+{
+	struct agent_limits limits = derived(2, 256, 0, 16384);
+
+	(void)state;
+	assert_int_equal(limits.reserve, 64 + 2 * 4);
+	assert_int_equal(limits.channels, 512);
+	assert_int_equal(limits.flows, (16384 - 72 - 512) / 2);
+	assert_int_equal(limits.handshakes, 256);
+}
+
+static void
+what_is_asked_for_counts_if_it_can_be_had(void **state)
+{
+	(void)state;
+	assert_int_equal(derived(1, 256, 100, 16384).flows, 100);
+	assert_true(derived(1, 256, 100000, 16384).flows < 8192);
+}
+
+static void
+a_few_descriptors_are_divided_too(void **state)
+{
+	(void)state;
+	for (uint64_t descriptors = 0; descriptors < 3000; descriptors++) {
+		struct agent_limits limits = derived(3, 4096, 0, descriptors);
+
+		assert_true(limits.flows >= 1);
+		assert_true(descriptors < 8 ||
+		    limits.reserve + limits.channels + 2 * limits.flows <= descriptors);
+	}
+}
+
+static char *
+printed(const struct agent_limits *limits)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	assert_non_null(out);
+	agent_limits_print(limits, &settings, out);
+	fclose(out);
+	return text;
+}
+
+static void
+check_says_what_is_in_force_and_why_it_is_less(void **state)
+{
+	struct agent_limits limits = derived(1, 256, 100000, 1024);
+	char *text = printed(&limits);
+
+	(void)state;
+	assert_non_null(
+	    strstr(text, "limits.flows: 350 (of 100000 that are asked for; each takes two"));
+	assert_non_null(
+	    strstr(text, "descriptors: 1024, of these 68 for the agent itself, 256 for"));
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flow_takes_two_of_what_channels_and_the_agent_leave),
+		cmocka_unit_test(what_is_asked_for_counts_if_it_can_be_had),
+		cmocka_unit_test(a_few_descriptors_are_divided_too),
+		cmocka_unit_test(check_says_what_is_in_force_and_why_it_is_less),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent/limits", tests, NULL, NULL);
+}
