@@ -89,6 +89,15 @@ print_one(FILE *out, const char *key, uint64_t value, uint64_t asked)
 }
 
 static void
+print_wall(FILE *out, const char *key, uint64_t most)
+{
+	if (most > 0)
+		fprintf(out, "limits.%s: %" PRIu64 "\n", key, most);
+	else
+		fprintf(out, "limits.%s: off\n", key);
+}
+
+static void
 print_memory(const struct limits *limits, FILE *out)
 {
 	if (limits->memory > 0)
@@ -108,7 +117,10 @@ limits_print(const struct limits *limits, const struct settings *settings, FILE 
 	    limits->descriptors, limits->agent_descriptors, limits->client_descriptors,
 	    limits->reserve);
 	print_one(out, "flows", limits->flows, asked->flows);
+	print_wall(out, "flows_per_client", asked->flows_per_client);
 	print_one(out, "hellos", limits->hellos, asked->hellos);
+	print_wall(out, "hellos_per_client", asked->hellos_per_client);
+	fprintf(out, "lingering refusals: %" PRIu64 "\n", limits->lingers);
 	if (settings->connect_name) {
 		print_one(out, "sessions", limits->sessions, asked->sessions);
 		print_one(out, "channels", limits->channels, asked->channels);

@@ -1,6 +1,7 @@
 /*
  * What all parts of the running relay share: built once by relay.c, then only
- * pointed at.  Each of them guards itself.
+ * pointed at.  Each of them guards itself.  The bounds are set in
+ * reload_set_bounds(); a table of them is in valise(7), SHARED RESOURCES.
  */
 #ifndef RELAY_SHARED_H
 #define RELAY_SHARED_H
@@ -25,10 +26,10 @@ struct shared {
 	struct usage_table *usage_table;
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
-	struct shares *flows;
+	struct shares *flows; /* of clients; the newest leave */
 	struct recent_peers *recent_peers;
-	struct shares *stalled; /* relay/flow_stall.h */
-	struct shares *hellos;
+	struct shares *stalled;       /* relay/flow_stall.h */
+	struct shares *hellos;        /* of clients; here and below the oldest leave */
 	struct shares *agent_hellos;  /* from where an agent has authenticated lately */
 	struct shares *unknown_peers; /* session handshakes */
 	struct shares *known_peers;   /* the same, from where an agent has authenticated lately */

@@ -10,8 +10,9 @@ HEAVY, NEIGHBOUR, OTHER = "127.1.2.3", "127.1.2.4", "127.9.8.7"
 WIRE = hello(NAME)
 
 
-def relay_with_echo(scene, limits, **settings):
-	return scene.relay(routes=[route(NAME, scene.upstream(echo))], limits=limits, **settings)
+def relay_with_echo(scene, limits, workers=2, **settings):
+	"""With two workers, so that who must leave is often another's."""
+	return scene.relay(routes=[route(NAME, scene.upstream(echo))], limits=limits, workers=workers, **settings)
 
 
 def flow(scene, relay, source=None, header=b""):
@@ -100,6 +101,9 @@ def a_wall_for_each_client_is_off_unless_somebody_wants_it(scene):
 	refusal = relay.events("flow-refused")[0]
 	equal(refusal["error"], "limits.flows_per_client is reached")
 	flow(scene, relay, NEIGHBOUR)
+	status, out, err = run(relay.program, "check", "-c", relay.config_path)
+	for line in ("limits.flows_per_client: 3", "limits.hellos_per_client: off"):
+		check(line in out.decode().splitlines(), f"{line}: {out}")
 	relay.write(dict(relay.settings, limits={"flows": 7}))
 	relay.reload()
 	relay.wait_event("reloaded")
@@ -123,7 +127,7 @@ def open_ones(clients):
 
 @test
 def hellos_in_progress_are_shared(scene):
-	relay = relay_with_echo(scene, {"hellos": 20, "hello_timeout": "20s"})
+	relay = relay_with_echo(scene, {"hellos": 20, "hello_timeout": "20s"}, workers=1)
 	slow = [scene.keep(dial(relay.port, WIRE[:9], source=HEAVY)) for _ in range(20)]
 	time.sleep(0.2)
 	equal(open_ones(slow), 20, "one address alone")
