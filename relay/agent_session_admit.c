@@ -102,6 +102,8 @@ agent_session_judge(struct agent_session *self, struct trust *trust, int64_t now
 	if (!self->identity || identity_judge_again(self->identity, trust, now, &verdict))
 		return;
 	log_verdict(self, &verdict);
+	if (self->session_ref && verdict.code != VERIFY_EXPIRED)
+		session_ref_banish(self->session_ref);
 	agent_session_end(self, code_of(verdict.code), verdict.sentence);
 }
 

@@ -16,6 +16,7 @@
 #include "pki/verify.h"
 #include "relay/arrival.h"
 #include "relay/flow_private.h"
+#include "relay/flow_wait.h"
 #include "relay/name_flows.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
@@ -33,6 +34,7 @@ static const char displaced_sentence[] =
 
 const char *const flow_state_name[FLOW_STATES] = {
 	[FLOW_LOOKING] = "looking",
+	[FLOW_WAITING] = "waiting",
 	[FLOW_TAKING] = "taking",
 	[FLOW_OPENING] = "opening",
 	[FLOW_CONNECTING] = "connecting",
@@ -41,7 +43,9 @@ const char *const flow_state_name[FLOW_STATES] = {
 };
 
 static const unsigned may_move[FLOW_STATES] = {
-	[FLOW_LOOKING] = 1u << FLOW_TAKING | 1u << FLOW_CONNECTING | 1u << FLOW_OVER,
+	[FLOW_LOOKING] = 1u << FLOW_WAITING | 1u << FLOW_TAKING | 1u << FLOW_CONNECTING |
+	    1u << FLOW_OVER,
+	[FLOW_WAITING] = 1u << FLOW_LOOKING | 1u << FLOW_OVER,
 	[FLOW_TAKING] = 1u << FLOW_OPENING | 1u << FLOW_LOOKING | 1u << FLOW_OVER,
 	[FLOW_OPENING] = 1u << FLOW_JOINED | 1u << FLOW_LOOKING | 1u << FLOW_OVER,
 	[FLOW_CONNECTING] = 1u << FLOW_JOINED | 1u << FLOW_OVER,
@@ -72,6 +76,7 @@ dissolve(struct flow *flow)
 {
 	struct worker_context *worker = flow->worker;
 
+	flow_wait_leave(flow);
 	flow_move(flow, FLOW_OVER);
 	LIST_REMOVE(flow, link);
 	watch_wipe(&flow->client);
@@ -179,6 +184,7 @@ refusal_of(const struct flow *flow, enum route_reason reason)
 	case ROUTE_UNKNOWN:
 		return flow->attempts > 0 ? REFUSE_NO_AGENT : REFUSE_UNKNOWN_NAME;
 	case ROUTE_NOBODY:
+	case ROUTE_IN_VAIN:
 		return flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT;
 	case ROUTE_LIMIT:
 		break;
@@ -243,7 +249,8 @@ on_route(struct flow *flow, const struct route_answer *answer)
 		break;
 	case ROUTE_NONE:
 	case ROUTE_LATER:
-		flow_refuse(flow, refusal_of(flow, answer->reason));
+		if (answer->reason != ROUTE_NOBODY || !flow_wait(flow))
+			flow_refuse(flow, refusal_of(flow, answer->reason));
 		break;
 	}
 }
@@ -285,6 +292,7 @@ look_up(struct flow *flow, const char *name)
 		question.tried[i] = flow->tried[i];
 		question.excluded[i] = flow->excluded[i];
 	}
+	flow->arrivals = route_arrivals(flow->worker->shared->routes);
 	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
 		&flow->looking) != ROUTE_LATER)
 		on_route(flow, &answer);

@@ -5,10 +5,12 @@
  *	looking --> taking --> opening --> joined --> over     an agent's endpoint
  *	   |  <-------'           |
  *	   |  <-------------------'  (retry: the next agent first)
- *	   `----> connecting ---------> joined --> over        a static upstream
+ *	   |----> connecting ---------> joined --> over        a static upstream
+ *	   `<---> waiting                                       for an agent (flow_wait.h)
  *
  * Until it is joined, the client's hello is held and at most one buffer more is
- * read.  One attempt has 5 s, there are at most 3, and 10 s for all of them.
+ * read.  One attempt has 5 s, there are at most 3, and 10 s for all of them and
+ * for the waiting.
  */
 #ifndef RELAY_FLOW_H
 #define RELAY_FLOW_H

@@ -17,6 +17,7 @@ struct stream;
 
 enum flow_state {
 	FLOW_LOOKING,
+	FLOW_WAITING,
 	FLOW_TAKING,
 	FLOW_OPENING,
 	FLOW_CONNECTING,
@@ -49,6 +50,9 @@ struct flow {
 	unsigned tried_count, attempts;
 	bool at_limit;                 /* some agent could not for its limit */
 	struct route_request *looking; /* the registry will answer */
+	uint64_t arrivals;             /* route_arrivals() before the last look-up */
+	TAILQ_ENTRY(flow) waiting;     /* flow_wait.c */
+	uint64_t wait_until_ms;        /* 0: it has not waited yet */
 	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
 
 	struct pump *pump;

@@ -94,6 +94,22 @@ pick(struct route_pattern *pattern, struct route_set *set, size_t count,
 	return claim;
 }
 
+/* Whether nobody of the set takes flows, and somebody may come back. */
+static bool
+is_awaited(struct route_set *set, size_t count)
+{
+	bool may_come_back = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct session_ref *ref = claim_at(set, i)->session_ref;
+
+		if (session_ref_is_usable(ref))
+			return false;
+		may_come_back |= !session_ref_is_banished(ref);
+	}
+	return may_come_back;
+}
+
 /* ---- what is here; between grace_enter() and grace_leave() ---- */
 
 static bool
@@ -124,13 +140,14 @@ answer_agent(struct routes *routes, const char *name, const struct route_questio
 
 	if (count == 0) {
 		if (pattern && route_known_is(pattern))
-			answer->reason = ROUTE_NOBODY;
+			answer->reason =
+			    atomic_load(&pattern->is_awaited) ? ROUTE_NOBODY : ROUTE_IN_VAIN;
 		return false;
 	}
 	snprintf(answer->pattern, sizeof answer->pattern, "%s", name);
 	claim = pick(pattern, set, count, question);
 	if (!claim) {
-		answer->reason = ROUTE_NOBODY;
+		answer->reason = is_awaited(set, count) ? ROUTE_NOBODY : ROUTE_IN_VAIN;
 		return true;
 	}
 	answer->verdict = ROUTE_AGENT;
@@ -282,6 +299,12 @@ route_find(struct routes *routes, const struct route_question *question,
 	(*request)->arg = arg;
 	ask(*request);
 	return ROUTE_LATER;
+}
+
+uint64_t
+route_arrivals(const struct routes *routes)
+{
+	return atomic_load(&routes->arrivals);
 }
 
 void

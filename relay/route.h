@@ -148,7 +148,8 @@ enum route_verdict {
 
 enum route_reason {
 	ROUTE_UNKNOWN, /* nobody has served this name within the last minute */
-	ROUTE_NOBODY,  /* it is known, but there is nobody (left) who could serve it */
+	ROUTE_NOBODY,  /* it is known, but nobody serves it now: its agents are away, or stop */
+	ROUTE_IN_VAIN, /* it is known, but its agents have failed this flow or are let in no more */
 	ROUTE_LIMIT,   /* memory, or a limit of the registry's */
 };
 
@@ -174,6 +175,9 @@ struct route_request;
 enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
     void (*on_answer)(void *arg, const struct route_answer *), void *arg,
     struct route_request **request);
+/* How many claims have come up and static routes been set so far: while it is what it was before a question
+ * was asked, that question would have the same answer if it was ROUTE_NOBODY.  Any thread. */
+uint64_t route_arrivals(const struct routes *);
 /* In the asker's thread. NULL is fine. Must not be called after the answer. */
 void route_cancel(struct route_request *);
 

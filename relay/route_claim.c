@@ -294,6 +294,8 @@ join(struct routes *routes, struct route_claim *claim)
 		loop_call(lost->announcement.loop, &lost->lost, on_lost, lost);
 	}
 	claim->is_up = code == CODE_NONE;
+	if (claim->is_up)
+		atomic_fetch_add(&routes->arrivals, 1);
 	return code;
 }
 
@@ -306,6 +308,7 @@ leave(struct routes *routes, struct route_claim *claim)
 	pattern = claim->pattern;
 	if (pattern) {
 		take_out(routes, claim);
+		atomic_store(&pattern->is_awaited, !session_ref_is_banished(claim->session_ref));
 		if (pattern->counts.all == 0)
 			route_known_remember(routes, pattern,
 			    identity_key(session_ref_identity(claim->session_ref)));

@@ -77,6 +77,7 @@ struct route_pattern {
 	uint64_t hash;
 	_Atomic(struct route_set *) set;
 	atomic_uint departures;           /* claims that have left the set */
+	atomic_bool is_awaited;           /* whoever served it last may come back */
 	_Atomic(uint64_t) known_until_us; /* 0 while there are endpoints */
 	/* under the lock */
 	struct route_counts counts;
@@ -99,6 +100,7 @@ struct routes {
 	struct table memories;                      /* route_known.c */
 	struct route_patterns remembered;           /* the oldest first */
 	size_t remembered_count;
+	_Atomic(uint64_t) arrivals;                 /* route_arrivals() */
 	struct registry *registry; /* NULL: this relay stands alone */
 };
 

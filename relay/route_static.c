@@ -156,6 +156,7 @@ swap(struct routes *routes, struct route_static_set *set)
 	pthread_mutex_lock(&routes->lock);
 	old = atomic_exchange(&routes->statics, set);
 	pthread_mutex_unlock(&routes->lock);
+	atomic_fetch_add(&routes->arrivals, 1);
 	if (old)
 		grace_retire(&old->grace, set_release);
 }

@@ -19,7 +19,7 @@ struct session_orders {
 
 struct session_ref {
 	atomic_uint held;
-	atomic_bool retired, draining, suspect;
+	atomic_bool retired, draining, suspect, banished;
 	atomic_bool has_place; /* it counts among the sessions of its usage */
 	atomic_uint_fast64_t flows;
 	struct session_ref_settings
@@ -110,6 +110,18 @@ bool
 session_ref_is_usable(const struct session_ref *ref)
 {
 	return !atomic_load(&ref->retired) && !atomic_load(&ref->draining);
+}
+
+void
+session_ref_banish(struct session_ref *ref)
+{
+	atomic_store(&ref->banished, true);
+}
+
+bool
+session_ref_is_banished(const struct session_ref *ref)
+{
+	return atomic_load(&ref->banished);
 }
 
 void

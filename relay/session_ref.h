@@ -57,6 +57,9 @@ bool session_ref_is_retired(const struct session_ref *);
 void session_ref_set_draining(struct session_ref *);
 /* Whether new flows may go there. */
 bool session_ref_is_usable(const struct session_ref *);
+/* Its certificate is refused from now on: nobody waits for this agent to come back. */
+void session_ref_banish(struct session_ref *);
+bool session_ref_is_banished(const struct session_ref *);
 /* It is being asked whether it lives: new flows go there only when there is nobody else. */
 void session_ref_set_suspect(struct session_ref *, bool);
 bool session_ref_is_suspect(const struct session_ref *);

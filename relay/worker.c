@@ -19,6 +19,7 @@
 #include "relay/agent_session.h"
 #include "relay/flow.h"
 #include "relay/flow_stall.h"
+#include "relay/flow_wait.h"
 #include "relay/intake.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
@@ -425,6 +426,7 @@ run(void *arg, struct loop *loop)
 	refuse_lingers_init(
 	    &worker->context.lingers, loop, worker->context.shared->lingers, on_linger_end, worker);
 	pump_stalls_init(&worker->context.stalls, loop, flow_on_held);
+	flow_wait_init(&worker->context);
 	timer_init(&worker->goodbye, loop, on_goodbye_time, worker);
 	report(worker, open_ports(worker) ? WORKER_LISTENS : WORKER_FAILED);
 	loop_run(loop);

@@ -26,6 +26,7 @@ LIST_HEAD(worker_intakes, intake);
 LIST_HEAD(worker_flows, flow);
 LIST_HEAD(worker_sessions, agent_session);
 LIST_HEAD(worker_channels, agent_channel);
+TAILQ_HEAD(worker_waiting, flow);
 
 struct worker_context {
 	struct shared *shared;
@@ -35,6 +36,8 @@ struct worker_context {
 	struct worker_flows flows;
 	struct worker_sessions sessions;
 	struct worker_channels channels;
+	struct worker_waiting waiting; /* flows, the oldest look-up first: flow_wait.h */
+	struct timer look;             /* for them */
 	struct lingers lingers;
 	struct stalls stalls; /* of the joined flows */
 	bool draining;

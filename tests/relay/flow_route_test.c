@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #include "base/socket.h"
 #include "relay/conn.h"
 #include "relay/fake_registry.h"
+#include "relay/flow_wait.h"
 #include "relay/helpers.h"
 #include "relay/name_flows.h"
 #include "relay/rules.h"
@@ -73,7 +75,7 @@ loopback_listener(struct sockaddr_in *address)
 
 	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	assert_int_equal(bind(fd, (struct sockaddr *)address, size), 0);
-	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(listen(fd, 8), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
 	return fd;
 }
@@ -127,6 +129,7 @@ set_up(void **state)
 	worker = (struct worker_context){ .shared = &shared, .loop = loop_new(), .rules = load_rules(),
 	    .on_shrank = on_shrank };
 	refuse_lingers_init(&worker.lingers, worker.loop, shared.lingers, on_linger_end, NULL);
+	flow_wait_init(&worker);
 	begin_flow();
 	return 0;
 }
@@ -180,9 +183,11 @@ each_late_answer_has_its_alert(void **state)
 {
 	static const struct {
 		enum registry_found found;
+		uint64_t after_ms;
 		int alert;
 	} rows[] = {
-		{ REGISTRY_UNKNOWN, 112 }, { REGISTRY_NOBODY, 80 }, { REGISTRY_LIMIT, 80 }, { REGISTRY_RELAY, 80 },
+		{ REGISTRY_UNKNOWN, 0, 112 }, { REGISTRY_NOBODY, WAIT_MS, 80 }, { REGISTRY_LIMIT, 0, 80 },
+		{ REGISTRY_RELAY, 0, 80 },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -190,6 +195,11 @@ each_late_answer_has_its_alert(void **state)
 			set_up(state);
 		loop_advance(worker.loop, 100);
 		fake_found(&fake, rows[i].found);
+		if (rows[i].after_ms > 0) {
+			loop_advance(worker.loop, rows[i].after_ms - 1);
+			assert_int_equal(alert(), 0);
+			loop_advance(worker.loop, 1);
+		}
 		assert_int_equal(alert(), rows[i].alert);
 		if (i + 1 < sizeof rows / sizeof rows[0])
 			tear_down(state);
@@ -321,6 +331,90 @@ one_that_still_looks_and_is_displaced_is_refused(void **state)
 	shares_leave(place);
 }
 
+/* ---- an agent that is away ---- */
+
+enum { WAITING = 3 };
+
+/* It looks again when something comes, which may be something else; that does not prolong its time. */
+static void
+a_name_that_was_served_lately_is_waited_for(void **state)
+{
+	struct route_static_settings other = { .pattern = "other.example", .target = "127.0.0.1:9" };
+	struct route_static *route = route_static_new(&other);
+
+	(void)state;
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 1000);
+	assert_int_equal(fake.asked, 1);
+	assert_true(route_set_static(shared.routes, "", &route, 1));
+	route_static_release(route);
+	loop_advance(worker.loop, WAIT_LOOK_MS);
+	assert_int_equal(fake.asked, 2);
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, WAIT_MS - 1000 - WAIT_LOOK_MS - 1);
+	assert_int_equal(fake.asked, 2);
+	assert_int_equal(alert(), 0);
+	loop_advance(worker.loop, 1);
+	assert_int_equal(alert(), 80);
+}
+
+static void
+whoever_comes_back_gets_all_who_wait(void **state)
+{
+	struct sockaddr_in address;
+	int upstream = loopback_listener(&address), clients[WAITING], fd;
+	char target[32];
+	struct route_static_settings facts = { .pattern = name, .target = target };
+	struct route_static *route;
+
+	(void)state;
+	snprintf(target, sizeof target, "127.0.0.1:%u", ntohs(address.sin_port));
+	route = route_static_new(&facts);
+	assert_int_equal(fcntl(upstream, F_SETFL, O_NONBLOCK), 0);
+	for (int i = 0; i < WAITING; i++) {
+		fake_found(&fake, REGISTRY_NOBODY);
+		loop_advance(worker.loop, 0);
+		clients[i] = client;
+		begin_flow();
+	}
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, WAIT_MS - 2 * WAIT_LOOK_MS);
+	assert_true(route_set_static(shared.routes, "", &route, 1));
+	loop_advance(worker.loop, WAIT_LOOK_MS);
+	for (int i = 0; i <= WAITING; i++) {
+		fd = accept4(upstream, NULL, NULL, SOCK_NONBLOCK);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	for (int i = 0; i < WAITING; i++)
+		close(clients[i]);
+	route_static_release(route);
+	close(upstream);
+}
+
+static void
+a_client_that_leaves_while_it_waits_is_forgotten(void **state)
+{
+	(void)state;
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 1000);
+	socket_reset_on_close(client);
+	close(client);
+	client = -1;
+	loop_advance(worker.loop, 0);
+	assert_true(LIST_EMPTY(&worker.flows));
+	assert_true(TAILQ_EMPTY(&worker.waiting));
+}
+
+static void
+a_relay_that_drains_lets_nobody_wait(void **state)
+{
+	(void)state;
+	worker.draining = true;
+	fake_found(&fake, REGISTRY_NOBODY);
+	assert_int_equal(alert(), 80);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -336,6 +430,10 @@ main(void)
 		TEST(an_answer_may_come_from_any_thread),
 		TEST(what_has_come_here_meanwhile_goes_first),
 		TEST(one_that_still_looks_and_is_displaced_is_refused),
+		TEST(a_name_that_was_served_lately_is_waited_for),
+		TEST(whoever_comes_back_gets_all_who_wait),
+		TEST(a_client_that_leaves_while_it_waits_is_forgotten),
+		TEST(a_relay_that_drains_lets_nobody_wait),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

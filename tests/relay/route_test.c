@@ -450,7 +450,7 @@ the_less_busy_of_two_is_taken_and_another_agent_first_on_retry(void **state)
 	session_ref_release(answer.session_ref);
 	question.excluded[0] = question.excluded[1] = true;
 	assert_int_equal(ask(&question, &answer), ROUTE_NONE);
-	assert_int_equal(answer.reason, ROUTE_NOBODY);
+	assert_int_equal(answer.reason, ROUTE_IN_VAIN);
 	session_ref_leave_flow(one);
 	session_ref_set_draining(two);
 	for (int i = 0; i < 50; i++)
@@ -493,6 +493,7 @@ a_name_is_known_for_a_minute_after_its_last_endpoint(void **state)
 	struct identity alice = person("alice", "*.example", false);
 	struct session_ref *ref = session(&alice);
 	struct said said, wild;
+	uint64_t arrivals;
 
 	(void)state;
 	assert_int_equal(reason("a.example"), ROUTE_UNKNOWN);
@@ -501,9 +502,13 @@ a_name_is_known_for_a_minute_after_its_last_endpoint(void **state)
 	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000 - 1);
 	assert_int_equal(reason("a.example"), ROUTE_NOBODY);
 	assert_int_equal(reason("b.example"), ROUTE_UNKNOWN);
+	arrivals = route_arrivals(routes);
 	announce(&said, ref, 1, "a.example");
+	assert_int_equal(route_arrivals(routes), arrivals + 1);
 	assert_int_equal(find("a.example").verdict, ROUTE_AGENT);
 	withdraw(&said);
+	assert_int_equal(route_arrivals(routes), arrivals + 1);
+	assert_int_equal(reason("a.example"), ROUTE_NOBODY);
 	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000 + 1);
 	assert_int_equal(reason("a.example"), ROUTE_NOBODY);	/* the minute begins anew */
 	announce(&wild, ref, 2, "*.example");
@@ -512,6 +517,29 @@ a_name_is_known_for_a_minute_after_its_last_endpoint(void **state)
 	clock_fake_move(1000000 + 3 * ROUTE_KNOWN_MS * 1000);
 	assert_int_equal(reason("a.example"), ROUTE_UNKNOWN);
 	over(ref);
+}
+
+static void
+nobody_is_awaited_whose_certificate_is_refused(void **state)
+{
+	struct identity alice = person("alice", "a.example", false);
+	struct session_ref *one = session(&alice), *two = session(&alice);
+	struct said of_one, of_two;
+
+	(void)state;
+	announce(&of_one, one, 1, "a.example");
+	announce(&of_two, two, 2, "a.example");
+	session_ref_banish(one);
+	session_ref_retire(one);
+	assert_int_equal(find("a.example").endpoint, 2);
+	session_ref_set_draining(two);
+	assert_int_equal(reason("a.example"), ROUTE_NOBODY);
+	withdraw(&of_two);
+	assert_int_equal(reason("a.example"), ROUTE_IN_VAIN);
+	withdraw(&of_one);
+	assert_int_equal(reason("a.example"), ROUTE_IN_VAIN);
+	over(one);
+	over(two);
 }
 
 static void
@@ -672,6 +700,7 @@ main(void)
 		TEST(the_less_busy_of_two_is_taken_and_another_agent_first_on_retry),
 		TEST(who_is_asked_whether_he_lives_is_taken_only_when_there_is_nobody_else),
 		TEST(a_name_is_known_for_a_minute_after_its_last_endpoint),
+		TEST(nobody_is_awaited_whose_certificate_is_refused),
 		TEST(one_identity_forgets_only_its_own_names),
 		TEST(the_oldest_name_is_forgotten_when_too_many_are_known),
 		TEST(a_reader_finds_what_is_there_while_others_come_and_go),

@@ -14,6 +14,7 @@
 #include "relay/agent_session.h"
 #include "relay/flow.h"
 #include "relay/flow_stall.h"
+#include "relay/flow_wait.h"
 #include "relay/intake.h"
 #include "relay/name_flows.h"
 #include "relay/recent_peers.h"
@@ -136,7 +137,7 @@ relay_up(struct sim_relay *relay)
 			.on_shrank = on_shrank };
 		refuse_lingers_init(&worker->lingers, worker->loop, shared->lingers, on_linger_end, worker);
 		pump_stalls_init(&worker->stalls, worker->loop, flow_on_held);
-		refuse_lingers_init(&worker->lingers, worker->loop, shared->lingers, on_linger_end, worker);
+		flow_wait_init(worker);
 	}
 	relay->is_up = true;
 	relay->is_draining = false;

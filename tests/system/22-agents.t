@@ -48,6 +48,33 @@ def an_agent_that_is_killed_comes_back(scene):
 
 
 @test
+def a_client_does_not_notice_that_its_agent_is_started_anew(scene):
+	relay = scene.relay()
+	upstream = scene.upstream(answer(b"here"))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	for stop in (agent.kill, agent.stop):
+		ups = len(relay.events("session-up"))
+		stop()
+		relay.wait_event("session-down", count=ups)
+		client = scene.keep(dial(relay.port, hello(NAME)))
+		agent.start()
+		equal(client.recv(100), b"here", "after the restart")
+	equal(relay.events("flow-refused"), [], "refusals")
+
+
+@test
+def a_client_whose_agent_stays_away_is_told_so_after_5_s(scene):
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], authority().agent("agent", NAME))
+	agent.kill()
+	relay.wait_event("session-down")
+	started = time.monotonic()
+	equal(visit(relay), NO_AGENT)
+	check(4.9 < time.monotonic() - started < 9, "the time that it waited")
+	equal(visit(relay, "other.example.com"), UNKNOWN, "a name that nobody has served")
+
+
+@test
 def a_relay_that_is_killed_is_found_again(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(answer(b"here"))

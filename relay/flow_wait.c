@@ -1,0 +1,85 @@
+/*
+ * The worker compares how much has ever been announced with what it was before
+ * each flow's last look-up.  A flow that looks in vain goes to the end of the
+ * list, so the first one's look-up is always the oldest: when that one has
+ * nothing to look for, nobody has.
+ */
+#include "relay/flow_wait.h"
+
+#include <stdio.h>
+#include "base/clock.h"
+#include "relay/flow_private.h"
+#include "relay/shared.h"
+
+void
+flow_wait_leave(struct flow *flow)
+{
+	struct worker_context *worker = flow->worker;
+
+	if (flow->state != FLOW_WAITING)
+		return;
+	TAILQ_REMOVE(&worker->waiting, flow, waiting);
+	timer_clear(&flow->attempt);
+	if (TAILQ_EMPTY(&worker->waiting))
+		timer_clear(&worker->look);
+}
+
+/* The flow whose look-up is to be repeated, if any. */
+static struct flow *
+first_to_look(struct worker_context *worker)
+{
+	struct flow *flow = TAILQ_FIRST(&worker->waiting);
+
+	return flow && flow->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
+}
+
+static void
+on_look(void *arg)
+{
+	struct worker_context *worker = arg;
+	struct flow *flow;
+
+	for (int i = 0; i < WAIT_LOOKS_MOST && (flow = first_to_look(worker)); i++) {
+		flow_wait_leave(flow);
+		flow_move(flow, FLOW_LOOKING);
+		flow_look_up(flow);
+	}
+	if (!TAILQ_EMPTY(&worker->waiting))
+		timer_set(&worker->look, WAIT_LOOK_MS);
+}
+
+static void
+on_waited(void *arg)
+{
+	struct flow *flow = arg;
+
+	snprintf(flow->trouble, sizeof flow->trouble,
+	    "its agent is away, and did not come back within %d s", WAIT_MS / 1000);
+	flow_refuse(flow, REFUSE_NO_AGENT);
+}
+
+void
+flow_wait_init(struct worker_context *worker)
+{
+	TAILQ_INIT(&worker->waiting);
+	timer_init(&worker->look, worker->loop, on_look, worker);
+}
+
+bool
+flow_wait(struct flow *flow)
+{
+	struct worker_context *worker = flow->worker;
+	uint64_t now = clock_ms();
+
+	if (flow->wait_until_ms == 0)
+		flow->wait_until_ms = now + WAIT_MS;
+	if (worker->draining || now >= flow->wait_until_ms)
+		return false;
+	flow_move(flow, FLOW_WAITING);
+	TAILQ_INSERT_TAIL(&worker->waiting, flow, waiting);
+	timer_init(&flow->attempt, worker->loop, on_waited, flow);
+	timer_set(&flow->attempt, flow->wait_until_ms - now);
+	if (!worker->look.armed)
+		timer_set(&worker->look, WAIT_LOOK_MS);
+	return true;
+}
