@@ -43,8 +43,8 @@ const char *const flow_state_name[FLOW_STATES] = {
 };
 
 static const unsigned may_move[FLOW_STATES] = {
-	[FLOW_LOOKING] = 1u << FLOW_WAITING | 1u << FLOW_TAKING | 1u << FLOW_CONNECTING |
-	    1u << FLOW_OVER,
+	[FLOW_LOOKING] =
+	    1u << FLOW_WAITING | 1u << FLOW_TAKING | 1u << FLOW_CONNECTING | 1u << FLOW_OVER,
 	[FLOW_WAITING] = 1u << FLOW_LOOKING | 1u << FLOW_OVER,
 	[FLOW_TAKING] = 1u << FLOW_OPENING | 1u << FLOW_LOOKING | 1u << FLOW_OVER,
 	[FLOW_OPENING] = 1u << FLOW_JOINED | 1u << FLOW_LOOKING | 1u << FLOW_OVER,

@@ -100,8 +100,8 @@ struct routes {
 	struct table memories;                      /* route_known.c */
 	struct route_patterns remembered;           /* the oldest first */
 	size_t remembered_count;
-	_Atomic(uint64_t) arrivals;                 /* route_arrivals() */
-	struct registry *registry; /* NULL: this relay stands alone */
+	_Atomic(uint64_t) arrivals; /* route_arrivals() */
+	struct registry *registry;  /* NULL: this relay stands alone */
 };
 
 /* route_table.c. A reader, or under the lock. */
