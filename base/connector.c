@@ -73,12 +73,21 @@ settle(struct connector *connector)
 	loop_later(connector->loop, &connector->answer);
 }
 
-/* The address is to blame, not our own limits or a family that this host has not. */
+/* An address that answers at all does so within this time. */
 static bool
-is_its_fault(int error)
+had_its_time(const struct attempt *attempt)
 {
-	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
-	    error == ECONNRESET;
+	return clock_ms() - attempt->began_ms >= PACE_MS;
+}
+
+/* The address is to blame, not our own limits, a family that this host has not, or a deadline that came
+ * before there was time for an answer. */
+static bool
+is_its_fault(const struct attempt *attempt, int error)
+{
+	if (error == ETIMEDOUT)
+		return had_its_time(attempt);
+	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ECONNRESET;
 }
 
 static void
@@ -96,7 +105,7 @@ fail(struct attempt *attempt, int error)
 	struct connector *connector = attempt->connector;
 
 	connector->errors[attempt - connector->attempts] = error;
-	if (is_its_fault(error))
+	if (is_its_fault(attempt, error))
 		blame(attempt);
 	close_attempt(attempt);
 }
@@ -106,7 +115,6 @@ static void
 win(struct attempt *attempt)
 {
 	struct connector *connector = attempt->connector;
-	uint64_t now = clock_ms();
 
 	connector->fd = attempt->fd;
 	watch_wipe(&attempt->watch);
@@ -115,7 +123,7 @@ win(struct attempt *attempt)
 	for (size_t i = 0; i < connector->next; i++) {
 		struct attempt *other = &connector->attempts[i];
 
-		if (other->fd >= 0 && now - other->began_ms >= PACE_MS)
+		if (other->fd >= 0 && had_its_time(other))
 			blame(other);
 	}
 	settle(connector);

@@ -36,6 +36,8 @@ static uint64_t began_ms;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned asked;
 static unsigned order[HOSTS], order_count;	/* as getaddrinfo() gives them */
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static bool is_shut;	/* getaddrinfo() takes its time */
 
 static struct address
 address_of(unsigned host)
@@ -59,6 +61,8 @@ getaddrinfo(
 	(void)wish;
 	pthread_mutex_lock(&lock);
 	asked++;
+	while (is_shut)
+		pthread_cond_wait(&opened, &lock);
 	for (unsigned i = 0; i < order_count; i++) {
 		all[i].address = address_of(order[i]);
 		all[i].info.ai_addr = &all[i].address.as.any;
@@ -377,6 +381,39 @@ a_name_is_looked_up_again_when_its_address_refuses(void **state)
 	assert_int_equal(asked_so_far(), 2);
 }
 
+static void
+shut(bool is)
+{
+	pthread_mutex_lock(&lock);
+	is_shut = is;
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&lock);
+}
+
+/* The name takes so long that the first address gets 100 ms before all is over.  It is not put last by that,
+ * as one that had its time would be, and the name is not looked up again. */
+static void
+an_address_that_had_no_time_is_not_to_blame(void **state)
+{
+	(void)state;
+	arrange(BLACK_HOLE, OPEN, CLOSED);
+	found(2, 0, 1, 0);
+	shut(true);
+	begin();
+	loop_advance(loop, TIMEOUT_MS - 100);
+	assert_int_equal(calls, 0);
+	shut(false);
+	until_resolved();
+	while (calls == 0)
+		loop_advance(loop, STEP_MS);
+	assert_int_equal(got_fd, -1);
+	assert_non_null(strstr(said, "Connection timed out"));
+	assert_in_range(clock_ms() - began_ms, TIMEOUT_MS, TIMEOUT_MS + STEP_MS);
+	assert_in_range(connect_now(), PACE_MS, PACE_MS + STEP_MS);
+	assert_reached(1);
+	assert_in_range(connect_now(), 0, STEP_MS);
+}
+
 /* The loop was busy for longer than there was time, so the deadline comes before the first attempt. */
 static void
 nothing_begins_after_the_deadline(void **state)
@@ -408,6 +445,7 @@ static const struct CMUnitTest tests[] = {
 	RACE_TEST(attempts_run_beside_each_other),
 	RACE_TEST(says_the_error_of_each_family),
 	RACE_TEST(a_name_is_looked_up_again_when_its_address_refuses),
+	RACE_TEST(an_address_that_had_no_time_is_not_to_blame),
 	RACE_TEST(nothing_begins_after_the_deadline),
 };
 
