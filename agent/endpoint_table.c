@@ -10,9 +10,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* The main thread's alone. */
-static uint32_t last_number;
-
 /* The same endpoint before the reload, whatever else has changed: a server name is served once. */
 static struct endpoint *
 find_before(const struct endpoint_table *table, const struct endpoint_settings *settings)
@@ -31,13 +28,13 @@ is_announced_alike(const struct endpoint *before, const struct endpoint_settings
 }
 
 static struct endpoint *
-take_endpoint(const struct agent_settings *settings, size_t index,
+take_endpoint(struct endpoint_table *table, const struct agent_settings *settings, size_t index,
     const struct endpoint_table *previous, const bool *stale, char *error)
 {
 	const struct endpoint_settings *wanted = agent_settings_endpoint(settings, index);
 	struct endpoint *before = find_before(previous, wanted), *made;
 	uint32_t number =
-	    before && is_announced_alike(before, wanted) ? before->number : ++last_number;
+	    before && is_announced_alike(before, wanted) ? before->number : ++table->last_number;
 
 	if (before && stale && !stale[index])
 		return endpoint_hold(before);
@@ -67,10 +64,12 @@ endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
 	if (!table)
 		return NULL;
 	table->references = 1;
+	table->last_number = previous ? previous->last_number : 0;
 	table->relays = trust_hold(relays);
 	table->endpoints = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
 	for (size_t i = 0; table->endpoints && i < settings->endpoints.count; i++) {
-		struct endpoint *endpoint = take_endpoint(settings, i, previous, stale, error);
+		struct endpoint *endpoint =
+		    take_endpoint(table, settings, i, previous, stale, error);
 
 		if (!endpoint)
 			break;

@@ -15,6 +15,7 @@ struct endpoint_table {
 	struct trust *relays;
 	size_t count;
 	struct endpoint **endpoints; /* in the order of their numbers */
+	uint32_t last_number;        /* the highest that this table or one before it has used */
 };
 
 /*
