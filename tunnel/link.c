@@ -496,7 +496,7 @@ bool
 link_send_raw(struct link *link, const void *frame, size_t bytes, const void *raw, size_t raw_bytes)
 {
 	struct buffer *queue = &link->queue;
-	if (link->state > LINK_UP || link->write_failed)
+	if (link_has_failed(link))
 		return false;
 	if (!keep(queue, frame, bytes))
 		return false;
@@ -554,6 +554,12 @@ link_close(struct link *link)
 		link->error = "closed during the handshake";
 	move(link, link->state == LINK_UP ? LINK_CLOSING : LINK_BROKEN);
 	loop_later(link->loop, &link->task);
+}
+
+bool
+link_has_failed(const struct link *link)
+{
+	return link->state > LINK_UP || link->write_failed;
 }
 
 const char *

@@ -40,7 +40,8 @@ void link_free(struct link *);
 
 /* In LINK_FRAME: the frame at hand, borrowed until the handler returns. */
 const struct frame *link_frame(const struct link *);
-/* Queues; nothing is read while more than an eighth of the queue waits. False if the queue (64 KiB) is full or the link is over: the owner then ends it. */
+/* Queues; nothing is read while more than an eighth of the queue waits. False if the queue (64 KiB) is
+ * full, memory is short or the link has failed: the owner then ends it. */
 bool link_send(struct link *, const void *frame, size_t bytes);
 /* The same for a frame and the raw bytes behind it (`open` and the hello), together or not at all;
  * these do not count towards the 64 KiB. */
@@ -57,6 +58,8 @@ void link_pause(struct link *);
 void link_resume(struct link *);
 /* What is queued goes out, then close_notify and FIN; LINK_OVER follows within a second or two. */
 void link_close(struct link *);
+/* Its end is on its way, or was: LINK_OVER says why, which nobody else knows better. */
+bool link_has_failed(const struct link *);
 /* In LINK_OVER: why, as a sentence. Borrowed. */
 const char *link_error(const struct link *);
 struct tls *link_tls(struct link *);

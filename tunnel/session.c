@@ -55,7 +55,8 @@ session_explain(struct session *s, enum code code, const char *sentence)
 static void
 send_now(struct session *s, const uint8_t *frame, size_t bytes)
 {
-	if (s->state >= SESSION_ENDING || link_send(s->link, frame, bytes))
+	if (s->state >= SESSION_ENDING || link_send(s->link, frame, bytes) ||
+	    link_has_failed(s->link))
 		return;
 	session_explain(s, CODE_NONE, "the peer does not take what is sent to it");
 	session_move(s, SESSION_ENDING);

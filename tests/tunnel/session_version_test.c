@@ -736,6 +736,26 @@ a_peer_that_reads_nothing_is_not_waited_for(void **state)
 	stop();
 }
 
+/* A peer that has shut its ears: what we send fails, and what it may still say is waited for. */
+static void
+who_is_gone_is_not_called_slow(void **state)
+{
+	(void)state;
+	start_raw_agent();
+	say_hello(1, 2);
+	link_pause(raw.link);
+	shutdown(tls_stream(link_tls(raw.link))->fd, SHUT_RD);
+	for (int i = 0; i < 3; i++) {
+		session_accept(relay.session, 1);
+		loop_advance(loop, 10);
+	}
+	assert_string_equal(session_error(relay.session), "");
+	loop_advance(loop, 3000);
+	assert_false(session_is_up(relay.session));
+	assert_string_equal(session_error(relay.session), "the connection was reset");
+	stop();
+}
+
 static int
 set_up_clock(void **state)
 {
@@ -776,6 +796,7 @@ main(void)
 		cmocka_unit_test(needs_stay_within_the_budget),
 		cmocka_unit_test(who_waits_in_vain_for_a_greeting_says_so),
 		cmocka_unit_test(a_peer_that_reads_nothing_is_not_waited_for),
+		cmocka_unit_test(who_is_gone_is_not_called_slow),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("session_version", tests, set_up_clock, tear_down_clock);
