@@ -301,7 +301,7 @@ patience_ms(struct pump *pump, enum pump_end *why)
 	struct half *cut = find_cut(pump);
 	if (cut) {
 		*why = reset_of(other(cut));
-		return PROBE_MS;
+		return pump->settings.silent_ms;
 	}
 	*why = PUMP_IDLE;
 	if (!is_half || !half || (idle && idle < half))
@@ -371,12 +371,14 @@ static void
 deliver(struct pump *pump, struct half *cut)
 {
 	struct stream *reader = cut->from;
+	enum pump_end why;
+	uint64_t patience = patience_ms(pump, &why);
 	if (!pump->is_delivering)
 		pump->active_ms = clock_ms();
 	pump->is_delivering = true;
-	if (stream_is_broken(reader) || clock_ms() - pump->active_ms >= pump->settings.silent_ms ||
+	if (stream_is_broken(reader) || clock_ms() - pump->active_ms >= patience ||
 	    socket_health(reader->fd, pump->settings.silent_ms) != SOCKET_PENDING) {
-		pump_break_off(pump, reset_of(other(cut)));
+		pump_break_off(pump, why);
 		return;
 	}
 	for (int i = 0; i < 2; i++)

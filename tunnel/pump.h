@@ -12,9 +12,10 @@
  * A half whose writes fail is cut.  The other half goes on, since the last words
  * of the broken side may stand there, and so does the truth about its end.  A
  * flow with a cut half ends as a reset: nobody may take for whole what was
- * truncated.  But if the other half came to its end, its reader's kernel gets all of
- * that first, for which it has `silent_ms`.  Where TLS has failed and has told its peer why, the pump lingers
- * (at most 1 s) for that alert to be read, and resets the other side at once.
+ * truncated.  It may take `silent_ms` without a byte moving; and when the other half
+ * came to its end, as long again for its reader's kernel to get all of that.  Where
+ * TLS has failed and has told its peer why, the pump lingers (at most 1 s) for that
+ * alert to be read, and resets the other side at once.
  *
  * When both halves are done, a TLS below may still have its close_notify unread: the
  * pump settles (at most 5 s) before it is over, because closing then would reset the
@@ -49,7 +50,7 @@ const char *pump_end_word(enum pump_end);
 struct pump_settings {
 	uint64_t half_closed_ms; /* 0: for ever */
 	uint64_t idle_ms;        /* 0: none */
-	uint64_t silent_ms;      /* socket_health(); 0: 60 s */
+	uint64_t silent_ms;      /* for socket_health(), and what a cut flow may take; 0: 60 s */
 	uint64_t stall_ms;       /* how long a peer may take nothing of what there is for it; 0: for
 				  * ever; kept to within two seconds */
 	struct stalls *stalls;   /* of this loop, by pump_stalls_init(); NULL: nobody keeps count */

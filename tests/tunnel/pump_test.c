@@ -329,6 +329,33 @@ an_idle_flow_ends_only_when_that_is_wanted(void **state)
 	}
 }
 
+/* One that takes nothing more, and may still say something. */
+static void
+what_is_left_of_a_cut_flow_may_pause_for_as_long_as_a_silent_peer(void **state)
+{
+	struct bench bench;
+	int a[2], b[2];
+	(void)state;
+	clock_fake(1000000, 1000000);
+	pair(a);
+	pair(b);
+	bench.far[0] = a[0];
+	bench.far[1] = b[0];
+	bench_make(&bench, stream_socket(a[1]), stream_socket(b[1]),
+	    (struct pump_settings){ .silent_ms = 20000 });
+	shutdown(b[0], SHUT_RD);
+	put(a[0], "lost");
+	let_pass(&bench, 19999);
+	put(b[0], "last words");
+	let_pass(&bench, 19999);
+	expect(a[0], "last words");
+	assert_false(loop_advance(bench.loop, 1));
+	assert_int_equal(bench.end, PUMP_RESET_B);
+	bench_put_away(&bench);
+	close(a[0]);
+	close(b[0]);
+}
+
 static void
 stop_in_the_loop(void *data)
 {
@@ -771,6 +798,7 @@ main(void)
 		cmocka_unit_test(what_was_said_before_a_broken_write_is_delivered),
 		cmocka_unit_test(a_half_closed_flow_may_not_be_silent_for_ever),
 		cmocka_unit_test(an_idle_flow_ends_only_when_that_is_wanted),
+		cmocka_unit_test(what_is_left_of_a_cut_flow_may_pause_for_as_long_as_a_silent_peer),
 		cmocka_unit_test(a_stop_resets_both),
 		cmocka_unit_test(a_stalled_flow_does_not_spin),
 		cmocka_unit_test(a_reset_is_found_while_the_other_side_takes_nothing),
