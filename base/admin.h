@@ -8,10 +8,11 @@
  * codes of this module: admin-not-permitted, admin-busy, admin-question-malformed,
  * admin-command-unknown, admin-no-answer, admin-answer-impossible.
  *
- * Whoever may connect shares ADMIN_QUESTIONS_MOST places.  Deadlines free a
- * place: 5 s for the question, 60 s for the answer to be made, 10 s for it to be
- * read.  When all are taken, the newcomer is told so and goes. Nothing here
- * waits: all of it happens in the loop's own thread.
+ * Whoever may connect shares ADMIN_QUESTIONS_MOST places; when all are taken, the
+ * newcomer is told so and goes.  A client has 5 s to ask and 10 s to read the
+ * answer.  If its handler has not answered within 60 s, the client is told
+ * admin-no-answer and goes, but the place stays taken until the handler answers.
+ * Nothing here waits: all of it happens in the loop's own thread.
  *
  *	admin_lock --> admin_new --> on_question ... admin_answer or admin_refuse --> admin_free
  */

@@ -30,9 +30,11 @@
  * over (log-lines-suppressed, counted among the 100: nine blocks by name, the
  * others together).  The first blocks leave lines to those that come later: a
  * block gets no more than half of what is left.
- * There are 1024 windows, which all threads and clients share.  When all are
- * taken, none is given up: until one ends, the blocks that come then count
- * together, as one more block.
+ * There are 1024 windows, which all threads and clients share.  Each belongs to
+ * one event and one block, and no other ever counts in it.  When all are taken,
+ * none is given up: until one ends, the blocks that come then count together,
+ * event by event, in the window of the clients that are nobody in particular; 32
+ * of the windows are kept for that.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -557,20 +557,22 @@ set_timer(struct resolution *resolution, uint64_t ms)
 	timer_set(&resolution->timer, ms);
 }
 
-/* Whoever waits in the queue looks now and then whether the threads are held. A slow name's
- * askers need not: its turn comes with the end of another look-up. */
-static bool
-is_to_tend(struct resolution *resolution)
+/* That a name has held a thread for HELD_MS, so that another look-up may begin, is an event which nobody
+ * reports.  So whoever waits in the queue looks for it now and then.  The askers of a slow name need not: its
+ * turn comes with the end of another look-up, which tends to the queue. */
+static uint64_t
+tend_and_next_ms(struct resolution *resolution)
 {
 	struct resolver *resolver = resolution->resolver;
-	bool is_queued;
+	const struct host *host;
+	bool looks_again;
 
 	pthread_mutex_lock(&resolver->lock);
 	tend(resolver);
-	is_queued = resolution->host && resolution->host->state == HOST_QUEUED &&
-	    !is_slow(resolution->host, clock_ms());
+	host = resolution->host;
+	looks_again = host && host->state == HOST_QUEUED && !is_slow(host, clock_ms());
 	pthread_mutex_unlock(&resolver->lock);
-	return is_queued;
+	return looks_again ? HELD_MS : resolution->left_ms;
 }
 
 static void
@@ -581,7 +583,7 @@ on_time(void *arg)
 	void *done_arg = resolution->arg;
 
 	if (resolution->left_ms > 0) {
-		set_timer(resolution, is_to_tend(resolution) ? HELD_MS : resolution->left_ms);
+		set_timer(resolution, tend_and_next_ms(resolution));
 		return;
 	}
 	resolution_forget(resolution);
