@@ -267,7 +267,6 @@ sees_a_changed_file_whatever_allocation_fails(void **state)
 /* A relay in a process of its own, whose allocations never fail. */
 static struct shared {
 	struct test_relay relay;
-	bool is_listening;
 	uint32_t endpoint; /* flows are opened for this one */
 	unsigned wanted, opened, answered, ready;
 	struct test_channel *channel; /* the last one that was opened */
@@ -321,7 +320,7 @@ on_relay_tick(void *arg)
 
 /* The process of the relay. */
 static int
-run_relay(const char *memory, const char *mint_dir)
+run_relay(const char *memory, const char *mint_dir, const char *ready)
 {
 	struct timer timer;
 	struct loop *loop;
@@ -335,7 +334,8 @@ run_relay(const char *memory, const char *mint_dir)
 	test_relay_start(&shared->relay, loop, &mint);
 	timer_init(&timer, loop, on_relay_tick, &timer);
 	timer_set(&timer, 1);
-	shared->is_listening = true;
+	assert_int_equal(write(atoi(ready), "x", 1), 1);
+	close(atoi(ready));
 	loop_run(loop);
 	test_relay_stop(&shared->relay);
 	return 0;
@@ -345,19 +345,23 @@ run_relay(const char *memory, const char *mint_dir)
 static pid_t
 start_relay(void)
 {
-	char memory[16];
+	char memory[16], ready[16], byte;
+	int fds[2];
 	pid_t pid;
 
 	memset(shared, 0, offsetof(struct shared, hello));
 	snprintf(memory, sizeof memory, "%d", shared_fd);
+	assert_int_equal(pipe(fds), 0);
+	snprintf(ready, sizeof ready, "%d", fds[1]);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		execl("/proc/self/exe", "relay", memory, mint.dir, NULL);
+		execl("/proc/self/exe", "relay", memory, mint.dir, ready, NULL);
 		_exit(127);
 	}
-	while (!*(volatile bool *)&shared->is_listening)
-		usleep(1000);
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &byte, 1), 1);
+	close(fds[0]);
 	return pid;
 }
 
@@ -517,8 +521,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_running_agent_gets_over_each),
 	};
 
-	if (argc == 3)
-		return run_relay(argv[1], argv[2]);
+	if (argc == 4)
+		return run_relay(argv[1], argv[2], argv[3]);
 	log_init("allocation_test", LOG_ERROR, LOG_TEXT);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent/allocation", tests, set_up, tear_down);

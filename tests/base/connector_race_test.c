@@ -36,7 +36,7 @@ static uint64_t began_ms;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned asked;
 static unsigned order[HOSTS], order_count;	/* as getaddrinfo() gives them */
-static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;	/* what the lock guards */
 static bool is_shut;	/* getaddrinfo() takes its time */
 
 static struct address
@@ -61,8 +61,9 @@ getaddrinfo(
 	(void)wish;
 	pthread_mutex_lock(&lock);
 	asked++;
+	pthread_cond_broadcast(&changed);
 	while (is_shut)
-		pthread_cond_wait(&opened, &lock);
+		pthread_cond_wait(&changed, &lock);
 	for (unsigned i = 0; i < order_count; i++) {
 		all[i].address = address_of(order[i]);
 		all[i].info.ai_addr = &all[i].address.as.any;
@@ -371,8 +372,10 @@ a_name_is_looked_up_again_when_its_address_refuses(void **state)
 	loop_advance(loop, 1000);
 	connect_now();
 	assert_int_equal(got_fd, -1);
-	for (unsigned i = 0; i < 1000 && asked_so_far() < 2; i++)
-		usleep(1000);
+	pthread_mutex_lock(&lock);
+	while (asked < 2)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
 	assert_int_equal(asked_so_far(), 2);
 	do	/* until the thread has brought it */
 		connect_now();
@@ -386,7 +389,7 @@ shut(bool is)
 {
 	pthread_mutex_lock(&lock);
 	is_shut = is;
-	pthread_cond_broadcast(&opened);
+	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
 }
 

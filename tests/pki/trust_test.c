@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -410,8 +411,8 @@ sees_that_files_changed(void **state)
 	write_crls(CRL(0), CRL(0));
 	assert_true(trust_files_changed(&from, &seen));
 	assert_false(trust_files_changed(&from, &seen));
-	usleep(10000);
 	write_crls(CRL(0), CRL(0));
+	assert_int_equal(utimensat(AT_FDCWD, "crls.pem", (struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0), 0);
 	assert_true(trust_files_changed(&from, &seen));
 	assert_false(trust_files_changed(&from, &seen));
 	unlink("crls.pem");

@@ -78,10 +78,10 @@ def a_client_whose_agent_stays_away_is_told_so_after_5_s(scene):
 def a_relay_that_is_killed_is_found_again(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(answer(b"here"))
-	scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
 	equal(visit(relay), b"here")
 	relay.kill()
-	time.sleep(0.3)
+	agent.wait_event("relay-down")
 	relay.start()
 	until(lambda: visit(relay) == b"here", 15, "the agent comes back to the new relay")
 
@@ -92,7 +92,7 @@ def a_relay_that_starts_late_is_found(scene):
 	upstream = scene.upstream(answer(b"here"))
 	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME), start=False)
 	agent.start(wait_ready=False)
-	time.sleep(0.5)
+	agent.wait_event("relay-unreachable")
 	relay.start()
 	until(lambda: visit(relay) == b"here", 15, "the agent comes")
 

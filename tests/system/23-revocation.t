@@ -68,7 +68,7 @@ def no_flow_slips_through_while_the_workers_learn_of_it(scene):
 	comers = [threading.Thread(target=keep_coming) for _ in range(3)]
 	for comer in comers:
 		comer.start()
-	time.sleep(0.2)
+	until(lambda: len(flows) > 30, 5, "flows come")
 	pki.revoke("agent-" + NAME)
 	relay.wait_event("trust-reloaded", SECONDS)
 	stop.set()
@@ -102,7 +102,7 @@ def a_flow_whose_session_is_gone_ends_too(scene):
 	running = enter(scene, relay, NAME)
 	# A crash of the session alone cannot be staged from outside; draining keeps the flow.
 	agent.signal(15)
-	time.sleep(0.5)
+	relay.wait_event("agent-draining")
 	running.sendall(b"still here")
 	equal(read_exactly(running, 10), b"still here", "while the agent drains")
 	pki.revoke("agent-" + NAME)

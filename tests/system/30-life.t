@@ -199,7 +199,7 @@ def draining(scene, daemon, relay, wire):
 	running = scene.keep(dial(relay.port, wire))
 	equal(read_exactly(running, len(wire)), wire)
 	daemon.signal(signal.SIGTERM)
-	time.sleep(0.4)
+	daemon.wait_event("draining" if daemon is relay else "drain")
 	check(daemon.alive(), "it waits for the flow")
 	running.sendall(b"still here")
 	equal(read_exactly(running, 10), b"still here", "the running flow")

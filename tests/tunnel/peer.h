@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,14 +144,28 @@ waits(enum io io)
 	return io == IO_READ || io == IO_WRITE;
 }
 
+static UNUSED void
+await(int fd, short what)
+{
+	struct pollfd p = { .fd = fd, .events = what };
+	assert_int_equal(poll(&p, 1, 20000), 1);
+}
+
+/* TCP takes its time, even to the same machine, and no event tells when it has come to rest. */
+static UNUSED void
+let_the_kernel_work(void)
+{
+	usleep(500);
+}
+
 /* Steps both ends until neither can go on alone. */
 static UNUSED void
 shake_hands(struct tls *a, struct tls *b, enum io *of_a, enum io *of_b)
 {
 	*of_a = *of_b = IO_READ;
-	for (int i = 0; i < 200 && (waits(*of_a) || waits(*of_b)); i++) {
+	for (int i = 0; i < 400 && (waits(*of_a) || waits(*of_b)); i++) {
 		if (i > 10)
-			usleep(1000);	/* TCP takes its time, even to the same machine */
+			let_the_kernel_work();
 		if (waits(*of_a))
 			*of_a = tls_handshake(a);
 		if (waits(*of_b))

@@ -340,7 +340,7 @@ bring_to_its_end(struct flow *flow)
 		assert_true(loop_advance(loop, idle < PATIENCE ? 0 : 250));
 		idle = before != progress(flow) ? 0 : idle + 1;
 		if (idle > PATIENCE / 2)
-			usleep(200);
+			let_the_kernel_work();
 	}
 }
 

@@ -144,7 +144,7 @@ pour(int from)
 		full = sent > 0 ? 0 : full + 1;
 		assert_true(loop_advance(loop, 0));
 		if (sent < 0)
-			usleep(1000);
+			let_the_kernel_work();
 	}
 }
 

@@ -4,7 +4,7 @@
 #include <linux/filter.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 
 #include "base/clock.h"
 #include "base/clock_fake.h"
@@ -13,12 +13,12 @@
 
 static unsigned fine[3];
 
-/* A pump in a thread.  `near` are its streams, `far` the descriptors at their other ends. */
+/* A pump in a thread.  `near` are the descriptors of its streams, which own them, `far` those at their other ends. */
 struct bench {
 	struct loop *loop;
 	pthread_t thread;
 	struct pump *pump;
-	int far[2];
+	int far[2], near[2];
 	enum pump_end end;
 	uint64_t from_a, from_b;
 };
@@ -73,6 +73,8 @@ bench_prepare(struct bench *bench, struct pump_settings settings)
 	tcp_pair(b);
 	bench->far[0] = a[0];
 	bench->far[1] = b[0];
+	bench->near[0] = a[1];
+	bench->near[1] = b[1];
 	bench_make(bench, stream_socket(a[1]), stream_socket(b[1]), settings);
 }
 
@@ -89,13 +91,6 @@ bench_end(struct bench *bench)
 	pthread_join(bench->thread, NULL);
 	loop_free(bench->loop);
 	return bench->end;
-}
-
-static void
-await(int fd, short what)
-{
-	struct pollfd p = { .fd = fd, .events = what };
-	assert_int_equal(poll(&p, 1, 20000), 1);
 }
 
 /* A byte or what else comes. */
@@ -286,7 +281,7 @@ a_half_closed_flow_may_not_be_silent_for_ever(void **state)
 	bench_still(&bench, (struct pump_settings){ .half_closed_ms = 60000 });
 	pass_on(&bench, 0, 1);
 	shutdown(bench.far[0], SHUT_WR);
-	for (char byte; recv(bench.far[1], &byte, 1, 0) != 0; usleep(1000))
+	for (char byte; recv(bench.far[1], &byte, 1, 0) != 0; let_the_kernel_work())
 		let_pass(&bench, 0);
 	/* Bytes in the direction that remains keep it alive. */
 	for (int i = 0; i < 4; i++) {
@@ -386,6 +381,17 @@ cpu_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* Until neither side takes anything more. */
+static void
+fill(struct bench *bench, int from)
+{
+	static char much[1 << 16];
+	for (int quiet = 0; quiet < 20; let_the_kernel_work()) {
+		quiet = send(bench->far[from], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
+		let_pass(bench, 0);
+	}
+}
+
 /* One side does not read, the other has gone: nothing may turn round and round meanwhile. */
 static void
 a_stalled_flow_does_not_spin(void **state)
@@ -393,35 +399,23 @@ a_stalled_flow_does_not_spin(void **state)
 	static char much[1 << 16];
 	struct bench bench;
 	(void)state;
-	bench_plain(&bench, (struct pump_settings){ 0 });
-	for (int quiet = 0; quiet < 5;) {
-		quiet = send(bench.far[0], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
-		usleep(10000);
-	}
+	bench_still(&bench, (struct pump_settings){ 0 });
+	fill(&bench, 0);
 	uint64_t before = cpu_us();
-	usleep(300000);
+	let_pass(&bench, 300);
 	assert_in_range(cpu_us() - before, 0, 50000);
 	reset_by(bench.far[0]);
+	await(bench.near[0], 0);	/* POLLERR, POLLHUP */
 	before = cpu_us();
-	usleep(300000);
+	let_pass(&bench, 300);
 	assert_in_range(cpu_us() - before, 0, 50000);
 	/* Once there is room again the reset is found. */
 	while (recv(bench.far[1], much, sizeof much, 0) > 0 || errno == EAGAIN)
-		await(bench.far[1], POLLIN);
+		loop_advance(bench.loop, 0);
 	assert_int_equal(errno, ECONNRESET);
-	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	assert_int_equal(bench.end, PUMP_RESET_A);
+	bench_put_away(&bench);
 	close(bench.far[1]);
-}
-
-/* Until neither side takes anything more. */
-static void
-fill(struct bench *bench, int from)
-{
-	static char much[1 << 16];
-	for (int quiet = 0; quiet < 20; usleep(500)) {
-		quiet = send(bench->far[from], much, sizeof much, MSG_NOSIGNAL) > 0 ? 0 : quiet + 1;
-		let_pass(bench, 0);
-	}
 }
 
 static void
@@ -435,7 +429,7 @@ a_reset_is_found_while_the_other_side_takes_nothing(void **state)
 		fill(&bench, 0);
 		let_pass(&bench, 200);
 		reset_by(bench.far[0]);
-		usleep(10000);
+		await(bench.near[0], 0);
 		while (loop_advance(bench.loop, 100) && ms < 6000)
 			ms += 100;
 		assert_in_range(ms, 500, 5900);
@@ -531,14 +525,14 @@ swallow(void *arg)
 	return NULL;
 }
 
-static atomic_bool large_is_over;
+static sem_t large_is_over;
 
 static void
 on_large_over(void *arg, enum pump_end end)
 {
 	(void)end;
 	pump_free(*(struct pump **)arg);
-	large_is_over = true;
+	sem_post(&large_is_over);
 }
 
 static void
@@ -549,6 +543,7 @@ a_small_flow_is_not_kept_waiting_by_a_large_one(void **state)
 	struct pump *large;
 	pthread_t source, sink;
 	(void)state;
+	sem_init(&large_is_over, 0, 0);
 	tcp_pair(a);
 	tcp_pair(b);
 	bench_prepare(&small, (struct pump_settings){ 0 });
@@ -567,8 +562,8 @@ a_small_flow_is_not_kept_waiting_by_a_large_one(void **state)
 	shutdown(a[0], SHUT_RDWR);
 	pthread_join(source, NULL);
 	pthread_join(sink, NULL);
-	while (!large_is_over)
-		usleep(1000);
+	sem_wait(&large_is_over);
+	sem_destroy(&large_is_over);
 	for (int i = 0; i < 2; i++)
 		shutdown(small.far[i], SHUT_WR);
 	assert_int_equal(bench_end(&small), PUMP_FINISHED);
@@ -685,7 +680,7 @@ a_terminated_flow_within_its_sealed_channel(void **state)
 	while (waits(of_client) || waits(of_inner)) {
 		of_client = waits(of_client) ? tls_handshake(clients) : of_client;
 		of_inner = waits(of_inner) ? tls_handshake(inner) : of_inner;
-		usleep(500);
+		let_the_kernel_work();
 	}
 	assert_int_equal(of_client, IO_OK);
 	assert_int_equal(of_inner, IO_OK);
