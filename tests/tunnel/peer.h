@@ -112,6 +112,24 @@ tcp_pair(int fds[2])
 	}
 }
 
+/* The group's set-up and its tear-down: TLS, and a certificate for this name in `credentials`. */
+static UNUSED int
+set_up_credentials(const char *name)
+{
+	if (!tls_start())
+		return -1;
+	make_credentials(&credentials, name);
+	return 0;
+}
+
+static UNUSED int
+tear_down_credentials(void **state)
+{
+	(void)state;
+	wipe_credentials(&credentials);
+	return 0;
+}
+
 static UNUSED struct tls_config *
 config_for(enum tls_purpose purpose)
 {

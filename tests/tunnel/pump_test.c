@@ -707,6 +707,22 @@ a_terminated_flow_within_its_sealed_channel(void **state)
 	stream_free(players[1].stream);
 }
 
+/* A TLS client at sealed[1], whose first words have come to plain[1]. */
+static struct tls *
+start_sealed(struct bench *bench, int sealed[2], int plain[2])
+{
+	tcp_pair(sealed);
+	tcp_pair(plain);
+	struct tls *server = over(stream_socket(sealed[0]), TLS_SESSION_RELAY);
+	struct tls *client = over(stream_socket(sealed[1]), TLS_SESSION_AGENT);
+	shaken(server, client);
+	bench_start(bench, tls_stream(server), stream_socket(plain[0]),
+	    (struct pump_settings){ 0 });
+	say(tls_stream(client), "all of it");
+	expect(plain[1], "all of it");
+	return client;
+}
+
 static void
 tls_cut_short_is_a_reset_for_the_other_side(void **state)
 {
@@ -714,15 +730,7 @@ tls_cut_short_is_a_reset_for_the_other_side(void **state)
 	struct bench bench;
 	char byte;
 	(void)state;
-	tcp_pair(sealed);
-	tcp_pair(plain);
-	struct tls *server = over(stream_socket(sealed[0]), TLS_SESSION_RELAY);
-	struct tls *client = over(stream_socket(sealed[1]), TLS_SESSION_AGENT);
-	shaken(server, client);
-	bench_start(&bench, tls_stream(server), stream_socket(plain[0]),
-	    (struct pump_settings){ 0 });
-	say(tls_stream(client), "all of it");
-	expect(plain[1], "all of it");
+	struct tls *client = start_sealed(&bench, sealed, plain);
 	shutdown(sealed[1], SHUT_WR);
 	assert_int_equal(get(plain[1], &byte, 1), -1);
 	assert_int_equal(errno, ECONNRESET);
@@ -741,15 +749,7 @@ an_alert_in_a_joined_flow_can_be_read(void **state)
 	struct bench bench;
 	char byte;
 	(void)state;
-	tcp_pair(sealed);
-	tcp_pair(plain);
-	struct tls *server = over(stream_socket(sealed[0]), TLS_SESSION_RELAY);
-	struct tls *client = over(stream_socket(sealed[1]), TLS_SESSION_AGENT);
-	shaken(server, client);
-	bench_start(&bench, tls_stream(server), stream_socket(plain[0]),
-	    (struct pump_settings){ 0 });
-	say(tls_stream(client), "all of it");
-	expect(plain[1], "all of it");
+	struct tls *client = start_sealed(&bench, sealed, plain);
 	memcpy(much, "\x17\x03\x03\x00\x20", 5);
 	for (int i = 0; i < 5; i++) {
 		assert_true(send(sealed[1], much, sizeof much, MSG_NOSIGNAL) > 0);
@@ -768,18 +768,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	if (!tls_start())
-		return -1;
-	make_credentials(&credentials, "app.test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	wipe_credentials(&credentials);
-	return 0;
+	return set_up_credentials("app.test");
 }
 
 int
@@ -805,5 +794,5 @@ main(void)
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("pump", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("pump", tests, set_up, tear_down_credentials);
 }

@@ -326,18 +326,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	if (!tls_start())
-		return -1;
-	make_credentials(&credentials, "app.test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	wipe_credentials(&credentials);
-	return 0;
+	return set_up_credentials("app.test");
 }
 
 int
@@ -354,5 +343,5 @@ main(void)
 		cmocka_unit_test(a_large_hello_and_large_certificates_are_taken),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("tls_alert", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("tls_alert", tests, set_up, tear_down_credentials);
 }

@@ -291,18 +291,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	if (!tls_start())
-		return -1;
-	make_credentials(&credentials, "app.test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	wipe_credentials(&credentials);
-	return 0;
+	return set_up_credentials("app.test");
 }
 
 int
@@ -319,5 +308,5 @@ main(void)
 		cmocka_unit_test(a_renegotiation_ends_the_connection),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("tls_endpoint", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("tls_endpoint", tests, set_up, tear_down_credentials);
 }

@@ -122,18 +122,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	if (!tls_start())
-		return -1;
-	make_credentials(&credentials, "relay.test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	wipe_credentials(&credentials);
-	return 0;
+	return set_up_credentials("relay.test");
 }
 
 int
@@ -143,5 +132,5 @@ main(void)
 		cmocka_unit_test(a_key_that_takes_seconds_is_refused_before_it_is_used),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("tls_hostile", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("tls_hostile", tests, set_up, tear_down_credentials);
 }

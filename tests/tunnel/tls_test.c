@@ -35,6 +35,15 @@ connect_both(enum tls_purpose of_client, enum tls_purpose of_server, unsigned *b
 }
 
 static void
+talk(struct both *both)
+{
+	say(both->c, "up");
+	hear(both->s, "up");
+	say(both->s, "down");
+	hear(both->c, "down");
+}
+
+static void
 part(struct both *both)
 {
 	stream_free(both->c);
@@ -62,10 +71,7 @@ a_session_is_tls13_with_its_alpn_and_both_are_judged(void **state)
 	assert_int_equal(by_client[1], 1);
 	assert_int_equal(by_server[1], 1);
 	assert_int_equal(by_server[2], 1);
-	say(both.c, "up");
-	hear(both.s, "up");
-	say(both.s, "down");
-	hear(both.c, "down");
+	talk(&both);
 	part(&both);
 }
 
@@ -189,10 +195,7 @@ a_channel_opens_with_its_key_and_knows_whose_it_is(void **state)
 	shaken(both.client, both.server);
 	assert_string_equal(tls_identity(both.server), known);
 	assert_string_equal(tls_alpn(both.client), "valise-data/1");
-	say(both.c, "up");
-	hear(both.s, "up");
-	say(both.s, "down");
-	hear(both.c, "down");
+	talk(&both);
 	part(&both);
 }
 
@@ -501,18 +504,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	if (!tls_start())
-		return -1;
-	make_credentials(&credentials, "relay.test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	wipe_credentials(&credentials);
-	return 0;
+	return set_up_credentials("relay.test");
 }
 
 int
@@ -540,5 +532,5 @@ main(void)
 		cmocka_unit_test(refuses_a_key_that_belongs_to_another_certificate),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("tls", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("tls", tests, set_up, tear_down_credentials);
 }
