@@ -75,7 +75,8 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 struct prefix prefix_of(const struct address *, uint8_t v4_bits, uint8_t v6_bits);
 bool prefix_equals(const struct prefix *, const struct prefix *);
 
-/* Which addresses a limit or a queue counts as one client: as many as somebody has at no cost. */
+/* Which addresses a limit or a queue counts as one client.  Whoever gets one address of a block has the
+ * others for nothing. */
 enum prefix_block {
 	BLOCK_HOST,    /* /32 and /64: one customer's line */
 	BLOCK_SITE,    /* /32 and /48: one customer */

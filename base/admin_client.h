@@ -10,13 +10,13 @@
 /* Where the daemon with this configuration listens. */
 struct admin_place {
 	char *socket;    /* admin.socket; NULL: not given */
-	char *state_dir; /* then it is in here, see admin_path() */
+	char *state_dir; /* where the socket is otherwise, see admin_path() */
 };
 
 struct admin_program {
 	const char *name; /* for messages: "valise-relay" */
-	/* The rows of struct admin_place.  Everything else in the file may be wrong: the daemon can
-	 * be asked about that. */
+	/* The rows of struct admin_place.  The rest of the file is not looked at: when it is wrong, the
+	 * daemon is asked all the more. */
 	const struct conf_row *place;
 };
 

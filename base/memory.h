@@ -14,10 +14,10 @@
  * `lost` completes "lost=", as in "a flow". */
 void memory_short(const char *lost);
 
-/* Whether what has just failed did so for want of memory.  Some failures pass through libraries and many
- * hands before somebody must know (is it worth another try? may the service manager start us again?), so
- * it is errno that tells, which an allocation that fails sets and nothing else should overwrite on the
- * way back.  memory_begin() goes before what may fail. */
+/* Whether something has failed because memory was short: then it is worth another try, and the service
+ * manager may start us again.  A failure may come through libraries that do not say why, so errno tells: an
+ * allocation that fails sets it, and nothing may overwrite it on the way back.  Call memory_begin() before
+ * what may fail. */
 void memory_begin(void);
 bool memory_has_failed(void);
 /* EX_OSERR if so, else `otherwise`. */

@@ -1,7 +1,7 @@
 /*
- * What is wrong with something that was to be loaded anew.  Each mistake is an
- * event of its own (reload-refused), because alarms count mistakes, and is heard
- * by whoever asked for the reload.
+ * What is wrong with what a reload has read.  Each mistake is an event of its own
+ * (reload-refused), because alarms count mistakes, and whoever asked for the
+ * reload hears it, too.
  *
  * A reader of files writes sentences, one to a line, into `out`:
  *

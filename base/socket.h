@@ -70,7 +70,8 @@ void listener_free(struct listener *);
  * next one is tried 250 ms after the last (sooner where there are too many for
  * that), or at once when one fails, in the resolver's order; the first that is
  * connected wins, the others are closed, and all together are bounded by
- * `timeout_ms`.  The resolver is told of those that refuse or do not answer.
+ * `timeout_ms`.  The resolver is told of those that refuse, and of
+ * those that did not answer although they had 250 ms.
  */
 struct connector;
 struct resolver;

@@ -19,9 +19,10 @@ struct upstream_url {
 };
 
 /* "tcp://host:port", "tls://host:port", "unix:/path"; "host:port" and a lone port (of this host)
- * mean tcp.  Who takes less than all of this judges kind and is_short.  False with the rest of a
- * sentence that begins with the value, and names the cure; `forms` says in it what the caller takes:
- * "tcp://HOST:PORT or unix:/PATH". */
+ * mean tcp.  A caller that does not take all of these forms looks at kind and is_short.
+ *
+ * False with a sentence to be put behind the value.  It names the cure, for which `forms` says what
+ * the caller takes: "tcp://HOST:PORT or unix:/PATH". */
 bool upstream_url_parse(
     struct upstream_url *, const char *text, const char *forms, char error[UPSTREAM_URL_ERROR]);
 /* That sentence for a form that the caller does not take; always false. */
