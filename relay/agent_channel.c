@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "relay/limits.h"
 #include "base/shares.h"
+#include "relay/agent_fields.h"
 #include "relay/session_ref.h"
 #include "relay/pool.h"
 #include "relay/shared.h"
@@ -113,7 +114,7 @@ log_refused(const struct agent_channel *self, const char *code, const char *why)
 
 	log_limited(LOG_DEBUG, "channel-refused", &self->client, why, log_str("code", code),
 	    log_str("client", address_text(&self->client, client)),
-	    log_str("agent", self->session_ref ? session_ref_agent(self->session_ref) : NULL));
+	    log_agent(self->session_ref ? session_ref_identity(self->session_ref) : NULL));
 }
 
 /* A time from half to one and a half of the interval, so that channels that came together do not

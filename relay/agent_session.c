@@ -9,6 +9,7 @@
 #include "base/shares.h"
 #include "base/units.h"
 #include "pki/identity.h"
+#include "relay/agent_fields.h"
 #include "relay/agent_session_private.h"
 #include "relay/conn.h"
 #include "relay/recent_peers.h"
@@ -77,18 +78,19 @@ log_down(const struct agent_session *self)
 {
 	char client[ADDRESS_TEXT];
 	enum code code = session_over_code(self->session);
-	const char *agent = self->identity ? identity_name(self->identity) : NULL;
 
 	if (self->session_ref && !self->was_logged)
 		log_audit(LOG_INFO, "session-down", session_error(self->session),
-		    log_str("agent", agent), log_str("client", address_text(&self->client, client)),
+		    log_agent(self->identity),
+		    log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL),
 		    log_u64("flows", session_ref_flows(self->session_ref)),
 		    log_u64("duration_ms", clock_ms() - self->up_ms),
 		    log_u64("rtt_us", session_rtt_us(self->session)));
 	else if (!self->was_logged)
 		log_limited(LOG_INFO, "session-failed", &self->client, session_error(self->session),
-		    log_str("agent", agent), log_str("client", address_text(&self->client, client)),
+		    log_agent(self->identity),
+		    log_str("client", address_text(&self->client, client)),
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL));
 }
 
@@ -96,8 +98,7 @@ static void
 on_drain(struct agent_session *self)
 {
 	log_event(LOG_INFO, "agent-draining", "the agent takes no new flows",
-	    log_str("agent", identity_name(self->identity)),
-	    log_u64("flows", session_ref_flows(self->session_ref)));
+	    log_agent(self->identity), log_u64("flows", session_ref_flows(self->session_ref)));
 	session_ref_set_draining(self->session_ref);
 }
 
@@ -325,7 +326,7 @@ agent_session_twin_lives(struct agent_session *self)
 	hex_encode(instance, session_ref_instance(self->session_ref), INSTANCE_BYTES);
 	log_event(LOG_WARNING, "duplicate-instance",
 	    "two agents run with one instance; give each a state_dir of its own, not a copy",
-	    log_str("agent", identity_name(self->identity)), log_str("instance", instance));
+	    log_agent(self->identity), log_str("instance", instance));
 	share_with_twin(self);
 }
 

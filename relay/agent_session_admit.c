@@ -9,6 +9,7 @@
 #include "base/shares.h"
 #include "base/units.h"
 #include "pki/verify.h"
+#include "relay/agent_fields.h"
 #include "relay/agent_session_private.h"
 #include "relay/recent_peers.h"
 #include "relay/session_ref.h"
@@ -131,8 +132,7 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 
 	self->was_logged = true;
 	log_audit(LOG_WARNING, "session-refused", sentence, log_str("code", code_word(code)),
-	    log_str("client", address_text(&self->client, client)),
-	    log_str("agent", identity_name(self->identity)));
+	    log_str("client", address_text(&self->client, client)), log_agent(self->identity));
 	session_refuse(self->session, code, sentence);
 }
 
@@ -219,14 +219,12 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
 
 	channel_identity(session_ref_session_id(self->session_ref), session); /* the id is secret */
-	log_audit(LOG_INFO, "session-up", "an agent is connected",
-	    log_str("agent", identity_name(self->identity)),
+	log_audit(LOG_INFO, "session-up", "an agent is connected", log_agent(self->identity),
 	    log_str("client", address_text(&self->client, client)), log_str("session", session),
 	    log_str("software", hello->software),
 	    log_str("region", hello->region[0] != '\0' ? hello->region : NULL),
 	    log_str("instance", hex_encode(instance, hello->instance, sizeof hello->instance)),
 	    log_str("serial", identity_serial(self->identity)),
-	    log_str("issuer", identity_issuer(self->identity)),
 	    log_i64("not_after", identity_not_after(self->identity)));
 }
 

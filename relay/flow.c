@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "pki/verify.h"
 #include "relay/arrival.h"
+#include "relay/agent_fields.h"
 #include "relay/flow_private.h"
 #include "relay/flow_wait.h"
 #include "relay/name_flows.h"
@@ -383,6 +384,12 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 
 /* ---- from outside ---- */
 
+static const struct identity *
+agent_of(const struct flow *flow)
+{
+	return flow->session_ref ? session_ref_identity(flow->session_ref) : NULL;
+}
+
 /* Expiry ends the session but not its joined flows; any other fault of the certificate ends those,
  * too. */
 static void
@@ -401,8 +408,7 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 	}
 	flow->reason = verify_code_word(verdict.code);
 	log_audit(LOG_WARNING, "flow-cut", verdict.sentence,
-	    log_hex("flow", flow->id, sizeof flow->id),
-	    log_str("agent", session_ref_agent(flow->session_ref)),
+	    log_hex("flow", flow->id, sizeof flow->id), log_agent(agent_of(flow)),
 	    log_str("server_name", flow->conn.hello.server_name), log_str("reason", flow->reason));
 	pump_stop(flow->pump);
 }
@@ -543,12 +549,6 @@ upstream_of(const struct flow *flow)
 	return flow->static_route ? route_static_config(flow->static_route)->target : NULL;
 }
 
-static const char *
-agent_of(const struct flow *flow)
-{
-	return flow->session_ref ? session_ref_agent(flow->session_ref) : NULL;
-}
-
 /* The bytes that the client itself has sent: without our PROXY header, with the hello that went
  * ahead in `open`. */
 static uint64_t
@@ -570,7 +570,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_str("client", address_text(&flow->conn.client, client)),
 		log_str("server_name", flow->conn.hello.server_name),
 		log_str("route", or_none(flow->route)),
-		log_str("agent", agent_of(flow)),
+		log_agent(agent_of(flow)),
 		log_str("upstream", upstream_of(flow)),
 		log_u64("bytes_in", bytes_in(flow)),
 		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
@@ -622,7 +622,7 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("client", address_text(&flow->conn.client, client)),
 	    log_str("server_name", flow->conn.hello.server_name),
-	    log_str("route", or_none(flow->route)), log_str("agent", agent_of(flow)),
+	    log_str("route", or_none(flow->route)), log_agent(agent_of(flow)),
 	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->trouble)),
 	    log_str("reason", flow->reason), log_u64("attempts", flow->attempts),
 	    log_u64("duration_ms", (clock_us() - flow->conn.accepted_us) / 1000),
@@ -635,7 +635,6 @@ flow_log_retry(const struct flow *flow, const char *why)
 	char id[ID_TEXT];
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &flow->conn.client, why,
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-	    log_str("agent", agent_of(flow)), log_str("state", flow_state_name[flow->state]),
-	    log_u64("attempt", flow->attempts));
+	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)), log_agent(agent_of(flow)),
+	    log_str("state", flow_state_name[flow->state]), log_u64("attempt", flow->attempts));
 }

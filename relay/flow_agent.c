@@ -199,8 +199,8 @@ is_trusted(struct flow *flow, const struct session_ref *ref)
 
 	if (!trusted)
 		snprintf(flow->trouble, sizeof flow->trouble,
-		    "the certificate of '%.64s' is refused: %s", session_ref_agent(ref),
-		    verify_code_word(verdict.code));
+		    "the certificate of '%.64s' of %.200s is refused: %s", session_ref_agent(ref),
+		    identity_issuer(session_ref_identity(ref)), verify_code_word(verdict.code));
 	if (trust)
 		trust_release(trust);
 	return trusted;
@@ -210,14 +210,15 @@ is_trusted(struct flow *flow, const struct session_ref *ref)
 static bool
 is_acceptable(struct flow *flow, const struct route_answer *answer)
 {
-	const char *agent = session_ref_agent(answer->session_ref);
+	const struct session_ref *ref = answer->session_ref;
 	char why[USAGE_WHY];
 
 	if (!is_trusted(flow, answer->session_ref))
 		return false;
 	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
 		snprintf(flow->trouble, sizeof flow->trouble,
-		    "the endpoint of '%.64s' allows no carrier that this relay has", agent);
+		    "the endpoint of '%.64s' of %.200s allows no carrier that this relay has",
+		    session_ref_agent(ref), identity_issuer(session_ref_identity(ref)));
 		return false;
 	}
 	if (session_ref_enter_flow(answer->session_ref, why))

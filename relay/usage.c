@@ -37,6 +37,8 @@ struct usage {
 	struct usage_level levels[IDENTITY_LEVELS_MOST];
 };
 
+enum { WHO = IDENTITY_LEVEL_NAME + 120 };
+
 static const struct {
 	const char *number, *setting, *in_all, *what;
 } words[USAGE_KINDS] = {
@@ -231,25 +233,39 @@ enter_levels(struct usage *usage, enum usage_kind kind, const struct usage *from
 	return i;
 }
 
-static void
-explain(const struct usage *usage, size_t level, enum usage_kind kind, char why[USAGE_WHY])
+/* Who is meant: a CA, or an agent, whose issuer may have called it as he liked. */
+static const char *
+who_is(const struct usage *usage, size_t level, char out[WHO])
 {
 	char name[IDENTITY_LEVEL_NAME];
-	uint32_t own = usage->levels[level].most[kind];
 
 	identity_level_name(usage->identity, level, name);
 	if (level > 0)
+		snprintf(out, WHO, "the CA '%s'", name);
+	else
+		snprintf(out, WHO, "'%s' of '%.100s'", name, identity_issuer(usage->identity));
+	return out;
+}
+
+static void
+explain(const struct usage *usage, size_t level, enum usage_kind kind, char why[USAGE_WHY])
+{
+	char who[WHO];
+	uint32_t own = usage->levels[level].most[kind];
+
+	who_is(usage, level, who);
+	if (level > 0)
 		snprintf(why, USAGE_WHY,
-		    "%s of the CA '%s' is %" PRIu32
+		    "%s of %s is %" PRIu32
 		    " for all agents below it together, and so many %s are in use",
-		    words[kind].number, name, own, words[kind].what);
+		    words[kind].number, who, own, words[kind].what);
 	else if (own > 0)
 		snprintf(why, USAGE_WHY,
-		    "%s of the grant of '%s' is %" PRIu32 ", and so many %s are in use",
-		    words[kind].number, name, own, words[kind].what);
+		    "%s of the grant of %s is %" PRIu32 ", and so many %s are in use",
+		    words[kind].number, who, own, words[kind].what);
 	else
-		snprintf(why, USAGE_WHY, "%s of the relay is %" PRIu64 ", and '%s' has so many %s",
-		    words[kind].setting, bound_of(usage, level, kind), name, words[kind].what);
+		snprintf(why, USAGE_WHY, "%s of the relay is %" PRIu64 ", and %s has so many %s",
+		    words[kind].setting, bound_of(usage, level, kind), who, words[kind].what);
 }
 
 /* Counts one more in all, if the tenant has not more than its share of what is free. */
@@ -259,16 +275,15 @@ enter_total(struct usage *usage, enum usage_kind kind, char why[USAGE_WHY])
 	struct usage_table *all = usage->all;
 	uint64_t most = atomic_load(&all->in_all[kind]), total = atomic_load(&all->total[kind]);
 	uint64_t tenants = atomic_load(&usage->levels[usage->tenant].counter->counts[kind]);
-	char name[IDENTITY_LEVEL_NAME];
+	char who[WHO];
 
 	if ((most == 0 || (total < most && tenants < (most - total) * USAGE_SHARE)) &&
 	    count_in(&all->total[kind], most))
 		return true;
 	snprintf(why, USAGE_WHY,
-	    "%s of the relay is %" PRIu64 ", %" PRIu64 " are in use, and of these '%s' has %" PRIu64
+	    "%s of the relay is %" PRIu64 ", %" PRIu64 " are in use, and of these %s has %" PRIu64
 	    ", which is its share",
-	    words[kind].in_all, most, total,
-	    identity_level_name(usage->identity, usage->tenant, name), tenants);
+	    words[kind].in_all, most, total, who_is(usage, usage->tenant, who), tenants);
 	return false;
 }
 

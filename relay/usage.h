@@ -28,7 +28,7 @@ struct usage_table;
 struct usage;
 
 enum usage_kind { USAGE_SESSIONS, USAGE_FLOWS, USAGE_PARKED, USAGE_ENDPOINTS, USAGE_KINDS };
-enum { USAGE_SHARE = 16, USAGE_WHY = 320 };
+enum { USAGE_SHARE = 16, USAGE_WHY = 400 };
 
 /* 0 is no bound. */
 struct usage_bounds {

@@ -246,7 +246,7 @@ has_bounds_for_itself_and_for_the_identity(void **state)
 	assert_int_equal(park(one, &owners[2], here, 2), POOL_FULL);
 	assert_int_equal(park(two, &owners[3], here, 3), POOL_PARKED);
 	assert_int_equal(park(two, &owners[4], here, 4), POOL_REFUSED);
-	assert_string_equal(why, "limits.channels_per_identity of the relay is 3, and 'alice' has so many parked channels");
+	assert_string_equal(why, "limits.channels_per_identity of the relay is 3, and 'alice' of 'CN=nobody' has so many parked channels");
 	assert_true(pool_lost(&owners[2].entry));
 	assert_true(pool_lost(&owners[0].entry));
 	assert_int_equal(park(two, &owners[4], here, 4), POOL_PARKED);

@@ -63,7 +63,7 @@ an_identity_counts_over_all_who_hold_its_usage(void **state)
 	assert_true(usage_enter(a, USAGE_FLOWS, why));
 	assert_true(usage_enter(b, USAGE_FLOWS, why));
 	assert_false(usage_enter(b, USAGE_FLOWS, why));
-	assert_string_equal(why, "maxFlows of the grant of 'alice' is 2, and so many flows are in use");
+	assert_string_equal(why, "maxFlows of the grant of 'alice' of 'CN=agents' is 2, and so many flows are in use");
 	assert_true(usage_enter(c, USAGE_FLOWS, why));
 	assert_int_equal(usage_count(a, USAGE_FLOWS), 2);
 	assert_int_equal(usage_count(a, USAGE_SESSIONS), 0);
@@ -143,7 +143,7 @@ without_a_number_the_relays_default_holds_for_an_identity_but_for_no_ca(void **s
 	usage_set_bounds(all, &bounds);
 	assert_true(usage_enter(a, USAGE_SESSIONS, why));
 	assert_false(usage_enter(a, USAGE_SESSIONS, why));
-	assert_string_equal(why, "limits.sessions_per_identity of the relay is 1, and 'alice' has so many sessions");
+	assert_string_equal(why, "limits.sessions_per_identity of the relay is 1, and 'alice' of 'CN=acme' has so many sessions");
 	assert_true(usage_enter(b, USAGE_SESSIONS, why));
 	bounds.per_identity[USAGE_SESSIONS] = 2;
 	usage_set_bounds(all, &bounds);	/* a reload */

@@ -96,7 +96,7 @@ def limits_without_a_number_are_the_relays_and_obey_a_reload(scene):
 	relay.wait_event("reloaded")
 	equal([connect(scene, relay, certificate)[1] for _ in range(2)], [0, 9], "after the reload")
 	refusal = relay.wait_event("session-refused", count=2)[1]
-	check("limits.sessions_per_identity of the relay is 3, and 'free' has" in refusal["message"], refusal["message"])
+	check("limits.sessions_per_identity of the relay is 3, and 'free' of 'CN=Test agents,O=Test' has" in refusal["message"], refusal["message"])
 
 
 @test
@@ -109,6 +109,32 @@ def who_has_most_is_refused_first(scene):
 	for i in range(40 - had):
 		equal(connect(scene, relay, authority().agent(f"light{i}", f"l{i}.example.com"))[1], 0, "a light one")
 	equal(len(relay.events("session-down")), 0, "sessions lost")
+
+
+@test
+def two_agents_of_one_name_are_told_apart_in_the_log(scene):
+	tenants = ("aone", "atwo")
+	for name in tenants:
+		authority().pki("sub", name, "--permit", f"dns:{name}.example", "--no-password")
+		authority().pki("issue", "agent", f"{name}-good", "--identity", "good", "--host", f"www.{name}.example",
+			"--issuer", name)
+	relay = scene.relay()
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	for name in tenants:
+		issued = f"{authority().dir}/issued/{name}-good"
+		scene.agent(relay, [passthrough(f"www.{name}.example", upstream)], (issued + ".crt", issued + ".key"), label=name)
+		with dial(relay.port, hello(f"www.{name}.example") + b"in") as client:
+			equal(read_exactly(client, 2), b"in")
+	issuers = [f"CN=Test {name},O=Test" for name in tenants]
+	closed = relay.wait_event("flow-closed", count=2)
+	equal([event["issuer"] for event in closed], issuers, "issuers of the flows")
+	equal(len({event["issuer_key"] for event in closed}), 2, "keys of the issuers")
+	for daemon in scene.daemons[1:]:
+		daemon.stop()
+	for event in ("session-up", "endpoint-up", "session-down"):
+		lines = relay.wait_event(event, count=2)
+		equal({line["agent"] for line in lines}, {"good"}, event)
+		equal({line["issuer"] for line in lines}, set(issuers), event)
 
 
 main()
