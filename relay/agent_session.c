@@ -52,6 +52,7 @@ cut(struct agent_session *self)
 		return;
 	self->is_gone = true;
 	retire(self);
+	agent_session_log_end(self);
 	LIST_REMOVE(self, link);
 	timer_clear(&self->not_after);
 	timer_clear(&self->probe);
@@ -94,11 +95,14 @@ log_down(const struct agent_session *self)
 		    log_str("code", code != CODE_NONE ? code_word(code) : NULL));
 }
 
+/* An agent may say so as often as it likes; that is no event. */
 static void
 on_drain(struct agent_session *self)
 {
-	log_event(LOG_INFO, "agent-draining", "the agent takes no new flows",
-	    log_agent(self->identity), log_u64("flows", session_ref_flows(self->session_ref)));
+	if (session_ref_is_usable(self->session_ref))
+		log_event(LOG_INFO, "agent-draining", "the agent takes no new flows",
+		    log_agent(self->identity),
+		    log_u64("flows", session_ref_flows(self->session_ref)));
 	session_ref_set_draining(self->session_ref);
 }
 
@@ -208,6 +212,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	task_init(&self->reap, reap, self);
 	task_init(&self->send_need, agent_session_send_need, self);
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
+	agent_session_log_init(self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
 	if (!agent_session_endpoints_init(self) || !shake(self, conn)) {
 		memory_short(lost_session);

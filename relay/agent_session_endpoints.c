@@ -17,10 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/log.h"
 #include "base/memory.h"
 #include "pki/identity.h"
-#include "relay/agent_fields.h"
 #include "relay/agent_session_private.h"
 #include "relay/rules.h"
 #include "relay/session_ref.h"
@@ -144,8 +142,7 @@ static void
 refuse(struct agent_session *self, uint32_t number, const char *name, enum code code,
     const char *sentence)
 {
-	log_audit(LOG_WARNING, "endpoint-refused", sentence, log_str("code", code_word(code)),
-	    log_agent(self->identity), log_str("server_name", name), log_u64("endpoint", number));
+	agent_session_log_refused(self, number, name, code, sentence);
 	answer(self);
 	session_refuse_endpoint(self->session, number, code, sentence);
 	self->has_reserved |= code == CODE_NAME_RESERVED;
@@ -170,9 +167,8 @@ static void
 log_up(struct agent_endpoint *endpoint)
 {
 	if (!endpoint->is_logged)
-		log_audit(LOG_INFO, "endpoint-up", NULL, log_agent(endpoint->session->identity),
-		    log_str("server_name", endpoint->pattern), log_str("name", endpoint->name),
-		    log_u64("endpoint", endpoint->number));
+		agent_session_log_up(
+		    endpoint->session, endpoint->number, endpoint->pattern, endpoint->name);
 	endpoint->is_logged = true;
 }
 
@@ -390,8 +386,7 @@ agent_session_withdraw(struct agent_session *self, uint32_t number)
 	endpoint = find(self, number);
 	if (!endpoint)
 		return;
-	log_audit(LOG_INFO, "endpoint-down", NULL, log_agent(self->identity),
-	    log_str("server_name", endpoint->pattern), log_u64("endpoint", number));
+	agent_session_log_down(self, number, endpoint->pattern);
 	drop(endpoint);
 }
 

@@ -14,7 +14,16 @@
 
 struct session_ref_command;
 
-enum { AGENT_ACCEPTED_MOST = 128 };
+enum { AGENT_ACCEPTED_MOST = 128, AGENT_REFUSALS_MOST = 32 };
+
+/* agent_session_log.c: the lines of this minute, which begins with the first of them. */
+struct agent_session_lines {
+	struct timer minute;
+	uint64_t refusals[AGENT_REFUSALS_MOST]; /* hashes of name and code */
+	unsigned refusal_count;
+	size_t changes, endpoints_most;
+	uint64_t refusals_suppressed, changes_suppressed;
+};
 
 struct agent_session {
 	LIST_ENTRY(agent_session) link;
@@ -30,6 +39,7 @@ struct agent_session {
 	struct timer taking;
 	uint32_t accepted[AGENT_ACCEPTED_MOST]; /* not told yet */
 	unsigned accepted_count;
+	struct agent_session_lines lines;
 	uint64_t up_ms;
 	unsigned needed; /* channels asked for in this turn */
 	bool is_gone, was_logged;
@@ -58,6 +68,15 @@ void agent_session_announce(struct agent_session *, const struct frame_announce 
 void agent_session_withdraw(struct agent_session *, uint32_t endpoint);
 void agent_session_withdraw_all(struct agent_session *);
 void agent_session_obey_rules(struct agent_session *);
+
+/* agent_session_log.c; the first on {0}, the second when the session is over. */
+void agent_session_log_init(struct agent_session *);
+void agent_session_log_end(struct agent_session *);
+void agent_session_log_refused(
+    struct agent_session *, uint32_t number, const char *name, enum code, const char *sentence);
+void agent_session_log_up(
+    struct agent_session *, uint32_t number, const char *pattern, const char *name);
+void agent_session_log_down(struct agent_session *, uint32_t number, const char *pattern);
 
 /* agent_session.c */
 void agent_session_command(void *self, const struct session_ref_command *);

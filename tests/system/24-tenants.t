@@ -2,6 +2,7 @@
 """Tenants share a relay: ceilings hold for all that is minted below them, and nobody starves the others."""
 import os
 import threading
+import time
 
 from lib import *
 from lib.session import *
@@ -135,6 +136,35 @@ def two_agents_of_one_name_are_told_apart_in_the_log(scene):
 		lines = relay.wait_event(event, count=2)
 		equal({line["agent"] for line in lines}, {"good"}, event)
 		equal({line["issuer"] for line in lines}, set(issuers), event)
+
+
+@test_over(*[type(word, (), {"__name__": word, "bodies": bodies, "most": most}) for word, bodies, most in (
+	("refusals of one name", lambda i: [frame(ANNOUNCE, announcement(1, "not.granted.example"))], 1),
+	("refusals of ever new names", lambda i: [frame(ANNOUNCE, announcement(i, f"n{i}.example"))], 32),
+	("one endpoint up and down", lambda i: [frame(ANNOUNCE, announcement(1, "loop.example.com")),
+		frame(WITHDRAW, struct.pack(">I", 1))], 62),
+	("drains", lambda i: [frame(DRAIN, struct.pack(">I", 30000))], 1),
+	("pings", lambda i: [frame(PING, struct.pack(">QQ", i, 0))], 0))])
+def what_an_agent_does_in_a_loop_fills_no_log(scene, way):
+	relay = scene.relay(log={"level": "info"})
+	peer, code = connect(scene, relay, authority().agent("loop", "loop.example.com"))
+	equal(code, 0)
+	relay.wait_event("session-up")
+	before = len(relay.events())
+	frames = [f for i in range(1, 301) for f in way.bodies(i)]
+	reader = threading.Thread(target=lambda: [None for _ in iter(peer.next, None)], daemon=True)
+	reader.start()
+	started = time.monotonic()
+	peer.send(*frames)
+	peer.send(frame(GOODBYE, struct.pack(">H", 11) + b"\0\4over"))
+	relay.wait_event("session-down", 20)
+	seconds = time.monotonic() - started
+	check(seconds > len(frames) / 200 - 2, f"{len(frames)} frames were taken in {seconds:.1f} s")
+	lines = [e["event"] for e in relay.events()[before:] if e["event"] not in ("session-down", "endpoint-lines-suppressed")]
+	equal(len(lines), way.most, f"lines: {lines[:70]}")
+	told = relay.events("endpoint-lines-suppressed")
+	equal(sum(e["refusals"] + e["changes"] for e in told), {1: 299, 32: 268, 62: 538}.get(way.most, 0)
+		if way.bodies(1)[0][2] == ANNOUNCE else 0, "what is told as a number")
 
 
 main()

@@ -1,0 +1,128 @@
+/*
+ * What the log has of a session's endpoints.  These are audit events, which
+ * nothing may drop, and an agent can bring them about as fast as it can send:
+ * so what it does again and again is told once and counted.  In a minute
+ *
+ *	of refusals	each name and code has one line, and so have at most
+ *			AGENT_REFUSALS_MOST of them;
+ *	of changes	(up, down) there are as many lines as it takes to change
+ *			every endpoint that it ever had, and CHANGES_FREE more.
+ *
+ * What exceeds that is told as a number when the minute is over, or the session.
+ */
+#include <string.h>
+#include "base/log.h"
+#include "pki/identity.h"
+#include "relay/agent_fields.h"
+#include "relay/agent_session_private.h"
+
+enum { MINUTE_MS = 60000, CHANGES_FREE = 60 };
+
+static void
+tell_suppressed(struct agent_session *self)
+{
+	struct agent_session_lines *lines = &self->lines;
+
+	if (lines->refusals_suppressed + lines->changes_suppressed > 0)
+		log_audit(LOG_WARNING, "endpoint-lines-suppressed",
+		    "the agent announces and withdraws again and again: look what it runs",
+		    log_agent(self->identity), log_u64("refusals", lines->refusals_suppressed),
+		    log_u64("changes", lines->changes_suppressed));
+}
+
+static void
+on_minute(void *arg)
+{
+	struct agent_session *self = arg;
+	struct agent_session_lines *lines = &self->lines;
+
+	tell_suppressed(self);
+	lines->refusal_count = 0;
+	lines->changes = 0;
+	lines->refusals_suppressed = lines->changes_suppressed = 0;
+}
+
+void
+agent_session_log_init(struct agent_session *self)
+{
+	timer_init(&self->lines.minute, self->worker->loop, on_minute, self);
+}
+
+void
+agent_session_log_end(struct agent_session *self)
+{
+	if (!self->lines.minute.armed)
+		return;
+	timer_clear(&self->lines.minute);
+	tell_suppressed(self);
+}
+
+static void
+begin_minute(struct agent_session *self)
+{
+	if (!self->lines.minute.armed)
+		timer_set(&self->lines.minute, MINUTE_MS);
+}
+
+/* Whether there was such a refusal in this minute, or there were too many. */
+static bool
+was_refused(struct agent_session *self, const char *name, enum code code)
+{
+	struct agent_session_lines *lines = &self->lines;
+	uint64_t hash = table_hash(&self->patterns, name, strlen(name)) + (uint64_t)code;
+
+	begin_minute(self);
+	for (unsigned i = 0; i < lines->refusal_count; i++)
+		if (lines->refusals[i] == hash)
+			return true;
+	if (lines->refusal_count == AGENT_REFUSALS_MOST)
+		return true;
+	lines->refusals[lines->refusal_count++] = hash;
+	return false;
+}
+
+void
+agent_session_log_refused(struct agent_session *self, uint32_t number, const char *name,
+    enum code code, const char *sentence)
+{
+	if (was_refused(self, name, code))
+		self->lines.refusals_suppressed++;
+	else
+		log_audit(LOG_WARNING, "endpoint-refused", sentence,
+		    log_str("code", code_word(code)), log_agent(self->identity),
+		    log_str("server_name", name), log_u64("endpoint", number));
+}
+
+static bool
+may_tell_change(struct agent_session *self)
+{
+	struct agent_session_lines *lines = &self->lines;
+
+	begin_minute(self);
+	if (self->endpoints.count > lines->endpoints_most)
+		lines->endpoints_most = self->endpoints.count;
+	if (lines->changes < CHANGES_FREE + 2 * lines->endpoints_most) {
+		lines->changes++;
+		return true;
+	}
+	lines->changes_suppressed++;
+	return false;
+}
+
+void
+agent_session_log_up(
+    struct agent_session *self, uint32_t number, const char *pattern, const char *name)
+{
+	if (may_tell_change(self))
+		log_audit(LOG_INFO, "endpoint-up", NULL, log_agent(self->identity),
+		    log_str("server_name", pattern), log_str("name", name),
+		    log_u64("endpoint", number));
+}
+
+void
+agent_session_log_down(struct agent_session *self, uint32_t number, const char *pattern)
+{
+	if (may_tell_change(self))
+		log_audit(LOG_INFO, "endpoint-down", NULL, log_agent(self->identity),
+		    log_str("server_name", pattern), log_u64("endpoint", number));
+}
