@@ -184,6 +184,7 @@ on_tick(void *arg)
 	timer_set(&agent->tick, TICK_MS);
 	agent->tick_count++;
 	agent_reload_files(&agent->live);
+	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
 	if (agent->tick_count % JUDGE_TICKS == 0)
 		relay_links_judge_again(&agent->live.links, clock_wall_s());
 	if (agent->tick_count % EXPIRY_TICKS == 0)
@@ -337,6 +338,8 @@ tear_down(struct agent *agent)
 	}
 	resolver_free(context->resolver);
 	loop_free(context->loop);
+	if (context->endpoint_table)
+		endpoint_table_keep_revoked(context->endpoint_table);
 	endpoint_table_release(context->endpoint_table);
 	credentials_release(context->credentials);
 	free(agent->live.endpoint_stamps);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sources.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -118,4 +119,14 @@ endpoint_table_find(const struct endpoint_table *table, uint32_t number)
 			to = middle;
 	}
 	return NULL;
+}
+
+void
+endpoint_table_keep_revoked(const struct endpoint_table *table)
+{
+	sources_keep_revoked(table->relays);
+	for (size_t i = 0; i < table->count; i++) {
+		sources_keep_revoked(table->endpoints[i]->clients);
+		sources_keep_revoked(table->endpoints[i]->upstream.trust);
+	}
 }

@@ -32,6 +32,9 @@ struct endpoint_table *endpoint_table_new(const struct agent_settings *, struct 
 struct endpoint_table *endpoint_table_hold(struct endpoint_table *);
 void endpoint_table_release(struct endpoint_table *);
 
+/* Keeps the revocations that its trust sets have found over a restart: every second and at the end. */
+void endpoint_table_keep_revoked(const struct endpoint_table *);
+
 /* Borrowed from the table; NULL if no endpoint has the number. */
 struct endpoint *endpoint_table_find(const struct endpoint_table *, uint32_t number);
 

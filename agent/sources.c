@@ -40,3 +40,12 @@ sources_warn(const struct trust *trust, const char *label)
 	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
 		log_event(LOG_WARNING, "trust-warning", sentence, log_str("key", label));
 }
+
+void
+sources_keep_revoked(struct trust *trust)
+{
+	char error[TRUST_ERROR];
+
+	if (trust && !trust_keep_revoked(trust, error))
+		log_event(LOG_WARNING, "trust-warning", error);
+}

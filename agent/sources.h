@@ -21,6 +21,8 @@ void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
 /* True once for each state of the file that differs from the one last seen. */
 bool sources_file_changed(const char *path, struct file_stamp *seen);
 
+/* Keeps the revocations that it has found over a restart (NULL is fine); tells the log if it cannot. */
+void sources_keep_revoked(struct trust *);
 /* Logs the warnings of a trust set, one line each. */
 void sources_warn(const struct trust *, const char *label);
 

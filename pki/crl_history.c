@@ -1,8 +1,9 @@
-/* Marks of CRLs, kept in a file, and revoked serials, kept in memory. */
+/* Marks of CRLs and revoked serials, each kept in a file. */
 #include "pki/crl_history.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +18,6 @@
 #include "base/file.h"
 
 enum {
-	REVOKED_MOST = 65536, /* of certificates that were presented and refused */
 	FILE_BYTES = 4 << 20,
 	LINE_BYTES = 256,
 };
@@ -29,6 +29,7 @@ struct crl_history {
 	size_t mark_count;
 	struct revoked *revoked; /* sorted by issuer and serial */
 	size_t revoked_count;
+	atomic_bool must_save; /* they have news that the file has not, or the file is damaged */
 };
 
 struct crl_history *
@@ -214,24 +215,54 @@ format_line(const struct crl_mark *mark, char line[LINE_BYTES])
 }
 
 static bool
+write_text(const char *path, FILE *out, char **text, size_t *bytes, char error[CRL_HISTORY_ERROR])
+{
+	bool done = fclose(out) == 0 && file_write(path, 0644, *text, *bytes, error);
+	free(*text);
+	return done;
+}
+
+static FILE *
+open_text(const char *path, char **text, size_t *bytes, char error[CRL_HISTORY_ERROR])
+{
+	FILE *out = open_memstream(text, bytes);
+	if (!out)
+		snprintf(
+		    error, CRL_HISTORY_ERROR, "%.300s cannot be written: memory is short", path);
+	return out;
+}
+
+static bool
 write_lines(struct crl_history *history, const char *path, char error[CRL_HISTORY_ERROR])
 {
 	char *text = NULL, line[LINE_BYTES];
 	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
+	FILE *out = open_text(path, &text, &bytes, error);
 	if (!out)
-		return snprintf(error, CRL_HISTORY_ERROR,
-			   "%.300s cannot be written: memory is short", path),
-		       false;
+		return false;
 	pthread_mutex_lock(&history->lock);
 	for (size_t i = 0; i < history->mark_count; i++) {
 		format_line(&history->marks[i], line);
 		fputs(line, out);
 	}
 	pthread_mutex_unlock(&history->lock);
-	bool done = fclose(out) == 0 && file_write(path, 0644, text, bytes, error);
-	free(text);
-	return done;
+	return write_text(path, out, &text, &bytes, error);
+}
+
+/* The directory, locked against others that read, merge and write; -1 with a sentence. */
+static int
+lock_directory(const char *state_dir, char error[CRL_HISTORY_ERROR])
+{
+	int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0 && flock(directory, LOCK_EX) == 0)
+		return directory;
+	snprintf(error, CRL_HISTORY_ERROR,
+	    "%.300s cannot be opened: %s; create the directory and "
+	    "let this user write it",
+	    state_dir, strerror(errno));
+	if (directory >= 0)
+		close(directory);
+	return -1;
 }
 
 bool
@@ -239,16 +270,9 @@ crl_history_save(struct crl_history *history, const char *state_dir, char error[
 {
 	char path[PATH_MAX];
 	path_of(state_dir, path);
-	int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0 || flock(directory, LOCK_EX) != 0) {
-		snprintf(error, CRL_HISTORY_ERROR,
-		    "%.300s cannot be opened: %s; create the directory and "
-		    "let this user write it",
-		    state_dir, strerror(errno));
-		if (directory >= 0)
-			close(directory);
+	int directory = lock_directory(state_dir, error);
+	if (directory < 0)
 		return false;
-	}
 	/* What another process has put there meanwhile is merged first. */
 	bool done =
 	    crl_history_read(history, state_dir, error) && write_lines(history, path, error);
@@ -300,21 +324,49 @@ forget_expired(struct crl_history *history, int64_t now)
 	history->revoked_count = kept;
 }
 
+/* The entries are sorted by issuer, so each issuer's stand together. */
 static void
-insert_revoked(struct crl_history *history, const struct revoked *entry, int64_t now)
+make_room(struct crl_history *history)
 {
-	forget_expired(history, now);
+	const struct revoked *all = history->revoked;
+	size_t begin = 0, heaviest = 0, most = 0, victim;
+	for (size_t i = 1; i <= history->revoked_count; i++) {
+		if (i < history->revoked_count &&
+		    memcmp(all[i].issuer, all[begin].issuer, ISSUER_ID) == 0)
+			continue;
+		if (i - begin > most) {
+			most = i - begin;
+			heaviest = begin;
+		}
+		begin = i;
+	}
+	victim = heaviest;
+	for (size_t i = heaviest; i < heaviest + most; i++)
+		if (all[i].not_after < all[victim].not_after)
+			victim = i;
+	history->revoked_count--;
+	memmove(history->revoked + victim, all + victim + 1,
+	    (history->revoked_count - victim) * sizeof *all);
+}
+
+/* Under the lock. False when memory is short. */
+static bool
+insert_revoked(struct crl_history *history, const struct revoked *entry)
+{
+	if (history->revoked_count >= CRL_HISTORY_REVOKED)
+		make_room(history);
 	size_t at = place_of(history, entry->issuer, &entry->serial);
-	if (history->revoked_count == REVOKED_MOST)
-		return; /* listed ones are still found in the CRL */
+	if (is_at(history, at, entry->issuer, &entry->serial))
+		return true;
 	struct revoked *more =
 	    realloc(history->revoked, (history->revoked_count + 1) * sizeof *more);
 	if (!more)
-		return;
+		return false;
 	history->revoked = more;
 	memmove(more + at + 1, more + at, (history->revoked_count - at) * sizeof *more);
 	more[at] = *entry;
 	history->revoked_count++;
+	return true;
 }
 
 void
@@ -322,8 +374,11 @@ crl_history_note_revoked(struct crl_history *history, const struct revoked *entr
 {
 	pthread_mutex_lock(&history->lock);
 	size_t at = place_of(history, entry->issuer, &entry->serial);
-	if (!is_at(history, at, entry->issuer, &entry->serial))
-		insert_revoked(history, entry, now);
+	if (!is_at(history, at, entry->issuer, &entry->serial)) {
+		forget_expired(history, now);
+		if (insert_revoked(history, entry))
+			atomic_store(&history->must_save, true);
+	}
 	pthread_mutex_unlock(&history->lock);
 }
 
@@ -338,4 +393,144 @@ crl_history_has_revoked(struct crl_history *history, const uint8_t issuer[ISSUER
 		*out = history->revoked[at];
 	pthread_mutex_unlock(&history->lock);
 	return found;
+}
+
+/*
+ * ---- their file ----
+ *
+ *	valise-crl-revoked 1
+ *	ISSUER SERIAL REASON REVOKED-AT NOT-AFTER	for each, the first two in hexadecimal
+ *	end
+ */
+
+static const char revoked_head[] = "valise-crl-revoked 1", revoked_end[] = "end";
+
+enum file_state { FILE_FINE, FILE_DAMAGED, FILE_UNREADABLE };
+
+static bool
+parse_revoked(const char *line, struct revoked *out)
+{
+	char issuer[2 * ISSUER_ID + 1], serial[SERIAL_TEXT];
+	uint8_t octets[SERIAL_BYTES];
+	long long not_after;
+	int end = 0;
+	size_t bytes;
+	*out = (struct revoked){ 0 };
+	if (sscanf(line, "%64s %42s %" SCNu8 " %" SCNu32 " %lld%n", issuer, serial, &out->reason,
+		&out->revoked_at, &not_after, &end) != 5 ||
+	    line[end] != '\0')
+		return false;
+	out->not_after = not_after;
+	return unhex(issuer, out->issuer, ISSUER_ID, &bytes) && bytes == ISSUER_ID &&
+	    unhex(serial, octets, SERIAL_BYTES, &bytes) &&
+	    serial_of(&out->serial, (struct der){ octets, bytes });
+}
+
+/* Takes what can be read. True if that was all of it. */
+static bool
+take_revoked(struct crl_history *history, char *text)
+{
+	char *rest = text, *line = strsep(&rest, "\n");
+	bool is_whole = strcmp(line, revoked_head) == 0;
+	struct revoked entry;
+	while ((line = strsep(&rest, "\n")) && strcmp(line, revoked_end) != 0)
+		is_whole =
+		    parse_revoked(line, &entry) && insert_revoked(history, &entry) && is_whole;
+	return is_whole && line && rest && *rest == '\0';
+}
+
+static enum file_state
+read_revoked(struct crl_history *history, const char *path, char error[CRL_HISTORY_ERROR])
+{
+	struct secret text = { 0 };
+	if (access(path, F_OK) != 0)
+		return FILE_FINE;
+	if (!file_read(&text, path, FILE_BYTES, error))
+		return FILE_UNREADABLE;
+	pthread_mutex_lock(&history->lock);
+	bool is_whole = take_revoked(history, (char *)text.data);
+	pthread_mutex_unlock(&history->lock);
+	secret_wipe(&text);
+	if (is_whole)
+		return FILE_FINE;
+	snprintf(error, CRL_HISTORY_ERROR,
+	    "%.300s is damaged: certificates that it lists and no CRL does may be accepted again; it is kept as %s.damaged",
+	    path, strrchr(path, '/') + 1);
+	return FILE_DAMAGED;
+}
+
+static void
+path_of_revoked(const char *state_dir, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/crl-revoked", state_dir);
+}
+
+bool
+crl_history_read_revoked(
+    struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+{
+	char path[PATH_MAX];
+	path_of_revoked(state_dir, path);
+	enum file_state state = read_revoked(history, path, error);
+	if (state == FILE_DAMAGED)
+		atomic_store(&history->must_save, true);
+	return state == FILE_FINE;
+}
+
+static void
+put_revoked(const struct revoked *entry, FILE *out)
+{
+	char issuer[2 * ISSUER_ID + 1] = "", serial[SERIAL_TEXT] = "";
+	base16_encode_update(issuer, ISSUER_ID, entry->issuer);
+	/* As it is, with its sign, which serial_text() leaves out. */
+	base16_encode_update(serial, entry->serial.bytes, entry->serial.data);
+	fprintf(out, "%s %s %u %" PRIu32 " %lld\n", issuer, serial, entry->reason,
+	    entry->revoked_at, (long long)entry->not_after);
+}
+
+static bool
+write_revoked(struct crl_history *history, const char *path, char error[CRL_HISTORY_ERROR])
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_text(path, &text, &bytes, error);
+	if (!out)
+		return false;
+	fprintf(out, "%s\n", revoked_head);
+	pthread_mutex_lock(&history->lock);
+	for (size_t i = 0; i < history->revoked_count; i++)
+		put_revoked(&history->revoked[i], out);
+	pthread_mutex_unlock(&history->lock);
+	fprintf(out, "%s\n", revoked_end);
+	return write_text(path, out, &text, &bytes, error);
+}
+
+static bool
+set_aside(const char *path, char error[CRL_HISTORY_ERROR])
+{
+	char aside[PATH_MAX + sizeof ".damaged"];
+	snprintf(aside, sizeof aside, "%s.damaged", path);
+	if (rename(path, aside) == 0)
+		return true;
+	snprintf(error, CRL_HISTORY_ERROR, "%.300s is damaged and cannot be renamed: %s", path,
+	    strerror(errno));
+	return false;
+}
+
+bool
+crl_history_save_revoked(
+    struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+{
+	char path[PATH_MAX];
+	if (!atomic_exchange(&history->must_save, false))
+		return true;
+	path_of_revoked(state_dir, path);
+	int directory = lock_directory(state_dir, error);
+	if (directory < 0)
+		return false;
+	enum file_state state = read_revoked(history, path, error);
+	bool done = state != FILE_UNREADABLE && (state == FILE_FINE || set_aside(path, error)) &&
+	    write_revoked(history, path, error);
+	close(directory);
+	return done;
 }

@@ -2,7 +2,14 @@
  * What outlives one set of CRLs: the highest CRL number seen of each issuer, so
  * that nobody can go back to an older CRL, and the serials that were once found revoked,
  * which stay revoked until their notAfter even if a later CRL does not list them.
- * Counted and locked; each trust hands it to the next.
+ * Counted and locked; each trust hands it to the next.  Both are kept in files,
+ * crl-numbers and crl-revoked in state_dir, which all processes and threads with
+ * that directory share.
+ *
+ * Only certificates that were presented are found revoked, and only by a CRL that
+ * was configured.  The memory has room for CRL_HISTORY_REVOKED of them.  All
+ * issuers share it; when it is full the issuer that has most loses the one whose
+ * certificate ends first.
  */
 #ifndef PKI_CRL_HISTORY_H
 #define PKI_CRL_HISTORY_H
@@ -13,7 +20,7 @@
 
 #include "pki/der.h"
 
-enum { ISSUER_ID = 32, CRL_HISTORY_ERROR = 512 };
+enum { ISSUER_ID = 32, CRL_HISTORY_ERROR = 512, CRL_HISTORY_REVOKED = 16384 };
 
 struct crl_history;
 
@@ -56,5 +63,15 @@ struct revoked {
 void crl_history_note_revoked(struct crl_history *, const struct revoked *, int64_t now);
 bool crl_history_has_revoked(struct crl_history *, const uint8_t issuer[ISSUER_ID],
     const struct serial *, struct revoked *out);
+
+/* Reads state_dir/crl-revoked if it is there.  False with a sentence if it is damaged or cannot be
+ * read; what could be read of it has been taken all the same. */
+bool crl_history_read_revoked(
+    struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
+/* Saves what was found since the last time, merged with what is there; nothing to do is cheap.  A
+ * damaged file is kept as crl-revoked.damaged.  False with a sentence, once: what was not saved is
+ * tried again when there is more. It writes to a disk, so no loop that serves peers may call it. */
+bool crl_history_save_revoked(
+    struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
 
 #endif

@@ -24,6 +24,7 @@ struct trust {
 	char label[LABEL_BYTES];
 	struct ca_list cas;
 	struct revocation *revocation; /* NULL: no CRLs configured */
+	char *state_dir;               /* NULL: nothing is kept */
 	char *warnings[WARNINGS];
 	size_t warning_count;
 };
@@ -42,6 +43,7 @@ trust_release(struct trust *trust)
 		return;
 	ca_list_wipe(&trust->cas);
 	revocation_free(trust->revocation);
+	free(trust->state_dir);
 	for (size_t i = 0; i < trust->warning_count; i++)
 		free(trust->warnings[i]);
 	free(trust);
@@ -160,17 +162,19 @@ load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, i
 	return done;
 }
 
-/* The history of the previous trust, or a new one with what the last process left in its file. */
+/* A new history with what the last process left in its files. */
 static struct crl_history *
-history_for(
-    const struct trust_sources *sources, const struct trust *previous, char error[TRUST_ERROR])
+read_history(struct trust *trust, const struct trust_sources *sources, char error[TRUST_ERROR])
 {
-	if (previous && previous->revocation)
-		return crl_history_hold(revocation_history(previous->revocation));
 	struct crl_history *history = crl_history_new();
+	char reason[CRL_HISTORY_ERROR];
 	if (!history)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", sources->label);
-	if (!history || !sources->state_dir || crl_history_read(history, sources->state_dir, error))
+	if (!history || !sources->state_dir)
+		return history;
+	if (!crl_history_read_revoked(history, sources->state_dir, reason))
+		warn(trust, "%.250s", reason);
+	if (crl_history_read(history, sources->state_dir, error))
 		return history;
 	crl_history_release(history);
 	return NULL;
@@ -192,13 +196,34 @@ load_crl_files(
 	return done && revocation_seal(trust->revocation, error);
 }
 
+bool
+trust_keep_revoked(struct trust *trust, char error[TRUST_ERROR])
+{
+	char reason[CRL_HISTORY_ERROR];
+	if (!trust->revocation || !trust->state_dir ||
+	    crl_history_save_revoked(
+		revocation_history(trust->revocation), trust->state_dir, reason))
+		return true;
+	snprintf(error, TRUST_ERROR,
+	    "the revocations found are not kept, and what a later CRL drops will be accepted after a restart: %.400s",
+	    reason);
+	return false;
+}
+
 static bool
 load_revocation(struct trust *trust, const struct trust_sources *sources,
     const struct trust *previous, int64_t now, char error[TRUST_ERROR])
 {
-	struct crl_history *history = history_for(sources, previous, error);
+	struct crl_history *history = previous && previous->revocation
+	    ? crl_history_hold(revocation_history(previous->revocation))
+	    : read_history(trust, sources, error);
 	if (!history)
 		return false;
+	if (sources->state_dir && !(trust->state_dir = strdup(sources->state_dir))) {
+		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
+		crl_history_release(history);
+		return false;
+	}
 	trust->revocation = revocation_new(sources, history);
 	bool done = trust->revocation != NULL;
 	if (!done)
@@ -211,6 +236,8 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 		char reason[CRL_HISTORY_ERROR];
 		if (sources->state_dir && !crl_history_save(history, sources->state_dir, reason))
 			warn(trust, "the CRL numbers seen are not kept: %s", reason);
+		if (!trust_keep_revoked(trust, reason))
+			warn(trust, "%s", reason);
 	}
 	crl_history_release(history);
 	return done;

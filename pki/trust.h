@@ -44,6 +44,11 @@ void trust_release(struct trust *);
  * One sentence each, until NULL. */
 const char *trust_warning(const struct trust *, size_t index);
 
+/* Puts the revocations that were found since the last time into state_dir (of the sources), so that a
+ * restart does not forget those that a later CRL drops; cheap if there were none.  Call it every
+ * second and before the end, where waiting for a disk harms nobody.  False with a sentence. */
+bool trust_keep_revoked(struct trust *, char error[TRUST_ERROR]);
+
 /* Facts for `check`. */
 size_t trust_ca_count(const struct trust *);
 size_t trust_crl_count(const struct trust *);

@@ -215,6 +215,7 @@ on_tick(void *arg)
 	else
 		reload_poll(&relay->reload);
 	flow_stall_set_bound(&relay->shared, relay->reload.rules->limits.memory);
+	trustwatch_keep_revoked(relay->shared.trustwatch);
 	timer_set(&relay->tick, TICK_MS);
 }
 
@@ -587,6 +588,7 @@ close_all(struct relay *relay)
 		worker_free(shared->workers[i]);
 	free(shared->workers);
 	resolver_free(shared->resolver);
+	trustwatch_keep_revoked(shared->trustwatch);
 	trustwatch_free(shared->trustwatch);
 	shares_free(shared->lingers);
 	shares_free(shared->channels);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include "base/log.h"
 #include "relay/settings.h"
 
 struct trustwatch {
@@ -82,6 +83,15 @@ trustwatch_files_changed(struct trustwatch *watch, const struct settings *settin
 	struct trust_sources sources = sources_of(settings);
 
 	return trust_files_changed(&sources, &watch->seen);
+}
+
+void
+trustwatch_keep_revoked(struct trustwatch *watch)
+{
+	char error[TRUST_ERROR];
+
+	if (watch && watch->trust && !trust_keep_revoked(watch->trust, error))
+		log_event(LOG_WARNING, "trust-warning", error);
 }
 
 void

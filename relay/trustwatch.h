@@ -26,6 +26,8 @@ struct trust *trustwatch_load(
 void trustwatch_swap(struct trustwatch *, struct trust *);
 /* Whether a file has changed since this was last asked. */
 bool trustwatch_files_changed(struct trustwatch *, const struct settings *);
+/* Keeps the revocations found over a restart, every second and at the end; tells the log if it cannot. */
+void trustwatch_keep_revoked(struct trustwatch *);
 /* The files count as changed the next time, whatever they are. */
 void trustwatch_forget_files(struct trustwatch *);
 

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "pki/crl.h"
 #include "pki/forge.h"
 #include "pki/trust.h"
 #include "pki/verify.h"
@@ -157,6 +158,84 @@ a_serial_that_a_crl_drops_stays_revoked(void **state)
 	identity_release(identity);
 	trust_release(after);
 	trust_release(fresh);
+}
+
+static bool
+has_warning(const struct trust *trust, const char *part)
+{
+	const char *warning;
+	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
+		if (strstr(warning, part))
+			return true;
+	return false;
+}
+
+static void
+refuses_as_revoked(struct trust *trust)
+{
+	struct verdict verdict;
+	assert_null(verify(trust, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	assert_non_null(strstr(verdict.sentence, "keyCompromise"));
+}
+
+static void
+what_was_found_revoked_stays_so_over_a_restart(void **state)
+{
+	struct trust_sources from = sources();
+	char error[TRUST_ERROR];
+	struct verdict verdict;
+	(void)state;
+	assert_int_equal(mkdir("kept", 0700), 0);
+	from.state_dir = "kept";
+	write_crls(CRL(0), CRL(.number = 1, .serials = "13", .reason = 1 + CRL_KEY_COMPROMISE));
+	struct trust *trust = load(&from, NULL);
+	assert_int_equal(access("kept/crl-revoked", F_OK), -1);	/* nothing was found yet */
+	refuses_as_revoked(trust);
+	assert_true(trust_keep_revoked(trust, error));
+	assert_int_equal(access("kept/crl-revoked", F_OK), 0);
+	trust_release(trust);
+	write_crls(CRL(0), CRL(.number = 2));	/* while nobody runs */
+	trust = load(&from, NULL);
+	assert_null(trust_warning(trust, 0));
+	refuses_as_revoked(trust);
+	trust_release(trust);
+	unlink("kept/crl-revoked");
+	trust = load(&from, NULL);	/* the test would be for nothing if the serial were refused in any case */
+	struct identity *identity = verify(trust, &leaf, &verdict);
+	assert_non_null(identity);
+	identity_release(identity);
+	trust_release(trust);
+}
+
+static void
+a_damaged_file_of_revocations_is_told_and_what_can_be_read_of_it_counts(void **state)
+{
+	static const char rubbish[] = "rubbish\n";
+	struct trust_sources from = sources();
+	char error[TRUST_ERROR];
+	(void)state;
+	assert_int_equal(mkdir("damaged", 0700), 0);
+	from.state_dir = "damaged";
+	write_crls(CRL(0), CRL(.number = 1, .serials = "13", .reason = 1 + CRL_KEY_COMPROMISE));
+	struct trust *trust = load(&from, NULL);
+	refuses_as_revoked(trust);
+	assert_true(trust_keep_revoked(trust, error));
+	trust_release(trust);
+	write_crls(CRL(0), CRL(.number = 2));
+	FILE *file = fopen("damaged/crl-revoked", "a");
+	assert_non_null(file);
+	fputs(rubbish, file);
+	assert_int_equal(fclose(file), 0);
+	trust = load(&from, NULL);
+	assert_true(has_warning(trust, "damaged/crl-revoked is damaged"));
+	refuses_as_revoked(trust);
+	trust_release(trust);
+	assert_int_equal(access("damaged/crl-revoked.damaged", F_OK), 0);
+	trust = load(&from, NULL);	/* the file is whole again */
+	assert_false(has_warning(trust, "damaged"));
+	refuses_as_revoked(trust);
+	trust_release(trust);
 }
 
 static void
@@ -509,6 +588,8 @@ main(void)
 		cmocka_unit_test(a_new_crl_ends_what_is_held),
 		cmocka_unit_test(expiry_does_not_hide_a_revocation),
 		cmocka_unit_test(a_serial_that_a_crl_drops_stays_revoked),
+		cmocka_unit_test(what_was_found_revoked_stays_so_over_a_restart),
+		cmocka_unit_test(a_damaged_file_of_revocations_is_told_and_what_can_be_read_of_it_counts),
 		cmocka_unit_test(a_hold_ends_when_the_crl_drops_it),
 		cmocka_unit_test(never_goes_back_to_an_older_crl),
 		cmocka_unit_test(remembers_crl_numbers_in_its_state_directory),

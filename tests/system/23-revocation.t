@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """A revoked agent: its session, its parked channels and its flows end within two seconds."""
 import os
+import shutil
 import signal
 import threading
 import time
@@ -176,6 +177,43 @@ def a_serial_that_the_crl_drops_stays_revoked(scene):
 	again.start(wait_ready=False)
 	again.expected = 77
 	equal(again.wait(), 77, "exit status of the revoked agent")
+
+
+def once(scene, relay, certificate, label):
+	"""(exit status, what it logs) of an agent that tries once."""
+	agent = scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], certificate, label=label, start=False)
+	agent.argv = agent.argv + ["--once"]
+	agent.start(wait_ready=False)
+	agent.expected = None
+	return agent.wait(), agent.log_text()
+
+
+@test
+def a_serial_that_a_later_crl_drops_stays_revoked_over_a_restart(scene):
+	pki = Authority()
+	certificate = pki.agent("agent-" + NAME, NAME)
+	relay, (agent,) = tunnel(scene, pki, NAME)
+	kept = f"{scene.state('relay')}/crl-revoked"
+	earlier = Authority.__new__(Authority)
+	earlier.dir = pki.dir + ".before"
+	shutil.copytree(pki.dir, earlier.dir)
+	pki.revoke("agent-" + NAME)
+	agent.wait_text("revoked", 5)
+	until(lambda: os.path.exists(kept), 3, "the relay keeps what it has found")
+	relay.kill()
+	for _ in range(3):			# a newer number, and nobody is revoked
+		earlier.pki("crl", "--all")
+	shutil.copy(earlier.crls("agent"), pki.crls("agent"))
+	agent.stop()
+	relay.start()
+	status, log = once(scene, relay, certificate, "again")
+	equal(status, 77, "exit status of the revoked agent")
+	check("revoked" in log, "the agent says why")
+	relay.kill()
+	os.unlink(kept)				# the later CRL itself lets the agent in
+	relay.start()
+	after = scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], certificate, label="after")
+	check(after.alive(), "the agent is up")
 
 
 @test
