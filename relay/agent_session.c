@@ -80,6 +80,8 @@ log_down(const struct agent_session *self)
 	char client[ADDRESS_TEXT];
 	enum code code = session_over_code(self->session);
 
+	if (self->is_quiet)
+		return;
 	if (self->session_ref && !self->was_logged)
 		log_audit(LOG_INFO, "session-down", session_error(self->session),
 		    log_agent(self->identity),
@@ -99,7 +101,7 @@ log_down(const struct agent_session *self)
 static void
 on_drain(struct agent_session *self)
 {
-	if (session_ref_is_usable(self->session_ref))
+	if (!self->is_quiet && session_ref_is_usable(self->session_ref))
 		log_event(LOG_INFO, "agent-draining", "the agent takes no new flows",
 		    log_agent(self->identity),
 		    log_u64("flows", session_ref_flows(self->session_ref)));

@@ -12,6 +12,7 @@
 #include "relay/agent_fields.h"
 #include "relay/agent_session_private.h"
 #include "relay/recent_peers.h"
+#include "relay/session_lines.h"
 #include "relay/session_ref.h"
 #include "relay/shared.h"
 #include "relay/session_table.h"
@@ -131,8 +132,11 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 	char client[ADDRESS_TEXT];
 
 	self->was_logged = true;
-	log_audit(LOG_WARNING, "session-refused", sentence, log_str("code", code_word(code)),
-	    log_str("client", address_text(&self->client, client)), log_agent(self->identity));
+	if (!self->is_quiet)
+		log_audit(LOG_WARNING, "session-refused", sentence,
+		    log_str("code", code_word(code)),
+		    log_str("client", address_text(&self->client, client)),
+		    log_agent(self->identity));
 	session_refuse(self->session, code, sentence);
 }
 
@@ -213,21 +217,6 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 	session_welcome(self->session, &welcome);
 }
 
-static void
-log_up(const struct agent_session *self, const struct frame_hello *hello)
-{
-	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
-
-	channel_identity(session_ref_session_id(self->session_ref), session); /* the id is secret */
-	log_audit(LOG_INFO, "session-up", "an agent is connected", log_agent(self->identity),
-	    log_str("client", address_text(&self->client, client)), log_str("session", session),
-	    log_str("software", hello->software),
-	    log_str("region", hello->region[0] != '\0' ? hello->region : NULL),
-	    log_str("instance", hex_encode(instance, hello->instance, sizeof hello->instance)),
-	    log_str("serial", identity_serial(self->identity)),
-	    log_i64("not_after", identity_not_after(self->identity)));
-}
-
 /* A twin of the same process is replaced at once; any other is asked whether it lives. */
 static void
 face_twin(struct agent_session *self, struct session_ref *twin)
@@ -244,20 +233,17 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 	}
 }
 
-/* The newcomer takes its twin's place in the limits, unless both turn out to live: see
+/* Adopts the usage. The newcomer takes its twin's place in the limits, unless both turn out to live: see
  * agent_session_twin_lives(). */
 static void
-admit(struct agent_session *self, const struct frame_hello *hello)
+admit(struct agent_session *self, const struct frame_hello *hello, struct usage *usage)
 {
 	struct shared *shared = self->worker->shared;
 	char why[USAGE_WHY];
 	struct session_ref *twin = session_table_find_twin(shared->session_table,
 	    identity_key(self->identity), hello->instance, hello->start, NULL);
-	struct usage *usage = usage_of(shared->usage_table, self->identity);
 
-	if (!usage) {
-		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
-	} else if (!session_ref_take_place(twin, usage, why)) {
+	if (!session_ref_take_place(twin, usage, why)) {
 		usage_release(usage);
 		refuse(self, CODE_SESSION_LIMIT, why);
 	} else if (!enrol(self, hello, usage)) {
@@ -266,7 +252,7 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 			session_ref_probe(twin); /* it gets its place back if it lives */
 	} else {
 		welcome(self, hello);
-		log_up(self, hello);
+		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);
 		face_twin(self, twin);
 	}
@@ -276,12 +262,21 @@ admit(struct agent_session *self, const struct frame_hello *hello)
 void
 agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 {
+	struct shared *shared = self->worker->shared;
 	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
+	struct usage *usage = usage_of(shared->usage_table, self->identity);
 
 	shares_leave(self->place);
 	self->place = NULL;
-	recent_peers_add(self->worker->shared->recent_peers, &block);
+	recent_peers_add(shared->recent_peers, &block);
 	self->up_ms = clock_ms();
+	if (!usage) {
+		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
+		return;
+	}
+	self->is_quiet = !session_lines_take(shared->session_lines, self->identity, usage);
 	if (is_welcome_here(self))
-		admit(self, hello);
+		admit(self, hello, usage);
+	else
+		usage_release(usage);
 }

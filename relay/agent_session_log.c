@@ -1,5 +1,5 @@
 /*
- * What the log has of a session's endpoints.  These are audit events, which
+ * What the log has of a session and its endpoints.  These are audit events, which
  * nothing may drop, and an agent can bring them about as fast as it can send:
  * so what it does again and again is told once and counted.  In a minute
  *
@@ -9,12 +9,16 @@
  *			every endpoint that it ever had, and CHANGES_FREE more.
  *
  * What exceeds that is told as a number when the minute is over, or the session.
+ * A session is quiet at first if there were too many of its tenant
+ * (relay/session_lines.h); if it lives for a minute it is told that it is up.
  */
 #include <string.h>
 #include "base/log.h"
+#include "base/units.h"
 #include "pki/identity.h"
 #include "relay/agent_fields.h"
 #include "relay/agent_session_private.h"
+#include "relay/session_ref.h"
 
 enum { MINUTE_MS = 60000, CHANGES_FREE = 60 };
 
@@ -31,11 +35,30 @@ tell_suppressed(struct agent_session *self)
 }
 
 static void
+log_up(const struct agent_session *self, const struct frame_hello *hello)
+{
+	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
+	const struct session_ref *ref = self->session_ref;
+
+	channel_identity(session_ref_session_id(ref), session); /* the id is secret */
+	log_audit(LOG_INFO, "session-up", "an agent is connected", log_agent(self->identity),
+	    log_str("client", address_text(&self->client, client)), log_str("session", session),
+	    log_str("software", hello ? hello->software : NULL),
+	    log_str("region", hello && hello->region[0] != '\0' ? hello->region : NULL),
+	    log_str("instance", hex_encode(instance, session_ref_instance(ref), INSTANCE_BYTES)),
+	    log_str("serial", identity_serial(self->identity)),
+	    log_i64("not_after", identity_not_after(self->identity)));
+}
+
+static void
 on_minute(void *arg)
 {
 	struct agent_session *self = arg;
 	struct agent_session_lines *lines = &self->lines;
 
+	if (self->is_quiet)
+		log_up(self, NULL);
+	self->is_quiet = false;
 	tell_suppressed(self);
 	lines->refusal_count = 0;
 	lines->changes = 0;
@@ -54,7 +77,8 @@ agent_session_log_end(struct agent_session *self)
 	if (!self->lines.minute.armed)
 		return;
 	timer_clear(&self->lines.minute);
-	tell_suppressed(self);
+	if (!self->is_quiet)
+		tell_suppressed(self);
 }
 
 static void
@@ -62,6 +86,15 @@ begin_minute(struct agent_session *self)
 {
 	if (!self->lines.minute.armed)
 		timer_set(&self->lines.minute, MINUTE_MS);
+}
+
+void
+agent_session_log_welcome(struct agent_session *self, const struct frame_hello *hello)
+{
+	if (self->is_quiet)
+		begin_minute(self);
+	else
+		log_up(self, hello);
 }
 
 /* Whether there was such a refusal in this minute, or there were too many. */
@@ -72,6 +105,8 @@ was_refused(struct agent_session *self, const char *name, enum code code)
 	uint64_t hash = table_hash(&self->patterns, name, strlen(name)) + (uint64_t)code;
 
 	begin_minute(self);
+	if (self->is_quiet)
+		return true;
 	for (unsigned i = 0; i < lines->refusal_count; i++)
 		if (lines->refusals[i] == hash)
 			return true;
@@ -101,7 +136,7 @@ may_tell_change(struct agent_session *self)
 	begin_minute(self);
 	if (self->endpoints.count > lines->endpoints_most)
 		lines->endpoints_most = self->endpoints.count;
-	if (lines->changes < CHANGES_FREE + 2 * lines->endpoints_most) {
+	if (!self->is_quiet && lines->changes < CHANGES_FREE + 2 * lines->endpoints_most) {
 		lines->changes++;
 		return true;
 	}

@@ -43,6 +43,8 @@ struct agent_session {
 	uint64_t up_ms;
 	unsigned needed; /* channels asked for in this turn */
 	bool is_gone, was_logged;
+	bool
+	    is_quiet; /* there were too many of its tenant (relay/session_lines.h): no lines for a minute */
 	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
 	struct task send_need, reap;
@@ -71,6 +73,8 @@ void agent_session_obey_rules(struct agent_session *);
 
 /* agent_session_log.c; the first on {0}, the second when the session is over. */
 void agent_session_log_init(struct agent_session *);
+/* The session is up; hello is NULL when that is told later. Without a word when it is quiet. */
+void agent_session_log_welcome(struct agent_session *, const struct frame_hello *);
 void agent_session_log_end(struct agent_session *);
 void agent_session_log_refused(
     struct agent_session *, uint32_t number, const char *name, enum code, const char *sentence);

@@ -26,6 +26,7 @@
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/session_ref.h"
+#include "relay/session_lines.h"
 #include "relay/session_table.h"
 #include "relay/shared.h"
 #include "relay/status.h"
@@ -216,6 +217,7 @@ on_tick(void *arg)
 		reload_poll(&relay->reload);
 	flow_stall_set_bound(&relay->shared, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
+	session_lines_tick(relay->shared.session_lines);
 	timer_set(&relay->tick, TICK_MS);
 }
 
@@ -311,7 +313,8 @@ make_queues(struct shared *shared)
 	    (shared->known_peers = shares_new(SHARES_OLDEST)) &&
 	    (shared->channels = shares_new(SHARES_OLDEST)) &&
 	    (shared->lingers = shares_new(SHARES_OLDEST)) &&
-	    (shared->usage_table = usage_table_new());
+	    (shared->usage_table = usage_table_new()) &&
+	    (shared->session_lines = session_lines_new());
 }
 
 static bool
@@ -604,6 +607,7 @@ close_all(struct relay *relay)
 	route_table_free(shared->routes);
 	rules_release(relay->reload.rules);
 	session_table_free(shared->session_table);
+	session_lines_free(shared->session_lines);
 	usage_table_free(shared->usage_table);
 	flow_ids_wipe(&shared->flow_ids);
 	pthread_cond_destroy(&shared->end);

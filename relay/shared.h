@@ -17,6 +17,7 @@ struct session_table;
 struct shares;
 struct routes;
 struct worker;
+struct session_lines;
 struct usage_table;
 struct trustwatch;
 
@@ -24,6 +25,7 @@ struct shared {
 	struct routes *routes;
 	struct session_table *session_table;
 	struct usage_table *usage_table;
+	struct session_lines *session_lines;
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
 	struct shares *flows; /* of clients; the newest leave */

@@ -274,7 +274,7 @@ enter_total(struct usage *usage, enum usage_kind kind, char why[USAGE_WHY])
 {
 	struct usage_table *all = usage->all;
 	uint64_t most = atomic_load(&all->in_all[kind]), total = atomic_load(&all->total[kind]);
-	uint64_t tenants = atomic_load(&usage->levels[usage->tenant].counter->counts[kind]);
+	uint64_t tenants = usage_tenant_count(usage, kind);
 	char who[WHO];
 
 	if ((most == 0 || (total < most && tenants < (most - total) * USAGE_SHARE)) &&
@@ -328,4 +328,16 @@ uint64_t
 usage_count(const struct usage *usage, enum usage_kind kind)
 {
 	return atomic_load(&usage->levels[0].counter->counts[kind]);
+}
+
+uint64_t
+usage_tenant_count(const struct usage *usage, enum usage_kind kind)
+{
+	return atomic_load(&usage->levels[usage->tenant].counter->counts[kind]);
+}
+
+const uint8_t *
+usage_tenant_key(const struct usage *usage)
+{
+	return usage->levels[usage->tenant].counter->key;
 }

@@ -54,7 +54,9 @@ bool usage_enter(struct usage *, enum usage_kind, char why[USAGE_WHY]);
 /* The same in the place of one that `from` has, which is counted no more after that. */
 bool usage_take_over(struct usage *, struct usage *from, enum usage_kind, char why[USAGE_WHY]);
 void usage_leave(struct usage *, enum usage_kind);
-/* What the identity has. */
+/* What the identity has, and what its tenant; who that is. */
 uint64_t usage_count(const struct usage *, enum usage_kind);
+uint64_t usage_tenant_count(const struct usage *, enum usage_kind);
+const uint8_t *usage_tenant_key(const struct usage *); /* IDENTITY_KEY_BYTES */
 
 #endif

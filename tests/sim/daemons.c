@@ -20,6 +20,7 @@
 #include "relay/recent_peers.h"
 #include "relay/route.h"
 #include "relay/session_table.h"
+#include "relay/session_lines.h"
 #include "relay/usage.h"
 #include "tunnel/pump.h"
 #include "world.h"
@@ -115,6 +116,7 @@ relay_up(struct sim_relay *relay)
 	sim_processes[sim_self].alive = true;
 	memset(shared, 0, sizeof *shared);
 	shared->usage_table = usage_table_new();
+	shared->session_lines = session_lines_new();
 	shared->routes = route_table_new();
 	shared->rates = unbounded_rates();
 	shared->name_flows = name_flows_new();
@@ -180,6 +182,7 @@ relay_down(struct sim_relay *relay)
 	shares_free(shared->flows);
 	route_table_free(shared->routes);
 	session_table_free(shared->session_table);
+	session_lines_free(shared->session_lines);
 	usage_table_free(shared->usage_table);
 	flow_ids_wipe(&shared->flow_ids);
 	tls_config_release(relay->rules.channel_tls);

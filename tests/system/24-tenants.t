@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """Tenants share a relay: ceilings hold for all that is minted below them, and nobody starves the others."""
 import os
+import signal
 import threading
 import time
 
@@ -165,6 +166,24 @@ def what_an_agent_does_in_a_loop_fills_no_log(scene, way):
 	told = relay.events("endpoint-lines-suppressed")
 	equal(sum(e["refusals"] + e["changes"] for e in told), {1: 299, 32: 268, 62: 538}.get(way.most, 0)
 		if way.bodies(1)[0][2] == ANNOUNCE else 0, "what is told as a number")
+
+
+@test
+def who_connects_again_and_again_fills_no_log(scene):
+	certificate = authority().agent("again", "again.example.com")
+	relay = scene.relay(log={"level": "info"})
+	for _ in range(100):
+		peer = Session(relay, certificate)
+		peer.up()
+		equal(peer.announce(1, "not.granted.example"), 20, "name-not-granted")
+		peer.close()
+	relay.signal(signal.SIGTERM)
+	equal(relay.wait(), 0)
+	told = len(relay.events("session-up"))
+	check(60 <= told <= 70, f"{told} sessions are told of")
+	equal(sum(event["sessions"] for event in relay.events("session-lines-suppressed")), 100 - told, "and the others counted")
+	equal(len(relay.events("endpoint-refused")), told, "refusals")
+	equal(len(relay.events("session-down")), told, "ends")
 
 
 main()
