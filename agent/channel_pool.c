@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { DIALS_MOST = 32 };
+enum { DIALS_MOST = 32, EARLY_MS = 2000 };
 
 static unsigned
 smaller(unsigned a, unsigned b)
@@ -59,19 +59,19 @@ channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
 	assert(pool->dialling > 0);
 	pool->dialling--;
 	pool->parked++;
-	pool->resume_at_ms = 0;
+	pool->parked_at_ms = now_ms;
+	if (pool->early_losses == 0)
+		pool->resume_at_ms = 0;
 	pool->backoff.failures = 0;
 	backoff_up(&pool->backoff, now_ms);
 }
 
-void
-channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
+/* One burst of failures is one failure. */
+static void
+pause_dialling(struct channel_pool *pool, uint64_t now_ms)
 {
 	uint64_t resume_at_ms = now_ms;
 
-	assert(pool->dialling > 0);
-	pool->dialling--;
-	/* One burst of failures is one failure. */
 	if (now_ms >= pool->resume_at_ms)
 		resume_at_ms += backoff_failed(&pool->backoff, now_ms);
 	if (resume_at_ms > pool->resume_at_ms)
@@ -79,10 +79,38 @@ channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
 }
 
 void
+channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
+{
+	assert(pool->dialling > 0);
+	pool->dialling--;
+	pause_dialling(pool, now_ms);
+}
+
+void
 channel_pool_left(struct channel_pool *pool)
 {
 	assert(pool->parked > 0);
 	pool->parked--;
+	pool->early_losses = 0;
+}
+
+bool
+channel_pool_lost(struct channel_pool *pool, uint64_t now_ms)
+{
+	bool is_early = now_ms < pool->parked_at_ms + EARLY_MS;
+	unsigned before = pool->early_losses;
+
+	channel_pool_left(pool);
+	if (!is_early)
+		return false;
+	/* Parking has forgotten the failures, and these are in a row all the same. */
+	pool->early_losses = before;
+	if (now_ms >= pool->resume_at_ms) {
+		pool->backoff.failures = before;
+		pause_dialling(pool, now_ms);
+		pool->early_losses++;
+	}
+	return before == 0;
 }
 
 uint64_t

@@ -9,10 +9,15 @@
  * once, up to `most` in all, and not replaced when they are used.  At most 32
  * are dialled at a time, because a relay bounds the hellos in progress from one
  * address.
+ *
+ * A relay that has no place for a channel closes it when the handshake is done,
+ * and the agent has parked it by then.  So one that is lost soon after something
+ * was parked counts as a dial that failed, until one is opened or stays.
  */
 #ifndef AGENT_CHANNEL_POOL_H
 #define AGENT_CHANNEL_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/backoff.h"
@@ -20,7 +25,9 @@
 struct channel_pool {
 	unsigned least, most;
 	unsigned dialling, parked;
-	unsigned needed; /* by the relay, and not dialled yet */
+	unsigned needed;       /* by the relay, and not dialled yet */
+	unsigned early_losses; /* in a row */
+	uint64_t parked_at_ms; /* the latest */
 	struct backoff backoff;
 	uint64_t resume_at_ms; /* nothing is dialled before; 0: no pause */
 };
@@ -37,7 +44,9 @@ void channel_pool_need(struct channel_pool *, unsigned count);
 void channel_pool_parked(struct channel_pool *, uint64_t now_ms); /* a dial came through */
 void channel_pool_failed(
     struct channel_pool *, uint64_t now_ms);   /* a dial did not: a pause begins */
-void channel_pool_left(struct channel_pool *); /* a parked one was opened, or lost */
+void channel_pool_left(struct channel_pool *); /* a parked one was opened */
+/* A parked one was lost. True: so soon that it counts as a failure, and is the first one to. */
+bool channel_pool_lost(struct channel_pool *, uint64_t now_ms);
 /* How long until channel_pool_refill() may return more than 0; 0 when it waits for nothing. */
 uint64_t channel_pool_pause_ms(const struct channel_pool *, uint64_t now_ms);
 

@@ -248,8 +248,13 @@ relay_session_on_report(
 		    "channel-failed", error, log_str("relay", rs->relay));
 		break;
 	case CHANNEL_REPORT_OPENED:
-	case CHANNEL_REPORT_LOST:
 		channel_pool_left(&rs->pool);
+		break;
+	case CHANNEL_REPORT_LOST:
+		if (channel_pool_lost(&rs->pool, clock_ms()))
+			log_event(LOG_DEBUG, "channel-lost",
+			    "soon after it was parked: has the relay a place for it?",
+			    log_str("relay", rs->relay));
 		break;
 	}
 	fill_pool(rs);

@@ -115,6 +115,37 @@ counts_a_burst_of_failures_during_a_pause_once(void **state)
 }
 
 static void
+who_is_sent_away_after_parking_waits_longer_each_time(void **state)
+{
+	struct channel_pool pool;
+	uint64_t now = 1000, waited = 0;
+	unsigned dials = 0;
+
+	(void)state;
+	channel_pool_init(&pool, 4, 8, 0, 256);
+	while (now < 600 * 1000) {
+		unsigned count = channel_pool_refill(&pool, now);
+
+		dials += count;
+		while (count-- > 0) {
+			channel_pool_parked(&pool, now);
+			channel_pool_lost(&pool, now + 5);
+		}
+		now += 5;
+	}
+	assert_in_range(dials, 20, 4 * 120);	/* in ten minutes; every 5 ms without the pauses */
+	for (waited = now; channel_pool_refill(&pool, now) == 0; now += 100)
+		assert_true(now - waited <= BACKOFF_MOST_MS);
+	channel_pool_parked(&pool, now);
+	channel_pool_lost(&pool, now + 60000);	/* it stayed */
+	assert_int_equal(pool.early_losses, 0);
+	assert_in_range(channel_pool_refill(&pool, now + 60000), 1, 4);
+	channel_pool_parked(&pool, now + 60000);
+	channel_pool_left(&pool);
+	assert_int_equal(pool.early_losses, 0);
+}
+
+static void
 dials_few_at_a_time(void **state)
 {
 	struct channel_pool pool;
@@ -137,6 +168,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(answers_a_need_within_the_most),
 	cmocka_unit_test(takes_the_narrower_of_both_bounds),
 	cmocka_unit_test(pauses_after_failures_and_goes_on_after_the_pause),
+	cmocka_unit_test(who_is_sent_away_after_parking_waits_longer_each_time),
 	cmocka_unit_test(dials_few_at_a_time),
 	cmocka_unit_test(counts_a_burst_of_failures_during_a_pause_once),
 };
