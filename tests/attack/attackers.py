@@ -1,0 +1,136 @@
+#!/usr/bin/env -S python3 -B
+"""Those who take what is not theirs, as a program of its own that runs at nice 19: else two cores measure the attacker.
+
+attackers.py KIND PORT SERVER_NAME COUNT SOURCE...	COUNT connections (or as many a second, 0: as fast as it goes),
+		from each of the sources in turn
+It says "ready" when all is set up, or "ready" at once and goes on, until its standard input ends; then how many
+connections it has made.
+"""
+import os
+import select
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from lib.client import dial
+from lib.hello import hello
+
+SMALL_WINDOW = 4096
+
+
+class Ended(Exception):
+	pass
+
+
+def is_over():
+	return select.select([sys.stdin], [], [], 0)[0]
+
+
+def say(*words):
+	print(*words, flush=True)
+
+
+def pause(seconds):
+	if select.select([sys.stdin], [], [], seconds)[0]:
+		raise Ended
+
+
+def connected(port, source, first, window=None):
+	"""A connection on which `first` was sent, or None."""
+	stream = socket.socket()
+	if window:
+		stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+	stream.settimeout(5)
+	try:
+		stream.bind((source, 0))
+		stream.connect(("127.0.0.1", port))
+		stream.sendall(first)
+	except OSError:
+		stream.close()
+		return None
+	return stream
+
+
+def hold(streams, is_reading):
+	"""Until it is over; those that are ended are opened again."""
+	say("ready", sum(s is not None for s in streams))
+	while True:
+		pause(0.2)
+		if is_reading:
+			for stream in select.select([s for s in streams if s], [], [], 0)[0]:
+				try:
+					stream.recv(65536)
+				except OSError:
+					pass
+
+
+def held(port, count, sources, first, window=None, is_reading=False):
+	hold([connected(port, sources[i % len(sources)], first, window) for i in range(count)], is_reading)
+
+
+def stalled(port, name, count, sources):
+	"""Downloads that nobody reads."""
+	held(port, count, sources, hello(name), SMALL_WINDOW)
+
+
+def idle(port, name, count, sources):
+	"""Flows on which nothing more is said."""
+	held(port, count, sources, hello(name), is_reading=True)
+
+
+def half(port, name, count, sources):
+	"""Hellos that never become whole."""
+	held(port, count, sources, hello(name)[:-1])
+
+
+def flood(port, rate, sources, first, lingers):
+	"""Connections one after the other. lingers: they stay open until the other side ends them."""
+	made, began, kept = 0, time.monotonic(), []
+	say("ready")
+	try:
+		while not (made % 32 == 0 and is_over()):
+			stream = connected(port, sources[made % len(sources)], first)
+			made += 1
+			if stream and lingers:
+				kept = kept[-2000:] + [stream]
+			elif stream:
+				stream.close()
+			if rate and made / rate > time.monotonic() - began:
+				time.sleep(made / rate - (time.monotonic() - began))
+	finally:
+		say(made, f"{time.monotonic() - began:.3f}")
+
+
+def junk(port, name, rate, sources):
+	"""No TLS: refused at once."""
+	flood(port, rate, sources, b"GET / HTTP/1.0\r\n\r\n", False)
+
+
+def refused(port, name, rate, sources):
+	"""Names that nobody serves, whose alerts are not read: each refusal lingers."""
+	flood(port, rate, sources, hello(name), True)
+
+
+def sessions(port, name, rate, sources):
+	"""The first flight of an agent, over and over."""
+	flood(port, rate, sources, hello(name, alpn=["valise/1"]), True)
+
+
+def churn(port, name, rate, sources):
+	"""New flows."""
+	flood(port, rate, sources, hello(name), False)
+
+
+KINDS = {f.__name__: f for f in (stalled, idle, half, junk, refused, sessions, churn)}
+
+
+def main(kind, port, name, count, *sources):
+	os.nice(19 - os.nice(0))
+	try:
+		KINDS[kind](int(port), name, int(count), sources)
+	except Ended:
+		pass
+
+
+main(*sys.argv[1:])

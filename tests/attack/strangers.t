@@ -1,0 +1,181 @@
+#!/usr/bin/env -S python3 -B
+"""Strangers against clients: each attack does harm without its bound, and none with the defaults."""
+
+from victims import *
+from lib.authority import CONNECT_NAME
+from lib.process import SANITIZED
+
+ATTACKER = "127.66.6.6"
+READERS = 900
+
+
+def kernel_mb(port):
+	"""What the kernel holds for the relay's connections."""
+	status, out, err = run("ss", "-tmnHO", "state", "established", "(", "sport", "=", f":{port}", ")")
+	equal(status, 0, err)
+	return sum(int(n) for line in out.decode().splitlines() for n in held_of(line)) / 1e6
+
+
+def held_of(line):
+	fields = line.partition("skmem:(")[2].partition(")")[0].split(",")
+	return [field[1:] for field in fields if field[:1] in "rfw" and field[1:].isdigit()]
+
+
+def shim(scene):
+	"""A library that takes TCP_NOTSENT_LOWAT from whoever loads it."""
+	path = f"{scene.dir}/unbounded.so"
+	status, _, err = run("cc", "-shared", "-fPIC", "-o", path,
+		os.path.join(os.path.dirname(os.path.abspath(__file__)), "unbounded.c"), "-ldl")
+	equal(status, 0, err)
+	return path
+
+
+def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
+	relay = scene.relay(label, start=False, routes=[route(BULK_NAME, scene.upstream(pour))], **settings)
+	relay.environment = environment
+	relay.start()
+	with Attackers("stalled", relay.port, BULK_NAME, 60, ATTACKER):
+		last = [0]
+
+		def is_still():
+			now, before = kernel_mb(relay.port), last[0]
+			last[0] = now
+			time.sleep(0.5)
+			return now > 0 and abs(now - before) < 0.5
+		until(is_still, 30, "the readers are stalled")
+	relay.stop()
+	return last[0] / 60
+
+
+@test
+def stalled_readers_hold_little_of_the_kernels_memory(scene):
+	if SANITIZED:
+		skip("a sanitizer's runtime does not share a program with a library that replaces setsockopt()")
+	off = kernel_mb_under_stalled_readers(scene, "off", {"LD_PRELOAD": shim(scene)}, limits={"memory": "off"})
+	on = kernel_mb_under_stalled_readers(scene, "defaults", {})
+	print(f"# one stalled reader holds {off * 1000:.0f} KB of kernel memory without the bound, {on * 1000:.0f} KB with it")
+	check(off > 1, "without the bound it is megabytes")
+	check(on < 0.25, "with it a quarter of one at most")
+
+
+@measured_test
+def stalled_readers_leave_the_others_alone(scene):
+	town = Town(scene, "defaults")
+	harmless(town, Attackers("stalled", town.relay.port, BULK_NAME, READERS, ATTACKER))
+	equal(town.relay.events("flow-closed", reason="stalled-memory"), [], "while there is memory nobody is ended")
+
+
+@measured_test
+def a_replayed_session_hello_buys_no_handshakes(scene):
+	off = Town(scene, "off", limits={"sessions_per_second": 0})
+	attack = [CONNECT_NAME, 0, *sources(40)]
+	before, during = off.under(*(Attackers("sessions", off.relay.port, *attack) for _ in range(2)))
+	cost_off = cpu_per_connection(off, attack)
+	town = Town(scene, "defaults")
+	harmless(town, *(Attackers("sessions", town.relay.port, *attack) for _ in range(2)))
+	cost_on = cpu_per_connection(town, attack)
+	print(f"# a session hello costs {cost_off * 1e6:.0f} us of CPU without the bound, {cost_on * 1e6:.0f} us with it")
+	check(cost_off > 1.3 * cost_on, "without the bound each is worth a handshake")
+
+
+def cpu_per_connection(town, attack):
+	def cpu():
+		with open(f"/proc/{town.relay.pid}/stat") as stat:
+			fields = stat.read().rpartition(")")[2].split()
+		return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+	with Attackers("sessions", town.relay.port, *attack) as attackers:
+		before = cpu()
+		time.sleep(3)
+		used = cpu() - before
+	return used / max(1, int(attackers.said[0])) * (float(attackers.said[1]) / 3)
+
+
+def wait_for_a_channel_ms(scene, label, attackers_from, waiting=300):
+	"""How long a client waits whose agent has few channels, behind a stranger's many flows for the same name."""
+	relay = scene.relay(label, pool={"least": 1, "most": 2}, log={"level": "info"})
+	upstream = scene.upstream(slow_echo)
+	scene.agent(relay, [passthrough(SERVED, upstream)], authority().agent("honest", SERVED), label=f"{label}-agent",
+		agent={"pool": {"most": 2}})
+	with Attackers("idle", relay.port, SERVED, waiting, attackers_from):
+		began = time.monotonic()
+		try:
+			with dial(relay.port, hello(SERVED), timeout=15, source=HONEST) as stream:
+				served = stream.recv(5)[:1] == b"\x16"
+		except OSError:
+			served = False
+		waited = (time.monotonic() - began) * 1000
+	relay.kill()
+	return waited if served else 15000
+
+
+def slow_echo(stream):
+	time.sleep(0.02)
+	echo(stream)
+
+
+@test
+def flows_that_wait_for_a_channel_wait_by_turns(scene):
+	behind = wait_for_a_channel_ms(scene, "same-block", HONEST)
+	beside = wait_for_a_channel_ms(scene, "other-block", ATTACKER)
+	print(f"# a client waits {behind:.0f} ms behind 300 flows of its own block, {beside:.0f} ms beside those of another")
+	check(beside < 1000, "beside a stranger's flows a client waits for one turn")
+
+
+FLOWS = 200
+
+
+@measured_test
+def one_network_cannot_have_all_flows(scene):
+	off = Town(scene, "off", limits={"flows": FLOWS})
+	harmful(off, "new flows", Attackers("idle", off.relay.port, PLAIN, 2 * FLOWS, *sources(2 * FLOWS)))
+	town = Town(scene, "defaults", limits={"flows": FLOWS})
+	harmless(town, Attackers("idle", town.relay.port, PLAIN, 2 * FLOWS, *sources(1, 20)))
+
+
+def descriptors(relay):
+	return len(os.listdir(f"/proc/{relay.pid}/fd"))
+
+
+def most_descriptors(scene, label, **settings):
+	town = Town(scene, label, **settings)
+	before, most = descriptors(town.relay), 0
+	with Attackers("refused", town.relay.port, "nobody.example.com", 0, ATTACKER):
+		for _ in range(40):
+			time.sleep(0.05)
+			most = max(most, descriptors(town.relay) - before)
+	return most
+
+
+@measured_test
+def lingering_refusals_are_few(scene):
+	off = most_descriptors(scene, "off", limits={"hellos": 1000000})
+	on = most_descriptors(scene, "bounded", limits={"hellos": 100})
+	town = Town(scene, "defaults")
+	harmless(town, Attackers("refused", town.relay.port, "nobody.example.com", 0, ATTACKER))
+	print(f"# refusals that linger: {off} without a bound, {on} where 100 may")
+	check(off > 200, "without the bound they pile up")
+	check(on < 130, "with it no more than may")
+
+
+@measured_test
+def refusals_do_not_fill_the_log(scene):
+	town = Town(scene, "defaults")
+	flooders = [Attackers("junk", town.relay.port, PLAIN, 0, *sources(250)) for _ in range(2)]
+	began, size = time.monotonic(), os.path.getsize(town.relay.log_path)
+	harmless(town, *flooders)
+	seconds = time.monotonic() - began
+	lines = len(town.relay.events("hello-refused"))
+	made = sum(int(flooder.said[0]) for flooder in flooders)
+	grown = os.path.getsize(town.relay.log_path) - size
+	print(f"# {made} refused connections, {lines} lines, {grown / 1e3:.0f} KB of log in {seconds:.0f} s")
+	check(lines <= 100 * (seconds + 1), "at most 100 lines a second")
+	check(made > 10 * lines, "there were many more refusals than lines")
+
+
+@measured_test
+def a_flood_of_flows_costs_the_flood(scene):
+	town = Town(scene, "defaults")
+	harmless(town, *(Attackers("churn", town.relay.port, PLAIN, 0, *sources(1, 20)) for _ in range(2)))
+
+
+main()
