@@ -6,6 +6,11 @@
 
 # FILE: FUNCTION: REASON
 cat > "$scratch/allowed" <<'END'
+tests/attack/attackers.py: flood: attackers keep to a rate
+tests/attack/strangers.t: cpu: what a second costs is measured
+tests/attack/strangers.t: is_still: nothing may move meanwhile
+tests/attack/strangers.t: most_descriptors: what piles up within two seconds is measured
+tests/attack/strangers.t: slow_echo: the upstream has to be slow
 tests/base/connector_race_test.c: connect_now: no event tells the test that a connection is made or refused
 tests/base/log_writer_test.c: log_now_and_then: the second of the writer is a real one, and so is its load
 tests/base/log_writer_test.c: losses_are_told_once_a_second: the reader of the pipe has to be slow
