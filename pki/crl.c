@@ -24,10 +24,12 @@ struct crl {
 	bool indexed;
 };
 
-/* Entries are put into buckets by the first two octets of their serials as they are
- * read, and each bucket is sorted by itself: serials are random in most CRLs, so that
- * qsort() gets a handful at a time and needs no second array. */
-enum { BUCKETS = 1 << 16 };
+/* Entries are put into buckets by the first two octets of their serials as they are read.
+ * Serials are random in most CRLs, so that a bucket gets a handful, which one walk over all
+ * the entries puts in order; qsort() sorts each bucket that is larger.  The buckets are
+ * counted before: to read the serials twice takes less time than to move the entries twice,
+ * and no more memory than the entries themselves. */
+enum { BUCKETS = 1 << 16, HANDFUL = 16 };
 
 const char *
 crl_reason_word(unsigned reason)
@@ -226,13 +228,12 @@ read_entries(struct crl *crl)
 	while (list.left > 0) {
 		struct cursor in = der_over(der_read(&list, DER_SEQUENCE));
 		struct der serial = der_shortest(der_read(&in, DER_INTEGER));
-		struct crl_entry other, *entry = &other;
-		if (fits(serial)) {
-			entry = &crl->entries[crl->begins[bucket_of(serial)]++];
-			serial_of(&entry->serial, serial);
-		}
-		if (!read_entry(&in, entry))
+		struct crl_entry entry;
+		bool counts = serial_of(&entry.serial, serial);
+		if (!read_entry(&in, &entry))
 			return false;
+		if (counts)
+			crl->entries[crl->begins[bucket_of(serial)]++] = entry;
 	}
 	return true;
 }
@@ -382,13 +383,29 @@ is_in_order(const struct crl_entry *entries, size_t count)
 }
 
 static void
-sort_buckets(struct crl *crl)
+sort_large_buckets(struct crl *crl)
 {
 	for (size_t i = 0, start = 0; i < BUCKETS; start = crl->begins[i++]) {
 		struct crl_entry *bucket = crl->entries + start;
 		size_t count = crl->begins[i] - start;
-		if (!is_in_order(bucket, count))
+		if (count > HANDFUL && !is_in_order(bucket, count))
 			qsort(bucket, count, sizeof *bucket, compare_entries);
+	}
+}
+
+/* Moves each entry to its place, which is less than a handful away. */
+static void
+sort_neighbours(struct crl_entry *entries, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		size_t at = i;
+		if (compare_entries(&entries[i - 1], &entries[i]) <= 0)
+			continue;
+		struct crl_entry entry = entries[i];
+		do
+			entries[at] = entries[at - 1];
+		while (--at > 0 && compare_entries(&entries[at - 1], &entry) > 0);
+		entries[at] = entry;
 	}
 }
 
@@ -418,7 +435,8 @@ crl_index(struct crl *crl, const char **why)
 	if (crl->begins) {
 		if (!read_entries(crl))
 			return false;
-		sort_buckets(crl);
+		sort_large_buckets(crl);
+		sort_neighbours(crl->entries, crl->count);
 	}
 	let_go(crl);
 	crl->indexed = true;

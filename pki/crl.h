@@ -1,7 +1,7 @@
 /*
  * A reader of certificate revocation lists (RFC 5280, section 5).  GnuTLS is
  * never given a CRL: it believes expired, forged and delta ones, and needs
- * minutes for a large one.  This reader walks the DER once, keeps 28 bytes an
+ * minutes for a large one.  This reader walks the DER twice, keeps 28 bytes an
  * entry, and looks up in O(log n).
  *
  * crl_parse() accepts only what can be judged by it alone: complete (no delta, no

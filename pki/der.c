@@ -1,17 +1,12 @@
 /*
  * DER elements off a cursor.  Every length is checked against what is left before
- * anything is read, in the one function der_any().
+ * anything is read, in der_any() and, if it has one octet, in der_read() of the header.
  */
 #include "pki/der.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
-
-unsigned
-der_peek(const struct cursor *in)
-{
-	return in->failed || in->left == 0 ? 0 : in->at[0];
-}
 
 static struct der
 fail(struct cursor *in)
@@ -57,18 +52,6 @@ der_any(struct cursor *in, unsigned *tag)
 	return contents;
 }
 
-struct der
-der_read(struct cursor *in, unsigned tag)
-{
-	return der_peek(in) == tag ? der_any(in, NULL) : fail(in);
-}
-
-struct cursor
-der_over(struct der der)
-{
-	return (struct cursor){ .at = der.data, .left = der.bytes };
-}
-
 struct cursor
 der_enter(struct cursor *in, unsigned tag)
 {
@@ -82,15 +65,6 @@ der_whole(struct cursor *in, unsigned tag)
 	const uint8_t *start = in->at;
 	der_read(in, tag);
 	return in->failed ? (struct der){ 0 } : (struct der){ start, (size_t)(in->at - start) };
-}
-
-bool
-der_optional(struct cursor *in, unsigned tag, struct der *out)
-{
-	if (der_peek(in) != tag)
-		return false;
-	*out = der_read(in, tag);
-	return !in->failed;
 }
 
 bool
@@ -138,8 +112,8 @@ two_digits(const uint8_t *at)
 	return tens > 9 || ones > 9 ? -1 : (int)(tens * 10 + ones);
 }
 
-static int64_t
-leap_days_before(int64_t year)
+static int32_t
+leap_days_before(int32_t year)
 {
 	year--;
 	return year / 4 - year / 100 + year / 400;
@@ -147,7 +121,7 @@ leap_days_before(int64_t year)
 
 /* Seconds since 1970 of "MMDDHHMMSSZ" in this year; -1 if any part is out of its range. */
 static int64_t
-time_in_year(const uint8_t *at, int64_t year)
+time_in_year(const uint8_t *at, int32_t year)
 {
 	static const int before[13] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334,
 		365 };
@@ -158,23 +132,23 @@ time_in_year(const uint8_t *at, int64_t year)
 	    minute > 59 || second < 0 || second > 59 || at[10] != 'Z' ||
 	    day > before[month] - before[month - 1] + (month == 2 && leap))
 		return -1;
-	int64_t days = 365 * (year - 1970) + leap_days_before(year) - leap_days_before(1970) +
+	int32_t days = 365 * (year - 1970) + leap_days_before(year) - leap_days_before(1970) +
 	    before[month - 1] + (month > 2 && leap) + day - 1;
-	return days * 86400 + hour * 3600 + minute * 60 + second;
+	return (int64_t)days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
 int64_t
 der_time(struct cursor *in)
 {
-	unsigned tag = 0;
-	struct der text = der_any(in, &tag);
+	unsigned tag = der_peek(in);
+	struct der text = der_read(in, tag);
 	bool utc = tag == DER_UTC_TIME && text.bytes == 13;
 	if (in->failed || !(utc || (tag == DER_GENERALIZED_TIME && text.bytes == 15))) {
 		in->failed = true;
 		return 0;
 	}
 	int first = two_digits(text.data), second = utc ? 0 : two_digits(text.data + 2);
-	int64_t year = utc ? first + (first < 50 ? 2000 : 1900) : first * 100 + second;
+	int32_t year = utc ? first + (first < 50 ? 2000 : 1900) : first * 100 + second;
 	int64_t time = time_in_year(text.data + (utc ? 2 : 4), year);
 	/* -1 stands for a bad form, and is a second nobody will miss. */
 	in->failed = first < 0 || second < 0 || time == -1;
@@ -256,7 +230,12 @@ serial_of(struct serial *out, struct der integer)
 int
 serial_compare(const struct serial *a, const struct serial *b)
 {
-	return memcmp(a, b, sizeof *a);
+	uint64_t x, y;
+	memcpy(&x, a->data, sizeof x);
+	memcpy(&y, b->data, sizeof y);
+	return x == y		      ? memcmp(a, b, sizeof *a)
+	    : be64toh(x) < be64toh(y) ? -1
+				      : 1;
 }
 
 const char *

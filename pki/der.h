@@ -33,18 +33,55 @@ enum der_tag {
 	DER_CONTEXT_SEQUENCE = 0xa0,
 };
 
-/* The next element's tag without reading it; 0 at the end or after a failure. */
-unsigned der_peek(const struct cursor *);
 /* The next element whatever it is: its contents, and its tag if asked. */
 struct der der_any(struct cursor *, unsigned *tag);
+
+/* These are inline because a large CRL has half a million elements, nearly all of them with a
+ * length of one octet. */
+
+/* The next element's tag without reading it; 0 at the end or after a failure. */
+static inline unsigned
+der_peek(const struct cursor *in)
+{
+	return in->failed || in->left == 0 ? 0 : in->at[0];
+}
+
 /* The contents of the next element, which must have this tag. */
-struct der der_read(struct cursor *, unsigned tag);
+static inline struct der
+der_read(struct cursor *in, unsigned tag)
+{
+	if (der_peek(in) != tag) {
+		in->failed = true;
+		return (struct der){ 0 };
+	}
+	if (in->left < 2 || in->at[1] >= 0x80 || in->at[1] > in->left - 2)
+		return der_any(in, NULL);
+	struct der contents = { in->at + 2, in->at[1] };
+	in->at += 2 + contents.bytes;
+	in->left -= 2 + contents.bytes;
+	return contents;
+}
+
+static inline struct cursor
+der_over(struct der der)
+{
+	return (struct cursor){ .at = der.data, .left = der.bytes };
+}
+
+/* If the next element has this tag, reads it into out and says so. */
+static inline bool
+der_optional(struct cursor *in, unsigned tag, struct der *out)
+{
+	if (der_peek(in) != tag)
+		return false;
+	*out = der_read(in, tag);
+	return !in->failed;
+}
+
 /* The same as a cursor over the contents. */
 struct cursor der_enter(struct cursor *, unsigned tag);
 /* The next element with its header, which must have this tag. */
 struct der der_whole(struct cursor *, unsigned tag);
-/* If the next element has this tag, reads it into out and says so. */
-bool der_optional(struct cursor *, unsigned tag, struct der *out);
 /* A BOOLEAN DEFAULT FALSE, which DER leaves out when it is false (X.690, 11.5). */
 bool der_default_false(struct cursor *, unsigned tag);
 /* An INTEGER from 0 to `most`. */
@@ -57,7 +94,6 @@ struct der der_bits(struct cursor *);
 /* The next Extension of RFC 5280, 4.1: its value as a cursor; a malformed one fails the list. */
 struct cursor der_extension(struct cursor *list, struct der *oid, bool *critical);
 
-struct cursor der_over(struct der);
 bool der_equal(struct der, struct der);
 /* Whether the contents of an OBJECT IDENTIFIER are this one, in dotted form, arcs below 2^64. */
 bool der_oid_is(struct der, const char *dotted);

@@ -55,6 +55,16 @@ long_and_short_serial(size_t i, uint8_t out[8])
 	return i % 2 ? random_serial(i, out) : growing_serial(i, out);
 }
 
+/* Many begin alike: 10 of 150 beginnings, 30 of 50 others. */
+static size_t
+crowded_serial(size_t i, uint8_t out[8])
+{
+	random_serial(i, out);
+	out[0] = 0x40;
+	out[1] = (uint8_t)(i < 2 * MANY / 3 ? i % 200 : i % 50);
+	return 8;
+}
+
 static size_t
 header(uint8_t *out, unsigned tag, size_t bytes)
 {
@@ -156,6 +166,7 @@ finds_every_serial_whatever_their_order(void **state)
 	finds_every_serial(falling_serial);
 	finds_every_serial(one_serial);
 	finds_every_serial(long_and_short_serial);
+	finds_every_serial(crowded_serial);
 }
 
 static void
