@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "pki/ec_key.h"
 #include "sni/name.h"
 
 enum {
@@ -202,6 +203,8 @@ make_key(struct keygen_result *made, const struct keygen_type *type)
 
 	if (problem >= 0)
 		problem = gnutls_x509_privkey_generate(made->key, type->algorithm, type->bits, 0);
+	if (problem >= 0 && !ec_key_normalise(&made->key))
+		problem = GNUTLS_E_MEMORY_ERROR;
 	if (problem >= 0)
 		problem = gnutls_x509_privkey_get_key_id(
 		    made->key, GNUTLS_KEYID_USE_SHA256, made->digest, &bytes);

@@ -233,9 +233,7 @@ serial_compare(const struct serial *a, const struct serial *b)
 	uint64_t x, y;
 	memcpy(&x, a->data, sizeof x);
 	memcpy(&y, b->data, sizeof y);
-	return x == y		      ? memcmp(a, b, sizeof *a)
-	    : be64toh(x) < be64toh(y) ? -1
-				      : 1;
+	return x == y ? memcmp(a, b, sizeof *a) : be64toh(x) < be64toh(y) ? -1 : 1;
 }
 
 const char *

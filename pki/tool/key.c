@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "pki/ec_key.h"
 #include "pki/tool/message.h"
 #include "pki/tool/store.h"
 #include "pki/tool/token.h"
@@ -21,6 +22,8 @@ key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 	key_type_facts(type, &algorithm, &bits);
 	if (problem >= 0)
 		problem = gnutls_x509_privkey_generate(*out, algorithm, bits, 0);
+	if (problem >= 0 && !ec_key_normalise(out))
+		problem = GNUTLS_E_MEMORY_ERROR;
 	return problem < 0
 	    ? message_fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem))
 	    : 0;
@@ -78,7 +81,7 @@ key_load(const struct store *store, const char *path, struct passphrase *passphr
 	code = gnutls_x509_privkey_init(out) < 0 ? message_no_memory()
 						 : import(&file, path, passphrase, *out);
 	secret_wipe(&file);
-	return code;
+	return code || ec_key_normalise(out) ? code : message_no_memory();
 }
 
 int

@@ -2,6 +2,7 @@
  * Private keys: made, written as PKCS#8 and opened from files or PKCS#11 tokens.
  * Encrypted ones are PBES2 with AES-256-CBC and PBKDF2-HMAC-SHA-256 of 600 000 rounds
  * (RFC 8018), which is what GnuTLS does from 3.7.3 on; a test holds it to that.
+ * Whatever is made or opened here is written with its full length (pki/ec_key.h).
  */
 #ifndef PKI_TOOL_KEY_H
 #define PKI_TOOL_KEY_H
