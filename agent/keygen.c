@@ -6,12 +6,12 @@
 #include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/command.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "pki/ec_key.h"
@@ -61,19 +61,6 @@ struct keygen_result {
 	uint8_t digest[DIGEST_BYTES]; /* SHA-256 of the SubjectPublicKeyInfo */
 };
 
-__attribute__((format(printf, 2, 3))) static int
-refuse(int code, const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("valise-agent: keygen: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputs(code == EX_USAGE ? " (see valise-agent(8))\n" : "\n", stderr);
-	return code;
-}
-
 /* ---- the command line ---- */
 
 /* It becomes the name of the certificate, and valise-pki uses that as the name of a file. */
@@ -85,7 +72,7 @@ check_name(const char *name)
 	size_t length = strlen(name);
 
 	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] || strchr(".-", *name))
-		return refuse(EX_DATAERR,
+		return command_fail("keygen", EX_DATAERR,
 		    "NAME '%s' cannot name an agent; give 1 to %d letters,"
 		    " digits and ._@-, a letter or digit first",
 		    name, NAME_MOST);
@@ -100,7 +87,7 @@ add_host(struct keygen_options *wanted, const char *text)
 
 	if (!name_normalise_pattern(host, text, strlen(text)) ||
 	    inet_pton(AF_INET, host, &address) == 1)
-		return refuse(EX_DATAERR,
+		return command_fail("keygen", EX_DATAERR,
 		    "--host '%s' is not a valid server name; give one like"
 		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"
 		    " not ASCII",
@@ -109,7 +96,7 @@ add_host(struct keygen_options *wanted, const char *text)
 		if (strcmp(wanted->hosts[i], host) == 0)
 			return 0;
 	if (wanted->host_count == HOSTS_MOST)
-		return refuse(EX_DATAERR,
+		return command_fail("keygen", EX_DATAERR,
 		    "--host '%s' is one too many; at most %d go into one"
 		    " certificate",
 		    text, HOSTS_MOST);
@@ -128,9 +115,9 @@ find_type(struct keygen_options *wanted)
 			wanted->type = &key_types[i];
 			return 0;
 		}
-	return word
-	    ? refuse(EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
-	    : 0;
+	return word ? command_fail("keygen", EX_USAGE,
+			  "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
+		    : 0;
 }
 
 static int
@@ -139,7 +126,7 @@ take_option(struct keygen_options *wanted, int word, const char *value)
 	if (word == HOST)
 		return add_host(wanted, value);
 	if (wanted->values[word])
-		return refuse(EX_USAGE, "--%s is given twice", option_names[word]);
+		return command_fail("keygen", EX_USAGE, "--%s is given twice", option_names[word]);
 	wanted->values[word] = value;
 	return 0;
 }
@@ -156,15 +143,17 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 	opterr = 0;
 	while (!code && (got = getopt_long(count, arguments, ":", options, NULL)) != -1) {
 		if (got == ':')
-			return refuse(EX_USAGE, "%s needs a value", arguments[optind - 1]);
+			return command_fail(
+			    "keygen", EX_USAGE, "%s needs a value", arguments[optind - 1]);
 		if (got == '?')
-			return refuse(EX_USAGE, "%s is not an option here", arguments[optind - 1]);
+			return command_fail(
+			    "keygen", EX_USAGE, "%s is not an option here", arguments[optind - 1]);
 		code = take_option(wanted, got, optarg);
 	}
 	if (code)
 		return code;
 	if (count - optind != 1)
-		return refuse(EX_USAGE,
+		return command_fail("keygen", EX_USAGE,
 		    count == optind ? "give the agent's NAME, for example"
 				      " site1"
 				    : "one NAME, not several");
@@ -186,8 +175,8 @@ read_options(struct keygen_options *wanted, int count, char **arguments)
 	if (!wanted->values[CSR])
 		wanted->values[CSR] = "agent.csr";
 	if (!code && strcmp(wanted->values[KEY], wanted->values[CSR]) == 0)
-		code = refuse(
-		    EX_USAGE, "--key and --csr are the same file, '%s'", wanted->values[KEY]);
+		code = command_fail("keygen", EX_USAGE, "--key and --csr are the same file, '%s'",
+		    wanted->values[KEY]);
 	return code;
 }
 
@@ -212,11 +201,12 @@ make_key(struct keygen_result *made, const struct keygen_type *type)
 		problem = gnutls_x509_privkey_export2_pkcs8(
 		    made->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
 	if (problem < 0)
-		return refuse(EX_SOFTWARE, "the key cannot be made: %s", gnutls_strerror(problem));
+		return command_fail(
+		    "keygen", EX_SOFTWARE, "the key cannot be made: %s", gnutls_strerror(problem));
 	kept = secret_init(&made->key_pem, pem.data, pem.size);
 	bytes_wipe(pem.data, pem.size);
 	gnutls_free(pem.data);
-	return kept ? 0 : refuse(EX_OSERR, "memory is short; nothing was made");
+	return kept ? 0 : command_fail("keygen", EX_OSERR, "memory is short; nothing was made");
 }
 
 static int
@@ -248,9 +238,9 @@ make_request(struct keygen_result *made, const struct keygen_options *wanted)
 	if (problem >= 0)
 		problem =
 		    gnutls_x509_crq_export2(made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
-	return problem < 0
-	    ? refuse(EX_SOFTWARE, "the request cannot be made: %s", gnutls_strerror(problem))
-	    : 0;
+	return problem < 0 ? command_fail("keygen", EX_SOFTWARE, "the request cannot be made: %s",
+				 gnutls_strerror(problem))
+			   : 0;
 }
 
 static void
@@ -270,13 +260,13 @@ write_files(const struct keygen_result *made, const struct keygen_options *wante
 	char error[FILE_ERROR];
 
 	if (!file_create(wanted->values[KEY], 0600, made->key_pem.data, made->key_pem.bytes, error))
-		return refuse(EX_CANTCREAT, "%s", error);
+		return command_fail("keygen", EX_CANTCREAT, "%s", error);
 	if (file_create(
 		wanted->values[CSR], 0644, made->request_pem.data, made->request_pem.size, error))
 		return 0;
 	/* Without a request the key is useless, and it would stop the next attempt. */
 	unlink(wanted->values[KEY]);
-	return refuse(EX_CANTCREAT, "%s", error);
+	return command_fail("keygen", EX_CANTCREAT, "%s", error);
 }
 
 /* Quoted as a shell needs it. */
@@ -332,7 +322,8 @@ print_result(const struct keygen_result *made, const struct keygen_options *want
 		fputs(" --host NAME...", stdout);
 	printf("\n  valise-pki bundle agent %s\n", wanted->name);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return refuse(EX_IOERR, "standard output cannot be written, but both files were");
+		return command_fail(
+		    "keygen", EX_IOERR, "standard output cannot be written, but both files were");
 	return 0;
 }
 

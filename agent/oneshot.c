@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/command.h"
 #include "agent/settings.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -46,19 +46,6 @@ static const struct tls_option {
 	[PROXY] = { "upstream-proxy-protocol", false, false, PROXY },
 };
 
-__attribute__((format(printf, 2, 3))) static int
-refuse(int code, const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("valise-agent: tls: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputs(code == EX_USAGE ? " (see valise-agent(8))\n" : "\n", stderr);
-	return code;
-}
-
 /* ---- the command line ---- */
 
 /* Each option has one value; *upstream is the argument that is no option. */
@@ -74,15 +61,18 @@ scan(int count, char **arguments, const char *values[OPTIONS], const char **upst
 	opterr = 0;
 	while ((got = getopt_long(count, arguments, ":", options, NULL)) != -1) {
 		if (got == ':')
-			return refuse(EX_USAGE, "%s needs a value", arguments[optind - 1]);
+			return command_fail(
+			    "tls", EX_USAGE, "%s needs a value", arguments[optind - 1]);
 		if (got == '?')
-			return refuse(EX_USAGE, "%s is not an option here", arguments[optind - 1]);
+			return command_fail(
+			    "tls", EX_USAGE, "%s is not an option here", arguments[optind - 1]);
 		if (values[got])
-			return refuse(EX_USAGE, "--%s is given twice", option_rows[got].name);
+			return command_fail(
+			    "tls", EX_USAGE, "--%s is given twice", option_rows[got].name);
 		values[got] = optarg;
 	}
 	if (count - optind != 1)
-		return refuse(EX_USAGE,
+		return command_fail("tls", EX_USAGE,
 		    count == optind ? "give the UPSTREAM, for example"
 				      " tcp://127.0.0.1:8080"
 				    : "one UPSTREAM, not several");
@@ -97,13 +87,13 @@ check_together(const char *values[OPTIONS])
 		const struct tls_option *row = &option_rows[i];
 
 		if (row->required && !values[i])
-			return refuse(EX_USAGE, "--%s is missing", row->name);
+			return command_fail("tls", EX_USAGE, "--%s is missing", row->name);
 		if (values[i] && !values[row->needs])
-			return refuse(EX_USAGE, "--%s needs --%s beside it", row->name,
+			return command_fail("tls", EX_USAGE, "--%s needs --%s beside it", row->name,
 			    option_rows[row->needs].name);
 		if (values[i] && row->is_file && access(values[i], R_OK) < 0)
-			return refuse(
-			    EX_NOINPUT, "--%s %s: %s", row->name, values[i], strerror(errno));
+			return command_fail("tls", EX_NOINPUT, "--%s %s: %s", row->name, values[i],
+			    strerror(errno));
 	}
 	return 0;
 }
@@ -182,14 +172,14 @@ check_values(const char *values[OPTIONS], const char *upstream)
 	struct upstream_url url;
 
 	if (!url_endpoint(name, values[URL], error))
-		return refuse(EX_USAGE, "--url %s %s", values[URL], error);
+		return command_fail("tls", EX_USAGE, "--url %s %s", values[URL], error);
 	if (!url_relay(host, values[RELAY], error))
-		return refuse(EX_USAGE, "--relay %s %s", values[RELAY], error);
+		return command_fail("tls", EX_USAGE, "--relay %s %s", values[RELAY], error);
 	if (!url_upstream(&url, upstream, error))
-		return refuse(EX_USAGE, "%s %s", upstream, error);
+		return command_fail("tls", EX_USAGE, "%s %s", upstream, error);
 	if (values[PROXY] && strcmp(values[PROXY], "1") != 0 && strcmp(values[PROXY], "2") != 0)
-		return refuse(
-		    EX_USAGE, "--upstream-proxy-protocol is 1 or 2, not '%s'", values[PROXY]);
+		return command_fail("tls", EX_USAGE,
+		    "--upstream-proxy-protocol is 1 or 2, not '%s'", values[PROXY]);
 	return 0;
 }
 
