@@ -144,16 +144,10 @@ enter(struct authority *authority, struct signer *old, const struct signer *pare
 static int
 print(struct authority *authority, const struct record *record)
 {
-	gnutls_x509_crt_t certificate = NULL;
 	json_t *object;
-	int code = record_certificate(&authority->store, record->id, &certificate);
+	int code = describe_record(&authority->store, record, &object);
 
-	if (code)
-		return code;
-	object = output_join(json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind),
-	    describe_certificate(certificate));
-	gnutls_x509_crt_deinit(certificate);
-	return output_print(authority->common, object);
+	return code ? code : output_print(authority->common, object);
 }
 
 int

@@ -11,6 +11,7 @@
 #include "pki/tool/extension.h"
 #include "pki/tool/names.h"
 #include "pki/tool/output.h"
+#include "pki/tool/record.h"
 
 /* Distinguished names come from anybody; what no terminal should see becomes `?`. */
 json_t *
@@ -233,4 +234,18 @@ describe_certificate(gnutls_x509_crt_t certificate)
 	json_object_set_new(object, "grant", grant_of(certificate));
 	json_object_set_new(object, "sha256", describe_fingerprint(certificate));
 	return object;
+}
+
+int
+describe_record(struct store *store, const struct record *record, json_t **out)
+{
+	gnutls_x509_crt_t certificate = NULL;
+	int code = record_certificate(store, record->id, &certificate);
+
+	if (code)
+		return code;
+	*out = output_join(json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind),
+	    describe_certificate(certificate));
+	gnutls_x509_crt_deinit(certificate);
+	return 0;
 }

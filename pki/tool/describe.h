@@ -11,6 +11,8 @@
 #include "pki/grant.h"
 
 struct names;
+struct record;
+struct store;
 
 /* NULL when memory is short. */
 json_t *describe_certificate(gnutls_x509_crt_t);
@@ -22,5 +24,7 @@ json_t *describe_text(const char *, size_t bytes);
 json_t *describe_fingerprint(gnutls_x509_crt_t);
 /* "p256", "rsa 2048" ... */
 json_t *describe_key(int algorithm, unsigned bits);
+/* The certificate behind a record as a new object, with the record's name and kind before it. */
+int describe_record(struct store *, const struct record *, json_t **out);
 
 #endif

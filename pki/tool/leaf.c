@@ -277,19 +277,15 @@ set_path(json_t *object, const char *key, const char *dir, const char *path)
 int
 leaf_print(struct authority *authority, const struct record *record)
 {
-	gnutls_x509_crt_t certificate = NULL;
 	char path[CA_NAME + 16];
 	json_t *object;
-	int code = record_certificate(&authority->store, record->id, &certificate);
+	int code = describe_record(&authority->store, record, &object);
 
 	if (code)
 		return code;
-	object = output_join(json_pack("{s:s, s:s}", "name", record->name, "kind", record->kind),
-	    describe_certificate(certificate));
 	snprintf(path, sizeof path, "issued/%s.crt", record->name);
 	set_path(object, "certificate", authority->store.dir, path);
 	if (*record->key)
 		set_path(object, "private_key", authority->store.dir, record->key);
-	gnutls_x509_crt_deinit(certificate);
 	return output_print(authority->common, object);
 }
