@@ -15,6 +15,7 @@
 #include "agent/sources.h"
 #include "agent/status.h"
 #include "base/admin.h"
+#include "base/admin_reload.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -209,32 +210,22 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	    }));
 }
 
-static void
-add_mistake(void *mistakes, const char *sentence)
+static bool
+reload_asked(void *arg, const struct reload_asker *asker)
 {
-	json_array_append_new(mistakes, admin_text(sentence));
+	return reload(arg, asker);
 }
 
 static void
 on_reload(void *arg, struct admin_question *question, const json_t *document)
 {
 	struct agent *agent = arg;
-	json_t *mistakes;
 
 	(void)document;
-	if (agent->stage != AGENT_SERVING) {
-		admin_refuse(question, "draining",
-		    "the agent is stopping; nothing is reloaded any more", NULL);
-		return;
-	}
-	mistakes = json_array();
-	if (reload(agent, &(struct reload_asker){ add_mistake, mistakes }))
-		admin_answer(
-		    question, json_pack("{s:s}", "message", "the new configuration is in force"));
+	if (agent->stage == AGENT_SERVING)
+		admin_reload(question, reload_asked, agent);
 	else
-		admin_refuse(question, "reload-refused", "the old configuration stays in force",
-		    json_pack("{s:O}", "mistakes", mistakes));
-	json_decref(mistakes);
+		admin_reload_refuse(question, "agent");
 }
 
 static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "base/admin.h"
+#include "base/admin_reload.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -256,36 +257,28 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	    question, &relay->shared, relay->since_s, relay->is_draining ? "draining" : "running");
 }
 
-static void
-add_mistake(void *mistakes, const char *sentence)
+static bool
+reload_asked(void *arg, const struct reload_asker *asker)
 {
-	json_array_append_new(mistakes, admin_text(sentence));
+	struct relay *relay = arg;
+	bool is_fine;
+
+	relay->reload.asker = asker;
+	is_fine = reload(relay);
+	relay->reload.asker = NULL;
+	return is_fine;
 }
 
 static void
 on_reload(void *arg, struct admin_question *question, const json_t *document)
 {
 	struct relay *relay = arg;
-	json_t *mistakes = json_array();
-	bool is_fine;
 
 	(void)document;
-	if (relay->is_draining) {
-		json_decref(mistakes);
-		admin_refuse(question, "draining",
-		    "the relay is stopping; nothing is reloaded any more", NULL);
-		return;
-	}
-	relay->reload.asker = &(struct reload_asker){ add_mistake, mistakes };
-	is_fine = reload(relay);
-	relay->reload.asker = NULL;
-	if (is_fine)
-		admin_answer(
-		    question, json_pack("{s:s}", "message", "the new configuration is in force"));
+	if (relay->is_draining)
+		admin_reload_refuse(question, "relay");
 	else
-		admin_refuse(question, "reload-refused", "the old configuration stays in force",
-		    json_pack("{s:O}", "mistakes", mistakes));
-	json_decref(mistakes);
+		admin_reload(question, reload_asked, relay);
 }
 
 static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
