@@ -2,7 +2,7 @@
 #ifndef AGENT_COMMAND_H
 #define AGENT_COMMAND_H
 
-/* Prints the sentence behind the program's and the command's name and returns `code`, of sysexits.h;
+/* Prints the sentence behind the program's and the command's name and returns `code`, one of sysexits(3);
  * with EX_USAGE it names the manual. */
 __attribute__((format(printf, 3, 4))) int command_fail(
     const char *command, int code, const char *format, ...);
