@@ -55,8 +55,9 @@ sed -n '/^\.Sh AUDIT EVENTS/,/^\.Sh SEE ALSO/p' "$page" | grep '^\.Sy' | grep -o
 diff "$scratch/audit.txt" "$scratch/told.txt" > "$scratch/wrong"
 nothing "the audit events of the sources are those of $page"
 # A field that nobody explains is read wrongly: is it milliseconds, and whose bytes are out?
+# Headers have macros for fields that go together; log.h has examples.
 perl -0777 -ne 'print "$1\n" while /\blog_(?:str|u64|i64|bool|hex|object)\(\s*"([a-z0-9_]+)"/g' \
-	{base,sni,pki,tunnel,relay,agent}/*.c | sort -u > "$scratch/fields.txt"
+	$(ls {base,sni,pki,tunnel,relay,agent}/*.[ch] | grep -vFx base/log.h) | sort -u > "$scratch/fields.txt"
 sed -n '/^\.Sh FIELDS OF LOG LINES/,/^\.Sh AUDIT/p' "$page" | sed -n 's/^\.It Va //p' |
 	sed 's/ , /\n/g' | sort > "$scratch/explained.txt"
 diff "$scratch/fields.txt" "$scratch/explained.txt" > "$scratch/wrong"
