@@ -43,7 +43,7 @@ struct agent_flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct endpoint_table *endpoint_table;
-	struct stalls *stalls; /* of the joined flows */
+	struct stalls *stalls;             /* of the joined flows */
 	struct shares *flows, *handshakes; /* shared by all workers; owned by the relays' numbers */
 	bool is_draining;
 };

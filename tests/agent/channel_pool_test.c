@@ -133,11 +133,11 @@ who_is_sent_away_after_parking_waits_longer_each_time(void **state)
 		}
 		now += 5;
 	}
-	assert_in_range(dials, 20, 4 * 120);	/* in ten minutes; every 5 ms without the pauses */
+	assert_in_range(dials, 20, 4 * 120); /* in ten minutes; every 5 ms without the pauses */
 	for (waited = now; channel_pool_refill(&pool, now) == 0; now += 100)
 		assert_true(now - waited <= BACKOFF_MOST_MS);
 	channel_pool_parked(&pool, now);
-	channel_pool_lost(&pool, now + 60000);	/* it stayed */
+	channel_pool_lost(&pool, now + 60000); /* it stayed */
 	assert_int_equal(pool.early_losses, 0);
 	assert_in_range(channel_pool_refill(&pool, now + 60000), 1, 4);
 	channel_pool_parked(&pool, now + 60000);
