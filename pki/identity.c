@@ -135,14 +135,17 @@ copy_numbers(struct identity *identity, const struct path *path)
 	}
 }
 
+/* A session keeps it for life, and two thirds of it are room for regions, which few have. */
 static bool
 copy_grant(struct identity *identity, const struct grant *grant)
 {
+	size_t bytes = offsetof(struct grant, regions);
 	if (!grant)
 		return true;
-	identity->grant = malloc(sizeof *identity->grant);
+	bytes += grant->region_count * sizeof grant->regions[0];
+	identity->grant = malloc(bytes);
 	if (identity->grant)
-		*identity->grant = *grant;
+		memcpy(identity->grant, grant, bytes);
 	return identity->grant != NULL;
 }
 
@@ -157,7 +160,8 @@ struct identity *
 identity_new(const struct path *path, enum role role, const struct grant *grant)
 {
 	const struct x509 *leaf = &path->links[0]->facts;
-	struct identity *identity = calloc(1, sizeof *identity);
+	struct identity *identity =
+	    calloc(1, sizeof *identity + path->count * sizeof identity->links[0]);
 	if (!identity)
 		return NULL;
 	atomic_init(&identity->refs, 1);

@@ -24,7 +24,7 @@ struct identity_link {
 struct identity {
 	atomic_uint refs;
 	enum role role;
-	struct grant *grant; /* agents only */
+	struct grant *grant; /* agents only; it has room for its own regions and not more */
 	char *subject, *issuer;
 	char serial[SERIAL_TEXT];
 	char fingerprint[IDENTITY_FINGERPRINT];
@@ -33,9 +33,9 @@ struct identity {
 	int64_t not_after;
 	char **sans;
 	size_t san_count;
-	size_t link_count;
-	struct identity_link links[PATH_LINKS]; /* leaf first, the anchor last */
 	uint8_t *octets;
+	size_t link_count;
+	struct identity_link links[]; /* leaf first, the anchor last */
 };
 
 /* Holds one reference; NULL when memory is short. */
