@@ -33,6 +33,28 @@ address_from(struct address *address, const struct sockaddr *from, socklen_t byt
 		unmap(address);
 }
 
+struct ip_address
+ip_address_of(const struct address *address)
+{
+	struct ip_address ip = { 0 };
+
+	if (address->bytes > 0 && address->bytes <= sizeof ip.as &&
+	    address->as.any.sa_family != AF_UNIX) {
+		memcpy(&ip.as, &address->as, address->bytes);
+		ip.bytes = address->bytes;
+	}
+	return ip;
+}
+
+struct address
+address_of_ip(const struct ip_address *ip)
+{
+	struct address address = { .bytes = ip->bytes };
+
+	memcpy(&address.as, &ip->as, ip->bytes);
+	return address;
+}
+
 static int
 family_of(const struct address *address)
 {

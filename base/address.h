@@ -22,6 +22,20 @@ struct address {
 	} as;
 };
 
+/* An address that is no path, in a quarter of the room: for what there are many of. */
+struct ip_address {
+	socklen_t bytes; /* 0: none */
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} as;
+};
+
+/* A path becomes "none". */
+struct ip_address ip_address_of(const struct address *);
+struct address address_of_ip(const struct ip_address *);
+
 enum { ADDRESS_TEXT = 128 };
 
 /* From the kernel; IPv4-mapped becomes IPv4. */

@@ -23,7 +23,7 @@
 
 struct loop;
 
-enum { LOOP_EVENT_BYTES = 160 };
+enum { LOOP_EVENT_BYTES = 128 };
 
 /* Storage for one libevent event; loop.c asserts that it is large enough. */
 struct loop_event {

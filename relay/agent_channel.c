@@ -27,7 +27,7 @@ struct agent_channel {
 	struct channel *channel;         /* NULL: given away, or lost */
 	struct shares_place *place;      /* while shaking */
 	struct session_ref *session_ref; /* held, from parking on */
-	struct address client;
+	struct ip_address client;
 	bool awaits_pong, is_gone;
 	bool is_counted; /* in shared->channel_count */
 	struct timer ping;
@@ -110,10 +110,11 @@ static const struct pool_entry_kind entry_kind = { give, drop };
 static void
 log_refused(const struct agent_channel *self, const char *code, const char *why)
 {
+	const struct address from = address_of_ip(&self->client);
 	char client[ADDRESS_TEXT];
 
-	log_limited(LOG_DEBUG, "channel-refused", &self->client, why, log_str("code", code),
-	    log_str("client", address_text(&self->client, client)),
+	log_limited(LOG_DEBUG, "channel-refused", &from, why, log_str("code", code),
+	    log_str("client", address_text(&from, client)),
 	    log_agent(self->session_ref ? session_ref_identity(self->session_ref) : NULL));
 }
 
@@ -211,11 +212,12 @@ on_evicted(void *arg)
 static bool
 shake(struct agent_channel *self, struct conn *conn)
 {
+	const struct address from = address_of_ip(&self->client);
 	struct worker_context *worker = self->worker;
-	struct shares_entrant entrant = { worker->loop, &conn->client, 0, on_evicted, self };
+	struct shares_entrant entrant = { worker->loop, &from, 0, on_evicted, self };
 	enum shares_verdict verdict;
 	struct stream *stream = stream_socket(conn->fd);
-	struct heavy_party party = heavy_party_of(NULL, &conn->client);
+	struct heavy_party party = heavy_party_of(NULL, &from);
 	struct tls *tls;
 
 	conn->fd = -1;

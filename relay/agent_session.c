@@ -176,7 +176,7 @@ shake(struct agent_session *self, struct conn *conn)
 	struct worker_context *worker = self->worker;
 	struct tls_hooks hooks = { .judge = agent_session_judge_chain, .arg = self };
 	struct stream *stream = stream_socket(conn->fd);
-	struct heavy_party party = heavy_party_of(NULL, &conn->client);
+	struct heavy_party party = heavy_party_of(NULL, &self->client);
 	struct tls_config *config;
 	struct tls *tls;
 
@@ -209,7 +209,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 		return;
 	}
 	self->worker = worker;
-	self->client = conn->client;
+	self->client = conn_client(conn);
 	LIST_INSERT_HEAD(&worker->sessions, self, link);
 	task_init(&self->reap, reap, self);
 	task_init(&self->send_need, agent_session_send_need, self);

@@ -1,29 +1,36 @@
-/* The buffer starts small and doubles: most hellos fit at once. */
+/* The buffer is as large as what has come: most hellos fit at once, and many connections wait with a part
+ * of one. */
 #include "relay/conn.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <threads.h>
 #include <unistd.h>
 #include "base/socket.h"
 
-enum { FIRST_BYTES = 2048 };
+enum { AT_ONCE = 16384, STEP = 32 };
+
+/* Where every read of a thread goes first: only what has come is kept, so that a connection that says
+ * little takes little. */
+static thread_local uint8_t scratch[AT_ONCE];
 
 static bool
-grow(struct conn *conn, size_t most)
+keep(struct conn *conn, size_t bytes)
 {
-	size_t capacity = conn->capacity ? 2 * conn->capacity : FIRST_BYTES;
+	size_t wanted = (conn->bytes + bytes + STEP - 1) / STEP * STEP;
 	uint8_t *wire;
 
-	if (conn->bytes < conn->capacity)
-		return true;
-	if (capacity > most)
-		capacity = most;
-	wire = realloc(conn->wire, capacity);
-	if (!wire)
-		return false;
-	conn->wire = wire;
-	conn->capacity = capacity;
+	if (wanted > conn->capacity) {
+		wire = realloc(conn->wire, wanted);
+		if (!wire)
+			return false;
+		conn->wire = wire;
+		conn->capacity = wanted;
+	}
+	memcpy(conn->wire + conn->bytes, scratch, bytes);
+	conn->bytes += bytes;
 	return true;
 }
 
@@ -31,26 +38,43 @@ enum conn_io
 conn_read(struct conn *conn, size_t most)
 {
 	ssize_t got;
+	size_t room = most > conn->bytes ? most - conn->bytes : 0;
 
-	if (conn->bytes >= most)
+	if (room == 0)
 		return CONN_FULL;
-	if (!grow(conn, most))
-		return CONN_MEMORY;
 	do
-		got = recv(conn->fd, conn->wire + conn->bytes, conn->capacity - conn->bytes, 0);
+		got = recv(conn->fd, scratch, room < AT_ONCE ? room : AT_ONCE, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return errno == EAGAIN ? CONN_WAIT : CONN_RESET;
-	conn->bytes += (size_t)got;
-	return got > 0 ? CONN_GOT : CONN_END;
+	if (got == 0)
+		return CONN_END;
+	return keep(conn, (size_t)got) ? CONN_GOT : CONN_MEMORY;
 }
 
-const struct address *
-conn_listener(struct conn *conn)
+struct address
+conn_client(const struct conn *conn)
 {
-	if (conn->listener.bytes == 0)
-		conn->listener = socket_local(conn->fd);
-	return &conn->listener;
+	return address_of_ip(&conn->client);
+}
+
+struct address
+conn_listener(const struct conn *conn)
+{
+	return conn->told ? *conn->told : socket_local(conn->fd);
+}
+
+bool
+conn_set_listener(struct conn *conn, const struct address *listener)
+{
+	struct address *told = malloc(sizeof *told);
+
+	if (!told)
+		return false;
+	*told = *listener;
+	free(conn->told);
+	conn->told = told;
+	return true;
 }
 
 void
@@ -68,4 +92,6 @@ conn_wipe(struct conn *conn)
 		close(conn->fd);
 	conn->fd = -1;
 	conn_forget_bytes(conn);
+	free(conn->told);
+	conn->told = NULL;
 }

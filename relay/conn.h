@@ -13,8 +13,9 @@
 #include "sni/clienthello.h"
 
 struct conn {
-	int fd;                          /* -1: none */
-	struct address client, listener; /* listener: bytes 0 until conn_listener() */
+	int fd; /* -1: none */
+	struct ip_address client;
+	struct address *told; /* owned: the listener of a PROXY header; NULL: the socket knows */
 	uint64_t accepted_us;
 	uint8_t *wire; /* all that was read, and not used up */
 	size_t bytes, capacity;
@@ -26,9 +27,12 @@ enum conn_io { CONN_GOT, CONN_WAIT, CONN_FULL, CONN_END, CONN_RESET, CONN_MEMORY
 
 /* One read into the growing buffer, which holds `most` bytes at most. */
 enum conn_io conn_read(struct conn *, size_t most);
+struct address conn_client(const struct conn *);
 /* Where the client thinks it has connected to. */
-const struct address *conn_listener(struct conn *);
-/* Frees the bytes. */
+struct address conn_listener(const struct conn *);
+/* As a PROXY header says; false when memory is short. */
+bool conn_set_listener(struct conn *, const struct address *);
+/* Frees the bytes; what is said of the client stays. */
 void conn_forget_bytes(struct conn *);
 /* Closes and frees. */
 void conn_wipe(struct conn *);

@@ -59,7 +59,7 @@ flow_move(struct flow *flow, enum flow_state to)
 	assert(may_move[flow->state] & 1u << to);
 	log_move("flow", log_hex("flow", flow->id, sizeof flow->id), flow_state_name[flow->state],
 	    flow_state_name[to]);
-	flow->state = to;
+	flow->state = (uint8_t)to;
 }
 
 static void
@@ -68,7 +68,28 @@ reap(void *arg)
 	struct flow *flow = arg;
 
 	rules_release(flow->rules);
+	free(flow->pattern);
 	free(flow);
+}
+
+/* Nothing of it is in the loop any more. */
+static void
+drop_way(struct flow *flow)
+{
+	struct flow_way *way = flow->way;
+
+	watch_wipe(&way->client);
+	timer_clear(&way->attempt);
+	timer_clear(&way->whole);
+	connector_free(way->connector);
+	route_cancel(way->looking);
+	pool_cancel(way->request);
+	channel_free(way->channel);
+	for (unsigned i = 0; i < way->tried_count; i++)
+		session_ref_release(way->tried[i]);
+	conn_wipe(&way->conn);
+	free(way);
+	flow->way = NULL;
 }
 
 /* Gives back all that it holds; in the loop only the reaping is left. */
@@ -80,23 +101,14 @@ dissolve(struct flow *flow)
 	flow_wait_leave(flow);
 	flow_move(flow, FLOW_OVER);
 	LIST_REMOVE(flow, link);
-	watch_wipe(&flow->client);
-	timer_clear(&flow->attempt);
-	timer_clear(&flow->whole);
-	if (flow->connector)
-		connector_free(flow->connector);
-	flow->connector = NULL;
 	pump_free(flow->pump);
 	flow->pump = NULL;
-	route_cancel(flow->looking);
-	flow->looking = NULL;
-	flow_agent_drop(flow);
-	for (unsigned i = 0; i < flow->tried_count; i++)
-		session_ref_release(flow->tried[i]);
+	if (flow->way)
+		drop_way(flow);
+	flow_agent_leave(flow);
 	route_static_release(flow->static_route);
 	name_flows_leave(worker->shared->name_flows, flow->name_place);
 	shares_leave(flow->place);
-	conn_wipe(&flow->conn);
 	loop_later(worker->loop, &flow->reap);
 }
 
@@ -117,6 +129,7 @@ take_conn(struct conn *from)
 
 	from->fd = -1;
 	from->wire = NULL;
+	from->told = NULL;
 	from->bytes = from->capacity = 0;
 	return conn;
 }
@@ -129,8 +142,8 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	struct conn conn;
 
 	flow_log_refused(flow, reason, refuse_alert(reason));
-	watch_wipe(&flow->client);
-	conn = take_conn(&flow->conn);
+	watch_wipe(&flow->way->client);
+	conn = take_conn(&flow->way->conn);
 	dissolve(flow);
 	rule = &worker->rules->settings.rules[reason];
 	if (!refuse_conn(&worker->lingers, &conn, rule, refuse_alert(reason)))
@@ -147,19 +160,19 @@ on_client(void *arg, unsigned ready)
 	struct flow *flow = arg;
 
 	(void)ready;
-	switch (conn_read(&flow->conn, flow->conn.hello.wire_bytes + MORE_BYTES)) {
+	switch (conn_read(&flow->way->conn, flow->way->conn.hello.wire_bytes + MORE_BYTES)) {
 	case CONN_GOT:
 	case CONN_WAIT:
 		return;
 	case CONN_FULL:
 	case CONN_END:
-		watch_want(&flow->client, WATCH_NOTHING);
+		watch_want(&flow->way->client, WATCH_NOTHING);
 		return;
 	case CONN_RESET:
 		end(flow, "client-gone");
 		return;
 	case CONN_MEMORY:
-		snprintf(flow->trouble, sizeof flow->trouble, "memory is short");
+		snprintf(flow->way->trouble, sizeof flow->way->trouble, "memory is short");
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;
 	}
@@ -170,8 +183,8 @@ on_whole(void *arg)
 {
 	struct flow *flow = arg;
 
-	if (flow->looking)
-		snprintf(flow->trouble, sizeof flow->trouble,
+	if (flow->way->looking)
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
 		    "the registry did not say who has this name");
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
@@ -186,7 +199,7 @@ refusal_of(const struct flow *flow, enum route_reason reason)
 		return flow->attempts > 0 ? REFUSE_NO_AGENT : REFUSE_UNKNOWN_NAME;
 	case ROUTE_NOBODY:
 	case ROUTE_IN_VAIN:
-		return flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT;
+		return flow->way->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT;
 	case ROUTE_LIMIT:
 		break;
 	}
@@ -196,7 +209,7 @@ refusal_of(const struct flow *flow, enum route_reason reason)
 static void
 refuse_hop(struct flow *flow, const struct registry_relay *relay)
 {
-	snprintf(flow->trouble, sizeof flow->trouble,
+	snprintf(flow->way->trouble, sizeof flow->way->trouble,
 	    "the relay '%.64s' has the agent, and this one passes nothing on to other relays",
 	    relay->name);
 	flow_refuse(flow, REFUSE_NO_AGENT);
@@ -209,14 +222,14 @@ is_name_within_limits(struct flow *flow)
 	struct shared *shared = flow->worker->shared;
 	const char *trouble;
 
-	if (flow->name_place || flow->route[0] == '\0')
+	if (flow->name_place || flow->way->route[0] == '\0')
 		return true;
-	trouble = arrival_of_name(shared->rates, flow->route);
+	trouble = arrival_of_name(shared->rates, flow->way->route);
 	if (!trouble)
-		flow->name_place = name_flows_enter(shared->name_flows, flow->route,
+		flow->name_place = name_flows_enter(shared->name_flows, flow->way->route,
 		    flow->worker->rules->settings.limits.flows_per_name, &trouble);
 	if (!flow->name_place)
-		snprintf(flow->trouble, sizeof flow->trouble, "%s", trouble);
+		snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", trouble);
 	return flow->name_place;
 }
 
@@ -232,7 +245,7 @@ give_back(const struct route_answer *answer)
 static void
 on_route(struct flow *flow, const struct route_answer *answer)
 {
-	memcpy(flow->route, answer->pattern, sizeof flow->route);
+	memcpy(flow->way->route, answer->pattern, sizeof flow->way->route);
 	if (!is_name_within_limits(flow)) {
 		give_back(answer);
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
@@ -261,19 +274,19 @@ on_late_route(void *arg, const struct route_answer *answer)
 {
 	struct flow *flow = arg;
 
-	flow->looking = NULL;
+	flow->way->looking = NULL;
 	on_route(flow, answer);
 }
 
 static size_t
 offered_alpn(const struct flow *flow, uint8_t alpn[ROUTE_ALPN_MOST])
 {
-	const struct clienthello *hello = &flow->conn.hello;
+	const struct clienthello *hello = &flow->way->conn.hello;
 	size_t bytes;
 
 	if (hello->verdict != CLIENTHELLO_COMPLETE || !hello->has_alpn)
 		return 0;
-	bytes = clienthello_copy(&hello->alpn, flow->conn.wire, alpn, ROUTE_ALPN_MOST);
+	bytes = clienthello_copy(&hello->alpn, flow->way->conn.wire, alpn, ROUTE_ALPN_MOST);
 	return bytes < ROUTE_ALPN_MOST ? bytes : ROUTE_ALPN_MOST;
 }
 
@@ -284,25 +297,25 @@ look_up(struct flow *flow, const char *name)
 	struct route_question question = { .name = name,
 		.alpn = alpn,
 		.alpn_bytes = offered_alpn(flow, alpn),
-		.tried_count = flow->tried_count,
-		.only_static = flow->conn.is_second_choice,
+		.tried_count = flow->way->tried_count,
+		.only_static = flow->way->conn.is_second_choice,
 		.loop = flow->worker->loop };
 	struct route_answer answer;
 
-	for (unsigned i = 0; i < flow->tried_count; i++) {
-		question.tried[i] = flow->tried[i];
-		question.excluded[i] = flow->excluded[i];
+	for (unsigned i = 0; i < flow->way->tried_count; i++) {
+		question.tried[i] = flow->way->tried[i];
+		question.excluded[i] = flow->way->excluded[i];
 	}
-	flow->arrivals = route_arrivals(flow->worker->shared->routes);
+	flow->way->arrivals = route_arrivals(flow->worker->shared->routes);
 	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
-		&flow->looking) != ROUTE_LATER)
+		&flow->way->looking) != ROUTE_LATER)
 		on_route(flow, &answer);
 }
 
 void
 flow_look_up(struct flow *flow)
 {
-	look_up(flow, flow->conn.hello.server_name);
+	look_up(flow, flow->way->conn.hello.server_name);
 }
 
 /* ---- joined ---- */
@@ -330,7 +343,7 @@ on_over(void *arg, enum pump_end how)
 static struct stream *
 client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t from)
 {
-	struct conn *conn = &flow->conn;
+	struct conn *conn = &flow->way->conn;
 	struct stream *stream = stream_socket(conn->fd);
 
 	conn->fd = -1;
@@ -360,15 +373,26 @@ patience_of(const struct flow *flow)
 		.stalls = &flow->worker->stalls };
 }
 
+/* A static route has its own. */
+static void
+keep_pattern(struct flow *flow)
+{
+	if (flow->static_route)
+		return;
+	flow->pattern = strdup(flow->way->route);
+	if (!flow->pattern)
+		memory_short("the route of a flow, in its last line");
+}
+
 void
 flow_join(struct flow *flow, struct stream *far, const void *front, size_t front_bytes, size_t from)
 {
 	struct pump_settings settings = patience_of(flow);
 	struct stream *near;
 
-	watch_wipe(&flow->client);
-	timer_clear(&flow->attempt);
-	timer_clear(&flow->whole);
+	watch_wipe(&flow->way->client);
+	timer_clear(&flow->way->attempt);
+	timer_clear(&flow->way->whole);
 	near = far ? client_stream(flow, front, front_bytes, from) : NULL;
 	if (near)
 		flow->pump = pump_new(flow->worker->loop, near, far, &settings, on_over, flow);
@@ -379,6 +403,8 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 		return;
 	}
 	flow->ready_us = clock_us();
+	keep_pattern(flow);
+	drop_way(flow);
 	flow_move(flow, FLOW_JOINED);
 }
 
@@ -409,7 +435,7 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 	flow->reason = verify_code_word(verdict.code);
 	log_audit(LOG_WARNING, "flow-cut", verdict.sentence,
 	    log_hex("flow", flow->id, sizeof flow->id), log_agent(agent_of(flow)),
-	    log_str("server_name", flow->conn.hello.server_name), log_str("reason", flow->reason));
+	    log_str("server_name", flow_server_name(flow)), log_str("reason", flow->reason));
 	pump_stop(flow->pump);
 }
 
@@ -430,8 +456,8 @@ flow_cut_all(struct worker_context *worker, const char *reason)
 	struct flow *flow;
 
 	while ((flow = LIST_FIRST(&worker->flows))) {
-		if (flow->conn.fd >= 0)
-			socket_reset_on_close(flow->conn.fd);
+		if (flow->way && flow->way->conn.fd >= 0)
+			socket_reset_on_close(flow->way->conn.fd);
 		end(flow, reason);
 	}
 }
@@ -447,7 +473,7 @@ on_displaced(void *arg)
 		pump_stop(flow->pump);
 		return;
 	}
-	snprintf(flow->trouble, sizeof flow->trouble, "%s", displaced_sentence);
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", displaced_sentence);
 	flow_refuse(flow, REFUSE_OVER_LIMIT);
 }
 
@@ -461,22 +487,52 @@ is_within_limits(struct flow *flow)
 		[SHARES_MEMORY] = "memory is short",
 	};
 	struct worker_context *worker = flow->worker;
-	struct shares_entrant entrant = { worker->loop, &flow->conn.client, 0, on_displaced, flow };
-	const char *trouble = arrival_of_flow(worker->shared->rates, &flow->conn.client);
+	const struct address from = flow_client(flow);
+	struct shares_entrant entrant = { worker->loop, &from, 0, on_displaced, flow };
+	const char *trouble = arrival_of_flow(worker->shared->rates, &from);
 	enum shares_verdict verdict;
 
 	if (!trouble) {
 		flow->place = shares_enter(worker->shared->flows, &entrant, &verdict);
 		trouble = troubles[verdict];
 	}
-	snprintf(flow->trouble, sizeof flow->trouble, "%s", trouble);
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", trouble);
 	return flow->place;
+}
+
+struct address
+flow_client(const struct flow *flow)
+{
+	return address_of_ip(&flow->client);
+}
+
+/* With the facts of its connection that are asked for to its end. */
+static struct flow *
+new_flow(const struct conn *conn)
+{
+	size_t name_bytes = strlen(conn->hello.server_name) + 1;
+	struct flow *flow = calloc(1, sizeof *flow + name_bytes + JA4_SIZE);
+	struct flow_way *way = calloc(1, sizeof *way);
+
+	if (!flow || !way) {
+		free(flow);
+		free(way);
+		return NULL;
+	}
+	flow->way = way;
+	flow->client = conn->client;
+	flow->accepted_us = conn->accepted_us;
+	flow->hello_bytes = conn->hello.wire_bytes;
+	memcpy(flow->names, conn->hello.server_name, name_bytes);
+	if (conn->hello.verdict == CLIENTHELLO_COMPLETE)
+		ja4_compute(flow->names + name_bytes, &conn->hello, conn->wire);
+	return flow;
 }
 
 void
 flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 {
-	struct flow *flow = calloc(1, sizeof *flow);
+	struct flow *flow = new_flow(conn);
 
 	if (!flow) {
 		memory_short("a flow");
@@ -485,20 +541,18 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 	}
 	flow->worker = worker;
 	flow->rules = rules_hold(worker->rules);
-	flow->conn = take_conn(conn);
+	flow->way->conn = take_conn(conn);
 	flow_id_make(&worker->shared->flow_ids, flow->id);
 	LIST_INSERT_HEAD(&worker->flows, flow, link);
 	task_init(&flow->reap, reap, flow);
-	timer_init(&flow->whole, worker->loop, on_whole, flow);
-	watch_init(&flow->client, worker->loop, flow->conn.fd, on_client, flow);
-	if (flow->conn.hello.verdict == CLIENTHELLO_COMPLETE)
-		ja4_compute(flow->ja4, &flow->conn.hello, flow->conn.wire);
+	timer_init(&flow->way->whole, worker->loop, on_whole, flow);
+	watch_init(&flow->way->client, worker->loop, flow->way->conn.fd, on_client, flow);
 	if (!is_within_limits(flow)) {
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;
 	}
-	timer_set(&flow->whole, WHOLE_MS);
-	watch_want(&flow->client, WATCH_READ);
+	timer_set(&flow->way->whole, WHOLE_MS);
+	watch_want(&flow->way->client, WATCH_READ);
 	look_up(flow, name);
 }
 
@@ -511,15 +565,18 @@ on_connected(void *arg, int fd, const char *error)
 	int version = route_static_config(flow->static_route)->proxy_version;
 	uint8_t header[PROXY_MOST];
 
-	flow->connector = NULL;
+	flow->way->connector = NULL;
 	if (fd < 0) {
-		snprintf(flow->trouble, sizeof flow->trouble, "%s", error);
+		snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", error);
 		flow_refuse(flow, REFUSE_NO_AGENT);
 		return;
 	}
-	if (version > 0)
-		flow->proxy_bytes = proxy_encode(
-		    header, version, &flow->conn.client, conn_listener(&flow->conn), NULL);
+	if (version > 0) {
+		const struct address listener = conn_listener(&flow->way->conn);
+		const struct address from = flow_client(flow);
+
+		flow->proxy_bytes = (uint32_t)proxy_encode(header, version, &from, &listener, NULL);
+	}
 	flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
 }
 
@@ -528,9 +585,9 @@ flow_static_begin(struct flow *flow, const struct route_answer *answer)
 {
 	flow_move(flow, FLOW_CONNECTING);
 	flow->static_route = answer->static_route;
-	flow->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
+	flow->way->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
 	    route_static_config(flow->static_route)->target, CONNECT_MS, on_connected, flow);
-	if (!flow->connector)
+	if (!flow->way->connector)
 		on_connected(flow, -1, "memory is short");
 }
 
@@ -540,7 +597,22 @@ enum { ID_TEXT = 2 * FLOW_ID_BYTES + 1 };
 static const char *
 or_none(const char *text)
 {
-	return text[0] != '\0' ? text : NULL;
+	return text && text[0] != '\0' ? text : NULL;
+}
+
+static const char *
+ja4_of(const struct flow *flow)
+{
+	return flow->names + strlen(flow->names) + 1;
+}
+
+static const char *
+route_of(const struct flow *flow)
+{
+	if (flow->way)
+		return flow->way->route;
+	return flow->static_route ? route_static_config(flow->static_route)->pattern
+				  : flow->pattern;
 }
 
 static const char *
@@ -555,21 +627,22 @@ static uint64_t
 bytes_in(const struct flow *flow)
 {
 	if (!flow->pump)
-		return flow->conn.bytes;
+		return flow->way ? flow->way->conn.bytes : 0;
 	return pump_bytes_from_a(flow->pump) - flow->proxy_bytes +
-	    (!flow->static_route ? flow->conn.hello.wire_bytes : 0);
+	    (!flow->static_route ? flow->hello_bytes : 0);
 }
 
 void
 flow_log_closed(const struct flow *flow, const char *reason)
 {
+	const struct address from = flow_client(flow);
 	char id[ID_TEXT], client[ADDRESS_TEXT];
-	uint64_t now = clock_us(), begun = flow->conn.accepted_us;
+	uint64_t now = clock_us(), begun = flow->accepted_us;
 	const struct log_field fields[] = {
 		log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-		log_str("client", address_text(&flow->conn.client, client)),
-		log_str("server_name", flow->conn.hello.server_name),
-		log_str("route", or_none(flow->route)),
+		log_str("client", address_text(&from, client)),
+		log_str("server_name", flow_server_name(flow)),
+		log_str("route", or_none(route_of(flow))),
 		log_agent(agent_of(flow)),
 		log_str("upstream", upstream_of(flow)),
 		log_u64("bytes_in", bytes_in(flow)),
@@ -579,13 +652,12 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		    flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
 		log_u64("attempts", flow->attempts),
 		log_str("reason", reason),
-		log_str("ja4", or_none(flow->ja4)),
+		log_str("ja4", or_none(ja4_of(flow))),
 		{ 0 },
 	};
 
 	if (reason == displaced)
-		log_write_limited(
-		    LOG_INFO, "flow-closed", &flow->conn.client, displaced_sentence, fields);
+		log_write_limited(LOG_INFO, "flow-closed", &from, displaced_sentence, fields);
 	else
 		log_write(LOG_INFO, "flow-closed", NULL, fields);
 }
@@ -615,26 +687,28 @@ cure_of(enum refusal reason)
 void
 flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 {
+	const struct address from = flow_client(flow);
 	char id[ID_TEXT], client[ADDRESS_TEXT];
 
-	log_limited(LOG_INFO, "flow-refused", &flow->conn.client, cure_of(reason),
+	log_limited(LOG_INFO, "flow-refused", &from, cure_of(reason),
 	    log_str("code", refuse_word(reason)),
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-	    log_str("client", address_text(&flow->conn.client, client)),
-	    log_str("server_name", flow->conn.hello.server_name),
-	    log_str("route", or_none(flow->route)), log_agent(agent_of(flow)),
-	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->trouble)),
+	    log_str("client", address_text(&from, client)),
+	    log_str("server_name", flow_server_name(flow)),
+	    log_str("route", or_none(route_of(flow))), log_agent(agent_of(flow)),
+	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->way->trouble)),
 	    log_str("reason", flow->reason), log_u64("attempts", flow->attempts),
-	    log_u64("duration_ms", (clock_us() - flow->conn.accepted_us) / 1000),
-	    log_u64("alert", alert), log_str("ja4", or_none(flow->ja4)));
+	    log_u64("duration_ms", (clock_us() - flow->accepted_us) / 1000),
+	    log_u64("alert", alert), log_str("ja4", or_none(ja4_of(flow))));
 }
 
 void
 flow_log_retry(const struct flow *flow, const char *why)
 {
+	const struct address from = flow_client(flow);
 	char id[ID_TEXT];
 
-	log_limited(LOG_INFO, "flow-attempt-failed", &flow->conn.client, why,
+	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)), log_agent(agent_of(flow)),
 	    log_str("state", flow_state_name[flow->state]), log_u64("attempt", flow->attempts));
 }

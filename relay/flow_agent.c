@@ -21,13 +21,8 @@
 enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3 };
 
 void
-flow_agent_drop(struct flow *flow)
+flow_agent_leave(struct flow *flow)
 {
-	timer_clear(&flow->attempt);
-	pool_cancel(flow->request);
-	flow->request = NULL;
-	channel_free(flow->channel);
-	flow->channel = NULL;
 	if (!flow->session_ref)
 		return;
 	session_ref_leave_flow(flow->session_ref);
@@ -35,24 +30,36 @@ flow_agent_drop(struct flow *flow)
 	flow->session_ref = NULL;
 }
 
+/* Lets go of whatever the attempt at hand has; the session stays in `tried`. */
+static void
+drop(struct flow *flow)
+{
+	timer_clear(&flow->way->attempt);
+	pool_cancel(flow->way->request);
+	flow->way->request = NULL;
+	channel_free(flow->way->channel);
+	flow->way->channel = NULL;
+	flow_agent_leave(flow);
+}
+
 /* Remembers the session that was tried; takes the reference. False when there have been too
  * many. */
 static bool
 note_tried(struct flow *flow, struct session_ref *ref, bool excluded)
 {
-	for (unsigned i = 0; i < flow->tried_count; i++) {
-		if (flow->tried[i] != ref)
+	for (unsigned i = 0; i < flow->way->tried_count; i++) {
+		if (flow->way->tried[i] != ref)
 			continue;
-		flow->excluded[i] |= excluded;
+		flow->way->excluded[i] |= excluded;
 		session_ref_release(ref);
 		return true;
 	}
-	if (flow->tried_count == ROUTE_TRIED_MOST) {
+	if (flow->way->tried_count == ROUTE_TRIED_MOST) {
 		session_ref_release(ref);
 		return false;
 	}
-	flow->tried[flow->tried_count] = ref;
-	flow->excluded[flow->tried_count++] = excluded;
+	flow->way->tried[flow->way->tried_count] = ref;
+	flow->way->excluded[flow->way->tried_count++] = excluded;
 	return true;
 }
 
@@ -63,10 +70,10 @@ retry(struct flow *flow, const char *why, bool excluded)
 	    flow->attempts < ATTEMPTS_MOST;
 
 	flow_log_retry(flow, why);
-	snprintf(flow->trouble, sizeof flow->trouble, "%.500s", why);
-	flow_agent_drop(flow);
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
+	drop(flow);
 	if (!may) {
-		flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+		flow_refuse(flow, flow->way->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
 		return;
 	}
 	flow_move(flow, FLOW_LOOKING);
@@ -77,12 +84,12 @@ retry(struct flow *flow, const char *why, bool excluded)
 static void
 lost(struct flow *flow, const char *why, bool excluded)
 {
-	if (!flow->conn.hello.early_data) {
+	if (!flow->way->conn.hello.early_data) {
 		retry(flow, why, excluded);
 		return;
 	}
 	flow_log_retry(flow, "the hello offers early data, which must not be sent twice");
-	snprintf(flow->trouble, sizeof flow->trouble, "%.500s", why);
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
@@ -98,11 +105,11 @@ flow_agent_give_up(struct flow *flow, const char *why)
 static void
 on_ready(struct flow *flow)
 {
-	struct stream *far = channel_release(flow->channel);
+	struct stream *far = channel_release(flow->way->channel);
 
-	channel_free(flow->channel);
-	flow->channel = NULL;
-	flow_join(flow, far, NULL, 0, flow->conn.hello.wire_bytes);
+	channel_free(flow->way->channel);
+	flow->way->channel = NULL;
+	flow_join(flow, far, NULL, 0, flow->way->conn.hello.wire_bytes);
 }
 
 static void
@@ -110,9 +117,9 @@ on_fail(struct flow *flow)
 {
 	char why[SENTENCE_TEXT];
 
-	flow->at_limit = channel_fail_code(flow->channel) == CODE_FLOW_LIMIT;
-	snprintf(why, sizeof why, "%s: %.450s", code_word(channel_fail_code(flow->channel)),
-	    channel_error(flow->channel));
+	flow->way->at_limit = channel_fail_code(flow->way->channel) == CODE_FLOW_LIMIT;
+	snprintf(why, sizeof why, "%s: %.450s", code_word(channel_fail_code(flow->way->channel)),
+	    channel_error(flow->way->channel));
 	retry(flow, why, true);
 }
 
@@ -141,11 +148,11 @@ on_channel(void *arg, enum channel_event event)
 static void
 fill_open(struct flow *flow, struct frame_open *open)
 {
-	struct conn *conn = &flow->conn;
+	struct conn *conn = &flow->way->conn;
 
-	*open = (struct frame_open){ .endpoint = flow->endpoint,
-		.client = conn->client,
-		.listener = *conn_listener(conn),
+	*open = (struct frame_open){ .endpoint = flow->way->endpoint,
+		.client = conn_client(conn),
+		.listener = conn_listener(conn),
 		.carrier = CARRIER_SEALED,
 		.hello_bytes = conn->hello.wire_bytes };
 	memcpy(open->flow_id, flow->id, sizeof open->flow_id);
@@ -158,16 +165,16 @@ on_answer(void *arg, struct channel *channel)
 	struct flow *flow = arg;
 	struct frame_open open;
 
-	flow->request = NULL;
+	flow->way->request = NULL;
 	if (!channel) {
 		retry(flow, "the agent's session is gone", true);
 		return;
 	}
-	flow->channel = channel;
+	flow->way->channel = channel;
 	channel_attach(channel, flow->worker->loop, on_channel, flow);
 	fill_open(flow, &open);
 	flow_move(flow, FLOW_OPENING);
-	if (!channel_open(channel, &open, flow->conn.wire))
+	if (!channel_open(channel, &open, flow->way->conn.wire))
 		retry(flow, "the channel was lost before it was used", false);
 }
 
@@ -178,7 +185,7 @@ on_attempt(void *arg)
 
 	if (flow->state == FLOW_OPENING)
 		lost(flow,
-		    channel_is_worked_on(flow->channel)
+		    channel_is_worked_on(flow->way->channel)
 			? "the agent is working on it but did not answer in time"
 			: "the agent did not answer in time",
 		    false);
@@ -198,7 +205,7 @@ is_trusted(struct flow *flow, const struct session_ref *ref)
 	    identity_judge_again(session_ref_identity(ref), trust, clock_wall_s(), &verdict);
 
 	if (!trusted)
-		snprintf(flow->trouble, sizeof flow->trouble,
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
 		    "the certificate of '%.64s' of %.200s is refused: %s", session_ref_agent(ref),
 		    identity_issuer(session_ref_identity(ref)), verify_code_word(verdict.code));
 	if (trust)
@@ -216,38 +223,38 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 	if (!is_trusted(flow, answer->session_ref))
 		return false;
 	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
-		snprintf(flow->trouble, sizeof flow->trouble,
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
 		    "the endpoint of '%.64s' of %.200s allows no carrier that this relay has",
 		    session_ref_agent(ref), identity_issuer(session_ref_identity(ref)));
 		return false;
 	}
 	if (session_ref_enter_flow(answer->session_ref, why))
 		return true;
-	flow->at_limit = true;
-	snprintf(flow->trouble, sizeof flow->trouble, "%s", why);
+	flow->way->at_limit = true;
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", why);
 	return false;
 }
 
 static void
 take_channel(struct flow *flow)
 {
+	const struct address from = flow_client(flow);
 	struct pool_asker asker = { .loop = flow->worker->loop,
-		.client = &flow->conn.client,
+		.client = &from,
 		.on_answer = on_answer,
 		.discard = channel_free,
 		.arg = flow };
-
 	enum pool_refusal why;
 
-	flow->request = pool_take(session_ref_pool(flow->session_ref), &asker, &why);
-	if (flow->request)
+	flow->way->request = pool_take(session_ref_pool(flow->session_ref), &asker, &why);
+	if (flow->way->request)
 		return;
 	if (why == POOL_REFUSED_WAITING) {
-		flow->at_limit = true;
+		flow->way->at_limit = true;
 		retry(flow, "too many flows from this client's network wait for a channel", true);
 		return;
 	}
-	snprintf(flow->trouble, sizeof flow->trouble, "memory is short");
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "memory is short");
 	flow_refuse(flow, REFUSE_OVER_LIMIT);
 }
 
@@ -258,14 +265,15 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 		if (note_tried(flow, answer->session_ref, true))
 			flow_look_up(flow);
 		else
-			flow_refuse(flow, flow->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+			flow_refuse(
+			    flow, flow->way->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
 		return;
 	}
 	flow->session_ref = answer->session_ref;
-	flow->endpoint = answer->endpoint;
+	flow->way->endpoint = answer->endpoint;
 	flow->attempts++;
 	flow_move(flow, FLOW_TAKING);
-	timer_init(&flow->attempt, flow->worker->loop, on_attempt, flow);
-	timer_set(&flow->attempt, ATTEMPT_MS);
+	timer_init(&flow->way->attempt, flow->worker->loop, on_attempt, flow);
+	timer_set(&flow->way->attempt, ATTEMPT_MS);
 	take_channel(flow);
 }

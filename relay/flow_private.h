@@ -26,46 +26,59 @@ enum flow_state {
 	FLOW_STATES
 };
 
-struct flow {
-	LIST_ENTRY(flow) link;
-	struct worker_context *worker;
-	struct rules *rules; /* held: those it began under */
-	enum flow_state state;
+/* What a flow needs only until it is joined; then it goes, since joined flows are many and last. */
+struct flow_way {
 	struct conn conn;
-	uint8_t id[FLOW_ID_BYTES];
-	char route[NAME_SIZE];               /* the pattern, "" before the look-up */
-	struct shares_place *place;          /* in limits.flows; NULL: refused by it */
-	struct name_flows_place *name_place; /* counted there, from the first look-up on */
-
-	struct route_static *static_route; /* held */
-	struct connector *connector;
-	size_t proxy_bytes; /* of our header in front of the client's bytes */
-
-	struct session_ref *session_ref; /* held, a flow counted in it */
+	char route[NAME_SIZE];       /* the pattern, "" before the look-up */
+	struct connector *connector; /* to a static upstream */
 	uint32_t endpoint;
 	struct pool_request *request;
 	struct channel *channel;
 	struct session_ref *tried[ROUTE_TRIED_MOST]; /* held */
 	bool excluded[ROUTE_TRIED_MOST];
-	unsigned tried_count, attempts;
+	unsigned tried_count;
 	bool at_limit;                 /* some agent could not for its limit */
 	struct route_request *looking; /* the registry will answer */
 	uint64_t arrivals;             /* route_arrivals() before the last look-up */
 	TAILQ_ENTRY(flow) waiting;     /* flow_wait.c */
 	uint64_t wait_until_ms;        /* 0: it has not waited yet */
 	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
-
-	struct pump *pump;
-	struct shares_place *stalled;        /* while it stands still: flow_stall.c */
-	uint64_t stalled_bytes, stalled_own; /* of these in our buffers */
 	struct watch client;
 	struct timer attempt, whole;
-	uint64_t ready_us;  /* when joined */
-	const char *reason; /* why it was ended by us */
-	char ja4[JA4_SIZE];
-	struct task reap;
 };
 
+struct flow {
+	LIST_ENTRY(flow) link;
+	struct worker_context *worker;
+	struct rules *rules;  /* held: those it began under */
+	struct flow_way *way; /* NULL: joined, or over */
+	struct pump *pump;    /* joined */
+	uint8_t state;        /* enum flow_state */
+	uint8_t attempts;
+	uint32_t hello_bytes; /* on the wire */
+	uint32_t proxy_bytes; /* of our header in front of the client's bytes */
+	struct ip_address client;
+	uint64_t accepted_us, ready_us;      /* ready: when joined, 0 before */
+	struct shares_place *place;          /* in limits.flows; NULL: refused by it */
+	struct name_flows_place *name_place; /* counted there, from the first look-up on */
+	struct route_static *static_route;   /* held */
+	struct session_ref *session_ref;     /* held, a flow counted in it */
+	char *pattern;                /* of the route, unless that is static; NULL: none yet */
+	struct shares_place *stalled; /* while it stands still: flow_stall.c */
+	uint64_t stalled_bytes, stalled_own; /* of these in our buffers */
+	const char *reason;                  /* why it was ended by us */
+	struct task reap;
+	uint8_t id[FLOW_ID_BYTES];
+	char names[]; /* the server name, and behind its end mark the JA4 */
+};
+
+static inline const char *
+flow_server_name(const struct flow *flow)
+{
+	return flow->names;
+}
+
+struct address flow_client(const struct flow *);
 extern const char *const flow_state_name[FLOW_STATES];
 void flow_log_closed(const struct flow *, const char *reason);
 void flow_log_refused(const struct flow *, enum refusal, uint8_t alert);
@@ -73,8 +86,8 @@ void flow_log_retry(const struct flow *, const char *why);
 
 /* flow_agent.c: the way over an agent. */
 void flow_agent_begin(struct flow *, const struct route_answer *);
-/* Lets go of whatever the attempt at hand has; the session stays in `tried`. */
-void flow_agent_drop(struct flow *);
+/* Lets go of the session that the flow is counted in. */
+void flow_agent_leave(struct flow *);
 /* Gives this agent up and tries the next one, if that is safe. */
 void flow_agent_give_up(struct flow *, const char *why);
 /* flow.c: the other way, to a static upstream. Takes over the answer's route. */

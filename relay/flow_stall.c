@@ -23,11 +23,12 @@ on_evict(void *arg)
 {
 	struct flow *flow = arg;
 	uint64_t waited_ms = pump_stalled_ms(flow->pump), bytes = flow->stalled_bytes;
+	const struct address from = flow_client(flow);
 
 	forget(flow);
 	if (waited_ms < STALLS_LOOK_MS)
 		return; /* it enters again, behind the others, should it stop moving */
-	log_limited(LOG_WARNING, "memory-pressure", &flow->conn.client,
+	log_limited(LOG_WARNING, "memory-pressure", &from,
 	    "three quarters of limits.memory are used: of the clients with most flows that take "
 	    "nothing, the one that has waited longest is reset",
 	    log_hex("flow", flow->id, sizeof flow->id), log_u64("bytes", bytes),
@@ -39,10 +40,10 @@ on_evict(void *arg)
 static bool
 enter(struct flow *flow)
 {
-	const struct shares_entrant entrant = { .loop = flow->worker->loop,
-		.client = &flow->conn.client,
-		.on_evict = on_evict,
-		.arg = flow };
+	const struct address from = flow_client(flow);
+	const struct shares_entrant entrant = {
+		.loop = flow->worker->loop, .client = &from, .on_evict = on_evict, .arg = flow
+	};
 	enum shares_verdict verdict;
 
 	flow->stalled = shares_enter(flow->worker->shared->stalled, &entrant, &verdict);

@@ -18,8 +18,8 @@ flow_wait_leave(struct flow *flow)
 
 	if (flow->state != FLOW_WAITING)
 		return;
-	TAILQ_REMOVE(&worker->waiting, flow, waiting);
-	timer_clear(&flow->attempt);
+	TAILQ_REMOVE(&worker->waiting, flow, way->waiting);
+	timer_clear(&flow->way->attempt);
 	if (TAILQ_EMPTY(&worker->waiting))
 		timer_clear(&worker->look);
 }
@@ -30,7 +30,7 @@ first_to_look(struct worker_context *worker)
 {
 	struct flow *flow = TAILQ_FIRST(&worker->waiting);
 
-	return flow && flow->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
+	return flow && flow->way->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
 }
 
 static void
@@ -53,7 +53,7 @@ on_waited(void *arg)
 {
 	struct flow *flow = arg;
 
-	snprintf(flow->trouble, sizeof flow->trouble,
+	snprintf(flow->way->trouble, sizeof flow->way->trouble,
 	    "its agent is away, and did not come back within %d s", WAIT_MS / 1000);
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
@@ -71,14 +71,14 @@ flow_wait(struct flow *flow)
 	struct worker_context *worker = flow->worker;
 	uint64_t now = clock_ms();
 
-	if (flow->wait_until_ms == 0)
-		flow->wait_until_ms = now + WAIT_MS;
-	if (worker->draining || now >= flow->wait_until_ms)
+	if (flow->way->wait_until_ms == 0)
+		flow->way->wait_until_ms = now + WAIT_MS;
+	if (worker->draining || now >= flow->way->wait_until_ms)
 		return false;
 	flow_move(flow, FLOW_WAITING);
-	TAILQ_INSERT_TAIL(&worker->waiting, flow, waiting);
-	timer_init(&flow->attempt, worker->loop, on_waited, flow);
-	timer_set(&flow->attempt, flow->wait_until_ms - now);
+	TAILQ_INSERT_TAIL(&worker->waiting, flow, way->waiting);
+	timer_init(&flow->way->attempt, worker->loop, on_waited, flow);
+	timer_set(&flow->way->attempt, flow->way->wait_until_ms - now);
 	if (!worker->look.armed)
 		timer_set(&worker->look, WAIT_LOOK_MS);
 	return true;

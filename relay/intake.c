@@ -30,12 +30,14 @@ struct intake {
 	LIST_ENTRY(intake) link;
 	struct worker_context *worker;
 	enum state state;
-	struct conn conn;
+	union {
+		struct conn conn;
+		struct task reap; /* once the connection is somebody else's */
+	};
 	size_t counted_bytes; /* of the buffer, in the queue */
 	struct shares_place *place;
 	struct watch watch;
 	struct timer deadline;
-	struct task reap;
 };
 
 static void
@@ -58,13 +60,13 @@ leave(struct intake *intake)
 	struct conn conn = intake->conn;
 	struct worker_context *worker = intake->worker;
 
-	intake->conn = (struct conn){ .fd = -1 };
 	move(intake, GONE);
 	LIST_REMOVE(intake, link);
 	watch_wipe(&intake->watch);
 	timer_clear(&intake->deadline);
 	shares_leave(intake->place);
 	intake->place = NULL;
+	task_init(&intake->reap, reap, intake);
 	loop_later(worker->loop, &intake->reap);
 	return conn;
 }
@@ -89,11 +91,12 @@ intake_cut_all(struct worker_context *worker)
 static void
 log_quiet_end(const struct intake *intake, const char *why)
 {
+	const struct address from = conn_client(&intake->conn);
 	char client[ADDRESS_TEXT];
 
-	log_limited(LOG_DEBUG, "hello-abandoned", &intake->conn.client, why,
-	    log_str("client", address_text(&intake->conn.client, client)),
-	    log_u64("bytes", intake->conn.bytes), log_str("state", state_name[intake->state]));
+	log_limited(LOG_DEBUG, "hello-abandoned", &from, why,
+	    log_str("client", address_text(&from, client)), log_u64("bytes", intake->conn.bytes),
+	    log_str("state", state_name[intake->state]));
 }
 
 static void
@@ -136,12 +139,12 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	struct worker_context *worker = intake->worker;
 	char client[ADDRESS_TEXT];
 	struct conn conn = leave(intake);
+	const struct address from = conn_client(&conn);
 	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
 	const char *why = clienthello_reason(&conn.hello);
 
-	log_limited(LOG_INFO, "hello-refused", &conn.client, cure_of(reason),
-	    log_str("code", refuse_word(reason)),
-	    log_str("client", address_text(&conn.client, client)),
+	log_limited(LOG_INFO, "hello-refused", &from, cure_of(reason),
+	    log_str("code", refuse_word(reason)), log_str("client", address_text(&from, client)),
 	    log_str("server_name",
 		conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),
 	    log_str("reason", why[0] != '\0' ? why : NULL), log_u64("bytes", conn.bytes),
@@ -170,11 +173,12 @@ turn_away(struct intake *intake, bool is_session, const char *why)
 	struct worker_context *worker = intake->worker;
 	char client[ADDRESS_TEXT];
 	struct conn conn = leave(intake);
+	const struct address from = conn_client(&conn);
 
 	log_limited(is_session ? LOG_INFO : LOG_DEBUG,
-	    is_session ? "session-failed" : "channel-refused", &conn.client, why,
+	    is_session ? "session-failed" : "channel-refused", &from, why,
 	    log_str("code", refuse_word(REFUSE_OVER_LIMIT)),
-	    log_str("client", address_text(&conn.client, client)));
+	    log_str("client", address_text(&from, client)));
 	refuse_at_once(&conn, refuse_alert(REFUSE_OVER_LIMIT));
 	worker_shrank(worker);
 }
@@ -183,6 +187,7 @@ static void
 take_agent(struct intake *intake)
 {
 	const struct conn *here = &intake->conn;
+	const struct address from = conn_client(here);
 	bool session = clienthello_offers_alpn(&here->hello, here->wire, "valise/1");
 	bool channel = clienthello_offers_alpn(&here->hello, here->wire, "valise-data/1");
 	struct worker_context *worker = intake->worker;
@@ -193,7 +198,7 @@ take_agent(struct intake *intake)
 		refuse(intake, REFUSE_FOREIGN_ALPN, refuse_alert(REFUSE_FOREIGN_ALPN));
 		return;
 	}
-	trouble = arrival_of_agent(worker->shared, &here->client, session);
+	trouble = arrival_of_agent(worker->shared, &from, session);
 	if (trouble) {
 		turn_away(intake, session, trouble);
 		return;
@@ -263,12 +268,12 @@ count_bytes(struct intake *intake)
 static bool
 enter_admission(struct intake *intake)
 {
+	const struct address from = conn_client(&intake->conn);
 	struct worker_context *worker = intake->worker;
 	struct shared *shared = worker->shared;
-	struct shares_entrant entrant = { worker->loop, &intake->conn.client, 0, on_evicted,
-		intake };
+	struct shares_entrant entrant = { worker->loop, &from, 0, on_evicted, intake };
 	enum shares_verdict verdict;
-	struct prefix site = prefix_block(&intake->conn.client, BLOCK_SITE);
+	struct prefix site = prefix_block(&from, BLOCK_SITE);
 	struct shares *queue =
 	    recent_peers_has(shared->recent_peers, &site) ? shared->agent_hellos : shared->hellos;
 
@@ -317,10 +322,12 @@ judge_proxy(struct intake *intake)
 		refuse(intake, REFUSE_DENIED, refuse_alert(REFUSE_DENIED));
 		break;
 	case PROXY_COMPLETE:
-		if (has_addresses) {
-			conn->client = source;
-			conn->listener = destination;
+		if (has_addresses && !conn_set_listener(conn, &destination)) {
+			lose(intake);
+			break;
 		}
+		if (has_addresses)
+			conn->client = ip_address_of(&source);
 		drop_header(conn, header_bytes);
 		begin_hello(intake);
 		break;
@@ -399,10 +406,10 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 		return;
 	}
 	intake->worker = worker;
-	intake->conn = (struct conn){ .fd = fd, .client = *peer, .accepted_us = clock_us() };
+	intake->conn =
+	    (struct conn){ .fd = fd, .client = ip_address_of(peer), .accepted_us = clock_us() };
 	clienthello_init(&intake->conn.hello, limits->hello_bytes);
 	LIST_INSERT_HEAD(&worker->intakes, intake, link);
-	task_init(&intake->reap, reap, intake);
 	watch_init(&intake->watch, worker->loop, fd, on_ready, intake);
 	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
 	timer_set(&intake->deadline, limits->hello_ms);

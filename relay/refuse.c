@@ -203,7 +203,8 @@ linger_new(struct lingers *lingers, const struct address *client)
 static void
 close_lingering(struct lingers *lingers, struct conn *conn, uint8_t alert)
 {
-	struct linger_close *linger = linger_new(lingers, &conn->client);
+	const struct address from = conn_client(conn);
+	struct linger_close *linger = linger_new(lingers, &from);
 
 	send_last(conn->fd, alert);
 	if (!linger) {

@@ -10,6 +10,8 @@ buffer_add(struct buffer *b, const void *data, size_t bytes)
 {
 	if (bytes == 0)
 		return true;
+	if (bytes > UINT32_MAX - b->bytes)
+		return false;
 	if (b->at > 0) {
 		memmove(b->data, b->data + b->at, buffer_left(b));
 		b->bytes -= b->at;
@@ -20,10 +22,10 @@ buffer_add(struct buffer *b, const void *data, size_t bytes)
 		if (!larger)
 			return false;
 		b->data = larger;
-		b->room = b->bytes + bytes;
+		b->room = b->bytes + (uint32_t)bytes;
 	}
 	memcpy(b->data + b->bytes, data, bytes);
-	b->bytes += bytes;
+	b->bytes += (uint32_t)bytes;
 	return true;
 }
 
@@ -31,7 +33,7 @@ void
 buffer_take(struct buffer *b, size_t bytes)
 {
 	assert(bytes <= buffer_left(b));
-	b->at += bytes;
+	b->at += (uint32_t)bytes;
 	if (b->at == b->bytes)
 		buffer_drop(b);
 }

@@ -12,7 +12,7 @@
 /* {0} is empty. What waits is data[at..bytes). */
 struct buffer {
 	uint8_t *data;
-	size_t at, bytes, room;
+	uint32_t at, bytes, room;
 };
 
 /* False when memory is short; then nothing has changed. */

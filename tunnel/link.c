@@ -154,7 +154,7 @@ deal(struct link *link, struct link_call *call, const uint8_t *data, size_t byte
 		size_t missing = link->raw.room - link->raw.bytes;
 		size_t piece = bytes < missing ? bytes : missing;
 		memcpy(link->raw.data + link->raw.bytes, data, piece);
-		link->raw.bytes += piece;
+		link->raw.bytes += (uint32_t)piece;
 		call->rest = data + piece;
 		call->rest_bytes = bytes - piece;
 		link->is_paused = piece == missing;
@@ -501,7 +501,7 @@ link_send_raw(struct link *link, const void *frame, size_t bytes, const void *ra
 	if (!keep(queue, frame, bytes))
 		return false;
 	if (!keep(queue, raw, raw_bytes)) {
-		queue->bytes -= bytes;
+		queue->bytes -= (uint32_t)bytes;
 		return false;
 	}
 	loop_later(link->loop, &link->task);
@@ -520,7 +520,7 @@ link_expect(struct link *link, size_t bytes)
 {
 	assert(!link->raw.data && bytes > 0);
 	link->raw.data = malloc(bytes);
-	link->raw.room = link->raw.data ? bytes : 0;
+	link->raw.room = link->raw.data ? (uint32_t)bytes : 0;
 	if (!link->raw.data)
 		memory_short("a hello that the relay passes on");
 	return link->raw.data;

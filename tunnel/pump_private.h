@@ -13,12 +13,12 @@ enum half_state { FLOWING, FINISHING, DONE, CUT, STATES };
 struct half {
 	struct pump *pump;
 	struct stream *from, *to;
-	enum half_state state;
-	bool is_flushed;               /* `to` holds nothing from before that waits for our write */
-	struct buffer kept;            /* read, not yet taken by `to` */
-	enum io read_wait, write_wait; /* what it waits for on `from` and on `to`; IO_OK:
-					 * nothing */
-	bool has_more;                 /* stopped by the turn's budget, not by a stream */
+	enum half_state state : 8;
+	enum io read_wait : 8, write_wait : 8; /* what it waits for on `from` and on `to`; IO_OK:
+						 * nothing */
+	bool is_flushed;    /* `to` holds nothing from before that waits for our write */
+	bool has_more;      /* stopped by the turn's budget, not by a stream */
+	struct buffer kept; /* read, not yet taken by `to` */
 	uint64_t count;
 	struct stall stall; /* entered while it waits for `to` with something to write */
 };

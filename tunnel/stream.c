@@ -22,7 +22,7 @@ stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
 		return s->kind->read(s, data, bytes, done);
 	*done = left < bytes ? left : bytes;
 	memcpy(data, s->unread + s->unread_at, *done);
-	s->unread_at += *done;
+	s->unread_at += (uint32_t)*done;
 	if (s->unread_at == s->unread_bytes) {
 		free(s->unread);
 		s->unread = NULL;
@@ -102,7 +102,7 @@ stream_unread(struct stream *s, const void *data, size_t bytes)
 	free(s->unread);
 	s->unread = both;
 	s->unread_at = 0;
-	s->unread_bytes = bytes + left;
+	s->unread_bytes = (uint32_t)(bytes + left);
 	return true;
 }
 

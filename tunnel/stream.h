@@ -47,9 +47,10 @@ struct stream_kind {
 /* First member of every kind of stream. */
 struct stream {
 	const struct stream_kind *kind;
-	int fd;          /* to wait on; for TLS, that of the lowest stream */
-	uint8_t *unread; /* owned; what stream_unread() put back */
-	size_t unread_at, unread_bytes;
+	int fd; /* to wait on; for TLS, that of the lowest stream */
+	uint32_t unread_at;
+	uint8_t *unread;       /* owned; what stream_unread() put back */
+	uint32_t unread_bytes; /* a hello and little more */
 };
 
 /* Adopts the descriptor (closes it when memory is short, and returns NULL). */

@@ -387,7 +387,29 @@ limits_count_by_blocks(void **state)
 	assert_int_equal(pa.family, AF_UNSPEC);
 }
 
+static void
+an_ip_address_is_the_same_in_less_room(void **state)
+{
+	static const char *const texts[] = { "192.0.2.1:443", "[2001:db8::1]:65535" };
+	struct address address, back;
+	struct ip_address ip;
+
+	(void)state;
+	assert_true(sizeof ip <= 32);
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		assert_true(address_parse(&address, texts[i]));
+		ip = ip_address_of(&address);
+		back = address_of_ip(&ip);
+		assert_true(address_equals(&address, &back));
+	}
+	assert_true(address_parse(&address, "unix:/p"));
+	assert_int_equal(ip_address_of(&address).bytes, 0);
+	ip = ip_address_of(&(struct address){ 0 });
+	assert_int_equal(address_of_ip(&ip).bytes, 0);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(an_ip_address_is_the_same_in_less_room),
 	cmocka_unit_test(reads_literals_and_writes_them_back),
 	cmocka_unit_test(any_address_is_known_and_equals_mean_address_and_port),
 	cmocka_unit_test(refuses_what_is_no_literal),

@@ -98,7 +98,8 @@ connect_client(void)
 static void
 begin_flow(void)
 {
-	struct conn conn = { .fd = connect_client(), .client = address_of("127.0.0.1:1000"),
+	const struct address from = address_of("127.0.0.1:1000");
+	struct conn conn = { .fd = connect_client(), .client = ip_address_of(&from),
 	    .accepted_us = clock_us(), .wire = malloc(wire_bytes), .bytes = wire_bytes, .capacity = wire_bytes };
 
 	assert_non_null(conn.wire);
