@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/ready.h"
 #include "base/socket.h"
 
@@ -232,8 +233,9 @@ admin_program_facts(const char *program, int64_t since_s, const char *state)
 {
 	char since[ADMIN_TIME];
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "program", program, "version", VALISE_VERSION,
-	    "pid", (int)getpid(), "since", admin_time(since_s, since), "state", state);
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:I}", "program", program, "version",
+	    VALISE_VERSION, "pid", (int)getpid(), "since", admin_time(since_s, since), "state",
+	    state, "memory", (json_int_t)memory_used());
 }
 
 /* ---- hearing ---- */

@@ -73,7 +73,8 @@ void admin_free(struct admin *);
 const char *admin_time(int64_t wall_s, char text[ADMIN_TIME]);
 /* A JSON string of any text, others' included: what is not UTF-8 becomes '?'. NULL of NULL. */
 json_t *admin_text(const char *text);
-/* What every program says of itself, to be filled up: {"program", "version", "pid", "since", "state"}. */
+/* What every program says of itself, to be filled up: {"program", "version", "pid", "since",
+ * "state", "memory"}. */
 json_t *admin_program_facts(const char *program, int64_t since_s, const char *state);
 
 /* Both end the handler's hold on the question.  admin_answer() takes the document, an object or an array; NULL

@@ -1,0 +1,22 @@
+#!/usr/bin/env -S python3 -B
+"""What one of each state costs the relay, and that it is not more than valise(7) promises."""
+from lib import *
+from lib.costs import STATES
+from lib.process import SANITIZED
+
+
+def bounded(what, measure, most):
+	def one(scene):
+		if SANITIZED:
+			skip("a sanitizer has an allocator of its own")
+		bytes_each, descriptors, _ = measure(scene)
+		print(f"# {what}: {bytes_each:.0f} bytes, {descriptors:.1f} descriptors")
+		check(bytes_each <= most, f"{what}: {bytes_each:.0f} bytes, and {most} are promised")
+	one.__name__ = f"{what} has its bound".replace(" ", "_")
+	return test(one)
+
+
+for row in STATES:
+	if row[2] is not None:
+		bounded(*row)
+main()

@@ -1,0 +1,163 @@
+"""What one of each state costs a relay: memory that it has allocated, descriptors, processor time. Each is
+measured over many that are held at once. bench/costs.py prints the table, 37-costs.t holds the bounds."""
+import json
+import os
+import socket
+import subprocess
+import time
+
+from .authority import CONNECT_NAME, authority
+from .client import dial, run
+from .hello import hello
+from .process import PROGRAMS
+from .scene import passthrough, route
+from .session import Session
+from .tap import until
+from .upstream import echo, read_exactly, skip_hello
+
+NAME = "idle.example.com"
+HALF = 400
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def relay_for(scene):
+	"""One that takes many of everything."""
+	relay = scene.relay(start=False, log={"level": "warning"}, routes=[route(NAME, scene.upstream(echo))],
+		limits={"hello_timeout": "60s", "handshake_timeout": "60s", "hellos_per_client": 4096, "handshakes": 4096,
+			"sessions_per_second": 0},
+		pool={"least": 0, "most": 1000})
+	relay.most_files = 20000
+	return relay.start()
+
+
+def status(relay):
+	return json.loads(run(PROGRAMS["relay"], "status", "-c", relay.config_path)[1])
+
+
+def _processor_seconds(relay):
+	with open(f"/proc/{relay.pid}/stat") as file:
+		fields = file.read().rpartition(")")[2].split()
+	return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _still(relay):
+	"""Its memory, once it does not change any more."""
+	last = None
+	while (now := status(relay)["memory"]) != last:
+		last = now
+		time.sleep(0.3)
+	return now
+
+
+def _descriptors(relay):
+	return len(os.listdir(f"/proc/{relay.pid}/fd"))
+
+
+class Cost:
+	def __init__(self, relay):
+		self.relay = relay
+		self.before = _still(relay), _descriptors(relay), _processor_seconds(relay)
+
+	def of(self, count):
+		"""(bytes, descriptors, microseconds) each."""
+		relay = self.relay
+		seconds = _processor_seconds(relay) - self.before[2]
+		return ((_still(relay) - self.before[0]) / count, (_descriptors(relay) - self.before[1]) / count,
+			seconds / count * 1e6)
+
+
+def _held(scene, relay, count, one):
+	one().close()	# what the first one makes for all does not count
+	time.sleep(0.2)
+	cost = Cost(relay)
+	for _ in range(count):
+		scene.keep(one())
+	return cost.of(count)
+
+
+def silent_connection(scene, count=400):
+	relay = relay_for(scene)
+	return _held(scene, relay, count, lambda: dial(relay.port))
+
+
+def half_hello(scene, count=400):
+	"""Without its bytes."""
+	relay = relay_for(scene)
+	bytes_each, fds, us = _held(scene, relay, count, lambda: dial(relay.port, hello(NAME)[:HALF]))
+	return bytes_each - HALF, fds, us
+
+
+def unfinished_session(scene, count=200):
+	relay = relay_for(scene)
+	wire = hello(CONNECT_NAME, alpn=["valise/1"])
+	return _held(scene, relay, count, lambda: dial(relay.port, wire))
+
+
+def _channel_hello():
+	"""As OpenSSL writes it, with a PSK that nobody knows."""
+	with socket.create_server(("127.0.0.1", 0)) as listener:
+		client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{listener.getsockname()[1]}",
+			"-servername", CONNECT_NAME, "-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-alpn", "valise-data/1",
+			"-psk", "00" * 32, "-psk_identity", "v1." + "5" * 32, "-allow_no_dhe_kex"], stdin=subprocess.DEVNULL,
+			stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+		with listener.accept()[0] as stream:
+			wire = skip_hello(stream)
+		client.kill()
+		client.wait()
+	return wire
+
+
+def unfinished_channel(scene, count=200):
+	relay = relay_for(scene)
+	wire = _channel_hello()
+	return _held(scene, relay, count, lambda: dial(relay.port, wire))
+
+
+def session(scene, count=200):
+	relay = relay_for(scene)
+	certificate = authority().agent("costs", NAME)
+
+	def one():
+		peer = Session(relay, certificate, timeout=60)
+		peer.up()
+		return peer
+	return _held(scene, relay, count, one)
+
+
+def _with_pool(scene, least):
+	"""(a relay's memory, descriptors and channels) with one agent that keeps so many ready."""
+	relay = scene.relay(f"relay-{least}", log={"level": "warning"}, pool={"least": least, "most": 1000})
+	scene.agent(relay, [passthrough("served.example.com", "tcp://127.0.0.1:9")],
+		authority().agent("costs-pool", "served.example.com"), label=f"agent-{least}")
+	until(lambda: status(relay)["channels"] >= least, 60, "the channels are parked")
+	memory = _still(relay)
+	return memory, _descriptors(relay), status(relay)["channels"], _processor_seconds(relay)
+
+
+def parked_channel(scene, count=240):
+	few, many = _with_pool(scene, 4), _with_pool(scene, count)
+	channels = many[2] - few[2]
+	return (many[0] - few[0]) / channels, (many[1] - few[1]) / channels, (many[3] - few[3]) / channels * 1e6
+
+
+def idle_flow(scene, count=400):
+	relay = relay_for(scene)
+	wire = hello(NAME)
+
+	def one():
+		client = dial(relay.port, wire)
+		read_exactly(client, len(wire))
+		return client
+	return _held(scene, relay, count, one)
+
+
+# What it is, how it is measured, and how many bytes it may take (None: no bound is promised).
+STATES = (
+	("silent connection", silent_connection, None),
+	("half hello, beside its bytes", half_hello, 1024),
+	("unfinished handshake of a session", unfinished_session, None),
+	("unfinished handshake of a channel", unfinished_channel, None),
+	("session", session, 20 * 1024),
+	("parked channel", parked_channel, 12 * 1024),
+	("idle static flow", idle_flow, 1536),
+)
