@@ -210,7 +210,9 @@ it_is_ended_where_that_is_not_allowed(void **state)
 		pour(far[!who]);
 		assert_true(loop_advance(loop, 29000));
 		assert_int_equal(ended, PUMP_ENDS);
-		assert_false(loop_advance(loop, 3000));
+		/* What is still on its way to the kernel's other end is a move. */
+		for (int s = 29; loop_advance(loop, 1000); s++)
+			assert_true(s < 100);
 		assert_int_equal(ended, PUMP_STALLED);
 		assert_string_equal(pump_end_word(ended), "stalled");
 		see_reset(far[0]);
@@ -270,19 +272,21 @@ what_it_holds_is_told_until_it_has_taken_all(void **state)
 	finish();
 }
 
+/* The one side goes on taking, and the other is ended all the same. */
 static void
 each_direction_stands_still_for_itself(void **state)
 {
+	int rounds = 0;
 	(void)state;
 	begin(30000);
 	pour(far[0]);
 	pour(far[1]);
-	for (int i = 0; i < 2; i++) {
-		assert_true(loop_advance(loop, 14000));
+	while (loop_advance(loop, 14000)) {
+		assert_true(rounds++ < 10);
 		take(far[0], TAKEN);
 		pour(far[1]);
 	}
-	assert_false(loop_advance(loop, 5000));
+	assert_true(rounds >= 2);
 	assert_int_equal(ended, PUMP_STALLED);
 	assert_int_equal(held, 0);
 	finish();
