@@ -17,6 +17,7 @@
 #include "agent/upstream_dial.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/shares.h"
 #include "base/units.h"
 #include "tunnel/channel.h"
@@ -251,6 +252,7 @@ on_handshake_displaced(void *arg)
 static struct shares_place *
 enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg))
 {
+	struct shares_place *place;
 	enum shares_verdict verdict;
 	struct shares_entrant entrant = {
 		.loop = flow->context->loop,
@@ -260,7 +262,10 @@ enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg
 		.arg = flow,
 	};
 
-	return shares_enter(shares, &entrant, &verdict);
+	place = shares_enter(shares, &entrant, &verdict);
+	if (verdict == SHARES_MEMORY)
+		memory_short("the place of a flow");
+	return place;
 }
 
 /* ---- joining ---- */
