@@ -14,7 +14,7 @@
 
 struct session_ref_command;
 
-enum { AGENT_ACCEPTED_MOST = 128, AGENT_REFUSALS_MOST = 32 };
+enum { AGENT_ACCEPTED_MOST = 64, AGENT_REFUSALS_MOST = 32 };
 
 /* agent_session_log.c: the lines of this minute, which begins with the first of them. */
 struct agent_session_lines {
