@@ -1,4 +1,4 @@
-/* Divides the descriptors. */
+/* Divides the descriptors that the process may have among sessions, channels and flows. */
 #include "agent/limits.h"
 
 #include <inttypes.h>
