@@ -128,13 +128,26 @@ on_reap(void *arg)
 	flow->on_over(flow->arg, flow);
 }
 
-/* Over, at the end of the turn; the first reason counts. */
+/* From now on neither the client's TLS nor the dial calls back. */
+static void
+stop_setup(struct agent_flow_setup *setup)
+{
+	tls_driver_wipe(&setup->driver);
+	upstream_dial_free(setup->dial);
+	setup->dial = NULL;
+	timer_clear(&setup->working);
+}
+
+/* Over, at the end of the turn, before which an answer of the upstream may be on its way; the first
+ * reason counts. */
 static void
 end(struct agent_flow *flow, const char *reason, const char *detail)
 {
 	if (flow->state == OVER)
 		return;
 	move(flow, OVER);
+	if (flow->setup)
+		stop_setup(flow->setup);
 	if (!flow->reason)
 		flow->reason = reason;
 	if (detail && flow->setup)
@@ -155,10 +168,8 @@ agent_flow_free(struct agent_flow *flow)
 	loop_forget(flow->context->loop, &flow->reap);
 	pump_free(flow->pump);
 	if (flow->setup) {
-		tls_driver_wipe(&flow->setup->driver);
+		stop_setup(flow->setup);
 		peer_check_wipe(&flow->setup->client_check);
-		upstream_dial_free(flow->setup->dial);
-		timer_clear(&flow->setup->working);
 		free(flow->setup);
 	}
 	shares_leave(flow->place);
@@ -194,9 +205,7 @@ refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const
 {
 	flow->reason = reason;
 	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
-	tls_driver_wipe(&flow->setup->driver);
-	upstream_dial_free(flow->setup->dial);
-	flow->setup->dial = NULL;
+	stop_setup(flow->setup);
 	if (alert)
 		tls_alert(flow->client, alert);
 	move(flow, LINGERING);
@@ -219,6 +228,17 @@ static const char displaced[] = "displaced";
 static const char displaced_sentence[] =
     "all places are taken, and most of them by what came through this relay";
 
+/* What has no place is not kept while the relay takes its time to hear of it.  It is told, so that it
+ * asks another agent and not this one again. */
+static void
+fail_at_once(struct agent_flow *flow)
+{
+	if (flow->pooled && !flow->reason)
+		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
+		    displaced_sentence);
+	end(flow, NULL, NULL);
+}
+
 /* Somebody with less needs its place. */
 static void
 on_displaced(void *arg)
@@ -229,13 +249,13 @@ on_displaced(void *arg)
 	flow->place = NULL;
 	if (flow->state == OVER || flow->state == LINGERING)
 		return;
-	flow->reason = displaced;
-	if (flow->pump)
+	if (flow->pump) {
+		flow->reason = displaced;
 		pump_stop(flow->pump);
-	else if (flow->client)
+	} else if (flow->client)
 		refuse_client(flow, ALERT_INTERNAL_ERROR, displaced, displaced_sentence);
 	else
-		end(flow, displaced, displaced_sentence);
+		fail_at_once(flow);
 }
 
 static void
@@ -527,12 +547,9 @@ begin(struct agent_flow *flow)
 	enum code code = judge_open(flow, sentence);
 
 	flow->place = enter(flow, flow->context->flows, on_displaced);
-	if (!flow->place) {
-		/* What has no place is not kept while the relay takes its time to hear of it. */
-		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
-		    displaced_sentence);
-		end(flow, NULL, NULL);
-	} else if (code != CODE_NONE)
+	if (!flow->place)
+		fail_at_once(flow);
+	else if (code != CODE_NONE)
 		fail(flow, code, sentence, sentence);
 	else if (flow->endpoint->terminates)
 		start_handshake(flow);

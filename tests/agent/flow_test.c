@@ -1,0 +1,284 @@
+/*
+ * Flows that lose their place: the agent against a test relay, on one loop, so that a test
+ * decides at which moment somebody else needs the place.
+ */
+#include "agent/flow.h"
+
+#include "agent/credentials.h"
+#include "agent/endpoint_table.h"
+#include "agent/pooled_channel.h"
+#include "agent/session_ref.h"
+#include "agent/settings.h"
+#include "base/log.h"
+#include "base/resolver.h"
+#include "base/shares.h"
+#include "test_relay.h"
+#include "tunnel/pump.h"
+
+static struct mint mint;
+static struct test_relay relay;
+static struct agent_settings settings;
+static struct credentials *credentials;
+static struct stalls stalls;
+static struct agent_flow_context context;
+static struct agent_session_ref *ref;
+static struct listener *upstream;
+static uint8_t hello[4096];
+static size_t hello_bytes;
+
+/* ---- the scene ---- */
+
+static void
+make_hello(void)
+{
+	struct tls_settings of_client = { .purpose = TLS_UPSTREAM };
+	const struct tls_hooks hooks = { .judge = test_relay_judge };
+	char error[TLS_ERROR];
+	struct tls_config *config = tls_config_new(&of_client, error);
+	struct tls *client;
+	int ends[2];
+	ssize_t got;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	client = tls_client(config, stream_socket(ends[0]), "sealed.test", &hooks);
+	assert_int_equal(tls_handshake(client), IO_READ);
+	got = recv(ends[1], hello, sizeof hello, 0);
+	assert_true(got > 0);
+	hello_bytes = (size_t)got;
+	close(ends[1]);
+	stream_free(tls_stream(client));
+	tls_config_release(config);
+}
+
+static void
+on_upstream(void *arg, int fd, const struct address *peer)
+{
+	(void)arg;
+	(void)peer;
+	close(fd);
+}
+
+/* A unix socket: connecting to it takes no time at all. */
+static void
+open_upstream(char path[128])
+{
+	struct address address;
+	char text[160], error[512];
+	int fd;
+
+	snprintf(text, sizeof text, "unix:%s", mint_path(&mint, "upstream", path));
+	assert_true(address_parse(&address, text));
+	fd = socket_listen(&address, LISTEN_ALONE, error);
+	assert_true(fd >= 0);
+	upstream = listener_new(context.loop, fd, on_upstream, NULL);
+}
+
+static void
+open_table(void)
+{
+	char text[2048], path[128], error[ENDPOINT_ERROR];
+
+	open_upstream(path);
+	snprintf(text, sizeof text,
+	    "version: 1\n"
+	    "agent:\n"
+	    "  connect_url: \"127.0.0.1:1\"\n"
+	    "  connect_cas: %s/root.crt\n"
+	    "  certificate: %s/agent.crt\n"
+	    "  private_key: %s/agent.key\n"
+	    "  state_dir: %s\n"
+	    "endpoints:\n"
+	    "  - {name: sealed, url: \"tls://sealed.test\", upstream: \"unix:%s\"}\n",
+	    mint.dir, mint.dir, mint.dir, mint.dir, path);
+	mint_write(&mint, "agent.yml", text, strlen(text));
+	assert_int_equal(
+	    agent_settings_read(&settings, mint_path(&mint, "agent.yml", path), stderr), 0);
+	credentials = credentials_new(&settings, NULL, error);
+	assert_non_null(credentials);
+	context.endpoint_table =
+	    endpoint_table_new(&settings, credentials->relays, NULL, NULL, error);
+	assert_non_null(context.endpoint_table);
+}
+
+/* What the welcome of a session would have made. */
+static void
+open_ref(void)
+{
+	uint8_t key[32];
+
+	arc4random_buf(key, sizeof key);
+	strcpy(relay.identity, "the-session");
+	assert_true(secret_init(&relay.key, key, sizeof key));
+	ref = calloc(1, sizeof *ref);
+	assert_non_null(ref);
+	ref->references = 2; /* the test keeps one */
+	ref->target = strdup(relay.target);
+	ref->server_name = strdup("localhost");
+	strcpy(ref->relay, "the relay");
+	strcpy(ref->identity, relay.identity);
+	assert_true(secret_init(&ref->key, key, sizeof key));
+	ref->version = 1;
+	ref->owner = 1;
+	ref->tls = tls_config_hold(credentials->channel);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	mint_open(&mint);
+	mint_leaf(&mint, "relay", "localhost", GNUTLS_KP_TLS_WWW_SERVER);
+	mint_leaf(&mint, "agent", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
+	make_hello();
+	context.loop = loop_new();
+	context.resolver = resolver_new();
+	context.stalls = &stalls;
+	context.flows = shares_new(SHARES_NEWEST);
+	context.handshakes = shares_new(SHARES_OLDEST);
+	pump_stalls_init(&stalls, context.loop, NULL);
+	test_relay_start(&relay, context.loop, &mint);
+	open_table();
+	open_ref();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	agent_session_ref_release(ref);
+	agent_session_ref_release(ref);
+	endpoint_table_release(context.endpoint_table);
+	credentials_release(credentials);
+	agent_settings_wipe(&settings);
+	test_relay_stop(&relay);
+	listener_free(upstream);
+	stalls_wipe(&stalls);
+	resolver_free(context.resolver);
+	loop_free(context.loop);
+	shares_free(context.flows);
+	shares_free(context.handshakes);
+	mint_close(&mint);
+	return 0;
+}
+
+/* ---- one flow ---- */
+
+static struct agent_flow_list flows = LIST_HEAD_INITIALIZER(flows);
+static bool is_parked, is_over;
+static struct shares_place *older, *newcomer;
+
+static void
+on_flow_over(void *arg, struct agent_flow *flow)
+{
+	(void)arg;
+	is_over = true;
+	agent_flow_free(flow);
+}
+
+static void
+never(void *arg)
+{
+	(void)arg;
+	fail_msg("the wrong one was sent away");
+}
+
+static struct shares_place *
+take_place(const char *client)
+{
+	struct address address;
+	enum shares_verdict verdict;
+	struct shares_entrant entrant = {
+		.loop = context.loop, .client = &address, .owner = 1, .on_evict = never
+	};
+
+	assert_true(address_parse(&address, client));
+	return shares_enter(context.flows, &entrant, &verdict);
+}
+
+/* The flow begins, and in the same turn somebody of another network needs its place. */
+static void
+on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event event)
+{
+	(void)arg;
+	switch (event) {
+	case POOLED_PARKED:
+		is_parked = true;
+		break;
+	case POOLED_OPENED:
+		assert_non_null(agent_flow_new(&context, pooled, &flows, on_flow_over, NULL));
+		newcomer = take_place("203.0.113.1:1");
+		assert_non_null(newcomer);
+		break;
+	case POOLED_OVER:
+		fail_msg("%s", pooled_channel_error(pooled));
+		break;
+	}
+}
+
+static struct timer timer;
+static uint64_t until_ms;
+
+static void
+on_time(void *arg)
+{
+	bool (*const *is_true)(void) = arg;
+
+	if ((*is_true)() || clock_ms() > until_ms)
+		loop_stop(context.loop);
+	else
+		timer_set(&timer, 1);
+}
+
+static void
+wait_for(bool (*is_true)(void))
+{
+	until_ms = clock_ms() + 8000;
+	timer_init(&timer, context.loop, on_time, &is_true);
+	timer_set(&timer, 0);
+	loop_run(context.loop);
+	assert_true(is_true());
+}
+
+static bool
+is_parked_at_both(void)
+{
+	return is_parked && test_relay_parked(&relay);
+}
+
+static bool
+has_failed(void)
+{
+	return is_over && relay.channels[0].failed != CODE_NONE;
+}
+
+/* Its upstream has answered already when it hears that it is to go. */
+static void
+loses_its_place_while_its_upstream_answers(void **state)
+{
+	(void)state;
+	shares_set_bounds(context.flows, &(struct shares_bounds){ .most = 2 });
+	older = take_place("192.0.2.7:1");
+	assert_non_null(pooled_channel_new(context.loop, context.resolver, ref, on_pooled, NULL));
+	wait_for(is_parked_at_both);
+	test_relay_open(test_relay_parked(&relay), context.endpoint_table->endpoints[0]->number,
+	    "sealed.test", hello, hello_bytes);
+	wait_for(has_failed);
+	assert_int_equal(relay.channels[0].failed, CODE_FLOW_LIMIT);
+	assert_int_equal(shares_count(context.flows), 2);
+	shares_leave(older);
+	shares_leave(newcomer);
+	assert_int_equal(shares_count(context.flows), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loses_its_place_while_its_upstream_answers),
+	};
+
+	log_init("flow_test", LOG_ERROR, LOG_TEXT);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent/flow", tests, set_up, tear_down);
+}
