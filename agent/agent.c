@@ -9,7 +9,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "agent/limits.h"
 #include "agent/relay_session.h"
 #include "agent/reload.h"
 #include "agent/sources.h"
@@ -61,7 +60,6 @@ static void
 tell_start(const struct agent *agent)
 {
 	const struct endpoint_table *table = agent->live.context.endpoint_table;
-	struct agent_limits limits;
 
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "running-as-root",
@@ -73,9 +71,9 @@ tell_start(const struct agent *agent)
 			sources_warn(table->endpoints[i]->clients, table->endpoints[i]->name);
 	agent_reload_warn_expiry(&agent->live);
 	agent_reload_warn_crossing(&agent->live);
-	agent_limits_derive(&limits, &agent->live.settings, agent->live.descriptors);
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
-	    log_u64("descriptors", limits.descriptors), log_u64("flows_most", limits.flows),
+	    log_u64("descriptors", agent->live.limits.descriptors),
+	    log_u64("flows_most", agent->live.limits.flows),
 	    log_u64("relays", agent->live.settings.connect_url.count),
 	    log_u64("endpoints", table->count),
 	    log_u64("workers", agent_settings_workers(&agent->live.settings)),
@@ -185,6 +183,7 @@ on_tick(void *arg)
 	timer_set(&agent->tick, TICK_MS);
 	agent->tick_count++;
 	agent_reload_files(&agent->live);
+	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
 	if (agent->tick_count % JUDGE_TICKS == 0)
 		relay_links_judge_again(&agent->live.links, clock_wall_s());

@@ -12,6 +12,7 @@
 #include "agent/endpoint_table.h"
 #include "agent/limits.h"
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/memory.h"
 #include "base/socket.h"
 #include "pki/cert.h"
@@ -286,7 +287,7 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 	struct agent_limits limits;
 
 	check_agent(check, credentials);
-	agent_limits_derive(&limits, check->settings, socket_raise_limit());
+	agent_limits_derive(&limits, check->settings, socket_raise_limit(), host_memory());
 	agent_limits_print(&limits, check->settings, stdout);
 	if (!check_endpoints(check, table)) {
 		fprintf(stderr, "%s: memory is short\n", check->path);

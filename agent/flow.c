@@ -22,6 +22,7 @@
 #include "base/units.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
+#include "tunnel/standstill.h"
 #include "tunnel/tls_driver.h"
 
 enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80, WORKING_MS = 300 };
@@ -66,6 +67,7 @@ struct agent_flow {
 	struct agent_flow_setup *setup;
 	struct pump *pump;
 	struct shares_place *place, *handshake;
+	struct standstill standstill;
 	struct identity *identity; /* of the client's certificate */
 	const char *version;       /* of the client's TLS */
 	const char *reason;        /* why it ended, a stable word */
@@ -269,23 +271,51 @@ on_handshake_displaced(void *arg)
 		end(flow, displaced, displaced_sentence);
 }
 
-static struct shares_place *
-enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg))
+static struct shares_entrant
+entrant_of(struct agent_flow *flow, void (*on_evict)(void *arg))
 {
-	struct shares_place *place;
-	enum shares_verdict verdict;
-	struct shares_entrant entrant = {
+	return (struct shares_entrant){
 		.loop = flow->context->loop,
 		.client = &flow->open.client,
 		.owner = flow->ref->owner,
 		.on_evict = on_evict,
 		.arg = flow,
 	};
+}
+
+static struct shares_place *
+enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg))
+{
+	struct shares_place *place;
+	enum shares_verdict verdict;
+	struct shares_entrant entrant = entrant_of(flow, on_evict);
 
 	place = shares_enter(shares, &entrant, &verdict);
 	if (verdict == SHARES_MEMORY)
 		memory_short("the place of a flow");
 	return place;
+}
+
+static void
+on_standstill_evicted(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	if (!standstill_must_end(flow->context->standstills, &flow->standstill, flow->pump,
+		&flow->open.client, flow->open.flow_id))
+		return;
+	flow->reason = STANDSTILL_REASON;
+	pump_stop(flow->pump);
+}
+
+void
+agent_flow_on_held(void *arg, uint64_t own_bytes, uint64_t kernel_bytes)
+{
+	struct agent_flow *flow = arg;
+	struct shares_entrant entrant = entrant_of(flow, on_standstill_evicted);
+
+	standstill_note(
+	    flow->context->standstills, &flow->standstill, &entrant, own_bytes, kernel_bytes);
 }
 
 /* ---- joining ---- */

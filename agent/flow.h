@@ -14,7 +14,8 @@
  * of them by its clients (base/shares.h): their bounds are limits.flows and
  * limits.handshakes, and when one is reached the relay with most pays, in it the
  * heaviest block of clients, with its newest flow or its oldest handshake.  So a
- * relay that opens flows without end leaves those of the others alone.
+ * relay that opens flows without end leaves those of the others alone.  Memory that
+ * clients hold by taking nothing is bounded in the same way (tunnel/standstill.h).
  *
  * Each flow lives on one worker and ends with one line in the
  * log.
@@ -34,6 +35,7 @@ struct pooled_channel;
 struct resolver;
 struct shares;
 struct stalls;
+struct standstills;
 LIST_HEAD(agent_flow_list, agent_flow);
 
 enum { AGENT_FLOW_HANDSHAKE_MS = 10000 };
@@ -45,8 +47,12 @@ struct agent_flow_context {
 	struct endpoint_table *endpoint_table;
 	struct stalls *stalls;             /* of the joined flows */
 	struct shares *flows, *handshakes; /* shared by all workers; owned by the relays' numbers */
+	struct standstills *standstills;   /* likewise */
 	bool is_draining;
 };
+
+/* Of pump_stalls_init(), for the list of a worker. */
+void agent_flow_on_held(void *flow, uint64_t own_bytes, uint64_t kernel_bytes);
 
 /* Takes the pooled channel, which the relay has just opened, also on failure.  on_over is called
  * once, never inside this call; the owner then calls agent_flow_free().  The context is borrowed

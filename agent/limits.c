@@ -15,8 +15,8 @@ least_of(uint64_t a, uint64_t b)
 
 /* The pools take a quarter at most, so that flows are never left without. */
 void
-agent_limits_derive(
-    struct agent_limits *limits, const struct agent_settings *settings, uint64_t descriptors)
+agent_limits_derive(struct agent_limits *limits, const struct agent_settings *settings,
+    uint64_t descriptors, uint64_t memory)
 {
 	uint64_t relays = settings->connect_url.count;
 	uint64_t own = least_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
@@ -31,6 +31,7 @@ agent_limits_derive(
 		.channels = channels,
 		.flows = flows > 0 ? flows : LEAST,
 		.handshakes = settings->limits.handshakes,
+		.memory = daemon_rows_memory(settings->limits.memory, memory),
 	};
 }
 
@@ -49,4 +50,5 @@ agent_limits_print(
 		    " raise LimitNOFILE= of the service, or ulimit -Hn)",
 		    settings->limits.flows);
 	fprintf(out, "\nlimits.handshakes: %" PRIu64 "\n", limits->handshakes);
+	daemon_rows_print_memory(limits->memory, out);
 }

@@ -18,12 +18,14 @@ struct agent_settings;
 struct agent_limits {
 	uint64_t descriptors;       /* all of them */
 	uint64_t reserve, channels; /* of these: for the agent itself, for channels */
+	uint64_t memory;            /* bytes that flows may hold by standing still; 0: no bound */
 	uint64_t flows, handshakes; /* at once */
 };
 
-/* `descriptors` is how many this process may have: socket_raise_limit(). */
+/* `descriptors` is how many this process may have (socket_raise_limit()), `memory` what the host has
+ * (host_memory()). */
 void agent_limits_derive(
-    struct agent_limits *, const struct agent_settings *, uint64_t descriptors);
+    struct agent_limits *, const struct agent_settings *, uint64_t descriptors, uint64_t memory);
 /* Lines for `check`, with what was asked for where it cannot be had. */
 void agent_limits_print(const struct agent_limits *, const struct agent_settings *, FILE *);
 

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "agent/crossing.h"
-#include "agent/limits.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
@@ -66,12 +66,10 @@ agent_reload_warn_crossing(const struct agent_live *live)
 }
 
 void
-agent_reload_set_limits(const struct agent_live *live)
+agent_reload_set_limits(struct agent_live *live)
 {
-	struct agent_limits limits;
-
-	agent_limits_derive(&limits, &live->settings, live->descriptors);
-	agent_workers_set_limits(live->context.workers, &limits);
+	agent_limits_derive(&live->limits, &live->settings, live->descriptors, host_memory());
+	agent_workers_set_limits(live->context.workers, &live->limits);
 }
 
 /* ---- files ---- */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "agent/context.h"
+#include "agent/limits.h"
 #include "agent/relay_link.h"
 #include "agent/settings.h"
 #include "agent/state.h"
@@ -24,6 +25,7 @@ struct agent_live {
 	struct relay_links links;
 	struct credentials_stamp credentials_stamp;
 	uint64_t descriptors;                   /* how many the process may have */
+	struct agent_limits limits;             /* in force */
 	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
 };
 
@@ -37,7 +39,7 @@ bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
 void agent_reload_files(struct agent_live *);
 
 /* Lets the limits of the settings hold. */
-void agent_reload_set_limits(const struct agent_live *);
+void agent_reload_set_limits(struct agent_live *);
 /* Warns if the agent's certificate expires soon. */
 void agent_reload_warn_expiry(const struct agent_live *);
 /* Warns of client certificates that a shared upstream lets others get round. */

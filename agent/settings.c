@@ -184,6 +184,7 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .least = 0, .most = 100 * MILLION },
 	{ "limits.handshakes", CONF_NUMBER, AT(agent_settings, limits.handshakes),
 	    .fallback = "256", .least = 1, .most = MILLION },
+	DAEMON_MEMORY_ROW(struct agent_settings, limits.memory),
 	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path },
 	DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
 

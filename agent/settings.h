@@ -56,6 +56,7 @@ struct endpoint_settings {
 struct agent_settings_limits {
 	uint64_t flows; /* 0: as many as the descriptors allow */
 	uint64_t handshakes;
+	char *memory; /* daemon_rows_memory() */
 };
 
 struct agent_settings {

@@ -23,6 +23,7 @@
 #include "base/shares.h"
 #include "base/thread.h"
 #include "tunnel/pump.h"
+#include "tunnel/standstill.h"
 
 enum { JUDGE_EVERY_MS = 30000, ORDER_ERROR = 320, WORKER_NAME = 24 };
 
@@ -32,6 +33,7 @@ struct agent_workers {
 	struct loop *main_loop;
 	struct resolver *resolver;
 	struct shares *flows, *handshakes; /* of all workers */
+	struct standstills standstills;    /* likewise */
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
 	_Atomic bool is_draining;
@@ -309,7 +311,7 @@ run(void *arg, struct loop *loop)
 	struct agent_worker *worker = arg;
 
 	worker->context.loop = loop;
-	pump_stalls_init(&worker->stalls, loop, NULL);
+	pump_stalls_init(&worker->stalls, loop, agent_flow_on_held);
 	timer_init(&worker->judge, loop, on_judge, worker);
 	timer_set(&worker->judge, JUDGE_EVERY_MS);
 	loop_run(loop);
@@ -328,6 +330,7 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->context.stalls = &worker->stalls;
 	worker->context.flows = workers->flows;
 	worker->context.handshakes = workers->handshakes;
+	worker->context.standstills = &workers->standstills;
 	worker->context.endpoint_table = endpoint_table_hold(table);
 	LIST_INIT(&worker->orders);
 	LIST_INIT(&worker->flows);
@@ -378,7 +381,7 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 	workers->on_report = on_report;
 	workers->flows = shares_new(SHARES_NEWEST);
 	workers->handshakes = shares_new(SHARES_OLDEST);
-	if (!workers->flows || !workers->handshakes) {
+	if (!standstills_init(&workers->standstills) || !workers->flows || !workers->handshakes) {
 		agent_workers_free(workers);
 		return NULL;
 	}
@@ -401,6 +404,12 @@ agent_workers_set_limits(struct agent_workers *workers, const struct agent_limit
 }
 
 void
+agent_workers_bound_memory(struct agent_workers *workers, uint64_t memory)
+{
+	standstills_set_bound(&workers->standstills, memory);
+}
+
+void
 agent_workers_free(struct agent_workers *workers)
 {
 	if (!workers)
@@ -411,5 +420,6 @@ agent_workers_free(struct agent_workers *workers)
 		stop(workers->workers[i]);
 	shares_free(workers->flows);
 	shares_free(workers->handshakes);
+	standstills_wipe(&workers->standstills);
 	free(workers);
 }

@@ -1,13 +1,14 @@
 /* Words and checks of the rows that daemons share. */
 #include "base/daemon_rows.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/thread.h"
 #include "base/units.h"
 
-enum { WORKERS_MOST = 256 };
+enum { WORKERS_MOST = 256, MEMORY_LEAST = 16 << 20 };
 
 const char *const daemon_rows_log_levels[] = { "error", "warning", "info", "debug", NULL };
 const char *const daemon_rows_log_formats[] = { "auto", "text", "json", NULL };
@@ -33,4 +34,35 @@ daemon_rows_workers(const char *text)
 	uint64_t count;
 
 	return text && number_parse(text, &count) ? (unsigned)count : thread_cores();
+}
+
+bool
+daemon_rows_is_memory(const char *text, char error[256])
+{
+	uint64_t bytes;
+
+	if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ||
+	    (size_parse(text, &bytes) && bytes >= MEMORY_LEAST))
+		return true;
+	snprintf(error, 256, "is not a valid bound; write auto, off or a size of 16MiB or more");
+	return false;
+}
+
+uint64_t
+daemon_rows_memory(const char *text, uint64_t host)
+{
+	uint64_t bytes;
+
+	if (!text || strcmp(text, "auto") == 0)
+		return host < UINT64_MAX ? host / 2 : 0;
+	return size_parse(text, &bytes) ? bytes : 0;
+}
+
+void
+daemon_rows_print_memory(uint64_t bytes, FILE *out)
+{
+	if (bytes > 0)
+		fprintf(out, "limits.memory: %" PRIu64 " MiB\n", bytes >> 20);
+	else
+		fprintf(out, "limits.memory: off\n");
 }

@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "base/conf.h"
 #include "base/log.h"
@@ -50,6 +52,20 @@ extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_format
 							      .check = daemon_rows_is_workers, \
 							      .mark_offset = offsetof(type, mark) \
 	}
+
+/* "auto", "off" or a size. */
+#define DAEMON_MEMORY_ROW(type, member) \
+	{ \
+		"limits.memory", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
+								    .check = daemon_rows_is_memory \
+	}
+
+bool daemon_rows_is_memory(const char *text, char error[256]);
+/* How many bytes that is, 0 for no bound; `host` is what the host has (host_memory()), and "auto" (or
+ * NULL) is half of it. */
+uint64_t daemon_rows_memory(const char *text, uint64_t host);
+/* A line for `check`. */
+void daemon_rows_print_memory(uint64_t bytes, FILE *);
 
 bool daemon_rows_is_workers(const char *text, char error[256]);
 /* How many that is: of "auto" (or NULL), one per core. */

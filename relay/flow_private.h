@@ -12,6 +12,7 @@
 #include "relay/conn.h"
 #include "sni/ja4.h"
 #include "tunnel/frame.h"
+#include "tunnel/standstill.h"
 
 struct stream;
 
@@ -64,9 +65,8 @@ struct flow {
 	struct route_static *static_route;   /* held */
 	struct session_ref *session_ref;     /* held, a flow counted in it */
 	char *pattern;                /* of the route, unless that is static; NULL: none yet */
-	struct shares_place *stalled; /* while it stands still: flow_stall.c */
-	uint64_t stalled_bytes, stalled_own; /* of these in our buffers */
-	const char *reason;                  /* why it was ended by us */
+	struct standstill standstill; /* flow_stall.c */
+	const char *reason;           /* why it was ended by us */
 	struct task reap;
 	uint8_t id[FLOW_ID_BYTES];
 	char names[]; /* the server name, and behind its end mark the JA4 */

@@ -74,9 +74,7 @@ limits_derive(
 	share_descriptors(limits, settings, descriptors);
 	share_agents_part(limits, settings);
 	share_clients_part(limits, settings);
-	limits->memory = settings->limits.memory;
-	if (limits->memory == SETTINGS_AUTO)
-		limits->memory = memory < UINT64_MAX ? memory / 2 : 0;
+	limits->memory = daemon_rows_memory(settings->limits.memory, memory);
 }
 
 static void
@@ -95,15 +93,6 @@ print_wall(FILE *out, const char *key, uint64_t most)
 		fprintf(out, "limits.%s: %" PRIu64 "\n", key, most);
 	else
 		fprintf(out, "limits.%s: off\n", key);
-}
-
-static void
-print_memory(const struct limits *limits, FILE *out)
-{
-	if (limits->memory > 0)
-		fprintf(out, "limits.memory: %" PRIu64 " MiB\n", limits->memory >> 20);
-	else
-		fprintf(out, "limits.memory: off\n");
 }
 
 void
@@ -125,7 +114,7 @@ limits_print(const struct limits *limits, const struct settings *settings, FILE 
 		print_one(out, "sessions", limits->sessions, asked->sessions);
 		print_one(out, "channels", limits->channels, asked->channels);
 	}
-	print_memory(limits, out);
+	daemon_rows_print_memory(limits->memory, out);
 }
 
 bool

@@ -20,7 +20,6 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "base/socket.h"
-#include "relay/flow_stall.h"
 #include "relay/name_flows.h"
 #include "relay/recent_peers.h"
 #include "relay/reload.h"
@@ -216,7 +215,7 @@ on_tick(void *arg)
 		reload_poll_trust(&relay->reload);
 	else
 		reload_poll(&relay->reload);
-	flow_stall_set_bound(&relay->shared, relay->reload.rules->limits.memory);
+	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
 	timer_set(&relay->tick, TICK_MS);
@@ -298,7 +297,7 @@ static bool
 make_queues(struct shared *shared)
 {
 	return (shared->flows = shares_new(SHARES_NEWEST)) &&
-	    (shared->stalled = shares_new(SHARES_OLDEST)) && (shared->rates = rate_table_new()) &&
+	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
 	    (shared->name_flows = name_flows_new()) &&
 	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
@@ -595,7 +594,7 @@ close_all(struct relay *relay)
 	recent_peers_free(shared->recent_peers);
 	name_flows_free(shared->name_flows);
 	rate_table_free(shared->rates);
-	shares_free(shared->stalled);
+	standstills_wipe(&shared->standstills);
 	shares_free(shared->flows);
 	route_table_free(shared->routes);
 	rules_release(relay->reload.rules);

@@ -20,7 +20,6 @@
 
 /* For each worker. */
 enum { FLOWS_PER_SECOND = 5000, SESSIONS_PER_SECOND = 400 };
-enum { LEAST_MEMORY = 16 << 20 };
 
 /* ---- one value ---- */
 
@@ -118,30 +117,6 @@ is_short_text(const char *text, char error[256])
 	if (strlen(text) < SHORT_TEXT)
 		return true;
 	snprintf(error, 256, "is too long; write at most %d bytes", SHORT_TEXT - 1);
-	return false;
-}
-
-/* What limits.memory says; false when it is none of its words and no size. */
-static bool
-parse_memory(const char *text, uint64_t *bytes)
-{
-	if (strcmp(text, "auto") == 0)
-		*bytes = SETTINGS_AUTO;
-	else if (strcmp(text, "off") == 0)
-		*bytes = 0;
-	else
-		return size_parse(text, bytes) && *bytes >= LEAST_MEMORY && *bytes < SETTINGS_AUTO;
-	return true;
-}
-
-static bool
-is_memory(const char *text, char error[256])
-{
-	uint64_t bytes;
-
-	if (parse_memory(text, &bytes))
-		return true;
-	snprintf(error, 256, "is not a valid bound; write auto, off or a size of 16MiB or more");
 	return false;
 }
 
@@ -253,8 +228,7 @@ static const struct conf_row rows[] = {
 	    .least = 0, .most = MILLION,
 	    .mark_offset = AT(settings, limits.sessions_per_second_mark) },
 	LIMIT_ROW("agent_descriptors", CONF_NUMBER, agent_descriptors, "0", 0, 100 * MILLION),
-	{ "limits.memory", CONF_TEXT, AT(settings, limits.memory_text), .fallback = "auto",
-	    .check = is_memory },
+	DAEMON_MEMORY_ROW(struct settings, limits.memory),
 	{ "pool.least", CONF_NUMBER, AT(settings, pool_least), .fallback = "4", .least = 0,
 	    .most = 65535 },
 	{ "pool.most", CONF_NUMBER, AT(settings, pool_most), .fallback = "256", .least = 1,
@@ -412,8 +386,6 @@ check_bounds(struct settings *settings, struct conf_report *report)
 		settings->limits.flows_per_identity = settings->limits.flows;
 	if (settings->workers)
 		derive_rates(settings);
-	if (settings->limits.memory_text)
-		parse_memory(settings->limits.memory_text, &settings->limits.memory);
 }
 
 static void

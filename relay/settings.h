@@ -43,9 +43,6 @@ struct settings_route {
 	char pattern[NAME_SIZE]; /* derived: normalised */
 };
 
-/* Of memory: what the host allows, see limits.h. */
-#define SETTINGS_AUTO UINT64_MAX
-
 struct settings_limits {
 	uint64_t flows, flows_per_client;
 	uint64_t hello_ms, hello_bytes;
@@ -59,8 +56,7 @@ struct settings_limits {
 	uint64_t flows_per_name, flows_per_name_per_second, sessions_per_second;
 	struct conf_mark flows_per_second_mark, sessions_per_second_mark;
 	uint64_t agent_descriptors; /* 0: as limits.h derives it */
-	char *memory_text;
-	uint64_t memory; /* derived: bytes; 0: no bound; SETTINGS_AUTO */
+	char *memory;               /* daemon_rows_memory() */
 };
 
 struct settings {

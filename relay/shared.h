@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include "relay/flow_id.h"
+#include "tunnel/standstill.h"
 
 struct name_flows;
 struct rate_table;
@@ -30,7 +31,7 @@ struct shared {
 	struct name_flows *name_flows;
 	struct shares *flows; /* of clients; the newest leave */
 	struct recent_peers *recent_peers;
-	struct shares *stalled;       /* relay/flow_stall.h */
+	struct standstills standstills;
 	struct shares *hellos;        /* of clients; here and below the oldest leave */
 	struct shares *agent_hellos;  /* from where an agent has authenticated lately */
 	struct shares *unknown_peers; /* session handshakes */
@@ -45,7 +46,6 @@ struct shared {
 	pthread_cond_t end;       /* all workers have let go of what they had */
 	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
-	_Atomic uint64_t stalled_own;   /* what stalled flows hold of our memory */
 	_Atomic uint64_t channel_count; /* within relay/limits.h */
 };
 

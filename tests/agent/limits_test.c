@@ -21,8 +21,8 @@ derived(uint64_t relays, uint64_t pool_most, uint64_t flows, uint64_t descriptor
 
 	settings.connect_url.count = relays;
 	settings.pool_most = pool_most;
-	settings.limits = (struct agent_settings_limits){ flows, 256 };
-	agent_limits_derive(&limits, &settings, descriptors);
+	settings.limits = (struct agent_settings_limits){ flows, 256, NULL };
+	agent_limits_derive(&limits, &settings, descriptors, UINT64_C(1) << 30);
 	return limits;
 }
 
@@ -36,6 +36,7 @@ a_flow_takes_two_of_what_channels_and_the_agent_leave(void **state)
 	assert_int_equal(limits.channels, 512);
 	assert_int_equal(limits.flows, (16384 - 72 - 512) / 2);
 	assert_int_equal(limits.handshakes, 256);
+	assert_int_equal(limits.memory, 512 << 20);
 }
 
 static void

@@ -17,7 +17,7 @@ usual(void)
 	settings.limits.channel_handshakes = 1024;
 	settings.limits.sessions = 10000;
 	settings.limits.channels = 50000;
-	settings.limits.memory = SETTINGS_AUTO;
+	settings.limits.memory = (char *)(uintptr_t) "auto";
 	return settings;
 }
 
@@ -25,7 +25,8 @@ usual(void)
 static void
 the_parts_never_exceed_the_whole(void **state)
 {
-	static const uint64_t descriptors[] = { 64, 256, 1024, 4096, 20000, 65536, 524288, 1048576 };
+	static const uint64_t descriptors[] = { 64, 256, 1024, 4096, 20000, 65536, 524288,
+		1048576 };
 	static const uint64_t asked[] = { 10000, 1, 100, 5000, 1000000 };
 
 	(void)state;
@@ -89,13 +90,13 @@ what_is_set_counts(void **state)
 	(void)state;
 	settings.limits.sessions = 50;
 	settings.limits.agent_descriptors = 10000;
-	settings.limits.memory = 7 << 20;
+	settings.limits.memory = (char *)(uintptr_t) "17MiB";
 	limits_derive(&l, &settings, 20000, UINT64_MAX);
 	assert_int_equal(l.agent_descriptors, 10000);
 	assert_int_equal(l.sessions, 50);
 	assert_int_equal(l.channels, 10000 - 1024 - 50);
-	assert_int_equal(l.memory, 7 << 20);
-	settings.limits.memory = 0;
+	assert_int_equal(l.memory, 17 << 20);
+	settings.limits.memory = (char *)(uintptr_t) "off";
 	limits_derive(&l, &settings, 20000, 1 << 30);
 	assert_int_equal(l.memory, 0);
 }

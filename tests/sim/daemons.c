@@ -81,7 +81,8 @@ static void
 fill_rules(struct sim_relay *relay)
 {
 	const struct route_static_settings route = { .pattern = "static.sim", .target = "up:80" };
-	const struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY, .find_key = session_table_find_key,
+	const struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY,
+		.find_key = session_table_find_key,
 		.find_key_arg = relay->shared.session_table };
 
 	relay->rules.settings = relay_settings;
@@ -123,7 +124,7 @@ relay_up(struct sim_relay *relay)
 	shared->flows = shares_new(SHARES_NEWEST);
 	shares_set_bounds(shared->flows, &flows);
 	shared->recent_peers = recent_peers_new();
-	shared->stalled = shares_new(SHARES_OLDEST);
+	standstills_init(&shared->standstills);
 	for (unsigned i = 0; i < sizeof queues / sizeof queues[0]; i++) {
 		*queues[i] = shares_new(SHARES_OLDEST);
 		shares_set_bounds(*queues[i], &bounds);
@@ -135,9 +136,12 @@ relay_up(struct sim_relay *relay)
 	for (int i = 0; i < WORKERS; i++) {
 		struct worker_context *worker = &relay->workers[i];
 
-		*worker = (struct worker_context){ .shared = shared, .loop = loop_new(), .rules = &relay->rules,
+		*worker = (struct worker_context){ .shared = shared,
+			.loop = loop_new(),
+			.rules = &relay->rules,
 			.on_shrank = on_shrank };
-		refuse_lingers_init(&worker->lingers, worker->loop, shared->lingers, on_linger_end, worker);
+		refuse_lingers_init(
+		    &worker->lingers, worker->loop, shared->lingers, on_linger_end, worker);
 		pump_stalls_init(&worker->stalls, worker->loop, flow_on_held);
 		flow_wait_init(worker);
 	}
@@ -178,7 +182,7 @@ relay_down(struct sim_relay *relay)
 	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
 	name_flows_free(shared->name_flows);
-	shares_free(shared->stalled);
+	standstills_wipe(&shared->standstills);
 	shares_free(shared->flows);
 	route_table_free(shared->routes);
 	session_table_free(shared->session_table);
@@ -188,7 +192,8 @@ relay_down(struct sim_relay *relay)
 	tls_config_release(relay->rules.channel_tls);
 	route_static_release(relay->statics[0]);
 	if (kernel_open_count(relay->process) > 0)
-		sim_violated("%s is down and has open descriptors", sim_processes[relay->process].name);
+		sim_violated(
+		    "%s is down and has open descriptors", sim_processes[relay->process].name);
 	relay->is_up = false;
 	relay->epoch++;
 	sim_processes[relay->process].alive = false;
@@ -221,7 +226,9 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 {
 	struct endpoint *endpoint = &agent->endpoints[index];
 
-	*endpoint = (struct endpoint){ .references = 1, .number = number, .carriers = 1u << CARRIER_SEALED, .weight = 1 };
+	*endpoint = (struct endpoint){
+		.references = 1, .number = number, .carriers = 1u << CARRIER_SEALED, .weight = 1
+	};
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
 	snprintf(endpoint->server_name, sizeof endpoint->server_name, "%s", name);
 	snprintf(endpoint->upstream.url.target, sizeof endpoint->upstream.url.target, "up:80");
@@ -236,13 +243,17 @@ fill_agent(struct sim_agent *agent)
 	const struct tls_settings session = { .purpose = TLS_SESSION_AGENT };
 	const struct tls_settings channel = { .purpose = TLS_CHANNEL_AGENT };
 	char workers[] = "1";
-	struct agent_settings settings = { .workers = workers, .heartbeat_ms = 10000, .tolerance_ms = 15000,
-		.pool_least = 2, .pool_most = 6 };
+	struct agent_settings settings = { .workers = workers,
+		.heartbeat_ms = 10000,
+		.tolerance_ms = 15000,
+		.pool_least = 2,
+		.pool_most = 6 };
 	struct agent_state state;
 
 	agent->table = (struct endpoint_table){ .references = 1, .endpoints = agent->list };
 	add_endpoint(agent, 0, 1, agent->process == FIRST_AGENT + 2 ? "beta.sim" : "alpha.sim");
-	agent->credentials = (struct credentials){ .references = 1, .session = tls_config_new(&session, NULL),
+	agent->credentials = (struct credentials){ .references = 1,
+		.session = tls_config_new(&session, NULL),
 		.channel = tls_config_new(&channel, NULL) };
 	memset(&state, agent->instance, sizeof state);
 	for (size_t i = 0; i < sizeof state.start; i++)
@@ -255,7 +266,8 @@ fill_agent(struct sim_agent *agent)
 void
 agent_up(struct sim_agent *agent)
 {
-	char *targets[RELAYS] = { (char *)(uintptr_t)relay_target[0], (char *)(uintptr_t)relay_target[1] };
+	char *targets[RELAYS] = { (char *)(uintptr_t)relay_target[0],
+		(char *)(uintptr_t)relay_target[1] };
 	struct conf_texts urls = { .items = targets, .count = RELAYS };
 
 	sim_self = agent->process;
@@ -263,8 +275,8 @@ agent_up(struct sim_agent *agent)
 	memset(&agent->context, 0, sizeof agent->context);
 	fill_agent(agent);
 	agent->context.loop = loop_new();
-	agent->context.workers = agent_workers_new(1, agent->context.loop, NULL, &agent->table,
-	    relay_session_on_report);
+	agent->context.workers =
+	    agent_workers_new(1, agent->context.loop, NULL, &agent->table, relay_session_on_report);
 	relay_links_init(&agent->links, &agent->context, on_link, agent);
 	relay_links_set(&agent->links, &urls);
 	agent->is_up = true;
@@ -283,8 +295,10 @@ agent_down(struct sim_agent *agent)
 	tls_config_release(agent->credentials.session);
 	tls_config_release(agent->credentials.channel);
 	if (kernel_open_count(agent->process) > 0)
-		sim_violated("%s is down and has open descriptors", sim_processes[agent->process].name);
-	if (agent->table.references != 1 || agent->endpoints[0].references != 1 || agent->credentials.references != 1)
+		sim_violated(
+		    "%s is down and has open descriptors", sim_processes[agent->process].name);
+	if (agent->table.references != 1 || agent->endpoints[0].references != 1 ||
+	    agent->credentials.references != 1)
 		sim_violated("%s is down and something still holds its endpoints or credentials",
 		    sim_processes[agent->process].name);
 	agent->is_up = false;
@@ -322,7 +336,8 @@ process_is_up(int process)
 bool
 process_is_draining(int process)
 {
-	return process < FIRST_AGENT ? relays[process].is_draining : agents[process - FIRST_AGENT].is_draining;
+	return process < FIRST_AGENT ? relays[process].is_draining
+				     : agents[process - FIRST_AGENT].is_draining;
 }
 
 void

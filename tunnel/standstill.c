@@ -1,0 +1,92 @@
+/* Counts what flows that stand still hold, and tells of those that base/shares chooses. */
+#include "tunnel/standstill.h"
+
+#include <stdatomic.h>
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/shares.h"
+#include "tunnel/frame.h"
+#include "tunnel/pump.h"
+
+bool
+standstills_init(struct standstills *all)
+{
+	atomic_init(&all->own_bytes, 0);
+	all->shares = shares_new(SHARES_OLDEST);
+	return all->shares != NULL;
+}
+
+void
+standstills_wipe(struct standstills *all)
+{
+	shares_free(all->shares);
+	all->shares = NULL;
+}
+
+void
+standstills_set_bound(struct standstills *all, uint64_t memory)
+{
+	uint64_t most = memory - memory / 4, used;
+
+	if (memory > 0 && shares_count(all->shares) == 0)
+		return; /* counting costs, and there is nobody to be ended */
+	used = memory > 0 ? memory_used() - atomic_load(&all->own_bytes) : 0;
+	shares_set_bounds(all->shares,
+	    &(struct shares_bounds){ .most_bytes = memory == 0 ? 0
+		    : most > used                              ? most - used
+							       : 1 });
+}
+
+static void
+leave(struct standstills *all, struct standstill *one)
+{
+	shares_leave(one->place);
+	atomic_fetch_sub(&all->own_bytes, one->own_bytes);
+	*one = (struct standstill){ 0 };
+}
+
+static bool
+enter(struct standstills *all, struct standstill *one, const struct shares_entrant *entrant)
+{
+	enum shares_verdict verdict;
+
+	one->place = shares_enter(all->shares, entrant, &verdict);
+	if (!one->place)
+		memory_short("the account of a flow that stands still");
+	return one->place != NULL;
+}
+
+/* A place that does not grow is told, too: it is how a bound that has become lower is obeyed. */
+void
+standstill_note(struct standstills *all, struct standstill *one,
+    const struct shares_entrant *entrant, uint64_t own_bytes, uint64_t kernel_bytes)
+{
+	uint64_t bytes = own_bytes + kernel_bytes;
+	uint64_t more = bytes > one->bytes ? bytes - one->bytes : 0;
+
+	if (bytes == 0) {
+		leave(all, one);
+	} else if (one->place || enter(all, one, entrant)) {
+		atomic_fetch_add(&all->own_bytes, own_bytes - one->own_bytes);
+		one->own_bytes = own_bytes;
+		one->bytes += more;
+		shares_grow(one->place, more);
+	}
+}
+
+bool
+standstill_must_end(struct standstills *all, struct standstill *one, const struct pump *pump,
+    const struct address *client, const uint8_t *id)
+{
+	uint64_t waited_ms = pump_stalled_ms(pump), bytes = one->bytes;
+
+	leave(all, one);
+	if (waited_ms < STALLS_LOOK_MS)
+		return false;
+	log_limited(LOG_WARNING, "memory-pressure", client,
+	    "three quarters of limits.memory are used: of the clients with most flows that take "
+	    "nothing, the one that has waited longest is reset",
+	    log_hex("flow", id, FLOW_ID_BYTES), log_u64("bytes", bytes),
+	    log_u64("stalled_ms", waited_ms));
+	return true;
+}

@@ -1,0 +1,60 @@
+/*
+ * What flows hold whose peers take nothing, and who goes when memory is short.
+ *
+ * Shared by:     all flows of a daemon that stand still for two seconds or more (tunnel/stalls.h),
+ *                of all clients and loops, counted by client block, and by owner where there is
+ *                one (base/shares.h).
+ * Bound:         three quarters of limits.memory, less what the process has in use itself, for what
+ *                they hold of our memory and of the kernel's (SO_MEMINFO of both sockets of each).
+ * Who leaves:    of the heaviest owner, in that of the heaviest network, in that of the heaviest
+ *                host, the flow that has stood still longest; its owner ends it with the reason
+ *                STANDSTILL_REASON.  One that has moved within two seconds goes behind the others.
+ *
+ * Flows that have nothing queued are never counted, nor are those whose peers take what comes.  The
+ * number in /proc/net/sockstat is not used: it counts other programs', too.
+ *
+ *	pump's on_held --> standstill_note(...)
+ *	the entrant's on_evict --> standstill_must_end(...) --> pump_stop()
+ */
+#ifndef TUNNEL_STANDSTILL_H
+#define TUNNEL_STANDSTILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct address;
+struct pump;
+struct shares;
+struct shares_entrant;
+struct shares_place;
+
+#define STANDSTILL_REASON "stalled-memory"
+
+/* Of a daemon. */
+struct standstills {
+	struct shares *shares;
+	_Atomic uint64_t own_bytes; /* what all of them hold of our memory */
+};
+
+/* Embedded in its flow; {0} is not counted. */
+struct standstill {
+	struct shares_place *place;
+	uint64_t bytes, own_bytes; /* of these in our buffers */
+};
+
+/* False when memory is short. */
+bool standstills_init(struct standstills *);
+/* All must have left. */
+void standstills_wipe(struct standstills *);
+/* Once a second, in the main thread; `memory` is limits.memory, 0 for no bound. */
+void standstills_set_bound(struct standstills *, uint64_t memory);
+
+/* What pump_stalls_init()'s on_held says of a flow; both 0: it leaves. */
+void standstill_note(struct standstills *, struct standstill *, const struct shares_entrant *,
+    uint64_t own_bytes, uint64_t kernel_bytes);
+/* Its place is needed: it leaves. True, and logged, if the flow has really stood still and must end;
+ * else it enters again, should it stop moving. `id` has FLOW_ID_BYTES. */
+bool standstill_must_end(struct standstills *, struct standstill *, const struct pump *,
+    const struct address *client, const uint8_t *id);
+
+#endif
