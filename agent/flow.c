@@ -304,7 +304,7 @@ on_standstill_evicted(void *arg)
 	if (!standstill_must_end(flow->context->standstills, &flow->standstill, flow->pump,
 		&flow->open.client, flow->open.flow_id))
 		return;
-	flow->reason = STANDSTILL_REASON;
+	flow->reason = standstill_reason;
 	pump_stop(flow->pump);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/shares.h"
 #include "base/units.h"
 #include "pki/verify.h"
@@ -271,6 +272,7 @@ agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 	recent_peers_add(shared->recent_peers, &block);
 	self->up_ms = clock_ms();
 	if (!usage) {
+		memory_short("the account of an agent that has just connected");
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
 		return;
 	}

@@ -15,7 +15,7 @@ on_evict(void *arg)
 	if (!standstill_must_end(
 		&flow->worker->shared->standstills, &flow->standstill, flow->pump, &from, flow->id))
 		return;
-	flow->reason = STANDSTILL_REASON;
+	flow->reason = standstill_reason;
 	pump_stop(flow->pump);
 }
 

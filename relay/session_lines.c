@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "pki/identity.h"
 #include "relay/agent_fields.h"
 #include "relay/usage.h"
@@ -59,8 +60,13 @@ minute_of(struct session_lines *lines, struct identity *identity, const uint8_t 
 
 	if (at)
 		return container_of(at, struct session_minute, link);
-	if (lines->table.count >= SESSION_LINES_MOST || !(minute = calloc(1, sizeof *minute)))
+	if (lines->table.count >= SESSION_LINES_MOST)
 		return NULL;
+	minute = calloc(1, sizeof *minute);
+	if (!minute) {
+		memory_short("nothing: the lines of a session are not counted");
+		return NULL;
+	}
 	memcpy(minute->tenant, tenant, IDENTITY_KEY_BYTES);
 	minute->identity = identity_hold(identity);
 	minute->end_ms = clock_ms() + SESSION_LINES_MS;

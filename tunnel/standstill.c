@@ -8,6 +8,8 @@
 #include "tunnel/frame.h"
 #include "tunnel/pump.h"
 
+const char standstill_reason[] = "stalled-memory";
+
 bool
 standstills_init(struct standstills *all)
 {

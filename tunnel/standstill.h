@@ -8,7 +8,7 @@
  *                they hold of our memory and of the kernel's (SO_MEMINFO of both sockets of each).
  * Who leaves:    of the heaviest owner, in that of the heaviest network, in that of the heaviest
  *                host, the flow that has stood still longest; its owner ends it with the reason
- *                STANDSTILL_REASON.  One that has moved within two seconds goes behind the others.
+ *                standstill_reason.  One that has moved within two seconds goes behind the others.
  *
  * Flows that have nothing queued are never counted, nor are those whose peers take what comes.  The
  * number in /proc/net/sockstat is not used: it counts other programs', too.
@@ -28,7 +28,7 @@ struct shares;
 struct shares_entrant;
 struct shares_place;
 
-#define STANDSTILL_REASON "stalled-memory"
+extern const char standstill_reason[];
 
 /* Of a daemon. */
 struct standstills {

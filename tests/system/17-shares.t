@@ -38,9 +38,10 @@ def one_address_may_have_all_flows_until_another_comes(scene):
 	relay = scene.relay(routes=[route(NAME, upstream), route("echo.example.com", scene.upstream(echo))],
 		limits={"flows": 20})
 	wire = hello("echo.example.com")
-	heavy = [scene.keep(dial(relay.port, wire, source=HEAVY)) for _ in range(20)]
-	for client in heavy:
-		equal(read_exactly(client, len(wire)), wire)
+	heavy = []
+	for _ in range(20):
+		heavy.append(scene.keep(dial(relay.port, wire, source=HEAVY)))
+		equal(read_exactly(heavy[-1], len(wire)), wire)
 	with dial(relay.port, wire, source=HEAVY) as client:
 		equal(alert_of(client), 80)
 	relay.wait_event("flow-refused")
