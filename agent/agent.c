@@ -3,6 +3,7 @@
  */
 #include "agent/agent.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +31,19 @@ enum {
 	STATUS_TEXT = 160
 };
 
+/*
+ *	serving --> draining --> leaving (goodbye is on its way)
+ *
+ * With --once a refusal for good leads from serving to leaving.
+ */
+enum state { SERVING, DRAINING, LEAVING, STATES };
+
 struct agent {
 	bool once;
 	struct agent_live live;
 	struct timer tick, drain;
 	uint64_t drain_until_ms;
-	enum { AGENT_SERVING, AGENT_DRAINING, AGENT_LEAVING } stage;
+	enum state state;
 	unsigned tick_count;
 	int exit_code;
 	struct admin *admin; /* NULL: nobody can ask */
@@ -83,9 +91,23 @@ tell_start(const struct agent *agent)
 /* ---- the end ---- */
 
 static void
+move(struct agent *agent, enum state to)
+{
+	static const unsigned may_move[STATES] = {
+		[SERVING] = 1u << DRAINING | 1u << LEAVING,
+		[DRAINING] = 1u << LEAVING,
+	};
+	static const char *const state_name[STATES] = { "serving", "draining", "leaving" };
+
+	assert(may_move[agent->state] & 1u << to);
+	log_move("agent", log_i64("pid", getpid()), state_name[agent->state], state_name[to]);
+	agent->state = to;
+}
+
+static void
 leave(struct agent *agent)
 {
-	agent->stage = AGENT_LEAVING;
+	move(agent, LEAVING);
 	relay_links_goodbye(&agent->live.links);
 	if (relay_links_up_count(&agent->live.links) > 0)
 		timer_set(&agent->drain, AGENT_GOODBYE_MS);
@@ -100,7 +122,7 @@ on_drain(void *arg)
 	bool late = clock_ms() >= agent->drain_until_ms;
 	uint64_t flows = agent_workers_flow_count(agent->live.context.workers);
 
-	if (agent->stage == AGENT_LEAVING) {
+	if (agent->state == LEAVING) {
 		loop_stop(agent->live.context.loop);
 		return;
 	}
@@ -117,7 +139,7 @@ on_drain(void *arg)
 static void
 drain(struct agent *agent)
 {
-	agent->stage = AGENT_DRAINING;
+	move(agent, DRAINING);
 	log_audit(LOG_INFO, "drain",
 	    "new flows are refused, open ones may finish; a second signal cuts them",
 	    log_u64("flows", agent_workers_flow_count(agent->live.context.workers)));
@@ -143,13 +165,13 @@ static void
 on_signal(void *arg, int number)
 {
 	struct agent *agent = arg;
-	bool is_serving = agent->stage == AGENT_SERVING;
+	bool is_serving = agent->state == SERVING;
 
 	if (number == SIGHUP && is_serving)
 		reload(agent, NULL);
 	else if (number != SIGHUP && is_serving)
 		drain(agent);
-	else if (number != SIGHUP && agent->stage == AGENT_DRAINING)
+	else if (number != SIGHUP && agent->state == DRAINING)
 		leave(agent);
 	else if (number != SIGHUP)
 		loop_stop(agent->live.context.loop);
@@ -164,11 +186,11 @@ on_relay(void *arg, enum relay_event event)
 
 	if (event == RELAY_CHANGED) {
 		show_status(agent, NULL);
-		if (agent->stage == AGENT_LEAVING && relay_links_up_count(&agent->live.links) == 0)
+		if (agent->state == LEAVING && relay_links_up_count(&agent->live.links) == 0)
 			loop_stop(agent->live.context.loop);
 		return;
 	}
-	if (!agent->once || agent->stage != AGENT_SERVING)
+	if (!agent->once || agent->state != SERVING)
 		return;
 	agent->exit_code = EX_NOPERM;
 	agent_workers_drain(agent->live.context.workers);
@@ -202,7 +224,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	admin_answer(question,
 	    agent_status(&(struct agent_facts){
 		.since_s = agent->since_s,
-		.state = agent->stage == AGENT_SERVING ? "running" : "draining",
+		.state = agent->state == SERVING ? "running" : "draining",
 		.workers = agent_settings_workers(&agent->live.settings),
 		.links = &agent->live.links,
 		.context = &agent->live.context,
@@ -221,7 +243,7 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 	struct agent *agent = arg;
 
 	(void)document;
-	if (agent->stage == AGENT_SERVING)
+	if (agent->state == SERVING)
 		admin_reload(question, reload_asked, agent);
 	else
 		admin_reload_refuse(question, "agent");

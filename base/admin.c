@@ -37,6 +37,12 @@ static const unsigned may_move[] = {
 	[TELLING] = 1u << OVER,
 	[OVER] = 0,
 };
+static const char *const state_name[] = {
+	[READING] = "reading",
+	[ASKED] = "asked",
+	[TELLING] = "telling",
+	[OVER] = "over",
+};
 
 struct admin_question {
 	LIST_ENTRY(admin_question) link;
@@ -105,6 +111,8 @@ move(struct admin_question *question, enum question_state to)
 	};
 
 	assert((may_move[question->state] & 1u << to) != 0);
+	log_move("question", log_object("question", question), state_name[question->state],
+	    state_name[to]);
 	question->state = to;
 	if (to == OVER) {
 		end_of_life(question);

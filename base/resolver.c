@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/resolved.h"
 
@@ -123,6 +124,16 @@ host_free(struct resolver *resolver, struct host *host)
 static void
 host_move(struct resolver *resolver, struct host *host, enum host_state state)
 {
+	static const unsigned may_move[HOST_STATES] = {
+		[HOST_KNOWN] = 1u << HOST_KNOWN | 1u << HOST_QUEUED,
+		[HOST_QUEUED] = 1u << HOST_AT_WORK | 1u << HOST_KNOWN,
+		[HOST_AT_WORK] = 1u << HOST_KNOWN,
+	};
+	static const char *const state_name[HOST_STATES] = { "known", "queued", "at-work" };
+
+	assert(may_move[host->state] & 1u << state);
+	log_move(
+	    "look-up", log_str("host", host->name), state_name[host->state], state_name[state]);
 	TAILQ_REMOVE(&resolver->lists[host->state], host, place);
 	resolver->counts[host->state]--;
 	host->state = state;
@@ -156,7 +167,6 @@ host_new(struct resolver *resolver, const char *name)
 		return NULL;
 	snprintf(host->name, sizeof host->name, "%s", name);
 	LIST_INIT(&host->waiting);
-	host->state = HOST_KNOWN;
 	TAILQ_INSERT_HEAD(&resolver->lists[HOST_KNOWN], host, place);
 	resolver->counts[HOST_KNOWN]++;
 	table_add(&resolver->hosts, &host->link,

@@ -1,6 +1,7 @@
 /* CRLs are placed under the issuers that signed them; those of unknown issuers wait. */
 #include "pki/revocation.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,17 +9,18 @@
 
 #include <nettle/sha2.h>
 
+#include "base/log.h"
 #include "pki/crl.h"
 #include "pki/x509.h"
 
 enum { CLOCK_SKEW_S = 300 }; /* how far in the future a thisUpdate may be */
 
-enum loaded_state { PLACED, WAITING, REFUSED };
+enum loaded_state { PLACED, WAITING, REFUSED, STATES };
 
 struct loaded_crl {
 	struct crl *crl;
 	char *file;
-	enum loaded_state state;   /* changes under the lock, and only from WAITING */
+	enum loaded_state state;   /* changes under the lock */
 	uint8_t issuer[ISSUER_ID]; /* once PLACED */
 };
 
@@ -103,6 +105,18 @@ names_issuer(const struct crl *crl, const struct issuer *issuer)
 	    (key.bytes == 0 || issuer->key_id.bytes == 0 || der_equal(key, issuer->key_id));
 }
 
+static void
+move(struct loaded_crl *loaded, enum loaded_state to)
+{
+	static const unsigned may_move[STATES] = {
+		[WAITING] = 1u << PLACED, [PLACED] = 1u << REFUSED
+	};
+	static const char *const state_name[STATES] = { "placed", "waiting", "refused" };
+	assert(may_move[loaded->state] & 1u << to);
+	log_move("crl", log_str("file", loaded->file), state_name[loaded->state], state_name[to]);
+	loaded->state = to;
+}
+
 /* Finds the CA that signed it.  NULL or what is wrong; it goes on waiting if nobody is named. */
 static const char *
 place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
@@ -117,7 +131,7 @@ place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 			fault =
 			    "is not signed by the key of its issuer: forged, damaged or of an older key";
 		else {
-			loaded->state = PLACED;
+			move(loaded, PLACED);
 			memcpy(loaded->issuer, cas[i].id, ISSUER_ID);
 		}
 	}
@@ -256,7 +270,7 @@ judge_waiting(struct revocation *set, struct loaded_crl *loaded, const struct is
 	mark = mark_of(loaded);
 	if (crl_history_would_roll_back(set->history, &mark, &seen) ||
 	    !crl_index(loaded->crl, &why))
-		loaded->state = REFUSED;
+		move(loaded, REFUSED);
 	else
 		crl_history_note_mark(set->history, &mark);
 }

@@ -1,6 +1,7 @@
 /* The life of a session on the relay, its events, and the commands for it. */
 #include "relay/agent_session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -32,14 +33,32 @@ reap(void *arg)
 	free(self);
 }
 
+void
+agent_session_move(struct agent_session *self, enum agent_session_state to)
+{
+	static const unsigned may_move[AGENT_SESSION_STATES] = {
+		[AGENT_SESSION_ARRIVING] = 1u << AGENT_SESSION_SERVING | 1u << AGENT_SESSION_GONE,
+		[AGENT_SESSION_SERVING] = 1u << AGENT_SESSION_RETIRED,
+		[AGENT_SESSION_RETIRED] = 1u << AGENT_SESSION_GONE,
+	};
+	static const char *const state_name[AGENT_SESSION_STATES] = { "arriving", "serving",
+		"retired", "gone" };
+
+	assert(may_move[self->state] & 1u << to);
+	log_move(
+	    "agent-session", log_object("session", self), state_name[self->state], state_name[to]);
+	self->state = to;
+}
+
 /* From this moment on nobody can reach the session. */
 static void
 retire(struct agent_session *self)
 {
 	struct shared *shared = self->worker->shared;
 
-	if (!self->session_ref || session_ref_is_retired(self->session_ref))
+	if (self->state != AGENT_SESSION_SERVING)
 		return;
+	agent_session_move(self, AGENT_SESSION_RETIRED);
 	agent_session_withdraw_all(self);
 	session_table_remove(shared->session_table, self->session_ref);
 	session_ref_retire(self->session_ref);
@@ -48,15 +67,14 @@ retire(struct agent_session *self)
 static void
 cut(struct agent_session *self)
 {
-	if (self->is_gone)
+	if (self->state == AGENT_SESSION_GONE)
 		return;
-	self->is_gone = true;
 	retire(self);
+	agent_session_move(self, AGENT_SESSION_GONE);
 	agent_session_log_end(self);
 	LIST_REMOVE(self, link);
 	timer_clear(&self->not_after);
 	timer_clear(&self->probe);
-	loop_forget(self->worker->loop, &self->send_need);
 	shares_leave(self->place);
 	self->place = NULL;
 	session_free(self->session);
@@ -212,7 +230,6 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	self->client = conn_client(conn);
 	LIST_INSERT_HEAD(&worker->sessions, self, link);
 	task_init(&self->reap, reap, self);
-	task_init(&self->send_need, agent_session_send_need, self);
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	agent_session_log_init(self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
@@ -242,7 +259,7 @@ agent_session_count_all(const struct worker_context *worker)
 
 	LIST_FOREACH(self, &worker->sessions, link)
 	{
-		if (!self->session_ref || self->is_gone)
+		if (!self->session_ref || self->state == AGENT_SESSION_GONE)
 			continue;
 		counts.sessions++;
 		counts.endpoints += self->endpoints.count;
@@ -347,24 +364,13 @@ agent_session_twin_silent(void *arg)
 /* ---- commands ---- */
 
 void
-agent_session_send_need(void *arg)
-{
-	struct agent_session *self = arg;
-
-	session_need(
-	    self->session, self->needed < UINT16_MAX ? (uint16_t)self->needed : UINT16_MAX);
-	self->needed = 0;
-}
-
-void
 agent_session_command(void *arg, const struct session_ref_command *command)
 {
 	struct agent_session *self = arg;
 
 	switch (command->kind) {
 	case SESSION_REF_NEED:
-		self->needed += command->channels;
-		loop_later(self->worker->loop, &self->send_need);
+		session_need(self->session, command->channels);
 		break;
 	case SESSION_REF_PROBE:
 		probe(self);

@@ -252,6 +252,7 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 		if (twin)
 			session_ref_probe(twin); /* it gets its place back if it lives */
 	} else {
+		agent_session_move(self, AGENT_SESSION_SERVING);
 		welcome(self, hello);
 		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);

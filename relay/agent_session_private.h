@@ -25,6 +25,19 @@ struct agent_session_lines {
 	uint64_t refusals_suppressed, changes_suppressed;
 };
 
+/*
+ *	arriving (until the welcome) --> serving --> retired (nobody finds it any more) --> gone
+ *
+ * It may be gone from everywhere; arriving leads there without being retired.
+ */
+enum agent_session_state {
+	AGENT_SESSION_ARRIVING,
+	AGENT_SESSION_SERVING,
+	AGENT_SESSION_RETIRED,
+	AGENT_SESSION_GONE,
+	AGENT_SESSION_STATES
+};
+
 struct agent_session {
 	LIST_ENTRY(agent_session) link;
 	struct worker_context *worker;
@@ -41,15 +54,17 @@ struct agent_session {
 	unsigned accepted_count;
 	struct agent_session_lines lines;
 	uint64_t up_ms;
-	unsigned needed; /* channels asked for in this turn */
-	bool is_gone, was_logged;
+	enum agent_session_state state;
+	bool was_logged;
 	bool
 	    is_quiet; /* there were too many of its tenant (relay/session_lines.h): no lines for a minute */
 	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
-	struct task send_need, reap;
+	struct task reap;
 };
 
+/* The only writer of ->state. */
+void agent_session_move(struct agent_session *, enum agent_session_state);
 /* Says goodbye and ends it. */
 void agent_session_end(struct agent_session *, enum code, const char *sentence);
 
@@ -84,7 +99,6 @@ void agent_session_log_down(struct agent_session *, uint32_t number, const char 
 
 /* agent_session.c */
 void agent_session_command(void *self, const struct session_ref_command *);
-void agent_session_send_need(void *self);
 void agent_session_twin_lives(struct agent_session *);
 void agent_session_twin_silent(void *self);
 

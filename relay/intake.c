@@ -1,6 +1,7 @@
 /* Reads a new connection up to the end of its hello and decides what becomes of it. */
 #include "relay/intake.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,10 @@ enum { PROXY_WAIT_MOST = 4096, LAST_READS = 4 };
 
 enum state { PROXY, HELLO, GONE, STATES };
 static const char *const state_name[STATES] = { "proxy", "hello", "gone" };
+static const unsigned may_move[STATES] = {
+	[PROXY] = 1u << HELLO | 1u << GONE,
+	[HELLO] = 1u << GONE,
+};
 
 struct intake {
 	LIST_ENTRY(intake) link;
@@ -49,6 +54,7 @@ reap(void *arg)
 static void
 move(struct intake *intake, enum state to)
 {
+	assert(may_move[intake->state] & 1u << to);
 	log_move("intake", log_object("intake", intake), state_name[intake->state], state_name[to]);
 	intake->state = to;
 }

@@ -1,6 +1,7 @@
 /* The relay's start, its main thread with signals and the clock, and its end. */
 #include "relay/relay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +37,13 @@
 
 enum { TICK_MS = 1000, SENTENCE = 512, PATH_MOST = 4096 };
 
+/*
+ *	serving --> draining --> cut short --> stopping
+ *
+ * It may stop from everywhere: as soon as every worker is empty, or cannot work.
+ */
+enum state { SERVING, DRAINING, CUT_SHORT, STOPPING, STATES };
+
 struct relay {
 	struct loop *loop;
 	struct shared shared;
@@ -44,18 +52,34 @@ struct relay {
 	int64_t since_s;
 	struct timer tick, deadline;
 	unsigned reports[WORKER_EVENTS];
-	bool is_draining, is_cut_short, is_stopping;
+	enum state state;
 	int code; /* how the program will exit */
 };
 
 /* ---- stopping ---- */
 
 static void
+move(struct relay *relay, enum state to)
+{
+	static const unsigned may_move[STATES] = {
+		[SERVING] = 1u << DRAINING | 1u << STOPPING,
+		[DRAINING] = 1u << CUT_SHORT | 1u << STOPPING,
+		[CUT_SHORT] = 1u << STOPPING,
+	};
+	static const char *const state_name[STATES] = { "serving", "draining", "cut-short",
+		"stopping" };
+
+	assert(may_move[relay->state] & 1u << to);
+	log_move("relay", log_i64("pid", getpid()), state_name[relay->state], state_name[to]);
+	relay->state = to;
+}
+
+static void
 stop(struct relay *relay)
 {
-	if (relay->is_stopping)
+	if (relay->state == STOPPING)
 		return;
-	relay->is_stopping = true;
+	move(relay, STOPPING);
 	timer_clear(&relay->tick);
 	timer_clear(&relay->deadline);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
@@ -67,7 +91,7 @@ static void
 say_goodbye(struct relay *relay)
 {
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
-		worker_post_goodbye(relay->shared.workers[i], relay->is_cut_short);
+		worker_post_goodbye(relay->shared.workers[i], relay->state == CUT_SHORT);
 }
 
 /* Cuts the flows and says goodbye to the agents, which takes a moment. One more signal does not
@@ -76,11 +100,11 @@ static void
 cut_short(struct relay *relay)
 {
 	timer_clear(&relay->deadline);
-	if (relay->is_cut_short) {
+	if (relay->state != DRAINING) {
 		stop(relay);
 		return;
 	}
-	relay->is_cut_short = true;
+	move(relay, CUT_SHORT);
 	say_goodbye(relay);
 }
 
@@ -126,7 +150,7 @@ on_worker(void *arg, enum worker_event event)
 {
 	struct relay *relay = arg;
 
-	if (relay->is_stopping)
+	if (relay->state == STOPPING)
 		return;
 	switch (event) {
 	case WORKER_IDLE:
@@ -140,7 +164,7 @@ on_worker(void *arg, enum worker_event event)
 			stop(relay);
 		break;
 	case WORKER_LISTENS:
-		if (is_reported_by_all(relay, event) && !relay->is_draining)
+		if (is_reported_by_all(relay, event) && relay->state == SERVING)
 			tell_start(relay);
 		break;
 	case WORKER_FAILED:
@@ -159,7 +183,7 @@ drain(struct relay *relay)
 {
 	uint64_t ms = relay->reload.rules->settings.drain_ms;
 
-	relay->is_draining = true;
+	move(relay, DRAINING);
 	log_audit(LOG_INFO, "draining", "new connections are refused; open flows may finish",
 	    log_u64("timeout_ms", ms));
 	ready_tell("STOPPING=1", "draining");
@@ -175,7 +199,7 @@ on_stop_signal(void *arg, int number)
 {
 	struct relay *relay = arg;
 
-	if (!relay->is_draining) {
+	if (relay->state == SERVING) {
 		drain(relay);
 		return;
 	}
@@ -201,7 +225,7 @@ on_reload_signal(void *arg, int number)
 	struct relay *relay = arg;
 
 	(void)number;
-	if (!relay->is_draining)
+	if (relay->state == SERVING)
 		reload(relay);
 }
 
@@ -211,7 +235,7 @@ on_tick(void *arg)
 {
 	struct relay *relay = arg;
 
-	if (relay->is_draining)
+	if (relay->state != SERVING)
 		reload_poll_trust(&relay->reload);
 	else
 		reload_poll(&relay->reload);
@@ -252,8 +276,8 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	struct relay *relay = arg;
 
 	(void)document;
-	status_answer(
-	    question, &relay->shared, relay->since_s, relay->is_draining ? "draining" : "running");
+	status_answer(question, &relay->shared, relay->since_s,
+	    relay->state == SERVING ? "running" : "draining");
 }
 
 static bool
@@ -274,7 +298,7 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 	struct relay *relay = arg;
 
 	(void)document;
-	if (relay->is_draining)
+	if (relay->state != SERVING)
 		admin_reload_refuse(question, "relay");
 	else
 		admin_reload(question, reload_asked, relay);

@@ -6,9 +6,11 @@
 #include "relay/route.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "relay/route_private.h"
 #include "relay/session_ref.h"
 
@@ -128,10 +130,28 @@ on_grace(struct grace *grace)
 	claim_release(container_of(grace, struct route_claim, grace));
 }
 
+static void
+move(struct route_claim *claim, enum route_claim_state to)
+{
+	static const unsigned may_move[ROUTE_CLAIM_STATES] = {
+		[CLAIM_NEW] = 1u << CLAIM_ASKED | 1u << CLAIM_UP,
+		[CLAIM_ASKED] = 1u << CLAIM_UP | 1u << CLAIM_REFUSED | 1u << CLAIM_WITHDRAWN,
+		[CLAIM_UP] = 1u << CLAIM_LOST | 1u << CLAIM_WITHDRAWN,
+		[CLAIM_LOST] = 1u << CLAIM_WITHDRAWN,
+		[CLAIM_REFUSED] = 1u << CLAIM_WITHDRAWN,
+	};
+	static const char *const state_name[ROUTE_CLAIM_STATES] = { "new", "asked", "up", "lost",
+		"refused", "withdrawn" };
+
+	assert(may_move[claim->state] & 1u << to);
+	log_move("claim", log_object("claim", claim), state_name[claim->state], state_name[to]);
+	claim->state = to;
+}
+
 bool
 route_claim_is_up(const struct route_claim *claim)
 {
-	return claim->is_up;
+	return claim->state == CLAIM_UP;
 }
 
 /* ---- the set of a pattern; under the lock ---- */
@@ -267,9 +287,10 @@ on_lost(void *data)
 {
 	struct route_claim *claim = data;
 
-	claim->is_up = false;
-	if (!claim->is_withdrawn)
+	if (claim->state == CLAIM_UP) {
+		move(claim, CLAIM_LOST);
 		claim->announcement.on_lost(claim->announcement.arg);
+	}
 	claim_release(claim);
 }
 
@@ -293,8 +314,7 @@ join(struct routes *routes, struct route_claim *claim)
 		SLIST_REMOVE_HEAD(&losses, loss);
 		loop_call(lost->announcement.loop, &lost->lost, on_lost, lost);
 	}
-	claim->is_up = code == CODE_NONE;
-	if (claim->is_up)
+	if (code == CODE_NONE)
 		atomic_fetch_add(&routes->arrivals, 1);
 	return code;
 }
@@ -314,7 +334,6 @@ leave(struct routes *routes, struct route_claim *claim)
 			    identity_key(session_ref_identity(claim->session_ref)));
 	}
 	pthread_mutex_unlock(&routes->lock);
-	claim->is_up = false;
 }
 
 /* ---- announcing ---- */
@@ -417,8 +436,8 @@ on_granted(struct route_claim *claim)
 	enum code code = join(claim->routes, claim);
 	char sentence[SENTENCE_TEXT];
 
-	claim->is_granted = code == CODE_NONE;
-	if (!claim->is_granted)
+	move(claim, code == CODE_NONE ? CLAIM_UP : CLAIM_REFUSED);
+	if (code != CODE_NONE)
 		registry_release(claim->routes->registry, &release);
 	explain(code, claim->name, sentence);
 	claim->announcement.on_answer(claim->announcement.arg, code, sentence);
@@ -430,14 +449,14 @@ on_claimed(void *arg, const struct registry_answer *answer)
 	struct route_claim *claim = arg;
 	char sentence[SENTENCE_TEXT];
 
-	claim->is_asked = false;
-	if (claim->is_withdrawn && answer->code == CODE_NONE) {
+	if (claim->state == CLAIM_WITHDRAWN && answer->code == CODE_NONE) {
 		let_go(claim);
-	} else if (claim->is_withdrawn) {
+	} else if (claim->state == CLAIM_WITHDRAWN) {
 		on_released(claim, answer);
 	} else if (answer->code == CODE_NONE) {
 		on_granted(claim);
 	} else {
+		move(claim, CLAIM_REFUSED);
 		explain(answer->code, claim->name, sentence);
 		if (answer->sentence[0] != '\0')
 			memcpy(sentence, answer->sentence, sizeof sentence);
@@ -469,10 +488,12 @@ route_announce(struct routes *routes, const struct route_announcement *announcem
 	if (refusal->code == CODE_NONE && !(claim = claim_new(routes, announcement, name, cover)))
 		refusal->code = CODE_INTERNAL;
 	if (claim && routes->registry) {
-		claim->is_asked = true;
+		move(claim, CLAIM_ASKED);
 		ask(claim, REGISTRY_CLAIM, on_claimed);
 	} else if (claim) {
 		refusal->code = join(routes, claim);
+		if (refusal->code == CODE_NONE)
+			move(claim, CLAIM_UP);
 	}
 	explain(refusal->code, announcement->pattern, refusal->sentence);
 	if (refusal->code == CODE_NONE)
@@ -496,17 +517,19 @@ bool
 route_withdraw(
     struct routes *routes, struct route_claim *claim, void (*on_free)(void *arg), void *arg)
 {
+	enum route_claim_state before = claim ? claim->state : CLAIM_NEW;
+
 	if (!claim)
 		return true;
-	if (claim->is_withdrawn)
+	if (before == CLAIM_WITHDRAWN)
 		return stop_waiting(claim);
 	leave(routes, claim);
-	claim->is_withdrawn = true;
+	move(claim, CLAIM_WITHDRAWN);
 	claim->on_released = on_free;
 	claim->released_arg = arg;
-	if (claim->is_asked && !registry_cancel(claim->request))
+	if (before == CLAIM_ASKED && !registry_cancel(claim->request))
 		return !on_free; /* on_claimed() goes on */
-	if (claim->is_granted)
+	if (claim->request && (before == CLAIM_UP || before == CLAIM_LOST))
 		return let_go(claim);
 	claim_release(claim);
 	return true;

@@ -32,6 +32,23 @@ struct route_holder {
 	struct route_counts counts;
 };
 
+/*
+ *	new --> asked (the registry) --> up --> lost (another has displaced it) --> withdrawn
+ *	                             --> refused -------------------------------> withdrawn
+ *
+ * Without a registry new leads to up.  From everywhere but new it may be withdrawn; what was up has
+ * the registry's grant until then.
+ */
+enum route_claim_state {
+	CLAIM_NEW,
+	CLAIM_ASKED,
+	CLAIM_UP,
+	CLAIM_LOST,
+	CLAIM_REFUSED,
+	CLAIM_WITHDRAWN,
+	ROUTE_CLAIM_STATES
+};
+
 struct route_claim {
 	struct grace grace;
 	atomic_uint held; /* by its set, its announcer, and a notice of its loss under way */
@@ -52,8 +69,7 @@ struct route_claim {
 	/* the announcer's thread; a claim's name is kept where a registry wants it again */
 	struct route_announcement announcement; /* but for session_ref and pattern */
 	struct call lost;
-	bool is_up, is_withdrawn;
-	bool is_asked, is_granted;        /* the registry's part */
+	enum route_claim_state state;
 	struct registry_request *request; /* NULL without a registry */
 	void (*on_released)(void *arg);
 	void *released_arg;

@@ -461,7 +461,6 @@ link_new(struct loop *loop, struct tls *tls, uint64_t handshake_ms,
 		return NULL;
 	}
 	link->tls = tls;
-	link->state = LINK_SHAKING;
 	link_attach(link, loop, on_event, arg);
 	timer_set(&link->timer, handshake_ms);
 	return link;
@@ -598,7 +597,7 @@ link_release(struct link *link)
 		return NULL;
 	leave(link);
 	link->tls = NULL;
-	link->state = LINK_ENDED;
+	move(link, LINK_ENDED);
 	return stream;
 }
 

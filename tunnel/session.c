@@ -253,7 +253,8 @@ session_free(struct session *s)
 	if (!s || s->is_freed)
 		return;
 	s->is_freed = true;
-	s->state = SESSION_ENDED;
+	if (s->state != SESSION_ENDED)
+		session_move(s, SESSION_ENDED);
 	timer_clear(&s->timer);
 	timer_clear(&s->rest);
 	timer_clear(&s->need);
@@ -499,7 +500,7 @@ send_need(void *arg)
 }
 
 void
-session_need(struct session *s, uint16_t channels)
+session_need(struct session *s, unsigned channels)
 {
 	s->needed += channels;
 	if (!s->need.armed)

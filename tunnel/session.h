@@ -80,7 +80,7 @@ void session_withdraw(struct session *, uint32_t endpoint);
 void session_accept(struct session *, uint32_t endpoint);
 void session_refuse_endpoint(struct session *, uint32_t endpoint, enum code, const char *sentence);
 /* At once, but not more often than half of the peer's budget allows: what comes meanwhile is added up. */
-void session_need(struct session *, uint16_t channels);
+void session_need(struct session *, unsigned channels);
 void session_drain(struct session *, uint32_t deadline_ms);
 /* Relay: refusals with this code may not hold any more (version 1: skipped by the agent). */
 void session_again(struct session *, enum code);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "tunnel/tls_private.h"
 
 bool
@@ -163,6 +164,20 @@ send_alert(struct tls *tls, gnutls_alert_level_t level, unsigned alert)
 	tls_flush(tls);
 }
 
+static void
+move(struct tls *tls, enum tls_state to)
+{
+	static const unsigned may_move[TLS_STATES] = {
+		[TLS_SHAKING] = 1u << TLS_OPEN | 1u << TLS_BROKEN,
+		[TLS_OPEN] = 1u << TLS_BROKEN,
+		[TLS_BROKEN] = 1u << TLS_BROKEN,
+	};
+	static const char *const state_name[TLS_STATES] = { "shaking", "open", "broken" };
+	assert(may_move[tls->state] & 1u << to);
+	log_move("tls", log_object("session", tls), state_name[tls->state], state_name[to]);
+	tls->state = to;
+}
+
 enum io
 tls_fail(struct tls *tls, int got)
 {
@@ -171,7 +186,7 @@ tls_fail(struct tls *tls, int got)
 	tls->alert_received = find_alert(tls, got);
 	explain(tls, got);
 	tls->heard_no_tls = is_no_tls(tls, got);
-	tls->state = TLS_BROKEN;
+	move(tls, TLS_BROKEN);
 	if (tls->alert_received || below == IO_RESET || below == IO_EOF)
 		return tls->read_end = IO_RESET;
 	if (tls->judgement)
@@ -191,7 +206,7 @@ tls_alert(struct tls *tls, unsigned alert)
 	tls->judgement = alert;
 	explain(tls, GNUTLS_E_CERTIFICATE_ERROR);
 	send_alert(tls, GNUTLS_AL_FATAL, alert);
-	tls->state = TLS_BROKEN;
+	move(tls, TLS_BROKEN);
 	tls->read_end = IO_FAILED;
 }
 
@@ -270,7 +285,7 @@ tls_handshake(struct tls *tls)
 		if (got < 0)
 			return tls_fail(tls, got);
 		if (got == 0) {
-			tls->state = TLS_OPEN;
+			move(tls, TLS_OPEN);
 			secret_wipe(&tls->key);
 		}
 	}

@@ -35,6 +35,8 @@ struct tls_record {
 	size_t bodies;              /* bytes of all bodies so far */
 };
 
+enum tls_state { TLS_SHAKING, TLS_OPEN, TLS_BROKEN, TLS_STATES };
+
 struct tls {
 	struct stream stream; /* first: it is one */
 	struct stream *under;
@@ -42,7 +44,7 @@ struct tls {
 	gnutls_session_t session;
 	struct tls_hooks hooks;
 
-	enum { TLS_SHAKING, TLS_OPEN, TLS_BROKEN } state;
+	enum tls_state state;
 	enum { TLS_WRITING, TLS_BYE_SAID, TLS_FINISHED } closing;
 	enum io below;     /* the lower stream's last answer other than IO_OK in this call */
 	enum io read_end;  /* once reading is over: how */

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""State machines: one function of a file writes ->state, checks the move against a table and logs it."""
+import re
+import subprocess
+import sys
+
+# Entries and requests of a pool change hands under its lock, several at a time.
+EXCUSED = {'./relay/pool.c'}
+WRITES = re.compile(r'(?:->|\.)state\s*=(?!=)')
+BIRTH = re.compile(r'[{,]\s*\.state\s*=(?!=)')
+FUNCTION = re.compile(r'^(\w+)\((?:[^()]|\([^()]*\))*\)\n\{\n(.*?)^\}', re.M | re.S)
+
+
+def sources():
+    found = subprocess.run(['find', 'base', 'sni', 'pki', 'tunnel', 'relay', 'agent', '-name', '*.c'],
+                           capture_output=True, text=True, check=True)
+    return sorted(path for path in found.stdout.split() if './' + path not in EXCUSED)
+
+
+def writers(path):
+    with open(path) as file:
+        for name, body in FUNCTION.findall(file.read()):
+            if len(WRITES.findall(body)) > len(BIRTH.findall(body)):
+                yield name, body
+
+
+def main():
+    several, silent, seen = [], [], 0
+    for path in sources():
+        found = list(writers(path))
+        seen += len(found)
+        if len(found) > 1:
+            several.append(f'{path}: {", ".join(name for name, _ in found)}')
+        for name, body in found:
+            if 'log_move(' not in body:
+                silent.append(f'{path}: {name} does not log')
+            if 'may_move[' not in body:
+                silent.append(f'{path}: {name} does not ask the table')
+    for number, (sentence, wrong) in enumerate((
+            ('one function of a file writes ->state', several),
+            ('it asks the table of moves and logs the move', silent),
+            ('there are such functions', [] if seen > 8 else [f'{seen} found'])), 1):
+        for line in wrong:
+            print(f'# {line}', file=sys.stderr)
+        print(f'{"not ok" if wrong else "ok"} {number} - {sentence}')
+    print('1..3')
+    sys.exit(bool(several or silent or seen <= 8))
+
+
+main()
