@@ -357,7 +357,7 @@ release_channel(struct agent_flow *flow)
 {
 	struct channel *channel = pooled_channel_channel(flow->pooled);
 
-	if (channel_ready(channel))
+	if (channel_ready(channel, &(struct frame_ready){ 0 }))
 		flow->sealed = channel_release(channel);
 	pooled_channel_free(flow->pooled);
 	flow->pooled = NULL;
@@ -604,6 +604,7 @@ agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *
 	flow->context = context;
 	flow->setup = setup;
 	flow->open = *channel_open_frame(pooled_channel_channel(pooled));
+	flow->open.facts = (struct facts){ 0 }; /* the channel's, which ends before the flow */
 	flow->ref = agent_session_ref_hold(pooled_channel_session(pooled));
 	flow->pooled = pooled;
 	endpoint = endpoint_table_find(context->endpoint_table, flow->open.endpoint);

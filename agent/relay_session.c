@@ -485,7 +485,7 @@ void
 relay_session_drain(struct relay_session *rs, uint32_t deadline_ms)
 {
 	if (rs->is_up)
-		session_drain(rs->session, deadline_ms);
+		session_drain(rs->session, &(struct frame_drain){ .deadline_ms = deadline_ms });
 }
 
 void

@@ -271,12 +271,13 @@ agent_session_count_all(const struct worker_context *worker)
 void
 agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 {
+	const struct frame_drain drain = { .deadline_ms = (uint32_t)deadline_ms };
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
 	{
 		if (self->session_ref)
-			session_drain(self->session, (uint32_t)deadline_ms);
+			session_drain(self->session, &drain);
 		else
 			agent_session_end(
 			    self, CODE_DRAINING, "the relay is stopping; connect to another one");

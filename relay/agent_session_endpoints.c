@@ -370,6 +370,7 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 		return;
 	}
 	last->frame = *frame;
+	last->frame.facts = (struct facts){ 0 }; /* they are borrowed */
 	STAILQ_INSERT_TAIL(&self->waiting, last, link);
 	if (self->waiting_count++ > 0)
 		return;

@@ -33,6 +33,7 @@ static const char *const state_name[STATES] = {
 struct opening {
 	struct frame_open open;
 	struct frame_goodbye fail;
+	uint8_t facts[]; /* of `open` */
 };
 
 struct channel {
@@ -44,6 +45,7 @@ struct channel {
 	void (*on_event)(void *arg, enum channel_event);
 	void *arg;
 	struct opening *opening;
+	const struct frame_ready *ready; /* in CHANNEL_READY */
 	struct task reaper;
 	uint32_t sequence;
 	const char *error;
@@ -71,13 +73,19 @@ protocol_error(struct channel *c, const char *error)
 }
 
 static bool
-need_opening(struct channel *c)
+keep_open(struct channel *c, const struct frame_open *open)
 {
-	if (!c->opening)
-		c->opening = calloc(1, sizeof *c->opening);
-	if (!c->opening)
+	free(c->opening);
+	c->opening = calloc(1, sizeof *c->opening + open->facts.bytes);
+	if (!c->opening) {
 		memory_short("a channel that was to be opened");
-	return c->opening;
+		return false;
+	}
+	c->opening->open = *open;
+	c->opening->open.facts.at = c->opening->facts;
+	if (open->facts.bytes > 0)
+		memcpy(c->opening->facts, open->facts.at, open->facts.bytes);
+	return true;
 }
 
 /* Relay: `fail` has come. No byte has reached an upstream; the peer closes. */
@@ -110,16 +118,16 @@ expect_hello(struct channel *c)
 static void
 on_open(struct channel *c, struct cursor body)
 {
-	if (!need_opening(c)) {
-		protocol_error(c, "memory is short");
-		return;
-	}
-	switch (frame_decode_open(body, c->version, &c->opening->open)) {
+	struct frame_open open;
+	switch (frame_decode_open(body, c->version, &open)) {
 	case FRAME_WRONG:
 		protocol_error(c, "the relay's open is malformed");
 		break;
 	case FRAME_FINE:
-		expect_hello(c);
+		if (keep_open(c, &open))
+			expect_hello(c);
+		else
+			protocol_error(c, "memory is short");
 		break;
 	case FRAME_NOT_UNDERSTOOD:
 		c->error = "the relay's open has a fact that this agent does not know";
@@ -146,11 +154,13 @@ on_pong(struct channel *c, const struct frame_ping *pong)
 }
 
 static void
-on_ready(struct channel *c)
+on_ready(struct channel *c, const struct frame_ready *ready)
 {
 	move(c, OPENED);
 	link_pause(c->link);
+	c->ready = ready;
 	emit(c, CHANNEL_READY);
+	c->ready = NULL;
 }
 
 static void
@@ -158,6 +168,7 @@ on_frame(struct channel *c, const struct frame *in)
 {
 	struct cursor body = cursor_over(in->body, in->body_bytes);
 	struct frame_ping ping;
+	struct frame_ready ready;
 	if (in->type == FRAME_PING && frame_decode_ping(body, &ping))
 		on_ping(c, &ping);
 	else if (in->type == FRAME_PONG && frame_decode_ping(body, &ping))
@@ -165,8 +176,8 @@ on_frame(struct channel *c, const struct frame *in)
 	else if (in->type == FRAME_OPEN && !c->is_relay)
 		on_open(c, body);
 	else if (in->type == FRAME_READY && c->state == OPENING &&
-	    frame_decode_ready(body, c->version) == FRAME_FINE)
-		on_ready(c);
+	    frame_decode_ready(body, c->version, &ready) == FRAME_FINE)
+		on_ready(c, &ready);
 	else if (in->type == FRAME_WORKING && c->version >= PROTOCOL_FACTS && c->state == OPENING &&
 	    frame_decode_working(body))
 		c->is_worked_on = true;
@@ -260,10 +271,10 @@ bool
 channel_open(struct channel *c, const struct frame_open *open, const uint8_t *hello)
 {
 	uint8_t out[FRAME_BYTES];
-	if (c->state != PARKED || !need_opening(c))
+	if (c->state != PARKED || !keep_open(c, open))
 		return false;
-	c->opening->open = *open;
-	if (!link_send_raw(c->link, out, frame_encode_open(out, open), hello, open->hello_bytes))
+	if (!link_send_raw(
+		c->link, out, frame_encode_open(out, c->version, open), hello, open->hello_bytes))
 		return false;
 	move(c, OPENING);
 	return true;
@@ -301,6 +312,12 @@ channel_open_frame(const struct channel *c)
 	return &c->opening->open;
 }
 
+const struct frame_ready *
+channel_ready_frame(const struct channel *c)
+{
+	return c->ready;
+}
+
 const uint8_t *
 channel_hello(const struct channel *c)
 {
@@ -317,10 +334,11 @@ channel_working(struct channel *c)
 }
 
 bool
-channel_ready(struct channel *c)
+channel_ready(struct channel *c, const struct frame_ready *ready)
 {
 	uint8_t out[FRAME_BYTES];
-	return c->state == OPENED && link_send(c->link, out, frame_encode_ready(out));
+	return c->state == OPENED &&
+	    link_send(c->link, out, frame_encode_ready(out, c->version, ready));
 }
 
 void

@@ -48,6 +48,8 @@ bool channel_open(struct channel *, const struct frame_open *, const uint8_t *he
 bool channel_ping(struct channel *);
 /* Relay, while an answer is awaited: the agent has said that it works on it. */
 bool channel_is_worked_on(const struct channel *);
+/* Relay, in CHANNEL_READY: borrowed for the call. */
+const struct frame_ready *channel_ready_frame(const struct channel *);
 /* Relay, in CHANNEL_FAIL. */
 enum code channel_fail_code(const struct channel *);
 const char *channel_error(const struct channel *);
@@ -58,7 +60,7 @@ const uint8_t *channel_hello(const struct channel *);
 /* Agent: the answer will take its time. Version 1 has no word for it. False: the queue is full. */
 bool channel_working(struct channel *);
 /* Agent: one of the two answers. channel_fail() also closes; CHANNEL_OVER follows. */
-bool channel_ready(struct channel *);
+bool channel_ready(struct channel *, const struct frame_ready *);
 void channel_fail(struct channel *, enum code, const char *sentence);
 
 /* The stream for the pump, after READY was received, or after channel_ready(): what came behind the

@@ -54,10 +54,10 @@ frame_next(const uint8_t *data, size_t data_bytes, struct frame *out)
 
 /* ---- facts ---- */
 
-/* The facts that a frame knows; the table ends with a row without a reader. */
+/* The facts that a frame knows; the table ends with a row without a judge. */
 struct fact_row {
 	enum fact_type type;
-	bool (*read)(struct cursor value, void *frame); /* false: malformed */
+	bool (*is_well_formed)(struct cursor value);
 };
 
 static const struct fact_row no_facts[] = { { 0, NULL } };
@@ -65,23 +65,24 @@ static const struct fact_row no_facts[] = { { 0, NULL } };
 static const struct fact_row *
 find_fact(const struct fact_row *rows, unsigned type)
 {
-	while (rows->read && rows->type != type)
+	while (rows->is_well_formed && rows->type != type)
 		rows++;
-	return rows->read ? rows : NULL;
+	return rows->is_well_formed ? rows : NULL;
 }
 
 /* Reads the rest of a frame. A fact that is not understood is told only when all of the rest is
  * well formed. */
 static enum frame_sense
-read_facts(struct cursor *in, const struct fact_row *rows, void *frame)
+read_facts(struct cursor *in, const struct fact_row *rows, struct facts *out)
 {
 	enum frame_sense sense = FRAME_FINE;
 	int32_t before = -1;
+	*out = (struct facts){ in->at, in->left };
 	while (in->left > 0 && !in->failed) {
 		unsigned type = cursor_u16(in);
 		struct cursor value = cursor_sub(in, cursor_u16(in));
 		const struct fact_row *row = find_fact(rows, type);
-		if ((int32_t)type <= before || (row && !row->read(value, frame)))
+		if ((int32_t)type <= before || (row && !row->is_well_formed(value)))
 			return FRAME_WRONG;
 		if (!row && type < FACT_OPTIONAL)
 			sense = FRAME_NOT_UNDERSTOOD;
@@ -92,19 +93,69 @@ read_facts(struct cursor *in, const struct fact_row *rows, void *frame)
 
 /* Reads the end of a frame that has facts from version 2 on. */
 static enum frame_sense
-read_end(struct cursor *in, unsigned version, const struct fact_row *rows, void *frame)
+read_end(struct cursor *in, unsigned version, const struct fact_row *rows, struct facts *out)
 {
 	if (version >= PROTOCOL_FACTS)
-		return read_facts(in, rows, frame);
+		return read_facts(in, rows, out);
+	*out = (struct facts){ 0 };
 	return cursor_end(in) ? FRAME_FINE : FRAME_WRONG;
 }
 
 static void
-write_fact_u32(struct writer *w, enum fact_type type, uint32_t value)
+write_end(struct writer *w, unsigned version, struct facts facts)
 {
+	if (version >= PROTOCOL_FACTS && facts.bytes > 0)
+		writer_bytes(w, facts.at, facts.bytes);
+}
+
+/* Where a fact of this type stands or would stand. */
+static size_t
+place_of(struct facts facts, enum fact_type type)
+{
+	struct cursor in = cursor_over(facts.at, facts.bytes);
+	size_t place = 0;
+	while (in.left > 0 && cursor_u16(&in) < type) {
+		cursor_sub(&in, cursor_u16(&in));
+		place = facts.bytes - in.left;
+	}
+	return place;
+}
+
+struct facts
+facts_of(const struct writer *w)
+{
+	return (struct facts){ w->start, w->bytes };
+}
+
+bool
+facts_find(struct facts facts, enum fact_type type, struct cursor *value)
+{
+	size_t place = place_of(facts, type);
+	if (place == facts.bytes)
+		return false;
+	struct cursor in = cursor_over(facts.at + place, facts.bytes - place);
+	unsigned found = cursor_u16(&in);
+	*value = cursor_sub(&in, cursor_u16(&in));
+	return found == type && !in.failed;
+}
+
+void
+facts_put(struct writer *w, enum fact_type type, const void *value, size_t bytes)
+{
+	enum { HEADER = 4 };
+	struct cursor there;
+	size_t place = place_of(facts_of(w), type), behind = w->bytes - place;
+	if (facts_find(facts_of(w), type, &there))
+		return;
+	w->failed |= bytes > UINT16_MAX || w->capacity - w->bytes < HEADER + bytes;
+	if (w->failed)
+		return;
+	memmove(w->start + place + HEADER + bytes, w->start + place, behind);
+	w->bytes = place;
 	writer_u16(w, (uint16_t)type);
-	writer_u16(w, sizeof value);
-	writer_u32(w, value);
+	writer_u16(w, (uint16_t)bytes);
+	writer_bytes(w, value, bytes);
+	w->bytes += behind;
 }
 
 /* ---- frames ---- */
@@ -127,6 +178,7 @@ frame_encode_hello(uint8_t *out, const struct frame_hello *hello)
 		text(&w, hello->labels[i].key, sizeof hello->labels[i].key);
 		text(&w, hello->labels[i].value, sizeof hello->labels[i].value);
 	}
+	write_end(&w, hello->oldest, hello->facts);
 	return end(&w);
 }
 
@@ -151,18 +203,39 @@ frame_decode_hello(struct cursor in, struct frame_hello *out)
 		cursor_text8(&in, out->labels[i].key, sizeof out->labels[i].key);
 		cursor_text8(&in, out->labels[i].value, sizeof out->labels[i].value);
 	}
-	return read_end(&in, out->oldest, hello_facts, out);
+	return read_end(&in, out->oldest, hello_facts, &out->facts);
+}
+
+size_t
+frame_encode_facts(uint8_t *out, const struct frame_hello *hello)
+{
+	struct writer w = begin(out, FRAME_FACTS);
+	write_end(&w, PROTOCOL_FACTS, hello->facts);
+	return end(&w);
 }
 
 enum frame_sense
 frame_decode_facts(struct cursor in, struct frame_hello *out)
 {
-	return read_facts(&in, hello_facts, out);
+	return read_facts(&in, hello_facts, &out->facts);
+}
+
+static struct facts
+with_budget(uint8_t storage[FRAME_BYTES], const struct frame_welcome *welcome)
+{
+	const uint32_t frames = htonl(welcome->frames_per_second);
+	struct writer w = writer_over(storage, FRAME_BYTES);
+	write_end(&w, PROTOCOL_FACTS, welcome->facts);
+	if (frames > 0)
+		facts_put(&w, FACT_FRAMES_PER_SECOND, &frames, sizeof frames);
+	assert(!w.failed);
+	return facts_of(&w);
 }
 
 size_t
 frame_encode_welcome(uint8_t *out, const struct frame_welcome *welcome)
 {
+	uint8_t storage[FRAME_BYTES];
 	struct writer w = begin(out, FRAME_WELCOME);
 	writer_u8(&w, welcome->version);
 	writer_u32(&w, welcome->features);
@@ -172,27 +245,28 @@ frame_encode_welcome(uint8_t *out, const struct frame_welcome *welcome)
 	writer_u16(&w, welcome->pool_most);
 	writer_u32(&w, welcome->heartbeat_ms);
 	writer_u32(&w, welcome->tolerance_ms);
-	if (welcome->version >= PROTOCOL_FACTS && welcome->frames_per_second > 0)
-		write_fact_u32(&w, FACT_FRAMES_PER_SECOND, welcome->frames_per_second);
+	write_end(&w, welcome->version, with_budget(storage, welcome));
 	return end(&w);
 }
 
 static bool
-read_frames_per_second(struct cursor value, void *welcome)
+is_budget(struct cursor value)
 {
 	uint32_t frames = cursor_u32(&value);
-	((struct frame_welcome *)welcome)->frames_per_second = frames;
 	return cursor_end(&value) && frames > 0;
 }
 
 static const struct fact_row welcome_facts[] = {
-	{ FACT_FRAMES_PER_SECOND, read_frames_per_second },
+	{ FACT_FRAMES_PER_SECOND, is_budget },
 	{ 0, NULL },
 };
 
 enum frame_sense
 frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 {
+	struct cursor budget;
+	enum frame_sense sense;
+	out->frames_per_second = 0;
 	out->version = cursor_u8(&in);
 	out->features = cursor_u32(&in);
 	cursor_copy(&in, out->session_id, SESSION_ID_BYTES);
@@ -201,10 +275,12 @@ frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 	out->pool_most = cursor_u16(&in);
 	out->heartbeat_ms = cursor_u32(&in);
 	out->tolerance_ms = cursor_u32(&in);
-	out->frames_per_second = 0;
 	if (out->pool_least > out->pool_most || out->heartbeat_ms == 0)
 		return FRAME_WRONG;
-	return read_end(&in, out->version, welcome_facts, out);
+	sense = read_end(&in, out->version, welcome_facts, &out->facts);
+	if (sense != FRAME_WRONG && facts_find(out->facts, FACT_FRAMES_PER_SECOND, &budget))
+		out->frames_per_second = cursor_u32(&budget);
+	return sense;
 }
 
 static void
@@ -218,10 +294,11 @@ write_announce(struct writer *w, const struct frame_announce *announce)
 }
 
 size_t
-frame_encode_announce(uint8_t *out, const struct frame_announce *announce)
+frame_encode_announce(uint8_t *out, unsigned version, const struct frame_announce *announce)
 {
 	struct writer w = begin(out, FRAME_ANNOUNCE);
 	write_announce(&w, announce);
+	write_end(&w, version, announce->facts);
 	return end(&w);
 }
 
@@ -235,7 +312,7 @@ frame_decode_announce(struct cursor in, unsigned version, struct frame_announce 
 	cursor_text8(&in, out->name, sizeof out->name);
 	if (out->endpoint == 0 || out->weight < 1 || out->weight > 1000)
 		return FRAME_WRONG;
-	return read_end(&in, version, no_facts, out);
+	return read_end(&in, version, no_facts, &out->facts);
 }
 
 /* Withdraw and accepted have the number of an endpoint and nothing else. */
@@ -342,10 +419,11 @@ frame_decode_need(struct cursor in, struct frame_need *out)
 }
 
 size_t
-frame_encode_drain(uint8_t *out, const struct frame_drain *drain)
+frame_encode_drain(uint8_t *out, unsigned version, const struct frame_drain *drain)
 {
 	struct writer w = begin(out, FRAME_DRAIN);
 	writer_u32(&w, drain->deadline_ms);
+	write_end(&w, version, drain->facts);
 	return end(&w);
 }
 
@@ -353,7 +431,7 @@ enum frame_sense
 frame_decode_drain(struct cursor in, unsigned version, struct frame_drain *out)
 {
 	out->deadline_ms = cursor_u32(&in);
-	return read_end(&in, version, no_facts, out);
+	return read_end(&in, version, no_facts, &out->facts);
 }
 
 static size_t
@@ -426,7 +504,7 @@ decode_address(struct cursor *in, struct address *out)
 }
 
 size_t
-frame_encode_open(uint8_t *out, const struct frame_open *open)
+frame_encode_open(uint8_t *out, unsigned version, const struct frame_open *open)
 {
 	struct writer w = begin(out, FRAME_OPEN);
 	writer_bytes(&w, open->flow_id, FLOW_ID_BYTES);
@@ -436,6 +514,7 @@ frame_encode_open(uint8_t *out, const struct frame_open *open)
 	encode_address(&w, &open->listener);
 	writer_u8(&w, (uint8_t)open->carrier);
 	writer_u32(&w, open->hello_bytes);
+	write_end(&w, version, open->facts);
 	return end(&w);
 }
 
@@ -451,20 +530,21 @@ frame_decode_open(struct cursor in, unsigned version, struct frame_open *out)
 	out->hello_bytes = cursor_u32(&in);
 	if (out->endpoint == 0 || out->hello_bytes > HELLO_BYTES_MOST)
 		return FRAME_WRONG;
-	return read_end(&in, version, no_facts, out);
+	return read_end(&in, version, no_facts, &out->facts);
 }
 
 size_t
-frame_encode_ready(uint8_t *out)
+frame_encode_ready(uint8_t *out, unsigned version, const struct frame_ready *ready)
 {
 	struct writer w = begin(out, FRAME_READY);
+	write_end(&w, version, ready->facts);
 	return end(&w);
 }
 
 enum frame_sense
-frame_decode_ready(struct cursor in, unsigned version)
+frame_decode_ready(struct cursor in, unsigned version, struct frame_ready *out)
 {
-	return read_end(&in, version, no_facts, NULL);
+	return read_end(&in, version, no_facts, &out->facts);
 }
 
 size_t
@@ -517,7 +597,7 @@ size_t
 frame_add_announce(uint8_t *out, size_t bytes, const struct frame_announce *announce)
 {
 	uint8_t one[FRAME_BYTES];
-	size_t one_bytes = frame_encode_announce(one, announce) - FRAME_HEADER;
+	size_t one_bytes = frame_encode_announce(one, PROTOCOL_FACTS, announce) - FRAME_HEADER;
 	struct writer w;
 	if (!go_on(&w, out, bytes, FRAME_ANNOUNCE_MANY))
 		return 0;

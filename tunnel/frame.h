@@ -12,7 +12,8 @@
  * {type 16 bits, length 16 bits, value}, in ascending order of their types, none
  * twice.  Types below FACT_OPTIONAL must be understood, the others are skipped.  A
  * layout never changes any more: a new fact is an enumerator of fact_type, a row in its
- * frame's table (frame.c), a line in the frame's encoder, a paragraph of the manual.
+ * frame's table (frame.c), facts_put() where it is said and facts_find() where it is
+ * heard, a paragraph of the manual.
  */
 #ifndef TUNNEL_FRAME_H
 #define TUNNEL_FRAME_H
@@ -77,6 +78,17 @@ enum { FEATURE_HANDOFF = 1u << 0 }; /* reserved */
 
 enum carrier { CARRIER_SEALED = 0, CARRIER_HANDOFF = 1 };
 
+/* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */
+struct facts {
+	const uint8_t *at;
+	size_t bytes;
+};
+
+/* Adds a fact to those that the writer has, in its place; the first one of a type stays. */
+void facts_put(struct writer *, enum fact_type, const void *value, size_t bytes);
+struct facts facts_of(const struct writer *);
+bool facts_find(struct facts, enum fact_type, struct cursor *value);
+
 struct label {
 	char key[SHORT_TEXT], value[SHORT_TEXT];
 };
@@ -91,6 +103,7 @@ struct frame_hello {
 	uint32_t heartbeat_ms; /* wish */
 	uint8_t label_count;
 	struct label labels[LABELS_MOST];
+	struct facts facts; /* where `oldest` is 1 they come in a frame before this one */
 };
 
 struct frame_welcome {
@@ -102,6 +115,7 @@ struct frame_welcome {
 	uint32_t heartbeat_ms; /* decision */
 	uint32_t tolerance_ms;
 	uint32_t frames_per_second; /* a fact: the session's budget; 0: not told */
+	struct facts facts;
 };
 
 struct frame_announce {
@@ -110,6 +124,7 @@ struct frame_announce {
 	uint16_t weight;             /* 1..1000 */
 	char server_name[NAME_TEXT]; /* exact or wildcard, normalised */
 	char name[SHORT_TEXT];       /* for people */
+	struct facts facts;
 };
 
 struct frame_withdraw {
@@ -160,6 +175,7 @@ struct frame_need {
 
 struct frame_drain {
 	uint32_t deadline_ms;
+	struct facts facts;
 };
 
 struct frame_goodbye { /* and fail */
@@ -174,6 +190,11 @@ struct frame_open {
 	struct address client, listener; /* IPv4 or IPv6 */
 	enum carrier carrier;
 	uint32_t hello_bytes; /* wire bytes that follow this frame at once */
+	struct facts facts;
+};
+
+struct frame_ready {
+	struct facts facts;
 };
 
 /* Whether a whole frame stands at the front of the bytes. */
@@ -193,24 +214,27 @@ enum frame_sense {
 				 * stands before the facts is in *out */
 };
 
-/* Each returns the bytes written to out[FRAME_BYTES]; a text that is too long is a bug of ours
- * (assert). Whatever welcome->version does not have is left out. */
+/* Each returns the bytes written to out[FRAME_BYTES]; a text that is too long, or facts that do not
+ * fit, are a bug of ours (assert). `version` is that of the session, of a welcome its own, of a hello
+ * its oldest; what that one does not have is left out. */
 size_t frame_encode_hello(uint8_t *out, const struct frame_hello *);
 size_t frame_encode_welcome(uint8_t *out, const struct frame_welcome *);
-size_t frame_encode_announce(uint8_t *out, const struct frame_announce *);
+size_t frame_encode_announce(uint8_t *out, unsigned version, const struct frame_announce *);
 size_t frame_encode_withdraw(uint8_t *out, const struct frame_withdraw *);
 size_t frame_encode_accepted(uint8_t *out, const struct frame_accepted *);
 size_t frame_encode_refused(uint8_t *out, const struct frame_refused *);
 size_t frame_encode_ping(uint8_t *out, const struct frame_ping *);
 size_t frame_encode_pong(uint8_t *out, const struct frame_ping *);
 size_t frame_encode_need(uint8_t *out, const struct frame_need *);
-size_t frame_encode_drain(uint8_t *out, const struct frame_drain *);
+size_t frame_encode_drain(uint8_t *out, unsigned version, const struct frame_drain *);
 size_t frame_encode_goodbye(uint8_t *out, const struct frame_goodbye *);
-size_t frame_encode_open(uint8_t *out, const struct frame_open *);
-size_t frame_encode_ready(uint8_t *out);
+size_t frame_encode_open(uint8_t *out, unsigned version, const struct frame_open *);
+size_t frame_encode_ready(uint8_t *out, unsigned version, const struct frame_ready *);
 size_t frame_encode_fail(uint8_t *out, const struct frame_goodbye *);
 size_t frame_encode_working(uint8_t *out);
 size_t frame_encode_again(uint8_t *out, const struct frame_again *);
+/* The facts of a hello whose oldest version has none: they go before it. */
+size_t frame_encode_facts(uint8_t *out, const struct frame_hello *);
 
 /* Add one more to the frame of several that stands in out[FRAME_BYTES] and has `bytes` bytes so far
  * (0: it is begun). Each returns the bytes of the frame now; 0 when it takes this one no more: it
@@ -225,8 +249,8 @@ enum frame_sense frame_decode_welcome(struct cursor, struct frame_welcome *);
 enum frame_sense frame_decode_announce(struct cursor, unsigned version, struct frame_announce *);
 enum frame_sense frame_decode_drain(struct cursor, unsigned version, struct frame_drain *);
 enum frame_sense frame_decode_open(struct cursor, unsigned version, struct frame_open *);
-enum frame_sense frame_decode_ready(struct cursor, unsigned version);
-/* The facts of a hello whose layout is that of version 1: they come in a frame before it. */
+enum frame_sense frame_decode_ready(struct cursor, unsigned version, struct frame_ready *);
+/* Into hello->facts, and nothing else. */
 enum frame_sense frame_decode_facts(struct cursor, struct frame_hello *);
 
 /* False: malformed. */

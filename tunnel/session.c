@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -141,6 +142,29 @@ session_rise(struct session *s, const struct frame_welcome *welcome)
 	set_heartbeat(s, s->last_frame_ms);
 }
 
+void
+session_drop_hello(struct session *s)
+{
+	free(s->hello);
+	s->hello = NULL;
+}
+
+void
+session_keep_hello(struct session *s, const struct frame_hello *hello)
+{
+	size_t bytes = hello->facts.bytes;
+	session_drop_hello(s);
+	s->hello = malloc(sizeof *hello + bytes);
+	if (!s->hello) {
+		session_goodbye(s, CODE_INTERNAL, "memory is short");
+		return;
+	}
+	*s->hello = *hello;
+	s->hello->facts.at = (const uint8_t *)(s->hello + 1);
+	if (bytes > 0)
+		memcpy(s->hello + 1, hello->facts.at, bytes);
+}
+
 static void
 send_hello(struct session *s)
 {
@@ -149,9 +173,10 @@ send_hello(struct session *s)
 		return;
 	s->oldest = s->hello->oldest;
 	s->newest = s->hello->newest;
+	if (s->oldest < PROTOCOL_FACTS && s->hello->facts.bytes > 0)
+		session_transmit(s, out, frame_encode_facts(out, s->hello));
 	session_transmit(s, out, frame_encode_hello(out, s->hello));
-	free(s->hello);
-	s->hello = NULL;
+	session_drop_hello(s);
 }
 
 /* In TLS 1.3 the relay judges the agent after the agent's handshake is done, so its verdict comes
@@ -260,7 +285,7 @@ session_free(struct session *s)
 	timer_clear(&s->need);
 	loop_forget(s->loop, &s->flush);
 	link_free(s->link);
-	free(s->hello);
+	session_drop_hello(s);
 	free(s->several);
 	loop_later(s->loop, &s->reaper);
 }
@@ -268,13 +293,7 @@ session_free(struct session *s)
 void
 session_set_hello(struct session *s, const struct frame_hello *hello)
 {
-	if (!s->hello)
-		s->hello = malloc(sizeof *hello);
-	if (!s->hello) {
-		session_goodbye(s, CODE_INTERNAL, "memory is short");
-		return;
-	}
-	*s->hello = *hello;
+	session_keep_hello(s, hello);
 	send_hello(s);
 }
 
@@ -450,7 +469,7 @@ session_announce(struct session *s, const struct frame_announce *announce)
 	while (may_share(s))
 		if (grew(s, frame_add_announce(s->several, s->several_bytes, announce)))
 			return;
-	send_up(s, out, frame_encode_announce(out, announce));
+	send_up(s, out, frame_encode_announce(out, s->version, announce));
 }
 
 void
@@ -508,10 +527,10 @@ session_need(struct session *s, unsigned channels)
 }
 
 void
-session_drain(struct session *s, uint32_t deadline_ms)
+session_drain(struct session *s, const struct frame_drain *drain)
 {
 	uint8_t out[FRAME_BYTES];
-	send_up(s, out, frame_encode_drain(out, &(struct frame_drain){ deadline_ms }));
+	send_up(s, out, frame_encode_drain(out, s->version, drain));
 }
 
 void

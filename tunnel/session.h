@@ -48,7 +48,7 @@ struct session_answer {
 	char sentence[SENTENCE_TEXT];
 };
 
-/* The event's frame, already decoded. */
+/* The event's frame, already decoded; its facts are borrowed for the call. */
 union session_frame {
 	struct frame_hello hello;
 	struct frame_welcome welcome;
@@ -66,7 +66,7 @@ struct session *session_new(struct loop *, enum session_side, struct tls *, uint
 /* Safe inside a handler. NULL is fine. */
 void session_free(struct session *);
 
-/* Agent, before or after the handshake: what it will say first. Copied. */
+/* Agent, before or after the handshake: what it will say first. Copied, its facts too. */
 void session_set_hello(struct session *, const struct frame_hello *);
 /* Relay: accept; the heartbeat starts. The version is ours to fill in. */
 void session_welcome(struct session *, const struct frame_welcome *);
@@ -81,7 +81,7 @@ void session_accept(struct session *, uint32_t endpoint);
 void session_refuse_endpoint(struct session *, uint32_t endpoint, enum code, const char *sentence);
 /* At once, but not more often than half of the peer's budget allows: what comes meanwhile is added up. */
 void session_need(struct session *, unsigned channels);
-void session_drain(struct session *, uint32_t deadline_ms);
+void session_drain(struct session *, const struct frame_drain *);
 /* Relay: refusals with this code may not hold any more (version 1: skipped by the agent). */
 void session_again(struct session *, enum code);
 /* Sends a ping now, which SESSION_PONG answers (does the old session of a takeover live?). */

@@ -28,10 +28,10 @@ struct session {
 	bool is_proven; /* the handshake is done */
 	void (*on_event)(void *arg, enum session_event, const union session_frame *);
 	void *arg;
-	struct frame_hello *hello; /* agent: until it has been sent */
-	unsigned oldest, newest;   /* agent: offered */
+	/* agent: until it has been sent; relay: facts of one that is yet to come */
+	struct frame_hello *hello;
+	unsigned oldest, newest; /* agent: offered */
 	unsigned version;
-	bool has_facts; /* relay: of a hello that is yet to come */
 
 	/* A frame of several that may still grow; it goes out before any other, at the latest at the
 	 * turn's end. */
@@ -64,6 +64,9 @@ void session_explain(struct session *, enum code, const char *sentence);
 /* A frame goes into the queue; one that overflows belongs to a peer that does not read, and ends
  * the session. */
 void session_transmit(struct session *, const uint8_t *frame, size_t bytes);
+/* A copy, its facts too. When memory is short the session ends. */
+void session_keep_hello(struct session *, const struct frame_hello *);
+void session_drop_hello(struct session *);
 /* The welcome holds from now on. */
 void session_rise(struct session *, const struct frame_welcome *);
 /* Relay, agent: the newest version of this range that we speak; 0: none. */

@@ -77,6 +77,7 @@ decode(struct session *s, enum frame_type type, struct cursor body, union receiv
 	case FRAME_HELLO:
 		return frame_decode_hello(body, &owners->hello);
 	case FRAME_FACTS:
+		owners->hello = (struct frame_hello){ 0 };
 		return frame_decode_facts(body, &owners->hello);
 	case FRAME_WELCOME:
 		return frame_decode_welcome(body, &owners->welcome);
@@ -137,24 +138,28 @@ is_of_another_version(struct session *s, enum frame_type type, struct cursor bod
 }
 
 static void
-on_facts(struct session *s)
+on_facts(struct session *s, const struct frame_hello *facts)
 {
-	if (s->has_facts)
+	if (s->hello)
 		protocol_error(s, FRAME_FACTS, "comes twice");
-	s->has_facts = true;
+	else
+		session_keep_hello(s, facts);
 }
 
 static void
-on_hello(struct session *s, const union session_frame *frame)
+on_hello(struct session *s, union session_frame *frame)
 {
-	const struct frame_hello *hello = &frame->hello;
-	if (s->has_facts && hello->oldest >= PROTOCOL_FACTS) {
+	struct frame_hello *hello = &frame->hello;
+	if (s->hello && hello->oldest >= PROTOCOL_FACTS) {
 		protocol_error(s, FRAME_FACTS, "stands before a hello that has room for them");
 		return;
 	}
 	s->version = session_common_version(hello->oldest, hello->newest);
 	session_move(s, SESSION_JUDGED);
+	if (s->hello)
+		hello->facts = s->hello->facts;
 	session_emit(s, SESSION_HELLO, frame);
+	session_drop_hello(s);
 }
 
 static void
@@ -272,10 +277,10 @@ handle(struct session *s, enum frame_type type, union received *in)
 	const union session_frame *owners = &in->owners;
 	switch (type) {
 	case FRAME_HELLO:
-		on_hello(s, owners);
+		on_hello(s, &in->owners);
 		break;
 	case FRAME_FACTS:
-		on_facts(s);
+		on_facts(s, &owners->hello);
 		break;
 	case FRAME_WELCOME:
 		on_welcome(s, owners);

@@ -217,7 +217,7 @@ make_announce(uint8_t *out)
 	struct frame_announce announce;
 
 	take_announce(&announce);
-	return frame_encode_announce(out, &announce);
+	return frame_encode_announce(out, PROTOCOL_FACTS, &announce);
 }
 
 static size_t
@@ -301,7 +301,7 @@ make_need(uint8_t *out)
 static size_t
 make_drain(uint8_t *out)
 {
-	return frame_encode_drain(out, &(struct frame_drain){ take_u32() });
+	return frame_encode_drain(out, PROTOCOL_FACTS, &(struct frame_drain){ .deadline_ms = take_u32() });
 }
 
 static size_t
@@ -333,6 +333,12 @@ guest_hello(uint8_t wire[SIM_HELLO_MOST], const char *name)
 
 /* With its hello; it may be said to be a byte longer, or to be for another name. */
 static size_t
+make_ready(uint8_t *out)
+{
+	return frame_encode_ready(out, PROTOCOL_FACTS, &(struct frame_ready){ 0 });
+}
+
+static size_t
 make_open(uint8_t *out)
 {
 	uint8_t wire[SIM_HELLO_MOST];
@@ -348,7 +354,7 @@ make_open(uint8_t *out)
 	open.hello_bytes += take_u8() % 4 == 0;
 	memcpy(out + FRAME_BYTES, wire, bytes);
 	{
-		size_t frame_bytes = frame_encode_open(out, &open);
+		size_t frame_bytes = frame_encode_open(out, PROTOCOL_FACTS, &open);
 
 		memmove(out + frame_bytes, out + FRAME_BYTES, bytes);
 		return frame_bytes + bytes;
@@ -376,7 +382,7 @@ make_bytes(uint8_t *out)
 
 static size_t (*const makers[])(uint8_t *out) = { make_hello, make_welcome, make_announce, make_announce_many,
 	make_withdraw, make_accepted, make_refused, make_accepted_many, make_refused_many, make_ping, make_pong,
-	make_need, make_drain, make_goodbye, make_fail, make_again, make_open, frame_encode_ready,
+	make_need, make_drain, make_goodbye, make_fail, make_again, make_open, make_ready,
 	frame_encode_working, make_any, make_bytes };
 enum { MAKERS = sizeof makers / sizeof *makers };
 

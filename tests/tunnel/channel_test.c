@@ -11,9 +11,11 @@ struct end {
 	char events[128];
 	struct stream *stream;	/* released in the handler, as the daemons do */
 	bool is_over;
+	char fact[8];		/* of `ready` */
 };
 
 static struct end relay, agent;
+static const struct frame_ready no_facts;
 static struct diary raw;
 
 static const char identity[] = "v1.00112233445566778899aabbccddeeff";
@@ -45,6 +47,16 @@ agents_tls(int fd)
 	return tls;
 }
 
+static const enum fact_type test_fact = 0x8fff;
+
+static void
+note_fact(char out[8], struct facts facts)
+{
+	struct cursor value;
+	bool is_there = facts_find(facts, test_fact, &value);
+	snprintf(out, 8, "%.*s", is_there ? (int)value.left : 1, is_there ? (const char *)value.at : "-");
+}
+
 static void
 on_event(void *arg, enum channel_event event)
 {
@@ -54,6 +66,8 @@ on_event(void *arg, enum channel_event event)
 	};
 	struct end *end = arg;
 	strcat(end->events, names[event]);
+	if (event == CHANNEL_READY)
+		note_fact(end->fact, channel_ready_frame(end->channel)->facts);
 	if (event == CHANNEL_READY)
 		end->stream = channel_release(end->channel);
 	end->is_over |= event == CHANNEL_OVER;
@@ -119,7 +133,7 @@ a_flow_is_opened_and_the_streams_are_given_away(void **state)
 		assert_string_equal(channel_open_frame(agent.channel)->server_name,
 		    "app.example.com");
 		assert_memory_equal(channel_hello(agent.channel), hello, sizes[i]);
-		assert_true(channel_ready(agent.channel));
+		assert_true(channel_ready(agent.channel, &no_facts));
 		agent.stream = channel_release(agent.channel);
 		assert_non_null(agent.stream);
 		say(agent.stream, "first bytes of the server");
@@ -267,7 +281,7 @@ a_ping_that_crosses_open_is_not_answered(void **state)
 	assert_true(link_send(raw.link, out, frame_encode_ping(out, &ping)));
 	turn_for(50);
 	assert_string_equal(raw.events, "open 16 170 ");
-	assert_true(link_send(raw.link, out, frame_encode_ready(out)));
+	assert_true(link_send(raw.link, out, frame_encode_ready(out, 1, &no_facts)));
 	reach("parked ready ", NULL);
 	link_free(raw.link);
 	channel_free(relay.channel);
@@ -290,7 +304,7 @@ an_open_that_lies_ends_the_channel(void **state)
 		agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event,
 		    &agent);
 		raw.link = link_new(loop, relays_tls(fds[0]), 1000, on_diary, &raw);
-		assert_true(link_send(raw.link, out, frame_encode_open(out, &open)));
+		assert_true(link_send(raw.link, out, frame_encode_open(out, 1, &open)));
 		assert_true(happens(diary_is_over, &raw));
 		link_free(raw.link);
 		reach(NULL, "parked over ");
@@ -326,7 +340,7 @@ an_agent_that_takes_its_time_says_so(void **state)
 	assert_false(channel_is_worked_on(relay.channel));
 	assert_true(channel_working(agent.channel));
 	assert_true(happens(is_worked_on, relay.channel));
-	assert_true(channel_ready(agent.channel));
+	assert_true(channel_ready(agent.channel, &no_facts));
 	agent.stream = channel_release(agent.channel);
 	say(agent.stream, "x");
 	reach("parked ready ", NULL);
@@ -360,6 +374,32 @@ static const struct opening {
 };
 
 static void
+facts_of_an_open_and_of_its_ready_arrive(void **state)
+{
+	static const uint8_t list[] = { 0x8f, 0xff, 0, 3, 'a', 'b', 'c' };
+	const struct frame_ready ready = { { list, sizeof list } };
+	struct frame_open open = an_open(70000);
+	static uint8_t hello[70000];
+	char fact[8];
+	(void)state;
+	open.facts = ready.facts;
+	for (unsigned version = 1; version <= 2; version++) {
+		start();
+		channel_set_version(relay.channel, version);
+		channel_set_version(agent.channel, version);
+		assert_true(channel_open(relay.channel, &open, hello));
+		reach(NULL, "parked open ");
+		note_fact(fact, channel_open_frame(agent.channel)->facts);
+		assert_string_equal(fact, version == 2 ? "abc" : "-");
+		assert_true(channel_ready(agent.channel, &ready));
+		agent.stream = channel_release(agent.channel);
+		reach("parked ready ", NULL);
+		assert_string_equal(relay.fact, version == 2 ? "abc" : "-");
+		stop();
+	}
+}
+
+static void
 start_raw_relay(unsigned version)
 {
 	int fds[2];
@@ -385,7 +425,7 @@ say_open(const char *facts, size_t count, size_t hello_bytes)
 {
 	uint8_t out[FRAME_BYTES];
 	const struct frame_open open = an_open(3);
-	size_t bytes = frame_encode_open(out, &open);
+	size_t bytes = frame_encode_open(out, 1, &open);
 	memcpy(out + bytes, facts, count);
 	out[1] = (uint8_t)(out[1] + count);
 	assert_true(link_send_raw(raw.link, out, bytes + count, "abc", hello_bytes));
@@ -471,7 +511,7 @@ the_relays_end_before_ready_abandons_the_flow(void **state)
 		else
 			link_free(raw.link);
 		assert_true(happens(agent_is_over, NULL));
-		assert_false(channel_ready(agent.channel));
+		assert_false(channel_ready(agent.channel, &no_facts));
 		assert_null(channel_release(agent.channel));
 		if (is_orderly)
 			link_free(raw.link);
@@ -490,7 +530,7 @@ bytes_before_ready_are_kept(void **state)
 	assert_true(link_send(raw.link, "early", 5));
 	reach(NULL, "parked open ");
 	turn_for(20);
-	assert_true(channel_ready(agent.channel));
+	assert_true(channel_ready(agent.channel, &no_facts));
 	agent.stream = channel_release(agent.channel);
 	hear(agent.stream, "abcearly");
 	stream_free(agent.stream);
@@ -531,7 +571,7 @@ on_agent_side(void *arg, enum channel_event event)
 	on_event(arg, event);
 	if (event != CHANNEL_OPEN)
 		return;
-	channel_ready(end->channel);
+	channel_ready(end->channel, &no_facts);
 	end->stream = channel_release(end->channel);
 }
 
@@ -630,6 +670,7 @@ main(void)
 		cmocka_unit_test(an_agent_that_takes_its_time_says_so),
 		cmocka_unit_test(facts_of_an_open_are_skipped_or_must_be_understood),
 		cmocka_unit_test(facts_of_a_ready_must_be_understood_too),
+		cmocka_unit_test(facts_of_an_open_and_of_its_ready_arrive),
 		cmocka_unit_test(the_relays_end_before_ready_abandons_the_flow),
 		cmocka_unit_test(bytes_before_ready_are_kept),
 		cmocka_unit_test(a_parked_channel_moves_to_another_worker),

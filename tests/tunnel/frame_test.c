@@ -17,6 +17,7 @@ union any {
 	struct frame_drain drain;
 	struct frame_goodbye goodbye;
 	struct frame_open open;
+	struct frame_ready ready;
 };
 
 /* As in a session of which version. */
@@ -48,8 +49,7 @@ PLAIN(goodbye)
 static enum frame_sense
 decode_ready(struct cursor in, union any *out)
 {
-	(void)out;
-	return frame_decode_ready(in, version);
+	return frame_decode_ready(in, version, &out->ready);
 }
 
 static const struct frame_hello hello = {
@@ -104,7 +104,7 @@ set_up(void **state)
 	s->type = kind; s->decode = decoder; s->count = encode; s++
 	SAMPLE(FRAME_HELLO, decode_hello, frame_encode_hello(s->bytes, &hello));
 	SAMPLE(FRAME_WELCOME, decode_welcome, frame_encode_welcome(s->bytes, &welcome));
-	SAMPLE(FRAME_ANNOUNCE, decode_announce, frame_encode_announce(s->bytes, &announce));
+	SAMPLE(FRAME_ANNOUNCE, decode_announce, frame_encode_announce(s->bytes, 1, &announce));
 	SAMPLE(FRAME_WITHDRAW, decode_withdraw, frame_encode_withdraw(s->bytes,
 	    &(struct frame_withdraw){ 7 }));
 	SAMPLE(FRAME_ACCEPTED, decode_accepted, frame_encode_accepted(s->bytes,
@@ -113,11 +113,11 @@ set_up(void **state)
 	SAMPLE(FRAME_PING, decode_ping, frame_encode_ping(s->bytes, &ping));
 	SAMPLE(FRAME_PONG, decode_ping, frame_encode_pong(s->bytes, &ping));
 	SAMPLE(FRAME_NEED, decode_need, frame_encode_need(s->bytes, &(struct frame_need){ 3 }));
-	SAMPLE(FRAME_DRAIN, decode_drain, frame_encode_drain(s->bytes,
-	    &(struct frame_drain){ 30000 }));
+	SAMPLE(FRAME_DRAIN, decode_drain, frame_encode_drain(s->bytes, 1,
+	    &(struct frame_drain){ .deadline_ms = 30000 }));
 	SAMPLE(FRAME_GOODBYE, decode_goodbye, frame_encode_goodbye(s->bytes, &goodbye));
-	SAMPLE(FRAME_OPEN, decode_open, frame_encode_open(s->bytes, &open));
-	SAMPLE(FRAME_READY, decode_ready, frame_encode_ready(s->bytes));
+	SAMPLE(FRAME_OPEN, decode_open, frame_encode_open(s->bytes, 1, &open));
+	SAMPLE(FRAME_READY, decode_ready, frame_encode_ready(s->bytes, 1, &(struct frame_ready){ 0 }));
 	SAMPLE(FRAME_FAIL, decode_goodbye, frame_encode_fail(s->bytes, &goodbye));
 	return s == samples + SAMPLES ? 0 : -1;
 }
@@ -206,7 +206,7 @@ a_client_without_an_address_is_told_as_such(void **state)
 	struct frame_open open = an_open();
 	(void)state;
 	open.client = (struct address){ 0 };
-	s.count = frame_encode_open(s.bytes, &open);
+	s.count = frame_encode_open(s.bytes, 1, &open);
 	assert_true(decode_open(body_of(&s), &out));
 	assert_int_equal(out.open.client.bytes, 0);
 	assert_int_equal(address_port(&out.open.listener), 443);
@@ -222,7 +222,7 @@ the_longest_texts_fit_and_longer_ones_are_refused(void **state)
 	(void)state;
 	memset(most.server_name, 'a', NAME_TEXT - 1);
 	memset(most.name, 'b', SHORT_TEXT - 1);
-	s.count = frame_encode_announce(s.bytes, &most);
+	s.count = frame_encode_announce(s.bytes, 1, &most);
 	assert_true(decode_announce(body_of(&s), &out));
 	assert_int_equal(strlen(out.announce.server_name), 253);
 	/* The name's length stands behind the three numbers. */
@@ -409,6 +409,103 @@ facts_of_an_older_hello_are_judged_alike(void **state)
 	for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
 		assert_int_equal(frame_decode_facts(cursor_over(tails[k].bytes, tails[k].count),
 		    &out), tails[k].sense);
+}
+
+/* What comes out of a decoder goes into the encoder again: the same bytes, in the frames of version 2 that
+ * have facts. */
+static void
+facts_come_out_as_they_went_in(void **state)
+{
+	static const uint8_t list[] = { 0x8f, 0xff, 0, 3, 'a', 'b', 'c', 0x90, 0, 0, 0 };
+	const struct facts facts = { list, sizeof list };
+	struct frame_hello some_hello = hello, heard = { 0 };
+	struct frame_welcome some_welcome = welcome;
+	struct frame_announce some_announce = announce;
+	struct frame_drain drain = { .deadline_ms = 1, .facts = facts };
+	struct frame_open open = an_open();
+	struct frame_ready ready = { facts };
+	struct { enum frame_sense (*decode)(struct cursor, union any *); uint8_t bytes[FRAME_BYTES];
+		size_t count; size_t at; } cases[6] = {
+		{ .decode = decode_hello, .at = offsetof(struct frame_hello, facts) },
+		{ .decode = decode_welcome, .at = offsetof(struct frame_welcome, facts) },
+		{ .decode = decode_announce, .at = offsetof(struct frame_announce, facts) },
+		{ .decode = decode_drain, .at = offsetof(struct frame_drain, facts) },
+		{ .decode = decode_open, .at = offsetof(struct frame_open, facts) },
+		{ .decode = decode_ready, .at = offsetof(struct frame_ready, facts) },
+	};
+	(void)state;
+	some_hello.facts = some_welcome.facts = some_announce.facts = open.facts = facts;
+	some_hello.oldest = some_welcome.version = 2;
+	for (version = 2; version > 0; version--) {
+		some_hello.oldest = some_welcome.version = (uint8_t)version;
+		cases[0].count = frame_encode_hello(cases[0].bytes, &some_hello);
+		cases[1].count = frame_encode_welcome(cases[1].bytes, &some_welcome);
+		cases[2].count = frame_encode_announce(cases[2].bytes, version, &some_announce);
+		cases[3].count = frame_encode_drain(cases[3].bytes, version, &drain);
+		cases[4].count = frame_encode_open(cases[4].bytes, version, &open);
+		cases[5].count = frame_encode_ready(cases[5].bytes, version, &ready);
+		for (size_t i = 0; i < 6; i++) {
+			struct cursor body = cursor_over(cases[i].bytes + FRAME_HEADER,
+			    cases[i].count - FRAME_HEADER);
+			union any out;
+			struct facts got;
+			assert_int_equal(cases[i].decode(body, &out), FRAME_FINE);
+			memcpy(&got, (const char *)&out + cases[i].at, sizeof got);
+			assert_int_equal(got.bytes, version == 2 ? sizeof list : 0);
+			if (version == 2)
+				assert_memory_equal(got.at, list, sizeof list);
+		}
+	}
+	version = 1;
+	cases[0].count = frame_encode_facts(cases[0].bytes, &some_hello);
+	assert_int_equal(cases[0].count, FRAME_HEADER + sizeof list);
+	assert_int_equal(frame_decode_facts(cursor_over(cases[0].bytes + FRAME_HEADER, sizeof list),
+	    &heard), FRAME_FINE);
+	assert_int_equal(heard.facts.bytes, sizeof list);
+}
+
+static void
+facts_are_put_in_their_order_and_found(void **state)
+{
+	uint8_t storage[24];
+	struct writer w = writer_over(storage, sizeof storage);
+	struct cursor value;
+	(void)state;
+	assert_false(facts_find(facts_of(&w), 7, &value));
+	facts_put(&w, 0x9000, "zz", 2);
+	facts_put(&w, 7, "a", 1);
+	facts_put(&w, 0x8fff, "", 0);
+	facts_put(&w, 7, "another", 7);
+	assert_int_equal(w.bytes, 15);
+	assert_memory_equal(storage, "\x00\x07\x00\x01" "a" "\x8f\xff\x00\x00" "\x90\x00\x00\x02" "zz", 15);
+	assert_true(facts_find(facts_of(&w), 7, &value));
+	assert_int_equal(value.left, 1);
+	assert_true(facts_find(facts_of(&w), 0x9000, &value));
+	assert_memory_equal(value.at, "zz", 2);
+	assert_false(facts_find(facts_of(&w), 8, &value));
+	assert_false(facts_find(facts_of(&w), 0x9001, &value));
+	facts_put(&w, 1, "seven..", 7);
+	assert_true(w.failed);
+	assert_int_equal(w.bytes, 15);
+}
+
+/* The budget takes its place among the owner's facts. */
+static void
+a_welcome_has_its_owners_facts_beside_the_budget(void **state)
+{
+	static const uint8_t list[] = { 0x80, 0, 0, 0, 0x90, 0, 0, 0 };
+	struct sample s = { 0 };
+	struct frame_welcome told = welcome;
+	union any out;
+	(void)state;
+	told.version = 2;
+	told.frames_per_second = 200;
+	told.facts = (struct facts){ list, sizeof list };
+	s.count = frame_encode_welcome(s.bytes, &told);
+	assert_int_equal(decode_welcome(body_of(&s), &out), FRAME_FINE);
+	assert_int_equal(out.welcome.frames_per_second, 200);
+	assert_int_equal(out.welcome.facts.bytes, 16);
+	assert_memory_equal(out.welcome.facts.at, "\x80\0\0\0\x80\1\0\4\0\0\0\xc8\x90\0\0\0", 16);
 }
 
 static void
@@ -630,6 +727,9 @@ main(void)
 		cmocka_unit_test(facts_are_skipped_or_must_be_understood),
 		cmocka_unit_test(what_stands_before_a_strange_fact_is_known),
 		cmocka_unit_test(facts_of_an_older_hello_are_judged_alike),
+		cmocka_unit_test(facts_come_out_as_they_went_in),
+		cmocka_unit_test(facts_are_put_in_their_order_and_found),
+		cmocka_unit_test(a_welcome_has_its_owners_facts_beside_the_budget),
 		cmocka_unit_test(a_welcome_tells_the_budget_from_version_2_on),
 		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),
 		cmocka_unit_test(one_strange_fact_spoils_its_own_announcement_only),

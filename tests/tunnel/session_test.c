@@ -136,11 +136,11 @@ every_message_reaches_the_other_side(void **state)
 	session_accept(relay.session, 3);
 	session_refuse_endpoint(relay.session, 4, CODE_NAME_TAKEN, "taken by another");
 	session_need(relay.session, 5);
-	session_drain(relay.session, 1000);
+	session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 1000 });
 	reach(NULL, "welcome accepted refused need drain ");
 	assert_int_equal(agent.last.drain.deadline_ms, 1000);
 	session_withdraw(agent.session, 3);
-	session_drain(agent.session, 7);
+	session_drain(agent.session, &(struct frame_drain){ .deadline_ms = 7 });
 	session_probe(agent.session);
 	reach("hello announce withdraw drain ", "pong ");
 	session_goodbye(agent.session, CODE_SHUTDOWN, "the agent stops");

@@ -18,7 +18,12 @@ struct end {
 	unsigned range_count;
 	uint32_t next_endpoint; /* announcements come in order */
 	unsigned needed;
+	char facts[64]; /* what the test's fact said, of each frame */
 };
+
+static const enum fact_type test_fact = 0x8fff;
+static const uint8_t a_list[] = { 0x8f, 0xff, 0, 3, 'a', 'b', 'c' };
+static const struct facts some_facts = { a_list, sizeof a_list };
 
 static struct end relay, agent;
 static bool refuses_at_length;
@@ -37,14 +42,36 @@ static const struct frame_hello hello = { .oldest = 1,
 	.start = "start.." };
 
 static void
+note_fact(struct end *end, struct facts facts)
+{
+	struct cursor value;
+	size_t used = strlen(end->facts);
+	if (facts_find(facts, test_fact, &value))
+		snprintf(end->facts + used, sizeof end->facts - used, "%.*s ", (int)value.left,
+		    (const char *)value.at);
+	else
+		snprintf(end->facts + used, sizeof end->facts - used, "- ");
+}
+
+static void
 on_event(void *arg, enum session_event event, const union session_frame *frame)
 {
 	struct end *end = arg;
+	struct frame_welcome its_welcome = welcome;
+	its_welcome.facts = some_facts;
 	end->counts[event]++;
 	if (frame)
 		end->last = *frame;
 	if (event == SESSION_HELLO)
-		session_welcome(end->session, &welcome);
+		note_fact(end, frame->hello.facts);
+	if (event == SESSION_WELCOME)
+		note_fact(end, frame->welcome.facts);
+	if (event == SESSION_ANNOUNCE)
+		note_fact(end, frame->announce.facts);
+	if (event == SESSION_DRAIN)
+		note_fact(end, frame->drain.facts);
+	if (event == SESSION_HELLO)
+		session_welcome(end->session, &its_welcome);
 	if (event == SESSION_ANNOUNCE)
 		assert_int_equal(frame->announce.endpoint, ++end->next_endpoint);
 	if (event == SESSION_ANNOUNCE && refuses_at_length) {
@@ -450,6 +477,40 @@ a_strange_drain_or_welcome_ends_the_session(void **state)
 	stop();
 }
 
+/* What one owner adds, the other hears; in version 1 only a hello has facts, in a frame of their own. */
+static void
+facts_reach_the_owner(void **state)
+{
+	struct frame_announce announce = {
+		.endpoint = 1, .carriers = 1, .weight = 1, .server_name = "a", .facts = some_facts
+	};
+	const struct frame_drain drain = { .deadline_ms = 7, .facts = some_facts };
+	static const struct {
+		uint8_t oldest, newest;
+		const char *to_relay, *to_agent;
+	} cases[] = {
+		{ 2, 2, "abc abc abc ", "abc abc " },
+		{ 1, 2, "abc abc abc ", "abc abc " },
+		{ 1, 1, "abc - - ", "- - " },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct frame_hello what = hello;
+		what.oldest = cases[i].oldest;
+		what.newest = cases[i].newest;
+		what.facts = some_facts;
+		start(&what);
+		session_announce(agent.session, &announce);
+		loop_advance(loop, 0);
+		session_drain(agent.session, &drain);
+		session_drain(relay.session, &drain);
+		loop_advance(loop, 1000 / SESSION_FRAMES_PER_SECOND);
+		assert_string_equal(relay.facts, cases[i].to_relay);
+		assert_string_equal(agent.facts, cases[i].to_agent);
+		stop();
+	}
+}
+
 /* ---- frames of several ---- */
 
 enum { MANY = 1000 };
@@ -782,6 +843,7 @@ main(void)
 		cmocka_unit_test(a_range_from_2_to_1_is_malformed),
 		cmocka_unit_test(only_what_was_offered_may_be_chosen),
 		cmocka_unit_test(facts_of_a_hello_are_judged_wherever_they_stand),
+		cmocka_unit_test(facts_reach_the_owner),
 		cmocka_unit_test(a_strange_announcement_costs_its_endpoint_only),
 		cmocka_unit_test(a_strange_drain_or_welcome_ends_the_session),
 		cmocka_unit_test(a_thousand_names_take_a_few_frames),
