@@ -4,8 +4,20 @@
  * The state machines are the real ones: everything of relay/, agent/ and tunnel/
  * that has a state runs unchanged.  What they stand on is replaced when the
  * program is linked: the kernel's sockets (kernel.c), the event loop (loop.c), TLS
- * (tls.c), and certificates, names and settings (stand_ins.c).  One thread, one
- * clock, one source of randomness: the same seed gives the same schedule.
+ * (tls.c), certificates, names and settings (stand_ins.c), and the allocator
+ * (memory.c, arena.c).  One thread, one clock, one source of randomness: the same
+ * seed gives the same schedule.
+ *
+ * So this is not covered here, and has tests of its own:
+ *	- base/loop.c: its order of calls, timers and tasks is written a second time in loop.c
+ *	- relay/worker.c and relay/relay.c: daemons.c makes the context of a worker, and does in
+ *	  its own words what these do when a relay accepts, drains, ends and says goodbye;
+ *	  there is no listener, no pause for want of descriptors, no reload, no revocation
+ *	- agent/agent.c: signals, reloading, the drain that waits for flows
+ *	- base/resolver.c, base/connector.c and the registry: names are known, one address each
+ *	- races: what two threads do at once happens here one after the other, whole turns in a
+ *	  drawn order (that is what the thread sanitizer is for)
+ *	- termination in the agent, and PROXY headers
  *
  * Who runs is a process: one relay, one agent, all clients, all upstreams.  A
  * process owns loops and sockets; it can be stopped for a while, and it can crash.
