@@ -25,14 +25,19 @@ standstills_wipe(struct standstills *all)
 	all->shares = NULL;
 }
 
+/* What the process has in use beside them.  To count it costs, so it is not counted while nobody stands
+ * still: the first who do are judged by the whole bound until the next second. */
+static uint64_t
+used_beside(struct standstills *all)
+{
+	return shares_count(all->shares) > 0 ? memory_used() - atomic_load(&all->own_bytes) : 0;
+}
+
 void
 standstills_set_bound(struct standstills *all, uint64_t memory)
 {
-	uint64_t most = memory - memory / 4, used;
+	uint64_t most = memory - memory / 4, used = memory > 0 ? used_beside(all) : 0;
 
-	if (memory > 0 && shares_count(all->shares) == 0)
-		return; /* counting costs, and there is nobody to be ended */
-	used = memory > 0 ? memory_used() - atomic_load(&all->own_bytes) : 0;
 	shares_set_bounds(all->shares,
 	    &(struct shares_bounds){ .most_bytes = memory == 0 ? 0
 		    : most > used                              ? most - used

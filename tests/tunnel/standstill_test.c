@@ -1,0 +1,134 @@
+/* Tests of tunnel/standstill: the bound that memory in use leaves to flows that stand still. */
+#include "tunnel/standstill.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "base/address.h"
+#include "base/clock_fake.h"
+#include "base/loop.h"
+#include "base/loop_advance.h"
+#include "base/shares.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define MUCH (UINT64_C(1) << 40)
+
+static struct loop *loop;
+static struct standstills all;
+static struct standstill flows[2];
+static unsigned evicted;
+
+static void
+on_evict(void *arg)
+{
+	standstill_note(&all, arg, NULL, 0, 0);
+	evicted++;
+}
+
+static void
+hold(struct standstill *flow, uint64_t kernel_bytes)
+{
+	struct address client;
+	struct shares_entrant entrant = {
+		.loop = loop, .client = &client, .on_evict = on_evict, .arg = flow
+	};
+
+	assert_true(address_parse(&client, "192.0.2.1:4711"));
+	standstill_note(&all, flow, &entrant, 0, kernel_bytes);
+	assert_true(loop_advance(loop, 0));
+}
+
+/* Of two that come one after the other, how many have to go. */
+static unsigned
+evicted_of_two(void)
+{
+	unsigned count;
+
+	evicted = 0;
+	hold(&flows[0], MIB);
+	hold(&flows[1], MIB);
+	count = evicted;
+	hold(&flows[0], 0);
+	hold(&flows[1], 0);
+	return count;
+}
+
+static void
+nobody_goes_for_a_shortage_that_is_over(void **state)
+{
+	(void)state;
+	hold(&flows[0], MIB);
+	standstills_set_bound(&all, 1);
+	hold(&flows[0], 0);
+	standstills_set_bound(&all, MUCH);
+	assert_int_equal(evicted_of_two(), 0);
+}
+
+static void
+a_bound_is_there_before_the_first_one_comes(void **state)
+{
+	(void)state;
+	standstills_set_bound(&all, MIB);
+	assert_int_equal(evicted_of_two(), 1);
+}
+
+static void
+what_is_in_use_counts_when_somebody_stands_still(void **state)
+{
+	(void)state;
+	evicted = 0;
+	standstills_set_bound(&all, 4 * MIB);
+	hold(&flows[0], MIB);
+	hold(&flows[1], MIB);
+	assert_int_equal(evicted, 0);
+	void *volatile used = malloc(4 * MIB);
+	assert_non_null(used);
+	standstills_set_bound(&all, 4 * MIB);
+	hold(&flows[1], MIB);
+	assert_int_equal(evicted, 1);
+	free(used);
+	hold(&flows[1], 0);
+}
+
+static void
+nobody_goes_when_it_is_off(void **state)
+{
+	(void)state;
+	standstills_set_bound(&all, 0);
+	assert_int_equal(evicted_of_two(), 0);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	clock_fake(1000000, 1000000);
+	loop = loop_new();
+	return loop && standstills_init(&all) ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	loop_free(loop);
+	standstills_wipe(&all);
+	clock_fake(0, 0);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_goes_for_a_shortage_that_is_over),
+		cmocka_unit_test(a_bound_is_there_before_the_first_one_comes),
+		cmocka_unit_test(what_is_in_use_counts_when_somebody_stands_still),
+		cmocka_unit_test(nobody_goes_when_it_is_off),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
