@@ -5,7 +5,6 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "relay/limits.h"
 #include "base/shares.h"
 #include "relay/agent_fields.h"
 #include "relay/session_ref.h"
@@ -29,7 +28,6 @@ struct agent_channel {
 	struct session_ref *session_ref; /* held, from parking on */
 	struct ip_address client;
 	bool awaits_pong, is_gone;
-	bool is_counted; /* in shared->channel_count */
 	struct timer ping;
 	struct task reap;
 };
@@ -54,8 +52,6 @@ go(struct agent_channel *self)
 	timer_clear(&self->ping);
 	shares_leave(self->place);
 	self->place = NULL;
-	if (self->is_counted)
-		limits_leave(&self->worker->shared->channel_count);
 	loop_later(self->worker->loop, &self->reap);
 	worker_shrank(self->worker);
 }
@@ -253,13 +249,7 @@ agent_channel_start(struct worker_context *worker, struct conn *conn)
 	LIST_INSERT_HEAD(&worker->channels, self, link);
 	task_init(&self->reap, reap, self);
 	timer_init(&self->ping, worker->loop, on_ping_time, self);
-	self->is_counted =
-	    limits_enter(&worker->shared->channel_count, worker->rules->limits.channels);
-	if (!self->is_counted) {
-		log_refused(
-		    self, "over-limit", "channels have all the descriptors that are theirs");
-		lose(self);
-	} else if (!shake(self, conn)) {
+	if (!shake(self, conn)) {
 		memory_short(lost_channel);
 		lose(self);
 	}

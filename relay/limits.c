@@ -2,20 +2,25 @@
 #include "relay/limits.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include "relay/settings.h"
 
 enum {
-	OWN = 64,          /* log, state, admin socket and those who ask, files that are read */
-	OWN_OF_WORKER = 8, /* epoll, eventfd, a listener's reserve, a resolver's sockets */
-	LEAST_OF_CLIENTS =
-	    4, /* so that a relay that was given hardly anything says so by working */
+	OWN = 64,             /* log, state, admin socket and those who ask, files that are read */
+	OWN_OF_WORKER = 8,    /* epoll, eventfd, a listener's reserve, a resolver's sockets */
+	LEAST_HANDSHAKES = 2, /* of known peers, and of unknown ones */
+	LEAST = 4, /* of clients, and of agents: a relay that was given hardly anything works */
 };
 
 static uint64_t
 least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+static uint64_t
+greatest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 static uint64_t
@@ -29,30 +34,33 @@ share_descriptors(struct limits *limits, const struct settings *settings, uint64
 {
 	uint64_t workers = settings_worker_count(settings),
 		 asked = settings->limits.agent_descriptors;
-	uint64_t left;
+	uint64_t own, left;
 
 	limits->descriptors = descriptors;
-	limits->reserve = OWN + workers * (OWN_OF_WORKER + 2 * settings->listeners.count);
+	own = OWN + workers * (OWN_OF_WORKER + 2 * settings->listeners.count);
 	if (settings->connect_name)
-		limits->reserve += settings->limits.handshakes;
-	limits->reserve = least(limits->reserve, descriptors / 2);
+		limits->handshakes = least(settings->limits.handshakes,
+		    greatest(difference(descriptors / 2, own), LEAST_HANDSHAKES));
+	limits->reserve = least(own + limits->handshakes, descriptors / 2);
 	left = descriptors - limits->reserve;
 	if (settings->connect_name)
 		limits->agent_descriptors =
-		    least(asked > 0 ? asked : left / 4, difference(left, LEAST_OF_CLIENTS));
+		    least(greatest(asked > 0 ? asked : left / 4, LEAST), difference(left, LEAST));
 	limits->client_descriptors = left - limits->agent_descriptors;
 }
 
-/* Sessions and channels have parts of their own, so that channels of some do not keep out the sessions of
- * others. */
+/* None of these may be 0, which would be no bound for those who count. */
 static void
 share_agents_part(struct limits *limits, const struct settings *settings)
 {
 	const struct settings_limits *asked = &settings->limits;
-	uint64_t left;
+	uint64_t left = limits->agent_descriptors;
 
-	limits->agent_hellos = least(asked->channel_handshakes, limits->agent_descriptors / 4);
-	left = limits->agent_descriptors - limits->agent_hellos;
+	if (left == 0)
+		return;
+	limits->agent_hellos = least(asked->channel_handshakes, greatest(left / 8, 1));
+	limits->channel_handshakes = limits->agent_hellos;
+	left -= 2 * limits->agent_hellos;
 	limits->sessions = least(asked->sessions, left / 2);
 	limits->channels = least(asked->channels, left - limits->sessions);
 }
@@ -112,25 +120,10 @@ limits_print(const struct limits *limits, const struct settings *settings, FILE 
 	fprintf(out, "lingering refusals: %" PRIu64 "\n", limits->lingers);
 	if (settings->connect_name) {
 		print_one(out, "sessions", limits->sessions, asked->sessions);
+		print_one(out, "handshakes", limits->handshakes, asked->handshakes);
 		print_one(out, "channels", limits->channels, asked->channels);
+		print_one(out, "channel_handshakes", limits->channel_handshakes,
+		    asked->channel_handshakes);
 	}
 	daemon_rows_print_memory(limits->memory, out);
-}
-
-bool
-limits_enter(_Atomic uint64_t *count, uint64_t most)
-{
-	uint64_t now = atomic_load(count);
-
-	do {
-		if (now >= most)
-			return false;
-	} while (!atomic_compare_exchange_weak(count, &now, now + 1));
-	return true;
-}
-
-void
-limits_leave(_Atomic uint64_t *count)
-{
-	atomic_fetch_sub(count, 1);
 }

@@ -6,9 +6,11 @@
  * Descriptors are shared by three, and none can take another's part:
  *	- the daemon itself: log, files, listeners, loops, admin socket, and the
  *	  handshakes of sessions
- *	- agents: sessions, parked channels, and hellos from where agents are; a
- *	  quarter of the rest, or limits.agent_descriptors.  When its part is used
- *	  up a session is refused (session-limit), and a channel closed at once
+ *	- agents: sessions, parked channels, channels that shake hands, and hellos
+ *	  from where agents are; a quarter of the rest, or limits.agent_descriptors.
+ *	  Each of the four has its part of that, so that none can use up another's:
+ *	  a session is refused (session-limit), a channel that has no place is closed
+ *	  when it would be parked (usage.h), and of the others the heaviest give way
  *	- clients: hellos, refusals that linger (a quarter as many), and flows, which
  *	  take two each.  When their part is used up, the heaviest network of clients
  *	  gives way
@@ -17,7 +19,6 @@
 #ifndef RELAY_LIMITS_H
 #define RELAY_LIMITS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -26,8 +27,10 @@ struct settings;
 struct limits {
 	uint64_t descriptors; /* all of them: reserve, agents' and clients' together */
 	uint64_t reserve, agent_descriptors, client_descriptors;
-	uint64_t flows, hellos, lingers;           /* of clients */
-	uint64_t sessions, channels, agent_hellos; /* of agents; each takes one descriptor */
+	uint64_t handshakes;             /* of sessions; part of the reserve */
+	uint64_t flows, hellos, lingers; /* of clients */
+	/* Of agents; each takes one descriptor, and each has one at least where there may be agents. */
+	uint64_t sessions, channels, channel_handshakes, agent_hellos;
 	uint64_t memory; /* bytes, of flows and what the kernel holds for them; 0: no bound */
 };
 
@@ -36,9 +39,5 @@ struct limits {
 void limits_derive(struct limits *, const struct settings *, uint64_t descriptors, uint64_t memory);
 /* Lines for `check`, with what was asked for where it cannot be had. */
 void limits_print(const struct limits *, const struct settings *, FILE *);
-
-/* Counts one more unless there are `most` already; any thread. */
-bool limits_enter(_Atomic uint64_t *count, uint64_t most);
-void limits_leave(_Atomic uint64_t *count);
 
 #endif

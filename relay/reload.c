@@ -110,8 +110,8 @@ reload_set_bounds(const struct reload *reload)
 	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client,
 		limits->hello_memory };
 	struct shares_bounds agent_hellos = { derived->agent_hellos, 0, limits->hello_memory / 4 };
-	struct shares_bounds handshakes = { limits->handshakes / 2, 0, 0 };
-	struct shares_bounds channels = { limits->channel_handshakes, 0, 0 };
+	struct shares_bounds handshakes = { derived->handshakes / 2, 0, 0 };
+	struct shares_bounds channels = { derived->channel_handshakes, 0, 0 };
 	struct shares_bounds lingers = { derived->lingers, 0, 0 };
 	struct usage_bounds usage = {
 		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,

@@ -46,7 +46,6 @@ struct shared {
 	pthread_cond_t end;       /* all workers have let go of what they had */
 	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
-	_Atomic uint64_t channel_count; /* within relay/limits.h */
 };
 
 #endif

@@ -40,13 +40,20 @@ the_parts_never_exceed_the_whole(void **state)
 		limits_derive(&l, &settings, descriptors[i % 8], 1 << 30);
 		assert_int_equal(
 		    l.reserve + l.agent_descriptors + l.client_descriptors, descriptors[i % 8]);
-		assert_true(l.sessions + l.channels + l.agent_hellos <= l.agent_descriptors);
+		assert_true(l.sessions + l.channels + l.channel_handshakes + l.agent_hellos <=
+		    l.agent_descriptors);
 		assert_true(l.hellos + l.lingers + 2 * l.flows <= l.client_descriptors);
+		if (descriptors[i % 8] > 256)
+			assert_true(l.reserve >= 64 + 2 * (8 + 2) + l.handshakes);
+		assert_true(l.handshakes >= 2 || !settings.connect_name);
 		assert_true(l.flows > 0 && l.hellos > 0 && l.lingers > 0);
-		if (settings.limits.agent_descriptors != 1 && settings.connect_name)
-			assert_true(l.sessions > 0 && l.channels > 0);
-		if (!settings.connect_name)
-			assert_int_equal(l.sessions + l.channels + l.agent_hellos, 0);
+		if (settings.connect_name)
+			assert_true(l.sessions > 0 && l.channels > 0 && l.channel_handshakes > 0 &&
+			    l.agent_hellos > 0);
+		else
+			assert_int_equal(l.agent_descriptors + l.sessions + l.channels +
+				l.channel_handshakes + l.agent_hellos,
+			    0);
 	}
 }
 
@@ -61,6 +68,7 @@ a_large_host_keeps_what_is_asked_for(void **state)
 	assert_int_equal(l.flows, 100000);
 	assert_int_equal(l.hellos, 4096);
 	assert_int_equal(l.agent_hellos, 1024);
+	assert_int_equal(l.channel_handshakes, 1024);
 	assert_int_equal(l.sessions, 10000);
 	assert_int_equal(l.channels, 50000);
 	assert_true(l.memory == UINT64_C(32) << 30);
@@ -94,7 +102,7 @@ what_is_set_counts(void **state)
 	limits_derive(&l, &settings, 20000, UINT64_MAX);
 	assert_int_equal(l.agent_descriptors, 10000);
 	assert_int_equal(l.sessions, 50);
-	assert_int_equal(l.channels, 10000 - 1024 - 50);
+	assert_int_equal(l.channels, 10000 - 2 * 1024 - 50);
 	assert_int_equal(l.memory, 17 << 20);
 	settings.limits.memory = (char *)(uintptr_t) "off";
 	limits_derive(&l, &settings, 20000, 1 << 30);

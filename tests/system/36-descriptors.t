@@ -104,7 +104,7 @@ def surplus_channels_are_closed_and_the_others_serve(scene):
 	most = bounds(relay)["channels"]
 	equal(most, 148)
 	scene.agent(relay, [terminate(served, scene.upstream(http))], authority().agent("agent", served))
-	relay.wait_event("channel-refused", code="over-limit")
+	relay.wait_event("channel-refused", code="pool-full")
 	for _ in range(60):
 		equal(curl(relay.port, served, authority().root)[:2], (0, b"hello"))
 
