@@ -118,6 +118,7 @@ reload_set_bounds(const struct reload *reload)
 		    [USAGE_FLOWS] = limits->flows_per_identity,
 		    [USAGE_PARKED] = limits->channels_per_identity },
 		.in_all = { [USAGE_SESSIONS] = derived->sessions,
+		    [USAGE_FLOWS] = derived->flows,
 		    [USAGE_PARKED] = derived->channels,
 		    [USAGE_ENDPOINTS] = limits->endpoints },
 	};

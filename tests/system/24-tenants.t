@@ -114,6 +114,24 @@ def who_has_most_is_refused_first(scene):
 
 
 @test
+def a_tenant_whose_clients_want_all_flows_leaves_some(scene):
+	"""They come from so many networks that none of these has more than anybody else's."""
+	relay = scene.relay(workers=2, limits={"flows": 34})
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	for name in ("busy", "calm"):
+		scene.agent(relay, [passthrough(f"{name}.example.com", upstream)],
+			authority().agent(name, f"{name}.example.com"), label=name)
+
+	def is_served(name, network):
+		client = scene.keep(dial(relay.port, hello(f"{name}.example.com") + b"in", source=f"127.1.{network}.1"))
+		return read_exactly(client, 2) == b"in"
+
+	equal(sum(is_served("busy", network) for network in range(40)), 32, "sixteen times the two that are left")
+	check("limits.flows of the relay is 34" in relay.wait_event("flow-refused")[0]["error"], "the sentence")
+	check(is_served("calm", 50) and is_served("calm", 51), "another tenant's clients")
+
+
+@test
 def two_agents_of_one_name_are_told_apart_in_the_log(scene):
 	tenants = ("aone", "atwo")
 	for name in tenants:
