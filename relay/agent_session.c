@@ -77,6 +77,8 @@ cut(struct agent_session *self)
 	timer_clear(&self->probe);
 	shares_leave(self->place);
 	self->place = NULL;
+	recent_peers_leave(self->worker->shared->recent_peers, self->peer);
+	self->peer = NULL;
 	session_free(self->session);
 	self->session = NULL;
 	loop_later(self->worker->loop, &self->reap);

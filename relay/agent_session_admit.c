@@ -270,7 +270,7 @@ agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 
 	shares_leave(self->place);
 	self->place = NULL;
-	recent_peers_add(shared->recent_peers, &block);
+	self->peer = recent_peers_enter(shared->recent_peers, &block);
 	self->up_ms = clock_ms();
 	if (!usage) {
 		memory_short("the account of an agent that has just connected");

@@ -44,6 +44,7 @@ struct agent_session {
 	struct session *session;
 	struct address client;
 	struct shares_place *place;       /* until its hello has come */
+	struct recent_peer *peer;         /* from then on */
 	struct identity *identity;        /* held, from the handshake on */
 	struct session_ref *session_ref;  /* held, from the welcome on */
 	struct table endpoints, patterns; /* agent_session_endpoints.c */

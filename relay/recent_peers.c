@@ -1,4 +1,4 @@
-/* A table with a list beside it, the longest silent first. */
+/* A table, with a list beside it of those that have no session, the longest silent first. */
 #include "relay/recent_peers.h"
 
 #include <pthread.h>
@@ -8,17 +8,19 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-struct place {
+struct recent_peer {
 	struct hash_link link;
-	TAILQ_ENTRY(place) age;
+	TAILQ_ENTRY(recent_peer) age; /* without a session */
 	struct prefix prefix;
-	uint64_t seen_ms;
+	uint64_t sessions;
+	uint64_t gone_ms; /* since when it has none */
 };
 
 struct recent_peers {
 	pthread_mutex_t lock;
 	struct table table;
-	TAILQ_HEAD(, place) ages;
+	TAILQ_HEAD(, recent_peer) ages;
+	size_t gone_count; /* in that list */
 	uint8_t key[16];
 };
 
@@ -37,12 +39,14 @@ recent_peers_new(void)
 	return peers;
 }
 
+/* One that has no session. */
 static void
-forget(struct recent_peers *peers, struct place *place)
+forget(struct recent_peers *peers, struct recent_peer *peer)
 {
-	table_remove(&peers->table, &place->link);
-	TAILQ_REMOVE(&peers->ages, place, age);
-	free(place);
+	table_remove(&peers->table, &peer->link);
+	TAILQ_REMOVE(&peers->ages, peer, age);
+	peers->gone_count--;
+	free(peer);
 }
 
 void
@@ -60,48 +64,63 @@ recent_peers_free(struct recent_peers *peers)
 static bool
 has_prefix(const struct hash_link *at, const void *prefix)
 {
-	return prefix_equals(&container_of(at, const struct place, link)->prefix, prefix);
+	return prefix_equals(&container_of(at, const struct recent_peer, link)->prefix, prefix);
 }
 
-static struct place *
+static struct recent_peer *
 find(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
 {
 	struct hash_link *at = table_find(&peers->table, hash, has_prefix, prefix);
 
-	return at ? container_of(at, struct place, link) : NULL;
+	return at ? container_of(at, struct recent_peer, link) : NULL;
 }
 
-static void
-add_new(struct recent_peers *peers, const struct prefix *prefix, uint64_t hash)
+/* Under the lock. */
+static struct recent_peer *
+enter(struct recent_peers *peers, const struct prefix *prefix)
 {
-	struct place *place = calloc(1, sizeof *place);
+	uint64_t hash = prefix_hash(prefix, peers->key);
+	struct recent_peer *peer = find(peers, prefix, hash);
 
-	if (!place) {
-		memory_short("that agents came from an address, which counts as unknown again");
-		return;
+	if (!peer) {
+		peer = calloc(1, sizeof *peer);
+		if (!peer)
+			return NULL;
+		peer->prefix = *prefix;
+		table_add(&peers->table, &peer->link, hash);
+	} else if (peer->sessions == 0) {
+		TAILQ_REMOVE(&peers->ages, peer, age);
+		peers->gone_count--;
 	}
-	if (peers->table.count >= RECENT_PEERS_MOST)
-		forget(peers, TAILQ_FIRST(&peers->ages));
-	place->prefix = *prefix;
-	place->seen_ms = clock_ms();
-	table_add(&peers->table, &place->link, hash);
-	TAILQ_INSERT_TAIL(&peers->ages, place, age);
+	peer->sessions++;
+	return peer;
+}
+
+struct recent_peer *
+recent_peers_enter(struct recent_peers *peers, const struct prefix *prefix)
+{
+	struct recent_peer *peer;
+
+	pthread_mutex_lock(&peers->lock);
+	peer = enter(peers, prefix);
+	pthread_mutex_unlock(&peers->lock);
+	if (!peer)
+		memory_short("that agents came from an address, which counts as unknown again");
+	return peer;
 }
 
 void
-recent_peers_add(struct recent_peers *peers, const struct prefix *prefix)
+recent_peers_leave(struct recent_peers *peers, struct recent_peer *peer)
 {
-	uint64_t hash = prefix_hash(prefix, peers->key);
-	struct place *place;
-
+	if (!peer)
+		return;
 	pthread_mutex_lock(&peers->lock);
-	place = find(peers, prefix, hash);
-	if (!place) {
-		add_new(peers, prefix, hash);
-	} else {
-		place->seen_ms = clock_ms();
-		TAILQ_REMOVE(&peers->ages, place, age);
-		TAILQ_INSERT_TAIL(&peers->ages, place, age);
+	if (--peer->sessions == 0) {
+		if (peers->gone_count == RECENT_PEERS_MOST)
+			forget(peers, TAILQ_FIRST(&peers->ages));
+		peer->gone_ms = clock_ms();
+		TAILQ_INSERT_TAIL(&peers->ages, peer, age);
+		peers->gone_count++;
 	}
 	pthread_mutex_unlock(&peers->lock);
 }
@@ -110,14 +129,14 @@ bool
 recent_peers_has(struct recent_peers *peers, const struct prefix *prefix)
 {
 	uint64_t hash = prefix_hash(prefix, peers->key);
-	struct place *place;
+	struct recent_peer *peer;
 	bool has;
 
 	pthread_mutex_lock(&peers->lock);
-	place = find(peers, prefix, hash);
-	has = place && clock_ms() - place->seen_ms < RECENT_PEERS_MS;
-	if (place && !has)
-		forget(peers, place);
+	peer = find(peers, prefix, hash);
+	has = peer && (peer->sessions > 0 || clock_ms() - peer->gone_ms < RECENT_PEERS_MS);
+	if (peer && !has)
+		forget(peers, peer);
 	pthread_mutex_unlock(&peers->lock);
 	return has;
 }

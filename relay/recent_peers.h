@@ -1,7 +1,14 @@
 /*
- * Where agents have come from lately: blocks of addresses (/32, /48) from which one
- * authenticated within the last hour.  Their handshakes have slots of their own, so
- * that a flood of unknown peers cannot lock out those who were here before.
+ * Where agents are, or were lately: blocks of addresses (/32, /48) from which one that
+ * has authenticated has a session, or had one within the last hour.  Their handshakes
+ * have slots of their own, so that a flood of unknown peers cannot lock out those who
+ * were here before.
+ *
+ * Shared by:     all agents.
+ * Bound:         a block for each session, and RECENT_PEERS_MOST without one.
+ * Who leaves:    the block whose last session has ended first; none that has one.
+ *
+ *	peer = recent_peers_enter(peers, &block) --> recent_peers_leave(peers, peer)
  */
 #ifndef RELAY_RECENT_PEERS_H
 #define RELAY_RECENT_PEERS_H
@@ -9,16 +16,19 @@
 #include <stdbool.h>
 #include "base/address.h"
 
+struct recent_peer;
 struct recent_peers;
 
 enum { RECENT_PEERS_MOST = 4096, RECENT_PEERS_MS = 3600 * 1000 };
 
 /* NULL when memory is short. */
 struct recent_peers *recent_peers_new(void);
+/* Every session must have left. */
 void recent_peers_free(struct recent_peers *);
-/* From any thread. There are at most RECENT_PEERS_MOST: the one that was silent for longest is
- * forgotten. */
-void recent_peers_add(struct recent_peers *, const struct prefix *);
+/* From any thread, for each session: it is here now.  NULL when memory is short. */
+struct recent_peer *recent_peers_enter(struct recent_peers *, const struct prefix *);
+/* It has gone; NULL is fine. */
+void recent_peers_leave(struct recent_peers *, struct recent_peer *);
 bool recent_peers_has(struct recent_peers *, const struct prefix *);
 
 #endif

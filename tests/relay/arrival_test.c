@@ -19,13 +19,15 @@ static uint64_t now_us;
 static int
 set_up(void **state)
 {
-	const struct settings_limits limits = { .sessions_per_second = 400, .flows_per_second = 100,
-		.flows_per_name_per_second = 5 };
+	const struct settings_limits limits = {
+		.sessions_per_second = 400, .flows_per_second = 100, .flows_per_name_per_second = 5
+	};
 
 	(void)state;
 	now_us = 1000 * UINT64_C(1000000);
 	clock_fake(now_us, 0);
-	shared = (struct shared){ .rates = rate_table_new(), .recent_peers = recent_peers_new(),
+	shared = (struct shared){ .rates = rate_table_new(),
+		.recent_peers = recent_peers_new(),
 		.name_flows = name_flows_new() };
 	assert_non_null(shared.rates);
 	assert_non_null(shared.recent_peers);
@@ -69,7 +71,7 @@ is_known(const char *from)
 	struct address address = address_of(from);
 	struct prefix site = prefix_block(&address, BLOCK_SITE);
 
-	recent_peers_add(shared.recent_peers, &site);
+	recent_peers_leave(shared.recent_peers, recent_peers_enter(shared.recent_peers, &site));
 }
 
 static void

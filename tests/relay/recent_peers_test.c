@@ -6,6 +6,12 @@
 #include "relay/helpers.h"
 
 static void
+come_and_go(struct recent_peers *peers, const struct prefix *block)
+{
+	recent_peers_leave(peers, recent_peers_enter(peers, block));
+}
+
+static void
 an_hour_is_remembered_and_no_longer(void **state)
 {
 	struct recent_peers *peers = recent_peers_new();
@@ -13,12 +19,12 @@ an_hour_is_remembered_and_no_longer(void **state)
 
 	(void)state;
 	clock_fake(1000000, 1000000);
-	recent_peers_add(peers, &a);
+	come_and_go(peers, &a);
 	assert_true(recent_peers_has(peers, &a));
 	assert_false(recent_peers_has(peers, &b));
 	clock_fake(1000000 + UINT64_C(3599) * 1000000, 1000000);
 	assert_true(recent_peers_has(peers, &a));
-	recent_peers_add(peers, &b);
+	come_and_go(peers, &b);
 	clock_fake(1000000 + UINT64_C(3600) * 1000000, 1000000);
 	assert_false(recent_peers_has(peers, &a));
 	assert_true(recent_peers_has(peers, &b));
@@ -33,18 +39,48 @@ the_longest_silent_goes_when_it_is_full(void **state)
 	struct prefix first = block_of("192.0.2.1"), second = block_of("192.0.2.2"), block;
 
 	(void)state;
-	recent_peers_add(peers, &first);
-	recent_peers_add(peers, &second);
-	recent_peers_add(peers, &first);
+	come_and_go(peers, &first);
+	come_and_go(peers, &second);
+	come_and_go(peers, &first);
 	for (unsigned i = 0; i < RECENT_PEERS_MOST - 1; i++) {
 		block = first;
 		block.bytes[0] = 10;
 		block.bytes[1] = (uint8_t)(i >> 8);
 		block.bytes[2] = (uint8_t)i;
-		recent_peers_add(peers, &block);
+		come_and_go(peers, &block);
 	}
 	assert_true(recent_peers_has(peers, &first));
 	assert_false(recent_peers_has(peers, &second));
+	recent_peers_free(peers);
+}
+
+/* However long it stays, and whoever comes and goes meanwhile. */
+static void
+who_is_here_is_known(void **state)
+{
+	struct recent_peers *peers = recent_peers_new();
+	struct prefix here = block_of("192.0.2.1"), block = here;
+	struct recent_peer *first = recent_peers_enter(peers, &here);
+	struct recent_peer *second = recent_peers_enter(peers, &here);
+
+	(void)state;
+	clock_fake(1000000, 1000000);
+	for (unsigned i = 0; i < 2 * RECENT_PEERS_MOST; i++) {
+		block.bytes[1] = (uint8_t)(i >> 8);
+		block.bytes[2] = (uint8_t)i;
+		block.bytes[3] = 0;
+		come_and_go(peers, &block);
+	}
+	clock_fake(1000000 + UINT64_C(7200) * 1000000, 1000000);
+	assert_true(recent_peers_has(peers, &here));
+	recent_peers_leave(peers, first);
+	assert_true(recent_peers_has(peers, &here));
+	recent_peers_leave(peers, second);
+	clock_fake(1000000 + UINT64_C(10799) * 1000000, 1000000);
+	assert_true(recent_peers_has(peers, &here));
+	clock_fake(1000000 + UINT64_C(10800) * 1000000, 1000000);
+	assert_false(recent_peers_has(peers, &here));
+	clock_fake(0, 0);
 	recent_peers_free(peers);
 }
 
@@ -54,6 +90,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_hour_is_remembered_and_no_longer),
 		cmocka_unit_test(the_longest_silent_goes_when_it_is_full),
+		cmocka_unit_test(who_is_here_is_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
