@@ -13,14 +13,22 @@ least_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The pools take a quarter at most, so that flows are never left without. */
+static uint64_t
+greatest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The pools take a quarter at most, so that flows are never left without, in equal parts. */
 void
 agent_limits_derive(struct agent_limits *limits, const struct agent_settings *settings,
     uint64_t descriptors, uint64_t memory)
 {
 	uint64_t relays = settings->connect_url.count;
 	uint64_t own = least_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
-	uint64_t channels = least_of(relays * settings->pool_most, descriptors / 4);
+	uint64_t pool_most =
+	    least_of(settings->pool_most, greatest(descriptors / 4 / greatest(relays, 1), LEAST));
+	uint64_t channels = least_of(relays * pool_most, descriptors - own);
 	uint64_t flows = (descriptors - own - channels) / FOR_A_FLOW;
 
 	if (settings->limits.flows > 0)
@@ -29,6 +37,7 @@ agent_limits_derive(struct agent_limits *limits, const struct agent_settings *se
 		.descriptors = descriptors,
 		.reserve = own,
 		.channels = channels,
+		.pool_most = pool_most,
 		.flows = flows > 0 ? flows : LEAST,
 		.handshakes = settings->limits.handshakes,
 		.memory = daemon_rows_memory(settings->limits.memory, memory),
@@ -43,6 +52,7 @@ agent_limits_print(
 	    "descriptors: %" PRIu64 ", of these %" PRIu64 " for the agent itself, %" PRIu64
 	    " for channels\n",
 	    limits->descriptors, limits->reserve, limits->channels);
+	fprintf(out, "agent.pool.most: %" PRIu64 " for each relay\n", limits->pool_most);
 	fprintf(out, "limits.flows: %" PRIu64, limits->flows);
 	if (limits->flows < settings->limits.flows)
 		fprintf(out,

@@ -18,6 +18,7 @@ struct agent_settings;
 struct agent_limits {
 	uint64_t descriptors;       /* all of them */
 	uint64_t reserve, channels; /* of these: for the agent itself, for channels */
+	uint64_t pool_most;         /* channels of each relay, so that none can take another's */
 	uint64_t memory;            /* bytes that flows may hold by standing still; 0: no bound */
 	uint64_t flows, handshakes; /* at once */
 };

@@ -70,6 +70,7 @@ agent_reload_set_limits(struct agent_live *live)
 {
 	agent_limits_derive(&live->limits, &live->settings, live->descriptors, host_memory());
 	agent_workers_set_limits(live->context.workers, &live->limits);
+	live->context.pool_most = (unsigned)live->limits.pool_most;
 }
 
 /* ---- files ---- */

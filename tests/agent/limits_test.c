@@ -48,6 +48,17 @@ what_is_asked_for_counts_if_it_can_be_had(void **state)
 }
 
 static void
+relays_have_equal_parts_of_what_channels_may_take(void **state)
+{
+	(void)state;
+	assert_int_equal(derived(2, 256, 0, 16384).pool_most, 256);
+	assert_int_equal(derived(3, 256, 0, 1024).pool_most, 85);
+	assert_int_equal(derived(3, 256, 0, 1024).channels, 255);
+	assert_int_equal(derived(0, 256, 0, 1024).channels, 0);
+	assert_int_equal(derived(100, 256, 0, 64).pool_most, 1);
+}
+
+static void
 a_few_descriptors_are_divided_too(void **state)
 {
 	(void)state;
@@ -93,6 +104,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flow_takes_two_of_what_channels_and_the_agent_leave),
 		cmocka_unit_test(what_is_asked_for_counts_if_it_can_be_had),
+		cmocka_unit_test(relays_have_equal_parts_of_what_channels_may_take),
 		cmocka_unit_test(a_few_descriptors_are_divided_too),
 		cmocka_unit_test(check_says_what_is_in_force_and_why_it_is_less),
 	};

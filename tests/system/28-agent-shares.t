@@ -118,4 +118,16 @@ def the_limit_follows_a_reload(scene):
 	check(is_served(scene.keep(joined(one))), "there is more room")
 
 
+@test
+def no_relay_can_want_the_descriptors_of_another(scene):
+	relays = [scene.relay(name, pool={"least": 200}) for name in ("one", "two")]
+	agent = scene.agent(relays, [passthrough(SEALED, scene.upstream(echo))],
+		authority().agent("agent", SEALED), start=False)
+	agent.most_files = 256
+	agent.start()
+	scene.wait_serving(agent, 2)
+	equal([event["most"] for event in agent.wait_event("pool", 5, 2)], [32, 32])
+	check(is_served(scene.keep(joined(relays[0]))), "a flow finds its descriptors")
+
+
 main()
