@@ -96,8 +96,8 @@ def flood(port, rate, sources, first, lingers):
 				kept = kept[-2000:] + [stream]
 			elif stream:
 				stream.close()
-			if rate and made / rate > time.monotonic() - began:
-				time.sleep(made / rate - (time.monotonic() - began))
+			if rate:
+				time.sleep(max(0, began + made / rate - time.monotonic()))
 	finally:
 		say(made, f"{time.monotonic() - began:.3f}")
 

@@ -31,7 +31,8 @@ def shim(scene):
 
 
 def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
-	relay = scene.relay(label, start=False, routes=[route(BULK_NAME, scene.upstream(pour))], **settings)
+	pouring = scene.keep(UpstreamProgram("pour", 19))
+	relay = scene.relay(label, start=False, routes=[route(BULK_NAME, pouring.url)], **settings)
 	relay.environment = environment
 	relay.start()
 	with Attackers("stalled", relay.port, BULK_NAME, 60, ATTACKER):
@@ -61,14 +62,14 @@ def stalled_readers_hold_little_of_the_kernels_memory(scene):
 @measured_test
 def stalled_readers_leave_the_others_alone(scene):
 	town = Town(scene, "defaults")
-	harmless(town, Attackers("stalled", town.relay.port, BULK_NAME, READERS, ATTACKER))
+	harmless(town, Attackers("stalled", town.relay.port, ATTACKED_BULK, READERS, ATTACKER))
 	equal(town.relay.events("flow-closed", reason="stalled-memory"), [], "while there is memory nobody is ended")
 
 
 @measured_test
 def a_replayed_session_hello_buys_no_handshakes(scene):
 	off = Town(scene, "off", limits={"sessions_per_second": 0})
-	attack = [CONNECT_NAME, 0, *sources(40)]
+	attack = [CONNECT_NAME, 600, ATTACKER]
 	before, during = off.under(*(Attackers("sessions", off.relay.port, *attack) for _ in range(2)))
 	cost_off = cpu_per_connection(off, attack)
 	town = Town(scene, "defaults")
@@ -127,9 +128,9 @@ FLOWS = 200
 @measured_test
 def one_network_cannot_have_all_flows(scene):
 	off = Town(scene, "off", limits={"flows": FLOWS})
-	harmful(off, "new flows", Attackers("idle", off.relay.port, PLAIN, 2 * FLOWS, *sources(2 * FLOWS)))
+	harmful(off, "new flows", Attackers("idle", off.relay.port, ATTACKED, 2 * FLOWS, *sources(2 * FLOWS)))
 	town = Town(scene, "defaults", limits={"flows": FLOWS})
-	harmless(town, Attackers("idle", town.relay.port, PLAIN, 2 * FLOWS, *sources(1, 20)))
+	harmless(town, Attackers("idle", town.relay.port, ATTACKED, 2 * FLOWS, *sources(1, 20)))
 
 
 def descriptors(relay):
@@ -151,7 +152,7 @@ def lingering_refusals_are_few(scene):
 	off = most_descriptors(scene, "off", limits={"hellos": 1000000})
 	on = most_descriptors(scene, "bounded", limits={"hellos": 100})
 	town = Town(scene, "defaults")
-	harmless(town, Attackers("refused", town.relay.port, "nobody.example.com", 0, ATTACKER))
+	harmless(town, Attackers("refused", town.relay.port, "nobody.example.com", 1000, ATTACKER))
 	print(f"# refusals that linger: {off} without a bound, {on} where 100 may")
 	check(off > 200, "without the bound they pile up")
 	check(on < 130, "with it no more than may")
@@ -160,7 +161,7 @@ def lingering_refusals_are_few(scene):
 @measured_test
 def refusals_do_not_fill_the_log(scene):
 	town = Town(scene, "defaults")
-	flooders = [Attackers("junk", town.relay.port, PLAIN, 0, *sources(250)) for _ in range(2)]
+	flooders = [Attackers("junk", town.relay.port, PLAIN, 2500, *sources(250)) for _ in range(2)]
 	began, size = time.monotonic(), os.path.getsize(town.relay.log_path)
 	harmless(town, *flooders)
 	seconds = time.monotonic() - began
@@ -175,7 +176,7 @@ def refusals_do_not_fill_the_log(scene):
 @measured_test
 def a_flood_of_flows_costs_the_flood(scene):
 	town = Town(scene, "defaults")
-	harmless(town, *(Attackers("churn", town.relay.port, PLAIN, 0, *sources(1, 20)) for _ in range(2)))
+	harmless(town, *(Attackers("churn", town.relay.port, ATTACKED, 1000, *sources(1, 20)) for _ in range(2)))
 
 
 main()

@@ -13,16 +13,25 @@ from lib import *
 
 IS_FULL = os.environ.get("VALISE_ATTACK") == "full"
 PLAIN, BULK_NAME, SERVED = "plain.example.com", "bulk.example.com", "served.example.com"
+ATTACKED, ATTACKED_BULK = "attacked.example.com", "attacked-bulk.example.com"
 HONEST = "127.200.0.1"	# nobody else is in its network
-SAMPLES, BULK_SECONDS = 300, 2.0
+SAMPLES, BULK_SECONDS, LINE_MB = 300, 2.0, 125
 FLOWS_RATIO, FLOWS_SLACK_MS, BULK_RATIO, REVOKED_SECONDS = 3, 2, 0.8, 2
 
 
-def pour(stream):
-	skip_hello(stream)
-	block = bytes(262144)
-	while True:
-		stream.sendall(block)
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class UpstreamProgram:
+	"""Of honest people, or of those whom the attackers reach: at nice 19, then."""
+
+	def __init__(self, kind, nice=0):
+		self.process = subprocess.Popen([sys.executable, "-B", f"{HERE}/upstream.py", kind, str(nice)],
+			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+		self.url = f"tcp://127.0.0.1:{int(self.process.stdout.readline())}"
+
+	def close(self):
+		self.process.communicate("")
 
 
 def measured_test(function):
@@ -35,8 +44,7 @@ class Attackers:
 		self.arguments = [kind, port, name, count, *sources]
 
 	def __enter__(self):
-		program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attackers.py")
-		self.process = subprocess.Popen([sys.executable, "-B", program, *map(str, self.arguments)],
+		self.process = subprocess.Popen([sys.executable, "-B", f"{HERE}/attackers.py", *map(str, self.arguments)],
 			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 		self.ready = self.process.stdout.readline().split()
 		check(self.ready[:1] == ["ready"], f"the attackers say {self.ready}")
@@ -74,9 +82,10 @@ class Town:
 
 	def __init__(self, scene, label, **settings):
 		self.scene, self.label = scene, label
-		echoing = scene.upstream(echo)
-		self.relay = scene.relay(label, routes=[route(PLAIN, echoing), route(BULK_NAME, scene.upstream(pour))],
-			**merged_settings(settings))
+		echoing, pouring, *attacked = [scene.keep(UpstreamProgram(kind, nice)).url
+			for kind, nice in (("echo", 0), ("pour", 0), ("echo", 19), ("pour", 19))]
+		self.relay = scene.relay(label, routes=[route(PLAIN, echoing), route(BULK_NAME, pouring),
+			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1])], **merged_settings(settings))
 		self.agent = scene.agent(self.relay, [passthrough(SERVED, echoing)], authority().agent("honest", SERVED),
 			label=f"{label}-agent")
 
@@ -103,19 +112,20 @@ class Town:
 		return sorted(times)[int(len(times) * 0.99) - 1]
 
 	def bulk(self):
-		"""MB/s of one download."""
+		"""MB/s of one download over a line of LINE_MB: what two cores can copy is no measure beside anything."""
 		try:
 			with dial(self.relay.port, self.hello(BULK_NAME), timeout=5, source=HONEST) as stream:
 				stream.recv(1)
 				began, got = time.monotonic(), 0
 				while time.monotonic() < began + BULK_SECONDS:
-					part = stream.recv(1 << 20)
+					part = stream.recv(1 << 18)
 					if not part:
 						break
 					got += len(part)
+					time.sleep(max(0, began + got / 1e6 / LINE_MB - time.monotonic()))
 		except OSError:
 			return 0.0
-		return got / 1e6 / BULK_SECONDS
+		return got / 1e6 / (time.monotonic() - began)
 
 	def revoked_seconds(self):
 		"""From the new CRL to the end of the revoked agent's session."""

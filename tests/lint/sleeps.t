@@ -10,6 +10,7 @@ tests/attack/attackers.py: flood: attackers keep to a rate
 tests/attack/strangers.t: cpu: what a second costs is measured
 tests/attack/strangers.t: is_still: nothing may move meanwhile
 tests/attack/strangers.t: most_descriptors: what piles up within two seconds is measured
+tests/attack/victims.py: bulk: a line has its speed
 tests/attack/strangers.t: slow_echo: the upstream has to be slow
 tests/base/connector_race_test.c: connect_now: no event tells the test that a connection is made or refused
 tests/base/log_writer_test.c: log_now_and_then: the second of the writer is a real one, and so is its load
