@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stddef.h>
 #include <sysexits.h>
 #include "base/log.h"
 
@@ -30,9 +31,14 @@ memory_exit_code(int otherwise)
 	return memory_has_failed() ? EX_OSERR : otherwise;
 }
 
+/* A sanitizer's allocator tells mallinfo2() nothing. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
 uint64_t
 memory_used(void)
 {
+	if (__sanitizer_get_current_allocated_bytes)
+		return __sanitizer_get_current_allocated_bytes();
 	struct mallinfo2 info = mallinfo2();
 
 	return (uint64_t)info.uordblks + info.hblkhd;

@@ -30,7 +30,12 @@ standstills_wipe(struct standstills *all)
 static uint64_t
 used_beside(struct standstills *all)
 {
-	return shares_count(all->shares) > 0 ? memory_used() - atomic_load(&all->own_bytes) : 0;
+	uint64_t own = atomic_load(&all->own_bytes), used;
+
+	if (shares_count(all->shares) == 0)
+		return 0;
+	used = memory_used();
+	return used > own ? used - own : 0;
 }
 
 void
