@@ -2,7 +2,8 @@
  * The worker compares how much has ever been announced with what it was before
  * each flow's last look-up.  A flow that looks in vain goes to the end of the
  * list, so the first one's look-up is always the oldest: when that one has
- * nothing to look for, nobody has.
+ * nothing to look for, nobody has.  When a drain has begun everybody looks once
+ * more, and whoever looks in vain is refused.
  */
 #include "relay/flow_wait.h"
 
@@ -30,7 +31,9 @@ first_to_look(struct worker_context *worker)
 {
 	struct flow *flow = TAILQ_FIRST(&worker->waiting);
 
-	return flow && flow->way->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
+	if (!flow || worker->draining)
+		return flow;
+	return flow->way->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
 }
 
 static void
@@ -73,6 +76,9 @@ flow_wait(struct flow *flow)
 
 	if (flow->way->wait_until_ms == 0)
 		flow->way->wait_until_ms = now + WAIT_MS;
+	if (worker->draining)
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
+		    "its agent is away, and a relay that drains does not wait for it");
 	if (worker->draining || now >= flow->way->wait_until_ms)
 		return false;
 	flow_move(flow, FLOW_WAITING);

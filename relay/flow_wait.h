@@ -2,7 +2,9 @@
  * Waiting for an agent to come back: a flow whose name was served within the
  * last minute, and by nobody now, keeps its hello for up to 5 s.  An agent that
  * restarts or connects anew is back by then, and its client notices nothing.  An
- * agent whose certificate was refused is not waited for.
+ * agent whose certificate was refused is not waited for.  A relay that drains waits
+ * for nobody: those who wait when the drain begins look once more at the next look,
+ * WAIT_LOOK_MS later at most.
  *
  * All clients of a worker share its list.  A flow that waits counts like any
  * other, so the bound is that of flows, and so is who leaves: base/shares.h.  Those

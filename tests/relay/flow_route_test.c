@@ -416,6 +416,23 @@ a_relay_that_drains_lets_nobody_wait(void **state)
 	assert_int_equal(alert(), 80);
 }
 
+/* They look once more, since their agent may just have come. */
+static void
+those_who_wait_when_a_drain_begins_wait_no_longer(void **state)
+{
+	(void)state;
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 1000);
+	assert_int_equal(fake.asked, 1);
+	assert_int_equal(alert(), 0);
+	worker.draining = true;
+	loop_advance(worker.loop, WAIT_LOOK_MS);
+	assert_int_equal(fake.asked, 2);
+	fake_found(&fake, REGISTRY_NOBODY);
+	assert_int_equal(alert(), 80);
+	assert_true(LIST_EMPTY(&worker.flows));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -435,6 +452,7 @@ main(void)
 		TEST(whoever_comes_back_gets_all_who_wait),
 		TEST(a_client_that_leaves_while_it_waits_is_forgotten),
 		TEST(a_relay_that_drains_lets_nobody_wait),
+		TEST(those_who_wait_when_a_drain_begins_wait_no_longer),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
