@@ -35,7 +35,7 @@ static const char *const state_name[STATES] = {
 struct relay_link {
 	const struct agent_context *context;
 	char *target;
-	uint8_t owner; /* its number among the links, from 1 on */
+	uint8_t owner;
 	enum relay_link_state state;
 	struct relay_session *current, *previous;
 	struct backoff backoff;
@@ -245,6 +245,12 @@ relay_link_is_up(const struct relay_link *link)
 	return link->current && relay_session_is_up(link->current);
 }
 
+uint8_t
+relay_link_owner(const struct relay_link *link)
+{
+	return link->owner;
+}
+
 void
 relay_link_describe(const struct relay_link *link, struct relay_link_facts *facts)
 {
@@ -366,31 +372,34 @@ static bool
 has_owner(const struct relay_links *links, unsigned owner)
 {
 	for (size_t i = 0; i < links->count; i++)
-		if (links->links[i]->owner == owner)
+		if (relay_link_owner(links->links[i]) == owner)
 			return true;
 	return false;
 }
 
-/* The smallest number that neither the old links nor the new ones have.  Should there ever be more
- * relays than numbers, the rest share the last. */
+/* The next number after the last one that neither the old links nor the new ones have.  Should there
+ * ever be more relays than numbers, some share one. */
 static uint8_t
-free_owner(const struct relay_links *old, const struct relay_links *fresh)
+next_owner(const struct relay_links *old, const struct relay_links *fresh)
 {
-	unsigned owner = 1;
+	unsigned owner = fresh->last_owner;
 
-	while (owner < UINT8_MAX && (has_owner(old, owner) || has_owner(fresh, owner)))
-		owner++;
+	for (unsigned i = 0; i < UINT8_MAX; i++) {
+		owner = owner % UINT8_MAX + 1;
+		if (!has_owner(old, owner) && !has_owner(fresh, owner))
+			break;
+	}
 	return (uint8_t)owner;
 }
 
 static struct relay_link *
-new_link(const struct relay_links *links, const struct relay_links *fresh, const char *target)
+new_link(const struct relay_links *links, struct relay_links *fresh, const char *target)
 {
 	struct relay_link *link =
 	    relay_link_new(links->context, target, links->on_event, links->arg);
 
 	if (link)
-		link->owner = free_owner(links, fresh);
+		link->owner = fresh->last_owner = next_owner(links, fresh);
 	return link;
 }
 

@@ -37,6 +37,9 @@ struct relay_link *relay_link_new(const struct agent_context *, const char *targ
 void relay_link_free(struct relay_link *);
 
 bool relay_link_is_up(const struct relay_link *);
+/* By which what its flows take is counted (base/shares.h): from 1 on, and not that of a link that was
+ * freed lately, whose flows may live on. */
+uint8_t relay_link_owner(const struct relay_link *);
 
 /* For people; the texts are borrowed until the link does something. */
 struct relay_link_facts {
@@ -65,6 +68,7 @@ struct relay_links {
 	void *arg;
 	struct relay_link **links;
 	size_t count;
+	uint8_t last_owner; /* given to the newest link */
 };
 
 void relay_links_init(struct relay_links *, const struct agent_context *,

@@ -754,6 +754,46 @@ tells_the_relay_of_endpoints_that_come_and_go(void **state)
 	stop();
 }
 
+/* ---- the links to all ---- */
+
+static struct relay_links links;
+
+static void
+set_targets(const char *first, const char *second)
+{
+	const char *items[] = { first, second };
+	const struct conf_texts targets = { .items = (char **)(uintptr_t)items,
+		.count = second ? 2 : 1 };
+
+	assert_true(relay_links_set(&links, &targets));
+}
+
+static unsigned
+owner_of_last(void)
+{
+	return relay_link_owner(links.links[links.count - 1]);
+}
+
+/* The flows of a relay that was removed live on, and would count against the new one. */
+static void
+gives_no_new_relay_the_number_of_an_old_one(void **state)
+{
+	(void)state;
+	context = (struct agent_context){ .loop = loop_new() };
+	relay_links_init(&links, &context, on_relay, NULL);
+	set_targets("stays:1", NULL);
+	assert_int_equal(owner_of_last(), 1);
+	for (unsigned owner = 2; owner <= UINT8_MAX; owner++) {
+		set_targets("stays:1", owner % 2 ? "odd:1" : "even:1");
+		assert_int_equal(owner_of_last(), owner);
+	}
+	set_targets("stays:1", NULL);
+	set_targets("stays:1", "even:1");
+	assert_int_equal(owner_of_last(), 2);
+	relay_links_wipe(&links);
+	loop_free(context.loop);
+}
+
 int
 main(void)
 {
@@ -776,6 +816,7 @@ main(void)
 		cmocka_unit_test(tries_again_at_once_when_the_relay_says_so),
 		cmocka_unit_test(does_not_believe_a_relay_of_another_name),
 		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
+		cmocka_unit_test(gives_no_new_relay_the_number_of_an_old_one),
 	};
 
 	log_init("link_test", LOG_ERROR, LOG_TEXT);
