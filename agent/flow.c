@@ -301,8 +301,8 @@ on_standstill_evicted(void *arg)
 {
 	struct agent_flow *flow = arg;
 
-	if (!standstill_must_end(flow->context->standstills, &flow->standstill, flow->pump,
-		&flow->open.client, flow->open.flow_id))
+	if (!standstill_must_end(flow->context->standstills, &flow->standstill,
+		pump_stalled_ms(flow->pump), &flow->open.client, flow->open.flow_id))
 		return;
 	flow->reason = standstill_reason;
 	pump_stop(flow->pump);

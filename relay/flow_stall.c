@@ -12,8 +12,8 @@ on_evict(void *arg)
 	struct flow *flow = arg;
 	const struct address from = flow_client(flow);
 
-	if (!standstill_must_end(
-		&flow->worker->shared->standstills, &flow->standstill, flow->pump, &from, flow->id))
+	if (!standstill_must_end(&flow->worker->shared->standstills, &flow->standstill,
+		pump_stalled_ms(flow->pump), &from, flow->id))
 		return;
 	flow->reason = standstill_reason;
 	pump_stop(flow->pump);

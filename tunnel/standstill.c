@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/shares.h"
 #include "tunnel/frame.h"
-#include "tunnel/pump.h"
+#include "tunnel/stalls.h"
 
 const char standstill_reason[] = "stalled-memory";
 
@@ -87,14 +87,17 @@ standstill_note(struct standstills *all, struct standstill *one,
 }
 
 bool
-standstill_must_end(struct standstills *all, struct standstill *one, const struct pump *pump,
+standstill_must_end(struct standstills *all, struct standstill *one, uint64_t waited_ms,
     const struct address *client, const uint8_t *id)
 {
-	uint64_t waited_ms = pump_stalled_ms(pump), bytes = one->bytes;
+	uint64_t bytes = one->bytes;
+	unsigned let_off = one->let_off;
 
 	leave(all, one);
-	if (waited_ms < STALLS_LOOK_MS)
+	if (waited_ms < STALLS_LOOK_MS && let_off < STANDSTILL_LET_OFF_MOST) {
+		one->let_off = let_off + 1;
 		return false;
+	}
 	log_limited(LOG_WARNING, "memory-pressure", client,
 	    "three quarters of limits.memory are used: of the clients with most flows that take "
 	    "nothing, the one that has waited longest is reset",

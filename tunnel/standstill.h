@@ -8,7 +8,10 @@
  *                they hold of our memory and of the kernel's (SO_MEMINFO of both sockets of each).
  * Who leaves:    of the heaviest owner, in that of the heaviest network, in that of the heaviest
  *                host, the flow that has stood still longest; its owner ends it with the reason
- *                standstill_reason.  One that has moved within two seconds goes behind the others.
+ *                standstill_reason.  One that has moved within two seconds is let off, and counts
+ *                again when it next stands still; but only twice in a row, so that a reader
+ *                who drips does not hold the others' memory.  Who takes all that there is for
+ *                him begins anew.
  *
  * Flows that have nothing queued are never counted, nor are those whose peers take what comes.  The
  * number in /proc/net/sockstat is not used: it counts other programs', too.
@@ -23,10 +26,11 @@
 #include <stdint.h>
 
 struct address;
-struct pump;
 struct shares;
 struct shares_entrant;
 struct shares_place;
+
+enum { STANDSTILL_LET_OFF_MOST = 2 };
 
 extern const char standstill_reason[];
 
@@ -40,6 +44,7 @@ struct standstills {
 struct standstill {
 	struct shares_place *place;
 	uint64_t bytes, own_bytes; /* of these in our buffers */
+	unsigned let_off;          /* how often since it last had nothing queued */
 };
 
 /* False when memory is short. */
@@ -52,9 +57,9 @@ void standstills_set_bound(struct standstills *, uint64_t memory);
 /* What pump_stalls_init()'s on_held says of a flow; both 0: it leaves. */
 void standstill_note(struct standstills *, struct standstill *, const struct shares_entrant *,
     uint64_t own_bytes, uint64_t kernel_bytes);
-/* Its place is needed: it leaves. True, and logged, if the flow has really stood still and must end;
- * else it enters again, should it stop moving. `id` has FLOW_ID_BYTES. */
-bool standstill_must_end(struct standstills *, struct standstill *, const struct pump *,
+/* Its place is needed: it leaves.  `waited_ms` is pump_stalled_ms(), `id` has FLOW_ID_BYTES.  True, and
+ * logged, if the flow must end; false if it is let off. */
+bool standstill_must_end(struct standstills *, struct standstill *, uint64_t waited_ms,
     const struct address *client, const uint8_t *id);
 
 #endif

@@ -11,6 +11,8 @@
 #include "base/loop.h"
 #include "base/loop_advance.h"
 #include "base/shares.h"
+#include "tunnel/frame.h"
+#include "tunnel/stalls.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define MUCH (UINT64_C(1) << 40)
@@ -100,6 +102,55 @@ nobody_goes_when_it_is_off(void **state)
 	assert_int_equal(evicted_of_two(), 0);
 }
 
+/* Its place is needed, and it has waited so long. */
+static bool
+must_end(struct standstill *flow, uint64_t waited_ms)
+{
+	static const uint8_t id[FLOW_ID_BYTES];
+	struct address client;
+
+	assert_true(address_parse(&client, "192.0.2.1:4711"));
+	return standstill_must_end(&all, flow, waited_ms, &client, id);
+}
+
+/* It moves a little whenever its place is needed, and never takes all. */
+static void
+a_reader_that_drips_is_let_off_twice(void **state)
+{
+	(void)state;
+	standstills_set_bound(&all, 0);
+	for (int i = 0; i < STANDSTILL_LET_OFF_MOST; i++) {
+		hold(&flows[0], MIB);
+		assert_false(must_end(&flows[0], STALLS_LOOK_MS - 1));
+		assert_int_equal(shares_count(all.shares), 0);
+	}
+	hold(&flows[0], MIB);
+	assert_true(must_end(&flows[0], STALLS_LOOK_MS - 1));
+	assert_int_equal(shares_count(all.shares), 0);
+}
+
+static void
+who_takes_all_that_there_is_begins_anew(void **state)
+{
+	(void)state;
+	standstills_set_bound(&all, 0);
+	for (int i = 0; i < 3 * STANDSTILL_LET_OFF_MOST; i++) {
+		hold(&flows[0], MIB);
+		assert_false(must_end(&flows[0], 0));
+		hold(&flows[0], i % STANDSTILL_LET_OFF_MOST ? 0 : MIB);
+	}
+	hold(&flows[0], 0);
+}
+
+static void
+who_stands_still_is_never_let_off(void **state)
+{
+	(void)state;
+	standstills_set_bound(&all, 0);
+	hold(&flows[0], MIB);
+	assert_true(must_end(&flows[0], STALLS_LOOK_MS));
+}
+
 static int
 set_up(void **state)
 {
@@ -127,6 +178,9 @@ main(void)
 		cmocka_unit_test(a_bound_is_there_before_the_first_one_comes),
 		cmocka_unit_test(what_is_in_use_counts_when_somebody_stands_still),
 		cmocka_unit_test(nobody_goes_when_it_is_off),
+		cmocka_unit_test(a_reader_that_drips_is_let_off_twice),
+		cmocka_unit_test(who_takes_all_that_there_is_begins_anew),
+		cmocka_unit_test(who_stands_still_is_never_let_off),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
