@@ -21,7 +21,7 @@
 #include "base/loop_private.h"
 
 static_assert(sizeof(struct event) <= LOOP_EVENT_BYTES, "LOOP_EVENT_BYTES is too small");
-static_assert(_Alignof(struct event) <= 16, "loop_event is not aligned enough");
+static_assert(_Alignof(struct event) <= 8, "loop_event is not aligned enough");
 
 enum { LAST_PASSES = 1000 };
 
@@ -31,18 +31,27 @@ event_in(struct loop_event *storage)
 	return (struct event *)(void *)storage->bytes;
 }
 
+/* Stands behind the last task of each queue, so that whatever is queued has a next. */
+static struct task queue_end;
+
 static void
 queue_init(struct task_queue *queue)
 {
-	queue->first = NULL;
+	queue->first = &queue_end;
 	queue->end = &queue->first;
+}
+
+static bool
+queue_is_empty(const struct task_queue *queue)
+{
+	return queue->first == &queue_end;
 }
 
 static void
 queue_move(struct task_queue *to, struct task_queue *from)
 {
 	queue_init(to);
-	if (!from->first)
+	if (queue_is_empty(from))
 		return;
 	*to = *from;
 	queue_init(from);
@@ -53,13 +62,14 @@ queue_remove(struct task_queue *queue, struct task *task)
 {
 	struct task **at = &queue->first;
 
-	while (*at && *at != task)
+	while (*at != &queue_end && *at != task)
 		at = &(*at)->next;
-	if (!*at)
+	if (*at == &queue_end)
 		return false;
 	*at = task->next;
-	if (!task->next)
+	if (queue->end == &task->next)
 		queue->end = at;
+	task->next = NULL;
 	return true;
 }
 
@@ -67,11 +77,10 @@ static void
 run_tasks(struct loop *loop)
 {
 	queue_move(&loop->running, &loop->later);
-	while (loop->running.first) {
+	while (!queue_is_empty(&loop->running)) {
 		struct task *task = loop->running.first;
 
 		queue_remove(&loop->running, task);
-		task->queued = false;
 		loop->moves++;
 		task->run(task->arg); /* may free the task */
 	}
@@ -100,22 +109,6 @@ put_in_inbox(struct loop *loop, struct call *call)
 		wake(loop);
 }
 
-/* An answer travels as a call, in the storage of the question. */
-static void
-run_call(struct call *call)
-{
-	struct loop *asker = call->asker;
-
-	if (!asker) {
-		call->function(call->data); /* may free the call */
-		return;
-	}
-	call->function(call->data);
-	call->function = call->reply;
-	call->asker = NULL;
-	put_in_inbox(asker, call);
-}
-
 /* The inbox is a stack, so that senders need no lock; turning it round gives their order back. */
 static void
 run_calls(struct loop *loop)
@@ -134,7 +127,7 @@ run_calls(struct loop *loop)
 
 		list = call->next;
 		loop->moves++;
-		run_call(call);
+		call->function(call->data); /* may free the call */
 	}
 }
 
@@ -221,7 +214,7 @@ prepare_wait(struct loop *loop)
 	const struct timer *first = loop_first_timer(loop);
 	uint64_t now;
 
-	if (loop->later.first || loop->heavy.count > 0)
+	if (!queue_is_empty(&loop->later) || loop->heavy.count > 0)
 		return false;
 	if (!first) {
 		set_wait(loop, 0, 0);
@@ -307,7 +300,7 @@ loop_new(void)
 static bool
 has_work(struct loop *loop)
 {
-	return loop->later.first || atomic_load(&loop->inbox);
+	return !queue_is_empty(&loop->later) || atomic_load(&loop->inbox);
 }
 
 void
@@ -425,7 +418,7 @@ timer_set(struct timer *timer, uint64_t ms)
 
 	timer_clear(timer);
 	timer->due_us = ms < room / 1000 ? now + ms * 1000 : UINT64_MAX;
-	timer->number = timer->loop->timers_set++;
+	timer->number = timer->loop->timers_set++ & UINT64_MAX >> (64 - TIMER_NUMBER_BITS);
 	timer->armed = true;
 	heap_add(&timer->loop->timers, &timer->node);
 }
@@ -448,10 +441,9 @@ task_init(struct task *task, void (*run)(void *), void *arg)
 void
 loop_later(struct loop *loop, struct task *task)
 {
-	if (task->queued)
+	if (task->next)
 		return;
-	task->queued = true;
-	task->next = NULL;
+	task->next = &queue_end;
 	*loop->later.end = task;
 	loop->later.end = &task->next;
 }
@@ -459,9 +451,8 @@ loop_later(struct loop *loop, struct task *task)
 void
 loop_forget(struct loop *loop, struct task *task)
 {
-	if (!task->queued)
+	if (!task->next)
 		return;
-	task->queued = false;
 	if (!queue_remove(&loop->running, task))
 		queue_remove(&loop->later, task);
 }
@@ -479,17 +470,31 @@ loop_forget_heavy(struct loop *loop, struct heavy *heavy)
 }
 
 void
-loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *data,
-    struct loop *asker, void (*reply)(void *))
+loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *data)
 {
-	*call = (struct call){ .function = function, .data = data, .asker = asker, .reply = reply };
+	*call = (struct call){ .function = function, .data = data };
 	put_in_inbox(loop, call);
 }
 
-void
-loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *data)
+/* The answer travels in the storage of the question. */
+static void
+answer(void *data)
 {
-	loop_ask(loop, call, function, data, NULL, NULL);
+	struct question *question = data;
+
+	question->function(question->data);
+	loop_call(question->asker, &question->call, question->reply, question->data);
+}
+
+void
+loop_ask(struct loop *loop, struct question *question, void (*function)(void *), void *data,
+    struct loop *asker, void (*reply)(void *))
+{
+	question->function = function;
+	question->data = data;
+	question->asker = asker;
+	question->reply = reply;
+	loop_call(loop, &question->call, answer, question);
 }
 
 static void

@@ -23,11 +23,11 @@
 
 struct loop;
 
-enum { LOOP_EVENT_BYTES = 128 };
+enum { LOOP_EVENT_BYTES = 128, TIMER_NUMBER_BITS = 63 };
 
 /* Storage for one libevent event; loop.c asserts that it is large enough. */
 struct loop_event {
-	_Alignas(16) unsigned char bytes[LOOP_EVENT_BYTES];
+	_Alignas(8) unsigned char bytes[LOOP_EVENT_BYTES];
 };
 
 enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
@@ -45,33 +45,39 @@ struct watch {
 /* A one-shot timer.  Its place in the loop's heap is in itself, so that setting it cannot fail. */
 struct timer {
 	struct loop *loop;
-	bool armed;
 	void (*on_time)(void *arg);
 	void *arg;
 	struct heap_node node;
 	uint64_t due_us; /* of clock_us() */
-	uint64_t number; /* of those that the loop ever set: decides between equal deadlines */
+	/* Of those that the loop ever set: decides between equal deadlines. */
+	uint64_t number : TIMER_NUMBER_BITS;
+	bool armed : 1;
 };
 
 /* Work for the end of the turn, embedded in its owner.  Queued once at most. */
 struct task {
-	struct task *next;
-	bool queued;
+	struct task *next; /* NULL: not queued */
 	void (*run)(void *arg);
 	void *arg;
 };
 
 /*
  * A call in another thread's loop, embedded in what it is about, so that calling
- * cannot fail.  It is the loops' own from the call until its function begins, or,
- * where an answer is wanted, until the reply begins; from then on the storage may
- * be used again or freed.
+ * cannot fail.  It is the loops' own from the call until its function begins; from
+ * then on the storage may be used again or freed.
  */
 struct call {
 	struct call *next;
 	void (*function)(void *data);
 	void *data;
-	struct loop *asker; /* NULL: no answer is wanted */
+};
+
+/* A call that is answered: it is the loops' own until the reply begins. */
+struct question {
+	struct call call;
+	void (*function)(void *data);
+	void *data;
+	struct loop *asker;
 	void (*reply)(void *data);
 };
 
@@ -122,7 +128,7 @@ void loop_forget_heavy(struct loop *, struct heavy *);
 void loop_call(struct loop *, struct call *, void (*function)(void *data), void *data);
 /* The same, and when the function has returned, reply(data) runs in the asker's loop, which must
  * outlive the answer. */
-void loop_ask(struct loop *, struct call *, void (*function)(void *data), void *data,
+void loop_ask(struct loop *, struct question *, void (*function)(void *data), void *data,
     struct loop *asker, void (*reply)(void *data));
 
 /* Calls on_signal in the loop's thread for SIGHUP, SIGTERM, SIGINT ... (one loop a process). */

@@ -375,8 +375,8 @@ worker_take_census(
     struct worker *worker, struct worker_census *census, void (*on_counts)(void *), void *arg)
 {
 	*census = (struct worker_census){ .worker = worker, .on_counts = on_counts, .arg = arg };
-	loop_ask(
-	    thread_loop(worker->thread), &census->call, count, census, worker->main, tell_counts);
+	loop_ask(thread_loop(worker->thread), &census->question, count, census, worker->main,
+	    tell_counts);
 }
 
 /* ---- the thread ---- */

@@ -53,7 +53,7 @@ struct worker_census {
 	void *arg;
 	/* worker.c's own */
 	struct worker *worker;
-	struct call call;
+	struct question question;
 };
 void worker_take_census(
     struct worker *, struct worker_census *, void (*on_counts)(void *arg), void *arg);

@@ -87,8 +87,8 @@ what_is_posted_to_a_stopped_thread_is_still_delivered(void **state)
 }
 
 /* A question to another thread, over and over in the same storage. */
-struct question {
-	struct call call;
+struct quiz {
+	struct question question;
 	struct loop *asker, *asked;
 	pthread_t answered_in, heard_in;
 	int asked_times, answers;
@@ -97,22 +97,22 @@ struct question {
 static void
 answer(void *data)
 {
-	struct question *question = data;
+	struct quiz *quiz = data;
 
-	question->answered_in = pthread_self();
-	question->asked_times++;
+	quiz->answered_in = pthread_self();
+	quiz->asked_times++;
 }
 
 static void
 on_answer(void *data)
 {
-	struct question *question = data;
+	struct quiz *quiz = data;
 
-	question->heard_in = pthread_self();
-	if (++question->answers == 100)
-		loop_stop(question->asker);
+	quiz->heard_in = pthread_self();
+	if (++quiz->answers == 100)
+		loop_stop(quiz->asker);
 	else
-		loop_ask(question->asked, &question->call, answer, question, question->asker, on_answer);
+		loop_ask(quiz->asked, &quiz->question, answer, quiz, quiz->asker, on_answer);
 }
 
 static void
@@ -120,27 +120,27 @@ an_answer_comes_back_to_the_loop_of_the_asker(void **state)
 {
 	struct place place = {0};
 	struct thread *thread = thread_start("t", run, &place);
-	struct question question = {.asker = loop_new(), .asked = thread_loop(thread)};
+	struct quiz quiz = {.asker = loop_new(), .asked = thread_loop(thread)};
 
 	(void)state;
-	assert_non_null(question.asker);
-	loop_ask(question.asked, &question.call, answer, &question, question.asker, on_answer);
-	loop_run(question.asker);
-	assert_int_equal(question.asked_times, 100);
-	assert_int_equal(question.answers, 100);
-	assert_true(pthread_equal(question.heard_in, pthread_self()));
-	assert_false(pthread_equal(question.answered_in, pthread_self()));
-	loop_stop(question.asked);
+	assert_non_null(quiz.asker);
+	loop_ask(quiz.asked, &quiz.question, answer, &quiz, quiz.asker, on_answer);
+	loop_run(quiz.asker);
+	assert_int_equal(quiz.asked_times, 100);
+	assert_int_equal(quiz.answers, 100);
+	assert_true(pthread_equal(quiz.heard_in, pthread_self()));
+	assert_false(pthread_equal(quiz.answered_in, pthread_self()));
+	loop_stop(quiz.asked);
 	thread_join(thread);
-	loop_free(question.asker);
+	loop_free(quiz.asker);
 }
 
 static void
 count_answer(void *data)
 {
-	struct question *question = data;
+	struct quiz *quiz = data;
 
-	question->answers++;
+	quiz->answers++;
 }
 
 /* The end of the asked loop answers at the latest, and the end of the asker's hears it. */
@@ -149,16 +149,16 @@ no_question_is_lost_when_loops_end(void **state)
 {
 	struct place place = {0};
 	struct thread *thread = thread_start("t", run, &place);
-	struct question question = {.asker = loop_new(), .asked = thread_loop(thread)};
+	struct quiz quiz = {.asker = loop_new(), .asked = thread_loop(thread)};
 
 	(void)state;
-	loop_stop(question.asked);
-	loop_ask(question.asked, &question.call, answer, &question, question.asker, count_answer);
+	loop_stop(quiz.asked);
+	loop_ask(quiz.asked, &quiz.question, answer, &quiz, quiz.asker, count_answer);
 	thread_join(thread);
-	assert_int_equal(question.asked_times, 1);
-	assert_int_equal(question.answers, 0);
-	loop_free(question.asker);
-	assert_int_equal(question.answers, 1);
+	assert_int_equal(quiz.asked_times, 1);
+	assert_int_equal(quiz.answers, 0);
+	loop_free(quiz.asker);
+	assert_int_equal(quiz.answers, 1);
 }
 
 static void

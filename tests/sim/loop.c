@@ -52,11 +52,20 @@ is_due_before(const struct heap_node *a, const struct heap_node *b)
 					      : one->number < another->number;
 }
 
+/* Stands behind the last task of each queue, so that whatever is queued has a next. */
+static struct task queue_end;
+
 static void
 queue_init(struct task_queue *queue)
 {
-	queue->first = NULL;
+	queue->first = &queue_end;
 	queue->end = &queue->first;
+}
+
+static bool
+queue_is_empty(const struct task_queue *queue)
+{
+	return queue->first == &queue_end;
 }
 
 struct loop *
@@ -99,12 +108,8 @@ run_calls(struct loop *loop)
 	loop->inbox = NULL;
 	loop->inbox_end = &loop->inbox;
 	for (struct call *call = list, *next; call; call = next) {
-		struct loop *asker = call->asker;
-
 		next = call->next;
-		call->function(call->data); /* may free it, where no answer is wanted */
-		if (asker)
-			loop_call(asker, call, call->reply, call->data);
+		call->function(call->data); /* may free it */
 	}
 	return list != NULL;
 }
@@ -227,29 +232,30 @@ queue_remove(struct task_queue *queue, struct task *task)
 {
 	struct task **at = &queue->first;
 
-	while (*at && *at != task)
+	while (*at != &queue_end && *at != task)
 		at = &(*at)->next;
-	if (!*at)
+	if (*at == &queue_end)
 		return false;
 	*at = task->next;
-	if (!task->next)
+	if (queue->end == &task->next)
 		queue->end = at;
+	task->next = NULL;
 	return true;
 }
 
 static bool
 run_tasks(struct loop *loop)
 {
-	struct task *task = loop->later.first;
-	bool ran = task != NULL;
+	bool ran = !queue_is_empty(&loop->later);
 
 	loop->running = loop->later;
 	if (!ran)
 		queue_init(&loop->running);
 	queue_init(&loop->later);
-	while ((task = loop->running.first)) {
+	while (!queue_is_empty(&loop->running)) {
+		struct task *task = loop->running.first;
+
 		queue_remove(&loop->running, task);
-		task->queued = false;
 		task->run(task->arg);
 	}
 	return ran;
@@ -286,8 +292,8 @@ turn(struct loop *loop)
 	ran |= run_tasks(loop);
 	ran |= run_heavy(loop);
 	sim_self = before;
-	if (!loop->inbox && !loop->later.first && TAILQ_EMPTY(&loop->heavy) && loop->perhaps_count == 0 &&
-	    due_us[loop->number] > clock_us())
+	if (!loop->inbox && queue_is_empty(&loop->later) && TAILQ_EMPTY(&loop->heavy) &&
+	    loop->perhaps_count == 0 && due_us[loop->number] > clock_us())
 		busy &= ~(1u << loop->number);
 	return ran;
 }
@@ -447,7 +453,7 @@ timer_set(struct timer *timer, uint64_t ms)
 {
 	timer_clear(timer);
 	timer->due_us = clock_us() + ms * 1000;
-	timer->number = timer->loop->timers_set++;
+	timer->number = timer->loop->timers_set++ & UINT64_MAX >> (64 - TIMER_NUMBER_BITS);
 	timer->armed = true;
 	heap_add(&timer->loop->timers, &timer->node);
 	note_due(timer->loop);
@@ -472,10 +478,9 @@ task_init(struct task *task, void (*run)(void *), void *arg)
 void
 loop_later(struct loop *loop, struct task *task)
 {
-	if (task->queued)
+	if (task->next)
 		return;
-	task->queued = true;
-	task->next = NULL;
+	task->next = &queue_end;
 	*loop->later.end = task;
 	loop->later.end = &task->next;
 	busy |= 1u << loop->number;
@@ -484,9 +489,8 @@ loop_later(struct loop *loop, struct task *task)
 void
 loop_forget(struct loop *loop, struct task *task)
 {
-	if (!task->queued)
+	if (!task->next)
 		return;
-	task->queued = false;
 	if (!queue_remove(&loop->running, task))
 		queue_remove(&loop->later, task);
 }
@@ -511,17 +515,31 @@ loop_forget_heavy(struct loop *loop, struct heavy *heavy)
 }
 
 void
-loop_ask(struct loop *loop, struct call *call, void (*function)(void *), void *data,
-    struct loop *asker, void (*reply)(void *))
+loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *data)
 {
-	*call = (struct call){ .function = function, .data = data, .asker = asker, .reply = reply };
+	*call = (struct call){ .function = function, .data = data };
 	*loop->inbox_end = call;
 	loop->inbox_end = &call->next;
 	busy |= 1u << loop->number;
 }
 
-void
-loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *data)
+/* The answer travels in the storage of the question. */
+static void
+answer(void *data)
 {
-	loop_ask(loop, call, function, data, NULL, NULL);
+	struct question *question = data;
+
+	question->function(question->data);
+	loop_call(question->asker, &question->call, question->reply, question->data);
+}
+
+void
+loop_ask(struct loop *loop, struct question *question, void (*function)(void *), void *data,
+    struct loop *asker, void (*reply)(void *))
+{
+	question->function = function;
+	question->data = data;
+	question->asker = asker;
+	question->reply = reply;
+	loop_call(loop, &question->call, answer, question);
 }
