@@ -6,6 +6,7 @@
  */
 #include "base/shares.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,6 +16,10 @@
 /* Hosts looked at for the heaviest, steps that one moves with each change, evictions for one
  * newcomer. */
 enum { LOOKED_AT = 16, STEPS = 4, EVICTIONS_MOST = 16 };
+
+/* How many different functions may be told of evictions from one set of shares, and the width of what
+ * one place holds. */
+enum { HANDLER_BITS = 3, HANDLERS = 1 << HANDLER_BITS, BYTES_BITS = 48 };
 
 struct shares_owner {
 	uint32_t count;
@@ -37,24 +42,32 @@ struct shares_host {
 _Static_assert(sizeof(struct shares_host) == 32, "a million of them are 32 MB");
 _Static_assert(sizeof(struct shares_network) == 28, "the same");
 
+/* Every flow has one, so it is small. */
 struct shares_place {
-	struct call eviction; /* called once at most */
-	struct shares_place *older, *newer;
+	union {
+		struct { /* while it is in */
+			struct shares_place *older, *newer;
+			uint64_t block; /* the key of its host */
+		};
+		struct call eviction; /* then, called once at most */
+	};
 	struct shares *shares;
 	struct loop *loop;
-	void (*on_evict)(void *arg);
 	void *arg;
-	uint64_t block; /* the key of its host */
-	size_t bytes;
-	uint8_t owner;
-	bool is_in;           /* under the lock; false: the eviction is under way or has run */
-	bool left, delivered; /* both belong to the place's own thread */
+	uint64_t bytes : BYTES_BITS;
+	uint64_t owner : 8;
+	uint64_t handler : HANDLER_BITS;
+	bool is_in : 1; /* under the lock; false: the eviction is under way or has run */
+	/* Both belong to the place's own thread, and nobody else looks at what is delivered. */
+	bool left : 1, delivered : 1;
 };
+_Static_assert(sizeof(struct shares_place) == 56, "64 with what malloc() adds");
 
 struct shares {
 	pthread_mutex_t lock;
 	enum shares_leaver leaver;
 	struct shares_bounds bounds;
+	void (*on_evict[HANDLERS])(void *arg); /* as they came; the places have their numbers */
 	uint64_t count, bytes;
 	struct array owners; /* of struct shares_owner, by number */
 	unsigned owner_count;
@@ -391,7 +404,7 @@ evict(void *data)
 	if (place->left)
 		free(place);
 	else
-		place->on_evict(place->arg);
+		place->shares->on_evict[place->handler](place->arg);
 }
 
 static void
@@ -500,13 +513,28 @@ make_room_of_client(struct shares *shares, struct shares_place *newcomer)
 	return place != newcomer;
 }
 
+static unsigned
+number_of(struct shares *shares, void (*on_evict)(void *arg))
+{
+	unsigned number = 0;
+
+	while (shares->on_evict[number] && shares->on_evict[number] != on_evict) {
+		number++;
+		assert(number < HANDLERS);
+	}
+	if (!shares->on_evict[number])
+		shares->on_evict[number] = on_evict;
+	return number;
+}
+
 static enum shares_verdict
-enter(struct shares *shares, struct shares_place *place)
+enter(struct shares *shares, struct shares_place *place, void (*on_evict)(void *arg))
 {
 	uint32_t network = find_network(shares, place->block, place->owner);
 
 	if (!reserve(shares, network, place->owner))
 		return SHARES_MEMORY;
+	place->handler = number_of(shares, on_evict) & (HANDLERS - 1);
 	add(shares, place, network);
 	if (!make_room_of_client(shares, place))
 		return SHARES_CLIENT_FULL;
@@ -514,12 +542,12 @@ enter(struct shares *shares, struct shares_place *place)
 }
 
 static enum shares_verdict
-enter_or_not(struct shares *shares, struct shares_place *place)
+enter_or_not(struct shares *shares, struct shares_place *place, void (*on_evict)(void *arg))
 {
 	enum shares_verdict verdict;
 
 	pthread_mutex_lock(&shares->lock);
-	verdict = enter(shares, place);
+	verdict = enter(shares, place, on_evict);
 	if (verdict != SHARES_IN && place->is_in)
 		take_out(shares, place);
 	pthread_mutex_unlock(&shares->lock);
@@ -537,11 +565,10 @@ shares_enter(
 		return NULL;
 	*place = (struct shares_place){ .shares = shares,
 		.loop = entrant->loop,
-		.on_evict = entrant->on_evict,
 		.arg = entrant->arg,
 		.block = block_of(entrant->client),
 		.owner = entrant->owner };
-	*verdict = enter_or_not(shares, place);
+	*verdict = enter_or_not(shares, place, entrant->on_evict);
 	if (*verdict == SHARES_IN)
 		return place;
 	free(place);
@@ -555,7 +582,7 @@ shares_grow(struct shares_place *place, size_t bytes)
 
 	pthread_mutex_lock(&shares->lock);
 	if (place->is_in) {
-		place->bytes += bytes;
+		place->bytes = (place->bytes + bytes) & UINT64_MAX >> (64 - BYTES_BITS);
 		shares->bytes += bytes;
 		if (!make_room(shares, place))
 			send_away(shares, place);

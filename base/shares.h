@@ -26,7 +26,7 @@
  * roughly in order: a host moves up four steps with each place that it enters, so
  * one that floods is found.  A client block takes some 62 bytes; a million random
  * IPv4 addresses, each of a network of its own, less than 64 MB, which is given
- * back as they leave.
+ * back as they leave.  A place takes 56 bytes.
  *
  *	place = shares_enter(shares, &entrant, &verdict);
  *	shares_grow(place, bytes)        as it takes memory
