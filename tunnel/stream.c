@@ -13,20 +13,26 @@
 #include "base/memory.h"
 #include "base/socket.h"
 
+/* A hello and little more, and only while there is any. */
+struct stream_unread {
+	uint32_t at, bytes;
+	uint8_t data[];
+};
+
 enum io
 stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
 {
+	struct stream_unread *unread = s->unread;
 	size_t left = stream_unread_left(s);
 	*done = 0;
 	if (left == 0)
 		return s->kind->read(s, data, bytes, done);
 	*done = left < bytes ? left : bytes;
-	memcpy(data, s->unread + s->unread_at, *done);
-	s->unread_at += (uint32_t)*done;
-	if (s->unread_at == s->unread_bytes) {
-		free(s->unread);
+	memcpy(data, unread->data + unread->at, *done);
+	unread->at += (uint32_t)*done;
+	if (unread->at == unread->bytes) {
+		free(unread);
 		s->unread = NULL;
-		s->unread_at = s->unread_bytes = 0;
 	}
 	return IO_OK;
 }
@@ -91,47 +97,40 @@ stream_unread(struct stream *s, const void *data, size_t bytes)
 	if (bytes == 0)
 		return true;
 	size_t left = stream_unread_left(s);
-	uint8_t *both = malloc(bytes + left);
+	struct stream_unread *both = malloc(sizeof *both + bytes + left);
 	if (!both) {
 		memory_short("bytes that were read ahead, and their connection");
 		return false;
 	}
-	memcpy(both, data, bytes);
+	*both = (struct stream_unread){ .bytes = (uint32_t)(bytes + left) };
+	memcpy(both->data, data, bytes);
 	if (left)
-		memcpy(both + bytes, s->unread + s->unread_at, left);
+		memcpy(both->data + bytes, s->unread->data + s->unread->at, left);
 	free(s->unread);
 	s->unread = both;
-	s->unread_at = 0;
-	s->unread_bytes = (uint32_t)(bytes + left);
 	return true;
 }
 
 size_t
 stream_unread_left(const struct stream *s)
 {
-	return s->unread_bytes - s->unread_at;
+	return s->unread ? s->unread->bytes - s->unread->at : 0;
 }
 
 /*
  * The kernel tells once that a connection was reset (or has timed out): to the
  * first call that fails.  The next one hears EPIPE or, from recv(), an end that
- * looks like a FIN.  So it is remembered here.
+ * looks like a FIN.  So it is remembered in the stream.
  */
-struct socket_stream {
-	struct stream stream; /* first: it is one */
-	bool was_reset;
-	bool is_finished;
-};
-
 static enum io
-how_it_ended(const struct socket_stream *s)
+how_it_ended(const struct stream *s)
 {
 	return s->was_reset ? IO_RESET : IO_EOF;
 }
 
 /* What a failed system call on a socket means for the connection. */
 static enum io
-judge(struct socket_stream *s, int error, enum io wait)
+judge(struct stream *s, int error, enum io wait)
 {
 	switch (error) {
 	case EAGAIN:
@@ -150,12 +149,11 @@ judge(struct socket_stream *s, int error, enum io wait)
 }
 
 static enum io
-socket_read(struct stream *stream, void *data, size_t bytes, size_t *done)
+socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
 {
-	struct socket_stream *s = (struct socket_stream *)stream;
 	ssize_t got;
 	do
-		got = recv(stream->fd, data, bytes, 0);
+		got = recv(s->fd, data, bytes, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return judge(s, errno, IO_READ);
@@ -166,14 +164,13 @@ socket_read(struct stream *stream, void *data, size_t bytes, size_t *done)
 /* EPIPE: a FIN of the peer's came before whatever made it deaf, or its error has been told
  * already. */
 static enum io
-socket_write(struct stream *stream, const void *data, size_t bytes, size_t *done)
+socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 {
-	struct socket_stream *s = (struct socket_stream *)stream;
 	if (bytes == 0)
 		return IO_OK;
 	ssize_t sent;
 	do
-		sent = send(stream->fd, data, bytes, MSG_NOSIGNAL);
+		sent = send(s->fd, data, bytes, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return errno == EPIPE ? how_it_ended(s) : judge(s, errno, IO_WRITE);
@@ -183,12 +180,11 @@ socket_write(struct stream *stream, const void *data, size_t bytes, size_t *done
 
 /* ENOTCONN: the connection is over; shutdown() does not say how, and leaves the error to recv(). */
 static enum io
-socket_finish(struct stream *stream)
+socket_finish(struct stream *s)
 {
-	struct socket_stream *s = (struct socket_stream *)stream;
 	if (s->is_finished)
 		return IO_OK;
-	if (shutdown(stream->fd, SHUT_WR) < 0)
+	if (shutdown(s->fd, SHUT_WR) < 0)
 		return errno == ENOTCONN ? how_it_ended(s) : judge(s, errno, IO_WRITE);
 	s->is_finished = true;
 	return IO_OK;
@@ -206,8 +202,7 @@ static bool
 socket_is_broken(const struct stream *s)
 {
 	struct pollfd p = { .fd = s->fd };
-	return ((const struct socket_stream *)s)->was_reset ||
-	    (poll(&p, 1, 0) > 0 && (p.revents & POLLERR));
+	return s->was_reset || (poll(&p, 1, 0) > 0 && (p.revents & POLLERR));
 }
 
 /* A socket has no words of its own. */
@@ -245,12 +240,12 @@ static const struct stream_kind socket_kind = {
 struct stream *
 stream_socket(int fd)
 {
-	struct socket_stream *s = calloc(1, sizeof *s);
+	struct stream *s = calloc(1, sizeof *s);
 	if (!s) {
 		close(fd);
 		return NULL;
 	}
-	s->stream.kind = &socket_kind;
-	s->stream.fd = fd;
-	return &s->stream;
+	s->kind = &socket_kind;
+	s->fd = fd;
+	return s;
 }

@@ -44,13 +44,14 @@ struct stream_kind {
 	void (*free)(struct stream *);
 };
 
+struct stream_unread;
+
 /* First member of every kind of stream. */
 struct stream {
 	const struct stream_kind *kind;
-	int fd; /* to wait on; for TLS, that of the lowest stream */
-	uint32_t unread_at;
-	uint8_t *unread;       /* owned; what stream_unread() put back */
-	uint32_t unread_bytes; /* a hello and little more */
+	struct stream_unread *unread; /* owned; what stream_unread() put back; NULL: nothing */
+	int fd;                       /* to wait on; for TLS, that of the lowest stream */
+	bool is_finished, was_reset;  /* a socket's own */
 };
 
 /* Adopts the descriptor (closes it when memory is short, and returns NULL). */
