@@ -83,13 +83,11 @@ end(struct pump *pump, enum pump_end why)
 {
 	pump->is_over = true;
 	pump->end = why;
-	pump_leave_stalls(pump);
-	for (int i = 0; i < 2; i++) {
+	pump_drop_held(pump);
+	for (int i = 0; i < 2; i++)
 		watch_wipe(&pump->watch[i]);
-		buffer_drop(&pump->half[i].kept);
-	}
 	timer_clear(&pump->timer);
-	loop_later(pump->loop, &pump->task);
+	loop_later(pump->timer.loop, &pump->task);
 }
 
 void
@@ -101,21 +99,36 @@ pump_break_off(struct pump *pump, enum pump_end why)
 	end(pump, why);
 }
 
+static void
+count(struct half *half, size_t bytes)
+{
+	half->count = (half->count + bytes) & UINT64_MAX >> (64 - HALF_COUNT_BITS);
+}
+
 /* Writes what is kept; IO_OK once all of it is gone. */
 static enum io
 write_kept(struct half *half)
 {
+	struct held *held = pump_held(half);
+	struct buffer nothing = { 0 }, *kept = held ? &held->kept : &nothing;
 	size_t done;
-	while (buffer_left(&half->kept) > 0 || !half->is_flushed) {
-		enum io io = stream_write(
-		    half->to, buffer_front(&half->kept), buffer_left(&half->kept), &done);
+	while (buffer_left(kept) > 0 || !half->is_flushed) {
+		enum io io =
+		    stream_write(pump_to(half), buffer_front(kept), buffer_left(kept), &done);
 		if (io != IO_OK)
 			return io;
 		half->is_flushed = true;
-		half->count += done;
-		buffer_take(&half->kept, done);
+		count(half, done);
+		buffer_take(kept, done);
 	}
 	return IO_OK;
+}
+
+static bool
+keep(struct half *half, const uint8_t *data, size_t bytes)
+{
+	struct held *held = pump_hold(half);
+	return held && buffer_add(&held->kept, data, bytes);
 }
 
 /* Writes from the scratch buffer straight to the other side; what it does not take is kept. */
@@ -125,38 +138,32 @@ write_fresh(struct half *half, size_t bytes)
 	size_t at = 0, done;
 	enum io io = IO_OK;
 	while (at < bytes && io == IO_OK) {
-		io = stream_write(half->to, scratch + at, bytes - at, &done);
-		half->count += done;
+		io = stream_write(pump_to(half), scratch + at, bytes - at, &done);
+		count(half, done);
 		at += done;
 	}
-	if (must_wait(io) && !buffer_add(&half->kept, scratch + at, bytes - at)) {
+	if (must_wait(io) && !keep(half, scratch + at, bytes - at)) {
 		memory_short("a flow, as its reader is slow");
 		return IO_FAILED;
 	}
 	return io;
 }
 
-static struct half *
-other(struct half *half)
-{
-	return &half->pump->half[half == half->pump->half];
-}
-
 /* The side that this half reads from has reset, or broken. */
 static enum pump_end
 reset_of(const struct half *half)
 {
-	return half == half->pump->half ? PUMP_RESET_A : PUMP_RESET_B;
+	return half->is_second ? PUMP_RESET_B : PUMP_RESET_A;
 }
 
 /* The peer has had the alert when it has closed, too. */
 static void
 linger(struct pump *pump)
 {
-	struct half *half = pump->lingering;
+	struct half *half = &pump->half[pump->lingers_second];
 	enum io io = stream_linger(half->from);
 	if (must_wait(io))
-		watch_want(&pump->watch[half - pump->half], mask_of(io));
+		watch_want(&pump->watch[half->is_second], mask_of(io));
 	else if (io == IO_OK)
 		end(pump, reset_of(half));
 	else
@@ -167,15 +174,16 @@ linger(struct pump *pump)
 static void
 start_lingering(struct half *half)
 {
-	struct pump *pump = half->pump;
-	struct half *back = other(half);
-	pump->lingering = half;
-	pump_leave_stalls(pump);
+	struct pump *pump = pump_of(half);
+	struct half *back = pump_other_half(half);
+	pump->is_lingering = true;
+	pump->lingers_second = half->is_second;
+	pump_drop_held(pump);
 	half->read_wait = half->write_wait = back->read_wait = back->write_wait = IO_OK;
-	watch_wipe(&pump->watch[back - pump->half]);
+	watch_wipe(&pump->watch[back->is_second]);
 	stream_reset(back->from);
 	stream_free(back->from);
-	back->from = half->to = NULL;
+	back->from = NULL;
 	timer_set(&pump->timer, LINGER_MS);
 	linger(pump);
 }
@@ -187,7 +195,7 @@ break_reading(struct half *half, enum io io)
 	if (io == IO_FAILED && must_wait(stream_linger(half->from)))
 		start_lingering(half);
 	else
-		pump_break_off(half->pump, reset_of(half));
+		pump_break_off(pump_of(half), reset_of(half));
 }
 
 /* Bytes are lost. What the peer said before it stopped listening may still stand in its stream: a
@@ -198,7 +206,6 @@ break_writing(struct half *half)
 {
 	move(half, CUT);
 	half->read_wait = half->write_wait = IO_OK;
-	buffer_drop(&half->kept);
 }
 
 /* A peer that cannot be told of our end has lost no byte by that. Whether it has ended, too, or
@@ -206,7 +213,7 @@ break_writing(struct half *half)
 static void
 finish(struct half *half)
 {
-	enum io io = stream_finish(half->to);
+	enum io io = stream_finish(pump_to(half));
 	if (must_wait(io))
 		half->write_wait = io;
 	else if (io == IO_FAILED)
@@ -268,7 +275,7 @@ run_half(struct half *half)
 {
 	uint64_t before = half->count;
 	move_bytes(half);
-	if (!half->pump->is_over && !half->pump->lingering)
+	if (!pump_of(half)->is_over && !pump_of(half)->is_lingering)
 		pump_keep_stall(half, half->count != before);
 }
 
@@ -279,7 +286,7 @@ watch_on(struct pump *pump)
 	watch_want(&pump->watch[0], mask_of(a->read_wait) | mask_of(b->write_wait));
 	watch_want(&pump->watch[1], mask_of(b->read_wait) | mask_of(a->write_wait));
 	if (a->has_more || b->has_more)
-		loop_later(pump->loop, &pump->task);
+		loop_later(pump->timer.loop, &pump->task);
 }
 
 /* The half whose bytes are lost, if any. */
@@ -296,12 +303,12 @@ find_cut(struct pump *pump)
 static uint64_t
 patience_ms(struct pump *pump, enum pump_end *why)
 {
-	uint64_t idle = pump->settings.idle_ms, half = pump->settings.half_closed_ms;
+	uint64_t idle = pump->idle_ms, half = pump->half_closed_ms;
 	bool is_half = pump->half[0].state != FLOWING || pump->half[1].state != FLOWING;
 	struct half *cut = find_cut(pump);
 	if (cut) {
-		*why = reset_of(other(cut));
-		return pump->settings.silent_ms;
+		*why = reset_of(pump_other_half(cut));
+		return pump->silent_ms;
 	}
 	*why = PUMP_IDLE;
 	if (!is_half || !half || (idle && idle < half))
@@ -332,8 +339,8 @@ keep_time(struct pump *pump)
 		return;
 	silent = clock_ms() - pump->active_ms;
 	ms = !patience ? UINT64_MAX : patience > silent ? patience - silent : 1;
-	if (pump->is_watchful && ms > pump->settings.silent_ms / 2)
-		ms = pump->settings.silent_ms / 2;
+	if (pump->is_watchful && ms > pump->silent_ms / 2)
+		ms = pump->silent_ms / 2;
 	if (pauses && ms > PROBE_MS)
 		ms = silent < PROBE_MS ? PROBE_MS - silent : PROBE_MS;
 	pump->is_probing = pauses;
@@ -356,8 +363,7 @@ is_silent(struct pump *pump)
 {
 	pump->is_watchful = false;
 	for (int i = 0; i < 2; i++) {
-		enum socket_health health =
-		    socket_health(pump->half[i].from->fd, pump->settings.silent_ms);
+		enum socket_health health = socket_health(pump->half[i].from->fd, pump->silent_ms);
 		if (health == SOCKET_SILENT)
 			return true;
 		pump->is_watchful |= health == SOCKET_PENDING;
@@ -377,7 +383,7 @@ deliver(struct pump *pump, struct half *cut)
 		pump->active_ms = clock_ms();
 	pump->is_delivering = true;
 	if (stream_is_broken(reader) || clock_ms() - pump->active_ms >= patience ||
-	    socket_health(reader->fd, pump->settings.silent_ms) != SOCKET_PENDING) {
+	    socket_health(reader->fd, pump->silent_ms) != SOCKET_PENDING) {
 		pump_break_off(pump, why);
 		return;
 	}
@@ -397,8 +403,8 @@ on_time(void *arg)
 		end(pump, PUMP_FINISHED);
 		return;
 	}
-	if (pump->lingering) {
-		pump_break_off(pump, reset_of(pump->lingering));
+	if (pump->is_lingering) {
+		pump_break_off(pump, reset_of(&pump->half[pump->lingers_second]));
 		return;
 	}
 	if (pump->is_delivering) {
@@ -442,9 +448,9 @@ static bool
 wind_up(struct pump *pump)
 {
 	struct half *cut = find_cut(pump);
-	if (cut && other(cut)->state == CUT)
-		pump_break_off(pump, reset_of(other(cut)));
-	else if (cut && other(cut)->state == DONE)
+	if (cut && pump_other_half(cut)->state == CUT)
+		pump_break_off(pump, reset_of(pump_other_half(cut)));
+	else if (cut && pump_other_half(cut)->state == DONE)
 		deliver(pump, cut);
 	else if (pump->half[0].state == DONE && pump->half[1].state == DONE)
 		settle(pump);
@@ -459,10 +465,10 @@ run(struct pump *pump, unsigned halves)
 {
 	uint64_t before = pump->half[0].count + pump->half[1].count;
 	enum half_state was[2] = { pump->half[0].state, pump->half[1].state };
-	for (int i = 0; i < 2 && !pump->is_over && !pump->lingering; i++)
+	for (int i = 0; i < 2 && !pump->is_over && !pump->is_lingering; i++)
 		if (halves & 1u << i)
 			run_half(&pump->half[i]);
-	if (pump->is_over || pump->lingering || wind_up(pump))
+	if (pump->is_over || pump->is_lingering || wind_up(pump))
 		return;
 	bool has_moved = was[0] != pump->half[0].state || was[1] != pump->half[1].state;
 	if (before != pump->half[0].count + pump->half[1].count || has_moved) {
@@ -484,7 +490,7 @@ on_ready(struct pump *pump, int i, unsigned ready)
 		settle(pump);
 		return;
 	}
-	if (pump->lingering) {
+	if (pump->is_lingering) {
 		linger(pump);
 		return;
 	}
@@ -515,14 +521,34 @@ on_task(void *arg)
 		free(pump);
 	else if (pump->is_over)
 		pump->on_over(pump->arg, pump->end);
-	else if (!pump->lingering)
+	else if (!pump->is_lingering)
 		run(pump, (pump->half[0].has_more ? 1u : 0) | (pump->half[1].has_more ? 2u : 0));
 }
 
 static void
-init_half(struct pump *pump, int i, struct stream *from, struct stream *to)
+init_half(struct pump *pump, bool is_second, struct stream *from)
 {
-	pump->half[i] = (struct half){ .pump = pump, .from = from, .to = to, .has_more = true };
+	pump->half[is_second] =
+	    (struct half){ .from = from, .is_second = is_second, .has_more = true };
+}
+
+static const uint64_t most_ms = UINT64_MAX >> (64 - PUMP_TIME_BITS);
+static const uint64_t most_silent_ms = UINT64_MAX >> (64 - PUMP_SILENT_BITS);
+
+static uint64_t
+at_most(uint64_t most, uint64_t ms)
+{
+	return ms < most ? ms : most;
+}
+
+static void
+set_times(struct pump *pump, const struct pump_settings *settings)
+{
+	uint64_t silent_ms = settings->silent_ms ? settings->silent_ms : SILENT_MS;
+	pump->half_closed_ms = at_most(most_ms, settings->half_closed_ms) & most_ms;
+	pump->silent_ms = at_most(most_silent_ms, silent_ms) & most_silent_ms;
+	pump->idle_ms = at_most(most_ms, settings->idle_ms) & most_ms;
+	pump->stall_ms = at_most(most_ms, settings->stall_ms) & most_ms;
 }
 
 struct pump *
@@ -538,17 +564,15 @@ pump_new(struct loop *loop, struct stream *a, struct stream *b,
 		stream_free(b);
 		return NULL;
 	}
-	pump->loop = loop;
-	pump->settings = *settings;
-	if (!pump->settings.silent_ms)
-		pump->settings.silent_ms = SILENT_MS;
+	pump->stalls = settings->stalls;
+	set_times(pump, settings);
 	socket_allow_pauses(a->fd);
 	socket_allow_pauses(b->fd);
 	pump->on_over = on_over;
 	pump->arg = arg;
 	pump->active_ms = clock_ms();
-	init_half(pump, 0, a, b);
-	init_half(pump, 1, b, a);
+	init_half(pump, false, a);
+	init_half(pump, true, b);
 	watch_init(&pump->watch[0], loop, a->fd, on_a, pump);
 	watch_init(&pump->watch[1], loop, b->fd, on_b, pump);
 	timer_init(&pump->timer, loop, on_time, pump);
@@ -567,7 +591,7 @@ pump_free(struct pump *pump)
 	stream_free(pump->half[0].from);
 	stream_free(pump->half[1].from);
 	pump->is_freed = true;
-	loop_later(pump->loop, &pump->task);
+	loop_later(pump->timer.loop, &pump->task);
 }
 
 void

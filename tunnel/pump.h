@@ -23,7 +23,9 @@
  * found only after some seconds of standstill, in which its last words may still be
  * taken. A peer may pause for as long as it likes, but its kernel must answer ours.
  * Nothing is allocated per read: reads go to the thread's scratch buffer, and only
- * what the other side did not take at once is kept (and freed when it is gone).
+ * what the other side did not take at once is kept (and freed when it is gone).  While
+ * both sides take what comes, a pump is 504 bytes, 256 of them libevent's, and a stream
+ * over a socket is 24.
  */
 #ifndef TUNNEL_PUMP_H
 #define TUNNEL_PUMP_H
@@ -50,7 +52,8 @@ const char *pump_end_word(enum pump_end);
 struct pump_settings {
 	uint64_t half_closed_ms; /* 0: for ever */
 	uint64_t idle_ms;        /* 0: none */
-	uint64_t silent_ms;      /* for socket_health(), and what a cut flow may take; 0: 60 s */
+	uint64_t silent_ms;      /* for socket_health(), and what a cut flow may take; 0: 60 s; four
+				  * hours at most */
 	uint64_t stall_ms;       /* how long a peer may take nothing of what there is for it; 0: for
 				  * ever; kept to within two seconds */
 	struct stalls *stalls;   /* of this loop, by pump_stalls_init(); NULL: nobody keeps count */

@@ -4,48 +4,98 @@
 #ifndef TUNNEL_PUMP_PRIVATE_H
 #define TUNNEL_PUMP_PRIVATE_H
 
+#include <assert.h>
+#include "base/hash.h"
 #include "tunnel/buffer.h"
 #include "tunnel/pump.h"
 
 enum half_state { FLOWING, FINISHING, DONE, CUT, STATES };
 
-/* Invariant: a half reads only while `kept` is empty and all that `to` holds has been flushed. */
-struct half {
-	struct pump *pump;
-	struct stream *from, *to;
-	enum half_state state : 8;
-	enum io read_wait : 8, write_wait : 8; /* what it waits for on `from` and on `to`; IO_OK:
-						 * nothing */
-	bool is_flushed;    /* `to` holds nothing from before that waits for our write */
-	bool has_more;      /* stopped by the turn's budget, not by a stream */
-	struct buffer kept; /* read, not yet taken by `to` */
-	uint64_t count;
-	struct stall stall; /* entered while it waits for `to` with something to write */
+/* What a half has only while it waits with something to write: idle flows are many. */
+struct held {
+	struct half *half;
+	struct stall stall;
+	struct buffer kept; /* read, not yet taken by the other stream */
 };
 
+enum { HALF_COUNT_BITS = 52 };
+
+/* Writes to the stream that the other half reads from. Invariant: a half reads only while nothing is
+ * kept and all that the other stream holds has been flushed. */
+struct half {
+	struct stream *from;
+	uint64_t count : HALF_COUNT_BITS; /* of the bytes that it has written: up to 4 PB */
+	enum half_state state : 3;
+	/* What it waits for on `from` and on the other stream; IO_OK: nothing. */
+	enum io read_wait : 3, write_wait : 3;
+	bool is_flushed : 1; /* the other stream waits with nothing from before for our write */
+	bool has_more : 1;   /* stopped by the turn's budget, not by a stream */
+	bool is_second : 1;
+};
+static_assert(sizeof(struct half) == 16, "a half is small");
+
+/* 34 years in milliseconds, and four hours for `silent_ms`. */
+enum { PUMP_TIME_BITS = 40, PUMP_SILENT_BITS = 24 };
+
+/* Kept small, since joined flows are many and mostly idle. */
 struct pump {
-	struct loop *loop;
 	struct half half[2];   /* from a, from b */
+	struct held *held;     /* two, one for each half; NULL: neither half has anything there */
 	struct watch watch[2]; /* a, b */
 	struct timer timer;
 	struct task task;
-	struct pump_settings settings;
-	uint64_t active_ms; /* when the last byte moved */
-	bool is_probing;    /* the timer is set for a standstill */
-	bool is_watchful;   /* something was written that may not have been answered yet */
-	bool is_settling, is_delivering, is_over, is_freed;
-	bool is_held;           /* stalls->on_held knows of it */
-	struct half *lingering; /* whose stream's alert may still be read; all else is over */
-	enum pump_end end;
+	struct stalls *stalls; /* may be NULL */
+	uint64_t active_ms;    /* when the last byte moved */
 	void (*on_over)(void *arg, enum pump_end);
 	void *arg;
+	/* The settings. */
+	uint64_t half_closed_ms : PUMP_TIME_BITS, silent_ms : PUMP_SILENT_BITS;
+	uint64_t idle_ms : PUMP_TIME_BITS;
+	uint64_t stall_ms : PUMP_TIME_BITS;
+	bool is_probing : 1;  /* the timer is set for a standstill */
+	bool is_watchful : 1; /* something was written that may not have been answered yet */
+	bool is_settling : 1, is_delivering : 1, is_over : 1, is_freed : 1;
+	bool is_held : 1;        /* stalls->on_held knows of it */
+	bool is_lingering : 1;   /* one stream's alert may still be read; all else is over */
+	bool lingers_second : 1; /* it is b's */
+	enum pump_end end : 8;
 };
+static_assert(sizeof(struct pump) <= 504, "512 bytes with what malloc() adds");
+
+static inline struct pump *
+pump_of(struct half *half)
+{
+	return container_of(half - half->is_second, struct pump, half);
+}
+
+static inline struct half *
+pump_other_half(struct half *half)
+{
+	return half->is_second ? half - 1 : half + 1;
+}
+
+/* The stream that this half writes to. */
+static inline struct stream *
+pump_to(struct half *half)
+{
+	return pump_other_half(half)->from;
+}
 
 /* The flow breaks off without an orderly end: both sides are told by a reset. */
 void pump_break_off(struct pump *, enum pump_end why);
 
-/* pump_stall.c: after a half has run, or will not run any more. */
+static inline struct held *
+pump_held(struct half *half)
+{
+	struct held *held = pump_of(half)->held;
+	return held ? &held[half->is_second] : NULL;
+}
+
+/* pump_stall.c: the same, made if need be; NULL when memory is short. */
+struct held *pump_hold(struct half *);
+/* After a half has run. */
 void pump_keep_stall(struct half *, bool has_moved);
-void pump_leave_stalls(struct pump *);
+/* Neither half will run any more: what they hold is dropped. */
+void pump_drop_held(struct pump *);
 
 #endif

@@ -2,15 +2,18 @@
  * stand still for so long. */
 #include "tunnel/pump_private.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/socket.h"
 
 /* A look leaves what the kernel had, plus one, in ->queued. */
 static bool
-was_looked_at(const struct half *half)
+was_looked_at(struct half *half)
 {
-	return half->stall.queued > 0;
+	const struct held *held = pump_held(half);
+	return held && held->stall.queued > 0;
 }
 
 static void
@@ -22,43 +25,71 @@ tell_held(struct pump *pump)
 		return;
 	pump->is_held = is_held;
 	for (int i = 0; i < 2 && is_held; i++) {
-		own += pump->half[i].kept.room;
+		own += pump->held[i].kept.room;
 		kernel += socket_memory(pump->half[i].from->fd);
 	}
-	if (pump->settings.stalls->on_held)
-		pump->settings.stalls->on_held(pump->arg, own, kernel);
+	if (pump->stalls->on_held)
+		pump->stalls->on_held(pump->arg, own, kernel);
+}
+
+struct held *
+pump_hold(struct half *half)
+{
+	struct pump *pump = pump_of(half);
+	if (pump->held)
+		return pump_held(half);
+	pump->held = calloc(2, sizeof *pump->held);
+	for (int i = 0; i < 2 && pump->held; i++)
+		pump->held[i].half = &pump->half[i];
+	return pump_held(half);
+}
+
+static bool
+is_empty(const struct held *held)
+{
+	return held->stall.since_ms == 0 && !held->kept.data;
 }
 
 static void
-leave(struct half *half)
+drop(struct half *half)
 {
+	struct pump *pump = pump_of(half);
+	struct held *held = pump_held(half);
 	bool was_held = was_looked_at(half);
-	stall_leave(half->pump->settings.stalls, &half->stall);
+	if (!held)
+		return;
+	stall_leave(pump->stalls, &held->stall);
+	buffer_drop(&held->kept);
 	if (was_held)
-		tell_held(half->pump);
+		tell_held(pump);
+	if (is_empty(&pump->held[0]) && is_empty(&pump->held[1])) {
+		free(pump->held);
+		pump->held = NULL;
+	}
 }
 
 /* A half that moves and waits again stays in the list, and what it holds stays counted: a reader that
- * takes a little every few seconds holds as much as one that takes nothing. */
+ * takes a little every few seconds holds as much as one that takes nothing. One that only waits to
+ * finish is not listed while memory is short. */
 void
 pump_keep_stall(struct half *half, bool has_moved)
 {
-	struct stalls *stalls = half->pump->settings.stalls;
-	if (!stalls)
-		return;
+	struct stalls *stalls = pump_of(half)->stalls;
 	if (half->write_wait == IO_OK)
-		leave(half);
-	else if (half->stall.since_ms == 0)
-		stall_enter(stalls, &half->stall);
+		drop(half);
+	else if (!stalls || !pump_hold(half))
+		return;
+	else if (pump_held(half)->stall.since_ms == 0)
+		stall_enter(stalls, &pump_held(half)->stall);
 	else if (has_moved)
-		stall_move(stalls, &half->stall);
+		stall_move(stalls, &pump_held(half)->stall);
 }
 
 void
-pump_leave_stalls(struct pump *pump)
+pump_drop_held(struct pump *pump)
 {
-	for (int i = 0; i < 2 && pump->settings.stalls; i++)
-		leave(&pump->half[i]);
+	for (int i = 0; i < 2; i++)
+		drop(&pump->half[i]);
 }
 
 /* Our writes come through only when the kernel has got rid of 64 KiB, so it is asked what it still
@@ -66,12 +97,12 @@ pump_leave_stalls(struct pump *pump)
 static void
 look(struct stall *stall, uint64_t waited_ms)
 {
-	struct half *half = container_of(stall, struct half, stall);
-	struct pump *pump = half->pump;
-	uint64_t queued = socket_queued(half->to->fd) + 1, before = stall->queued;
+	struct half *half = container_of(stall, struct held, stall)->half;
+	struct pump *pump = pump_of(half);
+	uint64_t queued = socket_queued(pump_to(half)->fd) + 1, before = stall->queued;
 	if (queued < before)
-		stall_move(pump->settings.stalls, stall);
-	else if (before > 0 && pump->settings.stall_ms && waited_ms >= pump->settings.stall_ms) {
+		stall_move(pump->stalls, stall);
+	else if (before > 0 && pump->stall_ms && waited_ms >= pump->stall_ms) {
 		pump_break_off(pump, PUMP_STALLED);
 		return;
 	}
@@ -92,7 +123,7 @@ pump_stalled_ms(const struct pump *pump)
 {
 	uint64_t first = UINT64_MAX;
 	for (int i = 0; i < 2; i++) {
-		uint64_t since = pump->half[i].stall.since_ms;
+		uint64_t since = pump->held ? pump->held[i].stall.since_ms : 0;
 		if (since > 0 && since < first)
 			first = since;
 	}
