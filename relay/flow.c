@@ -62,22 +62,10 @@ flow_move(struct flow *flow, enum flow_state to)
 	flow->state = (uint8_t)to;
 }
 
-static void
-reap(void *arg)
-{
-	struct flow *flow = arg;
-
-	rules_release(flow->rules);
-	free(flow->pattern);
-	free(flow);
-}
-
 /* Nothing of it is in the loop any more. */
 static void
-drop_way(struct flow *flow)
+empty_way(struct flow_way *way)
 {
-	struct flow_way *way = flow->way;
-
 	watch_wipe(&way->client);
 	timer_clear(&way->attempt);
 	timer_clear(&way->whole);
@@ -88,11 +76,20 @@ drop_way(struct flow *flow)
 	for (unsigned i = 0; i < way->tried_count; i++)
 		session_ref_release(way->tried[i]);
 	conn_wipe(&way->conn);
-	free(way);
-	flow->way = NULL;
+	rules_release(way->rules);
 }
 
-/* Gives back all that it holds; in the loop only the reaping is left. */
+static void
+reap(void *arg)
+{
+	struct flow *flow = arg;
+
+	free(flow->way);
+	free(flow);
+}
+
+/* Gives back all that it holds.  In the loop only the reaping is left, and of a joined flow nothing:
+ * whoever called it is the pump, which has a reaping of its own. */
 static void
 dissolve(struct flow *flow)
 {
@@ -104,12 +101,15 @@ dissolve(struct flow *flow)
 	pump_free(flow->pump);
 	flow->pump = NULL;
 	if (flow->way)
-		drop_way(flow);
+		empty_way(flow->way);
 	flow_agent_leave(flow);
 	route_static_release(flow->static_route);
 	name_flows_leave(worker->shared->name_flows, flow->name_place);
 	shares_leave(flow->place);
-	loop_later(worker->loop, &flow->reap);
+	if (flow->way)
+		loop_later(worker->loop, &flow->way->reap);
+	else
+		free(flow);
 }
 
 static void
@@ -363,7 +363,7 @@ client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t f
 static struct pump_settings
 patience_of(const struct flow *flow)
 {
-	const struct settings *settings = &flow->rules->settings;
+	const struct settings *settings = &flow->way->rules->settings;
 	const struct route_static_settings *route =
 	    flow->static_route ? route_static_config(flow->static_route) : NULL;
 
@@ -371,17 +371,6 @@ patience_of(const struct flow *flow)
 		.idle_ms = route ? route->idle_ms : 0,
 		.stall_ms = route ? route->stall_ms : settings->stall_ms,
 		.stalls = &flow->worker->stalls };
-}
-
-/* A static route has its own. */
-static void
-keep_pattern(struct flow *flow)
-{
-	if (flow->static_route)
-		return;
-	flow->pattern = strdup(flow->way->route);
-	if (!flow->pattern)
-		memory_short("the route of a flow, in its last line");
 }
 
 void
@@ -402,9 +391,10 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 		end(flow, "memory-short");
 		return;
 	}
-	flow->ready_us = clock_us();
-	keep_pattern(flow);
-	drop_way(flow);
+	flow->ready_ms = (int32_t)((clock_us() - flow->accepted_us) / 1000);
+	empty_way(flow->way);
+	free(flow->way);
+	flow->way = NULL;
 	flow_move(flow, FLOW_JOINED);
 }
 
@@ -523,6 +513,7 @@ new_flow(const struct conn *conn)
 	flow->client = conn->client;
 	flow->accepted_us = conn->accepted_us;
 	flow->hello_bytes = conn->hello.wire_bytes;
+	flow->ready_ms = -1;
 	memcpy(flow->names, conn->hello.server_name, name_bytes);
 	if (conn->hello.verdict == CLIENTHELLO_COMPLETE)
 		ja4_compute(flow->names + name_bytes, &conn->hello, conn->wire);
@@ -540,11 +531,11 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 		return;
 	}
 	flow->worker = worker;
-	flow->rules = rules_hold(worker->rules);
+	flow->way->rules = rules_hold(worker->rules);
 	flow->way->conn = take_conn(conn);
 	flow_id_make(&worker->shared->flow_ids, flow->id);
 	LIST_INSERT_HEAD(&worker->flows, flow, link);
-	task_init(&flow->reap, reap, flow);
+	task_init(&flow->way->reap, reap, flow);
 	timer_init(&flow->way->whole, worker->loop, on_whole, flow);
 	watch_init(&flow->way->client, worker->loop, flow->way->conn.fd, on_client, flow);
 	if (!is_within_limits(flow)) {
@@ -612,7 +603,7 @@ route_of(const struct flow *flow)
 	if (flow->way)
 		return flow->way->route;
 	return flow->static_route ? route_static_config(flow->static_route)->pattern
-				  : flow->pattern;
+				  : name_flows_name(flow->name_place);
 }
 
 static const char *
@@ -648,8 +639,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_u64("bytes_in", bytes_in(flow)),
 		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
 		log_u64("duration_ms", (now - begun) / 1000),
-		log_i64("ready_ms",
-		    flow->ready_us != 0 ? (int64_t)((flow->ready_us - begun) / 1000) : -1),
+		log_i64("ready_ms", flow->ready_ms),
 		log_u64("attempts", flow->attempts),
 		log_str("reason", reason),
 		log_str("ja4", or_none(ja4_of(flow))),

@@ -12,8 +12,8 @@
 #include "relay/conn.h"
 #include "sni/ja4.h"
 #include "tunnel/frame.h"
-#include "tunnel/standstill.h"
 
+struct flow_stall;
 struct stream;
 
 enum flow_state {
@@ -29,6 +29,8 @@ enum flow_state {
 
 /* What a flow needs only until it is joined; then it goes, since joined flows are many and last. */
 struct flow_way {
+	struct rules *rules; /* held: those it began under */
+	struct task reap;    /* of the flow, if it ends before it is joined */
 	struct conn conn;
 	char route[NAME_SIZE];       /* the pattern, "" before the look-up */
 	struct connector *connector; /* to a static upstream */
@@ -51,23 +53,21 @@ struct flow_way {
 struct flow {
 	LIST_ENTRY(flow) link;
 	struct worker_context *worker;
-	struct rules *rules;  /* held: those it began under */
-	struct flow_way *way; /* NULL: joined, or over */
+	struct flow_way *way; /* NULL: joined */
 	struct pump *pump;    /* joined */
 	uint8_t state;        /* enum flow_state */
 	uint8_t attempts;
 	uint32_t hello_bytes; /* on the wire */
 	uint32_t proxy_bytes; /* of our header in front of the client's bytes */
+	int32_t ready_ms;     /* from the accept to the join; -1 before */
 	struct ip_address client;
-	uint64_t accepted_us, ready_us;      /* ready: when joined, 0 before */
+	uint64_t accepted_us;
 	struct shares_place *place;          /* in limits.flows; NULL: refused by it */
-	struct name_flows_place *name_place; /* counted there, from the first look-up on */
+	struct name_flows_place *name_place; /* from the first look-up on; it has the pattern */
 	struct route_static *static_route;   /* held */
 	struct session_ref *session_ref;     /* held, a flow counted in it */
-	char *pattern;                /* of the route, unless that is static; NULL: none yet */
-	struct standstill standstill; /* flow_stall.c */
-	const char *reason;           /* why it was ended by us */
-	struct task reap;
+	struct flow_stall *stall;            /* flow_stall.c; NULL: it does not stand still */
+	const char *reason;                  /* why it was ended by us */
 	uint8_t id[FLOW_ID_BYTES];
 	char names[]; /* the server name, and behind its end mark the JA4 */
 };

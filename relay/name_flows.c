@@ -91,6 +91,12 @@ name_flows_enter(struct name_flows *self, const char *name, uint64_t most, const
 	return place;
 }
 
+const char *
+name_flows_name(const struct name_flows_place *place)
+{
+	return place ? place->name : NULL;
+}
+
 void
 name_flows_leave(struct name_flows *self, struct name_flows_place *place)
 {

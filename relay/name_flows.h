@@ -23,6 +23,8 @@ void name_flows_free(struct name_flows *);
  * `most`, or memory is short. */
 struct name_flows_place *name_flows_enter(
     struct name_flows *, const char *name, uint64_t most, const char **trouble);
+/* Borrowed until the place is left; NULL of NULL. */
+const char *name_flows_name(const struct name_flows_place *);
 /* NULL is fine. */
 void name_flows_leave(struct name_flows *, struct name_flows_place *);
 
