@@ -29,8 +29,8 @@ struct grant {
 	uint32_t max_flows;    /* at once, per identity; 0 = no limit */
 	uint32_t max_sessions; /* at once, per identity; 0 = no limit */
 	size_t source_count;   /* addresses that agents may come from; none = anywhere */
+	size_t region_count;   /* regions that relays may be in; none = everywhere */
 	struct prefix sources[GRANT_LIST];
-	size_t region_count; /* regions that relays may be in; none = everywhere */
 	char regions[GRANT_LIST][GRANT_REGION_BYTES + 1];
 };
 

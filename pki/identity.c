@@ -135,14 +135,23 @@ copy_numbers(struct identity *identity, const struct path *path)
 	}
 }
 
-/* A session keeps it for life, and two thirds of it are room for regions, which few have. */
+/* A session keeps it for life, and nearly all of it is room for sources and regions, which few have. */
+static size_t
+used_bytes(const struct grant *grant)
+{
+	if (grant->region_count > 0)
+		return offsetof(struct grant, regions) +
+		    grant->region_count * sizeof grant->regions[0];
+	return offsetof(struct grant, sources) + grant->source_count * sizeof grant->sources[0];
+}
+
 static bool
 copy_grant(struct identity *identity, const struct grant *grant)
 {
-	size_t bytes = offsetof(struct grant, regions);
+	size_t bytes;
 	if (!grant)
 		return true;
-	bytes += grant->region_count * sizeof grant->regions[0];
+	bytes = used_bytes(grant);
 	identity->grant = malloc(bytes);
 	if (identity->grant)
 		memcpy(identity->grant, grant, bytes);

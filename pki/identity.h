@@ -21,7 +21,7 @@ struct identity *identity_hold(struct identity *);
 void identity_release(struct identity *);
 
 /* The effective grant; NULL for every role but agent.  Ask it, never copy it as a whole: it has room
- * for the regions that it lists and not more. */
+ * for the sources and regions that it lists and not more. */
 const struct grant *identity_grant(const struct identity *);
 /* The grant's name; for other roles the subject. */
 const char *identity_name(const struct identity *);
