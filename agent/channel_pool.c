@@ -7,21 +7,17 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { DIALS_MOST = 32, EARLY_MS = 2000 };
+#include "base/numbers.h"
 
-static unsigned
-smaller(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
+enum { DIALS_MOST = 32, EARLY_MS = 2000 };
 
 void
 channel_pool_init(struct channel_pool *pool, unsigned relay_least, unsigned relay_most,
     unsigned own_least, unsigned own_most)
 {
 	memset(pool, 0, sizeof *pool);
-	pool->most = smaller(relay_most, own_most);
-	pool->least = smaller(relay_least > own_least ? relay_least : own_least, pool->most);
+	pool->most = (unsigned)smaller_of(relay_most, own_most);
+	pool->least = (unsigned)smaller_of(larger_of(relay_least, own_least), pool->most);
 }
 
 static unsigned
@@ -37,12 +33,12 @@ channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
 {
 	unsigned have = pool->dialling + pool->parked + pool->needed;
 	unsigned wanted = pool->needed + (have < pool->least ? pool->least - have : 0);
-	unsigned count =
-	    smaller(smaller(wanted, room(pool)), DIALS_MOST - smaller(pool->dialling, DIALS_MOST));
+	unsigned may_dial = pool->dialling < DIALS_MOST ? DIALS_MOST - pool->dialling : 0;
+	unsigned count = (unsigned)smaller_of(smaller_of(wanted, room(pool)), may_dial);
 
 	if (now_ms < pool->resume_at_ms)
 		return 0;
-	pool->needed -= smaller(pool->needed, count);
+	pool->needed -= (unsigned)smaller_of(pool->needed, count);
 	pool->dialling += count;
 	return count;
 }
@@ -50,7 +46,8 @@ channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
 void
 channel_pool_need(struct channel_pool *pool, unsigned count)
 {
-	pool->needed = smaller(pool->needed + smaller(count, pool->most), room(pool));
+	pool->needed =
+	    (unsigned)smaller_of(pool->needed + smaller_of(count, pool->most), room(pool));
 }
 
 void

@@ -4,20 +4,9 @@
 #include <inttypes.h>
 
 #include "agent/settings.h"
+#include "base/numbers.h"
 
 enum { RESERVE = 64, FOR_A_RELAY = 4, FOR_A_FLOW = 2, LEAST = 1 };
-
-static uint64_t
-least_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t
-greatest(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* The pools take a quarter at most, so that flows are never left without, in equal parts. */
 void
@@ -25,14 +14,14 @@ agent_limits_derive(struct agent_limits *limits, const struct agent_settings *se
     uint64_t descriptors, uint64_t memory)
 {
 	uint64_t relays = settings->connect_url.count;
-	uint64_t own = least_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
+	uint64_t own = smaller_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
 	uint64_t pool_most =
-	    least_of(settings->pool_most, greatest(descriptors / 4 / greatest(relays, 1), LEAST));
-	uint64_t channels = least_of(relays * pool_most, descriptors - own);
+	    smaller_of(settings->pool_most, larger_of(descriptors / 4 / larger_of(relays, 1), LEAST));
+	uint64_t channels = smaller_of(relays * pool_most, descriptors - own);
 	uint64_t flows = (descriptors - own - channels) / FOR_A_FLOW;
 
 	if (settings->limits.flows > 0)
-		flows = least_of(flows, settings->limits.flows);
+		flows = smaller_of(flows, settings->limits.flows);
 	*limits = (struct agent_limits){
 		.descriptors = descriptors,
 		.reserve = own,

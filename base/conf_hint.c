@@ -3,20 +3,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/numbers.h"
 
 enum { WORD_MOST = 48 };
 
-static unsigned
-least_of(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
 /* Edits (insert, delete, replace, swap of neighbours) from a to b. */
-static unsigned
+static uint64_t
 distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
 {
-	unsigned d[WORD_MOST + 1][WORD_MOST + 1];
+	uint64_t d[WORD_MOST + 1][WORD_MOST + 1];
 
 	if (a_bytes > WORD_MOST || b_bytes > WORD_MOST)
 		return WORD_MOST;
@@ -26,11 +21,11 @@ distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
 		d[0][j] = j;
 	for (size_t i = 1; i <= a_bytes; i++) {
 		for (size_t j = 1; j <= b_bytes; j++) {
-			unsigned replace = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			uint64_t replace = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
 
-			d[i][j] = least_of(replace, least_of(d[i - 1][j], d[i][j - 1]) + 1);
+			d[i][j] = smaller_of(replace, smaller_of(d[i - 1][j], d[i][j - 1]) + 1);
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				d[i][j] = least_of(d[i][j], d[i - 2][j - 2] + 1);
+				d[i][j] = smaller_of(d[i][j], d[i - 2][j - 2] + 1);
 		}
 	}
 	return d[a_bytes][b_bytes];
@@ -62,7 +57,7 @@ bool
 conf_hint_key(
     char out[CONF_KEY], const struct conf_row *table, const char *prefix, const char *word)
 {
-	unsigned best = tolerance(strlen(word)) + 1;
+	uint64_t best = tolerance(strlen(word)) + 1;
 	size_t skip = strlen(prefix);
 	bool found = false;
 
@@ -70,7 +65,7 @@ conf_hint_key(
 		return true;
 	for (const struct conf_row *row = table; row->kind != CONF_END; row++) {
 		const char *part = row->key + skip;
-		unsigned edits;
+		uint64_t edits;
 
 		if (strncmp(row->key, prefix, skip) != 0)
 			continue;
@@ -87,11 +82,11 @@ conf_hint_key(
 const char *
 conf_hint_word(const char *const *words, const char *word)
 {
-	unsigned best = tolerance(strlen(word)) + 1;
+	uint64_t best = tolerance(strlen(word)) + 1;
 	const char *found = NULL;
 
 	for (; *words; words++) {
-		unsigned edits = distance(word, strlen(word), *words, strlen(*words));
+		uint64_t edits = distance(word, strlen(word), *words, strlen(*words));
 
 		if (edits < best) {
 			best = edits;

@@ -2,6 +2,7 @@
 #include "relay/limits.h"
 
 #include <inttypes.h>
+#include "base/numbers.h"
 #include "relay/settings.h"
 
 enum {
@@ -10,18 +11,6 @@ enum {
 	LEAST_HANDSHAKES = 2, /* of known peers, and of unknown ones */
 	LEAST = 4, /* of clients, and of agents: a relay that was given hardly anything works */
 };
-
-static uint64_t
-least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t
-greatest(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 static uint64_t
 difference(uint64_t a, uint64_t b)
@@ -39,13 +28,13 @@ share_descriptors(struct limits *limits, const struct settings *settings, uint64
 	limits->descriptors = descriptors;
 	own = OWN + workers * (OWN_OF_WORKER + 2 * settings->listeners.count);
 	if (settings->connect_name)
-		limits->handshakes = least(settings->limits.handshakes,
-		    greatest(difference(descriptors / 2, own), LEAST_HANDSHAKES));
-	limits->reserve = least(own + limits->handshakes, descriptors / 2);
+		limits->handshakes = smaller_of(settings->limits.handshakes,
+		    larger_of(difference(descriptors / 2, own), LEAST_HANDSHAKES));
+	limits->reserve = smaller_of(own + limits->handshakes, descriptors / 2);
 	left = descriptors - limits->reserve;
 	if (settings->connect_name)
 		limits->agent_descriptors =
-		    least(greatest(asked > 0 ? asked : left / 4, LEAST), difference(left, LEAST));
+		    smaller_of(larger_of(asked > 0 ? asked : left / 4, LEAST), difference(left, LEAST));
 	limits->client_descriptors = left - limits->agent_descriptors;
 }
 
@@ -58,19 +47,19 @@ share_agents_part(struct limits *limits, const struct settings *settings)
 
 	if (left == 0)
 		return;
-	limits->agent_hellos = least(asked->channel_handshakes, greatest(left / 8, 1));
+	limits->agent_hellos = smaller_of(asked->channel_handshakes, larger_of(left / 8, 1));
 	limits->channel_handshakes = limits->agent_hellos;
 	left -= 2 * limits->agent_hellos;
-	limits->sessions = least(asked->sessions, left / 2);
-	limits->channels = least(asked->channels, left - limits->sessions);
+	limits->sessions = smaller_of(asked->sessions, left / 2);
+	limits->channels = smaller_of(asked->channels, left - limits->sessions);
 }
 
 static void
 share_clients_part(struct limits *limits, const struct settings *settings)
 {
-	limits->hellos = least(settings->limits.hellos, limits->client_descriptors / 4);
+	limits->hellos = smaller_of(settings->limits.hellos, limits->client_descriptors / 4);
 	limits->lingers = 1 + limits->hellos / 4;
-	limits->flows = least(settings->limits.flows,
+	limits->flows = smaller_of(settings->limits.flows,
 	    difference(limits->client_descriptors, limits->hellos + limits->lingers) / 2);
 }
 
