@@ -81,7 +81,7 @@ tell_start(const struct agent *agent)
 	agent_reload_warn_crossing(&agent->live);
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
 	    log_u64("descriptors", agent->live.limits.descriptors),
-	    log_u64("flows_most", agent->live.limits.flows),
+	    log_u64("flows", agent->live.limits.flows),
 	    log_u64("relays", agent->live.settings.connect_url.count),
 	    log_u64("endpoints", table->count),
 	    log_u64("workers", agent_settings_workers(&agent->live.settings)),

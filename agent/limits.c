@@ -41,13 +41,8 @@ agent_limits_print(
 	    "descriptors: %" PRIu64 ", of these %" PRIu64 " for the agent itself, %" PRIu64
 	    " for channels\n",
 	    limits->descriptors, limits->reserve, limits->channels);
-	fprintf(out, "agent.pool.most: %" PRIu64 " for each relay\n", limits->pool_most);
-	fprintf(out, "limits.flows: %" PRIu64, limits->flows);
-	if (limits->flows < settings->limits.flows)
-		fprintf(out,
-		    " (of %" PRIu64 " that are asked for; each takes two descriptors:"
-		    " raise LimitNOFILE= of the service, or ulimit -Hn)",
-		    settings->limits.flows);
-	fprintf(out, "\nlimits.handshakes: %" PRIu64 "\n", limits->handshakes);
-	daemon_rows_print_memory(limits->memory, out);
+	daemon_rows_print_limit("agent.pool.most", limits->pool_most, settings->pool_most, out);
+	daemon_rows_print_limit("limits.flows", limits->flows, settings->limits.flows, out);
+	fprintf(out, "limits.handshakes: %" PRIu64 "\n", limits->handshakes);
+	daemon_rows_print_memory("limits.memory", limits->memory, out);
 }

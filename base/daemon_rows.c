@@ -59,10 +59,24 @@ daemon_rows_memory(const char *text, uint64_t host)
 }
 
 void
-daemon_rows_print_memory(uint64_t bytes, FILE *out)
+daemon_rows_print_memory(const char *key, uint64_t bytes, FILE *out)
 {
-	if (bytes > 0)
-		fprintf(out, "limits.memory: %" PRIu64 " MiB\n", bytes >> 20);
+	if (bytes == 0)
+		fprintf(out, "%s: off\n", key);
+	else if (bytes % (1 << 20) == 0)
+		fprintf(out, "%s: %" PRIu64 " MiB\n", key, bytes >> 20);
 	else
-		fprintf(out, "limits.memory: off\n");
+		fprintf(out, "%s: %" PRIu64 " KiB\n", key, bytes >> 10);
+}
+
+void
+daemon_rows_print_limit(const char *key, uint64_t value, uint64_t asked, FILE *out)
+{
+	fprintf(out, "%s: %" PRIu64, key, value);
+	if (asked > value)
+		fprintf(out,
+		    ", not %" PRIu64 ": there are too few descriptors; raise LimitNOFILE= of the"
+		    " service, or ulimit -Hn",
+		    asked);
+	fputc('\n', out);
 }

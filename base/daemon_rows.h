@@ -64,8 +64,10 @@ bool daemon_rows_is_memory(const char *text, char error[256]);
 /* How many bytes that is, 0 for no bound; `host` is what the host has (host_memory()), and "auto" (or
  * NULL) is half of it. */
 uint64_t daemon_rows_memory(const char *text, uint64_t host);
-/* A line for `check`. */
-void daemon_rows_print_memory(uint64_t bytes, FILE *);
+/* Lines for `check`.  Of memory 0 is no bound; of a limit that descriptors bound, it says what was asked
+ * for where that cannot be had. */
+void daemon_rows_print_memory(const char *key, uint64_t bytes, FILE *);
+void daemon_rows_print_limit(const char *key, uint64_t value, uint64_t asked, FILE *);
 
 bool daemon_rows_is_workers(const char *text, char error[256]);
 /* How many that is: of "auto" (or NULL), one per core. */

@@ -30,6 +30,7 @@ share_descriptors(struct limits *limits, const struct settings *settings, uint64
 	if (settings->connect_name)
 		limits->handshakes = smaller_of(settings->limits.handshakes,
 		    larger_of(difference(descriptors / 2, own), LEAST_HANDSHAKES));
+	limits->peer_handshakes = limits->handshakes / 2;
 	limits->reserve = smaller_of(own + limits->handshakes, descriptors / 2);
 	left = descriptors - limits->reserve;
 	if (settings->connect_name)
@@ -47,6 +48,7 @@ share_agents_part(struct limits *limits, const struct settings *settings)
 
 	if (left == 0)
 		return;
+	limits->agent_hello_memory = asked->hello_memory / 4;
 	limits->agent_hellos = smaller_of(asked->channel_handshakes, larger_of(left / 8, 1));
 	limits->channel_handshakes = limits->agent_hellos;
 	left -= 2 * limits->agent_hellos;
@@ -58,6 +60,7 @@ static void
 share_clients_part(struct limits *limits, const struct settings *settings)
 {
 	limits->hellos = smaller_of(settings->limits.hellos, limits->client_descriptors / 4);
+	limits->hello_memory = settings->limits.hello_memory;
 	limits->lingers = 1 + limits->hellos / 4;
 	limits->flows = smaller_of(settings->limits.flows,
 	    difference(limits->client_descriptors, limits->hellos + limits->lingers) / 2);
@@ -75,21 +78,26 @@ limits_derive(
 }
 
 static void
-print_one(FILE *out, const char *key, uint64_t value, uint64_t asked)
-{
-	fprintf(out, "limits.%s: %" PRIu64, key, value);
-	if (asked > value)
-		fprintf(out, ", not %" PRIu64 ": there are too few descriptors", asked);
-	fputc('\n', out);
-}
-
-static void
 print_wall(FILE *out, const char *key, uint64_t most)
 {
 	if (most > 0)
 		fprintf(out, "limits.%s: %" PRIu64 "\n", key, most);
 	else
 		fprintf(out, "limits.%s: off\n", key);
+}
+
+static void
+print_agents(const struct limits *limits, const struct settings_limits *asked, FILE *out)
+{
+	daemon_rows_print_limit("limits.sessions", limits->sessions, asked->sessions, out);
+	daemon_rows_print_limit("limits.handshakes", limits->handshakes, asked->handshakes, out);
+	fprintf(out, "handshakes of known peers: %" PRIu64 ", of unknown ones as many\n",
+	    limits->peer_handshakes);
+	daemon_rows_print_limit("limits.channels", limits->channels, asked->channels, out);
+	daemon_rows_print_limit("limits.channel_handshakes", limits->channel_handshakes,
+	    asked->channel_handshakes, out);
+	fprintf(out, "hellos from where agents are: %" PRIu64 "\n", limits->agent_hellos);
+	daemon_rows_print_memory("memory of hellos from where agents are", limits->agent_hello_memory, out);
 }
 
 void
@@ -102,17 +110,13 @@ limits_print(const struct limits *limits, const struct settings *settings, FILE 
 	    " for clients, %" PRIu64 " for the relay itself\n",
 	    limits->descriptors, limits->agent_descriptors, limits->client_descriptors,
 	    limits->reserve);
-	print_one(out, "flows", limits->flows, asked->flows);
+	daemon_rows_print_limit("limits.flows", limits->flows, asked->flows, out);
 	print_wall(out, "flows_per_client", asked->flows_per_client);
-	print_one(out, "hellos", limits->hellos, asked->hellos);
+	daemon_rows_print_limit("limits.hellos", limits->hellos, asked->hellos, out);
 	print_wall(out, "hellos_per_client", asked->hellos_per_client);
+	daemon_rows_print_memory("limits.hello_memory", limits->hello_memory, out);
 	fprintf(out, "lingering refusals: %" PRIu64 "\n", limits->lingers);
-	if (settings->connect_name) {
-		print_one(out, "sessions", limits->sessions, asked->sessions);
-		print_one(out, "handshakes", limits->handshakes, asked->handshakes);
-		print_one(out, "channels", limits->channels, asked->channels);
-		print_one(out, "channel_handshakes", limits->channel_handshakes,
-		    asked->channel_handshakes);
-	}
-	daemon_rows_print_memory(limits->memory, out);
+	if (settings->connect_name)
+		print_agents(limits, asked, out);
+	daemon_rows_print_memory("limits.memory", limits->memory, out);
 }

@@ -27,8 +27,11 @@ struct settings;
 struct limits {
 	uint64_t descriptors; /* all of them: reserve, agents' and clients' together */
 	uint64_t reserve, agent_descriptors, client_descriptors;
-	uint64_t handshakes;             /* of sessions; part of the reserve */
+	uint64_t handshakes;      /* of sessions; part of the reserve */
+	uint64_t peer_handshakes; /* of these: of known peers, and as many of unknown ones */
 	uint64_t flows, hellos, lingers; /* of clients */
+	/* Bytes of hellos: of clients, and beside these of hellos from where agents are. */
+	uint64_t hello_memory, agent_hello_memory;
 	/* Of agents; each takes one descriptor, and each has one at least where there may be agents. */
 	uint64_t sessions, channels, channel_handshakes, agent_hellos;
 	uint64_t memory; /* bytes, of flows and what the kernel holds for them; 0: no bound */

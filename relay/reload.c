@@ -108,9 +108,9 @@ reload_set_bounds(const struct reload *reload)
 	struct shared *shared = reload->shared;
 	struct shares_bounds flows = { derived->flows, limits->flows_per_client, 0 };
 	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client,
-		limits->hello_memory };
-	struct shares_bounds agent_hellos = { derived->agent_hellos, 0, limits->hello_memory / 4 };
-	struct shares_bounds handshakes = { derived->handshakes / 2, 0, 0 };
+		derived->hello_memory };
+	struct shares_bounds agent_hellos = { derived->agent_hellos, 0, derived->agent_hello_memory };
+	struct shares_bounds handshakes = { derived->peer_handshakes, 0, 0 };
 	struct shares_bounds channels = { derived->channel_handshakes, 0, 0 };
 	struct shares_bounds lingers = { derived->lingers, 0, 0 };
 	struct usage_bounds usage = {

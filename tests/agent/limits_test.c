@@ -92,7 +92,7 @@ check_says_what_is_in_force_and_why_it_is_less(void **state)
 
 	(void)state;
 	assert_non_null(
-	    strstr(text, "limits.flows: 350 (of 100000 that are asked for; each takes two"));
+	    strstr(text, "limits.flows: 350, not 100000: there are too few descriptors; raise"));
 	assert_non_null(
 	    strstr(text, "descriptors: 1024, of these 68 for the agent itself, 256 for"));
 	free(text);

@@ -120,6 +120,39 @@ a_host_that_does_not_say_its_memory_has_no_bound(void **state)
 	assert_int_equal(l.memory, 0);
 }
 
+static void
+check_says_all_that_is_derived(void **state)
+{
+	static const char *const lines[] = {
+		"limits.flows: 176, not 100000: there are too few descriptors; raise ",
+		"limits.hellos: 128, not 4096: there are too few ",
+		"limits.hello_memory: 2 MiB\n",
+		"lingering refusals: 33\n",
+		"limits.handshakes: 256\n",
+		"handshakes of known peers: 128, of unknown ones as many\n",
+		"limits.channel_handshakes: 21, not 1024: ",
+		"hellos from where agents are: 21\n",
+		"memory of hellos from where agents are: 512 KiB\n",
+		"limits.memory: 256 MiB\n",
+	};
+	struct settings settings = usual();
+	struct limits limits;
+	char *text;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	(void)state;
+	assert_non_null(out);
+	settings.limits.hello_memory = 2 << 20;
+	limits_derive(&limits, &settings, 1024, UINT64_C(512) << 20);
+	limits_print(&limits, &settings, out);
+	fclose(out);
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+		if (!strstr(text, lines[i]))
+			fail_msg("no line \"%s\" in:\n%s", lines[i], text);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -129,6 +162,7 @@ main(void)
 		cmocka_unit_test(a_small_host_gets_what_its_descriptors_allow),
 		cmocka_unit_test(what_is_set_counts),
 		cmocka_unit_test(a_host_that_does_not_say_its_memory_has_no_bound),
+		cmocka_unit_test(check_says_all_that_is_derived),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
