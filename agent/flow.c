@@ -412,7 +412,7 @@ on_working(void *arg)
 static struct heavy_party
 party_of(const struct agent_flow *flow)
 {
-	return heavy_party_of(flow->ref->target, &flow->open.client);
+	return heavy_party_of(flow->ref->owner, &flow->open.client);
 }
 
 static void

@@ -8,14 +8,11 @@
 #include "base/hash.h"
 
 struct heavy_party
-heavy_party_of(const char *group, const struct address *client)
+heavy_party_of(unsigned group, const struct address *client)
 {
-	static const uint8_t no_key[16] = { 0 }; /* the queues have one */
 	struct prefix block = prefix_block(client, BLOCK_HOST);
-	struct heavy_party party = { 0 };
+	struct heavy_party party = { .group = group };
 
-	if (group)
-		party.group = hash_bytes(no_key, group, strlen(group));
 	memcpy(&party.block, block.bytes, sizeof party.block); /* a /64, or a /32 and zeros */
 	return party;
 }
@@ -42,8 +39,7 @@ heavy_add(struct heavy_queues *queues, struct heavy *heavy)
 
 	if (heavy->group)
 		return;
-	heavy->group = &queues->groups[hash_bytes(queues->key, &party->group, sizeof party->group) %
-	    HEAVY_GROUPS];
+	heavy->group = &queues->groups[party->group % HEAVY_GROUPS];
 	heavy->client =
 	    (unsigned)(hash_bytes(queues->key, &party->block, sizeof party->block) % HEAVY_CLIENTS);
 	TAILQ_INSERT_TAIL(&heavy->group->clients[heavy->client], heavy, link);

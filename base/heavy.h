@@ -5,12 +5,16 @@
  * HEAVY_TURN_US at most, and the rest after the next look at its descriptors.  So
  * a flow waits for handshakes no longer than that, or than one step.
  *
- * Who shares it: all handshakes of one worker.  Each is done for a party: a group
- * (in the agent: which relay) and a client block in it (IPv4 /32, IPv6 /64).
- * Groups have their turns one after the other, and within a group its clients
- * (stochastic fairness queueing, McKenney 1990: a hash with a secret key chooses
- * among HEAVY_GROUPS queues of HEAVY_CLIENTS each).  Bound: one place for each
- * handshake, embedded in it; the bounds on handshakes hold them.  Nobody leaves.
+ * Shared by:     all handshakes of one worker.  Each is done for a party: a group (in
+ *                the agent: through which relay, in the relay: known or unknown peers) and
+ *                a client block in it (IPv4 /32, IPv6 /64).  Groups have their turns one
+ *                after the other, and within a group its clients (stochastic fairness
+ *                queueing, McKenney 1990: a hash with a secret key chooses among
+ *                HEAVY_CLIENTS queues).  Groups are numbered by who makes them, and
+ *                HEAVY_GROUPS that follow one another never share a queue.
+ * Bound:         a place for each handshake, embedded in it; the bounds on handshakes hold
+ *                them.
+ * Who leaves:    nobody.
  */
 #ifndef BASE_HEAVY_H
 #define BASE_HEAVY_H
@@ -26,7 +30,8 @@ enum { HEAVY_TURN_US = 2000, HEAVY_GROUPS = 16, HEAVY_CLIENTS = 64 };
 
 /* For whom the work is done.  {0}: nobody in particular. */
 struct heavy_party {
-	uint64_t group, block;
+	uint64_t block;
+	unsigned group;
 };
 
 /* Embedded in its owner.  Queued once at most. */
@@ -54,8 +59,8 @@ struct heavy_queues {
 	uint8_t key[16];
 };
 
-/* The client's block is taken from its address; group: the name of the group, NULL for none. */
-struct heavy_party heavy_party_of(const char *group, const struct address *client);
+/* The client's block is taken from its address. */
+struct heavy_party heavy_party_of(unsigned group, const struct address *client);
 void heavy_init(struct heavy *, const struct heavy_party *, void (*run)(void *arg), void *arg);
 
 void heavy_queues_init(struct heavy_queues *);

@@ -14,6 +14,7 @@
 #include "relay/rules.h"
 #include "relay/worker_context.h"
 #include "relay/conn.h"
+#include "relay/recent_peers.h"
 #include "tunnel/channel.h"
 #include "tunnel/tls.h"
 
@@ -213,7 +214,8 @@ shake(struct agent_channel *self, struct conn *conn)
 	struct shares_entrant entrant = { worker->loop, &from, 0, on_evicted, self };
 	enum shares_verdict verdict;
 	struct stream *stream = stream_socket(conn->fd);
-	struct heavy_party party = heavy_party_of(NULL, &from);
+	struct heavy_party party =
+	    recent_peers_party(worker->shared->recent_peers, &from);
 	struct tls *tls;
 
 	conn->fd = -1;

@@ -140,3 +140,12 @@ recent_peers_has(struct recent_peers *peers, const struct prefix *prefix)
 	pthread_mutex_unlock(&peers->lock);
 	return has;
 }
+
+struct heavy_party
+recent_peers_party(struct recent_peers *peers, const struct address *address)
+{
+	enum { UNKNOWN, KNOWN };
+	struct prefix block = prefix_block(address, BLOCK_SITE);
+
+	return heavy_party_of(recent_peers_has(peers, &block) ? KNOWN : UNKNOWN, address);
+}

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include "base/address.h"
+#include "base/heavy.h"
 
 struct recent_peer;
 struct recent_peers;
@@ -30,5 +31,8 @@ struct recent_peer *recent_peers_enter(struct recent_peers *, const struct prefi
 /* It has gone; NULL is fine. */
 void recent_peers_leave(struct recent_peers *, struct recent_peer *);
 bool recent_peers_has(struct recent_peers *, const struct prefix *);
+/* For whom a handshake with this one is done: known and unknown peers have their turns one after the
+ * other. */
+struct heavy_party recent_peers_party(struct recent_peers *, const struct address *);
 
 #endif

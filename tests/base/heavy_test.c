@@ -61,7 +61,7 @@ step(void *arg)
 }
 
 static struct work *
-add(unsigned index, const char *group, const char *client, unsigned steps, char name)
+add(unsigned index, unsigned group, const char *client, unsigned steps, char name)
 {
 	struct work *work = &works[index];
 	struct address address;
@@ -115,7 +115,7 @@ assert_flow_waits(unsigned count, unsigned cost_us, uint64_t most_us)
 	watch_init(&watch, loop, fds[0], on_bytes, NULL);
 	watch_want(&watch, WATCH_READ);
 	for (unsigned i = 0; i < count; i++)
-		add(i, NULL, "192.0.2.1:1", 1, 'a')->cost_us = cost_us;
+		add(i, 0, "192.0.2.1:1", 1, 'a')->cost_us = cost_us;
 	told = 0;
 	turn_until_done(count);
 	watch_wipe(&watch);
@@ -151,11 +151,11 @@ one_client_with_many_does_not_delay_another(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 100; i++)
-		add(i, NULL, "192.0.2.1:1", 1, 'f');
+		add(i, 0, "192.0.2.1:1", 1, 'f');
 	/* Of 64 queues some may be shared, by chance; not most of them. */
 	for (unsigned i = 0; i < 10; i++) {
 		snprintf(client, sizeof client, "198.51.100.%u:1", i);
-		add(100 + i, NULL, client, 1, 'x');
+		add(100 + i, 0, client, 1, 'x');
 	}
 	turn_until_done(110);
 	for (unsigned i = 0; i < 24; i++)
@@ -168,7 +168,7 @@ those_of_one_client_go_in_their_order(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
-		add(i, NULL, "[2001:db8::1]:1", 1, (char)('a' + i));
+		add(i, 0, "[2001:db8::1]:1", 1, (char)('a' + i));
 	turn_until_done(5);
 	assert_string_equal(story, "abcde");
 }
@@ -177,30 +177,39 @@ those_of_one_client_go_in_their_order(void **state)
 static void
 a_group_with_many_clients_does_not_delay_another(void **state)
 {
-	char client[ADDRESS_TEXT], group[16];
+	char client[ADDRESS_TEXT];
 
 	(void)state;
 	for (unsigned i = 0; i < 200; i++) {
 		snprintf(client, sizeof client, "10.0.0.%u:1", i);
-		add(i, "relay-a:443", client, 1, 'f');
+		add(i, 1, client, 1, 'f');
 	}
-	/* A group shares its queue with one of sixteen: of ten, some have one of their own. */
-	for (unsigned i = 0; i < 10; i++) {
-		snprintf(group, sizeof group, "relay-%u:443", i);
-		add(200 + i, group, "198.51.100.1:1", 1, 'x');
+	for (unsigned i = 0; i < 5; i++)
+		add(200 + i, 2, "198.51.100.1:1", 1, 'x');
+	turn_until_done(205);
+	story[10] = '\0';
+	assert_string_equal(story, "fxfxfxfxfx");
+}
+
+static void
+as_many_groups_as_there_are_queues_share_none(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < HEAVY_GROUPS; i++) {
+		add(2 * i, i + 1, "198.51.100.1:1", 1, 'f');
+		add(2 * i + 1, i + 1, "198.51.100.1:1", 1, 's');
 	}
-	turn_until_done(210);
-	story[20] = '\0';
-	assert_true(strchr(story, 'x') && strchr(story, 'f'));
+	turn_until_done(2 * HEAVY_GROUPS);
+	assert_string_equal(story, "ffffffffffffffffssssssssssssssss");
 }
 
 static void
 what_is_taken_back_does_not_run(void **state)
 {
-	struct work *work = add(0, NULL, "192.0.2.1:1", 1, 'a');
+	struct work *work = add(0, 0, "192.0.2.1:1", 1, 'a');
 
 	(void)state;
-	add(1, NULL, "192.0.2.1:1", 1, 'b');
+	add(1, 0, "192.0.2.1:1", 1, 'b');
 	loop_heavy(loop, &work->heavy); /* a second time */
 	loop_forget_heavy(loop, &work->heavy);
 	loop_forget_heavy(loop, &work->heavy);
@@ -212,8 +221,8 @@ static void
 what_has_several_steps_waits_for_the_others_between_them(void **state)
 {
 	(void)state;
-	add(0, NULL, "192.0.2.1:1", 3, 'a');
-	add(1, NULL, "192.0.2.1:1", 1, 'b');
+	add(0, 0, "192.0.2.1:1", 3, 'a');
+	add(1, 0, "192.0.2.1:1", 1, 'b');
 	turn_until_done(4);
 	assert_string_equal(story, "abaa");
 }
@@ -226,6 +235,7 @@ static const struct CMUnitTest tests[] = {
 	HEAVY_TEST(one_client_with_many_does_not_delay_another),
 	HEAVY_TEST(those_of_one_client_go_in_their_order),
 	HEAVY_TEST(a_group_with_many_clients_does_not_delay_another),
+	HEAVY_TEST(as_many_groups_as_there_are_queues_share_none),
 	HEAVY_TEST(what_is_taken_back_does_not_run),
 	HEAVY_TEST(what_has_several_steps_waits_for_the_others_between_them),
 };

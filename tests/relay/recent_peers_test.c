@@ -84,6 +84,22 @@ who_is_here_is_known(void **state)
 	recent_peers_free(peers);
 }
 
+/* Strangers who shake hands without end have one turn, and those who are known the next. */
+static void
+known_peers_have_turns_of_their_own(void **state)
+{
+	struct recent_peers *peers = recent_peers_new();
+	struct address here = address_of("192.0.2.1:1"), other = address_of("192.0.2.2:1");
+	struct prefix block = prefix_block(&here, BLOCK_SITE);
+
+	(void)state;
+	assert_int_equal(recent_peers_party(peers, &here).group, recent_peers_party(peers, &other).group);
+	come_and_go(peers, &block);
+	assert_int_not_equal(recent_peers_party(peers, &here).group % HEAVY_GROUPS,
+	    recent_peers_party(peers, &other).group % HEAVY_GROUPS);
+	recent_peers_free(peers);
+}
+
 int
 main(void)
 {
@@ -91,6 +107,7 @@ main(void)
 		cmocka_unit_test(an_hour_is_remembered_and_no_longer),
 		cmocka_unit_test(the_longest_silent_goes_when_it_is_full),
 		cmocka_unit_test(who_is_here_is_known),
+		cmocka_unit_test(known_peers_have_turns_of_their_own),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
