@@ -10,15 +10,17 @@
  * judged before the upstream is dialled, so that a stranger never opens an
  * upstream socket.
  *
- * Flows and handshakes are shared by all relays, and within what came through one
- * of them by its clients (base/shares.h): their bounds are limits.flows and
- * limits.handshakes, and when one is reached the relay with most pays, in it the
- * heaviest block of clients, with its newest flow or its oldest handshake.  So a
- * relay that opens flows without end leaves those of the others alone.  Memory that
- * clients hold by taking nothing is bounded in the same way (tunnel/standstill.h).
+ * Each flow lives on one worker and ends with one line in the log.
  *
- * Each flow lives on one worker and ends with one line in the
- * log.
+ * Shared by:     all relays, and within what came through one of them its clients
+ *                (base/shares.h).
+ * Bound:         limits.flows, and limits.handshakes in terminate mode; for memory that
+ *                clients hold by taking nothing see tunnel/standstill.h.
+ * Who leaves:    the relay with most pays, in it the heaviest block of clients, with its
+ *                newest flow or its oldest handshake.  So a relay that opens flows without
+ *                end leaves those of the others alone.  What is joined is reset, a client
+ *                with whom TLS has begun gets alert 80, a handshake that gives way itself is
+ *                closed, and of what has not begun the relay hears flow-limit.
  */
 #ifndef AGENT_FLOW_H
 #define AGENT_FLOW_H
