@@ -2,10 +2,11 @@
  * How many flows each name has at the moment.  A name is the pattern of its route,
  * so that a wildcard is one name.
  *
- * All workers and all clients share it, one short lock a flow.  Its bound: a name
- * is there as long as it has flows, so there are no more names than are routed or
- * announced, and never more than flows.  Nobody leaves it for another: one more
- * flow of a name that has `most` is refused.
+ * Shared by:     all workers and all clients, under one lock, which is held shortly, once
+ *                when a flow begins and once when it ends.
+ * Bound:         a name is there as long as it has flows, so there are no more names than
+ *                are routed or announced, and never more than flows.
+ * Who leaves:    nobody for another: one more flow of a name that has `most` is refused.
  */
 #ifndef RELAY_NAME_FLOWS_H
 #define RELAY_NAME_FLOWS_H

@@ -5,9 +5,10 @@
  * a minute as it takes to replace all that it has, and SESSION_LINES_FREE more; how
  * many more there were is told when the minute is over (session-lines-suppressed).
  *
- * All workers and tenants share it.  Its bound: SESSION_LINES_MOST tenants that came
- * within the last minute, which hold their identity so long.  Nobody leaves when it
- * is full: the sessions of other tenants have their lines then.
+ * Shared by:     all workers and all tenants.
+ * Bound:         SESSION_LINES_MOST tenants that came within the last minute, which hold
+ *                the identity of their first session so long.
+ * Who leaves:    nobody: when it is full, the sessions of other tenants have their lines.
  */
 #ifndef RELAY_SESSION_LINES_H
 #define RELAY_SESSION_LINES_H

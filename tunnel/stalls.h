@@ -7,8 +7,10 @@
  * those that have stood still for STALLS_LOOK_MS or longer, at most STALLS_AT_ONCE
  * of them in a turn.  A look may move or end its stall and no other.
  *
- * Everything belongs to the loop's thread.  Bound: two for each flow; who leaves
- * is decided by whoever looks (pump.h).
+ * Shared by:     all joined flows of one loop; everything belongs to its thread.
+ * Bound:         two for each flow, embedded in it.
+ * Who leaves:    nobody for another.  Whoever looks decides who has stood still for too long
+ *                (pump.h), and what all hold together is bounded elsewhere (standstill.h).
  */
 #ifndef TUNNEL_STALLS_H
 #define TUNNEL_STALLS_H
