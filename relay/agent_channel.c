@@ -125,11 +125,26 @@ plan_ping(struct agent_channel *self)
 	timer_set(&self->ping, interval / 2 + arc4random_uniform((uint32_t)interval));
 }
 
+/* It was needed once, and now others are. */
+static bool
+is_in_the_way(const struct agent_channel *self)
+{
+	return !self->awaits_pong &&
+	    pool_is_too_big(session_ref_pool(self->session_ref),
+		self->worker->rules->settings.pool_least);
+}
+
 static void
 on_ping_time(void *arg)
 {
 	struct agent_channel *self = arg;
 
+	if (is_in_the_way(self)) {
+		log_refused(self, "pool-full",
+		    "a parked channel that nobody needed is closed: there is no room for others");
+		lose(self);
+		return;
+	}
 	if (self->awaits_pong || !channel_ping(self->channel)) {
 		log_refused(self, "channel-silent", "a parked channel did not answer in time");
 		lose(self);

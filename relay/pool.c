@@ -484,6 +484,13 @@ pool_parked(struct pool *pool)
 	return parked;
 }
 
+bool
+pool_is_too_big(struct pool *pool, uint64_t least)
+{
+	return pool_parked(pool) > least && pool->settings.usage &&
+	    usage_is_crowded(pool->settings.usage, USAGE_PARKED);
+}
+
 unsigned
 pool_waiting(struct pool *pool)
 {

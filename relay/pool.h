@@ -11,6 +11,11 @@
  * whoever comes from somewhere new.  Nobody who waits has to leave; the
  * newcomer of a line that is too long is refused.
  *
+ * What was needed once stays parked, but only as long as it is in nobody's way:
+ * a pool that is_too_big has more than the agent was asked to keep, while its
+ * tenant has more than its share or its identity all that it may have.  Then a
+ * channel is closed when its turn to be pinged comes.
+ *
  * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
  * entry and calls its owner to let go; the owner hands the channel over to
@@ -101,6 +106,8 @@ struct pool_request *pool_take(struct pool *, const struct pool_asker *, enum po
 /* NULL is fine. Must not be called after the answer. */
 void pool_cancel(struct pool_request *);
 
+/* Whether it keeps others out with more than `least` parked. */
+bool pool_is_too_big(struct pool *, uint64_t least);
 unsigned pool_parked(struct pool *);
 unsigned pool_waiting(struct pool *);
 

@@ -324,6 +324,17 @@ usage_leave(struct usage *usage, enum usage_kind kind)
 	atomic_fetch_sub(&usage->all->total[kind], 1);
 }
 
+bool
+usage_is_crowded(const struct usage *usage, enum usage_kind kind)
+{
+	uint64_t most = atomic_load(&usage->all->in_all[kind]);
+	uint64_t total = atomic_load(&usage->all->total[kind]);
+	uint64_t left = total < most ? most - total : 0, own = bound_of(usage, 0, kind);
+
+	return (own > 0 && usage_count(usage, kind) >= own) ||
+	    (most > 0 && usage_tenant_count(usage, kind) > left * USAGE_SHARE);
+}
+
 uint64_t
 usage_count(const struct usage *usage, enum usage_kind kind)
 {

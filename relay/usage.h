@@ -10,7 +10,8 @@
  * a bound in all, which tenants share fairly (a dynamic threshold, Choudhury and
  * Hahne 1998): none may have more than USAGE_SHARE times what is still free.  A
  * tenant is the topmost CA below which everything has a ceiling (the topmost one
- * with a grant), else the identity itself.  Who leaves when it is full: nobody;
+ * with a grant), else the identity itself.  Who leaves when it is full: nobody,
+ * but for parked channels that nobody needs (see relay/pool.h);
  * a newcomer is refused, and a tenant that has much is refused before one that
  * has little.
  *
@@ -54,6 +55,9 @@ bool usage_enter(struct usage *, enum usage_kind, char why[USAGE_WHY]);
 /* The same in the place of one that `from` has, which is counted no more after that. */
 bool usage_take_over(struct usage *, struct usage *from, enum usage_kind, char why[USAGE_WHY]);
 void usage_leave(struct usage *, enum usage_kind);
+/* Whether nobody of the identity may enter any more, or its tenant has more than its share: who has some
+ * of them idle then keeps others out. */
+bool usage_is_crowded(const struct usage *, enum usage_kind);
 /* What the identity has, and what its tenant; who that is. */
 uint64_t usage_count(const struct usage *, enum usage_kind);
 uint64_t usage_tenant_count(const struct usage *, enum usage_kind);

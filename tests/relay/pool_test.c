@@ -231,6 +231,38 @@ who_gives_up_is_not_answered(void **state)
 }
 
 static void
+is_too_big_when_more_than_the_least_is_in_the_way(void **state)
+{
+	struct identity alice = person("alice", "a.example", false);
+	struct usage_table *all = usage_table_new();
+	struct usage *usage = usage_of(all, &alice);
+	struct pool *one = new_pool(4, usage), *two = new_pool(4, usage);
+	struct owner owners[4];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(park(i < 2 ? one : two, &owners[i], here, i), POOL_PARKED);
+	assert_false(pool_is_too_big(one, 1));	/* there is no bound */
+	usage_set_bounds(all, &(struct usage_bounds){ .per_identity = { [USAGE_PARKED] = 4 } });
+	assert_false(pool_is_too_big(one, 1));
+	usage_set_bounds(all, &(struct usage_bounds){ .per_identity = { [USAGE_PARKED] = 3 } });
+	assert_true(pool_is_too_big(one, 1));
+	assert_false(pool_is_too_big(one, 2));
+	assert_false(pool_is_too_big(two, 1));
+	usage_set_bounds(all, &(struct usage_bounds){ .in_all = { [USAGE_PARKED] = 4 } });
+	assert_false(pool_is_too_big(one, 1));
+	usage_set_bounds(all, &(struct usage_bounds){ .in_all = { [USAGE_PARKED] = 3 } });
+	assert_true(pool_is_too_big(one, 1));
+	pool_close(one);
+	pool_close(two);
+	settle();
+	pool_release(one);
+	pool_release(two);
+	usage_release(usage);
+	usage_table_free(all);
+}
+
+static void
 has_bounds_for_itself_and_for_the_identity(void **state)
 {
 	struct identity alice = person("alice", "a.example", false);
@@ -419,6 +451,7 @@ main(void)
 		TEST(who_finds_none_waits_and_the_agent_is_told),
 		TEST(a_channel_lost_on_its_way_is_replaced),
 		TEST(who_gives_up_is_not_answered),
+		TEST(is_too_big_when_more_than_the_least_is_in_the_way),
 		TEST(has_bounds_for_itself_and_for_the_identity),
 		TEST(when_the_session_goes_all_hear_of_it),
 		TEST(hundreds_who_wait_move_nobodys_turn),

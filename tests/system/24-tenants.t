@@ -132,6 +132,25 @@ def a_tenant_whose_clients_want_all_flows_leaves_some(scene):
 
 
 @test
+def who_has_most_channels_idle_makes_room_for_others(scene):
+	"""Channels that were needed once stay parked; they must not keep anybody out for ever."""
+	relay = scene.relay(limits={"channels": 40}, pool={"ping_interval": "1s"})
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	scene.agent(relay, [passthrough("fat.example.com", upstream)], authority().agent("fat", "fat.example.com"),
+		label="fat", agent={"pool": {"least": 40}})
+	relay.wait_event("channel-refused", code="pool-full", agent="fat")
+
+	def is_served(name):
+		with dial(relay.port, hello(name) + b"in") as client:
+			return client.recv(1) == b"i"
+
+	for name in [f"thin{n}.example.com" for n in range(6)]:
+		scene.agent(relay, [passthrough(name, upstream)], authority().agent(name, name), label=name)
+		until(lambda: is_served(name), 40, f"{name} is served beside idle channels")
+	check(is_served("fat.example.com"), "who has made room is served, too")
+
+
+@test
 def two_agents_of_one_name_are_told_apart_in_the_log(scene):
 	tenants = ("aone", "atwo")
 	for name in tenants:
