@@ -24,6 +24,7 @@ tls_free(struct tls *tls)
 	stream_free(tls->under);
 	buffer_drop(&tls->out);
 	secret_wipe(&tls->key);
+	free(tls->alert_error);
 	bytes_wipe(tls, sizeof *tls);
 	free(tls);
 }
@@ -129,28 +130,35 @@ alert_name(unsigned alert)
 	return name ? name : "unknown";
 }
 
+/* Only these sentences are made: others are constants, and few sessions fail. */
+static const char *
+explain_alert(struct tls *tls, const char *what, unsigned alert)
+{
+	if (asprintf(&tls->alert_error, "%s \"%s\" (%u)", what, alert_name(alert), alert) < 0)
+		tls->alert_error = NULL;
+	return tls->alert_error ? tls->alert_error : what;
+}
+
 static void
 explain(struct tls *tls, int got)
 {
-	if (tls->error[0])
+	if (tls->error)
 		return;
 	if (tls->alert_received)
-		snprintf(tls->error, sizeof tls->error,
-		    "the peer refused with the alert \"%s\" (%u)", alert_name(tls->alert_received),
-		    tls->alert_received);
+		tls->error =
+		    explain_alert(tls, "the peer refused with the alert", tls->alert_received);
 	else if (tls->judgement)
-		snprintf(tls->error, sizeof tls->error, "refused with the alert \"%s\" (%u)",
-		    alert_name(tls->judgement), tls->judgement);
+		tls->error = explain_alert(tls, "refused with the alert", tls->judgement);
 	else if (tls->below == IO_RESET)
-		snprintf(tls->error, sizeof tls->error, "the connection was reset");
+		tls->error = "the connection was reset";
 	else if (tls->below == IO_EOF)
-		snprintf(tls->error, sizeof tls->error, "the peer closed without close_notify");
+		tls->error = "the peer closed without close_notify";
 	else if (is_too_old(tls, got))
-		snprintf(tls->error, sizeof tls->error, "the peer does not offer TLS 1.3");
+		tls->error = "the peer does not offer TLS 1.3";
 	else if (is_no_tls(tls, got))
-		snprintf(tls->error, sizeof tls->error, "the peer does not speak TLS");
+		tls->error = "the peer does not speak TLS";
 	else
-		snprintf(tls->error, sizeof tls->error, "%s", gnutls_strerror(got));
+		tls->error = gnutls_strerror(got);
 }
 
 /* RFC 8446 §6.2: an alert is sent once, and only if the peer can still be told. */
@@ -307,7 +315,7 @@ tls_linger(struct tls *tls)
 const char *
 tls_error(const struct tls *tls)
 {
-	return tls->error;
+	return tls->error ? tls->error : "";
 }
 
 bool

@@ -60,7 +60,8 @@ struct tls {
 	char identity[36];
 	struct heavy_party party;
 	struct secret key; /* TLS_CHANNEL_AGENT, until the handshake is done */
-	char error[96];
+	const char *error; /* NULL: none yet */
+	char *alert_error; /* owned; an error that names an alert */
 };
 
 /* Hands the config's things to a new session. False: memory. */
