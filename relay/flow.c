@@ -1,5 +1,4 @@
-/* A flow's life: its look-up, the way to a static upstream, its joined time, its end and its lines
- * in the log. */
+/* A flow's life: its look-up, the way to a static upstream, its joined time and its end. */
 #include "relay/flow.h"
 
 #include <assert.h>
@@ -28,10 +27,6 @@
 #include "tunnel/stream.h"
 
 enum { WHOLE_MS = 10000, MORE_BYTES = 16384 };
-
-static const char displaced[] = "displaced";
-static const char displaced_sentence[] =
-    "limits.flows was reached, this client's block had the most flows, and this was its newest";
 
 const char *const flow_state_name[FLOW_STATES] = {
 	[FLOW_LOOKING] = "looking",
@@ -400,12 +395,6 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 
 /* ---- from outside ---- */
 
-static const struct identity *
-agent_of(const struct flow *flow)
-{
-	return flow->session_ref ? session_ref_identity(flow->session_ref) : NULL;
-}
-
 /* Expiry ends the session but not its joined flows; any other fault of the certificate ends those,
  * too. */
 static void
@@ -424,7 +413,7 @@ judge(struct flow *flow, struct trust *trust, int64_t now)
 	}
 	flow->reason = verify_code_word(verdict.code);
 	log_audit(LOG_WARNING, "flow-cut", verdict.sentence,
-	    log_hex("flow", flow->id, sizeof flow->id), log_agent(agent_of(flow)),
+	    log_hex("flow", flow->id, sizeof flow->id), log_agent(flow_identity(flow)),
 	    log_str("server_name", flow_server_name(flow)), log_str("reason", flow->reason));
 	pump_stop(flow->pump);
 }
@@ -459,11 +448,11 @@ on_displaced(void *arg)
 	struct flow *flow = arg;
 
 	if (flow->state == FLOW_JOINED) {
-		flow->reason = displaced;
+		flow->reason = flow_displaced;
 		pump_stop(flow->pump);
 		return;
 	}
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", displaced_sentence);
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", flow_displaced_sentence);
 	flow_refuse(flow, REFUSE_OVER_LIMIT);
 }
 
@@ -580,125 +569,4 @@ flow_static_begin(struct flow *flow, const struct route_answer *answer)
 	    route_static_config(flow->static_route)->target, CONNECT_MS, on_connected, flow);
 	if (!flow->way->connector)
 		on_connected(flow, -1, "memory is short");
-}
-
-enum { ID_TEXT = 2 * FLOW_ID_BYTES + 1 };
-
-/* An empty text leaves its field out. */
-static const char *
-or_none(const char *text)
-{
-	return text && text[0] != '\0' ? text : NULL;
-}
-
-static const char *
-ja4_of(const struct flow *flow)
-{
-	return flow->names + strlen(flow->names) + 1;
-}
-
-static const char *
-route_of(const struct flow *flow)
-{
-	if (flow->way)
-		return flow->way->route;
-	return flow->static_route ? route_static_config(flow->static_route)->pattern
-				  : name_flows_name(flow->name_place);
-}
-
-static const char *
-upstream_of(const struct flow *flow)
-{
-	return flow->static_route ? route_static_config(flow->static_route)->target : NULL;
-}
-
-/* The bytes that the client itself has sent: without our PROXY header, with the hello that went
- * ahead in `open`. */
-static uint64_t
-bytes_in(const struct flow *flow)
-{
-	if (!flow->pump)
-		return flow->way ? flow->way->conn.bytes : 0;
-	return pump_bytes_from_a(flow->pump) - flow->proxy_bytes +
-	    (!flow->static_route ? flow->hello_bytes : 0);
-}
-
-void
-flow_log_closed(const struct flow *flow, const char *reason)
-{
-	const struct address from = flow_client(flow);
-	char id[ID_TEXT], client[ADDRESS_TEXT];
-	uint64_t now = clock_us(), begun = flow->accepted_us;
-	const struct log_field fields[] = {
-		log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-		log_str("client", address_text(&from, client)),
-		log_str("server_name", flow_server_name(flow)),
-		log_str("route", or_none(route_of(flow))),
-		log_agent(agent_of(flow)),
-		log_str("upstream", upstream_of(flow)),
-		log_u64("bytes_in", bytes_in(flow)),
-		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
-		log_u64("duration_ms", (now - begun) / 1000),
-		log_i64("ready_ms", flow->ready_ms),
-		log_u64("attempts", flow->attempts),
-		log_str("reason", reason),
-		log_str("ja4", or_none(ja4_of(flow))),
-		{ 0 },
-	};
-
-	if (reason == displaced)
-		log_write_limited(LOG_INFO, "flow-closed", &from, displaced_sentence, fields);
-	else
-		log_write(LOG_INFO, "flow-closed", NULL, fields);
-}
-
-static const char *
-cure_of(enum refusal reason)
-{
-	switch (reason) {
-	case REFUSE_UNKNOWN_NAME:
-		return "no route has this name: start its agent, or add it to routes";
-	case REFUSE_NO_AGENT:
-		return "no agent or upstream could serve it in time: look at the agent's log, or at the upstream";
-	case REFUSE_OVER_LIMIT:
-		return "a limit is reached: raise it, or find out who uses it up";
-	case REFUSE_NO_NAME:
-	case REFUSE_MALFORMED:
-	case REFUSE_DENIED:
-	case REFUSE_FOREIGN_ALPN:
-	case REFUSE_NOT_TLS:
-	case REFUSE_TIMEOUT:
-	case REFUSALS:
-		break; /* the intake has these, before there is a flow */
-	}
-	return NULL;
-}
-
-void
-flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
-{
-	const struct address from = flow_client(flow);
-	char id[ID_TEXT], client[ADDRESS_TEXT];
-
-	log_limited(LOG_INFO, "flow-refused", &from, cure_of(reason),
-	    log_str("code", refuse_word(reason)),
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-	    log_str("client", address_text(&from, client)),
-	    log_str("server_name", flow_server_name(flow)),
-	    log_str("route", or_none(route_of(flow))), log_agent(agent_of(flow)),
-	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->way->trouble)),
-	    log_str("reason", flow->reason), log_u64("attempts", flow->attempts),
-	    log_u64("duration_ms", (clock_us() - flow->accepted_us) / 1000),
-	    log_u64("alert", alert), log_str("ja4", or_none(ja4_of(flow))));
-}
-
-void
-flow_log_retry(const struct flow *flow, const char *why)
-{
-	const struct address from = flow_client(flow);
-	char id[ID_TEXT];
-
-	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)), log_agent(agent_of(flow)),
-	    log_str("state", flow_state_name[flow->state]), log_u64("attempt", flow->attempts));
 }

@@ -80,6 +80,11 @@ flow_server_name(const struct flow *flow)
 
 struct address flow_client(const struct flow *);
 extern const char *const flow_state_name[FLOW_STATES];
+
+/* flow_log.c */
+extern const char flow_displaced[], flow_displaced_sentence[];
+/* Whose agent it is over; NULL: nobody's. */
+const struct identity *flow_identity(const struct flow *);
 void flow_log_closed(const struct flow *, const char *reason);
 void flow_log_refused(const struct flow *, enum refusal, uint8_t alert);
 void flow_log_retry(const struct flow *, const char *why);

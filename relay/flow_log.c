@@ -1,0 +1,145 @@
+/* A flow's lines in the log. */
+#include "relay/flow_private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "relay/agent_fields.h"
+#include "relay/name_flows.h"
+#include "relay/refuse.h"
+#include "relay/session_ref.h"
+#include "tunnel/pump.h"
+
+const char flow_displaced[] = "displaced";
+const char flow_displaced_sentence[] =
+    "limits.flows was reached, this client's block had the most flows, and this was its newest";
+
+enum { ID_TEXT = 2 * FLOW_ID_BYTES + 1 };
+
+const struct identity *
+flow_identity(const struct flow *flow)
+{
+	return flow->session_ref ? session_ref_identity(flow->session_ref) : NULL;
+}
+
+/* An empty text leaves its field out. */
+static const char *
+or_none(const char *text)
+{
+	return text && text[0] != '\0' ? text : NULL;
+}
+
+static const char *
+ja4_of(const struct flow *flow)
+{
+	return flow->names + strlen(flow->names) + 1;
+}
+
+static const char *
+route_of(const struct flow *flow)
+{
+	if (flow->way)
+		return flow->way->route;
+	return flow->static_route ? route_static_config(flow->static_route)->pattern
+				  : name_flows_name(flow->name_place);
+}
+
+static const char *
+upstream_of(const struct flow *flow)
+{
+	return flow->static_route ? route_static_config(flow->static_route)->target : NULL;
+}
+
+/* The bytes that the client itself has sent: without our PROXY header, with the hello that went
+ * ahead in `open`. */
+static uint64_t
+bytes_in(const struct flow *flow)
+{
+	if (!flow->pump)
+		return flow->way ? flow->way->conn.bytes : 0;
+	return pump_bytes_from_a(flow->pump) - flow->proxy_bytes +
+	    (!flow->static_route ? flow->hello_bytes : 0);
+}
+
+void
+flow_log_closed(const struct flow *flow, const char *reason)
+{
+	const struct address from = flow_client(flow);
+	char id[ID_TEXT], client[ADDRESS_TEXT];
+	uint64_t now = clock_us(), begun = flow->accepted_us;
+	const struct log_field fields[] = {
+		log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+		log_str("client", address_text(&from, client)),
+		log_str("server_name", flow_server_name(flow)),
+		log_str("route", or_none(route_of(flow))),
+		log_agent(flow_identity(flow)),
+		log_str("upstream", upstream_of(flow)),
+		log_u64("bytes_in", bytes_in(flow)),
+		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
+		log_u64("duration_ms", (now - begun) / 1000),
+		log_i64("ready_ms", flow->ready_ms),
+		log_u64("attempts", flow->attempts),
+		log_str("reason", reason),
+		log_str("ja4", or_none(ja4_of(flow))),
+		{ 0 },
+	};
+
+	if (reason == flow_displaced)
+		log_write_limited(LOG_INFO, "flow-closed", &from, flow_displaced_sentence, fields);
+	else
+		log_write(LOG_INFO, "flow-closed", NULL, fields);
+}
+
+static const char *
+cure_of(enum refusal reason)
+{
+	switch (reason) {
+	case REFUSE_UNKNOWN_NAME:
+		return "no route has this name: start its agent, or add it to routes";
+	case REFUSE_NO_AGENT:
+		return "no agent or upstream could serve it in time: look at the agent's log, or at the upstream";
+	case REFUSE_OVER_LIMIT:
+		return "a limit is reached: raise it, or find out who uses it up";
+	case REFUSE_NO_NAME:
+	case REFUSE_MALFORMED:
+	case REFUSE_DENIED:
+	case REFUSE_FOREIGN_ALPN:
+	case REFUSE_NOT_TLS:
+	case REFUSE_TIMEOUT:
+	case REFUSALS:
+		break; /* the intake has these, before there is a flow */
+	}
+	return NULL;
+}
+
+void
+flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
+{
+	const struct address from = flow_client(flow);
+	char id[ID_TEXT], client[ADDRESS_TEXT];
+
+	log_limited(LOG_INFO, "flow-refused", &from, cure_of(reason),
+	    log_str("code", refuse_word(reason)),
+	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+	    log_str("client", address_text(&from, client)),
+	    log_str("server_name", flow_server_name(flow)),
+	    log_str("route", or_none(route_of(flow))), log_agent(flow_identity(flow)),
+	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->way->trouble)),
+	    log_str("reason", flow->reason), log_u64("attempts", flow->attempts),
+	    log_u64("duration_ms", (clock_us() - flow->accepted_us) / 1000),
+	    log_u64("alert", alert), log_str("ja4", or_none(ja4_of(flow))));
+}
+
+void
+flow_log_retry(const struct flow *flow, const char *why)
+{
+	const struct address from = flow_client(flow);
+	char id[ID_TEXT];
+
+	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
+	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+	    log_agent(flow_identity(flow)), log_str("state", flow_state_name[flow->state]),
+	    log_u64("attempt", flow->attempts));
+}
