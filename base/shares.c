@@ -538,7 +538,10 @@ enter(struct shares *shares, struct shares_place *place, void (*on_evict)(void *
 	add(shares, place, network);
 	if (!make_room_of_client(shares, place))
 		return SHARES_CLIENT_FULL;
-	return make_room(shares, place) ? SHARES_IN : SHARES_FULL;
+	/* After a bound was lowered, the newcomer may be the oldest of those with most. */
+	if (make_room(shares, place) || shares->leaver == SHARES_OLDEST)
+		return SHARES_IN;
+	return SHARES_FULL;
 }
 
 static enum shares_verdict

@@ -365,6 +365,23 @@ bounds_may_change_and_nobody_is_evicted_for_that_alone(void **state)
 	leave_all(more, 2);
 }
 
+static void
+where_the_oldest_leave_a_newcomer_gets_in_after_a_bound_was_lowered(void **state)
+{
+	struct guest guests[10], last;
+
+	(void)state;
+	open_shares(SHARES_OLDEST, 100, 0, 0);
+	for (int i = 0; i < 10; i++)
+		enter(&guests[i], i < 4 ? "192.0.2.1" : "198.51.100.1");
+	shares_set_bounds(shares, &(struct shares_bounds){ .most = 1 });
+	assert_int_equal(enter(&last, "192.0.2.1"), SHARES_IN);
+	assert_int_equal(evicted(guests, 10), 9);
+	assert_int_equal(evicted(&last, 1), 0);
+	leave_all(guests, 10);
+	leave_all(&last, 1);
+}
+
 /* ---- blocks ---- */
 
 static void
@@ -776,6 +793,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(an_ipv6_client_is_its_64),
 	TEST(where_the_oldest_leave_a_client_above_its_own_bound_loses_its_oldest),
 	TEST(bounds_may_change_and_nobody_is_evicted_for_that_alone),
+	TEST(where_the_oldest_leave_a_newcomer_gets_in_after_a_bound_was_lowered),
 	TEST(twenty_64_of_one_48_are_one_block),
 	TEST(the_neighbours_of_who_floods_keep_their_places),
 	TEST(neighbours_may_displace_who_floods_from_their_network),
