@@ -86,8 +86,10 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		{ 0 },
 	};
 
-	if (reason == flow_displaced)
-		log_write_limited(LOG_INFO, "flow-closed", &from, flow_displaced_sentence, fields);
+	/* What was never joined has cost its client no more than what is refused. */
+	if (reason == flow_displaced || flow->ready_ms < 0)
+		log_write_limited(LOG_INFO, "flow-closed", &from,
+		    reason == flow_displaced ? flow_displaced_sentence : NULL, fields);
 	else
 		log_write(LOG_INFO, "flow-closed", NULL, fields);
 }

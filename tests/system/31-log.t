@@ -8,6 +8,8 @@ import subprocess
 import time
 
 from lib import *
+from lib.client import reset
+from lib.session import Session
 
 STRAY = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
 	signal.SIGPIPE, signal.SIGPWR, signal.SIGXFSZ, signal.SIGRTMIN, signal.SIGRTMAX]
@@ -161,6 +163,24 @@ def a_client_that_is_refused_again_and_again_makes_few_lines(scene):
 		until(lambda: told() == count, 5, f"{count} {event} are accounted for")
 	lines = sum(len(relay.events(w)) for w in ("hello-refused", "flow-refused", "log-lines-suppressed"))
 	check(lines <= (seconds + 1) * 100, f"{lines} lines in {seconds} s")
+
+
+@test
+def clients_that_go_before_they_are_served_make_few_lines(scene):
+	relay = scene.relay(workers=2)
+	session = scene.keep(Session(relay, authority().agent("mute", "mute.example.com")))
+	session.up()
+	equal(session.announce(1, "mute.example.com"), 0, "announced")
+	clients = [dial(relay.port, hello("mute.example.com")) for _ in range(300)]
+	relay.wait_event("move", count=300, machine="flow", to="taking")
+	begin = time.monotonic()
+	for client in clients:
+		reset(client)
+	told = lambda: len(relay.events("flow-closed", reason="client-gone")) + \
+		sum(e["lines"] for e in relay.events("log-lines-suppressed", of="flow-closed", clients="127.0.0.1/32"))
+	until(lambda: told() == 300, 10, "300 flows are accounted for")
+	lines = len(relay.events("flow-closed"))
+	check(lines <= (time.monotonic() - begin + 1) * 30, f"{lines} lines")
 
 
 @test
