@@ -15,8 +15,8 @@ agent_limits_derive(struct agent_limits *limits, const struct agent_settings *se
 {
 	uint64_t relays = settings->connect_url.count;
 	uint64_t own = smaller_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
-	uint64_t pool_most =
-	    smaller_of(settings->pool_most, larger_of(descriptors / 4 / larger_of(relays, 1), LEAST));
+	uint64_t pool_most = smaller_of(
+	    settings->pool_most, larger_of(descriptors / 4 / larger_of(relays, 1), LEAST));
 	uint64_t channels = smaller_of(relays * pool_most, descriptors - own);
 	uint64_t flows = (descriptors - own - channels) / FOR_A_FLOW;
 

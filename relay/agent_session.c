@@ -196,8 +196,7 @@ shake(struct agent_session *self, struct conn *conn)
 	struct worker_context *worker = self->worker;
 	struct tls_hooks hooks = { .judge = agent_session_judge_chain, .arg = self };
 	struct stream *stream = stream_socket(conn->fd);
-	struct heavy_party party =
-	    recent_peers_party(worker->shared->recent_peers, &self->client);
+	struct heavy_party party = recent_peers_party(worker->shared->recent_peers, &self->client);
 	struct tls_config *config;
 	struct tls *tls;
 

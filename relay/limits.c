@@ -34,8 +34,8 @@ share_descriptors(struct limits *limits, const struct settings *settings, uint64
 	limits->reserve = smaller_of(own + limits->handshakes, descriptors / 2);
 	left = descriptors - limits->reserve;
 	if (settings->connect_name)
-		limits->agent_descriptors =
-		    smaller_of(larger_of(asked > 0 ? asked : left / 4, LEAST), difference(left, LEAST));
+		limits->agent_descriptors = smaller_of(
+		    larger_of(asked > 0 ? asked : left / 4, LEAST), difference(left, LEAST));
 	limits->client_descriptors = left - limits->agent_descriptors;
 }
 
@@ -97,7 +97,8 @@ print_agents(const struct limits *limits, const struct settings_limits *asked, F
 	daemon_rows_print_limit("limits.channel_handshakes", limits->channel_handshakes,
 	    asked->channel_handshakes, out);
 	fprintf(out, "hellos from where agents are: %" PRIu64 "\n", limits->agent_hellos);
-	daemon_rows_print_memory("memory of hellos from where agents are", limits->agent_hello_memory, out);
+	daemon_rows_print_memory(
+	    "memory of hellos from where agents are", limits->agent_hello_memory, out);
 }
 
 void

@@ -27,8 +27,8 @@ struct settings;
 struct limits {
 	uint64_t descriptors; /* all of them: reserve, agents' and clients' together */
 	uint64_t reserve, agent_descriptors, client_descriptors;
-	uint64_t handshakes;      /* of sessions; part of the reserve */
-	uint64_t peer_handshakes; /* of these: of known peers, and as many of unknown ones */
+	uint64_t handshakes;             /* of sessions; part of the reserve */
+	uint64_t peer_handshakes;        /* of these: of known peers, and as many of unknown ones */
 	uint64_t flows, hellos, lingers; /* of clients */
 	/* Bytes of hellos: of clients, and beside these of hellos from where agents are. */
 	uint64_t hello_memory, agent_hello_memory;

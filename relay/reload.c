@@ -109,7 +109,8 @@ reload_set_bounds(const struct reload *reload)
 	struct shares_bounds flows = { derived->flows, limits->flows_per_client, 0 };
 	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client,
 		derived->hello_memory };
-	struct shares_bounds agent_hellos = { derived->agent_hellos, 0, derived->agent_hello_memory };
+	struct shares_bounds agent_hellos = { derived->agent_hellos, 0,
+		derived->agent_hello_memory };
 	struct shares_bounds handshakes = { derived->peer_handshakes, 0, 0 };
 	struct shares_bounds channels = { derived->channel_handshakes, 0, 0 };
 	struct shares_bounds lingers = { derived->lingers, 0, 0 };
