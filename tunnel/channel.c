@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+enum { HELLO_MS = 5000 }; /* which the relay has; it gives up by then itself */
 enum channel_state { SHAKING, PARKED, OPENING, HELLO, OPENED, RELEASED, OVER, STATES };
 /* OPENING is the relay's wait for an answer; HELLO the agent's for the hello behind `open`. */
 static const unsigned may_move[STATES] = {
@@ -111,7 +112,7 @@ expect_hello(struct channel *c)
 		return;
 	}
 	move(c, HELLO);
-	if (!link_expect(c->link, bytes))
+	if (!link_expect(c->link, bytes, HELLO_MS))
 		protocol_error(c, "memory is short");
 }
 

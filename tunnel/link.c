@@ -158,8 +158,11 @@ deal(struct link *link, struct link_call *call, const uint8_t *data, size_t byte
 		call->rest = data + piece;
 		call->rest_bytes = bytes - piece;
 		link->is_paused = piece == missing;
-		if (link->is_paused)
+		if (link->is_paused) {
+			if (!link->write_failed)
+				timer_clear(&link->timer);
 			emit(link, LINK_RAW);
+		}
 		return piece;
 	}
 	switch (frame_next(data, bytes, &frame)) {
@@ -418,9 +421,10 @@ expire(struct link *link, struct link_call *call)
 {
 	(void)call;
 	end(link,
-	    link->state == LINK_SHAKING       ? "the handshake took too long"
-		: link->state == LINK_CLOSING ? "closed"
-					      : "the connection was reset");
+	    link->state == LINK_SHAKING            ? "the handshake took too long"
+		: link->state == LINK_CLOSING      ? "closed"
+		: link->raw.bytes < link->raw.room ? "the rest of a hello did not come in time"
+						   : "the connection was reset");
 }
 
 static void
@@ -515,9 +519,10 @@ link_send(struct link *link, const void *frame, size_t bytes)
 }
 
 bool
-link_expect(struct link *link, size_t bytes)
+link_expect(struct link *link, size_t bytes, uint64_t within_ms)
 {
 	assert(!link->raw.data && bytes > 0);
+	timer_set(&link->timer, within_ms);
 	link->raw.data = malloc(bytes);
 	link->raw.room = link->raw.data ? (uint32_t)bytes : 0;
 	if (!link->raw.data)

@@ -47,9 +47,9 @@ bool link_send(struct link *, const void *frame, size_t bytes);
  * these do not count towards the 64 KiB. */
 bool link_send_raw(
     struct link *, const void *frame, size_t bytes, const void *raw, size_t raw_bytes);
-/* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW. False:
- * memory. */
-bool link_expect(struct link *, size_t bytes);
+/* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW; when they do
+ * not come in time, the link is over. False: memory. */
+bool link_expect(struct link *, size_t bytes, uint64_t within_ms);
 /* From LINK_RAW on, borrowed until link_free(). */
 const uint8_t *link_raw(const struct link *);
 /* In LINK_FRAME: reads no more until link_resume(), or not at all if the rest is for

@@ -322,7 +322,7 @@ expected_bytes_are_no_frames(void **state)
 	for (size_t i = 0; i < sizeof raw; i++)
 		raw[i] = (uint8_t)(i * 31 >> 3);
 	assert_true(link_send_raw(a.link, "\x00\x01\x82", 3, raw, sizeof raw));
-	assert_true(link_expect(b.link, 3 + sizeof raw - 10));
+	assert_true(link_expect(b.link, 3 + sizeof raw - 10, 10000));
 	assert_true(happens(b_has_all, "raw"));
 	assert_memory_equal(link_raw(b.link) + 3, raw, sizeof raw - 10);
 	struct stream *rest = link_release(b.link);
@@ -333,6 +333,20 @@ expected_bytes_are_no_frames(void **state)
 	assert_memory_equal(tail, raw + sizeof raw - 10, 10);
 	free_both();
 	stream_free(rest);
+}
+
+static void
+expected_bytes_that_do_not_come_end_the_link(void **state)
+{
+	int fds[2];
+	(void)state;
+	start_both(fds);
+	assert_true(happens(b_has_all, "open "));
+	assert_true(link_expect(b.link, 100, 50));
+	assert_true(link_send_raw(a.link, "\x00\x01\x82", 3, "not all of it", 13));
+	assert_true(comes_true(diary_is_over, &b, 1000));
+	assert_string_equal(link_error(b.link), "the rest of a hello did not come in time");
+	free_both();
 }
 
 /* ---- moving ---- */
@@ -398,6 +412,7 @@ main(void)
 		cmocka_unit_test(the_verdict_is_read_though_frames_were_on_their_way),
 		cmocka_unit_test(what_came_behind_the_last_frame_is_for_the_next_reader),
 		cmocka_unit_test(expected_bytes_are_no_frames),
+		cmocka_unit_test(expected_bytes_that_do_not_come_end_the_link),
 		cmocka_unit_test(a_link_that_moves_inside_a_handler_loses_nothing),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
