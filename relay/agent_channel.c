@@ -130,8 +130,8 @@ static bool
 is_in_the_way(const struct agent_channel *self)
 {
 	return !self->awaits_pong &&
-	    pool_is_too_big(session_ref_pool(self->session_ref),
-		self->worker->rules->settings.pool_least);
+	    pool_is_too_big(
+		session_ref_pool(self->session_ref), self->worker->rules->settings.pool_least);
 }
 
 static void

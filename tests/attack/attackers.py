@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
-"""Those who take what is not theirs, as a program of its own that runs at nice 19: else two cores measure the attacker.
+"""Those who take what is not theirs, as a program of its own: in `make attack` at nice 19, else two cores would measure the
+attacker.
 
 attackers.py KIND PORT SERVER_NAME COUNT SOURCE...	COUNT connections (or as many a second, 0: as fast as it goes),
 		from each of the sources in turn
@@ -126,7 +127,7 @@ KINDS = {f.__name__: f for f in (stalled, idle, half, junk, refused, sessions, c
 
 
 def main(kind, port, name, count, *sources):
-	os.nice(19 - os.nice(0))
+	os.nice(int(os.environ.get("ATTACK_NICE", "0")))
 	try:
 		KINDS[kind](int(port), name, int(count), sources)
 	except Ended:

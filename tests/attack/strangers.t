@@ -31,7 +31,7 @@ def shim(scene):
 
 
 def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
-	pouring = scene.keep(UpstreamProgram("pour", 19))
+	pouring = scene.keep(UpstreamProgram("pour", NICE))
 	relay = scene.relay(label, start=False, routes=[route(BULK_NAME, pouring.url)], **settings)
 	relay.environment = environment
 	relay.start()
@@ -41,8 +41,8 @@ def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
 		def is_still():
 			now, before = kernel_mb(relay.port), last[0]
 			last[0] = now
-			time.sleep(0.5)
-			return now > 0 and abs(now - before) < 0.5
+			time.sleep(1)
+			return now > 0 and abs(now - before) < 0.1
 		until(is_still, 30, "the readers are stalled")
 	relay.stop()
 	return last[0] / 60

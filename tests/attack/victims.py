@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from lib import *
 
 IS_FULL = os.environ.get("VALISE_ATTACK") == "full"
+NICE = 19 if IS_FULL else 0	# of attackers: what is not measured must come about on a busy machine, too
 PLAIN, BULK_NAME, SERVED = "plain.example.com", "bulk.example.com", "served.example.com"
 ATTACKED, ATTACKED_BULK = "attacked.example.com", "attacked-bulk.example.com"
 HONEST = "127.200.0.1"	# nobody else is in its network
@@ -45,7 +46,8 @@ class Attackers:
 
 	def __enter__(self):
 		self.process = subprocess.Popen([sys.executable, "-B", f"{HERE}/attackers.py", *map(str, self.arguments)],
-			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+			env=dict(os.environ, ATTACK_NICE=str(NICE)))
 		self.ready = self.process.stdout.readline().split()
 		check(self.ready[:1] == ["ready"], f"the attackers say {self.ready}")
 		return self
@@ -83,7 +85,7 @@ class Town:
 	def __init__(self, scene, label, **settings):
 		self.scene, self.label = scene, label
 		echoing, pouring, *attacked = [scene.keep(UpstreamProgram(kind, nice)).url
-			for kind, nice in (("echo", 0), ("pour", 0), ("echo", 19), ("pour", 19))]
+			for kind, nice in (("echo", 0), ("pour", 0), ("echo", NICE), ("pour", NICE))]
 		self.relay = scene.relay(label, routes=[route(PLAIN, echoing), route(BULK_NAME, pouring),
 			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1])], **merged_settings(settings))
 		self.agent = scene.agent(self.relay, [passthrough(SERVED, echoing)], authority().agent("honest", SERVED),

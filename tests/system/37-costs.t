@@ -5,10 +5,17 @@ from lib.costs import STATES
 from lib.process import SANITIZED
 
 
+PROMISED_GNUTLS = "3.7."
+MOSTLY_GNUTLS = ("session", "parked channel")
+
+
 def bounded(what, measure, most):
 	def one(scene):
 		if SANITIZED:
 			skip("a sanitizer has an allocator of its own")
+		version = run("pkg-config", "--modversion", "gnutls")[1].decode().strip()
+		if what in MOSTLY_GNUTLS and not version.startswith(PROMISED_GNUTLS):
+			skip(f"most of it is GnuTLS's, whose {version} takes more than the 3.7 that is promised for")
 		bytes_each, descriptors, _ = measure(scene)
 		print(f"# {what}: {bytes_each:.0f} bytes, {descriptors:.1f} descriptors")
 		check(bytes_each <= most, f"{what}: {bytes_each:.0f} bytes, and {most} are promised")
