@@ -148,9 +148,7 @@ def when_memory_is_short_the_heaviest_blocks_readers_go(scene):
 	time.sleep(2)
 	gone = evicted(relay)
 	equal([flow["client"] for flow in gone if not flow["client"].startswith(ATTACKER)], [], "others that are gone")
-	held_each = [event["bytes"] for event in relay.events("memory-pressure")]
-	may_stay = (48 << 20) * 3 // 4 / (sum(held_each) / len(held_each))
-	check(len(gone) <= ATTACKERS - may_stay / 2, f"{len(gone)} of {ATTACKERS} where {may_stay:.0f} may stay")
+	check(len(gone) < ATTACKERS - 20, f"{len(gone)} of {ATTACKERS}: more than had to")
 	count, held = kernel_bytes("sport", "=", f":{relay.port}", "and", "dst", ATTACKER)
 	print(f"# {len(gone)} of {ATTACKERS} are gone, {count} hold {held / 1e6:.1f} MB on their side")
 	check(relay.events("memory-pressure"), "it is told")
