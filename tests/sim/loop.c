@@ -522,24 +522,3 @@ loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *
 	loop->inbox_end = &call->next;
 	busy |= 1u << loop->number;
 }
-
-/* The answer travels in the storage of the question. */
-static void
-answer(void *data)
-{
-	struct question *question = data;
-
-	question->function(question->data);
-	loop_call(question->asker, &question->call, question->reply, question->data);
-}
-
-void
-loop_ask(struct loop *loop, struct question *question, void (*function)(void *), void *data,
-    struct loop *asker, void (*reply)(void *))
-{
-	question->function = function;
-	question->data = data;
-	question->asker = asker;
-	question->reply = reply;
-	loop_call(loop, &question->call, answer, question);
-}
