@@ -9,16 +9,12 @@ connections it has made.
 """
 import os
 import select
-import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from lib.client import dial
+from lib.client import dial, stalled_reader
 from lib.hello import hello
-
-SMALL_WINDOW = 4096
-
 
 class Ended(Exception):
 	pass
@@ -37,52 +33,35 @@ def pause(seconds):
 		raise Ended
 
 
-def connected(port, source, first, window=None):
+def connected(port, source, first, reads=True):
 	"""A connection on which `first` was sent, or None."""
-	stream = socket.socket()
-	if window:
-		stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-	stream.settimeout(5)
 	try:
-		stream.bind((source, 0))
-		stream.connect(("127.0.0.1", port))
-		stream.sendall(first)
+		return (dial if reads else stalled_reader)(port, first, source=source, timeout=5)
 	except OSError:
-		stream.close()
 		return None
-	return stream
 
 
-def hold(streams, is_reading):
-	"""Until it is over; those that are ended are opened again."""
-	say("ready", sum(s is not None for s in streams))
+def hold(port, count, sources, first, reads):
+	streams = [connected(port, sources[i % len(sources)], first, reads) for i in range(count)]
+	streams = [stream for stream in streams if stream]
+	say("ready", len(streams))
 	while True:
 		pause(0.2)
-		if is_reading:
-			for stream in select.select([s for s in streams if s], [], [], 0)[0]:
-				try:
-					stream.recv(65536)
-				except OSError:
-					pass
-
-
-def held(port, count, sources, first, window=None, is_reading=False):
-	hold([connected(port, sources[i % len(sources)], first, window) for i in range(count)], is_reading)
+		for stream in select.select(streams if reads else [], [], [], 0)[0]:
+			try:
+				stream.recv(65536)
+			except OSError:
+				pass
 
 
 def stalled(port, name, count, sources):
 	"""Downloads that nobody reads."""
-	held(port, count, sources, hello(name), SMALL_WINDOW)
+	hold(port, count, sources, hello(name), False)
 
 
 def idle(port, name, count, sources):
 	"""Flows on which nothing more is said."""
-	held(port, count, sources, hello(name), is_reading=True)
-
-
-def half(port, name, count, sources):
-	"""Hellos that never become whole."""
-	held(port, count, sources, hello(name)[:-1])
+	hold(port, count, sources, hello(name), True)
 
 
 def flood(port, rate, sources, first, lingers):
@@ -123,7 +102,7 @@ def churn(port, name, rate, sources):
 	flood(port, rate, sources, hello(name), False)
 
 
-KINDS = {f.__name__: f for f in (stalled, idle, half, junk, refused, sessions, churn)}
+KINDS = {f.__name__: f for f in (stalled, idle, junk, refused, sessions, churn)}
 
 
 def main(kind, port, name, count, *sources):

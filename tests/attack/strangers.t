@@ -11,21 +11,14 @@ READERS = 900
 
 def kernel_mb(port):
 	"""What the kernel holds for the relay's connections."""
-	status, out, err = run("ss", "-tmnHO", "state", "established", "(", "sport", "=", f":{port}", ")")
-	equal(status, 0, err)
-	return sum(int(n) for line in out.decode().splitlines() for n in held_of(line)) / 1e6
-
-
-def held_of(line):
-	fields = line.partition("skmem:(")[2].partition(")")[0].split(",")
-	return [field[1:] for field in fields if field[:1] in "rfw" and field[1:].isdigit()]
+	return kernel_bytes("sport", "=", f":{port}")[1] / 1e6
 
 
 def shim(scene):
 	"""A library that takes TCP_NOTSENT_LOWAT from whoever loads it."""
 	path = f"{scene.dir}/unbounded.so"
 	status, _, err = run("cc", "-shared", "-fPIC", "-o", path,
-		os.path.join(os.path.dirname(os.path.abspath(__file__)), "unbounded.c"), "-ldl")
+		f"{HERE}/unbounded.c", "-ldl")
 	equal(status, 0, err)
 	return path
 
@@ -80,14 +73,10 @@ def a_replayed_session_hello_buys_no_handshakes(scene):
 
 
 def cpu_per_connection(town, attack):
-	def cpu():
-		with open(f"/proc/{town.relay.pid}/stat") as stat:
-			fields = stat.read().rpartition(")")[2].split()
-		return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 	with Attackers("sessions", town.relay.port, *attack) as attackers:
-		before = cpu()
+		before = town.relay.processor_seconds()
 		time.sleep(3)
-		used = cpu() - before
+		used = town.relay.processor_seconds() - before
 	return used / max(1, int(attackers.said[0])) * (float(attackers.said[1]) / 3)
 
 

@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from lib import *
+from lib.scene import merged
 
 IS_FULL = os.environ.get("VALISE_ATTACK") == "full"
 NICE = 19 if IS_FULL else 0	# of attackers: what is not measured must come about on a busy machine, too
@@ -87,7 +88,7 @@ class Town:
 		echoing, pouring, *attacked = [scene.keep(UpstreamProgram(kind, nice)).url
 			for kind, nice in (("echo", 0), ("pour", 0), ("echo", NICE), ("pour", NICE))]
 		self.relay = scene.relay(label, routes=[route(PLAIN, echoing), route(BULK_NAME, pouring),
-			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1])], **merged_settings(settings))
+			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1])], **merged({"log": {"level": "info"}}, settings))
 		self.agent = scene.agent(self.relay, [passthrough(SERVED, echoing)], authority().agent("honest", SERVED),
 			label=f"{label}-agent")
 
@@ -172,10 +173,6 @@ class Town:
 			for attacker in attackers:
 				attacker.__exit__()
 		return before, during
-
-
-def merged_settings(settings):
-	return dict({"log": {"level": "info", "format": "json"}}, **settings)
 
 
 def harmless(town, *attackers):

@@ -7,7 +7,7 @@
 # FILE: FUNCTION: REASON
 cat > "$scratch/allowed" <<'END'
 tests/attack/attackers.py: flood: attackers keep to a rate
-tests/attack/strangers.t: cpu: what a second costs is measured
+tests/attack/strangers.t: cpu_per_connection: what a second costs is measured
 tests/attack/strangers.t: is_still: nothing may move meanwhile
 tests/attack/strangers.t: most_descriptors: what piles up within two seconds is measured
 tests/attack/victims.py: bulk: a line has its speed
@@ -18,7 +18,7 @@ tests/base/log_writer_test.c: losses_are_told_once_a_second: the reader of the p
 tests/base/loop_test.c: stop_from_outside: no event tells another thread that the loop waits
 tests/base/resolver_slow_test.c: wait_until_all_have_ended: only the kernel knows that a detached thread has ended
 tests/system/11-hostile.t: channels_do_not_take_the_places_of_clients_hellos: nobody may be refused meanwhile
-tests/system/11-hostile.t: processor_seconds: what a second costs is measured
+tests/system/11-hostile.t: running_out_of_descriptors_pauses_and_passes: what a second costs is measured
 tests/system/12-sealed.t: any_cutting_of_the_hello_is_the_same_hello: the kernel joins segments that are sent at once
 tests/system/12-sealed.t: serve: the byte before the reset must be read first
 tests/system/16-names.t: a_host_that_moves_is_found_at_once: the resolver looks a name up once a second at most

@@ -1,41 +1,14 @@
 #!/usr/bin/env -S python3 -B
 """Readers that do not read: what they hold, what they cost others, and who ends them."""
-import re
-import socket
 import time
 
 from lib import *
 
 NAME = "app.example.com"
+WIRE = hello(NAME)
 READERS = 20
 # Of what is sent. Without a bound on what is unsent it is 4 MB.
 KERNEL_MOST = 250 * 1000
-
-
-def pour(stream):
-	"""Bytes without an end."""
-	skip_hello(stream)
-	while True:
-		stream.sendall(bytes(65536))
-
-
-def stalled_reader(port, first=hello(NAME), host="127.0.0.1"):
-	"""A client with a small window that takes nothing."""
-	client = socket.socket()
-	client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-	client.settimeout(20)
-	client.bind((host, 0))
-	client.connect(("127.0.0.1", port))
-	client.sendall(first)
-	return client
-
-
-def kernel_bytes(*filters):
-	"""(connections, what the kernel holds in their buffers), as ss says; only our side of each is asked for."""
-	status, out, err = run("ss", "-tmnHO", "state", "established", "(", *filters, ")")
-	equal(status, 0, err)
-	found = re.findall(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f(\d+),w(\d+)", out.decode())
-	return len(found), sum(int(r) + int(f) + int(w) for r, _, f, w in found)
 
 
 def settled(*filters):
@@ -56,7 +29,7 @@ def a_stalled_reader_holds_little_of_the_kernel(scene):
 	upstream = scene.upstream(pour)
 	relay = scene.relay(routes=[route(NAME, upstream)])
 	for _ in range(READERS):
-		scene.keep(stalled_reader(relay.port))
+		scene.keep(stalled_reader(relay.port, WIRE))
 	count, near = settled("sport", "=", f":{relay.port}")
 	_, far = settled("dport", "=", f":{upstream.port}")
 	print(f"# a stalled reader holds {near / count / 1000:.0f} KB on its own side,"
@@ -95,7 +68,7 @@ def a_route_and_an_endpoint_may_bound_a_standstill(scene):
 	scene.agent(relay, [passthrough(agents, pouring, stall_timeout="3s")], authority().agent("other", agents))
 	alive = scene.keep(stalled_reader(relay.port, hello(patient)))
 	began = time.monotonic()
-	scene.keep(stalled_reader(relay.port))
+	scene.keep(stalled_reader(relay.port, WIRE))
 	equal(ended(relay, "stalled")["route"], NAME)
 	check(3 <= time.monotonic() - began < 10, f"after {time.monotonic() - began:.1f} s")
 	scene.keep(stalled_reader(relay.port, hello(agents)))
@@ -110,7 +83,7 @@ def a_route_and_an_endpoint_may_bound_a_standstill(scene):
 def the_relay_may_bound_flows_over_agents(scene):
 	relay = scene.relay(stall_timeout="3s")
 	scene.agent(relay, [passthrough(NAME, scene.upstream(pour))], authority().agent("agent", NAME))
-	scene.keep(stalled_reader(relay.port))
+	scene.keep(stalled_reader(relay.port, WIRE))
 	equal(ended(relay, "stalled")["server_name"], NAME)
 	ended(scene.daemons[-1], "client-reset")
 
@@ -121,7 +94,7 @@ ATTACKERS = 160
 
 def attack(scene, relay):
 	for _ in range(ATTACKERS):
-		scene.keep(stalled_reader(relay.port, host=ATTACKER))
+		scene.keep(stalled_reader(relay.port, WIRE, source=ATTACKER))
 
 
 def evicted(relay):
@@ -137,7 +110,7 @@ def takes_on(stream):
 def when_memory_is_short_the_heaviest_blocks_readers_go(scene):
 	relay = scene.relay(routes=[route(NAME, scene.upstream(pour)), route("idle.example.com", scene.upstream(echo))],
 		limits={"memory": "48MiB"})
-	paused = [scene.keep(stalled_reader(relay.port)) for _ in range(3)]
+	paused = [scene.keep(stalled_reader(relay.port, WIRE)) for _ in range(3)]
 	wire = hello("idle.example.com")
 	idle = scene.keep(dial(relay.port, wire))
 	read_exactly(idle, len(wire))

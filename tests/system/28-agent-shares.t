@@ -1,7 +1,5 @@
 #!/usr/bin/env -S python3 -B
 """What comes through one relay leaves what comes through the others alone."""
-import socket
-
 from lib import *
 
 NAME, SEALED = "app.example.com", "sealed.example.com"
@@ -74,33 +72,16 @@ POURED = "poured.example.com"
 STALLED = 160
 
 
-def pour(stream):
-	"""Bytes without an end."""
-	skip_hello(stream)
-	while True:
-		stream.sendall(bytes(65536))
-
-
-def stalled_reader(relay):
-	"""A client with a small window that takes nothing."""
-	client = socket.socket()
-	client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-	client.settimeout(20)
-	client.connect(("127.0.0.1", relay.port))
-	client.sendall(hello(POURED))
-	return client
-
-
 @test
 def when_memory_is_short_the_relay_with_most_standing_still_pays(scene):
 	one, two = [scene.relay(label, limits={"memory": "off"}) for label in ("one", "two")]
 	agent = scene.agent([one, two], [passthrough(POURED, scene.upstream(pour))],
 		authority().agent("pouring", POURED), limits={"memory": "40MiB"})
-	paused = [scene.keep(stalled_reader(two)) for _ in range(3)]
+	paused = [scene.keep(stalled_reader(two.port, hello(POURED))) for _ in range(3)]
 	for client in paused:
 		read_exactly(client, 1000)
 	for _ in range(STALLED):
-		scene.keep(stalled_reader(one))
+		scene.keep(stalled_reader(one.port, hello(POURED)))
 	agent.wait_event("flow-closed", 30, STALLED // 8, reason="stalled-memory")
 	check(agent.events("memory-pressure"), "it is told")
 	for client in paused:

@@ -16,6 +16,20 @@ def dial(port, first=b"", *, timeout=15, source=None):
 	return stream
 
 
+SMALL_WINDOW = 4096
+
+
+def stalled_reader(port, first, *, source="127.0.0.1", timeout=20):
+	"""A client with a small window, for whoever will not read."""
+	stream = socket.socket()
+	stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW)
+	stream.settimeout(timeout)
+	stream.bind((source, 0))
+	stream.connect(("127.0.0.1", int(port)))
+	stream.sendall(first)
+	return stream
+
+
 def reset(stream):
 	"""Closes with RST."""
 	stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

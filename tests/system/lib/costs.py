@@ -17,7 +17,6 @@ from .upstream import echo, read_exactly, skip_hello
 
 NAME = "idle.example.com"
 HALF = 400
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def relay_for(scene):
@@ -32,12 +31,6 @@ def relay_for(scene):
 
 def status(relay):
 	return json.loads(run(PROGRAMS["relay"], "status", "-c", relay.config_path)[1])
-
-
-def _processor_seconds(relay):
-	with open(f"/proc/{relay.pid}/stat") as file:
-		fields = file.read().rpartition(")")[2].split()
-	return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def _still(relay):
@@ -56,12 +49,12 @@ def _descriptors(relay):
 class Cost:
 	def __init__(self, relay):
 		self.relay = relay
-		self.before = _still(relay), _descriptors(relay), _processor_seconds(relay)
+		self.before = _still(relay), _descriptors(relay), relay.processor_seconds()
 
 	def of(self, count):
 		"""(bytes, descriptors, microseconds) each."""
 		relay = self.relay
-		seconds = _processor_seconds(relay) - self.before[2]
+		seconds = relay.processor_seconds() - self.before[2]
 		return ((_still(relay) - self.before[0]) / count, (_descriptors(relay) - self.before[1]) / count,
 			seconds / count * 1e6)
 
@@ -133,7 +126,7 @@ def _with_pool(scene, least):
 		authority().agent("costs-pool", "served.example.com"), label=f"agent-{least}")
 	until(lambda: status(relay)["channels"] >= least, 60, "the channels are parked")
 	memory = _still(relay)
-	return memory, _descriptors(relay), status(relay)["channels"], _processor_seconds(relay)
+	return memory, _descriptors(relay), status(relay)["channels"], relay.processor_seconds()
 
 
 def parked_channel(scene, count=240):

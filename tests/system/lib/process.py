@@ -180,6 +180,12 @@ class Daemon:
 					return int(line.split()[1])
 		check(False, f"{self.label} has no memory")
 
+	def processor_seconds(self):
+		"""What it has used so far, in its own code and in the kernel's."""
+		with open(f"/proc/{self.pid}/stat") as stat:
+			fields = stat.read().rpartition(")")[2].split()
+		return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 	def connections(self):
 		"""How many are established at the port of this daemon."""
 		with open("/proc/net/tcp") as table:

@@ -31,6 +31,13 @@ def skip_hello(stream):
 	return header + read_exactly(stream, int.from_bytes(header[3:], "big"))
 
 
+def pour(stream):
+	"""Bytes without an end."""
+	skip_hello(stream)
+	while True:
+		stream.sendall(bytes(65536))
+
+
 def echo(stream):
 	"""Everything comes back, the hello of a raw client included."""
 	while part := stream.recv(65536):
