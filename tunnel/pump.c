@@ -326,6 +326,12 @@ is_paused(const struct pump *pump, int i)
 	    pump->watch[i].mask == WATCH_NOTHING;
 }
 
+static uint64_t
+at_most(uint64_t most, uint64_t ms)
+{
+	return ms < most ? ms : most;
+}
+
 /* The timer is not moved with every byte: when it fires, it looks how long the silence really
  * was. */
 static void
@@ -339,8 +345,8 @@ keep_time(struct pump *pump)
 		return;
 	silent = clock_ms() - pump->active_ms;
 	ms = !patience ? UINT64_MAX : patience > silent ? patience - silent : 1;
-	if (pump->is_watchful && ms > pump->silent_ms / 2)
-		ms = pump->silent_ms / 2;
+	if (pump->is_watchful)
+		ms = at_most(pump->silent_ms / 2u, ms);
 	if (pauses && ms > PROBE_MS)
 		ms = silent < PROBE_MS ? PROBE_MS - silent : PROBE_MS;
 	pump->is_probing = pauses;
@@ -534,12 +540,6 @@ init_half(struct pump *pump, bool is_second, struct stream *from)
 
 static const uint64_t most_ms = UINT64_MAX >> (64 - PUMP_TIME_BITS);
 static const uint64_t most_silent_ms = UINT64_MAX >> (64 - PUMP_SILENT_BITS);
-
-static uint64_t
-at_most(uint64_t most, uint64_t ms)
-{
-	return ms < most ? ms : most;
-}
 
 static void
 set_times(struct pump *pump, const struct pump_settings *settings)

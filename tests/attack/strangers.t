@@ -7,6 +7,7 @@ from lib.process import SANITIZED
 
 ATTACKER = "127.66.6.6"
 READERS = 900
+STALLED = 60
 
 
 def kernel_mb(port):
@@ -28,17 +29,17 @@ def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
 	relay = scene.relay(label, start=False, routes=[route(BULK_NAME, pouring.url)], **settings)
 	relay.environment = environment
 	relay.start()
-	with Attackers("stalled", relay.port, BULK_NAME, 60, ATTACKER):
+	with Attackers("stalled", relay.port, BULK_NAME, STALLED, ATTACKER):
 		last = [0]
 
 		def is_still():
 			now, before = kernel_mb(relay.port), last[0]
 			last[0] = now
 			time.sleep(1)
-			return now > 0 and abs(now - before) < 0.1
+			return now > STALLED * 0.1 and abs(now - before) < 0.1
 		until(is_still, 30, "the readers are stalled")
 	relay.stop()
-	return last[0] / 60
+	return last[0] / STALLED
 
 
 @test
@@ -122,17 +123,13 @@ def one_network_cannot_have_all_flows(scene):
 	harmless(town, Attackers("idle", town.relay.port, ATTACKED, 2 * FLOWS, *sources(1, 20)))
 
 
-def descriptors(relay):
-	return len(os.listdir(f"/proc/{relay.pid}/fd"))
-
-
 def most_descriptors(scene, label, **settings):
 	town = Town(scene, label, **settings)
-	before, most = descriptors(town.relay), 0
+	before, most = town.relay.descriptors(), 0
 	with Attackers("refused", town.relay.port, "nobody.example.com", 0, ATTACKER):
 		for _ in range(40):
 			time.sleep(0.05)
-			most = max(most, descriptors(town.relay) - before)
+			most = max(most, town.relay.descriptors() - before)
 	return most
 
 

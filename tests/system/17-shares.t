@@ -1,6 +1,5 @@
 #!/usr/bin/env -S python3 -B
 """Fair shares under pressure: whoever is alone may have everything, and who comes from elsewhere gets in."""
-import os
 import time
 
 from lib import *
@@ -141,10 +140,6 @@ def hellos_in_progress_are_shared(scene):
 		equal(read_exactly(client, len(WIRE)), WIRE)
 
 
-def descriptors(relay):
-	return len(os.listdir(f"/proc/{relay.pid}/fd"))
-
-
 def may_talk_on(client):
 	"""Whether what it sends is still taken, so that no reset destroys its alert."""
 	try:
@@ -160,10 +155,10 @@ def may_talk_on(client):
 def refusals_that_linger_are_bounded_and_shared(scene):
 	relay = relay_with_echo(scene, {"hellos": 64})
 	flow(scene, relay, OTHER)
-	before = descriptors(relay)
+	before = relay.descriptors()
 	unknown = hello("unknown.example.com")
 	flood = [scene.keep(dial(relay.port, unknown, source=HEAVY)) for _ in range(300)]
-	until(lambda: descriptors(relay) - before <= 64 // 4 + 1 + 3, 0.5, "300 refused clients do not close")
+	until(lambda: relay.descriptors() - before <= 64 // 4 + 1 + 3, 0.5, "300 refused clients do not close")
 	with dial(relay.port, unknown, source=OTHER) as client:
 		equal(alert_of(client), 112)
 		check(may_talk_on(client), "who comes from elsewhere has its time")

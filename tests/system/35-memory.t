@@ -1,6 +1,5 @@
 #!/usr/bin/env -S python3 -B
 """The daemons when memory is short: each allocation of their own objects fails once, in whatever they do."""
-import os
 import re
 import signal
 import tempfile
@@ -14,10 +13,6 @@ from lib.session import ANNOUNCE, GOODBYE, WITHDRAW, Session, announcement, fram
 SEALED, OPEN, STATIC = "sealed.example.com", "open.example.com", "static.example.com"
 SAMPLES = 4
 EX_OSERR = 71	# with 78 the service manager would not start it again
-
-
-def fds(daemon):
-	return len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
 def fails_in(failing, program, *argv):
@@ -173,15 +168,18 @@ class World:
 	def recovers(self):
 		serves(self.relay, STATIC, SEALED, OPEN)
 
-	def settled_fds(self):
+	def descriptors(self):
 		"""Of the relay without its agent and clients, of the agent without its flows: what stays the same."""
+		return self.relay.descriptors(), self.agent.descriptors()
+
+	def settled_fds(self):
 		time.sleep(0.5)
-		return fds(self.relay), fds(self.agent)
+		return self.descriptors()
 
 	def keeps_its_descriptors(self):
-		until(lambda: all(now <= before + 4 for now, before in zip((fds(self.relay), fds(self.agent)), self.fds)), 20,
-			f"descriptors {fds(self.relay)}, {fds(self.agent)}, before {self.fds}")
-		print(f"# descriptors {fds(self.relay)} and {fds(self.agent)}, before {self.fds}")
+		until(lambda: all(now <= before + 4 for now, before in zip(self.descriptors(), self.fds)), 20,
+			f"descriptors {self.descriptors()}, before {self.fds}")
+		print(f"# descriptors {self.descriptors()}, before {self.fds}")
 
 
 def visits(relay, first):

@@ -1,7 +1,6 @@
 """What one of each state costs a relay: memory that it has allocated, descriptors, processor time. Each is
 measured over many that are held at once. bench/costs.py prints the table, 37-costs.t holds the bounds."""
 import json
-import os
 import socket
 import subprocess
 import time
@@ -42,20 +41,16 @@ def _still(relay):
 	return now
 
 
-def _descriptors(relay):
-	return len(os.listdir(f"/proc/{relay.pid}/fd"))
-
-
 class Cost:
 	def __init__(self, relay):
 		self.relay = relay
-		self.before = _still(relay), _descriptors(relay), relay.processor_seconds()
+		self.before = _still(relay), relay.descriptors(), relay.processor_seconds()
 
 	def of(self, count):
 		"""(bytes, descriptors, microseconds) each."""
 		relay = self.relay
 		seconds = relay.processor_seconds() - self.before[2]
-		return ((_still(relay) - self.before[0]) / count, (_descriptors(relay) - self.before[1]) / count,
+		return ((_still(relay) - self.before[0]) / count, (relay.descriptors() - self.before[1]) / count,
 			seconds / count * 1e6)
 
 
@@ -126,7 +121,7 @@ def _with_pool(scene, least):
 		authority().agent("costs-pool", "served.example.com"), label=f"agent-{least}")
 	until(lambda: status(relay)["channels"] >= least, 60, "the channels are parked")
 	memory = _still(relay)
-	return memory, _descriptors(relay), status(relay)["channels"], relay.processor_seconds()
+	return memory, relay.descriptors(), status(relay)["channels"], relay.processor_seconds()
 
 
 def parked_channel(scene, count=240):

@@ -186,6 +186,9 @@ class Daemon:
 			fields = stat.read().rpartition(")")[2].split()
 		return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+	def descriptors(self):
+		return len(os.listdir(f"/proc/{self.pid}/fd"))
+
 	def connections(self):
 		"""How many are established at the port of this daemon."""
 		with open("/proc/net/tcp") as table:
