@@ -469,19 +469,35 @@ judge_client(void *arg, const struct tls_certificate *chain, size_t count)
 	return peer_check_chain(check, chain, count);
 }
 
+/* Before TLS 1.3 a chain is judged before its owner has shown that it has the key, and certificates
+ * are no secrets. */
+static bool
+is_who_it_says(const struct agent_flow *flow, const struct verdict *verdict)
+{
+	return verdict->is_vouched && strcmp(tls_version(flow->client), "TLS1.3") == 0;
+}
+
+/* What happens to an identity must be known later.  Junk comes from anybody, as fast as the handshakes go. */
 static void
 log_refused(const struct agent_flow *flow, const struct peer_check *check)
 {
 	char client[ADDRESS_TEXT];
+	const struct log_field fields[] = {
+		log_str("code", verify_code_word(check->verdict.code)),
+		log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
+		log_str("client", address_text(&flow->open.client, client)),
+		log_str("server_name", flow->open.server_name),
+		log_str("subject", check->subject[0] ? check->subject : NULL),
+		log_str("issuer", check->issuer[0] ? check->issuer : NULL),
+		log_str("sha256", check->fingerprint[0] ? check->fingerprint : NULL),
+		{ 0 },
+	};
 
-	log_audit(LOG_WARNING, "client-refused", check->verdict.sentence,
-	    log_str("code", verify_code_word(check->verdict.code)),
-	    log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
-	    log_str("client", address_text(&flow->open.client, client)),
-	    log_str("server_name", flow->open.server_name),
-	    log_str("subject", check->subject[0] ? check->subject : NULL),
-	    log_str("issuer", check->issuer[0] ? check->issuer : NULL),
-	    log_str("sha256", check->fingerprint[0] ? check->fingerprint : NULL));
+	if (is_who_it_says(flow, &check->verdict))
+		log_write_audit(LOG_WARNING, "client-refused", check->verdict.sentence, fields);
+	else
+		log_write_limited(LOG_WARNING, "client-refused", &flow->open.client,
+		    check->verdict.sentence, fields);
 }
 
 static void

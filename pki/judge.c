@@ -163,6 +163,7 @@ judge_signatures(struct candidate *candidate)
 	if (status != 0 && !candidate->names_doubted)
 		return judge_refuse(
 		    candidate, 0, VERIFY_BAD_CERTIFICATE, "or one above it is refused by GnuTLS");
+	candidate->verdict.is_vouched = true;
 	return true;
 }
 
@@ -420,6 +421,7 @@ static bool (*const judgements[])(struct candidate *) = {
 bool
 judge_chain(struct candidate *candidate)
 {
+	candidate->verdict.is_vouched = false;
 	for (size_t i = 0; i < sizeof judgements / sizeof *judgements; i++)
 		if (!judgements[i](candidate))
 			return false;

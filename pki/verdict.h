@@ -51,6 +51,10 @@ struct verdict {
 	enum verify_code code;
 	unsigned alert; /* the TLS alert to send; 0 if ok */
 	int position;   /* the certificate at fault: 0 the leaf, 1 its issuer ...; -1 none */
+	/* A listed root vouches for the certificate by right signatures, so it is whose it says, whatever
+	 * else is wrong with it.  It says nothing about who presents it: TLS 1.3 proves that before the
+	 * chain is judged, TLS 1.2 after. */
+	bool is_vouched;
 	char sentence
 	    [VERDICT_SENTENCE]; /* which certificate, what is wrong, the cure; hostile bytes escaped */
 };

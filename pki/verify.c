@@ -183,6 +183,7 @@ identity_judge_again(
 	struct verdict ignored;
 	struct verdict *out = verdict ? verdict : &ignored;
 	out->sentence[0] = '\0';
+	out->is_vouched = true; /* or there were no identity */
 	verdict_set(out, VERIFY_OK, -1);
 	/* Time comes last: it must not hide a revocation, since flows that are joined outlive
 	 * an expiry and not a revocation. */

@@ -29,15 +29,24 @@ enum {
 
 /* ---- the certificate ---- */
 
+/* What happens to an identity must be known later.  Junk comes from anybody, as fast as the handshakes go. */
 static void
 log_verdict(const struct agent_session *self, const struct verdict *verdict)
 {
 	char client[ADDRESS_TEXT];
+	const struct log_field fields[] = {
+		log_str("code", verify_code_word(verdict->code)),
+		log_str("client", address_text(&self->client, client)),
+		log_u64("alert", verdict->alert),
+		log_i64("certificate", verdict->position),
+		{ 0 },
+	};
 
-	log_audit(LOG_WARNING, "agent-refused", verdict->sentence,
-	    log_str("code", verify_code_word(verdict->code)),
-	    log_str("client", address_text(&self->client, client)),
-	    log_u64("alert", verdict->alert), log_i64("certificate", verdict->position));
+	if (verdict->is_vouched)
+		log_write_audit(LOG_WARNING, "agent-refused", verdict->sentence, fields);
+	else
+		log_write_limited(
+		    LOG_WARNING, "agent-refused", &self->client, verdict->sentence, fields);
 }
 
 unsigned

@@ -439,6 +439,23 @@ load(const struct row *row, char error[TRUST_ERROR])
 	return trust_load(&sources, NULL, error, TRUST_ERROR);
 }
 
+/* Codes of which some verdicts come before the signatures are judged and some after say nothing. */
+static void
+check_vouched(const struct verdict *verdict)
+{
+	static const bool before[VERIFY_CODES] = { [VERIFY_NO_CERTIFICATE] = true, [VERIFY_BAD_CHAIN] = true,
+		[VERIFY_WEAK_KEY] = true };
+	static const bool after[VERIFY_CODES] = { [VERIFY_OK] = true, [VERIFY_EXPIRED] = true,
+		[VERIFY_NOT_YET_VALID] = true, [VERIFY_GRANT_MISSING] = true, [VERIFY_GRANT_REFUSED] = true,
+		[VERIFY_NAME_MISMATCH] = true, [VERIFY_NAME_NOT_PERMITTED] = true, [VERIFY_REVOKED] = true,
+		[VERIFY_CRL_MISSING] = true, [VERIFY_CRL_EXPIRED] = true, [VERIFY_CRL_REFUSED] = true };
+	if (before[verdict->code] || strstr(verdict->sentence, "leads to no root") ||
+	    strstr(verdict->sentence, "is not signed by the key of its issuer"))
+		assert_false(verdict->is_vouched);
+	if (after[verdict->code])
+		assert_true(verdict->is_vouched);
+}
+
 static void
 judge(const struct row *row, const struct stage *stage, struct trust *trust)
 {
@@ -451,6 +468,7 @@ judge(const struct row *row, const struct stage *stage, struct trust *trust)
 	assert_int_equal(identity != NULL, row->want == OK);
 	assert_int_equal(verdict.alert != 0, row->want != OK);
 	assert_int_equal(verdict.sentence[0] != '\0', row->want != OK);
+	check_vouched(&verdict);
 	if (row->sentence && !strstr(verdict.sentence, row->sentence))
 		fail_msg("\"%s\" is not in: %s", row->sentence, verdict.sentence);
 	if (identity) {

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import time
 
@@ -163,6 +164,62 @@ def a_client_that_is_refused_again_and_again_makes_few_lines(scene):
 		until(lambda: told() == count, 5, f"{count} {event} are accounted for")
 	lines = sum(len(relay.events(w)) for w in ("hello-refused", "flow-refused", "log-lines-suppressed"))
 	check(lines <= (seconds + 1) * 100, f"{lines} lines in {seconds} s")
+
+
+def self_signed(scene, name):
+	paths = f"{scene.dir}/{name}.crt", f"{scene.dir}/{name}.key"
+	run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+		"-subj", f"/CN={name}", "-out", paths[0], "-keyout", paths[1])
+	return paths
+
+
+def be_refused(connect):
+	"""The other side ends it, in the handshake or, since TLS 1.3, as soon as something is read."""
+	try:
+		with connect() as stream:
+			check(not stream.recv(1), "not refused")
+	except (OSError, EOFError):
+		pass
+
+
+def refuse_often(daemon, event, connect, count=200):
+	"""How many lines it makes to be refused so often, and how many are allowed if they are limited."""
+	before, begin = len(daemon.events(event)), time.monotonic()
+	suppressed = lambda: sum(e["lines"] for e in daemon.events("log-lines-suppressed", of=event))
+	suppressed_before = suppressed()
+	for _ in range(count):
+		be_refused(connect)
+	lines = lambda: len(daemon.events(event)) - before
+	until(lambda: lines() + suppressed() - suppressed_before == count, 10, f"{count} {event} are accounted for")
+	return lines(), (time.monotonic() - begin + 1) * 30
+
+
+@test
+def agents_that_nobody_vouches_for_make_few_lines_and_others_one_each(scene):
+	relay = scene.relay(limits={"sessions_per_second": 0})
+	connect = lambda certificate: lambda: Session(relay, certificate).stream
+	lines, most = refuse_often(relay, "agent-refused", connect(self_signed(scene, "nobody")))
+	check(lines <= most, f"{lines} lines for junk, {most} are allowed")
+	lines, most = refuse_often(relay, "agent-refused", connect(authority().client("no-agent")))
+	equal(lines, 200, "lines for a certificate that a root vouches for")
+
+
+@test
+def clients_that_nobody_vouches_for_make_few_lines_and_others_one_each(scene):
+	relay = scene.relay()
+	agent = scene.agent(relay, [terminate("app.example", scene.upstream(http),
+		{"mutual_tls_certificate_authorities": authority().cas("client")})], authority().agent("app", "app.example"))
+
+	def connect(certificate, version):
+		return lambda: TlsClient(relay.port, "app.example", authority().root, certificate=certificate, version=version)
+	new, old = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
+	lines, most = refuse_often(agent, "client-refused", connect(self_signed(scene, "nobody"), new))
+	check(lines <= most, f"{lines} lines for junk, {most} are allowed")
+	known = authority().agent("no-client", "no-client.example")
+	equal(refuse_often(agent, "client-refused", connect(known, new))[0], 200, "lines for one that a root vouches for")
+	# It has not shown that it has the key when it is judged, and certificates are no secrets.
+	lines, most = refuse_often(agent, "client-refused", connect(known, old))
+	check(lines <= most, f"{lines} lines of TLS 1.2, {most} are allowed")
 
 
 @test
