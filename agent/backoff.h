@@ -26,7 +26,7 @@ struct backoff {
 
 /* It worked, at this time. */
 void backoff_up(struct backoff *, uint64_t now_ms);
-/* It failed, or what worked has ended. Returns how many ms to wait. */
+/* It failed, or what worked has ended or is about to. Returns how many ms to wait. */
 uint64_t backoff_failed(struct backoff *, uint64_t now_ms);
 /* How many ms to wait after a permanent refusal: five minutes, less up to a tenth at random. */
 uint64_t backoff_permanent(void);

@@ -169,6 +169,18 @@ replace_session(struct relay_link *link, uint64_t wait_ms)
 	wait_for(link, wait_ms);
 }
 
+/* A relay that drains every session as soon as it is up gets new ones as slowly as one that ends them. */
+static void
+on_drain(struct relay_link *link)
+{
+	log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
+	    log_str("relay", link->target));
+	relay_session_stop_dialling(link->current);
+	replace_session(
+	    link, backoff_failed(&link->backoff, clock_ms()) + backoff_spread(DRAIN_SPREAD_MS));
+	link->on_event(link->arg, RELAY_CHANGED);
+}
+
 static void
 on_session(void *arg, struct relay_session *relay_session, enum relay_session_event event)
 {
@@ -186,13 +198,8 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 		on_up(link);
 		break;
 	case RELAY_SESSION_DRAIN:
-		if (link->state != UP)
-			break;
-		log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
-		    log_str("relay", link->target));
-		relay_session_stop_dialling(relay_session);
-		replace_session(link, backoff_spread(DRAIN_SPREAD_MS));
-		link->on_event(link->arg, RELAY_CHANGED);
+		if (link->state == UP)
+			on_drain(link);
 		break;
 	case RELAY_SESSION_REFUSED:
 		link->on_event(link->arg, RELAY_REFUSED);

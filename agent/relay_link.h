@@ -7,7 +7,8 @@
  *
  * The previous session may live on beside the current one: while the relay
  * drains, and when the agent's certificate was renewed, since then the new
- * session is made before the old one ends.  A permanent refusal is logged once
+ * session is made before the old one ends.  A session that its relay drains soon
+ * after it came up counts as a failure (agent/backoff.h).  A permanent refusal is logged once
  * and completely; the next attempt follows after five minutes, or at once when
  * a file that may cure it has changed.  Permanent is only what a verified relay
  * has said, or what our own files show: what came before may be the word of

@@ -4,10 +4,13 @@
  */
 #include "agent/relay_link.h"
 
+#include "agent/backoff.h"
 #include "agent/relay_session.h"
 #include "agent/session_ref.h"
 #include "agent/context.h"
+#include "base/clock_fake.h"
 #include "base/log.h"
+#include "base/loop_advance.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
 #include "tunnel/tls_driver.h"
@@ -390,6 +393,47 @@ comes_back_when_the_session_is_lost(void **state)
 	wait_for(came_twice);
 	wait_for(pool_is_full);
 	stop();
+}
+
+/* Without channels, so that nothing but the links depends on the time. */
+static void
+start_on_a_fake_clock(bool drains_at_once)
+{
+	clock_fake(1000000000, (int64_t)time(NULL) * 1000000);
+	start("127.0.0.1:1");
+	context.pool_most = 0;
+	relay.welcome.pool_least = relay.welcome.pool_most = 0;
+	relay.drains_at_once = drains_at_once;
+	while (relay.sessions == 0) /* the resolver has a thread, for which no time stands still */
+		assert_true(loop_advance(loop, 0));
+}
+
+static void
+comes_back_to_a_relay_that_drains_at_once_ever_more_slowly(void **state)
+{
+	(void)state;
+	start_on_a_fake_clock(true);
+	for (int seconds = 0; seconds < 60; seconds++)
+		assert_true(loop_advance(loop, 1000));
+	assert_in_range(relay.sessions, 4, 30);
+	stop();
+	clock_fake(0, 0);
+}
+
+static void
+comes_back_soon_to_a_relay_that_drains_after_a_time(void **state)
+{
+	(void)state;
+	start_on_a_fake_clock(false);
+	for (unsigned times = 2; times < 6; times++) {
+		assert_true(loop_advance(loop, BACKOFF_STABLE_MS + 1000));
+		assert_true(relay_link_is_up(link_under_test));
+		session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 30000 });
+		assert_true(loop_advance(loop, 1100));
+		assert_int_equal(relay.sessions, times);
+	}
+	stop();
+	clock_fake(0, 0);
 }
 
 static void
@@ -802,6 +846,8 @@ main(void)
 		cmocka_unit_test(answers_a_need_within_the_bound),
 		cmocka_unit_test(makes_up_for_a_channel_that_the_relay_has_dropped),
 		cmocka_unit_test(comes_back_when_the_session_is_lost),
+		cmocka_unit_test(comes_back_to_a_relay_that_drains_at_once_ever_more_slowly),
+		cmocka_unit_test(comes_back_soon_to_a_relay_that_drains_after_a_time),
 		cmocka_unit_test(passes_a_sealed_flow_through_with_its_address_ahead),
 		cmocka_unit_test(refuses_a_hello_that_asks_for_another_name),
 		cmocka_unit_test(refuses_a_name_that_the_endpoint_does_not_serve),

@@ -26,6 +26,7 @@ struct test_relay {
 	struct tls_config *session_tls, *channel_tls;
 	struct frame_welcome welcome;
 	enum code refuses_with; /* the next endpoint that is announced */
+	bool drains_at_once;    /* each session, as soon as it is up */
 	struct session *session;
 	unsigned sessions;
 	struct secret key;
@@ -120,6 +121,9 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 		session_channel_key(relay->session, relay->welcome.session_id, &relay->key);
 		channel_identity(relay->welcome.session_id, relay->identity);
 		session_welcome(relay->session, &relay->welcome);
+		if (relay->drains_at_once)
+			session_drain(
+			    relay->session, &(struct frame_drain){ .deadline_ms = 30000 });
 		relay->sessions++;
 		break;
 	case SESSION_ANNOUNCE:
