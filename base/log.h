@@ -14,8 +14,9 @@
  *
  * Any thread may log.  The thread that logs a line builds it and writes it at
  * once, until log_start(): from then on lines go to a ring of 4 MiB and a thread
- * that writes, so that nobody waits for the reader of standard error.  All
- * threads share the ring.  When it is full, new lines are dropped: ordinary ones
+ * that writes, so that nobody waits for the reader of standard error.  Audit events
+ * and the first line after a while are written at once, the others of the same 10 ms
+ * together.  All threads share the ring.  When it is full, new lines are dropped: ordinary ones
  * first, since the last MiB is for audit events, and then those.  How many were
  * dropped is told at most once a second (log-lines-dropped), as soon as a line
  * can be written.

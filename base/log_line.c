@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 #include <time.h>
 #include "base/clock.h"
 #include "base/hash.h"
@@ -62,6 +63,28 @@ put_format(struct log_line *line, const char *format, ...)
 	put_text(line, text);
 }
 
+/* printf() would take longer than all the rest of a line. */
+static void
+put_number(struct log_line *line, uint64_t number)
+{
+	char digits[20];
+	size_t first = sizeof digits;
+
+	do
+		digits[--first] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	put(line, digits + first, sizeof digits - first);
+}
+
+/* The same with a sign. */
+static void
+put_integer(struct log_line *line, int64_t number)
+{
+	if (number < 0)
+		put(line, "-", 1);
+	put_number(line, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
 /* Where to cut a long string, not inside a UTF-8 sequence. */
 static size_t
 cut_at(const char *text, size_t most)
@@ -84,6 +107,18 @@ put_json_escape(struct log_line *line, uint32_t point)
 	else
 		put_format(line, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd7c0 + (point >> 10),
 		    0xdc00 + (point & 0x3ff));
+}
+
+/* How many bytes of the text stand for themselves everywhere: printable ASCII that ends no string. */
+static size_t
+plain_bytes(const char *text, size_t most)
+{
+	size_t bytes = 0;
+
+	while (bytes < most && text[bytes] >= ' ' && text[bytes] <= '~' && text[bytes] != '"' &&
+	    text[bytes] != '\\')
+		bytes++;
+	return bytes;
 }
 
 /* Puts one character, or one byte that is no part of any, and gives the bytes that it took. */
@@ -109,12 +144,18 @@ put_json_character(struct log_line *line, const char *at, size_t left)
 static void
 put_json_string(struct log_line *line, const char *text)
 {
-	unsigned bytes;
+	const char *end = text + cut_at(text, STRING_MOST);
 
-	put_text(line, "\"");
-	for (size_t left = cut_at(text, STRING_MOST); left > 0; left -= bytes, text += bytes)
-		bytes = put_json_character(line, text, left);
-	put_text(line, "\"");
+	put(line, "\"", 1);
+	while (text < end) {
+		size_t plain = plain_bytes(text, (size_t)(end - text));
+
+		put(line, text, plain);
+		text += plain;
+		if (text < end)
+			text += put_json_character(line, text, (size_t)(end - text));
+	}
+	put(line, "\"", 1);
 }
 
 /* How one byte looks in a terminal: itself or an escape, at most four characters. */
@@ -155,7 +196,7 @@ is_plain(const char *text, char first)
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++) {
-		if (*text < first || *text > '~' || strchr("\"\\=", *text))
+		if (*text < first || *text == '=' || plain_bytes(text, 1) == 0)
 			return false;
 	}
 	return true;
@@ -165,11 +206,16 @@ static void
 put_quoted(struct log_line *line, const char *text, bool is_plain_text)
 {
 	char quoted[4 * STRING_MOST + 1];
+	size_t bytes = cut_at(text, STRING_MOST);
 
-	log_quote(quoted, sizeof quoted, text, (unsigned)cut_at(text, STRING_MOST));
-	put_text(line, is_plain_text ? "" : "\"");
+	if (is_plain_text) {
+		put(line, text, bytes);
+		return;
+	}
+	log_quote(quoted, sizeof quoted, text, (unsigned)bytes);
+	put(line, "\"", 1);
 	put_text(line, quoted);
-	put_text(line, is_plain_text ? "" : "\"");
+	put(line, "\"", 1);
 }
 
 static void
@@ -189,10 +235,11 @@ put_sentence(struct log_line *line, const char *sentence)
 static void
 put_hex(struct log_line *line, const void *data, size_t size)
 {
+	static const char digits[] = "0123456789abcdef";
 	const unsigned char *at = data;
 
 	for (size_t i = 0; i < size; i++)
-		put_format(line, "%02x", at[i]);
+		put(line, (const char[]){ digits[at[i] >> 4], digits[at[i] & 15] }, 2);
 }
 
 static void
@@ -221,10 +268,10 @@ put_value(struct log_line *line, const struct log_field *field, bool json)
 			put_text_string(line, field->value.string);
 		break;
 	case LOG_KIND_UNSIGNED:
-		put_format(line, "%" PRIu64, field->value.number);
+		put_number(line, field->value.number);
 		break;
 	case LOG_KIND_SIGNED:
-		put_format(line, "%" PRId64, field->value.integer);
+		put_integer(line, field->value.integer);
 		break;
 	case LOG_KIND_BOOL:
 		put_text(line, field->value.truth ? "true" : "false");
@@ -263,21 +310,34 @@ put_fields(struct log_line *line, const struct log_field *field, bool json)
 	}
 }
 
-/* RFC 3339 in UTC. */
+/* RFC 3339 in UTC, without what is less than a second.  A thread's lines are many in one second. */
+static const char *
+second_text(time_t second)
+{
+	static thread_local char text[32];
+	static thread_local time_t told;
+	struct tm tm;
+
+	if (text[0] != '\0' && told == second)
+		return text;
+	gmtime_r(&second, &tm);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	told = second;
+	return text;
+}
+
 static void
 put_time(struct log_line *line, bool with_micros)
 {
 	int64_t now_us = clock_wall_us();
-	time_t now = (time_t)(now_us / 1000000);
-	char text[32];
-	struct tm tm;
 
-	gmtime_r(&now, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	put_text(line, text);
-	if (with_micros)
-		put_format(line, ".%06" PRId64, now_us % 1000000);
-	put_text(line, "Z");
+	put_text(line, second_text((time_t)(now_us / 1000000)));
+	if (with_micros) {
+		put(line, ".", 1);
+		for (int64_t unit = 100000; unit > 0; unit /= 10)
+			put(line, &"0123456789"[now_us / unit % 10], 1);
+	}
+	put(line, "Z", 1);
 }
 
 static void
@@ -286,7 +346,9 @@ build_json(struct log_line *line, enum log_level level, const char *event, const
 {
 	put_text(line, "{\"time\":\"");
 	put_time(line, true);
-	put_format(line, "\",\"level\":\"%s\",\"program\":", level_names[level]);
+	put_text(line, "\",\"level\":\"");
+	put_text(line, level_names[level]);
+	put_text(line, "\",\"program\":");
 	put_json_string(line, atomic_load(&program_name));
 	put_text(line, ",\"event\":");
 	put_json_string(line, event);
@@ -304,7 +366,9 @@ build_text(struct log_line *line, enum log_level level, const char *event, const
     const struct log_field *fields)
 {
 	put_time(line, false);
-	put_format(line, " %s ", level_names[level]);
+	put(line, " ", 1);
+	put_text(line, level_names[level]);
+	put(line, " ", 1);
 	put_text(line, event);
 	if (sentence) {
 		put_text(line, ": ");

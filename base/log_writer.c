@@ -3,6 +3,10 @@
  * lines out, both under the lock; it writes them outside it, so nobody waits for standard error but
  * the writer.  As many lines as are whole in PIPE_BUF bytes go with one write(), which a pipe takes
  * without mixing them with those of other processes.
+ *
+ * Waking the writer costs more than building a line, so it rests after it has written: the lines of
+ * that time go together, and their producers wake nobody.  An audit event, and a line that comes
+ * after a rest in which there was none, are written at once.
  */
 #include <assert.h>
 #include <errno.h>
@@ -25,6 +29,8 @@ enum {
 	AUDIT_BYTES = 1 << 20, /* of these: only audit events use the last free ones */
 	TELL_MS = 1000,        /* how often the number of dropped lines is told */
 	LIMIT_MS = 1000,       /* how often windows of the limit are looked at */
+	REST_MS = 10,          /* between two writes, while ordinary lines gather */
+	REST_BYTES = 1 << 20,  /* in the ring: the rest is over */
 	STOP_MS = 1000,
 	CRASH_STEPS = 100,
 	CRASH_STEP_MS = STOP_MS / CRASH_STEPS,
@@ -49,6 +55,9 @@ static struct log_thread {
 	pthread_t thread;
 	enum mode mode;
 	bool is_stopping, is_over;
+	bool has_written;     /* since it rested */
+	bool is_resting;      /* until its time is over; what is urgent wakes it */
+	bool is_idle;         /* whoever has a line wakes it */
 	size_t first, used;   /* in the ring */
 	struct losses losses; /* not told yet */
 	uint64_t tell_ms;     /* not before */
@@ -150,7 +159,20 @@ add_losses(const struct losses *losses)
 	writer.losses.audit_lines += losses->audit_lines;
 }
 
-static void
+/* Whether the writer is to be woken for a line that was put; true once, and it is awake. */
+static bool
+must_wake(bool is_audit)
+{
+	bool is_urgent = is_audit || writer.used >= REST_BYTES;
+
+	if (!writer.is_idle && !(writer.is_resting && is_urgent))
+		return false;
+	writer.is_idle = writer.is_resting = false;
+	return true;
+}
+
+/* True: the writer is to be woken. */
+static bool
 put_line(const char *text, uint16_t bytes, bool is_audit)
 {
 	const struct head head = { .bytes = bytes, .is_audit = is_audit };
@@ -158,12 +180,12 @@ put_line(const char *text, uint16_t bytes, bool is_audit)
 
 	if (writer.used + sizeof head + bytes > most) {
 		count_loss(&writer.losses, is_audit);
-		return;
+		return false;
 	}
 	copy_in(&head, sizeof head);
 	copy_in(text, bytes);
 	atomic_store(&has_work, true);
-	pthread_cond_signal(&writer.work);
+	return must_wake(is_audit);
 }
 
 /* One line of any length, or as many as fit in PIPE_BUF. Gives what is lost if they cannot be written. */
@@ -204,6 +226,7 @@ write_lines(struct log_line *out)
 	pthread_mutex_unlock(&writer.lock);
 	is_written = write_out(out->text, out->bytes);
 	pthread_mutex_lock(&writer.lock);
+	writer.has_written = true;
 	if (!is_written)
 		add_losses(&taken);
 }
@@ -242,12 +265,26 @@ is_limit_due(void)
 	return log_limit_is_open() && now_ms() >= writer.limit_ms;
 }
 
+/* The ring is empty. */
+static void
+rest(void)
+{
+	uint64_t until_ms = now_ms() + REST_MS;
+
+	atomic_store(&has_work, false);
+	writer.is_resting = true;
+	while (writer.is_resting && !writer.is_stopping && !wait_until(&writer.work, until_ms))
+		;
+	writer.is_resting = writer.has_written = false;
+}
+
 static void
 wait_for_work(void)
 {
 	uint64_t until_ms = UINT64_MAX;
 
 	atomic_store(&has_work, false);
+	writer.is_idle = true;
 	if (has_losses())
 		until_ms = writer.tell_ms;
 	if (log_limit_is_open() && writer.limit_ms < until_ms)
@@ -256,6 +293,7 @@ wait_for_work(void)
 		wait_until(&writer.work, until_ms);
 	else
 		pthread_cond_wait(&writer.work, &writer.lock);
+	writer.is_idle = false;
 }
 
 static void *
@@ -276,6 +314,8 @@ run(void *unused)
 			tell_limit();
 		} else if (writer.used > 0) {
 			write_lines(&out);
+		} else if (writer.has_written) {
+			rest();
 		} else {
 			wait_for_work();
 		}
@@ -353,6 +393,7 @@ leave_parent(void)
 {
 	writer.mode = DIRECT;
 	writer.work = writer.over = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	writer.has_written = writer.is_resting = writer.is_idle = false;
 	writer.first = writer.used = 0;
 	writer.losses = (struct losses){ 0 };
 	atomic_store(&has_work, false);
@@ -427,13 +468,16 @@ log_stop(void)
 void
 log_put(const char *text, size_t bytes, bool is_audit)
 {
+	bool wakes = false;
 	enum mode mode;
 
 	pthread_mutex_lock(&writer.lock);
 	mode = writer.mode;
 	if (mode == RUNNING)
-		put_line(text, (uint16_t)bytes, is_audit);
+		wakes = put_line(text, (uint16_t)bytes, is_audit);
 	pthread_mutex_unlock(&writer.lock);
+	if (wakes)
+		pthread_cond_signal(&writer.work);
 	/* Nobody is left to be told when standard error is gone. */
 	if (mode == DIRECT)
 		write_out(text, bytes);

@@ -59,6 +59,29 @@ writes_text_for_people(void **state)
 }
 
 static void
+log_two_seconds(void)
+{
+	log_event(LOG_INFO, "numbers", NULL, log_i64("least", INT64_MIN), log_i64("most", INT64_MAX),
+	    log_u64("none", 0), log_u64("round", 1000));
+	clock_fake(1, 1767225601987654);
+	log_event(LOG_INFO, "later", NULL);
+}
+
+static void
+writes_every_number_and_each_time(void **state)
+{
+	(void)state;
+	clock_fake(1, 1767225600999999);
+	log_init("test", LOG_INFO, LOG_JSON);
+	assert_string_equal(captured(log_two_seconds),
+	    "{\"time\":\"2026-01-01T00:00:00.999999Z\",\"level\":\"info\",\"program\":\"test\","
+	    "\"event\":\"numbers\",\"least\":-9223372036854775808,\"most\":9223372036854775807,"
+	    "\"none\":0,\"round\":1000}\n"
+	    "{\"time\":\"2026-01-01T00:00:01.987654Z\",\"level\":\"info\",\"program\":\"test\","
+	    "\"event\":\"later\"}\n");
+}
+
+static void
 writes_json_for_machines(void **state)
 {
 	(void)state;
@@ -361,6 +384,7 @@ quotes_within_the_room_given(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(writes_text_for_people),
+	cmocka_unit_test(writes_every_number_and_each_time),
 	cmocka_unit_test(writes_json_for_machines),
 	cmocka_unit_test(leaves_out_what_is_not_there_or_not_wanted),
 	cmocka_unit_test(quotes_hostile_strings),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -531,6 +532,44 @@ a_child_logs_by_itself(void **state)
 	assert_int_equal(lines_with("child: speaks"), children);
 }
 
+static void *
+count_writes(void *count)
+{
+	char text[LINES];
+
+	for (*(unsigned *)count = 0; recv(reading_end, text, sizeof text, 0) > 0;)
+		++*(unsigned *)count;
+	return NULL;
+}
+
+/* Each write() is one packet.  The pauses give a writer that is woken by each line the time for it. */
+static void
+lines_that_come_close_upon_each_other_are_written_together(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 10000};
+	unsigned count;
+	pthread_t reader;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	reading_end = ends[0];
+	saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	assert_int_equal(pthread_create(&reader, NULL, count_writes, &count), 0);
+	assert_true(log_start());
+	for (int i = 0; i < LINES; i++) {
+		log_event(LOG_INFO, "flow-closed", "one of many");
+		nanosleep(&pause, NULL);
+	}
+	log_stop();
+	leave_pipe();
+	pthread_join(reader, NULL);
+	close(reading_end);
+	assert_in_range(count, 1, LINES / 2);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_pipe_that_nobody_reads_stops_nobody, set_up),
 	cmocka_unit_test_setup(audit_events_are_dropped_last, set_up),
@@ -547,6 +586,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(what_an_assert_says_is_the_last_line, set_up),
 	cmocka_unit_test_setup(an_assert_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(a_child_logs_by_itself, set_up),
+	cmocka_unit_test_setup(lines_that_come_close_upon_each_other_are_written_together, set_up),
 };
 
 RUN_TESTS("log_writer", tests)

@@ -13,6 +13,7 @@ tests/attack/strangers.t: most_descriptors: what piles up within two seconds is 
 tests/attack/victims.py: bulk: a line has its speed
 tests/attack/strangers.t: slow_echo: the upstream has to be slow
 tests/base/connector_race_test.c: connect_now: no event tells the test that a connection is made or refused
+tests/base/log_writer_test.c: lines_that_come_close_upon_each_other_are_written_together: a writer that is woken must have time to write
 tests/base/log_writer_test.c: log_now_and_then: the second of the writer is a real one, and so is its load
 tests/base/log_writer_test.c: losses_are_told_once_a_second: the reader of the pipe has to be slow
 tests/base/loop_test.c: stop_from_outside: no event tells another thread that the loop waits
