@@ -43,3 +43,9 @@ memory_used(void)
 
 	return (uint64_t)info.uordblks + info.hblkhd;
 }
+
+void
+memory_give_back(void)
+{
+	malloc_trim(0);
+}

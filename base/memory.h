@@ -26,5 +26,8 @@ int memory_exit_code(int otherwise);
 /* Bytes that are allocated at the moment, in all threads and by libraries, too; what was freed does
  * not count.  It walks through what is free, so ask seldom. */
 uint64_t memory_used(void);
+/* Gives pages without anything in them back to the system, after very many small things were freed. It
+ * stops whoever allocates meanwhile. */
+void memory_give_back(void);
 
 #endif

@@ -9,10 +9,19 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "pki/cert.h"
+#include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
 
 enum { ENDED = 1, DAY_S = 24 * 3600, SOON_S = 30 * DAY_S };
+
+static void
+tell_route(const struct route_static_settings *route)
+{
+	bool is_path = strncmp(route->target, "unix:", 5) == 0;
+
+	printf("route: %s to %s%s\n", route->pattern, is_path ? "" : "tcp://", route->target);
+}
 
 static void
 tell_facts(const struct rules *rules)
@@ -25,9 +34,8 @@ tell_facts(const struct rules *rules)
 		printf("listener: %s, %zu trusted proxies\n",
 		    settings_listener_at(settings, i)->address,
 		    settings_listener_at(settings, i)->trusted_proxies.count);
-	for (size_t i = 0; i < settings->routes.count; i++)
-		printf("route: %s to %s\n", settings_route_at(settings, i)->pattern,
-		    settings_route_at(settings, i)->upstream.url);
+	for (size_t i = 0; i < rules->static_count; i++)
+		tell_route(route_static_config(rules->static_route[i]));
 	printf("agents may have: %" PRIu64 " sessions (%" PRIu64 " an identity), %" PRIu64
 	       " parked channels (%" PRIu64 "), %" PRIu64 " endpoints (%" PRIu64
 	       " a session), %" PRIu64 " flows an identity\n",

@@ -113,11 +113,11 @@ is_awaited(struct route_set *set, size_t count)
 /* ---- what is here; between grace_enter() and grace_leave() ---- */
 
 static bool
-answer_static(struct routes *routes, const char *pattern, const struct route_question *question,
-    bool only_any_depth, struct route_answer *answer)
+answer_static(struct routes *routes, const char *pattern, uint64_t hash,
+    const struct route_question *question, bool only_any_depth, struct route_answer *answer)
 {
 	struct route_static *static_route =
-	    route_static_find(routes, pattern, question, only_any_depth);
+	    route_static_find(routes, pattern, hash, question, only_any_depth);
 
 	if (!static_route)
 		return false;
@@ -129,10 +129,10 @@ answer_static(struct routes *routes, const char *pattern, const struct route_que
 
 /* Whether the search ends here: with an endpoint, or with a set in which nobody can serve. */
 static bool
-answer_agent(struct routes *routes, const char *name, const struct route_question *question,
-    struct route_answer *answer)
+answer_agent(struct routes *routes, const char *name, uint64_t hash,
+    const struct route_question *question, struct route_answer *answer)
 {
-	struct route_pattern *pattern = route_pattern_find(routes, name);
+	struct route_pattern *pattern = route_pattern_find(routes, name, hash);
 	struct route_set *set =
 	    pattern ? atomic_load_explicit(&pattern->set, memory_order_acquire) : NULL;
 	size_t count = set ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
@@ -161,10 +161,12 @@ static bool
 answer_by(struct routes *routes, const char *pattern, const struct route_question *question,
     bool only_any_depth, struct route_answer *answer)
 {
-	if (answer_static(routes, pattern, question, only_any_depth, answer))
+	uint64_t hash = route_hash(routes, pattern);
+
+	if (answer_static(routes, pattern, hash, question, only_any_depth, answer))
 		return true;
 	return !only_any_depth && !question->only_static &&
-	    answer_agent(routes, pattern, question, answer);
+	    answer_agent(routes, pattern, hash, question, answer);
 }
 
 static void

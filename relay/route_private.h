@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/queue.h>
 #include "base/hash.h"
 #include "pki/identity.h"
@@ -120,8 +121,15 @@ struct routes {
 	struct registry *registry;  /* NULL: this relay stands alone */
 };
 
+/* Of a pattern, in both tables. */
+static inline uint64_t
+route_hash(const struct routes *routes, const char *pattern)
+{
+	return hash_bytes(routes->hash_key, pattern, strlen(pattern));
+}
+
 /* route_table.c. A reader, or under the lock. */
-struct route_pattern *route_pattern_find(struct routes *, const char *name);
+struct route_pattern *route_pattern_find(struct routes *, const char *name, uint64_t hash);
 /* Under the lock: NULL when memory is short. */
 struct route_pattern *route_pattern_want(struct routes *, const char *name);
 /* Under the lock: removes the pattern if nothing is left in it. */
@@ -135,7 +143,7 @@ void route_known_forget_all(struct routes *);
 bool route_known_is(const struct route_pattern *);
 
 /* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none. */
-struct route_static *route_static_find(
-    struct routes *, const char *pattern, const struct route_question *, bool only_any_depth);
+struct route_static *route_static_find(struct routes *, const char *pattern, uint64_t hash,
+    const struct route_question *, bool only_any_depth);
 
 #endif

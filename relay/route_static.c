@@ -9,41 +9,64 @@
 
 struct route_static {
 	atomic_uint held;
-	struct route_static_settings facts; /* its texts are our own */
-	char *pattern, *target, **alpn;
+	struct route_static_settings facts; /* what it points at is our own */
+	char texts[];
 };
+
+static void
+conditions_free(const struct route_conditions *when)
+{
+	for (size_t i = 0; when && when->alpn && i < when->alpn_count; i++)
+		free((char *)(uintptr_t)when->alpn[i]);
+	if (when)
+		free((void *)(uintptr_t)when->alpn);
+	free((void *)(uintptr_t)when);
+}
+
+static const struct route_conditions *
+conditions_copy(const struct route_conditions *from)
+{
+	struct route_conditions *when = calloc(1, sizeof *when);
+	char **alpn = calloc(from->alpn_count + 1, sizeof *alpn);
+	bool complete = when && alpn;
+
+	for (size_t i = 0; complete && i < from->alpn_count; i++)
+		complete = (alpn[i] = strdup(from->alpn[i])) != NULL;
+	if (when)
+		*when = (struct route_conditions){ (const char *const *)alpn, from->alpn_count };
+	else
+		free(alpn);
+	if (complete)
+		return when;
+	conditions_free(when);
+	return NULL;
+}
 
 static void
 static_free(struct route_static *static_route)
 {
-	for (size_t i = 0; static_route->alpn && i < static_route->facts.alpn_count; i++)
-		free(static_route->alpn[i]);
-	free(static_route->alpn);
-	free(static_route->pattern);
-	free(static_route->target);
+	conditions_free(static_route->facts.when);
 	free(static_route);
 }
 
 struct route_static *
 route_static_new(const struct route_static_settings *settings)
 {
-	struct route_static *static_route = calloc(1, sizeof *static_route);
-	bool complete;
+	size_t pattern_size = strlen(settings->pattern) + 1;
+	size_t target_size = strlen(settings->target) + 1;
+	struct route_static *static_route =
+	    calloc(1, sizeof *static_route + pattern_size + target_size);
 
 	if (!static_route)
 		return NULL;
 	atomic_init(&static_route->held, 1);
 	static_route->facts = *settings;
-	static_route->facts.pattern = static_route->pattern = strdup(settings->pattern);
-	static_route->facts.target = static_route->target = strdup(settings->target);
-	static_route->alpn = calloc(settings->alpn_count + 1, sizeof(char *));
-	complete = static_route->pattern && static_route->target && static_route->alpn;
-	for (size_t i = 0; complete && i < settings->alpn_count; i++)
-		complete = (static_route->alpn[i] = strdup(settings->alpn[i])) != NULL;
-	static_route->facts.alpn = (const char *const *)static_route->alpn;
-	if (complete)
+	static_route->facts.pattern = memcpy(static_route->texts, settings->pattern, pattern_size);
+	static_route->facts.target =
+	    memcpy(static_route->texts + pattern_size, settings->target, target_size);
+	if (!settings->when || (static_route->facts.when = conditions_copy(settings->when)))
 		return static_route;
-	static_free(static_route);
+	free(static_route);
 	return NULL;
 }
 
@@ -69,15 +92,17 @@ route_static_config(const struct route_static *static_route)
 
 /* One static route in the set; of those with one pattern only the first is in the table. */
 struct entry {
-	struct hash_link link;
 	struct route_static *static_route; /* held */
-	const struct entry *same; /* the next one of this pattern, in the order of the file */
+	uint32_t hash; /* half of it, so that most others are told without a look at them */
+	uint32_t same; /* the next one of this pattern, in the order of the file; 0: none */
 };
 
+/* Entries are known by their index plus one, which is half of a pointer's weight. */
 struct route_static_set {
 	struct grace grace;
 	char connect_name[NAME_SIZE];
-	struct table patterns;
+	uint32_t *slots;   /* the first entry of a pattern, by its hash; 0: none */
+	size_t slot_count; /* a power of two, and a quarter of them at least are free */
 	size_t count;
 	struct entry entries[];
 };
@@ -89,7 +114,7 @@ set_free(struct route_static_set *set)
 		return;
 	for (size_t i = 0; i < set->count; i++)
 		route_static_release(set->entries[i].static_route);
-	table_wipe(&set->patterns);
+	free(set->slots);
 	free(set);
 }
 
@@ -100,50 +125,63 @@ set_release(struct grace *grace)
 }
 
 static bool
-has_pattern(const struct hash_link *at, const void *pattern)
+has_pattern(const struct entry *entry, const char *pattern, uint64_t hash)
 {
-	return strcmp(container_of(at, const struct entry, link)->static_route->facts.pattern,
-		   pattern) == 0;
+	return entry->hash == hash >> 32 &&
+	    strcmp(entry->static_route->facts.pattern, pattern) == 0;
 }
 
-static struct entry *
-first_of(const struct route_static_set *set, const char *pattern)
+/* The slot of this pattern, or the free one where it would be. */
+static uint32_t *
+slot_of(const struct route_static_set *set, const char *pattern, uint64_t hash)
 {
-	uint64_t hash = table_hash(&set->patterns, pattern, strlen(pattern));
-	struct hash_link *at = table_find(&set->patterns, hash, has_pattern, pattern);
+	size_t at = hash & (set->slot_count - 1);
 
-	return at ? container_of(at, struct entry, link) : NULL;
+	while (
+	    set->slots[at] != 0 && !has_pattern(&set->entries[set->slots[at] - 1], pattern, hash))
+		at = (at + 1) & (set->slot_count - 1);
+	return &set->slots[at];
+}
+
+static const struct entry *
+entry_at(const struct route_static_set *set, uint32_t number)
+{
+	return number != 0 ? &set->entries[number - 1] : NULL;
 }
 
 /* Called from the last route to the first, so that each goes in front of the others of its
  * pattern. */
 static void
-add(struct route_static_set *set, struct entry *entry, struct route_static *static_route)
+add(struct route_static_set *set, size_t index, struct route_static *static_route, uint64_t hash)
 {
-	const char *pattern = static_route->facts.pattern;
-	struct entry *after = first_of(set, pattern);
+	uint32_t *slot = slot_of(set, static_route->facts.pattern, hash);
 
-	entry->static_route = route_static_hold(static_route);
-	entry->same = after;
-	if (after)
-		table_remove(&set->patterns, &after->link);
-	table_add(
-	    &set->patterns, &entry->link, table_hash(&set->patterns, pattern, strlen(pattern)));
+	set->entries[index] = (struct entry){ .static_route = route_static_hold(static_route),
+		.hash = (uint32_t)(hash >> 32),
+		.same = *slot };
+	*slot = (uint32_t)index + 1;
 }
 
 static struct route_static_set *
-set_new(const char *connect_name, struct route_static *const *static_route, size_t count)
+set_new(struct routes *routes, const char *connect_name, struct route_static *const *static_route,
+    size_t count)
 {
 	struct route_static_set *set = calloc(1, sizeof *set + count * sizeof set->entries[0]);
 
-	if (!set || !table_init(&set->patterns)) {
+	if (!set)
+		return NULL;
+	set->slot_count = 1;
+	while (set->slot_count * 3 < (count + 1) * 4)
+		set->slot_count *= 2;
+	set->slots = calloc(set->slot_count, sizeof *set->slots);
+	if (!set->slots) {
 		free(set);
 		return NULL;
 	}
 	snprintf(set->connect_name, sizeof set->connect_name, "%s", connect_name);
 	set->count = count;
 	for (size_t i = count; i-- > 0;)
-		add(set, &set->entries[i], static_route[i]);
+		add(set, i, static_route[i], route_hash(routes, static_route[i]->facts.pattern));
 	return set;
 }
 
@@ -166,7 +204,7 @@ route_set_static(struct routes *routes, const char *connect_name,
     struct route_static *const *static_route, size_t count)
 {
 	struct route_static_set *set = count > 0 || connect_name[0] != '\0'
-	    ? set_new(connect_name, static_route, count)
+	    ? set_new(routes, connect_name, static_route, count)
 	    : NULL;
 
 	if (!set && (count > 0 || connect_name[0] != '\0'))
@@ -189,23 +227,30 @@ is_offered(const struct route_question *question, const char *protocol)
 }
 
 static bool
-fits(const struct route_static_settings *facts, const struct route_question *question)
+offers_one(const struct route_question *question, const struct route_conditions *when)
 {
-	for (size_t i = 0; i < facts->alpn_count; i++) {
-		if (is_offered(question, facts->alpn[i]))
+	for (size_t i = 0; i < when->alpn_count; i++) {
+		if (is_offered(question, when->alpn[i]))
 			return true;
 	}
-	return facts->alpn_count == 0;
+	return when->alpn_count == 0;
+}
+
+static bool
+fits(const struct route_static_settings *facts, const struct route_question *question)
+{
+	return !facts->when || offers_one(question, facts->when);
 }
 
 struct route_static *
-route_static_find(struct routes *routes, const char *pattern, const struct route_question *question,
-    bool only_any_depth)
+route_static_find(struct routes *routes, const char *pattern, uint64_t hash,
+    const struct route_question *question, bool only_any_depth)
 {
 	const struct route_static_set *set =
 	    atomic_load_explicit(&routes->statics, memory_order_acquire);
+	const struct entry *at = set ? entry_at(set, *slot_of(set, pattern, hash)) : NULL;
 
-	for (const struct entry *at = set ? first_of(set, pattern) : NULL; at; at = at->same) {
+	for (; at; at = entry_at(set, at->same)) {
 		const struct route_static_settings *facts = &at->static_route->facts;
 
 		if ((facts->any_depth || !only_any_depth) && fits(facts, question))
@@ -222,7 +267,9 @@ route_is_reserved(struct routes *routes, const char *pattern)
 
 	grace_enter();
 	set = atomic_load_explicit(&routes->statics, memory_order_acquire);
-	reserved = set && (strcmp(set->connect_name, pattern) == 0 || first_of(set, pattern));
+	reserved = set &&
+	    (strcmp(set->connect_name, pattern) == 0 ||
+		*slot_of(set, pattern, route_hash(routes, pattern)) != 0);
 	grace_leave();
 	return reserved;
 }

@@ -95,12 +95,6 @@ route_registry(struct routes *routes)
 	return routes->registry;
 }
 
-static uint64_t
-hash_of(const struct routes *routes, const char *name)
-{
-	return hash_bytes(routes->hash_key, name, strlen(name));
-}
-
 /* The slot of this very pattern or, with pattern NULL, the first one that is free. */
 static struct slot *
 slot_of(struct route_slots *slots, uint64_t hash, const struct route_pattern *pattern)
@@ -120,10 +114,9 @@ fill(struct slot *slot, uint64_t hash, struct route_pattern *pattern)
 }
 
 struct route_pattern *
-route_pattern_find(struct routes *routes, const char *name)
+route_pattern_find(struct routes *routes, const char *name, uint64_t hash)
 {
 	struct route_slots *slots = atomic_load_explicit(&routes->slots, memory_order_acquire);
-	uint64_t hash = hash_of(routes, name);
 	struct route_pattern *pattern;
 
 	for (size_t at = hash;; at++) {
@@ -177,7 +170,8 @@ reserve(struct routes *routes)
 struct route_pattern *
 route_pattern_want(struct routes *routes, const char *name)
 {
-	struct route_pattern *pattern = route_pattern_find(routes, name);
+	uint64_t hash = route_hash(routes, name);
+	struct route_pattern *pattern = route_pattern_find(routes, name, hash);
 	size_t size = strlen(name) + 1;
 
 	if (pattern || !reserve(routes))
@@ -186,8 +180,8 @@ route_pattern_want(struct routes *routes, const char *name)
 	if (!pattern)
 		return NULL;
 	memcpy(pattern->name, name, size);
-	pattern->hash = hash_of(routes, name);
-	fill(slot_of(routes->slots, pattern->hash, NULL), pattern->hash, pattern);
+	pattern->hash = hash;
+	fill(slot_of(routes->slots, hash, NULL), hash, pattern);
 	routes->live++;
 	routes->used++;
 	return pattern;

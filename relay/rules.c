@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include "base/hash.h"
 #include "base/host.h"
+#include "base/memory.h"
 #include "base/socket.h"
 #include "pki/cert.h"
 #include "pki/key_pair.h"
 #include "relay/session_table.h"
 #include "relay/route.h"
 #include "tunnel/tls.h"
+
+enum { MANY_ROUTES = 1000 };
 
 struct counted {
 	atomic_uint held;
@@ -123,6 +126,24 @@ load_tls(struct rules *rules, struct session_table *table, struct conf_report *r
 	return load_certificate(rules, report) && rules->channel_tls;
 }
 
+static struct route_static *
+make_route(const struct settings_route *route)
+{
+	struct upstream_url url;
+	const struct route_conditions when = { .alpn = (const char *const *)route->alpn.items,
+		.alpn_count = route->alpn.count };
+	const struct route_static_settings facts = { .pattern = route->server_name,
+		.any_depth = route->any_depth != 0,
+		.when = route->alpn.count > 0 ? &when : NULL,
+		.target = url.target,
+		.idle_ms = route->idle_ms,
+		.stall_ms = route->stall_ms,
+		.proxy_version = (uint8_t)route->upstream.proxy_protocol };
+
+	settings_parse_upstream(route, &url);
+	return route_static_new(&facts);
+}
+
 static bool
 load_routes(struct rules *rules, struct conf_report *report)
 {
@@ -132,21 +153,17 @@ load_routes(struct rules *rules, struct conf_report *report)
 	for (; rules->static_route && rules->static_count < count; rules->static_count++) {
 		const struct settings_route *route =
 		    settings_route_at(&rules->settings, rules->static_count);
-		struct route_static_settings facts = { .pattern = route->pattern,
-			.any_depth = route->any_depth != 0,
-			.alpn = (const char *const *)route->alpn.items,
-			.alpn_count = route->alpn.count,
-			.target = route->upstream.parsed.target,
-			.idle_ms = route->idle_ms,
-			.stall_ms = route->stall_ms,
-			.proxy_version = (int)route->upstream.proxy_protocol };
 
-		rules->static_route[rules->static_count] = route_static_new(&facts);
+		rules->static_route[rules->static_count] = make_route(route);
 		if (!rules->static_route[rules->static_count])
 			break;
 	}
-	if (rules->static_route && rules->static_count == count)
+	if (rules->static_route && rules->static_count == count) {
+		settings_drop_routes(&rules->settings);
+		if (count >= MANY_ROUTES)
+			memory_give_back();
 		return true;
+	}
 	conf_error(report, (struct conf_mark){ 0 }, "memory is short");
 	return false;
 }

@@ -18,8 +18,8 @@ struct session_table;
 struct tls_config;
 
 struct rules {
-	const char *path; /* borrowed */
-	struct settings settings;
+	const char *path;               /* borrowed */
+	struct settings settings;       /* without the routes */
 	struct limits limits;           /* those in force */
 	struct tls_config *channel_tls; /* NULL without a connect name */
 	struct route_static **static_route;

@@ -10,6 +10,7 @@
 #include "base/admin.h"
 #include "base/admin_client.h"
 #include "base/daemon_rows.h"
+#include "base/hash.h"
 #include "base/units.h"
 #include "tunnel/frame.h"
 
@@ -158,6 +159,14 @@ static const struct conf_row route_rows[] = {
 	{ 0 }
 };
 
+#define ROUTES_ROW \
+	{ \
+		"routes", CONF_MAPPINGS, AT(settings, routes), \
+		    .table = route_rows, .item_bytes = sizeof(struct settings_route) \
+	}
+/* settings_drop_routes() */
+static const struct conf_row routes_row[] = { ROUTES_ROW, { 0 } };
+
 #define REFUSE_ROW(word, reason, answer) \
 	{ \
 		"refuse." word, CONF_TEXT, AT(settings, refuse[reason]), \
@@ -188,9 +197,7 @@ static const struct conf_row rows[] = {
 	TRUST_CRL_ROWS("connect.crl", struct settings, agent_crl),
 	{ "connect.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms),
 	    .fallback = "15s", .least = SECONDS(1), .most = SECONDS(300) },
-	{ "region", CONF_TEXT, AT(settings, region), .check = is_short_text },
-	{ "routes", CONF_MAPPINGS, AT(settings, routes), .table = route_rows,
-	    .item_bytes = sizeof(struct settings_route) },
+	{ "region", CONF_TEXT, AT(settings, region), .check = is_short_text }, ROUTES_ROW,
 	REFUSE_ROW("no_name", REFUSE_NO_NAME, "alert"),
 	REFUSE_ROW("unknown_name", REFUSE_UNKNOWN_NAME, "alert"),
 	REFUSE_ROW("malformed", REFUSE_MALFORMED, "alert"),
@@ -269,37 +276,77 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 	}
 }
 
-/* One pattern may stand in several routes, as long as all but the last of them ask for an ALPN. */
-static void
-check_same_name(struct settings *settings, size_t index, struct conf_report *report)
-{
-	const struct settings_route *route = settings_route_at(settings, index), *earlier;
+/* The routes that take every client, by name. */
+struct catch_all {
+	struct hash_link link;
+	const struct settings_route *route;
+};
 
-	for (size_t i = 0; i < index; i++) {
-		earlier = settings_route_at(settings, i);
-		if (earlier->alpn.count == 0 && strcmp(earlier->pattern, route->pattern) == 0)
-			conf_error(report, route->server_name_mark,
-			    "'%s' is routed in line %u already, for every ALPN; remove one or give that one alpn",
-			    route->pattern, earlier->server_name_mark.line);
+static bool
+has_name(const struct hash_link *at, const void *name)
+{
+	return strcmp(container_of(at, const struct catch_all, link)->route->server_name, name) ==
+	    0;
+}
+
+/* One name may stand in several routes, as long as all but the last of them ask for an ALPN. */
+static void
+check_same_name(struct table *names, struct catch_all *entry, struct conf_report *report)
+{
+	const struct settings_route *route = entry->route, *earlier;
+	uint64_t hash = table_hash(names, route->server_name, strlen(route->server_name));
+	struct hash_link *at = table_find(names, hash, has_name, route->server_name);
+
+	if (at) {
+		earlier = container_of(at, struct catch_all, link)->route;
+		conf_error(report, route->server_name_mark,
+		    "'%s' is routed in line %u already, for every ALPN; remove one or give that one alpn",
+		    route->server_name, earlier->server_name_mark.line);
+	} else if (route->alpn.count == 0) {
+		table_add(names, &entry->link, hash);
 	}
+}
+
+static void
+check_same_names(struct settings *settings, struct conf_report *report)
+{
+	size_t count = settings->routes.count;
+	struct catch_all *entries = calloc(count + 1, sizeof *entries);
+	struct table names = { 0 };
+
+	if (!entries || !table_init(&names))
+		conf_error(report, (struct conf_mark){ 0 }, "cannot be kept: memory is short");
+	for (size_t i = 0; i < count && entries && names.slots; i++) {
+		entries[i].route = settings_route_at(settings, i);
+		check_same_name(&names, &entries[i], report);
+	}
+	table_wipe(&names);
+	free(entries);
+}
+
+/* In its place: no name is longer when it is normal. */
+static void
+normalise(char *server_name)
+{
+	char name[NAME_SIZE];
+
+	if (name_normalise_pattern(name, server_name, strlen(server_name)))
+		memcpy(server_name, name, strlen(name) + 1);
 }
 
 static void
 check_route(struct settings *settings, size_t index, struct conf_report *report)
 {
 	struct settings_route *route = settings_route_at(settings, index);
-	char error[256];
 
-	name_normalise_pattern(route->pattern, route->server_name, strlen(route->server_name));
-	parse_upstream(&route->upstream.parsed, route->upstream.url, error);
-	if (route->any_depth && !name_is_wildcard(route->pattern))
+	normalise(route->server_name);
+	if (route->any_depth && !name_is_wildcard(route->server_name))
 		conf_error(report, route->depth_mark,
-		    "depth is for wildcards, and '%s' is not one; remove it", route->pattern);
-	if (strcmp(route->pattern, settings->connect_pattern) == 0)
+		    "depth is for wildcards, and '%s' is not one; remove it", route->server_name);
+	if (strcmp(route->server_name, settings->connect_pattern) == 0)
 		conf_error(report, route->server_name_mark,
 		    "'%s' is the connect name, where agents arrive; route another name",
-		    route->pattern);
-	check_same_name(settings, index, report);
+		    route->server_name);
 }
 
 static void
@@ -339,7 +386,7 @@ static bool
 is_routed(const struct settings *settings, const char *pattern)
 {
 	for (size_t i = 0; i < settings->routes.count; i++) {
-		if (strcmp(settings_route_at(settings, i)->pattern, pattern) == 0)
+		if (strcmp(settings_route_at(settings, i)->server_name, pattern) == 0)
 			return true;
 	}
 	return false;
@@ -396,9 +443,18 @@ check_all(struct settings *settings, struct conf_report *report)
 		check_listener(settings, i, report);
 	for (size_t i = 0; i < settings->routes.count; i++)
 		check_route(settings, i, report);
+	check_same_names(settings, report);
 	for (enum refusal reason = 0; reason < REFUSALS; reason++)
 		check_refusal(settings, reason, report);
 	check_bounds(settings, report);
+}
+
+void
+settings_parse_upstream(const struct settings_route *route, struct upstream_url *url)
+{
+	char error[256];
+
+	parse_upstream(url, route->upstream.url, error);
 }
 
 static void
@@ -429,6 +485,12 @@ settings_wipe(struct settings *settings)
 	wipe_checked(settings);
 	conf_wipe(settings, rows);
 	memset(settings, 0, sizeof *settings);
+}
+
+void
+settings_drop_routes(struct settings *settings)
+{
+	conf_wipe(settings, routes_row);
 }
 
 struct settings_listener *

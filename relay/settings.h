@@ -28,19 +28,18 @@ struct settings_listener {
 struct settings_upstream {
 	char *url;
 	struct conf_mark url_mark;
-	uint64_t proxy_protocol;    /* 0 none, 1, 2 */
-	struct upstream_url parsed; /* derived */
+	uint64_t proxy_protocol; /* 0 none, 1, 2 */
 };
 
+/* There may be very many: what is derived from an url is derived where it is used. */
 struct settings_route {
-	char *server_name;
+	char *server_name; /* normalised */
 	struct conf_mark server_name_mark;
 	int any_depth;
 	struct conf_mark depth_mark;
 	struct conf_texts alpn;
 	struct settings_upstream upstream;
 	uint64_t idle_ms, stall_ms;
-	char pattern[NAME_SIZE]; /* derived: normalised */
 };
 
 struct settings_limits {
@@ -90,6 +89,10 @@ struct settings {
  * *unreadable (may be NULL): there is no such file, or we may not read it. */
 bool settings_read(struct settings *, const char *path, FILE *messages, bool *unreadable);
 void settings_wipe(struct settings *);
+/* Frees the routes, once they are made ready for use (rules.c): of 100 000 they are most of it. */
+void settings_drop_routes(struct settings *);
+/* Where a route's upstream is. */
+void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
 /* The rows of struct admin_place: where this relay listens to its operator. */
 extern const struct conf_row settings_admin_rows[];
 

@@ -85,8 +85,9 @@ withdraw(struct said *said)
 static struct route_static *
 static_route(const char *pattern, bool any_depth, const char *const *alpn, size_t alpn_count)
 {
-	struct route_static_settings facts = { .pattern = pattern, .any_depth = any_depth, .alpn = alpn,
-	    .alpn_count = alpn_count, .target = "127.0.0.1:1" };
+	struct route_conditions when = { .alpn = alpn, .alpn_count = alpn_count };
+	struct route_static_settings facts = { .pattern = pattern, .any_depth = any_depth, .when = &when,
+	    .target = "127.0.0.1:1" };
 
 	return route_static_new(&facts);
 }

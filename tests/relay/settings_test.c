@@ -67,14 +67,16 @@ static void
 takes_the_documented_example(void **state)
 {
 	const struct settings_route *route;
+	struct upstream_url url;
 	char *said;
 
 	(void)state;
 	if (!read_text(example, &said))
 		fail_msg("%s", said);
 	route = settings_route_at(&settings, 0);
-	assert_string_equal(route->pattern, "*.legacy.example.org");
-	assert_string_equal(route->upstream.parsed.target, "10.0.0.5:8443");
+	assert_string_equal(route->server_name, "*.legacy.example.org");
+	settings_parse_upstream(route, &url);
+	assert_string_equal(url.target, "10.0.0.5:8443");
 	assert_int_equal(route->upstream.proxy_protocol, 2);
 	assert_int_equal(settings.rules[REFUSE_NO_NAME].action, REFUSE_BY_ROUTE);
 	assert_int_equal(settings.rules[REFUSE_TIMEOUT].action, REFUSE_BY_CLOSE);
@@ -154,12 +156,14 @@ a_client_has_10_s_to_begin_unless_somebody_says_otherwise(void **state)
 static void
 a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn(void **state)
 {
+	struct upstream_url url;
 	char *said;
 
 	(void)state;
 	assert_true(read_text(HEAD "routes:\n- {server_name: a.example, alpn: h2, upstream: tcp://h:1}\n"
 	    "- {server_name: a.example, upstream: unix:/run/x}\n", &said));
-	assert_string_equal(settings_route_at(&settings, 1)->upstream.parsed.target, "unix:/run/x");
+	settings_parse_upstream(settings_route_at(&settings, 1), &url);
+	assert_string_equal(url.target, "unix:/run/x");
 	settings_wipe(&settings);
 	free(said);
 }

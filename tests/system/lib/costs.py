@@ -141,6 +141,19 @@ def idle_flow(scene, count=400):
 	return _held(scene, relay, count, one)
 
 
+def _with_routes(scene, count):
+	"""(memory, seconds of the processor) of a relay that has just started with so many static routes."""
+	routes = [{"server_name": f"host{n}.tenant{n % 97}.example.org",
+		"upstream": f"tcp://10.{n >> 16}.{n >> 8 & 255}.{n & 255}:8443"} for n in range(count)]
+	relay = scene.relay(f"relay-{count}", log={"level": "warning"}, routes=routes)
+	return _still(relay), relay.processor_seconds()
+
+
+def static_route(scene, count=100000):
+	few, many = _with_routes(scene, 10), _with_routes(scene, count)
+	return (many[0] - few[0]) / count, 0, (many[1] - few[1]) / count * 1e6
+
+
 # What it is, how it is measured, and how many bytes it may take (None: no bound is promised).
 STATES = (
 	("silent connection", silent_connection, None),
@@ -150,4 +163,5 @@ STATES = (
 	("session", session, 20 * 1024),
 	("parked channel", parked_channel, 12 * 1024),
 	("idle static flow", idle_flow, 1024),
+	("static route", static_route, 200),
 )
