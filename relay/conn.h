@@ -21,6 +21,7 @@ struct conn {
 	size_t bytes, capacity;
 	struct clienthello hello;
 	bool is_second_choice; /* a refusal has routed it here, and must not again */
+	bool is_counted;       /* as a new flow, by arrival_of_flow() */
 };
 
 enum conn_io { CONN_GOT, CONN_WAIT, CONN_FULL, CONN_END, CONN_RESET, CONN_MEMORY };

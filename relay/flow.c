@@ -468,9 +468,13 @@ is_within_limits(struct flow *flow)
 	struct worker_context *worker = flow->worker;
 	const struct address from = flow_client(flow);
 	struct shares_entrant entrant = { worker->loop, &from, 0, on_displaced, flow };
-	const char *trouble = arrival_of_flow(worker->shared->rates, &from);
+	struct conn *conn = &flow->way->conn;
+	const char *trouble = NULL;
 	enum shares_verdict verdict;
 
+	if (!conn->is_counted) /* a second choice is */
+		trouble = arrival_of_flow(worker->shared->rates, &from);
+	conn->is_counted = true;
 	if (!trouble) {
 		flow->place = shares_enter(worker->shared->flows, &entrant, &verdict);
 		trouble = troubles[verdict];

@@ -106,6 +106,12 @@ def refusals(relay, limit):
 
 
 @test
+def who_is_routed_by_a_refusal_counts_once(scene):
+	relay = relay_with_echo(scene, limits={"flows_per_client_per_second": 40}, refuse={"unknown_name": f"route:{NAME}"})
+	equal([once(relay.port, hello("unknown.example.com")) for _ in range(40)], ["echo"] * 40, "what 40 in a row hear")
+
+
+@test
 def the_heaviest_clients_lose_their_flows_first(scene):
 	relay = relay_with_echo(scene, limits={"flows_per_second": 60})
 	wire = hello(NAME)
