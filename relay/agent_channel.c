@@ -229,7 +229,7 @@ shake(struct agent_channel *self, struct conn *conn)
 	struct shares_entrant entrant = { worker->loop, &from, 0, on_evicted, self };
 	enum shares_verdict verdict;
 	struct stream *stream = stream_socket(conn->fd);
-	struct heavy_party party = recent_peers_party(worker->shared->recent_peers, &from);
+	struct heavy_party party = recent_peers_party(conn->is_known_peer, &from);
 	struct tls *tls;
 
 	conn->fd = -1;

@@ -176,15 +176,12 @@ on_evicted(void *arg)
 }
 
 static bool
-enter_admission(struct agent_session *self)
+enter_admission(struct agent_session *self, bool is_known_peer)
 {
 	struct shared *shared = self->worker->shared;
 	struct shares_entrant entrant = { self->worker->loop, &self->client, 0, on_evicted, self };
 	enum shares_verdict verdict;
-	struct prefix block = prefix_block(&self->client, BLOCK_SITE);
-	struct shares *queue = recent_peers_has(shared->recent_peers, &block)
-	    ? shared->known_peers
-	    : shared->unknown_peers;
+	struct shares *queue = is_known_peer ? shared->known_peers : shared->unknown_peers;
 
 	self->place = shares_enter(queue, &entrant, &verdict);
 	return self->place != NULL;
@@ -196,7 +193,7 @@ shake(struct agent_session *self, struct conn *conn)
 	struct worker_context *worker = self->worker;
 	struct tls_hooks hooks = { .judge = agent_session_judge_chain, .arg = self };
 	struct stream *stream = stream_socket(conn->fd);
-	struct heavy_party party = recent_peers_party(worker->shared->recent_peers, &self->client);
+	struct heavy_party party = recent_peers_party(conn->is_known_peer, &self->client);
 	struct tls_config *config;
 	struct tls *tls;
 
@@ -213,7 +210,7 @@ shake(struct agent_session *self, struct conn *conn)
 	tls_set_party(tls, &party);
 	self->session = session_new(worker->loop, SESSION_RELAY, tls,
 	    worker->rules->settings.limits.handshake_ms, on_session, self);
-	return self->session && enter_admission(self);
+	return self->session && enter_admission(self, conn->is_known_peer);
 }
 
 static const char lost_session[] = "an agent's session that was just accepted";

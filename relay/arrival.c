@@ -8,9 +8,7 @@
 #include <assert.h>
 #include "base/address.h"
 #include "base/rate.h"
-#include "relay/recent_peers.h"
 #include "relay/settings.h"
-#include "relay/shared.h"
 
 enum arrival { SESSION_UNKNOWN, SESSION_KNOWN, CHANNEL_UNKNOWN, CHANNEL_KNOWN, FLOW, ARRIVALS };
 static_assert((int)ARRIVALS <= (int)RATE_KINDS_MOST, "the table has more kinds");
@@ -72,14 +70,13 @@ arrival_set_bounds(struct rate_table *rates, const struct settings_limits *limit
 }
 
 const char *
-arrival_of_agent(struct shared *shared, const struct address *client, bool is_session)
+arrival_of_agent(
+    struct rate_table *rates, const struct address *client, bool is_session, bool is_known)
 {
-	struct prefix site = prefix_block(client, BLOCK_SITE);
-	bool is_known = recent_peers_has(shared->recent_peers, &site);
 	enum arrival kind = is_session ? (is_known ? SESSION_KNOWN : SESSION_UNKNOWN)
 				       : (is_known ? CHANNEL_KNOWN : CHANNEL_UNKNOWN);
 
-	return agent_troubles[rate_take(shared->rates, kind, client)];
+	return agent_troubles[rate_take(rates, kind, client)];
 }
 
 const char *

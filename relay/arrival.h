@@ -15,13 +15,13 @@
 struct address;
 struct rate_table;
 struct settings_limits;
-struct shared;
 
 /* The bounds hold from now on. */
 void arrival_set_bounds(struct rate_table *, const struct settings_limits *);
 
 /* Each counts one more and answers NULL, or says which limit forbids it, as a sentence. */
-const char *arrival_of_agent(struct shared *, const struct address *client, bool is_session);
+const char *arrival_of_agent(
+    struct rate_table *, const struct address *client, bool is_session, bool is_known);
 const char *arrival_of_flow(struct rate_table *, const struct address *client);
 const char *arrival_of_name(struct rate_table *, const char *pattern);
 

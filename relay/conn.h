@@ -22,6 +22,7 @@ struct conn {
 	struct clienthello hello;
 	bool is_second_choice; /* a refusal has routed it here, and must not again */
 	bool is_counted;       /* as a new flow, by arrival_of_flow() */
+	bool is_known_peer; /* an agent's: it comes from where agents are (relay/recent_peers.h) */
 };
 
 enum conn_io { CONN_GOT, CONN_WAIT, CONN_FULL, CONN_END, CONN_RESET, CONN_MEMORY };

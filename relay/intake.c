@@ -192,7 +192,7 @@ turn_away(struct intake *intake, bool is_session, const char *why)
 static void
 take_agent(struct intake *intake)
 {
-	const struct conn *here = &intake->conn;
+	struct conn *here = &intake->conn;
 	const struct address from = conn_client(here);
 	bool session = clienthello_offers_alpn(&here->hello, here->wire, "valise/1");
 	bool channel = clienthello_offers_alpn(&here->hello, here->wire, "valise-data/1");
@@ -204,7 +204,8 @@ take_agent(struct intake *intake)
 		refuse(intake, REFUSE_FOREIGN_ALPN, refuse_alert(REFUSE_FOREIGN_ALPN));
 		return;
 	}
-	trouble = arrival_of_agent(worker->shared, &from, session);
+	here->is_known_peer = recent_peers_know(worker->shared->recent_peers, &from);
+	trouble = arrival_of_agent(worker->shared->rates, &from, session, here->is_known_peer);
 	if (trouble) {
 		turn_away(intake, session, trouble);
 		return;
@@ -279,9 +280,8 @@ enter_admission(struct intake *intake)
 	struct shared *shared = worker->shared;
 	struct shares_entrant entrant = { worker->loop, &from, 0, on_evicted, intake };
 	enum shares_verdict verdict;
-	struct prefix site = prefix_block(&from, BLOCK_SITE);
 	struct shares *queue =
-	    recent_peers_has(shared->recent_peers, &site) ? shared->agent_hellos : shared->hellos;
+	    recent_peers_know(shared->recent_peers, &from) ? shared->agent_hellos : shared->hellos;
 
 	intake->place = shares_enter(queue, &entrant, &verdict);
 	count_bytes(intake);

@@ -141,11 +141,18 @@ recent_peers_has(struct recent_peers *peers, const struct prefix *prefix)
 	return has;
 }
 
-struct heavy_party
-recent_peers_party(struct recent_peers *peers, const struct address *address)
+bool
+recent_peers_know(struct recent_peers *peers, const struct address *address)
 {
-	enum { UNKNOWN, KNOWN };
 	struct prefix block = prefix_block(address, BLOCK_SITE);
 
-	return heavy_party_of(recent_peers_has(peers, &block) ? KNOWN : UNKNOWN, address);
+	return recent_peers_has(peers, &block);
+}
+
+struct heavy_party
+recent_peers_party(bool is_known, const struct address *address)
+{
+	enum { UNKNOWN, KNOWN };
+
+	return heavy_party_of(is_known ? KNOWN : UNKNOWN, address);
 }

@@ -31,8 +31,10 @@ struct recent_peer *recent_peers_enter(struct recent_peers *, const struct prefi
 /* It has gone; NULL is fine. */
 void recent_peers_leave(struct recent_peers *, struct recent_peer *);
 bool recent_peers_has(struct recent_peers *, const struct prefix *);
+/* Whether this address is in such a block. */
+bool recent_peers_know(struct recent_peers *, const struct address *);
 /* For whom a handshake with this one is done: known and unknown peers have their turns one after the
  * other. */
-struct heavy_party recent_peers_party(struct recent_peers *, const struct address *);
+struct heavy_party recent_peers_party(bool is_known, const struct address *);
 
 #endif

@@ -58,10 +58,11 @@ static unsigned
 agents(const char *from, bool is_session, unsigned times)
 {
 	struct address address = address_of(from);
+	bool is_known = recent_peers_know(shared.recent_peers, &address);
 	unsigned taken = 0;
 
 	for (unsigned i = 0; i < times; i++)
-		taken += !arrival_of_agent(&shared, &address, is_session);
+		taken += !arrival_of_agent(shared.rates, &address, is_session, is_known);
 	return taken;
 }
 
@@ -82,7 +83,7 @@ a_flood_of_session_hellos_is_let_in_at_twenty_a_second(void **state)
 
 	(void)state;
 	assert_int_equal(taken, 20);
-	assert_string_equal(arrival_of_agent(&shared, &address, true),
+	assert_string_equal(arrival_of_agent(shared.rates, &address, true, false),
 	    "limits.sessions_per_second: too many come from this address");
 	assert_int_equal(agents("192.0.2.2:5", true, 1000), 20);
 	assert_int_equal(agents("192.0.2.3:5", true, 1000), 0);
