@@ -623,20 +623,6 @@ shares_count(struct shares *shares)
 	return count;
 }
 
-uint64_t
-shares_count_network(struct shares *shares, uint8_t owner, const struct address *client)
-{
-	uint64_t count = 0;
-	uint32_t index;
-
-	pthread_mutex_lock(&shares->lock);
-	index = find_network(shares, block_of(client), owner);
-	if (index != 0)
-		count = network_at(shares, index)->rank.count;
-	pthread_mutex_unlock(&shares->lock);
-	return count;
-}
-
 size_t
 shares_memory(struct shares *shares)
 {

@@ -88,8 +88,6 @@ void shares_grow(struct shares_place *, size_t bytes);
 void shares_leave(struct shares_place *);
 
 uint64_t shares_count(struct shares *);
-/* How many places the network of this client has, with this owner. */
-uint64_t shares_count_network(struct shares *, uint8_t owner, const struct address *client);
 /* The memory that the counting itself takes, without the places. */
 size_t shares_memory(struct shares *);
 

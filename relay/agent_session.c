@@ -263,6 +263,7 @@ agent_session_count_all(const struct worker_context *worker)
 		counts.sessions++;
 		counts.endpoints += self->endpoints.count;
 		counts.channels += pool_parked(session_ref_pool(self->session_ref));
+		counts.waiting += pool_waiting(session_ref_pool(self->session_ref));
 	}
 	return counts;
 }

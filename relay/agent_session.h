@@ -33,7 +33,8 @@ void agent_session_end_all(struct worker_context *, enum code, const char *sente
 void agent_session_obey_rules_all(struct worker_context *);
 /* How many are up, and what they have: endpoints announced, channels parked. */
 struct agent_session_counts {
-	uint64_t sessions, endpoints, channels;
+	uint64_t sessions, endpoints;
+	uint64_t channels, waiting; /* parked, and flows that wait for one */
 };
 struct agent_session_counts agent_session_count_all(const struct worker_context *);
 /* Ends all at once, without a goodbye. */

@@ -26,10 +26,12 @@ complete(struct status *status)
 		sum.sessions += status->censuses[i].counts.sessions;
 		sum.endpoints += status->censuses[i].counts.endpoints;
 		sum.channels += status->censuses[i].counts.channels;
+		sum.waiting += status->censuses[i].counts.waiting;
 	}
-	counts = json_pack("{s:i, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count,
+	counts = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count,
 	    "sessions", (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints,
-	    "channels", (json_int_t)sum.channels, "flows", (json_int_t)shares_count(shared->flows));
+	    "channels", (json_int_t)sum.channels, "waiting", (json_int_t)sum.waiting, "flows",
+	    (json_int_t)shares_count(shared->flows));
 	if (counts && json_object_update(status->answer, counts) == 0)
 		admin_answer(status->question, json_incref(status->answer));
 	else

@@ -9,6 +9,7 @@ import subprocess
 
 from lib import *
 from lib.authority import CONNECT_NAME
+from lib.session import Session
 
 NOBODY = 65534
 
@@ -72,6 +73,18 @@ def status_tells_what_runs(scene):
 	until(lambda: (status(relay)["flows"], status(agent)["flows"]) == (1, 1), 10, "both count the flow")
 	client.close()
 	until(lambda: (status(relay)["flows"], status(agent)["flows"]) == (0, 0), 10, "the flow is over")
+
+
+@test
+def status_tells_how_many_wait_for_a_channel(scene):
+	relay = scene.relay(workers=2)
+	session = scene.keep(Session(relay, authority().agent("mute", "mute.example.com")))
+	session.up()
+	equal(session.announce(1, "mute.example.com"), 0, "announced")
+	equal(status(relay)["waiting"], 0, "flows that wait at first")
+	clients = [scene.keep(dial(relay.port, hello("mute.example.com"))) for _ in range(3)]
+	relay.wait_event("move", count=3, machine="flow", to="taking")
+	equal(status(relay)["waiting"], len(clients), "flows that wait for an agent without a channel")
 
 
 @test
