@@ -20,7 +20,8 @@ tell_route(const struct route_static_settings *route)
 {
 	bool is_path = strncmp(route->target, "unix:", 5) == 0;
 
-	printf("route: %s to %s%s\n", route->pattern, is_path ? "" : "tcp://", route->target);
+	printf("route: %s to %s%s%s\n", route->pattern, is_path ? "" : "tcp://", route->target,
+	    route->when ? ", for some clients only" : "");
 }
 
 static void

@@ -15,6 +15,7 @@
 struct conn {
 	int fd; /* -1: none */
 	struct ip_address client;
+	const struct ip_address *listener; /* it came in by; lives as long as its worker */
 	struct address *told; /* owned: the listener of a PROXY header; NULL: the socket knows */
 	uint64_t accepted_us;
 	uint8_t *wire; /* all that was read, and not used up */

@@ -191,6 +191,7 @@ refusal_of(const struct flow *flow, enum route_reason reason)
 {
 	switch (reason) {
 	case ROUTE_UNKNOWN:
+	case ROUTE_UNMET:
 		return flow->attempts > 0 ? REFUSE_NO_AGENT : REFUSE_UNKNOWN_NAME;
 	case ROUTE_NOBODY:
 	case ROUTE_IN_VAIN:
@@ -258,6 +259,9 @@ on_route(struct flow *flow, const struct route_answer *answer)
 		break;
 	case ROUTE_NONE:
 	case ROUTE_LATER:
+		if (answer->reason == ROUTE_UNMET)
+			snprintf(flow->way->trouble, sizeof flow->way->trouble,
+			    "the alpn, sources or listeners of its static routes do not fit");
 		if (answer->reason != ROUTE_NOBODY || !flow_wait(flow))
 			flow_refuse(flow, refusal_of(flow, answer->reason));
 		break;
@@ -292,6 +296,8 @@ look_up(struct flow *flow, const char *name)
 	struct route_question question = { .name = name,
 		.alpn = alpn,
 		.alpn_bytes = offered_alpn(flow, alpn),
+		.client = flow->client,
+		.listener = flow->way->conn.listener,
 		.tried_count = flow->way->tried_count,
 		.only_static = flow->way->conn.is_second_choice,
 		.loop = flow->worker->loop };

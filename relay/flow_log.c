@@ -95,10 +95,12 @@ flow_log_closed(const struct flow *flow, const char *reason)
 }
 
 static const char *
-cure_of(enum refusal reason)
+cure_of(const struct flow *flow, enum refusal reason)
 {
 	switch (reason) {
 	case REFUSE_UNKNOWN_NAME:
+		if (flow->way->trouble[0] != '\0')
+			return "a route has this name, but not for this client: see the error";
 		return "no route has this name: start its agent, or add it to routes";
 	case REFUSE_NO_AGENT:
 		return "no agent or upstream could serve it in time: look at the agent's log, or at the upstream";
@@ -122,7 +124,7 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 	const struct address from = flow_client(flow);
 	char id[ID_TEXT], client[ADDRESS_TEXT];
 
-	log_limited(LOG_INFO, "flow-refused", &from, cure_of(reason),
+	log_limited(LOG_INFO, "flow-refused", &from, cure_of(flow, reason),
 	    log_str("code", refuse_word(reason)),
 	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
 	    log_str("client", address_text(&from, client)),

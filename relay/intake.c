@@ -401,7 +401,8 @@ on_deadline(void *arg)
 }
 
 void
-intake_start(struct worker_context *worker, int fd, const struct address *peer, bool is_proxied)
+intake_start(struct worker_context *worker, int fd, const struct address *peer, bool is_proxied,
+    const struct ip_address *listener)
 {
 	struct intake *intake = calloc(1, sizeof *intake);
 	const struct settings_limits *limits = &worker->rules->settings.limits;
@@ -412,8 +413,10 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 		return;
 	}
 	intake->worker = worker;
-	intake->conn =
-	    (struct conn){ .fd = fd, .client = ip_address_of(peer), .accepted_us = clock_us() };
+	intake->conn = (struct conn){ .fd = fd,
+		.client = ip_address_of(peer),
+		.listener = listener,
+		.accepted_us = clock_us() };
 	clienthello_init(&intake->conn.hello, limits->hello_bytes);
 	LIST_INSERT_HEAD(&worker->intakes, intake, link);
 	watch_init(&intake->watch, worker->loop, fd, on_ready, intake);

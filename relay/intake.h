@@ -17,8 +17,9 @@
 struct intake;
 struct worker_context;
 
-/* Takes fd. is_proxied: a PROXY header must come first. */
-void intake_start(struct worker_context *, int fd, const struct address *peer, bool is_proxied);
+/* Takes fd. is_proxied: a PROXY header must come first. The listener is kept as a pointer (conn.h). */
+void intake_start(struct worker_context *, int fd, const struct address *peer, bool is_proxied,
+    const struct ip_address *listener);
 /* Closes all of the worker's at once, without a word. */
 void intake_cut_all(struct worker_context *);
 

@@ -116,9 +116,12 @@ static bool
 answer_static(struct routes *routes, const char *pattern, uint64_t hash,
     const struct route_question *question, bool only_any_depth, struct route_answer *answer)
 {
+	bool is_unmet = false;
 	struct route_static *static_route =
-	    route_static_find(routes, pattern, hash, question, only_any_depth);
+	    route_static_find(routes, pattern, hash, question, only_any_depth, &is_unmet);
 
+	if (is_unmet && answer->reason == ROUTE_UNKNOWN)
+		answer->reason = ROUTE_UNMET;
 	if (!static_route)
 		return false;
 	answer->verdict = ROUTE_STATIC;
@@ -238,7 +241,6 @@ static void
 add_registry(struct route_answer *answer, const struct registry_answer *from)
 {
 	static const enum route_reason reasons[] = {
-		[REGISTRY_UNKNOWN] = ROUTE_UNKNOWN,
 		[REGISTRY_NOBODY] = ROUTE_NOBODY,
 		[REGISTRY_LIMIT] = ROUTE_LIMIT,
 	};
@@ -247,7 +249,8 @@ add_registry(struct route_answer *answer, const struct registry_answer *from)
 		answer->verdict = ROUTE_RELAY;
 		answer->relay = from->relay;
 		answer->pattern[0] = '\0';
-	} else if (answer->reason == ROUTE_UNKNOWN) {
+	} else if (from->found != REGISTRY_UNKNOWN &&
+	    (answer->reason == ROUTE_UNKNOWN || answer->reason == ROUTE_UNMET)) {
 		answer->reason = reasons[from->found];
 	}
 }

@@ -142,8 +142,9 @@ void route_known_forget_all(struct routes *);
 /* A reader. */
 bool route_known_is(const struct route_pattern *);
 
-/* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none. */
+/* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none.
+ * *is_unmet is set where there are some. */
 struct route_static *route_static_find(struct routes *, const char *pattern, uint64_t hash,
-    const struct route_question *, bool only_any_depth);
+    const struct route_question *, bool only_any_depth, bool *is_unmet);
 
 #endif

@@ -17,10 +17,24 @@ static void
 conditions_free(const struct route_conditions *when)
 {
 	for (size_t i = 0; when && when->alpn && i < when->alpn_count; i++)
-		free((char *)(uintptr_t)when->alpn[i]);
-	if (when)
+		free((void *)(uintptr_t)when->alpn[i]);
+	if (when) {
 		free((void *)(uintptr_t)when->alpn);
+		free((void *)(uintptr_t)when->sources);
+		free((void *)(uintptr_t)when->listeners);
+	}
 	free((void *)(uintptr_t)when);
+}
+
+/* NULL when memory is short, never because there are none. */
+static void *
+list_copy(const void *from, size_t count, size_t item_bytes)
+{
+	void *copy = calloc(count + 1, item_bytes);
+
+	if (copy && count > 0)
+		memcpy(copy, from, count * item_bytes);
+	return copy;
 }
 
 static const struct route_conditions *
@@ -28,14 +42,20 @@ conditions_copy(const struct route_conditions *from)
 {
 	struct route_conditions *when = calloc(1, sizeof *when);
 	char **alpn = calloc(from->alpn_count + 1, sizeof *alpn);
-	bool complete = when && alpn;
+	bool complete;
 
+	if (!when || !alpn) {
+		free(when);
+		free(alpn);
+		return NULL;
+	}
+	*when = *from;
+	when->alpn = (const char *const *)alpn;
+	when->sources = list_copy(from->sources, from->source_count, sizeof *from->sources);
+	when->listeners = list_copy(from->listeners, from->listener_count, sizeof *from->listeners);
+	complete = when->sources && when->listeners;
 	for (size_t i = 0; complete && i < from->alpn_count; i++)
 		complete = (alpn[i] = strdup(from->alpn[i])) != NULL;
-	if (when)
-		*when = (struct route_conditions){ (const char *const *)alpn, from->alpn_count };
-	else
-		free(alpn);
 	if (complete)
 		return when;
 	conditions_free(when);
@@ -237,14 +257,45 @@ offers_one(const struct route_question *question, const struct route_conditions 
 }
 
 static bool
+comes_from_one(const struct route_question *question, const struct route_conditions *when)
+{
+	const struct address client = address_of_ip(&question->client);
+
+	for (size_t i = 0; i < when->source_count; i++) {
+		if (prefix_holds(&when->sources[i], &client))
+			return true;
+	}
+	return when->source_count == 0;
+}
+
+static bool
+came_by_one(const struct route_question *question, const struct route_conditions *when)
+{
+	if (when->listener_count == 0)
+		return true;
+	for (size_t i = 0; i < when->listener_count && question->listener; i++) {
+		const struct address wanted = address_of_ip(&when->listeners[i]);
+		const struct address by = address_of_ip(question->listener);
+
+		if (address_equals(&wanted, &by))
+			return true;
+	}
+	return false;
+}
+
+static bool
 fits(const struct route_static_settings *facts, const struct route_question *question)
 {
-	return !facts->when || offers_one(question, facts->when);
+	const struct route_conditions *when = facts->when;
+
+	return !when ||
+	    (offers_one(question, when) && comes_from_one(question, when) &&
+		came_by_one(question, when));
 }
 
 struct route_static *
 route_static_find(struct routes *routes, const char *pattern, uint64_t hash,
-    const struct route_question *question, bool only_any_depth)
+    const struct route_question *question, bool only_any_depth, bool *is_unmet)
 {
 	const struct route_static_set *set =
 	    atomic_load_explicit(&routes->statics, memory_order_acquire);
@@ -253,8 +304,11 @@ route_static_find(struct routes *routes, const char *pattern, uint64_t hash,
 	for (; at; at = entry_at(set, at->same)) {
 		const struct route_static_settings *facts = &at->static_route->facts;
 
-		if ((facts->any_depth || !only_any_depth) && fits(facts, question))
+		if (!facts->any_depth && only_any_depth)
+			continue;
+		if (fits(facts, question))
 			return at->static_route;
+		*is_unmet = true;
 	}
 	return NULL;
 }

@@ -126,15 +126,38 @@ load_tls(struct rules *rules, struct session_table *table, struct conf_report *r
 	return load_certificate(rules, report) && rules->channel_tls;
 }
 
+/* NULL when memory is short. */
+static struct prefix *
+parse_prefixes(const struct conf_texts *texts)
+{
+	struct prefix *prefixes = calloc(texts->count + 1, sizeof *prefixes);
+
+	for (size_t i = 0; prefixes && i < texts->count; i++)
+		prefix_parse(&prefixes[i], texts->items[i]);
+	return prefixes;
+}
+
+static struct ip_address *
+parse_addresses(const struct conf_texts *texts)
+{
+	struct ip_address *addresses = calloc(texts->count + 1, sizeof *addresses);
+
+	for (size_t i = 0; addresses && i < texts->count; i++) {
+		struct address address;
+
+		address_parse(&address, texts->items[i]);
+		addresses[i] = ip_address_of(&address);
+	}
+	return addresses;
+}
+
 static struct route_static *
-make_route(const struct settings_route *route)
+new_route(const struct settings_route *route, const struct route_conditions *when)
 {
 	struct upstream_url url;
-	const struct route_conditions when = { .alpn = (const char *const *)route->alpn.items,
-		.alpn_count = route->alpn.count };
 	const struct route_static_settings facts = { .pattern = route->server_name,
 		.any_depth = route->any_depth != 0,
-		.when = route->alpn.count > 0 ? &when : NULL,
+		.when = settings_route_takes_all(route) ? NULL : when,
 		.target = url.target,
 		.idle_ms = route->idle_ms,
 		.stall_ms = route->stall_ms,
@@ -142,6 +165,24 @@ make_route(const struct settings_route *route)
 
 	settings_parse_upstream(route, &url);
 	return route_static_new(&facts);
+}
+
+static struct route_static *
+make_route(const struct settings_route *route)
+{
+	struct prefix *sources = parse_prefixes(&route->sources);
+	struct ip_address *listeners = parse_addresses(&route->listeners);
+	const struct route_conditions when = { .alpn = (const char *const *)route->alpn.items,
+		.alpn_count = route->alpn.count,
+		.sources = sources,
+		.source_count = route->sources.count,
+		.listeners = listeners,
+		.listener_count = route->listeners.count };
+	struct route_static *made = sources && listeners ? new_route(route, &when) : NULL;
+
+	free(sources);
+	free(listeners);
+	return made;
 }
 
 static bool

@@ -47,6 +47,21 @@ is_prefix(const char *text, char error[256])
 	return false;
 }
 
+/* Where somebody means an address and writes a network, more would be let in than he meant. */
+static bool
+is_exact_prefix(const char *text, char error[256])
+{
+	struct prefix prefix;
+
+	if (!is_prefix(text, error))
+		return false;
+	if (prefix_parse_exact(&prefix, text))
+		return true;
+	snprintf(error, 256,
+	    "has bits beyond its length; write the block's first address, or the address alone");
+	return false;
+}
+
 static bool
 is_host_name(const char *text, char error[256])
 {
@@ -149,7 +164,12 @@ static const struct conf_row route_rows[] = {
 	    .check = is_pattern, .mark_offset = AT(settings_route, server_name_mark) },
 	{ "depth", CONF_WORD, AT(settings_route, any_depth), .words = depth_words,
 	    .mark_offset = AT(settings_route, depth_mark) },
-	{ "alpn", CONF_TEXTS, AT(settings_route, alpn), .check = is_protocol },
+	{ "alpn", CONF_TEXTS, AT(settings_route, alpn), .check = is_protocol,
+	    .mark_offset = AT(settings_route, alpn_mark) },
+	{ "sources", CONF_TEXTS, AT(settings_route, sources), .check = is_exact_prefix,
+	    .mark_offset = AT(settings_route, sources_mark) },
+	{ "listeners", CONF_TEXTS, AT(settings_route, listeners), .check = is_listener,
+	    .mark_offset = AT(settings_route, listeners_mark) },
 	{ "upstream", CONF_MAPPING, AT(settings_route, upstream), .required = true,
 	    .table = upstream_rows, .scalar = "url" },
 	{ "idle_timeout", CONF_DURATION, AT(settings_route, idle_ms), .fallback = "0", .least = 0,
@@ -276,6 +296,12 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 	}
 }
 
+bool
+settings_route_takes_all(const struct settings_route *route)
+{
+	return route->alpn.count + route->sources.count + route->listeners.count == 0;
+}
+
 /* The routes that take every client, by name. */
 struct catch_all {
 	struct hash_link link;
@@ -289,7 +315,7 @@ has_name(const struct hash_link *at, const void *name)
 	    0;
 }
 
-/* One name may stand in several routes, as long as all but the last of them ask for an ALPN. */
+/* One name may stand in several routes, as long as all but the last of them have conditions. */
 static void
 check_same_name(struct table *names, struct catch_all *entry, struct conf_report *report)
 {
@@ -300,9 +326,10 @@ check_same_name(struct table *names, struct catch_all *entry, struct conf_report
 	if (at) {
 		earlier = container_of(at, struct catch_all, link)->route;
 		conf_error(report, route->server_name_mark,
-		    "'%s' is routed in line %u already, for every ALPN; remove one or give that one alpn",
+		    "'%s' is routed in line %u already, for every client; remove one or give that "
+		    "one alpn, sources or listeners",
 		    route->server_name, earlier->server_name_mark.line);
-	} else if (route->alpn.count == 0) {
+	} else if (settings_route_takes_all(route)) {
 		table_add(names, &entry->link, hash);
 	}
 }
@@ -334,6 +361,44 @@ normalise(char *server_name)
 		memcpy(server_name, name, strlen(name) + 1);
 }
 
+/* An empty list would let everybody in. */
+static void
+check_condition(const char *key, const struct conf_texts *texts, struct conf_mark mark,
+    struct conf_report *report)
+{
+	if (mark.line > 0 && texts->count == 0)
+		conf_error(report, mark, "%s is empty; list at least one, or remove the key", key);
+}
+
+static void
+check_route_listeners(
+    struct settings *settings, const struct conf_texts *texts, struct conf_report *report)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		struct address address;
+		bool is_there = false;
+
+		address_parse(&address, texts->items[i]);
+		for (size_t k = 0; k < settings->listeners.count && !is_there; k++)
+			is_there =
+			    address_equals(&settings_listener_at(settings, k)->parsed, &address);
+		if (!is_there)
+			conf_error(report, texts->marks[i],
+			    "there is no listener with the address '%s'; write one of listeners",
+			    texts->items[i]);
+	}
+}
+
+static void
+check_conditions(
+    struct settings *settings, const struct settings_route *route, struct conf_report *report)
+{
+	check_condition("alpn", &route->alpn, route->alpn_mark, report);
+	check_condition("sources", &route->sources, route->sources_mark, report);
+	check_condition("listeners", &route->listeners, route->listeners_mark, report);
+	check_route_listeners(settings, &route->listeners, report);
+}
+
 static void
 check_route(struct settings *settings, size_t index, struct conf_report *report)
 {
@@ -347,6 +412,7 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 		conf_error(report, route->server_name_mark,
 		    "'%s' is the connect name, where agents arrive; route another name",
 		    route->server_name);
+	check_conditions(settings, route, report);
 }
 
 static void

@@ -37,7 +37,8 @@ struct settings_route {
 	struct conf_mark server_name_mark;
 	int any_depth;
 	struct conf_mark depth_mark;
-	struct conf_texts alpn;
+	struct conf_texts alpn, sources, listeners; /* conditions */
+	struct conf_mark alpn_mark, sources_mark, listeners_mark;
 	struct settings_upstream upstream;
 	uint64_t idle_ms, stall_ms;
 };
@@ -93,6 +94,8 @@ void settings_wipe(struct settings *);
 void settings_drop_routes(struct settings *);
 /* Where a route's upstream is. */
 void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
+/* Whether it is for everybody who asks for its name. */
+bool settings_route_takes_all(const struct settings_route *);
 /* The rows of struct admin_place: where this relay listens to its operator. */
 extern const struct conf_row settings_admin_rows[];
 

@@ -69,6 +69,7 @@ struct worker_port {
 	struct worker *worker;
 	const struct settings_listener *settings;
 	struct rules *rules; /* held: the newest that have this listener; the settings are theirs */
+	struct ip_address address;
 	struct listener *listener;
 	int fd; /* until the start */
 };
@@ -90,12 +91,15 @@ on_accept(void *arg, int fd, const struct address *peer)
 {
 	struct worker_port *port = arg;
 
-	intake_start(&port->worker->context, fd, peer, is_trusted_proxy(port->settings, peer));
+	intake_start(&port->worker->context, fd, peer, is_trusted_proxy(port->settings, peer),
+	    &port->address);
 }
 
 bool
 worker_add_listener(struct worker *worker, size_t index, int fd)
 {
+	const struct settings_listener *settings =
+	    settings_listener_at(&worker->context.rules->settings, index);
 	struct worker_port *ports =
 	    reallocarray(worker->ports, worker->port_count + 1, sizeof *ports);
 
@@ -105,7 +109,8 @@ worker_add_listener(struct worker *worker, size_t index, int fd)
 	ports[worker->port_count++] = (struct worker_port){ .worker = worker,
 		.fd = fd,
 		.rules = rules_hold(worker->context.rules),
-		.settings = settings_listener_at(&worker->context.rules->settings, index) };
+		.settings = settings,
+		.address = ip_address_of(&settings->parsed) };
 	return true;
 }
 

@@ -196,6 +196,75 @@ a_route_may_ask_for_an_alpn(void **state)
 	route_static_release(all[1]);
 }
 
+static struct ip_address
+ip(const char *text)
+{
+	struct address address;
+
+	assert_true(address_parse(&address, text));
+	return ip_address_of(&address);
+}
+
+static void
+a_route_may_ask_for_sources_and_listeners(void **state)
+{
+	static const char *const h2[] = { "h2" };
+	const struct ip_address inner = ip("192.0.2.1:443"), outer = ip("[::]:443"), other = ip("192.0.2.1:444");
+	struct prefix blocks[2];
+	const struct route_conditions both = { .sources = blocks, .source_count = 2, .listeners = &inner,
+	    .listener_count = 1 };
+	const struct route_conditions three = { .alpn = h2, .alpn_count = 1, .sources = blocks, .source_count = 2,
+	    .listeners = &outer, .listener_count = 1 };
+	const struct route_static_settings settings[] = {
+		{ .pattern = "a.example", .target = "127.0.0.1:1", .when = &both },
+		{ .pattern = "a.example", .target = "127.0.0.1:2", .when = &three },
+		{ .pattern = "*.example", .target = "127.0.0.1:3" },
+		{ .pattern = "b.other", .target = "127.0.0.1:4", .when = &both },
+	};
+	/* Which of them is taken; -1: none. */
+	const struct {
+		const char *name, *client;
+		const struct ip_address *listener;
+		const char *alpn;
+		int taken;
+	} rows[] = {
+		{ "a.example", "10.9.9.9:5", &inner, "", 0 },
+		{ "a.example", "10.9.9.9:5", &inner, "\2h2", 0 },
+		{ "a.example", "[2001:db8::1]:5", &inner, "", 0 },
+		{ "a.example", "10.9.9.9:5", &outer, "\2h2", 1 },
+		{ "a.example", "10.9.9.9:5", &outer, "", 2 },
+		{ "a.example", "11.9.9.9:5", &inner, "\2h2", 2 },
+		{ "a.example", "[2001:db9::1]:5", &outer, "\2h2", 2 },
+		{ "a.example", "10.9.9.9:5", &other, "\2h2", 2 },
+		{ "a.example", "10.9.9.9:5", NULL, "\2h2", 2 },
+		{ "b.other", "10.9.9.9:5", &inner, "", 3 },
+		{ "b.other", "11.9.9.9:5", &inner, "", -1 },
+	};
+	struct route_static *all[4];
+
+	(void)state;
+	assert_true(prefix_parse(&blocks[0], "10.0.0.0/8") && prefix_parse(&blocks[1], "2001:db8::/32"));
+	for (int i = 0; i < 4; i++)
+		all[i] = route_static_new(&settings[i]);
+	memset(blocks, 0, sizeof blocks); /* they are copied */
+	assert_true(route_set_static(routes, "", all, 4));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct route_question question = { .name = rows[i].name, .client = ip(rows[i].client),
+		    .listener = rows[i].listener, .alpn = (const uint8_t *)rows[i].alpn,
+		    .alpn_bytes = strlen(rows[i].alpn) };
+		struct route_answer answer;
+
+		ask(&question, &answer);
+		if (rows[i].taken < 0)
+			assert_int_equal(answer.reason, ROUTE_UNMET);
+		assert_ptr_equal(answer.static_route, rows[i].taken < 0 ? NULL : all[rows[i].taken]);
+		route_static_release(answer.static_route);
+	}
+	assert_int_equal(reason("c.other"), ROUTE_UNKNOWN);
+	for (int i = 0; i < 4; i++)
+		route_static_release(all[i]);
+}
+
 static void
 static_routes_of_one_pattern_are_tried_in_their_order(void **state)
 {
@@ -691,6 +760,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(exact_beats_wildcard_and_longer_beats_shorter),
 		TEST(a_route_may_ask_for_an_alpn),
+		TEST(a_route_may_ask_for_sources_and_listeners),
 		TEST(static_routes_of_one_pattern_are_tried_in_their_order),
 		TEST(only_what_is_granted_may_be_announced),
 		TEST(what_is_the_relays_own_is_reserved),

@@ -114,6 +114,17 @@ says_where_and_what_to_do(void **state)
 		  "depth is for wildcards" },
 		{ HEAD "routes:\n- {server_name: a.example, upstream: tcp://h:1}\n"
 		  "- {server_name: A.example., upstream: tcp://h:2}\n", ":5:17: 'a.example' is routed in line 4" },
+		{ HEAD "routes: {server_name: a.example, sources: 192.0.2.1/24, upstream: tcp://h:1}\n",
+		  "has bits beyond its length" },
+		{ HEAD "routes: {server_name: a.example, sources: [], upstream: tcp://h:1}\n",
+		  ":3:43: sources is empty; list at least one" },
+		{ HEAD "routes: {server_name: a.example, alpn: [], upstream: tcp://h:1}\n", "alpn is empty" },
+		{ HEAD "routes: {server_name: a.example, listeners: [], upstream: tcp://h:1}\n", "listeners is empty" },
+		{ HEAD "routes: {server_name: a.example, listeners: [127.0.0.1:1, 127.0.0.1:2], upstream: tcp://h:1}\n",
+		  ":3:59: there is no listener with the address '127.0.0.1:2'" },
+		{ HEAD "routes:\n- {server_name: a.example, sources: \"::1\", upstream: tcp://h:1}\n"
+		  "- {server_name: a.example, upstream: tcp://h:2}\n"
+		  "- {server_name: a.example, alpn: h2, upstream: tcp://h:3}\n", ":6:17: 'a.example' is routed in line 5" },
 		{ HEAD ROUTE "refuse: {malformed: \"route:a.example\"}\n", "a malformed hello is never routed" },
 		{ HEAD ROUTE "refuse: {no_name: \"route:b.example\"}\n", ":4:19: no static route has server_name" },
 		{ HEAD ROUTE "refuse: {no_name: drop}\n", "\"drop\" is not a valid answer" },
