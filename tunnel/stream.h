@@ -60,7 +60,8 @@ struct stream *stream_socket(int fd);
 /* Bytes put back with stream_unread() come first. A stream may hold bytes that no event will
  * announce: read until it answers something else than IO_OK before waiting. */
 enum io stream_read(struct stream *, void *, size_t, size_t *done);
-/* Without bytes it flushes what is inside (IO_OK, *done 0, when all is with the kernel). */
+/* What has not been written yet is written next, also after a write that took a part of it.
+ * Without bytes it flushes what is inside (IO_OK, *done 0, when all is with the kernel). */
 enum io stream_write(struct stream *, const void *, size_t, size_t *done);
 /* No more writes: what is inside goes out, then close_notify if TLS, then FIN. IO_OK when all of it
  * is with the kernel. Reading goes on. Harmless twice. */

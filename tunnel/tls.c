@@ -22,6 +22,7 @@ tls_free(struct tls *tls)
 		gnutls_deinit(tls->session);
 	tls_config_release(tls->config);
 	stream_free(tls->under);
+	buffer_drop(&tls->ahead);
 	buffer_drop(&tls->out);
 	secret_wipe(&tls->key);
 	free(tls->alert_error);
@@ -195,6 +196,7 @@ tls_fail(struct tls *tls, int got)
 	explain(tls, got);
 	tls->heard_no_tls = is_no_tls(tls, got);
 	move(tls, TLS_BROKEN);
+	buffer_drop(&tls->ahead);
 	if (tls->alert_received || below == IO_RESET || below == IO_EOF)
 		return tls->read_end = IO_RESET;
 	if (tls->judgement)
@@ -287,7 +289,10 @@ tls_handshake(struct tls *tls)
 	if (tls->state == TLS_BROKEN)
 		return tls->read_end;
 	if (tls->state == TLS_SHAKING) {
+		tls_borrow_room(tls, false, TLS_AHEAD_ONE);
 		int got = shake(tls, &wait);
+		if (!tls_return_room(tls))
+			got = GNUTLS_E_MEMORY_ERROR;
 		if (got == 0)
 			got = find_fault(tls);
 		if (got < 0)

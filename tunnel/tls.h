@@ -119,7 +119,9 @@ bool tls_update_key(struct tls *);
  * bytes in front. */
 bool tls_write_behind(struct tls *, const void *, size_t);
 
-/* The same object as a stream; stream_free() frees it and all below. */
+/* The same object as a stream; stream_free() frees it and all below. A reader with room for 32 KiB,
+ * as a pump is, gets several records at once, and any other one record: nothing behind it has been
+ * decrypted then. Records are small at first and after a pause. */
 struct stream *tls_stream(struct tls *);
 
 /* Library set-up and tear-down for leak checkers; call once in main(). */

@@ -1,7 +1,7 @@
 /*
  * What the files of tls.h share: tls_config.c (credentials, judgement),
- * tls.c (life and handshake), tls_stream.c (bytes), tls_record.c (where
- * records end).
+ * tls.c (life and handshake), tls_stream.c (bytes), tls_io.c (the stream
+ * below), tls_record.c (where records end).
  */
 #ifndef TUNNEL_TLS_PRIVATE_H
 #define TUNNEL_TLS_PRIVATE_H
@@ -35,6 +35,29 @@ struct tls_record {
 	size_t bodies;              /* bytes of all bodies so far */
 };
 
+enum {
+	/* What one call reads ahead or writes at once, and a little for what records add. */
+	TLS_ROOM = 64 * 1024 + 4096,
+	/* A reader with less room gets one record at a time, so that nothing behind it is decrypted
+	 * (somebody else may read on), and this is how far ahead is read for it. */
+	TLS_SEVERAL = 2 * 16384,
+	TLS_AHEAD_ONE = 4096,
+	/* A channel's, and those inside one: so large that with what TLS 1.2 and 1.3 add they fit into
+	 * one of the channel's. */
+	TLS_RECORD_OUTER = 16384,
+	TLS_RECORD_INNER = 16384 - 32,
+	/* What a record adds, and a KeyUpdate in front of it. */
+	TLS_RECORD_SLACK = 1024,
+};
+
+/* Of a thread, lent to the call of TLS that is under way; tls_io.c. */
+struct tls_room {
+	bool is_for_writing, has_enough;
+	size_t most; /* to be read ahead */
+	size_t at, bytes;
+	uint8_t data[TLS_ROOM];
+};
+
 enum tls_state { TLS_SHAKING, TLS_OPEN, TLS_BROKEN, TLS_STATES };
 
 struct tls {
@@ -52,8 +75,12 @@ struct tls {
 	struct tls_record record;
 	bool is_forgiving;
 	bool was_judged, name_was_seen, heard_no_tls;
-	struct buffer out; /* encrypted bytes that the stream below has not taken yet */
-	size_t accepted;   /* user bytes inside `out` that the caller will pass again */
+	struct tls_room *room; /* NULL: none; none between calls */
+	struct buffer ahead;   /* as it was read, behind the last record; none in a pump */
+	struct buffer out;     /* encrypted bytes that the stream below has not taken yet */
+	size_t accepted;       /* user bytes inside `out` that the caller will pass again */
+	uint64_t wrote_ms;
+	uint32_t burst; /* bytes written without a pause, as far as they matter */
 
 	unsigned judgement; /* the alert that a hook has asked for */
 	unsigned alert_sent, alert_received;
@@ -72,16 +99,34 @@ enum io tls_fail(struct tls *, int gnutls_error);
 /* Of GnuTLS's errors: nothing comes after it (RFC 8446 §6: from TLS 1.3 on every alert but
  * close_notify is such, whatever its level). */
 bool tls_is_fatal(const struct tls *, int gnutls_error);
-/* Writes what waits in the outbox. */
+
+/* tls_io.c. Writes what waits in the outbox. */
 enum io tls_flush(struct tls *);
 /* GnuTLS's ways to the lower stream. */
 ssize_t tls_pull(gnutls_transport_ptr_t, void *, size_t);
 ssize_t tls_push(gnutls_transport_ptr_t, const giovec_t *, int count);
+/* For the time of one call: what is pulled is read `most` bytes at a time, what is pushed is sent
+ * together. When the room is returned, what was read and not pulled goes to `ahead`; false: memory. */
+void tls_borrow_room(struct tls *, bool is_for_writing, size_t most);
+bool tls_return_room(struct tls *);
+/* Whether bytes are at hand that GnuTLS has not pulled; and that it shall have no others in this
+ * call. */
+bool tls_has_ahead(const struct tls *);
+void tls_read_no_more(struct tls *);
+/* Whether a record of so many bytes can leave together with those before; sends what has. */
+bool tls_can_stage(const struct tls *, size_t bytes);
+enum io tls_send_staged(struct tls *);
+/* Between calls: puts what was read behind the last record back into the stream below, for who reads
+ * on there. False: memory, and nothing has changed. The record must be whole: of another, GnuTLS keeps
+ * what has come. */
+bool tls_return_ahead(struct tls *);
 
 /* tls_record.c: follows the borders of records, encrypted or not (RFC 8446 §5.1), over any pieces. */
 void tls_record_follow(struct tls_record *, const uint8_t *, size_t);
 /* Whether no byte of a further record has come. */
 bool tls_record_is_whole(const struct tls_record *);
+/* How many bytes of a record have come that is not whole, header and all. */
+size_t tls_record_begun(const struct tls_record *);
 /* If the last record is a whole alert in plain text: its code; else -1. */
 int tls_record_plain_alert(const struct tls_record *);
 

@@ -55,6 +55,13 @@ tls_record_is_whole(const struct tls_record *r)
 	return r->left == 0 && (r->at == 0 || r->at == HEADER);
 }
 
+size_t
+tls_record_begun(const struct tls_record *r)
+{
+	bool has_body = r->at == HEADER && r->left > 0;
+	return tls_record_is_whole(r) ? 0 : has_body ? HEADER + body_bytes(r) - r->left : r->at;
+}
+
 int
 tls_record_plain_alert(const struct tls_record *r)
 {

@@ -1,95 +1,19 @@
 /*
- * Bytes through TLS.
- *
- * GnuTLS's own way to resume an interrupted write loses or repeats a record
- * when the peer's KeyUpdate arrives in between (3.7.9: the pending record is
- * flushed by the update, and then the same bytes are sent again).  So GnuTLS
- * is never interrupted: tls_push() takes everything, and what the stream below
- * has no room for waits, encrypted, in the outbox: one record, rarely two.
+ * A TLS object as a stream: bytes in and out of records, and how each direction ends.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/memory.h"
+#include "base/clock.h"
+#include "base/numbers.h"
 #include "tunnel/tls_private.h"
 
-enum io
-tls_flush(struct tls *tls)
-{
-	size_t done;
-	while (buffer_left(&tls->out) > 0 && tls->write_end == IO_OK) {
-		enum io io = stream_write(
-		    tls->under, buffer_front(&tls->out), buffer_left(&tls->out), &done);
-		if (io == IO_READ || io == IO_WRITE)
-			return io;
-		if (io == IO_OK)
-			buffer_take(&tls->out, done);
-		else
-			tls->write_end = io;
-	}
-	if (tls->write_end != IO_OK)
-		buffer_drop(&tls->out);
-	return tls->write_end;
-}
-
-/* Writes straight to the stream below as far as that takes it; returns how much it took. */
-static size_t
-push_down(struct tls *tls, const uint8_t *data, size_t bytes)
-{
-	size_t sent = 0, done;
-	enum io io = IO_OK;
-	while (io == IO_OK && sent < bytes) {
-		io = stream_write(tls->under, data + sent, bytes - sent, &done);
-		sent += done;
-	}
-	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
-		tls->write_end = io;
-	return sent;
-}
-
-/* A single record is not copied; a flight of several is joined, to save system calls. Never fails:
- * GnuTLS would refuse to read on, and what the peer said before it stopped listening must still be
- * heard. */
-ssize_t
-tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
-{
-	struct tls *tls = arg;
-	size_t sent = 0, total = 0;
-	if (count == 1 && buffer_left(&tls->out) == 0 && tls->write_end == IO_OK)
-		sent = push_down(tls, iov->iov_base, iov->iov_len);
-	for (int i = 0; i < count; i++) {
-		const uint8_t *from = iov[i].iov_base;
-		total += iov[i].iov_len;
-		if (tls->write_end == IO_OK &&
-		    !buffer_add(&tls->out, from + sent, iov[i].iov_len - sent)) {
-			memory_short("a TLS connection that was to be written to");
-			tls->write_end = IO_FAILED;
-		}
-		sent = 0;
-	}
-	return (ssize_t)total;
-}
-
-ssize_t
-tls_pull(gnutls_transport_ptr_t arg, void *data, size_t bytes)
-{
-	struct tls *tls = arg;
-	size_t done;
-	enum io io = stream_read(tls->under, data, bytes, &done);
-	if (io == IO_OK) {
-		tls_record_follow(&tls->record, data, done);
-		return (ssize_t)done;
-	}
-	tls->below = io;
-	if (io == IO_EOF)
-		return 0;
-	gnutls_transport_set_errno(tls->session,
-	    io == IO_RESET        ? ECONNRESET
-		: io == IO_FAILED ? EIO
-				  : EAGAIN);
-	return -1;
-}
+enum {
+	/* With a slow start a record that fills many segments would have the peer wait for all of
+	 * them before it sees the first byte. */
+	RECORD_SMALL = 4096,
+	RECORD_SMALL_UNTIL = 64 * 1024,
+	PAUSE_MS = 1000,
+};
 
 /* RFC 5246 §7.4.1.1 lets a client ignore a HelloRequest. Its other way, the warning
  * no_renegotiation, is fatal to servers of OpenSSL, and so would be to a healthy flow. A client
@@ -136,27 +60,102 @@ judge_read(struct tls *tls, ssize_t got)
 	return tls_fail(tls, (int)got);
 }
 
+/* One record, or, for a reader that has room for several, all that come with one call of the stream
+ * below. How the reading ends behind them is told the next time. */
+static enum io
+read_records(struct tls *tls, uint8_t *data, size_t bytes, size_t *done)
+{
+	for (int idle = 0; idle < TLS_ROUNDS_MOST; idle++) {
+		tls->below = IO_OK;
+		ssize_t got = gnutls_record_recv(tls->session, data + *done, bytes - *done);
+		if (got > 0) {
+			*done += (size_t)got;
+			if (bytes < TLS_SEVERAL || *done == bytes || !tls_has_ahead(tls))
+				return IO_OK;
+			tls_read_no_more(tls);
+			idle = 0;
+			continue;
+		}
+		enum io io = judge_read(tls, got);
+		if (io != IO_OK)
+			return *done ? IO_OK : io;
+	}
+	enum io io = tls_fail(tls, GNUTLS_E_TOO_MANY_EMPTY_PACKETS);
+	return *done ? IO_OK : io;
+}
+
 static enum io
 read_on(struct stream *s, void *data, size_t bytes, size_t *done)
 {
 	struct tls *tls = (struct tls *)s;
 	if (tls->read_end != IO_OK)
 		return tls->read_end;
-	for (int round = 0; round < TLS_ROUNDS_MOST; round++) {
-		tls->below = IO_OK;
-		ssize_t got = gnutls_record_recv(tls->session, data, bytes);
-		if (got > 0) {
-			*done = (size_t)got;
-			return IO_OK;
-		}
-		enum io io = judge_read(tls, got);
-		if (io != IO_OK)
-			return io;
-	}
-	return tls_fail(tls, GNUTLS_E_TOO_MANY_EMPTY_PACKETS);
+	tls_borrow_room(tls, false, bytes < TLS_SEVERAL ? TLS_AHEAD_ONE : bytes);
+	enum io io = read_records(tls, data, bytes, done);
+	if (!tls_return_room(tls))
+		io = tls_fail(tls, GNUTLS_E_MEMORY_ERROR);
+	return io;
 }
 
-/* The next record's bytes go in; they count as written once all of it is with the stream below. */
+/* How many of the bytes that are left the next record has. */
+static size_t
+record_bytes(const struct tls *tls, size_t left)
+{
+	size_t most = tls->burst < RECORD_SMALL_UNTIL ? RECORD_SMALL
+	    : tls->config->purpose->uses_key          ? TLS_RECORD_OUTER
+						      : TLS_RECORD_INNER;
+	return smaller_of(left, most);
+}
+
+static void
+note_burst(struct tls *tls)
+{
+	uint64_t now = clock_ms();
+	if (now - tls->wrote_ms >= PAUSE_MS)
+		tls->burst = 0;
+	tls->wrote_ms = now;
+}
+
+/* At least one record, and as many as can leave together. False: GnuTLS refuses. */
+static bool
+write_records(struct tls *tls, const uint8_t *data, size_t bytes)
+{
+	size_t left = bytes;
+	note_burst(tls);
+	do {
+		ssize_t got =
+		    gnutls_record_send(tls->session, data + tls->accepted, record_bytes(tls, left));
+		if (got <= 0)
+			return false;
+		tls->accepted += (size_t)got;
+		left -= (size_t)got;
+		if (tls->burst < RECORD_SMALL_UNTIL)
+			tls->burst += (uint32_t)got;
+	} while (left > 0 && tls_can_stage(tls, record_bytes(tls, left)));
+	return true;
+}
+
+static enum io
+write_fresh(struct tls *tls, const void *data, size_t bytes)
+{
+	tls_borrow_room(tls, true, 0);
+	bool is_fine = write_records(tls, data, bytes);
+	enum io io = tls_send_staged(tls);
+	tls_return_room(tls);
+	return is_fine ? io : IO_FAILED;
+}
+
+/* Bytes count as written once they are with the stream below, as far as one can tell: ciphertext is
+ * longer, so not more of them are left than of it. */
+static size_t
+count_written(struct tls *tls)
+{
+	size_t left = buffer_left(&tls->out);
+	size_t done = tls->accepted > left ? tls->accepted - left : 0;
+	tls->accepted -= done;
+	return done;
+}
+
 static enum io
 write_on(struct stream *s, const void *data, size_t bytes, size_t *done)
 {
@@ -164,18 +163,14 @@ write_on(struct stream *s, const void *data, size_t bytes, size_t *done)
 	if (tls->state != TLS_OPEN || tls->closing != TLS_WRITING)
 		return IO_FAILED;
 	enum io io = tls_flush(tls);
-	if (io == IO_OK && tls->accepted == 0 && bytes > 0) {
-		ssize_t got = gnutls_record_send(tls->session, data, bytes);
-		if (got <= 0)
-			return IO_FAILED;
-		tls->accepted = (size_t)got;
-		io = tls_flush(tls);
-	}
-	if (io != IO_OK)
+	if (io == IO_OK && tls->accepted == 0 && bytes > 0)
+		io = write_fresh(tls, data, bytes);
+	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
 		return io;
-	*done = tls->accepted;
-	tls->accepted = 0;
-	return *done ? IO_OK : stream_write(tls->under, data, 0, done);
+	*done = count_written(tls);
+	if (io != IO_OK || *done)
+		return *done ? IO_OK : io;
+	return stream_write(tls->under, data, 0, done);
 }
 
 bool
