@@ -4,7 +4,7 @@ descriptors, and processor time until it is in that state. The kernel's memory f
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/system"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/system"))
 from lib.costs import STATES
 from lib.scene import Scene
 

@@ -1,0 +1,63 @@
+"""The machine that is measured on: what is told of it, what it lets us have, and a network of our own on it."""
+import datetime
+import itertools
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+
+from .programs import PATH
+
+MARK = "BENCH_NETWORK"		# in the environment of a process that is in the network of its own
+PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
+
+
+def facts():
+	with open("/proc/meminfo") as file:
+		memory_kib = int(file.readline().split()[1])
+	with open("/etc/os-release") as file:
+		system = re.search(r'^PRETTY_NAME="?([^"\n]+)', file.read(), re.M)[1]
+	return {"date": datetime.date.today().isoformat(), "cores": len(os.sched_getaffinity(0)),
+		"memory_gib": round(memory_kib / 2**20), "system": re.sub(r" *\(.*", "", system),
+		"kernel": "Linux " + ".".join(os.uname().release.split(".")[:2])}
+
+
+def descriptors():
+	"""How many a process may have."""
+	return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def raise_descriptors():
+	"""For us and what we start: the limit, which root may lift."""
+	for most in (262144, descriptors()):
+		try:
+			resource.setrlimit(resource.RLIMIT_NOFILE, (most, max(most, descriptors())))
+			return
+		except (ValueError, OSError):
+			pass
+
+
+def enter_network():
+	"""Runs this program anew in a network of its own, if that is allowed: nobody else's traffic is there, and
+	nearly all ports are for clients."""
+	unshare = shutil.which("unshare", path=PATH)
+	ip = shutil.which("ip", path=PATH)
+	if MARK in os.environ:
+		with open(PORTS, "w") as file:
+			file.write("2000 65535")
+	elif unshare and ip:
+		way = ["--net"] if os.geteuid() == 0 else ["--net", "--user", "--map-root-user"]
+		set_up = f"{ip} link set lo up && test -w {PORTS}"
+		if subprocess.run([unshare, *way, "sh", "-c", set_up], capture_output=True).returncode == 0:
+			os.execve(unshare, [unshare, *way, "sh", "-c", f'{ip} link set lo up && exec "$@"', "sh", sys.executable,
+				"-B", *sys.argv], {**os.environ, MARK: "1"})
+
+
+_ports = itertools.count(1100)
+
+
+def free_port():
+	from lib.scene import free_port as anywhere
+	return next(_ports) if MARK in os.environ else anywhere()

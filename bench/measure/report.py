@@ -1,0 +1,74 @@
+"""Tables of medians and ratios, as Markdown that can be read as it is."""
+from .peers import OWN, SCENES
+
+TITLES = {
+	"static": "Static routes: by server name to an upstream, TLS passes unopened",
+	"tunnel": "Tunnels: relay and agent, or what stands for them; TLS passes unopened",
+	"terminate": "TLS ends at the agent (peers without a tunnel: at themselves)",
+}
+
+
+def short(value):
+	if value is None:
+		return "–"
+	if abs(value) >= 100:
+		return f"{value:.0f}"
+	return f"{value:.3g}"
+
+
+def cell(value, own):
+	"""A peer's median, and Valise's over it."""
+	if value is None or not own or value <= 0:
+		return short(value)
+	return f"{short(value)} ({own / value:.2f})"
+
+
+def in_order(names):
+	return list(dict.fromkeys(names))
+
+
+def table(results, scene):
+	rows = results.of(scene=scene)
+	peers = in_order(row["peer"] for row in rows)
+	lines = ["| work | unit | " + " | ".join(peers) + " |", "|---|---|" + "---:|" * len(peers)]
+	for workload, metric, unit in in_order((row["workload"], row["metric"], row["unit"]) for row in rows):
+		median = {peer: results.median(scene=scene, workload=workload, metric=metric, peer=peer) for peer in peers}
+		own = median.get(OWN)
+		cells = [short(own) if peer == OWN else cell(median[peer], own) for peer in peers]
+		lines.append(f"| {workload}, {metric} | {unit} | " + " | ".join(cells) + " |")
+	return "\n".join(lines)
+
+
+def peers(results, scene):
+	lines = []
+	for peer in results.data["peers"]:
+		if peer["scene"] == scene:
+			said = [peer["note"]] if peer["note"] else []
+			said.append(f"**absent**: {peer['absent']}" if "absent" in peer else peer["version"])
+			lines.append(f"- {peer['name']}: " + "; ".join(said))
+	return "\n".join(lines)
+
+
+def failures(results):
+	return [f"- {f['scene']}, {f['workload']}, {f['peer']}: {f['why']}" for f in results.data.get("failures", [])]
+
+
+def fewer(results):
+	"""Idle rows in which descriptors allowed fewer flows than their names say."""
+	found = in_order((row["workload"], row["flows"]) for row in results.rows if "flows" in row)
+	return [f"- {workload}: this machine's limit on descriptors allows {flows}" for workload, flows in found
+		if workload != f"idle {flows}"]
+
+
+def markdown(results):
+	machine, run = results.data["machine"], results.data["run"]
+	text = [f"{machine['date']}, {machine['system']}, {machine['kernel']}, {machine['cores']} cores, "
+		f"{machine['memory_gib']} GiB; medians of {run['rounds']} samples of {run['seconds']} s each, taken in turns. "
+		"In brackets: Valise's (sealed) figure over the peer's."]
+	for scene in SCENES:
+		if results.of(scene=scene):
+			text += [f"## {TITLES[scene]}", table(results, scene), peers(results, scene)]
+	odd = failures(results) + fewer(results)
+	if odd:
+		text += ["## What is missing", "\n".join(odd)]
+	return "\n\n".join(text) + "\n"

@@ -1,0 +1,65 @@
+"""What the peers do, and what of it is measured. A workload is a row: the arguments of bench/load/load, and
+the metrics. Seconds of the processor are those of the measured processes, user and system."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+	name: str
+	unit: str
+	of: object		# of a sample, see runner.py
+	cpu: bool = True	# else it goes by the clock on the wall, and is worth something on a quiet machine only
+	more_is_better: bool = False
+	each_role: bool = False	# told of each half of a tunnel, too
+
+
+def per(what, scale):
+	return lambda sample, cpu: cpu / sample[what] * scale
+
+
+PER_GB = Metric("CPU", "s/GB", per("bytes", 1e9), each_role=True)
+PER_VISIT = Metric("CPU", "us/connection", per("answers", 1e6), each_role=True)
+PER_ROUND = Metric("CPU", "us/round trip", per("answers", 1e6), each_role=True)
+RATE = Metric("rate", "GB/s", lambda sample, cpu: sample["bytes"] / sample["seconds"] / 1e9, False, True)
+VISITS = Metric("rate", "connections/s", lambda sample, cpu: sample["answers"] / sample["seconds"], False, True)
+P50 = Metric("p50", "us", lambda sample, cpu: sample["p50_us"], False)
+P99 = Metric("p99", "us", lambda sample, cpu: sample["p99_us"], False)
+MEMORY = Metric("memory", "bytes/flow", lambda sample, cpu: cpu, each_role=True)
+HELD = Metric("memory held afterwards", "bytes/flow", lambda sample, cpu: sample["held"])
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+	name: str
+	load: tuple		# the arguments of the one that is measured
+	metrics: tuple
+	scenes: tuple = ("static", "tunnel", "terminate")
+	beside: tuple = ()	# load generators that run meanwhile
+	idle: int = 0		# so many flows are held; memory is measured, of a peer that was started for it
+
+
+def bulk(direction, flows, scenes=("static", "tunnel", "terminate")):
+	return Workload(f"{direction} {flows}", (direction, "--flows", str(flows)), (PER_GB, RATE), scenes)
+
+
+def idle(flows, scenes=("static", "tunnel", "terminate")):
+	return Workload(f"idle {flows}", (), (MEMORY, HELD), scenes, idle=flows)
+
+
+ROUTERS = ("static", "tunnel")
+ECHO = ("echo", "--bytes", "64", "--flows")
+WORKLOADS = (
+	*(bulk(direction, flows, ROUTERS if direction == "both" or flows == 100 else ("static", "tunnel", "terminate"))
+		for direction in ("down", "up", "both") for flows in (1, 8, 100)),
+	Workload("connections", ("visit", "--flows", "16"), (PER_VISIT, VISITS, P99)),
+	Workload("one at a time", ("visit",), (PER_VISIT, P50)),
+	Workload("resumed", ("visit", "--flows", "16", "--resume"), (PER_VISIT, VISITS), ("terminate",)),
+	Workload("ping-pong 1", (*ECHO, "1"), (PER_ROUND, P50, P99)),
+	Workload("ping-pong 32", (*ECHO, "32"), (PER_ROUND, P50, P99)),
+	Workload("ping-pong in a crowd", (*ECHO, "4"), (P50, P99), ROUTERS,
+		(("idle", "--flows", "1000"), ("down", "--flows", "4"), ("visit", "--flows", "4"))),
+	Workload("down 8 beside 100 stalled readers", ("down", "--flows", "8"), (PER_GB, RATE), ROUTERS,
+		(("stall", "--flows", "100", "--warm", "1"),)),
+	idle(2000),
+	*(idle(flows, ("static",)) for flows in (500, 1000, 4000, 50000)),
+)
