@@ -12,12 +12,23 @@
 
 #include "base/memory.h"
 #include "base/socket.h"
+#include "tunnel/buffer.h"
 
 /* A hello and little more, and only while there is any. */
 struct stream_unread {
+	struct buffer queue; /* to be written before anything else */
 	uint32_t at, bytes;
 	uint8_t data[];
 };
+
+static void
+drop_when_empty(struct stream *s)
+{
+	if (!s->unread || stream_unread_left(s) > 0 || buffer_left(&s->unread->queue) > 0)
+		return;
+	free(s->unread);
+	s->unread = NULL;
+}
 
 enum io
 stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
@@ -30,24 +41,40 @@ stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
 	*done = left < bytes ? left : bytes;
 	memcpy(data, unread->data + unread->at, *done);
 	unread->at += (uint32_t)*done;
-	if (unread->at == unread->bytes) {
-		free(unread);
-		s->unread = NULL;
-	}
+	drop_when_empty(s);
 	return IO_OK;
+}
+
+/* IO_OK: nothing is queued any more. */
+static enum io
+write_queue(struct stream *s)
+{
+	struct stream_unread *unread = s->unread;
+	enum io io = IO_OK;
+	size_t done;
+	while (unread && io == IO_OK && buffer_left(&unread->queue) > 0) {
+		done = 0;
+		io = s->kind->write(
+		    s, buffer_front(&unread->queue), buffer_left(&unread->queue), &done);
+		buffer_take(&unread->queue, done);
+	}
+	drop_when_empty(s);
+	return io;
 }
 
 enum io
 stream_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 {
+	enum io io = write_queue(s);
 	*done = 0;
-	return s->kind->write(s, data, bytes, done);
+	return io == IO_OK ? s->kind->write(s, data, bytes, done) : io;
 }
 
 enum io
 stream_finish(struct stream *s)
 {
-	return s->kind->finish(s);
+	enum io io = write_queue(s);
+	return io == IO_OK ? s->kind->finish(s) : io;
 }
 
 enum io
@@ -87,6 +114,8 @@ stream_free(struct stream *s)
 {
 	if (!s)
 		return;
+	if (s->unread)
+		buffer_drop(&s->unread->queue);
 	free(s->unread);
 	s->kind->free(s);
 }
@@ -103,6 +132,8 @@ stream_unread(struct stream *s, const void *data, size_t bytes)
 		return false;
 	}
 	*both = (struct stream_unread){ .bytes = (uint32_t)(bytes + left) };
+	if (s->unread)
+		both->queue = s->unread->queue;
 	memcpy(both->data, data, bytes);
 	if (left)
 		memcpy(both->data + bytes, s->unread->data + s->unread->at, left);
@@ -115,6 +146,19 @@ size_t
 stream_unread_left(const struct stream *s)
 {
 	return s->unread ? s->unread->bytes - s->unread->at : 0;
+}
+
+bool
+stream_queue(struct stream *s, const void *data, size_t bytes)
+{
+	if (bytes == 0)
+		return true;
+	if (!s->unread)
+		s->unread = calloc(1, sizeof *s->unread);
+	if (s->unread && buffer_add(&s->unread->queue, data, bytes))
+		return true;
+	memory_short("bytes that were to be sent first, and their connection");
+	return false;
 }
 
 /*

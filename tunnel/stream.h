@@ -49,9 +49,10 @@ struct stream_unread;
 /* First member of every kind of stream. */
 struct stream {
 	const struct stream_kind *kind;
-	struct stream_unread *unread; /* owned; what stream_unread() put back; NULL: nothing */
-	int fd;                       /* to wait on; for TLS, that of the lowest stream */
-	bool is_finished, was_reset;  /* a socket's own */
+	/* Owned; what stream_unread() put back and stream_queue() added; NULL: nothing. */
+	struct stream_unread *unread;
+	int fd;                      /* to wait on; for TLS, that of the lowest stream */
+	bool is_finished, was_reset; /* a socket's own */
 };
 
 /* Adopts the descriptor (closes it when memory is short, and returns NULL). */
@@ -87,5 +88,8 @@ void stream_free(struct stream *);
 bool stream_unread(struct stream *, const void *, size_t);
 /* How many such bytes are left: no descriptor event will announce them. */
 size_t stream_unread_left(const struct stream *);
+/* Adds to the bytes that go out in front of what is written next, or of the end; a write of no bytes
+ * sends them. False when memory is short. */
+bool stream_queue(struct stream *, const void *, size_t);
 
 #endif

@@ -38,6 +38,43 @@ putting_nothing_back_is_fine(void **state)
 	close(fds[1]);
 }
 
+/* Whatever is written next, and before the end, too. */
+static void
+queued_bytes_go_out_first(void **state)
+{
+	static char much[1 << 20];
+	size_t done, filled = 0;
+	(void)state;
+	for (int finishes = 0; finishes < 2; finishes++) {
+		int fds[2];
+		pair(fds);
+		struct stream *a = stream_socket(fds[0]), *b = stream_socket(fds[1]);
+		for (filled = 0; stream_write(a, much, sizeof much, &done) == IO_OK;)
+			filled += done;
+		assert_true(stream_queue(a, "queued ", 7));
+		assert_true(stream_unread(a, "unread", 6));
+		assert_true(stream_queue(a, "twice ", 6));
+		assert_true(stream_queue(a, NULL, 0));
+		assert_int_equal(stream_write(a, NULL, 0, &done), IO_WRITE);
+		if (finishes)
+			assert_int_equal(stream_finish(a), IO_WRITE);
+		for (; filled > 0; filled -= done) {
+			size_t most = filled < sizeof much ? filled : sizeof much;
+			assert_int_equal(stream_read(b, much, most, &done), IO_OK);
+		}
+		if (finishes)
+			assert_int_equal(stream_finish(a), IO_OK);
+		else
+			say(a, "then");
+		hear(b, finishes ? "queued twice " : "queued twice then");
+		assert_int_equal(hear_nothing(b), finishes ? IO_EOF : IO_READ);
+		hear(a, "unread");
+		assert_null(a->unread);
+		stream_free(a);
+		stream_free(b);
+	}
+}
+
 static void
 says_what_to_wait_for(void **state)
 {
@@ -252,6 +289,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_put_back_come_first_and_in_order),
 		cmocka_unit_test(putting_nothing_back_is_fine),
+		cmocka_unit_test(queued_bytes_go_out_first),
 		cmocka_unit_test(says_what_to_wait_for),
 		cmocka_unit_test(half_closes_and_reads_on),
 		cmocka_unit_test(a_reset_arrives_as_one),
