@@ -73,6 +73,13 @@ protocol_error(struct channel *c, const char *error)
 	link_close(c->link);
 }
 
+/* Whether its flow will be bare. */
+static bool
+is_handoff(const struct channel *c)
+{
+	return c->opening && c->opening->open.carrier == CARRIER_HANDOFF;
+}
+
 static bool
 keep_open(struct channel *c, const struct frame_open *open)
 {
@@ -157,6 +164,10 @@ on_pong(struct channel *c, const struct frame_ping *pong)
 static void
 on_ready(struct channel *c, const struct frame_ready *ready)
 {
+	if (is_handoff(c) && !link_is_at_border(c->link)) {
+		protocol_error(c, "the agent's ready is not the last of what it says in TLS");
+		return;
+	}
 	move(c, OPENED);
 	link_pause(c->link);
 	c->ready = ready;
@@ -189,6 +200,17 @@ on_frame(struct channel *c, const struct frame *in)
 }
 
 static void
+on_hello(struct channel *c)
+{
+	if (is_handoff(c) && !(link_is_at_border(c->link) && link_await_bare(c->link))) {
+		protocol_error(c, "the relay says more behind the hello of an open");
+		return;
+	}
+	move(c, OPENED);
+	emit(c, CHANNEL_OPEN);
+}
+
+static void
 on_link(void *arg, enum link_event event)
 {
 	struct channel *c = arg;
@@ -201,8 +223,7 @@ on_link(void *arg, enum link_event event)
 		on_frame(c, link_frame(c->link));
 		break;
 	case LINK_RAW:
-		move(c, OPENED);
-		emit(c, CHANNEL_OPEN);
+		on_hello(c);
 		break;
 	case LINK_OVER:
 		move(c, OVER);
@@ -277,6 +298,8 @@ channel_open(struct channel *c, const struct frame_open *open, const uint8_t *he
 	if (!link_send_raw(
 		c->link, out, frame_encode_open(out, c->version, open), hello, open->hello_bytes))
 		return false;
+	if (is_handoff(c))
+		link_hush(c->link);
 	move(c, OPENING);
 	return true;
 }
@@ -356,7 +379,10 @@ struct stream *
 channel_release(struct channel *c)
 {
 	struct stream *stream;
-	if (c->state != OPENED || !(stream = link_release(c->link)))
+	if (c->state != OPENED)
+		return NULL;
+	stream = is_handoff(c) ? link_unwrap(c->link) : link_release(c->link);
+	if (!stream)
 		return NULL;
 	move(c, RELEASED);
 	if (c->is_relay || stream_unread(stream, link_raw(c->link), c->opening->open.hello_bytes))

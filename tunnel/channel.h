@@ -5,6 +5,10 @@
  *	relay: handshake --> parked --> opening (open sent, answer awaited) --> released | over
  *	agent: handshake --> parked --> opened (hello received)             --> released | over
  *
+ * Where `open` says CARRIER_HANDOFF, TLS ends with the hello in one direction and with `ready` in
+ * the other (valise-protocol(7) says how exactly), and what is released is the stream below.  What
+ * breaks that order ends the channel; the relay says nothing between the two, and ends it by a reset.
+ *
  * On the relay a parked channel may move between workers; only its owner touches it.
  *
  * When the relay ends the channel between `open` and the answer, the agent hears CHANNEL_OVER: the

@@ -30,6 +30,7 @@ struct link {
 	struct heavy turn; /* while shaking */
 	enum link_state state;
 	bool is_freed, is_paused, write_failed;
+	bool is_hushed, is_bare; /* what we say has ended, what the peer says has */
 	bool has_frames; /* whole ones may stand in `kept`: it has moved, rested or been busy */
 	void (*on_event)(void *arg, enum link_event);
 	void *arg;
@@ -105,7 +106,8 @@ end(struct link *link, const char *error)
 	if (!link->error)
 		link->error = error;
 	move(link, LINK_ENDED);
-	stream_finish(tls_stream(link->tls));
+	if (!link->is_hushed)
+		stream_finish(tls_stream(link->tls));
 	watch_want(&link->watch, WATCH_NOTHING);
 	emit(link, LINK_OVER);
 }
@@ -116,11 +118,11 @@ mask_of(enum io io)
 	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
 }
 
-/* After a failure of TLS: lets the peer read our alert, and then ends the link. */
+/* After a failure of TLS: lets the peer read our alert, if there can be one, and then ends the link. */
 static void
 linger(struct link *link)
 {
-	enum io io = tls_linger(link->tls);
+	enum io io = link->is_hushed ? IO_OK : tls_linger(link->tls);
 	if (mask_of(io))
 		watch_want(&link->watch, mask_of(io));
 	else
@@ -243,10 +245,14 @@ await_end(struct link *link, unsigned *mask)
 	size_t done;
 	if (link->kept.bytes > 0)
 		return;
-	enum io io = stream_read(tls_stream(link->tls), buffer, sizeof buffer, &done);
+	enum io io = link->is_bare
+	    ? tls_await_bare(link->tls)
+	    : stream_read(tls_stream(link->tls), buffer, sizeof buffer, &done);
 	*mask |= mask_of(io);
 	if (mask_of(io))
 		return;
+	if (link->is_bare && io == IO_FAILED)
+		link->error = "the relay did not wait for the answer to its open";
 	if (io != IO_OK)
 		fail(link, io);
 	else if (!keep(&link->kept, buffer, done))
@@ -309,6 +315,8 @@ write_out(struct link *link, unsigned *mask)
 		}
 		buffer_take(queue, done);
 	}
+	if (link->is_hushed)
+		tls_hush(link->tls);
 }
 
 static void
@@ -476,6 +484,8 @@ link_free(struct link *link)
 	if (!link || link->is_freed)
 		return;
 	leave(link);
+	if (link->tls && link->is_hushed)
+		stream_reset(tls_stream(link->tls));
 	if (link->tls)
 		stream_free(tls_stream(link->tls));
 	link->tls = NULL;
@@ -556,7 +566,7 @@ link_close(struct link *link)
 		return;
 	if (link->state == LINK_SHAKING)
 		link->error = "closed during the handshake";
-	move(link, link->state == LINK_UP ? LINK_CLOSING : LINK_BROKEN);
+	move(link, link->state == LINK_UP && !link->is_hushed ? LINK_CLOSING : LINK_BROKEN);
 	loop_later(link->loop, &link->task);
 }
 
@@ -590,20 +600,60 @@ link_is_flushed(const struct link *link)
 	return buffer_left(&link->queue) == 0;
 }
 
-struct stream *
-link_release(struct link *link)
+static bool
+write_behind(struct link *link)
 {
-	struct buffer *queue = &link->queue;
-	struct stream *stream = tls_stream(link->tls);
-	if (!keep_rest(link) || !stream_unread(stream, link->kept.data, link->kept.bytes))
-		return NULL;
-	if (!link_is_flushed(link) &&
-	    !tls_write_behind(link->tls, buffer_front(queue), buffer_left(queue)))
-		return NULL;
+	const struct buffer *queue = &link->queue;
+	return link_is_flushed(link) ||
+	    tls_write_behind(link->tls, buffer_front(queue), buffer_left(queue));
+}
+
+static struct stream *
+give_away(struct link *link, struct stream *stream)
+{
 	leave(link);
 	link->tls = NULL;
 	move(link, LINK_ENDED);
 	return stream;
+}
+
+struct stream *
+link_release(struct link *link)
+{
+	struct stream *stream = tls_stream(link->tls);
+	if (!keep_rest(link) || !stream_unread(stream, link->kept.data, link->kept.bytes) ||
+	    !write_behind(link))
+		return NULL;
+	return give_away(link, stream);
+}
+
+void
+link_hush(struct link *link)
+{
+	link->is_hushed = true;
+}
+
+bool
+link_is_at_border(const struct link *link)
+{
+	const struct link_call *call = call_of(link);
+	return (!call || call->rest_bytes == 0) && link->kept.bytes == 0 &&
+	    (!link->is_hushed || link_is_flushed(link)) && tls_is_at_border(link->tls);
+}
+
+bool
+link_await_bare(struct link *link)
+{
+	link->is_bare = true;
+	return tls_await_bare(link->tls) != IO_FAILED;
+}
+
+struct stream *
+link_unwrap(struct link *link)
+{
+	struct stream *stream =
+	    link_is_at_border(link) && write_behind(link) ? tls_unwrap(link->tls) : NULL;
+	return stream ? give_away(link, stream) : NULL;
 }
 
 void

@@ -71,6 +71,20 @@ bool link_is_flushed(const struct link *);
  * encrypted, and out with its next write. Then link_free(). NULL when memory is short. */
 struct stream *link_release(struct link *);
 
+/*
+ * The carrier handoff: TLS ends before the connection does (tls.h).
+ */
+/* What is queued is the last. From now on nothing else is written, and the link ends by a reset. */
+void link_hush(struct link *);
+/* In LINK_FRAME and LINK_RAW: all that was sent in TLS has been read, and all that was queued by a
+ * hushed link is out: the next byte is a bare one. */
+bool link_is_at_border(const struct link *);
+/* In LINK_RAW, at the border: now only the peer's end is awaited, in the bare, and a byte is an error;
+ * false when one is there already. */
+bool link_await_bare(struct link *);
+/* As link_release(), but the stream is the one below TLS. NULL also when this is not at the border. */
+struct stream *link_unwrap(struct link *);
+
 /* Moves an open link to another loop: detach in the old thread (inside a handler too), attach in
  * the new, which reads at once what may have come. */
 void link_detach(struct link *);

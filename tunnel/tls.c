@@ -56,6 +56,8 @@ tls_new(
 	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, tls_pull);
 	gnutls_transport_set_vec_push_function(tls->session, tls_push);
+	if (config->purpose->uses_key)
+		tls_watch_keys(tls);
 	return tls;
 }
 

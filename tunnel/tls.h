@@ -119,6 +119,24 @@ bool tls_update_key(struct tls *);
  * bytes in front. */
 bool tls_write_behind(struct tls *, const void *, size_t);
 
+/*
+ * Where the connection goes on without TLS (channels only). A direction ends with a
+ * record, and behind it stand bare bytes. Until then nobody reads more than this
+ * record, and nobody says a word of TLS behind his last one.
+ */
+/* No record is made any more, no alert and no close_notify; what is inside still goes out. */
+void tls_hush(struct tls *);
+/* All plaintext has been read to the end of a record, and no key was updated, neither way: the next
+ * byte may be a bare one. */
+bool tls_is_at_border(const struct tls *);
+/* At the border, while the peer has nothing to say: IO_READ; how the connection has ended; or IO_FAILED,
+ * it has said something, and is of no more use. */
+enum io tls_await_bare(struct tls *);
+/* The stream below, with what is still to be sent in its queue and what was read behind the border put
+ * back; this object is gone, and has said no more. NULL: we are not at the border of the peer's records,
+ * or memory is short, and then it is of no more use. */
+struct stream *tls_unwrap(struct tls *);
+
 /* The same object as a stream; stream_free() frees it and all below. A reader with room for 32 KiB,
  * as a pump is, gets several records at once, and any other one record: nothing behind it has been
  * decrypted then. Records are small at first and after a pause. */

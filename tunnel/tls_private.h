@@ -1,7 +1,8 @@
 /*
  * What the files of tls.h share: tls_config.c (credentials, judgement),
  * tls.c (life and handshake), tls_stream.c (bytes), tls_io.c (the stream
- * below), tls_record.c (where records end).
+ * below), tls_record.c (where records end), tls_unwrap.c (the end of TLS before
+ * that of the connection).
  */
 #ifndef TUNNEL_TLS_PRIVATE_H
 #define TUNNEL_TLS_PRIVATE_H
@@ -75,6 +76,7 @@ struct tls {
 	struct tls_record record;
 	bool is_forgiving;
 	bool was_judged, name_was_seen, heard_no_tls;
+	bool has_new_keys;     /* a KeyUpdate has come or gone, where tls_watch_keys() was called */
 	struct tls_room *room; /* NULL: none; none between calls */
 	struct buffer ahead;   /* as it was read, behind the last record; none in a pump */
 	struct buffer out;     /* encrypted bytes that the stream below has not taken yet */
@@ -94,6 +96,8 @@ struct tls {
 /* Hands the config's things to a new session. False: memory. */
 bool tls_config_apply(struct tls_config *, struct tls *);
 void tls_free(struct tls *);
+/* tls_unwrap.c: from now on `has_new_keys` is kept. */
+void tls_watch_keys(struct tls *);
 /* Remembers the failure, sends the alert that belongs to it, returns what the caller answers. */
 enum io tls_fail(struct tls *, int gnutls_error);
 /* Of GnuTLS's errors: nothing comes after it (RFC 8446 §6: from TLS 1.3 on every alert but

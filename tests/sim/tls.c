@@ -661,4 +661,40 @@ free_all(struct stream *stream)
 	free(tls);
 }
 
+void
+tls_hush(struct tls *tls)
+{
+	tls->closing = FINISHED;
+}
+
+bool
+tls_is_at_border(const struct tls *tls)
+{
+	return tls->state == OPEN && tls->read_end == IO_OK && tls->record_left == 0 &&
+	    stream_unread_left(&tls->stream) == 0 && buffer_left(&tls->in) == 0;
+}
+
+enum io
+tls_await_bare(struct tls *tls)
+{
+	uint8_t byte;
+	size_t done;
+	enum io io = stream_read(tls->under, &byte, sizeof byte, &done);
+
+	return io == IO_OK ? IO_FAILED : io;
+}
+
+struct stream *
+tls_unwrap(struct tls *tls)
+{
+	struct stream *under = tls->under;
+
+	if (!tls_is_at_border(tls) ||
+	    !stream_queue(under, buffer_front(&tls->out), buffer_left(&tls->out)))
+		return NULL;
+	tls->under = NULL;
+	stream_free(&tls->stream);
+	return under;
+}
+
 static const struct stream_kind kind = { read_on, write_on, finish, settle, linger, is_broken, reset, free_all };
