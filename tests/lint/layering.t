@@ -36,20 +36,22 @@ for folder in $folders; do
 	done
 done
 
-archive_function()	# FOLDER
+functions_of()	# FOLDER, of its archive
 {
-	nm -g --defined-only "$build/lib${1//\//_}.a" 2> /dev/null | awk '$2 == "T" && $3 !~ /^_/ { print $3; exit }'
+	local found="$scratch/${1//\//_}.functions"
+	[ -e "$found" ] ||
+		nm -g --defined-only "$build/lib${1//\//_}.a" 2> /dev/null | awk '$2 == "T" { print $3 }' > "$found"
+	cat "$found"
 }
 
 for folder in $folders; do
 	own=" $folder ${may[$folder]} "
 	for other in $folders; do
 		case $own in *" $other "*) continue ;; esac
-		function=$(archive_function "$other")
+		function=$(functions_of "$other" | grep -m 1 -v ^_)
 		[ -n "$function" ] || continue
 		for f in $own; do
-			nm -g --defined-only "$build/lib${f//\//_}.a" 2> /dev/null |
-				grep -q " $function\$" && echo "lib${f//\//_}.a has $function of $other/" >> "$scratch/wrong"
+			functions_of "$f" | grep -qx "$function" && echo "lib${f//\//_}.a has $function of $other/" >> "$scratch/wrong"
 		done
 	done
 	nothing "nothing of a folder that $folder/ may not include is in the archives that it links"
@@ -58,10 +60,7 @@ done
 grep -nE '#include[[:space:]]*"\.' -r base sni pki tunnel relay agent tests bench --include='*.[ch]' >> "$scratch/wrong"
 nothing 'includes are written from the root, never with ./ or ../'
 
-for file in $(tree -name '*.[ch]'); do
-	grep -qE '#include <gnutls/' "$file" && grep -qE '#include <event2/' "$file" &&
-		echo "$file" >> "$scratch/wrong"
-done
+tree -name '*.[ch]' | xargs grep -lE '#include <gnutls/' | xargs grep -lE '#include <event2/' >> "$scratch/wrong"
 nothing "no file knows both GnuTLS and libevent"
 
 grep -rnE '#include <(gnutls|nettle|event2|yaml|sqlite3|jansson|libtasn1)' sni/*.c sni/*.h 2> /dev/null |

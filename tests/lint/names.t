@@ -22,46 +22,50 @@ agent_reload_   agent/reload.h: the same
 agent_status    agent/status.h: the same
 '
 
+beginnings=$(awk '{ print $1 }' <<< "$allowed")
+
 may_be_called_so()	# NAME
 {
 	local begin
-	while read -r begin _; do
+	for begin in $beginnings; do
 		case $begin in
-		'') ;;
 		*_) case $1 in "$begin"*) return 0 ;; esac ;;
 		*) [ "$1" != "$begin" ] || return 0 ;;
 		esac
-	done <<< "$allowed"
+	done
 	return 1
 }
 
-exported()	# OBJECT
+# Lines of the file and the name.
+exported()	# OBJECT-OR-ARCHIVE...
 {
-	nm -g --defined-only "$1" 2> /dev/null | awk '$2 ~ /^[TDBRCVW]$/ && $3 !~ /^(__|_Z|\.)/ { print $3 }'
+	nm -gA --defined-only "$@" 2> /dev/null |
+		awk '$2 ~ /^[TDBRCVW]$/ && $3 !~ /^(__|_Z|\.)/ { sub(/:[0-9a-f]*$/, "", $1); print $1, $3 }'
 }
 
 for folder in $folders; do
 	headers=$(ls "$folder"/*.h 2> /dev/null)
 	subjects=$(grep -ohE '^(struct|enum) [a-z_]+' $headers /dev/null | cut -d' ' -f2 | sort -u)
-	for object in "$build"/obj/"$folder"/*.o; do
-		[ -e "$object" ] || continue
-		own=$(basename "$object" .o)
-		for name in $(exported "$object"); do
-			case $name in "$own" | "${own%%_*}"_*) continue ;; esac
-			! may_be_called_so "$name" || continue
-			called=
-			for stem in $subjects $(grep -lsw "$name" $headers | sed -E 's|.*/||; s/(_private|_parts)?\.h$//'); do
-				case $name in "${stem}"_*) called=yes ;; esac
-			done
-			[ -n "$called" ] || echo "$folder/$own.c exports $name" >> "$scratch/wrong"
+	while read -r object name; do
+		own=${object##*/} own=${own%.o}
+		case $name in "$own" | "${own%%_*}"_*) continue ;; esac
+		! may_be_called_so "$name" || continue
+		called=
+		for stem in $subjects; do
+			case $name in "${stem}"_*) called=yes && break ;; esac
 		done
-	done
+		[ -z "$called" ] || continue
+		for stem in $(grep -lsw "$name" $headers | sed -E 's|.*/||; s/(_private|_parts)?\.h$//'); do
+			case $name in "${stem}"_*) called=yes ;; esac
+		done
+		[ -n "$called" ] || echo "$folder/$own.c exports $name" >> "$scratch/wrong"
+	done < <(exported "$build"/obj/"$folder"/*.o)
 	nothing "the exports of $folder/ begin with their module or their subject"
 done
 
 # The simulation links both daemons into one program.
-exported "$build"/librelay.a | sort -u > "$scratch/relay"
-exported "$build"/libagent.a | sort -u | comm -12 "$scratch/relay" - >> "$scratch/wrong"
+exported "$build"/librelay.a | cut -d' ' -f2 | sort -u > "$scratch/relay"
+exported "$build"/libagent.a | cut -d' ' -f2 | sort -u | comm -12 "$scratch/relay" - >> "$scratch/wrong"
 nothing "relay/ and agent/ export no name in common"
 
 grep -nE '^typedef (struct|enum|union)' -r base sni pki tunnel relay agent --include='*.[ch]' \
