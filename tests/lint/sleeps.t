@@ -51,7 +51,7 @@ tests/system/pki-20-life.t: an_entry_leaves_the_crl_only_after_one_crl_behind_it
 tests/system/pki-20-life.t: check_tells_fine_soon_and_expired: CRLs and certificates end by the clock of the machine
 tests/system/pki-20-life.t: list_tells_states_and_chooses: a certificate ends by the clock of the machine
 tests/system/pki-20-life.t: one_that_has_ended_can_still_be_revoked: a certificate ends by the clock of the machine
-tests/system/pki-50-crash.t: survives_kill_at_any_moment: each turn dies at another moment
+tests/system/pki-50-crash.t: kill_often: each turn dies at another moment
 tests/system/pki-50-crash.t: what_was_revoked_stays_revoked_whoever_dies: each turn dies at another moment
 tests/system/lib/costs.py: _held: the end of the first one must be through before the others are measured
 tests/system/lib/costs.py: _still: no event tells that memory has come to rest
