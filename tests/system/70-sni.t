@@ -56,10 +56,8 @@ def ethernet(packet, vlan=False):
 
 
 def pcap(packets, link=1):
-	out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, link)
-	for packet in packets:
-		out += struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet
-	return out
+	return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, link) + b"".join(
+		struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet for packet in packets)
 
 
 def pcapng(packets):
