@@ -1,7 +1,7 @@
 /*
  * Connecting: ask for the addresses, then race them (RFC 8305).  The answer is
- * always given by a task at the end of a turn, where the connector may free
- * itself.
+ * given at once by whatever brought it about, so that what the connection is for
+ * goes on in the same turn; the connector is reaped at the end of that.
  */
 #include "base/socket.h"
 
@@ -34,7 +34,7 @@ struct connector {
 	size_t count, next, pending; /* addresses, the one to try next, attempts that run */
 	uint64_t deadline_ms;
 	struct timer overall, pace;
-	struct task begin, answer;
+	struct task begin, reap;
 	int fd;                    /* the one that is connected */
 	int errors[RESOLVED_MOST]; /* of each address; 0: none yet */
 	char error[CONNECT_ERROR]; /* what is wrong before there is any address */
@@ -61,7 +61,59 @@ close_attempt(struct attempt *attempt)
 	attempt->connector->pending--;
 }
 
-/* The connection that is open, if any, is the answer; nothing more may happen until it is given. */
+/* The address of one family, or of the other, that has failed last. */
+static const struct address *
+last_failed(const struct connector *connector, bool is_v6)
+{
+	const struct address *last = NULL;
+
+	for (size_t i = 0; i < connector->count; i++) {
+		const struct address *at = &connector->addresses[i];
+
+		if (connector->errors[i] != 0 && (at->as.any.sa_family == AF_INET6) == is_v6)
+			last = at;
+	}
+	return last;
+}
+
+/* Tells one error of each family, because they have different cures; the family that was tried
+ * first comes first. */
+static void
+tell_failure(struct connector *connector)
+{
+	bool is_v6 = connector->addresses[0].as.any.sa_family == AF_INET6;
+	size_t used = 0;
+
+	for (int family = 0; family < 2 && used < sizeof connector->error; family++) {
+		const struct address *at = last_failed(connector, family == 0 ? is_v6 : !is_v6);
+		char text[ADDRESS_TEXT];
+
+		if (!at)
+			continue;
+		used += (size_t)snprintf(connector->error + used, sizeof connector->error - used,
+		    "%s %s: %s", used == 0 ? "cannot connect to" : "; nor to",
+		    address_text(at, text), strerror(connector->errors[at - connector->addresses]));
+	}
+}
+
+static void
+reap(void *arg)
+{
+	free(arg);
+}
+
+static void
+answer(struct connector *connector)
+{
+	int fd = connector->fd;
+
+	if (fd < 0)
+		tell_failure(connector);
+	loop_later(connector->loop, &connector->reap);
+	connector->on_done(connector->arg, fd, fd >= 0 ? NULL : connector->error);
+}
+
+/* The connection that is open, if any, is the answer; nothing more happens. */
 static void
 settle(struct connector *connector)
 {
@@ -70,7 +122,7 @@ settle(struct connector *connector)
 	timer_clear(&connector->pace);
 	timer_clear(&connector->overall);
 	loop_forget(connector->loop, &connector->begin);
-	loop_later(connector->loop, &connector->answer);
+	answer(connector);
 }
 
 /* An address that answers at all does so within this time. */
@@ -271,53 +323,6 @@ on_begin(void *arg)
 	try_next(arg);
 }
 
-/* The address of one family, or of the other, that has failed last. */
-static const struct address *
-last_failed(const struct connector *connector, bool is_v6)
-{
-	const struct address *last = NULL;
-
-	for (size_t i = 0; i < connector->count; i++) {
-		const struct address *at = &connector->addresses[i];
-
-		if (connector->errors[i] != 0 && (at->as.any.sa_family == AF_INET6) == is_v6)
-			last = at;
-	}
-	return last;
-}
-
-/* Tells one error of each family, because they have different cures; the family that was tried
- * first comes first. */
-static void
-tell_failure(struct connector *connector)
-{
-	bool is_v6 = connector->addresses[0].as.any.sa_family == AF_INET6;
-	size_t used = 0;
-
-	for (int family = 0; family < 2 && used < sizeof connector->error; family++) {
-		const struct address *at = last_failed(connector, family == 0 ? is_v6 : !is_v6);
-		char text[ADDRESS_TEXT];
-
-		if (!at)
-			continue;
-		used += (size_t)snprintf(connector->error + used, sizeof connector->error - used,
-		    "%s %s: %s", used == 0 ? "cannot connect to" : "; nor to",
-		    address_text(at, text), strerror(connector->errors[at - connector->addresses]));
-	}
-}
-
-static void
-on_answer(void *arg)
-{
-	struct connector *connector = arg;
-	int fd = connector->fd;
-
-	if (fd < 0)
-		tell_failure(connector);
-	connector->on_done(connector->arg, fd, fd >= 0 ? NULL : connector->error);
-	free(connector);
-}
-
 static void
 set_target(struct connector *connector, const char *target)
 {
@@ -325,7 +330,6 @@ set_target(struct connector *connector, const char *target)
 
 	if (address_parse(&connector->addresses[0], target)) {
 		connector->count = 1;
-		loop_later(connector->loop, &connector->begin);
 		return;
 	}
 	snprintf(connector->error, sizeof connector->error,
@@ -336,8 +340,6 @@ set_target(struct connector *connector, const char *target)
 		connector->resolution = resolver_ask(connector->resolver, connector->loop,
 		    connector->host, port, on_resolved, connector);
 	}
-	if (!connector->resolution)
-		settle(connector);
 }
 
 struct connector *
@@ -357,11 +359,13 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	connector->on_done = on_done;
 	connector->arg = arg;
 	task_init(&connector->begin, on_begin, connector);
-	task_init(&connector->answer, on_answer, connector);
+	task_init(&connector->reap, reap, connector);
 	timer_init(&connector->overall, loop, on_overall_over, connector);
 	timer_init(&connector->pace, loop, on_pace, connector);
 	timer_set(&connector->overall, timeout_ms);
 	set_target(connector, target);
+	if (!connector->resolution)
+		loop_later(loop, &connector->begin);
 	return connector;
 }
 
@@ -372,7 +376,6 @@ connector_free(struct connector *connector)
 		return;
 	resolution_forget(connector->resolution);
 	loop_forget(connector->loop, &connector->begin);
-	loop_forget(connector->loop, &connector->answer);
 	timer_clear(&connector->overall);
 	timer_clear(&connector->pace);
 	for (size_t i = 0; i < connector->next; i++)

@@ -12,15 +12,17 @@
 #include <unistd.h>
 #include "base/log.h"
 
-enum { BATCH = 64, FIRST_REST_MS = 100, LONGEST_REST_MS = 1000 };
+enum { BATCH_MOST = 64, BATCHES_IN_A_ROW = 8, FIRST_REST_MS = 100, LONGEST_REST_MS = 1000 };
 
 struct listener {
 	struct loop *loop;
-	int fd;      /* -1 once freed */
+	int fd;
 	int reserve; /* given up for a moment, so that one client can be closed */
-	bool draining;
+	bool draining, is_freed;
 	bool is_resting; /* until a connection is accepted again */
 	uint64_t rest_ms;
+	unsigned batch;    /* how many are accepted in a turn */
+	unsigned in_a_row; /* so many batches were whole since it was set */
 	struct watch watch;
 	struct timer timer;
 	struct task reap;
@@ -111,16 +113,32 @@ accept_one(struct listener *listener)
 	return false;
 }
 
+/* Only accept() itself tells that nobody else waits, which takes it nearly as long as for a
+ * connection.  So a batch is as large as there were connections lately: one, where they come one by
+ * one, and more where one was whole again and again. */
+static void
+set_batch(struct listener *listener, unsigned accepted)
+{
+	if (accepted < listener->batch) {
+		listener->batch = accepted > 0 ? accepted : 1;
+		listener->in_a_row = 0;
+	} else if (++listener->in_a_row == BATCHES_IN_A_ROW && listener->batch < BATCH_MOST) {
+		listener->batch *= 2;
+		listener->in_a_row = 0;
+	}
+}
+
 static void
 on_ready(void *arg, unsigned ready)
 {
 	struct listener *listener = arg;
+	unsigned accepted = 0;
 
 	(void)ready;
-	for (int i = 0; i < BATCH && listener->fd >= 0 && !listener->draining; i++) {
-		if (!accept_one(listener))
-			return;
-	}
+	while (accepted < listener->batch && !listener->is_freed && !listener->draining &&
+	    accept_one(listener))
+		accepted++;
+	set_batch(listener, accepted);
 }
 
 static void
@@ -136,7 +154,20 @@ on_time(void *arg)
 static void
 reap(void *arg)
 {
-	free(arg);
+	struct listener *listener = arg;
+
+	close(listener->fd);
+	free(listener);
+}
+
+/* The socket may be shared with other workers (loop.h). */
+static void
+reap_in_the_next_turn(void *arg)
+{
+	struct listener *listener = arg;
+
+	task_init(&listener->reap, reap, listener);
+	loop_later(listener->loop, &listener->reap);
 }
 
 struct listener *
@@ -153,13 +184,14 @@ listener_new(
 		.fd = fd,
 		.reserve = open_reserve(),
 		.rest_ms = FIRST_REST_MS,
+		.batch = 1,
 		.on_accept = on_accept,
 		.arg = arg };
 	/* Accepted sockets inherit these: no system call per connection. */
 	socket_prepare(fd);
 	watch_init(&listener->watch, loop, fd, on_ready, listener);
 	timer_init(&listener->timer, loop, on_time, listener);
-	task_init(&listener->reap, reap, listener);
+	task_init(&listener->reap, reap_in_the_next_turn, listener);
 	watch_want(&listener->watch, WATCH_READ);
 	return listener;
 }
@@ -179,9 +211,8 @@ listener_free(struct listener *listener)
 		return;
 	timer_clear(&listener->timer);
 	watch_wipe(&listener->watch);
-	close(listener->fd);
 	if (listener->reserve >= 0)
 		close(listener->reserve);
-	listener->fd = listener->reserve = -1;
+	listener->is_freed = true;
 	loop_later(listener->loop, &listener->reap);
 }

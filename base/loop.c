@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -231,6 +232,9 @@ prepare_wait(struct loop *loop)
 static void
 on_library_message(int severity, const char *message)
 {
+	/* What the kernel says of a change comes when the turn is over. */
+	if (severity >= EVENT_LOG_WARN && strncmp(message, "Epoll ", 6) == 0)
+		log_limited(LOG_ERROR, "watch-failed", NULL, message);
 	log_limited(
 	    severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "loop-warning", NULL, message);
 }
@@ -245,9 +249,11 @@ new_base(void)
 		return NULL;
 	event_set_log_callback(on_library_message);
 	/* Our own inbox is the only thing that other threads touch; a deadline counts from the
-	 * moment of the call and not from the beginning of a long turn. */
+	 * moment of the call and not from the beginning of a long turn; what a turn changes about
+	 * its watches is told to the kernel before the next wait, as far as it is still so. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
+	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;

@@ -32,7 +32,13 @@ struct loop_event {
 
 enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
 
-/* A descriptor that somebody waits for.  Level-triggered. */
+/*
+ * A descriptor that somebody waits for.  Level-triggered.  The kernel hears of changes
+ * before the loop waits again, so that those that are taken back in the same turn, or whose
+ * descriptor is closed in it, cost nothing.  Therefore a descriptor that shares its socket
+ * with others (dup) is closed one turn later than its watch was wiped: closing does not
+ * end the kernel's watch of what is still open elsewhere.
+ */
 struct watch {
 	struct loop *loop;
 	int fd;        /* borrowed: the watch never closes it */

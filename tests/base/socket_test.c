@@ -206,6 +206,57 @@ may_be_freed_while_it_accepts(void **state)
 		close(fds[i]);
 }
 
+/* How many descriptors the kernel watches for our loop. */
+static int
+count_watched(void)
+{
+	char path[64], line[256];
+	int count = 0, epoll = -1;
+	FILE *info;
+
+	for (int fd = 3; fd < 64 && epoll < 0; fd++) {
+		ssize_t bytes;
+
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		bytes = readlink(path, line, sizeof line - 1);
+		line[bytes > 0 ? bytes : 0] = '\0';
+		if (strstr(line, "[eventpoll]"))
+			epoll = fd;
+	}
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", epoll);
+	info = fopen(path, "re");
+	assert_non_null(info);
+	while (fgets(line, sizeof line, info))
+		count += strncmp(line, "tfd:", 4) == 0;
+	fclose(info);
+	return count;
+}
+
+/* The kernel would watch a socket that is open elsewhere for ever. */
+static void
+what_is_freed_is_not_watched_although_its_socket_is_shared(void **state)
+{
+	struct address address;
+	int before, fd, shared, client;
+
+	(void)state;
+	assert_true(loop_advance(loop, 0));
+	before = count_watched();
+	assert_true(address_parse(&address, "127.0.0.1:0"));
+	fd = socket_listen(&address, LISTEN_ALONE, error);
+	shared = dup(fd);
+	local = socket_local(fd);
+	listener = listener_new(loop, fd, free_the_listener, NULL);
+	assert_true(loop_advance(loop, 0));
+	assert_int_equal(count_watched(), before + 1);
+	client = connect_to(&local);
+	assert_true(loop_advance(loop, 0));
+	assert_null(listener);
+	assert_int_equal(count_watched(), before);
+	close(client);
+	close(shared);
+}
+
 static void
 accepts_nothing_while_paused(void **state)
 {
@@ -399,6 +450,7 @@ static const struct CMUnitTest tests[] = {
 	SOCKET_TEST(one_socket_serves_both_families_and_peers_are_mapped),
 	SOCKET_TEST(accepts_more_than_a_batch),
 	SOCKET_TEST(may_be_freed_while_it_accepts),
+	SOCKET_TEST(what_is_freed_is_not_watched_although_its_socket_is_shared),
 	SOCKET_TEST(accepts_nothing_while_paused),
 	SOCKET_TEST(rests_and_goes_on_when_descriptors_run_out),
 	SOCKET_TEST(says_why_it_cannot_listen),
