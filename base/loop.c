@@ -1,9 +1,9 @@
 /*
  * A turn is: wait and run what the kernel has ready (descriptors, signals, the
- * eventfd behind which calls stand), then the timers that are due, then the
- * tasks that were queued up to now, then heavy work for a while.  Tasks queued by
- * tasks and heavy work that is left belong to the next turn, which then does not
- * wait.
+ * eventfd behind which calls stand), then the timers that are due, then the calls
+ * that the loop has from itself by now, then the tasks that were queued up to now,
+ * then heavy work for a while.  Tasks queued by tasks and heavy work that is left
+ * belong to the next turn, which then does not wait.
  *
  * All timers are in one heap; libevent's single one only ends the wait.
  */
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <threads.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/clock_private.h"
@@ -24,7 +25,10 @@
 static_assert(sizeof(struct event) <= LOOP_EVENT_BYTES, "LOOP_EVENT_BYTES is too small");
 static_assert(_Alignof(struct event) <= 8, "loop_event is not aligned enough");
 
-enum { LAST_PASSES = 1000 };
+enum {
+	OWN_CALLS = 2, /* a question of this loop's to itself, and the answer */
+	LAST_PASSES = 1000,
+};
 
 static struct event *
 event_in(struct loop_event *storage)
@@ -97,6 +101,9 @@ wake(struct loop *loop)
 		return;
 }
 
+/* The loop that this thread turns at the moment. */
+static thread_local struct loop *turned;
+
 static void
 put_in_inbox(struct loop *loop, struct call *call)
 {
@@ -105,8 +112,9 @@ put_in_inbox(struct loop *loop, struct call *call)
 	do
 		call->next = newest;
 	while (!atomic_compare_exchange_weak(&loop->inbox, &newest, call));
-	/* Whoever found the inbox empty wakes the loop; the others know that it will look. */
-	if (!newest)
+	/* Whoever found the inbox empty wakes the loop; the others know that it will look, and so
+	 * does the loop itself. */
+	if (!newest && loop != turned)
 		wake(loop);
 }
 
@@ -215,7 +223,7 @@ prepare_wait(struct loop *loop)
 	const struct timer *first = loop_first_timer(loop);
 	uint64_t now;
 
-	if (!queue_is_empty(&loop->later) || loop->heavy.count > 0)
+	if (!queue_is_empty(&loop->later) || loop->heavy.count > 0 || atomic_load(&loop->inbox))
 		return false;
 	if (!first) {
 		set_wait(loop, 0, 0);
@@ -330,14 +338,18 @@ loop_turn(struct loop *loop, bool may_wait)
 {
 	bool waits = prepare_wait(loop) && may_wait;
 
+	turned = loop;
 	/* Only a descriptor of ours that somebody else closed brings this about. */
 	if (event_base_loop(loop->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK)) < 0) {
 		log_event(LOG_ERROR, "loop-failed", "the kernel refused to wait");
 		abort();
 	}
 	run_timers(loop);
+	for (int pass = 0; pass < OWN_CALLS && atomic_load(&loop->inbox); pass++)
+		run_calls(loop);
 	run_tasks(loop);
 	loop->moves += heavy_run(&loop->heavy);
+	turned = NULL;
 }
 
 bool

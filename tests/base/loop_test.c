@@ -248,6 +248,41 @@ tasks_queued_by_tasks_run_in_the_next_turn_without_waiting(void **state)
 	loop_forget(loop, &third);
 }
 
+static struct call self_call;
+static bool was_woken;
+
+static void
+note_call(void *arg)
+{
+	note(arg);
+	loop_stop(loop);
+}
+
+static void
+call_itself(void *arg)
+{
+	uint64_t count;
+
+	(void)arg;
+	loop_call(loop, &self_call, note_call, "called");
+	was_woken = read(loop->wake_fd, &count, sizeof count) > 0;
+	note("later");
+}
+
+/* The kernel has no part in it, since the loop is awake; and the call does not run inside. */
+static void
+calls_itself_without_the_kernel(void **state)
+{
+	struct timer timer;
+
+	(void)state;
+	timer_init(&timer, loop, call_itself, NULL);
+	timer_set(&timer, 0);
+	loop_run(loop);
+	assert_string_equal(story, "later called ");
+	assert_false(was_woken);
+}
+
 static void
 queue_and_stop(void *arg)
 {
@@ -445,6 +480,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(a_watch_that_wants_nothing_is_silent),
 	LOOP_TEST(a_watch_wiped_in_the_same_turn_is_not_called),
 	LOOP_TEST(tasks_queued_by_tasks_run_in_the_next_turn_without_waiting),
+	LOOP_TEST(calls_itself_without_the_kernel),
 	LOOP_TEST(tasks_run_at_the_end_of_the_turn_that_stops),
 	LOOP_TEST(a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left),
 	LOOP_TEST(messages_of_many_threads_arrive_in_order_per_sender),
