@@ -13,7 +13,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/hash.h"
+
+enum { LOOKED_AT = 16, AS_GOOD_MS = 2000 };
 
 enum request_state { QUEUED, COMING, CANCELLED };
 
@@ -237,6 +240,21 @@ assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request
 		request->state = COMING;
 }
 
+/* The one for this asker: the most recently verified, or one of his own that is as good. NULL: none. */
+static struct pool_entry *
+best_for(struct pool *pool, const struct loop *asker)
+{
+	struct pool_entry *first = TAILQ_FIRST(&pool->entries), *entry = first;
+
+	for (int i = 0; i < LOOKED_AT && entry; i++, entry = TAILQ_NEXT(entry, link)) {
+		if (first->verified_ms - entry->verified_ms > AS_GOOD_MS)
+			break;
+		if (entry->loop == asker)
+			return entry;
+	}
+	return first;
+}
+
 static void let_go(void *entry);
 
 /* The entry is assigned: its owner is asked for the channel, or told that nobody wants it. */
@@ -260,7 +278,7 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if (pool->closed) {
 		outcome = NEVER;
 		request->state = COMING;
-	} else if ((entry = TAILQ_FIRST(&pool->entries))) {
+	} else if ((entry = best_for(pool, request->asker.loop))) {
 		outcome = FOUND;
 		assign(pool, entry, request);
 	} else if (request->state == QUEUED && is_too_long(pool, request->line)) {
@@ -333,6 +351,7 @@ pool_park(struct pool *pool, struct pool_entry *entry, char why[USAGE_WHY])
 	} else {
 		entry->pool = hold(pool);
 		entry->state = POOL_ENTRY_PARKED;
+		entry->verified_ms = clock_ms();
 		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
 		request = dequeue_next(pool);
 	}
@@ -351,6 +370,7 @@ pool_verified(struct pool_entry *entry)
 
 	pthread_mutex_lock(&pool->lock);
 	if (entry->state == POOL_ENTRY_PARKED) {
+		entry->verified_ms = clock_ms();
 		TAILQ_REMOVE(&pool->entries, entry, link);
 		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
 	}

@@ -19,7 +19,8 @@
  * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
  * entry and calls its owner to let go; the owner hands the channel over to
- * the asker.  When nothing is parked, the asker waits, and `on_need` is told.
+ * the asker.  Of the first few, one of the asker's own is taken before those of others
+ * if it was verified within the same two seconds: then nobody else is woken.  When nothing is parked, the asker waits, and `on_need` is told.
  *
  *	asker:  request = pool_take(pool, &asker) --> on_answer(arg, channel or NULL)
  *	        pool_cancel(request)              --> no answer any more
@@ -71,6 +72,7 @@ struct pool_entry {
 	struct pool *pool;
 	struct pool_request *request;
 	enum pool_entry_state state; /* under the pool's lock */
+	uint64_t verified_ms;        /* ... too */
 };
 
 struct pool_asker {

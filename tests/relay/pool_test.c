@@ -2,6 +2,7 @@
 #include "relay/pool.h"
 
 #include <stdio.h>
+#include "base/clock_fake.h"
 #include "base/hash.h"
 #include "relay/helpers.h"
 #include "relay/people.h"
@@ -160,6 +161,34 @@ gives_the_most_recently_verified_from_any_worker(void **state)
 	assert_true(pool_lost(&b.entry));
 	assert_int_equal(pool_parked(pool), 0);
 	pool_release(pool);
+}
+
+static void
+gives_a_worker_its_own_before_others_that_are_as_good(void **state)
+{
+	struct pool *pool = new_pool(8, NULL);
+	struct owner own, others, much_later;
+	struct asker first, second, third;
+
+	(void)state;
+	clock_fake(1000000, 1767225600000000);
+	park(pool, &own, here, 1);
+	clock_fake(3000000, 1767225602000000);
+	park(pool, &others, there, 2);
+	ask(pool, &first);
+	settle();
+	assert_ptr_equal(first.got, fake(1));
+	park(pool, &own, here, 1);
+	clock_fake(5001000, 1767225604001000);
+	park(pool, &much_later, there, 3);
+	ask(pool, &second);
+	ask(pool, &third);
+	settle();
+	assert_ptr_equal(second.got, fake(3));
+	assert_ptr_equal(third.got, fake(1));
+	assert_true(pool_lost(&others.entry));
+	pool_release(pool);
+	clock_fake(0, 0);
 }
 
 static void
@@ -448,6 +477,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(gives_the_most_recently_verified_from_any_worker),
+		TEST(gives_a_worker_its_own_before_others_that_are_as_good),
 		TEST(who_finds_none_waits_and_the_agent_is_told),
 		TEST(a_channel_lost_on_its_way_is_replaced),
 		TEST(who_gives_up_is_not_answered),
