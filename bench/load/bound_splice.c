@@ -170,7 +170,7 @@ on_side(struct watch *watch, unsigned events)
 static void
 begin(int client)
 {
-	int upstream = loop_dial(upstream_port);
+	int upstream = loop_dial(upstream_port, 0);
 	struct flow *flow = calloc(1, sizeof *flow);
 	if (upstream < 0 || !flow)
 		loop_die("a flow");

@@ -115,7 +115,7 @@ on_side(struct watch *watch, unsigned events)
 static bool
 shaken(struct flow *flow)
 {
-	int upstream = loop_dial(upstream_port);
+	int upstream = loop_dial(upstream_port, 0);
 	if (upstream < 0)
 		return false;
 	flow->upstream.watch.fd = flow->upstream.transport.fd = upstream;

@@ -1,17 +1,20 @@
 /*
  * The client of all measurements: many flows in one thread, each doing the same thing, with its clocks.
  *	load THING --to PORT --name SERVER-NAME [--hello FILE | --tls] [--resume] [--flows N] [--bytes N]
- *	    [--warm SECONDS] [--seconds SECONDS] [--watch PID,...]
+ *	    [--warm SECONDS] [--seconds SECONDS] [--watch PID,...] [--taken COUNTER-FILE]
+ * COUNTER-FILE is that of bench/load/upstream: what arrived there counts as bytes, too.
  * Without --tls the first bytes are those of FILE, a ClientHello, and the rest is bare. Things: see below.
  * When all flows are open and warm it writes `ready`, measures for so long, or until a line comes if
  * --seconds is 0, and writes one JSON object: what was done in the window, and the processor time of the watched processes in it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +30,8 @@ enum {
 	OPENING = 64,
 	RECORDS = 16,
 	MOST_ERRORS = 1000,
-	PATIENCE_US = 60000000
+	SMALL_WINDOW = 4096,
+	PATIENCE_US = 30000000
 };
 
 /* What a flow does once its order is said. */
@@ -73,6 +77,8 @@ static size_t message_bytes = 64, first_bytes;
 static double warm_seconds = 0.2, window_seconds;
 static pid_t watched[MOST_WATCHED];
 static unsigned watched_count;
+static const uint64_t *taken = &(const uint64_t){ 0 };
+static uint64_t taken_before;
 static char block[BLOCK], first[MOST_HELLO + 1];
 
 static struct {
@@ -86,7 +92,7 @@ static void on_flow(struct watch *watch, unsigned events);
 static void
 dial(struct flow *flow)
 {
-	int fd = loop_dial(port);
+	int fd = loop_dial(port, thing->deaf ? SMALL_WINDOW : 0);
 	if (fd < 0)
 		loop_die("connect");
 	*flow = (struct flow){ .watch = { .on_event = on_flow, .fd = fd },
@@ -178,8 +184,8 @@ send_more(struct flow *flow)
 	if (bytes < 0)
 		bytes = 0;
 	if (thing->pours)
-		done.bytes += (uint64_t)bytes;
-	else if ((flow->sent += (size_t)bytes) == message_bytes)
+		return true;
+	if ((flow->sent += (size_t)bytes) == message_bytes)
 		loop_want(&flow->watch, EPOLLIN);
 	else
 		loop_want(&flow->watch, EPOLLIN | EPOLLOUT);
@@ -333,14 +339,29 @@ report(double seconds, const double *used)
 	printf("]}\n");
 }
 
-/* However slow the machine is, each flow has moved something or been answered once. */
+/* What the upstream has taken and the client has received. */
+static uint64_t
+bytes_arrived(void)
+{
+	return done.bytes + __atomic_load_n(taken, __ATOMIC_RELAXED) - taken_before;
+}
+
+/* Each flow has moved something, or has been answered once. */
+static bool
+has_worked(void)
+{
+	if (thing->deaf || thing->rests)
+		return true;
+	return thing->asks || thing->visits ? done.answers > flow_count
+					    : bytes_arrived() > (uint64_t)flow_count * BLOCK;
+}
+
+/* However slow the machine is. */
 static void
 await_work(void)
 {
 	uint64_t patience_us = loop_now_us() + PATIENCE_US;
-	while (window_seconds > 0 && !thing->deaf && !thing->rests && loop_now_us() < patience_us &&
-	    (thing->asks || thing->visits ? done.answers <= flow_count
-					  : done.bytes < (uint64_t)flow_count * BLOCK))
+	while (!has_worked() && loop_now_us() < patience_us)
 		loop_turn(100);
 }
 
@@ -354,6 +375,7 @@ measure(void)
 	memset(&done, 0, sizeof done);
 	latency_clear();
 	uint64_t began_us = loop_now_us();
+	taken_before = __atomic_load_n(taken, __ATOMIC_RELAXED);
 	read_clocks(used);
 	if (window_seconds > 0)
 		turn_until(began_us + (uint64_t)(window_seconds * 1e6));
@@ -361,6 +383,7 @@ measure(void)
 		getchar();
 	await_work();
 	read_clocks(used);
+	done.bytes = bytes_arrived();
 	report((double)(loop_now_us() - began_us) / 1e6, used);
 }
 
@@ -393,6 +416,18 @@ read_watched(char *list)
 		watched[watched_count++] = (pid_t)atoi(pid);
 }
 
+static void
+map_counter(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		loop_die(path);
+	taken = mmap(NULL, sizeof *taken, PROT_READ, MAP_SHARED, fd, 0);
+	if (taken == MAP_FAILED)
+		loop_die(path);
+	close(fd);
+}
+
 static const struct option options[] = {
 	{ "to", required_argument, NULL, 'p' },
 	{ "name", required_argument, NULL, 'n' },
@@ -404,6 +439,7 @@ static const struct option options[] = {
 	{ "warm", required_argument, NULL, 'w' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "watch", required_argument, NULL, 'c' },
+	{ "taken", required_argument, NULL, 'k' },
 	{ 0 },
 };
 
@@ -440,6 +476,9 @@ obey(int option)
 		break;
 	case 'c':
 		read_watched(optarg);
+		break;
+	case 'k':
+		map_counter(optarg);
 		break;
 	default:
 		usage();

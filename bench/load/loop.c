@@ -140,13 +140,15 @@ loop_accept(int listener)
 }
 
 int
-loop_dial(const char *port)
+loop_dial(const char *port, int window)
 {
 	struct sockaddr_in to = loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	send_at_once(fd);
+	if (window)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
 	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) {
 		close(fd);
 		return -1;

@@ -35,6 +35,7 @@ uint64_t loop_now_us(void);
 int loop_listen(const char *port);
 /* Returns -1 when none is to be had, or none waits. */
 int loop_accept(int listener);
-int loop_dial(const char *port);
+/* window: the receive buffer in bytes; 0: as the kernel likes. */
+int loop_dial(const char *port, int window);
 
 #endif

@@ -1,13 +1,19 @@
 /*
  * The upstream of all measurements: serves any number of connections in one thread, each as its first
  * byte orders (bench/load/order.h). A raw client's hello in front of the order is skipped.
- *	upstream PORT
+ *	upstream PORT COUNTER-FILE
+ * The file holds one number of 64 bits, how many bytes were thrown away: what a client has sent is in
+ * buffers yet, and what has arrived here has been carried.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "bench/load/loop.h"
 #include "bench/load/order.h"
@@ -23,6 +29,7 @@ struct connection {
 };
 
 static char block[BLOCK];
+static uint64_t *taken;
 
 static void
 end(struct connection *connection)
@@ -114,16 +121,36 @@ read_order(struct connection *connection)
 }
 
 static bool
+throw_away(struct connection *connection)
+{
+	ssize_t bytes = recv(connection->watch.fd, NULL, BLOCK, MSG_TRUNC);
+	if (bytes > 0)
+		__atomic_fetch_add(taken, (uint64_t)bytes, __ATOMIC_RELAXED);
+	return bytes > 0;
+}
+
+static bool
 serve(struct connection *connection, unsigned events)
 {
 	if (!connection->order)
 		return read_order(connection);
 	if (connection->order == ORDER_ECHO)
 		return connection->unsent ? send_unsent(connection) : echo(connection);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
-	    recv(connection->watch.fd, NULL, BLOCK, MSG_TRUNC) <= 0)
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !throw_away(connection))
 		return false;
 	return !(events & EPOLLOUT) || send(connection->watch.fd, block, BLOCK, MSG_NOSIGNAL) > 0;
+}
+
+static void
+map_counter(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, sizeof *taken) < 0)
+		loop_die(path);
+	taken = mmap(NULL, sizeof *taken, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (taken == MAP_FAILED)
+		loop_die(path);
+	close(fd);
 }
 
 static void
@@ -150,8 +177,9 @@ on_listener(struct watch *listener, unsigned events)
 int
 main(int argc, char **argv)
 {
-	if (argc != 2)
+	if (argc != 3)
 		return 64;
+	map_counter(argv[2]);
 	struct watch listener = { .on_event = on_listener, .fd = loop_listen(argv[1]) };
 	loop_want(&listener, EPOLLIN);
 	for (;;)

@@ -11,7 +11,9 @@ import sys
 from .programs import PATH
 
 MARK = "BENCH_NETWORK"		# in the environment of a process that is in the network of its own
-PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
+IPV4 = "/proc/sys/net/ipv4"
+# Nearly all ports for clients, and the buffers that Debian has.
+SETTINGS = {"ip_local_port_range": "2000 65535", "tcp_rmem": "4096 131072 6291456", "tcp_wmem": "4096 16384 4194304"}
 
 
 def facts():
@@ -41,15 +43,16 @@ def raise_descriptors():
 
 def enter_network():
 	"""Runs this program anew in a network of its own, if that is allowed: nobody else's traffic is there, and
-	nearly all ports are for clients."""
+	its settings are not those of this machine."""
 	unshare = shutil.which("unshare", path=PATH)
 	ip = shutil.which("ip", path=PATH)
 	if MARK in os.environ:
-		with open(PORTS, "w") as file:
-			file.write("2000 65535")
+		for name, value in SETTINGS.items():
+			with open(f"{IPV4}/{name}", "w") as file:
+				file.write(value)
 	elif unshare and ip:
 		way = ["--net"] if os.geteuid() == 0 else ["--net", "--user", "--map-root-user"]
-		set_up = f"{ip} link set lo up && test -w {PORTS}"
+		set_up = f"{ip} link set lo up && test -w {IPV4}/tcp_rmem"
 		if subprocess.run([unshare, *way, "sh", "-c", set_up], capture_output=True).returncode == 0:
 			os.execve(unshare, [unshare, *way, "sh", "-c", f'{ip} link set lo up && exec "$@"', "sh", sys.executable,
 				"-B", *sys.argv], {**os.environ, MARK: "1"})

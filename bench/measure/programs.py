@@ -57,5 +57,6 @@ def version(name):
 	if not program.version:
 		return "of this tree"
 	done = subprocess.run([program.path, *program.version], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-	number = re.search(r"\d+\.\d+[\w.+~-]*", done.stdout + done.stderr)
+	said = done.stdout + done.stderr
+	number = re.search(r"(?<![\w.])\d+\.\d+\.\d+[\w.+~-]*", said) or re.search(r"(?<![\w.:])\d+\.\d+\b", said)
 	return f"{name} {number[0]}" if number else f"{name}, which tells no version"

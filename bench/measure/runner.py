@@ -22,7 +22,7 @@ from lib.tap import Failed
 
 NAME = "bench.example.com"
 LOAD, UPSTREAM = f"{BUILD}/bench/load/load", f"{BUILD}/bench/load/upstream"
-START_S, WARM_S = 20, 0.2
+START_S, REST_S, FOREVER = 20, 8, ("--seconds", "3600")
 
 
 class Text(string.Template):
@@ -48,7 +48,8 @@ class Setting:
 		self.hello = f"{self.dir}/hello"
 		self.write(self.hello, hello(NAME))
 		port = free_port()
-		self.upstream = Daemon("upstream", [UPSTREAM, str(port)], self.dir)
+		self.taken = f"{self.dir}/taken"
+		self.upstream = Daemon("upstream", [UPSTREAM, str(port), self.taken], self.dir)
 		self.upstream.most_files = descriptors()
 		self.upstream.start(wait_ready=False)
 		self.values = {"upstream": port, "name": NAME, "connect_name": CONNECT_NAME, "descriptors": descriptors(),
@@ -146,6 +147,16 @@ class Running:
 	def descriptors(self):
 		return sum(daemon.descriptors() for daemon in self.daemons.values())
 
+	def processor_seconds(self):
+		return sum(daemon.processor_seconds() for daemon in self.daemons.values())
+
+	def await_rest(self):
+		"""Until it does nothing any more, or has not come to rest in a while."""
+		deadline, last = time.monotonic() + REST_S, None
+		while (now := self.processor_seconds()) != last and time.monotonic() < deadline:
+			last = now
+			time.sleep(0.2)
+
 	def command(self, *arguments):
 		way = ["--tls", "--name", NAME] if self.peer.scene == "terminate" else ["--hello", self.setting.hello]
 		return [LOAD, *arguments, "--to", str(self.port), *way]
@@ -161,6 +172,11 @@ class Running:
 			raise Trouble(load.communicate()[1].strip())
 		return load
 
+	def load_end(self, loads):
+		for load in loads:
+			load.kill()
+			load.communicate()
+
 	def close(self):
 		for daemon in reversed(self.daemons.values()):
 			daemon.stop()
@@ -172,14 +188,12 @@ class Running:
 def timed(running, workload, seconds):
 	roles = running.roles()
 	watched = [(role, pid) for role, pids in roles.items() for pid in pids]
-	beside = [running.load_begin(*arguments, "--seconds", "3600") for arguments in workload.beside]
+	beside = [running.load_begin(*arguments, *FOREVER) for arguments in workload.beside]
 	try:
-		done = running.load_once(*workload.load, "--warm", str(min(seconds, WARM_S)), "--seconds", str(seconds),
-			"--watch", ",".join(str(pid) for _, pid in watched))
+		done = running.load_once(*workload.load, "--warm", str(min(seconds, workload.warm)), "--seconds", str(seconds),
+			"--taken", running.setting.taken, "--watch", ",".join(str(pid) for _, pid in watched))
 	finally:
-		for load in beside:
-			load.kill()
-			load.communicate()
+		running.load_end(beside)
 	if done.returncode:
 		raise Trouble(done.stderr.strip())
 	sample = json.loads(done.stdout.splitlines()[-1])
@@ -196,14 +210,14 @@ def settled(question, seconds=5):
 	deadline, last = time.monotonic() + seconds, None
 	while (now := question()) != last and time.monotonic() < deadline:
 		last = now
-		time.sleep(0.3)
+		time.sleep(0.15)
 	return now
 
 
 def held(running, workload):
-	flows = min(workload.idle, descriptors() // 2 - 500)
+	flows = min(workload.idle, descriptors() * 7 // 20)	# two each, and what the peers keep for themselves
 	before, open_before = settled(running.memory), running.descriptors()
-	load = running.load_begin("idle", "--flows", str(flows), "--warm", "0.5")
+	load = running.load_begin("idle", "--flows", str(flows))
 	during = settled(running.memory)
 	load.communicate("\n")
 	deadline = time.monotonic() + 10
@@ -265,11 +279,21 @@ class Run:
 
 	def in_turns(self, running, workload):
 		samples, failed = {peer: [] for peer in running}, {}
-		for _ in range(self.rounds):
+		for _ in range(1 if workload.standing else self.rounds):
 			for peer, one in running.items():
 				if peer not in failed:
-					self.attempt(failed, peer, samples[peer], lambda one=one: timed(one, workload, self.seconds))
+					self.attempt(failed, peer, samples[peer], lambda: self.turn(one, workload))
 		self.keep(workload, samples, failed)
+
+	def turn(self, one, workload):
+		if not workload.standing:
+			return [timed(one, workload, self.seconds)]
+		standing = [one.load_begin(*arguments, *FOREVER) for arguments in workload.standing]
+		try:
+			one.await_rest()
+			return [timed(one, workload, self.seconds) for _ in range(self.rounds)]
+		finally:
+			one.load_end(standing)
 
 	def alone(self, peer, workload):
 		samples, failed = {peer: []}, {}
@@ -277,7 +301,7 @@ class Run:
 		def once():
 			one = Running(peer, self.setting)
 			try:
-				return held(one, workload)
+				return [held(one, workload)]
 			finally:
 				one.close()
 		self.attempt(failed, peer, samples[peer], once)
@@ -285,7 +309,7 @@ class Run:
 
 	def attempt(self, failed, peer, samples, once):
 		try:
-			samples.append(once())
+			samples += once()
 		except (Trouble, Failed, OSError, subprocess.TimeoutExpired) as trouble:
 			failed[peer] = str(trouble)
 

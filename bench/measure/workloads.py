@@ -22,6 +22,7 @@ PER_VISIT = Metric("CPU", "us/connection", per("answers", 1e6), each_role=True)
 PER_ROUND = Metric("CPU", "us/round trip", per("answers", 1e6), each_role=True)
 RATE = Metric("rate", "GB/s", lambda sample, cpu: sample["bytes"] / sample["seconds"] / 1e9, False, True)
 VISITS = Metric("rate", "connections/s", lambda sample, cpu: sample["answers"] / sample["seconds"], False, True)
+RESUMED = Metric("resumed", "of all", lambda sample, cpu: sample["resumed"] / sample["answers"], False, True)
 P50 = Metric("p50", "us", lambda sample, cpu: sample["p50_us"], False)
 P99 = Metric("p99", "us", lambda sample, cpu: sample["p99_us"], False)
 MEMORY = Metric("memory", "bytes/flow", lambda sample, cpu: cpu, each_role=True)
@@ -34,12 +35,14 @@ class Workload:
 	load: tuple		# the arguments of the one that is measured
 	metrics: tuple
 	scenes: tuple = ("static", "tunnel", "terminate")
-	beside: tuple = ()	# load generators that run meanwhile
+	warm: float = 0.05	# seconds before each sample
+	beside: tuple = ()	# load generators that run during each sample
+	standing: tuple = ()	# those that run during all samples of a peer, which are taken one after the other
 	idle: int = 0		# so many flows are held; memory is measured, of a peer that was started for it
 
 
 def bulk(direction, flows, scenes=("static", "tunnel", "terminate")):
-	return Workload(f"{direction} {flows}", (direction, "--flows", str(flows)), (PER_GB, RATE), scenes)
+	return Workload(f"{direction} {flows}", (direction, "--flows", str(flows)), (PER_GB, RATE), scenes, warm=0.2 + flows * 0.003)
 
 
 def idle(flows, scenes=("static", "tunnel", "terminate")):
@@ -53,13 +56,13 @@ WORKLOADS = (
 		for direction in ("down", "up", "both") for flows in (1, 8, 100)),
 	Workload("connections", ("visit", "--flows", "16"), (PER_VISIT, VISITS, P99)),
 	Workload("one at a time", ("visit",), (PER_VISIT, P50)),
-	Workload("resumed", ("visit", "--flows", "16", "--resume"), (PER_VISIT, VISITS), ("terminate",)),
+	Workload("resumed", ("visit", "--flows", "16", "--resume"), (PER_VISIT, VISITS, RESUMED), ("terminate",)),
 	Workload("ping-pong 1", (*ECHO, "1"), (PER_ROUND, P50, P99)),
 	Workload("ping-pong 32", (*ECHO, "32"), (PER_ROUND, P50, P99)),
 	Workload("ping-pong in a crowd", (*ECHO, "4"), (P50, P99), ROUTERS,
-		(("idle", "--flows", "1000"), ("down", "--flows", "4"), ("visit", "--flows", "4"))),
-	Workload("down 8 beside 100 stalled readers", ("down", "--flows", "8"), (PER_GB, RATE), ROUTERS,
-		(("stall", "--flows", "100", "--warm", "1"),)),
+		beside=(("idle", "--flows", "1000"), ("down", "--flows", "4"), ("visit", "--flows", "4"))),
+	Workload("down 8 beside 100 stalled readers", ("down", "--flows", "8"), (PER_GB, RATE), ROUTERS, warm=0.2,
+		standing=(("stall", "--flows", "100"),)),
 	idle(2000),
 	*(idle(flows, ("static",)) for flows in (500, 1000, 4000, 50000)),
 )
