@@ -117,14 +117,13 @@ socket_prepare(int fd)
 	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
 }
 
 void
-socket_allow_pauses(int fd)
+socket_allow_no_pauses(int fd)
 {
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
 /* Because of keepalive the last answer on an idle connection is never old when the first segment

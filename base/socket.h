@@ -21,15 +21,16 @@ enum listen_flags {
  * -1 with a sentence in error (512 bytes) and errno. */
 int socket_listen(const struct address *, unsigned flags, char *error);
 
-/* TCP_NODELAY, keepalive, TCP_USER_TIMEOUT: dead peers are noticed within about a minute.
+/* TCP_NODELAY, and keepalive: dead peers are noticed within about a minute, as long as nothing waits to
+ * be acknowledged; for that the caller asks socket_health() now and then, or has deadlines of its own.
  * TCP_NOTSENT_LOWAT of 128 KiB: the kernel takes no more than that ahead of what the network
  * carries, so that a peer that does not read holds 150 KB of kernel memory and not 4 MB; it holds
  * for send(), which says EAGAIN, and for the readiness to write alike.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
-/* Takes TCP_USER_TIMEOUT off: it would also end connections whose peer lives and only does not
- * read. The caller asks socket_health() now and then instead. */
-void socket_allow_pauses(int fd);
+/* TCP_USER_TIMEOUT: ends a connection 30 s after what was sent was not taken, also when its peer lives
+ * and only does not read. */
+void socket_allow_no_pauses(int fd);
 enum socket_health {
 	SOCKET_QUIET,   /* the peer's kernel has all that was written */
 	SOCKET_PENDING, /* it has not, yet; perhaps the peer does not read */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/shares.h"
+#include "base/socket.h"
 #include "base/units.h"
 #include "pki/identity.h"
 #include "relay/agent_fields.h"
@@ -232,6 +233,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	agent_session_log_init(self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
+	socket_allow_no_pauses(conn->fd);
 	if (!agent_session_endpoints_init(self) || !shake(self, conn)) {
 		memory_short(lost_session);
 		cut(self);

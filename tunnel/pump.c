@@ -566,8 +566,6 @@ pump_new(struct loop *loop, struct stream *a, struct stream *b,
 	}
 	pump->stalls = settings->stalls;
 	set_times(pump, settings);
-	socket_allow_pauses(a->fd);
-	socket_allow_pauses(b->fd);
 	pump->on_over = on_over;
 	pump->arg = arg;
 	pump->active_ms = clock_ms();

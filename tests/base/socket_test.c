@@ -139,6 +139,8 @@ accepts_with_everything_set(void **state)
 	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NODELAY), 1);
 	assert_int_equal(option(accepted[0], SOL_SOCKET, SO_KEEPALIVE), 1);
 	assert_true(option(accepted[0], IPPROTO_TCP, TCP_KEEPIDLE) <= 60);
+	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	socket_allow_no_pauses(accepted[0]);
 	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
 	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
 	close(fd);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
+#include "base/socket.h"
 #include "tunnel/peer.h"
 
 static unsigned fine[3];
@@ -451,12 +452,10 @@ switch_off(int fd)
 static void
 bench_impatient(struct bench *bench)
 {
-	const int ms = 700;
 	int pairs[2][2];
 	for (int i = 0; i < 2; i++) {
 		tcp_pair(pairs[i]);
-		assert_int_equal(setsockopt(pairs[i][1], IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
-		    sizeof ms), 0);
+		socket_prepare(pairs[i][1]);
 		bench->far[i] = pairs[i][0];
 	}
 	bench_start(bench, stream_socket(pairs[0][1]), stream_socket(pairs[1][1]),
