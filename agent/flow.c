@@ -571,7 +571,9 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 {
 	struct agent_flow *flow = arg;
 
-	if (event == POOLED_OVER)
+	if (event == POOLED_DISPLACED)
+		end(flow, displaced, pooled_channel_displaced);
+	else if (event == POOLED_OVER)
 		end(flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
 }
 

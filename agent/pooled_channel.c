@@ -9,6 +9,7 @@
 #include "agent/session_ref.h"
 #include "base/memory.h"
 #include "base/resolver.h"
+#include "base/shares.h"
 #include "base/socket.h"
 #include "tunnel/channel.h"
 
@@ -20,6 +21,9 @@ struct pooled_channel {
 	struct agent_session_ref *ref;
 	struct connector *connector;
 	struct channel *channel;
+	struct shares *hellos; /* of all */
+	/* From `open` on, for each unit of the hello; NULL ends it. */
+	struct shares_place **units;
 	char error[ERROR_TEXT];
 	void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event);
 	void *arg;
@@ -32,6 +36,64 @@ over(struct pooled_channel *pooled, const char *why)
 	pooled->on_event(pooled->arg, pooled, POOLED_OVER);
 }
 
+/* ---- the share of its hello ---- */
+
+const char pooled_channel_displaced[] =
+    "the memory for hellos under way is used up, most of it by what came through this relay";
+
+static void
+leave(struct pooled_channel *pooled)
+{
+	for (size_t i = 0; pooled->units && pooled->units[i]; i++)
+		shares_leave(pooled->units[i]);
+	free(pooled->units);
+	pooled->units = NULL;
+}
+
+static void
+on_hello_evicted(void *arg)
+{
+	struct pooled_channel *pooled = arg;
+
+	leave(pooled);
+	channel_fail(pooled->channel, CODE_FLOW_LIMIT, pooled_channel_displaced);
+	pooled->on_event(pooled->arg, pooled, POOLED_DISPLACED);
+}
+
+static bool
+enter(struct pooled_channel *pooled)
+{
+	const struct frame_open *open = channel_open_frame(pooled->channel);
+	size_t count = (open->hello_bytes + POOLED_HELLO_UNIT - 1) / POOLED_HELLO_UNIT;
+	struct shares_entrant entrant = {
+		.loop = pooled->loop,
+		.client = &open->client,
+		.owner = pooled->ref->owner,
+		.on_evict = on_hello_evicted,
+		.arg = pooled,
+	};
+	enum shares_verdict verdict;
+
+	pooled->units = calloc(count + 1, sizeof(struct shares_place *));
+	for (size_t i = 0; pooled->units && i < count; i++) {
+		pooled->units[i] = shares_enter(pooled->hellos, &entrant, &verdict);
+		if (!pooled->units[i])
+			return false;
+	}
+	return pooled->units;
+}
+
+static void
+on_hello(struct pooled_channel *pooled)
+{
+	if (enter(pooled))
+		return;
+	memory_short("the place of a hello");
+	channel_fail(pooled->channel, CODE_INTERNAL, "memory is short");
+}
+
+/* ---- its events ---- */
+
 static void
 on_channel(void *arg, enum channel_event event)
 {
@@ -41,6 +103,9 @@ on_channel(void *arg, enum channel_event event)
 	case CHANNEL_PARKED:
 		pooled->is_parked = true;
 		pooled->on_event(pooled->arg, pooled, POOLED_PARKED);
+		break;
+	case CHANNEL_HELLO:
+		on_hello(pooled);
 		break;
 	case CHANNEL_OPEN:
 		pooled->on_event(pooled->arg, pooled, POOLED_OPENED);
@@ -85,7 +150,8 @@ on_connected(void *arg, int fd, const char *error)
 }
 
 struct pooled_channel *
-pooled_channel_new(struct loop *loop, struct resolver *resolver, struct agent_session_ref *ref,
+pooled_channel_new(struct loop *loop, struct resolver *resolver, struct shares *hellos,
+    struct agent_session_ref *ref,
     void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event), void *arg)
 {
 	struct pooled_channel *pooled = calloc(1, sizeof *pooled);
@@ -93,6 +159,7 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct agent_se
 	if (!pooled)
 		return NULL;
 	pooled->loop = loop;
+	pooled->hellos = hellos;
 	pooled->ref = agent_session_ref_hold(ref);
 	pooled->on_event = on_event;
 	pooled->arg = arg;
@@ -111,6 +178,7 @@ pooled_channel_free(struct pooled_channel *pooled)
 		return;
 	if (pooled->connector)
 		connector_free(pooled->connector);
+	leave(pooled);
 	channel_free(pooled->channel);
 	agent_session_ref_release(pooled->ref);
 	free(pooled);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/shares.h"
 #include "base/thread.h"
 #include "tunnel/pump.h"
@@ -32,8 +33,8 @@ LIST_HEAD(channel_orders, channel_order);
 struct agent_workers {
 	struct loop *main_loop;
 	struct resolver *resolver;
-	struct shares *flows, *handshakes; /* of all workers */
-	struct standstills standstills;    /* likewise */
+	struct shares *flows, *handshakes, *hellos; /* of all workers */
+	struct standstills standstills;             /* likewise */
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
 	_Atomic bool is_draining;
@@ -149,6 +150,8 @@ on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event 
 		report_end(order, CHANNEL_REPORT_OPENED, NULL);
 		begin_flow(worker, channel);
 		break;
+	case POOLED_DISPLACED:
+		break;
 	case POOLED_OVER:
 		report_end(order,
 		    pooled_channel_is_parked(channel) ? CHANNEL_REPORT_LOST : CHANNEL_REPORT_FAILED,
@@ -168,8 +171,8 @@ dial(void *data)
 		end_order(order, deliver_dropped);
 		return;
 	}
-	order->channel = pooled_channel_new(
-	    worker->context.loop, worker->context.resolver, order->ref, on_channel, order);
+	order->channel = pooled_channel_new(worker->context.loop, worker->context.resolver,
+	    worker->workers->hellos, order->ref, on_channel, order);
 	if (order->channel)
 		LIST_INSERT_HEAD(&worker->orders, order, link);
 	else {
@@ -381,10 +384,13 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 	workers->on_report = on_report;
 	workers->flows = shares_new(SHARES_NEWEST);
 	workers->handshakes = shares_new(SHARES_OLDEST);
-	if (!standstills_init(&workers->standstills) || !workers->flows || !workers->handshakes) {
+	workers->hellos = shares_new(SHARES_OLDEST);
+	if (!standstills_init(&workers->standstills) || !workers->flows || !workers->handshakes ||
+	    !workers->hellos) {
 		agent_workers_free(workers);
 		return NULL;
 	}
+	agent_workers_bound_memory(workers, 0);
 	for (; workers->count < count; workers->count++) {
 		workers->workers[workers->count] = start(workers, table);
 		if (!workers->workers[workers->count]) {
@@ -406,7 +412,12 @@ agent_workers_set_limits(struct agent_workers *workers, const struct agent_limit
 void
 agent_workers_bound_memory(struct agent_workers *workers, uint64_t memory)
 {
+	/* Standstills have three quarters of it. */
+	uint64_t hellos = memory > 0 ? memory / 4 / POOLED_HELLO_UNIT + 1 : POOLED_HELLOS_MOST;
+
 	standstills_set_bound(&workers->standstills, memory);
+	shares_set_bounds(workers->hellos,
+	    &(struct shares_bounds){ .most = smaller_of(hellos, POOLED_HELLOS_MOST) });
 }
 
 void
@@ -420,6 +431,7 @@ agent_workers_free(struct agent_workers *workers)
 		stop(workers->workers[i]);
 	shares_free(workers->flows);
 	shares_free(workers->handshakes);
+	shares_free(workers->hellos);
 	standstills_wipe(&workers->standstills);
 	free(workers);
 }

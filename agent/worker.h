@@ -36,7 +36,8 @@ struct agent_workers *agent_workers_new(unsigned count, struct loop *main_loop, 
     void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error));
 /* Without limits, until they are set. */
 void agent_workers_set_limits(struct agent_workers *, const struct agent_limits *);
-/* Once a second: limits.memory, for what stands still (tunnel/standstill.h). */
+/* Once a second: limits.memory, for what stands still (tunnel/standstill.h) and for hellos under way
+ * (agent/pooled_channel.h). */
 void agent_workers_bound_memory(struct agent_workers *, uint64_t memory);
 /* Ends all flows. NULL is fine. */
 void agent_workers_free(struct agent_workers *);

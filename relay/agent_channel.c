@@ -204,6 +204,7 @@ on_channel(void *arg, enum channel_event event)
 	case CHANNEL_OVER:
 		lose(self);
 		break;
+	case CHANNEL_HELLO:
 	case CHANNEL_OPEN:
 	case CHANNEL_READY:
 	case CHANNEL_FAIL:

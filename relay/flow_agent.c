@@ -140,6 +140,7 @@ on_channel(void *arg, enum channel_event event)
 		break;
 	case CHANNEL_PARKED:
 	case CHANNEL_OPEN:
+	case CHANNEL_HELLO:
 	case CHANNEL_PONG:
 		break; /* the answer to a ping from before: welcome, and of no use any more */
 	}

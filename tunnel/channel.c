@@ -119,7 +119,9 @@ expect_hello(struct channel *c)
 		return;
 	}
 	move(c, HELLO);
-	if (!link_expect(c->link, bytes, HELLO_MS))
+	if (link_expect(c->link, bytes, HELLO_MS))
+		emit(c, CHANNEL_HELLO);
+	else
 		protocol_error(c, "memory is short");
 }
 

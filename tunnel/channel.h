@@ -24,6 +24,8 @@ struct channel;
 enum channel_event {
 	CHANNEL_PARKED, /* relay: the client's Finished has been verified; agent: handshake
 				 * done */
+	CHANNEL_HELLO,  /* agent: channel_open_frame() is there, and so many hello_bytes are kept
+				 * for what follows it */
 	CHANNEL_OPEN,   /* agent: channel_open_frame() and channel_hello() are there, all of
 				 * it */
 	CHANNEL_READY,  /* relay: channel_release() gives the stream for the pump */
@@ -58,8 +60,9 @@ const struct frame_ready *channel_ready_frame(const struct channel *);
 enum code channel_fail_code(const struct channel *);
 const char *channel_error(const struct channel *);
 
-/* Agent, from CHANNEL_OPEN on. Borrowed until the channel is freed. */
+/* Agent, from CHANNEL_HELLO on. Borrowed until the channel is freed. */
 const struct frame_open *channel_open_frame(const struct channel *);
+/* Agent, from CHANNEL_OPEN on. Borrowed until channel_fail(), which frees it, or the channel is freed. */
 const uint8_t *channel_hello(const struct channel *);
 /* Agent: the answer will take its time. Version 1 has no word for it. False: the queue is full. */
 bool channel_working(struct channel *);

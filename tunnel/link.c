@@ -567,6 +567,7 @@ link_close(struct link *link)
 	if (link->state == LINK_SHAKING)
 		link->error = "closed during the handshake";
 	move(link, link->state == LINK_UP && !link->is_hushed ? LINK_CLOSING : LINK_BROKEN);
+	buffer_drop(&link->raw);
 	loop_later(link->loop, &link->task);
 }
 

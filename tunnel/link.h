@@ -50,7 +50,7 @@ bool link_send_raw(
 /* In LINK_FRAME: the next `bytes` bytes are no frames. They are collected until LINK_RAW; when they do
  * not come in time, the link is over. False: memory. */
 bool link_expect(struct link *, size_t bytes, uint64_t within_ms);
-/* From LINK_RAW on, borrowed until link_free(). */
+/* From LINK_RAW on, borrowed until link_close() or link_free(). */
 const uint8_t *link_raw(const struct link *);
 /* In LINK_FRAME: reads no more until link_resume(), or not at all if the rest is for
  * link_release(). */

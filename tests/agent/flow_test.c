@@ -4,6 +4,8 @@
  */
 #include "agent/flow.h"
 
+#include <malloc.h>
+
 #include "agent/credentials.h"
 #include "agent/endpoint_table.h"
 #include "agent/pooled_channel.h"
@@ -14,6 +16,7 @@
 #include "base/shares.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
+#include "tunnel/tls_driver.h"
 
 static struct mint mint;
 static struct test_relay relay;
@@ -23,6 +26,7 @@ static struct stalls stalls;
 static struct agent_flow_context context;
 static struct agent_session_ref *ref;
 static struct listener *upstream;
+static struct shares *hellos;
 static uint8_t hello[4096];
 static size_t hello_bytes;
 
@@ -135,6 +139,7 @@ set_up(void **state)
 	context.stalls = &stalls;
 	context.flows = shares_new(SHARES_NEWEST);
 	context.handshakes = shares_new(SHARES_OLDEST);
+	hellos = shares_new(SHARES_OLDEST);
 	pump_stalls_init(&stalls, context.loop, NULL);
 	test_relay_start(&relay, context.loop, &mint);
 	open_table();
@@ -158,6 +163,7 @@ tear_down(void **state)
 	loop_free(context.loop);
 	shares_free(context.flows);
 	shares_free(context.handshakes);
+	shares_free(hellos);
 	mint_close(&mint);
 	return 0;
 }
@@ -210,6 +216,7 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 		newcomer = take_place("203.0.113.1:1");
 		assert_non_null(newcomer);
 		break;
+	case POOLED_DISPLACED:
 	case POOLED_OVER:
 		fail_msg("%s", pooled_channel_error(pooled));
 		break;
@@ -259,7 +266,8 @@ loses_its_place_while_its_upstream_answers(void **state)
 	(void)state;
 	shares_set_bounds(context.flows, &(struct shares_bounds){ .most = 2 });
 	older = take_place("192.0.2.7:1");
-	assert_non_null(pooled_channel_new(context.loop, context.resolver, ref, on_pooled, NULL));
+	assert_non_null(
+	    pooled_channel_new(context.loop, context.resolver, hellos, ref, on_pooled, NULL));
 	wait_for(is_parked_at_both);
 	test_relay_open(test_relay_parked(&relay), context.endpoint_table->endpoints[0]->number,
 	    "sealed.test", hello, hello_bytes);
@@ -271,11 +279,151 @@ loses_its_place_while_its_upstream_answers(void **state)
 	assert_int_equal(shares_count(context.flows), 0);
 }
 
+/* ---- hellos that a relay keeps back ---- */
+
+enum { HELD_MOST = 24, HELLOS_ROOM = 3, HELLO_UNITS = HELLO_BYTES_MOST / POOLED_HELLO_UNIT };
+
+/* A channel whose `open` promises the largest hello that there is, of which little comes. */
+static struct held {
+	struct pooled_channel *pooled;
+	struct tls *tls; /* the relay's end */
+	struct tls_driver driver;
+	bool is_shaken, is_parked, is_displaced, is_over;
+} held[HELD_MOST];
+static unsigned held_count;
+
+static void
+on_shaken(void *arg, enum io end)
+{
+	struct held *one = arg;
+
+	assert_int_equal(end, IO_OK);
+	one->is_shaken = true;
+}
+
+static void
+on_raw_channel(struct tls *tls)
+{
+	struct held *one = &held[held_count - 1];
+
+	one->tls = tls;
+	tls_driver_start(&one->driver, context.loop, tls, tls_handshake, 5000, on_shaken, one);
+}
+
+static void
+on_held(void *arg, struct pooled_channel *pooled, enum pooled_channel_event event)
+{
+	struct held *one = arg;
+
+	switch (event) {
+	case POOLED_PARKED:
+		one->is_parked = true;
+		break;
+	case POOLED_OPENED:
+		fail_msg("the whole hello has come");
+		break;
+	case POOLED_DISPLACED:
+		one->is_displaced = true;
+		break;
+	case POOLED_OVER:
+		pooled_channel_free(pooled);
+		one->pooled = NULL;
+		one->is_over = true;
+		break;
+	}
+}
+
+static bool
+is_held_parked(void)
+{
+	return held[held_count - 1].is_shaken && held[held_count - 1].is_parked;
+}
+
+static unsigned awaited;
+
+/* The one that was held last is among them if one was there less before. */
+static bool
+are_counted(void)
+{
+	return shares_count(hellos) == awaited &&
+	    (held_count <= HELLOS_ROOM || held[held_count - HELLOS_ROOM].is_displaced);
+}
+
+static void
+hold(uint8_t owner)
+{
+	struct held *one = &held[held_count++];
+	struct frame_open open = { .endpoint = 1, .hello_bytes = HELLO_BYTES_MOST };
+	uint8_t wire[FRAME_BYTES + 1000] = { 0 };
+	size_t bytes, done;
+
+	*one = (struct held){ 0 };
+	ref->owner = owner;
+	one->pooled = pooled_channel_new(context.loop, context.resolver, hellos, ref, on_held, one);
+	assert_non_null(one->pooled);
+	wait_for(is_held_parked);
+	strcpy(open.server_name, "sealed.test");
+	assert_true(address_parse(&open.client, "192.0.2.7:4711"));
+	assert_true(address_parse(&open.listener, "198.51.100.1:443"));
+	bytes = frame_encode_open(wire, 1, &open);
+	assert_int_equal(stream_write(tls_stream(one->tls), wire, bytes + 1000, &done), IO_OK);
+	awaited = HELLO_UNITS * (held_count < HELLOS_ROOM ? held_count : HELLOS_ROOM);
+	wait_for(are_counted);
+}
+
+/* What the relay hears, and then the end. */
+static enum code
+heard(struct held *one)
+{
+	uint8_t got[1024];
+	size_t done = 0;
+	struct frame frame;
+	struct frame_goodbye word = { .code = CODE_NONE };
+
+	if (stream_read(tls_stream(one->tls), got, sizeof got, &done) == IO_OK &&
+	    frame_next(got, done, &frame) == FRAME_COMPLETE && frame.type == FRAME_FAIL)
+		assert_true(frame_decode_goodbye(cursor_over(frame.body, frame.body_bytes), &word));
+	return word.code;
+}
+
+static void
+let_go(struct held *one)
+{
+	tls_driver_wipe(&one->driver);
+	pooled_channel_free(one->pooled);
+	stream_free(tls_stream(one->tls));
+}
+
+static void
+hellos_that_a_relay_keeps_back_push_each_other_out(void **state)
+{
+	size_t before, after;
+
+	(void)state;
+	relay.on_raw_channel = on_raw_channel;
+	shares_set_bounds(hellos, &(struct shares_bounds){ .most = HELLOS_ROOM * HELLO_UNITS });
+	before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	hold(2); /* an honest relay's */
+	while (held_count < HELLOS_ROOM + 1)
+		hold(1);
+	assert_int_equal(heard(&held[1]), CODE_FLOW_LIMIT);
+	while (held_count < HELD_MOST)
+		hold(1);
+	after = mallinfo2().uordblks + mallinfo2().hblkhd;
+	/* Beside that: both ends of the TLS of each. */
+	assert_in_range(after - before, 0, HELLOS_ROOM * HELLO_BYTES_MOST + HELD_MOST * (64 << 10));
+	assert_false(held[0].is_displaced || held[0].is_over);
+	for (unsigned i = 0; i < held_count; i++)
+		let_go(&held[i]);
+	assert_int_equal(shares_count(hellos), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loses_its_place_while_its_upstream_answers),
+		cmocka_unit_test(hellos_that_a_relay_keeps_back_push_each_other_out),
 	};
 
 	log_init("flow_test", LOG_ERROR, LOG_TEXT);

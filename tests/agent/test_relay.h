@@ -27,6 +27,8 @@ struct test_relay {
 	struct frame_welcome welcome;
 	enum code refuses_with; /* the next endpoint that is announced */
 	bool drains_at_once;    /* each session, as soon as it is up */
+	/* NULL: the relay parks its channels itself. */
+	void (*on_raw_channel)(struct tls *);
 	struct session *session;
 	unsigned sessions;
 	struct secret key;
@@ -90,6 +92,7 @@ test_relay_on_channel(void *arg, enum channel_event event)
 			channel->relay->parked--;
 		channel->is_parked = false;
 		break;
+	case CHANNEL_HELLO:
 	case CHANNEL_OPEN:
 	case CHANNEL_PONG:
 		break;
@@ -162,6 +165,10 @@ test_relay_take(struct test_relay *relay, int fd, bool is_channel)
 		relay->session = session_new(relay->loop, SESSION_RELAY,
 		    tls_server(relay->session_tls, stream_socket(fd), &hooks), 5000,
 		    test_relay_on_session, relay);
+		return;
+	}
+	if (relay->on_raw_channel) {
+		relay->on_raw_channel(tls_server(relay->channel_tls, stream_socket(fd), NULL));
 		return;
 	}
 	assert_true(relay->channel_count < TEST_RELAY_CHANNELS);

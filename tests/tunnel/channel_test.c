@@ -61,7 +61,7 @@ static void
 on_event(void *arg, enum channel_event event)
 {
 	static const char *const names[] = {
-		[CHANNEL_PARKED] = "parked ", [CHANNEL_OPEN] = "open ", [CHANNEL_READY] = "ready ",
+		[CHANNEL_PARKED] = "parked ", [CHANNEL_HELLO] = "", [CHANNEL_OPEN] = "open ", [CHANNEL_READY] = "ready ",
 		[CHANNEL_FAIL] = "fail ", [CHANNEL_PONG] = "pong ", [CHANNEL_OVER] = "over ",
 	};
 	struct end *end = arg;

@@ -66,6 +66,7 @@ on_event(void *arg, enum channel_event event)
 {
 	static const char *const names[] = {
 		[CHANNEL_PARKED] = "parked ",
+		[CHANNEL_HELLO] = "",
 		[CHANNEL_OPEN] = "open ",
 		[CHANNEL_READY] = "ready ",
 		[CHANNEL_FAIL] = "fail ",
