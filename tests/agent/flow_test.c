@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/resolver.h"
 #include "base/shares.h"
+#include "silent_upstream.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
 #include "tunnel/tls_driver.h"
@@ -25,7 +26,6 @@ static struct credentials *credentials;
 static struct stalls stalls;
 static struct agent_flow_context context;
 static struct agent_session_ref *ref;
-static struct listener *upstream;
 static struct shares *hellos;
 static uint8_t hello[4096];
 static size_t hello_bytes;
@@ -55,34 +55,10 @@ make_hello(void)
 }
 
 static void
-on_upstream(void *arg, int fd, const struct address *peer)
-{
-	(void)arg;
-	(void)peer;
-	close(fd);
-}
-
-/* A unix socket: connecting to it takes no time at all. */
-static void
-open_upstream(char path[128])
-{
-	struct address address;
-	char text[160], error[512];
-	int fd;
-
-	snprintf(text, sizeof text, "unix:%s", mint_path(&mint, "upstream", path));
-	assert_true(address_parse(&address, text));
-	fd = socket_listen(&address, LISTEN_ALONE, error);
-	assert_true(fd >= 0);
-	upstream = listener_new(context.loop, fd, on_upstream, NULL);
-}
-
-static void
 open_table(void)
 {
-	char text[2048], path[128], error[ENDPOINT_ERROR];
+	char text[2048], path[128], address[ADDRESS_TEXT], error[ENDPOINT_ERROR];
 
-	open_upstream(path);
 	snprintf(text, sizeof text,
 	    "version: 1\n"
 	    "agent:\n"
@@ -92,8 +68,8 @@ open_table(void)
 	    "  private_key: %s/agent.key\n"
 	    "  state_dir: %s\n"
 	    "endpoints:\n"
-	    "  - {name: sealed, url: \"tls://sealed.test\", upstream: \"unix:%s\"}\n",
-	    mint.dir, mint.dir, mint.dir, mint.dir, path);
+	    "  - {name: sealed, url: \"tls://sealed.test\", upstream: \"tcp://%s\"}\n",
+	    mint.dir, mint.dir, mint.dir, mint.dir, silent_upstream_start(address));
 	mint_write(&mint, "agent.yml", text, strlen(text));
 	assert_int_equal(
 	    agent_settings_read(&settings, mint_path(&mint, "agent.yml", path), stderr), 0);
@@ -157,7 +133,7 @@ tear_down(void **state)
 	credentials_release(credentials);
 	agent_settings_wipe(&settings);
 	test_relay_stop(&relay);
-	listener_free(upstream);
+	silent_upstream_stop();
 	stalls_wipe(&stalls);
 	resolver_free(context.resolver);
 	loop_free(context.loop);
@@ -259,9 +235,8 @@ has_failed(void)
 	return is_over && relay.channels[0].failed != CODE_NONE;
 }
 
-/* Its upstream has answered already when it hears that it is to go. */
 static void
-loses_its_place_while_its_upstream_answers(void **state)
+loses_its_place_while_it_dials(void **state)
 {
 	(void)state;
 	shares_set_bounds(context.flows, &(struct shares_bounds){ .most = 2 });
@@ -422,7 +397,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(loses_its_place_while_its_upstream_answers),
+		cmocka_unit_test(loses_its_place_while_it_dials),
 		cmocka_unit_test(hellos_that_a_relay_keeps_back_push_each_other_out),
 	};
 

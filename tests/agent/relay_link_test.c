@@ -11,6 +11,7 @@
 #include "base/clock_fake.h"
 #include "base/log.h"
 #include "base/loop_advance.h"
+#include "silent_upstream.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
 #include "tunnel/tls_driver.h"
@@ -516,34 +517,6 @@ says_that_the_upstream_is_down(void **state)
 
 /* ---- an upstream that does not even refuse ---- */
 
-static int silent_fd, waiting[3];
-
-/* A listener whose queue is full drops what comes. */
-static const char *
-start_silent_upstream(char text[ADDRESS_TEXT])
-{
-	struct address any, local;
-
-	assert_true(address_parse(&any, "127.0.0.1:0"));
-	silent_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(silent_fd, &any.as.any, any.bytes), 0);
-	assert_int_equal(listen(silent_fd, 0), 0);
-	local = socket_local(silent_fd);
-	for (int i = 0; i < 3; i++) {
-		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		connect(waiting[i], &local.as.any, local.bytes);
-	}
-	return address_text(&local, text);
-}
-
-static void
-stop_silent_upstream(void)
-{
-	for (int i = 0; i < 3; i++)
-		close(waiting[i]);
-	close(silent_fd);
-}
-
 static void
 open_silent_flow(void)
 {
@@ -569,13 +542,13 @@ says_that_it_works_on_what_takes_its_time(void **state)
 	uint64_t began_ms;
 
 	(void)state;
-	start(start_silent_upstream(text));
+	start(silent_upstream_start(text));
 	open_silent_flow();
 	began_ms = clock_ms();
 	wait_for(is_worked_on);
 	assert_in_range(clock_ms() - began_ms, 250, 3000);
 	assert_false(is_answered());
-	stop_silent_upstream();
+	silent_upstream_stop();
 	close(client_far);
 	stop_client();
 	stop();
@@ -595,7 +568,7 @@ gives_up_its_dial_when_the_relay_does(void **state)
 	uint64_t began_ms;
 
 	(void)state;
-	start(start_silent_upstream(text));
+	start(silent_upstream_start(text));
 	open_silent_flow();
 	wait_for(has_a_flow);
 	began_ms = clock_ms();
@@ -603,7 +576,7 @@ gives_up_its_dial_when_the_relay_does(void **state)
 	opened->channel = NULL;
 	wait_for(has_no_flow);
 	assert_in_range(clock_ms() - began_ms, 0, 2000);
-	stop_silent_upstream();
+	silent_upstream_stop();
 	close(client_far);
 	stop_client();
 	stop();
