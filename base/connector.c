@@ -28,7 +28,8 @@ struct connector {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct resolution *resolution;
-	char host[254]; /* "": the target is a literal */
+	struct connector_fence fence; /* without allows(): none */
+	char host[254];               /* "": the target is a literal */
 	struct address addresses[RESOLVED_MOST];
 	struct attempt attempts[RESOLVED_MOST];
 	size_t count, next, pending; /* addresses, the one to try next, attempts that run */
@@ -301,6 +302,33 @@ on_overall_over(void *arg)
 	settle(connector);
 }
 
+/* Keeps the addresses that the fence allows, in their order. */
+static void
+ask_fence(struct connector *connector)
+{
+	char text[ADDRESS_TEXT], why[CONNECT_WHY] = "";
+	size_t kept = 0;
+
+	for (size_t i = 0; i < connector->count; i++) {
+		const struct address *at = &connector->addresses[i];
+
+		if (connector->fence.allows(connector->fence.arg, at, why))
+			connector->addresses[kept++] = *at;
+		else
+			snprintf(connector->error, sizeof connector->error,
+			    "must not connect to %s: it %s", address_text(at, text), why);
+	}
+	connector->count = kept;
+}
+
+static void
+begin(struct connector *connector)
+{
+	if (connector->fence.allows)
+		ask_fence(connector);
+	try_next(connector);
+}
+
 static void
 on_resolved(void *arg, const struct address *addresses, size_t count, const char *error)
 {
@@ -314,13 +342,13 @@ on_resolved(void *arg, const struct address *addresses, size_t count, const char
 	}
 	connector->count = count;
 	memcpy(connector->addresses, addresses, count * sizeof *addresses);
-	try_next(connector);
+	begin(connector);
 }
 
 static void
 on_begin(void *arg)
 {
-	try_next(arg);
+	begin(arg);
 }
 
 static void
@@ -337,13 +365,16 @@ set_target(struct connector *connector, const char *target)
 	if (host_port_split(target, connector->host, &port)) {
 		snprintf(connector->error, sizeof connector->error,
 		    "cannot resolve \"%.100s\": memory is short", connector->host);
-		connector->resolution = resolver_ask(connector->resolver, connector->loop,
-		    connector->host, port, on_resolved, connector);
+		connector->resolution =
+		    (connector->fence.allows ? resolver_ask_strange : resolver_ask)(
+			connector->resolver, connector->loop, connector->host, port, on_resolved,
+			connector);
 	}
 }
 
 struct connector *
-connector_new(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
+connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *target,
+    uint64_t timeout_ms, const struct connector_fence *fence,
     void (*on_done)(void *, int, const char *), void *arg)
 {
 	struct connector *connector = calloc(1, sizeof *connector);
@@ -352,6 +383,7 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 		return NULL;
 	connector->loop = loop;
 	connector->resolver = resolver;
+	connector->fence = *fence;
 	connector->fd = -1;
 	for (size_t i = 0; i < RESOLVED_MOST; i++)
 		connector->attempts[i] = (struct attempt){ .connector = connector, .fd = -1 };
@@ -367,6 +399,15 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	if (!connector->resolution)
 		loop_later(loop, &connector->begin);
 	return connector;
+}
+
+struct connector *
+connector_new(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
+    void (*on_done)(void *, int, const char *), void *arg)
+{
+	const struct connector_fence none = { NULL, NULL };
+
+	return connector_new_fenced(loop, resolver, target, timeout_ms, &none, on_done, arg);
 }
 
 void

@@ -25,6 +25,8 @@
 enum {
 	THREADS = 4,
 	THREADS_MOST = 32,
+	STRANGE_THREADS = THREADS / 2,
+	STRANGE_THREADS_MOST = THREADS_MOST / 2,
 	LOOKUPS_MOST = 256,
 	KNOWN_MOST = 256,
 	ANSWER_MS = 5000,
@@ -35,6 +37,7 @@ enum {
 	HOST_BYTES = 254,
 };
 
+static_assert(RESOLVER_STRANGE_ASKERS + STRANGE_THREADS_MOST <= RESOLVER_STRANGE_MOST, "they fit");
 static_assert(ANSWER_MS % HELD_MS == 0, "the last of an asker's timers is the deadline");
 
 enum host_state { HOST_KNOWN, HOST_QUEUED, HOST_AT_WORK, HOST_STATES };
@@ -47,6 +50,7 @@ struct host {
 	TAILQ_ENTRY(host) place; /* in the list of its state */
 	enum host_state state;
 	struct resolution_list waiting;
+	bool is_strange;   /* only strangers have chosen it */
 	bool is_refresh;   /* queued, although nobody may wait for it */
 	bool was_quick;    /* the last time */
 	bool began_slow;   /* the look-up at work is one of a slow name */
@@ -81,6 +85,7 @@ struct resolver {
 	struct table hosts;
 	struct host_list lists[HOST_STATES]; /* known: the longest not asked for first */
 	unsigned counts[HOST_STATES];
+	unsigned strange[HOST_STATES]; /* of these */
 	unsigned threads, idle;
 	unsigned holders;
 	bool closing;
@@ -112,12 +117,42 @@ ask_system(const char *host, struct answer *answer)
 /* ---- hosts; all of it with the lock held ---- */
 
 static void
-host_free(struct resolver *resolver, struct host *host)
+list_in(struct resolver *resolver, struct host *host, enum host_state state)
+{
+	host->state = state;
+	TAILQ_INSERT_TAIL(&resolver->lists[state], host, place);
+	resolver->counts[state]++;
+	resolver->strange[state] += host->is_strange;
+}
+
+static void
+list_out(struct resolver *resolver, struct host *host)
 {
 	TAILQ_REMOVE(&resolver->lists[host->state], host, place);
 	resolver->counts[host->state]--;
+	resolver->strange[host->state] -= host->is_strange;
+}
+
+static void
+host_free(struct resolver *resolver, struct host *host)
+{
+	list_out(resolver, host);
 	table_remove(&resolver->hosts, &host->link);
 	free(host);
+}
+
+static void
+forget_oldest(struct resolver *resolver, bool is_strange)
+{
+	struct host *host;
+
+	TAILQ_FOREACH(host, &resolver->lists[HOST_KNOWN], place)
+	{
+		if (host->is_strange || !is_strange) {
+			host_free(resolver, host);
+			return;
+		}
+	}
 }
 
 /* To the end of the list of a state, which may be its own. */
@@ -134,13 +169,12 @@ host_move(struct resolver *resolver, struct host *host, enum host_state state)
 	assert(may_move[host->state] & 1u << state);
 	log_move(
 	    "look-up", log_str("host", host->name), state_name[host->state], state_name[state]);
-	TAILQ_REMOVE(&resolver->lists[host->state], host, place);
-	resolver->counts[host->state]--;
-	host->state = state;
-	TAILQ_INSERT_TAIL(&resolver->lists[state], host, place);
-	resolver->counts[state]++;
+	list_out(resolver, host);
+	list_in(resolver, host, state);
+	if (resolver->strange[HOST_KNOWN] > RESOLVER_STRANGE_MOST)
+		forget_oldest(resolver, true);
 	if (resolver->counts[HOST_KNOWN] > KNOWN_MOST)
-		host_free(resolver, TAILQ_FIRST(&resolver->lists[HOST_KNOWN]));
+		forget_oldest(resolver, false);
 }
 
 static struct host *
@@ -159,7 +193,7 @@ host_find(struct resolver *resolver, const char *name)
 }
 
 static struct host *
-host_new(struct resolver *resolver, const char *name)
+host_new(struct resolver *resolver, const char *name, bool is_strange)
 {
 	struct host *host = calloc(1, sizeof *host);
 
@@ -167,8 +201,8 @@ host_new(struct resolver *resolver, const char *name)
 		return NULL;
 	snprintf(host->name, sizeof host->name, "%s", name);
 	LIST_INIT(&host->waiting);
-	TAILQ_INSERT_HEAD(&resolver->lists[HOST_KNOWN], host, place);
-	resolver->counts[HOST_KNOWN]++;
+	host->is_strange = is_strange;
+	list_in(resolver, host, HOST_KNOWN);
 	table_add(&resolver->hosts, &host->link,
 	    table_hash(&resolver->hosts, host->name, strlen(host->name)));
 	return host;
@@ -211,23 +245,28 @@ answer_all(struct host *host, const char *error)
 
 /* ---- the order of work ---- */
 
-/* Counts the threads at work and those of them that no name holds, and says whether a slow name is
- * at work. */
+/* Counts the threads at work and those of them that no name holds, in all and at names that strangers
+ * chose, and says whether a slow name is at work, of ours [0] and of theirs [1]. */
 struct load {
 	unsigned all, prompt;
-	bool has_slow;
+	unsigned strange, strange_prompt;
+	bool has_slow[2];
 };
 
 static struct load
 load_of(const struct resolver *resolver, uint64_t now_ms)
 {
-	struct load load = { .all = resolver->counts[HOST_AT_WORK] };
+	struct load load = { .all = resolver->counts[HOST_AT_WORK],
+		.strange = resolver->strange[HOST_AT_WORK] };
 	const struct host *host;
 
 	TAILQ_FOREACH(host, &resolver->lists[HOST_AT_WORK], place)
 	{
-		load.prompt += now_ms - host->began_ms < HELD_MS;
-		load.has_slow = load.has_slow || host->began_slow;
+		bool is_prompt = now_ms - host->began_ms < HELD_MS;
+
+		load.prompt += is_prompt;
+		load.strange_prompt += is_prompt && host->is_strange;
+		load.has_slow[host->is_strange] |= host->began_slow;
 	}
 	return load;
 }
@@ -235,7 +274,10 @@ load_of(const struct resolver *resolver, uint64_t now_ms)
 static bool
 may_begin(const struct host *host, const struct load *load, uint64_t now_ms)
 {
-	if (is_slow(host, now_ms) && load->has_slow)
+	if (is_slow(host, now_ms) && load->has_slow[host->is_strange])
+		return false;
+	if (host->is_strange &&
+	    (load->strange >= STRANGE_THREADS_MOST || load->strange_prompt >= STRANGE_THREADS))
 		return false;
 	if (LIST_EMPTY(&host->waiting))
 		return load->all < THREADS;
@@ -345,6 +387,10 @@ make_room(struct resolver *resolver, const struct host *newcomer)
 static bool
 has_room(struct resolver *resolver, const struct host *newcomer)
 {
+	if (newcomer->is_strange &&
+	    resolver->strange[HOST_QUEUED] + resolver->strange[HOST_AT_WORK] >=
+		RESOLVER_STRANGE_MOST)
+		return false;
 	return resolver->counts[HOST_QUEUED] + resolver->counts[HOST_AT_WORK] < LOOKUPS_MOST ||
 	    (!newcomer->is_refresh && make_room(resolver, newcomer));
 }
@@ -362,6 +408,14 @@ refresh(struct resolver *resolver, struct host *host)
 		host->is_refresh = false;
 }
 
+/* We want it, too. */
+static void
+own(struct resolver *resolver, struct host *host)
+{
+	resolver->strange[host->state] -= host->is_strange;
+	host->is_strange = false;
+}
+
 static void
 wait_for(struct resolver *resolver, struct host *host, struct resolution *resolution)
 {
@@ -377,14 +431,17 @@ wait_for(struct resolver *resolver, struct host *host, struct resolution *resolu
 }
 
 static void
-wait_or_answer(struct resolver *resolver, struct resolution *resolution, const char *name)
+wait_or_answer(
+    struct resolver *resolver, struct resolution *resolution, const char *name, bool is_strange)
 {
 	struct host *host = host_find(resolver, name);
 
-	if (!host && !(host = host_new(resolver, name))) {
+	if (!host && !(host = host_new(resolver, name, is_strange))) {
 		answer(resolution, NULL, "cannot resolve: memory is short");
 		return;
 	}
+	if (!is_strange)
+		own(resolver, host);
 	if (host->state == HOST_KNOWN)
 		host_move(resolver, host, HOST_KNOWN);
 	switch (resolved_use(&host->resolved, clock_ms())) {
@@ -601,8 +658,8 @@ on_time(void *arg)
 	    "cannot resolve the name: no answer within 5 s; check the system's resolver");
 }
 
-struct resolution *
-resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uint16_t port,
+static struct resolution *
+ask(struct resolver *resolver, struct loop *loop, const char *host, uint16_t port, bool is_strange,
     void (*on_done)(void *, const struct address *, size_t, const char *), void *arg)
 {
 	struct resolution *resolution = calloc(1, sizeof *resolution);
@@ -619,9 +676,23 @@ resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uin
 	set_timer(resolution, HELD_MS);
 	pthread_mutex_lock(&resolver->lock);
 	resolver->holders++;
-	wait_or_answer(resolver, resolution, host);
+	wait_or_answer(resolver, resolution, host, is_strange);
 	pthread_mutex_unlock(&resolver->lock);
 	return resolution;
+}
+
+struct resolution *
+resolver_ask(struct resolver *resolver, struct loop *loop, const char *host, uint16_t port,
+    void (*on_done)(void *, const struct address *, size_t, const char *), void *arg)
+{
+	return ask(resolver, loop, host, port, false, on_done, arg);
+}
+
+struct resolution *
+resolver_ask_strange(struct resolver *resolver, struct loop *loop, const char *host, uint16_t port,
+    void (*on_done)(void *, const struct address *, size_t, const char *), void *arg)
+{
+	return ask(resolver, loop, host, port, true, on_done, arg);
 }
 
 /* If it no longer waits, its answer is on its way and will free it. */

@@ -11,16 +11,21 @@
  *	for names that were quick the last time.
  *	Names that took 1 s or longer the last time (within the last minute)
  *	have one thread between them, whatever becomes of it.
+ *	Names that strangers choose hold at most half of these threads: two of the
+ *	four, sixteen of the 32; the slow ones among them have one of their own.
  *	Of those that wait, names that were quick the last time come first, then
  *	unknown ones, then what is only refreshed; within these the first to ask.
  *
  * At most 256 hosts are looked up or wait for it.  When all places are taken, a
- * refresh leaves, else a name that was slow, else the newcomer is refused.
+ * refresh leaves, else a name that was slow, else the newcomer is refused.  Of
+ * those that strangers choose there are at most 128; then the newcomer is refused
+ * (whoever asks for strangers sees to it that they share these places).
  *
  * An answer is kept for 30 s; for 5 min more it is served while the name is
  * looked up again in the background, and for as long as that fails.  A failure
  * is kept for 1 s.  An answer is kept also when its askers have left.  At most
- * 256 hosts are remembered: the one that nobody has asked for longest leaves.
+ * 256 hosts are remembered: the one that nobody has asked for longest leaves, and
+ * of more than 128 that strangers chose the one of these.
  */
 #ifndef BASE_RESOLVER_H
 #define BASE_RESOLVER_H
@@ -29,7 +34,9 @@
 #include "base/address.h"
 #include "base/loop.h"
 
-enum { RESOLVED_MOST = 16 };
+/* As many may ask for names of strangers at the same time, and none finds the places taken: what the threads
+ * are at although nobody waits for it any more is the rest. */
+enum { RESOLVED_MOST = 16, RESOLVER_STRANGE_MOST = 128, RESOLVER_STRANGE_ASKERS = 112 };
 
 struct resolver;
 struct resolution;
@@ -46,6 +53,11 @@ void resolver_free(struct resolver *);
  * The loop outlives what is asked for in it: answered or forgotten.  NULL when memory is short.
  */
 struct resolution *resolver_ask(struct resolver *, struct loop *, const char *host, uint16_t port,
+    void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error),
+    void *arg);
+/* The same for a name that a stranger has chosen, until somebody asks for it with resolver_ask(). */
+struct resolution *resolver_ask_strange(struct resolver *, struct loop *, const char *host,
+    uint16_t port,
     void (*on_done)(void *arg, const struct address *addresses, size_t count, const char *error),
     void *arg);
 /* No call any more; the answer is kept for others when it comes. */

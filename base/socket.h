@@ -76,12 +76,25 @@ void listener_free(struct listener *);
  */
 struct connector;
 struct resolver;
-enum { CONNECT_ERROR = 256 };
+enum { CONNECT_ERROR = 256, CONNECT_WHY = 128 };
 /* "host:port" is resolved by the resolver; `unix:/path` and literals at once.
  * on_done is called once, never from inside this call: fd >= 0 (given to the callee) or -1 with
  * a sentence, which has the last error of each family.  NULL when memory is short. */
 struct connector *connector_new(struct loop *, struct resolver *, const char *target,
     uint64_t timeout_ms, void (*on_done)(void *arg, int fd, const char *error), void *arg);
+/*
+ * For a target that a stranger has a say in: its name is looked up as one that strangers choose
+ * (resolver.h), and each of its addresses is asked of the fence before anything is connected.  Those that
+ * it refuses are not tried; if it refuses all, the sentence names the last one.
+ */
+struct connector_fence {
+	/* If not, `why` completes the address's sentence, as in "is outside of 192.0.2.0/24". */
+	bool (*allows)(void *arg, const struct address *, char why[CONNECT_WHY]);
+	void *arg;
+};
+struct connector *connector_new_fenced(struct loop *, struct resolver *, const char *target,
+    uint64_t timeout_ms, const struct connector_fence *,
+    void (*on_done)(void *arg, int fd, const char *error), void *arg);
 /* Gives up silently; after on_done has been called the connector is gone by itself and must not
  * be freed. */
 void connector_free(struct connector *);

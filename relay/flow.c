@@ -15,6 +15,7 @@
 #include "pki/verify.h"
 #include "relay/arrival.h"
 #include "relay/agent_fields.h"
+#include "relay/flow_dynamic.h"
 #include "relay/flow_private.h"
 #include "relay/flow_wait.h"
 #include "relay/name_flows.h"
@@ -65,6 +66,7 @@ empty_way(struct flow_way *way)
 	timer_clear(&way->attempt);
 	timer_clear(&way->whole);
 	connector_free(way->connector);
+	shares_leave(way->asking);
 	route_cancel(way->looking);
 	pool_cancel(way->request);
 	channel_free(way->channel);
@@ -546,8 +548,6 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 	look_up(flow, name);
 }
 
-enum { CONNECT_MS = 5000 };
-
 static void
 on_connected(void *arg, int fd, const char *error)
 {
@@ -573,10 +573,16 @@ on_connected(void *arg, int fd, const char *error)
 void
 flow_static_begin(struct flow *flow, const struct route_answer *answer)
 {
+	const struct route_static_settings *route = route_static_config(answer->static_route);
+
 	flow_move(flow, FLOW_CONNECTING);
 	flow->static_route = answer->static_route;
+	if (route->fence) {
+		flow_dynamic_begin(flow, on_connected);
+		return;
+	}
 	flow->way->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
-	    route_static_config(flow->static_route)->target, CONNECT_MS, on_connected, flow);
+	    route->target, CONNECT_MS, on_connected, flow);
 	if (!flow->way->connector)
 		on_connected(flow, -1, "memory is short");
 }

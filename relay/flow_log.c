@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "relay/agent_fields.h"
+#include "relay/flow_dynamic.h"
 #include "relay/name_flows.h"
 #include "relay/refuse.h"
 #include "relay/session_ref.h"
@@ -47,9 +48,14 @@ route_of(const struct flow *flow)
 }
 
 static const char *
-upstream_of(const struct flow *flow)
+upstream_of(const struct flow *flow, char filled[UPSTREAM_URL_TARGET])
 {
-	return flow->static_route ? route_static_config(flow->static_route)->target : NULL;
+	const struct route_static_settings *route =
+	    flow->static_route ? route_static_config(flow->static_route) : NULL;
+
+	if (route && route->fence && flow_dynamic_target(flow, filled))
+		return filled;
+	return route ? route->target : NULL;
 }
 
 /* The bytes that the client itself has sent: without our PROXY header, with the hello that went
@@ -67,7 +73,7 @@ void
 flow_log_closed(const struct flow *flow, const char *reason)
 {
 	const struct address from = flow_client(flow);
-	char id[ID_TEXT], client[ADDRESS_TEXT];
+	char id[ID_TEXT], client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
 	uint64_t now = clock_us(), begun = flow->accepted_us;
 	const struct log_field fields[] = {
 		log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
@@ -75,7 +81,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_str("server_name", flow_server_name(flow)),
 		log_str("route", or_none(route_of(flow))),
 		log_agent(flow_identity(flow)),
-		log_str("upstream", upstream_of(flow)),
+		log_str("upstream", upstream_of(flow, upstream)),
 		log_u64("bytes_in", bytes_in(flow)),
 		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
 		log_u64("duration_ms", (now - begun) / 1000),
@@ -122,7 +128,7 @@ void
 flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 {
 	const struct address from = flow_client(flow);
-	char id[ID_TEXT], client[ADDRESS_TEXT];
+	char id[ID_TEXT], client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
 
 	log_limited(LOG_INFO, "flow-refused", &from, cure_of(flow, reason),
 	    log_str("code", refuse_word(reason)),
@@ -130,8 +136,9 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 	    log_str("client", address_text(&from, client)),
 	    log_str("server_name", flow_server_name(flow)),
 	    log_str("route", or_none(route_of(flow))), log_agent(flow_identity(flow)),
-	    log_str("upstream", upstream_of(flow)), log_str("error", or_none(flow->way->trouble)),
-	    log_str("reason", flow->reason), log_u64("attempts", flow->attempts),
+	    log_str("upstream", upstream_of(flow, upstream)),
+	    log_str("error", or_none(flow->way->trouble)), log_str("reason", flow->reason),
+	    log_u64("attempts", flow->attempts),
 	    log_u64("duration_ms", (clock_us() - flow->accepted_us) / 1000),
 	    log_u64("alert", alert), log_str("ja4", or_none(ja4_of(flow))));
 }

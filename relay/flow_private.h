@@ -34,6 +34,7 @@ struct flow_way {
 	struct conn conn;
 	char route[NAME_SIZE];       /* the pattern, "" before the look-up */
 	struct connector *connector; /* to a static upstream */
+	struct shares_place *asking; /* flow_dynamic.c: while its upstream's name is looked up */
 	uint32_t endpoint;
 	struct pool_request *request;
 	struct channel *channel;
@@ -97,6 +98,9 @@ void flow_agent_leave(struct flow *);
 void flow_agent_give_up(struct flow *, const char *why);
 /* flow.c: the other way, to a static upstream. Takes over the answer's route. */
 void flow_static_begin(struct flow *, const struct route_answer *);
+
+/* How long a static upstream has. */
+enum { CONNECT_MS = 5000 };
 
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);

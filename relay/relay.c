@@ -329,6 +329,7 @@ make_queues(struct shared *shared)
 	    (shared->known_peers = shares_new(SHARES_OLDEST)) &&
 	    (shared->channels = shares_new(SHARES_OLDEST)) &&
 	    (shared->lingers = shares_new(SHARES_OLDEST)) &&
+	    (shared->strange_lookups = shares_new(SHARES_OLDEST)) &&
 	    (shared->usage_table = usage_table_new()) &&
 	    (shared->session_lines = session_lines_new());
 }
@@ -609,6 +610,7 @@ close_all(struct relay *relay)
 	resolver_free(shared->resolver);
 	trustwatch_keep_revoked(shared->trustwatch);
 	trustwatch_free(shared->trustwatch);
+	shares_free(shared->strange_lookups);
 	shares_free(shared->lingers);
 	shares_free(shared->channels);
 	shares_free(shared->known_peers);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
+#include "base/resolver.h"
 #include "base/shares.h"
 #include "relay/arrival.h"
 #include "relay/route.h"
@@ -114,6 +115,7 @@ reload_set_bounds(const struct reload *reload)
 	struct shares_bounds handshakes = { derived->peer_handshakes, 0, 0 };
 	struct shares_bounds channels = { derived->channel_handshakes, 0, 0 };
 	struct shares_bounds lingers = { derived->lingers, 0, 0 };
+	struct shares_bounds strange_lookups = { RESOLVER_STRANGE_ASKERS, 0, 0 };
 	struct usage_bounds usage = {
 		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,
 		    [USAGE_FLOWS] = limits->flows_per_identity,
@@ -133,6 +135,7 @@ reload_set_bounds(const struct reload *reload)
 	shares_set_bounds(shared->known_peers, &handshakes);
 	shares_set_bounds(shared->channels, &channels);
 	shares_set_bounds(shared->lingers, &lingers);
+	shares_set_bounds(shared->strange_lookups, &strange_lookups);
 }
 
 static void

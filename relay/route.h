@@ -58,6 +58,9 @@ struct route_static_settings {
 	const char *pattern;                 /* normalised */
 	const char *target;                  /* "host:port" or "unix:/path" */
 	const struct route_conditions *when; /* NULL: for all */
+	/* Not NULL: the target is a template (route_template.h), and leads within this. */
+	const struct prefix *fence;
+	uint32_t fence_count;
 	bool any_depth;
 	uint8_t proxy_version; /* 0 none */
 	uint64_t idle_ms, stall_ms;

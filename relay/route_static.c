@@ -66,6 +66,7 @@ static void
 static_free(struct route_static *static_route)
 {
 	conditions_free(static_route->facts.when);
+	free((void *)(uintptr_t)static_route->facts.fence);
 	free(static_route);
 }
 
@@ -84,9 +85,14 @@ route_static_new(const struct route_static_settings *settings)
 	static_route->facts.pattern = memcpy(static_route->texts, settings->pattern, pattern_size);
 	static_route->facts.target =
 	    memcpy(static_route->texts + pattern_size, settings->target, target_size);
-	if (!settings->when || (static_route->facts.when = conditions_copy(settings->when)))
+	static_route->facts.when = settings->when ? conditions_copy(settings->when) : NULL;
+	static_route->facts.fence = settings->fence
+	    ? list_copy(settings->fence, settings->fence_count, sizeof *settings->fence)
+	    : NULL;
+	if (!settings->when == !static_route->facts.when &&
+	    !settings->fence == !static_route->facts.fence)
 		return static_route;
-	free(static_route);
+	static_free(static_route);
 	return NULL;
 }
 

@@ -152,13 +152,16 @@ parse_addresses(const struct conf_texts *texts)
 }
 
 static struct route_static *
-new_route(const struct settings_route *route, const struct route_conditions *when)
+new_route(const struct settings_route *route, const struct route_conditions *when,
+    const struct prefix *fence)
 {
 	struct upstream_url url;
 	const struct route_static_settings facts = { .pattern = route->server_name,
 		.any_depth = route->any_depth != 0,
 		.when = settings_route_takes_all(route) ? NULL : when,
 		.target = url.target,
+		.fence = route->upstream.fence.count > 0 ? fence : NULL,
+		.fence_count = (uint32_t)route->upstream.fence.count,
 		.idle_ms = route->idle_ms,
 		.stall_ms = route->stall_ms,
 		.proxy_version = (uint8_t)route->upstream.proxy_protocol };
@@ -171,6 +174,7 @@ static struct route_static *
 make_route(const struct settings_route *route)
 {
 	struct prefix *sources = parse_prefixes(&route->sources);
+	struct prefix *fence = parse_prefixes(&route->upstream.fence);
 	struct ip_address *listeners = parse_addresses(&route->listeners);
 	const struct route_conditions when = { .alpn = (const char *const *)route->alpn.items,
 		.alpn_count = route->alpn.count,
@@ -178,8 +182,10 @@ make_route(const struct settings_route *route)
 		.source_count = route->sources.count,
 		.listeners = listeners,
 		.listener_count = route->listeners.count };
-	struct route_static *made = sources && listeners ? new_route(route, &when) : NULL;
+	struct route_static *made =
+	    sources && listeners && fence ? new_route(route, &when, fence) : NULL;
 
+	free(fence);
 	free(sources);
 	free(listeners);
 	return made;

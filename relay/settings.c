@@ -12,6 +12,7 @@
 #include "base/daemon_rows.h"
 #include "base/hash.h"
 #include "base/units.h"
+#include "relay/route_template.h"
 #include "tunnel/frame.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -101,12 +102,33 @@ parse_upstream(struct upstream_url *url, const char *text, char error[256])
 	return !url->is_short || upstream_url_refuse(forms, error);
 }
 
+/* What a label makes of it must be a host and a port. */
+static bool
+is_template(const char *text, char error[256])
+{
+	char filled[UPSTREAM_URL_TARGET], again[UPSTREAM_URL_TARGET];
+	struct upstream_url url;
+
+	if (!route_template_fill(filled, text, "x")) {
+		snprintf(
+		    error, 256, "has braces that are not {1}; write as in tcp://{1}.internal:443");
+		return false;
+	}
+	if (!parse_upstream(&url, filled, error))
+		return false;
+	if (url.kind == UPSTREAM_TCP && route_template_expand(again, url.target, "x"))
+		return true;
+	snprintf(error, 256, "has {1} where no label can be; write as in tcp://{1}.internal:443");
+	return false;
+}
+
 static bool
 is_upstream(const char *text, char error[256])
 {
 	struct upstream_url url;
 
-	return parse_upstream(&url, text, error);
+	return route_template_is(text) ? is_template(text, error)
+				       : parse_upstream(&url, text, error);
 }
 
 static bool
@@ -155,9 +177,11 @@ static const struct conf_row listener_rows[] = {
 	{ 0 }
 };
 
-static const struct conf_row upstream_rows[] = {
-	DAEMON_UPSTREAM_ROWS(struct settings_upstream, is_upstream), { 0 }
-};
+static const struct conf_row upstream_rows[] = { DAEMON_UPSTREAM_ROWS(
+						     struct settings_upstream, is_upstream),
+	{ "fence", CONF_TEXTS, AT(settings_upstream, fence), .check = is_exact_prefix,
+	    .mark_offset = AT(settings_upstream, fence_mark) },
+	{ 0 } };
 
 static const struct conf_row route_rows[] = {
 	{ "server_name", CONF_TEXT, AT(settings_route, server_name), .required = true,
@@ -399,6 +423,33 @@ check_conditions(
 	check_route_listeners(settings, &route->listeners, report);
 }
 
+/* An upstream that the client's name decides needs one label of it, and a fence. */
+static void
+check_template(const struct settings_route *route, struct conf_report *report)
+{
+	const struct settings_upstream *upstream = &route->upstream;
+
+	if (!route_template_is(upstream->url)) {
+		if (upstream->fence_mark.line > 0)
+			conf_error(report, upstream->fence_mark,
+			    "a fence is for an upstream with {1}, and '%s' has none; remove it",
+			    upstream->url);
+		return;
+	}
+	if (upstream->fence.count == 0)
+		conf_error(report, upstream->url_mark,
+		    "clients decide where '%s' leads; list in upstream.fence the blocks of "
+		    "addresses that it may lead to",
+		    upstream->url);
+	if (!name_is_wildcard(route->server_name))
+		conf_error(report, upstream->url_mark,
+		    "{1} is what the * of server_name stands for, and '%s' has none",
+		    route->server_name);
+	if (route->any_depth)
+		conf_error(report, route->depth_mark,
+		    "{1} is one label, and depth allows several; remove it");
+}
+
 static void
 check_route(struct settings *settings, size_t index, struct conf_report *report)
 {
@@ -413,6 +464,7 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 		    "'%s' is the connect name, where agents arrive; route another name",
 		    route->server_name);
 	check_conditions(settings, route, report);
+	check_template(route, report);
 }
 
 static void
@@ -448,14 +500,20 @@ check_connect(struct settings *settings, struct conf_report *report)
 		    "there is neither connect (for agents) nor a static route; give one of them");
 }
 
-static bool
-is_routed(const struct settings *settings, const char *pattern)
+/* The route of this name, one that the client's name decides if there is one; NULL if there is none. */
+static const struct settings_route *
+find_route(const struct settings *settings, const char *name)
 {
+	const struct settings_route *found = NULL;
+
 	for (size_t i = 0; i < settings->routes.count; i++) {
-		if (strcmp(settings_route_at(settings, i)->server_name, pattern) == 0)
-			return true;
+		const struct settings_route *route = settings_route_at(settings, i);
+
+		if (strcmp(route->server_name, name) == 0 &&
+		    (!found || route_template_is(route->upstream.url)))
+			found = route;
 	}
-	return false;
+	return found;
 }
 
 static void
@@ -463,16 +521,23 @@ check_refusal(struct settings *settings, enum refusal reason, struct conf_report
 {
 	struct refuse_rule *rule = &settings->rules[reason];
 	struct conf_mark mark = settings->refuse_mark[reason];
+	const struct settings_route *route;
 	char error[256];
 
 	refuse_rule_parse(rule, settings->refuse[reason], error);
 	if (rule->action != REFUSE_BY_ROUTE)
 		return;
+	route = find_route(settings, rule->route);
 	if (reason == REFUSE_MALFORMED)
 		conf_error(
 		    report, mark, "a malformed hello is never routed; write alert, close or reset");
-	else if (!is_routed(settings, rule->route))
+	else if (!route)
 		conf_error(report, mark, "no static route has server_name '%s'; add it to routes",
+		    rule->route);
+	else if (route_template_is(route->upstream.url))
+		conf_error(report, mark,
+		    "'%s' leads where the client's name says, and here it says nothing; name another "
+		    "route",
 		    rule->route);
 }
 
@@ -518,9 +583,15 @@ check_all(struct settings *settings, struct conf_report *report)
 void
 settings_parse_upstream(const struct settings_route *route, struct upstream_url *url)
 {
+	static const char scheme[] = "tcp://";
 	char error[256];
 
-	parse_upstream(url, route->upstream.url, error);
+	if (!route_template_is(route->upstream.url)) {
+		parse_upstream(url, route->upstream.url, error);
+		return;
+	}
+	*url = (struct upstream_url){ .kind = UPSTREAM_TCP };
+	snprintf(url->target, sizeof url->target, "%s", route->upstream.url + strlen(scheme));
 }
 
 static void

@@ -29,6 +29,8 @@ struct settings_upstream {
 	char *url;
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
+	struct conf_texts fence;
+	struct conf_mark fence_mark;
 };
 
 /* There may be very many: what is derived from an url is derived where it is used. */
@@ -92,7 +94,7 @@ bool settings_read(struct settings *, const char *path, FILE *messages, bool *un
 void settings_wipe(struct settings *);
 /* Frees the routes, once they are made ready for use (rules.c): of 100 000 they are most of it. */
 void settings_drop_routes(struct settings *);
-/* Where a route's upstream is. */
+/* Where a route's upstream is; of one that the client's name decides only the target, with its {1}. */
 void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
 /* Whether it is for everybody who asks for its name. */
 bool settings_route_takes_all(const struct settings_route *);

@@ -39,6 +39,7 @@ struct shared {
 	struct shares *channels;      /* channel handshakes */
 	struct shares *lingers;       /* refusals that a client may still read */
 	struct resolver *resolver;
+	struct shares *strange_lookups; /* flow_dynamic.h */
 	struct trustwatch *trustwatch;
 	struct worker **workers;
 	unsigned worker_count;

@@ -32,6 +32,7 @@ static uint16_t port;
 static int got_fd, calls;
 static char said[CONNECT_ERROR];
 static uint64_t began_ms;
+static struct connector_fence fence;	/* none, unless a test has one */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned asked;
@@ -222,7 +223,7 @@ begin(void)
 	calls = 0;
 	began_ms = clock_ms();
 	snprintf(target, sizeof target, "name:%u", port);
-	assert_non_null(connector_new(loop, resolver, target, TIMEOUT_MS, on_done, NULL));
+	assert_non_null(connector_new_fenced(loop, resolver, target, TIMEOUT_MS, &fence, on_done, NULL));
 }
 
 static void
@@ -270,6 +271,54 @@ assert_reached(unsigned host)
 		fail_msg("%s", said);
 	peer = socket_peer(got_fd);
 	assert_string_equal(address_text(&peer, text), address_text(&address, expected));
+}
+
+/* Hosts may be connected to whose bit is set. */
+static bool
+allows(void *arg, const struct address *address, char why[CONNECT_WHY])
+{
+	const unsigned *allowed = arg;
+
+	assert_int_equal(calls, 0);
+	for (unsigned host = 0; host < HOSTS; host++) {
+		struct address at = address_of(host);
+
+		if (address_equals(&at, address) && (*allowed & 1u << host))
+			return true;
+	}
+	snprintf(why, CONNECT_WHY, "is outside");
+	return false;
+}
+
+/* Nobody has knocked there, not even one who was turned away since. */
+static void
+assert_untouched(unsigned host)
+{
+	int fd = accept(hosts[host].fd, NULL, NULL);
+
+	assert_int_equal(fd, -1);
+}
+
+static void
+what_the_fence_refuses_is_never_tried(void **state)
+{
+	unsigned allowed = 1u << 1;
+
+	(void)state;
+	fence = (struct connector_fence){ allows, &allowed };
+	arrange(OPEN, OPEN, OPEN);
+	found(3, 0, 2, 1);
+	assert_in_range(connect_now(), 0, STEP_MS);
+	assert_reached(1);
+	assert_untouched(0);
+	assert_untouched(2);
+	allowed = 0;
+	connect_now();
+	assert_int_equal(got_fd, -1);
+	assert_non_null(strstr(said, "must not connect to 127.0.0."));
+	assert_non_null(strstr(said, ": it is outside"));
+	assert_untouched(0);
+	fence = (struct connector_fence){ NULL, NULL };
 }
 
 static unsigned
@@ -450,6 +499,7 @@ static const struct CMUnitTest tests[] = {
 	RACE_TEST(a_name_is_looked_up_again_when_its_address_refuses),
 	RACE_TEST(an_address_that_had_no_time_is_not_to_blame),
 	RACE_TEST(nothing_begins_after_the_deadline),
+	RACE_TEST(what_the_fence_refuses_is_never_tried),
 };
 
 RUN_TESTS("connector with several addresses", tests)

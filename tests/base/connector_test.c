@@ -102,6 +102,32 @@ connects_to_a_literal(void **state)
 	close(fd);
 }
 
+static bool
+allows_nothing(void *arg, const struct address *address, char why[CONNECT_WHY])
+{
+	(void)address;
+	++*(unsigned *)arg;
+	snprintf(why, CONNECT_WHY, "is not listed");
+	return false;
+}
+
+static void
+a_fence_holds_for_literals_too(void **state)
+{
+	unsigned asked = 0;
+	const struct connector_fence fence = { allows_nothing, &asked };
+	char expected[128];
+
+	(void)state;
+	assert_non_null(connector_new_fenced(loop, resolver, with_port("127.0.0.1"), 2000, &fence, on_done, NULL));
+	assert_int_equal(calls, 0);
+	loop_run(loop);
+	assert_int_equal(asked, 1);
+	snprintf(expected, sizeof expected, "must not connect to 127.0.0.1:%u: it is not listed", port);
+	assert_string_equal(said, expected);
+	assert_int_equal(accept(listening, NULL, NULL), -1);
+}
+
 /* Where localhost has two addresses, the one that nobody listens on is passed over. */
 static void
 connects_to_a_name(void **state)
@@ -297,6 +323,7 @@ may_be_given_up_at_any_moment(void **state)
 
 static const struct CMUnitTest tests[] = {
 	CONNECTOR_TEST(connects_to_a_literal),
+	CONNECTOR_TEST(a_fence_holds_for_literals_too),
 	CONNECTOR_TEST(connects_to_a_name),
 	CONNECTOR_TEST(says_who_refused),
 	CONNECTOR_TEST(refuses_targets_that_are_none),

@@ -474,6 +474,95 @@ a_quick_name_waits_for_nobody_however_many_hang(void **state)
 }
 
 static void
+ask_strange(const char *what, unsigned count)
+{
+	char host[32];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(host, sizeof host, "%s%u", what, i);
+		assert_non_null(resolver_ask_strange(resolver, loop, host, 1, on_done, NULL));
+	}
+}
+
+static void
+make_slow_of_strangers(const char *what, unsigned count)
+{
+	failed = 0;
+	hold(true);
+	ask_strange(what, count);
+	wait_until(&at_work, count);
+	pass(5000);
+	assert_int_equal(failed, count);
+	hold(false);
+	wait_until(&at_work, 0);
+	ask_strange(what, count);
+	wait_for_answers(count);
+	pass(1000);
+	set_number(&asked, 0);
+}
+
+/* Two of the four, and as time passes sixteen: what is ours begins at once all the while. */
+static void
+names_that_strangers_choose_hold_half_of_the_threads(void **state)
+{
+	(void)state;
+	hold(true);
+	ask_strange("slow", 100);
+	for (unsigned at = 2; at <= THREADS_MOST / 2; at += 2, pass(HELD_MS)) {
+		wait_until(&at_work, at);
+		ask_many("good", 1);
+		wait_for_answers(1);
+	}
+	pass(HELD_MS);
+	ask_many("ours", 12);
+	wait_for_answers(12);
+	assert_int_equal(failed, 0);
+	wait_until(&at_work, THREADS_MOST / 2);
+	ask_many("slow and ours", THREADS);
+	wait_until(&at_work, THREADS_MOST / 2 + THREADS);
+	assert_int_equal(asked_so_far(), 1 + 12 + THREADS_MOST / 2 + THREADS);
+}
+
+static void
+slow_names_of_strangers_do_not_keep_ours_waiting(void **state)
+{
+	(void)state;
+	make_slow("slownone", 1);
+	make_slow_of_strangers("slownone strange", 2);
+	hold(true);
+	ask_strange("slownone strange", 2);
+	wait_until(&at_work, 1);
+	ask_many("slownone", 1);
+	wait_until(&at_work, 2);
+	assert_int_equal(asked_so_far(), 2);
+}
+
+static void
+strangers_have_half_of_the_queue_and_of_what_is_known(void **state)
+{
+	(void)state;
+	hold(true);
+	ask_strange("slow", RESOLVER_STRANGE_MOST + 9);
+	wait_for_answers(9);
+	assert_int_equal(refused, 9);
+	ask_many("n", 100);
+	wait_for_answers(100);
+	ask_many("slow", 1); /* ours, too, from now on: there is a place for one more of theirs */
+	ask_strange("slow strange", 2);
+	wait_for_answers(1);
+	assert_int_equal(refused, 10);
+	hold(false);
+	wait_for_answers(RESOLVER_STRANGE_MOST + 2);
+	assert_int_equal(failed, 0);
+	set_number(&asked, 0);
+	ask_strange("new", 28);
+	wait_for_answers(28);
+	ask_many("n", 100); /* all of ours are still known */
+	wait_for_answers(100);
+	assert_int_equal(asked_so_far(), 28);
+}
+
+static void
 refreshing_takes_no_more_than_the_four(void **state)
 {
 	(void)state;
@@ -669,6 +758,9 @@ static const struct CMUnitTest tests[] = {
 	SLOW_TEST(names_that_were_slow_have_one_thread_between_them),
 	SLOW_TEST(a_slow_name_is_forgiven_after_a_minute),
 	SLOW_TEST(a_quick_name_waits_for_nobody_however_many_hang),
+	SLOW_TEST(names_that_strangers_choose_hold_half_of_the_threads),
+	SLOW_TEST(slow_names_of_strangers_do_not_keep_ours_waiting),
+	SLOW_TEST(strangers_have_half_of_the_queue_and_of_what_is_known),
 	SLOW_TEST(refreshing_takes_no_more_than_the_four),
 	SLOW_TEST(a_slow_name_leaves_a_full_queue_for_another),
 	SLOW_TEST(a_stale_answer_is_served_while_the_name_is_asked_for_again),

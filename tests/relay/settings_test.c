@@ -91,6 +91,8 @@ takes_the_documented_example(void **state)
 }
 
 #define HEAD "version: 1\nlisteners: {address: \"127.0.0.1:1\"}\n"
+#define DYNAMIC(name, url) \
+	"routes: {server_name: \"" name "\", upstream: {url: \"" url "\", fence: 10.0.0.0/8}}\n"
 #define ROUTE "routes: {server_name: a.example, upstream: tcp://127.0.0.1:1}\n"
 
 static void
@@ -125,6 +127,18 @@ says_where_and_what_to_do(void **state)
 		{ HEAD "routes:\n- {server_name: a.example, sources: \"::1\", upstream: tcp://h:1}\n"
 		  "- {server_name: a.example, upstream: tcp://h:2}\n"
 		  "- {server_name: a.example, alpn: h2, upstream: tcp://h:3}\n", ":6:17: 'a.example' is routed in line 5" },
+		{ HEAD "routes: {server_name: \"*.a.example\", upstream: \"tcp://{1}.int:1\"}\n",
+		  ":3:48: clients decide where 'tcp://{1}.int:1' leads; list in upstream.fence" },
+		{ HEAD DYNAMIC("a.example", "tcp://{1}.int:1"), "stands for, and 'a.example' has none" },
+		{ HEAD DYNAMIC("*.a.example\", depth: \"any", "tcp://{1}.int:1"), "{1} is one label" },
+		{ HEAD DYNAMIC("*.a.example", "tcp://{2}.int:1"), "has braces that are not {1}" },
+		{ HEAD DYNAMIC("*.a.example", "tcp://int:{1}"), "write HOST:PORT with a port" },
+		{ HEAD DYNAMIC("*.a.example", "{1}.int:1"), "write tcp://HOST:PORT" },
+		{ HEAD DYNAMIC("*.a.example", "unix:/run/{1}"), "has {1} where no label can be" },
+		{ HEAD DYNAMIC("*.a.example", "tls://{1}.int:1"), "would wrap bytes" },
+		{ HEAD DYNAMIC("*.a.example", "tcp://a.int:1"), "a fence is for an upstream with {1}" },
+		{ HEAD DYNAMIC("*.a.example", "tcp://{1}.int:1") "refuse: {no_name: \"route:*.a.example\"}\n",
+		  ":4:19: '*.a.example' leads where the client's name says" },
 		{ HEAD ROUTE "refuse: {malformed: \"route:a.example\"}\n", "a malformed hello is never routed" },
 		{ HEAD ROUTE "refuse: {no_name: \"route:b.example\"}\n", ":4:19: no static route has server_name" },
 		{ HEAD ROUTE "refuse: {no_name: drop}\n", "\"drop\" is not a valid answer" },
@@ -180,6 +194,21 @@ a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn(void **state)
 }
 
 static void
+a_template_keeps_its_place_for_the_label(void **state)
+{
+	struct upstream_url url;
+	char *said;
+
+	(void)state;
+	if (!read_text(HEAD DYNAMIC("*.a.example", "tcp://app-{1}.internal:443"), &said))
+		fail_msg("%s", said);
+	settings_parse_upstream(settings_route_at(&settings, 0), &url);
+	assert_string_equal(url.target, "app-{1}.internal:443");
+	settings_wipe(&settings);
+	free(said);
+}
+
+static void
 an_absent_file_is_not_a_bad_one(void **state)
 {
 	bool unreadable = false;
@@ -198,6 +227,7 @@ main(void)
 		cmocka_unit_test(says_where_and_what_to_do),
 		cmocka_unit_test(a_client_has_10_s_to_begin_unless_somebody_says_otherwise),
 		cmocka_unit_test(a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn),
+		cmocka_unit_test(a_template_keeps_its_place_for_the_label),
 		cmocka_unit_test(an_absent_file_is_not_a_bad_one),
 	};
 

@@ -2,6 +2,7 @@
  * What the state machines ask of the world and get from the simulation: system
  * calls, connecting, threads, random numbers, certificates, settings, the log.
  */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -177,6 +178,15 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	timer_init(&connector->timer, loop, on_connect_time, connector);
 	timer_set(&connector->timer, ms);
 	return connector;
+}
+
+/* Strangers' targets have no part in the simulation. */
+struct connector *
+connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
+    const struct connector_fence *fence, void (*on_done)(void *arg, int fd, const char *error), void *arg)
+{
+	assert(!fence->allows);
+	return connector_new(loop, resolver, target, timeout_ms, on_done, arg);
 }
 
 void

@@ -116,6 +116,56 @@ def a_host_that_moves_is_found_at_once(scene):
 		until(is_there, 3, "the new address is used")
 
 
+def named_by_clients(port, *fence):
+	return route("*.dyn.example.com", f"tcp://{{1}}.test:{port}", fence=list(fence))
+
+
+@test
+def a_clients_name_leads_no_further_than_the_fence(scene):
+	hosts("192.0.2.2 good.test", "127.0.0.1 both.test", "192.0.2.2 both.test", "127.0.0.1 loop.test",
+		"198.51.100.1 far.test", "192.0.2.2 a_b.test")
+	with serve_at("192.0.2.2") as server:
+		port = server.getsockname()[1]
+		inner = serve_at("127.0.0.1", port)
+		relay = scene.relay(routes=[named_by_clients(port, "0.0.0.0/1", "192.0.2.0/24")])
+		for name in ("good", "both"):
+			equal(read_exactly(asked(relay, f"{name}.dyn"), 4), b"here", name)
+		for name in ("loop", "far", "none"):
+			equal(alert_of(asked(relay, f"{name}.dyn")), 80, name)
+		for name in ("a_b", "-a"):
+			equal(alert_of(asked(relay, f"{name}.dyn")), 112, name)
+		equal(alert_of(asked(relay, "a.b.dyn")), 112, "two labels")
+		fenced = relay.wait_event("upstream-fenced", count=3)
+		equal(sorted((line["upstream"], line["address"]) for line in fenced), sorted([
+			(f"both.test:{port}", f"127.0.0.1:{port}"), (f"loop.test:{port}", f"127.0.0.1:{port}"),
+			(f"far.test:{port}", f"198.51.100.1:{port}")]))
+		check("loopback" in fenced[0]["message"] and "no block" in fenced[-1]["message"], fenced)
+		refused = relay.wait_event("flow-refused", upstream=f"far.test:{port}")
+		check(f"198.51.100.1:{port}" in refused[0]["error"], refused)
+		inner.close()
+
+
+# Two hundred clients who know names that hang: half of the threads is theirs, at most.
+@test
+def names_that_clients_make_up_delay_no_configured_one(scene):
+	good = [f"good{i}" for i in range(12)]
+	hosts(*(f"192.0.2.2 {name}.test" for name in good))
+	with serve_at("192.0.2.2") as server:
+		port = server.getsockname()[1]
+		relay = scene.relay(routes=[named_by_clients(port, "192.0.2.0/24")]
+			+ [route(f"{name}.example.com", f"tcp://{name}.test:{port}") for name in good])
+		hanging = [asked(relay, f"dead{i}.dyn") for i in range(200)]
+		displaced = relay.wait_event("flow-refused", code="over-limit")[0]
+		check("names of clients" in displaced["error"], displaced)
+		started = time.monotonic()
+		for client in [asked(relay, name) for name in good]:
+			equal(read_exactly(client, 4), b"here", "answer of a configured name")
+		took = time.monotonic() - started
+		check(took < 4, f"the configured names took {took:.1f} s")
+		for client in hanging:
+			equal(alert_of(client), 80, "answer of a name that was made up")
+
+
 if os.environ.get(INSIDE) is None:
 	step_inside()
 main()
