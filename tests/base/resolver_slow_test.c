@@ -150,19 +150,34 @@ pass(uint64_t ms)
 }
 
 static void *
-do_nothing(void *arg)
+say_who(void *arg)
 {
+	*(pid_t *)arg = gettid();
 	return arg;
+}
+
+/* A thread that was joined is still in the kernel's list for a moment. */
+static bool
+has_left_the_list(pid_t thread)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/task/%d", (int)thread);
+	for (unsigned i = 0; i < 10000 && access(path, F_OK) == 0; i++)
+		usleep(1000);
+	return access(path, F_OK) != 0;
 }
 
 static int
 set_up(void **state)
 {
 	pthread_t first;
+	pid_t id = 0;
 
 	(void)state;
 	/* A sanitizer may start a thread of its own with the first one. */
-	if (pthread_create(&first, NULL, do_nothing, NULL) != 0 || pthread_join(first, NULL) != 0)
+	if (pthread_create(&first, NULL, say_who, &id) != 0 || pthread_join(first, NULL) != 0 ||
+	    !has_left_the_list(id))
 		return -1;
 	answered = refused = failed = 0;
 	wanted = 1;
