@@ -117,12 +117,11 @@ ask_system(const char *host, struct answer *answer)
 /* ---- hosts; all of it with the lock held ---- */
 
 static void
-list_in(struct resolver *resolver, struct host *host, enum host_state state)
+list_in(struct resolver *resolver, struct host *host)
 {
-	host->state = state;
-	TAILQ_INSERT_TAIL(&resolver->lists[state], host, place);
-	resolver->counts[state]++;
-	resolver->strange[state] += host->is_strange;
+	TAILQ_INSERT_TAIL(&resolver->lists[host->state], host, place);
+	resolver->counts[host->state]++;
+	resolver->strange[host->state] += host->is_strange;
 }
 
 static void
@@ -170,7 +169,8 @@ host_move(struct resolver *resolver, struct host *host, enum host_state state)
 	log_move(
 	    "look-up", log_str("host", host->name), state_name[host->state], state_name[state]);
 	list_out(resolver, host);
-	list_in(resolver, host, state);
+	host->state = state;
+	list_in(resolver, host);
 	if (resolver->strange[HOST_KNOWN] > RESOLVER_STRANGE_MOST)
 		forget_oldest(resolver, true);
 	if (resolver->counts[HOST_KNOWN] > KNOWN_MOST)
@@ -202,7 +202,7 @@ host_new(struct resolver *resolver, const char *name, bool is_strange)
 	snprintf(host->name, sizeof host->name, "%s", name);
 	LIST_INIT(&host->waiting);
 	host->is_strange = is_strange;
-	list_in(resolver, host, HOST_KNOWN);
+	list_in(resolver, host);
 	table_add(&resolver->hosts, &host->link,
 	    table_hash(&resolver->hosts, host->name, strlen(host->name)));
 	return host;

@@ -17,6 +17,7 @@ tests/base/log_writer_test.c: lines_that_come_close_upon_each_other_are_written_
 tests/base/log_writer_test.c: log_now_and_then: the second of the writer is a real one, and so is its load
 tests/base/log_writer_test.c: losses_are_told_once_a_second: the reader of the pipe has to be slow
 tests/base/loop_test.c: stop_from_outside: no event tells another thread that the loop waits
+tests/base/resolver_slow_test.c: has_left_the_list: only the kernel knows that a thread is out of its list
 tests/base/resolver_slow_test.c: wait_until_all_have_ended: only the kernel knows that a detached thread has ended
 tests/system/11-hostile.t: channels_do_not_take_the_places_of_clients_hellos: nobody may be refused meanwhile
 tests/system/11-hostile.t: running_out_of_descriptors_pauses_and_passes: what a second costs is measured
