@@ -5,8 +5,17 @@
 
 #include "agent/settings.h"
 #include "base/numbers.h"
+#include "tunnel/pipes.h"
 
 enum { RESERVE = 64, FOR_A_RELAY = 4, FOR_A_FLOW = 2, LEAST = 1 };
+
+/* What the agent itself has. */
+static uint64_t
+reserve_of(const struct agent_settings *settings)
+{
+	return RESERVE + settings->connect_url.count * FOR_A_RELAY +
+	    agent_settings_workers(settings) * PIPES_DESCRIPTORS;
+}
 
 /* The pools take a quarter at most, so that flows are never left without, in equal parts. */
 void
@@ -14,7 +23,7 @@ agent_limits_derive(struct agent_limits *limits, const struct agent_settings *se
     uint64_t descriptors, uint64_t memory)
 {
 	uint64_t relays = settings->connect_url.count;
-	uint64_t own = smaller_of(RESERVE + relays * FOR_A_RELAY, descriptors / 4);
+	uint64_t own = smaller_of(reserve_of(settings), descriptors / 4);
 	uint64_t pool_most = smaller_of(
 	    settings->pool_most, larger_of(descriptors / 4 / larger_of(relays, 1), LEAST));
 	uint64_t channels = smaller_of(relays * pool_most, descriptors - own);

@@ -3,8 +3,8 @@
  * that or they say nothing, what its descriptors allow.  Derived here and nowhere
  * else; a plain value.
  *
- * Descriptors are shared by the daemon itself (log, files, loops, the admin
- * socket, sessions), by channels, which are dialled, and by flows, which take two
+ * Descriptors are shared by the daemon itself (log, files, loops and their
+ * pipes, the admin socket, sessions), by channels, which are dialled, and by flows, which take two
  * each: the channel and the upstream.
  */
 #ifndef AGENT_LIMITS_H

@@ -4,10 +4,12 @@
 #include <inttypes.h>
 #include "base/numbers.h"
 #include "relay/settings.h"
+#include "tunnel/pipes.h"
 
 enum {
-	OWN = 64,             /* log, state, admin socket and those who ask, files that are read */
-	OWN_OF_WORKER = 8,    /* epoll, eventfd, a listener's reserve, a resolver's sockets */
+	OWN = 64, /* log, state, admin socket and those who ask, files that are read */
+	/* Epoll, eventfd, a listener's reserve, a resolver's sockets; and its pipes. */
+	OWN_OF_WORKER = 8 + PIPES_DESCRIPTORS,
 	LEAST_HANDSHAKES = 2, /* of known peers, and of unknown ones */
 	LEAST = 4, /* of clients, and of agents: a relay that was given hardly anything works */
 };

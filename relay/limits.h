@@ -4,8 +4,8 @@
  * derived here and nowhere else; a plain value, part of the rules.
  *
  * Descriptors are shared by three, and none can take another's part:
- *	- the daemon itself: log, files, listeners, loops, admin socket, and the
- *	  handshakes of sessions
+ *	- the daemon itself: log, files, listeners, loops and their pipes, admin
+ *	  socket, and the handshakes of sessions
  *	- agents: sessions, parked channels, channels that shake hands, and hellos
  *	  from where agents are; a quarter of the rest, or limits.agent_descriptors.
  *	  Each of the four has its part of that, so that none can use up another's:

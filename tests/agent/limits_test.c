@@ -19,6 +19,7 @@ derived(uint64_t relays, uint64_t pool_most, uint64_t flows, uint64_t descriptor
 {
 	struct agent_limits limits;
 
+	settings.workers = (char *)(uintptr_t) "3";
 	settings.connect_url.count = relays;
 	settings.pool_most = pool_most;
 	settings.limits = (struct agent_settings_limits){ flows, 256, NULL };
@@ -32,9 +33,9 @@ a_flow_takes_two_of_what_channels_and_the_agent_leave(void **state)
 	struct agent_limits limits = derived(2, 256, 0, 16384);
 
 	(void)state;
-	assert_int_equal(limits.reserve, 64 + 2 * 4);
+	assert_int_equal(limits.reserve, 64 + 2 * 4 + 3 * 16);
 	assert_int_equal(limits.channels, 512);
-	assert_int_equal(limits.flows, (16384 - 72 - 512) / 2);
+	assert_int_equal(limits.flows, (16384 - 120 - 512) / 2);
 	assert_int_equal(limits.handshakes, 256);
 	assert_int_equal(limits.memory, 512 << 20);
 }
@@ -92,9 +93,9 @@ check_says_what_is_in_force_and_why_it_is_less(void **state)
 
 	(void)state;
 	assert_non_null(
-	    strstr(text, "limits.flows: 350, not 100000: there are too few descriptors; raise"));
+	    strstr(text, "limits.flows: 326, not 100000: there are too few descriptors; raise"));
 	assert_non_null(
-	    strstr(text, "descriptors: 1024, of these 68 for the agent itself, 256 for"));
+	    strstr(text, "descriptors: 1024, of these 116 for the agent itself, 256 for"));
 	free(text);
 }
 
