@@ -19,6 +19,7 @@ enum {
 	KEEPALIVE_COUNT = 3,
 	USER_TIMEOUT_MS = 30000,
 	UNSENT_BYTES = 128 * 1024,
+	UNSENT_BYTES_FAST = 1024 * 1024,
 	LISTEN_ERROR = 512,
 };
 
@@ -118,6 +119,12 @@ socket_prepare(int fd)
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
+}
+
+void
+socket_set_fast(int fd, bool is_fast)
+{
+	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, is_fast ? UNSENT_BYTES_FAST : UNSENT_BYTES);
 }
 
 void

@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-buffer_add(struct buffer *b, const void *data, size_t bytes)
+uint8_t *
+buffer_extend(struct buffer *b, size_t bytes)
 {
-	if (bytes == 0)
-		return true;
 	if (bytes > UINT32_MAX - b->bytes)
-		return false;
+		return NULL;
 	if (b->at > 0) {
 		memmove(b->data, b->data + b->at, buffer_left(b));
 		b->bytes -= b->at;
@@ -20,13 +18,23 @@ buffer_add(struct buffer *b, const void *data, size_t bytes)
 	if (b->room - b->bytes < bytes) {
 		uint8_t *larger = realloc(b->data, b->bytes + bytes);
 		if (!larger)
-			return false;
+			return NULL;
 		b->data = larger;
 		b->room = b->bytes + (uint32_t)bytes;
 	}
-	memcpy(b->data + b->bytes, data, bytes);
 	b->bytes += (uint32_t)bytes;
-	return true;
+	return b->data + b->bytes - bytes;
+}
+
+bool
+buffer_add(struct buffer *b, const void *data, size_t bytes)
+{
+	if (bytes == 0)
+		return true;
+	uint8_t *room = buffer_extend(b, bytes);
+	if (room)
+		memcpy(room, data, bytes);
+	return room != NULL;
 }
 
 void

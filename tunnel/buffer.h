@@ -17,6 +17,9 @@ struct buffer {
 
 /* False when memory is short; then nothing has changed. */
 bool buffer_add(struct buffer *, const void *, size_t);
+/* Room for so many bytes behind what there is, which the caller fills at once; they count from now on.
+ * NULL when memory is short. */
+uint8_t *buffer_extend(struct buffer *, size_t bytes);
 static inline const uint8_t *
 buffer_front(const struct buffer *b)
 {

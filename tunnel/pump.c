@@ -14,8 +14,10 @@
 
 enum {
 	SCRATCH_BYTES = 64 * 1024,
-	/* The most bytes in one turn; then the other flows of this loop have theirs. */
+	/* The most bytes that are copied in one turn, or four times as many that are spliced, which
+	 * takes as long; then the other flows of this loop have theirs. */
 	TURN_BYTES = 256 * 1024,
+	SPLICED_FOR_ONE = 4,
 	/* How long the pump settles: the peers' FINs may stand behind their close_notify. */
 	SETTLE_MS = 5000,
 	/* After a standstill of this length a side that is not read is asked whether it lives, and
@@ -99,15 +101,15 @@ pump_break_off(struct pump *pump, enum pump_end why)
 	end(pump, why);
 }
 
-static void
-count(struct half *half, size_t bytes)
+void
+pump_count(struct half *half, size_t bytes)
 {
 	half->count = (half->count + bytes) & UINT64_MAX >> (64 - HALF_COUNT_BITS);
 }
 
-/* Writes what is kept; IO_OK once all of it is gone. */
+/* Writes what is kept, and then what is in a pipe; IO_OK once all of it is gone. */
 static enum io
-write_kept(struct half *half)
+write_held(struct half *half)
 {
 	struct held *held = pump_held(half);
 	struct buffer nothing = { 0 }, *kept = held ? &held->kept : &nothing;
@@ -118,10 +120,10 @@ write_kept(struct half *half)
 		if (io != IO_OK)
 			return io;
 		half->is_flushed = true;
-		count(half, done);
+		pump_count(half, done);
 		buffer_take(kept, done);
 	}
-	return IO_OK;
+	return held && held->pipe ? pump_push(half, held->pipe) : IO_OK;
 }
 
 static bool
@@ -139,7 +141,7 @@ write_fresh(struct half *half, size_t bytes)
 	enum io io = IO_OK;
 	while (at < bytes && io == IO_OK) {
 		io = stream_write(pump_to(half), scratch + at, bytes - at, &done);
-		count(half, done);
+		pump_count(half, done);
 		at += done;
 	}
 	if (must_wait(io) && !keep(half, scratch + at, bytes - at)) {
@@ -222,25 +224,22 @@ finish(struct half *half)
 		move(half, DONE);
 }
 
-/* Reads once and passes the bytes on. False when the half has to wait or has ended, or the pump is
- * over. */
-static bool
-pass(struct half *half, size_t *bytes)
+/* Reading has come to something else than bytes. */
+static void
+stop_reading(struct half *half, enum io io)
 {
-	enum io io = stream_read(half->from, scratch, sizeof scratch, bytes);
-	if (io == IO_EOF) {
+	if (io == IO_EOF)
 		move(half, FINISHING);
-		return false;
-	}
-	if (must_wait(io)) {
+	else if (must_wait(io))
 		half->read_wait = io;
-		return false;
-	}
-	if (io != IO_OK) {
+	else
 		break_reading(half, io);
-		return false;
-	}
-	io = write_fresh(half, *bytes);
+}
+
+/* False when the half has to wait or has ended. */
+static bool
+may_write_on(struct half *half, enum io io)
+{
 	if (must_wait(io))
 		half->write_wait = io;
 	else if (io != IO_OK)
@@ -248,24 +247,69 @@ pass(struct half *half, size_t *bytes)
 	return io == IO_OK;
 }
 
+/* A bare stream that gave a few bytes only has no more: to ask again would only say so. False: the half
+ * has to wait. */
+static bool
+may_read_on(struct half *half, size_t bytes, size_t asked)
+{
+	if (bytes < asked && bytes < PUMP_LARGE_BYTES)
+		half->read_wait = IO_READ;
+	return half->read_wait == IO_OK;
+}
+
+/* Reads once, at most `budget` bytes of what a turn may copy, and passes them on. *spent says how much
+ * of it that took. False when the half has to wait or has ended, or the pump is over. */
+static bool
+copy(struct half *half, size_t budget, size_t *spent)
+{
+	size_t asked = budget < sizeof scratch ? budget : sizeof scratch;
+	bool is_bare = stream_is_bare(half->from);
+	enum io io = stream_read(half->from, scratch, asked, spent);
+	if (io != IO_OK) {
+		stop_reading(half, io);
+		return false;
+	}
+	io = write_fresh(half, *spent);
+	pump_note_read(half, *spent, io == IO_OK);
+	return may_write_on(half, io) && (!is_bare || may_read_on(half, *spent, asked));
+}
+
+/* The same through a pipe. */
+static bool
+splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spent)
+{
+	size_t asked = pump_pull_bytes(half, pipe), bytes;
+	if (asked > budget * SPLICED_FOR_ONE)
+		asked = budget * SPLICED_FOR_ONE;
+	enum io io = pump_pull(half, pipe, asked, &bytes);
+	*spent = (bytes + SPLICED_FOR_ONE - 1) / SPLICED_FOR_ONE;
+	if (io != IO_OK) {
+		stop_reading(half, io);
+		return false;
+	}
+	return may_write_on(half, pump_push(half, pipe)) && may_read_on(half, bytes, asked);
+}
+
+static bool
+pass(struct half *half, size_t budget, size_t *spent)
+{
+	struct pipe *pipe = pump_borrow_pipe(half);
+	return pipe ? splice_through(half, pipe, budget, spent) : copy(half, budget, spent);
+}
+
 static void
 move_bytes(struct half *half)
 {
-	size_t moved = 0, bytes = 0;
+	size_t budget = TURN_BYTES, spent = 0;
 	half->read_wait = half->write_wait = IO_OK;
 	half->has_more = false;
 	if (half->state == DONE || half->state == CUT)
 		return;
-	enum io io = write_kept(half);
-	if (must_wait(io))
-		half->write_wait = io;
-	else if (io != IO_OK)
-		break_writing(half);
-	if (io != IO_OK)
+	if (!may_write_on(half, write_held(half)))
 		return;
-	while (half->state == FLOWING && moved < TURN_BYTES && pass(half, &bytes))
-		moved += bytes;
-	half->has_more = half->state == FLOWING && moved >= TURN_BYTES;
+	while (half->state == FLOWING && budget >= PUMP_LARGE_BYTES && pass(half, budget, &spent))
+		budget -= spent;
+	half->has_more = half->state == FLOWING && budget < PUMP_LARGE_BYTES;
 	if (half->state == FINISHING)
 		finish(half);
 }

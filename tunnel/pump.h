@@ -23,9 +23,13 @@
  * found only after some seconds of standstill, in which its last words may still be
  * taken. A peer may pause for as long as it likes, but its kernel must answer ours.
  * Nothing is allocated per read: reads go to the thread's scratch buffer, and only
- * what the other side did not take at once is kept (and freed when it is gone).  While
- * both sides take what comes, a pump is 504 bytes, 256 of them libevent's, and a stream
- * over a socket is 24.
+ * what the other side did not take at once is kept (and freed when it is gone).  A direction
+ * between two bare sockets that moves 64 KiB in large reads splices from then on: through a
+ * pipe of its loop's (pipes.h), 64 KiB at once and twice as many after each pipe that its
+ * reader has emptied soon.  It copies again where reads become small, where there is no
+ * pipe, and where its reader has kept one too long; then what is in the pipe is kept as above.
+ * While both sides take what comes, a pump is 504 bytes, 256 of them libevent's, and a stream
+ * over a socket is 24; neither it nor an idle one has a buffer or a pipe.
  */
 #ifndef TUNNEL_PUMP_H
 #define TUNNEL_PUMP_H
@@ -56,10 +60,12 @@ struct pump_settings {
 				  * hours at most */
 	uint64_t stall_ms;       /* how long a peer may take nothing of what there is for it; 0: for
 				  * ever; kept to within two seconds */
-	struct stalls *stalls;   /* of this loop, by pump_stalls_init(); NULL: nobody keeps count */
+	struct stalls *stalls; /* of this loop, by pump_stalls_init(); NULL: nobody keeps count, and
+				  * all is copied */
 };
 
-/* Makes the list in which a loop's pumps stand while somebody does not take his bytes.  on_held (may
+/* Makes what a loop's pumps share: its pipes, and the list in which they stand while somebody does not
+ * take his bytes.  on_held (may
  * be NULL) is told, with the pump's arg, what a standstill of two seconds or more holds in our own
  * buffers and in the kernel's (SO_MEMINFO of both sockets); again each second, and twice 0 when all was
  * taken or the flow is over. */

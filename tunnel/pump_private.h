@@ -1,5 +1,5 @@
 /*
- * Internal to the pump: the object that pump.c and pump_stall.c share.
+ * Internal to the pump: the object that pump.c, pump_stall.c and pump_splice.c share.
  */
 #ifndef TUNNEL_PUMP_PRIVATE_H
 #define TUNNEL_PUMP_PRIVATE_H
@@ -15,7 +15,9 @@ enum half_state { FLOWING, FINISHING, DONE, CUT, STATES };
 struct held {
 	struct half *half;
 	struct stall stall;
-	struct buffer kept; /* read, not yet taken by the other stream */
+	/* Read, not yet taken by the other stream: in our memory, or in a pipe; NULL: none. */
+	struct buffer kept;
+	struct pipe *pipe;
 };
 
 enum { HALF_COUNT_BITS = 52 };
@@ -51,6 +53,7 @@ struct pump {
 	/* The settings. */
 	uint64_t half_closed_ms : PUMP_TIME_BITS, silent_ms : PUMP_SILENT_BITS;
 	uint64_t idle_ms : PUMP_TIME_BITS;
+	int8_t pace[2]; /* of each half, pump_splice.c */
 	uint64_t stall_ms : PUMP_TIME_BITS;
 	bool is_probing : 1;  /* the timer is set for a standstill */
 	bool is_watchful : 1; /* something was written that may not have been answered yet */
@@ -97,5 +100,32 @@ struct held *pump_hold(struct half *);
 void pump_keep_stall(struct half *, bool has_moved);
 /* Neither half will run any more: what they hold is dropped. */
 void pump_drop_held(struct pump *);
+
+void pump_count(struct half *, size_t bytes);
+
+/* pump_splice.c.  A half that moves a lot borrows a pipe for what it reads next and, if that is not
+ * taken at once, for as long as some of it is left:
+ *
+ *	pump_borrow_pipe() --> pump_pull() --> pump_push(), and again --> IO_OK, or it has failed
+ *
+ * Each of the two gives the pipe back unless it still has bytes; pump_push() then holds it.  When it is
+ * wanted back before, the bytes are kept as those of a copying half. */
+enum { PUMP_LARGE_BYTES = 16 * 1024 };
+/* A pace below PACE_BULK copies.  Each large read that was taken at once is worth as many steps as it
+ * has PUMP_LARGE_BYTES; from PACE_BULK on each step doubles what goes through a pipe at once, as long as
+ * the reader takes that soon, and so what a reader who stops may leave with us.  At PACE_FULL the kernel
+ * may take more ahead, too.  Who has left a pipe standing begins anew, and from further below. */
+enum { PACE_SLOW = -12, PACE_BULK = 4, PACE_FULL = 8 };
+/* NULL: it copies, because it moves little, or there is no pipe, or not both streams are bare. */
+struct pipe *pump_borrow_pipe(struct half *);
+/* How much it may pull. */
+size_t pump_pull_bytes(struct half *, const struct pipe *);
+enum io pump_pull(struct half *, struct pipe *, size_t asked, size_t *bytes);
+enum io pump_push(struct half *, struct pipe *);
+/* Bytes in it are lost. */
+void pump_drop_pipe(struct half *);
+/* So many bytes were copied, and all or not all of them taken at once. */
+void pump_note_read(struct half *, size_t bytes, bool is_taken);
+void pump_splice_init(struct stalls *, struct loop *);
 
 #endif

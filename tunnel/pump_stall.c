@@ -26,6 +26,7 @@ tell_held(struct pump *pump)
 	pump->is_held = is_held;
 	for (int i = 0; i < 2 && is_held; i++) {
 		own += pump->held[i].kept.room;
+		kernel += pump->held[i].pipe ? pump->held[i].pipe->bytes : 0;
 		kernel += socket_memory(pump->half[i].from->fd);
 	}
 	if (pump->stalls->on_held)
@@ -47,7 +48,7 @@ pump_hold(struct half *half)
 static bool
 is_empty(const struct held *held)
 {
-	return held->stall.since_ms == 0 && !held->kept.data;
+	return held->stall.since_ms == 0 && !held->kept.data && !held->pipe;
 }
 
 static void
@@ -60,6 +61,7 @@ drop(struct half *half)
 		return;
 	stall_leave(pump->stalls, &held->stall);
 	buffer_drop(&held->kept);
+	pump_drop_pipe(half);
 	if (was_held)
 		tell_held(pump);
 	if (is_empty(&pump->held[0]) && is_empty(&pump->held[1])) {
@@ -115,6 +117,7 @@ pump_stalls_init(struct stalls *stalls, struct loop *loop,
     void (*on_held)(void *arg, uint64_t own_bytes, uint64_t kernel_bytes))
 {
 	stalls_init(stalls, loop, look);
+	pump_splice_init(stalls, loop);
 	stalls->on_held = on_held;
 }
 

@@ -43,6 +43,7 @@ void
 stalls_wipe(struct stalls *stalls)
 {
 	timer_clear(&stalls->timer);
+	pipes_wipe(&stalls->pipes);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "tunnel/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,36 @@ socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 	return IO_OK;
 }
 
+static ssize_t
+splice_on(int from, int to, size_t bytes)
+{
+	ssize_t moved;
+	do
+		moved = splice(from, NULL, to, NULL, bytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	while (moved < 0 && errno == EINTR);
+	return moved;
+}
+
+enum io
+stream_pull(struct stream *s, int pipe, size_t bytes, size_t *done)
+{
+	ssize_t got = splice_on(s->fd, pipe, bytes);
+	*done = got > 0 ? (size_t)got : 0;
+	if (got < 0)
+		return judge(s, errno, IO_READ);
+	return got ? IO_OK : how_it_ended(s);
+}
+
+enum io
+stream_push(struct stream *s, int pipe, size_t bytes, size_t *done)
+{
+	ssize_t sent = splice_on(pipe, s->fd, bytes);
+	*done = sent > 0 ? (size_t)sent : 0;
+	if (sent < 0)
+		return errno == EPIPE ? how_it_ended(s) : judge(s, errno, IO_WRITE);
+	return IO_OK;
+}
+
 /* ENOTCONN: the connection is over; shutdown() does not say how, and leaves the error to recv(). */
 static enum io
 socket_finish(struct stream *s)
@@ -280,6 +311,12 @@ static const struct stream_kind socket_kind = {
 	socket_reset,
 	socket_free,
 };
+
+bool
+stream_is_bare(const struct stream *s)
+{
+	return s->kind == &socket_kind && !s->unread;
+}
 
 struct stream *
 stream_socket(int fd)

@@ -92,4 +92,12 @@ size_t stream_unread_left(const struct stream *);
  * sends them. False when memory is short. */
 bool stream_queue(struct stream *, const void *, size_t);
 
+/* Nothing but its socket: what is read next is what the kernel has, and its descriptor announces it. */
+bool stream_is_bare(const struct stream *);
+/* As stream_read() and stream_write(), between a bare stream and a pipe (splice). The pipe that is
+ * filled is empty before, or IO_READ might mean that it is full; the one that is emptied holds that
+ * many bytes at least. The process ignores SIGPIPE. */
+enum io stream_pull(struct stream *, int pipe, size_t bytes, size_t *done);
+enum io stream_push(struct stream *, int pipe, size_t bytes, size_t *done);
+
 #endif

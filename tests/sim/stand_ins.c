@@ -23,6 +23,7 @@
 #include "relay/grace.h"
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
+#include "tunnel/pipes.h"
 #include "memory.h"
 #include "arena.h"
 #include "sim.h"
@@ -116,6 +117,38 @@ socket_memory(int fd)
 {
 	(void)fd;
 	return 0;
+}
+
+void
+socket_set_fast(int fd, bool is_fast)
+{
+	(void)fd, (void)is_fast;
+}
+
+/* There are no pipes between simulated sockets: pumps copy. */
+void
+pipes_init(struct pipes *pipes, struct loop *loop, void (*claim)(void *borrower))
+{
+	(void)pipes, (void)loop, (void)claim;
+}
+
+void
+pipes_wipe(struct pipes *pipes)
+{
+	(void)pipes;
+}
+
+struct pipe *
+pipes_take(struct pipes *pipes, void *borrower)
+{
+	(void)pipes, (void)borrower;
+	return NULL;
+}
+
+void
+pipes_return(struct pipes *pipes, struct pipe *pipe)
+{
+	(void)pipes, (void)pipe;
 }
 
 void

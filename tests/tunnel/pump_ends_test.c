@@ -13,6 +13,7 @@
  */
 #include "tunnel/pump.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #include "base/loop_advance.h"
 #include "base/socket.h"
 #include "tunnel/peer.h"
+#include "tunnel/pump_private.h"
 
 static struct loop *loop;
 static struct tls_config *servers, *clients;
@@ -235,10 +237,22 @@ on_over(void *arg, enum pump_end end)
 	flow->pump = NULL;
 }
 
+static struct stalls stalls;
+static bool is_spliced; /* flows between plain sides splice whatever they move */
+static struct flow *playing;
+
+static void
+pass_time(uint64_t ms)
+{
+	for (int i = 0; i < 2 && is_spliced && playing->pump; i++)
+		playing->pump->pace[i] = PACE_BULK;
+	assert_true(loop_advance(loop, ms));
+}
+
 static void
 turn(void)
 {
-	assert_true(loop_advance(loop, 0));
+	pass_time(0);
 }
 
 static const char identity[] = "v1.00112233445566778899aabbccddeeff";
@@ -294,9 +308,10 @@ stall(struct flow *flow, struct side *from)
 static void
 begin(struct flow *flow, unsigned tls, enum stage stage)
 {
-	const struct pump_settings settings = { .half_closed_ms = 600000 };
+	const struct pump_settings settings = { .half_closed_ms = 600000, .stalls = &stalls };
 	struct stream *of[2];
 	*flow = (struct flow){ .end = PUMP_ENDS };
+	playing = flow;
 	for (int i = 0; i < 2; i++)
 		of[i] = make_side(&flow->side[i], tls >> i & 1, stage >= STALLED_FROM_A);
 	flow->pump = pump_new(loop, of[0], of[1], &settings, on_over, flow);
@@ -337,7 +352,7 @@ bring_to_its_end(struct flow *flow)
 				act(side, 'F');
 			are_over &= read_all(side);
 		}
-		assert_true(loop_advance(loop, idle < PATIENCE ? 0 : 250));
+		pass_time(idle < PATIENCE ? 0 : 250);
 		idle = before != progress(flow) ? 0 : idle + 1;
 		if (idle > PATIENCE / 2)
 			let_the_kernel_work();
@@ -452,7 +467,8 @@ play(unsigned script, int length, unsigned turns, unsigned tls, enum stage stage
 		bring_to_its_end(&flow);
 		const char *fault = find_fault(&flow, stage);
 		if (fault)
-			fail_msg("tls %u, stage %d, %s: %s", tls, (int)stage, moved,
+			fail_msg("tls %u, %s, stage %d, %s: %s", tls,
+			    is_spliced ? "spliced" : "copied", (int)stage, moved,
 			    tell(told, fault, &flow));
 	}
 	clear(&flow);
@@ -487,6 +503,48 @@ every_order_between_plain_sides(void **state)
 	for (enum stage stage = FRESH; stage <= USED; stage++)
 		for (int length = 1; length <= 4; length++)
 			played += play_all(length, 0, stage, length < 4 ? 1 : 32 * SLOWER);
+	print_message("# %u flows\n", played);
+}
+
+static void
+start_splicing(void)
+{
+	is_spliced = true;
+	stalls.pipes.lent_count = 0;
+}
+
+static void
+stop_splicing(uint64_t pipes_least)
+{
+	is_spliced = false;
+	assert_true(stalls.pipes.lent_count >= pipes_least);
+	assert_true(TAILQ_EMPTY(&stalls.pipes.lent));
+}
+
+static void
+every_order_between_sides_that_are_spliced(void **state)
+{
+	unsigned played = 0;
+	(void)state;
+	start_splicing();
+	for (enum stage stage = FRESH; stage <= USED; stage++)
+		for (int length = 1; length <= 4; length++)
+			played += play_all(length, 0, stage, length < 4 ? 1 : 32 * SLOWER);
+	stop_splicing(played);
+	print_message("# %u flows\n", played);
+}
+
+/* Bytes stand in a pipe when the ends come. */
+static void
+every_order_while_one_side_leaves_a_pipe_standing(void **state)
+{
+	unsigned played = 0;
+	(void)state;
+	start_splicing();
+	for (enum stage stage = STALLED_FROM_A; stage < STAGES; stage++)
+		for (int length = 1; length <= 3; length++)
+			played += play_all(length, 0, stage, length < 2 ? 1 : (length < 3 ? 4 : 32) * SLOWER);
+	stop_splicing(10 * played);
 	print_message("# %u flows\n", played);
 }
 
@@ -552,15 +610,19 @@ a_whole_answer_reaches_a_slow_reader(void **state)
 {
 	char told[256];
 	(void)state;
-	for (unsigned tls = 0; tls <= 3; tls++) {
+	for (unsigned way = 0; way <= 4; way++) {
 		struct flow flow;
+		unsigned tls = way & 3;
+		if (way == 4)
+			start_splicing();
 		answer_and_go(&flow, tls);
 		bring_to_its_end(&flow);
 		if (!flow.is_over || flow.side[0].got != flow.side[1].sent || flow.side[0].got_wrong ||
 		    flow.end != PUMP_RESET_B)
-			fail_msg("tls %u: %s", tls, tell(told, "it is lost", &flow));
+			fail_msg("way %u: %s", way, tell(told, "it is lost", &flow));
 		clear(&flow);
 	}
+	stop_splicing(1);
 }
 
 /* ... but not for ever. */
@@ -570,9 +632,9 @@ a_reader_that_never_reads_is_not_waited_for(void **state)
 	struct flow flow;
 	(void)state;
 	answer_and_go(&flow, 0);
-	assert_true(loop_advance(loop, 59000));
+	pass_time(59000);
 	assert_false(flow.is_over);
-	assert_true(loop_advance(loop, 2000));
+	pass_time(2000);
 	assert_true(flow.is_over);
 	clear(&flow);
 }
@@ -642,8 +704,10 @@ set_up(void **state)
 	char error[TLS_ERROR];
 	(void)state;
 	clock_fake(1000000, 1000000);
+	signal(SIGPIPE, SIG_IGN);
 	if (!tls_start() || !(loop = loop_new()))
 		return -1;
+	pump_stalls_init(&stalls, loop, NULL);
 	servers = tls_config_new(&server, error);
 	clients = tls_config_new(&client, error);
 	return servers && clients ? 0 : -1;
@@ -655,6 +719,7 @@ tear_down(void **state)
 	(void)state;
 	tls_config_release(servers);
 	tls_config_release(clients);
+	stalls_wipe(&stalls);
 	loop_free(loop);
 	clock_fake(0, 0);
 	return 0;
@@ -665,6 +730,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_order_between_plain_sides),
+		cmocka_unit_test(every_order_between_sides_that_are_spliced),
+		cmocka_unit_test(every_order_while_one_side_leaves_a_pipe_standing),
 		cmocka_unit_test(every_order_with_tls_at_one_side_or_both),
 		cmocka_unit_test(every_order_while_one_side_does_not_read),
 		cmocka_unit_test(a_whole_answer_reaches_a_slow_reader),
