@@ -206,6 +206,22 @@ socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
 	return got ? IO_OK : how_it_ended(s);
 }
 
+/* How the kernel cuts what is sent to a unix socket: 32 KiB and what fits beside the first header. When
+ * the reset comes between two pieces of one call, that call tells how much it has sent, and the reset is
+ * forgotten: the next calls hear of a closed peer, as after an orderly end. */
+enum { UNIX_SEND_BYTES = 32 * 1024 };
+
+static bool
+is_unix(struct stream *s)
+{
+	socklen_t bytes = sizeof(int);
+	int domain = AF_UNSPEC;
+	if (!s->is_domain_known && getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0)
+		s->is_unix = domain == AF_UNIX;
+	s->is_domain_known = true;
+	return s->is_unix;
+}
+
 /* EPIPE: a FIN of the peer's came before whatever made it deaf, or its error has been told
  * already. */
 static enum io
@@ -214,6 +230,8 @@ socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 	if (bytes == 0)
 		return IO_OK;
 	ssize_t sent;
+	if (bytes > UNIX_SEND_BYTES && is_unix(s))
+		bytes = UNIX_SEND_BYTES;
 	do
 		sent = send(s->fd, data, bytes, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);

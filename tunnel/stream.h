@@ -51,8 +51,9 @@ struct stream {
 	const struct stream_kind *kind;
 	/* Owned; what stream_unread() put back and stream_queue() added; NULL: nothing. */
 	struct stream_unread *unread;
-	int fd;                      /* to wait on; for TLS, that of the lowest stream */
-	bool is_finished, was_reset; /* a socket's own */
+	int fd; /* to wait on; for TLS, that of the lowest stream */
+	/* A socket's own. */
+	bool is_finished, was_reset, is_domain_known, is_unix;
 };
 
 /* Adopts the descriptor (closes it when memory is short, and returns NULL). */

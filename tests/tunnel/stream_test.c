@@ -283,6 +283,29 @@ a_unix_socket_tells_both_ends_apart_too(void **state)
 	}
 }
 
+static size_t
+taken_at_once(void (*make)(int fds[2]))
+{
+	static char much[128 * 1024];
+	size_t done;
+	int fds[2];
+	make(fds);
+	struct stream *a = stream_socket(fds[0]);
+	assert_int_equal(stream_write(a, much, sizeof much, &done), IO_OK);
+	stream_free(a);
+	close(fds[1]);
+	return done;
+}
+
+/* More than one piece of the kernel's in one call, and a reset between them would be lost. */
+static void
+a_unix_socket_is_sent_one_piece_at_a_time(void **state)
+{
+	(void)state;
+	assert_in_range(taken_at_once(pair), 1, 32 * 1024);
+	assert_in_range(taken_at_once(tcp_pair), 32 * 1024 + 1, 128 * 1024);
+}
+
 int
 main(void)
 {
@@ -300,6 +323,7 @@ main(void)
 		cmocka_unit_test(finishing_twice_is_harmless_when_all_is_over),
 		cmocka_unit_test(a_connection_that_times_out_has_not_ended),
 		cmocka_unit_test(a_unix_socket_tells_both_ends_apart_too),
+		cmocka_unit_test(a_unix_socket_is_sent_one_piece_at_a_time),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
