@@ -29,6 +29,8 @@ enum {
 	WAITING_MOST = 1024, /* beyond, an announcement is taken at once with all before it */
 };
 
+static const char no_memory[] = "memory is short on the relay";
+
 struct agent_announcement {
 	STAILQ_ENTRY(agent_announcement) link;
 	struct frame_announce frame;
@@ -40,11 +42,39 @@ struct agent_endpoint {
 	uint32_t number;
 	struct route_claim *claim;
 	struct route_claim *before; /* up until the claim is answered */
-	char pattern[NAME_SIZE];    /* "" when the announced name is not valid */
-	char name[SHORT_TEXT];
+	char *texts;     /* the pattern and behind its end mark the name; NULL: both "" */
 	bool is_logged;  /* as up, with this pattern and name */
 	bool is_counted; /* in the usage of the session */
 };
+
+/* "" when the announced name is not valid. */
+static const char *
+pattern_of(const struct agent_endpoint *endpoint)
+{
+	return endpoint->texts ? endpoint->texts : "";
+}
+
+static const char *
+name_of(const struct agent_endpoint *endpoint)
+{
+	return endpoint->texts ? endpoint->texts + strlen(endpoint->texts) + 1 : "";
+}
+
+/* False when memory is short: they are what they were. */
+static bool
+set_texts(struct agent_endpoint *endpoint, const char *pattern, const char *name)
+{
+	size_t pattern_size = strlen(pattern) + 1, name_size = strlen(name) + 1;
+	char *texts = malloc(pattern_size + name_size);
+
+	if (!texts)
+		return false;
+	memcpy(texts, pattern, pattern_size);
+	memcpy(texts + pattern_size, name, name_size);
+	free(endpoint->texts);
+	endpoint->texts = texts;
+	return true;
+}
 
 static uint64_t
 number_hash(const struct agent_session *self, uint32_t number)
@@ -77,7 +107,7 @@ find(struct agent_session *self, uint32_t number)
 static bool
 has_pattern(const struct hash_link *at, const void *pattern)
 {
-	return strcmp(container_of(at, const struct agent_endpoint, by_pattern)->pattern,
+	return strcmp(pattern_of(container_of(at, const struct agent_endpoint, by_pattern)),
 		   pattern) == 0;
 }
 
@@ -101,7 +131,7 @@ want(struct agent_session *self, uint32_t number)
 	endpoint->session = self;
 	endpoint->number = number;
 	table_add(&self->endpoints, &endpoint->by_number, number_hash(self, number));
-	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, endpoint->pattern));
+	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, ""));
 	return endpoint;
 }
 
@@ -117,6 +147,7 @@ drop(struct agent_endpoint *endpoint)
 	route_withdraw(routes, endpoint->before, NULL, NULL);
 	if (endpoint->is_counted)
 		usage_leave(session_ref_usage(self->session_ref), USAGE_ENDPOINTS);
+	free(endpoint->texts);
 	free(endpoint);
 }
 
@@ -155,7 +186,7 @@ lose(struct agent_endpoint *endpoint, enum code code, const char *sentence)
 	uint32_t number = endpoint->number;
 	char name[NAME_SIZE];
 
-	memcpy(name, endpoint->pattern, sizeof name);
+	snprintf(name, sizeof name, "%s", pattern_of(endpoint));
 	drop(endpoint);
 	refuse(self, number, name, code, sentence);
 }
@@ -168,7 +199,7 @@ log_up(struct agent_endpoint *endpoint)
 {
 	if (!endpoint->is_logged)
 		agent_session_log_up(
-		    endpoint->session, endpoint->number, endpoint->pattern, endpoint->name);
+		    endpoint->session, endpoint->number, pattern_of(endpoint), name_of(endpoint));
 	endpoint->is_logged = true;
 }
 
@@ -247,24 +278,22 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame)
 }
 
 /* Gives the endpoint this name, unless the session has it under another number. */
-static bool
+static enum code
 rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name)
 {
 	struct agent_session *self = endpoint->session;
 	struct agent_endpoint *other = find_pattern(self, pattern);
 
 	if (pattern[0] != '\0' && other && other != endpoint)
-		return false;
-	if (strcmp(endpoint->name, name) != 0)
-		endpoint->is_logged = false;
-	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
-	if (other == endpoint)
-		return true;
+		return CODE_NAME_DUPLICATE;
+	if (strcmp(pattern_of(endpoint), pattern) == 0 && strcmp(name_of(endpoint), name) == 0)
+		return CODE_NONE;
+	if (!set_texts(endpoint, pattern, name))
+		return CODE_INTERNAL;
 	endpoint->is_logged = false;
 	table_remove(&self->patterns, &endpoint->by_pattern);
-	snprintf(endpoint->pattern, sizeof endpoint->pattern, "%s", pattern);
 	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, pattern));
-	return true;
+	return CODE_NONE;
 }
 
 static bool
@@ -281,12 +310,12 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 {
 	struct agent_endpoint *endpoint;
 	char pattern[NAME_SIZE], why[USAGE_WHY];
+	enum code code;
 
 	name_normalise_pattern(pattern, frame->server_name, strlen(frame->server_name));
 	endpoint = want(self, frame->endpoint);
 	if (!endpoint) {
-		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL,
-		    "memory is short on the relay");
+		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
 	} else if (self->endpoints.count >
 	    self->worker->rules->settings.limits.endpoints_per_session) {
 		drop(endpoint);
@@ -295,10 +324,12 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 	} else if (!count(endpoint, why)) {
 		drop(endpoint);
 		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);
-	} else if (!rename_to(endpoint, pattern, frame->name)) {
+	} else if ((code = rename_to(endpoint, pattern, frame->name)) != CODE_NONE) {
 		drop(endpoint);
-		refuse(self, frame->endpoint, frame->server_name, CODE_NAME_DUPLICATE,
-		    "another endpoint of this session has this name; announce it once");
+		refuse(self, frame->endpoint, frame->server_name, code,
+		    code == CODE_NAME_DUPLICATE
+			? "another endpoint of this session has this name; announce it once"
+			: no_memory);
 	} else {
 		claim(endpoint, frame);
 	}
@@ -387,7 +418,7 @@ agent_session_withdraw(struct agent_session *self, uint32_t number)
 	endpoint = find(self, number);
 	if (!endpoint)
 		return;
-	agent_session_log_down(self, number, endpoint->pattern);
+	agent_session_log_down(self, number, pattern_of(endpoint));
 	drop(endpoint);
 }
 
@@ -412,7 +443,7 @@ reserve_each(struct hash_link *link, void *arg)
 {
 	struct agent_endpoint *endpoint = container_of(link, struct agent_endpoint, by_number);
 
-	if (route_is_reserved(arg, endpoint->pattern))
+	if (route_is_reserved(arg, pattern_of(endpoint)))
 		lose(endpoint, CODE_NAME_RESERVED,
 		    "the relay's configuration has taken this name for a static route");
 }

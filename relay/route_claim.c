@@ -91,8 +91,8 @@ static struct route_claim *
 claim_new(struct routes *routes, const struct route_announcement *announcement, const char *name,
     enum cover cover)
 {
-	size_t size = strlen(name) + 1;
-	struct route_claim *claim = calloc(1, sizeof *claim + size);
+	size_t bytes = routes->registry ? strlen(name) : 0;
+	struct route_claim *claim = calloc(1, sizeof *claim + bytes + 1);
 
 	if (!claim)
 		return NULL;
@@ -107,10 +107,12 @@ claim_new(struct routes *routes, const struct route_announcement *announcement, 
 	claim->weight = announcement->weight;
 	claim->carriers = announcement->carriers;
 	claim->is_shared = session_ref_is_shared(announcement->session_ref);
-	claim->cover = cover;
-	claim->announcement = *announcement;
-	claim->announcement.pattern = NULL;
-	memcpy(claim->name, name, size);
+	claim->cover = (uint8_t)cover;
+	claim->loop = announcement->loop;
+	claim->on_answer = announcement->on_answer;
+	claim->on_lost = announcement->on_lost;
+	claim->arg = announcement->arg;
+	memcpy(claim->name, name, bytes);
 	return claim;
 }
 
@@ -145,7 +147,7 @@ move(struct route_claim *claim, enum route_claim_state to)
 
 	assert(may_move[claim->state] & 1u << to);
 	log_move("claim", log_object("claim", claim), state_name[claim->state], state_name[to]);
-	claim->state = to;
+	claim->state = (uint8_t)to;
 }
 
 bool
@@ -167,7 +169,7 @@ static bool
 reserve(struct route_pattern *pattern)
 {
 	struct route_set *set = pattern->set, *bigger;
-	size_t count = set ? set->count : 0, capacity = set ? 2 * set->capacity : 1;
+	uint32_t count = set ? set->count : 0, capacity = set ? 2 * set->capacity : 1;
 
 	if (set && count < set->capacity)
 		return true;
@@ -175,7 +177,7 @@ reserve(struct route_pattern *pattern)
 	if (!bigger)
 		return false;
 	bigger->capacity = capacity;
-	for (size_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		atomic_init(&bigger->at[i], set->at[i]);
 	atomic_init(&bigger->count, count);
 	atomic_store_explicit(&pattern->set, bigger, memory_order_release);
@@ -205,7 +207,7 @@ take_out(struct routes *routes, struct route_claim *claim)
 {
 	struct route_pattern *pattern = claim->pattern;
 	struct route_set *set = pattern->set;
-	size_t last = set->count - 1;
+	uint32_t last = set->count - 1;
 	struct route_claim *moved = set->at[last];
 
 	atomic_fetch_add(&pattern->departures, 1);
@@ -289,13 +291,13 @@ on_lost(void *data)
 
 	if (claim->state == CLAIM_UP) {
 		move(claim, CLAIM_LOST);
-		claim->announcement.on_lost(claim->announcement.arg);
+		claim->on_lost(claim->arg);
 	}
 	claim_release(claim);
 }
 
 static enum code
-join(struct routes *routes, struct route_claim *claim)
+join(struct routes *routes, struct route_claim *claim, const char *name)
 {
 	struct route_losses losses = SLIST_HEAD_INITIALIZER(losses);
 	enum code code = CODE_INTERNAL;
@@ -303,16 +305,16 @@ join(struct routes *routes, struct route_claim *claim)
 	struct route_claim *lost;
 
 	pthread_mutex_lock(&routes->lock);
-	if (route_is_reserved(routes, claim->name)) {
+	if (route_is_reserved(routes, name)) {
 		code = CODE_NAME_RESERVED;
-	} else if ((pattern = route_pattern_want(routes, claim->name))) {
+	} else if ((pattern = route_pattern_want(routes, name))) {
 		code = join_pattern(routes, pattern, claim, &losses);
 		route_pattern_tidy(routes, pattern);
 	}
 	pthread_mutex_unlock(&routes->lock);
 	while ((lost = SLIST_FIRST(&losses))) {
 		SLIST_REMOVE_HEAD(&losses, loss);
-		loop_call(lost->announcement.loop, &lost->lost, on_lost, lost);
+		loop_call(lost->loop, &lost->lost, on_lost, lost);
 	}
 	if (code == CODE_NONE)
 		atomic_fetch_add(&routes->arrivals, 1);
@@ -433,14 +435,14 @@ static void
 on_granted(struct route_claim *claim)
 {
 	struct registry_question release = question_of(claim, REGISTRY_RELEASE);
-	enum code code = join(claim->routes, claim);
+	enum code code = join(claim->routes, claim, claim->name);
 	char sentence[SENTENCE_TEXT];
 
 	move(claim, code == CODE_NONE ? CLAIM_UP : CLAIM_REFUSED);
 	if (code != CODE_NONE)
 		registry_release(claim->routes->registry, &release);
 	explain(code, claim->name, sentence);
-	claim->announcement.on_answer(claim->announcement.arg, code, sentence);
+	claim->on_answer(claim->arg, code, sentence);
 }
 
 static void
@@ -460,7 +462,7 @@ on_claimed(void *arg, const struct registry_answer *answer)
 		explain(answer->code, claim->name, sentence);
 		if (answer->sentence[0] != '\0')
 			memcpy(sentence, answer->sentence, sizeof sentence);
-		claim->announcement.on_answer(claim->announcement.arg, answer->code, sentence);
+		claim->on_answer(claim->arg, answer->code, sentence);
 	}
 }
 
@@ -470,7 +472,7 @@ ask(struct route_claim *claim, enum registry_verb verb,
 {
 	struct registry_question question = question_of(claim, verb);
 
-	claim->request->loop = claim->announcement.loop;
+	claim->request->loop = claim->loop;
 	claim->request->on_answer = on_answer;
 	claim->request->arg = claim;
 	registry_ask(claim->routes->registry, claim->request, &question);
@@ -491,7 +493,7 @@ route_announce(struct routes *routes, const struct route_announcement *announcem
 		move(claim, CLAIM_ASKED);
 		ask(claim, REGISTRY_CLAIM, on_claimed);
 	} else if (claim) {
-		refusal->code = join(routes, claim);
+		refusal->code = join(routes, claim, name);
 		if (refusal->code == CODE_NONE)
 			move(claim, CLAIM_UP);
 	}

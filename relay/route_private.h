@@ -22,7 +22,7 @@ struct route_pattern;
 
 /* How many endpoints there are, of which kinds. */
 struct route_counts {
-	size_t all, unshared, exact, unshared_exact;
+	uint32_t all, unshared, exact, unshared_exact;
 };
 
 /* What one identity has under one pattern. Under the lock; gone with its last claim. */
@@ -53,28 +53,34 @@ enum route_claim_state {
 struct route_claim {
 	struct grace grace;
 	atomic_uint held; /* by its set, its announcer, and a notice of its loss under way */
+	uint32_t number;
 	struct routes *routes;
 	struct session_ref *session_ref; /* held */
-	uint32_t number;
 	uint16_t weight;
 	uint8_t carriers;
+	uint8_t cover; /* enum cover */
 	bool is_shared;
-	enum cover cover;
+	uint8_t state; /* enum route_claim_state; the announcer's thread */
 
 	/* under the lock; pattern is NULL outside a set */
 	struct route_pattern *pattern;
 	struct route_holder *holder;
-	size_t index;
-	SLIST_ENTRY(route_claim) loss;
+	uint32_t index;
+	/* Its loss is a member of a list, and then on its way. */
+	union {
+		SLIST_ENTRY(route_claim) loss;
+		struct call lost;
+	};
 
-	/* the announcer's thread; a claim's name is kept where a registry wants it again */
-	struct route_announcement announcement; /* but for session_ref and pattern */
-	struct call lost;
-	enum route_claim_state state;
+	/* the announcer's thread; as in the announcement */
+	struct loop *loop;
+	void (*on_answer)(void *arg, enum code, const char *sentence);
+	void (*on_lost)(void *arg);
+	void *arg;
 	struct registry_request *request; /* NULL without a registry */
 	void (*on_released)(void *arg);
 	void *released_arg;
-	char name[];
+	char name[]; /* "" without a registry, which wants it again */
 };
 SLIST_HEAD(route_losses, route_claim);
 
@@ -83,8 +89,8 @@ SLIST_HEAD(route_losses, route_claim);
  * claims that have left. */
 struct route_set {
 	struct grace grace;
-	size_t capacity;
-	atomic_size_t count;
+	uint32_t capacity;
+	_Atomic(uint32_t) count;
 	_Atomic(struct route_claim *) at[];
 };
 

@@ -2,6 +2,7 @@
 measured over many that are held at once. bench/costs.py prints the table, 37-costs.t holds the bounds."""
 import json
 import socket
+import struct
 import subprocess
 import time
 
@@ -10,7 +11,7 @@ from .client import dial, run
 from .hello import hello
 from .process import PROGRAMS
 from .scene import passthrough, route
-from .session import Session
+from .session import ANNOUNCE_MANY, Session, announcement, frame
 from .tap import until
 from .upstream import echo, read_exactly, skip_hello
 
@@ -141,6 +142,25 @@ def idle_flow(scene, count=400):
 	return _held(scene, relay, count, one)
 
 
+def announced_name(scene, sessions=10, names=1000):
+	relay = relay_for(scene)
+	certificate = authority().agent("costs-names", "*.many.example.com")
+
+	def up():
+		peer = Session(relay, certificate, timeout=60)
+		peer.up()
+		return scene.keep(peer)
+	peers = [up() for _ in range(sessions)]
+	up().announce(1, "first.many.example.com")
+	cost = Cost(relay)
+	for n, peer in enumerate(peers):
+		for first in range(0, names, 50):
+			bodies = [announcement(i + 1, f"host{i}-of-{n}.many.example.com") for i in range(first, first + 50)]
+			peer.send(frame(ANNOUNCE_MANY, b"".join(struct.pack(">H", len(body)) + body for body in bodies)))
+		peer.answers(names)
+	return cost.of(sessions * names)
+
+
 def _with_routes(scene, count):
 	"""(memory, seconds of the processor) of a relay that has just started with so many static routes."""
 	routes = [{"server_name": f"host{n}.tenant{n % 97}.example.org",
@@ -164,4 +184,5 @@ STATES = (
 	("parked channel", parked_channel, 12 * 1024),
 	("idle static flow", idle_flow, 1024),
 	("static route", static_route, 200),
+	("announced name", announced_name, 700),
 )
