@@ -173,7 +173,7 @@ static const struct conf_row listener_rows[] = {
 	{ "address", CONF_TEXT, AT(settings_listener, address), .required = true,
 	    .check = is_listener, .mark_offset = AT(settings_listener, address_mark) },
 	{ "trusted_proxies", CONF_TEXTS, AT(settings_listener, trusted_proxies),
-	    .check = is_prefix },
+	    .check = is_exact_prefix },
 	{ 0 }
 };
 

@@ -104,6 +104,8 @@ says_where_and_what_to_do(void **state)
 		{ HEAD ROUTE "worker: 2\n", ":4:1: unknown key \"worker\"; did you mean \"workers\"?" },
 		{ HEAD ROUTE "workers: 0\n", ":4:10: workers: \"0\" is not a number of workers; write auto" },
 		{ "version: 1\nlisteners: {address: \"localhost:1\"}\n" ROUTE, ":2:22: " },
+		{ "version: 1\nlisteners: {address: \"1.2.3.4:1\", trusted_proxies: 192.0.2.1/24}\n" ROUTE,
+		  "\"192.0.2.1/24\" has bits beyond its length" },
 		{ "version: 1\nlisteners: {address: \"unix:/x\"}\n" ROUTE, "is not a valid address to listen on" },
 		{ "version: 1\nlisteners: [{address: \"1.2.3.4:1\"}, {address: \"1.2.3.4:1\"}]\n" ROUTE,
 		  "listened on twice" },
