@@ -388,8 +388,10 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 	near = far ? client_stream(flow, front, front_bytes, from) : NULL;
 	if (near)
 		flow->pump = pump_new(flow->worker->loop, near, far, &settings, on_over, flow);
-	else
+	else if (far) {
+		stream_reset(far);
 		stream_free(far);
+	}
 	if (!flow->pump) {
 		end(flow, "memory-short");
 		return;

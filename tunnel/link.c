@@ -237,6 +237,14 @@ has_raw(const struct link *link)
 	return link->raw.room > 0 && link->raw.bytes == link->raw.room;
 }
 
+/* Behind the expected bytes, or at the end. A bare byte is none of ours, IO_FAILED. */
+static enum io
+read_behind(struct link *link, uint8_t *data, size_t bytes, size_t *done)
+{
+	return link->is_bare ? tls_await_bare(link->tls)
+			     : stream_read(tls_stream(link->tls), data, bytes, done);
+}
+
 /* Behind the expected bytes only the end is of interest; further bytes are for the next reader. */
 static void
 await_end(struct link *link, unsigned *mask)
@@ -245,9 +253,7 @@ await_end(struct link *link, unsigned *mask)
 	size_t done;
 	if (link->kept.bytes > 0)
 		return;
-	enum io io = link->is_bare
-	    ? tls_await_bare(link->tls)
-	    : stream_read(tls_stream(link->tls), buffer, sizeof buffer, &done);
+	enum io io = read_behind(link, buffer, sizeof buffer, &done);
 	*mask |= mask_of(io);
 	if (mask_of(io))
 		return;
@@ -346,7 +352,7 @@ close_down(struct link *link)
 	mask |= mask_of(io);
 	io = IO_OK;
 	for (int i = 0; i < READS_A_TURN && io == IO_OK; i++)
-		io = stream_read(tls_stream(link->tls), waste, sizeof waste, &done);
+		io = read_behind(link, waste, sizeof waste, &done);
 	if (io == IO_OK)
 		loop_later(link->loop, &link->task);
 	else if (mask_of(io))
@@ -654,7 +660,11 @@ link_unwrap(struct link *link)
 {
 	struct stream *stream =
 	    link_is_at_border(link) && write_behind(link) ? tls_unwrap(link->tls) : NULL;
-	return stream ? give_away(link, stream) : NULL;
+	if (stream)
+		return give_away(link, stream);
+	/* What is out may be an answer, behind which FIN would be an end. */
+	stream_reset(tls_stream(link->tls));
+	return NULL;
 }
 
 void

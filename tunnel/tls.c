@@ -36,6 +36,7 @@ tls_new(
 {
 	struct tls *tls = calloc(1, sizeof *tls);
 	if (!tls) {
+		stream_reset(under);
 		stream_free(under);
 		return NULL;
 	}
@@ -48,6 +49,7 @@ tls_new(
 	if (gnutls_init(&tls->session, side | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) < 0)
 		tls->session = NULL;
 	if (!tls->session || !tls_config_apply(config, tls)) {
+		stream_reset(under);
 		tls_free(tls);
 		return NULL;
 	}
@@ -79,6 +81,7 @@ tls_client(struct tls_config *config, struct stream *under, const char *server_n
 	if (gnutls_server_name_set(
 		tls->session, GNUTLS_NAME_DNS, server_name, strlen(server_name)) == 0)
 		return tls;
+	stream_reset(under);
 	tls_free(tls);
 	return NULL;
 }

@@ -69,7 +69,8 @@ struct tls_hooks {
 	void *arg;
 };
 
-/* Server and client over `under`, which is adopted also on failure (NULL: memory). server_name: the
+/* Server and client over `under`, which is adopted also on failure (NULL: memory; it is reset then, since
+ * nobody has ended it). server_name: the
  * SNI that a client sends, NULL for none. key: TLS_CHANNEL_AGENT only, with identity. */
 struct tls *tls_server(struct tls_config *, struct stream *under, const struct tls_hooks *);
 struct tls *tls_client(
