@@ -188,6 +188,15 @@ check_crossing(struct agent_check *check, size_t index)
 		    "%s", sentence);
 }
 
+static void
+check_unsealed(struct agent_check *check, const struct endpoint_settings *endpoint)
+{
+	const char *sentence = agent_settings_unsealed_warning(endpoint);
+
+	if (sentence)
+		warn(check, endpoint->trusts_unsealed_mark, "%s", sentence);
+}
+
 /* False when memory is short. */
 static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
@@ -203,6 +212,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		const struct endpoint_settings *settings =
 		    agent_settings_endpoint(check->settings, i);
 
+		check_unsealed(check, settings);
 		if (!endpoint->terminates)
 			continue;
 		is_done = check_termination(check, i);

@@ -82,13 +82,19 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	return endpoint->clients != NULL;
 }
 
+uint8_t
+endpoint_carriers(const struct endpoint_settings *settings)
+{
+	return (uint8_t)(1u << CARRIER_SEALED | 1u << settings->carrier);
+}
+
 static bool
 load(struct endpoint *endpoint, const struct endpoint_settings *settings, const char *state_dir,
     const struct endpoint *previous, char *why)
 {
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", settings->name);
 	memcpy(endpoint->server_name, settings->server_name, sizeof endpoint->server_name);
-	endpoint->carriers = 1u << CARRIER_SEALED;
+	endpoint->carriers = endpoint_carriers(settings);
 	endpoint->weight = (uint16_t)settings->weight;
 	endpoint->forgives_truncation = settings->eof_without_close_notify == EOF_FIN;
 	endpoint->bounds.half_closed_ms = settings->half_closed_ms;

@@ -43,6 +43,9 @@ struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
 struct endpoint *endpoint_hold(struct endpoint *);
 void endpoint_release(struct endpoint *);
 
+/* Sealed is always allowed: a relay may know nothing else. */
+uint8_t endpoint_carriers(const struct endpoint_settings *);
+
 /* The state of the files that one was loaded from. */
 struct endpoint_stamp {
 	struct file_stamp certificate, private_key;

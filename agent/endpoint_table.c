@@ -25,7 +25,8 @@ find_before(const struct endpoint_table *table, const struct endpoint_settings *
 static bool
 is_announced_alike(const struct endpoint *before, const struct endpoint_settings *settings)
 {
-	return strcmp(before->name, settings->name) == 0 && before->weight == settings->weight;
+	return strcmp(before->name, settings->name) == 0 && before->weight == settings->weight &&
+	    before->carriers == endpoint_carriers(settings);
 }
 
 static struct endpoint *

@@ -111,6 +111,7 @@ log_close(struct agent_flow *flow)
 		!endpoint                  ? NULL
 		    : endpoint->terminates ? "terminate"
 					   : "passthrough"),
+	    log_str("carrier", carrier_word(flow->open.carrier)),
 	    log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
 	    log_str("relay", flow->ref->relay), log_u64("bytes_in", flow->bytes_in),
 	    log_u64("bytes_out", flow->bytes_out), log_u64("duration_ms", now - flow->opened_at_ms),
@@ -140,6 +141,14 @@ stop_setup(struct agent_flow_setup *setup)
 	timer_clear(&setup->working);
 }
 
+/* Where nothing tells the client that the flow is over, it must not look like its end. */
+static void
+reset_client(struct agent_flow *flow)
+{
+	if (flow->client && flow->state != LINGERING)
+		stream_reset(tls_stream(flow->client));
+}
+
 /* Over, at the end of the turn, before which an answer of the upstream may be on its way; the first
  * reason counts. */
 static void
@@ -147,6 +156,7 @@ end(struct agent_flow *flow, const char *reason, const char *detail)
 {
 	if (flow->state == OVER)
 		return;
+	reset_client(flow);
 	move(flow, OVER);
 	if (flow->setup)
 		stop_setup(flow->setup);
@@ -165,6 +175,7 @@ agent_flow_free(struct agent_flow *flow)
 	if (flow->state != OVER) {
 		flow->reason = flow->reason ? flow->reason : "agent-stopped";
 		log_close(flow);
+		reset_client(flow);
 	}
 	LIST_REMOVE(flow, link);
 	loop_forget(flow->context->loop, &flow->reap);

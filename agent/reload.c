@@ -54,15 +54,26 @@ agent_reload_warn_expiry(const struct agent_live *live)
 		    log_str("file", live->settings.certificate), log_i64("days", left_s / DAY_S));
 }
 
-void
-agent_reload_warn_crossing(const struct agent_live *live)
+static void
+warn_endpoint(const struct agent_settings *settings, size_t index)
 {
+	const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, index);
+	const char *unsealed = agent_settings_unsealed_warning(endpoint);
 	char sentence[CROSSING_SENTENCE];
 
+	if (crossing_warning(settings, index, sentence))
+		log_event(
+		    LOG_WARNING, "upstream-shared", sentence, log_str("endpoint", endpoint->name));
+	if (unsealed)
+		log_event(
+		    LOG_WARNING, "address-unsealed", unsealed, log_str("endpoint", endpoint->name));
+}
+
+void
+agent_reload_warn_endpoints(const struct agent_live *live)
+{
 	for (size_t i = 0; i < live->settings.endpoints.count; i++)
-		if (crossing_warning(&live->settings, i, sentence))
-			log_event(LOG_WARNING, "upstream-shared", sentence,
-			    log_str("endpoint", agent_settings_endpoint(&live->settings, i)->name));
+		warn_endpoint(&live->settings, i);
 }
 
 void
@@ -269,7 +280,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	publish(live, loaded->endpoint_table);
 	relay_links_renew(&live->links, is_renewed(old.credentials, live->context.credentials));
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
-	agent_reload_warn_crossing(live);
+	agent_reload_warn_endpoints(live);
 	*loaded = old;
 }
 

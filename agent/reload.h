@@ -43,6 +43,6 @@ void agent_reload_set_limits(struct agent_live *);
 /* Warns if the agent's certificate expires soon. */
 void agent_reload_warn_expiry(const struct agent_live *);
 /* Warns of client certificates that a shared upstream lets others get round. */
-void agent_reload_warn_crossing(const struct agent_live *);
+void agent_reload_warn_endpoints(const struct agent_live *);
 
 #endif

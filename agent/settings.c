@@ -102,6 +102,11 @@ agent_settings_workers(const struct agent_settings *settings)
 
 static const char *const mutual_words[] = { "off", "request", "require", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
+static const char *const carrier_words[] = {
+	[CARRIER_SEALED] = "sealed",
+	[CARRIER_HANDOFF] = "handoff",
+	NULL,
+};
 
 static const struct conf_row upstream_rows[] = {
 	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url),
@@ -137,6 +142,10 @@ static const struct conf_row endpoint_rows[] = {
 	    .table = upstream_rows, .scalar = "url" },
 	{ "weight", CONF_NUMBER, AT(endpoint_settings, weight), .fallback = "100", .least = 1,
 	    .most = 1000 },
+	{ "carrier", CONF_WORD, AT(endpoint_settings, carrier), .words = carrier_words,
+	    .mark_offset = AT(endpoint_settings, carrier_mark) },
+	{ "trust_unsealed_address", CONF_BOOL, AT(endpoint_settings, trusts_unsealed_address),
+	    .mark_offset = AT(endpoint_settings, trusts_unsealed_mark) },
 	{ "eof_without_close_notify", CONF_WORD, AT(endpoint_settings, eof_without_close_notify),
 	    .words = eof_words },
 	{ "idle_timeout", CONF_DURATION, AT(endpoint_settings, idle_ms), .fallback = "0",
@@ -249,6 +258,34 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 		    upstream->url);
 }
 
+/* Whoever alters a bare connection may take over the flow of a client, and its address with it. */
+static void
+check_carrier(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	bool is_handoff = endpoint->carrier == CARRIER_HANDOFF;
+
+	if (is_handoff && endpoint->upstream.proxy_protocol > 0 &&
+	    !endpoint->trusts_unsealed_address)
+		conf_error(report, endpoint->carrier_mark,
+		    "carrier: handoff with upstream.proxy_protocol: who alters the way from the"
+		    " relay may come under a client's address, and the upstream is told to trust"
+		    " it; write sealed, or trust_unsealed_address: true if nobody authorises by"
+		    " that address");
+	if (endpoint->trusts_unsealed_address && !is_handoff)
+		conf_error(report, endpoint->trusts_unsealed_mark,
+		    "trust_unsealed_address is only for carrier: handoff; take it away");
+}
+
+const char *
+agent_settings_unsealed_warning(const struct endpoint_settings *endpoint)
+{
+	if (!endpoint->trusts_unsealed_address)
+		return NULL;
+	return "trust_unsealed_address: who alters the way from the relay, and knows a client's"
+	       " hello, may come under that client's address where TLS 1.3 does not forbid it;"
+	       " let nobody authorise by the address";
+}
+
 static void
 check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 {
@@ -258,6 +295,7 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	if (endpoint->url)
 		url_endpoint(endpoint->server_name, endpoint->url, error);
 	check_upstream(endpoint, report);
+	check_carrier(endpoint, report);
 	if (!endpoint->terminates)
 		return;
 	check_mutual_tls(&endpoint->termination, endpoint->termination_mark, report);

@@ -49,6 +49,10 @@ struct endpoint_settings {
 	char server_name[NAME_SIZE]; /* normalised; filled by the checks */
 	struct upstream_settings upstream;
 	uint64_t weight;
+	int carrier; /* enum carrier: the most that relays may choose */
+	struct conf_mark carrier_mark;
+	bool trusts_unsealed_address;
+	struct conf_mark trusts_unsealed_mark;
 	int eof_without_close_notify; /* enum eof_policy */
 	uint64_t idle_ms, half_closed_ms, stall_ms;
 };
@@ -95,6 +99,10 @@ agent_settings_endpoint(const struct agent_settings *settings, size_t index)
 
 /* Checks what spans keys, and fills what follows from it.  agent_settings_read() calls it. */
 void agent_settings_check(struct agent_settings *, struct conf_report *);
+
+/* A sentence if the endpoint was told to trust an address that nothing protects on its way from the
+ * relay, else NULL. */
+const char *agent_settings_unsealed_warning(const struct endpoint_settings *);
 
 /* The number of worker threads; for "auto", one for each core. */
 unsigned agent_settings_workers(const struct agent_settings *);

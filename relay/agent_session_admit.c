@@ -215,7 +215,8 @@ static void
 welcome(struct agent_session *self, const struct frame_hello *hello)
 {
 	const struct settings *settings = &self->worker->rules->settings;
-	struct frame_welcome welcome = { .heartbeat_ms = heartbeat_of(hello),
+	struct frame_welcome welcome = { .features = self->features,
+		.heartbeat_ms = heartbeat_of(hello),
 		.tolerance_ms = (uint32_t)settings->tolerance_ms,
 		.pool_least = (uint16_t)settings->pool_least,
 		.pool_most = (uint16_t)settings->pool_most };
@@ -262,6 +263,7 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 			session_ref_probe(twin); /* it gets its place back if it lives */
 	} else {
 		agent_session_move(self, AGENT_SESSION_SERVING);
+		self->features = hello->features & FEATURE_HANDOFF;
 		welcome(self, hello);
 		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);

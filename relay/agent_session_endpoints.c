@@ -252,6 +252,17 @@ set_aside(struct agent_endpoint *endpoint)
 		route_withdraw(endpoint->session->worker->shared->routes, claim, NULL, NULL);
 }
 
+/* Those that the relay has, too, and that the session speaks of. */
+static uint8_t
+carriers_of(const struct agent_session *self, const struct frame_announce *frame)
+{
+	uint8_t known = 1u << CARRIER_SEALED;
+
+	if (self->features & FEATURE_HANDOFF)
+		known |= 1u << CARRIER_HANDOFF;
+	return frame->carriers & known;
+}
+
 static void
 claim(struct agent_endpoint *endpoint, const struct frame_announce *frame)
 {
@@ -260,7 +271,7 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame)
 		.endpoint = frame->endpoint,
 		.pattern = frame->server_name,
 		.weight = frame->weight,
-		.carriers = frame->carriers,
+		.carriers = carriers_of(self, frame),
 		.loop = self->worker->loop,
 		.on_answer = on_answer,
 		.on_lost = on_lost,

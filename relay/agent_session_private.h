@@ -55,6 +55,7 @@ struct agent_session {
 	unsigned accepted_count;
 	struct agent_session_lines lines;
 	uint64_t up_ms;
+	uint32_t features; /* that both have */
 	enum agent_session_state state;
 	bool was_logged;
 	bool

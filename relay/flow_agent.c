@@ -154,7 +154,7 @@ fill_open(struct flow *flow, struct frame_open *open)
 	*open = (struct frame_open){ .endpoint = flow->way->endpoint,
 		.client = conn_client(conn),
 		.listener = conn_listener(conn),
-		.carrier = CARRIER_SEALED,
+		.carrier = flow->is_handoff ? CARRIER_HANDOFF : CARRIER_SEALED,
 		.hello_bytes = conn->hello.wire_bytes };
 	memcpy(open->flow_id, flow->id, sizeof open->flow_id);
 	memcpy(open->server_name, conn->hello.server_name, sizeof open->server_name);
@@ -223,7 +223,7 @@ is_acceptable(struct flow *flow, const struct route_answer *answer)
 
 	if (!is_trusted(flow, answer->session_ref))
 		return false;
-	if (!(answer->carriers & 1u << CARRIER_SEALED)) {
+	if (answer->carriers == 0) {
 		snprintf(flow->way->trouble, sizeof flow->way->trouble,
 		    "the endpoint of '%.64s' of %.200s allows no carrier that this relay has",
 		    session_ref_agent(ref), identity_issuer(session_ref_identity(ref)));
@@ -272,6 +272,7 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 	}
 	flow->session_ref = answer->session_ref;
 	flow->way->endpoint = answer->endpoint;
+	flow->is_handoff = answer->carriers & 1u << CARRIER_HANDOFF;
 	flow->attempts++;
 	flow_move(flow, FLOW_TAKING);
 	timer_init(&flow->way->attempt, flow->worker->loop, on_attempt, flow);

@@ -58,6 +58,15 @@ upstream_of(const struct flow *flow, char filled[UPSTREAM_URL_TARGET])
 	return route ? route->target : NULL;
 }
 
+/* Of a flow over an agent. */
+static const char *
+carrier_of(const struct flow *flow)
+{
+	if (!flow->session_ref)
+		return NULL;
+	return carrier_word(flow->is_handoff ? CARRIER_HANDOFF : CARRIER_SEALED);
+}
+
 /* The bytes that the client itself has sent: without our PROXY header, with the hello that went
  * ahead in `open`. */
 static uint64_t
@@ -82,6 +91,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_str("route", or_none(route_of(flow))),
 		log_agent(flow_identity(flow)),
 		log_str("upstream", upstream_of(flow, upstream)),
+		log_str("carrier", carrier_of(flow)),
 		log_u64("bytes_in", bytes_in(flow)),
 		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
 		log_u64("duration_ms", (now - begun) / 1000),

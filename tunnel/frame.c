@@ -4,6 +4,12 @@
 #include <assert.h>
 #include <string.h>
 
+const char *
+carrier_word(enum carrier carrier)
+{
+	return carrier == CARRIER_SEALED ? "sealed" : carrier == CARRIER_HANDOFF ? "handoff" : NULL;
+}
+
 /* An encoder writes its body behind room for the header; this fills the header in. */
 static struct writer
 begin(uint8_t *out, enum frame_type type)

@@ -74,9 +74,11 @@ enum fact_type {
 };
 
 /* Bits in `features`. */
-enum { FEATURE_HANDOFF = 1u << 0 }; /* reserved */
+enum { FEATURE_HANDOFF = 1u << 0 };
 
 enum carrier { CARRIER_SEALED = 0, CARRIER_HANDOFF = 1 };
+/* NULL where it is neither. */
+const char *carrier_word(enum carrier);
 
 /* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */
 struct facts {

@@ -118,7 +118,7 @@ keeps_numbers_over_a_reload_and_never_gives_one_twice(void **state)
 static void
 gives_a_new_number_to_what_relays_must_be_told_of_again(void **state)
 {
-	struct endpoint_table *first, *second;
+	struct endpoint_table *first, *second, *third;
 
 	(void)state;
 	want();
@@ -128,8 +128,14 @@ gives_a_new_number_to_what_relays_must_be_told_of_again(void **state)
 	assert_null(endpoint_table_find(second, first->endpoints[0]->number));
 	assert_int_equal(second->endpoints[0]->number, first->endpoints[1]->number);
 	assert_int_equal(second->endpoints[1]->weight, 7);
+	wanted[0].carrier = CARRIER_HANDOFF;
+	third = make(second, NULL);
+	assert_null(endpoint_table_find(third, second->endpoints[1]->number));
+	assert_int_equal(
+	    third->endpoints[1]->carriers, 1u << CARRIER_SEALED | 1u << CARRIER_HANDOFF);
 	endpoint_table_release(first);
 	endpoint_table_release(second);
+	endpoint_table_release(third);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "helpers.h"
+#include "tunnel/frame.h"
 
 #define AGENT \
 	"version: 1\n" \
@@ -54,6 +55,8 @@ fills_in_the_defaults(void **state)
 	assert_int_equal(endpoint->idle_ms, 0);
 	assert_int_equal(endpoint->eof_without_close_notify, EOF_RESET);
 	assert_int_equal(endpoint->upstream.proxy_protocol, 0);
+	assert_int_equal(endpoint->carrier, CARRIER_SEALED);
+	assert_null(agent_settings_unsealed_warning(endpoint));
 	assert_string_equal(endpoint->upstream.parsed.target, "127.0.0.1:80");
 	agent_settings_wipe(&settings);
 }
@@ -95,6 +98,28 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 	    "    agent_tls_termination: {server_certificate: c, server_private_key: k" keys "}\n"
 
 static void
+an_address_is_trusted_unsealed_only_where_that_is_said(void **state)
+{
+	struct agent_settings settings;
+	struct endpoint_settings *endpoint;
+	char *told;
+
+	(void)state;
+	assert_int_equal(
+	    read_text(&settings,
+		AGENT ENDPOINT "    upstream: {url: 80, proxy_protocol: 2}\n    carrier: handoff\n"
+			       "    trust_unsealed_address: true\n",
+		&told),
+	    0);
+	assert_string_equal(told, "");
+	free(told);
+	endpoint = agent_settings_endpoint(&settings, 0);
+	assert_int_equal(endpoint->carrier, CARRIER_HANDOFF);
+	assert_non_null(agent_settings_unsealed_warning(endpoint));
+	agent_settings_wipe(&settings);
+}
+
+static void
 refuses_what_does_not_go_together(void **state)
 {
 	static const struct {
@@ -132,6 +157,16 @@ refuses_what_does_not_go_together(void **state)
 		{ "version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version" },
 		{ AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight" },
 		{ AGENT "endpoints: []\n", ":3:12:", "empty" },
+		{ AGENT ENDPOINT
+		    "    upstream: {url: 80, proxy_protocol: 1}\n    carrier: handoff\n",
+		    ":7:14:", "trust_unsealed_address: true" },
+		{ AGENT ENDPOINT
+		    "    upstream: {url: 80, proxy_protocol: 1}\n    carrier: handoff\n"
+		    "    trust_unsealed_address: false\n",
+		    ":7:14:", "trust_unsealed_address: true" },
+		{ AGENT ENDPOINT "    upstream: 80\n    trust_unsealed_address: true\n",
+		    ":7:29:", "only for carrier: handoff" },
+		{ AGENT ENDPOINT "    upstream: 80\n    carrier: bare\n", ":7:14:", "handoff" },
 	};
 	struct agent_settings settings;
 	char *told;
@@ -199,6 +234,7 @@ reads_the_policy_for_expired_crls(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_in_the_defaults),
 	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
+	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),
 	cmocka_unit_test(refuses_what_does_not_go_together),
 	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
 	cmocka_unit_test(reads_the_policy_for_expired_crls),

@@ -182,7 +182,8 @@ take_name(void)
 static size_t
 make_hello(uint8_t *out)
 {
-	struct frame_hello hello = { .oldest = 1, .newest = take_u8() % 4, .software = "hostile", .region = "" };
+	struct frame_hello hello = { .oldest = 1, .newest = take_u8() % 4, .features = FEATURE_HANDOFF,
+		.software = "hostile", .region = "" };
 
 	hello.heartbeat_ms = take_u32();
 	hello.instance[0] = take_u8();
@@ -206,7 +207,8 @@ make_welcome(uint8_t *out)
 static void
 take_announce(struct frame_announce *announce)
 {
-	*announce = (struct frame_announce){ .endpoint = take_u8(), .carriers = 1, .weight = 1 };
+	*announce = (struct frame_announce){ .endpoint = take_u8(), .weight = 1 };
+	announce->carriers = announce->endpoint & 2 ? 3 : 1;
 	strcpy(announce->server_name, take_name());
 	strcpy(announce->name, "x");
 }
@@ -350,6 +352,7 @@ make_open(uint8_t *out)
 	strcpy(open.server_name, take_name());
 	open.hello_bytes = (uint32_t)guest_hello(wire, take_u8() % 4 ? open.server_name : take_name());
 	memset(open.flow_id, take_u8(), sizeof open.flow_id);
+	open.carrier = open.flow_id[0] % 3;
 	bytes = open.hello_bytes;
 	open.hello_bytes += take_u8() % 4 == 0;
 	memcpy(out + FRAME_BYTES, wire, bytes);

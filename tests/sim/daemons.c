@@ -229,6 +229,8 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 	*endpoint = (struct endpoint){
 		.references = 1, .number = number, .carriers = 1u << CARRIER_SEALED, .weight = 1
 	};
+	if (sim_one_in(2))
+		endpoint->carriers |= 1u << CARRIER_HANDOFF;
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
 	snprintf(endpoint->server_name, sizeof endpoint->server_name, "%s", name);
 	snprintf(endpoint->upstream.url.target, sizeof endpoint->upstream.url.target, "up:80");

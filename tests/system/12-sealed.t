@@ -16,18 +16,22 @@ def static_route(scene, serve, **settings):
 	return scene.relay(routes=[route(NAME, scene.upstream(serve))], **settings)
 
 
-def agent(scene, serve, workers=1, **settings):
+def agent(scene, serve, workers=1, carrier="sealed", **settings):
 	relay = scene.relay(workers=workers, **settings)
-	scene.agent(relay, [passthrough(NAME, scene.upstream(serve))], authority().agent("agent", NAME),
-		workers=workers)
+	endpoint = passthrough(NAME, scene.upstream(serve), carrier=carrier)
+	scene.agent(relay, [endpoint], authority().agent("agent", NAME), workers=workers)
 	return relay
+
+
+def handoff(scene, serve, **settings):
+	return agent(scene, serve, carrier="handoff", **settings)
 
 
 def relay_and_agent_of_four_workers(scene, serve, **settings):
 	return agent(scene, serve, 4, **settings)
 
 
-PATHS = (static_route, agent, relay_and_agent_of_four_workers)
+PATHS = (static_route, agent, handoff, relay_and_agent_of_four_workers)
 
 
 @test_over(*PATHS)

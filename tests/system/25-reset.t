@@ -17,15 +17,19 @@ def static_route(scene, serve):
 	return scene.relay(routes=[route(NAME, scene.upstream(serve))])
 
 
-def passthrough_agent(scene, serve):
+def passthrough_agent(scene, serve, **keys):
 	relay = scene.relay()
-	scene.agent(relay, [passthrough(NAME, scene.upstream(serve))], authority().agent("agent", NAME))
+	scene.agent(relay, [passthrough(NAME, scene.upstream(serve), **keys)], authority().agent("agent", NAME))
 	return relay
 
 
-def terminating_agent(scene, upstream):
+def passthrough_handoff(scene, serve):
+	return passthrough_agent(scene, serve, carrier="handoff")
+
+
+def terminating_agent(scene, upstream, **keys):
 	relay = scene.relay()
-	scene.agent(relay, [terminate(NAME, upstream)], authority().agent("agent", NAME))
+	scene.agent(relay, [terminate(NAME, upstream, **keys)], authority().agent("agent", NAME))
 	return relay
 
 
@@ -37,8 +41,12 @@ def tcp_upstream(scene, serve):
 	return terminating_agent(scene, scene.upstream(serve))
 
 
-SEALED = (static_route, passthrough_agent)
-OPEN = (tcp_upstream, unix_upstream)
+def tcp_upstream_handoff(scene, serve):
+	return terminating_agent(scene, scene.upstream(serve), carrier="handoff")
+
+
+SEALED = (static_route, passthrough_agent, passthrough_handoff)
+OPEN = (tcp_upstream, tcp_upstream_handoff, unix_upstream)
 
 
 def end_of(stream):
@@ -119,7 +127,7 @@ def an_upstreams_reset_is_one_for_a_client_that_uploads(scene, way):
 @test_over(*OPEN)
 def no_close_notify_comes_behind_half_an_answer(scene, way):
 	over_tcp = (cut_by_reset, cut_by_unread_bytes)
-	relay = way(scene, cut_in_turn(*(over_tcp if way is tcp_upstream else over_tcp[1:])))
+	relay = way(scene, cut_in_turn(*(over_tcp[1:] if way is unix_upstream else over_tcp)))
 	seen = collections.Counter()
 	for _ in range(TIMES):
 		with TlsClient(relay.port, NAME, authority().root) as client:
