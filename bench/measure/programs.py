@@ -58,5 +58,5 @@ def version(name):
 		return "of this tree"
 	done = subprocess.run([program.path, *program.version], capture_output=True, text=True, stdin=subprocess.DEVNULL)
 	said = done.stdout + done.stderr
-	number = re.search(r"(?<![\w.])\d+\.\d+\.\d+[\w.+~-]*", said) or re.search(r"(?<![\w.:])\d+\.\d+\b", said)
-	return f"{name} {number[0]}" if number else f"{name}, which tells no version"
+	number = re.search(rf"(?i){name}\D{{1,12}}(\d+\.\d[\w.+~-]*)", said) or re.search(r"(?<![\w.])(\d+\.\d+\.\d[\w.+~-]*)", said)
+	return f"{name} {number[1]}" if number else f"{name}, which tells no version"

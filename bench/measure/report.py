@@ -1,4 +1,5 @@
 """Tables of medians and ratios, as Markdown that can be read as it is."""
+from .owed import verdicts
 from .peers import OWN, SCENES
 
 TITLES = {
@@ -49,6 +50,15 @@ def peers(results, scene):
 	return "\n".join(lines)
 
 
+def owed(results):
+	lines = []
+	for words, own, most in verdicts(results):
+		if own is not None and most is not None:
+			held = "yes" if own <= most else f"**no**, {own / most:.2f} of it"
+			lines.append(f"| {words} | {short(own)} | {short(most)} | {held} |")
+	return ["## What is to hold", "\n".join(["| | Valise | at most | held |", "|---|---:|---:|---|", *lines])] if lines else []
+
+
 def failures(results):
 	return [f"- {f['scene']}, {f['workload']}, {f['peer']}: {f['why']}" for f in results.data.get("failures", [])]
 
@@ -65,6 +75,7 @@ def markdown(results):
 	text = [f"{machine['date']}, {machine['system']}, {machine['kernel']}, {machine['cores']} cores, "
 		f"{machine['memory_gib']} GiB; medians of {run['rounds']} samples of {run['seconds']} s each, taken in turns. "
 		"In brackets: Valise's (sealed) figure over the peer's."]
+	text += owed(results)
 	for scene in SCENES:
 		if results.of(scene=scene):
 			text += [f"## {TITLES[scene]}", table(results, scene), peers(results, scene)]

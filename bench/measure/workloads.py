@@ -63,6 +63,8 @@ WORKLOADS = (
 		beside=(("idle", "--flows", "1000"), ("down", "--flows", "4"), ("visit", "--flows", "4"))),
 	Workload("down 8 beside 100 stalled readers", ("down", "--flows", "8"), (PER_GB, RATE), ROUTERS, warm=0.2,
 		standing=(("stall", "--flows", "100"),)),
+	Workload("connections beside 2000 idle flows", ("visit", "--flows", "16"), (PER_VISIT, VISITS), ROUTERS,
+		standing=(("idle", "--flows", "2000"),)),
 	idle(2000),
 	*(idle(flows, ("static",)) for flows in (500, 1000, 4000, 50000)),
 )

@@ -2,6 +2,7 @@
 """The harness of `make bench` itself, at its smallest: what it measures is no matter here."""
 import json
 import os
+import xml.etree.ElementTree
 
 from lib import *
 
@@ -45,6 +46,9 @@ def a_static_route_is_measured_beside_its_bound(scene):
 			check(len(row["samples"]) == 2 and all(value > 0 for value in row["samples"]), row)
 			check(row["median"] == sum(row["samples"]) / 2, row)
 	check("| down 8, CPU | s/GB |" in printed and "own minimal C" in printed, printed)
+	check("to hold" in printed and "static route, down, s/GB" in printed, printed)
+	words = "".join(xml.etree.ElementTree.parse(f"{scene.dir}/overview.svg").getroot().itertext())
+	check("seconds of CPU for a gigabyte" in words and "bound" in words, words)
 
 
 @test
