@@ -40,6 +40,7 @@ struct intake {
 		struct task reap; /* once the connection is somebody else's */
 	};
 	size_t counted_bytes; /* of the buffer, in the queue */
+	bool is_among_agents; /* its place is */
 	struct shares_place *place;
 	struct watch watch;
 	struct timer deadline;
@@ -269,6 +270,19 @@ count_bytes(struct intake *intake)
 	intake->counted_bytes = conn->capacity;
 }
 
+static bool
+enter(struct intake *intake, struct shares *queue)
+{
+	const struct address from = conn_client(&intake->conn);
+	struct shares_entrant entrant = { intake->worker->loop, &from, 0, on_evicted, intake };
+	enum shares_verdict verdict;
+
+	intake->counted_bytes = 0;
+	intake->place = shares_enter(queue, &entrant, &verdict);
+	count_bytes(intake);
+	return intake->place != NULL;
+}
+
 /* Before its hello is read, a channel of an agent looks like a client, and agents dial many
  * channels at a time.  So hellos that come from where agents are have places of their own, outside
  * of hellos_per_client. */
@@ -276,16 +290,21 @@ static bool
 enter_admission(struct intake *intake)
 {
 	const struct address from = conn_client(&intake->conn);
-	struct worker_context *worker = intake->worker;
-	struct shared *shared = worker->shared;
-	struct shares_entrant entrant = { worker->loop, &from, 0, on_evicted, intake };
-	enum shares_verdict verdict;
-	struct shares *queue =
-	    recent_peers_know(shared->recent_peers, &from) ? shared->agent_hellos : shared->hellos;
+	struct shared *shared = intake->worker->shared;
 
-	intake->place = shares_enter(queue, &entrant, &verdict);
-	count_bytes(intake);
-	return intake->place != NULL;
+	intake->is_among_agents = recent_peers_know(shared->recent_peers, &from);
+	return enter(intake, intake->is_among_agents ? shared->agent_hellos : shared->hellos);
+}
+
+/* Those places are few.  Who loses his is no worse off than those who come from where no agent is: he
+ * may be a client beside an agent that dials. */
+static bool
+enter_among_clients(struct intake *intake)
+{
+	bool was_among_agents = intake->is_among_agents;
+
+	intake->is_among_agents = false;
+	return was_among_agents && enter(intake, intake->worker->shared->hellos);
 }
 
 /* Reads first what is in the socket already: most hellos are whole then, and a burst of
@@ -390,7 +409,7 @@ on_evicted(void *arg)
 	intake->place = NULL;
 	for (int i = 0; i < LAST_READS && intake->state == HELLO; i++)
 		on_ready(intake, WATCH_READ);
-	if (intake->state == HELLO)
+	if (intake->state == HELLO && !enter_among_clients(intake))
 		refuse(intake, REFUSE_OVER_LIMIT, refuse_alert(REFUSE_OVER_LIMIT));
 }
 

@@ -110,6 +110,20 @@ def surplus_channels_are_closed_and_the_others_serve(scene):
 
 
 @test
+def a_client_beside_an_agent_is_no_worse_off_than_others(scene):
+	relay = scene.relay(routes=[route(STATIC, scene.upstream(echo))], limits={"agent_descriptors": 200, "sessions": 2})
+	session = scene.keep(Session(relay, authority().agent("many", MANY)))
+	session.up()
+	wire = hello(STATIC)
+	slow = relay.wait_hello(lambda: scene.keep(dial(relay.port, wire[:10])))
+	for _ in range(30):	# as an agent's channels, before their hellos come; there are 25 places for them
+		relay.wait_hello(lambda: scene.keep(dial(relay.port)))
+	slow.sendall(wire[10:])
+	equal(read_exactly(slow, len(wire)), wire, "what the client hears that came first")
+	equal(relay.events("hello-refused"), [], "refused hellos")
+
+
+@test
 def a_reload_changes_how_many_sessions_there_may_be(scene):
 	relay = scene.relay(limits={"agent_descriptors": 40, "channel_handshakes": 4})
 	before, _ = fill_sessions(scene, relay)
