@@ -52,7 +52,7 @@ pump_borrow_pipe(struct half *half)
 {
 	struct pump *pump = pump_of(half);
 	if (*pace_of(half) < PACE_BULK || !pump->stalls || !stream_is_bare(half->from) ||
-	    !stream_is_bare(pump_to(half)))
+	    !stream_is_bare(pump_to(half)) || stream_is_unix(pump_to(half)))
 		return NULL;
 	return pipes_take(&pump->stalls->pipes, half);
 }

@@ -208,11 +208,11 @@ socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
 
 /* How the kernel cuts what is sent to a unix socket: 32 KiB and what fits beside the first header. When
  * the reset comes between two pieces of one call, that call tells how much it has sent, and the reset is
- * forgotten: the next calls hear of a closed peer, as after an orderly end. */
+ * forgotten: the next calls hear of a closed peer, as after an orderly end. So does splice(). */
 enum { UNIX_SEND_BYTES = 32 * 1024 };
 
-static bool
-is_unix(struct stream *s)
+bool
+stream_is_unix(struct stream *s)
 {
 	socklen_t bytes = sizeof(int);
 	int domain = AF_UNSPEC;
@@ -230,7 +230,7 @@ socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 	if (bytes == 0)
 		return IO_OK;
 	ssize_t sent;
-	if (bytes > UNIX_SEND_BYTES && is_unix(s))
+	if (bytes > UNIX_SEND_BYTES && stream_is_unix(s))
 		bytes = UNIX_SEND_BYTES;
 	do
 		sent = send(s->fd, data, bytes, MSG_NOSIGNAL);

@@ -95,6 +95,8 @@ bool stream_queue(struct stream *, const void *, size_t);
 
 /* Nothing but its socket: what is read next is what the kernel has, and its descriptor announces it. */
 bool stream_is_bare(const struct stream *);
+/* A bare stream's socket: a reset that meets a splice into one may be lost. */
+bool stream_is_unix(struct stream *);
 /* As stream_read() and stream_write(), between a bare stream and a pipe (splice). The pipe that is
  * filled is empty before, or IO_READ might mean that it is full; the one that is emptied holds that
  * many bytes at least. The process ignores SIGPIPE. */
