@@ -45,6 +45,7 @@ struct agent {
 	uint64_t drain_until_ms;
 	enum state state;
 	unsigned tick_count;
+	struct memory_tide flows;
 	int exit_code;
 	struct admin *admin; /* NULL: nobody can ask */
 	int64_t since_s;
@@ -207,6 +208,8 @@ on_tick(void *arg)
 	agent_reload_files(&agent->live);
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
+	if (memory_has_ebbed(&agent->flows, agent_workers_flow_count(agent->live.context.workers)))
+		memory_give_back();
 	if (agent->tick_count % JUDGE_TICKS == 0)
 		relay_links_judge_again(&agent->live.links, clock_wall_s());
 	if (agent->tick_count % EXPIRY_TICKS == 0)

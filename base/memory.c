@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <sysexits.h>
 #include "base/log.h"
+#include "base/numbers.h"
+
+enum { EBB_SECONDS = 10, EBB_LEAST = 500 };
 
 void
 memory_short(const char *lost)
@@ -48,4 +51,17 @@ void
 memory_give_back(void)
 {
 	malloc_trim(0);
+}
+
+bool
+memory_has_ebbed(struct memory_tide *tide, uint64_t count)
+{
+	tide->most = larger_of(tide->most, count);
+	if (count >= tide->most / 2 || tide->most - count < EBB_LEAST)
+		tide->seconds = 0;
+	else if (++tide->seconds == EBB_SECONDS) {
+		*tide = (struct memory_tide){ .most = count };
+		return true;
+	}
+	return false;
 }

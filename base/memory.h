@@ -26,6 +26,15 @@ int memory_exit_code(int otherwise);
 /* Bytes that are allocated at the moment, in all threads and by libraries, too; what was freed does
  * not count.  It walks through what is free, so ask seldom. */
 uint64_t memory_used(void);
+
+/* How many of what takes most memory there were since memory was given back last; begins as {0}. */
+struct memory_tide {
+	uint64_t most;
+	unsigned seconds; /* since there are less than half as many */
+};
+/* The C library keeps what was freed, because it may be wanted again.  Called once a second with how many
+ * there are now; true when less than half of the most were there for ten seconds, and at least 500 fewer. */
+bool memory_has_ebbed(struct memory_tide *, uint64_t count);
 /* Gives pages without anything in them back to the system, after very many small things were freed. It
  * stops whoever allocates meanwhile. */
 void memory_give_back(void);

@@ -51,6 +51,7 @@ struct relay {
 	struct admin *admin;  /* NULL: nobody can ask */
 	int64_t since_s;
 	struct timer tick, deadline;
+	struct memory_tide flows;
 	unsigned reports[WORKER_EVENTS];
 	enum state state;
 	int code; /* how the program will exit */
@@ -242,6 +243,8 @@ on_tick(void *arg)
 	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
+	if (memory_has_ebbed(&relay->flows, shares_count(relay->shared.flows)))
+		memory_give_back();
 	timer_set(&relay->tick, TICK_MS);
 }
 
