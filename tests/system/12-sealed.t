@@ -106,13 +106,14 @@ def the_upstream_may_end_first(scene, way):
 
 @test_over(*PATHS)
 def a_reset_passes_both_ways(scene, way):
-	ended = []
+	ended, asked = [], threading.Event()
 
 	def serve(stream):
 		skip_hello(stream)
 		stream.sendall(b"go")
 		if stream.recv(1) == b"r":
 			return reset(stream)
+		asked.set()
 		ended.append(closed_how(stream))
 
 	relay = way(scene, serve)
@@ -123,7 +124,7 @@ def a_reset_passes_both_ways(scene, way):
 	client = dial(relay.port, hello(NAME))
 	read_exactly(client, 2)
 	client.sendall(b"c")
-	time.sleep(0.1)
+	check(asked.wait(15), "the upstream has what came before the reset")
 	reset(client)
 	until(lambda: ended, what="the upstream sees the end")
 	equal(ended, ["reset"], "the upstream sees")

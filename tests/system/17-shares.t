@@ -48,7 +48,7 @@ def one_address_may_have_all_flows_until_another_comes(scene):
 	equal((status, out), (0, b"hello"), f"curl from elsewhere: {err}")
 	equal(closed_how(heavy[-1]), "reset", "the newest flow of the heaviest")
 	check(all(map(lives, heavy[:-1])), "its other flows live")
-	closed = relay.events("flow-closed", reason="displaced")
+	closed = relay.wait_event("flow-closed", reason="displaced")
 	equal(len(closed), 1, "lines of a displaced flow")
 	check("most flows" in closed[0]["message"] and closed[0]["client"].startswith(HEAVY), f"{closed[0]}")
 	refusals = relay.events("flow-refused", code="over-limit")
@@ -98,7 +98,7 @@ def a_wall_for_each_client_is_off_unless_somebody_wants_it(scene):
 	for _ in range(3):
 		flow(scene, relay, HEAVY)
 	refused(relay, HEAVY)
-	refusal = relay.events("flow-refused")[0]
+	refusal = relay.wait_event("flow-refused")[0]
 	equal(refusal["error"], "limits.flows_per_client is reached")
 	flow(scene, relay, NEIGHBOUR)
 	status, out, err = run(relay.program, "check", "-c", relay.config_path)
@@ -110,7 +110,7 @@ def a_wall_for_each_client_is_off_unless_somebody_wants_it(scene):
 	for _ in range(3):
 		flow(scene, relay, HEAVY)
 	refused(relay, HEAVY)
-	equal(relay.events("flow-refused")[1]["error"][:24], "limits.flows is reached,")
+	equal(relay.wait_event("flow-refused", count=2)[1]["error"][:24], "limits.flows is reached,")
 
 
 def open_ones(clients):

@@ -4,7 +4,7 @@ import hashlib
 import os
 import socket
 import ssl
-import time
+import threading
 
 from lib import *
 from lib.client import reset
@@ -163,14 +163,17 @@ def a_clients_reset_reaches_the_upstream(scene):
 
 @test
 def an_upstreams_reset_is_no_clean_end(scene):
+	heard = threading.Event()
+
 	def serve(stream):
 		stream.sendall(b"go")
-		time.sleep(0.1)
+		heard.wait(15)
 		reset(stream)
 
 	relay, _ = opened(scene, scene.upstream(serve))
 	with dial_tls(relay) as client:
 		equal(client.recv(), b"go")
+		heard.set()
 		fails((ConnectionResetError, EOFError, ssl.SSLError), client.recv)
 
 

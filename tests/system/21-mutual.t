@@ -34,6 +34,13 @@ def refused(relay, upstream, certificate, why, *more):
 	return err
 
 
+def taken_up(agent, change, event="files-reloaded"):
+	"""Once the agent has seen what has changed; it looks each second."""
+	count = len(agent.events(event))
+	change()
+	agent.wait_event(event, 10, count + 1)
+
+
 @test
 def serves_with_a_certificate_and_not_without(scene):
 	relay, _, upstream = guarded(scene)
@@ -115,15 +122,14 @@ def a_revocation_is_obeyed_within_two_seconds(scene):
 @test
 def resumption_is_no_way_round_the_certificate(scene):
 	pki = Authority()
-	relay, _, upstream = guarded(scene, pki=pki)
+	relay, agent, upstream = guarded(scene, pki=pki)
 	certificate, key = pki.client("ann")
 	ticket = f"{scene.dir}/ticket"
 	for version in ("-tls1_2", "-tls1_3"):
 		own = (version, "-cert", certificate, "-key", key)
 		status, out, err = s_client(relay.port, NAME, authority().root, *own, "-sess_out", ticket)
 		check(b"hello" in out, f"{version}: {out} {err}")
-	pki.revoke("ann")
-	time.sleep(2.2)
+	taken_up(agent, lambda: pki.revoke("ann"))
 	before = upstream.seen
 	status, out, err = s_client(relay.port, NAME, authority().root, *own, "-sess_in", ticket)
 	check(b"hello" not in out, f"a revoked client came in by a ticket: {out} {err}")
@@ -135,11 +141,12 @@ def a_bad_crl_file_keeps_the_old_set(scene):
 	pki = Authority()
 	relay, agent, upstream = guarded(scene, pki=pki)
 	pki.client("ann"), pki.client("bob")
-	pki.revoke("bob")
-	time.sleep(2.1)
-	with open(pki.crls("client"), "w") as file:
-		file.write("this is no CRL\n")
-	time.sleep(2.1)
+	taken_up(agent, lambda: pki.revoke("bob"))
+
+	def spoil():
+		with open(pki.crls("client"), "w") as file:
+			file.write("this is no CRL\n")
+	taken_up(agent, spoil, "reload-refused")
 	status, out, err = visit(relay, pki.client("ann"))
 	equal((status, out), (0, b"hello"), err)
 	refused(relay, upstream, pki.client("bob"), "revoked before the file was spoilt")

@@ -52,10 +52,9 @@ def a_client_does_not_notice_that_its_agent_is_started_anew(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(answer(b"here"))
 	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
-	for stop in (agent.kill, agent.stop):
-		ups = len(relay.events("session-up"))
+	for count, stop in enumerate((agent.kill, agent.stop), 1):
 		stop()
-		relay.wait_event("session-down", count=ups)
+		relay.wait_event("session-down", count=count)
 		client = scene.keep(dial(relay.port, hello(NAME)))
 		agent.start()
 		equal(client.recv(100), b"here", "after the restart")
