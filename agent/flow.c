@@ -45,8 +45,13 @@ static const char *const state_name[STATES] = {
 	[OVER] = "over",
 };
 
-/* Needed only until the two sides are joined: a joined flow is small. */
+/* Needed only until the two sides are joined: joined flows are many, and last. */
 struct agent_flow_setup {
+	struct frame_open open;
+	struct pooled_channel *pooled; /* until its stream is released */
+	struct stream *channel;        /* then, until TLS or the pump owns it */
+	struct tls *client;            /* terminate: the client's TLS, until the pump owns it */
+	struct shares_place *handshake;
 	struct tls_driver driver; /* of the client's TLS: the handshake, then the linger */
 	struct peer_check client_check;
 	struct upstream_dial *dial;
@@ -56,67 +61,69 @@ struct agent_flow_setup {
 
 struct agent_flow {
 	LIST_ENTRY(agent_flow) link;
-	enum agent_flow_state state;
 	const struct agent_flow_context *context;
-	struct frame_open open;
+	struct agent_flow_setup *setup; /* NULL: joined */
+	uint8_t id[FLOW_ID_BYTES];
+	struct ip_address address; /* the client's, as the relay says */
+	int32_t ready_ms;          /* from `open` to the join; -1 before */
+	uint8_t state;             /* enum agent_flow_state */
+	uint8_t carrier;           /* as the relay says */
 	struct endpoint *endpoint; /* held; NULL if the relay named one that does not exist */
 	struct agent_session_ref *ref;
-	struct pooled_channel *pooled; /* until its stream is released */
-	struct stream *sealed; /* the channel's, once released, until TLS or the pump owns it */
-	struct tls *client;    /* terminate: the client's TLS, until the pump owns it */
-	struct agent_flow_setup *setup;
 	struct pump *pump;
-	struct shares_place *place, *handshake;
+	struct shares_place *place;
 	struct standstill standstill;
 	struct identity *identity; /* of the client's certificate */
 	const char *version;       /* of the client's TLS */
 	const char *reason;        /* why it ended, a stable word */
-	uint64_t opened_at_ms, joined_at_ms;
-	uint64_t bytes_in, bytes_out; /* from the client, to it */
+	uint64_t opened_at_ms;
 	struct task reap;
-	void (*on_over)(void *arg, struct agent_flow *);
-	void *arg;
+	char server_name[];
 };
+
+/* While the client's TLS is not the pump's yet; NULL: it is, or there is none. */
+static struct tls *
+client_tls(const struct agent_flow *flow)
+{
+	return flow->setup ? flow->setup->client : NULL;
+}
 
 /* The only writer of ->state. */
 static void
 move(struct agent_flow *flow, enum agent_flow_state state)
 {
 	assert(may_move[flow->state] & 1u << state);
-	log_move("flow", log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
-	    state_name[flow->state], state_name[state]);
-	flow->state = state;
+	log_move("flow", log_hex("flow", flow->id, FLOW_ID_BYTES), state_name[flow->state],
+	    state_name[state]);
+	flow->state = (uint8_t)state;
 }
 
 /* ---- the end ---- */
 
 static void
-log_close(struct agent_flow *flow)
+log_close(const struct agent_flow *flow)
 {
+	const struct address from = address_of_ip(&flow->address);
 	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT];
 	const struct endpoint *endpoint = flow->endpoint;
 	const char *detail = flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
 	uint64_t now = clock_ms();
 
-	if (flow->pump) {
-		flow->bytes_in = pump_bytes_from_a(flow->pump);
-		flow->bytes_out = pump_bytes_from_b(flow->pump);
-	}
 	log_event(LOG_INFO, "flow-closed", detail,
-	    log_str("flow", hex_encode(id, flow->open.flow_id, FLOW_ID_BYTES)),
-	    log_str("client", address_text(&flow->open.client, client)),
-	    log_str("server_name", flow->open.server_name),
+	    log_str("flow", hex_encode(id, flow->id, FLOW_ID_BYTES)),
+	    log_str("client", address_text(&from, client)),
+	    log_str("server_name", flow->server_name),
 	    log_str("endpoint", endpoint ? endpoint->name : NULL),
 	    log_str("mode",
 		!endpoint                  ? NULL
 		    : endpoint->terminates ? "terminate"
 					   : "passthrough"),
-	    log_str("carrier", carrier_word(flow->open.carrier)),
+	    log_str("carrier", carrier_word(flow->carrier)),
 	    log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
-	    log_str("relay", flow->ref->relay), log_u64("bytes_in", flow->bytes_in),
-	    log_u64("bytes_out", flow->bytes_out), log_u64("duration_ms", now - flow->opened_at_ms),
-	    log_i64("ready_ms",
-		flow->joined_at_ms ? (int64_t)(flow->joined_at_ms - flow->opened_at_ms) : -1),
+	    log_str("relay", flow->ref->relay),
+	    log_u64("bytes_in", flow->pump ? pump_bytes_from_a(flow->pump) : 0),
+	    log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
+	    log_u64("duration_ms", now - flow->opened_at_ms), log_i64("ready_ms", flow->ready_ms),
 	    log_str("reason", flow->reason), log_str("tls", flow->version),
 	    log_str(
 		"client_certificate", flow->identity ? identity_subject(flow->identity) : NULL));
@@ -128,7 +135,7 @@ on_reap(void *arg)
 	struct agent_flow *flow = arg;
 
 	log_close(flow);
-	flow->on_over(flow->arg, flow);
+	flow->context->on_over(flow->context->arg, flow);
 }
 
 /* From now on neither the client's TLS nor the dial calls back. */
@@ -141,12 +148,25 @@ stop_setup(struct agent_flow_setup *setup)
 	timer_clear(&setup->working);
 }
 
+static void
+free_setup(struct agent_flow_setup *setup)
+{
+	stop_setup(setup);
+	peer_check_wipe(&setup->client_check);
+	shares_leave(setup->handshake);
+	pooled_channel_free(setup->pooled);
+	if (setup->client)
+		stream_free(tls_stream(setup->client));
+	stream_free(setup->channel);
+	free(setup);
+}
+
 /* Where nothing tells the client that the flow is over, it must not look like its end. */
 static void
 reset_client(struct agent_flow *flow)
 {
-	if (flow->client && flow->state != LINGERING)
-		stream_reset(tls_stream(flow->client));
+	if (client_tls(flow) && flow->state != LINGERING)
+		stream_reset(tls_stream(client_tls(flow)));
 }
 
 /* Over, at the end of the turn, before which an answer of the upstream may be on its way; the first
@@ -180,17 +200,9 @@ agent_flow_free(struct agent_flow *flow)
 	LIST_REMOVE(flow, link);
 	loop_forget(flow->context->loop, &flow->reap);
 	pump_free(flow->pump);
-	if (flow->setup) {
-		stop_setup(flow->setup);
-		peer_check_wipe(&flow->setup->client_check);
-		free(flow->setup);
-	}
+	if (flow->setup)
+		free_setup(flow->setup);
 	shares_leave(flow->place);
-	shares_leave(flow->handshake);
-	pooled_channel_free(flow->pooled);
-	if (flow->client)
-		stream_free(tls_stream(flow->client));
-	stream_free(flow->sealed);
 	if (flow->identity)
 		identity_release(flow->identity);
 	endpoint_release(flow->endpoint);
@@ -220,9 +232,9 @@ refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const
 	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
 	stop_setup(flow->setup);
 	if (alert)
-		tls_alert(flow->client, alert);
+		tls_alert(flow->setup->client, alert);
 	move(flow, LINGERING);
-	tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client, tls_linger,
+	tls_driver_start(&flow->setup->driver, flow->context->loop, flow->setup->client, tls_linger,
 	    TLS_LINGER_MS, on_lingered, flow);
 }
 
@@ -232,7 +244,7 @@ fail(struct agent_flow *flow, enum code code, const char *sentence, const char *
 {
 	flow->reason = code_word(code);
 	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
-	channel_fail(pooled_channel_channel(flow->pooled), code, sentence);
+	channel_fail(pooled_channel_channel(flow->setup->pooled), code, sentence);
 }
 
 /* ---- the flow's share ---- */
@@ -246,7 +258,7 @@ static const char displaced_sentence[] =
 static void
 fail_at_once(struct agent_flow *flow)
 {
-	if (flow->pooled && !flow->reason)
+	if (flow->setup->pooled && !flow->reason)
 		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
 		    displaced_sentence);
 	end(flow, NULL, NULL);
@@ -265,7 +277,7 @@ on_displaced(void *arg)
 	if (flow->pump) {
 		flow->reason = displaced;
 		pump_stop(flow->pump);
-	} else if (flow->client)
+	} else if (client_tls(flow))
 		refuse_client(flow, ALERT_INTERNAL_ERROR, displaced, displaced_sentence);
 	else
 		fail_at_once(flow);
@@ -276,18 +288,19 @@ on_handshake_displaced(void *arg)
 {
 	struct agent_flow *flow = arg;
 
-	shares_leave(flow->handshake);
-	flow->handshake = NULL;
+	shares_leave(flow->setup->handshake);
+	flow->setup->handshake = NULL;
 	if (flow->state == HANDSHAKING)
 		end(flow, displaced, displaced_sentence);
 }
 
+/* The address has to last as long as the entrant is used. */
 static struct shares_entrant
-entrant_of(struct agent_flow *flow, void (*on_evict)(void *arg))
+entrant_of(struct agent_flow *flow, const struct address *address, void (*on_evict)(void *arg))
 {
 	return (struct shares_entrant){
 		.loop = flow->context->loop,
-		.client = &flow->open.client,
+		.client = address,
 		.owner = flow->ref->owner,
 		.on_evict = on_evict,
 		.arg = flow,
@@ -299,7 +312,8 @@ enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg
 {
 	struct shares_place *place;
 	enum shares_verdict verdict;
-	struct shares_entrant entrant = entrant_of(flow, on_evict);
+	const struct address address = address_of_ip(&flow->address);
+	struct shares_entrant entrant = entrant_of(flow, &address, on_evict);
 
 	place = shares_enter(shares, &entrant, &verdict);
 	if (verdict == SHARES_MEMORY)
@@ -311,9 +325,10 @@ static void
 on_standstill_evicted(void *arg)
 {
 	struct agent_flow *flow = arg;
+	const struct address address = address_of_ip(&flow->address);
 
 	if (!standstill_must_end(flow->context->standstills, &flow->standstill,
-		pump_stalled_ms(flow->pump), &flow->open.client, flow->open.flow_id))
+		pump_stalled_ms(flow->pump), &address, flow->id))
 		return;
 	flow->reason = standstill_reason;
 	pump_stop(flow->pump);
@@ -323,7 +338,8 @@ void
 agent_flow_on_held(void *arg, uint64_t own_bytes, uint64_t kernel_bytes)
 {
 	struct agent_flow *flow = arg;
-	struct shares_entrant entrant = entrant_of(flow, on_standstill_evicted);
+	const struct address address = address_of_ip(&flow->address);
+	struct shares_entrant entrant = entrant_of(flow, &address, on_standstill_evicted);
 
 	standstill_note(
 	    flow->context->standstills, &flow->standstill, &entrant, own_bytes, kernel_bytes);
@@ -350,29 +366,28 @@ join(struct agent_flow *flow, struct stream *client, struct stream *upstream)
 	struct pump_settings bounds = flow->endpoint->bounds;
 
 	move(flow, JOINED);
-	flow->joined_at_ms = clock_ms();
-	flow->sealed = NULL;
-	flow->client = NULL;
+	flow->ready_ms = (int32_t)(clock_ms() - flow->opened_at_ms);
+	flow->setup->channel = NULL;
+	flow->setup->client = NULL;
 	bounds.stalls = flow->context->stalls;
 	flow->pump = pump_new(flow->context->loop, client, upstream, &bounds, on_pumped, flow);
 	if (!flow->pump)
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
-	tls_driver_wipe(&flow->setup->driver);
-	free(flow->setup);
+	free_setup(flow->setup);
 	flow->setup = NULL;
 }
 
 /* Answers `ready`; the channel becomes the stream of the client's bytes. False: it is lost. */
 static bool
-release_channel(struct agent_flow *flow)
+release_channel(struct agent_flow_setup *setup)
 {
-	struct channel *channel = pooled_channel_channel(flow->pooled);
+	struct channel *channel = pooled_channel_channel(setup->pooled);
 
 	if (channel_ready(channel, &(struct frame_ready){ 0 }))
-		flow->sealed = channel_release(channel);
-	pooled_channel_free(flow->pooled);
-	flow->pooled = NULL;
-	return flow->sealed != NULL;
+		setup->channel = channel_release(channel);
+	pooled_channel_free(setup->pooled);
+	setup->pooled = NULL;
+	return setup->channel != NULL;
 }
 
 /* ---- the upstream ---- */
@@ -380,7 +395,7 @@ release_channel(struct agent_flow *flow)
 static void
 on_dial_failed(struct agent_flow *flow, const char *error)
 {
-	if (flow->client)
+	if (flow->setup->client)
 		refuse_client(flow, ALERT_INTERNAL_ERROR, code_word(CODE_UPSTREAM_DOWN), error);
 	else
 		fail(flow, CODE_UPSTREAM_DOWN, "the upstream does not answer", error);
@@ -399,10 +414,10 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 		on_dial_failed(flow, error);
 		return;
 	}
-	if (flow->client)
-		join(flow, tls_stream(flow->client), upstream);
-	else if (release_channel(flow))
-		join(flow, flow->sealed, upstream);
+	if (flow->setup->client)
+		join(flow, tls_stream(flow->setup->client), upstream);
+	else if (release_channel(flow->setup))
+		join(flow, flow->setup->channel, upstream);
 	else {
 		stream_reset(upstream);
 		stream_free(upstream);
@@ -415,15 +430,15 @@ on_working(void *arg)
 {
 	struct agent_flow *flow = arg;
 
-	if (flow->pooled)
-		channel_working(pooled_channel_channel(flow->pooled));
+	if (flow->setup->pooled)
+		channel_working(pooled_channel_channel(flow->setup->pooled));
 }
 
 /* The client's address is the relay's word, so relays have their turns before clients have. */
 static struct heavy_party
 party_of(const struct agent_flow *flow)
 {
-	return heavy_party_of(flow->ref->owner, &flow->open.client);
+	return heavy_party_of(flow->ref->owner, &flow->setup->open.client);
 }
 
 static void
@@ -431,10 +446,10 @@ dial(struct agent_flow *flow)
 {
 	struct upstream_dial_options options = {
 		.upstream = &flow->endpoint->upstream,
-		.client = &flow->open.client,
-		.listener = &flow->open.listener,
-		.server_name = flow->open.server_name,
-		.alpn = flow->client ? tls_alpn(flow->client) : "",
+		.client = &flow->setup->open.client,
+		.listener = &flow->setup->open.listener,
+		.server_name = flow->server_name,
+		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
 		.party = party_of(flow),
 	};
@@ -455,7 +470,7 @@ accepts_name(void *arg, const char *text, size_t bytes)
 	struct agent_flow *flow = arg;
 	char name[NAME_SIZE];
 
-	return name_normalise(name, text, bytes) && strcmp(name, flow->open.server_name) == 0;
+	return name_normalise(name, text, bytes) && strcmp(name, flow->server_name) == 0;
 }
 
 /* The CAs and CRLs that are in force now; they may have changed since the flow was opened. */
@@ -485,7 +500,7 @@ judge_client(void *arg, const struct tls_certificate *chain, size_t count)
 static bool
 is_who_it_says(const struct agent_flow *flow, const struct verdict *verdict)
 {
-	return verdict->is_vouched && strcmp(tls_version(flow->client), "TLS1.3") == 0;
+	return verdict->is_vouched && strcmp(tls_version(flow->setup->client), "TLS1.3") == 0;
 }
 
 /* What happens to an identity must be known later.  Junk comes from anybody, as fast as the handshakes go. */
@@ -495,9 +510,9 @@ log_refused(const struct agent_flow *flow, const struct peer_check *check)
 	char client[ADDRESS_TEXT];
 	const struct log_field fields[] = {
 		log_str("code", verify_code_word(check->verdict.code)),
-		log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
-		log_str("client", address_text(&flow->open.client, client)),
-		log_str("server_name", flow->open.server_name),
+		log_hex("flow", flow->id, FLOW_ID_BYTES),
+		log_str("client", address_text(&flow->setup->open.client, client)),
+		log_str("server_name", flow->server_name),
 		log_str("subject", check->subject[0] ? check->subject : NULL),
 		log_str("issuer", check->issuer[0] ? check->issuer : NULL),
 		log_str("sha256", check->fingerprint[0] ? check->fingerprint : NULL),
@@ -507,7 +522,7 @@ log_refused(const struct agent_flow *flow, const struct peer_check *check)
 	if (is_who_it_says(flow, &check->verdict))
 		log_write_audit(LOG_WARNING, "client-refused", check->verdict.sentence, fields);
 	else
-		log_write_limited(LOG_WARNING, "client-refused", &flow->open.client,
+		log_write_limited(LOG_WARNING, "client-refused", &flow->setup->open.client,
 		    check->verdict.sentence, fields);
 }
 
@@ -523,7 +538,7 @@ on_handshake_failed(struct agent_flow *flow, enum io result)
 		refuse_client(
 		    flow, 0, verify_code_word(check->verdict.code), check->verdict.sentence);
 	} else
-		refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->client));
+		refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->setup->client));
 }
 
 static void
@@ -535,42 +550,43 @@ on_handshake(void *arg, enum io result)
 		on_handshake_failed(flow, result);
 		return;
 	}
-	shares_leave(flow->handshake);
-	flow->handshake = NULL;
-	flow->version = tls_version(flow->client);
+	shares_leave(flow->setup->handshake);
+	flow->setup->handshake = NULL;
+	flow->version = tls_version(flow->setup->client);
 	flow->identity = flow->setup->client_check.identity;
 	flow->setup->client_check.identity = NULL;
 	if (flow->endpoint->forgives_truncation)
-		tls_forgive_truncation(flow->client);
+		tls_forgive_truncation(flow->setup->client);
 	dial(flow);
 }
 
 static void
 start_handshake(struct agent_flow *flow)
 {
+	struct agent_flow_setup *setup = flow->setup;
 	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
 	struct heavy_party party = party_of(flow);
 
 	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
 		hooks.judge = judge_client;
 	move(flow, HANDSHAKING);
-	flow->handshake = enter(flow, flow->context->handshakes, on_handshake_displaced);
-	if (!flow->handshake) {
+	setup->handshake = enter(flow, flow->context->handshakes, on_handshake_displaced);
+	if (!setup->handshake) {
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
 		return;
 	}
-	if (!release_channel(flow)) {
+	if (!release_channel(setup)) {
 		end(flow, "relay-gave-up", NULL);
 		return;
 	}
-	flow->client = tls_server(flow->endpoint->tls, flow->sealed, &hooks);
-	flow->sealed = NULL;
-	if (!flow->client) {
+	setup->client = tls_server(flow->endpoint->tls, setup->channel, &hooks);
+	setup->channel = NULL;
+	if (!setup->client) {
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
 		return;
 	}
-	tls_set_party(flow->client, &party);
-	tls_driver_start(&flow->setup->driver, flow->context->loop, flow->client, tls_handshake,
+	tls_set_party(setup->client, &party);
+	tls_driver_start(&setup->driver, flow->context->loop, setup->client, tls_handshake,
 	    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
 }
 
@@ -591,10 +607,11 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 static enum code
 judge_open(const struct agent_flow *flow, char sentence[SENTENCE_TEXT])
 {
-	struct channel *channel = pooled_channel_channel(flow->pooled);
+	const struct agent_flow_setup *setup = flow->setup;
+	const struct channel *channel = pooled_channel_channel(setup->pooled);
 
 	if (!flow->context->is_draining)
-		return open_check(&flow->open, flow->endpoint, channel_hello(channel), sentence);
+		return open_check(&setup->open, flow->endpoint, channel_hello(channel), sentence);
 	snprintf(sentence, SENTENCE_TEXT, "the agent is stopping");
 	return CODE_AGENT_DRAINING;
 }
@@ -616,33 +633,50 @@ begin(struct agent_flow *flow)
 		dial(flow);
 }
 
-struct agent_flow *
-agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *pooled,
-    struct agent_flow_list *list, void (*on_over)(void *arg, struct agent_flow *), void *arg)
+/* With what is asked for to its end. NULL when memory is short. */
+static struct agent_flow *
+new_flow(const struct frame_open *open)
 {
-	struct agent_flow *flow = calloc(1, sizeof *flow);
+	size_t name_bytes = strlen(open->server_name) + 1;
+	struct agent_flow *flow = calloc(1, sizeof *flow + name_bytes);
 	struct agent_flow_setup *setup = calloc(1, sizeof *setup);
-	struct endpoint *endpoint;
 
 	if (!flow || !setup) {
 		free(flow);
 		free(setup);
+		return NULL;
+	}
+	flow->setup = setup;
+	setup->open = *open;
+	setup->open.facts = (struct facts){ 0 }; /* the channel's, which ends before */
+	memcpy(flow->id, open->flow_id, sizeof flow->id);
+	memcpy(flow->server_name, open->server_name, name_bytes);
+	flow->address = ip_address_of(&open->client);
+	flow->carrier = (uint8_t)open->carrier;
+	flow->ready_ms = -1;
+	return flow;
+}
+
+struct agent_flow *
+agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *pooled,
+    struct agent_flow_list *list)
+{
+	const struct frame_open *open = channel_open_frame(pooled_channel_channel(pooled));
+	struct agent_flow *flow = new_flow(open);
+	struct endpoint *endpoint;
+
+	if (!flow) {
 		pooled_channel_free(pooled);
 		return NULL;
 	}
 	flow->context = context;
-	flow->setup = setup;
-	flow->open = *channel_open_frame(pooled_channel_channel(pooled));
-	flow->open.facts = (struct facts){ 0 }; /* the channel's, which ends before the flow */
 	flow->ref = agent_session_ref_hold(pooled_channel_session(pooled));
-	flow->pooled = pooled;
-	endpoint = endpoint_table_find(context->endpoint_table, flow->open.endpoint);
+	flow->setup->pooled = pooled;
+	endpoint = endpoint_table_find(context->endpoint_table, open->endpoint);
 	flow->endpoint = endpoint ? endpoint_hold(endpoint) : NULL;
 	flow->opened_at_ms = clock_ms();
-	flow->on_over = on_over;
-	flow->arg = arg;
 	task_init(&flow->reap, on_reap, flow);
-	timer_init(&setup->working, context->loop, on_working, flow);
+	timer_init(&flow->setup->working, context->loop, on_working, flow);
 	LIST_INSERT_HEAD(list, flow, link);
 	pooled_channel_hand_over(pooled, on_pooled, flow);
 	begin(flow);
@@ -656,11 +690,11 @@ cut(struct agent_flow *flow, const struct verdict *verdict)
 {
 	flow->reason = verify_code_word(verdict->code);
 	log_audit(LOG_WARNING, "flow-cut", verdict->sentence,
-	    log_hex("flow", flow->open.flow_id, FLOW_ID_BYTES),
-	    log_str("server_name", flow->open.server_name), log_str("reason", flow->reason));
+	    log_hex("flow", flow->id, FLOW_ID_BYTES), log_str("server_name", flow->server_name),
+	    log_str("reason", flow->reason));
 	if (flow->pump)
 		pump_stop(flow->pump);
-	else if (flow->client && flow->state == DIALLING)
+	else if (client_tls(flow) && flow->state == DIALLING)
 		refuse_client(flow, verdict->alert, flow->reason, verdict->sentence);
 	else
 		end(flow, flow->reason, verdict->sentence);

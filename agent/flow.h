@@ -51,16 +51,19 @@ struct agent_flow_context {
 	struct shares *flows, *handshakes; /* shared by all workers; owned by the relays' numbers */
 	struct standstills *standstills;   /* likewise */
 	bool is_draining;
+	/* Of a flow that has ended: called once, never inside agent_flow_new(); the owner then calls
+	 * agent_flow_free(). */
+	void (*on_over)(void *arg, struct agent_flow *);
+	void *arg;
 };
 
 /* Of pump_stalls_init(), for the list of a worker. */
 void agent_flow_on_held(void *flow, uint64_t own_bytes, uint64_t kernel_bytes);
 
-/* Takes the pooled channel, which the relay has just opened, also on failure.  on_over is called
- * once, never inside this call; the owner then calls agent_flow_free().  The context is borrowed
+/* Takes the pooled channel, which the relay has just opened, also on failure.  The context is borrowed
  * while the flow lives.  NULL when out of memory. */
-struct agent_flow *agent_flow_new(const struct agent_flow_context *, struct pooled_channel *,
-    struct agent_flow_list *, void (*on_over)(void *arg, struct agent_flow *), void *arg);
+struct agent_flow *agent_flow_new(
+    const struct agent_flow_context *, struct pooled_channel *, struct agent_flow_list *);
 /* A flow that is not over yet is reset, and logged as agent-stopped. */
 void agent_flow_free(struct agent_flow *);
 struct agent_flow *agent_flow_next(struct agent_flow *);

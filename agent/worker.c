@@ -130,7 +130,7 @@ on_flow_over(void *arg, struct agent_flow *flow)
 static void
 begin_flow(struct agent_worker *worker, struct pooled_channel *channel)
 {
-	if (agent_flow_new(&worker->context, channel, &worker->flows, on_flow_over, worker))
+	if (agent_flow_new(&worker->context, channel, &worker->flows))
 		atomic_fetch_add(&worker->workers->flow_count, 1);
 	else
 		memory_short("a flow");
@@ -334,6 +334,8 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->context.flows = workers->flows;
 	worker->context.handshakes = workers->handshakes;
 	worker->context.standstills = &workers->standstills;
+	worker->context.on_over = on_flow_over;
+	worker->context.arg = worker;
 	worker->context.endpoint_table = endpoint_table_hold(table);
 	LIST_INIT(&worker->orders);
 	LIST_INIT(&worker->flows);

@@ -104,6 +104,16 @@ open_ref(void)
 	ref->tls = tls_config_hold(credentials->channel);
 }
 
+static bool is_over;
+
+static void
+on_flow_over(void *arg, struct agent_flow *flow)
+{
+	(void)arg;
+	is_over = true;
+	agent_flow_free(flow);
+}
+
 static int
 set_up(void **state)
 {
@@ -115,6 +125,7 @@ set_up(void **state)
 	context.loop = loop_new();
 	context.resolver = resolver_new();
 	context.stalls = &stalls;
+	context.on_over = on_flow_over;
 	context.flows = shares_new(SHARES_NEWEST);
 	context.handshakes = shares_new(SHARES_OLDEST);
 	hellos = shares_new(SHARES_OLDEST);
@@ -149,16 +160,8 @@ tear_down(void **state)
 /* ---- one flow ---- */
 
 static struct agent_flow_list flows = LIST_HEAD_INITIALIZER(flows);
-static bool is_parked, is_over;
+static bool is_parked;
 static struct shares_place *older, *newcomer;
-
-static void
-on_flow_over(void *arg, struct agent_flow *flow)
-{
-	(void)arg;
-	is_over = true;
-	agent_flow_free(flow);
-}
 
 static void
 never(void *arg)
@@ -190,7 +193,7 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 		is_parked = true;
 		break;
 	case POOLED_OPENED:
-		assert_non_null(agent_flow_new(&context, pooled, &flows, on_flow_over, NULL));
+		assert_non_null(agent_flow_new(&context, pooled, &flows));
 		newcomer = take_place("203.0.113.1:1");
 		assert_non_null(newcomer);
 		break;

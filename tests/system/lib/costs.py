@@ -9,7 +9,6 @@ import time
 from .authority import CONNECT_NAME, authority
 from .client import dial, run
 from .hello import hello
-from .process import PROGRAMS
 from .scene import passthrough, route
 from .session import ANNOUNCE_MANY, Session, announcement, frame
 from .tap import until
@@ -29,8 +28,8 @@ def relay_for(scene):
 	return relay.start()
 
 
-def status(relay):
-	return json.loads(run(PROGRAMS["relay"], "status", "-c", relay.config_path)[1])
+def status(daemon):
+	return json.loads(run(daemon.program, "status", "-c", daemon.config_path)[1])
 
 
 def _still(relay):
@@ -161,6 +160,41 @@ def announced_name(scene, sessions=10, names=1000):
 	return cost.of(sessions * names)
 
 
+PARKED = 4
+
+
+def _over_handoff(scene, whose, count):
+	"""What a flow over an agent costs one of the two. As many channels as before are parked at the end."""
+	relay = scene.relay(log={"level": "warning"}, pool={"least": PARKED, "most": PARKED})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo), carrier="handoff")],
+		authority().agent("costs-handoff", NAME), log={"level": "info"})
+	wire = hello(NAME)
+
+	def one():
+		client = dial(relay.port, wire)
+		read_exactly(client, len(wire))
+		return client
+
+	def is_full():
+		return status(relay)["channels"] == PARKED
+	for _ in range(20):
+		scene.keep(one())
+	until(is_full, 60, "the channels are parked")
+	cost = Cost({"relay": relay, "agent": agent}[whose])
+	for _ in range(count):
+		scene.keep(one())
+	until(is_full, 60, "the channels are parked again")
+	return cost.of(count)
+
+
+def idle_handoff_flow(scene, count=800):
+	return _over_handoff(scene, "relay", count)
+
+
+def idle_handoff_flow_of_an_agent(scene, count=800):
+	return _over_handoff(scene, "agent", count)
+
+
 def _with_routes(scene, count):
 	"""(memory, seconds of the processor) of a relay that has just started with so many static routes."""
 	routes = [{"server_name": f"host{n}.tenant{n % 97}.example.org",
@@ -183,6 +217,8 @@ STATES = (
 	("session", session, 20 * 1024),
 	("parked channel", parked_channel, 12 * 1024),
 	("idle static flow", idle_flow, 1024),
+	("idle handoff flow", idle_handoff_flow, 1100),
+	("idle handoff flow, agent", idle_handoff_flow_of_an_agent, 1100),
 	("static route", static_route, 200),
 	("announced name", announced_name, 700),
 )
