@@ -241,6 +241,11 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 			    upstream->url);
 		return;
 	}
+	if (endpoint->terminates && upstream->starttls != STARTTLS_NONE)
+		conf_error(report, upstream->url_mark,
+		    "starttls asks an upstream for TLS, and with agent_tls_termination %s gets plain "
+		    "bytes; remove it, or write tls://",
+		    upstream->url);
 	if (upstream->cas.count > 0)
 		conf_error(report, upstream->cas.marks[0],
 		    "cas is only for a tls:// upstream, and this"

@@ -22,6 +22,7 @@ struct upstream_settings {
 	char *url;
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
+	int starttls;            /* enum daemon_starttls */
 	struct conf_texts cas, crls;
 	char *server_name;
 	struct conf_mark server_name_mark;

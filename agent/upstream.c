@@ -62,6 +62,7 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 	memset(upstream, 0, sizeof *upstream);
 	upstream->url = settings->parsed;
 	upstream->proxy_version = (int)settings->proxy_protocol;
+	upstream->asks_for_tls = settings->starttls == STARTTLS_POSTGRES;
 	if (upstream->url.kind != UPSTREAM_TLS)
 		return true;
 	if (!init_tls(upstream, settings, alpn, error))

@@ -14,6 +14,7 @@ enum { UPSTREAM_ERROR = 768 };
 struct upstream {
 	struct upstream_url url;
 	int proxy_version;           /* 0: no header */
+	bool asks_for_tls;           /* as PostgreSQL wants it */
 	char server_name[NAME_SIZE]; /* tls: the name or address that the certificate must be for */
 	bool sends_sni;              /* it is a name, not an address */
 	struct trust *trust;         /* tls */

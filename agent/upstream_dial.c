@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/peer_check.h"
 #include "base/clock.h"
+#include "base/postgres.h"
 #include "base/proxy.h"
 #include "base/socket.h"
 #include "tunnel/tls_driver.h"
@@ -20,7 +22,7 @@ struct upstream_dial {
 	struct stream *stream;
 	struct watch watch;
 	struct timer timer;
-	uint8_t header[PROXY_MOST];
+	uint8_t header[PROXY_MOST + POSTGRES_REQUEST_BYTES]; /* and the request behind it */
 	size_t header_bytes, header_at;
 	struct tls *tls;
 	struct tls_driver driver;
@@ -100,6 +102,45 @@ start_handshake(struct upstream_dial *dial)
 	    on_handshake, dial);
 }
 
+/* The upstream may have the flow's bytes, or a handshake. */
+static void
+go_on(struct upstream_dial *dial)
+{
+	watch_wipe(&dial->watch);
+	timer_clear(&dial->timer);
+	if (dial->options.upstream->url.kind == UPSTREAM_TLS)
+		start_handshake(dial);
+	else
+		succeed(dial);
+}
+
+static void
+hear_answer(struct upstream_dial *dial)
+{
+	uint8_t answer[2];
+	const char *why = NULL;
+	size_t got;
+
+	switch (stream_read(dial->stream, answer, sizeof answer, &got)) {
+	case IO_OK:
+		why = postgres_answer_error(answer, got);
+		break;
+	case IO_READ:
+	case IO_WRITE:
+		watch_want(&dial->watch, WATCH_READ);
+		return;
+	case IO_EOF:
+	case IO_RESET:
+	case IO_FAILED:
+		why = "the upstream closed when it was asked for TLS";
+		break;
+	}
+	if (why)
+		fail(dial, why);
+	else
+		go_on(dial);
+}
+
 static void
 send_header(struct upstream_dial *dial)
 {
@@ -122,32 +163,56 @@ send_header(struct upstream_dial *dial)
 			return;
 		}
 	}
-	watch_wipe(&dial->watch);
-	timer_clear(&dial->timer);
-	if (dial->options.upstream->url.kind == UPSTREAM_TLS)
-		start_handshake(dial);
+	if (dial->options.upstream->asks_for_tls)
+		hear_answer(dial);
 	else
-		succeed(dial);
+		go_on(dial);
+}
+
+static bool
+is_header_sent(const struct upstream_dial *dial)
+{
+	return dial->header_at == dial->header_bytes;
 }
 
 static void
-on_writable(void *arg, unsigned ready)
+on_ready(void *arg, unsigned ready)
 {
+	struct upstream_dial *dial = arg;
+
 	(void)ready;
-	send_header(arg);
+	if (is_header_sent(dial))
+		hear_answer(dial);
+	else
+		send_header(dial);
 }
 
 static void
 on_deadline(void *arg)
 {
-	fail(arg, "the upstream does not take the PROXY header");
+	fail(arg,
+	    is_header_sent(arg) ? "the upstream does not answer when it is asked for TLS"
+				: "the upstream does not take the PROXY header");
+}
+
+static void
+fill_header(struct upstream_dial *dial)
+{
+	const struct upstream_dial_options *options = &dial->options;
+
+	if (options->upstream->proxy_version > 0)
+		dial->header_bytes = proxy_encode(dial->header, options->upstream->proxy_version,
+		    options->client, options->listener, options->server_name);
+	if (!options->upstream->asks_for_tls)
+		return;
+	memcpy(dial->header + dial->header_bytes, postgres_ssl_request, POSTGRES_REQUEST_BYTES);
+	dial->header_bytes += POSTGRES_REQUEST_BYTES;
 }
 
 static void
 on_connected(void *arg, int fd, const char *error)
 {
 	struct upstream_dial *dial = arg;
-	const struct upstream_dial_options *options = &dial->options;
 
 	dial->connector = NULL;
 	if (fd < 0) {
@@ -159,10 +224,8 @@ on_connected(void *arg, int fd, const char *error)
 		fail(dial, "memory is short");
 		return;
 	}
-	if (options->upstream->proxy_version > 0)
-		dial->header_bytes = proxy_encode(dial->header, options->upstream->proxy_version,
-		    options->client, options->listener, options->server_name);
-	watch_init(&dial->watch, dial->loop, fd, on_writable, dial);
+	fill_header(dial);
+	watch_init(&dial->watch, dial->loop, fd, on_ready, dial);
 	timer_set(&dial->timer, time_left(dial));
 	send_header(dial);
 }

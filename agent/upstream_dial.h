@@ -1,8 +1,10 @@
 /*
- * Dials an upstream for one flow: connects, sends the PROXY header, and for
- * tls:// does a verified handshake, all of it within one deadline.
+ * Dials an upstream for one flow: connects, sends the PROXY header, asks PostgreSQL
+ * for TLS (base/postgres.h) where that is configured, and for tls:// does a verified
+ * handshake, all of it within one deadline.
  *
- *	connecting --> sending the header --> handshaking (tls only) --> on_done
+ *	connecting --> sending the header --> asking --> handshaking (tls only) --> on_done
+ *	                                 `--------->
  */
 #ifndef AGENT_UPSTREAM_DIAL_H
 #define AGENT_UPSTREAM_DIAL_H

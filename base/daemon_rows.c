@@ -11,6 +11,7 @@
 enum { WORKERS_MOST = 256, MEMORY_LEAST = 16 << 20 };
 
 const char *const daemon_rows_log_levels[] = { "error", "warning", "info", "debug", NULL };
+const char *const daemon_rows_starttls[] = { "none", "postgres", NULL };
 const char *const daemon_rows_log_formats[] = { "auto", "text", "json", NULL };
 
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "daemon_rows_log_levels follows enum log_level");

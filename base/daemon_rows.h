@@ -35,11 +35,16 @@ extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_format
 		    .fallback = "auto", .words = daemon_rows_log_formats \
 	}
 
-/* Of a `type` with the members url, url_mark and proxy_protocol (0 none, 1, 2); is_valid is the check of
+/* How an upstream is asked for TLS before it gets any. */
+enum daemon_starttls { STARTTLS_NONE, STARTTLS_POSTGRES };
+extern const char *const daemon_rows_starttls[];
+
+/* Of a `type` with the members url, url_mark, starttls and proxy_protocol (0 none, 1, 2); is_valid is the check of
  * the url, by base/upstream_url. */
 #define DAEMON_UPSTREAM_ROWS(type, is_valid) \
 	{ "url", CONF_TEXT, offsetof(type, url), .required = true, .check = is_valid, \
 		.mark_offset = offsetof(type, url_mark) }, \
+	    { "starttls", CONF_WORD, offsetof(type, starttls), .words = daemon_rows_starttls }, \
 	{ \
 		"proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, \
 									       .most = 2 \

@@ -17,6 +17,7 @@
 #include "relay/agent_fields.h"
 #include "relay/flow_dynamic.h"
 #include "relay/flow_private.h"
+#include "relay/flow_starttls.h"
 #include "relay/flow_wait.h"
 #include "relay/name_flows.h"
 #include "relay/refuse.h"
@@ -60,8 +61,11 @@ flow_move(struct flow *flow, enum flow_state to)
 
 /* Nothing of it is in the loop any more. */
 static void
-empty_way(struct flow_way *way)
+empty_way(struct flow *flow)
 {
+	struct flow_way *way = flow->way;
+
+	flow_starttls_wipe(flow);
 	watch_wipe(&way->client);
 	timer_clear(&way->attempt);
 	timer_clear(&way->whole);
@@ -98,7 +102,7 @@ dissolve(struct flow *flow)
 	pump_free(flow->pump);
 	flow->pump = NULL;
 	if (flow->way)
-		empty_way(flow->way);
+		empty_way(flow);
 	flow_agent_leave(flow);
 	route_static_release(flow->static_route);
 	name_flows_leave(worker->shared->name_flows, flow->name_place);
@@ -397,7 +401,7 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 		return;
 	}
 	flow->ready_ms = (int32_t)((clock_us() - flow->accepted_us) / 1000);
-	empty_way(flow->way);
+	empty_way(flow);
 	free(flow->way);
 	flow->way = NULL;
 	flow_move(flow, FLOW_JOINED);
@@ -569,7 +573,11 @@ on_connected(void *arg, int fd, const char *error)
 
 		flow->proxy_bytes = (uint32_t)proxy_encode(header, version, &from, &listener, NULL);
 	}
-	flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
+	if (!route_static_config(flow->static_route)->asks_for_tls) {
+		flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
+		return;
+	}
+	flow_starttls_begin(flow, fd, header, flow->proxy_bytes);
 }
 
 void

@@ -47,6 +47,9 @@ struct flow_way {
 	TAILQ_ENTRY(flow) waiting;     /* flow_wait.c */
 	uint64_t wait_until_ms;        /* 0: it has not waited yet */
 	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
+	bool asks_upstream;            /* flow_starttls.c: with the two below */
+	int upstream_fd;
+	struct watch upstream;
 	struct watch client;
 	struct timer attempt, whole;
 };

@@ -17,6 +17,7 @@
 #include "relay/recent_peers.h"
 #include "relay/refuse.h"
 #include "relay/flow.h"
+#include "base/postgres.h"
 #include "relay/shared.h"
 #include "relay/rules.h"
 #include "relay/worker_context.h"
@@ -24,10 +25,11 @@
 
 enum { PROXY_WAIT_MOST = 4096, LAST_READS = 4 };
 
-enum state { PROXY, HELLO, GONE, STATES };
-static const char *const state_name[STATES] = { "proxy", "hello", "gone" };
+enum state { PROXY, PREFACE, HELLO, GONE, STATES };
+static const char *const state_name[STATES] = { "proxy", "preface", "hello", "gone" };
 static const unsigned may_move[STATES] = {
-	[PROXY] = 1u << HELLO | 1u << GONE,
+	[PROXY] = 1u << PREFACE | 1u << HELLO | 1u << GONE,
+	[PREFACE] = 1u << HELLO | 1u << GONE,
 	[HELLO] = 1u << GONE,
 };
 
@@ -35,6 +37,9 @@ struct intake {
 	LIST_ENTRY(intake) link;
 	struct worker_context *worker;
 	enum state state;
+	bool speaks_postgres;
+	bool has_said_no; /* to GSSENCRequest */
+	const char *why;  /* it is refused, where the hello does not say it */
 	union {
 		struct conn conn;
 		struct task reap; /* once the connection is somebody else's */
@@ -145,10 +150,11 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 {
 	struct worker_context *worker = intake->worker;
 	char client[ADDRESS_TEXT];
+	const char *said = intake->why;
 	struct conn conn = leave(intake);
 	const struct address from = conn_client(&conn);
 	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
-	const char *why = clienthello_reason(&conn.hello);
+	const char *why = said ? said : clienthello_reason(&conn.hello);
 
 	log_limited(LOG_INFO, "hello-refused", &from, cure_of(reason),
 	    log_str("code", refuse_word(reason)), log_str("client", address_text(&from, client)),
@@ -254,10 +260,97 @@ judge_hello(struct intake *intake)
 	}
 }
 
+/* ---- PostgreSQL ---- */
+
+static void
+drop_front(struct conn *conn, size_t bytes)
+{
+	conn->bytes -= bytes;
+	memmove(conn->wire, conn->wire + bytes, conn->bytes);
+}
+
+/* Whether anything has come behind the request, here or in the kernel. */
+static bool
+is_followed(const struct conn *conn)
+{
+	uint8_t byte;
+
+	return conn->bytes > POSTGRES_REQUEST_BYTES ||
+	    recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* One letter into an empty socket. */
+static bool
+say(struct conn *conn, char letter)
+{
+	drop_front(conn, POSTGRES_REQUEST_BYTES);
+	return send(conn->fd, &letter, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+}
+
+static void
+refuse_postgres(struct intake *intake, const char *why)
+{
+	intake->why = why;
+	refuse(intake, REFUSE_NOT_TLS, 0);
+}
+
+static void
+answer_request(struct intake *intake, enum postgres_request request)
+{
+	bool is_ssl = request == POSTGRES_SSL;
+
+	if (is_followed(&intake->conn)) {
+		refuse_postgres(intake, "bytes before the answer to its request for TLS");
+	} else if (!is_ssl && intake->has_said_no) {
+		refuse_postgres(intake, "GSSENCRequest, again");
+	} else if (!say(&intake->conn, is_ssl ? 'S' : 'N')) {
+		log_quiet_end(intake, "the client went away before it was told that TLS is spoken");
+		cut(intake);
+	} else if (is_ssl) {
+		move(intake, HELLO);
+	} else {
+		intake->has_said_no = true;
+	}
+}
+
+static void
+judge_preface(struct intake *intake)
+{
+	enum postgres_request request =
+	    postgres_request_read(intake->conn.wire, intake->conn.bytes);
+
+	switch (request) {
+	case POSTGRES_INCOMPLETE:
+		break;
+	case POSTGRES_SSL:
+	case POSTGRES_GSSENC:
+		answer_request(intake, request);
+		break;
+	case POSTGRES_CANCEL:
+		refuse_postgres(intake, "CancelRequest without TLS, which has no name to route by");
+		break;
+	case POSTGRES_PLAIN:
+		refuse_postgres(
+		    intake, "PostgreSQL without TLS: sslmode=require or better is needed");
+		break;
+	case POSTGRES_NONE:
+		move(intake, HELLO);
+		judge_hello(intake);
+		break;
+	}
+}
+
 /* ---- reading ---- */
 
 static void on_evicted(void *arg);
 static void on_ready(void *arg, unsigned ready);
+static void on_bytes(struct intake *);
+
+static bool
+is_in_progress(const struct intake *intake)
+{
+	return intake->state == PREFACE || intake->state == HELLO;
+}
 
 static void
 count_bytes(struct intake *intake)
@@ -313,20 +406,13 @@ enter_among_clients(struct intake *intake)
 static void
 begin_hello(struct intake *intake)
 {
-	move(intake, HELLO);
+	move(intake, intake->speaks_postgres ? PREFACE : HELLO);
 	if (intake->conn.bytes > 0)
-		judge_hello(intake);
-	if (intake->state == HELLO)
+		on_bytes(intake);
+	if (is_in_progress(intake))
 		on_ready(intake, WATCH_READ);
-	if (intake->state == HELLO && !enter_admission(intake))
+	if (is_in_progress(intake) && !enter_admission(intake))
 		lose(intake);
-}
-
-static void
-drop_header(struct conn *conn, size_t bytes)
-{
-	conn->bytes -= bytes;
-	memmove(conn->wire, conn->wire + bytes, conn->bytes);
 }
 
 static void
@@ -353,7 +439,7 @@ judge_proxy(struct intake *intake)
 		}
 		if (has_addresses)
 			conn->client = ip_address_of(&source);
-		drop_header(conn, header_bytes);
+		drop_front(conn, header_bytes);
 		begin_hello(intake);
 		break;
 	}
@@ -367,7 +453,10 @@ on_bytes(struct intake *intake)
 		return;
 	}
 	count_bytes(intake);
-	judge_hello(intake);
+	if (intake->state == PREFACE)
+		judge_preface(intake);
+	else
+		judge_hello(intake);
 }
 
 static void
@@ -407,9 +496,9 @@ on_evicted(void *arg)
 
 	shares_leave(intake->place);
 	intake->place = NULL;
-	for (int i = 0; i < LAST_READS && intake->state == HELLO; i++)
+	for (int i = 0; i < LAST_READS && is_in_progress(intake); i++)
 		on_ready(intake, WATCH_READ);
-	if (intake->state == HELLO && !enter_among_clients(intake))
+	if (is_in_progress(intake) && !enter_among_clients(intake))
 		refuse(intake, REFUSE_OVER_LIMIT, refuse_alert(REFUSE_OVER_LIMIT));
 }
 
@@ -421,7 +510,7 @@ on_deadline(void *arg)
 
 void
 intake_start(struct worker_context *worker, int fd, const struct address *peer, bool is_proxied,
-    const struct ip_address *listener)
+    bool speaks_postgres, const struct ip_address *listener)
 {
 	struct intake *intake = calloc(1, sizeof *intake);
 	const struct settings_limits *limits = &worker->rules->settings.limits;
@@ -432,6 +521,7 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 		return;
 	}
 	intake->worker = worker;
+	intake->speaks_postgres = speaks_postgres;
 	intake->conn = (struct conn){ .fd = fd,
 		.client = ip_address_of(peer),
 		.listener = listener,

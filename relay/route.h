@@ -62,6 +62,7 @@ struct route_static_settings {
 	const struct prefix *fence;
 	uint32_t fence_count;
 	bool any_depth;
+	bool asks_for_tls;     /* as PostgreSQL wants it, before the hello */
 	uint8_t proxy_version; /* 0 none */
 	uint64_t idle_ms, stall_ms;
 };

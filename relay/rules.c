@@ -164,6 +164,7 @@ new_route(const struct settings_route *route, const struct route_conditions *whe
 		.fence_count = (uint32_t)route->upstream.fence.count,
 		.idle_ms = route->idle_ms,
 		.stall_ms = route->stall_ms,
+		.asks_for_tls = route->upstream.starttls == STARTTLS_POSTGRES,
 		.proxy_version = (uint8_t)route->upstream.proxy_protocol };
 
 	settings_parse_upstream(route, &url);

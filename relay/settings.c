@@ -132,6 +132,15 @@ is_upstream(const char *text, char error[256])
 }
 
 static bool
+is_first_protocol(const char *text, char error[256])
+{
+	if (strcmp(text, "tls") == 0 || strcmp(text, "postgres") == 0)
+		return true;
+	snprintf(error, 256, "is not known here; write tls, or [tls, postgres]");
+	return false;
+}
+
+static bool
 is_protocol(const char *text, char error[256])
 {
 	if (text[0] != '\0' && strlen(text) < 256)
@@ -172,6 +181,8 @@ static const char *const depth_words[] = { "one", "any", NULL };
 static const struct conf_row listener_rows[] = {
 	{ "address", CONF_TEXT, AT(settings_listener, address), .required = true,
 	    .check = is_listener, .mark_offset = AT(settings_listener, address_mark) },
+	{ "protocols", CONF_TEXTS, AT(settings_listener, protocols), .fallback = "tls",
+	    .check = is_first_protocol, .mark_offset = AT(settings_listener, protocols_mark) },
 	{ "trusted_proxies", CONF_TEXTS, AT(settings_listener, trusted_proxies),
 	    .check = is_exact_prefix },
 	{ 0 }
@@ -301,6 +312,21 @@ static const struct conf_row rows[] = {
 
 /* ---- values once more, and rules between keys ---- */
 
+/* What asks for TLS first goes on with it, so there is no listener without it. */
+static void
+check_protocols(struct settings_listener *listener, struct conf_report *report)
+{
+	bool speaks_tls = false;
+
+	for (size_t i = 0; i < listener->protocols.count; i++) {
+		speaks_tls |= strcmp(listener->protocols.items[i], "tls") == 0;
+		listener->speaks_postgres |= strcmp(listener->protocols.items[i], "postgres") == 0;
+	}
+	if (!speaks_tls)
+		conf_error(report, listener->protocols_mark,
+		    "tls is not among the protocols; write [tls, postgres]");
+}
+
 static void
 check_listener(struct settings *settings, size_t index, struct conf_report *report)
 {
@@ -311,6 +337,7 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 	listener->proxies = calloc(count + 1, sizeof(struct prefix));
 	for (size_t i = 0; i < count && listener->proxies; i++)
 		prefix_parse(&listener->proxies[i], listener->trusted_proxies.items[i]);
+	check_protocols(listener, report);
 	if (!listener->proxies)
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
 	for (size_t i = 0; i < index; i++) {

@@ -20,15 +20,18 @@
 struct settings_listener {
 	char *address;
 	struct conf_mark address_mark;
-	struct conf_texts trusted_proxies;
+	struct conf_texts trusted_proxies, protocols;
+	struct conf_mark protocols_mark;
 	struct address parsed;  /* derived */
 	struct prefix *proxies; /* derived, trusted_proxies.count of them */
+	bool speaks_postgres;   /* derived */
 };
 
 struct settings_upstream {
 	char *url;
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
+	int starttls;            /* enum daemon_starttls */
 	struct conf_texts fence;
 	struct conf_mark fence_mark;
 };

@@ -92,7 +92,7 @@ on_accept(void *arg, int fd, const struct address *peer)
 	struct worker_port *port = arg;
 
 	intake_start(&port->worker->context, fd, peer, is_trusted_proxy(port->settings, peer),
-	    &port->address);
+	    port->settings->speaks_postgres, &port->address);
 }
 
 bool

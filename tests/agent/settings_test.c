@@ -131,6 +131,8 @@ refuses_what_does_not_go_together(void **state)
 		    ":6:42:", "cas is only for" },
 		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', server_name: x}\n",
 		    ":6:50:", "server_name is only for" },
+		{ TERMINATED("") "    upstream: {url: tcp://h:5432, starttls: postgres}\n",
+		    ":7:21:", "starttls asks an upstream for TLS" },
 		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n",
 		    ":6:53:", "range" },
 		{ TERMINATED(", mutual_tls: require") "    upstream: 80\n",

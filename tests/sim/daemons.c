@@ -74,7 +74,7 @@ on_relay_accept(void *arg, int fd, const struct address *peer)
 	struct worker_context *worker = &relay->workers[sim_below(WORKERS)];
 
 	people_accepted(peer, relay->process, relay->epoch);
-	intake_start(worker, fd, peer, false, NULL);
+	intake_start(worker, fd, peer, false, false, NULL);
 }
 
 static void

@@ -1,0 +1,76 @@
+/* Asks a static upstream for TLS. */
+#include "relay/flow_starttls.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/postgres.h"
+#include "base/proxy.h"
+#include "relay/flow_private.h"
+#include "tunnel/stream.h"
+
+void
+flow_starttls_wipe(struct flow *flow)
+{
+	struct flow_way *way = flow->way;
+
+	if (!way->asks_upstream)
+		return;
+	watch_wipe(&way->upstream);
+	if (way->upstream_fd >= 0)
+		close(way->upstream_fd);
+	way->asks_upstream = false;
+}
+
+static void
+fail(struct flow *flow, const char *why)
+{
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", why);
+	flow_refuse(flow, REFUSE_NO_AGENT);
+}
+
+static void
+on_answer(void *arg, unsigned ready)
+{
+	struct flow *flow = arg;
+	uint8_t answer[2];
+	const char *why;
+	ssize_t got = recv(flow->way->upstream_fd, answer, sizeof answer, 0);
+	int fd;
+
+	(void)ready;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	why = got > 0 ? postgres_answer_error(answer, (size_t)got)
+		      : "the upstream closed when it was asked for TLS";
+	if (why) {
+		fail(flow, why);
+		return;
+	}
+	fd = flow->way->upstream_fd;
+	flow->way->upstream_fd = -1;
+	flow_starttls_wipe(flow);
+	flow_join(flow, stream_socket(fd), NULL, 0, 0);
+}
+
+/* What is sent fits into an empty socket. */
+void
+flow_starttls_begin(struct flow *flow, int fd, const void *front, size_t front_bytes)
+{
+	uint8_t wire[PROXY_MOST + POSTGRES_REQUEST_BYTES];
+	size_t bytes = front_bytes + sizeof postgres_ssl_request;
+
+	assert(front_bytes <= PROXY_MOST);
+	memcpy(wire, front, front_bytes);
+	memcpy(wire + front_bytes, postgres_ssl_request, sizeof postgres_ssl_request);
+	flow->way->asks_upstream = true;
+	flow->way->upstream_fd = fd;
+	watch_init(&flow->way->upstream, flow->worker->loop, fd, on_answer, flow);
+	if (send(fd, wire, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes)
+		watch_want(&flow->way->upstream, WATCH_READ);
+	else
+		fail(flow, "the upstream closed before it was asked for TLS");
+}
