@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +263,17 @@ stream_pull(struct stream *s, int pipe, size_t bytes, size_t *done)
 	return got ? IO_OK : how_it_ended(s);
 }
 
+/* splice() sends in several pieces, and a reset between two of them is told to nobody: the call says how
+ * much it has sent, and the next ones hear of a closed peer. The kernel's state still knows. */
+static bool
+is_gone(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t bytes = sizeof info;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 &&
+	    info.tcpi_state == TCP_CLOSE;
+}
+
 enum io
 stream_push(struct stream *s, int pipe, size_t bytes, size_t *done)
 {
@@ -268,6 +281,8 @@ stream_push(struct stream *s, int pipe, size_t bytes, size_t *done)
 	*done = sent > 0 ? (size_t)sent : 0;
 	if (sent < 0)
 		return errno == EPIPE ? how_it_ended(s) : judge(s, errno, IO_WRITE);
+	if ((size_t)sent < bytes && is_gone(s->fd))
+		s->was_reset = true;
 	return IO_OK;
 }
 
