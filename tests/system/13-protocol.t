@@ -206,7 +206,7 @@ def agents_hear_that_a_reserved_name_may_be_free(scene):
 	agent.wait_event("endpoint-refused", code="name-reserved")
 	relay.write(dict(relay.settings, routes=[]))
 	relay.reload()
-	agent.wait_event("endpoint-up", 5, 2)
+	agent.wait_event("endpoint-up", count=2)
 
 
 @test

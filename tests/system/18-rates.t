@@ -201,7 +201,7 @@ def refused_connections_make_at_most_a_hundred_lines_a_second(scene, sources):
 		client.close()
 	count = len(clients)
 	told = lambda: len(relay.events("hello-refused")) + sum(e["lines"] for e in relay.events("log-lines-suppressed"))
-	until(lambda: told() == count, 5, f"{count} refusals are accounted for")
+	until(lambda: told() == count, what=f"{count} refusals are accounted for")
 	lines = len(relay.events("hello-refused")) + len(relay.events("log-lines-suppressed"))
 	print(f"# {count} refusals and {lines} lines in {seconds:.1f} s")
 	check(count > 200 * seconds, f"{count} refusals in {seconds} s are too few to show it")

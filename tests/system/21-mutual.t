@@ -38,7 +38,7 @@ def taken_up(agent, change, event="files-reloaded"):
 	"""Once the agent has seen what has changed; it looks each second."""
 	count = len(agent.events(event))
 	change()
-	agent.wait_event(event, 10, count + 1)
+	agent.wait_event(event, count=count + 1)
 
 
 @test

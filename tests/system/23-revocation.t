@@ -70,7 +70,7 @@ def no_flow_slips_through_while_the_workers_learn_of_it(scene):
 	comers = [threading.Thread(target=keep_coming) for _ in range(3)]
 	for comer in comers:
 		comer.start()
-	until(lambda: len(flows) > 30, 5, "flows come")
+	until(lambda: len(flows) > 30, what="flows come")
 	pki.revoke("agent-" + NAME)
 	relay.wait_event("trust-reloaded", SECONDS)
 	stop.set()

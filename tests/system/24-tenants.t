@@ -202,7 +202,7 @@ def what_an_agent_does_in_a_loop_fills_no_log(scene, way):
 	equal(len(lines), way.most, f"lines: {lines[:70]}")
 	told = lambda: sum(e["refusals"] + e["changes"] for e in relay.events("endpoint-lines-suppressed"))
 	wanted = {1: 299, 32: 268, 62: 538}[way.most] if way.bodies(1)[0][2] == ANNOUNCE else 0
-	until(lambda: told() >= wanted, 5, "the number is told behind the session's end")
+	until(lambda: told() >= wanted, what="the number is told behind the session's end")
 	relay.signal(signal.SIGTERM)
 	equal(relay.wait(), 0, "exit status")	# and all of the log is there
 	equal(told(), wanted, "what is told as a number")

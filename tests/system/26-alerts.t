@@ -19,7 +19,7 @@ def reason_after(scene, relay, agent, *arguments, ca):
 	before = len(agent.events("flow-closed"))
 	status, _, _ = s_client(relay.port, NAME, ca, *arguments)
 	check(status != 0, "the client should refuse")
-	closed = agent.wait_event("flow-closed", 5, before + 1)[-1]
+	closed = agent.wait_event("flow-closed", count=before + 1)[-1]
 	equal(closed["reason"], "client-handshake-failed", "reason")
 	return closed["message"]
 
@@ -61,7 +61,7 @@ class OpensslServer:
 		def has_said():
 			with open(self.log_path, "rb") as log:
 				return log.read().count(text) >= count
-		until(has_said, 5, f"s_server says {text}")
+		until(has_said, what=f"s_server says {text}")
 
 	def close(self):
 		self.process.kill()

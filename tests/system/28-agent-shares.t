@@ -41,7 +41,7 @@ def the_relay_with_most_flows_pays_with_its_newest(scene):
 	equal(agent.events("flow-closed"), [], "nobody is pushed out yet")
 	other = [scene.keep(joined(two)) for _ in range(2)]
 	check(all(is_served(client) for client in other), "the other relay's clients are served")
-	agent.wait_event("flow-closed", 5, 2, reason="displaced")
+	agent.wait_event("flow-closed", count=2, reason="displaced")
 	check(all(ends_by_reset(client) for client in held[-2:]), "the newest have paid, by a reset")
 	for client in held[:-2] + other:
 		client.sendall(b"again")
@@ -55,14 +55,14 @@ def a_flow_of_the_heaviest_is_refused_with_flow_limit(scene):
 		check(is_served(scene.keep(joined(one))), "there is room")
 	with dial(one.port, hello(SEALED)) as refused:
 		equal(alert_of(refused), 80, "the alert of a limit")
-	agent.wait_event("flow-closed", 5, reason="flow-limit")
+	agent.wait_event("flow-closed", reason="flow-limit")
 
 
 @test
 def stalled_handshakes_push_each_other_out(scene):
 	(one, two), agent = two_relays(scene, handshakes=4)
 	stalled = [scene.keep(dial(one.port, hello(NAME))) for _ in range(8)]
-	agent.wait_event("flow-closed", 5, 4, reason="displaced")
+	agent.wait_event("flow-closed", count=4, reason="displaced")
 	status, out, err = curl(two.port, NAME, authority().root)
 	equal((status, out), (0, b"hello"), err)
 	check(len(stalled) == 8, "all were held")
@@ -107,7 +107,7 @@ def no_relay_can_want_the_descriptors_of_another(scene):
 	agent.most_files = 256
 	agent.start()
 	scene.wait_serving(agent, 2)
-	equal([event["most"] for event in agent.wait_event("pool", 5, 2)], [32, 32])
+	equal([event["most"] for event in agent.wait_event("pool", count=2)], [32, 32])
 	check(is_served(scene.keep(joined(relays[0]))), "a flow finds its descriptors")
 
 

@@ -124,7 +124,7 @@ def reload_takes_new_routes_and_leaves_flows_alone(scene):
 	equal(read_exactly(running, len(wire)), wire)
 	relay.write(dict(relay.settings, routes=[route(OTHER, one)]))
 	relay.reload()
-	until(lambda: dial(relay.port, hello(OTHER)).recv(1) == b"\x16", 5, "the new route serves")
+	until(lambda: dial(relay.port, hello(OTHER)).recv(1) == b"\x16", what="the new route serves")
 	with dial(relay.port, hello(NAME)) as client:
 		equal(alert_of(client), 112, "the old route")
 	running.sendall(b"still here")
@@ -145,7 +145,7 @@ def a_reload_changes_whom_a_listener_trusts(scene):
 		count = len(relay.events("reloaded")) + 1
 		relay.write(dict(relay.settings, listeners=[{"address": address, "trusted_proxies": proxies}]))
 		relay.reload()
-		relay.wait_event("reloaded", 5, count)
+		relay.wait_event("reloaded", count=count)
 		until(lambda: first_byte(header + wire) == with_header, 2, f"with a header, trusted: {proxies}")
 		for _ in range(4):	# of both workers
 			equal(first_byte(wire), without, f"without a header, trusted: {proxies}")
@@ -160,7 +160,7 @@ def a_reload_with_an_error_keeps_the_old(scene):
 			(json.dumps(dict(good, connect=dict(good["connect"], agent_crls=["/none.crl"]))), "none.crl")):
 		relay.write_text(bad)
 		relay.reload()
-		relay.wait_text(says, 5)
+		relay.wait_text(says)
 		with dial(relay.port, hello(NAME)) as client:
 			equal(client.recv(1), b"\x16", f"the old route after {bad!r}")
 	relay.write(good)
@@ -179,18 +179,18 @@ def an_agents_reload_announces_and_withdraws(scene):
 	equal(read_exactly(running, len(wire)), wire)
 	agent.write_text("version: 1\nsurplus: 1\n")
 	agent.reload()
-	agent.wait_text("surplus", 5)
+	agent.wait_text("surplus")
 	with dial(relay.port, wire) as client:
 		equal(client.recv(1), b"\x16", "the old endpoint after a bad reload")
 	agent.write(dict(agent.settings, endpoints=[passthrough(OTHER, upstream)]))
 	agent.reload()
-	until(lambda: dial(relay.port, hello(OTHER)).recv(1) == b"\x16", 5, "the new endpoint serves")
+	until(lambda: dial(relay.port, hello(OTHER)).recv(1) == b"\x16", what="the new endpoint serves")
 
 	def withdrawn():
 		with dial(relay.port, wire) as client:
 			return client.recv(7)[-1:] == b"\x50"
 
-	until(withdrawn, 5, "the old endpoint is withdrawn")
+	until(withdrawn, what="the old endpoint is withdrawn")
 	running.sendall(b"still here")
 	equal(read_exactly(running, 10), b"still here", "the running flow")
 

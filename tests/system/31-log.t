@@ -161,7 +161,7 @@ def a_client_that_is_refused_again_and_again_makes_few_lines(scene):
 	for event, count in refused.items():
 		told = lambda: len(relay.events(event)) + \
 			sum(e["lines"] for e in relay.events("log-lines-suppressed", of=event, clients="127.0.0.1/32"))
-		until(lambda: told() == count, 5, f"{count} {event} are accounted for")
+		until(lambda: told() == count, what=f"{count} {event} are accounted for")
 	lines = sum(len(relay.events(w)) for w in ("hello-refused", "flow-refused", "log-lines-suppressed"))
 	check(lines <= (seconds + 1) * 100, f"{lines} lines in {seconds} s")
 

@@ -106,7 +106,7 @@ def status_tells_of_a_drain(scene):
 	equal(client.recv(1), first[:1], "the first byte of the echo")
 	for daemon in agent, relay:
 		daemon.signal(15)
-		until(lambda: status(daemon)["state"] == "draining", 5, f"{daemon.label} drains")
+		until(lambda: status(daemon)["state"] == "draining", what=f"{daemon.label} drains")
 		code, out, err = ask(daemon, "reload")
 		equal((code, out), (70, ""), "exit status and output of a reload during a drain")
 		check("is stopping" in err, f"it says why: {err}")
@@ -121,7 +121,7 @@ def reload_says_whether_the_new_configuration_holds(scene):
 	relay, agent = pair(scene)
 	for daemon in relay, agent:
 		equal(ask(daemon, "reload"), (0, "the new configuration is in force\n", ""), "a reload that changes nothing")
-		daemon.wait_event("reloaded", 5)
+		daemon.wait_event("reloaded")
 	good = {daemon: dict(daemon.settings) for daemon in (relay, agent)}
 	for daemon in relay, agent:
 		daemon.write({**good[daemon], "colour": "green", "workers": "many"})
@@ -190,7 +190,7 @@ def only_root_and_the_daemons_user_may_ask(scene):
 			code, out, err = ask(daemon, word, **foreign)
 			equal((code, out), (77, ""), f"exit status and output of a foreigner's {word}, the door open")
 			check("only root and the program's own user may ask" in err, f"it says who may: {err!r}")
-		check(daemon.wait_event("admin-refused", 5)[0]["uid"] == NOBODY, "the log says who")
+		check(daemon.wait_event("admin-refused")[0]["uid"] == NOBODY, "the log says who")
 		equal(len(daemon.events("reloaded")), 0, "reloads")
 		equal(status(daemon)["state"], "running", "what root is told")
 

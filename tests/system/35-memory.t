@@ -145,8 +145,8 @@ def goes_through(label, daemon, failing, act, recovers):
 		recovers()
 		if failing.failed > failed:
 			points.append(n)
-			until(lambda: got == wanted or "memory" in daemon.log_text()[mark:], 5,
-				f"{label}, allocation {n}: the log says why {got!r} came and not {wanted!r}")
+			until(lambda: got == wanted or "memory" in daemon.log_text()[mark:],
+				what=f"{label}, allocation {n}: the log says why {got!r} came and not {wanted!r}")
 	check(points or made == 0, f"{label}: nothing failed")
 	print(f"# {label}: {len(points)} of {made} allocations failed")
 

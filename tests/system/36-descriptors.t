@@ -76,7 +76,7 @@ def sessions_leave_clients_alone(scene):
 	fill_flows(scene, relay, bounds(relay)["flows"] - 1)
 	check(echoes(relay), "a client is served")
 	scene.streams.pop(0).close()
-	until(lambda: relay.events("session-down"), 5, "a session has ended")
+	until(lambda: relay.events("session-down"), what="a session has ended")
 	equal(fill_sessions(scene, relay), (1, SESSION_LIMIT))
 	equal(relay.events("accept-paused"), [])
 

@@ -62,6 +62,7 @@ def _held(scene, relay, count, one):
 	cost = Cost(relay)
 	for _ in range(count):
 		scene.keep(one())
+	until(lambda: relay.descriptors() - cost.before[1] >= count, 60, "all of them are there")
 	return cost.of(count)
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from .tap import Failed, check, equal, until
+from .tap import PATIENCE, Failed, check, equal, until
 
 BUILD = os.path.abspath(os.environ.get("VALISE_BUILD", "build/gcc"))
 PROGRAMS = {name: f"{BUILD}/valise-{name}" for name in ("relay", "agent", "pki", "sni")}
@@ -60,7 +60,7 @@ class Daemon:
 			self.wait_notified("READY=1", seconds)
 		return self
 
-	def wait_notified(self, word, seconds=10):
+	def wait_notified(self, word, seconds=PATIENCE):
 		deadline = time.monotonic() + seconds
 		while time.monotonic() < deadline:
 			self.notify.settimeout(0.1)
@@ -150,7 +150,7 @@ class Daemon:
 					found.append(event)
 		return found
 
-	def wait_event(self, word, seconds=10, count=1, **fields):
+	def wait_event(self, word, seconds=PATIENCE, count=1, **fields):
 		return until(lambda: len(found := self.events(word, **fields)) >= count and found, seconds,
 			f"{self.label} logs {word} {fields or ''}")
 
@@ -169,7 +169,7 @@ class Daemon:
 		"""As many and no more. What is logged may be written after its client has the answer."""
 		equal(len(self.wait_event(word, count=count, **fields)), count, what)
 
-	def wait_text(self, text, seconds=10):
+	def wait_text(self, text, seconds=PATIENCE):
 		until(lambda: text in self.log_text()[self.log_from:], seconds,
 			f"{self.label} logs {text!r}")
 

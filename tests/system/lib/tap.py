@@ -63,7 +63,10 @@ def progress():
 	faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
 
 
-def until(question, seconds=5, what=None):
+PATIENCE = 20	# for what only has to come; a number is given where it is promised to come so soon
+
+
+def until(question, seconds=PATIENCE, what=None):
 	"""Asks again and again until the answer is true, and returns it."""
 	deadline = time.monotonic() + seconds
 	while True:
