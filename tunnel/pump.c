@@ -215,7 +215,11 @@ break_writing(struct half *half)
 static void
 finish(struct half *half)
 {
-	enum io io = stream_finish(pump_to(half));
+	struct stream *to = pump_to(half);
+	/* The pump is over then, and closes both. */
+	bool is_last = pump_other_half(half)->state == DONE && stream_has_ended(to) &&
+	    stream_has_ended(half->from);
+	enum io io = is_last ? IO_OK : stream_finish(to);
 	if (must_wait(io))
 		half->write_wait = io;
 	else if (io == IO_FAILED)

@@ -86,6 +86,8 @@ stream_settle(struct stream *s)
 	uint8_t waste[4096];
 	size_t done;
 	enum io io = IO_OK;
+	if (stream_has_ended(s))
+		return IO_OK;
 	/* Bounded, so that nobody holds the loop; a level-triggered wait brings the caller back. */
 	for (int round = 0; round < 16 && io == IO_OK; round++)
 		io = stream_read(s, waste, sizeof waste, &done);
@@ -205,6 +207,7 @@ socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
 	if (got < 0)
 		return judge(s, errno, IO_READ);
 	*done = (size_t)got;
+	s->has_ended = got == 0 && !s->was_reset;
 	return got ? IO_OK : how_it_ended(s);
 }
 
@@ -260,6 +263,7 @@ stream_pull(struct stream *s, int pipe, size_t bytes, size_t *done)
 	*done = got > 0 ? (size_t)got : 0;
 	if (got < 0)
 		return judge(s, errno, IO_READ);
+	s->has_ended = got == 0 && !s->was_reset;
 	return got ? IO_OK : how_it_ended(s);
 }
 
@@ -344,6 +348,12 @@ static const struct stream_kind socket_kind = {
 	socket_reset,
 	socket_free,
 };
+
+bool
+stream_has_ended(const struct stream *s)
+{
+	return stream_is_bare(s) && s->has_ended;
+}
 
 bool
 stream_is_bare(const struct stream *s)

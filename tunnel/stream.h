@@ -53,7 +53,8 @@ struct stream {
 	struct stream_unread *unread;
 	int fd; /* to wait on; for TLS, that of the lowest stream */
 	/* A socket's own. */
-	bool is_finished, was_reset, is_domain_known, is_unix;
+	bool is_finished : 1, was_reset : 1, is_domain_known : 1, is_unix : 1;
+	bool has_ended : 1; /* its FIN was read */
 };
 
 /* Adopts the descriptor (closes it when memory is short, and returns NULL). */
@@ -93,6 +94,8 @@ size_t stream_unread_left(const struct stream *);
  * sends them. False when memory is short. */
 bool stream_queue(struct stream *, const void *, size_t);
 
+/* A bare stream whose peer's FIN was read: where nothing more is to be written, either, closing says so. */
+bool stream_has_ended(const struct stream *);
 /* Nothing but its socket: what is read next is what the kernel has, and its descriptor announces it. */
 bool stream_is_bare(const struct stream *);
 /* A bare stream's socket: a reset that meets a splice into one may be lost. */

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
 
 #include "base/clock.h"
 #include "base/clock_fake.h"
@@ -118,6 +120,52 @@ static void
 put(int fd, const char *text)
 {
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* What the pump asks the kernel for; the tests themselves only close. */
+static atomic_uint shutdowns, reads_behind_a_fin;
+static atomic_bool has_ended[1024];
+
+int
+shutdown(int fd, int how)
+{
+	atomic_fetch_add(&shutdowns, 1);
+	return (int)syscall(SYS_shutdown, fd, how);
+}
+
+ssize_t
+recv(int fd, void *data, size_t bytes, int flags)
+{
+	ssize_t got = syscall(SYS_recvfrom, fd, data, bytes, flags, NULL, NULL);
+	if (atomic_exchange(&has_ended[fd], got == 0))
+		atomic_fetch_add(&reads_behind_a_fin, 1);
+	return got;
+}
+
+/* One direction ends, is told so, and then the other: closing says the rest. */
+static void
+asks_the_kernel_for_nothing_that_closing_does(void **state)
+{
+	struct bench bench;
+	char byte;
+	(void)state;
+	bench_prepare(&bench, (struct pump_settings){ 0 });
+	for (int i = 0; i < 2; i++)
+		has_ended[bench.near[i]] = has_ended[bench.far[i]] = false;
+	shutdowns = reads_behind_a_fin = 0;
+	bench_go(&bench);
+	put(bench.far[0], "question");
+	syscall(SYS_shutdown, bench.far[0], SHUT_WR);
+	expect(bench.far[1], "question");
+	assert_int_equal(get(bench.far[1], &byte, 1), 0);
+	put(bench.far[1], "answer");
+	close(bench.far[1]);
+	expect(bench.far[0], "answer");
+	assert_int_equal(get(bench.far[0], &byte, 1), 0);
+	assert_int_equal(bench_end(&bench), PUMP_FINISHED);
+	assert_int_equal(shutdowns, 1);
+	assert_int_equal(reads_behind_a_fin, 0);
+	close(bench.far[0]);
 }
 
 static void
@@ -774,7 +822,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bytes_pass_both_ways_and_fins_in_both_orders),
+		cmocka_unit_test(asks_the_kernel_for_nothing_that_closing_does),
+	cmocka_unit_test(bytes_pass_both_ways_and_fins_in_both_orders),
 		cmocka_unit_test(bytes_put_back_before_the_pump_are_the_first),
 		cmocka_unit_test(a_reset_passes_on_as_a_reset),
 		cmocka_unit_test(a_reset_passes_on_after_a_half_close_too),
