@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,8 +78,7 @@ static size_t message_bytes = 64, first_bytes;
 static double warm_seconds = 0.2, window_seconds;
 static pid_t watched[MOST_WATCHED];
 static unsigned watched_count;
-static const uint64_t *taken = &(const uint64_t){ 0 };
-static uint64_t taken_before;
+static struct counter *counter = &(struct counter){ 0 };
 static char block[BLOCK], first[MOST_HELLO + 1];
 
 static struct {
@@ -102,13 +102,26 @@ dial(struct flow *flow)
 	loop_want(&flow->watch, EPOLLOUT);
 }
 
+/* One that asks is under way until its first answer, so that a slow peer is not overrun. */
+static bool
+is_under_way(const struct flow *flow)
+{
+	return flow->state != OPEN || (thing->asks && !flow->answered);
+}
+
 static void
 hang_up(struct flow *flow)
 {
 	transport_close(&flow->transport);
 	loop_close(&flow->watch);
-	if (flow->state != OPEN)
-		under_way--;
+	under_way -= is_under_way(flow);
+}
+
+static void
+has_begun(void)
+{
+	under_way--;
+	opened++;
 }
 
 static void
@@ -129,9 +142,9 @@ set_open(struct flow *flow)
 	flow->state = OPEN;
 	flow->sent = 0;
 	flow->missing = message_bytes;
-	under_way--;
 	done.resumed += transport_was_resumed(&flow->transport);
-	opened += !thing->asks;
+	if (!thing->asks)
+		has_begun();
 	unsigned in = thing->deaf ? 0u : EPOLLIN, out = thing->pours || thing->asks ? EPOLLOUT : 0u;
 	loop_want(&flow->watch, in | out);
 }
@@ -197,7 +210,8 @@ static bool
 on_answer(struct flow *flow)
 {
 	uint64_t now_us = loop_now_us();
-	opened += !flow->answered;
+	if (!flow->answered)
+		has_begun();
 	flow->answered = true;
 	latency_add(now_us - flow->began_us);
 	done.answers++;
@@ -343,7 +357,7 @@ report(double seconds, const double *used)
 static uint64_t
 bytes_arrived(void)
 {
-	return done.bytes + __atomic_load_n(taken, __ATOMIC_RELAXED) - taken_before;
+	return done.bytes + __atomic_load_n(&counter->taken, __ATOMIC_RELAXED);
 }
 
 /* Each flow has moved something, or has been answered once. */
@@ -375,7 +389,7 @@ measure(void)
 	memset(&done, 0, sizeof done);
 	latency_clear();
 	uint64_t began_us = loop_now_us();
-	taken_before = __atomic_load_n(taken, __ATOMIC_RELAXED);
+	__atomic_store_n(&counter->taken, 0, __ATOMIC_RELAXED);
 	read_clocks(used);
 	if (window_seconds > 0)
 		turn_until(began_us + (uint64_t)(window_seconds * 1e6));
@@ -385,6 +399,17 @@ measure(void)
 	read_clocks(used);
 	done.bytes = bytes_arrived();
 	report((double)(loop_now_us() - began_us) / 1e6, used);
+}
+
+/* With RST: what is in buffers is thrown away, so that nobody carries it while the next one is measured. */
+static void
+abandon_all(void)
+{
+	struct linger at_once = { .l_onoff = 1 };
+	for (unsigned i = 0; i < flow_count; i++)
+		if (flows[i].watch.fd >= 0)
+			setsockopt(
+			    flows[i].watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 /* ---- the command line ---- */
@@ -419,13 +444,14 @@ read_watched(char *list)
 static void
 map_counter(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		loop_die(path);
-	taken = mmap(NULL, sizeof *taken, PROT_READ, MAP_SHARED, fd, 0);
-	if (taken == MAP_FAILED)
+	counter = mmap(NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (counter == MAP_FAILED)
 		loop_die(path);
 	close(fd);
+	__atomic_fetch_add(&counter->run, 1, __ATOMIC_RELAXED);
 }
 
 static const struct option options[] = {
@@ -509,5 +535,7 @@ main(int argc, char **argv)
 		loop_die("calloc");
 	open_all();
 	measure();
+	if (thing->pours)
+		abandon_all();
 	return 0;
 }

@@ -5,6 +5,17 @@
 #ifndef ORDER_H
 #define ORDER_H
 
+#include <stdint.h>
+
+/*
+ * The counter file, which both map: a client that measures begins a new run, and the upstream counts what
+ * it throws away of those connections whose order came in the run that is on.  What an earlier client has left in
+ * somebody's buffers is not counted.
+ */
+struct counter {
+	uint64_t run, taken;
+};
+
 enum {
 	ORDER_ECHO = 'e', /* all that follows comes back */
 	ORDER_TAKE = 't', /* what follows is thrown away */

@@ -2,12 +2,11 @@
  * The upstream of all measurements: serves any number of connections in one thread, each as its first
  * byte orders (bench/load/order.h). A raw client's hello in front of the order is skipped.
  *	upstream PORT COUNTER-FILE
- * The file holds one number of 64 bits, how many bytes were thrown away: what a client has sent is in
- * buffers yet, and what has arrived here has been carried.
+ * In the file it counts the bytes that it throws away: what a client has sent may be in buffers yet,
+ * and what has arrived here has been carried.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,12 +23,13 @@ struct connection {
 	struct watch watch;
 	size_t hello_left;
 	int order;    /* 0: not heard yet */
+	uint64_t run; /* of the counter, when the order came */
 	char *unsent; /* of an echo; NULL: nothing */
 	size_t unsent_bytes;
 };
 
 static char block[BLOCK];
-static uint64_t *taken;
+static struct counter *counter;
 
 static void
 end(struct connection *connection)
@@ -86,6 +86,7 @@ static bool
 begin(struct connection *connection, int order)
 {
 	connection->order = order;
+	connection->run = __atomic_load_n(&counter->run, __ATOMIC_RELAXED);
 	if (order == ORDER_ONCE) {
 		send(connection->watch.fd, "1", 1, MSG_NOSIGNAL);
 		return false;
@@ -124,8 +125,8 @@ static bool
 throw_away(struct connection *connection)
 {
 	ssize_t bytes = recv(connection->watch.fd, NULL, BLOCK, MSG_TRUNC);
-	if (bytes > 0)
-		__atomic_fetch_add(taken, (uint64_t)bytes, __ATOMIC_RELAXED);
+	if (bytes > 0 && connection->run == __atomic_load_n(&counter->run, __ATOMIC_RELAXED))
+		__atomic_fetch_add(&counter->taken, (uint64_t)bytes, __ATOMIC_RELAXED);
 	return bytes > 0;
 }
 
@@ -145,10 +146,10 @@ static void
 map_counter(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, sizeof *taken) < 0)
+	if (fd < 0 || ftruncate(fd, sizeof *counter) < 0)
 		loop_die(path);
-	taken = mmap(NULL, sizeof *taken, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (taken == MAP_FAILED)
+	counter = mmap(NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (counter == MAP_FAILED)
 		loop_die(path);
 	close(fd);
 }
