@@ -15,13 +15,19 @@ grep -nE '"([^"]*[^e"] )?(is|are) no [a-z][^"]*"' "${code[@]}" | grep -vE '(is|a
 nothing "messages say that something is not a valid one, and that memory is short"
 grep -n 'SIGSTOP' tests/system/*.t > "$scratch/wrong"
 nothing "tests freeze a daemon with freeze(), which waits until it stands still"
+pythons=()
 for script in $(tree | grep -E '(\.t|/run|/demo|/deps)$'); do
 	[ -x "$script" ] || echo "$script is not executable" >> "$scratch/wrong"
 	case $(head -n 1 "$script") in
 	*bash*) bash -n "$script" 2>> "$scratch/wrong" ;;
-	*python3*) python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$script" 2>> "$scratch/wrong" ;;
+	*python3*) pythons+=("$script") ;;
 	*sh*) sh -n "$script" 2>> "$scratch/wrong" ;;
 	esac
 done
+python3 - "${pythons[@]}" 2>> "$scratch/wrong" << 'END'
+import ast, sys
+for script in sys.argv[1:]:
+	ast.parse(open(script).read(), script)
+END
 nothing "every script can be read and run"
 done_testing
