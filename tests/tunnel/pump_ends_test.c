@@ -265,6 +265,32 @@ find_key(void *arg, const char *wanted, struct secret *key)
 	return secret_init(key, key_text, 32);
 }
 
+static bool was_handed_over; /* plain sides had TLS before, and say something behind it at once */
+
+static void
+say_last(struct tls *from, struct stream *to)
+{
+	assert_true(tls_write_behind(from, "last", 4));
+	hear(to, "last");
+}
+
+/* Both ends of TLS give it up, with the first bare bytes behind the side's last record. */
+static struct stream *
+hand_over(struct side *side, struct tls *server)
+{
+	say_last(server, tls_stream(side->tls));
+	assert_true(tls_write_behind(side->tls, "last", 4));
+	assert_ptr_equal(tls_unwrap(side->tls), &side->wire->stream);
+	stream_free(&side->wire->stream);
+	side->wire = NULL;
+	side->tls = NULL;
+	send_some(side, 100);
+	hear(tls_stream(server), "last");
+	struct stream *bare = tls_unwrap(server);
+	assert_non_null(bare);
+	return bare;
+}
+
 /* Returns the pump's stream. */
 static struct stream *
 make_side(struct side *side, bool is_tls, bool is_narrow)
@@ -277,7 +303,7 @@ make_side(struct side *side, bool is_tls, bool is_narrow)
 		setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &(int){ 65536 }, sizeof(int));
 	}
 	*side = (struct side){ .fd = fds[0] };
-	if (!is_tls)
+	if (!is_tls && !was_handed_over)
 		return stream_socket(fds[1]);
 	side->wire = calloc(1, sizeof *side->wire);
 	assert_non_null(side->wire);
@@ -288,7 +314,7 @@ make_side(struct side *side, bool is_tls, bool is_narrow)
 	secret_wipe(&key);
 	struct tls *server = tls_server(servers, stream_socket(fds[1]), NULL);
 	shaken(server, side->tls);
-	return tls_stream(server);
+	return is_tls ? tls_stream(server) : hand_over(side, server);
 }
 
 static void
@@ -548,6 +574,22 @@ every_order_while_one_side_leaves_a_pipe_standing(void **state)
 	print_message("# %u flows\n", played);
 }
 
+/* The carrier handoff: a bare side that was TLS, and another one that never was or still is. */
+static void
+every_order_with_sides_that_were_handed_over(void **state)
+{
+	unsigned played = 0;
+	(void)state;
+	was_handed_over = true;
+	for (unsigned tls = 0; tls <= 1; tls++)
+		for (enum stage stage = FRESH; stage < STAGES; stage++)
+			for (int length = 1; length <= 4; length++)
+				played += play_all(length, tls, stage,
+				    length < 2 ? 1 : (length < 3 ? 4 : length < 4 ? 64 : 1024) * SLOWER);
+	was_handed_over = false;
+	print_message("# %u flows\n", played);
+}
+
 static void
 every_order_with_tls_at_one_side_or_both(void **state)
 {
@@ -733,6 +775,7 @@ main(void)
 		cmocka_unit_test(every_order_between_sides_that_are_spliced),
 		cmocka_unit_test(every_order_while_one_side_leaves_a_pipe_standing),
 		cmocka_unit_test(every_order_with_tls_at_one_side_or_both),
+		cmocka_unit_test(every_order_with_sides_that_were_handed_over),
 		cmocka_unit_test(every_order_while_one_side_does_not_read),
 		cmocka_unit_test(a_whole_answer_reaches_a_slow_reader),
 		cmocka_unit_test(a_reader_that_never_reads_is_not_waited_for),
