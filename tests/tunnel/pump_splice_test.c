@@ -8,6 +8,7 @@
 #include "base/loop_advance.h"
 #include "base/socket.h"
 #include "tunnel/peer.h"
+#include "tunnel/pump_private.h"
 
 enum { LARGE = 8 << 20, SMALL = 4096, SLOW = 100 };
 
@@ -244,7 +245,11 @@ a_reader_who_stops_has_a_pipe_for_a_second_and_loses_nothing(void **state)
 	assert_int_equal(lent_now(), 1);
 	assert_true(loop_advance(loop, 1));
 	assert_int_equal(lent_now(), 0);
+	assert_int_equal(flow.pump->pace[0], PACE_SLOW);
 	take_all(&flow, 1);
+	uint64_t before = stalls.pipes.lent_count;
+	move_bytes(&flow, 0, LARGE);
+	assert_true(stalls.pipes.lent_count > before);
 	finish(&flow);
 }
 
