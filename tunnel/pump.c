@@ -1,23 +1,14 @@
-/* Moves bytes between two streams: two half-machines, their patience, and how a flow ends. */
+/* Two half-machines that run when their streams are ready, their patience, and how a flow ends. */
 #include "tunnel/pump.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-#include <threads.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/socket.h"
 #include "tunnel/pump_private.h"
 
 enum {
-	SCRATCH_BYTES = 64 * 1024,
-	/* The most bytes that are copied in one turn, or four times as many that are spliced, which
-	 * takes as long; then the other flows of this loop have theirs. */
-	TURN_BYTES = 256 * 1024,
-	SPLICED_FOR_ONE = 4,
 	/* How long the pump settles: the peers' FINs may stand behind their close_notify. */
 	SETTLE_MS = 5000,
 	/* After a standstill of this length a side that is not read is asked whether it lives, and
@@ -29,19 +20,6 @@ enum {
 	/* How often a slow reader is looked at, who has not got the whole of an answer yet. */
 	DELIVERY_STEP_MS = 50,
 };
-
-static const unsigned may_move[STATES] = {
-	[FLOWING] = 1u << FINISHING | 1u << CUT,
-	[FINISHING] = 1u << DONE | 1u << CUT,
-};
-static const char *const state_name[STATES] = {
-	[FLOWING] = "flowing",
-	[FINISHING] = "finishing",
-	[DONE] = "done",
-	[CUT] = "cut",
-};
-
-static thread_local uint8_t scratch[SCRATCH_BYTES];
 
 const char *
 pump_end_word(enum pump_end end)
@@ -59,24 +37,10 @@ pump_end_word(enum pump_end end)
 	return words[end];
 }
 
-static bool
-must_wait(enum io io)
-{
-	return io == IO_READ || io == IO_WRITE;
-}
-
 static unsigned
 mask_of(enum io io)
 {
 	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
-}
-
-static void
-move(struct half *half, enum half_state to)
-{
-	assert(may_move[half->state] & 1u << to);
-	log_move("half", log_object("half", half), state_name[half->state], state_name[to]);
-	half->state = to;
 }
 
 /* The streams stay until pump_free(), which closes them; nothing happens to them any more. */
@@ -101,56 +65,6 @@ pump_break_off(struct pump *pump, enum pump_end why)
 	end(pump, why);
 }
 
-void
-pump_count(struct half *half, size_t bytes)
-{
-	half->count = (half->count + bytes) & UINT64_MAX >> (64 - HALF_COUNT_BITS);
-}
-
-/* Writes what is kept, and then what is in a pipe; IO_OK once all of it is gone. */
-static enum io
-write_held(struct half *half)
-{
-	struct held *held = pump_held(half);
-	struct buffer nothing = { 0 }, *kept = held ? &held->kept : &nothing;
-	size_t done;
-	while (buffer_left(kept) > 0 || !half->is_flushed) {
-		enum io io =
-		    stream_write(pump_to(half), buffer_front(kept), buffer_left(kept), &done);
-		if (io != IO_OK)
-			return io;
-		half->is_flushed = true;
-		pump_count(half, done);
-		buffer_take(kept, done);
-	}
-	return held && held->pipe ? pump_push(half, held->pipe) : IO_OK;
-}
-
-static bool
-keep(struct half *half, const uint8_t *data, size_t bytes)
-{
-	struct held *held = pump_hold(half);
-	return held && buffer_add(&held->kept, data, bytes);
-}
-
-/* Writes from the scratch buffer straight to the other side; what it does not take is kept. */
-static enum io
-write_fresh(struct half *half, size_t bytes)
-{
-	size_t at = 0, done;
-	enum io io = IO_OK;
-	while (at < bytes && io == IO_OK) {
-		io = stream_write(pump_to(half), scratch + at, bytes - at, &done);
-		pump_count(half, done);
-		at += done;
-	}
-	if (must_wait(io) && !keep(half, scratch + at, bytes - at)) {
-		memory_short("a flow, as its reader is slow");
-		return IO_FAILED;
-	}
-	return io;
-}
-
 /* The side that this half reads from has reset, or broken. */
 static enum pump_end
 reset_of(const struct half *half)
@@ -164,7 +78,7 @@ linger(struct pump *pump)
 {
 	struct half *half = &pump->half[pump->lingers_second];
 	enum io io = stream_linger(half->from);
-	if (must_wait(io))
+	if (pump_must_wait(io))
 		watch_want(&pump->watch[half->is_second], mask_of(io));
 	else if (io == IO_OK)
 		end(pump, reset_of(half));
@@ -190,139 +104,20 @@ start_lingering(struct half *half)
 	linger(pump);
 }
 
-/* IO_FAILED: TLS has failed, and perhaps told its peer why; a reset would destroy the alert. */
-static void
-break_reading(struct half *half, enum io io)
+void
+pump_break_reading(struct half *half, enum io io)
 {
-	if (io == IO_FAILED && must_wait(stream_linger(half->from)))
+	if (io == IO_FAILED && pump_must_wait(stream_linger(half->from)))
 		start_lingering(half);
 	else
 		pump_break_off(pump_of(half), reset_of(half));
-}
-
-/* Bytes are lost. What the peer said before it stopped listening may still stand in its stream: a
- * server's answer to a request that it did not want to read to the end. So the other half goes on,
- * until it has read how that ends. */
-static void
-break_writing(struct half *half)
-{
-	move(half, CUT);
-	half->read_wait = half->write_wait = IO_OK;
-}
-
-/* A peer that cannot be told of our end has lost no byte by that. Whether it has ended, too, or
- * has reset, is for the other half to read. */
-static void
-finish(struct half *half)
-{
-	struct stream *to = pump_to(half);
-	/* The pump is over then, and closes both. */
-	bool is_last = pump_other_half(half)->state == DONE && stream_has_ended(to) &&
-	    stream_has_ended(half->from);
-	enum io io = is_last ? IO_OK : stream_finish(to);
-	if (must_wait(io))
-		half->write_wait = io;
-	else if (io == IO_FAILED)
-		break_writing(half);
-	else
-		move(half, DONE);
-}
-
-/* Reading has come to something else than bytes. */
-static void
-stop_reading(struct half *half, enum io io)
-{
-	if (io == IO_EOF)
-		move(half, FINISHING);
-	else if (must_wait(io))
-		half->read_wait = io;
-	else
-		break_reading(half, io);
-}
-
-/* False when the half has to wait or has ended. */
-static bool
-may_write_on(struct half *half, enum io io)
-{
-	if (must_wait(io))
-		half->write_wait = io;
-	else if (io != IO_OK)
-		break_writing(half);
-	return io == IO_OK;
-}
-
-/* A bare stream that gave a few bytes only has no more: to ask again would only say so. False: the half
- * has to wait. */
-static bool
-may_read_on(struct half *half, size_t bytes, size_t asked)
-{
-	if (bytes < asked && bytes < PUMP_LARGE_BYTES)
-		half->read_wait = IO_READ;
-	return half->read_wait == IO_OK;
-}
-
-/* Reads once, at most `budget` bytes of what a turn may copy, and passes them on. *spent says how much
- * of it that took. False when the half has to wait or has ended, or the pump is over. */
-static bool
-copy(struct half *half, size_t budget, size_t *spent)
-{
-	size_t asked = budget < sizeof scratch ? budget : sizeof scratch;
-	bool is_bare = stream_is_bare(half->from);
-	enum io io = stream_read(half->from, scratch, asked, spent);
-	if (io != IO_OK) {
-		stop_reading(half, io);
-		return false;
-	}
-	io = write_fresh(half, *spent);
-	pump_note_read(half, *spent, io == IO_OK);
-	return may_write_on(half, io) && (!is_bare || may_read_on(half, *spent, asked));
-}
-
-/* The same through a pipe. */
-static bool
-splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spent)
-{
-	size_t asked = pump_pull_bytes(half, pipe), bytes;
-	if (asked > budget * SPLICED_FOR_ONE)
-		asked = budget * SPLICED_FOR_ONE;
-	enum io io = pump_pull(half, pipe, asked, &bytes);
-	*spent = (bytes + SPLICED_FOR_ONE - 1) / SPLICED_FOR_ONE;
-	if (io != IO_OK) {
-		stop_reading(half, io);
-		return false;
-	}
-	return may_write_on(half, pump_push(half, pipe)) && may_read_on(half, bytes, asked);
-}
-
-static bool
-pass(struct half *half, size_t budget, size_t *spent)
-{
-	struct pipe *pipe = pump_borrow_pipe(half);
-	return pipe ? splice_through(half, pipe, budget, spent) : copy(half, budget, spent);
-}
-
-static void
-move_bytes(struct half *half)
-{
-	size_t budget = TURN_BYTES, spent = 0;
-	half->read_wait = half->write_wait = IO_OK;
-	half->has_more = false;
-	if (half->state == DONE || half->state == CUT)
-		return;
-	if (!may_write_on(half, write_held(half)))
-		return;
-	while (half->state == FLOWING && budget >= PUMP_LARGE_BYTES && pass(half, budget, &spent))
-		budget -= spent;
-	half->has_more = half->state == FLOWING && budget < PUMP_LARGE_BYTES;
-	if (half->state == FINISHING)
-		finish(half);
 }
 
 static void
 run_half(struct half *half)
 {
 	uint64_t before = half->count;
-	move_bytes(half);
+	pump_move_bytes(half);
 	if (!pump_of(half)->is_over && !pump_of(half)->is_lingering)
 		pump_keep_stall(half, half->count != before);
 }
@@ -370,7 +165,7 @@ patience_ms(struct pump *pump, enum pump_end *why)
 static bool
 is_paused(const struct pump *pump, int i)
 {
-	return pump->half[i].state == FLOWING && must_wait(pump->half[i].write_wait) &&
+	return pump->half[i].state == FLOWING && pump_must_wait(pump->half[i].write_wait) &&
 	    pump->watch[i].mask == WATCH_NOTHING;
 }
 
@@ -469,7 +264,7 @@ on_time(void *arg)
 	if (silent >= PROBE_MS)
 		broken = find_broken(pump);
 	if (broken)
-		break_reading(broken, IO_RESET);
+		pump_break_reading(broken, IO_RESET);
 	else if (patience && silent >= patience)
 		pump_break_off(pump, why);
 	else if (is_silent(pump))

@@ -1,5 +1,5 @@
 /*
- * Internal to the pump: the object that pump.c, pump_stall.c and pump_splice.c share.
+ * Internal to the pump: the object that pump.c, pump_half.c, pump_splice.c and pump_stall.c share.
  */
 #ifndef TUNNEL_PUMP_PRIVATE_H
 #define TUNNEL_PUMP_PRIVATE_H
@@ -84,8 +84,21 @@ pump_to(struct half *half)
 	return pump_other_half(half)->from;
 }
 
+static inline bool
+pump_must_wait(enum io io)
+{
+	return io == IO_READ || io == IO_WRITE;
+}
+
 /* The flow breaks off without an orderly end: both sides are told by a reset. */
 void pump_break_off(struct pump *, enum pump_end why);
+/* The same because the half cannot read any more, but for IO_FAILED: TLS has failed, and perhaps told
+ * its peer why; a reset would destroy the alert. */
+void pump_break_reading(struct half *, enum io);
+
+/* pump_half.c: moves what can be moved now, or what a turn allows. The half then waits, has more, or has
+ * another state; or the pump is over or lingers. */
+void pump_move_bytes(struct half *);
 
 static inline struct held *
 pump_held(struct half *half)
@@ -101,6 +114,7 @@ void pump_keep_stall(struct half *, bool has_moved);
 /* Neither half will run any more: what they hold is dropped. */
 void pump_drop_held(struct pump *);
 
+/* pump_half.c: so many bytes went out. */
 void pump_count(struct half *, size_t bytes);
 
 /* pump_splice.c.  A half that moves a lot borrows a pipe for what it reads next and, if that is not
