@@ -108,25 +108,34 @@ log_close(const struct agent_flow *flow)
 	const struct endpoint *endpoint = flow->endpoint;
 	const char *detail = flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
 	uint64_t now = clock_ms();
+	const struct log_field fields[] = {
+		log_str("flow", hex_encode(id, flow->id, FLOW_ID_BYTES)),
+		log_str("client", address_text(&from, client)),
+		log_str("server_name", flow->server_name),
+		log_str("endpoint", endpoint ? endpoint->name : NULL),
+		log_str("mode",
+		    !endpoint                  ? NULL
+			: endpoint->terminates ? "terminate"
+					       : "passthrough"),
+		log_str("carrier", carrier_word(flow->carrier)),
+		log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
+		log_str("relay", flow->ref->relay),
+		log_u64("bytes_in", flow->pump ? pump_bytes_from_a(flow->pump) : 0),
+		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
+		log_u64("duration_ms", now - flow->opened_at_ms),
+		log_i64("ready_ms", flow->ready_ms),
+		log_str("reason", flow->reason),
+		log_str("tls", flow->version),
+		log_str(
+		    "client_certificate", flow->identity ? identity_subject(flow->identity) : NULL),
+		{ 0 },
+	};
 
-	log_event(LOG_INFO, "flow-closed", detail,
-	    log_str("flow", hex_encode(id, flow->id, FLOW_ID_BYTES)),
-	    log_str("client", address_text(&from, client)),
-	    log_str("server_name", flow->server_name),
-	    log_str("endpoint", endpoint ? endpoint->name : NULL),
-	    log_str("mode",
-		!endpoint                  ? NULL
-		    : endpoint->terminates ? "terminate"
-					   : "passthrough"),
-	    log_str("carrier", carrier_word(flow->carrier)),
-	    log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
-	    log_str("relay", flow->ref->relay),
-	    log_u64("bytes_in", flow->pump ? pump_bytes_from_a(flow->pump) : 0),
-	    log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
-	    log_u64("duration_ms", now - flow->opened_at_ms), log_i64("ready_ms", flow->ready_ms),
-	    log_str("reason", flow->reason), log_str("tls", flow->version),
-	    log_str(
-		"client_certificate", flow->identity ? identity_subject(flow->identity) : NULL));
+	/* What was never joined has cost its client no more than what is refused. */
+	if (flow->ready_ms < 0)
+		log_write_limited(LOG_INFO, "flow-closed", &from, detail, fields);
+	else
+		log_write(LOG_INFO, "flow-closed", detail, fields);
 }
 
 static void

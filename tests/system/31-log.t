@@ -215,6 +215,7 @@ def clients_that_nobody_vouches_for_make_few_lines_and_others_one_each(scene):
 	new, old = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
 	lines, most = refuse_often(agent, "client-refused", connect(self_signed(scene, "nobody"), new))
 	check(lines <= most, f"{lines} lines for junk, {most} are allowed")
+	check(len(agent.events("flow-closed")) <= most, "lines of the ends of their flows")
 	known = authority().agent("no-client", "no-client.example")
 	equal(refuse_often(agent, "client-refused", connect(known, new))[0], 200, "lines for one that a root vouches for")
 	# It has not shown that it has the key when it is judged, and certificates are no secrets.
