@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from lib import *
-from lib.scene import free_port, passthrough, terminate
+from lib.scene import free_port, merged, passthrough, terminate
 from lib.upstream import skip_hello
 
 DIRECTORIES = [*sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True), *os.environ["PATH"].split(":")]
@@ -190,6 +190,21 @@ def what_cannot_be_trusted_or_routed_is_refused(scene):
 	with dial(plain.port, SSL) as client:
 		equal(closed_how(client), "fin", "where only TLS is spoken")
 	equal(upstream.seen, 0, "connections that the upstream saw")
+
+
+@test
+def a_reload_turns_it_on(scene):
+	relay = scene.relay(routes=[route(NAME, scene.upstream(says(b"there")))])
+	with dial(relay.port, SSL) as client:
+		equal(closed_how(client), "fin", "before")
+	relay.write(merged(relay.settings, {"listeners": [merged(relay.settings["listeners"][0], LISTENER)]}))
+	relay.reload()
+	relay.wait_event("reloaded")
+
+	def is_on():
+		with dial(relay.port, SSL) as client:
+			return client.recv(9) == b"S"
+	until(is_on, what="a worker has the new settings")
 
 
 def answering(word):
