@@ -74,7 +74,7 @@ def markdown(results):
 	machine, run = results.data["machine"], results.data["run"]
 	text = [f"{machine['date']}, {machine['system']}, {machine['kernel']}, {machine['cores']} cores, "
 		f"{machine['memory_gib']} GiB; medians of {run['rounds']} samples of {run['seconds']} s each, taken in turns. "
-		"In brackets: Valise's (sealed) figure over the peer's."]
+		"In brackets: Valise's (sealed) figure over the peer's." + (f" {run['note']}" if run.get("note") else "")]
 	text += owed(results)
 	for scene in SCENES:
 		if results.of(scene=scene):

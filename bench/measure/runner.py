@@ -22,7 +22,7 @@ from lib.tap import Failed
 
 NAME = "bench.example.com"
 LOAD, UPSTREAM = f"{BUILD}/bench/load/load", f"{BUILD}/bench/load/upstream"
-START_S, REST_S, FOREVER = 20, 8, ("--seconds", "3600")
+START_S, REST_S, IDLE_S, FOREVER = 20, 5, 0.5, ("--seconds", "3600")
 
 
 class Text(string.Template):
@@ -80,14 +80,19 @@ class Setting:
 
 # ---- one peer that runs ----
 
+def of_threads(pid, name):
+	"""What /proc says of each thread in such a file; one may end meanwhile."""
+	for task in os.listdir(f"/proc/{pid}/task"):
+		try:
+			with open(f"/proc/{pid}/task/{task}/{name}") as file:
+				yield file.read()
+		except (FileNotFoundError, ProcessLookupError):
+			pass
+
+
 def family(pid):
 	"""A process and those that it has started."""
-	found = [pid]
-	for task in os.listdir(f"/proc/{pid}/task"):
-		with open(f"/proc/{pid}/task/{task}/children") as children:
-			for child in children.read().split():
-				found += family(int(child))
-	return found
+	return [pid] + [one for text in of_threads(pid, "children") for child in text.split() for one in family(int(child))]
 
 
 def anonymous_bytes(pid):
@@ -96,6 +101,11 @@ def anonymous_bytes(pid):
 			if line.startswith("RssAnon:"):
 				return int(line.split()[1]) * 1024
 	return 0
+
+
+def wakes(pid):
+	"""How often its threads have waited for something and got it."""
+	return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.M)[1]) for text in of_threads(pid, "status"))
 
 
 class Running:
@@ -143,6 +153,9 @@ class Running:
 
 	def memory(self):
 		return {role: sum(map(anonymous_bytes, pids)) for role, pids in self.roles().items()}
+
+	def wakes(self):
+		return sum(wakes(pid) for pids in self.roles().values() for pid in pids)
 
 	def descriptors(self):
 		return sum(daemon.descriptors() for daemon in self.daemons.values())
@@ -218,13 +231,15 @@ def held(running, workload):
 	flows = min(workload.idle, descriptors() * 7 // 20)	# two each, and what the peers keep for themselves
 	before, open_before = settled(running.memory), running.descriptors()
 	load = running.load_begin("idle", "--flows", str(flows))
-	during = settled(running.memory)
+	during, woken = settled(running.memory), running.wakes()
+	time.sleep(IDLE_S)
+	woken = running.wakes() - woken
 	load.communicate("\n")
 	deadline = time.monotonic() + 10
 	while running.descriptors() > open_before + flows // 10 and time.monotonic() < deadline:
 		time.sleep(0.1)
 	after = settled(running.memory)
-	return {"flows": flows, "used": {role: (during[role] - before[role]) / flows for role in during},
+	return {"flows": flows, "wakes": woken / IDLE_S, "used": {role: (during[role] - before[role]) / flows for role in during},
 		"held": max(0, sum(after[role] - before[role] for role in after)) / flows}
 
 

@@ -26,6 +26,7 @@ RESUMED = Metric("resumed", "of all", lambda sample, cpu: min(1.0, sample["resum
 P50 = Metric("p50", "us", lambda sample, cpu: sample["p50_us"], False)
 P99 = Metric("p99", "us", lambda sample, cpu: sample["p99_us"], False)
 MEMORY = Metric("memory", "bytes/flow", lambda sample, cpu: cpu, each_role=True)
+WAKES = Metric("wake-ups while idle", "1/s", lambda sample, cpu: sample["wakes"])
 HELD = Metric("memory held afterwards", "bytes/flow", lambda sample, cpu: sample["held"])
 
 
@@ -46,7 +47,7 @@ def bulk(direction, flows, scenes=("static", "tunnel", "terminate")):
 
 
 def idle(flows, scenes=("static", "tunnel", "terminate")):
-	return Workload(f"idle {flows}", (), (MEMORY, HELD), scenes, idle=flows)
+	return Workload(f"idle {flows}", (), (MEMORY, HELD, WAKES), scenes, idle=flows)
 
 
 ROUTERS = ("static", "tunnel")
@@ -60,7 +61,7 @@ WORKLOADS = (
 	Workload("ping-pong 1", (*ECHO, "1"), (PER_ROUND, P50, P99)),
 	Workload("ping-pong 32", (*ECHO, "32"), (PER_ROUND, P50, P99)),
 	Workload("ping-pong in a crowd", (*ECHO, "4"), (P50, P99), ROUTERS,
-		beside=(("idle", "--flows", "1000"), ("down", "--flows", "4"), ("visit", "--flows", "4"))),
+		beside=(("idle", "--flows", "200"), ("down", "--flows", "4"), ("visit", "--flows", "4"))),
 	Workload("down 8 beside 100 stalled readers", ("down", "--flows", "8"), (PER_GB, RATE), ROUTERS, warm=0.2,
 		standing=(("stall", "--flows", "100"),)),
 	Workload("connections beside 2000 idle flows", ("visit", "--flows", "16"), (PER_VISIT, VISITS), ("static",),
