@@ -5,9 +5,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 
 enum {
-	SCRATCH_BYTES = 64 * 1024,
+	/* What TLS can put into eight records, of which each fits into one of a TLS below. */
+	SCRATCH_BYTES = 8 * (16384 - 32),
+	BARE_BYTES = 64 * 1024, /* the same where there is no TLS: bulk is spliced soon */
 	/* The most bytes that are copied in one turn, or four times as many that are spliced, which
 	 * takes as long; then the other flows of this loop have theirs. */
 	TURN_BYTES = 256 * 1024,
@@ -136,14 +139,21 @@ may_write_on(struct half *half, enum io io)
 	return io == IO_OK;
 }
 
-/* A bare stream that gave a few bytes only has no more: to ask again would only say so. False: the half
- * has to wait. */
+/* A stream that gave a few bytes only and is dry has no more: to ask again would only say so. False: the
+ * half has to wait. */
 static bool
-may_read_on(struct half *half, size_t bytes, size_t asked)
+may_read_on(struct half *half, size_t bytes, bool is_dry)
 {
-	if (bytes < asked && bytes < PUMP_LARGE_BYTES)
+	if (is_dry && bytes < PUMP_LARGE_BYTES)
 		half->read_wait = IO_READ;
 	return half->read_wait == IO_OK;
+}
+
+static size_t
+read_most(struct half *half)
+{
+	bool is_bare = stream_is_bare(half->from) && stream_is_bare(pump_to(half));
+	return is_bare ? BARE_BYTES : sizeof scratch;
 }
 
 /* Reads once, at most `budget` bytes of what a turn may copy, and passes them on. *spent says how much
@@ -151,16 +161,14 @@ may_read_on(struct half *half, size_t bytes, size_t asked)
 static bool
 copy(struct half *half, size_t budget, size_t *spent)
 {
-	size_t asked = budget < sizeof scratch ? budget : sizeof scratch;
-	bool is_bare = stream_is_bare(half->from);
-	enum io io = stream_read(half->from, scratch, asked, spent);
+	enum io io = stream_read(half->from, scratch, smaller_of(budget, read_most(half)), spent);
 	if (io != IO_OK) {
 		stop_reading(half, io);
 		return false;
 	}
 	io = write_fresh(half, *spent);
 	pump_note_read(half, *spent, io == IO_OK);
-	return may_write_on(half, io) && (!is_bare || may_read_on(half, *spent, asked));
+	return may_write_on(half, io) && may_read_on(half, *spent, half->from->is_dry);
 }
 
 /* The same through a pipe. */
@@ -176,7 +184,7 @@ splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spen
 		stop_reading(half, io);
 		return false;
 	}
-	return may_write_on(half, pump_push(half, pipe)) && may_read_on(half, bytes, asked);
+	return may_write_on(half, pump_push(half, pipe)) && may_read_on(half, bytes, bytes < asked);
 }
 
 static bool

@@ -25,7 +25,7 @@ tell_held(struct pump *pump)
 		return;
 	pump->is_held = is_held;
 	for (int i = 0; i < 2 && is_held; i++) {
-		own += pump->held[i].kept.room;
+		own += pump->held[i].kept.room + stream_held(pump->half[i].from);
 		kernel += pump->held[i].pipe ? pump->held[i].pipe->bytes : 0;
 		kernel += socket_memory(pump->half[i].from->fd);
 	}

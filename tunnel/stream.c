@@ -39,6 +39,7 @@ stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
 	struct stream_unread *unread = s->unread;
 	size_t left = stream_unread_left(s);
 	*done = 0;
+	s->is_dry = false;
 	if (left == 0)
 		return s->kind->read(s, data, bytes, done);
 	*done = left < bytes ? left : bytes;
@@ -208,6 +209,7 @@ socket_read(struct stream *s, void *data, size_t bytes, size_t *done)
 		return judge(s, errno, IO_READ);
 	*done = (size_t)got;
 	s->has_ended = got == 0 && !s->was_reset;
+	s->is_dry = got > 0 && *done < bytes;
 	return got ? IO_OK : how_it_ended(s);
 }
 
@@ -347,7 +349,15 @@ static const struct stream_kind socket_kind = {
 	socket_is_broken,
 	socket_reset,
 	socket_free,
+	NULL,
 };
+
+size_t
+stream_held(const struct stream *s)
+{
+	size_t queued = s->unread ? s->unread->queue.room : 0;
+	return queued + (s->kind->held ? s->kind->held(s) : 0);
+}
 
 bool
 stream_has_ended(const struct stream *s)

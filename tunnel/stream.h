@@ -42,6 +42,7 @@ struct stream_kind {
 	bool (*is_broken)(const struct stream *);
 	void (*reset)(struct stream *);
 	void (*free)(struct stream *);
+	size_t (*held)(const struct stream *); /* NULL: nothing of its own */
 };
 
 struct stream_unread;
@@ -52,6 +53,9 @@ struct stream {
 	/* Owned; what stream_unread() put back and stream_queue() added; NULL: nothing. */
 	struct stream_unread *unread;
 	int fd; /* to wait on; for TLS, that of the lowest stream */
+	/* What the last read gave was all that the kernel had, and nothing is held back: to read on
+	 * would most likely say IO_READ. */
+	bool is_dry : 1;
 	/* A socket's own. */
 	bool is_finished : 1, was_reset : 1, is_domain_known : 1, is_unix : 1;
 	bool has_ended : 1; /* its FIN was read */
@@ -96,6 +100,10 @@ bool stream_queue(struct stream *, const void *, size_t);
 
 /* A bare stream whose peer's FIN was read: where nothing more is to be written, either, closing says so. */
 bool stream_has_ended(const struct stream *);
+
+/* How much memory of ours is taken by what waits in it to go out. */
+size_t stream_held(const struct stream *);
+
 /* Nothing but its socket: what is read next is what the kernel has, and its descriptor announces it. */
 bool stream_is_bare(const struct stream *);
 /* A bare stream's socket: a reset that meets a splice into one may be lost. */

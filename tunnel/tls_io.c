@@ -114,6 +114,7 @@ read_below(struct tls *tls, void *data, size_t bytes, size_t *done)
 		return stream_read(tls->under, data, bytes, done);
 	room->at = room->bytes = 0;
 	enum io io = stream_read(tls->under, room->data, most, &room->bytes);
+	room->has_enough = tls->under->is_dry;
 	if (io == IO_OK)
 		*done = take_ahead(tls, data, bytes);
 	return io;

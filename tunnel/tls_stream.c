@@ -94,6 +94,9 @@ read_on(struct stream *s, void *data, size_t bytes, size_t *done)
 	enum io io = read_records(tls, data, bytes, done);
 	if (!tls_return_room(tls))
 		io = tls_fail(tls, GNUTLS_E_MEMORY_ERROR);
+	/* GnuTLS has nothing left of a record that left room. */
+	s->is_dry = io == IO_OK && tls->read_end == IO_OK && *done < bytes && tls->under->is_dry &&
+	    !tls_has_ahead(tls);
 	return io;
 }
 
@@ -249,5 +252,12 @@ free_all(struct stream *s)
 	tls_free((struct tls *)s);
 }
 
+static size_t
+held(const struct stream *s)
+{
+	const struct tls *tls = (const struct tls *)s;
+	return tls->out.room + stream_held(tls->under);
+}
+
 const struct stream_kind tls_kind = { read_on, write_on, finish, settle, linger, is_broken, reset,
-	free_all };
+	free_all, held };
