@@ -26,6 +26,7 @@
 enum {
 	TICK_MS = 1000,
 	DRAIN_TICK_MS = 50,
+	GATHER_MS = 2, /* what workers say of their channels, three times a flow */
 	JUDGE_TICKS = 30,
 	EXPIRY_TICKS = 86400,
 	STATUS_TEXT = 160
@@ -318,6 +319,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	context->resolver = resolver_new();
 	if (!context->loop || !context->resolver)
 		return EX_OSERR;
+	loop_gather(context->loop, GATHER_MS);
 	code = listen_to_operator(agent, error);
 	if (code != 0)
 		return code;

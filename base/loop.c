@@ -114,16 +114,19 @@ put_in_inbox(struct loop *loop, struct call *call)
 	while (!atomic_compare_exchange_weak(&loop->inbox, &newest, call));
 	/* Whoever found the inbox empty wakes the loop; the others know that it will look, and so
 	 * does the loop itself. */
-	if (!newest && loop != turned)
+	if (loop == turned)
+		loop->has_called_itself = true;
+	else if (!newest)
 		wake(loop);
 }
 
 /* The inbox is a stack, so that senders need no lock; turning it round gives their order back. */
-static void
-run_calls(struct loop *loop)
+static struct call *
+take_inbox(struct loop *loop)
 {
 	struct call *stack = atomic_exchange(&loop->inbox, NULL), *list = NULL;
 
+	loop->has_called_itself = false;
 	while (stack) {
 		struct call *call = stack;
 
@@ -131,13 +134,62 @@ run_calls(struct loop *loop)
 		call->next = list;
 		list = call;
 	}
-	while (list) {
-		struct call *call = list;
+	return list;
+}
 
-		list = call->next;
+static void
+do_nothing(void *unused)
+{
+	(void)unused;
+}
+
+/* What stands in the inbox lets others believe that the loop will look into it, which it does in time. */
+static void
+keep_gathering(struct loop *loop)
+{
+	bool has_called_itself = loop->has_called_itself;
+
+	loop->gathering = (struct call){ .function = do_nothing };
+	put_in_inbox(loop, &loop->gathering);
+	loop->has_called_itself = has_called_itself;
+}
+
+/* True if there were any. */
+static bool
+run_calls(struct loop *loop)
+{
+	bool has_run = false;
+
+	for (struct call *call = take_inbox(loop), *next; call; call = next) {
+		next = call->next;
+		if (call == &loop->gathering)
+			continue;
+		has_run = true;
 		loop->moves++;
 		call->function(call->data); /* may free the call */
 	}
+	if (loop->gather.armed)
+		keep_gathering(loop);
+	return has_run;
+}
+
+/* A clock that stands still would never come to the end of it. */
+static void
+gather(struct loop *loop)
+{
+	if (loop->gather_ms == 0 || loop->gather.armed || clock_is_fake())
+		return;
+	timer_set(&loop->gather, loop->gather_ms);
+	keep_gathering(loop);
+}
+
+static void
+on_gathered(void *arg)
+{
+	struct loop *loop = arg;
+
+	if (run_calls(loop))
+		gather(loop);
 }
 
 static void
@@ -150,6 +202,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	if (read((int)fd, &count, sizeof count) < 0)
 		return; /* somebody else's wake-up was already taken */
 	run_calls(loop);
+	gather(loop);
 }
 
 static bool
@@ -223,7 +276,7 @@ prepare_wait(struct loop *loop)
 	const struct timer *first = loop_first_timer(loop);
 	uint64_t now;
 
-	if (!queue_is_empty(&loop->later) || loop->heavy.count > 0 || atomic_load(&loop->inbox))
+	if (!queue_is_empty(&loop->later) || loop->heavy.count > 0 || loop->has_called_itself)
 		return false;
 	if (!first) {
 		set_wait(loop, 0, 0);
@@ -303,6 +356,7 @@ loop_new(void)
 	queue_init(&loop->later);
 	queue_init(&loop->running);
 	heavy_queues_init(&loop->heavy);
+	timer_init(&loop->gather, loop, on_gathered, loop);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->base = new_base();
 	if (loop->wake_fd >= 0 && loop->base && add_events(loop))
@@ -322,6 +376,7 @@ loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
+	timer_clear(&loop->gather);
 	for (int pass = 0; pass < LAST_PASSES && has_work(loop); pass++) {
 		run_calls(loop);
 		run_tasks(loop);
@@ -345,7 +400,7 @@ loop_turn(struct loop *loop, bool may_wait)
 		abort();
 	}
 	run_timers(loop);
-	for (int pass = 0; pass < OWN_CALLS && atomic_load(&loop->inbox); pass++)
+	for (int pass = 0; pass < OWN_CALLS && loop->has_called_itself; pass++)
 		run_calls(loop);
 	run_tasks(loop);
 	loop->moves += heavy_run(&loop->heavy);
@@ -492,6 +547,12 @@ loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *
 {
 	*call = (struct call){ .function = function, .data = data };
 	put_in_inbox(loop, call);
+}
+
+void
+loop_gather(struct loop *loop, uint64_t ms)
+{
+	loop->gather_ms = ms;
 }
 
 static void

@@ -132,7 +132,11 @@ void loop_forget_heavy(struct loop *, struct heavy *);
  * at the latest while it is freed.
  */
 void loop_call(struct loop *, struct call *, void (*function)(void *data), void *data);
-/* The same, and when the function has returned, reply(data) runs in the asker's loop, which must
+/* From now on calls that other threads make within `ms` of one that has run are run together then, at
+ * the end of that time: for a loop that hears much and is in no hurry.  The first one after a pause runs
+ * at once. */
+void loop_gather(struct loop *, uint64_t ms);
+/* The same as loop_call(), and when the function has returned, reply(data) runs in the asker's loop, which must
  * outlive the answer. */
 void loop_ask(struct loop *, struct question *, void (*function)(void *data), void *data,
     struct loop *asker, void (*reply)(void *data));

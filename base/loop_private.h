@@ -32,6 +32,10 @@ struct loop {
 	int wake_fd;
 	struct event wake;
 	_Atomic(struct call *) inbox; /* newest first */
+	bool has_called_itself;       /* and nobody else looks into the inbox for that */
+	uint64_t gather_ms;           /* loop_gather(); 0: never */
+	struct timer gather;
+	struct call gathering; /* in the inbox while it gathers, so that nobody wakes the loop */
 	atomic_bool stopping;
 	uint64_t moves; /* handlers called so far: a turn without any was a quiet one */
 	struct signal_handler signals[LOOP_SIGNALS];

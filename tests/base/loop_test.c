@@ -283,6 +283,52 @@ calls_itself_without_the_kernel(void **state)
 	assert_false(was_woken);
 }
 
+static struct timer in_between;
+
+static void *
+call_from_outside(void *unused)
+{
+	loop_call(loop, &self_call, note_call, "second");
+	return unused;
+}
+
+/* The loop gathers by now. */
+static void
+have_it_called_again(void *arg)
+{
+	pthread_t thread;
+	uint64_t count;
+
+	(void)arg;
+	assert_int_equal(pthread_create(&thread, NULL, call_from_outside, NULL), 0);
+	pthread_join(thread, NULL);
+	was_woken = read(loop->wake_fd, &count, sizeof count) > 0;
+	timer_set(&in_between, 1);
+}
+
+static void
+note_and_go_on(void *arg)
+{
+	note(arg);
+	loop_later(loop, &first);
+}
+
+/* Both are due in the order of their times, however slow the machine is. */
+static void
+gathers_calls_that_come_close_upon_one(void **state)
+{
+	struct call call;
+
+	(void)state;
+	loop_gather(loop, 100);
+	task_init(&first, have_it_called_again, NULL);
+	timer_init(&in_between, loop, note_task, "timer");
+	loop_call(loop, &call, note_and_go_on, "first");
+	loop_run(loop);
+	assert_string_equal(story, "first timer second ");
+	assert_false(was_woken);
+}
+
 static void
 queue_and_stop(void *arg)
 {
@@ -481,6 +527,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(a_watch_wiped_in_the_same_turn_is_not_called),
 	LOOP_TEST(tasks_queued_by_tasks_run_in_the_next_turn_without_waiting),
 	LOOP_TEST(calls_itself_without_the_kernel),
+	LOOP_TEST(gathers_calls_that_come_close_upon_one),
 	LOOP_TEST(tasks_run_at_the_end_of_the_turn_that_stops),
 	LOOP_TEST(a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left),
 	LOOP_TEST(messages_of_many_threads_arrive_in_order_per_sender),

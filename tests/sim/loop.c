@@ -515,6 +515,13 @@ loop_forget_heavy(struct loop *loop, struct heavy *heavy)
 }
 
 void
+loop_gather(struct loop *loop, uint64_t ms)
+{
+	(void)loop;
+	(void)ms;
+}
+
+void
 loop_call(struct loop *loop, struct call *call, void (*function)(void *), void *data)
 {
 	*call = (struct call){ .function = function, .data = data };
