@@ -2,9 +2,14 @@
 #include "tunnel/pipes.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
+
+/* Of the process; the kernel counts what all of them have. */
+static _Atomic unsigned pools;
 
 static void
 shut(struct pipe *pipe)
@@ -35,14 +40,21 @@ make(struct pipe *pipe)
 	return true;
 }
 
+static size_t
+most_now(void)
+{
+	return smaller_of(
+	    PIPES_MOST, larger_of(PIPES_OF_PROCESS / larger_of(atomic_load(&pools), 1), 1));
+}
+
 static void
 make_one(struct pipes *pipes)
 {
-	struct pipe *pipe = pipes->all;
+	struct pipe *pipe = pipes->all, *end = pipes->all + most_now();
 
-	while (pipe < pipes->all + PIPES_MOST && pipe->room > 0)
+	while (pipe < end && pipe->room > 0)
 		pipe++;
-	if (pipe == pipes->all + PIPES_MOST || clock_ms() < pipes->retry_ms)
+	if (pipe == end || clock_ms() < pipes->retry_ms)
 		return;
 	if (make(pipe))
 		TAILQ_INSERT_HEAD(&pipes->spare, pipe, link);
@@ -96,6 +108,7 @@ on_time(void *arg)
 void
 pipes_init(struct pipes *pipes, struct loop *loop, void (*on_claim)(void *borrower))
 {
+	atomic_fetch_add(&pools, 1);
 	*pipes = (struct pipes){ .claim = on_claim };
 	TAILQ_INIT(&pipes->spare);
 	TAILQ_INIT(&pipes->lent);
@@ -105,9 +118,10 @@ pipes_init(struct pipes *pipes, struct loop *loop, void (*on_claim)(void *borrow
 void
 pipes_wipe(struct pipes *pipes)
 {
-	pipes->is_over = true;
-	if (!pipes->claim)
+	if (!pipes->claim || pipes->is_over)
 		return;
+	pipes->is_over = true;
+	atomic_fetch_sub(&pools, 1);
 	timer_clear(&pipes->timer);
 	close_spare(pipes);
 }

@@ -13,7 +13,8 @@
  * Who splices ignores SIGPIPE, which splice() raises as write() does.
  *
  * Shared by:     all joined flows of one loop; everything belongs to its thread.
- * Bound:         PIPES_MOST for each loop, of PIPE_BYTES each.
+ * Bound:         PIPES_MOST for each loop, of PIPE_BYTES each; where loops are many, the same part
+ *                of PIPES_OF_PROCESS for each, and one at least.
  * Who leaves:    who has had a pipe for PIPES_HOLD_MS, and who has had one longest, and for
  *                PIPES_CLAIM_MS at least, when another one asks and all are lent.  The bytes in it
  *                are then its own to keep.
@@ -29,6 +30,7 @@
 
 enum {
 	PIPES_MOST = 8,
+	PIPES_OF_PROCESS = 48,
 	PIPES_DESCRIPTORS = 2 * PIPES_MOST,
 	PIPE_BYTES = 1 << 20,
 	/* A smaller one is no better than copying. */

@@ -138,6 +138,24 @@ there_are_so_many_and_the_one_lent_longest_goes_first(void **state)
 }
 
 static void
+many_pools_have_an_equal_part_each(void **state)
+{
+	enum { OTHERS = PIPES_OF_PROCESS / 3 - 1 };
+	static struct pipes other[OTHERS];
+	(void)state;
+	for (int i = 0; i < OTHERS; i++)
+		pipes_init(&other[i], loop, on_claim);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(borrow(i), i < 3);
+	for (int i = 0; i < OTHERS; i++) {
+		pipes_wipe(&other[i]);
+		pipes_wipe(&other[i]);
+	}
+	for (int i = 3; i <= PIPES_MOST; i++)
+		assert_int_equal(borrow(i), i < PIPES_MOST);
+}
+
+static void
 who_keeps_one_for_a_second_is_asked_for_it(void **state)
 {
 	(void)state;
@@ -255,6 +273,7 @@ main(void)
 		    a_pipe_with_bytes_in_it_is_not_used_again, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    there_are_so_many_and_the_one_lent_longest_goes_first, begin, end),
+		cmocka_unit_test_setup_teardown(many_pools_have_an_equal_part_each, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    who_keeps_one_for_a_second_is_asked_for_it, begin, end),
 		cmocka_unit_test_setup_teardown(
