@@ -15,8 +15,15 @@
 struct route_memory {
 	struct hash_link link;
 	uint8_t key[IDENTITY_KEY_BYTES];
-	struct route_patterns names; /* the oldest first */
+	struct route_remembereds names; /* the oldest first */
 	size_t count;
+};
+
+/* A pattern without endpoints; most patterns have some, so it is not a part of them. */
+struct route_remembered {
+	TAILQ_ENTRY(route_remembered) by_age, of_identity;
+	struct route_memory *memory;
+	struct route_pattern *pattern;
 };
 
 static bool
@@ -44,27 +51,37 @@ memory_want(struct routes *routes, const uint8_t *key)
 	return memory;
 }
 
-void
-route_known_recall(struct routes *routes, struct route_pattern *pattern)
+static void
+memory_tidy(struct routes *routes, struct route_memory *memory)
 {
-	struct route_memory *memory = pattern->memory;
-
-	if (!memory)
-		return;
-	atomic_store(&pattern->known_until_us, 0);
-	pattern->memory = NULL;
-	TAILQ_REMOVE(&routes->remembered, pattern, by_age);
-	routes->remembered_count--;
-	TAILQ_REMOVE(&memory->names, pattern, of_identity);
-	if (--memory->count > 0)
+	if (memory->count > 0)
 		return;
 	table_remove(&routes->memories, &memory->link);
 	free(memory);
 }
 
-static void
-forget(struct routes *routes, struct route_pattern *pattern)
+void
+route_known_recall(struct routes *routes, struct route_pattern *pattern)
 {
+	struct route_remembered *remembered = pattern->remembered;
+
+	if (!remembered)
+		return;
+	atomic_store(&pattern->known_until_us, 0);
+	pattern->remembered = NULL;
+	TAILQ_REMOVE(&routes->remembered, remembered, by_age);
+	routes->remembered_count--;
+	TAILQ_REMOVE(&remembered->memory->names, remembered, of_identity);
+	remembered->memory->count--;
+	memory_tidy(routes, remembered->memory);
+	free(remembered);
+}
+
+static void
+forget(struct routes *routes, struct route_remembered *remembered)
+{
+	struct route_pattern *pattern = remembered->pattern;
+
 	route_known_recall(routes, pattern);
 	route_pattern_tidy(routes, pattern);
 }
@@ -72,11 +89,32 @@ forget(struct routes *routes, struct route_pattern *pattern)
 static void
 forget_old(struct routes *routes, uint64_t now_us)
 {
-	struct route_pattern *oldest;
+	struct route_remembered *oldest;
 
 	while ((oldest = TAILQ_FIRST(&routes->remembered)) &&
-	    (routes->remembered_count > ROUTE_KNOWN_MOST || oldest->known_until_us <= now_us))
+	    (routes->remembered_count > ROUTE_KNOWN_MOST ||
+		oldest->pattern->known_until_us <= now_us))
 		forget(routes, oldest);
+}
+
+/* In both lists; false when memory is short. */
+static bool
+remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *identity_key)
+{
+	struct route_remembered *remembered = calloc(1, sizeof *remembered);
+	struct route_memory *memory = remembered ? memory_want(routes, identity_key) : NULL;
+
+	if (!memory) {
+		free(remembered);
+		return false;
+	}
+	*remembered = (struct route_remembered){ .memory = memory, .pattern = pattern };
+	pattern->remembered = remembered;
+	TAILQ_INSERT_TAIL(&routes->remembered, remembered, by_age);
+	routes->remembered_count++;
+	TAILQ_INSERT_TAIL(&memory->names, remembered, of_identity);
+	memory->count++;
+	return true;
 }
 
 /* When memory is short it is forgotten at once. */
@@ -84,20 +122,17 @@ void
 route_known_remember(
     struct routes *routes, struct route_pattern *pattern, const uint8_t *identity_key)
 {
-	struct route_memory *memory = memory_want(routes, identity_key);
 	uint64_t now_us = clock_us();
+	struct route_memory *memory;
 
-	if (!memory) {
+	if (!remember(routes, pattern, identity_key)) {
 		memory_short("that a name was served until now");
 		route_pattern_tidy(routes, pattern);
 		return;
 	}
-	pattern->memory = memory;
 	atomic_store(&pattern->known_until_us, now_us + ROUTE_KNOWN_MS * UINT64_C(1000));
-	TAILQ_INSERT_TAIL(&routes->remembered, pattern, by_age);
-	routes->remembered_count++;
-	TAILQ_INSERT_TAIL(&memory->names, pattern, of_identity);
-	if (++memory->count > ROUTE_KNOWN_OF_IDENTITY)
+	memory = pattern->remembered->memory;
+	if (memory->count > ROUTE_KNOWN_OF_IDENTITY)
 		forget(routes, TAILQ_FIRST(&memory->names));
 	forget_old(routes, now_us);
 }

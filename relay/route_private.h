@@ -104,11 +104,10 @@ struct route_pattern {
 	_Atomic(uint64_t) known_until_us; /* 0 while there are endpoints */
 	/* under the lock */
 	struct route_counts counts;
-	TAILQ_ENTRY(route_pattern) by_age, of_identity; /* while it is remembered */
-	struct route_memory *memory;
+	struct route_remembered *remembered; /* route_known.c; NULL: it is not */
 	char name[];
 };
-TAILQ_HEAD(route_patterns, route_pattern);
+TAILQ_HEAD(route_remembereds, route_remembered);
 
 struct route_slots;
 struct route_static_set;
@@ -121,7 +120,7 @@ struct routes {
 	_Atomic(struct route_static_set *) statics; /* route_static.c */
 	struct table holders;                       /* route_claim.c */
 	struct table memories;                      /* route_known.c */
-	struct route_patterns remembered;           /* the oldest first */
+	struct route_remembereds remembered;        /* the oldest first */
 	size_t remembered_count;
 	_Atomic(uint64_t) arrivals; /* route_arrivals() */
 	struct registry *registry;  /* NULL: this relay stands alone */

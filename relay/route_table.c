@@ -199,7 +199,7 @@ pattern_release(struct grace *grace)
 void
 route_pattern_tidy(struct routes *routes, struct route_pattern *pattern)
 {
-	if (pattern->counts.all > 0 || pattern->memory)
+	if (pattern->counts.all > 0 || pattern->remembered)
 		return;
 	atomic_store_explicit(
 	    &slot_of(routes->slots, pattern->hash, pattern)->pattern, &gone, memory_order_release);
