@@ -391,7 +391,7 @@ client_read(struct sim_client *client)
 static bool
 client_write(struct sim_client *client)
 {
-	const uint8_t *data = client->hello + client->sent;
+	const uint8_t *data;
 	size_t total = client->hello_bytes + client->up_total, left = total - client->sent;
 	ssize_t sent;
 
@@ -409,6 +409,7 @@ client_write(struct sim_client *client)
 		return kernel_shutdown(client->fd) == 0;
 	}
 	if (client->sent < client->hello_bytes) {
+		data = client->hello + client->sent;
 		left = client->hello_bytes - client->sent;
 	} else {
 		if (left > CHUNK)
