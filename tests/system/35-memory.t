@@ -262,10 +262,12 @@ def a_changed_file_is_taken_up_whatever_fails(scene):
 	for daemon, failing, event in ((world.relay, world.relay_fails, "trust-reloaded"),
 			(world.agent, world.agent_fails, "files-reloaded")):
 		def taken_up(n):
+			daemon.freeze()	# so that all files change at once for it, and it is taken up once
 			said, before = len(daemon.events(event)), failing.made
 			if n:
 				failing.next(n)
 			pki.pki("crl", "--all")
+			daemon.thaw()
 			until(lambda: len(daemon.events(event)) > said, 10, f"{daemon.label}, allocation {n}: {event}")
 			failing.map[8:16] = bytes(8)
 			return failing.made - before
