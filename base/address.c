@@ -75,13 +75,44 @@ unix_text(const struct address *address, char *out)
 	return out;
 }
 
+/* Every line of the log has an address, and printf() takes longer than the rest of it. */
+static char *
+put_decimal(char *at, unsigned number)
+{
+	char digits[10];
+	size_t first = sizeof digits;
+
+	do
+		digits[--first] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return mempcpy(at, digits + first, sizeof digits - first);
+}
+
+static void
+put_v4(char *at, const struct in_addr *host)
+{
+	uint32_t bits = ntohl(host->s_addr);
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		at = put_decimal(at, bits >> shift & 0xff);
+		*at++ = shift > 0 ? '.' : '\0';
+	}
+}
+
+static void
+put_port(char *at, uint16_t port)
+{
+	*at++ = ':';
+	*put_decimal(at, port) = '\0';
+}
+
 const char *
 address_host_text(const struct address *address, char *out)
 {
-	snprintf(out, ADDRESS_TEXT, "-");
+	memcpy(out, "-", 2);
 	switch (family_of(address)) {
 	case AF_INET:
-		inet_ntop(AF_INET, &address->as.v4.sin_addr, out, ADDRESS_TEXT);
+		put_v4(out, &address->as.v4.sin_addr);
 		break;
 	case AF_INET6:
 		inet_ntop(AF_INET6, &address->as.v6.sin6_addr, out, ADDRESS_TEXT);
@@ -96,15 +127,17 @@ const char *
 address_text(const struct address *address, char *out)
 {
 	int family = family_of(address);
-	char host[ADDRESS_TEXT];
 
-	address_host_text(address, host);
-	if (family == AF_INET)
-		snprintf(out, ADDRESS_TEXT, "%.64s:%u", host, address_port(address));
-	else if (family == AF_INET6)
-		snprintf(out, ADDRESS_TEXT, "[%.64s]:%u", host, address_port(address));
-	else
-		memcpy(out, host, ADDRESS_TEXT);
+	if (family != AF_INET6) {
+		address_host_text(address, out);
+		if (family == AF_INET)
+			put_port(out + strlen(out), address_port(address));
+		return out;
+	}
+	out[0] = '[';
+	inet_ntop(AF_INET6, &address->as.v6.sin6_addr, out + 1, ADDRESS_TEXT - 1);
+	strcat(out, "]");
+	put_port(out + strlen(out), address_port(address));
 	return out;
 }
 
