@@ -25,7 +25,8 @@ tls_free(struct tls *tls)
 	buffer_drop(&tls->ahead);
 	buffer_drop(&tls->out);
 	secret_wipe(&tls->key);
-	free(tls->alert_error);
+	if (tls->owns_error)
+		free((char *)(uintptr_t)tls->error);
 	bytes_wipe(tls, sizeof *tls);
 	free(tls);
 }
@@ -140,9 +141,10 @@ alert_name(unsigned alert)
 static const char *
 explain_alert(struct tls *tls, const char *what, unsigned alert)
 {
-	if (asprintf(&tls->alert_error, "%s \"%s\" (%u)", what, alert_name(alert), alert) < 0)
-		tls->alert_error = NULL;
-	return tls->alert_error ? tls->alert_error : what;
+	char *sentence;
+	tls->owns_error =
+	    asprintf(&sentence, "%s \"%s\" (%u)", what, alert_name(alert), alert) >= 0;
+	return tls->owns_error ? sentence : what;
 }
 
 static void
@@ -173,7 +175,7 @@ send_alert(struct tls *tls, gnutls_alert_level_t level, unsigned alert)
 {
 	if (tls->alert_sent || tls->alert_received || tls->closing != TLS_WRITING)
 		return;
-	tls->alert_sent = alert;
+	tls->alert_sent = (uint8_t)alert;
 	gnutls_alert_send(tls->session, level, alert);
 	tls_flush(tls);
 }
@@ -197,7 +199,7 @@ tls_fail(struct tls *tls, int got)
 {
 	int level = GNUTLS_AL_FATAL;
 	enum io below = tls->below;
-	tls->alert_received = find_alert(tls, got);
+	tls->alert_received = (uint8_t)find_alert(tls, got);
 	explain(tls, got);
 	tls->heard_no_tls = is_no_tls(tls, got);
 	move(tls, TLS_BROKEN);
@@ -218,7 +220,7 @@ tls_fail(struct tls *tls, int got)
 void
 tls_alert(struct tls *tls, unsigned alert)
 {
-	tls->judgement = alert;
+	tls->judgement = (uint8_t)alert;
 	explain(tls, GNUTLS_E_CERTIFICATE_ERROR);
 	send_alert(tls, GNUTLS_AL_FATAL, alert);
 	move(tls, TLS_BROKEN);

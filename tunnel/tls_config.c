@@ -35,7 +35,7 @@ static const struct purpose purposes[TLS_PURPOSES] = {
 static int
 object(struct tls *tls, unsigned alert)
 {
-	tls->judgement = alert;
+	tls->judgement = (uint8_t)alert;
 	return alert ? -1 : 0;
 }
 

@@ -7,6 +7,7 @@
 #ifndef TUNNEL_TLS_PRIVATE_H
 #define TUNNEL_TLS_PRIVATE_H
 
+#include <assert.h>
 #include <gnutls/gnutls.h>
 #include "tunnel/buffer.h"
 #include "tunnel/tls.h"
@@ -32,8 +33,9 @@ struct tls_config {
 /* Where in the records the bytes that were pulled end. */
 struct tls_record {
 	uint8_t header[5], body[2]; /* of the last one; of its body the first bytes */
-	size_t at, left;            /* seen of the header; to come of the body */
-	size_t bodies;              /* bytes of all bodies so far */
+	uint8_t at;                 /* seen of the header */
+	uint32_t left;              /* to come of the body */
+	uint32_t bodies;            /* bytes of all bodies so far, while shaking */
 };
 
 enum {
@@ -68,30 +70,29 @@ struct tls {
 	gnutls_session_t session;
 	struct tls_hooks hooks;
 
-	enum tls_state state;
-	enum { TLS_WRITING, TLS_BYE_SAID, TLS_FINISHED } closing;
-	enum io below;     /* the lower stream's last answer other than IO_OK in this call */
-	enum io read_end;  /* once reading is over: how */
-	enum io write_end; /* once writing has failed: how */
+	enum tls_state state : 8;
+	enum { TLS_WRITING, TLS_BYE_SAID, TLS_FINISHED } closing : 8;
+	enum io below : 8;     /* the lower stream's last answer other than IO_OK in this call */
+	enum io read_end : 8;  /* once reading is over: how */
+	enum io write_end : 8; /* once writing has failed: how */
+	bool is_forgiving : 1, was_judged : 1, name_was_seen : 1, heard_no_tls : 1;
+	bool has_new_keys : 1; /* a KeyUpdate has come or gone, where tls_watch_keys() was called */
+	bool owns_error : 1;   /* it names an alert */
+	/* Alerts: what a hook has asked for, and what was said and heard. */
+	uint8_t judgement, alert_sent, alert_received;
 	struct tls_record record;
-	bool is_forgiving;
-	bool was_judged, name_was_seen, heard_no_tls;
-	bool has_new_keys;     /* a KeyUpdate has come or gone, where tls_watch_keys() was called */
+	uint32_t burst;        /* bytes written without a pause, as far as they matter */
 	struct tls_room *room; /* NULL: none; none between calls */
 	struct buffer ahead;   /* as it was read, behind the last record; none in a pump */
 	struct buffer out;     /* encrypted bytes that the stream below has not taken yet */
-	size_t accepted;       /* user bytes inside `out` that the caller will pass again */
-	uint64_t wrote_ms;
-	uint32_t burst; /* bytes written without a pause, as far as they matter */
-
-	unsigned judgement; /* the alert that a hook has asked for */
-	unsigned alert_sent, alert_received;
+	uint32_t accepted;     /* user bytes inside `out` that the caller will pass again */
+	uint32_t wrote_ms;     /* when, of clock_ms() the low half */
 	char identity[36];
 	struct heavy_party party;
 	struct secret key; /* TLS_CHANNEL_AGENT, until the handshake is done */
 	const char *error; /* NULL: none yet */
-	char *alert_error; /* owned; an error that names an alert */
 };
+static_assert(sizeof(struct tls) <= 248, "256 bytes with what malloc() adds");
 
 /* Hands the config's things to a new session. False: memory. */
 bool tls_config_apply(struct tls_config *, struct tls *);

@@ -19,9 +19,9 @@ follow_header(struct tls_record *r, const uint8_t *data, size_t bytes)
 {
 	size_t missing = HEADER - r->at, piece = bytes < missing ? bytes : missing;
 	memcpy(r->header + r->at, data, piece);
-	r->at += piece;
+	r->at += (uint8_t)piece;
 	if (r->at == HEADER)
-		r->left = body_bytes(r);
+		r->left = (uint32_t)body_bytes(r);
 	return piece;
 }
 
@@ -31,8 +31,8 @@ follow_body(struct tls_record *r, const uint8_t *data, size_t bytes)
 	size_t at = body_bytes(r) - r->left, piece = bytes < r->left ? bytes : r->left;
 	for (size_t i = 0; i < piece && at + i < sizeof r->body; i++)
 		r->body[at + i] = data[i];
-	r->left -= piece;
-	r->bodies += piece;
+	r->left -= (uint32_t)piece;
+	r->bodies += (uint32_t)piece;
 	return piece;
 }
 

@@ -113,7 +113,7 @@ record_bytes(const struct tls *tls, size_t left)
 static void
 note_burst(struct tls *tls)
 {
-	uint64_t now = clock_ms();
+	uint32_t now = (uint32_t)clock_ms();
 	if (now - tls->wrote_ms >= PAUSE_MS)
 		tls->burst = 0;
 	tls->wrote_ms = now;
@@ -130,7 +130,7 @@ write_records(struct tls *tls, const uint8_t *data, size_t bytes)
 		    gnutls_record_send(tls->session, data + tls->accepted, record_bytes(tls, left));
 		if (got <= 0)
 			return false;
-		tls->accepted += (size_t)got;
+		tls->accepted += (uint32_t)got;
 		left -= (size_t)got;
 		if (tls->burst < RECORD_SMALL_UNTIL)
 			tls->burst += (uint32_t)got;
@@ -155,7 +155,7 @@ count_written(struct tls *tls)
 {
 	size_t left = buffer_left(&tls->out);
 	size_t done = tls->accepted > left ? tls->accepted - left : 0;
-	tls->accepted -= done;
+	tls->accepted -= (uint32_t)done;
 	return done;
 }
 
