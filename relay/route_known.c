@@ -15,7 +15,7 @@
 struct route_memory {
 	struct hash_link link;
 	uint8_t key[IDENTITY_KEY_BYTES];
-	struct route_remembereds names; /* the oldest first */
+	struct route_remembered_list names; /* the oldest first */
 	size_t count;
 };
 

@@ -107,7 +107,7 @@ struct route_pattern {
 	struct route_remembered *remembered; /* route_known.c; NULL: it is not */
 	char name[];
 };
-TAILQ_HEAD(route_remembereds, route_remembered);
+TAILQ_HEAD(route_remembered_list, route_remembered);
 
 struct route_slots;
 struct route_static_set;
@@ -120,7 +120,7 @@ struct routes {
 	_Atomic(struct route_static_set *) statics; /* route_static.c */
 	struct table holders;                       /* route_claim.c */
 	struct table memories;                      /* route_known.c */
-	struct route_remembereds remembered;        /* the oldest first */
+	struct route_remembered_list remembered;        /* the oldest first */
 	size_t remembered_count;
 	_Atomic(uint64_t) arrivals; /* route_arrivals() */
 	struct registry *registry;  /* NULL: this relay stands alone */
