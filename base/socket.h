@@ -28,7 +28,7 @@ int socket_listen(const struct address *, unsigned flags, char *error);
  * for send(), which says EAGAIN, and for the readiness to write alike.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
-/* For a peer that has shown how fast it takes what it gets: 1 MiB instead of these 128 KiB, since to be
+/* For a peer that has shown how fast it takes what it gets: 2 MiB instead of these 128 KiB, since to be
  * told of room in small pieces costs more than the bytes do when they are not copied. */
 void socket_set_fast(int fd, bool is_fast);
 /* TCP_USER_TIMEOUT: ends a connection 30 s after what was sent was not taken, also when its peer lives

@@ -144,7 +144,7 @@ accepts_with_everything_set(void **state)
 	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
 	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
 	socket_set_fast(accepted[0], true);
-	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT), 1024 * 1024);
+	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT), 2048 * 1024);
 	socket_set_fast(accepted[0], false);
 	assert_int_equal(option(accepted[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
 	close(fd);
