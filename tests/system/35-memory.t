@@ -30,10 +30,10 @@ def failing_daemon(daemon, failing, n=0):
 	return daemon
 
 
-def both_modes(scene):
-	return [passthrough(SEALED, scene.tls_upstream(http, SEALED)), terminate(OPEN, scene.upstream(http), {
+def both_modes(scene, **keys):
+	return [passthrough(SEALED, scene.tls_upstream(http, SEALED), **keys), terminate(OPEN, scene.upstream(http), {
 		"mutual_tls_certificate_authorities": [authority().cas("client")],
-		"mutual_tls_crls": [authority().crls("client")]})]
+		"mutual_tls_crls": [authority().crls("client")]}, **keys)]
 
 
 def agents_certificate():
@@ -154,11 +154,11 @@ def goes_through(label, daemon, failing, act, recovers):
 class World:
 	"""A relay and an agent, both with an allocator that can be told to fail."""
 
-	def __init__(self, scene):
+	def __init__(self, scene, **keys):
 		self.relay_fails, self.agent_fails = (Failing(tempfile.mkdtemp(dir=scene.dir)) for _ in range(2))
 		self.relay = failing_daemon(scene.relay(start=False, routes=[route(STATIC, scene.tls_upstream(http, STATIC))]),
 			self.relay_fails).start()
-		self.endpoints = both_modes(scene)
+		self.endpoints = both_modes(scene, **keys)
 		self.agent = failing_daemon(scene.agent(self.relay, self.endpoints, agents_certificate(), start=False),
 			self.agent_fails).start()
 		scene.wait_serving(self.agent, 2)
@@ -211,6 +211,17 @@ def flows_and_refusals_come_and_go(scene):
 		goes_through(f"relay, {label}", relay, world.relay_fails, act, world.recovers)
 		if "flow" in label and "static" not in label:
 			goes_through(f"agent, {label}", world.agent, world.agent_fails, act, world.recovers)
+	world.keeps_its_descriptors()
+
+
+@test
+def flows_are_handed_over_or_not(scene):
+	world = World(scene, carrier="handoff")
+	for label, name in (("passthrough", SEALED), ("terminate", OPEN)):
+		for daemon, failing in ((world.relay, world.relay_fails), (world.agent, world.agent_fails)):
+			goes_through(f"{daemon.label}, a {label} flow", daemon, failing,
+				lambda: is_served(world.relay, name), world.recovers)
+	check(world.relay.events("flow-closed", carrier="handoff"), "no flow was handed over")
 	world.keeps_its_descriptors()
 
 
