@@ -120,7 +120,7 @@ struct routes {
 	_Atomic(struct route_static_set *) statics; /* route_static.c */
 	struct table holders;                       /* route_claim.c */
 	struct table memories;                      /* route_known.c */
-	struct route_remembered_list remembered;        /* the oldest first */
+	struct route_remembered_list remembered;    /* the oldest first */
 	size_t remembered_count;
 	_Atomic(uint64_t) arrivals; /* route_arrivals() */
 	struct registry *registry;  /* NULL: this relay stands alone */
