@@ -360,6 +360,7 @@ on_connected(void *arg, int fd, const char *error)
 		fail(rs, "unreachable", error);
 		return;
 	}
+	socket_keep_alive(fd);
 	socket_allow_no_pauses(fd);
 	stream = stream_socket(fd);
 	tls = stream ? tls_client(rs->credentials->session, stream, rs->host, &hooks) : NULL;

@@ -189,6 +189,7 @@ listener_new(
 		.arg = arg };
 	/* Accepted sockets inherit these: no system call per connection. */
 	socket_prepare(fd);
+	socket_keep_alive(fd);
 	watch_init(&listener->watch, loop, fd, on_ready, listener);
 	timer_init(&listener->timer, loop, on_time, listener);
 	task_init(&listener->reap, reap_in_the_next_turn, listener);

@@ -21,13 +21,15 @@ enum listen_flags {
  * -1 with a sentence in error (512 bytes) and errno. */
 int socket_listen(const struct address *, unsigned flags, char *error);
 
-/* TCP_NODELAY, and keepalive: dead peers are noticed within about a minute, as long as nothing waits to
- * be acknowledged; for that the caller asks socket_health() now and then, or has deadlines of its own.
- * TCP_NOTSENT_LOWAT of 128 KiB: the kernel takes no more than that ahead of what the network
- * carries, so that a peer that does not read holds 150 KB of kernel memory and not 4 MB; it holds
- * for send(), which says EAGAIN, and for the readiness to write alike.
+/* TCP_NODELAY, and TCP_NOTSENT_LOWAT of 128 KiB: the kernel takes no more than that ahead of what the
+ * network carries, so that a peer that does not read holds 150 KB of kernel memory and not 4 MB; it
+ * holds for send(), which says EAGAIN, and for the readiness to write alike.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
+/* Dead peers are noticed a minute later, as long as nothing waits to be acknowledged; for that the caller
+ * asks socket_health() now and then, or has deadlines of its own.  What a listener accepts has it
+ * already; what is connected seldom lives as long. */
+void socket_keep_alive(int fd);
 /* For a peer that has shown how fast it takes what it gets: 2 MiB instead of these 128 KiB, since to be
  * told of room in small pieces costs more than the bytes do when they are not copied. */
 void socket_set_fast(int fd, bool is_fast);

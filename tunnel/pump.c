@@ -206,6 +206,16 @@ find_broken(struct pump *pump)
 	return NULL;
 }
 
+/* Most flows are over before it has anything to say, so it waits for the first look at the time, half of
+ * `silent_ms` after bytes have moved at the latest. */
+static void
+keep_alive(struct pump *pump)
+{
+	for (int i = 0; i < 2 && !pump->is_kept_alive; i++)
+		socket_keep_alive(pump->half[i].from->fd);
+	pump->is_kept_alive = true;
+}
+
 /* Asks after the bytes that were written, unless all of them have been answered. */
 static bool
 is_silent(struct pump *pump)
@@ -261,6 +271,7 @@ on_time(void *arg)
 		return;
 	}
 	pump->is_probing = false;
+	keep_alive(pump);
 	if (silent >= PROBE_MS)
 		broken = find_broken(pump);
 	if (broken)

@@ -58,6 +58,7 @@ struct pump {
 	bool is_probing : 1;  /* the timer is set for a standstill */
 	bool is_watchful : 1; /* something was written that may not have been answered yet */
 	bool is_settling : 1, is_delivering : 1, is_over : 1, is_freed : 1;
+	bool is_kept_alive : 1;
 	bool is_held : 1;        /* stalls->on_held knows of it */
 	bool is_lingering : 1;   /* one stream's alert may still be read; all else is over */
 	bool lingers_second : 1; /* it is b's */

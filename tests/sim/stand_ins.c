@@ -91,6 +91,12 @@ __wrap_arc4random_buf(void *data, size_t bytes)
 /* ---- sockets ---- */
 
 void
+socket_keep_alive(int fd)
+{
+	(void)fd;
+}
+
+void
 socket_allow_no_pauses(int fd)
 {
 	(void)fd;

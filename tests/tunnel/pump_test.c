@@ -324,6 +324,36 @@ see_reset(struct bench *bench, int who)
 }
 
 static void
+expect_kept_alive(const struct bench *bench, int wanted)
+{
+	for (int i = 0; i < 2; i++) {
+		int is_kept = -1;
+		socklen_t bytes = sizeof is_kept;
+		assert_int_equal(getsockopt(bench->near[i], SOL_SOCKET, SO_KEEPALIVE, &is_kept,
+		    &bytes), 0);
+		assert_int_equal(is_kept, wanted);
+	}
+}
+
+static void
+what_lasts_is_kept_alive(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_still(&bench, (struct pump_settings){ 0 });
+	pass_on(&bench, 0, 1);
+	let_pass(&bench, 29999);
+	expect_kept_alive(&bench, 0);
+	let_pass(&bench, 1);
+	expect_kept_alive(&bench, 1);
+	pump_stop(bench.pump);
+	assert_false(loop_advance(bench.loop, 0));
+	close(bench.far[0]);
+	close(bench.far[1]);
+	bench_put_away(&bench);
+}
+
+static void
 a_half_closed_flow_may_not_be_silent_for_ever(void **state)
 {
 	struct bench bench;
@@ -853,7 +883,8 @@ main(void)
 		cmocka_unit_test(a_reset_passes_on_as_a_reset),
 		cmocka_unit_test(a_reset_passes_on_after_a_half_close_too),
 		cmocka_unit_test(what_was_said_before_a_broken_write_is_delivered),
-		cmocka_unit_test(a_half_closed_flow_may_not_be_silent_for_ever),
+		cmocka_unit_test(what_lasts_is_kept_alive),
+	cmocka_unit_test(a_half_closed_flow_may_not_be_silent_for_ever),
 		cmocka_unit_test(an_idle_flow_ends_only_when_that_is_wanted),
 		cmocka_unit_test(what_is_left_of_a_cut_flow_may_pause_for_as_long_as_a_silent_peer),
 		cmocka_unit_test(a_stop_resets_both),
