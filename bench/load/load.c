@@ -327,7 +327,8 @@ processor_seconds(pid_t pid)
 {
 	struct timespec used;
 	clockid_t clock;
-	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
+	errno = clock_getcpuclockid(pid, &clock);
+	if (errno || clock_gettime(clock, &used))
 		loop_die("the processor time of a watched process");
 	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }

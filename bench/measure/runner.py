@@ -22,7 +22,7 @@ from lib.tap import Failed
 
 NAME = "bench.example.com"
 LOAD, UPSTREAM = f"{BUILD}/bench/load/load", f"{BUILD}/bench/load/upstream"
-START_S, REST_S, IDLE_S, FOREVER = 20, 5, 0.5, ("--seconds", "3600")
+START_S, REST_S, IDLE_S, FOREVER = 60, 5, 0.5, ("--seconds", "3600")
 
 
 class Text(string.Template):
