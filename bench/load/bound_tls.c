@@ -1,7 +1,9 @@
 /*
- * What an agent that ends TLS cannot go below: GnuTLS with one certificate, and the plain bytes to one
- * upstream. Nothing is routed, logged, bounded or timed.
- *	bound_tls PORT UPSTREAM-PORT CERTIFICATE KEY
+ * What a relay and an agent cannot go below where there is TLS: GnuTLS, and one upstream. Nothing is
+ * routed, logged, bounded or timed.
+ *	bound_tls end PORT UPSTREAM-PORT CERTIFICATE KEY	TLS from the client, bare to the upstream
+ *	bound_tls seal PORT UPSTREAM-PORT NAME			bare from the client, TLS to the upstream
+ *	bound_tls end-both PORT UPSTREAM-PORT CERTIFICATE KEY	TLS in TLS from the client, bare to the upstream
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +27,20 @@ struct side {
 
 struct flow {
 	struct side client, upstream;
+	int layers; /* of TLS from the client, that have shaken hands */
 };
 
+struct mode {
+	const char *name;
+	int arguments;
+	int layers; /* of TLS from the client */
+	bool seals; /* TLS to the upstream */
+};
+
+static const struct mode *mode;
 static const char *upstream_port;
+
+static void on_handshake(struct watch *watch, unsigned events);
 
 static void
 end(struct flow *flow)
@@ -95,15 +108,23 @@ move(struct side *from)
 	return true;
 }
 
-static void
-on_side(struct watch *watch, unsigned events)
+/* Also of what a session has decrypted already, of which no event tells. */
+static bool
+move_on(struct side *from, bool readable)
 {
-	struct side *side = (struct side *)watch;
+	if (from->ended || from->unsent)
+		return true;
+	return (!readable && !transport_has_pending(&from->transport)) || move(from);
+}
+
+static void
+serve(struct side *side, unsigned events)
+{
 	bool good = !(events & EPOLLERR);
 	if (good && side->other->unsent && events & (EPOLLOUT | EPOLLHUP))
-		good = send_unsent(side->other);
-	if (good && !side->ended && !side->unsent && events & (EPOLLIN | EPOLLHUP))
-		good = move(side);
+		good = send_unsent(side->other) && move_on(side->other, false);
+	if (good)
+		good = move_on(side, events & (EPOLLIN | EPOLLHUP));
 	if (!good) {
 		end(side->flow);
 		return;
@@ -112,29 +133,76 @@ on_side(struct watch *watch, unsigned events)
 	want(side->other);
 }
 
-static bool
-shaken(struct flow *flow)
+static void
+on_side(struct watch *watch, unsigned events)
 {
-	int upstream = loop_dial(upstream_port, 0);
-	if (upstream < 0)
+	serve((struct side *)watch, events);
+}
+
+static void
+join(struct flow *flow)
+{
+	flow->client.watch.on_event = flow->upstream.watch.on_event = on_side;
+	serve(&flow->client, 0);
+}
+
+static bool
+dial(struct flow *flow)
+{
+	struct side *upstream = &flow->upstream;
+	upstream->watch.fd = upstream->transport.fd = loop_dial(upstream_port, 0);
+	if (upstream->watch.fd < 0)
 		return false;
-	flow->upstream.watch.fd = flow->upstream.transport.fd = upstream;
-	flow->client.watch.on_event = on_side;
-	want(&flow->client);
-	want(&flow->upstream);
-	return true;
+	if (!mode->seals) {
+		join(flow);
+		return true;
+	}
+	upstream->watch.on_event = on_handshake;
+	loop_want(&upstream->watch, EPOLLOUT);
+	return transport_open_client(&upstream->transport, upstream->watch.fd, false);
+}
+
+/* A layer is there: the next one, or what comes after the last. */
+static bool
+shaken(struct side *side)
+{
+	struct flow *flow = side->flow;
+	if (side == &flow->upstream) {
+		join(flow);
+		return true;
+	}
+	if (++flow->layers == mode->layers)
+		return dial(flow);
+	return transport_open_server_inside(&side->transport);
 }
 
 static void
 on_handshake(struct watch *watch, unsigned events)
 {
-	struct flow *flow = ((struct side *)watch)->flow;
+	struct side *side = (struct side *)watch;
 	(void)events;
-	int result = transport_handshake(&flow->client.transport);
+	int result = transport_handshake(&side->transport);
 	if (result == TRANSPORT_AGAIN)
-		loop_want(
-		    watch, transport_wants_to_write(&flow->client.transport) ? EPOLLOUT : EPOLLIN);
-	else if (result != 1 || !shaken(flow))
+		loop_want(watch, transport_wants_to_write(&side->transport) ? EPOLLOUT : EPOLLIN);
+	else if (result != 1 || !shaken(side))
+		end(side->flow);
+}
+
+static void
+begin(int client)
+{
+	struct flow *flow = calloc(1, sizeof *flow);
+	if (!flow)
+		loop_die("calloc");
+	flow->client = (struct side){ .watch = { .on_event = on_handshake, .fd = client },
+		.transport.fd = client,
+		.other = &flow->upstream,
+		.flow = flow };
+	flow->upstream =
+	    (struct side){ .watch = { .fd = -1 }, .other = &flow->client, .flow = flow };
+	if (mode->layers)
+		loop_want(&flow->client.watch, EPOLLIN);
+	if (!(mode->layers ? transport_open_server(&flow->client.transport, client) : dial(flow)))
 		end(flow);
 }
 
@@ -142,30 +210,30 @@ static void
 on_listener(struct watch *listener, unsigned events)
 {
 	(void)events;
-	for (int fd; (fd = loop_accept(listener->fd)) >= 0;) {
-		struct flow *flow = calloc(1, sizeof *flow);
-		if (!flow)
-			loop_die("calloc");
-		flow->client = (struct side){ .watch = { .on_event = on_handshake, .fd = fd },
-			.other = &flow->upstream,
-			.flow = flow };
-		flow->upstream = (struct side){ .watch = { .on_event = on_side, .fd = -1 },
-			.other = &flow->client,
-			.flow = flow };
-		if (!transport_open_server(&flow->client.transport, fd))
-			loop_die("a session");
-		loop_want(&flow->client.watch, EPOLLIN);
-	}
+	for (int fd; (fd = loop_accept(listener->fd)) >= 0;)
+		begin(fd);
 }
+
+static const struct mode modes[] = {
+	{ .name = "end", .arguments = 6, .layers = 1 },
+	{ .name = "seal", .arguments = 5, .seals = true },
+	{ .name = "end-both", .arguments = 6, .layers = 2 },
+};
 
 int
 main(int argc, char **argv)
 {
-	if (argc != 5)
+	for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
+		if (strcmp(argv[1], modes[i].name) == 0 && argc == modes[i].arguments)
+			mode = &modes[i];
+	if (!mode)
 		return 64;
-	upstream_port = argv[2];
-	transport_server_start(argv[3], argv[4]);
-	struct watch listener = { .on_event = on_listener, .fd = loop_listen(argv[1]) };
+	upstream_port = argv[3];
+	if (mode->seals)
+		transport_client_start(argv[4]);
+	else
+		transport_server_start(argv[4], argv[5]);
+	struct watch listener = { .on_event = on_listener, .fd = loop_listen(argv[2]) };
 	loop_want(&listener, EPOLLIN);
 	for (;;)
 		loop_turn(-1);

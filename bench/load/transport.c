@@ -76,12 +76,49 @@ transport_open_server(struct transport *transport, int fd)
 	    gnutls_session_ticket_enable_server(transport->tls, &ticket_key) >= 0;
 }
 
+static ssize_t
+again_or_broken(gnutls_session_t inner, ssize_t result)
+{
+	if (result >= 0)
+		return result;
+	gnutls_transport_set_errno(inner, gnutls_error_is_fatal((int)result) ? EIO : EAGAIN);
+	return -1;
+}
+
+static ssize_t
+push_outwards(gnutls_transport_ptr_t transport_, const void *data, size_t bytes)
+{
+	struct transport *transport = transport_;
+	return again_or_broken(transport->tls, gnutls_record_send(transport->outer, data, bytes));
+}
+
+static ssize_t
+pull_inwards(gnutls_transport_ptr_t transport_, void *data, size_t most)
+{
+	struct transport *transport = transport_;
+	return again_or_broken(transport->tls, gnutls_record_recv(transport->outer, data, most));
+}
+
+bool
+transport_open_server_inside(struct transport *transport)
+{
+	transport->outer = transport->tls;
+	if (!transport_open_server(transport, transport->fd))
+		return false;
+	gnutls_transport_set_ptr(transport->tls, transport);
+	gnutls_transport_set_push_function(transport->tls, push_outwards);
+	gnutls_transport_set_pull_function(transport->tls, pull_inwards);
+	return true;
+}
+
 void
 transport_close(struct transport *transport)
 {
 	if (transport->tls)
 		gnutls_deinit(transport->tls);
-	transport->tls = NULL;
+	if (transport->outer)
+		gnutls_deinit(transport->outer);
+	transport->tls = transport->outer = NULL;
 }
 
 static ssize_t
@@ -105,7 +142,11 @@ transport_handshake(struct transport *transport)
 {
 	if (!transport->tls)
 		return 1;
-	int result = (int)tls_result(gnutls_handshake(transport->tls));
+	int result;
+	do { /* of what the outer layer has decrypted, no event will tell */
+		result = (int)tls_result(gnutls_handshake(transport->tls));
+	} while (result == TRANSPORT_AGAIN && transport->outer &&
+	    gnutls_record_check_pending(transport->outer) > 0);
 	return result == 0 ? 1 : result;
 }
 
@@ -153,7 +194,9 @@ transport_discard(struct transport *transport, void *scratch, size_t most)
 bool
 transport_has_pending(const struct transport *transport)
 {
-	return transport->tls && gnutls_record_check_pending(transport->tls) > 0;
+	return transport->tls &&
+	    (gnutls_record_check_pending(transport->tls) > 0 ||
+		(transport->outer && gnutls_record_check_pending(transport->outer) > 0));
 }
 
 void
@@ -161,6 +204,8 @@ transport_finish(struct transport *transport)
 {
 	if (transport->tls)
 		gnutls_bye(transport->tls, GNUTLS_SHUT_WR);
+	if (transport->outer)
+		gnutls_bye(transport->outer, GNUTLS_SHUT_WR);
 	shutdown(transport->fd, SHUT_WR);
 }
 

@@ -9,8 +9,9 @@
 #include <sys/types.h>
 
 struct transport {
-	int fd;                         /* the caller's */
-	struct gnutls_session_int *tls; /* NULL: bare */
+	int fd;                           /* the caller's */
+	struct gnutls_session_int *tls;   /* NULL: bare */
+	struct gnutls_session_int *outer; /* around tls; NULL: there is one layer */
 };
 
 /* Besides these: a number of bytes; 0 from transport_receive() is the end. */
@@ -22,6 +23,8 @@ void transport_server_start(const char *certificate, const char *key);
 
 bool transport_open_client(struct transport *transport, int fd, bool resume);
 bool transport_open_server(struct transport *transport, int fd);
+/* After a handshake: a second layer of TLS in the first one; it has a handshake of its own. */
+bool transport_open_server_inside(struct transport *transport);
 /* The descriptor stays open. */
 void transport_close(struct transport *transport);
 

@@ -2,7 +2,7 @@
 so a row is judged by its ratio to a yardstick, a peer that did not change, where both runs have it."""
 from .peers import OWN
 
-YARDSTICKS = {"static": "bound", "tunnel": "haproxy pair", "terminate": "bound"}
+YARDSTICKS = {"static": "bound", "tunnel": "minimal pair", "terminate": "bound"}
 MOST = 1.03
 
 

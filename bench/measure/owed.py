@@ -1,7 +1,7 @@
 """What Valise promises of these figures, each against the others of the same run."""
 from .peers import OWN
 
-HANDOFF, BOUND = "valise handoff", "bound"
+HANDOFF, BOUND, PAIR = "valise handoff", "bound", "minimal pair"
 KIB = 1024
 
 
@@ -17,7 +17,7 @@ class Figures:
 	def best(self, scene, workload, metric, peers=None):
 		"""Of the peers; bounds are none."""
 		values = [row["median"] for row in self.results.of(scene=scene, workload=workload, metric=metric)
-			if not row["peer"].startswith((OWN, BOUND)) and (peers is None or row["peer"] in peers)]
+			if not row["peer"].startswith((OWN, BOUND, PAIR)) and (peers is None or row["peer"] in peers)]
 		return min(values, default=None)
 
 
@@ -73,6 +73,8 @@ OWED = (
 	("terminate, handoff, down, s/GB of the agent: at most 1.1 times the bound",
 		lambda f: f.of(HANDOFF, "terminate", "down 8", "CPU of the agent"),
 		lambda f: times(1.1, f.of(BOUND, "terminate", "down 8", "CPU"))),
+	("terminate, sealed, down, s/GB: at most 1.1 times the minimal pair", lambda f: f.of(OWN, "terminate", "down 8", "CPU"),
+		lambda f: times(1.1, f.of(PAIR, "terminate", "down 8", "CPU"))),
 	at_most("terminate, handoff, down, s/GB of the relay: at most 0.2", HANDOFF, ("terminate", "down 8", "CPU of the relay"), 0.2),
 	("terminate, full handshake, us of the agent: at most 1.1 times (bound + a passthrough flow's agent)",
 		lambda f: f.of(OWN, "terminate", "connections", "CPU of the agent"), handshake),

@@ -221,6 +221,9 @@ PEERS = (
 		"SSH, one connection for all"),
 	Peer("haproxy pair", "tunnel", (haproxy("relay", PLAIN + BY_SNI % "@inner ssl verify none"),
 		haproxy("agent", PLAIN + ENDING % "@inner")), ("haproxy",), "TLS between two; the second one must be reachable"),
+	Peer("minimal pair", "tunnel", (one("relay", "@{bench/load/bound_tls} seal @port @inner @name"),
+		one("agent", "@{bench/load/bound_tls} end @inner @upstream @cert @key")), ("bench/load/bound_tls",),
+		"own minimal C: a GnuTLS session for each flow, no name is read; the second one must be reachable"),
 
 	Peer("valise", "terminate", (relay(), agent(ENDED % "")), OURS, "sealed"),
 	Peer("valise handoff", "terminate", (relay(), agent(ENDED % "carrier: handoff, ")), OURS),
@@ -232,7 +235,10 @@ PEERS = (
 	Peer("hitch", "terminate", (one("agent", "@{hitch} --config=@dir/hitch.conf", hitch_conf=HITCH),), ("hitch",), "no tunnel"),
 	Peer("ghostunnel", "terminate", (one("agent", "@{ghostunnel} server --listen 127.0.0.1:@port --target 127.0.0.1:@upstream"
 		" --cert @cert --key @key --disable-authentication"),), ("ghostunnel",), "no tunnel"),
-	Peer("bound", "terminate", (one("agent", "@{bench/load/bound_tls} @port @upstream @cert @key"),), ("bench/load/bound_tls",),
+	Peer("bound", "terminate", (one("agent", "@{bench/load/bound_tls} end @port @upstream @cert @key"),), ("bench/load/bound_tls",),
 		"own minimal C: GnuTLS, no tunnel"),
+	Peer("minimal pair", "terminate", (one("relay", "@{bench/load/bound_tls} seal @port @inner @name"),
+		one("agent", "@{bench/load/bound_tls} end-both @inner @upstream @cert @key")), ("bench/load/bound_tls",),
+		"the same, in a second layer of TLS between two"),
 )
 OWN, SCENES = "valise", ("static", "tunnel", "terminate")

@@ -24,7 +24,7 @@ def document(width, height, parts):
 
 
 def colour(peer):
-	return OURS if peer.startswith(OWN) else BOUND if peer == "bound" else OTHERS
+	return OURS if peer.startswith(OWN) else BOUND if peer in ("bound", "minimal pair") else OTHERS
 
 
 def bars(x, y, title, values):
