@@ -6,6 +6,7 @@
 #include "base/socket.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,14 +183,34 @@ win(struct attempt *attempt)
 	settle(connector);
 }
 
-/* Where nobody listens on a port of the ephemeral range, TCP may connect a socket to itself. */
+/* The ports that the kernel gives to who asks for none; all that are not reserved, if it does not say. */
+static unsigned first_given = 1024, last_given = 65535;
+
+static void
+read_given_ports(void)
+{
+	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	unsigned first, last;
+
+	if (range && fscanf(range, "%u %u", &first, &last) == 2) {
+		first_given = first;
+		last_given = last;
+	}
+	if (range)
+		fclose(range);
+}
+
+/* Where nobody listens on a port of that range, TCP may connect a socket to itself. */
 static bool
 is_own_echo(struct attempt *attempt)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const struct address *to = address_of(attempt);
+	uint16_t port = address_port(to);
 	struct address own;
 
-	if (address_port(to) < 1024)
+	pthread_once(&once, read_given_ports);
+	if (port < first_given || port > last_given)
 		return false;
 	own = socket_local(attempt->fd);
 	return address_equals(&own, to);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/clock_fake.h"
@@ -44,7 +45,8 @@ tear_down(void **state)
 	(void)state;
 	if (got_fd >= 0)
 		close(got_fd);
-	close(listening);
+	if (listening >= 0)
+		close(listening);
 	resolver_free(resolver);
 	loop_free(loop);
 	clock_fake(0, 0);
@@ -86,6 +88,30 @@ with_port(const char *host)
 
 	snprintf(target, sizeof target, "%s:%u", host, port);
 	return target;
+}
+
+/* Has the kernel's choice of a port go wrong, when asked for. */
+static bool meets_itself;
+
+int
+connect(int fd, const struct sockaddr *to, socklen_t bytes)
+{
+	if (meets_itself)
+		assert_int_equal(bind(fd, to, bytes), 0);
+	return (int)syscall(SYS_connect, fd, to, bytes);
+}
+
+static void
+a_connection_to_itself_is_none(void **state)
+{
+	(void)state;
+	close(listening);
+	listening = -1;
+	meets_itself = true;
+	connect_to(with_port("127.0.0.1"), 2000);
+	meets_itself = false;
+	assert_int_equal(got_fd, -1);
+	assert_non_null(strstr(said, "Connection refused"));
 }
 
 static void
@@ -322,6 +348,7 @@ may_be_given_up_at_any_moment(void **state)
 #define CONNECTOR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
+	CONNECTOR_TEST(a_connection_to_itself_is_none),
 	CONNECTOR_TEST(connects_to_a_literal),
 	CONNECTOR_TEST(a_fence_holds_for_literals_too),
 	CONNECTOR_TEST(connects_to_a_name),
