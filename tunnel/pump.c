@@ -423,6 +423,8 @@ pump_new(struct loop *loop, struct stream *a, struct stream *b,
 	pump->on_over = on_over;
 	pump->arg = arg;
 	pump->active_ms = clock_ms();
+	/* A handshake was, at least on one side, and there may never be more. */
+	pump->is_watchful = true;
 	init_half(pump, false, a);
 	init_half(pump, true, b);
 	watch_init(&pump->watch[0], loop, a->fd, on_a, pump);

@@ -336,12 +336,12 @@ expect_kept_alive(const struct bench *bench, int wanted)
 }
 
 static void
-what_lasts_is_kept_alive(void **state)
+keeps_alive(bool moves_a_byte)
 {
 	struct bench bench;
-	(void)state;
 	bench_still(&bench, (struct pump_settings){ 0 });
-	pass_on(&bench, 0, 1);
+	if (moves_a_byte)
+		pass_on(&bench, 0, 1);
 	let_pass(&bench, 29999);
 	expect_kept_alive(&bench, 0);
 	let_pass(&bench, 1);
@@ -351,6 +351,20 @@ what_lasts_is_kept_alive(void **state)
 	close(bench.far[0]);
 	close(bench.far[1]);
 	bench_put_away(&bench);
+}
+
+static void
+what_lasts_is_kept_alive(void **state)
+{
+	(void)state;
+	keeps_alive(true);
+}
+
+static void
+so_is_what_never_moves_a_byte(void **state)
+{
+	(void)state;
+	keeps_alive(false);
 }
 
 static void
@@ -884,7 +898,8 @@ main(void)
 		cmocka_unit_test(a_reset_passes_on_after_a_half_close_too),
 		cmocka_unit_test(what_was_said_before_a_broken_write_is_delivered),
 		cmocka_unit_test(what_lasts_is_kept_alive),
-	cmocka_unit_test(a_half_closed_flow_may_not_be_silent_for_ever),
+		cmocka_unit_test(so_is_what_never_moves_a_byte),
+		cmocka_unit_test(a_half_closed_flow_may_not_be_silent_for_ever),
 		cmocka_unit_test(an_idle_flow_ends_only_when_that_is_wanted),
 		cmocka_unit_test(what_is_left_of_a_cut_flow_may_pause_for_as_long_as_a_silent_peer),
 		cmocka_unit_test(a_stop_resets_both),
