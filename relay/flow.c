@@ -560,6 +560,7 @@ on_connected(void *arg, int fd, const char *error)
 	struct flow *flow = arg;
 	int version = route_static_config(flow->static_route)->proxy_version;
 	uint8_t header[PROXY_MOST];
+	size_t header_bytes = 0;
 
 	flow->way->connector = NULL;
 	if (fd < 0) {
@@ -571,13 +572,14 @@ on_connected(void *arg, int fd, const char *error)
 		const struct address listener = conn_listener(&flow->way->conn);
 		const struct address from = flow_client(flow);
 
-		flow->proxy_bytes = (uint32_t)proxy_encode(header, version, &from, &listener, NULL);
+		header_bytes = proxy_encode(header, version, &from, &listener, NULL);
 	}
-	if (!route_static_config(flow->static_route)->asks_for_tls) {
-		flow_join(flow, stream_socket(fd), header, flow->proxy_bytes, 0);
+	if (route_static_config(flow->static_route)->asks_for_tls) {
+		flow_starttls_begin(flow, fd, header, header_bytes);
 		return;
 	}
-	flow_starttls_begin(flow, fd, header, flow->proxy_bytes);
+	flow->proxy_bytes = (uint32_t)header_bytes;
+	flow_join(flow, stream_socket(fd), header, header_bytes, 0);
 }
 
 void

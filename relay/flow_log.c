@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/numbers.h"
 #include "base/units.h"
 #include "relay/agent_fields.h"
 #include "relay/flow_dynamic.h"
@@ -67,14 +68,17 @@ carrier_of(const struct flow *flow)
 	return carrier_word(flow->is_handoff ? CARRIER_HANDOFF : CARRIER_SEALED);
 }
 
-/* The bytes that the client itself has sent: without our PROXY header, with the hello that went
- * ahead in `open`. */
+/* The bytes that the client itself has sent: without our PROXY header, of which the upstream may have
+ * taken a part only, with the hello that went ahead in `open`. */
 static uint64_t
 bytes_in(const struct flow *flow)
 {
+	uint64_t pumped;
+
 	if (!flow->pump)
 		return flow->way ? flow->way->conn.bytes : 0;
-	return pump_bytes_from_a(flow->pump) - flow->proxy_bytes +
+	pumped = pump_bytes_from_a(flow->pump);
+	return pumped - smaller_of(flow->proxy_bytes, pumped) +
 	    (!flow->static_route ? flow->hello_bytes : 0);
 }
 

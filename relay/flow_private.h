@@ -63,7 +63,7 @@ struct flow {
 	uint8_t attempts;
 	bool is_handoff;      /* its carrier, while it has a session */
 	uint32_t hello_bytes; /* on the wire */
-	uint32_t proxy_bytes; /* of our header in front of the client's bytes */
+	uint32_t proxy_bytes; /* of our header in what is pumped, in front of the client's bytes */
 	int32_t ready_ms;     /* from the accept to the join; -1 before */
 	struct ip_address client;
 	uint64_t accepted_us;

@@ -243,9 +243,11 @@ def the_proxy_header_comes_before_the_request(scene):
 		skip_hello(stream)
 		stream.sendall(b"there")
 	relay = scene.relay(routes=[route(NAME, scene.upstream(serve), starttls="postgres", proxy_protocol=1)])
-	with dial(relay.port, hello(NAME)) as client:
+	wire = hello(NAME)
+	with dial(relay.port, wire) as client:
 		port = client.getsockname()[1]
 		equal(read_exactly(client, 5), b"there", "answer")
+	equal(relay.wait_event("flow-closed")[0]["bytes_in"], len(wire), "bytes of the client's")
 	equal(first, [(f"PROXY TCP4 127.0.0.1 127.0.0.1 {port} {relay.port}\r\n".encode(), SSL)], "what came first")
 
 
