@@ -127,6 +127,7 @@ const char *
 address_text(const struct address *address, char *out)
 {
 	int family = family_of(address);
+	char *at;
 
 	if (family != AF_INET6) {
 		address_host_text(address, out);
@@ -136,8 +137,9 @@ address_text(const struct address *address, char *out)
 	}
 	out[0] = '[';
 	inet_ntop(AF_INET6, &address->as.v6.sin6_addr, out + 1, ADDRESS_TEXT - 1);
-	strcat(out, "]");
-	put_port(out + strlen(out), address_port(address));
+	at = out + strlen(out);
+	*at++ = ']';
+	put_port(at, address_port(address));
 	return out;
 }
 
