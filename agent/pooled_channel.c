@@ -132,6 +132,9 @@ on_connected(void *arg, int fd, const char *error)
 		over(pooled, error);
 		return;
 	}
+	/* The relay pings it, but of one that was lost on the way, and that the relay has given up, nothing
+	 * else would tell us: it would hold its place in the pool as long as its session lives. */
+	socket_keep_alive(fd);
 	stream = stream_socket(fd);
 	tls = stream ? tls_client(pooled->ref->tls, stream, pooled->ref->server_name, NULL) : NULL;
 	if (tls && !tls_set_key(tls, pooled->ref->identity, &pooled->ref->key)) {

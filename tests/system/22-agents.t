@@ -370,4 +370,20 @@ def an_agent_whose_two_urls_lead_to_one_relay_says_so_and_rests(scene):
 		equal(read_exactly(client, len(wire)), wire, "through the other")
 
 
+def timers_towards(port):
+	"""Of each connection to this port that is up: which timer runs; 02 is that of keepalive."""
+	rows = []
+	for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+		with open(table) as lines:
+			rows += [line.split() for line in lines][1:]
+	return [row[5][:2] for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"]
+
+
+@test
+def sessions_and_parked_channels_are_kept_alive(scene):
+	relay = scene.relay(pool={"least": 4})
+	scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], authority().agent("agent", NAME))
+	until(lambda: timers_towards(relay.port) == ["02"] * 5, what="one session and four channels are kept alive")
+
+
 main()
