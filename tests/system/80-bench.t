@@ -36,7 +36,7 @@ def by_metric(results, **wanted):
 
 @test
 def a_static_route_is_measured_beside_its_bound(scene):
-	results, printed = bench(scene, "static/down 8", "static/one at a time")
+	results, printed = bench(scene, "static/down 8", "static/one at a time", "static/idle 500")
 	check("failures" not in results, results.get("failures"))
 	for peer in ("valise", "bound"):
 		bulk = by_metric(results, workload="down 8", peer=peer)
@@ -45,6 +45,8 @@ def a_static_route_is_measured_beside_its_bound(scene):
 		for row in (bulk["rate"], visits["CPU"], visits["p50"]):
 			check(len(row["samples"]) == 2 and all(value > 0 for value in row["samples"]), row)
 			check(row["median"] == sum(row["samples"]) / 2, row)
+	idle = by_metric(results, workload="idle 500", peer="valise")["memory"]
+	check(idle["flows"] == 500 and idle["median"] > 0, idle)
 	check("| down 8, CPU | s/GB |" in printed and "own minimal C" in printed, printed)
 	check("to hold" in printed and "static route, down, s/GB" in printed, printed)
 	words = "".join(xml.etree.ElementTree.parse(f"{scene.dir}/overview.svg").getroot().itertext())
