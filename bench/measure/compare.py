@@ -1,13 +1,10 @@
 """Two runs beside each other: which of Valise's rows got worse. The machine may have been faster in one of them,
 so a row is judged by its ratio to a yardstick, a peer that did not change, where both runs have it."""
 from .peers import OWN
+from .results import name_of
 
 YARDSTICKS = {"static": "bound", "tunnel": "minimal pair", "terminate": "bound"}
 MOST = 1.03
-
-
-def key(row):
-	return row["scene"], row["workload"], row["peer"], row["metric"]
 
 
 def yardstick(results, row):
@@ -32,11 +29,11 @@ def worse(old_results, old, new_results, new):
 
 def verdicts(old_results, new_results):
 	"""(row of the old run, factor, what is to be said) of each row of Valise."""
-	found = {key(row): row for row in new_results.rows}
+	found = {name_of(row): row for row in new_results.rows}
 	for old in old_results.rows:
 		if not old["peer"].startswith(OWN):
 			continue
-		new = found.get(key(old))
+		new = found.get(name_of(old))
 		if new is None:
 			yield old, float("inf"), "is not in the new run"
 			continue

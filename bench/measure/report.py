@@ -1,7 +1,9 @@
 """Tables of medians and ratios, as Markdown that can be read as it is."""
 from .owed import verdicts
-from .peers import OWN, SCENES
+from .peers import OWN, PEERS, SCENES
+from .workloads import WORKLOADS
 
+PLACES = {workload.name: place for place, workload in enumerate(WORKLOADS)}
 TITLES = {
 	"static": "Static routes: by server name to an upstream, TLS passes unopened",
 	"tunnel": "Tunnels: relay and agent, or what stands for them; TLS passes unopened",
@@ -29,8 +31,8 @@ def in_order(names):
 
 
 def table(results, scene):
-	rows = results.of(scene=scene)
-	peers = in_order(row["peer"] for row in rows)
+	rows = sorted(results.of(scene=scene), key=lambda row: PLACES.get(row["workload"], 0))
+	peers = [peer.name for peer in PEERS if peer.scene == scene and results.of(scene=scene, peer=peer.name)]
 	lines = ["| work | unit | " + " | ".join(peers) + " |", "|---|---|" + "---:|" * len(peers)]
 	for workload, metric, unit in in_order((row["workload"], row["metric"], row["unit"]) for row in rows):
 		median = {peer: results.median(scene=scene, workload=workload, metric=metric, peer=peer) for peer in peers}

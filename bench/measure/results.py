@@ -3,6 +3,10 @@ import json
 import statistics
 
 
+def name_of(row):
+	return row["scene"], row["workload"], row["peer"], row["metric"]
+
+
 class Results:
 	def __init__(self, data=None):
 		self.data = data or {"machine": {}, "peers": [], "rows": []}
@@ -18,8 +22,13 @@ class Results:
 			file.write("\n")
 
 	def add(self, scene, workload, peer, metric, unit, samples, **facts):
-		self.data["rows"].append({"scene": scene, "workload": workload, "peer": peer, "metric": metric, "unit": unit,
-			"samples": samples, "median": statistics.median(samples), **facts})
+		"""In place of a row of that name, if there is one."""
+		row = {"scene": scene, "workload": workload, "peer": peer, "metric": metric, "unit": unit,
+			"samples": samples, "median": statistics.median(samples), **facts}
+		self.data["rows"] = [old for old in self.rows if name_of(old) != name_of(row)] + [row]
+
+	def peers_but(self, scene, name):
+		return [peer for peer in self.data["peers"] if (peer["scene"], peer["name"]) != (scene, name)]
 
 	@property
 	def rows(self):

@@ -280,7 +280,7 @@ class Run:
 	def enter(self, peer, running):
 		"""Into the table, and among those that run if it can."""
 		entry = {"scene": peer.scene, "name": peer.name, "note": peer.note}
-		self.results.data["peers"].append(entry)
+		self.results.data["peers"] = [*self.results.peers_but(peer.scene, peer.name), entry]
 		missing = [PROGRAMS[name] for name in peer.programs if not PROGRAMS[name].path]
 		if missing:
 			entry["absent"] = f"no {missing[0].name} ({missing[0].source})"
