@@ -49,8 +49,8 @@ allows(void *arg, const struct address *address, char why[CONNECT_WHY])
 
 	shares_leave(flow->way->asking);
 	flow->way->asking = NULL;
-	if (upstream_fence_allows(
-		route->fence, route->fence_count, &flow->way->rules->settings, address, why))
+	if (upstream_fence_allows(route->fence, route->fence_count, &flow->way->rules->settings,
+		flow->way->conn.listener, address, why))
 		return true;
 	log_refused_address(flow, address, why);
 	return false;

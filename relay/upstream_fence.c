@@ -69,23 +69,30 @@ is_of_this_host(const struct address *address)
 }
 
 static bool
-is_own_listener(const struct settings *settings, const struct address *address)
+leads_to(const struct address *listener, const struct address *address)
 {
-	bool is_any = false;
+	return address_equals(listener, address) ||
+	    (address_is_any(listener) && address_port(listener) == address_port(address) &&
+		is_of_this_host(address));
+}
+
+/* A listener that a reload has taken out of the settings is there until a restart. */
+static bool
+is_own_listener(
+    const struct settings *settings, const struct ip_address *entry, const struct address *address)
+{
+	const struct address came_in = entry ? address_of_ip(entry) : (struct address){ 0 };
 
 	for (size_t i = 0; i < settings->listeners.count; i++) {
-		const struct address *own = &settings_listener_at(settings, i)->parsed;
-
-		if (address_equals(own, address))
+		if (leads_to(&settings_listener_at(settings, i)->parsed, address))
 			return true;
-		is_any |= address_is_any(own) && address_port(own) == address_port(address);
 	}
-	return is_any && is_of_this_host(address);
+	return leads_to(&came_in, address);
 }
 
 bool
 upstream_fence_allows(const struct prefix *blocks, size_t count, const struct settings *settings,
-    const struct address *address, char why[CONNECT_WHY])
+    const struct ip_address *entry, const struct address *address, char why[CONNECT_WHY])
 {
 	const struct prefix itself = prefix_of(address, 32, 128);
 
@@ -97,7 +104,8 @@ upstream_fence_allows(const struct prefix *blocks, size_t count, const struct se
 	}
 	if (!is_held(blocks, count, address))
 		return refuse(why, "in no block of upstream.fence", "add one, if it is meant");
-	if (is_own_listener(settings, address) && !is_listed(blocks, count, &itself, address))
+	if (is_own_listener(settings, entry, address) &&
+	    !is_listed(blocks, count, &itself, address))
 		return refuse(why, "a listener of this relay", "the name leads back to it");
 	return true;
 }

@@ -20,8 +20,9 @@
 
 struct settings;
 
-/* If not, `why` completes "it ...".  May ask the kernel whether an address is this host's. */
+/* If not, `why` completes "it ...".  `entry` is the listener that the flow has come in by, NULL if
+ * that is not known.  May ask the kernel whether an address is this host's. */
 bool upstream_fence_allows(const struct prefix *blocks, size_t count, const struct settings *,
-    const struct address *, char why[CONNECT_WHY]);
+    const struct ip_address *entry, const struct address *, char why[CONNECT_WHY]);
 
 #endif

@@ -49,6 +49,9 @@ allows_what_is_listed_and_nothing_else(void **state)
 		{ { "127.0.0.2" }, "127.0.0.2:8443", NULL },
 		{ { "127.0.0.0/8" }, "127.0.0.2:9443", "listener of this relay" },
 		{ { "10.0.0.0/8" }, "10.255.255.254:8443", NULL }, /* not of this host */
+		/* The one that it came in by: 0.0.0.0:7443, which a reload has taken out. */
+		{ { "127.0.0.0/8" }, "127.0.0.2:7443", "listener of this relay" },
+		{ { "127.0.0.2" }, "127.0.0.2:7443", NULL },
 	};
 
 	(void)state;
@@ -60,11 +63,14 @@ allows_what_is_listed_and_nothing_else(void **state)
 		struct prefix blocks[BLOCKS];
 		char why[CONNECT_WHY] = "";
 		size_t count = 0;
+		const struct address entry = address_of("0.0.0.0:7443");
+		const struct ip_address came_in = ip_address_of(&entry);
 		bool allowed;
 
 		for (; count < BLOCKS && rows[i].blocks[count]; count++)
 			blocks[count] = block_of(rows[i].blocks[count]);
-		allowed = upstream_fence_allows(blocks, count, &settings, &address, why);
+		allowed =
+		    upstream_fence_allows(blocks, count, &settings, &came_in, &address, why);
 		if (allowed != !rows[i].refused || (!allowed && !strstr(why, rows[i].refused)))
 			fail_msg("row %zu, %s: %s", i, rows[i].address, why);
 	}
