@@ -124,6 +124,16 @@ on_fail(struct flow *flow)
 }
 
 static void
+on_gone(struct flow *flow)
+{
+	char why[SENTENCE_TEXT];
+
+	snprintf(
+	    why, sizeof why, "the channel was lost: %.450s", channel_error(flow->way->channel));
+	lost(flow, why, false);
+}
+
+static void
 on_channel(void *arg, enum channel_event event)
 {
 	struct flow *flow = arg;
@@ -136,7 +146,7 @@ on_channel(void *arg, enum channel_event event)
 		on_fail(flow);
 		break;
 	case CHANNEL_OVER:
-		lost(flow, "the channel was lost", false);
+		on_gone(flow);
 		break;
 	case CHANNEL_PARKED:
 	case CHANNEL_OPEN:

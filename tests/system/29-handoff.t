@@ -205,20 +205,32 @@ def a_flow_that_cannot_be_had_is_refused_as_ever(scene):
 	agent.wait_event("flow-closed", reason="upstream-down", carrier="handoff")
 
 
-@test
-def a_client_that_leaves_early_abandons_the_flow(scene):
-	"""The agent dials somebody who does not answer; then the relay resets the channel."""
+def dialling(scene):
+	"""A flow whose agent dials somebody who does not answer."""
 	full = scene.keep(socket.create_server(("127.0.0.1", 0), backlog=0))
 	port = full.getsockname()[1]
-	fillers = []
 	for _ in range(4):
 		filler = scene.keep(socket.socket())
 		filler.setblocking(False)
 		filler.connect_ex(("127.0.0.1", port))
-		fillers.append(filler)
 	relay, agent, _ = opened(scene, passthrough(NAME, f"tcp://127.0.0.1:{port}", carrier="handoff"))
-	client = dial(relay.port, hello(NAME))
+	client = scene.keep(dial(relay.port, hello(NAME)))
 	agent.wait_event("move", machine="flow", to="dialling")
+	return relay, agent, client
+
+
+@test
+def a_channel_that_is_lost_says_how(scene):
+	relay, agent, _ = dialling(scene)
+	agent.kill()
+	failed = relay.wait_event("flow-attempt-failed")[0]
+	check(failed["message"].startswith("the channel was lost: the "), f"the reason: {failed}")
+
+
+@test
+def a_client_that_leaves_early_abandons_the_flow(scene):
+	"""The relay resets the channel then."""
+	relay, agent, client = dialling(scene)
 	reset(client)
 	relay.wait_event("flow-closed", reason="client-gone")
 	agent.wait_event("flow-closed", reason="relay-gave-up")
