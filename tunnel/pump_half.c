@@ -8,9 +8,11 @@
 #include "base/numbers.h"
 
 enum {
-	/* What TLS can put into eight records, of which each fits into one of a TLS below. */
-	SCRATCH_BYTES = 8 * (16384 - 32),
-	BARE_BYTES = 64 * 1024, /* the same where there is no TLS: bulk is spliced soon */
+	SCRATCH_BYTES = 64 * 1024,
+	/* Where there is TLS: what it can put into four records, of which each fits into one of a TLS
+	 * below. With eight of them the kernel takes three times as much for a reader who stops,
+	 * because it sees more taken at once. */
+	SEALED_BYTES = 4 * (16384 - 32),
 	/* The most bytes that are copied in one turn, or four times as many that are spliced, which
 	 * takes as long; then the other flows of this loop have theirs. */
 	TURN_BYTES = 256 * 1024,
@@ -153,7 +155,7 @@ static size_t
 read_most(struct half *half)
 {
 	bool is_bare = stream_is_bare(half->from) && stream_is_bare(pump_to(half));
-	return is_bare ? BARE_BYTES : sizeof scratch;
+	return is_bare ? SCRATCH_BYTES : SEALED_BYTES;
 }
 
 /* Reads once, at most `budget` bytes of what a turn may copy, and passes them on. *spent says how much
@@ -204,9 +206,9 @@ pump_move_bytes(struct half *half)
 		return;
 	if (!may_write_on(half, write_held(half)))
 		return;
-	while (half->state == FLOWING && budget >= PUMP_LARGE_BYTES && pass(half, budget, &spent))
+	while (half->state == FLOWING && budget >= SEALED_BYTES && pass(half, budget, &spent))
 		budget -= spent;
-	half->has_more = half->state == FLOWING && budget < PUMP_LARGE_BYTES;
+	half->has_more = half->state == FLOWING && budget < SEALED_BYTES;
 	if (half->state == FINISHING)
 		finish(half);
 }

@@ -40,7 +40,7 @@ struct tls_record {
 
 enum {
 	/* What one call reads ahead or writes at once, and a little for what records add. */
-	TLS_ROOM = 128 * 1024 + 8192,
+	TLS_ROOM = 64 * 1024 + 8192,
 	/* A reader with less room gets one record at a time, so that nothing behind it is decrypted
 	 * (somebody else may read on), and this is how far ahead is read for it. */
 	TLS_SEVERAL = 2 * 16384,
