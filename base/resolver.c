@@ -140,18 +140,39 @@ host_free(struct resolver *resolver, struct host *host)
 	free(host);
 }
 
-static void
-forget_oldest(struct resolver *resolver, bool is_strange)
+/* The longest not asked for, among those with the property. The last one is just being asked for. */
+static struct host *
+find_oldest(struct resolver *resolver, bool (*has_property)(const struct host *))
 {
-	struct host *host;
+	struct host *host = TAILQ_FIRST(&resolver->lists[HOST_KNOWN]);
 
-	TAILQ_FOREACH(host, &resolver->lists[HOST_KNOWN], place)
-	{
-		if (host->is_strange || !is_strange) {
-			host_free(resolver, host);
-			return;
-		}
-	}
+	while (host && !has_property(host))
+		host = TAILQ_NEXT(host, place);
+	return host == TAILQ_LAST(&resolver->lists[HOST_KNOWN], host_list) ? NULL : host;
+}
+
+static bool
+is_strange(const struct host *host)
+{
+	return host->is_strange;
+}
+
+/* Names that lead nowhere are made up easily: they push out none that leads somewhere. */
+static bool
+is_strange_without_answer(const struct host *host)
+{
+	return host->is_strange && host->resolved.answer.count == 0;
+}
+
+static void
+forget_strange(struct resolver *resolver)
+{
+	struct host *host = find_oldest(resolver, is_strange_without_answer);
+
+	if (!host)
+		host = find_oldest(resolver, is_strange);
+	if (host)
+		host_free(resolver, host);
 }
 
 /* To the end of the list of a state, which may be its own. */
@@ -172,9 +193,9 @@ host_move(struct resolver *resolver, struct host *host, enum host_state state)
 	host->state = state;
 	list_in(resolver, host);
 	if (resolver->strange[HOST_KNOWN] > RESOLVER_STRANGE_MOST)
-		forget_oldest(resolver, true);
+		forget_strange(resolver);
 	if (resolver->counts[HOST_KNOWN] > KNOWN_MOST)
-		forget_oldest(resolver, false);
+		host_free(resolver, TAILQ_FIRST(&resolver->lists[HOST_KNOWN]));
 }
 
 static struct host *

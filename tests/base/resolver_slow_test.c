@@ -577,6 +577,32 @@ strangers_have_half_of_the_queue_and_of_what_is_known(void **state)
 	assert_int_equal(asked_so_far(), 28);
 }
 
+/* Names that strangers make up and that lead nowhere: those that lead somewhere stay known. */
+static void
+names_without_answer_push_out_none_that_has_one(void **state)
+{
+	(void)state;
+	ask_strange("good", RESOLVER_STRANGE_MOST / 2);
+	wait_for_answers(RESOLVER_STRANGE_MOST / 2);
+	for (int i = 0; i < 3; i++) {
+		char what[16];
+		snprintf(what, sizeof what, "none %d ", i);
+		ask_strange(what, RESOLVER_STRANGE_MOST);
+		wait_for_answers(RESOLVER_STRANGE_MOST);
+	}
+	set_number(&asked, 0);
+	ask_strange("good", RESOLVER_STRANGE_MOST / 2);
+	wait_for_answers(RESOLVER_STRANGE_MOST / 2);
+	assert_int_equal(asked_so_far(), 0);
+	/* All that is known has an answer; the one that has none is the newest, and is used by its asker. */
+	ask_strange("good", RESOLVER_STRANGE_MOST);
+	wait_for_answers(RESOLVER_STRANGE_MOST / 2 + RESOLVER_STRANGE_MOST / 2);
+	failed = 0;
+	ask_strange("none again", 3);
+	wait_for_answers(3);
+	assert_int_equal(failed, 3);
+}
+
 static void
 refreshing_takes_no_more_than_the_four(void **state)
 {
@@ -776,6 +802,7 @@ static const struct CMUnitTest tests[] = {
 	SLOW_TEST(names_that_strangers_choose_hold_half_of_the_threads),
 	SLOW_TEST(slow_names_of_strangers_do_not_keep_ours_waiting),
 	SLOW_TEST(strangers_have_half_of_the_queue_and_of_what_is_known),
+	SLOW_TEST(names_without_answer_push_out_none_that_has_one),
 	SLOW_TEST(refreshing_takes_no_more_than_the_four),
 	SLOW_TEST(a_slow_name_leaves_a_full_queue_for_another),
 	SLOW_TEST(a_stale_answer_is_served_while_the_name_is_asked_for_again),
