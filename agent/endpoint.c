@@ -117,6 +117,9 @@ endpoint_new(const struct endpoint_settings *settings, uint32_t number, const ch
 	if (endpoint) {
 		endpoint->references = 1;
 		endpoint->number = number;
+		if (previous)
+			endpoint->former_number =
+			    previous->number == number ? previous->former_number : previous->number;
 		if (load(endpoint, settings, state_dir, previous, why))
 			return endpoint;
 		endpoint_release(endpoint);

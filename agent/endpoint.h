@@ -21,7 +21,8 @@ enum {
 
 struct endpoint {
 	_Atomic unsigned references;
-	uint32_t number; /* on the wire */
+	uint32_t number;        /* on the wire */
+	uint32_t former_number; /* before relays had to hear something new about it; 0: none */
 	char name[SHORT_TEXT];
 	char server_name[NAME_SIZE]; /* exact or wildcard */
 	uint8_t carriers;            /* bit set */

@@ -122,6 +122,28 @@ endpoint_table_find(const struct endpoint_table *table, uint32_t number)
 	return NULL;
 }
 
+struct endpoint *
+endpoint_table_find_opened(const struct endpoint_table *table, uint32_t number)
+{
+	struct endpoint *endpoint = endpoint_table_find(table, number);
+
+	for (size_t i = 0; !endpoint && number > 0 && i < table->count; i++)
+		if (table->endpoints[i]->former_number == number)
+			endpoint = table->endpoints[i];
+	return endpoint;
+}
+
+struct endpoint *
+endpoint_table_find_again(const struct endpoint_table *table, const struct endpoint *before)
+{
+	struct endpoint *endpoint = endpoint_table_find(table, before->number);
+
+	for (size_t i = 0; !endpoint && i < table->count; i++)
+		if (strcmp(table->endpoints[i]->server_name, before->server_name) == 0)
+			endpoint = table->endpoints[i];
+	return endpoint;
+}
+
 void
 endpoint_table_keep_revoked(const struct endpoint_table *table)
 {

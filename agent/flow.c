@@ -487,7 +487,7 @@ static struct trust *
 client_trust(const struct agent_flow *flow)
 {
 	const struct endpoint *endpoint =
-	    endpoint_table_find(flow->context->endpoint_table, flow->endpoint->number);
+	    endpoint_table_find_again(flow->context->endpoint_table, flow->endpoint);
 
 	return endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
 }
@@ -681,7 +681,7 @@ agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *
 	flow->context = context;
 	flow->ref = agent_session_ref_hold(pooled_channel_session(pooled));
 	flow->setup->pooled = pooled;
-	endpoint = endpoint_table_find(context->endpoint_table, open->endpoint);
+	endpoint = endpoint_table_find_opened(context->endpoint_table, open->endpoint);
 	flow->endpoint = endpoint ? endpoint_hold(endpoint) : NULL;
 	flow->opened_at_ms = clock_ms();
 	task_init(&flow->reap, on_reap, flow);

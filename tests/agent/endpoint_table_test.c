@@ -138,6 +138,44 @@ gives_a_new_number_to_what_relays_must_be_told_of_again(void **state)
 	endpoint_table_release(third);
 }
 
+/* A relay that has not heard of the new number yet opens the old one, and flows last longer still. */
+static void
+finds_an_endpoint_by_what_it_was_before(void **state)
+{
+	struct endpoint_table *tables[4];
+	uint32_t before;
+
+	(void)state;
+	want();
+	tables[0] = make(NULL, NULL);
+	before = tables[0]->endpoints[0]->number;
+	for (int i = 1; i < 4; i++) {
+		if (i < 3)
+			wanted[0].weight = (uint16_t)i;
+		tables[i] = make(tables[i - 1], NULL);
+		assert_string_equal(
+		    endpoint_table_find_again(tables[i], tables[0]->endpoints[0])->server_name,
+		    "sealed.test");
+		assert_ptr_equal(endpoint_table_find_again(tables[i], tables[0]->endpoints[1]),
+		    endpoint_table_find(tables[i], tables[0]->endpoints[1]->number));
+	}
+	assert_int_equal(endpoint_table_find_opened(tables[1], before)->weight, 1);
+	assert_null(endpoint_table_find_opened(tables[2], before));
+	for (int i = 2; i < 4; i++) /* the second time nothing new was told */
+		assert_int_equal(
+		    endpoint_table_find_opened(tables[i], tables[1]->endpoints[1]->number)->weight,
+		    2);
+	for (int i = 0; i < 4; i++)
+		assert_null(endpoint_table_find_opened(tables[i], 0));
+	strcpy(wanted[0].server_name, "other.test");
+	struct endpoint_table *gone = make(tables[3], NULL);
+	assert_null(endpoint_table_find_again(gone, tables[0]->endpoints[0]));
+	assert_null(endpoint_table_find_opened(gone, tables[3]->endpoints[1]->number));
+	endpoint_table_release(gone);
+	for (int i = 0; i < 4; i++)
+		endpoint_table_release(tables[i]);
+}
+
 static void
 takes_over_what_has_not_changed(void **state)
 {
@@ -231,6 +269,7 @@ main(void)
 		cmocka_unit_test(finds_endpoints_by_their_numbers),
 		cmocka_unit_test(keeps_numbers_over_a_reload_and_never_gives_one_twice),
 		cmocka_unit_test(gives_a_new_number_to_what_relays_must_be_told_of_again),
+		cmocka_unit_test(finds_an_endpoint_by_what_it_was_before),
 		cmocka_unit_test(takes_over_what_has_not_changed),
 		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),

@@ -557,6 +557,18 @@ endpoint_table_find(const struct endpoint_table *table, uint32_t number)
 }
 
 struct endpoint *
+endpoint_table_find_opened(const struct endpoint_table *table, uint32_t number)
+{
+	return endpoint_table_find(table, number);
+}
+
+struct endpoint *
+endpoint_table_find_again(const struct endpoint_table *table, const struct endpoint *before)
+{
+	return endpoint_table_find(table, before->number);
+}
+
+struct endpoint *
 endpoint_hold(struct endpoint *endpoint)
 {
 	endpoint->references++;

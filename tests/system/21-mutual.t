@@ -120,6 +120,26 @@ def a_revocation_is_obeyed_within_two_seconds(scene):
 
 
 @test
+def a_revocation_ends_flows_from_before_their_endpoint_was_announced_anew(scene):
+	"""A reload that tells relays something new gives the endpoint another number."""
+	pki = Authority()
+	relay, agent, _ = guarded(scene, echo, pki)
+	running = scene.keep(TlsClient(relay.port, NAME, authority().root, certificate=pki.client("victim")))
+	running.sendall(b"before")
+	equal(running.recv(), b"before")
+	for carrier in ("handoff", "sealed"):
+		agent.settings["endpoints"][0]["carrier"] = carrier
+		up = len(agent.events("endpoint-up"))
+		agent.write(agent.settings)
+		agent.reload()
+		agent.wait_event("endpoint-up", count=up + 1)
+	running.sendall(b"after")
+	equal(running.recv(), b"after", "the flow goes on")
+	pki.revoke("victim")
+	agent.wait_event("flow-cut", server_name=NAME)
+
+
+@test
 def resumption_is_no_way_round_the_certificate(scene):
 	pki = Authority()
 	relay, agent, upstream = guarded(scene, pki=pki)
