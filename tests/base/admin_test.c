@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/loop_advance.h"
 #include "helpers.h"
+#include "skip.h"
 
 static struct loop *loop;
 static struct admin *admin;
@@ -417,7 +418,7 @@ a_foreign_user_is_told_no_and_asks_nothing(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		SKIP("only root can become a foreign user");
 	assert_int_equal(chmod(directory, 0755), 0);
 	assert_int_equal(seteuid(65534), 0);
 	assert_int_equal(connected(), -1);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "helpers.h"
+#include "skip.h"
 
 enum { PIECES = 20000, PIECE_BYTES = 2000, SECONDS = 10 };
 
@@ -88,7 +89,7 @@ what_was_freed_is_given_back(void **state)
 
 	(void)state;
 	if (__sanitizer_get_current_allocated_bytes)
-		skip(); /* it has an allocator of its own */
+		SKIP("a sanitizer has an allocator of its own");
 	assert_int_equal(pthread_create(&thread, NULL, fill, NULL), 0);
 	pthread_join(thread, NULL);
 	before = resident_kib();

@@ -15,6 +15,8 @@ grep -nE '"([^"]*[^e"] )?(is|are) no [a-z][^"]*"' "${code[@]}" | grep -vE '(is|a
 nothing "messages say that something is not a valid one, and that memory is short"
 grep -n 'SIGSTOP' tests/system/*.t > "$scratch/wrong"
 nothing "tests freeze a daemon with freeze(), which waits until it stands still"
+grep -nE '\bskip\(\)' -r tests --include='*_test.c' > "$scratch/wrong"
+nothing "unit tests skip with SKIP(), which prove understands"
 pythons=()
 for script in $(tree | grep -E '(\.t|/run|/demo|/deps)$'); do
 	[ -x "$script" ] || echo "$script is not executable" >> "$scratch/wrong"

@@ -14,6 +14,7 @@
 
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
+#include "skip.h"
 
 enum { NOBODY = 65534, MANY = 5000 };
 
@@ -259,7 +260,7 @@ who_has_used_up_his_part_gets_none_until_there_are_again(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
-		skip(); /* pipe-user-pages-soft is 0, or more than there are descriptors */
+		SKIP("pipe-user-pages-soft is 0, or more than there are descriptors");
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
