@@ -386,13 +386,19 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 	struct pump_settings settings = patience_of(flow);
 	struct stream *near;
 
+	if (!far) {
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
+		    "the far side was lost when it was to be joined, or memory is short");
+		flow_refuse(flow, REFUSE_NO_AGENT);
+		return;
+	}
 	watch_wipe(&flow->way->client);
 	timer_clear(&flow->way->attempt);
 	timer_clear(&flow->way->whole);
-	near = far ? client_stream(flow, front, front_bytes, from) : NULL;
+	near = client_stream(flow, front, front_bytes, from);
 	if (near)
 		flow->pump = pump_new(flow->worker->loop, near, far, &settings, on_over, flow);
-	else if (far) {
+	else {
 		stream_reset(far);
 		stream_free(far);
 	}

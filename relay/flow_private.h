@@ -109,7 +109,8 @@ enum { CONNECT_MS = 5000 };
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);
 void flow_refuse(struct flow *, enum refusal);
-/* Takes the stream (NULL: memory was short); `front` goes to the far side before anything else, then what is held behind `from`. */
+/* Takes the far stream (NULL: it was lost, or memory is short; the client is refused); `front` goes to it
+ * before anything else, then what is held behind `from`. */
 void flow_join(
     struct flow *, struct stream *far, const void *front, size_t front_bytes, size_t from);
 
