@@ -10,6 +10,7 @@
 #include "agent/endpoint_table.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/numbers.h"
 #include "tunnel/session.h"
 
 enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED, STAGES };
@@ -75,7 +76,7 @@ plan_retry(struct announcer *a)
 			first = a->entries[i].retry_at_ms;
 	timer_clear(&a->retry);
 	if (first != UINT64_MAX)
-		timer_set(&a->retry, first > now ? first - now : 0);
+		timer_set(&a->retry, difference(first, now));
 }
 
 static void

@@ -25,15 +25,15 @@ room(const struct channel_pool *pool)
 {
 	unsigned have = pool->dialling + pool->parked;
 
-	return have < pool->most ? pool->most - have : 0;
+	return (unsigned)difference(pool->most, have);
 }
 
 unsigned
 channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
 {
 	unsigned have = pool->dialling + pool->parked + pool->needed;
-	unsigned wanted = pool->needed + (have < pool->least ? pool->least - have : 0);
-	unsigned may_dial = pool->dialling < DIALS_MOST ? DIALS_MOST - pool->dialling : 0;
+	unsigned wanted = pool->needed + (unsigned)difference(pool->least, have);
+	unsigned may_dial = (unsigned)difference(DIALS_MOST, pool->dialling);
 	unsigned count = (unsigned)smaller_of(smaller_of(wanted, room(pool)), may_dial);
 
 	if (now_ms < pool->resume_at_ms)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/resolver.h"
+#include "base/numbers.h"
 
 /* RFC 8305 §5 and §8: between two attempts, recommended and least. */
 enum { PACE_MS = 250, LEAST_PACE_MS = 100, RETRY_MS = 10 };
@@ -258,7 +259,7 @@ static uint64_t
 pace_ms(const struct connector *connector)
 {
 	uint64_t now = clock_ms();
-	uint64_t left = connector->deadline_ms > now ? connector->deadline_ms - now : 0;
+	uint64_t left = difference(connector->deadline_ms, now);
 	uint64_t pace = left / (connector->count - connector->next + 1);
 
 	if (pace > PACE_MS)

@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/loop_private.h"
+#include "base/numbers.h"
 
 static_assert(sizeof(struct event) <= LOOP_EVENT_BYTES, "LOOP_EVENT_BYTES is too small");
 static_assert(_Alignof(struct event) <= 8, "loop_event is not aligned enough");
@@ -255,7 +256,7 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 static void
 set_wait(struct loop *loop, uint64_t until_us, uint64_t now)
 {
-	uint64_t left = until_us > now ? until_us - now : 0;
+	uint64_t left = difference(until_us, now);
 	const struct timeval after = { .tv_sec = (time_t)(left / 1000000),
 		.tv_usec = (suseconds_t)(left % 1000000) };
 

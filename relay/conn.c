@@ -9,6 +9,7 @@
 #include <threads.h>
 #include <unistd.h>
 #include "base/socket.h"
+#include "base/numbers.h"
 
 enum { AT_ONCE = 16384, STEP = 32 };
 
@@ -38,7 +39,7 @@ enum conn_io
 conn_read(struct conn *conn, size_t most)
 {
 	ssize_t got;
-	size_t room = most > conn->bytes ? most - conn->bytes : 0;
+	size_t room = difference(most, conn->bytes);
 
 	if (room == 0)
 		return CONN_FULL;

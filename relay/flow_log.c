@@ -78,7 +78,7 @@ bytes_in(const struct flow *flow)
 	if (!flow->pump)
 		return flow->way ? flow->way->conn.bytes : 0;
 	pumped = pump_bytes_from_a(flow->pump);
-	return pumped - smaller_of(flow->proxy_bytes, pumped) +
+	return difference(pumped, flow->proxy_bytes) +
 	    (!flow->static_route ? flow->hello_bytes : 0);
 }
 

@@ -14,12 +14,6 @@ enum {
 	LEAST = 4, /* of clients, and of agents: a relay that was given hardly anything works */
 };
 
-static uint64_t
-difference(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
 static void
 share_descriptors(struct limits *limits, const struct settings *settings, uint64_t descriptors)
 {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/socket.h"
 #include "tunnel/pump_private.h"
 
@@ -78,7 +79,7 @@ linger(struct pump *pump)
 {
 	struct half *half = &pump->half[pump->lingers_second];
 	enum io io = stream_linger(half->from);
-	if (pump_must_wait(io))
+	if (io_must_wait(io))
 		watch_want(&pump->watch[half->is_second], mask_of(io));
 	else if (io == IO_OK)
 		end(pump, reset_of(half));
@@ -107,7 +108,7 @@ start_lingering(struct half *half)
 void
 pump_break_reading(struct half *half, enum io io)
 {
-	if (io == IO_FAILED && pump_must_wait(stream_linger(half->from)))
+	if (io == IO_FAILED && io_must_wait(stream_linger(half->from)))
 		start_lingering(half);
 	else
 		pump_break_off(pump_of(half), reset_of(half));
@@ -165,14 +166,8 @@ patience_ms(struct pump *pump, enum pump_end *why)
 static bool
 is_paused(const struct pump *pump, int i)
 {
-	return pump->half[i].state == FLOWING && pump_must_wait(pump->half[i].write_wait) &&
+	return pump->half[i].state == FLOWING && io_must_wait(pump->half[i].write_wait) &&
 	    pump->watch[i].mask == WATCH_NOTHING;
-}
-
-static uint64_t
-at_most(uint64_t most, uint64_t ms)
-{
-	return ms < most ? ms : most;
 }
 
 /* The timer is not moved with every byte: when it fires, it looks how long the silence really
@@ -189,7 +184,7 @@ keep_time(struct pump *pump)
 	silent = clock_ms() - pump->active_ms;
 	ms = !patience ? UINT64_MAX : patience > silent ? patience - silent : 1;
 	if (pump->is_watchful)
-		ms = at_most(pump->silent_ms / 2u, ms);
+		ms = smaller_of(pump->silent_ms / 2u, ms);
 	if (pauses && ms > PROBE_MS)
 		ms = silent < PROBE_MS ? PROBE_MS - silent : PROBE_MS;
 	pump->is_probing = pauses;
@@ -399,10 +394,10 @@ static void
 set_times(struct pump *pump, const struct pump_settings *settings)
 {
 	uint64_t silent_ms = settings->silent_ms ? settings->silent_ms : SILENT_MS;
-	pump->half_closed_ms = at_most(most_ms, settings->half_closed_ms) & most_ms;
-	pump->silent_ms = at_most(most_silent_ms, silent_ms) & most_silent_ms;
-	pump->idle_ms = at_most(most_ms, settings->idle_ms) & most_ms;
-	pump->stall_ms = at_most(most_ms, settings->stall_ms) & most_ms;
+	pump->half_closed_ms = smaller_of(most_ms, settings->half_closed_ms) & most_ms;
+	pump->silent_ms = smaller_of(most_silent_ms, silent_ms) & most_silent_ms;
+	pump->idle_ms = smaller_of(most_ms, settings->idle_ms) & most_ms;
+	pump->stall_ms = smaller_of(most_ms, settings->stall_ms) & most_ms;
 }
 
 struct pump *

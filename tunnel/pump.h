@@ -65,10 +65,9 @@ struct pump_settings {
 };
 
 /* Makes what a loop's pumps share: its pipes, and the list in which they stand while somebody does not
- * take his bytes.  on_held (may
- * be NULL) is told, with the pump's arg, what a standstill of two seconds or more holds in our own
- * buffers and in the kernel's (SO_MEMINFO of both sockets); again each second, and twice 0 when all was
- * taken or the flow is over. */
+ * take his bytes.  on_held (may be NULL) is told, with the pump's arg, what a standstill of two seconds or
+ * more holds in our own buffers and in the kernel's (SO_MEMINFO of both sockets); again each second, and
+ * twice 0 when all was taken or the flow is over. */
 void pump_stalls_init(struct stalls *, struct loop *,
     void (*on_held)(void *arg, uint64_t own_bytes, uint64_t kernel_bytes));
 

@@ -83,7 +83,7 @@ write_fresh(struct half *half, size_t bytes)
 		pump_count(half, done);
 		at += done;
 	}
-	if (pump_must_wait(io) && !keep(half, scratch + at, bytes - at)) {
+	if (io_must_wait(io) && !keep(half, scratch + at, bytes - at)) {
 		memory_short("a flow, as its reader is slow");
 		return IO_FAILED;
 	}
@@ -110,7 +110,7 @@ finish(struct half *half)
 	bool is_last = pump_other_half(half)->state == DONE && stream_has_ended(to) &&
 	    stream_has_ended(half->from);
 	enum io io = is_last ? IO_OK : stream_finish(to);
-	if (pump_must_wait(io))
+	if (io_must_wait(io))
 		half->write_wait = io;
 	else if (io == IO_FAILED)
 		break_writing(half);
@@ -124,7 +124,7 @@ stop_reading(struct half *half, enum io io)
 {
 	if (io == IO_EOF)
 		move(half, FINISHING);
-	else if (pump_must_wait(io))
+	else if (io_must_wait(io))
 		half->read_wait = io;
 	else
 		pump_break_reading(half, io);
@@ -134,7 +134,7 @@ stop_reading(struct half *half, enum io io)
 static bool
 may_write_on(struct half *half, enum io io)
 {
-	if (pump_must_wait(io))
+	if (io_must_wait(io))
 		half->write_wait = io;
 	else if (io != IO_OK)
 		break_writing(half);
@@ -177,9 +177,7 @@ copy(struct half *half, size_t budget, size_t *spent)
 static bool
 splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spent)
 {
-	size_t asked = pump_pull_bytes(half, pipe), bytes;
-	if (asked > budget * SPLICED_FOR_ONE)
-		asked = budget * SPLICED_FOR_ONE;
+	size_t asked = smaller_of(pump_pull_bytes(half, pipe), budget * SPLICED_FOR_ONE), bytes;
 	enum io io = pump_pull(half, pipe, asked, &bytes);
 	*spent = (bytes + SPLICED_FOR_ONE - 1) / SPLICED_FOR_ONE;
 	if (io != IO_OK) {

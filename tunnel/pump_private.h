@@ -85,12 +85,6 @@ pump_to(struct half *half)
 	return pump_other_half(half)->from;
 }
 
-static inline bool
-pump_must_wait(enum io io)
-{
-	return io == IO_READ || io == IO_WRITE;
-}
-
 /* The flow breaks off without an orderly end: both sides are told by a reset. */
 void pump_break_off(struct pump *, enum pump_end why);
 /* The same because the half cannot read any more, but for IO_FAILED: TLS has failed, and perhaps told

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "tunnel/session_private.h"
 
 static const unsigned may_move[SESSION_STATES] = {
@@ -99,8 +100,8 @@ static void
 set_heartbeat(struct session *s, uint64_t now)
 {
 	uint64_t dead = s->last_frame_ms + s->heartbeat_ms + s->tolerance_ms;
-	uint64_t next = dead < s->next_ping_ms ? dead : s->next_ping_ms;
-	timer_set(&s->timer, next > now ? next - now : 0);
+	uint64_t next = smaller_of(dead, s->next_ping_ms);
+	timer_set(&s->timer, difference(next, now));
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/shares.h"
 #include "tunnel/frame.h"
 #include "tunnel/stalls.h"
@@ -35,7 +36,7 @@ used_beside(struct standstills *all)
 	if (shares_count(all->shares) == 0)
 		return 0;
 	used = memory_used();
-	return used > own ? used - own : 0;
+	return difference(used, own);
 }
 
 void
@@ -74,7 +75,7 @@ standstill_note(struct standstills *all, struct standstill *one,
     const struct shares_entrant *entrant, uint64_t own_bytes, uint64_t kernel_bytes)
 {
 	uint64_t bytes = own_bytes + kernel_bytes;
-	uint64_t more = bytes > one->bytes ? bytes - one->bytes : 0;
+	uint64_t more = difference(bytes, one->bytes);
 
 	if (bytes == 0) {
 		leave(all, one);

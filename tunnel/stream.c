@@ -94,7 +94,7 @@ stream_settle(struct stream *s)
 		io = stream_read(s, waste, sizeof waste, &done);
 	if (io == IO_OK)
 		return IO_READ;
-	return io == IO_READ || io == IO_WRITE ? io : s->kind->settle(s);
+	return io_must_wait(io) ? io : s->kind->settle(s);
 }
 
 enum io

@@ -31,6 +31,12 @@ enum io {
 	IO_FAILED, /* broken by us or by the protocol; the stream is of no more use */
 };
 
+static inline bool
+io_must_wait(enum io io)
+{
+	return io == IO_READ || io == IO_WRITE;
+}
+
 struct stream;
 
 struct stream_kind {

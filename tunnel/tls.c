@@ -268,7 +268,7 @@ shake(struct tls *tls, enum io *wait)
 		if (got == 0 || tls_is_fatal(tls, got))
 			return got;
 		*wait = tls->below;
-		if (*wait == IO_READ || *wait == IO_WRITE)
+		if (io_must_wait(*wait))
 			return 1;
 		if (*wait != IO_OK)
 			return GNUTLS_E_PREMATURE_TERMINATION;

@@ -16,7 +16,7 @@ on_turn(void *arg)
 {
 	struct tls_driver *d = arg;
 	enum io io = d->step(d->tls);
-	if (io == IO_READ || io == IO_WRITE)
+	if (io_must_wait(io))
 		watch_want(&d->watch, io == IO_READ ? WATCH_READ : WATCH_WRITE);
 	else
 		end(d, io);

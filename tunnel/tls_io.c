@@ -34,7 +34,7 @@ tls_borrow_room(struct tls *tls, bool is_for_writing, size_t most)
 	struct tls_room *room = &rooms[rooms_lent++];
 	room->is_for_writing = is_for_writing;
 	room->has_enough = false;
-	room->most = most < sizeof room->data ? most : sizeof room->data;
+	room->most = smaller_of(most, sizeof room->data);
 	room->at = room->bytes = 0;
 	tls->room = room;
 }
@@ -109,7 +109,7 @@ read_below(struct tls *tls, void *data, size_t bytes, size_t *done)
 		return stream_read(tls->under, data, bytes, done);
 	if (room->has_enough)
 		return IO_READ;
-	size_t most = room->most - smaller_of(room->most, tls_record_begun(&tls->record));
+	size_t most = difference(room->most, tls_record_begun(&tls->record));
 	if (most <= bytes)
 		return stream_read(tls->under, data, bytes, done);
 	room->at = room->bytes = 0;
@@ -147,7 +147,7 @@ tls_flush(struct tls *tls)
 	while (buffer_left(&tls->out) > 0 && tls->write_end == IO_OK) {
 		enum io io = stream_write(
 		    tls->under, buffer_front(&tls->out), buffer_left(&tls->out), &done);
-		if (io == IO_READ || io == IO_WRITE)
+		if (io_must_wait(io))
 			return io;
 		if (io == IO_OK)
 			buffer_take(&tls->out, done);
@@ -170,7 +170,7 @@ push_down(struct tls *tls, const uint8_t *data, size_t bytes, size_t *sent)
 		io = stream_write(tls->under, data + *sent, bytes - *sent, &done);
 		*sent += done;
 	}
-	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
+	if (io != IO_OK && !io_must_wait(io))
 		tls->write_end = io;
 	return io;
 }

@@ -44,7 +44,7 @@ judge_read(struct tls *tls, ssize_t got)
 	case GNUTLS_E_AGAIN:
 	case GNUTLS_E_INTERRUPTED:
 		/* GnuTLS says so also when the end comes within the header of a record. */
-		if (tls->below == IO_OK || tls->below == IO_READ || tls->below == IO_WRITE)
+		if (tls->below == IO_OK || io_must_wait(tls->below))
 			return tls->below;
 		got = GNUTLS_E_PREMATURE_TERMINATION;
 		break;
@@ -153,8 +153,7 @@ write_fresh(struct tls *tls, const void *data, size_t bytes)
 static size_t
 count_written(struct tls *tls)
 {
-	size_t left = buffer_left(&tls->out);
-	size_t done = tls->accepted > left ? tls->accepted - left : 0;
+	size_t done = difference(tls->accepted, buffer_left(&tls->out));
 	tls->accepted -= (uint32_t)done;
 	return done;
 }
@@ -168,7 +167,7 @@ write_on(struct stream *s, const void *data, size_t bytes, size_t *done)
 	enum io io = tls_flush(tls);
 	if (io == IO_OK && tls->accepted == 0 && bytes > 0)
 		io = write_fresh(tls, data, bytes);
-	if (io != IO_OK && io != IO_READ && io != IO_WRITE)
+	if (io != IO_OK && !io_must_wait(io))
 		return io;
 	*done = count_written(tls);
 	if (io != IO_OK || *done)

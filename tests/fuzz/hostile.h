@@ -117,7 +117,7 @@ listen_to(struct peer *peer)
 	size_t done;
 	enum io io = stream_read(tls_stream(peer->tls), data, sizeof data, &done);
 
-	if (io == IO_READ || io == IO_WRITE)
+	if (io_must_wait(io))
 		return false;
 	if (io != IO_OK) {
 		drop(peer, false);
@@ -135,7 +135,7 @@ shake(struct peer *peer)
 {
 	enum io io = tls_handshake(peer->tls);
 
-	if (io == IO_READ || io == IO_WRITE)
+	if (io_must_wait(io))
 		return false;
 	if (io == IO_OK)
 		peer->is_open = true;

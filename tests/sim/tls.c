@@ -148,7 +148,7 @@ flush(struct tls *tls)
 	while (buffer_left(&tls->out) > 0 && tls->write_end == IO_OK) {
 		enum io io = stream_write(tls->under, buffer_front(&tls->out), buffer_left(&tls->out), &done);
 
-		if (io == IO_READ || io == IO_WRITE)
+		if (io_must_wait(io))
 			return io;
 		if (io == IO_OK)
 			buffer_take(&tls->out, done);
@@ -233,7 +233,7 @@ fail(struct tls *tls, unsigned alert, const char *why)
 static enum io
 cut_short(struct tls *tls, enum io io)
 {
-	if (io == IO_READ || io == IO_WRITE)
+	if (io_must_wait(io))
 		return io;
 	tls->state = BROKEN;
 	return tls->read_end = io == IO_EOF ? IO_RESET : io;
@@ -539,7 +539,7 @@ take_data(struct tls *tls, void *data, size_t bytes, size_t *done)
 {
 	enum io io = fill(tls, 1, tls->record_left);
 
-	if (io == IO_READ || io == IO_WRITE)
+	if (io_must_wait(io))
 		return io;
 	if (io != IO_OK)
 		return end_reading(tls, io);
@@ -563,7 +563,7 @@ read_on(struct stream *stream, void *data, size_t bytes, size_t *done)
 
 	while (tls->read_end == IO_OK && tls->record_left == 0) {
 		io = fill(tls, HEADER, HEADER);
-		if (io == IO_READ || io == IO_WRITE)
+		if (io_must_wait(io))
 			return io;
 		if (io != IO_OK)
 			return end_reading(tls, io);

@@ -305,9 +305,9 @@ is_read(void *arg)
 	while ((io = stream_read(r->stream, data, sizeof data, &done)) == IO_OK)
 		for (size_t i = 0; i < done; i++)
 			assert_int_equal(data[i], lookalike(r->got++));
-	if (!waits(io))
+	if (!io_must_wait(io))
 		r->end = io;
-	return !waits(io);
+	return !io_must_wait(io);
 }
 
 /* Until the stream ends so. */

@@ -156,12 +156,6 @@ judge_by(void *arg, const struct tls_certificate *chain, size_t count)
 	return verdict[0];
 }
 
-static UNUSED bool
-waits(enum io io)
-{
-	return io == IO_READ || io == IO_WRITE;
-}
-
 static UNUSED void
 await(int fd, short what)
 {
@@ -181,12 +175,12 @@ static UNUSED void
 shake_hands(struct tls *a, struct tls *b, enum io *of_a, enum io *of_b)
 {
 	*of_a = *of_b = IO_READ;
-	for (int i = 0; i < 400 && (waits(*of_a) || waits(*of_b)); i++) {
+	for (int i = 0; i < 400 && (io_must_wait(*of_a) || io_must_wait(*of_b)); i++) {
 		if (i > 10)
 			let_the_kernel_work();
-		if (waits(*of_a))
+		if (io_must_wait(*of_a))
 			*of_a = tls_handshake(a);
-		if (waits(*of_b))
+		if (io_must_wait(*of_b))
 			*of_b = tls_handshake(b);
 	}
 }

@@ -188,7 +188,7 @@ read_once(struct side *side)
 		side->saw_end |= io == IO_EOF;
 		side->saw_reset |= io == IO_RESET || io == IO_FAILED;
 		if (io != IO_OK)
-			return waits(io) ? 0 : -1;
+			return io_must_wait(io) ? 0 : -1;
 	} else {
 		ssize_t got = recv(side->fd, data, sizeof data, 0);
 		if (got < 0 && errno == EAGAIN)

@@ -793,9 +793,9 @@ a_terminated_flow_within_its_sealed_channel(void **state)
 	bench_start(&relay, stream_socket(client[1]), tls_stream(relays),
 	    (struct pump_settings){ 0 });
 	enum io of_client = IO_READ, of_inner = IO_READ;
-	while (waits(of_client) || waits(of_inner)) {
-		of_client = waits(of_client) ? tls_handshake(clients) : of_client;
-		of_inner = waits(of_inner) ? tls_handshake(inner) : of_inner;
+	while (io_must_wait(of_client) || io_must_wait(of_inner)) {
+		of_client = io_must_wait(of_client) ? tls_handshake(clients) : of_client;
+		of_inner = io_must_wait(of_inner) ? tls_handshake(inner) : of_inner;
 		let_the_kernel_work();
 	}
 	assert_int_equal(of_client, IO_OK);

@@ -69,7 +69,7 @@ step(struct meeting *m)
 {
 	if (m->of_bare == GNUTLS_E_AGAIN)
 		m->of_bare = gnutls_handshake(m->bare);
-	if (waits(m->of_tls))
+	if (io_must_wait(m->of_tls))
 		m->of_tls = tls_handshake(m->tls);
 }
 
@@ -104,10 +104,10 @@ a_plain_alert_of_a_tls13_client_is_named(void **state)
 		struct meeting m;
 		meet(&m, TLS_ENDPOINT, TLS13);
 		step(&m);
-		assert_true(waits(m.of_tls));
+		assert_true(io_must_wait(m.of_tls));
 		for (size_t i = 0; way == 1 && i < sizeof alert; i++) {
 			assert_int_equal(send(m.fds[0], alert + i, 1, 0), 1);
-			m.of_tls = waits(m.of_tls) ? tls_handshake(m.tls) : m.of_tls;
+			m.of_tls = io_must_wait(m.of_tls) ? tls_handshake(m.tls) : m.of_tls;
 		}
 		if (way != 1) {
 			assert_true(send(m.fds[0], way ? both : alert,
@@ -261,7 +261,7 @@ feed(struct meeting *m, size_t piece)
 	memcpy(record, (uint8_t[]){ 22, 3, 1, (uint8_t)(piece >> 8), (uint8_t)piece }, 5);
 	assert_int_equal(send(m->fds[0], start, sizeof start, 0), sizeof start);
 	m->of_tls = tls_handshake(m->tls);
-	while (waits(m->of_tls) && fed < 0xffffff) {
+	while (io_must_wait(m->of_tls) && fed < 0xffffff) {
 		assert_int_equal(send(m->fds[0], record, 5 + piece, 0), 5 + piece);
 		fed += piece;
 		m->of_tls = tls_handshake(m->tls);

@@ -48,7 +48,7 @@ push_on(struct tls *client, size_t *sent, const struct manner *manner)
 		io = stream_write(tls_stream(client), room, bytes, &done);
 		*sent += io == IO_OK ? done : 0;
 	}
-	return io == IO_OK || waits(io);
+	return io == IO_OK || io_must_wait(io);
 }
 
 static bool
@@ -60,7 +60,7 @@ pull_on(struct tls *server, size_t *got, const struct manner *manner)
 		for (size_t i = 0; i < done; i++, ++*got)
 			if (room[i] != byte_at(*got))
 				fail_msg("byte %zu is wrong", *got);
-	return waits(io);
+	return io_must_wait(io);
 }
 
 static bool

@@ -47,7 +47,7 @@ visit_shake(struct visit *v)
 	for (int i = 0; i < 20; i++) {
 		if (v->of_client == GNUTLS_E_AGAIN)
 			v->of_client = gnutls_handshake(v->client);
-		if (waits(v->of_server))
+		if (io_must_wait(v->of_server))
 			v->of_server = tls_handshake(v->server);
 	}
 }

@@ -100,7 +100,7 @@ refuse_at_once(const char *priority)
 	close(fds[0]);
 	struct tls *server = tls_server(config, stream_socket(fds[1]), &hooks);
 	enum io end;
-	while (waits(end = tls_handshake(server)))
+	while (io_must_wait(end = tls_handshake(server)))
 		await(fds[1], end == IO_READ ? POLLIN : POLLOUT);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);

@@ -473,7 +473,7 @@ what_is_written_behind_goes_out_first(void **state)
 	enum io io = IO_OK;
 	for (size_t got = 0; got < total; got += done) {
 		while ((io = stream_read(both.c, much, sizeof much, &done)) == IO_READ)
-			assert_true(waits(stream_write(both.s, "", 0, &done)) || got < total);
+			assert_true(io_must_wait(stream_write(both.s, "", 0, &done)) || got < total);
 		assert_int_equal(io, IO_OK);
 	}
 	assert_int_equal(stream_write(both.s, "", 0, &done), IO_OK);
