@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/shares.h"
-#include "base/units.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
 #include "tunnel/standstill.h"
@@ -104,12 +103,12 @@ static void
 log_close(const struct agent_flow *flow)
 {
 	const struct address from = address_of_ip(&flow->address);
-	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT];
+	char client[ADDRESS_TEXT];
 	const struct endpoint *endpoint = flow->endpoint;
 	const char *detail = flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
 	uint64_t now = clock_ms();
 	const struct log_field fields[] = {
-		log_str("flow", hex_encode(id, flow->id, FLOW_ID_BYTES)),
+		log_hex("flow", flow->id, FLOW_ID_BYTES),
 		log_str("client", address_text(&from, client)),
 		log_str("server_name", flow->server_name),
 		log_str("endpoint", endpoint ? endpoint->name : NULL),

@@ -102,11 +102,6 @@ agent_settings_workers(const struct agent_settings *settings)
 
 static const char *const mutual_words[] = { "off", "request", "require", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
-static const char *const carrier_words[] = {
-	[CARRIER_SEALED] = "sealed",
-	[CARRIER_HANDOFF] = "handoff",
-	NULL,
-};
 
 static const struct conf_row upstream_rows[] = {
 	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url),

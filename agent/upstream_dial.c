@@ -118,23 +118,14 @@ static void
 hear_answer(struct upstream_dial *dial)
 {
 	uint8_t answer[2];
-	const char *why = NULL;
+	const char *why;
 	size_t got;
 
-	switch (stream_read(dial->stream, answer, sizeof answer, &got)) {
-	case IO_OK:
-		why = postgres_answer_error(answer, got);
-		break;
-	case IO_READ:
-	case IO_WRITE:
+	if (io_must_wait(stream_read(dial->stream, answer, sizeof answer, &got))) {
 		watch_want(&dial->watch, WATCH_READ);
 		return;
-	case IO_EOF:
-	case IO_RESET:
-	case IO_FAILED:
-		why = "the upstream closed when it was asked for TLS";
-		break;
 	}
+	why = postgres_answer_error(answer, got);
 	if (why)
 		fail(dial, why);
 	else

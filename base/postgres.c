@@ -53,6 +53,8 @@ const uint8_t postgres_ssl_request[POSTGRES_REQUEST_BYTES] = { 0, 0, 0, 8, 0x04,
 const char *
 postgres_answer_error(const uint8_t *answer, size_t bytes)
 {
+	if (bytes == 0)
+		return "the upstream closed when it was asked for TLS";
 	if (answer[0] == 'N')
 		return "the upstream answers SSLRequest with N: turn its ssl on";
 	if (answer[0] != 'S')

@@ -33,7 +33,7 @@ enum postgres_request postgres_request_read(const uint8_t *wire, size_t bytes);
 
 /* What a client sends. */
 extern const uint8_t postgres_ssl_request[POSTGRES_REQUEST_BYTES];
-/* NULL when these bytes, one at least, are the server's yes; else a sentence. */
+/* NULL when these bytes are the server's yes; else a sentence.  None: it has closed. */
 const char *postgres_answer_error(const uint8_t *answer, size_t bytes);
 
 #endif

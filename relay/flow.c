@@ -152,6 +152,13 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	worker_shrank(worker); /* only now: meanwhile the client is in no list */
 }
 
+void
+flow_refuse_because(struct flow *flow, enum refusal reason, const char *trouble)
+{
+	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", trouble);
+	flow_refuse(flow, reason);
+}
+
 /* ---- the client, while it is held ---- */
 
 /* A FIN is passed on once there is a far side; a reset ends the flow. */
@@ -173,8 +180,7 @@ on_client(void *arg, unsigned ready)
 		end(flow, "client-gone");
 		return;
 	case CONN_MEMORY:
-		snprintf(flow->way->trouble, sizeof flow->way->trouble, "memory is short");
-		flow_refuse(flow, REFUSE_OVER_LIMIT);
+		flow_refuse_because(flow, REFUSE_OVER_LIMIT, "memory is short");
 		return;
 	}
 }
@@ -387,9 +393,8 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 	struct stream *near;
 
 	if (!far) {
-		snprintf(flow->way->trouble, sizeof flow->way->trouble,
+		flow_refuse_because(flow, REFUSE_NO_AGENT,
 		    "the far side was lost when it was to be joined, or memory is short");
-		flow_refuse(flow, REFUSE_NO_AGENT);
 		return;
 	}
 	watch_wipe(&flow->way->client);
@@ -472,8 +477,7 @@ on_displaced(void *arg)
 		pump_stop(flow->pump);
 		return;
 	}
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", flow_displaced_sentence);
-	flow_refuse(flow, REFUSE_OVER_LIMIT);
+	flow_refuse_because(flow, REFUSE_OVER_LIMIT, flow_displaced_sentence);
 }
 
 static bool
@@ -570,8 +574,7 @@ on_connected(void *arg, int fd, const char *error)
 
 	flow->way->connector = NULL;
 	if (fd < 0) {
-		snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", error);
-		flow_refuse(flow, REFUSE_NO_AGENT);
+		flow_refuse_because(flow, REFUSE_NO_AGENT, error);
 		return;
 	}
 	if (version > 0) {

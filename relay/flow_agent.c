@@ -89,8 +89,7 @@ lost(struct flow *flow, const char *why, bool excluded)
 		return;
 	}
 	flow_log_retry(flow, "the hello offers early data, which must not be sent twice");
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
-	flow_refuse(flow, REFUSE_NO_AGENT);
+	flow_refuse_because(flow, REFUSE_NO_AGENT, why);
 }
 
 void
@@ -265,8 +264,7 @@ take_channel(struct flow *flow)
 		retry(flow, "too many flows from this client's network wait for a channel", true);
 		return;
 	}
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "memory is short");
-	flow_refuse(flow, REFUSE_OVER_LIMIT);
+	flow_refuse_because(flow, REFUSE_OVER_LIMIT, "memory is short");
 }
 
 void

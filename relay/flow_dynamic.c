@@ -6,7 +6,6 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "base/socket.h"
-#include "base/units.h"
 #include "relay/flow_private.h"
 #include "relay/route_template.h"
 #include "relay/rules.h"
@@ -27,14 +26,14 @@ static void
 log_refused_address(const struct flow *flow, const struct address *address, const char *why)
 {
 	const struct address from = flow_client(flow);
-	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
+	char client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
 	char text[ADDRESS_TEXT], sentence[CONNECT_WHY + 64];
 
 	if (!flow_dynamic_target(flow, upstream))
 		return;
 	snprintf(sentence, sizeof sentence, "an address of this upstream %s", why);
 	log_limited(LOG_WARNING, "upstream-fenced", &from, sentence,
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+	    log_hex("flow", flow->id, sizeof flow->id),
 	    log_str("client", address_text(&from, client)),
 	    log_str("server_name", flow_server_name(flow)), log_str("route", flow->way->route),
 	    log_str("upstream", upstream), log_str("address", address_text(address, text)));
@@ -57,16 +56,9 @@ allows(void *arg, const struct address *address, char why[CONNECT_WHY])
 }
 
 static void
-refuse(struct flow *flow, enum refusal reason, const char *trouble)
-{
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", trouble);
-	flow_refuse(flow, reason);
-}
-
-static void
 on_evicted(void *arg)
 {
-	refuse(arg, REFUSE_OVER_LIMIT,
+	flow_refuse_because(arg, REFUSE_OVER_LIMIT,
 	    "too many names of clients are being looked up, and most of them for this network");
 }
 
@@ -81,7 +73,7 @@ flow_dynamic_begin(struct flow *flow, void (*on_connected)(void *flow, int fd, c
 	enum shares_verdict verdict;
 
 	if (!flow_dynamic_target(flow, target)) {
-		refuse(flow, REFUSE_UNKNOWN_NAME,
+		flow_refuse_because(flow, REFUSE_UNKNOWN_NAME,
 		    "the upstream is named after the client's name, which makes no host's name of it");
 		return;
 	}

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/numbers.h"
-#include "base/units.h"
 #include "relay/agent_fields.h"
 #include "relay/flow_dynamic.h"
 #include "relay/name_flows.h"
@@ -17,8 +16,6 @@
 const char flow_displaced[] = "displaced";
 const char flow_displaced_sentence[] =
     "limits.flows was reached, this client's block had the most flows, and this was its newest";
-
-enum { ID_TEXT = 2 * FLOW_ID_BYTES + 1 };
 
 const struct identity *
 flow_identity(const struct flow *flow)
@@ -86,10 +83,10 @@ void
 flow_log_closed(const struct flow *flow, const char *reason)
 {
 	const struct address from = flow_client(flow);
-	char id[ID_TEXT], client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
+	char client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
 	uint64_t now = clock_us(), begun = flow->accepted_us;
 	const struct log_field fields[] = {
-		log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+		log_hex("flow", flow->id, sizeof flow->id),
 		log_str("client", address_text(&from, client)),
 		log_str("server_name", flow_server_name(flow)),
 		log_str("route", or_none(route_of(flow))),
@@ -142,11 +139,10 @@ void
 flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 {
 	const struct address from = flow_client(flow);
-	char id[ID_TEXT], client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
+	char client[ADDRESS_TEXT], upstream[UPSTREAM_URL_TARGET];
 
 	log_limited(LOG_INFO, "flow-refused", &from, cure_of(flow, reason),
-	    log_str("code", refuse_word(reason)),
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
+	    log_str("code", refuse_word(reason)), log_hex("flow", flow->id, sizeof flow->id),
 	    log_str("client", address_text(&from, client)),
 	    log_str("server_name", flow_server_name(flow)),
 	    log_str("route", or_none(route_of(flow))), log_agent(flow_identity(flow)),
@@ -161,10 +157,8 @@ void
 flow_log_retry(const struct flow *flow, const char *why)
 {
 	const struct address from = flow_client(flow);
-	char id[ID_TEXT];
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
-	    log_str("flow", hex_encode(id, flow->id, sizeof flow->id)),
-	    log_agent(flow_identity(flow)), log_str("state", flow_state_name[flow->state]),
-	    log_u64("attempt", flow->attempts));
+	    log_hex("flow", flow->id, sizeof flow->id), log_agent(flow_identity(flow)),
+	    log_str("state", flow_state_name[flow->state]), log_u64("attempt", flow->attempts));
 }

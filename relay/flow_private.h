@@ -109,6 +109,8 @@ enum { CONNECT_MS = 5000 };
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);
 void flow_refuse(struct flow *, enum refusal);
+/* The same, and the log says what the trouble was. */
+void flow_refuse_because(struct flow *, enum refusal, const char *trouble);
 /* Takes the far stream (NULL: it was lost, or memory is short; the client is refused); `front` goes to it
  * before anything else, then what is held behind `from`. */
 void flow_join(

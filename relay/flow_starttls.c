@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,13 +25,6 @@ flow_starttls_wipe(struct flow *flow)
 }
 
 static void
-fail(struct flow *flow, const char *why)
-{
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", why);
-	flow_refuse(flow, REFUSE_NO_AGENT);
-}
-
-static void
 on_answer(void *arg, unsigned ready)
 {
 	struct flow *flow = arg;
@@ -44,10 +36,9 @@ on_answer(void *arg, unsigned ready)
 	(void)ready;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	why = got > 0 ? postgres_answer_error(answer, (size_t)got)
-		      : "the upstream closed when it was asked for TLS";
+	why = postgres_answer_error(answer, got > 0 ? (size_t)got : 0);
 	if (why) {
-		fail(flow, why);
+		flow_refuse_because(flow, REFUSE_NO_AGENT, why);
 		return;
 	}
 	fd = flow->way->upstream_fd;
@@ -72,5 +63,6 @@ flow_starttls_begin(struct flow *flow, int fd, const void *front, size_t front_b
 	if (send(fd, wire, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes)
 		watch_want(&flow->way->upstream, WATCH_READ);
 	else
-		fail(flow, "the upstream closed before it was asked for TLS");
+		flow_refuse_because(
+		    flow, REFUSE_NO_AGENT, "the upstream closed before it was asked for TLS");
 }

@@ -4,10 +4,16 @@
 #include <assert.h>
 #include <string.h>
 
+const char *const carrier_words[] = {
+	[CARRIER_SEALED] = "sealed",
+	[CARRIER_HANDOFF] = "handoff",
+	NULL,
+};
+
 const char *
 carrier_word(enum carrier carrier)
 {
-	return carrier == CARRIER_SEALED ? "sealed" : carrier == CARRIER_HANDOFF ? "handoff" : NULL;
+	return carrier <= CARRIER_HANDOFF ? carrier_words[carrier] : NULL;
 }
 
 /* An encoder writes its body behind room for the header; this fills the header in. */

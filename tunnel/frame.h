@@ -77,6 +77,8 @@ enum fact_type {
 enum { FEATURE_HANDOFF = 1u << 0 };
 
 enum carrier { CARRIER_SEALED = 0, CARRIER_HANDOFF = 1 };
+/* By enum carrier, and NULL behind the last. */
+extern const char *const carrier_words[];
 /* NULL where it is neither. */
 const char *carrier_word(enum carrier);
 

@@ -64,6 +64,7 @@ takes_nothing_but_a_lone_yes(void **state)
 {
 	(void)state;
 	assert_null(postgres_answer_error((const uint8_t *)"S", 1));
+	assert_non_null(strstr(postgres_answer_error(NULL, 0), "closed"));
 	assert_non_null(strstr(postgres_answer_error((const uint8_t *)"SS", 2), "in clear"));
 	assert_non_null(strstr(postgres_answer_error((const uint8_t *)"N", 1), "turn its ssl on"));
 	assert_non_null(postgres_answer_error((const uint8_t *)"E", 1));
