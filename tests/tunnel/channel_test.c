@@ -4,7 +4,7 @@
 #include <malloc.h>
 #include <pthread.h>
 
-#include "tunnel/looped.h"
+#include "tunnel/channel_tls.h"
 
 struct end {
 	struct channel *channel;
@@ -18,34 +18,6 @@ static struct end relay, agent;
 static const struct frame_ready no_facts;
 static struct diary raw;
 
-static const char identity[] = "v1.00112233445566778899aabbccddeeff";
-static const char key_text[] = "an example of thirty-two bytes!";
-
-static bool
-find_key(void *arg, const char *wanted, struct secret *key)
-{
-	(void)arg;
-	return strcmp(wanted, identity) == 0 && secret_init(key, key_text, 32);
-}
-
-static struct tls_config *relays, *agents;
-
-static struct tls *
-relays_tls(int fd)
-{
-	return tls_server(relays, stream_socket(fd), NULL);
-}
-
-static struct tls *
-agents_tls(int fd)
-{
-	struct secret key = { 0 };
-	struct tls *tls = tls_client(agents, stream_socket(fd), "relay.test", NULL);
-	assert_true(secret_init(&key, key_text, 32));
-	assert_true(tls_set_key(tls, identity, &key));
-	secret_wipe(&key);
-	return tls;
-}
 
 static const enum fact_type test_fact = 0x8fff;
 
@@ -633,26 +605,6 @@ a_parked_channel_holds_little_beside_gnutls(void **state)
 		channel_free(ends[i].channel);
 	}
 	turn_for(5);
-}
-
-static int
-set_up_channels(void **state)
-{
-	char error[TLS_ERROR];
-	const struct tls_settings settings = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
-	if (set_up(state) != 0)
-		return -1;
-	relays = tls_config_new(&settings, error);
-	agents = config_for(TLS_CHANNEL_AGENT);
-	return relays ? 0 : -1;
-}
-
-static int
-tear_down_channels(void **state)
-{
-	tls_config_release(relays);
-	tls_config_release(agents);
-	return tear_down(state);
 }
 
 int

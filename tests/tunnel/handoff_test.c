@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "base/socket.h"
-#include "tunnel/looped.h"
+#include "tunnel/channel_tls.h"
 
 enum {
 	MOST = 1 << 17,
@@ -29,37 +29,9 @@ static struct end relay, agent;
 static struct diary raw;
 static const struct frame_ready no_facts;
 static const uint8_t hello[] = "\x16\x03\x01\x00\x08the hello";
-static const char identity[] = "v1.00112233445566778899aabbccddeeff";
-static struct tls_config *relays, *agents;
-
 /* What the wire has taken from one end, and not delivered to the other. */
 static uint8_t taken[MOST];
 static size_t taken_bytes;
-
-static bool
-find_key(void *arg, const char *wanted, struct secret *key)
-{
-	(void)arg;
-	return strcmp(wanted, identity) == 0 &&
-	    secret_init(key, "an example of thirty-two bytes!", 32);
-}
-
-static struct tls *
-relays_tls(int fd)
-{
-	return tls_server(relays, stream_socket(fd), NULL);
-}
-
-static struct tls *
-agents_tls(int fd)
-{
-	struct secret key = { 0 };
-	struct tls *tls = tls_client(agents, stream_socket(fd), "relay.test", NULL);
-	assert_true(find_key(NULL, identity, &key));
-	assert_true(tls_set_key(tls, identity, &key));
-	secret_wipe(&key);
-	return tls;
-}
 
 static void
 on_event(void *arg, enum channel_event event)
@@ -742,26 +714,6 @@ what_was_not_read_forbids_it(void **state)
 	assert_true(tls_is_at_border(server));
 	stream_free(tls_unwrap(server));
 	stream_free(tls_stream(client));
-}
-
-static int
-set_up_channels(void **state)
-{
-	char error[TLS_ERROR];
-	const struct tls_settings settings = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
-	if (set_up(state) != 0)
-		return -1;
-	relays = tls_config_new(&settings, error);
-	agents = config_for(TLS_CHANNEL_AGENT);
-	return relays ? 0 : -1;
-}
-
-static int
-tear_down_channels(void **state)
-{
-	tls_config_release(relays);
-	tls_config_release(agents);
-	return tear_down(state);
 }
 
 int
