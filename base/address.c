@@ -75,26 +75,14 @@ unix_text(const struct address *address, char *out)
 	return out;
 }
 
-/* Every line of the log has an address, and printf() takes longer than the rest of it. */
-static char *
-put_decimal(char *at, unsigned number)
-{
-	char digits[10];
-	size_t first = sizeof digits;
-
-	do
-		digits[--first] = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	return mempcpy(at, digits + first, sizeof digits - first);
-}
-
+/* Every line of the log has an address. */
 static void
 put_v4(char *at, const struct in_addr *host)
 {
 	uint32_t bits = ntohl(host->s_addr);
 
 	for (int shift = 24; shift >= 0; shift -= 8) {
-		at = put_decimal(at, bits >> shift & 0xff);
+		at += number_encode(at, bits >> shift & 0xff);
 		*at++ = shift > 0 ? '.' : '\0';
 	}
 }
@@ -103,7 +91,7 @@ static void
 put_port(char *at, uint16_t port)
 {
 	*at++ = ':';
-	*put_decimal(at, port) = '\0';
+	at[number_encode(at, port)] = '\0';
 }
 
 const char *

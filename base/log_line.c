@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log_private.h"
+#include "base/units.h"
 #include "base/utf8.h"
 
 enum { TAIL_BYTES = 4, STRING_MOST = 1024 };
@@ -63,17 +64,12 @@ put_format(struct log_line *line, const char *format, ...)
 	put_text(line, text);
 }
 
-/* printf() would take longer than all the rest of a line. */
 static void
 put_number(struct log_line *line, uint64_t number)
 {
-	char digits[20];
-	size_t first = sizeof digits;
+	char digits[NUMBER_DIGITS];
 
-	do
-		digits[--first] = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	put(line, digits + first, sizeof digits - first);
+	put(line, digits, number_encode(digits, number));
 }
 
 /* The same with a sign. */

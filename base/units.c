@@ -107,6 +107,19 @@ number_parse(const char *text, uint64_t *number)
 	return true;
 }
 
+size_t
+number_encode(char *out, uint64_t number)
+{
+	char digits[NUMBER_DIGITS];
+	size_t first = sizeof digits;
+
+	do
+		digits[--first] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	memcpy(out, digits + first, sizeof digits - first);
+	return sizeof digits - first;
+}
+
 char *
 hex_encode(char *out, const void *data, size_t bytes)
 {

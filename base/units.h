@@ -16,6 +16,11 @@ bool size_parse(const char *text, uint64_t *bytes);
 /* Decimal digits only, no sign, no overflow. */
 bool number_parse(const char *text, uint64_t *number);
 
+/* Decimal, without an end mark; gives how many digits, NUMBER_DIGITS at most.  For who writes so many that
+ * printf() would take longer than all the rest. */
+enum { NUMBER_DIGITS = 20 };
+size_t number_encode(char *out, uint64_t number);
+
 /* `out` has 2 * bytes + 1 bytes; lower case. */
 char *hex_encode(char *out, const void *data, size_t bytes);
 /* False unless exactly `bytes` bytes of hexadecimal. */

@@ -106,6 +106,22 @@ reads_numbers_of_digits_only(void **state)
 }
 
 static void
+writes_numbers(void **state)
+{
+	static const struct {
+		uint64_t number;
+		const char *text;
+	} cases[] = {{0, "0"}, {9, "9"}, {10, "10"}, {255, "255"}, {UINT64_MAX, "18446744073709551615"}};
+	char out[NUMBER_DIGITS];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(number_encode(out, cases[i].number), strlen(cases[i].text));
+		assert_memory_equal(out, cases[i].text, strlen(cases[i].text));
+	}
+}
+
+static void
 writes_and_reads_hexadecimal(void **state)
 {
 	const uint8_t data[] = {0x00, 0x7f, 0xff, 0xa5};
@@ -130,6 +146,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reads_durations_in_milliseconds),
 	cmocka_unit_test(reads_sizes_in_bytes),
 	cmocka_unit_test(reads_numbers_of_digits_only),
+	cmocka_unit_test(writes_numbers),
 	cmocka_unit_test(writes_and_reads_hexadecimal),
 };
 
