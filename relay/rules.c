@@ -127,16 +127,6 @@ load_tls(struct rules *rules, struct session_table *table, struct conf_report *r
 }
 
 /* NULL when memory is short. */
-static struct prefix *
-parse_prefixes(const struct conf_texts *texts)
-{
-	struct prefix *prefixes = calloc(texts->count + 1, sizeof *prefixes);
-
-	for (size_t i = 0; prefixes && i < texts->count; i++)
-		prefix_parse(&prefixes[i], texts->items[i]);
-	return prefixes;
-}
-
 static struct ip_address *
 parse_addresses(const struct conf_texts *texts)
 {
@@ -174,8 +164,8 @@ new_route(const struct settings_route *route, const struct route_conditions *whe
 static struct route_static *
 make_route(const struct settings_route *route)
 {
-	struct prefix *sources = parse_prefixes(&route->sources);
-	struct prefix *fence = parse_prefixes(&route->upstream.fence);
+	struct prefix *sources = settings_prefixes(&route->sources);
+	struct prefix *fence = settings_prefixes(&route->upstream.fence);
 	struct ip_address *listeners = parse_addresses(&route->listeners);
 	const struct route_conditions when = { .alpn = (const char *const *)route->alpn.items,
 		.alpn_count = route->alpn.count,

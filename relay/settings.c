@@ -327,16 +327,23 @@ check_protocols(struct settings_listener *listener, struct conf_report *report)
 		    "tls is not among the protocols; write [tls, postgres]");
 }
 
+struct prefix *
+settings_prefixes(const struct conf_texts *texts)
+{
+	struct prefix *prefixes = calloc(texts->count + 1, sizeof *prefixes);
+
+	for (size_t i = 0; prefixes && i < texts->count; i++)
+		prefix_parse(&prefixes[i], texts->items[i]);
+	return prefixes;
+}
+
 static void
 check_listener(struct settings *settings, size_t index, struct conf_report *report)
 {
 	struct settings_listener *listener = settings_listener_at(settings, index);
-	size_t count = listener->trusted_proxies.count;
 
 	address_parse(&listener->parsed, listener->address);
-	listener->proxies = calloc(count + 1, sizeof(struct prefix));
-	for (size_t i = 0; i < count && listener->proxies; i++)
-		prefix_parse(&listener->proxies[i], listener->trusted_proxies.items[i]);
+	listener->proxies = settings_prefixes(&listener->trusted_proxies);
 	check_protocols(listener, report);
 	if (!listener->proxies)
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");

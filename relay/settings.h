@@ -97,6 +97,9 @@ bool settings_read(struct settings *, const char *path, FILE *messages, bool *un
 void settings_wipe(struct settings *);
 /* Frees the routes, once they are made ready for use (rules.c): of 100 000 they are most of it. */
 void settings_drop_routes(struct settings *);
+/* The blocks of a list that was checked, owned by the caller; NULL when memory is short, never because there
+ * are none. */
+struct prefix *settings_prefixes(const struct conf_texts *);
 /* Where a route's upstream is; of one that the client's name decides only the target, with its {1}. */
 void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
 /* Whether it is for everybody who asks for its name. */
