@@ -6,8 +6,11 @@ from lib.authority import CONNECT_NAME
 from lib.process import SANITIZED
 
 ATTACKER = "127.66.6.6"
-READERS = 900
 STALLED = 60
+# Without the bound they hold 2.3 GB of a small host's memory, which is all that its kernel has for TCP (net.ipv4.tcp_mem).
+READERS = 900
+# A kernel that is short of TCP memory drops what comes, now from this connection and now from that.
+DOWNLOADS = 6
 
 
 def kernel_mb(port):
@@ -16,16 +19,18 @@ def kernel_mb(port):
 
 
 def shim(scene):
-	"""A library that takes TCP_NOTSENT_LOWAT from whoever loads it."""
+	"""A library that takes TCP_NOTSENT_LOWAT from whoever loads it: the environment for that."""
+	if SANITIZED:
+		skip("a sanitizer's runtime does not share a program with a library that replaces setsockopt()")
 	path = f"{scene.dir}/unbounded.so"
 	status, _, err = run("cc", "-shared", "-fPIC", "-o", path,
 		f"{HERE}/unbounded.c", "-ldl")
 	equal(status, 0, err)
-	return path
+	return {"LD_PRELOAD": path}
 
 
 def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
-	pouring = scene.keep(UpstreamProgram("pour", NICE))
+	pouring = scene.keep(AttackedUpstream("pour"))
 	relay = scene.relay(label, start=False, routes=[route(BULK_NAME, pouring.url)], **settings)
 	relay.environment = environment
 	relay.start()
@@ -44,9 +49,7 @@ def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
 
 @test
 def stalled_readers_hold_little_of_the_kernels_memory(scene):
-	if SANITIZED:
-		skip("a sanitizer's runtime does not share a program with a library that replaces setsockopt()")
-	off = kernel_mb_under_stalled_readers(scene, "off", {"LD_PRELOAD": shim(scene)}, limits={"memory": "off"})
+	off = kernel_mb_under_stalled_readers(scene, "off", shim(scene), limits={"memory": "off"})
 	on = kernel_mb_under_stalled_readers(scene, "defaults", {})
 	print(f"# one stalled reader holds {off * 1000:.0f} KB of kernel memory without the bound, {on * 1000:.0f} KB with it")
 	check(off > 1, "without the bound it is megabytes")
@@ -55,8 +58,10 @@ def stalled_readers_hold_little_of_the_kernels_memory(scene):
 
 @measured_test
 def stalled_readers_leave_the_others_alone(scene):
+	off = Town(scene, "off", shim(scene), limits={"memory": "off"})
+	harmful(off, "bulk", Attackers("stalled", off.relay.port, ATTACKED_BULK, READERS, ATTACKER), downloads=DOWNLOADS)
 	town = Town(scene, "defaults")
-	harmless(town, Attackers("stalled", town.relay.port, ATTACKED_BULK, READERS, ATTACKER))
+	harmless(town, Attackers("stalled", town.relay.port, ATTACKED_BULK, READERS, ATTACKER), downloads=DOWNLOADS)
 	equal(town.relay.events("flow-closed", reason="stalled-memory"), [], "while there is memory nobody is ended")
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -B
 """An upstream as a program of its own, so that it does not share an interpreter with who measures.
 
-upstream.py echo|pour NICE	says its port; echo sends everything back, pour sends without an end; until standard input ends
+upstream.py echo|pour NICE SEND_BYTES	says its port; echo sends everything back, pour sends without an end; until standard
+		input ends. SEND_BYTES is what the kernel keeps for a connection of what was sent and not taken, 0: as it likes.
 """
 import os
 import selectors
@@ -33,9 +34,11 @@ class Connection:
 		return selectors.EVENT_READ
 
 
-def main(kind, nice):
+def main(kind, nice, send_bytes):
 	os.nice(int(nice))
 	listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+	if int(send_bytes):
+		listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, int(send_bytes))
 	listener.setblocking(False)
 	loop = selectors.DefaultSelector()
 	loop.register(listener, selectors.EVENT_READ)
