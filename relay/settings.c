@@ -1,7 +1,4 @@
-/*
- * The rows of valise-relay.yml(5); then what no single row can know: values
- * parsed once more into what the program works with, and the rules between keys.
- */
+/* The rows of valise-relay.yml(5), and what is valid in each of them. */
 #include "relay/settings.h"
 
 #include <stddef.h>
@@ -10,18 +7,15 @@
 #include "base/admin.h"
 #include "base/admin_client.h"
 #include "base/daemon_rows.h"
-#include "base/hash.h"
 #include "base/units.h"
 #include "relay/route_template.h"
+#include "relay/settings_check.h"
 #include "tunnel/frame.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define SECONDS(n) ((n)*UINT64_C(1000))
 #define HOURS(n) SECONDS((n)*UINT64_C(3600))
 #define MILLION UINT64_C(1000000)
-
-/* For each worker. */
-enum { FLOWS_PER_SECOND = 5000, SESSIONS_PER_SECOND = 400 };
 
 /* ---- one value ---- */
 
@@ -37,29 +31,18 @@ is_listener(const char *text, char error[256])
 	return false;
 }
 
-static bool
-is_prefix(const char *text, char error[256])
-{
-	struct prefix prefix;
-
-	if (prefix_parse(&prefix, text))
-		return true;
-	snprintf(error, 256, "is not a valid block of addresses; write it as 192.0.2.0/24");
-	return false;
-}
-
 /* Where somebody means an address and writes a network, more would be let in than he meant. */
 static bool
 is_exact_prefix(const char *text, char error[256])
 {
 	struct prefix prefix;
 
-	if (!is_prefix(text, error))
-		return false;
 	if (prefix_parse_exact(&prefix, text))
 		return true;
-	snprintf(error, 256,
-	    "has bits beyond its length; write the block's first address, or the address alone");
+	snprintf(error, 256, "%s",
+	    prefix_parse(&prefix, text)
+		? "has bits beyond its length; write the block's first address, or the address alone"
+		: "is not a valid block of addresses; write it as 192.0.2.0/24");
 	return false;
 }
 
@@ -310,331 +293,6 @@ static const struct conf_row rows[] = {
 	DAEMON_LOG_ROWS(struct settings, log), { 0 }
 };
 
-/* ---- values once more, and rules between keys ---- */
-
-/* What asks for TLS first goes on with it, so there is no listener without it. */
-static void
-check_protocols(struct settings_listener *listener, struct conf_report *report)
-{
-	bool speaks_tls = false;
-
-	for (size_t i = 0; i < listener->protocols.count; i++) {
-		speaks_tls |= strcmp(listener->protocols.items[i], "tls") == 0;
-		listener->speaks_postgres |= strcmp(listener->protocols.items[i], "postgres") == 0;
-	}
-	if (!speaks_tls)
-		conf_error(report, listener->protocols_mark,
-		    "tls is not among the protocols; write [tls, postgres]");
-}
-
-struct prefix *
-settings_prefixes(const struct conf_texts *texts)
-{
-	struct prefix *prefixes = calloc(texts->count + 1, sizeof *prefixes);
-
-	for (size_t i = 0; prefixes && i < texts->count; i++)
-		prefix_parse(&prefixes[i], texts->items[i]);
-	return prefixes;
-}
-
-static void
-check_listener(struct settings *settings, size_t index, struct conf_report *report)
-{
-	struct settings_listener *listener = settings_listener_at(settings, index);
-
-	address_parse(&listener->parsed, listener->address);
-	listener->proxies = settings_prefixes(&listener->trusted_proxies);
-	check_protocols(listener, report);
-	if (!listener->proxies)
-		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
-	for (size_t i = 0; i < index; i++) {
-		if (address_equals(&settings_listener_at(settings, i)->parsed, &listener->parsed))
-			conf_error(report, listener->address_mark,
-			    "'%s' is listened on twice; remove one", listener->address);
-	}
-}
-
-bool
-settings_route_takes_all(const struct settings_route *route)
-{
-	return route->alpn.count + route->sources.count + route->listeners.count == 0;
-}
-
-/* The routes that take every client, by name. */
-struct catch_all {
-	struct hash_link link;
-	const struct settings_route *route;
-};
-
-static bool
-has_name(const struct hash_link *at, const void *name)
-{
-	return strcmp(container_of(at, const struct catch_all, link)->route->server_name, name) ==
-	    0;
-}
-
-/* One name may stand in several routes, as long as all but the last of them have conditions. */
-static void
-check_same_name(struct table *names, struct catch_all *entry, struct conf_report *report)
-{
-	const struct settings_route *route = entry->route, *earlier;
-	uint64_t hash = table_hash(names, route->server_name, strlen(route->server_name));
-	struct hash_link *at = table_find(names, hash, has_name, route->server_name);
-
-	if (at) {
-		earlier = container_of(at, struct catch_all, link)->route;
-		conf_error(report, route->server_name_mark,
-		    "'%s' is routed in line %u already, for every client; remove one or give that "
-		    "one alpn, sources or listeners",
-		    route->server_name, earlier->server_name_mark.line);
-	} else if (settings_route_takes_all(route)) {
-		table_add(names, &entry->link, hash);
-	}
-}
-
-static void
-check_same_names(struct settings *settings, struct conf_report *report)
-{
-	size_t count = settings->routes.count;
-	struct catch_all *entries = calloc(count + 1, sizeof *entries);
-	struct table names = { 0 };
-
-	if (!entries || !table_init(&names))
-		conf_error(report, (struct conf_mark){ 0 }, "cannot be kept: memory is short");
-	for (size_t i = 0; i < count && entries && names.slots; i++) {
-		entries[i].route = settings_route_at(settings, i);
-		check_same_name(&names, &entries[i], report);
-	}
-	table_wipe(&names);
-	free(entries);
-}
-
-/* In its place: no name is longer when it is normal. */
-static void
-normalise(char *server_name)
-{
-	char name[NAME_SIZE];
-
-	if (name_normalise_pattern(name, server_name, strlen(server_name)))
-		memcpy(server_name, name, strlen(name) + 1);
-}
-
-/* An empty list would let everybody in. */
-static void
-check_condition(const char *key, const struct conf_texts *texts, struct conf_mark mark,
-    struct conf_report *report)
-{
-	if (mark.line > 0 && texts->count == 0)
-		conf_error(report, mark, "%s is empty; list at least one, or remove the key", key);
-}
-
-static void
-check_route_listeners(
-    struct settings *settings, const struct conf_texts *texts, struct conf_report *report)
-{
-	for (size_t i = 0; i < texts->count; i++) {
-		struct address address;
-		bool is_there = false;
-
-		address_parse(&address, texts->items[i]);
-		for (size_t k = 0; k < settings->listeners.count && !is_there; k++)
-			is_there =
-			    address_equals(&settings_listener_at(settings, k)->parsed, &address);
-		if (!is_there)
-			conf_error(report, texts->marks[i],
-			    "there is no listener with the address '%s'; write one of listeners",
-			    texts->items[i]);
-	}
-}
-
-static void
-check_conditions(
-    struct settings *settings, const struct settings_route *route, struct conf_report *report)
-{
-	check_condition("alpn", &route->alpn, route->alpn_mark, report);
-	check_condition("sources", &route->sources, route->sources_mark, report);
-	check_condition("listeners", &route->listeners, route->listeners_mark, report);
-	check_route_listeners(settings, &route->listeners, report);
-}
-
-/* An upstream that the client's name decides needs one label of it, and a fence. */
-static void
-check_template(const struct settings_route *route, struct conf_report *report)
-{
-	const struct settings_upstream *upstream = &route->upstream;
-
-	if (!route_template_is(upstream->url)) {
-		if (upstream->fence_mark.line > 0)
-			conf_error(report, upstream->fence_mark,
-			    "a fence is for an upstream with {1}, and '%s' has none; remove it",
-			    upstream->url);
-		return;
-	}
-	if (upstream->fence.count == 0)
-		conf_error(report, upstream->url_mark,
-		    "clients decide where '%s' leads; list in upstream.fence the blocks of "
-		    "addresses that it may lead to",
-		    upstream->url);
-	if (!name_is_wildcard(route->server_name))
-		conf_error(report, upstream->url_mark,
-		    "{1} is what the * of server_name stands for, and '%s' has none",
-		    route->server_name);
-	if (route->any_depth)
-		conf_error(report, route->depth_mark,
-		    "{1} is one label, and depth allows several; remove it");
-}
-
-static void
-check_route(struct settings *settings, size_t index, struct conf_report *report)
-{
-	struct settings_route *route = settings_route_at(settings, index);
-
-	normalise(route->server_name);
-	if (route->any_depth && !name_is_wildcard(route->server_name))
-		conf_error(report, route->depth_mark,
-		    "depth is for wildcards, and '%s' is not one; remove it", route->server_name);
-	if (strcmp(route->server_name, settings->connect_pattern) == 0)
-		conf_error(report, route->server_name_mark,
-		    "'%s' is the connect name, where agents arrive; route another name",
-		    route->server_name);
-	check_conditions(settings, route, report);
-	check_template(route, report);
-}
-
-static void
-check_connect(struct settings *settings, struct conf_report *report)
-{
-	const struct {
-		const char *key;
-		bool given;
-		struct conf_mark mark;
-	} keys[] = {
-		{ "server_name", settings->connect_name != NULL, settings->connect_name_mark },
-		{ "certificate", settings->certificate != NULL, settings->certificate_mark },
-		{ "private_key", settings->private_key != NULL, settings->private_key_mark },
-		{ "agent_cas", settings->agent_cas.count > 0, settings->agent_cas_mark },
-	};
-	struct conf_mark any = settings->agent_crls_mark;
-	enum { KEYS = sizeof keys / sizeof keys[0] };
-
-	for (unsigned i = 0; i < KEYS; i++) {
-		if (keys[i].mark.line > 0)
-			any = keys[i].mark;
-	}
-	for (unsigned i = 0; i < KEYS && any.line > 0; i++) {
-		if (!keys[i].given)
-			conf_error(report, any,
-			    "connect.%s is missing; agents cannot come without it", keys[i].key);
-	}
-	if (settings->connect_name)
-		name_normalise(settings->connect_pattern, settings->connect_name,
-		    strlen(settings->connect_name));
-	if (any.line == 0 && settings->routes.count == 0)
-		conf_error(report, (struct conf_mark){ 0 },
-		    "there is neither connect (for agents) nor a static route; give one of them");
-}
-
-/* The route of this name, one that the client's name decides if there is one; NULL if there is none. */
-static const struct settings_route *
-find_route(const struct settings *settings, const char *name)
-{
-	const struct settings_route *found = NULL;
-
-	for (size_t i = 0; i < settings->routes.count; i++) {
-		const struct settings_route *route = settings_route_at(settings, i);
-
-		if (strcmp(route->server_name, name) == 0 &&
-		    (!found || route_template_is(route->upstream.url)))
-			found = route;
-	}
-	return found;
-}
-
-static void
-check_refusal(struct settings *settings, enum refusal reason, struct conf_report *report)
-{
-	struct refuse_rule *rule = &settings->rules[reason];
-	struct conf_mark mark = settings->refuse_mark[reason];
-	const struct settings_route *route;
-	char error[256];
-
-	refuse_rule_parse(rule, settings->refuse[reason], error);
-	if (rule->action != REFUSE_BY_ROUTE)
-		return;
-	route = find_route(settings, rule->route);
-	if (reason == REFUSE_MALFORMED)
-		conf_error(
-		    report, mark, "a malformed hello is never routed; write alert, close or reset");
-	else if (!route)
-		conf_error(report, mark, "no static route has server_name '%s'; add it to routes",
-		    rule->route);
-	else if (route_template_is(route->upstream.url))
-		conf_error(report, mark,
-		    "'%s' leads where the client's name says, and here it says nothing; name another "
-		    "route",
-		    rule->route);
-}
-
-/* Rates cost time on all cores. */
-static void
-derive_rates(struct settings *settings)
-{
-	struct settings_limits *limits = &settings->limits;
-	unsigned workers = settings_worker_count(settings);
-
-	if (limits->flows_per_second_mark.line == 0)
-		limits->flows_per_second = FLOWS_PER_SECOND * workers;
-	if (limits->sessions_per_second_mark.line == 0)
-		limits->sessions_per_second = SESSIONS_PER_SECOND * workers;
-}
-
-static void
-check_bounds(struct settings *settings, struct conf_report *report)
-{
-	if (settings->pool_least > settings->pool_most)
-		conf_error(report, (struct conf_mark){ 0 },
-		    "pool.least is above pool.most; lower the first or raise the second");
-	if (settings->limits.flows_per_identity == 0)
-		settings->limits.flows_per_identity = settings->limits.flows;
-	if (settings->workers)
-		derive_rates(settings);
-}
-
-static void
-check_all(struct settings *settings, struct conf_report *report)
-{
-	check_connect(settings, report);
-	for (size_t i = 0; i < settings->listeners.count; i++)
-		check_listener(settings, i, report);
-	for (size_t i = 0; i < settings->routes.count; i++)
-		check_route(settings, i, report);
-	check_same_names(settings, report);
-	for (enum refusal reason = 0; reason < REFUSALS; reason++)
-		check_refusal(settings, reason, report);
-	check_bounds(settings, report);
-}
-
-void
-settings_parse_upstream(const struct settings_route *route, struct upstream_url *url)
-{
-	static const char scheme[] = "tcp://";
-	char error[256];
-
-	if (!route_template_is(route->upstream.url)) {
-		parse_upstream(url, route->upstream.url, error);
-		return;
-	}
-	*url = (struct upstream_url){ .kind = UPSTREAM_TCP };
-	snprintf(url->target, sizeof url->target, "%s", route->upstream.url + strlen(scheme));
-}
-
-static void
-wipe_checked(struct settings *settings)
-{
-	for (size_t i = 0; i < settings->listeners.count; i++)
-		free(settings_listener_at(settings, i)->proxies);
-}
-
 /* ---- the whole ---- */
 
 bool
@@ -644,7 +302,7 @@ settings_read(struct settings *settings, const char *path, FILE *messages, bool 
 
 	memset(settings, 0, sizeof *settings);
 	if (conf_read(settings, rows, path, &report))
-		check_all(settings, &report);
+		settings_check(settings, &report);
 	if (unreadable)
 		*unreadable = report.unreadable;
 	return report.errors == 0;
@@ -653,7 +311,8 @@ settings_read(struct settings *settings, const char *path, FILE *messages, bool 
 void
 settings_wipe(struct settings *settings)
 {
-	wipe_checked(settings);
+	for (size_t i = 0; i < settings->listeners.count; i++)
+		free(settings_listener_at(settings, i)->proxies);
 	conf_wipe(settings, rows);
 	memset(settings, 0, sizeof *settings);
 }
@@ -680,4 +339,34 @@ unsigned
 settings_worker_count(const struct settings *settings)
 {
 	return daemon_rows_workers(settings->workers);
+}
+
+struct prefix *
+settings_prefixes(const struct conf_texts *texts)
+{
+	struct prefix *prefixes = calloc(texts->count + 1, sizeof *prefixes);
+
+	for (size_t i = 0; prefixes && i < texts->count; i++)
+		prefix_parse(&prefixes[i], texts->items[i]);
+	return prefixes;
+}
+
+bool
+settings_route_takes_all(const struct settings_route *route)
+{
+	return route->alpn.count + route->sources.count + route->listeners.count == 0;
+}
+
+void
+settings_parse_upstream(const struct settings_route *route, struct upstream_url *url)
+{
+	static const char scheme[] = "tcp://";
+	char error[256];
+
+	if (!route_template_is(route->upstream.url)) {
+		parse_upstream(url, route->upstream.url, error);
+		return;
+	}
+	*url = (struct upstream_url){ .kind = UPSTREAM_TCP };
+	snprintf(url->target, sizeof url->target, "%s", route->upstream.url + strlen(scheme));
 }
