@@ -313,9 +313,9 @@ static const struct admin_word admin_words[] = { { "status", on_status }, { "rel
 /* ---- building and binding, so that a second instance stops before it disturbs the first ---- */
 
 static int
-fail(int code, const char *event, const char *sentence)
+fail(int code, const char *sentence)
 {
-	log_write_audit(LOG_ERROR, event, sentence, &(struct log_field){ 0 });
+	log_audit(LOG_ERROR, "start-failed", sentence);
 	return code;
 }
 
@@ -367,16 +367,16 @@ lock_out_others(const struct settings *settings)
 		snprintf(error, sizeof error,
 		    "%.300s cannot be made: %s; make it, or change state_dir", settings->state_dir,
 		    strerror(errno));
-		return fail(EX_CANTCREAT, "state-dir", error);
+		return fail(EX_CANTCREAT, error);
 	}
 	if (settings->admin_socket) {
 		code = admin_lock(settings->admin_socket, error);
-		return code == 0 ? EX_OK : fail(code, "locked", error);
+		return code == 0 ? EX_OK : fail(code, error);
 	}
 	snprintf(path, sizeof path, "%s/lock", settings->state_dir);
 	if (ready_lock(path, &holder, error))
 		return EX_OK;
-	return fail(holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT, "locked", error);
+	return fail(holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT, error);
 }
 
 static int
@@ -393,7 +393,7 @@ load_trust(struct relay *relay)
 	memory_begin();
 	trust = trustwatch_load(watch, settings, error);
 	if (!trust)
-		return fail(memory_exit_code(EX_CONFIG), "trust-refused", error);
+		return fail(memory_exit_code(EX_CONFIG), error);
 	reload_warn(trust);
 	trustwatch_swap(watch, trust);
 	return EX_OK;
@@ -475,7 +475,7 @@ look_at(const struct settings *settings, size_t index, struct binding *binding)
 	fd = socket_listen(address, binding->flags, error);
 	binding->is_left_out = fd < 0 && errno == EAFNOSUPPORT && binding->flags == LISTEN_V6_ONLY;
 	if (fd < 0 && !binding->is_left_out)
-		return fail(EX_UNAVAILABLE, "listen-failed", error);
+		return fail(EX_UNAVAILABLE, error);
 	if (fd < 0 || socket_local(fd).as.any.sa_family != address->as.any.sa_family)
 		warn_of_no_ipv6(address);
 	if (fd >= 0)
@@ -495,13 +495,12 @@ bind_listener(struct relay *relay, size_t index, const struct binding *binding)
 		    ? dup(binding->passed)
 		    : socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
 		if (fd < 0 && binding->passed >= 0)
-			return fail(
-			    EX_OSERR, "listen-failed", "the passed listener cannot be shared");
+			return fail(EX_OSERR, "the passed listener cannot be shared");
 		if (fd < 0)
-			return fail(EX_UNAVAILABLE, "listen-failed", error);
+			return fail(EX_UNAVAILABLE, error);
 		if (!worker_add_listener(relay->shared.workers[i], index, fd)) {
 			close(fd);
-			return fail(EX_OSERR, "listen-failed", "memory is short");
+			return fail(EX_OSERR, "memory is short");
 		}
 	}
 	log_listening(binding->address, binding->passed >= 0);
@@ -514,7 +513,7 @@ bind_all(struct relay *relay)
 	const struct settings *settings = &relay->reload.rules->settings;
 	size_t count = settings->listeners.count;
 	struct binding *bindings = calloc(count, sizeof *bindings);
-	int code = bindings ? EX_OK : fail(EX_OSERR, "start-failed", "memory is short");
+	int code = bindings ? EX_OK : fail(EX_OSERR, "memory is short");
 
 	for (size_t i = 0; i < count && code == EX_OK; i++)
 		code = look_at(settings, i, &bindings[i]);
@@ -540,7 +539,7 @@ listen_to_operator(struct relay *relay)
 	if (relay->admin)
 		return EX_OK;
 	if (settings->admin_socket)
-		return fail(memory_exit_code(EX_CANTCREAT), "start-failed", error);
+		return fail(memory_exit_code(EX_CANTCREAT), error);
 	log_event(LOG_WARNING, "admin-unavailable", error);
 	return EX_OK;
 }
@@ -580,7 +579,7 @@ open_all(struct relay *relay)
 	pthread_cond_init(&shared->end, NULL);
 	flow_ids_init(&shared->flow_ids);
 	if (!(shared->session_table = session_table_new()))
-		return fail(EX_OSERR, "start-failed", "memory is short");
+		return fail(EX_OSERR, "memory is short");
 	if ((code = load_rules(relay)) != EX_OK)
 		return code;
 	log_init("valise-relay", (enum log_level)relay->reload.rules->settings.log.level,
@@ -589,7 +588,7 @@ open_all(struct relay *relay)
 	if ((code = lock_out_others(&relay->reload.rules->settings)) != EX_OK)
 		return code;
 	if (!make_shared(relay) || !make_workers(relay))
-		return fail(EX_OSERR, "start-failed", "memory is short");
+		return fail(EX_OSERR, "memory is short");
 	if ((code = load_trust(relay)) != EX_OK)
 		return code;
 	reload_stamp(&relay->reload);
