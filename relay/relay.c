@@ -15,24 +15,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/mistakes.h"
-#include "base/rate.h"
 #include "base/ready.h"
-#include "base/resolver.h"
 #include "base/shares.h"
-#include "base/socket.h"
-#include "relay/name_flows.h"
-#include "relay/recent_peers.h"
+#include "relay/bind.h"
 #include "relay/reload.h"
 #include "relay/route.h"
 #include "relay/rules.h"
-#include "relay/session_ref.h"
 #include "relay/session_lines.h"
-#include "relay/session_table.h"
 #include "relay/shared.h"
 #include "relay/status.h"
 #include "relay/trustwatch.h"
-#include "relay/usage.h"
 #include "relay/worker.h"
 
 enum { TICK_MS = 1000, SENTENCE = 512, PATH_MOST = 4096 };
@@ -310,7 +302,7 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
 	{ 0 } };
 
-/* ---- building and binding, so that a second instance stops before it disturbs the first ---- */
+/* ---- building, so that a second instance stops before it disturbs the first ---- */
 
 static int
 fail(int code, const char *sentence)
@@ -319,39 +311,17 @@ fail(int code, const char *sentence)
 	return code;
 }
 
-/* Without bounds, which reload_set_bounds() knows. */
-static bool
-make_queues(struct shared *shared)
-{
-	return (shared->flows = shares_new(SHARES_NEWEST)) &&
-	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
-	    (shared->name_flows = name_flows_new()) &&
-	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
-	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
-	    (shared->unknown_peers = shares_new(SHARES_OLDEST)) &&
-	    (shared->known_peers = shares_new(SHARES_OLDEST)) &&
-	    (shared->channels = shares_new(SHARES_OLDEST)) &&
-	    (shared->lingers = shares_new(SHARES_OLDEST)) &&
-	    (shared->strange_lookups = shares_new(SHARES_OLDEST)) &&
-	    (shared->usage_table = usage_table_new()) &&
-	    (shared->session_lines = session_lines_new());
-}
-
 static bool
 make_shared(struct relay *relay)
 {
 	const struct rules *rules = relay->reload.rules;
 	struct shared *shared = &relay->shared;
 
-	if (!make_queues(shared))
+	if (!shared_make(shared) || !(relay->loop = loop_new()))
 		return false;
 	reload_set_bounds(&relay->reload);
-	return (shared->routes = route_table_new()) &&
-	    (shared->recent_peers = recent_peers_new()) &&
-	    (shared->trustwatch = trustwatch_new()) && (shared->resolver = resolver_new()) &&
-	    (relay->loop = loop_new()) &&
-	    route_set_static(shared->routes, rules->settings.connect_pattern, rules->static_route,
-		rules->static_count);
+	return route_set_static(shared->routes, rules->settings.connect_pattern,
+	    rules->static_route, rules->static_count);
 }
 
 /* Beside the admin socket if that is configured, else in the state directory, which is made if its parent is
@@ -415,116 +385,6 @@ make_workers(struct relay *relay)
 	return shared->workers != NULL;
 }
 
-static void
-log_listening(const struct address *address, bool passed)
-{
-	char text[ADDRESS_TEXT];
-
-	log_event(LOG_INFO, "listening", NULL, log_str("address", address_text(address, text)),
-	    log_bool("passed_by_the_service_manager", passed));
-}
-
-/* [::] has both families, but leaves IPv4 to 0.0.0.0 where that has a listener of its own. */
-static unsigned
-listen_flags(const struct settings *settings, const struct address *address)
-{
-	if (address->as.any.sa_family != AF_INET6 || !address_is_any(address))
-		return LISTEN_ALONE;
-	for (size_t i = 0; i < settings->listeners.count; i++) {
-		const struct address *other = &settings_listener_at(settings, i)->parsed;
-
-		if (other->as.any.sa_family == AF_INET && address_is_any(other) &&
-		    address_port(other) == address_port(address))
-			return LISTEN_V6_ONLY;
-	}
-	return LISTEN_ALONE;
-}
-
-/* How one listener of the settings is bound. */
-struct binding {
-	const struct address *address;
-	unsigned flags;
-	int passed; /* by the service manager; -1: none */
-	bool is_left_out;
-};
-
-static void
-warn_of_no_ipv6(const struct address *address)
-{
-	char text[ADDRESS_TEXT];
-
-	log_event(LOG_WARNING, "ipv6-missing", "this kernel has no IPv6: clients come by IPv4 only",
-	    log_str("address", address_text(address, text)));
-}
-
-/* SO_REUSEPORT would silently let us share the address with another program of our user, so each
- * address is tried without it.  All are tried before the first is bound, because our own listeners
- * may overlap. */
-static int
-look_at(const struct settings *settings, size_t index, struct binding *binding)
-{
-	const struct address *address = &settings_listener_at(settings, index)->parsed;
-	char error[SENTENCE];
-	int fd;
-
-	*binding = (struct binding){ .address = address,
-		.flags = listen_flags(settings, address),
-		.passed = ready_listener(address) };
-	if (binding->passed >= 0)
-		return EX_OK;
-	fd = socket_listen(address, binding->flags, error);
-	binding->is_left_out = fd < 0 && errno == EAFNOSUPPORT && binding->flags == LISTEN_V6_ONLY;
-	if (fd < 0 && !binding->is_left_out)
-		return fail(EX_UNAVAILABLE, error);
-	if (fd < 0 || socket_local(fd).as.any.sa_family != address->as.any.sa_family)
-		warn_of_no_ipv6(address);
-	if (fd >= 0)
-		close(fd);
-	return EX_OK;
-}
-
-/* A socket that was passed is one descriptor, shared by all workers; else each has one of its own. */
-static int
-bind_listener(struct relay *relay, size_t index, const struct binding *binding)
-{
-	char error[SENTENCE];
-	int fd;
-
-	for (unsigned i = 0; i < relay->shared.worker_count; i++) {
-		fd = binding->passed >= 0
-		    ? dup(binding->passed)
-		    : socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
-		if (fd < 0 && binding->passed >= 0)
-			return fail(EX_OSERR, "the passed listener cannot be shared");
-		if (fd < 0)
-			return fail(EX_UNAVAILABLE, error);
-		if (!worker_add_listener(relay->shared.workers[i], index, fd)) {
-			close(fd);
-			return fail(EX_OSERR, "memory is short");
-		}
-	}
-	log_listening(binding->address, binding->passed >= 0);
-	return EX_OK;
-}
-
-static int
-bind_all(struct relay *relay)
-{
-	const struct settings *settings = &relay->reload.rules->settings;
-	size_t count = settings->listeners.count;
-	struct binding *bindings = calloc(count, sizeof *bindings);
-	int code = bindings ? EX_OK : fail(EX_OSERR, "memory is short");
-
-	for (size_t i = 0; i < count && code == EX_OK; i++)
-		code = look_at(settings, i, &bindings[i]);
-	for (size_t i = 0; i < count && code == EX_OK; i++) {
-		if (!bindings[i].is_left_out)
-			code = bind_listener(relay, i, &bindings[i]);
-	}
-	free(bindings);
-	return code;
-}
-
 /* Without a socket that was asked for the relay does not start; without the usual one it can do its work. */
 static int
 listen_to_operator(struct relay *relay)
@@ -572,27 +432,26 @@ warn_of_descriptors(const struct rules *rules)
 static int
 open_all(struct relay *relay)
 {
-	struct shared *shared = &relay->shared;
+	const struct shared *shared = &relay->shared;
+	const struct settings *settings;
 	int code;
 
-	pthread_mutex_init(&shared->end_lock, NULL);
-	pthread_cond_init(&shared->end, NULL);
-	flow_ids_init(&shared->flow_ids);
-	if (!(shared->session_table = session_table_new()))
+	if (!shared_init(&relay->shared))
 		return fail(EX_OSERR, "memory is short");
 	if ((code = load_rules(relay)) != EX_OK)
 		return code;
-	log_init("valise-relay", (enum log_level)relay->reload.rules->settings.log.level,
-	    (enum log_format)relay->reload.rules->settings.log.format);
+	settings = &relay->reload.rules->settings;
+	log_init("valise-relay", (enum log_level)settings->log.level,
+	    (enum log_format)settings->log.format);
 	warn_of_descriptors(relay->reload.rules);
-	if ((code = lock_out_others(&relay->reload.rules->settings)) != EX_OK)
+	if ((code = lock_out_others(settings)) != EX_OK)
 		return code;
 	if (!make_shared(relay) || !make_workers(relay))
 		return fail(EX_OSERR, "memory is short");
 	if ((code = load_trust(relay)) != EX_OK)
 		return code;
 	reload_stamp(&relay->reload);
-	if ((code = bind_all(relay)) != EX_OK)
+	if ((code = bind_listeners(settings, shared->workers, shared->worker_count)) != EX_OK)
 		return code;
 	return listen_to_operator(relay);
 }
@@ -609,29 +468,9 @@ close_all(struct relay *relay)
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_free(shared->workers[i]);
 	free(shared->workers);
-	resolver_free(shared->resolver);
 	trustwatch_keep_revoked(shared->trustwatch);
-	trustwatch_free(shared->trustwatch);
-	shares_free(shared->strange_lookups);
-	shares_free(shared->lingers);
-	shares_free(shared->channels);
-	shares_free(shared->known_peers);
-	shares_free(shared->unknown_peers);
-	shares_free(shared->agent_hellos);
-	shares_free(shared->hellos);
-	recent_peers_free(shared->recent_peers);
-	name_flows_free(shared->name_flows);
-	rate_table_free(shared->rates);
-	standstills_wipe(&shared->standstills);
-	shares_free(shared->flows);
-	route_table_free(shared->routes);
 	rules_release(relay->reload.rules);
-	session_table_free(shared->session_table);
-	session_lines_free(shared->session_lines);
-	usage_table_free(shared->usage_table);
-	flow_ids_wipe(&shared->flow_ids);
-	pthread_cond_destroy(&shared->end);
-	pthread_mutex_destroy(&shared->end_lock);
+	shared_wipe(shared);
 }
 
 /* ---- the whole ---- */

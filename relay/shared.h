@@ -1,12 +1,15 @@
 /*
- * What all parts of the running relay share: built once by relay.c, then only
+ * What all parts of the running relay share: made once by relay.c, then only
  * pointed at.  Each of them guards itself.  The bounds are set in
  * reload_set_bounds(); a table of them is in valise(7), SHARED RESOURCES.
+ *
+ *	shared_init --> shared_make --> (relay.c makes the workers, and frees them) --> shared_wipe
  */
 #ifndef RELAY_SHARED_H
 #define RELAY_SHARED_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include "relay/flow_id.h"
 #include "tunnel/standstill.h"
 
@@ -48,5 +51,13 @@ struct shared {
 	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
 };
+
+/* Of {0}: what the rules point at, and locks.  After false (memory is short), too, it is to be wiped. */
+bool shared_init(struct shared *);
+/* Everything else but the workers, without bounds; once it is certain that no other instance runs. False:
+ * memory is short. */
+bool shared_make(struct shared *);
+/* When no worker is left. */
+void shared_wipe(struct shared *);
 
 #endif

@@ -1,0 +1,19 @@
+/*
+ * Binds the listeners of the settings at the start: sockets that the service
+ * manager has passed are used, the others are made.  Every worker gets one of each,
+ * so that the kernel shares new connections out among them.
+ */
+#ifndef RELAY_BIND_H
+#define RELAY_BIND_H
+
+struct settings;
+struct worker;
+
+/*
+ * Every address is tried before one is bound, so that a relay that cannot have all
+ * of them disturbs nobody.  0 or, after a line in the log, the exit code; the
+ * workers keep what they got by then.
+ */
+int bind_listeners(const struct settings *, struct worker *const *workers, unsigned worker_count);
+
+#endif

@@ -1,0 +1,67 @@
+/* What is shared is made and freed here; relay.c says when. */
+#include "relay/shared.h"
+
+#include "base/rate.h"
+#include "base/resolver.h"
+#include "base/shares.h"
+#include "relay/name_flows.h"
+#include "relay/recent_peers.h"
+#include "relay/route.h"
+#include "relay/session_lines.h"
+#include "relay/session_table.h"
+#include "relay/trustwatch.h"
+#include "relay/usage.h"
+
+bool
+shared_init(struct shared *shared)
+{
+	pthread_mutex_init(&shared->end_lock, NULL);
+	pthread_cond_init(&shared->end, NULL);
+	flow_ids_init(&shared->flow_ids);
+	return (shared->session_table = session_table_new());
+}
+
+bool
+shared_make(struct shared *shared)
+{
+	return (shared->flows = shares_new(SHARES_NEWEST)) &&
+	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
+	    (shared->name_flows = name_flows_new()) &&
+	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->unknown_peers = shares_new(SHARES_OLDEST)) &&
+	    (shared->known_peers = shares_new(SHARES_OLDEST)) &&
+	    (shared->channels = shares_new(SHARES_OLDEST)) &&
+	    (shared->lingers = shares_new(SHARES_OLDEST)) &&
+	    (shared->strange_lookups = shares_new(SHARES_OLDEST)) &&
+	    (shared->usage_table = usage_table_new()) &&
+	    (shared->session_lines = session_lines_new()) && (shared->routes = route_table_new()) &&
+	    (shared->recent_peers = recent_peers_new()) &&
+	    (shared->trustwatch = trustwatch_new()) && (shared->resolver = resolver_new());
+}
+
+void
+shared_wipe(struct shared *shared)
+{
+	resolver_free(shared->resolver);
+	trustwatch_free(shared->trustwatch);
+	shares_free(shared->strange_lookups);
+	shares_free(shared->lingers);
+	shares_free(shared->channels);
+	shares_free(shared->known_peers);
+	shares_free(shared->unknown_peers);
+	shares_free(shared->agent_hellos);
+	shares_free(shared->hellos);
+	recent_peers_free(shared->recent_peers);
+	name_flows_free(shared->name_flows);
+	rate_table_free(shared->rates);
+	standstills_wipe(&shared->standstills);
+	shares_free(shared->flows);
+	route_table_free(shared->routes);
+	session_table_free(shared->session_table);
+	session_lines_free(shared->session_lines);
+	usage_table_free(shared->usage_table);
+	flow_ids_wipe(&shared->flow_ids);
+	pthread_cond_destroy(&shared->end);
+	pthread_mutex_destroy(&shared->end_lock);
+}
