@@ -64,43 +64,17 @@ frame_next(const uint8_t *data, size_t data_bytes, struct frame *out)
 	return FRAME_COMPLETE;
 }
 
-/* ---- facts ---- */
-
-/* The facts that a frame knows; the table ends with a row without a judge. */
-struct fact_row {
-	enum fact_type type;
-	bool (*is_well_formed)(struct cursor value);
-};
+/* ---- the facts that a frame ends in ---- */
 
 static const struct fact_row no_facts[] = { { 0, NULL } };
 
-static const struct fact_row *
-find_fact(const struct fact_row *rows, unsigned type)
-{
-	while (rows->is_well_formed && rows->type != type)
-		rows++;
-	return rows->is_well_formed ? rows : NULL;
-}
-
-/* Reads the rest of a frame. A fact that is not understood is told only when all of the rest is
- * well formed. */
 static enum frame_sense
 read_facts(struct cursor *in, const struct fact_row *rows, struct facts *out)
 {
-	enum frame_sense sense = FRAME_FINE;
-	int32_t before = -1;
-	*out = (struct facts){ in->at, in->left };
-	while (in->left > 0 && !in->failed) {
-		unsigned type = cursor_u16(in);
-		struct cursor value = cursor_sub(in, cursor_u16(in));
-		const struct fact_row *row = find_fact(rows, type);
-		if ((int32_t)type <= before || (row && !row->is_well_formed(value)))
-			return FRAME_WRONG;
-		if (!row && type < FACT_OPTIONAL)
-			sense = FRAME_NOT_UNDERSTOOD;
-		before = (int32_t)type;
-	}
-	return cursor_end(in) ? sense : FRAME_WRONG;
+	bool is_understood;
+	if (!facts_read(in, rows, out, &is_understood))
+		return FRAME_WRONG;
+	return is_understood ? FRAME_FINE : FRAME_NOT_UNDERSTOOD;
 }
 
 /* Reads the end of a frame that has facts from version 2 on. */
@@ -118,56 +92,6 @@ write_end(struct writer *w, unsigned version, struct facts facts)
 {
 	if (version >= PROTOCOL_FACTS && facts.bytes > 0)
 		writer_bytes(w, facts.at, facts.bytes);
-}
-
-/* Where a fact of this type stands or would stand. */
-static size_t
-place_of(struct facts facts, enum fact_type type)
-{
-	struct cursor in = cursor_over(facts.at, facts.bytes);
-	size_t place = 0;
-	while (in.left > 0 && cursor_u16(&in) < type) {
-		cursor_sub(&in, cursor_u16(&in));
-		place = facts.bytes - in.left;
-	}
-	return place;
-}
-
-struct facts
-facts_of(const struct writer *w)
-{
-	return (struct facts){ w->start, w->bytes };
-}
-
-bool
-facts_find(struct facts facts, enum fact_type type, struct cursor *value)
-{
-	size_t place = place_of(facts, type);
-	if (place == facts.bytes)
-		return false;
-	struct cursor in = cursor_over(facts.at + place, facts.bytes - place);
-	unsigned found = cursor_u16(&in);
-	*value = cursor_sub(&in, cursor_u16(&in));
-	return found == type && !in.failed;
-}
-
-void
-facts_put(struct writer *w, enum fact_type type, const void *value, size_t bytes)
-{
-	enum { HEADER = 4 };
-	struct cursor there;
-	size_t place = place_of(facts_of(w), type), behind = w->bytes - place;
-	if (facts_find(facts_of(w), type, &there))
-		return;
-	w->failed |= bytes > UINT16_MAX || w->capacity - w->bytes < HEADER + bytes;
-	if (w->failed)
-		return;
-	memmove(w->start + place + HEADER + bytes, w->start + place, behind);
-	w->bytes = place;
-	writer_u16(w, (uint16_t)type);
-	writer_u16(w, (uint16_t)bytes);
-	writer_bytes(w, value, bytes);
-	w->bytes += behind;
 }
 
 /* ---- frames ---- */

@@ -8,12 +8,10 @@
  * Header: length (2 bytes, of type and body, 1..FRAME_MOST), type (1 byte).
  * Types from 0x80 on are optional: a peer that does not know one skips it.
  *
- * From version 2 on hello, welcome, announce, open, ready and drain end in facts:
- * {type 16 bits, length 16 bits, value}, in ascending order of their types, none
- * twice.  Types below FACT_OPTIONAL must be understood, the others are skipped.  A
- * layout never changes any more: a new fact is an enumerator of fact_type, a row in its
- * frame's table (frame.c), facts_put() where it is said and facts_find() where it is
- * heard, a paragraph of the manual.
+ * From version 2 on hello, welcome, announce, open, ready and drain end in facts
+ * (facts.h).  A layout never changes any more: a new fact is an enumerator of
+ * fact_type, a row in its frame's table (frame.c), facts_put() where it is said and
+ * facts_find() where it is heard, a paragraph of the manual.
  */
 #ifndef TUNNEL_FRAME_H
 #define TUNNEL_FRAME_H
@@ -23,6 +21,7 @@
 #include "base/address.h"
 #include "base/cursor.h"
 #include "tunnel/code.h"
+#include "tunnel/facts.h"
 
 enum {
 	PROTOCOL_OLDEST = 1,
@@ -68,11 +67,6 @@ enum frame_type {
 	FRAME_FACTS = 0x82,       /* agent -> relay, before a hello without room for facts */
 };
 
-enum { FACT_OPTIONAL = 0x8000 };
-enum fact_type {
-	FACT_FRAMES_PER_SECOND = 0x8001, /* welcome: 4 bytes */
-};
-
 /* Bits in `features`. */
 enum { FEATURE_HANDOFF = 1u << 0 };
 
@@ -81,17 +75,6 @@ enum carrier { CARRIER_SEALED = 0, CARRIER_HANDOFF = 1 };
 extern const char *const carrier_words[];
 /* NULL where it is neither. */
 const char *carrier_word(enum carrier);
-
-/* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */
-struct facts {
-	const uint8_t *at;
-	size_t bytes;
-};
-
-/* Adds a fact to those that the writer has, in its place; the first one of a type stays. */
-void facts_put(struct writer *, enum fact_type, const void *value, size_t bytes);
-struct facts facts_of(const struct writer *);
-bool facts_find(struct facts, enum fact_type, struct cursor *value);
 
 struct label {
 	char key[SHORT_TEXT], value[SHORT_TEXT];

@@ -464,31 +464,6 @@ facts_come_out_as_they_went_in(void **state)
 	assert_int_equal(heard.facts.bytes, sizeof list);
 }
 
-static void
-facts_are_put_in_their_order_and_found(void **state)
-{
-	uint8_t storage[24];
-	struct writer w = writer_over(storage, sizeof storage);
-	struct cursor value;
-	(void)state;
-	assert_false(facts_find(facts_of(&w), 7, &value));
-	facts_put(&w, 0x9000, "zz", 2);
-	facts_put(&w, 7, "a", 1);
-	facts_put(&w, 0x8fff, "", 0);
-	facts_put(&w, 7, "another", 7);
-	assert_int_equal(w.bytes, 15);
-	assert_memory_equal(storage, "\x00\x07\x00\x01" "a" "\x8f\xff\x00\x00" "\x90\x00\x00\x02" "zz", 15);
-	assert_true(facts_find(facts_of(&w), 7, &value));
-	assert_int_equal(value.left, 1);
-	assert_true(facts_find(facts_of(&w), 0x9000, &value));
-	assert_memory_equal(value.at, "zz", 2);
-	assert_false(facts_find(facts_of(&w), 8, &value));
-	assert_false(facts_find(facts_of(&w), 0x9001, &value));
-	facts_put(&w, 1, "seven..", 7);
-	assert_true(w.failed);
-	assert_int_equal(w.bytes, 15);
-}
-
 /* The budget takes its place among the owner's facts. */
 static void
 a_welcome_has_its_owners_facts_beside_the_budget(void **state)
@@ -728,7 +703,6 @@ main(void)
 		cmocka_unit_test(what_stands_before_a_strange_fact_is_known),
 		cmocka_unit_test(facts_of_an_older_hello_are_judged_alike),
 		cmocka_unit_test(facts_come_out_as_they_went_in),
-		cmocka_unit_test(facts_are_put_in_their_order_and_found),
 		cmocka_unit_test(a_welcome_has_its_owners_facts_beside_the_budget),
 		cmocka_unit_test(a_welcome_tells_the_budget_from_version_2_on),
 		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),

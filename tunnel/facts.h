@@ -1,0 +1,42 @@
+/*
+ * Facts: the list that hello, welcome, announce, open, ready and drain end in from
+ * version 2 on, {type 16 bits, length 16 bits, value} each, in ascending order of
+ * their types, none twice (valise-protocol(7)).  Types below FACT_OPTIONAL must be
+ * understood, the others are skipped.  No socket, no log, no allocation.
+ *
+ * frame.h says how a new fact is added.
+ */
+#ifndef TUNNEL_FACTS_H
+#define TUNNEL_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/cursor.h"
+
+enum { FACT_OPTIONAL = 0x8000 };
+enum fact_type {
+	FACT_FRAMES_PER_SECOND = 0x8001, /* welcome: 4 bytes */
+};
+
+/* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */
+struct facts {
+	const uint8_t *at;
+	size_t bytes;
+};
+
+/* What a frame knows is a table of these, which ends with a row without a judge. */
+struct fact_row {
+	enum fact_type type;
+	bool (*is_well_formed)(struct cursor value);
+};
+
+/* Reads all that is left, and borrows it.  False: the list is malformed, or a value of the table is.  What
+ * must be understood and is not in the table is told only when all of it is well formed. */
+bool facts_read(struct cursor *, const struct fact_row *, struct facts *, bool *is_understood);
+/* In a list that was read, or written here. */
+bool facts_find(struct facts, enum fact_type, struct cursor *value);
+/* Adds a fact to those that the writer has, in its place; the first one of a type stays. */
+void facts_put(struct writer *, enum fact_type, const void *value, size_t bytes);
+struct facts facts_of(const struct writer *);
+
+#endif
