@@ -79,6 +79,20 @@ agent_channel_cut_all(struct worker_context *worker)
 	}
 }
 
+static const char no_room[] =
+    "a parked channel that nobody needed is closed: there is no room for others";
+
+static void
+log_refused(const struct agent_channel *self, const char *code, const char *why)
+{
+	const struct address from = address_of_ip(&self->client);
+	char client[ADDRESS_TEXT];
+
+	log_limited(LOG_DEBUG, "channel-refused", &from, why, log_str("code", code),
+	    log_str("client", address_text(&from, client)),
+	    log_agent(self->session_ref ? session_ref_identity(self->session_ref) : NULL));
+}
+
 static struct channel *
 give(struct pool_entry *entry)
 {
@@ -97,23 +111,14 @@ drop(struct pool_entry *entry)
 {
 	struct agent_channel *self = container_of(entry, struct agent_channel, entry);
 
+	if (!entry->request && !session_ref_is_retired(self->session_ref))
+		log_refused(self, "pool-full", no_room);
 	channel_free(self->channel);
 	self->channel = NULL;
 	go(self);
 }
 
 static const struct pool_entry_kind entry_kind = { give, drop };
-
-static void
-log_refused(const struct agent_channel *self, const char *code, const char *why)
-{
-	const struct address from = address_of_ip(&self->client);
-	char client[ADDRESS_TEXT];
-
-	log_limited(LOG_DEBUG, "channel-refused", &from, why, log_str("code", code),
-	    log_str("client", address_text(&from, client)),
-	    log_agent(self->session_ref ? session_ref_identity(self->session_ref) : NULL));
-}
 
 /* A time from half to one and a half of the interval, so that channels that came together do not
  * stay together. */
@@ -140,8 +145,7 @@ on_ping_time(void *arg)
 	struct agent_channel *self = arg;
 
 	if (is_in_the_way(self)) {
-		log_refused(self, "pool-full",
-		    "a parked channel that nobody needed is closed: there is no room for others");
+		log_refused(self, "pool-full", no_room);
 		lose(self);
 		return;
 	}

@@ -366,6 +366,17 @@ agent_session_twin_silent(void *arg)
 
 /* ---- commands ---- */
 
+/* Somebody with less needs the places. */
+static void
+yield(struct agent_session *self)
+{
+	char why[USAGE_WHY];
+
+	agent_session_yield_endpoints(self);
+	if (usage_owes(session_ref_usage(self->session_ref), USAGE_SESSIONS, why))
+		agent_session_end(self, CODE_SESSION_LIMIT, why);
+}
+
 void
 agent_session_command(void *arg, const struct session_ref_command *command)
 {
@@ -377,6 +388,9 @@ agent_session_command(void *arg, const struct session_ref_command *command)
 		break;
 	case SESSION_REF_PROBE:
 		probe(self);
+		break;
+	case SESSION_REF_YIELD:
+		yield(self);
 		break;
 	case SESSION_REF_END:
 		agent_session_end(self, command->code, command->sentence);

@@ -38,6 +38,7 @@ struct agent_announcement {
 
 struct agent_endpoint {
 	struct hash_link by_number, by_pattern;
+	LIST_ENTRY(agent_endpoint) counted; /* if it is_counted */
 	struct agent_session *session;
 	uint32_t number;
 	struct route_claim *claim;
@@ -145,8 +146,10 @@ drop(struct agent_endpoint *endpoint)
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	route_withdraw(routes, endpoint->claim, NULL, NULL);
 	route_withdraw(routes, endpoint->before, NULL, NULL);
-	if (endpoint->is_counted)
+	if (endpoint->is_counted) {
+		LIST_REMOVE(endpoint, counted);
 		usage_leave(session_ref_usage(self->session_ref), USAGE_ENDPOINTS);
+	}
 	free(endpoint->texts);
 	free(endpoint);
 }
@@ -310,9 +313,14 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 static bool
 count(struct agent_endpoint *endpoint, char why[USAGE_WHY])
 {
-	if (!endpoint->is_counted)
-		endpoint->is_counted = usage_enter(
-		    session_ref_usage(endpoint->session->session_ref), USAGE_ENDPOINTS, why);
+	struct agent_session *self = endpoint->session;
+
+	if (endpoint->is_counted)
+		return true;
+	endpoint->is_counted =
+	    usage_enter(session_ref_usage(self->session_ref), USAGE_ENDPOINTS, why);
+	if (endpoint->is_counted)
+		LIST_INSERT_HEAD(&self->counted, endpoint, counted);
 	return endpoint->is_counted;
 }
 
@@ -469,6 +477,17 @@ agent_session_obey_rules(struct agent_session *self)
 	if (had_reserved)
 		session_again(self->session, CODE_NAME_RESERVED);
 	table_each(&self->endpoints, reserve_each, self->worker->shared->routes);
+}
+
+void
+agent_session_yield_endpoints(struct agent_session *self)
+{
+	struct agent_endpoint *newest;
+	char why[USAGE_WHY];
+
+	while ((newest = LIST_FIRST(&self->counted)) &&
+	    usage_owes(session_ref_usage(self->session_ref), USAGE_ENDPOINTS, why))
+		lose(newest, CODE_ENDPOINT_LIMIT, why);
 }
 
 bool

@@ -43,11 +43,12 @@ struct agent_session {
 	struct worker_context *worker;
 	struct session *session;
 	struct address client;
-	struct shares_place *place;       /* until its hello has come */
-	struct recent_peer *peer;         /* from then on */
-	struct identity *identity;        /* held, from the handshake on */
-	struct session_ref *session_ref;  /* held, from the welcome on */
-	struct table endpoints, patterns; /* agent_session_endpoints.c */
+	struct shares_place *place;          /* until its hello has come */
+	struct recent_peer *peer;            /* from then on */
+	struct identity *identity;           /* held, from the handshake on */
+	struct session_ref *session_ref;     /* held, from the welcome on */
+	struct table endpoints, patterns;    /* agent_session_endpoints.c */
+	LIST_HEAD(, agent_endpoint) counted; /* in its usage, the newest first */
 	STAILQ_HEAD(, agent_announcement) waiting;
 	size_t waiting_count;
 	struct timer taking;
@@ -87,6 +88,8 @@ void agent_session_announce(struct agent_session *, const struct frame_announce 
 void agent_session_withdraw(struct agent_session *, uint32_t endpoint);
 void agent_session_withdraw_all(struct agent_session *);
 void agent_session_obey_rules(struct agent_session *);
+/* Refuses as many as its usage owes, the newest first. */
+void agent_session_yield_endpoints(struct agent_session *);
 
 /* agent_session_log.c; the first on {0}, the second when the session is over. */
 void agent_session_log_init(struct agent_session *);

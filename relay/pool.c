@@ -44,7 +44,7 @@ struct pool {
 	pthread_mutex_t lock;
 	atomic_uint held;
 	struct pool_settings settings;
-	TAILQ_HEAD(, pool_entry) entries; /* the most recently verified first */
+	TAILQ_HEAD(pool_entries, pool_entry) entries; /* the most recently verified first */
 	struct table lines;
 	TAILQ_HEAD(, pool_line) turns; /* those where somebody waits, the next first */
 	unsigned parked, waiting;
@@ -398,6 +398,30 @@ pool_lost(struct pool_entry *entry)
 		pool_release(pool);
 	}
 	return out;
+}
+
+static struct pool_entry *
+next_to_yield(struct pool *pool)
+{
+	struct pool_entry *entry = NULL;
+	char why[USAGE_WHY];
+
+	pthread_mutex_lock(&pool->lock);
+	if (usage_owes(pool->settings.usage, USAGE_PARKED, why))
+		entry = TAILQ_LAST(&pool->entries, pool_entries);
+	if (entry)
+		assign(pool, entry, NULL);
+	pthread_mutex_unlock(&pool->lock);
+	return entry;
+}
+
+void
+pool_yield(struct pool *pool)
+{
+	struct pool_entry *entry;
+
+	while ((entry = next_to_yield(pool)))
+		call_owner(entry);
 }
 
 /* The lock is let go between the steps: posting is cheap, but it need not be done under it. */

@@ -14,7 +14,8 @@
  * What was needed once stays parked, but only as long as it is in nobody's way:
  * a pool that is_too_big has more than the agent was asked to keep, while its
  * tenant has more than its share or its identity all that it may have.  Then a
- * channel is closed when its turn to be pinged comes.
+ * channel is closed when its turn to be pinged comes; and at once where somebody
+ * with less found no place at all (usage.h).
  *
  * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
@@ -108,6 +109,8 @@ struct pool_request *pool_take(struct pool *, const struct pool_asker *, enum po
 /* NULL is fine. Must not be called after the answer. */
 void pool_cancel(struct pool_request *);
 
+/* Drops as many as its usage owes, those first that were verified longest ago. */
+void pool_yield(struct pool *);
 /* Whether it keeps others out with more than `least` parked. */
 bool pool_is_too_big(struct pool *, uint64_t least);
 unsigned pool_parked(struct pool *);

@@ -12,7 +12,7 @@
 /* What others want of the session. */
 struct session_orders {
 	unsigned channels;
-	bool probe;
+	bool probe, yield;
 	enum code end; /* CODE_NONE: it may go on */
 	char sentence[SENTENCE_TEXT];
 };
@@ -35,6 +35,7 @@ struct session_ref {
 enum { WAITING_FOR_EACH = 16 };
 
 static void on_need(void *arg, unsigned channels);
+static void on_owing(void *arg);
 
 struct session_ref *
 session_ref_new(const struct session_ref_settings *settings)
@@ -55,6 +56,7 @@ session_ref_new(const struct session_ref_settings *settings)
 	pthread_mutex_init(&ref->lock, NULL);
 	ref->settings = *settings;
 	identity_hold(settings->identity);
+	usage_set_owner(settings->usage, on_owing, ref);
 	return ref;
 }
 
@@ -71,6 +73,7 @@ session_ref_release(struct session_ref *ref)
 	if (!ref || atomic_fetch_sub(&ref->held, 1) > 1)
 		return;
 	pool_release(ref->pool);
+	usage_set_owner(ref->settings.usage, NULL, NULL);
 	usage_release(ref->settings.usage);
 	identity_release(ref->settings.identity);
 	pthread_mutex_destroy(&ref->lock);
@@ -90,6 +93,7 @@ session_ref_retire(struct session_ref *ref)
 	if (atomic_exchange(&ref->retired, true))
 		return;
 	ref->settings.on_command = NULL;
+	usage_set_owner(ref->settings.usage, NULL, NULL); /* all of it leaves anyway */
 	leave_place(ref);
 	pool_close(ref->pool);
 }
@@ -169,6 +173,10 @@ on_call(void *data)
 			.kind = SESSION_REF_NEED, .channels = orders.channels });
 	if (orders.probe)
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_PROBE });
+	if (orders.yield) {
+		pool_yield(ref->pool);
+		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_YIELD });
+	}
 	if (orders.end != CODE_NONE)
 		tell(ref,
 		    &(struct session_ref_command){
@@ -199,6 +207,16 @@ on_need(void *arg, unsigned channels)
 		return;
 	pthread_mutex_lock(&ref->lock);
 	ref->orders.channels += channels;
+	call_home(ref);
+}
+
+static void
+on_owing(void *arg)
+{
+	struct session_ref *ref = arg;
+
+	pthread_mutex_lock(&ref->lock);
+	ref->orders.yield = true;
 	call_home(ref);
 }
 

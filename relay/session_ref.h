@@ -23,6 +23,7 @@ enum session_ref_command_kind {
 	SESSION_REF_NEED,  /* `channels` more */
 	SESSION_REF_PROBE, /* another process of the instance has come */
 	SESSION_REF_END,   /* goodbye with `code` and `sentence` */
+	SESSION_REF_YIELD, /* give up what the usage owes (usage_owes()), but for parked channels */
 };
 
 struct session_ref_command {

@@ -323,6 +323,41 @@ has_bounds_for_itself_and_for_the_identity(void **state)
 }
 
 static void
+what_its_usage_owes_is_dropped_the_longest_unverified_first(void **state)
+{
+	struct identity alice = person("alice", "a.example", false), bob = person("bob", "b.example", false);
+	struct usage_table *all = usage_table_new();
+	struct usage *many = usage_of(all, &alice), *few = usage_of(all, &bob);
+	struct pool *one = new_pool(4, many), *two = new_pool(4, few);
+	struct owner owners[3], other;
+
+	(void)state;
+	usage_set_bounds(all, &(struct usage_bounds){ .in_all = { [USAGE_PARKED] = 3 } });
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(park(one, &owners[i], here, i), POOL_PARKED);
+	pool_verified(&owners[0].entry);
+	pool_yield(one);	/* it owes nothing yet */
+	assert_int_equal(pool_parked(one), 3);
+	assert_int_equal(park(two, &other, here, 3), POOL_PARKED);
+	pool_yield(two);
+	pool_yield(one);
+	settle();
+	assert_int_equal(owners[1].dropped, 1);
+	assert_int_equal(owners[0].dropped + owners[2].dropped + other.dropped, 0);
+	assert_int_equal(pool_parked(one), 2);
+	assert_int_equal(usage_count(many, USAGE_PARKED), 2);
+	assert_int_equal(park(one, &owners[1], here, 1), POOL_REFUSED);
+	pool_close(one);
+	pool_close(two);
+	settle();
+	pool_release(one);
+	pool_release(two);
+	usage_release(many);
+	usage_release(few);
+	usage_table_free(all);
+}
+
+static void
 when_the_session_goes_all_hear_of_it(void **state)
 {
 	struct pool *pool = new_pool(8, NULL);
@@ -483,6 +518,7 @@ main(void)
 		TEST(who_gives_up_is_not_answered),
 		TEST(is_too_big_when_more_than_the_least_is_in_the_way),
 		TEST(has_bounds_for_itself_and_for_the_identity),
+		TEST(what_its_usage_owes_is_dropped_the_longest_unverified_first),
 		TEST(when_the_session_goes_all_hear_of_it),
 		TEST(hundreds_who_wait_move_nobodys_turn),
 		TEST(those_of_one_network_are_served_in_the_order_they_came),

@@ -1,5 +1,5 @@
-/* Tests of relay/usage: what counts where along a chain, whose number refuses, and the share of a
- * tenant. */
+/* Tests of relay/usage: what counts where along a chain, whose number refuses, the share of a tenant,
+ * and who leaves for whom when nothing is free. */
 #include "relay/usage.h"
 
 #include "relay/helpers.h"
@@ -214,6 +214,197 @@ a_tenant_that_has_most_leaves_room_for_the_others(void **state)
 		usage_release(usages[i]);
 }
 
+/* ---- nothing is free ---- */
+
+enum { MOST = 6 };
+
+/* CAs without a grant, so that each identity below is a tenant. */
+static const struct authority one = { .name = "CN=one" }, two = { .name = "CN=two" };
+static struct identity people[MOST + 2];
+static struct usage *usages[MOST + 2];
+static unsigned told[MOST + 2];
+
+static void
+on_owing(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static void
+join(unsigned i, const struct authority *issuer, const struct authority *above)
+{
+	static char names[MOST + 2][8];
+
+	snprintf(names[i], sizeof names[i], "n%u", i);
+	people[i] = agent_of(issuer, names[i]);
+	people[i].above[1] = above;
+	people[i].above[2] = above == &root ? NULL : &root;
+	usages[i] = usage(&people[i]);
+	told[i] = 0;
+	usage_set_owner(usages[i], on_owing, &told[i]);
+}
+
+static void
+bound(enum usage_kind kind)
+{
+	struct usage_bounds bounds = { 0 };
+
+	bounds.in_all[kind] = MOST;
+	usage_set_bounds(all, &bounds);
+}
+
+/* All of them, below one CA, have one each; two more, the last below another one, have none yet. */
+static void
+fill(enum usage_kind kind)
+{
+	bound(kind);
+	for (unsigned i = 0; i < MOST + 2; i++)
+		join(i, i <= MOST ? &one : &two, &root);
+	for (unsigned i = 0; i < MOST; i++)
+		assert_true(usage_enter(usages[i], kind, why));
+}
+
+static void
+release_all(void)
+{
+	for (unsigned i = 0; i < MOST + 2; i++)
+		usage_release(usages[i]);
+}
+
+static void
+many_small_ones_make_room_for_who_is_of_another_ca(void **state)
+{
+	static const enum usage_kind kinds[] = { USAGE_SESSIONS, USAGE_PARKED, USAGE_ENDPOINTS };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		enum usage_kind kind = kinds[k];
+		struct usage *newest;
+
+		fill(kind);
+		newest = usages[MOST - 1];
+		assert_false(usage_enter(usages[MOST], kind, why)); /* one more name helps nobody */
+		assert_non_null(strstr(why, "of the relay is 6, all are in use, and nobody has more than 'n6' of 'CN=one'"));
+		assert_true(usage_enter(usages[MOST + 1], kind, why));
+		for (unsigned i = 0; i < MOST + 2; i++)
+			assert_int_equal(told[i], i == MOST - 1);
+		assert_true(usage_owes(newest, kind, why));
+		assert_non_null(strstr(why, "of the relay is 6, somebody who has less needed one"));
+		assert_int_equal(usage_count(newest, kind), 0);
+		assert_false(usage_owes(usages[0], kind, why));
+		usage_leave(newest, kind); /* what it owed */
+		assert_false(usage_owes(newest, kind, why));
+		assert_false(usage_enter(newest, kind, why)); /* it is not back at another's cost */
+		assert_true(usage_enter(usages[MOST + 1], kind, why));
+		assert_true(usage_owes(usages[MOST - 2], kind, why));
+		assert_true(usage_enter(usages[MOST + 1], kind, why));
+		assert_false(usage_enter(usages[MOST + 1], kind, why)); /* three and three */
+		release_all();
+	}
+}
+
+/* Their places are of base/shares, which has sent somebody away for the newcomer already. */
+static void
+of_flows_the_heaviest_is_refused_and_nobody_leaves(void **state)
+{
+	(void)state;
+	fill(USAGE_FLOWS);
+	assert_false(usage_enter(usages[MOST], USAGE_FLOWS, why));
+	assert_true(usage_enter(usages[MOST + 1], USAGE_FLOWS, why));
+	for (unsigned i = 0; i < MOST + 2; i++)
+		assert_int_equal(told[i], 0);
+	usage_leave(usages[0], USAGE_FLOWS);
+	assert_false(usage_enter(usages[MOST], USAGE_FLOWS, why));
+	usage_leave(usages[1], USAGE_FLOWS);
+	assert_true(usage_enter(usages[MOST], USAGE_FLOWS, why)); /* one is free again */
+	release_all();
+}
+
+static void
+at_each_level_who_has_most_pays(void **state)
+{
+	const struct authority sub = { .name = "CN=sub" };
+
+	(void)state;
+	bound(USAGE_SESSIONS);
+	join(0, &one, &root);	/* the anchor has two sides: CN=one with four, CN=two with two */
+	join(1, &one, &root);
+	join(2, &sub, &one);
+	join(3, &two, &root);
+	join(4, &two, &root);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(usage_enter(usages[2], USAGE_SESSIONS, why));
+	for (unsigned i = 0; i < 5; i++)
+		if (i != 2)
+			assert_true(usage_enter(usages[i], USAGE_SESSIONS, why));
+	assert_true(usage_enter(usages[4], USAGE_SESSIONS, why));
+	assert_int_equal(told[2], 1); /* of one's four CN=sub has two, and they are its only agent's */
+	for (unsigned i = 0; i < 5; i++)
+		usage_release(usages[i]);
+}
+
+static void
+within_an_identity_the_session_with_most_pays(void **state)
+{
+	struct identity alice = agent_of(&one, "alice"), bob = agent_of(&two, "bob");
+	struct usage *many = usage(&alice), *few = usage(&alice), *other = usage(&bob);
+
+	(void)state;
+	bound(USAGE_ENDPOINTS);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(usage_enter(many, USAGE_ENDPOINTS, why));
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(usage_enter(few, USAGE_ENDPOINTS, why));
+	assert_true(usage_enter(other, USAGE_ENDPOINTS, why));
+	assert_true(usage_owes(many, USAGE_ENDPOINTS, why));
+	assert_false(usage_owes(few, USAGE_ENDPOINTS, why));
+	usage_release(many);
+	usage_release(few);
+	usage_release(other);
+}
+
+static void
+who_replaces_its_predecessor_never_loses_its_place(void **state)
+{
+	struct usage *successor;
+
+	(void)state;
+	fill(USAGE_SESSIONS);
+	successor = usage(&people[0]);
+	assert_true(usage_take_over(successor, usages[0], USAGE_SESSIONS, why)); /* nothing is free */
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(usage_enter(usages[MOST + 1], USAGE_SESSIONS, why));
+	assert_false(usage_owes(successor, USAGE_SESSIONS, why)); /* it is as old as the first */
+	for (unsigned i = MOST - 3; i < MOST; i++)
+		assert_int_equal(told[i], 1);
+	/* A predecessor that owes its place has none to give. */
+	usage_release(successor);
+	successor = usage(&people[MOST - 1]);
+	assert_true(usage_take_over(successor, usages[MOST - 1], USAGE_SESSIONS, why)); /* one was free */
+	assert_false(usage_owes(usages[MOST - 1], USAGE_SESSIONS, why));
+	assert_int_equal(usage_count(successor, USAGE_SESSIONS), 1);
+	usage_release(successor);
+	successor = usage(&people[MOST - 2]);
+	assert_true(usage_enter(usages[0], USAGE_SESSIONS, why));
+	assert_false(usage_take_over(successor, usages[MOST - 2], USAGE_SESSIONS, why));
+	assert_true(usage_owes(usages[MOST - 2], USAGE_SESSIONS, why));
+	usage_release(successor);
+	release_all();
+}
+
+static void
+an_owner_that_comes_late_hears_what_is_owed(void **state)
+{
+	(void)state;
+	fill(USAGE_SESSIONS);
+	usage_set_owner(usages[MOST - 1], NULL, NULL);
+	assert_true(usage_enter(usages[MOST + 1], USAGE_SESSIONS, why));
+	assert_int_equal(told[MOST - 1], 0);
+	usage_set_owner(usages[MOST - 1], on_owing, &told[MOST - 1]);
+	assert_int_equal(told[MOST - 1], 1);
+	release_all();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -226,6 +417,12 @@ main(void)
 		TEST(without_a_number_the_relays_default_holds_for_an_identity_but_for_no_ca),
 		TEST(who_takes_a_place_over_does_not_count_twice),
 		TEST(a_tenant_that_has_most_leaves_room_for_the_others),
+		TEST(many_small_ones_make_room_for_who_is_of_another_ca),
+		TEST(of_flows_the_heaviest_is_refused_and_nobody_leaves),
+		TEST(at_each_level_who_has_most_pays),
+		TEST(within_an_identity_the_session_with_most_pays),
+		TEST(who_replaces_its_predecessor_never_loses_its_place),
+		TEST(an_owner_that_comes_late_hears_what_is_owed),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -151,6 +151,56 @@ def who_has_most_channels_idle_makes_room_for_others(scene):
 
 
 @test
+def the_last_session_is_had_by_who_has_none(scene):
+	"""Many with one session each have all of them, and a CA in common."""
+	mint = tenant("crowd")
+	relay = scene.relay(workers=2, limits={"sessions": 6})
+	peers = [connect(scene, relay, mint(f"n{i}")) for i in range(6)]
+	equal([code for _, code in peers], [0] * 6, "the crowd")
+	equal(connect(scene, relay, mint("n6"))[1], 9, "one more name of the crowd")
+	certificate, instance, start = authority().agent("alone", "alone.example.com"), os.urandom(16), os.urandom(8)
+	alone, code = connect(scene, relay, certificate, instance=instance, start=start)
+	equal(code, 0, "who has none")
+	equal(peers[5][0].goodbye(), (GOODBYE, 9), "the newest of the crowd: session-limit")
+	down = relay.wait_event("session-down", code="session-limit")[0]
+	equal(down["agent"], "crowd-n5")
+	equal(connect(scene, relay, mint("n5"))[1], 9, "it is not let in at the cost of others")
+	for again in range(3):
+		after, code = connect(scene, relay, certificate, instance=instance, start=start)
+		equal(code, 0, f"who replaces its predecessor, {again}")
+		equal(alone.goodbye(), (GOODBYE, 8), "replaced")
+		alone = after
+	equal(len(relay.events("session-down", code="session-limit")), 1, "sessions that made room")
+
+
+@test
+def the_last_endpoint_is_had_by_who_has_none(scene):
+	relay = scene.relay(workers=2, limits={"endpoints": 4})
+	many, _ = connect(scene, relay, authority().agent("many", *(f"m{i}.example.com" for i in range(1, 6))))
+	equal([many.announce(i, f"m{i}.example.com") for i in range(1, 6)], [0, 0, 0, 0, 24], "all there are")
+	few, _ = connect(scene, relay, authority().agent("few", "few.example.com"))
+	equal(few.announce(1, "few.example.com"), 0, "who has none")
+	equal(many.answers(1), {4: 24}, "its newest: endpoint-limit")
+	equal(many.announce(4, "m4.example.com"), 24, "and once more")
+	refused = relay.wait_event("endpoint-refused", agent="many", code="endpoint-limit", count=2)
+	check("limits.endpoints of the relay is 4" in refused[1]["message"], refused[1]["message"])
+
+
+@test
+def the_last_channel_is_had_by_who_has_none(scene):
+	relay = scene.relay(workers=2, limits={"channels": 16}, pool={"ping_interval": "1h"})
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	scene.agent(relay, [passthrough("fat.example.com", upstream)], authority().agent("fat", "fat.example.com"),
+		label="fat", agent={"pool": {"least": 17}})
+	relay.wait_event("channel-refused", code="pool-full", agent="fat")
+	scene.agent(relay, [passthrough("thin.example.com", upstream)], authority().agent("thin", "thin.example.com"),
+		label="thin")
+	for name in ("thin", "fat"):
+		with dial(relay.port, hello(f"{name}.example.com") + b"in") as client:
+			equal(read_exactly(client, 2), b"in", name)
+
+
+@test
 def two_agents_of_one_name_are_told_apart_in_the_log(scene):
 	tenants = ("aone", "atwo")
 	for name in tenants:
