@@ -35,16 +35,10 @@ def kernel_mb_under_stalled_readers(scene, label, environment, **settings):
 	relay.environment = environment
 	relay.start()
 	with Attackers("stalled", relay.port, BULK_NAME, STALLED, ATTACKER):
-		last = [0]
-
-		def is_still():
-			now, before = kernel_mb(relay.port), last[0]
-			last[0] = now
-			time.sleep(1)
-			return now > STALLED * 0.1 and abs(now - before) < 0.1
-		until(is_still, 30, "the readers are stalled")
+		until(lambda: takes_no_more(relay, pouring.port, STALLED), 120, "the relay takes nothing more from any upstream")
+		held = kernel_mb(relay.port)
 	relay.stop()
-	return last[0] / STALLED
+	return held / STALLED
 
 
 @test

@@ -30,7 +30,8 @@ class UpstreamProgram:
 	def __init__(self, kind, nice=0, send_bytes=0):
 		self.process = subprocess.Popen([sys.executable, "-B", f"{HERE}/upstream.py", kind, str(nice), str(send_bytes)],
 			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-		self.url = f"tcp://127.0.0.1:{int(self.process.stdout.readline())}"
+		self.port = int(self.process.stdout.readline())
+		self.url = f"tcp://127.0.0.1:{self.port}"
 
 	def close(self):
 		self.process.communicate("")

@@ -8,7 +8,6 @@
 cat > "$scratch/allowed" <<'END'
 tests/attack/attackers.py: flood: attackers keep to a rate
 tests/attack/strangers.t: cpu_per_connection: what a second costs is measured
-tests/attack/strangers.t: is_still: nothing may move meanwhile
 tests/attack/strangers.t: most_descriptors: what piles up within two seconds is measured
 tests/attack/victims.py: bulk: a line has its speed
 tests/attack/strangers.t: slow_echo: the upstream has to be slow
@@ -35,7 +34,6 @@ tests/system/23-revocation.t: a_serial_that_the_crl_drops_stays_revoked: nothing
 tests/system/27-stalled.t: a_reload_sets_or_takes_off_the_bound: nothing may end meanwhile
 tests/system/27-stalled.t: when_memory_is_short_the_heaviest_blocks_readers_go: nobody else may go meanwhile
 tests/system/27-stalled.t: a_reader_that_pauses_gets_all_of_it_through_tls: the pause itself is what is tested
-tests/system/27-stalled.t: is_still: nothing may move meanwhile
 tests/system/30-life.t: a_client_that_is_routed_elsewhere_in_the_drain_is_served: the relay may not stop meanwhile
 tests/system/30-life.t: a_second_signal_may_come_at_any_moment: each turn takes another moment
 tests/system/35-memory.t: settled_fds: no event tells that the last descriptor is closed

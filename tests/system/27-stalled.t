@@ -11,27 +11,15 @@ READERS = 20
 KERNEL_MOST = 250 * 1000
 
 
-def settled(*filters):
-	"""The same, once it does not change any more."""
-	last = [None]
-
-	def is_still():
-		now, before = kernel_bytes(*filters), last[0]
-		last[0] = now
-		time.sleep(0.2)
-		return now == before and now[0] >= READERS
-	until(is_still, 20, "the readers are stalled")
-	return last[0]
-
-
 @test
 def a_stalled_reader_holds_little_of_the_kernel(scene):
 	upstream = scene.upstream(pour)
 	relay = scene.relay(routes=[route(NAME, upstream)])
 	for _ in range(READERS):
 		scene.keep(stalled_reader(relay.port, WIRE))
-	count, near = settled("sport", "=", f":{relay.port}")
-	_, far = settled("dport", "=", f":{upstream.port}")
+	until(lambda: takes_no_more(relay, upstream.port, READERS), 60, "the readers are stalled")
+	count, near = kernel_bytes("sport", "=", f":{relay.port}")
+	_, far = kernel_bytes("dport", "=", f":{upstream.port}")
 	print(f"# a stalled reader holds {near / count / 1000:.0f} KB on its own side,"
 		f" {far / count / 1000:.0f} KB on the upstream's")
 	equal(count, READERS, "connections")

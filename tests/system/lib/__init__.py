@@ -16,7 +16,7 @@ end at which everything that was started is stopped.
 from .authority import authority, Authority
 from .client import TlsClient, alert_of, closed_how, curl, dial, run, s_client, stalled_reader
 from .hello import hello, records
-from .kernel import kernel_bytes
+from .kernel import kernel_bytes, takes_no_more
 from .process import Daemon, PROGRAMS
 from .scene import route, passthrough, terminate
 from .tap import check, equal, fails, main, skip, test, test_over, until
