@@ -23,6 +23,7 @@ static const struct {
 	{ "PRIVATE KEY-", CONTENT_KEY },
 	{ "EC PRIVATE KEY-", CONTENT_KEY },
 	{ "RSA PRIVATE KEY-", CONTENT_KEY },
+	{ "DSA PRIVATE KEY-", CONTENT_KEY },
 	{ "OPENSSH PRIVATE KEY-", CONTENT_OPENSSH_KEY },
 	{ "PUBLIC KEY-", CONTENT_PUBLIC_KEY },
 	{ "RSA PUBLIC KEY-", CONTENT_PUBLIC_KEY },
@@ -69,18 +70,29 @@ pem_kind_at(const char *label, const char *end)
 	return CONTENT_OTHER;
 }
 
-/* The first block of a known kind. */
-static enum content
-pem_kind_of(const char *text, const char *end)
+static bool
+is_known(enum content kind)
 {
-	enum content kind = CONTENT_OTHER;
-	for (const char *at = text; kind == CONTENT_OTHER; at++) {
-		at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN));
-		if (!at)
-			break;
-		kind = pem_kind_at(at + strlen(BEGIN), end);
+	return kind != CONTENT_OTHER;
+}
+
+static bool
+is_private_key(enum content kind)
+{
+	return kind == CONTENT_KEY || kind == CONTENT_ENCRYPTED_KEY || kind == CONTENT_OPENSSH_KEY;
+}
+
+/* The kind of the first block whose kind is wanted, else CONTENT_OTHER. */
+static enum content
+pem_find(const char *text, const char *end, bool (*is_wanted)(enum content))
+{
+	for (const char *at = text; (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)));) {
+		at += strlen(BEGIN);
+		enum content kind = pem_kind_at(at, end);
+		if (is_wanted(kind))
+			return kind;
 	}
-	return kind;
+	return CONTENT_OTHER;
 }
 
 /* ---- DER ---- */
@@ -161,8 +173,20 @@ content_of(const void *data, size_t bytes)
 	if (is_blank(text, bytes))
 		return (struct content_facts){ CONTENT_EMPTY, false };
 	if (memmem(text, bytes, BEGIN, strlen(BEGIN)))
-		return (struct content_facts){ pem_kind_of(text, text + bytes), true };
+		return (struct content_facts){ pem_find(text, text + bytes, is_known), true };
 	return (struct content_facts){ der_kind_of((struct der){ data, bytes }), false };
+}
+
+struct content_facts
+content_of_key_file(const void *data, size_t bytes)
+{
+	const char *text = data;
+	struct content_facts facts = content_of(data, bytes);
+	enum content key =
+	    facts.is_pem ? pem_find(text, text + bytes, is_private_key) : CONTENT_OTHER;
+	if (key != CONTENT_OTHER)
+		facts.kind = key;
+	return facts;
 }
 
 const char *

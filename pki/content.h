@@ -29,6 +29,9 @@ struct content_facts {
 };
 
 struct content_facts content_of(const void *data, size_t bytes);
+/* The same for a file that must hold a private key: other things in PEM, such as its certificate, may
+ * stand before it, so the first block of PEM that is a private key, of whatever form, says the kind. */
+struct content_facts content_of_key_file(const void *data, size_t bytes);
 /* "a certificate signing request in DER"; out has CONTENT_TEXT bytes and is returned. */
 enum { CONTENT_TEXT = 64 };
 const char *content_text(struct content_facts, char out[CONTENT_TEXT]);

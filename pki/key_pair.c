@@ -91,13 +91,8 @@ static bool
 judge_key_content(const struct secret *key, const char *path, char *error)
 {
 	char holds[CONTENT_TEXT];
-	struct content_facts facts = content_of(key->data, key->bytes);
-	/* A certificate may stand before its key in one file. */
-	bool is_key = facts.is_pem &&
-	    (facts.kind == CONTENT_KEY ||
-		(facts.kind == CONTENT_CERTIFICATE &&
-		    memmem(key->data, key->bytes, "PRIVATE KEY-----", 16)));
-	return is_key ||
+	struct content_facts facts = content_of_key_file(key->data, key->bytes);
+	return (facts.is_pem && facts.kind == CONTENT_KEY) ||
 	    fail(error, path, "holds %s where an unencrypted private key in PEM must be; %s",
 		content_text(facts, holds), cure_for_key(facts));
 }

@@ -26,6 +26,20 @@ write_key(const char *name, enum key key)
 	gnutls_x509_privkey_deinit(x509);
 }
 
+/* A certificate, and behind it a block that no library here would get to read. */
+static void
+write_behind_certificate(const char *name, const char *label, const char *headers)
+{
+	char pem[8192];
+	FILE *file = fopen(forge_path("leaf.pem"), "r");
+	size_t bytes = fread(pem, 1, 4096, file);
+	fclose(file);
+	bytes += (size_t)snprintf(pem + bytes, sizeof pem - bytes,
+	    "-----BEGIN %s-----\n%sMAA=\n-----END %s-----\n", label, headers, label);
+	forge_write(name, pem, bytes);
+	chmod(forge_path(name), 0600);
+}
+
 static int
 set_up(void **state)
 {
@@ -37,6 +51,12 @@ set_up(void **state)
 	forge_append_pem("chain.pem", "CERTIFICATE", &middle);
 	forge_append_pem("reversed.pem", "CERTIFICATE", &middle);
 	forge_append_pem("reversed.pem", "CERTIFICATE", &leaf);
+	forge_append_pem("leaf.pem", "CERTIFICATE", &leaf);
+	write_behind_certificate("encrypted.pem", "ENCRYPTED PRIVATE KEY", "");
+	write_behind_certificate(
+	    "traditional.pem", "RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n");
+	write_behind_certificate("openssh.pem", "OPENSSH PRIVATE KEY", "");
+	write_behind_certificate("request.pem", "CERTIFICATE REQUEST", "");
 	write_key("leaf.key", KEY_LEAF);
 	write_key("other.key", KEY_STRANGER);
 	return 0;
@@ -62,6 +82,10 @@ tells_which_file_is_wrong(void **state)
 		{ "chain.pem", "other.key", KEY_PAIR_CERTIFICATE, "other.key: ", "does not belong" },
 		{ "reversed.pem", "leaf.key", KEY_PAIR_CERTIFICATE, "reversed.pem: ", "wrong order" },
 		{ "chain.pem", "chain.pem", KEY_PAIR_KEY, "chain.pem: ", "holds a certificate" },
+		{ "chain.pem", "encrypted.pem", KEY_PAIR_KEY, "encrypted.pem: ", "decrypt it" },
+		{ "chain.pem", "traditional.pem", KEY_PAIR_KEY, "traditional.pem: ", "decrypt it" },
+		{ "chain.pem", "openssh.pem", KEY_PAIR_KEY, "openssh.pem: ", "ssh-keygen" },
+		{ "chain.pem", "request.pem", KEY_PAIR_KEY, "request.pem: ", "holds a certificate where" },
 		{ "leaf.key", "leaf.key", KEY_PAIR_CERTIFICATE, "leaf.key: ", "holds a private key" },
 		{ "chain.pem", "absent.key", KEY_PAIR_KEY, "absent.key: ", "No such file" },
 		{ "absent.pem", "leaf.key", KEY_PAIR_CERTIFICATE, "absent.pem: ", "No such file" },
