@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/shares.h"
 #include "base/socket.h"
-#include "base/units.h"
 #include "pki/identity.h"
 #include "relay/agent_fields.h"
 #include "relay/agent_session_private.h"
@@ -344,16 +343,11 @@ share_with_twin(struct agent_session *self)
 void
 agent_session_twin_lives(struct agent_session *self)
 {
-	char instance[2 * INSTANCE_BYTES + 1];
-
 	if (!self->probe.armed)
 		return;
 	timer_clear(&self->probe);
 	session_ref_set_suspect(self->session_ref, false);
-	hex_encode(instance, session_ref_instance(self->session_ref), INSTANCE_BYTES);
-	log_event(LOG_WARNING, "duplicate-instance",
-	    "two agents run with one instance; give each a state_dir of its own, not a copy",
-	    log_agent(self->identity), log_str("instance", instance));
+	agent_session_log_twin(self);
 	share_with_twin(self);
 }
 

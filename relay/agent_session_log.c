@@ -9,6 +9,7 @@
  *			every endpoint that it ever had, and CHANGES_FREE more.
  *
  * What exceeds that is told as a number when the minute is over, or the session.
+ * That a session has a twin is told once, however many come.
  * A session is quiet at first if there were too many of its tenant
  * (relay/session_lines.h); if it lives for a minute it is told that it is up.
  */
@@ -160,4 +161,18 @@ agent_session_log_down(struct agent_session *self, uint32_t number, const char *
 	if (may_tell_change(self))
 		log_audit(LOG_INFO, "endpoint-down", NULL, log_agent(self->identity),
 		    log_str("server_name", pattern), log_u64("endpoint", number));
+}
+
+void
+agent_session_log_twin(struct agent_session *self)
+{
+	char instance[2 * INSTANCE_BYTES + 1];
+
+	if (self->is_quiet || self->lines.has_told_twin)
+		return;
+	self->lines.has_told_twin = true;
+	hex_encode(instance, session_ref_instance(self->session_ref), INSTANCE_BYTES);
+	log_event(LOG_WARNING, "duplicate-instance",
+	    "two agents run with one instance; give each a state_dir of its own, not a copy",
+	    log_agent(self->identity), log_str("instance", instance));
 }

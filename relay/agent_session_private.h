@@ -23,6 +23,7 @@ struct agent_session_lines {
 	unsigned refusal_count;
 	size_t changes, endpoints_most;
 	uint64_t refusals_suppressed, changes_suppressed;
+	bool has_told_twin;
 };
 
 /*
@@ -101,6 +102,8 @@ void agent_session_log_refused(
 void agent_session_log_up(
     struct agent_session *, uint32_t number, const char *pattern, const char *name);
 void agent_session_log_down(struct agent_session *, uint32_t number, const char *pattern);
+/* Another process has its instance: the first time that one comes. */
+void agent_session_log_twin(struct agent_session *);
 
 /* agent_session.c */
 void agent_session_command(void *self, const struct session_ref_command *);

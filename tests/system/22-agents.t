@@ -163,6 +163,22 @@ def cloned_instances_do_not_evict_each_other(scene):
 
 
 @test
+def a_clone_that_comes_again_and_again_is_told_of_once(scene):
+	relay = scene.relay()
+	certificate = authority().agent("agent", NAME)
+	scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"one")))], certificate, "one")
+	scene.copy_state("one", "two")
+	clone = scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"two")))], certificate, "two")
+	relay.wait_event("duplicate-instance")
+	for downs in range(1, 5):
+		clone.kill()
+		relay.wait_event("session-down", count=downs)
+		clone.start()
+		scene.wait_serving(clone)
+	equal(len(relay.events("duplicate-instance")), 1, "lines about the clone")
+
+
+@test
 def another_identity_cannot_take_the_name(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(answer(b"first"))
