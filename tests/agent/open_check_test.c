@@ -1,0 +1,204 @@
+/* Tests of agent/open_check: what an agent asks of a relay's `open`, and which answer each fault has. */
+#include "agent/open_check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/endpoint.h"
+#include "base/clock.h"
+#include "base/clock_fake.h"
+#include "sni/hello.h"
+
+enum { SEALED = 1u << CARRIER_SEALED, BOTH = SEALED | 1u << CARRIER_HANDOFF };
+
+/* The hello's name, NULL: it has none; the frame's, and the endpoint's. */
+struct names {
+	const char *hello, *open, *endpoint;
+};
+
+static struct built
+hello_of(const char *name)
+{
+	return name ? build_named(name) : build_extensions("\0\x17\0\0", 4);
+}
+
+static void
+endpoint_of(struct endpoint *endpoint, const char *server_name)
+{
+	memset(endpoint, 0, sizeof *endpoint);
+	strcpy(endpoint->name, "app");
+	strcpy(endpoint->server_name, server_name);
+	endpoint->carriers = SEALED;
+}
+
+/* As a relay sends it behind its `open`; the sentence is there if and only if the code is. */
+static enum code
+check(const struct frame_open *open, const struct endpoint *endpoint, const struct built *hello)
+{
+	char sentence[SENTENCE_TEXT] = "left over";
+	uint8_t *copy = malloc(open->hello_bytes); /* a sanitizer sees a look beyond */
+	enum code code;
+
+	assert_non_null(copy);
+	memcpy(copy, hello->wire, open->hello_bytes);
+	code = open_check(open, endpoint, copy, sentence);
+	free(copy);
+	assert_true((code == CODE_NONE) == (sentence[0] == '\0'));
+	return code;
+}
+
+static enum code
+check_names(const struct names *names)
+{
+	struct built hello = hello_of(names->hello);
+	struct frame_open open = { .hello_bytes = (uint32_t)hello.bytes };
+	struct endpoint endpoint;
+
+	endpoint_of(&endpoint, names->endpoint);
+	strcpy(open.server_name, names->open);
+	return check(&open, &endpoint, &hello);
+}
+
+static void
+hello_frame_and_endpoint_agree_on_the_name(void **state)
+{
+	static const struct {
+		struct names names;
+		enum code code;
+	} cases[] = {
+		{ { "app.test", "app.test", "app.test" }, CODE_NONE },
+		{ { "APP.test.", "app.test", "app.test" }, CODE_NONE },
+		{ { "app.test", "app.test", "*.test" }, CODE_NONE },
+		{ { "a.app.test", "a.app.test", "*.test" }, CODE_HELLO_MISMATCH },
+		{ { "app.test", "app.test", "web.test" }, CODE_HELLO_MISMATCH },
+		{ { "app.test", "web.test", "web.test" }, CODE_HELLO_MISMATCH },
+		{ { "app.test", "web.test", "app.test" }, CODE_HELLO_MISMATCH },
+		{ { "app.test", "", "app.test" }, CODE_HELLO_MISMATCH },
+		{ { NULL, "app.test", "app.test" }, CODE_HELLO_MISMATCH },
+		{ { NULL, "", "app.test" }, CODE_HELLO_MISMATCH },
+		{ { NULL, "", "*.test" }, CODE_HELLO_MISMATCH },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (check_names(&cases[i].names) != cases[i].code)
+			fail_msg("case %zu", i);
+}
+
+/* The record behind the hello's last one belongs to what follows, and the relay counts without it. */
+static void
+the_hello_ends_where_the_frame_says(void **state)
+{
+	struct built hello = build_named("app.test");
+	struct frame_open open = { .server_name = "app.test" };
+	struct endpoint endpoint;
+	size_t whole = hello.bytes;
+
+	(void)state;
+	endpoint_of(&endpoint, "app.test");
+	put(&hello, "\x14\x03\x03\0\1\1", 6);
+	for (size_t bytes = 1; bytes <= hello.bytes; bytes++) {
+		open.hello_bytes = (uint32_t)bytes;
+		assert_int_equal(check(&open, &endpoint, &hello),
+		    bytes == whole ? CODE_NONE : CODE_HELLO_MISMATCH);
+	}
+}
+
+static void
+what_is_no_hello_is_a_mismatch(void **state)
+{
+	struct built hello = build_named("app.test");
+	struct frame_open open = { .server_name = "app.test",
+		.hello_bytes = (uint32_t)hello.bytes };
+	struct endpoint endpoint;
+
+	(void)state;
+	endpoint_of(&endpoint, "app.test");
+	hello.wire[5] = 2; /* a ServerHello */
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_HELLO_MISMATCH);
+	hello.wire[0] = 'G';
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_HELLO_MISMATCH);
+}
+
+static void
+a_carrier_is_one_that_the_endpoint_allows(void **state)
+{
+	static const struct {
+		unsigned allowed, carrier;
+		enum code code;
+	} cases[] = {
+		{ SEALED, CARRIER_SEALED, CODE_NONE },
+		{ SEALED, CARRIER_HANDOFF, CODE_CARRIER_REFUSED },
+		{ BOTH, CARRIER_SEALED, CODE_NONE },
+		{ BOTH, CARRIER_HANDOFF, CODE_NONE },
+		{ 0xff, 2, CODE_CARRIER_REFUSED },
+		{ 0xff, 32, CODE_CARRIER_REFUSED },
+		{ 0xff, 255, CODE_CARRIER_REFUSED },
+	};
+	struct built hello = build_named("app.test");
+	struct frame_open open = { .server_name = "app.test",
+		.hello_bytes = (uint32_t)hello.bytes };
+	struct endpoint endpoint;
+
+	(void)state;
+	endpoint_of(&endpoint, "app.test");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		endpoint.carriers = (uint8_t)cases[i].allowed;
+		open.carrier = (enum carrier)cases[i].carrier;
+		if (check(&open, &endpoint, &hello) != cases[i].code)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void
+an_unknown_endpoint_says_so_before_the_hello_is_read(void **state)
+{
+	struct built hello = build_named("web.test");
+	struct frame_open open = { .server_name = "app.test", .hello_bytes = 1 };
+
+	(void)state;
+	assert_int_equal(check(&open, NULL, &hello), CODE_ENDPOINT_UNKNOWN);
+}
+
+/* Who does not terminate dials before it answers, and so finds out itself. */
+static void
+only_a_terminating_endpoint_is_down_after_a_failed_dial(void **state)
+{
+	struct built hello = build_named("app.test");
+	struct frame_open open = { .server_name = "app.test",
+		.hello_bytes = (uint32_t)hello.bytes };
+	struct endpoint endpoint;
+
+	(void)state;
+	clock_fake(1000000, 0);
+	endpoint_of(&endpoint, "app.test");
+	endpoint_note_dial(&endpoint, false, clock_ms());
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);
+	endpoint.terminates = true;
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_UPSTREAM_DOWN);
+	clock_fake_move(1000000 + 1000 * ENDPOINT_DOWN_MS);
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);
+	clock_fake(0, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hello_frame_and_endpoint_agree_on_the_name),
+		cmocka_unit_test(the_hello_ends_where_the_frame_says),
+		cmocka_unit_test(what_is_no_hello_is_a_mismatch),
+		cmocka_unit_test(a_carrier_is_one_that_the_endpoint_allows),
+		cmocka_unit_test(an_unknown_endpoint_says_so_before_the_hello_is_read),
+		cmocka_unit_test(only_a_terminating_endpoint_is_down_after_a_failed_dial),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("open_check", tests, NULL, NULL);
+}
