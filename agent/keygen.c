@@ -14,7 +14,7 @@
 #include "agent/command.h"
 #include "base/file.h"
 #include "base/units.h"
-#include "pki/ec_key.h"
+#include "pki/key_type.h"
 #include "sni/name.h"
 
 enum {
@@ -32,23 +32,9 @@ static const char *const option_names[OPTIONS] = {
 	[HOST] = "host",
 };
 
-struct keygen_type {
-	const char *word;
-	gnutls_pk_algorithm_t algorithm;
-	unsigned bits; /* as GnuTLS counts */
-};
-
-/* The first is the default. */
-static const struct keygen_type key_types[] = {
-	{ "p256", GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1) },
-	{ "ed25519", GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519) },
-	{ "rsa2048", GNUTLS_PK_RSA, 2048 },
-	{ "rsa3072", GNUTLS_PK_RSA, 3072 },
-};
-
 struct keygen_options {
 	const char *name, *values[OPTIONS]; /* values[HOST] is not used */
-	const struct keygen_type *type;
+	enum key_type type;
 	char hosts[HOSTS_MOST][NAME_SIZE];
 	size_t host_count;
 };
@@ -109,15 +95,9 @@ find_type(struct keygen_options *wanted)
 {
 	const char *word = wanted->values[KEY_TYPE];
 
-	wanted->type = key_types;
-	for (size_t i = 0; word && i < sizeof key_types / sizeof *key_types; i++)
-		if (strcmp(word, key_types[i].word) == 0) {
-			wanted->type = &key_types[i];
-			return 0;
-		}
-	return word ? command_fail("keygen", EX_USAGE,
-			  "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
-		    : 0;
+	return key_type_parse(word, &wanted->type)
+	    ? 0
+	    : command_fail("keygen", EX_USAGE, "--key-type '%s': give " KEY_TYPE_WORDS, word);
 }
 
 static int
@@ -183,17 +163,13 @@ read_options(struct keygen_options *wanted, int count, char **arguments)
 /* ---- key and request ---- */
 
 static int
-make_key(struct keygen_result *made, const struct keygen_type *type)
+make_key(struct keygen_result *made, enum key_type type)
 {
 	size_t bytes = sizeof made->digest;
 	gnutls_datum_t pem = { 0 };
-	int problem = gnutls_x509_privkey_init(&made->key);
+	int problem = key_type_generate(type, &made->key);
 	bool kept = true;
 
-	if (problem >= 0)
-		problem = gnutls_x509_privkey_generate(made->key, type->algorithm, type->bits, 0);
-	if (problem >= 0 && !ec_key_normalise(&made->key))
-		problem = GNUTLS_E_MEMORY_ERROR;
 	if (problem >= 0)
 		problem = gnutls_x509_privkey_get_key_id(
 		    made->key, GNUTLS_KEYID_USE_SHA256, made->digest, &bytes);
@@ -308,7 +284,7 @@ print_result(const struct keygen_result *made, const struct keygen_options *want
 	const char *slash = strrchr(wanted->values[CSR], '/');
 
 	print_word("key:     ", wanted->values[KEY]);
-	printf(" (%s, mode 0600; it stays on this host)\n", wanted->type->word);
+	printf(" (%s, mode 0600; it stays on this host)\n", key_type_word(wanted->type));
 	print_word("request: ", wanted->values[CSR]);
 	puts(" (goes to whoever has the authority)\n\n"
 	     "SHA-256 of the public key, to compare over the telephone:");

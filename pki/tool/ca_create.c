@@ -38,7 +38,7 @@ ca_create_key(struct authority *authority, struct new_ca *new, const struct ca_k
 	struct signer *signer = &new->signer;
 	char label[256];
 	enum key_type type;
-	int code = key_type_parse(options->type, &type);
+	int code = key_parse_type(options->type, &type);
 
 	if (code)
 		return code;

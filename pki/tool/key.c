@@ -13,17 +13,18 @@
 enum { KEY_FILE_MOST = 64 * 1024 };
 
 int
+key_parse_type(const char *word, enum key_type *type)
+{
+	return key_type_parse(word, type)
+	    ? 0
+	    : message_fail(EX_USAGE, "--key-type '%s': give " KEY_TYPE_WORDS, word);
+}
+
+int
 key_generate(enum key_type type, gnutls_x509_privkey_t *out)
 {
-	int problem = gnutls_x509_privkey_init(out);
-	gnutls_pk_algorithm_t algorithm;
-	unsigned bits;
+	int problem = key_type_generate(type, out);
 
-	key_type_facts(type, &algorithm, &bits);
-	if (problem >= 0)
-		problem = gnutls_x509_privkey_generate(*out, algorithm, bits, 0);
-	if (problem >= 0 && !ec_key_normalise(out))
-		problem = GNUTLS_E_MEMORY_ERROR;
 	return problem < 0
 	    ? message_fail(EX_SOFTWARE, "a key cannot be made: %s", gnutls_strerror(problem))
 	    : 0;

@@ -11,11 +11,13 @@
 #include <gnutls/x509.h>
 
 #include "base/secret.h"
-#include "pki/tool/key_type.h"
+#include "pki/key_type.h"
 #include "pki/tool/passphrase.h"
 
 struct store;
 
+/* The word of --key-type, NULL without it. */
+int key_parse_type(const char *word, enum key_type *);
 int key_generate(enum key_type, gnutls_x509_privkey_t *out);
 /* PEM; in clear when the passphrase is NULL. */
 int key_encode(gnutls_x509_privkey_t, const char *passphrase, struct secret *pem);

@@ -46,7 +46,7 @@ leaf_key_make(struct authority *authority, const struct leaf_key_options *option
 {
 	gnutls_privkey_t private = NULL;
 	enum key_type type;
-	int code = key_type_parse(options->type, &type);
+	int code = key_parse_type(options->type, &type);
 
 	if (code)
 		return code;

@@ -79,14 +79,13 @@ token_generate(const char *uri, const char *label, enum key_type type,
 {
 	uint8_t id[ID_BYTES];
 	const gnutls_datum_t cid = { id, sizeof id };
-	gnutls_pk_algorithm_t algorithm;
 	unsigned bits;
+	gnutls_pk_algorithm_t algorithm = key_type_algorithm(type, &bits);
 	int code = check_uri(uri), problem;
 
 	if (code)
 		return code;
 	arc4random_buf(id, sizeof id);
-	key_type_facts(type, &algorithm, &bits);
 	gnutls_pkcs11_set_pin_function(give_pin, passphrase);
 	problem = gnutls_pkcs11_privkey_generate3(uri, algorithm, bits, label, &cid,
 	    GNUTLS_X509_FMT_DER, NULL, GNUTLS_KEY_DIGITAL_SIGNATURE,

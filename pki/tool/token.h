@@ -9,7 +9,7 @@
 #include <gnutls/abstract.h>
 #include <stdbool.h>
 
-#include "pki/tool/key_type.h"
+#include "pki/key_type.h"
 #include "pki/tool/passphrase.h"
 
 bool token_is_uri(const char *where);

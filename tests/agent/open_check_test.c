@@ -17,6 +17,8 @@
 
 enum { SEALED = 1u << CARRIER_SEALED, BOTH = SEALED | 1u << CARRIER_HANDOFF };
 
+static char sentence[SENTENCE_TEXT]; /* of the last answer */
+
 /* The hello's name, NULL: it has none; the frame's, and the endpoint's. */
 struct names {
 	const char *hello, *open, *endpoint;
@@ -41,12 +43,12 @@ endpoint_of(struct endpoint *endpoint, const char *server_name)
 static enum code
 check(const struct frame_open *open, const struct endpoint *endpoint, const struct built *hello)
 {
-	char sentence[SENTENCE_TEXT] = "left over";
 	uint8_t *copy = malloc(open->hello_bytes); /* a sanitizer sees a look beyond */
 	enum code code;
 
 	assert_non_null(copy);
 	memcpy(copy, hello->wire, open->hello_bytes);
+	strcpy(sentence, "left over");
 	code = open_check(open, endpoint, copy, sentence);
 	free(copy);
 	assert_true((code == CODE_NONE) == (sentence[0] == '\0'));
@@ -122,8 +124,10 @@ what_is_no_hello_is_a_mismatch(void **state)
 	endpoint_of(&endpoint, "app.test");
 	hello.wire[5] = 2; /* a ServerHello */
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_HELLO_MISMATCH);
+	assert_string_equal(sentence, "what came as the hello is malformed");
 	hello.wire[0] = 'G';
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_HELLO_MISMATCH);
+	assert_string_equal(sentence, "what came as the hello is not-tls");
 }
 
 static void

@@ -1,11 +1,9 @@
-/* The table of the key types that this program makes. */
-#include "pki/tool/key_type.h"
+/* The table of the key types, and a key of each. */
+#include "pki/key_type.h"
 
-#include <gnutls/abstract.h>
-#include <stddef.h>
 #include <string.h>
 
-#include "pki/tool/message.h"
+#include "pki/ec_key.h"
 
 static const struct {
 	const char *word;
@@ -19,23 +17,40 @@ static const struct {
 	[KEY_RSA3072] = { "rsa3072", GNUTLS_PK_RSA, 3072 },
 };
 
-int
+bool
 key_type_parse(const char *word, enum key_type *type)
 {
 	*type = KEY_P256;
 	for (size_t i = 0; word && i < KEY_TYPES; i++)
 		if (strcmp(word, types[i].word) == 0) {
 			*type = (enum key_type)i;
-			return 0;
+			return true;
 		}
-	return word ? message_fail(
-			  EX_USAGE, "--key-type '%s': give p256, ed25519, rsa2048 or rsa3072", word)
-		    : 0;
+	return !word;
 }
 
-void
-key_type_facts(enum key_type type, gnutls_pk_algorithm_t *algorithm, unsigned *bits)
+const char *
+key_type_word(enum key_type type)
 {
-	*algorithm = types[type].algorithm;
+	return types[type].word;
+}
+
+gnutls_pk_algorithm_t
+key_type_algorithm(enum key_type type, unsigned *bits)
+{
 	*bits = types[type].bits;
+	return types[type].algorithm;
+}
+
+int
+key_type_generate(enum key_type type, gnutls_x509_privkey_t *out)
+{
+	int problem = gnutls_x509_privkey_init(out);
+
+	if (problem >= 0)
+		problem =
+		    gnutls_x509_privkey_generate(*out, types[type].algorithm, types[type].bits, 0);
+	if (problem >= 0 && !ec_key_normalise(out))
+		problem = GNUTLS_E_MEMORY_ERROR;
+	return problem;
 }
