@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/resolved.h"
 #include "base/resolver.h"
 #include "base/numbers.h"
 

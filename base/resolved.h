@@ -1,15 +1,15 @@
 /*
  * What is known of one host: its addresses, until when they may be used, and
- * which of them failed.  A plain value without a lock or a clock, for resolver.c
- * alone.
+ * which of them failed.  A plain value without a lock or a clock, a part of
+ * resolver_hosts.h.
  */
 #ifndef BASE_RESOLVED_H
 #define BASE_RESOLVED_H
 
 #include <stdbool.h>
-#include "base/resolver.h"
+#include "base/address.h"
 
-enum { RESOLVED_WHY = 384 };
+enum { RESOLVED_MOST = 16, RESOLVED_WHY = 384 };
 
 /* What the system said. */
 struct answer {

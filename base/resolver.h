@@ -36,7 +36,7 @@
 
 /* As many may ask for names of strangers at the same time, and none finds the places taken: what the threads
  * are at although nobody waits for it any more is the rest. */
-enum { RESOLVED_MOST = 16, RESOLVER_STRANGE_MOST = 128, RESOLVER_STRANGE_ASKERS = 112 };
+enum { RESOLVER_STRANGE_MOST = 128, RESOLVER_STRANGE_ASKERS = 112 };
 
 struct resolver;
 struct resolution;
@@ -48,7 +48,7 @@ void resolver_free(struct resolver *);
 
 /*
  * on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are
- * addresses.  They come in the order in which they are to be tried: the families take turns, in
+ * addresses, at most RESOLVED_MOST (resolved.h).  They come in the order in which they are to be tried: the families take turns, in
  * the system's order within each (RFC 8305 §4), and those that failed lately come last.
  * The loop outlives what is asked for in it: answered or forgotten.  NULL when memory is short.
  */

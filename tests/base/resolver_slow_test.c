@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
+#include "base/resolved.h"
 #include "helpers.h"
 
 enum { QUEUE = 256, THREADS = 4, THREADS_MOST = 32, HELD_MS = 100 };
