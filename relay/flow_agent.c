@@ -261,7 +261,8 @@ take_channel(struct flow *flow)
 		return;
 	if (why == POOL_REFUSED_WAITING) {
 		flow->way->at_limit = true;
-		retry(flow, "too many flows from this client's network wait for a channel", true);
+		retry(flow, "too many flows from this client or its network wait for a channel",
+		    true);
 		return;
 	}
 	flow_refuse_because(flow, REFUSE_OVER_LIMIT, "memory is short");

@@ -4,8 +4,9 @@
  * an entry is found for it, then COMING until it is answered.  Both changes are
  * made under the pool's lock.
  *
- * A line stays for as long as one of its requests lives, so that a request whose
- * channel was lost on its way comes back to the head of its line without memory.
+ * Lines are made when somebody has to wait.  One stays for as long as a request of
+ * it lives, so that a request whose channel was lost on its way comes back to its
+ * head without memory.
  */
 #include "relay/pool.h"
 
@@ -15,27 +16,32 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/memory.h"
 
 enum { LOOKED_AT = 16, AS_GOOD_MS = 2000 };
 
 enum request_state { QUEUED, COMING, CANCELLED };
 
-/* Requests of one network, the longest waiting first. */
+/* Requests wait in the line of their host, which has its turns in the line of its network, and that in the
+ * line of all. */
 struct pool_line {
 	struct hash_link link;
 	TAILQ_ENTRY(pool_line) turn; /* while somebody waits in it */
-	struct prefix network;
-	TAILQ_HEAD(, pool_request) requests;
-	uint64_t waiting;
-	unsigned held; /* requests that know it */
+	struct pool_line *above;     /* held; NULL: this is the line of all */
+	struct prefix block;
+	TAILQ_HEAD(, pool_line) turns;       /* lines below where somebody waits, the next first */
+	TAILQ_HEAD(, pool_request) requests; /* of a host, the longest waiting first */
+	uint64_t waiting;                    /* here and below */
+	unsigned held;                       /* by requests, and lines below */
 };
 
 struct pool_request {
 	struct call call;
 	TAILQ_ENTRY(pool_request) link;
 	struct pool *pool;
-	struct pool_line *line;
+	struct pool_line *line; /* from the first time on that it has to wait; held */
 	struct pool_asker asker;
+	struct ip_address client;
 	enum request_state state;
 	struct channel *channel;
 };
@@ -45,9 +51,9 @@ struct pool {
 	atomic_uint held;
 	struct pool_settings settings;
 	TAILQ_HEAD(pool_entries, pool_entry) entries; /* the most recently verified first */
-	struct table lines;
-	TAILQ_HEAD(, pool_line) turns; /* those where somebody waits, the next first */
-	unsigned parked, waiting;
+	struct table lines;                           /* of hosts and networks */
+	struct pool_line all;
+	unsigned parked;
 	bool closed;
 };
 
@@ -66,7 +72,8 @@ pool_new(const struct pool_settings *settings)
 	atomic_init(&pool->held, 1);
 	pthread_mutex_init(&pool->lock, NULL);
 	TAILQ_INIT(&pool->entries);
-	TAILQ_INIT(&pool->turns);
+	TAILQ_INIT(&pool->all.turns);
+	pool->all.held = 1;
 	return pool;
 }
 
@@ -110,22 +117,24 @@ count_out(struct pool *pool)
 /* ---- lines; all under the lock ---- */
 
 static bool
-has_network(const struct hash_link *at, const void *network)
+has_block(const struct hash_link *at, const void *block)
 {
-	return prefix_equals(&container_of(at, const struct pool_line, link)->network, network);
+	return prefix_equals(&container_of(at, const struct pool_line, link)->block, block);
 }
 
-/* The line of this client, held; NULL when memory is short. */
+/* The line of this block, held; NULL when memory is short. */
 static struct pool_line *
-line_of(struct pool *pool, const struct address *client)
+line_of(struct pool *pool, const struct prefix *block, struct pool_line *above)
 {
-	struct prefix network = prefix_block(client, BLOCK_NETWORK);
-	uint64_t hash = prefix_hash(&network, pool->lines.key);
-	struct hash_link *at = table_find(&pool->lines, hash, has_network, &network);
+	uint64_t hash = prefix_hash(block, pool->lines.key);
+	struct hash_link *at = table_find(&pool->lines, hash, has_block, block);
 	struct pool_line *line = at ? container_of(at, struct pool_line, link) : NULL;
 
 	if (!line && (line = calloc(1, sizeof *line))) {
-		line->network = network;
+		line->block = *block;
+		line->above = above;
+		above->held++;
+		TAILQ_INIT(&line->turns);
 		TAILQ_INIT(&line->requests);
 		table_add(&pool->lines, &line->link, hash);
 	}
@@ -137,34 +146,73 @@ line_of(struct pool *pool, const struct address *client)
 static void
 line_release(struct pool *pool, struct pool_line *line)
 {
-	if (!line || --line->held > 0)
-		return;
-	table_remove(&pool->lines, &line->link);
-	free(line);
+	while (line && --line->held == 0) {
+		struct pool_line *above = line->above;
+
+		table_remove(&pool->lines, &line->link);
+		free(line);
+		line = above;
+	}
 }
 
+/* Gives the request the line of its host; false when memory is short. */
+static bool
+find_line(struct pool *pool, struct pool_request *request)
+{
+	const struct address client = address_of_ip(&request->client);
+	const struct prefix network = prefix_block(&client, BLOCK_NETWORK);
+	const struct prefix host = prefix_block(&client, BLOCK_HOST);
+	struct pool_line *above;
+
+	if (request->line)
+		return true;
+	above = line_of(pool, &network, &pool->all);
+	if (above)
+		request->line = line_of(pool, &host, above);
+	line_release(pool, above);
+	return request->line;
+}
+
+/* No line may be longer than the places that those above it have left. */
 static bool
 is_too_long(const struct pool *pool, const struct pool_line *line)
 {
-	uint64_t most = pool->settings.most_waiting;
+	uint64_t most = pool->settings.most_waiting, sum = 0;
 
-	return most > 0 && line->waiting + pool->waiting >= most;
+	for (; line; line = line->above)
+		sum += line->waiting;
+	return most > 0 && sum >= most;
 }
 
-/* At the head if it had a channel already. */
+/* One more waits in this line, behind the others of the line above or before them. */
+static void
+wait_in(struct pool_line *line, bool is_next)
+{
+	bool has_turn = line->waiting++ > 0;
+
+	if (has_turn && is_next)
+		TAILQ_REMOVE(&line->above->turns, line, turn);
+	if (is_next)
+		TAILQ_INSERT_HEAD(&line->above->turns, line, turn);
+	else if (!has_turn)
+		TAILQ_INSERT_TAIL(&line->above->turns, line, turn);
+}
+
+/* It is the next one if it had a channel already. */
 static void
 enqueue(struct pool *pool, struct pool_request *request)
 {
+	bool is_next = request->state == COMING;
 	struct pool_line *line = request->line;
 
-	if (request->state == COMING)
+	if (is_next)
 		TAILQ_INSERT_HEAD(&line->requests, request, link);
 	else
 		TAILQ_INSERT_TAIL(&line->requests, request, link);
 	request->state = QUEUED;
-	if (line->waiting++ == 0)
-		TAILQ_INSERT_TAIL(&pool->turns, line, turn);
-	pool->waiting++;
+	for (; line->above; line = line->above)
+		wait_in(line, is_next);
+	pool->all.waiting++;
 }
 
 static void
@@ -173,22 +221,34 @@ dequeue(struct pool *pool, struct pool_request *request)
 	struct pool_line *line = request->line;
 
 	TAILQ_REMOVE(&line->requests, request, link);
-	if (--line->waiting == 0)
-		TAILQ_REMOVE(&pool->turns, line, turn);
-	pool->waiting--;
+	for (; line->above; line = line->above)
+		if (--line->waiting == 0)
+			TAILQ_REMOVE(&line->above->turns, line, turn);
+	pool->all.waiting--;
 }
 
-/* Out of the line whose turn it is, which goes behind the others; NULL when nobody waits. */
+/* Out of the line below whose turn it is, which goes behind the others. */
+static struct pool_line *
+next_below(struct pool_line *line)
+{
+	struct pool_line *next = TAILQ_FIRST(&line->turns);
+
+	TAILQ_REMOVE(&line->turns, next, turn);
+	TAILQ_INSERT_TAIL(&line->turns, next, turn);
+	return next;
+}
+
+/* NULL when nobody waits. */
 static struct pool_request *
 dequeue_next(struct pool *pool)
 {
-	struct pool_line *line = TAILQ_FIRST(&pool->turns);
+	struct pool_line *line = &pool->all;
 	struct pool_request *request;
 
-	if (!line)
+	if (line->waiting == 0)
 		return NULL;
-	TAILQ_REMOVE(&pool->turns, line, turn);
-	TAILQ_INSERT_TAIL(&pool->turns, line, turn);
+	while (!TAILQ_EMPTY(&line->turns))
+		line = next_below(line);
 	request = TAILQ_FIRST(&line->requests);
 	dequeue(pool, request);
 	return request;
@@ -264,13 +324,15 @@ call_owner(struct pool_entry *entry)
 	loop_call(entry->loop, &entry->call, let_go, entry);
 }
 
-/* Finds an entry for the request or lets it wait; false: its line is too long. Who is to be called is
- * called after the lock. */
-static bool
+enum outcome { FOUND, WAITS, NEVER, UNWANTED, TOO_LONG, NO_MEMORY };
+
+/* Finds an entry for the request or lets it wait; with TOO_LONG and NO_MEMORY it is as it was. Who is to be
+ * called is called after the lock. */
+static enum outcome
 seek(struct pool *pool, struct pool_request *request)
 {
 	struct pool_entry *entry = NULL;
-	enum { FOUND, WAITS, NEVER, UNWANTED, REFUSED } outcome;
+	enum outcome outcome;
 
 	pthread_mutex_lock(&pool->lock);
 	if (request->state == CANCELLED) {
@@ -281,8 +343,10 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if ((entry = best_for(pool, request->asker.loop))) {
 		outcome = FOUND;
 		assign(pool, entry, request);
+	} else if (!find_line(pool, request)) {
+		outcome = NO_MEMORY;
 	} else if (request->state == QUEUED && is_too_long(pool, request->line)) {
-		outcome = REFUSED;
+		outcome = TOO_LONG;
 	} else {
 		outcome = WAITS;
 		enqueue(pool, request);
@@ -301,10 +365,11 @@ seek(struct pool *pool, struct pool_request *request)
 	case UNWANTED:
 		free_request(request);
 		break;
-	case REFUSED:
+	case TOO_LONG:
+	case NO_MEMORY:
 		break;
 	}
-	return outcome != REFUSED;
+	return outcome;
 }
 
 /* In the owner's thread: the entry is out of the pool, and the asker may have given up
@@ -329,8 +394,9 @@ let_go(void *data)
 			free_request(request);
 	} else if ((channel = entry->kind->give(entry))) {
 		answer(request, channel);
-	} else {
-		(void)seek(pool, request); /* which does not refuse who had a channel already */
+	} else if (seek(pool, request) == NO_MEMORY) {
+		memory_short("the place of a flow that waits for a channel again");
+		answer(request, NULL);
 	}
 	pool_release(pool);
 }
@@ -475,26 +541,22 @@ new_request(struct pool *pool, const struct pool_asker *asker)
 		return NULL;
 	request->asker = *asker;
 	request->asker.client = NULL;
+	request->client = ip_address_of(asker->client);
 	request->pool = hold(pool);
-	pthread_mutex_lock(&pool->lock);
-	request->line = line_of(pool, asker->client);
-	pthread_mutex_unlock(&pool->lock);
-	if (request->line)
-		return request;
-	free_request(request);
-	return NULL;
+	return request;
 }
 
 struct pool_request *
 pool_take(struct pool *pool, const struct pool_asker *asker, enum pool_refusal *why)
 {
 	struct pool_request *request = new_request(pool, asker);
+	enum outcome outcome = request ? seek(pool, request) : NO_MEMORY;
 
-	*why = POOL_REFUSED_MEMORY;
-	if (!request || seek(pool, request))
+	if (outcome != TOO_LONG && outcome != NO_MEMORY)
 		return request;
-	*why = POOL_REFUSED_WAITING;
-	free_request(request);
+	*why = outcome == TOO_LONG ? POOL_REFUSED_WAITING : POOL_REFUSED_MEMORY;
+	if (request)
+		free_request(request);
 	return NULL;
 }
 
@@ -541,7 +603,7 @@ pool_waiting(struct pool *pool)
 	unsigned waiting;
 
 	pthread_mutex_lock(&pool->lock);
-	waiting = pool->waiting;
+	waiting = (unsigned)pool->all.waiting;
 	pthread_mutex_unlock(&pool->lock);
 	return waiting;
 }

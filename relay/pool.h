@@ -3,13 +3,15 @@
  * wait for one.  Shared by all workers, and by all clients of the session's
  * endpoints.
  *
- * Who waits stands in a line with those of the same network (/24, IPv6 /48), and
- * the lines are served in turn: hundreds from elsewhere move nobody's turn by
- * more than one channel.  Bound: most_waiting in all, and a line may be as long
- * as there are places left (the dynamic threshold of Choudhury and Hahne, 1998):
- * one alone may have half of them, two a third each, and there is a place for
- * whoever comes from somewhere new.  Nobody who waits has to leave; the
- * newcomer of a line that is too long is refused.
+ * Who waits stands in the line of his host (/32, IPv6 /64).  The hosts of a network
+ * (/24, IPv6 /48) have their turns one after the other, and so have the networks:
+ * hundreds from elsewhere move nobody's turn by more than one channel, and those of
+ * a neighbour nobody's by more than every second one of the network.  Bound:
+ * most_waiting in all.  A network may have as many of these places as are left, and
+ * a host as many as its network may still take (the dynamic threshold of Choudhury
+ * and Hahne, 1998): a network alone may have half of all, a host alone a third, and
+ * there is a place for whoever comes from somewhere new, be it next door.  Nobody who waits has to leave; the newcomer of a line that is too
+ * long is refused.
  *
  * What was needed once stays parked, but only as long as it is in nobody's way:
  * a pool that is_too_big has more than the agent was asked to keep, while its
@@ -104,7 +106,7 @@ void pool_verified(struct pool_entry *);
 bool pool_lost(struct pool_entry *);
 
 enum pool_refusal { POOL_REFUSED_MEMORY, POOL_REFUSED_WAITING };
-/* NULL: refused; *why says that memory is short, or that the client's line is too long. */
+/* NULL: refused; *why says that memory is short, or that the line of the client's host is too long. */
 struct pool_request *pool_take(struct pool *, const struct pool_asker *, enum pool_refusal *why);
 /* NULL is fine. Must not be called after the answer. */
 void pool_cancel(struct pool_request *);

@@ -6,6 +6,7 @@ from lib.authority import CONNECT_NAME
 from lib.process import SANITIZED
 
 ATTACKER = "127.66.6.6"
+NEIGHBOUR = "127.200.0.9"	# of HONEST
 STALLED = 60
 # Without the bound they hold 2.3 GB of a small host's memory, which is all that its kernel has for TCP (net.ipv4.tcp_mem).
 READERS = 900
@@ -107,8 +108,11 @@ def slow_echo(stream):
 def flows_that_wait_for_a_channel_wait_by_turns(scene):
 	behind = wait_for_a_channel_ms(scene, "same-block", HONEST)
 	beside = wait_for_a_channel_ms(scene, "other-block", ATTACKER)
-	print(f"# a client waits {behind:.0f} ms behind 300 flows of its own block, {beside:.0f} ms beside those of another")
+	next_door = wait_for_a_channel_ms(scene, "next-door", NEIGHBOUR)
+	print(f"# a client waits {behind:.0f} ms behind 300 flows of its own block, {beside:.0f} ms beside those of another, "
+		f"{next_door:.0f} ms beside those of a neighbour")
 	check(beside < 1000, "beside a stranger's flows a client waits for one turn")
+	check(next_door < 1000, "beside those of one from its own network, too")
 
 
 FLOWS = 200
