@@ -231,14 +231,21 @@ on_lingered(void *arg, enum io result)
 	end(arg, NULL, NULL);
 }
 
+/* Nothing goes on but telling why. */
+static void
+give_up(struct agent_flow *flow, const char *reason, const char *detail)
+{
+	flow->reason = reason;
+	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
+	stop_setup(flow->setup);
+}
+
 /* Ends a flow whose client can still be told why: with an alert (0: TLS has sent its own), then a
  * lingering close. */
 static void
 refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const char *detail)
 {
-	flow->reason = reason;
-	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
-	stop_setup(flow->setup);
+	give_up(flow, reason, detail);
 	if (alert)
 		tls_alert(flow->setup->client, alert);
 	move(flow, LINGERING);
@@ -250,8 +257,7 @@ refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const
 static void
 fail(struct agent_flow *flow, enum code code, const char *sentence, const char *detail)
 {
-	flow->reason = code_word(code);
-	snprintf(flow->setup->detail, DETAIL_TEXT, "%s", detail);
+	give_up(flow, code_word(code), detail);
 	channel_fail(pooled_channel_channel(flow->setup->pooled), code, sentence);
 }
 
@@ -260,47 +266,6 @@ fail(struct agent_flow *flow, enum code code, const char *sentence, const char *
 static const char displaced[] = "displaced";
 static const char displaced_sentence[] =
     "all places are taken, and most of them by what came through this relay";
-
-/* What has no place is not kept while the relay takes its time to hear of it.  It is told, so that it
- * asks another agent and not this one again. */
-static void
-fail_at_once(struct agent_flow *flow)
-{
-	if (flow->setup->pooled && !flow->reason)
-		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
-		    displaced_sentence);
-	end(flow, NULL, NULL);
-}
-
-/* Somebody with less needs its place. */
-static void
-on_displaced(void *arg)
-{
-	struct agent_flow *flow = arg;
-
-	shares_leave(flow->place);
-	flow->place = NULL;
-	if (flow->state == OVER || flow->state == LINGERING)
-		return;
-	if (flow->pump) {
-		flow->reason = displaced;
-		pump_stop(flow->pump);
-	} else if (client_tls(flow))
-		refuse_client(flow, ALERT_INTERNAL_ERROR, displaced, displaced_sentence);
-	else
-		fail_at_once(flow);
-}
-
-static void
-on_handshake_displaced(void *arg)
-{
-	struct agent_flow *flow = arg;
-
-	shares_leave(flow->setup->handshake);
-	flow->setup->handshake = NULL;
-	if (flow->state == HANDSHAKING)
-		end(flow, displaced, displaced_sentence);
-}
 
 /* The address has to last as long as the entrant is used. */
 static struct shares_entrant
@@ -327,6 +292,69 @@ enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg
 	if (verdict == SHARES_MEMORY)
 		memory_short("the place of a flow");
 	return place;
+}
+
+static void
+on_linger_displaced(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	shares_leave(flow->place);
+	flow->place = NULL;
+	end(flow, NULL, NULL);
+}
+
+/* Whoever is told why it goes is read from until it has heard that and closes: one unread byte would make
+ * the end a reset, which may overtake the word. */
+static void
+linger(struct agent_flow *flow)
+{
+	flow->place = enter(flow, flow->context->lingers, on_linger_displaced);
+	if (!flow->place)
+		end(flow, NULL, NULL);
+}
+
+/* The relay is told, so that it asks another agent and not this one again. */
+static void
+refuse_relay(struct agent_flow *flow)
+{
+	if (!flow->reason)
+		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
+		    displaced_sentence);
+	linger(flow);
+}
+
+/* Somebody with less needs its place. */
+static void
+on_displaced(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	shares_leave(flow->place);
+	flow->place = NULL;
+	if (flow->state == OVER)
+		return;
+	if (flow->pump) {
+		flow->reason = displaced;
+		pump_stop(flow->pump);
+	} else if (flow->setup->pooled) {
+		refuse_relay(flow);
+	} else {
+		if (flow->state != LINGERING)
+			refuse_client(flow, ALERT_INTERNAL_ERROR, displaced, displaced_sentence);
+		linger(flow);
+	}
+}
+
+static void
+on_handshake_displaced(void *arg)
+{
+	struct agent_flow *flow = arg;
+
+	shares_leave(flow->setup->handshake);
+	flow->setup->handshake = NULL;
+	if (flow->state == HANDSHAKING)
+		end(flow, displaced, displaced_sentence);
 }
 
 static void
@@ -580,7 +608,7 @@ start_handshake(struct agent_flow *flow)
 	move(flow, HANDSHAKING);
 	setup->handshake = enter(flow, flow->context->handshakes, on_handshake_displaced);
 	if (!setup->handshake) {
-		end(flow, code_word(CODE_INTERNAL), "memory is short");
+		fail(flow, CODE_INTERNAL, "memory is short", "memory is short");
 		return;
 	}
 	if (!release_channel(setup)) {
@@ -606,8 +634,8 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 {
 	struct agent_flow *flow = arg;
 
-	if (event == POOLED_DISPLACED)
-		end(flow, displaced, pooled_channel_displaced);
+	if (event == POOLED_DISPLACED && !flow->reason)
+		give_up(flow, displaced, pooled_channel_displaced);
 	else if (event == POOLED_OVER)
 		end(flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
 }
@@ -632,7 +660,7 @@ begin(struct agent_flow *flow)
 
 	flow->place = enter(flow, flow->context->flows, on_displaced);
 	if (!flow->place)
-		fail_at_once(flow);
+		refuse_relay(flow);
 	else if (code != CODE_NONE)
 		fail(flow, code, sentence, sentence);
 	else if (flow->endpoint->terminates)

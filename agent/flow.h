@@ -20,7 +20,10 @@
  *                newest flow or its oldest handshake.  So a relay that opens flows without
  *                end leaves those of the others alone.  What is joined is reset, a client
  *                with whom TLS has begun gets alert 80, a handshake that gives way itself is
- *                closed, and of what has not begun the relay hears flow-limit.
+ *                closed, and of what has not begun the relay hears flow-limit.  Both are read
+ *                from for a second or two, until they have heard it, outside of limits.flows:
+ *                AGENT_FLOW_LINGERS_MOST of them, and the oldest of the heaviest is closed at
+ *                once.
  */
 #ifndef AGENT_FLOW_H
 #define AGENT_FLOW_H
@@ -40,16 +43,17 @@ struct stalls;
 struct standstills;
 LIST_HEAD(agent_flow_list, agent_flow);
 
-enum { AGENT_FLOW_HANDSHAKE_MS = 10000 };
+enum { AGENT_FLOW_HANDSHAKE_MS = 10000, AGENT_FLOW_LINGERS_MOST = 16 };
 
 /* What a flow needs of its worker.  A reload replaces the endpoint table. */
 struct agent_flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct endpoint_table *endpoint_table;
-	struct stalls *stalls;             /* of the joined flows */
-	struct shares *flows, *handshakes; /* shared by all workers; owned by the relays' numbers */
-	struct standstills *standstills;   /* likewise */
+	struct stalls *stalls; /* of the joined flows */
+	/* Shared by all workers; owned by the relays' numbers. */
+	struct shares *flows, *handshakes, *lingers;
+	struct standstills *standstills; /* likewise */
 	bool is_draining;
 	/* Of a flow that has ended: called once, never inside agent_flow_new(); the owner then calls
 	 * agent_flow_free(). */

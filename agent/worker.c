@@ -33,8 +33,8 @@ LIST_HEAD(channel_orders, channel_order);
 struct agent_workers {
 	struct loop *main_loop;
 	struct resolver *resolver;
-	struct shares *flows, *handshakes, *hellos; /* of all workers */
-	struct standstills standstills;             /* likewise */
+	struct shares *flows, *handshakes, *lingers, *hellos; /* of all workers */
+	struct standstills standstills;                       /* likewise */
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
 	_Atomic bool is_draining;
@@ -333,6 +333,7 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->context.stalls = &worker->stalls;
 	worker->context.flows = workers->flows;
 	worker->context.handshakes = workers->handshakes;
+	worker->context.lingers = workers->lingers;
 	worker->context.standstills = &workers->standstills;
 	worker->context.on_over = on_flow_over;
 	worker->context.arg = worker;
@@ -386,12 +387,15 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 	workers->on_report = on_report;
 	workers->flows = shares_new(SHARES_NEWEST);
 	workers->handshakes = shares_new(SHARES_OLDEST);
+	workers->lingers = shares_new(SHARES_OLDEST);
 	workers->hellos = shares_new(SHARES_OLDEST);
 	if (!standstills_init(&workers->standstills) || !workers->flows || !workers->handshakes ||
-	    !workers->hellos) {
+	    !workers->lingers || !workers->hellos) {
 		agent_workers_free(workers);
 		return NULL;
 	}
+	shares_set_bounds(
+	    workers->lingers, &(struct shares_bounds){ .most = AGENT_FLOW_LINGERS_MOST });
 	agent_workers_bound_memory(workers, 0);
 	for (; workers->count < count; workers->count++) {
 		workers->workers[workers->count] = start(workers, table);
@@ -433,6 +437,7 @@ agent_workers_free(struct agent_workers *workers)
 		stop(workers->workers[i]);
 	shares_free(workers->flows);
 	shares_free(workers->handshakes);
+	shares_free(workers->lingers);
 	shares_free(workers->hellos);
 	standstills_wipe(&workers->standstills);
 	free(workers);

@@ -128,6 +128,7 @@ set_up(void **state)
 	context.on_over = on_flow_over;
 	context.flows = shares_new(SHARES_NEWEST);
 	context.handshakes = shares_new(SHARES_OLDEST);
+	context.lingers = shares_new(SHARES_OLDEST);
 	hellos = shares_new(SHARES_OLDEST);
 	pump_stalls_init(&stalls, context.loop, NULL);
 	test_relay_start(&relay, context.loop, &mint);
@@ -152,6 +153,7 @@ tear_down(void **state)
 	loop_free(context.loop);
 	shares_free(context.flows);
 	shares_free(context.handshakes);
+	shares_free(context.lingers);
 	shares_free(hellos);
 	mint_close(&mint);
 	return 0;
@@ -171,7 +173,7 @@ never(void *arg)
 }
 
 static struct shares_place *
-take_place(const char *client)
+take_place(struct shares *shares, const char *client)
 {
 	struct address address;
 	enum shares_verdict verdict;
@@ -180,7 +182,7 @@ take_place(const char *client)
 	};
 
 	assert_true(address_parse(&address, client));
-	return shares_enter(context.flows, &entrant, &verdict);
+	return shares_enter(shares, &entrant, &verdict);
 }
 
 /* The flow begins, and in the same turn somebody of another network needs its place. */
@@ -194,7 +196,7 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 		break;
 	case POOLED_OPENED:
 		assert_non_null(agent_flow_new(&context, pooled, &flows));
-		newcomer = take_place("203.0.113.1:1");
+		newcomer = take_place(context.flows, "203.0.113.1:1");
 		assert_non_null(newcomer);
 		break;
 	case POOLED_DISPLACED:
@@ -245,7 +247,7 @@ loses_its_place_while_it_dials(void **state)
 {
 	(void)state;
 	shares_set_bounds(context.flows, &(struct shares_bounds){ .most = 2 });
-	older = take_place("192.0.2.7:1");
+	older = take_place(context.flows, "192.0.2.7:1");
 	assert_non_null(
 	    pooled_channel_new(context.loop, context.resolver, hellos, ref, on_pooled, NULL));
 	wait_for(is_parked_at_both);
@@ -412,12 +414,122 @@ hellos_that_a_relay_keeps_back_push_each_other_out(void **state)
 	clock_fake(0, 0);
 }
 
+/* ---- a relay that goes on speaking ---- */
+
+static enum code word;
+
+static bool
+has_heard(void)
+{
+	if (word == CODE_NONE)
+		word = heard(&held[0]);
+	return word != CODE_NONE;
+}
+
+static bool
+is_raw_parked(void)
+{
+	return held[0].is_shaken && is_parked;
+}
+
+static bool
+is_flow_over(void)
+{
+	return is_over;
+}
+
+/* A flow that has lost its place at once, and of which the relay has heard that. */
+static void
+displace_one(void)
+{
+	struct frame_open open = { .endpoint = context.endpoint_table->endpoints[0]->number,
+		.hello_bytes = (uint32_t)hello_bytes };
+	uint8_t wire[FRAME_BYTES];
+	size_t done;
+
+	relay.on_raw_channel = on_raw_channel;
+	ref->owner = 1;
+	is_over = is_parked = false;
+	word = CODE_NONE;
+	held_count = 1;
+	held[0] = (struct held){ 0 };
+	shares_set_bounds(context.flows, &(struct shares_bounds){ .most = 2 });
+	older = take_place(context.flows, "192.0.2.7:1");
+	assert_non_null(
+	    pooled_channel_new(context.loop, context.resolver, hellos, ref, on_pooled, NULL));
+	wait_for(is_raw_parked);
+	strcpy(open.server_name, "sealed.test");
+	assert_true(address_parse(&open.client, "192.0.2.7:4711"));
+	assert_true(address_parse(&open.listener, "198.51.100.1:443"));
+	assert_int_equal(
+	    stream_write(tls_stream(held[0].tls), wire, frame_encode_open(wire, 1, &open), &done),
+	    IO_OK);
+	assert_int_equal(stream_write(tls_stream(held[0].tls), hello, hello_bytes, &done), IO_OK);
+	wait_for(has_heard);
+	assert_int_equal(word, CODE_FLOW_LIMIT);
+}
+
+static int
+fault_of(int fd)
+{
+	socklen_t bytes = sizeof(int);
+	int fault = 0;
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &bytes), 0);
+	return fault;
+}
+
+/* Were the channel closed with the word, what comes would be answered by a reset, and a kernel that has
+ * sent one sends no lost word again. */
+static void
+the_word_to_a_relay_that_goes_on_speaking_is_not_cut_off(void **state)
+{
+	size_t done;
+
+	(void)state;
+	displace_one();
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+		    stream_write(tls_stream(held[0].tls), hello, hello_bytes, &done), IO_OK);
+		wait_for(has_heard); /* a turn */
+	}
+	assert_int_equal(fault_of(tls_stream(held[0].tls)->fd), 0);
+	assert_false(is_over);
+	assert_int_equal(shares_count(context.lingers), 1);
+	let_go(&held[0]);
+	wait_for(is_flow_over);
+	assert_int_equal(shares_count(context.lingers), 0);
+	shares_leave(older);
+	shares_leave(newcomer);
+	assert_int_equal(shares_count(context.flows), 0);
+}
+
+static void
+those_who_linger_push_each_other_out(void **state)
+{
+	struct shares_place *later;
+
+	(void)state;
+	shares_set_bounds(context.lingers, &(struct shares_bounds){ .most = 1 });
+	displace_one();
+	assert_false(is_over);
+	later = take_place(context.lingers, "192.0.2.7:2");
+	wait_for(is_flow_over);
+	let_go(&held[0]);
+	shares_leave(later);
+	shares_leave(older);
+	shares_leave(newcomer);
+	assert_int_equal(shares_count(context.lingers), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loses_its_place_while_it_dials),
 		cmocka_unit_test(hellos_that_a_relay_keeps_back_push_each_other_out),
+		cmocka_unit_test(the_word_to_a_relay_that_goes_on_speaking_is_not_cut_off),
+		cmocka_unit_test(those_who_linger_push_each_other_out),
 	};
 
 	log_init("flow_test", LOG_ERROR, LOG_TEXT);
