@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include "tunnel/frame_private.h"
 
 const char *const carrier_words[] = {
 	[CARRIER_SEALED] = "sealed",
@@ -16,9 +17,8 @@ carrier_word(enum carrier carrier)
 	return carrier <= CARRIER_HANDOFF ? carrier_words[carrier] : NULL;
 }
 
-/* An encoder writes its body behind room for the header; this fills the header in. */
-static struct writer
-begin(uint8_t *out, enum frame_type type)
+struct writer
+frame_begin(uint8_t *out, enum frame_type type)
 {
 	struct writer w = writer_over(out, FRAME_BYTES);
 	writer_u16(&w, 0);
@@ -26,8 +26,8 @@ begin(uint8_t *out, enum frame_type type)
 	return w;
 }
 
-static size_t
-end(struct writer *w)
+size_t
+frame_end(struct writer *w)
 {
 	assert(!w->failed);
 	size_t length = w->bytes - 2;
@@ -36,9 +36,8 @@ end(struct writer *w)
 	return w->bytes;
 }
 
-/* The storage of a text bounds it on both ends, so what we could encode the peer can decode. */
-static void
-text(struct writer *w, const char *string, size_t storage)
+void
+frame_text(struct writer *w, const char *string, size_t storage)
 {
 	assert(memchr(string, 0, storage));
 	if (storage <= 256)
@@ -99,23 +98,23 @@ write_end(struct writer *w, unsigned version, struct facts facts)
 size_t
 frame_encode_hello(uint8_t *out, const struct frame_hello *hello)
 {
-	struct writer w = begin(out, FRAME_HELLO);
+	struct writer w = frame_begin(out, FRAME_HELLO);
 	writer_u8(&w, hello->oldest);
 	writer_u8(&w, hello->newest);
 	writer_u32(&w, hello->features);
-	text(&w, hello->software, sizeof hello->software);
+	frame_text(&w, hello->software, sizeof hello->software);
 	writer_bytes(&w, hello->instance, INSTANCE_BYTES);
 	writer_bytes(&w, hello->start, START_BYTES);
-	text(&w, hello->region, sizeof hello->region);
+	frame_text(&w, hello->region, sizeof hello->region);
 	writer_u32(&w, hello->heartbeat_ms);
 	assert(hello->label_count <= LABELS_MOST);
 	writer_u8(&w, hello->label_count);
 	for (unsigned i = 0; i < hello->label_count; i++) {
-		text(&w, hello->labels[i].key, sizeof hello->labels[i].key);
-		text(&w, hello->labels[i].value, sizeof hello->labels[i].value);
+		frame_text(&w, hello->labels[i].key, sizeof hello->labels[i].key);
+		frame_text(&w, hello->labels[i].value, sizeof hello->labels[i].value);
 	}
 	write_end(&w, hello->oldest, hello->facts);
-	return end(&w);
+	return frame_end(&w);
 }
 
 /* None so far. */
@@ -145,9 +144,9 @@ frame_decode_hello(struct cursor in, struct frame_hello *out)
 size_t
 frame_encode_facts(uint8_t *out, const struct frame_hello *hello)
 {
-	struct writer w = begin(out, FRAME_FACTS);
+	struct writer w = frame_begin(out, FRAME_FACTS);
 	write_end(&w, PROTOCOL_FACTS, hello->facts);
-	return end(&w);
+	return frame_end(&w);
 }
 
 enum frame_sense
@@ -172,17 +171,17 @@ size_t
 frame_encode_welcome(uint8_t *out, const struct frame_welcome *welcome)
 {
 	uint8_t storage[FRAME_BYTES];
-	struct writer w = begin(out, FRAME_WELCOME);
+	struct writer w = frame_begin(out, FRAME_WELCOME);
 	writer_u8(&w, welcome->version);
 	writer_u32(&w, welcome->features);
 	writer_bytes(&w, welcome->session_id, SESSION_ID_BYTES);
-	text(&w, welcome->relay, sizeof welcome->relay);
+	frame_text(&w, welcome->relay, sizeof welcome->relay);
 	writer_u16(&w, welcome->pool_least);
 	writer_u16(&w, welcome->pool_most);
 	writer_u32(&w, welcome->heartbeat_ms);
 	writer_u32(&w, welcome->tolerance_ms);
 	write_end(&w, welcome->version, with_budget(storage, welcome));
-	return end(&w);
+	return frame_end(&w);
 }
 
 static bool
@@ -225,17 +224,17 @@ write_announce(struct writer *w, const struct frame_announce *announce)
 	writer_u32(w, announce->endpoint);
 	writer_u8(w, announce->carriers);
 	writer_u16(w, announce->weight);
-	text(w, announce->server_name, sizeof announce->server_name);
-	text(w, announce->name, sizeof announce->name);
+	frame_text(w, announce->server_name, sizeof announce->server_name);
+	frame_text(w, announce->name, sizeof announce->name);
 }
 
 size_t
 frame_encode_announce(uint8_t *out, unsigned version, const struct frame_announce *announce)
 {
-	struct writer w = begin(out, FRAME_ANNOUNCE);
+	struct writer w = frame_begin(out, FRAME_ANNOUNCE);
 	write_announce(&w, announce);
 	write_end(&w, version, announce->facts);
-	return end(&w);
+	return frame_end(&w);
 }
 
 enum frame_sense
@@ -255,9 +254,9 @@ frame_decode_announce(struct cursor in, unsigned version, struct frame_announce 
 static size_t
 encode_endpoint(uint8_t *out, enum frame_type type, uint32_t endpoint)
 {
-	struct writer w = begin(out, type);
+	struct writer w = frame_begin(out, type);
 	writer_u32(&w, endpoint);
-	return end(&w);
+	return frame_end(&w);
 }
 
 static bool
@@ -294,11 +293,11 @@ frame_decode_accepted(struct cursor in, struct frame_accepted *out)
 size_t
 frame_encode_refused(uint8_t *out, const struct frame_refused *refused)
 {
-	struct writer w = begin(out, FRAME_REFUSED);
+	struct writer w = frame_begin(out, FRAME_REFUSED);
 	writer_u32(&w, refused->endpoint);
 	writer_u16(&w, (uint16_t)refused->code);
-	text(&w, refused->sentence, sizeof refused->sentence);
-	return end(&w);
+	frame_text(&w, refused->sentence, sizeof refused->sentence);
+	return frame_end(&w);
 }
 
 bool
@@ -313,10 +312,10 @@ frame_decode_refused(struct cursor in, struct frame_refused *out)
 static size_t
 encode_ping(uint8_t *out, enum frame_type type, const struct frame_ping *ping)
 {
-	struct writer w = begin(out, type);
+	struct writer w = frame_begin(out, type);
 	writer_u32(&w, ping->sequence);
 	writer_u64(&w, ping->sent_at_us);
-	return end(&w);
+	return frame_end(&w);
 }
 
 size_t
@@ -342,9 +341,9 @@ frame_decode_ping(struct cursor in, struct frame_ping *out)
 size_t
 frame_encode_need(uint8_t *out, const struct frame_need *need)
 {
-	struct writer w = begin(out, FRAME_NEED);
+	struct writer w = frame_begin(out, FRAME_NEED);
 	writer_u16(&w, need->channels);
-	return end(&w);
+	return frame_end(&w);
 }
 
 bool
@@ -357,10 +356,10 @@ frame_decode_need(struct cursor in, struct frame_need *out)
 size_t
 frame_encode_drain(uint8_t *out, unsigned version, const struct frame_drain *drain)
 {
-	struct writer w = begin(out, FRAME_DRAIN);
+	struct writer w = frame_begin(out, FRAME_DRAIN);
 	writer_u32(&w, drain->deadline_ms);
 	write_end(&w, version, drain->facts);
-	return end(&w);
+	return frame_end(&w);
 }
 
 enum frame_sense
@@ -373,10 +372,10 @@ frame_decode_drain(struct cursor in, unsigned version, struct frame_drain *out)
 static size_t
 encode_farewell(uint8_t *out, enum frame_type type, const struct frame_goodbye *goodbye)
 {
-	struct writer w = begin(out, type);
+	struct writer w = frame_begin(out, type);
 	writer_u16(&w, (uint16_t)goodbye->code);
-	text(&w, goodbye->sentence, sizeof goodbye->sentence);
-	return end(&w);
+	frame_text(&w, goodbye->sentence, sizeof goodbye->sentence);
+	return frame_end(&w);
 }
 
 size_t
@@ -442,16 +441,16 @@ decode_address(struct cursor *in, struct address *out)
 size_t
 frame_encode_open(uint8_t *out, unsigned version, const struct frame_open *open)
 {
-	struct writer w = begin(out, FRAME_OPEN);
+	struct writer w = frame_begin(out, FRAME_OPEN);
 	writer_bytes(&w, open->flow_id, FLOW_ID_BYTES);
 	writer_u32(&w, open->endpoint);
-	text(&w, open->server_name, sizeof open->server_name);
+	frame_text(&w, open->server_name, sizeof open->server_name);
 	encode_address(&w, &open->client);
 	encode_address(&w, &open->listener);
 	writer_u8(&w, (uint8_t)open->carrier);
 	writer_u32(&w, open->hello_bytes);
 	write_end(&w, version, open->facts);
-	return end(&w);
+	return frame_end(&w);
 }
 
 enum frame_sense
@@ -472,9 +471,9 @@ frame_decode_open(struct cursor in, unsigned version, struct frame_open *out)
 size_t
 frame_encode_ready(uint8_t *out, unsigned version, const struct frame_ready *ready)
 {
-	struct writer w = begin(out, FRAME_READY);
+	struct writer w = frame_begin(out, FRAME_READY);
 	write_end(&w, version, ready->facts);
-	return end(&w);
+	return frame_end(&w);
 }
 
 enum frame_sense
@@ -486,8 +485,8 @@ frame_decode_ready(struct cursor in, unsigned version, struct frame_ready *out)
 size_t
 frame_encode_working(uint8_t *out)
 {
-	struct writer w = begin(out, FRAME_WORKING);
-	return end(&w);
+	struct writer w = frame_begin(out, FRAME_WORKING);
+	return frame_end(&w);
 }
 
 bool
@@ -499,9 +498,9 @@ frame_decode_working(struct cursor in)
 size_t
 frame_encode_again(uint8_t *out, const struct frame_again *again)
 {
-	struct writer w = begin(out, FRAME_AGAIN);
+	struct writer w = frame_begin(out, FRAME_AGAIN);
 	writer_u16(&w, (uint16_t)again->code);
-	return end(&w);
+	return frame_end(&w);
 }
 
 bool
@@ -509,136 +508,4 @@ frame_decode_again(struct cursor in, struct frame_again *out)
 {
 	out->code = cursor_u16(&in);
 	return cursor_end(&in);
-}
-
-/* ---- frames of several ---- */
-
-enum { RANGE_BYTES = 8 };
-
-/* Goes on with the frame that stands there, or begins one of this type. False: its type is
- * another. */
-static bool
-go_on(struct writer *w, uint8_t *out, size_t bytes, enum frame_type type)
-{
-	if (bytes == 0) {
-		*w = begin(out, type);
-		return true;
-	}
-	*w = writer_over(out, FRAME_BYTES);
-	w->bytes = bytes;
-	return out[2] == type;
-}
-
-size_t
-frame_add_announce(uint8_t *out, size_t bytes, const struct frame_announce *announce)
-{
-	uint8_t one[FRAME_BYTES];
-	size_t one_bytes = frame_encode_announce(one, PROTOCOL_FACTS, announce) - FRAME_HEADER;
-	struct writer w;
-	if (!go_on(&w, out, bytes, FRAME_ANNOUNCE_MANY))
-		return 0;
-	writer_u16(&w, (uint16_t)one_bytes);
-	writer_bytes(&w, one + FRAME_HEADER, one_bytes);
-	return w.failed ? 0 : end(&w);
-}
-
-/* Each has its facts, so each has a length. */
-enum frame_sense
-frame_next_announce(struct cursor *announcements, struct frame_announce *out)
-{
-	if (announcements->left == 0)
-		return FRAME_WRONG;
-	struct cursor one = cursor_sub(announcements, cursor_u16(announcements));
-	return frame_decode_announce(one, PROTOCOL_FACTS, out);
-}
-
-bool
-frame_decode_announce_many(struct cursor in, struct frame_announce_many *out)
-{
-	struct frame_announce one;
-	out->announcements = in;
-	do {
-		if (frame_next_announce(&in, &one) == FRAME_WRONG)
-			return false;
-	} while (in.left > 0);
-	return cursor_end(&in);
-}
-
-/* A number that follows the last range makes it longer. */
-static size_t
-add_range(struct writer *w, size_t ranges_at, uint32_t endpoint)
-{
-	if (w->bytes >= ranges_at + RANGE_BYTES) {
-		struct cursor last = cursor_over(w->start + w->bytes - 4, 4);
-		uint32_t before = cursor_u32(&last);
-		if (before < UINT32_MAX && endpoint == before + 1) {
-			w->bytes -= 4;
-			writer_u32(w, endpoint);
-			return end(w);
-		}
-	}
-	writer_u32(w, endpoint);
-	writer_u32(w, endpoint);
-	return w->failed ? 0 : end(w);
-}
-
-bool
-frame_next_range(struct cursor *ranges, struct frame_range *out)
-{
-	out->first = cursor_u32(ranges);
-	out->last = cursor_u32(ranges);
-	return !ranges->failed && out->first >= 1 && out->first <= out->last;
-}
-
-static bool
-are_ranges(struct cursor in)
-{
-	struct frame_range range;
-	do {
-		if (!frame_next_range(&in, &range))
-			return false;
-	} while (in.left > 0);
-	return cursor_end(&in);
-}
-
-size_t
-frame_add_accepted(uint8_t *out, size_t bytes, uint32_t endpoint)
-{
-	struct writer w;
-	return go_on(&w, out, bytes, FRAME_ACCEPTED_MANY) ? add_range(&w, FRAME_HEADER, endpoint)
-							  : 0;
-}
-
-bool
-frame_decode_accepted_many(struct cursor in, struct frame_accepted_many *out)
-{
-	out->ranges = in;
-	return are_ranges(in);
-}
-
-/* The reason stands in front of the ranges, so it is compared as it is encoded. */
-size_t
-frame_add_refused(uint8_t *out, size_t bytes, const struct frame_refused *refused)
-{
-	uint8_t reason[FRAME_BYTES];
-	struct writer w, ours = begin(reason, FRAME_REFUSED_MANY);
-	writer_u16(&ours, (uint16_t)refused->code);
-	text(&ours, refused->sentence, sizeof refused->sentence);
-	if (!go_on(&w, out, bytes, FRAME_REFUSED_MANY))
-		return 0;
-	if (bytes == 0)
-		writer_bytes(&w, reason + FRAME_HEADER, ours.bytes - FRAME_HEADER);
-	else if (bytes < ours.bytes ||
-	    memcmp(out + FRAME_HEADER, reason + FRAME_HEADER, ours.bytes - FRAME_HEADER) != 0)
-		return 0;
-	return add_range(&w, ours.bytes, refused->endpoint);
-}
-
-bool
-frame_decode_refused_many(struct cursor in, struct frame_refused_many *out)
-{
-	out->code = cursor_u16(&in);
-	cursor_text16(&in, out->sentence, sizeof out->sentence);
-	out->ranges = in;
-	return are_ranges(in);
 }
