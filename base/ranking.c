@@ -60,31 +60,30 @@ leave_level(struct ranking *ranking, uint32_t index)
 }
 
 void
-ranking_raise(struct ranking *ranking, uint32_t index)
+ranking_raise(struct ranking *ranking, uint32_t index, uint32_t by)
 {
 	struct rank *rank = ranking_at(ranking, index);
 
 	if (rank->count > 0)
 		leave_level(ranking, index);
-	rank->count++;
+	rank->count += by;
 	join_level(ranking, index);
 }
 
-/* When the only item at the top comes down by one, the level below has it, so `most` follows in
- * one step. */
+/* When the only item at the top comes down, nobody is above its new level, so `most` follows in as many
+ * steps at most. */
 void
-ranking_lower(struct ranking *ranking, uint32_t index)
+ranking_lower(struct ranking *ranking, uint32_t index, uint32_t by)
 {
 	struct rank *rank = ranking_at(ranking, index);
 
 	leave_level(ranking, index);
-	rank->count--;
+	rank->count -= by;
 	if (rank->count > 0)
 		join_level(ranking, index);
-	if (ranking->most > 0 && *level_of(ranking, ranking->most) == 0) {
+	while (ranking->most > 0 && *level_of(ranking, ranking->most) == 0)
 		ranking->most--;
-		array_trim(&ranking->levels, (size_t)ranking->most + 1);
-	}
+	array_trim(&ranking->levels, (size_t)ranking->most + 1);
 }
 
 void

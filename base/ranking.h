@@ -1,9 +1,10 @@
 /*
  * Items of an array in the order of how often each was counted, so that the one
- * with most is at hand.  A count changes by one at a time, and everything takes
- * constant time.  The items embed a struct rank and are known by their index;
- * index 0 is none.  Only items with a count above 0 are in a ranking, and several
- * rankings may share one array.
+ * with most is at hand.  Everything takes constant time but lowering, which takes
+ * as many steps at most as it lowers by.  The items embed a struct rank and are
+ * known by their index; index 0 is none.  Only items with a count above 0 are in a
+ * ranking, and several rankings may share one array.  A ranking takes four bytes
+ * for each number up to the highest count.
  */
 #ifndef BASE_RANKING_H
 #define BASE_RANKING_H
@@ -30,10 +31,10 @@ void ranking_init(struct ranking *, const struct array *items, size_t offset);
 void ranking_wipe(struct ranking *);
 /* Makes room for a count of this much; false when memory is short. */
 bool ranking_reserve(struct ranking *, uint32_t count);
-/* Counts one more; there must be room. */
-void ranking_raise(struct ranking *, uint32_t index);
-/* Counts one less. */
-void ranking_lower(struct ranking *, uint32_t index);
+/* Counts so many more; there must be room. */
+void ranking_raise(struct ranking *, uint32_t index, uint32_t by);
+/* Counts so many less. */
+void ranking_lower(struct ranking *, uint32_t index, uint32_t by);
 /* Call it when the array has moved a ranked item. */
 void ranking_moved(struct ranking *, uint32_t from, uint32_t to);
 /* Of those with most, the one that has come to it first; 0 when the ranking is empty. */

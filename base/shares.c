@@ -11,31 +11,31 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include "base/dense_table.h"
+#include "base/numbers.h"
 #include "base/ranking.h"
 
-/* Hosts looked at for the heaviest, steps that one moves with each change, evictions for one
- * newcomer. */
-enum { LOOKED_AT = 16, STEPS = 4, EVICTIONS_MOST = 16 };
+/* Hosts looked at for the heaviest, steps that one moves for each unit of a change and at most, evictions
+ * for one newcomer. */
+enum { LOOKED_AT = 16, STEPS = 4, STEPS_MOST = 64, EVICTIONS_MOST = 16 };
 
-/* How many different functions may be told of evictions from one set of shares, and the width of what
- * one place holds. */
-enum { HANDLER_BITS = 3, HANDLERS = 1 << HANDLER_BITS, BYTES_BITS = 48 };
+/* How many different functions may be told of evictions from one set of shares. */
+enum { HANDLERS = 8 };
 
 struct shares_owner {
-	uint32_t count;
+	uint32_t weight;
 	struct ranking networks;
 };
 
 struct shares_network {
 	struct dense_link link; /* key: the owner's number and the 48 bits of the block */
-	struct rank rank;
-	uint32_t hosts; /* the ring's first, roughly the heaviest */
+	struct rank rank;       /* by weight */
+	uint32_t hosts;         /* the ring's first, roughly the heaviest */
 };
 
 /* The owner is that of its places, so that it needs no room here. */
 struct shares_host {
 	struct dense_link link; /* key: the 64 bits of the block */
-	uint32_t count;
+	uint32_t weight;
 	struct shares_place *places; /* the oldest; never NULL */
 	uint32_t before, after;      /* in the network's ring */
 };
@@ -54,10 +54,9 @@ struct shares_place {
 	struct shares *shares;
 	struct loop *loop;
 	void *arg;
-	uint64_t bytes : BYTES_BITS;
-	uint64_t owner : 8;
-	uint64_t handler : HANDLER_BITS;
-	bool is_in : 1; /* under the lock; false: the eviction is under way or has run */
+	uint32_t weight;
+	uint8_t owner, handler;
+	bool is_in; /* under the lock; false: the eviction is under way or has run */
 	/* Both belong to the place's own thread, and nobody else looks at what is delivered. */
 	bool left : 1, delivered : 1;
 };
@@ -68,7 +67,7 @@ struct shares {
 	enum shares_leaver leaver;
 	struct shares_bounds bounds;
 	void (*on_evict[HANDLERS])(void *arg); /* as they came; the places have their numbers */
-	uint64_t count, bytes;
+	uint64_t count, weight;
 	struct array owners; /* of struct shares_owner, by number */
 	unsigned owner_count;
 	struct dense_table networks, hosts;
@@ -210,15 +209,21 @@ ring_add(struct shares *shares, struct shares_network *network, uint32_t index)
 		ring_insert(shares, index, network->hosts);
 }
 
-static void
-climb(struct shares *shares, struct shares_network *network, uint32_t index)
+static int
+steps_for(uint32_t change)
 {
-	uint32_t count = host_at(shares, index)->count, above = index;
+	return (int)smaller_of((uint64_t)STEPS * change, STEPS_MOST);
+}
 
-	for (int i = 0; i < STEPS && above != network->hosts; i++) {
+static void
+climb(struct shares *shares, struct shares_network *network, uint32_t index, int steps)
+{
+	uint32_t weight = host_at(shares, index)->weight, above = index;
+
+	for (int i = 0; i < steps && above != network->hosts; i++) {
 		uint32_t next = host_at(shares, above)->before;
 
-		if (host_at(shares, next)->count >= count)
+		if (host_at(shares, next)->weight >= weight)
 			break;
 		above = next;
 	}
@@ -231,12 +236,12 @@ climb(struct shares *shares, struct shares_network *network, uint32_t index)
 }
 
 static void
-descend(struct shares *shares, struct shares_network *network, uint32_t index)
+descend(struct shares *shares, struct shares_network *network, uint32_t index, int steps)
 {
-	uint32_t count = host_at(shares, index)->count, below = host_at(shares, index)->after;
+	uint32_t weight = host_at(shares, index)->weight, below = host_at(shares, index)->after;
 
-	for (int i = 0; i < STEPS && below != network->hosts; i++) {
-		if (host_at(shares, below)->count <= count)
+	for (int i = 0; i < steps && below != network->hosts; i++) {
+		if (host_at(shares, below)->weight <= weight)
 			break;
 		below = host_at(shares, below)->after;
 	}
@@ -255,7 +260,7 @@ heaviest_host(const struct shares *shares, const struct shares_network *network)
 		at = host_at(shares, at)->after;
 		if (at == network->hosts)
 			break;
-		if (host_at(shares, at)->count > host_at(shares, heaviest)->count)
+		if (host_at(shares, at)->weight > host_at(shares, heaviest)->weight)
 			heaviest = at;
 	}
 	return heaviest;
@@ -274,18 +279,60 @@ reserve_owner(struct shares *shares, uint8_t owner)
 	return true;
 }
 
-/* All memory that adding may need, so that it cannot fail half-way; network 0: there is none yet. */
+/* All memory that so much more weight may need there, so that it cannot fail half-way; network 0: there
+ * is none yet. */
+static bool
+reserve_weight(struct shares *shares, uint32_t network, uint8_t owner, uint32_t more)
+{
+	uint32_t weight = network ? network_at(shares, network)->rank.count : 0;
+
+	return shares->weight + more < UINT32_MAX &&
+	    ranking_reserve(&owner_at(shares, owner)->networks, weight + more);
+}
+
+/* The same for one more place. */
 static bool
 reserve(struct shares *shares, uint32_t network, uint8_t owner)
 {
-	uint32_t count = network ? network_at(shares, network)->rank.count : 0;
+	return reserve_owner(shares, owner) && dense_table_reserve(&shares->networks) &&
+	    dense_table_reserve(&shares->hosts) && reserve_weight(shares, network, owner, 1);
+}
 
-	return shares->count < UINT32_MAX - 2 && reserve_owner(shares, owner) &&
-	    dense_table_reserve(&shares->networks) && dense_table_reserve(&shares->hosts) &&
-	    ranking_reserve(&owner_at(shares, owner)->networks, count + 1);
+/* Where a place is weighed, beside its owner. */
+struct scales {
+	uint32_t network, host;
+};
+
+static struct scales
+scales_of(const struct shares *shares, const struct shares_place *place)
+{
+	return (struct scales){ find_network(shares, place->block, place->owner),
+		find_host(shares, place->block, place->owner) };
 }
 
 static void
+raise_weight(struct shares *shares, struct shares_place *place, struct scales at, uint32_t by)
+{
+	place->weight += by;
+	host_at(shares, at.host)->weight += by;
+	climb(shares, network_at(shares, at.network), at.host, steps_for(by));
+	ranking_raise(&owner_at(shares, place->owner)->networks, at.network, by);
+	owner_at(shares, place->owner)->weight += by;
+	shares->weight += by;
+}
+
+static void
+lower_weight(struct shares *shares, struct shares_place *place, struct scales at, uint32_t by)
+{
+	place->weight -= by;
+	host_at(shares, at.host)->weight -= by;
+	descend(shares, network_at(shares, at.network), at.host, steps_for(by));
+	ranking_lower(&owner_at(shares, place->owner)->networks, at.network, by);
+	owner_at(shares, place->owner)->weight -= by;
+	shares->weight -= by;
+}
+
+static uint32_t
 join_host(struct shares *shares, struct shares_network *network, struct shares_place *place)
 {
 	uint32_t index = find_host(shares, place->block, place->owner);
@@ -303,20 +350,19 @@ join_host(struct shares *shares, struct shares_network *network, struct shares_p
 		place->older->newer = place;
 		host->places->older = place;
 	}
-	host->count++;
-	climb(shares, network, index);
+	return index;
 }
 
 static void
 add(struct shares *shares, struct shares_place *place, uint32_t network)
 {
-	uint32_t index = network;
+	struct scales at = { .network = network };
 
-	if (index == 0)
-		index = dense_table_add(&shares->networks, network_key(place->block, place->owner));
-	join_host(shares, network_at(shares, index), place);
-	ranking_raise(&owner_at(shares, place->owner)->networks, index);
-	owner_at(shares, place->owner)->count++;
+	if (at.network == 0)
+		at.network =
+		    dense_table_add(&shares->networks, network_key(place->block, place->owner));
+	at.host = join_host(shares, network_at(shares, at.network), place);
+	raise_weight(shares, place, at, 1);
 	shares->count++;
 	place->is_in = true;
 }
@@ -349,19 +395,16 @@ remove_host(struct shares *shares, struct shares_network *network, uint32_t inde
 }
 
 static void
-leave_host(struct shares *shares, struct shares_network *network, struct shares_place *place)
+leave_host(struct shares *shares, struct scales at, struct shares_place *place)
 {
-	uint32_t index = find_host(shares, place->block, place->owner);
-	struct shares_host *host = host_at(shares, index);
+	struct shares_host *host = host_at(shares, at.host);
 
 	place->older->newer = place->newer;
 	place->newer->older = place->older;
-	if (host->places == place)
+	if (place->newer == place)
+		remove_host(shares, network_at(shares, at.network), at.host);
+	else if (host->places == place)
 		host->places = place->newer;
-	if (--host->count > 0)
-		descend(shares, network, index);
-	else
-		remove_host(shares, network, index);
 }
 
 static void
@@ -379,17 +422,14 @@ remove_network(struct shares *shares, uint32_t index)
 static void
 take_out(struct shares *shares, struct shares_place *place)
 {
-	uint32_t index = find_network(shares, place->block, place->owner);
-	struct shares_network *network = network_at(shares, index);
+	struct scales at = scales_of(shares, place);
 
 	place->is_in = false;
-	leave_host(shares, network, place);
-	ranking_lower(&owner_at(shares, place->owner)->networks, index);
-	if (network->rank.count == 0)
-		remove_network(shares, index);
-	owner_at(shares, place->owner)->count--;
+	lower_weight(shares, place, at, place->weight);
+	leave_host(shares, at, place);
+	if (network_at(shares, at.network)->rank.count == 0)
+		remove_network(shares, at.network);
 	shares->count--;
-	shares->bytes -= place->bytes;
 }
 
 /* ---- who leaves ---- */
@@ -429,7 +469,7 @@ heaviest_host_or(
 {
 	uint32_t heaviest = heaviest_host(shares, network);
 
-	return preferred && host_at(shares, preferred)->count >= host_at(shares, heaviest)->count
+	return preferred && host_at(shares, preferred)->weight >= host_at(shares, heaviest)->weight
 	    ? preferred
 	    : heaviest;
 }
@@ -448,7 +488,7 @@ heaviest_owner_or(const struct shares *shares, unsigned preferred)
 	unsigned heaviest = preferred;
 
 	for (unsigned i = 0; i < shares->owner_count; i++) {
-		if (owner_at(shares, i)->count > owner_at(shares, heaviest)->count)
+		if (owner_at(shares, i)->weight > owner_at(shares, heaviest)->weight)
 			heaviest = i;
 	}
 	return heaviest;
@@ -471,11 +511,9 @@ choose(const struct shares *shares, const struct shares_place *newcomer)
 static bool
 is_too_full(const struct shares *shares)
 {
-	const struct shares_bounds *bounds = &shares->bounds;
+	uint64_t most = shares->bounds.most;
 
-	return shares->count > 1 &&
-	    ((bounds->most > 0 && shares->count > bounds->most) ||
-		(bounds->most_bytes > 0 && shares->bytes > bounds->most_bytes));
+	return most > 0 && shares->weight > most && shares->count > 1;
 }
 
 /* False: it is `newcomer` itself that must leave. */
@@ -505,7 +543,7 @@ make_room_of_client(struct shares *shares, struct shares_place *newcomer)
 	if (most == 0)
 		return true;
 	host = find_host(shares, newcomer->block, newcomer->owner);
-	if (host_at(shares, host)->count <= most)
+	if (host_at(shares, host)->weight <= most)
 		return true;
 	place = leaver_of(shares, host);
 	if (place != newcomer)
@@ -513,10 +551,10 @@ make_room_of_client(struct shares *shares, struct shares_place *newcomer)
 	return place != newcomer;
 }
 
-static unsigned
+static uint8_t
 number_of(struct shares *shares, void (*on_evict)(void *arg))
 {
-	unsigned number = 0;
+	uint8_t number = 0;
 
 	while (shares->on_evict[number] && shares->on_evict[number] != on_evict) {
 		number++;
@@ -534,7 +572,7 @@ enter(struct shares *shares, struct shares_place *place, void (*on_evict)(void *
 
 	if (!reserve(shares, network, place->owner))
 		return SHARES_MEMORY;
-	place->handler = number_of(shares, on_evict) & (HANDLERS - 1);
+	place->handler = number_of(shares, on_evict);
 	add(shares, place, network);
 	if (!make_room_of_client(shares, place))
 		return SHARES_CLIENT_FULL;
@@ -578,15 +616,28 @@ shares_enter(
 	return NULL;
 }
 
+static void
+weigh(struct shares *shares, struct shares_place *place, uint32_t weight)
+{
+	struct scales at = scales_of(shares, place);
+	uint32_t before = place->weight;
+
+	if (weight < before)
+		lower_weight(shares, place, at, before - weight);
+	else if (weight > before &&
+	    reserve_weight(shares, at.network, place->owner, weight - before))
+		raise_weight(shares, place, at, weight - before);
+}
+
 void
-shares_grow(struct shares_place *place, size_t bytes)
+shares_weigh(struct shares_place *place, uint32_t weight)
 {
 	struct shares *shares = place->shares;
 
+	assert(weight > 0);
 	pthread_mutex_lock(&shares->lock);
 	if (place->is_in) {
-		place->bytes = (place->bytes + bytes) & UINT64_MAX >> (64 - BYTES_BITS);
-		shares->bytes += bytes;
+		weigh(shares, place, (uint32_t)smaller_of(weight, SHARES_WEIGHT_MOST));
 		if (!make_room(shares, place))
 			send_away(shares, place);
 	}

@@ -1,19 +1,22 @@
 /*
  * Who has how many places of something that is shared and bounded: flows, hellos
- * in progress, handshakes.  Places are counted by client block at two widths, the
+ * in progress, handshakes; or, where it is memory that is shared, how much of it: a
+ * place weighs one, or whatever it is said to (shares_weigh), and below "most" is
+ * what weighs most.  Places are weighed by client block at two widths, the
  * host (/32, IPv6 /64) and its network (/24, IPv6 /48), and above both by an owner
  * where there is one: an agent counts by the relay that a client came through,
  * since a client block is only that relay's word.
  *
  * Shared by:     all clients, and all threads of a daemon.
- * Bound:         `most` places, `most_bytes` of what they hold, and, only if it is
- *                set, `most_per_client` for each host.
+ * Bound:         `most` for what all weigh together and, only if it is set,
+ *                `most_per_client` for each host.
  * Who leaves:    while there is room everybody gets in, however many he has.  When
  *                it is full, the owner with most pays, in it the network with
  *                most, and in that the host with most (see below).  It loses its
  *                newest place (SHARES_NEWEST: what has begun is worth more than
  *                what begins) or its oldest (SHARES_OLDEST: what takes that long
- *                will not come to anything).
+ *                will not come to anything), whatever that place weighs.  The last
+ *                one may stay.
  *
  * A newcomer is counted before it is decided who pays.  With SHARES_NEWEST it is
  * its own block's newest, so a newcomer whose block has as much as the heaviest is
@@ -21,15 +24,17 @@
  * a flood displaces itself.
  *
  * Everything takes constant time under one lock (finding the owner with most looks
- * at all owners, 256 at most).  Counts are exact.  The host with
- * most within a network is looked for among sixteen of its hosts, which are kept
- * roughly in order: a host moves up four steps with each place that it enters, so
- * one that floods is found.  A client block takes some 62 bytes; a million random
- * IPv4 addresses, each of a network of its own, less than 64 MB, which is given
- * back as they leave.  A place takes 56 bytes.
+ * at all owners, 256 at most; what becomes lighter takes as many steps as it loses
+ * weight).  Weights are exact.  The host with most within a network is looked for
+ * among sixteen of its hosts, which are kept roughly in order: a host moves up four
+ * steps with each place that it enters, and more for a heavy one, so one that floods
+ * is found.  A client block takes some 62 bytes; a million random IPv4 addresses, each
+ * of a network of its own, less than 64 MB, which is given back as they leave.  A
+ * place takes 56 bytes, and what the heaviest network of an owner weighs four bytes
+ * for each unit: who weighs memory takes units of some hundred bytes or more.
  *
  *	place = shares_enter(shares, &entrant, &verdict);
- *	shares_grow(place, bytes)        as it takes memory
+ *	shares_weigh(place, weight)      where not each is worth the same, as often as that changes
  *	shares_leave(place)              when finished, or given up
  *
  * on_evict is called by a message in the loop that the place was entered with,
@@ -51,10 +56,11 @@ enum shares_leaver { SHARES_NEWEST, SHARES_OLDEST };
 
 /* 0: no bound. */
 struct shares_bounds {
-	uint64_t most; /* places in all */
-	uint64_t most_per_client;
-	uint64_t most_bytes; /* in all */
+	uint64_t most, most_per_client;
 };
+
+/* Of one place. */
+enum { SHARES_WEIGHT_MOST = 1 << 20 };
 
 struct shares_entrant {
 	struct loop *loop;            /* of its thread */
@@ -82,11 +88,14 @@ void shares_set_bounds(struct shares *, const struct shares_bounds *);
 /* NULL: not in, *verdict says why. */
 struct shares_place *shares_enter(
     struct shares *, const struct shares_entrant *, enum shares_verdict *verdict);
-/* Its place takes this much more memory; somebody may have to leave for that. */
-void shares_grow(struct shares_place *, size_t bytes);
+/* It weighs this from now on, 1 to SHARES_WEIGHT_MOST, and somebody may have to leave for that or,
+ * though it weighs no more than before, because a bound has been lowered.  When memory is short a place
+ * stays as light as it was. */
+void shares_weigh(struct shares_place *, uint32_t weight);
 /* Called from the place's own thread; NULL is fine. */
 void shares_leave(struct shares_place *);
 
+/* Of places. */
 uint64_t shares_count(struct shares *);
 /* The memory that the counting itself takes, without the places. */
 size_t shares_memory(struct shares *);

@@ -44,9 +44,9 @@ struct intake {
 		struct conn conn;
 		struct task reap; /* once the connection is somebody else's */
 	};
-	size_t counted_bytes; /* of the buffer, in the queue */
-	bool is_among_agents; /* its place is */
-	struct shares_place *place;
+	uint32_t units;       /* of the buffer, as it is weighed */
+	bool is_among_agents; /* its places are */
+	struct shares_place *place, *bytes_place;
 	struct watch watch;
 	struct timer deadline;
 };
@@ -65,6 +65,14 @@ move(struct intake *intake, enum state to)
 	intake->state = to;
 }
 
+static void
+leave_places(struct intake *intake)
+{
+	shares_leave(intake->place);
+	shares_leave(intake->bytes_place);
+	intake->place = intake->bytes_place = NULL;
+}
+
 /* Takes the intake out of the loop and the lists; the connection is left to the caller. */
 static struct conn
 leave(struct intake *intake)
@@ -76,8 +84,7 @@ leave(struct intake *intake)
 	LIST_REMOVE(intake, link);
 	watch_wipe(&intake->watch);
 	timer_clear(&intake->deadline);
-	shares_leave(intake->place);
-	intake->place = NULL;
+	leave_places(intake);
 	task_init(&intake->reap, reap, intake);
 	loop_later(worker->loop, &intake->reap);
 	return conn;
@@ -136,7 +143,7 @@ cure_of(enum refusal reason)
 	case REFUSE_TIMEOUT:
 		return "no whole ClientHello came in time: see limits.hello_timeout";
 	case REFUSE_OVER_LIMIT:
-		return "too many hellos are in progress, and most of them come from here: see limits.hellos";
+		return "too many hellos are in progress, or too large ones, and most of that comes from here: see limits.hellos, limits.hello_memory";
 	case REFUSE_UNKNOWN_NAME:
 	case REFUSE_NO_AGENT:
 	case REFUSALS:
@@ -353,27 +360,47 @@ is_in_progress(const struct intake *intake)
 }
 
 static void
-count_bytes(struct intake *intake)
+weigh_bytes(struct intake *intake)
 {
-	struct conn *conn = &intake->conn;
+	size_t units = (intake->conn.capacity + INTAKE_UNIT_BYTES - 1) / INTAKE_UNIT_BYTES;
 
-	if (!intake->place || conn->capacity <= intake->counted_bytes)
+	if (!intake->bytes_place || units <= intake->units)
 		return;
-	shares_grow(intake->place, conn->capacity - intake->counted_bytes);
-	intake->counted_bytes = conn->capacity;
+	intake->units = (uint32_t)units;
+	shares_weigh(intake->bytes_place, intake->units);
 }
 
 static bool
-enter(struct intake *intake, struct shares *queue)
+enter(struct intake *intake, struct shares *hellos, struct shares *bytes)
 {
 	const struct address from = conn_client(&intake->conn);
 	struct shares_entrant entrant = { intake->worker->loop, &from, 0, on_evicted, intake };
 	enum shares_verdict verdict;
 
-	intake->counted_bytes = 0;
-	intake->place = shares_enter(queue, &entrant, &verdict);
-	count_bytes(intake);
-	return intake->place != NULL;
+	intake->units = 1;
+	intake->place = shares_enter(hellos, &entrant, &verdict);
+	if (intake->place)
+		intake->bytes_place = shares_enter(bytes, &entrant, &verdict);
+	weigh_bytes(intake);
+	return intake->bytes_place != NULL;
+}
+
+static bool
+enter_among_agents(struct intake *intake)
+{
+	struct shared *shared = intake->worker->shared;
+
+	intake->is_among_agents = true;
+	return enter(intake, shared->agent_hellos, shared->agent_hello_bytes);
+}
+
+static bool
+enter_among_clients(struct intake *intake)
+{
+	struct shared *shared = intake->worker->shared;
+
+	intake->is_among_agents = false;
+	return enter(intake, shared->hellos, shared->hello_bytes);
 }
 
 /* Before its hello is read, a channel of an agent looks like a client, and agents dial many
@@ -383,21 +410,18 @@ static bool
 enter_admission(struct intake *intake)
 {
 	const struct address from = conn_client(&intake->conn);
-	struct shared *shared = intake->worker->shared;
 
-	intake->is_among_agents = recent_peers_know(shared->recent_peers, &from);
-	return enter(intake, intake->is_among_agents ? shared->agent_hellos : shared->hellos);
+	return recent_peers_know(intake->worker->shared->recent_peers, &from)
+	    ? enter_among_agents(intake)
+	    : enter_among_clients(intake);
 }
 
 /* Those places are few.  Who loses his is no worse off than those who come from where no agent is: he
  * may be a client beside an agent that dials. */
 static bool
-enter_among_clients(struct intake *intake)
+enter_again(struct intake *intake)
 {
-	bool was_among_agents = intake->is_among_agents;
-
-	intake->is_among_agents = false;
-	return was_among_agents && enter(intake, intake->worker->shared->hellos);
+	return intake->is_among_agents && enter_among_clients(intake);
 }
 
 /* Reads first what is in the socket already: most hellos are whole then, and a burst of
@@ -452,7 +476,7 @@ on_bytes(struct intake *intake)
 		judge_proxy(intake);
 		return;
 	}
-	count_bytes(intake);
+	weigh_bytes(intake);
 	if (intake->state == PREFACE)
 		judge_preface(intake);
 	else
@@ -494,11 +518,10 @@ on_evicted(void *arg)
 {
 	struct intake *intake = arg;
 
-	shares_leave(intake->place);
-	intake->place = NULL;
+	leave_places(intake);
 	for (int i = 0; i < LAST_READS && is_in_progress(intake); i++)
 		on_ready(intake, WATCH_READ);
-	if (is_in_progress(intake) && !enter_among_clients(intake))
+	if (is_in_progress(intake) && !enter_again(intake))
 		refuse(intake, REFUSE_OVER_LIMIT, refuse_alert(REFUSE_OVER_LIMIT));
 }
 

@@ -9,6 +9,7 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "relay/arrival.h"
+#include "relay/intake.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
@@ -107,15 +108,16 @@ reload_set_bounds(const struct reload *reload)
 	const struct settings_limits *limits = &reload->rules->settings.limits;
 	const struct limits *derived = &reload->rules->limits;
 	struct shared *shared = reload->shared;
-	struct shares_bounds flows = { derived->flows, limits->flows_per_client, 0 };
-	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client,
-		derived->hello_memory };
-	struct shares_bounds agent_hellos = { derived->agent_hellos, 0,
-		derived->agent_hello_memory };
-	struct shares_bounds handshakes = { derived->peer_handshakes, 0, 0 };
-	struct shares_bounds channels = { derived->channel_handshakes, 0, 0 };
-	struct shares_bounds lingers = { derived->lingers, 0, 0 };
-	struct shares_bounds strange_lookups = { RESOLVER_STRANGE_ASKERS, 0, 0 };
+	struct shares_bounds flows = { derived->flows, limits->flows_per_client };
+	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client };
+	struct shares_bounds hello_bytes = { derived->hello_memory / INTAKE_UNIT_BYTES, 0 };
+	struct shares_bounds agent_hellos = { derived->agent_hellos, 0 };
+	struct shares_bounds agent_hello_bytes = { derived->agent_hello_memory / INTAKE_UNIT_BYTES,
+		0 };
+	struct shares_bounds handshakes = { derived->peer_handshakes, 0 };
+	struct shares_bounds channels = { derived->channel_handshakes, 0 };
+	struct shares_bounds lingers = { derived->lingers, 0 };
+	struct shares_bounds strange_lookups = { RESOLVER_STRANGE_ASKERS, 0 };
 	struct usage_bounds usage = {
 		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,
 		    [USAGE_FLOWS] = limits->flows_per_identity,
@@ -130,7 +132,9 @@ reload_set_bounds(const struct reload *reload)
 	arrival_set_bounds(shared->rates, limits);
 	shares_set_bounds(shared->flows, &flows);
 	shares_set_bounds(shared->hellos, &hellos);
+	shares_set_bounds(shared->hello_bytes, &hello_bytes);
 	shares_set_bounds(shared->agent_hellos, &agent_hellos);
+	shares_set_bounds(shared->agent_hello_bytes, &agent_hello_bytes);
 	shares_set_bounds(shared->unknown_peers, &handshakes);
 	shares_set_bounds(shared->known_peers, &handshakes);
 	shares_set_bounds(shared->channels, &channels);

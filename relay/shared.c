@@ -28,7 +28,9 @@ shared_make(struct shared *shared)
 	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
 	    (shared->name_flows = name_flows_new()) &&
 	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->hello_bytes = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->agent_hello_bytes = shares_new(SHARES_OLDEST)) &&
 	    (shared->unknown_peers = shares_new(SHARES_OLDEST)) &&
 	    (shared->known_peers = shares_new(SHARES_OLDEST)) &&
 	    (shared->channels = shares_new(SHARES_OLDEST)) &&
@@ -50,7 +52,9 @@ shared_wipe(struct shared *shared)
 	shares_free(shared->channels);
 	shares_free(shared->known_peers);
 	shares_free(shared->unknown_peers);
+	shares_free(shared->agent_hello_bytes);
 	shares_free(shared->agent_hellos);
+	shares_free(shared->hello_bytes);
 	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
 	name_flows_free(shared->name_flows);

@@ -35,12 +35,14 @@ struct shared {
 	struct shares *flows; /* of clients; the newest leave */
 	struct recent_peers *recent_peers;
 	struct standstills standstills;
-	struct shares *hellos;        /* of clients; here and below the oldest leave */
-	struct shares *agent_hellos;  /* from where an agent has authenticated lately */
-	struct shares *unknown_peers; /* session handshakes */
-	struct shares *known_peers;   /* the same, from where an agent has authenticated lately */
-	struct shares *channels;      /* channel handshakes */
-	struct shares *lingers;       /* refusals that a client may still read */
+	struct shares *hellos;       /* of clients; here and below the oldest leave */
+	struct shares *hello_bytes;  /* of the same, weighed by what has come of each (intake.h) */
+	struct shares *agent_hellos; /* from where an agent has authenticated lately */
+	struct shares *agent_hello_bytes; /* of the same */
+	struct shares *unknown_peers;     /* session handshakes */
+	struct shares *known_peers; /* the same, from where an agent has authenticated lately */
+	struct shares *channels;    /* channel handshakes */
+	struct shares *lingers;     /* refusals that a client may still read */
 	struct resolver *resolver;
 	struct shares *strange_lookups; /* flow_dynamic.h */
 	struct trustwatch *trustwatch;

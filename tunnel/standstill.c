@@ -44,10 +44,8 @@ standstills_set_bound(struct standstills *all, uint64_t memory)
 {
 	uint64_t most = memory - memory / 4, used = memory > 0 ? used_beside(all) : 0;
 
-	shares_set_bounds(all->shares,
-	    &(struct shares_bounds){ .most_bytes = memory == 0 ? 0
-		    : most > used                              ? most - used
-							       : 1 });
+	most = larger_of(difference(most, used) / STANDSTILL_UNIT_BYTES, 1);
+	shares_set_bounds(all->shares, &(struct shares_bounds){ .most = memory > 0 ? most : 0 });
 }
 
 static void
@@ -69,21 +67,28 @@ enter(struct standstills *all, struct standstill *one, const struct shares_entra
 	return one->place != NULL;
 }
 
-/* A place that does not grow is told, too: it is how a bound that has become lower is obeyed. */
+static uint32_t
+units_of(uint64_t bytes)
+{
+	uint64_t units = (bytes + STANDSTILL_UNIT_BYTES - 1) / STANDSTILL_UNIT_BYTES;
+
+	return (uint32_t)smaller_of(units, SHARES_WEIGHT_MOST);
+}
+
+/* One that holds as much as before is weighed, too: it is how a bound that has become lower is obeyed. */
 void
 standstill_note(struct standstills *all, struct standstill *one,
     const struct shares_entrant *entrant, uint64_t own_bytes, uint64_t kernel_bytes)
 {
 	uint64_t bytes = own_bytes + kernel_bytes;
-	uint64_t more = difference(bytes, one->bytes);
 
 	if (bytes == 0) {
 		leave(all, one);
 	} else if (one->place || enter(all, one, entrant)) {
 		atomic_fetch_add(&all->own_bytes, own_bytes - one->own_bytes);
 		one->own_bytes = own_bytes;
-		one->bytes += more;
-		shares_grow(one->place, more);
+		one->bytes = bytes;
+		shares_weigh(one->place, units_of(bytes));
 	}
 }
 
@@ -100,8 +105,8 @@ standstill_must_end(struct standstills *all, struct standstill *one, uint64_t wa
 		return false;
 	}
 	log_limited(LOG_WARNING, "memory-pressure", client,
-	    "three quarters of limits.memory are used: of the clients with most flows that take "
-	    "nothing, the one that has waited longest is reset",
+	    "three quarters of limits.memory are used: of the clients whose flows that take nothing "
+	    "hold most of it, the one that has waited longest is reset",
 	    log_hex("flow", id, FLOW_ID_BYTES), log_u64("bytes", bytes),
 	    log_u64("stalled_ms", waited_ms));
 	return true;

@@ -2,12 +2,12 @@
  * What flows hold whose peers take nothing, and who goes when memory is short.
  *
  * Shared by:     all flows of a daemon that stand still for two seconds or more (tunnel/stalls.h),
- *                of all clients and loops, counted by client block, and by owner where there is
- *                one (base/shares.h).
- * Bound:         three quarters of limits.memory, less what the process has in use itself, for what
- *                they hold of our memory and of the kernel's (SO_MEMINFO of both sockets of each).
- * Who leaves:    of the heaviest owner, in that of the heaviest network, in that of the heaviest
- *                host, the flow that has stood still longest; its owner ends it with the reason
+ *                of all clients and loops, weighed by what they hold of our memory and of the
+ *                kernel's (SO_MEMINFO of both sockets of each, once a second), by client block, and
+ *                by owner where there is one (base/shares.h).
+ * Bound:         three quarters of limits.memory, less what the process has in use itself.
+ * Who leaves:    of the owner whose flows hold most, in that of the network whose flows do, in that
+ *                of the host, the flow that has stood still longest; its owner ends it with the reason
  *                standstill_reason.  One that has moved within two seconds is let off, and counts
  *                again when it next stands still; but only twice in a row, so that a reader
  *                who drips does not hold the others' memory.  Who takes all that there is for
@@ -30,7 +30,8 @@ struct shares;
 struct shares_entrant;
 struct shares_place;
 
-enum { STANDSTILL_LET_OFF_MOST = 2 };
+/* What is held is rounded up to a multiple of this. */
+enum { STANDSTILL_LET_OFF_MOST = 2, STANDSTILL_UNIT_BYTES = 4096 };
 
 extern const char standstill_reason[];
 

@@ -23,7 +23,7 @@ address_of(unsigned number)
 	return address;
 }
 
-/* Every tenth comes from one address, so that levels grow, too. */
+/* Every tenth comes from one address and every third is heavy, so that levels grow, too. */
 static unsigned
 enter_all(struct shares *shares, struct loop *loop, struct shares_place **places)
 {
@@ -36,6 +36,8 @@ enter_all(struct shares *shares, struct loop *loop, struct shares_place **places
 
 		places[i] = shares_enter(shares, &entrant, &verdict);
 		assert_int_equal(verdict, places[i] ? SHARES_IN : SHARES_MEMORY);
+		if (places[i] && i % 3 == 0)
+			shares_weigh(places[i], i + 1);
 		in += places[i] != NULL;
 	}
 	return in;

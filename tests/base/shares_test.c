@@ -10,6 +10,7 @@
 struct guest {
 	struct shares_place *place;
 	int evicted;
+	unsigned long evicted_at; /* in the order in which they heard of it */
 };
 
 struct turn_end {
@@ -19,6 +20,7 @@ struct turn_end {
 
 static struct loop *loop;
 static struct shares *shares;
+static _Atomic unsigned long evictions;
 
 static void
 on_evict(void *arg)
@@ -26,6 +28,7 @@ on_evict(void *arg)
 	struct guest *guest = arg;
 
 	guest->evicted++;
+	guest->evicted_at = ++evictions;
 	shares_leave(guest->place);
 	guest->place = NULL;
 }
@@ -99,11 +102,11 @@ evicted(const struct guest *guests, size_t count)
 }
 
 static void
-open_shares(enum shares_leaver leaver, uint64_t most, uint64_t most_per_client, uint64_t most_bytes)
+open_shares(enum shares_leaver leaver, uint64_t most, uint64_t most_per_client)
 {
 	shares = shares_new(leaver);
 	assert_non_null(shares);
-	shares_set_bounds(shares, &(struct shares_bounds){ most, most_per_client, most_bytes });
+	shares_set_bounds(shares, &(struct shares_bounds){ most, most_per_client });
 }
 
 static int
@@ -132,7 +135,7 @@ lets_everybody_in_while_there_is_room(void **state)
 	struct guest guests[100];
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 100, 0, 0);
+	open_shares(SHARES_NEWEST, 100, 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(enter(&guests[i], "192.0.2.1"), SHARES_IN);
 	assert_int_equal(evicted(guests, 100), 0);
@@ -146,7 +149,7 @@ a_newcomer_of_the_heaviest_block_is_refused(void **state)
 	struct guest guests[10], more;
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 0, 0);
+	open_shares(SHARES_NEWEST, 10, 0);
 	for (int i = 0; i < 10; i++)
 		enter(&guests[i], i < 4 ? "192.0.2.1" : "198.51.100.1");
 	assert_int_equal(enter(&more, "198.51.100.1"), SHARES_FULL);
@@ -161,7 +164,7 @@ nobody_is_displaced_by_who_would_have_as_much(void **state)
 	struct guest guests[4], more;
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 4, 0, 0);
+	open_shares(SHARES_NEWEST, 4, 0);
 	for (int i = 0; i < 4; i++)
 		enter(&guests[i], i < 2 ? "192.0.2.1" : "198.51.100.1");
 	assert_int_equal(enter(&more, "192.0.2.1"), SHARES_FULL);
@@ -175,7 +178,7 @@ the_heaviest_loses_its_newest(void **state)
 	struct guest guests[10], more[2];
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 0, 0);
+	open_shares(SHARES_NEWEST, 10, 0);
 	for (int i = 0; i < 10; i++)
 		enter(&guests[i], i == 0 ? "198.51.100.1" : "192.0.2.1");
 	assert_int_equal(enter(&more[0], "203.0.113.1"), SHARES_IN);
@@ -195,7 +198,7 @@ where_the_oldest_leave_the_heaviest_loses_its_oldest(void **state)
 	struct guest guests[41];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 40, 0, 0);
+	open_shares(SHARES_OLDEST, 40, 0);
 	enter(&guests[0], "192.0.2.1");
 	for (int i = 1; i <= 35; i++)
 		enter(&guests[i], "2001:db8::1");
@@ -213,7 +216,7 @@ where_the_oldest_leave_a_flood_displaces_itself(void **state)
 	struct guest guests[8];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 4, 0, 0);
+	open_shares(SHARES_OLDEST, 4, 0);
 	enter(&guests[0], "192.0.2.1");
 	for (int i = 1; i < 8; i++)
 		assert_int_equal(enter(&guests[i], "198.51.100.1"), SHARES_IN);
@@ -231,7 +234,7 @@ where_the_oldest_leave_equals_leave_in_the_order_they_came(void **state)
 	char from[20];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 4, 0, 0);
+	open_shares(SHARES_OLDEST, 4, 0);
 	for (int i = 0; i < 8; i++) {
 		snprintf(from, sizeof from, "10.%d.0.1", i);
 		assert_int_equal(enter(&guests[i], from), SHARES_IN);
@@ -243,25 +246,99 @@ where_the_oldest_leave_equals_leave_in_the_order_they_came(void **state)
 }
 
 static void
-memory_counts_as_places_do(void **state)
+what_a_place_weighs_counts(void **state)
 {
 	struct guest guests[3];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 100, 0, 1000);
+	open_shares(SHARES_OLDEST, 1000, 0);
 	enter(&guests[0], "192.0.2.1");
 	enter(&guests[1], "198.51.100.2");
 	enter(&guests[2], "198.51.100.2");
-	shares_grow(guests[0].place, 500);
-	shares_grow(guests[1].place, 400);
+	shares_weigh(guests[0].place, 500);
+	shares_weigh(guests[1].place, 400);
 	assert_int_equal(evicted(guests, 3), 0);
-	shares_grow(guests[2].place, 200);
+	shares_weigh(guests[2].place, 200);
 	assert_int_equal(evicted(guests, 3), 1);
 	assert_int_equal(guests[1].evicted, 1);
-	shares_grow(guests[2].place, 5000); /* the last one may stay */
+	shares_weigh(guests[2].place, 5000);
 	assert_int_equal(evicted(guests, 3), 2);
-	assert_int_equal(guests[0].evicted, 1);
+	assert_int_equal(guests[2].evicted, 1);
+	shares_weigh(guests[0].place, 5000); /* the last one may stay */
+	assert_int_equal(evicted(guests, 3), 2);
 	leave_all(guests, 3);
+}
+
+static void
+who_has_many_places_and_little_weight_keeps_them(void **state)
+{
+	struct guest many[50], heavy[2];
+
+	(void)state;
+	open_shares(SHARES_OLDEST, 1000, 0);
+	for (int i = 0; i < 50; i++)
+		enter(&many[i], "192.0.2.1");
+	enter(&heavy[0], "198.51.100.2");
+	enter(&heavy[1], "198.51.100.3");
+	shares_weigh(heavy[0].place, 450);
+	shares_weigh(heavy[1].place, 550);
+	assert_int_equal(evicted(many, 50), 0);
+	assert_int_equal(evicted(heavy, 2), 1);
+	assert_int_equal(heavy[1].evicted, 1);
+	leave_all(many, 50);
+	leave_all(heavy, 2);
+}
+
+static void
+who_has_become_lighter_keeps_his_place(void **state)
+{
+	struct guest guests[2];
+
+	(void)state;
+	open_shares(SHARES_OLDEST, 1000, 0);
+	enter(&guests[0], "192.0.2.1");
+	enter(&guests[1], "198.51.100.2");
+	shares_weigh(guests[0].place, 900);
+	shares_weigh(guests[0].place, 300);
+	shares_weigh(guests[1].place, 700);
+	assert_int_equal(evicted(guests, 2), 0);
+	shares_weigh(guests[0].place, 301);
+	assert_int_equal(evicted(guests, 2), 1);
+	assert_int_equal(guests[1].evicted, 1);
+	leave_all(guests, 2);
+}
+
+static void
+who_weighs_no_more_hears_of_a_lower_bound(void **state)
+{
+	struct guest guests[2];
+
+	(void)state;
+	open_shares(SHARES_OLDEST, 1000, 0);
+	enter(&guests[0], "192.0.2.1");
+	enter(&guests[1], "198.51.100.2");
+	shares_weigh(guests[0].place, 500);
+	shares_set_bounds(shares, &(struct shares_bounds){ .most = 400 });
+	shares_weigh(guests[1].place, 1);
+	assert_int_equal(evicted(guests, 2), 1);
+	assert_int_equal(guests[0].evicted, 1);
+	leave_all(guests, 2);
+}
+
+static void
+a_weight_has_an_end(void **state)
+{
+	struct guest guests[2];
+
+	(void)state;
+	open_shares(SHARES_OLDEST, 2 * SHARES_WEIGHT_MOST, 0);
+	enter(&guests[0], "192.0.2.1");
+	enter(&guests[1], "198.51.100.2");
+	shares_weigh(guests[0].place, UINT32_MAX);
+	shares_weigh(guests[1].place, UINT32_MAX);
+	assert_int_equal(evicted(guests, 2), 0);
+	leave_all(guests, 2);
+	assert_true(shares_memory(shares) < 64 << 10);
 }
 
 static void
@@ -270,10 +347,10 @@ one_that_grows_too_large_hears_of_it_by_message(void **state)
 	struct guest guests[2];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 100, 0, 1000);
+	open_shares(SHARES_OLDEST, 1000, 0);
 	enter(&guests[0], "192.0.2.1");
 	enter(&guests[1], "192.0.2.1");
-	shares_grow(guests[0].place, 1001);
+	shares_weigh(guests[0].place, 1001);
 	assert_int_equal(guests[0].evicted, 0);
 	assert_int_equal(evicted(guests, 2), 1);
 	assert_int_equal(guests[0].evicted, 1);
@@ -286,7 +363,7 @@ who_leaves_before_the_message_comes_is_not_called(void **state)
 	struct guest guests[2];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 1, 0, 0);
+	open_shares(SHARES_OLDEST, 1, 0);
 	enter(&guests[0], "192.0.2.1");
 	enter(&guests[1], "198.51.100.2");
 	shares_leave(guests[0].place);
@@ -300,7 +377,7 @@ a_client_may_have_a_bound_of_its_own(void **state)
 	struct guest guests[4], more;
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 2, 0);
+	open_shares(SHARES_NEWEST, 10, 2);
 	assert_int_equal(enter(&guests[0], "192.0.2.1"), SHARES_IN);
 	assert_int_equal(enter(&guests[1], "192.0.2.1"), SHARES_IN);
 	assert_int_equal(enter(&more, "192.0.2.1"), SHARES_CLIENT_FULL);
@@ -320,7 +397,7 @@ an_ipv6_client_is_its_64(void **state)
 	struct guest guests[2], more;
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 1, 0);
+	open_shares(SHARES_NEWEST, 10, 1);
 	assert_int_equal(enter(&guests[0], "2001:db8::1"), SHARES_IN);
 	assert_int_equal(enter(&more, "2001:db8::ffff:1"), SHARES_CLIENT_FULL);
 	assert_int_equal(enter(&guests[1], "2001:db8:0:1::1"), SHARES_IN);
@@ -333,7 +410,7 @@ where_the_oldest_leave_a_client_above_its_own_bound_loses_its_oldest(void **stat
 	struct guest guests[4];
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 100, 2, 0);
+	open_shares(SHARES_OLDEST, 100, 2);
 	enter(&guests[0], "192.0.2.9");
 	for (int i = 1; i < 4; i++)
 		assert_int_equal(enter(&guests[i], "192.0.2.1"), SHARES_IN);
@@ -350,7 +427,7 @@ bounds_may_change_and_nobody_is_evicted_for_that_alone(void **state)
 	struct guest guests[10], more[2];
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 0, 0);
+	open_shares(SHARES_NEWEST, 10, 0);
 	for (int i = 0; i < 10; i++)
 		enter(&guests[i], "192.0.2.1");
 	shares_set_bounds(shares, &(struct shares_bounds){ .most = 5 });
@@ -371,7 +448,7 @@ where_the_oldest_leave_a_newcomer_gets_in_after_a_bound_was_lowered(void **state
 	struct guest guests[10], last;
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 100, 0, 0);
+	open_shares(SHARES_OLDEST, 100, 0);
 	for (int i = 0; i < 10; i++)
 		enter(&guests[i], i < 4 ? "192.0.2.1" : "198.51.100.1");
 	shares_set_bounds(shares, &(struct shares_bounds){ .most = 1 });
@@ -392,7 +469,7 @@ twenty_64_of_one_48_are_one_block(void **state)
 	int in = 0;
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 100, 0, 0);
+	open_shares(SHARES_NEWEST, 100, 0);
 	for (int i = 0; i < 100; i++) {
 		snprintf(from, sizeof from, "2001:db8:1:%x::1", i % 20);
 		assert_int_equal(enter(&guests[i], from), SHARES_IN);
@@ -415,7 +492,7 @@ the_neighbours_of_who_floods_keep_their_places(void **state)
 
 	(void)state;
 	for (int first = 0; first < 2; first++) {
-		open_shares(SHARES_NEWEST, 1000, 0, 0);
+		open_shares(SHARES_NEWEST, 1000, 0);
 		for (int i = 0; i < 800 && first == 0; i++)
 			enter(&flood[i], "192.0.2.255");
 		for (int i = 0; i < 200; i++) {
@@ -445,7 +522,7 @@ neighbours_may_displace_who_floods_from_their_network(void **state)
 	static struct guest flood[100], neighbour, other;
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 100, 0, 0);
+	open_shares(SHARES_NEWEST, 100, 0);
 	for (int i = 0; i < 100; i++)
 		enter(&flood[i], "192.0.2.66");
 	assert_int_equal(enter(&neighbour, "192.0.2.67"), SHARES_IN);
@@ -462,7 +539,7 @@ addresses_of_other_kinds_are_one_client(void **state)
 	struct address none = { 0 }, local = { 0 };
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 1, 0);
+	open_shares(SHARES_NEWEST, 10, 1);
 	assert_true(address_parse(&local, "unix:/run/x"));
 	assert_int_equal(enter_from(&guests[0], 0, &none), SHARES_IN);
 	assert_int_equal(enter_from(&more, 0, &local), SHARES_CLIENT_FULL);
@@ -480,7 +557,7 @@ the_heaviest_owner_pays_first(void **state)
 	char from[20];
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 100, 0, 0);
+	open_shares(SHARES_NEWEST, 100, 0);
 	for (int i = 0; i < 90; i++) {
 		struct address invented;
 
@@ -508,7 +585,7 @@ a_block_counts_for_each_owner_alone(void **state)
 	struct address one = address_of("192.0.2.1");
 
 	(void)state;
-	open_shares(SHARES_NEWEST, 10, 1, 0);
+	open_shares(SHARES_NEWEST, 10, 1);
 	for (uint8_t i = 0; i < 4; i++)
 		assert_int_equal(enter_from(&guests[i], i, &one), SHARES_IN);
 	leave_all(guests, 4);
@@ -521,7 +598,7 @@ enum { MODEL_GUESTS = 120, MODEL_STEPS = 20000 };
 struct model_guest {
 	struct guest guest;
 	bool is_in;
-	unsigned owner, network, host;
+	unsigned owner, network, host, weight;
 	unsigned long entered;
 };
 
@@ -538,13 +615,13 @@ are_together(const struct model_guest *a, const struct model_guest *b, enum leve
 }
 
 static unsigned
-count_with(const struct model_guest *guest, enum level level)
+weight_with(const struct model_guest *guest, enum level level)
 {
-	unsigned count = 0;
+	unsigned weight = 0;
 
 	for (int i = 0; i < MODEL_GUESTS; i++)
-		count += are_together(guest, &model[i], level);
-	return count;
+		weight += are_together(guest, &model[i], level) ? model[i].weight : 0;
+	return weight;
 }
 
 /* The most that anybody has on this level among those who are with `guest` on the level above. */
@@ -554,17 +631,27 @@ most_beside(const struct model_guest *guest, enum level level)
 	unsigned most = 0;
 
 	for (int i = 0; i < MODEL_GUESTS; i++) {
-		if (are_together(guest, &model[i], level - 1) && count_with(&model[i], level) > most)
-			most = count_with(&model[i], level);
+		if (are_together(guest, &model[i], level - 1) && weight_with(&model[i], level) > most)
+			most = weight_with(&model[i], level);
 	}
 	return most;
+}
+
+static unsigned
+weight_of_all(void)
+{
+	unsigned weight = 0;
+
+	for (int i = 0; i < MODEL_GUESTS; i++)
+		weight += model[i].is_in ? model[i].weight : 0;
+	return weight;
 }
 
 static void
 check_victim(const struct model_guest *victim, enum shares_leaver leaver)
 {
 	for (enum level level = LEVEL_OWNER; level <= LEVEL_HOST; level++)
-		assert_int_equal(count_with(victim, level), most_beside(victim, level));
+		assert_int_equal(weight_with(victim, level), most_beside(victim, level));
 	for (int i = 0; i < MODEL_GUESTS; i++) {
 		if (!are_together(victim, &model[i], LEVEL_HOST))
 			continue;
@@ -588,68 +675,92 @@ model_address(const struct model_guest *guest)
 }
 
 static struct model_guest *
-victim_of_turn(void)
+first_victim(void)
 {
-	struct model_guest *victim = NULL;
+	struct model_guest *first = NULL;
+
+	for (int i = 0; i < MODEL_GUESTS; i++) {
+		if (model[i].is_in && model[i].guest.evicted > 0 &&
+		    (!first || model[i].guest.evicted_at < first->guest.evicted_at))
+			first = &model[i];
+	}
+	return first;
+}
+
+/* Those who have to leave, one after the other. */
+static unsigned
+check_victims(enum shares_leaver leaver)
+{
+	struct model_guest *victim;
+	unsigned count = 0;
 
 	turn(loop);
-	for (int i = 0; i < MODEL_GUESTS; i++) {
-		if (!model[i].is_in || model[i].guest.evicted == 0)
-			continue;
-		assert_null(victim);
-		victim = &model[i];
+	for (; (victim = first_victim()); count++) {
+		check_victim(victim, leaver);
+		victim->is_in = false;
 	}
-	return victim;
+	return count;
 }
 
 static void
 model_enter(struct model_guest *guest, enum shares_leaver leaver, bool full)
 {
 	struct address from;
-	struct model_guest *victim;
 
 	guest->owner = (unsigned)rand() % 3;
 	guest->network = (unsigned)rand() % (rand() % 4 ? 3 : 40);
 	guest->host = (unsigned)rand() % (rand() % 4 ? 2 : 12);
+	guest->weight = 1;
 	guest->entered = ++entered;
 	from = model_address(guest);
 	guest->is_in = true;
-	if (enter_from(&guest->guest, (uint8_t)guest->owner, &from) != SHARES_IN) {
-		assert_true(full);
-		check_victim(guest, leaver);
-		guest->is_in = false;
-		assert_null(victim_of_turn());
+	if (enter_from(&guest->guest, (uint8_t)guest->owner, &from) == SHARES_IN) {
+		assert_int_equal(check_victims(leaver), full);
 		return;
 	}
-	victim = victim_of_turn();
-	assert_int_equal(victim != NULL, full);
-	if (victim) {
-		check_victim(victim, leaver);
-		victim->is_in = false;
-	}
+	assert_true(full);
+	check_victim(guest, leaver);
+	guest->is_in = false;
+	assert_int_equal(check_victims(leaver), 0);
 }
 
+/* True if somebody had to leave for that. */
+static bool
+model_weigh(struct model_guest *guest, uint64_t most, unsigned heaviest)
+{
+	unsigned count;
+
+	guest->weight = 1 + (unsigned)rand() % heaviest;
+	shares_weigh(guest->guest.place, guest->weight);
+	count = check_victims(SHARES_OLDEST);
+	assert_true(weight_of_all() <= most);
+	return count > 0;
+}
+
+/* heaviest: a place may weigh as much; above 1 only with SHARES_OLDEST. */
 static void
-compare_with_model(enum shares_leaver leaver, uint64_t most)
+compare_with_model(enum shares_leaver leaver, uint64_t most, unsigned heaviest)
 {
 	unsigned long refused_or_evicted = 0;
 
 	srand(1);
 	memset(model, 0, sizeof model);
-	open_shares(leaver, most, 0, 0);
+	open_shares(leaver, most, 0);
 	for (int step = 0; step < MODEL_STEPS; step++) {
 		struct model_guest *guest = &model[rand() % MODEL_GUESTS];
-		bool full = shares_count(shares) == most;
+		bool full = weight_of_all() == most;
 
 		if (!guest->is_in && (rand() % 3 || step % 2000 < 1000)) {
 			model_enter(guest, leaver, full);
 			refused_or_evicted += full;
+		} else if (guest->is_in && heaviest > 1 && rand() % 3) {
+			refused_or_evicted += model_weigh(guest, most, heaviest);
 		} else if (guest->is_in && step % 2000 >= 800) {
 			leave_all(&guest->guest, 1);
 			guest->is_in = false;
 		}
-		if (step % 50 == 0 && guest->is_in)
-			assert_int_equal(shares_count(shares), count_with(guest, LEVEL_ALL));
+		if (step % 50 == 0 && guest->is_in && heaviest == 1)
+			assert_int_equal(shares_count(shares), weight_with(guest, LEVEL_ALL));
 	}
 	assert_true(refused_or_evicted > 500);
 	for (int i = 0; i < MODEL_GUESTS; i++)
@@ -661,14 +772,21 @@ static void
 the_newest_leave_as_a_naive_model_says(void **state)
 {
 	(void)state;
-	compare_with_model(SHARES_NEWEST, 60);
+	compare_with_model(SHARES_NEWEST, 60, 1);
 }
 
 static void
 the_oldest_leave_as_a_naive_model_says(void **state)
 {
 	(void)state;
-	compare_with_model(SHARES_OLDEST, 50);
+	compare_with_model(SHARES_OLDEST, 50, 1);
+}
+
+static void
+the_heaviest_leave_as_a_naive_model_says(void **state)
+{
+	(void)state;
+	compare_with_model(SHARES_OLDEST, 400, 30);
 }
 
 /* ---- size ---- */
@@ -683,7 +801,7 @@ a_million_addresses_take_at_most_64_mb(void **state)
 
 	(void)state;
 	assert_non_null(guests);
-	open_shares(SHARES_NEWEST, 2 * MILLION, 0, 0);
+	open_shares(SHARES_NEWEST, 2 * MILLION, 0);
 	srand(2);
 	for (int i = 0; i < MILLION; i++) {
 		struct address from = { .bytes = sizeof(struct sockaddr_in), .as.v4.sin_family = AF_INET };
@@ -730,6 +848,8 @@ thread_step(struct thread_of_guests *self, unsigned step)
 		guest->place = NULL;
 	} else {
 		guest->place = shares_enter(shares, &entrant, &verdict);
+		if (guest->place)
+			shares_weigh(guest->place, 1 + step % 2);
 	}
 	if (step % 8 == 0)
 		turn(self->loop);
@@ -757,7 +877,7 @@ evictions_cross_threads(void **state)
 	unsigned sum = 0;
 
 	(void)state;
-	open_shares(SHARES_OLDEST, 20, 0, 0);
+	open_shares(SHARES_OLDEST, 20, 0);
 	for (unsigned i = 0; i < THREADS; i++) {
 		threads[i] = (struct thread_of_guests){ .loop = loop_new(), .number = i };
 		assert_int_equal(pthread_create(&threads[i].thread, NULL, thread_main, &threads[i]), 0);
@@ -781,7 +901,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(where_the_oldest_leave_the_heaviest_loses_its_oldest),
 	TEST(where_the_oldest_leave_a_flood_displaces_itself),
 	TEST(where_the_oldest_leave_equals_leave_in_the_order_they_came),
-	TEST(memory_counts_as_places_do),
+	TEST(what_a_place_weighs_counts),
+	TEST(who_has_many_places_and_little_weight_keeps_them),
+	TEST(who_has_become_lighter_keeps_his_place),
+	TEST(who_weighs_no_more_hears_of_a_lower_bound),
+	TEST(a_weight_has_an_end),
 	TEST(one_that_grows_too_large_hears_of_it_by_message),
 	TEST(who_leaves_before_the_message_comes_is_not_called),
 	TEST(a_client_may_have_a_bound_of_its_own),
@@ -797,6 +921,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_block_counts_for_each_owner_alone),
 	TEST(the_newest_leave_as_a_naive_model_says),
 	TEST(the_oldest_leave_as_a_naive_model_says),
+	TEST(the_heaviest_leave_as_a_naive_model_says),
 	TEST(a_million_addresses_take_at_most_64_mb),
 	TEST(evictions_cross_threads),
 };

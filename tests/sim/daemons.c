@@ -108,10 +108,11 @@ unbounded_rates(void)
 void
 relay_up(struct sim_relay *relay)
 {
-	const struct shares_bounds bounds = { 4096, 64, 0 }, flows = { 1000, 1000, 0 };
+	const struct shares_bounds bounds = { 4096, 64 }, flows = { 1000, 1000 };
 	struct shared *shared = &relay->shared;
-	struct shares **queues[] = { &shared->hellos, &shared->agent_hellos, &shared->unknown_peers,
-		&shared->known_peers, &shared->channels, &shared->lingers };
+	struct shares **queues[] = { &shared->hellos, &shared->hello_bytes, &shared->agent_hellos,
+		&shared->agent_hello_bytes, &shared->unknown_peers, &shared->known_peers,
+		&shared->channels, &shared->lingers };
 
 	sim_self = relay->process;
 	sim_processes[sim_self].alive = true;
@@ -176,7 +177,9 @@ relay_down(struct sim_relay *relay)
 		loop_free(relay->workers[i].loop);
 	shares_free(shared->lingers);
 	shares_free(shared->channels);
+	shares_free(shared->agent_hello_bytes);
 	shares_free(shared->agent_hellos);
+	shares_free(shared->hello_bytes);
 	shares_free(shared->known_peers);
 	shares_free(shared->unknown_peers);
 	shares_free(shared->hellos);

@@ -140,6 +140,29 @@ def hellos_in_progress_are_shared(scene):
 		equal(read_exactly(client, len(WIRE)), WIRE)
 
 
+def large_half_hello(bytes_sent):
+	"""What has come of a hello that says it has 16 KB."""
+	head = WIRE[:3] + b"\x3f\xff" + WIRE[5:6] + b"\x00\x3f\xf0" + WIRE[9:]
+	return head + bytes(bytes_sent - len(head))
+
+
+@test
+def the_memory_of_hellos_in_progress_is_shared(scene):
+	"""By who has most of it, and not by who has most hellos."""
+	relay = relay_with_echo(scene, {"hello_memory": "1MiB", "hello_timeout": "60s"}, workers=1)
+	many = [scene.keep(dial(relay.port, WIRE[:9], source=OTHER)) for _ in range(100)]
+	large = large_half_hello(14000)
+	few = [scene.keep(dial(relay.port, large, source=HEAVY)) for _ in range(90)]
+	until(lambda: open_ones(few) < 80, what="what is more than 1 MiB is refused")
+	equal(open_ones(few[-60:]), 60, "the newest of the few that are large")
+	equal(open_ones(many), 100, "the many that are small")
+	check("limits.hello_memory" in relay.events("hello-refused")[0]["message"], "the line names the limit")
+	for client in (many[0], many[-1]):
+		client.sendall(WIRE[9:])
+		client.settimeout(15)
+		equal(read_exactly(client, len(WIRE)), WIRE)
+
+
 def may_talk_on(client):
 	"""Whether what it sends is still taken, so that no reset destroys its alert."""
 	try:

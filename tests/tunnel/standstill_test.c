@@ -30,16 +30,22 @@ on_evict(void *arg)
 }
 
 static void
-hold(struct standstill *flow, uint64_t kernel_bytes)
+hold_for(struct standstill *flow, const char *from, uint64_t kernel_bytes)
 {
 	struct address client;
 	struct shares_entrant entrant = {
 		.loop = loop, .client = &client, .on_evict = on_evict, .arg = flow
 	};
 
-	assert_true(address_parse(&client, "192.0.2.1:4711"));
+	assert_true(address_parse(&client, from));
 	standstill_note(&all, flow, &entrant, 0, kernel_bytes);
 	assert_true(loop_advance(loop, 0));
+}
+
+static void
+hold(struct standstill *flow, uint64_t kernel_bytes)
+{
+	hold_for(flow, "192.0.2.1:4711", kernel_bytes);
 }
 
 /* Of two that come one after the other, how many have to go. */
@@ -151,6 +157,43 @@ who_stands_still_is_never_let_off(void **state)
 	assert_true(must_end(&flows[0], STALLS_LOOK_MS));
 }
 
+/* Of eight flows that hold a megabyte together, and of two others that hold two. */
+static void
+who_holds_most_goes_and_not_who_has_most_flows(void **state)
+{
+	static struct standstill light[8], heavy[2];
+
+	(void)state;
+	evicted = 0;
+	standstills_set_bound(&all, 4 * MIB);
+	for (int i = 0; i < 8; i++)
+		hold_for(&light[i], "192.0.2.1:4711", MIB / 8);
+	for (int i = 0; i < 2; i++)
+		hold_for(&heavy[i], "198.51.100.7:4711", MIB);
+	assert_int_equal(evicted, 0);
+	hold_for(&heavy[1], "198.51.100.7:4711", MIB + STANDSTILL_UNIT_BYTES);
+	assert_int_equal(evicted, 1);
+	assert_null(heavy[0].place);
+	for (int i = 0; i < 8; i++)
+		hold(&light[i], 0);
+	hold(&heavy[1], 0);
+}
+
+/* The kernel has got rid of some of it. */
+static void
+who_holds_less_than_before_counts_for_less(void **state)
+{
+	(void)state;
+	evicted = 0;
+	standstills_set_bound(&all, 4 * MIB);
+	hold(&flows[0], 3 * MIB);
+	hold(&flows[0], MIB);
+	hold(&flows[1], 2 * MIB);
+	assert_int_equal(evicted, 0);
+	hold(&flows[0], 0);
+	hold(&flows[1], 0);
+}
+
 static int
 set_up(void **state)
 {
@@ -181,6 +224,8 @@ main(void)
 		cmocka_unit_test(a_reader_that_drips_is_let_off_twice),
 		cmocka_unit_test(who_takes_all_that_there_is_begins_anew),
 		cmocka_unit_test(who_stands_still_is_never_let_off),
+		cmocka_unit_test(who_holds_most_goes_and_not_who_has_most_flows),
+		cmocka_unit_test(who_holds_less_than_before_counts_for_less),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
