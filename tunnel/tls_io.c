@@ -96,6 +96,15 @@ take_ahead(struct tls *tls, void *data, size_t bytes)
 	return bytes;
 }
 
+/* Our flight waits in the outbox, and before it is out the peer has nothing to say that would be worth a
+ * call: its descriptor announces what comes. */
+static bool
+is_answer_due(const struct tls *tls)
+{
+	return tls->state == TLS_SHAKING && buffer_left(&tls->out) > 0 &&
+	    stream_unread_left(tls->under) == 0;
+}
+
 /* A piece that is larger than what may be read ahead goes straight to GnuTLS. */
 static enum io
 read_below(struct tls *tls, void *data, size_t bytes, size_t *done)
@@ -105,6 +114,8 @@ read_below(struct tls *tls, void *data, size_t bytes, size_t *done)
 		*done = take_ahead(tls, data, bytes);
 		return IO_OK;
 	}
+	if (is_answer_due(tls))
+		return IO_READ;
 	if (!room || room->is_for_writing)
 		return stream_read(tls->under, data, bytes, done);
 	if (room->has_enough)
@@ -217,7 +228,8 @@ stage(struct tls *tls, const giovec_t *iov)
 	return true;
 }
 
-/* Without a room a single record is not copied; a flight of several is joined, to save system calls.
+/* Without a room a single record is not copied; a flight of several is joined, to save system calls and
+ * segments: that of a handshake, which GnuTLS pushes in several calls, goes out with the step's end.
  * Never fails: GnuTLS would refuse to read on, and what the peer said before it stopped listening must
  * still be heard. */
 ssize_t
@@ -232,7 +244,7 @@ tls_push(gnutls_transport_ptr_t arg, const giovec_t *iov, int count)
 			continue;
 		if (tls->room && tls->room->is_for_writing)
 			tls_send_staged(tls);
-		if (count == 1 && buffer_left(&tls->out) == 0)
+		if (count == 1 && tls->state != TLS_SHAKING && buffer_left(&tls->out) == 0)
 			push_down(tls, iov->iov_base, iov->iov_len, &sent);
 		keep_out(tls, (const uint8_t *)iov[i].iov_base + sent, iov[i].iov_len - sent);
 	}

@@ -106,7 +106,7 @@ find_key(void *arg, const char *identity, struct secret *key)
 }
 
 static void
-start(struct both *both)
+meet(struct both *both)
 {
 	char error[TLS_ERROR];
 	const struct tls_settings settings = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
@@ -122,9 +122,15 @@ start(struct both *both)
 	secret_wipe(&key);
 	tls_config_release(cc);
 	tls_config_release(sc);
-	shaken(both->client, both->server);
 	both->c = tls_stream(both->client);
 	both->s = tls_stream(both->server);
+}
+
+static void
+start(struct both *both)
+{
+	meet(both);
+	shaken(both->client, both->server);
 	assert_int_equal(hear_nothing(both->c), IO_READ);	/* nothing of the handshake is left */
 	both->under_client->reads = both->under_server->reads = 0;
 	both->under_client->writes = both->under_server->writes = 0;
@@ -164,6 +170,45 @@ fill(size_t from, size_t bytes)
 }
 
 /* ---- reading ---- */
+
+/* Whatever GnuTLS makes of a flight, and whenever it would look for an answer. */
+static void
+a_flight_of_a_handshake_leaves_with_one_write(void **state)
+{
+	(void)state;
+	struct both both;
+	meet(&both);
+	shaken(both.client, both.server);
+	assert_int_equal(both.under_client->writes, 2); /* hello; change_cipher_spec and Finished */
+	assert_int_equal(both.under_server->writes, 1);
+	assert_int_equal(both.under_client->reads, 1);
+	assert_int_equal(both.under_server->reads, 2);
+	part(&both);
+}
+
+/* No event would announce the rest of it. */
+static void
+what_was_put_back_is_read_before_an_answer_is_waited_for(void **state)
+{
+	(void)state;
+	struct both both;
+	enum { READ_AT_ONCE = 4096 };
+	uint8_t hello[READ_AT_ONCE + 5] = { 0 };
+	size_t bytes;
+	meet(&both);
+	assert_int_equal(tls_handshake(both.client), IO_READ);
+	bytes = buffer_left(&both.up);
+	memcpy(hello, buffer_front(&both.up), bytes);
+	buffer_drop(&both.up);
+	/* A record that is no answer to the server's flight, to the end of what is read at once and one
+	 * byte further. */
+	memcpy(hello + bytes, "\x17\x03\x03", 3);
+	hello[bytes + 3] = (uint8_t)((READ_AT_ONCE - bytes - 4) >> 8);
+	hello[bytes + 4] = (uint8_t)(READ_AT_ONCE - bytes - 4);
+	assert_true(stream_unread(&both.under_server->stream, hello, READ_AT_ONCE + 1));
+	assert_int_equal(tls_handshake(both.server), IO_FAILED);
+	part(&both);
+}
 
 static void
 several_records_come_with_one_read(void **state)
@@ -666,6 +711,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flight_of_a_handshake_leaves_with_one_write),
+		cmocka_unit_test(what_was_put_back_is_read_before_an_answer_is_waited_for),
 		cmocka_unit_test(several_records_come_with_one_read),
 		cmocka_unit_test(what_is_there_is_given_before_more_is_asked_for),
 		cmocka_unit_test(a_stream_is_dry_only_while_nothing_is_held_back),
