@@ -237,10 +237,11 @@ socket_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 	if (bytes == 0)
 		return IO_OK;
 	ssize_t sent;
+	int flags = MSG_NOSIGNAL | (s->ends_next ? MSG_MORE : 0);
 	if (bytes > UNIX_SEND_BYTES && stream_is_unix(s))
 		bytes = UNIX_SEND_BYTES;
 	do
-		sent = send(s->fd, data, bytes, MSG_NOSIGNAL);
+		sent = send(s->fd, data, bytes, flags);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return errno == EPIPE ? how_it_ended(s) : judge(s, errno, IO_WRITE);

@@ -62,6 +62,8 @@ struct stream {
 	/* What the last read gave was all that the kernel had, and nothing is held back: to read on
 	 * would most likely say IO_READ. */
 	bool is_dry : 1;
+	/* Set by who writes his last: stream_finish() follows at once, so that bytes and end leave together. */
+	bool ends_next : 1;
 	/* A socket's own. */
 	bool is_finished : 1, was_reset : 1, is_domain_known : 1, is_unix : 1;
 	bool has_ended : 1; /* its FIN was read */

@@ -164,6 +164,7 @@ write_on(struct stream *s, const void *data, size_t bytes, size_t *done)
 	struct tls *tls = (struct tls *)s;
 	if (tls->state != TLS_OPEN || tls->closing != TLS_WRITING)
 		return IO_FAILED;
+	tls->under->ends_next = s->ends_next;
 	enum io io = tls_flush(tls);
 	if (io == IO_OK && tls->accepted == 0 && bytes > 0)
 		io = write_fresh(tls, data, bytes);
@@ -205,6 +206,7 @@ finish(struct stream *s)
 	struct tls *tls = (struct tls *)s;
 	if (tls->closing == TLS_FINISHED)
 		return IO_OK;
+	tls->under->ends_next = true;
 	if (tls->closing == TLS_WRITING && tls->state == TLS_OPEN &&
 	    gnutls_bye(tls->session, GNUTLS_SHUT_WR) < 0)
 		return IO_FAILED;

@@ -110,6 +110,33 @@ half_closes_and_reads_on(void **state)
 	stream_free(b);
 }
 
+/* The kernel waits for the end and sends both together; or, if that cannot come yet, sends them as it can. */
+static void
+the_last_bytes_and_the_end_arrive(void **state)
+{
+	static uint8_t much[4 << 20];
+	size_t sent = 0, got = 0, done;
+	int fds[2];
+	enum io io;
+	(void)state;
+	tcp_pair(fds);
+	struct stream *a = stream_socket(fds[0]), *b = stream_socket(fds[1]);
+	a->ends_next = true;
+	while ((io = stream_write(a, much, sizeof much - sent, &done)) == IO_OK && sent + done < sizeof much)
+		sent += done;
+	assert_int_equal(io, IO_WRITE); /* the socket is full */
+	for (struct pollfd p = { .fd = fds[1], .events = POLLIN }; got < sent; got += done) {
+		assert_int_equal(poll(&p, 1, 10000), 1); /* nothing is held back for good */
+		assert_int_equal(stream_read(b, much, sizeof much, &done), IO_OK);
+	}
+	say(a, "last");
+	assert_int_equal(stream_finish(a), IO_OK);
+	hear(b, "last");
+	assert_int_equal(hear_nothing(b), IO_EOF);
+	stream_free(a);
+	stream_free(b);
+}
+
 static void
 a_reset_arrives_as_one(void **state)
 {
@@ -315,6 +342,7 @@ main(void)
 		cmocka_unit_test(queued_bytes_go_out_first),
 		cmocka_unit_test(says_what_to_wait_for),
 		cmocka_unit_test(half_closes_and_reads_on),
+		cmocka_unit_test(the_last_bytes_and_the_end_arrive),
 		cmocka_unit_test(a_reset_arrives_as_one),
 		cmocka_unit_test(a_failed_write_makes_no_end_of_a_reset),
 		cmocka_unit_test(a_failed_write_makes_no_reset_of_an_end),

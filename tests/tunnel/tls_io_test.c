@@ -15,6 +15,7 @@ struct memory {
 	size_t may_read, may_write;	/* then it has to wait */
 	enum io end;			/* how the reading ends; IO_READ: it does not */
 	unsigned reads, writes;
+	bool was_last; /* what was written last had its end behind it */
 };
 
 static enum io
@@ -40,6 +41,7 @@ memory_write(struct stream *s, const void *data, size_t bytes, size_t *done)
 	if (bytes == 0)
 		return IO_OK;
 	m->writes++;
+	m->was_last = s->ends_next;
 	*done = bytes < m->may_write ? bytes : m->may_write;
 	m->may_write -= *done;
 	assert_true(buffer_add(m->out, data, *done));
@@ -700,6 +702,24 @@ both_layers_read_ahead_wherever_they_are_cut(void **state)
 	part(&n.outer);
 }
 
+/* So that the kernel sends one segment, also where close_notify stands in close_notify. */
+static void
+close_notify_has_the_end_right_behind_it(void **state)
+{
+	struct nested n;
+	(void)state;
+	nest(&n);
+	say(n.outer.c, "data");
+	assert_false(n.outer.under_client->was_last);
+	assert_int_equal(stream_finish(n.outer.c), IO_OK);
+	assert_true(n.outer.under_client->was_last);
+	assert_int_equal(n.outer.under_client->writes, 3);
+	n.outer.under_server->end = IO_EOF;
+	hear(n.outer.s, "data");
+	assert_int_equal(hear_nothing(n.outer.s), IO_EOF);
+	part(&n.outer);
+}
+
 static int
 set_up(void **state)
 {
@@ -730,6 +750,7 @@ main(void)
 		cmocka_unit_test(a_write_goes_on_wherever_the_stream_below_stopped),
 		cmocka_unit_test(one_record_inside_becomes_one_outside),
 		cmocka_unit_test(both_layers_read_ahead_wherever_they_are_cut),
+		cmocka_unit_test(close_notify_has_the_end_right_behind_it),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("tls_io", tests, set_up, tear_down_credentials);
