@@ -487,6 +487,7 @@ dial(struct agent_flow *flow)
 		.server_name = flow->server_name,
 		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
+		.has_bytes = !flow->setup->client, /* the hello */
 		.party = party_of(flow),
 	};
 

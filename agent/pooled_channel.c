@@ -168,10 +168,12 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct shares *
 	pooled->arg = arg;
 	pooled->connector =
 	    connector_new(loop, resolver, ref->target, DIAL_MS, on_connected, pooled);
-	if (pooled->connector)
-		return pooled;
-	pooled_channel_free(pooled);
-	return NULL;
+	if (!pooled->connector) {
+		pooled_channel_free(pooled);
+		return NULL;
+	}
+	connector_speaks_first(pooled->connector);
+	return pooled;
 }
 
 void
