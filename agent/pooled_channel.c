@@ -13,7 +13,8 @@
 #include "base/socket.h"
 #include "tunnel/channel.h"
 
-enum { DIAL_MS = 10000, SHAKE_MS = 10000, ERROR_TEXT = 320 };
+/* Most channels are used before KEEP_MS are over, and need no keepalive. */
+enum { DIAL_MS = 10000, SHAKE_MS = 10000, KEEP_MS = 2000, ERROR_TEXT = 320 };
 
 struct pooled_channel {
 	bool is_parked;
@@ -21,6 +22,8 @@ struct pooled_channel {
 	struct agent_session_ref *ref;
 	struct connector *connector;
 	struct channel *channel;
+	int fd; /* the channel's, borrowed */
+	struct timer keep;
 	struct shares *hellos; /* of all */
 	/* From `open` on, for each unit of the hello; NULL ends it. */
 	struct shares_place **units;
@@ -120,6 +123,16 @@ on_channel(void *arg, enum channel_event event)
 	}
 }
 
+/* The relay pings it, but of one that was lost on the way, and that the relay has given up, nothing
+ * else would tell us: it would hold its place in the pool as long as its session lives. */
+static void
+on_keep(void *arg)
+{
+	const struct pooled_channel *pooled = arg;
+
+	socket_keep_alive(pooled->fd);
+}
+
 static void
 on_connected(void *arg, int fd, const char *error)
 {
@@ -132,9 +145,6 @@ on_connected(void *arg, int fd, const char *error)
 		over(pooled, error);
 		return;
 	}
-	/* The relay pings it, but of one that was lost on the way, and that the relay has given up, nothing
-	 * else would tell us: it would hold its place in the pool as long as its session lives. */
-	socket_keep_alive(fd);
 	stream = stream_socket(fd);
 	tls = stream ? tls_client(pooled->ref->tls, stream, pooled->ref->server_name, NULL) : NULL;
 	if (tls && !tls_set_key(tls, pooled->ref->identity, &pooled->ref->key)) {
@@ -144,9 +154,11 @@ on_connected(void *arg, int fd, const char *error)
 	if (tls)
 		pooled->channel =
 		    channel_new(pooled->loop, false, tls, SHAKE_MS, on_channel, pooled);
-	if (pooled->channel)
+	if (pooled->channel) {
 		channel_set_version(pooled->channel, pooled->ref->version);
-	else {
+		pooled->fd = fd;
+		timer_set(&pooled->keep, KEEP_MS);
+	} else {
 		memory_short("a channel that was just dialled");
 		over(pooled, "memory is short");
 	}
@@ -166,6 +178,7 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct shares *
 	pooled->ref = agent_session_ref_hold(ref);
 	pooled->on_event = on_event;
 	pooled->arg = arg;
+	timer_init(&pooled->keep, loop, on_keep, pooled);
 	pooled->connector =
 	    connector_new(loop, resolver, ref->target, DIAL_MS, on_connected, pooled);
 	if (!pooled->connector) {
@@ -183,6 +196,7 @@ pooled_channel_free(struct pooled_channel *pooled)
 		return;
 	if (pooled->connector)
 		connector_free(pooled->connector);
+	timer_clear(&pooled->keep);
 	leave(pooled);
 	channel_free(pooled->channel);
 	agent_session_ref_release(pooled->ref);
