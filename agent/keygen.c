@@ -1,7 +1,6 @@
 /* `valise-agent keygen`: reads its options, makes key and request, writes both or neither. */
 #include "agent/keygen.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <getopt.h>
 #include <gnutls/gnutls.h>
@@ -69,10 +68,8 @@ static int
 add_host(struct keygen_options *wanted, const char *text)
 {
 	char host[NAME_SIZE];
-	struct in_addr address;
 
-	if (!name_normalise_pattern(host, text, strlen(text)) ||
-	    inet_pton(AF_INET, host, &address) == 1)
+	if (!name_normalise_served(host, text, strlen(text)))
 		return command_fail("keygen", EX_DATAERR,
 		    "--host '%s' is not a valid server name; give one like"
 		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"

@@ -5,7 +5,6 @@
  */
 #include "relay/route.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,16 +363,6 @@ explain(enum code code, const char *name, char sentence[SENTENCE_TEXT])
 	}
 }
 
-/* An IPv4 address would pass for a name of four labels, and no client asks for one (RFC 6066, section 3). */
-static bool
-is_server_name(char out[NAME_SIZE], const char *text)
-{
-	struct in_addr address;
-
-	return name_normalise_pattern(out, text, strlen(text)) &&
-	    inet_pton(AF_INET, out, &address) != 1;
-}
-
 /* A name of the relay itself is reserved whatever the certificate says, so that is the better
  * answer. Where the certificate covers the name, join() looks, unless a registry would be asked
  * first. */
@@ -381,7 +370,7 @@ static enum code
 judge(struct routes *routes, const struct route_announcement *announcement, char name[NAME_SIZE],
     enum cover *cover)
 {
-	if (!is_server_name(name, announcement->pattern))
+	if (!name_normalise_served(name, announcement->pattern, strlen(announcement->pattern)))
 		return CODE_NAME_INVALID;
 	*cover = identity_covers(session_ref_identity(announcement->session_ref), name, NULL);
 	if (*cover != COVER_NONE && !routes->registry)

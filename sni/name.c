@@ -1,6 +1,7 @@
 /* Server names: normalised once, then compared as plain strings. */
 #include "sni/name.h"
 
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -69,6 +70,17 @@ name_normalise_pattern(char out[NAME_SIZE], const char *text, size_t bytes)
 		out[1] = '.';
 		return true;
 	}
+	out[0] = 0;
+	return false;
+}
+
+bool
+name_normalise_served(char out[NAME_SIZE], const char *text, size_t bytes)
+{
+	struct in_addr address;
+
+	if (name_normalise_pattern(out, text, bytes) && inet_pton(AF_INET, out, &address) != 1)
+		return true;
 	out[0] = 0;
 	return false;
 }

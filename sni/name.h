@@ -29,9 +29,12 @@ enum { NAME_SIZE = 254 }; /* 253 bytes (RFC 1035 3.1, in text form) and the NUL 
  *
  * name_normalise takes a host name, as a client or a flow has; a pattern may
  * be a host name or "*." and a host name, as routes, grants and SANs have.
+ * name_normalise_served takes the pattern of an endpoint: the same, but no IPv4
+ * literal, since no client may ask for one (RFC 6066, section 3).
  */
 bool name_normalise(char out[NAME_SIZE], const char *text, size_t bytes);
 bool name_normalise_pattern(char out[NAME_SIZE], const char *text, size_t bytes);
+bool name_normalise_served(char out[NAME_SIZE], const char *text, size_t bytes);
 
 /* From here on every argument is normalised. */
 

@@ -294,6 +294,8 @@ only_what_is_granted_may_be_announced(void **state)
 	assert_null(no.claim);
 	assert_non_null(strstr(sentence, "'www.b.example'"));
 	assert_int_equal(announce(&no, ref, 3, "a..example"), CODE_NAME_INVALID);
+	assert_int_equal(announce(&no, ref, 3, "192.0.2.1"), CODE_NAME_INVALID);
+	assert_int_equal(announce(&no, ref, 3, ""), CODE_NAME_INVALID);
 	assert_int_equal(find("www.a.example").verdict, ROUTE_AGENT);
 	withdraw(&one);
 	assert_int_equal(find("www.a.example").verdict, ROUTE_NONE);

@@ -76,6 +76,35 @@ normalises_host_names_and_nothing_else(void **state)
 }
 
 static void
+an_endpoint_is_served_under_no_ipv4_literal(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} cases[] = {
+		{ "App.example.", "app.example" },
+		{ "*.App.example.", "*.app.example" },
+		{ "192.0.2.1.example", "192.0.2.1.example" },
+		{ "192.0.2", "192.0.2" },
+		{ "*.0.2.1", "*.0.2.1" },
+		{ "192.0.2.1", NULL },
+		{ "192.0.2.1.", NULL },
+		{ "2001:db8::1", NULL },
+		{ "a..example", NULL },
+		{ "", NULL },
+	};
+	char out[NAME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *text = cases[i].text, *name = cases[i].name;
+
+		memset(out, 'x', sizeof out);
+		assert_int_equal(name_normalise_served(out, text, strlen(text)), name != NULL);
+		assert_string_equal(out, name ? name : "");
+	}
+}
+
+static void
 never_cuts_a_name_at_a_nul(void **state)
 {
 	char out[NAME_SIZE];
@@ -294,6 +323,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(normalises_host_names_and_nothing_else),
+		cmocka_unit_test(an_endpoint_is_served_under_no_ipv4_literal),
 		cmocka_unit_test(never_cuts_a_name_at_a_nul),
 		cmocka_unit_test(normalises_patterns),
 		cmocka_unit_test(matches_one_label_or_any_depth),
