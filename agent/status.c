@@ -8,6 +8,7 @@
 #include "agent/relay_link.h"
 #include "agent/worker.h"
 #include "base/admin.h"
+#include "base/units.h"
 
 static json_t *
 describe_relays(const struct relay_links *links)
@@ -16,13 +17,13 @@ describe_relays(const struct relay_links *links)
 
 	for (size_t i = 0; i < links->count; i++) {
 		struct relay_link_facts facts;
-		char since[ADMIN_TIME];
+		char since[TIME_TEXT];
 
 		relay_link_describe(links->links[i], &facts);
 		json_array_append_new(relays,
 		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", facts.target, "name",
 			admin_text(facts.relay), "state", facts.state, "since",
-			admin_time(facts.since_s, since), "code", facts.code, "error",
+			time_text(facts.since_s, since), "code", facts.code, "error",
 			admin_text(facts.error)));
 	}
 	return relays;

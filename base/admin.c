@@ -20,12 +20,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ready.h"
 #include "base/socket.h"
+#include "base/units.h"
 
 enum { READING_MS = 5000, ASKED_MS = 60000, TELLING_MS = 10000, BACKLOG = 64 };
 
@@ -207,18 +207,6 @@ admin_refuse(
 	admin_answer(question, refusal(code, message, details));
 }
 
-const char *
-admin_time(int64_t wall_s, char text[ADMIN_TIME])
-{
-	time_t time = (time_t)wall_s;
-	struct tm utc;
-
-	text[0] = '\0';
-	if (gmtime_r(&time, &utc))
-		strftime(text, ADMIN_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return text;
-}
-
 json_t *
 admin_text(const char *text)
 {
@@ -239,10 +227,10 @@ admin_text(const char *text)
 json_t *
 admin_program_facts(const char *program, int64_t since_s, const char *state)
 {
-	char since[ADMIN_TIME];
+	char since[TIME_TEXT];
 
 	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:I}", "program", program, "version",
-	    VALISE_VERSION, "pid", (int)getpid(), "since", admin_time(since_s, since), "state",
+	    VALISE_VERSION, "pid", (int)getpid(), "since", time_text(since_s, since), "state",
 	    state, "memory", (json_int_t)memory_used());
 }
 

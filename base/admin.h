@@ -33,7 +33,6 @@ enum {
 	ADMIN_ANSWER_BYTES = 16 << 20,
 	ADMIN_QUESTIONS_MOST = 16,
 	ADMIN_PATH = 4096,
-	ADMIN_TIME = 32,
 };
 
 /* Where the socket is, in `path`: as configured or, when that is NULL, "admin.sock" in the state directory,
@@ -69,8 +68,6 @@ struct admin *admin_new(struct loop *, const char *path, const struct admin_word
  * nobody hears it, but it frees them. */
 void admin_free(struct admin *);
 
-/* "2026-01-01T00:00:00Z" */
-const char *admin_time(int64_t wall_s, char text[ADMIN_TIME]);
 /* A JSON string of any text, others' included: what is not UTF-8 becomes '?'. NULL of NULL. */
 json_t *admin_text(const char *text);
 /* What every program says of itself, to be filled up: {"program", "version", "pid", "since",

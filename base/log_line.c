@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <threads.h>
-#include <time.h>
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log_private.h"
@@ -231,11 +230,15 @@ put_sentence(struct log_line *line, const char *sentence)
 static void
 put_hex(struct log_line *line, const void *data, size_t size)
 {
-	static const char digits[] = "0123456789abcdef";
-	const unsigned char *at = data;
+	char text[2 * 32 + 1];
 
-	for (size_t i = 0; i < size; i++)
-		put(line, (const char[]){ digits[at[i] >> 4], digits[at[i] & 15] }, 2);
+	for (const uint8_t *at = data; size > 0;) {
+		size_t some = size < sizeof text / 2 ? size : sizeof text / 2;
+
+		put(line, hex_encode(text, at, some), 2 * some);
+		at += some;
+		size -= some;
+	}
 }
 
 static void
@@ -308,16 +311,15 @@ put_fields(struct log_line *line, const struct log_field *field, bool json)
 
 /* RFC 3339 in UTC, without what is less than a second.  A thread's lines are many in one second. */
 static const char *
-second_text(time_t second)
+second_text(int64_t second)
 {
-	static thread_local char text[32];
-	static thread_local time_t told;
-	struct tm tm;
+	static thread_local char text[TIME_TEXT];
+	static thread_local int64_t told;
 
 	if (text[0] != '\0' && told == second)
 		return text;
-	gmtime_r(&second, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	time_text(second, text);
+	text[strcspn(text, "Z")] = '\0';
 	told = second;
 	return text;
 }
@@ -327,7 +329,7 @@ put_time(struct log_line *line, bool with_micros)
 {
 	int64_t now_us = clock_wall_us();
 
-	put_text(line, second_text((time_t)(now_us / 1000000)));
+	put_text(line, second_text(now_us / 1000000));
 	if (with_micros) {
 		put(line, ".", 1);
 		for (int64_t unit = 100000; unit > 0; unit /= 10)

@@ -1,8 +1,11 @@
 /* Reads numbers with units, and strictly: a guess about a configuration is worse than a refusal. */
 #include "base/units.h"
 
+#include <inttypes.h>
 #include <nettle/base16.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct unit {
 	const char *name;
@@ -140,4 +143,15 @@ hex_decode(void *out, size_t bytes, const char *text)
 	base16_decode_init(&context);
 	return base16_decode_update(&context, &done, out, 2 * bytes, text) && done == bytes &&
 	    base16_decode_final(&context);
+}
+
+const char *
+time_text(int64_t wall_s, char out[TIME_TEXT])
+{
+	time_t time = (time_t)wall_s;
+	struct tm utc;
+
+	if (!gmtime_r(&time, &utc) || strftime(out, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+		snprintf(out, TIME_TEXT, "%" PRId64, wall_s);
+	return out;
 }

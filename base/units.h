@@ -1,6 +1,6 @@
 /*
  * Durations and sizes as people write them: "10s", "1m30s", "500ms", "16KiB", "1GiB".
- * And hexadecimal.
+ * And hexadecimal, and points in time.
  */
 #ifndef BASE_UNITS_H
 #define BASE_UNITS_H
@@ -25,5 +25,10 @@ size_t number_encode(char *out, uint64_t number);
 char *hex_encode(char *out, const void *data, size_t bytes);
 /* False unless exactly `bytes` bytes of hexadecimal. */
 bool hex_decode(void *out, size_t bytes, const char *text);
+
+/* Seconds since 1970 as RFC 3339 has them, in UTC: "2026-11-27T12:15:46Z"; a number where no year
+ * of the calendar has them.  Returns `out`. */
+enum { TIME_TEXT = 32 };
+const char *time_text(int64_t wall_s, char out[TIME_TEXT]);
 
 #endif

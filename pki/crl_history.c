@@ -13,9 +13,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <nettle/base16.h>
-
 #include "base/file.h"
+#include "base/units.h"
 
 enum {
 	FILE_BYTES = 4 << 20,
@@ -130,18 +129,6 @@ crl_history_note_mark(struct crl_history *history, const struct crl_mark *mark)
 /* ---- the file: one line an issuer, "id number thisUpdate", number "-" for none ---- */
 
 static bool
-unhex(const char *text, uint8_t *out, size_t most, size_t *bytes)
-{
-	struct base16_decode_ctx hex;
-	size_t digits = strlen(text);
-	if (digits > 2 * most)
-		return false;
-	base16_decode_init(&hex);
-	*bytes = most;
-	return base16_decode_update(&hex, bytes, out, digits, text) && base16_decode_final(&hex);
-}
-
-static bool
 parse_line(const char *line, struct crl_mark *mark)
 {
 	char issuer[2 * ISSUER_ID + 1], number[SERIAL_TEXT + 2];
@@ -153,12 +140,13 @@ parse_line(const char *line, struct crl_mark *mark)
 	if (sscanf(line, "%64s %44s %lld%n", issuer, number, &this_update, &end) != 3 ||
 	    line[end] != '\0')
 		return false;
-	if (!unhex(issuer, mark->issuer, ISSUER_ID, &bytes) || bytes != ISSUER_ID)
+	if (!hex_decode(mark->issuer, ISSUER_ID, issuer))
 		return false;
 	mark->this_update = this_update;
 	if (strcmp(number, "-") == 0)
 		return true;
-	return unhex(number, octets + 1, SERIAL_BYTES, &bytes) &&
+	bytes = strlen(number) / 2;
+	return bytes <= SERIAL_BYTES && hex_decode(octets + 1, bytes, number) &&
 	    serial_of(&mark->number, (struct der){ octets, bytes + 1 });
 }
 
@@ -207,8 +195,8 @@ crl_history_read(struct crl_history *history, const char *state_dir, char error[
 static void
 format_line(const struct crl_mark *mark, char line[LINE_BYTES])
 {
-	char issuer[2 * ISSUER_ID + 1] = "", number[SERIAL_TEXT] = "-";
-	base16_encode_update(issuer, ISSUER_ID, mark->issuer);
+	char issuer[2 * ISSUER_ID + 1], number[SERIAL_TEXT] = "-";
+	hex_encode(issuer, mark->issuer, ISSUER_ID);
 	if (mark->number.bytes > 0)
 		serial_text(&mark->number, number);
 	snprintf(line, LINE_BYTES, "%s %s %lld\n", issuer, number, (long long)mark->this_update);
@@ -421,8 +409,9 @@ parse_revoked(const char *line, struct revoked *out)
 	    line[end] != '\0')
 		return false;
 	out->not_after = not_after;
-	return unhex(issuer, out->issuer, ISSUER_ID, &bytes) && bytes == ISSUER_ID &&
-	    unhex(serial, octets, SERIAL_BYTES, &bytes) &&
+	bytes = strlen(serial) / 2;
+	return hex_decode(out->issuer, ISSUER_ID, issuer) && bytes <= sizeof octets &&
+	    hex_decode(octets, bytes, serial) &&
 	    serial_of(&out->serial, (struct der){ octets, bytes });
 }
 
@@ -480,10 +469,10 @@ crl_history_read_revoked(
 static void
 put_revoked(const struct revoked *entry, FILE *out)
 {
-	char issuer[2 * ISSUER_ID + 1] = "", serial[SERIAL_TEXT] = "";
-	base16_encode_update(issuer, ISSUER_ID, entry->issuer);
+	char issuer[2 * ISSUER_ID + 1], serial[SERIAL_TEXT];
+	hex_encode(issuer, entry->issuer, ISSUER_ID);
 	/* As it is, with its sign, which serial_text() leaves out. */
-	base16_encode_update(serial, entry->serial.bytes, entry->serial.data);
+	hex_encode(serial, entry->serial.data, entry->serial.bytes);
 	fprintf(out, "%s %s %u %" PRIu32 " %lld\n", issuer, serial, entry->reason,
 	    entry->revoked_at, (long long)entry->not_after);
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <nettle/base16.h>
 #include <nettle/sha2.h>
 
+#include "base/units.h"
 #include "pki/identity_private.h"
 #include "sni/name.h"
 
@@ -111,7 +111,7 @@ digest_key(struct identity *identity, struct der issuer_spki)
 	struct sha256_ctx sha;
 	uint8_t digest[IDENTITY_KEY_BYTES];
 	digest_spki(digest, issuer_spki);
-	base16_encode_update(identity->issuer_key, (IDENTITY_ISSUER_KEY - 1) / 2, digest);
+	hex_encode(identity->issuer_key, digest, (IDENTITY_ISSUER_KEY - 1) / 2);
 	sha256_init(&sha);
 	sha256_update(&sha, sizeof digest, digest);
 	sha256_update(&sha, strlen(name), (const uint8_t *)name);

@@ -8,6 +8,7 @@
 
 #include <gnutls/x509.h>
 
+#include "base/units.h"
 #include "pki/constraint.h"
 #include "pki/oid.h"
 #include "pki/signature.h"
@@ -170,16 +171,16 @@ judge_signatures(struct candidate *candidate)
 static bool
 judge_times(struct candidate *candidate)
 {
-	char when[X509_TIME_TEXT];
+	char when[TIME_TEXT];
 	for (size_t i = 0; i < candidate->path->count; i++) {
 		const struct x509 *facts = facts_of(candidate, i);
 		if (candidate->now > facts->not_after)
 			return judge_refuse(candidate, i, VERIFY_EXPIRED,
-			    "has ended on %s; renew it", x509_time_text(facts->not_after, when));
+			    "has ended on %s; renew it", time_text(facts->not_after, when));
 		if (candidate->now + TIME_SKEW_S < facts->not_before)
 			return judge_refuse(candidate, i, VERIFY_NOT_YET_VALID,
 			    "begins on %s; look whether the clocks are right",
-			    x509_time_text(facts->not_before, when));
+			    time_text(facts->not_before, when));
 	}
 	return true;
 }

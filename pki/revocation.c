@@ -10,6 +10,7 @@
 #include <nettle/sha2.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "pki/crl.h"
 #include "pki/x509.h"
 
@@ -372,13 +373,13 @@ enum verify_code
 revocation_verdict(enum revocation_status status, const struct revocation_facts *facts,
     const char *issuer, const char *label, char *what, size_t what_bytes)
 {
-	char when[X509_TIME_TEXT];
+	char when[TIME_TEXT];
 	switch (status) {
 	case UNREVOKED:
 		return VERIFY_OK;
 	case REVOKED:
 		snprintf(what, what_bytes, "was revoked on %s (%s); use another",
-		    x509_time_text(facts->revoked_at, when), crl_reason_word(facts->reason));
+		    time_text(facts->revoked_at, when), crl_reason_word(facts->reason));
 		return VERIFY_REVOKED;
 	case NO_CRL:
 		snprintf(what, what_bytes,
@@ -388,7 +389,7 @@ revocation_verdict(enum revocation_status status, const struct revocation_facts 
 	case CRL_TOO_OLD:
 		snprintf(what, what_bytes,
 		    "cannot be checked: the CRL of %.90s has ended on %s; install a new one",
-		    issuer, x509_time_text(facts->next_update, when));
+		    issuer, time_text(facts->next_update, when));
 		return VERIFY_CRL_EXPIRED;
 	case CRL_REFUSED:
 		snprintf(what, what_bytes,

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/units.h"
 #include "pki/ca_list.h"
 #include "pki/crl.h"
 #include "pki/pem.h"
@@ -99,9 +100,9 @@ static void
 warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_sources *sources,
     int64_t now)
 {
-	char subject[100], when[X509_TIME_TEXT];
+	char subject[100], when[TIME_TEXT];
 	x509_name_text(ca->link.facts.subject, subject, sizeof subject);
-	x509_time_text(ca->link.facts.not_after, when);
+	time_text(ca->link.facts.not_after, when);
 	if (ca->link.facts.not_after < now)
 		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there",
 		    ca->file, subject, when);
@@ -116,10 +117,10 @@ warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_s
 static void
 warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, int64_t now)
 {
-	char issuer[100], when[X509_TIME_TEXT];
+	char issuer[100], when[TIME_TEXT];
 	int64_t end = crl_next_update(crl), life = end - crl_this_update(crl);
 	x509_name_text(crl_issuer(crl), issuer, sizeof issuer);
-	x509_time_text(end, when);
+	time_text(end, when);
 	if (now > end)
 		warn(trust, "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer,
 		    when);

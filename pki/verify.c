@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "pki/identity_private.h"
 #include "pki/judge.h"
 #include "pki/path.h"
@@ -128,12 +129,12 @@ refuse_link(const struct identity *identity, struct verdict *verdict, enum verif
 static bool
 is_in_time(const struct identity *identity, int64_t now, struct verdict *verdict)
 {
-	char when[X509_TIME_TEXT];
+	char when[TIME_TEXT];
 	for (size_t i = 0; i < identity->link_count; i++)
 		if (now > identity->links[i].not_after)
 			return refuse_link(identity, verdict, VERIFY_EXPIRED, i,
 			    "has ended on %s; renew it",
-			    x509_time_text(identity->links[i].not_after, when));
+			    time_text(identity->links[i].not_after, when));
 	return true;
 }
 

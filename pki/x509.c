@@ -3,12 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <gnutls/x509.h>
-#include <nettle/base16.h>
 #include <nettle/sha2.h>
 
+#include "base/units.h"
 #include "pki/oid.h"
 
 /* ---- extensions: each reads its own value ---- */
@@ -274,18 +273,5 @@ x509_fingerprint(struct der whole, char out[65])
 	sha256_init(&sha);
 	sha256_update(&sha, whole.bytes, whole.data);
 	sha256_digest(&sha, sizeof digest, digest);
-	base16_encode_update(out, sizeof digest, digest);
-	out[64] = '\0';
-	return out;
-}
-
-const char *
-x509_time_text(int64_t time, char out[X509_TIME_TEXT])
-{
-	time_t seconds = (time_t)time;
-	struct tm tm;
-	if (!gmtime_r(&seconds, &tm) ||
-	    strftime(out, X509_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(out, X509_TIME_TEXT, "some time");
-	return out;
+	return hex_encode(out, digest, sizeof digest);
 }

@@ -70,8 +70,5 @@ bool x509_next_name_of(struct cursor *names, enum general_name, struct der *valu
 const char *x509_name_text(struct der name, char *out, size_t out_bytes);
 /* Lower-case hexadecimal of the SHA-256; returns out. */
 const char *x509_fingerprint(struct der whole, char out[65]);
-/* "2025-01-31T12:00:00Z"; returns out. */
-enum { X509_TIME_TEXT = 24 };
-const char *x509_time_text(int64_t time, char out[X509_TIME_TEXT]);
 
 #endif

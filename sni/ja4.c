@@ -1,6 +1,7 @@
 /* The fingerprint: ten characters in clear, then two hashes of sorted lists. */
 #include "sni/ja4.h"
 
+#include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,6 @@ enum {
 	HASH_BYTES = 6,        /* shown in twelve digits */
 	LIST_MOST = 65536 / 2, /* what a vector of two length bytes can hold */
 };
-
-static const char hex[] = "0123456789abcdef";
 
 struct list {
 	size_t count;
@@ -54,7 +53,7 @@ is_alphanumeric(unsigned char c)
 static void
 alpn_code(char out[3], const struct clienthello *hello, const uint8_t *wire)
 {
-	char name[256];
+	char name[256], digits[2];
 	unsigned char first, last;
 	size_t bytes;
 
@@ -67,8 +66,10 @@ alpn_code(char out[3], const struct clienthello *hello, const uint8_t *wire)
 		out[0] = (char)first;
 		out[1] = (char)last;
 	} else {
-		out[0] = hex[first >> 4];
-		out[1] = hex[last & 15];
+		base16_encode_single(digits, first);
+		out[0] = digits[0];
+		base16_encode_single(digits, last);
+		out[1] = digits[1];
 	}
 }
 
@@ -95,16 +96,12 @@ list_sort(struct list *list)
 static void
 hash_value(struct sha256_ctx *hash, char separator, uint16_t value)
 {
-	const uint8_t text[] = {
-		(uint8_t)separator,
-		(uint8_t)hex[value >> 12],
-		(uint8_t)hex[value >> 8 & 15],
-		(uint8_t)hex[value >> 4 & 15],
-		(uint8_t)hex[value & 15],
-	};
+	const uint8_t octets[2] = { (uint8_t)(value >> 8), (uint8_t)value };
+	char text[5] = { separator };
 	size_t skip = separator == 0;
 
-	sha256_update(hash, sizeof text - skip, text + skip);
+	base16_encode_update(text + 1, sizeof octets, octets);
+	sha256_update(hash, sizeof text - skip, (const uint8_t *)text + skip);
 }
 
 static void
@@ -138,10 +135,7 @@ hash_show(char out[2 * HASH_BYTES + 1], struct sha256_ctx *hash, bool empty)
 
 	if (!empty)
 		sha256_digest(hash, sizeof digest, digest);
-	for (size_t i = 0; i < sizeof digest; i++) {
-		out[2 * i] = hex[digest[i] >> 4];
-		out[2 * i + 1] = hex[digest[i] & 15];
-	}
+	base16_encode_update(out, sizeof digest, digest);
 	out[2 * sizeof digest] = 0;
 }
 

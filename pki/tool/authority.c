@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "pki/tool/output.h"
 #include "pki/tool/message.h"
 
@@ -29,14 +30,14 @@ static int
 warn_if_due(void *arg, const struct ca *ca)
 {
 	const struct authority *authority = arg;
-	char text[OUTPUT_TIME];
+	char text[TIME_TEXT];
 
 	if (authority_crl_is_due(ca, authority->now))
 		message_warning(
 		    "the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files "
 		    "out",
 		    ca->name, authority->now >= ca->crl_next ? "ended" : "ends",
-		    output_time(ca->crl_next, text));
+		    time_text(ca->crl_next, text));
 	return 0;
 }
 

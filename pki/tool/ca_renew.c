@@ -3,6 +3,7 @@
  * end.  What the CA issued goes on verifying; the chains and bundles that hold its
  * certificate are written again.
  */
+#include "base/units.h"
 #include "pki/tool/ca_create.h"
 
 #include <stdio.h>
@@ -82,14 +83,14 @@ choose_end(const struct authority *authority, const struct signer *old, const st
 	bool is_sub = strcmp(old->ca.name, old->ca.role) != 0;
 	int64_t most =
 	    is_root ? INT64_MAX : gnutls_x509_crt_get_expiration_time(parent->certificate);
-	char text[OUTPUT_TIME];
+	char text[TIME_TEXT];
 
 	record->not_before = authority->now - BACKDATE_S;
 	record->not_after = authority->now + (seconds ? seconds : is_sub ? SUB_CA_S : CA_S);
 	if (record->not_after > most && seconds)
 		return message_fail(EX_DATAERR,
 		    "the CA '%s' ends %s, before the new certificate would; renew it first",
-		    parent->ca.name, output_time(most, text));
+		    parent->ca.name, time_text(most, text));
 	if (record->not_after > most)
 		record->not_after = most;
 	return 0;

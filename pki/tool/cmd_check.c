@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/units.h"
 #include "pki/crl.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
@@ -59,14 +60,14 @@ static int
 judge_end(struct check *check, const char *what, int64_t end, int64_t soon, const char *cure)
 {
 	int64_t now = check->authority->now;
-	char text[OUTPUT_TIME];
+	char text[TIME_TEXT];
 
 	if (end <= now)
 		return findings_add(&check->findings, FINDING_EXPIRED, "%s ended %s; %s", what,
-		    output_time(end, text), cure);
+		    time_text(end, text), cure);
 	if (end - soon <= now)
 		return findings_add(&check->findings, FINDING_SOON, "%s ends %s; %s", what,
-		    output_time(end, text), cure);
+		    time_text(end, text), cure);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "pki/crl.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
@@ -71,12 +72,12 @@ static int
 on_record(void *arg, const struct record *record)
 {
 	struct listing *listing = arg;
-	char serial[SERIAL_HEX], end[OUTPUT_TIME];
+	char serial[SERIAL_HEX], end[TIME_TEXT];
 
 	if (listing->list)
 		return add_json(listing, record);
 	printf("%-8s %-6s %-24s %s %s %s\n", state_of(record, listing->authority->now),
-	    record->kind, record->name, output_time(record->not_after, end),
+	    record->kind, record->name, time_text(record->not_after, end),
 	    record_serial(record, serial), record->hosts);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "pki/crl.h"
 #include "pki/tool/ceiling.h"
 #include "pki/tool/describe.h"
@@ -136,21 +137,21 @@ static int
 choose_end(const struct signer *signer, const struct leaf *leaf, int64_t now, int64_t *not_after)
 {
 	int64_t most = gnutls_x509_crt_get_expiration_time(signer->certificate);
-	char text[OUTPUT_TIME];
+	char text[TIME_TEXT];
 
 	*not_after = now + (leaf->seconds ? leaf->seconds : leaf->profile->seconds);
 	if (most <= now)
 		return message_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first",
-		    signer->ca.name, output_time(most, text), signer->ca.name);
+		    signer->ca.name, time_text(most, text), signer->ca.name);
 	if (*not_after > most && leaf->seconds)
 		return message_fail(EX_DATAERR,
 		    "the CA '%s' ends %s, before the certificate would; ask for less, or renew the "
 		    "CA first",
-		    signer->ca.name, output_time(most, text));
+		    signer->ca.name, time_text(most, text));
 	if (*not_after > most) {
 		*not_after = most;
 		message_warning("the certificate ends with its CA '%s', %s", signer->ca.name,
-		    output_time(most, text));
+		    time_text(most, text));
 	}
 	if (leaf->profile->serves && *not_after - now > SERVER_MOST_S)
 		message_warning("Apple's clients refuse server certificates of more than 825 days");

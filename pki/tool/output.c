@@ -3,29 +3,18 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/units.h"
 #include "pki/tool/message.h"
 
 enum { LABEL_COLUMN = 18 };
 
-const char *
-output_time(int64_t seconds, char out[OUTPUT_TIME])
-{
-	time_t time = (time_t)seconds;
-	struct tm parts = { 0 };
-
-	if (!gmtime_r(&time, &parts) || !strftime(out, OUTPUT_TIME, "%Y-%m-%dT%H:%M:%SZ", &parts))
-		snprintf(out, OUTPUT_TIME, "%lld", (long long)seconds);
-	return out;
-}
-
 json_t *
 output_json_time(int64_t seconds)
 {
-	char text[OUTPUT_TIME];
+	char text[TIME_TEXT];
 
-	return json_string(output_time(seconds, text));
+	return json_string(time_text(seconds, text));
 }
 
 json_t *

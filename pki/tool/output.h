@@ -17,9 +17,7 @@ int output_print(const struct common *, json_t *value);
 /* Takes both, and adds the members of the second to the first; NULL if either is NULL. */
 json_t *output_join(json_t *first, json_t *second);
 
-enum { OUTPUT_TIME = 32 };
 /* "2026-11-20T12:00:00Z" */
-const char *output_time(int64_t seconds, char out[OUTPUT_TIME]);
 json_t *output_json_time(int64_t seconds);
 
 #endif

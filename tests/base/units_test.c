@@ -142,12 +142,35 @@ writes_and_reads_hexadecimal(void **state)
 	assert_string_equal(hex_encode(text, data, 0), "");
 }
 
+static void
+writes_points_in_time(void **state)
+{
+	static const struct {
+		int64_t wall_s;
+		const char *text;
+	} cases[] = {
+		{0, "1970-01-01T00:00:00Z"},
+		{-1, "1969-12-31T23:59:59Z"},
+		{951782400, "2000-02-29T00:00:00Z"},
+		{1795781746, "2026-11-27T12:15:46Z"},
+		{253402300799, "9999-12-31T23:59:59Z"},
+		{INT64_MAX, "9223372036854775807"},
+		{INT64_MIN, "-9223372036854775808"},
+	};
+	char out[TIME_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(time_text(cases[i].wall_s, out), cases[i].text);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reads_durations_in_milliseconds),
 	cmocka_unit_test(reads_sizes_in_bytes),
 	cmocka_unit_test(reads_numbers_of_digits_only),
 	cmocka_unit_test(writes_numbers),
 	cmocka_unit_test(writes_and_reads_hexadecimal),
+	cmocka_unit_test(writes_points_in_time),
 };
 
 RUN_TESTS("units", tests)
