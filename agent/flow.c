@@ -540,7 +540,6 @@ is_who_it_says(const struct agent_flow *flow, const struct verdict *verdict)
 	return verdict->is_vouched && strcmp(tls_version(flow->setup->client), "TLS1.3") == 0;
 }
 
-/* What happens to an identity must be known later.  Junk comes from anybody, as fast as the handshakes go. */
 static void
 log_refused(const struct agent_flow *flow, const struct peer_check *check)
 {
@@ -556,11 +555,8 @@ log_refused(const struct agent_flow *flow, const struct peer_check *check)
 		{ 0 },
 	};
 
-	if (is_who_it_says(flow, &check->verdict))
-		log_write_audit(LOG_WARNING, "client-refused", check->verdict.sentence, fields);
-	else
-		log_write_limited(LOG_WARNING, "client-refused", &flow->setup->open.client,
-		    check->verdict.sentence, fields);
+	log_write_judged(LOG_WARNING, "client-refused", &flow->setup->open.client,
+	    is_who_it_says(flow, &check->verdict), check->verdict.sentence, fields);
 }
 
 static void

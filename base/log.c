@@ -90,3 +90,13 @@ log_write_audit(
 	log_build(&line, level, event, sentence, fields);
 	log_put(line.text, line.bytes, true);
 }
+
+void
+log_write_judged(enum log_level level, const char *event, const struct address *client,
+    bool is_proven, const char *sentence, const struct log_field *fields)
+{
+	if (is_proven)
+		log_write_audit(level, event, sentence, fields);
+	else
+		log_write_limited(level, event, client, sentence, fields);
+}

@@ -29,7 +29,6 @@ enum {
 
 /* ---- the certificate ---- */
 
-/* What happens to an identity must be known later.  Junk comes from anybody, as fast as the handshakes go. */
 static void
 log_verdict(const struct agent_session *self, const struct verdict *verdict)
 {
@@ -42,11 +41,8 @@ log_verdict(const struct agent_session *self, const struct verdict *verdict)
 		{ 0 },
 	};
 
-	if (verdict->is_vouched)
-		log_write_audit(LOG_WARNING, "agent-refused", verdict->sentence, fields);
-	else
-		log_write_limited(
-		    LOG_WARNING, "agent-refused", &self->client, verdict->sentence, fields);
+	log_write_judged(LOG_WARNING, "agent-refused", &self->client, verdict->is_vouched,
+	    verdict->sentence, fields);
 }
 
 unsigned

@@ -163,6 +163,22 @@ audit_events_are_never_limited(void **state)
 	assert_int_equal(lines_with("session-up"), 1000);
 }
 
+static void
+what_is_judged_is_limited_unless_it_is_proven(void **state)
+{
+	const struct address client = address_of("192.0.2.1:4000");
+	const struct log_field fields[] = { { 0 } };
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		log_write_judged(LOG_WARNING, "judged-junk", &client, false, NULL, fields);
+		log_write_judged(LOG_WARNING, "judged-proven", &client, true, NULL, fields);
+	}
+	assert_int_equal(lines_with("warning judged-junk"), 30);
+	assert_int_equal(lines_with("warning judged-proven"), 100);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true); /* not in the next test */
+}
+
 /* Of all lines that tell what was suppressed: how much that was. */
 static unsigned
 suppressed_lines(void)
@@ -283,6 +299,7 @@ static const struct CMUnitTest tests[] = {
 	LIMIT_TEST(nobody_in_particular_is_limited_too),
 	LIMIT_TEST(what_the_level_hides_is_not_counted),
 	LIMIT_TEST(audit_events_are_never_limited),
+	LIMIT_TEST(what_is_judged_is_limited_unless_it_is_proven),
 	LIMIT_TEST(ten_thousand_clients_make_a_hundred_lines_a_second),
 	LIMIT_TEST(a_late_block_has_a_line_of_its_own),
 	LIMIT_TEST(a_crowd_of_blocks_shares_one_window),

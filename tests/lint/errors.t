@@ -35,7 +35,7 @@ ${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{rel
 	-pthread 2> "$scratch/wrong"
 ok $? "the words can be asked for"
 "$scratch/words" | sort -u > "$scratch/words.txt"
-grep -ohE 'log_(event|audit|limited|write|write_audit|write_limited)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel relay agent --include='*.c' |
+grep -ohE 'log_(event|audit|limited|write|write_audit|write_limited|write_judged)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel relay agent --include='*.c' |
 	sed 's/.*"\(.*\)"/\1/' | sort -u > "$scratch/events.txt"
 
 sed -nE 's/^\.It (Cm|Sy|Er|Li|Dv) ([a-z0-9-]+).*/\2/p' "$page" | sort -u > "$scratch/page.txt"
@@ -47,8 +47,8 @@ while read -r word; do
 done < "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word in $page is in the sources"
 
-# The second argument of log_audit() may choose between words.
-perl -0777 -ne 'while (/\blog_(?:write_)?audit\([^,]+,([^,]+),?/g) { print "$1\n" =~ s/LOG_\w+//r }' base/*.c relay/*.c agent/*.c |
+# The second argument of log_audit() and log_write_judged() may choose between words.
+perl -0777 -ne 'while (/\blog_(?:(?:write_)?audit|write_judged)\([^,]+,([^,]+),?/g) { print "$1\n" =~ s/LOG_\w+//r }' base/*.c relay/*.c agent/*.c |
 	grep -oE '"[a-z-]+"' | tr -d '"' | sort -u > "$scratch/audit.txt"
 sed -n '/^\.Sh AUDIT EVENTS/,/^\.Sh SEE ALSO/p' "$page" | grep '^\.Sy' | grep -oE '[a-z][a-z-]+' |
 	sort -u > "$scratch/told.txt"
