@@ -14,7 +14,7 @@ static uint64_t
 reserve_of(const struct agent_settings *settings)
 {
 	return RESERVE + settings->connect_url.count * FOR_A_RELAY +
-	    agent_settings_workers(settings) * PIPES_DESCRIPTORS;
+	    pipes_descriptors(agent_settings_workers(settings));
 }
 
 /* The pools take a quarter at most, so that flows are never left without, in equal parts. */

@@ -7,9 +7,8 @@
 #include "tunnel/pipes.h"
 
 enum {
-	OWN = 64, /* log, state, admin socket and those who ask, files that are read */
-	/* Epoll, eventfd, a listener's reserve, a resolver's sockets; and its pipes. */
-	OWN_OF_WORKER = 8 + PIPES_DESCRIPTORS,
+	OWN = 64,             /* log, state, admin socket and those who ask, files that are read */
+	OWN_OF_WORKER = 8,    /* epoll, eventfd, a listener's reserve, a resolver's sockets */
 	LEAST_HANDSHAKES = 2, /* of known peers, and of unknown ones */
 	LEAST = 4, /* of clients, and of agents: a relay that was given hardly anything works */
 };
@@ -22,7 +21,8 @@ share_descriptors(struct limits *limits, const struct settings *settings, uint64
 	uint64_t own, left;
 
 	limits->descriptors = descriptors;
-	own = OWN + workers * (OWN_OF_WORKER + 2 * settings->listeners.count);
+	own = OWN + pipes_descriptors(workers) +
+	    workers * (OWN_OF_WORKER + 2 * settings->listeners.count);
 	if (settings->connect_name)
 		limits->handshakes = smaller_of(settings->limits.handshakes,
 		    larger_of(difference(descriptors / 2, own), LEAST_HANDSHAKES));

@@ -40,17 +40,22 @@ make(struct pipe *pipe)
 	return true;
 }
 
-static size_t
-most_now(void)
+static uint64_t
+part_of_one(uint64_t loops)
 {
-	return smaller_of(
-	    PIPES_MOST, larger_of(PIPES_OF_PROCESS / larger_of(atomic_load(&pools), 1), 1));
+	return larger_of(PIPES_OF_PROCESS / larger_of(loops, 1), 1);
+}
+
+uint64_t
+pipes_descriptors(uint64_t loops)
+{
+	return 2 * loops * part_of_one(loops);
 }
 
 static void
 make_one(struct pipes *pipes)
 {
-	struct pipe *pipe = pipes->all, *end = pipes->all + most_now();
+	struct pipe *pipe = pipes->all, *end = pipes->all + part_of_one(atomic_load(&pools));
 
 	while (pipe < end && pipe->room > 0)
 		pipe++;

@@ -13,8 +13,8 @@
  * Who splices ignores SIGPIPE, which splice() raises as write() does.
  *
  * Shared by:     all joined flows of one loop; everything belongs to its thread.
- * Bound:         PIPES_MOST for each loop, of PIPE_BYTES each; where loops are many, the same part
- *                of PIPES_OF_PROCESS for each, and one at least.
+ * Bound:         PIPES_OF_PROCESS of PIPE_BYTES each, in equal parts for the loops of the process, and
+ *                one at least for each.  A flow that is busy both ways may have two at a time.
  * Who leaves:    who has had a pipe for PIPES_HOLD_MS, and who has had one longest, and for
  *                PIPES_CLAIM_MS at least, when another one asks and all are lent.  The bytes in it
  *                are then its own to keep.
@@ -29,9 +29,7 @@
 #include "base/loop.h"
 
 enum {
-	PIPES_MOST = 8,
 	PIPES_OF_PROCESS = 48,
-	PIPES_DESCRIPTORS = 2 * PIPES_MOST,
 	PIPE_BYTES = 1 << 20,
 	/* A smaller one is no better than copying. */
 	PIPE_BYTES_LEAST = 1 << 18,
@@ -50,7 +48,7 @@ struct pipe {
 TAILQ_HEAD(pipe_list, pipe);
 
 struct pipes {
-	struct pipe all[PIPES_MOST];
+	struct pipe all[PIPES_OF_PROCESS];
 	struct pipe_list spare, lent; /* the one lent first is the first */
 	struct timer timer;
 	void (*claim)(void *borrower);
@@ -64,6 +62,9 @@ struct pipes {
 void pipes_init(struct pipes *, struct loop *, void (*claim)(void *borrower));
 /* No more are lent; those that are may still be returned. Harmless on {0}. */
 void pipes_wipe(struct pipes *);
+
+/* How many descriptors the pools of so many loops may have. */
+uint64_t pipes_descriptors(uint64_t loops);
 
 /* An empty pipe; NULL: there is none. */
 struct pipe *pipes_take(struct pipes *, void *borrower);

@@ -12,6 +12,8 @@
 enum {
 	PULL_BYTES = 64 * 1024, /* at PACE_BULK */
 	SOON_MS = 4,
+	/* Where many flows share a machine, each of them waits for the others: that makes no reader slow. */
+	LATE_MS = 50,
 };
 
 static int8_t *
@@ -91,7 +93,7 @@ note_emptied(struct half *half, const struct pipe *pipe)
 	uint64_t ms = clock_ms() - pipe->since_ms;
 	if (ms <= SOON_MS && pace >= PACE_BULK && pace < PACE_FULL)
 		set_pace(half, pace + 1);
-	else if (ms >= PIPES_CLAIM_MS && pace > PACE_BULK)
+	else if (ms >= LATE_MS && pace > PACE_BULK)
 		set_pace(half, pace - 1);
 }
 

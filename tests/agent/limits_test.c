@@ -33,9 +33,9 @@ a_flow_takes_two_of_what_channels_and_the_agent_leave(void **state)
 	struct agent_limits limits = derived(2, 256, 0, 16384);
 
 	(void)state;
-	assert_int_equal(limits.reserve, 64 + 2 * 4 + 3 * 16);
+	assert_int_equal(limits.reserve, 64 + 2 * 4 + 2 * 48);
 	assert_int_equal(limits.channels, 512);
-	assert_int_equal(limits.flows, (16384 - 120 - 512) / 2);
+	assert_int_equal(limits.flows, (16384 - 168 - 512) / 2);
 	assert_int_equal(limits.handshakes, 256);
 	assert_int_equal(limits.memory, 512 << 20);
 }
@@ -93,9 +93,9 @@ check_says_what_is_in_force_and_why_it_is_less(void **state)
 
 	(void)state;
 	assert_non_null(
-	    strstr(text, "limits.flows: 326, not 100000: there are too few descriptors; raise"));
+	    strstr(text, "limits.flows: 302, not 100000: there are too few descriptors; raise"));
 	assert_non_null(
-	    strstr(text, "descriptors: 1024, of these 116 for the agent itself, 256 for"));
+	    strstr(text, "descriptors: 1024, of these 164 for the agent itself, 256 for"));
 	free(text);
 }
 

@@ -44,7 +44,7 @@ the_parts_never_exceed_the_whole(void **state)
 		    l.agent_descriptors);
 		assert_true(l.hellos + l.lingers + 2 * l.flows <= l.client_descriptors);
 		if (descriptors[i % 8] > 256)
-			assert_true(l.reserve >= 64 + 2 * (8 + 16 + 2) + l.handshakes);
+			assert_true(l.reserve >= 64 + 2 * 48 + 2 * (8 + 2) + l.handshakes);
 		assert_true(l.handshakes >= 2 || !settings.connect_name);
 		assert_true(l.flows > 0 && l.hellos > 0 && l.lingers > 0);
 		if (settings.connect_name)
@@ -82,10 +82,10 @@ a_small_host_gets_what_its_descriptors_allow(void **state)
 
 	(void)state;
 	limits_derive(&l, &settings, 1024, UINT64_C(512) << 20);
-	assert_int_equal(l.reserve, 64 + 2 * (8 + 16 + 2) + 256);
-	assert_int_equal(l.agent_descriptors, 163);
-	assert_int_equal(l.hellos, 122);
-	assert_int_equal(l.flows, 168);
+	assert_int_equal(l.reserve, 64 + 2 * 48 + 2 * (8 + 2) + 256);
+	assert_int_equal(l.agent_descriptors, 147);
+	assert_int_equal(l.hellos, 110);
+	assert_int_equal(l.flows, 151);
 	assert_int_equal(l.memory, 256 << 20);
 }
 
@@ -124,14 +124,14 @@ static void
 check_says_all_that_is_derived(void **state)
 {
 	static const char *const lines[] = {
-		"limits.flows: 168, not 100000: there are too few descriptors; raise ",
-		"limits.hellos: 122, not 4096: there are too few ",
+		"limits.flows: 151, not 100000: there are too few descriptors; raise ",
+		"limits.hellos: 110, not 4096: there are too few ",
 		"limits.hello_memory: 2 MiB\n",
-		"lingering refusals: 31\n",
+		"lingering refusals: 28\n",
 		"limits.handshakes: 256\n",
 		"handshakes of known peers: 128, of unknown ones as many\n",
-		"limits.channel_handshakes: 20, not 1024: ",
-		"hellos from where agents are: 20\n",
+		"limits.channel_handshakes: 18, not 1024: ",
+		"hellos from where agents are: 18\n",
 		"memory of hellos from where agents are: 512 KiB\n",
 		"limits.memory: 256 MiB\n",
 	};

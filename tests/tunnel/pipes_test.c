@@ -27,7 +27,7 @@ struct borrower {
 
 static struct loop *loop;
 static struct pipes pipes;
-static struct borrower borrowers[PIPES_MOST + 1];
+static struct borrower borrowers[PIPES_OF_PROCESS + 1];
 
 static void
 on_claim(void *arg)
@@ -80,7 +80,7 @@ static int
 end(void **state)
 {
 	(void)state;
-	for (int i = 0; i <= PIPES_MOST; i++)
+	for (int i = 0; i <= PIPES_OF_PROCESS; i++)
 		if (borrowers[i].pipe)
 			give_back(i);
 	pipes_wipe(&pipes);
@@ -127,14 +127,16 @@ static void
 there_are_so_many_and_the_one_lent_longest_goes_first(void **state)
 {
 	(void)state;
-	for (int i = 0; i < PIPES_MOST; i++) {
+	for (int i = 0; i < PIPES_OF_PROCESS; i++) {
 		assert_true(borrow(i));
-		let_pass(1);
+		if (i == 0)
+			let_pass(1);
 	}
-	assert_false(borrow(PIPES_MOST));
-	let_pass(PIPES_CLAIM_MS - PIPES_MOST);
-	assert_true(borrow(PIPES_MOST));
-	for (int i = 0; i < PIPES_MOST; i++)
+	let_pass(PIPES_CLAIM_MS - 2);
+	assert_false(borrow(PIPES_OF_PROCESS));
+	let_pass(1);
+	assert_true(borrow(PIPES_OF_PROCESS));
+	for (int i = 0; i < PIPES_OF_PROCESS; i++)
 		assert_int_equal(borrowers[i].claims, i == 0);
 }
 
@@ -152,8 +154,18 @@ many_pools_have_an_equal_part_each(void **state)
 		pipes_wipe(&other[i]);
 		pipes_wipe(&other[i]);
 	}
-	for (int i = 3; i <= PIPES_MOST; i++)
-		assert_int_equal(borrow(i), i < PIPES_MOST);
+	for (int i = 3; i <= PIPES_OF_PROCESS; i++)
+		assert_int_equal(borrow(i), i < PIPES_OF_PROCESS);
+}
+
+static void
+descriptors_are_those_of_all_pipes_that_there_may_be(void **state)
+{
+	(void)state;
+	assert_int_equal(pipes_descriptors(0), 0);
+	assert_int_equal(pipes_descriptors(1), 2 * PIPES_OF_PROCESS);
+	assert_int_equal(pipes_descriptors(5), 2 * 45);
+	assert_int_equal(pipes_descriptors(PIPES_OF_PROCESS + 1), 2 * (PIPES_OF_PROCESS + 1));
 }
 
 static void
@@ -274,6 +286,7 @@ main(void)
 		    a_pipe_with_bytes_in_it_is_not_used_again, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    there_are_so_many_and_the_one_lent_longest_goes_first, begin, end),
+		cmocka_unit_test(descriptors_are_those_of_all_pipes_that_there_may_be),
 		cmocka_unit_test_setup_teardown(many_pools_have_an_equal_part_each, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    who_keeps_one_for_a_second_is_asked_for_it, begin, end),

@@ -5,7 +5,7 @@
 #include "tunnel/bulk.h"
 #include "tunnel/pump_private.h"
 
-enum { LARGE = 8 << 20, SMALL = 4096, SLOW = 100 };
+enum { LARGE = 8 << 20, SMALL = 4096, SLOW = 100, BUSY = 8 };
 
 static void
 finish(struct flow *flow)
@@ -119,6 +119,58 @@ a_reader_who_stops_has_a_pipe_for_a_second_and_loses_nothing(void **state)
 	finish(&flow);
 }
 
+/* The slowest pace while he takes what is there, which he begins to do so late. */
+static int
+pace_of_one_who_is_late(struct flow *flow, uint64_t ms)
+{
+	int slowest = PACE_FULL;
+	pour(flow, 0);
+	assert_int_equal(lent_now(), 1);
+	assert_true(loop_advance(loop, ms));
+	while (flow->got[1] < flow->sent[0]) {
+		turn();
+		if (flow->pump->pace[0] < slowest)
+			slowest = flow->pump->pace[0];
+		if (take_some(flow, 1, SIZE_MAX) == 0)
+			let_the_kernel_work();
+	}
+	return slowest;
+}
+
+static void
+a_reader_is_slow_when_he_is_late_by_more_than_others_cause(void **state)
+{
+	struct flow flow;
+	(void)state;
+	start(&flow);
+	move_bytes(&flow, 0, LARGE);
+	assert_int_equal(flow.pump->pace[0], PACE_FULL);
+	assert_int_equal(pace_of_one_who_is_late(&flow, 30), PACE_FULL);
+	assert_int_equal(pace_of_one_who_is_late(&flow, 60), PACE_FULL - 1);
+	finish(&flow);
+}
+
+static void
+flows_that_are_busy_both_ways_are_spliced_both_ways(void **state)
+{
+	static struct flow flows[BUSY];
+	(void)state;
+	for (int i = 0; i < BUSY; i++) {
+		start(&flows[i]);
+		for (int from = 0; from < 2; from++)
+			move_bytes(&flows[i], from, LARGE / 8);
+	}
+	for (int i = 0; i < BUSY; i++)
+		for (int from = 0; from < 2; from++)
+			pour(&flows[i], from);
+	assert_int_equal(lent_now(), 2 * BUSY);
+	for (int i = 0; i < BUSY; i++) {
+		for (int at = 0; at < 2; at++)
+			take_all(&flows[i], at);
+		finish(&flows[i]);
+	}
+}
+
 static void
 the_last_words_stand_in_a_pipe_and_the_end_comes_behind_them(void **state)
 {
@@ -147,9 +199,9 @@ slow_readers_leave_the_pipes_to_the_others(void **state)
 		setsockopt(slow[i].far[1], SOL_SOCKET, SO_RCVBUF, &(int){ 65536 }, sizeof(int));
 		move_bytes(&slow[i], 0, LARGE / 8);
 		pour(&slow[i], 0);
-		assert_in_range(lent_now(), 0, PIPES_MOST);
+		assert_in_range(lent_now(), 0, PIPES_OF_PROCESS);
 	}
-	assert_int_equal(lent_now(), PIPES_MOST);
+	assert_int_equal(lent_now(), PIPES_OF_PROCESS);
 	uint64_t before = stalls.pipes.lent_count;
 	assert_true(loop_advance(loop, PIPES_CLAIM_MS));
 	move_bytes(&fast, 0, LARGE / 8);
@@ -182,6 +234,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(without_a_pipe_bulk_is_copied, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_reader_who_stops_has_a_pipe_for_a_second_and_loses_nothing, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    a_reader_is_slow_when_he_is_late_by_more_than_others_cause, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    flows_that_are_busy_both_ways_are_spliced_both_ways, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    the_last_words_stand_in_a_pipe_and_the_end_comes_behind_them, begin, end),
 		cmocka_unit_test_setup_teardown(
