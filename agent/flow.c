@@ -1,6 +1,6 @@
 /*
- * The life of a flow: its `open` is judged, the client's handshake done, the
- * upstream dialled, the two sides joined, and the end logged.
+ * The life of a flow: its `open` is judged, the client's handshake done
+ * (flow_client.c), the upstream dialled, the two sides joined, and the end logged.
  */
 #include "agent/flow.h"
 
@@ -10,86 +10,38 @@
 #include <string.h>
 
 #include "agent/endpoint_table.h"
+#include "agent/flow_private.h"
 #include "agent/open_check.h"
-#include "agent/peer_check.h"
 #include "agent/pooled_channel.h"
 #include "agent/session_ref.h"
 #include "agent/upstream_dial.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "base/shares.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
-#include "tunnel/standstill.h"
-#include "tunnel/tls_driver.h"
 
-enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80, WORKING_MS = 300 };
+enum { WORKING_MS = 300 };
 
-enum agent_flow_state { OPENED, HANDSHAKING, DIALLING, JOINED, LINGERING, OVER, STATES };
-
-static const unsigned may_move[STATES] = {
-	[OPENED] = 1u << HANDSHAKING | 1u << DIALLING | 1u << OVER,
-	[HANDSHAKING] = 1u << DIALLING | 1u << LINGERING | 1u << OVER,
-	[DIALLING] = 1u << JOINED | 1u << LINGERING | 1u << OVER,
-	[JOINED] = 1u << OVER,
-	[LINGERING] = 1u << OVER,
+static const unsigned may_move[FLOW_STATES] = {
+	[FLOW_OPENED] = 1u << FLOW_HANDSHAKING | 1u << FLOW_DIALLING | 1u << FLOW_OVER,
+	[FLOW_HANDSHAKING] = 1u << FLOW_DIALLING | 1u << FLOW_LINGERING | 1u << FLOW_OVER,
+	[FLOW_DIALLING] = 1u << FLOW_JOINED | 1u << FLOW_LINGERING | 1u << FLOW_OVER,
+	[FLOW_JOINED] = 1u << FLOW_OVER,
+	[FLOW_LINGERING] = 1u << FLOW_OVER,
 };
-static const char *const state_name[STATES] = {
-	[OPENED] = "opened",
-	[HANDSHAKING] = "handshaking",
-	[DIALLING] = "dialling",
-	[JOINED] = "joined",
-	[LINGERING] = "lingering",
-	[OVER] = "over",
+static const char *const state_name[FLOW_STATES] = {
+	[FLOW_OPENED] = "opened",
+	[FLOW_HANDSHAKING] = "handshaking",
+	[FLOW_DIALLING] = "dialling",
+	[FLOW_JOINED] = "joined",
+	[FLOW_LINGERING] = "lingering",
+	[FLOW_OVER] = "over",
 };
-
-/* Needed only until the two sides are joined: joined flows are many, and last. */
-struct agent_flow_setup {
-	struct frame_open open;
-	struct pooled_channel *pooled; /* until its stream is released */
-	struct stream *channel;        /* then, until TLS or the pump owns it */
-	struct tls *client;            /* terminate: the client's TLS, until the pump owns it */
-	struct shares_place *handshake;
-	struct tls_driver driver; /* of the client's TLS: the handshake, then the linger */
-	struct peer_check client_check;
-	struct upstream_dial *dial;
-	struct timer working;     /* when to tell the relay that the open is worked on */
-	char detail[DETAIL_TEXT]; /* a sentence about the failure */
-};
-
-struct agent_flow {
-	LIST_ENTRY(agent_flow) link;
-	const struct agent_flow_context *context;
-	struct agent_flow_setup *setup; /* NULL: joined */
-	uint8_t id[FLOW_ID_BYTES];
-	struct ip_address address; /* the client's, as the relay says */
-	int32_t ready_ms;          /* from `open` to the join; -1 before */
-	uint8_t state;             /* enum agent_flow_state */
-	uint8_t carrier;           /* as the relay says */
-	struct endpoint *endpoint; /* held; NULL if the relay named one that does not exist */
-	struct agent_session_ref *ref;
-	struct pump *pump;
-	struct shares_place *place;
-	struct standstill standstill;
-	struct identity *identity; /* of the client's certificate */
-	const char *version;       /* of the client's TLS */
-	const char *reason;        /* why it ended, a stable word */
-	uint64_t opened_at_ms;
-	struct task reap;
-	char server_name[];
-};
-
-/* While the client's TLS is not the pump's yet; NULL: it is, or there is none. */
-static struct tls *
-client_tls(const struct agent_flow *flow)
-{
-	return flow->setup ? flow->setup->client : NULL;
-}
 
 /* The only writer of ->state. */
-static void
-move(struct agent_flow *flow, enum agent_flow_state state)
+void
+agent_flow_move(struct agent_flow *flow, enum agent_flow_state state)
 {
 	assert(may_move[flow->state] & 1u << state);
 	log_move("flow", log_hex("flow", flow->id, FLOW_ID_BYTES), state_name[flow->state],
@@ -173,19 +125,17 @@ free_setup(struct agent_flow_setup *setup)
 static void
 reset_client(struct agent_flow *flow)
 {
-	if (client_tls(flow) && flow->state != LINGERING)
-		stream_reset(tls_stream(client_tls(flow)));
+	if (agent_flow_client_tls(flow) && flow->state != FLOW_LINGERING)
+		stream_reset(tls_stream(agent_flow_client_tls(flow)));
 }
 
-/* Over, at the end of the turn, before which an answer of the upstream may be on its way; the first
- * reason counts. */
-static void
-end(struct agent_flow *flow, const char *reason, const char *detail)
+void
+agent_flow_end(struct agent_flow *flow, const char *reason, const char *detail)
 {
-	if (flow->state == OVER)
+	if (flow->state == FLOW_OVER)
 		return;
 	reset_client(flow);
-	move(flow, OVER);
+	agent_flow_move(flow, FLOW_OVER);
 	if (flow->setup)
 		stop_setup(flow->setup);
 	if (!flow->reason)
@@ -200,7 +150,7 @@ agent_flow_free(struct agent_flow *flow)
 {
 	if (!flow)
 		return;
-	if (flow->state != OVER) {
+	if (flow->state != FLOW_OVER) {
 		flow->reason = flow->reason ? flow->reason : "agent-stopped";
 		log_close(flow);
 		reset_client(flow);
@@ -228,7 +178,7 @@ static void
 on_lingered(void *arg, enum io result)
 {
 	(void)result;
-	end(arg, NULL, NULL);
+	agent_flow_end(arg, NULL, NULL);
 }
 
 /* Nothing goes on but telling why. */
@@ -240,145 +190,23 @@ give_up(struct agent_flow *flow, const char *reason, const char *detail)
 	stop_setup(flow->setup);
 }
 
-/* Ends a flow whose client can still be told why: with an alert (0: TLS has sent its own), then a
- * lingering close. */
-static void
-refuse_client(struct agent_flow *flow, unsigned alert, const char *reason, const char *detail)
+void
+agent_flow_refuse_client(
+    struct agent_flow *flow, unsigned alert, const char *reason, const char *detail)
 {
 	give_up(flow, reason, detail);
 	if (alert)
 		tls_alert(flow->setup->client, alert);
-	move(flow, LINGERING);
+	agent_flow_move(flow, FLOW_LINGERING);
 	tls_driver_start(&flow->setup->driver, flow->context->loop, flow->setup->client, tls_linger,
 	    TLS_LINGER_MS, on_lingered, flow);
 }
 
-/* Tells the relay; the flow is over when the channel is closed. */
-static void
-fail(struct agent_flow *flow, enum code code, const char *sentence, const char *detail)
+void
+agent_flow_fail(struct agent_flow *flow, enum code code, const char *sentence, const char *detail)
 {
 	give_up(flow, code_word(code), detail);
 	channel_fail(pooled_channel_channel(flow->setup->pooled), code, sentence);
-}
-
-/* ---- the flow's share ---- */
-
-static const char displaced[] = "displaced";
-static const char displaced_sentence[] =
-    "all places are taken, and most of them by what came through this relay";
-
-/* The address has to last as long as the entrant is used. */
-static struct shares_entrant
-entrant_of(struct agent_flow *flow, const struct address *address, void (*on_evict)(void *arg))
-{
-	return (struct shares_entrant){
-		.loop = flow->context->loop,
-		.client = address,
-		.owner = flow->ref->owner,
-		.on_evict = on_evict,
-		.arg = flow,
-	};
-}
-
-static struct shares_place *
-enter(struct agent_flow *flow, struct shares *shares, void (*on_evict)(void *arg))
-{
-	struct shares_place *place;
-	enum shares_verdict verdict;
-	const struct address address = address_of_ip(&flow->address);
-	struct shares_entrant entrant = entrant_of(flow, &address, on_evict);
-
-	place = shares_enter(shares, &entrant, &verdict);
-	if (verdict == SHARES_MEMORY)
-		memory_short("the place of a flow");
-	return place;
-}
-
-static void
-on_linger_displaced(void *arg)
-{
-	struct agent_flow *flow = arg;
-
-	shares_leave(flow->place);
-	flow->place = NULL;
-	end(flow, NULL, NULL);
-}
-
-/* Whoever is told why it goes is read from until it has heard that and closes: one unread byte would make
- * the end a reset, which may overtake the word. */
-static void
-linger(struct agent_flow *flow)
-{
-	flow->place = enter(flow, flow->context->lingers, on_linger_displaced);
-	if (!flow->place)
-		end(flow, NULL, NULL);
-}
-
-/* The relay is told, so that it asks another agent and not this one again. */
-static void
-refuse_relay(struct agent_flow *flow)
-{
-	if (!flow->reason)
-		fail(flow, CODE_FLOW_LIMIT, "limits.flows of the agent is reached",
-		    displaced_sentence);
-	linger(flow);
-}
-
-/* Somebody with less needs its place. */
-static void
-on_displaced(void *arg)
-{
-	struct agent_flow *flow = arg;
-
-	shares_leave(flow->place);
-	flow->place = NULL;
-	if (flow->state == OVER)
-		return;
-	if (flow->pump) {
-		flow->reason = displaced;
-		pump_stop(flow->pump);
-	} else if (flow->setup->pooled) {
-		refuse_relay(flow);
-	} else {
-		if (flow->state != LINGERING)
-			refuse_client(flow, ALERT_INTERNAL_ERROR, displaced, displaced_sentence);
-		linger(flow);
-	}
-}
-
-static void
-on_handshake_displaced(void *arg)
-{
-	struct agent_flow *flow = arg;
-
-	shares_leave(flow->setup->handshake);
-	flow->setup->handshake = NULL;
-	if (flow->state == HANDSHAKING)
-		end(flow, displaced, displaced_sentence);
-}
-
-static void
-on_standstill_evicted(void *arg)
-{
-	struct agent_flow *flow = arg;
-	const struct address address = address_of_ip(&flow->address);
-
-	if (!standstill_must_end(flow->context->standstills, &flow->standstill,
-		pump_stalled_ms(flow->pump), &address, flow->id))
-		return;
-	flow->reason = standstill_reason;
-	pump_stop(flow->pump);
-}
-
-void
-agent_flow_on_held(void *arg, uint64_t own_bytes, uint64_t kernel_bytes)
-{
-	struct agent_flow *flow = arg;
-	const struct address address = address_of_ip(&flow->address);
-	struct shares_entrant entrant = entrant_of(flow, &address, on_standstill_evicted);
-
-	standstill_note(
-	    flow->context->standstills, &flow->standstill, &entrant, own_bytes, kernel_bytes);
 }
 
 /* ---- joining ---- */
@@ -388,7 +216,7 @@ on_pumped(void *arg, enum pump_end how)
 {
 	struct agent_flow *flow = arg;
 
-	end(flow,
+	agent_flow_end(flow,
 	    how == PUMP_RESET_A       ? "client-reset"
 		: how == PUMP_RESET_B ? "upstream-reset"
 				      : pump_end_word(how),
@@ -401,22 +229,22 @@ join(struct agent_flow *flow, struct stream *client, struct stream *upstream)
 {
 	struct pump_settings bounds = flow->endpoint->bounds;
 
-	move(flow, JOINED);
+	agent_flow_move(flow, FLOW_JOINED);
 	flow->ready_ms = (int32_t)(clock_ms() - flow->opened_at_ms);
 	flow->setup->channel = NULL;
 	flow->setup->client = NULL;
 	bounds.stalls = flow->context->stalls;
 	flow->pump = pump_new(flow->context->loop, client, upstream, &bounds, on_pumped, flow);
 	if (!flow->pump)
-		end(flow, code_word(CODE_INTERNAL), "memory is short");
+		agent_flow_end(flow, code_word(CODE_INTERNAL), "memory is short");
 	free_setup(flow->setup);
 	flow->setup = NULL;
 }
 
-/* Answers `ready`; the channel becomes the stream of the client's bytes. False: it is lost. */
-static bool
-release_channel(struct agent_flow_setup *setup)
+bool
+agent_flow_release_channel(struct agent_flow *flow)
 {
+	struct agent_flow_setup *setup = flow->setup;
 	struct channel *channel = pooled_channel_channel(setup->pooled);
 
 	if (channel_ready(channel, &(struct frame_ready){ 0 }))
@@ -432,9 +260,10 @@ static void
 on_dial_failed(struct agent_flow *flow, const char *error)
 {
 	if (flow->setup->client)
-		refuse_client(flow, ALERT_INTERNAL_ERROR, code_word(CODE_UPSTREAM_DOWN), error);
+		agent_flow_refuse_client(
+		    flow, ALERT_INTERNAL_ERROR, code_word(CODE_UPSTREAM_DOWN), error);
 	else
-		fail(flow, CODE_UPSTREAM_DOWN, "the upstream does not answer", error);
+		agent_flow_fail(flow, CODE_UPSTREAM_DOWN, "the upstream does not answer", error);
 }
 
 static void
@@ -452,12 +281,12 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 	}
 	if (flow->setup->client)
 		join(flow, tls_stream(flow->setup->client), upstream);
-	else if (release_channel(flow->setup))
+	else if (agent_flow_release_channel(flow))
 		join(flow, flow->setup->channel, upstream);
 	else {
 		stream_reset(upstream);
 		stream_free(upstream);
-		end(flow, "relay-gave-up", NULL);
+		agent_flow_end(flow, "relay-gave-up", NULL);
 	}
 }
 
@@ -470,15 +299,14 @@ on_working(void *arg)
 		channel_working(pooled_channel_channel(flow->setup->pooled));
 }
 
-/* The client's address is the relay's word, so relays have their turns before clients have. */
-static struct heavy_party
-party_of(const struct agent_flow *flow)
+struct heavy_party
+agent_flow_party(const struct agent_flow *flow)
 {
 	return heavy_party_of(flow->ref->owner, &flow->setup->open.client);
 }
 
-static void
-dial(struct agent_flow *flow)
+void
+agent_flow_dial(struct agent_flow *flow)
 {
 	struct upstream_dial_options options = {
 		.upstream = &flow->endpoint->upstream,
@@ -488,139 +316,15 @@ dial(struct agent_flow *flow)
 		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
 		.has_bytes = !flow->setup->client, /* the hello */
-		.party = party_of(flow),
+		.party = agent_flow_party(flow),
 	};
 
-	move(flow, DIALLING);
+	agent_flow_move(flow, FLOW_DIALLING);
 	timer_set(&flow->setup->working, WORKING_MS);
 	flow->setup->dial = upstream_dial_new(
 	    flow->context->loop, flow->context->resolver, &options, on_dialled, flow);
 	if (!flow->setup->dial)
 		on_dial_failed(flow, "memory is short");
-}
-
-/* ---- the client's handshake ---- */
-
-static bool
-accepts_name(void *arg, const char *text, size_t bytes)
-{
-	struct agent_flow *flow = arg;
-	char name[NAME_SIZE];
-
-	return name_normalise(name, text, bytes) && strcmp(name, flow->server_name) == 0;
-}
-
-/* The CAs and CRLs that are in force now; they may have changed since the flow was opened. */
-static struct trust *
-client_trust(const struct agent_flow *flow)
-{
-	const struct endpoint *endpoint =
-	    endpoint_table_find_again(flow->context->endpoint_table, flow->endpoint);
-
-	return endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
-}
-
-static unsigned
-judge_client(void *arg, const struct tls_certificate *chain, size_t count)
-{
-	struct agent_flow *flow = arg;
-	struct peer_check *check = &flow->setup->client_check;
-
-	check->trust = client_trust(flow);
-	check->role = ROLE_CLIENT;
-	check->is_optional = flow->endpoint->client_certificate == TLS_CLIENT_REQUEST;
-	return peer_check_chain(check, chain, count);
-}
-
-/* Before TLS 1.3 a chain is judged before its owner has shown that it has the key, and certificates
- * are no secrets. */
-static bool
-is_who_it_says(const struct agent_flow *flow, const struct verdict *verdict)
-{
-	return verdict->is_vouched && strcmp(tls_version(flow->setup->client), "TLS1.3") == 0;
-}
-
-static void
-log_refused(const struct agent_flow *flow, const struct peer_check *check)
-{
-	char client[ADDRESS_TEXT];
-	const struct log_field fields[] = {
-		log_str("code", verify_code_word(check->verdict.code)),
-		log_hex("flow", flow->id, FLOW_ID_BYTES),
-		log_str("client", address_text(&flow->setup->open.client, client)),
-		log_str("server_name", flow->server_name),
-		log_str("subject", check->subject[0] ? check->subject : NULL),
-		log_str("issuer", check->issuer[0] ? check->issuer : NULL),
-		log_str("sha256", check->fingerprint[0] ? check->fingerprint : NULL),
-		{ 0 },
-	};
-
-	log_write_judged(LOG_WARNING, "client-refused", &flow->setup->open.client,
-	    is_who_it_says(flow, &check->verdict), check->verdict.sentence, fields);
-}
-
-static void
-on_handshake_failed(struct agent_flow *flow, enum io result)
-{
-	const struct peer_check *check = &flow->setup->client_check;
-
-	if (result == IO_WRITE)
-		end(flow, "client-handshake-timeout", NULL);
-	else if (check->has_refused) {
-		log_refused(flow, check);
-		refuse_client(
-		    flow, 0, verify_code_word(check->verdict.code), check->verdict.sentence);
-	} else
-		refuse_client(flow, 0, "client-handshake-failed", tls_error(flow->setup->client));
-}
-
-static void
-on_handshake(void *arg, enum io result)
-{
-	struct agent_flow *flow = arg;
-
-	if (result != IO_OK) {
-		on_handshake_failed(flow, result);
-		return;
-	}
-	shares_leave(flow->setup->handshake);
-	flow->setup->handshake = NULL;
-	flow->version = tls_version(flow->setup->client);
-	flow->identity = flow->setup->client_check.identity;
-	flow->setup->client_check.identity = NULL;
-	if (flow->endpoint->forgives_truncation)
-		tls_forgive_truncation(flow->setup->client);
-	dial(flow);
-}
-
-static void
-start_handshake(struct agent_flow *flow)
-{
-	struct agent_flow_setup *setup = flow->setup;
-	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
-	struct heavy_party party = party_of(flow);
-
-	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
-		hooks.judge = judge_client;
-	move(flow, HANDSHAKING);
-	setup->handshake = enter(flow, flow->context->handshakes, on_handshake_displaced);
-	if (!setup->handshake) {
-		fail(flow, CODE_INTERNAL, "memory is short", "memory is short");
-		return;
-	}
-	if (!release_channel(setup)) {
-		end(flow, "relay-gave-up", NULL);
-		return;
-	}
-	setup->client = tls_server(flow->endpoint->tls, setup->channel, &hooks);
-	setup->channel = NULL;
-	if (!setup->client) {
-		end(flow, code_word(CODE_INTERNAL), "memory is short");
-		return;
-	}
-	tls_set_party(setup->client, &party);
-	tls_driver_start(&setup->driver, flow->context->loop, setup->client, tls_handshake,
-	    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
 }
 
 /* ---- the beginning ---- */
@@ -632,9 +336,10 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 	struct agent_flow *flow = arg;
 
 	if (event == POOLED_DISPLACED && !flow->reason)
-		give_up(flow, displaced, pooled_channel_displaced);
+		give_up(flow, agent_flow_displaced, pooled_channel_displaced);
 	else if (event == POOLED_OVER)
-		end(flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
+		agent_flow_end(
+		    flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
 }
 
 static enum code
@@ -655,15 +360,14 @@ begin(struct agent_flow *flow)
 	char sentence[SENTENCE_TEXT];
 	enum code code = judge_open(flow, sentence);
 
-	flow->place = enter(flow, flow->context->flows, on_displaced);
-	if (!flow->place)
-		refuse_relay(flow);
-	else if (code != CODE_NONE)
-		fail(flow, code, sentence, sentence);
+	if (!agent_flow_take_place(flow))
+		return;
+	if (code != CODE_NONE)
+		agent_flow_fail(flow, code, sentence, sentence);
 	else if (flow->endpoint->terminates)
-		start_handshake(flow);
+		agent_flow_start_handshake(flow);
 	else
-		dial(flow);
+		agent_flow_dial(flow);
 }
 
 /* With what is asked for to its end. NULL when memory is short. */
@@ -727,10 +431,10 @@ cut(struct agent_flow *flow, const struct verdict *verdict)
 	    log_str("reason", flow->reason));
 	if (flow->pump)
 		pump_stop(flow->pump);
-	else if (client_tls(flow) && flow->state == DIALLING)
-		refuse_client(flow, verdict->alert, flow->reason, verdict->sentence);
+	else if (agent_flow_client_tls(flow) && flow->state == FLOW_DIALLING)
+		agent_flow_refuse_client(flow, verdict->alert, flow->reason, verdict->sentence);
 	else
-		end(flow, flow->reason, verdict->sentence);
+		agent_flow_end(flow, flow->reason, verdict->sentence);
 }
 
 void
@@ -739,15 +443,15 @@ agent_flow_judge_again(struct agent_flow *flow, int64_t now_s)
 	struct trust *relays = flow->context->endpoint_table->relays;
 	struct verdict verdict;
 
-	if (flow->state == OVER || flow->state == LINGERING)
+	if (flow->state == FLOW_OVER || flow->state == FLOW_LINGERING)
 		return;
 	/* When the relay's certificate expires, its session ends but joined flows go on. */
 	if (flow->ref->peer && !identity_judge_again(flow->ref->peer, relays, now_s, &verdict) &&
-	    (verdict.code != VERIFY_EXPIRED || flow->state != JOINED)) {
+	    (verdict.code != VERIFY_EXPIRED || flow->state != FLOW_JOINED)) {
 		cut(flow, &verdict);
 		return;
 	}
 	if (flow->identity &&
-	    !identity_judge_again(flow->identity, client_trust(flow), now_s, &verdict))
+	    !identity_judge_again(flow->identity, agent_flow_client_trust(flow), now_s, &verdict))
 		cut(flow, &verdict);
 }

@@ -1,0 +1,129 @@
+/* Where an endpoint terminates: the client's TLS, and the judgement of its certificate. */
+#include "agent/flow_private.h"
+
+#include <string.h>
+
+#include "agent/endpoint_table.h"
+#include "base/log.h"
+#include "base/shares.h"
+
+static bool
+accepts_name(void *arg, const char *text, size_t bytes)
+{
+	struct agent_flow *flow = arg;
+	char name[NAME_SIZE];
+
+	return name_normalise(name, text, bytes) && strcmp(name, flow->server_name) == 0;
+}
+
+struct trust *
+agent_flow_client_trust(const struct agent_flow *flow)
+{
+	const struct endpoint *endpoint =
+	    endpoint_table_find_again(flow->context->endpoint_table, flow->endpoint);
+
+	return endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
+}
+
+static unsigned
+judge_client(void *arg, const struct tls_certificate *chain, size_t count)
+{
+	struct agent_flow *flow = arg;
+	struct peer_check *check = &flow->setup->client_check;
+
+	check->trust = agent_flow_client_trust(flow);
+	check->role = ROLE_CLIENT;
+	check->is_optional = flow->endpoint->client_certificate == TLS_CLIENT_REQUEST;
+	return peer_check_chain(check, chain, count);
+}
+
+/* Before TLS 1.3 a chain is judged before its owner has shown that it has the key, and certificates
+ * are no secrets. */
+static bool
+is_who_it_says(const struct agent_flow *flow, const struct verdict *verdict)
+{
+	return verdict->is_vouched && strcmp(tls_version(flow->setup->client), "TLS1.3") == 0;
+}
+
+static void
+log_refused(const struct agent_flow *flow, const struct peer_check *check)
+{
+	char client[ADDRESS_TEXT];
+	const struct log_field fields[] = {
+		log_str("code", verify_code_word(check->verdict.code)),
+		log_hex("flow", flow->id, FLOW_ID_BYTES),
+		log_str("client", address_text(&flow->setup->open.client, client)),
+		log_str("server_name", flow->server_name),
+		log_str("subject", check->subject[0] ? check->subject : NULL),
+		log_str("issuer", check->issuer[0] ? check->issuer : NULL),
+		log_str("sha256", check->fingerprint[0] ? check->fingerprint : NULL),
+		{ 0 },
+	};
+
+	log_write_judged(LOG_WARNING, "client-refused", &flow->setup->open.client,
+	    is_who_it_says(flow, &check->verdict), check->verdict.sentence, fields);
+}
+
+static void
+on_handshake_failed(struct agent_flow *flow, enum io result)
+{
+	const struct peer_check *check = &flow->setup->client_check;
+
+	if (result == IO_WRITE)
+		agent_flow_end(flow, "client-handshake-timeout", NULL);
+	else if (check->has_refused) {
+		log_refused(flow, check);
+		agent_flow_refuse_client(
+		    flow, 0, verify_code_word(check->verdict.code), check->verdict.sentence);
+	} else
+		agent_flow_refuse_client(
+		    flow, 0, "client-handshake-failed", tls_error(flow->setup->client));
+}
+
+static void
+on_handshake(void *arg, enum io result)
+{
+	struct agent_flow *flow = arg;
+
+	if (result != IO_OK) {
+		on_handshake_failed(flow, result);
+		return;
+	}
+	shares_leave(flow->setup->handshake);
+	flow->setup->handshake = NULL;
+	flow->version = tls_version(flow->setup->client);
+	flow->identity = flow->setup->client_check.identity;
+	flow->setup->client_check.identity = NULL;
+	if (flow->endpoint->forgives_truncation)
+		tls_forgive_truncation(flow->setup->client);
+	agent_flow_dial(flow);
+}
+
+void
+agent_flow_start_handshake(struct agent_flow *flow)
+{
+	struct agent_flow_setup *setup = flow->setup;
+	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
+	struct heavy_party party = agent_flow_party(flow);
+
+	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
+		hooks.judge = judge_client;
+	agent_flow_move(flow, FLOW_HANDSHAKING);
+	if (!agent_flow_take_handshake(flow)) {
+		agent_flow_fail(flow, CODE_INTERNAL, "memory is short", "memory is short");
+		return;
+	}
+	if (!agent_flow_release_channel(flow)) {
+		agent_flow_end(flow, "relay-gave-up", NULL);
+		return;
+	}
+	setup->client = tls_server(flow->endpoint->tls, setup->channel, &hooks);
+	setup->channel = NULL;
+	if (!setup->client) {
+		agent_flow_end(flow, code_word(CODE_INTERNAL), "memory is short");
+		return;
+	}
+	tls_set_party(setup->client, &party);
+	tls_driver_start(&setup->driver, flow->context->loop, setup->client, tls_handshake,
+	    AGENT_FLOW_HANDSHAKE_MS, on_handshake, flow);
+}

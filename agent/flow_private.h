@@ -1,0 +1,112 @@
+/*
+ * Internal to flows: the object, for flow.c (the life), flow_client.c (the handshake
+ * with the client of an endpoint that terminates) and flow_share.c (the places that
+ * a flow takes, and what happens when somebody else needs them).
+ */
+#ifndef AGENT_FLOW_PRIVATE_H
+#define AGENT_FLOW_PRIVATE_H
+
+#include "agent/flow.h"
+#include "agent/peer_check.h"
+#include "base/address.h"
+#include "tunnel/code.h"
+#include "tunnel/frame.h"
+#include "tunnel/standstill.h"
+#include "tunnel/tls_driver.h"
+
+struct agent_session_ref;
+struct endpoint;
+struct pump;
+struct shares_place;
+struct upstream_dial;
+
+enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80 };
+
+enum agent_flow_state {
+	FLOW_OPENED,
+	FLOW_HANDSHAKING,
+	FLOW_DIALLING,
+	FLOW_JOINED,
+	FLOW_LINGERING,
+	FLOW_OVER,
+	FLOW_STATES
+};
+
+/* Needed only until the two sides are joined: joined flows are many, and last. */
+struct agent_flow_setup {
+	struct frame_open open;
+	struct pooled_channel *pooled; /* until its stream is released */
+	struct stream *channel;        /* then, until TLS or the pump owns it */
+	struct tls *client;            /* terminate: the client's TLS, until the pump owns it */
+	struct shares_place *handshake;
+	struct tls_driver driver; /* of the client's TLS: the handshake, then the linger */
+	struct peer_check client_check;
+	struct upstream_dial *dial;
+	struct timer working;     /* when to tell the relay that the open is worked on */
+	char detail[DETAIL_TEXT]; /* a sentence about the failure */
+};
+
+struct agent_flow {
+	LIST_ENTRY(agent_flow) link;
+	const struct agent_flow_context *context;
+	struct agent_flow_setup *setup; /* NULL: joined */
+	uint8_t id[FLOW_ID_BYTES];
+	struct ip_address address; /* the client's, as the relay says */
+	int32_t ready_ms;          /* from `open` to the join; -1 before */
+	uint8_t state;             /* enum agent_flow_state */
+	uint8_t carrier;           /* as the relay says */
+	struct endpoint *endpoint; /* held; NULL if the relay named one that does not exist */
+	struct agent_session_ref *ref;
+	struct pump *pump;
+	struct shares_place *place;
+	struct standstill standstill;
+	struct identity *identity; /* of the client's certificate */
+	const char *version;       /* of the client's TLS */
+	const char *reason;        /* why it ended, a stable word */
+	uint64_t opened_at_ms;
+	struct task reap;
+	char server_name[];
+};
+
+/* While the client's TLS is not the pump's yet; NULL: it is, or there is none. */
+static inline struct tls *
+agent_flow_client_tls(const struct agent_flow *flow)
+{
+	return flow->setup ? flow->setup->client : NULL;
+}
+
+/* ---- flow.c ---- */
+
+void agent_flow_move(struct agent_flow *, enum agent_flow_state);
+/* Over, at the end of the turn, before which an answer of the upstream may be on its way; the first
+ * reason counts. */
+void agent_flow_end(struct agent_flow *, const char *reason, const char *detail);
+/* Ends a flow whose client can still be told why: with an alert (0: TLS has sent its own), then a
+ * lingering close. */
+void agent_flow_refuse_client(
+    struct agent_flow *, unsigned alert, const char *reason, const char *detail);
+/* Tells the relay; the flow is over when the channel is closed. */
+void agent_flow_fail(struct agent_flow *, enum code, const char *sentence, const char *detail);
+/* Answers `ready`; the channel becomes the stream of the client's bytes. False: it is lost. */
+bool agent_flow_release_channel(struct agent_flow *);
+void agent_flow_dial(struct agent_flow *);
+/* The client's address is the relay's word, so relays have their turns before clients have. */
+struct heavy_party agent_flow_party(const struct agent_flow *);
+
+/* ---- flow_client.c ---- */
+
+/* Until agent_flow_dial(), or an end. */
+void agent_flow_start_handshake(struct agent_flow *);
+/* The CAs and CRLs that are in force now; they may have changed since the flow was opened. */
+struct trust *agent_flow_client_trust(const struct agent_flow *);
+
+/* ---- flow_share.c ---- */
+
+/* Why the flow ends, where it is for another's sake. */
+extern const char agent_flow_displaced[];
+/* A place among all flows.  False: there is none, and the relay is told. */
+bool agent_flow_take_place(struct agent_flow *);
+/* And one among the handshakes.  False: memory is short. */
+bool agent_flow_take_handshake(struct agent_flow *);
+
+#endif
