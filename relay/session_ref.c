@@ -31,8 +31,8 @@ struct session_ref {
 	struct call call;
 };
 
-/* Flows that may wait for one channel that may be parked. */
-enum { WAITING_FOR_EACH = 16 };
+/* Flows that may wait for one channel that may be parked; of one client alone a third of them (pool.h). */
+enum { WAITING_FOR_EACH = 24 };
 
 static void on_need(void *arg, unsigned channels);
 static void on_owing(void *arg);
