@@ -65,6 +65,13 @@ retire(struct agent_session *self)
 }
 
 static void
+leave_place(struct agent_session *self)
+{
+	shares_leave(self->place);
+	self->place = NULL;
+}
+
+static void
 cut(struct agent_session *self)
 {
 	if (self->state == AGENT_SESSION_GONE)
@@ -75,8 +82,7 @@ cut(struct agent_session *self)
 	LIST_REMOVE(self, link);
 	timer_clear(&self->not_after);
 	timer_clear(&self->probe);
-	shares_leave(self->place);
-	self->place = NULL;
+	leave_place(self);
 	recent_peers_leave(self->worker->shared->recent_peers, self->peer);
 	self->peer = NULL;
 	session_free(self->session);
@@ -85,11 +91,29 @@ cut(struct agent_session *self)
 	worker_shrank(self->worker);
 }
 
+static void on_displaced(void *arg);
+
+void
+agent_session_linger(struct agent_session *self)
+{
+	struct shared *shared = self->worker->shared;
+	struct shares_entrant entrant = { self->worker->loop, &self->client, 0, on_displaced,
+		self };
+	enum shares_verdict verdict;
+
+	if (self->place)
+		return;
+	self->place = shares_enter(shared->lingers, &entrant, &verdict);
+	if (!self->place)
+		memory_short("the place of a session that ends");
+}
+
 void
 agent_session_end(struct agent_session *self, enum code code, const char *sentence)
 {
 	session_goodbye(self->session, code, sentence);
 	retire(self);
+	agent_session_linger(self);
 }
 
 /* ---- events ---- */
@@ -175,6 +199,27 @@ on_evicted(void *arg)
 	cut(self);
 }
 
+static void
+displace(void *arg)
+{
+	struct agent_session *self = arg;
+
+	if (self->state == AGENT_SESSION_GONE)
+		return;
+	log_down(self);
+	cut(self);
+}
+
+/* Its last word goes out before, because that was asked for first. */
+static void
+on_displaced(void *arg)
+{
+	struct agent_session *self = arg;
+
+	agent_session_twin_silent(self); /* if it was only asked whether it lives */
+	loop_later(self->worker->loop, &self->displacing);
+}
+
 static bool
 enter_admission(struct agent_session *self, bool is_known_peer)
 {
@@ -229,6 +274,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	self->client = conn_client(conn);
 	LIST_INSERT_HEAD(&worker->sessions, self, link);
 	task_init(&self->reap, reap, self);
+	task_init(&self->displacing, displace, self);
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	agent_session_log_init(self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
@@ -317,6 +363,8 @@ enum { PROBE_MS = 1000 };
 static void
 probe(struct agent_session *self)
 {
+	if (!session_ref_has_place(self->session_ref))
+		agent_session_linger(self);
 	session_probe(self->session);
 	if (!self->probe.armed) /* who comes again and again does not put the end off */
 		timer_set(&self->probe, PROBE_MS);
@@ -332,10 +380,13 @@ share_with_twin(struct agent_session *self)
 	char why[USAGE_WHY];
 	bool taken;
 
-	if (!session_ref_regain_place(ref, twin, &taken, why))
+	if (!session_ref_regain_place(ref, twin, &taken, why)) {
 		agent_session_end(self, CODE_SESSION_LIMIT, why);
-	else if (taken)
-		session_ref_end(twin, CODE_SESSION_LIMIT, why);
+	} else {
+		leave_place(self);
+		if (taken)
+			session_ref_end(twin, CODE_SESSION_LIMIT, why);
+	}
 	session_ref_release(twin);
 }
 

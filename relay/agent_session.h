@@ -7,6 +7,14 @@
  *
  * The session ends when its certificate expires, when a CRL lists it, or when
  * its issuer is no longer trusted: see agent_session_judge().
+ *
+ * Its descriptor counts somewhere until it is closed.  Up to its hello it has a place
+ * among the handshakes (limits.handshakes; the oldest of the heaviest network
+ * leaves).  While it is up it counts in its usage (usage.h).  Once it is refused or
+ * told to end, or is asked whether it lives after a twin has got its place in the
+ * usage, it has one among the lingering refusals (refuse.h), which are shared by
+ * all clients and agents; who is displaced there is closed as soon as its last
+ * word is sent.
  */
 #ifndef RELAY_AGENT_SESSION_H
 #define RELAY_AGENT_SESSION_H

@@ -144,6 +144,7 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 		    log_str("client", address_text(&self->client, client)),
 		    log_agent(self->identity));
 	session_refuse(self->session, code, sentence);
+	agent_session_linger(self);
 }
 
 static bool

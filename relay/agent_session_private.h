@@ -44,8 +44,8 @@ struct agent_session {
 	struct worker_context *worker;
 	struct session *session;
 	struct address client;
-	struct shares_place *place;          /* until its hello has come */
-	struct recent_peer *peer;            /* from then on */
+	struct shares_place *place;          /* while it has none in its usage: agent_session.h */
+	struct recent_peer *peer;            /* from its hello on */
 	struct identity *identity;           /* held, from the handshake on */
 	struct session_ref *session_ref;     /* held, from the welcome on */
 	struct table endpoints, patterns;    /* agent_session_endpoints.c */
@@ -64,11 +64,14 @@ struct agent_session {
 	    is_quiet; /* there were too many of its tenant (relay/session_lines.h): no lines for a minute */
 	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
-	struct task reap;
+	struct task reap, displacing;
 };
 
 /* The only writer of ->state. */
 void agent_session_move(struct agent_session *, enum agent_session_state);
+/* It counts no more among the handshakes and sessions, or might soon, but still has a descriptor: gives it a
+ * place among the lingers, if it has none. */
+void agent_session_linger(struct agent_session *);
 /* Says goodbye and ends it. */
 void agent_session_end(struct agent_session *, enum code, const char *sentence);
 

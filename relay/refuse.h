@@ -6,9 +6,10 @@
  * Without that the kernel answers unread bytes with RST, and the client never
  * sees the alert.
  *
- * The lingering closes of all workers are places in one `shares`: their bound is
- * a quarter of limits.hellos.  Beyond it the client block with most loses its
- * oldest, which is closed at once.
+ * The lingering closes of all workers are places in one `shares`, and so are the
+ * agents' sessions that are refused or told to end (agent_session.h).  The bound is a quarter of
+ * limits.hellos.  Beyond it the client block with most loses its oldest, which is
+ * closed at once.
  */
 #ifndef RELAY_REFUSE_H
 #define RELAY_REFUSE_H

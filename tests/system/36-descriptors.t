@@ -95,6 +95,36 @@ def clients_leave_agents_alone(scene):
 	until(lambda: curl(relay.port, served, authority().root)[:2] == (0, b"hello"), 10, "the agent's client is served")
 
 
+LINGERING = 100
+
+
+def descriptors_grown(scene, **keys):
+	"""By sessions one after the other, none of which lets go of its connection."""
+	relay = scene.relay(start=False, limits={"handshakes": 16, "sessions_per_identity": 1})
+	relay.most_files = 256
+	relay.start()
+	certificate = authority().agent("many", MANY)
+	scene.keep(Session(relay, certificate)).up(**keys)
+	before = most = relay.descriptors()
+	for _ in range(LINGERING):
+		session = scene.keep(Session(relay, certificate))
+		session.hello(**keys)
+		check(session.next()[0] in (WELCOME, REFUSED), "an answer")
+		most = max(most, relay.descriptors())
+	equal(relay.events("accept-paused"), [])
+	return most - before
+
+
+@test
+def a_refused_session_that_stays_counts_until_it_is_closed(scene):
+	check(descriptors_grown(scene) <= 20, "as many as there may be lingering refusals")
+
+
+@test
+def a_replaced_session_that_stays_counts_until_it_is_closed(scene):
+	check(descriptors_grown(scene, instance=bytes(16)) <= 20, "as many as there may be lingering refusals")
+
+
 @test
 def surplus_channels_are_closed_and_the_others_serve(scene):
 	served = "served.example.com"
