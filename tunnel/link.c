@@ -1,4 +1,7 @@
-/* A link: first the calls of the loop, then the calls of its owner. */
+/*
+ * How a link shakes hands, cuts frames out of what comes, sends what is queued, and
+ * ends: first the calls of the loop, then the calls of its owner.
+ */
 #include "tunnel/link.h"
 
 #include <assert.h>
@@ -146,27 +149,33 @@ fail(struct link *link, enum io io)
 	move(link, LINK_BROKEN);
 }
 
+/* Behind link_expect(): as many of the bytes as are missing. */
+static size_t
+collect(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes)
+{
+	size_t missing = link->raw.room - link->raw.bytes;
+	size_t piece = bytes < missing ? bytes : missing;
+	memcpy(link->raw.data + link->raw.bytes, data, piece);
+	link->raw.bytes += (uint32_t)piece;
+	call->rest = data + piece;
+	call->rest_bytes = bytes - piece;
+	link->is_paused = piece == missing;
+	if (link->is_paused) {
+		if (!link->write_failed)
+			timer_clear(&link->timer);
+		emit(link, LINK_RAW);
+	}
+	return piece;
+}
+
 /* Hands out one frame or one piece of what is expected; returns how many bytes are used up, 0 when
  * more must come. */
 static size_t
 deal(struct link *link, struct link_call *call, const uint8_t *data, size_t bytes)
 {
 	struct frame frame;
-	if (link->raw.bytes < link->raw.room) {
-		size_t missing = link->raw.room - link->raw.bytes;
-		size_t piece = bytes < missing ? bytes : missing;
-		memcpy(link->raw.data + link->raw.bytes, data, piece);
-		link->raw.bytes += (uint32_t)piece;
-		call->rest = data + piece;
-		call->rest_bytes = bytes - piece;
-		link->is_paused = piece == missing;
-		if (link->is_paused) {
-			if (!link->write_failed)
-				timer_clear(&link->timer);
-			emit(link, LINK_RAW);
-		}
-		return piece;
-	}
+	if (link->raw.bytes < link->raw.room)
+		return collect(link, call, data, bytes);
 	switch (frame_next(data, bytes, &frame)) {
 	case FRAME_INCOMPLETE:
 		return 0;
@@ -237,7 +246,7 @@ has_raw(const struct link *link)
 	return link->raw.room > 0 && link->raw.bytes == link->raw.room;
 }
 
-/* Behind the expected bytes, or at the end. A bare byte is none of ours, IO_FAILED. */
+/* Behind the expected bytes, or at the end. Where TLS has ended nothing may come: a byte is IO_FAILED. */
 static enum io
 read_behind(struct link *link, uint8_t *data, size_t bytes, size_t *done)
 {
