@@ -119,8 +119,8 @@ leap_days_before(int32_t year)
 	return year / 4 - year / 100 + year / 400;
 }
 
-/* Seconds since 1970 of "MMDDHHMMSSZ" in this year; -1 if any part is out of its range.  Not by
- * timegm(), which takes a lock, and with which a large CRL takes half as long again to read. */
+/* Seconds since 1970 of "MMDDHHMMSSZ" in this year; -1 if any part is out of its range.  libc's
+ * timegm takes a lock, and with it a large CRL takes half as long again to read. */
 static int64_t
 time_in_year(const uint8_t *at, int32_t year)
 {

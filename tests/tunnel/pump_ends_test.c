@@ -100,6 +100,7 @@ struct side {
 	struct tls *tls;	/* NULL: plain */
 	struct wire *wire;
 	size_t sent, got;
+	size_t left;		/* of a plain side that is cut: what it may send still */
 	bool says_end;		/* FIN, or close_notify in TLS */
 	bool is_orderly;	/* and that is on its way, with all before it */
 	bool has_fin, has_reset, is_cut_short;
@@ -137,9 +138,10 @@ send_some(struct side *side, size_t bytes)
 		side->sent += done;
 		return io == IO_OK;
 	}
-	ssize_t sent = send(side->fd, data, bytes, MSG_NOSIGNAL);
+	ssize_t sent = send(side->fd, data, bytes < side->left ? bytes : side->left, MSG_NOSIGNAL);
 	side->saw_reset |= sent < 0 && errno == ECONNRESET;
 	side->sent += sent > 0 ? (size_t)sent : 0;
+	side->left -= sent > 0 ? (size_t)sent : 0;
 	return sent > 0;
 }
 
@@ -302,7 +304,7 @@ make_side(struct side *side, bool is_tls, bool is_narrow)
 		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &(int){ 65536 }, sizeof(int));
 		setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &(int){ 65536 }, sizeof(int));
 	}
-	*side = (struct side){ .fd = fds[0] };
+	*side = (struct side){ .fd = fds[0], .left = SIZE_MAX };
 	if (!is_tls && !was_handed_over)
 		return stream_socket(fds[1]);
 	side->wire = calloc(1, sizeof *side->wire);
@@ -501,6 +503,8 @@ play(unsigned script, int length, unsigned turns, unsigned tls, enum stage stage
 	return can;
 }
 
+static bool plays_all; /* VALISE_ORDERS=full, as in `make faults` */
+
 /* All scripts of that length; of the ways to let the pump run in between, all or (seldom) every so
  * many. */
 static unsigned
@@ -509,9 +513,15 @@ play_all(int length, unsigned tls, enum stage stage, unsigned every)
 	unsigned played = 0, count = 1;
 	for (int i = 0; i < length; i++)
 		count *= MOVES;
-	for (unsigned i = 0; i < count << length; i++)
-		if (every == 1 || i * 2654435761u % every == 0)
-			played += play(i >> length, length, i & ((1u << length) - 1), tls, stage);
+	for (unsigned script = 0; script < count; script++)
+		for (unsigned turns = 0; turns < 1u << length; turns++) {
+			unsigned i = script << length | turns;
+			if (every > 1 && !plays_all && i * 2654435761u % every != 0)
+				continue;
+			if (!play(script, length, turns, tls, stage))
+				break; /* nor can it be with other turns */
+			played++;
+		}
 	return played;
 }
 
@@ -684,7 +694,7 @@ a_reader_that_never_reads_is_not_waited_for(void **state)
 /* ---- every byte ---- */
 
 /* The side says what it has to say, of which `cut` bytes pass; then it goes as `how` says. Returns
- * how many bytes there would have been. */
+ * how many bytes passed. To cut TLS short is no orderly end; for a plain side FIN is one anywhere. */
 static size_t
 cut_at(size_t cut, size_t whole, char how, unsigned tls, int who, bool both)
 {
@@ -694,6 +704,7 @@ cut_at(size_t cut, size_t whole, char how, unsigned tls, int who, bool both)
 	struct side *side = &flow.side[who];
 	if (side->wire)
 		*side->wire = (struct wire){ side->wire->stream, .left = cut };
+	side->left = cut;
 	act(&flow.side[!who], 'D');
 	turn();
 	for (int i = 0; i < 2; i++) {
@@ -703,8 +714,8 @@ cut_at(size_t cut, size_t whole, char how, unsigned tls, int who, bool both)
 		turn();
 	}
 	act(side, 'N');
-	bool is_whole = cut >= whole;
-	size_t passed = side->wire->passed;
+	bool is_whole = side->wire ? cut >= whole : how == 'F';
+	size_t passed = side->wire ? side->wire->passed : side->sent;
 	side->is_orderly = side->says_end = is_whole;
 	/* What it believes to have sent was cut. */
 	size_t sent = side->sent;
@@ -718,24 +729,37 @@ cut_at(size_t cut, size_t whole, char how, unsigned tls, int who, bool both)
 	    !x->saw_end && !x->saw_reset ? "it saw no end" :
 	    is_whole && x->got < sent ? "it lost bytes" : flow.is_over ? NULL : "it does not end";
 	if (fault)
-		fail_msg("tls %u, %d cut at %zu by %c: %s", tls, who, cut, how,
-		    tell(told, fault, &flow));
+		fail_msg("tls %u, %s, %d cut at %zu by %c: %s", tls, is_spliced ? "spliced" : "copied",
+		    who, cut, how, tell(told, fault, &flow));
 	clear(&flow);
 	return passed;
+}
+
+static void
+cut_everywhere(unsigned tls, int who)
+{
+	for (int way = 0; way < 4; way++) {
+		size_t whole = cut_at(SIZE_MAX, 0, 'F', tls, who, way & 2);
+		if (tls >> who & 1)
+			assert_in_range(whole, 40, 200);
+		else
+			assert_int_equal(whole, 10);
+		for (size_t cut = 0; cut <= whole + 1; cut++)
+			cut_at(cut, whole, way & 1 ? 'R' : 'F', tls, who, way & 2);
+	}
 }
 
 static void
 a_close_at_every_byte_of_a_small_exchange(void **state)
 {
 	(void)state;
-	for (unsigned tls = 1; tls <= 3; tls++)
+	for (unsigned tls = 0; tls <= 3; tls++)
 		for (int who = 0; who < 2; who++)
-			for (int way = 0; way < 4 && tls >> who & 1; way++) {
-				size_t whole = cut_at(SIZE_MAX, 0, 'F', tls, who, way & 2);
-				assert_in_range(whole, 40, 200);
-				for (size_t cut = 0; cut <= whole + 1; cut++)
-					cut_at(cut, whole, way & 1 ? 'R' : 'F', tls, who, way & 2);
-			}
+			cut_everywhere(tls, who);
+	start_splicing();
+	for (int who = 0; who < 2; who++)
+		cut_everywhere(0, who);
+	stop_splicing(1);
 }
 
 static int
@@ -744,7 +768,9 @@ set_up(void **state)
 	const struct tls_settings server = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
 	const struct tls_settings client = { .purpose = TLS_CHANNEL_AGENT };
 	char error[TLS_ERROR];
+	const char *orders = getenv("VALISE_ORDERS");
 	(void)state;
+	plays_all = orders && strcmp(orders, "full") == 0;
 	clock_fake(1000000, 1000000);
 	signal(SIGPIPE, SIG_IGN);
 	if (!tls_start() || !(loop = loop_new()))
