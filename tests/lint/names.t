@@ -16,6 +16,7 @@ duration_       base/units.h: one function a unit
 size_           base/units.h
 number_         base/units.h
 hex_            base/units.h
+time_           base/units.h
 flights_        sni/tool/flight.h: all of a capture
 agent_check_    agent/check.h: the relay has a module of this name, and one program links both (tests/sim)
 agent_reload_   agent/reload.h: the same
