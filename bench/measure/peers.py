@@ -1,7 +1,8 @@
 """Who is measured. A peer is a row: its scene, its parts with the command and the files of each, and the
 programs that these need. In texts @name stands for what the runner knows: @port where clients arrive, @inner
 between the two halves of a tunnel, @upstream, @name, @dir, @pem and so on; @{program} is a program's path.
-All of them run one worker and write their usual line for each connection into a file."""
+All of them run one worker and write their usual line for each connection into a file; those that have none say so
+in their note."""
 from dataclasses import dataclass, field
 
 
@@ -199,7 +200,7 @@ def rathole(server, client):
 		one("agent", "@{rathole} --client @dir/client.toml", client_toml=RATHOLE_CLIENT + client))
 
 
-OURS = ("valise-relay", "valise-agent")
+OURS, NO_LINE = ("valise-relay", "valise-agent"), "writes no line for a connection"
 PEERS = (
 	Peer("valise", "static", (relay(ROUTE),), ("valise-relay",)),
 	Peer("haproxy", "static", (haproxy("relay", PLAIN + BY_SNI % "@upstream"),), ("haproxy",), "as it comes"),
@@ -208,22 +209,23 @@ PEERS = (
 	Peer("nginx", "static", (nginx("server { listen 127.0.0.1:@port; ssl_preread on; proxy_pass $to; }"),), ("nginx",)),
 	Peer("sniproxy", "static", (one("relay", "@{sniproxy} -f -c @dir/sniproxy.conf", sniproxy_conf=SNIPROXY),), ("sniproxy",)),
 	Peer("bound", "static", (one("relay", "@{bench/load/bound_splice} @port @upstream"),), ("bench/load/bound_splice",),
-		"own minimal C: splice, no name is read"),
+		"own minimal C: splice, no name is read, no log"),
 
 	Peer("valise", "tunnel", (relay(), agent(SEALED % "")), OURS, "sealed: TLS between the halves"),
 	Peer("valise handoff", "tunnel", (relay(), agent(SEALED % "carrier: handoff, ")), OURS, "TLS until the flow is joined"),
 	Peer("frp", "tunnel", frp("true"), ("frps", "frpc"), "TLS, one connection for all"),
 	Peer("frp no mux", "tunnel", frp("false"), ("frps", "frpc"), "TLS, a connection for each flow"),
-	Peer("rathole noise", "tunnel", rathole(NOISE % ("server", "server"), NOISE % ("client", "client")), ("rathole",)),
-	Peer("rathole tls", "tunnel", rathole(RATHOLE_TLS_SERVER, RATHOLE_TLS_CLIENT), ("rathole",)),
+	Peer("rathole noise", "tunnel", rathole(NOISE % ("server", "server"), NOISE % ("client", "client")), ("rathole",),
+		NO_LINE),
+	Peer("rathole tls", "tunnel", rathole(RATHOLE_TLS_SERVER, RATHOLE_TLS_CLIENT), ("rathole",), NO_LINE),
 	Peer("chisel", "tunnel", (one("relay", "@{chisel} server --host 127.0.0.1 --port @inner --reverse"),
 		one("agent", "@{chisel} client http://127.0.0.1:@inner R:127.0.0.1:@port:127.0.0.1:@upstream")), ("chisel",),
-		"SSH, one connection for all"),
+		f"SSH, one connection for all; {NO_LINE}"),
 	Peer("haproxy pair", "tunnel", (haproxy("relay", PLAIN + BY_SNI % "@inner ssl verify none"),
 		haproxy("agent", PLAIN + ENDING % "@inner")), ("haproxy",), "TLS between two; the second one must be reachable"),
 	Peer("minimal pair", "tunnel", (one("relay", "@{bench/load/bound_tls} seal @port @inner @name"),
 		one("agent", "@{bench/load/bound_tls} end @inner @upstream @cert @key")), ("bench/load/bound_tls",),
-		"own minimal C: a GnuTLS session for each flow, no name is read; the second one must be reachable"),
+		"own minimal C: a GnuTLS session for each flow, no name is read, no log; the second one must be reachable"),
 
 	Peer("valise", "terminate", (relay(), agent(ENDED % "")), OURS, "sealed"),
 	Peer("valise handoff", "terminate", (relay(), agent(ENDED % "carrier: handoff, ")), OURS),
@@ -232,11 +234,11 @@ PEERS = (
 		"server { listen 127.0.0.1:@port ssl; ssl_certificate @pem; ssl_certificate_key @key; ssl_protocols TLSv1.3;"
 		" proxy_pass 127.0.0.1:@upstream; }")),), ("nginx",), "no tunnel"),
 	Peer("stunnel", "terminate", (one("agent", "@{stunnel} @dir/stunnel.conf", stunnel_conf=STUNNEL),), ("stunnel",), "no tunnel"),
-	Peer("hitch", "terminate", (one("agent", "@{hitch} --config=@dir/hitch.conf", hitch_conf=HITCH),), ("hitch",), "no tunnel"),
+	Peer("hitch", "terminate", (one("agent", "@{hitch} --config=@dir/hitch.conf", hitch_conf=HITCH),), ("hitch",), f"no tunnel; {NO_LINE}"),
 	Peer("ghostunnel", "terminate", (one("agent", "@{ghostunnel} server --listen 127.0.0.1:@port --target 127.0.0.1:@upstream"
 		" --cert @cert --key @key --disable-authentication"),), ("ghostunnel",), "no tunnel"),
 	Peer("bound", "terminate", (one("agent", "@{bench/load/bound_tls} end @port @upstream @cert @key"),), ("bench/load/bound_tls",),
-		"own minimal C: GnuTLS, no tunnel"),
+		"own minimal C: GnuTLS, no tunnel, no log"),
 	Peer("minimal pair", "terminate", (one("relay", "@{bench/load/bound_tls} seal @port @inner @name"),
 		one("agent", "@{bench/load/bound_tls} end-both @inner @upstream @cert @key")), ("bench/load/bound_tls",),
 		"the same, in a second layer of TLS between two"),

@@ -75,7 +75,8 @@ def fewer(results):
 def markdown(results):
 	machine, run = results.data["machine"], results.data["run"]
 	text = [f"{machine['date']}, {machine['system']}, {machine['kernel']}, {machine['cores']} cores, "
-		f"{machine['memory_gib']} GiB; medians of {run['rounds']} samples of {run['seconds']} s each, taken in turns. "
+		f"{machine['memory_gib']} GiB, {machine.get('congestion', 'congestion control not noted')}; medians of {run['rounds']} samples of {run['seconds']} s each, taken in turns. "
+		"Each has one worker and writes its line for each connection into a file, unless it is said to have none. "
 		"In brackets: Valise's (sealed) figure over the peer's." + (f" {run['note']}" if run.get("note") else "")]
 	text += owed(results)
 	for scene in SCENES:
