@@ -184,6 +184,17 @@ socket_memory(int fd)
 }
 
 uint64_t
+socket_receive_most(int fd)
+{
+	int most = 0;
+	socklen_t bytes = sizeof most;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &most, &bytes) < 0)
+		return 0;
+	return (uint64_t)most;
+}
+
+uint64_t
 socket_raise_limit(void)
 {
 	struct rlimit limit, most;

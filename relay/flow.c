@@ -16,6 +16,7 @@
 #include "relay/arrival.h"
 #include "relay/agent_fields.h"
 #include "relay/flow_dynamic.h"
+#include "relay/flow_hello.h"
 #include "relay/flow_private.h"
 #include "relay/flow_starttls.h"
 #include "relay/flow_wait.h"
@@ -69,6 +70,7 @@ empty_way(struct flow *flow)
 	watch_wipe(&way->client);
 	timer_clear(&way->attempt);
 	timer_clear(&way->whole);
+	flow_hello_leave(flow);
 	connector_free(way->connector);
 	shares_leave(way->asking);
 	route_cancel(way->looking);
@@ -161,26 +163,41 @@ flow_refuse_because(struct flow *flow, enum refusal reason, const char *trouble)
 
 /* ---- the client, while it is held ---- */
 
+static const char memory_is_short[] = "memory is short";
+
+/* More has been read of it. */
+static void
+weigh(struct flow *flow, bool is_full)
+{
+	if (!flow_hello_weigh(flow, is_full))
+		flow_refuse_because(flow, REFUSE_OVER_LIMIT, memory_is_short);
+}
+
 /* A FIN is passed on once there is a far side; a reset ends the flow. */
 static void
 on_client(void *arg, unsigned ready)
 {
 	struct flow *flow = arg;
+	enum conn_io io =
+	    conn_read(&flow->way->conn, flow->way->conn.hello.wire_bytes + MORE_BYTES);
 
 	(void)ready;
-	switch (conn_read(&flow->way->conn, flow->way->conn.hello.wire_bytes + MORE_BYTES)) {
-	case CONN_GOT:
+	switch (io) {
 	case CONN_WAIT:
+		return;
+	case CONN_GOT:
+		weigh(flow, false);
 		return;
 	case CONN_FULL:
 	case CONN_END:
 		watch_want(&flow->way->client, WATCH_NOTHING);
+		weigh(flow, io == CONN_FULL);
 		return;
 	case CONN_RESET:
 		end(flow, "client-gone");
 		return;
 	case CONN_MEMORY:
-		flow_refuse_because(flow, REFUSE_OVER_LIMIT, "memory is short");
+		flow_refuse_because(flow, REFUSE_OVER_LIMIT, memory_is_short);
 		return;
 	}
 }
@@ -557,6 +574,10 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 	watch_init(&flow->way->client, worker->loop, flow->way->conn.fd, on_client, flow);
 	if (!is_within_limits(flow)) {
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
+		return;
+	}
+	if (!flow_hello_weigh(flow, false)) {
+		flow_refuse_because(flow, REFUSE_OVER_LIMIT, memory_is_short);
 		return;
 	}
 	timer_set(&flow->way->whole, WHOLE_MS);

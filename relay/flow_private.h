@@ -41,13 +41,14 @@ struct flow_way {
 	struct session_ref *tried[ROUTE_TRIED_MOST]; /* held */
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count;
-	bool at_limit;                 /* some agent could not for its limit */
-	struct route_request *looking; /* the registry will answer */
-	uint64_t arrivals;             /* route_arrivals() before the last look-up */
-	TAILQ_ENTRY(flow) waiting;     /* flow_wait.c */
-	uint64_t wait_until_ms;        /* 0: it has not waited yet */
-	char trouble[SENTENCE_TEXT];   /* what went wrong last, for the log */
-	bool asks_upstream;            /* flow_starttls.c: with the two below */
+	bool at_limit;                    /* some agent could not for its limit */
+	struct shares_place *hello_place; /* flow_hello.c; NULL: what has come is little */
+	struct route_request *looking;    /* the registry will answer */
+	uint64_t arrivals;                /* route_arrivals() before the last look-up */
+	TAILQ_ENTRY(flow) waiting;        /* flow_wait.c */
+	uint64_t wait_until_ms;           /* 0: it has not waited yet */
+	char trouble[SENTENCE_TEXT];      /* what went wrong last, for the log */
+	bool asks_upstream;               /* flow_starttls.c: with the two below */
 	int upstream_fd;
 	struct watch upstream;
 	struct watch client;

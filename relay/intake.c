@@ -362,7 +362,7 @@ is_in_progress(const struct intake *intake)
 static void
 weigh_bytes(struct intake *intake)
 {
-	size_t units = (intake->conn.capacity + INTAKE_UNIT_BYTES - 1) / INTAKE_UNIT_BYTES;
+	size_t units = (intake->conn.capacity + SHARED_UNIT_BYTES - 1) / SHARED_UNIT_BYTES;
 
 	if (!intake->bytes_place || units <= intake->units)
 		return;

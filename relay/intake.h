@@ -11,8 +11,9 @@
  * of all hellos in progress, and the connection becomes a flow, a session or
  * a channel handshake, or is turned away.
  *
- * Shared by:     all clients; those who come from where agents are have places of their own.
- * Bound:         limits.hellos, and limits.hello_memory for what has come of them, INTAKE_UNIT_BYTES
+ * Shared by:     all clients; those who come from where agents are have places of their own.  The
+ *                memory also with what has come of flows that are not joined (flow_hello.h).
+ * Bound:         limits.hellos, and limits.hello_memory for what has come of them, SHARED_UNIT_BYTES
  *                each at least (where agents are: what limits.c derives from both).
  * Who leaves:    the oldest hello of the host with most, in the network with most: most hellos when
  *                there are too many, most bytes when these are (base/shares.h).  It is read once
@@ -26,8 +27,6 @@
 
 struct intake;
 struct worker_context;
-
-enum { INTAKE_UNIT_BYTES = 512 };
 
 /* Takes fd. is_proxied: a PROXY header must come first. The listener is kept as a pointer (conn.h). */
 void intake_start(struct worker_context *, int fd, const struct address *peer, bool is_proxied,

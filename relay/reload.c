@@ -9,7 +9,6 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "relay/arrival.h"
-#include "relay/intake.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
@@ -110,9 +109,9 @@ reload_set_bounds(const struct reload *reload)
 	struct shared *shared = reload->shared;
 	struct shares_bounds flows = { derived->flows, limits->flows_per_client };
 	struct shares_bounds hellos = { derived->hellos, limits->hellos_per_client };
-	struct shares_bounds hello_bytes = { derived->hello_memory / INTAKE_UNIT_BYTES, 0 };
+	struct shares_bounds hello_bytes = { derived->hello_memory / SHARED_UNIT_BYTES, 0 };
 	struct shares_bounds agent_hellos = { derived->agent_hellos, 0 };
-	struct shares_bounds agent_hello_bytes = { derived->agent_hello_memory / INTAKE_UNIT_BYTES,
+	struct shares_bounds agent_hello_bytes = { derived->agent_hello_memory / SHARED_UNIT_BYTES,
 		0 };
 	struct shares_bounds handshakes = { derived->peer_handshakes, 0 };
 	struct shares_bounds channels = { derived->channel_handshakes, 0 };

@@ -25,6 +25,9 @@ struct session_lines;
 struct usage_table;
 struct trustwatch;
 
+/* What weighs one in hello_bytes and agent_hello_bytes. */
+enum { SHARED_UNIT_BYTES = 512 };
+
 struct shared {
 	struct routes *routes;
 	struct session_table *session_table;
@@ -35,9 +38,10 @@ struct shared {
 	struct shares *flows; /* of clients; the newest leave */
 	struct recent_peers *recent_peers;
 	struct standstills standstills;
-	struct shares *hellos;       /* of clients; here and below the oldest leave */
-	struct shares *hello_bytes;  /* of the same, weighed by what has come of each (intake.h) */
-	struct shares *agent_hellos; /* from where an agent has authenticated lately */
+	struct shares *hellos; /* of clients; here and below the oldest leave */
+	/* Of the same and of flows on their way, weighed by what has come of each (intake.h, flow_hello.h). */
+	struct shares *hello_bytes;
+	struct shares *agent_hellos;      /* from where an agent has authenticated lately */
 	struct shares *agent_hello_bytes; /* of the same */
 	struct shares *unknown_peers;     /* session handshakes */
 	struct shares *known_peers; /* the same, from where an agent has authenticated lately */

@@ -163,6 +163,58 @@ def the_memory_of_hellos_in_progress_is_shared(scene):
 		equal(read_exactly(client, len(WIRE)), WIRE)
 
 
+def padded(bytes_more):
+	"""The hello with an extension that nobody knows, in records of one octet."""
+	message = bytearray(WIRE[5:])
+	at = 4 + 2 + 32
+	at += 1 + message[at]	# session id
+	at += 2 + int.from_bytes(message[at:at + 2], "big")	# cipher suites
+	at += 1 + message[at]	# compression methods
+	for where, size in ((1, 3), (at, 2)):
+		length = int.from_bytes(message[where:where + size], "big") + 4 + bytes_more
+		message[where:where + size] = length.to_bytes(size, "big")
+	message += b"\xfa\xfa" + bytes_more.to_bytes(2, "big") + bytes(bytes_more)
+	return records(WIRE[:5] + message, 1)
+
+
+def relay_whose_agent_sleeps(scene):
+	relay = scene.relay(limits={"hello_memory": "1MiB"})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	flow(scene, relay, OTHER)
+	agent.freeze()
+	return relay, agent
+
+
+def only_the_newest_are_left(relay, heavy, most):
+	"""Of those who hold most of what is shared."""
+	until(lambda: open_ones(heavy) <= most, 4, "what is more than 1 MiB is refused")
+	equal(open_ones(heavy[-most + 2:]), most - 2, "the newest of them")
+	check("limits.hello_memory" in relay.wait_event("flow-refused")[0]["error"], "the line names the limit")
+
+
+@test
+def the_memory_of_hellos_on_their_way_is_shared(scene):
+	relay, agent = relay_whose_agent_sleeps(scene)
+	wire = padded(14000)
+	few = [scene.keep(dial(relay.port, WIRE, source=OTHER)) for _ in range(20)]
+	heavy = [scene.keep(dial(relay.port, wire, source=HEAVY)) for _ in range(30)]
+	only_the_newest_are_left(relay, heavy, (1 << 20) // len(wire))
+	agent.thaw()
+	for client in few:
+		equal(read_exactly(client, len(WIRE)), WIRE)
+	equal(read_exactly(heavy[-1], len(wire)), wire)
+
+
+@test
+def what_the_kernel_takes_behind_a_hello_counts(scene):
+	relay, agent = relay_whose_agent_sleeps(scene)
+	behind = WIRE + bytes(16385)
+	heavy = [scene.keep(dial(relay.port, behind, source=HEAVY)) for _ in range(30)]
+	only_the_newest_are_left(relay, heavy, 1 + (1 << 20) // (16384 + int(open("/proc/sys/net/ipv4/tcp_rmem").read().split()[1])))
+	agent.thaw()
+	equal(read_exactly(heavy[-1], len(behind)), behind)
+
+
 def may_talk_on(client):
 	"""Whether what it sends is still taken, so that no reset destroys its alert."""
 	try:
