@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "pki/content.h"
 #include "pki/crl.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
@@ -142,7 +143,7 @@ is_pair(const struct secret *pem, gnutls_x509_crt_t certificate)
 	size_t bytes[2] = { sizeof ids[0], sizeof ids[1] };
 	bool pair = false;
 
-	if (memmem(pem->data, pem->bytes, "ENCRYPTED", 9))
+	if (content_of_key_file(pem->data, pem->bytes).kind == CONTENT_ENCRYPTED_KEY)
 		return true;
 	if (gnutls_x509_privkey_init(&key) >= 0 &&
 	    gnutls_x509_privkey_import(key, &data, GNUTLS_X509_FMT_PEM) >= 0)

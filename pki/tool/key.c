@@ -2,9 +2,9 @@
 #include "pki/tool/key.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include "base/file.h"
+#include "pki/content.h"
 #include "pki/ec_key.h"
 #include "pki/tool/message.h"
 #include "pki/tool/store.h"
@@ -52,7 +52,7 @@ import(const struct secret *file, const char *path, struct passphrase *passphras
     gnutls_x509_privkey_t key)
 {
 	const gnutls_datum_t pem = { file->data, (unsigned)file->bytes };
-	bool encrypted = memmem(file->data, file->bytes, "ENCRYPTED", 9) != NULL;
+	bool encrypted = content_of_key_file(file->data, file->bytes).kind == CONTENT_ENCRYPTED_KEY;
 	int code, problem;
 
 	if (encrypted && (code = passphrase_need(passphrase, path, false)))

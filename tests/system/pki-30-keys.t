@@ -197,4 +197,20 @@ def existing_keys_in_files_are_used_where_they_are(scene):
 	ca.refuses(64, "exclude each other", "issue", "server", "b.example.com", "--key", "x", "--encrypt-key")
 
 
+@test
+def what_stands_before_a_key_does_not_make_it_encrypted(scene):
+	ca = Ca(f"{scene.dir}/ca")
+
+	def put_key():
+		pem = succeeds("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+		return secret_file(scene, "friendlyName: once ENCRYPTED\n" + pem, "own.key")
+
+	path = put_key()
+	equal(ca.json("issue", "server", "a.example.com", "--key", path)["private_key"], os.path.realpath(path))
+	equal(ca.any("check")[1], "fine\n")
+	put_key()
+	found = ca.any("check")[1]
+	check("own.key" in found and "not the key" in found, f"another key in the file: {found}")
+
+
 main()
