@@ -16,9 +16,26 @@ channel_pool_init(struct channel_pool *pool, unsigned relay_least, unsigned rela
     unsigned own_least, unsigned own_most)
 {
 	memset(pool, 0, sizeof *pool);
+	pthread_mutex_init(&pool->lock, NULL);
 	pool->most = (unsigned)smaller_of(relay_most, own_most);
 	pool->least = (unsigned)smaller_of(larger_of(relay_least, own_least), pool->most);
 }
+
+void
+channel_pool_wipe(struct channel_pool *pool)
+{
+	pthread_mutex_destroy(&pool->lock);
+}
+
+void
+channel_pool_stop(struct channel_pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->has_stopped = true;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* ---- all of these under the lock ---- */
 
 static unsigned
 room(const struct channel_pool *pool)
@@ -28,39 +45,28 @@ room(const struct channel_pool *pool)
 	return (unsigned)difference(pool->most, have);
 }
 
-unsigned
-channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
+static bool
+has_enough(const struct channel_pool *pool)
+{
+	return pool->has_stopped ||
+	    (pool->needed == 0 && pool->dialling + pool->parked >= pool->least);
+}
+
+/* So many of those that are wanted, `most` at most, are dialled now. */
+static unsigned
+begin_dials(struct channel_pool *pool, unsigned most, uint64_t now_ms)
 {
 	unsigned have = pool->dialling + pool->parked + pool->needed;
 	unsigned wanted = pool->needed + (unsigned)difference(pool->least, have);
 	unsigned may_dial = (unsigned)difference(DIALS_MOST, pool->dialling);
 	unsigned count = (unsigned)smaller_of(smaller_of(wanted, room(pool)), may_dial);
 
-	if (now_ms < pool->resume_at_ms)
+	if (pool->has_stopped || now_ms < pool->resume_at_ms)
 		return 0;
+	count = (unsigned)smaller_of(count, most);
 	pool->needed -= (unsigned)smaller_of(pool->needed, count);
 	pool->dialling += count;
 	return count;
-}
-
-void
-channel_pool_need(struct channel_pool *pool, unsigned count)
-{
-	pool->needed =
-	    (unsigned)smaller_of(pool->needed + smaller_of(count, pool->most), room(pool));
-}
-
-void
-channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
-{
-	assert(pool->dialling > 0);
-	pool->dialling--;
-	pool->parked++;
-	pool->parked_at_ms = now_ms;
-	if (pool->early_losses == 0)
-		pool->resume_at_ms = 0;
-	pool->backoff.failures = 0;
-	backoff_up(&pool->backoff, now_ms);
 }
 
 /* One burst of failures is one failure. */
@@ -75,32 +81,18 @@ pause_dialling(struct channel_pool *pool, uint64_t now_ms)
 		pool->resume_at_ms = resume_at_ms;
 }
 
-void
-channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
-{
-	assert(pool->dialling > 0);
-	pool->dialling--;
-	pause_dialling(pool, now_ms);
-}
-
-void
-channel_pool_left(struct channel_pool *pool)
+static void
+leave(struct channel_pool *pool)
 {
 	assert(pool->parked > 0);
 	pool->parked--;
 	pool->early_losses = 0;
 }
 
-bool
-channel_pool_lost(struct channel_pool *pool, uint64_t now_ms)
+/* Parking has forgotten the failures, and these are in a row all the same. */
+static bool
+note_early_loss(struct channel_pool *pool, unsigned before, uint64_t now_ms)
 {
-	bool is_early = now_ms < pool->parked_at_ms + EARLY_MS;
-	unsigned before = pool->early_losses;
-
-	channel_pool_left(pool);
-	if (!is_early)
-		return false;
-	/* Parking has forgotten the failures, and these are in a row all the same. */
 	pool->early_losses = before;
 	if (now_ms >= pool->resume_at_ms) {
 		pool->backoff.failures = before;
@@ -110,12 +102,109 @@ channel_pool_lost(struct channel_pool *pool, uint64_t now_ms)
 	return before == 0;
 }
 
-uint64_t
-channel_pool_pause_ms(const struct channel_pool *pool, uint64_t now_ms)
-{
-	bool has_enough = pool->needed == 0 && pool->dialling + pool->parked >= pool->least;
+/* ---- what others call ---- */
 
-	if (has_enough || now_ms >= pool->resume_at_ms)
-		return 0;
-	return pool->resume_at_ms - now_ms;
+unsigned
+channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&pool->lock);
+	count = begin_dials(pool, DIALS_MOST, now_ms);
+	pthread_mutex_unlock(&pool->lock);
+	return count;
+}
+
+enum channel_pool_replacement
+channel_pool_replace(struct channel_pool *pool, uint64_t now_ms)
+{
+	enum channel_pool_replacement answer;
+
+	pthread_mutex_lock(&pool->lock);
+	answer = begin_dials(pool, 1, now_ms) ? REPLACE_NOW
+	    : has_enough(pool)                ? REPLACE_NOT
+					      : REPLACE_LATER;
+	pthread_mutex_unlock(&pool->lock);
+	return answer;
+}
+
+void
+channel_pool_need(struct channel_pool *pool, unsigned count)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->needed =
+	    (unsigned)smaller_of(pool->needed + smaller_of(count, pool->most), room(pool));
+	pthread_mutex_unlock(&pool->lock);
+}
+
+bool
+channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
+{
+	bool needs_more;
+
+	pthread_mutex_lock(&pool->lock);
+	assert(pool->dialling > 0);
+	pool->dialling--;
+	pool->parked++;
+	pool->parked_at_ms = now_ms;
+	if (pool->early_losses == 0)
+		pool->resume_at_ms = 0;
+	pool->backoff.failures = 0;
+	backoff_up(&pool->backoff, now_ms);
+	needs_more = pool->needed > 0 && !pool->has_stopped;
+	pthread_mutex_unlock(&pool->lock);
+	return needs_more;
+}
+
+bool
+channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
+{
+	bool is_first;
+
+	pthread_mutex_lock(&pool->lock);
+	assert(pool->dialling > 0);
+	pool->dialling--;
+	pause_dialling(pool, now_ms);
+	is_first = pool->backoff.failures == 1;
+	pthread_mutex_unlock(&pool->lock);
+	return is_first;
+}
+
+bool
+channel_pool_left(struct channel_pool *pool)
+{
+	bool was_last;
+
+	pthread_mutex_lock(&pool->lock);
+	leave(pool);
+	was_last = pool->parked == 0;
+	pthread_mutex_unlock(&pool->lock);
+	return was_last;
+}
+
+bool
+channel_pool_lost(struct channel_pool *pool, uint64_t now_ms)
+{
+	unsigned before;
+	bool is_first = false;
+
+	pthread_mutex_lock(&pool->lock);
+	before = pool->early_losses;
+	leave(pool);
+	if (now_ms < pool->parked_at_ms + EARLY_MS)
+		is_first = note_early_loss(pool, before, now_ms);
+	pthread_mutex_unlock(&pool->lock);
+	return is_first;
+}
+
+uint64_t
+channel_pool_pause_ms(struct channel_pool *pool, uint64_t now_ms)
+{
+	uint64_t pause_ms = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	if (!has_enough(pool) && now_ms < pool->resume_at_ms)
+		pause_ms = pool->resume_at_ms - now_ms;
+	pthread_mutex_unlock(&pool->lock);
+	return pause_ms;
 }

@@ -1,6 +1,9 @@
 /*
  * How many channels a session should have ready at its relay: only the numbers,
- * without any socket.  After each event the session asks how many to dial now.
+ * without any socket.  The session asks how many to dial, at first and whenever
+ * the relay needs some; the worker whose channel was used asks whether to dial
+ * another in its place, and tells the session where that cannot be done now.
+ * All calls may come from any thread.
  *
  *	dialling --> parked --> gone (a flow took it, or the relay closed it)
  *	    \------> failed     (a pause, then again)
@@ -17,12 +20,15 @@
 #ifndef AGENT_CHANNEL_POOL_H
 #define AGENT_CHANNEL_POOL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/backoff.h"
 
 struct channel_pool {
+	pthread_mutex_t lock;
+	bool has_stopped;
 	unsigned least, most;
 	unsigned dialling, parked;
 	unsigned needed;       /* by the relay, and not dialled yet */
@@ -35,19 +41,31 @@ struct channel_pool {
 /* The relay's bounds, narrowed by the agent's own settings. */
 void channel_pool_init(struct channel_pool *, unsigned relay_least, unsigned relay_most,
     unsigned own_least, unsigned own_most);
+void channel_pool_wipe(struct channel_pool *);
+/* Nothing is dialled any more. */
+void channel_pool_stop(struct channel_pool *);
 /* How many to dial now, for `least` and for what the relay needs. From here on they count as
  * dialling. */
 unsigned channel_pool_refill(struct channel_pool *, uint64_t now_ms);
+enum channel_pool_replacement {
+	REPLACE_NOW,   /* it counts as dialling */
+	REPLACE_NOT,   /* there are enough */
+	REPLACE_LATER, /* there is a pause; the session looks when it is over */
+};
+/* Whether one is to be dialled for one that was opened. */
+enum channel_pool_replacement channel_pool_replace(struct channel_pool *, uint64_t now_ms);
 /* The relay needs `count` more; channel_pool_refill() will include them. */
 void channel_pool_need(struct channel_pool *, unsigned count);
 
-void channel_pool_parked(struct channel_pool *, uint64_t now_ms); /* a dial came through */
-void channel_pool_failed(
-    struct channel_pool *, uint64_t now_ms);   /* a dial did not: a pause begins */
-void channel_pool_left(struct channel_pool *); /* a parked one was opened */
+/* A dial came through. True: the relay needs more, for which there was no place until now. */
+bool channel_pool_parked(struct channel_pool *, uint64_t now_ms);
+/* A dial did not: a pause begins. True: it is the first one in a row. */
+bool channel_pool_failed(struct channel_pool *, uint64_t now_ms);
+/* A parked one was opened. True: it was the last one. */
+bool channel_pool_left(struct channel_pool *);
 /* A parked one was lost. True: so soon that it counts as a failure, and is the first one to. */
 bool channel_pool_lost(struct channel_pool *, uint64_t now_ms);
 /* How long until channel_pool_refill() may return more than 0; 0 when it waits for nothing. */
-uint64_t channel_pool_pause_ms(const struct channel_pool *, uint64_t now_ms);
+uint64_t channel_pool_pause_ms(struct channel_pool *, uint64_t now_ms);
 
 #endif

@@ -11,7 +11,6 @@
 #include "agent/announcer.h"
 #include "agent/context.h"
 #include "agent/peer_check.h"
-#include "agent/channel_pool.h"
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -38,7 +37,6 @@ struct relay_session {
 	bool is_up, has_stopped_dialling, has_dropped_channels;
 	char relay[SHORT_TEXT];
 	struct agent_session_ref *ref;
-	struct channel_pool pool;
 	struct timer refill;
 	struct announcer *announcer;
 	struct relay_session_end end;
@@ -206,7 +204,7 @@ dial(struct relay_session *rs, unsigned count)
 	unsigned ordered = agent_workers_dial(rs->context->workers, rs->ref, count);
 
 	for (unsigned i = ordered; i < count; i++)
-		channel_pool_failed(&rs->pool, clock_ms());
+		channel_pool_failed(&rs->ref->pool, clock_ms());
 	return ordered == count;
 }
 
@@ -218,8 +216,8 @@ fill_pool(struct relay_session *rs)
 
 	if (rs->has_stopped_dialling)
 		return;
-	are_ordered = dial(rs, channel_pool_refill(&rs->pool, now));
-	pause_ms = channel_pool_pause_ms(&rs->pool, now);
+	are_ordered = dial(rs, channel_pool_refill(&rs->ref->pool, now));
+	pause_ms = channel_pool_pause_ms(&rs->ref->pool, now);
 	if (pause_ms > 0 || !are_ordered)
 		timer_set(&rs->refill, pause_ms);
 }
@@ -239,25 +237,25 @@ relay_session_on_report(
 	if (!rs)
 		return; /* the session is over */
 	switch (report) {
-	case CHANNEL_REPORT_PARKED:
-		channel_pool_parked(&rs->pool, clock_ms());
-		break;
 	case CHANNEL_REPORT_FAILED:
-		channel_pool_failed(&rs->pool, clock_ms());
-		log_event(rs->pool.backoff.failures == 1 ? LOG_WARNING : LOG_DEBUG,
+		log_event(channel_pool_failed(&rs->ref->pool, clock_ms()) ? LOG_WARNING : LOG_DEBUG,
 		    "channel-failed", error, log_str("relay", rs->relay));
 		break;
-	case CHANNEL_REPORT_OPENED:
-		channel_pool_left(&rs->pool);
-		break;
 	case CHANNEL_REPORT_LOST:
-		if (channel_pool_lost(&rs->pool, clock_ms()))
+		if (channel_pool_lost(&rs->ref->pool, clock_ms()))
 			log_event(LOG_DEBUG, "channel-lost",
 			    "soon after it was parked: has the relay a place for it?",
 			    log_str("relay", rs->relay));
 		break;
 	}
 	fill_pool(rs);
+}
+
+static void
+on_wanted(struct agent_session_ref *ref)
+{
+	if (ref->relay_session)
+		fill_pool(ref->relay_session);
 }
 
 /* ---- the session ---- */
@@ -274,13 +272,14 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
 	rs->ref->relay_session = rs;
+	rs->ref->on_wanted = on_wanted;
 	rs->ref->owner = rs->owner;
 	rs->is_up = true;
 	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
-	channel_pool_init(&rs->pool, welcome->pool_least, welcome->pool_most, context->pool_least,
-	    context->pool_most);
+	channel_pool_init(&rs->ref->pool, welcome->pool_least, welcome->pool_most,
+	    context->pool_least, context->pool_most);
 	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", rs->relay),
-	    log_u64("least", rs->pool.least), log_u64("most", rs->pool.most));
+	    log_u64("least", rs->ref->pool.least), log_u64("most", rs->ref->pool.most));
 	fill_pool(rs);
 	return true;
 }
@@ -326,7 +325,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		break;
 	case SESSION_NEED:
 		if (rs->is_up && !rs->has_stopped_dialling) {
-			channel_pool_need(&rs->pool, frame->need.channels);
+			channel_pool_need(&rs->ref->pool, frame->need.channels);
 			fill_pool(rs);
 		}
 		break;
@@ -407,6 +406,8 @@ void
 relay_session_stop_dialling(struct relay_session *rs)
 {
 	rs->has_stopped_dialling = true;
+	if (rs->ref)
+		channel_pool_stop(&rs->ref->pool);
 	timer_clear(&rs->refill);
 }
 

@@ -18,6 +18,7 @@ agent_session_ref_new(const char *target, const char *server_name,
 	if (!ref)
 		return NULL;
 	ref->references = 1;
+	channel_pool_init(&ref->pool, 0, 0, 0, 0);
 	ref->tls = tls_config_hold(channel);
 	ref->peer = peer ? identity_hold(peer) : NULL;
 	ref->target = strdup(target);
@@ -44,6 +45,7 @@ agent_session_ref_release(struct agent_session_ref *ref)
 {
 	if (!ref || atomic_fetch_sub(&ref->references, 1) != 1)
 		return;
+	channel_pool_wipe(&ref->pool);
 	tls_config_release(ref->tls);
 	if (ref->peer)
 		identity_release(ref->peer);

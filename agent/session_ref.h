@@ -1,7 +1,7 @@
 /*
- * A session as its channels see it: where to dial, and with which key.  It is
+ * A session as its channels see it: where to dial, with which key, and how many.  It is
  * made after the welcome, counted, shared by the workers, and immutable but for
- * what is atomic or the main thread's own.  Each channel and each flow holds
+ * what is atomic, the pool, which has a lock, or the main thread's own.  Each channel and each flow holds
  * one, and with it the identity of the relay, which is judged again when CAs or
  * CRLs change.
  */
@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "agent/channel_pool.h"
+#include "base/loop.h"
 #include "base/secret.h"
 #include "tunnel/session.h"
 
@@ -29,10 +31,16 @@ struct agent_session_ref {
 	uint8_t owner;    /* the relay's number among those of this agent, for base/shares.h */
 	struct tls_config *tls;
 	struct identity *peer;               /* the relay's */
+	struct channel_pool pool;
+	/* Called in the main thread, by a worker: the pool wants more than one for one, or there is a pause to
+	 * be waited for. */
+	void (*on_wanted)(struct agent_session_ref *);
+	struct call wanted;
+	_Atomic bool is_called;
 	struct relay_session *relay_session; /* main thread only; NULL once the session is over */
 };
 
-/* NULL when memory is short or the session gives no key. */
+/* With an empty pool, for channel_pool_init(). NULL when memory is short or the session gives no key. */
 struct agent_session_ref *agent_session_ref_new(const char *target, const char *server_name,
     const struct frame_welcome *, struct session *, struct tls_config *channel,
     struct identity *peer);

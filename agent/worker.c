@@ -5,6 +5,10 @@
  * ordered with one object, made by the main thread, which also carries what the
  * worker has to report about it; everything else that the main thread wants of a
  * worker is left where the worker looks when its one embedded call arrives.
+ *
+ * Most flows need no message: the worker replaces the channel that was used,
+ * with the same order.  It does so a little later, so that the flow which has
+ * just begun does not wait for the handshake, unless no channel is left.
  */
 #include "agent/worker.h"
 
@@ -26,7 +30,7 @@
 #include "tunnel/pump.h"
 #include "tunnel/standstill.h"
 
-enum { JUDGE_EVERY_MS = 30000, ORDER_ERROR = 320, WORKER_NAME = 24 };
+enum { JUDGE_EVERY_MS = 30000, REPLACE_MS = 2, ORDER_ERROR = 320, WORKER_NAME = 24 };
 
 LIST_HEAD(channel_orders, channel_order);
 
@@ -52,19 +56,21 @@ struct agent_worker {
 	/* The thread's own. */
 	struct agent_flow_context context;
 	struct channel_orders orders; /* not taken by a flow yet */
+	struct channel_orders used;   /* to be replaced */
+	struct timer replace;
 	struct agent_flow_list flows;
 	struct stalls stalls;
 	struct timer judge;
 };
 
-/* One channel, from the main thread's order to the last report on it.  The main thread makes and
- * frees it; the worker has it in between. */
+/* One channel after the other, from the main thread's order to what is not replaced any more.  The worker
+ * frees it, or the main thread when it has heard the report. */
 struct channel_order {
 	LIST_ENTRY(channel_order) link;
 	struct agent_worker *worker;
 	struct agent_session_ref *ref;
 	struct pooled_channel *channel;
-	struct call dial, parked, end;
+	struct call dial, end;
 	enum channel_report report; /* the last one */
 	char error[ORDER_ERROR];
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
@@ -73,18 +79,8 @@ struct channel_order {
 /* ---- the main thread hears of a channel ---- */
 
 static void
-deliver_parked(void *data)
+drop_order(struct channel_order *order)
 {
-	const struct channel_order *order = data;
-
-	order->on_report(order->ref, CHANNEL_REPORT_PARKED, NULL);
-}
-
-static void
-deliver_dropped(void *data)
-{
-	struct channel_order *order = data;
-
 	agent_session_ref_release(order->ref);
 	free(order);
 }
@@ -92,30 +88,61 @@ deliver_dropped(void *data)
 static void
 deliver_end(void *data)
 {
-	const struct channel_order *order = data;
+	struct channel_order *order = data;
 
 	order->on_report(order->ref, order->report, order->error[0] ? order->error : NULL);
-	deliver_dropped(data);
+	drop_order(order);
+}
+
+static void
+deliver_wanted(void *data)
+{
+	struct agent_session_ref *ref = data;
+
+	atomic_store(&ref->is_called, false); /* what is wanted later makes another call */
+	ref->on_wanted(ref);
+	agent_session_ref_release(ref);
 }
 
 /* ---- channels on their worker ---- */
 
 static void
-end_order(struct channel_order *order, void (*deliver)(void *data))
+tell_wanted(struct agent_worker *worker, struct agent_session_ref *ref)
+{
+	if (!atomic_exchange(&ref->is_called, true))
+		loop_call(worker->workers->main_loop, &ref->wanted, deliver_wanted,
+		    agent_session_ref_hold(ref));
+}
+
+/* The channel is somebody else's, or was never made. */
+static void
+take_channel(struct channel_order *order)
 {
 	if (order->channel)
 		LIST_REMOVE(order, link);
 	order->channel = NULL;
-	loop_call(order->worker->workers->main_loop, &order->end, deliver, order);
 }
 
 static void
 report_end(struct channel_order *order, enum channel_report report, const char *error)
 {
+	take_channel(order);
 	order->report = report;
 	if (error)
 		snprintf(order->error, sizeof order->error, "%s", error);
-	end_order(order, deliver_end);
+	loop_call(order->worker->workers->main_loop, &order->end, deliver_end, order);
+}
+
+static void
+replace_later(struct channel_order *order)
+{
+	struct agent_worker *worker = order->worker;
+	bool was_last = channel_pool_left(&order->ref->pool);
+
+	take_channel(order);
+	LIST_INSERT_HEAD(&worker->used, order, link);
+	if (was_last || !worker->replace.armed)
+		timer_set(&worker->replace, was_last ? 0 : REPLACE_MS);
 }
 
 static void
@@ -144,10 +171,11 @@ on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event 
 
 	switch (event) {
 	case POOLED_PARKED:
-		loop_call(worker->workers->main_loop, &order->parked, deliver_parked, order);
+		if (channel_pool_parked(&order->ref->pool, clock_ms()))
+			tell_wanted(worker, order->ref);
 		break;
 	case POOLED_OPENED:
-		report_end(order, CHANNEL_REPORT_OPENED, NULL);
+		replace_later(order);
 		begin_flow(worker, channel);
 		break;
 	case POOLED_DISPLACED:
@@ -168,7 +196,7 @@ dial(void *data)
 	struct agent_worker *worker = order->worker;
 
 	if (atomic_load(&worker->workers->is_draining) || atomic_load(&order->ref->is_over)) {
-		end_order(order, deliver_dropped);
+		drop_order(order);
 		return;
 	}
 	order->channel = pooled_channel_new(worker->context.loop, worker->context.resolver,
@@ -182,6 +210,34 @@ dial(void *data)
 }
 
 static void
+replace(struct channel_order *order)
+{
+	switch (channel_pool_replace(&order->ref->pool, clock_ms())) {
+	case REPLACE_NOW:
+		dial(order);
+		return;
+	case REPLACE_NOT:
+		break;
+	case REPLACE_LATER:
+		tell_wanted(order->worker, order->ref);
+		break;
+	}
+	drop_order(order);
+}
+
+static void
+on_replace(void *arg)
+{
+	struct agent_worker *worker = arg;
+	struct channel_order *order;
+
+	while ((order = LIST_FIRST(&worker->used))) {
+		LIST_REMOVE(order, link);
+		replace(order);
+	}
+}
+
+static void
 drop_channels(struct agent_worker *worker, bool all)
 {
 	struct channel_order *order = LIST_FIRST(&worker->orders), *next;
@@ -191,7 +247,8 @@ drop_channels(struct agent_worker *worker, bool all)
 		if (!all && !atomic_load(&order->ref->is_over))
 			continue;
 		pooled_channel_free(order->channel);
-		end_order(order, deliver_dropped);
+		take_channel(order);
+		drop_order(order);
 	}
 }
 
@@ -316,6 +373,7 @@ run(void *arg, struct loop *loop)
 	worker->context.loop = loop;
 	pump_stalls_init(&worker->stalls, loop, agent_flow_on_held);
 	timer_init(&worker->judge, loop, on_judge, worker);
+	timer_init(&worker->replace, loop, on_replace, worker);
 	timer_set(&worker->judge, JUDGE_EVERY_MS);
 	loop_run(loop);
 }
@@ -339,6 +397,7 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->context.arg = worker;
 	worker->context.endpoint_table = endpoint_table_hold(table);
 	LIST_INIT(&worker->orders);
+	LIST_INIT(&worker->used);
 	LIST_INIT(&worker->flows);
 	snprintf(name, sizeof name, "worker-%u", workers->count);
 	worker->thread = thread_start(name, run, worker);
@@ -355,6 +414,8 @@ end_all(void *data)
 	struct agent_worker *worker = data;
 
 	drop_channels(worker, true);
+	on_replace(worker); /* which dials nothing any more */
+	timer_clear(&worker->replace);
 	while (!LIST_EMPTY(&worker->flows))
 		on_flow_over(worker, LIST_FIRST(&worker->flows));
 	timer_clear(&worker->judge);

@@ -21,11 +21,10 @@ struct endpoint_table;
 struct resolver;
 struct agent_session_ref;
 
-/* What became of a channel that was ordered. */
+/* What the main thread hears of a session's channels.  Of a dial that came through, and of a channel that
+ * was used and replaced, it hears nothing: the pool has the numbers. */
 enum channel_report {
-	CHANNEL_REPORT_PARKED, /* a dial came through */
-	CHANNEL_REPORT_FAILED, /* a dial did not */
-	CHANNEL_REPORT_OPENED, /* a flow has taken a parked channel */
+	CHANNEL_REPORT_FAILED, /* a dial did not come through */
 	CHANNEL_REPORT_LOST,   /* a parked channel was closed by the relay */
 };
 

@@ -23,9 +23,66 @@ fills_up_to_the_least_and_refills_what_is_used(void **state)
 	for (int i = 0; i < 4; i++)
 		channel_pool_parked(&pool, 1000);
 	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
-	channel_pool_left(&pool);
+	assert_false(channel_pool_left(&pool));
 	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
 	assert_int_equal(pool.parked, 3);
+}
+
+static void
+replaces_one_for_one(void **state)
+{
+	struct channel_pool pool;
+
+	(void)state;
+	channel_pool_init(&pool, 2, 16, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 2);
+	assert_int_equal(needs(&pool, 1, 1000), 1);
+	for (int i = 0; i < 3; i++)
+		assert_false(channel_pool_parked(&pool, 1000));
+	assert_false(channel_pool_left(&pool));
+	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOT); /* it was needed once */
+	assert_false(channel_pool_left(&pool));
+	assert_true(channel_pool_left(&pool));
+	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOW);
+	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOW);
+	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOT);
+	assert_int_equal(pool.dialling, 2);
+}
+
+static void
+replaces_none_in_a_pause_and_says_that_one_is_missing(void **state)
+{
+	struct channel_pool pool;
+	uint64_t now = 1000, pause;
+
+	(void)state;
+	channel_pool_init(&pool, 2, 16, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, now), 2);
+	channel_pool_parked(&pool, now);
+	do
+		channel_pool_failed(&pool, now);
+	while ((pause = channel_pool_pause_ms(&pool, now)) == 0 &&
+	    channel_pool_refill(&pool, now) == 1);
+	channel_pool_left(&pool);
+	assert_int_equal(channel_pool_replace(&pool, now), REPLACE_LATER);
+	assert_int_equal(channel_pool_replace(&pool, now + pause), REPLACE_NOW);
+	channel_pool_stop(&pool);
+	assert_int_equal(channel_pool_replace(&pool, now + pause), REPLACE_NOT);
+	assert_int_equal(channel_pool_refill(&pool, now + pause), 0);
+	assert_int_equal(channel_pool_pause_ms(&pool, now), 0);
+}
+
+static void
+says_when_there_is_room_for_what_is_needed(void **state)
+{
+	struct channel_pool pool;
+
+	(void)state;
+	channel_pool_init(&pool, 0, 256, 0, 256);
+	assert_int_equal(needs(&pool, 33, 1000), 32);
+	assert_true(channel_pool_parked(&pool, 1000));
+	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
+	assert_false(channel_pool_parked(&pool, 1000));
 }
 
 static void
@@ -165,6 +222,9 @@ dials_few_at_a_time(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_up_to_the_least_and_refills_what_is_used),
+	cmocka_unit_test(replaces_one_for_one),
+	cmocka_unit_test(replaces_none_in_a_pause_and_says_that_one_is_missing),
+	cmocka_unit_test(says_when_there_is_room_for_what_is_needed),
 	cmocka_unit_test(answers_a_need_within_the_most),
 	cmocka_unit_test(takes_the_narrower_of_both_bounds),
 	cmocka_unit_test(pauses_after_failures_and_goes_on_after_the_pause),
