@@ -21,9 +21,8 @@
  * and leaving a set cost the same whatever its size.
  *
  * A name whose last endpoint has left is known for another minute.  These names
- * are shared by all identities: there are at most ROUTE_KNOWN_MOST of them, and
- * ROUTE_KNOWN_OF_IDENTITY that one identity has served last.  When its share is
- * full, the identity's own oldest one leaves; when all is full, the oldest.
+ * are shared by all tenants (usage.h): there are at most ROUTE_KNOWN_MOST of them.
+ * When there are more, the tenant that served most of them last loses its oldest.
  */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
@@ -41,7 +40,7 @@
 struct session_ref;
 struct routes;
 
-enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536, ROUTE_KNOWN_OF_IDENTITY = 16384 };
+enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536 };
 
 /* A static route: immutable, counted, so that flows may keep one over a reload. */
 struct route_static;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include "base/hash.h"
+#include "base/heap.h"
 #include "pki/identity.h"
 #include "relay/grace.h"
 #include "relay/route.h"
@@ -119,7 +120,8 @@ struct routes {
 	size_t live, used;
 	_Atomic(struct route_static_set *) statics; /* route_static.c */
 	struct table holders;                       /* route_claim.c */
-	struct table memories;                      /* route_known.c */
+	struct table memories;                      /* route_known.c: of tenants */
+	struct heap memories_by_count;              /* the one with most names first */
 	struct route_remembered_list remembered;    /* the oldest first */
 	size_t remembered_count;
 	_Atomic(uint64_t) arrivals; /* route_arrivals() */
@@ -140,8 +142,9 @@ struct route_pattern *route_pattern_want(struct routes *, const char *name);
 /* Under the lock: removes the pattern if nothing is left in it. */
 void route_pattern_tidy(struct routes *, struct route_pattern *);
 
-/* route_known.c. Under the lock. */
-void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *identity_key);
+/* route_known.c. The first on {0}, the others under the lock. */
+void route_known_init(struct routes *);
+void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *tenant_key);
 void route_known_recall(struct routes *, struct route_pattern *);
 void route_known_forget_all(struct routes *);
 /* A reader. */

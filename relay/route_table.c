@@ -58,7 +58,7 @@ route_table_new(void)
 	atomic_init(&routes->slots, slots);
 	arc4random_buf(routes->hash_key, sizeof routes->hash_key);
 	pthread_mutex_init(&routes->lock, NULL);
-	TAILQ_INIT(&routes->remembered);
+	route_known_init(routes);
 	grace_start();
 	return routes;
 out:

@@ -628,45 +628,53 @@ serve_and_leave(struct session_ref *ref, const char *under, int first, int last)
 }
 
 static void
-one_identity_forgets_only_its_own_names(void **state)
+who_has_most_forgets_only_its_own_names(void **state)
 {
 	struct identity alice = person("alice", "*.a.example", false), bob = person("bob", "*.b.example", false);
 	struct session_ref *a = session(&alice), *b = session(&bob);
 
 	(void)state;
 	serve_and_leave(b, "b", 0, 0);
-	serve_and_leave(a, "a", 0, ROUTE_KNOWN_OF_IDENTITY);
+	serve_and_leave(a, "a", 0, ROUTE_KNOWN_MOST - 1);
 	assert_int_equal(reason("n0.a.example"), ROUTE_UNKNOWN);
 	assert_int_equal(reason("n1.a.example"), ROUTE_NOBODY);
 	assert_int_equal(reason("n0.b.example"), ROUTE_NOBODY);
+	serve_and_leave(b, "b", 1, 1);
+	assert_int_equal(reason("n1.a.example"), ROUTE_UNKNOWN);
+	assert_int_equal(reason("n2.a.example"), ROUTE_NOBODY);
+	assert_int_equal(reason("n0.b.example"), ROUTE_NOBODY);
+	assert_int_equal(reason("n1.b.example"), ROUTE_NOBODY);
 	over(a);
 	over(b);
 }
 
+/* Whoever has a CA can make identities as he likes. */
 static void
-the_oldest_name_is_forgotten_when_too_many_are_known(void **state)
+minted_identities_forget_only_names_of_their_tenant(void **state)
 {
-	enum { IDENTITIES = ROUTE_KNOWN_MOST / ROUTE_KNOWN_OF_IDENTITY + 1 };
-	static const char *const names[IDENTITIES] = { "a", "b", "c", "d", "e" };
-	struct identity all[IDENTITIES], last = person("last", "*.f.example", false);
-	struct session_ref *ref = session(&last);
-	char sans[IDENTITIES][32];
+	enum { MINTED = 5 };
+	static const char *const names[MINTED] = { "a", "b", "c", "d", "e" };
+	const struct authority acme = { .name = "CN=acme", .has_grant = true };
+	struct identity minted[MINTED], honest = person("honest", "*.h.example", false);
+	struct session_ref *ref = session(&honest);
+	char sans[MINTED][32];
 
 	(void)state;
-	for (int i = 0; i < IDENTITIES; i++) {
-		int count = i > 0 && i < IDENTITIES - 1 ? ROUTE_KNOWN_OF_IDENTITY : ROUTE_KNOWN_OF_IDENTITY / 2;
+	serve_and_leave(ref, "h", 1, 1);
+	for (int i = 0; i < MINTED; i++) {
 		struct session_ref *of_it;
 
 		snprintf(sans[i], sizeof sans[i], "*.%s.example", names[i]);
-		all[i] = person(names[i], sans[i], false);
-		of_it = session(&all[i]);
-		serve_and_leave(of_it, names[i], 1, count);
+		minted[i] = person(names[i], sans[i], false);
+		minted[i].above[0] = &acme;
+		of_it = session(&minted[i]);
+		serve_and_leave(of_it, names[i], 1, ROUTE_KNOWN_MOST / 4);
 		over(of_it);
 	}
-	assert_int_equal(reason("n1.a.example"), ROUTE_NOBODY);
-	serve_and_leave(ref, "f", 1, 1);
+	assert_int_equal(reason("n1.h.example"), ROUTE_NOBODY);
 	assert_int_equal(reason("n1.a.example"), ROUTE_UNKNOWN);
-	assert_int_equal(reason("n2.a.example"), ROUTE_NOBODY);
+	assert_int_equal(reason("n1.b.example"), ROUTE_UNKNOWN);
+	assert_int_equal(reason("n2.b.example"), ROUTE_NOBODY);
 	over(ref);
 }
 
@@ -774,8 +782,8 @@ main(void)
 		TEST(who_is_asked_whether_he_lives_is_taken_only_when_there_is_nobody_else),
 		TEST(a_name_is_known_for_a_minute_after_its_last_endpoint),
 		TEST(nobody_is_awaited_whose_certificate_is_refused),
-		TEST(one_identity_forgets_only_its_own_names),
-		TEST(the_oldest_name_is_forgotten_when_too_many_are_known),
+		TEST(who_has_most_forgets_only_its_own_names),
+		TEST(minted_identities_forget_only_names_of_their_tenant),
 		TEST(a_reader_finds_what_is_there_while_others_come_and_go),
 		TEST(a_grant_bounds_the_flows_of_all_sessions_together),
 	};
