@@ -13,6 +13,8 @@
 #include "base/numbers.h"
 #include "tunnel/session.h"
 
+enum { MINUTE_MS = 60000, LINES_FREE = 60 };
+
 enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED, STAGES };
 static const char *const stage_name[STAGES] = { "due", "under-way", "accepted", "refused" };
 
@@ -21,7 +23,14 @@ struct entry {
 	enum stage stage;
 	struct backoff backoff;
 	uint64_t retry_at_ms; /* REFUSED */
-	enum code logged;     /* the last refusal, once it is logged */
+	enum code refused;    /* the last refusal; CODE_NONE: accepted since */
+};
+
+/* Of this minute, which begins with the first of them. */
+struct lines {
+	struct timer minute;
+	size_t told;
+	uint64_t refusals, changes; /* that were not */
 };
 
 struct announcer {
@@ -31,7 +40,74 @@ struct announcer {
 	struct entry *entries;
 	size_t count, under_way, accepted;
 	struct timer retry;
+	struct lines lines;
 };
+
+/* ---- the log ---- */
+
+static void
+tell_suppressed(struct announcer *a)
+{
+	struct lines *lines = &a->lines;
+
+	if (lines->refusals + lines->changes > 0)
+		log_audit(LOG_WARNING, "endpoint-lines-suppressed",
+		    "the relay accepts and refuses again and again: ask whoever runs it",
+		    log_str("relay", a->relay), log_u64("refusals", lines->refusals),
+		    log_u64("changes", lines->changes));
+	lines->refusals = lines->changes = lines->told = 0;
+}
+
+static void
+on_minute(void *arg)
+{
+	tell_suppressed(arg);
+}
+
+/* Counts it in `suppressed` if not. */
+static bool
+may_tell(struct announcer *a, uint64_t *suppressed)
+{
+	struct lines *lines = &a->lines;
+
+	if (!lines->minute.armed)
+		timer_set(&lines->minute, MINUTE_MS);
+	if (lines->told < LINES_FREE + 2 * a->count) {
+		lines->told++;
+		return true;
+	}
+	(*suppressed)++;
+	return false;
+}
+
+static void
+log_accepted(struct announcer *a, const struct entry *entry)
+{
+	if (may_tell(a, &a->lines.changes))
+		log_audit(LOG_INFO, "endpoint-up", "the relay routes it here",
+		    log_str("endpoint", entry->announce.name),
+		    log_str("server_name", entry->announce.server_name),
+		    log_str("relay", a->relay));
+}
+
+/* Before the refusal is noted: one that is repeated is for those who look for trouble. */
+static void
+log_refused(struct announcer *a, const struct entry *entry, const struct session_answer *answer)
+{
+	bool permanent = code_is_permanent(answer->code);
+	enum log_level level = entry->refused == answer->code ? LOG_DEBUG
+	    : permanent                                       ? LOG_ERROR
+							      : LOG_WARNING;
+
+	if (level == LOG_DEBUG || may_tell(a, &a->lines.refusals))
+		log_audit(level, "endpoint-refused", answer->sentence,
+		    log_str("code", code_word(answer->code)),
+		    log_str("endpoint", entry->announce.name),
+		    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),
+		    log_bool("permanent", permanent));
+}
+
+/* ---- announcements ---- */
 
 static struct entry *
 find(struct entry *entries, size_t count, uint32_t number)
@@ -103,6 +179,7 @@ announcer_new(struct loop *loop, struct session *session, const char *relay)
 	a->session = session;
 	a->relay = relay;
 	timer_init(&a->retry, loop, on_retry, a);
+	timer_init(&a->lines.minute, loop, on_minute, a);
 	return a;
 }
 
@@ -112,6 +189,8 @@ announcer_free(struct announcer *a)
 	if (!a)
 		return;
 	timer_clear(&a->retry);
+	timer_clear(&a->lines.minute);
+	tell_suppressed(a);
 	free(a->entries);
 	free(a);
 }
@@ -177,11 +256,9 @@ static void
 note_accepted(struct announcer *a, struct entry *entry)
 {
 	set_stage(a, entry, ACCEPTED);
-	entry->logged = CODE_NONE;
+	entry->refused = CODE_NONE;
 	backoff_up(&entry->backoff, clock_ms());
-	log_audit(LOG_INFO, "endpoint-up", "the relay routes it here",
-	    log_str("endpoint", entry->announce.name),
-	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay));
+	log_accepted(a, entry);
 }
 
 void
@@ -196,37 +273,44 @@ announcer_accepted(struct announcer *a, const struct session_answer *answer)
 static void
 note_refused(struct announcer *a, struct entry *entry, const struct session_answer *answer)
 {
-	bool permanent = code_is_permanent(answer->code);
-	uint64_t wait_ms;
+	uint64_t wait_ms = code_is_permanent(answer->code)
+	    ? backoff_permanent()
+	    : backoff_failed(&entry->backoff, clock_ms());
 
 	set_stage(a, entry, REFUSED);
-	wait_ms = permanent ? backoff_permanent() : backoff_failed(&entry->backoff, clock_ms());
-	entry->retry_at_ms = clock_ms() + (wait_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : wait_ms);
-	log_audit(entry->logged == answer->code ? LOG_DEBUG
-		: permanent                     ? LOG_ERROR
-						: LOG_WARNING,
-	    "endpoint-refused", answer->sentence, log_str("code", code_word(answer->code)),
-	    log_str("endpoint", entry->announce.name),
-	    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),
-	    log_bool("permanent", permanent));
-	entry->logged = answer->code;
+	entry->retry_at_ms = clock_ms() + larger_of(wait_ms, BACKOFF_FIRST_MS);
+	log_refused(a, entry, answer);
+	entry->refused = answer->code;
 }
 
-void
+/* What waits for its retry, or was never announced, has nothing that could be refused. */
+static bool
+may_be_refused(const struct entry *entry)
+{
+	return entry->stage == UNDER_WAY || entry->stage == ACCEPTED;
+}
+
+bool
 announcer_refused(struct announcer *a, const struct session_answer *answer)
 {
-	for (size_t i = 0; i < a->count; i++)
-		if (is_about(answer, &a->entries[i]))
-			note_refused(a, &a->entries[i], answer);
+	bool is_any = false;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (!is_about(answer, &a->entries[i]) || !may_be_refused(&a->entries[i]))
+			continue;
+		note_refused(a, &a->entries[i], answer);
+		is_any = true;
+	}
 	announce_due(a);
 	plan_retry(a);
+	return is_any;
 }
 
 void
 announcer_again(struct announcer *a, enum code code)
 {
 	for (size_t i = 0; i < a->count; i++)
-		if (a->entries[i].stage == REFUSED && a->entries[i].logged == code)
+		if (a->entries[i].stage == REFUSED && a->entries[i].refused == code)
 			a->entries[i].retry_at_ms = 0;
 	on_retry(a);
 }

@@ -7,6 +7,16 @@
  *
  * At most ANNOUNCER_UNDER_WAY announcements wait for their answers, so that a
  * long table fits into the session's queue.
+ *
+ * The log's lines about endpoints are audit events, which nothing may drop, and a
+ * relay can bring them about as fast as it can send.  So answers about what does not
+ * wait for one are ignored, and in a minute a session has as many lines as it takes
+ * to tell twice of every endpoint, and 60 more.
+ *
+ * Shared by:     the endpoints of one session.
+ * Bound:         these lines, beside those at level debug.
+ * Who leaves:    nobody: what exceeds is told as a number when the minute is over, or the
+ *                session (endpoint-lines-suppressed).
  */
 #ifndef AGENT_ANNOUNCER_H
 #define AGENT_ANNOUNCER_H
@@ -33,9 +43,9 @@ void announcer_free(struct announcer *);
 /* Announces what is new in this table and withdraws what is gone. False when memory is short:
  * nothing has changed. */
 bool announcer_show(struct announcer *, const struct endpoint_table *);
-/* The relay's answers. */
+/* The relay's answers.  Of the second: whether any endpoint is refused by it. */
 void announcer_accepted(struct announcer *, const struct session_answer *);
-void announcer_refused(struct announcer *, const struct session_answer *);
+bool announcer_refused(struct announcer *, const struct session_answer *);
 /* What was refused with this code may be accepted now. */
 void announcer_again(struct announcer *, enum code);
 size_t announcer_accepted_count(const struct announcer *);

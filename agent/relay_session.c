@@ -298,8 +298,7 @@ on_refused(struct relay_session *rs, const struct session_answer *answer)
 {
 	if (answer->endpoints.first == 0 || !rs->announcer)
 		return; /* it is about the session, whose end follows with the same words */
-	announcer_refused(rs->announcer, answer);
-	if (code_is_permanent(answer->code))
+	if (announcer_refused(rs->announcer, answer) && code_is_permanent(answer->code))
 		rs->on_event(rs->arg, rs, RELAY_SESSION_REFUSED);
 }
 

@@ -727,6 +727,21 @@ tries_again_at_once_when_the_relay_says_so(void **state)
 	stop();
 }
 
+/* What waits for its retry has nothing that could be refused once more. */
+static void
+ignores_a_refusal_that_it_does_not_wait_for(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	relay.refuses_with = CODE_NAME_TAKEN;
+	wait_for(is_up);
+	session_refuse_endpoint(relay.session, number_of(0), CODE_NAME_NOT_GRANTED, "no");
+	session_again(relay.session, CODE_NAME_TAKEN);
+	wait_for(was_announced_again);
+	assert_int_equal(refusals, 0);
+	stop();
+}
+
 static void
 does_not_believe_a_relay_of_another_name(void **state)
 {
@@ -833,6 +848,7 @@ main(void)
 		cmocka_unit_test(tells_of_an_endpoint_that_is_refused_for_good_and_keeps_the_other),
 		cmocka_unit_test(tries_again_with_a_name_that_is_taken),
 		cmocka_unit_test(tries_again_at_once_when_the_relay_says_so),
+		cmocka_unit_test(ignores_a_refusal_that_it_does_not_wait_for),
 		cmocka_unit_test(does_not_believe_a_relay_of_another_name),
 		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
 		cmocka_unit_test(gives_no_new_relay_the_number_of_an_old_one),
