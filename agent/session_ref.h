@@ -30,7 +30,7 @@ struct agent_session_ref {
 	unsigned version; /* of the protocol */
 	uint8_t owner;    /* the relay's number among those of this agent, for base/shares.h */
 	struct tls_config *tls;
-	struct identity *peer;               /* the relay's */
+	struct identity *peer; /* the relay's */
 	struct channel_pool pool;
 	/* Called in the main thread, by a worker: the pool wants more than one for one, or there is a pause to
 	 * be waited for. */

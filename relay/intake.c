@@ -356,7 +356,7 @@ static void on_bytes(struct intake *);
 static bool
 is_in_progress(const struct intake *intake)
 {
-	return intake->state == PREFACE || intake->state == HELLO;
+	return intake->state != GONE;
 }
 
 static void
@@ -464,20 +464,28 @@ judge_proxy(struct intake *intake)
 		if (has_addresses)
 			conn->client = ip_address_of(&source);
 		drop_front(conn, header_bytes);
+		leave_places(intake); /* which are the proxy's */
 		begin_hello(intake);
 		break;
 	}
 }
 
+/* The same for a header: most proxies send it at once.  Until it has come the proxy is the client. */
+static void
+begin_proxy(struct intake *intake)
+{
+	on_ready(intake, WATCH_READ);
+	if (intake->state == PROXY && !enter_among_clients(intake))
+		lose(intake);
+}
+
 static void
 on_bytes(struct intake *intake)
 {
-	if (intake->state == PROXY) {
-		judge_proxy(intake);
-		return;
-	}
 	weigh_bytes(intake);
-	if (intake->state == PREFACE)
+	if (intake->state == PROXY)
+		judge_proxy(intake);
+	else if (intake->state == PREFACE)
 		judge_preface(intake);
 	else
 		judge_hello(intake);
@@ -521,7 +529,7 @@ on_evicted(void *arg)
 	leave_places(intake);
 	for (int i = 0; i < LAST_READS && is_in_progress(intake); i++)
 		on_ready(intake, WATCH_READ);
-	if (is_in_progress(intake) && !enter_again(intake))
+	if (is_in_progress(intake) && !intake->place && !enter_again(intake))
 		refuse(intake, REFUSE_OVER_LIMIT, refuse_alert(REFUSE_OVER_LIMIT));
 }
 
@@ -555,6 +563,8 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
 	timer_set(&intake->deadline, limits->hello_ms);
 	watch_want(&intake->watch, WATCH_READ);
-	if (!is_proxied)
+	if (is_proxied)
+		begin_proxy(intake);
+	else
 		begin_hello(intake);
 }

@@ -13,6 +13,7 @@
  *
  * Shared by:     all clients; those who come from where agents are have places of their own.  The
  *                memory also with what has come of flows that are not joined (flow_hello.h).
+ *                A connection whose PROXY header has not come counts as the proxy's.
  * Bound:         limits.hellos, and limits.hello_memory for what has come of them, SHARED_UNIT_BYTES
  *                each at least (where agents are: what limits.c derives from both).
  * Who leaves:    the oldest hello of the host with most, in the network with most: most hellos when

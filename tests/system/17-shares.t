@@ -140,6 +140,25 @@ def hellos_in_progress_are_shared(scene):
 		equal(read_exactly(client, len(WIRE)), WIRE)
 
 
+@test
+def connections_whose_proxy_header_has_not_come_count_as_hellos(scene):
+	header = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 443\r\n"
+	relay = relay_with_echo(scene, {"hellos": 20, "hello_timeout": "60s"}, workers=1,
+		listener={"trusted_proxies": ["127.1.0.0/16"]})
+	late = [scene.keep(dial(relay.port, header[:i % 2 * 9], source=HEAVY)) for i in range(30)]
+	until(lambda: open_ones(late) <= 20, what="what is more than 20 is refused")
+	equal(open_ones(late[-20:]), 20, "the newest of them")
+	honest = scene.keep(dial(relay.port, header + WIRE[:9], source=NEIGHBOUR))
+	until(lambda: open_ones(late) <= 19, what="one makes room for a hello")
+	for client in (late[-2], late[-4]):
+		client.sendall(header + WIRE)
+	late[-1].sendall(header[9:] + WIRE)
+	honest.sendall(WIRE[9:])
+	for client in (honest, late[-1], late[-2], late[-4]):
+		client.settimeout(15)
+		equal(read_exactly(client, len(WIRE)), WIRE)
+
+
 def large_half_hello(bytes_sent):
 	"""What has come of a hello that says it has 16 KB."""
 	head = WIRE[:3] + b"\x3f\xff" + WIRE[5:6] + b"\x00\x3f\xf0" + WIRE[9:]
