@@ -1,4 +1,5 @@
-/* A table of tenants, and a list of them: minutes are equally long, so the first one ends first. */
+/* A table of tenants, and a list of them: minutes are equally long, so the first one ends first.  Those who find
+ * no place in it have one minute together. */
 #include "relay/session_lines.h"
 
 #include <pthread.h>
@@ -27,6 +28,8 @@ struct session_lines {
 	pthread_mutex_t lock;
 	struct table table;
 	struct session_minutes minutes;
+	struct session_minute
+	    others; /* of nobody in particular; its end is 0 while there is none */
 };
 
 struct session_lines *
@@ -50,62 +53,96 @@ has_tenant(const struct hash_link *at, const void *tenant)
 		   IDENTITY_KEY_BYTES) == 0;
 }
 
+/* Under the lock. */
+static struct session_minute *
+minute_of_others(struct session_lines *lines)
+{
+	if (lines->others.end_ms == 0)
+		lines->others.end_ms = clock_ms() + SESSION_LINES_MS;
+	return &lines->others;
+}
+
 /* Under the lock. NULL when memory is short or the table is full. */
 static struct session_minute *
-minute_of(struct session_lines *lines, struct identity *identity, const uint8_t *tenant)
+new_minute(struct session_lines *lines, struct identity *identity, const uint8_t *tenant)
 {
-	uint64_t hash = table_hash(&lines->table, tenant, IDENTITY_KEY_BYTES);
-	struct hash_link *at = table_find(&lines->table, hash, has_tenant, tenant);
 	struct session_minute *minute;
 
-	if (at)
-		return container_of(at, struct session_minute, link);
 	if (lines->table.count >= SESSION_LINES_MOST)
 		return NULL;
 	minute = calloc(1, sizeof *minute);
 	if (!minute) {
-		memory_short("nothing: the lines of a session are not counted");
+		memory_short("nothing: the lines of a session count with those of others");
 		return NULL;
 	}
 	memcpy(minute->tenant, tenant, IDENTITY_KEY_BYTES);
 	minute->identity = identity_hold(identity);
 	minute->end_ms = clock_ms() + SESSION_LINES_MS;
-	table_add(&lines->table, &minute->link, hash);
+	table_add(
+	    &lines->table, &minute->link, table_hash(&lines->table, tenant, IDENTITY_KEY_BYTES));
 	STAILQ_INSERT_TAIL(&lines->minutes, minute, age);
 	return minute;
+}
+
+/* Under the lock. */
+static struct session_minute *
+minute_of(struct session_lines *lines, struct identity *identity, const uint8_t *tenant)
+{
+	struct hash_link *at = table_find(&lines->table,
+	    table_hash(&lines->table, tenant, IDENTITY_KEY_BYTES), has_tenant, tenant);
+	struct session_minute *minute = at ? container_of(at, struct session_minute, link)
+					   : new_minute(lines, identity, tenant);
+
+	return minute ? minute : minute_of_others(lines);
+}
+
+/* Whether one more session has lines; `has` is how many sessions the tenant has. */
+static bool
+take(struct session_minute *minute, uint64_t has)
+{
+	minute->most = has > minute->most ? has : minute->most;
+	if (minute->told < SESSION_LINES_FREE + 2 * minute->most) {
+		minute->told++;
+		return true;
+	}
+	minute->suppressed++;
+	return false;
 }
 
 bool
 session_lines_take(
     struct session_lines *lines, struct identity *identity, const struct usage *usage)
 {
-	uint64_t has = usage_tenant_count(usage, USAGE_SESSIONS);
-	struct session_minute *minute;
-	bool is_told = true;
+	bool is_told;
 
 	pthread_mutex_lock(&lines->lock);
-	minute = minute_of(lines, identity, usage_tenant_key(usage));
-	if (minute) {
-		minute->most = has > minute->most ? has : minute->most;
-		is_told = minute->told < SESSION_LINES_FREE + 2 * minute->most;
-		if (is_told)
-			minute->told++;
-		else
-			minute->suppressed++;
-	}
+	is_told = take(minute_of(lines, identity, usage_tenant_key(usage)),
+	    usage_tenant_count(usage, USAGE_SESSIONS));
 	pthread_mutex_unlock(&lines->lock);
 	return is_told;
 }
 
 static void
-tell(struct session_minute *minute)
+tell(const struct session_minute *minute)
 {
 	if (minute->suppressed > 0)
 		log_audit(LOG_WARNING, "session-lines-suppressed",
-		    "agents of this tenant connect again and again: look what they run",
+		    minute->identity
+			? "agents of this tenant connect again and again: look what they run"
+			: "agents of many tenants connect again and again: look who lets them",
 		    log_agent(minute->identity), log_u64("sessions", minute->suppressed));
-	identity_release(minute->identity);
-	free(minute);
+}
+
+/* Under the lock; what it was, if it is over at this time. */
+static struct session_minute
+end_others(struct session_lines *lines, uint64_t now_ms)
+{
+	struct session_minute others = lines->others;
+
+	if (others.end_ms > now_ms)
+		return (struct session_minute){ 0 };
+	lines->others = (struct session_minute){ 0 };
+	return others;
 }
 
 /* Tells of the minutes that are over at this time. */
@@ -113,7 +150,7 @@ static void
 end_until(struct session_lines *lines, uint64_t now_ms)
 {
 	struct session_minutes over = STAILQ_HEAD_INITIALIZER(over);
-	struct session_minute *minute;
+	struct session_minute *minute, others;
 
 	pthread_mutex_lock(&lines->lock);
 	while ((minute = STAILQ_FIRST(&lines->minutes)) && minute->end_ms <= now_ms) {
@@ -121,10 +158,14 @@ end_until(struct session_lines *lines, uint64_t now_ms)
 		table_remove(&lines->table, &minute->link);
 		STAILQ_INSERT_TAIL(&over, minute, age);
 	}
+	others = end_others(lines, now_ms);
 	pthread_mutex_unlock(&lines->lock);
+	tell(&others);
 	while ((minute = STAILQ_FIRST(&over))) {
 		STAILQ_REMOVE_HEAD(&over, age);
 		tell(minute);
+		identity_release(minute->identity);
+		free(minute);
 	}
 }
 

@@ -8,7 +8,8 @@
  * Shared by:     all workers and all tenants.
  * Bound:         SESSION_LINES_MOST tenants that came within the last minute, which hold
  *                the identity of their first session so long.
- * Who leaves:    nobody: when it is full, the sessions of other tenants have their lines.
+ * Who leaves:    nobody: when it is full, the other tenants count together, and what
+ *                exceeds is told without a name.
  */
 #ifndef RELAY_SESSION_LINES_H
 #define RELAY_SESSION_LINES_H

@@ -90,11 +90,11 @@ a_fleet_that_comes_back_at_once_is_told_of_completely(void **state)
 }
 
 static void
-when_it_is_full_other_tenants_have_their_lines(void **state)
+when_it_is_full_other_tenants_count_together(void **state)
 {
 	static struct identity crowd[SESSION_LINES_MOST];
 	static char names[SESSION_LINES_MOST][8];
-	struct identity late = person("late", "a.example", false);
+	struct identity late = person("late", "a.example", false), later = person("later", "b.example", false);
 
 	(void)state;
 	for (int i = 0; i < SESSION_LINES_MOST; i++) {
@@ -102,7 +102,13 @@ when_it_is_full_other_tenants_have_their_lines(void **state)
 		crowd[i] = person(names[i], "a.example", false);
 		assert_int_equal(told_of(&crowd[i], 1), 1);
 	}
-	assert_int_equal(told_of(&late, 1000), 1000);
+	assert_int_equal(told_of(&late, 40) + told_of(&later, 1000), SESSION_LINES_FREE);
+	clock_fake(SECOND + UINT64_C(59) * SECOND, 0);
+	session_lines_tick(lines);
+	assert_int_equal(told_of(&late, 10), 0);
+	clock_fake(SECOND + UINT64_C(60) * SECOND, 0);
+	session_lines_tick(lines);
+	assert_int_equal(told_of(&late, 1000), SESSION_LINES_FREE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -114,7 +120,7 @@ main(void)
 		TEST(a_loop_is_told_of_sixty_times_a_minute),
 		TEST(names_that_a_tenant_mints_count_together),
 		TEST(a_fleet_that_comes_back_at_once_is_told_of_completely),
-		TEST(when_it_is_full_other_tenants_have_their_lines),
+		TEST(when_it_is_full_other_tenants_count_together),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
