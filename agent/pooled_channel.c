@@ -24,9 +24,8 @@ struct pooled_channel {
 	struct channel *channel;
 	int fd; /* the channel's, borrowed */
 	struct timer keep;
-	struct shares *hellos; /* of all */
-	/* From `open` on, for each unit of the hello; NULL ends it. */
-	struct shares_place **units;
+	struct shares *hellos;      /* of all */
+	struct shares_place *hello; /* from `open` on */
 	char error[ERROR_TEXT];
 	void (*on_event)(void *arg, struct pooled_channel *, enum pooled_channel_event);
 	void *arg;
@@ -47,10 +46,8 @@ const char pooled_channel_displaced[] =
 static void
 leave(struct pooled_channel *pooled)
 {
-	for (size_t i = 0; pooled->units && pooled->units[i]; i++)
-		shares_leave(pooled->units[i]);
-	free(pooled->units);
-	pooled->units = NULL;
+	shares_leave(pooled->hello);
+	pooled->hello = NULL;
 }
 
 static void
@@ -67,7 +64,7 @@ static bool
 enter(struct pooled_channel *pooled)
 {
 	const struct frame_open *open = channel_open_frame(pooled->channel);
-	size_t count = (open->hello_bytes + POOLED_HELLO_UNIT - 1) / POOLED_HELLO_UNIT;
+	uint32_t units = (open->hello_bytes + POOLED_HELLO_UNIT - 1) / POOLED_HELLO_UNIT;
 	struct shares_entrant entrant = {
 		.loop = pooled->loop,
 		.client = &open->client,
@@ -77,13 +74,10 @@ enter(struct pooled_channel *pooled)
 	};
 	enum shares_verdict verdict;
 
-	pooled->units = calloc(count + 1, sizeof(struct shares_place *));
-	for (size_t i = 0; pooled->units && i < count; i++) {
-		pooled->units[i] = shares_enter(pooled->hellos, &entrant, &verdict);
-		if (!pooled->units[i])
-			return false;
-	}
-	return pooled->units;
+	pooled->hello = shares_enter(pooled->hellos, &entrant, &verdict);
+	if (pooled->hello && units > 1)
+		shares_weigh(pooled->hello, units);
+	return pooled->hello;
 }
 
 static void

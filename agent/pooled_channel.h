@@ -11,9 +11,9 @@
  * Shared by:     all relays, and within what came through one of them its clients
  *                (base/shares.h).
  * Bound:         16 MiB in all, or a quarter of limits.memory if that is less, in units of
- *                8 KiB: most hellos have one, the largest has 48, so that what counts is memory.
- * Who leaves:    the relay with most pays, in it the heaviest block of clients, with its
- *                oldest hello; the relay hears flow-limit.  So a relay that opens flows and
+ *                8 KiB: most hellos weigh one, the largest weighs 48.
+ * Who leaves:    the relay whose hellos weigh most pays, in it the block of clients whose do, with
+ *                its oldest hello; the relay hears flow-limit.  So a relay that opens flows and
  *                keeps their hellos back has no more memory than that, and takes none of what
  *                the others need.
  */

@@ -361,7 +361,7 @@ hold(uint8_t owner)
 	assert_true(address_parse(&open.listener, "198.51.100.1:443"));
 	bytes = frame_encode_open(wire, 1, &open);
 	assert_int_equal(stream_write(tls_stream(one->tls), wire, bytes + 1000, &done), IO_OK);
-	awaited = HELLO_UNITS * (held_count < HELLOS_ROOM ? held_count : HELLOS_ROOM);
+	awaited = held_count < HELLOS_ROOM ? held_count : HELLOS_ROOM;
 	wait_still_for(are_counted);
 }
 
