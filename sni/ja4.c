@@ -1,9 +1,9 @@
 /* The fingerprint: ten characters in clear, then two hashes of sorted lists. */
 #include "sni/ja4.h"
 
+#include <endian.h>
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +15,8 @@ enum {
 	SHOWN_MOST = 99,
 	HASH_BYTES = 6,        /* shown in twelve digits */
 	LIST_MOST = 65536 / 2, /* what a vector of two length bytes can hold */
+	SHORT_LIST = 64,
+	VALUE_TEXT = 5, /* a separator and four digits */
 };
 
 struct list {
@@ -80,51 +82,62 @@ list_add(struct list *list, uint16_t value)
 		list->values[list->count++] = value;
 }
 
+/* Its values, in their order. */
+static void
+list_read(struct list *list, const struct clienthello_vector *vector, const uint8_t *wire)
+{
+	size_t count = clienthello_copy(vector, wire, list->values, sizeof list->values) / 2;
+
+	list->count = 0;
+	for (size_t i = 0; i < count; i++)
+		list_add(list, be16toh(list->values[i]));
+}
+
 static int
 ascending(const void *a, const void *b)
 {
 	return *(const uint16_t *)a - *(const uint16_t *)b;
 }
 
+/* Those of usual clients are short; whoever sends a long one must not have it sorted by insertion. */
 static void
 list_sort(struct list *list)
 {
-	qsort(list->values, list->count, sizeof *list->values, ascending);
-}
-
-/* Hashes separator and value, the separator being left out if it is 0. */
-static void
-hash_value(struct sha256_ctx *hash, char separator, uint16_t value)
-{
-	const uint8_t octets[2] = { (uint8_t)(value >> 8), (uint8_t)value };
-	char text[5] = { separator };
-	size_t skip = separator == 0;
-
-	base16_encode_update(text + 1, sizeof octets, octets);
-	sha256_update(hash, sizeof text - skip, (const uint8_t *)text + skip);
-}
-
-static void
-hash_list(struct sha256_ctx *hash, const struct list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		hash_value(hash, i > 0 ? ',' : 0, list->values[i]);
-}
-
-static void
-hash_signature_algorithms(
-    struct sha256_ctx *hash, const struct clienthello *hello, const uint8_t *wire)
-{
-	struct clienthello_vector algorithms = hello->signature_algorithms;
-	char separator = '_';
-	uint16_t value;
-
-	while (clienthello_next_u16(&algorithms, wire, &value)) {
-		if (clienthello_is_grease(value))
-			continue;
-		hash_value(hash, separator, value);
-		separator = ',';
+	if (list->count > SHORT_LIST) {
+		qsort(list->values, list->count, sizeof *list->values, ascending);
+		return;
 	}
+	for (size_t i = 1; i < list->count; i++) {
+		uint16_t value = list->values[i];
+		size_t at = i;
+
+		for (; at > 0 && list->values[at - 1] > value; at--)
+			list->values[at] = list->values[at - 1];
+		list->values[at] = value;
+	}
+}
+
+/* Hashes them with commas between, and `first`, unless it is 0, in front. */
+static void
+hash_list(struct sha256_ctx *hash, const struct list *list, char first)
+{
+	char text[SHORT_LIST * VALUE_TEXT];
+	size_t used = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const uint16_t value = htobe16(list->values[i]);
+		char separator = i > 0 ? ',' : first;
+
+		if (separator != 0)
+			text[used++] = separator;
+		base16_encode_update(text + used, sizeof value, (const uint8_t *)&value);
+		used += VALUE_TEXT - 1;
+		if (used > sizeof text - VALUE_TEXT) {
+			sha256_update(hash, used, (const uint8_t *)text);
+			used = 0;
+		}
+	}
+	sha256_update(hash, used, (const uint8_t *)text);
 }
 
 /* An empty list is shown as zeros, so that one sees that there was nothing. */
@@ -148,6 +161,7 @@ show_extensions(char out[2 * HASH_BYTES + 1], const struct clienthello *hello, c
 	struct sha256_ctx hash;
 	size_t count = 0;
 	uint16_t type;
+	bool is_empty;
 
 	list->count = 0;
 	while (clienthello_next_extension(&extensions, wire, &type, &body)) {
@@ -158,9 +172,11 @@ show_extensions(char out[2 * HASH_BYTES + 1], const struct clienthello *hello, c
 	}
 	list_sort(list);
 	sha256_init(&hash);
-	hash_list(&hash, list);
-	hash_signature_algorithms(&hash, hello, wire);
-	hash_show(out, &hash, list->count == 0);
+	hash_list(&hash, list, 0);
+	is_empty = list->count == 0;
+	list_read(list, &hello->signature_algorithms, wire);
+	hash_list(&hash, list, '_');
+	hash_show(out, &hash, is_empty);
 	return count;
 }
 
@@ -168,24 +184,32 @@ static size_t
 show_cipher_suites(char out[2 * HASH_BYTES + 1], const struct clienthello *hello,
     const uint8_t *wire, struct list *list)
 {
-	struct clienthello_vector suites = hello->cipher_suites;
 	struct sha256_ctx hash;
-	uint16_t value;
 
-	list->count = 0;
-	while (clienthello_next_u16(&suites, wire, &value))
-		list_add(list, value);
+	list_read(list, &hello->cipher_suites, wire);
 	list_sort(list);
 	sha256_init(&hash);
-	hash_list(&hash, list);
+	hash_list(&hash, list, 0);
 	hash_show(out, &hash, list->count == 0);
 	return list->count;
 }
 
-static unsigned
-shown(size_t count)
+static char *
+put_text(char *at, const char *text)
 {
-	return count < SHOWN_MOST ? (unsigned)count : SHOWN_MOST;
+	while (*text != 0)
+		*at++ = *text++;
+	return at;
+}
+
+static char *
+put_count(char *at, size_t count)
+{
+	size_t shown = count < SHOWN_MOST ? count : SHOWN_MOST;
+
+	*at++ = (char)('0' + shown / 10);
+	*at++ = (char)('0' + shown % 10);
+	return at;
 }
 
 void
@@ -197,7 +221,14 @@ ja4_compute(char out[JA4_SIZE], const struct clienthello *hello, const uint8_t *
 	size_t extensions = show_extensions(extensions_hash, hello, wire, &list);
 
 	alpn_code(alpn, hello, wire);
-	snprintf(out, JA4_SIZE, "t%s%c%02u%02u%s_%s_%s", version_code(hello->newest_version),
-	    hello->has_name ? 'd' : 'i', shown(suites), shown(extensions), alpn, suites_hash,
-	    extensions_hash);
+	*out++ = 't';
+	out = put_text(out, version_code(hello->newest_version));
+	*out++ = hello->has_name ? 'd' : 'i';
+	out = put_count(put_count(out, suites), extensions);
+	out = put_text(out, alpn);
+	*out++ = '_';
+	out = put_text(out, suites_hash);
+	*out++ = '_';
+	out = put_text(out, extensions_hash);
+	*out = 0;
 }

@@ -137,6 +137,31 @@ shows_zeros_for_empty_lists_and_at_most_99(void **state)
 	}
 }
 
+/* By Python's hashlib. The suites come in the reverse of their order. */
+static void
+sorts_and_hashes_lists_of_any_length(void **state)
+{
+	static const struct {
+		uint8_t count;
+		const char *hash;
+	} rows[] = { { 1, "82d2de7e7638" }, { 13, "2b164491fa56" }, { 63, "866b6b5a4bc5" },
+		{ 64, "d21966e2bbd4" }, { 65, "e7c95728fc2e" }, { 66, "5d1c5dfee879" },
+		{ 120, "a9513e41fbf9" } };
+	uint8_t suites[2 * 120];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof suites; i++)
+		suites[i] = i % 2 ? (uint8_t)(255 - i / 2) : 0xc0;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct built b = build(0x0303, suites, 2u * rows[i].count, "", 0);
+		char wanted[JA4_SIZE];
+
+		snprintf(wanted, sizeof wanted, "t12i%02d0000_%s_000000000000",
+		    rows[i].count < 99 ? rows[i].count : 99, rows[i].hash);
+		assert_ja4(b.wire, b.bytes, wanted);
+	}
+}
+
 int
 main(void)
 {
@@ -146,6 +171,7 @@ main(void)
 		cmocka_unit_test(shows_the_newest_version_that_is_offered),
 		cmocka_unit_test(leaves_grease_out_everywhere),
 		cmocka_unit_test(shows_zeros_for_empty_lists_and_at_most_99),
+		cmocka_unit_test(sorts_and_hashes_lists_of_any_length),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
