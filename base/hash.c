@@ -1,6 +1,7 @@
 /* SipHash-2-4 and a chained table over it. */
 #include "base/hash.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,38 +16,40 @@ load_le64(const uint8_t *at, size_t bytes)
 {
 	uint64_t value = 0;
 
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
+	memcpy(&value, at, bytes);
+	return le64toh(value);
 }
 
-static uint64_t
+static inline uint64_t
 rotate(uint64_t value, unsigned bits)
 {
 	return value << bits | value >> (64 - bits);
 }
 
-static void
-sip_round(struct sip *s)
+static inline struct sip
+sip_rounds(struct sip s, int rounds)
 {
-	s->a += s->b;
-	s->c += s->d;
-	s->b = rotate(s->b, 13) ^ s->a;
-	s->d = rotate(s->d, 16) ^ s->c;
-	s->a = rotate(s->a, 32) + s->d;
-	s->c += s->b;
-	s->d = rotate(s->d, 21) ^ s->a;
-	s->b = rotate(s->b, 17) ^ s->c;
-	s->c = rotate(s->c, 32);
+	while (rounds-- > 0) {
+		s.a += s.b;
+		s.c += s.d;
+		s.b = rotate(s.b, 13) ^ s.a;
+		s.d = rotate(s.d, 16) ^ s.c;
+		s.a = rotate(s.a, 32) + s.d;
+		s.c += s.b;
+		s.d = rotate(s.d, 21) ^ s.a;
+		s.b = rotate(s.b, 17) ^ s.c;
+		s.c = rotate(s.c, 32);
+	}
+	return s;
 }
 
-static void
-sip_word(struct sip *s, uint64_t word)
+static inline struct sip
+sip_word(struct sip s, uint64_t word)
 {
-	s->d ^= word;
-	sip_round(s);
-	sip_round(s);
-	s->a ^= word;
+	s.d ^= word;
+	s = sip_rounds(s, 2);
+	s.a ^= word;
+	return s;
 }
 
 uint64_t
@@ -59,11 +62,10 @@ hash_bytes(const uint8_t key[16], const void *data, size_t bytes)
 	size_t left = bytes;
 
 	for (; left >= 8; at += 8, left -= 8)
-		sip_word(&s, load_le64(at, 8));
-	sip_word(&s, load_le64(at, left) | (uint64_t)bytes << 56);
+		s = sip_word(s, load_le64(at, 8));
+	s = sip_word(s, load_le64(at, left) | (uint64_t)bytes << 56);
 	s.c ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(&s);
+	s = sip_rounds(s, 4);
 	return s.a ^ s.b ^ s.c ^ s.d;
 }
 
