@@ -174,7 +174,7 @@ win(struct attempt *attempt)
 	struct connector *connector = attempt->connector;
 
 	connector->fd = attempt->fd;
-	watch_wipe(&attempt->watch);
+	watch_hand_on(&attempt->watch);
 	attempt->fd = -1;
 	connector->pending--;
 	for (size_t i = 0; i < connector->next; i++) {
@@ -219,6 +219,7 @@ is_own_echo(struct attempt *attempt)
 	return address_equals(&own, to);
 }
 
+/* A connection that failed is readable, too. */
 static void
 on_ready(void *arg, unsigned ready)
 {
@@ -226,8 +227,7 @@ on_ready(void *arg, unsigned ready)
 	socklen_t bytes = sizeof(int);
 	int why = 0;
 
-	(void)ready;
-	if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &why, &bytes) < 0)
+	if (ready & WATCH_READ && getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &why, &bytes) < 0)
 		why = errno;
 	if (why == 0 && is_own_echo(attempt))
 		why = ECONNREFUSED;
@@ -254,6 +254,7 @@ begin_attempt(struct attempt *attempt)
 	if (attempt->connector->speaks_first)
 		socket_speaks_first(attempt->fd);
 	watch_init(&attempt->watch, attempt->connector->loop, attempt->fd, on_ready, attempt);
+	watch_set_edge(&attempt->watch);
 	return connect(attempt->fd, &to->as.any, to->bytes) == 0 ? 0 : errno;
 }
 
@@ -284,7 +285,7 @@ try_next(struct connector *connector)
 			return;
 		}
 		if (why == EINPROGRESS) {
-			watch_want(&attempt->watch, WATCH_WRITE);
+			watch_want(&attempt->watch, WATCH_READ | WATCH_WRITE);
 			timer_set(&connector->pace, pace_ms(connector));
 			return;
 		}

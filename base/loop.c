@@ -1,18 +1,18 @@
 /*
- * A turn is: wait and run what the kernel has ready (descriptors, signals, the
- * eventfd behind which calls stand), then the timers that are due, then the calls
- * that the loop has from itself by now, then the tasks that were queued up to now,
- * then heavy work for a while.  Tasks queued by tasks and heavy work that is left
- * belong to the next turn, which then does not wait.
+ * A turn is: wait and run what the kernel has ready (descriptors, and the
+ * eventfd behind which signals and calls stand), then the timers that are due,
+ * then the calls that the loop has from itself by now, then the tasks that were
+ * queued up to now, then heavy work for a while.  Tasks queued by tasks and heavy
+ * work that is left belong to the next turn, which then does not wait.
  *
- * All timers are in one heap; libevent's single one only ends the wait.
+ * The watches are in loop_watch.c.
  */
 #include "base/loop.h"
 
-#include <assert.h>
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <threads.h>
 #include <unistd.h>
@@ -23,19 +23,10 @@
 #include "base/loop_private.h"
 #include "base/numbers.h"
 
-static_assert(sizeof(struct event) <= LOOP_EVENT_BYTES, "LOOP_EVENT_BYTES is too small");
-static_assert(_Alignof(struct event) <= 8, "loop_event is not aligned enough");
-
 enum {
 	OWN_CALLS = 2, /* a question of this loop's to itself, and the answer */
 	LAST_PASSES = 1000,
 };
-
-static struct event *
-event_in(struct loop_event *storage)
-{
-	return (struct event *)(void *)storage->bytes;
-}
 
 /* Stands behind the last task of each queue, so that whatever is queued has a next. */
 static struct task queue_end;
@@ -193,15 +184,73 @@ on_gathered(void *arg)
 		gather(loop);
 }
 
+/* ---- signals ---- */
+
+/* The one loop of the process that hears of signals, and the bits of those that came. */
+static _Atomic(struct loop *) signalled;
+static atomic_uint_fast64_t raised;
+
 static void
-on_wake(evutil_socket_t fd, short what, void *arg)
+on_raised(int number)
+{
+	int before = errno;
+	struct loop *loop = atomic_load(&signalled);
+
+	atomic_fetch_or(&raised, UINT64_C(1) << number);
+	if (loop)
+		wake(loop);
+	errno = before;
+}
+
+static void
+run_signals(struct loop *loop)
+{
+	uint64_t numbers = loop == atomic_load(&signalled) ? atomic_exchange(&raised, 0) : 0;
+
+	for (int i = 0; i < loop->signal_count && numbers != 0; i++) {
+		struct signal_handler *handler = &loop->signals[i];
+
+		if ((numbers >> handler->number & 1) == 0)
+			continue;
+		loop->moves++;
+		handler->on_signal(handler->arg, handler->number);
+	}
+}
+
+/* A second signal does not kill a program that is stopping. */
+static void
+ignore_signals(struct loop *loop)
+{
+	for (int i = 0; i < loop->signal_count; i++)
+		signal(loop->signals[i].number, SIG_IGN);
+	if (loop->signal_count > 0)
+		atomic_store(&signalled, NULL);
+}
+
+bool
+loop_on_signal(struct loop *loop, int number, void (*on_signal)(void *arg, int signal), void *arg)
+{
+	const struct sigaction action = { .sa_handler = on_raised, .sa_flags = SA_RESTART };
+
+	if (loop->signal_count == LOOP_SIGNALS)
+		return false;
+	loop->signals[loop->signal_count++] = (struct signal_handler){ on_signal, arg, number };
+	atomic_store(&signalled, loop);
+	return sigaction(number, &action, NULL) == 0;
+}
+
+/* ---- the turn ---- */
+
+static void
+on_wake(void *arg, unsigned ready)
 {
 	uint64_t count;
 	struct loop *loop = arg;
 
-	(void)what;
-	if (read((int)fd, &count, sizeof count) < 0)
+	(void)ready;
+	if (read(loop->wake_fd, &count, sizeof count) < 0)
 		return; /* somebody else's wake-up was already taken */
+	run_signals(loop);
 	run_calls(loop);
 	gather(loop);
 }
@@ -241,106 +290,31 @@ run_timers(struct loop *loop)
 	}
 }
 
-/* The wait ended; the turn looks at the timers itself. */
-static void
-on_wait_over(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)fd;
-	(void)what;
-	loop->wait_until_us = 0;
-}
-
-/* libevent's heap was given room for its one entry at the start, so adding cannot fail. */
-static void
-set_wait(struct loop *loop, uint64_t until_us, uint64_t now)
-{
-	uint64_t left = difference(until_us, now);
-	const struct timeval after = { .tv_sec = (time_t)(left / 1000000),
-		.tv_usec = (suseconds_t)(left % 1000000) };
-
-	if (until_us == loop->wait_until_us)
-		return;
-	if (until_us == 0)
-		event_del(&loop->wait);
-	else
-		event_add(&loop->wait, &after);
-	loop->wait_until_us = until_us;
-}
-
-/* False when there is work already.  Otherwise the wait ends with the first deadline, but a fake
- * clock does not pass by waiting. */
-static bool
-prepare_wait(struct loop *loop)
+/* 0 when there is work already.  Otherwise the wait ends with the first deadline (-1: there is none), but
+ * a fake clock does not pass by waiting. */
+static int
+wait_ms(struct loop *loop)
 {
 	const struct timer *first = loop_first_timer(loop);
-	uint64_t now;
+	uint64_t now, ms;
 
 	if (!queue_is_empty(&loop->later) || loop->heavy.count > 0 || loop->has_called_itself)
-		return false;
-	if (!first) {
-		set_wait(loop, 0, 0);
-		return true;
-	}
+		return 0;
+	if (!first)
+		return -1;
 	now = clock_us();
 	if (first->due_us <= now)
-		return false;
-	set_wait(loop, clock_is_fake() ? 0 : first->due_us, now);
-	return true;
-}
-
-/* libevent itself would write to standard error, where each thread would wait for the reader. */
-static void
-on_library_message(int severity, const char *message)
-{
-	/* What the kernel says of a change comes when the turn is over. */
-	if (severity >= EVENT_LOG_WARN && strncmp(message, "Epoll ", 6) == 0)
-		log_limited(LOG_ERROR, "watch-failed", NULL, message);
-	log_limited(
-	    severity >= EVENT_LOG_WARN ? LOG_WARNING : LOG_DEBUG, "loop-warning", NULL, message);
-}
-
-static struct event_base *
-new_base(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (!config)
-		return NULL;
-	event_set_log_callback(on_library_message);
-	/* Our own inbox is the only thing that other threads touch; a deadline counts from the
-	 * moment of the call and not from the beginning of a long turn; what a turn changes about
-	 * its watches is told to the kernel before the next wait, as far as it is still so. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
-	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
-}
-
-static bool
-add_events(struct loop *loop)
-{
-	const struct timeval some_time = { .tv_sec = 1 };
-
-	if (event_assign(
-		&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop) < 0 ||
-	    event_add(&loop->wake, NULL) < 0 ||
-	    event_assign(&loop->wait, loop->base, -1, 0, on_wait_over, loop) < 0 ||
-	    event_add(&loop->wait, &some_time) < 0)
-		return false;
-	event_del(&loop->wait);
-	return true;
+		return 0;
+	if (clock_is_fake())
+		return -1;
+	ms = (first->due_us - now - 1) / 1000 + 1;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 static void
 release(struct loop *loop)
 {
-	if (loop->base)
-		event_base_free(loop->base);
+	loop_watches_wipe(&loop->watches);
 	if (loop->wake_fd >= 0)
 		close(loop->wake_fd);
 	free(loop);
@@ -350,6 +324,7 @@ struct loop *
 loop_new(void)
 {
 	struct loop *loop = calloc(1, sizeof *loop);
+	bool has_watches;
 
 	if (!loop)
 		return NULL;
@@ -358,9 +333,12 @@ loop_new(void)
 	queue_init(&loop->running);
 	heavy_queues_init(&loop->heavy);
 	timer_init(&loop->gather, loop, on_gathered, loop);
+	has_watches = loop_watches_init(&loop->watches);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	loop->base = new_base();
-	if (loop->wake_fd >= 0 && loop->base && add_events(loop))
+	watch_init(&loop->wake, loop, loop->wake_fd, on_wake, loop);
+	if (has_watches && loop->wake_fd >= 0)
+		watch_want(&loop->wake, WATCH_READ);
+	if (loop->wake.mask == WATCH_READ)
 		return loop;
 	release(loop);
 	return NULL;
@@ -382,21 +360,17 @@ loop_free(struct loop *loop)
 		run_calls(loop);
 		run_tasks(loop);
 	}
-	for (int i = 0; i < loop->signal_count; i++)
-		event_del(&loop->signals[i].event);
-	event_del(&loop->wait);
-	event_del(&loop->wake);
+	ignore_signals(loop);
+	watch_wipe(&loop->wake);
 	release(loop);
 }
 
 void
 loop_turn(struct loop *loop, bool may_wait)
 {
-	bool waits = prepare_wait(loop) && may_wait;
-
 	turned = loop;
 	/* Only a descriptor of ours that somebody else closed brings this about. */
-	if (event_base_loop(loop->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK)) < 0) {
+	if (!loop_watches_turn(loop, may_wait ? wait_ms(loop) : 0)) {
 		log_event(LOG_ERROR, "loop-failed", "the kernel refused to wait");
 		abort();
 	}
@@ -426,57 +400,6 @@ loop_stop(struct loop *loop)
 {
 	atomic_store(&loop->stopping, true);
 	wake(loop);
-}
-
-static void
-on_watch(evutil_socket_t fd, short what, void *arg)
-{
-	struct watch *watch = arg;
-	unsigned ready = (what & EV_READ ? WATCH_READ : 0u) | (what & EV_WRITE ? WATCH_WRITE : 0u);
-
-	(void)fd;
-	watch->loop->moves++;
-	watch->on_ready(watch->arg, ready);
-}
-
-void
-watch_init(
-    struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
-{
-	*watch = (struct watch){ .loop = loop, .fd = fd, .on_ready = on_ready, .arg = arg };
-}
-
-void
-watch_want(struct watch *watch, unsigned mask)
-{
-	struct event *event = event_in(&watch->event);
-	short what = EV_PERSIST;
-
-	if (mask == watch->mask)
-		return;
-	if (watch->mask != WATCH_NOTHING)
-		event_del(event);
-	watch->mask = mask;
-	if (mask == WATCH_NOTHING)
-		return;
-	what |= (short)(mask & WATCH_READ ? EV_READ : 0);
-	what |= (short)(mask & WATCH_WRITE ? EV_WRITE : 0);
-	if (event_assign(event, watch->loop->base, watch->fd, what, on_watch, watch) < 0 ||
-	    event_add(event, NULL) < 0) {
-		watch->mask = WATCH_NOTHING;
-		log_limited(LOG_ERROR, "watch-failed", NULL,
-		    "the kernel refused to watch a descriptor", log_i64("fd", watch->fd));
-	}
-}
-
-void
-watch_wipe(struct watch *watch)
-{
-	if (!watch->loop)
-		return;
-	watch_want(watch, WATCH_NOTHING);
-	watch->loop = NULL;
-	watch->fd = -1;
 }
 
 void
@@ -554,34 +477,4 @@ void
 loop_gather(struct loop *loop, uint64_t ms)
 {
 	loop->gather_ms = ms;
-}
-
-static void
-on_signal_event(evutil_socket_t number, short what, void *arg)
-{
-	struct signal_handler *handler = arg;
-
-	(void)what;
-	handler->loop->moves++;
-	handler->on_signal(handler->arg, (int)number);
-}
-
-bool
-loop_on_signal(struct loop *loop, int number, void (*on_signal)(void *arg, int signal), void *arg)
-{
-	struct signal_handler *handler;
-
-	if (loop->signal_count == LOOP_SIGNALS)
-		return false;
-	handler = &loop->signals[loop->signal_count];
-	handler->loop = loop;
-	handler->on_signal = on_signal;
-	handler->arg = arg;
-	/* This is put back when the loop ends: a second signal does not kill a program that is stopping. */
-	signal(number, SIG_IGN);
-	if (evsignal_assign(&handler->event, loop->base, number, on_signal_event, handler) < 0 ||
-	    evsignal_add(&handler->event, NULL) < 0)
-		return false;
-	loop->signal_count++;
-	return true;
 }

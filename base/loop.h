@@ -1,7 +1,7 @@
 /*
  * One event loop a thread: descriptors, timers, work for the end of the turn,
- * heavy work, of which each turn does a little, and calls from other threads.  This is the only module that knows libevent;
- * its events are embedded in the objects of their owners.
+ * heavy work, of which each turn does a little, and calls from other threads.  This is the only module that knows
+ * epoll.  What is waited for is embedded in the objects of its owners.
  *
  * Everything but loop_call(), loop_ask() and loop_stop() belongs
  * to the loop's own thread.
@@ -23,29 +23,30 @@
 
 struct loop;
 
-enum { LOOP_EVENT_BYTES = 128, TIMER_NUMBER_BITS = 63 };
-
-/* Storage for one libevent event; loop.c asserts that it is large enough. */
-struct loop_event {
-	_Alignas(8) unsigned char bytes[LOOP_EVENT_BYTES];
-};
+enum { TIMER_NUMBER_BITS = 63 };
 
 enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
 
 /*
- * A descriptor that somebody waits for.  Level-triggered.  The kernel hears of changes
- * before the loop waits again, so that those that are taken back in the same turn, or whose
- * descriptor is closed in it, cost nothing.  Therefore a descriptor that shares its socket
- * with others (dup) is closed one turn later than its watch was wiped: closing does not
- * end the kernel's watch of what is still open elsewhere.
+ * A descriptor that somebody waits for; one watch a descriptor at a time.  Level-triggered, unless
+ * watch_set_edge() says otherwise.  The kernel hears of changes before the loop waits again, so that
+ * those that are taken back in the same turn cost nothing.  Therefore a descriptor that shares its
+ * socket with others (dup) is closed one turn later than its watch was wiped: closing does not end the
+ * kernel's watch of what is still open elsewhere.
+ *
+ * An edge is told once, so that who waits for one has taken all that there was before: has read or
+ * written until the kernel had no more (EAGAIN, or a part of what was asked of a socket).  It is told
+ * late rather than never: when nobody wanted it, then as soon as somebody does.  An end and an error
+ * are told for as long as they are wanted.  What the kernel was told once is not taken back, so that
+ * the whole life of a descriptor costs one call, or two where it waits for writing later.
  */
 struct watch {
 	struct loop *loop;
-	int fd;        /* borrowed: the watch never closes it */
-	unsigned mask; /* what is armed now */
+	int fd;            /* borrowed: the watch never closes it */
+	unsigned mask : 8; /* what is wanted now */
+	bool is_edge : 1;
 	void (*on_ready)(void *arg, unsigned ready);
 	void *arg;
-	struct loop_event event;
 };
 
 /* A one-shot timer.  Its place in the loop's heap is in itself, so that setting it cannot fail. */
@@ -100,10 +101,22 @@ void loop_stop(struct loop *);
 /* The watch begins with nothing armed. */
 void watch_init(
     struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned), void *arg);
+/* Edge-triggered from now on; said before anything is wanted. */
+void watch_set_edge(struct watch *);
 /* Says what is waited for from now on; free of charge when nothing changes. */
 void watch_want(struct watch *, unsigned mask);
 /* Disarms and forgets the descriptor; harmless twice and on {0}. */
 void watch_wipe(struct watch *);
+/* The same, for a descriptor that stays open, so that another watch may go on with it in this turn ... */
+void watch_hand_on(struct watch *);
+/* ... which begins so instead of with watch_init(): what the kernel was told holds for it, and an edge
+ * that nobody has wanted yet is told to it.  Where nothing was handed on it is the same as watch_init().
+ * The first watch of a new descriptor begins with watch_init(). */
+void watch_go_on(
+    struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned), void *arg);
+/* A descriptor that nobody watches any more was closed just now.  This saves the call that would take
+ * back what the kernel was told of it. */
+void loop_closed(struct loop *, int fd);
 
 void timer_init(struct timer *, struct loop *, void (*on_time)(void *), void *arg);
 /*

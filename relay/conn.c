@@ -39,13 +39,15 @@ enum conn_io
 conn_read(struct conn *conn, size_t most)
 {
 	ssize_t got;
-	size_t room = difference(most, conn->bytes);
+	size_t room = difference(most, conn->bytes), asked = room < AT_ONCE ? room : AT_ONCE;
 
+	conn->is_dry = false;
 	if (room == 0)
 		return CONN_FULL;
 	do
-		got = recv(conn->fd, scratch, room < AT_ONCE ? room : AT_ONCE, 0);
+		got = recv(conn->fd, scratch, asked, 0);
 	while (got < 0 && errno == EINTR);
+	conn->is_dry = got > 0 && (size_t)got < asked;
 	if (got < 0)
 		return errno == EAGAIN ? CONN_WAIT : CONN_RESET;
 	if (got == 0)

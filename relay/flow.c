@@ -178,13 +178,15 @@ static void
 on_client(void *arg, unsigned ready)
 {
 	struct flow *flow = arg;
-	enum conn_io io =
-	    conn_read(&flow->way->conn, flow->way->conn.hello.wire_bytes + MORE_BYTES);
+	struct conn *conn = &flow->way->conn;
+	enum conn_io io;
 
 	(void)ready;
+	do
+		io = conn_read(conn, conn->hello.wire_bytes + MORE_BYTES);
+	while (io == CONN_GOT && !conn->is_dry);
 	switch (io) {
 	case CONN_WAIT:
-		return;
 	case CONN_GOT:
 		weigh(flow, false);
 		return;
@@ -379,6 +381,7 @@ client_stream(struct flow *flow, const void *front, size_t front_bytes, size_t f
 	conn->fd = -1;
 	if (!stream)
 		return NULL;
+	stream->is_dry_behind = conn->is_dry;
 	if (stream_unread(stream, conn->wire + from, conn->bytes - from) &&
 	    stream_unread(stream, front, front_bytes)) {
 		conn_forget_bytes(conn);
@@ -414,7 +417,7 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 		    "the far side was lost when it was to be joined, or memory is short");
 		return;
 	}
-	watch_wipe(&flow->way->client);
+	watch_hand_on(&flow->way->client);
 	timer_clear(&flow->way->attempt);
 	timer_clear(&flow->way->whole);
 	near = client_stream(flow, front, front_bytes, from);
@@ -571,7 +574,8 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 	LIST_INSERT_HEAD(&worker->flows, flow, link);
 	task_init(&flow->way->reap, reap, flow);
 	timer_init(&flow->way->whole, worker->loop, on_whole, flow);
-	watch_init(&flow->way->client, worker->loop, flow->way->conn.fd, on_client, flow);
+	watch_go_on(&flow->way->client, worker->loop, flow->way->conn.fd, on_client, flow);
+	watch_set_edge(&flow->way->client);
 	if (!is_within_limits(flow)) {
 		flow_refuse(flow, REFUSE_OVER_LIMIT);
 		return;

@@ -82,7 +82,7 @@ leave(struct intake *intake)
 
 	move(intake, GONE);
 	LIST_REMOVE(intake, link);
-	watch_wipe(&intake->watch);
+	watch_hand_on(&intake->watch);
 	timer_clear(&intake->deadline);
 	leave_places(intake);
 	task_init(&intake->reap, reap, intake);
@@ -491,17 +491,18 @@ on_bytes(struct intake *intake)
 		judge_hello(intake);
 }
 
-static void
-on_ready(void *arg, unsigned ready)
+/* False: nothing more has come, or the intake is over. */
+static bool
+read_once(struct intake *intake)
 {
-	struct intake *intake = arg;
 	size_t most = intake->worker->rules->settings.limits.hello_bytes * CLIENTHELLO_WIRE_FACTOR;
+	bool is_dry;
 
-	(void)ready;
 	switch (conn_read(&intake->conn, intake->state == PROXY ? PROXY_WAIT_MOST : most)) {
 	case CONN_GOT:
+		is_dry = intake->conn.is_dry;
 		on_bytes(intake);
-		break;
+		return !is_dry && intake->state != GONE;
 	case CONN_WAIT:
 		break;
 	case CONN_END:
@@ -517,6 +518,16 @@ on_ready(void *arg, unsigned ready)
 		cut(intake);
 		break;
 	}
+	return false;
+}
+
+/* An edge is told once, so all that has come is read. */
+static void
+on_ready(void *arg, unsigned ready)
+{
+	(void)ready;
+	while (read_once(arg))
+		;
 }
 
 /* A hello that has become whole meanwhile is no longer in progress, so it is read and not
@@ -560,6 +571,7 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 	clienthello_init(&intake->conn.hello, limits->hello_bytes);
 	LIST_INSERT_HEAD(&worker->intakes, intake, link);
 	watch_init(&intake->watch, worker->loop, fd, on_ready, intake);
+	watch_set_edge(&intake->watch);
 	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
 	timer_set(&intake->deadline, limits->hello_ms);
 	watch_want(&intake->watch, WATCH_READ);

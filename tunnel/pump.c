@@ -52,7 +52,8 @@ end(struct pump *pump, enum pump_end why)
 	pump->end = why;
 	pump_drop_held(pump);
 	for (int i = 0; i < 2; i++)
-		watch_wipe(&pump->watch[i]);
+		if (pump->watch[i].loop)
+			watch_want(&pump->watch[i], WATCH_NOTHING);
 	timer_clear(&pump->timer);
 	loop_later(pump->timer.loop, &pump->task);
 }
@@ -71,6 +72,19 @@ static enum pump_end
 reset_of(const struct half *half)
 {
 	return half->is_second ? PUMP_RESET_B : PUMP_RESET_A;
+}
+
+static void
+close_stream(struct pump *pump, int i)
+{
+	struct stream *stream = pump->half[i].from;
+	if (!stream)
+		return;
+	int fd = stream->fd;
+	watch_wipe(&pump->watch[i]);
+	stream_free(stream);
+	loop_closed(pump->timer.loop, fd);
+	pump->half[i].from = NULL;
 }
 
 /* The peer has had the alert when it has closed, too. */
@@ -97,10 +111,8 @@ start_lingering(struct half *half)
 	pump->lingers_second = half->is_second;
 	pump_drop_held(pump);
 	half->read_wait = half->write_wait = back->read_wait = back->write_wait = IO_OK;
-	watch_wipe(&pump->watch[back->is_second]);
 	stream_reset(back->from);
-	stream_free(back->from);
-	back->from = NULL;
+	close_stream(pump, back->is_second);
 	timer_set(&pump->timer, LINGER_MS);
 	linger(pump);
 }
@@ -422,8 +434,10 @@ pump_new(struct loop *loop, struct stream *a, struct stream *b,
 	pump->is_watchful = true;
 	init_half(pump, false, a);
 	init_half(pump, true, b);
-	watch_init(&pump->watch[0], loop, a->fd, on_a, pump);
-	watch_init(&pump->watch[1], loop, b->fd, on_b, pump);
+	watch_go_on(&pump->watch[0], loop, a->fd, on_a, pump);
+	watch_go_on(&pump->watch[1], loop, b->fd, on_b, pump);
+	watch_set_edge(&pump->watch[0]);
+	watch_set_edge(&pump->watch[1]);
 	timer_init(&pump->timer, loop, on_time, pump);
 	task_init(&pump->task, on_task, pump);
 	loop_later(loop, &pump->task);
@@ -437,8 +451,8 @@ pump_free(struct pump *pump)
 		return;
 	if (!pump->is_over)
 		pump_break_off(pump, PUMP_STOPPED);
-	stream_free(pump->half[0].from);
-	stream_free(pump->half[1].from);
+	close_stream(pump, 0);
+	close_stream(pump, 1);
 	pump->is_freed = true;
 	loop_later(pump->timer.loop, &pump->task);
 }

@@ -28,8 +28,8 @@
  * pipe of its loop's (pipes.h), 64 KiB at once and twice as many after each pipe that its
  * reader has emptied soon.  It copies again where reads become small, where there is no
  * pipe, and where its reader has kept one too long; then what is in the pipe is kept as above.
- * While both sides take what comes, a pump is 504 bytes, 256 of them libevent's, and a stream
- * over a socket is 24; neither it nor an idle one has a buffer or a pipe.
+ * While both sides take what comes, a pump is 248 bytes and a stream over a socket is 24; neither it
+ * nor an idle one has a buffer or a pipe.
  */
 #ifndef TUNNEL_PUMP_H
 #define TUNNEL_PUMP_H

@@ -64,7 +64,7 @@ struct pump {
 	bool lingers_second : 1; /* it is b's */
 	enum pump_end end : 8;
 };
-static_assert(sizeof(struct pump) <= 504, "512 bytes with what malloc() adds");
+static_assert(sizeof(struct pump) <= 248, "256 bytes with what malloc() adds");
 
 static inline struct pump *
 pump_of(struct half *half)

@@ -45,6 +45,7 @@ stream_read(struct stream *s, void *data, size_t bytes, size_t *done)
 	*done = left < bytes ? left : bytes;
 	memcpy(data, unread->data + unread->at, *done);
 	unread->at += (uint32_t)*done;
+	s->is_dry = s->is_dry_behind && *done == left;
 	drop_when_empty(s);
 	return IO_OK;
 }

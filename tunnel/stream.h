@@ -64,6 +64,8 @@ struct stream {
 	bool is_dry : 1;
 	/* Set by who writes his last: stream_finish() follows at once, so that bytes and end leave together. */
 	bool ends_next : 1;
+	/* Said by who puts bytes back: there was nothing behind them, and an edge (base/loop.h) will tell. */
+	bool is_dry_behind : 1;
 	/* A socket's own. */
 	bool is_finished : 1, was_reset : 1, is_domain_known : 1, is_unix : 1;
 	bool has_ended : 1; /* its FIN was read */

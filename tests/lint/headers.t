@@ -2,7 +2,7 @@
 # Every header is whole: it compiles by itself, in its folder's field of view.
 . tests/lint/tap.sh
 flags="-std=c17 -D_GNU_SOURCE -Wall -Wextra -Wstrict-prototypes -Werror -fsyntax-only"
-packages="gnutls nettle libtasn1 libevent_core yaml-0.1 libsystemd jansson sqlite3 libpcap"
+packages="gnutls nettle libtasn1 yaml-0.1 libsystemd jansson sqlite3 libpcap"
 outside=$(pkg-config --cflags $packages)
 
 # A source for each header, which includes it first and nothing else.

@@ -7,7 +7,7 @@ declare -A may=(
 	[relay]="tunnel pki sni base" [agent]="tunnel pki sni base"
 	[pki/tool]="pki sni base" [sni/tool]="sni base"
 )
-outside=$(pkg-config --cflags gnutls nettle libtasn1 libevent_core jansson sqlite3)
+outside=$(pkg-config --cflags gnutls nettle libtasn1 jansson sqlite3)
 
 some_header()	# FOLDER
 {
@@ -60,10 +60,10 @@ done
 grep -nE '#include[[:space:]]*"\.' -r base sni pki tunnel relay agent tests bench --include='*.[ch]' >> "$scratch/wrong"
 nothing 'includes are written from the root, never with ./ or ../'
 
-tree -name '*.[ch]' | xargs grep -lE '#include <gnutls/' | xargs grep -lE '#include <event2/' >> "$scratch/wrong"
-nothing "no file knows both GnuTLS and libevent"
+tree -name '*.[ch]' | xargs grep -lE '#include <gnutls/' | xargs grep -lE '#include <sys/epoll' >> "$scratch/wrong"
+nothing "no file knows both GnuTLS and epoll"
 
-grep -rnE '#include <(gnutls|nettle|event2|yaml|sqlite3|jansson|libtasn1)' sni/*.c sni/*.h 2> /dev/null |
+grep -rnE '#include <(gnutls|nettle|yaml|sqlite3|jansson|libtasn1)' sni/*.c sni/*.h 2> /dev/null |
 	grep -v '^sni/ja4' >> "$scratch/wrong"
 nothing "the parser and the names of sni/ need nothing but libc"
 done_testing

@@ -48,8 +48,6 @@ for program in valise-relay valise-agent valise-pki valise-sni; do
 			comm -12 - "$scratch/undefined" | grep -q . || echo "$library" >> "$scratch/wrong"
 	done
 	nothing "$program calls every library that it loads"
-	needed "$build/$program" | grep event_pthreads > "$scratch/wrong"
-	nothing "$program loads no threads of libevent: a loop belongs to one thread"
 done
 needed "$build/valise-relay" | grep -q libgnutls
 ok $? "valise-relay loads GnuTLS, so the search finds what it looks for"

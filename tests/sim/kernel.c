@@ -482,6 +482,14 @@ kernel_readable(int fd)
 	return end->bytes > 0 || end->fin_came || end->error != 0;
 }
 
+bool
+kernel_is_over(int fd)
+{
+	struct end *end = end_of(fd);
+
+	return end->fin_came || end->error != 0 || end->is_broken;
+}
+
 static size_t
 room_towards(const struct end *to)
 {
@@ -539,6 +547,8 @@ kernel_recv(int fd, void *data, size_t bytes)
 			got = 1 + sim_below((uint32_t)got);
 		take_received(end, data, got);
 		touch(other(end));
+		if (end->bytes > 0) /* which came a moment later */
+			touch(end);
 		return (ssize_t)got;
 	}
 	if (error != 0) {

@@ -41,6 +41,10 @@ static uint64_t due_us[LOOPS] = { [0 ... LOOPS - 1] = UINT64_MAX };
 static uint32_t busy;
 /* Who waits for which descriptor; nobody waits twice. */
 static struct watch *watch_of[SIM_FDS];
+/* Where the watch of each descriptor stands in its loop, and what it may be ready for that no watch was
+ * told yet. */
+static unsigned place_of[SIM_FDS];
+static unsigned edges_of[SIM_FDS];
 
 static bool
 is_due_before(const struct heap_node *a, const struct heap_node *b)
@@ -114,6 +118,12 @@ run_calls(struct loop *loop)
 	return list != NULL;
 }
 
+static unsigned *
+edges_at(int fd)
+{
+	return &edges_of[fd - SIM_FIRST_FD];
+}
+
 static unsigned
 ready_mask(const struct watch *watch)
 {
@@ -123,14 +133,15 @@ ready_mask(const struct watch *watch)
 		ready |= WATCH_READ;
 	if (watch->mask & WATCH_WRITE && kernel_writable(watch->fd))
 		ready |= WATCH_WRITE;
+	if (watch->is_edge && !kernel_is_over(watch->fd))
+		ready &= *edges_at(watch->fd);
 	return ready;
 }
 
-/* In the storage that libevent has elsewhere. */
 static unsigned *
-place_of(struct watch *watch)
+place_at(int fd)
 {
-	return (unsigned *)(void *)watch->event.bytes;
+	return &place_of[fd - SIM_FIRST_FD];
 }
 
 static void
@@ -145,13 +156,20 @@ set_perhaps(struct loop *loop, unsigned place, bool it_may)
 	busy |= 1u << loop->number;
 }
 
-void
-loops_touch(int fd)
+static void
+look_at(int fd)
 {
 	struct watch *watch = watch_of[fd - SIM_FIRST_FD];
 
 	if (watch)
-		set_perhaps(watch->loop, *place_of(watch), true);
+		set_perhaps(watch->loop, *place_at(fd), true);
+}
+
+void
+loops_touch(int fd)
+{
+	*edges_at(fd) = WATCH_READ | WATCH_WRITE;
+	look_at(fd);
 }
 
 /* Those that are ready, in the order of their places. */
@@ -191,8 +209,10 @@ run_watches(struct loop *loop)
 
 		ready[i] = ready[left - 1];
 		fds[i] = fds[left - 1];
-		if (mask != 0)
-			watch->on_ready(watch->arg, mask);
+		if (mask == 0)
+			continue;
+		*edges_at(watch->fd) &= ~mask;
+		watch->on_ready(watch->arg, mask);
 	}
 	return count > 0;
 }
@@ -381,10 +401,25 @@ loop_stop(struct loop *loop)
 /* ---- watches ---- */
 
 void
-watch_init(
+watch_go_on(
     struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
 {
 	*watch = (struct watch){ .loop = loop, .fd = fd, .on_ready = on_ready, .arg = arg };
+}
+
+/* A new watch is told of what there is already. */
+void
+watch_init(
+    struct watch *watch, struct loop *loop, int fd, void (*on_ready)(void *, unsigned), void *arg)
+{
+	watch_go_on(watch, loop, fd, on_ready, arg);
+	*edges_at(fd) = WATCH_READ | WATCH_WRITE;
+}
+
+void
+watch_set_edge(struct watch *watch)
+{
+	watch->is_edge = true;
 }
 
 static void
@@ -397,7 +432,7 @@ begin_to_watch(struct watch *watch)
 	if (watch_of[watch->fd - SIM_FIRST_FD])
 		sim_violated("two wait for descriptor %d", watch->fd);
 	watch_of[watch->fd - SIM_FIRST_FD] = watch;
-	*place_of(watch) = loop->watch_count;
+	*place_at(watch->fd) = loop->watch_count;
 	loop->watches[loop->watch_count++] = watch;
 }
 
@@ -406,14 +441,14 @@ static void
 unwatch(struct watch *watch)
 {
 	struct loop *loop = watch->loop;
-	unsigned place = *place_of(watch), end = --loop->watch_count;
+	unsigned place = *place_at(watch->fd), end = --loop->watch_count;
 	uint64_t end_bit = loop->perhaps[end / WORD_BITS] >> end % WORD_BITS & 1;
 
 	watch_of[watch->fd - SIM_FIRST_FD] = NULL;
 	set_perhaps(loop, place, end_bit != 0);
 	set_perhaps(loop, end, false);
 	loop->watches[place] = loop->watches[end];
-	*place_of(loop->watches[place]) = place;
+	*place_at(loop->watches[place]->fd) = place;
 }
 
 void
@@ -425,9 +460,9 @@ watch_want(struct watch *watch, unsigned mask)
 		begin_to_watch(watch);
 	if (watch->mask != WATCH_NOTHING && mask == WATCH_NOTHING)
 		unwatch(watch);
-	watch->mask = mask;
+	watch->mask = mask & 0xff;
 	if (mask != WATCH_NOTHING)
-		loops_touch(watch->fd);
+		look_at(watch->fd);
 }
 
 void
@@ -438,6 +473,21 @@ watch_wipe(struct watch *watch)
 	watch_want(watch, WATCH_NOTHING);
 	watch->loop = NULL;
 	watch->fd = -1;
+}
+
+/* It may not go on, and then the next one begins with watch_init(). */
+void
+watch_hand_on(struct watch *watch)
+{
+	watch_wipe(watch);
+}
+
+void
+loop_closed(struct loop *loop, int fd)
+{
+	(void)loop;
+	if (watch_of[fd - SIM_FIRST_FD])
+		sim_violated("descriptor %d is closed, and somebody waits for it", fd);
 }
 
 /* ---- timers, tasks, calls ---- */

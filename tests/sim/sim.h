@@ -108,6 +108,8 @@ void kernel_weather(uint64_t most_delay_us, uint32_t loss);
 /* Grows whenever a descriptor of this process may have become ready. */
 uint64_t kernel_moves(int process);
 bool kernel_readable(int fd);
+/* Its peer's end was heard, or an error is there to be told. */
+bool kernel_is_over(int fd);
 bool kernel_writable(int fd);
 bool kernel_is_open(int fd);
 /* An error waits to be told. */
