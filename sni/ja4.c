@@ -117,6 +117,17 @@ list_sort(struct list *list)
 	}
 }
 
+/* A call of nettle's base16 for each of them would take a fifth of the time of all. */
+static size_t
+put_value(char *at, uint16_t value)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int shift = 12; shift >= 0; shift -= 4)
+		*at++ = digits[value >> shift & 15];
+	return VALUE_TEXT - 1;
+}
+
 /* Hashes them with commas between, and `first`, unless it is 0, in front. */
 static void
 hash_list(struct sha256_ctx *hash, const struct list *list, char first)
@@ -125,13 +136,11 @@ hash_list(struct sha256_ctx *hash, const struct list *list, char first)
 	size_t used = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		const uint16_t value = htobe16(list->values[i]);
 		char separator = i > 0 ? ',' : first;
 
 		if (separator != 0)
 			text[used++] = separator;
-		base16_encode_update(text + used, sizeof value, (const uint8_t *)&value);
-		used += VALUE_TEXT - 1;
+		used += put_value(text + used, list->values[i]);
 		if (used > sizeof text - VALUE_TEXT) {
 			sha256_update(hash, used, (const uint8_t *)text);
 			used = 0;
