@@ -573,10 +573,12 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 	watch_init(&intake->watch, worker->loop, fd, on_ready, intake);
 	watch_set_edge(&intake->watch);
 	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
-	timer_set(&intake->deadline, limits->hello_ms);
-	watch_want(&intake->watch, WATCH_READ);
 	if (is_proxied)
 		begin_proxy(intake);
 	else
 		begin_hello(intake);
+	if (intake->state == GONE)
+		return;
+	timer_set(&intake->deadline, limits->hello_ms);
+	watch_want(&intake->watch, WATCH_READ);
 }
