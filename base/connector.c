@@ -22,7 +22,9 @@ enum { PACE_MS = 250, LEAST_PACE_MS = 100, RETRY_MS = 10 };
 /* One address's. */
 struct attempt {
 	struct connector *connector;
-	int fd; /* -1: not begun, or over */
+	struct address address;
+	int fd;    /* -1: not begun, or over */
+	int error; /* 0: none yet */
 	uint64_t began_ms;
 	struct watch watch;
 };
@@ -33,26 +35,25 @@ struct connector {
 	struct resolution *resolution;
 	struct connector_fence fence; /* without allows(): none */
 	char host[254];               /* "": the target is a literal */
-	struct address addresses[RESOLVED_MOST];
-	struct attempt attempts[RESOLVED_MOST];
-	size_t count, next, pending; /* addresses, the one to try next, attempts that run */
+	size_t count, next, pending;  /* addresses, the one to try next, attempts that run */
 	uint64_t deadline_ms;
 	bool speaks_first;
 	struct timer overall, pace;
 	struct task begin, reap;
 	int fd;                    /* the one that is connected */
-	int errors[RESOLVED_MOST]; /* of each address; 0: none yet */
 	char error[CONNECT_ERROR]; /* what is wrong before there is any address */
 	void (*on_done)(void *arg, int fd, const char *error);
 	void *arg;
+	struct attempt attempts[]; /* one for a literal, RESOLVED_MOST for a name */
 };
 
 static void try_next(struct connector *);
 
-static struct address *
-address_of(struct attempt *attempt)
+static void
+add_address(struct connector *connector, const struct address *address)
 {
-	return &attempt->connector->addresses[attempt - attempt->connector->attempts];
+	connector->attempts[connector->count++] =
+	    (struct attempt){ .connector = connector, .address = *address, .fd = -1 };
 }
 
 static void
@@ -66,16 +67,22 @@ close_attempt(struct attempt *attempt)
 	attempt->connector->pending--;
 }
 
-/* The address of one family, or of the other, that has failed last. */
-static const struct address *
-last_failed(const struct connector *connector, bool is_v6)
+static bool
+is_v6(const struct attempt *attempt)
 {
-	const struct address *last = NULL;
+	return attempt->address.as.any.sa_family == AF_INET6;
+}
+
+/* The attempt at one family, or at the other, that has failed last. */
+static const struct attempt *
+last_failed(const struct connector *connector, bool wants_v6)
+{
+	const struct attempt *last = NULL;
 
 	for (size_t i = 0; i < connector->count; i++) {
-		const struct address *at = &connector->addresses[i];
+		const struct attempt *at = &connector->attempts[i];
 
-		if (connector->errors[i] != 0 && (at->as.any.sa_family == AF_INET6) == is_v6)
+		if (at->error != 0 && is_v6(at) == wants_v6)
 			last = at;
 	}
 	return last;
@@ -86,18 +93,19 @@ last_failed(const struct connector *connector, bool is_v6)
 static void
 tell_failure(struct connector *connector)
 {
-	bool is_v6 = connector->addresses[0].as.any.sa_family == AF_INET6;
+	bool first_is_v6 = is_v6(&connector->attempts[0]);
 	size_t used = 0;
 
 	for (int family = 0; family < 2 && used < sizeof connector->error; family++) {
-		const struct address *at = last_failed(connector, family == 0 ? is_v6 : !is_v6);
+		const struct attempt *at =
+		    last_failed(connector, family == 0 ? first_is_v6 : !first_is_v6);
 		char text[ADDRESS_TEXT];
 
 		if (!at)
 			continue;
 		used += (size_t)snprintf(connector->error + used, sizeof connector->error - used,
 		    "%s %s: %s", used == 0 ? "cannot connect to" : "; nor to",
-		    address_text(at, text), strerror(connector->errors[at - connector->addresses]));
+		    address_text(&at->address, text), strerror(at->error));
 	}
 }
 
@@ -153,15 +161,13 @@ blame(struct attempt *attempt)
 	struct connector *connector = attempt->connector;
 
 	if (connector->host[0] != '\0')
-		resolver_address_failed(connector->resolver, connector->host, address_of(attempt));
+		resolver_address_failed(connector->resolver, connector->host, &attempt->address);
 }
 
 static void
 fail(struct attempt *attempt, int error)
 {
-	struct connector *connector = attempt->connector;
-
-	connector->errors[attempt - connector->attempts] = error;
+	attempt->error = error;
 	if (is_its_fault(attempt, error))
 		blame(attempt);
 	close_attempt(attempt);
@@ -208,7 +214,7 @@ static bool
 is_own_echo(struct attempt *attempt)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	const struct address *to = address_of(attempt);
+	const struct address *to = &attempt->address;
 	uint16_t port = address_port(to);
 	struct address own;
 
@@ -243,7 +249,7 @@ on_ready(void *arg, unsigned ready)
 static int
 begin_attempt(struct attempt *attempt)
 {
-	const struct address *to = address_of(attempt);
+	const struct address *to = &attempt->address;
 
 	attempt->fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (attempt->fd < 0)
@@ -286,7 +292,8 @@ try_next(struct connector *connector)
 		}
 		if (why == EINPROGRESS) {
 			watch_want(&attempt->watch, WATCH_READ | WATCH_WRITE);
-			timer_set(&connector->pace, pace_ms(connector));
+			if (connector->next < connector->count)
+				timer_set(&connector->pace, pace_ms(connector));
 			return;
 		}
 		fail(attempt, why);
@@ -337,10 +344,10 @@ ask_fence(struct connector *connector)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < connector->count; i++) {
-		const struct address *at = &connector->addresses[i];
+		const struct address *at = &connector->attempts[i].address;
 
 		if (connector->fence.allows(connector->fence.arg, at, why))
-			connector->addresses[kept++] = *at;
+			connector->attempts[kept++].address = *at;
 		else
 			snprintf(connector->error, sizeof connector->error,
 			    "must not connect to %s: it %s", address_text(at, text), why);
@@ -367,8 +374,8 @@ on_resolved(void *arg, const struct address *addresses, size_t count, const char
 		settle(connector);
 		return;
 	}
-	connector->count = count;
-	memcpy(connector->addresses, addresses, count * sizeof *addresses);
+	for (size_t i = 0; i < count; i++)
+		add_address(connector, &addresses[i]);
 	begin(connector);
 }
 
@@ -379,14 +386,10 @@ on_begin(void *arg)
 }
 
 static void
-set_target(struct connector *connector, const char *target)
+set_name(struct connector *connector, const char *target)
 {
 	uint16_t port;
 
-	if (address_parse(&connector->addresses[0], target)) {
-		connector->count = 1;
-		return;
-	}
 	snprintf(connector->error, sizeof connector->error,
 	    "cannot connect to \"%.100s\": not host:port, [address]:port or unix:/path", target);
 	if (host_port_split(target, connector->host, &port)) {
@@ -404,7 +407,11 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
     uint64_t timeout_ms, const struct connector_fence *fence,
     void (*on_done)(void *, int, const char *), void *arg)
 {
-	struct connector *connector = calloc(1, sizeof *connector);
+	struct address literal;
+	bool is_literal = address_parse(&literal, target);
+	size_t most = is_literal ? 1 : RESOLVED_MOST;
+	struct connector *connector =
+	    calloc(1, sizeof *connector + most * sizeof connector->attempts[0]);
 
 	if (!connector)
 		return NULL;
@@ -412,8 +419,6 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
 	connector->resolver = resolver;
 	connector->fence = *fence;
 	connector->fd = -1;
-	for (size_t i = 0; i < RESOLVED_MOST; i++)
-		connector->attempts[i] = (struct attempt){ .connector = connector, .fd = -1 };
 	connector->deadline_ms = clock_ms() + timeout_ms;
 	connector->on_done = on_done;
 	connector->arg = arg;
@@ -422,7 +427,10 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
 	timer_init(&connector->overall, loop, on_overall_over, connector);
 	timer_init(&connector->pace, loop, on_pace, connector);
 	timer_set(&connector->overall, timeout_ms);
-	set_target(connector, target);
+	if (is_literal)
+		add_address(connector, &literal);
+	else
+		set_name(connector, target);
 	if (!connector->resolution)
 		loop_later(loop, &connector->begin);
 	return connector;

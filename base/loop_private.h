@@ -22,7 +22,7 @@ struct task_queue {
 
 /* loop_watch.c: what the loop knows of its descriptors, and the kernel's last answer. */
 struct loop_watches {
-	int epoll_fd; /* -1: none */
+	int epoll_fd;                   /* -1: none */
 	struct descriptor *descriptors; /* by their numbers */
 	size_t descriptor_count;
 	int changed; /* the first of those of which the kernel may have to hear */

@@ -19,12 +19,12 @@ enum { DESCRIPTORS_FIRST = 64, LIST_END = -1, NOT_IN_LIST = -2 };
 struct descriptor {
 	struct watch *watch; /* NULL: nobody waits */
 	uint32_t generation;
-	int next_changed;    /* LIST_END, NOT_IN_LIST */
-	uint8_t told;        /* what the kernel watches for */
-	uint8_t edges;       /* that were told by the kernel, and not yet to a watch */
-	uint8_t lasting;     /* an end or an error was met: edges that are always told */
-	bool is_edge : 1;    /* so the kernel was told */
-	bool is_unsure : 1;  /* it may have been closed, and another one have its number */
+	int next_changed;   /* LIST_END, NOT_IN_LIST */
+	uint8_t told;       /* what the kernel watches for */
+	uint8_t edges;      /* that were told by the kernel, and not yet to a watch */
+	uint8_t lasting;    /* an end or an error was met: edges that are always told */
+	bool is_edge : 1;   /* so the kernel was told */
+	bool is_unsure : 1; /* it may have been closed, and another one have its number */
 	bool is_handed_on : 1;
 };
 
@@ -126,8 +126,7 @@ tell_failure(int fd, int error)
 static void
 leave(struct watch *watch, bool is_handed_on)
 {
-	struct descriptor *descriptor =
-	    watch->loop ? find(&watch->loop->watches, watch->fd) : NULL;
+	struct descriptor *descriptor = watch->loop ? find(&watch->loop->watches, watch->fd) : NULL;
 
 	if (!descriptor || descriptor->watch != watch)
 		return;
