@@ -1,4 +1,5 @@
-/* Bounded by construction: every access goes through cursor_bytes() or writer_room(). */
+/* Reads values from bytes and writes them.  It is bounded by construction: every access goes through
+ * cursor_bytes() or writer_room(). */
 #include "base/cursor.h"
 
 #include <string.h>

@@ -1,5 +1,7 @@
 /*
- * Linear hashing: with n slots, a hash belongs to slot hash mod 2^k, where 2^k is
+ * A hash table of small items that lie in one array.
+ *
+ * It grows by linear hashing: with n slots, a hash belongs to slot hash mod 2^k, where 2^k is
  * the power of two at or above n, and if there is no such slot yet, to hash mod
  * 2^(k-1).  So a new last slot takes its items from one other slot only.
  */

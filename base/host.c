@@ -1,4 +1,5 @@
-/* A control group's bound holds for those below it too, so every one above ours is asked. */
+/* Finds out how much memory this host leaves us.  The bound of a control group holds for the groups
+ * below it too, so every group above ours is asked. */
 #include "base/host.h"
 
 #include <stdbool.h>

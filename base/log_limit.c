@@ -1,4 +1,6 @@
 /*
+ * Counts the lines of each event and client block, and says which of them are suppressed.
+ *
  * All windows are equally long, so they end in the order in which they began: they stand in a ring,
  * and chains lead from a keyed hash to those that are open.  A call opens two windows at most and
  * clears two that have ended, so that nobody ever clears many at once but the writer.

@@ -1,4 +1,6 @@
 /*
+ * The ring that threads put their lines into, and the thread that writes them to standard error.
+ *
  * The ring holds lines, each behind its head.  Producers copy a finished line in, the writer copies
  * lines out, both under the lock; it writes them outside it, so nobody waits for standard error but
  * the writer.  As many lines as are whole in PIPE_BUF bytes go with one write(), which a pipe takes

@@ -1,5 +1,5 @@
-/* A ring of items for each count, whose first item is the oldest there; levels that nobody has are
- * 0. */
+/* Keeps items in the order of their counts.  There is a ring of items for each count, whose first item
+ * is the oldest there; where no item has a count, 0 stands in place of a ring. */
 #include "base/ranking.h"
 
 void

@@ -1,4 +1,6 @@
 /*
+ * Token buckets for client blocks, for all of them together and for names.
+ *
  * A bucket is kept as what was taken from it: an amount that fades with a time
  * constant of one second.  Whether a token is left is asked half a token early,
  * because what fades never reaches nothing: so a bucket that is kept empty gives

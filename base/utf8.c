@@ -1,4 +1,4 @@
-/* Sequences are judged by the table of RFC 3629, section 4. */
+/* Decodes UTF-8, by the table of RFC 3629, section 4, and knows which characters cannot be seen. */
 #include "base/utf8.h"
 
 static const struct form {

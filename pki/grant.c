@@ -1,4 +1,6 @@
 /*
+ * Grants from ASN.1 to values and back.
+ *
  * libtasn1 does the encoding; it checks neither sizes nor ranges nor shortest
  * forms, so a grant is decoded, range-checked, encoded again and compared.
  */

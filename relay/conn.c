@@ -1,5 +1,5 @@
-/* The buffer is as large as what has come: most hellos fit at once, and many connections wait with a part
- * of one. */
+/* Reads the first bytes of a connection and keeps them.  The buffer is as large as what has come: most
+ * hellos come at once, but many connections may wait with a part of one. */
 #include "relay/conn.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /*
+ * Keeps flows whose agent is away for a moment, and looks their names up again.
+ *
  * The worker compares how much has ever been announced with what it was before
  * each flow's last look-up.  A flow that looks in vain goes to the end of the
  * list, so the first one's look-up is always the oldest: when that one has

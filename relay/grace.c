@@ -1,4 +1,6 @@
 /*
+ * Frees what readers without a lock may still see, after all of them have left.
+ *
  * ThreadSanitizer cannot see that a grace period lies between a reader and the
  * release, because liburcu is not compiled with it; it is told so here, in the
  * terms that liburcu promises: whatever a reader did before it left, and whatever

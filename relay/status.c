@@ -1,4 +1,5 @@
-/* Every worker counts what it has; the last one to answer completes the sum. */
+/* Answers `valise-relay status`.  Every worker counts what it has; the last one to answer completes
+ * the sum. */
 #include "relay/status.h"
 
 #include <stdlib.h>

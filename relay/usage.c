@@ -1,4 +1,7 @@
 /*
+ * Counts what each agent's identity, and each CA above it, has of the relay, and finds out who must
+ * leave where the relay has no more room.
+ *
  * One lock holds all of it.  Counters are a tree: the anchors, below each the CAs
  * that it has issued for, and at the ends the identities, with the accounts of
  * their sessions.  Each keeps those below it in a heap for each kind, who has most

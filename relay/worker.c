@@ -1,4 +1,7 @@
 /*
+ * A worker of the relay: it accepts connections, keeps all that lives in its loop, and does what
+ * the main thread posts to it.
+ *
  * A worker stops in two steps: its loop ends and all that it has is let go,
  * which may still call others; then it waits until every worker
  * has done the same, and only after that are the loops freed.
