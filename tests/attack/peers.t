@@ -68,7 +68,7 @@ SESSIONS_LIMITS = {"handshakes": 16, "channel_handshakes": 16}
 
 
 def clients_beside_sessions(scene, label, **limits):
-	"""How many of 20 clients are served while an agent has as many sessions as it can get."""
+	"""How many of 20 clients at a time are served while an agent has as many sessions as it can get."""
 	relay = scene.relay(label, start=False, routes=[route(PLAIN, scene.upstream(echo))], log={"level": "info"},
 		limits=dict(SESSIONS_LIMITS, **limits))
 	relay.most_files = 256
@@ -87,8 +87,8 @@ def clients_beside_sessions(scene, label, **limits):
 	wire, served = hello(PLAIN), 0
 	for _ in range(20):
 		try:
-			with dial(relay.port, wire, timeout=2, source=HONEST) as stream:
-				served += stream.recv(5)[:1] == b"\x16"
+			stream = scene.keep(dial(relay.port, wire, timeout=2, source=HONEST))
+			served += stream.recv(5)[:1] == b"\x16"
 		except OSError:
 			pass
 	print(f"# {label}: {sessions} sessions, {served} of 20 clients served")
