@@ -39,10 +39,13 @@ judge_client(void *arg, const struct tls_certificate *chain, size_t count)
 
 /* Before TLS 1.3 a chain is judged before its owner has shown that it has the key, and certificates
  * are no secrets. */
-static bool
-is_who_it_says(const struct agent_flow *flow, const struct verdict *verdict)
+static uint64_t
+proven_party(const struct agent_flow *flow, const struct verdict *verdict)
 {
-	return verdict->is_vouched && strcmp(tls_version(flow->setup->client), "TLS1.3") == 0;
+	bool is_proven =
+	    verdict->is_vouched && strcmp(tls_version(flow->setup->client), "TLS1.3") == 0;
+
+	return is_proven ? verdict->party : 0;
 }
 
 static void
@@ -61,7 +64,7 @@ log_refused(const struct agent_flow *flow, const struct peer_check *check)
 	};
 
 	log_write_judged(LOG_WARNING, "client-refused", &flow->setup->open.client,
-	    is_who_it_says(flow, &check->verdict), check->verdict.sentence, fields);
+	    proven_party(flow, &check->verdict), check->verdict.sentence, fields);
 }
 
 static void

@@ -62,20 +62,25 @@ log_move(const char *machine, struct log_field id, const char *from, const char 
 		    log_str("from", from), log_str("to", to));
 }
 
-void
-log_write_limited(enum log_level level, const char *event, const struct address *client,
-    const char *sentence, const struct log_field *fields)
+/* Counts a line, and tells of the windows that this ends. */
+static bool
+passes_limit(enum log_level level, const char *event, const struct address *client, bool may_pass)
 {
 	struct log_suppressed ended[LOG_LIMIT_ENDED];
 	bool passes;
 
-	if (!log_enabled(level))
-		return;
 	log_tell_suppressed(TOLD_AT_ONCE, false);
-	passes = log_limit_passes(level, event, client, ended);
+	passes = log_limit_passes(level, event, client, may_pass, ended);
 	for (int i = 0; i < LOG_LIMIT_ENDED; i++)
 		log_put_suppressed(&ended[i]);
-	if (passes)
+	return passes;
+}
+
+void
+log_write_limited(enum log_level level, const char *event, const struct address *client,
+    const char *sentence, const struct log_field *fields)
+{
+	if (log_enabled(level) && passes_limit(level, event, client, true))
 		log_write(level, event, sentence, fields);
 }
 
@@ -93,10 +98,19 @@ log_write_audit(
 
 void
 log_write_judged(enum log_level level, const char *event, const struct address *client,
-    bool is_proven, const char *sentence, const struct log_field *fields)
+    uint64_t who, const char *sentence, const struct log_field *fields)
 {
-	if (is_proven)
+	if (!log_enabled(level))
+		return;
+	switch (who != 0 ? log_limit_party(who) : LOG_PARTY_UNKNOWN) {
+	case LOG_PARTY_TOLD:
 		log_write_audit(level, event, sentence, fields);
-	else
+		break;
+	case LOG_PARTY_SUPPRESSED:
+		passes_limit(level, event, client, false);
+		break;
+	case LOG_PARTY_UNKNOWN:
 		log_write_limited(level, event, client, sentence, fields);
+		break;
+	}
 }

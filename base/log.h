@@ -114,10 +114,12 @@ void log_write_audit(
 /* `event` is borrowed for ever. */
 void log_write_limited(enum log_level, const char *event, const struct address *client,
     const char *sentence, const struct log_field *fields);
-/* For what was judged of somebody.  What happens to an identity must be known later, so where it `is_proven`
- * this is an audit event.  Junk comes from anybody, as fast as handshakes go, and is limited. */
-void log_write_judged(enum log_level, const char *event, const struct address *client,
-    bool is_proven, const char *sentence, const struct log_field *fields);
+/* For what was judged of somebody.  What happens to an identity must be known later, so of `who` is proven
+ * to be somebody (a number for him, for all that he may make as he likes) this is an audit event, 60 times
+ * a minute; more are only counted (log-lines-suppressed).  0 is nobody: junk comes from anybody, as fast
+ * as handshakes go, and is limited.  So is what comes of others when 256 have come in a minute. */
+void log_write_judged(enum log_level, const char *event, const struct address *client, uint64_t who,
+    const char *sentence, const struct log_field *fields);
 
 /* A line at debug level for a move of a state machine, called by the one function that writes the
  * state.  `id` says which of its kind it is: log_hex() or log_str() of what it is called elsewhere, else

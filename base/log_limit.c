@@ -7,6 +7,8 @@
  *
  * Each event has a window that all clients share, which bounds its lines in all.  The lines that tell
  * what was suppressed count too: so many blocks are told by name, and the others in one line.
+ *
+ * Minutes of parties are equally long, too, and stand in a ring of their own.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +24,7 @@ enum {
 	SHARED_WINDOWS = 32, /* of these: only for windows that all clients share */
 	CHAINS = 1024,
 	WINDOW_MS = 1000,
+	PARTY_MS = 60000,
 	LINES_MOST = 30, /* of one block in a window */
 	TOLD_MOST = 9,   /* blocks that are told by name while the shared window is open */
 	EVENT_LINES_MOST = LOG_LIMIT_EVENT_LINES - TOLD_MOST - 1, /* of all */
@@ -36,6 +39,12 @@ struct window {
 	struct window *next;      /* in the chain */
 };
 
+/* Somebody who has proven who he is, for a minute from his first line on. */
+struct party {
+	uint64_t who, end_ms;
+	unsigned lines;
+};
+
 static struct limiter {
 	pthread_mutex_t lock;
 	bool has_key;
@@ -43,6 +52,8 @@ static struct limiter {
 	size_t first, count;
 	struct window windows[WINDOWS];
 	struct window *chains[CHAINS];
+	size_t first_party, party_count;
+	struct party parties[LOG_LIMIT_PARTIES];
 } limiter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static const struct prefix shared = { 0 };
@@ -177,11 +188,11 @@ has_line(const struct window *window, const struct window *all)
 }
 
 static bool
-count_line(struct window *window, struct window *all)
+count_line(struct window *window, struct window *all, bool may_pass)
 {
 	if (!window || !all)
 		return false;
-	if (!has_line(window, all)) {
+	if (!may_pass || !has_line(window, all)) {
 		window->suppressed++;
 		return false;
 	}
@@ -190,11 +201,58 @@ count_line(struct window *window, struct window *all)
 	return true;
 }
 
+static struct party *
+party_at(size_t i)
+{
+	return &limiter.parties[(limiter.first_party + i) % LOG_LIMIT_PARTIES];
+}
+
+static void
+forget_parties(uint64_t now_ms)
+{
+	while (limiter.party_count > 0 && party_at(0)->end_ms <= now_ms) {
+		limiter.first_party = (limiter.first_party + 1) % LOG_LIMIT_PARTIES;
+		limiter.party_count--;
+	}
+}
+
+/* NULL when there is no room. */
+static struct party *
+party_of(uint64_t who, uint64_t now_ms)
+{
+	struct party *party;
+
+	forget_parties(now_ms);
+	for (size_t i = 0; i < limiter.party_count; i++)
+		if (party_at(i)->who == who)
+			return party_at(i);
+	if (limiter.party_count == LOG_LIMIT_PARTIES)
+		return NULL;
+	party = party_at(limiter.party_count++);
+	*party = (struct party){ .who = who, .end_ms = now_ms + PARTY_MS };
+	return party;
+}
+
 /* ---- outside ---- */
+
+enum log_party
+log_limit_party(uint64_t who)
+{
+	enum log_party verdict = LOG_PARTY_UNKNOWN;
+	struct party *party;
+
+	pthread_mutex_lock(&limiter.lock);
+	party = party_of(who, clock_ms());
+	if (party)
+		verdict =
+		    party->lines++ < LOG_LIMIT_PARTY_LINES ? LOG_PARTY_TOLD : LOG_PARTY_SUPPRESSED;
+	pthread_mutex_unlock(&limiter.lock);
+	return verdict;
+}
 
 bool
 log_limit_passes(enum log_level level, const char *event, const struct address *client,
-    struct log_suppressed suppressed[LOG_LIMIT_ENDED])
+    bool may_pass, struct log_suppressed suppressed[LOG_LIMIT_ENDED])
 {
 	struct prefix block = client ? prefix_block(client, BLOCK_HOST) : shared;
 	struct window ended = { 0 }, shared_ended = { 0 }, *window = NULL, *all;
@@ -205,7 +263,7 @@ log_limit_passes(enum log_level level, const char *event, const struct address *
 	all = window_for(level, event, &shared, now_ms, &shared_ended);
 	if (block.family != 0)
 		window = window_for(level, event, &block, now_ms, &ended);
-	passes = count_line(window ? window : all, all);
+	passes = count_line(window ? window : all, all, may_pass);
 	suppressed[0] = tell(&ended, now_ms);
 	suppressed[1] = tell(&shared_ended, now_ms);
 	pthread_mutex_unlock(&limiter.lock);
@@ -249,6 +307,7 @@ log_limit_leave_parent(void)
 {
 	memset(limiter.chains, 0, sizeof limiter.chains);
 	limiter.first = limiter.count = 0;
+	limiter.first_party = limiter.party_count = 0;
 	atomic_store(&is_open, false);
 	pthread_mutex_unlock(&limiter.lock);
 }

@@ -34,6 +34,8 @@ enum {
 	LOG_LIMIT_ENDED = 2,
 	LOG_LIMIT_EVENT_LINES =
 	    100, /* of one event in a second, with those that tell what was suppressed */
+	LOG_LIMIT_PARTIES = 256,
+	LOG_LIMIT_PARTY_LINES = 60, /* of one of these in a minute */
 };
 
 /* What a window that has ended kept back. */
@@ -44,10 +46,18 @@ struct log_suppressed {
 	uint64_t lines;      /* 0: none, and the rest says nothing */
 };
 
-/* Whether this line of log_limited() is written; counts it.  The windows of its own that this has
- * ended are in the last. */
+/* Whether this line of log_limited() is written, if it may be at all; counts it.  The windows of its own
+ * that this has ended are in the last. */
 bool log_limit_passes(enum log_level, const char *event, const struct address *client,
-    struct log_suppressed[LOG_LIMIT_ENDED]);
+    bool may_pass, struct log_suppressed[LOG_LIMIT_ENDED]);
+
+enum log_party {
+	LOG_PARTY_TOLD,
+	LOG_PARTY_SUPPRESSED, /* it had enough lines in this minute */
+	LOG_PARTY_UNKNOWN, /* there were too many others in this minute: nothing is known of it */
+};
+/* Counts one more line of who has proven who he is. */
+enum log_party log_limit_party(uint64_t who);
 /* Ends the window that ends first, if its time is over or `all` must end.  False: there is none. */
 bool log_limit_end_first(bool all, struct log_suppressed *);
 /* Whether there is a window, so that log_tell_suppressed() is due within a second. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <gnutls/x509.h>
+#include <nettle/sha2.h>
 
 #include "base/units.h"
 #include "pki/constraint.h"
@@ -138,6 +139,30 @@ find_forged(const struct candidate *candidate, size_t last)
 	return last;
 }
 
+uint64_t
+judge_party(const uint8_t ca[ISSUER_ID], const struct serial *serial)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+	uint64_t party;
+	sha256_init(&sha);
+	sha256_update(&sha, ISSUER_ID, ca);
+	if (serial)
+		sha256_update(&sha, serial->bytes, serial->data);
+	sha256_digest(&sha, sizeof digest, digest);
+	memcpy(&party, digest, sizeof party);
+	return party | 1;
+}
+
+static uint64_t
+party_of(const struct path *path)
+{
+	for (size_t i = path->count; i-- > 1;)
+		if (path->links[i]->facts.has_grant)
+			return judge_party(path->links[i]->issuer.id, NULL);
+	return judge_party(path->links[1]->issuer.id, &path->links[0]->facts.serial);
+}
+
 /* What was not checked at the start, by GnuTLS: signatures above all, and a second
  * opinion on the rest. */
 static bool
@@ -165,6 +190,7 @@ judge_signatures(struct candidate *candidate)
 		return judge_refuse(
 		    candidate, 0, VERIFY_BAD_CERTIFICATE, "or one above it is refused by GnuTLS");
 	candidate->verdict.is_vouched = true;
+	candidate->verdict.party = party_of(candidate->path);
 	return true;
 }
 

@@ -29,6 +29,9 @@ struct candidate {
 /* False with candidate->verdict filled in. */
 bool judge_chain(struct candidate *);
 
+/* For verdict.party: a CA, whose id this is (serial is NULL), or a certificate that it has issued. */
+uint64_t judge_party(const uint8_t ca[ISSUER_ID], const struct serial *);
+
 /* "certificate 1 of 3 (CN=..., issued by ..., SHA-256 ...): " and what format says. */
 bool judge_refuse(struct candidate *, size_t position, enum verify_code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

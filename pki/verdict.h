@@ -6,6 +6,7 @@
 #define PKI_VERDICT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum role {
 	ROLE_AGENT,  /* an agent, to a relay */
@@ -55,6 +56,9 @@ struct verdict {
 	 * else is wrong with it.  It says nothing about who presents it: TLS 1.3 proves that before the
 	 * chain is judged, TLS 1.2 after. */
 	bool is_vouched;
+	/* Then, not 0: who answers for it.  That is the topmost CA with a grant, below which its tenant has
+	 * certificates made as he likes, else the certificate itself, by issuer and serial. */
+	uint64_t party;
 	char sentence
 	    [VERDICT_SENTENCE]; /* which certificate, what is wrong, the cure; hostile bytes escaped */
 };

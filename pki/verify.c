@@ -111,6 +111,15 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 
 /* ---- an identity that was verified before ---- */
 
+static uint64_t
+party_of(const struct identity *identity)
+{
+	for (size_t i = identity->link_count; i-- > 1;)
+		if (identity->links[i].has_grant)
+			return judge_party(identity->links[i].issuer.id, NULL);
+	return judge_party(identity->links[1].issuer.id, &identity->links[0].serial);
+}
+
 __attribute__((format(printf, 5, 6))) static bool
 refuse_link(const struct identity *identity, struct verdict *verdict, enum verify_code code,
     size_t position, const char *format, ...)
@@ -123,6 +132,7 @@ refuse_link(const struct identity *identity, struct verdict *verdict, enum verif
 	snprintf(verdict->sentence, VERDICT_SENTENCE,
 	    "certificate %zu of %zu (of the chain of %.100s, SHA-256 %s) %s", position + 1,
 	    identity->link_count, identity->subject, identity->fingerprint, what);
+	verdict->party = party_of(identity);
 	return verdict_set(verdict, code, (int)position);
 }
 
@@ -185,6 +195,7 @@ identity_judge_again(
 	struct verdict *out = verdict ? verdict : &ignored;
 	out->sentence[0] = '\0';
 	out->is_vouched = true; /* or there were no identity */
+	out->party = 0;
 	verdict_set(out, VERIFY_OK, -1);
 	/* Time comes last: it must not hide a revocation, since flows that are joined outlive
 	 * an expiry and not a revocation. */

@@ -41,8 +41,8 @@ log_verdict(const struct agent_session *self, const struct verdict *verdict)
 		{ 0 },
 	};
 
-	log_write_judged(LOG_WARNING, "agent-refused", &self->client, verdict->is_vouched,
-	    verdict->sentence, fields);
+	log_write_judged(LOG_WARNING, "agent-refused", &self->client,
+	    verdict->is_vouched ? verdict->party : 0, verdict->sentence, fields);
 }
 
 unsigned

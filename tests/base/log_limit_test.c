@@ -163,22 +163,6 @@ audit_events_are_never_limited(void **state)
 	assert_int_equal(lines_with("session-up"), 1000);
 }
 
-static void
-what_is_judged_is_limited_unless_it_is_proven(void **state)
-{
-	const struct address client = address_of("192.0.2.1:4000");
-	const struct log_field fields[] = { { 0 } };
-
-	(void)state;
-	for (int i = 0; i < 100; i++) {
-		log_write_judged(LOG_WARNING, "judged-junk", &client, false, NULL, fields);
-		log_write_judged(LOG_WARNING, "judged-proven", &client, true, NULL, fields);
-	}
-	assert_int_equal(lines_with("warning judged-junk"), 30);
-	assert_int_equal(lines_with("warning judged-proven"), 100);
-	log_tell_suppressed(LOG_LIMIT_WINDOWS, true); /* not in the next test */
-}
-
 /* Of all lines that tell what was suppressed: how much that was. */
 static unsigned
 suppressed_lines(void)
@@ -192,6 +176,55 @@ suppressed_lines(void)
 		sum += number;
 	}
 	return sum;
+}
+
+static void
+judge(unsigned who, unsigned times)
+{
+	const struct address client = address_of("192.0.2.1:4000");
+	const struct log_field fields[] = { { 0 } };
+
+	while (times-- > 0)
+		log_write_judged(LOG_WARNING, who ? "judged-proven" : "judged-junk", &client, who, NULL, fields);
+}
+
+static void
+what_is_judged_is_limited_by_who_it_is_proven_to_be(void **state)
+{
+	(void)state;
+	judge(0, 100);
+	assert_int_equal(lines_with("warning judged-junk"), 30);
+	judge(1, 100);
+	judge(2, 1);
+	assert_int_equal(lines_with("warning judged-proven"), 60 + 1);
+	pass_time(59 * A_SECOND_US);
+	judge(1, 100);
+	judge(2, 100);
+	assert_int_equal(lines_with("warning judged-proven"), 60 + 60);
+	pass_time(A_SECOND_US);
+	judge(1, 100);
+	judge(2, 100);
+	assert_int_equal(lines_with("warning judged-proven"), 2 * (60 + 60));
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true);
+	assert_int_equal(suppressed_lines(), 70 + 40 + 100 + 41 + 40 + 40);
+}
+
+/* 256 in a minute; who mints certificates is no stranger, but those beyond have no more lines than one. */
+static void
+who_is_judged_behind_many_others_is_limited_as_junk(void **state)
+{
+	(void)state;
+	pass_time(60 * A_SECOND_US); /* those of the last test */
+	for (unsigned who = 1; who <= 256; who++)
+		judge(who, 1);
+	judge(257, 100);
+	assert_int_equal(lines_with("warning judged-proven"), 256 + 30);
+	judge(1, 100);
+	assert_int_equal(lines_with("warning judged-proven"), 256 + 30 + 59);
+	pass_time(60 * A_SECOND_US);
+	judge(257, 100);
+	assert_int_equal(lines_with("warning judged-proven"), 256 + 30 + 59 + 60);
+	log_tell_suppressed(LOG_LIMIT_WINDOWS, true); /* not in the next test */
 }
 
 static const char *
@@ -299,7 +332,8 @@ static const struct CMUnitTest tests[] = {
 	LIMIT_TEST(nobody_in_particular_is_limited_too),
 	LIMIT_TEST(what_the_level_hides_is_not_counted),
 	LIMIT_TEST(audit_events_are_never_limited),
-	LIMIT_TEST(what_is_judged_is_limited_unless_it_is_proven),
+	LIMIT_TEST(what_is_judged_is_limited_by_who_it_is_proven_to_be),
+	LIMIT_TEST(who_is_judged_behind_many_others_is_limited_as_junk),
 	LIMIT_TEST(ten_thousand_clients_make_a_hundred_lines_a_second),
 	LIMIT_TEST(a_late_block_has_a_line_of_its_own),
 	LIMIT_TEST(a_crowd_of_blocks_shares_one_window),

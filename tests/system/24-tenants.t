@@ -2,6 +2,7 @@
 """Tenants share a relay: ceilings hold for all that is minted below them, and nobody starves the others."""
 import os
 import signal
+import ssl
 import threading
 import time
 
@@ -274,6 +275,32 @@ def who_connects_again_and_again_fills_no_log(scene):
 	equal(sum(event["sessions"] for event in relay.events("session-lines-suppressed")), 100 - told, "and the others counted")
 	equal(len(relay.events("endpoint-refused")), told, "refusals")
 	equal(len(relay.events("session-down")), told, "ends")
+
+
+def is_refused(peer):
+	"""By an alert in place of an answer."""
+	try:
+		peer.hello()
+		check(peer.next() is None, "admitted")
+	except (ssl.SSLError, OSError):
+		pass
+	peer.close()
+
+
+@test
+def refused_certificates_that_a_tenant_mints_fill_no_log(scene):
+	mint = tenant("gone")
+	certificates = [mint(f"n{i}") for i in range(4)]
+	authority().revoke("gone")
+	relay = scene.relay(limits={"sessions_per_second": 0})
+	for certificate in certificates * 20:
+		peer = Session(relay, certificate)
+		is_refused(peer)
+	relay.wait_event("log-lines-suppressed", of="agent-refused")
+	told = relay.events("agent-refused", code="certificate-revoked")
+	check(60 <= len(told) < 80, f"{len(told)} lines for 80 refusals")
+	is_refused(Session(relay, authority().client("no-agent")))
+	relay.wait_event("agent-refused", code="unknown-ca")
 
 
 main()

@@ -183,7 +183,7 @@ def be_refused(connect):
 
 
 def refuse_often(daemon, event, connect, count=200):
-	"""How many lines it makes to be refused so often, and how many are allowed if they are limited."""
+	"""How many lines it makes to be refused so often, and how many are allowed to nobody in particular."""
 	before, begin = len(daemon.events(event)), time.monotonic()
 	suppressed = lambda: sum(e["lines"] for e in daemon.events("log-lines-suppressed", of=event))
 	suppressed_before = suppressed()
@@ -194,14 +194,24 @@ def refuse_often(daemon, event, connect, count=200):
 	return lines(), (time.monotonic() - begin + 1) * 30
 
 
+def few_in_a_minute(daemon, event, connect):
+	"""Of one whom a root vouches for."""
+	begin = time.monotonic()
+	lines = refuse_often(daemon, event, connect)[0]
+	most = 60 * (1 + int((time.monotonic() - begin) / 60))
+	check(60 <= lines <= most, f"{lines} lines of one certificate, {most} are allowed")
+
+
 @test
 def agents_that_nobody_vouches_for_make_few_lines_and_others_one_each(scene):
 	relay = scene.relay(limits={"sessions_per_second": 0})
 	connect = lambda certificate: lambda: Session(relay, certificate).stream
 	lines, most = refuse_often(relay, "agent-refused", connect(self_signed(scene, "nobody")))
 	check(lines <= most, f"{lines} lines for junk, {most} are allowed")
-	lines, most = refuse_often(relay, "agent-refused", connect(authority().client("no-agent")))
-	equal(lines, 200, "lines for a certificate that a root vouches for")
+	few_in_a_minute(relay, "agent-refused", connect(authority().client("no-agent")))
+	others = [authority().client(f"no-agent-{n}") for n in range(3)]
+	equal([refuse_often(relay, "agent-refused", connect(other), 1)[0] for other in others], [1, 1, 1],
+		"lines of others whom a root vouches for")
 
 
 @test
@@ -217,7 +227,9 @@ def clients_that_nobody_vouches_for_make_few_lines_and_others_one_each(scene):
 	check(lines <= most, f"{lines} lines for junk, {most} are allowed")
 	check(len(agent.events("flow-closed")) <= most, "lines of the ends of their flows")
 	known = authority().agent("no-client", "no-client.example")
-	equal(refuse_often(agent, "client-refused", connect(known, new))[0], 200, "lines for one that a root vouches for")
+	few_in_a_minute(agent, "client-refused", connect(known, new))
+	other = authority().agent("no-client-either", "no-client.example")
+	equal(refuse_often(agent, "client-refused", connect(other, new), 1)[0], 1, "lines of another")
 	# It has not shown that it has the key when it is judged, and certificates are no secrets.
 	lines, most = refuse_often(agent, "client-refused", connect(known, old))
 	check(lines <= most, f"{lines} lines of TLS 1.2, {most} are allowed")
