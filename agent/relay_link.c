@@ -141,10 +141,10 @@ on_over(struct relay_link *link)
 {
 	struct relay_session *relay_session = link->current;
 	const struct relay_session_end *end = relay_session_end(relay_session);
-	bool needs_cure = end->needs_cure;
+	bool is_for_good = is_permanent(end);
 	uint64_t wait_ms = backoff_failed(&link->backoff, clock_ms());
 
-	if (is_permanent(end))
+	if (is_for_good)
 		wait_ms = backoff_permanent();
 	link->current = NULL;
 	link->last_word = end->word;
@@ -155,7 +155,7 @@ on_over(struct relay_link *link)
 	}
 	relay_session_free(relay_session);
 	link->on_event(link->arg, RELAY_CHANGED);
-	if (needs_cure)
+	if (is_for_good)
 		link->on_event(link->arg, RELAY_REFUSED);
 }
 

@@ -27,8 +27,7 @@ struct relay_link;
 
 enum relay_event {
 	RELAY_CHANGED, /* came up or went down */
-	/* A refusal, of the session or of an endpoint, that will be repeated until somebody changes
-	 * something; it is logged. It need not be proven to be the relay's. */
+	/* A permanent refusal, of the session or of an endpoint; it is logged. */
 	RELAY_REFUSED,
 };
 

@@ -37,6 +37,7 @@ tests/system/27-stalled.t: a_reader_that_pauses_gets_all_of_it_through_tls: the 
 tests/system/30-life.t: a_client_that_is_routed_elsewhere_in_the_drain_is_served: the relay may not stop meanwhile
 tests/system/30-life.t: a_second_signal_may_come_at_any_moment: each turn takes another moment
 tests/system/35-memory.t: settled_fds: no event tells that the last descriptor is closed
+tests/system/40-oneshot.t: our_own_expired_certificate_is_a_fact: a certificate ends by the clock of the machine
 tests/system/50-secrets.t: spoken: a stream of secrets needs no whole core
 tests/system/lib/process.py: stop: two signals at once are one signal to the kernel
 tests/system/lib/tap.py: until: it looks again and again, so that nobody else has to

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """valise-agent tls: one endpoint from the command line."""
 import signal
+import time
 
 from lib import *
 
@@ -86,13 +87,28 @@ def a_permanent_refusal_exits_77_and_says_why(scene):
 
 
 @test
-def what_speaks_no_tls_is_no_relay(scene):
+def what_speaks_no_tls_is_told_and_the_relay_is_found_behind_it(scene):
 	web = scene.upstream(lambda s: (s.recv(1000), s.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")))
 	daemon = oneshot(scene, web, "tcp://127.0.0.1:9")
 	daemon.start(wait_ready=False)
+	told = daemon.wait_event("relay-unproven")[0]
+	equal(told["code"], "not-a-relay")
+	check("does not speak TLS" in told["message"] and "nothing proves" in told["message"], told["message"])
+	web.close()
+	scene.relay(port=web.port)
+	daemon.wait_event("endpoint-up")
+	equal(daemon.events("relay-refused"), [], "refused for good")
+
+
+@test
+def our_own_expired_certificate_is_a_fact(scene):
+	certificate = authority().agent("expired-agent", NAME, options=("--valid-for", "1s"))
+	alert = scene.upstream(lambda s: (s.recv(1000), s.sendall(bytes((21, 3, 3, 0, 2, 2, 45)))))
+	time.sleep(2.1)
+	daemon = oneshot(scene, alert, "tcp://127.0.0.1:9", certificate=certificate)
+	daemon.start(wait_ready=False)
 	daemon.expected = 77
 	equal(daemon.wait(), 77, "exit status")
-	check("not-a-relay" in daemon.log_text() and "does not speak TLS" in daemon.log_text(), daemon.log_text())
 
 
 @test
