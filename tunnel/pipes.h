@@ -34,7 +34,8 @@ enum {
 	/* A smaller one is no better than copying. */
 	PIPE_BYTES_LEAST = 1 << 18,
 	PIPES_HOLD_MS = 1000,
-	PIPES_CLAIM_MS = 10,
+	/* To take one back costs more than it brings where its borrower would have emptied it soon. */
+	PIPES_CLAIM_MS = 100,
 };
 
 struct pipe {
