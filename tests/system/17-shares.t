@@ -208,7 +208,8 @@ def only_the_newest_are_left(relay, heavy, most):
 	"""Of those who hold most of what is shared."""
 	until(lambda: open_ones(heavy) <= most, 4, "what is more than 1 MiB is refused")
 	equal(open_ones(heavy[-most + 2:]), most - 2, "the newest of them")
-	check("limits.hello_memory" in relay.wait_event("flow-refused")[0]["error"], "the line names the limit")
+	check("limits.hello_memory" in relay.wait_event("flow-refused", code="over-limit")[0]["error"], "the line names the limit")
+	heavy[-1].settimeout(15)
 
 
 @test
