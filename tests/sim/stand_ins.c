@@ -643,6 +643,8 @@ void __wrap_log_write(enum log_level, const char *, const char *, const struct l
 void __wrap_log_write_audit(enum log_level, const char *, const char *, const struct log_field *);
 void __wrap_log_write_limited(enum log_level, const char *, const struct address *, const char *,
     const struct log_field *);
+void __wrap_log_write_judged(enum log_level, const char *, const struct address *, bool, const char *,
+    const struct log_field *);
 
 bool
 __wrap_log_enabled(enum log_level level)
@@ -698,5 +700,13 @@ __wrap_log_write_limited(enum log_level level, const char *event, const struct a
     const struct log_field *fields)
 {
 	(void)client;
+	__wrap_log_write(level, event, sentence, fields);
+}
+
+void
+__wrap_log_write_judged(enum log_level level, const char *event, const struct address *client, bool is_vouched,
+    const char *sentence, const struct log_field *fields)
+{
+	(void)client, (void)is_vouched;
 	__wrap_log_write(level, event, sentence, fields);
 }
