@@ -5,8 +5,8 @@
 #ifndef AGENT_CHECK_H
 #define AGENT_CHECK_H
 
-/* 0 fine (perhaps with warnings), 1 a certificate has expired, 66 no such file, 71 no memory, 78
- * wrong. */
+/* 0 fine (perhaps with warnings), 1 a certificate has expired, 66 no such file, 71 memory is short,
+ * 78 wrong. */
 int agent_check_run(const char *config_path);
 
 #endif

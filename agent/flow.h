@@ -65,7 +65,7 @@ struct agent_flow_context {
 void agent_flow_on_held(void *flow, uint64_t own_bytes, uint64_t kernel_bytes);
 
 /* Takes the pooled channel, which the relay has just opened, also on failure.  The context is borrowed
- * while the flow lives.  NULL when out of memory. */
+ * while the flow lives.  NULL when memory is short. */
 struct agent_flow *agent_flow_new(
     const struct agent_flow_context *, struct pooled_channel *, struct agent_flow_list *);
 /* A flow that is not over yet is reset, and logged as agent-stopped. */

@@ -10,7 +10,7 @@
 /*
  * arguments[0] is the word itself.  Standard output says what was made.  0, or the exit
  * code after one line on standard error: 64 usage, 65 a name that no certificate could hold,
- * 70 the library fails, 71 no memory, 73 a file is there already or cannot be made, 74 no
+ * 70 the library fails, 71 memory is short, 73 a file is there already or cannot be made, 74 no
  * standard output.  Two files or none: a key goes again if its request cannot be written.
  */
 int keygen_run(int count, char **arguments);

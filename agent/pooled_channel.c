@@ -117,8 +117,9 @@ on_channel(void *arg, enum channel_event event)
 	}
 }
 
-/* The relay pings it, but of one that was lost on the way, and that the relay has given up, nothing
- * else would tell us: it would hold its place in the pool as long as its session lives. */
+/* The relay pings parked channels, and gives up those that do not answer.  If its reset is lost on the
+ * way, nothing but TCP's own probes tells us: the channel would hold its place in the pool as long as its
+ * session lives. */
 static void
 on_keep(void *arg)
 {

@@ -32,8 +32,8 @@ struct agent_session_ref {
 	struct tls_config *tls;
 	struct identity *peer; /* the relay's */
 	struct channel_pool pool;
-	/* Called in the main thread, by a worker: the pool wants more than one for one, or there is a pause to
-	 * be waited for. */
+	/* Called in the main thread, by a worker: the pool wants more than one for one, or there is a
+	 * pause to be waited for. */
 	void (*on_wanted)(struct agent_session_ref *);
 	struct call wanted;
 	_Atomic bool is_called;

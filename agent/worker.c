@@ -1,7 +1,7 @@
 /*
  * The workers of the agent.
  *
- * No message between the threads can fail for want of memory: a channel is
+ * No message between the threads can fail because memory is short: a channel is
  * ordered with one object, made by the main thread, which also carries what the
  * worker has to report about it; everything else that the main thread wants of a
  * worker is left where the worker looks when its one embedded call arrives.

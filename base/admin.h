@@ -74,8 +74,8 @@ json_t *admin_text(const char *text);
  * "state", "memory"}. */
 json_t *admin_program_facts(const char *program, int64_t since_s, const char *state);
 
-/* Both end the handler's hold on the question.  admin_answer() takes the document, an object or an array; NULL
- * stands for one that could not be made. */
+/* Both end the handler's hold on the question.  admin_answer() takes the document, an object or an array;
+ * NULL stands for one that could not be made. */
 void admin_answer(struct admin_question *, json_t *document);
 /* `details` (taken; may be NULL) are further members of the error. */
 void admin_refuse(struct admin_question *, const char *code, const char *message, json_t *details);

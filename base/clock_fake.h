@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-/* From now on both clocks stand still where the test puts them, in all threads; 0 goes back to the real ones. */
+/* From now on both clocks stand still where the test puts them, in all threads; 0 goes back to the
+ * real ones. */
 void clock_fake(uint64_t monotonic_us, int64_t wall_us);
 /* Moves both fake clocks on, so that clock_us() says this; never backwards. */
 void clock_fake_move(uint64_t monotonic_us);

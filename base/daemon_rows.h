@@ -27,43 +27,38 @@ struct log_settings {
 
 extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_formats[];
 
+/* clang-format 14 takes the braces of these macros for blocks of code, so they are laid out by hand. */
+/* clang-format off */
+
 #define DAEMON_LOG_ROWS(type, member) \
 	{ "log.level", CONF_WORD, offsetof(type, member.level), .fallback = "info", \
-		.words = daemon_rows_log_levels }, \
-	{ \
-		"log.format", CONF_WORD, offsetof(type, member.format), \
-		    .fallback = "auto", .words = daemon_rows_log_formats \
-	}
+	    .words = daemon_rows_log_levels }, \
+	{ "log.format", CONF_WORD, offsetof(type, member.format), .fallback = "auto", \
+	    .words = daemon_rows_log_formats }
 
 /* How an upstream is asked for TLS before it gets any. */
 enum daemon_starttls { STARTTLS_NONE, STARTTLS_POSTGRES };
 extern const char *const daemon_rows_starttls[];
 
-/* Of a `type` with the members url, url_mark, starttls and proxy_protocol (0 none, 1, 2); is_valid is the check of
- * the url, by base/upstream_url. */
+/* Of a `type` with the members url, url_mark, starttls and proxy_protocol (0 none, 1, 2); is_valid is the
+ * check of the url, by base/upstream_url. */
 #define DAEMON_UPSTREAM_ROWS(type, is_valid) \
 	{ "url", CONF_TEXT, offsetof(type, url), .required = true, .check = is_valid, \
-		.mark_offset = offsetof(type, url_mark) }, \
-	    { "starttls", CONF_WORD, offsetof(type, starttls), .words = daemon_rows_starttls }, \
-	{ \
-		"proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, \
-									       .most = 2 \
-	}
+	    .mark_offset = offsetof(type, url_mark) }, \
+	{ "starttls", CONF_WORD, offsetof(type, starttls), .words = daemon_rows_starttls }, \
+	{ "proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, .most = 2 }
 
 /* "auto" or a number. */
 #define DAEMON_WORKERS_ROW(type, member, mark) \
-	{ \
-		"workers", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
-							      .check = daemon_rows_is_workers, \
-							      .mark_offset = offsetof(type, mark) \
-	}
+	{ "workers", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
+	    .check = daemon_rows_is_workers, .mark_offset = offsetof(type, mark) }
 
 /* "auto", "off" or a size. */
 #define DAEMON_MEMORY_ROW(type, member) \
-	{ \
-		"limits.memory", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
-								    .check = daemon_rows_is_memory \
-	}
+	{ "limits.memory", CONF_TEXT, offsetof(type, member), .fallback = "auto", \
+	    .check = daemon_rows_is_memory }
+
+/* clang-format on */
 
 bool daemon_rows_is_memory(const char *text, char error[256]);
 /* How many bytes that is, 0 for no bound; `host` is what the host has (host_memory()), and "auto" (or

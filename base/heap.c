@@ -13,7 +13,8 @@ heap_init(struct heap *heap, bool (*before)(const struct heap_node *, const stru
 	*heap = (struct heap){ .before = before };
 }
 
-/* Two whole trees become one; either may be NULL.  The second becomes a child unless it comes before the first. */
+/* Two whole trees become one; either may be NULL.  The second becomes a child unless it comes before
+ * the first. */
 static struct heap_node *
 meld(const struct heap *heap, struct heap_node *a, struct heap_node *b)
 {

@@ -114,10 +114,11 @@ void log_write_audit(
 /* `event` is borrowed for ever. */
 void log_write_limited(enum log_level, const char *event, const struct address *client,
     const char *sentence, const struct log_field *fields);
-/* For what was judged of somebody.  What happens to an identity must be known later, so of `who` is proven
- * to be somebody (a number for him, for all that he may make as he likes) this is an audit event, 60 times
- * a minute; more are only counted (log-lines-suppressed).  0 is nobody: junk comes from anybody, as fast
- * as handshakes go, and is limited.  So is what comes of others when 256 have come in a minute. */
+/* For a verdict on somebody.  `who` is a number for the party that is proven to answer for it, whatever it
+ * has others make; 0 is nobody.  What happens to a party must be known later, so this is an audit event 60
+ * times a minute for each; more of them are only counted (log-lines-suppressed).  What comes of nobody is
+ * limited, because anybody can send junk as fast as handshakes go; and so is what comes of further parties
+ * when 256 have come in a minute. */
 void log_write_judged(enum log_level, const char *event, const struct address *client, uint64_t who,
     const char *sentence, const struct log_field *fields);
 

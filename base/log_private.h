@@ -32,8 +32,8 @@ void log_build(struct log_line *, enum log_level, const char *event, const char 
 enum {
 	LOG_LIMIT_WINDOWS = 1024,
 	LOG_LIMIT_ENDED = 2,
-	LOG_LIMIT_EVENT_LINES =
-	    100, /* of one event in a second, with those that tell what was suppressed */
+	/* Of one event in a second, with those that tell what was suppressed. */
+	LOG_LIMIT_EVENT_LINES = 100,
 	LOG_LIMIT_PARTIES = 256,
 	LOG_LIMIT_PARTY_LINES = 60, /* of one of these in a minute */
 };

@@ -135,7 +135,8 @@ do_nothing(void *unused)
 	(void)unused;
 }
 
-/* What stands in the inbox lets others believe that the loop will look into it, which it does in time. */
+/* Other threads wake the loop only when they find its inbox empty.  So one call of our own stands there
+ * while calls gather, and nobody wakes us. */
 static void
 keep_gathering(struct loop *loop)
 {
@@ -165,7 +166,8 @@ run_calls(struct loop *loop)
 	return has_run;
 }
 
-/* A clock that stands still would never come to the end of it. */
+/* From now on calls wait until gather_ms are over.  Not while a test holds the clocks: the time would
+ * never be over. */
 static void
 gather(struct loop *loop)
 {

@@ -1,10 +1,11 @@
 /*
  * One event loop a thread: descriptors, timers, work for the end of the turn,
- * heavy work, of which each turn does a little, and calls from other threads.  This is the only module that knows
- * epoll.  What is waited for is embedded in the objects of its owners.
+ * heavy work, of which each turn does a little, and calls from other threads.
+ * This is the only module that knows epoll.  What is waited for is embedded in
+ * the objects of its owners.
  *
- * Everything but loop_call(), loop_ask() and loop_stop() belongs
- * to the loop's own thread.
+ * Everything but loop_call(), loop_ask() and loop_stop() belongs to the loop's
+ * own thread.
  *
  * A handler never frees the object that called it: it asks with loop_later()
  * and the end of the turn reaps.
@@ -149,8 +150,8 @@ void loop_call(struct loop *, struct call *, void (*function)(void *data), void 
  * the end of that time: for a loop that hears much and is in no hurry.  The first one after a pause runs
  * at once. */
 void loop_gather(struct loop *, uint64_t ms);
-/* The same as loop_call(), and when the function has returned, reply(data) runs in the asker's loop, which must
- * outlive the answer. */
+/* The same as loop_call(), and when the function has returned, reply(data) runs in the asker's loop, which
+ * must outlive the answer. */
 void loop_ask(struct loop *, struct question *, void (*function)(void *data), void *data,
     struct loop *asker, void (*reply)(void *data));
 

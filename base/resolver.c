@@ -370,9 +370,9 @@ set_timer(struct resolution *resolution, uint64_t ms)
 	timer_set(&resolution->timer, ms);
 }
 
-/* That a name has held a thread for HOSTS_HELD_MS, so that another look-up may begin, is an event which nobody
- * reports.  So whoever waits in the queue looks for it now and then.  The askers of a slow name need not: its
- * turn comes with the end of another look-up, which tends to the queue. */
+/* When a name has held a thread for HOSTS_HELD_MS, another look-up may begin, but nobody reports that.  So
+ * whoever waits in the queue looks for it now and then.  The askers of a slow name need not: its turn comes
+ * with the end of another look-up, which tends to the queue. */
 static uint64_t
 tend_and_next_ms(struct resolution *resolution)
 {

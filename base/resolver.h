@@ -34,8 +34,9 @@
 #include "base/address.h"
 #include "base/loop.h"
 
-/* As many may ask for names of strangers at the same time, and none finds the places taken: what the threads
- * are at although nobody waits for it any more is the rest. */
+/* Places for names that strangers chose, and how many of these may be asked for at the same time.  The other
+ * places are for look-ups that threads are still at although their askers have left.  So whoever asks finds
+ * a place. */
 enum { RESOLVER_STRANGE_MOST = 128, RESOLVER_STRANGE_ASKERS = 112 };
 
 struct resolver;
@@ -48,8 +49,9 @@ void resolver_free(struct resolver *);
 
 /*
  * on_done runs in `loop`'s thread, once, never inside this call; `error` is NULL when there are
- * addresses, at most RESOLVED_MOST (resolved.h).  They come in the order in which they are to be tried: the families take turns, in
- * the system's order within each (RFC 8305 §4), and those that failed lately come last.
+ * addresses, at most RESOLVED_MOST (resolved.h).  They come in the order in which they are to be
+ * tried: the families take turns, in the system's order within each (RFC 8305 §4), and those that
+ * failed lately come last.
  * The loop outlives what is asked for in it: answered or forgotten.  NULL when memory is short.
  */
 struct resolution *resolver_ask(struct resolver *, struct loop *, const char *host, uint16_t port,

@@ -74,8 +74,8 @@ void hosts_begin(struct hosts *, struct host *, uint64_t now_ms);
 /* What its look-up has found; the host stays at work. */
 void host_learn(struct host *, const struct answer *, uint64_t now_ms);
 
-/* Whether the newcomer may be queued.  *leaving (NULL: nobody) has to leave the queue for it: a refresh, else a
- * slow name, but none of these for another of its kind. */
+/* Whether the newcomer may be queued.  *leaving (NULL: nobody) has to leave the queue for it: a refresh,
+ * else a slow name, but neither leaves for another of its own kind. */
 bool hosts_have_room(
     const struct hosts *, const struct host *newcomer, uint64_t now_ms, struct host **leaving);
 

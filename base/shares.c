@@ -454,7 +454,7 @@ send_away(struct shares *shares, struct shares_place *place)
 	loop_call(place->loop, &place->eviction, evict, place);
 }
 
-/* The top of a ranking or, if that has as many, the preferred item; 0 is none. */
+/* The item that has most in a ranking, and of several the preferred one; 0 when the ranking is empty. */
 static uint32_t
 top_or(const struct ranking *ranking, uint32_t preferred)
 {

@@ -54,7 +54,7 @@ enum socket_health socket_health(int fd, uint64_t silent_ms);
 uint64_t socket_queued(int fd);
 /* What the kernel holds for this socket, both ways (SO_MEMINFO); a system call. */
 uint64_t socket_memory(int fd);
-/* What the kernel takes of a peer that nobody reads from (SO_RCVBUF), as long as nobody does; a system call. */
+/* How much the kernel takes from a peer as long as nobody reads from it (SO_RCVBUF); a system call. */
 uint64_t socket_receive_most(int fd);
 /* As many descriptors as the hard limit allows: the soft one is often 1024, and a flow takes two.
  * Returns how many there may be now. */

@@ -16,8 +16,8 @@ bool size_parse(const char *text, uint64_t *bytes);
 /* Decimal digits only, no sign, no overflow. */
 bool number_parse(const char *text, uint64_t *number);
 
-/* Decimal, without an end mark; gives how many digits, NUMBER_DIGITS at most.  For who writes so many that
- * printf() would take longer than all the rest. */
+/* Writes a number in decimal, without a NUL behind it, and returns how many digits it has, at most
+ * NUMBER_DIGITS.  It is for code that writes so many numbers that printf() would take most of the time. */
 enum { NUMBER_DIGITS = 20 };
 size_t number_encode(char *out, uint64_t number);
 

@@ -13,9 +13,9 @@ enum upstream_kind { UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_UNIX };
 struct upstream_url {
 	enum upstream_kind kind;
 	bool is_short; /* without a scheme, or a port alone */
-	char target
-	    [UPSTREAM_URL_TARGET]; /* as connector_new() wants it: "host:port" or "unix:/path" */
-	char host[254];            /* without brackets; "" for unix */
+	/* As connector_new() wants it: "host:port" or "unix:/path". */
+	char target[UPSTREAM_URL_TARGET];
+	char host[254]; /* without brackets; "" for unix */
 };
 
 /* "tcp://host:port", "tls://host:port", "unix:/path"; "host:port" and a lone port (of this host)

@@ -351,8 +351,8 @@ crl_keep(struct crl *crl)
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		rebase(parts[i], from, copy);
 	crl->kept = copy;
-	free(
-	    crl->begins); /* large, and there may be thousands that wait: counted again by crl_index() */
+	/* It is large, and thousands of CRLs may wait, so it is given back; crl_index() counts again. */
+	free(crl->begins);
 	crl->begins = NULL;
 	return true;
 }

@@ -22,12 +22,14 @@ enum {
 	PEM_CRL_BYTES = 256 << 20,       /* of a file of CRLs */
 };
 
+struct pem_place {
+	size_t at, bytes;
+};
+
 struct pem_file {
 	struct secret storage;
 	size_t count;
-	struct pem_place {
-		size_t at, bytes;
-	} * places;
+	struct pem_place *places;
 };
 
 /* Every block of this kind in the file, others are passed over.  False with one sentence
@@ -36,7 +38,7 @@ bool pem_load(struct pem_file *, const char *path, enum pem_kind, char error[PEM
 struct der pem_block(const struct pem_file *, size_t index);
 void pem_wipe(struct pem_file *);
 
-/* The same out of memory, whose contents are overwritten; *why reads after the file's name. */
+/* The same of a file that is in memory, whose contents are overwritten; *why reads after the file's name. */
 bool pem_decode(struct pem_file *, enum pem_kind, const char **why);
 
 #endif

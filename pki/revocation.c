@@ -44,8 +44,8 @@ issuer_of(const struct x509 *ca)
 		.may_sign_crls = x509_may(ca, USAGE_SIGN_CRLS) };
 	struct sha256_ctx sha;
 	sha256_init(&sha);
-	sha256_update(
-	    &sha, ca->subject.bytes, ca->subject.data); /* DER, so it says where it ends */
+	/* The subject is DER, so it says where it ends. */
+	sha256_update(&sha, ca->subject.bytes, ca->subject.data);
 	sha256_update(&sha, ca->spki.bytes, ca->spki.data);
 	sha256_digest(&sha, ISSUER_ID, issuer.id);
 	return issuer;

@@ -23,13 +23,14 @@ struct crl_policy_settings {
 
 extern const char *const trust_rows_missing[];
 
+/* As in base/daemon_rows.h, laid out by hand. */
+/* clang-format off */
 #define TRUST_CRL_ROWS(key, type, member) \
 	{ key ".missing", CONF_WORD, offsetof(type, member.missing), \
-		.words = trust_rows_missing }, \
-	{ \
-		key ".expired", CONF_TEXT, offsetof(type, member.expired), \
-		    .fallback = "grace 24h", .check = trust_rows_is_expired \
-	}
+	    .words = trust_rows_missing }, \
+	{ key ".expired", CONF_TEXT, offsetof(type, member.expired), .fallback = "grace 24h", \
+	    .check = trust_rows_is_expired }
+/* clang-format on */
 
 bool trust_rows_is_expired(const char *text, char error[256]);
 /* *grace_s is 0 unless it is a grace.  False if the text is not a policy. */

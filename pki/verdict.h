@@ -56,11 +56,11 @@ struct verdict {
 	 * else is wrong with it.  It says nothing about who presents it: TLS 1.3 proves that before the
 	 * chain is judged, TLS 1.2 after. */
 	bool is_vouched;
-	/* Then, not 0: who answers for it.  That is the topmost CA with a grant, below which its tenant has
-	 * certificates made as he likes, else the certificate itself, by issuer and serial. */
+	/* If it is vouched for, who answers for it (not 0): the topmost CA with a grant, since its tenant can
+	 * have as many certificates made below it as he likes; else the certificate, by issuer and serial. */
 	uint64_t party;
-	char sentence
-	    [VERDICT_SENTENCE]; /* which certificate, what is wrong, the cure; hostile bytes escaped */
+	/* Which certificate, what is wrong, the cure; hostile bytes are escaped. */
+	char sentence[VERDICT_SENTENCE];
 };
 
 /* Sets code, alert and position, and leaves the sentence; true if the code is VERIFY_OK. */

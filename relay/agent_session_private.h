@@ -60,8 +60,8 @@ struct agent_session {
 	uint32_t features; /* that both have */
 	enum agent_session_state state;
 	bool was_logged;
-	bool
-	    is_quiet; /* there were too many of its tenant (relay/session_lines.h): no lines for a minute */
+	/* There were too many lines of its tenant: it gets none for a minute (relay/session_lines.h). */
+	bool is_quiet;
 	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
 	struct task reap, displacing;

@@ -23,8 +23,8 @@ struct conn {
 	struct clienthello hello;
 	bool is_second_choice; /* a refusal has routed it here, and must not again */
 	bool is_counted;       /* as a new flow, by arrival_of_flow() */
-	bool
-	    is_dry; /* what the last read gave was all that had come: the next one would say CONN_WAIT */
+	/* What the last read gave was all that had come: the next one would say CONN_WAIT. */
+	bool is_dry;
 	bool is_known_peer; /* an agent's: it comes from where agents are (relay/recent_peers.h) */
 };
 

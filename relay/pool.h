@@ -10,8 +10,8 @@
  * most_waiting in all.  A network may have as many of these places as are left, and
  * a host as many as its network may still take (the dynamic threshold of Choudhury
  * and Hahne, 1998): a network alone may have half of all, a host alone a third, and
- * there is a place for whoever comes from somewhere new, be it next door.  Nobody who waits has to leave; the newcomer of a line that is too
- * long is refused.
+ * there is a place for whoever comes from somewhere new, be it next door.  Nobody
+ * who waits has to leave; the newcomer of a line that is too long is refused.
  *
  * What was needed once stays parked, but only as long as it is in nobody's way:
  * a pool that is_too_big has more than the agent was asked to keep, while its
@@ -21,9 +21,10 @@
  *
  * A parked channel is an entry, which belongs to the worker that accepted
  * it; nobody else touches the channel.  Taking picks the most recently verified
- * entry and calls its owner to let go; the owner hands the channel over to
- * the asker.  Of the first few, one of the asker's own is taken before those of others
- * if it was verified within the same two seconds: then nobody else is woken.  When nothing is parked, the asker waits, and `on_need` is told.
+ * entry and calls its owner to let go; the owner hands the channel over to the
+ * asker.  Of the first few, one that belongs to the asker's own worker is taken before
+ * those of others if it was verified within the same two seconds: then no other worker
+ * is woken.  When nothing is parked, the asker waits, and `on_need` is told.
  *
  *	asker:  request = pool_take(pool, &asker) --> on_answer(arg, channel or NULL)
  *	        pool_cancel(request)              --> no answer any more

@@ -73,7 +73,8 @@ struct registry_answer {
 /* Both are called in the asker's thread and must not wait; what they are given ends with the call. */
 struct registry_ops {
 	void (*ask)(void *arg, uint64_t ticket, const struct registry_question *);
-	/* Nobody wants this answer any more. What was claimed with this ticket is given back; a release stands. */
+	/* Nobody wants this answer any more. What was claimed with this ticket is given back; a release
+	 * stands. */
 	void (*cancel)(void *arg, uint64_t ticket);
 };
 

@@ -208,9 +208,9 @@ reload_trust(struct reload *reload)
 	memory_begin();
 	trust = trustwatch_load(watch, &reload->rules->settings, error);
 	if (!trust) {
+		/* A revocation must not wait until the files change again. */
 		if (memory_has_failed())
-			trustwatch_forget_files(
-			    watch); /* a revocation must not wait for the next one */
+			trustwatch_forget_files(watch);
 		log_audit(LOG_ERROR, "trust-refused", error);
 		return;
 	}

@@ -108,7 +108,8 @@ struct route_announcement {
 	uint16_t weight;
 	uint8_t carriers;
 	struct loop *loop;
-	/* The answer that route_announce() did not have at once: CODE_NONE, or the refusal with a sentence. */
+	/* The answer that route_announce() did not have at once: CODE_NONE, or the refusal with a
+	 * sentence. */
 	void (*on_answer)(void *arg, enum code, const char *sentence);
 	/* The claim was up, and had to make room for an exact SAN. */
 	void (*on_lost)(void *arg);

@@ -1,5 +1,5 @@
-/* A table of tenants, and a list of them: minutes are equally long, so the first one ends first.  Those who find
- * no place in it have one minute together. */
+/* A table of tenants, and a list of them: minutes are equally long, so the first one ends first.  Those who
+ * find no place in it have one minute together. */
 #include "relay/session_lines.h"
 
 #include <pthread.h>
@@ -28,8 +28,8 @@ struct session_lines {
 	pthread_mutex_t lock;
 	struct table table;
 	struct session_minutes minutes;
-	struct session_minute
-	    others; /* of nobody in particular; its end is 0 while there is none */
+	/* Of nobody in particular; its end is 0 while there is none. */
+	struct session_minute others;
 };
 
 struct session_lines *

@@ -22,8 +22,8 @@ struct session_ref {
 	atomic_bool retired, draining, suspect, banished;
 	atomic_bool has_place; /* it counts among the sessions of its usage */
 	atomic_uint_fast64_t flows;
-	struct session_ref_settings
-	    settings; /* on_command and arg belong to the session's thread */
+	/* Its on_command and arg belong to the session's thread. */
+	struct session_ref_settings settings;
 	struct pool *pool;
 	pthread_mutex_t lock;
 	struct session_orders orders; /* under the lock */

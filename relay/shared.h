@@ -39,7 +39,8 @@ struct shared {
 	struct recent_peers *recent_peers;
 	struct standstills standstills;
 	struct shares *hellos; /* of clients; here and below the oldest leave */
-	/* Of the same and of flows on their way, weighed by what has come of each (intake.h, flow_hello.h). */
+	/* Of the same and of flows on their way, weighed by what has come of each (intake.h,
+	 * flow_hello.h). */
 	struct shares *hello_bytes;
 	struct shares *agent_hellos;      /* from where an agent has authenticated lately */
 	struct shares *agent_hello_bytes; /* of the same */

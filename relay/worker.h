@@ -19,8 +19,8 @@ struct shared;
 struct trust;
 struct worker;
 
-/* Steps of the start and of a drain, each told once. Flows need the agents until the last worker is idle, so a
- * worker says goodbye only when it is told to. */
+/* Steps of the start and of a drain, each told once. Flows need the agents until the last worker is idle,
+ * so a worker says goodbye only when it is told to. */
 enum worker_event {
 	WORKER_LISTENS, /* at the start: clients and agents can come */
 	WORKER_FAILED,  /* instead: a listener cannot be watched */
@@ -37,16 +37,16 @@ struct worker *worker_new(struct shared *, struct rules *, struct loop *main,
 bool worker_add_listener(struct worker *, size_t index, int fd);
 bool worker_start(struct worker *, unsigned number);
 
-/* From the main thread, after the start; none of them can fail. What was not obeyed yet is replaced by what comes
- * later: the newest rules and the newest trust set count. */
+/* From the main thread, after the start; none of them can fail. What was not obeyed yet is replaced by what
+ * comes later: the newest rules and the newest trust set count. */
 void worker_post_rules(struct worker *, struct rules *); /* held by the call */
-void worker_post_trust(
-    struct worker *, struct trust *); /* judge all again; held by the call; NULL: no agents */
+/* All are judged again by it.  Held by the call; NULL: no agents. */
+void worker_post_trust(struct worker *, struct trust *);
 void worker_post_drain(struct worker *, uint64_t deadline_ms);
-void worker_post_goodbye(
-    struct worker *, bool cuts_flows); /* to the agents, perhaps after cutting flows */
-/* Counts what lives there, in its thread; then on_counts is called in the main loop. The storage is the caller's,
- * and busy until then. A worker that has stopped has nothing. */
+/* To the agents, perhaps after cutting flows. */
+void worker_post_goodbye(struct worker *, bool cuts_flows);
+/* Counts what lives there, in its thread; then on_counts is called in the main loop. The storage is the
+ * caller's, and busy until then. A worker that has stopped has nothing. */
 struct worker_census {
 	struct agent_session_counts counts;
 	void (*on_counts)(void *arg);

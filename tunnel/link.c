@@ -15,9 +15,9 @@
 
 enum {
 	QUEUE_MOST = 64 * 1024,
-	QUEUE_BUSY =
-	    QUEUE_MOST / 8, /* from here on nothing more is read that might ask for answers */
-	CLOSING_MS = 2000,  /* for the peer to take what is left and to close too */
+	/* From here on nothing more is read that might ask for answers. */
+	QUEUE_BUSY = QUEUE_MOST / 8,
+	CLOSING_MS = 2000, /* for the peer to take what is left and to close too */
 	READS_A_TURN = 16,
 	READ_BYTES = 2 * FRAME_BYTES,
 };

@@ -62,7 +62,8 @@ struct stream {
 	/* What the last read gave was all that the kernel had, and nothing is held back: to read on
 	 * would most likely say IO_READ. */
 	bool is_dry : 1;
-	/* Set by who writes his last: stream_finish() follows at once, so that bytes and end leave together. */
+	/* Set by who writes his last: stream_finish() follows at once, so that bytes and end leave
+	 * together. */
 	bool ends_next : 1;
 	/* Said by who puts bytes back: there was nothing behind them, and an edge (base/loop.h) will tell. */
 	bool is_dry_behind : 1;

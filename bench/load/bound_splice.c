@@ -25,8 +25,8 @@ struct side {
 	struct watch watch; /* edge-triggered: registered once, for everything */
 	struct side *other;
 	struct flow *flow;
-	struct pipe
-	    pipe; /* what has come from here and has not gone to the other; held = 0: none is lent */
+	/* What has come from here and has not gone to the other; held = 0: none is lent. */
+	struct pipe pipe;
 	bool readable, writable; /* as far as is known */
 	bool hung_up;            /* it has said its end, which is behind what can be read */
 	bool bulk;               /* a read has filled the buffer: from now on it is spliced */

@@ -15,7 +15,7 @@ int message_fail(int code, const char *format, ...) __attribute__((format(printf
 void message_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "valise-pki: ..." about something that was done; never a secret. */
 void message_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* For what only a lack of memory can cause; the change is then not begun, or rolled back. */
+/* For what can only happen when memory is short; the change is then not begun, or rolled back. */
 int message_no_memory(void);
 
 #endif

@@ -32,4 +32,9 @@ for folder in $formatted; do
 	done > "$scratch/wrong"
 	nothing "$folder/ is laid out by .clang-format"
 done
+# A comment that does not fit behind its line tears that apart: it belongs above it.
+for folder in $formatted; do
+	grep -nP '^\t*    \S[^*]*[;,] /\*' "$folder"/*.[ch] /dev/null >> "$scratch/wrong"
+done
+nothing "no comment tears apart the line that it stands behind"
 done_testing

@@ -13,6 +13,10 @@ mapfile -t code < <(tree -name '*.[ch]' | grep -v '^tests/')
 grep -nE '"[^"]*\b((is|are) none|(out|want|lack) of memory|(enough|no) memory)\b[^"]*"' "${code[@]}" > "$scratch/wrong"
 grep -nE '"([^"]*[^e"] )?(is|are) no [a-z][^"]*"' "${code[@]}" | grep -vE '(is|are) no longer' >> "$scratch/wrong"
 nothing "messages say that something is not a valid one, and that memory is short"
+mapfile -t prose < <(tree \( -name '*.[ch]' -o -name '*.[1578]' \) | grep -vE '^tests/')
+grep -nE '\b(out|want|lack) of memory\b|\b(not enough|no) memory\b' "${prose[@]}" |
+	grep -vE '\b(needs?|takes?|costs?) no memory\b' > "$scratch/wrong"
+nothing "comments and manuals say that memory is short, in these words"
 grep -n 'SIGSTOP' tests/system/*.t > "$scratch/wrong"
 nothing "tests freeze a daemon with freeze(), which waits until it stands still"
 grep -nE '\bskip\(\)' -r tests --include='*_test.c' > "$scratch/wrong"

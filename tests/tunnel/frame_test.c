@@ -250,7 +250,7 @@ static const struct nonsense {
 	{ FRAME_WITHDRAW, 3, 0 },
 	{ FRAME_ACCEPTED, 3, 0 },
 	{ FRAME_OPEN, FLOW_ID_BYTES + 3, 0 },	/* endpoint 0 */
-	{ FRAME_OPEN, FLOW_ID_BYTES + 4 + 16, 5 },	/* an address family that is none */
+	{ FRAME_OPEN, FLOW_ID_BYTES + 4 + 16, 5 },	/* no such address family */
 };
 
 static void

@@ -5,11 +5,12 @@
  *
  * What must hold, whatever they do (X and Y are the two sides):
  *
- *  - X sees an orderly end only if Y has ended in an orderly way, and X has got
- * all that Y sent;  - what X gets is the beginning of what Y sent; all of it, if
- * X has neither reset nor stalled;  - X sees an end, or a reset, within a
- * bounded time;  - if nobody resets and nobody cuts TLS short, both see an
- * orderly end.
+ *  - X sees an orderly end only if Y has ended in an orderly way and X has got
+ *    all that Y sent;
+ *  - what X gets is the beginning of what Y sent, and it is all of it if X has
+ *    neither reset nor stalled;
+ *  - X sees an end or a reset within a bounded time;
+ *  - if nobody resets and nobody cuts TLS short, both see an orderly end.
  */
 #include "tunnel/pump.h"
 
