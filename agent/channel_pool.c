@@ -11,14 +11,22 @@
 
 enum { DIALS_MOST = 32, EARLY_MS = 2000 };
 
+static void
+set_share(struct channel_pool *pool, unsigned share)
+{
+	pool->most = (unsigned)smaller_of(pool->most_wanted, share);
+	pool->least = (unsigned)smaller_of(pool->least_wanted, pool->most);
+}
+
 void
 channel_pool_init(struct channel_pool *pool, unsigned relay_least, unsigned relay_most,
-    unsigned own_least, unsigned own_most)
+    unsigned own_least, unsigned share)
 {
 	memset(pool, 0, sizeof *pool);
 	pthread_mutex_init(&pool->lock, NULL);
-	pool->most = (unsigned)smaller_of(relay_most, own_most);
-	pool->least = (unsigned)smaller_of(larger_of(relay_least, own_least), pool->most);
+	pool->most_wanted = relay_most;
+	pool->least_wanted = (unsigned)larger_of(relay_least, own_least);
+	set_share(pool, share);
 }
 
 void
@@ -103,6 +111,27 @@ note_early_loss(struct channel_pool *pool, unsigned before, uint64_t now_ms)
 }
 
 /* ---- what others call ---- */
+
+void
+channel_pool_set_share(struct channel_pool *pool, unsigned share)
+{
+	pthread_mutex_lock(&pool->lock);
+	set_share(pool, share);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+bool
+channel_pool_sheds(struct channel_pool *pool)
+{
+	bool sheds;
+
+	pthread_mutex_lock(&pool->lock);
+	sheds = pool->parked > pool->most;
+	if (sheds)
+		leave(pool);
+	pthread_mutex_unlock(&pool->lock);
+	return sheds;
+}
 
 unsigned
 channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)

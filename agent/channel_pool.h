@@ -16,6 +16,10 @@
  * A relay that has no place for a channel closes it when the handshake is done,
  * and the agent has parked it by then.  So one that is lost soon after something
  * was parked counts as a dial that failed, until one is opened or stays.
+ *
+ * Shared by:     the sessions with one relay: while it drains one, there is another.
+ * Bound:         agent.pool.most for both together; each has half.
+ * Who leaves:    channels of the one that drains, which dials no more.
  */
 #ifndef AGENT_CHANNEL_POOL_H
 #define AGENT_CHANNEL_POOL_H
@@ -30,6 +34,7 @@ struct channel_pool {
 	pthread_mutex_t lock;
 	bool has_stopped;
 	unsigned least, most;
+	unsigned least_wanted, most_wanted; /* were the share large enough */
 	unsigned dialling, parked;
 	unsigned needed;       /* by the relay, and not dialled yet */
 	unsigned early_losses; /* in a row */
@@ -38,9 +43,13 @@ struct channel_pool {
 	uint64_t resume_at_ms; /* nothing is dialled before; 0: no pause */
 };
 
-/* The relay's bounds, narrowed by the agent's own settings. */
+/* The relay's bounds and the agent's own, within a share of what the agent may have with this relay. */
 void channel_pool_init(struct channel_pool *, unsigned relay_least, unsigned relay_most,
-    unsigned own_least, unsigned own_most);
+    unsigned own_least, unsigned share);
+/* It has another share from now on.  Of those that are parked, channel_pool_sheds() says which must go. */
+void channel_pool_set_share(struct channel_pool *, unsigned share);
+/* Of a parked one: there are too many.  True: it has left, and must be closed. */
+bool channel_pool_sheds(struct channel_pool *);
 void channel_pool_wipe(struct channel_pool *);
 /* Nothing is dialled any more. */
 void channel_pool_stop(struct channel_pool *);

@@ -101,6 +101,20 @@ log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t w
 
 static void on_session(void *arg, struct relay_session *, enum relay_session_event);
 
+/* One relay has the places of one pool, also while it drains a session and has another one. */
+static void
+share_pool(struct relay_link *link)
+{
+	unsigned most = link->context->pool_most, kept = 0;
+
+	if (link->previous && relay_session_keeps_channels(link->previous)) {
+		kept = most / 2;
+		relay_session_share_pool(link->previous, kept);
+	}
+	if (link->current)
+		relay_session_share_pool(link->current, most - kept);
+}
+
 static void
 connect_now(struct relay_link *link)
 {
@@ -111,6 +125,7 @@ connect_now(struct relay_link *link)
 		memory_short("an attempt to connect to a relay");
 		wait_for(link, backoff_failed(&link->backoff, clock_ms()));
 	}
+	share_pool(link);
 }
 
 static void
@@ -191,6 +206,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 			return;
 		link->previous = NULL;
 		relay_session_free(relay_session);
+		share_pool(link);
 		return;
 	}
 	switch (event) {

@@ -35,6 +35,7 @@ struct relay_session {
 	struct session *session;
 	struct peer_check relay_check;
 	bool is_up, has_stopped_dialling, has_dropped_channels;
+	unsigned pool_share;
 	char relay[SHORT_TEXT];
 	struct agent_session_ref *ref;
 	struct timer refill;
@@ -277,7 +278,7 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	rs->is_up = true;
 	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
 	channel_pool_init(&rs->ref->pool, welcome->pool_least, welcome->pool_most,
-	    context->pool_least, context->pool_most);
+	    context->pool_least, rs->pool_share);
 	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", rs->relay),
 	    log_u64("least", rs->ref->pool.least), log_u64("most", rs->ref->pool.most));
 	fill_pool(rs);
@@ -385,6 +386,7 @@ relay_session_new(const struct agent_context *context, const char *target, uint8
 	rs->context = context;
 	rs->target = target;
 	rs->owner = owner;
+	rs->pool_share = context->pool_most;
 	rs->on_event = on_event;
 	rs->arg = arg;
 	url_relay(rs->host, target, error);
@@ -414,6 +416,23 @@ bool
 relay_session_has_stopped_dialling(const struct relay_session *rs)
 {
 	return rs->has_stopped_dialling;
+}
+
+bool
+relay_session_keeps_channels(const struct relay_session *rs)
+{
+	return rs->has_stopped_dialling && !rs->has_dropped_channels;
+}
+
+void
+relay_session_share_pool(struct relay_session *rs, unsigned share)
+{
+	rs->pool_share = share;
+	if (!rs->is_up)
+		return;
+	channel_pool_set_share(&rs->ref->pool, share);
+	agent_workers_shed(rs->context->workers);
+	fill_pool(rs);
 }
 
 /* No more channels, and the parked ones are closed. */

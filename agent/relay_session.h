@@ -64,6 +64,10 @@ void relay_session_judge_again(struct relay_session *, int64_t now_s);
 /* No more channels are dialled.  The relay may use the parked ones until it ends the session. */
 void relay_session_stop_dialling(struct relay_session *);
 bool relay_session_has_stopped_dialling(const struct relay_session *);
+/* Whether it has channels for the relay to use although it dials no more. */
+bool relay_session_keeps_channels(const struct relay_session *);
+/* How many channels it may have; those beyond are closed.  Until that is said, agent.pool.most. */
+void relay_session_share_pool(struct relay_session *, unsigned share);
 /* Tells the relay that the agent drains, or why it ends the session. */
 void relay_session_drain(struct relay_session *, uint32_t deadline_ms);
 void relay_session_goodbye(struct relay_session *, enum code, const char *sentence);

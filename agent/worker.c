@@ -133,6 +133,26 @@ report_end(struct channel_order *order, enum channel_report report, const char *
 	loop_call(order->worker->workers->main_loop, &order->end, deliver_end, order);
 }
 
+/* Nobody hears of it. */
+static void
+drop_channel(struct channel_order *order)
+{
+	pooled_channel_free(order->channel);
+	take_channel(order);
+	drop_order(order);
+}
+
+static void
+on_parked(struct channel_order *order)
+{
+	struct channel_pool *pool = &order->ref->pool;
+
+	if (channel_pool_parked(pool, clock_ms()))
+		tell_wanted(order->worker, order->ref);
+	if (channel_pool_sheds(pool))
+		drop_channel(order);
+}
+
 static void
 replace_later(struct channel_order *order)
 {
@@ -171,8 +191,7 @@ on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event 
 
 	switch (event) {
 	case POOLED_PARKED:
-		if (channel_pool_parked(&order->ref->pool, clock_ms()))
-			tell_wanted(worker, order->ref);
+		on_parked(order);
 		break;
 	case POOLED_OPENED:
 		replace_later(order);
@@ -237,6 +256,13 @@ on_replace(void *arg)
 	}
 }
 
+static bool
+must_go(const struct channel_order *order)
+{
+	return atomic_load(&order->ref->is_over) ||
+	    (pooled_channel_is_parked(order->channel) && channel_pool_sheds(&order->ref->pool));
+}
+
 static void
 drop_channels(struct agent_worker *worker, bool all)
 {
@@ -244,11 +270,8 @@ drop_channels(struct agent_worker *worker, bool all)
 
 	for (; order; order = next) {
 		next = LIST_NEXT(order, link);
-		if (!all && !atomic_load(&order->ref->is_over))
-			continue;
-		pooled_channel_free(order->channel);
-		take_channel(order);
-		drop_order(order);
+		if (all || must_go(order))
+			drop_channel(order);
 	}
 }
 
@@ -331,12 +354,24 @@ call_update(struct agent_worker *worker)
 		loop_call(thread_loop(worker->thread), &worker->update, update, worker);
 }
 
+static void
+call_update_of_all(struct agent_workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		call_update(workers->workers[i]);
+}
+
 void
 agent_workers_drop(struct agent_workers *workers, struct agent_session_ref *ref)
 {
 	atomic_store(&ref->is_over, true);
-	for (unsigned i = 0; i < workers->count; i++)
-		call_update(workers->workers[i]);
+	call_update_of_all(workers);
+}
+
+void
+agent_workers_shed(struct agent_workers *workers)
+{
+	call_update_of_all(workers);
 }
 
 void
@@ -353,8 +388,7 @@ void
 agent_workers_drain(struct agent_workers *workers)
 {
 	atomic_store(&workers->is_draining, true);
-	for (unsigned i = 0; i < workers->count; i++)
-		call_update(workers->workers[i]);
+	call_update_of_all(workers);
 }
 
 uint64_t

@@ -45,6 +45,8 @@ void agent_workers_free(struct agent_workers *);
 unsigned agent_workers_dial(struct agent_workers *, struct agent_session_ref *, unsigned count);
 /* The session is over: its parked channels are closed. */
 void agent_workers_drop(struct agent_workers *, struct agent_session_ref *);
+/* A pool has a smaller share: the parked channels that it sheds are closed. */
+void agent_workers_shed(struct agent_workers *);
 /* Flows are opened by this table from now on, and all present ones are judged again. */
 void agent_workers_publish(struct agent_workers *, struct endpoint_table *);
 /* No channel is dialled from now on, and new flows are refused. */

@@ -127,6 +127,27 @@ takes_the_narrower_of_both_bounds(void **state)
 }
 
 static void
+sheds_what_exceeds_a_smaller_share(void **state)
+{
+	struct channel_pool pool;
+
+	(void)state;
+	channel_pool_init(&pool, 4, 16, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 4);
+	for (int i = 0; i < 4; i++)
+		channel_pool_parked(&pool, 1000);
+	assert_false(channel_pool_sheds(&pool));
+	channel_pool_set_share(&pool, 3);
+	assert_true(channel_pool_sheds(&pool));
+	assert_false(channel_pool_sheds(&pool));
+	assert_int_equal(needs(&pool, 100, 1000), 0);
+	channel_pool_set_share(&pool, 8);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
+	assert_int_equal(needs(&pool, 100, 1000), 4);
+	channel_pool_wipe(&pool);
+}
+
+static void
 pauses_after_failures_and_goes_on_after_the_pause(void **state)
 {
 	struct channel_pool pool;
@@ -227,6 +248,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(says_when_there_is_room_for_what_is_needed),
 	cmocka_unit_test(answers_a_need_within_the_most),
 	cmocka_unit_test(takes_the_narrower_of_both_bounds),
+	cmocka_unit_test(sheds_what_exceeds_a_smaller_share),
 	cmocka_unit_test(pauses_after_failures_and_goes_on_after_the_pause),
 	cmocka_unit_test(who_is_sent_away_after_parking_waits_longer_each_time),
 	cmocka_unit_test(dials_few_at_a_time),

@@ -377,6 +377,36 @@ makes_up_for_a_channel_that_the_relay_has_dropped(void **state)
 }
 
 static bool
+has_two_sessions(void)
+{
+	return relay.sessions == 2 && relay.channel_count == 9;
+}
+
+static bool
+has_six_and_dialled_six(void)
+{
+	return relay.parked == 6 && relay.channel_count == 12;
+}
+
+/* Else a relay that drains session after session would have twice the channels of the others. */
+static void
+shares_one_pool_with_a_session_that_drains(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	context.pool_most = 6;
+	relay.welcome.pool_least = relay.welcome.pool_most = 6;
+	wait_for(pool_is_full);
+	relay.keeps_drained = true;
+	session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 30000 });
+	wait_for(has_two_sessions);
+	wait_for(pool_is_full);
+	session_free(relay.drained);
+	wait_for(has_six_and_dialled_six);
+	stop();
+}
+
+static bool
 came_twice(void)
 {
 	return relay.sessions == 2 && is_up();
@@ -844,6 +874,7 @@ main(void)
 		cmocka_unit_test(comes_up_announces_all_and_fills_the_pool),
 		cmocka_unit_test(answers_a_need_within_the_bound),
 		cmocka_unit_test(makes_up_for_a_channel_that_the_relay_has_dropped),
+		cmocka_unit_test(shares_one_pool_with_a_session_that_drains),
 		cmocka_unit_test(comes_back_when_the_session_is_lost),
 		cmocka_unit_test(comes_back_to_a_relay_that_drains_at_once_ever_more_slowly),
 		cmocka_unit_test(comes_back_soon_to_a_relay_that_drains_after_a_time),

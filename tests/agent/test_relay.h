@@ -25,8 +25,10 @@ struct test_relay {
 	char target[64];
 	struct tls_config *session_tls, *channel_tls;
 	struct frame_welcome welcome;
-	enum code refuses_with; /* the next endpoint that is announced */
-	bool drains_at_once;    /* each session, as soon as it is up */
+	enum code refuses_with;  /* the next endpoint that is announced */
+	bool drains_at_once;     /* each session, as soon as it is up */
+	struct session *drained; /* kept beside the next one, to be freed by the test */
+	bool keeps_drained;
 	/* NULL: the relay parks its channels itself. */
 	void (*on_raw_channel)(struct tls *);
 	struct session *session;
@@ -161,7 +163,10 @@ test_relay_take(struct test_relay *relay, int fd, bool is_channel)
 	struct test_channel *channel;
 
 	if (!is_channel) {
-		session_free(relay->session);
+		if (relay->keeps_drained)
+			relay->drained = relay->session;
+		else
+			session_free(relay->session);
 		relay->session = session_new(relay->loop, SESSION_RELAY,
 		    tls_server(relay->session_tls, stream_socket(fd), &hooks), 5000,
 		    test_relay_on_session, relay);
