@@ -222,6 +222,7 @@ def the_memory_of_hellos_on_their_way_is_shared(scene):
 	agent.thaw()
 	for client in few:
 		equal(read_exactly(client, len(WIRE)), WIRE)
+	heavy[-1].settimeout(15)
 	equal(read_exactly(heavy[-1], len(wire)), wire)
 
 
@@ -232,6 +233,7 @@ def what_the_kernel_takes_behind_a_hello_counts(scene):
 	heavy = [scene.keep(dial(relay.port, behind, source=HEAVY)) for _ in range(30)]
 	only_the_newest_are_left(relay, heavy, 1 + (1 << 20) // (16384 + int(open("/proc/sys/net/ipv4/tcp_rmem").read().split()[1])))
 	agent.thaw()
+	heavy[-1].settimeout(15)
 	equal(read_exactly(heavy[-1], len(behind)), behind)
 
 
