@@ -335,7 +335,7 @@ loop_new(void)
 	queue_init(&loop->running);
 	heavy_queues_init(&loop->heavy);
 	timer_init(&loop->gather, loop, on_gathered, loop);
-	has_watches = loop_watches_init(&loop->watches);
+	has_watches = loop_watches_init(loop);
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	watch_init(&loop->wake, loop, loop->wake_fd, on_wake, loop);
 	if (has_watches && loop->wake_fd >= 0)

@@ -27,6 +27,7 @@ struct loop_watches {
 	size_t descriptor_count;
 	int changed; /* the first of those of which the kernel may have to hear */
 	int event_count;
+	struct timer again; /* while the kernel has refused to watch some */
 	struct epoll_event events[LOOP_EVENTS];
 };
 
@@ -50,7 +51,7 @@ struct loop {
 };
 
 /* False when the system refuses; loop_watches_wipe() is due anyhow. */
-bool loop_watches_init(struct loop_watches *);
+bool loop_watches_init(struct loop *);
 void loop_watches_wipe(struct loop_watches *);
 /* Tells the kernel what has changed, waits (-1: for ever) and calls the watches that are ready.  False:
  * the kernel refuses to wait. */

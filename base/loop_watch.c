@@ -7,13 +7,14 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/loop_private.h"
 
-enum { DESCRIPTORS_FIRST = 64, LIST_END = -1, NOT_IN_LIST = -2 };
+enum { DESCRIPTORS_FIRST = 64, LIST_END = -1, NOT_IN_LIST = -2, AGAIN_MS = 100 };
 
 /* The masks are of enum watch_mask. */
 struct descriptor {
@@ -26,11 +27,17 @@ struct descriptor {
 	bool is_edge : 1;   /* so the kernel was told */
 	bool is_unsure : 1; /* it may have been closed, and another one have its number */
 	bool is_handed_on : 1;
+	bool is_refused : 1; /* by the kernel, what it was told last */
 };
 
+static void ask_again(void *loop);
+
 bool
-loop_watches_init(struct loop_watches *watches)
+loop_watches_init(struct loop *loop)
 {
+	struct loop_watches *watches = &loop->watches;
+
+	timer_init(&watches->again, loop, ask_again, loop);
 	watches->changed = LIST_END;
 	watches->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return watches->epoll_fd >= 0;
@@ -39,6 +46,7 @@ loop_watches_init(struct loop_watches *watches)
 void
 loop_watches_wipe(struct loop_watches *watches)
 {
+	timer_clear(&watches->again);
 	if (watches->epoll_fd >= 0)
 		close(watches->epoll_fd);
 	free(watches->descriptors);
@@ -210,6 +218,14 @@ control(struct loop_watches *watches, int fd, int operation, unsigned mask)
 	return epoll_ctl(watches->epoll_fd, operation, fd, &event) == 0;
 }
 
+static void
+note_refusal(struct loop_watches *watches, int fd, int error)
+{
+	tell_failure(fd, error);
+	if (!watches->again.armed)
+		timer_set(&watches->again, AGAIN_MS);
+}
+
 /* The kernel answers that it watches no such descriptor when the one of which it was told is closed. */
 static void
 tell(struct loop_watches *watches, int fd, unsigned mask)
@@ -223,8 +239,9 @@ tell(struct loop_watches *watches, int fd, unsigned mask)
 
 	if (!is_done && operation == EPOLL_CTL_MOD && errno == ENOENT)
 		is_done = control(watches, fd, EPOLL_CTL_ADD, mask);
-	if (!is_done && operation != EPOLL_CTL_DEL)
-		tell_failure(fd, errno);
+	descriptor->is_refused = !is_done && operation != EPOLL_CTL_DEL;
+	if (descriptor->is_refused)
+		note_refusal(watches, fd, errno);
 	descriptor->told = (uint8_t)(is_done ? mask : WATCH_NOTHING);
 	descriptor->is_edge = descriptor->watch && descriptor->watch->is_edge;
 	descriptor->is_unsure = false;
@@ -349,6 +366,40 @@ handle(struct loop *loop, const struct epoll_event *event)
 	remind(&loop->watches, fd, generation);
 }
 
+/* What is there of what a watch wants that the kernel refuses to tell. */
+static unsigned
+look_at(const struct watch *watch)
+{
+	struct pollfd asked = { .fd = watch->fd };
+
+	asked.events |= watch->mask & WATCH_READ ? POLLIN : 0;
+	asked.events |= watch->mask & WATCH_WRITE ? POLLOUT : 0;
+	return poll(&asked, 1, 0) > 0 ? ready_of((unsigned)asked.revents) & watch->mask : 0u;
+}
+
+/* Until the kernel consents, descriptors that it has refused are looked at now and then. */
+static void
+ask_again(void *arg)
+{
+	struct loop *loop = arg;
+	struct loop_watches *watches = &loop->watches;
+
+	for (size_t fd = 0; fd < watches->descriptor_count; fd++) {
+		const struct watch *watch = watches->descriptors[fd].watch;
+		unsigned ready;
+
+		if (!watches->descriptors[fd].is_refused)
+			continue;
+		watches->descriptors[fd].is_refused = false;
+		if (!watch)
+			continue;
+		note_change(watches, (int)fd);
+		ready = look_at(watch);
+		if (ready != WATCH_NOTHING)
+			watch->on_ready(watch->arg, ready); /* may end this watch and others */
+	}
+}
+
 bool
 loop_watches_turn(struct loop *loop, int wait_ms)
 {
@@ -356,6 +407,9 @@ loop_watches_turn(struct loop *loop, int wait_ms)
 	int count;
 
 	settle_changes(watches);
+	/* It may have been set just now. */
+	if (watches->again.armed && (wait_ms < 0 || wait_ms > AGAIN_MS))
+		wait_ms = AGAIN_MS;
 	count = epoll_wait(watches->epoll_fd, watches->events + watches->event_count,
 	    LOOP_EVENTS - watches->event_count, watches->event_count > 0 ? 0 : wait_ms);
 	if (count < 0 && errno != EINTR)

@@ -1,12 +1,16 @@
 /* Tests of base/loop: timers, descriptors, tasks, calls and signals. */
 #include "base/loop.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/loop_private.h"
@@ -719,6 +723,74 @@ what_the_kernel_refuses_to_watch_is_told_by_the_log(void **state)
 	assert_non_null(strstr(text, "Bad file descriptor"));
 }
 
+static int refusals;
+
+/* In front of the system's. */
+int
+epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	if (operation == EPOLL_CTL_DEL || refusals == 0)
+		return (int)syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event);
+	refusals--;
+	errno = ENOSPC;
+	return -1;
+}
+
+static void
+on_refused(void *arg, unsigned ready)
+{
+	const int *fd = arg;
+	char byte;
+
+	assert_int_equal(ready, WATCH_READ);
+	assert_int_equal(read(*fd, &byte, 1), 1);
+	note("byte");
+}
+
+static void
+too_late(void *arg)
+{
+	(void)arg;
+	fail_msg("it waits for ever");
+}
+
+static void
+turn_until(const char *wanted)
+{
+	while (refusals > 0 || strcmp(story, wanted) != 0)
+		loop_turn(loop, true);
+}
+
+static void
+what_the_kernel_refuses_to_watch_is_looked_at_until_it_consents(void **state)
+{
+	struct watch poor;
+	struct timer guard;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(pipe2(pair, O_NONBLOCK), 0);
+	timer_init(&guard, loop, too_late, NULL);
+	timer_set(&guard, 20000);
+	loop_turn(loop, false); /* its own descriptor is watched from here on */
+	refusals = 3;
+	watch_init(&poor, loop, pair[0], on_refused, &pair[0]);
+	watch_want(&poor, WATCH_READ);
+	loop_turn(loop, false);
+	assert_int_equal(refusals, 2);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	while (story[0] == '\0')
+		loop_turn(loop, true);
+	assert_true(refusals > 0); /* the kernel has not told it */
+	turn_until("byte ");
+	assert_int_equal(write(pair[1], "y", 1), 1);
+	turn_until("byte byte ");
+	timer_clear(&guard);
+	watch_wipe(&poor);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -745,6 +817,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(another_thread_stops_a_loop_that_waits),
 	LOOP_TEST(signals_come_as_calls_of_the_loop),
 	LOOP_TEST(what_the_kernel_refuses_to_watch_is_told_by_the_log),
+	LOOP_TEST(what_the_kernel_refuses_to_watch_is_looked_at_until_it_consents),
 };
 
 RUN_TESTS("loop", tests)
