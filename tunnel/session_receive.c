@@ -358,6 +358,13 @@ receive(struct session *s, enum frame_type type, struct cursor body)
 	}
 }
 
+static bool
+is_of_several(enum frame_type type)
+{
+	return type == FRAME_ANNOUNCE_MANY || type == FRAME_ACCEPTED_MANY ||
+	    type == FRAME_REFUSED_MANY;
+}
+
 /* Counts one more frame of this second. While we rest, the peer is not silent. A frame of several counts as
  * one, but takes as long as all that is in it: others have their turn before the next one is read. */
 static void
@@ -373,7 +380,7 @@ count(struct session *s, enum frame_type type)
 	if (++s->frames >= SESSION_FRAMES_PER_SECOND) {
 		s->last_frame_ms = s->second_began_ms + SECOND_MS;
 		rest_ms = s->last_frame_ms - now;
-	} else if (type == FRAME_ANNOUNCE_MANY) {
+	} else if (is_of_several(type)) {
 		rest_ms = SECOND_MS / SESSION_FRAMES_PER_SECOND;
 	} else {
 		return;

@@ -540,6 +540,7 @@ a_thousand_names_take_a_few_frames(void **state)
 		else
 			session_refuse_endpoint(relay.session, i, CODE_NAME_TAKEN, "taken");
 	loop_advance(loop, 0);
+	loop_advance(loop, 10 * 1000 / SESSION_FRAMES_PER_SECOND);
 	/* 1 to 499, not 500, 501 to 999, not 1000; and in this order. */
 	assert_int_equal(agent.range_count, 4);
 	assert_int_equal(agent.ranges[0].last, 499);
@@ -579,6 +580,31 @@ who_asks_faster_than_it_reads_is_not_thrown_out(void **state)
 	assert_true(frame_decode_refused_many(cursor_over(raw.last, raw.last_bytes), &refused));
 	assert_true(frame_next_range(&refused.ranges, &range));
 	assert_int_equal(range.last, FRAMES * EACH);
+	stop();
+}
+
+/* Each range may be about all endpoints. */
+static void
+the_next_answer_to_several_is_read_in_its_turn(void **state)
+{
+	enum { FRAMES = 20 };
+	const struct frame_refused refusal = { .endpoint = 1, .code = CODE_NAME_TAKEN, .sentence = "no" };
+	struct frame_welcome second = welcome;
+	uint8_t out[FRAME_BYTES];
+	size_t accepted_bytes;
+	(void)state;
+	start_raw_relay(&hello);
+	second.version = 2;
+	say_raw(out, frame_encode_welcome(out, &second));
+	accepted_bytes = frame_add_accepted(out, 0, 1);
+	for (int i = 0; i < FRAMES; i++)
+		say_raw(out, accepted_bytes);
+	assert_int_equal(agent.counts[SESSION_ACCEPTED], 1);
+	loop_advance(loop, FRAMES * 1000 / SESSION_FRAMES_PER_SECOND);
+	assert_int_equal(agent.counts[SESSION_ACCEPTED], FRAMES);
+	say_raw(out, frame_add_refused(out, 0, &refusal));
+	say_raw(out, frame_add_refused(out, 0, &refusal));
+	assert_int_equal(agent.counts[SESSION_REFUSED], 1);
 	stop();
 }
 
@@ -848,6 +874,7 @@ main(void)
 		cmocka_unit_test(a_strange_drain_or_welcome_ends_the_session),
 		cmocka_unit_test(a_thousand_names_take_a_few_frames),
 		cmocka_unit_test(who_asks_faster_than_it_reads_is_not_thrown_out),
+		cmocka_unit_test(the_next_answer_to_several_is_read_in_its_turn),
 		cmocka_unit_test(announcements_keep_their_place_among_other_frames),
 		cmocka_unit_test(a_frame_of_several_counts_as_one),
 		cmocka_unit_test(refusals_may_be_lifted),
