@@ -262,6 +262,10 @@ await_end(struct link *link, unsigned *mask)
 	size_t done;
 	if (link->kept.bytes > 0)
 		return;
+	if (tls_stream(link->tls)->is_dry) {
+		*mask |= WATCH_READ;
+		return;
+	}
 	enum io io = read_behind(link, buffer, sizeof buffer, &done);
 	*mask |= mask_of(io);
 	if (mask_of(io))
@@ -274,8 +278,8 @@ await_end(struct link *link, unsigned *mask)
 		end(link, "memory is short");
 }
 
-/* Reads until the stream has no more, a frame ends the reading, or others should have their
- * turn. */
+/* Reads until the stream has no more, a frame ends the reading, or others should have their turn.  One
+ * that is dry, from an earlier turn too, is not asked before its descriptor has called. */
 static void
 read_in(struct link *link, struct link_call *call, unsigned *mask)
 {
@@ -288,6 +292,10 @@ read_in(struct link *link, struct link_call *call, unsigned *mask)
 			await_end(link, mask);
 		if (!may_cut(link)) {
 			*mask |= is_busy(link) ? WATCH_WRITE : WATCH_NOTHING;
+			return;
+		}
+		if (tls_stream(link->tls)->is_dry) {
+			*mask |= WATCH_READ;
 			return;
 		}
 		assert(kept < FRAME_BYTES);
@@ -423,7 +431,8 @@ static void
 on_ready(void *arg, unsigned ready)
 {
 	struct link *link = arg;
-	(void)ready;
+	if (ready & WATCH_READ)
+		tls_stream(link->tls)->is_dry = false;
 	if (link->turn.group) /* it waits already, and is not to be told again */
 		watch_want(&link->watch, WATCH_NOTHING);
 	go_on(link);

@@ -307,6 +307,7 @@ tls_handshake(struct tls *tls)
 		if (got == 0) {
 			move(tls, TLS_OPEN);
 			secret_wipe(&tls->key);
+			tls->stream.is_dry = tls->under->is_dry && !tls_has_ahead(tls);
 		}
 	}
 	enum io io = tls_flush(tls);

@@ -1,10 +1,22 @@
 /* Tests of tunnel/link: frames, queues, closing, and moving between loops. */
 #include "tunnel/link.h"
 
+#include <sys/syscall.h>
+
 #include "base/clock.h"
 #include "tunnel/looped.h"
 
 static struct diary a, b;
+static unsigned reads, reads_in_vain;
+
+ssize_t
+recv(int fd, void *data, size_t bytes, int flags)
+{
+	ssize_t got = syscall(SYS_recvfrom, fd, data, bytes, flags, NULL, NULL);
+	reads++;
+	reads_in_vain += got < 0;
+	return got;
+}
 
 static bool
 both_are_open(void *arg)
@@ -55,6 +67,31 @@ frames_arrive_in_order_however_they_are_cut(void **state)
 	assert_true(link_send(a.link, "\x00\x01\x82", 3));
 	assert_true(happens(b_has_all, "open 200 129 201 129 202 129 130 "));
 	assert_true(link_is_flushed(a.link));
+	free_both();
+}
+
+/* Neither who has sent something nor who has read it looks for more before the kernel says that there is. */
+static void
+nothing_is_read_that_has_not_come(void **state)
+{
+	int fds[2];
+	(void)state;
+	start_both(fds);
+	turn_for(5);
+	for (int i = 0; i < 3; i++) {
+		reads = reads_in_vain = 0;
+		assert_true(link_send(i % 2 ? b.link : a.link, "\x00\x01\x82", 3));
+		assert_true(happens(b_has_all, i < 2 ? "open 130 " : "open 130 130 "));
+		turn_for(5);
+		assert_int_equal(reads, 1);
+		assert_int_equal(reads_in_vain, 0);
+	}
+	assert_string_equal(a.events, "open 130 ");
+	link_pause(b.link);
+	assert_true(link_send(a.link, "\x00\x01\x83", 3));
+	turn_for(5);
+	link_resume(b.link);
+	assert_true(happens(b_has_all, "open 130 130 131 "));
 	free_both();
 }
 
@@ -402,6 +439,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_arrive_in_order_however_they_are_cut),
+		cmocka_unit_test(nothing_is_read_that_has_not_come),
 		cmocka_unit_test(frames_queued_during_the_handshake_go_out_after_it),
 		cmocka_unit_test(a_handshake_that_takes_too_long_is_over),
 		cmocka_unit_test(a_flow_waits_for_two_milliseconds_of_handshakes),
