@@ -2,6 +2,7 @@
  * below it too, so every group above ours is asked. */
 #include "base/host.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,25 @@ host_cgroup_memory(const char *ours, const char *root)
 			least = bytes;
 	}
 	return least;
+}
+
+/* The second of three numbers of pages. */
+uint64_t
+host_tcp_memory_of(const char *path)
+{
+	char line[LINE_BYTES];
+	uint64_t pages;
+	long page = sysconf(_SC_PAGESIZE);
+
+	if (page <= 0 || !read_line(path, "", line) || sscanf(line, "%*u %" SCNu64, &pages) != 1)
+		return UINT64_MAX;
+	return pages < UINT64_MAX / (uint64_t)page ? pages * (uint64_t)page : UINT64_MAX;
+}
+
+uint64_t
+host_tcp_memory(void)
+{
+	return host_tcp_memory_of("/proc/sys/net/ipv4/tcp_mem");
 }
 
 uint64_t

@@ -2,6 +2,7 @@
 #include "tunnel/standstill.h"
 
 #include <stdatomic.h>
+#include "base/host.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -15,6 +16,7 @@ bool
 standstills_init(struct standstills *all)
 {
 	atomic_init(&all->own_bytes, 0);
+	all->kernel_most = host_tcp_memory();
 	all->shares = shares_new(SHARES_OLDEST);
 	return all->shares != NULL;
 }
@@ -39,12 +41,20 @@ used_beside(struct standstills *all)
 	return difference(used, own);
 }
 
+static uint64_t
+three_quarters(uint64_t bytes)
+{
+	return bytes - bytes / 4;
+}
+
 void
 standstills_set_bound(struct standstills *all, uint64_t memory)
 {
-	uint64_t most = memory - memory / 4, used = memory > 0 ? used_beside(all) : 0;
+	uint64_t used = memory > 0 ? used_beside(all) : 0;
+	uint64_t with_kernel = atomic_load(&all->own_bytes) + three_quarters(all->kernel_most);
+	uint64_t most = smaller_of(difference(three_quarters(memory), used), with_kernel);
 
-	most = larger_of(difference(most, used) / STANDSTILL_UNIT_BYTES, 1);
+	most = larger_of(most / STANDSTILL_UNIT_BYTES, 1);
 	shares_set_bounds(all->shares, &(struct shares_bounds){ .most = memory > 0 ? most : 0 });
 }
 
@@ -105,7 +115,7 @@ standstill_must_end(struct standstills *all, struct standstill *one, uint64_t wa
 		return false;
 	}
 	log_limited(LOG_WARNING, "memory-pressure", client,
-	    "three quarters of limits.memory are used: of the clients whose flows that take nothing "
+	    "three quarters of limits.memory, or of the kernel's for TCP, are used: of the clients whose flows that take nothing "
 	    "hold most of it, the one that has waited longest is reset",
 	    log_hex("flow", id, FLOW_ID_BYTES), log_u64("bytes", bytes),
 	    log_u64("stalled_ms", waited_ms));

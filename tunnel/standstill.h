@@ -5,7 +5,9 @@
  *                of all clients and loops, weighed by what they hold of our memory and of the
  *                kernel's (SO_MEMINFO of both sockets of each, once a second), by client block, and
  *                by owner where there is one (base/shares.h).
- * Bound:         three quarters of limits.memory, less what the process has in use itself.
+ * Bound:         three quarters of limits.memory, less what the process has in use itself; and of
+ *                the kernel's part three quarters of what TCP may have (base/host.h), since beyond
+ *                that the kernel takes from everybody, however much memory there is.
  * Who leaves:    of the owner whose flows hold most, in that of the network whose flows do, in that
  *                of the host, the flow that has stood still longest; its owner ends it with the reason
  *                standstill_reason.  One that has moved within two seconds is let off, and counts
@@ -39,6 +41,7 @@ extern const char standstill_reason[];
 struct standstills {
 	struct shares *shares;
 	_Atomic uint64_t own_bytes; /* what all of them hold of our memory */
+	uint64_t kernel_most;       /* what TCP may have; UINT64_MAX: nobody says */
 };
 
 /* Embedded in its flow; {0} is not counted. */

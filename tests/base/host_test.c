@@ -95,6 +95,23 @@ this_machine_has_some(void **state)
 	assert_in_range(host_memory(), 1 << 20, UINT64_MAX - 1);
 }
 
+static void
+tcp_has_the_second_number_of_pages(void **state)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/tcp_mem", root);
+	assert_true(host_tcp_memory_of(path) == UINT64_MAX);
+	put("tcp_mem", "287901\t383869\t575802\n");
+	assert_true(host_tcp_memory_of(path) == 383869 * page);
+	put("tcp_mem", "287901\n");
+	assert_true(host_tcp_memory_of(path) == UINT64_MAX);
+	put("tcp_mem", "1 18446744073709551615 2\n");
+	assert_true(host_tcp_memory_of(path) == UINT64_MAX);
+}
+
 int
 main(void)
 {
@@ -103,6 +120,7 @@ main(void)
 		cmocka_unit_test(in_the_root_group_its_own_bound_holds),
 		cmocka_unit_test(without_groups_there_is_no_bound),
 		cmocka_unit_test(this_machine_has_some),
+		cmocka_unit_test(tcp_has_the_second_number_of_pages),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

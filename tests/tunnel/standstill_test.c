@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <cmocka.h>
@@ -98,6 +99,23 @@ what_is_in_use_counts_when_somebody_stands_still(void **state)
 	assert_int_equal(evicted, 1);
 	free(used);
 	hold(&flows[1], 0);
+}
+
+/* However much memory there is, beyond that the kernel takes from everybody. */
+static void
+the_kernels_part_is_what_tcp_may_have(void **state)
+{
+	(void)state;
+	all.kernel_most = 2 * MIB;
+	standstills_set_bound(&all, MUCH);
+	assert_int_equal(evicted_of_two(), 1);
+	atomic_store(&all.own_bytes, MIB);
+	standstills_set_bound(&all, MUCH);
+	assert_int_equal(evicted_of_two(), 0);
+	atomic_store(&all.own_bytes, 0);
+	all.kernel_most = UINT64_MAX;
+	standstills_set_bound(&all, MUCH);
+	assert_int_equal(evicted_of_two(), 0);
 }
 
 static void
@@ -220,6 +238,7 @@ main(void)
 		cmocka_unit_test(nobody_goes_for_a_shortage_that_is_over),
 		cmocka_unit_test(a_bound_is_there_before_the_first_one_comes),
 		cmocka_unit_test(what_is_in_use_counts_when_somebody_stands_still),
+		cmocka_unit_test(the_kernels_part_is_what_tcp_may_have),
 		cmocka_unit_test(nobody_goes_when_it_is_off),
 		cmocka_unit_test(a_reader_that_drips_is_let_off_twice),
 		cmocka_unit_test(who_takes_all_that_there_is_begins_anew),
