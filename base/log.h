@@ -23,7 +23,9 @@
  *
  * Audit events are what must be known later: start, stop and reload, sessions and
  * endpoints up and down, refusals of agents and of client certificates, and
- * revocations.  They are written with log_audit() and nothing else is.
+ * revocations.  They are written with log_audit() and log_write_judged(), and nothing
+ * else is.  log_write_judged() bounds the lines of each party that it is about; who
+ * calls log_audit() for what a peer can repeat bounds the lines of that peer himself.
  *
  * Events that strangers can repeat are written with log_limited(): of one event
  * and one client block (an IPv4 address, an IPv6 /64) 30 lines a second pass, of

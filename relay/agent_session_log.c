@@ -1,7 +1,7 @@
 /*
  * What the log has of a session and its endpoints.  These are audit events, which
- * nothing may drop, and an agent can bring them about as fast as it can send:
- * so what it does again and again is told once and counted.  In a minute
+ * log_limited() does not bound, and an agent can bring them about as fast as it can
+ * send: so what it does again and again is told once and counted.  In a minute
  *
  *	of refusals	each name and code has one line, and so have at most
  *			AGENT_REFUSALS_MOST of them;

@@ -1,7 +1,7 @@
 /*
  * Which sessions have lines in the log.  Lines about agents are audit events, which
- * nothing may drop, and an agent that connects again and again brings them about as
- * fast as it may connect.  So a tenant (relay/usage.h) has lines of so many sessions
+ * log_limited() does not bound, and an agent that connects again and again brings them
+ * about as fast as it may connect.  So a tenant (relay/usage.h) has lines of so many sessions
  * a minute as it takes to replace all that it has, and SESSION_LINES_FREE more; how
  * many more there were is told when the minute is over (session-lines-suppressed).
  *
