@@ -226,7 +226,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 
 	(void)document;
 	admin_answer(question,
-	    agent_status(&(struct agent_facts){
+	    agent_status(&(struct agent_status_sources){
 		.since_s = agent->since_s,
 		.state = agent->state == SERVING ? "running" : "draining",
 		.workers = agent_settings_workers(&agent->live.settings),

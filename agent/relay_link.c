@@ -275,11 +275,11 @@ relay_link_owner(const struct relay_link *link)
 }
 
 void
-relay_link_describe(const struct relay_link *link, struct relay_link_facts *facts)
+relay_link_describe(const struct relay_link *link, struct relay_link_description *out)
 {
 	bool is_up = relay_link_is_up(link);
 
-	*facts = (struct relay_link_facts){
+	*out = (struct relay_link_description){
 		.target = link->target,
 		.state = state_name[link->state],
 		.since_s = link->since_s,

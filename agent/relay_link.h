@@ -42,14 +42,14 @@ bool relay_link_is_up(const struct relay_link *);
 uint8_t relay_link_owner(const struct relay_link *);
 
 /* For people; the texts are borrowed until the link does something. */
-struct relay_link_facts {
+struct relay_link_description {
 	const char *target;
 	const char *state;        /* "waiting", "connecting", "up", "stopped" */
 	int64_t since_s;          /* connected, or without a connection, since */
 	const char *relay;        /* how it calls itself; NULL when it is not up */
 	const char *code, *error; /* of the last end, while there is no connection; NULL: none */
 };
-void relay_link_describe(const struct relay_link *, struct relay_link_facts *);
+void relay_link_describe(const struct relay_link *, struct relay_link_description *);
 
 /* The context has other credentials: makes a new session with them. */
 void relay_link_renew(struct relay_link *);

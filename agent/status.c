@@ -16,15 +16,15 @@ describe_relays(const struct relay_links *links)
 	json_t *relays = json_array();
 
 	for (size_t i = 0; i < links->count; i++) {
-		struct relay_link_facts facts;
+		struct relay_link_description link;
 		char since[TIME_TEXT];
 
-		relay_link_describe(links->links[i], &facts);
+		relay_link_describe(links->links[i], &link);
 		json_array_append_new(relays,
-		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", facts.target, "name",
-			admin_text(facts.relay), "state", facts.state, "since",
-			time_text(facts.since_s, since), "code", facts.code, "error",
-			admin_text(facts.error)));
+		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", link.target, "name",
+			admin_text(link.relay), "state", link.state, "since",
+			time_text(link.since_s, since), "code", link.code, "error",
+			admin_text(link.error)));
 	}
 	return relays;
 }
@@ -46,13 +46,13 @@ describe_endpoints(const struct endpoint_table *table)
 }
 
 json_t *
-agent_status(const struct agent_facts *facts)
+agent_status(const struct agent_status_sources *from)
 {
-	json_t *status = admin_program_facts("valise-agent", facts->since_s, facts->state);
-	json_t *more = json_pack("{s:i, s:I, s:o, s:o}", "workers", (int)facts->workers, "flows",
-	    (json_int_t)agent_workers_flow_count(facts->context->workers), "relays",
-	    describe_relays(facts->links), "endpoints",
-	    describe_endpoints(facts->context->endpoint_table));
+	json_t *status = admin_program_facts("valise-agent", from->since_s, from->state);
+	json_t *more = json_pack("{s:i, s:I, s:o, s:o}", "workers", (int)from->workers, "flows",
+	    (json_int_t)agent_workers_flow_count(from->context->workers), "relays",
+	    describe_relays(from->links), "endpoints",
+	    describe_endpoints(from->context->endpoint_table));
 
 	if (!status || !more || json_object_update(status, more) < 0) {
 		json_decref(status);

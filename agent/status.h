@@ -11,7 +11,8 @@
 struct agent_context;
 struct relay_links;
 
-struct agent_facts {
+/* What the answer is made from; all of it is borrowed for the call. */
+struct agent_status_sources {
 	int64_t since_s;
 	const char *state;
 	unsigned workers;
@@ -20,6 +21,6 @@ struct agent_facts {
 };
 
 /* NULL when memory is short. */
-json_t *agent_status(const struct agent_facts *);
+json_t *agent_status(const struct agent_status_sources *);
 
 #endif

@@ -1,7 +1,10 @@
 /*
- * Who has how many places of something that is shared and bounded: flows, hellos
- * in progress, handshakes; or, where it is memory that is shared, how much of it: a
- * place weighs one, or whatever it is said to (shares_weigh), and below "most" is
+ * Places of something that is shared and bounded, dealt out fairly.  Over hellos in
+ * progress and unfinished handshakes it is the admission queue of valise(7); flows and
+ * what they hold in memory are shared by the same rules.
+ *
+ * It counts who has how many of them or, where it is memory that is shared, how much
+ * of it: a place weighs one, or whatever it is said to (shares_weigh), and below "most" is
  * what weighs most.  Places are weighed by client block at two widths, the
  * host (/32, IPv6 /64) and its network (/24, IPv6 /48), and above both by an owner
  * where there is one: an agent counts by the relay that a client came through,

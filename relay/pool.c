@@ -594,7 +594,7 @@ bool
 pool_is_too_big(struct pool *pool, uint64_t least)
 {
 	return pool_parked(pool) > least && pool->settings.usage &&
-	    usage_is_crowded(pool->settings.usage, USAGE_PARKED);
+	    usage_is_over_share(pool->settings.usage, USAGE_PARKED);
 }
 
 unsigned

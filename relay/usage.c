@@ -597,21 +597,21 @@ usage_owes(struct usage *usage, enum usage_kind kind, char why[USAGE_WHY])
 }
 
 bool
-usage_is_crowded(const struct usage *usage, enum usage_kind kind)
+usage_is_over_share(const struct usage *usage, enum usage_kind kind)
 {
 	struct usage_table *all = usage->all;
 	uint64_t own, most;
-	bool is_crowded;
+	bool is_over;
 
 	pthread_mutex_lock(&all->lock);
 	own = bound_of(usage, 0, kind);
 	most = all->bounds.in_all[kind];
-	is_crowded = (own > 0 && count_at(usage, 0, kind) >= own) ||
+	is_over = (own > 0 && count_at(usage, 0, kind) >= own) ||
 	    (most > 0 &&
 		count_at(usage, usage->tenant, kind) >
 		    difference(most, all->total[kind]) * USAGE_SHARE);
 	pthread_mutex_unlock(&all->lock);
-	return is_crowded;
+	return is_over;
 }
 
 static uint64_t

@@ -71,9 +71,9 @@ bool usage_take_over(struct usage *, struct usage *from, enum usage_kind, char w
 void usage_leave(struct usage *, enum usage_kind);
 /* Whether one must be given up that counts no more; then `why` is a sentence (no end mark). */
 bool usage_owes(struct usage *, enum usage_kind, char why[USAGE_WHY]);
-/* Whether nobody of the identity may enter any more, or its tenant has more than its share: who has some
- * of them idle then keeps others out. */
-bool usage_is_crowded(const struct usage *, enum usage_kind);
+/* Whether the identity has all that it may have, or its tenant has more than its share: who has some of
+ * them idle then keeps others out. */
+bool usage_is_over_share(const struct usage *, enum usage_kind);
 /* What the identity has, and what its tenant; who that is. */
 uint64_t usage_count(const struct usage *, enum usage_kind);
 uint64_t usage_tenant_count(const struct usage *, enum usage_kind);

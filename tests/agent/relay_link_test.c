@@ -775,10 +775,10 @@ ignores_a_refusal_that_it_does_not_wait_for(void **state)
 static bool
 is_a_name_mismatch(void)
 {
-	struct relay_link_facts facts;
+	struct relay_link_description link;
 
-	relay_link_describe(link_under_test, &facts);
-	return facts.code && strcmp(facts.code, "name-mismatch") == 0;
+	relay_link_describe(link_under_test, &link);
+	return link.code && strcmp(link.code, "name-mismatch") == 0;
 }
 
 /* Nor is that a refusal for good: whoever is in between can show any certificate. */

@@ -514,11 +514,11 @@ a_second_instance_is_told_the_pid_of_the_first(void **state)
 static void
 the_end_of_the_socket_frees_what_handlers_still_hold(void **state)
 {
-	int asked = connected(), hearing = connected();
+	int asked = connected(), speaking = connected();
 
 	(void)state;
 	SAY(asked, "{\"command\":\"slow\"}\n");
-	SAY(hearing, "{");
+	SAY(speaking, "{");
 	admin_free(admin);
 	admin = NULL;
 	assert_true(loop_advance(loop, 100000));
@@ -526,7 +526,7 @@ the_end_of_the_socket_frees_what_handlers_still_hold(void **state)
 	admin_refuse(held, "stopping", "the daemon stops", NULL);
 	assert_int_equal(connected(), -1);
 	close(asked);
-	close(hearing);
+	close(speaking);
 }
 
 #define ADMIN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

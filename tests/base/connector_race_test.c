@@ -53,13 +53,13 @@ address_of(unsigned host)
 
 int
 getaddrinfo(
-    const char *name, const char *service, const struct addrinfo *wish, struct addrinfo **out)
+    const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
 	struct { struct addrinfo info; struct address address; } *all = calloc(HOSTS, sizeof *all);
 
 	(void)name;
 	(void)service;
-	(void)wish;
+	(void)hints;
 	pthread_mutex_lock(&lock);
 	asked++;
 	pthread_cond_broadcast(&changed);

@@ -269,7 +269,7 @@ a_late_block_has_a_line_of_its_own(void **state)
 
 /* 992 windows are for the event and for blocks; the other blocks share the event's. */
 static void
-a_crowd_of_blocks_shares_one_window(void **state)
+many_blocks_share_one_window(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2000; i++)
@@ -336,7 +336,7 @@ static const struct CMUnitTest tests[] = {
 	LIMIT_TEST(who_is_judged_behind_many_others_is_limited_as_junk),
 	LIMIT_TEST(ten_thousand_clients_make_a_hundred_lines_a_second),
 	LIMIT_TEST(a_late_block_has_a_line_of_its_own),
-	LIMIT_TEST(a_crowd_of_blocks_shares_one_window),
+	LIMIT_TEST(many_blocks_share_one_window),
 	LIMIT_TEST(nothing_is_forgotten_where_a_window_is_shared_next),
 	LIMIT_TEST(windows_that_have_ended_make_room),
 };

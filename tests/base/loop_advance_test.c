@@ -258,45 +258,45 @@ a_running_loop_follows_the_clock_and_waits_for_descriptors_only(void **state)
 	assert_true(clock() - used < CLOCKS_PER_SEC);
 }
 
-/* Against a list: every timer of a random crowd fires at its time, in the order of (time, set). */
-static struct timer crowd[TIMERS];
+/* Against a list: each of many random timers fires at its time, in the order of (time, set). */
+static struct timer many[TIMERS];
 static uint64_t due_ms[TIMERS], set_as[TIMERS], sets, fired;
 
 static void
-on_crowd(void *arg)
+on_one_of_many(void *arg)
 {
-	size_t self = (size_t)((struct timer *)arg - crowd);
+	size_t self = (size_t)((struct timer *)arg - many);
 
 	assert_int_equal(passed_ms(), due_ms[self]);
 	for (size_t i = 0; i < TIMERS; i++)
-		assert_false(crowd[i].armed && (due_ms[i] < due_ms[self] ||
+		assert_false(many[i].armed && (due_ms[i] < due_ms[self] ||
 		    (due_ms[i] == due_ms[self] && set_as[i] < set_as[self])));
 	fired++;
 }
 
 static void
-any_crowd_of_timers_fires_in_order(void **state)
+any_number_of_timers_fires_in_order(void **state)
 {
 	uint64_t armed = 0;
 
 	(void)state;
 	srandom(7);
 	for (size_t i = 0; i < TIMERS; i++)
-		timer_init(&crowd[i], loop, on_crowd, &crowd[i]);
+		timer_init(&many[i], loop, on_one_of_many, &many[i]);
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < TIMERS / 2; i++) {
 			size_t which = (size_t)random() % TIMERS;
 			uint64_t ms = (uint64_t)random() % 40;
 
 			if (random() % 4 == 0) {
-				armed -= crowd[which].armed;
-				timer_clear(&crowd[which]);
+				armed -= many[which].armed;
+				timer_clear(&many[which]);
 				continue;
 			}
-			armed += !crowd[which].armed;
+			armed += !many[which].armed;
 			due_ms[which] = passed_ms() + ms;
 			set_as[which] = ++sets;
-			timer_set(&crowd[which], ms);
+			timer_set(&many[which], ms);
 		}
 		assert_true(loop_advance(loop, (uint64_t)random() % 20));
 	}
@@ -316,7 +316,7 @@ static const struct CMUnitTest tests[] = {
 	ADVANCE_TEST(a_stop_leaves_the_clock_where_it_came),
 	ADVANCE_TEST(what_a_deadline_sets_off_happens_before_time_goes_on),
 	ADVANCE_TEST(a_running_loop_follows_the_clock_and_waits_for_descriptors_only),
-	ADVANCE_TEST(any_crowd_of_timers_fires_in_order),
+	ADVANCE_TEST(any_number_of_timers_fires_in_order),
 };
 
 RUN_TESTS("loop_advance", tests)

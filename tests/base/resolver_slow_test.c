@@ -52,12 +52,12 @@ found(const char *host, struct addrinfo **out)
 
 int
 getaddrinfo(
-    const char *host, const char *service, const struct addrinfo *wish, struct addrinfo **out)
+    const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
 	int why;
 
 	(void)service;
-	(void)wish;
+	(void)hints;
 	pthread_mutex_lock(&lock);
 	asked++;
 	at_work++;

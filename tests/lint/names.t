@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # An exported name begins with its module or with its subject: with its own file's
 # name or the first word of that, with the name of the header in its folder that declares
-# it (a module may have several sources, and an inner header called MODULE_private.h
-# or MODULE_parts.h), or with a struct or enum of its folder's headers.
+# it (a module may have several sources, and an inner header called MODULE_private.h),
+# or with a struct or enum of its folder's headers.
 . tests/lint/tap.sh
 
 # name, or the beginning of names: why it may be called so
@@ -56,7 +56,7 @@ for folder in $folders; do
 			case $name in "${stem}"_*) called=yes && break ;; esac
 		done
 		[ -z "$called" ] || continue
-		for stem in $(grep -lsw "$name" $headers | sed -E 's|.*/||; s/(_private|_parts)?\.h$//'); do
+		for stem in $(grep -lsw "$name" $headers | sed -E 's|.*/||; s/(_private)?\.h$//'); do
 			case $name in "${stem}"_*) called=yes ;; esac
 		done
 		[ -n "$called" ] || echo "$folder/$own.c exports $name" >> "$scratch/wrong"

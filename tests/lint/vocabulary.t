@@ -24,8 +24,13 @@ def code_of(path):
 	return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', " ", text, flags=re.S)
 
 
-files = [f"{folder}/{name}" for folder in FOLDERS for name in sorted(os.listdir(folder)) if name.endswith((".c", ".h"))]
-code = {path: code_of(path) for path in files}
+def sources_in(folders):
+	return [f"{folder}/{name}" for folder in folders for name in sorted(os.listdir(folder)) if name.endswith((".c", ".h"))]
+
+
+files = sources_in(FOLDERS)
+tests = sources_in(sorted(entry.path for entry in os.scandir("tests") if entry.is_dir()) + ["bench/load", "bench/micro"])
+code = {path: code_of(path) for path in files + tests}
 
 # ---- struct tags ----
 
@@ -50,17 +55,19 @@ ok([] if "cursor" in defined and len(defined) > 200 else [f"{len(defined)} found
 REPLACED = {
 	"station": "worker", "crowd": "shares", "strangers": "unknown peers", "acquaintances": "known peers", "tally": "usage",
 	"tallies": "usage", "roster": "session_table, endpoint_table", "keyring": "identity_bundle", "narrow": "grant_limits",
-	"portrait": "template", "pile": "buffer", "sink": "output", "trial": "candidate", "trials": "candidates",
+	"crowded": "over_share", "visit": "conn", "portrait": "template", "pile": "buffer", "sink": "output", "trial": "candidate", "trials": "candidates",
 	"hearing": "search", "barred": "excluded", "liking": "preference", "founding": "new_ca", "wish": "options",
 }
 REPLACED_FILES = re.compile(r"(^|/)(inside|held|need|say|found|found_again|visit|known|member|[a-z_]+_parts)\.[ch]$")
+# The names of tests are sentences, in which these are plain English.
+SENTENCES = {"strangers", "narrow"}
 wrong = []
-for path in files:
+for path in files + tests:
 	if REPLACED_FILES.search(path):
 		wrong.append(f"{path}: such a file is called otherwise now (*_private.h, message, xalloc, ca_create, conn, recent_peers ...)")
 	for name in sorted(set(re.findall(r"[A-Za-z_]\w*", code[path]))):
 		for part in name.lower().split("_"):
-			if part in REPLACED:
+			if part in REPLACED and not (path in tests and part in SENTENCES):
 				wrong.append(f"{path}: {name}: say {REPLACED[part]}")
 	for part in re.split(r"[/_.]", path):
 		if part in REPLACED:

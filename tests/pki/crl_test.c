@@ -57,7 +57,7 @@ long_and_short_serial(size_t i, uint8_t out[8])
 
 /* Many begin alike: 10 of 150 beginnings, 30 of 50 others. */
 static size_t
-crowded_serial(size_t i, uint8_t out[8])
+close_serial(size_t i, uint8_t out[8])
 {
 	random_serial(i, out);
 	out[0] = 0x40;
@@ -166,7 +166,7 @@ finds_every_serial_whatever_their_order(void **state)
 	finds_every_serial(falling_serial);
 	finds_every_serial(one_serial);
 	finds_every_serial(long_and_short_serial);
-	finds_every_serial(crowded_serial);
+	finds_every_serial(close_serial);
 }
 
 static void

@@ -385,7 +385,7 @@ when_the_session_goes_all_hear_of_it(void **state)
 	pool_release(pool);
 }
 
-enum { CROWD = 300 };
+enum { ASKERS = 300 };
 
 /* Parks `count` channels, one after another. */
 static void
@@ -409,13 +409,13 @@ answered(const struct asker *askers, unsigned count)
 static void
 hundreds_who_wait_move_nobodys_turn(void **state)
 {
-	static struct asker many[CROWD], one, two[2];
-	static struct owner owners[CROWD + 3];
+	static struct asker many[ASKERS], one, two[2];
+	static struct owner owners[ASKERS + 3];
 	struct pool *pool = new_pool(8, NULL);
 	char from[40];
 
 	(void)state;
-	for (unsigned i = 0; i < CROWD; i++) {
+	for (unsigned i = 0; i < ASKERS; i++) {
 		snprintf(from, sizeof from, "[2001:db8:1:%x::1]:1", i % 20);
 		assert_true(ask_from(pool, &many[i], from));
 	}
@@ -424,12 +424,12 @@ hundreds_who_wait_move_nobodys_turn(void **state)
 	assert_true(ask_from(pool, &two[1], "198.51.100.2:1"));
 	park_many(pool, owners, 2);
 	assert_int_equal(one.answers, 1);
-	assert_int_equal(answered(many, CROWD), 1);
+	assert_int_equal(answered(many, ASKERS), 1);
 	park_many(pool, owners + 2, 3);
 	assert_int_equal(answered(two, 2), 2);
-	assert_int_equal(answered(many, CROWD), 2);
-	park_many(pool, owners + 5, CROWD - 2);
-	assert_int_equal(answered(many, CROWD), CROWD);
+	assert_int_equal(answered(many, ASKERS), 2);
+	park_many(pool, owners + 5, ASKERS - 2);
+	assert_int_equal(answered(many, ASKERS), ASKERS);
 	assert_int_equal(pool_waiting(pool), 0);
 	pool_release(pool);
 }
@@ -455,18 +455,18 @@ those_of_one_network_are_served_in_the_order_they_came(void **state)
 static void
 hundreds_from_next_door_move_nobodys_turn(void **state)
 {
-	static struct asker many[CROWD], one, six;
-	static struct owner owners[CROWD];
+	static struct asker many[ASKERS], one, six;
+	static struct owner owners[ASKERS];
 	struct pool *pool = new_pool(8, NULL);
 
 	(void)state;
-	for (unsigned i = 0; i < CROWD; i++)
+	for (unsigned i = 0; i < ASKERS; i++)
 		assert_true(ask_from(pool, &many[i], i % 2 ? "192.0.2.9:1" : "[2001:db8:1:9::1]:1"));
 	assert_true(ask_from(pool, &one, "192.0.2.1:1"));
 	assert_true(ask_from(pool, &six, "[2001:db8:1:1::1]:1"));
 	park_many(pool, owners, 4);
 	assert_int_equal(one.answers + six.answers, 2);
-	assert_int_equal(answered(many, CROWD), 2);
+	assert_int_equal(answered(many, ASKERS), 2);
 	pool_close(pool);
 	settle();
 	pool_release(pool);

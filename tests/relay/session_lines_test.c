@@ -92,15 +92,15 @@ a_fleet_that_comes_back_at_once_is_told_of_completely(void **state)
 static void
 when_it_is_full_other_tenants_count_together(void **state)
 {
-	static struct identity crowd[SESSION_LINES_MOST];
+	static struct identity many[SESSION_LINES_MOST];
 	static char names[SESSION_LINES_MOST][8];
 	struct identity late = person("late", "a.example", false), later = person("later", "b.example", false);
 
 	(void)state;
 	for (int i = 0; i < SESSION_LINES_MOST; i++) {
 		snprintf(names[i], sizeof names[i], "n%d", i);
-		crowd[i] = person(names[i], "a.example", false);
-		assert_int_equal(told_of(&crowd[i], 1), 1);
+		many[i] = person(names[i], "a.example", false);
+		assert_int_equal(told_of(&many[i], 1), 1);
 	}
 	assert_int_equal(told_of(&late, 40) + told_of(&later, 1000), SESSION_LINES_FREE);
 	clock_fake(SECOND + UINT64_C(59) * SECOND, 0);

@@ -198,15 +198,15 @@ a_tenant_that_has_most_leaves_room_for_the_others(void **state)
 	assert_non_null(strstr(why, "limits.sessions of the relay is 1000"));
 	assert_non_null(strstr(why, "'CN=acme' has"));
 	assert_false(usage_enter(usages[1], USAGE_SESSIONS, why));	/* another name helps nobody */
-	assert_false(usage_is_crowded(usages[2], USAGE_SESSIONS));
+	assert_false(usage_is_over_share(usages[2], USAGE_SESSIONS));
 	for (int i = 0; i < 20; i++) {
 		assert_true(usage_enter(usages[2], USAGE_SESSIONS, why));
 		assert_true(usage_enter(usages[3], USAGE_SESSIONS, why));
 	}
 	assert_false(usage_enter(usages[0], USAGE_SESSIONS, why));
-	assert_true(usage_is_crowded(usages[0], USAGE_SESSIONS));
-	assert_true(usage_is_crowded(usages[1], USAGE_SESSIONS));
-	assert_false(usage_is_crowded(usages[2], USAGE_SESSIONS));
+	assert_true(usage_is_over_share(usages[0], USAGE_SESSIONS));
+	assert_true(usage_is_over_share(usages[1], USAGE_SESSIONS));
+	assert_false(usage_is_over_share(usages[2], USAGE_SESSIONS));
 	for (had = 0; usage_enter(usages[2], USAGE_SESSIONS, why);)
 		had++;
 	assert_in_range(had, 1, 20);

@@ -103,11 +103,11 @@ answers_the_same_when_cut_as_the_row_wishes(void **state)
 	for (size_t i = 0; i < corpus->count; i++) {
 		struct corpus_row *row = &corpus->rows[i];
 		struct clienthello whole = read_whole(row, bounds[1]), cut;
-		char wish[200], *rest = wish, *number;
+		char wanted[200], *rest = wanted, *number;
 		size_t cuts[100], count = 0;
 
-		snprintf(wish, sizeof wish, "%s", row->column[SPLITS]);
-		if (!isdigit((unsigned char)wish[0]))
+		snprintf(wanted, sizeof wanted, "%s", row->column[SPLITS]);
+		if (!isdigit((unsigned char)wanted[0]))
 			continue;
 		while ((number = strsep(&rest, ",")))
 			cuts[count++] = strtoul(number, NULL, 10);

@@ -20,7 +20,7 @@ def guarded(scene, serve=http, pki=None, **tls):
 	return relay, agent, upstream
 
 
-def visit(relay, certificate=None, *more):
+def run_curl(relay, certificate=None, *more):
 	"""curl's (exit status, standard output, standard error)."""
 	own = ("--cert", certificate[0], "--key", certificate[1]) if certificate else ()
 	return curl(relay.port, NAME, authority().root, *own, *more)
@@ -28,7 +28,7 @@ def visit(relay, certificate=None, *more):
 
 def refused(relay, upstream, certificate, why, *more):
 	before = upstream.seen
-	status, out, err = visit(relay, certificate, *more)
+	status, out, err = run_curl(relay, certificate, *more)
 	check(status != 0 and out == b"", f"{why}: {status} {out} {err}")
 	equal(upstream.seen, before, f"{why}: connections that the upstream saw")
 	return err
@@ -47,7 +47,7 @@ def serves_with_a_certificate_and_not_without(scene):
 	for version in ("1.2", "1.3"):
 		limits = ("--tlsv" + version, "--tls-max", version)
 		refused(relay, upstream, None, "no certificate, TLS " + version, *limits)
-		status, out, err = visit(relay, authority().client("ann"), *limits)
+		status, out, err = run_curl(relay, authority().client("ann"), *limits)
 		equal((status, out), (0, b"hello"), f"with one, TLS {version}: {err}")
 
 
@@ -55,7 +55,7 @@ def serves_with_a_certificate_and_not_without(scene):
 def request_lets_in_those_without_but_not_the_wrong(scene):
 	relay, _, upstream = guarded(scene, mutual_tls="request")
 	for certificate in (None, authority().client("ann")):
-		status, out, err = visit(relay, certificate)
+		status, out, err = run_curl(relay, certificate)
 		equal((status, out), (0, b"hello"), err)
 	refused(relay, upstream, Authority().client("ann"), "a certificate of another CA")
 
@@ -167,7 +167,7 @@ def a_bad_crl_file_keeps_the_old_set(scene):
 		with open(pki.crls("client"), "w") as file:
 			file.write("this is no CRL\n")
 	taken_up(agent, spoil, "reload-refused")
-	status, out, err = visit(relay, pki.client("ann"))
+	status, out, err = run_curl(relay, pki.client("ann"))
 	equal((status, out), (0, b"hello"), err)
 	refused(relay, upstream, pki.client("bob"), "revoked before the file was spoilt")
 

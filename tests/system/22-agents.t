@@ -14,7 +14,7 @@ def answer(text):
 	return lambda stream: (skip_hello(stream), stream.sendall(text), stream.recv(1))
 
 
-def visit(relay, name=NAME):
+def first_bytes(relay, name=NAME):
 	"""What the upstream says first, or the alert."""
 	with dial(relay.port, hello(name)) as client:
 		return client.recv(100)
@@ -43,12 +43,12 @@ def an_agent_that_is_killed_comes_back(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(answer(b"here"))
 	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
-	equal(visit(relay), b"here")
+	equal(first_bytes(relay), b"here")
 	agent.kill()
-	until(lambda: visit(relay) == NO_AGENT, 5, "nobody serves the name any more")
+	until(lambda: first_bytes(relay) == NO_AGENT, 5, "nobody serves the name any more")
 	agent.start()
 	scene.wait_serving(agent)
-	equal(visit(relay), b"here", "after the restart")
+	equal(first_bytes(relay), b"here", "after the restart")
 
 
 @test
@@ -72,9 +72,9 @@ def a_client_whose_agent_stays_away_is_told_so_after_5_s(scene):
 	agent.kill()
 	relay.wait_event("session-down")
 	started = time.monotonic()
-	equal(visit(relay), NO_AGENT)
+	equal(first_bytes(relay), NO_AGENT)
 	check(4.9 < time.monotonic() - started < 9, "the time that it waited")
-	equal(visit(relay, "other.example.com"), UNKNOWN, "a name that nobody has served")
+	equal(first_bytes(relay, "other.example.com"), UNKNOWN, "a name that nobody has served")
 
 
 @test
@@ -82,11 +82,11 @@ def a_relay_that_is_killed_is_found_again(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(answer(b"here"))
 	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
-	equal(visit(relay), b"here")
+	equal(first_bytes(relay), b"here")
 	relay.kill()
 	agent.wait_event("relay-down")
 	relay.start()
-	until(lambda: visit(relay) == b"here", 15, "the agent comes back to the new relay")
+	until(lambda: first_bytes(relay) == b"here", 15, "the agent comes back to the new relay")
 
 
 @test
@@ -97,7 +97,7 @@ def a_relay_that_starts_late_is_found(scene):
 	agent.start(wait_ready=False)
 	agent.wait_event("relay-unreachable")
 	relay.start()
-	until(lambda: visit(relay) == b"here", 15, "the agent comes")
+	until(lambda: first_bytes(relay) == b"here", 15, "the agent comes")
 
 
 @test
@@ -126,14 +126,14 @@ def the_same_instance_takes_over_at_once(scene):
 	second = scene.upstream(answer(b"second"))
 	certificate = authority().agent("agent", NAME)
 	agent = scene.agent(relay, [passthrough(NAME, first)], certificate)
-	equal(visit(relay), b"first")
+	equal(first_bytes(relay), b"first")
 	agent.freeze()	# as after a lost network: it neither answers nor ends
 	twin = scene.agent(relay, [passthrough(NAME, second)], certificate, label="twin", start=False)
 	scene.copy_state("agent", "twin")
 	twin.start()
 	scene.wait_serving(twin, seconds=5)
 	started = time.monotonic()
-	until(lambda: visit(relay) == b"second", 5, "the new one serves")
+	until(lambda: first_bytes(relay) == b"second", 5, "the new one serves")
 	check(time.monotonic() - started < 5, "soon")
 	agent.kill()
 
@@ -149,7 +149,7 @@ def two_instances_of_one_identity_share_the_flows(scene):
 	check(min(answers.count(b"one"), answers.count(b"two")) >= 10, f"answers: {answers}")
 	scene.daemons[-1].kill()
 	for _ in range(20):
-		equal(visit(relay), b"one", "the other serves on")
+		equal(first_bytes(relay), b"one", "the other serves on")
 
 
 @test
@@ -162,7 +162,7 @@ def cloned_instances_do_not_evict_each_other(scene):
 		scene.agent(relay, [passthrough(NAME, scene.upstream(answer(label.encode())))], certificate, label)
 	relay.wait_text("duplicate-instance")
 	time.sleep(1)
-	answers = {visit(relay) for _ in range(40)}
+	answers = {first_bytes(relay) for _ in range(40)}
 	equal(answers, {b"one", b"two"})
 
 
@@ -192,7 +192,7 @@ def another_identity_cannot_take_the_name(scene):
 	other.start(wait_ready=False)
 	other.wait_text("name-taken")
 	for _ in range(5):
-		equal(visit(relay), b"first")
+		equal(first_bytes(relay), b"first")
 
 
 @test
@@ -204,8 +204,8 @@ def one_refused_endpoint_leaves_the_others(scene):
 	agent.start()
 	scene.wait_serving(agent)
 	agent.wait_text("name-not-granted")
-	equal(visit(relay), b"here")
-	equal(visit(relay, "not.granted.example"), UNKNOWN)
+	equal(first_bytes(relay), b"here")
+	equal(first_bytes(relay, "not.granted.example"), UNKNOWN)
 
 
 @test
@@ -213,7 +213,7 @@ def a_name_outside_the_grant_is_refused(scene):
 	relay, agent, status = refused_agent(scene, authority().agent("agent", NAME), name="other.example.com")
 	equal(status, 77, "exit status")
 	check("name-not-granted" in agent.log_text(), "the agent says why")
-	equal(visit(relay, "other.example.com"), UNKNOWN)
+	equal(first_bytes(relay, "other.example.com"), UNKNOWN)
 
 
 @test
@@ -223,7 +223,7 @@ def static_routes_and_the_connect_name_are_reserved(scene):
 	_, agent, status = refused_agent(scene, authority().agent("agent", NAME), relay=relay)
 	equal(status, 77, "exit status")
 	check("name-reserved" in agent.log_text(), "the agent says why")
-	equal(visit(relay), b"static")
+	equal(first_bytes(relay), b"static")
 
 
 @test
@@ -236,7 +236,7 @@ def a_wildcard_grant_covers_one_label(scene):
 	agent.start()
 	scene.wait_serving(agent, 2)
 	agent.wait_text("name-not-granted")
-	equal([visit(relay, n) for n in ("a.w.example.com", "z.w.example.com", "a.b.w.example.com")],
+	equal([first_bytes(relay, n) for n in ("a.w.example.com", "z.w.example.com", "a.b.w.example.com")],
 		[b"here", b"here", UNKNOWN])
 
 
@@ -298,13 +298,13 @@ def a_frozen_end_is_given_up_by_the_other(scene):
 		authority().agent("agent", NAME),
 		agent={"heartbeat_interval": "1s", "heartbeat_tolerance": "1s"})
 	agent.freeze()
-	until(lambda: visit(relay) == NO_AGENT, 6, "nobody serves the name any more")
+	until(lambda: first_bytes(relay) == NO_AGENT, 6, "nobody serves the name any more")
 	agent.thaw()
-	until(lambda: visit(relay) == b"here", 10, "it comes back")
+	until(lambda: first_bytes(relay) == b"here", 10, "it comes back")
 	relay.freeze()
 	agent.wait_text("heartbeat-lost", 6)
 	relay.thaw()
-	until(lambda: visit(relay) == b"here", 10, "it comes back again")
+	until(lambda: first_bytes(relay) == b"here", 10, "it comes back again")
 
 
 @test
@@ -344,7 +344,7 @@ def unfinished_handshakes_do_not_keep_an_agent_out(scene):
 	crowd = [scene.keep(dial(relay.port, wire)) for _ in range(400)]
 	upstream = scene.upstream(answer(b"here"))
 	scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME))
-	equal(visit(relay), b"here", f"with {len(crowd)} handshakes begun")
+	equal(first_bytes(relay), b"here", f"with {len(crowd)} handshakes begun")
 
 
 @test
@@ -352,12 +352,12 @@ def the_other_relays_serve_when_one_is_gone(scene):
 	one, two = scene.relay("one"), scene.relay("two")
 	upstream = scene.upstream(answer(b"here"))
 	scene.agent([one, two], [passthrough(NAME, upstream)], authority().agent("agent", NAME))
-	equal([visit(one), visit(two)], [b"here", b"here"])
+	equal([first_bytes(one), first_bytes(two)], [b"here", b"here"])
 	one.kill()
 	for _ in range(10):
-		equal(visit(two), b"here")
+		equal(first_bytes(two), b"here")
 	one.start()
-	until(lambda: visit(one) == b"here", 15, "the agent comes back to the first")
+	until(lambda: first_bytes(one) == b"here", 15, "the agent comes back to the first")
 
 
 @test
@@ -367,10 +367,10 @@ def a_dead_upstream_is_retried_at_another_agent(scene):
 	gone = scene.upstream(echo)
 	gone.close()
 	scene.agent(relay, [passthrough(NAME, gone)], certificate, "broken")
-	equal(visit(relay), NO_AGENT, "one agent, whose upstream is down")
+	equal(first_bytes(relay), NO_AGENT, "one agent, whose upstream is down")
 	scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"here")))], certificate, "sound")
 	for _ in range(10):
-		equal(visit(relay), b"here", "the other agent serves")
+		equal(first_bytes(relay), b"here", "the other agent serves")
 
 
 @test

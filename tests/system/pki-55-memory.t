@@ -78,26 +78,26 @@ def no_command_crashes_or_lies_when_an_allocation_fails(scene):
 		"-subj", "/CN=new", "-addext", "subjectAltName=DNS:new.example", "-out", f"{scene.dir}/request")
 	before, runs = state_of(base.dir), 0
 	for label, argv in SCRIPT.items():
-		trial = Repeated(scene, base.dir, argv)
-		status, wanted, err = trial.run(0)
+		attempt = Repeated(scene, base.dir, argv)
+		status, wanted, err = attempt.run(0)
 		check(status == 0, f"{label}: {status} {err}")
-		after, made = state_of(trial.ca), trial.failing.made
+		after, made = state_of(attempt.ca), attempt.failing.made
 		for n in numbers(made, SAMPLES):
-			status, out, err = trial.run(n)
+			status, out, err = attempt.run(n)
 			runs += 1
 			where = f"{label}, allocation {n} of {made}: {status} {out}{err}"
-			check(trial.failing.failed == 1, f"{where}: nothing failed")
+			check(attempt.failing.failed == 1, f"{where}: nothing failed")
 			check(status >= 0, f"{where}: it crashed")
 			if status == 0 and label in READ_ONLY:
 				equal(out, wanted, f"{where}: it said something else")
 			if status != 0:
 				check("memory" in out + err and "(null)" not in out + err, f"{where}: it does not say why")
-				check(not os.path.exists(trial.out), f"{where}: a file was left behind")
+				check(not os.path.exists(attempt.out), f"{where}: a file was left behind")
 			if label not in READ_ONLY:
 				done = status == 0 or "did its work" in err
-				equal(state_of(trial.ca), after if done else before, where)
-				equal(os.listdir(f"{trial.ca}/tmp"), [], f"{where}: left-overs in tmp")
-				equal(pki("check", "--ca", trial.ca)[:2], (0, "fine\n"), where)
+				equal(state_of(attempt.ca), after if done else before, where)
+				equal(os.listdir(f"{attempt.ca}/tmp"), [], f"{where}: left-overs in tmp")
+				equal(pki("check", "--ca", attempt.ca)[:2], (0, "fine\n"), where)
 	check(runs > 60, f"only {runs} runs")
 	print(f"# {runs} allocations failed")
 

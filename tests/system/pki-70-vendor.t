@@ -14,7 +14,7 @@ def answer(text):
 	return lambda stream: (skip_hello(stream), stream.sendall(text), stream.recv(1))
 
 
-def visit(relay, name):
+def first_bytes(relay, name):
 	with dial(relay.port, hello(name)) as client:
 		try:
 			return client.recv(100)
@@ -54,13 +54,13 @@ def three_customers_serve_their_own_names(scene):
 		upstream = scene.upstream(answer(customer.encode()))
 		start_agent(scene, relay, enrolled(scene, ca, f"{customer}-1"), customer, f"www.{customer}.example", upstream)
 	for customer in CUSTOMERS:
-		equal(visit(relay, f"www.{customer}.example"), customer.encode())
+		equal(first_bytes(relay, f"www.{customer}.example"), customer.encode())
 	ca("revoke", "acme-1", "--reason", "keyCompromise")
-	until(lambda: visit(relay, "www.acme.example") != b"acme", 5, "the stolen agent is out")
-	equal(visit(relay, "www.brio.example"), b"brio", "the others stay")
+	until(lambda: first_bytes(relay, "www.acme.example") != b"acme", 5, "the stolen agent is out")
+	equal(first_bytes(relay, "www.brio.example"), b"brio", "the others stay")
 	ca("revoke", "brio")
-	until(lambda: visit(relay, "www.brio.example") != b"brio", 5, "the customer is out")
-	equal(visit(relay, "www.cafe.example"), b"cafe", "the last one stays")
+	until(lambda: first_bytes(relay, "www.brio.example") != b"brio", 5, "the customer is out")
+	equal(first_bytes(relay, "www.cafe.example"), b"cafe", "the last one stays")
 
 
 @test
@@ -75,7 +75,7 @@ def a_key_that_never_left_the_customers_host_serves(scene):
 	ca("bundle", "agent", "brio-1", "--out", f"{scene.dir}/brio.tar")
 	unpack(f"{scene.dir}/brio.tar", etc)
 	start_agent(scene, relay, etc, "brio", "brio.example", scene.upstream(answer(b"brio")))
-	equal(visit(relay, "brio.example"), b"brio")
+	equal(first_bytes(relay, "brio.example"), b"brio")
 
 
 @test

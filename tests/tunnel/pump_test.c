@@ -640,7 +640,7 @@ ping_beside_a_large_flow(bool is_spliced)
 	struct bench small;
 	struct stalls stalls;
 	struct pump *large;
-	pthread_t source, sink;
+	pthread_t feeder, taker;
 	signal(SIGPIPE, SIG_IGN);
 	sem_init(&large_is_over, 0, 0);
 	sem_init(&large_is_large, 0, 0);
@@ -652,8 +652,8 @@ ping_beside_a_large_flow(bool is_spliced)
 	    &(struct pump_settings){ .stalls = is_spliced ? &stalls : NULL }, on_large_over,
 	    &large);
 	bench_go(&small);
-	pthread_create(&source, NULL, flood, &a[0]);
-	pthread_create(&sink, NULL, swallow, &b[0]);
+	pthread_create(&feeder, NULL, flood, &a[0]);
+	pthread_create(&taker, NULL, swallow, &b[0]);
 	sem_wait(&large_is_large);
 	for (int i = 0; i < 50; i++) {
 		uint64_t start = clock_ms();
@@ -663,8 +663,8 @@ ping_beside_a_large_flow(bool is_spliced)
 	}
 	shutdown(b[0], SHUT_RDWR);
 	shutdown(a[0], SHUT_RDWR);
-	pthread_join(source, NULL);
-	pthread_join(sink, NULL);
+	pthread_join(feeder, NULL);
+	pthread_join(taker, NULL);
 	sem_wait(&large_is_over);
 	sem_destroy(&large_is_over);
 	sem_destroy(&large_is_large);

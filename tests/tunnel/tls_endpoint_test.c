@@ -6,7 +6,7 @@
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 
-struct visit {
+struct meeting {
 	gnutls_session_t client;
 	gnutls_certificate_credentials_t trust;
 	struct tls *server;
@@ -16,7 +16,7 @@ struct visit {
 };
 
 static void
-visit_begin(struct visit *v, const struct tls_settings *settings, const struct tls_hooks *hooks,
+meeting_begin(struct meeting *m, const struct tls_settings *settings, const struct tls_hooks *hooks,
     const char *priority, unsigned flags, bool shows_certificate)
 {
 	char error[TLS_ERROR];
@@ -25,60 +25,60 @@ visit_begin(struct visit *v, const struct tls_settings *settings, const struct t
 	const gnutls_datum_t key = { credentials.key.data, (unsigned)credentials.key.bytes };
 	struct tls_config *config = tls_config_new(settings, error);
 	assert_non_null(config);
-	pair(v->fds);
-	v->server = tls_server(config, stream_socket(v->fds[1]), hooks);
+	pair(m->fds);
+	m->server = tls_server(config, stream_socket(m->fds[1]), hooks);
 	tls_config_release(config);
-	gnutls_certificate_allocate_credentials(&v->trust);
+	gnutls_certificate_allocate_credentials(&m->trust);
 	if (shows_certificate)
-		assert_int_equal(gnutls_certificate_set_x509_key_mem(v->trust, &crt, &key,
+		assert_int_equal(gnutls_certificate_set_x509_key_mem(m->trust, &crt, &key,
 		    GNUTLS_X509_FMT_PEM), 0);
-	assert_int_equal(gnutls_init(&v->client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | flags), 0);
-	assert_int_equal(gnutls_priority_set_direct(v->client, priority, NULL), 0);
-	gnutls_credentials_set(v->client, GNUTLS_CRD_CERTIFICATE, v->trust);
-	gnutls_server_name_set(v->client, GNUTLS_NAME_DNS, "app.test", 8);
-	gnutls_transport_set_int(v->client, v->fds[0]);
+	assert_int_equal(gnutls_init(&m->client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | flags), 0);
+	assert_int_equal(gnutls_priority_set_direct(m->client, priority, NULL), 0);
+	gnutls_credentials_set(m->client, GNUTLS_CRD_CERTIFICATE, m->trust);
+	gnutls_server_name_set(m->client, GNUTLS_NAME_DNS, "app.test", 8);
+	gnutls_transport_set_int(m->client, m->fds[0]);
 }
 
 static void
-visit_shake(struct visit *v)
+meeting_shake(struct meeting *m)
 {
-	v->of_client = GNUTLS_E_AGAIN;
-	v->of_server = IO_READ;
+	m->of_client = GNUTLS_E_AGAIN;
+	m->of_server = IO_READ;
 	for (int i = 0; i < 20; i++) {
-		if (v->of_client == GNUTLS_E_AGAIN)
-			v->of_client = gnutls_handshake(v->client);
-		if (io_must_wait(v->of_server))
-			v->of_server = tls_handshake(v->server);
+		if (m->of_client == GNUTLS_E_AGAIN)
+			m->of_client = gnutls_handshake(m->client);
+		if (io_must_wait(m->of_server))
+			m->of_server = tls_handshake(m->server);
 	}
 }
 
 /* The alert that the client sees, in the handshake or with its first read. */
 static unsigned
-visit_alert(struct visit *v)
+meeting_alert(struct meeting *m)
 {
 	char byte;
-	ssize_t got = v->of_client;
+	ssize_t got = m->of_client;
 	if (got == 0)
-		got = gnutls_record_recv(v->client, &byte, 1);
+		got = gnutls_record_recv(m->client, &byte, 1);
 	assert_int_equal(got, GNUTLS_E_FATAL_ALERT_RECEIVED);
-	return gnutls_alert_get(v->client);
+	return gnutls_alert_get(m->client);
 }
 
 static void
-visit_end(struct visit *v)
+meeting_end(struct meeting *m)
 {
-	gnutls_deinit(v->client);
-	gnutls_certificate_free_credentials(v->trust);
-	stream_free(tls_stream(v->server));
-	close(v->fds[0]);
+	gnutls_deinit(m->client);
+	gnutls_certificate_free_credentials(m->trust);
+	stream_free(tls_stream(m->server));
+	close(m->fds[0]);
 }
 
 static struct tls_settings
-endpoint(enum tls_client_certificate wish)
+endpoint(enum tls_client_certificate demand)
 {
 	return (struct tls_settings){ .purpose = TLS_ENDPOINT,
 	    .certificate = &credentials.certificate,
-		.private_key = &credentials.key, .client_certificate = wish };
+		.private_key = &credentials.key, .client_certificate = demand };
 }
 
 static void
@@ -88,17 +88,17 @@ serves_tls12_and_tls13_with_aes_first(void **state)
 	static const char *const names[] = { "TLS1.2", "TLS1.3" };
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct visit v;
+		struct meeting m;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
-		visit_begin(&v, &settings, NULL, versions[i], 0, true);
-		visit_shake(&v);
-		assert_int_equal(v.of_server, IO_OK);
-		assert_string_equal(tls_version(v.server), names[i]);
-		assert_int_equal(gnutls_cipher_get(v.client), GNUTLS_CIPHER_AES_128_GCM);
-		assert_false(tls_peer_has_certificate(v.server));
-		assert_int_equal(gnutls_record_send(v.client, "ask", 3), 3);
-		hear(tls_stream(v.server), "ask");
-		visit_end(&v);
+		meeting_begin(&m, &settings, NULL, versions[i], 0, true);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, IO_OK);
+		assert_string_equal(tls_version(m.server), names[i]);
+		assert_int_equal(gnutls_cipher_get(m.client), GNUTLS_CIPHER_AES_128_GCM);
+		assert_false(tls_peer_has_certificate(m.server));
+		assert_int_equal(gnutls_record_send(m.client, "ask", 3), 3);
+		hear(tls_stream(m.server), "ask");
+		meeting_end(&m);
 	}
 }
 
@@ -111,19 +111,19 @@ refuses_what_nobody_needs_any_more(void **state)
 	};
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct visit v;
+		struct meeting m;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
-		visit_begin(&v, &settings, NULL, old[i], 0, false);
-		visit_shake(&v);
-		assert_int_equal(v.of_server, IO_FAILED);
-		assert_int_equal(visit_alert(&v), i == 0 ? 70 : 40);
-		visit_end(&v);
+		meeting_begin(&m, &settings, NULL, old[i], 0, false);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, IO_FAILED);
+		assert_int_equal(meeting_alert(&m), i == 0 ? 70 : 40);
+		meeting_end(&m);
 	}
 }
 
-/* wish, shown, verdict of the judge -> how often judged, outcome, alert in 1.3, in 1.2. */
+/* demand, shown, verdict of the judge -> how often judged, outcome, alert in 1.3, in 1.2. */
 static const struct judgement {
-	enum tls_client_certificate wish;
+	enum tls_client_certificate demand;
 	bool shown;
 	unsigned verdict, asked;
 	enum io outcome;
@@ -145,20 +145,20 @@ client_certificates_are_judged_and_the_alert_arrives(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2 * sizeof judgements / sizeof *judgements; i++) {
 		const struct judgement *j = &judgements[i / 2];
-		struct visit v;
+		struct meeting m;
 		unsigned verdict[3] = { j->verdict };
-		const struct tls_settings settings = endpoint(j->wish);
+		const struct tls_settings settings = endpoint(j->demand);
 		const struct tls_hooks hooks = { .judge = judge_by, .arg = verdict };
-		visit_begin(&v, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, j->shown);
-		visit_shake(&v);
-		assert_int_equal(v.of_server, j->outcome);
+		meeting_begin(&m, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, j->shown);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, j->outcome);
 		assert_int_equal(verdict[1], j->asked);
 		if (j->outcome == IO_FAILED)
-			assert_int_equal(visit_alert(&v), i % 2 ? j->alert13 : j->alert12);
+			assert_int_equal(meeting_alert(&m), i % 2 ? j->alert13 : j->alert12);
 		else
-			assert_int_equal(tls_peer_has_certificate(v.server),
-			    j->shown && j->wish != TLS_CLIENT_OFF);
-		visit_end(&v);
+			assert_int_equal(tls_peer_has_certificate(m.server),
+			    j->shown && j->demand != TLS_CLIENT_OFF);
+		meeting_end(&m);
 	}
 }
 
@@ -176,19 +176,19 @@ a_name_that_was_not_routed_is_unrecognized(void **state)
 	static const char *const names[] = { "app.test", "evil.test", "" };
 	(void)state;
 	for (int i = 0; i < 6; i++) {
-		struct visit v;
+		struct meeting m;
 		unsigned seen = 0;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
-		visit_begin(&v, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, false);
-		gnutls_server_name_set(v.client, GNUTLS_NAME_DNS, names[i / 2],
+		meeting_begin(&m, &settings, &hooks, i % 2 ? TLS13 : TLS12, 0, false);
+		gnutls_server_name_set(m.client, GNUTLS_NAME_DNS, names[i / 2],
 		    strlen(names[i / 2]));
-		visit_shake(&v);
+		meeting_shake(&m);
 		assert_int_equal(seen, 1);
-		assert_int_equal(v.of_server, i / 2 == 0 ? IO_OK : IO_FAILED);
+		assert_int_equal(m.of_server, i / 2 == 0 ? IO_OK : IO_FAILED);
 		if (i / 2)
-			assert_int_equal(visit_alert(&v), 112);
-		visit_end(&v);
+			assert_int_equal(meeting_alert(&m), 112);
+		meeting_end(&m);
 	}
 }
 
@@ -212,22 +212,22 @@ the_hello_after_a_retry_request_is_looked_at_too(void **state)
 	static const char *const second[] = { "app.test", "evil.test", "" };
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct visit v;
+		struct meeting m;
 		unsigned seen = 0;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
-		visit_begin(&v, &settings, &hooks,
+		meeting_begin(&m, &settings, &hooks,
 		    TLS13 ":-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-SECP256R1",
 		    GNUTLS_KEY_SHARE_TOP, false);
-		gnutls_session_set_ptr(v.client, (void *)(uintptr_t)second[i]);
-		gnutls_handshake_set_hook_function(v.client, GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST,
+		gnutls_session_set_ptr(m.client, (void *)(uintptr_t)second[i]);
+		gnutls_handshake_set_hook_function(m.client, GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST,
 		    GNUTLS_HOOK_POST, turn_coat);
-		visit_shake(&v);
+		meeting_shake(&m);
 		assert_int_equal(seen, 2);
-		assert_int_equal(v.of_server, i == 0 ? IO_OK : IO_FAILED);
+		assert_int_equal(m.of_server, i == 0 ? IO_OK : IO_FAILED);
 		if (i)
-			assert_int_equal(visit_alert(&v), 112);
-		visit_end(&v);
+			assert_int_equal(meeting_alert(&m), 112);
+		meeting_end(&m);
 	}
 }
 
@@ -240,19 +240,19 @@ alpn_is_chosen_from_the_list_and_strangers_get_the_alert(void **state)
 	};
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct visit v;
+		struct meeting m;
 		struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		settings.alpn = ours;
-		visit_begin(&v, &settings, NULL, TLS13, 0, false);
+		meeting_begin(&m, &settings, NULL, TLS13, 0, false);
 		if (i < 2)
-			gnutls_alpn_set_protocols(v.client, &theirs[i], 1, 0);
-		visit_shake(&v);
-		assert_int_equal(v.of_server, i == 1 ? IO_FAILED : IO_OK);
+			gnutls_alpn_set_protocols(m.client, &theirs[i], 1, 0);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, i == 1 ? IO_FAILED : IO_OK);
 		if (i == 1)
-			assert_int_equal(visit_alert(&v), 120);
+			assert_int_equal(meeting_alert(&m), 120);
 		else
-			assert_string_equal(tls_alpn(v.server), i == 0 ? "http/1.1" : "");
-		visit_end(&v);
+			assert_string_equal(tls_alpn(m.server), i == 0 ? "http/1.1" : "");
+		meeting_end(&m);
 	}
 }
 
@@ -262,29 +262,29 @@ gives_out_no_tickets(void **state)
 	char byte;
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct visit v;
+		struct meeting m;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
-		visit_begin(&v, &settings, NULL, i ? TLS13 : TLS12, 0, false);
-		visit_shake(&v);
-		say(tls_stream(v.server), "x");
-		assert_int_equal(gnutls_record_recv(v.client, &byte, 1), 1);
-		assert_false(gnutls_session_get_flags(v.client) & GNUTLS_SFLAGS_SESSION_TICKET);
-		visit_end(&v);
+		meeting_begin(&m, &settings, NULL, i ? TLS13 : TLS12, 0, false);
+		meeting_shake(&m);
+		say(tls_stream(m.server), "x");
+		assert_int_equal(gnutls_record_recv(m.client, &byte, 1), 1);
+		assert_false(gnutls_session_get_flags(m.client) & GNUTLS_SFLAGS_SESSION_TICKET);
+		meeting_end(&m);
 	}
 }
 
 static void
 a_renegotiation_ends_the_connection(void **state)
 {
-	struct visit v;
+	struct meeting m;
 	const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 	(void)state;
-	visit_begin(&v, &settings, NULL, TLS12, 0, false);
-	visit_shake(&v);
-	assert_int_equal(gnutls_handshake(v.client), GNUTLS_E_AGAIN);
-	assert_int_equal(hear_nothing(tls_stream(v.server)), IO_FAILED);
-	assert_int_equal(tls_alert_sent(v.server), 100);
-	visit_end(&v);
+	meeting_begin(&m, &settings, NULL, TLS12, 0, false);
+	meeting_shake(&m);
+	assert_int_equal(gnutls_handshake(m.client), GNUTLS_E_AGAIN);
+	assert_int_equal(hear_nothing(tls_stream(m.server)), IO_FAILED);
+	assert_int_equal(tls_alert_sent(m.server), 100);
+	meeting_end(&m);
 }
 
 static int
