@@ -523,7 +523,8 @@ is_within_limits(struct flow *flow)
 		flow->place = shares_enter(worker->shared->flows, &entrant, &verdict);
 		trouble = troubles[verdict];
 	}
-	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", trouble);
+	if (!flow->place)
+		snprintf(flow->way->trouble, sizeof flow->way->trouble, "%s", trouble);
 	return flow->place;
 }
 
