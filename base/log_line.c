@@ -104,14 +104,18 @@ put_json_escape(struct log_line *line, uint32_t point)
 		    0xdc00 + (point & 0x3ff));
 }
 
-/* How many bytes of the text stand for themselves everywhere: printable ASCII that ends no string. */
+/* Printable ASCII that ends no string: what stands for itself everywhere. */
+static const bool is_plain_byte[256] = {
+	[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true
+};
+
+/* How many such bytes the text begins with. */
 static size_t
 plain_bytes(const char *text, size_t most)
 {
 	size_t bytes = 0;
 
-	while (bytes < most && text[bytes] >= ' ' && text[bytes] <= '~' && text[bytes] != '"' &&
-	    text[bytes] != '\\')
+	while (bytes < most && is_plain_byte[(unsigned char)text[bytes]])
 		bytes++;
 	return bytes;
 }
