@@ -1,6 +1,7 @@
 /*
  * Watches over one epoll instance.  The loop keeps a table of descriptors by their numbers: who waits for
- * each, and what the kernel was told of it.  Changes gather in a list until the loop waits.
+ * each, and what the kernel was told of it.  It has 24 bytes for each number up to the highest that the
+ * loop has met, so that the limit on descriptors bounds it.  Changes gather in a list until the loop waits.
  *
  * Every registration carries a number of its own (generation), so that an event which the kernel told of a
  * descriptor is not taken for one of the next descriptor that has the same number.
@@ -29,6 +30,8 @@ struct descriptor {
 	bool is_handed_on : 1;
 	bool is_refused : 1; /* by the kernel, what it was told last */
 };
+
+static_assert(sizeof(struct descriptor) == 24, "as the head of this file says");
 
 static void ask_again(void *loop);
 

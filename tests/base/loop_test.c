@@ -192,6 +192,21 @@ a_watch_that_wants_nothing_is_silent(void **state)
 
 /* ---- edges ---- */
 
+static unsigned told_count;
+static int refusals;
+
+/* In front of the system's. */
+int
+epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	told_count++;
+	if (operation == EPOLL_CTL_DEL || refusals == 0)
+		return (int)syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event);
+	refusals--;
+	errno = ENOSPC;
+	return -1;
+}
+
 /* Reads nothing. */
 static void
 note_ready(void *arg, unsigned ready)
@@ -288,6 +303,7 @@ a_watch_goes_on_where_another_one_was(void **state)
 	write_byte();
 	watch_want(&watch, WATCH_READ);
 	loop_turn(loop, false);
+	told_count = 0;
 	watch_hand_on(&watch);
 	watch_go_on(&next, loop, ends[0], note_ready, "next");
 	watch_set_edge(&next);
@@ -297,6 +313,7 @@ a_watch_goes_on_where_another_one_was(void **state)
 	write_byte();
 	loop_turn(loop, false);
 	assert_string_equal(story, "first next ");
+	assert_int_equal(told_count, 0);
 	end_edge(&next);
 }
 
@@ -337,15 +354,19 @@ what_was_closed_is_no_longer_told_to_the_kernel(void **state)
 	make_edge(&watch, "first");
 	watch_want(&watch, WATCH_READ);
 	loop_turn(loop, false);
+	told_count = 0;
 	before = ends[0];
 	end_edge(&watch);
 	loop_closed(loop, before);
+	loop_turn(loop, false);
+	assert_int_equal(told_count, 0);
 	make_edge(&next, "next");
 	assert_int_equal(ends[0], before);
 	watch_want(&next, WATCH_READ);
 	write_byte();
 	loop_turn(loop, false);
 	assert_string_equal(story, "next ");
+	assert_int_equal(told_count, 1);
 	end_edge(&next);
 }
 
@@ -721,19 +742,6 @@ what_the_kernel_refuses_to_watch_is_told_by_the_log(void **state)
 	fclose(log);
 	assert_non_null(strstr(text, " error watch-failed: the kernel refused to watch a descriptor"));
 	assert_non_null(strstr(text, "Bad file descriptor"));
-}
-
-static int refusals;
-
-/* In front of the system's. */
-int
-epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
-{
-	if (operation == EPOLL_CTL_DEL || refusals == 0)
-		return (int)syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event);
-	refusals--;
-	errno = ENOSPC;
-	return -1;
 }
 
 static void
