@@ -180,7 +180,7 @@ channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
 		pool->resume_at_ms = 0;
 	pool->backoff.failures = 0;
 	backoff_up(&pool->backoff, now_ms);
-	needs_more = pool->needed > 0 && !pool->has_stopped;
+	needs_more = !has_enough(pool);
 	pthread_mutex_unlock(&pool->lock);
 	return needs_more;
 }

@@ -66,7 +66,7 @@ enum channel_pool_replacement channel_pool_replace(struct channel_pool *, uint64
 /* The relay needs `count` more; channel_pool_refill() will include them. */
 void channel_pool_need(struct channel_pool *, unsigned count);
 
-/* A dial came through. True: the relay needs more, for which there was no place until now. */
+/* A dial came through. True: there are still not enough, and the places for dials are few. */
 bool channel_pool_parked(struct channel_pool *, uint64_t now_ms);
 /* A dial did not: a pause begins. True: it is the first one in a row. */
 bool channel_pool_failed(struct channel_pool *, uint64_t now_ms);

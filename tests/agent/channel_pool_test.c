@@ -29,6 +29,21 @@ fills_up_to_the_least_and_refills_what_is_used(void **state)
 }
 
 static void
+asks_for_the_rest_of_more_than_may_be_dialled_at_once(void **state)
+{
+	struct channel_pool pool;
+
+	(void)state;
+	channel_pool_init(&pool, 34, 64, 0, 256);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 32);
+	assert_true(channel_pool_parked(&pool, 1000));
+	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
+	assert_true(channel_pool_parked(&pool, 1000));
+	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
+	assert_false(channel_pool_parked(&pool, 1000));
+}
+
+static void
 replaces_one_for_one(void **state)
 {
 	struct channel_pool pool;
@@ -243,6 +258,7 @@ dials_few_at_a_time(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_up_to_the_least_and_refills_what_is_used),
+	cmocka_unit_test(asks_for_the_rest_of_more_than_may_be_dialled_at_once),
 	cmocka_unit_test(replaces_one_for_one),
 	cmocka_unit_test(replaces_none_in_a_pause_and_says_that_one_is_missing),
 	cmocka_unit_test(says_when_there_is_room_for_what_is_needed),
