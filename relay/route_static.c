@@ -117,7 +117,7 @@ route_static_config(const struct route_static *static_route)
 }
 
 /* One static route in the set; of those with one pattern only the first is in the table. */
-struct entry {
+struct static_entry {
 	struct route_static *static_route; /* held */
 	uint32_t hash; /* half of it, so that most others are told without a look at them */
 	uint32_t same; /* the next one of this pattern, in the order of the file; 0: none */
@@ -130,7 +130,7 @@ struct route_static_set {
 	uint32_t *slots;   /* the first entry of a pattern, by its hash; 0: none */
 	size_t slot_count; /* a power of two, and a quarter of them at least are free */
 	size_t count;
-	struct entry entries[];
+	struct static_entry entries[];
 };
 
 static void
@@ -151,7 +151,7 @@ set_release(struct grace *grace)
 }
 
 static bool
-has_pattern(const struct entry *entry, const char *pattern, uint64_t hash)
+has_pattern(const struct static_entry *entry, const char *pattern, uint64_t hash)
 {
 	return entry->hash == hash >> 32 &&
 	    strcmp(entry->static_route->facts.pattern, pattern) == 0;
@@ -169,7 +169,7 @@ slot_of(const struct route_static_set *set, const char *pattern, uint64_t hash)
 	return &set->slots[at];
 }
 
-static const struct entry *
+static const struct static_entry *
 entry_at(const struct route_static_set *set, uint32_t number)
 {
 	return number != 0 ? &set->entries[number - 1] : NULL;
@@ -182,9 +182,10 @@ add(struct route_static_set *set, size_t index, struct route_static *static_rout
 {
 	uint32_t *slot = slot_of(set, static_route->facts.pattern, hash);
 
-	set->entries[index] = (struct entry){ .static_route = route_static_hold(static_route),
-		.hash = (uint32_t)(hash >> 32),
-		.same = *slot };
+	set->entries[index] =
+	    (struct static_entry){ .static_route = route_static_hold(static_route),
+		    .hash = (uint32_t)(hash >> 32),
+		    .same = *slot };
 	*slot = (uint32_t)index + 1;
 }
 
@@ -305,7 +306,7 @@ route_static_find(struct routes *routes, const char *pattern, uint64_t hash,
 {
 	const struct route_static_set *set =
 	    atomic_load_explicit(&routes->statics, memory_order_acquire);
-	const struct entry *at = set ? entry_at(set, *slot_of(set, pattern, hash)) : NULL;
+	const struct static_entry *at = set ? entry_at(set, *slot_of(set, pattern, hash)) : NULL;
 
 	for (; at; at = entry_at(set, at->same)) {
 		const struct route_static_settings *facts = &at->static_route->facts;

@@ -15,34 +15,34 @@
 
 enum { PIPE_BYTES = 1 << 20, MOST_PIPES = 1024, BLOCK = 64 * 1024, TURNS = 16 };
 
-struct pipe {
+struct bound_pipe {
 	int out, in;
 	size_t held;
 };
 
-struct flow;
-struct side {
-	struct watch watch; /* edge-triggered: registered once, for everything */
-	struct side *other;
-	struct flow *flow;
+struct spliced_flow;
+struct spliced_side {
+	struct load_watch watch; /* edge-triggered: registered once, for everything */
+	struct spliced_side *other;
+	struct spliced_flow *flow;
 	/* What has come from here and has not gone to the other; held = 0: none is lent. */
-	struct pipe pipe;
+	struct bound_pipe pipe;
 	bool readable, writable; /* as far as is known */
 	bool hung_up;            /* it has said its end, which is behind what can be read */
 	bool bulk;               /* a read has filled the buffer: from now on it is spliced */
 	bool ended;              /* nothing more comes from here, and the other was told */
 };
 
-struct flow {
-	struct side client, upstream;
+struct spliced_flow {
+	struct spliced_side client, upstream;
 };
 
 static const char *upstream_port;
-static struct pipe spare[MOST_PIPES];
+static struct bound_pipe spare[MOST_PIPES];
 static unsigned spare_count;
 
 static void
-lend_pipe(struct pipe *pipe)
+lend_pipe(struct bound_pipe *pipe)
 {
 	if (spare_count) {
 		*pipe = spare[--spare_count];
@@ -52,11 +52,11 @@ lend_pipe(struct pipe *pipe)
 	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
 		loop_die("pipe2");
 	fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
-	*pipe = (struct pipe){ .out = ends[0], .in = ends[1] };
+	*pipe = (struct bound_pipe){ .out = ends[0], .in = ends[1] };
 }
 
 static void
-take_back(struct pipe *pipe)
+take_back(struct bound_pipe *pipe)
 {
 	if (!pipe->held && spare_count < MOST_PIPES) {
 		spare[spare_count++] = *pipe;
@@ -64,11 +64,11 @@ take_back(struct pipe *pipe)
 		close(pipe->in);
 		close(pipe->out);
 	}
-	*pipe = (struct pipe){ 0 };
+	*pipe = (struct bound_pipe){ 0 };
 }
 
 static void
-end(struct flow *flow)
+end(struct spliced_flow *flow)
 {
 	loop_close(&flow->client.watch);
 	loop_close(&flow->upstream.watch);
@@ -81,9 +81,9 @@ end(struct flow *flow)
 
 /* From the pipe to the other side. False: it is broken. */
 static bool
-drain(struct side *from)
+drain(struct spliced_side *from)
 {
-	struct pipe *pipe = &from->pipe;
+	struct bound_pipe *pipe = &from->pipe;
 	while (pipe->held && from->other->writable) {
 		ssize_t moved = splice(pipe->out, NULL, from->other->watch.fd, NULL, pipe->held,
 		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -100,7 +100,7 @@ drain(struct side *from)
 }
 
 static ssize_t
-fill(struct side *from)
+fill(struct spliced_side *from)
 {
 	lend_pipe(&from->pipe);
 	ssize_t moved = splice(from->watch.fd, NULL, from->pipe.in, NULL, PIPE_BYTES,
@@ -114,7 +114,7 @@ fill(struct side *from)
 
 /* What the other cannot take waits in a pipe, which has room for it. */
 static ssize_t
-copy(struct side *from)
+copy(struct spliced_side *from)
 {
 	static char data[BLOCK];
 	ssize_t bytes = recv(from->watch.fd, data, sizeof data, 0);
@@ -134,7 +134,7 @@ copy(struct side *from)
 
 /* False: broken, or both directions are over. */
 static bool
-pump(struct side *from)
+pump(struct spliced_side *from)
 {
 	for (int i = 0; i < TURNS && !from->ended; i++) {
 		if (from->pipe.held && !drain(from))
@@ -157,9 +157,9 @@ pump(struct side *from)
 }
 
 static void
-on_side(struct watch *watch, unsigned events)
+on_side(struct load_watch *watch, unsigned events)
 {
-	struct side *side = (struct side *)watch;
+	struct spliced_side *side = (struct spliced_side *)watch;
 	side->readable |= events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP);
 	side->hung_up |= events & (EPOLLRDHUP | EPOLLHUP);
 	side->writable |= events & EPOLLOUT;
@@ -171,13 +171,13 @@ static void
 begin(int client)
 {
 	int upstream = loop_dial(upstream_port, 0);
-	struct flow *flow = calloc(1, sizeof *flow);
+	struct spliced_flow *flow = calloc(1, sizeof *flow);
 	if (upstream < 0 || !flow)
 		loop_die("a flow");
-	flow->client = (struct side){ .watch = { .on_event = on_side, .fd = client },
+	flow->client = (struct spliced_side){ .watch = { .on_event = on_side, .fd = client },
 		.other = &flow->upstream,
 		.flow = flow };
-	flow->upstream = (struct side){ .watch = { .on_event = on_side, .fd = upstream },
+	flow->upstream = (struct spliced_side){ .watch = { .on_event = on_side, .fd = upstream },
 		.other = &flow->client,
 		.flow = flow };
 	loop_want(&flow->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
@@ -185,7 +185,7 @@ begin(int client)
 }
 
 static void
-on_listener(struct watch *listener, unsigned events)
+on_listener(struct load_watch *listener, unsigned events)
 {
 	(void)events;
 	for (int fd; (fd = loop_accept(listener->fd)) >= 0;)
@@ -199,7 +199,7 @@ main(int argc, char **argv)
 		return 64;
 	signal(SIGPIPE, SIG_IGN); /* splice() has no MSG_NOSIGNAL */
 	upstream_port = argv[2];
-	struct watch listener = { .on_event = on_listener, .fd = loop_listen(argv[1]) };
+	struct load_watch listener = { .on_event = on_listener, .fd = loop_listen(argv[1]) };
 	loop_want(&listener, EPOLLIN);
 	for (;;)
 		loop_turn(-1);

@@ -14,19 +14,19 @@
 
 enum { BLOCK = 64 * 1024 };
 
-struct flow;
-struct side {
-	struct watch watch;
+struct tls_flow;
+struct tls_side {
+	struct load_watch watch;
 	struct transport transport;
-	struct side *other;
-	struct flow *flow;
+	struct tls_side *other;
+	struct tls_flow *flow;
 	char *unsent; /* came from here, and the other cannot take it yet; NULL: nothing */
 	size_t unsent_bytes;
 	bool ended;
 };
 
-struct flow {
-	struct side client, upstream;
+struct tls_flow {
+	struct tls_side client, upstream;
 	int layers; /* of TLS from the client, that have shaken hands */
 };
 
@@ -40,10 +40,10 @@ struct mode {
 static const struct mode *mode;
 static const char *upstream_port;
 
-static void on_handshake(struct watch *watch, unsigned events);
+static void on_handshake(struct load_watch *watch, unsigned events);
 
 static void
-end(struct flow *flow)
+end(struct tls_flow *flow)
 {
 	transport_close(&flow->client.transport);
 	loop_close(&flow->client.watch);
@@ -54,14 +54,14 @@ end(struct flow *flow)
 }
 
 static void
-want(struct side *side)
+want(struct tls_side *side)
 {
 	loop_want(&side->watch,
 	    (side->ended || side->unsent ? 0u : EPOLLIN) | (side->other->unsent ? EPOLLOUT : 0u));
 }
 
 static void
-keep(struct side *from, const char *data, size_t bytes)
+keep(struct tls_side *from, const char *data, size_t bytes)
 {
 	from->unsent = malloc(bytes);
 	if (!from->unsent)
@@ -71,7 +71,7 @@ keep(struct side *from, const char *data, size_t bytes)
 }
 
 static bool
-send_unsent(struct side *from)
+send_unsent(struct tls_side *from)
 {
 	ssize_t sent = transport_send(&from->other->transport, from->unsent, from->unsent_bytes);
 	if (sent < 0)
@@ -86,7 +86,7 @@ send_unsent(struct side *from)
 }
 
 static bool
-move(struct side *from)
+move(struct tls_side *from)
 {
 	char data[BLOCK];
 	do {
@@ -110,7 +110,7 @@ move(struct side *from)
 
 /* Also of what a session has decrypted already, of which no event tells. */
 static bool
-move_on(struct side *from, bool readable)
+move_on(struct tls_side *from, bool readable)
 {
 	if (from->ended || from->unsent)
 		return true;
@@ -118,7 +118,7 @@ move_on(struct side *from, bool readable)
 }
 
 static void
-serve(struct side *side, unsigned events)
+serve(struct tls_side *side, unsigned events)
 {
 	bool good = !(events & EPOLLERR);
 	if (good && side->other->unsent && events & (EPOLLOUT | EPOLLHUP))
@@ -134,22 +134,22 @@ serve(struct side *side, unsigned events)
 }
 
 static void
-on_side(struct watch *watch, unsigned events)
+on_side(struct load_watch *watch, unsigned events)
 {
-	serve((struct side *)watch, events);
+	serve((struct tls_side *)watch, events);
 }
 
 static void
-join(struct flow *flow)
+join(struct tls_flow *flow)
 {
 	flow->client.watch.on_event = flow->upstream.watch.on_event = on_side;
 	serve(&flow->client, 0);
 }
 
 static bool
-dial(struct flow *flow)
+dial(struct tls_flow *flow)
 {
-	struct side *upstream = &flow->upstream;
+	struct tls_side *upstream = &flow->upstream;
 	upstream->watch.fd = upstream->transport.fd = loop_dial(upstream_port, 0);
 	if (upstream->watch.fd < 0)
 		return false;
@@ -164,9 +164,9 @@ dial(struct flow *flow)
 
 /* A layer is there: the next one, or what comes after the last. */
 static bool
-shaken(struct side *side)
+shaken(struct tls_side *side)
 {
-	struct flow *flow = side->flow;
+	struct tls_flow *flow = side->flow;
 	if (side == &flow->upstream) {
 		join(flow);
 		return true;
@@ -177,9 +177,9 @@ shaken(struct side *side)
 }
 
 static void
-on_handshake(struct watch *watch, unsigned events)
+on_handshake(struct load_watch *watch, unsigned events)
 {
-	struct side *side = (struct side *)watch;
+	struct tls_side *side = (struct tls_side *)watch;
 	(void)events;
 	int result = transport_handshake(&side->transport);
 	if (result == TRANSPORT_AGAIN)
@@ -191,15 +191,15 @@ on_handshake(struct watch *watch, unsigned events)
 static void
 begin(int client)
 {
-	struct flow *flow = calloc(1, sizeof *flow);
+	struct tls_flow *flow = calloc(1, sizeof *flow);
 	if (!flow)
 		loop_die("calloc");
-	flow->client = (struct side){ .watch = { .on_event = on_handshake, .fd = client },
+	flow->client = (struct tls_side){ .watch = { .on_event = on_handshake, .fd = client },
 		.transport.fd = client,
 		.other = &flow->upstream,
 		.flow = flow };
 	flow->upstream =
-	    (struct side){ .watch = { .fd = -1 }, .other = &flow->client, .flow = flow };
+	    (struct tls_side){ .watch = { .fd = -1 }, .other = &flow->client, .flow = flow };
 	if (mode->layers)
 		loop_want(&flow->client.watch, EPOLLIN);
 	if (!(mode->layers ? transport_open_server(&flow->client.transport, client) : dial(flow)))
@@ -207,7 +207,7 @@ begin(int client)
 }
 
 static void
-on_listener(struct watch *listener, unsigned events)
+on_listener(struct load_watch *listener, unsigned events)
 {
 	(void)events;
 	for (int fd; (fd = loop_accept(listener->fd)) >= 0;)
@@ -233,7 +233,7 @@ main(int argc, char **argv)
 		transport_client_start(argv[4]);
 	else
 		transport_server_start(argv[4], argv[5]);
-	struct watch listener = { .on_event = on_listener, .fd = loop_listen(argv[2]) };
+	struct load_watch listener = { .on_event = on_listener, .fd = loop_listen(argv[2]) };
 	loop_want(&listener, EPOLLIN);
 	for (;;)
 		loop_turn(-1);

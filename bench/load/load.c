@@ -36,7 +36,7 @@ enum {
 };
 
 /* What a flow does once its order is said. */
-struct thing {
+struct load_thing {
 	const char *name;
 	char order;
 	bool pours;  /* it sends without an end */
@@ -46,7 +46,7 @@ struct thing {
 	bool deaf;   /* it reads nothing */
 };
 
-static const struct thing things[] = {
+static const struct load_thing things[] = {
 	{ .name = "down", .order = ORDER_POUR },
 	{ .name = "up", .order = ORDER_TAKE, .pours = true },
 	{ .name = "both", .order = ORDER_BOTH, .pours = true },
@@ -59,8 +59,8 @@ enum { THINGS = sizeof things / sizeof things[0] };
 
 enum state { CONNECTING, SHAKING, ORDERING, OPEN };
 
-struct flow {
-	struct watch watch;
+struct load_flow {
+	struct load_watch watch;
 	struct transport transport;
 	enum state state;
 	bool answered;
@@ -69,8 +69,8 @@ struct flow {
 	uint64_t began_us; /* the connection, or the message */
 };
 
-static const struct thing *thing;
-static struct flow *flows;
+static const struct load_thing *thing;
+static struct load_flow *flows;
 static const char *port, *name = "bench.example.com";
 static bool with_tls, resume;
 static unsigned flow_count = 1, opened, under_way;
@@ -87,15 +87,15 @@ static struct {
 
 /* ---- one flow ---- */
 
-static void on_flow(struct watch *watch, unsigned events);
+static void on_flow(struct load_watch *watch, unsigned events);
 
 static void
-dial(struct flow *flow)
+dial(struct load_flow *flow)
 {
 	int fd = loop_dial(port, thing->deaf ? SMALL_WINDOW : 0);
 	if (fd < 0)
 		loop_die("connect");
-	*flow = (struct flow){ .watch = { .on_event = on_flow, .fd = fd },
+	*flow = (struct load_flow){ .watch = { .on_event = on_flow, .fd = fd },
 		.transport.fd = fd,
 		.began_us = loop_now_us() };
 	under_way++;
@@ -104,13 +104,13 @@ dial(struct flow *flow)
 
 /* One that asks is under way until its first answer, so that a slow peer is not overrun. */
 static bool
-is_under_way(const struct flow *flow)
+is_under_way(const struct load_flow *flow)
 {
 	return flow->state != OPEN || (thing->asks && !flow->answered);
 }
 
 static void
-hang_up(struct flow *flow)
+hang_up(struct load_flow *flow)
 {
 	transport_close(&flow->transport);
 	loop_close(&flow->watch);
@@ -125,7 +125,7 @@ has_begun(void)
 }
 
 static void
-fail(struct flow *flow)
+fail(struct load_flow *flow)
 {
 	hang_up(flow);
 	if (++done.errors > MOST_ERRORS) {
@@ -137,7 +137,7 @@ fail(struct flow *flow)
 }
 
 static void
-set_open(struct flow *flow)
+set_open(struct load_flow *flow)
 {
 	flow->state = OPEN;
 	flow->sent = 0;
@@ -150,7 +150,7 @@ set_open(struct flow *flow)
 }
 
 static bool
-shake_hands(struct flow *flow)
+shake_hands(struct load_flow *flow)
 {
 	int result = transport_handshake(&flow->transport);
 	if (result == TRANSPORT_AGAIN)
@@ -164,7 +164,7 @@ shake_hands(struct flow *flow)
 }
 
 static bool
-connected(struct flow *flow)
+connected(struct load_flow *flow)
 {
 	if (with_tls && !transport_open_client(&flow->transport, flow->watch.fd, resume))
 		return false;
@@ -174,7 +174,7 @@ connected(struct flow *flow)
 
 /* The hello of a raw client, and the order, in one segment. */
 static bool
-give_order(struct flow *flow)
+give_order(struct load_flow *flow)
 {
 	ssize_t bytes =
 	    transport_send(&flow->transport, first + flow->sent, first_bytes - flow->sent);
@@ -188,7 +188,7 @@ give_order(struct flow *flow)
 }
 
 static bool
-send_more(struct flow *flow)
+send_more(struct load_flow *flow)
 {
 	size_t wanted = thing->pours ? BLOCK : message_bytes - flow->sent;
 	ssize_t bytes = transport_send(&flow->transport, block, wanted);
@@ -207,7 +207,7 @@ send_more(struct flow *flow)
 
 /* The message has come back. */
 static bool
-on_answer(struct flow *flow)
+on_answer(struct load_flow *flow)
 {
 	uint64_t now_us = loop_now_us();
 	if (!flow->answered)
@@ -222,7 +222,7 @@ on_answer(struct flow *flow)
 }
 
 static bool
-visited(struct flow *flow)
+visited(struct load_flow *flow)
 {
 	if (!flow->answered)
 		return false;
@@ -234,7 +234,7 @@ visited(struct flow *flow)
 
 /* What came is counted. False: the flow is broken. */
 static bool
-heard(struct flow *flow, ssize_t bytes)
+heard(struct load_flow *flow, ssize_t bytes)
 {
 	if (bytes == TRANSPORT_AGAIN)
 		return true;
@@ -255,7 +255,7 @@ heard(struct flow *flow, ssize_t bytes)
 }
 
 static bool
-receive(struct flow *flow)
+receive(struct load_flow *flow)
 {
 	int fd = flow->watch.fd;
 	ssize_t bytes;
@@ -270,7 +270,7 @@ receive(struct flow *flow)
 }
 
 static bool
-step(struct flow *flow, unsigned events)
+step(struct load_flow *flow, unsigned events)
 {
 	switch (flow->state) {
 	case CONNECTING:
@@ -288,9 +288,9 @@ step(struct flow *flow, unsigned events)
 }
 
 static void
-on_flow(struct watch *watch, unsigned events)
+on_flow(struct load_watch *watch, unsigned events)
 {
-	struct flow *flow = (struct flow *)watch;
+	struct load_flow *flow = (struct load_flow *)watch;
 	if (!step(flow, events))
 		fail(flow);
 }

@@ -36,7 +36,7 @@ poller(void)
 }
 
 static void
-control(struct watch *watch, int op, unsigned events)
+control(struct load_watch *watch, int op, unsigned events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 	if (epoll_ctl(poller(), op, watch->fd, &event) < 0)
@@ -45,7 +45,7 @@ control(struct watch *watch, int op, unsigned events)
 }
 
 void
-loop_want(struct watch *watch, unsigned events)
+loop_want(struct load_watch *watch, unsigned events)
 {
 	if (events != watch->events)
 		control(watch,
@@ -56,13 +56,13 @@ loop_want(struct watch *watch, unsigned events)
 }
 
 void
-loop_again(struct watch *watch)
+loop_again(struct load_watch *watch)
 {
 	control(watch, EPOLL_CTL_MOD, watch->events);
 }
 
 void
-loop_close(struct watch *watch)
+loop_close(struct load_watch *watch)
 {
 	if (watch->fd < 0)
 		return;
@@ -89,7 +89,7 @@ loop_turn(int timeout_ms)
 	struct epoll_event events[BATCH];
 	int count = epoll_wait(poller(), events, BATCH, timeout_ms);
 	for (int i = 0; i < count; i++) {
-		struct watch *watch = events[i].data.ptr;
+		struct load_watch *watch = events[i].data.ptr;
 		if (watch->fd >= 0)
 			watch->on_event(watch, events[i].events);
 	}

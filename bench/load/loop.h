@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* Stands first in what is watched. The loop never frees it: see loop_free_later(). */
-struct watch {
-	void (*on_event)(struct watch *watch, unsigned events); /* of EPOLLIN, EPOLLOUT, ... */
+struct load_watch {
+	void (*on_event)(struct load_watch *watch, unsigned events); /* of EPOLLIN, EPOLLOUT, ... */
 	int fd;
 	unsigned events; /* what it waits for now; 0: it is not registered */
 };
@@ -19,11 +19,11 @@ struct watch {
 _Noreturn void loop_die(const char *what);
 
 /* Level-triggered but for EPOLLET. Asks the kernel only where it changes something. */
-void loop_want(struct watch *watch, unsigned events);
+void loop_want(struct load_watch *watch, unsigned events);
 /* Edge-triggered: tells once more what is there. */
-void loop_again(struct watch *watch);
+void loop_again(struct load_watch *watch);
 /* Closes the descriptor; nothing more is heard of it from the next turn on. */
-void loop_close(struct watch *watch);
+void loop_close(struct load_watch *watch);
 /* Frees the object at the end of the turn, since events for it may be waiting in this one. */
 void loop_free_later(void *object);
 /* Waits for events, at most so long, and delivers them. */

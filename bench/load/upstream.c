@@ -19,8 +19,8 @@
 
 enum { BLOCK = 256 * 1024, ECHO = 64 * 1024, RECORD_HEADER = 5, HANDSHAKE = 0x16 };
 
-struct connection {
-	struct watch watch;
+struct served_connection {
+	struct load_watch watch;
 	size_t hello_left;
 	int order;    /* 0: not heard yet */
 	uint64_t run; /* of the counter, when the order came */
@@ -32,7 +32,7 @@ static char block[BLOCK];
 static struct counter *counter;
 
 static void
-end(struct connection *connection)
+end(struct served_connection *connection)
 {
 	loop_close(&connection->watch);
 	free(connection->unsent);
@@ -40,7 +40,7 @@ end(struct connection *connection)
 }
 
 static void
-keep(struct connection *connection, const char *data, size_t bytes)
+keep(struct served_connection *connection, const char *data, size_t bytes)
 {
 	connection->unsent = malloc(bytes);
 	if (!connection->unsent)
@@ -51,7 +51,7 @@ keep(struct connection *connection, const char *data, size_t bytes)
 }
 
 static bool
-echo(struct connection *connection)
+echo(struct served_connection *connection)
 {
 	char data[ECHO];
 	ssize_t bytes = recv(connection->watch.fd, data, sizeof data, 0);
@@ -66,7 +66,7 @@ echo(struct connection *connection)
 }
 
 static bool
-send_unsent(struct connection *connection)
+send_unsent(struct served_connection *connection)
 {
 	ssize_t sent =
 	    send(connection->watch.fd, connection->unsent, connection->unsent_bytes, MSG_NOSIGNAL);
@@ -83,7 +83,7 @@ send_unsent(struct connection *connection)
 }
 
 static bool
-begin(struct connection *connection, int order)
+begin(struct served_connection *connection, int order)
 {
 	connection->order = order;
 	connection->run = __atomic_load_n(&counter->run, __ATOMIC_RELAXED);
@@ -98,7 +98,7 @@ begin(struct connection *connection, int order)
 
 /* The hello, if there is one, then the order. */
 static bool
-read_order(struct connection *connection)
+read_order(struct served_connection *connection)
 {
 	int fd = connection->watch.fd;
 	unsigned char header[RECORD_HEADER];
@@ -122,7 +122,7 @@ read_order(struct connection *connection)
 }
 
 static bool
-throw_away(struct connection *connection)
+throw_away(struct served_connection *connection)
 {
 	ssize_t bytes = recv(connection->watch.fd, NULL, BLOCK, MSG_TRUNC);
 	if (bytes > 0 && connection->run == __atomic_load_n(&counter->run, __ATOMIC_RELAXED))
@@ -131,7 +131,7 @@ throw_away(struct connection *connection)
 }
 
 static bool
-serve(struct connection *connection, unsigned events)
+serve(struct served_connection *connection, unsigned events)
 {
 	if (!connection->order)
 		return read_order(connection);
@@ -155,22 +155,22 @@ map_counter(const char *path)
 }
 
 static void
-on_connection(struct watch *watch, unsigned events)
+on_connection(struct load_watch *watch, unsigned events)
 {
-	struct connection *connection = (struct connection *)watch;
+	struct served_connection *connection = (struct served_connection *)watch;
 	if (!serve(connection, events))
 		end(connection);
 }
 
 static void
-on_listener(struct watch *listener, unsigned events)
+on_listener(struct load_watch *listener, unsigned events)
 {
 	(void)events;
 	for (int fd; (fd = loop_accept(listener->fd)) >= 0;) {
-		struct connection *connection = calloc(1, sizeof *connection);
+		struct served_connection *connection = calloc(1, sizeof *connection);
 		if (!connection)
 			loop_die("calloc");
-		connection->watch = (struct watch){ .on_event = on_connection, .fd = fd };
+		connection->watch = (struct load_watch){ .on_event = on_connection, .fd = fd };
 		loop_want(&connection->watch, EPOLLIN);
 	}
 }
@@ -181,7 +181,7 @@ main(int argc, char **argv)
 	if (argc != 3)
 		return 64;
 	map_counter(argv[2]);
-	struct watch listener = { .on_event = on_listener, .fd = loop_listen(argv[1]) };
+	struct load_watch listener = { .on_event = on_listener, .fd = loop_listen(argv[1]) };
 	loop_want(&listener, EPOLLIN);
 	for (;;)
 		loop_turn(-1);

@@ -30,7 +30,7 @@ static gnutls_pubkey_t public;
 static struct der spki;
 static char warm[64];		/* a small one */
 
-struct result {
+struct crl_result {
 	double ms, mib;
 	unsigned comparisons;
 	bool good;
@@ -161,7 +161,7 @@ static volatile unsigned output;
 
 /* What every reader must do: hash, check one signature, touch each byte once. */
 static void
-floor_of(const char *path, struct result *result)
+floor_of(const char *path, struct crl_result *result)
 {
 	struct pem_file file;
 	char error[PEM_ERROR];
@@ -186,7 +186,7 @@ floor_of(const char *path, struct result *result)
 }
 
 static void
-ours(const char *path, struct result *result)
+ours(const char *path, struct crl_result *result)
 {
 	struct pem_file file;
 	char error[PEM_ERROR];
@@ -211,7 +211,7 @@ ours(const char *path, struct result *result)
 }
 
 static void
-of_gnutls(const char *path, struct result *result)
+of_gnutls(const char *path, struct crl_result *result)
 {
 	struct pem_file file;
 	char error[PEM_ERROR];
@@ -226,7 +226,7 @@ of_gnutls(const char *path, struct result *result)
 }
 
 static void
-of_openssl(const char *path, struct result *result)
+of_openssl(const char *path, struct crl_result *result)
 {
 	char command[256];
 	snprintf(command, sizeof command, "openssl crl -inform DER -in %s -noout -nextupdate >/dev/null 2>&1", path);
@@ -245,15 +245,15 @@ peak_mib(int who)
 	return (double)usage.ru_maxrss / 1024;
 }
 
-static struct result
-once(void (*run)(const char *, struct result *), const char *path)
+static struct crl_result
+once(void (*run)(const char *, struct crl_result *), const char *path)
 {
-	struct result *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct crl_result *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 	must(shared != MAP_FAILED, "mmap");
 	pid_t child = fork();
 	if (child == 0) {
-		run(warm, &(struct result){0});	/* the libraries' own pages are not what is measured */
+		run(warm, &(struct crl_result){0});	/* the libraries' own pages are not what is measured */
 		double before = peak_mib(RUSAGE_SELF);
 		run(path, shared);
 		double children = peak_mib(RUSAGE_CHILDREN);
@@ -261,17 +261,17 @@ once(void (*run)(const char *, struct result *), const char *path)
 		_exit(0);
 	}
 	must(child > 0 && waitpid(child, &status, 0) == child && status == 0, "a contestant");
-	struct result result = *shared;
+	struct crl_result result = *shared;
 	munmap(shared, sizeof *shared);
 	return result;
 }
 
-static struct result
-best(void (*run)(const char *, struct result *), const char *path, int rounds)
+static struct crl_result
+best(void (*run)(const char *, struct crl_result *), const char *path, int rounds)
 {
-	struct result least = once(run, path);
+	struct crl_result least = once(run, path);
 	for (int i = 1; i < rounds; i++) {
-		struct result again = once(run, path);
+		struct crl_result again = once(run, path);
 		least = again.ms < least.ms ? again : least;
 	}
 	must(least.good, "a contestant's reading");
@@ -279,7 +279,7 @@ best(void (*run)(const char *, struct result *), const char *path, int rounds)
 }
 
 static void
-print(const char *who, struct result result, struct result floor)
+print(const char *who, struct crl_result result, struct crl_result floor)
 {
 	printf("%-38s %9.2f ms  %6.2f x floor  %7.2f MiB\n", who, result.ms, result.ms / floor.ms, result.mib);
 }
@@ -287,7 +287,7 @@ print(const char *who, struct result result, struct result floor)
 static bool
 report(const char *large, const char *pem)
 {
-	struct result floor = best(floor_of, large, ROUNDS), mine = best(ours, large, ROUNDS);
+	struct crl_result floor = best(floor_of, large, ROUNDS), mine = best(ours, large, ROUNDS);
 	printf("%d entries, %zu comparisons at most\n", LARGE, (size_t)mine.comparisons);
 	print("floor: SHA-256 + signature + one pass", floor, floor);
 	print("valise, DER file to index", mine, floor);
@@ -302,7 +302,7 @@ report(const char *large, const char *pem)
 static void
 report_small(const char *small)
 {
-	struct result floor = best(floor_of, small, ROUNDS);
+	struct crl_result floor = best(floor_of, small, ROUNDS);
 	printf("%d entries\n", SMALL);
 	print("valise, DER file to index", best(ours, small, ROUNDS), floor);
 	print("GnuTLS, import alone", best(of_gnutls, small, 1), floor);

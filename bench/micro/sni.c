@@ -17,13 +17,13 @@
 
 enum { SAMPLES = 10000, BATCH = 32, MOST = 4096 };
 
-struct sample {
+struct hello_sample {
 	const char *path, *what;
 	uint8_t wire[MOST];
 	size_t bytes;
 };
 
-static struct sample samples[] = {
+static struct hello_sample samples[] = {
 	{ .path = "tests/corpus/clienthello/030-g-curl-h2.bin", .what = "curl" },
 	{ .path = "tests/corpus/clienthello/059-g-firefox-default.bin",
 	  .what = "Firefox, post-quantum" },
@@ -69,7 +69,7 @@ median(uint64_t *values)
 }
 
 static void
-load(struct sample *s)
+load(struct hello_sample *s)
 {
 	FILE *file = fopen(s->path, "rb");
 
@@ -87,7 +87,7 @@ load(struct sample *s)
 static volatile unsigned output;
 
 __attribute__((noinline)) static void
-read_whole(const struct sample *s)
+read_whole(const struct hello_sample *s)
 {
 	struct clienthello hello;
 
@@ -96,7 +96,7 @@ read_whole(const struct sample *s)
 }
 
 static void
-read_bytewise(const struct sample *s)
+read_bytewise(const struct hello_sample *s)
 {
 	struct clienthello hello;
 
@@ -106,7 +106,7 @@ read_bytewise(const struct sample *s)
 }
 
 static void
-read_and_fingerprint(const struct sample *s)
+read_and_fingerprint(const struct hello_sample *s)
 {
 	struct clienthello hello;
 	char ja4[JA4_SIZE];
@@ -118,7 +118,7 @@ read_and_fingerprint(const struct sample *s)
 }
 
 static void
-copy(const struct sample *s)
+copy(const struct hello_sample *s)
 {
 	static uint8_t to[MOST];
 
@@ -128,7 +128,7 @@ copy(const struct sample *s)
 
 /* ns a call, the median of many batches. */
 static double
-time_batches(void (*run)(const struct sample *), const struct sample *s)
+time_batches(void (*run)(const struct hello_sample *), const struct hello_sample *s)
 {
 	static uint64_t took[SAMPLES];
 
@@ -145,7 +145,7 @@ time_batches(void (*run)(const struct sample *), const struct sample *s)
 /* ---- GnuTLS ---- */
 
 struct feed {
-	const struct sample *sample;
+	const struct hello_sample *sample;
 	size_t at;
 	uint64_t reached_ns;
 };
@@ -181,7 +181,7 @@ on_client_hello(gnutls_session_t session)
 }
 
 static uint64_t
-time_gnutls(const struct sample *s, gnutls_priority_t priority,
+time_gnutls(const struct hello_sample *s, gnutls_priority_t priority,
     gnutls_certificate_credentials_t credentials)
 {
 	struct feed feed = { .sample = s };
@@ -204,7 +204,7 @@ time_gnutls(const struct sample *s, gnutls_priority_t priority,
 
 /* One read each in turn, so that both find the caches as the other left them. */
 static void
-time_in_turn(const struct sample *s, double *theirs_ns, double *ours_ns)
+time_in_turn(const struct hello_sample *s, double *theirs_ns, double *ours_ns)
 {
 	static uint64_t theirs[SAMPLES], ours[SAMPLES];
 	gnutls_priority_t priority;
@@ -227,7 +227,7 @@ time_in_turn(const struct sample *s, double *theirs_ns, double *ours_ns)
 }
 
 static void
-measure(const struct sample *s)
+measure(const struct hello_sample *s)
 {
 	double whole = time_batches(read_whole, s), bytewise = time_batches(read_bytewise, s);
 	double fingerprint = time_batches(read_and_fingerprint, s), copied = time_batches(copy, s);
@@ -250,7 +250,7 @@ int
 main(int argc, char **argv)
 {
 	if (argc > 1) {
-		struct sample one = { .path = argv[1] };
+		struct hello_sample one = { .path = argv[1] };
 
 		load(&one);
 		read_whole(&one);

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "test_relay.h"
 
-static struct mint mint;
+static struct test_mint mint;
 static char config[128], second_config[128];
 static char upstream[ADDRESS_TEXT];
 static int upstream_fd;
@@ -265,7 +265,7 @@ sees_a_changed_file_whatever_allocation_fails(void **state)
 /* ---- a running agent gets over it ---- */
 
 /* A relay in a process of its own, whose allocations never fail. */
-static struct shared {
+static struct shared_counts {
 	struct test_relay relay;
 	uint32_t endpoint; /* flows are opened for this one */
 	unsigned wanted, opened, answered, ready;
@@ -349,7 +349,7 @@ start_relay(void)
 	int fds[2];
 	pid_t pid;
 
-	memset(shared, 0, offsetof(struct shared, hello));
+	memset(shared, 0, offsetof(struct shared_counts, hello));
 	snprintf(memory, sizeof memory, "%d", shared_fd);
 	assert_int_equal(pipe(fds), 0);
 	snprintf(ready, sizeof ready, "%d", fds[1]);
@@ -393,13 +393,13 @@ comes_true(bool (*claim)(void))
 static bool
 pool_is_full(void)
 {
-	return ((volatile struct shared *)shared)->relay.parked == 3;
+	return ((volatile struct shared_counts *)shared)->relay.parked == 3;
 }
 
 static bool
 is_answered(void)
 {
-	return ((volatile struct shared *)shared)->answered == shared->wanted;
+	return ((volatile struct shared_counts *)shared)->answered == shared->wanted;
 }
 
 static bool

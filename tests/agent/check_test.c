@@ -7,7 +7,7 @@
 
 #include "mint.h"
 
-static struct mint mint;
+static struct test_mint mint;
 static char told[8192];
 
 /* Each `@` becomes the mint's directory. */

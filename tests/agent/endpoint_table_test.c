@@ -4,7 +4,7 @@
 #include "mint.h"
 #include "pki/trust.h"
 
-static struct mint mint;
+static struct test_mint mint;
 static struct trust *relays;
 
 static struct trust *

@@ -21,7 +21,7 @@
 #include "tunnel/pump.h"
 #include "tunnel/tls_driver.h"
 
-static struct mint mint;
+static struct test_mint mint;
 static struct test_relay relay;
 static struct agent_settings settings;
 static struct credentials *credentials;
@@ -278,7 +278,7 @@ wait_still_for(bool (*is_true)(void))
 enum { HELD_MOST = 24, HELLOS_ROOM = 3, HELLO_UNITS = HELLO_BYTES_MOST / POOLED_HELLO_UNIT };
 
 /* A channel whose `open` promises the largest hello that there is, of which little comes. */
-static struct held {
+static struct held_flow {
 	struct pooled_channel *pooled;
 	struct tls *tls; /* the relay's end */
 	struct tls_driver driver;
@@ -289,7 +289,7 @@ static unsigned held_count;
 static void
 on_shaken(void *arg, enum io end)
 {
-	struct held *one = arg;
+	struct held_flow *one = arg;
 
 	assert_int_equal(end, IO_OK);
 	one->is_shaken = true;
@@ -298,7 +298,7 @@ on_shaken(void *arg, enum io end)
 static void
 on_raw_channel(struct tls *tls)
 {
-	struct held *one = &held[held_count - 1];
+	struct held_flow *one = &held[held_count - 1];
 
 	one->tls = tls;
 	tls_driver_start(&one->driver, context.loop, tls, tls_handshake, 5000, on_shaken, one);
@@ -307,7 +307,7 @@ on_raw_channel(struct tls *tls)
 static void
 on_held(void *arg, struct pooled_channel *pooled, enum pooled_channel_event event)
 {
-	struct held *one = arg;
+	struct held_flow *one = arg;
 
 	switch (event) {
 	case POOLED_PARKED:
@@ -346,12 +346,12 @@ are_counted(void)
 static void
 hold(uint8_t owner)
 {
-	struct held *one = &held[held_count++];
+	struct held_flow *one = &held[held_count++];
 	struct frame_open open = { .endpoint = 1, .hello_bytes = HELLO_BYTES_MOST };
 	uint8_t wire[FRAME_BYTES + 1000] = { 0 };
 	size_t bytes, done;
 
-	*one = (struct held){ 0 };
+	*one = (struct held_flow){ 0 };
 	ref->owner = owner;
 	one->pooled = pooled_channel_new(context.loop, context.resolver, hellos, ref, on_held, one);
 	assert_non_null(one->pooled);
@@ -367,7 +367,7 @@ hold(uint8_t owner)
 
 /* What the relay hears, and then the end. */
 static enum code
-heard(struct held *one)
+heard(struct held_flow *one)
 {
 	uint8_t got[1024];
 	size_t done = 0;
@@ -381,7 +381,7 @@ heard(struct held *one)
 }
 
 static void
-let_go(struct held *one)
+let_go(struct held_flow *one)
 {
 	tls_driver_wipe(&one->driver);
 	pooled_channel_free(one->pooled);
@@ -452,7 +452,7 @@ displace_one(void)
 	is_over = is_parked = false;
 	word = CODE_NONE;
 	held_count = 1;
-	held[0] = (struct held){ 0 };
+	held[0] = (struct held_flow){ 0 };
 	shares_set_bounds(context.flows, &(struct shares_bounds){ .most = 2 });
 	older = take_place(context.flows, "192.0.2.7:1");
 	assert_non_null(

@@ -12,7 +12,7 @@
 
 #include "helpers.h"
 
-struct mint {
+struct test_mint {
 	char dir[64];
 	gnutls_x509_crt_t root;
 	gnutls_x509_privkey_t root_key;
@@ -20,14 +20,14 @@ struct mint {
 };
 
 static inline const char *
-mint_path(const struct mint *mint, const char *name, char out[128])
+mint_path(const struct test_mint *mint, const char *name, char out[128])
 {
 	snprintf(out, 128, "%s/%s", mint->dir, name);
 	return out;
 }
 
 static inline void
-mint_write(const struct mint *mint, const char *name, const void *data, size_t bytes)
+mint_write(const struct test_mint *mint, const char *name, const void *data, size_t bytes)
 {
 	char path[128];
 	FILE *file = fopen(mint_path(mint, name, path), "w");
@@ -39,7 +39,7 @@ mint_write(const struct mint *mint, const char *name, const void *data, size_t b
 }
 
 static inline gnutls_x509_crt_t
-mint_begin(struct mint *mint, gnutls_x509_privkey_t key, const char *cn)
+mint_begin(struct test_mint *mint, gnutls_x509_privkey_t key, const char *cn)
 {
 	unsigned char serial[2] = { 1, (unsigned char)++mint->serial };
 	gnutls_x509_crt_t crt;
@@ -68,7 +68,7 @@ mint_key(void)
 }
 
 static inline void
-mint_export(const struct mint *mint, const char *name, gnutls_x509_crt_t crt)
+mint_export(const struct test_mint *mint, const char *name, gnutls_x509_crt_t crt)
 {
 	gnutls_datum_t pem;
 
@@ -78,7 +78,7 @@ mint_export(const struct mint *mint, const char *name, gnutls_x509_crt_t crt)
 }
 
 static inline void
-mint_open(struct mint *mint)
+mint_open(struct test_mint *mint)
 {
 	snprintf(mint->dir, sizeof mint->dir, "/tmp/valise-agent-test-XXXXXX");
 	assert_non_null(mkdtemp(mint->dir));
@@ -96,7 +96,7 @@ mint_open(struct mint *mint)
  * and ends so many seconds from now. */
 static inline void
 mint_leaf_until(
-    struct mint *mint, const char *name, const char *host, const char *purpose, int seconds)
+    struct test_mint *mint, const char *name, const char *host, const char *purpose, int seconds)
 {
 	gnutls_x509_privkey_t key = mint_key();
 	gnutls_x509_crt_t crt = mint_begin(mint, key, name);
@@ -125,13 +125,13 @@ mint_leaf_until(
 }
 
 static inline void
-mint_leaf(struct mint *mint, const char *name, const char *host, const char *purpose)
+mint_leaf(struct test_mint *mint, const char *name, const char *host, const char *purpose)
 {
 	mint_leaf_until(mint, name, host, purpose, 86400);
 }
 
 static inline void
-mint_close(struct mint *mint)
+mint_close(struct test_mint *mint)
 {
 	char command[128];
 

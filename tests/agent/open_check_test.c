@@ -20,7 +20,7 @@ enum { SEALED = 1u << CARRIER_SEALED, BOTH = SEALED | 1u << CARRIER_HANDOFF };
 static char sentence[SENTENCE_TEXT]; /* of the last answer */
 
 /* The hello's name, NULL: it has none; the frame's, and the endpoint's. */
-struct names {
+struct checked_names {
 	const char *hello, *open, *endpoint;
 };
 
@@ -56,7 +56,7 @@ check(const struct frame_open *open, const struct endpoint *endpoint, const stru
 }
 
 static enum code
-check_names(const struct names *names)
+check_names(const struct checked_names *names)
 {
 	struct built hello = hello_of(names->hello);
 	struct frame_open open = { .hello_bytes = (uint32_t)hello.bytes };
@@ -71,7 +71,7 @@ static void
 hello_frame_and_endpoint_agree_on_the_name(void **state)
 {
 	static const struct {
-		struct names names;
+		struct checked_names names;
 		enum code code;
 	} cases[] = {
 		{ { "app.test", "app.test", "app.test" }, CODE_NONE },

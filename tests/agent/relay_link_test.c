@@ -16,7 +16,7 @@
 #include "tunnel/pump.h"
 #include "tunnel/tls_driver.h"
 
-static struct mint mint;
+static struct test_mint mint;
 static struct loop *loop;
 static struct test_relay relay;
 static struct agent_context context;

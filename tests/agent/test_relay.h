@@ -219,7 +219,7 @@ test_relay_on_accept(void *arg, int fd, const struct address *peer)
 }
 
 static struct tls_config *
-test_relay_config(struct test_relay *relay, struct mint *mint, enum tls_purpose purpose)
+test_relay_config(struct test_relay *relay, struct test_mint *mint, enum tls_purpose purpose)
 {
 	struct tls_settings settings = {
 		.purpose = purpose, .find_key = test_relay_find_key, .find_key_arg = relay
@@ -243,7 +243,7 @@ test_relay_config(struct test_relay *relay, struct mint *mint, enum tls_purpose 
 }
 
 static void
-test_relay_start(struct test_relay *relay, struct loop *loop, struct mint *mint)
+test_relay_start(struct test_relay *relay, struct loop *loop, struct test_mint *mint)
 {
 	struct address any, local;
 	char error[512];

@@ -6,21 +6,21 @@
 #include <unistd.h>
 #include "helpers.h"
 
-struct upstream {
+struct tested_upstream {
 	char *url;
 	uint64_t version;
 	struct conf_mark url_mark;
 };
 
-struct route {
+struct tested_route {
 	char *server_name;
 	uint64_t weight;
-	struct upstream upstream;
+	struct tested_upstream upstream;
 	struct conf_mark upstream_mark;
 	struct conf_texts tags;
 };
 
-struct settings {
+struct tested_settings {
 	uint64_t version, hello_ms, hello_bytes;
 	bool fast;
 	int mode;
@@ -28,7 +28,7 @@ struct settings {
 	struct conf_mark socket_mark;
 	struct conf_texts cas;
 	struct conf_items routes;
-	struct upstream fallback;
+	struct tested_upstream fallback;
 };
 
 static bool
@@ -41,37 +41,37 @@ check_ca(const char *text, char error[256])
 static const char *const modes[] = {"off", "request", "require", NULL};
 
 static const struct conf_row upstream_rows[] = {
-    {"url", CONF_TEXT, offsetof(struct upstream, url), .required = true,
-	.mark_offset = offsetof(struct upstream, url_mark)},
-    {"proxy_protocol", CONF_NUMBER, offsetof(struct upstream, version), .fallback = "1", .least = 1,
+    {"url", CONF_TEXT, offsetof(struct tested_upstream, url), .required = true,
+	.mark_offset = offsetof(struct tested_upstream, url_mark)},
+    {"proxy_protocol", CONF_NUMBER, offsetof(struct tested_upstream, version), .fallback = "1", .least = 1,
 	.most = 2},
     {0},
 };
 
 static const struct conf_row route_rows[] = {
-    {"server_name", CONF_TEXT, offsetof(struct route, server_name), .required = true},
-    {"weight", CONF_NUMBER, offsetof(struct route, weight), .fallback = "10"},
-    {"upstream", CONF_MAPPING, offsetof(struct route, upstream), .table = upstream_rows,
-	.scalar = "url", .mark_offset = offsetof(struct route, upstream_mark)},
-    {"tags", CONF_TEXTS, offsetof(struct route, tags), .fallback = "any"},
+    {"server_name", CONF_TEXT, offsetof(struct tested_route, server_name), .required = true},
+    {"weight", CONF_NUMBER, offsetof(struct tested_route, weight), .fallback = "10"},
+    {"upstream", CONF_MAPPING, offsetof(struct tested_route, upstream), .table = upstream_rows,
+	.scalar = "url", .mark_offset = offsetof(struct tested_route, upstream_mark)},
+    {"tags", CONF_TEXTS, offsetof(struct tested_route, tags), .fallback = "any"},
     {0},
 };
 
 static const struct conf_row rows[] = {
-    {"version", CONF_NUMBER, offsetof(struct settings, version), .required = true, .least = 1,
+    {"version", CONF_NUMBER, offsetof(struct tested_settings, version), .required = true, .least = 1,
 	.most = 1},
-    {"limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms), .fallback = "3s",
+    {"limits.hello_timeout", CONF_DURATION, offsetof(struct tested_settings, hello_ms), .fallback = "3s",
 	.least = 100, .most = 60000},
-    {"limits.hello_bytes", CONF_SIZE, offsetof(struct settings, hello_bytes), .fallback = "16KiB",
+    {"limits.hello_bytes", CONF_SIZE, offsetof(struct tested_settings, hello_bytes), .fallback = "16KiB",
 	.least = 1024, .most = 65536},
-    {"fast", CONF_BOOL, offsetof(struct settings, fast), .fallback = "yes"},
-    {"tls.mode", CONF_WORD, offsetof(struct settings, mode), .fallback = "request", .words = modes},
-    {"admin.socket", CONF_TEXT, offsetof(struct settings, socket),
-	.mark_offset = offsetof(struct settings, socket_mark)},
-    {"cas", CONF_TEXTS, offsetof(struct settings, cas), .required = true, .check = check_ca},
-    {"routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
-	.item_bytes = sizeof(struct route)},
-    {"fallback", CONF_MAPPING, offsetof(struct settings, fallback), .table = upstream_rows,
+    {"fast", CONF_BOOL, offsetof(struct tested_settings, fast), .fallback = "yes"},
+    {"tls.mode", CONF_WORD, offsetof(struct tested_settings, mode), .fallback = "request", .words = modes},
+    {"admin.socket", CONF_TEXT, offsetof(struct tested_settings, socket),
+	.mark_offset = offsetof(struct tested_settings, socket_mark)},
+    {"cas", CONF_TEXTS, offsetof(struct tested_settings, cas), .required = true, .check = check_ca},
+    {"routes", CONF_MAPPINGS, offsetof(struct tested_settings, routes), .table = route_rows,
+	.item_bytes = sizeof(struct tested_route)},
+    {"fallback", CONF_MAPPING, offsetof(struct tested_settings, fallback), .table = upstream_rows,
 	.scalar = "url"},
     {0},
 };
@@ -79,7 +79,7 @@ static const struct conf_row rows[] = {
 static char said[65536];
 
 static bool
-read_text(struct settings *out, const char *text, size_t bytes)
+read_text(struct tested_settings *out, const char *text, size_t bytes)
 {
 	struct conf_report report = {.path = "t.yml"};
 	bool fine;
@@ -111,8 +111,8 @@ fills_a_struct_with_values_and_defaults(void **state)
 	    "  - server_name: 'two'\n"
 	    "    upstream: tcp://y\n"
 	    "  - {server_name: three}\n";
-	struct settings s;
-	struct route *r;
+	struct tested_settings s;
+	struct tested_route *r;
 
 	(void)state;
 	assert_true(read_text(&s, text, sizeof text - 1));
@@ -157,7 +157,7 @@ accepts_one_where_a_list_may_stand_and_nothing_at_all(void **state)
 {
 	static const char one[] = "version: 1\ncas: /a\nroutes: {server_name: x}\n";
 	static const char nothing[] = "version: 1\ncas: /a\nroutes:\nlimits:\nadmin: ~\n";
-	struct settings s;
+	struct tested_settings s;
 
 	(void)state;
 	assert_true(read_text(&s, one, sizeof one - 1));
@@ -285,7 +285,7 @@ tells_place_fault_and_cure(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct settings s;
+		struct tested_settings s;
 
 		assert_false(read_text(&s, cases[i].text, strlen(cases[i].text)));
 		assert_string_equal(said, cases[i].message);
@@ -297,7 +297,7 @@ static void
 tells_all_errors_at_once(void **state)
 {
 	static const char text[] = "fast: x\nrouts: 1\nroutes:\n  - {weight: y}\n  - 5\ncas: b\n";
-	struct settings s;
+	struct tested_settings s;
 	unsigned lines = 0;
 
 	(void)state;
@@ -312,7 +312,7 @@ static void
 stops_telling_after_fifty(void **state)
 {
 	char text[8192] = "";
-	struct settings s;
+	struct tested_settings s;
 	unsigned lines = 0;
 
 	(void)state;
@@ -337,7 +337,7 @@ every_prefix_of_a_file_is_judged_and_freed(void **state)
 	(void)state;
 	for (size_t bytes = 0; bytes < sizeof text; bytes++) {
 		char *copy = malloc(bytes + 1);
-		struct settings s;
+		struct tested_settings s;
 
 		memcpy(copy, text, bytes);
 		copy = realloc(copy, bytes > 0 ? bytes : 1);
@@ -352,7 +352,7 @@ reads_a_file_and_says_when_it_cannot(void **state)
 {
 	char path[] = "/tmp/valise-conf-XXXXXX", *text = NULL;
 	struct conf_report report = {0};
-	struct settings s = {0};
+	struct tested_settings s = {0};
 	size_t bytes;
 	int fd = mkstemp(path);
 

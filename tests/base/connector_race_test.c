@@ -21,13 +21,13 @@ enum kind { CLOSED, OPEN, BLACK_HOLE };
 
 static const char *const literals[HOSTS] = { "[::1]", "127.0.0.1", "127.0.0.2" };
 
-struct host {
+struct raced_host {
 	int fd, fillers[FILLERS];
 };
 
 static struct loop *loop;
 static struct resolver *resolver;
-static struct host hosts[HOSTS];
+static struct raced_host hosts[HOSTS];
 static uint16_t port;
 static int got_fd, calls;
 static char said[CONNECT_ERROR];
@@ -94,7 +94,7 @@ asked_so_far(void)
 }
 
 static void
-fill(struct host *host, const struct address *address)
+fill(struct raced_host *host, const struct address *address)
 {
 	assert_int_equal(listen(host->fd, 0), 0);
 	for (unsigned i = 0; i < FILLERS; i++) {
@@ -178,7 +178,7 @@ set_up(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < HOSTS; i++)
-		hosts[i] = (struct host){.fd = -1, .fillers = {-1, -1, -1, -1}};
+		hosts[i] = (struct raced_host){.fd = -1, .fillers = {-1, -1, -1, -1}};
 	clock_fake(1000000000, 0);
 	loop = loop_new();
 	resolver = resolver_new();

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "helpers.h"
 
-struct item {
+struct dense_item {
 	struct dense_link link;
 	uint32_t name; /* one of NAMES, each in the table once at most */
 };
@@ -27,7 +27,7 @@ add(uint32_t name)
 {
 	assert_true(dense_table_reserve(&table));
 	where[name] = dense_table_add(&table, key_of(name));
-	((struct item *)dense_table_at(&table, where[name]))->name = name;
+	((struct dense_item *)dense_table_at(&table, where[name]))->name = name;
 }
 
 static void
@@ -36,7 +36,7 @@ take_out(uint32_t name)
 	uint32_t from = dense_table_remove(&table, where[name]);
 
 	if (from != 0) {
-		const struct item *moved = dense_table_at(&table, where[name]);
+		const struct dense_item *moved = dense_table_at(&table, where[name]);
 
 		assert_int_equal(where[moved->name], from);
 		where[moved->name] = where[name];
@@ -54,7 +54,7 @@ check_key(uint32_t name)
 	for (uint32_t i = name % KEYS; i < NAMES; i += KEYS)
 		wanted += where[i] != 0;
 	for (uint32_t at = dense_table_first(&table, key); at != 0; at = dense_table_next(&table, at)) {
-		const struct item *item = dense_table_at(&table, at);
+		const struct dense_item *item = dense_table_at(&table, at);
 
 		assert_int_equal(where[item->name], at);
 		assert_true(dense_table_key(&item->link) == key);
@@ -70,7 +70,7 @@ finds_what_a_naive_model_finds(void **state)
 
 	(void)state;
 	srand(3);
-	dense_table_init(&table, sizeof(struct item));
+	dense_table_init(&table, sizeof(struct dense_item));
 	assert_int_equal(dense_table_first(&table, 1), 0);
 	empty = dense_table_bytes(&table);
 	assert_int_equal(empty, 0);

@@ -6,13 +6,13 @@
 
 enum { ENTRIES = 5000 };
 
-struct entry {
+struct hash_entry {
 	unsigned number;
 	bool visited;
 	struct hash_link link;
 };
 
-static struct entry entries[ENTRIES];
+static struct hash_entry entries[ENTRIES];
 
 /* The vectors of the SipHash paper's reference: key 00..0f, input 00..n-1. */
 static void
@@ -42,16 +42,16 @@ agrees_with_the_published_vectors(void **state)
 static bool
 has_number(const struct hash_link *link, const void *number)
 {
-	return container_of(link, const struct entry, link)->number == *(const unsigned *)number;
+	return container_of(link, const struct hash_entry, link)->number == *(const unsigned *)number;
 }
 
-static struct entry *
+static struct hash_entry *
 find(struct table *table, unsigned number)
 {
 	struct hash_link *link = table_find(table, table_hash(table, &number, sizeof number),
 	    has_number, &number);
 
-	return link ? container_of(link, struct entry, link) : NULL;
+	return link ? container_of(link, struct hash_entry, link) : NULL;
 }
 
 static void
@@ -59,7 +59,7 @@ fill(struct table *table)
 {
 	assert_true(table_init(table));
 	for (unsigned i = 0; i < ENTRIES; i++) {
-		entries[i] = (struct entry){.number = i};
+		entries[i] = (struct hash_entry){.number = i};
 		table_add(table, &entries[i].link, table_hash(table, &i, sizeof i));
 	}
 }
@@ -116,7 +116,7 @@ keeps_entries_of_one_hash_apart(void **state)
 static void
 finds_by_comparison_what_has_one_hash(void **state)
 {
-	struct entry a = {.number = 1}, b = {.number = 2};
+	struct hash_entry a = {.number = 1}, b = {.number = 2};
 	const unsigned one = 1, two = 2, three = 3;
 	struct table table;
 
@@ -134,7 +134,7 @@ finds_by_comparison_what_has_one_hash(void **state)
 static void
 remove_it(struct hash_link *link, void *arg)
 {
-	container_of(link, struct entry, link)->visited = true;
+	container_of(link, struct hash_entry, link)->visited = true;
 	table_remove(arg, link);
 }
 

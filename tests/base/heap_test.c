@@ -7,29 +7,29 @@
 
 enum { THINGS = 300, STEPS = 200000 };
 
-struct thing {
+struct heap_thing {
 	struct heap_node node;
 	int key, number;
 	bool is_in;
 };
 
-static struct thing things[THINGS];
+static struct heap_thing things[THINGS];
 static struct heap heap;
 static int added;
 
 static bool
 is_before(const struct heap_node *a, const struct heap_node *b)
 {
-	const struct thing *one = container_of(a, struct thing, node);
-	const struct thing *other = container_of(b, struct thing, node);
+	const struct heap_thing *one = container_of(a, struct heap_thing, node);
+	const struct heap_thing *other = container_of(b, struct heap_thing, node);
 
 	return one->key != other->key ? one->key < other->key : one->number < other->number;
 }
 
-static struct thing *
+static struct heap_thing *
 first_by_search(void)
 {
-	struct thing *first = NULL;
+	struct heap_thing *first = NULL;
 
 	for (int i = 0; i < THINGS; i++) {
 		if (things[i].is_in && (!first || is_before(&things[i].node, &first->node)))
@@ -41,13 +41,13 @@ first_by_search(void)
 static void
 expect_the_same_first(void)
 {
-	struct thing *first = first_by_search();
+	struct heap_thing *first = first_by_search();
 
 	assert_ptr_equal(heap.first, first ? &first->node : NULL);
 }
 
 static void
-add(struct thing *thing, int key)
+add(struct heap_thing *thing, int key)
 {
 	thing->key = key;
 	thing->number = added++;
@@ -56,7 +56,7 @@ add(struct thing *thing, int key)
 }
 
 static void
-take_out(struct thing *thing)
+take_out(struct heap_thing *thing)
 {
 	thing->is_in = false;
 	heap_remove(&heap, &thing->node);
@@ -68,7 +68,7 @@ live(unsigned seed, int range, int adds)
 {
 	srandom(seed);
 	for (int step = 0; step < STEPS / 16; step++) {
-		struct thing *thing = &things[random() % THINGS];
+		struct heap_thing *thing = &things[random() % THINGS];
 
 		if (!thing->is_in && random() % 16 < adds)
 			add(thing, (int)(random() % range));
@@ -102,7 +102,7 @@ static void
 a_hundred_thousand_leave_in_order_whatever_order_they_came_in(void **state)
 {
 	enum { MANY = 100000 };
-	struct thing *many = calloc(MANY, sizeof *many);
+	struct heap_thing *many = calloc(MANY, sizeof *many);
 
 	(void)state;
 	assert_non_null(many);
@@ -110,11 +110,11 @@ a_hundred_thousand_leave_in_order_whatever_order_they_came_in(void **state)
 		int last_key = -1, last_number = -1;
 
 		for (int i = 0; i < MANY; i++) {
-			many[i] = (struct thing){ .key = shape == 0 ? i : shape == 1 ? MANY - i : 7, .number = i };
+			many[i] = (struct heap_thing){ .key = shape == 0 ? i : shape == 1 ? MANY - i : 7, .number = i };
 			heap_add(&heap, &many[i].node);
 		}
 		for (int i = 0; i < MANY; i++) {
-			struct thing *first = container_of(heap.first, struct thing, node);
+			struct heap_thing *first = container_of(heap.first, struct heap_thing, node);
 
 			assert_true(first->key > last_key || (first->key == last_key && first->number > last_number));
 			last_key = first->key;

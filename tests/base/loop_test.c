@@ -581,7 +581,7 @@ tasks_run_at_the_end_of_the_turn_that_stops(void **state)
 	assert_string_equal(story, "timer task ");
 }
 
-struct owner {
+struct loop_owner {
 	struct task reap;
 };
 
@@ -595,7 +595,7 @@ reap(void *arg)
 static void
 a_task_may_free_what_holds_it_and_the_loop_runs_what_is_left(void **state)
 {
-	struct owner *owner = calloc(1, sizeof *owner);
+	struct loop_owner *owner = calloc(1, sizeof *owner);
 
 	(void)state;
 	task_init(&owner->reap, reap, owner);

@@ -126,7 +126,7 @@ reads_back_what_it_wrote_from_every_prefix(void **state)
 	}
 }
 
-struct input {
+struct proxy_input {
 	const char *data;
 	size_t bytes;
 	enum proxy_verdict verdict;
@@ -141,7 +141,7 @@ struct input {
 static void
 judges_other_peoples_headers(void **state)
 {
-	static const struct input cases[] = {
+	static const struct proxy_input cases[] = {
 		LINE("PROXY UNKNOWN ffff:: 1 2 anything\r\n", PROXY_COMPLETE, false),
 		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 0 65535\r\nGET", PROXY_COMPLETE, true),
 		LINE("PROXY TCP4 1.2.3.4 5.6.7.8 00 1\r\n", PROXY_MALFORMED, false),

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "helpers.h"
 
-struct item {
+struct ranked_item {
 	int other;
 	struct rank rank;
 };
@@ -55,8 +55,8 @@ move_into_gap(uint32_t from, uint32_t to)
 {
 	if (counts[from] == 0 || counts[to] > 0)
 		return;
-	memcpy(array_at(&items, to), array_at(&items, from), sizeof(struct item));
-	memset(array_at(&items, from), 0, sizeof(struct item));
+	memcpy(array_at(&items, to), array_at(&items, from), sizeof(struct ranked_item));
+	memset(array_at(&items, from), 0, sizeof(struct ranked_item));
 	ranking_moved(&ranking, from, to);
 	counts[to] = counts[from];
 	since[to] = since[from];
@@ -68,9 +68,9 @@ tells_the_top_as_a_search_does(void **state)
 {
 	(void)state;
 	srand(4);
-	array_init(&items, sizeof(struct item));
+	array_init(&items, sizeof(struct ranked_item));
 	assert_true(array_reserve(&items, ITEMS + 1));
-	ranking_init(&ranking, &items, offsetof(struct item, rank));
+	ranking_init(&ranking, &items, offsetof(struct ranked_item, rank));
 	assert_int_equal(ranking_top(&ranking), 0);
 	for (unsigned long step = 1; step <= STEPS; step++) {
 		change(1 + (uint32_t)rand() % (step % 20000 < 2000 ? 4 : ITEMS), step);

@@ -133,7 +133,7 @@ the_forgotten_are_not_called(void **state)
 	assert_int_equal(answers, 1);
 }
 
-struct asker {
+struct host_asker {
 	struct thread *thread;
 	struct loop *loop;
 	int answers;
@@ -142,7 +142,7 @@ struct asker {
 static void
 on_answer(void *arg, const struct address *addresses, size_t count, const char *error)
 {
-	struct asker *asker = arg;
+	struct host_asker *asker = arg;
 
 	(void)addresses;
 	assert_true(count > 0 && !error);
@@ -153,7 +153,7 @@ on_answer(void *arg, const struct address *addresses, size_t count, const char *
 static void
 ask_often(void *arg, struct loop *own)
 {
-	struct asker *asker = arg;
+	struct host_asker *asker = arg;
 
 	asker->loop = own;
 	for (int i = 0; i < ASKS; i++) {
@@ -170,7 +170,7 @@ ask_often(void *arg, struct loop *own)
 static void
 serves_several_loops_at_once(void **state)
 {
-	struct asker askers[WORKERS] = {0};
+	struct host_asker askers[WORKERS] = {0};
 
 	(void)state;
 	for (int i = 0; i < WORKERS; i++)

@@ -7,13 +7,13 @@
 #include <string.h>
 #include "helpers.h"
 
-struct guest {
+struct table_guest {
 	struct shares_place *place;
 	int evicted;
 	unsigned long evicted_at; /* in the order in which they heard of it */
 };
 
-struct turn_end {
+struct shares_turn_end {
 	struct call call;
 	struct loop *loop;
 };
@@ -25,7 +25,7 @@ static _Atomic unsigned long evictions;
 static void
 on_evict(void *arg)
 {
-	struct guest *guest = arg;
+	struct table_guest *guest = arg;
 
 	guest->evicted++;
 	guest->evicted_at = ++evictions;
@@ -36,14 +36,14 @@ on_evict(void *arg)
 static void
 turn_over(void *data)
 {
-	loop_stop(((struct turn_end *)data)->loop);
+	loop_stop(((struct shares_turn_end *)data)->loop);
 }
 
 /* Runs what was called up to now. */
 static void
 turn(struct loop *of)
 {
-	struct turn_end end = { .loop = of };
+	struct shares_turn_end end = { .loop = of };
 
 	loop_call(of, &end.call, turn_over, &end);
 	loop_run(of);
@@ -61,19 +61,19 @@ address_of(const char *host)
 }
 
 static enum shares_verdict
-enter_from(struct guest *guest, uint8_t owner, const struct address *from)
+enter_from(struct table_guest *guest, uint8_t owner, const struct address *from)
 {
 	struct shares_entrant entrant = { loop, from, owner, on_evict, guest };
 	enum shares_verdict verdict;
 
-	*guest = (struct guest){ 0 };
+	*guest = (struct table_guest){ 0 };
 	guest->place = shares_enter(shares, &entrant, &verdict);
 	assert_int_equal(verdict == SHARES_IN, guest->place != NULL);
 	return verdict;
 }
 
 static enum shares_verdict
-enter(struct guest *guest, const char *from)
+enter(struct table_guest *guest, const char *from)
 {
 	struct address address = address_of(from);
 
@@ -81,7 +81,7 @@ enter(struct guest *guest, const char *from)
 }
 
 static void
-leave_all(struct guest *guests, size_t count)
+leave_all(struct table_guest *guests, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		shares_leave(guests[i].place);
@@ -91,7 +91,7 @@ leave_all(struct guest *guests, size_t count)
 
 /* How many of them were evicted by now. */
 static int
-evicted(const struct guest *guests, size_t count)
+evicted(const struct table_guest *guests, size_t count)
 {
 	int sum = 0;
 
@@ -132,7 +132,7 @@ tear_down(void **state)
 static void
 lets_everybody_in_while_there_is_room(void **state)
 {
-	struct guest guests[100];
+	struct table_guest guests[100];
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 100, 0);
@@ -146,7 +146,7 @@ lets_everybody_in_while_there_is_room(void **state)
 static void
 a_newcomer_of_the_heaviest_block_is_refused(void **state)
 {
-	struct guest guests[10], more;
+	struct table_guest guests[10], more;
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 10, 0);
@@ -161,7 +161,7 @@ a_newcomer_of_the_heaviest_block_is_refused(void **state)
 static void
 nobody_is_displaced_by_who_would_have_as_much(void **state)
 {
-	struct guest guests[4], more;
+	struct table_guest guests[4], more;
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 4, 0);
@@ -175,7 +175,7 @@ nobody_is_displaced_by_who_would_have_as_much(void **state)
 static void
 the_heaviest_loses_its_newest(void **state)
 {
-	struct guest guests[10], more[2];
+	struct table_guest guests[10], more[2];
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 10, 0);
@@ -195,7 +195,7 @@ the_heaviest_loses_its_newest(void **state)
 static void
 where_the_oldest_leave_the_heaviest_loses_its_oldest(void **state)
 {
-	struct guest guests[41];
+	struct table_guest guests[41];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 40, 0);
@@ -213,7 +213,7 @@ where_the_oldest_leave_the_heaviest_loses_its_oldest(void **state)
 static void
 where_the_oldest_leave_a_flood_displaces_itself(void **state)
 {
-	struct guest guests[8];
+	struct table_guest guests[8];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 4, 0);
@@ -230,7 +230,7 @@ where_the_oldest_leave_a_flood_displaces_itself(void **state)
 static void
 where_the_oldest_leave_equals_leave_in_the_order_they_came(void **state)
 {
-	struct guest guests[8];
+	struct table_guest guests[8];
 	char from[20];
 
 	(void)state;
@@ -248,7 +248,7 @@ where_the_oldest_leave_equals_leave_in_the_order_they_came(void **state)
 static void
 what_a_place_weighs_counts(void **state)
 {
-	struct guest guests[3];
+	struct table_guest guests[3];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 1000, 0);
@@ -272,7 +272,7 @@ what_a_place_weighs_counts(void **state)
 static void
 who_has_many_places_and_little_weight_keeps_them(void **state)
 {
-	struct guest many[50], heavy[2];
+	struct table_guest many[50], heavy[2];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 1000, 0);
@@ -292,7 +292,7 @@ who_has_many_places_and_little_weight_keeps_them(void **state)
 static void
 who_has_become_lighter_keeps_his_place(void **state)
 {
-	struct guest guests[2];
+	struct table_guest guests[2];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 1000, 0);
@@ -311,7 +311,7 @@ who_has_become_lighter_keeps_his_place(void **state)
 static void
 who_weighs_no_more_hears_of_a_lower_bound(void **state)
 {
-	struct guest guests[2];
+	struct table_guest guests[2];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 1000, 0);
@@ -328,7 +328,7 @@ who_weighs_no_more_hears_of_a_lower_bound(void **state)
 static void
 a_weight_has_an_end(void **state)
 {
-	struct guest guests[2];
+	struct table_guest guests[2];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 2 * SHARES_WEIGHT_MOST, 0);
@@ -344,7 +344,7 @@ a_weight_has_an_end(void **state)
 static void
 one_that_grows_too_large_hears_of_it_by_message(void **state)
 {
-	struct guest guests[2];
+	struct table_guest guests[2];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 1000, 0);
@@ -360,7 +360,7 @@ one_that_grows_too_large_hears_of_it_by_message(void **state)
 static void
 who_leaves_before_the_message_comes_is_not_called(void **state)
 {
-	struct guest guests[2];
+	struct table_guest guests[2];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 1, 0);
@@ -374,7 +374,7 @@ who_leaves_before_the_message_comes_is_not_called(void **state)
 static void
 a_client_may_have_a_bound_of_its_own(void **state)
 {
-	struct guest guests[4], more;
+	struct table_guest guests[4], more;
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 10, 2);
@@ -394,7 +394,7 @@ a_client_may_have_a_bound_of_its_own(void **state)
 static void
 an_ipv6_client_is_its_64(void **state)
 {
-	struct guest guests[2], more;
+	struct table_guest guests[2], more;
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 10, 1);
@@ -407,7 +407,7 @@ an_ipv6_client_is_its_64(void **state)
 static void
 where_the_oldest_leave_a_client_above_its_own_bound_loses_its_oldest(void **state)
 {
-	struct guest guests[4];
+	struct table_guest guests[4];
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 100, 2);
@@ -424,7 +424,7 @@ where_the_oldest_leave_a_client_above_its_own_bound_loses_its_oldest(void **stat
 static void
 bounds_may_change_and_nobody_is_evicted_for_that_alone(void **state)
 {
-	struct guest guests[10], more[2];
+	struct table_guest guests[10], more[2];
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 10, 0);
@@ -445,7 +445,7 @@ bounds_may_change_and_nobody_is_evicted_for_that_alone(void **state)
 static void
 where_the_oldest_leave_a_newcomer_gets_in_after_a_bound_was_lowered(void **state)
 {
-	struct guest guests[10], last;
+	struct table_guest guests[10], last;
 
 	(void)state;
 	open_shares(SHARES_OLDEST, 100, 0);
@@ -464,7 +464,7 @@ where_the_oldest_leave_a_newcomer_gets_in_after_a_bound_was_lowered(void **state
 static void
 twenty_64_of_one_48_are_one_block(void **state)
 {
-	struct guest guests[100], honest[60];
+	struct table_guest guests[100], honest[60];
 	char from[40];
 	int in = 0;
 
@@ -487,7 +487,7 @@ twenty_64_of_one_48_are_one_block(void **state)
 static void
 the_neighbours_of_who_floods_keep_their_places(void **state)
 {
-	static struct guest flood[1000], neighbours[200], others[300];
+	static struct table_guest flood[1000], neighbours[200], others[300];
 	char from[20];
 
 	(void)state;
@@ -519,7 +519,7 @@ the_neighbours_of_who_floods_keep_their_places(void **state)
 static void
 neighbours_may_displace_who_floods_from_their_network(void **state)
 {
-	static struct guest flood[100], neighbour, other;
+	static struct table_guest flood[100], neighbour, other;
 
 	(void)state;
 	open_shares(SHARES_NEWEST, 100, 0);
@@ -535,7 +535,7 @@ neighbours_may_displace_who_floods_from_their_network(void **state)
 static void
 addresses_of_other_kinds_are_one_client(void **state)
 {
-	struct guest guests[2], more;
+	struct table_guest guests[2], more;
 	struct address none = { 0 }, local = { 0 };
 
 	(void)state;
@@ -552,7 +552,7 @@ addresses_of_other_kinds_are_one_client(void **state)
 static void
 the_heaviest_owner_pays_first(void **state)
 {
-	struct guest hostile[90], honest[10], more[40];
+	struct table_guest hostile[90], honest[10], more[40];
 	struct address one = address_of("192.0.2.1");
 	char from[20];
 
@@ -581,7 +581,7 @@ the_heaviest_owner_pays_first(void **state)
 static void
 a_block_counts_for_each_owner_alone(void **state)
 {
-	struct guest guests[4];
+	struct table_guest guests[4];
 	struct address one = address_of("192.0.2.1");
 
 	(void)state;
@@ -596,7 +596,7 @@ a_block_counts_for_each_owner_alone(void **state)
 enum { MODEL_GUESTS = 120, MODEL_STEPS = 20000 };
 
 struct model_guest {
-	struct guest guest;
+	struct table_guest guest;
 	bool is_in;
 	unsigned owner, network, host, weight;
 	unsigned long entered;
@@ -796,7 +796,7 @@ enum { MILLION = 1000000, BOUND_BYTES = 64 * MILLION };
 static void
 a_million_addresses_take_at_most_64_mb(void **state)
 {
-	struct guest *guests = calloc(MILLION, sizeof *guests);
+	struct table_guest *guests = calloc(MILLION, sizeof *guests);
 	size_t most;
 
 	(void)state;
@@ -830,14 +830,14 @@ enum { THREADS = 4, THREAD_GUESTS = 64, THREAD_STEPS = 3000 };
 struct thread_of_guests {
 	pthread_t thread;
 	struct loop *loop;
-	struct guest guests[THREAD_GUESTS];
+	struct table_guest guests[THREAD_GUESTS];
 	unsigned number, evicted;
 };
 
 static void
 thread_step(struct thread_of_guests *self, unsigned step)
 {
-	struct guest *guest = &self->guests[step % THREAD_GUESTS];
+	struct table_guest *guest = &self->guests[step % THREAD_GUESTS];
 	struct address from = { .bytes = sizeof(struct sockaddr_in), .as.v4.sin_family = AF_INET,
 		.as.v4.sin_addr.s_addr = self->number << 24 | step % 5 };
 	struct shares_entrant entrant = { self->loop, &from, 0, on_evict, guest };

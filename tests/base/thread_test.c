@@ -14,7 +14,7 @@ struct place {
 	int count;
 };
 
-struct letter {
+struct thread_letter {
 	struct call call;
 	struct place *place;
 };
@@ -36,7 +36,7 @@ run(void *arg, struct loop *loop)
 static void
 deliver(void *data)
 {
-	struct letter *letter = data;
+	struct thread_letter *letter = data;
 
 	letter->place->count++;
 	free(letter);
@@ -45,7 +45,7 @@ deliver(void *data)
 static void
 post(struct thread *thread, struct place *place)
 {
-	struct letter *letter = calloc(1, sizeof *letter);
+	struct thread_letter *letter = calloc(1, sizeof *letter);
 
 	letter->place = place;
 	loop_call(thread_loop(thread), &letter->call, deliver, letter);

@@ -4,19 +4,19 @@
 #include <string.h>
 #include "base/conf.h"
 
-struct upstream {
+struct fuzzed_upstream {
 	char *url;
 	uint64_t version;
 };
 
-struct route {
+struct fuzzed_route {
 	char *server_name;
-	struct upstream upstream;
+	struct fuzzed_upstream upstream;
 	struct conf_mark upstream_mark;
 	struct conf_texts tags;
 };
 
-struct settings {
+struct fuzzed_settings {
 	uint64_t version, hello_ms, hello_bytes;
 	bool fast;
 	int mode;
@@ -27,30 +27,30 @@ struct settings {
 static const char *const modes[] = {"off", "request", "require", NULL};
 
 static const struct conf_row upstream_rows[] = {
-	{"url", CONF_TEXT, offsetof(struct upstream, url), .required = true},
-	{"proxy_protocol", CONF_NUMBER, offsetof(struct upstream, version), .least = 1, .most = 2},
+	{"url", CONF_TEXT, offsetof(struct fuzzed_upstream, url), .required = true},
+	{"proxy_protocol", CONF_NUMBER, offsetof(struct fuzzed_upstream, version), .least = 1, .most = 2},
 	{0},
 };
 
 static const struct conf_row route_rows[] = {
-    {"server_name", CONF_TEXT, offsetof(struct route, server_name), .required = true},
-    {"upstream", CONF_MAPPING, offsetof(struct route, upstream), .table = upstream_rows,
-	.scalar = "url", .mark_offset = offsetof(struct route, upstream_mark)},
-    {"tags", CONF_TEXTS, offsetof(struct route, tags), .fallback = "any"},
+    {"server_name", CONF_TEXT, offsetof(struct fuzzed_route, server_name), .required = true},
+    {"upstream", CONF_MAPPING, offsetof(struct fuzzed_route, upstream), .table = upstream_rows,
+	.scalar = "url", .mark_offset = offsetof(struct fuzzed_route, upstream_mark)},
+    {"tags", CONF_TEXTS, offsetof(struct fuzzed_route, tags), .fallback = "any"},
     {0},
 };
 
 static const struct conf_row rows[] = {
-    {"version", CONF_NUMBER, offsetof(struct settings, version), .required = true, .least = 1,
+    {"version", CONF_NUMBER, offsetof(struct fuzzed_settings, version), .required = true, .least = 1,
 	.most = 1},
-    {"limits.hello_timeout", CONF_DURATION, offsetof(struct settings, hello_ms), .fallback = "3s",
+    {"limits.hello_timeout", CONF_DURATION, offsetof(struct fuzzed_settings, hello_ms), .fallback = "3s",
 	.least = 100, .most = 60000},
-    {"limits.hello_bytes", CONF_SIZE, offsetof(struct settings, hello_bytes), .fallback = "16KiB"},
-    {"fast", CONF_BOOL, offsetof(struct settings, fast), .fallback = "no"},
-    {"mode", CONF_WORD, offsetof(struct settings, mode), .words = modes},
-    {"cas", CONF_TEXTS, offsetof(struct settings, cas), .fallback = "/a"},
-    {"routes", CONF_MAPPINGS, offsetof(struct settings, routes), .table = route_rows,
-	.item_bytes = sizeof(struct route)},
+    {"limits.hello_bytes", CONF_SIZE, offsetof(struct fuzzed_settings, hello_bytes), .fallback = "16KiB"},
+    {"fast", CONF_BOOL, offsetof(struct fuzzed_settings, fast), .fallback = "no"},
+    {"mode", CONF_WORD, offsetof(struct fuzzed_settings, mode), .words = modes},
+    {"cas", CONF_TEXTS, offsetof(struct fuzzed_settings, cas), .fallback = "/a"},
+    {"routes", CONF_MAPPINGS, offsetof(struct fuzzed_settings, routes), .table = route_rows,
+	.item_bytes = sizeof(struct fuzzed_route)},
     {0},
 };
 
@@ -77,7 +77,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_report report = {.path = "f"};
-	struct settings settings = {0};
+	struct fuzzed_settings settings = {0};
 	char *said = NULL;
 	size_t said_bytes;
 	bool fine;

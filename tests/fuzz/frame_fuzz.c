@@ -8,7 +8,7 @@
 
 #include "tunnel/frame.h"
 
-union any {
+union fuzzed_frame {
 	struct frame_hello hello;
 	struct frame_welcome welcome;
 	struct frame_announce announce;
@@ -26,25 +26,25 @@ union any {
 
 /* With facts, without, with nothing but its type. */
 #define FACTS(name, call) \
-	static bool decode_##name(struct cursor in, unsigned version, union any *any) \
+	static bool decode_##name(struct cursor in, unsigned version, union fuzzed_frame *any) \
 	{ \
 		(void)version; \
 		return call != FRAME_WRONG; \
 	}
 #define PLAIN(name, decoder) \
-	static bool decode_##name(struct cursor in, unsigned version, union any *any) \
+	static bool decode_##name(struct cursor in, unsigned version, union fuzzed_frame *any) \
 	{ \
 		(void)version; \
 		return frame_decode_##decoder(in, &any->decoder); \
 	}
 #define ENCODE(name, member) \
-	static size_t encode_##name(uint8_t *out, unsigned version, const union any *any) \
+	static size_t encode_##name(uint8_t *out, unsigned version, const union fuzzed_frame *any) \
 	{ \
 		(void)version; \
 		return frame_encode_##name(out, &any->member); \
 	}
 #define ENCODE_FACTS(name) \
-	static size_t encode_##name(uint8_t *out, unsigned version, const union any *any) \
+	static size_t encode_##name(uint8_t *out, unsigned version, const union fuzzed_frame *any) \
 	{ \
 		return frame_encode_##name(out, version, &any->name); \
 	}
@@ -80,7 +80,7 @@ ENCODE(facts, hello)
 ENCODE(again, again)
 
 static bool
-decode_working(struct cursor in, unsigned version, union any *any)
+decode_working(struct cursor in, unsigned version, union fuzzed_frame *any)
 {
 	(void)version;
 	(void)any;
@@ -88,16 +88,16 @@ decode_working(struct cursor in, unsigned version, union any *any)
 }
 
 static size_t
-encode_working(uint8_t *out, unsigned version, const union any *any)
+encode_working(uint8_t *out, unsigned version, const union fuzzed_frame *any)
 {
 	(void)version;
 	(void)any;
 	return frame_encode_working(out);
 }
 
-static const struct kind {
-	bool (*decode)(struct cursor, unsigned version, union any *);
-	size_t (*encode)(uint8_t *, unsigned version, const union any *);
+static const struct fuzzed_kind {
+	bool (*decode)(struct cursor, unsigned version, union fuzzed_frame *);
+	size_t (*encode)(uint8_t *, unsigned version, const union fuzzed_frame *);
 } kinds[] = {
 	[FRAME_HELLO] = { decode_hello, encode_hello },
 	[FRAME_WELCOME] = { decode_welcome, encode_welcome },
@@ -128,11 +128,11 @@ must(bool claim)
 static void
 try_frame(const struct frame *frame, unsigned version)
 {
-	static const struct kind unknown;
+	static const struct fuzzed_kind unknown;
 	bool is_known = (size_t)frame->type < sizeof kinds / sizeof *kinds;
-	const struct kind *kind = is_known ? &kinds[frame->type] : &unknown;
+	const struct fuzzed_kind *kind = is_known ? &kinds[frame->type] : &unknown;
 	uint8_t out[FRAME_BYTES];
-	union any any;
+	union fuzzed_frame any;
 	if (!kind->decode)
 		return;
 	if (!kind->decode(cursor_over(frame->body, frame->body_bytes), version, &any))

@@ -90,14 +90,14 @@ tear_down(void **state)
 	return 0;
 }
 
-struct row {
+struct interop_row {
 	const char *chain, *ca, *crls;
 	enum role role;
 	const char *host;
 	enum verify_code want;
 };
 
-static const struct row rows[] = {
+static const struct interop_row rows[] = {
 	{ "step-leaf.chain", "step-root.crt", "step.crls", ROLE_SERVER, "step.example", VERIFY_OK },
 	{ "step-leaf.chain", "step-root.crt", "step.crls", ROLE_CLIENT, NULL, VERIFY_OK },
 	{ "step-leaf.chain", "step-root.crt", "step.crls", ROLE_AGENT, NULL, VERIFY_WRONG_PURPOSE },
@@ -114,7 +114,7 @@ static const struct row rows[] = {
 };
 
 static enum verify_code
-judge(const struct row *row)
+judge(const struct interop_row *row)
 {
 	char error[TRUST_ERROR];
 	struct trust_sources sources = { .ca_files = &row->ca, .ca_count = 1, .crl_files = &row->crls,

@@ -17,7 +17,7 @@
 enum cas { ROOT_AND_MIDDLE, ROOT_ONLY, MIDDLE_ONLY, STRANGER_ONLY, ROOT_AND_STRANGER, ALL_THREE, LEAF_TOO };
 enum sent { SEND_ALL, SEND_LEAF, SEND_ROOT_TOO, SEND_REVERSED, SEND_NOTHING, SEND_DAMAGED, SEND_TOO_MANY };
 
-struct row {
+struct matrix_row {
 	const char *claim;
 	enum role role;
 	const char *purposes;		/* default: the role's own */
@@ -50,7 +50,7 @@ static const struct grant away = { .name = "shop", .source_count = 1,
 
 #define OK VERIFY_OK
 
-static const struct row rows[] = {
+static const struct matrix_row rows[] = {
 	/* ---- what is sound ---- */
 	{ "accepts an agent", ROLE_AGENT, .want = OK },
 	{ "accepts a relay", ROLE_RELAY, .host = "a.example", .want = OK },
@@ -362,7 +362,7 @@ struct stage {
 };
 
 static void
-forge_chain(struct stage *stage, const struct row *row)
+forge_chain(struct stage *stage, const struct matrix_row *row)
 {
 	static const struct recipe stranger = { .subject = "stranger", .issuer = "stranger", .key = KEY_STRANGER,
 		.signer = KEY_STRANGER };
@@ -378,7 +378,7 @@ forge_chain(struct stage *stage, const struct row *row)
 }
 
 static void
-send_chain(struct stage *stage, const struct row *row)
+send_chain(struct stage *stage, const struct matrix_row *row)
 {
 	struct der leaf = forged_der(&stage->leaf), middle = forged_der(&stage->middle), sub = forged_der(&stage->sub);
 	static const struct der rubbish = { (const uint8_t *)"0\x03rub", 5 };
@@ -415,7 +415,7 @@ write_cas(const struct stage *stage, enum cas cas)
 }
 
 static void
-write_crls(const struct row *row)
+write_crls(const struct matrix_row *row)
 {
 	const struct crl_recipe *recipes[3] = { &row->root_crl, &row->middle_crl, &row->sub_crl };
 	forge_write("crls.pem", "a bundle\n", 9);
@@ -428,7 +428,7 @@ write_crls(const struct row *row)
 }
 
 static struct trust *
-load(const struct row *row, char error[TRUST_ERROR])
+load(const struct matrix_row *row, char error[TRUST_ERROR])
 {
 	const char *ca_files[] = { forge_path("cas.pem") }, *crl_files[] = { forge_path("crls.pem") };
 	struct trust_sources sources = {
@@ -457,7 +457,7 @@ check_vouched(const struct verdict *verdict)
 }
 
 static void
-judge(const struct row *row, const struct stage *stage, struct trust *trust)
+judge(const struct matrix_row *row, const struct stage *stage, struct trust *trust)
 {
 	struct verdict verdict;
 	struct identity *identity = verify_chain(trust, row->role, stage->chain, stage->count, row->host,
@@ -481,7 +481,7 @@ judge(const struct row *row, const struct stage *stage, struct trust *trust)
 static void
 run_row(void **state)
 {
-	const struct row *row = *state;
+	const struct matrix_row *row = *state;
 	char error[TRUST_ERROR] = "";
 	struct stage *stage = calloc(1, sizeof *stage);
 	forge_chain(stage, row);

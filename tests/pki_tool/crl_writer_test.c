@@ -15,14 +15,14 @@
 
 enum { NOW = 1795000000, LATE = 2600000000 };	/* behind 2049, too */
 
-struct issuer {
+struct test_issuer {
 	gnutls_privkey_t key;
 	gnutls_x509_crt_t certificate;
 	gnutls_datum_t der;
 };
 
 static void
-found(struct issuer *issuer, enum key_type type)
+found(struct test_issuer *issuer, enum key_type type)
 {
 	gnutls_x509_privkey_t key;
 	gnutls_pubkey_t public;
@@ -42,7 +42,7 @@ found(struct issuer *issuer, enum key_type type)
 }
 
 static void
-close_down(struct issuer *issuer)
+close_down(struct test_issuer *issuer)
 {
 	gnutls_privkey_deinit(issuer->key);
 	gnutls_x509_crt_deinit(issuer->certificate);
@@ -51,7 +51,7 @@ close_down(struct issuer *issuer)
 
 /* A CRL of `count` entries: serial 00 00 i, i seconds after NOW, reasons in turn. */
 static struct crl *
-write_and_read(const struct issuer *issuer, unsigned count, int64_t next_update)
+write_and_read(const struct test_issuer *issuer, unsigned count, int64_t next_update)
 {
 	static const enum crl_reason reasons[] =
 	    { CRL_UNSPECIFIED, CRL_KEY_COMPROMISE, CRL_HOLD, CRL_AA_COMPROMISE };
@@ -84,7 +84,7 @@ write_and_read(const struct issuer *issuer, unsigned count, int64_t next_update)
 static void
 an_empty_crl_is_read_back(void **state)
 {
-	struct issuer issuer = { 0 };
+	struct test_issuer issuer = { 0 };
 	struct crl *crl;
 
 	(void)state;
@@ -106,7 +106,7 @@ every_kind_of_key_signs_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		struct issuer issuer = { 0 };
+		struct test_issuer issuer = { 0 };
 		struct crl *crl;
 
 		found(&issuer, types[i]);
@@ -121,7 +121,7 @@ every_kind_of_key_signs_one(void **state)
 static void
 serials_dates_and_reasons_come_back(void **state)
 {
-	struct issuer issuer = { 0 };
+	struct test_issuer issuer = { 0 };
 	struct serial serial;
 	struct crl *crl;
 

@@ -11,7 +11,7 @@
 #include "sni/name.h"
 
 /* A CA above somebody: its key is its name. */
-struct authority {
+struct test_ca {
 	char name[IDENTITY_KEY_BYTES];
 	struct grant grant;
 	bool has_grant;
@@ -22,7 +22,7 @@ struct identity {
 	const char *sans[4];
 	struct grant grant;
 	uint8_t key[IDENTITY_KEY_BYTES];
-	const struct authority *above[4]; /* the issuer first */
+	const struct test_ca *above[4]; /* the issuer first */
 };
 
 struct identity *
@@ -71,7 +71,7 @@ identity_issuer_key(const struct identity *identity)
 bool
 identity_level(const struct identity *identity, size_t level, struct identity_level *out)
 {
-	const struct authority *above = level > 0 && level < 5 ? identity->above[level - 1] : NULL;
+	const struct test_ca *above = level > 0 && level < 5 ? identity->above[level - 1] : NULL;
 	const struct grant *grant = above ? &above->grant : &identity->grant;
 
 	if (level > 0 && !above)

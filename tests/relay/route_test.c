@@ -654,7 +654,7 @@ minted_identities_forget_only_names_of_their_tenant(void **state)
 {
 	enum { MINTED = 5 };
 	static const char *const names[MINTED] = { "a", "b", "c", "d", "e" };
-	const struct authority acme = { .name = "CN=acme", .has_grant = true };
+	const struct test_ca acme = { .name = "CN=acme", .has_grant = true };
 	struct identity minted[MINTED], honest = person("honest", "*.h.example", false);
 	struct session_ref *ref = session(&honest);
 	char sans[MINTED][32];

@@ -8,7 +8,7 @@
 
 enum { SECOND = 1000000 };
 
-static const struct authority acme = { .name = "CN=acme", .has_grant = true };
+static const struct test_ca acme = { .name = "CN=acme", .has_grant = true };
 static struct usage_table *usages;
 static struct session_lines *lines;
 

@@ -9,16 +9,16 @@ static struct usage_table *all;
 static char why[USAGE_WHY];
 
 /* A root without a grant, the operator's CA below it, and two tenants' CAs with ceilings. */
-static const struct authority root = { .name = "CN=root" }, ours = { .name = "CN=agents" };
-static struct authority acme, brio;
+static const struct test_ca root = { .name = "CN=root" }, ours = { .name = "CN=agents" };
+static struct test_ca acme, brio;
 
 static int
 set_up(void **state)
 {
 	(void)state;
 	all = usage_table_new();
-	acme = (struct authority){ .name = "CN=acme", .has_grant = true };
-	brio = (struct authority){ .name = "CN=brio", .has_grant = true };
+	acme = (struct test_ca){ .name = "CN=acme", .has_grant = true };
+	brio = (struct test_ca){ .name = "CN=brio", .has_grant = true };
 	return !all;
 }
 
@@ -31,7 +31,7 @@ tear_down(void **state)
 }
 
 static struct identity
-agent_of(const struct authority *tenant, const char *name)
+agent_of(const struct test_ca *tenant, const char *name)
 {
 	struct identity identity = person(name, "a.example", false);
 
@@ -114,7 +114,7 @@ a_ceiling_holds_for_all_names_that_are_minted_below_it(void **state)
 static void
 a_ceiling_above_the_issuer_holds_too(void **state)
 {
-	struct authority sub[2] = { { .name = "CN=sub1", .has_grant = true }, { .name = "CN=sub2", .has_grant = true } };
+	struct test_ca sub[2] = { { .name = "CN=sub1", .has_grant = true }, { .name = "CN=sub2", .has_grant = true } };
 	struct identity people[2];
 	struct usage *usages[2];
 
@@ -219,7 +219,7 @@ a_tenant_that_has_most_leaves_room_for_the_others(void **state)
 enum { MOST = 6 };
 
 /* CAs without a grant, so that each identity below is a tenant. */
-static const struct authority one = { .name = "CN=one" }, two = { .name = "CN=two" };
+static const struct test_ca one = { .name = "CN=one" }, two = { .name = "CN=two" };
 static struct identity people[MOST + 2];
 static struct usage *usages[MOST + 2];
 static unsigned told[MOST + 2];
@@ -231,7 +231,7 @@ on_owing(void *arg)
 }
 
 static void
-join(unsigned i, const struct authority *issuer, const struct authority *above)
+join(unsigned i, const struct test_ca *issuer, const struct test_ca *above)
 {
 	static char names[MOST + 2][8];
 
@@ -323,7 +323,7 @@ of_flows_the_heaviest_is_refused_and_nobody_leaves(void **state)
 static void
 at_each_level_who_has_most_pays(void **state)
 {
-	const struct authority sub = { .name = "CN=sub" };
+	const struct test_ca sub = { .name = "CN=sub" };
 
 	(void)state;
 	bound(USAGE_SESSIONS);

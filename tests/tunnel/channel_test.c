@@ -6,7 +6,7 @@
 
 #include "tunnel/channel_tls.h"
 
-struct end {
+struct channel_end {
 	struct channel *channel;
 	char events[128];
 	struct stream *stream;	/* released in the handler, as the daemons do */
@@ -14,7 +14,7 @@ struct end {
 	char fact[8];		/* of `ready` */
 };
 
-static struct end relay, agent;
+static struct channel_end relay, agent;
 static const struct frame_ready no_facts;
 static struct diary raw;
 
@@ -36,7 +36,7 @@ on_event(void *arg, enum channel_event event)
 		[CHANNEL_PARKED] = "parked ", [CHANNEL_HELLO] = "", [CHANNEL_OPEN] = "open ", [CHANNEL_READY] = "ready ",
 		[CHANNEL_FAIL] = "fail ", [CHANNEL_PONG] = "pong ", [CHANNEL_OVER] = "over ",
 	};
-	struct end *end = arg;
+	struct channel_end *end = arg;
 	strcat(end->events, names[event]);
 	if (event == CHANNEL_READY)
 		note_fact(end->fact, channel_ready_frame(end->channel)->facts);
@@ -66,7 +66,7 @@ start(void)
 {
 	int fds[2];
 	tcp_pair(fds);
-	relay = agent = (struct end){ 0 };
+	relay = agent = (struct channel_end){ 0 };
 	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
 	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
 	reach("parked ", "parked ");
@@ -176,7 +176,7 @@ a_wrong_key_never_parks(void **state)
 	int fds[2];
 	(void)state;
 	tcp_pair(fds);
-	relay = agent = (struct end){ 0 };
+	relay = agent = (struct channel_end){ 0 };
 	struct tls *tls = end_of(TLS_CHANNEL_AGENT, fds[1]);
 	assert_true(secret_init(&key, "another example of 32 bytes ....", 32));
 	assert_true(tls_set_key(tls, identity, &key));
@@ -191,7 +191,7 @@ a_wrong_key_never_parks(void **state)
 	stop();
 }
 
-static const struct crime {
+static const struct channel_crime {
 	uint8_t bytes[8];
 	uint8_t count;
 } crimes[] = {
@@ -216,7 +216,7 @@ frames_that_do_not_belong_end_the_channel(void **state)
 	for (size_t i = 0; i < sizeof crimes / sizeof *crimes; i++) {
 		int fds[2];
 		tcp_pair(fds);
-		relay = (struct end){ 0 };
+		relay = (struct channel_end){ 0 };
 		raw = (struct diary){ 0 };
 		relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
 		raw.link = link_new(loop, agents_tls(fds[1]), 1000, on_diary, &raw);
@@ -243,7 +243,7 @@ a_ping_that_crosses_open_is_not_answered(void **state)
 	int fds[2];
 	(void)state;
 	tcp_pair(fds);
-	relay = (struct end){ 0 };
+	relay = (struct channel_end){ 0 };
 	raw = (struct diary){ 0 };
 	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
 	raw.link = link_new(loop, agents_tls(fds[1]), 1000, on_diary, &raw);
@@ -271,7 +271,7 @@ an_open_that_lies_ends_the_channel(void **state)
 		uint8_t out[FRAME_BYTES];
 		const struct frame_open open = an_open(sizes[i]);
 		tcp_pair(fds);
-		agent = (struct end){ 0 };
+		agent = (struct channel_end){ 0 };
 		raw = (struct diary){ 0 };
 		agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event,
 		    &agent);
@@ -331,7 +331,7 @@ an_agent_that_takes_its_time_says_so(void **state)
 }
 
 /* What a relay sends and the agent makes of it. */
-static const struct opening {
+static const struct tried_opening {
 	unsigned version;
 	const char *facts;
 	size_t count;
@@ -376,7 +376,7 @@ start_raw_relay(unsigned version)
 {
 	int fds[2];
 	tcp_pair(fds);
-	agent = (struct end){ 0 };
+	agent = (struct channel_end){ 0 };
 	raw = (struct diary){ 0 };
 	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
 	channel_set_version(agent.channel, version);
@@ -437,7 +437,7 @@ facts_of_a_ready_must_be_understood_too(void **state)
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
 		int fds[2];
 		tcp_pair(fds);
-		relay = (struct end){ 0 };
+		relay = (struct channel_end){ 0 };
 		raw = (struct diary){ 0 };
 		relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
 		channel_set_version(relay.channel, 2);
@@ -539,7 +539,7 @@ open_elsewhere(void *arg)
 static void
 on_agent_side(void *arg, enum channel_event event)
 {
-	struct end *end = arg;
+	struct channel_end *end = arg;
 	on_event(arg, event);
 	if (event != CHANNEL_OPEN)
 		return;
@@ -562,7 +562,7 @@ a_parked_channel_moves_to_another_worker(void **state)
 	int fds[2];
 	(void)state;
 	tcp_pair(fds);
-	relay = agent = (struct end){ 0 };
+	relay = agent = (struct channel_end){ 0 };
 	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);
 	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_agent_side, &agent);
 	reach("parked ", "parked ");
@@ -584,7 +584,7 @@ static void
 a_parked_channel_holds_little_beside_gnutls(void **state)
 {
 	enum { MANY = 50 };
-	static struct end ends[2 * MANY];
+	static struct channel_end ends[2 * MANY];
 	(void)state;
 	size_t before = mallinfo2().uordblks;
 	for (int i = 0; i < MANY; i++) {

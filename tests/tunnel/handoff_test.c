@@ -18,14 +18,14 @@ enum {
 	CLOSE_NOTIFY = HEADER + 2 + 1 + 16, /* as a record of TLS 1.3 */
 };
 
-struct end {
+struct handoff_end {
 	struct channel *channel;
 	char events[128];
 	struct stream *stream; /* released in the handler, as the daemons do */
 	int wire;              /* the test's end of its connection */
 };
 
-static struct end relay, agent;
+static struct handoff_end relay, agent;
 static struct diary raw;
 static const struct frame_ready no_facts;
 static const uint8_t hello[] = "\x16\x03\x01\x00\x08the hello";
@@ -45,7 +45,7 @@ on_event(void *arg, enum channel_event event)
 		[CHANNEL_PONG] = "pong ",
 		[CHANNEL_OVER] = "over ",
 	};
-	struct end *end = arg;
+	struct handoff_end *end = arg;
 	strcat(end->events, names[event]);
 	if (event == CHANNEL_READY)
 		end->stream = channel_release(end->channel);
@@ -54,7 +54,7 @@ on_event(void *arg, enum channel_event event)
 /* ---- the wire ---- */
 
 static int
-connect_wire(struct end *end)
+connect_wire(struct handoff_end *end)
 {
 	int fds[2];
 	tcp_pair(fds);
@@ -108,7 +108,7 @@ hold_and_reach(const char *of_relay, const char *of_agent)
 }
 
 struct wanted {
-	const struct end *from;
+	const struct handoff_end *from;
 	size_t bytes; /* 0: one whole record */
 };
 
@@ -131,7 +131,7 @@ is_taken(void *arg)
 
 /* Takes one record from an end, and so many bytes behind it, and no more. Returns the record's length. */
 static size_t
-take_record_and(const struct end *from, size_t behind)
+take_record_and(const struct handoff_end *from, size_t behind)
 {
 	struct wanted wanted = { .from = from };
 	taken_bytes = 0;
@@ -145,7 +145,7 @@ take_record_and(const struct end *from, size_t behind)
 
 /* How it ends must not depend on whether the other end has read it by then; mostly it has. */
 static void
-deliver(const struct end *to, size_t from, size_t until)
+deliver(const struct handoff_end *to, size_t from, size_t until)
 {
 	if (until > from)
 		assert_int_equal(send(to->wire, taken + from, until - from, MSG_NOSIGNAL),
@@ -156,7 +156,7 @@ deliver(const struct end *to, size_t from, size_t until)
 
 /* The wire to this end breaks off. */
 static void
-cut(struct end *to, bool is_reset)
+cut(struct handoff_end *to, bool is_reset)
 {
 	if (is_reset)
 		socket_reset_on_close(to->wire);
@@ -168,7 +168,7 @@ cut(struct end *to, bool is_reset)
 static bool
 was_reset(void *arg)
 {
-	const struct end *end = arg;
+	const struct handoff_end *end = arg;
 	uint8_t byte;
 	ssize_t got = recv(end->wire, &byte, 1, 0);
 	assert_false(got >= 0);
@@ -180,7 +180,7 @@ was_reset(void *arg)
 static void
 start(void)
 {
-	relay = agent = (struct end){ 0 };
+	relay = agent = (struct handoff_end){ 0 };
 	relay.channel =
 	    channel_new(loop, true, relays_tls(connect_wire(&relay)), 1000, on_event, &relay);
 	agent.channel =
@@ -189,7 +189,7 @@ start(void)
 }
 
 static void
-stop_end(struct end *end)
+stop_end(struct handoff_end *end)
 {
 	channel_free(end->channel);
 	stream_free(end->stream);
@@ -469,9 +469,9 @@ the_relay_answers_a_fail_by_a_reset(void **state)
 static void
 start_raw_agent(void)
 {
-	relay = (struct end){ 0 };
+	relay = (struct handoff_end){ 0 };
 	relay.wire = -1;
-	agent = (struct end){ .wire = -1 };
+	agent = (struct handoff_end){ .wire = -1 };
 	raw = (struct diary){ 0 };
 	int fds[2];
 	tcp_pair(fds);
@@ -539,8 +539,8 @@ start_raw_relay(void)
 {
 	int fds[2];
 	tcp_pair(fds);
-	relay = (struct end){ .wire = -1 };
-	agent = (struct end){ .wire = -1 };
+	relay = (struct handoff_end){ .wire = -1 };
+	agent = (struct handoff_end){ .wire = -1 };
 	raw = (struct diary){ 0 };
 	agent.channel = channel_new(loop, false, agents_tls(fds[1]), 1000, on_event, &agent);
 	raw.link = link_new(loop, relays_tls(fds[0]), 1000, on_diary, &raw);
@@ -630,7 +630,7 @@ an_answer_to_half_a_hello_is_a_protocol_error(void **state)
 	const struct frame_open open = an_open(sizeof hello);
 	int fds[2];
 	(void)state;
-	relay = agent = (struct end){ .wire = -1 };
+	relay = agent = (struct handoff_end){ .wire = -1 };
 	raw = (struct diary){ 0 };
 	pair(fds);
 	relay.channel = channel_new(loop, true, relays_tls(fds[0]), 1000, on_event, &relay);

@@ -30,15 +30,15 @@
 #define UNUSED __attribute__((unused))
 
 /* A self-signed P-256 certificate and its key, PEM. */
-struct credentials {
+struct test_credentials {
 	struct secret certificate, key;
 };
 
-static struct credentials credentials;
+static struct test_credentials credentials;
 
 /* With an extension that nobody knows, NULL: none. */
 static UNUSED void
-make_credentials_with(struct credentials *out, const char *name, const void *extension,
+make_credentials_with(struct test_credentials *out, const char *name, const void *extension,
     size_t extension_bytes)
 {
 	gnutls_x509_privkey_t key;
@@ -71,13 +71,13 @@ make_credentials_with(struct credentials *out, const char *name, const void *ext
 }
 
 static UNUSED void
-make_credentials(struct credentials *out, const char *name)
+make_credentials(struct test_credentials *out, const char *name)
 {
 	make_credentials_with(out, name, NULL, 0);
 }
 
 static UNUSED void
-wipe_credentials(struct credentials *c)
+wipe_credentials(struct test_credentials *c)
 {
 	secret_wipe(&c->certificate);
 	secret_wipe(&c->key);

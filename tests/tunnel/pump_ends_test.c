@@ -223,7 +223,7 @@ read_all(struct side *side)
 
 enum stage { FRESH, USED, STALLED_FROM_A, STALLED_FROM_B, STAGES };
 
-struct flow {
+struct ending_flow {
 	struct pump *pump;
 	struct side side[2];
 	bool is_over;
@@ -233,7 +233,7 @@ struct flow {
 static void
 on_over(void *arg, enum pump_end end)
 {
-	struct flow *flow = arg;
+	struct ending_flow *flow = arg;
 	flow->is_over = true;
 	flow->end = end;
 	pump_free(flow->pump);
@@ -242,7 +242,7 @@ on_over(void *arg, enum pump_end end)
 
 static struct stalls stalls;
 static bool is_spliced; /* flows between plain sides splice whatever they move */
-static struct flow *playing;
+static struct ending_flow *playing;
 
 static void
 pass_time(uint64_t ms)
@@ -321,7 +321,7 @@ make_side(struct side *side, bool is_tls, bool is_narrow)
 }
 
 static void
-stall(struct flow *flow, struct side *from)
+stall(struct ending_flow *flow, struct side *from)
 {
 	bool has_room;
 	do {
@@ -335,11 +335,11 @@ stall(struct flow *flow, struct side *from)
 }
 
 static void
-begin(struct flow *flow, unsigned tls, enum stage stage)
+begin(struct ending_flow *flow, unsigned tls, enum stage stage)
 {
 	const struct pump_settings settings = { .half_closed_ms = 600000, .stalls = &stalls };
 	struct stream *of[2];
-	*flow = (struct flow){ .end = PUMP_ENDS };
+	*flow = (struct ending_flow){ .end = PUMP_ENDS };
 	playing = flow;
 	for (int i = 0; i < 2; i++)
 		of[i] = make_side(&flow->side[i], tls >> i & 1, stage >= STALLED_FROM_A);
@@ -355,7 +355,7 @@ begin(struct flow *flow, unsigned tls, enum stage stage)
 }
 
 static size_t
-progress(const struct flow *flow)
+progress(const struct ending_flow *flow)
 {
 	return flow->side[0].got + flow->side[1].got + flow->is_over;
 }
@@ -363,7 +363,7 @@ progress(const struct flow *flow)
 /* Who has not ended yet does so; all is read; and once nothing moves any more, time passes, until
  * all is over. */
 static void
-bring_to_its_end(struct flow *flow)
+bring_to_its_end(struct ending_flow *flow)
 {
 	enum { PATIENCE = 40, ROUNDS_MOST = 5000 };
 	bool are_over = false;
@@ -389,7 +389,7 @@ bring_to_its_end(struct flow *flow)
 }
 
 static void
-clear(struct flow *flow)
+clear(struct ending_flow *flow)
 {
 	pump_free(flow->pump);
 	for (int i = 0; i < 2; i++) {
@@ -429,7 +429,7 @@ find_fault_at(const struct side *x, const struct side *y, enum stage stage)
 }
 
 static const char *
-find_fault(const struct flow *flow, enum stage stage)
+find_fault(const struct ending_flow *flow, enum stage stage)
 {
 	const struct side *a = &flow->side[0], *b = &flow->side[1];
 	if (!flow->is_over)
@@ -450,7 +450,7 @@ find_fault(const struct flow *flow, enum stage stage)
 }
 
 static const char *
-tell(char out[256], const char *what, const struct flow *flow)
+tell(char out[256], const char *what, const struct ending_flow *flow)
 {
 	const struct side *a = &flow->side[0], *b = &flow->side[1];
 	snprintf(out, 256, "%s; %s; a sent %zu got %zu%s%s, b sent %zu got %zu%s%s", what,
@@ -477,7 +477,7 @@ static bool
 play(unsigned script, int length, unsigned turns, unsigned tls, enum stage stage)
 {
 	char told[256], moved[32] = "";
-	struct flow flow;
+	struct ending_flow flow;
 	bool can = true;
 	begin(&flow, tls, stage);
 	for (int i = 0; i < length && can; i++, script /= MOVES) {
@@ -631,7 +631,7 @@ every_order_while_one_side_does_not_read(void **state)
 
 /* B has said all and waits for nothing; a, who is slow to read, goes on to say something. */
 static void
-answer_and_go(struct flow *flow, unsigned tls)
+answer_and_go(struct ending_flow *flow, unsigned tls)
 {
 	enum { ANSWER = 1 << 20 };
 	struct side *a = &flow->side[0], *b = &flow->side[1];
@@ -664,7 +664,7 @@ a_whole_answer_reaches_a_slow_reader(void **state)
 	char told[256];
 	(void)state;
 	for (unsigned way = 0; way <= 4; way++) {
-		struct flow flow;
+		struct ending_flow flow;
 		unsigned tls = way & 3;
 		if (way == 4)
 			start_splicing();
@@ -682,7 +682,7 @@ a_whole_answer_reaches_a_slow_reader(void **state)
 static void
 a_reader_that_never_reads_is_not_waited_for(void **state)
 {
-	struct flow flow;
+	struct ending_flow flow;
 	(void)state;
 	answer_and_go(&flow, 0);
 	pass_time(59000);
@@ -700,7 +700,7 @@ static size_t
 cut_at(size_t cut, size_t whole, char how, unsigned tls, int who, bool both)
 {
 	char told[256];
-	struct flow flow;
+	struct ending_flow flow;
 	begin(&flow, tls, FRESH);
 	struct side *side = &flow.side[who];
 	if (side->wire)

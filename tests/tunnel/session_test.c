@@ -9,14 +9,14 @@
 #include "tunnel/looped.h"
 #include "tunnel/tls_private.h"
 
-struct end {
+struct session_end {
 	struct session *session;
 	char events[256];
 	union session_frame last;
 	bool is_over, frees_itself;
 };
 
-static struct end relay, agent;
+static struct session_end relay, agent;
 static struct diary raw;
 
 static const char *const event_names[] = {
@@ -37,7 +37,7 @@ static const struct frame_hello hello = { .oldest = 1, .newest = 1, .software = 
 static void
 on_event(void *arg, enum session_event event, const union session_frame *frame)
 {
-	struct end *end = arg;
+	struct session_end *end = arg;
 	strcat(end->events, event_names[event]);
 	if (frame)
 		end->last = *frame;
@@ -74,7 +74,7 @@ reach(const char *of_relay, const char *of_agent)
 static void
 start_relay(int fd, bool welcomes)
 {
-	relay = (struct end){ 0 };
+	relay = (struct session_end){ 0 };
 	relay.session = session_new(loop, SESSION_RELAY, end_of(TLS_SESSION_RELAY, fd), 1000,
 	    welcomes ? on_event_and_welcome : on_event, &relay);
 }
@@ -82,7 +82,7 @@ start_relay(int fd, bool welcomes)
 static void
 start_agent(int fd)
 {
-	agent = (struct end){ 0 };
+	agent = (struct session_end){ 0 };
 	agent.session = session_new(loop, SESSION_AGENT, end_of(TLS_SESSION_AGENT, fd), 1000,
 	    on_event, &agent);
 	session_set_hello(agent.session, &hello);
@@ -185,7 +185,7 @@ a_handler_may_free_its_session(void **state)
 /* One direction of a wire on which everything takes WIRE_MS. */
 enum { WIRE_MS = 3 };
 
-struct wire {
+struct session_wire {
 	int from, to;
 	struct watch watch;
 	struct timer timer;
@@ -194,7 +194,7 @@ struct wire {
 static void
 on_wire_ready(void *arg, unsigned ready)
 {
-	struct wire *wire = arg;
+	struct session_wire *wire = arg;
 	(void)ready;
 	watch_want(&wire->watch, WATCH_NOTHING);
 	timer_set(&wire->timer, WIRE_MS);
@@ -203,7 +203,7 @@ on_wire_ready(void *arg, unsigned ready)
 static void
 on_wire_time(void *arg)
 {
-	struct wire *wire = arg;
+	struct session_wire *wire = arg;
 	uint8_t bytes[16384];
 	ssize_t got = read(wire->from, bytes, sizeof bytes);
 	if (got <= 0)
@@ -213,16 +213,16 @@ on_wire_time(void *arg)
 }
 
 static void
-wire_start(struct wire *wire, int from, int to)
+wire_start(struct session_wire *wire, int from, int to)
 {
-	*wire = (struct wire){ .from = from, .to = to };
+	*wire = (struct session_wire){ .from = from, .to = to };
 	watch_init(&wire->watch, loop, from, on_wire_ready, wire);
 	timer_init(&wire->timer, loop, on_wire_time, wire);
 	watch_want(&wire->watch, WATCH_READ);
 }
 
 static void
-wire_stop(struct wire *wire)
+wire_stop(struct session_wire *wire)
 {
 	watch_wipe(&wire->watch);
 	timer_clear(&wire->timer);
@@ -239,7 +239,7 @@ both_are_up(void *arg)
 static void
 the_heartbeat_measures_and_keeps_the_session(void **state)
 {
-	struct wire up, down;
+	struct session_wire up, down;
 	int of_relay[2], of_agent[2];
 	(void)state;
 	pair(of_relay);
@@ -365,7 +365,7 @@ a_later_version_is_refused_whatever_its_layout(void **state)
 }
 
 /* After the hello where marked; each is answered by a goodbye with protocol-error. */
-static const struct crime {
+static const struct session_crime {
 	bool after_hello;
 	uint8_t bytes[16];
 	uint8_t count;
@@ -459,7 +459,7 @@ a_revoked_agent_learns_it_from_the_alert(void **state)
 		const struct tls_hooks hooks = { .judge = judge_by, .arg = verdict };
 		struct tls_config *config = config_for(TLS_SESSION_RELAY);
 		tcp_pair(fds);
-		relay = (struct end){ 0 };
+		relay = (struct session_end){ 0 };
 		relay.session = session_new(loop, SESSION_RELAY,
 		    tls_server(config, stream_socket(fds[0]), &hooks), 1000, on_event, &relay);
 		tls_config_release(config);

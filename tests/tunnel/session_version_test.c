@@ -10,7 +10,7 @@
 #include "tunnel/looped.h"
 #include "tunnel/version1.h"
 
-struct end {
+struct version_end {
 	struct session *session;
 	unsigned counts[SESSION_OVER + 1];
 	union session_frame last;
@@ -25,7 +25,7 @@ static const enum fact_type test_fact = 0x8fff;
 static const uint8_t a_list[] = { 0x8f, 0xff, 0, 3, 'a', 'b', 'c' };
 static const struct facts some_facts = { a_list, sizeof a_list };
 
-static struct end relay, agent;
+static struct version_end relay, agent;
 static bool refuses_at_length;
 static struct diary raw;
 
@@ -42,7 +42,7 @@ static const struct frame_hello hello = { .oldest = 1,
 	.start = "start.." };
 
 static void
-note_fact(struct end *end, struct facts facts)
+note_fact(struct version_end *end, struct facts facts)
 {
 	struct cursor value;
 	size_t used = strlen(end->facts);
@@ -56,7 +56,7 @@ note_fact(struct end *end, struct facts facts)
 static void
 on_event(void *arg, enum session_event event, const union session_frame *frame)
 {
-	struct end *end = arg;
+	struct version_end *end = arg;
 	struct frame_welcome its_welcome = welcome;
 	its_welcome.facts = some_facts;
 	end->counts[event]++;
@@ -89,7 +89,7 @@ on_event(void *arg, enum session_event event, const union session_frame *frame)
 static void
 start_relay(int fd)
 {
-	relay = (struct end){ 0 };
+	relay = (struct version_end){ 0 };
 	relay.session =
 	    session_new(loop, SESSION_RELAY, end_of(TLS_SESSION_RELAY, fd), 5000, on_event, &relay);
 }
@@ -97,7 +97,7 @@ start_relay(int fd)
 static void
 start_agent(int fd, const struct frame_hello *what)
 {
-	agent = (struct end){ 0 };
+	agent = (struct version_end){ 0 };
 	agent.session =
 	    session_new(loop, SESSION_AGENT, end_of(TLS_SESSION_AGENT, fd), 5000, on_event, &agent);
 	session_set_hello(agent.session, what);
@@ -119,7 +119,7 @@ start_raw_agent(void)
 {
 	int fds[2];
 	pair(fds);
-	agent = (struct end){ 0 };
+	agent = (struct version_end){ 0 };
 	start_relay(fds[0]);
 	diary_start(&raw, TLS_SESSION_AGENT, fds[1]);
 }
@@ -129,7 +129,7 @@ start_raw_relay(const struct frame_hello *what)
 {
 	int fds[2];
 	pair(fds);
-	relay = (struct end){ 0 };
+	relay = (struct version_end){ 0 };
 	start_agent(fds[0], what);
 	diary_start(&raw, TLS_SESSION_RELAY, fds[1]);
 	loop_advance(loop, 0);

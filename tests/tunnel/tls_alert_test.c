@@ -39,7 +39,7 @@ ours(enum tls_purpose purpose, struct stream *under)
 /* The bare one shows these. */
 static void
 meet_with(struct meeting *m, enum tls_purpose purpose, const char *priority,
-    const struct credentials *shown)
+    const struct test_credentials *shown)
 {
 	const gnutls_datum_t crt = { shown->certificate.data, (unsigned)shown->certificate.bytes };
 	const gnutls_datum_t key = { shown->key.data, (unsigned)shown->key.bytes };
@@ -308,7 +308,7 @@ a_large_hello_and_large_certificates_are_taken(void **state)
 	static const uint8_t number[LARGE] = { 4, 0x82, (LARGE - 4) >> 8, (LARGE - 4) & 0xff };
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct credentials large = { 0 };
+		struct test_credentials large = { 0 };
 		struct meeting m;
 		make_credentials_with(&large, "app.test", number, sizeof number);
 		meet_with(&m, TLS_ENDPOINT, versions[i], &large);

@@ -7,7 +7,7 @@
 enum { MUCH = 64 * 1024, TOTAL = 300000 };
 static uint8_t room[MUCH];
 
-struct both {
+struct failing_both {
 	struct tls *client, *server;
 	int fds[2];
 };
@@ -19,7 +19,7 @@ byte_at(size_t at)
 }
 
 static void
-connect_both(struct both *both, struct tls_config *cc, struct tls_config *sc)
+connect_both(struct failing_both *both, struct tls_config *cc, struct tls_config *sc)
 {
 	static unsigned fine[3];
 	static const struct tls_hooks hooks = { .judge = judge_by, .arg = fine };
@@ -64,7 +64,7 @@ pull_on(struct tls *server, size_t *got, const struct manner *manner)
 }
 
 static bool
-talk(struct both *both, const struct manner *manner)
+talk(struct failing_both *both, const struct manner *manner)
 {
 	enum io of_client, of_server;
 	size_t sent = 0, got = 0;
@@ -88,7 +88,7 @@ fail_each(const struct manner *manner, unsigned *reader, unsigned *others)
 	bool is_whole;
 	*reader = *others = 0;
 	do {
-		struct both both;
+		struct failing_both both;
 		allocation_fail(++n);
 		connect_both(&both, cc, sc);
 		is_whole = talk(&both, manner);

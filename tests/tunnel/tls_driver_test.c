@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "tunnel/looped.h"
 
-struct owner {
+struct driver_owner {
 	struct tls_driver driver;
 	struct tls *tls;
 	enum io end;
@@ -14,7 +14,7 @@ struct owner {
 static void
 on_done(void *arg, enum io end)
 {
-	struct owner *owner = arg;
+	struct driver_owner *owner = arg;
 	owner->end = end;
 	owner->calls++;
 }
@@ -22,11 +22,11 @@ on_done(void *arg, enum io end)
 static bool
 is_done(void *arg)
 {
-	return ((struct owner *)arg)->calls > 0;
+	return ((struct driver_owner *)arg)->calls > 0;
 }
 
 static void
-drive(struct owner *owner, enum io (*step)(struct tls *), uint64_t ms)
+drive(struct driver_owner *owner, enum io (*step)(struct tls *), uint64_t ms)
 {
 	owner->calls = 0;
 	tls_driver_start(&owner->driver, loop, owner->tls, step, ms, on_done, owner);
@@ -36,7 +36,7 @@ drive(struct owner *owner, enum io (*step)(struct tls *), uint64_t ms)
 static void
 drives_both_ends_of_a_handshake(void **state)
 {
-	struct owner server = { 0 }, client = { 0 };
+	struct driver_owner server = { 0 }, client = { 0 };
 	int fds[2];
 	(void)state;
 	pair(fds);
@@ -60,7 +60,7 @@ drives_both_ends_of_a_handshake(void **state)
 static void
 takes_its_first_step_without_an_event(void **state)
 {
-	struct owner server = { 0 };
+	struct driver_owner server = { 0 };
 	int fds[2];
 	(void)state;
 	pair(fds);
@@ -80,7 +80,7 @@ takes_its_first_step_without_an_event(void **state)
 static void
 ends_at_the_deadline_whatever_trickles_in(void **state)
 {
-	struct owner server = { 0 };
+	struct driver_owner server = { 0 };
 	int fds[2];
 	(void)state;
 	pair(fds);
@@ -104,7 +104,7 @@ ends_at_the_deadline_whatever_trickles_in(void **state)
 static void
 lingers_until_the_peer_closes(void **state)
 {
-	struct owner server = { 0 };
+	struct driver_owner server = { 0 };
 	uint8_t got[64];
 	int fds[2];
 	(void)state;
@@ -130,7 +130,7 @@ lingers_until_the_peer_closes(void **state)
 static void
 calls_nobody_once_wiped(void **state)
 {
-	struct owner server = { 0 };
+	struct driver_owner server = { 0 };
 	int fds[2];
 	(void)state;
 	pair(fds);
@@ -175,7 +175,7 @@ on_flow(void *arg)
 static void
 leaves_each_turn_to_others_after_two_milliseconds(void **state)
 {
-	struct owner owners[DRIVERS] = { 0 };
+	struct driver_owner owners[DRIVERS] = { 0 };
 	int fds[2];
 	(void)state;
 	for (int i = 0; i < DRIVERS; i++) {

@@ -6,7 +6,7 @@
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 
-struct meeting {
+struct endpoint_meeting {
 	gnutls_session_t client;
 	gnutls_certificate_credentials_t trust;
 	struct tls *server;
@@ -16,7 +16,7 @@ struct meeting {
 };
 
 static void
-meeting_begin(struct meeting *m, const struct tls_settings *settings, const struct tls_hooks *hooks,
+meeting_begin(struct endpoint_meeting *m, const struct tls_settings *settings, const struct tls_hooks *hooks,
     const char *priority, unsigned flags, bool shows_certificate)
 {
 	char error[TLS_ERROR];
@@ -40,7 +40,7 @@ meeting_begin(struct meeting *m, const struct tls_settings *settings, const stru
 }
 
 static void
-meeting_shake(struct meeting *m)
+meeting_shake(struct endpoint_meeting *m)
 {
 	m->of_client = GNUTLS_E_AGAIN;
 	m->of_server = IO_READ;
@@ -54,7 +54,7 @@ meeting_shake(struct meeting *m)
 
 /* The alert that the client sees, in the handshake or with its first read. */
 static unsigned
-meeting_alert(struct meeting *m)
+meeting_alert(struct endpoint_meeting *m)
 {
 	char byte;
 	ssize_t got = m->of_client;
@@ -65,7 +65,7 @@ meeting_alert(struct meeting *m)
 }
 
 static void
-meeting_end(struct meeting *m)
+meeting_end(struct endpoint_meeting *m)
 {
 	gnutls_deinit(m->client);
 	gnutls_certificate_free_credentials(m->trust);
@@ -88,7 +88,7 @@ serves_tls12_and_tls13_with_aes_first(void **state)
 	static const char *const names[] = { "TLS1.2", "TLS1.3" };
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct meeting m;
+		struct endpoint_meeting m;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		meeting_begin(&m, &settings, NULL, versions[i], 0, true);
 		meeting_shake(&m);
@@ -111,7 +111,7 @@ refuses_what_nobody_needs_any_more(void **state)
 	};
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct meeting m;
+		struct endpoint_meeting m;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		meeting_begin(&m, &settings, NULL, old[i], 0, false);
 		meeting_shake(&m);
@@ -145,7 +145,7 @@ client_certificates_are_judged_and_the_alert_arrives(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2 * sizeof judgements / sizeof *judgements; i++) {
 		const struct judgement *j = &judgements[i / 2];
-		struct meeting m;
+		struct endpoint_meeting m;
 		unsigned verdict[3] = { j->verdict };
 		const struct tls_settings settings = endpoint(j->demand);
 		const struct tls_hooks hooks = { .judge = judge_by, .arg = verdict };
@@ -176,7 +176,7 @@ a_name_that_was_not_routed_is_unrecognized(void **state)
 	static const char *const names[] = { "app.test", "evil.test", "" };
 	(void)state;
 	for (int i = 0; i < 6; i++) {
-		struct meeting m;
+		struct endpoint_meeting m;
 		unsigned seen = 0;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
@@ -212,7 +212,7 @@ the_hello_after_a_retry_request_is_looked_at_too(void **state)
 	static const char *const second[] = { "app.test", "evil.test", "" };
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct meeting m;
+		struct endpoint_meeting m;
 		unsigned seen = 0;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		const struct tls_hooks hooks = { .accepts_name = accepts_app, .arg = &seen };
@@ -240,7 +240,7 @@ alpn_is_chosen_from_the_list_and_strangers_get_the_alert(void **state)
 	};
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct meeting m;
+		struct endpoint_meeting m;
 		struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		settings.alpn = ours;
 		meeting_begin(&m, &settings, NULL, TLS13, 0, false);
@@ -262,7 +262,7 @@ gives_out_no_tickets(void **state)
 	char byte;
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct meeting m;
+		struct endpoint_meeting m;
 		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 		meeting_begin(&m, &settings, NULL, i ? TLS13 : TLS12, 0, false);
 		meeting_shake(&m);
@@ -276,7 +276,7 @@ gives_out_no_tickets(void **state)
 static void
 a_renegotiation_ends_the_connection(void **state)
 {
-	struct meeting m;
+	struct endpoint_meeting m;
 	const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
 	(void)state;
 	meeting_begin(&m, &settings, NULL, TLS12, 0, false);

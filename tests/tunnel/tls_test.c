@@ -7,17 +7,17 @@
 
 static unsigned fine[3];	/* judge_by() says yes */
 
-struct both {
+struct tls_both {
 	struct tls *client, *server;
 	struct stream *c, *s, *server_under;
 	int fds[2];
 };
 
-static struct both
+static struct tls_both
 connect_both(enum tls_purpose of_client, enum tls_purpose of_server, unsigned *by_client,
     unsigned *by_server)
 {
-	struct both both;
+	struct tls_both both;
 	struct tls_config *cc = config_for(of_client), *sc = config_for(of_server);
 	const struct tls_hooks ch = { .judge = judge_by, .arg = by_client };
 	const struct tls_hooks sh = { .judge = judge_by, .arg = by_server };
@@ -35,7 +35,7 @@ connect_both(enum tls_purpose of_client, enum tls_purpose of_server, unsigned *b
 }
 
 static void
-talk(struct both *both)
+talk(struct tls_both *both)
 {
 	say(both->c, "up");
 	hear(both->s, "up");
@@ -44,16 +44,16 @@ talk(struct both *both)
 }
 
 static void
-part(struct both *both)
+part(struct tls_both *both)
 {
 	stream_free(both->c);
 	stream_free(both->s);
 }
 
-static struct both
+static struct tls_both
 session(void)
 {
-	struct both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, fine, fine);
+	struct tls_both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, fine, fine);
 	shaken(both.client, both.server);
 	return both;
 }
@@ -63,7 +63,7 @@ a_session_is_tls13_with_its_alpn_and_both_are_judged(void **state)
 {
 	unsigned by_client[3] = { 0 }, by_server[3] = { 0 };
 	(void)state;
-	struct both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, by_client, by_server);
+	struct tls_both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, by_client, by_server);
 	shaken(both.client, both.server);
 	assert_string_equal(tls_alpn(both.client), "valise/1");
 	assert_string_equal(tls_alpn(both.server), "valise/1");
@@ -80,7 +80,7 @@ the_exporter_gives_both_the_same_and_the_context_counts(void **state)
 {
 	uint8_t a[32], b[32], other[32];
 	(void)state;
-	struct both both = session();
+	struct tls_both both = session();
 	assert_true(tls_export(both.client, "EXPERIMENTAL x", "ctx", 3, a, sizeof a));
 	assert_true(tls_export(both.server, "EXPERIMENTAL x", "ctx", 3, b, sizeof b));
 	assert_true(tls_export(both.server, "EXPERIMENTAL x", "cty", 3, other, sizeof other));
@@ -95,7 +95,7 @@ the_relays_verdict_reaches_the_agent_as_the_alert_it_named(void **state)
 	unsigned revoked[3] = { 44 };
 	enum io of_client, of_server;
 	(void)state;
-	struct both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, fine, revoked);
+	struct tls_both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, fine, revoked);
 	shake_hands(both.client, both.server, &of_client, &of_server);
 	assert_int_equal(of_server, IO_FAILED);
 	assert_int_equal(tls_alert_sent(both.server), 44);
@@ -113,7 +113,7 @@ the_agents_verdict_reaches_the_relay(void **state)
 	unsigned unknown_ca[3] = { 48 };
 	enum io of_client, of_server;
 	(void)state;
-	struct both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, unknown_ca, fine);
+	struct tls_both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, unknown_ca, fine);
 	shake_hands(both.client, both.server, &of_client, &of_server);
 	assert_int_equal(of_client, IO_FAILED);
 	assert_int_equal(of_server, IO_RESET);
@@ -145,7 +145,7 @@ the_alpn_is_demanded_even_of_those_who_offer_none(void **state)
 {
 	enum io of_client, of_server;
 	(void)state;
-	struct both both = connect_both(TLS_UPSTREAM, TLS_SESSION_RELAY, fine, fine);
+	struct tls_both both = connect_both(TLS_UPSTREAM, TLS_SESSION_RELAY, fine, fine);
 	shake_hands(both.client, both.server, &of_client, &of_server);
 	assert_int_equal(of_server, IO_FAILED);
 	assert_int_equal(tls_alert_sent(both.server), 120);
@@ -164,11 +164,11 @@ find_key(void *arg, const char *identity, struct secret *key)
 	return strcmp(identity, known) == 0 && secret_init(key, key_bytes, sizeof key_bytes);
 }
 
-static struct both
+static struct tls_both
 channel_with(const char *identity, const void *key)
 {
 	char error[TLS_ERROR];
-	struct both both;
+	struct tls_both both;
 	struct secret secret = { 0 };
 	const struct tls_settings settings = { .purpose = TLS_CHANNEL_RELAY, .find_key = find_key };
 	struct tls_config *cc = config_for(TLS_CHANNEL_AGENT), *sc = tls_config_new(&settings,
@@ -191,7 +191,7 @@ static void
 a_channel_opens_with_its_key_and_knows_whose_it_is(void **state)
 {
 	(void)state;
-	struct both both = channel_with(known, key_bytes);
+	struct tls_both both = channel_with(known, key_bytes);
 	shaken(both.client, both.server);
 	assert_string_equal(tls_identity(both.server), known);
 	assert_string_equal(tls_alpn(both.client), "valise-data/1");
@@ -210,7 +210,7 @@ an_unknown_identity_fails_like_a_wrong_key(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		enum io of_server = IO_READ;
-		struct both both = channel_with(names[i], "another example of 32 bytes ....");
+		struct tls_both both = channel_with(names[i], "another example of 32 bytes ....");
 		tls_handshake(both.client);
 		of_server = tls_handshake(both.server);
 		assert_int_equal(of_server, IO_FAILED);
@@ -232,7 +232,7 @@ a_channel_hello_offers_psk_ke_of_tls13_only(void **state)
 	/* GnuTLS adds TLS_PSK_WITH_AES_128_GCM_SHA256 of TLS 1.2, which cannot be chosen. */
 	static const uint8_t suites[] = { 0x00, 0x04, 0x13, 0x01, 0x00, 0xa8, 0x01, 0x00 };
 	(void)state;
-	struct both both = channel_with(known, key_bytes);
+	struct tls_both both = channel_with(known, key_bytes);
 	tls_handshake(both.client);
 	ssize_t bytes = recv(both.fds[1], hello, sizeof hello, 0);
 	assert_true(bytes > 0);
@@ -251,7 +251,7 @@ prefetched_bytes_are_used_up_before_it_waits(void **state)
 {
 	uint8_t flight[8192];
 	(void)state;
-	struct both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, fine, fine);
+	struct tls_both both = connect_both(TLS_SESSION_AGENT, TLS_SESSION_RELAY, fine, fine);
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(tls_handshake(both.client), round ? IO_OK : IO_READ);
 		ssize_t bytes = recv(both.fds[1], flight, sizeof flight, 0);
@@ -269,7 +269,7 @@ both_orders_of_half_close_go_through(void **state)
 {
 	(void)state;
 	for (int order = 0; order < 2; order++) {
-		struct both both = session();
+		struct tls_both both = session();
 		struct stream *first = order ? both.s : both.c, *last = order ? both.c : both.s;
 		say(first, "bye");
 		assert_int_equal(stream_finish(first), IO_OK);
@@ -291,7 +291,7 @@ a_fin_without_close_notify_is_a_reset_unless_forgiven(void **state)
 {
 	(void)state;
 	for (int forgiven = 0; forgiven < 2; forgiven++) {
-		struct both both = session();
+		struct tls_both both = session();
 		if (forgiven)
 			tls_forgive_truncation(both.server);
 		say(both.c, "cut");
@@ -330,7 +330,7 @@ static void
 garbage_after_the_handshake_is_a_failure_with_an_alert(void **state)
 {
 	(void)state;
-	struct both both = session();
+	struct tls_both both = session();
 	assert_int_equal(send(both.fds[0], "\x17\x03\x03\x00\x18this is no ciphertext..", 29, 0),
 	    29);
 	assert_int_equal(hear_nothing(both.s), IO_FAILED);
@@ -345,7 +345,7 @@ static void
 an_alert_after_the_handshake_reaches_the_peer(void **state)
 {
 	(void)state;
-	struct both both = session();
+	struct tls_both both = session();
 	tls_alert(both.server, 45);
 	assert_int_equal(hear_nothing(both.c), IO_RESET);
 	assert_int_equal(tls_alert_received(both.client), 45);
@@ -354,7 +354,7 @@ an_alert_after_the_handshake_reaches_the_peer(void **state)
 
 /* Moves `total` bytes each way at once through what little the socket holds, checking every one;
  * keys are updated by both ends now and then, writes being interrupted at the time. */
-struct side {
+struct tls_test_side {
 	struct tls *tls;
 	struct stream *stream;
 	size_t sent, got, updates;
@@ -367,7 +367,7 @@ byte_at(size_t at)
 }
 
 static bool
-push_on(struct side *side, size_t total, size_t chunk)
+push_on(struct tls_test_side *side, size_t total, size_t chunk)
 {
 	uint8_t data[20000];
 	size_t done, left = total - side->sent, bytes = chunk < left ? chunk : left;
@@ -382,7 +382,7 @@ push_on(struct side *side, size_t total, size_t chunk)
 }
 
 static bool
-pull_on(struct side *side)
+pull_on(struct tls_test_side *side)
 {
 	uint8_t data[20000];
 	size_t done;
@@ -401,8 +401,8 @@ keys_change_in_both_directions_while_bytes_flow(void **state)
 	enum { TOTAL = 4000000 };
 	int small = 4096;
 	(void)state;
-	struct both both = session();
-	struct side a = { .tls = both.client, .stream = both.c }, b = { .tls = both.server,
+	struct tls_both both = session();
+	struct tls_test_side a = { .tls = both.client, .stream = both.c }, b = { .tls = both.server,
 	    .stream = both.s };
 	for (int i = 0; i < 2; i++)
 		setsockopt(both.fds[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
@@ -427,15 +427,15 @@ static void
 tls_within_tls_carries_bytes_and_ends(void **state)
 {
 	(void)state;
-	struct both outer = session();
+	struct tls_both outer = session();
 	struct tls_config *cc = config_for(TLS_UPSTREAM), *sc = config_for(TLS_ENDPOINT);
 	const struct tls_hooks hooks = { .judge = judge_by, .arg = fine };
-	struct both inner = { .client = tls_client(cc, outer.c, "app.test", &hooks),
+	struct tls_both inner = { .client = tls_client(cc, outer.c, "app.test", &hooks),
 		.server = tls_server(sc, outer.s, NULL) };
 	inner.c = tls_stream(inner.client);
 	inner.s = tls_stream(inner.server);
 	shaken(inner.client, inner.server);
-	struct side a = { .stream = inner.c }, b = { .stream = inner.s };
+	struct tls_test_side a = { .stream = inner.c }, b = { .stream = inner.s };
 	while (a.got < 2000000 || b.got < 2000000) {
 		while (push_on(&a, 2000000, 20000))
 			;
@@ -463,7 +463,7 @@ what_is_written_behind_goes_out_first(void **state)
 	static char much[1 << 20];
 	size_t done, total = 0;
 	(void)state;
-	struct both both = session();
+	struct tls_both both = session();
 	memset(much, 'm', sizeof much);
 	while (stream_write(both.s, much, sizeof much, &done) == IO_OK)
 		total += done;
@@ -486,7 +486,7 @@ static void
 refuses_a_key_that_belongs_to_another_certificate(void **state)
 {
 	char error[TLS_ERROR];
-	struct credentials others;
+	struct test_credentials others;
 	(void)state;
 	make_credentials(&others, "other.test");
 	const struct tls_settings settings = { .purpose = TLS_ENDPOINT,
