@@ -57,14 +57,14 @@ static bool
 has_enough(const struct channel_pool *pool)
 {
 	return pool->has_stopped ||
-	    (pool->needed == 0 && pool->dialling + pool->parked >= pool->least);
+	    (pool->needed == 0 && pool->dialling + pool->parked + pool->used >= pool->least);
 }
 
 /* So many of those that are wanted, `most` at most, are dialled now. */
 static unsigned
 begin_dials(struct channel_pool *pool, unsigned most, uint64_t now_ms)
 {
-	unsigned have = pool->dialling + pool->parked + pool->needed;
+	unsigned have = pool->dialling + pool->parked + pool->used + pool->needed;
 	unsigned wanted = pool->needed + (unsigned)difference(pool->least, have);
 	unsigned may_dial = (unsigned)difference(DIALS_MOST, pool->dialling);
 	unsigned count = (unsigned)smaller_of(smaller_of(wanted, room(pool)), may_dial);
@@ -150,6 +150,8 @@ channel_pool_replace(struct channel_pool *pool, uint64_t now_ms)
 	enum channel_pool_replacement answer;
 
 	pthread_mutex_lock(&pool->lock);
+	assert(pool->used > 0);
+	pool->used--;
 	answer = begin_dials(pool, 1, now_ms) ? REPLACE_NOW
 	    : has_enough(pool)                ? REPLACE_NOT
 					      : REPLACE_LATER;
@@ -169,7 +171,7 @@ channel_pool_need(struct channel_pool *pool, unsigned count)
 bool
 channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
 {
-	bool needs_more;
+	bool wants_more;
 
 	pthread_mutex_lock(&pool->lock);
 	assert(pool->dialling > 0);
@@ -180,9 +182,9 @@ channel_pool_parked(struct channel_pool *pool, uint64_t now_ms)
 		pool->resume_at_ms = 0;
 	pool->backoff.failures = 0;
 	backoff_up(&pool->backoff, now_ms);
-	needs_more = !has_enough(pool);
+	wants_more = !has_enough(pool);
 	pthread_mutex_unlock(&pool->lock);
-	return needs_more;
+	return wants_more;
 }
 
 bool
@@ -206,6 +208,7 @@ channel_pool_left(struct channel_pool *pool)
 
 	pthread_mutex_lock(&pool->lock);
 	leave(pool);
+	pool->used++;
 	was_last = pool->parked == 0;
 	pthread_mutex_unlock(&pool->lock);
 	return was_last;

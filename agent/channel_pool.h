@@ -36,6 +36,7 @@ struct channel_pool {
 	unsigned least, most;
 	unsigned least_wanted, most_wanted; /* were the share large enough */
 	unsigned dialling, parked;
+	unsigned used;         /* of which channel_pool_replace() has not been asked yet */
 	unsigned needed;       /* by the relay, and not dialled yet */
 	unsigned early_losses; /* in a row */
 	uint64_t parked_at_ms; /* the latest */
@@ -66,11 +67,11 @@ enum channel_pool_replacement channel_pool_replace(struct channel_pool *, uint64
 /* The relay needs `count` more; channel_pool_refill() will include them. */
 void channel_pool_need(struct channel_pool *, unsigned count);
 
-/* A dial came through. True: there are still not enough, and the places for dials are few. */
+/* A dial came through. True: more are wanted, for which there was no place until now. */
 bool channel_pool_parked(struct channel_pool *, uint64_t now_ms);
 /* A dial did not: a pause begins. True: it is the first one in a row. */
 bool channel_pool_failed(struct channel_pool *, uint64_t now_ms);
-/* A parked one was opened. True: it was the last one. */
+/* A parked one was opened; channel_pool_replace() is asked later. True: it was the last one. */
 bool channel_pool_left(struct channel_pool *);
 /* A parked one was lost. True: so soon that it counts as a failure, and is the first one to. */
 bool channel_pool_lost(struct channel_pool *, uint64_t now_ms);

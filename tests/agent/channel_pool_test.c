@@ -24,8 +24,11 @@ fills_up_to_the_least_and_refills_what_is_used(void **state)
 		channel_pool_parked(&pool, 1000);
 	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	assert_false(channel_pool_left(&pool));
-	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0); /* whose channel it was replaces it */
+	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOW);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	assert_int_equal(pool.parked, 3);
+	assert_int_equal(pool.dialling, 1);
 }
 
 static void
@@ -41,6 +44,8 @@ asks_for_the_rest_of_more_than_may_be_dialled_at_once(void **state)
 	assert_true(channel_pool_parked(&pool, 1000));
 	assert_int_equal(channel_pool_refill(&pool, 1000), 1);
 	assert_false(channel_pool_parked(&pool, 1000));
+	assert_false(channel_pool_left(&pool));
+	assert_false(channel_pool_parked(&pool, 1000)); /* what was used is replaced anyhow */
 }
 
 static void
@@ -60,8 +65,8 @@ replaces_one_for_one(void **state)
 	assert_true(channel_pool_left(&pool));
 	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOW);
 	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOW);
-	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOT);
 	assert_int_equal(pool.dialling, 2);
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 }
 
 static void
@@ -80,7 +85,10 @@ replaces_none_in_a_pause_and_says_that_one_is_missing(void **state)
 	    channel_pool_refill(&pool, now) == 1);
 	channel_pool_left(&pool);
 	assert_int_equal(channel_pool_replace(&pool, now), REPLACE_LATER);
-	assert_int_equal(channel_pool_replace(&pool, now + pause), REPLACE_NOW);
+	assert_int_equal(channel_pool_pause_ms(&pool, now), pause);
+	assert_int_equal(channel_pool_refill(&pool, now + pause), 2);
+	channel_pool_parked(&pool, now + pause);
+	channel_pool_left(&pool);
 	channel_pool_stop(&pool);
 	assert_int_equal(channel_pool_replace(&pool, now + pause), REPLACE_NOT);
 	assert_int_equal(channel_pool_refill(&pool, now + pause), 0);
