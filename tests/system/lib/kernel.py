@@ -17,7 +17,9 @@ def kernel_bytes(*filters):
 def takes_no_more(daemon, port, count):
 	"""In each of its so many sockets to this port something waits for it, and none of its threads has work: it will
 	not be read before somebody else moves. True of a daemon that is starved only when it is true of it anyway."""
-	status, out, err = run("ss", "-tnH", "state", "established", "(", "dport", "=", f":{port}", ")")
+	# A client's own port may be the same by chance.
+	status, out, err = run("ss", "-tnH", "state", "established", "(", "dport", "=", f":{port}", "and", "sport", "!=",
+		f":{daemon.port}", ")")
 	equal(status, 0, err)
 	waiting = [int(line.split()[0]) for line in out.decode().splitlines()]
 	return len(waiting) == count and all(waiting) and _is_asleep(daemon.pid)
