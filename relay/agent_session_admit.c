@@ -278,13 +278,13 @@ agent_session_greet(struct agent_session *self, const struct frame_hello *hello)
 
 	shares_leave(self->place);
 	self->place = NULL;
-	self->peer = recent_peers_enter(shared->recent_peers, &block);
 	self->up_ms = clock_ms();
 	if (!usage) {
 		memory_short("the account of an agent that has just connected");
 		refuse(self, CODE_BUSY, "memory is short on the relay; try again");
 		return;
 	}
+	self->peer = recent_peers_enter(shared->recent_peers, &block, usage_tenant_key(usage));
 	self->is_quiet = !session_lines_take(shared->session_lines, self->identity, usage);
 	if (is_welcome_here(self))
 		admit(self, hello, usage);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/clock_fake.h"
 #include "base/rate.h"
+#include "pki/identity.h"
 #include "relay/helpers.h"
 #include "relay/name_flows.h"
 #include "relay/recent_peers.h"
@@ -14,6 +15,7 @@
 enum { A_SECOND_US = 1000000 };
 
 static struct shared shared;
+static const uint8_t tenant[IDENTITY_KEY_BYTES];
 static uint64_t now_us;
 
 static int
@@ -72,7 +74,8 @@ is_known(const char *from)
 	struct address address = address_of(from);
 	struct prefix site = prefix_block(&address, BLOCK_SITE);
 
-	recent_peers_leave(shared.recent_peers, recent_peers_enter(shared.recent_peers, &site));
+	recent_peers_leave(
+	    shared.recent_peers, recent_peers_enter(shared.recent_peers, &site, tenant));
 }
 
 static void
