@@ -1,5 +1,12 @@
 /*
  * Internal to sessions: the object that their sources share.
+ *
+ * Announcements wait in a queue (`waiting`) until a turn of the loop takes some.
+ *
+ * Shared by:     the announcements of one session; a queue is never that of others.
+ * Bound:         WAITING_MOST of agent_session_endpoints.c, and no more is read from the agent until
+ *                all are taken; beside it the budget of frames (tunnel/session.h).
+ * Who leaves:    nobody: beyond the bound all that wait are taken at once.
  */
 #ifndef RELAY_AGENT_SESSION_PRIVATE_H
 #define RELAY_AGENT_SESSION_PRIVATE_H

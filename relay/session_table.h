@@ -2,6 +2,11 @@
  * The sessions that are up, over all workers: by their channels' PSK identity
  * (for the handshakes of channels) and by identity and instance (for takeover).
  * The channel keys live here and nowhere else; leaving the table wipes them.
+ *
+ * Shared by:     all agents, and all workers under one lock.
+ * Bound:         an entry for each session that counts in its usage (relay/usage.h), and for those
+ *                that have lost their place and are being told.
+ * Who leaves:    nobody here: who may stay is decided by the usage, and takes its entry along.
  */
 #ifndef RELAY_SESSION_TABLE_H
 #define RELAY_SESSION_TABLE_H

@@ -17,7 +17,9 @@
  *                one at least for each.  A flow that is busy both ways may have two at a time.
  * Who leaves:    who has had a pipe for PIPES_HOLD_MS, and who has had one longest, and for
  *                PIPES_CLAIM_MS at least, when another one asks and all are lent.  The bytes in it
- *                are then its own to keep.
+ *                are then its own to keep.  Client blocks are not looked at, since nothing is
+ *                taken from who has no pipe: he is copied at once, which costs the worker some
+ *                twice the time for his bytes, and time of the worker is shared by its turns.
  *
  * Pipes that nobody has wanted for a second or two are closed.
  */

@@ -172,4 +172,18 @@ def a_bad_crl_file_keeps_the_old_set(scene):
 	refused(relay, upstream, pki.client("bob"), "revoked before the file was spoilt")
 
 
+@test
+def the_start_warns_where_the_certificate_can_be_got_round(scene):
+	pki, shared, apart, other = authority(), scene.upstream(http), scene.upstream(http), "shop.example.com"
+	relay = scene.relay()
+
+	def warnings(upstream):
+		agent = scene.agent(relay, [terminate(other, shared), terminate(NAME, upstream, {
+			"mutual_tls_certificate_authorities": [pki.cas("client")], "mutual_tls_crls": [pki.crls("client")]})],
+			pki.agent("two-sites", NAME, other), label=f"agent-{upstream.port}")
+		return [(event["endpoint"], f"open-{other}" in event["message"]) for event in agent.events("upstream-shared")]
+	equal(warnings(shared), [(f"open-{NAME}", True)], "both endpoints have one upstream")
+	equal(warnings(apart), [], "each has its own")
+
+
 main()
