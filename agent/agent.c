@@ -73,8 +73,8 @@ tell_start(const struct agent *agent)
 
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "running-as-root",
-		    "the agent needs no privilege: run it as a user of its own (the systemd unit"
-		    " does)");
+		    "the agent needs no privilege: run it as a user of its own (the systemd unit "
+		    "does)");
 	sources_warn(agent->live.context.credentials->relays, "agent.connect_cas");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->endpoints[i]->clients)

@@ -74,8 +74,7 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		warn(check, mark, "%s is not valid yet; is the clock right?", path);
 	if (strcmp(facts->key_type, "rsa") == 0)
 		warn(check, mark,
-		    "%s has an RSA key, whose handshakes cost several times those of ECDSA"
-		    " P-256",
+		    "%s has an RSA key, whose handshakes cost several times those of ECDSA P-256",
 		    path);
 }
 
@@ -104,8 +103,8 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	check_certificate(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
 		warn(check, nowhere,
-		    "%s is not an agent's certificate (no grant or not the purpose): relays"
-		    " will refuse it; issue one with `valise-pki issue agent`",
+		    "%s is not an agent's certificate (no grant or not the purpose): relays will "
+		    "refuse it; issue one with `valise-pki issue agent`",
 		    check->settings->certificate);
 	warn_trust(check, nowhere, credentials->relays);
 	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
@@ -114,8 +113,8 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 
 		if (!agent_covers(facts, endpoint->server_name))
 			warn(check, endpoint->url_mark,
-			    "%s does not cover %s: relays will refuse the"
-			    " endpoint (name-not-granted)",
+			    "%s does not cover %s: relays will refuse the endpoint "
+			    "(name-not-granted)",
 			    check->settings->certificate, endpoint->server_name);
 	}
 }
@@ -139,14 +138,10 @@ check_termination(struct agent_check *check, size_t index)
 	check_certificate(check, endpoint->termination.certificate_mark, path, facts);
 	if (!cert_covers(facts, endpoint->server_name))
 		warn(check, endpoint->termination.certificate_mark,
-		    "%s does not cover %s: clients will"
-		    " refuse it",
-		    path, endpoint->server_name);
+		    "%s does not cover %s: clients will refuse it", path, endpoint->server_name);
 	if (!facts->server)
 		warn(check, endpoint->termination.certificate_mark,
-		    "%s is not for servers (extended key"
-		    " usage): clients will refuse it",
-		    path);
+		    "%s is not for servers (extended key usage): clients will refuse it", path);
 	return true;
 }
 
@@ -170,10 +165,9 @@ check_coalescing(struct agent_check *check, size_t index)
 
 		if (i != index && cert_covers(&check->certificates[index], other->server_name))
 			warn(check, here->termination.certificate_mark,
-			    "this certificate covers %s of"
-			    " endpoint %s too: HTTP/2 clients may send its requests here, past its "
-			    "own"
-			    " policy; use a certificate for each endpoint",
+			    "this certificate covers %s of endpoint %s too: HTTP/2 clients may "
+			    "send its requests here, past its own policy; use a certificate for "
+			    "each endpoint",
 			    other->server_name, other->name);
 	}
 }

@@ -59,10 +59,11 @@ crossing_warning(
 		    !same_upstream(&other->upstream.parsed, &here->upstream.parsed))
 			continue;
 		snprintf(sentence, CROSSING_SENTENCE,
-		    "the clients of endpoint %.64s reach the same upstream %s without the"
-		    " certificates that endpoint %.64s requires, and may ask it for %s in the HTTP"
-		    " Host; give each endpoint an upstream address of its own, or an upstream that"
-		    " compares Host with the authority in the PROXY header (proxy_protocol: 2)",
+		    "the clients of endpoint %.64s reach the same upstream %s without the "
+		    "certificates that endpoint %.64s requires, and may ask it for %s in the "
+		    "HTTP Host; give each endpoint an upstream address of its own, or an "
+		    "upstream that compares Host with the authority in the PROXY header "
+		    "(proxy_protocol: 2)",
 		    other->name, other->upstream.parsed.target, here->name, here->server_name);
 		return sentence;
 	}

@@ -58,8 +58,8 @@ check_name(const char *name)
 
 	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] || strchr(".-", *name))
 		return command_fail("keygen", EX_DATAERR,
-		    "NAME '%s' cannot name an agent; give 1 to %d letters,"
-		    " digits and ._@-, a letter or digit first",
+		    "NAME '%s' cannot name an agent; give 1 to %d letters, digits and ._@-, a "
+		    "letter or digit first",
 		    name, NAME_MOST);
 	return 0;
 }
@@ -71,18 +71,16 @@ add_host(struct keygen_options *wanted, const char *text)
 
 	if (!name_normalise_served(host, text, strlen(text)))
 		return command_fail("keygen", EX_DATAERR,
-		    "--host '%s' is not a valid server name; give one like"
-		    " app.example.com or *.example.com, with A-labels (xn--...) for what is"
-		    " not ASCII",
+		    "--host '%s' is not a valid server name; give one like app.example.com or "
+		    "*.example.com, with A-labels (xn--...) for what is not ASCII",
 		    text);
 	for (size_t i = 0; i < wanted->host_count; i++)
 		if (strcmp(wanted->hosts[i], host) == 0)
 			return 0;
 	if (wanted->host_count == HOSTS_MOST)
 		return command_fail("keygen", EX_DATAERR,
-		    "--host '%s' is one too many; at most %d go into one"
-		    " certificate",
-		    text, HOSTS_MOST);
+		    "--host '%s' is one too many; at most %d go into one certificate", text,
+		    HOSTS_MOST);
 	memcpy(wanted->hosts[wanted->host_count++], host, sizeof host);
 	return 0;
 }
@@ -131,8 +129,7 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 		return code;
 	if (count - optind != 1)
 		return command_fail("keygen", EX_USAGE,
-		    count == optind ? "give the agent's NAME, for example"
-				      " site1"
+		    count == optind ? "give the agent's NAME, for example site1"
 				    : "one NAME, not several");
 	wanted->name = arguments[optind];
 	return 0;

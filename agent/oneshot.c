@@ -73,8 +73,7 @@ scan(int count, char **arguments, const char *values[OPTIONS], const char **upst
 	}
 	if (count - optind != 1)
 		return command_fail("tls", EX_USAGE,
-		    count == optind ? "give the UPSTREAM, for example"
-				      " tcp://127.0.0.1:8080"
+		    count == optind ? "give the UPSTREAM, for example tcp://127.0.0.1:8080"
 				    : "one UPSTREAM, not several");
 	*upstream = arguments[optind];
 	return 0;

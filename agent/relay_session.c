@@ -53,8 +53,8 @@ static const struct {
 	const char *cure;
 } own_certificate[] = {
 	{ CODE_CERTIFICATE_REFUSED,
-	    "the relay does not accept this certificate: is its issuer in the"
-	    " relay's connect.agent_cas, and was it issued for an agent?" },
+	    "the relay does not accept this certificate: is its issuer in the relay's "
+	    "connect.agent_cas, and was it issued for an agent?" },
 	{ CODE_CERTIFICATE_REVOKED, "it was revoked: have a new one issued" },
 	{ CODE_CERTIFICATE_EXPIRED, "it has expired: have it renewed" },
 	{ CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so" },
@@ -69,9 +69,9 @@ explain_relay_certificate(struct relay_session_end *end, const struct peer_check
 	end->key =
 	    check->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
 	snprintf(end->sentence, sizeof end->sentence,
-	    "the certificate that was shown as the relay's is refused: %s; either %s is wrong, or"
-	    " somebody in between answers in the relay's place: compare issuer and SHA-256 with"
-	    " whoever runs the relay before you change anything",
+	    "the certificate that was shown as the relay's is refused: %s; either %s is wrong, "
+	    "or somebody in between answers in the relay's place: compare issuer and SHA-256 "
+	    "with whoever runs the relay before you change anything",
 	    check->verdict.sentence, end->key);
 	if (check->identity) {
 		snprintf(
@@ -120,8 +120,8 @@ explain_replaced(struct relay_session_end *end, const char *why)
 	end->needs_cure = true;
 	end->key = "agent.connect_url";
 	snprintf(end->sentence, sizeof end->sentence,
-	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have"
-	    " copies of one state_dir, keep one",
+	    "%.300s; if two of agent.connect_url lead to this one relay, or two agents have "
+	    "copies of one state_dir, keep one",
 	    why);
 }
 
@@ -168,15 +168,15 @@ explain(struct relay_session_end *end, struct session *session, const struct pee
 			explain_own_certificate(end, own_certificate[i].cure, why, credentials);
 	if (tls_alert_received(tls) == ALERT_UNRECOGNIZED_NAME)
 		explain_wrong_peer(end, "connect-name-unknown",
-		    "nobody there has this connect name: is the relay's connect.server_name the"
-		    " host of agent.connect_url?");
+		    "nobody there has this connect name: is the relay's connect.server_name the "
+		    "host of agent.connect_url?");
 	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
 		explain_wrong_peer(
 		    end, "not-a-relay", "what answers there speaks TLS but is not a Valise relay");
 	else if (tls_heard_no_tls(tls))
 		explain_wrong_peer(end, "not-a-relay",
-		    "what answers there does not speak TLS: are host and port of agent.connect_url"
-		    " those of a relay?");
+		    "what answers there does not speak TLS: are host and port of "
+		    "agent.connect_url those of a relay?");
 	tell_doubt(end);
 }
 

@@ -207,15 +207,15 @@ check_mutual_tls(
 		context = t->mutual_tls_mark;
 	if (t->mutual_tls != MUTUAL_OFF && t->cas.count == 0)
 		conf_error(report, context,
-		    "mutual_tls without CAs would accept nobody; give"
-		    " mutual_tls_certificate_authorities");
+		    "mutual_tls without CAs would accept nobody; give "
+		    "mutual_tls_certificate_authorities");
 	if (t->crls.count > 0 && t->cas.count == 0)
 		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
 		    "mutual_tls_crls without mutual_tls_certificate_authorities; give those too");
 	if (is_given && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
 		conf_error(report, context,
-		    "mutual_tls is off but CAs are given: client certificates"
-		    " would not be asked for; take one of the two away");
+		    "mutual_tls is off but CAs are given: client certificates would not be asked "
+		    "for; take one of the two away");
 }
 
 static void
@@ -229,10 +229,8 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 	if (upstream->parsed.kind == UPSTREAM_TLS) {
 		if (!endpoint->terminates)
 			conf_error(report, upstream->url_mark,
-			    "%s without agent_tls_termination would"
-			    " wrap sealed bytes in TLS again; write tcp:// (the upstream holds the "
-			    "key) or"
-			    " terminate",
+			    "%s without agent_tls_termination would wrap sealed bytes in TLS "
+			    "again; write tcp:// (the upstream holds the key) or terminate",
 			    upstream->url);
 		return;
 	}
@@ -243,19 +241,13 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 		    upstream->url);
 	if (upstream->cas.count > 0)
 		conf_error(report, upstream->cas.marks[0],
-		    "cas is only for a tls:// upstream, and this"
-		    " is %s",
-		    upstream->url);
+		    "cas is only for a tls:// upstream, and this is %s", upstream->url);
 	if (upstream->crls.count > 0)
 		conf_error(report, upstream->crls.marks[0],
-		    "crls is only for a tls:// upstream, and"
-		    " this is %s",
-		    upstream->url);
+		    "crls is only for a tls:// upstream, and this is %s", upstream->url);
 	if (upstream->server_name)
 		conf_error(report, upstream->server_name_mark,
-		    "server_name is only for a tls://"
-		    " upstream, and this is %s",
-		    upstream->url);
+		    "server_name is only for a tls:// upstream, and this is %s", upstream->url);
 }
 
 /* Whoever alters a bare connection may take over the flow of a client, and its address with it. */
@@ -267,10 +259,10 @@ check_carrier(const struct endpoint_settings *endpoint, struct conf_report *repo
 	if (is_handoff && endpoint->upstream.proxy_protocol > 0 &&
 	    !endpoint->trusts_unsealed_address)
 		conf_error(report, endpoint->carrier_mark,
-		    "carrier: handoff with upstream.proxy_protocol: who alters the way from the"
-		    " relay may come under a client's address, and the upstream is told to trust"
-		    " it; write sealed, or trust_unsealed_address: true if nobody authorises by"
-		    " that address");
+		    "carrier: handoff with upstream.proxy_protocol: who alters the way from the "
+		    "relay may come under a client's address, and the upstream is told to trust "
+		    "it; write sealed, or trust_unsealed_address: true if nobody authorises by "
+		    "that address");
 	if (endpoint->trusts_unsealed_address && !is_handoff)
 		conf_error(report, endpoint->trusts_unsealed_mark,
 		    "trust_unsealed_address is only for carrier: handoff; take it away");
@@ -281,9 +273,9 @@ agent_settings_unsealed_warning(const struct endpoint_settings *endpoint)
 {
 	if (!endpoint->trusts_unsealed_address)
 		return NULL;
-	return "trust_unsealed_address: who alters the way from the relay, and knows a client's"
-	       " hello, may come under that client's address where TLS 1.3 does not forbid it;"
-	       " let nobody authorise by the address";
+	return "trust_unsealed_address: who alters the way from the relay, and knows a client's "
+	       "hello, may come under that client's address where TLS 1.3 does not forbid it; "
+	       "let nobody authorise by the address";
 }
 
 static void
@@ -301,13 +293,11 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	check_mutual_tls(&endpoint->termination, endpoint->termination_mark, report);
 	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
 		conf_error(report, endpoint->termination_mark,
-		    "more than %d protocols in alpn; take"
-		    " some away",
-		    SETTINGS_ALPN);
+		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);
 	if (strchr(endpoint->server_name, '_'))
 		conf_error(report, endpoint->url_mark,
-		    "'%s' has a '_', which no TLS endpoint here"
-		    " accepts in a name; pass it through (no agent_tls_termination) or rename it",
+		    "'%s' has a '_', which no TLS endpoint here accepts in a name; pass it "
+		    "through (no agent_tls_termination) or rename it",
 		    endpoint->server_name);
 }
 
@@ -322,13 +312,11 @@ check_unlike(const struct agent_settings *settings, size_t index, struct conf_re
 
 		if (here->url && strcmp(here->server_name, before->server_name) == 0)
 			conf_error(report, here->url_mark,
-			    "%s stands at line %u too; one agent serves"
-			    " a name once",
-			    here->url, before->url_mark.line);
+			    "%s stands at line %u too; one agent serves a name once", here->url,
+			    before->url_mark.line);
 		if (here->name && before->name && strcmp(here->name, before->name) == 0)
 			conf_error(report, here->name_mark,
-			    "the name '%s' stands at line %u too; give"
-			    " each endpoint its own",
+			    "the name '%s' stands at line %u too; give each endpoint its own",
 			    here->name, before->name_mark.line);
 	}
 }
@@ -358,8 +346,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 	}
 	if (settings->pool_least > settings->pool_most)
 		conf_error(report, settings->pool_mark,
-		    "agent.pool.least %llu is above"
-		    " agent.pool.most %llu",
+		    "agent.pool.least %llu is above agent.pool.most %llu",
 		    (unsigned long long)settings->pool_least,
 		    (unsigned long long)settings->pool_most);
 }

@@ -36,8 +36,8 @@ lock(const char *dir, char error[FILE_ERROR])
 	if (holder == 0)
 		return EX_CANTCREAT;
 	snprintf(error, FILE_ERROR,
-	    "%.300s: process %ld is running with this state_dir; stop it, or give"
-	    " each agent its own agent.state_dir",
+	    "%.300s: process %ld is running with this state_dir; stop it, or give each agent its "
+	    "own agent.state_dir",
 	    dir, holder);
 	return EX_UNAVAILABLE;
 }

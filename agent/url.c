@@ -28,12 +28,12 @@ url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR])
 	host = text + strlen(scheme);
 	if (strchr(host, '/') || strchr(host, ':'))
 		return refuse(error,
-		    "has a port or a path; an endpoint is only a name, and the port is the"
-		    " relay's");
+		    "has a port or a path; an endpoint is only a name, and the port is the "
+		    "relay's");
 	if (!name_normalise_pattern(name, host, strlen(host)))
 		return refuse(error,
-		    "does not hold a valid host name; it has letters, digits, '-' and '_', labels"
-		    " of up to 63, and '*.' only in front");
+		    "does not hold a valid host name; it has letters, digits, '-' and '_', "
+		    "labels of up to 63, and '*.' only in front");
 	return true;
 }
 

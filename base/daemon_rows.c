@@ -76,8 +76,8 @@ daemon_rows_print_limit(const char *key, uint64_t value, uint64_t asked, FILE *o
 	fprintf(out, "%s: %" PRIu64, key, value);
 	if (asked > value)
 		fprintf(out,
-		    ", not %" PRIu64 ": there are too few descriptors; raise LimitNOFILE= of the"
-		    " service, or ulimit -Hn",
+		    ", not %" PRIu64 ": there are too few descriptors; raise LimitNOFILE= of the "
+		    "service, or ulimit -Hn",
 		    asked);
 	fputc('\n', out);
 }

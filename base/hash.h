@@ -41,7 +41,10 @@ void table_remove(struct table *, struct hash_link *);
 /* Calls `each` for every entry; it may remove the one at hand. */
 void table_each(struct table *, void (*each)(struct hash_link *, void *), void *arg);
 
+/* clang-format 14 would take (pointer) for a cast of what is subtracted. */
+/* clang-format off */
 #define container_of(pointer, type, member) \
-	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+/* clang-format on */
 
 #endif

@@ -57,8 +57,8 @@ read_host(struct upstream_url *out, const char *text, char error[UPSTREAM_URL_ER
 	}
 	if (strlen(text) >= sizeof out->target || !host_port_split(text, out->host, &port))
 		return refuse(error,
-		    "is not a valid upstream; write HOST:PORT with a port of 1 to 65535 and no"
-		    " path");
+		    "is not a valid upstream; write HOST:PORT with a port of 1 to 65535 and no "
+		    "path");
 	snprintf(out->target, sizeof out->target, "%s", text);
 	return true;
 }

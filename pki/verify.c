@@ -42,8 +42,8 @@ refuse_unknown(struct candidate *candidate, const struct path *deepest)
 	candidate->path = deepest;
 	x509_name_text(deepest->links[top]->facts.issuer, issuer, sizeof issuer);
 	judge_refuse(candidate, top, VERIFY_UNKNOWN_CA,
-	    "leads to no root in %.60s: its issuer is not known; list its root there only if you"
-	    " know that CA: whoever is not meant to be trusted ends here, too",
+	    "leads to no root in %.60s: its issuer is not known; list its root there only if you "
+	    "know that CA: whoever is not meant to be trusted ends here, too",
 	    trust_label(candidate->trust));
 }
 

@@ -83,20 +83,20 @@ reload_certificate(struct reload *reload)
 
 /* Warns of settings that only a restart can change. */
 static void
-tell_unchanged(const struct settings *old, const struct settings *new)
+tell_unchanged(const struct settings *old, const struct settings *fresh)
 {
 	char before[ADMIN_PATH], after[ADMIN_PATH];
-	bool same =
-	    old->listeners.count == new->listeners.count &&strcmp(old->workers, new->workers) == 0;
+	bool same = old->listeners.count == fresh->listeners.count &&
+	    strcmp(old->workers, fresh->workers) == 0;
 
-	for (size_t i = 0; same && i < new->listeners.count; i++)
+	for (size_t i = 0; same && i < fresh->listeners.count; i++)
 		same = strcmp(settings_listener_at(old, i)->address,
-			   settings_listener_at(new, i)->address) == 0;
+			   settings_listener_at(fresh, i)->address) == 0;
 	if (!same)
 		log_event(LOG_WARNING, "restart-needed",
 		    "workers and listeners change only by a restart");
 	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
-		admin_path(new->admin_socket, new->state_dir, after)) != 0)
+		admin_path(fresh->admin_socket, fresh->state_dir, after)) != 0)
 		log_event(LOG_WARNING, "restart-needed",
 		    "admin.socket and state_dir change only by a restart");
 }

@@ -274,13 +274,13 @@ explain_certificate(int got, char *error)
 {
 	if (got == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
 		snprintf(error, TLS_ERROR,
-		    "the private key does not belong to the certificate; give the"
-		    " two that were made together");
+		    "the private key does not belong to the certificate; give the two that were "
+		    "made together");
 	else if (got == GNUTLS_E_DECRYPTION_FAILED)
 		snprintf(error, TLS_ERROR,
-		    "the private key is encrypted, and nobody is here to type its"
-		    " password; decrypt it (openssl pkey -in KEY -out PLAIN), or issue it without"
-		    " --encrypt-key");
+		    "the private key is encrypted, and nobody is here to type its password; "
+		    "decrypt it (openssl pkey -in KEY -out PLAIN), or issue it without "
+		    "--encrypt-key");
 	else
 		snprintf(error, TLS_ERROR,
 		    "the certificate or its key is unusable: %s Both must be PEM",

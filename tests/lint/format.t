@@ -37,4 +37,20 @@ for folder in $formatted; do
 	grep -nP '^\t*    \S[^*]*[;,] /\*' "$folder"/*.[ch] /dev/null >> "$scratch/wrong"
 done
 nothing "no comment tears apart the line that it stands behind"
+# clang-format 14 takes a variable called new for C++, and then && for a reference.
+grep -nE '[^ &(]&&[a-z(!*]|[a-z)] &&[a-z(!*]' base/*.[ch] */*.[ch] pki/tool/*.[ch] sni/tool/*.[ch] bench/*/*.[ch] | sort -u >> "$scratch/wrong"
+nothing "&& stands between two blanks"
+# A string that is broken ends in the blank, so that each line begins with a word.
+python3 - $(for folder in $folders bench/load; do ls "$folder"/*.[ch]; done) >> "$scratch/wrong" << 'PYTHON'
+import re
+import sys
+
+for path in sys.argv[1:]:
+	with open(path) as file:
+		text = file.read()
+	for match in re.finditer(r'(\\?.)"\n[ \t]+" ', text):
+		if match[1] != '\\n':
+			print(f'{path}:{text.count(chr(10), 0, match.end()) + 1}')
+PYTHON
+nothing "no part of a string begins with a blank"
 done_testing
