@@ -315,7 +315,6 @@ agent_flow_dial(struct agent_flow *flow)
 		.server_name = flow->server_name,
 		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
-		.has_bytes = !flow->setup->client, /* the hello */
 		.party = agent_flow_party(flow),
 	};
 

@@ -176,12 +176,10 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct shares *
 	timer_init(&pooled->keep, loop, on_keep, pooled);
 	pooled->connector =
 	    connector_new(loop, resolver, ref->target, DIAL_MS, on_connected, pooled);
-	if (!pooled->connector) {
-		pooled_channel_free(pooled);
-		return NULL;
-	}
-	connector_speaks_first(pooled->connector);
-	return pooled;
+	if (pooled->connector)
+		return pooled;
+	pooled_channel_free(pooled);
+	return NULL;
 }
 
 void

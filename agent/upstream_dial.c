@@ -221,16 +221,6 @@ on_connected(void *arg, int fd, const char *error)
 	send_header(dial);
 }
 
-/* An upstream in plain text may wait for nobody to greet us. */
-static bool
-speaks_first(const struct upstream_dial_options *options)
-{
-	const struct upstream *upstream = options->upstream;
-
-	return options->has_bytes || upstream->proxy_version > 0 || upstream->asks_for_tls ||
-	    upstream->url.kind == UPSTREAM_TLS;
-}
-
 struct upstream_dial *
 upstream_dial_new(struct loop *loop, struct resolver *resolver,
     const struct upstream_dial_options *options,
@@ -248,13 +238,10 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	timer_init(&dial->timer, loop, on_deadline, dial);
 	dial->connector = connector_new(
 	    loop, resolver, options->upstream->url.target, UPSTREAM_DIAL_MS, on_connected, dial);
-	if (!dial->connector) {
-		upstream_dial_free(dial);
-		return NULL;
-	}
-	if (speaks_first(options))
-		connector_speaks_first(dial->connector);
-	return dial;
+	if (dial->connector)
+		return dial;
+	upstream_dial_free(dial);
+	return NULL;
 }
 
 void

@@ -26,7 +26,6 @@ struct upstream_dial_options {
 	const char *server_name;                 /* that the client asked for; likewise */
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;
-	bool has_bytes;           /* which on_done will write at once */
 	struct heavy_party party; /* for whom its TLS is done */
 };
 

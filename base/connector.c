@@ -37,7 +37,6 @@ struct connector {
 	char host[254];               /* "": the target is a literal */
 	size_t count, next, pending;  /* addresses, the one to try next, attempts that run */
 	uint64_t deadline_ms;
-	bool speaks_first;
 	struct timer overall, pace;
 	struct task begin, reap;
 	int fd;                    /* the one that is connected */
@@ -257,8 +256,6 @@ begin_attempt(struct attempt *attempt)
 	attempt->connector->pending++;
 	attempt->began_ms = clock_ms();
 	socket_prepare(attempt->fd);
-	if (attempt->connector->speaks_first)
-		socket_speaks_first(attempt->fd);
 	watch_init(&attempt->watch, attempt->connector->loop, attempt->fd, on_ready, attempt);
 	watch_set_edge(&attempt->watch);
 	return connect(attempt->fd, &to->as.any, to->bytes) == 0 ? 0 : errno;
@@ -443,12 +440,6 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	const struct connector_fence none = { NULL, NULL };
 
 	return connector_new_fenced(loop, resolver, target, timeout_ms, &none, on_done, arg);
-}
-
-void
-connector_speaks_first(struct connector *connector)
-{
-	connector->speaks_first = true;
 }
 
 void

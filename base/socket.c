@@ -118,12 +118,6 @@ socket_prepare(int fd)
 }
 
 void
-socket_speaks_first(int fd)
-{
-	set(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
-}
-
-void
 socket_keep_alive(int fd)
 {
 	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);

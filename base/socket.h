@@ -26,11 +26,6 @@ int socket_listen(const struct address *, unsigned flags, char *error);
  * holds for send(), which says EAGAIN, and for the readiness to write alike.
  * What a listener accepts and a connector connects has them already. */
 void socket_prepare(int fd);
-/* Before a connect after which we write at once: the acknowledgement that ends TCP's handshake leaves with
- * our first bytes, which saves both ends a segment, and who accepts a wake-up.  Without such bytes it leaves
- * 0.2 s late, and so does what a peer says that speaks first.  Once connected the kernel acknowledges as
- * ever. */
-void socket_speaks_first(int fd);
 /* Dead peers are noticed a minute later, as long as nothing waits to be acknowledged; for that the caller
  * asks socket_health() now and then, or has deadlines of its own.  What a listener accepts has it
  * already; what is connected seldom lives as long. */
@@ -107,8 +102,6 @@ struct connector_fence {
 struct connector *connector_new_fenced(struct loop *, struct resolver *, const char *target,
     uint64_t timeout_ms, const struct connector_fence *,
     void (*on_done)(void *arg, int fd, const char *error), void *arg);
-/* Right after it was made: what it connects gets socket_speaks_first(). */
-void connector_speaks_first(struct connector *);
 /* Gives up silently; after on_done has been called the connector is gone by itself and must not
  * be freed. */
 void connector_free(struct connector *);

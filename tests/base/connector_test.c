@@ -2,7 +2,6 @@
 #include "base/socket.h"
 
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,22 +92,10 @@ with_port(const char *host)
 
 /* Has the kernel's choice of a port go wrong, when asked for. */
 static bool meets_itself;
-static bool was_quick;
-
-/* Whether it acknowledges at once. */
-static bool
-is_quick(int fd)
-{
-	int yes = 0;
-	socklen_t bytes = sizeof yes;
-
-	return getsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, &bytes) == 0 && yes;
-}
 
 int
 connect(int fd, const struct sockaddr *to, socklen_t bytes)
 {
-	was_quick = is_quick(fd);
 	if (meets_itself)
 		assert_int_equal(bind(fd, to, bytes), 0);
 	return (int)syscall(SYS_connect, fd, to, bytes);
@@ -139,32 +126,6 @@ connects_to_a_literal(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(write(got_fd, "x", 1), 1);
 	close(fd);
-}
-
-/* Who accepts hears of it with the first bytes; later ones are acknowledged as ever. */
-static void
-who_speaks_first_ends_the_handshake_with_his_bytes(void **state)
-{
-	(void)state;
-	for (int is_first = 0; is_first < 2; is_first++) {
-		struct connector *connector =
-		    connector_new(loop, resolver, with_port("127.0.0.1"), 2000, on_done, NULL);
-		char got = 0;
-		int fd;
-
-		if (is_first)
-			connector_speaks_first(connector);
-		loop_run(loop);
-		assert_int_equal(was_quick, !is_first);
-		assert_true(is_quick(got_fd));
-		assert_int_equal(write(got_fd, "x", 1), 1);
-		fd = accept(listening, NULL, NULL);
-		assert_int_equal(recv(fd, &got, 1, 0), 1);
-		assert_int_equal(got, 'x');
-		close(fd);
-		close(got_fd);
-		got_fd = -1;
-	}
 }
 
 static bool
@@ -389,7 +350,6 @@ may_be_given_up_at_any_moment(void **state)
 static const struct CMUnitTest tests[] = {
 	CONNECTOR_TEST(a_connection_to_itself_is_none),
 	CONNECTOR_TEST(connects_to_a_literal),
-	CONNECTOR_TEST(who_speaks_first_ends_the_handshake_with_his_bytes),
 	CONNECTOR_TEST(a_fence_holds_for_literals_too),
 	CONNECTOR_TEST(connects_to_a_name),
 	CONNECTOR_TEST(says_who_refused),

@@ -243,12 +243,6 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
 }
 
 void
-connector_speaks_first(struct connector *connector)
-{
-	(void)connector;
-}
-
-void
 connector_free(struct connector *connector)
 {
 	if (!connector)
