@@ -82,11 +82,6 @@ def flood(port, rate, sources, first, lingers):
 		say(made, f"{time.monotonic() - began:.3f}")
 
 
-def junk(port, name, rate, sources):
-	"""No TLS: refused at once."""
-	flood(port, rate, sources, b"GET / HTTP/1.0\r\n\r\n", False)
-
-
 def refused(port, name, rate, sources):
 	"""Names that nobody serves, whose alerts are not read: each refusal lingers."""
 	flood(port, rate, sources, hello(name), True)
@@ -102,7 +97,7 @@ def churn(port, name, rate, sources):
 	flood(port, rate, sources, hello(name), False)
 
 
-KINDS = {f.__name__: f for f in (stalled, idle, junk, refused, sessions, churn)}
+KINDS = {f.__name__: f for f in (stalled, idle, refused, sessions, churn)}
 
 
 def main(kind, port, name, count, *sources):

@@ -51,13 +51,20 @@ def measured_test(function):
 	return test(function) if IS_FULL else function
 
 
+def compiled(scene, name, *options):
+	"""The path of what HERE/name.c becomes."""
+	path = f"{scene.dir}/{name}"
+	status, _, err = run("cc", "-O2", *options, "-o", path, f"{HERE}/{name}.c")
+	equal(status, 0, err)
+	return path
+
+
 class Attackers:
 	def __init__(self, kind, port, name, count, *sources):
-		self.arguments = [kind, port, name, count, *sources]
+		self.argv = [sys.executable, "-B", f"{HERE}/attackers.py", *map(str, (kind, port, name, count, *sources))]
 
 	def __enter__(self):
-		self.process = subprocess.Popen([sys.executable, "-B", f"{HERE}/attackers.py", *map(str, self.arguments)],
-			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+		self.process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
 			env=dict(os.environ, ATTACK_NICE=str(NICE)))
 		self.ready = self.process.stdout.readline().split()
 		check(self.ready[:1] == ["ready"], f"the attackers say {self.ready}")
@@ -65,6 +72,17 @@ class Attackers:
 
 	def __exit__(self, *_):
 		self.said = self.process.communicate("")[0].split()
+
+
+class Flood(Attackers):
+	"""So many connections a second that are refused, of a program that is faster than a script."""
+
+	def __init__(self, scene, port, rate, *sources):
+		self.argv = [compiled(scene, "flood"), *map(str, (port, rate, *sources))]
+
+	@property
+	def rate(self):
+		return int(self.said[0]) / float(self.said[1])
 
 
 class Measured:

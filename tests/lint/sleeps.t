@@ -7,6 +7,8 @@
 # FILE: FUNCTION: REASON
 cat > "$scratch/allowed" <<'END'
 tests/attack/attackers.py: flood: attackers keep to a rate
+tests/attack/flood.c: sleep_until: attackers keep to a rate
+tests/attack/strangers.t: flooded: what is refused within three seconds is measured
 tests/attack/strangers.t: cpu_per_connection: what a second costs is measured
 tests/attack/strangers.t: most_descriptors: what piles up within two seconds is measured
 tests/attack/victims.py: bulk: a line has its speed
