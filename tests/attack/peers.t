@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """Tenants and relays against those who share with them: harm without the bound, none with it."""
+import json
+import ssl
 import struct
 
 from victims import *
@@ -42,6 +44,154 @@ def a_relay_that_opens_flows_without_end_leaves_the_others_alone(scene):
 	before, during = beside_a_relay_that_opens_without_end(scene, "defaults", False)
 	check(during < 3000, "with a share for each relay all are served")
 	check(not IS_FULL or during <= FLOWS_RATIO * before + FLOWS_SLACK_MS, "and as soon as ever")
+
+
+OPEN, POURED = "open.example.com", "poured.example.com"
+
+
+def two_relays(scene, label, endpoint, name, **limits):
+	"""(the honest relay, the other one, their agent)"""
+	relays = [scene.relay(f"{label}-{n}", log={"level": "info"}, limits={"memory": "off"}) for n in ("honest", "hostile")]
+	agent = scene.agent(relays, [endpoint], authority().agent(f"agent-of-{name}", name), label=f"{label}-agent", limits=limits,
+		log={"level": "info"})
+	return *relays, agent
+
+
+def is_served_in_spite_of_handshakes(scene, label, is_own_relay):
+	"""A client that is in the middle of its handshake while a relay brings more of them than there may be."""
+	honest, hostile, agent = two_relays(scene, label, terminate(OPEN, scene.upstream(echo)), OPEN, handshakes=4)
+	attackers = Attackers("idle", (honest if is_own_relay else hostile).port, OPEN, 12, *SOURCES)
+
+	def flood():
+		attackers.__enter__()
+		agent.wait_event("flow-closed", 60, 8, reason="displaced")
+	try:
+		with TlsClient(honest.port, OPEN, authority().root, meanwhile=flood) as client:
+			client.sendall(b"in")
+			return client.recv() == b"in"
+	except (OSError, EOFError, ssl.SSLError):
+		return False
+	finally:
+		attackers.__exit__()
+
+
+@test
+def a_relay_that_brings_handshakes_without_end_leaves_the_others_alone(scene):
+	off, on = is_served_in_spite_of_handshakes(scene, "off", True), is_served_in_spite_of_handshakes(scene, "defaults", False)
+	print(f"# 12 handshakes that stand still, of 4 that may: who is in one is served: counted together {off}, by relay {on}")
+	equal((off, on), (False, True), "served")
+
+
+PAUSED = 3
+
+
+def served_in_spite_of_stalled_readers(scene, label, is_own_relay):
+	"""How many of PAUSED clients in one network go on when the agent's memory is short."""
+	pouring = scene.keep(AttackedUpstream("pour"))
+	honest, hostile, agent = two_relays(scene, label, passthrough(POURED, pouring.url), POURED, memory="40MiB")
+	paused = [scene.keep(stalled_reader(honest.port, hello(POURED), source=f"127.200.0.{n + 1}")) for n in range(PAUSED)]
+	for client in paused:
+		read_exactly(client, 1000)
+	with Attackers("stalled", (honest if is_own_relay else hostile).port, POURED, 160, *SOURCES):
+		agent.wait_event("flow-closed", 60, 20, reason="stalled-memory")
+		return sum(goes_on(client) for client in paused)
+
+
+def goes_on(client):
+	try:
+		read_exactly(client, 4 << 20)
+	except (OSError, EOFError, Failed):
+		return False
+	return True
+
+
+@test
+def a_relay_whose_clients_read_nothing_leaves_the_others_alone(scene):
+	off = served_in_spite_of_stalled_readers(scene, "off", True)
+	on = served_in_spite_of_stalled_readers(scene, "defaults", False)
+	print(f"# 160 stalled readers: {off} of {PAUSED} who have paused go on where all count together, {on} where relays do")
+	check(off < PAUSED, "counted together, who is two in a network pays for many who are one in theirs")
+	equal(on, PAUSED, "with a share for each relay all go on")
+
+
+def flows_of_minted(scene, label, tenant, *ceiling):
+	authority().pki("sub", tenant, "--permit", f"dns:{tenant}.example", "--no-password", *ceiling)
+	relay, upstream = scene.relay(label, log={"level": "info"}), scene.upstream(echo)
+	names, served = [f"n{n}.{tenant}.example" for n in range(3)], 0
+	for n, name in enumerate(names):
+		certificate = authority().agent(f"{tenant}-{n}", name, options=("--issuer", tenant))
+		scene.agent(relay, [passthrough(name, upstream)], certificate, label=f"{label}-{n}", log={"level": "info"})
+	for name in 4 * names:
+		served += scene.keep(dial(relay.port, hello(name))).recv(5)[:1] == b"\x16"
+	return served
+
+
+@test
+def minting_names_buys_no_flows(scene):
+	free = flows_of_minted(scene, "off", "wide")
+	bound = flows_of_minted(scene, "ceiling", "narrow", "--max-flows", "2")
+	print(f"# 3 minted agents have {free} of 12 flows without a ceiling, {bound} below one of 2")
+	equal((free, bound), (12, 2), "flows")
+
+
+ENDPOINTS, WANTED = 12, 4
+
+
+def endpoints_beside(scene, label, crowd):
+	"""How many of WANTED an agent gets when so many others have all that there are, one each."""
+	relay = scene.relay(label, log={"level": "info"}, limits={"endpoints": ENDPOINTS})
+	for name, certificate in crowd:
+		session = scene.keep(Session(relay, certificate))
+		session.up()
+		session.announce(1, name)
+	session = scene.keep(Session(relay, authority().agent("few", "*.few.example.com")))
+	session.up()
+	return sum(session.announce(n, f"n{n}.few.example.com") == 0 for n in range(1, WANTED + 1))
+
+
+@test
+def minting_names_buys_no_endpoints(scene):
+	names = [f"n{n}.mint.example" for n in range(ENDPOINTS)]
+	off = endpoints_beside(scene, "off", [(name, authority().agent(f"lone-{name}", name)) for name in names])
+	authority().pki("sub", "mint", "--permit", "dns:mint.example", "--no-password")
+	on = endpoints_beside(scene, "defaults",
+		[(name, authority().agent(f"of-{name}", name, options=("--issuer", "mint"))) for name in names])
+	print(f"# beside {ENDPOINTS} agents who have all endpoints another gets {off} of {WANTED} where each counts alone, {on} where they "
+		"are of one CA")
+	check(off < WANTED, "counted by identity, many with one each keep others out")
+	equal(on, WANTED, "endpoints")
+
+
+CROWD = 8
+
+
+def is_served_beside_parked(scene, label, crowd):
+	"""Whether an agent finds a channel when so many others have parked all that there may be, one each."""
+	relay = scene.relay(label, log={"level": "info"}, limits={"channels": CROWD}, pool={"least": 1, "ping_interval": "1h"})
+	upstream = scene.upstream(echo)
+	for n, (name, certificate) in enumerate(crowd):
+		scene.agent(relay, [passthrough(name, upstream)], certificate, label=f"{label}-{n}", log={"level": "info"})
+	until(lambda: len(relay.events("endpoint-up")) == CROWD and channels(relay) == CROWD, 60, "all channels are parked")
+	scene.agent(relay, [passthrough(SERVED, upstream)], authority().agent("honest", SERVED), label=f"{label}-honest",
+		log={"level": "info"})
+	with dial(relay.port, hello(SERVED), source=HONEST) as client:
+		return client.recv(5)[:1] == b"\x16"
+
+
+def channels(relay):
+	return json.loads(run(relay.program, "status", "-c", relay.config_path)[1])["channels"]
+
+
+@test
+def minting_names_buys_no_channels(scene):
+	names = [f"n{n}.park.example" for n in range(CROWD)]
+	off = is_served_beside_parked(scene, "off", [(name, authority().agent(f"lone-{name}", name)) for name in names])
+	authority().pki("sub", "park", "--permit", "dns:park.example", "--no-password")
+	on = is_served_beside_parked(scene, "defaults",
+		[(name, authority().agent(f"of-{name}", name, options=("--issuer", "park"))) for name in names])
+	print(f"# beside {CROWD} agents who have parked all channels another's client is served: {off} where each counts alone, {on} "
+		"where they are of one CA")
+	equal((off, on), (False, True), "served")
 
 
 def sessions_of_minted(scene, label, tenant, *ceiling):

@@ -57,7 +57,8 @@ def closed_how(stream):
 class TlsClient:
 	"""TLS by hand over a socket, so that each direction can be ended by itself."""
 
-	def __init__(self, port, name, ca, *, version=None, certificate=None, alpn=None, timeout=15):
+	def __init__(self, port, name, ca, *, version=None, certificate=None, alpn=None, timeout=15, meanwhile=None):
+		"""meanwhile() is called once in the middle of the handshake, when the hello has an answer."""
 		context = ssl.create_default_context(cafile=ca)
 		if version:
 			context.minimum_version = context.maximum_version = version
@@ -66,6 +67,7 @@ class TlsClient:
 		if alpn:
 			context.set_alpn_protocols(alpn)
 		self.socket = dial(port, timeout=timeout)
+		self.meanwhile = meanwhile
 		self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 		self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
 		self._until_done(self.tls.do_handshake)
@@ -85,6 +87,9 @@ class TlsClient:
 				data = self.socket.recv(65536)
 				if not data:
 					raise EOFError("the connection ended without close_notify") from None
+				if self.meanwhile:
+					self.meanwhile()
+					self.meanwhile = None
 				self.incoming.write(data)
 			except ssl.SSLError:
 				self._flush()
