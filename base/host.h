@@ -12,8 +12,8 @@ uint64_t host_memory(void);
 /* The same of control groups alone; `ours` is as /proc/self/cgroup, `root` where they are mounted. */
 uint64_t host_cgroup_memory(const char *ours, const char *root);
 
-/* Bytes that all sockets of TCP may hold before the kernel takes from each of them; it refuses them memory soon
- * after.  UINT64_MAX when nobody says, as in a network namespace. */
+/* Bytes that all sockets of TCP may hold before the kernel takes from each of them; it refuses them
+ * memory soon after.  UINT64_MAX when nobody says, as in a network namespace. */
 uint64_t host_tcp_memory(void);
 /* The same, of a file like /proc/sys/net/ipv4/tcp_mem, tcp(7). */
 uint64_t host_tcp_memory_of(const char *path);

@@ -46,6 +46,12 @@ part_of_one(uint64_t loops)
 	return larger_of(PIPES_OF_PROCESS / larger_of(loops, 1), 1);
 }
 
+unsigned
+pipes_part(void)
+{
+	return (unsigned)part_of_one(atomic_load(&pools));
+}
+
 uint64_t
 pipes_descriptors(uint64_t loops)
 {
@@ -55,7 +61,7 @@ pipes_descriptors(uint64_t loops)
 static void
 make_one(struct pipes *pipes)
 {
-	struct pipe *pipe = pipes->all, *end = pipes->all + part_of_one(atomic_load(&pools));
+	struct pipe *pipe = pipes->all, *end = pipes->all + pipes_part();
 
 	while (pipe < end && pipe->room > 0)
 		pipe++;

@@ -66,6 +66,8 @@ void pipes_init(struct pipes *, struct loop *, void (*claim)(void *borrower));
 /* No more are lent; those that are may still be returned. Harmless on {0}. */
 void pipes_wipe(struct pipes *);
 
+/* How many pipes the pool of each of the loops that there are now may have. */
+unsigned pipes_part(void);
 /* How many descriptors the pools of so many loops may have. */
 uint64_t pipes_descriptors(uint64_t loops);
 

@@ -135,6 +135,8 @@ enum io pump_push(struct half *, struct pipe *);
 void pump_drop_pipe(struct half *);
 /* So many bytes were copied, and all or not all of them taken at once. */
 void pump_note_read(struct half *, size_t bytes, bool is_taken);
+/* Neither half will run any more. */
+void pump_leave_ahead(struct pump *);
 void pump_splice_init(struct stalls *, struct loop *);
 
 #endif

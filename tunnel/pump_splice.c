@@ -25,10 +25,13 @@ pace_of(struct half *half)
 static void
 set_pace(struct half *half, int pace)
 {
+	struct stalls *stalls = pump_of(half)->stalls;
 	int before = *pace_of(half);
 	*pace_of(half) = (int8_t)pace;
-	if ((before == PACE_FULL) != (pace == PACE_FULL))
-		socket_set_fast(pump_to(half)->fd, pace == PACE_FULL);
+	if (before != PACE_FULL && pace == PACE_FULL)
+		ahead_begin(&stalls->ahead, pipes_part(), pump_to(half)->fd);
+	else if (before == PACE_FULL && pace != PACE_FULL)
+		ahead_end(&stalls->ahead, pump_to(half)->fd);
 }
 
 /* What is worth less than a pipe. */
@@ -154,6 +157,14 @@ read_back(void *borrower)
 		pipe->bytes -= (uint32_t)got;
 	}
 	give_back(half, pipe);
+}
+
+void
+pump_leave_ahead(struct pump *pump)
+{
+	for (int i = 0; i < 2 && pump->stalls; i++)
+		if (pump->half[i].from)
+			ahead_leave(&pump->stalls->ahead, pump->half[i].from->fd);
 }
 
 void

@@ -92,6 +92,7 @@ pump_drop_held(struct pump *pump)
 {
 	for (int i = 0; i < 2; i++)
 		drop(&pump->half[i]);
+	pump_leave_ahead(pump);
 }
 
 /* Our writes come through only when the kernel has got rid of 64 KiB, so it is asked what it still

@@ -18,7 +18,7 @@
 #include <sys/queue.h>
 
 #include "base/loop.h"
-#include "tunnel/pipes.h"
+#include "tunnel/ahead.h"
 
 enum { STALLS_LOOK_MS = 2000, STALLS_EVERY_MS = 1000, STALLS_AT_ONCE = 500 };
 
@@ -37,6 +37,7 @@ struct stalls {
 	struct timer timer;
 	void (*look)(struct stall *, uint64_t waited_ms);
 	struct pipes pipes; /* what the loop's flows share beside the list */
+	struct ahead ahead;
 	/* pump.h; may be NULL. */
 	void (*on_held)(void *owner, uint64_t own_bytes, uint64_t kernel_bytes);
 };

@@ -115,8 +115,8 @@ standstill_must_end(struct standstills *all, struct standstill *one, uint64_t wa
 		return false;
 	}
 	log_limited(LOG_WARNING, "memory-pressure", client,
-	    "three quarters of limits.memory, or of the kernel's for TCP, are used: of the clients whose flows that take nothing "
-	    "hold most of it, the one that has waited longest is reset",
+	    "three quarters of limits.memory, or of the kernel's for TCP, are used: of the clients "
+	    "whose flows that take nothing hold most of it, the one that has waited longest is reset",
 	    log_hex("flow", id, FLOW_ID_BYTES), log_u64("bytes", bytes),
 	    log_u64("stalled_ms", waited_ms));
 	return true;

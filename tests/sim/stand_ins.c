@@ -151,6 +151,12 @@ pipes_wipe(struct pipes *pipes)
 	(void)pipes;
 }
 
+unsigned
+pipes_part(void)
+{
+	return 0;
+}
+
 uint64_t
 pipes_descriptors(uint64_t loops)
 {

@@ -191,6 +191,22 @@ the_last_words_stand_in_a_pipe_and_the_end_comes_behind_them(void **state)
 	finish(&flow);
 }
 
+/* All at once, since the kernel asks a reader who has stopped ever more rarely whether he goes on. */
+static void
+take_all_of_each(struct flow *flows, int count)
+{
+	for (bool is_left = true; is_left;) {
+		is_left = false;
+		turn();
+		for (int i = 0; i < count; i++) {
+			take_some(&flows[i], 1, SIZE_MAX);
+			is_left |= flows[i].got[1] < flows[i].sent[0];
+		}
+		if (is_left)
+			let_the_kernel_work();
+	}
+}
+
 /* Each of them has been fast, and stops. */
 static void
 slow_readers_leave_the_pipes_to_the_others(void **state)
@@ -221,11 +237,62 @@ slow_readers_leave_the_pipes_to_the_others(void **state)
 			pour(&slow[i], 0);
 		}
 	assert_int_equal(stalls.pipes.lent_count, before);
-	for (int i = 0; i < SLOW; i++) {
-		take_all(&slow[i], 1);
+	take_all_of_each(slow, SLOW);
+	for (int i = 0; i < SLOW; i++)
 		finish(&slow[i]);
-	}
 	finish(&fast);
+}
+
+static bool
+is_fast(const struct flow *flow)
+{
+	int bytes = 0;
+	socklen_t size = sizeof bytes;
+	int fd = flow->pump->half[1].from->fd;
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, &size), 0);
+	return bytes > 128 * 1024;
+}
+
+static void
+claim_nothing(void *borrower)
+{
+	(void)borrower;
+}
+
+/* Each of them leaves 2 MiB with the kernel, which does not give them back. */
+static void
+the_kernel_goes_ahead_of_a_few_who_stop(void **state)
+{
+	enum { POOLS = PIPES_OF_PROCESS / 4, PART = 4 };
+	static struct pipes others[POOLS - 1];
+	static struct flow slow[PART];
+	struct flow late;
+	(void)state;
+	for (int i = 0; i < POOLS - 1; i++)
+		pipes_init(&others[i], loop, claim_nothing);
+	assert_int_equal(pipes_part(), PART);
+	for (int i = 0; i < PART; i++) {
+		start(&slow[i]);
+		move_bytes(&slow[i], 0, LARGE / 4);
+		assert_true(is_fast(&slow[i]));
+		pour(&slow[i], 0);
+	}
+	assert_true(loop_advance(loop, PIPES_HOLD_MS)); /* they give up their pipes, and no places */
+	assert_false(is_fast(&slow[0]));
+	start(&late);
+	move_bytes(&late, 0, LARGE / 4);
+	assert_int_equal(late.pump->pace[0], PACE_FULL);
+	assert_false(is_fast(&late));
+	take_all_of_each(slow, PART);
+	late.pump->pace[0] = PACE_BULK;
+	move_bytes(&late, 0, LARGE / 4);
+	assert_true(is_fast(&late));
+	for (int i = 0; i < PART; i++)
+		finish(&slow[i]);
+	finish(&late);
+	assert_int_equal(stalls.ahead.count, 0);
+	for (int i = 0; i < POOLS - 1; i++)
+		pipes_wipe(&others[i]);
 }
 
 int
@@ -237,6 +304,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(questions_and_answers_are_copied, begin, end),
 		cmocka_unit_test_setup_teardown(what_goes_into_a_unix_socket_is_copied, begin, end),
 		cmocka_unit_test_setup_teardown(without_a_pipe_bulk_is_copied, begin, end),
+		cmocka_unit_test_setup_teardown(the_kernel_goes_ahead_of_a_few_who_stop, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_reader_who_stops_has_a_pipe_for_a_second_and_loses_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(
