@@ -643,7 +643,7 @@ void __wrap_log_write(enum log_level, const char *, const char *, const struct l
 void __wrap_log_write_audit(enum log_level, const char *, const char *, const struct log_field *);
 void __wrap_log_write_limited(enum log_level, const char *, const struct address *, const char *,
     const struct log_field *);
-void __wrap_log_write_judged(enum log_level, const char *, const struct address *, bool, const char *,
+void __wrap_log_write_judged(enum log_level, const char *, const struct address *, uint64_t, const char *,
     const struct log_field *);
 
 bool
@@ -704,9 +704,9 @@ __wrap_log_write_limited(enum log_level level, const char *event, const struct a
 }
 
 void
-__wrap_log_write_judged(enum log_level level, const char *event, const struct address *client, bool is_vouched,
+__wrap_log_write_judged(enum log_level level, const char *event, const struct address *client, uint64_t who,
     const char *sentence, const struct log_field *fields)
 {
-	(void)client, (void)is_vouched;
+	(void)client, (void)who;
 	__wrap_log_write(level, event, sentence, fields);
 }
