@@ -20,6 +20,7 @@
 #include "base/memory.h"
 #include "pki/identity.h"
 #include "relay/agent_session_private.h"
+#include "relay/announcement.h"
 #include "relay/rules.h"
 #include "relay/session_ref.h"
 #include "relay/shared.h"
@@ -30,11 +31,6 @@ enum {
 };
 
 static const char no_memory[] = "memory is short on the relay";
-
-struct agent_announcement {
-	STAILQ_ENTRY(agent_announcement) link;
-	struct frame_announce frame;
-};
 
 struct agent_endpoint {
 	struct hash_link by_number, by_pattern;
@@ -355,10 +351,10 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 }
 
 /* The next one that waits, to be freed; NULL when none does. */
-static struct agent_announcement *
+static struct announcement *
 next(struct agent_session *self)
 {
-	struct agent_announcement *first = STAILQ_FIRST(&self->waiting);
+	struct announcement *first = STAILQ_FIRST(&self->waiting);
 
 	if (!first)
 		return NULL;
@@ -370,11 +366,13 @@ next(struct agent_session *self)
 static void
 take(struct agent_session *self, size_t most)
 {
-	struct agent_announcement *first;
+	struct announcement *first;
+	struct frame_announce frame;
 
 	while (most-- > 0 && (first = next(self))) {
-		announce(self, &first->frame);
+		announcement_frame(first, &frame);
 		free(first);
+		announce(self, &frame);
 	}
 	if (self->waiting_count > 0)
 		return;
@@ -385,7 +383,7 @@ take(struct agent_session *self, size_t most)
 static void
 forget_waiting(struct agent_session *self)
 {
-	struct agent_announcement *first;
+	struct announcement *first;
 
 	timer_clear(&self->taking);
 	self->accepted_count = 0;
@@ -407,11 +405,11 @@ take_some(void *arg)
 void
 agent_session_announce(struct agent_session *self, const struct frame_announce *frame)
 {
-	struct agent_announcement *last;
+	struct announcement *last;
 
 	if (session_ref_is_retired(self->session_ref))
 		return;
-	last = self->waiting_count < WAITING_MOST ? malloc(sizeof *last) : NULL;
+	last = self->waiting_count < WAITING_MOST ? announcement_new(frame) : NULL;
 	if (!last) {
 		if (self->waiting_count < WAITING_MOST)
 			memory_short("nothing: an announcement is taken before its turn");
@@ -419,8 +417,6 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 		announce(self, frame);
 		return;
 	}
-	last->frame = *frame;
-	last->frame.facts = (struct facts){ 0 }; /* they are borrowed */
 	STAILQ_INSERT_TAIL(&self->waiting, last, link);
 	if (self->waiting_count++ > 0)
 		return;

@@ -57,7 +57,7 @@ struct agent_session {
 	struct session_ref *session_ref;     /* held, from the welcome on */
 	struct table endpoints, patterns;    /* agent_session_endpoints.c */
 	LIST_HEAD(, agent_endpoint) counted; /* in its usage, the newest first */
-	STAILQ_HEAD(, agent_announcement) waiting;
+	STAILQ_HEAD(, announcement) waiting;
 	size_t waiting_count;
 	struct timer taking;
 	uint32_t accepted[AGENT_ACCEPTED_MOST]; /* not told yet */

@@ -1,0 +1,37 @@
+/* Packs what an agent has announced, and unpacks it. */
+#include "relay/announcement.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "tunnel/frame.h"
+
+struct announcement *
+announcement_new(const struct frame_announce *frame)
+{
+	size_t server_name_size = strlen(frame->server_name) + 1;
+	size_t name_size = strlen(frame->name) + 1;
+	struct announcement *made =
+	    malloc(offsetof(struct announcement, texts) + server_name_size + name_size);
+
+	if (!made)
+		return NULL;
+	made->endpoint = frame->endpoint;
+	made->weight = frame->weight;
+	made->carriers = frame->carriers;
+	memcpy(made->texts, frame->server_name, server_name_size);
+	memcpy(made->texts + server_name_size, frame->name, name_size);
+	return made;
+}
+
+void
+announcement_frame(const struct announcement *announcement, struct frame_announce *out)
+{
+	const char *server_name = announcement->texts;
+	const char *name = server_name + strlen(server_name) + 1;
+
+	*out = (struct frame_announce){ .endpoint = announcement->endpoint,
+		.weight = announcement->weight,
+		.carriers = announcement->carriers };
+	memcpy(out->server_name, server_name, strlen(server_name) + 1);
+	memcpy(out->name, name, strlen(name) + 1);
+}
