@@ -11,6 +11,11 @@
  * Until it is joined, the client's hello is held and at most one buffer more is
  * read.  One attempt has 5 s, there are at most 3, and 10 s for all of them and
  * for the waiting.
+ *
+ * What holds for every flow (tests/sim/world.h checks it at every step): it has
+ * exactly one line when it ends, and that line has the reason; and once its hello
+ * has gone to an agent and offers early data, no other attempt follows unless the
+ * agent has answered `fail`.
  */
 #ifndef RELAY_FLOW_H
 #define RELAY_FLOW_H

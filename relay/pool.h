@@ -32,6 +32,9 @@
  *	        pool_lost(entry), pool_verified(entry)
  *
  * Every answer comes by loop_call() in the asker's loop, never from inside.
+ *
+ * A channel leaves the pool once and for one request at most; it never comes back.
+ * Every request is answered once, unless it is cancelled before.
  */
 #ifndef RELAY_POOL_H
 #define RELAY_POOL_H

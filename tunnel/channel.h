@@ -9,6 +9,8 @@
  * the other (valise-protocol(7) says how exactly), and what is released is the stream below.  What
  * breaks that order ends the channel; the relay says nothing between the two, and ends it by a reset.
  *
+ * A channel is opened once: whatever becomes of its flow, it is never parked again.
+ *
  * On the relay a parked channel may move between workers; only its owner touches it.
  *
  * When the relay ends the channel between `open` and the answer, the agent hears CHANNEL_OVER: the

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # No test sleeps to let time pass: the clocks of unit tests are moved (base/loop_advance.h), and
 # system tests wait for an event (wait_event(), until()).  Where neither can be, the function that
-# sleeps stands in the list below, with the reason.
+# sleeps stands in the list below, with the reason.  To wait for less than a second is to sleep, too.
 . tests/lint/tap.sh
 
 # FILE: FUNCTION: REASON
@@ -32,6 +32,7 @@ tests/system/22-agents.t: an_agent_whose_two_urls_lead_to_one_relay_says_so_and_
 tests/system/22-agents.t: an_expired_agent_is_refused: a certificate ends by the clock of the machine
 tests/system/22-agents.t: cloned_instances_do_not_evict_each_other: nobody may be evicted meanwhile
 tests/system/23-revocation.t: a_flow_outlives_the_ends_of_certificates_but_no_revocation: nothing may happen meanwhile
+tests/system/23-revocation.t: keep_coming: clients come one after the other, at a rate
 tests/system/23-revocation.t: a_serial_that_the_crl_drops_stays_revoked: nothing may happen although files are looked at meanwhile
 tests/system/27-stalled.t: a_reload_sets_or_takes_off_the_bound: nothing may end meanwhile
 tests/system/27-stalled.t: when_memory_is_short_the_heaviest_blocks_readers_go: nobody else may go meanwhile
@@ -59,12 +60,12 @@ END
 # What sleeps, as FILE: FUNCTION.
 sleeping()
 {
-	grep -rlE '\b(u|nano)?sleep\(' tests --include='*.[cht]' --include='*.py' | grep -v /lint/ |
+	grep -rlE '\b(u|nano)?sleep\(|\.wait\(0?\.[0-9]' tests --include='*.[cht]' --include='*.py' | grep -v /lint/ |
 	while read -r file; do
 		awk -v file="$file" '
 			/^[a-z_][a-z_0-9]*\(/ { sub(/\(.*/, "", $0); function_name = $0 }
 			match($0, /^[\t ]*def [a-z_0-9]+/) { function_name = $0; sub(/^[\t ]*def /, "", function_name); sub(/\(.*/, "", function_name) }
-			/(^|[^a-z_])(u|nano)?sleep\(/ { print file ": " function_name }' "$file"
+			/(^|[^a-z_])(u|nano)?sleep\(|\.wait\(0?\.[0-9]/ { print file ": " function_name }' "$file"
 	done | sort -u
 }
 
