@@ -1,8 +1,10 @@
 /*
+ * Gives parked channels to the flows that ask for one, and lets flows wait when there is none.
+ *
  * An entry is PARKED while in the pool's list; TAKEN from the moment somebody
  * decided its fate until its owner has heard of it.  A request is QUEUED until
- * an entry is found for it, then COMING until it is answered.  Both changes are
- * made under the pool's lock.
+ * an entry is found for it, then COMING until it is answered; it is QUEUED again
+ * where that channel was lost on its way.  All moves are made under the pool's lock.
  *
  * Lines are made when somebody has to wait.  One stays for as long as a request of
  * it lives, so that a request whose channel was lost on its way comes back to its
@@ -10,17 +12,19 @@
  */
 #include "relay/pool.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/memory.h"
 
 enum { LOOKED_AT = 16, AS_GOOD_MS = 2000 };
 
-enum request_state { QUEUED, COMING, CANCELLED };
+enum request_state { QUEUED, COMING, CANCELLED, REQUEST_STATES };
 
 /* Requests wait in the line of their host, which has its turns in the line of its network, and that in the
  * line of all. */
@@ -56,6 +60,36 @@ struct pool {
 	unsigned parked;
 	bool closed;
 };
+
+static void
+move_entry(struct pool_entry *entry, enum pool_entry_state to)
+{
+	static const char *const name[] = { "free", "parked", "taken" };
+	static const unsigned may_move[] = {
+		[POOL_ENTRY_FREE] = 1u << POOL_ENTRY_PARKED,
+		[POOL_ENTRY_PARKED] = 1u << POOL_ENTRY_TAKEN | 1u << POOL_ENTRY_FREE,
+		[POOL_ENTRY_TAKEN] = 0, /* its owner ends it */
+	};
+
+	assert(may_move[entry->state] & 1u << to);
+	log_move("pool-entry", log_object("entry", entry), name[entry->state], name[to]);
+	entry->state = to;
+}
+
+static void
+move_request(struct pool_request *request, enum request_state to)
+{
+	static const char *const name[REQUEST_STATES] = { "queued", "coming", "cancelled" };
+	/* It stays where it is when it is queued at first, and when a lost channel is replaced at once. */
+	static const unsigned may_move[REQUEST_STATES] = {
+		[QUEUED] = 1u << QUEUED | 1u << COMING | 1u << CANCELLED,
+		[COMING] = 1u << COMING | 1u << QUEUED | 1u << CANCELLED,
+	};
+
+	assert(may_move[request->state] & 1u << to);
+	log_move("pool-request", log_object("request", request), name[request->state], name[to]);
+	request->state = to;
+}
 
 struct pool *
 pool_new(const struct pool_settings *settings)
@@ -209,7 +243,7 @@ enqueue(struct pool *pool, struct pool_request *request)
 		TAILQ_INSERT_HEAD(&line->requests, request, link);
 	else
 		TAILQ_INSERT_TAIL(&line->requests, request, link);
-	request->state = QUEUED;
+	move_request(request, QUEUED);
 	for (; line->above; line = line->above)
 		wait_in(line, is_next);
 	pool->all.waiting++;
@@ -294,10 +328,10 @@ assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request
 {
 	TAILQ_REMOVE(&pool->entries, entry, link);
 	count_out(pool);
-	entry->state = POOL_ENTRY_TAKEN;
+	move_entry(entry, POOL_ENTRY_TAKEN);
 	entry->request = request;
 	if (request)
-		request->state = COMING;
+		move_request(request, COMING);
 }
 
 /* The one for this asker: the most recently verified, or one of his own that is as good. NULL: none. */
@@ -339,7 +373,7 @@ seek(struct pool *pool, struct pool_request *request)
 		outcome = UNWANTED;
 	} else if (pool->closed) {
 		outcome = NEVER;
-		request->state = COMING;
+		move_request(request, COMING);
 	} else if ((entry = best_for(pool, request->asker.loop))) {
 		outcome = FOUND;
 		assign(pool, entry, request);
@@ -416,7 +450,7 @@ pool_park(struct pool *pool, struct pool_entry *entry, char why[USAGE_WHY])
 		verdict = POOL_REFUSED;
 	} else {
 		entry->pool = hold(pool);
-		entry->state = POOL_ENTRY_PARKED;
+		move_entry(entry, POOL_ENTRY_PARKED);
 		entry->verified_ms = clock_ms();
 		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
 		request = dequeue_next(pool);
@@ -455,7 +489,7 @@ pool_lost(struct pool_entry *entry)
 	if (entry->state == POOL_ENTRY_PARKED) {
 		TAILQ_REMOVE(&pool->entries, entry, link);
 		count_out(pool);
-		entry->state = POOL_ENTRY_FREE;
+		move_entry(entry, POOL_ENTRY_FREE);
 		out = true;
 	}
 	pthread_mutex_unlock(&pool->lock);
@@ -512,7 +546,7 @@ next_to_disappoint(struct pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	request = dequeue_next(pool);
 	if (request)
-		request->state = COMING;
+		move_request(request, COMING);
 	pthread_mutex_unlock(&pool->lock);
 	return request;
 }
@@ -573,7 +607,7 @@ pool_cancel(struct pool_request *request)
 	queued = request->state == QUEUED;
 	if (queued)
 		dequeue(pool, request);
-	request->state = CANCELLED;
+	move_request(request, CANCELLED);
 	pthread_mutex_unlock(&pool->lock);
 	if (queued)
 		free_request(request);
