@@ -1,13 +1,14 @@
 /*
- * Connects as fast as one thread can and says something that is no TLS, until standard input ends: more than
- * a script could.
+ * Connects as fast as one thread can, says what a file has and waits for an answer or the end, until standard
+ * input ends: more than a script could.
  *
- *	flood PORT RATE SOURCE...	connections a second in all, 0: as fast as it goes; the sources take turns
+ *	flood PORT FILE RATE SOURCE...	connections a second in all, 0: as fast as it goes; the sources take turns
  *
- * It says "ready", and at the end how many connections were refused and in how many seconds.
+ * It says "ready", and at the end how many connections were answered and in how many seconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,7 +20,20 @@
 
 enum { AT_ONCE = 256, LOOK_EVERY = 32, PATIENCE_S = 5 };
 
-static const char words[] = "GET / HTTP/1.0\r\n\r\n";
+static char words[16384];
+static size_t words_bytes;
+
+static bool
+take_words(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+
+	if (!file)
+		return false;
+	words_bytes = fread(words, 1, sizeof words, file);
+	fclose(file);
+	return words_bytes > 0;
+}
 
 static double
 now_s(void)
@@ -63,18 +77,17 @@ dial(const char *source, int port)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	if (bind(fd, (struct sockaddr *)&from, sizeof from) == 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
-	    send(fd, words, sizeof words - 1, MSG_NOSIGNAL) > 0)
+	    send(fd, words, words_bytes, MSG_NOSIGNAL) > 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
-/* Whether the other side has ended it. */
 static bool
-was_refused(int fd)
+was_answered(int fd)
 {
 	char byte;
-	bool was = fd >= 0 && recv(fd, &byte, 1, 0) <= 0;
+	bool was = fd >= 0 && (recv(fd, &byte, 1, 0) >= 0 || errno == ECONNRESET);
 
 	if (fd >= 0)
 		close(fd);
@@ -85,11 +98,11 @@ int
 main(int argc, char **argv)
 {
 	static int open_ones[AT_ONCE];
-	int port = argc > 3 ? atoi(argv[1]) : 0;
-	double rate = argc > 3 ? atof(argv[2]) : 0, began_s = now_s();
-	unsigned long refused = 0, made = 0;
+	int port = argc > 4 ? atoi(argv[1]) : 0;
+	double rate = argc > 4 ? atof(argv[3]) : 0, began_s = now_s();
+	unsigned long answered = 0, made = 0;
 
-	if (!port)
+	if (!port || !take_words(argv[2]))
 		return 64;
 	setpriority(PRIO_PROCESS, 0, atoi(getenv("ATTACK_NICE") ? getenv("ATTACK_NICE") : "0"));
 	for (unsigned i = 0; i < AT_ONCE; i++)
@@ -99,10 +112,10 @@ main(int argc, char **argv)
 	for (; made % LOOK_EVERY || !is_over(); made++) {
 		int *slot = &open_ones[made % AT_ONCE];
 
-		refused += was_refused(*slot);
-		*slot = dial(argv[3 + made % (unsigned long)(argc - 3)], port);
+		answered += was_answered(*slot);
+		*slot = dial(argv[4 + made % (unsigned long)(argc - 4)], port);
 		if (rate > 0)
 			sleep_until(began_s + (double)made / rate);
 	}
-	printf("%lu %.3f\n", refused, now_s() - began_s);
+	printf("%lu %.3f\n", answered, now_s() - began_s);
 }

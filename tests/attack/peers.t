@@ -46,6 +46,19 @@ def a_relay_that_opens_flows_without_end_leaves_the_others_alone(scene):
 	check(not IS_FULL or during <= FLOWS_RATIO * before + FLOWS_SLACK_MS, "and as soon as ever")
 
 
+def town_beside_a_relay(scene, label):
+	hostile = scene.relay(f"{label}-hostile", log={"level": "info"})
+	return Town(scene, label, agents_limits={"flows": 60}, agents_relays=[hostile]), hostile
+
+
+@measured_test
+def such_a_relay_costs_the_others_nothing(scene):
+	town, _ = town_beside_a_relay(scene, "off")
+	harmful(town, "new flows", Attackers("idle", town.relay.port, SERVED, 200, *SOURCES))
+	town, hostile = town_beside_a_relay(scene, "defaults")
+	harmless(town, Attackers("idle", hostile.port, SERVED, 200, *SOURCES))
+
+
 OPEN, POURED = "open.example.com", "poured.example.com"
 
 
@@ -212,6 +225,26 @@ def minting_names_buys_no_sessions(scene):
 	bound = sessions_of_minted(scene, "ceiling", "tight", "--max-sessions", "1")
 	print(f"# 20 minted agents have {free} sessions without a ceiling, {bound} below one of 1")
 	equal((free, bound), (20, 1), "sessions")
+
+
+MINTED = 30
+
+
+@measured_test
+def minting_costs_the_others_nothing(scene):
+	"""Who mints takes all sessions and endpoints that there are, and a new agent finds room beside him."""
+	authority().pki("sub", "swarm", "--permit", "dns:swarm.example", "--no-password")
+	names = [f"n{n}.swarm.example" for n in range(MINTED)]
+	certificates = [authority().agent(f"of-{name}", name, options=("--issuer", "swarm")) for name in names]
+	town = Town(scene, "defaults", limits={"sessions": MINTED // 2, "endpoints": MINTED // 2})
+
+	def swarm():
+		for name, certificate in zip(names, certificates):
+			session = scene.keep(Session(town.relay, certificate))
+			session.hello()
+			if session.next()[0] == WELCOME:
+				session.announce(1, name)
+	harmless(town, Begun(swarm))
 
 
 SESSIONS_LIMITS = {"handshakes": 16, "channel_handshakes": 16}

@@ -58,15 +58,14 @@ def stalled_readers_leave_the_others_alone(scene):
 
 @measured_test
 def a_replayed_session_hello_buys_no_handshakes(scene):
-	off = Town(scene, "off", limits={"sessions_per_second": 0})
+	# What handshakes take from flows is bounded by the loop's turns, too; the harm that is left is the processor's.
 	attack = [CONNECT_NAME, 600, ATTACKER]
-	before, during = off.under(*(Attackers("sessions", off.relay.port, *attack) for _ in range(2)))
-	cost_off = cpu_per_connection(off, attack)
+	cost_off = cpu_per_connection(Town(scene, "off", limits={"sessions_per_second": 0}), attack)
 	town = Town(scene, "defaults")
 	harmless(town, *(Attackers("sessions", town.relay.port, *attack) for _ in range(2)))
 	cost_on = cpu_per_connection(town, attack)
 	print(f"# a session hello costs {cost_off * 1e6:.0f} us of CPU without the bound, {cost_on * 1e6:.0f} us with it")
-	check(cost_off > 1.3 * cost_on, "without the bound each is worth a handshake")
+	check(cost_off > 2 * cost_on, "without the bound each is worth a handshake")
 
 
 def cpu_per_connection(town, attack):
@@ -143,13 +142,13 @@ def lingering_refusals_are_few(scene):
 	check(on < 130, "with it no more than may")
 
 
-REFUSALS_A_SECOND, FLOOD_SECONDS = 10000, 3
+JUNK, REFUSALS_A_SECOND, FLOOD_SECONDS = b"GET / HTTP/1.0\r\n\r\n", 10000, 3
 
 
 def flooded(scene, town, event):
 	"""(refusals, lines of the event, bytes of log) a second, beside nothing else."""
 	began, size, before = time.monotonic(), os.path.getsize(town.relay.log_path), len(town.relay.events(event))
-	with Flood(scene, town.relay.port, 0, *sources(250)) as flood:
+	with Flood(scene, town.relay.port, JUNK, 0, *sources(250)) as flood:
 		time.sleep(FLOOD_SECONDS)
 	until(lambda: len(town.relay.events("log-lines-suppressed")) > 0, what="the second is over")
 	seconds = time.monotonic() - began
@@ -169,7 +168,7 @@ def refusals_do_not_fill_the_log(scene):
 	rate, lines, _ = flooded(scene, town, "hello-refused")
 	check(lines <= 100 + 100 / FLOOD_SECONDS, "at most 100 lines a second, in as many seconds as have begun")
 	check(rate >= REFUSALS_A_SECOND, f"only {rate:.0f} connections a second were refused")
-	harmless(town, Flood(scene, town.relay.port, REFUSALS_A_SECOND, *sources(250)))
+	harmless(town, Flood(scene, town.relay.port, JUNK, REFUSALS_A_SECOND, *sources(250)))
 
 
 @measured_test

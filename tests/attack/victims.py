@@ -74,11 +74,28 @@ class Attackers:
 		self.said = self.process.communicate("")[0].split()
 
 
-class Flood(Attackers):
-	"""So many connections a second that are refused, of a program that is faster than a script."""
+class Begun:
+	"""An attack that is made at its beginning and lasts."""
 
-	def __init__(self, scene, port, rate, *sources):
-		self.argv = [compiled(scene, "flood"), *map(str, (port, rate, *sources))]
+	def __init__(self, begin):
+		self.begin = begin
+
+	def __enter__(self):
+		self.begin()
+		return self
+
+	def __exit__(self, *_):
+		pass
+
+
+class Flood(Attackers):
+	"""So many connections a second that say these words, of a program that is faster than a script."""
+
+	def __init__(self, scene, port, words, rate, *sources):
+		path = f"{scene.dir}/words"
+		with open(path, "wb") as file:
+			file.write(words)
+		self.argv = [compiled(scene, "flood"), *map(str, (port, path, rate, *sources))]
 
 	@property
 	def rate(self):
@@ -111,7 +128,7 @@ class Town:
 	"""A relay with two static routes and an agent, and the honest people of it."""
 	doomed = 0
 
-	def __init__(self, scene, label, environment={}, **settings):
+	def __init__(self, scene, label, environment={}, agents_limits={}, agents_relays=(), **settings):
 		self.scene, self.label = scene, label
 		echoing, pouring, *attacked = [scene.keep(program(kind)).url
 			for program in (UpstreamProgram, AttackedUpstream) for kind in ("echo", "pour")]
@@ -119,8 +136,8 @@ class Town:
 			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1])], **merged({"log": {"level": "info"}}, settings))
 		self.relay.environment = environment
 		self.relay.start()
-		self.agent = scene.agent(self.relay, [passthrough(SERVED, echoing)], authority().agent("honest", SERVED),
-			label=f"{label}-agent")
+		self.agent = scene.agent([self.relay, *agents_relays], [passthrough(SERVED, echoing)], authority().agent("honest", SERVED),
+			label=f"{label}-agent", limits=agents_limits)
 
 	def one_flow_ms(self, name=SERVED, source=HONEST, timeout=10):
 		"""From the dial to the first byte that comes back; the time-out if none does."""
