@@ -587,7 +587,11 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 	}
 	timer_set(&flow->way->whole, WHOLE_MS);
 	watch_want(&flow->way->client, WATCH_READ);
-	look_up(flow, name);
+	/* The intake has read to the end of the hello, and no edge tells of what stood behind it. */
+	if (!flow->way->conn.is_dry)
+		on_client(flow, WATCH_READ);
+	if (flow->state != FLOW_OVER)
+		look_up(flow, name);
 }
 
 static void
