@@ -36,8 +36,10 @@ enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
  * kernel's watch of what is still open elsewhere.
  *
  * An edge is told once, so that who waits for one has taken all that there was before: has read or
- * written until the kernel had no more (EAGAIN, or a part of what was asked of a socket).  It is told
- * late rather than never: when nobody wanted it, then as soon as somebody does.  An end and an error
+ * written until the kernel had no more (EAGAIN, or a part of what was asked of a socket).  Where
+ * urgent data (MSG_OOB) have come, at which the kernel cuts reads short, a watch is level-triggered
+ * from then on.  An edge is told late rather than never: when nobody wanted it, then as soon as somebody
+ * does.  An end and an error
  * are told for as long as they are wanted.  What the kernel was told once is not taken back, so that
  * the whole life of a descriptor costs one call, or two where it waits for writing later.
  *

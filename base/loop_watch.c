@@ -27,6 +27,7 @@ struct descriptor {
 	uint8_t lasting;    /* an end or an error was met: edges that are always told */
 	bool is_edge : 1;   /* so the kernel was told */
 	bool is_unsure : 1; /* it may have been closed, and another one have its number */
+	bool is_urgent : 1; /* urgent data were met, at which the kernel cuts reads short */
 	bool is_handed_on : 1;
 	bool is_refused : 1; /* by the kernel, what it was told last */
 };
@@ -98,6 +99,7 @@ forget(struct descriptor *descriptor)
 	descriptor->edges = descriptor->lasting = WATCH_NOTHING;
 	descriptor->is_unsure = descriptor->told != WATCH_NOTHING;
 	descriptor->is_handed_on = false;
+	descriptor->is_urgent = false;
 }
 
 void
@@ -206,16 +208,22 @@ event_of(const struct descriptor *descriptor, int fd)
 }
 
 static bool
+wants_edges(const struct descriptor *descriptor)
+{
+	return descriptor->watch && descriptor->watch->is_edge && !descriptor->is_urgent;
+}
+
+static bool
 control(struct loop_watches *watches, int fd, int operation, unsigned mask)
 {
 	const struct descriptor *descriptor = &watches->descriptors[fd];
-	bool is_edge = descriptor->watch && descriptor->watch->is_edge;
+	bool is_edge = wants_edges(descriptor);
 	struct epoll_event event = event_of(descriptor, fd);
 
 	if (is_edge)
 		event.events |= EPOLLET;
 	if (mask & WATCH_READ)
-		event.events |= is_edge ? EPOLLIN | EPOLLRDHUP : EPOLLIN;
+		event.events |= is_edge ? EPOLLIN | EPOLLPRI | EPOLLRDHUP : EPOLLIN;
 	if (mask & WATCH_WRITE)
 		event.events |= EPOLLOUT;
 	return epoll_ctl(watches->epoll_fd, operation, fd, &event) == 0;
@@ -246,7 +254,7 @@ tell(struct loop_watches *watches, int fd, unsigned mask)
 	if (descriptor->is_refused)
 		note_refusal(watches, fd, errno);
 	descriptor->told = (uint8_t)(is_done ? mask : WATCH_NOTHING);
-	descriptor->is_edge = descriptor->watch && descriptor->watch->is_edge;
+	descriptor->is_edge = wants_edges(descriptor);
 	descriptor->is_unsure = false;
 }
 
@@ -255,7 +263,7 @@ static unsigned
 wanted(const struct descriptor *descriptor)
 {
 	const struct watch *watch = descriptor->watch;
-	bool stays = watch && watch->is_edge && descriptor->is_edge && !descriptor->is_unsure;
+	bool stays = wants_edges(descriptor) && descriptor->is_edge && !descriptor->is_unsure;
 
 	return (watch ? watch->mask : WATCH_NOTHING) | (stays ? descriptor->told : WATCH_NOTHING);
 }
@@ -264,9 +272,8 @@ static void
 settle_change(struct loop_watches *watches, int fd)
 {
 	struct descriptor *descriptor = &watches->descriptors[fd];
-	const struct watch *watch = descriptor->watch;
 	unsigned mask = wanted(descriptor);
-	bool has_other_trigger = watch && watch->is_edge != descriptor->is_edge;
+	bool has_other_trigger = wants_edges(descriptor) != descriptor->is_edge;
 
 	if (mask != descriptor->told || descriptor->is_unsure ||
 	    (mask != WATCH_NOTHING && has_other_trigger))
@@ -351,6 +358,14 @@ remind(struct loop_watches *watches, int fd, uint32_t generation)
 		note_change(watches, fd);
 }
 
+/* A read that ends there comes short although more may have come, and no edge will tell of that. */
+static void
+note_urgent(struct loop_watches *watches, int fd)
+{
+	watches->descriptors[fd].is_urgent = true;
+	note_change(watches, fd);
+}
+
 static void
 handle(struct loop *loop, const struct epoll_event *event)
 {
@@ -361,6 +376,8 @@ handle(struct loop *loop, const struct epoll_event *event)
 
 	if (descriptor->generation != generation)
 		return;
+	if (event->events & EPOLLPRI)
+		note_urgent(&loop->watches, fd);
 	ready = take_ready(descriptor, event->events);
 	if (ready == WATCH_NOTHING)
 		return;

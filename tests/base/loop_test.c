@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -289,6 +293,70 @@ an_end_is_told_for_as_long_as_it_is_wanted(void **state)
 	watch_want(&watch, WATCH_READ);
 	loop_turn(loop, false);
 	assert_string_equal(story, "end end end end ");
+	end_edge(&watch);
+}
+
+static void
+make_tcp_pair(int pair[2])
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t bytes = sizeof to;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&to, sizeof to), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&to, &bytes), 0);
+	pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(pair[1], (struct sockaddr *)&to, sizeof to), 0);
+	pair[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(pair[0] >= 0);
+	close(listener);
+}
+
+static void
+await_arrival(void)
+{
+	int left = 1;
+
+	while (left > 0) {
+		assert_int_equal(ioctl(ends[1], SIOCOUTQ, &left), 0);
+		sched_yield();
+	}
+}
+
+/* Takes a part of what it asked for to be all, as a socket's readers do. */
+static void
+read_some(void *arg, unsigned ready)
+{
+	char bytes[16];
+	ssize_t got = read(ends[0], bytes, sizeof bytes - 1);
+
+	(void)arg;
+	(void)ready;
+	bytes[got > 0 ? got : 0] = '\0';
+	note(bytes);
+}
+
+static void
+bytes_behind_urgent_ones_are_told_of(void **state)
+{
+	(void)state;
+	make_tcp_pair(ends);
+	watch_init(&watch, loop, ends[0], read_some, NULL);
+	watch_set_edge(&watch);
+	watch_want(&watch, WATCH_READ);
+	assert_int_equal(send(ends[1], "a", 1, 0), 1);
+	assert_int_equal(send(ends[1], "!", 1, MSG_OOB), 1);
+	assert_int_equal(send(ends[1], "b", 1, 0), 1);
+	await_arrival();
+	for (int turn = 0; turn < 4; turn++)
+		loop_turn(loop, false);
+	assert_string_equal(story, "a b ");
+	assert_int_equal(send(ends[1], "c", 1, 0), 1);
+	await_arrival();
+	for (int turn = 0; turn < 2; turn++)
+		loop_turn(loop, false);
+	assert_string_equal(story, "a b c ");
 	end_edge(&watch);
 }
 
@@ -810,6 +878,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(an_edge_is_told_once),
 	LOOP_TEST(an_edge_that_nobody_wanted_is_told_later),
 	LOOP_TEST(an_end_is_told_for_as_long_as_it_is_wanted),
+	LOOP_TEST(bytes_behind_urgent_ones_are_told_of),
 	LOOP_TEST(a_watch_goes_on_where_another_one_was),
 	LOOP_TEST(what_was_handed_on_and_closed_is_not_gone_on_with),
 	LOOP_TEST(what_was_closed_is_no_longer_told_to_the_kernel),
