@@ -43,7 +43,7 @@ enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
  * are told for as long as they are wanted.  What the kernel was told once is not taken back, so that
  * the whole life of a descriptor costs one call, or two where it waits for writing later.
  *
- * Where the kernel refuses to watch (no memory, fs.epoll.max_user_watches) that is told by the log
+ * Where the kernel refuses to watch (memory is short, fs.epoll.max_user_watches) that is told by the log
  * (watch-failed), the descriptor is looked at every 100 ms, and the kernel is asked again: what waits
  * is slow then, and not lost.
  */
