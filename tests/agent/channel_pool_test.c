@@ -24,8 +24,8 @@ fills_up_to_the_least_and_refills_what_is_used(void **state)
 		channel_pool_parked(&pool, 1000);
 	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	assert_false(channel_pool_left(&pool));
-	assert_int_equal(
-	    channel_pool_refill(&pool, 1000), 0); /* whose channel it was replaces it */
+	/* Whoever had the channel replaces it. */
+	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	assert_int_equal(channel_pool_replace(&pool, 1000), REPLACE_NOW);
 	assert_int_equal(channel_pool_refill(&pool, 1000), 0);
 	assert_int_equal(pool.parked, 3);
