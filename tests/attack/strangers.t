@@ -171,8 +171,17 @@ def refusals_do_not_fill_the_log(scene):
 	harmless(town, Flood(scene, town.relay.port, JUNK, REFUSALS_A_SECOND, *sources(250)))
 
 
+FLOWS_A_SECOND, FLOOD_A_SECOND = 2000, 4000
+
+
 @measured_test
 def a_flood_of_flows_costs_the_flood(scene):
+	limits = {"flows_per_second": FLOWS_A_SECOND}
+	for label, shows, whose in (("one-block", harmful, [HONEST]), ("own-block", harmless, sources(1, 20))):
+		town = Town(scene, label, limits=limits)
+		flood = Flood(scene, town.relay.port, hello(NOWHERE), FLOOD_A_SECOND, *whose)
+		shows(town, *["new flows"] * (shows == harmful), flood)
+		print(f"# {flood.rate:.0f} flows a second have an answer, of {FLOWS_A_SECOND} that may be")
 	town = Town(scene, "defaults")
 	harmless(town, *(Attackers("churn", town.relay.port, ATTACKED, 1000, *sources(1, 20)) for _ in range(2)))
 

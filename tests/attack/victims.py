@@ -15,7 +15,7 @@ from lib.scene import merged
 IS_FULL = os.environ.get("VALISE_ATTACK") == "full"
 NICE = 19 if IS_FULL else 0	# of attackers: what is not measured must come about on a busy machine, too
 PLAIN, BULK_NAME, SERVED = "plain.example.com", "bulk.example.com", "served.example.com"
-ATTACKED, ATTACKED_BULK = "attacked.example.com", "attacked-bulk.example.com"
+ATTACKED, ATTACKED_BULK, NOWHERE = "attacked.example.com", "attacked-bulk.example.com", "nowhere.example.com"
 HONEST = "127.200.0.1"	# nobody else is in its network
 SAMPLES, BULK_SECONDS, LINE_MB = 300, 2.0, 125
 FLOWS_RATIO, FLOWS_SLACK_MS, BULK_RATIO, REVOKED_SECONDS = 3, 2, 0.8, 2
@@ -133,7 +133,7 @@ class Town:
 		echoing, pouring, *attacked = [scene.keep(program(kind)).url
 			for program in (UpstreamProgram, AttackedUpstream) for kind in ("echo", "pour")]
 		self.relay = scene.relay(label, start=False, routes=[route(PLAIN, echoing), route(BULK_NAME, pouring),
-			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1])], **merged({"log": {"level": "info"}}, settings))
+			route(ATTACKED, attacked[0]), route(ATTACKED_BULK, attacked[1]), route(NOWHERE, "tcp://127.0.0.1:9")], **merged({"log": {"level": "info"}}, settings))
 		self.relay.environment = environment
 		self.relay.start()
 		self.agent = scene.agent([self.relay, *agents_relays], [passthrough(SERVED, echoing)], authority().agent("honest", SERVED),
