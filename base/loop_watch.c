@@ -145,8 +145,8 @@ leave(struct watch *watch, bool is_handed_on)
 		return;
 	descriptor->watch = NULL;
 	note_change(&watch->loop->watches, watch->fd);
-	if (is_handed_on && !descriptor->is_unsure)
-		descriptor->is_handed_on = descriptor->told != WATCH_NOTHING;
+	if (is_handed_on && !descriptor->is_unsure && descriptor->told != WATCH_NOTHING)
+		descriptor->is_handed_on = true;
 	else
 		forget(descriptor);
 }
@@ -268,6 +268,8 @@ wanted(const struct descriptor *descriptor)
 	return (watch ? watch->mask : WATCH_NOTHING) | (stays ? descriptor->told : WATCH_NOTHING);
 }
 
+/* What was handed on and not gone on with may have been closed, and what is known of it is not true of the
+ * next one with its number. */
 static void
 settle_change(struct loop_watches *watches, int fd)
 {
@@ -275,6 +277,9 @@ settle_change(struct loop_watches *watches, int fd)
 	unsigned mask = wanted(descriptor);
 	bool has_other_trigger = wants_edges(descriptor) != descriptor->is_edge;
 
+	if (descriptor->is_handed_on && !descriptor->watch)
+		forget(descriptor);
+	descriptor->is_handed_on = false;
 	if (mask != descriptor->told || descriptor->is_unsure ||
 	    (mask != WATCH_NOTHING && has_other_trigger))
 		tell(watches, fd, mask);
@@ -303,7 +308,6 @@ settle_changes(struct loop_watches *watches)
 		int next = descriptor->next_changed;
 
 		descriptor->next_changed = NOT_IN_LIST;
-		descriptor->is_handed_on = false;
 		settle_change(watches, fd);
 		if (due(descriptor) != WATCH_NOTHING && watches->event_count == LOOP_EVENTS / 2)
 			note_change(watches, fd);

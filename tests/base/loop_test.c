@@ -412,6 +412,33 @@ what_was_handed_on_and_closed_is_not_gone_on_with(void **state)
 	end_edge(&next);
 }
 
+/* Nobody went on with it in the turn in which it was handed on: what was known of it is not true of the
+ * next one with its number. */
+static void
+an_end_is_not_told_of_the_next_with_its_number(void **state)
+{
+	struct watch next;
+	int before;
+
+	(void)state;
+	make_edge(&watch, "end");
+	shutdown(ends[1], SHUT_WR);
+	watch_want(&watch, WATCH_READ);
+	loop_turn(loop, false);
+	before = ends[0];
+	watch_hand_on(&watch);
+	close(ends[0]);
+	close(ends[1]);
+	loop_turn(loop, false);
+	make_edge(&next, "next");
+	assert_int_equal(ends[0], before);
+	watch_want(&next, WATCH_READ);
+	for (int turn = 0; turn < 3; turn++)
+		loop_turn(loop, false);
+	assert_string_equal(story, "end ");
+	end_edge(&next);
+}
+
 static void
 what_was_closed_is_no_longer_told_to_the_kernel(void **state)
 {
@@ -881,6 +908,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(bytes_behind_urgent_ones_are_told_of),
 	LOOP_TEST(a_watch_goes_on_where_another_one_was),
 	LOOP_TEST(what_was_handed_on_and_closed_is_not_gone_on_with),
+	LOOP_TEST(an_end_is_not_told_of_the_next_with_its_number),
 	LOOP_TEST(what_was_closed_is_no_longer_told_to_the_kernel),
 	LOOP_TEST(what_was_ready_is_not_told_of_the_next_with_its_number),
 	LOOP_TEST(a_watch_wiped_in_the_same_turn_is_not_called),
