@@ -186,11 +186,11 @@ judge(struct stream *s, int error, enum io wait)
 {
 	switch (error) {
 	case EAGAIN:
-	case ENOBUFS:
 		return wait;
 	case EBADF:
 	case EFAULT:
 	case EINVAL:
+	case ENOBUFS: /* of memory, not of room: no event would tell when there is some */
 	case ENOMEM:
 	case ENOTSOCK:
 		return IO_FAILED;

@@ -1,6 +1,7 @@
 /* Tests of tunnel/stream: an end and a reset are told apart. */
 #include "tunnel/stream.h"
 
+#include <errno.h>
 #include <linux/filter.h>
 #include <poll.h>
 
@@ -116,10 +117,12 @@ the_last_bytes_and_the_end_arrive(void **state)
 {
 	static uint8_t much[4 << 20];
 	size_t sent = 0, got = 0, done;
-	int fds[2];
+	int fds[2], little = 1 << 16;
 	enum io io;
 	(void)state;
 	tcp_pair(fds);
+	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof little), 0);
+	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
 	struct stream *a = stream_socket(fds[0]), *b = stream_socket(fds[1]);
 	a->ends_next = true;
 	while ((io = stream_write(a, much, sizeof much - sent, &done)) == IO_OK && sent + done < sizeof much)
@@ -333,6 +336,34 @@ a_unix_socket_is_sent_one_piece_at_a_time(void **state)
 	assert_in_range(taken_at_once(tcp_pair), 32 * 1024 + 1, 128 * 1024);
 }
 
+static bool is_memory_short;
+
+/* In front of the system's. */
+ssize_t
+send(int fd, const void *data, size_t bytes, int flags)
+{
+	if (!is_memory_short)
+		return sendto(fd, data, bytes, flags, NULL, 0);
+	errno = ENOBUFS;
+	return -1;
+}
+
+/* Nothing is on its way whose arrival would make an edge. */
+static void
+a_kernel_without_memory_is_not_waited_for(void **state)
+{
+	size_t done;
+	int fds[2];
+	(void)state;
+	pair(fds);
+	struct stream *a = stream_socket(fds[0]);
+	is_memory_short = true;
+	assert_int_equal(stream_write(a, "x", 1, &done), IO_FAILED);
+	is_memory_short = false;
+	stream_free(a);
+	close(fds[1]);
+}
+
 int
 main(void)
 {
@@ -352,6 +383,7 @@ main(void)
 		cmocka_unit_test(a_connection_that_times_out_has_not_ended),
 		cmocka_unit_test(a_unix_socket_tells_both_ends_apart_too),
 		cmocka_unit_test(a_unix_socket_is_sent_one_piece_at_a_time),
+		cmocka_unit_test(a_kernel_without_memory_is_not_waited_for),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
