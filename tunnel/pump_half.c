@@ -173,13 +173,16 @@ copy(struct half *half, size_t budget, size_t *spent)
 	return may_write_on(half, io) && may_read_on(half, *spent, half->from->is_dry);
 }
 
-/* The same through a pipe, which may be full with less than was asked for. */
+/* The same through a pipe, which may be full with less than was asked for. A splice cannot pass urgent
+ * bytes (MSG_OOB): it says that there is nothing, or that the end is there, and a read knows better. */
 static bool
 splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spent)
 {
 	size_t asked = smaller_of(pump_pull_bytes(half, pipe), budget * SPLICED_FOR_ONE), bytes;
 	enum io io = pump_pull(half, pipe, asked, &bytes);
 	*spent = (bytes + SPLICED_FOR_ONE - 1) / SPLICED_FOR_ONE;
+	if (io == IO_EOF || (io == IO_READ && budget == TURN_BYTES))
+		return copy(half, budget, spent);
 	if (io != IO_OK) {
 		stop_reading(half, io);
 		return false;

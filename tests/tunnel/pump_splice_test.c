@@ -83,6 +83,27 @@ without_a_pipe_bulk_is_copied(void **state)
 	finish(&flow);
 }
 
+/* A splice cannot pass them: it says that there is nothing, and behind them an end hides bytes. */
+static void
+urgent_bytes_stop_no_splice_for_good(void **state)
+{
+	struct flow flow;
+	(void)state;
+	start(&flow);
+	for (int i = 0; i < 2; i++) {
+		move_bytes(&flow, 0, LARGE);
+		assert_int_equal(flow.pump->pace[0], PACE_FULL);
+		assert_true(send_some(&flow, 0, SMALL));
+		assert_int_equal(send(flow.far[0], "!", 1, MSG_OOB), 1);
+		assert_true(send_some(&flow, 0, SMALL));
+		if (i == 0)
+			take_all(&flow, 1);
+	}
+	shutdown(flow.far[0], SHUT_WR);
+	take_all(&flow, 1);
+	finish(&flow);
+}
+
 /* Its reset might get lost on the way in. */
 static void
 what_goes_into_a_unix_socket_is_copied(void **state)
@@ -302,6 +323,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    bulk_goes_through_pipes_and_comes_out_unchanged, begin, end),
 		cmocka_unit_test_setup_teardown(questions_and_answers_are_copied, begin, end),
+		cmocka_unit_test_setup_teardown(urgent_bytes_stop_no_splice_for_good, begin, end),
 		cmocka_unit_test_setup_teardown(what_goes_into_a_unix_socket_is_copied, begin, end),
 		cmocka_unit_test_setup_teardown(without_a_pipe_bulk_is_copied, begin, end),
 		cmocka_unit_test_setup_teardown(the_kernel_goes_ahead_of_a_few_who_stop, begin, end),
