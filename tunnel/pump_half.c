@@ -159,18 +159,28 @@ read_most(struct half *half)
 }
 
 /* Reads once, at most `budget` bytes of what a turn may copy, and passes them on. *spent says how much
- * of it that took. False when the half has to wait or has ended, or the pump is over. */
+ * of it that took, *taken how the other side took it. False when reading has come to something else. */
 static bool
-copy(struct half *half, size_t budget, size_t *spent)
+pass_read(struct half *half, size_t budget, size_t *spent, enum io *taken)
 {
 	enum io io = stream_read(half->from, scratch, smaller_of(budget, read_most(half)), spent);
 	if (io != IO_OK) {
 		stop_reading(half, io);
 		return false;
 	}
-	io = write_fresh(half, *spent);
-	pump_note_read(half, *spent, io == IO_OK);
-	return may_write_on(half, io) && may_read_on(half, *spent, half->from->is_dry);
+	*taken = write_fresh(half, *spent);
+	return true;
+}
+
+/* False when the half has to wait or has ended, or the pump is over. */
+static bool
+copy(struct half *half, size_t budget, size_t *spent)
+{
+	enum io taken;
+	if (!pass_read(half, budget, spent, &taken))
+		return false;
+	pump_note_read(half, *spent, taken == IO_OK);
+	return may_write_on(half, taken) && may_read_on(half, *spent, half->from->is_dry);
 }
 
 /* The same through a pipe, which may be full with less than was asked for. A splice cannot pass urgent
@@ -179,10 +189,10 @@ static bool
 splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spent)
 {
 	size_t asked = smaller_of(pump_pull_bytes(half, pipe), budget * SPLICED_FOR_ONE), bytes;
-	enum io io = pump_pull(half, pipe, asked, &bytes);
+	enum io io = pump_pull(half, pipe, asked, &bytes), taken;
 	*spent = (bytes + SPLICED_FOR_ONE - 1) / SPLICED_FOR_ONE;
 	if (io == IO_EOF || (io == IO_READ && budget == TURN_BYTES))
-		return copy(half, budget, spent);
+		return pass_read(half, budget, spent, &taken) && may_write_on(half, taken);
 	if (io != IO_OK) {
 		stop_reading(half, io);
 		return false;
