@@ -230,10 +230,10 @@ def the_memory_of_hellos_on_their_way_is_shared(scene):
 def what_the_kernel_takes_behind_a_hello_counts(scene):
 	relay, agent = relay_whose_agent_sleeps(scene)
 	behind = WIRE + bytes(16385)
-	heavy = [scene.keep(dial(relay.port, behind[:9], source=HEAVY)) for _ in range(30)]
-	relay.wait_event("move", count=32, machine="intake", to="hello")
-	for client in heavy:
-		client.sendall(behind[9:])
+	heavy = []
+	for _ in range(30):
+		heavy.append(scene.keep(relay.wait_hello(lambda: dial(relay.port, behind[:9], source=HEAVY))))
+		heavy[-1].sendall(behind[9:])
 	only_the_newest_are_left(relay, heavy, 1 + (1 << 20) // (16384 + int(open("/proc/sys/net/ipv4/tcp_rmem").read().split()[1])))
 	agent.thaw()
 	heavy[-1].settimeout(15)
