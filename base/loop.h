@@ -111,6 +111,8 @@ void watch_init(
     struct watch *, struct loop *, int fd, void (*on_ready)(void *, unsigned), void *arg);
 /* Edge-triggered from now on; said before anything is wanted. */
 void watch_set_edge(struct watch *);
+/* Level-triggered again, for who stops to take all that there is; at any time. */
+void watch_set_level(struct watch *);
 /* Says what is waited for from now on; free of charge when nothing changes. */
 void watch_want(struct watch *, unsigned mask);
 /* Disarms and forgets the descriptor; harmless twice and on {0}. */

@@ -127,6 +127,14 @@ watch_set_edge(struct watch *watch)
 	watch->is_edge = true;
 }
 
+void
+watch_set_level(struct watch *watch)
+{
+	if (watch->is_edge && watch->mask != WATCH_NOTHING)
+		note_change(&watch->loop->watches, watch->fd);
+	watch->is_edge = false;
+}
+
 static void
 tell_failure(int fd, int error)
 {

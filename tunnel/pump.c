@@ -114,6 +114,7 @@ start_lingering(struct half *half)
 	stream_reset(back->from);
 	close_stream(pump, back->is_second);
 	timer_set(&pump->timer, LINGER_MS);
+	watch_set_level(&pump->watch[half->is_second]);
 	linger(pump);
 }
 
@@ -292,7 +293,7 @@ on_time(void *arg)
 }
 
 /* Both directions are done; what follows is only about closing without destroying what is on its
- * way. */
+ * way.  A turn takes a part of what comes, so edges would not do. */
 static void
 settle(struct pump *pump)
 {
@@ -300,6 +301,8 @@ settle(struct pump *pump)
 	if (!pump->is_settling) {
 		pump->is_settling = true;
 		timer_set(&pump->timer, SETTLE_MS);
+		for (int i = 0; i < 2; i++)
+			watch_set_level(&pump->watch[i]);
 	}
 	for (int i = 0; i < 2; i++) {
 		unsigned mask = mask_of(stream_settle(pump->half[i].from));

@@ -90,8 +90,7 @@ stream_settle(struct stream *s)
 	enum io io = IO_OK;
 	if (stream_has_ended(s))
 		return IO_OK;
-	/* Bounded, so that nobody holds the loop. Where the caller waits for an edge, the end that this
-	 * is about is one that is told for as long as it is wanted. */
+	/* Bounded, so that nobody holds the loop: the caller does not wait for an edge. */
 	for (int round = 0; round < 16 && io == IO_OK; round++)
 		io = stream_read(s, waste, sizeof waste, &done);
 	if (io == IO_OK)

@@ -258,6 +258,23 @@ an_edge_is_told_once(void **state)
 }
 
 static void
+a_watch_may_be_level_triggered_again(void **state)
+{
+	(void)state;
+	make_edge(&watch, "read");
+	write_byte();
+	watch_want(&watch, WATCH_READ);
+	loop_turn(loop, false);
+	loop_turn(loop, false);
+	assert_string_equal(story, "read ");
+	watch_set_level(&watch);
+	loop_turn(loop, false);
+	loop_turn(loop, false);
+	assert_string_equal(story, "read read read ");
+	end_edge(&watch);
+}
+
+static void
 an_edge_that_nobody_wanted_is_told_later(void **state)
 {
 	(void)state;
@@ -903,6 +920,7 @@ static const struct CMUnitTest tests[] = {
 	LOOP_TEST(a_descriptor_with_the_number_of_one_that_was_closed_is_watched),
 	LOOP_TEST(a_watch_that_wants_nothing_is_silent),
 	LOOP_TEST(an_edge_is_told_once),
+	LOOP_TEST(a_watch_may_be_level_triggered_again),
 	LOOP_TEST(an_edge_that_nobody_wanted_is_told_later),
 	LOOP_TEST(an_end_is_told_for_as_long_as_it_is_wanted),
 	LOOP_TEST(bytes_behind_urgent_ones_are_told_of),

@@ -422,6 +422,12 @@ watch_set_edge(struct watch *watch)
 	watch->is_edge = true;
 }
 
+void
+watch_set_level(struct watch *watch)
+{
+	watch->is_edge = false;
+}
+
 static void
 begin_to_watch(struct watch *watch)
 {
