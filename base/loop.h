@@ -45,7 +45,7 @@ enum watch_mask { WATCH_NOTHING = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
  *
  * Where the kernel refuses to watch (memory is short, fs.epoll.max_user_watches) that is told by the log
  * (watch-failed), the descriptor is looked at every 100 ms, and the kernel is asked again: what waits
- * is slow then, and not lost.  Where there is no memory to note a descriptor whose number is higher than
+ * is slow then, and not lost.  Where memory is too short to note a descriptor whose number is higher than
  * all before, that is told, too, and the watch is called for nothing until it wants something else.
  */
 struct watch {
