@@ -10,11 +10,13 @@
 #include "tunnel/looped.h"
 #include "tunnel/version1.h"
 
+enum { RANGES = 8 };
+
 struct version_end {
 	struct session *session;
 	unsigned counts[SESSION_OVER + 1];
 	union session_frame last;
-	struct frame_range ranges[8]; /* of answers */
+	struct frame_range ranges[RANGES]; /* of the first answers */
 	unsigned range_count;
 	uint32_t next_endpoint; /* announcements come in order */
 	unsigned needed;
@@ -82,7 +84,7 @@ on_event(void *arg, enum session_event event, const union session_frame *frame)
 	}
 	if (event == SESSION_NEED)
 		end->needed += frame->need.channels;
-	if (event == SESSION_ACCEPTED || event == SESSION_REFUSED)
+	if ((event == SESSION_ACCEPTED || event == SESSION_REFUSED) && end->range_count < RANGES)
 		end->ranges[end->range_count++] = frame->answer.endpoints;
 }
 
