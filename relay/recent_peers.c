@@ -1,31 +1,18 @@
-/* A table, with two lists beside it of those that have no session, both by age: of all and of one tenant. */
+/* Remembers blocks in a table; those that have no session are in the lists of tenants, too. */
 #include "relay/recent_peers.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/heap.h"
 #include "base/memory.h"
 #include "pki/identity.h"
-
-TAILQ_HEAD(recent_peer_list, recent_peer); /* the longest silent first */
-
-/* Whose agent came last from blocks that have no session; gone with the last of them. */
-struct recent_tenant {
-	struct hash_link link;
-	struct heap_node by_count;
-	uint8_t key[IDENTITY_KEY_BYTES];
-	struct recent_peer_list gone;
-	size_t count;
-};
+#include "relay/tenant_lists.h"
 
 struct recent_peer {
 	struct hash_link link;
-	TAILQ_ENTRY(recent_peer) by_age, of_tenant; /* without a session */
-	struct recent_tenant *tenant;               /* the same; NULL: it has one */
+	struct tenant_item gone; /* while it has no session: of the tenant whose agent came last */
 	struct prefix prefix;
 	uint8_t tenant_key[IDENTITY_KEY_BYTES];
 	uint64_t sessions;
@@ -34,24 +21,10 @@ struct recent_peer {
 
 struct recent_peers {
 	pthread_mutex_t lock;
-	struct table table, tenants;
-	struct heap tenants_by_count;
-	struct recent_peer_list gone;
-	size_t gone_count; /* in that list */
+	struct table table;
+	struct tenant_lists gone;
 	uint8_t key[16];
 };
-
-static struct recent_tenant *
-tenant_at(const struct heap_node *node)
-{
-	return container_of(node, struct recent_tenant, by_count);
-}
-
-static bool
-has_more(const struct heap_node *a, const struct heap_node *b)
-{
-	return tenant_at(a)->count > tenant_at(b)->count;
-}
 
 struct recent_peers *
 recent_peers_new(void)
@@ -60,78 +33,27 @@ recent_peers_new(void)
 
 	if (!peers)
 		return NULL;
-	if (!table_init(&peers->table) || !table_init(&peers->tenants)) {
+	if (!table_init(&peers->table) || !tenant_lists_init(&peers->gone)) {
 		table_wipe(&peers->table);
 		free(peers);
 		return NULL;
 	}
-	TAILQ_INIT(&peers->gone);
-	heap_init(&peers->tenants_by_count, has_more);
 	pthread_mutex_init(&peers->lock, NULL);
 	arc4random_buf(peers->key, sizeof peers->key);
 	return peers;
 }
 
-static bool
-is_of(const struct hash_link *at, const void *key)
+/* NULL of NULL. */
+static struct recent_peer *
+peer_at(struct tenant_item *item)
 {
-	return memcmp(container_of(at, const struct recent_tenant, link)->key, key,
-		   IDENTITY_KEY_BYTES) == 0;
-}
-
-/* NULL when memory is short. */
-static struct recent_tenant *
-tenant_want(struct recent_peers *peers, const uint8_t *key)
-{
-	uint64_t hash = table_hash(&peers->tenants, key, IDENTITY_KEY_BYTES);
-	struct hash_link *at = table_find(&peers->tenants, hash, is_of, key);
-	struct recent_tenant *tenant;
-
-	if (at)
-		return container_of(at, struct recent_tenant, link);
-	tenant = calloc(1, sizeof *tenant);
-	if (!tenant)
-		return NULL;
-	memcpy(tenant->key, key, IDENTITY_KEY_BYTES);
-	TAILQ_INIT(&tenant->gone);
-	table_add(&peers->tenants, &tenant->link, hash);
-	return tenant;
-}
-
-/* It has so many blocks now, and is gone when that is none. */
-static void
-tenant_recount(struct recent_peers *peers, struct recent_tenant *tenant, size_t count)
-{
-	if (tenant->count > 0)
-		heap_remove(&peers->tenants_by_count, &tenant->by_count);
-	peers->gone_count += count - tenant->count;
-	tenant->count = count;
-	if (count > 0) {
-		heap_add(&peers->tenants_by_count, &tenant->by_count);
-		return;
-	}
-	table_remove(&peers->tenants, &tenant->link);
-	free(tenant);
-}
-
-/* From the lists; harmless when it has a session. */
-static void
-take_out(struct recent_peers *peers, struct recent_peer *peer)
-{
-	struct recent_tenant *tenant = peer->tenant;
-
-	if (!tenant)
-		return;
-	peer->tenant = NULL;
-	TAILQ_REMOVE(&peers->gone, peer, by_age);
-	TAILQ_REMOVE(&tenant->gone, peer, of_tenant);
-	tenant_recount(peers, tenant, tenant->count - 1);
+	return item ? container_of(item, struct recent_peer, gone) : NULL;
 }
 
 static void
 forget(struct recent_peers *peers, struct recent_peer *peer)
 {
-	take_out(peers, peer);
+	tenant_lists_remove(&peers->gone, &peer->gone);
 	table_remove(&peers->table, &peer->link);
 	free(peer);
 }
@@ -139,12 +61,14 @@ forget(struct recent_peers *peers, struct recent_peer *peer)
 void
 recent_peers_free(struct recent_peers *peers)
 {
+	struct recent_peer *peer;
+
 	if (!peers)
 		return;
-	while (!TAILQ_EMPTY(&peers->gone))
-		forget(peers, TAILQ_FIRST(&peers->gone));
+	while ((peer = peer_at(tenant_lists_oldest(&peers->gone))))
+		forget(peers, peer);
 	table_wipe(&peers->table);
-	table_wipe(&peers->tenants);
+	tenant_lists_wipe(&peers->gone);
 	pthread_mutex_destroy(&peers->lock);
 	free(peers);
 }
@@ -177,7 +101,7 @@ enter(struct recent_peers *peers, const struct prefix *prefix, const uint8_t *te
 		peer->prefix = *prefix;
 		table_add(&peers->table, &peer->link, hash);
 	}
-	take_out(peers, peer);
+	tenant_lists_remove(&peers->gone, &peer->gone);
 	memcpy(peer->tenant_key, tenant_key, IDENTITY_KEY_BYTES);
 	peer->sessions++;
 	return peer;
@@ -207,27 +131,21 @@ is_known(const struct recent_peer *peer)
 static void
 tidy(struct recent_peers *peers)
 {
-	struct recent_peer *oldest;
+	struct recent_peer *peer;
 
-	while ((oldest = TAILQ_FIRST(&peers->gone)) && !is_known(oldest))
-		forget(peers, oldest);
-	while (peers->gone_count > RECENT_PEERS_MOST)
-		forget(peers, TAILQ_FIRST(&tenant_at(peers->tenants_by_count.first)->gone));
+	while ((peer = peer_at(tenant_lists_oldest(&peers->gone))) && !is_known(peer))
+		forget(peers, peer);
+	while ((peer = peer_at(tenant_lists_surplus(&peers->gone, RECENT_PEERS_MOST))))
+		forget(peers, peer);
 }
 
 /* Its last session has ended; false when memory is short. */
 static bool
 put_in(struct recent_peers *peers, struct recent_peer *peer)
 {
-	struct recent_tenant *tenant = tenant_want(peers, peer->tenant_key);
-
-	if (!tenant)
+	if (!tenant_lists_add(&peers->gone, &peer->gone, peer->tenant_key))
 		return false;
-	peer->tenant = tenant;
 	peer->gone_ms = clock_ms();
-	TAILQ_INSERT_TAIL(&peers->gone, peer, by_age);
-	TAILQ_INSERT_TAIL(&tenant->gone, peer, of_tenant);
-	tenant_recount(peers, tenant, tenant->count + 1);
 	tidy(peers);
 	return true;
 }

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/queue.h>
 #include "base/hash.h"
-#include "base/heap.h"
 #include "pki/identity.h"
 #include "relay/grace.h"
 #include "relay/route.h"
+#include "relay/tenant_lists.h"
 
 struct route_pattern;
 
@@ -108,7 +108,6 @@ struct route_pattern {
 	struct route_remembered *remembered; /* route_known.c; NULL: it is not */
 	char name[];
 };
-TAILQ_HEAD(route_remembered_list, route_remembered);
 
 struct route_slots;
 struct route_static_set;
@@ -120,12 +119,9 @@ struct routes {
 	size_t live, used;
 	_Atomic(struct route_static_set *) statics; /* route_static.c */
 	struct table holders;                       /* route_claim.c */
-	struct table memories;                      /* route_known.c: of tenants */
-	struct heap memories_by_count;              /* the one with most names first */
-	struct route_remembered_list remembered;    /* the oldest first */
-	size_t remembered_count;
-	_Atomic(uint64_t) arrivals; /* route_arrivals() */
-	struct registry *registry;  /* NULL: this relay stands alone */
+	struct tenant_lists remembered;             /* route_known.c */
+	_Atomic(uint64_t) arrivals;                 /* route_arrivals() */
+	struct registry *registry;                  /* NULL: this relay stands alone */
 };
 
 /* Of a pattern, in both tables. */
@@ -142,8 +138,7 @@ struct route_pattern *route_pattern_want(struct routes *, const char *name);
 /* Under the lock: removes the pattern if nothing is left in it. */
 void route_pattern_tidy(struct routes *, struct route_pattern *);
 
-/* route_known.c. The first on {0}, the others under the lock. */
-void route_known_init(struct routes *);
+/* route_known.c. Under the lock. */
 void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *tenant_key);
 void route_known_recall(struct routes *, struct route_pattern *);
 void route_known_forget_all(struct routes *);

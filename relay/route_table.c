@@ -51,14 +51,13 @@ route_table_new(void)
 
 	if (!routes || !slots || !table_init(&routes->holders))
 		goto out;
-	if (!table_init(&routes->memories)) {
+	if (!tenant_lists_init(&routes->remembered)) {
 		table_wipe(&routes->holders);
 		goto out;
 	}
 	atomic_init(&routes->slots, slots);
 	arc4random_buf(routes->hash_key, sizeof routes->hash_key);
 	pthread_mutex_init(&routes->lock, NULL);
-	route_known_init(routes);
 	grace_start();
 	return routes;
 out:
@@ -77,7 +76,7 @@ route_table_free(struct routes *routes)
 	grace_wait();
 	free(routes->slots);
 	table_wipe(&routes->holders);
-	table_wipe(&routes->memories);
+	tenant_lists_wipe(&routes->remembered);
 	registry_free(routes->registry);
 	pthread_mutex_destroy(&routes->lock);
 	free(routes);
