@@ -170,8 +170,7 @@ load_of(const struct hosts *hosts, uint64_t now_ms)
 		.strange = hosts->strange[HOST_AT_WORK] };
 	const struct host *host;
 
-	TAILQ_FOREACH(host, &hosts->lists[HOST_AT_WORK], place)
-	{
+	TAILQ_FOREACH(host, &hosts->lists[HOST_AT_WORK], place) {
 		bool is_prompt = now_ms - host->began_ms < HOSTS_HELD_MS;
 
 		load.prompt += is_prompt;
@@ -211,8 +210,7 @@ hosts_next(const struct hosts *hosts, uint64_t now_ms)
 
 	if (load.prompt >= HOSTS_THREADS)
 		return NULL;
-	TAILQ_FOREACH(host, &hosts->lists[HOST_QUEUED], place)
-	{
+	TAILQ_FOREACH(host, &hosts->lists[HOST_QUEUED], place) {
 		if (may_begin(host, &load, now_ms) &&
 		    (!best || rank(host, now_ms) < rank(best, now_ms)))
 			best = host;
@@ -256,8 +254,7 @@ find_leaving(const struct hosts *hosts, const struct host *newcomer, uint64_t no
 	enum dispensable most = host_is_slow(newcomer, now_ms) ? SLOW : NEEDED;
 	struct host *host, *leaving = NULL;
 
-	TAILQ_FOREACH(host, &hosts->lists[HOST_QUEUED], place)
-	{
+	TAILQ_FOREACH(host, &hosts->lists[HOST_QUEUED], place) {
 		if (dispensable(host, now_ms) > most) {
 			leaving = host;
 			most = dispensable(host, now_ms);

@@ -294,7 +294,7 @@ agent_session_judge_all(struct worker_context *worker, struct trust *trust, int6
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-	agent_session_judge(self, trust, now);
+		agent_session_judge(self, trust, now);
 }
 
 struct agent_session_counts
@@ -303,8 +303,7 @@ agent_session_count_all(const struct worker_context *worker)
 	struct agent_session_counts counts = { 0 };
 	const struct agent_session *self;
 
-	LIST_FOREACH(self, &worker->sessions, link)
-	{
+	LIST_FOREACH(self, &worker->sessions, link) {
 		if (!self->session_ref || self->state == AGENT_SESSION_GONE)
 			continue;
 		counts.sessions++;
@@ -321,8 +320,7 @@ agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 	const struct frame_drain drain = { .deadline_ms = (uint32_t)deadline_ms };
 	struct agent_session *self;
 
-	LIST_FOREACH(self, &worker->sessions, link)
-	{
+	LIST_FOREACH(self, &worker->sessions, link) {
 		if (self->session_ref)
 			session_drain(self->session, &drain);
 		else
@@ -337,7 +335,7 @@ agent_session_end_all(struct worker_context *worker, enum code code, const char 
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-	agent_session_end(self, code, sentence);
+		agent_session_end(self, code, sentence);
 }
 
 void
@@ -346,7 +344,7 @@ agent_session_obey_rules_all(struct worker_context *worker)
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link)
-	agent_session_obey_rules(self);
+		agent_session_obey_rules(self);
 }
 
 void

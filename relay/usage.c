@@ -361,8 +361,8 @@ heaviest_account(
 	struct usage *heaviest = preferred ? preferred : LIST_FIRST(&identity->accounts), *at;
 
 	LIST_FOREACH(at, &identity->accounts, link)
-	if (at->counts[kind] > heaviest->counts[kind])
-		heaviest = at;
+		if (at->counts[kind] > heaviest->counts[kind])
+			heaviest = at;
 	return heaviest;
 }
 
