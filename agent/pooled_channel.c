@@ -8,6 +8,7 @@
 
 #include "agent/session_ref.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "base/socket.h"
@@ -64,7 +65,7 @@ static bool
 enter(struct pooled_channel *pooled)
 {
 	const struct frame_open *open = channel_open_frame(pooled->channel);
-	uint32_t units = (open->hello_bytes + POOLED_HELLO_UNIT - 1) / POOLED_HELLO_UNIT;
+	uint32_t units = (uint32_t)units_for(open->hello_bytes, POOLED_HELLO_UNIT);
 	struct shares_entrant entrant = {
 		.loop = pooled->loop,
 		.client = &open->client,

@@ -309,7 +309,7 @@ wait_ms(struct loop *loop)
 		return 0;
 	if (clock_is_fake())
 		return -1;
-	ms = (first->due_us - now - 1) / 1000 + 1;
+	ms = units_for(first->due_us - now, 1000);
 	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 

@@ -1,5 +1,6 @@
 /*
- * The smaller and the larger of two numbers that are not negative, and how much one is larger.
+ * The smaller and the larger of two numbers that are not negative, how much one is larger, and how
+ * many units are begun.
  */
 #ifndef BASE_NUMBERS_H
 #define BASE_NUMBERS_H
@@ -23,6 +24,13 @@ static inline uint64_t
 difference(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
+}
+
+/* So many units hold that much; unit is not 0. */
+static inline uint64_t
+units_for(uint64_t amount, uint64_t unit)
+{
+	return amount / unit + (amount % unit > 0);
 }
 
 #endif

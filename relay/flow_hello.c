@@ -1,6 +1,7 @@
 /* Weighs what has come before a flow is joined. */
 #include "relay/flow_hello.h"
 
+#include "base/numbers.h"
 #include "base/shares.h"
 #include "base/socket.h"
 #include "relay/flow_private.h"
@@ -35,8 +36,7 @@ flow_hello_weigh(struct flow *flow, bool is_full)
 		return true;
 	if (!flow->way->hello_place && !enter(flow))
 		return false;
-	shares_weigh(flow->way->hello_place,
-	    (uint32_t)((bytes + SHARED_UNIT_BYTES - 1) / SHARED_UNIT_BYTES));
+	shares_weigh(flow->way->hello_place, (uint32_t)units_for(bytes, SHARED_UNIT_BYTES));
 	return true;
 }
 

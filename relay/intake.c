@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/proxy.h"
 #include "base/shares.h"
 #include "relay/agent_channel.h"
@@ -362,7 +363,7 @@ is_in_progress(const struct intake *intake)
 static void
 weigh_bytes(struct intake *intake)
 {
-	size_t units = (intake->conn.capacity + SHARED_UNIT_BYTES - 1) / SHARED_UNIT_BYTES;
+	uint64_t units = units_for(intake->conn.capacity, SHARED_UNIT_BYTES);
 
 	if (!intake->bytes_place || units <= intake->units)
 		return;

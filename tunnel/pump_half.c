@@ -190,7 +190,7 @@ splice_through(struct half *half, struct pipe *pipe, size_t budget, size_t *spen
 {
 	size_t asked = smaller_of(pump_pull_bytes(half, pipe), budget * SPLICED_FOR_ONE), bytes;
 	enum io io = pump_pull(half, pipe, asked, &bytes), taken;
-	*spent = (bytes + SPLICED_FOR_ONE - 1) / SPLICED_FOR_ONE;
+	*spent = units_for(bytes, SPLICED_FOR_ONE);
 	if (io == IO_EOF || (io == IO_READ && budget == TURN_BYTES))
 		return pass_read(half, budget, spent, &taken) && may_write_on(half, taken);
 	if (io != IO_OK) {

@@ -78,11 +78,9 @@ enter(struct standstills *all, struct standstill *one, const struct shares_entra
 }
 
 static uint32_t
-units_of(uint64_t bytes)
+weight_of(uint64_t bytes)
 {
-	uint64_t units = (bytes + STANDSTILL_UNIT_BYTES - 1) / STANDSTILL_UNIT_BYTES;
-
-	return (uint32_t)smaller_of(units, SHARES_WEIGHT_MOST);
+	return (uint32_t)smaller_of(units_for(bytes, STANDSTILL_UNIT_BYTES), SHARES_WEIGHT_MOST);
 }
 
 /* One that holds as much as before is weighed, too: it is how a bound that has become lower is obeyed. */
@@ -98,7 +96,7 @@ standstill_note(struct standstills *all, struct standstill *one,
 		atomic_fetch_add(&all->own_bytes, own_bytes - one->own_bytes);
 		one->own_bytes = own_bytes;
 		one->bytes = bytes;
-		shares_weigh(one->place, units_of(bytes));
+		shares_weigh(one->place, weight_of(bytes));
 	}
 }
 
