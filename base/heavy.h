@@ -26,7 +26,7 @@
 
 struct address;
 
-enum { HEAVY_TURN_US = 2000, HEAVY_GROUPS = 16, HEAVY_CLIENTS = 64 };
+enum { HEAVY_TURN_US = 500, HEAVY_GROUPS = 16, HEAVY_CLIENTS = 64 };
 
 /* For whom the work is done.  {0}: nobody in particular. */
 struct heavy_party {

@@ -28,8 +28,9 @@ def served_p99_ms(relay, samples=100):
 def beside_a_relay_that_opens_without_end(scene, label, is_own_relay):
 	"""p99 of an honest relay's clients, undisturbed and while a relay has opened all flows that there may be."""
 	relays = [scene.relay(f"{label}-{n}", log={"level": "info"}) for n in ("honest", "hostile")]
-	scene.agent(relays, [passthrough(SERVED, scene.upstream(echo))], authority().agent("honest", SERVED),
+	scene.agent(relays, [passthrough(SERVED, {"url": scene.keep(UpstreamProgram("echo")).url})], authority().agent("honest", SERVED),
 		label=f"{label}-agent", limits={"flows": 60}, log={"level": "info"})
+	hostile(relays[1])
 	before = served_p99_ms(relays[0])
 	with Attackers("idle", relays[0 if is_own_relay else 1].port, SERVED, 200, *SOURCES):
 		during = served_p99_ms(relays[0])
@@ -41,9 +42,10 @@ def beside_a_relay_that_opens_without_end(scene, label, is_own_relay):
 def a_relay_that_opens_flows_without_end_leaves_the_others_alone(scene):
 	_, harm = beside_a_relay_that_opens_without_end(scene, "off", True)
 	equal(harm, 3000, "counted as one with the honest relay's flows, they take everything")
-	before, during = beside_a_relay_that_opens_without_end(scene, "defaults", False)
-	check(during < 3000, "with a share for each relay all are served")
-	check(not IS_FULL or during <= FLOWS_RATIO * before + FLOWS_SLACK_MS, "and as soon as ever")
+	rounds = [beside_a_relay_that_opens_without_end(scene, f"defaults-{i}", False) for i in range(5 if IS_FULL else 1)]
+	check(all(during < 3000 for _, during in rounds), "with a share for each relay all are served")
+	over = sorted(during - FLOWS_RATIO * before - FLOWS_SLACK_MS for before, during in rounds)
+	check(not IS_FULL or over[len(over) // 2] <= 0, "and as soon as ever")
 
 
 def town_beside_a_relay(scene, label):

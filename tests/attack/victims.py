@@ -46,6 +46,13 @@ class AttackedUpstream(UpstreamProgram):
 		super().__init__(kind, NICE, 65536)
 
 
+def hostile(daemon):
+	"""This daemon is the attacker's, who has a machine of his own."""
+	for thread in os.listdir(f"/proc/{daemon.process.pid}/task"):
+		os.setpriority(os.PRIO_PROCESS, int(thread), NICE)
+	return daemon
+
+
 def measured_test(function):
 	"""One that compares times: only in `make attack`, with nothing beside it."""
 	return test(function) if IS_FULL else function
