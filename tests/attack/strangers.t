@@ -174,12 +174,24 @@ def refusals_do_not_fill_the_log(scene):
 FLOWS_A_SECOND, FLOOD_A_SECOND = 2000, 4000
 
 
+class FloodOfFlows(Flood):
+	"""It has begun when what may begin in a second is used up: there is a second's worth to begin with."""
+
+	def __init__(self, scene, town, *sources):
+		super().__init__(scene, town.relay.port, hello(NOWHERE), FLOOD_A_SECOND, *sources)
+		self.relay = town.relay
+
+	def __enter__(self):
+		super().__enter__()
+		self.relay.wait_event("flow-refused", code="over-limit")
+
+
 @measured_test
 def a_flood_of_flows_costs_the_flood(scene):
 	limits = {"flows_per_second": FLOWS_A_SECOND}
 	for label, shows, whose in (("one-block", harmful, [HONEST]), ("own-block", harmless, sources(1, 20))):
 		town = Town(scene, label, limits=limits)
-		flood = Flood(scene, town.relay.port, hello(NOWHERE), FLOOD_A_SECOND, *whose)
+		flood = FloodOfFlows(scene, town, *whose)
 		shows(town, *["new flows"] * (shows == harmful), flood)
 		print(f"# {flood.rate:.0f} flows a second have an answer, of {FLOWS_A_SECOND} that may be")
 	town = Town(scene, "defaults")
