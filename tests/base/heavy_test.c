@@ -126,12 +126,12 @@ assert_flow_waits(unsigned count, unsigned cost_us, uint64_t most_us)
 }
 
 static void
-a_flow_waits_two_milliseconds_at_most(void **state)
+a_flow_waits_for_a_turns_worth_at_most(void **state)
 {
 	(void)state;
-	assert_flow_waits(500, 1, 2000);
-	assert_flow_waits(500, 300, 2000 + 300);
-	assert_flow_waits(500, 700, 2000 + 700);
+	assert_flow_waits(500, 1, HEAVY_TURN_US);
+	assert_flow_waits(500, 300, HEAVY_TURN_US + 300);
+	assert_flow_waits(500, 700, HEAVY_TURN_US + 700);
 }
 
 static void
@@ -230,7 +230,7 @@ what_has_several_steps_waits_for_the_others_between_them(void **state)
 #define HEAVY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	HEAVY_TEST(a_flow_waits_two_milliseconds_at_most),
+	HEAVY_TEST(a_flow_waits_for_a_turns_worth_at_most),
 	HEAVY_TEST(or_one_step_that_takes_longer),
 	HEAVY_TEST(one_client_with_many_does_not_delay_another),
 	HEAVY_TEST(those_of_one_client_go_in_their_order),
