@@ -34,6 +34,7 @@ static const struct word {
 	{ CODE_FLOW_LIMIT, false, "flow-limit" },
 	{ CODE_NO_CERTIFICATE, false, "no-certificate" },
 	{ CODE_AGENT_DRAINING, false, "agent-draining" },
+	{ CODE_CLIENT_DENIED, false, "client-denied" },
 	{ CODE_INTERNAL, false, "internal" },
 	{ CODE_NOT_UNDERSTOOD, true, "not-understood" },
 };

@@ -40,6 +40,7 @@ enum code {
 	CODE_FLOW_LIMIT = 44,
 	CODE_NO_CERTIFICATE = 45,
 	CODE_AGENT_DRAINING = 46,
+	CODE_CLIENT_DENIED = 47, /* the endpoint's lists do not let this address in */
 	/* anywhere */
 	CODE_INTERNAL = 60,
 	CODE_NOT_UNDERSTOOD = 61, /* permanent: a fact that must be understood is not */

@@ -16,6 +16,8 @@
 enum { FACT_OPTIONAL = 0x8000 };
 enum fact_type {
 	FACT_FRAMES_PER_SECOND = 0x8001, /* welcome: 4 bytes */
+	FACT_ALLOW = 0x8002,             /* announce: prefixes (address_facts.h) */
+	FACT_DENY = 0x8003,              /* the same */
 };
 
 /* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include "tunnel/address_facts.h"
 #include "tunnel/frame_private.h"
 
 const char *const carrier_words[] = {
@@ -237,9 +238,19 @@ frame_encode_announce(uint8_t *out, unsigned version, const struct frame_announc
 	return frame_end(&w);
 }
 
+_Static_assert(FRAME_HEADER + 2 + 7 + NAME_TEXT + SHORT_TEXT + ADDRESS_FACTS_BYTES <= FRAME_BYTES,
+    "an announcement in a frame of several has room for its lists");
+
+static const struct fact_row announce_facts[] = {
+	{ FACT_ALLOW, address_facts_are_well_formed },
+	{ FACT_DENY, address_facts_are_well_formed },
+	{ 0, NULL },
+};
+
 enum frame_sense
 frame_decode_announce(struct cursor in, unsigned version, struct frame_announce *out)
 {
+	enum frame_sense sense;
 	out->endpoint = cursor_u32(&in);
 	out->carriers = cursor_u8(&in);
 	out->weight = cursor_u16(&in);
@@ -247,7 +258,10 @@ frame_decode_announce(struct cursor in, unsigned version, struct frame_announce 
 	cursor_text8(&in, out->name, sizeof out->name);
 	if (out->endpoint == 0 || out->weight < 1 || out->weight > 1000)
 		return FRAME_WRONG;
-	return read_end(&in, version, no_facts, &out->facts);
+	sense = read_end(&in, version, announce_facts, &out->facts);
+	if (sense != FRAME_WRONG && address_facts_count(out->facts) > ADDRESS_RULES_MOST)
+		return FRAME_WRONG;
+	return sense;
 }
 
 /* Withdraw and accepted have the number of an endpoint and nothing else. */

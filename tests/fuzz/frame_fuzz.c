@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/address_facts.h"
 #include "tunnel/frame.h"
 
 union fuzzed_frame {
@@ -125,6 +126,21 @@ must(bool claim)
 		abort();
 }
 
+/* Lists become rules, and these the same lists again, unless they have no room in one announcement. */
+static void
+try_lists(struct facts facts)
+{
+	uint8_t storage[ADDRESS_FACTS_BYTES];
+	struct writer w = writer_over(storage, sizeof storage);
+	struct address_rules *rules, *again;
+	must(address_facts_make(facts, &rules));
+	address_facts_put(&w, rules);
+	must(!w.failed && address_facts_make(facts_of(&w), &again));
+	must(address_rules_equal(rules, again) || facts.bytes > ADDRESS_FACTS_MOST);
+	address_rules_release(rules);
+	address_rules_release(again);
+}
+
 static void
 try_frame(const struct frame *frame, unsigned version)
 {
@@ -140,6 +156,8 @@ try_frame(const struct frame *frame, unsigned version)
 	size_t bytes = kind->encode(out, version, &any);
 	must(bytes == frame->bytes);
 	must(memcmp(out + FRAME_HEADER, frame->body, frame->body_bytes) == 0);
+	if (frame->type == FRAME_ANNOUNCE)
+		try_lists(any.announce.facts);
 }
 
 /* All of them fit into one frame again. */

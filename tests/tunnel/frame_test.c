@@ -661,6 +661,10 @@ the_bytes_of_version_2_are_those_of_the_manual(void **state)
 	expect_bytes(bytes, frame_add_announce(bytes, count, &two), "00330c"
 	    "0016" "00000007" "01" "0064" "0d2a2e6578616d706c652e636f6d" "00"
 	    "0018" "00000008" "01" "0064" "0b6578616d706c652e636f6d" "0473686f70");
+	const uint8_t lists[] = { 0x80, 2, 0, 13, 4, 24, 203, 0, 113, 6, 48, 0x20, 1, 0x0d, 0xb8, 0, 9 };
+	one.facts = (struct facts){ lists, sizeof lists };
+	expect_bytes(bytes, frame_encode_announce(bytes, 2, &one), "0028" "03" "00000007" "01" "0064"
+	    "0d2a2e6578616d706c652e636f6d" "00" "8002" "000d" "0418cb0071" "063020010db80009");
 	count = frame_add_accepted(bytes, 0, 7);
 	expect_bytes(bytes, frame_add_accepted(bytes, count, 8), "00090d" "0000000700000008");
 	count = frame_add_refused(bytes, 0, &(struct frame_refused){ 7, CODE_NAME_TAKEN, "taken" });
