@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/numbers.h"
+#include "tunnel/address_facts.h"
 #include "tunnel/session.h"
 
 enum { MINUTE_MS = 60000, LINES_FREE = 60 };
@@ -19,7 +20,8 @@ enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED, STAGES };
 static const char *const stage_name[STAGES] = { "due", "under-way", "accepted", "refused" };
 
 struct entry {
-	struct frame_announce announce;
+	struct frame_announce announce;  /* without its facts */
+	struct address_rules *addresses; /* held */
 	enum stage stage;
 	struct backoff backoff;
 	uint64_t retry_at_ms; /* REFUSED */
@@ -131,13 +133,25 @@ set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 }
 
 static void
+announce_entry(struct announcer *a, const struct entry *entry)
+{
+	uint8_t storage[ADDRESS_FACTS_BYTES];
+	struct writer w = writer_over(storage, sizeof storage);
+	struct frame_announce announce = entry->announce;
+
+	address_facts_put(&w, entry->addresses);
+	announce.facts = facts_of(&w);
+	session_announce(a->session, &announce);
+}
+
+static void
 announce_due(struct announcer *a)
 {
 	for (size_t i = 0; i < a->count && a->under_way < ANNOUNCER_UNDER_WAY; i++) {
 		if (a->entries[i].stage != DUE)
 			continue;
 		set_stage(a, &a->entries[i], UNDER_WAY);
-		session_announce(a->session, &a->entries[i].announce);
+		announce_entry(a, &a->entries[i]);
 	}
 }
 
@@ -191,6 +205,8 @@ announcer_free(struct announcer *a)
 	timer_clear(&a->retry);
 	timer_clear(&a->lines.minute);
 	tell_suppressed(a);
+	for (size_t i = 0; i < a->count; i++)
+		address_rules_release(a->entries[i].addresses);
 	free(a->entries);
 	free(a);
 }
@@ -217,7 +233,22 @@ withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
 			session_withdraw(a->session, entry->announce.endpoint);
 		set_stage(a, entry, DUE); /* so that it no longer counts */
+		address_rules_release(entry->addresses);
+		entry->addresses = NULL;
 	}
+}
+
+/* Announced anew under its number: the relay routes by the old lists until it has the new ones, and we judge
+ * by the new ones. */
+static void
+renew_addresses(struct announcer *a, struct entry *entry, struct address_rules *addresses)
+{
+	if (address_rules_equal(entry->addresses, addresses))
+		return;
+	address_rules_release(entry->addresses);
+	entry->addresses = address_rules_hold(addresses);
+	if (entry->stage != REFUSED && session_version(a->session) >= PROTOCOL_FACTS)
+		set_stage(a, entry, DUE);
 }
 
 bool
@@ -236,6 +267,7 @@ announcer_show(struct announcer *a, const struct endpoint_table *table)
 			entries[i] = *before;
 		else
 			fill(&entries[i].announce, table->endpoints[i]);
+		renew_addresses(a, &entries[i], table->endpoints[i]->addresses);
 	}
 	free(a->entries);
 	a->entries = entries;

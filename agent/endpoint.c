@@ -100,6 +100,9 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings, const 
 	endpoint->bounds.half_closed_ms = settings->half_closed_ms;
 	endpoint->bounds.idle_ms = settings->idle_ms;
 	endpoint->bounds.stall_ms = settings->stall_ms;
+	endpoint->denied = previous ? previous->denied : 0;
+	if (!address_rows_make(&settings->addresses, &endpoint->addresses))
+		return false; /* `why` says that memory is short */
 	if (settings->terminates &&
 	    !load_termination(endpoint, &settings->termination, state_dir, previous, why))
 		return false;
@@ -145,6 +148,7 @@ endpoint_release(struct endpoint *endpoint)
 	if (endpoint->clients)
 		trust_release(endpoint->clients);
 	upstream_wipe(&endpoint->upstream);
+	address_rules_release(endpoint->addresses);
 	free(endpoint);
 }
 

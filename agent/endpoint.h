@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "agent/upstream.h"
+#include "base/address_rules.h"
 #include "base/file.h"
 #include "tunnel/frame.h"
 #include "tunnel/pump.h"
@@ -32,9 +33,11 @@ struct endpoint {
 	enum tls_client_certificate client_certificate;
 	struct trust *clients; /* judges client certificates; NULL: none is asked for */
 	struct upstream upstream;
+	struct address_rules *addresses; /* that clients may come from; NULL: any */
 	bool forgives_truncation;
 	struct pump_settings bounds;
 	_Atomic uint64_t down_until_ms; /* after a failed dial to the upstream */
+	_Atomic uint64_t denied;        /* clients that `addresses` refused, before a reload, too */
 };
 
 /* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same

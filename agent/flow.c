@@ -359,6 +359,8 @@ begin(struct agent_flow *flow)
 	char sentence[SENTENCE_TEXT];
 	enum code code = judge_open(flow, sentence);
 
+	if (code == CODE_CLIENT_DENIED)
+		atomic_fetch_add(&flow->endpoint->denied, 1);
 	if (!agent_flow_take_place(flow))
 		return;
 	if (code != CODE_NONE)

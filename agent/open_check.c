@@ -51,6 +51,13 @@ open_check(const struct frame_open *open, const struct endpoint *endpoint, const
 		    endpoint->name);
 		return CODE_CARRIER_REFUSED;
 	}
+	if (!address_rules_admit(endpoint->addresses, &open->client)) {
+		char client[ADDRESS_TEXT];
+
+		snprintf(sentence, SENTENCE_TEXT, "allow and deny of endpoint %s do not let %s in",
+		    endpoint->name, address_host_text(&open->client, client));
+		return CODE_CLIENT_DENIED;
+	}
 	if (!hello_agrees(open, endpoint, hello, sentence))
 		return CODE_HELLO_MISMATCH;
 	if (endpoint->terminates && endpoint_is_down(endpoint, clock_ms())) {

@@ -135,6 +135,7 @@ static const struct conf_row endpoint_rows[] = {
 	    .table = termination_rows, .mark_offset = AT(endpoint_settings, termination_mark) },
 	{ "upstream", CONF_MAPPING, AT(endpoint_settings, upstream), .required = true,
 	    .table = upstream_rows, .scalar = "url" },
+	ADDRESS_ROWS(struct endpoint_settings, addresses),
 	{ "weight", CONF_NUMBER, AT(endpoint_settings, weight), .fallback = "100", .least = 1,
 	    .most = 1000 },
 	{ "carrier", CONF_WORD, AT(endpoint_settings, carrier), .words = carrier_words,
@@ -263,6 +264,12 @@ check_carrier(const struct endpoint_settings *endpoint, struct conf_report *repo
 		    "relay may come under a client's address, and the upstream is told to trust "
 		    "it; write sealed, or trust_unsealed_address: true if nobody authorises by "
 		    "that address");
+	if (is_handoff && address_rows_are_given(&endpoint->addresses) &&
+	    !endpoint->trusts_unsealed_address)
+		conf_error(report, endpoint->carrier_mark,
+		    "carrier: handoff with allow or deny: who alters the way from the relay may come "
+		    "under an address that is let in; write sealed, or trust_unsealed_address: true "
+		    "if the lists need not hold against that");
 	if (endpoint->trusts_unsealed_address && !is_handoff)
 		conf_error(report, endpoint->trusts_unsealed_mark,
 		    "trust_unsealed_address is only for carrier: handoff; take it away");
@@ -273,6 +280,10 @@ agent_settings_unsealed_warning(const struct endpoint_settings *endpoint)
 {
 	if (!endpoint->trusts_unsealed_address)
 		return NULL;
+	if (address_rows_are_given(&endpoint->addresses))
+		return "trust_unsealed_address: who alters the way from the relay, and knows a client's "
+		       "hello, may come under that client's address where TLS 1.3 does not forbid it, "
+		       "and past allow and deny";
 	return "trust_unsealed_address: who alters the way from the relay, and knows a client's "
 	       "hello, may come under that client's address where TLS 1.3 does not forbid it; "
 	       "let nobody authorise by the address";
@@ -287,6 +298,7 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	if (endpoint->url)
 		url_endpoint(endpoint->server_name, endpoint->url, error);
 	check_upstream(endpoint, report);
+	address_rows_check(&endpoint->addresses, report);
 	check_carrier(endpoint, report);
 	if (!endpoint->terminates)
 		return;

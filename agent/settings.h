@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "agent/url.h"
+#include "base/address_rows.h"
 #include "base/conf.h"
 #include "base/daemon_rows.h"
 #include "pki/trust_rows.h"
@@ -49,6 +50,7 @@ struct endpoint_settings {
 	bool terminates;             /* filled by the checks */
 	char server_name[NAME_SIZE]; /* normalised; filled by the checks */
 	struct upstream_settings upstream;
+	struct address_settings addresses;
 	uint64_t weight;
 	int carrier; /* enum carrier: the most that relays may choose */
 	struct conf_mark carrier_mark;

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/address_rules.h"
 #include "base/memory.h"
 #include "pki/identity.h"
 #include "relay/agent_session_private.h"
@@ -24,24 +25,26 @@
 #include "relay/rules.h"
 #include "relay/session_ref.h"
 #include "relay/shared.h"
+#include "tunnel/address_facts.h"
 
 enum {
 	TAKEN_A_TURN = 16,
-	WAITING_MOST = 1024, /* beyond, an announcement is taken at once with all before it */
+	WAITING_MOST = 1024,   /* beyond, an announcement is taken at once with all before it */
+	PREFIXES_A_PLACE = 16, /* so many more prefixes of its lists weigh as much as an endpoint */
 };
 
 static const char no_memory[] = "memory is short on the relay";
 
 struct agent_endpoint {
 	struct hash_link by_number, by_pattern;
-	LIST_ENTRY(agent_endpoint) counted; /* if it is_counted */
+	LIST_ENTRY(agent_endpoint) counted; /* if it has places */
 	struct agent_session *session;
 	uint32_t number;
 	struct route_claim *claim;
 	struct route_claim *before; /* up until the claim is answered */
-	char *texts;     /* the pattern and behind its end mark the name; NULL: both "" */
-	bool is_logged;  /* as up, with this pattern and name */
-	bool is_counted; /* in the usage of the session */
+	char *texts;    /* the pattern and behind its end mark the name; NULL: both "" */
+	bool is_logged; /* as up, with this pattern and name */
+	uint8_t places; /* in the usage of the session */
 };
 
 /* "" when the announced name is not valid. */
@@ -132,6 +135,16 @@ want(struct agent_session *self, uint32_t number)
 	return endpoint;
 }
 
+/* Until it has so many only. */
+static void
+give_places_back(struct agent_endpoint *endpoint, size_t most)
+{
+	if (endpoint->places > 0 && most == 0)
+		LIST_REMOVE(endpoint, counted);
+	for (; endpoint->places > most; endpoint->places--)
+		usage_leave(session_ref_usage(endpoint->session->session_ref), USAGE_ENDPOINTS);
+}
+
 static void
 drop(struct agent_endpoint *endpoint)
 {
@@ -142,10 +155,7 @@ drop(struct agent_endpoint *endpoint)
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	route_withdraw(routes, endpoint->claim, NULL, NULL);
 	route_withdraw(routes, endpoint->before, NULL, NULL);
-	if (endpoint->is_counted) {
-		LIST_REMOVE(endpoint, counted);
-		usage_leave(session_ref_usage(self->session_ref), USAGE_ENDPOINTS);
-	}
+	give_places_back(endpoint, 0);
 	free(endpoint->texts);
 	free(endpoint);
 }
@@ -263,7 +273,8 @@ carriers_of(const struct agent_session *self, const struct frame_announce *frame
 }
 
 static void
-claim(struct agent_endpoint *endpoint, const struct frame_announce *frame)
+claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
+    struct address_rules *addresses)
 {
 	struct agent_session *self = endpoint->session;
 	struct route_announcement announcement = { .session_ref = self->session_ref,
@@ -271,6 +282,7 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame)
 		.pattern = frame->server_name,
 		.weight = frame->weight,
 		.carriers = carriers_of(self, frame),
+		.addresses = addresses,
 		.loop = self->worker->loop,
 		.on_answer = on_answer,
 		.on_lost = on_lost,
@@ -306,22 +318,26 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 	return CODE_NONE;
 }
 
+/* An endpoint with long lists of addresses weighs as much as several. */
 static bool
-count(struct agent_endpoint *endpoint, char why[USAGE_WHY])
+count(struct agent_endpoint *endpoint, const struct frame_announce *frame, char why[USAGE_WHY])
 {
 	struct agent_session *self = endpoint->session;
+	size_t places = 1 + address_facts_count(frame->facts) / PREFIXES_A_PLACE;
 
-	if (endpoint->is_counted)
-		return true;
-	endpoint->is_counted =
-	    usage_enter(session_ref_usage(self->session_ref), USAGE_ENDPOINTS, why);
-	if (endpoint->is_counted)
-		LIST_INSERT_HEAD(&self->counted, endpoint, counted);
-	return endpoint->is_counted;
+	give_places_back(endpoint, places);
+	for (; endpoint->places < places; endpoint->places++) {
+		if (!usage_enter(session_ref_usage(self->session_ref), USAGE_ENDPOINTS, why))
+			return false;
+		if (endpoint->places == 0)
+			LIST_INSERT_HEAD(&self->counted, endpoint, counted);
+	}
+	return true;
 }
 
 static void
-announce(struct agent_session *self, const struct frame_announce *frame)
+announce_with(
+    struct agent_session *self, const struct frame_announce *frame, struct address_rules *addresses)
 {
 	struct agent_endpoint *endpoint;
 	char pattern[NAME_SIZE], why[USAGE_WHY];
@@ -336,7 +352,7 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 		drop(endpoint);
 		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");
-	} else if (!count(endpoint, why)) {
+	} else if (!count(endpoint, frame, why)) {
 		drop(endpoint);
 		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);
 	} else if ((code = rename_to(endpoint, pattern, frame->name)) != CODE_NONE) {
@@ -346,8 +362,24 @@ announce(struct agent_session *self, const struct frame_announce *frame)
 			? "another endpoint of this session has this name; announce it once"
 			: no_memory);
 	} else {
-		claim(endpoint, frame);
+		claim(endpoint, frame, addresses);
 	}
+}
+
+static void
+announce(struct agent_session *self, const struct frame_announce *frame)
+{
+	struct agent_endpoint *before = find(self, frame->endpoint);
+	struct address_rules *addresses;
+
+	if (!address_facts_make(frame->facts, &addresses)) {
+		if (before)
+			drop(before);
+		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
+		return;
+	}
+	announce_with(self, frame, addresses);
+	address_rules_release(addresses);
 }
 
 /* The next one that waits, to be freed; NULL when none does. */
@@ -371,8 +403,8 @@ take(struct agent_session *self, size_t most)
 
 	while (most-- > 0 && (first = next(self))) {
 		announcement_frame(first, &frame);
-		free(first);
 		announce(self, &frame);
+		free(first);
 	}
 	if (self->waiting_count > 0)
 		return;

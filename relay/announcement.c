@@ -10,16 +10,20 @@ announcement_new(const struct frame_announce *frame)
 {
 	size_t server_name_size = strlen(frame->server_name) + 1;
 	size_t name_size = strlen(frame->name) + 1;
-	struct announcement *made =
-	    malloc(offsetof(struct announcement, texts) + server_name_size + name_size);
+	struct announcement *made = malloc(offsetof(struct announcement, texts) + server_name_size +
+	    name_size + frame->facts.bytes);
 
 	if (!made)
 		return NULL;
 	made->endpoint = frame->endpoint;
 	made->weight = frame->weight;
 	made->carriers = frame->carriers;
+	made->facts_bytes = (uint16_t)frame->facts.bytes;
 	memcpy(made->texts, frame->server_name, server_name_size);
 	memcpy(made->texts + server_name_size, frame->name, name_size);
+	if (frame->facts.bytes > 0)
+		memcpy(made->texts + server_name_size + name_size, frame->facts.at,
+		    frame->facts.bytes);
 	return made;
 }
 
@@ -31,7 +35,8 @@ announcement_frame(const struct announcement *announcement, struct frame_announc
 
 	*out = (struct frame_announce){ .endpoint = announcement->endpoint,
 		.weight = announcement->weight,
-		.carriers = announcement->carriers };
+		.carriers = announcement->carriers,
+		.facts = { (const uint8_t *)name + strlen(name) + 1, announcement->facts_bytes } };
 	memcpy(out->server_name, server_name, strlen(server_name) + 1);
 	memcpy(out->name, name, strlen(name) + 1);
 }

@@ -20,13 +20,15 @@ struct frame_announce;
 struct announcement {
 	STAILQ_ENTRY(announcement) link;
 	uint32_t endpoint;
-	uint16_t weight;
+	uint16_t weight, facts_bytes;
 	uint8_t carriers;
-	char texts[]; /* the server name, and behind its end mark the name */
+	/* The server name, behind its end mark the name, and behind that one's the facts. */
+	char texts[];
 };
 
-/* Without its facts, which are borrowed. NULL when memory is short; free() it. */
+/* With its facts. NULL when memory is short; free() it. */
 struct announcement *announcement_new(const struct frame_announce *);
+/* The facts are borrowed from the announcement. */
 void announcement_frame(const struct announcement *, struct frame_announce *out);
 
 #endif

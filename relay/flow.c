@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/address_rules.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -144,6 +145,8 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	const struct refuse_rule *rule;
 	struct conn conn;
 
+	if (reason == REFUSE_DENIED)
+		atomic_fetch_add(&worker->shared->denied, 1);
 	flow_log_refused(flow, reason, refuse_alert(reason));
 	watch_wipe(&flow->way->client);
 	conn = take_conn(&flow->way->conn);
@@ -224,9 +227,11 @@ refusal_of(const struct flow *flow, enum route_reason reason)
 	case ROUTE_UNKNOWN:
 	case ROUTE_UNMET:
 		return flow->attempts > 0 ? REFUSE_NO_AGENT : REFUSE_UNKNOWN_NAME;
+	case ROUTE_DENIED:
+		return REFUSE_DENIED;
 	case ROUTE_NOBODY:
 	case ROUTE_IN_VAIN:
-		return flow->way->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT;
+		return flow_agent_refusal(flow);
 	case ROUTE_LIMIT:
 		break;
 	}
@@ -270,6 +275,31 @@ give_back(const struct route_answer *answer)
 }
 
 static void
+explain(struct flow *flow, enum route_reason reason)
+{
+	if (reason == ROUTE_UNMET)
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
+		    "the alpn, sources or listeners of its static routes do not fit");
+	if (reason == ROUTE_DENIED)
+		snprintf(flow->way->trouble, sizeof flow->way->trouble,
+		    "allow and deny of every agent that serves it do not let this address in");
+}
+
+static void
+begin_static(struct flow *flow, const struct route_answer *answer)
+{
+	const struct address from = flow_client(flow);
+
+	if (address_rules_admit(route_static_config(answer->static_route)->addresses, &from)) {
+		flow_static_begin(flow, answer);
+		return;
+	}
+	route_static_release(answer->static_route);
+	flow_refuse_because(
+	    flow, REFUSE_DENIED, "allow and deny of its static route do not let this address in");
+}
+
+static void
 on_route(struct flow *flow, const struct route_answer *answer)
 {
 	memcpy(flow->way->route, answer->pattern, sizeof flow->way->route);
@@ -280,7 +310,7 @@ on_route(struct flow *flow, const struct route_answer *answer)
 	}
 	switch (answer->verdict) {
 	case ROUTE_STATIC:
-		flow_static_begin(flow, answer);
+		begin_static(flow, answer);
 		break;
 	case ROUTE_AGENT:
 		flow_agent_begin(flow, answer);
@@ -290,9 +320,7 @@ on_route(struct flow *flow, const struct route_answer *answer)
 		break;
 	case ROUTE_NONE:
 	case ROUTE_LATER:
-		if (answer->reason == ROUTE_UNMET)
-			snprintf(flow->way->trouble, sizeof flow->way->trouble,
-			    "the alpn, sources or listeners of its static routes do not fit");
+		explain(flow, answer->reason);
 		if (answer->reason != ROUTE_NOBODY || !flow_wait(flow))
 			flow_refuse(flow, refusal_of(flow, answer->reason));
 		break;

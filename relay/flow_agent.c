@@ -63,6 +63,17 @@ note_tried(struct flow *flow, struct session_ref *ref, bool excluded)
 	return true;
 }
 
+enum refusal
+flow_agent_refusal(const struct flow *flow)
+{
+	const struct flow_way *way = flow->way;
+
+	if (way->at_limit)
+		return REFUSE_OVER_LIMIT;
+	return way->denied_count > 0 && way->denied_count == way->tried_count ? REFUSE_DENIED
+									      : REFUSE_NO_AGENT;
+}
+
 static void
 retry(struct flow *flow, const char *why, bool excluded)
 {
@@ -73,7 +84,7 @@ retry(struct flow *flow, const char *why, bool excluded)
 	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
 	drop(flow);
 	if (!may) {
-		flow_refuse(flow, flow->way->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+		flow_refuse(flow, flow_agent_refusal(flow));
 		return;
 	}
 	flow_move(flow, FLOW_LOOKING);
@@ -114,11 +125,12 @@ on_ready(struct flow *flow)
 static void
 on_fail(struct flow *flow)
 {
+	enum code code = channel_fail_code(flow->way->channel);
 	char why[SENTENCE_TEXT];
 
-	flow->way->at_limit = channel_fail_code(flow->way->channel) == CODE_FLOW_LIMIT;
-	snprintf(why, sizeof why, "%s: %.450s", code_word(channel_fail_code(flow->way->channel)),
-	    channel_error(flow->way->channel));
+	flow->way->at_limit = code == CODE_FLOW_LIMIT;
+	flow->way->denied_count += code == CODE_CLIENT_DENIED;
+	snprintf(why, sizeof why, "%s: %.450s", code_word(code), channel_error(flow->way->channel));
 	retry(flow, why, true);
 }
 
@@ -275,8 +287,7 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 		if (note_tried(flow, answer->session_ref, true))
 			flow_look_up(flow);
 		else
-			flow_refuse(
-			    flow, flow->way->at_limit ? REFUSE_OVER_LIMIT : REFUSE_NO_AGENT);
+			flow_refuse(flow, flow_agent_refusal(flow));
 		return;
 	}
 	flow->session_ref = answer->session_ref;

@@ -123,9 +123,10 @@ cure_of(const struct flow *flow, enum refusal reason)
 		return "no agent or upstream could serve it in time: look at the agent's log, or at the upstream";
 	case REFUSE_OVER_LIMIT:
 		return "a limit is reached: raise it, or find out who uses it up";
+	case REFUSE_DENIED:
+		return "its address is not let in: if it should be, change allow or deny where the error says";
 	case REFUSE_NO_NAME:
 	case REFUSE_MALFORMED:
-	case REFUSE_DENIED:
 	case REFUSE_FOREIGN_ALPN:
 	case REFUSE_NOT_TLS:
 	case REFUSE_TIMEOUT:

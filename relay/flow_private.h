@@ -41,7 +41,8 @@ struct flow_way {
 	struct session_ref *tried[ROUTE_TRIED_MOST]; /* held */
 	bool excluded[ROUTE_TRIED_MOST];
 	unsigned tried_count;
-	bool at_limit;                    /* some agent could not for its limit */
+	bool at_limit;         /* some agent could not for its limit */
+	unsigned denied_count; /* of those tried, whose lists refuse the client's address */
 	struct shares_place *hello_place; /* flow_hello.c; NULL: what has come is little */
 	struct route_request *looking;    /* the registry will answer */
 	uint64_t arrivals;                /* route_arrivals() before the last look-up */
@@ -99,6 +100,8 @@ void flow_log_retry(const struct flow *, const char *why);
 void flow_agent_begin(struct flow *, const struct route_answer *);
 /* Lets go of the session that the flow is counted in. */
 void flow_agent_leave(struct flow *);
+/* What the client is told when none of those tried was any good. */
+enum refusal flow_agent_refusal(const struct flow *);
 /* Gives this agent up and tries the next one, if that is safe. */
 void flow_agent_give_up(struct flow *, const char *why);
 /* flow.c: the other way, to a static upstream. Takes over the answer's route. */

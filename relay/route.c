@@ -4,17 +4,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/address_rules.h"
 #include "relay/route_private.h"
 #include "relay/session_ref.h"
 
 /* ---- one endpoint of a set ---- */
+
+/* Whether the agent's lists of addresses let this client in, as far as it has told them. */
+static bool
+admits(const struct route_claim *claim, const struct route_question *question)
+{
+	const struct address client = address_of_ip(&question->client);
+
+	return address_rules_admit(claim->addresses, &client);
+}
 
 /* How much this endpoint is preferred: 2 it is fresh, 1 it has failed this flow once or may be dead,
  * 0 it is excluded. */
 static int
 preference(const struct route_question *question, const struct route_claim *claim)
 {
-	if (!session_ref_is_usable(claim->session_ref))
+	if (!session_ref_is_usable(claim->session_ref) || !admits(claim, question))
 		return 0;
 	for (unsigned i = 0; i < question->tried_count; i++) {
 		if (question->tried[i] == claim->session_ref)
@@ -94,20 +104,25 @@ pick(struct route_pattern *pattern, struct route_set *set, size_t count,
 	return claim;
 }
 
-/* Whether nobody of the set takes flows, and somebody may come back. */
-static bool
-is_awaited(struct route_set *set, size_t count)
+/* Why nobody was picked.  Of those that let the client in: whether none takes flows, and one may come
+ * back. */
+static enum route_reason
+why_nobody(struct route_set *set, size_t count, const struct route_question *question)
 {
-	bool may_come_back = false;
+	bool is_admitted = false, is_usable = false, may_come_back = false;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct session_ref *ref = claim_at(set, i)->session_ref;
+		const struct route_claim *claim = claim_at(set, i);
 
-		if (session_ref_is_usable(ref))
-			return false;
-		may_come_back |= !session_ref_is_banished(ref);
+		if (!admits(claim, question))
+			continue;
+		is_admitted = true;
+		is_usable |= session_ref_is_usable(claim->session_ref);
+		may_come_back |= !session_ref_is_banished(claim->session_ref);
 	}
-	return may_come_back;
+	if (!is_admitted)
+		return ROUTE_DENIED;
+	return !is_usable && may_come_back ? ROUTE_NOBODY : ROUTE_IN_VAIN;
 }
 
 /* ---- what is here; between grace_enter() and grace_leave() ---- */
@@ -150,7 +165,7 @@ answer_agent(struct routes *routes, const char *name, uint64_t hash,
 	snprintf(answer->pattern, sizeof answer->pattern, "%s", name);
 	claim = pick(pattern, set, count, question);
 	if (!claim) {
-		answer->reason = is_awaited(set, count) ? ROUTE_NOBODY : ROUTE_IN_VAIN;
+		answer->reason = why_nobody(set, count, question);
 		return true;
 	}
 	answer->verdict = ROUTE_AGENT;

@@ -37,6 +37,7 @@
 #include "tunnel/code.h"
 #include "tunnel/frame.h"
 
+struct address_rules;
 struct session_ref;
 struct routes;
 
@@ -60,6 +61,7 @@ struct route_static_settings {
 	/* Not NULL: the target is a template (route_template.h), and leads within this. */
 	const struct prefix *fence;
 	uint32_t fence_count;
+	struct address_rules *addresses; /* whom it lets in; NULL: everybody */
 	bool any_depth;
 	bool asks_for_tls;     /* as PostgreSQL wants it, before the hello */
 	uint8_t proxy_version; /* 0 none */
@@ -107,6 +109,7 @@ struct route_announcement {
 	const char *pattern; /* as announced; normalised here */
 	uint16_t weight;
 	uint8_t carriers;
+	struct address_rules *addresses; /* whom its agent lets in; NULL: everybody */
 	struct loop *loop;
 	/* The answer that route_announce() did not have at once: CODE_NONE, or the refusal with a
 	 * sentence. */
@@ -167,6 +170,7 @@ enum route_verdict {
 enum route_reason {
 	ROUTE_UNKNOWN, /* nobody has served this name within the last minute */
 	ROUTE_UNMET,   /* the same, but there are static routes, which are not for this client */
+	ROUTE_DENIED,  /* the address lists of all who serve it refuse this client */
 	ROUTE_NOBODY,  /* it is known, but nobody serves it now: its agents are away, or stop */
 	ROUTE_IN_VAIN, /* it is known, but its agents have failed this flow or are let in no more */
 	ROUTE_LIMIT,   /* memory, or a limit of the registry's */

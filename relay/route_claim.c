@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/address_rules.h"
 #include "base/log.h"
 #include "relay/route_private.h"
 #include "relay/session_ref.h"
@@ -105,6 +106,7 @@ claim_new(struct routes *routes, const struct route_announcement *announcement, 
 	claim->number = announcement->endpoint;
 	claim->weight = announcement->weight;
 	claim->carriers = announcement->carriers;
+	claim->addresses = address_rules_hold(announcement->addresses);
 	claim->is_shared = session_ref_is_shared(announcement->session_ref);
 	claim->cover = (uint8_t)cover;
 	claim->loop = announcement->loop;
@@ -121,6 +123,7 @@ claim_release(struct route_claim *claim)
 	if (atomic_fetch_sub(&claim->held, 1) > 1)
 		return;
 	session_ref_release(claim->session_ref);
+	address_rules_release(claim->addresses);
 	free(claim->request);
 	free(claim);
 }

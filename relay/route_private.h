@@ -61,7 +61,8 @@ struct route_claim {
 	uint8_t carriers;
 	uint8_t cover; /* enum cover */
 	bool is_shared;
-	uint8_t state; /* enum route_claim_state; the announcer's thread */
+	struct address_rules *addresses; /* held */
+	uint8_t state;                   /* enum route_claim_state; the announcer's thread */
 
 	/* under the lock; pattern is NULL outside a set */
 	struct route_pattern *pattern;

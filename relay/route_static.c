@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/address_rules.h"
 #include "relay/route_private.h"
 
 struct route_static {
@@ -67,6 +68,7 @@ static_free(struct route_static *static_route)
 {
 	conditions_free(static_route->facts.when);
 	free((void *)(uintptr_t)static_route->facts.fence);
+	address_rules_release(static_route->facts.addresses);
 	free(static_route);
 }
 
@@ -89,6 +91,7 @@ route_static_new(const struct route_static_settings *settings)
 	static_route->facts.fence = settings->fence
 	    ? list_copy(settings->fence, settings->fence_count, sizeof *settings->fence)
 	    : NULL;
+	address_rules_hold(static_route->facts.addresses);
 	if (!settings->when == !static_route->facts.when &&
 	    !settings->fence == !static_route->facts.fence)
 		return static_route;

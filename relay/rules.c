@@ -143,7 +143,7 @@ parse_addresses(const struct conf_texts *texts)
 
 static struct route_static *
 new_route(const struct settings_route *route, const struct route_conditions *when,
-    const struct prefix *fence)
+    const struct prefix *fence, struct address_rules *addresses)
 {
 	struct upstream_url url;
 	const struct route_static_settings facts = { .pattern = route->server_name,
@@ -152,6 +152,7 @@ new_route(const struct settings_route *route, const struct route_conditions *whe
 		.target = url.target,
 		.fence = route->upstream.fence.count > 0 ? fence : NULL,
 		.fence_count = (uint32_t)route->upstream.fence.count,
+		.addresses = addresses,
 		.idle_ms = route->idle_ms,
 		.stall_ms = route->stall_ms,
 		.asks_for_tls = route->upstream.starttls == STARTTLS_POSTGRES,
@@ -164,18 +165,21 @@ new_route(const struct settings_route *route, const struct route_conditions *whe
 static struct route_static *
 make_route(const struct settings_route *route)
 {
-	struct prefix *sources = settings_prefixes(&route->sources);
-	struct prefix *fence = settings_prefixes(&route->upstream.fence);
+	struct prefix *sources = address_rows_prefixes(&route->sources);
+	struct prefix *fence = address_rows_prefixes(&route->upstream.fence);
 	struct ip_address *listeners = parse_addresses(&route->listeners);
+	struct address_rules *addresses = NULL;
 	const struct route_conditions when = { .alpn = (const char *const *)route->alpn.items,
 		.alpn_count = route->alpn.count,
 		.sources = sources,
 		.source_count = route->sources.count,
 		.listeners = listeners,
 		.listener_count = route->listeners.count };
-	struct route_static *made =
-	    sources && listeners && fence ? new_route(route, &when, fence) : NULL;
+	struct route_static *made = NULL;
 
+	if (sources && listeners && fence && address_rows_make(&route->addresses, &addresses))
+		made = new_route(route, &when, fence, addresses);
+	address_rules_release(addresses);
 	free(fence);
 	free(sources);
 	free(listeners);

@@ -31,21 +31,6 @@ is_listener(const char *text, char error[256])
 	return false;
 }
 
-/* Where somebody means an address and writes a network, more would be let in than he meant. */
-static bool
-is_exact_prefix(const char *text, char error[256])
-{
-	struct prefix prefix;
-
-	if (prefix_parse_exact(&prefix, text))
-		return true;
-	snprintf(error, 256, "%s",
-	    prefix_parse(&prefix, text)
-		? "has bits beyond its length; write the block's first address, or the address alone"
-		: "is not a valid block of addresses; write it as 192.0.2.0/24");
-	return false;
-}
-
 static bool
 is_host_name(const char *text, char error[256])
 {
@@ -167,13 +152,13 @@ static const struct conf_row listener_rows[] = {
 	{ "protocols", CONF_TEXTS, AT(settings_listener, protocols), .fallback = "tls",
 	    .check = is_first_protocol, .mark_offset = AT(settings_listener, protocols_mark) },
 	{ "trusted_proxies", CONF_TEXTS, AT(settings_listener, trusted_proxies),
-	    .check = is_exact_prefix },
+	    .check = address_rows_is_prefix },
 	{ 0 }
 };
 
 static const struct conf_row upstream_rows[] = { DAEMON_UPSTREAM_ROWS(
 						     struct settings_upstream, is_upstream),
-	{ "fence", CONF_TEXTS, AT(settings_upstream, fence), .check = is_exact_prefix,
+	{ "fence", CONF_TEXTS, AT(settings_upstream, fence), .check = address_rows_is_prefix,
 	    .mark_offset = AT(settings_upstream, fence_mark) },
 	{ 0 } };
 
@@ -184,10 +169,11 @@ static const struct conf_row route_rows[] = {
 	    .mark_offset = AT(settings_route, depth_mark) },
 	{ "alpn", CONF_TEXTS, AT(settings_route, alpn), .check = is_protocol,
 	    .mark_offset = AT(settings_route, alpn_mark) },
-	{ "sources", CONF_TEXTS, AT(settings_route, sources), .check = is_exact_prefix,
+	{ "sources", CONF_TEXTS, AT(settings_route, sources), .check = address_rows_is_prefix,
 	    .mark_offset = AT(settings_route, sources_mark) },
 	{ "listeners", CONF_TEXTS, AT(settings_route, listeners), .check = is_listener,
 	    .mark_offset = AT(settings_route, listeners_mark) },
+	ADDRESS_ROWS(struct settings_route, addresses),
 	{ "upstream", CONF_MAPPING, AT(settings_route, upstream), .required = true,
 	    .table = upstream_rows, .scalar = "url" },
 	{ "idle_timeout", CONF_DURATION, AT(settings_route, idle_ms), .fallback = "0", .least = 0,
@@ -339,16 +325,6 @@ unsigned
 settings_worker_count(const struct settings *settings)
 {
 	return daemon_rows_workers(settings->workers);
-}
-
-struct prefix *
-settings_prefixes(const struct conf_texts *texts)
-{
-	struct prefix *prefixes = calloc(texts->count + 1, sizeof *prefixes);
-
-	for (size_t i = 0; prefixes && i < texts->count; i++)
-		prefix_parse(&prefixes[i], texts->items[i]);
-	return prefixes;
 }
 
 bool

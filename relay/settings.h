@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/address.h"
+#include "base/address_rows.h"
 #include "base/conf.h"
 #include "base/daemon_rows.h"
 #include "base/upstream_url.h"
@@ -44,6 +45,7 @@ struct settings_route {
 	struct conf_mark depth_mark;
 	struct conf_texts alpn, sources, listeners; /* conditions */
 	struct conf_mark alpn_mark, sources_mark, listeners_mark;
+	struct address_settings addresses;
 	struct settings_upstream upstream;
 	uint64_t idle_ms, stall_ms;
 };
@@ -97,9 +99,6 @@ bool settings_read(struct settings *, const char *path, FILE *messages, bool *un
 void settings_wipe(struct settings *);
 /* Frees the routes, once they are made ready for use (rules.c): of 100 000 they are most of it. */
 void settings_drop_routes(struct settings *);
-/* The blocks of a list that was checked, owned by the caller; NULL when memory is short, never because there
- * are none. */
-struct prefix *settings_prefixes(const struct conf_texts *);
 /* Where a route's upstream is; of one that the client's name decides only the target, with its {1}. */
 void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
 /* Whether it is for everybody who asks for its name. */

@@ -33,7 +33,7 @@ check_listener(struct settings *settings, size_t index, struct conf_report *repo
 	struct settings_listener *listener = settings_listener_at(settings, index);
 
 	address_parse(&listener->parsed, listener->address);
-	listener->proxies = settings_prefixes(&listener->trusted_proxies);
+	listener->proxies = address_rows_prefixes(&listener->trusted_proxies);
 	check_protocols(listener, report);
 	if (!listener->proxies)
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
@@ -184,6 +184,7 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 		    "'%s' is the connect name, where agents arrive; route another name",
 		    route->server_name);
 	check_conditions(settings, route, report);
+	address_rows_check(&route->addresses, report);
 	check_template(route, report);
 }
 

@@ -9,6 +9,7 @@
 #define RELAY_SHARED_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include "relay/flow_id.h"
 #include "tunnel/standstill.h"
@@ -57,6 +58,7 @@ struct shared {
 	pthread_cond_t end;       /* all workers have let go of what they had */
 	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
+	_Atomic uint64_t denied; /* flows that lists of addresses have refused since the start */
 };
 
 /* Of {0}: what the rules point at, and locks.  After false (memory is short), too, it is to be wiped. */

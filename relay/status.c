@@ -29,10 +29,11 @@ complete(struct status *status)
 		sum.channels += status->censuses[i].counts.channels;
 		sum.waiting += status->censuses[i].counts.waiting;
 	}
-	counts = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count,
-	    "sessions", (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints,
-	    "channels", (json_int_t)sum.channels, "waiting", (json_int_t)sum.waiting, "flows",
-	    (json_int_t)shares_count(shared->flows));
+	counts =
+	    json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "workers", (int)shared->worker_count,
+		"sessions", (json_int_t)sum.sessions, "endpoints", (json_int_t)sum.endpoints,
+		"channels", (json_int_t)sum.channels, "waiting", (json_int_t)sum.waiting, "flows",
+		(json_int_t)shares_count(shared->flows), "denied", (json_int_t)shared->denied);
 	if (counts && json_object_update(status->answer, counts) == 0)
 		admin_answer(status->question, json_incref(status->answer));
 	else

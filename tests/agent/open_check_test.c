@@ -161,6 +161,41 @@ a_carrier_is_one_that_the_endpoint_allows(void **state)
 }
 
 static void
+a_client_is_one_that_the_lists_let_in(void **state)
+{
+	static const struct {
+		const char *client; /* NULL: none is told */
+		enum code code;
+	} cases[] = {
+		{ "192.0.2.1:443", CODE_NONE },
+		{ "192.0.2.9:443", CODE_CLIENT_DENIED },
+		{ "198.51.100.1:443", CODE_CLIENT_DENIED },
+		{ "[2001:db8::1]:443", CODE_CLIENT_DENIED },
+		{ NULL, CODE_CLIENT_DENIED },
+	};
+	struct prefix allow, deny;
+	struct built hello = build_named("app.test");
+	struct frame_open open = { .server_name = "app.test",
+		.hello_bytes = (uint32_t)hello.bytes };
+	struct endpoint endpoint;
+
+	(void)state;
+	assert_true(prefix_parse(&allow, "192.0.2.0/24") && prefix_parse(&deny, "192.0.2.9"));
+	endpoint_of(&endpoint, "app.test");
+	endpoint.addresses = address_rules_new(
+	    (struct address_list){ &allow, 1 }, (struct address_list){ &deny, 1 });
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		open.client = (struct address){ 0 };
+		if (cases[i].client)
+			assert_true(address_parse(&open.client, cases[i].client));
+		if (check(&open, &endpoint, &hello) != cases[i].code)
+			fail_msg("case %zu", i);
+	}
+	assert_string_equal(sentence, "allow and deny of endpoint app do not let - in");
+	address_rules_release(endpoint.addresses);
+}
+
+static void
 an_unknown_endpoint_says_so_before_the_hello_is_read(void **state)
 {
 	struct built hello = build_named("web.test");
@@ -199,6 +234,7 @@ main(void)
 		cmocka_unit_test(the_hello_ends_where_the_frame_says),
 		cmocka_unit_test(what_is_no_hello_is_a_mismatch),
 		cmocka_unit_test(a_carrier_is_one_that_the_endpoint_allows),
+		cmocka_unit_test(a_client_is_one_that_the_lists_let_in),
 		cmocka_unit_test(an_unknown_endpoint_says_so_before_the_hello_is_read),
 		cmocka_unit_test(only_a_terminating_endpoint_is_down_after_a_failed_dial),
 	};

@@ -166,6 +166,13 @@ refuses_what_does_not_go_together(void **state)
 		    "    upstream: {url: 80, proxy_protocol: 1}\n    carrier: handoff\n"
 		    "    trust_unsealed_address: false\n",
 		    ":7:14:", "trust_unsealed_address: true" },
+		{ AGENT ENDPOINT "    upstream: 80\n    allow: '::1'\n    carrier: handoff\n",
+		    ":8:14:", "carrier: handoff with allow or deny" },
+		{ AGENT ENDPOINT "    upstream: 80\n    deny: '::1'\n    carrier: handoff\n",
+		    ":8:14:", "trust_unsealed_address: true" },
+		{ AGENT ENDPOINT "    upstream: 80\n    deny: []\n", ":7:11:", "deny is empty" },
+		{ AGENT ENDPOINT "    upstream: 80\n    allow: 10.0.0.1/8\n",
+		    ":7:12:", "has bits beyond its length" },
 		{ AGENT ENDPOINT "    upstream: 80\n    trust_unsealed_address: true\n",
 		    ":7:29:", "only for carrier: handoff" },
 		{ AGENT ENDPOINT "    upstream: 80\n    carrier: bare\n", ":7:14:", "handoff" },

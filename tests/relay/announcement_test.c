@@ -20,7 +20,9 @@ is_kept(const struct frame_announce *frame, size_t most)
 	assert_int_equal(got.carriers, frame->carriers);
 	assert_string_equal(got.server_name, frame->server_name);
 	assert_string_equal(got.name, frame->name);
-	assert_null(got.facts.at);
+	assert_int_equal(got.facts.bytes, frame->facts.bytes);
+	if (frame->facts.bytes > 0)
+		assert_memory_equal(got.facts.at, frame->facts.at, frame->facts.bytes);
 	free(kept);
 }
 
@@ -38,12 +40,14 @@ the_shortest_takes_some_octets(void **state)
 static void
 the_longest_loses_nothing(void **state)
 {
-	struct frame_announce frame = { .endpoint = 1, .weight = 1, .carriers = 1 };
+	static const uint8_t facts[3000] = { 0x80, 2, 0x0b, 0xb4, 4 };
+	struct frame_announce frame = { .endpoint = 1, .weight = 1, .carriers = 1,
+		.facts = { facts, sizeof facts } };
 
 	(void)state;
 	memset(frame.server_name, 'a', sizeof frame.server_name - 1);
 	memset(frame.name, 'b', sizeof frame.name - 1);
-	is_kept(&frame, 48 + sizeof frame.server_name + sizeof frame.name);
+	is_kept(&frame, 48 + sizeof frame.server_name + sizeof frame.name + sizeof facts);
 }
 
 int

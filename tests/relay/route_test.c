@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/address_rules.h"
 #include "base/clock_fake.h"
 #include "relay/helpers.h"
 #include "relay/session_ref.h"
@@ -62,17 +63,31 @@ on_lost(void *arg)
 	said->losses++;
 }
 
+/* Whom its agent lets in: those that `allow` (NULL: everybody) holds. */
 static enum code
-announce(struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern)
+announce_for(struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern, const char *allow)
 {
 	struct route_announcement announcement = { .session_ref = ref, .endpoint = endpoint, .pattern = pattern,
 	    .weight = 100, .carriers = 1, .loop = loop, .on_answer = on_answer, .on_lost = on_lost, .arg = said };
 	struct route_refusal refusal;
+	struct prefix prefix;
+
+	if (allow) {
+		assert_true(prefix_parse(&prefix, allow));
+		announcement.addresses = address_rules_new((struct address_list){ &prefix, 1 }, (struct address_list){ 0 });
+	}
 
 	*said = (struct said){ 0 };
 	said->claim = route_announce(routes, &announcement, &refusal);
+	address_rules_release(announcement.addresses);
 	snprintf(sentence, sizeof sentence, "%s", refusal.sentence);
 	return refusal.code;
+}
+
+static enum code
+announce(struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern)
+{
+	return announce_for(said, ref, endpoint, pattern, NULL);
 }
 
 static void
@@ -627,6 +642,58 @@ serve_and_leave(struct session_ref *ref, const char *under, int first, int last)
 	}
 }
 
+/* ---- lists of addresses ---- */
+
+/* The endpoint that a client from here gets, or minus the reason why there is none. */
+static int
+way_of(const char *name, const char *client, struct session_ref *excluded)
+{
+	struct route_question question = { .name = name, .client = ip(client), .tried = { excluded },
+	    .excluded = { true }, .tried_count = excluded != NULL };
+	struct route_answer answer;
+	int way = ask(&question, &answer) == ROUTE_AGENT ? (int)answer.endpoint : -(int)answer.reason;
+
+	session_ref_release(answer.session_ref);
+	return way;
+}
+
+#define INSIDE "192.0.2.7:1"
+#define OUTSIDE "198.51.100.7:1"
+
+static void
+each_client_gets_an_agent_that_lets_him_in(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *ref[3] = { session(&alice), session(&alice), session(&alice) };
+	struct said said[3];
+
+	(void)state;
+	announce_for(&said[0], ref[0], 1, "a.example", "192.0.2.0/24");
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(way_of("a.example", INSIDE, NULL), 1);
+		assert_int_equal(way_of("a.example", "[::ffff:192.0.2.7]:1", NULL), 1);
+		assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_DENIED);
+		assert_int_equal(way_of("a.example", "[2001:db8::1]:1", NULL), -ROUTE_DENIED);
+	}
+	announce_for(&said[1], ref[1], 2, "a.example", "2001:db8::/32");
+	announce_for(&said[2], ref[2], 3, "a.example", "2001:db8::/48");
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(way_of("a.example", INSIDE, NULL), 1);
+		assert_int_equal(way_of("a.example", "[2001:db8:1::1]:1", NULL), 2);
+		assert_int_equal(way_of("a.example", "[2001:db8::1]:1", ref[1]), 3);
+		assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_DENIED);
+	}
+	/* The only one for him has failed him, which is no verdict on his address. */
+	assert_int_equal(way_of("a.example", INSIDE, ref[0]), -ROUTE_IN_VAIN);
+	session_ref_set_draining(ref[0]);
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_NOBODY);
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_DENIED);
+	for (int i = 0; i < 3; i++) {
+		withdraw(&said[i]);
+		over(ref[i]);
+	}
+}
+
 static void
 who_has_most_forgets_only_its_own_names(void **state)
 {
@@ -782,6 +849,7 @@ main(void)
 		TEST(who_is_asked_whether_he_lives_is_taken_only_when_there_is_nobody_else),
 		TEST(a_name_is_known_for_a_minute_after_its_last_endpoint),
 		TEST(nobody_is_awaited_whose_certificate_is_refused),
+		TEST(each_client_gets_an_agent_that_lets_him_in),
 		TEST(who_has_most_forgets_only_its_own_names),
 		TEST(minted_identities_forget_only_names_of_their_tenant),
 		TEST(a_reader_finds_what_is_there_while_others_come_and_go),

@@ -128,6 +128,11 @@ says_where_and_what_to_do(void **state)
 		{ HEAD "routes: {server_name: a.example, sources: [], upstream: tcp://h:1}\n",
 		  ":3:43: sources is empty; list at least one" },
 		{ HEAD "routes: {server_name: a.example, alpn: [], upstream: tcp://h:1}\n", "alpn is empty" },
+		{ HEAD "routes: {server_name: a.example, allow: [], upstream: tcp://h:1}\n", "allow is empty" },
+		{ HEAD "routes: {server_name: a.example, deny: 192.0.2.1/24, upstream: tcp://h:1}\n",
+		  ":3:40: deny: \"192.0.2.1/24\" has bits beyond its length" },
+		{ HEAD "routes:\n- {server_name: a.example, allow: 192.0.2.0/24, upstream: tcp://h:1}\n"
+		  "- {server_name: a.example, upstream: tcp://h:2}\n", ":5:17: 'a.example' is routed in line 4" },
 		{ HEAD "routes: {server_name: a.example, listeners: [], upstream: tcp://h:1}\n", "listeners is empty" },
 		{ HEAD "routes: {server_name: a.example, listeners: [127.0.0.1:1, 127.0.0.1:2], upstream: tcp://h:1}\n",
 		  ":3:59: there is no listener with the address '127.0.0.1:2'" },
