@@ -18,7 +18,7 @@ struct listener {
 	struct loop *loop;
 	int fd;
 	int reserve; /* given up for a moment, so that one client can be closed */
-	bool draining, is_freed;
+	bool is_paused, is_freed;
 	bool is_resting; /* until a connection is accepted again */
 	uint64_t rest_ms;
 	unsigned batch;    /* how many are accepted in a turn */
@@ -135,7 +135,7 @@ on_ready(void *arg, unsigned ready)
 	unsigned accepted = 0;
 
 	(void)ready;
-	while (accepted < listener->batch && !listener->is_freed && !listener->draining &&
+	while (accepted < listener->batch && !listener->is_freed && !listener->is_paused &&
 	    accept_one(listener))
 		accepted++;
 	set_batch(listener, accepted);
@@ -200,9 +200,18 @@ listener_new(
 void
 listener_pause(struct listener *listener)
 {
-	listener->draining = true;
+	listener->is_paused = true;
 	timer_clear(&listener->timer);
 	watch_want(&listener->watch, WATCH_NOTHING);
+}
+
+void
+listener_resume(struct listener *listener)
+{
+	if (!listener->is_paused)
+		return;
+	listener->is_paused = false;
+	on_time(listener);
 }
 
 void

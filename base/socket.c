@@ -81,6 +81,21 @@ remove_stale(const struct address *address)
 	close(fd);
 }
 
+/* bind() gives the file the mode of the socket. */
+static bool
+prepare_local(int fd, const struct address *address, unsigned flags)
+{
+	remove_stale(address);
+	return !(flags & LISTEN_OWN_USER) || fchmod(fd, 0600) == 0;
+}
+
+static bool
+prepare_network(int fd, unsigned flags)
+{
+	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	    (!(flags & LISTEN_SHARED) || set(fd, SOL_SOCKET, SO_REUSEPORT, 1));
+}
+
 int
 socket_listen(const struct address *address, unsigned flags, char *error)
 {
@@ -95,10 +110,7 @@ socket_listen(const struct address *address, unsigned flags, char *error)
 	}
 	if (fd < 0)
 		return fail(fd, address, error);
-	if (family == AF_UNIX)
-		remove_stale(address);
-	else if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-	    ((flags & LISTEN_SHARED) && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)))
+	if (!(family == AF_UNIX ? prepare_local(fd, address, flags) : prepare_network(fd, flags)))
 		return fail(fd, address, error);
 	if (family == AF_INET6 &&
 	    !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, (flags & LISTEN_V6_ONLY) != 0))

@@ -12,8 +12,9 @@
 
 enum listen_flags {
 	LISTEN_ALONE = 0,
-	LISTEN_SHARED = 1,  /* SO_REUSEPORT */
-	LISTEN_V6_ONLY = 2, /* [::] leaves IPv4 to another listener */
+	LISTEN_SHARED = 1,   /* SO_REUSEPORT */
+	LISTEN_V6_ONLY = 2,  /* [::] leaves IPv4 to another listener */
+	LISTEN_OWN_USER = 4, /* the file of a local socket has mode 0600 from the first moment */
 };
 /* Listening socket with SO_REUSEADDR, IPV6_V6ONLY off unless asked for, backlog 4096; the
  * stale file of a local socket that nobody answers at is replaced.  Where the kernel has no IPv6,
@@ -68,9 +69,10 @@ struct listener;
 /* Adopts fd. on_accept adopts the new descriptor. */
 struct listener *listener_new(struct loop *, int fd,
     void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
-/* Stops accepting (drain) without closing; listener_free() closes.  Both may be called from
- * on_accept. */
+/* Stops accepting without closing; who connects waits in the kernel until listener_resume(), or is
+ * refused by listener_free(), which closes.  All three may be called from on_accept. */
 void listener_pause(struct listener *);
+void listener_resume(struct listener *);
 void listener_free(struct listener *);
 
 /*

@@ -264,7 +264,7 @@ what_is_freed_is_not_watched_although_its_socket_is_shared(void **state)
 }
 
 static void
-accepts_nothing_while_paused(void **state)
+accepts_nothing_while_paused_and_then_who_waited(void **state)
 {
 	int fd;
 
@@ -274,7 +274,38 @@ accepts_nothing_while_paused(void **state)
 	fd = connect_to(&local);	/* the backlog takes it */
 	assert_true(loop_advance(loop, 50));
 	assert_int_equal(accepted_count, 0);
+	listener_resume(listener);
+	run_until_accepted();
 	close(fd);
+}
+
+static void
+a_local_socket_may_be_for_its_user_alone(void **state)
+{
+	static const struct { unsigned flags, mode; } cases[] = {
+		{LISTEN_ALONE, 0755},
+		{LISTEN_OWN_USER, 0600},
+	};
+	char path[] = "/tmp/valise-socket-XXXXXX", text[ADDRESS_TEXT];
+	mode_t before = umask(0022);
+	struct address address;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(text, sizeof text, "unix:%s/s", path);
+	assert_true(address_parse(&address, text));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		fd = socket_listen(&address, cases[i].flags, error);
+		assert_true(fd >= 0);
+		assert_int_equal(stat(address.as.local.sun_path, &st), 0);
+		assert_int_equal(st.st_mode & 0777, cases[i].mode);
+		close(fd);
+	}
+	umask(before);
+	unlink(address.as.local.sun_path);
+	rmdir(path);
 }
 
 /* With no descriptor left: one client is closed, the others wait, and later all goes on. */
@@ -457,7 +488,8 @@ static const struct CMUnitTest tests[] = {
 	SOCKET_TEST(accepts_more_than_a_batch),
 	SOCKET_TEST(may_be_freed_while_it_accepts),
 	SOCKET_TEST(what_is_freed_is_not_watched_although_its_socket_is_shared),
-	SOCKET_TEST(accepts_nothing_while_paused),
+	SOCKET_TEST(accepts_nothing_while_paused_and_then_who_waited),
+	SOCKET_TEST(a_local_socket_may_be_for_its_user_alone),
 	SOCKET_TEST(rests_and_goes_on_when_descriptors_run_out),
 	SOCKET_TEST(says_why_it_cannot_listen),
 	SOCKET_TEST(several_listeners_share_a_port_when_asked),
