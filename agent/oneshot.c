@@ -1,12 +1,9 @@
 /* `valise-agent tls`: turns a command line into the settings of one endpoint. */
 #include "agent/oneshot.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "agent/command.h"
 #include "agent/settings.h"
@@ -28,11 +25,7 @@ enum oneshot_option {
 	OPTIONS
 };
 
-static const struct tls_option {
-	const char *name;
-	bool required, is_file;
-	int needs; /* the option that must be given, too; itself: no other */
-} option_rows[OPTIONS] = {
+static const struct command_option option_rows[OPTIONS] = {
 	[URL] = { "url", true, false, URL },
 	[RELAY] = { "relay", true, false, RELAY },
 	[RELAY_CA] = { "relay-ca", true, true, RELAY_CA },
@@ -46,111 +39,41 @@ static const struct tls_option {
 	[PROXY] = { "upstream-proxy-protocol", false, false, PROXY },
 };
 
-/* ---- the command line ---- */
-
-/* Each option has one value; *upstream is the argument that is no option. */
-static int
-scan(int count, char **arguments, const char *values[OPTIONS], const char **upstream)
-{
-	struct option options[OPTIONS + 1] = { 0 };
-	int got;
-
-	for (int i = 0; i < OPTIONS; i++)
-		options[i] = (struct option){ option_rows[i].name, required_argument, NULL, i };
-	optind = 1;
-	opterr = 0;
-	while ((got = getopt_long(count, arguments, ":", options, NULL)) != -1) {
-		if (got == ':')
-			return command_fail(
-			    "tls", EX_USAGE, "%s needs a value", arguments[optind - 1]);
-		if (got == '?')
-			return command_fail(
-			    "tls", EX_USAGE, "%s is not an option here", arguments[optind - 1]);
-		if (values[got])
-			return command_fail(
-			    "tls", EX_USAGE, "--%s is given twice", option_rows[got].name);
-		values[got] = optarg;
-	}
-	if (count - optind != 1)
-		return command_fail("tls", EX_USAGE,
-		    count == optind ? "give the UPSTREAM, for example tcp://127.0.0.1:8080"
-				    : "one UPSTREAM, not several");
-	*upstream = arguments[optind];
-	return 0;
-}
-
-static int
-check_together(const char *values[OPTIONS])
-{
-	for (int i = 0; i < OPTIONS; i++) {
-		const struct tls_option *row = &option_rows[i];
-
-		if (row->required && !values[i])
-			return command_fail("tls", EX_USAGE, "--%s is missing", row->name);
-		if (values[i] && !values[row->needs])
-			return command_fail("tls", EX_USAGE, "--%s needs --%s beside it", row->name,
-			    option_rows[row->needs].name);
-		if (values[i] && row->is_file && access(values[i], R_OK) < 0)
-			return command_fail("tls", EX_NOINPUT, "--%s %s: %s", row->name, values[i],
-			    strerror(errno));
-	}
-	return 0;
-}
+static const struct command_line command_line = {
+	.command = "tls",
+	.options = option_rows,
+	.option_count = OPTIONS,
+	.words = (const char *const[]){ "the UPSTREAM, for example tcp://127.0.0.1:8080", NULL },
+};
 
 /* ---- the settings ---- */
-
-static char *
-copy(const char *text)
-{
-	char *made = text ? strdup(text) : NULL;
-
-	if (text && !made)
-		abort(); /* only start-up may do this */
-	return made;
-}
-
-static struct conf_texts
-one_text(const char *text)
-{
-	struct conf_texts texts = { 0 };
-
-	if (!text)
-		return texts;
-	texts.items = calloc(1, sizeof *texts.items);
-	texts.marks = calloc(1, sizeof *texts.marks);
-	if (!texts.items || !texts.marks)
-		abort();
-	texts.items[0] = copy(text);
-	texts.count = 1;
-	return texts;
-}
 
 static void
 fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], const char *upstream)
 {
-	endpoint->name = copy("tls");
-	endpoint->url = copy(values[URL]);
+	endpoint->name = command_copy("tls");
+	endpoint->url = command_copy(values[URL]);
 	endpoint->weight = 100;
 	endpoint->half_closed_ms = 60000;
-	endpoint->upstream.url = copy(upstream);
+	endpoint->upstream.url = command_copy(upstream);
 	if (values[PROXY])
 		number_parse(values[PROXY], &endpoint->upstream.proxy_protocol);
-	endpoint->termination.certificate = copy(values[CRT]);
-	endpoint->termination.private_key = copy(values[KEY]);
-	endpoint->termination.cas = one_text(values[MUTUAL_CAS]);
-	endpoint->termination.crls = one_text(values[MUTUAL_CRLS]);
+	endpoint->termination.certificate = command_copy(values[CRT]);
+	endpoint->termination.private_key = command_copy(values[KEY]);
+	command_list(&endpoint->termination.cas, values[MUTUAL_CAS], "");
+	command_list(&endpoint->termination.crls, values[MUTUAL_CRLS], "");
 }
 
 static void
 fill(struct agent_settings *settings, const char *values[OPTIONS], const char *upstream)
 {
 	settings->version = 1;
-	settings->workers = copy("auto");
-	settings->connect_url = one_text(values[RELAY]);
-	settings->connect_cas = one_text(values[RELAY_CA]);
-	settings->connect_crls = one_text(values[RELAY_CRL]);
-	settings->certificate = copy(values[AGENT_CRT]);
-	settings->private_key = copy(values[AGENT_KEY]);
+	settings->workers = command_copy("auto");
+	command_list(&settings->connect_url, values[RELAY], "");
+	command_list(&settings->connect_cas, values[RELAY_CA], "");
+	command_list(&settings->connect_crls, values[RELAY_CRL], "");
+	settings->certificate = command_copy(values[AGENT_CRT]);
+	settings->private_key = command_copy(values[AGENT_KEY]);
 	settings->heartbeat_ms = 10000;
 	settings->tolerance_ms = 15000;
 	settings->pool_most = 256;
@@ -187,11 +110,9 @@ oneshot_read(struct agent_settings *settings, int count, char **arguments)
 {
 	struct conf_report report = { .out = stderr, .path = "valise-agent: tls" };
 	const char *values[OPTIONS] = { 0 }, *upstream = NULL;
-	int code = scan(count, arguments, values, &upstream);
+	int code = command_read(&command_line, count, arguments, values, &upstream);
 
 	memset(settings, 0, sizeof *settings);
-	if (code == 0)
-		code = check_together(values);
 	if (code == 0)
 		code = check_values(values, upstream);
 	if (code != 0)
