@@ -200,28 +200,8 @@ content_text(struct content_facts facts, char out[CONTENT_TEXT])
 
 /* ---- curves ---- */
 
-static const char *
-curve_of(struct cursor parameters)
-{
-	static const struct {
-		const char *oid, *name;
-	} curves[] = {
-		{ "1.3.132.0.10", "secp256k1" },
-		{ "1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1" },
-		{ "1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1" },
-		{ "1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1" },
-	};
-	if (der_peek(&parameters) == DER_SEQUENCE)
-		return "explicit parameters";
-	struct der oid = der_read(&parameters, DER_OID);
-	for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
-		if (!parameters.failed && der_oid_is(oid, curves[i].oid))
-			return curves[i].name;
-	return NULL;
-}
-
 const char *
-content_odd_curve(const uint8_t *der, size_t bytes)
+content_odd_curve(const uint8_t *der, size_t bytes, char out[KEY_FAULT])
 {
 	struct cursor outer = der_over((struct der){ der, bytes }),
 		      in = der_enter(&outer, DER_SEQUENCE);
@@ -229,9 +209,9 @@ content_odd_curve(const uint8_t *der, size_t bytes)
 	if (der_peek(&in) == DER_SEQUENCE) { /* PKCS#8 */
 		struct cursor algorithm = der_enter(&in, DER_SEQUENCE);
 		bool on_a_curve = der_oid_is(der_read(&algorithm, DER_OID), "1.2.840.10045.2.1");
-		return on_a_curve ? curve_of(algorithm) : NULL;
+		return on_a_curve ? key_odd_curve(algorithm, out) : NULL;
 	}
 	der_read(&in, DER_OCTET_STRING); /* SEC 1 */
 	struct cursor parameters = der_enter(&in, DER_CONTEXT_SEQUENCE);
-	return parameters.failed ? NULL : curve_of(parameters);
+	return parameters.failed ? NULL : key_odd_curve(parameters, out);
 }

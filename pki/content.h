@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pki/key_fault.h"
+
 enum content {
 	CONTENT_EMPTY,
 	CONTENT_CERTIFICATE,
@@ -36,8 +38,7 @@ struct content_facts content_of_key_file(const void *data, size_t bytes);
 enum { CONTENT_TEXT = 64 };
 const char *content_text(struct content_facts, char out[CONTENT_TEXT]);
 
-/* The elliptic curve of a private key in DER (PKCS#8 or SEC 1) that no library here reads:
- * "secp256k1", "explicit parameters" ...; NULL if it is not on a curve or the curve is unknown. */
-const char *content_odd_curve(const uint8_t *der, size_t bytes);
+/* Of a private key in DER (PKCS#8 or SEC 1), what key_odd_curve() says; NULL if it is on no curve. */
+const char *content_odd_curve(const uint8_t *der, size_t bytes, char out[KEY_FAULT]);
 
 #endif

@@ -5,6 +5,8 @@
 #include "pki/der.h"
 
 #include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +204,40 @@ der_oid_is(struct der oid, const char *dotted)
 		if (*end == '\0')
 			return at == oid.bytes;
 	}
+}
+
+/* The next arc, of at most 63 bits. */
+static bool
+arc_decode(struct der oid, size_t *at, uint64_t *arc)
+{
+	*arc = 0;
+	while (*at < oid.bytes && *arc <= UINT64_MAX >> 8) {
+		uint8_t octet = oid.data[(*at)++];
+		*arc = *arc << 7 | (octet & 0x7f);
+		if (!(octet & 0x80))
+			return true;
+	}
+	return false;
+}
+
+const char *
+der_oid_text(struct der oid, char *out, size_t out_bytes)
+{
+	uint64_t arc;
+	size_t at = 0, used = 0;
+	bool good = arc_decode(oid, &at, &arc);
+	if (good) {
+		uint64_t first = arc < 80 ? arc / 40 : 2;
+		used = (size_t)snprintf(
+		    out, out_bytes, "%" PRIu64 ".%" PRIu64, first, arc - 40 * first);
+	}
+	while (good && used < out_bytes && at < oid.bytes) {
+		good = arc_decode(oid, &at, &arc);
+		used += (size_t)snprintf(out + used, out_bytes - used, ".%" PRIu64, arc);
+	}
+	if (!good || used >= out_bytes)
+		snprintf(out, out_bytes, "(no OID)");
+	return out;
 }
 
 struct der

@@ -97,6 +97,8 @@ struct cursor der_extension(struct cursor *list, struct der *oid, bool *critical
 bool der_equal(struct der, struct der);
 /* Whether the contents of an OBJECT IDENTIFIER are this one, in dotted form, arcs below 2^64. */
 bool der_oid_is(struct der, const char *dotted);
+/* The contents of one in dotted form; "(no OID)" if they are none, or too long.  Returns out. */
+const char *der_oid_text(struct der, char *out, size_t out_bytes);
 
 /*
  * A serial number as every module here compares it: the two's complement octets

@@ -11,12 +11,13 @@
 
 #include "base/units.h"
 #include "pki/constraint.h"
+#include "pki/key_fault.h"
 #include "pki/oid.h"
 #include "pki/signature.h"
 #include "pki/trust_private.h"
 #include "sni/name.h"
 
-enum { NAME_TEXT = 90, RSA_LEAST = 2048, RSA_MOST = 16384 };
+enum { NAME_TEXT = 90 };
 
 bool
 judge_refuse(
@@ -80,37 +81,24 @@ judge_issuers(struct candidate *candidate)
 	return true;
 }
 
-static bool
-key_is_strong(gnutls_x509_crt_t crt)
-{
-	unsigned bits = 0;
-	switch (gnutls_x509_crt_get_pk_algorithm(crt, &bits)) {
-	case GNUTLS_PK_RSA:
-	case GNUTLS_PK_RSA_PSS:
-		return bits >= RSA_LEAST && bits <= RSA_MOST; /* a longer one would cost us hours */
-	case GNUTLS_PK_ECDSA:
-		return bits >= 256;
-	case GNUTLS_PK_EDDSA_ED25519:
-	case GNUTLS_PK_EDDSA_ED448:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* A root's own signature proves nothing, so its algorithm does not matter. */
 static bool
 judge_strength(struct candidate *candidate)
 {
+	char key[KEY_FAULT];
 	for (size_t i = 0; i < candidate->path->count; i++) {
-		if (!key_is_strong(candidate->path->links[i]->crt))
-			return judge_refuse(candidate, i, VERIFY_WEAK_KEY,
-			    "has a key that is not accepted; use P-256, Ed25519 or RSA of %d to %d bits",
-			    RSA_LEAST, RSA_MOST);
+		unsigned bits = 0;
+		int algorithm = gnutls_x509_crt_get_pk_algorithm(
+		    candidate->path->links[i]->crt, &bits);
+		if (!key_is_accepted(algorithm, bits))
+			return judge_refuse(candidate, i, VERIFY_WEAK_KEY, "has %s; use %s",
+			    key_fault(algorithm, bits, facts_of(candidate, i)->spki, key),
+			    KEYS_ACCEPTED);
 		if (i + 1 < candidate->path->count &&
 		    !signature_is_strong(facts_of(candidate, i)->algorithm))
 			return judge_refuse(candidate, i, VERIFY_WEAK_KEY,
-			    "is signed with a weak algorithm; issue it anew with SHA-256");
+			    "is signed with %s, which is not accepted; issue it anew with SHA-256",
+			    signature_text(facts_of(candidate, i)->algorithm, key));
 	}
 	return true;
 }

@@ -115,10 +115,11 @@ static bool
 explain_key(const struct secret *key, const char *path, int result, char *error)
 {
 	gnutls_datum_t pem = { key->data, (unsigned)key->bytes }, der = { 0 };
+	char text[KEY_FAULT];
 	const char *curve = NULL;
 	if (gnutls_pem_base64_decode2("EC PRIVATE KEY", &pem, &der) >= 0 ||
 	    gnutls_pem_base64_decode2("PRIVATE KEY", &pem, &der) >= 0)
-		curve = content_odd_curve(der.data, der.size);
+		curve = content_odd_curve(der.data, der.size, text);
 	if (der.data)
 		bytes_wipe(der.data, der.size);
 	gnutls_free(der.data);

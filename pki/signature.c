@@ -1,10 +1,13 @@
 /* Algorithms by their OIDs, and one call of GnuTLS. */
 #include "pki/signature.h"
 
+#include <stdio.h>
+
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
-#define ECDSA "1.2.840.10045.4.3."
+#define ECDSA_ANY "1.2.840.10045.4."
+#define ECDSA ECDSA_ANY "3."
 #define PKCS1 "1.2.840.113549.1.1."
 
 enum hash_size { NO_PARAMETERS, SHA256 = 32, SHA384 = 48, SHA512 = 64 };
@@ -70,6 +73,55 @@ bool
 signature_is_strong(struct der algorithm)
 {
 	return algorithm_of(algorithm) != GNUTLS_SIGN_UNKNOWN;
+}
+
+static const struct weak {
+	const char *oid, *text;
+	bool sha1;
+} weak[] = {
+	{ ECDSA_ANY "1", "ECDSA with SHA-1", true },
+	{ PKCS1 "5", "RSA with SHA-1", true },
+	{ "1.2.840.10040.4.3", "DSA with SHA-1", true },
+	{ PKCS1 "4", "RSA with MD5", false },
+	{ PKCS1 "2", "RSA with MD2", false },
+	{ PKCS1 "10", "RSASSA-PSS with odd parameters", false },
+	{ "2.16.840.1.101.3.4.3.2", "DSA with SHA-256", false },
+};
+
+static const struct weak *
+weak_of(struct der oid)
+{
+	for (size_t i = 0; i < sizeof weak / sizeof *weak; i++)
+		if (der_oid_is(oid, weak[i].oid))
+			return &weak[i];
+	return NULL;
+}
+
+static struct der
+oid_of(struct der algorithm)
+{
+	struct cursor outer = der_over(algorithm), in = der_enter(&outer, DER_SEQUENCE);
+	return der_read(&in, DER_OID);
+}
+
+bool
+signature_has_sha1(struct der algorithm)
+{
+	const struct weak *found = weak_of(oid_of(algorithm));
+	return found && found->sha1;
+}
+
+const char *
+signature_text(struct der algorithm, char out[SIGNATURE_TEXT])
+{
+	const struct weak *found = weak_of(oid_of(algorithm));
+	char dotted[SIGNATURE_TEXT - 16];
+	if (found)
+		snprintf(out, SIGNATURE_TEXT, "%s", found->text);
+	else
+		snprintf(out, SIGNATURE_TEXT, "the algorithm %s",
+		    der_oid_text(oid_of(algorithm), dotted, sizeof dotted));
+	return out;
 }
 
 static gnutls_datum_t

@@ -16,4 +16,10 @@ bool signature_verifies(
 /* Whether this AlgorithmIdentifier is on the list. */
 bool signature_is_strong(struct der algorithm);
 
+bool signature_has_sha1(struct der algorithm);
+
+enum { SIGNATURE_TEXT = 64 };
+/* "ECDSA with SHA-1", or its OID; returns out. */
+const char *signature_text(struct der algorithm, char out[SIGNATURE_TEXT]);
+
 #endif

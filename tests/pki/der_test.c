@@ -93,6 +93,14 @@ compares_oids_octet_by_octet(void **state)
 	assert_false(der_oid_is((struct der){0}, OID_CLIENT_AUTH));
 	assert_true(der_oid_is(longer, OID_AGENT_PURPOSE));
 	assert_false(der_oid_is(longer, OID_GRANT));
+	char text[40];
+	assert_string_equal(der_oid_text(oid, text, sizeof text), OID_CLIENT_AUTH);
+	assert_string_equal(der_oid_text(longer, text, sizeof text), OID_AGENT_PURPOSE);
+	assert_string_equal(der_oid_text(longer, text, 20), "(no OID)");
+	assert_string_equal(der_oid_text((struct der){0}, text, sizeof text), "(no OID)");
+	assert_string_equal(der_oid_text((struct der){ (const uint8_t *)"\x2a\x83", 2 }, text, sizeof text), "(no OID)");
+	assert_string_equal(der_oid_text((struct der){ (const uint8_t *)"\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11 },
+		text, sizeof text), "(no OID)");
 }
 
 static void

@@ -178,7 +178,11 @@ forged_der(const struct forged *forged)
 
 enum key {
 	KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF, KEY_STRANGER, KEY_RSA, KEY_RSA_1024, KEY_P192, KEY_ED25519,
-	KEY_RSA_HUGE,	/* public only */
+	KEY_RSA_HUGE,	/* public only, as are the next */
+	KEY_EXPLICIT,	/* P-256, spelled out */
+	KEY_SECP256K1,
+	KEY_UNKNOWN_CURVE,
+	KEY_UNKNOWN_KIND,
 	KEYS
 };
 
@@ -212,11 +216,37 @@ import_huge(gnutls_pubkey_t public)
 	return gnutls_pubkey_import_rsa_raw(public, &both, &both);
 }
 
+static const char *
+odd_curve(enum key which)
+{
+	return which == KEY_SECP256K1 ? "1.3.132.0.10" : which == KEY_UNKNOWN_CURVE ? "1.2.3.4.5" : NULL;
+}
+
+/* A point that stands on no curve, under parameters of any kind. */
+static void
+put_odd_spki(struct forged *out, enum key which)
+{
+	static const uint8_t point[66] = { 0, 4, 1 };
+	size_t start = open_tag(out, DER_SEQUENCE), algorithm = open_tag(out, DER_SEQUENCE);
+	put_oid(out, which == KEY_UNKNOWN_KIND ? "1.2.3.4" : "1.2.840.10045.2.1");
+	if (odd_curve(which))
+		put_oid(out, odd_curve(which));
+	else if (which == KEY_EXPLICIT)
+		put_tlv(out, DER_SEQUENCE, "\2\1\1", 3);
+	close_tag(out, algorithm);
+	put_tlv(out, DER_BIT_STRING, point, sizeof point);
+	close_tag(out, start);
+}
+
 static void
 put_spki(struct forged *out, enum key which)
 {
 	gnutls_pubkey_t public;
 	gnutls_datum_t der;
+	if (which >= KEY_EXPLICIT) {
+		put_odd_spki(out, which);
+		return;
+	}
 	gnutls_pubkey_init(&public);
 	if ((which == KEY_RSA_HUGE ? import_huge(public) :
 	    gnutls_pubkey_import_privkey(public, forge_key(which), 0, 0)) < 0 ||
