@@ -13,6 +13,7 @@
 #include "pki/constraint.h"
 #include "pki/key_fault.h"
 #include "pki/oid.h"
+#include "pki/policy.h"
 #include "pki/signature.h"
 #include "pki/trust_private.h"
 #include "sni/name.h"
@@ -56,12 +57,6 @@ judge_extensions(struct candidate *candidate)
 }
 
 static bool
-is_self_issued(const struct x509 *facts)
-{
-	return der_equal(facts->subject, facts->issuer);
-}
-
-static bool
 judge_issuers(struct candidate *candidate)
 {
 	int below = 0; /* CAs between the one at hand and the leaf, self-issued ones aside */
@@ -76,7 +71,7 @@ judge_issuers(struct candidate *candidate)
 		if (ca->path_length >= 0 && below > ca->path_length)
 			return judge_refuse(candidate, i, VERIFY_BAD_CHAIN,
 			    "allows %d CAs below it, the chain has %d", ca->path_length, below);
-		below += !is_self_issued(ca);
+		below += !x509_is_self_issued(ca);
 	}
 	return true;
 }
@@ -151,8 +146,9 @@ party_of(const struct path *path)
 	return judge_party(path->links[1]->issuer.id, &path->links[0]->facts.serial);
 }
 
-/* What was not checked at the start, by GnuTLS: signatures above all, and a second
- * opinion on the rest. */
+/* What was not checked at the start, by GnuTLS: signatures above all, and a second opinion on
+ * names.  It is not asked about CAs and critical extensions, which were judged before: it counts a
+ * self-issued CA against a path length, and tells that as a name beyond the constraints. */
 static bool
 judge_signatures(struct candidate *candidate)
 {
@@ -162,7 +158,9 @@ judge_signatures(struct candidate *candidate)
 	for (size_t i = 0; i <= last; i++)
 		list[i] = candidate->path->links[i]->crt;
 	int result = gnutls_x509_crt_list_verify(list, (unsigned)last, &list[last], 1, NULL, 0,
-	    GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT, &status);
+	    GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_CA_SIGN |
+		GNUTLS_VERIFY_IGNORE_UNKNOWN_CRIT_EXTENSIONS,
+	    &status);
 	candidate->names_doubted = status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE;
 	if (result < 0)
 		return judge_refuse(
@@ -296,7 +294,7 @@ judge_constraints(struct candidate *candidate)
 	for (size_t ca = 1; ca < candidate->path->count; ca++)
 		for (size_t i = 0; i < ca; i++) {
 			const struct x509 *facts = facts_of(candidate, i);
-			if ((i == 0 || !is_self_issued(facts)) &&
+			if ((i == 0 || !x509_is_self_issued(facts)) &&
 			    !constraint_allows(facts_of(candidate, ca), facts, why, sizeof why))
 				return judge_refuse(candidate, i, VERIFY_NAME_NOT_PERMITTED,
 				    "is beyond the name constraints of certificate %zu: its %s",
@@ -306,6 +304,15 @@ judge_constraints(struct candidate *candidate)
 		return judge_refuse(candidate, 0, VERIFY_NAME_NOT_PERMITTED,
 		    "has a name beyond the name constraints of a CA above it");
 	return true;
+}
+
+static bool
+judge_policies(struct candidate *candidate)
+{
+	size_t position;
+	const char *why;
+	return policy_allows(candidate->path, &position, &why) ||
+	    judge_refuse(candidate, position, VERIFY_NO_POLICY, "%s", why);
 }
 
 /* An agent's names are its authority, so every one must be a name. */
@@ -427,6 +434,7 @@ static bool (*const judgements[])(struct candidate *) = {
 	judge_way,
 	judge_purpose,
 	judge_constraints,
+	judge_policies,
 	judge_agent_names,
 	judge_host,
 	judge_grant,

@@ -31,6 +31,7 @@ static const struct {
 	[VERIFY_GRANT_REFUSED] = { "grant-refused", ACCESS_DENIED },
 	[VERIFY_NAME_MISMATCH] = { "name-mismatch", BAD_CERTIFICATE },
 	[VERIFY_NAME_NOT_PERMITTED] = { "name-not-permitted", BAD_CERTIFICATE },
+	[VERIFY_NO_POLICY] = { "policy-missing", CERTIFICATE_UNKNOWN },
 	[VERIFY_REVOKED] = { "certificate-revoked", CERTIFICATE_REVOKED },
 	[VERIFY_CRL_MISSING] = { "crl-missing", CERTIFICATE_UNKNOWN },
 	[VERIFY_CRL_EXPIRED] = { "crl-expired", CERTIFICATE_UNKNOWN },

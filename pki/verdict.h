@@ -32,6 +32,7 @@ enum verify_code {
 	VERIFY_GRANT_REFUSED,
 	VERIFY_NAME_MISMATCH,
 	VERIFY_NAME_NOT_PERMITTED,
+	VERIFY_NO_POLICY, /* a CA demands a certificate policy, and the chain has none */
 	VERIFY_REVOKED,
 	VERIFY_CRL_MISSING,
 	VERIFY_CRL_EXPIRED,

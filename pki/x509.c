@@ -85,7 +85,56 @@ read_grant(struct x509 *x, struct cursor in)
 	return in.left > 0;
 }
 
-/* Policies are not asked for here, so any set of them will do. */
+static bool
+read_policies(struct x509 *x, struct cursor in)
+{
+	struct der qualifiers;
+	x->has_policies = true;
+	x->policies = der_read(&in, DER_SEQUENCE);
+	struct cursor list = der_over(x->policies);
+	while (list.left > 0 && !list.failed) {
+		struct cursor one = der_enter(&list, DER_SEQUENCE);
+		der_read(&one, DER_OID);
+		der_optional(&one, DER_SEQUENCE, &qualifiers);
+		list.failed = list.failed || !cursor_end(&one);
+	}
+	return !list.failed && x->policies.bytes > 0 && cursor_end(&in);
+}
+
+static bool
+read_policy_mappings(struct x509 *x, struct cursor in)
+{
+	x->mappings = der_read(&in, DER_SEQUENCE);
+	struct cursor list = der_over(x->mappings);
+	while (list.left > 0 && !list.failed) {
+		struct cursor one = der_enter(&list, DER_SEQUENCE);
+		der_read(&one, DER_OID);
+		der_read(&one, DER_OID);
+		list.failed = list.failed || !cursor_end(&one);
+	}
+	return !list.failed && x->mappings.bytes > 0 && cursor_end(&in);
+}
+
+static bool
+read_policy_constraints(struct x509 *x, struct cursor in)
+{
+	enum { REQUIRE = DER_CONTEXT, INHIBIT = DER_CONTEXT | 1 };
+	struct cursor inside = der_enter(&in, DER_SEQUENCE);
+	if (der_peek(&inside) == REQUIRE)
+		x->require_policy = (int)der_unsigned(&inside, REQUIRE, INT32_MAX);
+	if (der_peek(&inside) == INHIBIT)
+		x->inhibit_mapping = (int)der_unsigned(&inside, INHIBIT, INT32_MAX);
+	return cursor_end(&inside) && cursor_end(&in);
+}
+
+static bool
+read_inhibit_any(struct x509 *x, struct cursor in)
+{
+	x->inhibit_any = (int)der_unsigned(&in, DER_INTEGER, INT32_MAX);
+	return cursor_end(&in);
+}
+
+/* Where CRLs are published is nothing that is fetched from here, so any place will do. */
 static bool
 read_nothing(struct x509 *x, struct cursor in)
 {
@@ -105,7 +154,11 @@ static const struct extension {
 	{ "2.5.29.30", read_constraints, "has malformed nameConstraints" },
 	{ "2.5.29.14", read_key_id, "has a malformed subjectKeyIdentifier" },
 	{ "2.5.29.35", read_issuer_key_id, "has a malformed authorityKeyIdentifier" },
-	{ "2.5.29.32", read_nothing, "has empty certificatePolicies" },
+	{ "2.5.29.32", read_policies, "has malformed certificatePolicies" },
+	{ "2.5.29.33", read_policy_mappings, "has malformed policyMappings" },
+	{ "2.5.29.36", read_policy_constraints, "has malformed policyConstraints" },
+	{ "2.5.29.54", read_inhibit_any, "has a malformed inhibitAnyPolicy" },
+	{ "2.5.29.31", read_nothing, "has empty cRLDistributionPoints" },
 	{ OID_GRANT, read_grant, "has an empty grant" },
 };
 enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
@@ -131,26 +184,37 @@ read_extension(struct x509 *x, struct cursor *list, unsigned *seen)
 	return NULL;
 }
 
+/* The first fault, but all of them are read, so that what a certificate says is known even if it is
+ * refused. */
 static const char *
 read_extensions(struct x509 *x, struct cursor wrapped)
 {
 	struct cursor list = der_enter(&wrapped, DER_SEQUENCE);
 	unsigned seen = 0;
 	const char *fault = NULL;
-	while (list.left > 0 && !fault)
-		fault = read_extension(x, &list, &seen);
+	while (list.left > 0 && !list.failed) {
+		const char *found = read_extension(x, &list, &seen);
+		fault = fault ? fault : found;
+	}
 	return fault ? fault : cursor_end(&wrapped) ? NULL : "has malformed extensions";
+}
+
+/* Absent, it is version 1. */
+static bool
+is_version_3(struct cursor *in)
+{
+	if (der_peek(in) != DER_CONTEXT_SEQUENCE)
+		return false;
+	struct cursor version = der_enter(in, DER_CONTEXT_SEQUENCE);
+	return der_unsigned(&version, DER_INTEGER, 2) == 2 && cursor_end(&version);
 }
 
 static const char *
 read_signed_part(struct x509 *x, struct cursor in)
 {
 	struct der ignored, extended = { 0 };
-	struct cursor version = der_enter(&in, DER_CONTEXT_SEQUENCE);
-	if (der_unsigned(&version, DER_INTEGER, 2) != 2 || !cursor_end(&version))
-		return "is not of version 3";
-	if (!serial_of(&x->serial, der_read(&in, DER_INTEGER)))
-		return in.failed ? "is malformed" : "has a serial number of more than 20 octets";
+	bool version_3 = is_version_3(&in);
+	bool has_serial = serial_of(&x->serial, der_read(&in, DER_INTEGER));
 	struct der algorithm = der_whole(&in, DER_SEQUENCE);
 	x->issuer = der_whole(&in, DER_SEQUENCE);
 	struct cursor validity = der_enter(&in, DER_SEQUENCE);
@@ -163,15 +227,24 @@ read_signed_part(struct x509 *x, struct cursor in)
 	bool has_extensions = der_optional(&in, DER_CONTEXT_SEQUENCE | 3, &extended);
 	if (!cursor_end(&validity) || !cursor_end(&in))
 		return "is malformed";
+	const char *fault = has_extensions ? read_extensions(x, der_over(extended)) : NULL;
+	if (!version_3)
+		return "is not of version 3";
+	if (!has_serial)
+		return "has a serial number of more than 20 octets";
 	if (!der_equal(algorithm, x->algorithm))
 		return "names two signature algorithms";
-	return has_extensions ? read_extensions(x, der_over(extended)) : NULL;
+	return fault;
 }
 
 bool
 x509_parse(struct x509 *x, struct der whole, const char **why)
 {
-	*x = (struct x509){ .whole = whole, .path_length = -1 };
+	*x = (struct x509){ .whole = whole,
+		.path_length = -1,
+		.require_policy = -1,
+		.inhibit_mapping = -1,
+		.inhibit_any = -1 };
 	struct cursor outer = der_over(whole), in = der_enter(&outer, DER_SEQUENCE);
 	x->signed_part = der_whole(&in, DER_SEQUENCE);
 	x->algorithm = der_whole(&in, DER_SEQUENCE);
@@ -200,6 +273,12 @@ x509_names_issuer(const struct x509 *x, const struct x509 *issuer)
 	return der_equal(x->issuer, issuer->subject) &&
 	    (x->issuer_key_id.bytes == 0 || issuer->key_id.bytes == 0 ||
 		der_equal(x->issuer_key_id, issuer->key_id));
+}
+
+bool
+x509_is_self_issued(const struct x509 *x)
+{
+	return der_equal(x->subject, x->issuer);
 }
 
 bool

@@ -35,6 +35,12 @@ struct x509 {
 	struct der names;    /* contents of subjectAltName's GeneralNames */
 	bool has_constraints;
 	struct der constraints; /* contents of NameConstraints */
+	bool has_policies;
+	struct der policies;           /* contents of CertificatePolicies */
+	struct der mappings;           /* contents of PolicyMappings */
+	int require_policy;            /* requireExplicitPolicy; -1: absent, as in the next two */
+	int inhibit_mapping;           /* inhibitPolicyMapping */
+	int inhibit_any;               /* inhibitAnyPolicy */
 	bool has_grant;
 	struct der grant;         /* Grant */
 	struct der key_id;        /* subjectKeyIdentifier, or empty */
@@ -49,6 +55,8 @@ bool x509_parse(struct x509 *, struct der whole, const char **why);
 bool x509_has_purpose(const struct x509 *, const char *oid);
 /* Whether the name and the key identifiers say that `issuer` issued it; signatures are another matter. */
 bool x509_names_issuer(const struct x509 *, const struct x509 *issuer);
+/* Whether subject and issuer are one name (RFC 5280, 3.2): a CA's new key signed by its old one, say. */
+bool x509_is_self_issued(const struct x509 *);
 /* keyUsage is absent or has this bit. */
 bool x509_may(const struct x509 *, enum x509_usage);
 

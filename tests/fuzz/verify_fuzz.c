@@ -12,6 +12,7 @@
 #include "base/cursor.h"
 #include "pki/constraint.h"
 #include "pki/identity_private.h"
+#include "pki/policy.h"
 #include "pki/trust.h"
 #include "pki/verify.h"
 #include "tests/fuzz/verify_trust.h"
@@ -57,6 +58,8 @@ take_at_its_word(const struct peer_chain *sent, struct trust *trust)
 		path.links[path.count++] = &sent->links[i];
 	for (size_t i = 0; i + 1 < path.count; i++)
 		constraint_allows(&path.links[i + 1]->facts, &path.links[i]->facts, why, sizeof why);
+	if (path.count > 1)
+		policy_allows(&path, &(size_t){ 0 }, &(const char *){ NULL });
 	const struct der *der = &path.links[0]->facts.grant;
 	bool has_grant = der->bytes > 0 && grant_decode(&grant, der->data, der->bytes, &(const char *){ NULL });
 	if (path.count < 2)

@@ -327,6 +327,11 @@ struct recipe {
 	const struct grant *grant;	/* NULL: a small one in an agent's leaf, else none */
 	bool no_grant;
 	const char *grant_hex;		/* these octets instead */
+	const char *policies;		/* "1.2.3.4,1.2.3.5"; NULL: none */
+	const char *mappings;		/* "1.2.3.4,1.2.3.5": the one for the other, and so on */
+	int require_policy, inhibit_mapping, inhibit_any;	/* certificates + 1; 0: absent */
+	bool points;			/* a critical cRLDistributionPoints */
+	const char *odd_extension;	/* an OID whose value is NULL; not critical */
 	bool critical;			/* an unknown critical extension */
 	bool twice;			/* basicConstraints two times */
 	bool version_1;
@@ -511,6 +516,68 @@ put_constraints(struct forged *out, const struct recipe *r)
 	close_extension(out, marks);
 }
 
+/* "a,b,c" in an extension: each one in a SEQUENCE of its own, or two by two. */
+static void
+put_oids(struct forged *out, const char *oid, const char *list, bool pairs)
+{
+	size_t marks[2];
+	char copy[2048], *rest = copy;
+	if (!list)
+		return;
+	open_extension(out, oid, true, marks);
+	size_t start = open_tag(out, DER_SEQUENCE);
+	snprintf(copy, sizeof copy, "%s", list);
+	while (rest) {
+		size_t one = open_tag(out, DER_SEQUENCE);
+		put_oid(out, strsep(&rest, ","));
+		if (pairs)
+			put_oid(out, strsep(&rest, ","));
+		close_tag(out, one);
+	}
+	close_tag(out, start);
+	close_extension(out, marks);
+}
+
+static void
+put_policy_constraints(struct forged *out, const struct recipe *r)
+{
+	size_t marks[2];
+	if (r->require_policy == 0 && r->inhibit_mapping == 0)
+		return;
+	open_extension(out, "2.5.29.36", true, marks);
+	size_t start = open_tag(out, DER_SEQUENCE);
+	if (r->require_policy > 0)
+		put_int(out, DER_CONTEXT, r->require_policy - 1);
+	if (r->inhibit_mapping > 0)
+		put_int(out, DER_CONTEXT | 1, r->inhibit_mapping - 1);
+	close_tag(out, start);
+	close_extension(out, marks);
+}
+
+static void
+put_policies(struct forged *out, const struct recipe *r)
+{
+	size_t marks[2];
+	put_oids(out, "2.5.29.32", r->policies, false);
+	put_oids(out, "2.5.29.33", r->mappings, true);
+	put_policy_constraints(out, r);
+	if (r->inhibit_any > 0) {
+		open_extension(out, "2.5.29.54", true, marks);
+		put_int(out, DER_INTEGER, r->inhibit_any - 1);
+		close_extension(out, marks);
+	}
+	if (r->points) {
+		open_extension(out, "2.5.29.31", true, marks);
+		put_tlv(out, DER_SEQUENCE, "", 0);
+		close_extension(out, marks);
+	}
+	if (r->odd_extension) {
+		open_extension(out, r->odd_extension, false, marks);
+		put_tlv(out, 0x05, "", 0);
+		close_extension(out, marks);
+	}
+}
+
 static const enum key forge_level_key[] = { KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF };
 static const char *const forge_level_name[] = { "root", "middle", "sub", "leaf" };
 
@@ -559,6 +626,7 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 			close_extension(out, marks);
 		}
 		put_constraints(out, r);
+		put_policies(out, r);
 		put_grant(out, r, leaf && strstr(purposes, "agent"));
 		if (r->critical) {
 			open_extension(out, "1.2.3.4.5", true, marks);

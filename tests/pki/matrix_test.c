@@ -50,6 +50,11 @@ static const struct grant away = { .name = "shop", .source_count = 1,
 
 #define OK VERIFY_OK
 
+/* The policy 1.2.3.4 to 72 others. */
+#define MAP(n) "1.2.3.4,1.2.4." #n
+#define MAPS(n) MAP(1##n) "," MAP(2##n) "," MAP(3##n) "," MAP(4##n) "," MAP(5##n) "," MAP(6##n) "," MAP(7##n) "," MAP(8##n)
+#define MANY_MAPPINGS MAPS(1) "," MAPS(2) "," MAPS(3) "," MAPS(4) "," MAPS(5) "," MAPS(6) "," MAPS(7) "," MAPS(8) "," MAPS(9)
+
 static const struct matrix_row rows[] = {
 	/* ---- what is sound ---- */
 	{ "accepts an agent", ROLE_AGENT, .want = OK },
@@ -138,6 +143,14 @@ static const struct matrix_row rows[] = {
 	{ "accepts a chain as long as the path length", ROLE_AGENT, .with_sub = true, .middle = { .path = 2 }, .want = OK },
 	{ "refuses a chain longer than the root's path length", ROLE_AGENT, .root = { .path = 1 },
 		.want = VERIFY_BAD_CHAIN },
+	{ "does not count a self-issued CA against a path length", ROLE_AGENT, .with_sub = true, .middle = { .path = 1 },
+		.sub = { .subject = "middle", .path = 1 }, .leaf = { .issuer = "middle" }, .sub_crl = { .issuer = "middle" },
+		.want = OK },
+	{ "counts the CAs above and below a self-issued one", ROLE_AGENT, .with_sub = true, .root = { .path = 1 },
+		.sub = { .subject = "middle" }, .leaf = { .issuer = "middle" }, .sub_crl = { .issuer = "middle" },
+		.want = VERIFY_BAD_CHAIN, .sentence = "certificate 4 of 4" },
+	{ "tells of a chain that is too long by its length", ROLE_SERVER, .with_sub = true, .middle = { .path = 1 },
+		.want = VERIFY_BAD_CHAIN, .sentence = "allows 0 CAs below it, the chain has 1" },
 	{ "refuses a CA as a peer", ROLE_AGENT, .leaf = { .ca = YES, .usage = 0x86 }, .want = VERIFY_WRONG_PURPOSE },
 	{ "refuses a listed sub-CA without its root", ROLE_AGENT, .cas = MIDDLE_ONLY, .refused = "without its root" },
 	{ "refuses a listed sub-CA that its root did not sign", ROLE_AGENT, .middle = { .damage = true },
@@ -287,6 +300,75 @@ static const struct matrix_row rows[] = {
 		.middle = { .permit = "email:example" }, .want = VERIFY_NAME_NOT_PERMITTED },
 	{ "refuses a subject that is not permitted", ROLE_CLIENT, .leaf = { .subject = "other/leaf" },
 		.middle = { .permit = "dn:example/leaf" }, .want = VERIFY_NAME_NOT_PERMITTED },
+
+	/* ---- extensions that others know, and policies ---- */
+	{ "accepts a critical place of CRLs", ROLE_CLIENT, .middle = { .points = true }, .want = OK },
+	{ "accepts a policy that a CA demands", ROLE_CLIENT, .middle = { .policies = "1.2.3.4", .require_policy = 1 },
+		.leaf = { .policies = "1.2.3.5,1.2.3.4" }, .want = OK },
+	{ "asks for no policy where no CA does", ROLE_CLIENT, .middle = { .policies = "1.2.3.4", .inhibit_any = 1,
+		.mappings = "1.2.3.4,1.2.3.5" }, .want = OK },
+	{ "refuses a chain without the policy that a CA demands", ROLE_CLIENT,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1 }, .leaf = { .policies = "1.2.3.5" },
+		.want = VERIFY_NO_POLICY, .sentence = "certificate 1 of 3" },
+	{ "refuses a leaf without policies where a CA demands one", ROLE_CLIENT,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1 }, .want = VERIFY_NO_POLICY,
+		.sentence = "leaves the chain without a policy" },
+	{ "blames the CA with which the last policy goes", ROLE_CLIENT, .with_sub = true,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1 }, .sub = { .policies = "1.2.3.6" },
+		.leaf = { .policies = "1.2.3.4" }, .want = VERIFY_NO_POLICY, .sentence = "certificate 2 of 4" },
+	{ "obeys a leaf that demands a policy", ROLE_CLIENT, .leaf = { .require_policy = 1 }, .want = VERIFY_NO_POLICY },
+	{ "does not obey the root's demand, which is an anchor", ROLE_CLIENT, .root = { .require_policy = 1 }, .want = OK },
+	{ "waits for as many certificates as the demand says", ROLE_CLIENT, .middle = { .require_policy = 3 }, .want = OK },
+	{ "counts the certificates of a demand", ROLE_CLIENT, .middle = { .require_policy = 2 }, .want = VERIFY_NO_POLICY },
+	{ "does not count a self-issued CA towards a demand", ROLE_CLIENT, .with_sub = true, .middle = { .require_policy = 3 },
+		.sub = { .subject = "middle" }, .leaf = { .issuer = "middle" }, .sub_crl = { .issuer = "middle" }, .want = OK },
+	{ "counts another CA towards a demand", ROLE_CLIENT, .with_sub = true, .middle = { .require_policy = 3 },
+		.want = VERIFY_NO_POLICY },
+	{ "takes anyPolicy of a CA for each", ROLE_CLIENT, .middle = { .policies = "2.5.29.32.0", .require_policy = 1 },
+		.leaf = { .policies = "1.2.3.5" }, .want = OK },
+	{ "takes anyPolicy of a leaf for its CA's", ROLE_CLIENT, .middle = { .policies = "1.2.3.4", .require_policy = 1 },
+		.leaf = { .policies = "2.5.29.32.0" }, .want = OK },
+	{ "takes anyPolicy for nothing where a CA inhibits it", ROLE_CLIENT,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1, .inhibit_any = 1 },
+		.leaf = { .policies = "2.5.29.32.0" }, .want = VERIFY_NO_POLICY },
+	{ "counts the certificates that may have anyPolicy", ROLE_CLIENT,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1, .inhibit_any = 2 },
+		.leaf = { .policies = "2.5.29.32.0" }, .want = OK },
+	{ "counts the CAs below one that inhibits anyPolicy", ROLE_CLIENT, .with_sub = true,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1, .inhibit_any = 2 }, .sub = { .policies = "1.2.3.4" },
+		.leaf = { .policies = "2.5.29.32.0" }, .want = VERIFY_NO_POLICY },
+	{ "lets a self-issued CA have anyPolicy all the same", ROLE_CLIENT, .with_sub = true,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1, .inhibit_any = 1 },
+		.sub = { .subject = "middle", .policies = "2.5.29.32.0" },
+		.leaf = { .issuer = "middle", .policies = "1.2.3.4" }, .sub_crl = { .issuer = "middle" }, .want = OK },
+	{ "follows a mapping", ROLE_CLIENT, .middle = { .policies = "1.2.3.4", .require_policy = 1,
+		.mappings = "1.2.3.4,1.2.3.5" }, .leaf = { .policies = "1.2.3.5" }, .want = OK },
+	{ "takes a policy that is mapped away for nothing", ROLE_CLIENT, .middle = { .policies = "1.2.3.4",
+		.require_policy = 1, .mappings = "1.2.3.4,1.2.3.5" }, .leaf = { .policies = "1.2.3.4" },
+		.want = VERIFY_NO_POLICY },
+	{ "maps what anyPolicy stands for", ROLE_CLIENT, .middle = { .policies = "2.5.29.32.0", .require_policy = 1,
+		.mappings = "1.2.3.4,1.2.3.5" }, .leaf = { .policies = "1.2.3.5" }, .want = OK },
+	{ "follows no mapping where a CA above inhibits them", ROLE_CLIENT, .with_sub = true,
+		.middle = { .policies = "1.2.3.4", .require_policy = 1, .inhibit_mapping = 1 },
+		.sub = { .policies = "1.2.3.4", .mappings = "1.2.3.4,1.2.3.5" }, .leaf = { .policies = "1.2.3.5" },
+		.want = VERIFY_NO_POLICY },
+	{ "refuses a CA that maps anyPolicy", ROLE_CLIENT, .middle = { .policies = "1.2.3.4",
+		.mappings = "2.5.29.32.0,1.2.3.5" }, .want = VERIFY_NO_POLICY, .sentence = "maps anyPolicy" },
+	{ "refuses a CA that maps to anyPolicy", ROLE_CLIENT, .middle = { .policies = "1.2.3.4",
+		.mappings = "1.2.3.4,2.5.29.32.0" }, .want = VERIFY_NO_POLICY, .sentence = "maps anyPolicy" },
+	{ "refuses more policies than it looks at", ROLE_CLIENT, .middle = { .policies = "1.2.3.4", .require_policy = 1,
+		.mappings = MANY_MAPPINGS }, .leaf = { .policies = "1.2.3.5" }, .want = VERIFY_NO_POLICY,
+		.sentence = "has more policies than are looked at here" },
+	{ "counts no policies where no CA demands one", ROLE_CLIENT, .middle = { .policies = "1.2.3.4",
+		.mappings = MANY_MAPPINGS }, .want = OK },
+	{ "refuses malformed policies", ROLE_CLIENT, .leaf = { .odd_extension = "2.5.29.32" },
+		.want = VERIFY_BAD_CERTIFICATE, .sentence = "has malformed certificatePolicies" },
+	{ "refuses malformed mappings", ROLE_CLIENT, .leaf = { .odd_extension = "2.5.29.33" },
+		.want = VERIFY_BAD_CERTIFICATE, .sentence = "has malformed policyMappings" },
+	{ "refuses malformed policy constraints", ROLE_CLIENT, .leaf = { .odd_extension = "2.5.29.36" },
+		.want = VERIFY_BAD_CERTIFICATE, .sentence = "has malformed policyConstraints" },
+	{ "refuses a malformed inhibitAnyPolicy", ROLE_CLIENT, .leaf = { .odd_extension = "2.5.29.54" },
+		.want = VERIFY_BAD_CERTIFICATE, .sentence = "has a malformed inhibitAnyPolicy" },
 
 	/* ---- CRLs ---- */
 	{ "refuses a revoked leaf", ROLE_AGENT, .middle_crl = { .serials = "13" }, .want = VERIFY_REVOKED,
@@ -461,7 +543,8 @@ check_vouched(const struct verdict *verdict)
 	static const bool after[VERIFY_CODES] = { [VERIFY_OK] = true, [VERIFY_EXPIRED] = true,
 		[VERIFY_NOT_YET_VALID] = true, [VERIFY_GRANT_MISSING] = true, [VERIFY_GRANT_REFUSED] = true,
 		[VERIFY_NAME_MISMATCH] = true, [VERIFY_NAME_NOT_PERMITTED] = true, [VERIFY_REVOKED] = true,
-		[VERIFY_CRL_MISSING] = true, [VERIFY_CRL_EXPIRED] = true, [VERIFY_CRL_REFUSED] = true };
+		[VERIFY_CRL_MISSING] = true, [VERIFY_CRL_EXPIRED] = true, [VERIFY_CRL_REFUSED] = true,
+		[VERIFY_NO_POLICY] = true };
 	if (before[verdict->code] || strstr(verdict->sentence, "leads to no root") ||
 	    strstr(verdict->sentence, "is not signed by the key of its issuer"))
 		assert_false(verdict->is_vouched);
