@@ -26,6 +26,7 @@ ca_list_wipe(struct ca_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		ca_free(list->cas[i]);
 	free(list->cas);
+	free(list->passed_over);
 	*list = (struct ca_list){ 0 };
 }
 
@@ -52,6 +53,17 @@ ca_list_has_lowest(const struct ca_list *list, const uint8_t id[ISSUER_ID])
 	return sub && !sub->narrowed;
 }
 
+const struct passed_over *
+ca_list_find_passed_over(const struct ca_list *list, struct der subject)
+{
+	char text[PASSED_OVER_NAME];
+	x509_name_text(subject, text, sizeof text);
+	for (size_t i = 0; i < list->passed_over_count; i++)
+		if (strcmp(list->passed_over[i].subject, text) == 0)
+			return &list->passed_over[i];
+	return NULL;
+}
+
 bool
 ca_list_contains(const struct ca_list *list, struct der whole)
 {
@@ -67,6 +79,8 @@ is_signed_by(const struct x509 *certificate, const struct x509 *issuer)
 	return signature_verifies(
 	    issuer->spki, certificate->algorithm, certificate->signed_part, certificate->signature);
 }
+
+static const char no_memory[] = "cannot be read: memory is short", too_many[] = "is one too many";
 
 static const char *
 ca_fault(const struct listed_ca *ca)
@@ -86,7 +100,7 @@ static struct listed_ca *
 ca_new(struct der der, const char **why)
 {
 	struct listed_ca *ca = calloc(1, sizeof *ca);
-	*why = "cannot be read: memory is short";
+	*why = no_memory;
 	if (!ca || !(ca->der = malloc(der.bytes + 1)))
 		goto failed;
 	memcpy(ca->der, der.data, der.bytes);
@@ -116,14 +130,14 @@ add(struct ca_list *list, struct der der, const char *file)
 	if (ca_list_contains(list, der))
 		return NULL;
 	if (list->count == CA_LIST_MOST)
-		return "is one too many";
+		return too_many;
 	struct listed_ca *ca = ca_new(der, &why);
 	if (!ca)
 		return why;
 	struct listed_ca **more = realloc(list->cas, (list->count + 1) * sizeof *more);
 	if (!more) {
 		ca_free(ca);
-		return "cannot be read: memory is short";
+		return no_memory;
 	}
 	ca->file = file;
 	list->cas = more;
@@ -131,21 +145,49 @@ add(struct ca_list *list, struct der der, const char *file)
 	return NULL;
 }
 
-static void
-describe(struct der der, const char *file, size_t index, const char *why, const char *label,
-    char error[CA_LIST_ERROR])
+/* Whether it was meant to be a root, and is as its CA made it as far as can be seen: an old one may
+ * be signed by an algorithm that is not looked at here any more. */
+static bool
+is_whole_root(struct der der)
 {
 	struct x509 facts;
 	const char *ignored;
-	char subject[120];
 	x509_parse(&facts, der, &ignored);
-	if (facts.subject.bytes == 0)
-		snprintf(subject, sizeof subject, "unreadable");
-	else
-		x509_name_text(facts.subject, subject, sizeof subject);
-	snprintf(error, CA_LIST_ERROR,
-	    "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s", file, index + 1,
-	    subject, why, label);
+	return facts.subject.bytes > 0 && x509_names_issuer(&facts, &facts) &&
+	    (!signature_is_strong(facts.algorithm) || is_signed_by(&facts, &facts));
+}
+
+static const char *
+subject_of(struct der der, char *out, size_t out_bytes)
+{
+	struct x509 facts;
+	const char *ignored;
+	x509_parse(&facts, der, &ignored);
+	if (facts.subject.bytes > 0)
+		return x509_name_text(facts.subject, out, out_bytes);
+	snprintf(out, out_bytes, "unreadable");
+	return out;
+}
+
+/* NULL, or why there is no room to note it. */
+static const char *
+pass_over(
+    struct ca_list *list, struct der der, const char *file, size_t index, const char *why)
+{
+	if (list->passed_over_count == CA_LIST_MOST)
+		return too_many;
+	struct passed_over *more =
+	    realloc(list->passed_over, (list->passed_over_count + 1) * sizeof *more);
+	if (!more)
+		return no_memory;
+	list->passed_over = more;
+	struct passed_over *odd = &more[list->passed_over_count++];
+	subject_of(der, odd->subject, sizeof odd->subject);
+	snprintf(odd->sentence, sizeof odd->sentence,
+	    "%.120s: certificate %zu (%.80s) %s; it is passed over, and nothing that leads to it is "
+	    "believed",
+	    file, index + 1, odd->subject, why);
+	return NULL;
 }
 
 static bool
@@ -153,13 +195,18 @@ load_file(struct ca_list *list, const char *path, const char *label, char error[
 {
 	struct pem_file file;
 	const char *why = NULL;
+	char subject[PASSED_OVER_NAME];
 	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
 		return false;
 	for (size_t i = 0; i < file.count && !why; i++) {
 		struct der der = pem_block(&file, i);
 		why = add(list, der, path);
+		if (why && why != no_memory && why != too_many && is_whole_root(der))
+			why = pass_over(list, der, path, i, why);
 		if (why)
-			describe(der, path, i, why, label, error);
+			snprintf(error, CA_LIST_ERROR,
+			    "%.180s: certificate %zu (%s) %s; list only CA certificates in %.60s",
+			    path, i + 1, subject_of(der, subject, sizeof subject), why, label);
 	}
 	pem_wipe(&file);
 	return !why;
@@ -228,7 +275,11 @@ all_have_roots(const struct ca_list *list, const char *label, char error[CA_LIST
 		char subject[100], issuer[100];
 		x509_name_text(ca->link.facts.subject, subject, sizeof subject);
 		x509_name_text(ca->link.facts.issuer, issuer, sizeof issuer);
-		if (has_doubtful_issuer(list, ca))
+		const struct passed_over *odd =
+		    ca_list_find_passed_over(list, ca->link.facts.issuer);
+		if (odd)
+			snprintf(error, CA_LIST_ERROR, "%s", odd->sentence);
+		else if (has_doubtful_issuer(list, ca))
 			snprintf(error, CA_LIST_ERROR,
 			    "%.150s: the sub-CA %s is not signed by %s, or with a "
 			    "weak algorithm; replace it in %.60s",
@@ -250,6 +301,10 @@ ca_list_load(struct ca_list *list, const struct trust_sources *sources, char err
 	for (size_t i = 0; i < sources->ca_count; i++)
 		if (!load_file(list, sources->ca_files[i], sources->label, error))
 			return false;
+	if (list->count == 0 && list->passed_over_count > 0) {
+		snprintf(error, CA_LIST_ERROR, "%s", list->passed_over[0].sentence);
+		return false;
+	}
 	if (list->count == 0) {
 		snprintf(error, CA_LIST_ERROR,
 		    "%.60s lists no CA certificate; add the file of a root", sources->label);

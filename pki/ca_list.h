@@ -1,6 +1,11 @@
 /*
  * The CA certificates that one trust lists: which of them are roots, and which roots are
  * narrowed by a sub-CA that is listed beside them.  Filled once by ca_list_load().
+ *
+ * A root that is whole and only not to our liking, of version 1 say, is passed over with a
+ * sentence and the rest is used: without it less is believed, never more.  Anything else that
+ * cannot be used fails the list: a sub-CA because it narrows, what is damaged because
+ * nobody meant it.
  */
 #ifndef PKI_CA_LIST_H
 #define PKI_CA_LIST_H
@@ -36,12 +41,21 @@ struct listed_ca {
 	const char *file;               /* borrowed, only while loading */
 };
 
+enum { CA_LIST_ERROR = 512, CA_LIST_MOST = 4096 };
+
+enum { PASSED_OVER_NAME = 120 };
+
+struct passed_over {
+	char subject[PASSED_OVER_NAME];
+	char sentence[CA_LIST_ERROR]; /* which it is, why, what to do */
+};
+
 struct ca_list {
 	struct listed_ca **cas; /* roots and sub-CAs in the order of the files */
 	size_t count;
+	struct passed_over *passed_over; /* as many as the files hold, up to CA_LIST_MOST */
+	size_t passed_over_count;
 };
-
-enum { CA_LIST_ERROR = 512, CA_LIST_MOST = 4096 };
 
 /* False with a sentence; wipe in any case. */
 bool ca_list_load(struct ca_list *, const struct trust_sources *, char error[CA_LIST_ERROR]);
@@ -52,6 +66,8 @@ const struct listed_ca *ca_list_find_root(const struct ca_list *, const uint8_t 
 /* Whether a sub-CA with this name and key is listed, and none below it.  Where one root has
  * signed another, there is a sub-CA with the name and key of a root. */
 bool ca_list_has_lowest(const struct ca_list *, const uint8_t id[ISSUER_ID]);
+/* A root of this name that was passed over, or NULL. */
+const struct passed_over *ca_list_find_passed_over(const struct ca_list *, struct der subject);
 /* Whether this very certificate is listed. */
 bool ca_list_contains(const struct ca_list *, struct der whole);
 

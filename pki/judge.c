@@ -445,8 +445,9 @@ bool
 judge_chain(struct candidate *candidate)
 {
 	candidate->verdict.is_vouched = false;
-	for (size_t i = 0; i < sizeof judgements / sizeof *judgements; i++)
-		if (!judgements[i](candidate))
+	candidate->passed = 0;
+	while (candidate->passed < sizeof judgements / sizeof *judgements)
+		if (!judgements[candidate->passed++](candidate))
 			return false;
 	return true;
 }

@@ -23,6 +23,7 @@ struct candidate {
 	const struct path *path;
 	bool names_doubted; /* GnuTLS finds a name beyond the constraints of a CA */
 	struct grant grant; /* effective, once judged */
+	size_t passed;      /* judgements that it has stood */
 	struct verdict verdict;
 };
 

@@ -51,10 +51,13 @@ static bool
 try_link(struct path_search *search, const struct chain_link *link)
 {
 	const struct chain_link *top = search->path.links[search->path.count - 1];
-	if (search->steps == PATH_STEPS || search->candidates == PATH_CANDIDATES ||
-	    search->path.count == PATH_LINKS || is_on(&search->path, &link->issuer) ||
-	    !x509_names_issuer(&top->facts, &link->facts))
+	if (is_on(&search->path, &link->issuer) || !x509_names_issuer(&top->facts, &link->facts))
 		return false;
+	if (search->steps == PATH_STEPS || search->candidates == PATH_CANDIDATES ||
+	    search->path.count == PATH_LINKS) {
+		search->gave_up = true;
+		return false;
+	}
 	search->steps++;
 	search->path.links[search->path.count++] = link;
 	if (climb(search))
@@ -102,5 +105,6 @@ path_search(struct path_search *search)
 	search->path = (struct path){ .count = 1, .links = { &search->sent->links[0] } };
 	search->deepest = search->path;
 	search->candidates = search->steps = 0;
+	search->gave_up = false;
 	return climb(search);
 }

@@ -45,6 +45,7 @@ struct path_search {
 	struct path path;
 	struct path deepest; /* the longest dead end */
 	size_t candidates, steps;
+	bool gave_up; /* at one of the bounds, so that there may be other chains */
 };
 
 /* True once the judge has accepted search->path. */

@@ -7,7 +7,8 @@
  * Roots (self-signed CA certificates) are the only anchors.  A sub-CA listed
  * beside its root narrows that root: a chain to it must pass through a listed
  * sub-CA, the lowest where one is listed below another.  A sub-CA whose root is not
- * listed is an error.  Intermediates that are not listed come from the peer.
+ * listed is an error.  A root that is whole but odd is passed over with a warning.
+ * Intermediates that are not listed come from the peer.
  *
  * A CRL is accepted if it is signed by a CA that may sign CRLs and that chains to
  * a root, is not from the future, and does not go back behind the one held

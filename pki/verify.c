@@ -14,11 +14,12 @@
 
 /* ---- a new chain ---- */
 
-/* Chains are judged one after the other until one stands. */
+/* Chains are judged one after the other until one stands.  If none does, the peer hears of the one
+ * that stood the most judgements: another may only have been tried because two CAs have one name. */
 struct search {
 	struct candidate candidate;
-	struct verdict first; /* what was wrong with the first chain judged */
-	bool judged;
+	struct verdict best;
+	size_t best_passed; /* 0: none was judged */
 };
 
 static bool
@@ -28,23 +29,57 @@ judge_candidate(const struct path *path, void *arg)
 	search->candidate.path = path;
 	if (judge_chain(&search->candidate))
 		return true;
-	if (!search->judged)
-		search->first = search->candidate.verdict;
-	search->judged = true;
+	if (search->candidate.passed > search->best_passed) {
+		search->best = search->candidate.verdict;
+		search->best_passed = search->candidate.passed;
+	}
 	return false;
 }
 
-static void
-refuse_unknown(struct candidate *candidate, const struct path *deepest)
+static bool
+is_namesake(const struct x509 *facts, const struct x509 *ca)
 {
-	char issuer[90];
-	size_t top = deepest->count - 1;
-	candidate->path = deepest;
-	x509_name_text(deepest->links[top]->facts.issuer, issuer, sizeof issuer);
-	judge_refuse(candidate, top, VERIFY_UNKNOWN_CA,
-	    "leads to no root in %.60s: its issuer is not known; list its root there only if you "
-	    "know that CA: whoever is not meant to be trusted ends here, too",
-	    trust_label(candidate->trust));
+	return der_equal(facts->issuer, ca->subject) && !x509_names_issuer(facts, ca);
+}
+
+/* Whether a CA of the issuer's name is at hand, but with another key. */
+static bool
+has_namesake(
+    const struct x509 *facts, const struct ca_list *list, const struct peer_chain *sent)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (is_namesake(facts, &list->cas[i]->link.facts))
+			return true;
+	for (size_t i = 1; i < sent->count; i++)
+		if (is_namesake(facts, &sent->links[i].facts))
+			return true;
+	return false;
+}
+
+/* Why no chain is complete; it reads after "leads to no root in agent_cas: ". */
+static const char *
+unknown_why(const struct x509 *facts, const struct ca_list *list, const struct path_search *paths)
+{
+	if (paths->gave_up)
+		return "more CAs of one name came with it than are tried; send its own chain only";
+	if (ca_list_find_passed_over(list, facts->issuer))
+		return "its issuer stands there, but is passed over; `check` and the start say why";
+	if (has_namesake(facts, list, paths->sent))
+		return "a CA of its issuer's name is there, but has another key identifier; "
+		       "send or list the CA certificate whose key has signed it";
+	return "its issuer is not known; list its root there only if you know that CA: "
+	       "whoever is not meant to be trusted ends here, too";
+}
+
+static void
+refuse_unknown(struct candidate *candidate, const struct path_search *paths)
+{
+	size_t top = paths->deepest.count - 1;
+	const struct x509 *facts = &paths->deepest.links[top]->facts;
+	candidate->path = &paths->deepest;
+	judge_refuse(candidate, top, VERIFY_UNKNOWN_CA, "leads to no root in %.60s: %s",
+	    trust_label(candidate->trust),
+	    unknown_why(facts, trust_ca_list(candidate->trust), paths));
 }
 
 static void
@@ -67,10 +102,10 @@ search_peer_chain(struct trust *trust, const struct peer_chain *sent, struct sea
 		.list = trust_ca_list(trust), .sent = sent, .judge = judge_candidate, .arg = search
 	};
 	if (!path_search(&paths)) {
-		if (search->judged)
-			candidate->verdict = search->first;
+		if (search->best_passed > 0)
+			candidate->verdict = search->best;
 		else
-			refuse_unknown(candidate, &paths.deepest);
+			refuse_unknown(candidate, &paths);
 		return NULL;
 	}
 	struct identity *identity = identity_new(

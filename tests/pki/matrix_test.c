@@ -126,6 +126,8 @@ static const struct matrix_row rows[] = {
 		.want = VERIFY_UNKNOWN_CA, .sentence = "issued by CN=root" },
 	{ "refuses a leaf whose intermediate nobody has", ROLE_AGENT, .cas = ROOT_ONLY, .sent = SEND_LEAF,
 		.want = VERIFY_UNKNOWN_CA, .sentence = "issued by CN=middle" },
+	{ "tells a CA of another key identifier from an unknown one", ROLE_AGENT, .leaf = { .wrong_key_id = "0102" },
+		.want = VERIFY_UNKNOWN_CA, .sentence = "a CA of its issuer's name is there, but has another key identifier" },
 	{ "refuses a chain past the sub-CA that narrows", ROLE_AGENT, .leaf = { .issuer = "root" }, .want = VERIFY_UNKNOWN_CA },
 	{ "refuses another sub-CA than the listed one", ROLE_AGENT, .with_sub = true,
 		.sub = { .issuer = "root", .wrong_key_id = "" }, .want = VERIFY_UNKNOWN_CA },
