@@ -276,7 +276,22 @@ read_list(struct crl *crl)
 	const char *fault = read_signed_part(crl);
 	if (!fault && crl->next_update < crl->this_update)
 		return "ends before it begins";
+	if (!fault && !signature_is_strong(crl->algorithm))
+		return signature_has_sha1(crl->algorithm)
+		    ? "is signed with SHA-1, which is not accepted"
+		    : "is signed with an algorithm that is not accepted";
 	return fault || crl->revoked.bytes == 0 ? fault : sort_out(crl);
+}
+
+struct der
+crl_issuer_in(struct der whole)
+{
+	struct cursor outer = der_over(whole), in = der_enter(&outer, DER_SEQUENCE),
+		      part = der_enter(&in, DER_SEQUENCE);
+	if (der_peek(&part) == DER_INTEGER)
+		der_read(&part, DER_INTEGER);
+	der_read(&part, DER_SEQUENCE);
+	return der_whole(&part, DER_SEQUENCE);
 }
 
 static void

@@ -6,7 +6,7 @@
  *
  * crl_parse() accepts only what can be judged by it alone: complete (no delta, no
  * restricting issuingDistributionPoint), no critical extension unknown to it,
- * with a nextUpdate.  Then, in this order: crl_is_signed_by() for the issuer's
+ * with a nextUpdate, signed with an algorithm that is accepted.  Then, in this order: crl_is_signed_by() for the issuer's
  * key, crl_index() after which the DER is not needed any more, crl_find().
  *
  * A struct crl is not locked: share it between threads only after crl_index().
@@ -51,6 +51,8 @@ struct crl;
 /* Parses one CRL in DER, which must stay where it is until crl_index().  NULL with
  * the reason in *why (a constant that reads after "the CRL "). */
 struct crl *crl_parse(const uint8_t *der, size_t bytes, const char **why);
+/* The issuer that a CRL names, also of one that crl_parse() refuses; empty if it cannot be read. */
+struct der crl_issuer_in(struct der whole);
 /* Copies the DER, so that the caller's may go while the issuer is not known yet. */
 bool crl_keep(struct crl *);
 void crl_free(struct crl *);
