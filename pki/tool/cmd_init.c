@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "pki/tool/command.h"
 #include "pki/tool/describe.h"
+#include "pki/tool/dn.h"
 #include "pki/tool/ca_create.h"
 #include "pki/tool/output.h"
 #include "pki/tool/profile.h"
@@ -147,6 +148,10 @@ run(int argc, char **argv)
 	if (options.name && strlen(options.name) > ORGANISATION_MOST)
 		return message_fail(EX_USAGE, "init: --name '%s': at most %d bytes", options.name,
 		    ORGANISATION_MOST);
+	if (options.name && (!*options.name || !dn_is_text(options.name, strlen(options.name))))
+		return message_fail(EX_USAGE,
+		    "init: --name is empty, is not UTF-8, or has characters that cannot be seen; "
+		    "give the name of an organisation");
 	arc4random_buf(random, sizeof random);
 	snprintf(organisation, sizeof organisation, "%s%s", options.name ? options.name : "Valise ",
 	    options.name ? "" : hex_encode(digits, random, sizeof random));

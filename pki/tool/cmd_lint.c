@@ -1,9 +1,10 @@
 /* valise-pki lint: what is unwise about certificates and CRLs. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "pki/content.h"
 #include "pki/pem.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
@@ -37,31 +38,79 @@ block_or_nothing(const struct pem_file *file, size_t index)
 }
 
 static int
-lint_file(struct findings *findings, const char *path, int64_t now)
+lint_certificates(
+    struct findings *findings, const char *path, const struct pem_file *file, int64_t now)
 {
-	struct pem_file file = { 0 };
-	char error[PEM_ERROR], crl_error[PEM_ERROR], label[512];
+	char label[512];
 	int code = 0;
 
-	if (pem_load(&file, path, PEM_CERTIFICATE, error)) {
-		for (size_t i = 0; !code && i < file.count; i++) {
-			snprintf(label, sizeof label, "%s, certificate %zu", path, i + 1);
-			code = lint_certificate(findings, label, pem_block(&file, i),
-			    block_or_nothing(&file, i + 1), now);
-		}
-		pem_wipe(&file);
-		return code;
+	for (size_t i = 0; !code && i < file->count; i++) {
+		snprintf(label, sizeof label, "%s, certificate %zu", path, i + 1);
+		code = lint_certificate(
+		    findings, label, pem_block(file, i), block_or_nothing(file, i + 1), now);
 	}
-	if (!pem_load(&file, path, PEM_CRL, crl_error))
-		return message_fail(access(path, R_OK) < 0 ? EX_NOINPUT : EX_DATAERR,
-		    "%s: neither certificates nor CRLs that can be read: %s; %s", path, error,
-		    crl_error);
-	for (size_t i = 0; !code && i < file.count; i++) {
-		snprintf(label, sizeof label, "%s, CRL %zu", path, i + 1);
-		code = lint_crl(findings, label, pem_block(&file, i), now);
-	}
-	pem_wipe(&file);
 	return code;
+}
+
+static int
+lint_crls(struct findings *findings, const char *path, const struct pem_file *file, int64_t now)
+{
+	char label[512];
+	int code = 0;
+
+	for (size_t i = 0; !code && i < file->count; i++) {
+		snprintf(label, sizeof label, "%s, CRL %zu", path, i + 1);
+		code = lint_crl(findings, label, pem_block(file, i), now);
+	}
+	return code;
+}
+
+static const struct {
+	enum content content;
+	enum pem_kind kind;
+	int (*lint)(struct findings *, const char *, const struct pem_file *, int64_t);
+} lintable[] = {
+	{ CONTENT_CERTIFICATE, PEM_CERTIFICATE, lint_certificates },
+	{ CONTENT_CRL, PEM_CRL, lint_crls },
+};
+
+/* A file in PEM may hold both; one in DER is what its structure says. */
+static int
+lint_data(struct findings *findings, const char *path, struct content_facts content, int64_t now)
+{
+	char error[PEM_ERROR] = "", text[CONTENT_TEXT];
+	struct pem_file file;
+	bool found = false;
+	int code = 0;
+
+	for (size_t i = 0; !code && i < sizeof lintable / sizeof *lintable; i++) {
+		if (!content.is_pem && content.kind != lintable[i].content)
+			continue;
+		if (!pem_load(&file, path, lintable[i].kind, error))
+			continue;
+		found = true;
+		code = lintable[i].lint(findings, path, &file, now);
+		pem_wipe(&file);
+	}
+	return found || code
+	    ? code
+	    : message_fail(EX_DATAERR,
+		  "%s: neither certificates nor CRLs that can be read: it holds %s", path,
+		  content_text(content, text));
+}
+
+static int
+lint_file(struct findings *findings, const char *path, int64_t now)
+{
+	char error[FILE_ERROR];
+	struct secret file = { 0 };
+	struct content_facts content;
+
+	if (!file_read(&file, path, PEM_CRL_BYTES, error))
+		return message_fail(EX_NOINPUT, "%s", error);
+	content = content_of(file.data, file.bytes);
+	secret_wipe(&file);
+	return lint_data(findings, path, content, now);
 }
 
 struct linting {

@@ -4,13 +4,17 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "pki/content.h"
+#include "pki/key_fault.h"
 #include "pki/oid.h"
+#include "pki/signature.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/message.h"
 
 enum { CSR_MOST = 256 * 1024 };
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
+#define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
 
 /* Extensions with a name; only those that can be allowed are marked. */
 static const struct {
@@ -26,25 +30,156 @@ static const struct {
 	{ OID_GRANT, "grant", false },
 };
 
-static int
-check(gnutls_x509_crq_t request, const char *path)
+struct request_facts {
+	struct der info, spki, attributes, algorithm, signature;
+};
+
+/* CertificationRequest of RFC 2986, 4. */
+static bool
+read_facts(struct der whole, struct request_facts *out)
 {
+	struct cursor outer = der_over(whole), in = der_enter(&outer, DER_SEQUENCE);
+
+	*out = (struct request_facts){ 0 };
+	out->info = der_whole(&in, DER_SEQUENCE);
+	out->algorithm = der_whole(&in, DER_SEQUENCE);
+	out->signature = der_bits(&in);
+	struct cursor wrapped = der_over(out->info), info = der_enter(&wrapped, DER_SEQUENCE);
+	der_read(&info, DER_INTEGER);
+	der_read(&info, DER_SEQUENCE);
+	out->spki = der_whole(&info, DER_SEQUENCE);
+	der_optional(&info, DER_CONTEXT_SEQUENCE, &out->attributes);
+	return cursor_end(&in) && cursor_end(&info) && cursor_end(&outer);
+}
+
+/* Over the bytes as they came: GnuTLS checks what it would have written itself, with the
+ * attributes in the order of DER. */
+bool
+csr_proves_possession(struct der whole)
+{
+	struct request_facts facts;
+
+	return read_facts(whole, &facts) &&
+	    signature_verifies(facts.spki, facts.algorithm, facts.info, facts.signature);
+}
+
+/* Whether an extension stands twice in this list of them. */
+static bool
+has_twin(struct der asked)
+{
+	struct der oid, other;
+	bool critical;
+
+	for (struct cursor list = der_over(asked); list.left && !list.failed;) {
+		der_extension(&list, &oid, &critical);
+		for (struct cursor rest = list; rest.left && !rest.failed;) {
+			der_extension(&rest, &other, &critical);
+			if (!rest.failed && der_equal(oid, other))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Which of them would be meant?  Libraries read the first, or all. */
+static bool
+asks_twice(struct der attributes)
+{
+	size_t lists = 0;
+
+	for (struct cursor all = der_over(attributes); all.left && !all.failed;) {
+		struct cursor one = der_enter(&all, DER_SEQUENCE);
+		bool asks = der_oid_is(der_read(&one, DER_OID), OID_EXTENSION_REQUEST);
+		struct cursor values = der_enter(&one, DER_SET);
+
+		while (asks && values.left && !values.failed) {
+			lists++;
+			if (has_twin(der_read(&values, DER_SEQUENCE)))
+				return true;
+		}
+	}
+	return lists > 1;
+}
+
+static int
+refuse_malformed(const char *path)
+{
+	return message_fail(
+	    EX_DATAERR, "%s: a malformed certificate signing request; make it again", path);
+}
+
+static int
+check(gnutls_x509_crq_t request, struct der whole, const char *path)
+{
+	struct request_facts facts;
+	char text[KEY_FAULT];
 	unsigned bits = 0;
 	int algorithm = gnutls_x509_crq_get_pk_algorithm(request, &bits);
-	int problem = gnutls_x509_crq_verify(request, 0);
 
-	if (problem < 0)
+	if (!read_facts(whole, &facts))
+		return refuse_malformed(path);
+	if (!key_is_accepted(algorithm, bits))
+		return message_fail(EX_DATAERR, "%s: it has %s; use %s", path,
+		    key_fault(algorithm, bits, facts.spki, text), KEYS_ACCEPTED);
+	if (!signature_is_strong(facts.algorithm))
 		return message_fail(EX_DATAERR,
-		    "%s: its signature does not prove that whoever asks holds the key (%s); "
-		    "make the request again",
-		    path, gnutls_strerror(problem));
-	if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) <
-	    GNUTLS_SEC_PARAM_MEDIUM)
+		    "%s: it is signed with %s, which is not accepted; make the request again with "
+		    "SHA-256",
+		    path, signature_text(facts.algorithm, text));
+	if (!csr_proves_possession(whole))
 		return message_fail(EX_DATAERR,
-		    "%s: its key (%s, %u bits) is too weak; use P-256, Ed25519 or RSA from 2048 "
-		    "bits on",
-		    path, gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
+		    "%s: its signature does not prove that whoever asks holds the key; make the "
+		    "request again",
+		    path);
+	if (asks_twice(facts.attributes))
+		return message_fail(EX_DATAERR,
+		    "%s: it asks for extensions in more than one place, or for one of them twice; "
+		    "make the request again with one list",
+		    path);
 	return 0;
+}
+
+/* The first request of a file in PEM, or all of one in DER. */
+static struct der
+find_request(const struct secret *file, gnutls_datum_t *decoded)
+{
+	const gnutls_datum_t data = { file->data, (unsigned)file->bytes };
+
+	if (!file->bytes || !memmem(file->data, file->bytes, "-----BEGIN", 10))
+		return (struct der){ file->data, file->bytes };
+	if (gnutls_pem_base64_decode2("NEW CERTIFICATE REQUEST", &data, decoded) >= 0 ||
+	    gnutls_pem_base64_decode2("CERTIFICATE REQUEST", &data, decoded) >= 0)
+		return (struct der){ decoded->data, decoded->size };
+	return (struct der){ 0 };
+}
+
+static bool
+import(gnutls_x509_crq_t request, struct der der)
+{
+	const gnutls_datum_t data = { (unsigned char *)(uintptr_t)der.data, (unsigned)der.bytes };
+
+	return gnutls_x509_crq_import(request, &data, GNUTLS_X509_FMT_DER) >= 0;
+}
+
+static int
+read_request(const char *path, const struct secret *file, gnutls_x509_crq_t request)
+{
+	gnutls_datum_t decoded = { 0 };
+	struct der der = find_request(file, &decoded);
+	struct content_facts content = content_of(file->data, file->bytes);
+	char text[CONTENT_TEXT];
+	int code;
+
+	if (import(request, der))
+		code = check(request, der, path);
+	else if (content.kind == CONTENT_REQUEST)
+		code = refuse_malformed(path);
+	else
+		code =
+		    message_fail(EX_DATAERR, "%s is not a certificate signing request: it holds %s",
+			path, content_text(content, text));
+	gnutls_free(decoded.data);
+	return code;
 }
 
 int
@@ -52,21 +187,14 @@ csr_load(const char *path, gnutls_x509_crq_t *out)
 {
 	char error[FILE_ERROR];
 	struct secret file = { 0 };
-	gnutls_datum_t data;
-	int problem;
+	int code;
 
 	if (!file_read(&file, path, CSR_MOST, error))
 		return message_fail(EX_NOINPUT, "%s", error);
-	data = (gnutls_datum_t){ file.data, (unsigned)file.bytes };
-	problem = gnutls_x509_crq_init(out);
-	if (problem >= 0)
-		problem = gnutls_x509_crq_import(*out, &data,
-		    memmem(file.data, file.bytes, "-----BEGIN", 10) ? GNUTLS_X509_FMT_PEM
-								    : GNUTLS_X509_FMT_DER);
+	code =
+	    gnutls_x509_crq_init(out) < 0 ? message_no_memory() : read_request(path, &file, *out);
 	secret_wipe(&file);
-	return problem < 0 ? message_fail(EX_DATAERR, "%s is not a certificate signing request: %s",
-				 path, gnutls_strerror(problem))
-			   : check(*out, path);
+	return code;
 }
 
 int

@@ -9,11 +9,15 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "pki/der.h"
 #include "pki/tool/names.h"
 #include "pki/tool/options.h"
 
-/* PEM or DER; proof of possession and strength of the key are checked. */
+/* PEM or DER; the key, the signature and its algorithm are checked, and that extensions are asked for
+ * once. */
 int csr_load(const char *path, gnutls_x509_crq_t *out);
+/* Whether a request in DER is signed by its own key. */
+bool csr_proves_possession(struct der);
 int csr_public(gnutls_x509_crq_t, gnutls_pubkey_t *out);
 /* Its subjectAltName, as `profile` may have it, if `allow` lists that extension; tells
  * of those that it ignores. */

@@ -93,6 +93,7 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 		(unsigned)certificate.bytes };
 	struct lint_subject *s = calloc(1, sizeof *s);
 	const char *why = "";
+	bool is_readable = false;
 	int code;
 
 	if (!s || gnutls_x509_crt_init(&s->certificate) < 0) {
@@ -105,9 +106,11 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 	else if (gnutls_x509_crt_import(s->certificate, &der, GNUTLS_X509_FMT_DER) < 0)
 		code = findings_add(
 		    findings, FINDING_WRONG, "%s: unreadable: GnuTLS refuses it", label);
-	else
+	else {
 		code = read_subject(s, issuer);
-	if (!code && s->facts.whole.bytes)
+		is_readable = true;
+	}
+	if (!code && is_readable)
 		code = apply(findings, label, s);
 	gnutls_x509_crt_deinit(s->certificate);
 	free(s);

@@ -6,6 +6,7 @@
 
 #include "pki/oid.h"
 #include "pki/signature.h"
+#include "pki/tool/dn.h"
 #include "pki/tool/profile.h"
 
 static bool
@@ -304,6 +305,12 @@ critical_unknown(const struct lint_subject *s)
 }
 
 static bool
+subject_not_text(const struct lint_subject *s)
+{
+	return !dn_is_sound(s->facts.subject) || !dn_is_sound(s->facts.issuer);
+}
+
+static bool
 issuer_purpose(const struct lint_subject *s)
 {
 	const struct x509 *issuer = &s->issuer;
@@ -390,6 +397,9 @@ static const struct lint_rule rules[] = {
 	    "a CA of agents with permitted names and no ceiling grant" },
 	{ "critical-unknown", FINDING_WRONG, critical_unknown,
 	    "a critical extension that nobody here knows; it is refused" },
+	{ "subject-not-text", FINDING_WRONG, subject_not_text,
+	    "its subject or issuer has characters that its type of string does not; OpenSSL and Go "
+	    "cannot read it" },
 	{ "issuer-purpose", FINDING_WRONG, issuer_purpose,
 	    "its CA's extendedKeyUsage lacks a purpose that it has" },
 	{ "outlives-issuer", FINDING_WARNING, outlives_issuer, "it ends after its CA" },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "pki/content.h"
 #include "pki/crl.h"
 #include "pki/tool/csr.h"
 #include "pki/tool/describe.h"
@@ -46,7 +47,7 @@ show_certificate(const struct shown_block *block, json_t *list)
 }
 
 static json_t *
-describe_request(gnutls_x509_crq_t request, const struct names *names)
+describe_request(gnutls_x509_crq_t request, struct der der, const struct names *names)
 {
 	gnutls_datum_t dn = { 0 };
 	unsigned bits = 0;
@@ -58,8 +59,7 @@ describe_request(gnutls_x509_crq_t request, const struct names *names)
 		    object, "subject", describe_text((const char *)dn.data, dn.size));
 	gnutls_free(dn.data);
 	json_object_set_new(object, "key", describe_key(algorithm, bits));
-	json_object_set_new(
-	    object, "proves_possession", json_boolean(gnutls_x509_crq_verify(request, 0) >= 0));
+	json_object_set_new(object, "proves_possession", json_boolean(csr_proves_possession(der)));
 	json_object_set_new(object, "hosts", describe_names(names, GNUTLS_SAN_DNSNAME));
 	json_object_set_new(object, "addresses", describe_names(names, GNUTLS_SAN_IPADDRESS));
 	json_object_set_new(object, "emails", describe_names(names, GNUTLS_SAN_RFC822NAME));
@@ -70,6 +70,7 @@ describe_request(gnutls_x509_crq_t request, const struct names *names)
 static int
 show_request(const struct shown_block *block, json_t *list)
 {
+	const struct der der = { block->der.data, block->der.size };
 	struct names names = { 0 };
 	gnutls_x509_crq_t request;
 	int code = -1;
@@ -79,7 +80,7 @@ show_request(const struct shown_block *block, json_t *list)
 	if (gnutls_x509_crq_import(request, &block->der, GNUTLS_X509_FMT_DER) >= 0)
 		code = csr_names(request, &names);
 	if (!code)
-		code = append(list, describe_request(request, &names), "request");
+		code = append(list, describe_request(request, der, &names), "request");
 	gnutls_x509_crq_deinit(request);
 	return code;
 }
@@ -246,12 +247,13 @@ show_p12(const struct shown_block *block, json_t *list)
 static const struct content_kind {
 	const char *label; /* ends so in PEM; NULL: only in DER */
 	int (*read)(const struct shown_block *, json_t *);
+	enum content kinds[2]; /* of what is in DER; CONTENT_OTHER: PKCS#12 may be in BER */
 } content_kinds[] = {
-	{ "CERTIFICATE", show_certificate },
-	{ "CERTIFICATE REQUEST", show_request },
-	{ "X509 CRL", show_crl },
-	{ NULL, show_p12 },
-	{ "PRIVATE KEY", show_key },
+	{ "CERTIFICATE", show_certificate, { CONTENT_CERTIFICATE, CONTENT_CERTIFICATE } },
+	{ "CERTIFICATE REQUEST", show_request, { CONTENT_REQUEST, CONTENT_REQUEST } },
+	{ "X509 CRL", show_crl, { CONTENT_CRL, CONTENT_CRL } },
+	{ NULL, show_p12, { CONTENT_PKCS12, CONTENT_OTHER } },
+	{ "PRIVATE KEY", show_key, { CONTENT_KEY, CONTENT_ENCRYPTED_KEY } },
 };
 
 static bool
@@ -307,23 +309,31 @@ show_pem(struct shown_block *block, const struct secret *file, json_t *list)
 	return code;
 }
 
+/* By its structure, not by who can make something of it: a library reads a CRL as a certificate. */
+static int
+show_der(const struct shown_block *block, enum content kind, json_t *list)
+{
+	for (size_t i = 0; i < sizeof content_kinds / sizeof *content_kinds; i++)
+		if (kind == content_kinds[i].kinds[0] || kind == content_kinds[i].kinds[1])
+			return content_kinds[i].read(block, list);
+	return -1;
+}
+
 int
 show_file(const struct common *common, const char *path, const struct secret *file, json_t *list)
 {
 	struct shown_block block = { common, path, { file->data, (unsigned)file->bytes } };
-	int code = -1;
+	struct content_facts content = content_of(file->data, file->bytes);
+	char text[CONTENT_TEXT];
+	int code;
 
-	if (file->bytes && memmem(file->data, file->bytes, "-----BEGIN ", 11)) {
+	if (content.is_pem)
 		block.der = (gnutls_datum_t){ 0 };
-		code = show_pem(&block, file, list);
-		if (!code && json_array_size(list) == 0)
-			code = -1;
-	} else {
-		for (size_t i = 0; code < 0 && i < sizeof content_kinds / sizeof *content_kinds;
-		     i++)
-			code = content_kinds[i].read(&block, list);
-	}
-	return code >= 0 ? code
-			 : message_fail(EX_DATAERR,
-			       "%s: neither certificate, request, CRL, key nor PKCS#12", path);
+	code = content.is_pem ? show_pem(&block, file, list) : show_der(&block, content.kind, list);
+	if (code > 0 || json_array_size(list) > 0)
+		return code;
+	return message_fail(EX_DATAERR,
+	    "%s: neither certificate, request, CRL, key nor PKCS#12 that can be "
+	    "read: it holds %s",
+	    path, content_text(content, text));
 }

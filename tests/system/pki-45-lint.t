@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """valise-pki lint: each rule is broken by one certificate of openssl's, and by none of ours."""
 import os
+import ssl
 import sys
 
 sys.path.insert(0, "tests/pki_tool")
@@ -55,6 +56,7 @@ BROKEN = {
 	"ceiling-without-names": (UNWISE, dict(CA, extendedKeyUsage=f"clientAuth,{AGENT}", **{GRANT: SHOP}), {}),
 	"names-without-ceiling": (UNWISE, dict(CA, extendedKeyUsage=f"clientAuth,{AGENT}", nameConstraints="critical,permitted;DNS:b.example"), {}),
 	"critical-unknown": (WRONG, dict(LEAF, **{"1.2.3.4": "critical,DER:05:00"}), {}),
+	"subject-not-text": (WRONG, LEAF, {"subject": "/O=K-ln/CN=x", "patch": (b"K-ln", b"K\xf6ln")}),
 	"issuer-purpose": (WRONG, LEAF, {"under": dict(CA, extendedKeyUsage="clientAuth")}),
 	"outlives-issuer": (UNWISE, LEAF, {"ca_days": 100, "days": 300}),
 }
@@ -72,7 +74,7 @@ def sign_between(scene, name, issuer, begin, end):
 
 
 def make(scene, name, extensions, issuer=None, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), days=30, serial=None,
-		digest="sha256", subject="/CN=x", dates=None):
+		digest="sha256", subject="/CN=x", dates=None, patch=None):
 	at = lambda suffix: f"{scene.dir}/{name}.{suffix}"
 	with open(at("ext"), "w") as file:
 		file.write("".join(f"{k}={v}\n" for k, v in extensions.items() if v))
@@ -84,6 +86,11 @@ def make(scene, name, extensions, issuer=None, key=("ec", "-pkeyopt", "ec_paramg
 	digest = () if key == ("ed25519",) and not issuer else (f"-{digest}",)
 	succeeds("openssl", "x509", "-req", "-in", at("csr"), *by, "-set_serial", serial or f"0x4{os.urandom(15).hex()}", "-days", days,
 		*digest, "-extfile", at("ext"), "-out", at("crt"))
+	if patch:		# its signature is wrong then, which is nothing for lint
+		with open(at("crt")) as file:
+			der = ssl.PEM_cert_to_DER_cert(file.read())
+		with open(at("crt"), "w") as file:
+			file.write(ssl.DER_cert_to_PEM_cert(der.replace(*patch)))
 	return at("crt")
 
 

@@ -28,7 +28,7 @@ def test_over(*ways):
 		for way in ways:
 			def one(scene, way=way):
 				function(scene, way)
-			one.__name__ = f"{function.__name__} over {way.__name__}"
+			one.__name__ = f"{function.__name__} over {getattr(way, '__name__', way)}"
 			_tests.append(one)
 		return function
 	return register

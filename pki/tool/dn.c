@@ -1,0 +1,79 @@
+/* Walks over names, and the characters of each type of string. */
+#include "pki/tool/dn.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+enum { UTF8_STRING = 0x0c, PRINTABLE_STRING = 0x13, IA5_STRING = 0x16 };
+
+bool
+dn_is_text(const char *text, size_t bytes)
+{
+	uint32_t point;
+	unsigned length;
+
+	for (size_t at = 0; at < bytes; at += length) {
+		length = utf8_decode(text + at, bytes - at, &point);
+		if (length == 0 || utf8_is_invisible(point))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_ascii(const char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return true;
+}
+
+static bool
+is_printable(const char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (!text[i] ||
+		    (!isalnum((unsigned char)text[i]) && !strchr(" '()+,-./:=?", text[i])))
+			return false;
+	return true;
+}
+
+static bool
+is_sound(unsigned tag, struct der value)
+{
+	const char *text = (const char *)value.data;
+
+	switch (tag) {
+	case UTF8_STRING:
+		return dn_is_text(text, value.bytes);
+	case PRINTABLE_STRING:
+		return is_printable(text, value.bytes);
+	case IA5_STRING:
+		return is_ascii(text, value.bytes);
+	default:
+		return true;
+	}
+}
+
+bool
+dn_is_sound(struct der name)
+{
+	struct cursor outer = der_over(name), rdns = der_enter(&outer, DER_SEQUENCE);
+	unsigned tag = 0;
+
+	while (rdns.left && !rdns.failed) {
+		struct cursor set = der_enter(&rdns, DER_SET);
+
+		while (set.left && !set.failed) {
+			struct cursor one = der_enter(&set, DER_SEQUENCE);
+			der_read(&one, DER_OID);
+			struct der value = der_any(&one, &tag);
+			if (one.failed || !is_sound(tag, value))
+				return false;
+		}
+	}
+	return !rdns.failed;
+}

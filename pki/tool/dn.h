@@ -1,0 +1,18 @@
+/*
+ * Whether the strings of distinguished names are what they say that they are (X.520, RFC 5280
+ * 4.1.2.4): other libraries refuse a certificate, or show nothing, where one is not.
+ */
+#ifndef PKI_TOOL_DN_H
+#define PKI_TOOL_DN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pki/der.h"
+
+/* UTF-8 without control characters and others that cannot be seen. */
+bool dn_is_text(const char *text, size_t bytes);
+/* Every string in this Name is in the characters of its type; what is no string counts as fine. */
+bool dn_is_sound(struct der name);
+
+#endif

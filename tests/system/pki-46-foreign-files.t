@@ -1,0 +1,312 @@
+#!/usr/bin/env -S python3 -B
+"""Chains, CRLs and requests that other CAs make: what is right about them is believed, and a
+refusal names its reason.  OpenSSL makes them, or Python, where OpenSSL is too well-behaved.
+"""
+import base64
+import os
+import ssl
+import subprocess
+import sys
+
+sys.path.insert(0, "tests/pki_tool")
+from lib import *
+from kit import *
+
+P256 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+CA = {"basicConstraints": "critical,CA:TRUE", "keyUsage": "critical,keyCertSign,cRLSign", "subjectKeyIdentifier": "hash",
+	"authorityKeyIdentifier": "keyid"}
+CLIENT = {"basicConstraints": "critical,CA:FALSE", "keyUsage": "critical,digitalSignature", "extendedKeyUsage": "clientAuth",
+	"subjectAltName": "DNS:a.example", "subjectKeyIdentifier": "hash", "authorityKeyIdentifier": "keyid",
+	"certificatePolicies": "1.2.3.4,1.2.3.5"}
+SERVER = dict(CLIENT, extendedKeyUsage="serverAuth", certificatePolicies=None)
+
+
+# ---- certificates ----
+
+class Workshop:
+	"""Keys and certificates by name in a directory."""
+
+	def __init__(self, scene):
+		self.dir = scene.dir
+
+	def at(self, name):
+		return f"{self.dir}/{name}"
+
+	def write(self, name, data):
+		with open(self.at(name), "wb") as file:
+			file.write(data if isinstance(data, bytes) else data.encode())
+		return self.at(name)
+
+	def make(self, name, subject, issuer, extensions, key=P256, digest="sha256"):
+		"""The certificate in `name`.crt of a new key in `name`.key."""
+		self.write(f"{name}.ext", "".join(f"{k}={v}\n" for k, v in extensions.items() if v))
+		succeeds("openssl", "req", "-new", "-newkey", *key, "-nodes", "-keyout", self.at(f"{name}.key"),
+			"-out", self.at(f"{name}.csr"), "-subj", subject)
+		by = ("-CA", self.at(f"{issuer}.crt"), "-CAkey", self.at(f"{issuer}.key")) if issuer else \
+			("-signkey", self.at(f"{name}.key"))
+		succeeds("openssl", "x509", "-req", "-in", self.at(f"{name}.csr"), *by, "-set_serial", f"0x4{os.urandom(15).hex()}",
+			"-days", 300, f"-{digest}", "-extfile", self.at(f"{name}.ext"), "-out", self.at(f"{name}.crt"))
+		return self.at(f"{name}.crt")
+
+	def chain(self, *names):
+		return self.write("chain.pem", b"".join(open(self.at(f"{name}.crt"), "rb").read() for name in names))
+
+	def crl(self, name, issuer, digest="sha256", number=True):
+		"""An empty CRL of the issuer's in `name`."""
+		extensions = "[e]\nauthorityKeyIdentifier=keyid\n" if number else ""
+		self.write("crl.cnf", f"[ca]\ndefault_ca=x\n[x]\ndatabase={self.at('index')}\ncrlnumber={self.at('number')}\n"
+			f"default_crl_days=10\n{'crl_extensions=e' if number else ''}\n{extensions}")
+		self.write("index", ""), self.write("number", "01\n")
+		succeeds("openssl", "ca", "-config", self.at("crl.cnf"), "-gencrl", "-md", digest, "-cert", self.at(f"{issuer}.crt"),
+			"-keyfile", self.at(f"{issuer}.key"), "-out", self.at(name))
+		return self.at(name)
+
+	def bundle(self, name, *files):
+		return self.write(name, b"".join(open(file, "rb").read() for file in files))
+
+
+def verdict(chain, role, *options):
+	"""(believed, what is said of it)"""
+	status, out, err = pki("verify", chain, "--as", role, *options)
+	check(status in (0, 1), f"verify: {status} {out}{err}")
+	return status == 0, out + err
+
+
+# what the issuing CA has beside the usual: (whether OpenSSL believes the chain, part of our sentence; "" if we do)
+ISSUING = {
+	"requireExplicitPolicy": ({"policyConstraints": "critical,requireExplicitPolicy:0"}, True, ""),
+	"inhibitAnyPolicy": ({"inhibitAnyPolicy": "critical,0"}, True, ""),
+	"policyMappings": ({"policyMappings": "critical,1.2.3.4:1.2.3.5"}, True, ""),
+	"a mapping that is demanded": ({"policyMappings": "critical,1.2.3.4:1.2.3.5",
+		"policyConstraints": "critical,requireExplicitPolicy:0"}, True, ""),
+	"inhibitPolicyMapping": ({"policyConstraints": "critical,inhibitPolicyMapping:0"}, True, ""),
+	"a critical CRL distribution point": ({"crlDistributionPoints": "critical,URI:http://crl.example/x.crl"}, True, ""),
+	"a policy that the leaf lacks": ({"certificatePolicies": "1.2.3.6", "policyConstraints":
+		"critical,requireExplicitPolicy:0"}, False, "policy-missing"),
+	"no policy where one is demanded": ({"certificatePolicies": None, "policyConstraints":
+		"critical,requireExplicitPolicy:0"}, False, "certificate 2 of 3"),
+	"an extension that nobody knows": ({"1.2.3.4": "critical,DER:05:00"}, False,
+		"has a critical extension that is not known here"),
+}
+
+
+@test_over(*ISSUING)
+def a_chain_with_what_rfc_5280_wants_critical(scene, what):
+	extensions, openssl_believes, words = ISSUING[what]
+	shop = Workshop(scene)
+	shop.make("root", "/CN=Root", None, CA)
+	shop.make("issuing", "/CN=Issuing", "root", dict(CA, certificatePolicies="1.2.3.4", **extensions)
+		if "certificatePolicies" not in extensions else dict(CA, **extensions))
+	shop.make("leaf", "/CN=leaf", "issuing", CLIENT)
+	status, out, err = tool("openssl", "verify", "-policy", "anyPolicy", "-policy_check", "-CAfile", shop.at("root.crt"), "-untrusted", shop.at("issuing.crt"),
+		shop.at("leaf.crt"))
+	equal(status == 0, openssl_believes, f"OpenSSL: {out}{err}")
+	believed, said = verdict(shop.chain("leaf", "issuing"), "client", "--cas", shop.at("root.crt"))
+	equal(believed, not words, said)
+	check(words in said, said)
+
+
+@test
+def a_ca_that_changed_its_key_does_not_count_against_a_path_length(scene):
+	shop = Workshop(scene)
+	narrow = dict(CA, basicConstraints="critical,CA:TRUE,pathlen:0")
+	shop.make("root", "/CN=Root", None, CA)
+	shop.make("old", "/CN=Issuing", "root", narrow)
+	shop.make("new", "/CN=Issuing", "old", narrow)
+	shop.make("leaf", "/CN=a.example", "new", SERVER)
+	believed, said = verdict(shop.chain("leaf", "new", "old"), "server", "--serve", "a.example", "--cas", shop.at("root.crt"))
+	check(believed, said)
+	shop.make("other", "/CN=Other", "old", narrow)
+	shop.make("leaf", "/CN=a.example", "other", SERVER)
+	believed, said = verdict(shop.chain("leaf", "other", "old"), "server", "--cas", shop.at("root.crt"))
+	check(not believed and "allows 0 CAs below it, the chain has 1" in said, said)
+
+
+# ---- CRLs ----
+
+def of_clients(scene):
+	"""A root, its CA for clients, and a client."""
+	shop = Workshop(scene)
+	shop.make("root", "/CN=Root", None, CA)
+	shop.make("clients", "/CN=Clients", "root", CA)
+	shop.make("leaf", "/CN=leaf", "clients", CLIENT)
+	return shop
+
+
+def verify_with(shop, crls):
+	return pki("verify", shop.chain("leaf", "clients"), "--as", "client", "--cas", shop.at("root.crt"), "--crls", crls)
+
+
+@test
+def a_crl_signed_with_sha_1_is_refused_for_that(scene):
+	shop = of_clients(scene)
+	good = shop.bundle("good.crl", shop.crl("root.crl", "root"), shop.crl("clients.crl", "clients"))
+	equal(verify_with(shop, good)[0], 0, "with SHA-256")
+	equal(pki("lint", good)[1], "fine\n")
+	bad = shop.bundle("bad.crl", shop.at("root.crl"), shop.crl("sha1.crl", "clients", "sha1"))
+	status, _, err = verify_with(shop, bad)
+	check(status == 65 and "is signed with SHA-1, which is not accepted" in err, f"{status} {err}")
+	status, out, _ = pki("lint", bad)
+	check(status == 1 and "CRL 2: crl-refused: the CRL is signed with SHA-1" in out, f"{status} {out}")
+
+
+def in_der(shop, kind):
+	"""A file of this kind in DER."""
+	key = shop.at("leaf.key")
+	argv = {"certificate": ("x509", "-in", shop.at("leaf.crt")), "crl": ("crl", "-in", shop.crl("clients.crl", "clients")),
+		"request": ("req", "-in", shop.at("leaf.csr")), "key": ("pkcs8", "-topk8", "-nocrypt", "-in", key),
+		"public key": ("pkey", "-in", key, "-pubout"), "pkcs7": ("crl2pkcs7", "-nocrl", "-certfile", shop.at("leaf.crt"))}
+	out = shop.at("in.der")
+	if kind == "pkcs12":
+		succeeds("openssl", "pkcs12", "-export", "-in", shop.at("leaf.crt"), "-inkey", key, "-passout", "pass:x", "-out", out)
+	else:
+		succeeds("openssl", *argv[kind], "-outform", "DER", "-out", out)
+	return out
+
+
+# kind: (what lint says, exit and words of show)
+IN_DER = {
+	"certificate": ("fine", 0, "type:              certificate"),
+	"crl": ("fine", 0, "type:              crl"),
+	"request": ("it holds a certificate signing request in DER", 0, "type:              request"),
+	"key": ("it holds a private key in DER", 0, "type:              private key"),
+	"public key": ("it holds a public key in DER", 65, "it holds a public key in DER"),
+	"pkcs7": ("it holds PKCS#7 in DER", 65, "it holds PKCS#7 in DER"),
+	"pkcs12": ("it holds PKCS#12", 66, "passphrase"),
+}
+
+
+@test_over(*IN_DER)
+def what_is_in_der_is_told_apart_by_its_structure(scene, kind):
+	shop, (linted, status, shown) = of_clients(scene), IN_DER[kind]
+	path = in_der(shop, kind)
+	got, out, err = pki("lint", path)
+	check(linted in out + err, f"lint: {got} {out}{err}")
+	check((got == 65) == ("it holds" in linted), f"lint exits {got}")
+	got, out, err = pki("show", path)
+	check(got == status and shown in out + err, f"show: {got} {out}{err}")
+
+
+@test
+def lint_says_of_an_unreadable_certificate_nothing_else(scene):
+	shop = of_clients(scene)
+	der = ssl.PEM_cert_to_DER_cert(open(shop.at("leaf.crt")).read())
+	crl = base64.encodebytes(open(in_der(shop, "crl"), "rb").read()).decode()
+	version_2 = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
+	for name, pem, why in (("version", ssl.DER_cert_to_PEM_cert(version_2), "is not of version 3"),
+			("label", f"-----BEGIN CERTIFICATE-----\n{crl}-----END CERTIFICATE-----\n", "unreadable")):
+		status, out, _ = pki("lint", shop.write(f"{name}.pem", pem))
+		check(status == 1 and out.count("\n") == 1 and why in out, f"{name}: {status} {out}")
+
+
+@test
+def lint_looks_at_all_of_a_file(scene):
+	shop = of_clients(scene)
+	path = shop.bundle("both.pem", shop.at("root.crt"), shop.crl("sha1.crl", "clients", "sha1"))
+	out = pki("lint", path)[1]
+	check("CRL 1: crl-refused" in out, out)
+
+
+# ---- requests ----
+
+def tlv(tag, *parts):
+	body = b"".join(parts)
+	length = len(body).to_bytes(2, "big").lstrip(b"\0") or b"\0"
+	header = bytes([len(body)]) if len(body) < 128 else bytes([0x80 + len(length)]) + length
+	return bytes([tag]) + header + body
+
+
+EXTENSION_REQUEST = bytes.fromhex("06092a864886f70d01090e")
+CHALLENGE = tlv(0x30, bytes.fromhex("06092a864886f70d010907"), tlv(0x31, tlv(0x0c, b"secret")))
+ECDSA_SHA256 = tlv(0x30, bytes.fromhex("06082a8648ce3d040302"))
+ECDSA_SHA1 = tlv(0x30, bytes.fromhex("06072a8648ce3d0401"))
+
+
+def extension(host):
+	return tlv(0x30, bytes.fromhex("0603551d11"), tlv(0x04, tlv(0x30, tlv(0x82, host.encode()))))
+
+
+def asks(*lists):
+	"""An attribute that asks for these lists of extensions."""
+	return tlv(0x30, EXTENSION_REQUEST, tlv(0x31, *[tlv(0x30, *one) for one in lists]))
+
+
+def request(shop, *attributes, algorithm=ECDSA_SHA256, digest="-sha256", signer=None, curve="P-256", encoding="named_curve"):
+	"""A request in PEM with these attributes, in this order."""
+	for name in ("csr", "stranger"):
+		succeeds("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-pkeyopt",
+			f"ec_param_enc:{encoding}", "-out", shop.at(f"{name}.key"))
+	spki = subprocess.run(["openssl", "pkey", "-in", shop.at("csr.key"), "-pubout", "-outform", "DER"], capture_output=True).stdout
+	subject = tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("0603550403"), tlv(0x0c, b"host"))))
+	info = tlv(0x30, b"\x02\x01\x00", subject, spki, tlv(0xa0, *attributes))
+	shop.write("info", info)
+	signature = subprocess.run(["openssl", "dgst", digest, "-sign", shop.at(f"{signer or 'csr'}.key"), shop.at("info")],
+		capture_output=True).stdout
+	der = tlv(0x30, info, algorithm, tlv(0x03, b"\0", signature))
+	return shop.write("in.csr", b"-----BEGIN CERTIFICATE REQUEST-----\n" + base64.encodebytes(der) +
+		b"-----END CERTIFICATE REQUEST-----\n")
+
+
+A, B = extension("a.example"), extension("b.example")
+# (how to make it, part of the refusal; "" if it is signed)
+REQUESTS = {
+	"attributes in the order of DER": ((CHALLENGE, asks([A])), {}, ""),
+	"attributes in another order": ((asks([A]), CHALLENGE), {}, ""),
+	"two attributes that ask for extensions": ((asks([A]), asks([B])), {}, "asks for extensions in more than one place"),
+	"two lists in one attribute": ((asks([A], [B]),), {}, "asks for extensions in more than one place"),
+	"one extension twice": ((asks([A, B]),), {}, "or for one of them twice"),
+	"a key on secp256k1": ((asks([A]),), {"curve": "secp256k1"}, "it has a key on secp256k1"),
+	"a curve that is spelled out": ((asks([A]),), {"encoding": "explicit"}, "it has a key on a curve given by explicit parameters"),
+	"a brainpool curve": ((asks([A]),), {"curve": "brainpoolP256r1"}, "it has a key on brainpoolP256r1"),
+	"a curve that is not known": ((asks([A]),), {"curve": "prime239v1"}, "it has a key on the unknown curve 1.2.840.10045.3.1.4"),
+	"P-224": ((asks([A]),), {"curve": "secp224r1"}, "it has a key on P-224"),
+	"SHA-1": ((asks([A]),), {"algorithm": ECDSA_SHA1, "digest": "-sha1"}, "it is signed with ECDSA with SHA-1"),
+	"another key's signature": ((asks([A]),), {"signer": "stranger"}, "does not prove that whoever asks holds the key"),
+}
+
+
+@test_over(*REQUESTS)
+def a_request_with(scene, what):
+	attributes, how, words = REQUESTS[what]
+	shop, ca = Workshop(scene), Ca(f"{scene.dir}/ca")
+	path = request(shop, *attributes, **how)
+	if words:
+		ca.refuses(65, words, "sign", path, "server", "host", "--host", "a.example")
+		return
+	ca("sign", path, "server", "host", "--allow", "subjectAltName")
+	check("DNS:a.example" in text_of(ca.crt("host")), text_of(ca.crt("host")))
+	check("proves possession: yes" in pki("show", path)[1], pki("show", path)[1])
+
+
+@test
+def a_malformed_request_is_told_from_another_thing(scene):
+	shop, ca = Workshop(scene), Ca(f"{scene.dir}/ca")
+	body = "\n".join(open(request(shop, asks([A]))).read().splitlines()[1:-1])
+	for name, text, words in (("cut", body[:100], "a malformed certificate signing request"),
+			("key", open(shop.at("csr.key")).read(), "it holds a private key")):
+		pem = text if "BEGIN" in text else f"-----BEGIN CERTIFICATE REQUEST-----\n{text}\n-----END CERTIFICATE REQUEST-----\n"
+		ca.refuses(65, words, "sign", shop.write(f"{name}.csr", pem), "server", "host", "--host", "a.example")
+
+
+# ---- names ----
+
+NAMES = {"Latin-1": b"K\xd6ln", "a newline": b"Ko\nln", "a change of direction": "K\u202eln".encode(), "nothing": b""}
+
+
+@test_over(*NAMES)
+def an_authority_gets_no_name_that_others_cannot_read(scene, what):
+	argv = [PROGRAMS["pki"], "init", "--ca", f"{scene.dir}/ca", "--no-password", "--name"]
+	done = subprocess.run([*map(os.fsencode, argv), NAMES[what]], stdin=subprocess.DEVNULL, capture_output=True)
+	equal(done.returncode, 64, done.stderr)
+	check(b"--name" in done.stderr, done.stderr)
+	check(not os.path.exists(f"{scene.dir}/ca"), "the directory is there")
+
+
+@test
+def an_authority_may_have_a_name_in_any_script(scene):
+	ca = Ca(f"{scene.dir}/ca", "--no-password", "--name", "K\u00f6ln \u6771\u4eac")
+	equal(ca("lint", "--all"), "fine\n")
+	check("K\u00f6ln \u6771\u4eac root" in succeeds("openssl", "x509", "-noout", "-subject", "-nameopt", "utf8", "-in", ca.path("root.crt")), "OpenSSL")
+
+
+main()
