@@ -171,8 +171,7 @@ subject_of(struct der der, char *out, size_t out_bytes)
 
 /* NULL, or why there is no room to note it. */
 static const char *
-pass_over(
-    struct ca_list *list, struct der der, const char *file, size_t index, const char *why)
+pass_over(struct ca_list *list, struct der der, const char *file, size_t index, const char *why)
 {
 	if (list->passed_over_count == CA_LIST_MOST)
 		return too_many;

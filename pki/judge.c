@@ -83,8 +83,8 @@ judge_strength(struct candidate *candidate)
 	char key[KEY_FAULT];
 	for (size_t i = 0; i < candidate->path->count; i++) {
 		unsigned bits = 0;
-		int algorithm = gnutls_x509_crt_get_pk_algorithm(
-		    candidate->path->links[i]->crt, &bits);
+		int algorithm =
+		    gnutls_x509_crt_get_pk_algorithm(candidate->path->links[i]->crt, &bits);
 		if (!key_is_accepted(algorithm, bits))
 			return judge_refuse(candidate, i, VERIFY_WEAK_KEY, "has %s; use %s",
 			    key_fault(algorithm, bits, facts_of(candidate, i)->spki, key),

@@ -220,7 +220,8 @@ policy_allows(const struct path *path, size_t *position, const char **why)
 	for (size_t i = 1; i + 1 < path->count; i++)
 		if (maps_any(&path->links[i]->facts)) {
 			*position = i;
-			*why = "maps anyPolicy, which stands for all already (RFC 5280, 4.2.1.5); issue it without";
+			*why =
+			    "maps anyPolicy, which stands for all already (RFC 5280, 4.2.1.5); issue it without";
 			return false;
 		}
 	return !demands_policy(path) || walk_down(path, position, why);

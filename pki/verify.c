@@ -44,8 +44,7 @@ is_namesake(const struct x509 *facts, const struct x509 *ca)
 
 /* Whether a CA of the issuer's name is at hand, but with another key. */
 static bool
-has_namesake(
-    const struct x509 *facts, const struct ca_list *list, const struct peer_chain *sent)
+has_namesake(const struct x509 *facts, const struct ca_list *list, const struct peer_chain *sent)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (is_namesake(facts, &list->cas[i]->link.facts))

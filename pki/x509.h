@@ -36,11 +36,11 @@ struct x509 {
 	bool has_constraints;
 	struct der constraints; /* contents of NameConstraints */
 	bool has_policies;
-	struct der policies;           /* contents of CertificatePolicies */
-	struct der mappings;           /* contents of PolicyMappings */
-	int require_policy;            /* requireExplicitPolicy; -1: absent, as in the next two */
-	int inhibit_mapping;           /* inhibitPolicyMapping */
-	int inhibit_any;               /* inhibitAnyPolicy */
+	struct der policies; /* contents of CertificatePolicies */
+	struct der mappings; /* contents of PolicyMappings */
+	int require_policy;  /* requireExplicitPolicy; -1: absent, as in the next two */
+	int inhibit_mapping; /* inhibitPolicyMapping */
+	int inhibit_any;     /* inhibitAnyPolicy */
 	bool has_grant;
 	struct der grant;         /* Grant */
 	struct der key_id;        /* subjectKeyIdentifier, or empty */
