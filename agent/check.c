@@ -191,6 +191,15 @@ check_unsealed(struct agent_check *check, const struct endpoint_settings *endpoi
 		warn(check, endpoint->trusts_unsealed_mark, "%s", sentence);
 }
 
+static void
+check_header(struct agent_check *check, const struct endpoint_settings *endpoint)
+{
+	const char *sentence = agent_settings_header_warning(endpoint);
+
+	if (sentence)
+		warn(check, endpoint->upstream.url_mark, "%s", sentence);
+}
+
 /* False when memory is short. */
 static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
@@ -207,6 +216,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		    agent_settings_endpoint(check->settings, i);
 
 		check_unsealed(check, settings);
+		check_header(check, settings);
 		if (!endpoint->terminates)
 			continue;
 		is_done = check_termination(check, i);

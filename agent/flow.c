@@ -209,6 +209,14 @@ agent_flow_fail(struct agent_flow *flow, enum code code, const char *sentence, c
 	channel_fail(pooled_channel_channel(flow->setup->pooled), code, sentence);
 }
 
+void
+agent_flow_fail_as(
+    struct agent_flow *flow, enum code code, const char *reason, const char *sentence)
+{
+	give_up(flow, reason, sentence);
+	channel_fail(pooled_channel_channel(flow->setup->pooled), code, sentence);
+}
+
 /* ---- joining ---- */
 
 static void
@@ -308,20 +316,23 @@ agent_flow_party(const struct agent_flow *flow)
 void
 agent_flow_dial(struct agent_flow *flow)
 {
+	struct agent_flow_header header;
 	struct upstream_dial_options options = {
 		.upstream = &flow->endpoint->upstream,
-		.client = &flow->setup->open.client,
-		.listener = &flow->setup->open.listener,
-		.server_name = flow->server_name,
 		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
 		.party = agent_flow_party(flow),
 	};
 
+	if (!agent_flow_make_header(flow, &header))
+		return;
+	options.header = header.data;
+	options.header_bytes = header.bytes;
 	agent_flow_move(flow, FLOW_DIALLING);
 	timer_set(&flow->setup->working, WORKING_MS);
 	flow->setup->dial = upstream_dial_new(
 	    flow->context->loop, flow->context->resolver, &options, on_dialled, flow);
+	free(header.data);
 	if (!flow->setup->dial)
 		on_dial_failed(flow, "memory is short");
 }

@@ -1,7 +1,8 @@
 /*
  * Internal to flows: the object, for flow.c (the life), flow_client.c (the handshake
- * with the client of an endpoint that terminates) and flow_share.c (the places that
- * a flow takes, and what happens when somebody else needs them).
+ * with the client of an endpoint that terminates), flow_header.c (what an upstream is
+ * told of it first) and flow_share.c (the places that a flow takes, and what happens when
+ * somebody else needs them).
  */
 #ifndef AGENT_FLOW_PRIVATE_H
 #define AGENT_FLOW_PRIVATE_H
@@ -87,11 +88,23 @@ void agent_flow_refuse_client(
     struct agent_flow *, unsigned alert, const char *reason, const char *detail);
 /* Tells the relay; the flow is over when the channel is closed. */
 void agent_flow_fail(struct agent_flow *, enum code, const char *sentence, const char *detail);
+/* The same with a reason of its own in the log. */
+void agent_flow_fail_as(struct agent_flow *, enum code, const char *reason, const char *sentence);
 /* Answers `ready`; the channel becomes the stream of the client's bytes. False: it is lost. */
 bool agent_flow_release_channel(struct agent_flow *);
 void agent_flow_dial(struct agent_flow *);
 /* The client's address is the relay's word, so relays have their turns before clients have. */
 struct heavy_party agent_flow_party(const struct agent_flow *);
+
+/* ---- flow_header.c ---- */
+
+struct agent_flow_header {
+	uint8_t *data; /* the caller's to free; NULL: the upstream wants none */
+	size_t bytes;
+};
+/* What its upstream is told of it, once all is known.  False: more than the upstream takes, or memory
+ * is short, and the flow is being ended. */
+bool agent_flow_make_header(struct agent_flow *, struct agent_flow_header *);
 
 /* ---- flow_client.c ---- */
 

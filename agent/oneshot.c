@@ -8,6 +8,7 @@
 #include "agent/command.h"
 #include "agent/settings.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "base/units.h"
 
 enum oneshot_option {
@@ -56,6 +57,7 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 	endpoint->weight = 100;
 	endpoint->half_closed_ms = 60000;
 	endpoint->upstream.url = command_copy(upstream);
+	endpoint->upstream.proxy_header_bytes = PROXY_USUAL_MOST;
 	if (values[PROXY])
 		number_parse(values[PROXY], &endpoint->upstream.proxy_protocol);
 	endpoint->termination.certificate = command_copy(values[CRT]);

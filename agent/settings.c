@@ -8,6 +8,7 @@
 #include "base/admin.h"
 #include "base/admin_client.h"
 #include "base/memory.h"
+#include "base/proxy.h"
 #include "base/units.h"
 #include "tunnel/frame.h"
 
@@ -105,6 +106,11 @@ static const char *const eof_words[] = { "reset", "fin", NULL };
 
 static const struct conf_row upstream_rows[] = {
 	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url),
+	{ "proxy_client_certificate", CONF_BOOL, AT(upstream_settings, proxy_client_certificate),
+	    .mark_offset = AT(upstream_settings, proxy_client_certificate_mark) },
+	{ "proxy_header_bytes", CONF_SIZE, AT(upstream_settings, proxy_header_bytes),
+	    .fallback = "4KiB", .least = PROXY_V1_MOST, .most = PROXY_MOST,
+	    .mark_offset = AT(upstream_settings, proxy_header_bytes_mark) },
 	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
 	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
 	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
@@ -220,6 +226,26 @@ check_mutual_tls(
 }
 
 static void
+check_proxy_header(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct upstream_settings *upstream = &endpoint->upstream;
+	bool has_tlvs = upstream->proxy_protocol == 2 && upstream->proxy_tlvs == PROXY_TLVS_ALL;
+	bool asks = endpoint->terminates && endpoint->termination.mutual_tls != MUTUAL_OFF;
+
+	daemon_rows_check_proxy_tlvs(upstream->proxy_protocol, upstream->proxy_tlvs_mark, report);
+	if (upstream->proxy_header_bytes_mark.line > 0 && upstream->proxy_protocol == 0)
+		conf_error(report, upstream->proxy_header_bytes_mark,
+		    "proxy_header_bytes bounds a header that nobody sends without "
+		    "proxy_protocol; remove it");
+	if (upstream->proxy_client_certificate && !(has_tlvs && asks))
+		conf_error(report, upstream->proxy_client_certificate_mark,
+		    "proxy_client_certificate needs %s",
+		    has_tlvs
+			? "clients that are asked for one; give mutual_tls_certificate_authorities"
+			: "proxy_protocol: 2 with its TLVs, where it travels");
+}
+
+static void
 check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 {
 	struct upstream_settings *upstream = &endpoint->upstream;
@@ -289,6 +315,18 @@ agent_settings_unsealed_warning(const struct endpoint_settings *endpoint)
 	       "let nobody authorise by the address";
 }
 
+const char *
+agent_settings_header_warning(const struct endpoint_settings *endpoint)
+{
+	const struct upstream_settings *upstream = &endpoint->upstream;
+
+	if (upstream->proxy_protocol == 0 || upstream_url_is_local(upstream->parsed.target))
+		return NULL;
+	return "the PROXY header leaves this host before any TLS, also where the upstream is "
+	       "tls://: whoever is on the way can read and alter what it says of the client; "
+	       "keep the way to yourself, or put the upstream on this host";
+}
+
 static void
 check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 {
@@ -300,9 +338,11 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	check_upstream(endpoint, report);
 	address_rows_check(&endpoint->addresses, report);
 	check_carrier(endpoint, report);
+	if (endpoint->terminates)
+		check_mutual_tls(&endpoint->termination, endpoint->termination_mark, report);
+	check_proxy_header(endpoint, report);
 	if (!endpoint->terminates)
 		return;
-	check_mutual_tls(&endpoint->termination, endpoint->termination_mark, report);
 	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
 		conf_error(report, endpoint->termination_mark,
 		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);

@@ -23,7 +23,11 @@ struct upstream_settings {
 	char *url;
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
-	int starttls;            /* enum daemon_starttls */
+	int proxy_tlvs;          /* enum daemon_proxy_tlvs */
+	bool proxy_client_certificate;
+	uint64_t proxy_header_bytes;
+	struct conf_mark proxy_tlvs_mark, proxy_client_certificate_mark, proxy_header_bytes_mark;
+	int starttls; /* enum daemon_starttls */
 	struct conf_texts cas, crls;
 	char *server_name;
 	struct conf_mark server_name_mark;
@@ -106,6 +110,9 @@ void agent_settings_check(struct agent_settings *, struct conf_report *);
 /* A sentence if the endpoint was told to trust an address that nothing protects on its way from the
  * relay, else NULL. */
 const char *agent_settings_unsealed_warning(const struct endpoint_settings *);
+
+/* The same if the PROXY header of its upstream leaves this host, where nothing protects it. */
+const char *agent_settings_header_warning(const struct endpoint_settings *);
 
 /* The number of worker threads; for "auto", one for each core. */
 unsigned agent_settings_workers(const struct agent_settings *);

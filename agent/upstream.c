@@ -62,6 +62,9 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 	memset(upstream, 0, sizeof *upstream);
 	upstream->url = settings->parsed;
 	upstream->proxy_version = (int)settings->proxy_protocol;
+	upstream->has_proxy_tlvs = settings->proxy_tlvs == PROXY_TLVS_ALL;
+	upstream->proxy_certificate = settings->proxy_client_certificate;
+	upstream->proxy_header_bytes = settings->proxy_header_bytes;
 	upstream->asks_for_tls = settings->starttls == STARTTLS_POSTGRES;
 	if (upstream->url.kind != UPSTREAM_TLS)
 		return true;

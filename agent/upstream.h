@@ -14,6 +14,9 @@ enum { UPSTREAM_ERROR = 768 };
 struct upstream {
 	struct upstream_url url;
 	int proxy_version;           /* 0: no header */
+	bool has_proxy_tlvs;         /* version 2: more than the addresses */
+	bool proxy_certificate;      /* and the client's whole certificate */
+	size_t proxy_header_bytes;   /* what the upstream takes */
 	bool asks_for_tls;           /* as PostgreSQL wants it */
 	char server_name[NAME_SIZE]; /* tls: the name or address that the certificate must be for */
 	bool sends_sni;              /* it is a name, not an address */

@@ -10,7 +10,6 @@
 #include "agent/peer_check.h"
 #include "base/clock.h"
 #include "base/postgres.h"
-#include "base/proxy.h"
 #include "base/socket.h"
 #include "tunnel/tls_driver.h"
 
@@ -22,7 +21,7 @@ struct upstream_dial {
 	struct stream *stream;
 	struct watch watch;
 	struct timer timer;
-	uint8_t header[PROXY_MOST + POSTGRES_REQUEST_BYTES]; /* and the request behind it */
+	uint8_t *header; /* and the request behind it; owned */
 	size_t header_bytes, header_at;
 	struct tls *tls;
 	struct tls_driver driver;
@@ -186,18 +185,23 @@ on_deadline(void *arg)
 				: "the upstream does not take the PROXY header");
 }
 
-static void
+/* False when memory is short. */
+static bool
 fill_header(struct upstream_dial *dial)
 {
 	const struct upstream_dial_options *options = &dial->options;
 
-	if (options->upstream->proxy_version > 0)
-		dial->header_bytes = proxy_encode(dial->header, options->upstream->proxy_version,
-		    options->client, options->listener, options->server_name);
+	dial->header = malloc(options->header_bytes + POSTGRES_REQUEST_BYTES);
+	if (!dial->header)
+		return false;
+	if (options->header_bytes > 0)
+		memcpy(dial->header, options->header, options->header_bytes);
+	dial->header_bytes = options->header_bytes;
 	if (!options->upstream->asks_for_tls)
-		return;
+		return true;
 	memcpy(dial->header + dial->header_bytes, postgres_ssl_request, POSTGRES_REQUEST_BYTES);
 	dial->header_bytes += POSTGRES_REQUEST_BYTES;
+	return true;
 }
 
 static void
@@ -215,7 +219,6 @@ on_connected(void *arg, int fd, const char *error)
 		fail(dial, "memory is short");
 		return;
 	}
-	fill_header(dial);
 	watch_init(&dial->watch, dial->loop, fd, on_ready, dial);
 	timer_set(&dial->timer, time_left(dial));
 	send_header(dial);
@@ -236,8 +239,9 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	dial->arg = arg;
 	dial->deadline_ms = clock_ms() + UPSTREAM_DIAL_MS;
 	timer_init(&dial->timer, loop, on_deadline, dial);
-	dial->connector = connector_new(
-	    loop, resolver, options->upstream->url.target, UPSTREAM_DIAL_MS, on_connected, dial);
+	if (fill_header(dial))
+		dial->connector = connector_new(loop, resolver, options->upstream->url.target,
+		    UPSTREAM_DIAL_MS, on_connected, dial);
 	if (dial->connector)
 		return dial;
 	upstream_dial_free(dial);
@@ -256,5 +260,6 @@ upstream_dial_free(struct upstream_dial *dial)
 	timer_clear(&dial->timer);
 	stream_free(dial->stream);
 	peer_check_wipe(&dial->server_check);
+	free(dial->header);
 	free(dial);
 }

@@ -10,7 +10,6 @@
 #define AGENT_UPSTREAM_DIAL_H
 
 #include "agent/upstream.h"
-#include "base/address.h"
 #include "base/loop.h"
 #include "tunnel/stream.h"
 
@@ -19,11 +18,11 @@ struct resolver;
 
 enum { UPSTREAM_DIAL_MS = 4000, UPSTREAM_DIAL_ERROR = 768 };
 
-/* What is pointed at is borrowed while the dial lives. */
+/* What is pointed at is borrowed while the dial lives, but for the header, which is copied. */
 struct upstream_dial_options {
 	const struct upstream *upstream;
-	const struct address *client, *listener; /* for the PROXY header */
-	const char *server_name;                 /* that the client asked for; likewise */
+	const void *header; /* PROXY; goes out first */
+	size_t header_bytes;
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;
 	struct heavy_party party; /* for whom its TLS is done */

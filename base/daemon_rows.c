@@ -12,10 +12,20 @@ enum { WORKERS_MOST = 256, MEMORY_LEAST = 16 << 20 };
 
 const char *const daemon_rows_log_levels[] = { "error", "warning", "info", "debug", NULL };
 const char *const daemon_rows_starttls[] = { "none", "postgres", NULL };
+const char *const daemon_rows_proxy_tlvs[] = { "all", "none", NULL };
 const char *const daemon_rows_log_formats[] = { "auto", "text", "json", NULL };
 
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "daemon_rows_log_levels follows enum log_level");
 _Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "daemon_rows_log_formats follows enum log_format");
+
+void
+daemon_rows_check_proxy_tlvs(
+    uint64_t proxy_protocol, struct conf_mark mark, struct conf_report *report)
+{
+	if (mark.line > 0 && proxy_protocol != 2)
+		conf_error(report, mark,
+		    "proxy_tlvs is for proxy_protocol: 2, the only version that has them; remove it");
+}
 
 bool
 daemon_rows_is_workers(const char *text, char error[256])

@@ -40,13 +40,19 @@ extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_format
 enum daemon_starttls { STARTTLS_NONE, STARTTLS_POSTGRES };
 extern const char *const daemon_rows_starttls[];
 
-/* Of a `type` with the members url, url_mark, starttls and proxy_protocol (0 none, 1, 2); is_valid is the
- * check of the url, by base/upstream_url. */
+/* Whether a PROXY header of version 2 has more than the addresses. */
+enum daemon_proxy_tlvs { PROXY_TLVS_ALL, PROXY_TLVS_NONE };
+extern const char *const daemon_rows_proxy_tlvs[];
+
+/* Of a `type` with the members url, url_mark, starttls, proxy_protocol (0 none, 1, 2), proxy_tlvs and
+ * proxy_tlvs_mark; is_valid is the check of the url, by base/upstream_url. */
 #define DAEMON_UPSTREAM_ROWS(type, is_valid) \
 	{ "url", CONF_TEXT, offsetof(type, url), .required = true, .check = is_valid, \
 	    .mark_offset = offsetof(type, url_mark) }, \
 	{ "starttls", CONF_WORD, offsetof(type, starttls), .words = daemon_rows_starttls }, \
-	{ "proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, .most = 2 }
+	{ "proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, .most = 2 }, \
+	{ "proxy_tlvs", CONF_WORD, offsetof(type, proxy_tlvs), .words = daemon_rows_proxy_tlvs, \
+	    .mark_offset = offsetof(type, proxy_tlvs_mark) }
 
 /* "auto" or a number. */
 #define DAEMON_WORKERS_ROW(type, member, mark) \
@@ -59,6 +65,10 @@ extern const char *const daemon_rows_starttls[];
 	    .check = daemon_rows_is_memory }
 
 /* clang-format on */
+
+/* Reports a proxy_tlvs, if it was given, where there are none. */
+void daemon_rows_check_proxy_tlvs(
+    uint64_t proxy_protocol, struct conf_mark proxy_tlvs, struct conf_report *);
 
 bool daemon_rows_is_memory(const char *text, char error[256]);
 /* How many bytes that is, 0 for no bound; `host` is what the host has (host_memory()), and "auto" (or

@@ -1,6 +1,7 @@
 /* Reads the url of an upstream. */
 #include "base/upstream_url.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,4 +81,23 @@ upstream_url_parse(
 	}
 	return strstr(rest, "://") ? upstream_url_refuse(forms, error)
 				   : read_host(out, rest, error);
+}
+
+bool
+upstream_url_is_local(const char *target)
+{
+	char host[254];
+	uint16_t port;
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (strncmp(target, "unix:", 5) == 0)
+		return true;
+	if (!host_port_split(target, host, &port))
+		return false;
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (inet_pton(AF_INET6, host, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6);
+	return strcasecmp(host, "localhost") == 0;
 }

@@ -25,6 +25,9 @@ struct upstream_url {
  * the caller takes: "tcp://HOST:PORT or unix:/PATH". */
 bool upstream_url_parse(
     struct upstream_url *, const char *text, const char *forms, char error[UPSTREAM_URL_ERROR]);
+/* Whether what is sent to this target stays on this host: a path, a loopback address, or localhost.
+ * Of other names nobody knows. */
+bool upstream_url_is_local(const char *target);
 /* That sentence for a form that the caller does not take; always false. */
 bool upstream_url_refuse(const char *forms, char error[UPSTREAM_URL_ERROR]);
 

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/upstream_url.h"
 #include "pki/cert.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -24,6 +25,18 @@ tell_route(const struct route_static_settings *route)
 	    route->when ? ", for some clients only" : "");
 }
 
+/* The header comes before the client's TLS, and nothing protects it. */
+static void
+warn_of_header(const struct route_static_settings *route)
+{
+	if (route->proxy_version > 0 && !upstream_url_is_local(route->target))
+		fprintf(stderr,
+		    "warning: route %s: the PROXY header goes to %s before any TLS: whoever is on "
+		    "the way can read and alter it; keep the way to yourself, or use unix: or this "
+		    "host\n",
+		    route->pattern, route->target);
+}
+
 static void
 tell_facts(const struct rules *rules)
 {
@@ -37,6 +50,8 @@ tell_facts(const struct rules *rules)
 		    settings_listener_at(settings, i)->trusted_proxies.count);
 	for (size_t i = 0; i < rules->static_count; i++)
 		tell_route(route_static_config(rules->static_route[i]));
+	for (size_t i = 0; i < rules->static_count; i++)
+		warn_of_header(route_static_config(rules->static_route[i]));
 	printf("agents may have: %" PRIu64 " sessions (%" PRIu64 " an identity), %" PRIu64
 	       " parked channels (%" PRIu64 "), %" PRIu64 " endpoints (%" PRIu64
 	       " a session), %" PRIu64 " flows an identity\n",

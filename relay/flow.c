@@ -622,25 +622,44 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 		look_up(flow, name);
 }
 
+/* What a relay knows of the client, and of its TLS nothing. */
+static size_t
+make_header(const struct flow *flow, uint8_t header[PROXY_PLAIN_MOST])
+{
+	const struct route_static_settings *route = route_static_config(flow->static_route);
+	const struct address listener = conn_listener(&flow->way->conn);
+	const struct address from = flow_client(flow);
+	struct proxy_header told = {
+		.version = route->proxy_version, .source = &from, .destination = &listener
+	};
+	char id[2 * FLOW_ID_BYTES + 1];
+	size_t bytes;
+
+	if (route->proxy_version == 0)
+		return 0;
+	if (route->has_proxy_tlvs) {
+		told.authority = flow_server_name(flow);
+		told.unique_id = hex_encode(id, flow->id, sizeof flow->id);
+		told.has_checksum = true;
+	}
+	bytes = proxy_encode(header, PROXY_PLAIN_MOST, &told);
+	assert(bytes <= PROXY_PLAIN_MOST);
+	return bytes;
+}
+
 static void
 on_connected(void *arg, int fd, const char *error)
 {
 	struct flow *flow = arg;
-	int version = route_static_config(flow->static_route)->proxy_version;
-	uint8_t header[PROXY_MOST];
-	size_t header_bytes = 0;
+	uint8_t header[PROXY_PLAIN_MOST];
+	size_t header_bytes;
 
 	flow->way->connector = NULL;
 	if (fd < 0) {
 		flow_refuse_because(flow, REFUSE_NO_AGENT, error);
 		return;
 	}
-	if (version > 0) {
-		const struct address listener = conn_listener(&flow->way->conn);
-		const struct address from = flow_client(flow);
-
-		header_bytes = proxy_encode(header, version, &from, &listener, NULL);
-	}
+	header_bytes = make_header(flow, header);
 	if (route_static_config(flow->static_route)->asks_for_tls) {
 		flow_starttls_begin(flow, fd, header, header_bytes);
 		return;

@@ -51,10 +51,10 @@ on_answer(void *arg, unsigned ready)
 void
 flow_starttls_begin(struct flow *flow, int fd, const void *front, size_t front_bytes)
 {
-	uint8_t wire[PROXY_MOST + POSTGRES_REQUEST_BYTES];
+	uint8_t wire[PROXY_PLAIN_MOST + POSTGRES_REQUEST_BYTES];
 	size_t bytes = front_bytes + sizeof postgres_ssl_request;
 
-	assert(front_bytes <= PROXY_MOST);
+	assert(front_bytes <= PROXY_PLAIN_MOST);
 	memcpy(wire, front, front_bytes);
 	memcpy(wire + front_bytes, postgres_ssl_request, sizeof postgres_ssl_request);
 	flow->way->asks_upstream = true;

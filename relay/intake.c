@@ -39,8 +39,9 @@ struct intake {
 	struct worker_context *worker;
 	enum state state;
 	bool speaks_postgres;
-	bool has_said_no; /* to GSSENCRequest */
-	const char *why;  /* it is refused, where the hello does not say it */
+	bool has_said_no;    /* to GSSENCRequest */
+	const char *why;     /* it is refused, where the hello does not say it */
+	const char *trouble; /* a sentence about the same; NULL: the word says it */
 	union {
 		struct conn conn;
 		struct task reap; /* once the connection is somebody else's */
@@ -136,7 +137,7 @@ cure_of(enum refusal reason)
 	case REFUSE_MALFORMED:
 		return "no endpoint would accept this ClientHello: see valise-sni(1)";
 	case REFUSE_DENIED:
-		return "a trusted proxy must send a PROXY header: turn it on there, or take it off trusted_proxies";
+		return "a trusted proxy must send a PROXY header, and a right one: turn it on there, or take it off trusted_proxies";
 	case REFUSE_FOREIGN_ALPN:
 		return "the connect name is only for agents: connect to the name of an endpoint";
 	case REFUSE_NOT_TLS:
@@ -158,7 +159,7 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 {
 	struct worker_context *worker = intake->worker;
 	char client[ADDRESS_TEXT];
-	const char *said = intake->why;
+	const char *said = intake->why, *trouble = intake->trouble;
 	struct conn conn = leave(intake);
 	const struct address from = conn_client(&conn);
 	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
@@ -168,8 +169,8 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	    log_str("code", refuse_word(reason)), log_str("client", address_text(&from, client)),
 	    log_str("server_name",
 		conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),
-	    log_str("reason", why[0] != '\0' ? why : NULL), log_u64("bytes", conn.bytes),
-	    log_u64("alert", alert));
+	    log_str("reason", why[0] != '\0' ? why : NULL), log_str("error", trouble),
+	    log_u64("bytes", conn.bytes), log_u64("alert", alert));
 	if (!refuse_conn(&worker->lingers, &conn, rule, alert))
 		flow_start(worker, &conn, rule->route);
 	worker_shrank(worker);
@@ -444,27 +445,27 @@ static void
 judge_proxy(struct intake *intake)
 {
 	struct conn *conn = &intake->conn;
-	struct address source, destination;
-	size_t header_bytes;
-	bool has_addresses;
+	struct proxy_facts facts;
 
-	switch (proxy_decode(
-	    conn->wire, conn->bytes, &header_bytes, &has_addresses, &source, &destination)) {
+	switch (proxy_decode(conn->wire, conn->bytes, &facts)) {
 	case PROXY_INCOMPLETE:
-		if (conn->bytes >= PROXY_WAIT_MOST)
-			refuse(intake, REFUSE_DENIED, 0);
+		if (conn->bytes < PROXY_WAIT_MOST)
+			break;
+		intake->trouble = "the PROXY header is longer than 4096 bytes";
+		refuse(intake, REFUSE_DENIED, 0);
 		break;
 	case PROXY_MALFORMED:
+		intake->trouble = facts.fault;
 		refuse(intake, REFUSE_DENIED, refuse_alert(REFUSE_DENIED));
 		break;
 	case PROXY_COMPLETE:
-		if (has_addresses && !conn_set_listener(conn, &destination)) {
+		if (facts.has_addresses && !conn_set_listener(conn, &facts.destination)) {
 			lose(intake);
 			break;
 		}
-		if (has_addresses)
-			conn->client = ip_address_of(&source);
-		drop_front(conn, header_bytes);
+		if (facts.has_addresses)
+			conn->client = ip_address_of(&facts.source);
+		drop_front(conn, facts.header_bytes);
 		leave_places(intake); /* which are the proxy's */
 		begin_hello(intake);
 		break;

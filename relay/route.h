@@ -65,6 +65,7 @@ struct route_static_settings {
 	bool any_depth;
 	bool asks_for_tls;     /* as PostgreSQL wants it, before the hello */
 	uint8_t proxy_version; /* 0 none */
+	bool has_proxy_tlvs;   /* version 2 */
 	uint64_t idle_ms, stall_ms;
 };
 /* Copies; NULL when memory is short. */

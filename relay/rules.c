@@ -156,7 +156,8 @@ new_route(const struct settings_route *route, const struct route_conditions *whe
 		.idle_ms = route->idle_ms,
 		.stall_ms = route->stall_ms,
 		.asks_for_tls = route->upstream.starttls == STARTTLS_POSTGRES,
-		.proxy_version = (uint8_t)route->upstream.proxy_protocol };
+		.proxy_version = (uint8_t)route->upstream.proxy_protocol,
+		.has_proxy_tlvs = route->upstream.proxy_tlvs == PROXY_TLVS_ALL };
 
 	settings_parse_upstream(route, &url);
 	return route_static_new(&facts);

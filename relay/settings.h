@@ -32,7 +32,9 @@ struct settings_upstream {
 	char *url;
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
+	int proxy_tlvs;          /* enum daemon_proxy_tlvs */
 	int starttls;            /* enum daemon_starttls */
+	struct conf_mark proxy_tlvs_mark;
 	struct conf_texts fence;
 	struct conf_mark fence_mark;
 };

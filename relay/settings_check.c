@@ -176,6 +176,8 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 	struct settings_route *route = settings_route_at(settings, index);
 
 	normalise(route->server_name);
+	daemon_rows_check_proxy_tlvs(
+	    route->upstream.proxy_protocol, route->upstream.proxy_tlvs_mark, report);
 	if (route->any_depth && !name_is_wildcard(route->server_name))
 		conf_error(report, route->depth_mark,
 		    "depth is for wildcards, and '%s' is not one; remove it", route->server_name);

@@ -385,6 +385,37 @@ tls_version(const struct tls *tls)
 	return gnutls_protocol_get_name(gnutls_protocol_get_version(tls->session));
 }
 
+/* Those of TLS 1.3 have one name only (RFC 8446, B.4). */
+const char *
+tls_cipher(const struct tls *tls)
+{
+	static const struct {
+		const char *registered, *usual;
+	} names[] = {
+		{ "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256" },
+		{ "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384" },
+		{ "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+		    "ECDHE-ECDSA-CHACHA20-POLY1305" },
+		{ "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256" },
+		{ "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384" },
+		{ "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305" },
+	};
+	const char *name = gnutls_ciphersuite_get(tls->session);
+	for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i].registered) == 0)
+			return names[i].usual;
+	return name ? name : "";
+}
+
+struct tls_certificate
+tls_peer_certificate(const struct tls *tls)
+{
+	unsigned count = 0;
+	const gnutls_datum_t *list = gnutls_certificate_get_peers(tls->session, &count);
+	return list && count > 0 ? (struct tls_certificate){ list->data, list->size }
+				 : (struct tls_certificate){ 0 };
+}
+
 const char *
 tls_identity(const struct tls *tls)
 {

@@ -11,6 +11,7 @@
 #include "base/clock_fake.h"
 #include "base/log.h"
 #include "base/loop_advance.h"
+#include "base/proxy.h"
 #include "silent_upstream.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
@@ -133,6 +134,7 @@ make_context(const char *upstream)
 	want_endpoint(0, "sealed", "sealed.test", upstream);
 	want_endpoint(1, "app", "app.test", upstream);
 	wanted[0].upstream.proxy_protocol = 1;
+	wanted[0].upstream.proxy_header_bytes = PROXY_USUAL_MOST;
 	wanted[1].terminates = true;
 	wanted[1].termination.certificate = path_of(3, "app.crt");
 	wanted[1].termination.private_key = path_of(4, "app.key");

@@ -120,6 +120,33 @@ an_address_is_trusted_unsealed_only_where_that_is_said(void **state)
 }
 
 static void
+a_header_says_all_unless_it_is_told_not_to(void **state)
+{
+	static const char text[] = TERMINATED(", mutual_tls_certificate_authorities: c");
+	static const char upstreams[] =
+	    "    upstream: {url: 80, proxy_protocol: 2, proxy_client_certificate: true,"
+	    " proxy_header_bytes: 8KiB}\n"
+	    "  - {name: b, url: 'tls://b.test', upstream: {url: 81, proxy_protocol: 2}}\n";
+	struct agent_settings settings;
+	const struct upstream_settings *upstream;
+	char *told, whole[sizeof text + sizeof upstreams];
+
+	(void)state;
+	snprintf(whole, sizeof whole, "%s%s", text, upstreams);
+	assert_int_equal(read_text(&settings, whole, &told), 0);
+	assert_string_equal(told, "");
+	free(told);
+	upstream = &agent_settings_endpoint(&settings, 0)->upstream;
+	assert_int_equal(upstream->proxy_tlvs, PROXY_TLVS_ALL);
+	assert_true(upstream->proxy_client_certificate);
+	assert_int_equal(upstream->proxy_header_bytes, 8192);
+	upstream = &agent_settings_endpoint(&settings, 1)->upstream;
+	assert_false(upstream->proxy_client_certificate);
+	assert_int_equal(upstream->proxy_header_bytes, 4096);
+	agent_settings_wipe(&settings);
+}
+
+static void
 refuses_what_does_not_go_together(void **state)
 {
 	static const struct {
@@ -176,6 +203,33 @@ refuses_what_does_not_go_together(void **state)
 		{ AGENT ENDPOINT "    upstream: 80\n    trust_unsealed_address: true\n",
 		    ":7:29:", "only for carrier: handoff" },
 		{ AGENT ENDPOINT "    upstream: 80\n    carrier: bare\n", ":7:14:", "handoff" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, proxy_tlvs: none}\n",
+		    ":6:37:", "is for proxy_protocol: 2" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, proxy_protocol: 1, proxy_tlvs: all}\n",
+		    ":6:56:", "is for proxy_protocol: 2" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, proxy_header_bytes: 4KiB}\n",
+		    ":6:45:", "without proxy_protocol" },
+		{ AGENT ENDPOINT
+		    "    upstream: {url: 80, proxy_protocol: 2, proxy_header_bytes: 106}\n",
+		    ":6:64:", "107" },
+		{ AGENT ENDPOINT
+		    "    upstream: {url: 80, proxy_protocol: 2, proxy_header_bytes: 65KiB}\n",
+		    ":6:64:", "64KiB" },
+		{ AGENT ENDPOINT
+		    "    upstream: {url: 80, proxy_protocol: 2, proxy_client_certificate: true}\n",
+		    ":6:70:", "mutual_tls_certificate_authorities" },
+		{ TERMINATED("") "    upstream: {url: 80, proxy_protocol: 2,"
+				 " proxy_client_certificate: true}\n",
+		    ":7:70:", "mutual_tls_certificate_authorities" },
+		{ TERMINATED(
+		      ", mutual_tls_certificate_authorities: c") "    upstream:"
+								 " {url: 80, proxy_protocol: 1, proxy_client_certificate: true}\n",
+		    ":7:70:", "needs proxy_protocol: 2" },
+		{ TERMINATED(
+		      ", mutual_tls_certificate_authorities: c") "    upstream:"
+								 " {url: 80, proxy_protocol: 2, proxy_tlvs: none,"
+								 " proxy_client_certificate: true}\n",
+		    ":7:88:", "needs proxy_protocol: 2 with its TLVs" },
 	};
 	struct agent_settings settings;
 	char *told;
@@ -244,6 +298,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_in_the_defaults),
 	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
 	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),
+	cmocka_unit_test(a_header_says_all_unless_it_is_told_not_to),
 	cmocka_unit_test(refuses_what_does_not_go_together),
 	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
 	cmocka_unit_test(reads_the_policy_for_expired_crls),

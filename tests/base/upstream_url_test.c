@@ -81,9 +81,31 @@ says_what_the_caller_takes(void **state)
 	assert_string_equal(error, "is not a valid upstream; write unix:/PATH");
 }
 
+static void
+knows_what_stays_on_this_host(void **state)
+{
+	static const struct {
+		const char *target;
+		bool is_local;
+	} cases[] = {
+		{ "unix:/run/app.sock", true }, { "127.0.0.1:80", true }, { "127.9.9.9:80", true },
+		{ "[::1]:80", true }, { "localhost:80", true }, { "LocalHost:80", true },
+		{ "126.0.0.1:80", false }, { "128.0.0.1:80", false }, { "10.0.0.1:80", false },
+		{ "[::]:80", false }, { "[::2]:80", false }, { "app.internal:80", false },
+		{ "localhost.example.com:80", false }, { "127.0.0.1.example.com:80", false },
+		{ "{1}.internal:80", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (upstream_url_is_local(cases[i].target) != cases[i].is_local)
+			fail_msg("%s", cases[i].target);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reads_upstreams_as_what_to_dial),
 	cmocka_unit_test(refuses_a_unix_path_that_no_socket_can_have),
 	cmocka_unit_test(says_what_the_caller_takes),
+	cmocka_unit_test(knows_what_stays_on_this_host),
 };
 RUN_TESTS("base/upstream_url", tests)

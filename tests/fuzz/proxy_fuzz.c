@@ -6,18 +6,17 @@
 
 struct result {
 	enum proxy_verdict verdict;
-	size_t header_bytes;
-	bool has_addresses;
-	struct address source, destination;
+	struct proxy_facts facts;
 };
 
 static struct result
 decode(const uint8_t *data, size_t size)
 {
-	struct result r = { 0 };
+	struct result r;
 
-	r.verdict =
-	    proxy_decode(data, size, &r.header_bytes, &r.has_addresses, &r.source, &r.destination);
+	r.verdict = proxy_decode(data, size, &r.facts);
+	if ((r.facts.fault != NULL) != (r.verdict == PROXY_MALFORMED))
+		abort();
 	return r;
 }
 
@@ -30,19 +29,29 @@ same_address(const struct address *a, const struct address *b)
 }
 
 static void
-write_and_read(const struct result *r, int version)
+write_and_read(const struct result *r, int version, const char *authority)
 {
-	bool alike = r->source.as.any.sa_family == r->destination.as.any.sa_family;
-	uint8_t out[PROXY_MOST];
-	size_t bytes = proxy_encode(out, version, &r->source, &r->destination, NULL);
+	const struct proxy_facts *facts = &r->facts;
+	bool alike = facts->source.as.any.sa_family == facts->destination.as.any.sa_family;
+	const struct proxy_tls tls = { .version = "TLSv1.3", .cipher = "C", .common_name = authority,
+		.common_name_bytes = strlen(authority) };
+	const struct proxy_header header = { .version = version,
+		.source = &facts->source,
+		.destination = &facts->destination,
+		.authority = authority,
+		.unique_id = "0123456789abcdef0123456789abcdef",
+		.tls = &tls,
+		.has_checksum = true };
+	uint8_t out[PROXY_PLAIN_MOST];
+	size_t bytes = proxy_encode(out, sizeof out, &header);
 	struct result again = decode(out, bytes);
 
-	if (bytes > PROXY_MOST || again.verdict != PROXY_COMPLETE || again.header_bytes != bytes ||
-	    again.has_addresses != alike)
+	if (bytes > sizeof out || again.verdict != PROXY_COMPLETE ||
+	    again.facts.header_bytes != bytes || again.facts.has_addresses != alike)
 		abort();
 	if (alike &&
-	    (!same_address(&r->source, &again.source) ||
-		!same_address(&r->destination, &again.destination)))
+	    (!same_address(&facts->source, &again.facts.source) ||
+		!same_address(&facts->destination, &again.facts.destination)))
 		abort();
 }
 
@@ -54,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct result whole = decode(data, size);
 
 	if (whole.verdict == PROXY_COMPLETE &&
-	    (whole.header_bytes == 0 || whole.header_bytes > size))
+	    (whole.facts.header_bytes == 0 || whole.facts.header_bytes > size))
 		abort();
 	for (size_t n = 0; n < size && n < 600; n++) {
 		struct result part = decode(data, n);
@@ -62,12 +71,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (part.verdict != PROXY_INCOMPLETE && part.verdict != whole.verdict)
 			abort();
 		if (part.verdict == PROXY_INCOMPLETE && whole.verdict == PROXY_COMPLETE &&
-		    n >= whole.header_bytes)
+		    n >= whole.facts.header_bytes)
 			abort();
 	}
-	if (whole.verdict == PROXY_COMPLETE && whole.has_addresses) {
-		write_and_read(&whole, 1);
-		write_and_read(&whole, 2);
+	if (whole.verdict == PROXY_COMPLETE && whole.facts.has_addresses) {
+		write_and_read(&whole, 1, "");
+		write_and_read(&whole, 2, "");
+		write_and_read(&whole, 2, "app.example.com");
 	}
 	return 0;
 }

@@ -116,6 +116,8 @@ says_where_and_what_to_do(void **state)
 		  "listened on twice" },
 		{ "version: 1\nlisteners: [{address: \"[::1]:1\"}, {address: \"[0:0::1]:1\"}]\n" ROUTE,
 		  "'[0:0::1]:1' is listened on twice" },
+		{ HEAD "routes: {server_name: a.example, upstream: {url: tcp://h:1, proxy_tlvs: none}}\n",
+		  "proxy_tlvs is for proxy_protocol: 2" },
 		{ HEAD "routes: {server_name: a.example, upstream: tls://h:1}\n", "would wrap bytes that are sealed" },
 		{ HEAD "routes: {server_name: a.example, upstream: h:1}\n", "write tcp://HOST:PORT or unix:/PATH" },
 		{ HEAD "routes: {server_name: \"a b\", upstream: tcp://h:1}\n", "is not a valid server name" },

@@ -474,6 +474,21 @@ tls_version(const struct tls *tls)
 }
 
 const char *
+tls_cipher(const struct tls *tls)
+{
+	(void)tls;
+	return "TLS_AES_128_GCM_SHA256";
+}
+
+/* Nobody ends TLS for a client here. */
+struct tls_certificate
+tls_peer_certificate(const struct tls *tls)
+{
+	(void)tls;
+	return (struct tls_certificate){ 0 };
+}
+
+const char *
 tls_identity(const struct tls *tls)
 {
 	return tls->identity;

@@ -102,6 +102,31 @@ serves_tls12_and_tls13_with_aes_first(void **state)
 	}
 }
 
+/* What upstreams are told must be what other programs say, too. */
+static void
+cipher_suites_have_the_names_that_openssl_gives_them(void **state)
+{
+	static const struct { const char *priority, *name; } suites[] = {
+		{ TLS12 ":-CIPHER-ALL:+AES-128-GCM", "ECDHE-ECDSA-AES128-GCM-SHA256" },
+		{ TLS12 ":-CIPHER-ALL:+AES-256-GCM", "ECDHE-ECDSA-AES256-GCM-SHA384" },
+		{ TLS12 ":-CIPHER-ALL:+CHACHA20-POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305" },
+		{ TLS13 ":-CIPHER-ALL:+AES-128-GCM", "TLS_AES_128_GCM_SHA256" },
+		{ TLS13 ":-CIPHER-ALL:+AES-256-GCM", "TLS_AES_256_GCM_SHA384" },
+		{ TLS13 ":-CIPHER-ALL:+CHACHA20-POLY1305", "TLS_CHACHA20_POLY1305_SHA256" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+		struct endpoint_meeting m;
+		const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		meeting_begin(&m, &settings, NULL, suites[i].priority, 0, false);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, IO_OK);
+		assert_string_equal(tls_cipher(m.server), suites[i].name);
+		assert_int_equal(tls_peer_certificate(m.server).bytes, 0);
+		meeting_end(&m);
+	}
+}
+
 static void
 refuses_what_nobody_needs_any_more(void **state)
 {
@@ -299,6 +324,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(serves_tls12_and_tls13_with_aes_first),
+		cmocka_unit_test(cipher_suites_have_the_names_that_openssl_gives_them),
 		cmocka_unit_test(refuses_what_nobody_needs_any_more),
 		cmocka_unit_test(client_certificates_are_judged_and_the_alert_arrives),
 		cmocka_unit_test(a_name_that_was_not_routed_is_unrecognized),
