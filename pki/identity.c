@@ -67,11 +67,14 @@ copy_octets(uint8_t **to, struct der from)
 	return copy;
 }
 
-/* What the issuers of the path are, so that no certificate need be kept. */
+/* What the issuers of the path are, so that no certificate need be kept; and of a client the names,
+ * for rules on who may come in. */
 static bool
 copy_links(struct identity *identity, const struct path *path)
 {
-	size_t bytes = 0;
+	const struct x509 *leaf = &path->links[0]->facts;
+	bool keeps_names = identity->role == ROLE_CLIENT;
+	size_t bytes = keeps_names ? leaf->subject.bytes + leaf->names.bytes : 0;
 	for (size_t i = 1; i < path->count; i++) {
 		const struct issuer *issuer = &path->links[i]->issuer;
 		bytes += issuer->name.bytes + issuer->key_id.bytes + issuer->spki.bytes;
@@ -92,6 +95,10 @@ copy_links(struct identity *identity, const struct path *path)
 		if (i == 0 || link->facts.not_after < identity->not_after)
 			identity->not_after = link->facts.not_after;
 	}
+	if (to && keeps_names) {
+		identity->links[0].issuer.name = copy_octets(&to, leaf->subject);
+		identity->names = copy_octets(&to, leaf->names);
+	}
 	return to != NULL;
 }
 
@@ -105,15 +112,21 @@ digest_spki(uint8_t digest[IDENTITY_KEY_BYTES], struct der spki)
 }
 
 static void
-digest_key(struct identity *identity, struct der issuer_spki)
+digest_keys(struct identity *identity, const struct path *path)
+{
+	for (size_t i = 0; i < path->count; i++)
+		digest_spki(identity->links[i].key, path->links[i]->facts.spki);
+}
+
+static void
+digest_identity(struct identity *identity)
 {
 	const char *name = identity_name(identity);
+	const uint8_t *issuer = identity->links[1].key;
 	struct sha256_ctx sha;
-	uint8_t digest[IDENTITY_KEY_BYTES];
-	digest_spki(digest, issuer_spki);
-	hex_encode(identity->issuer_key, digest, (IDENTITY_ISSUER_KEY - 1) / 2);
+	hex_encode(identity->issuer_key, issuer, (IDENTITY_ISSUER_KEY - 1) / 2);
 	sha256_init(&sha);
-	sha256_update(&sha, sizeof digest, digest);
+	sha256_update(&sha, IDENTITY_KEY_BYTES, issuer);
 	sha256_update(&sha, strlen(name), (const uint8_t *)name);
 	sha256_digest(&sha, IDENTITY_KEY_BYTES, identity->key);
 }
@@ -127,7 +140,6 @@ copy_numbers(struct identity *identity, const struct path *path)
 	for (size_t i = 0; identity->role == ROLE_AGENT && i < path->count; i++) {
 		const struct x509 *facts = &path->links[i]->facts;
 		struct identity_link *kept = &identity->links[i];
-		digest_spki(kept->key, facts->spki);
 		kept->has_grant = facts->has_grant &&
 		    grant_decode(&grant, facts->grant.data, facts->grant.bytes, &why);
 		kept->max_flows = kept->has_grant ? grant.max_flows : 0;
@@ -181,7 +193,8 @@ identity_new(const struct path *path, enum role role, const struct grant *grant)
 	x509_fingerprint(leaf->whole, identity->fingerprint);
 	if (identity->subject && identity->issuer && copy_grant(identity, grant) &&
 	    copy_sans(identity, leaf) && copy_links(identity, path)) {
-		digest_key(identity, path->links[1]->facts.spki);
+		digest_keys(identity, path);
+		digest_identity(identity);
 		copy_numbers(identity, path);
 		return identity;
 	}
@@ -268,6 +281,30 @@ identity_level_name(const struct identity *identity, size_t level, char out[IDEN
 	else
 		x509_name_text(identity->links[level].issuer.name, out, IDENTITY_LEVEL_NAME);
 	return out;
+}
+
+const uint8_t *
+identity_spki(const struct identity *identity, size_t level)
+{
+	return level < identity->link_count ? identity->links[level].key : NULL;
+}
+
+const struct serial *
+identity_serial_number(const struct identity *identity)
+{
+	return &identity->links[0].serial;
+}
+
+struct der
+identity_subject_name(const struct identity *identity)
+{
+	return identity->links[0].issuer.name;
+}
+
+struct der
+identity_alternative_names(const struct identity *identity)
+{
+	return identity->names;
 }
 
 const char *

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pki/der.h"
 #include "pki/grant.h"
 
 struct sockaddr;
@@ -58,6 +59,17 @@ bool identity_level(const struct identity *, size_t level, struct identity_level
 /* The grant's name, or the CA's subject (RFC 4514), cut to fit; returns out. */
 const char *identity_level_name(
     const struct identity *, size_t level, char out[IDENTITY_LEVEL_NAME]);
+
+/*
+ * For rules on certificates.  SHA-256 of the SPKI, IDENTITY_KEY_BYTES: of the leaf at level 0, then of
+ * its issuer, and of the anchor last; NULL behind it.
+ */
+const uint8_t *identity_spki(const struct identity *, size_t level);
+const struct serial *identity_serial_number(const struct identity *);
+/* The leaf's subject (Name, read by pki/attribute.h) and the contents of its GeneralNames (read by
+ * x509_next_name()), as they stand there, with any bytes at all.  Kept of clients, empty for others. */
+struct der identity_subject_name(const struct identity *);
+struct der identity_alternative_names(const struct identity *);
 
 /* The leaf's dNSName SANs, normalised; NULL behind the last. */
 const char *identity_san(const struct identity *, size_t index);

@@ -14,11 +14,12 @@
 
 struct identity_link {
 	struct serial serial;
-	uint8_t key[IDENTITY_KEY_BYTES]; /* SHA-256 of its SPKI; agents only, as the numbers */
-	bool has_grant;
+	uint8_t key[IDENTITY_KEY_BYTES];  /* SHA-256 of its SPKI */
+	bool has_grant;                   /* agents only, as the numbers */
 	uint32_t max_flows, max_sessions; /* of its own grant */
 	int64_t not_after;
-	struct issuer issuer; /* of the leaf only the id; the rest lies in octets */
+	/* Of the leaf only the id, of a client's the name too; all but the id lies in octets. */
+	struct issuer issuer;
 };
 
 struct identity {
@@ -33,6 +34,7 @@ struct identity {
 	int64_t not_after;
 	char **sans;
 	size_t san_count;
+	struct der names; /* of a client's leaf: contents of GeneralNames, in octets */
 	uint8_t *octets;
 	size_t link_count;
 	struct identity_link links[]; /* leaf first, the anchor last */

@@ -316,6 +316,7 @@ enum flag { DEFAULT, NO, YES, ABSENT };
 
 struct recipe {
 	const char *subject, *issuer;	/* CN or O/CN */
+	const struct forged *name;	/* the subject instead, a whole Name */
 	const char *serial;		/* hexadecimal contents */
 	int from, to;			/* days from NOW */
 	enum flag ca;			/* ABSENT: no basicConstraints at all */
@@ -605,7 +606,10 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 	put_time(out, NOW + (int64_t)DAY * (r->from != 0 ? r->from : leaf ? -1 : -30));
 	put_time(out, NOW + (int64_t)DAY * (r->to != 0 ? r->to : leaf ? 90 : 3650));
 	close_tag(out, start);
-	put_name(out, r->subject ? r->subject : forge_level_name[level]);
+	if (r->name)
+		put(out, r->name->data, r->name->bytes);
+	else
+		put_name(out, r->subject ? r->subject : forge_level_name[level]);
 	put_spki(out, own);
 	if (!r->version_1) {
 		start = open_tag(out, DER_CONTEXT_SEQUENCE | 3);

@@ -11,6 +11,7 @@
 #include "pki/forge.h"
 #include "pki/trust.h"
 #include "pki/verify.h"
+#include "pki/x509.h"
 
 static struct trust *trust;
 static struct forged root, middle, clients;
@@ -121,6 +122,34 @@ says_who_it_is(void **state)
 	assert_int_equal(identity_grant(identity)->max_flows, 100);	/* the ceiling */
 	assert_int_equal(identity_grant(identity)->max_sessions, 3);
 	identity_release(identity);
+}
+
+static void
+keeps_of_a_client_what_rules_compare(void **state)
+{
+	static const struct recipe recipe = { .subject = "Acme/ann", .serial = "00a1b2", .names = "dns:a.example,uri:urn:x" };
+	struct identity *client = identity_at(&recipe, "client", ROLE_CLIENT, NOW), *other = agent(&(struct recipe){ 0 });
+	struct cursor names;
+	struct der name, subject;
+	(void)state;
+	assert_non_null(client);
+	subject = identity_subject_name(client);
+	assert_int_equal(subject.data[0], DER_SEQUENCE);
+	assert_int_equal(subject.bytes, 2 + subject.data[1]);
+	names = der_over(identity_alternative_names(client));
+	assert_true(x509_next_name_of(&names, NAME_URI, &name));
+	assert_true(der_equal(name, (struct der){ (const uint8_t *)"urn:x", 5 }));
+	assert_int_equal(identity_serial_number(client)->bytes, 3);
+	assert_memory_equal(identity_serial_number(client)->data, "\0\xa1\xb2", 3);
+	/* its own key, the sub-CA's and the root's */
+	assert_memory_not_equal(identity_spki(client, 0), identity_spki(client, 1), IDENTITY_KEY_BYTES);
+	assert_memory_equal(identity_spki(client, 2), identity_spki(other, 2), IDENTITY_KEY_BYTES);
+	assert_memory_not_equal(identity_spki(client, 1), identity_spki(other, 1), IDENTITY_KEY_BYTES);
+	assert_null(identity_spki(client, 3));
+	assert_int_equal(identity_subject_name(other).bytes, 0);
+	assert_int_equal(identity_alternative_names(other).bytes, 0);
+	identity_release(client);
+	identity_release(other);
 }
 
 static void
@@ -285,6 +314,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_who_it_is),
+		cmocka_unit_test(keeps_of_a_client_what_rules_compare),
 		cmocka_unit_test(has_the_numbers_of_every_level),
 		cmocka_unit_test(is_the_issuers_key_and_the_grants_name),
 		cmocka_unit_test(covers_what_its_sans_say),
