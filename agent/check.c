@@ -173,6 +173,14 @@ check_coalescing(struct agent_check *check, size_t index)
 }
 
 static void
+check_rules(struct agent_check *check, const struct termination_settings *termination)
+{
+	if (termination->clients_mark.line > 0 && termination->clients.count == 0)
+		warn(check, termination->clients_mark,
+		    "clients has no entry, so nobody is let in; write who is, or remove it");
+}
+
+static void
 check_crossing(struct agent_check *check, size_t index)
 {
 	char sentence[CROSSING_SENTENCE];
@@ -222,6 +230,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		is_done = check_termination(check, i);
 		check_coalescing(check, i);
 		check_crossing(check, i);
+		check_rules(check, &settings->termination);
 		if (endpoint->clients)
 			warn_trust(check, settings->termination_mark, endpoint->clients);
 		/* No warnings about the system's CAs: nobody chose them for this endpoint. */
@@ -260,6 +269,17 @@ match_any(struct conf_mark *mark, const char *sentence, const struct conf_texts 
 }
 
 static void
+match_entries(struct conf_mark *mark, const char *sentence, const struct conf_items *entries)
+{
+	char head[32];
+
+	for (size_t i = 1; i <= entries->count; i++) {
+		snprintf(head, sizeof head, "clients, entry %zu", i);
+		match(mark, sentence, head, client_rules_mark(entries, i));
+	}
+}
+
+static void
 match_endpoint(
     struct conf_mark *mark, const char *sentence, const struct endpoint_settings *endpoint)
 {
@@ -273,6 +293,7 @@ match_endpoint(
 	match(mark, sentence, termination->private_key, termination->private_key_mark);
 	match_any(mark, sentence, &termination->cas);
 	match_any(mark, sentence, &termination->crls);
+	match_entries(mark, sentence, &termination->clients);
 	match_any(mark, sentence, &endpoint->upstream.cas);
 	match_any(mark, sentence, &endpoint->upstream.crls);
 	match(mark, sentence, endpoint->name, endpoint->name_mark);
@@ -292,6 +313,14 @@ place_of(const struct agent_settings *settings, const char *sentence)
 	match_any(&mark, sentence, &settings->connect_cas);
 	match_any(&mark, sentence, &settings->connect_crls);
 	return mark;
+}
+
+void
+agent_check_tell(const char *config_path, const struct agent_settings *settings, const char *error)
+{
+	struct conf_report report = { .out = stderr, .path = config_path };
+
+	conf_error(&report, place_of(settings, error), "%s", error);
 }
 
 static int
@@ -316,7 +345,6 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 static int
 check_files(const char *path, const struct agent_settings *settings)
 {
-	struct conf_report report = { .out = stderr, .path = path };
 	struct agent_check check = { .path = path, .settings = settings, .now_s = clock_wall_s() };
 	char error[ENDPOINT_ERROR];
 	struct credentials *credentials;
@@ -331,7 +359,7 @@ check_files(const char *path, const struct agent_settings *settings)
 		code = check_loaded(&check, credentials, table);
 	else {
 		code = memory_exit_code(EX_CONFIG);
-		conf_error(&report, place_of(settings, error), "%s", error);
+		agent_check_tell(path, settings, error);
 	}
 	endpoint_table_release(table);
 	credentials_release(credentials);

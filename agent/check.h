@@ -5,8 +5,18 @@
 #ifndef AGENT_CHECK_H
 #define AGENT_CHECK_H
 
+struct agent_settings;
+
 /* 0 fine (perhaps with warnings), 1 a certificate has expired, 66 no such file, 71 memory is short,
  * 78 wrong. */
 int agent_check_run(const char *config_path);
+
+/* What an endpoint (its `name`) would answer to a client with this certificate, leaf first in its file:
+ * which of its rules lets it in, or why each does not.  0 it comes in, 1 it does not, 64 there is no such
+ * endpoint, 65 no certificate is in the file, 66, 71, 78 as above. */
+int agent_check_client(const char *config_path, const char *client_path, const char *endpoint_name);
+
+/* Tells on standard error what the load of settings said was wrong, with the place that names it. */
+void agent_check_tell(const char *config_path, const struct agent_settings *, const char *error);
 
 #endif

@@ -16,6 +16,14 @@ same_texts(const struct conf_texts *a, const struct conf_texts *b)
 	return a->count == b->count;
 }
 
+static bool
+has_our_rules(const struct termination_settings *theirs, const struct termination_settings *ours)
+{
+	return ours->clients_mark.line == 0 ||
+	    (theirs->clients_mark.line > 0 &&
+		client_rules_are_alike(&theirs->clients, &ours->clients));
+}
+
 /* May a client of `other` come without a certificate that `here` would accept? */
 static bool
 is_laxer(const struct endpoint_settings *other, const struct endpoint_settings *here)
@@ -23,7 +31,8 @@ is_laxer(const struct endpoint_settings *other, const struct endpoint_settings *
 	const struct termination_settings *theirs = &other->termination, *ours = &here->termination;
 
 	return !other->terminates || theirs->mutual_tls != MUTUAL_REQUIRE ||
-	    !same_texts(&theirs->cas, &ours->cas) || !same_texts(&theirs->crls, &ours->crls);
+	    !same_texts(&theirs->cas, &ours->cas) || !same_texts(&theirs->crls, &ours->crls) ||
+	    !has_our_rules(theirs, ours);
 }
 
 static bool

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/sources.h"
+#include "pki/branches.h"
 #include "pki/key_pair.h"
 
 static void
@@ -59,6 +60,21 @@ load_certificate(struct endpoint *endpoint, const struct termination_settings *s
 	return fine;
 }
 
+/* Here, for only now it is known how many CAs the files list. */
+static bool
+load_rules(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+{
+	char error[CLIENT_RULES_ERROR];
+
+	if (settings->clients_mark.line == 0)
+		return true;
+	endpoint->rules =
+	    client_rules_new(&settings->clients, branches_are_several(endpoint->clients), error);
+	if (!endpoint->rules)
+		snprintf(why, UPSTREAM_ERROR, "%s", error);
+	return endpoint->rules != NULL;
+}
+
 static bool
 load_termination(struct endpoint *endpoint, const struct termination_settings *settings,
     const char *state_dir, const struct endpoint *previous, char *why)
@@ -79,7 +95,7 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	clients_sources(&sources, settings, state_dir);
 	endpoint->clients =
 	    trust_load(&sources, previous ? previous->clients : NULL, why, UPSTREAM_ERROR);
-	return endpoint->clients != NULL;
+	return endpoint->clients && load_rules(endpoint, settings, why);
 }
 
 uint8_t
@@ -147,6 +163,7 @@ endpoint_release(struct endpoint *endpoint)
 		tls_config_release(endpoint->tls);
 	if (endpoint->clients)
 		trust_release(endpoint->clients);
+	client_rules_free(endpoint->rules);
 	upstream_wipe(&endpoint->upstream);
 	address_rules_release(endpoint->addresses);
 	free(endpoint);

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "agent/client_rules.h"
 #include "agent/upstream.h"
 #include "base/address_rules.h"
 #include "base/file.h"
@@ -31,7 +32,8 @@ struct endpoint {
 	bool terminates;
 	struct tls_config *tls; /* terminate */
 	enum tls_client_certificate client_certificate;
-	struct trust *clients; /* judges client certificates; NULL: none is asked for */
+	struct trust *clients;      /* judges client certificates; NULL: none is asked for */
+	struct client_rules *rules; /* who of them may come in; NULL: all */
 	struct upstream upstream;
 	struct address_rules *addresses; /* that clients may come from; NULL: any */
 	bool forgives_truncation;

@@ -324,7 +324,7 @@ agent_flow_dial(struct agent_flow *flow)
 		.party = agent_flow_party(flow),
 	};
 
-	if (!agent_flow_make_header(flow, &header))
+	if (!agent_flow_admit(flow) || !agent_flow_make_header(flow, &header))
 		return;
 	options.header = header.data;
 	options.header_bytes = header.bytes;
@@ -435,18 +435,34 @@ agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *
 /* ---- judged again ---- */
 
 static void
-cut(struct agent_flow *flow, const struct verdict *verdict)
+cut(struct agent_flow *flow, const char *reason, unsigned alert, const char *sentence)
 {
-	flow->reason = verify_code_word(verdict->code);
-	log_audit(LOG_WARNING, "flow-cut", verdict->sentence,
-	    log_hex("flow", flow->id, FLOW_ID_BYTES), log_str("server_name", flow->server_name),
-	    log_str("reason", flow->reason));
+	flow->reason = reason;
+	log_audit(LOG_WARNING, "flow-cut", sentence, log_hex("flow", flow->id, FLOW_ID_BYTES),
+	    log_str("server_name", flow->server_name), log_str("reason", reason));
 	if (flow->pump)
 		pump_stop(flow->pump);
 	else if (agent_flow_client_tls(flow) && flow->state == FLOW_DIALLING)
-		agent_flow_refuse_client(flow, verdict->alert, flow->reason, verdict->sentence);
+		agent_flow_refuse_client(flow, alert, reason, sentence);
 	else
-		agent_flow_end(flow, flow->reason, verdict->sentence);
+		agent_flow_end(flow, reason, sentence);
+}
+
+static void
+cut_by_verdict(struct agent_flow *flow, const struct verdict *verdict)
+{
+	cut(flow, verify_code_word(verdict->code), verdict->alert, verdict->sentence);
+}
+
+/* Before its handshake is over nobody knows who a client is. */
+static void
+admit_again(struct agent_flow *flow)
+{
+	char sentence[DENIAL_TEXT];
+
+	if ((flow->state == FLOW_DIALLING || flow->state == FLOW_JOINED) &&
+	    !agent_flow_is_admitted(flow, sentence))
+		cut(flow, agent_flow_denied, ALERT_ACCESS_DENIED, sentence);
 }
 
 void
@@ -460,10 +476,12 @@ agent_flow_judge_again(struct agent_flow *flow, int64_t now_s)
 	/* When the relay's certificate expires, its session ends but joined flows go on. */
 	if (flow->ref->peer && !identity_judge_again(flow->ref->peer, relays, now_s, &verdict) &&
 	    (verdict.code != VERIFY_EXPIRED || flow->state != FLOW_JOINED)) {
-		cut(flow, &verdict);
+		cut_by_verdict(flow, &verdict);
 		return;
 	}
 	if (flow->identity &&
 	    !identity_judge_again(flow->identity, agent_flow_client_trust(flow), now_s, &verdict))
-		cut(flow, &verdict);
+		cut_by_verdict(flow, &verdict);
+	else
+		admit_again(flow);
 }

@@ -1,11 +1,13 @@
 /* Where an endpoint terminates: the client's TLS, and the judgement of its certificate. */
 #include "agent/flow_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/endpoint_table.h"
 #include "base/log.h"
 #include "base/shares.h"
+#include "base/units.h"
 
 static bool
 accepts_name(void *arg, const char *text, size_t bytes)
@@ -16,13 +18,22 @@ accepts_name(void *arg, const char *text, size_t bytes)
 	return name_normalise(name, text, bytes) && strcmp(name, flow->server_name) == 0;
 }
 
-struct trust *
-agent_flow_client_trust(const struct agent_flow *flow)
+/* As it is configured now, or was when it was taken away. */
+static const struct endpoint *
+endpoint_now(const struct agent_flow *flow)
 {
 	const struct endpoint *endpoint =
 	    endpoint_table_find_again(flow->context->endpoint_table, flow->endpoint);
 
-	return endpoint && endpoint->clients ? endpoint->clients : flow->endpoint->clients;
+	return endpoint ? endpoint : flow->endpoint;
+}
+
+struct trust *
+agent_flow_client_trust(const struct agent_flow *flow)
+{
+	const struct endpoint *endpoint = endpoint_now(flow);
+
+	return endpoint->clients ? endpoint->clients : flow->endpoint->clients;
 }
 
 static unsigned
@@ -66,6 +77,83 @@ log_refused(const struct agent_flow *flow, const struct peer_check *check)
 	log_write_judged(LOG_WARNING, "client-refused", &flow->setup->open.client,
 	    proven_party(flow, &check->verdict), check->verdict.sentence, fields);
 }
+
+/* ---- who of those with a good certificate may come in ---- */
+
+const char agent_flow_denied[] = "client-denied";
+
+bool
+agent_flow_is_admitted(struct agent_flow *flow, char sentence[DENIAL_TEXT])
+{
+	const struct endpoint *endpoint = endpoint_now(flow);
+	const struct client_rules *rules = endpoint->rules;
+
+	/* What is passed through is the upstream's to judge, also once the endpoint terminates. */
+	if (!flow->endpoint->terminates || !rules || flow->admitted_by == client_rules_id(rules))
+		return true;
+	if (client_rules_find(rules, flow->identity) > 0) {
+		flow->admitted_by = client_rules_id(rules);
+		return true;
+	}
+	snprintf(sentence, DENIAL_TEXT,
+	    "no entry under clients of endpoint %s lets in %.100s; `valise-agent check --client "
+	    "FILE --endpoint %s` says why",
+	    endpoint->name,
+	    flow->identity ? identity_subject(flow->identity) : "anybody without a certificate",
+	    endpoint->name);
+	return false;
+}
+
+/* Of one subject of one issuer; it has shown that it has the key. */
+static uint64_t
+party_of(const struct identity *identity)
+{
+	uint64_t party = 0;
+
+	if (identity)
+		memcpy(&party, identity_key(identity), sizeof party);
+	return party;
+}
+
+static void
+log_denied(const struct agent_flow *flow, const char *sentence)
+{
+	const struct identity *identity = flow->identity;
+	char client[ADDRESS_TEXT], issuer[2 * IDENTITY_KEY_BYTES + 1];
+	const struct log_field fields[] = {
+		log_str("code", agent_flow_denied),
+		log_hex("flow", flow->id, FLOW_ID_BYTES),
+		log_str("client", address_text(&flow->setup->open.client, client)),
+		log_str("server_name", flow->server_name),
+		log_str("subject", identity ? identity_subject(identity) : NULL),
+		log_str("issuer", identity ? identity_issuer(identity) : NULL),
+		log_str("issuer_spki",
+		    identity ? hex_encode(issuer, identity_spki(identity, 1), IDENTITY_KEY_BYTES)
+			     : NULL),
+		log_str("serial", identity ? identity_serial(identity) : NULL),
+		log_str("sha256", identity ? identity_fingerprint(identity) : NULL),
+		{ 0 },
+	};
+
+	log_write_judged(LOG_WARNING, "client-refused", &flow->setup->open.client,
+	    party_of(identity), sentence, fields);
+}
+
+/* In every version after the handshake: by then the client has proven that the certificate is its own,
+ * and reads an alert as well as before. */
+bool
+agent_flow_admit(struct agent_flow *flow)
+{
+	char sentence[DENIAL_TEXT];
+
+	if (agent_flow_is_admitted(flow, sentence))
+		return true;
+	log_denied(flow, sentence);
+	agent_flow_refuse_client(flow, ALERT_ACCESS_DENIED, agent_flow_denied, sentence);
+	return false;
+}
+
+/* ---- the handshake ---- */
 
 static void
 on_handshake_failed(struct agent_flow *flow, enum io result)

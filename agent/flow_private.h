@@ -21,7 +21,7 @@ struct pump;
 struct shares_place;
 struct upstream_dial;
 
-enum { DETAIL_TEXT = 768, ALERT_INTERNAL_ERROR = 80 };
+enum { DETAIL_TEXT = 768, ALERT_ACCESS_DENIED = 49, ALERT_INTERNAL_ERROR = 80 };
 
 enum agent_flow_state {
 	FLOW_OPENED,
@@ -65,6 +65,7 @@ struct agent_flow {
 	const char *version;       /* of the client's TLS */
 	const char *reason;        /* why it ended, a stable word */
 	uint64_t opened_at_ms;
+	uint64_t admitted_by; /* the rules on clients, client_rules_id(); 0: none */
 	struct task reap;
 	char server_name[];
 };
@@ -110,6 +111,13 @@ bool agent_flow_make_header(struct agent_flow *, struct agent_flow_header *);
 
 /* Until agent_flow_dial(), or an end. */
 void agent_flow_start_handshake(struct agent_flow *);
+/* Why a client with a good certificate stays outside. */
+extern const char agent_flow_denied[];
+enum { DENIAL_TEXT = 384 };
+/* Whether the rules that are in force now let its client in; false with a sentence. */
+bool agent_flow_is_admitted(struct agent_flow *, char sentence[DENIAL_TEXT]);
+/* The same before the upstream is dialled; false: its client is being told. */
+bool agent_flow_admit(struct agent_flow *);
 /* The CAs and CRLs that are in force now; they may have changed since the flow was opened. */
 struct trust *agent_flow_client_trust(const struct agent_flow *);
 

@@ -23,6 +23,7 @@
 static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
     "       valise-agent check|status|reload [-c FILE]\n"
+    "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... NAME\n"
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
@@ -38,6 +39,8 @@ static const char help[] =
     "\n"
     "  -c, --config FILE   instead of " DEFAULT_CONFIG "\n"
     "  --once              exit 77 at the first refusal for good\n"
+    "  --client FILE       say whether a client with this certificate would be let in, and why\n"
+    "  --endpoint NAME     by which endpoint\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -60,24 +63,39 @@ asks_for_help(int count, char **arguments)
 	return false;
 }
 
-/* -c FILE, and --once if the command has it (then once is not NULL). */
+/* What the daemon and its questions are told. */
+struct command_options {
+	const char *path;
+	bool once;
+	const char *client, *endpoint;
+};
+
+/* -c FILE, and of the others those whose letters are in `own`. */
 static int
-read_options(int count, char **arguments, const char **path, bool *once)
+read_options(int count, char **arguments, const char *own, struct command_options *out)
 {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "once", no_argument, NULL, 'o' },
+		{ "client", required_argument, NULL, 'f' },
+		{ "endpoint", required_argument, NULL, 'e' },
 		{ 0 },
 	};
 	int got;
 
-	*path = DEFAULT_CONFIG;
+	*out = (struct command_options){ .path = DEFAULT_CONFIG };
 	opterr = 0;
 	while ((got = getopt_long(count, arguments, ":c:", options, NULL)) != -1) {
+		bool is_own = strchr(own, got) != NULL;
+
 		if (got == 'c')
-			*path = optarg;
-		else if (got == 'o' && once)
-			*once = true;
+			out->path = optarg;
+		else if (got == 'o' && is_own)
+			out->once = true;
+		else if (got == 'f' && is_own)
+			out->client = optarg;
+		else if (got == 'e' && is_own)
+			out->endpoint = optarg;
 		else if (got == ':')
 			return refuse_usage("a value is missing after ", arguments[optind - 1]);
 		else
@@ -104,15 +122,14 @@ static int
 run(int count, char **arguments)
 {
 	struct agent_settings settings;
-	const char *path;
-	bool once = false;
-	int code = read_options(count, arguments, &path, &once);
+	struct command_options options;
+	int code = read_options(count, arguments, "o", &options);
 
 	if (code != 0)
 		return code;
-	code = agent_settings_read(&settings, path, stderr);
+	code = agent_settings_read(&settings, options.path, stderr);
 	if (code == 0)
-		return serve(&settings, path, once);
+		return serve(&settings, options.path, options.once);
 	agent_settings_wipe(&settings);
 	return code;
 }
@@ -120,20 +137,26 @@ run(int count, char **arguments)
 static int
 check(int count, char **arguments)
 {
-	const char *path;
-	int code = read_options(count, arguments, &path, NULL);
+	struct command_options options;
+	int code = read_options(count, arguments, "fe", &options);
 
-	return code != 0 ? code : agent_check_run(path);
+	if (code != 0)
+		return code;
+	if (!options.client != !options.endpoint)
+		return refuse_usage("--client and --endpoint come together: ",
+		    options.client ? "--endpoint is missing" : "--client is missing");
+	return options.client ? agent_check_client(options.path, options.client, options.endpoint)
+			      : agent_check_run(options.path);
 }
 
 static int
 ask(int count, char **arguments, const char *word)
 {
 	static const struct admin_program program = { "valise-agent", agent_settings_admin_rows };
-	const char *path;
-	int code = read_options(count, arguments, &path, NULL);
+	struct command_options options;
+	int code = read_options(count, arguments, "", &options);
 
-	return code != 0 ? code : admin_client_run(&program, path, word);
+	return code != 0 ? code : admin_client_run(&program, options.path, word);
 }
 
 static int

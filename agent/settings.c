@@ -129,6 +129,9 @@ static const struct conf_row termination_rows[] = {
 	    .check = is_path },
 	{ "mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls), .check = is_path },
 	TRUST_CRL_ROWS("crl", struct termination_settings, crl),
+	{ "clients", CONF_MAPPINGS, AT(termination_settings, clients), .table = client_entry_rows,
+	    .item_bytes = sizeof(struct client_entry_settings),
+	    .mark_offset = AT(termination_settings, clients_mark) },
 	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol }, { 0 }
 };
 
@@ -223,6 +226,19 @@ check_mutual_tls(
 		conf_error(report, context,
 		    "mutual_tls is off but CAs are given: client certificates would not be asked "
 		    "for; take one of the two away");
+}
+
+/* Who shows no certificate is let in by no rule, so it would be misleading to ask for one only. */
+static void
+check_clients(const struct termination_settings *t, struct conf_report *report)
+{
+	if (t->clients_mark.line == 0)
+		return;
+	client_rules_check(&t->clients, t->clients_mark, report);
+	if (t->mutual_tls != MUTUAL_REQUIRE)
+		conf_error(report, t->clients_mark,
+		    "clients lets in nobody without a certificate, and none is required here; give "
+		    "mutual_tls_certificate_authorities, and mutual_tls: require or no mutual_tls");
 }
 
 static void
@@ -343,6 +359,7 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	check_proxy_header(endpoint, report);
 	if (!endpoint->terminates)
 		return;
+	check_clients(&endpoint->termination, report);
 	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
 		conf_error(report, endpoint->termination_mark,
 		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "agent/client_rules.h"
 #include "agent/url.h"
 #include "base/address_rows.h"
 #include "base/conf.h"
@@ -41,6 +42,8 @@ struct termination_settings {
 	struct conf_mark mutual_tls_mark;
 	struct conf_texts cas, crls;
 	struct crl_policy_settings crl;
+	struct conf_items clients;     /* of struct client_entry_settings */
+	struct conf_mark clients_mark; /* line 0: not given, and every good certificate will do */
 	struct conf_texts alpn;
 };
 

@@ -130,6 +130,23 @@ warns_when_a_shared_upstream_lets_others_past_client_certificates(void **state)
 	assert_false(is_crossed("80", request, "80", ""));
 }
 
+/* The same CAs, but not the same people. */
+static void
+warns_when_a_shared_upstream_lets_others_past_rules_on_clients(void **state)
+{
+#define CAS "mutual_tls_certificate_authorities: @/root.crt"
+#define TERMINATED(keys) \
+	", agent_tls_termination: {server_certificate: @/app.crt, server_private_key: @/app.key," \
+	" " CAS keys "}"
+	static const char ruled[] = CAS ", clients: [{cn: a}]";
+
+	(void)state;
+	assert_true(is_crossed("80", ruled, "80", TERMINATED("")));
+	assert_true(is_crossed("80", ruled, "80", TERMINATED(", clients: [{cn: b}]")));
+	assert_false(is_crossed("80", ruled, "80", TERMINATED(", clients: [{cn: a}]")));
+	assert_false(is_crossed("80", CAS, "80", TERMINATED(", clients: [{cn: a}]")));
+}
+
 static void
 says_no_when_a_certificate_has_expired(void **state)
 {
@@ -211,6 +228,7 @@ main(void)
 		cmocka_unit_test(warns_of_certificates_that_do_not_fit),
 		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_client_certificates),
+		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_rules_on_clients),
 		cmocka_unit_test(says_no_when_a_certificate_has_expired),
 		cmocka_unit_test(warns_in_the_last_third_of_a_life),
 		cmocka_unit_test(tells_a_file_that_cannot_be_used),

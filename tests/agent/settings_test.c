@@ -169,6 +169,16 @@ refuses_what_does_not_go_together(void **state)
 		{ TERMINATED(
 		      ", mutual_tls: off, mutual_tls_certificate_authorities: x") "    upstream: 80\n",
 		    ":6:87:", "mutual_tls is off" },
+		{ TERMINATED(", clients: {cn: a}") "    upstream: 80\n",
+		    ":6:84:", "none is required here" },
+		{ TERMINATED(", mutual_tls_certificate_authorities: ca, mutual_tls: request,"
+			     " clients: {cn: a}") "    upstream: 80\n",
+		    ":6:145:", "none is required here" },
+		{ TERMINATED(
+		      ", mutual_tls_certificate_authorities: ca, clients: [{cn: a}, {}]") "    upstream: 80\n",
+		    ":6:124:", "entry 2 has no key" },
+		{ AGENT ENDPOINT "    upstream: 80\n    clients: {cn: a}\n",
+		    ":7:5:", "unknown key" },
 		{ TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n",
 		    ":6:90:", "policy" },
 		{ AGENT ENDPOINT
