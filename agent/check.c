@@ -11,6 +11,7 @@
 #include "agent/crossing.h"
 #include "agent/endpoint_table.h"
 #include "agent/limits.h"
+#include "agent/sources.h"
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/memory.h"
@@ -373,8 +374,8 @@ agent_check_run(const char *config_path)
 	int code = agent_settings_read(&settings, config_path, stderr);
 
 	if (code == 0) {
-		free(settings.state_dir);
-		settings.state_dir = NULL; /* so that no CRL numbers are written */
+		settings.keeps_nothing = true;
+		sources_catalogue(&settings, &(struct trust_stamp){ 0 });
 		code = check_files(config_path, &settings);
 	}
 	agent_settings_wipe(&settings);

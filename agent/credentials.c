@@ -14,7 +14,7 @@ static void
 fill_sources(struct trust_sources *sources, const struct agent_settings *settings)
 {
 	sources_fill(sources, &settings->connect_cas, &settings->connect_crls,
-	    &settings->connect_crl, settings->state_dir, "agent.connect_cas");
+	    &settings->connect_crl, settings, "agent.connect_cas");
 }
 
 static bool

@@ -13,9 +13,9 @@
 
 static void
 clients_sources(struct trust_sources *sources, const struct termination_settings *settings,
-    const char *state_dir)
+    const struct agent_settings *agent)
 {
-	sources_fill(sources, &settings->cas, &settings->crls, &settings->crl, state_dir,
+	sources_fill(sources, &settings->cas, &settings->crls, &settings->crl, agent,
 	    "mutual_tls_certificate_authorities");
 }
 
@@ -77,7 +77,7 @@ load_rules(struct endpoint *endpoint, const struct termination_settings *setting
 
 static bool
 load_termination(struct endpoint *endpoint, const struct termination_settings *settings,
-    const char *state_dir, const struct endpoint *previous, char *why)
+    const struct agent_settings *agent, const struct endpoint *previous, char *why)
 {
 	static const enum tls_client_certificate asks[] = {
 		[MUTUAL_OFF] = TLS_CLIENT_OFF,
@@ -92,7 +92,7 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 		return false;
 	if (settings->mutual_tls == MUTUAL_OFF)
 		return true;
-	clients_sources(&sources, settings, state_dir);
+	clients_sources(&sources, settings, agent);
 	endpoint->clients =
 	    trust_load(&sources, previous ? previous->clients : NULL, why, UPSTREAM_ERROR);
 	return endpoint->clients && load_rules(endpoint, settings, why);
@@ -105,8 +105,8 @@ endpoint_carriers(const struct endpoint_settings *settings)
 }
 
 static bool
-load(struct endpoint *endpoint, const struct endpoint_settings *settings, const char *state_dir,
-    const struct endpoint *previous, char *why)
+load(struct endpoint *endpoint, const struct endpoint_settings *settings,
+    const struct agent_settings *agent, const struct endpoint *previous, char *why)
 {
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", settings->name);
 	memcpy(endpoint->server_name, settings->server_name, sizeof endpoint->server_name);
@@ -120,15 +120,15 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings, const 
 	if (!address_rows_make(&settings->addresses, &endpoint->addresses))
 		return false; /* `why` says that memory is short */
 	if (settings->terminates &&
-	    !load_termination(endpoint, &settings->termination, state_dir, previous, why))
+	    !load_termination(endpoint, &settings->termination, agent, previous, why))
 		return false;
 	return upstream_init(&endpoint->upstream, &settings->upstream, &settings->termination.alpn,
-	    state_dir, previous ? &previous->upstream : NULL, why);
+	    agent, previous ? &previous->upstream : NULL, why);
 }
 
 struct endpoint *
-endpoint_new(const struct endpoint_settings *settings, uint32_t number, const char *state_dir,
-    const struct endpoint *previous, char error[ENDPOINT_ERROR])
+endpoint_new(const struct endpoint_settings *settings, uint32_t number,
+    const struct agent_settings *agent, const struct endpoint *previous, char error[ENDPOINT_ERROR])
 {
 	struct endpoint *endpoint = calloc(1, sizeof *endpoint);
 	char why[UPSTREAM_ERROR] = "memory is short";
@@ -139,7 +139,7 @@ endpoint_new(const struct endpoint_settings *settings, uint32_t number, const ch
 		if (previous)
 			endpoint->former_number =
 			    previous->number == number ? previous->former_number : previous->number;
-		if (load(endpoint, settings, state_dir, previous, why))
+		if (load(endpoint, settings, agent, previous, why))
 			return endpoint;
 		endpoint_release(endpoint);
 	}
@@ -170,8 +170,8 @@ endpoint_release(struct endpoint *endpoint)
 }
 
 bool
-endpoint_files_changed(
-    const struct endpoint_settings *settings, const char *state_dir, struct endpoint_stamp *seen)
+endpoint_files_changed(const struct endpoint_settings *settings, const struct agent_settings *agent,
+    struct endpoint_stamp *seen)
 {
 	struct trust_sources sources;
 	bool changed = false;
@@ -182,15 +182,25 @@ endpoint_files_changed(
 		changed |=
 		    sources_file_changed(settings->termination.private_key, &seen->private_key);
 		if (settings->termination.mutual_tls != MUTUAL_OFF) {
-			clients_sources(&sources, &settings->termination, state_dir);
+			clients_sources(&sources, &settings->termination, agent);
 			changed |= trust_files_changed(&sources, &seen->clients);
 		}
 	}
 	if (settings->upstream.parsed.kind == UPSTREAM_TLS) {
-		upstream_sources(&sources, &settings->upstream, state_dir);
+		upstream_sources(&sources, &settings->upstream, agent);
 		changed |= trust_files_changed(&sources, &seen->upstream);
 	}
 	return changed;
+}
+
+bool
+endpoint_is_behind(
+    const struct endpoint *endpoint, const struct crl_catalogue *catalogue, int64_t now_s)
+{
+	const struct trust *upstream = endpoint->upstream.trust;
+
+	return (endpoint->clients && trust_is_behind(endpoint->clients, catalogue, now_s)) ||
+	    (upstream && trust_is_behind(upstream, catalogue, now_s));
 }
 
 void

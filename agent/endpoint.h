@@ -45,7 +45,7 @@ struct endpoint {
 /* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same
  * endpoint before the reload, whose trust sets hand on what they remember of CRLs. */
 struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
-    const char *state_dir, const struct endpoint *previous, char error[ENDPOINT_ERROR]);
+    const struct agent_settings *, const struct endpoint *previous, char error[ENDPOINT_ERROR]);
 struct endpoint *endpoint_hold(struct endpoint *);
 void endpoint_release(struct endpoint *);
 
@@ -59,7 +59,10 @@ struct endpoint_stamp {
 };
 /* True once for each state of the files that differs from the one last seen. */
 bool endpoint_files_changed(
-    const struct endpoint_settings *, const char *state_dir, struct endpoint_stamp *seen);
+    const struct endpoint_settings *, const struct agent_settings *, struct endpoint_stamp *seen);
+
+/* Whether another CRL file of the agent has a newer CRL for one of its trust sets. */
+bool endpoint_is_behind(const struct endpoint *, const struct crl_catalogue *, int64_t now_s);
 
 /* A dial to the upstream has just come through or failed; after a failure the upstream counts as
  * down for ENDPOINT_DOWN_MS. */

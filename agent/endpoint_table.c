@@ -11,9 +11,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* The same endpoint before the reload, whatever else has changed: a server name is served once. */
-static struct endpoint *
-find_before(const struct endpoint_table *table, const struct endpoint_settings *settings)
+/* Whatever else has changed in a reload: a server name is served once. */
+struct endpoint *
+endpoint_table_find_settings(
+    const struct endpoint_table *table, const struct endpoint_settings *settings)
 {
 	for (size_t i = 0; table && i < table->count; i++)
 		if (strcmp(table->endpoints[i]->server_name, settings->server_name) == 0)
@@ -34,14 +35,14 @@ take_endpoint(struct endpoint_table *table, const struct agent_settings *setting
     const struct endpoint_table *previous, const bool *stale, char *error)
 {
 	const struct endpoint_settings *wanted = agent_settings_endpoint(settings, index);
-	struct endpoint *before = find_before(previous, wanted), *made;
+	struct endpoint *before = endpoint_table_find_settings(previous, wanted), *made;
 	uint32_t number =
 	    before && is_announced_alike(before, wanted) ? before->number : ++table->last_number;
 
 	if (before && stale && !stale[index])
 		return endpoint_hold(before);
 	memory_begin();
-	made = endpoint_new(wanted, number, settings->state_dir, before, error);
+	made = endpoint_new(wanted, number, settings, before, error);
 	if (made || !before || !stale || memory_has_failed())
 		return made;
 	log_audit(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));

@@ -35,8 +35,11 @@ void endpoint_table_release(struct endpoint_table *);
 /* Keeps the revocations that its trust sets have found over a restart: every second and at the end. */
 void endpoint_table_keep_revoked(const struct endpoint_table *);
 
-/* All three are borrowed from the table.  NULL if no endpoint has the number. */
+/* All four are borrowed from the table.  NULL if no endpoint has the number. */
 struct endpoint *endpoint_table_find(const struct endpoint_table *, uint32_t number);
+/* The one of these settings; NULL if there is none. */
+struct endpoint *endpoint_table_find_settings(
+    const struct endpoint_table *, const struct endpoint_settings *);
 /* Nor had it: a relay may not have heard of the new one yet. */
 struct endpoint *endpoint_table_find_opened(const struct endpoint_table *, uint32_t number);
 /* What has become of an endpoint of a table before, however often its number has changed; NULL: it is

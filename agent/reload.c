@@ -20,23 +20,26 @@ enum { DAY_S = 86400 };
 
 /* NULL when memory is short. */
 static struct endpoint_stamp *
-note_stamps(const struct agent_settings *settings, struct credentials_stamp *credentials_stamp)
+note_stamps(struct agent_settings *settings, struct trust_stamp *crl_stamp,
+    struct credentials_stamp *credentials_stamp)
 {
 	struct endpoint_stamp *stamps = calloc(settings->endpoints.count + 1, sizeof *stamps);
 
 	if (!stamps)
 		return NULL;
+	sources_catalogue(settings, crl_stamp);
 	credentials_files_changed(settings, credentials_stamp);
 	for (size_t i = 0; i < settings->endpoints.count; i++)
 		endpoint_files_changed(
-		    agent_settings_endpoint(settings, i), settings->state_dir, &stamps[i]);
+		    agent_settings_endpoint(settings, i), settings, &stamps[i]);
 	return stamps;
 }
 
 bool
 agent_reload_note_stamps(struct agent_live *live)
 {
-	live->endpoint_stamps = note_stamps(&live->settings, &live->credentials_stamp);
+	live->endpoint_stamps =
+	    note_stamps(&live->settings, &live->crl_stamp, &live->credentials_stamp);
 	return live->endpoint_stamps != NULL;
 }
 
@@ -123,17 +126,42 @@ is_renewed(const struct credentials *before, const struct credentials *now)
 	return strcmp(before->certificate.fingerprint, now->certificate.fingerprint) != 0;
 }
 
+/* What has changed in the files of other keys may count for this endpoint, too. */
 static bool
-find_stale(struct agent_live *live, bool *stale)
+is_stale(struct agent_live *live, size_t index, bool is_catalogue_new)
+{
+	const struct endpoint_settings *settings = agent_settings_endpoint(&live->settings, index);
+	const struct endpoint *endpoint =
+	    endpoint_table_find_settings(live->context.endpoint_table, settings);
+	bool has_changed =
+	    endpoint_files_changed(settings, &live->settings, &live->endpoint_stamps[index]);
+
+	return has_changed ||
+	    (is_catalogue_new && endpoint &&
+		endpoint_is_behind(endpoint, live->settings.catalogue, clock_wall_s()));
+}
+
+static bool
+find_stale(struct agent_live *live, bool is_catalogue_new, bool *stale)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
-		stale[i] = endpoint_files_changed(agent_settings_endpoint(&live->settings, i),
-		    live->settings.state_dir, &live->endpoint_stamps[i]);
+		stale[i] = is_stale(live, i, is_catalogue_new);
 		any |= stale[i];
 	}
 	return any;
+}
+
+static bool
+are_credentials_stale(struct agent_live *live, bool is_catalogue_new)
+{
+	bool have_changed = credentials_files_changed(&live->settings, &live->credentials_stamp);
+
+	return have_changed ||
+	    (is_catalogue_new &&
+		trust_is_behind(live->context.credentials->relays, live->settings.catalogue,
+		    clock_wall_s()));
 }
 
 /* After this all files count as changed, so that the next tick loads them again. */
@@ -167,15 +195,15 @@ agent_reload_files(struct agent_live *live)
 {
 	bool *stale = calloc(live->settings.endpoints.count + 1, sizeof *stale);
 	struct credentials *before;
-	bool credentials_changed, endpoints_changed;
+	bool is_catalogue_new, credentials_changed, endpoints_changed;
 
 	if (!stale)
 		return; /* the stamps are as they were: the next tick sees the same changes */
 	before = credentials_hold(live->context.credentials);
+	is_catalogue_new = sources_catalogue(&live->settings, &live->crl_stamp);
 	credentials_changed =
-	    credentials_files_changed(&live->settings, &live->credentials_stamp) &&
-	    take_credentials(live);
-	endpoints_changed = find_stale(live, stale);
+	    are_credentials_stale(live, is_catalogue_new) && take_credentials(live);
+	endpoints_changed = find_stale(live, is_catalogue_new, stale);
 	if ((credentials_changed || endpoints_changed) && take_endpoints(live, stale))
 		log_audit(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
 		    log_bool("credentials", credentials_changed),
@@ -221,6 +249,7 @@ warn_restart(const struct agent_settings *old, const struct agent_settings *fres
 /* What a whole configuration needs; loaded, and then put in force at once. */
 struct loaded {
 	struct agent_settings settings;
+	struct trust_stamp crl_stamp;
 	struct credentials_stamp credentials_stamp;
 	struct endpoint_stamp *endpoint_stamps;
 	struct credentials *credentials;
@@ -240,10 +269,11 @@ loaded_wipe(struct loaded *loaded)
 static bool
 load_all(struct agent_live *live, struct loaded *loaded, const struct reload_asker *asker)
 {
-	const struct agent_settings *settings = &loaded->settings;
+	struct agent_settings *settings = &loaded->settings;
 	char error[ENDPOINT_ERROR] = "memory is short";
 
-	loaded->endpoint_stamps = note_stamps(settings, &loaded->credentials_stamp);
+	loaded->endpoint_stamps =
+	    note_stamps(settings, &loaded->crl_stamp, &loaded->credentials_stamp);
 	if (loaded->endpoint_stamps)
 		loaded->credentials = credentials_new(settings, live->context.credentials, error);
 	if (loaded->credentials)
@@ -270,6 +300,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 
 	warn_restart(&old.settings, &loaded->settings);
 	live->settings = loaded->settings;
+	live->crl_stamp = loaded->crl_stamp;
 	live->credentials_stamp = loaded->credentials_stamp;
 	live->endpoint_stamps = loaded->endpoint_stamps;
 	live->context.credentials = loaded->credentials;

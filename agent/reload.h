@@ -23,6 +23,7 @@ struct agent_live {
 	struct agent_state state;
 	struct agent_context context;
 	struct relay_links links;
+	struct trust_stamp crl_stamp; /* of the CRL files of all keys */
 	struct credentials_stamp credentials_stamp;
 	uint64_t descriptors;                   /* how many the process may have */
 	struct agent_limits limits;             /* in force */

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/proxy.h"
 #include "base/units.h"
+#include "pki/crl_catalogue.h"
 #include "tunnel/frame.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -439,5 +440,6 @@ void
 agent_settings_wipe(struct agent_settings *settings)
 {
 	conf_wipe(settings, rows);
+	crl_catalogue_free(settings->catalogue);
 	memset(settings, 0, sizeof *settings);
 }

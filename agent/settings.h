@@ -86,6 +86,9 @@ struct agent_settings {
 	char *region;
 	struct conf_texts labels; /* "key=value" */
 	char *state_dir;          /* NULL: nothing is kept, and nobody can ask (one-shot) */
+	bool keeps_nothing;       /* state_dir is only read: a check */
+	/* What stands in the CRL files of all keys; NULL: nobody has looked.  See sources_catalogue(). */
+	struct crl_catalogue *catalogue;
 	char *admin_socket;       /* NULL: in state_dir */
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;

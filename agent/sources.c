@@ -3,13 +3,18 @@
  */
 #include "agent/sources.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
+#include "base/memory.h"
+#include "pki/crl_catalogue.h"
 
 static const char *const system_cas[] = { SOURCES_SYSTEM_CAS };
 
 void
 sources_fill(struct trust_sources *out, const struct conf_texts *cas, const struct conf_texts *crls,
-    const struct crl_policy_settings *policy, const char *state_dir, const char *label)
+    const struct crl_policy_settings *policy, const struct agent_settings *agent,
+    const char *label)
 {
 	trust_rows_fill(out, cas, crls, policy);
 	out->label = label;
@@ -18,7 +23,80 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 		out->ca_count = 1;
 		out->label = "the system's CAs";
 	}
-	out->state_dir = state_dir;
+	if (!agent)
+		return;
+	out->catalogue = agent->catalogue;
+	out->state_dir = agent->state_dir;
+	out->keeps_nothing = agent->keeps_nothing;
+}
+
+/* ---- the CRL files of all keys ---- */
+
+struct crl_files {
+	const char **files; /* NULL: they are only counted */
+	size_t count;
+	unsigned keys; /* that have any */
+};
+
+static void
+add_key(struct crl_files *all, const struct conf_texts *crls)
+{
+	for (size_t i = 0; i < crls->count; i++) {
+		if (all->files)
+			all->files[all->count] = crls->items[i];
+		all->count++;
+	}
+	all->keys += crls->count > 0;
+}
+
+static void
+add_keys(struct crl_files *all, const struct agent_settings *settings)
+{
+	add_key(all, &settings->connect_crls);
+	for (size_t i = 0; i < settings->endpoints.count; i++) {
+		const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, i);
+
+		add_key(all, &endpoint->termination.crls);
+		add_key(all, &endpoint->upstream.crls);
+	}
+}
+
+static bool
+read_catalogue(struct agent_settings *settings, const struct crl_files *all)
+{
+	struct crl_catalogue *fresh = crl_catalogue_new(all->files, all->count);
+
+	if (!fresh)
+		return false;
+	crl_catalogue_free(settings->catalogue);
+	settings->catalogue = fresh;
+	return true;
+}
+
+bool
+sources_catalogue(struct agent_settings *settings, struct trust_stamp *seen)
+{
+	struct crl_files all = { 0 };
+	struct trust_sources sources = { 0 };
+	bool is_new;
+
+	add_keys(&all, settings);
+	if (all.keys < 2)
+		return false; /* each trust set reads its own files anyway */
+	all.files = calloc(all.count, sizeof *all.files);
+	if (all.files) {
+		all.count = all.keys = 0;
+		add_keys(&all, settings);
+	}
+	sources.crl_files = all.files;
+	sources.crl_count = all.files ? all.count : 0;
+	is_new = all.files && trust_files_changed(&sources, seen);
+	if (is_new && !(is_new = read_catalogue(settings, &all)))
+		*seen = (struct trust_stamp){ 0 }; /* the next look tries again */
+	if (!all.files)
+		memory_short("a look at the CRL files");
+	free(all.files);
+	return is_new;
 }
 
 bool

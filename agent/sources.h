@@ -1,5 +1,8 @@
 /*
  * From settings to the sources of trust sets, and whether a file has changed.
+ *
+ *	sources_catalogue(&settings, &seen) before trust sets are loaded by these settings, and every second
+ *	sources_fill(&sources, ..., &settings, label) -> trust_load(&sources, ...)
  */
 #ifndef AGENT_SOURCES_H
 #define AGENT_SOURCES_H
@@ -13,10 +16,14 @@
 #define SOURCES_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
 
 /* Fills `out`, which borrows from the settings.  cas empty: the CAs of the system.  policy NULL:
- * the default. */
+ * the default.  agent NULL: there are no other CRL files, and nothing is kept. */
 void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
-    const struct conf_texts *crls, const struct crl_policy_settings *policy, const char *state_dir,
-    const char *label);
+    const struct conf_texts *crls, const struct crl_policy_settings *policy,
+    const struct agent_settings *agent, const char *label);
+
+/* Looks at the CRL files of all keys and, if they are in another state than the one last seen, reads
+ * into settings->catalogue what stands in them.  True if it did. */
+bool sources_catalogue(struct agent_settings *, struct trust_stamp *seen);
 
 /* True once for each state of the file that differs from the one last seen. */
 bool sources_file_changed(const char *path, struct file_stamp *seen);

@@ -11,9 +11,10 @@
 
 void
 upstream_sources(
-    struct trust_sources *sources, const struct upstream_settings *settings, const char *state_dir)
+    struct trust_sources *sources, const struct upstream_settings *settings,
+    const struct agent_settings *agent)
 {
-	sources_fill(sources, &settings->cas, &settings->crls, NULL, state_dir, "upstream.cas");
+	sources_fill(sources, &settings->cas, &settings->crls, NULL, agent, "upstream.cas");
 }
 
 static bool
@@ -54,8 +55,8 @@ init_tls(struct upstream *upstream, const struct upstream_settings *settings,
 
 bool
 upstream_init(struct upstream *upstream, const struct upstream_settings *settings,
-    const struct conf_texts *alpn, const char *state_dir, const struct upstream *previous,
-    char error[UPSTREAM_ERROR])
+    const struct conf_texts *alpn, const struct agent_settings *agent,
+    const struct upstream *previous, char error[UPSTREAM_ERROR])
 {
 	struct trust_sources sources;
 
@@ -70,7 +71,7 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 		return true;
 	if (!init_tls(upstream, settings, alpn, error))
 		return false;
-	upstream_sources(&sources, settings, state_dir);
+	upstream_sources(&sources, settings, agent);
 	upstream->trust =
 	    trust_load(&sources, previous ? previous->trust : NULL, error, UPSTREAM_ERROR);
 	return upstream->trust != NULL;

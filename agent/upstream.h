@@ -33,7 +33,7 @@ struct upstream {
 /* False with a sentence; wipe it in any case.  previous (may be NULL): hands on what its trust set
  * remembers of CRLs. */
 bool upstream_init(struct upstream *, const struct upstream_settings *,
-    const struct conf_texts *alpn, const char *state_dir, const struct upstream *previous,
+    const struct conf_texts *alpn, const struct agent_settings *, const struct upstream *previous,
     char error[UPSTREAM_ERROR]);
 void upstream_wipe(struct upstream *);
 
@@ -42,6 +42,6 @@ struct tls_config *upstream_tls(const struct upstream *, const char *alpn);
 
 /* What its trust set is loaded from; borrows from the settings. */
 void upstream_sources(
-    struct trust_sources *, const struct upstream_settings *, const char *state_dir);
+    struct trust_sources *, const struct upstream_settings *, const struct agent_settings *);
 
 #endif

@@ -29,6 +29,7 @@ struct crl_history {
 	struct revoked *revoked; /* sorted by issuer and serial */
 	size_t revoked_count;
 	atomic_bool must_save; /* they have news that the file has not, or the file is damaged */
+	atomic_bool has_new_marks;
 };
 
 struct crl_history *
@@ -121,9 +122,24 @@ bool
 crl_history_note_mark(struct crl_history *history, const struct crl_mark *mark)
 {
 	pthread_mutex_lock(&history->lock);
+	const struct crl_mark *last = find_mark(history, mark->issuer);
+	if (!last || crl_mark_is_older(last, mark))
+		atomic_store(&history->has_new_marks, true);
 	bool done = note_mark(history, mark);
 	pthread_mutex_unlock(&history->lock);
 	return done;
+}
+
+int64_t
+crl_history_latest(struct crl_history *history)
+{
+	int64_t latest = 0;
+	pthread_mutex_lock(&history->lock);
+	for (size_t i = 0; i < history->mark_count; i++)
+		if (history->marks[i].this_update > latest)
+			latest = history->marks[i].this_update;
+	pthread_mutex_unlock(&history->lock);
+	return latest;
 }
 
 /* ---- the file: one line an issuer, "id number thisUpdate", number "-" for none ---- */
@@ -179,7 +195,7 @@ crl_history_read(struct crl_history *history, const char *state_dir, char error[
 	char path[PATH_MAX];
 	struct secret text = { 0 };
 	path_of(state_dir, path);
-	if (access(path, F_OK) != 0)
+	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return true;
 	if (!file_read(&text, path, FILE_BYTES, error))
 		return false;
@@ -257,6 +273,7 @@ bool
 crl_history_save(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
 	char path[PATH_MAX];
+	atomic_store(&history->has_new_marks, false);
 	path_of(state_dir, path);
 	int directory = lock_directory(state_dir, error);
 	if (directory < 0)
@@ -266,6 +283,13 @@ crl_history_save(struct crl_history *history, const char *state_dir, char error[
 	    crl_history_read(history, state_dir, error) && write_lines(history, path, error);
 	close(directory);
 	return done;
+}
+
+bool
+crl_history_save_news(
+    struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+{
+	return !atomic_load(&history->has_new_marks) || crl_history_save(history, state_dir, error);
 }
 
 /* ---- revoked serials ---- */

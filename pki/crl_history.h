@@ -49,6 +49,13 @@ bool crl_history_note_mark(struct crl_history *, const struct crl_mark *);
  * processes and threads may do so at the same time.  False with a sentence. */
 bool crl_history_read(struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
 bool crl_history_save(struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
+/* The same, but only if there is anything that was not saved: a CRL may have waited for its issuer. */
+bool crl_history_save_news(
+    struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
+
+/* The latest thisUpdate of all CRLs that were in force; a clock that is behind it is wrong.  0: there
+ * was none. */
+int64_t crl_history_latest(struct crl_history *);
 
 /* ---- revoked serials ---- */
 

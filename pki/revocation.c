@@ -12,9 +12,10 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "pki/crl.h"
+#include "pki/crl_catalogue.h"
 #include "pki/x509.h"
 
-enum { CLOCK_SKEW_S = 300 }; /* how far in the future a thisUpdate may be */
+enum { WHY_TEXT = 240 };
 
 enum loaded_state { PLACED, WAITING, REFUSED, STATES };
 
@@ -97,13 +98,18 @@ mark_of(const struct loaded_crl *loaded)
 	return mark;
 }
 
-/* Whether the CRL says that this is its issuer; the signature is another matter. */
+/* Whether a CRL says that this is its issuer; the signature is another matter. */
+static bool
+are_names_of(struct der name, struct der key, const struct issuer *issuer)
+{
+	return der_equal(name, issuer->name) &&
+	    (key.bytes == 0 || issuer->key_id.bytes == 0 || der_equal(key, issuer->key_id));
+}
+
 static bool
 names_issuer(const struct crl *crl, const struct issuer *issuer)
 {
-	struct der key = crl_authority_key(crl);
-	return der_equal(crl_issuer(crl), issuer->name) &&
-	    (key.bytes == 0 || issuer->key_id.bytes == 0 || der_equal(key, issuer->key_id));
+	return are_names_of(crl_issuer(crl), crl_authority_key(crl), issuer);
 }
 
 static void
@@ -185,6 +191,82 @@ revocation_add(struct revocation *set, struct der der, const char *file, const s
 	return !why || fail(loaded, why, error);
 }
 
+/* ---- what other files of the daemon have ---- */
+
+static bool
+is_older_than(const struct loaded_crl *loaded, const struct crl_listing *listing)
+{
+	struct crl_mark ours = { .this_update = crl_this_update(loaded->crl) },
+			theirs = { .this_update = listing->this_update };
+	serial_of(&ours.number, crl_number(loaded->crl));
+	serial_of(&theirs.number, listing->number);
+	return crl_mark_is_older(&ours, &theirs);
+}
+
+/* Nothing that the set has of this CA is as new. */
+static bool
+lacks_of_ca(
+    const struct revocation *set, const struct issuer *ca, const struct crl_listing *listing)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->crls[i].state == PLACED &&
+		    memcmp(set->crls[i].issuer, ca->id, ISSUER_ID) == 0 &&
+		    !is_older_than(&set->crls[i], listing))
+			return false;
+	return true;
+}
+
+/* The set has one of the same issuer that waits, and none that is as new. */
+static bool
+lacks_of_stranger(const struct revocation *set, const struct crl_listing *listing)
+{
+	bool is_known = false;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct loaded_crl *loaded = &set->crls[i];
+		if (loaded->state != WAITING ||
+		    !der_equal(crl_issuer(loaded->crl), listing->issuer) ||
+		    !der_equal(crl_authority_key(loaded->crl), listing->authority_key))
+			continue;
+		if (!is_older_than(loaded, listing))
+			return false;
+		is_known = true;
+	}
+	return is_known;
+}
+
+bool
+revocation_wants(const struct revocation *set, const struct crl_listing *listing,
+    const struct issuer *cas, size_t ca_count, int64_t now)
+{
+	if (listing->this_update > now + CLOCK_SKEW_S)
+		return false;
+	for (size_t i = 0; i < ca_count; i++)
+		if (are_names_of(listing->issuer, listing->authority_key, &cas[i]) &&
+		    lacks_of_ca(set, &cas[i], listing))
+			return true;
+	return lacks_of_stranger(set, listing);
+}
+
+static void
+drop_last(struct revocation *set)
+{
+	struct loaded_crl *last = &set->crls[--set->count];
+	crl_free(last->crl);
+	free(last->file);
+}
+
+void
+revocation_offer(struct revocation *set, struct der der, const char *file, const struct issuer *cas,
+    size_t ca_count, int64_t now)
+{
+	char ignored[REVOCATION_ERROR];
+	size_t count = set->count;
+	if (!revocation_add(set, der, file, cas, ca_count, now, ignored) && set->count > count)
+		drop_last(set);
+}
+
+/* ---- the whole set ---- */
+
 static int
 compare_loaded(const void *a, const void *b)
 {
@@ -225,6 +307,30 @@ drop_older(struct revocation *set)
 	set->count = kept;
 }
 
+static const char *
+mark_text(const struct crl_mark *mark, char out[SERIAL_TEXT + TIME_TEXT + 16])
+{
+	char number[SERIAL_TEXT], when[TIME_TEXT];
+	time_text(mark->this_update, when);
+	if (mark->number.bytes > 0)
+		snprintf(out, SERIAL_TEXT + TIME_TEXT + 16, "number %s of %s",
+		    serial_text(&mark->number, number), when);
+	else
+		snprintf(out, SERIAL_TEXT + TIME_TEXT + 16, "%s", when);
+	return out;
+}
+
+static bool
+fail_as_rolled_back(const struct loaded_crl *loaded, const struct crl_mark *mark,
+    const struct crl_mark *seen, char error[REVOCATION_ERROR])
+{
+	char why[WHY_TEXT], has[SERIAL_TEXT + TIME_TEXT + 16], had[SERIAL_TEXT + TIME_TEXT + 16];
+	snprintf(why, sizeof why,
+	    "is older than one already seen, and no file has a newer one (rollback: %s, seen: %s)",
+	    mark_text(mark, has), mark_text(seen, had));
+	return fail(loaded, why, error);
+}
+
 bool
 revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 {
@@ -234,8 +340,7 @@ revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 	for (size_t i = 0; i < set->count && set->crls[i].state == PLACED; i++) {
 		struct crl_mark mark = mark_of(&set->crls[i]), seen;
 		if (crl_history_would_roll_back(set->history, &mark, &seen))
-			return fail(&set->crls[i],
-			    "is older than one already seen (rollback of its number)", error);
+			return fail_as_rolled_back(&set->crls[i], &mark, &seen, error);
 		set->placed = i + 1;
 	}
 	return true;

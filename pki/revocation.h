@@ -14,7 +14,10 @@
 #include "pki/trust_sources.h"
 #include "pki/verdict.h"
 
+struct crl_listing;
 struct x509;
+
+enum { CLOCK_SKEW_S = 300 }; /* how far in the future a thisUpdate may be */
 
 /* What is kept of a CA to recognise it and to check its CRLs; borrows. */
 struct issuer {
@@ -38,6 +41,12 @@ enum { REVOCATION_ERROR = 512 };
  * issuer is not among them waits.  False with a sentence about `file`. */
 bool revocation_add(struct revocation *, struct der crl, const char *file, const struct issuer *cas,
     size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
+/* Whether a CRL that another file of the daemon has is of an issuer of this set, and newer than what
+ * the set has of him.  If so, offer it: it is taken in if revocation_add() would, else let go. */
+bool revocation_wants(const struct revocation *, const struct crl_listing *,
+    const struct issuer *cas, size_t ca_count, int64_t now);
+void revocation_offer(struct revocation *, struct der crl, const char *file,
+    const struct issuer *cas, size_t ca_count, int64_t now);
 /* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory. */
 bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
 /* The new set is in force: what it says of CRL numbers goes to the memory. */

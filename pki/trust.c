@@ -1,11 +1,13 @@
 /* One set of CAs and CRLs: loading it whole, what it warns of, and the watch over its files. */
 #include "pki/trust.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <nettle/sha2.h>
 
@@ -14,6 +16,7 @@
 #include "base/units.h"
 #include "pki/ca_list.h"
 #include "pki/crl.h"
+#include "pki/crl_catalogue.h"
 #include "pki/pem.h"
 #include "pki/revocation.h"
 #include "pki/trust_private.h"
@@ -175,6 +178,13 @@ read_history(struct trust *trust, const struct trust_sources *sources, char erro
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", sources->label);
 	if (!history || !sources->state_dir)
 		return history;
+	/* Who checks may be somebody else than who runs. */
+	if (sources->keeps_nothing && access(sources->state_dir, X_OK) != 0 && errno == EACCES) {
+		warn(trust,
+		    "%.200s cannot be read by this user: whether a CRL is older than one seen before is not known; check as the user that the daemon runs as",
+		    sources->state_dir);
+		return history;
+	}
 	if (!crl_history_read_revoked(history, sources->state_dir, reason))
 		warn(trust, "%.250s", reason);
 	if (crl_history_read(history, sources->state_dir, error))
@@ -183,34 +193,101 @@ read_history(struct trust *trust, const struct trust_sources *sources, char erro
 	return NULL;
 }
 
+/* The file may have changed since it was listed; then the next look at the files finds that. */
+static void
+offer_listed(
+    struct trust *trust, const struct crl_listing *listing, const struct issuer *cas, int64_t now)
+{
+	struct pem_file file;
+	char ignored[PEM_ERROR];
+	if (!pem_load(&file, listing->file, PEM_CRL, ignored))
+		return;
+	if (listing->block < file.count)
+		revocation_offer(trust->revocation, pem_block(&file, listing->block), listing->file,
+		    cas, trust->cas.count, now);
+	pem_wipe(&file);
+}
+
+/* What other files of the daemon have that is newer. */
+static void
+load_newer(struct trust *trust, const struct crl_catalogue *catalogue, const struct issuer *cas,
+    int64_t now)
+{
+	const struct crl_listing *listing;
+	for (size_t i = 0; catalogue && (listing = crl_catalogue_at(catalogue, i)); i++)
+		if (revocation_wants(trust->revocation, listing, cas, trust->cas.count, now))
+			offer_listed(trust, listing, cas, now);
+}
+
+/* To be freed; NULL when memory is short. */
+static struct issuer *
+issuers_of(const struct trust *trust)
+{
+	struct issuer *cas = calloc(trust->cas.count, sizeof *cas);
+	for (size_t i = 0; cas && i < trust->cas.count; i++)
+		cas[i] = trust->cas.cas[i]->link.issuer;
+	return cas;
+}
+
 static bool
 load_crl_files(
     struct trust *trust, const struct trust_sources *sources, int64_t now, char error[TRUST_ERROR])
 {
-	struct issuer *cas = calloc(trust->cas.count, sizeof *cas);
+	struct issuer *cas = issuers_of(trust);
 	bool done = cas != NULL;
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
-	for (size_t i = 0; done && i < trust->cas.count; i++)
-		cas[i] = trust->cas.cas[i]->link.issuer;
 	for (size_t i = 0; done && i < sources->crl_count; i++)
 		done = load_crl_file(trust, sources->crl_files[i], cas, now, error);
+	if (done)
+		load_newer(trust, sources->catalogue, cas, now);
 	free(cas);
 	return done && revocation_seal(trust->revocation, error);
+}
+
+bool
+trust_is_behind(const struct trust *trust, const struct crl_catalogue *catalogue, int64_t now)
+{
+	struct issuer *cas = trust->revocation ? issuers_of(trust) : NULL;
+	const struct crl_listing *listing;
+	bool is_behind = false;
+	for (size_t i = 0; cas && !is_behind && (listing = crl_catalogue_at(catalogue, i)); i++)
+		is_behind =
+		    revocation_wants(trust->revocation, listing, cas, trust->cas.count, now);
+	free(cas);
+	return is_behind;
 }
 
 bool
 trust_keep_revoked(struct trust *trust, char error[TRUST_ERROR])
 {
 	char reason[CRL_HISTORY_ERROR];
-	if (!trust->revocation || !trust->state_dir ||
-	    crl_history_save_revoked(
-		revocation_history(trust->revocation), trust->state_dir, reason))
+	if (!trust->revocation || !trust->state_dir)
 		return true;
-	snprintf(error, TRUST_ERROR,
-	    "the revocations found are not kept, and what a later CRL drops will be accepted after a restart: %.400s",
-	    reason);
+	struct crl_history *history = revocation_history(trust->revocation);
+	if (!crl_history_save_revoked(history, trust->state_dir, reason))
+		snprintf(error, TRUST_ERROR,
+		    "the revocations found are not kept, and what a later CRL drops will be accepted after a restart: %.400s",
+		    reason);
+	else if (!crl_history_save_news(history, trust->state_dir, reason))
+		snprintf(error, TRUST_ERROR, "the CRL numbers seen are not kept: %.400s", reason);
+	else
+		return true;
 	return false;
+}
+
+/* What was loaded is in force. */
+static void
+keep(struct trust *trust)
+{
+	struct crl_history *history = revocation_history(trust->revocation);
+	char reason[CRL_HISTORY_ERROR];
+	if (!trust->state_dir)
+		return;
+	if (!crl_history_save(history, trust->state_dir, reason))
+		warn(trust, "the CRL numbers seen are not kept: %s", reason);
+	if (!trust_keep_revoked(trust, reason))
+		warn(trust, "%s", reason);
 }
 
 static bool
@@ -222,7 +299,8 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	    : read_history(trust, sources, error);
 	if (!history)
 		return false;
-	if (sources->state_dir && !(trust->state_dir = strdup(sources->state_dir))) {
+	if (sources->state_dir && !sources->keeps_nothing &&
+	    !(trust->state_dir = strdup(sources->state_dir))) {
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 		crl_history_release(history);
 		return false;
@@ -235,13 +313,8 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	if (done && !(done = revocation_commit(trust->revocation)))
 		snprintf(error, TRUST_ERROR,
 		    "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
-	if (done) {
-		char reason[CRL_HISTORY_ERROR];
-		if (sources->state_dir && !crl_history_save(history, sources->state_dir, reason))
-			warn(trust, "the CRL numbers seen are not kept: %s", reason);
-		if (!trust_keep_revoked(trust, reason))
-			warn(trust, "%s", reason);
-	}
+	if (done)
+		keep(trust);
 	crl_history_release(history);
 	return done;
 }

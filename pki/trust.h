@@ -10,6 +10,9 @@
  * listed is an error.  A root that is whole but odd is passed over with a warning.
  * Intermediates that are not listed come from the peer.
  *
+ * The newest CRL of an issuer counts, over all files that the daemon was given (crl_catalogue.h); older
+ * ones are no fault.
+ *
  * A CRL is accepted if it is signed by a CA that may sign CRLs and that chains to
  * a root, is not from the future, and does not go back behind the one held
  * before (see state_dir).  A CRL whose issuer is not listed waits until a peer sends
@@ -61,6 +64,10 @@ int64_t trust_next_update(const struct trust *);
 struct trust_stamp {
 	uint8_t digest[32];
 };
+
+/* Whether other files of the daemon have a newer CRL of an issuer of this trust, so that it should be
+ * loaded again. */
+bool trust_is_behind(const struct trust *, const struct crl_catalogue *, int64_t now);
 
 /* True once for every state of the files that differs from the one in *seen,
  * which is updated.  Ask before loading: a change during the load is seen next time. */

@@ -20,6 +20,8 @@ enum crl_expired {
 	CRL_EXPIRED_ALLOW,
 };
 
+struct crl_catalogue;
+
 enum { CRL_GRACE_S = 24 * 3600 }; /* what `expired: grace` means without a number */
 
 /* Borrowed for the call. */
@@ -32,7 +34,10 @@ struct trust_sources {
 	enum crl_missing missing;
 	enum crl_expired expired;
 	int64_t grace_s;
+	/* What stands in all CRL files of the daemon; NULL: it has no others. */
+	const struct crl_catalogue *catalogue;
 	const char *state_dir; /* where the highest CRL numbers are kept; NULL: only in memory */
+	bool keeps_nothing;    /* state_dir is read and not written: a check */
 	const char *label;     /* what messages call this set: the configuration key */
 	int64_t now;           /* seconds since 1970; 0: the wall clock */
 };

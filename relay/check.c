@@ -119,18 +119,12 @@ static int
 tell_trust(const char *path, const struct settings *settings)
 {
 	struct conf_report report = { .out = stderr, .path = path };
-	struct trustwatch *watch;
-	struct trust *trust = NULL;
-	char error[TRUST_ERROR] = "memory is short";
+	struct trust *trust;
+	char error[TRUST_ERROR];
 	const char *warning;
-	/* A check keeps no state, so that anybody may run it beside a relay. */
-	struct settings here = *settings;
 
-	here.state_dir = NULL;
 	memory_begin();
-	watch = trustwatch_new();
-	if (watch)
-		trust = trustwatch_load(watch, &here, error);
+	trust = trustwatch_check(settings, error);
 	if (!trust) {
 		int code = memory_exit_code(EX_CONFIG);
 		struct conf_mark mark = place_of(&settings->agent_cas, error);
@@ -138,14 +132,12 @@ tell_trust(const char *path, const struct settings *settings)
 		if (mark.line == 0)
 			mark = place_of(&settings->agent_crls, error);
 		conf_error(&report, mark, "%s", error);
-		trustwatch_free(watch);
 		return code;
 	}
 	printf("agents: %zu CAs, %zu CRLs\n", trust_ca_count(trust), trust_crl_count(trust));
 	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		fprintf(stderr, "warning: %s\n", warning);
 	trust_release(trust);
-	trustwatch_free(watch);
 	return EX_OK;
 }
 

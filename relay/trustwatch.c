@@ -64,6 +64,15 @@ trustwatch_load(struct trustwatch *watch, const struct settings *settings, char 
 	return trust_load(&sources, watch->trust, error, TRUST_ERROR);
 }
 
+struct trust *
+trustwatch_check(const struct settings *settings, char error[TRUST_ERROR])
+{
+	struct trust_sources sources = sources_of(settings);
+
+	sources.keeps_nothing = true;
+	return trust_load(&sources, NULL, error, TRUST_ERROR);
+}
+
 void
 trustwatch_swap(struct trustwatch *watch, struct trust *trust)
 {

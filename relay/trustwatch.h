@@ -22,6 +22,8 @@ struct trust *trustwatch_trust(struct trustwatch *);
 /* Control thread only. Loads by these settings without swapping; NULL with a sentence. */
 struct trust *trustwatch_load(
     struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
+/* What a start would load, for a check: state_dir is read and not written. NULL with a sentence. */
+struct trust *trustwatch_check(const struct settings *, char error[TRUST_ERROR]);
 /* Adopts (NULL: nobody is believed any more). */
 void trustwatch_swap(struct trustwatch *, struct trust *);
 /* Whether a file has changed since this was last asked. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "pki/crl.h"
+#include "pki/crl_catalogue.h"
 #include "pki/forge.h"
 #include "pki/trust.h"
 #include "pki/verify.h"
@@ -320,6 +321,169 @@ takes_the_newest_of_several_crls(void **state)
 	trust_release(trust);
 }
 
+/* ---- several files of one daemon ---- */
+
+static void
+write_crl(const char *file, struct crl_recipe recipe, enum level level)
+{
+	struct forged crl;
+	forge_crl(&crl, &recipe, level);
+	forge_append_pem(file, "X509 CRL", &crl);
+}
+
+/* crls.pem is the set's own, other.crl that of another key. */
+static struct crl_catalogue *
+catalogue(void)
+{
+	static const char *const files[] = { "crls.pem", "other.crl", "nowhere.crl", "other.crl" };
+	struct crl_catalogue *made = crl_catalogue_new(files, 4);
+	assert_non_null(made);
+	return made;
+}
+
+static void
+what_another_file_has_newer_counts(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	unlink("other.crl");
+	write_crls(CRL(.number = 5), CRL(.number = 1));
+	write_crl("other.crl", CRL(.number = 6), LEVEL_ROOT);
+	write_crl("other.crl", CRL(.number = 2, .serials = "13"), LEVEL_MIDDLE);
+	struct trust *alone = load(&from, NULL);
+	struct identity *identity = verify(alone, &leaf, &verdict);
+	assert_non_null(identity);
+	struct crl_catalogue *all = catalogue();
+	assert_true(trust_is_behind(alone, all, NOW));
+	from.catalogue = all;
+	struct trust *trust = load(&from, NULL);
+	assert_int_equal(trust_crl_count(trust), 2);
+	assert_null(verify(trust, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	assert_false(trust_is_behind(trust, all, NOW));
+	identity_release(identity);
+	trust_release(alone);
+	trust_release(trust);
+	crl_catalogue_free(all);
+}
+
+static void
+one_of_two_files_may_be_replaced(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	unlink("other.crl");
+	assert_int_equal(mkdir("two", 0700), 0);
+	from.state_dir = "two";
+	write_crls(CRL(.number = 6), CRL(.number = 1));	/* as the other key's set has seen it */
+	trust_release(load(&from, NULL));
+	write_crls(CRL(.number = 5), CRL(.number = 1));
+	write_crl("other.crl", CRL(.number = 6), LEVEL_ROOT);
+	refuses_to_load(&from, NULL, "rollback: number 05 of ");
+	struct crl_catalogue *all = catalogue();
+	from.catalogue = all;
+	trust_release(load(&from, NULL));
+	crl_catalogue_free(all);
+	unlink("other.crl");
+	write_crl("other.crl", CRL(.number = 5), LEVEL_ROOT);	/* older in every file */
+	from.catalogue = all = catalogue();
+	refuses_to_load(&from, NULL, "no file has a newer one (rollback: number 05 of ");
+	crl_catalogue_free(all);
+}
+
+static void
+what_is_wrong_with_another_file_is_not_our_fault(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	static const struct crl_recipe bad[] = { { .number = 9, .damage = true, .serials = "13" },
+		{ .number = 9, .from = 1, .serials = "13" }, { .number = 9, .odd = ODD_DELTA, .serials = "13" },
+		{ .number = 9, .signer = KEY_STRANGER, .pretends = true, .serials = "13" },
+		{ .number = 9, .odd = ODD_ENTRY_CRITICAL, .serials = "13" } };
+	(void)state;
+	write_crls(CRL(0), CRL(.number = 1));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		unlink("other.crl");
+		write_crl("other.crl", bad[i], LEVEL_MIDDLE);
+		struct crl_catalogue *all = catalogue();
+		from.catalogue = all;
+		struct trust *trust = load(&from, NULL);
+		struct identity *identity = verify(trust, &leaf, &verdict);
+		assert_non_null(identity);
+		identity_release(identity);
+		trust_release(trust);
+		crl_catalogue_free(all);
+	}
+}
+
+static void
+a_waiting_crl_has_newer_ones_elsewhere_too(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	unlink("other.crl");
+	write_crls(CRL(0), CRL(0));
+	write_crl("crls.pem", CRL(.number = 4), LEVEL_SUB);
+	write_crl("other.crl", CRL(.number = 5, .serials = "13"), LEVEL_SUB);
+	struct crl_catalogue *all = catalogue();
+	struct trust *trust = load(&from, NULL);
+	struct identity *identity = verify(trust, &sub_leaf, &verdict);
+	assert_non_null(identity);
+	identity_release(identity);
+	trust_release(trust);
+	from.catalogue = all;
+	trust = load(&from, NULL);
+	assert_null(verify(trust, &sub_leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	trust_release(trust);
+	crl_catalogue_free(all);
+}
+
+static void
+a_check_reads_the_numbers_and_keeps_none(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	assert_int_equal(mkdir("checked", 0700), 0);
+	from.state_dir = "checked";
+	from.keeps_nothing = true;
+	write_crls(CRL(0), CRL(.number = 9));
+	trust_release(load(&from, NULL));
+	assert_int_equal(access("checked/crl-numbers", F_OK), -1);
+	from.keeps_nothing = false;
+	trust_release(load(&from, NULL));
+	assert_int_equal(access("checked/crl-numbers", F_OK), 0);
+	from.keeps_nothing = true;
+	write_crls(CRL(0), CRL(.number = 8));
+	refuses_to_load(&from, NULL, "rollback");
+}
+
+static void
+the_number_of_a_crl_that_waited_is_kept(void **state)
+{
+	struct trust_sources from = sources();
+	char error[TRUST_ERROR];
+	struct verdict verdict;
+	(void)state;
+	assert_int_equal(mkdir("waited", 0700), 0);
+	from.state_dir = "waited";
+	write_crls(CRL(0), CRL(0));
+	write_crl("crls.pem", CRL(.number = 4), LEVEL_SUB);
+	struct trust *trust = load(&from, NULL);
+	identity_release(verify(trust, &sub_leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_OK);
+	assert_true(trust_keep_revoked(trust, error));	/* as every second */
+	trust_release(trust);
+	write_crls(CRL(0), CRL(0));
+	write_crl("crls.pem", CRL(.number = 3), LEVEL_SUB);
+	trust = load(&from, NULL);	/* after a restart */
+	assert_null(verify(trust, &sub_leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_CRL_REFUSED);
+	trust_release(trust);
+}
+
 static void
 judges_a_waiting_crl_when_its_issuer_comes(void **state)
 {
@@ -594,6 +758,12 @@ main(void)
 		cmocka_unit_test(never_goes_back_to_an_older_crl),
 		cmocka_unit_test(remembers_crl_numbers_in_its_state_directory),
 		cmocka_unit_test(takes_the_newest_of_several_crls),
+		cmocka_unit_test(what_another_file_has_newer_counts),
+		cmocka_unit_test(one_of_two_files_may_be_replaced),
+		cmocka_unit_test(what_is_wrong_with_another_file_is_not_our_fault),
+		cmocka_unit_test(a_waiting_crl_has_newer_ones_elsewhere_too),
+		cmocka_unit_test(a_check_reads_the_numbers_and_keeps_none),
+		cmocka_unit_test(the_number_of_a_crl_that_waited_is_kept),
 		cmocka_unit_test(judges_a_waiting_crl_when_its_issuer_comes),
 		cmocka_unit_test(judges_again_by_the_cas_listed_now),
 		cmocka_unit_test(a_root_signed_by_another_is_no_way_past_their_sub_cas),

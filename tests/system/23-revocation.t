@@ -217,6 +217,51 @@ def a_serial_that_a_later_crl_drops_stays_revoked_over_a_restart(scene):
 	check(after.alive(), "the agent is up")
 
 
+def replace(source, target):
+	"""As a whole, as whoever distributes CRLs does."""
+	shutil.copy(source, target + ".new")
+	os.replace(target + ".new", target)
+
+
+def of_two_keys(scene, pki):
+	"""A relay, and an agent with one CRL file for relays and one for clients: copies, both with the root's CRL."""
+	files = {}
+	for role in ("relay", "client"):
+		files[role] = f"{scene.dir}/{role}s.crl"
+		shutil.copy(pki.crls(role), files[role])
+	certificate, key = pki.relay()
+	relay = scene.relay(connect={"certificate": certificate, "private_key": key})
+	agent = scene.agent(relay, [terminate(NAME, scene.upstream(echo),
+		tls={"mutual_tls_certificate_authorities": [pki.cas("client")], "mutual_tls_crls": [files["client"]]})],
+		authority().agent("agent", NAME), agent={"connect_cas": pki.cas("relay"), "connect_crls": files["relay"]})
+	return relay, agent, files
+
+
+@test
+def one_of_two_crl_files_may_be_replaced(scene):
+	pki = Authority()
+	relay, agent, files = of_two_keys(scene, pki)
+	pki.pki("crl", "--all")
+	replace(pki.crls("client"), files["client"])	# the root's CRL in the other file is older now
+	agent.wait_event("files-reloaded")
+	agent.reload()
+	agent.wait_event("reloaded")
+	equal(agent.events("reload-refused"), [], "complaints")
+	equal(run(PROGRAMS["agent"], "check", "-c", agent.config_path)[0], 0, "exit status of a check")
+	agent.stop()
+	agent.start()
+	scene.wait_serving(agent)
+	# What is older than that in both files is a roll-back.
+	agent.stop()
+	shutil.copy(files["relay"], files["client"])
+	status, _, err = run(PROGRAMS["agent"], "check", "-c", agent.config_path)
+	check(status == 78 and "rollback" in err, f"a check says what a start would: {status} {err}")
+	agent.start(wait_ready=False)
+	agent.expected = 78
+	equal(agent.wait(), 78, "exit status of a start with an older CRL in both")
+	check("rollback" in agent.log_text(), "the start says so")
+
+
 @test
 def a_relays_revocation_is_obeyed_by_the_agent(scene):
 	pki = Authority()
