@@ -29,7 +29,7 @@ enum {
 	GATHER_MS = 2, /* what workers say of their channels, three times a flow */
 	JUDGE_TICKS = 30,
 	EXPIRY_TICKS = 86400,
-	STATUS_TEXT = 160
+	STATUS_TEXT = 160 + RELOAD_FAULTS_TEXT
 };
 
 /*
@@ -44,6 +44,7 @@ struct agent {
 	struct agent_live live;
 	struct timer tick, drain;
 	uint64_t drain_until_ms;
+	unsigned shown_faults; /* of how many changes people have been told */
 	enum state state;
 	unsigned tick_count;
 	struct memory_tide flows;
@@ -57,17 +58,19 @@ struct agent {
 static void
 show_status(struct agent *agent, const char *state)
 {
-	char status[STATUS_TEXT];
+	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT];
 
-	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows",
+	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows%s",
 	    relay_links_up_count(&agent->live.links), agent->live.links.count,
 	    agent->live.context.endpoint_table->count,
-	    (unsigned long long)agent_workers_flow_count(agent->live.context.workers));
+	    (unsigned long long)agent_workers_flow_count(agent->live.context.workers),
+	    reload_faults_text(&agent->live.faults, refused));
+	agent->shown_faults = agent->live.faults.changes;
 	ready_tell(state, status);
 }
 
 static void
-tell_start(const struct agent *agent)
+tell_start(struct agent *agent)
 {
 	const struct endpoint_table *table = agent->live.context.endpoint_table;
 
@@ -81,6 +84,7 @@ tell_start(const struct agent *agent)
 			sources_warn(table->endpoints[i]->clients, table->endpoints[i]->name);
 	agent_reload_warn_expiry(&agent->live);
 	agent_reload_warn_endpoints(&agent->live);
+	agent_reload_tell_doubts(&agent->live);
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
 	    log_u64("descriptors", agent->live.limits.descriptors),
 	    log_u64("flows", agent->live.limits.flows),
@@ -207,6 +211,8 @@ on_tick(void *arg)
 	timer_set(&agent->tick, TICK_MS);
 	agent->tick_count++;
 	agent_reload_files(&agent->live);
+	if (agent->live.faults.changes != agent->shown_faults)
+		show_status(agent, NULL);
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
 	if (memory_has_ebbed(&agent->flows, agent_workers_flow_count(agent->live.context.workers)))
@@ -231,6 +237,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 		.state = agent->state == SERVING ? "running" : "draining",
 		.workers = agent_settings_workers(&agent->live.settings),
 		.links = &agent->live.links,
+		.faults = &agent->live.faults,
 		.context = &agent->live.context,
 	    }));
 }
@@ -295,6 +302,7 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 
 	if (code != 0)
 		return code;
+	agent->live.settings.waits_for_clock = true;
 	if (!agent_reload_note_stamps(&agent->live))
 		return EX_OSERR;
 	memory_begin();
@@ -303,6 +311,7 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 		return memory_exit_code(wrong);
 	context->endpoint_table = endpoint_table_new(
 	    &agent->live.settings, context->credentials->relays, NULL, NULL, error);
+	agent->live.settings.waits_for_clock = false;
 	return context->endpoint_table ? 0 : memory_exit_code(wrong);
 }
 
@@ -360,6 +369,7 @@ tear_down(struct agent *agent)
 	endpoint_table_release(context->endpoint_table);
 	credentials_release(context->credentials);
 	free(agent->live.endpoint_stamps);
+	reload_faults_wipe(&agent->live.faults);
 	agent_settings_wipe(&agent->live.settings);
 }
 

@@ -25,7 +25,7 @@ struct agent_check {
 	const char *path;
 	const struct agent_settings *settings;
 	unsigned warnings;
-	bool has_expired;
+	bool has_expired, doubts_clock;
 	int64_t now_s;
 	/* One for each endpoint: its server certificate, {0} if it passes through. */
 	struct cert_facts *certificates;
@@ -50,8 +50,11 @@ warn(struct agent_check *check, struct conf_mark mark, const char *format, ...)
 static void
 warn_trust(struct agent_check *check, struct conf_mark mark, const struct trust *trust)
 {
-	const char *sentence;
+	const char *sentence = trust_doubt(trust);
 
+	check->doubts_clock |= sentence != NULL;
+	if (sentence)
+		warn(check, mark, "nobody is believed before the clock is right: %s", sentence);
 	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
 		warn(check, mark, "%s", sentence);
 }
@@ -63,6 +66,7 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
     const struct cert_facts *facts)
 {
 	int64_t left_s = facts->not_after - check->now_s;
+	char sentence[CERT_ERROR];
 
 	if (left_s <= 0) {
 		check->has_expired = true;
@@ -71,8 +75,10 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 	} else if (left_s < (facts->not_after - facts->not_before) / 3)
 		warn(check, mark, "%s expires in %lld days; have it renewed", path,
 		    (long long)(left_s / DAY_S));
-	if (facts->not_before > check->now_s)
-		warn(check, mark, "%s is not valid yet; is the clock right?", path);
+	if (cert_is_early(facts, path, check->now_s, sentence)) {
+		check->doubts_clock = true;
+		warn(check, mark, "%s", sentence);
+	}
 	if (strcmp(facts->key_type, "rsa") == 0)
 		warn(check, mark,
 		    "%s has an RSA key, whose handshakes cost several times those of ECDSA P-256",
@@ -99,7 +105,7 @@ static void
 check_agent(struct agent_check *check, const struct credentials *credentials)
 {
 	const struct conf_mark nowhere = { 0, 0 };
-	const struct cert_facts *facts = &credentials->certificate;
+	const struct cert_facts *facts = &credentials->own->facts;
 
 	check_certificate(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
@@ -338,9 +344,11 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 		return EX_OSERR;
 	}
 	printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", check->path,
-	    check->has_expired ? "expired" : "fine", check->settings->endpoints.count,
-	    check->settings->connect_url.count, check->warnings);
-	return check->has_expired ? 1 : 0;
+	    check->has_expired        ? "expired"
+		: check->doubts_clock ? "not now"
+				      : "fine",
+	    check->settings->endpoints.count, check->settings->connect_url.count, check->warnings);
+	return check->has_expired ? 1 : check->doubts_clock ? EX_TEMPFAIL : 0;
 }
 
 static int
@@ -374,7 +382,7 @@ agent_check_run(const char *config_path)
 	int code = agent_settings_read(&settings, config_path, stderr);
 
 	if (code == 0) {
-		settings.keeps_nothing = true;
+		settings.keeps_nothing = settings.waits_for_clock = true;
 		sources_catalogue(&settings, &(struct trust_stamp){ 0 });
 		code = check_files(config_path, &settings);
 	}

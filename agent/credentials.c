@@ -17,11 +17,41 @@ fill_sources(struct trust_sources *sources, const struct agent_settings *setting
 	    &settings->connect_crl, settings, "agent.connect_cas");
 }
 
-static bool
-load_session(struct credentials *credentials, const struct agent_settings *settings, char *error)
+/* ---- the own certificate ---- */
+
+static void
+own_release(struct own_certificate *own)
 {
-	struct tls_settings tls = { .purpose = TLS_SESSION_AGENT };
-	char why[KEY_PAIR_ERROR] = "", tls_why[TLS_ERROR] = "";
+	if (!own || --own->references > 0)
+		return;
+	if (own->session)
+		tls_config_release(own->session);
+	cert_wipe(&own->facts);
+	free(own->path);
+	free(own);
+}
+
+static bool
+make_session(struct own_certificate *own, const struct agent_settings *settings,
+    const struct key_pair *pair, char *error)
+{
+	const struct tls_settings tls = { .purpose = TLS_SESSION_AGENT,
+		.certificate = &pair->certificate,
+		.private_key = &pair->key };
+	char why[TLS_ERROR];
+
+	own->session = tls_config_new(&tls, why);
+	if (!own->session)
+		snprintf(error, CREDENTIALS_ERROR,
+		    "agent.certificate %.120s, agent.private_key %.120s: %s", settings->certificate,
+		    settings->private_key, why);
+	return own->session != NULL;
+}
+
+static bool
+fill_own(struct own_certificate *own, const struct agent_settings *settings, char *error)
+{
+	char why[KEY_PAIR_ERROR] = "";
 	struct key_pair pair;
 	enum key_pair_fault fault =
 	    key_pair_load(&pair, settings->certificate, settings->private_key, why);
@@ -30,20 +60,41 @@ load_session(struct credentials *credentials, const struct agent_settings *setti
 	if (!fine)
 		snprintf(error, CREDENTIALS_ERROR, "%s: %s",
 		    fault == KEY_PAIR_KEY ? "agent.private_key" : "agent.certificate", why);
-	if (fine && !(fine = cert_load(&credentials->certificate, settings->certificate, why)))
+	if (fine && !(fine = cert_load(&own->facts, settings->certificate, why)))
 		snprintf(error, CREDENTIALS_ERROR, "agent.certificate: %s", why);
-	if (fine) {
-		tls.certificate = &pair.certificate;
-		tls.private_key = &pair.key;
-		credentials->session = tls_config_new(&tls, tls_why);
-		if (!credentials->session)
-			snprintf(error, CREDENTIALS_ERROR,
-			    "agent.certificate %.120s, agent.private_key "
-			    "%.120s: %s",
-			    settings->certificate, settings->private_key, tls_why);
-	}
+	fine = fine && make_session(own, settings, &pair, error);
 	key_pair_wipe(&pair);
-	return credentials->session != NULL;
+	return fine;
+}
+
+/* NULL with a sentence. */
+static struct own_certificate *
+own_load(const struct agent_settings *settings, char *error)
+{
+	struct own_certificate *own = calloc(1, sizeof *own);
+
+	snprintf(error, CREDENTIALS_ERROR, "memory is short");
+	if (!own)
+		return NULL;
+	own->references = 1;
+	own->path = strdup(settings->certificate);
+	if (own->path && fill_own(own, settings, error)) {
+		error[0] = '\0';
+		return own;
+	}
+	own_release(own);
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+static struct trust *
+relays_load(const struct agent_settings *settings, const struct credentials *previous, char *error)
+{
+	struct trust_sources sources;
+
+	fill_sources(&sources, settings);
+	return trust_load(&sources, previous ? previous->relays : NULL, error, CREDENTIALS_ERROR);
 }
 
 static bool
@@ -51,21 +102,17 @@ load(struct credentials *credentials, const struct agent_settings *settings,
     const struct credentials *previous, char *error)
 {
 	struct tls_settings channel = { .purpose = TLS_CHANNEL_AGENT };
-	struct trust_sources sources;
 	char why[TLS_ERROR];
 
-	credentials->certificate_path = strdup(settings->certificate);
-	if (!load_session(credentials, settings, error))
+	credentials->own = own_load(settings, error);
+	if (!credentials->own)
 		return false;
 	credentials->channel = tls_config_new(&channel, why);
-	if (!credentials->channel || !credentials->certificate_path) {
-		snprintf(error, CREDENTIALS_ERROR, "channels cannot be set up: %s",
-		    credentials->channel ? "memory is short" : why);
+	if (!credentials->channel) {
+		snprintf(error, CREDENTIALS_ERROR, "channels cannot be set up: %s", why);
 		return false;
 	}
-	fill_sources(&sources, settings);
-	credentials->relays =
-	    trust_load(&sources, previous ? previous->relays : NULL, error, CREDENTIALS_ERROR);
+	credentials->relays = relays_load(settings, previous, error);
 	return credentials->relays != NULL;
 }
 
@@ -86,6 +133,30 @@ credentials_new(const struct agent_settings *settings, const struct credentials 
 }
 
 struct credentials *
+credentials_renew(const struct agent_settings *settings, const struct credentials *previous,
+    const bool wanted[CREDENTIALS_PARTS], char errors[CREDENTIALS_PARTS][CREDENTIALS_ERROR])
+{
+	struct credentials *credentials = calloc(1, sizeof *credentials);
+
+	errors[CREDENTIALS_OWN][0] = errors[CREDENTIALS_RELAYS][0] = '\0';
+	if (!credentials)
+		return NULL;
+	credentials->references = 1;
+	credentials->channel = tls_config_hold(previous->channel);
+	if (wanted[CREDENTIALS_OWN])
+		credentials->own = own_load(settings, errors[CREDENTIALS_OWN]);
+	if (wanted[CREDENTIALS_RELAYS])
+		credentials->relays = relays_load(settings, previous, errors[CREDENTIALS_RELAYS]);
+	if (!credentials->own) {
+		credentials->own = previous->own;
+		credentials->own->references++;
+	}
+	if (!credentials->relays)
+		credentials->relays = trust_hold(previous->relays);
+	return credentials;
+}
+
+struct credentials *
 credentials_hold(struct credentials *credentials)
 {
 	credentials->references++;
@@ -97,26 +168,31 @@ credentials_release(struct credentials *credentials)
 {
 	if (!credentials || --credentials->references > 0)
 		return;
-	if (credentials->session)
-		tls_config_release(credentials->session);
+	own_release(credentials->own);
 	if (credentials->channel)
 		tls_config_release(credentials->channel);
 	if (credentials->relays)
 		trust_release(credentials->relays);
-	cert_wipe(&credentials->certificate);
-	free(credentials->certificate_path);
 	free(credentials);
 }
 
+/* ---- their files ---- */
+
+const char *
+credentials_part_key(enum credentials_part part)
+{
+	return part == CREDENTIALS_OWN ? "agent.certificate" : "agent.connect_cas";
+}
+
 bool
-credentials_files_changed(const struct agent_settings *settings, struct credentials_stamp *seen)
+credentials_files_changed(const struct agent_settings *settings, struct credentials_stamp *seen,
+    bool changed[CREDENTIALS_PARTS])
 {
 	struct trust_sources sources;
-	bool changed;
 
 	fill_sources(&sources, settings);
-	changed = sources_file_changed(settings->certificate, &seen->certificate);
-	changed |= sources_file_changed(settings->private_key, &seen->private_key);
-	changed |= trust_files_changed(&sources, &seen->trust);
-	return changed;
+	changed[CREDENTIALS_OWN] = sources_file_changed(settings->certificate, &seen->certificate);
+	changed[CREDENTIALS_OWN] |= sources_file_changed(settings->private_key, &seen->private_key);
+	changed[CREDENTIALS_RELAYS] = trust_files_changed(&sources, &seen->trust);
+	return changed[CREDENTIALS_OWN] || changed[CREDENTIALS_RELAYS];
 }

@@ -15,13 +15,19 @@
 
 enum { CREDENTIALS_ERROR = 768 };
 
-struct credentials {
-	unsigned references;        /* the main thread's alone */
+/* The agent's certificate with its key; counted, by the main thread alone. */
+struct own_certificate {
+	unsigned references;
 	struct tls_config *session; /* mutual TLS */
+	struct cert_facts facts;
+	char *path; /* for messages */
+};
+
+struct credentials {
+	unsigned references; /* the main thread's alone */
+	struct own_certificate *own;
 	struct tls_config *channel; /* pre-shared key */
 	struct trust *relays;
-	struct cert_facts certificate;
-	char *certificate_path; /* for messages */
 };
 
 /* NULL with a sentence.  previous (may be NULL): hands on what its trust set remembers of CRLs. */
@@ -30,12 +36,27 @@ struct credentials *credentials_new(const struct agent_settings *,
 struct credentials *credentials_hold(struct credentials *);
 void credentials_release(struct credentials *);
 
+/* The parts that are loaded from files: neither waits for the other, so that a CRL is obeyed while a
+ * new certificate has no key yet. */
+enum credentials_part { CREDENTIALS_OWN, CREDENTIALS_RELAYS, CREDENTIALS_PARTS };
+
+/* The configuration's key that a part is known by. */
+const char *credentials_part_key(enum credentials_part);
+
+/* The same as `previous` but for the parts that are wanted, which are loaded again.  A part that cannot
+ * be loaded is that of `previous`, and its sentence is not empty.  NULL when memory is short. */
+struct credentials *credentials_renew(const struct agent_settings *,
+    const struct credentials *previous, const bool wanted[CREDENTIALS_PARTS],
+    char errors[CREDENTIALS_PARTS][CREDENTIALS_ERROR]);
+
 /* The state of the files that it was loaded from. */
 struct credentials_stamp {
 	struct file_stamp certificate, private_key;
 	struct trust_stamp trust;
 };
-/* True once for each state of the files that differs from the one last seen. */
-bool credentials_files_changed(const struct agent_settings *, struct credentials_stamp *seen);
+/* Once for each state of the files that differs from the one last seen, which parts are concerned;
+ * true if any is. */
+bool credentials_files_changed(
+    const struct agent_settings *, struct credentials_stamp *seen, bool changed[CREDENTIALS_PARTS]);
 
 #endif

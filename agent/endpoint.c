@@ -203,6 +203,14 @@ endpoint_is_behind(
 	    (upstream && trust_is_behind(upstream, catalogue, now_s));
 }
 
+const char *
+endpoint_doubt(const struct endpoint *endpoint)
+{
+	const char *doubt = endpoint->clients ? trust_doubt(endpoint->clients) : NULL;
+
+	return doubt || !endpoint->upstream.trust ? doubt : trust_doubt(endpoint->upstream.trust);
+}
+
 void
 endpoint_note_dial(struct endpoint *endpoint, bool came_through, uint64_t now_ms)
 {

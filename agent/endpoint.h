@@ -64,6 +64,9 @@ bool endpoint_files_changed(
 /* Whether another CRL file of the agent has a newer CRL for one of its trust sets. */
 bool endpoint_is_behind(const struct endpoint *, const struct crl_catalogue *, int64_t now_s);
 
+/* NULL, or why one of its trust sets believes nobody, as trust_doubt(). */
+const char *endpoint_doubt(const struct endpoint *);
+
 /* A dial to the upstream has just come through or failed; after a failure the upstream counts as
  * down for ENDPOINT_DOWN_MS. */
 void endpoint_note_dial(struct endpoint *, bool came_through, uint64_t now_ms);

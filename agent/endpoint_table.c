@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "agent/sources.h"
-#include "base/log.h"
 #include "base/memory.h"
 
 /* Whatever else has changed in a reload: a server name is served once. */
@@ -32,20 +31,20 @@ is_announced_alike(const struct endpoint *before, const struct endpoint_settings
 
 static struct endpoint *
 take_endpoint(struct endpoint_table *table, const struct agent_settings *settings, size_t index,
-    const struct endpoint_table *previous, const bool *stale, char *error)
+    const struct endpoint_table *previous, const struct endpoint_reload *reload, char *error)
 {
 	const struct endpoint_settings *wanted = agent_settings_endpoint(settings, index);
 	struct endpoint *before = endpoint_table_find_settings(previous, wanted), *made;
 	uint32_t number =
 	    before && is_announced_alike(before, wanted) ? before->number : ++table->last_number;
 
-	if (before && stale && !stale[index])
+	if (before && reload && !reload->stale[index])
 		return endpoint_hold(before);
 	memory_begin();
 	made = endpoint_new(wanted, number, settings, before, error);
-	if (made || !before || !stale || memory_has_failed())
+	if (made || !before || !reload || memory_has_failed())
 		return made;
-	log_audit(LOG_ERROR, "reload-refused", error, log_str("kept", "what was loaded before"));
+	reload->on_refused(reload->arg, index, error);
 	return endpoint_hold(before);
 }
 
@@ -59,7 +58,8 @@ by_number(const void *a, const void *b)
 
 struct endpoint_table *
 endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
-    const struct endpoint_table *previous, const bool *stale, char error[ENDPOINT_ERROR])
+    const struct endpoint_table *previous, const struct endpoint_reload *reload,
+    char error[ENDPOINT_ERROR])
 {
 	struct endpoint_table *table = calloc(1, sizeof *table);
 
@@ -72,7 +72,7 @@ endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
 	table->endpoints = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
 	for (size_t i = 0; table->endpoints && i < settings->endpoints.count; i++) {
 		struct endpoint *endpoint =
-		    take_endpoint(table, settings, i, previous, stale, error);
+		    take_endpoint(table, settings, i, previous, reload, error);
 
 		if (!endpoint)
 			break;

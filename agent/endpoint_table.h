@@ -18,17 +18,25 @@ struct endpoint_table {
 	uint32_t last_number;        /* the highest that this table or one before it has used */
 };
 
+/* The endpoints whose files have changed, and who hears of those that cannot be loaded. */
+struct endpoint_reload {
+	const bool *stale; /* one for each endpoint of the settings */
+	void (*on_refused)(void *arg, size_t index, const char *sentence);
+	void *arg;
+};
+
 /*
  * Makes the table of these settings.  With a previous one (may be NULL), an endpoint keeps its
  * number unless relays must hear something new about it, and an endpoint of the same server name
  * keeps what its trust sets remember of CRLs.
  *
- * stale NULL: all endpoints are loaded, all or nothing: NULL with a sentence.
- * stale given, for the settings that previous was made of: only endpoints with stale[i] are loaded
- * again; one that cannot be loaded stays as it was, which is logged.
+ * reload NULL: all endpoints are loaded, all or nothing: NULL with a sentence.
+ * reload given, for the settings that previous was made of: only the stale endpoints are loaded again;
+ * one that cannot be loaded stays as it was.
  */
 struct endpoint_table *endpoint_table_new(const struct agent_settings *, struct trust *relays,
-    const struct endpoint_table *previous, const bool *stale, char error[ENDPOINT_ERROR]);
+    const struct endpoint_table *previous, const struct endpoint_reload *,
+    char error[ENDPOINT_ERROR]);
 struct endpoint_table *endpoint_table_hold(struct endpoint_table *);
 void endpoint_table_release(struct endpoint_table *);
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/socket.h"
+#include "base/units.h"
 #include "tunnel/session.h"
 
 enum {
@@ -60,19 +61,32 @@ static const struct {
 	{ CODE_SOURCE_REFUSED, "if that is to be allowed, have one issued whose grant says so" },
 };
 
+/* Time may cure it without anybody, and the clock may be set at any moment. */
+static bool
+is_of_clock(enum verify_code code)
+{
+	return code == VERIFY_CLOCK_DOUBTED || code == VERIFY_NOT_YET_VALID;
+}
+
 /* The agent has refused the relay's certificate, which may have two causes. */
 static void
 explain_relay_certificate(struct relay_session_end *end, const struct peer_check *check)
 {
-	end->needs_cure = check->verdict.code != VERIFY_INTERNAL;
-	end->word = verify_code_word(check->verdict.code);
-	end->key =
-	    check->verdict.code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
-	snprintf(end->sentence, sizeof end->sentence,
-	    "the certificate that was shown as the relay's is refused: %s; either %s is wrong, "
-	    "or somebody in between answers in the relay's place: compare issuer and SHA-256 "
-	    "with whoever runs the relay before you change anything",
-	    check->verdict.sentence, end->key);
+	enum verify_code code = check->verdict.code;
+
+	end->needs_cure = code != VERIFY_INTERNAL && !is_of_clock(code);
+	end->word = verify_code_word(code);
+	end->key = code == VERIFY_NAME_MISMATCH ? "agent.connect_url" : "agent.connect_cas";
+	if (is_of_clock(code))
+		snprintf(end->sentence, sizeof end->sentence,
+		    "the certificate that was shown as the relay's is not accepted yet: %s",
+		    check->verdict.sentence);
+	else
+		snprintf(end->sentence, sizeof end->sentence,
+		    "the certificate that was shown as the relay's is refused: %s; either %s is wrong, "
+		    "or somebody in between answers in the relay's place: compare issuer and SHA-256 "
+		    "with whoever runs the relay before you change anything",
+		    check->verdict.sentence, end->key);
 	if (check->identity) {
 		snprintf(
 		    end->subject, sizeof end->subject, "%s", identity_subject(check->identity));
@@ -90,12 +104,12 @@ static void
 explain_own_certificate(struct relay_session_end *end, const char *cure, const char *why,
     const struct credentials *credentials)
 {
-	const struct cert_facts *facts = &credentials->certificate;
+	const struct cert_facts *facts = &credentials->own->facts;
 
 	end->key = "agent.certificate";
 	snprintf(end->sentence, sizeof end->sentence, "%s: %.300s; %s: %s",
 	    end->is_proven ? "the relay says" : "whoever answers there says", why,
-	    credentials->certificate_path, cure);
+	    credentials->own->path, cure);
 	snprintf(end->subject, sizeof end->subject, "%s", facts->subject);
 	snprintf(end->issuer, sizeof end->issuer, "%s", facts->issuer);
 	snprintf(end->fingerprint, sizeof end->fingerprint, "%s", facts->fingerprint);
@@ -128,7 +142,23 @@ explain_replaced(struct relay_session_end *end, const char *why)
 static bool
 has_expired(const struct credentials *credentials)
 {
-	return credentials->certificate.not_after < clock_wall_s();
+	return credentials->own->facts.not_after < clock_wall_s();
+}
+
+/* The relay finds that the certificate is out of its time, and we do not: it may be of a CA that has
+ * ended, but also one of the two clocks, so it is no reason to give up. */
+static void
+explain_other_clock(struct relay_session_end *end, const struct credentials *credentials)
+{
+	const struct cert_facts *facts = &credentials->own->facts;
+	char begins[TIME_TEXT], ends[TIME_TEXT], clock[TIME_TEXT];
+	size_t used = strlen(end->sentence);
+
+	end->needs_cure = false;
+	snprintf(end->sentence + used, sizeof end->sentence - used,
+	    "; by the clock here, which says %s, it holds from %s to %s: is the clock right, here and there?",
+	    time_text(clock_wall_s(), clock), time_text(facts->not_before, begins),
+	    time_text(facts->not_after, ends));
 }
 
 /* Before the handshake is done anybody on the way can say anything. */
@@ -166,6 +196,9 @@ explain(struct relay_session_end *end, struct session *session, const struct pee
 	for (size_t i = 0; i < sizeof own_certificate / sizeof *own_certificate; i++)
 		if (own_certificate[i].code == code)
 			explain_own_certificate(end, own_certificate[i].cure, why, credentials);
+	if (code == CODE_CERTIFICATE_EXPIRED && session_is_proven(session) &&
+	    !has_expired(credentials))
+		explain_other_clock(end, credentials);
 	if (tls_alert_received(tls) == ALERT_UNRECOGNIZED_NAME)
 		explain_wrong_peer(end, "connect-name-unknown",
 		    "nobody there has this connect name: is the relay's connect.server_name the "
@@ -362,7 +395,7 @@ on_connected(void *arg, int fd, const char *error)
 	socket_keep_alive(fd);
 	socket_allow_no_pauses(fd);
 	stream = stream_socket(fd);
-	tls = stream ? tls_client(rs->credentials->session, stream, rs->host, &hooks) : NULL;
+	tls = stream ? tls_client(rs->credentials->own->session, stream, rs->host, &hooks) : NULL;
 	if (tls)
 		rs->session =
 		    session_new(rs->context->loop, SESSION_AGENT, tls, GREETING_MS, on_session, rs);

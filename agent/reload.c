@@ -16,7 +16,14 @@
 #include "base/memory.h"
 #include "base/mistakes.h"
 
-enum { DAY_S = 86400 };
+enum {
+	DAY_S = 86400,
+	RETRY_TICKS = 5, /* a second each */
+	PART_TEXT = 160,
+	CHANGED_TEXT = 512,
+};
+
+static const char configuration_part[] = "configuration";
 
 /* NULL when memory is short. */
 static struct endpoint_stamp *
@@ -28,10 +35,9 @@ note_stamps(struct agent_settings *settings, struct trust_stamp *crl_stamp,
 	if (!stamps)
 		return NULL;
 	sources_catalogue(settings, crl_stamp);
-	credentials_files_changed(settings, credentials_stamp);
+	credentials_files_changed(settings, credentials_stamp, (bool[CREDENTIALS_PARTS]){ 0 });
 	for (size_t i = 0; i < settings->endpoints.count; i++)
-		endpoint_files_changed(
-		    agent_settings_endpoint(settings, i), settings, &stamps[i]);
+		endpoint_files_changed(agent_settings_endpoint(settings, i), settings, &stamps[i]);
 	return stamps;
 }
 
@@ -43,12 +49,23 @@ agent_reload_note_stamps(struct agent_live *live)
 	return live->endpoint_stamps != NULL;
 }
 
+/* Nobody will accept it yet, if the clock is right. */
+static void
+warn_early(const struct cert_facts *facts, const char *path)
+{
+	char sentence[CERT_ERROR];
+
+	if (cert_is_early(facts, path, clock_wall_s(), sentence))
+		log_event(LOG_WARNING, "clock-doubted", sentence, log_str("file", path));
+}
+
 void
 agent_reload_warn_expiry(const struct agent_live *live)
 {
-	const struct cert_facts *facts = &live->context.credentials->certificate;
+	const struct cert_facts *facts = &live->context.credentials->own->facts;
 	int64_t left_s = facts->not_after - clock_wall_s();
 
+	warn_early(facts, live->settings.certificate);
 	if (left_s < (facts->not_after - facts->not_before) / 3)
 		log_event(LOG_WARNING, "certificate-expires",
 		    left_s > 0
@@ -58,12 +75,26 @@ agent_reload_warn_expiry(const struct agent_live *live)
 }
 
 static void
+warn_endpoint_certificate(const struct endpoint_settings *endpoint)
+{
+	struct cert_facts facts;
+	char ignored[CERT_ERROR];
+
+	if (!endpoint->terminates)
+		return;
+	if (cert_load(&facts, endpoint->termination.certificate, ignored))
+		warn_early(&facts, endpoint->termination.certificate);
+	cert_wipe(&facts);
+}
+
+static void
 warn_endpoint(const struct agent_settings *settings, size_t index)
 {
 	const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, index);
 	const char *unsealed = agent_settings_unsealed_warning(endpoint);
 	char sentence[CROSSING_SENTENCE];
 
+	warn_endpoint_certificate(endpoint);
 	if (crossing_warning(settings, index, sentence))
 		log_event(
 		    LOG_WARNING, "upstream-shared", sentence, log_str("endpoint", endpoint->name));
@@ -89,25 +120,133 @@ agent_reload_set_limits(struct agent_live *live)
 
 /* ---- files ---- */
 
-static bool
-take_credentials(struct agent_live *live)
-{
-	char error[CREDENTIALS_ERROR];
-	struct credentials *fresh;
+/* What one look at the files finds, and what comes of it. */
+struct look {
+	struct agent_live *live;
+	bool parts[CREDENTIALS_PARTS]; /* of the credentials: to be loaded again */
+	bool *stale;                   /* the same of each endpoint */
+	bool has_found;                /* any of them */
+	/* Nothing has changed, but what was refused is tried again, because it may have been the clock.
+	 * Only a success is worth a word. */
+	bool is_retry;
+	char changed[CHANGED_TEXT]; /* what is new in force */
+};
 
-	memory_begin();
-	fresh = credentials_new(&live->settings, live->context.credentials, error);
-	if (!fresh) {
-		if (memory_has_failed()) /* the next tick tries again */
-			live->credentials_stamp = (struct credentials_stamp){ 0 };
-		mistakes_tell(error, "what was loaded before", NULL);
-		return false;
+static void
+add_changed(struct look *look, const char *part)
+{
+	size_t used = strlen(look->changed);
+
+	snprintf(
+	    look->changed + used, sizeof look->changed - used, "%s%s", used > 0 ? ", " : "", part);
+}
+
+static void
+part_of_endpoint(const struct agent_live *live, size_t index, char part[PART_TEXT])
+{
+	snprintf(
+	    part, PART_TEXT, "endpoint %s", agent_settings_endpoint(&live->settings, index)->name);
+}
+
+static const struct endpoint *
+endpoint_at(const struct agent_live *live, const struct endpoint_table *table, size_t index)
+{
+	return endpoint_table_find_settings(table, agent_settings_endpoint(&live->settings, index));
+}
+
+/* A trust set without sense of time is in force, but it is not what the files say. */
+static void
+tell_doubt(struct agent_live *live, const char *part, const char *doubt)
+{
+	log_audit(LOG_ERROR, "clock-doubted", doubt, log_str("part", part));
+	reload_faults_note(&live->faults, part, doubt, clock_wall_s());
+}
+
+static void
+tell_refused(struct look *look, const char *part, const char *sentence)
+{
+	if (look->is_retry)
+		return;
+	mistakes_tell(sentence, "what was loaded before", NULL);
+	reload_faults_note(&look->live->faults, part, sentence, clock_wall_s());
+}
+
+/* The part was loaded, if only to wait for the clock. */
+static void
+tell_loaded(struct look *look, const char *part, const char *doubt)
+{
+	if (!doubt) {
+		reload_faults_mend(&look->live->faults, part);
+		add_changed(look, part);
+	} else if (!look->is_retry)
+		tell_doubt(look->live, part, doubt);
+}
+
+static void
+find_changes(struct look *look)
+{
+	struct agent_live *live = look->live;
+
+	look->has_found =
+	    credentials_files_changed(&live->settings, &live->credentials_stamp, look->parts);
+	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		look->stale[i] = endpoint_files_changed(agent_settings_endpoint(&live->settings, i),
+		    &live->settings, &live->endpoint_stamps[i]);
+		look->has_found |= look->stale[i];
 	}
-	credentials_release(live->context.credentials);
-	live->context.credentials = fresh;
-	sources_warn(fresh->relays, "agent.connect_cas");
-	agent_reload_warn_expiry(live);
-	return true;
+}
+
+static void
+find_refused(struct look *look)
+{
+	struct agent_live *live = look->live;
+	char part[PART_TEXT];
+
+	for (enum credentials_part i = 0; i < CREDENTIALS_PARTS; i++) {
+		look->parts[i] = reload_faults_have(&live->faults, credentials_part_key(i));
+		look->has_found |= look->parts[i];
+	}
+	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		part_of_endpoint(live, i, part);
+		look->stale[i] = reload_faults_have(&live->faults, part);
+		look->has_found |= look->stale[i];
+	}
+	look->is_retry = true;
+}
+
+/* What has changed in the CRL files of one key may count for the trust sets of others. */
+static void
+find_behind(struct look *look)
+{
+	struct agent_live *live = look->live;
+	const struct crl_catalogue *catalogue = live->settings.catalogue;
+	int64_t now_s = clock_wall_s();
+
+	if (!catalogue)
+		return;
+	look->parts[CREDENTIALS_RELAYS] |=
+	    trust_is_behind(live->context.credentials->relays, catalogue, now_s);
+	look->has_found |= look->parts[CREDENTIALS_RELAYS];
+	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		const struct endpoint *endpoint =
+		    endpoint_at(live, live->context.endpoint_table, i);
+
+		look->stale[i] |= endpoint && endpoint_is_behind(endpoint, catalogue, now_s);
+		look->has_found |= look->stale[i];
+	}
+}
+
+static void
+look_at_files(struct look *look)
+{
+	struct agent_live *live = look->live;
+	bool is_catalogue_new = sources_catalogue(&live->settings, &live->crl_stamp);
+
+	find_changes(look);
+	if (!look->has_found && live->faults.count > 0 && ++live->retries % RETRY_TICKS == 0)
+		find_refused(look);
+	if (look->has_found || is_catalogue_new)
+		find_behind(look);
 }
 
 /* Gives the new table to everybody who works by the old one. */
@@ -123,45 +262,7 @@ publish(struct agent_live *live, struct endpoint_table *table)
 static bool
 is_renewed(const struct credentials *before, const struct credentials *now)
 {
-	return strcmp(before->certificate.fingerprint, now->certificate.fingerprint) != 0;
-}
-
-/* What has changed in the files of other keys may count for this endpoint, too. */
-static bool
-is_stale(struct agent_live *live, size_t index, bool is_catalogue_new)
-{
-	const struct endpoint_settings *settings = agent_settings_endpoint(&live->settings, index);
-	const struct endpoint *endpoint =
-	    endpoint_table_find_settings(live->context.endpoint_table, settings);
-	bool has_changed =
-	    endpoint_files_changed(settings, &live->settings, &live->endpoint_stamps[index]);
-
-	return has_changed ||
-	    (is_catalogue_new && endpoint &&
-		endpoint_is_behind(endpoint, live->settings.catalogue, clock_wall_s()));
-}
-
-static bool
-find_stale(struct agent_live *live, bool is_catalogue_new, bool *stale)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
-		stale[i] = is_stale(live, i, is_catalogue_new);
-		any |= stale[i];
-	}
-	return any;
-}
-
-static bool
-are_credentials_stale(struct agent_live *live, bool is_catalogue_new)
-{
-	bool have_changed = credentials_files_changed(&live->settings, &live->credentials_stamp);
-
-	return have_changed ||
-	    (is_catalogue_new &&
-		trust_is_behind(live->context.credentials->relays, live->settings.catalogue,
-		    clock_wall_s()));
+	return strcmp(before->own->facts.fingerprint, now->own->facts.fingerprint) != 0;
 }
 
 /* After this all files count as changed, so that the next tick loads them again. */
@@ -173,45 +274,126 @@ forget_stamps(struct agent_live *live)
 	    live->settings.endpoints.count * sizeof *live->endpoint_stamps);
 }
 
-/* Loads the stale endpoints again, and all by the trust in relays of now. */
-static bool
-take_endpoints(struct agent_live *live, const bool *stale)
+/* NULL when memory is short. */
+static struct credentials *
+load_credentials(struct look *look)
 {
-	char error[ENDPOINT_ERROR];
-	struct endpoint_table *table = endpoint_table_new(&live->settings,
-	    live->context.credentials->relays, live->context.endpoint_table, stale, error);
+	struct agent_live *live = look->live;
+	char errors[CREDENTIALS_PARTS][CREDENTIALS_ERROR];
+	struct credentials *fresh;
 
-	if (table) {
-		publish(live, table);
-		return true;
+	memory_begin();
+	fresh = credentials_renew(&live->settings, live->context.credentials, look->parts, errors);
+	for (enum credentials_part i = 0; fresh && i < CREDENTIALS_PARTS; i++) {
+		const char *key = credentials_part_key(i);
+
+		if (errors[i][0] != '\0' && memory_has_failed()) {
+			credentials_release(fresh);
+			return NULL;
+		}
+		if (errors[i][0] != '\0')
+			tell_refused(look, key, errors[i]);
+		else if (look->parts[i])
+			tell_loaded(
+			    look, key, i == CREDENTIALS_RELAYS ? trust_doubt(fresh->relays) : NULL);
 	}
-	memory_short("a load of changed files, which are not in force yet");
-	forget_stamps(live);
-	return false;
+	return fresh;
+}
+
+static void
+on_endpoint_refused(void *arg, size_t index, const char *sentence)
+{
+	struct look *look = arg;
+	char part[PART_TEXT];
+
+	part_of_endpoint(look->live, index, part);
+	tell_refused(look, part, sentence);
+	look->stale[index] = false;
+}
+
+/* NULL when memory is short. */
+static struct endpoint_table *
+load_endpoints(struct look *look, struct trust *relays)
+{
+	struct agent_live *live = look->live;
+	const struct endpoint_reload reload = { look->stale, on_endpoint_refused, look };
+	char error[ENDPOINT_ERROR], part[PART_TEXT];
+	struct endpoint_table *table = endpoint_table_new(
+	    &live->settings, relays, live->context.endpoint_table, &reload, error);
+
+	for (size_t i = 0; table && i < live->settings.endpoints.count; i++) {
+		if (!look->stale[i])
+			continue;
+		part_of_endpoint(live, i, part);
+		tell_loaded(look, part, endpoint_doubt(endpoint_at(live, table, i)));
+	}
+	return table;
+}
+
+static void
+put_files_in_force(struct look *look, struct credentials *credentials, struct endpoint_table *table)
+{
+	struct agent_live *live = look->live;
+	struct credentials *before = live->context.credentials;
+
+	live->context.credentials = credentials;
+	publish(live, table);
+	if (look->parts[CREDENTIALS_OWN] || look->parts[CREDENTIALS_RELAYS])
+		relay_links_renew(&live->links, is_renewed(before, credentials));
+	credentials_release(before);
+	sources_warn(credentials->relays, "agent.connect_cas");
+	agent_reload_warn_expiry(live);
+	log_audit(LOG_INFO, "files-reloaded", "what has changed in the files is in force",
+	    log_str("changed", look->changed));
+}
+
+/* All that can be loaded is swapped at once. */
+static void
+take(struct look *look)
+{
+	struct credentials *fresh = load_credentials(look);
+	struct endpoint_table *table = fresh ? load_endpoints(look, fresh->relays) : NULL;
+
+	if (table && look->changed[0] != '\0') {
+		put_files_in_force(look, fresh, table);
+		return;
+	}
+	if (!table) {
+		memory_short("a load of changed files, which are not in force yet");
+		forget_stamps(look->live);
+	}
+	endpoint_table_release(table);
+	credentials_release(fresh);
 }
 
 void
 agent_reload_files(struct agent_live *live)
 {
-	bool *stale = calloc(live->settings.endpoints.count + 1, sizeof *stale);
-	struct credentials *before;
-	bool is_catalogue_new, credentials_changed, endpoints_changed;
+	struct look look = { .live = live,
+		.stale = calloc(live->settings.endpoints.count + 1, sizeof(bool)) };
 
-	if (!stale)
+	if (!look.stale)
 		return; /* the stamps are as they were: the next tick sees the same changes */
-	before = credentials_hold(live->context.credentials);
-	is_catalogue_new = sources_catalogue(&live->settings, &live->crl_stamp);
-	credentials_changed =
-	    are_credentials_stale(live, is_catalogue_new) && take_credentials(live);
-	endpoints_changed = find_stale(live, is_catalogue_new, stale);
-	if ((credentials_changed || endpoints_changed) && take_endpoints(live, stale))
-		log_audit(LOG_INFO, "files-reloaded", "certificates, CAs or CRLs have changed",
-		    log_bool("credentials", credentials_changed),
-		    log_bool("endpoints", endpoints_changed));
-	if (credentials_changed)
-		relay_links_renew(&live->links, is_renewed(before, live->context.credentials));
-	credentials_release(before);
-	free(stale);
+	look_at_files(&look);
+	if (look.has_found)
+		take(&look);
+	free(look.stale);
+}
+
+void
+agent_reload_tell_doubts(struct agent_live *live)
+{
+	const char *doubt = trust_doubt(live->context.credentials->relays);
+	char part[PART_TEXT];
+
+	if (doubt)
+		tell_doubt(live, credentials_part_key(CREDENTIALS_RELAYS), doubt);
+	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		doubt = endpoint_doubt(endpoint_at(live, live->context.endpoint_table, i));
+		part_of_endpoint(live, i, part);
+		if (doubt)
+			tell_doubt(live, part, doubt);
+	}
 }
 
 /* ---- the configuration ---- */
@@ -312,6 +494,8 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	relay_links_renew(&live->links, is_renewed(old.credentials, live->context.credentials));
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
 	agent_reload_warn_endpoints(live);
+	reload_faults_mend(&live->faults, NULL);
+	agent_reload_tell_doubts(live);
 	*loaded = old;
 }
 
@@ -319,14 +503,16 @@ bool
 agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 {
 	struct loaded loaded = { 0 };
+	struct reload_fault_listener listener;
 	bool is_fine;
 
 	if (!live->config_path) {
 		agent_reload_files(live);
 		return true;
 	}
-	is_fine = read_settings(&loaded.settings, live->config_path, asker) &&
-	    load_all(live, &loaded, asker);
+	reload_faults_listen(&listener, &live->faults, configuration_part, asker);
+	is_fine = read_settings(&loaded.settings, live->config_path, &listener.asker) &&
+	    load_all(live, &loaded, &listener.asker);
 	if (is_fine) {
 		put_in_force(live, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",

@@ -1,7 +1,7 @@
 /*
  * What changes while the agent runs: its configuration at SIGHUP, and each file
  * behind it whenever it changes.  Everything is parsed and verified first and
- * replaced then; on any error the old stays in force and the log says why.
+ * replaced then; on any error the old stays in force, the log says why, and `status` until it is mended.
  */
 #ifndef AGENT_RELOAD_H
 #define AGENT_RELOAD_H
@@ -13,6 +13,7 @@
 #include "agent/relay_link.h"
 #include "agent/settings.h"
 #include "agent/state.h"
+#include "base/reload_faults.h"
 
 struct reload_asker;
 
@@ -28,6 +29,8 @@ struct agent_live {
 	uint64_t descriptors;                   /* how many the process may have */
 	struct agent_limits limits;             /* in force */
 	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
+	struct reload_faults faults;            /* what is not as the files say */
+	unsigned retries;
 };
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
@@ -36,8 +39,10 @@ bool agent_reload_note_stamps(struct agent_live *);
 /* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may
  * be NULL. */
 bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
-/* Every second: loads again what has changed. */
+/* Every second: loads again what has changed, and every few seconds what was refused. */
 void agent_reload_files(struct agent_live *);
+/* Tells which trust sets wait for the clock. */
+void agent_reload_tell_doubts(struct agent_live *);
 
 /* Lets the limits of the settings hold. */
 void agent_reload_set_limits(struct agent_live *);

@@ -87,9 +87,10 @@ struct agent_settings {
 	struct conf_texts labels; /* "key=value" */
 	char *state_dir;          /* NULL: nothing is kept, and nobody can ask (one-shot) */
 	bool keeps_nothing;       /* state_dir is only read: a check */
+	bool waits_for_clock;     /* what the clock forbids is waited for: a start */
 	/* What stands in the CRL files of all keys; NULL: nobody has looked.  See sources_catalogue(). */
 	struct crl_catalogue *catalogue;
-	char *admin_socket;       /* NULL: in state_dir */
+	char *admin_socket; /* NULL: in state_dir */
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;

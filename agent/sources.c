@@ -13,8 +13,7 @@ static const char *const system_cas[] = { SOURCES_SYSTEM_CAS };
 
 void
 sources_fill(struct trust_sources *out, const struct conf_texts *cas, const struct conf_texts *crls,
-    const struct crl_policy_settings *policy, const struct agent_settings *agent,
-    const char *label)
+    const struct crl_policy_settings *policy, const struct agent_settings *agent, const char *label)
 {
 	trust_rows_fill(out, cas, crls, policy);
 	out->label = label;
@@ -28,6 +27,7 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 	out->catalogue = agent->catalogue;
 	out->state_dir = agent->state_dir;
 	out->keeps_nothing = agent->keeps_nothing;
+	out->waits_for_clock = agent->waits_for_clock;
 }
 
 /* ---- the CRL files of all keys ---- */

@@ -8,6 +8,7 @@
 #include "agent/relay_link.h"
 #include "agent/worker.h"
 #include "base/admin.h"
+#include "base/reload_faults.h"
 #include "base/units.h"
 
 static json_t *
@@ -55,10 +56,14 @@ agent_status(const struct agent_status_sources *from)
 	    describe_relays(from->links), "endpoints",
 	    describe_endpoints(from->context->endpoint_table));
 
-	if (!status || !more || json_object_update(status, more) < 0) {
+	json_t *refused = reload_faults_describe(from->faults);
+
+	if (!status || !more || !refused || json_object_update(status, more) < 0 ||
+	    json_object_update(status, refused) < 0) {
 		json_decref(status);
 		status = NULL;
 	}
 	json_decref(more);
+	json_decref(refused);
 	return status;
 }

@@ -1,6 +1,6 @@
 /*
  * What `valise-agent status` says: admin_program_facts(), the relays one by
- * one, the endpoints, and how many flows there are.
+ * one, the endpoints, how many flows there are, and what a reload has refused.
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct agent_context;
+struct reload_faults;
 struct relay_links;
 
 /* What the answer is made from; all of it is borrowed for the call. */
@@ -17,6 +18,7 @@ struct agent_status_sources {
 	const char *state;
 	unsigned workers;
 	const struct relay_links *links;
+	const struct reload_faults *faults;
 	const struct agent_context *context;
 };
 

@@ -10,8 +10,7 @@
 #include "agent/sources.h"
 
 void
-upstream_sources(
-    struct trust_sources *sources, const struct upstream_settings *settings,
+upstream_sources(struct trust_sources *sources, const struct upstream_settings *settings,
     const struct agent_settings *agent)
 {
 	sources_fill(sources, &settings->cas, &settings->crls, NULL, agent, "upstream.cas");

@@ -8,6 +8,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "base/units.h"
 #include "pki/oid.h"
 #include "pki/pem.h"
 #include "pki/x509.h"
@@ -142,6 +143,19 @@ cert_wipe(struct cert_facts *facts)
 	free(facts->subject);
 	free(facts->issuer);
 	*facts = (struct cert_facts){ 0 };
+}
+
+bool
+cert_is_early(
+    const struct cert_facts *facts, const char *path, int64_t now, char sentence[CERT_ERROR])
+{
+	char begins[TIME_TEXT], clock[TIME_TEXT];
+	if (facts->not_before <= now)
+		return false;
+	snprintf(sentence, CERT_ERROR,
+	    "%.300s is not valid yet: it begins on %s, and the clock says %s; is the clock right?",
+	    path, time_text(facts->not_before, begins), time_text(now, clock));
+	return true;
 }
 
 bool

@@ -32,6 +32,10 @@ struct cert_facts {
 bool cert_load(struct cert_facts *, const char *path, char error[CERT_ERROR]);
 void cert_wipe(struct cert_facts *);
 
+/* Whether it begins later than the clock says: then with a sentence that has both times. */
+bool cert_is_early(
+    const struct cert_facts *, const char *path, int64_t now, char sentence[CERT_ERROR]);
+
 /* Whether a SAN of it covers this normalised name (exact, or `*.` for one label). */
 bool cert_covers(const struct cert_facts *, const char *name);
 

@@ -183,7 +183,7 @@ judge_signatures(struct candidate *candidate)
 static bool
 judge_times(struct candidate *candidate)
 {
-	char when[TIME_TEXT];
+	char when[TIME_TEXT], clock[TIME_TEXT];
 	for (size_t i = 0; i < candidate->path->count; i++) {
 		const struct x509 *facts = facts_of(candidate, i);
 		if (candidate->now > facts->not_after)
@@ -191,8 +191,8 @@ judge_times(struct candidate *candidate)
 			    "has ended on %s; renew it", time_text(facts->not_after, when));
 		if (candidate->now + TIME_SKEW_S < facts->not_before)
 			return judge_refuse(candidate, i, VERIFY_NOT_YET_VALID,
-			    "begins on %s; look whether the clocks are right",
-			    time_text(facts->not_before, when));
+			    "begins on %s, and the clock here says %s; is the clock right?",
+			    time_text(facts->not_before, when), time_text(candidate->now, clock));
 	}
 	return true;
 }

@@ -31,6 +31,7 @@ struct revocation {
 	enum crl_expired expired;
 	int64_t grace_s;
 	struct crl_history *history;
+	bool doubts_clock;
 	pthread_mutex_t lock;    /* for those that wait */
 	struct loaded_crl *crls; /* sealed: first those placed from the start, sorted by issuer */
 	size_t count, placed;
@@ -146,12 +147,9 @@ place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 }
 
 static const char *
-take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count, int64_t now)
+take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 {
-	const char *why;
-	if (crl_this_update(loaded->crl) > now + CLOCK_SKEW_S)
-		return "is from the future (thisUpdate)";
-	why = place(loaded, cas, ca_count);
+	const char *why = place(loaded, cas, ca_count);
 	if (why)
 		return why;
 	if (loaded->state == PLACED)
@@ -171,6 +169,25 @@ fail(const struct loaded_crl *loaded, const char *why, char error[REVOCATION_ERR
 	return false;
 }
 
+static bool
+fail_as_early(struct revocation *set, const struct loaded_crl *loaded, int64_t now,
+    char error[REVOCATION_ERROR])
+{
+	char issuer[120], begins[TIME_TEXT], clock[TIME_TEXT];
+	snprintf(error, REVOCATION_ERROR,
+	    "%.180s: the CRL of %s is from the future: it begins on %s (thisUpdate), and the clock says %s; is the clock right?",
+	    loaded->file, x509_name_text(crl_issuer(loaded->crl), issuer, sizeof issuer),
+	    time_text(crl_this_update(loaded->crl), begins), time_text(now, clock));
+	set->doubts_clock = true;
+	return false;
+}
+
+bool
+revocation_doubts_clock(const struct revocation *set)
+{
+	return set->doubts_clock;
+}
+
 bool
 revocation_add(struct revocation *set, struct der der, const char *file, const struct issuer *cas,
     size_t ca_count, int64_t now, char error[REVOCATION_ERROR])
@@ -185,9 +202,12 @@ revocation_add(struct revocation *set, struct der der, const char *file, const s
 	*loaded = (struct loaded_crl){ .state = WAITING, .file = strdup(file) };
 	if (!loaded->file)
 		return snprintf(error, REVOCATION_ERROR, "%.200s %s", file, no_memory), false;
+	set->doubts_clock = false;
 	loaded->crl = crl_parse(der.data, der.bytes, &why);
+	if (loaded->crl && crl_this_update(loaded->crl) > now + CLOCK_SKEW_S)
+		return fail_as_early(set, loaded, now, error);
 	if (loaded->crl)
-		why = take_in(loaded, cas, ca_count, now);
+		why = take_in(loaded, cas, ca_count);
 	return !why || fail(loaded, why, error);
 }
 

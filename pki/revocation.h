@@ -41,6 +41,8 @@ enum { REVOCATION_ERROR = 512 };
  * issuer is not among them waits.  False with a sentence about `file`. */
 bool revocation_add(struct revocation *, struct der crl, const char *file, const struct issuer *cas,
     size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
+/* The last failure to add one was that it is from the future, so it may be the clock that is wrong. */
+bool revocation_doubts_clock(const struct revocation *);
 /* Whether a CRL that another file of the daemon has is of an issuer of this set, and newer than what
  * the set has of him.  If so, offer it: it is taken in if revocation_add() would, else let go. */
 bool revocation_wants(const struct revocation *, const struct crl_listing *,

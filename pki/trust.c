@@ -29,6 +29,8 @@ struct trust {
 	struct ca_list cas;
 	struct revocation *revocation; /* NULL: no CRLs configured */
 	char *state_dir;               /* NULL: nothing is kept */
+	bool doubts_clock;
+	char *doubt; /* NULL: it judges */
 	char *warnings[WARNINGS];
 	size_t warning_count;
 };
@@ -48,6 +50,7 @@ trust_release(struct trust *trust)
 	ca_list_wipe(&trust->cas);
 	revocation_free(trust->revocation);
 	free(trust->state_dir);
+	free(trust->doubt);
 	for (size_t i = 0; i < trust->warning_count; i++)
 		free(trust->warnings[i]);
 	free(trust);
@@ -81,6 +84,12 @@ size_t
 trust_ca_count(const struct trust *trust)
 {
 	return trust->cas.count;
+}
+
+const char *
+trust_doubt(const struct trust *trust)
+{
+	return trust->doubt;
 }
 
 /* ---- warnings ---- */
@@ -239,6 +248,7 @@ load_crl_files(
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	for (size_t i = 0; done && i < sources->crl_count; i++)
 		done = load_crl_file(trust, sources->crl_files[i], cas, now, error);
+	trust->doubts_clock = !done && revocation_doubts_clock(trust->revocation);
 	if (done)
 		load_newer(trust, sources->catalogue, cas, now);
 	free(cas);
@@ -290,6 +300,24 @@ keep(struct trust *trust)
 		warn(trust, "%s", reason);
 }
 
+/* Whether the clock is not behind what was in force before. */
+static bool
+is_plausible(struct trust *trust, struct crl_history *history, const struct trust_sources *sources,
+    int64_t now, char error[TRUST_ERROR])
+{
+	char seen[TIME_TEXT], clock[TIME_TEXT];
+	int64_t latest = crl_history_latest(history);
+	if (latest <= now + CLOCK_SKEW_S)
+		return true;
+	trust->doubts_clock = true;
+	snprintf(error, TRUST_ERROR,
+	    "%.200s: a CRL of %s was in force here before%s%.180s, and the clock says %s; is the clock right?",
+	    sources->label, time_text(latest, seen),
+	    sources->state_dir ? ", by crl-numbers in " : "",
+	    sources->state_dir ? sources->state_dir : "", time_text(now, clock));
+	return false;
+}
+
 static bool
 load_revocation(struct trust *trust, const struct trust_sources *sources,
     const struct trust *previous, int64_t now, char error[TRUST_ERROR])
@@ -309,6 +337,7 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	bool done = trust->revocation != NULL;
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
+	done = done && is_plausible(trust, history, sources, now, error);
 	done = done && load_crl_files(trust, sources, now, error);
 	if (done && !(done = revocation_commit(trust->revocation)))
 		snprintf(error, TRUST_ERROR,
@@ -317,6 +346,15 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 		keep(trust);
 	crl_history_release(history);
 	return done;
+}
+
+/* Where a sound one is in force, that stays. */
+static bool
+may_wait(
+    const struct trust *trust, const struct trust_sources *sources, const struct trust *previous)
+{
+	return trust && trust->doubts_clock &&
+	    (previous ? previous->doubt != NULL : sources->waits_for_clock);
 }
 
 struct trust *
@@ -338,6 +376,8 @@ trust_load(const struct trust_sources *sources, const struct trust *previous, ch
 		warn_of_all(trust, sources, now);
 		return trust;
 	}
+	if (may_wait(trust, sources, previous) && (trust->doubt = strdup(sentence)))
+		return trust;
 	snprintf(error, error_bytes, "%s", sentence);
 	trust_release(trust);
 	return NULL;

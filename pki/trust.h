@@ -40,6 +40,13 @@ enum { TRUST_ERROR = 512 };
 struct trust *trust_load(
     const struct trust_sources *, const struct trust *previous, char *error, size_t error_bytes);
 
+/*
+ * NULL, or why this trust believes nobody: by the clock a CRL is from the future, or a CRL
+ * was in force before that is.  "... is the clock right?"  Given only to who waits for the clock
+ * (trust_sources), or whose previous trust was one like this.  Load again every few seconds.
+ */
+const char *trust_doubt(const struct trust *);
+
 struct trust *trust_hold(struct trust *);
 void trust_release(struct trust *);
 

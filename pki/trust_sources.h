@@ -38,8 +38,10 @@ struct trust_sources {
 	const struct crl_catalogue *catalogue;
 	const char *state_dir; /* where the highest CRL numbers are kept; NULL: only in memory */
 	bool keeps_nothing;    /* state_dir is read and not written: a check */
-	const char *label;     /* what messages call this set: the configuration key */
-	int64_t now;           /* seconds since 1970; 0: the wall clock */
+	/* At a start: a clock that cannot be right gives a trust that believes nobody, instead of none. */
+	bool waits_for_clock;
+	const char *label; /* what messages call this set: the configuration key */
+	int64_t now;       /* seconds since 1970; 0: the wall clock */
 };
 
 #endif

@@ -36,6 +36,7 @@ static const struct {
 	[VERIFY_CRL_MISSING] = { "crl-missing", CERTIFICATE_UNKNOWN },
 	[VERIFY_CRL_EXPIRED] = { "crl-expired", CERTIFICATE_UNKNOWN },
 	[VERIFY_CRL_REFUSED] = { "crl-refused", CERTIFICATE_UNKNOWN },
+	[VERIFY_CLOCK_DOUBTED] = { "clock-doubted", INTERNAL_ERROR },
 	[VERIFY_INTERNAL] = { "internal", INTERNAL_ERROR },
 };
 

@@ -37,7 +37,8 @@ enum verify_code {
 	VERIFY_CRL_MISSING,
 	VERIFY_CRL_EXPIRED,
 	VERIFY_CRL_REFUSED,
-	VERIFY_INTERNAL, /* memory */
+	VERIFY_CLOCK_DOUBTED, /* our own clock cannot be right, so nothing can be judged */
+	VERIFY_INTERNAL,      /* memory */
 	VERIFY_CODES
 };
 

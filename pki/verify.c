@@ -126,7 +126,11 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 	struct identity *identity = NULL;
 	struct peer_chain sent;
 	const char *why;
-	if (count == 0) {
+	if (trust_doubt(trust)) {
+		snprintf(answer->sentence, VERDICT_SENTENCE, "nothing can be judged: %.400s",
+		    trust_doubt(trust));
+		verdict_set(answer, VERIFY_CLOCK_DOUBTED, -1);
+	} else if (count == 0) {
 		snprintf(answer->sentence, VERDICT_SENTENCE,
 		    "no certificate was presented; configure one issued for the role %s",
 		    role_word(role));
@@ -231,6 +235,9 @@ identity_judge_again(
 	out->is_vouched = true; /* or there were no identity */
 	out->party = 0;
 	verdict_set(out, VERIFY_OK, -1);
+	if (trust_doubt(trust))
+		return refuse_link(identity, out, VERIFY_CLOCK_DOUBTED, 0,
+		    "cannot be judged: %.200s", trust_doubt(trust));
 	/* Time comes last: it must not hide a revocation, since flows that are joined outlive
 	 * an expiry and not a revocation. */
 	return is_still_listed(identity, trust, out) && is_unrevoked(identity, trust, now, out) &&

@@ -96,6 +96,7 @@ code_of(enum verify_code code)
 	case VERIFY_CRL_MISSING:
 	case VERIFY_CRL_EXPIRED:
 	case VERIFY_CRL_REFUSED:
+	case VERIFY_CLOCK_DOUBTED:
 	case VERIFY_INTERNAL:
 	case VERIFY_CODES:
 		break;

@@ -94,6 +94,9 @@ tell_certificate(const struct settings *settings)
 	if (left_s < 0) {
 		fprintf(stderr, "%s has ended; renew it\n", settings->certificate);
 		code = ENDED;
+	} else if (cert_is_early(&facts, settings->certificate, clock_wall_s(), error)) {
+		fprintf(stderr, "%s\n", error);
+		code = EX_TEMPFAIL;
 	} else if (left_s < SOON_S) {
 		fprintf(stderr, "warning: %s ends soon; renew it\n", settings->certificate);
 	}
@@ -133,6 +136,12 @@ tell_trust(const char *path, const struct settings *settings)
 			mark = place_of(&settings->agent_crls, error);
 		conf_error(&report, mark, "%s", error);
 		return code;
+	}
+	if (trust_doubt(trust)) {
+		fprintf(stderr, "%s: nobody is let in before the clock is right: %s\n", path,
+		    trust_doubt(trust));
+		trust_release(trust);
+		return EX_TEMPFAIL;
 	}
 	printf("agents: %zu CAs, %zu CRLs\n", trust_ca_count(trust), trust_crl_count(trust));
 	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)

@@ -27,7 +27,12 @@
 #include "relay/trustwatch.h"
 #include "relay/worker.h"
 
-enum { TICK_MS = 1000, SENTENCE = 512, PATH_MOST = 4096 };
+enum {
+	TICK_MS = 1000,
+	SENTENCE = 512,
+	PATH_MOST = 4096,
+	STATUS_TEXT = 64 + RELOAD_FAULTS_TEXT,
+};
 
 /*
  *	serving --> draining --> cut short --> stopping
@@ -45,6 +50,7 @@ struct relay {
 	struct timer tick, deadline;
 	struct memory_tide flows;
 	unsigned reports[WORKER_EVENTS];
+	unsigned shown_faults; /* of how many changes people have been told */
 	enum state state;
 	int code; /* how the program will exit */
 };
@@ -129,13 +135,21 @@ log_up(const struct relay *relay)
 }
 
 static void
+show_status(struct relay *relay, const char *state)
+{
+	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT];
+
+	snprintf(status, sizeof status, "running, %u workers%s", relay->shared.worker_count,
+	    reload_faults_text(&relay->reload.faults, refused));
+	relay->shown_faults = relay->reload.faults.changes;
+	ready_tell(state, status);
+}
+
+static void
 tell_start(struct relay *relay)
 {
-	char status[128];
-
-	snprintf(status, sizeof status, "running, %u workers", relay->shared.worker_count);
 	log_up(relay);
-	ready_tell("READY=1", status);
+	show_status(relay, "READY=1");
 }
 
 static void
@@ -208,7 +222,7 @@ reload(struct relay *relay)
 
 	ready_tell("RELOADING=1", "reloading");
 	is_fine = reload_all(&relay->reload);
-	ready_tell("READY=1", "running");
+	show_status(relay, "READY=1");
 	return is_fine;
 }
 
@@ -222,6 +236,14 @@ on_reload_signal(void *arg, int number)
 		reload(relay);
 }
 
+static void
+poll_files(struct relay *relay)
+{
+	reload_poll(&relay->reload);
+	if (relay->reload.faults.changes != relay->shown_faults)
+		show_status(relay, NULL);
+}
+
 /* During a drain agents may still be revoked, but nobody will be shown our certificate any more. */
 static void
 on_tick(void *arg)
@@ -231,7 +253,7 @@ on_tick(void *arg)
 	if (relay->state != SERVING)
 		reload_poll_trust(&relay->reload);
 	else
-		reload_poll(&relay->reload);
+		poll_files(relay);
 	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
@@ -272,7 +294,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 
 	(void)document;
 	status_answer(question, &relay->shared, relay->since_s,
-	    relay->state == SERVING ? "running" : "draining");
+	    relay->state == SERVING ? "running" : "draining", &relay->reload.faults);
 }
 
 static bool
@@ -359,12 +381,12 @@ load_trust(struct relay *relay)
 
 	if (!settings->connect_name)
 		return EX_OK;
-	trustwatch_files_changed(watch, settings);
 	memory_begin();
-	trust = trustwatch_load(watch, settings, error);
+	trust = trustwatch_start(watch, settings, error);
 	if (!trust)
 		return fail(memory_exit_code(EX_CONFIG), error);
-	reload_warn(trust);
+	reload_warn(&relay->reload, trust);
+	reload_warn_early(settings);
 	trustwatch_swap(watch, trust);
 	return EX_OK;
 }
@@ -470,6 +492,7 @@ close_all(struct relay *relay)
 	free(shared->workers);
 	trustwatch_keep_revoked(shared->trustwatch);
 	rules_release(relay->reload.rules);
+	reload_faults_wipe(&relay->reload.faults);
 	shared_wipe(shared);
 }
 

@@ -3,11 +3,13 @@
 
 #include <string.h>
 #include "base/admin.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
 #include "base/resolver.h"
 #include "base/shares.h"
+#include "pki/cert.h"
 #include "relay/arrival.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -16,15 +18,39 @@
 #include "relay/usage.h"
 #include "relay/worker.h"
 
+enum { RETRY_TICKS = 5 }; /* a second each */
+
 static const char old_configuration[] = "the old configuration";
+/* Of what is loaded, by the configuration's keys. */
+static const char configuration_part[] = "configuration",
+		  certificate_part[] = "connect.certificate", trust_part[] = "connect.agent_cas";
 
 void
-reload_warn(const struct trust *trust)
+reload_warn(struct reload *reload, const struct trust *trust)
 {
-	const char *warning;
+	const char *warning, *doubt = trust_doubt(trust);
 
+	if (doubt) {
+		log_audit(LOG_ERROR, "clock-doubted", doubt, log_str("part", trust_part));
+		reload_faults_note(&reload->faults, trust_part, doubt, clock_wall_s());
+	}
 	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		log_event(LOG_WARNING, "trust-warning", warning);
+}
+
+void
+reload_warn_early(const struct settings *settings)
+{
+	struct cert_facts facts;
+	char sentence[CERT_ERROR];
+
+	if (!settings->connect_name)
+		return;
+	if (cert_load(&facts, settings->certificate, sentence) &&
+	    cert_is_early(&facts, settings->certificate, clock_wall_s(), sentence))
+		log_event(
+		    LOG_WARNING, "clock-doubted", sentence, log_str("file", settings->certificate));
+	cert_wipe(&facts);
 }
 
 void
@@ -50,7 +76,7 @@ tell_trust(struct reload *reload)
 }
 
 static struct rules *
-read_rules(struct reload *reload)
+read_rules(struct reload *reload, const struct reload_asker *asker)
 {
 	enum rules_failure failure;
 	struct mistakes mistakes;
@@ -58,25 +84,34 @@ read_rules(struct reload *reload)
 
 	mistakes_open(&mistakes);
 	rules = rules_load(reload->path, reload->shared->session_table, mistakes.out, &failure);
-	mistakes_close(&mistakes, rules != NULL, old_configuration, reload->asker);
+	mistakes_close(&mistakes, rules != NULL, old_configuration, asker);
 	return rules;
+}
+
+static void
+use_certificate(struct reload *reload)
+{
+	reload_faults_mend(&reload->faults, certificate_part);
+	reload_warn_early(&reload->rules->settings);
+	log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 }
 
 static void
 reload_certificate(struct reload *reload)
 {
+	struct reload_fault_listener listener;
 	struct mistakes mistakes;
 	bool is_fine, has_no_memory;
 
+	reload_stamp(reload); /* before, so that a change during the load is seen next time */
+	reload_faults_listen(&listener, &reload->faults, certificate_part, NULL);
 	mistakes_open(&mistakes);
 	memory_begin();
 	is_fine = rules_renew(reload->rules, mistakes.out);
 	has_no_memory = !is_fine && memory_has_failed();
-	mistakes_close(&mistakes, is_fine, "what was loaded before", reload->asker);
+	mistakes_close(&mistakes, is_fine, "what was loaded before", &listener.asker);
 	if (is_fine)
-		log_audit(
-		    LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
-	reload_stamp(reload);
+		use_certificate(reload);
 	if (has_no_memory)
 		reload->certificate = (struct file_stamp){ 0 }; /* the next tick tries again */
 }
@@ -154,7 +189,8 @@ use_rules(struct reload *reload, struct rules *rules)
 }
 
 static bool
-load_trust(struct reload *reload, const struct rules *rules, struct trust **trust)
+load_trust(struct reload *reload, const struct rules *rules, const struct reload_asker *asker,
+    struct trust **trust)
 {
 	char error[TRUST_ERROR];
 
@@ -164,30 +200,42 @@ load_trust(struct reload *reload, const struct rules *rules, struct trust **trus
 	trustwatch_files_changed(reload->shared->trustwatch, &rules->settings);
 	*trust = trustwatch_load(reload->shared->trustwatch, &rules->settings, error);
 	if (!*trust)
-		mistakes_tell(error, old_configuration, reload->asker);
+		mistakes_tell(error, old_configuration, asker);
 	return *trust != NULL;
+}
+
+/* All of it has been judged.  Adopts both. */
+static void
+put_in_force(struct reload *reload, struct rules *rules, struct trust *trust)
+{
+	reload_faults_mend(&reload->faults, NULL);
+	tell_unchanged(&reload->rules->settings, &rules->settings);
+	if (trust)
+		reload_warn(reload, trust);
+	trustwatch_swap(reload->shared->trustwatch, trust);
+	use_rules(reload, rules);
+	reload_stamp(reload);
+	tell_trust(reload);
+	reload_warn_early(&rules->settings);
+	log_audit(LOG_INFO, "reloaded", "the new configuration is in force");
 }
 
 bool
 reload_all(struct reload *reload)
 {
-	struct rules *rules = read_rules(reload);
+	struct reload_fault_listener listener;
+	struct rules *rules;
 	struct trust *trust;
 
-	if (rules && load_trust(reload, rules, &trust)) {
+	reload_faults_listen(&listener, &reload->faults, configuration_part, reload->asker);
+	rules = read_rules(reload, &listener.asker);
+	if (rules && load_trust(reload, rules, &listener.asker, &trust)) {
 		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern,
 			rules->static_route, rules->static_count)) {
-			tell_unchanged(&reload->rules->settings, &rules->settings);
-			if (trust)
-				reload_warn(trust);
-			trustwatch_swap(reload->shared->trustwatch, trust);
-			use_rules(reload, rules);
-			reload_stamp(reload);
-			tell_trust(reload);
-			log_audit(LOG_INFO, "reloaded", "the new configuration is in force");
+			put_in_force(reload, rules, trust);
 			return true;
 		}
-		mistakes_tell("memory is short", old_configuration, reload->asker);
+		mistakes_tell("memory is short", old_configuration, &listener.asker);
 		if (trust)
 			trust_release(trust);
 	}
@@ -198,8 +246,24 @@ reload_all(struct reload *reload)
 	return false;
 }
 
+/* It judges agents from now on, or it waits for the clock as the one before does. */
 static void
-reload_trust(struct reload *reload)
+use_trust(struct reload *reload, struct trust *trust)
+{
+	struct trustwatch *watch = reload->shared->trustwatch;
+
+	reload_faults_mend(&reload->faults, trust_part);
+	reload_warn(reload, trust);
+	log_audit(LOG_INFO, "trust-reloaded",
+	    "agents' CAs or CRLs have changed; all sessions and flows are judged again",
+	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
+	trustwatch_swap(watch, trust);
+	tell_trust(reload);
+}
+
+/* Without a change it is tried again, and only a success is worth a word. */
+static void
+reload_trust(struct reload *reload, bool is_retry)
 {
 	struct trustwatch *watch = reload->shared->trustwatch;
 	char error[TRUST_ERROR];
@@ -207,19 +271,18 @@ reload_trust(struct reload *reload)
 
 	memory_begin();
 	trust = trustwatch_load(watch, &reload->rules->settings, error);
-	if (!trust) {
+	if (trust && is_retry && trust_doubt(trust)) {
+		trust_release(trust);
+	} else if (trust) {
+		use_trust(reload, trust);
+	} else if (memory_has_failed()) {
 		/* A revocation must not wait until the files change again. */
-		if (memory_has_failed())
-			trustwatch_forget_files(watch);
+		trustwatch_forget_files(watch);
 		log_audit(LOG_ERROR, "trust-refused", error);
-		return;
+	} else if (!is_retry) {
+		log_audit(LOG_ERROR, "trust-refused", error);
+		reload_faults_note(&reload->faults, trust_part, error, clock_wall_s());
 	}
-	reload_warn(trust);
-	trustwatch_swap(watch, trust);
-	log_audit(LOG_INFO, "trust-reloaded",
-	    "agents' CAs or CRLs have changed; all sessions and flows are judged again",
-	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
-	tell_trust(reload);
 }
 
 static bool
@@ -238,9 +301,13 @@ reload_poll_trust(struct reload *reload)
 {
 	const struct settings *settings = &reload->rules->settings;
 
-	if (settings->connect_name &&
-	    trustwatch_files_changed(reload->shared->trustwatch, settings))
-		reload_trust(reload);
+	if (!settings->connect_name)
+		return;
+	if (trustwatch_files_changed(reload->shared->trustwatch, settings))
+		reload_trust(reload, false);
+	else if (reload_faults_have(&reload->faults, trust_part) &&
+	    ++reload->retries % RETRY_TICKS == 0)
+		reload_trust(reload, true);
 }
 
 void

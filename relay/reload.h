@@ -7,9 +7,11 @@
 
 #include <stdbool.h>
 #include "base/file.h"
+#include "base/reload_faults.h"
 
 struct reload_asker;
 struct rules;
+struct settings;
 struct shared;
 struct trust;
 
@@ -18,20 +20,24 @@ struct reload {
 	struct shared *shared; /* borrowed */
 	struct rules *rules;   /* held: in force */
 	struct file_stamp certificate, private_key;
+	struct reload_faults faults; /* what is not as the files say */
+	unsigned retries;
 	const struct reload_asker *asker; /* borrowed; NULL: nobody has asked */
 };
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */
 bool reload_all(struct reload *);
-/* Both load files that have changed: the first the certificate, CAs and CRLs, the second CAs and
- * CRLs only. */
+/* Every second.  Both load files that have changed, and every few seconds those that were refused: the
+ * first the certificate, CAs and CRLs, the second CAs and CRLs only. */
 void reload_poll(struct reload *);
 void reload_poll_trust(struct reload *);
 /* Remembers how the certificate's files are now. */
 void reload_stamp(struct reload *);
 /* Gives the limits of the configuration to the shared queues and counters. */
 void reload_set_bounds(const struct reload *);
-/* Logs what trust_warning() has to say. */
-void reload_warn(const struct trust *);
+/* A trust set is in force: logs what it has to say of itself. */
+void reload_warn(struct reload *, const struct trust *);
+/* Warns if the certificate is not valid yet. */
+void reload_warn_early(const struct settings *);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include "base/admin.h"
+#include "base/reload_faults.h"
 #include "base/shares.h"
 #include "relay/shared.h"
 #include "relay/worker.h"
@@ -54,8 +55,9 @@ on_counts(void *arg)
 
 void
 status_answer(struct admin_question *question, const struct shared *shared, int64_t since_s,
-    const char *state)
+    const char *state, const struct reload_faults *faults)
 {
+	json_t *refused;
 	struct status *status =
 	    calloc(1, sizeof *status + shared->worker_count * sizeof status->censuses[0]);
 
@@ -66,6 +68,10 @@ status_answer(struct admin_question *question, const struct shared *shared, int6
 	status->question = question;
 	status->shared = shared;
 	status->answer = admin_program_facts("valise-relay", since_s, state);
+	refused = reload_faults_describe(faults);
+	json_object_update(
+	    status->answer, refused); /* if memory is short for it, nothing is missed */
+	json_decref(refused);
 	status->missing = shared->worker_count;
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_take_census(shared->workers[i], &status->censuses[i], on_counts, status);

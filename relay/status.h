@@ -1,6 +1,6 @@
 /*
- * What `valise-relay status` says: admin_program_facts(), and how many there
- * are of what, over all workers.
+ * What `valise-relay status` says: admin_program_facts(), how many there
+ * are of what, over all workers, and what a reload has refused.
  */
 #ifndef RELAY_STATUS_H
 #define RELAY_STATUS_H
@@ -8,10 +8,11 @@
 #include <stdint.h>
 
 struct admin_question;
+struct reload_faults;
 struct shared;
 
 /* In the main thread; the answer is given when every worker has counted. */
-void status_answer(
-    struct admin_question *, const struct shared *, int64_t since_s, const char *state);
+void status_answer(struct admin_question *, const struct shared *, int64_t since_s,
+    const char *state, const struct reload_faults *);
 
 #endif

@@ -65,11 +65,21 @@ trustwatch_load(struct trustwatch *watch, const struct settings *settings, char 
 }
 
 struct trust *
+trustwatch_start(struct trustwatch *watch, const struct settings *settings, char error[TRUST_ERROR])
+{
+	struct trust_sources sources = sources_of(settings);
+
+	sources.waits_for_clock = true;
+	trustwatch_files_changed(watch, settings);
+	return trust_load(&sources, NULL, error, TRUST_ERROR);
+}
+
+struct trust *
 trustwatch_check(const struct settings *settings, char error[TRUST_ERROR])
 {
 	struct trust_sources sources = sources_of(settings);
 
-	sources.keeps_nothing = true;
+	sources.keeps_nothing = sources.waits_for_clock = true;
 	return trust_load(&sources, NULL, error, TRUST_ERROR);
 }
 

@@ -22,6 +22,9 @@ struct trust *trustwatch_trust(struct trustwatch *);
 /* Control thread only. Loads by these settings without swapping; NULL with a sentence. */
 struct trust *trustwatch_load(
     struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
+/* The first one at a start, which may have to wait for the clock (trust_doubt). */
+struct trust *trustwatch_start(
+    struct trustwatch *, const struct settings *, char error[TRUST_ERROR]);
 /* What a start would load, for a check: state_dir is read and not written. NULL with a sentence. */
 struct trust *trustwatch_check(const struct settings *, char error[TRUST_ERROR]);
 /* Adopts (NULL: nobody is believed any more). */

@@ -64,11 +64,11 @@ want(void)
 }
 
 static struct endpoint_table *
-make(const struct endpoint_table *previous, const bool *stale)
+make(const struct endpoint_table *previous, const struct endpoint_reload *reload)
 {
 	char error[ENDPOINT_ERROR];
 	struct endpoint_table *table =
-	    endpoint_table_new(&settings, relays, previous, stale, error);
+	    endpoint_table_new(&settings, relays, previous, reload, error);
 
 	if (!table)
 		fail_msg("%s", error);
@@ -177,15 +177,21 @@ finds_an_endpoint_by_what_it_was_before(void **state)
 }
 
 static void
+note_refused(void *arg, size_t index, const char *sentence)
+{
+	snprintf(arg, ENDPOINT_ERROR, "%zu: %s", index, sentence);
+}
+
+static void
 takes_over_what_has_not_changed(void **state)
 {
-	const bool stale[] = { false, true };
+	const struct endpoint_reload reload = { (const bool[]){ false, true }, note_refused, NULL };
 	struct endpoint_table *first, *second;
 
 	(void)state;
 	want();
 	first = make(NULL, NULL);
-	second = make(first, stale);
+	second = make(first, &reload);
 	assert_ptr_equal(first->endpoints[0], second->endpoints[0]);
 	assert_ptr_not_equal(first->endpoints[1], second->endpoints[1]);
 	assert_int_equal(first->endpoints[1]->number, second->endpoints[1]->number);
@@ -196,16 +202,18 @@ takes_over_what_has_not_changed(void **state)
 static void
 keeps_an_endpoint_whose_new_file_is_bad(void **state)
 {
-	const bool stale[] = { true, true };
+	char error[ENDPOINT_ERROR], refused[ENDPOINT_ERROR] = "";
+	const struct endpoint_reload reload = { (const bool[]){ true, true }, note_refused,
+		refused };
 	struct endpoint_table *first, *second;
-	char error[ENDPOINT_ERROR];
 
 	(void)state;
 	want();
 	first = make(NULL, NULL);
 	wanted[1].termination.certificate = private_key; /* no certificate in there */
-	second = make(first, stale);
+	second = make(first, &reload);
 	assert_ptr_equal(first->endpoints[1], second->endpoints[1]);
+	assert_non_null(strstr(refused, "1: endpoint app"));
 	endpoint_table_release(second);
 	/* A whole new configuration is all or nothing. */
 	assert_null(endpoint_table_new(&settings, relays, first, NULL, error));

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FRAMES = 16 };
@@ -64,6 +65,19 @@ INSTEAD_OF(char *, strdup, (const char *text), (text), NULL)
 INSTEAD_OF(char *, strndup, (const char *text, size_t most), (text, most), NULL)
 INSTEAD_OF(char *, realpath, (const char *path, char *out), (path, out), NULL)
 INSTEAD_OF(FILE *, open_memstream, (char **text, size_t *bytes), (text, bytes), NULL)
+
+int __real_clock_gettime(clockid_t which, struct timespec *out);
+int __wrap_clock_gettime(clockid_t which, struct timespec *out);
+
+int
+__wrap_clock_gettime(clockid_t which, struct timespec *out)
+{
+	int result = __real_clock_gettime(which, out);
+
+	if (result == 0 && which == CLOCK_REALTIME && fail_steering)
+		out->tv_sec += atomic_load(&fail_steering->wall_off_s);
+	return result;
+}
 
 /* With and without _FORTIFY_SOURCE. */
 int __wrap_asprintf(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));

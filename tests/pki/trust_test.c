@@ -484,6 +484,78 @@ the_number_of_a_crl_that_waited_is_kept(void **state)
 	trust_release(trust);
 }
 
+/* ---- the clock ---- */
+
+static void
+a_clock_that_is_behind_is_told_with_both_times(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	from.now = NOW - 30 * DAY;
+	write_crls(CRL(0), CRL(.number = 1));
+	refuses_to_load(&from, NULL, "from the future: it begins on 2027-01-14T08:00:00Z (thisUpdate), and the clock "
+		"says 2026-12-16T08:00:00Z; is the clock right?");
+	from.now = 0;
+	assert_int_equal(mkdir("clock", 0700), 0);
+	from.state_dir = "clock";
+	from.now = NOW;
+	trust_release(load(&from, NULL));
+	from.now = NOW - 30 * DAY;	/* an older CRL, which is not what is wrong */
+	write_crls(CRL(.from = -60, .to = 0), CRL(.number = 1, .from = -60, .to = 0));
+	refuses_to_load(&from, NULL, "a CRL of 2027-01-14T08:00:00Z was in force here before, by crl-numbers in clock, "
+		"and the clock says 2026-12-16T08:00:00Z; is the clock right?");
+}
+
+static void
+who_waits_for_the_clock_believes_nobody_meanwhile(void **state)
+{
+	struct trust_sources from = sources();
+	struct verdict verdict;
+	(void)state;
+	from.now = NOW - 30 * DAY;
+	from.waits_for_clock = true;
+	write_crls(CRL(0), CRL(.number = 1));
+	struct trust *waiting = load(&from, NULL);
+	assert_non_null(strstr(trust_doubt(waiting), "is the clock right?"));
+	assert_null(verify(waiting, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_CLOCK_DOUBTED);
+	assert_int_equal(verdict.alert, 80);
+	assert_non_null(strstr(verdict.sentence, "is the clock right?"));
+	from.waits_for_clock = false;	/* who has waited goes on waiting */
+	struct trust *still = load(&from, waiting);
+	assert_non_null(trust_doubt(still));
+	from.now = NOW;			/* somebody sets the clock */
+	struct trust *sound = load(&from, still);
+	assert_null(trust_doubt(sound));
+	struct identity *identity = verify(sound, &leaf, &verdict);
+	assert_non_null(identity);
+	assert_false(identity_judge_again(identity, waiting, NOW, &verdict));
+	assert_int_equal(verdict.code, VERIFY_CLOCK_DOUBTED);
+	from.waits_for_clock = true;	/* where a sound one is in force, that stays */
+	from.now = NOW - 30 * DAY;
+	refuses_to_load(&from, sound, "is the clock right?");
+	identity_release(identity);
+	trust_release(waiting);
+	trust_release(still);
+	trust_release(sound);
+}
+
+static void
+who_waits_for_the_clock_waits_for_nothing_else(void **state)
+{
+	struct trust_sources from = sources();
+	(void)state;
+	from.waits_for_clock = true;
+	write_crls(CRL(0), CRL(.number = 1, .damage = true));
+	refuses_to_load(&from, NULL, "forged");
+	assert_int_equal(mkdir("waits", 0700), 0);
+	from.state_dir = "waits";
+	write_crls(CRL(0), CRL(.number = 9));
+	trust_release(load(&from, NULL));
+	write_crls(CRL(0), CRL(.number = 8));
+	refuses_to_load(&from, NULL, "rollback");
+}
+
 static void
 judges_a_waiting_crl_when_its_issuer_comes(void **state)
 {
@@ -764,6 +836,9 @@ main(void)
 		cmocka_unit_test(a_waiting_crl_has_newer_ones_elsewhere_too),
 		cmocka_unit_test(a_check_reads_the_numbers_and_keeps_none),
 		cmocka_unit_test(the_number_of_a_crl_that_waited_is_kept),
+		cmocka_unit_test(a_clock_that_is_behind_is_told_with_both_times),
+		cmocka_unit_test(who_waits_for_the_clock_believes_nobody_meanwhile),
+		cmocka_unit_test(who_waits_for_the_clock_waits_for_nothing_else),
 		cmocka_unit_test(judges_a_waiting_crl_when_its_issuer_comes),
 		cmocka_unit_test(judges_again_by_the_cas_listed_now),
 		cmocka_unit_test(a_root_signed_by_another_is_no_way_past_their_sub_cas),

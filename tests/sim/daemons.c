@@ -257,8 +257,10 @@ fill_agent(struct sim_agent *agent)
 
 	agent->table = (struct endpoint_table){ .references = 1, .endpoints = agent->list };
 	add_endpoint(agent, 0, 1, agent->process == FIRST_AGENT + 2 ? "beta.sim" : "alpha.sim");
+	agent->own = (struct own_certificate){ .references = 1,
+		.session = tls_config_new(&session, NULL) };
 	agent->credentials = (struct credentials){ .references = 1,
-		.session = tls_config_new(&session, NULL),
+		.own = &agent->own,
 		.channel = tls_config_new(&channel, NULL) };
 	memset(&state, agent->instance, sizeof state);
 	for (size_t i = 0; i < sizeof state.start; i++)
@@ -297,7 +299,7 @@ agent_down(struct sim_agent *agent)
 	agent_workers_free(agent->context.workers);
 	loop_settle(agent->context.loop);
 	loop_free(agent->context.loop);
-	tls_config_release(agent->credentials.session);
+	tls_config_release(agent->own.session);
 	tls_config_release(agent->credentials.channel);
 	if (kernel_open_count(agent->process) > 0)
 		sim_violated(

@@ -33,6 +33,7 @@ struct sim_agent {
 	struct relay_links links;
 	struct endpoint_table table;
 	struct endpoint endpoints[2], *list[2];
+	struct own_certificate own;
 	struct credentials credentials;
 	uint8_t instance;
 };

@@ -16,6 +16,7 @@ import struct
 from .process import BUILD, PROGRAMS
 
 FAILING = {name: f"{BUILD}/fail/valise-{name}" for name in PROGRAMS}
+STEERING = 32	# bytes of the file, see tests/fail/fail.h
 FULL = os.environ.get("VALISE_FAULTS") == "full"
 
 
@@ -23,13 +24,13 @@ class Failing:
 	def __init__(self, directory):
 		self.path = f"{directory}/steering"
 		with open(self.path, "wb") as file:
-			file.write(bytes(24))
+			file.write(bytes(STEERING))
 		with open(self.path, "r+b") as file:
-			self.map = mmap.mmap(file.fileno(), 24)
+			self.map = mmap.mmap(file.fileno(), STEERING)
 
 	def at(self, n):
 		"""The environment in which a program's n-th allocation fails; 0: none."""
-		self.map[:] = struct.pack("QQQ", 0, n, 0)
+		self.map[:] = struct.pack("QQQq", 0, n, 0, 0)
 		return dict(os.environ, VALISE_FAIL=self.path)
 
 	@property

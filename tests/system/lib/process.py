@@ -42,6 +42,7 @@ class Daemon:
 		self.most_files = 16384
 		self.stderr = None	# a descriptor instead of the log file
 		self.closed = ()	# of the descriptors 0 to 2
+		self.shown = ""		# what the service manager shows of it, as far as it was asked
 		self.environment = {}
 
 	def start(self, wait_ready=True, seconds=20):
@@ -65,14 +66,31 @@ class Daemon:
 		deadline = time.monotonic() + seconds
 		while time.monotonic() < deadline:
 			self.notify.settimeout(0.1)
-			try:
-				if word in self.notify.recv(4096).decode().split("\n"):
-					return
-			except TimeoutError:
-				pass
+			if word in self._notified():
+				return
 			if self.process.poll() is not None:
 				raise Failed(f"{self.label} ended with {self.process.returncode} before {word}")
 		raise Failed(f"{self.label} did not say {word} within {seconds} s")
+
+	def _notified(self):
+		"""The lines of one message to the service manager, if there is any."""
+		try:
+			lines = self.notify.recv(8192).decode().split("\n")
+		except TimeoutError:
+			return []
+		self.shown = ([line for line in lines if line.startswith("STATUS=")] or [self.shown])[-1]
+		return lines
+
+	def wait_shown(self, question, what):
+		"""Until the service manager shows a status that the question is true of."""
+		self.notify.settimeout(0.01)
+
+		def is_shown():
+			while self._notified():
+				pass
+			return question(self.shown)
+
+		until(is_shown, what=f"the status of {self.label} shows {what}")
 
 	@property
 	def pid(self):

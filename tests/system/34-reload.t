@@ -1,0 +1,221 @@
+#!/usr/bin/env -S python3 -B
+"""Files and configurations that are refused, clocks that are wrong: what stays in force, and who is told."""
+import json
+import os
+import shutil
+import subprocess
+
+from lib import *
+from lib.clock import DAY, HOUR, Clock
+
+NAME = "app.example.com"
+REASONS = "is the clock right?"
+
+
+def status(daemon):
+	done = subprocess.run([daemon.program, "status", "-c", daemon.config_path], capture_output=True, text=True,
+		timeout=60)
+	equal(done.returncode, 0, f"exit status of {daemon.label}'s status: {done.stderr}")
+	return json.loads(done.stdout)
+
+
+def faults(daemon):
+	told = status(daemon)
+	equal(told["reload_refused"], len(told["reload_faults"]), "the number for a metric")
+	return {fault["part"]: fault["error"] for fault in told["reload_faults"]}
+
+
+def shows_fault(daemon, text=""):
+	daemon.wait_shown(lambda shown: "; not taken up since" in shown and text in shown, f"a fault: {text}")
+
+
+def shows_no_fault(daemon):
+	daemon.wait_shown(lambda shown: shown and "not taken up" not in shown, "no fault")
+
+
+def replace(source, target):
+	"""As a whole, as careful people do."""
+	shutil.copy(source, target + ".new")
+	os.chmod(target + ".new", 0o600)
+	os.replace(target + ".new", target)
+
+
+def copies(scene, label, pair):
+	"""(certificate, key) that the test may write over."""
+	mine = [f"{scene.dir}/{label}.crt", f"{scene.dir}/{label}.key"]
+	for source, target in zip(pair, mine):
+		replace(source, target)
+	return mine
+
+
+def is_served(relay, name=NAME):
+	wire = hello(name)
+	with dial(relay.port, wire) as client:
+		return client.recv(1) == wire[:1]
+
+
+@test
+def a_half_swapped_pair_of_the_relay_is_told_until_it_is_whole(scene):
+	mine = copies(scene, "connect", authority().relay())
+	relay = scene.relay(connect={"certificate": mine[0], "private_key": mine[1]})
+	other = authority().issue("relay", "other-relay", "--host", "localhost")
+	replace(other[0], mine[0])
+	relay.wait_event("reload-refused")
+	check("does not belong to" in faults(relay)["connect.certificate"], "status tells which part, and why")
+	shows_fault(relay)
+	equal(relay.events("certificate-reloaded"), [], "claims of a reload")
+	scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	replace(other[1], mine[1])
+	relay.wait_event("certificate-reloaded")
+	equal(faults(relay), {}, "what is refused still")
+	shows_no_fault(relay)
+
+
+@test
+def a_half_swapped_pair_of_the_agent_does_not_hold_up_a_crl(scene):
+	pki = Authority()
+	certificate, key = pki.relay()
+	relay = scene.relay(connect={"certificate": certificate, "private_key": key})
+	mine = copies(scene, "agent-own", authority().agent("agent", NAME))
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], mine,
+		agent={"connect_cas": pki.cas("relay"), "connect_crls": pki.crls("relay")})
+	replace(authority().agent("agent-next", NAME)[0], mine[0])
+	agent.wait_event("reload-refused")
+	equal(agent.events("files-reloaded"), [], "claims of a reload")
+	check("does not belong to" in faults(agent)["agent.certificate"], "status tells which part, and why")
+	shows_fault(agent, "agent.certificate: ")
+	check(is_served(relay), "the session goes on")
+	pki.revoke("relay")
+	told, = agent.wait_event("files-reloaded", 4)
+	equal(told["changed"], "agent.connect_cas", "what has changed")
+	agent.wait_text("revoked", 4)
+	replace(authority().agent("agent-next", NAME)[1], mine[1])
+	agent.wait_event("files-reloaded", 4, changed="agent.certificate")
+	equal(faults(agent), {}, "what is refused still")
+	shows_no_fault(agent)
+
+
+@test
+def a_half_swapped_pair_of_an_endpoint_keeps_the_old_one(scene):
+	relay = scene.relay()
+	mine = copies(scene, "server", authority().server(NAME))
+	tls = {"server_certificate": mine[0], "server_private_key": mine[1]}
+	agent = scene.agent(relay, [terminate(NAME, scene.upstream(echo), tls=tls)], authority().agent("agent", NAME))
+	other = authority().issue("server", "next-server", "--host", NAME)
+	replace(other[1], mine[1])	# the other half first
+	agent.wait_event("reload-refused")
+	part = f"endpoint open-{NAME}"
+	check(part in faults(agent), "status tells which part")
+	equal(agent.events("files-reloaded"), [], "claims of a reload")
+	client = scene.keep(TlsClient(relay.port, NAME, authority().root))
+	client.sendall(b"served")
+	equal(client.recv(), b"served", "by the old pair")
+	replace(other[0], mine[0])
+	agent.wait_event("files-reloaded", changed=part)
+	equal(faults(agent), {}, "what is refused still")
+
+
+@test
+def a_refused_configuration_is_told_until_a_good_one_is_in_force(scene):
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME))
+	for daemon in (relay, agent):
+		good = daemon.settings
+		for ask in (daemon.reload, lambda: run(daemon.program, "reload", "-c", daemon.config_path)):
+			count = len(daemon.events("reloaded"))
+			daemon.write(dict(good, surplus=1))
+			ask()
+			until(lambda: "surplus" in faults(daemon).get("configuration", ""), what="status tells")
+			shows_fault(daemon, "configuration: ")
+			daemon.write(good)
+			check(faults(daemon), "nobody has asked for the good one")
+			ask()
+			daemon.wait_event("reloaded", count=count + 1)
+			equal(faults(daemon), {}, "what is refused still")
+			shows_no_fault(daemon)
+
+
+@test
+def a_refused_crl_is_told_until_it_is_mended(scene):
+	relay_pki, pki = Authority(), Authority()
+	relay = scene.relay(connect={"agent_cas": [pki.cas("agent")], "agent_crls": [pki.crls("agent")]})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("agent", NAME))
+	good = f"{scene.dir}/good.crl"
+	shutil.copy(pki.crls("agent"), good)
+	with open(pki.crls("agent"), "w") as file:
+		file.write("rubbish\n")
+	relay.wait_event("trust-refused")
+	check("no CRL" in faults(relay)["connect.agent_cas"], f"status tells: {faults(relay)}")
+	check(is_served(relay), "the old one is in force")
+	replace(good, pki.crls("agent"))
+	relay.wait_event("trust-reloaded")
+	equal(faults(relay), {}, "what is refused still")
+
+
+@test
+def a_host_without_a_battery_comes_up(scene):
+	"""By the clock all CRLs are from the future; later somebody sets it."""
+	clock = Clock(scene.dir)
+	clock.set(-400 * DAY)
+	relay = scene.relay(start=False, routes=[route("static.example.com", scene.upstream(echo))])
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME), start=False)
+	for daemon in (relay, agent):
+		clock.rule(daemon)
+		code, out, err = run(daemon.program, "check", "-c", daemon.config_path, environment=dict(os.environ, **clock.environment))
+		check(code == 75 and "from the future" in err and REASONS in err, f"check: {code} {err}")
+		check("fine" not in out.decode(), f"check: {out}")
+		daemon.start()
+	for daemon, part in ((relay, "connect.agent_cas"), (agent, "agent.connect_cas")):
+		told, = daemon.wait_event("clock-doubted", part=part)
+		check("from the future" in told["message"] and "the clock says" in told["message"] and REASONS in told["message"],
+			f"both times are told: {told}")
+		check(REASONS in faults(daemon)[part], "status tells")
+		shows_fault(daemon, part)
+	check(is_served(relay, "static.example.com"), "what needs no clock is served")
+	clock.set(0)
+	scene.wait_serving(agent, seconds=30)
+	check(is_served(relay), "the agent serves")
+	for daemon in (relay, agent):
+		equal(faults(daemon), {}, f"what {daemon.label} waits for still")
+
+
+@test
+def an_agent_whose_clock_is_behind_waits_even_with_once(scene):
+	"""The relay's certificate is not valid yet, by an hour more than it is backdated."""
+	clock = Clock(scene.dir)
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME), start=False)
+	del agent.settings["agent"]["connect_crls"]
+	agent.write(agent.settings)
+	clock.rule(agent)
+	agent.argv = agent.argv + ["--once"]
+	clock.set(-2 * HOUR)
+	agent.start()
+	told = agent.wait_event("relay-unreachable", code="certificate-not-yet-valid")[0]
+	check(REASONS in told["message"] and "the clock here says" in told["message"], f"both times are told: {told}")
+	check("in between" not in told["message"], f"nobody is suspected: {told}")
+	clock.set(0)
+	agent.wait_event("relay-up", 30)
+
+
+@test
+def an_agent_is_not_lost_by_the_relays_wrong_clock(scene):
+	"""To the relay the agent's certificate is not valid yet, and it says: expired."""
+	clock = Clock(scene.dir)
+	clock.set(-2 * HOUR)
+	relay = scene.relay(start=False)
+	del relay.settings["connect"]["agent_crls"]
+	relay.write(relay.settings)
+	clock.rule(relay)
+	relay.start()
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME), start=False)
+	agent.argv = agent.argv + ["--once"]
+	agent.start()
+	check(REASONS in relay.wait_event("agent-refused")[0]["message"], "the relay asks")
+	told = agent.wait_event("relay-unreachable", code="certificate-expired")[0]
+	check("is the clock right, here and there?" in told["message"], f"so does the agent: {told}")
+	clock.set(0)
+	agent.wait_event("relay-up", 40)
+
+
+main()
