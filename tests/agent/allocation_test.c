@@ -493,6 +493,7 @@ set_up(void **state)
 	    "      server_private_key: %s/app.key\n"
 	    "      mutual_tls_certificate_authorities: %s/root.crt\n"
 	    "      alpn: [h2, http/1.1]\n"
+	    "      clients: [{cn: a}, {any: [{dns: a.test}, {ou: b}], all: {email: a@a.test}}]\n"
 	    "    upstream: {url: \"tls://localhost:1\", cas: %s/root.crt}\n",
 	    mint.dir, mint.dir, mint.dir, mint.dir);
 	write_config(config, "agent.yml", "", "");

@@ -129,15 +129,15 @@ tear_down(void **state)
 
 /* ---- rules ---- */
 
-struct scene {
+struct rule_text {
 	struct conf_items entries;
 	struct conf_mark mark;
 };
 
 static const struct conf_row rows[] = {
-	{ "clients", CONF_MAPPINGS, offsetof(struct scene, entries), .table = client_entry_rows,
+	{ "clients", CONF_MAPPINGS, offsetof(struct rule_text, entries), .table = client_entry_rows,
 	    .item_bytes = sizeof(struct client_entry_settings),
-	    .mark_offset = offsetof(struct scene, mark) },
+	    .mark_offset = offsetof(struct rule_text, mark) },
 	{ 0 },
 };
 
@@ -172,13 +172,13 @@ expand(char *out, size_t room, const char *text)
 
 /* What is wrong with it goes to *told (to free()). */
 static unsigned
-read_rules(struct scene *scene, const char *text, char **told)
+read_rules(struct rule_text *scene, const char *text, char **told)
 {
 	static char yaml[40000];
 	size_t bytes;
 	struct conf_report report = { .out = open_memstream(told, &bytes), .path = "c" };
 
-	*scene = (struct scene){ 0 };
+	*scene = (struct rule_text){ 0 };
 	expand(yaml, sizeof yaml, text);
 	if (conf_read_bytes(scene, rows, yaml, strlen(yaml), &report))
 		client_rules_check(&scene->entries, scene->mark, &report);
@@ -189,7 +189,7 @@ read_rules(struct scene *scene, const char *text, char **told)
 static struct client_rules *
 make_rules(const char *text, bool needs_issuer, char error[CLIENT_RULES_ERROR])
 {
-	struct scene scene;
+	struct rule_text scene;
 	struct client_rules *rules;
 	char *told;
 
@@ -525,7 +525,7 @@ says_what_is_wrong_with_a_rule(void **state)
 		{ "{any: [{serial: '12', issuer: any}], issuer: $SUB}",
 		    "c:1:26:", "unique for one" },
 	};
-	struct scene scene;
+	struct rule_text scene;
 	char *told;
 
 	(void)state;
@@ -575,7 +575,7 @@ static void
 has_a_bound_of_mappings(void **state)
 {
 	static char text[16 * CLIENT_RULES_MOST] = "[{any: [{cn: a}]}";
-	struct scene scene;
+	struct rule_text scene;
 	char *told;
 
 	(void)state;
@@ -658,7 +658,7 @@ knows_lists_that_are_alike(void **state)
 		{ "{any: {cn: a}}", "{all: {cn: a}}", false },
 		{ "{any: {cn: a}}", "{any: [{cn: a}, {cn: b}]}", false },
 	};
-	struct scene a, b;
+	struct rule_text a, b;
 	char *told;
 
 	(void)state;
