@@ -77,6 +77,19 @@ describe_fingerprint(gnutls_x509_crt_t certificate)
 	return json_string(hex_encode(text, digest, bytes));
 }
 
+/* As pki/spki_pin.h has it. */
+static json_t *
+spki_of(gnutls_x509_crt_t certificate)
+{
+	uint8_t digest[32];
+	char text[2 * sizeof digest + 1];
+	size_t bytes = sizeof digest;
+
+	if (gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, digest, &bytes) < 0)
+		return json_null();
+	return json_string(hex_encode(text, digest, bytes));
+}
+
 json_t *
 describe_key(int algorithm, unsigned bits)
 {
@@ -233,6 +246,7 @@ describe_certificate(gnutls_x509_crt_t certificate)
 	json_object_set_new(object, "permitted_hosts", constraints_of(certificate));
 	json_object_set_new(object, "grant", grant_of(certificate));
 	json_object_set_new(object, "sha256", describe_fingerprint(certificate));
+	json_object_set_new(object, "spki_sha256", spki_of(certificate));
 	return object;
 }
 

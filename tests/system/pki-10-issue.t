@@ -42,6 +42,15 @@ def prints_the_fingerprints_that_openssl_prints(scene):
 
 
 @test
+def shows_the_pin_of_a_public_key_that_openssl_shows(scene):
+	ca = issued(scene, "server")
+	theirs = succeeds("sh", "-c", 'openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum',
+		"sh", ca.crt("server-1"))
+	equal(ca.json("show", "server-1")["spki_sha256"], theirs.split()[0])
+	equal(ca.json("show", ca.crt("server-1"))[0]["spki_sha256"], theirs.split()[0], "of the file")
+
+
+@test
 def what_it_issues_is_believed_by_all(scene):
 	ca = issued(scene, *ROLES)
 	for kind in ROLES:
