@@ -215,6 +215,41 @@ check_header(struct agent_check *check, const struct endpoint_settings *endpoint
 		warn(check, endpoint->upstream.url_mark, "%s", sentence);
 }
 
+static void
+check_unverified(struct agent_check *check, const struct upstream_settings *upstream)
+{
+	const char *sentence = agent_settings_unverified_warning(upstream);
+
+	if (sentence)
+		warn(check, upstream->is_unverified_mark, "%s", sentence);
+}
+
+/* The agent's own, which it shows to the upstream.  False when memory is short. */
+static bool
+check_own(struct agent_check *check, const struct upstream_settings *upstream)
+{
+	struct cert_facts facts = { 0 };
+	char error[CERT_ERROR];
+	bool is_done = true;
+
+	if (!upstream->certificate)
+		return true;
+	memory_begin();
+	if (cert_load(&facts, upstream->certificate, error)) {
+		check_certificate(check, upstream->certificate_mark, upstream->certificate, &facts);
+		if (!facts.client)
+			warn(check, upstream->certificate_mark,
+			    "%s is not for clients (extended key usage): the upstream will refuse "
+			    "it",
+			    upstream->certificate);
+	} else if (memory_has_failed())
+		is_done = false;
+	else
+		warn(check, upstream->certificate_mark, "%s", error);
+	cert_wipe(&facts);
+	return is_done;
+}
+
 /* False when memory is short. */
 static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
@@ -234,7 +269,8 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		check_header(check, settings);
 		if (!endpoint->terminates)
 			continue;
-		is_done = check_termination(check, i);
+		is_done = check_termination(check, i) && check_own(check, &settings->upstream);
+		check_unverified(check, &settings->upstream);
 		check_coalescing(check, i);
 		check_crossing(check, i);
 		check_rules(check, &settings->termination);
@@ -303,6 +339,8 @@ match_endpoint(
 	match_entries(mark, sentence, &termination->clients);
 	match_any(mark, sentence, &endpoint->upstream.cas);
 	match_any(mark, sentence, &endpoint->upstream.crls);
+	match(mark, sentence, endpoint->upstream.certificate, endpoint->upstream.certificate_mark);
+	match(mark, sentence, endpoint->upstream.private_key, endpoint->upstream.private_key_mark);
 	match(mark, sentence, endpoint->name, endpoint->name_mark);
 }
 

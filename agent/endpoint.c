@@ -186,10 +186,7 @@ endpoint_files_changed(const struct endpoint_settings *settings, const struct ag
 			changed |= trust_files_changed(&sources, &seen->clients);
 		}
 	}
-	if (settings->upstream.parsed.kind == UPSTREAM_TLS) {
-		upstream_sources(&sources, &settings->upstream, agent);
-		changed |= trust_files_changed(&sources, &seen->upstream);
-	}
+	changed |= upstream_files_changed(&settings->upstream, agent, &seen->upstream);
 	return changed;
 }
 

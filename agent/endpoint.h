@@ -55,7 +55,8 @@ uint8_t endpoint_carriers(const struct endpoint_settings *);
 /* The state of the files that one was loaded from. */
 struct endpoint_stamp {
 	struct file_stamp certificate, private_key;
-	struct trust_stamp clients, upstream;
+	struct trust_stamp clients;
+	struct upstream_stamp upstream;
 };
 /* True once for each state of the files that differs from the one last seen. */
 bool endpoint_files_changed(

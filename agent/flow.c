@@ -319,6 +319,7 @@ agent_flow_dial(struct agent_flow *flow)
 	struct agent_flow_header header;
 	struct upstream_dial_options options = {
 		.upstream = &flow->endpoint->upstream,
+		.timeout_ms = flow->endpoint->upstream.connect_ms,
 		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
 		.party = agent_flow_party(flow),

@@ -58,6 +58,7 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 	endpoint->half_closed_ms = 60000;
 	endpoint->upstream.url = command_copy(upstream);
 	endpoint->upstream.proxy_header_bytes = PROXY_USUAL_MOST;
+	endpoint->upstream.connect_ms = SETTINGS_CONNECT_MS;
 	if (values[PROXY])
 		number_parse(values[PROXY], &endpoint->upstream.proxy_protocol);
 	endpoint->termination.certificate = command_copy(values[CRT]);

@@ -92,6 +92,7 @@ warn_endpoint(const struct agent_settings *settings, size_t index)
 {
 	const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, index);
 	const char *unsealed = agent_settings_unsealed_warning(endpoint);
+	const char *unverified = agent_settings_unverified_warning(&endpoint->upstream);
 	char sentence[CROSSING_SENTENCE];
 
 	warn_endpoint_certificate(endpoint);
@@ -101,6 +102,10 @@ warn_endpoint(const struct agent_settings *settings, size_t index)
 	if (unsealed)
 		log_event(
 		    LOG_WARNING, "address-unsealed", unsealed, log_str("endpoint", endpoint->name));
+	if (unverified)
+		log_event(LOG_WARNING, "upstream-unverified", unverified,
+		    log_str("endpoint", endpoint->name),
+		    log_str("upstream", endpoint->upstream.url));
 }
 
 void

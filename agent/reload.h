@@ -48,7 +48,8 @@ void agent_reload_tell_doubts(struct agent_live *);
 void agent_reload_set_limits(struct agent_live *);
 /* Warns if the agent's certificate expires soon. */
 void agent_reload_warn_expiry(const struct agent_live *);
-/* Warns of client certificates that a shared upstream lets others get round. */
+/* Warns of client certificates that a shared upstream lets others get round, and of what was switched
+ * off in words. */
 void agent_reload_warn_endpoints(const struct agent_live *);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/proxy.h"
 #include "base/units.h"
 #include "pki/crl_catalogue.h"
+#include "pki/spki_pin.h"
 #include "tunnel/frame.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -104,6 +105,7 @@ agent_settings_workers(const struct agent_settings *settings)
 
 static const char *const mutual_words[] = { "off", "request", "require", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
+static const char *const tls_words[] = { "1.2", "1.3", NULL }; /* enum settings_tls */
 
 static const struct conf_row upstream_rows[] = {
 	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url),
@@ -116,6 +118,17 @@ static const struct conf_row upstream_rows[] = {
 	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
 	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
 	    .mark_offset = AT(upstream_settings, server_name_mark) },
+	{ "certificate", CONF_TEXT, AT(upstream_settings, certificate), .check = is_path,
+	    .mark_offset = AT(upstream_settings, certificate_mark) },
+	{ "private_key", CONF_TEXT, AT(upstream_settings, private_key), .check = is_path,
+	    .mark_offset = AT(upstream_settings, private_key_mark) },
+	{ "spki", CONF_TEXTS, AT(upstream_settings, spki), .check = spki_pin_is },
+	{ "tls_min", CONF_WORD, AT(upstream_settings, tls_min), .words = tls_words,
+	    .mark_offset = AT(upstream_settings, tls_min_mark) },
+	{ "insecure_skip_verify", CONF_BOOL, AT(upstream_settings, is_unverified),
+	    .mark_offset = AT(upstream_settings, is_unverified_mark) },
+	{ "connect_timeout", CONF_DURATION, AT(upstream_settings, connect_ms), .fallback = "4s",
+	    .least = 100, .most = SETTINGS_CONNECT_MS },
 	{ 0 },
 };
 
@@ -242,6 +255,56 @@ check_clients(const struct termination_settings *t, struct conf_report *report)
 		    "mutual_tls_certificate_authorities, and mutual_tls: require or no mutual_tls");
 }
 
+static struct conf_mark
+mark_of_list(const struct conf_texts *texts)
+{
+	return texts->count > 0 ? texts->marks[0] : (struct conf_mark){ 0 };
+}
+
+/* What only a tls:// upstream has. */
+static void
+check_no_tls(const struct upstream_settings *upstream, struct conf_report *report)
+{
+	const struct {
+		const char *key;
+		struct conf_mark mark;
+	} keys[] = {
+		{ "cas", mark_of_list(&upstream->cas) },
+		{ "crls", mark_of_list(&upstream->crls) },
+		{ "server_name", upstream->server_name_mark },
+		{ "certificate", upstream->certificate_mark },
+		{ "private_key", upstream->private_key_mark },
+		{ "spki", mark_of_list(&upstream->spki) },
+		{ "tls_min", upstream->tls_min_mark },
+		{ "insecure_skip_verify", upstream->is_unverified_mark },
+	};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (keys[i].mark.line > 0)
+			conf_error(report, keys[i].mark,
+			    "%s is only for a tls:// upstream, and this is %s", keys[i].key,
+			    upstream->url);
+}
+
+static void
+check_tls(const struct upstream_settings *upstream, struct conf_report *report)
+{
+	if (upstream->certificate && !upstream->private_key)
+		conf_error(report, upstream->certificate_mark,
+		    "certificate without private_key: give the file of its key, too");
+	if (upstream->private_key && !upstream->certificate)
+		conf_error(report, upstream->private_key_mark,
+		    "private_key without certificate: give the file of its certificate, too");
+	if (!upstream->is_unverified)
+		return;
+	if (upstream->cas.count > 0)
+		conf_error(report, upstream->cas.marks[0],
+		    "with insecure_skip_verify nobody would look at cas; take one of the two away");
+	if (upstream->crls.count > 0)
+		conf_error(report, upstream->crls.marks[0],
+		    "with insecure_skip_verify nobody would look at crls; take one of the two away");
+}
+
 static void
 check_proxy_header(const struct endpoint_settings *endpoint, struct conf_report *report)
 {
@@ -276,6 +339,7 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 			    "%s without agent_tls_termination would wrap sealed bytes in TLS "
 			    "again; write tcp:// (the upstream holds the key) or terminate",
 			    upstream->url);
+		check_tls(upstream, report);
 		return;
 	}
 	if (endpoint->terminates && upstream->starttls != STARTTLS_NONE)
@@ -283,15 +347,7 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 		    "starttls asks an upstream for TLS, and with agent_tls_termination %s gets plain "
 		    "bytes; remove it, or write tls://",
 		    upstream->url);
-	if (upstream->cas.count > 0)
-		conf_error(report, upstream->cas.marks[0],
-		    "cas is only for a tls:// upstream, and this is %s", upstream->url);
-	if (upstream->crls.count > 0)
-		conf_error(report, upstream->crls.marks[0],
-		    "crls is only for a tls:// upstream, and this is %s", upstream->url);
-	if (upstream->server_name)
-		conf_error(report, upstream->server_name_mark,
-		    "server_name is only for a tls:// upstream, and this is %s", upstream->url);
+	check_no_tls(upstream, report);
 }
 
 /* Whoever alters a bare connection may take over the flow of a client, and its address with it. */
@@ -342,6 +398,19 @@ agent_settings_header_warning(const struct endpoint_settings *endpoint)
 	return "the PROXY header leaves this host before any TLS, also where the upstream is "
 	       "tls://: whoever is on the way can read and alter what it says of the client; "
 	       "keep the way to yourself, or put the upstream on this host";
+}
+
+const char *
+agent_settings_unverified_warning(const struct upstream_settings *upstream)
+{
+	if (!upstream->is_unverified)
+		return NULL;
+	if (upstream->spki.count > 0)
+		return "insecure_skip_verify: of the upstream's certificate only the key is looked "
+		       "at (spki), not its names, its issuer or its dates; give cas instead, if "
+		       "you can";
+	return "insecure_skip_verify: whoever answers at the upstream's address gets all that the "
+	       "clients send, whatever certificate it shows; give cas or spki instead";
 }
 
 static void

@@ -18,7 +18,11 @@
 
 enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
 enum eof_policy { EOF_RESET, EOF_FIN };
-enum { SETTINGS_ALPN = 8 }; /* protocols of one endpoint */
+enum settings_tls { SETTINGS_TLS_1_2, SETTINGS_TLS_1_3 };
+enum {
+	SETTINGS_ALPN = 8,          /* protocols of one endpoint */
+	SETTINGS_CONNECT_MS = 4000, /* most and default: relays wait no longer for an answer */
+};
 
 struct upstream_settings {
 	char *url;
@@ -32,6 +36,14 @@ struct upstream_settings {
 	struct conf_texts cas, crls;
 	char *server_name;
 	struct conf_mark server_name_mark;
+	char *certificate, *private_key; /* the agent's own, to the upstream */
+	struct conf_mark certificate_mark, private_key_mark;
+	struct conf_texts spki;
+	int tls_min; /* enum settings_tls */
+	struct conf_mark tls_min_mark;
+	bool is_unverified;
+	struct conf_mark is_unverified_mark;
+	uint64_t connect_ms;
 	struct upstream_url parsed; /* filled by the checks */
 };
 
@@ -120,6 +132,9 @@ const char *agent_settings_unsealed_warning(const struct endpoint_settings *);
 
 /* The same if the PROXY header of its upstream leaves this host, where nothing protects it. */
 const char *agent_settings_header_warning(const struct endpoint_settings *);
+
+/* A sentence if it was told not to judge the upstream's certificate, else NULL. */
+const char *agent_settings_unverified_warning(const struct upstream_settings *);
 
 /* The number of worker threads; for "auto", one for each core. */
 unsigned agent_settings_workers(const struct agent_settings *);

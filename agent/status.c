@@ -39,10 +39,10 @@ describe_endpoints(const struct endpoint_table *table)
 		const struct endpoint *endpoint = table->endpoints[i];
 
 		json_array_append_new(endpoints,
-		    json_pack("{s:s, s:s, s:s, s:I}", "name", endpoint->name, "server_name",
+		    json_pack("{s:s, s:s, s:s, s:I, s:s?}", "name", endpoint->name, "server_name",
 			endpoint->server_name, "mode",
 			endpoint->terminates ? "terminate" : "passthrough", "denied",
-			(json_int_t)endpoint->denied));
+			(json_int_t)endpoint->denied, "warning", endpoint->upstream.warning));
 	}
 	return endpoints;
 }

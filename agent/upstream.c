@@ -8,19 +8,22 @@
 #include <string.h>
 
 #include "agent/sources.h"
+#include "pki/key_pair.h"
 
-void
-upstream_sources(struct trust_sources *sources, const struct upstream_settings *settings,
+static void
+fill_sources(struct trust_sources *sources, const struct upstream_settings *settings,
     const struct agent_settings *agent)
 {
 	sources_fill(sources, &settings->cas, &settings->crls, NULL, agent, "upstream.cas");
 }
 
+/* `from` has what all of them have. */
 static bool
-add_config(struct upstream *upstream, const char *alpn, char *error)
+add_config(
+    struct upstream *upstream, const struct tls_settings *from, const char *alpn, char *error)
 {
 	const char *const protocols[] = { alpn, NULL };
-	struct tls_settings settings = { .purpose = TLS_UPSTREAM, .alpn = alpn ? protocols : NULL };
+	struct tls_settings settings = *from;
 	size_t i = upstream->tls_count++;
 
 	upstream->tls[i].alpn = alpn ? strdup(alpn) : NULL;
@@ -28,8 +31,65 @@ add_config(struct upstream *upstream, const char *alpn, char *error)
 		snprintf(error, UPSTREAM_ERROR, "memory is short");
 		return false;
 	}
+	settings.alpn = alpn ? protocols : NULL;
 	upstream->tls[i].config = tls_config_new(&settings, error);
 	return upstream->tls[i].config != NULL;
+}
+
+/* With the agent's own certificate, if there is one. */
+static bool
+add_configs(struct upstream *upstream, const struct upstream_settings *settings,
+    const struct tls_settings *from, const struct conf_texts *alpn, char *error)
+{
+	char why[TLS_ERROR];
+	bool fine = true;
+
+	for (size_t i = 0; fine && i < alpn->count && i < SETTINGS_ALPN; i++)
+		fine = add_config(upstream, from, alpn->items[i], why);
+	if (fine && add_config(upstream, from, NULL, why))
+		return true;
+	if (settings->certificate)
+		snprintf(error, UPSTREAM_ERROR, "%.200s, %.200s: %s", settings->certificate,
+		    settings->private_key, why);
+	else
+		snprintf(error, UPSTREAM_ERROR, "%s", why);
+	return false;
+}
+
+static bool
+load_configs(struct upstream *upstream, const struct upstream_settings *settings,
+    const struct conf_texts *alpn, char *error)
+{
+	struct tls_settings from = {
+		.purpose = TLS_UPSTREAM,
+		.is_tls13_only = settings->tls_min == SETTINGS_TLS_1_3,
+	};
+	struct key_pair pair = { 0 };
+	bool fine = !settings->certificate ||
+	    key_pair_load(&pair, settings->certificate, settings->private_key, error) ==
+		KEY_PAIR_FINE;
+
+	if (settings->certificate) {
+		from.certificate = &pair.certificate;
+		from.private_key = &pair.key;
+	}
+	fine = fine && add_configs(upstream, settings, &from, alpn, error);
+	key_pair_wipe(&pair);
+	return fine;
+}
+
+static bool
+take_pins(struct upstream *upstream, const struct conf_texts *texts, char *error)
+{
+	upstream->pins = calloc(texts->count + 1, sizeof *upstream->pins);
+	if (!upstream->pins) {
+		snprintf(error, UPSTREAM_ERROR, "memory is short");
+		return false;
+	}
+	for (; upstream->pin_count < texts->count; upstream->pin_count++)
+		spki_pin_parse(
+		    &upstream->pins[upstream->pin_count], texts->items[upstream->pin_count]);
+	return true;
 }
 
 static bool
@@ -46,10 +106,22 @@ init_tls(struct upstream *upstream, const struct upstream_settings *settings,
 		    "upstream.server_name: '%.100s' is not a valid host name", name);
 		return false;
 	}
-	for (size_t i = 0; i < alpn->count && i < SETTINGS_ALPN; i++)
-		if (!add_config(upstream, alpn->items[i], error))
-			return false;
-	return add_config(upstream, NULL, error);
+	return take_pins(upstream, &settings->spki, error) &&
+	    load_configs(upstream, settings, alpn, error);
+}
+
+static bool
+load_trust(struct upstream *upstream, const struct upstream_settings *settings,
+    const struct agent_settings *agent, const struct upstream *previous, char *error)
+{
+	struct trust_sources sources;
+
+	if (settings->is_unverified)
+		return true;
+	fill_sources(&sources, settings, agent);
+	upstream->trust =
+	    trust_load(&sources, previous ? previous->trust : NULL, error, UPSTREAM_ERROR);
+	return upstream->trust != NULL;
 }
 
 bool
@@ -57,8 +129,6 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
     const struct conf_texts *alpn, const struct agent_settings *agent,
     const struct upstream *previous, char error[UPSTREAM_ERROR])
 {
-	struct trust_sources sources;
-
 	memset(upstream, 0, sizeof *upstream);
 	upstream->url = settings->parsed;
 	upstream->proxy_version = (int)settings->proxy_protocol;
@@ -66,14 +136,12 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 	upstream->proxy_certificate = settings->proxy_client_certificate;
 	upstream->proxy_header_bytes = settings->proxy_header_bytes;
 	upstream->asks_for_tls = settings->starttls == STARTTLS_POSTGRES;
+	upstream->connect_ms = settings->connect_ms;
+	upstream->warning = agent_settings_unverified_warning(settings);
 	if (upstream->url.kind != UPSTREAM_TLS)
 		return true;
-	if (!init_tls(upstream, settings, alpn, error))
-		return false;
-	upstream_sources(&sources, settings, agent);
-	upstream->trust =
-	    trust_load(&sources, previous ? previous->trust : NULL, error, UPSTREAM_ERROR);
-	return upstream->trust != NULL;
+	return init_tls(upstream, settings, alpn, error) &&
+	    load_trust(upstream, settings, agent, previous, error);
 }
 
 void
@@ -86,6 +154,7 @@ upstream_wipe(struct upstream *upstream)
 	}
 	if (upstream->trust)
 		trust_release(upstream->trust);
+	free(upstream->pins);
 	memset(upstream, 0, sizeof *upstream);
 }
 
@@ -97,4 +166,24 @@ upstream_tls(const struct upstream *upstream, const char *alpn)
 	while (i + 1 < upstream->tls_count && strcmp(upstream->tls[i].alpn, alpn) != 0)
 		i++;
 	return upstream->tls[i].config;
+}
+
+bool
+upstream_files_changed(
+    const struct upstream_settings *settings, const struct agent_settings *agent, struct upstream_stamp *seen)
+{
+	struct trust_sources sources;
+	bool changed = false;
+
+	if (settings->parsed.kind != UPSTREAM_TLS)
+		return false;
+	if (settings->certificate) {
+		changed |= sources_file_changed(settings->certificate, &seen->certificate);
+		changed |= sources_file_changed(settings->private_key, &seen->private_key);
+	}
+	if (!settings->is_unverified) {
+		fill_sources(&sources, settings, agent);
+		changed |= trust_files_changed(&sources, &seen->trust);
+	}
+	return changed;
 }

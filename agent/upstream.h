@@ -1,11 +1,14 @@
 /*
  * Where an endpoint's bytes go, ready for use: address, PROXY version, and for
- * tls:// the TLS configurations and the trust.  Lives inside its endpoint.
+ * tls:// the TLS configurations, with the agent's own certificate if it has one there,
+ * and whom to believe.  Lives inside its endpoint.
  */
 #ifndef AGENT_UPSTREAM_H
 #define AGENT_UPSTREAM_H
 
 #include "agent/settings.h"
+#include "base/file.h"
+#include "pki/spki_pin.h"
 #include "pki/trust.h"
 #include "tunnel/tls.h"
 
@@ -20,7 +23,11 @@ struct upstream {
 	bool asks_for_tls;           /* as PostgreSQL wants it */
 	char server_name[NAME_SIZE]; /* tls: the name or address that the certificate must be for */
 	bool sends_sni;              /* it is a name, not an address */
-	struct trust *trust;         /* tls */
+	uint64_t connect_ms;         /* what a dial may take, the handshake included */
+	struct trust *trust;         /* tls; NULL: nobody asks who issued the certificate */
+	struct spki_pin *pins;       /* tls: it must have one of these keys; none: any */
+	size_t pin_count;
+	const char *warning; /* what people must be told of it again and again; NULL: nothing */
 	/* tls: one for each protocol that the endpoint may agree on with its client and then, last,
 	 * one for no protocol, so that both sides of a flow speak the same. */
 	struct {
@@ -40,8 +47,13 @@ void upstream_wipe(struct upstream *);
 /* For the protocol that the endpoint and its client have agreed on ("" if none). Borrowed. */
 struct tls_config *upstream_tls(const struct upstream *, const char *alpn);
 
-/* What its trust set is loaded from; borrows from the settings. */
-void upstream_sources(
-    struct trust_sources *, const struct upstream_settings *, const struct agent_settings *);
+/* The state of the files that one was loaded from. */
+struct upstream_stamp {
+	struct file_stamp certificate, private_key;
+	struct trust_stamp trust;
+};
+/* True once for each state of the files that differs from the one last seen. */
+bool upstream_files_changed(const struct upstream_settings *, const struct agent_settings *,
+    struct upstream_stamp *seen);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/peer_check.h"
+#include "agent/upstream_judge.h"
 #include "base/clock.h"
 #include "base/postgres.h"
 #include "base/socket.h"
@@ -25,7 +25,7 @@ struct upstream_dial {
 	size_t header_bytes, header_at;
 	struct tls *tls;
 	struct tls_driver driver;
-	struct peer_check server_check;
+	struct upstream_judge judge;
 	void (*on_done)(void *arg, struct stream *, const char *error);
 	void *arg;
 };
@@ -71,8 +71,8 @@ on_handshake(void *arg, enum io end)
 		if (dial->options.forgives_truncation)
 			tls_forgive_truncation(dial->tls);
 		succeed(dial);
-	} else if (dial->server_check.has_refused)
-		fail(dial, dial->server_check.verdict.sentence);
+	} else if (dial->judge.refusal[0])
+		fail(dial, dial->judge.refusal);
 	else
 		fail(dial,
 		    end == IO_WRITE ? "the upstream's TLS handshake takes too long"
@@ -84,11 +84,9 @@ static void
 start_handshake(struct upstream_dial *dial)
 {
 	const struct upstream *upstream = dial->options.upstream;
-	struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &dial->server_check };
+	struct tls_hooks hooks = { .judge = upstream_judge_chain, .arg = &dial->judge };
 
-	dial->server_check.trust = upstream->trust;
-	dial->server_check.role = ROLE_SERVER;
-	dial->server_check.host = upstream->server_name;
+	upstream_judge_init(&dial->judge, upstream);
 	dial->tls = tls_client(upstream_tls(upstream, dial->options.alpn), dial->stream,
 	    upstream->sends_sni ? upstream->server_name : NULL, &hooks);
 	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
@@ -237,11 +235,11 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	dial->options = *options;
 	dial->on_done = on_done;
 	dial->arg = arg;
-	dial->deadline_ms = clock_ms() + UPSTREAM_DIAL_MS;
+	dial->deadline_ms = clock_ms() + options->timeout_ms;
 	timer_init(&dial->timer, loop, on_deadline, dial);
 	if (fill_header(dial))
 		dial->connector = connector_new(loop, resolver, options->upstream->url.target,
-		    UPSTREAM_DIAL_MS, on_connected, dial);
+		    options->timeout_ms, on_connected, dial);
 	if (dial->connector)
 		return dial;
 	upstream_dial_free(dial);
@@ -259,7 +257,7 @@ upstream_dial_free(struct upstream_dial *dial)
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);
 	stream_free(dial->stream);
-	peer_check_wipe(&dial->server_check);
+	upstream_judge_wipe(&dial->judge);
 	free(dial->header);
 	free(dial);
 }

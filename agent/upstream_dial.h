@@ -16,11 +16,12 @@
 struct upstream_dial;
 struct resolver;
 
-enum { UPSTREAM_DIAL_MS = 4000, UPSTREAM_DIAL_ERROR = 768 };
+enum { UPSTREAM_DIAL_ERROR = 768 };
 
 /* What is pointed at is borrowed while the dial lives, but for the header, which is copied. */
 struct upstream_dial_options {
 	const struct upstream *upstream;
+	uint64_t timeout_ms; /* for all of it */
 	const void *header; /* PROXY; goes out first */
 	size_t header_bytes;
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */

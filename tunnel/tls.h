@@ -32,11 +32,13 @@ enum tls_client_certificate { TLS_CLIENT_OFF, TLS_CLIENT_REQUEST, TLS_CLIENT_REQ
 
 struct tls_settings {
 	enum tls_purpose purpose;
-	/* PEM; certificate chain, leaf first. NULL where the purpose needs none. */
+	/* PEM; certificate chain, leaf first. NULL where the purpose needs none.  TLS_UPSTREAM may have
+	 * one, which is shown to every server that asks for any. */
 	const struct secret *certificate, *private_key;
 	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
 	const char *const *alpn; /* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may
 					 * be NULL */
+	bool is_tls13_only;      /* TLS_UPSTREAM only */
 	/* TLS_CHANNEL_RELAY: finds the key of an identity; false: unknown (the handshake then goes
 	 * on with a random key). Called from any worker's thread. */
 	bool (*find_key)(void *arg, const char *identity, struct secret *key);

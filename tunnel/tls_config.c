@@ -366,6 +366,16 @@ config_free(struct tls_config *config)
 	free(config);
 }
 
+static int
+init_priority(struct tls_config *config, const struct tls_settings *settings)
+{
+	enum { PRIORITY_TEXT = 512 };
+	char text[PRIORITY_TEXT];
+	snprintf(text, sizeof text, "%s%s", config->purpose->priority,
+	    settings->is_tls13_only ? ":-VERS-TLS1.2" : "");
+	return gnutls_priority_init(&config->priority, text, NULL);
+}
+
 struct tls_config *
 tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 {
@@ -382,7 +392,7 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 	config->settings.alpn = NULL;
 	if (settings->purpose != TLS_ENDPOINT)
 		config->settings.client_certificate = TLS_CLIENT_OFF;
-	int got = gnutls_priority_init(&config->priority, config->purpose->priority, NULL);
+	int got = init_priority(config, settings);
 	if (got < 0)
 		snprintf(
 		    error, TLS_ERROR, "GnuTLS refuses our cipher list: %s", gnutls_strerror(got));

@@ -147,6 +147,49 @@ warns_when_a_shared_upstream_lets_others_past_rules_on_clients(void **state)
 	assert_false(is_crossed("80", CAS, "80", TERMINATED(", clients: [{cn: a}]")));
 }
 
+#define ENDED(upstream) \
+	HEAD \
+	    "  - {name: a, url: 'tls://app.test', agent_tls_termination: {server_certificate: " \
+	    "@/app.crt, server_private_key: @/app.key},\n     upstream: {url: 'tls://up:443', " upstream \
+	    "}}\n"
+
+static void
+judges_the_certificate_that_an_upstream_is_shown(void **state)
+{
+	(void)state;
+	mint_leaf_until(&mint, "gone", "app.test", GNUTLS_KP_TLS_WWW_CLIENT, -60);
+	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/agent.crt,"
+					  " private_key: @/agent.key")),
+	    0);
+	assert_null(strstr(told, "is not for clients"));
+	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/app.crt,"
+					  " private_key: @/app.key")),
+	    0);
+	assert_told("agent.yml:5:96: warning: ");
+	assert_told("app.crt is not for clients");
+	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/gone.crt,"
+					  " private_key: @/gone.key")),
+	    1);
+	assert_told("gone.crt has expired");
+	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/agent.crt,"
+					  " private_key: @/gone.key")),
+	    EX_CONFIG);
+	assert_told("agent.yml:5:96: endpoint a: ");
+	assert_told("the private key does not belong to the certificate");
+	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/none.crt,"
+					  " private_key: @/app.key")),
+	    EX_CONFIG);
+	assert_told("none.crt");
+}
+
+static void
+warns_of_an_upstream_that_nobody_verifies(void **state)
+{
+	(void)state;
+	assert_int_equal(check_text(ENDED("insecure_skip_verify: true")), 0);
+	assert_told("agent.yml:5:60: warning: insecure_skip_verify: whoever answers");
+}
+
 static void
 says_no_when_a_certificate_has_expired(void **state)
 {
@@ -229,6 +272,8 @@ main(void)
 		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_client_certificates),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_rules_on_clients),
+		cmocka_unit_test(judges_the_certificate_that_an_upstream_is_shown),
+		cmocka_unit_test(warns_of_an_upstream_that_nobody_verifies),
 		cmocka_unit_test(says_no_when_a_certificate_has_expired),
 		cmocka_unit_test(warns_in_the_last_third_of_a_life),
 		cmocka_unit_test(tells_a_file_that_cannot_be_used),

@@ -116,6 +116,7 @@ want_endpoint(int i, const char *name, const char *host, const char *upstream)
 	strcpy(wanted[i].server_name, host);
 	wanted[i].weight = 100;
 	wanted[i].half_closed_ms = 5000;
+	wanted[i].upstream.connect_ms = SETTINGS_CONNECT_MS;
 	assert_true(url_upstream(&wanted[i].upstream.parsed, upstream, error));
 }
 

@@ -55,6 +55,9 @@ fills_in_the_defaults(void **state)
 	assert_int_equal(endpoint->idle_ms, 0);
 	assert_int_equal(endpoint->eof_without_close_notify, EOF_RESET);
 	assert_int_equal(endpoint->upstream.proxy_protocol, 0);
+	assert_int_equal(endpoint->upstream.tls_min, SETTINGS_TLS_1_2);
+	assert_int_equal(endpoint->upstream.connect_ms, 4000);
+	assert_null(agent_settings_unverified_warning(&endpoint->upstream));
 	assert_int_equal(endpoint->carrier, CARRIER_SEALED);
 	assert_null(agent_settings_unsealed_warning(endpoint));
 	assert_string_equal(endpoint->upstream.parsed.target, "127.0.0.1:80");
@@ -119,6 +122,38 @@ an_address_is_trusted_unsealed_only_where_that_is_said(void **state)
 	agent_settings_wipe(&settings);
 }
 
+#define PIN "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void
+an_upstream_is_unverified_only_where_that_is_said(void **state)
+{
+	struct agent_settings settings;
+	struct upstream_settings *upstream;
+	char *told;
+
+	(void)state;
+	assert_int_equal(
+	    read_text(&settings,
+		TERMINATED("") "    upstream: {url: 'tls://up:1', tls_min: 1.3, certificate:"
+			       " c, private_key: k, spki: [" PIN ", " PIN
+			       "], connect_timeout: 500ms}\n",
+		&told),
+	    0);
+	assert_string_equal(told, "");
+	free(told);
+	upstream = &agent_settings_endpoint(&settings, 0)->upstream;
+	assert_null(agent_settings_unverified_warning(upstream));
+	assert_int_equal(upstream->tls_min, SETTINGS_TLS_1_3);
+	assert_int_equal(upstream->connect_ms, 500);
+	assert_int_equal(upstream->spki.count, 2);
+	upstream->is_unverified = true;
+	assert_non_null(strstr(agent_settings_unverified_warning(upstream), "only the key"));
+	upstream->spki.count = 0;
+	assert_non_null(strstr(agent_settings_unverified_warning(upstream), "whoever answers"));
+	upstream->spki.count = 2;
+	agent_settings_wipe(&settings);
+}
+
 static void
 a_header_says_all_unless_it_is_told_not_to(void **state)
 {
@@ -160,6 +195,35 @@ refuses_what_does_not_go_together(void **state)
 		    ":6:50:", "server_name is only for" },
 		{ TERMINATED("") "    upstream: {url: tcp://h:5432, starttls: postgres}\n",
 		    ":7:21:", "starttls asks an upstream for TLS" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', certificate: c}\n",
+		    ":6:50:", "certificate is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', private_key: k}\n",
+		    ":6:50:", "private_key is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'unix:/up', spki: [" PIN "]}\n",
+		    ":6:40:", "spki is only for" },
+		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', tls_min: 1.3}\n",
+		    ":6:46:", "tls_min is only for" },
+		{ AGENT ENDPOINT
+		    "    upstream: {url: 'tcp://up:443', insecure_skip_verify: false}\n",
+		    ":6:59:", "insecure_skip_verify is only for" },
+		{ TERMINATED("") "    upstream: {url: 'tls://up:443', certificate: c}\n",
+		    ":7:50:", "certificate without private_key" },
+		{ TERMINATED("") "    upstream: {url: 'tls://up:443', private_key: k}\n",
+		    ":7:50:", "private_key without certificate" },
+		{ TERMINATED("") "    upstream: {url: 'tls://up:443', spki: " PIN "0}\n",
+		    ":7:43:", "64 hexadecimal digits" },
+		{ TERMINATED("") "    upstream: {url: 'tls://up:443', tls_min: 1.1}\n",
+		    ":7:46:", "1.3" },
+		{ TERMINATED(
+		      "") "    upstream: {url: 'tls://up:443', insecure_skip_verify: on, cas: ca}\n",
+		    ":7:68:", "nobody would look at cas" },
+		{ TERMINATED(
+		      "") "    upstream: {url: 'tls://up:443', insecure_skip_verify: on, crls: c}\n",
+		    ":7:69:", "nobody would look at crls" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, connect_timeout: 5s}\n",
+		    ":6:42:", "connect_timeout" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, connect_timeout: 99ms}\n",
+		    ":6:42:", "connect_timeout" },
 		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', proxy_protocol: 3}\n",
 		    ":6:53:", "range" },
 		{ TERMINATED(", mutual_tls: require") "    upstream: 80\n",
@@ -309,6 +373,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
 	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),
 	cmocka_unit_test(a_header_says_all_unless_it_is_told_not_to),
+	cmocka_unit_test(an_upstream_is_unverified_only_where_that_is_said),
 	cmocka_unit_test(refuses_what_does_not_go_together),
 	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
 	cmocka_unit_test(reads_the_policy_for_expired_crls),

@@ -237,6 +237,7 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
 	snprintf(endpoint->server_name, sizeof endpoint->server_name, "%s", name);
 	snprintf(endpoint->upstream.url.target, sizeof endpoint->upstream.url.target, "up:80");
+	endpoint->upstream.connect_ms = 4000;
 	endpoint->bounds.half_closed_ms = 60000;
 	agent->list[index] = endpoint;
 	agent->table.count = index + 1;

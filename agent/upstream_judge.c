@@ -1,0 +1,67 @@
+/* Judges the certificate of a tls:// upstream. */
+#include "agent/upstream_judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/upstream.h"
+
+enum { ALERT_BAD_CERTIFICATE = 42 };
+
+void
+upstream_judge_init(struct upstream_judge *judge, const struct upstream *upstream)
+{
+	judge->upstream = upstream;
+	judge->chain.trust = upstream->trust;
+	judge->chain.role = ROLE_SERVER;
+	judge->chain.host = upstream->server_name;
+}
+
+void
+upstream_judge_wipe(struct upstream_judge *judge)
+{
+	peer_check_wipe(&judge->chain);
+}
+
+static bool
+is_pinned(const struct upstream *upstream, const struct spki_pin *key)
+{
+	for (size_t i = 0; i < upstream->pin_count; i++)
+		if (spki_pin_equals(&upstream->pins[i], key))
+			return true;
+	return false;
+}
+
+static unsigned
+judge_key(struct upstream_judge *judge, const struct tls_certificate *leaf)
+{
+	struct spki_pin key;
+	char text[SPKI_PIN_TEXT];
+
+	if (!spki_pin_of(&key, (struct der){ leaf->data, leaf->bytes }))
+		snprintf(judge->refusal, sizeof judge->refusal,
+		    "the upstream's certificate cannot be read, so its key is not one of "
+		    "upstream.spki");
+	else if (is_pinned(judge->upstream, &key))
+		return 0;
+	else
+		snprintf(judge->refusal, sizeof judge->refusal,
+		    "the upstream's key is not one of upstream.spki: it has %s; add that if the "
+		    "upstream was given a new key, else something else answers there",
+		    spki_pin_text(&key, text));
+	return ALERT_BAD_CERTIFICATE;
+}
+
+unsigned
+upstream_judge_chain(void *arg, const struct tls_certificate *chain, size_t count)
+{
+	struct upstream_judge *judge = arg;
+	unsigned alert = judge->upstream->trust ? peer_check_chain(&judge->chain, chain, count) : 0;
+
+	if (alert != 0)
+		snprintf(
+		    judge->refusal, sizeof judge->refusal, "%s", judge->chain.verdict.sentence);
+	else if (judge->upstream->pin_count > 0 && count > 0)
+		alert = judge_key(judge, &chain[0]);
+	return alert;
+}
