@@ -117,17 +117,23 @@ is_post_quantum(uint16_t group)
 	}
 }
 
+/* RFC 8446 4.2.8: no key has no bytes.  Of the one group that everybody has, it is told as a share of
+ * any other wrong length is. */
 static enum reason
 read_key_share(struct clienthello *hello, struct reader body)
 {
+	enum { X25519 = 29 };
+
 	if (!take_length16(&body))
 		return BAD_KEY_SHARE;
 	while (left(body) > 0) {
 		struct reader key;
 		uint16_t group;
 
-		if (!take_typed(&body, &group, &key) || left(key) == 0)
+		if (!take_typed(&body, &group, &key))
 			return BAD_KEY_SHARE;
+		if (left(key) == 0)
+			return group == X25519 ? EMPTY_KEY_SHARE : BAD_KEY_SHARE;
 		if (is_post_quantum(group))
 			hello->post_quantum = true;
 	}
@@ -155,18 +161,22 @@ is_list_of_u8(struct reader body)
 	return take_length8(&body) && left(body) > 0;
 }
 
-/* RFC 8449 4: an endpoint must treat a value below 64 as an error. */
-static bool
-is_record_size_limit(struct reader body)
+/* RFC 8449 4: a value below 64 is an illegal parameter. */
+static enum reason
+read_record_size_limit(struct reader body)
 {
-	return left(body) == 2 && take_u16(&body) >= 64;
+	if (left(body) != 2)
+		return BAD_EXTENSION_BODY;
+	return take_u16(&body) >= 64 ? FINE : RECORD_SIZE_LIMIT_TOO_SMALL;
 }
 
-/* RFC 5746 3.6: in the first hello of a connection the field must be empty. */
-static bool
-is_first_negotiation(struct reader body)
+/* RFC 5746 3.6: in the first hello of a connection the field must be empty, or the handshake fails. */
+static enum reason
+read_renegotiation_info(struct reader body)
 {
-	return left(body) == 1 && take_u8(&body) == 0;
+	if (!take_length8(&body))
+		return BAD_EXTENSION_BODY;
+	return left(body) == 0 ? FINE : RENEGOTIATION;
 }
 
 /* A switch and not a table of functions: the calls would cost a fifth of the whole. */
@@ -201,9 +211,9 @@ read_known(struct clienthello *hello, uint16_t type, struct reader body, const u
 	case EXT_EXTENDED_MASTER_SECRET:
 		return left(body) == 0 ? FINE : BAD_EXTENSION_BODY;
 	case EXT_RECORD_SIZE_LIMIT:
-		return is_record_size_limit(body) ? FINE : BAD_EXTENSION_BODY;
+		return read_record_size_limit(body);
 	case EXT_RENEGOTIATION_INFO:
-		return is_first_negotiation(body) ? FINE : BAD_EXTENSION_BODY;
+		return read_renegotiation_info(body);
 	default: /* RFC 8446 4.2: what one does not know is ignored */
 		return FINE;
 	}

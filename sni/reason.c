@@ -4,6 +4,7 @@
 enum {
 	ALERT_UNEXPECTED_MESSAGE = 10,
 	ALERT_RECORD_OVERFLOW = 22,
+	ALERT_HANDSHAKE_FAILURE = 40,
 	ALERT_ILLEGAL_PARAMETER = 47,
 	ALERT_DECODE_ERROR = 50,
 	ALERT_PROTOCOL_VERSION = 70,
@@ -40,6 +41,9 @@ static const struct {
 	[BAD_KEY_SHARE] = { "bad-key-share", ALERT_DECODE_ERROR },
 	[BAD_SIGNATURE_ALGORITHMS] = { "bad-signature-algorithms", ALERT_DECODE_ERROR },
 	[BAD_EXTENSION_BODY] = { "bad-extension-body", ALERT_DECODE_ERROR },
+	[EMPTY_KEY_SHARE] = { "empty-key-share", ALERT_ILLEGAL_PARAMETER },
+	[RECORD_SIZE_LIMIT_TOO_SMALL] = { "record-size-limit-too-small", ALERT_ILLEGAL_PARAMETER },
+	[RENEGOTIATION] = { "renegotiation", ALERT_HANDSHAKE_FAILURE },
 };
 
 const char *

@@ -168,7 +168,8 @@ refuses_each_fault_of_an_extension_by_its_own_word(void **state)
 		{ BYTES("\0\x2b\0\3\1\3\4"), "bad-supported-versions", 50 },
 		{ BYTES("\0\x33\0\0"), "bad-key-share", 50 },
 		{ BYTES("\0\x33\0\2\0\1"), "bad-key-share", 50 },
-		{ BYTES("\0\x33\0\6\0\4\0\x1d\0\0"), "bad-key-share", 50 },
+		{ BYTES("\0\x33\0\6\0\4\0\x1d\0\0"), "empty-key-share", 47 },
+		{ BYTES("\0\x33\0\6\0\4\0\x17\0\0"), "bad-key-share", 50 },
 		{ BYTES("\0\x33\0\7\0\5\0\x1d\0\2a"), "bad-key-share", 50 },
 		{ BYTES("\0\x0d\0\0"), "bad-signature-algorithms", 50 },
 		{ BYTES("\0\x0d\0\2\0\0"), "bad-signature-algorithms", 50 },
@@ -186,10 +187,13 @@ refuses_each_fault_of_an_extension_by_its_own_word(void **state)
 		{ BYTES("\0\x17\0\1\0"), "bad-extension-body", 50 },
 		{ BYTES("\0\x2a\0\1\0"), "bad-extension-body", 50 },
 		{ BYTES("\0\x1c\0\1\1"), "bad-extension-body", 50 },
-		{ BYTES("\0\x1c\0\2\0\x3f"), "bad-extension-body", 50 },
+		{ BYTES("\0\x1c\0\2\0\x3f"), "record-size-limit-too-small", 47 },
+		{ BYTES("\0\x1c\0\2\0\0"), "record-size-limit-too-small", 47 },
+		{ BYTES("\0\x1c\0\3\0\x40\0"), "bad-extension-body", 50 },
 		{ BYTES("\xff\1\0\0"), "bad-extension-body", 50 },
 		{ BYTES("\xff\1\0\1\1"), "bad-extension-body", 50 },
-		{ BYTES("\xff\1\0\2\1x"), "bad-extension-body", 50 },
+		{ BYTES("\xff\1\0\2\1x"), "renegotiation", 40 },
+		{ BYTES("\xff\1\0\2\0x"), "bad-extension-body", 50 },
 	};
 
 	(void)state;
