@@ -24,7 +24,7 @@ const uint8_t reader_overran[1];
 /* ---- the message ---- */
 
 /*
- * Reads the message, which lies at c in one piece; places are offsets from base.
+ * Reads the message behind its header, which lies at c in one piece; places are offsets from base.
  * A message that ends early reads as zeros, which no check here lets through:
  * the first field with a wrong length is named.
  */
@@ -33,7 +33,6 @@ read_message(struct clienthello *hello, struct reader c, const uint8_t *base)
 {
 	struct reader part;
 
-	take(&c, HANDSHAKE_HEADER);
 	hello->legacy_version = hello->newest_version = take_u16(&c);
 	take(&c, RANDOM_BYTES);
 	part = take_vector(&c, take_u8(&c));
@@ -99,7 +98,8 @@ read_scattered(struct clienthello *hello, const uint8_t *wire)
 		bytes += part;
 		at += RECORD_HEADER + length;
 	}
-	reason = read_message(hello, (struct reader){ message, message + bytes }, message);
+	reason = read_message(
+	    hello, (struct reader){ message + HANDSHAKE_HEADER, message + bytes }, message);
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
 		locate(vectors[i], wire);
 	return reason;
@@ -119,8 +119,9 @@ read_records(struct clienthello *hello, const uint8_t *wire)
 	if (hello->record_count > 1)
 		reason = read_scattered(hello, wire);
 	else
-		reason = read_message(
-		    hello, (struct reader){ message, message + hello->hello_bytes }, wire);
+		reason = read_message(hello,
+		    (struct reader){ message + HANDSHAKE_HEADER, message + hello->hello_bytes },
+		    wire);
 	if (reason == FINE && hello->gathered > hello->hello_bytes)
 		return BYTES_BEHIND_HELLO;
 	return reason;
@@ -243,6 +244,15 @@ clienthello_read(struct clienthello *hello, const uint8_t *wire, size_t wire_byt
 		hello->verdict = CLIENTHELLO_MALFORMED;
 	else if (done)
 		hello->verdict = CLIENTHELLO_COMPLETE;
+	return hello->verdict;
+}
+
+enum clienthello_verdict
+clienthello_read_body(struct clienthello *hello, const uint8_t *body, size_t bytes)
+{
+	clienthello_init(hello, CLIENTHELLO_MOST_BYTES);
+	hello->reason = (uint16_t)read_message(hello, (struct reader){ body, body + bytes }, body);
+	hello->verdict = hello->reason == FINE ? CLIENTHELLO_COMPLETE : CLIENTHELLO_MALFORMED;
 	return hello->verdict;
 }
 

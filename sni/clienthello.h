@@ -118,6 +118,14 @@ enum clienthello_verdict clienthello_read(
     struct clienthello *hello, const uint8_t *wire, size_t wire_bytes);
 
 /*
+ * Reads a hello that somebody else has taken out of its records: all that stands behind the four
+ * bytes of its header.  Complete or malformed; of what is kept, that which is a place in the wire has
+ * no meaning.  Its size is not judged.
+ */
+enum clienthello_verdict clienthello_read_body(
+    struct clienthello *hello, const uint8_t *body, size_t bytes);
+
+/*
  * Why a hello is not-tls or malformed, as a stable word ("duplicate-extension"),
  * and the TLS alert that says so to the client.  "" and 0 for the other
  * verdicts; 0 for not-tls, whose sender would not understand one.

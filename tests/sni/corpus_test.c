@@ -187,6 +187,54 @@ waits_for_more_at_every_proper_prefix_of_a_complete_row(void **state)
 	}
 }
 
+/* The message out of its records, in a block of just its size, without its header. */
+static uint8_t *
+body_of(const struct corpus_row *row, size_t hello_bytes)
+{
+	uint8_t *message = malloc(hello_bytes), *body = malloc(hello_bytes - 4 ? hello_bytes - 4 : 1);
+	size_t have = 0;
+
+	for (const uint8_t *at = row->wire; have < hello_bytes;) {
+		size_t length = (size_t)(at[3] << 8 | at[4]), missing = hello_bytes - have;
+		size_t part = length < missing ? length : missing;
+
+		memcpy(message + have, at + 5, part);
+		have += part;
+		at += 5 + length;
+	}
+	memcpy(body, message + 4, hello_bytes - 4);
+	free(message);
+	return body;
+}
+
+/* Who ends TLS sees messages and no records, and must not understand them otherwise. */
+static void
+reads_the_same_out_of_a_message_without_its_records(void **state)
+{
+	size_t compared = 0;
+
+	(void)state;
+	for (size_t i = 0; i < corpus->count; i++) {
+		struct corpus_row *row = &corpus->rows[i];
+		struct clienthello whole = read_whole(row, CLIENTHELLO_MOST_BYTES), alone;
+		uint8_t *body;
+
+		/* Not those whose records are wrong. */
+		if (whole.wire_bytes == 0 || whole.gathered != whole.hello_bytes)
+			continue;
+		body = body_of(row, whole.hello_bytes);
+		if (clienthello_read_body(&alone, body, whole.hello_bytes - 4) != whole.verdict ||
+		    alone.reason != whole.reason || alone.has_name != whole.has_name ||
+		    alone.tls13 != whole.tls13 || alone.has_alpn != whole.has_alpn ||
+		    strcmp(alone.server_name, whole.server_name) != 0)
+			fail_msg("%s: %s (%s) of the message alone", row->column[FILE_NAME],
+			    clienthello_verdict_name(alone.verdict), clienthello_reason(&alone));
+		free(body);
+		compared++;
+	}
+	assert_true(compared > 200);
+}
+
 static void
 agrees_with_the_table_of_prefixes(void **state)
 {
@@ -225,6 +273,7 @@ main(void)
 		cmocka_unit_test(answers_the_same_byte_by_byte),
 		cmocka_unit_test(answers_the_same_in_random_cuttings),
 		cmocka_unit_test(waits_for_more_at_every_proper_prefix_of_a_complete_row),
+		cmocka_unit_test(reads_the_same_out_of_a_message_without_its_records),
 		cmocka_unit_test(agrees_with_the_table_of_prefixes),
 	};
 
