@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/proxy.h"
 #include "base/units.h"
+#include "pki/attribute.h"
 
 static const char too_large[] = "proxy-header-too-large";
 
@@ -31,6 +32,12 @@ facts_of_tls(const struct agent_flow *flow, char version[VERSION_TEXT])
 		.cipher = tls_cipher(tls),
 		.has_certificate = flow->identity != NULL };
 
+	if (flow->identity) {
+		struct der name = attribute_common_name(identity_subject_name(flow->identity));
+
+		told.common_name = name.data;
+		told.common_name_bytes = name.bytes;
+	}
 	if (flow->identity && flow->endpoint->upstream.proxy_certificate) {
 		struct tls_certificate certificate = tls_peer_certificate(tls);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum { UTF8_STRING = 0x0c, PRINTABLE_STRING = 0x13, IA5_STRING = 0x16 };
 
 struct attributes
@@ -44,11 +46,45 @@ attributes_end(const struct attributes *all)
 	return cursor_end(&all->rdns) && all->rdn.left == 0;
 }
 
+static bool
+is_readable(const struct attribute *attribute)
+{
+	return attribute->tag == UTF8_STRING || attribute->tag == PRINTABLE_STRING ||
+	    attribute->tag == IA5_STRING;
+}
+
+struct der
+attribute_text(const struct attribute *attribute)
+{
+	struct der text = attribute->value;
+	uint32_t point;
+	for (size_t at = 0, step; at < text.bytes; at += step) {
+		step = utf8_decode(text.data + at, text.bytes - at, &point);
+		if (step == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
+			return (struct der){ 0 };
+	}
+	return is_readable(attribute) ? text : (struct der){ 0 };
+}
+
+struct der
+attribute_common_name(struct der name)
+{
+	struct attributes all = attributes_of(name);
+	struct attribute attribute;
+	struct der text = { 0 };
+	size_t count = 0;
+	while (attributes_next(&all, &attribute)) {
+		if (!der_oid_is(attribute.oid, OID_COMMON_NAME))
+			continue;
+		text = attribute_text(&attribute);
+		count++;
+	}
+	return count == 1 && attributes_end(&all) ? text : (struct der){ 0 };
+}
+
 bool
 attribute_is(const struct attribute *attribute, const char *text)
 {
-	bool is_readable = attribute->tag == UTF8_STRING || attribute->tag == PRINTABLE_STRING ||
-	    attribute->tag == IA5_STRING;
-	return is_readable &&
+	return is_readable(attribute) &&
 	    der_equal(attribute->value, (struct der){ (const uint8_t *)text, strlen(text) });
 }

@@ -30,6 +30,12 @@ struct attribute {
 bool attributes_next(struct attributes *, struct attribute *out);
 bool attributes_end(const struct attributes *);
 
+/* The value's octets, if they are a text that others read as it is meant: a UTF8String,
+ * PrintableString or IA5String of UTF-8 without control characters.  Else empty. */
+struct der attribute_text(const struct attribute *);
+/* The text of the one common name of a Name; empty if there are several, since readers differ on which
+ * is meant, or none. */
+struct der attribute_common_name(struct der name);
 /* Whether the value is this text, octet by octet: a UTF8String, PrintableString or IA5String.  The
  * other types of DirectoryString have other octets for the same characters, and equal nothing. */
 bool attribute_is(const struct attribute *, const char *text);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -111,6 +112,45 @@ is_a_text_octet_by_octet(void **state)
 	assert_false(attribute_is(&longer, "ab"));
 }
 
+static void
+tells_the_one_common_name_if_it_can_be_read(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} rows[] = {
+		{ "300c310a300806035504030c0161", "a" },
+		{ "300c310a30080603550403130161", "a" },
+		{ "300c310a30080603550403160161", "a" },
+		{ "300d310b300906035504030c02c3a9", "\xc3\xa9" },
+		{ "3018310a3008060355040b0c0162310a300806035504030c0161", "a" },
+		/* two of them, none, an empty one, and a Name that goes wrong behind it */
+		{ "3018310a300806035504030c0161310a300806035504030c0162", "" },
+		{ "3016311430080603550403140161300806035504030c0162", "" },
+		{ "300c310a3008060355040b0c0161", "" },
+		{ "300b3109300706035504030c00", "" },
+		{ "300e310a300806035504030c01613100", "" },
+		/* T61String, BMPString, a NUL, a newline, DEL, a control character of two octets, no UTF-8 */
+		{ "300c310a30080603550403140161", "" },
+		{ "300d310b300906035504031e020061", "" },
+		{ "300d310b300906035504030c026100", "" },
+		{ "300c310a300806035504030c010a", "" },
+		{ "300c310a300806035504030c017f", "" },
+		{ "300d310b300906035504030c02c285", "" },
+		{ "300c310a300806035504030c01e9", "" },
+	};
+	uint8_t octets[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t bytes = unhex(rows[i].name, octets);
+		struct der text = attribute_common_name((struct der){ octets, bytes });
+
+		if (text.bytes != strlen(rows[i].text) ||
+		    memcmp(rows[i].text, text.bytes ? (const char *)text.data : "", text.bytes) != 0)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 int
 main(void)
 {
@@ -118,6 +158,7 @@ main(void)
 		cmocka_unit_test(counts_those_of_every_relative_name),
 		cmocka_unit_test(no_beginning_of_a_name_is_one),
 		cmocka_unit_test(is_a_text_octet_by_octet),
+		cmocka_unit_test(tells_the_one_common_name_if_it_can_be_read),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

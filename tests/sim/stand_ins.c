@@ -486,6 +486,14 @@ identity_spki(const struct identity *identity, size_t level)
 	return level < 2 ? identity->key : NULL;
 }
 
+/* Of a client, and here is none. */
+struct der
+identity_subject_name(const struct identity *identity)
+{
+	(void)identity;
+	return (struct der){ 0 };
+}
+
 /* No endpoint of the simulation has rules on clients. */
 uint64_t
 client_rules_id(const struct client_rules *rules)

@@ -120,7 +120,7 @@ def an_upstream_is_told_all_that_the_handshake_has_found(scene):
 		ids = flow_ids(relay, number), flow_ids(agent, number)
 		equal(header.tlvs, {ALPN: b"http/1.1", AUTHORITY: NAME.encode(), UNIQUE_ID: ids[0][-1].encode()}, str(version))
 		equal(ids[0], ids[1], "the flows' ids in both logs")
-		equal(header.ssl, (7, 0, {VERSION: word, CIPHER: cipher, CERTIFICATE: der}), str(version))
+		equal(header.ssl, (7, 0, {VERSION: word, CN: b"alice", CIPHER: cipher, CERTIFICATE: der}), str(version))
 		check(header.has_sum, "a checksum")
 
 
@@ -141,7 +141,7 @@ def the_whole_certificate_is_told_only_where_that_is_asked_for(scene):
 	relay, _ = opened(scene, told.upstream.url, mutual())
 	with TlsClient(relay.port, NAME, authority().root, certificate=authority().client("alice")) as client:
 		equal(client.recv(4), b"here")
-	equal(set(told.next().ssl[2]), {VERSION, CIPHER})
+	equal(set(told.next().ssl[2]), {VERSION, CN, CIPHER})
 
 
 @test
