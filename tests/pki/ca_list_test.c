@@ -54,6 +54,7 @@ assert_says(const char *text, const char *part)
 {
 	if (!text || !strstr(text, part))
 		fail_msg("\"%s\" is not in: %s", part, text ? text : "(nothing)");
+	forge_note(text);
 }
 
 /* The warning that is not about CRLs. */
@@ -188,6 +189,33 @@ tells_of_the_chain_that_stands_most_judgements(void **state)
 	trust_release(trust);
 }
 
+/* CAs of one name without key identifiers may stand in any order. */
+static void
+gives_up_on_cas_of_one_name(void **state)
+{
+	static const enum key keys[] = { KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF, KEY_STRANGER, KEY_ED25519, KEY_P192, KEY_RSA };
+	static const struct recipe by_crowd = { .issuer = "crowd", .wrong_key_id = "" };
+	enum { CROWD = sizeof keys / sizeof *keys };
+	struct forged crowd[CROWD], other;
+	struct der chain[1 + CROWD];
+	char error[TRUST_ERROR] = "";
+	struct verdict verdict;
+	(void)state;
+	forge_certificate(&other, &by_crowd, LEVEL_LEAF, LEVEL_MIDDLE, "agent,client");
+	chain[0] = forged_der(&other);
+	for (size_t i = 0; i < CROWD; i++) {
+		struct recipe one = { .subject = "crowd", .issuer = "crowd", .key = keys[i], .wrong_key_id = "" };
+		forge_certificate(&crowd[i], &one, LEVEL_SUB, LEVEL_MIDDLE, "");
+		chain[1 + i] = forged_der(&crowd[i]);
+	}
+	write_cas(&(struct recipe){ 0 }, LEVEL_ROOT, NULL);
+	struct trust *trust = load(error);
+	assert_null(verify_chain(trust, ROLE_AGENT, chain, 1 + CROWD, NULL, NOW, &verdict));
+	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
+	assert_says(verdict.sentence, "more CAs of one name came with it than are tried");
+	trust_release(trust);
+}
+
 int
 main(void)
 {
@@ -196,6 +224,7 @@ main(void)
 		cmocka_unit_test(says_of_a_chain_that_its_root_is_passed_over),
 		cmocka_unit_test(refuses_what_is_no_odd_root),
 		cmocka_unit_test(blames_the_root_that_is_passed_over_for_its_sub_ca),
+		cmocka_unit_test(gives_up_on_cas_of_one_name),
 		cmocka_unit_test(tells_of_the_chain_that_stands_most_judgements),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -332,7 +332,9 @@ struct recipe {
 	const char *mappings;		/* "1.2.3.4,1.2.3.5": the one for the other, and so on */
 	int require_policy, inhibit_mapping, inhibit_any;	/* certificates + 1; 0: absent */
 	bool points;			/* a critical cRLDistributionPoints */
-	const char *odd_extension;	/* an OID whose value is NULL; not critical */
+	const char *odd_extension;	/* an OID, not critical, spoilt so: */
+	enum spoilt { SPOILT_VALUE, SPOILT_EMPTY, SPOILT_EXTENSION } spoilt;
+	bool two_algorithms;		/* within and without what is signed */
 	bool critical;			/* an unknown critical extension */
 	bool twice;			/* basicConstraints two times */
 	bool version_1;
@@ -555,6 +557,23 @@ put_policy_constraints(struct forged *out, const struct recipe *r)
 	close_extension(out, marks);
 }
 
+/* Its value is NULL or nothing, or its `critical` is a default that is spelled out. */
+static void
+put_spoilt(struct forged *out, const char *oid, enum spoilt spoilt)
+{
+	size_t marks[2];
+	if (!oid)
+		return;
+	marks[0] = open_tag(out, DER_SEQUENCE);
+	put_oid(out, oid);
+	if (spoilt == SPOILT_EXTENSION)
+		put_tlv(out, DER_BOOLEAN, "\0", 1);
+	marks[1] = open_tag(out, DER_OCTET_STRING);
+	if (spoilt == SPOILT_VALUE)
+		put_tlv(out, 0x05, "", 0);
+	close_extension(out, marks);
+}
+
 static void
 put_policies(struct forged *out, const struct recipe *r)
 {
@@ -572,11 +591,7 @@ put_policies(struct forged *out, const struct recipe *r)
 		put_tlv(out, DER_SEQUENCE, "", 0);
 		close_extension(out, marks);
 	}
-	if (r->odd_extension) {
-		open_extension(out, r->odd_extension, false, marks);
-		put_tlv(out, 0x05, "", 0);
-		close_extension(out, marks);
-	}
+	put_spoilt(out, r->odd_extension, r->spoilt);
 }
 
 static const enum key forge_level_key[] = { KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF };
@@ -642,7 +657,7 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 		close_tag(out, start);
 	}
 	close_tag(out, tbs);
-	sign(out, signer, r->sha1, r->damage);
+	sign(out, signer, r->sha1 != r->two_algorithms, r->damage);
 }
 
 /* ---- CRLs ---- */
@@ -650,7 +665,17 @@ forge_certificate(struct forged *out, const struct recipe *r, enum level level, 
 enum odd {
 	ODD_NOTHING, ODD_DELTA, ODD_DELTA_QUIET, ODD_CRITICAL, ODD_IDP_PLACE, ODD_IDP_USERS, ODD_IDP_INDIRECT,
 	ODD_NO_NEXT_UPDATE, ODD_ENTRY_CRITICAL, ODD_ENTRY_ISSUER, ODD_TRAILING, ODD_TWICE, ODD_LONG_LENGTH,
+	ODD_NUMBER, ODD_KEY_ID, ODD_IDP_MALFORMED, ODD_EXTENSIONS, ODD_ENTRY, ODD_VERSION, ODD_TWO_ALGORITHMS,
+	ODD_ALGORITHM,
 };
+
+/* What is left out for a spoilt extension of this kind. */
+static const char *
+odd_oid(enum odd odd)
+{
+	return odd == ODD_NUMBER ? "2.5.29.20" : odd == ODD_KEY_ID ? "2.5.29.35" :
+	    odd == ODD_IDP_MALFORMED ? "2.5.29.28" : odd == ODD_EXTENSIONS ? "1.2.3.4" : NULL;
+}
 
 struct crl_recipe {
 	bool absent;
@@ -669,7 +694,7 @@ static void
 put_entry(struct forged *out, const char *serial, const struct crl_recipe *r)
 {
 	size_t entry = open_tag(out, DER_SEQUENCE), marks[2], list;
-	put_hex(out, DER_INTEGER, serial);
+	put_hex(out, r->odd == ODD_ENTRY ? DER_ENUMERATED : DER_INTEGER, serial);
 	put_time(out, NOW - 3600);
 	if (r->reason > 0 || r->odd == ODD_ENTRY_CRITICAL || r->odd == ODD_ENTRY_ISSUER) {
 		list = open_tag(out, DER_SEQUENCE);
@@ -724,6 +749,7 @@ put_crl_extensions(struct forged *out, const struct crl_recipe *r, enum key sign
 {
 	size_t wrap = open_tag(out, DER_CONTEXT_SEQUENCE), list = open_tag(out, DER_SEQUENCE), marks[2];
 	uint8_t id[20];
+	put_spoilt(out, odd_oid(r->odd), r->odd == ODD_EXTENSIONS ? SPOILT_EXTENSION : SPOILT_VALUE);
 	key_id(signer, id);
 	open_extension(out, "2.5.29.35", false, marks);
 	size_t start = open_tag(out, DER_SEQUENCE);
@@ -752,13 +778,23 @@ put_crl_extensions(struct forged *out, const struct crl_recipe *r, enum key sign
 	close_tag(out, wrap);
 }
 
+/* ecdsa-with-SHA256 becomes one of its neighbours, which nobody has. */
+static void
+make_algorithm_unknown(struct forged *out)
+{
+	static const uint8_t oid[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2 };
+	for (size_t i = 0; i + sizeof oid <= out->bytes; i++)
+		if (memcmp(out->data + i, oid, sizeof oid) == 0)
+			out->data[i + sizeof oid - 1] = 9;
+}
+
 static void
 forge_crl(struct forged *out, const struct crl_recipe *r, enum level level)
 {
 	enum key signer = r->signer != 0 ? r->signer : forge_level_key[level];
 	out->bytes = 0;
 	size_t tbs = open_tag(out, DER_SEQUENCE);
-	put_int(out, DER_INTEGER, 1);
+	put_int(out, DER_INTEGER, r->odd == ODD_VERSION ? 2 : 1);
 	put_algorithm(out, signer, r->sha1);
 	put_name(out, r->issuer ? r->issuer : forge_level_name[level]);
 	put_time(out, NOW + (int64_t)DAY * (r->from != 0 ? r->from : -1));
@@ -769,7 +805,9 @@ forge_crl(struct forged *out, const struct crl_recipe *r, enum level level)
 	if (r->odd == ODD_TRAILING)
 		put(out, "\x05", 2);
 	close_tag(out, tbs);
-	sign(out, signer, r->sha1, r->damage);
+	sign(out, signer, r->sha1 != (r->odd == ODD_TWO_ALGORITHMS), r->damage);
+	if (r->odd == ODD_ALGORITHM)
+		make_algorithm_unknown(out);
 	if (r->odd == ODD_LONG_LENGTH)
 		out->data[1] = 0x84;
 }
@@ -814,6 +852,18 @@ forge_write(const char *name, const void *data, size_t bytes)
 	FILE *file = fopen(forge_path(name), "w");
 	if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
 		abort();
+}
+
+/* Tells tests/lint/verdicts.t of a refusal that a test asked for by its words. */
+static void
+forge_note(const char *sentence)
+{
+	const char *path = getenv("VALISE_VERDICTS");
+	FILE *file = path ? fopen(path, "a") : NULL;
+	if (file) {
+		fprintf(file, "%s\n", sentence);
+		fclose(file);
+	}
 }
 
 /* Appends PEM. */

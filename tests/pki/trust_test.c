@@ -82,6 +82,7 @@ refuses_to_load(const struct trust_sources *from, const struct trust *previous, 
 	assert_null(trust_load(from, previous, error, sizeof error));
 	if (!strstr(error, part))
 		fail_msg("\"%s\" is not in: %s", part, error);
+	forge_note(error);
 }
 
 static struct identity *
@@ -591,6 +592,17 @@ judges_a_waiting_crl_when_its_issuer_comes(void **state)
 }
 
 static void
+judges_again_as(const struct identity *identity, struct trust *trust, enum verify_code code, const char *part)
+{
+	struct verdict verdict;
+	assert_false(identity_judge_again(identity, trust, NOW, &verdict));
+	assert_int_equal(verdict.code, code);
+	if (!strstr(verdict.sentence, part))
+		fail_msg("\"%s\" is not in: %s", part, verdict.sentence);
+	forge_note(verdict.sentence);
+}
+
+static void
 judges_again_by_the_cas_listed_now(void **state)
 {
 	struct trust_sources from = sources();
@@ -608,8 +620,7 @@ judges_again_by_the_cas_listed_now(void **state)
 	forge_append_pem("other.pem", "CERTIFICATE", &certificate);
 	from.ca_files = other;
 	struct trust *after = load(&from, before);
-	assert_false(identity_judge_again(identity, after, NOW, &verdict));
-	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
+	judges_again_as(identity, after, VERIFY_UNKNOWN_CA, "is not listed in agent_cas any more");
 	trust_release(after);
 	forge_append_pem("other.pem", "CERTIFICATE", &root);
 	after = load(&from, before);
@@ -618,8 +629,7 @@ judges_again_by_the_cas_listed_now(void **state)
 	forge_certificate(&certificate, &rival, LEVEL_MIDDLE, LEVEL_ROOT, "");
 	forge_append_pem("other.pem", "CERTIFICATE", &certificate);
 	after = load(&from, before);	/* narrowed to the rival */
-	assert_false(identity_judge_again(identity, after, NOW, &verdict));
-	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
+	judges_again_as(identity, after, VERIFY_UNKNOWN_CA, "passes through no sub-CA that agent_cas lists now");
 	trust_release(after);
 	assert_false(identity_judge_again(identity, before, identity_not_after(identity) + 1, &verdict));
 	assert_int_equal(verdict.code, VERIFY_EXPIRED);
