@@ -27,7 +27,7 @@ for my $path (@ARGV) {
 		$words =~ s/"\s*"//g;
 		$words =~ s/^"|"$//g;
 		$words =~ s/\\"/"/g;
-		next if $words !~ /^(?:is|has|may|does|sets|lacks|carries|begins|leaves|maps|allows|passes|cannot|was|covers|ends|names|leads|more|its|a CA|no) .* ?/ || $words !~ / \w+ /;
+		next if $words !~ /^(?:is|has|may|does|sets|lacks|carries|begins|leaves|maps|allows|passes|cannot|was|covers|ends|names|leads|more|its|a CA|no|nothing) .* ?/ || $words !~ / \w+ /;
 		my $pattern = join ".*", map { quotemeta } split /%[-.0-9]*(?:z?u|d|s)/, $words, -1;
 		print "$path\t", $before{$path} // "", $pattern, "\t$words\n";
 	}

@@ -194,23 +194,23 @@ static void
 gives_up_on_cas_of_one_name(void **state)
 {
 	static const enum key keys[] = { KEY_ROOT, KEY_MIDDLE, KEY_SUB, KEY_LEAF, KEY_STRANGER, KEY_ED25519, KEY_P192, KEY_RSA };
-	static const struct recipe by_crowd = { .issuer = "crowd", .wrong_key_id = "" };
-	enum { CROWD = sizeof keys / sizeof *keys };
-	struct forged crowd[CROWD], other;
-	struct der chain[1 + CROWD];
+	static const struct recipe by_namesake = { .issuer = "namesake", .wrong_key_id = "" };
+	enum { NAMESAKES = sizeof keys / sizeof *keys };
+	struct forged namesake[NAMESAKES], other;
+	struct der chain[1 + NAMESAKES];
 	char error[TRUST_ERROR] = "";
 	struct verdict verdict;
 	(void)state;
-	forge_certificate(&other, &by_crowd, LEVEL_LEAF, LEVEL_MIDDLE, "agent,client");
+	forge_certificate(&other, &by_namesake, LEVEL_LEAF, LEVEL_MIDDLE, "agent,client");
 	chain[0] = forged_der(&other);
-	for (size_t i = 0; i < CROWD; i++) {
-		struct recipe one = { .subject = "crowd", .issuer = "crowd", .key = keys[i], .wrong_key_id = "" };
-		forge_certificate(&crowd[i], &one, LEVEL_SUB, LEVEL_MIDDLE, "");
-		chain[1 + i] = forged_der(&crowd[i]);
+	for (size_t i = 0; i < NAMESAKES; i++) {
+		struct recipe one = { .subject = "namesake", .issuer = "namesake", .key = keys[i], .wrong_key_id = "" };
+		forge_certificate(&namesake[i], &one, LEVEL_SUB, LEVEL_MIDDLE, "");
+		chain[1 + i] = forged_der(&namesake[i]);
 	}
 	write_cas(&(struct recipe){ 0 }, LEVEL_ROOT, NULL);
 	struct trust *trust = load(error);
-	assert_null(verify_chain(trust, ROLE_AGENT, chain, 1 + CROWD, NULL, NOW, &verdict));
+	assert_null(verify_chain(trust, ROLE_AGENT, chain, 1 + NAMESAKES, NULL, NOW, &verdict));
 	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
 	assert_says(verdict.sentence, "more CAs of one name came with it than are tried");
 	trust_release(trust);
