@@ -10,59 +10,17 @@ import sys
 
 sys.path.insert(0, "tests/pki_tool")
 from lib import *
+from lib import foreign
+from lib.foreign import CA, SERVER, Workshop
 from kit import *
 
-P256 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-CA = {"basicConstraints": "critical,CA:TRUE", "keyUsage": "critical,keyCertSign,cRLSign", "subjectKeyIdentifier": "hash",
-	"authorityKeyIdentifier": "keyid"}
-CLIENT = {"basicConstraints": "critical,CA:FALSE", "keyUsage": "critical,digitalSignature", "extendedKeyUsage": "clientAuth",
-	"subjectAltName": "DNS:a.example", "subjectKeyIdentifier": "hash", "authorityKeyIdentifier": "keyid",
-	"certificatePolicies": "1.2.3.4,1.2.3.5"}
-SERVER = dict(CLIENT, extendedKeyUsage="serverAuth", certificatePolicies=None)
+CLIENT = dict(foreign.CLIENT, certificatePolicies="1.2.3.4,1.2.3.5")
 
 
 # ---- certificates ----
 
-class Workshop:
-	"""Keys and certificates by name in a directory."""
-
-	def __init__(self, scene):
-		self.dir = scene.dir
-
-	def at(self, name):
-		return f"{self.dir}/{name}"
-
-	def write(self, name, data):
-		with open(self.at(name), "wb") as file:
-			file.write(data if isinstance(data, bytes) else data.encode())
-		return self.at(name)
-
-	def make(self, name, subject, issuer, extensions, key=P256, digest="sha256"):
-		"""The certificate in `name`.crt of a new key in `name`.key."""
-		self.write(f"{name}.ext", "".join(f"{k}={v}\n" for k, v in extensions.items() if v))
-		succeeds("openssl", "req", "-new", "-newkey", *key, "-nodes", "-keyout", self.at(f"{name}.key"),
-			"-out", self.at(f"{name}.csr"), "-subj", subject)
-		by = ("-CA", self.at(f"{issuer}.crt"), "-CAkey", self.at(f"{issuer}.key")) if issuer else \
-			("-signkey", self.at(f"{name}.key"))
-		succeeds("openssl", "x509", "-req", "-in", self.at(f"{name}.csr"), *by, "-set_serial", f"0x4{os.urandom(15).hex()}",
-			"-days", 300, f"-{digest}", "-extfile", self.at(f"{name}.ext"), "-out", self.at(f"{name}.crt"))
-		return self.at(f"{name}.crt")
-
-	def chain(self, *names):
-		return self.write("chain.pem", b"".join(open(self.at(f"{name}.crt"), "rb").read() for name in names))
-
-	def crl(self, name, issuer, digest="sha256", number=True):
-		"""An empty CRL of the issuer's in `name`."""
-		extensions = "[e]\nauthorityKeyIdentifier=keyid\n" if number else ""
-		self.write("crl.cnf", f"[ca]\ndefault_ca=x\n[x]\ndatabase={self.at('index')}\ncrlnumber={self.at('number')}\n"
-			f"default_crl_days=10\n{'crl_extensions=e' if number else ''}\n{extensions}")
-		self.write("index", ""), self.write("number", "01\n")
-		succeeds("openssl", "ca", "-config", self.at("crl.cnf"), "-gencrl", "-md", digest, "-cert", self.at(f"{issuer}.crt"),
-			"-keyfile", self.at(f"{issuer}.key"), "-out", self.at(name))
-		return self.at(name)
-
-	def bundle(self, name, *files):
-		return self.write(name, b"".join(open(file, "rb").read() for file in files))
+def chain(shop, *names):
+	return shop.bundle("chain.pem", *[f"{name}.crt" for name in names])
 
 
 def verdict(chain, role, *options):
@@ -93,7 +51,7 @@ ISSUING = {
 @test_over(*ISSUING)
 def a_chain_with_what_rfc_5280_wants_critical(scene, what):
 	extensions, openssl_believes, words = ISSUING[what]
-	shop = Workshop(scene)
+	shop = Workshop(scene.dir)
 	shop.make("root", "/CN=Root", None, CA)
 	shop.make("issuing", "/CN=Issuing", "root", dict(CA, certificatePolicies="1.2.3.4", **extensions)
 		if "certificatePolicies" not in extensions else dict(CA, **extensions))
@@ -101,24 +59,24 @@ def a_chain_with_what_rfc_5280_wants_critical(scene, what):
 	status, out, err = tool("openssl", "verify", "-policy", "anyPolicy", "-policy_check", "-CAfile", shop.at("root.crt"), "-untrusted", shop.at("issuing.crt"),
 		shop.at("leaf.crt"))
 	equal(status == 0, openssl_believes, f"OpenSSL: {out}{err}")
-	believed, said = verdict(shop.chain("leaf", "issuing"), "client", "--cas", shop.at("root.crt"))
+	believed, said = verdict(chain(shop, "leaf", "issuing"), "client", "--cas", shop.at("root.crt"))
 	equal(believed, not words, said)
 	check(words in said, said)
 
 
 @test
 def a_ca_that_changed_its_key_does_not_count_against_a_path_length(scene):
-	shop = Workshop(scene)
+	shop = Workshop(scene.dir)
 	narrow = dict(CA, basicConstraints="critical,CA:TRUE,pathlen:0")
 	shop.make("root", "/CN=Root", None, CA)
 	shop.make("old", "/CN=Issuing", "root", narrow)
 	shop.make("new", "/CN=Issuing", "old", narrow)
 	shop.make("leaf", "/CN=a.example", "new", SERVER)
-	believed, said = verdict(shop.chain("leaf", "new", "old"), "server", "--serve", "a.example", "--cas", shop.at("root.crt"))
+	believed, said = verdict(chain(shop, "leaf", "new", "old"), "server", "--serve", "a.example", "--cas", shop.at("root.crt"))
 	check(believed, said)
 	shop.make("other", "/CN=Other", "old", narrow)
 	shop.make("leaf", "/CN=a.example", "other", SERVER)
-	believed, said = verdict(shop.chain("leaf", "other", "old"), "server", "--cas", shop.at("root.crt"))
+	believed, said = verdict(chain(shop, "leaf", "other", "old"), "server", "--cas", shop.at("root.crt"))
 	check(not believed and "allows 0 CAs below it, the chain has 1" in said, said)
 
 
@@ -126,7 +84,7 @@ def a_ca_that_changed_its_key_does_not_count_against_a_path_length(scene):
 
 def of_clients(scene):
 	"""A root, its CA for clients, and a client."""
-	shop = Workshop(scene)
+	shop = Workshop(scene.dir)
 	shop.make("root", "/CN=Root", None, CA)
 	shop.make("clients", "/CN=Clients", "root", CA)
 	shop.make("leaf", "/CN=leaf", "clients", CLIENT)
@@ -134,16 +92,17 @@ def of_clients(scene):
 
 
 def verify_with(shop, crls):
-	return pki("verify", shop.chain("leaf", "clients"), "--as", "client", "--cas", shop.at("root.crt"), "--crls", crls)
+	return pki("verify", chain(shop, "leaf", "clients"), "--as", "client", "--cas", shop.at("root.crt"), "--crls", crls)
 
 
 @test
 def a_crl_signed_with_sha_1_is_refused_for_that(scene):
 	shop = of_clients(scene)
-	good = shop.bundle("good.crl", shop.crl("root.crl", "root"), shop.crl("clients.crl", "clients"))
+	shop.crl("root.crl", "root"), shop.crl("clients.crl", "clients"), shop.crl("sha1.crl", "clients", "sha1")
+	good = shop.bundle("good.crl", "root.crl", "clients.crl")
 	equal(verify_with(shop, good)[0], 0, "with SHA-256")
 	equal(pki("lint", good)[1], "fine\n")
-	bad = shop.bundle("bad.crl", shop.at("root.crl"), shop.crl("sha1.crl", "clients", "sha1"))
+	bad = shop.bundle("bad.crl", "root.crl", "sha1.crl")
 	status, _, err = verify_with(shop, bad)
 	check(status == 65 and "is signed with SHA-1, which is not accepted" in err, f"{status} {err}")
 	status, out, _ = pki("lint", bad)
@@ -190,7 +149,7 @@ def what_is_in_der_is_told_apart_by_its_structure(scene, kind):
 @test
 def lint_says_of_an_unreadable_certificate_nothing_else(scene):
 	shop = of_clients(scene)
-	der = ssl.PEM_cert_to_DER_cert(open(shop.at("leaf.crt")).read())
+	der = ssl.PEM_cert_to_DER_cert(shop.read("leaf.crt").decode())
 	crl = base64.encodebytes(open(in_der(shop, "crl"), "rb").read()).decode()
 	version_2 = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
 	for name, pem, why in (("version", ssl.DER_cert_to_PEM_cert(version_2), "is not of version 3"),
@@ -202,8 +161,8 @@ def lint_says_of_an_unreadable_certificate_nothing_else(scene):
 @test
 def lint_looks_at_all_of_a_file(scene):
 	shop = of_clients(scene)
-	path = shop.bundle("both.pem", shop.at("root.crt"), shop.crl("sha1.crl", "clients", "sha1"))
-	out = pki("lint", path)[1]
+	shop.crl("sha1.crl", "clients", "sha1")
+	out = pki("lint", shop.bundle("both.pem", "root.crt", "sha1.crl"))[1]
 	check("CRL 1: crl-refused" in out, out)
 
 
@@ -268,7 +227,7 @@ REQUESTS = {
 @test_over(*REQUESTS)
 def a_request_with(scene, what):
 	attributes, how, words = REQUESTS[what]
-	shop, ca = Workshop(scene), Ca(f"{scene.dir}/ca")
+	shop, ca = Workshop(scene.dir), Ca(f"{scene.dir}/ca")
 	path = request(shop, *attributes, **how)
 	if words:
 		ca.refuses(65, words, "sign", path, "server", "host", "--host", "a.example")
@@ -280,10 +239,10 @@ def a_request_with(scene, what):
 
 @test
 def a_malformed_request_is_told_from_another_thing(scene):
-	shop, ca = Workshop(scene), Ca(f"{scene.dir}/ca")
+	shop, ca = Workshop(scene.dir), Ca(f"{scene.dir}/ca")
 	body = "\n".join(open(request(shop, asks([A]))).read().splitlines()[1:-1])
 	for name, text, words in (("cut", body[:100], "a malformed certificate signing request"),
-			("key", open(shop.at("csr.key")).read(), "it holds a private key")):
+			("key", shop.read("csr.key").decode(), "it holds a private key")):
 		pem = text if "BEGIN" in text else f"-----BEGIN CERTIFICATE REQUEST-----\n{text}\n-----END CERTIFICATE REQUEST-----\n"
 		ca.refuses(65, words, "sign", shop.write(f"{name}.csr", pem), "server", "host", "--host", "a.example")
 
