@@ -24,12 +24,12 @@ def now_us():
 	return time.monotonic_ns() // 1000
 
 
-class Visitors:
-	"""bench/load/visitors, and what became of each of its clients: (group, began, ended, result)."""
+class Attempts:
+	"""bench/load/attempts, and what became of each of its clients: (group, began, ended, result)."""
 
 	def __init__(self, port, ca, groups):
 		self.flows = []
-		self.process = subprocess.Popen([f"{BUILD}/bench/load/visitors", str(port), ca, str(RATE), *groups],
+		self.process = subprocess.Popen([f"{BUILD}/bench/load/attempts", str(port), ca, str(RATE), *groups],
 			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 		self.reader = threading.Thread(target=self._read)
 		self.reader.start()
@@ -163,7 +163,7 @@ class Stage:
 		self.note(f"static{number}", begun)
 
 
-def visitors_of(stage):
+def attempts_of(stage):
 	pki = stage.pki
 
 	def group(label, share, name=NAME, source="127.0.0.1", certificate=None):
@@ -178,7 +178,7 @@ def visitors_of(stage):
 		groups += [group(f"revoked{number}", 2, certificate=pki.client(f"revoked{number}")),
 			group(f"banned{number}", 2, source=source, certificate=good),
 			group(f"static{number}", 1, name=STATIC, source=source)]
-	return Visitors(stage.relay.port, pki.root, groups)
+	return Attempts(stage.relay.port, pki.root, groups)
 
 
 def is_served(flow):
@@ -231,14 +231,14 @@ def judge_vendor(flows, changes):
 @test
 def clients_keep_coming_while_everything_is_reloaded(scene):
 	stage = Stage(scene)
-	visitors = scene.keep(visitors_of(stage))
+	attempts = scene.keep(attempts_of(stage))
 	for number in range(RELOADS):
-		visitors.wait_more(PHASE)
+		attempts.wait_more(PHASE)
 		stage.reload(number)
-	visitors.wait_more(PHASE)
+	attempts.wait_more(PHASE)
 	last = max(done for begun, done in stage.changes.values())
-	visitors.wait_begun_after(last + OBEYED_US + 500_000)
-	flows = visitors.end()
+	attempts.wait_begun_after(last + OBEYED_US + 500_000)
+	flows = attempts.end()
 	judged = judge_good(flows, stage.serials) + judge_vendor(flows, stage.changes)
 	for what, change in stage.changes.items():
 		if not isinstance(what, tuple):
