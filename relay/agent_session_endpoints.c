@@ -217,7 +217,7 @@ keep(struct agent_endpoint *endpoint)
 {
 	struct agent_session *self = endpoint->session;
 
-	route_withdraw(self->worker->shared->routes, endpoint->before, NULL, NULL);
+	route_withdraw_replaced(self->worker->shared->routes, endpoint->before);
 	endpoint->before = NULL;
 	log_up(endpoint);
 	accept_later(self, endpoint->number);

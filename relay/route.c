@@ -104,10 +104,10 @@ pick(struct route_pattern *pattern, struct route_set *set, size_t count,
 	return claim;
 }
 
-/* Why nobody was picked.  Of those that let the client in: whether none takes flows, and one may come
- * back. */
+/* Why nobody of the set was picked.  Of those that let the client in: whether none takes flows, and one may
+ * come back. */
 static enum route_reason
-why_nobody(struct route_set *set, size_t count, const struct route_question *question)
+look_why(struct route_set *set, size_t count, const struct route_question *question)
 {
 	bool is_admitted = false, is_usable = false, may_come_back = false;
 
@@ -123,6 +123,47 @@ why_nobody(struct route_set *set, size_t count, const struct route_question *que
 	if (!is_admitted)
 		return ROUTE_DENIED;
 	return !is_usable && may_come_back ? ROUTE_NOBODY : ROUTE_IN_VAIN;
+}
+
+/* What a client hears whom nobody lets in: as long as somebody leaves meanwhile it is not certain that he has
+ * not missed who would. */
+static enum route_reason
+why_nobody(struct route_pattern *pattern, const struct route_question *question)
+{
+	const struct address client = address_of_ip(&question->client);
+
+	for (int looks = 0; looks < LOOKS_MOST; looks++) {
+		unsigned before = atomic_load(&pattern->departures);
+		const struct route_absent *absent = atomic_load(&pattern->absent);
+		struct route_set *set = atomic_load(&pattern->set);
+		size_t count = atomic_load_explicit(&set->count, memory_order_acquire);
+		enum route_reason reason = look_why(set, count, question);
+
+		if (reason != ROUTE_DENIED)
+			return reason;
+		if (count == 0 || route_absent_admits(absent, &client))
+			break;
+		if (before % 2 == 0 && before == atomic_load(&pattern->departures))
+			return ROUTE_DENIED;
+	}
+	return ROUTE_NOBODY;
+}
+
+/* The same where nobody is there any more.  Where nobody had lists of addresses there is no record. */
+static enum route_reason
+why_known(struct route_pattern *pattern, const struct route_question *question)
+{
+	const struct address client = address_of_ip(&question->client);
+	unsigned before = atomic_load(&pattern->departures);
+	const struct route_absent *absent = atomic_load(&pattern->absent);
+	struct route_set *set = atomic_load(&pattern->set);
+	bool is_back = atomic_load_explicit(&set->count, memory_order_acquire) > 0;
+
+	if (!atomic_load(&pattern->is_awaited))
+		return ROUTE_IN_VAIN;
+	if (!absent || route_absent_admits(absent, &client) || is_back)
+		return ROUTE_NOBODY;
+	return before == atomic_load(&pattern->departures) ? ROUTE_DENIED : ROUTE_NOBODY;
 }
 
 /* ---- what is here; between grace_enter() and grace_leave() ---- */
@@ -158,14 +199,13 @@ answer_agent(struct routes *routes, const char *name, uint64_t hash,
 
 	if (count == 0) {
 		if (pattern && route_known_is(pattern))
-			answer->reason =
-			    atomic_load(&pattern->is_awaited) ? ROUTE_NOBODY : ROUTE_IN_VAIN;
+			answer->reason = why_known(pattern, question);
 		return false;
 	}
 	snprintf(answer->pattern, sizeof answer->pattern, "%s", name);
 	claim = pick(pattern, set, count, question);
 	if (!claim) {
-		answer->reason = why_nobody(set, count, question);
+		answer->reason = why_nobody(pattern, question);
 		return true;
 	}
 	answer->verdict = ROUTE_AGENT;

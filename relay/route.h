@@ -139,6 +139,9 @@ bool route_claim_is_up(const struct route_claim *);
 bool route_withdraw(
     struct routes *, struct route_claim *, void (*on_released)(void *arg), void *arg);
 
+/* The same, when another claim of its session stands in its place: nobody waits for this one. */
+void route_withdraw_replaced(struct routes *, struct route_claim *);
+
 /* ---- asking ---- */
 
 enum {
@@ -171,7 +174,7 @@ enum route_verdict {
 enum route_reason {
 	ROUTE_UNKNOWN, /* nobody has served this name within the last minute */
 	ROUTE_UNMET,   /* the same, but there are static routes, which are not for this client */
-	ROUTE_DENIED,  /* the address lists of all who serve it refuse this client */
+	ROUTE_DENIED, /* the address lists of all who serve it, or did a minute ago, refuse this client */
 	ROUTE_NOBODY,  /* it is known, but nobody serves it now: its agents are away, or stop */
 	ROUTE_IN_VAIN, /* it is known, but its agents have failed this flow or are let in no more */
 	ROUTE_LIMIT,   /* memory, or a limit of the registry's */

@@ -197,6 +197,7 @@ put_in(struct route_pattern *pattern, struct route_holder *holder, struct route_
 	claim->pattern = pattern;
 	claim->holder = holder;
 	claim->index = set->count;
+	pattern->listed += claim->addresses != NULL;
 	count_in(&pattern->counts, claim);
 	count_in(&holder->counts, claim);
 	atomic_store_explicit(&set->at[claim->index], claim, memory_order_release);
@@ -217,6 +218,7 @@ take_out(struct routes *routes, struct route_claim *claim)
 	atomic_store_explicit(&set->count, last, memory_order_release);
 	atomic_fetch_add(&pattern->departures, 1);
 	moved->index = claim->index;
+	pattern->listed -= claim->addresses != NULL;
 	count_out(&pattern->counts, claim);
 	count_out(&claim->holder->counts, claim);
 	holder_tidy(routes, claim->holder);
@@ -279,6 +281,7 @@ join_pattern(struct routes *routes, struct route_pattern *pattern, struct route_
 		code = CODE_INTERNAL;
 	if (code == CODE_NONE) {
 		put_in(pattern, holder, claim);
+		route_absent_return(routes, pattern, claim);
 		route_known_recall(routes, pattern);
 		displace(routes, claim, losses);
 	}
@@ -331,8 +334,12 @@ leave(struct routes *routes, struct route_claim *claim)
 	pthread_mutex_lock(&routes->lock);
 	pattern = claim->pattern;
 	if (pattern) {
+		bool is_banished = session_ref_is_banished(claim->session_ref);
+
+		if (!is_banished && !claim->is_replaced)
+			route_absent_note(routes, pattern, claim);
 		take_out(routes, claim);
-		atomic_store(&pattern->is_awaited, !session_ref_is_banished(claim->session_ref));
+		atomic_store(&pattern->is_awaited, !is_banished);
 		if (pattern->counts.all == 0)
 			route_known_remember(routes, pattern,
 			    usage_tenant_key(session_ref_usage(claim->session_ref)));
@@ -527,4 +534,12 @@ route_withdraw(
 		return let_go(claim);
 	claim_release(claim);
 	return true;
+}
+
+void
+route_withdraw_replaced(struct routes *routes, struct route_claim *claim)
+{
+	if (claim)
+		claim->is_replaced = true;
+	route_withdraw(routes, claim, NULL, NULL);
 }

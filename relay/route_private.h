@@ -60,7 +60,7 @@ struct route_claim {
 	uint16_t weight;
 	uint8_t carriers;
 	uint8_t cover; /* enum cover */
-	bool is_shared;
+	bool is_shared, is_replaced;
 	struct address_rules *addresses; /* held */
 	uint8_t state;                   /* enum route_claim_state; the announcer's thread */
 
@@ -101,15 +101,18 @@ struct route_pattern {
 	struct grace grace;
 	uint64_t hash;
 	_Atomic(struct route_set *) set;
-	atomic_uint departures;           /* claims that have left the set */
-	atomic_bool is_awaited;           /* whoever served it last may come back */
-	_Atomic(uint64_t) known_until_us; /* 0 while there are endpoints */
+	atomic_uint departures;                /* claims that have left the set */
+	atomic_bool is_awaited;                /* whoever served it last may come back */
+	_Atomic(uint64_t) known_until_us;      /* 0 while there are endpoints */
+	_Atomic(struct route_absent *) absent; /* NULL: nobody, or no lists */
 	/* under the lock */
 	struct route_counts counts;
+	uint32_t listed;                     /* endpoints with lists of addresses */
 	struct route_remembered *remembered; /* route_known.c; NULL: it is not */
 	char name[];
 };
 
+struct route_absent;
 struct route_slots;
 struct route_static_set;
 
@@ -122,6 +125,7 @@ struct routes {
 	struct table holders;                       /* route_claim.c */
 	struct tenant_lists remembered;             /* route_known.c */
 	_Atomic(uint64_t) arrivals;                 /* route_arrivals() */
+	_Atomic(size_t) absent_prefixes;            /* route_absent.c */
 	struct registry *registry;                  /* NULL: this relay stands alone */
 };
 
@@ -145,6 +149,24 @@ void route_known_recall(struct routes *, struct route_pattern *);
 void route_known_forget_all(struct routes *);
 /* A reader. */
 bool route_known_is(const struct route_pattern *);
+
+/*
+ * route_absent.c.  An endpoint leaves: before it is out of its set, under the lock.  Its agent is back:
+ * after it is in the set, under the lock.  So who looks here, and then at the set, misses nobody unless
+ * `departures` has changed.
+ *
+ * Shared by:     all tenants.
+ * Bound:         four agents of a name, for a minute; ROUTE_ABSENT_MOST prefixes of their lists in all.
+ * Who leaves:    nobody: of who exceeds it is not known whom he lets in, so that clients whom all
+ *                others refuse wait for him.
+ */
+enum { ROUTE_ABSENT_MOST = 65536 };
+void route_absent_note(struct routes *, struct route_pattern *, const struct route_claim *);
+void route_absent_return(struct routes *, struct route_pattern *, const struct route_claim *);
+/* A reader: whether one of them lets this client in. NULL: there is none. */
+bool route_absent_admits(const struct route_absent *, const struct address *);
+/* When no reader is left. */
+void route_absent_free(struct route_absent *);
 
 /* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none.
  * *is_unmet is set where there are some. */

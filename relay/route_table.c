@@ -191,6 +191,7 @@ pattern_release(struct grace *grace)
 {
 	struct route_pattern *pattern = container_of(grace, struct route_pattern, grace);
 
+	route_absent_free(pattern->absent);
 	free(pattern->set);
 	free(pattern);
 }

@@ -26,9 +26,10 @@ struct said {
 };
 
 static struct session_ref *
-session(struct identity *identity)
+session_of(struct identity *identity, uint8_t instance)
 {
-	struct session_ref_settings settings = { .loop = loop, .identity = identity, .pool_most = 4 };
+	struct session_ref_settings settings = { .loop = loop, .identity = identity, .pool_most = 4,
+	    .instance = { instance } };
 	struct session_ref *ref;
 
 	settings.usage = usage_of(usage_table, identity);
@@ -36,6 +37,12 @@ session(struct identity *identity)
 	ref = session_ref_new(&settings);
 	assert_non_null(ref);
 	return ref;
+}
+
+static struct session_ref *
+session(struct identity *identity)
+{
+	return session_of(identity, 0);
 }
 
 static void
@@ -695,6 +702,104 @@ each_client_gets_an_agent_that_lets_him_in(void **state)
 }
 
 static void
+who_is_let_in_by_an_agent_that_is_away_waits_for_it(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *a = session_of(&alice, 1), *b = session_of(&alice, 2), *again = session_of(&alice, 1);
+	struct said of_a, of_b, of_again;
+
+	(void)state;
+	announce_for(&of_a, a, 1, "a.example", "192.0.2.0/24");
+	announce_for(&of_b, b, 2, "a.example", "2001:db8::/32");
+	withdraw(&of_a);
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_NOBODY);
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_DENIED);
+	assert_int_equal(way_of("a.example", "[2001:db8::1]:1", NULL), 2);
+	/* It comes back, and has changed its mind. */
+	announce_for(&of_again, again, 3, "a.example", "198.51.100.0/24");
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_DENIED);
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), 3);
+	withdraw(&of_again);
+	withdraw(&of_b);
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_DENIED);
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_NOBODY);
+	assert_int_equal(way_of("a.example", "[2001:db8::1]:1", NULL), -ROUTE_NOBODY);
+	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000);
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_UNKNOWN);
+	over(a);
+	over(b);
+	over(again);
+}
+
+static void
+a_minute_later_nobody_waits_for_him(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *a = session_of(&alice, 1), *b = session_of(&alice, 2);
+	struct said of_a, of_b;
+
+	(void)state;
+	announce_for(&of_a, a, 1, "a.example", "192.0.2.0/24");
+	announce_for(&of_b, b, 2, "a.example", "2001:db8::/32");
+	withdraw(&of_a);
+	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000 - 1);
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_NOBODY);
+	clock_fake_move(1000000 + ROUTE_KNOWN_MS * 1000);
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_DENIED);
+	withdraw(&of_b);
+	over(a);
+	over(b);
+}
+
+/* What is announced again, under the same number, has never been away. */
+static void
+nobody_waits_for_lists_that_were_replaced(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *a = session_of(&alice, 1);
+	struct said before, now;
+
+	(void)state;
+	announce_for(&before, a, 1, "a.example", "192.0.2.0/24");
+	announce_for(&now, a, 1, "a.example", "2001:db8::/32");
+	route_withdraw_replaced(routes, before.claim);
+	assert_int_equal(way_of("a.example", INSIDE, NULL), -ROUTE_DENIED);
+	assert_int_equal(way_of("a.example", "[2001:db8::1]:1", NULL), 1);
+	withdraw(&now);
+	over(a);
+}
+
+static void
+who_has_no_lists_or_no_room_is_waited_for_by_everybody(void **state)
+{
+	enum { MANY = 6 };
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *ref[MANY];
+	struct said said[MANY];
+	char list[MANY][32];
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		ref[i] = session_of(&alice, (uint8_t)(i + 1));
+		snprintf(list[i], sizeof list[i], "10.%d.0.0/16", i);
+		announce_for(&said[i], ref[i], (uint32_t)i + 1, "a.example", i == MANY - 1 ? NULL : list[i]);
+	}
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), MANY);
+	withdraw(&said[MANY - 1]);
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_NOBODY);
+	announce_for(&said[MANY - 1], ref[MANY - 1], MANY, "a.example", "10.200.0.0/16");
+	assert_int_equal(way_of("a.example", OUTSIDE, NULL), -ROUTE_DENIED);
+	for (int i = MANY - 1; i >= 1; i--) {
+		withdraw(&said[i]);
+		assert_int_equal(way_of("a.example", OUTSIDE, NULL), i > 1 ? -ROUTE_DENIED : -ROUTE_NOBODY);
+	}
+	assert_int_equal(way_of("a.example", "10.0.0.1:1", NULL), 1);
+	withdraw(&said[0]);
+	for (int i = 0; i < MANY; i++)
+		over(ref[i]);
+}
+
+static void
 who_has_most_forgets_only_its_own_names(void **state)
 {
 	struct identity alice = person("alice", "*.a.example", false), bob = person("bob", "*.b.example", false);
@@ -807,6 +912,56 @@ a_reader_finds_what_is_there_while_others_come_and_go(void **state)
 	over(other);
 }
 
+/* From before it leaves to after it is back. */
+static void *
+look_from_inside(void *arg)
+{
+	for (int i = 0; i < LOOKS && !atomic_load(&is_over); i++)
+		if (way_of("set.example", INSIDE, NULL) == -ROUTE_DENIED ||
+		    way_of("alone.example", INSIDE, NULL) == -ROUTE_DENIED)
+			return arg;
+	return NULL;
+}
+
+static void
+nobody_is_denied_while_who_lets_him_in_comes_and_goes(void **state)
+{
+	enum { OTHERS = 8 };
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *ref = session_of(&alice, 1), *other = session_of(&alice, 2);
+	struct said others[OTHERS], said[2];
+	pthread_t readers[2];
+	void *failure;
+
+	(void)state;
+	atomic_store(&is_over, false);
+	announce_for(&said[0], ref, 1, "set.example", "192.0.2.0/24");
+	announce_for(&said[1], ref, 2, "alone.example", "192.0.2.0/24");
+	for (int i = 0; i < OTHERS; i++)
+		announce_for(&others[i], other, 2, "set.example", "2001:db8::/32");
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&readers[i], NULL, look_from_inside, &is_over), 0);
+	for (int i = 0; i < CHURN; i++) {
+		withdraw(&said[0]);
+		announce_for(&said[0], ref, 1, "set.example", "192.0.2.0/24");
+		withdraw(&said[1]);
+		announce_for(&said[1], ref, 2, "alone.example", "192.0.2.0/24");
+		withdraw(&others[i % OTHERS]); /* the last one moves into its place */
+		announce_for(&others[i % OTHERS], other, 2, "set.example", "2001:db8::/32");
+	}
+	atomic_store(&is_over, true);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(readers[i], &failure), 0);
+		assert_null(failure);
+	}
+	withdraw(&said[0]);
+	withdraw(&said[1]);
+	for (int i = 0; i < OTHERS; i++)
+		withdraw(&others[i]);
+	over(ref);
+	over(other);
+}
+
 static void
 a_grant_bounds_the_flows_of_all_sessions_together(void **state)
 {
@@ -850,9 +1005,14 @@ main(void)
 		TEST(a_name_is_known_for_a_minute_after_its_last_endpoint),
 		TEST(nobody_is_awaited_whose_certificate_is_refused),
 		TEST(each_client_gets_an_agent_that_lets_him_in),
+		TEST(who_is_let_in_by_an_agent_that_is_away_waits_for_it),
+		TEST(a_minute_later_nobody_waits_for_him),
+		TEST(nobody_waits_for_lists_that_were_replaced),
+		TEST(who_has_no_lists_or_no_room_is_waited_for_by_everybody),
 		TEST(who_has_most_forgets_only_its_own_names),
 		TEST(minted_identities_forget_only_names_of_their_tenant),
 		TEST(a_reader_finds_what_is_there_while_others_come_and_go),
+		TEST(nobody_is_denied_while_who_lets_him_in_comes_and_goes),
 		TEST(a_grant_bounds_the_flows_of_all_sessions_together),
 	};
 

@@ -162,6 +162,28 @@ def a_list_that_is_none_ends_the_session(scene):
 
 
 @test
+def only_who_is_let_in_waits_for_an_agent_that_is_away(scene):
+	relay = behind_proxy(scene)
+	certificate = authority().agent("agent", NAME)
+	agents = [scene.agent(relay, [passthrough(NAME, scene.upstream(says(label.encode())), allow=allow)], certificate, label)
+		for label, allow in (("four", "192.0.2.0/24"), ("six", "2001:db8::/32"))]
+	agents[0].kill()
+	relay.wait_event("session-down")
+	client = scene.keep(dial(relay.port, through_proxy("192.0.2.1") + hello(NAME), source=PROXY))
+	relay.wait_event("move", machine="flow", to="waiting")
+	equal(answer_for(relay, "198.51.100.1"), DENIED, "whom neither lets in")
+	equal(answer_for(relay, "2001:db8::1"), b"six")
+	agents[1].kill()
+	relay.wait_event("session-down", count=2)
+	equal(answer_for(relay, "198.51.100.1"), DENIED, "whom neither lets in, when both are away")
+	agents[0].start()
+	equal(client.recv(100), b"four", "the client that has waited")
+	agents[1].start()
+	scene.wait_serving(agents[1])
+	equal(len(relay.events("flow-refused")), 2, "refusals")
+
+
+@test
 def a_real_client_reads_the_alert(scene):
 	relay = scene.relay()
 	upstream = scene.upstream(http)
