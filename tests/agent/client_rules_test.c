@@ -240,6 +240,11 @@ a_dns_name_is_one_of_the_certificates(void **state)
 		{ "{dns: a.example}", "CN=a.example", "", 0, NULL },
 		{ "{dns: a.example}", "CN=a.example", "dns:b.example", 0, NULL },
 		{ "{dns: a.example}", "CN=x", "uri:a.example,email:a.example", 0, NULL },
+		/* the whole name, whatever is in it */
+		{ "{dns: a.example}", "CN=x", "dns:a.example%00.evil.example", 0, NULL },
+		{ "{dns: a.example}", "CN=x", "dns:a.example%00", 0, NULL },
+		{ "{dns: '*.example'}", "CN=x", "dns:a%00.example", 0, NULL },
+		{ "{dns: a.example}", "CN=x", "dns:a.example ", 0, NULL },
 		/* *. is one label */
 		{ "{dns: '*.a.example'}", "CN=x", "dns:b.a.example", 1, NULL },
 		{ "{dns: '*.a.example'}", "CN=x", "dns:c.b.a.example", 0, NULL },
@@ -268,6 +273,8 @@ an_email_address_is_one_of_the_certificates(void **state)
 		{ "{email: ann@a.example}", "CN=ann@a.example", "dns:a.example", 0, NULL },
 		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example@b.example", 0, NULL },
 		{ "{email: ann@a.example}", "CN=x", "email:bob@ann@a.example", 0, NULL },
+		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example%00", 0, NULL },
+		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example%00.evil.example", 0, NULL },
 		{ "{email: ann@a.example}", "CN=x", "email:*@a.example", 0, NULL },
 	};
 

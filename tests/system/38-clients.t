@@ -49,6 +49,14 @@ def by_openssl(relay, certificate, version, *more):
 		"-tls" + version.replace(".", "_"), *more)
 
 
+def by_gnutls(relay, certificate, version):
+	status, out, err = run("gnutls-cli", "--port", relay.port, "--x509cafile", authority().root, "--sni-hostname", NAME,
+		"--verify-hostname", NAME, "--x509certfile", certificate[0], "--x509keyfile", certificate[1],
+		"--priority", "NORMAL:-VERS-ALL:+VERS-TLS" + version, "127.0.0.1", data=b"GET / HTTP/1.0\r\n\r\n")
+	said = (out.decode(errors="replace") + err).replace("Access was denied", "access denied")
+	return status, out, said
+
+
 def put_in_force(agent, settings):
 	count = len(agent.events("reloaded"))
 	agent.write(settings)
@@ -62,17 +70,17 @@ def lets_in_those_whom_a_rule_names_and_tells_others_why_by_alert(scene):
 	relay, agent, upstream = ruled(scene, BILLING)
 	billing, other = pki.client("billing"), pki.client("other")
 	for version in VERSIONS:
-		for ask in (by_curl, by_openssl):
+		for ask in (by_curl, by_openssl, by_gnutls):
 			status, out, err = ask(relay, billing, version)
 			check(b"hello" in out, f"TLS {version}: {status} {out} {err}")
 	before = upstream.seen
 	for version in VERSIONS:
-		for ask in (by_curl, by_openssl):
+		for ask in (by_curl, by_openssl, by_gnutls):
 			status, out, err = ask(relay, other, version)
 			check(b"hello" not in out and status != 0, f"TLS {version}: {status} {out} {err}")
 			check("access denied" in err, f"the alert is 49, TLS {version}: {err}")
 	equal(upstream.seen, before, "connections that the upstream saw")
-	agent.wait_event("flow-closed", count=4, reason="client-denied")
+	agent.wait_event("flow-closed", count=6, reason="client-denied")
 
 
 @test
