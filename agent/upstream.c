@@ -169,8 +169,8 @@ upstream_tls(const struct upstream *upstream, const char *alpn)
 }
 
 bool
-upstream_files_changed(
-    const struct upstream_settings *settings, const struct agent_settings *agent, struct upstream_stamp *seen)
+upstream_files_changed(const struct upstream_settings *settings, const struct agent_settings *agent,
+    struct upstream_stamp *seen)
 {
 	struct trust_sources sources;
 	bool changed = false;

@@ -53,7 +53,7 @@ struct upstream_stamp {
 	struct trust_stamp trust;
 };
 /* True once for each state of the files that differs from the one last seen. */
-bool upstream_files_changed(const struct upstream_settings *, const struct agent_settings *,
-    struct upstream_stamp *seen);
+bool upstream_files_changed(
+    const struct upstream_settings *, const struct agent_settings *, struct upstream_stamp *seen);
 
 #endif

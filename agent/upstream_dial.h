@@ -22,7 +22,7 @@ enum { UPSTREAM_DIAL_ERROR = 768 };
 struct upstream_dial_options {
 	const struct upstream *upstream;
 	uint64_t timeout_ms; /* for all of it */
-	const void *header; /* PROXY; goes out first */
+	const void *header;  /* PROXY; goes out first */
 	size_t header_bytes;
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;

@@ -22,7 +22,9 @@ enum loaded_state { PLACED, WAITING, REFUSED, STATES };
 struct loaded_crl {
 	struct crl *crl;
 	char *file;
-	enum loaded_state state;   /* changes under the lock */
+	enum loaded_state state; /* changes under the lock */
+	const char
+	    *refusal; /* why the issuer that came does not have it, under the lock, or NULL */
 	uint8_t issuer[ISSUER_ID]; /* once PLACED */
 };
 
@@ -158,11 +160,12 @@ take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 }
 
 static bool
-fail(const struct loaded_crl *loaded, const char *why, char error[REVOCATION_ERROR])
+fail(
+    const struct loaded_crl *loaded, struct der name, const char *why, char error[REVOCATION_ERROR])
 {
 	char issuer[120] = "an unknown issuer";
-	if (loaded->crl)
-		x509_name_text(crl_issuer(loaded->crl), issuer, sizeof issuer);
+	if (name.bytes > 0)
+		x509_name_text(name, issuer, sizeof issuer);
 	snprintf(error, REVOCATION_ERROR,
 	    "%.200s: the CRL of %s %s; replace it with the issuer's newest", loaded->file, issuer,
 	    why);
@@ -208,7 +211,7 @@ revocation_add(struct revocation *set, struct der der, const char *file, const s
 		return fail_as_early(set, loaded, now, error);
 	if (loaded->crl)
 		why = take_in(loaded, cas, ca_count);
-	return !why || fail(loaded, why, error);
+	return !why || fail(loaded, crl_issuer_in(der), why, error);
 }
 
 /* ---- what other files of the daemon have ---- */
@@ -348,7 +351,7 @@ fail_as_rolled_back(const struct loaded_crl *loaded, const struct crl_mark *mark
 	snprintf(why, sizeof why,
 	    "is older than one already seen, and no file has a newer one (rollback: %s, seen: %s)",
 	    mark_text(mark, has), mark_text(seen, had));
-	return fail(loaded, why, error);
+	return fail(loaded, crl_issuer(loaded->crl), why, error);
 }
 
 bool
@@ -391,19 +394,23 @@ judge_waiting(struct revocation *set, struct loaded_crl *loaded, const struct is
 {
 	const char *why;
 	struct crl_mark seen, mark;
-	if (place(loaded, issuer, 1) || loaded->state != PLACED)
+	loaded->refusal = place(loaded, issuer, 1);
+	if (loaded->state != PLACED)
 		return; /* perhaps another key of the same name; it waits on */
 	mark = mark_of(loaded);
-	if (crl_history_would_roll_back(set->history, &mark, &seen) ||
-	    !crl_index(loaded->crl, &why))
+	if (crl_history_would_roll_back(set->history, &mark, &seen))
+		loaded->refusal = "is older than one already seen (rollback of its number)";
+	else if (!crl_index(loaded->crl, &why))
+		loaded->refusal = why;
+	if (loaded->refusal)
 		move(loaded, REFUSED);
 	else
 		crl_history_note_mark(set->history, &mark);
 }
 
-/* Among those that waited: the newest CRL of the issuer; *refused if there is only a bad one. */
+/* Among those that waited: the newest CRL of the issuer; what is wrong with another one goes to *facts. */
 static const struct crl *
-find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
+find_waiting(struct revocation *set, const struct issuer *issuer, struct revocation_facts *facts)
 {
 	const struct loaded_crl *found = NULL;
 	pthread_mutex_lock(&set->lock);
@@ -413,9 +420,10 @@ find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
 			continue;
 		if (loaded->state == WAITING)
 			judge_waiting(set, loaded, issuer);
-		if (loaded->state != PLACED)
-			*refused = true;
-		else if (memcmp(loaded->issuer, issuer->id, ISSUER_ID) == 0 &&
+		if (loaded->state != PLACED) {
+			facts->why = loaded->refusal;
+			facts->file = loaded->file;
+		} else if (memcmp(loaded->issuer, issuer->id, ISSUER_ID) == 0 &&
 		    (!found || is_newer(loaded, found)))
 			found = loaded;
 	}
@@ -424,15 +432,34 @@ find_waiting(struct revocation *set, const struct issuer *issuer, bool *refused)
 }
 
 static const struct crl *
-find_crl(struct revocation *set, const struct issuer *issuer, bool *refused)
+find_crl(struct revocation *set, const struct issuer *issuer, struct revocation_facts *facts)
 {
 	const struct loaded_crl *loaded = set->placed == 0
 	    ? NULL
 	    : bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
-	*refused = false;
 	if (loaded)
 		return loaded->crl;
-	return set->count > set->placed ? find_waiting(set, issuer, refused) : NULL;
+	return set->count > set->placed ? find_waiting(set, issuer, facts) : NULL;
+}
+
+const char *
+revocation_namesake(const struct revocation *set, const struct issuer *issuer)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (der_equal(crl_issuer(set->crls[i].crl), issuer->name) &&
+		    !names_issuer(set->crls[i].crl, issuer))
+			return set->crls[i].file;
+	return NULL;
+}
+
+static enum revocation_status
+without_crl(
+    const struct revocation *set, const struct issuer *issuer, struct revocation_facts *facts)
+{
+	if (facts->why)
+		return CRL_REFUSED;
+	facts->file = revocation_namesake(set, issuer);
+	return set->missing == CRL_MISSING_ALLOW ? UNREVOKED : NO_CRL;
 }
 
 static bool
@@ -449,18 +476,15 @@ revocation_ask(struct revocation *set, const struct issuer *issuer, const struct
     int64_t not_after, int64_t now, struct revocation_facts *facts)
 {
 	struct revoked known;
-	bool refused;
 	*facts = (struct revocation_facts){ 0 };
 	if (crl_history_has_revoked(set->history, issuer->id, serial, &known)) {
 		*facts = (struct revocation_facts){ .reason = known.reason,
 			.revoked_at = known.revoked_at };
 		return REVOKED;
 	}
-	const struct crl *crl = find_crl(set, issuer, &refused);
+	const struct crl *crl = find_crl(set, issuer, facts);
 	if (!crl)
-		return refused                          ? CRL_REFUSED
-		    : set->missing == CRL_MISSING_ALLOW ? UNREVOKED
-							: NO_CRL;
+		return without_crl(set, issuer, facts);
 	facts->next_update = crl_next_update(crl);
 	const struct crl_entry *entry = crl_find(crl, serial, NULL);
 	if (!entry)
@@ -507,9 +531,15 @@ revocation_verdict(enum revocation_status status, const struct revocation_facts 
 		    time_text(facts->revoked_at, when), crl_reason_word(facts->reason));
 		return VERIFY_REVOKED;
 	case NO_CRL:
-		snprintf(what, what_bytes,
-		    "cannot be checked: there is no CRL of %.90s; add it to the CRLs beside %s",
-		    issuer, label);
+		if (facts->file)
+			snprintf(what, what_bytes,
+			    "cannot be checked: its issuer's CRL in %.90s names another key identifier; "
+			    "add the CRL of this key",
+			    facts->file);
+		else
+			snprintf(what, what_bytes,
+			    "cannot be checked: there is no CRL of %.90s; add it to the CRLs beside %s",
+			    issuer, label);
 		return VERIFY_CRL_MISSING;
 	case CRL_TOO_OLD:
 		snprintf(what, what_bytes,
@@ -517,9 +547,8 @@ revocation_verdict(enum revocation_status status, const struct revocation_facts 
 		    issuer, time_text(facts->next_update, when));
 		return VERIFY_CRL_EXPIRED;
 	case CRL_REFUSED:
-		snprintf(what, what_bytes,
-		    "cannot be checked: the CRL of %.90s is forged, damaged or rolled back",
-		    issuer);
+		snprintf(what, what_bytes, "cannot be checked: its issuer's CRL in %.80s %s",
+		    facts->file, facts->why);
 		return VERIFY_CRL_REFUSED;
 	}
 	return VERIFY_INTERNAL;

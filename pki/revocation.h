@@ -61,6 +61,9 @@ struct revocation_facts {
 	uint8_t reason; /* REVOKED: enum crl_reason */
 	uint32_t revoked_at;
 	int64_t next_update; /* CRL_TOO_OLD */
+	/* Borrowed from the set: CRL_REFUSED, why, after "the CRL "; and the file.  NO_CRL, the file of one that
+	 * has the issuer's name and another key identifier, or NULL. */
+	const char *why, *file;
 };
 
 /* O(log n). */
@@ -75,5 +78,7 @@ enum verify_code revocation_verdict(enum revocation_status, const struct revocat
 struct crl;
 const struct crl *revocation_crl(const struct revocation *, size_t index, const char **file);
 bool revocation_has(const struct revocation *, const struct issuer *);
+/* The file of a CRL by a CA of this name with another key identifier, or NULL. */
+const char *revocation_namesake(const struct revocation *, const struct issuer *);
 
 #endif

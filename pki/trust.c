@@ -118,8 +118,16 @@ warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_s
 	if (ca->link.facts.not_after < now)
 		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there",
 		    ca->file, subject, when);
-	if (trust->revocation && sources->missing == CRL_MISSING_REJECT &&
-	    !revocation_has(trust->revocation, &ca->link.issuer))
+	if (!trust->revocation || sources->missing != CRL_MISSING_REJECT ||
+	    revocation_has(trust->revocation, &ca->link.issuer))
+		return;
+	const char *namesake = revocation_namesake(trust->revocation, &ca->link.issuer);
+	if (namesake)
+		warn(trust,
+		    "%.120s: the CRL of %s names another key identifier than that CA has; what the CA "
+		    "issued will be refused, so add the CRL of its key",
+		    namesake, subject);
+	else
 		warn(trust,
 		    "%s: there is no CRL of %s; what it issued will be refused, so add its CRL",
 		    trust->label, subject);

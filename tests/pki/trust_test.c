@@ -604,6 +604,50 @@ judges_a_waiting_crl_when_its_issuer_comes(void **state)
 }
 
 static void
+tells_why_a_waiting_crl_is_refused(void **state)
+{
+	static const struct {
+		struct recipe sub;
+		struct crl_recipe crl;
+		const char *why;
+	} rows[] = {
+		{ { 0 }, { .number = 3 }, "in sub.crl is older than one already seen (rollback of its number)" },
+		{ { 0 }, { .damage = true }, "in sub.crl is not signed by the key of its issuer" },
+		{ { 0 }, { .odd = ODD_ENTRY_CRITICAL, .serials = "55" }, "in sub.crl has an entry that is malformed, or critical" },
+		{ { .usage = 0x04 }, { 0 }, "in sub.crl is of a CA whose keyUsage does not let it sign CRLs" },
+	};
+	struct trust_sources from = sources();
+	static const struct crl_recipe newer = { .number = 4 };
+	struct verdict verdict;
+	struct forged crl;
+	(void)state;
+	write_crls(CRL(0), CRL(0));
+	crl_files[1] = "sub.crl";
+	from.crl_count = 2;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		forge_crl(&crl, &newer, LEVEL_SUB);
+		forge_write("sub.crl", crl.data, crl.bytes);
+		struct trust *before = load(&from, NULL);
+		struct identity *identity = verify(before, &sub_leaf, &verdict);
+		assert_non_null(identity);
+		forge_crl(&crl, &rows[i].crl, LEVEL_SUB);
+		forge_write("sub.crl", crl.data, crl.bytes);
+		forge_certificate(&sub, &rows[i].sub, LEVEL_SUB, LEVEL_MIDDLE, "");
+		struct trust *after = load(&from, before);
+		assert_null(verify(after, &sub_leaf, &verdict));
+		assert_int_equal(verdict.code, VERIFY_CRL_REFUSED);
+		if (!strstr(verdict.sentence, rows[i].why))
+			fail_msg("\"%s\" is not in: %s", rows[i].why, verdict.sentence);
+		forge_note(verdict.sentence);
+		identity_release(identity);
+		trust_release(before);
+		trust_release(after);
+		forge_certificate(&sub, &rows[0].sub, LEVEL_SUB, LEVEL_MIDDLE, "");
+	}
+	crl_files[1] = NULL;
+}
+
+static void
 judges_again_by_the_cas_listed_now(void **state)
 {
 	struct trust_sources from = sources();
@@ -774,6 +818,11 @@ warns_of_what_will_bite(void **state)
 	assert_non_null(strstr(trust_warning(trust, 0), "no CRL of CN=middle"));
 	assert_null(trust_warning(trust, 1));
 	trust_release(trust);
+	write_crls(CRL(0), CRL(.signer = KEY_STRANGER));
+	trust = load(&from, NULL);
+	assert_non_null(strstr(trust_warning(trust, 0), "the CRL of CN=middle names another key identifier"));
+	assert_null(trust_warning(trust, 1));
+	trust_release(trust);
 	write_crls(CRL(.to = 1, .from = -13), CRL(.to = -1, .from = -13));
 	trust = load(&from, NULL);
 	assert_non_null(trust_warning(trust, 1));
@@ -851,6 +900,7 @@ main(void)
 		cmocka_unit_test(who_waits_for_the_clock_believes_nobody_meanwhile),
 		cmocka_unit_test(who_waits_for_the_clock_waits_for_nothing_else),
 		cmocka_unit_test(judges_a_waiting_crl_when_its_issuer_comes),
+		cmocka_unit_test(tells_why_a_waiting_crl_is_refused),
 		cmocka_unit_test(judges_again_by_the_cas_listed_now),
 		cmocka_unit_test(a_root_signed_by_another_is_no_way_past_their_sub_cas),
 		cmocka_unit_test(a_sub_ca_narrows_its_root_listed_behind_a_cross_certificate),

@@ -104,9 +104,21 @@ def a_crl_signed_with_sha_1_is_refused_for_that(scene):
 	equal(pki("lint", good)[1], "fine\n")
 	bad = shop.bundle("bad.crl", "root.crl", "sha1.crl")
 	status, _, err = verify_with(shop, bad)
-	check(status == 65 and "is signed with SHA-1, which is not accepted" in err, f"{status} {err}")
+	check(status == 65 and "the CRL of CN=Clients is signed with SHA-1, which is not accepted" in err, f"{status} {err}")
 	status, out, _ = pki("lint", bad)
 	check(status == 1 and "CRL 2: crl-refused: the CRL is signed with SHA-1" in out, f"{status} {out}")
+
+
+@test
+def a_crl_of_another_key_of_the_ca_is_named(scene):
+	shop = of_clients(scene)
+	shop.make("again", "/CN=Clients", "root", CA)
+	shop.crl("root.crl", "root"), shop.crl("again.crl", "again")
+	believed, said = verdict(chain(shop, "leaf", "clients"), "client", "--cas", shop.at("root.crt"), "--crls",
+		shop.bundle("other.crl", "root.crl", "again.crl"))
+	check(not believed and "other.crl names another key identifier" in said, said)
+	check(f"other.crl: the CRL of CN=Clients names another key identifier" in pki("verify", shop.at("leaf.crt"), "--as", "client",
+		"--cas", shop.bundle("cas.pem", "root.crt", "clients.crt"), "--crls", shop.at("other.crl"))[2], "the warning")
 
 
 def in_der(shop, kind):
