@@ -27,8 +27,11 @@ struct agent_check {
 	unsigned warnings;
 	bool has_expired, doubts_clock;
 	int64_t now_s;
-	/* One for each endpoint: its server certificate, {0} if it passes through. */
-	struct cert_facts *certificates;
+	/* One for each endpoint: its server certificates, none if it passes through. */
+	struct endpoint_facts {
+		struct cert_facts *items;
+		size_t count;
+	} * certificates;
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -79,6 +82,12 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		check->doubts_clock = true;
 		warn(check, mark, "%s", sentence);
 	}
+}
+
+static void
+check_key(struct agent_check *check, struct conf_mark mark, const char *path,
+    const struct cert_facts *facts)
+{
 	if (strcmp(facts->key_type, "rsa") == 0)
 		warn(check, mark,
 		    "%s has an RSA key, whose handshakes cost several times those of ECDSA P-256",
@@ -108,6 +117,7 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	const struct cert_facts *facts = &credentials->own->facts;
 
 	check_certificate(check, nowhere, check->settings->certificate, facts);
+	check_key(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
 		warn(check, nowhere,
 		    "%s is not an agent's certificate (no grant or not the purpose): relays will "
@@ -128,27 +138,64 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 
 /* False when memory is short. */
 static bool
-check_termination(struct agent_check *check, size_t index)
+check_server_certificate(struct agent_check *check, const struct endpoint *endpoint,
+    const struct certificate_settings *settings, size_t index, struct cert_facts *facts)
 {
-	const struct endpoint_settings *endpoint = agent_settings_endpoint(check->settings, index);
-	const char *path = endpoint->termination.certificate;
-	struct cert_facts *facts = &check->certificates[index];
+	const char *path = settings->certificate;
 	char error[CERT_ERROR];
 
 	memory_begin();
 	if (!cert_load(facts, path, error)) {
 		if (memory_has_failed())
 			return false;
-		warn(check, endpoint->termination.certificate_mark, "%s", error);
+		warn(check, settings->certificate_mark, "%s", error);
 		return true;
 	}
-	check_certificate(check, endpoint->termination.certificate_mark, path, facts);
-	if (!cert_covers(facts, endpoint->server_name))
-		warn(check, endpoint->termination.certificate_mark,
-		    "%s does not cover %s: clients will refuse it", path, endpoint->server_name);
+	check_certificate(check, settings->certificate_mark, path, facts);
+	/* Beside another it is for clients that know nothing else. */
+	if (endpoint->certificate_count == 1)
+		check_key(check, settings->certificate_mark, path, facts);
+	if (endpoint->certificates[index].name_count == 0)
+		warn(check, settings->certificate_mark,
+		    "%s does not cover %s: clients will refuse it, so it is shown to nobody", path,
+		    endpoint->server_name);
 	if (!facts->server)
-		warn(check, endpoint->termination.certificate_mark,
+		warn(check, settings->certificate_mark,
 		    "%s is not for servers (extended key usage): clients will refuse it", path);
+	return true;
+}
+
+static bool
+covers_all(const struct endpoint_facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->count; i++)
+		if (cert_covers(&facts->items[i], name))
+			return true;
+	return false;
+}
+
+/* False when memory is short. */
+static bool
+check_termination(struct agent_check *check, size_t index, const struct endpoint *endpoint)
+{
+	const struct endpoint_settings *settings = agent_settings_endpoint(check->settings, index);
+	struct endpoint_facts *facts = &check->certificates[index];
+
+	facts->items = calloc(endpoint->certificate_count + 1, sizeof *facts->items);
+	if (!facts->items)
+		return false;
+	while (facts->count < endpoint->certificate_count) {
+		size_t i = facts->count++;
+
+		if (!check_server_certificate(check, endpoint,
+			agent_settings_certificate(&settings->termination, i), i, &facts->items[i]))
+			return false;
+	}
+	if (name_is_wildcard(endpoint->server_name) && !covers_all(facts, endpoint->server_name))
+		warn(check, settings->url_mark,
+		    "no certificate of endpoint %s covers all of %s: flows to a name without one "
+		    "fail (no-certificate)",
+		    endpoint->name, endpoint->server_name);
 	return true;
 }
 
@@ -163,15 +210,18 @@ offers_http2(const struct endpoint_settings *endpoint)
 
 /* RFC 9113, 9.1.1: a browser sends requests for the other name over this one's connection. */
 static void
-check_coalescing(struct agent_check *check, size_t index)
+check_coalescing(struct agent_check *check, size_t index, size_t number)
 {
 	const struct endpoint_settings *here = agent_settings_endpoint(check->settings, index);
+	const struct certificate_settings *certificate =
+	    agent_settings_certificate(&here->termination, number);
 
-	for (size_t i = 0; offers_http2(here) && i < check->settings->endpoints.count; i++) {
+	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
 		const struct endpoint_settings *other = agent_settings_endpoint(check->settings, i);
 
-		if (i != index && cert_covers(&check->certificates[index], other->server_name))
-			warn(check, here->termination.certificate_mark,
+		if (i != index &&
+		    cert_covers(&check->certificates[index].items[number], other->server_name))
+			warn(check, certificate->certificate_mark,
 			    "this certificate covers %s of endpoint %s too: HTTP/2 clients may "
 			    "send its requests here, past its own policy; use a certificate for "
 			    "each endpoint",
@@ -185,6 +235,15 @@ check_rules(struct agent_check *check, const struct termination_settings *termin
 	if (termination->clients_mark.line > 0 && termination->clients.count == 0)
 		warn(check, termination->clients_mark,
 		    "clients has no entry, so nobody is let in; write who is, or remove it");
+}
+
+static void
+check_http2(struct agent_check *check, size_t index)
+{
+	bool offers = offers_http2(agent_settings_endpoint(check->settings, index));
+
+	for (size_t i = 0; offers && i < check->certificates[index].count; i++)
+		check_coalescing(check, index, i);
 }
 
 static void
@@ -250,6 +309,14 @@ check_own(struct agent_check *check, const struct upstream_settings *upstream)
 	return is_done;
 }
 
+static void
+wipe_facts(struct endpoint_facts *facts)
+{
+	for (size_t i = 0; i < facts->count; i++)
+		cert_wipe(&facts->items[i]);
+	free(facts->items);
+}
+
 /* False when memory is short. */
 static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
@@ -269,9 +336,10 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		check_header(check, settings);
 		if (!endpoint->terminates)
 			continue;
-		is_done = check_termination(check, i) && check_own(check, &settings->upstream);
+		is_done =
+		    check_termination(check, i, endpoint) && check_own(check, &settings->upstream);
 		check_unverified(check, &settings->upstream);
-		check_coalescing(check, i);
+		check_http2(check, i);
 		check_crossing(check, i);
 		check_rules(check, &settings->termination);
 		if (endpoint->clients)
@@ -281,7 +349,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 			warn_trust(check, settings->upstream.url_mark, endpoint->upstream.trust);
 	}
 	for (size_t i = 0; i < count; i++)
-		cert_wipe(&check->certificates[i]);
+		wipe_facts(&check->certificates[i]);
 	free(check->certificates);
 	return is_done;
 }
@@ -332,8 +400,12 @@ match_endpoint(
 	snprintf(head, sizeof head, "endpoint %s: ", endpoint->name);
 	if (strncmp(sentence, head, strlen(head)) != 0)
 		return;
-	match(mark, sentence, termination->certificate, termination->certificate_mark);
-	match(mark, sentence, termination->private_key, termination->private_key_mark);
+	for (size_t i = 0; i < agent_settings_certificate_count(termination); i++) {
+		const struct certificate_settings *one = agent_settings_certificate(termination, i);
+
+		match(mark, sentence, one->certificate, one->certificate_mark);
+		match(mark, sentence, one->private_key, one->private_key_mark);
+	}
 	match_any(mark, sentence, &termination->cas);
 	match_any(mark, sentence, &termination->crls);
 	match_entries(mark, sentence, &termination->clients);

@@ -9,7 +9,6 @@
 
 #include "agent/sources.h"
 #include "pki/branches.h"
-#include "pki/key_pair.h"
 
 static void
 clients_sources(struct trust_sources *sources, const struct termination_settings *settings,
@@ -19,44 +18,53 @@ clients_sources(struct trust_sources *sources, const struct termination_settings
 	    "mutual_tls_certificate_authorities");
 }
 
-/* The array of conf_texts has no NULL at its end, and tls_settings wants one. */
-static bool
-new_config(
-    struct endpoint *endpoint, struct tls_settings *tls, const struct conf_texts *alpn, char *why)
+/* The array of conf_texts has no NULL at its end, and tls_settings wants one.  NULL: memory. */
+static const char **
+protocols_of(const struct conf_texts *alpn)
 {
 	const char **protocols = calloc(alpn->count + 1, sizeof *protocols);
 
-	snprintf(why, TLS_ERROR, "memory is short");
-	if (!protocols)
-		return false;
-	for (size_t i = 0; i < alpn->count; i++)
+	for (size_t i = 0; protocols && i < alpn->count; i++)
 		protocols[i] = alpn->items[i];
-	tls->alpn = alpn->count > 0 ? protocols : NULL;
-	endpoint->tls = tls_config_new(tls, why);
-	free(protocols);
-	return endpoint->tls != NULL;
+	return protocols;
 }
 
 static bool
-load_certificate(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+load_each(struct endpoint *endpoint, const struct termination_settings *settings,
+    const struct tls_settings *shared, char *why)
 {
-	struct tls_settings tls = { .purpose = TLS_ENDPOINT };
-	char pair_why[KEY_PAIR_ERROR], tls_why[TLS_ERROR];
-	struct key_pair pair;
-	bool fine = key_pair_load(&pair, settings->certificate, settings->private_key, pair_why) ==
-	    KEY_PAIR_FINE;
+	size_t count = agent_settings_certificate_count(settings);
 
-	tls.client_certificate = endpoint->client_certificate;
-	tls.certificate = &pair.certificate;
-	tls.private_key = &pair.key;
-	if (!fine)
-		snprintf(why, UPSTREAM_ERROR, "%s", pair_why);
-	if (fine && !new_config(endpoint, &tls, &settings->alpn, tls_why)) {
-		snprintf(why, UPSTREAM_ERROR, "%.200s, %.200s: %s", settings->certificate,
-		    settings->private_key, tls_why);
-		fine = false;
+	endpoint->certificates = calloc(count + 1, sizeof *endpoint->certificates);
+	if (!endpoint->certificates) {
+		snprintf(why, UPSTREAM_ERROR, "memory is short");
+		return false;
 	}
-	key_pair_wipe(&pair);
+	while (endpoint->certificate_count < count) {
+		size_t i = endpoint->certificate_count++;
+
+		if (!server_certificate_load(&endpoint->certificates[i],
+			agent_settings_certificate(settings, i), shared, endpoint->server_name,
+			why))
+			return false;
+	}
+	return true;
+}
+
+static bool
+load_certificates(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+{
+	struct tls_settings shared = { .purpose = TLS_ENDPOINT,
+		.client_certificate = endpoint->client_certificate };
+	const char **protocols = protocols_of(&settings->alpn);
+	bool fine;
+
+	snprintf(why, UPSTREAM_ERROR, "memory is short");
+	if (!protocols)
+		return false;
+	shared.alpn = settings->alpn.count > 0 ? protocols : NULL;
+	fine = load_each(endpoint, settings, &shared, why);
+	free(protocols);
 	return fine;
 }
 
@@ -88,7 +96,7 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 
 	endpoint->terminates = true;
 	endpoint->client_certificate = asks[settings->mutual_tls];
-	if (!load_certificate(endpoint, settings, why))
+	if (!load_certificates(endpoint, settings, why))
 		return false;
 	if (settings->mutual_tls == MUTUAL_OFF)
 		return true;
@@ -159,14 +167,44 @@ endpoint_release(struct endpoint *endpoint)
 {
 	if (!endpoint || atomic_fetch_sub(&endpoint->references, 1) != 1)
 		return;
-	if (endpoint->tls)
-		tls_config_release(endpoint->tls);
+	for (size_t i = 0; i < endpoint->certificate_count; i++)
+		server_certificate_wipe(&endpoint->certificates[i]);
+	free(endpoint->certificates);
 	if (endpoint->clients)
 		trust_release(endpoint->clients);
 	client_rules_free(endpoint->rules);
 	upstream_wipe(&endpoint->upstream);
 	address_rules_release(endpoint->addresses);
 	free(endpoint);
+}
+
+/* With one certificate there is no choice, and the hello need not be read again. */
+struct tls_config *
+endpoint_tls(
+    const struct endpoint *endpoint, const char *server_name, const uint8_t *hello, size_t bytes)
+{
+	const struct server_certificate *chosen;
+	struct key_offer offer = { 0 };
+
+	if (endpoint->certificate_count > 1)
+		offer = server_certificate_offer(hello, bytes, true);
+	chosen = server_certificate_choose(
+	    endpoint->certificates, endpoint->certificate_count, server_name, &offer);
+	return chosen ? chosen->tls : NULL;
+}
+
+static bool
+certificates_changed(const struct termination_settings *settings, struct sources_stamp *seen)
+{
+	struct sources_stamp now = { 0 };
+
+	for (size_t i = 0; i < agent_settings_certificate_count(settings); i++) {
+		const struct certificate_settings *one = agent_settings_certificate(settings, i);
+
+		sources_stamp_add(&now, one->certificate);
+		sources_stamp_add(&now, one->private_key);
+	}
+	return sources_stamp_replace(seen, &now);
 }
 
 bool
@@ -177,10 +215,7 @@ endpoint_files_changed(const struct endpoint_settings *settings, const struct ag
 	bool changed = false;
 
 	if (settings->terminates) {
-		changed |=
-		    sources_file_changed(settings->termination.certificate, &seen->certificate);
-		changed |=
-		    sources_file_changed(settings->termination.private_key, &seen->private_key);
+		changed |= certificates_changed(&settings->termination, &seen->certificates);
 		if (settings->termination.mutual_tls != MUTUAL_OFF) {
 			clients_sources(&sources, &settings->termination, agent);
 			changed |= trust_files_changed(&sources, &seen->clients);

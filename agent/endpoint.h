@@ -10,9 +10,10 @@
 #include <stdatomic.h>
 
 #include "agent/client_rules.h"
+#include "agent/server_certificate.h"
+#include "agent/sources.h"
 #include "agent/upstream.h"
 #include "base/address_rules.h"
-#include "base/file.h"
 #include "tunnel/frame.h"
 #include "tunnel/pump.h"
 
@@ -30,7 +31,8 @@ struct endpoint {
 	uint8_t carriers;            /* bit set */
 	uint16_t weight;
 	bool terminates;
-	struct tls_config *tls; /* terminate */
+	struct server_certificate *certificates; /* terminate */
+	size_t certificate_count;
 	enum tls_client_certificate client_certificate;
 	struct trust *clients;      /* judges client certificates; NULL: none is asked for */
 	struct client_rules *rules; /* who of them may come in; NULL: all */
@@ -49,12 +51,17 @@ struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
 struct endpoint *endpoint_hold(struct endpoint *);
 void endpoint_release(struct endpoint *);
 
+/* What to answer this client with, by the name that its flow has and what its (complete) hello offers.
+ * Borrowed.  NULL: the endpoint has no certificate for the name. */
+struct tls_config *endpoint_tls(
+    const struct endpoint *, const char *server_name, const uint8_t *hello, size_t bytes);
+
 /* Sealed is always allowed: a relay may know nothing else. */
 uint8_t endpoint_carriers(const struct endpoint_settings *);
 
 /* The state of the files that one was loaded from. */
 struct endpoint_stamp {
-	struct file_stamp certificate, private_key;
+	struct sources_stamp certificates;
 	struct trust_stamp clients;
 	struct upstream_stamp upstream;
 };

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "agent/endpoint_table.h"
+#include "agent/pooled_channel.h"
 #include "base/log.h"
 #include "base/shares.h"
 #include "base/units.h"
+#include "tunnel/channel.h"
 
 static bool
 accepts_name(void *arg, const char *text, size_t bytes)
@@ -190,13 +192,29 @@ on_handshake(void *arg, enum io result)
 	agent_flow_dial(flow);
 }
 
+static void
+fail_without_certificate(struct agent_flow *flow)
+{
+	char sentence[SENTENCE_TEXT];
+
+	snprintf(sentence, sizeof sentence, "endpoint %s has no certificate for '%.200s'",
+	    flow->endpoint->name, flow->server_name);
+	agent_flow_fail(flow, CODE_NO_CERTIFICATE, sentence, sentence);
+}
+
 void
 agent_flow_start_handshake(struct agent_flow *flow)
 {
 	struct agent_flow_setup *setup = flow->setup;
 	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
 	struct heavy_party party = agent_flow_party(flow);
+	struct tls_config *tls = endpoint_tls(flow->endpoint, flow->server_name,
+	    channel_hello(pooled_channel_channel(setup->pooled)), setup->open.hello_bytes);
 
+	if (!tls) {
+		fail_without_certificate(flow);
+		return;
+	}
 	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
 		hooks.judge = judge_client;
 	agent_flow_move(flow, FLOW_HANDSHAKING);
@@ -208,7 +226,7 @@ agent_flow_start_handshake(struct agent_flow *flow)
 		agent_flow_end(flow, "relay-gave-up", NULL);
 		return;
 	}
-	setup->client = tls_server(flow->endpoint->tls, setup->channel, &hooks);
+	setup->client = tls_server(tls, setup->channel, &hooks);
 	setup->channel = NULL;
 	if (!setup->client) {
 		agent_flow_end(flow, code_word(CODE_INTERNAL), "memory is short");

@@ -61,8 +61,8 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 	endpoint->upstream.connect_ms = SETTINGS_CONNECT_MS;
 	if (values[PROXY])
 		number_parse(values[PROXY], &endpoint->upstream.proxy_protocol);
-	endpoint->termination.certificate = command_copy(values[CRT]);
-	endpoint->termination.private_key = command_copy(values[KEY]);
+	endpoint->termination.first.certificate = command_copy(values[CRT]);
+	endpoint->termination.first.private_key = command_copy(values[KEY]);
 	command_list(&endpoint->termination.cas, values[MUTUAL_CAS], "");
 	command_list(&endpoint->termination.crls, values[MUTUAL_CRLS], "");
 }

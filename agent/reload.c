@@ -75,16 +75,23 @@ agent_reload_warn_expiry(const struct agent_live *live)
 }
 
 static void
-warn_endpoint_certificate(const struct endpoint_settings *endpoint)
+warn_endpoint_certificate(const char *path)
 {
 	struct cert_facts facts;
 	char ignored[CERT_ERROR];
 
-	if (!endpoint->terminates)
-		return;
-	if (cert_load(&facts, endpoint->termination.certificate, ignored))
-		warn_early(&facts, endpoint->termination.certificate);
+	if (cert_load(&facts, path, ignored))
+		warn_early(&facts, path);
 	cert_wipe(&facts);
+}
+
+static void
+warn_endpoint_certificates(const struct endpoint_settings *endpoint)
+{
+	const struct termination_settings *termination = &endpoint->termination;
+
+	for (size_t i = 0; i < agent_settings_certificate_count(termination); i++)
+		warn_endpoint_certificate(agent_settings_certificate(termination, i)->certificate);
 }
 
 static void
@@ -95,7 +102,7 @@ warn_endpoint(const struct agent_settings *settings, size_t index)
 	const char *unverified = agent_settings_unverified_warning(&endpoint->upstream);
 	char sentence[CROSSING_SENTENCE];
 
-	warn_endpoint_certificate(endpoint);
+	warn_endpoint_certificates(endpoint);
 	if (crossing_warning(settings, index, sentence))
 		log_event(
 		    LOG_WARNING, "upstream-shared", sentence, log_str("endpoint", endpoint->name));

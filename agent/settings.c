@@ -132,11 +132,21 @@ static const struct conf_row upstream_rows[] = {
 	{ 0 },
 };
 
+static const struct conf_row certificate_rows[] = {
+	{ "server_certificate", CONF_TEXT, AT(certificate_settings, certificate), .required = true,
+	    .check = is_path, .mark_offset = AT(certificate_settings, certificate_mark) },
+	{ "server_private_key", CONF_TEXT, AT(certificate_settings, private_key), .required = true,
+	    .check = is_path, .mark_offset = AT(certificate_settings, private_key_mark) },
+	{ 0 },
+};
+
 static const struct conf_row termination_rows[] = {
-	{ "server_certificate", CONF_TEXT, AT(termination_settings, certificate), .required = true,
-	    .mark_offset = AT(termination_settings, certificate_mark) },
-	{ "server_private_key", CONF_TEXT, AT(termination_settings, private_key), .required = true,
-	    .mark_offset = AT(termination_settings, private_key_mark) },
+	{ "server_certificate", CONF_TEXT, AT(termination_settings, first.certificate),
+	    .check = is_path, .mark_offset = AT(termination_settings, first.certificate_mark) },
+	{ "server_private_key", CONF_TEXT, AT(termination_settings, first.private_key),
+	    .check = is_path, .mark_offset = AT(termination_settings, first.private_key_mark) },
+	{ "server_certificates", CONF_MAPPINGS, AT(termination_settings, more),
+	    .table = certificate_rows, .item_bytes = sizeof(struct certificate_settings) },
 	{ "mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
 	    .mark_offset = AT(termination_settings, mutual_tls_mark) },
 	{ "mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
@@ -305,6 +315,49 @@ check_tls(const struct upstream_settings *upstream, struct conf_report *report)
 		    "with insecure_skip_verify nobody would look at crls; take one of the two away");
 }
 
+/* Those of the list have both files by their rows. */
+static void
+check_first_certificate(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct certificate_settings *first = &endpoint->termination.first;
+
+	if (first->certificate && !first->private_key)
+		conf_error(report, first->certificate_mark,
+		    "server_certificate without server_private_key; add the key of %s",
+		    first->certificate);
+	if (first->private_key && !first->certificate)
+		conf_error(report, first->private_key_mark,
+		    "server_private_key without server_certificate; add the certificate of %s",
+		    first->private_key);
+	if (!first->private_key && agent_settings_certificate_count(&endpoint->termination) == 0)
+		conf_error(report, endpoint->termination_mark,
+		    "agent_tls_termination without a certificate; give server_certificate and "
+		    "server_private_key, or several of them in a list server_certificates");
+}
+
+static void
+check_certificates(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct termination_settings *termination = &endpoint->termination;
+	size_t count = agent_settings_certificate_count(termination);
+
+	check_first_certificate(endpoint, report);
+	if (count > SETTINGS_CERTIFICATES)
+		conf_error(report, endpoint->termination_mark,
+		    "more than %d certificates; take some away, or make several endpoints of it",
+		    SETTINGS_CERTIFICATES);
+	for (size_t i = 1; i < count && count <= SETTINGS_CERTIFICATES; i++) {
+		const struct certificate_settings *here =
+		    agent_settings_certificate(termination, i);
+
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(agent_settings_certificate(termination, j)->certificate,
+				here->certificate) == 0)
+				conf_error(report, here->certificate_mark,
+				    "%s is listed twice; once is enough", here->certificate);
+	}
+}
+
 static void
 check_proxy_header(const struct endpoint_settings *endpoint, struct conf_report *report)
 {
@@ -418,7 +471,8 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 {
 	char error[URL_ERROR];
 
-	endpoint->terminates = endpoint->termination.certificate != NULL;
+	endpoint->terminates = endpoint->termination_mark.line != 0 ||
+	    agent_settings_certificate_count(&endpoint->termination) > 0;
 	if (endpoint->url)
 		url_endpoint(endpoint->server_name, endpoint->url, error);
 	check_upstream(endpoint, report);
@@ -429,6 +483,7 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	check_proxy_header(endpoint, report);
 	if (!endpoint->terminates)
 		return;
+	check_certificates(endpoint, report);
 	check_clients(&endpoint->termination, report);
 	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
 		conf_error(report, endpoint->termination_mark,

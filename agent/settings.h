@@ -20,8 +20,9 @@ enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
 enum eof_policy { EOF_RESET, EOF_FIN };
 enum settings_tls { SETTINGS_TLS_1_2, SETTINGS_TLS_1_3 };
 enum {
-	SETTINGS_ALPN = 8,          /* protocols of one endpoint */
-	SETTINGS_CONNECT_MS = 4000, /* most and default: relays wait no longer for an answer */
+	SETTINGS_ALPN = 8,           /* protocols of one endpoint */
+	SETTINGS_CERTIFICATES = 256, /* certificates of one */
+	SETTINGS_CONNECT_MS = 4000,  /* most and default: relays wait no longer for an answer */
 };
 
 struct upstream_settings {
@@ -47,10 +48,16 @@ struct upstream_settings {
 	struct upstream_url parsed; /* filled by the checks */
 };
 
-struct termination_settings {
+/* One certificate of an endpoint, and its key. */
+struct certificate_settings {
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
-	int mutual_tls; /* enum mutual_tls, settled by the checks */
+};
+
+struct termination_settings {
+	struct certificate_settings first; /* empty: those of the list only */
+	struct conf_items more;            /* struct certificate_settings */
+	int mutual_tls;                    /* enum mutual_tls, settled by the checks */
 	struct conf_mark mutual_tls_mark;
 	struct conf_texts cas, crls;
 	struct crl_policy_settings crl;
@@ -121,6 +128,23 @@ static inline struct endpoint_settings *
 agent_settings_endpoint(const struct agent_settings *settings, size_t index)
 {
 	return (struct endpoint_settings *)settings->endpoints.items + index;
+}
+
+/* The certificates of an endpoint that terminates, in the order in which they are written. */
+static inline size_t
+agent_settings_certificate_count(const struct termination_settings *termination)
+{
+	return (termination->first.certificate ? 1 : 0) + termination->more.count;
+}
+
+static inline const struct certificate_settings *
+agent_settings_certificate(const struct termination_settings *termination, size_t index)
+{
+	const struct certificate_settings *more = termination->more.items;
+
+	if (!termination->first.certificate)
+		return &more[index];
+	return index == 0 ? &termination->first : &more[index - 1];
 }
 
 /* Checks what spans keys, and fills what follows from it.  agent_settings_read() calls it. */

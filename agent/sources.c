@@ -4,6 +4,9 @@
 #include "agent/sources.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <nettle/sha2.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -108,6 +111,29 @@ sources_file_changed(const char *path, struct file_stamp *seen)
 		return false;
 	*seen = now;
 	return true;
+}
+
+void
+sources_stamp_add(struct sources_stamp *stamp, const char *path)
+{
+	struct file_stamp now = file_stamp_of(path);
+	const int64_t facts[] = { now.exists, (int64_t)now.inode, (int64_t)now.bytes,
+		now.modified_ns, now.changed_ns };
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, sizeof stamp->digest, stamp->digest);
+	sha256_update(&sha, sizeof facts, (const uint8_t *)facts);
+	sha256_digest(&sha, sizeof stamp->digest, stamp->digest);
+}
+
+bool
+sources_stamp_replace(struct sources_stamp *seen, const struct sources_stamp *now)
+{
+	bool differs = memcmp(seen, now, sizeof *seen) != 0;
+
+	*seen = *now;
+	return differs;
 }
 
 void

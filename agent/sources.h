@@ -28,6 +28,14 @@ bool sources_catalogue(struct agent_settings *, struct trust_stamp *seen);
 /* True once for each state of the file that differs from the one last seen. */
 bool sources_file_changed(const char *path, struct file_stamp *seen);
 
+/* The state of any number of files, as a plain value; {0} is that of none. */
+struct sources_stamp {
+	uint8_t digest[32];
+};
+void sources_stamp_add(struct sources_stamp *, const char *path);
+/* True if the two differ; *seen is what is now. */
+bool sources_stamp_replace(struct sources_stamp *seen, const struct sources_stamp *now);
+
 /* Keeps the revocations that it has found over a restart (NULL is fine); tells the log if it cannot. */
 void sources_keep_revoked(struct trust *);
 /* Logs the warnings of a trust set, one line each. */

@@ -116,22 +116,47 @@ read_facts(struct cert_facts *facts, const struct x509 *x)
 	return read_key_facts(facts, x);
 }
 
+static bool
+read_first(
+    struct cert_facts *facts, const struct pem_file *file, const char *path, char error[CERT_ERROR])
+{
+	struct x509 x;
+	const char *why;
+	facts->chain_count = file->count;
+	if (x509_parse(&x, pem_block(file, 0), &why))
+		why = read_facts(facts, &x);
+	if (why)
+		snprintf(error, CERT_ERROR, "%.300s: the certificate %s; issue it anew", path, why);
+	return !why;
+}
+
 bool
 cert_load(struct cert_facts *facts, const char *path, char error[CERT_ERROR])
 {
 	struct pem_file file;
-	struct x509 x;
-	const char *why;
 	*facts = (struct cert_facts){ 0 };
 	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
 		return false;
-	facts->chain_count = file.count;
-	if (x509_parse(&x, pem_block(&file, 0), &why))
-		why = read_facts(facts, &x);
-	if (why)
-		snprintf(error, CERT_ERROR, "%.300s: the certificate %s; issue it anew", path, why);
+	bool fine = read_first(facts, &file, path, error);
 	pem_wipe(&file);
-	return !why;
+	return fine;
+}
+
+bool
+cert_read(struct cert_facts *facts, const struct secret *contents, const char *path,
+    char error[CERT_ERROR])
+{
+	struct pem_file file = { 0 };
+	const char *why = "cannot be read: memory is short";
+	*facts = (struct cert_facts){ 0 };
+	bool fine = secret_init(&file.storage, contents->data, contents->bytes) &&
+	    pem_decode(&file, PEM_CERTIFICATE, &why);
+	if (fine)
+		fine = read_first(facts, &file, path, error);
+	else
+		snprintf(error, CERT_ERROR, "%.300s %s", path, why);
+	pem_wipe(&file);
+	return fine;
 }
 
 void

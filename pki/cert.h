@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/secret.h"
 #include "pki/grant.h"
 
 enum { CERT_ERROR = 512 };
@@ -30,6 +31,9 @@ struct cert_facts {
 
 /* The first certificate of a PEM (or DER) file.  False with a sentence; wipe in any case. */
 bool cert_load(struct cert_facts *, const char *path, char error[CERT_ERROR]);
+/* The same of a file's contents; path is for the sentence. */
+bool cert_read(
+    struct cert_facts *, const struct secret *contents, const char *path, char error[CERT_ERROR]);
 void cert_wipe(struct cert_facts *);
 
 /* Whether it begins later than the clock says: then with a sentence that has both times. */

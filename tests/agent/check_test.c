@@ -82,6 +82,33 @@ warns_of_certificates_that_do_not_fit(void **state)
 }
 
 static void
+warns_of_names_for_which_a_list_has_no_certificate(void **state)
+{
+	static const char listed[] = HEAD
+	    "  - {name: a, url: 'tls://*.app.test', upstream: 80, agent_tls_termination:\n"
+	    "     {server_certificates: [{server_certificate: @/one.crt, server_private_key: @/one.key},"
+	    " {server_certificate: @/%s.crt, server_private_key: @/%s.key}]}}\n";
+	char text[1024];
+
+	(void)state;
+	mint_leaf(&mint, "one", "one.app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	mint_leaf(&mint, "all", "*.app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	snprintf(text, sizeof text, listed, "app", "app");
+	assert_int_equal(check_text(text), 0);
+	assert_told("no certificate of endpoint a covers all of *.app.test");
+	assert_told("agent.yml:5:");
+	assert_told("app.crt does not cover *.app.test: clients will refuse it");
+	assert_null(strstr(told, "one.crt does not"));
+	snprintf(text, sizeof text, listed, "all", "all");
+	assert_int_equal(check_text(text), 0);
+	assert_null(strstr(told, "no certificate of"));
+	snprintf(text, sizeof text, listed, "all", "app");
+	assert_int_equal(check_text(text), EX_CONFIG);
+	assert_told("all.crt, ");
+	assert_told("the private key does not belong to the certificate");
+}
+
+static void
 warns_when_http2_may_carry_another_endpoints_requests(void **state)
 {
 	static const char two[] =
@@ -269,6 +296,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warns_of_certificates_that_do_not_fit),
+		cmocka_unit_test(warns_of_names_for_which_a_list_has_no_certificate),
 		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_client_certificates),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_rules_on_clients),

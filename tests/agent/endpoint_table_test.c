@@ -57,8 +57,10 @@ want(void)
 	app->name = (char *)"app";
 	strcpy(app->server_name, "app.test");
 	app->terminates = true;
-	app->termination.certificate = (char *)(uintptr_t)mint_path(&mint, "app.crt", certificate);
-	app->termination.private_key = (char *)(uintptr_t)mint_path(&mint, "app.key", private_key);
+	app->termination.first.certificate =
+	    (char *)(uintptr_t)mint_path(&mint, "app.crt", certificate);
+	app->termination.first.private_key =
+	    (char *)(uintptr_t)mint_path(&mint, "app.key", private_key);
 	settings.endpoints.items = wanted;
 	settings.endpoints.count = 2;
 }
@@ -210,7 +212,7 @@ keeps_an_endpoint_whose_new_file_is_bad(void **state)
 	(void)state;
 	want();
 	first = make(NULL, NULL);
-	wanted[1].termination.certificate = private_key; /* no certificate in there */
+	wanted[1].termination.first.certificate = private_key; /* no certificate in there */
 	second = make(first, &reload);
 	assert_ptr_equal(first->endpoints[1], second->endpoints[1]);
 	assert_non_null(strstr(refused, "1: endpoint app"));
@@ -229,7 +231,8 @@ refuses_a_key_of_another_certificate(void **state)
 	(void)state;
 	want();
 	mint_leaf(&mint, "other", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
-	wanted[1].termination.private_key = (char *)(uintptr_t)mint_path(&mint, "other.key", other);
+	wanted[1].termination.first.private_key =
+	    (char *)(uintptr_t)mint_path(&mint, "other.key", other);
 	assert_null(endpoint_table_new(&settings, relays, NULL, NULL, error));
 	assert_non_null(strstr(error, "endpoint app"));
 }

@@ -5,6 +5,7 @@
 #ifndef TESTS_AGENT_MINT_H
 #define TESTS_AGENT_MINT_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <gnutls/gnutls.h>
@@ -92,24 +93,59 @@ mint_open(struct test_mint *mint)
 	mint_export(mint, "root.crt", mint->root);
 }
 
-/* NAME.crt and NAME.key; purpose is GNUTLS_KP_TLS_WWW_SERVER or _CLIENT.  It was made two hours ago
- * and ends so many seconds from now. */
-static inline void
-mint_leaf_until(
-    struct test_mint *mint, const char *name, const char *host, const char *purpose, int seconds)
+/* What a leaf may have beyond its name; {0} is a P-256 certificate for servers and for a day. */
+struct mint_options {
+	const char *purpose;             /* GNUTLS_KP_TLS_WWW_SERVER or _CLIENT */
+	gnutls_pk_algorithm_t algorithm; /* 0: ECDSA */
+	unsigned bits;                   /* of GNUTLS_CURVE_TO_BITS() or an RSA key's */
+	int seconds;                     /* how long from now; 0: a day */
+	const char *second_host;         /* of a further SAN */
+	bool must_staple;                /* RFC 7633 */
+};
+
+static inline gnutls_x509_privkey_t
+mint_key_of(const struct mint_options *options)
 {
-	gnutls_x509_privkey_t key = mint_key();
+	gnutls_x509_privkey_t key;
+
+	if (options->algorithm == 0)
+		return mint_key();
+	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(
+	    gnutls_x509_privkey_generate(key, options->algorithm, options->bits, 0), 0);
+	return key;
+}
+
+static inline void
+mint_name(gnutls_x509_crt_t crt, const char *host)
+{
+	if (host)
+		gnutls_x509_crt_set_subject_alt_name(
+		    crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), GNUTLS_FSAN_APPEND);
+}
+
+/* NAME.crt and NAME.key. It was made two hours ago. */
+static inline void
+mint_leaf_with(
+    struct test_mint *mint, const char *name, const char *host, const struct mint_options *options)
+{
+	static const char feature[] = "1.3.6.1.5.5.7.1.24";
+	gnutls_x509_privkey_t key = mint_key_of(options);
 	gnutls_x509_crt_t crt = mint_begin(mint, key, name);
 	gnutls_datum_t pem;
 	char file[64];
 
 	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 7200);
-	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + seconds);
-	gnutls_x509_crt_set_subject_alt_name(
-	    crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), 0);
+	gnutls_x509_crt_set_expiration_time(
+	    crt, time(NULL) + (options->seconds ? options->seconds : 86400));
+	mint_name(crt, host);
+	mint_name(crt, options->second_host);
 	gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
 	gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
-	gnutls_x509_crt_set_key_purpose_oid(crt, purpose, 0);
+	gnutls_x509_crt_set_key_purpose_oid(
+	    crt, options->purpose ? options->purpose : GNUTLS_KP_TLS_WWW_SERVER, 0);
+	if (options->must_staple)
+		gnutls_x509_crt_set_extension_by_oid(crt, feature, "\x30\3\2\1\5", 5, 0);
 	assert_int_equal(
 	    gnutls_x509_crt_sign2(crt, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
 	snprintf(file, sizeof file, "%s.crt", name);
@@ -122,6 +158,14 @@ mint_leaf_until(
 	gnutls_free(pem.data);
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
+}
+
+static inline void
+mint_leaf_until(
+    struct test_mint *mint, const char *name, const char *host, const char *purpose, int seconds)
+{
+	mint_leaf_with(
+	    mint, name, host, &(struct mint_options){ .purpose = purpose, .seconds = seconds });
 }
 
 static inline void

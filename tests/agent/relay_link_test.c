@@ -137,8 +137,8 @@ make_context(const char *upstream)
 	wanted[0].upstream.proxy_protocol = 1;
 	wanted[0].upstream.proxy_header_bytes = PROXY_USUAL_MOST;
 	wanted[1].terminates = true;
-	wanted[1].termination.certificate = path_of(3, "app.crt");
-	wanted[1].termination.private_key = path_of(4, "app.key");
+	wanted[1].termination.first.certificate = path_of(3, "app.crt");
+	wanted[1].termination.first.private_key = path_of(4, "app.key");
 	settings.endpoints = (struct conf_items){ wanted, 2 };
 	memset(&context, 0, sizeof context);
 	context.loop = loop;

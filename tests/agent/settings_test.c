@@ -101,6 +101,47 @@ asks_for_client_certificates_as_told_or_as_the_cas_say(void **state)
 	    "    agent_tls_termination: {server_certificate: c, server_private_key: k" keys "}\n"
 
 static void
+several_certificates_are_a_list_behind_the_first_or_without_one(void **state)
+{
+	static const struct {
+		const char *keys, *first, *second;
+	} cases[] = {
+		{ "server_certificate: a, server_private_key: k", "a", NULL },
+		{ "server_certificates: {server_certificate: a, server_private_key: k}", "a",
+		    NULL },
+		{ "server_certificate: a, server_private_key: k, server_certificates: "
+		  "[{server_certificate: b, server_private_key: l}]",
+		    "a", "b" },
+		{ "server_certificates: [{server_certificate: a, server_private_key: k}, "
+		  "{server_certificate: b, server_private_key: l}]",
+		    "a", "b" },
+	};
+	struct agent_settings settings;
+	char text[1024], *told;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct termination_settings *termination;
+
+		snprintf(text, sizeof text,
+		    AGENT ENDPOINT "    agent_tls_termination: {%s}\n    upstream: 80\n",
+		    cases[i].keys);
+		assert_int_equal(read_text(&settings, text, &told), 0);
+		free(told);
+		assert_true(agent_settings_endpoint(&settings, 0)->terminates);
+		termination = &agent_settings_endpoint(&settings, 0)->termination;
+		assert_int_equal(
+		    agent_settings_certificate_count(termination), cases[i].second ? 2 : 1);
+		assert_string_equal(
+		    agent_settings_certificate(termination, 0)->certificate, cases[i].first);
+		if (cases[i].second)
+			assert_string_equal(agent_settings_certificate(termination, 1)->certificate,
+			    cases[i].second);
+		agent_settings_wipe(&settings);
+	}
+}
+
+static void
 an_address_is_trusted_unsealed_only_where_that_is_said(void **state)
 {
 	struct agent_settings settings;
@@ -245,6 +286,22 @@ refuses_what_does_not_go_together(void **state)
 		    ":7:5:", "unknown key" },
 		{ TERMINATED(", crl: {expired: 'grace 3'}") "    upstream: 80\n",
 		    ":6:90:", "policy" },
+		{ AGENT ENDPOINT "    agent_tls_termination: {}\n    upstream: 80\n",
+		    ":6:28:", "without a certificate" },
+		{ AGENT ENDPOINT
+		    "    agent_tls_termination: {server_certificate: c}\n    upstream: 80\n",
+		    ":6:49:", "without server_private_key" },
+		{ AGENT ENDPOINT
+		    "    agent_tls_termination: {server_private_key: k, server_certificates:"
+		    " {server_certificate: c, server_private_key: k}}\n    upstream: 80\n",
+		    ":6:49:", "without server_certificate" },
+		{ TERMINATED(
+		      ", server_certificates: [{server_certificate: d}]") "    upstream: 80\n",
+		    ":6:97:", "server_private_key" },
+		{ TERMINATED(
+		      ", server_certificates: [{server_certificate: d, server_private_key: "
+		      "k}, {server_certificate: c, server_private_key: l}]") "    upstream: 80\n",
+		    ":6:166:", "c is listed twice" },
 		{ AGENT ENDPOINT
 		    "    upstream: 80\n  - name: b\n    url: tls://A.test.\n    upstream: 80\n",
 		    ":8:10:", "line 5 too" },
@@ -371,6 +428,7 @@ reads_the_policy_for_expired_crls(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_in_the_defaults),
 	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
+	cmocka_unit_test(several_certificates_are_a_list_behind_the_first_or_without_one),
 	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),
 	cmocka_unit_test(a_header_says_all_unless_it_is_told_not_to),
 	cmocka_unit_test(an_upstream_is_unverified_only_where_that_is_said),

@@ -644,6 +644,17 @@ endpoint_is_down(const struct endpoint *endpoint, uint64_t now_ms)
 	return now_ms < endpoint->down_until_ms;
 }
 
+struct tls_config *
+endpoint_tls(
+    const struct endpoint *endpoint, const char *server_name, const uint8_t *hello, size_t bytes)
+{
+	(void)endpoint;
+	(void)server_name;
+	(void)hello;
+	(void)bytes;
+	return NULL;
+}
+
 struct credentials *
 credentials_hold(struct credentials *credentials)
 {
