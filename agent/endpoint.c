@@ -55,7 +55,9 @@ static bool
 load_certificates(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
 {
 	struct tls_settings shared = { .purpose = TLS_ENDPOINT,
-		.client_certificate = endpoint->client_certificate };
+		.client_certificate = endpoint->client_certificate,
+		.oldest = settings->oldest == OLDEST_TLS13 ? TLS_VERSION_13 : TLS_VERSION_12,
+		.newest = settings->newest == NEWEST_TLS12 ? TLS_VERSION_12 : TLS_VERSION_13 };
 	const char **protocols = protocols_of(&settings->alpn);
 	bool fine;
 
@@ -95,6 +97,7 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	struct trust_sources sources;
 
 	endpoint->terminates = true;
+	endpoint->has_tls13 = settings->newest == NEWEST_TLS13;
 	endpoint->client_certificate = asks[settings->mutual_tls];
 	if (!load_certificates(endpoint, settings, why))
 		return false;
@@ -187,7 +190,7 @@ endpoint_tls(
 	struct key_offer offer = { 0 };
 
 	if (endpoint->certificate_count > 1)
-		offer = server_certificate_offer(hello, bytes, true);
+		offer = server_certificate_offer(hello, bytes, endpoint->has_tls13);
 	chosen = server_certificate_choose(
 	    endpoint->certificates, endpoint->certificate_count, server_name, &offer);
 	return chosen ? chosen->tls : NULL;

@@ -33,6 +33,7 @@ struct endpoint {
 	bool terminates;
 	struct server_certificate *certificates; /* terminate */
 	size_t certificate_count;
+	bool has_tls13;
 	enum tls_client_certificate client_certificate;
 	struct trust *clients;      /* judges client certificates; NULL: none is asked for */
 	struct client_rules *rules; /* who of them may come in; NULL: all */

@@ -104,6 +104,8 @@ agent_settings_workers(const struct agent_settings *settings)
 /* ---- the rows ---- */
 
 static const char *const mutual_words[] = { "off", "request", "require", NULL };
+static const char *const oldest_words[] = { "1.2", "1.3", NULL };
+static const char *const newest_words[] = { "1.3", "1.2", NULL };
 static const char *const eof_words[] = { "reset", "fin", NULL };
 static const char *const tls_words[] = { "1.2", "1.3", NULL }; /* enum settings_tls */
 
@@ -147,6 +149,9 @@ static const struct conf_row termination_rows[] = {
 	    .check = is_path, .mark_offset = AT(termination_settings, first.private_key_mark) },
 	{ "server_certificates", CONF_MAPPINGS, AT(termination_settings, more),
 	    .table = certificate_rows, .item_bytes = sizeof(struct certificate_settings) },
+	{ "tls_min", CONF_WORD, AT(termination_settings, oldest), .words = oldest_words },
+	{ "tls_max", CONF_WORD, AT(termination_settings, newest), .words = newest_words,
+	    .mark_offset = AT(termination_settings, newest_mark) },
 	{ "mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
 	    .mark_offset = AT(termination_settings, mutual_tls_mark) },
 	{ "mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
@@ -485,6 +490,11 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 		return;
 	check_certificates(endpoint, report);
 	check_clients(&endpoint->termination, report);
+	if (endpoint->termination.oldest == OLDEST_TLS13 &&
+	    endpoint->termination.newest == NEWEST_TLS12)
+		conf_error(report, endpoint->termination.newest_mark,
+		    "tls_max 1.2 is below tls_min 1.3: no version would be left; take one of the "
+		    "two away");
 	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
 		conf_error(report, endpoint->termination_mark,
 		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);

@@ -17,6 +17,9 @@
 #include "pki/trust_rows.h"
 
 enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
+/* tls_min and tls_max; the defaults are 0. */
+enum termination_oldest { OLDEST_TLS12, OLDEST_TLS13 };
+enum termination_newest { NEWEST_TLS13, NEWEST_TLS12 };
 enum eof_policy { EOF_RESET, EOF_FIN };
 enum settings_tls { SETTINGS_TLS_1_2, SETTINGS_TLS_1_3 };
 enum {
@@ -57,7 +60,9 @@ struct certificate_settings {
 struct termination_settings {
 	struct certificate_settings first; /* empty: those of the list only */
 	struct conf_items more;            /* struct certificate_settings */
-	int mutual_tls;                    /* enum mutual_tls, settled by the checks */
+	int oldest, newest;                /* enum termination_oldest, enum termination_newest */
+	struct conf_mark newest_mark;
+	int mutual_tls; /* enum mutual_tls, settled by the checks */
 	struct conf_mark mutual_tls_mark;
 	struct conf_texts cas, crls;
 	struct crl_policy_settings crl;

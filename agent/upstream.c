@@ -62,7 +62,7 @@ load_configs(struct upstream *upstream, const struct upstream_settings *settings
 {
 	struct tls_settings from = {
 		.purpose = TLS_UPSTREAM,
-		.is_tls13_only = settings->tls_min == SETTINGS_TLS_1_3,
+		.oldest = settings->tls_min == SETTINGS_TLS_1_3 ? TLS_VERSION_13 : TLS_VERSION_12,
 	};
 	struct key_pair pair = { 0 };
 	bool fine = !settings->certificate ||

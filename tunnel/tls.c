@@ -103,7 +103,9 @@ tls_set_key(struct tls *tls, const char *identity, const struct secret *key)
 static bool
 is_too_old(struct tls *tls, int got)
 {
-	return got == GNUTLS_E_NO_CIPHER_SUITES && tls->config->purpose->alpn &&
+	bool only_tls13 =
+	    tls->config->purpose->alpn || tls->config->settings.oldest == TLS_VERSION_13;
+	return got == GNUTLS_E_NO_CIPHER_SUITES && only_tls13 &&
 	    gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3;
 }
 
@@ -111,7 +113,7 @@ is_too_old(struct tls *tls, int got)
 static bool
 is_no_tls(const struct tls *tls, int got)
 {
-	return tls->state == TLS_SHAKING &&
+	return tls->state == TLS_SHAKING && !tls->heard_hello &&
 	    (got == GNUTLS_E_UNEXPECTED_PACKET || got == GNUTLS_E_UNSUPPORTED_VERSION_PACKET);
 }
 
@@ -163,6 +165,8 @@ explain(struct tls *tls, int got)
 		tls->error = "the peer closed without close_notify";
 	else if (is_too_old(tls, got))
 		tls->error = "the peer does not offer TLS 1.3";
+	else if (got == GNUTLS_E_UNSUPPORTED_VERSION_PACKET && tls->heard_hello)
+		tls->error = "the peer offers no version of TLS that is spoken here";
 	else if (is_no_tls(tls, got))
 		tls->error = "the peer does not speak TLS";
 	else

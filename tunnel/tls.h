@@ -28,6 +28,8 @@ enum tls_purpose {
 	TLS_PURPOSES
 };
 
+enum tls_version { TLS_VERSION_ANY, TLS_VERSION_12, TLS_VERSION_13 };
+
 enum tls_client_certificate { TLS_CLIENT_OFF, TLS_CLIENT_REQUEST, TLS_CLIENT_REQUIRE };
 
 struct tls_settings {
@@ -36,9 +38,11 @@ struct tls_settings {
 	 * one, which is shown to every server that asks for any. */
 	const struct secret *certificate, *private_key;
 	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
-	const char *const *alpn; /* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may
-					 * be NULL */
-	bool is_tls13_only;      /* TLS_UPSTREAM only */
+	/* The oldest and the newest that is spoken, TLS_ENDPOINT and TLS_UPSTREAM only; any: 1.2 and 1.3. */
+	enum tls_version oldest, newest;
+	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may be NULL.  Most wanted first, and as a
+	 * server we decide. */
+	const char *const *alpn;
 	/* TLS_CHANNEL_RELAY: finds the key of an identity; false: unknown (the handshake then goes
 	 * on with a random key). Called from any worker's thread. */
 	bool (*find_key)(void *arg, const char *identity, struct secret *key);

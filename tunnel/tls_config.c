@@ -14,10 +14,9 @@
 #define GROUPS "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"
 #define SIGNATURES "+CTYPE-X509:+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1"
 
-/* Only forward-secret AEADs, AES first: ChaCha20 costs four to five times more. */
-#define MODERN \
-	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES \
-	":%SERVER_PRECEDENCE"
+/* Only forward-secret AEADs, AES first: ChaCha20 costs four to five times more.  The versions are put in
+ * front. */
+#define MODERN "+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES ":%SERVER_PRECEDENCE"
 #define SESSION "NONE:+VERS-TLS1.3:+ECDHE-ECDSA:+ECDHE-RSA:" AEADS GROUPS SIGNATURES
 /* No group, so psk_ke.  The signature is never used, but GnuTLS takes no list without one. */
 #define CHANNEL "NONE:+VERS-TLS1.3:+PSK:+AES-128-GCM:+AEAD:+SIGN-ECDSA-SECP256R1-SHA256"
@@ -27,8 +26,8 @@ static const struct purpose purposes[TLS_PURPOSES] = {
 	[TLS_SESSION_AGENT] = { false, true, false, "valise/1", SESSION },
 	[TLS_CHANNEL_RELAY] = { true, false, true, "valise-data/1", CHANNEL },
 	[TLS_CHANNEL_AGENT] = { false, false, true, "valise-data/1", CHANNEL },
-	[TLS_ENDPOINT] = { true, false, false, NULL, MODERN },
-	[TLS_UPSTREAM] = { false, true, false, NULL, MODERN },
+	[TLS_ENDPOINT] = { true, false, false, NULL, NULL },
+	[TLS_UPSTREAM] = { false, true, false, NULL, NULL },
 };
 
 /* An alert that a hook asks for becomes a failure of the handshake; tls_fail() sends it. */
@@ -138,12 +137,43 @@ find_name(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
 	return 0;
 }
 
+enum { EXTENSION_SUPPORTED_VERSIONS = 43 };
+
+/* Whether a list of supported_versions (RFC 8446, 4.2.1) has one that is spoken here; what is no list
+ * is GnuTLS's to refuse. */
+static int
+find_version(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
+{
+	enum { TLS12 = 0x0303, TLS13 = 0x0304 };
+	struct tls *tls = arg;
+	const struct tls_settings *settings = &tls->config->settings;
+	bool has_any = type != EXTENSION_SUPPORTED_VERSIONS || bytes < 3;
+	for (unsigned i = 1; i + 1 < bytes && !has_any; i += 2) {
+		unsigned version = (unsigned)data[i] << 8 | data[i + 1];
+		has_any = (version == TLS12 && settings->oldest != TLS_VERSION_13) ||
+		    (version == TLS13 && settings->newest != TLS_VERSION_12);
+	}
+	return has_any ? 0 : GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+}
+
+/* GnuTLS looks for a cipher suite before it says that a version is missing. */
+static bool
+offers_our_version(struct tls *tls, const gnutls_datum_t *message)
+{
+	return tls->config->purpose->alpn ||
+	    gnutls_ext_raw_parse(tls, find_version, message,
+		GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO) != GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+}
+
 /* Reads each hello by itself: GnuTLS keeps the first one's name when a second hello has none. */
 static int
 on_client_hello(gnutls_session_t session, const gnutls_datum_t *message)
 {
 	struct tls *tls = gnutls_session_get_ptr(session);
 	struct sni sni = { (const uint8_t *)"", 0 };
+	tls->heard_hello = true;
+	if (!offers_our_version(tls, message))
+		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
 	if (!tls->hooks.accepts_name)
 		return 0;
 	gnutls_ext_raw_parse(&sni, find_name, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
@@ -239,7 +269,8 @@ apply_alpn(struct tls_config *config, gnutls_session_t session)
 		list[count] = (gnutls_datum_t){ (uint8_t *)(uintptr_t)names[count],
 			(unsigned)strlen(names[count]) };
 	return count == 0 ||
-	    gnutls_alpn_set_protocols(session, list, count, GNUTLS_ALPN_MANDATORY) == 0;
+	    gnutls_alpn_set_protocols(
+		session, list, count, GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE) == 0;
 }
 
 bool
@@ -328,6 +359,25 @@ load_keys(struct tls_config *config, char *error)
 }
 
 static bool
+init_priority(struct tls_config *config, char *error)
+{
+	const struct tls_settings *settings = &config->settings;
+	char ours[sizeof MODERN + 64];
+	const char *priority = config->purpose->priority;
+	if (!priority) {
+		snprintf(ours, sizeof ours, "NONE:%s%s%s",
+		    settings->newest == TLS_VERSION_12 ? "" : "+VERS-TLS1.3:",
+		    settings->oldest == TLS_VERSION_13 ? "" : "+VERS-TLS1.2:", MODERN);
+		priority = ours;
+	}
+	int got = gnutls_priority_init(&config->priority, priority, NULL);
+	if (got < 0)
+		snprintf(
+		    error, TLS_ERROR, "GnuTLS refuses our cipher list: %s", gnutls_strerror(got));
+	return got >= 0;
+}
+
+static bool
 copy_alpn(struct tls_config *config, const char *const *names, char *error)
 {
 	size_t count = 0, bytes = 0;
@@ -366,16 +416,6 @@ config_free(struct tls_config *config)
 	free(config);
 }
 
-static int
-init_priority(struct tls_config *config, const struct tls_settings *settings)
-{
-	enum { PRIORITY_TEXT = 512 };
-	char text[PRIORITY_TEXT];
-	snprintf(text, sizeof text, "%s%s", config->purpose->priority,
-	    settings->is_tls13_only ? ":-VERS-TLS1.2" : "");
-	return gnutls_priority_init(&config->priority, text, NULL);
-}
-
 struct tls_config *
 tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 {
@@ -392,11 +432,7 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 	config->settings.alpn = NULL;
 	if (settings->purpose != TLS_ENDPOINT)
 		config->settings.client_certificate = TLS_CLIENT_OFF;
-	int got = init_priority(config, settings);
-	if (got < 0)
-		snprintf(
-		    error, TLS_ERROR, "GnuTLS refuses our cipher list: %s", gnutls_strerror(got));
-	bool is_loaded = got == 0 &&
+	bool is_loaded = init_priority(config, error) &&
 	    (config->purpose->uses_key ? load_keys(config, error)
 				       : load_certificate(config, settings, error));
 	if (is_loaded && copy_alpn(config, settings->alpn, error))

@@ -14,10 +14,10 @@
 
 struct purpose {
 	bool is_server;
-	bool is_judged;   /* the peer's certificate, by the hook */
-	bool uses_key;    /* external PSK */
-	const char *alpn; /* demanded */
-	const char *priority;
+	bool is_judged;       /* the peer's certificate, by the hook */
+	bool uses_key;        /* external PSK */
+	const char *alpn;     /* demanded */
+	const char *priority; /* NULL: by the versions of the settings */
 };
 
 struct tls_config {
@@ -76,6 +76,7 @@ struct tls {
 	enum io read_end : 8;  /* once reading is over: how */
 	enum io write_end : 8; /* once writing has failed: how */
 	bool is_forgiving : 1, was_judged : 1, name_was_seen : 1, heard_no_tls : 1;
+	bool heard_hello : 1;  /* of a client, in one piece */
 	bool has_new_keys : 1; /* a KeyUpdate has come or gone, where tls_watch_keys() was called */
 	bool owns_error : 1;   /* it names an alert */
 	/* Alerts: what a hook has asked for, and what was said and heard. */

@@ -98,4 +98,21 @@ def a_renewed_certificate_of_a_list_is_shown_from_the_next_client_on(scene):
 	equal(shown(relay, "second.many.example.com"), "", "the name that it has not")
 
 
+@test
+def a_version_out_of_bounds_is_refused_with_protocol_version(scene):
+	relay, agent = serving(scene, NAME, [certificate("bounds", NAME)], tls_min="1.3")
+	check(shown(relay, NAME, "-tls1_3"), "TLS 1.3")
+	status, _, err = s_client(relay.port, NAME, authority().root, "-tls1_2")
+	check(status != 0 and "alert number 70" in err, f"{status} {err}")
+	closed = agent.wait_event("flow-closed", reason="client-handshake-failed")[0]
+	check("no version" in closed["message"] or "does not offer TLS 1.3" in closed["message"], closed)
+	agent.settings["endpoints"][0]["agent_tls_termination"].update(tls_min="1.2", tls_max="1.2")
+	agent.write(agent.settings)
+	agent.reload()
+	agent.wait_event("reloaded")
+	check(shown(relay, NAME, "-tls1_2"), "TLS 1.2")
+	status, _, err = s_client(relay.port, NAME, authority().root, "-tls1_3")
+	check(status != 0 and "alert number 70" in err, f"{status} {err}")
+
+
 main()

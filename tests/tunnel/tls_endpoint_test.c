@@ -146,6 +146,75 @@ refuses_what_nobody_needs_any_more(void **state)
 	}
 }
 
+#define BOTH "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+/* Oldest and newest of ours, what the client offers, what comes of it; NULL: alert 70. */
+static const struct {
+	enum tls_version oldest, newest;
+	const char *offered, *spoken;
+} bounds[] = {
+	{ TLS_VERSION_ANY, TLS_VERSION_ANY, BOTH, "TLS1.3" },
+	{ TLS_VERSION_12, TLS_VERSION_13, BOTH, "TLS1.3" },
+	{ TLS_VERSION_12, TLS_VERSION_12, BOTH, "TLS1.2" },
+	{ TLS_VERSION_ANY, TLS_VERSION_12, TLS12, "TLS1.2" },
+	{ TLS_VERSION_ANY, TLS_VERSION_12, TLS13, NULL },
+	{ TLS_VERSION_13, TLS_VERSION_ANY, BOTH, "TLS1.3" },
+	{ TLS_VERSION_13, TLS_VERSION_13, TLS13, "TLS1.3" },
+	{ TLS_VERSION_13, TLS_VERSION_ANY, TLS12, NULL },
+	{ TLS_VERSION_ANY, TLS_VERSION_ANY, "NORMAL:-VERS-ALL:+VERS-TLS1.1", NULL },
+};
+
+static void
+a_version_out_of_bounds_gets_the_alert_that_says_so(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		struct endpoint_meeting m;
+		struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		settings.oldest = bounds[i].oldest;
+		settings.newest = bounds[i].newest;
+		meeting_begin(&m, &settings, NULL, bounds[i].offered, 0, false);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, bounds[i].spoken ? IO_OK : IO_FAILED);
+		if (bounds[i].spoken)
+			assert_string_equal(tls_version(m.server), bounds[i].spoken);
+		else {
+			assert_int_equal(meeting_alert(&m), 70);
+			assert_false(tls_heard_no_tls(m.server));
+			if (!strstr(tls_error(m.server), "TLS"))
+				fail_msg("case %zu: %s", i, tls_error(m.server));
+		}
+		meeting_end(&m);
+	}
+}
+
+/* What a client prefers does not count. */
+static void
+the_cipher_and_the_protocol_are_our_choice(void **state)
+{
+	static const char *const ciphers[] = {
+		TLS13 ":-CIPHER-ALL:+CHACHA20-POLY1305:+AES-256-GCM:+AES-128-GCM",
+		TLS12 ":-CIPHER-ALL:+CHACHA20-POLY1305:+AES-256-GCM:+AES-128-GCM",
+	};
+	static const char *const ours[] = { "h2", "http/1.1", NULL };
+	static const gnutls_datum_t theirs[] = {
+		{ (unsigned char *)"http/1.1", 8 }, { (unsigned char *)"h2", 2 },
+	};
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct endpoint_meeting m;
+		struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		settings.alpn = ours;
+		meeting_begin(&m, &settings, NULL, ciphers[i], 0, false);
+		gnutls_alpn_set_protocols(m.client, theirs, 2, 0);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, IO_OK);
+		assert_int_equal(gnutls_cipher_get(m.client), GNUTLS_CIPHER_AES_128_GCM);
+		assert_string_equal(tls_alpn(m.server), "h2");
+		meeting_end(&m);
+	}
+}
+
 /* demand, shown, verdict of the judge -> how often judged, outcome, alert in 1.3, in 1.2. */
 static const struct judgement {
 	enum tls_client_certificate demand;
@@ -326,6 +395,8 @@ main(void)
 		cmocka_unit_test(serves_tls12_and_tls13_with_aes_first),
 		cmocka_unit_test(cipher_suites_have_the_names_that_openssl_gives_them),
 		cmocka_unit_test(refuses_what_nobody_needs_any_more),
+		cmocka_unit_test(a_version_out_of_bounds_gets_the_alert_that_says_so),
+		cmocka_unit_test(the_cipher_and_the_protocol_are_our_choice),
 		cmocka_unit_test(client_certificates_are_judged_and_the_alert_arrives),
 		cmocka_unit_test(a_name_that_was_not_routed_is_unrecognized),
 		cmocka_unit_test(the_hello_after_a_retry_request_is_looked_at_too),
