@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/alpn.h"
 #include "base/admin.h"
 #include "base/admin_client.h"
 #include "base/memory.h"
@@ -71,18 +72,6 @@ is_label(const char *text, char error[256])
 		return true;
 	snprintf(error, 256, "is not a valid label; write key=value, each up to %d bytes",
 	    SHORT_TEXT - 1);
-	return false;
-}
-
-static bool
-is_protocol(const char *text, char error[256])
-{
-	size_t bytes = strlen(text);
-
-	if (bytes > 0 && bytes <= 32)
-		return true;
-	snprintf(error, 256,
-	    "is not a valid ALPN protocol; it has 1 to 32 bytes, for example h2 or http/1.1");
 	return false;
 }
 
@@ -161,7 +150,7 @@ static const struct conf_row termination_rows[] = {
 	{ "clients", CONF_MAPPINGS, AT(termination_settings, clients), .table = client_entry_rows,
 	    .item_bytes = sizeof(struct client_entry_settings),
 	    .mark_offset = AT(termination_settings, clients_mark) },
-	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = is_protocol }, { 0 }
+	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = alpn_is_sensible }, { 0 }
 };
 
 static const struct conf_row endpoint_rows[] = {
@@ -384,6 +373,21 @@ check_proxy_header(const struct endpoint_settings *endpoint, struct conf_report 
 }
 
 static void
+check_protocols(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct conf_texts *alpn = &endpoint->termination.alpn;
+
+	if (alpn->count > SETTINGS_ALPN)
+		conf_error(report, alpn->marks[SETTINGS_ALPN],
+		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);
+	for (size_t i = 1; i < alpn->count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(alpn->items[i], alpn->items[j]) == 0)
+				conf_error(report, alpn->marks[i],
+				    "%s is listed twice; once is enough", alpn->items[i]);
+}
+
+static void
 check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 {
 	struct upstream_settings *upstream = &endpoint->upstream;
@@ -495,9 +499,7 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 		conf_error(report, endpoint->termination.newest_mark,
 		    "tls_max 1.2 is below tls_min 1.3: no version would be left; take one of the "
 		    "two away");
-	if (endpoint->termination.alpn.count > SETTINGS_ALPN)
-		conf_error(report, endpoint->termination_mark,
-		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);
+	check_protocols(endpoint, report);
 	if (strchr(endpoint->server_name, '_'))
 		conf_error(report, endpoint->url_mark,
 		    "'%s' has a '_', which no TLS endpoint here accepts in a name; pass it "

@@ -115,4 +115,16 @@ def a_version_out_of_bounds_is_refused_with_protocol_version(scene):
 	check(status != 0 and "alert number 70" in err, f"{status} {err}")
 
 
+@test
+def no_protocol_in_common_is_refused_with_no_application_protocol(scene):
+	relay, agent = serving(scene, NAME, [certificate("alpn", NAME)], alpn=["h2", "http/1.1"])
+	for version in ("-tls1_2", "-tls1_3"):
+		status, _, err = s_client(relay.port, NAME, authority().root, version, "-alpn", "foo,bar")
+		check(status != 0 and "alert number 120" in err, f"{version}: {status} {err}")
+		_, out, _ = run("openssl", "s_client", "-connect", f"127.0.0.1:{relay.port}", "-servername", NAME, version,
+			"-alpn", "http/1.1,h2", data=b"")
+		check(b"ALPN protocol: h2" in out, f"{version}: our order counts: {out}")
+		check(shown(relay, NAME, version), f"{version}: without ALPN")
+
+
 main()
