@@ -51,22 +51,58 @@ load_each(struct endpoint *endpoint, const struct termination_settings *settings
 	return true;
 }
 
-static bool
-load_certificates(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+/* As many as there are in the trust at most.  NULL: memory. */
+static struct tls_certificate *
+client_cas_of(const struct trust *trust, size_t *count)
 {
-	struct tls_settings shared = { .purpose = TLS_ENDPOINT,
+	struct tls_certificate *cas = calloc(trust_ca_count(trust) + 1, sizeof *cas);
+
+	*count = 0;
+	for (size_t i = 0; cas && i < trust_ca_count(trust); i++) {
+		struct der ca = trust_accepted_ca(trust, i);
+
+		if (ca.bytes > 0)
+			cas[(*count)++] = (struct tls_certificate){ ca.data, ca.bytes };
+	}
+	return cas;
+}
+
+/* What all certificates have in common; the two lists are to be freed in any case.  False: memory. */
+static bool
+fill_shared(struct tls_settings *shared, const char ***protocols, struct tls_certificate **cas,
+    const struct endpoint *endpoint, const struct termination_settings *settings)
+{
+	*shared = (struct tls_settings){ .purpose = TLS_ENDPOINT,
 		.client_certificate = endpoint->client_certificate,
 		.oldest = settings->oldest == OLDEST_TLS13 ? TLS_VERSION_13 : TLS_VERSION_12,
 		.newest = settings->newest == NEWEST_TLS12 ? TLS_VERSION_12 : TLS_VERSION_13 };
-	const char **protocols = protocols_of(&settings->alpn);
-	bool fine;
+	*protocols = protocols_of(&settings->alpn);
+	*cas = NULL;
+	if (settings->alpn.count > 0)
+		shared->alpn = *protocols;
+	if (endpoint->clients && settings->tells_ca_names) {
+		*cas = client_cas_of(endpoint->clients, &shared->client_ca_count);
+		shared->client_cas = *cas;
+		if (!*cas)
+			return false;
+	}
+	return *protocols != NULL;
+}
 
-	snprintf(why, UPSTREAM_ERROR, "memory is short");
-	if (!protocols)
-		return false;
-	shared.alpn = settings->alpn.count > 0 ? protocols : NULL;
-	fine = load_each(endpoint, settings, &shared, why);
+static bool
+load_certificates(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+{
+	struct tls_settings shared;
+	struct tls_certificate *cas;
+	const char **protocols;
+	bool fine = fill_shared(&shared, &protocols, &cas, endpoint, settings);
+
+	if (fine)
+		fine = load_each(endpoint, settings, &shared, why);
+	else
+		snprintf(why, UPSTREAM_ERROR, "memory is short");
 	free(protocols);
+	free(cas);
 	return fine;
 }
 
@@ -99,14 +135,14 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	endpoint->terminates = true;
 	endpoint->has_tls13 = settings->newest == NEWEST_TLS13;
 	endpoint->client_certificate = asks[settings->mutual_tls];
-	if (!load_certificates(endpoint, settings, why))
-		return false;
-	if (settings->mutual_tls == MUTUAL_OFF)
-		return true;
-	clients_sources(&sources, settings, agent);
-	endpoint->clients =
-	    trust_load(&sources, previous ? previous->clients : NULL, why, UPSTREAM_ERROR);
-	return endpoint->clients && load_rules(endpoint, settings, why);
+	if (settings->mutual_tls != MUTUAL_OFF) {
+		clients_sources(&sources, settings, agent);
+		endpoint->clients =
+		    trust_load(&sources, previous ? previous->clients : NULL, why, UPSTREAM_ERROR);
+		if (!endpoint->clients || !load_rules(endpoint, settings, why))
+			return false;
+	}
+	return load_certificates(endpoint, settings, why);
 }
 
 uint8_t

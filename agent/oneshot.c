@@ -63,6 +63,7 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 		number_parse(values[PROXY], &endpoint->upstream.proxy_protocol);
 	endpoint->termination.first.certificate = command_copy(values[CRT]);
 	endpoint->termination.first.private_key = command_copy(values[KEY]);
+	endpoint->termination.tells_ca_names = true;
 	command_list(&endpoint->termination.cas, values[MUTUAL_CAS], "");
 	command_list(&endpoint->termination.crls, values[MUTUAL_CRLS], "");
 }

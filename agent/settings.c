@@ -150,6 +150,8 @@ static const struct conf_row termination_rows[] = {
 	{ "clients", CONF_MAPPINGS, AT(termination_settings, clients), .table = client_entry_rows,
 	    .item_bytes = sizeof(struct client_entry_settings),
 	    .mark_offset = AT(termination_settings, clients_mark) },
+	{ "client_ca_names", CONF_BOOL, AT(termination_settings, tells_ca_names),
+	    .fallback = "on" },
 	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = alpn_is_sensible }, { 0 }
 };
 

@@ -68,6 +68,7 @@ struct termination_settings {
 	struct crl_policy_settings crl;
 	struct conf_items clients;     /* of struct client_entry_settings */
 	struct conf_mark clients_mark; /* line 0: not given, and every good certificate will do */
+	bool tells_ca_names;
 	struct conf_texts alpn;
 };
 

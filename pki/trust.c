@@ -92,6 +92,13 @@ trust_doubt(const struct trust *trust)
 	return trust->doubt;
 }
 
+struct der
+trust_accepted_ca(const struct trust *trust, size_t index)
+{
+	const struct listed_ca *ca = trust->cas.cas[index];
+	return ca->narrowed ? (struct der){ 0 } : ca->link.facts.whole;
+}
+
 /* ---- warnings ---- */
 
 __attribute__((format(printf, 2, 3))) static void

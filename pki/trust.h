@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pki/der.h"
 #include "pki/trust_sources.h"
 
 struct trust;
@@ -59,6 +60,10 @@ const char *trust_warning(const struct trust *, size_t index);
  * restart does not forget those that a later CRL drops; cheap if there were none.  Call it every
  * second and before the end, where waiting for a disk harms nobody.  False with a sentence. */
 bool trust_keep_revoked(struct trust *, char error[TRUST_ERROR]);
+
+/* The certificate of a listed CA below which a chain is accepted, index below trust_ca_count(); empty:
+ * this one is narrowed by another.  Borrowed from the trust. */
+struct der trust_accepted_ca(const struct trust *, size_t index);
 
 /* Facts for `check`. */
 size_t trust_ca_count(const struct trust *);

@@ -32,12 +32,23 @@ enum tls_version { TLS_VERSION_ANY, TLS_VERSION_12, TLS_VERSION_13 };
 
 enum tls_client_certificate { TLS_CLIENT_OFF, TLS_CLIENT_REQUEST, TLS_CLIENT_REQUIRE };
 
+/* A certificate as it came, DER. */
+struct tls_certificate {
+	const uint8_t *data;
+	size_t bytes;
+};
+
 struct tls_settings {
 	enum tls_purpose purpose;
 	/* PEM; certificate chain, leaf first. NULL where the purpose needs none.  TLS_UPSTREAM may have
 	 * one, which is shown to every server that asks for any. */
 	const struct secret *certificate, *private_key;
 	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
+	/* CAs whose names a client is told where it is asked for a certificate, so that it shows (or
+	 * lets its user choose from) only those that may be good; none: it is told nothing.  The names
+	 * judge nobody. */
+	const struct tls_certificate *client_cas;
+	size_t client_ca_count;
 	/* The oldest and the newest that is spoken, TLS_ENDPOINT and TLS_UPSTREAM only; any: 1.2 and 1.3. */
 	enum tls_version oldest, newest;
 	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may be NULL.  Most wanted first, and as a
@@ -54,12 +65,6 @@ enum { TLS_ERROR = 256 };
 struct tls_config *tls_config_new(const struct tls_settings *, char error[TLS_ERROR]);
 struct tls_config *tls_config_hold(struct tls_config *);
 void tls_config_release(struct tls_config *);
-
-/* A certificate of the peer as it came, DER. */
-struct tls_certificate {
-	const uint8_t *data;
-	size_t bytes;
-};
 
 /* Per-connection hooks; each may be NULL where it has no meaning. */
 struct tls_hooks {

@@ -318,6 +318,51 @@ explain_certificate(int got, char *error)
 		    gnutls_strerror(got));
 }
 
+/* What the name takes in a CertificateRequest (RFC 8446, 4.2.4); 0: it cannot be read. */
+static size_t
+name_bytes(const gnutls_datum_t *der)
+{
+	gnutls_x509_crt_t certificate;
+	gnutls_datum_t name;
+	size_t bytes = 0;
+	if (gnutls_x509_crt_init(&certificate) < 0)
+		return 0;
+	if (gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0 &&
+	    gnutls_x509_crt_get_raw_dn(certificate, &name) >= 0) {
+		bytes = 2 + name.size;
+		gnutls_free(name.data);
+	}
+	gnutls_x509_crt_deinit(certificate);
+	return bytes;
+}
+
+/* GnuTLS takes the names from the CAs that it could judge by; on_verify() judges instead. */
+static bool
+add_client_cas(
+    gnutls_certificate_credentials_t certificate, const struct tls_settings *settings, char *error)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < settings->client_ca_count; i++) {
+		const gnutls_datum_t der = { (uint8_t *)(uintptr_t)settings->client_cas[i].data,
+			(unsigned)settings->client_cas[i].bytes };
+		bytes += name_bytes(&der);
+		if (bytes > UINT16_MAX) {
+			snprintf(error, TLS_ERROR,
+			    "the names of the clients' CAs take more than the 65535 bytes that a "
+			    "CertificateRequest has for them; list fewer CAs, or set "
+			    "client_ca_names: off");
+			return false;
+		}
+		if (gnutls_certificate_set_x509_trust_mem(certificate, &der, GNUTLS_X509_FMT_DER) <
+		    0) {
+			snprintf(error, TLS_ERROR,
+			    "memory is short, or GnuTLS cannot read a clients' CA");
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 load_certificate(struct tls_config *config, const struct tls_settings *settings, char *error)
 {
@@ -339,7 +384,7 @@ load_certificate(struct tls_config *config, const struct tls_settings *settings,
 	}
 	if (got < 0)
 		explain_certificate(got, error);
-	return got >= 0;
+	return got >= 0 && add_client_cas(config->certificate, settings, error);
 }
 
 static bool
@@ -430,6 +475,7 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 	config->settings = *settings;
 	config->settings.certificate = config->settings.private_key = NULL;
 	config->settings.alpn = NULL;
+	config->settings.client_cas = NULL;
 	if (settings->purpose != TLS_ENDPOINT)
 		config->settings.client_certificate = TLS_CLIENT_OFF;
 	bool is_loaded = init_priority(config, error) &&

@@ -52,6 +52,25 @@ def serves_with_a_certificate_and_not_without(scene):
 
 
 @test
+def tells_clients_whose_certificates_are_accepted_unless_that_is_off(scene):
+	relay, agent, _ = guarded(scene)
+
+	def told(version):
+		out = run("openssl", "s_client", "-connect", f"127.0.0.1:{relay.port}", "-servername", NAME, version, data=b"")[1]
+		lines = out.decode().partition("Acceptable client certificate CA names\n")[2].splitlines()
+		return [line for line in lines[:lines.index("---")] if "CN = " in line] if lines else []
+	for version in ("-tls1_2", "-tls1_3"):
+		names = told(version)
+		check(len(names) == 1 and "clients" in names[0], f"{version}: {names}")
+	agent.settings["endpoints"][0]["agent_tls_termination"]["client_ca_names"] = "off"
+	agent.write(agent.settings)
+	agent.reload()
+	agent.wait_event("reloaded")
+	for version in ("-tls1_2", "-tls1_3"):
+		equal(told(version), [], version)
+
+
+@test
 def request_lets_in_those_without_but_not_the_wrong(scene):
 	relay, _, upstream = guarded(scene, mutual_tls="request")
 	for certificate in (None, authority().client("ann")):

@@ -1,6 +1,8 @@
 /* The agent's termination, against a bare GnuTLS client that may do what ours would not. */
 #include "tunnel/tls.h"
 
+#include <gnutls/abstract.h>
+
 #include "tunnel/peer.h"
 
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
@@ -256,6 +258,102 @@ client_certificates_are_judged_and_the_alert_arrives(void **state)
 	}
 }
 
+/* DER of a self-signed CA. */
+static void
+make_ca(gnutls_datum_t *der, const char *dn)
+{
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+	const uint8_t serial[] = { 7 };
+	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+	    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+	gnutls_x509_crt_set_version(crt, 3);
+	gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
+	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
+	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600);
+	assert_int_equal(gnutls_x509_crt_set_dn(crt, dn, NULL), 0);
+	gnutls_x509_crt_set_basic_constraints(crt, 1, -1);
+	gnutls_x509_crt_set_key(crt, key);
+	assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, der), 0);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+}
+
+/* The names that the client is asked for a certificate with, each with a space behind it. */
+static char asked[256];
+
+static int
+note_names(gnutls_session_t session, const gnutls_datum_t *names, int count,
+    const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **certificates,
+    unsigned *certificate_count, gnutls_privkey_t *key)
+{
+	size_t used = 0;
+	(void)session;
+	(void)algorithms;
+	(void)algorithm_count;
+	(void)key;
+	*certificates = NULL;
+	*certificate_count = 0;
+	for (int i = 0; i < count; i++) {
+		size_t bytes = sizeof asked - used - 1;
+		assert_int_equal(gnutls_x509_rdn_get(&names[i], asked + used, &bytes), 0);
+		used = strlen(asked);
+		asked[used++] = ' ';
+		asked[used] = '\0';
+	}
+	return 0;
+}
+
+static void
+the_names_of_the_clients_cas_are_told(void **state)
+{
+	static const char *const wanted[] = { "", "CN=one ", "CN=one CN=two " };
+	gnutls_datum_t ders[2];
+	(void)state;
+	make_ca(&ders[0], "CN=one");
+	make_ca(&ders[1], "CN=two");
+	const struct tls_certificate cas[] = { { ders[0].data, ders[0].size },
+	    { ders[1].data, ders[1].size } };
+	for (int i = 0; i < 6; i++) {
+		struct endpoint_meeting m;
+		struct tls_settings settings = endpoint(TLS_CLIENT_REQUEST);
+		settings.client_cas = cas;
+		settings.client_ca_count = (size_t)i / 2;
+		asked[0] = '\0';
+		meeting_begin(&m, &settings, NULL, i % 2 ? TLS13 : TLS12, 0, false);
+		gnutls_certificate_set_retrieve_function2(m.trust, note_names);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, IO_OK);
+		assert_string_equal(asked, wanted[i / 2]);
+		meeting_end(&m);
+	}
+	gnutls_free(ders[0].data);
+	gnutls_free(ders[1].data);
+}
+
+static void
+more_names_than_the_message_has_room_for_are_refused(void **state)
+{
+	enum { MANY = 1200 }; /* of some 60 bytes */
+	struct tls_settings settings = endpoint(TLS_CLIENT_REQUEST);
+	struct tls_certificate *cas = calloc(MANY, sizeof *cas);
+	char error[TLS_ERROR];
+	gnutls_datum_t der;
+	(void)state;
+	make_ca(&der, "CN=a name of a certificate authority that is long");
+	for (int i = 0; i < MANY; i++)
+		cas[i] = (struct tls_certificate){ der.data, der.size };
+	settings.client_cas = cas;
+	settings.client_ca_count = MANY;
+	assert_null(tls_config_new(&settings, error));
+	assert_non_null(strstr(error, "client_ca_names: off"));
+	free(cas);
+	gnutls_free(der.data);
+}
+
 /* Accepts app.test; counts. */
 static bool
 accepts_app(void *arg, const char *text, size_t bytes)
@@ -398,6 +496,8 @@ main(void)
 		cmocka_unit_test(a_version_out_of_bounds_gets_the_alert_that_says_so),
 		cmocka_unit_test(the_cipher_and_the_protocol_are_our_choice),
 		cmocka_unit_test(client_certificates_are_judged_and_the_alert_arrives),
+		cmocka_unit_test(the_names_of_the_clients_cas_are_told),
+		cmocka_unit_test(more_names_than_the_message_has_room_for_are_refused),
 		cmocka_unit_test(a_name_that_was_not_routed_is_unrecognized),
 		cmocka_unit_test(the_hello_after_a_retry_request_is_looked_at_too),
 		cmocka_unit_test(alpn_is_chosen_from_the_list_and_strangers_get_the_alert),
