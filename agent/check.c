@@ -24,7 +24,7 @@ enum { DAY_S = 86400 };
 struct agent_check {
 	const char *path;
 	const struct agent_settings *settings;
-	unsigned warnings;
+	unsigned warnings, errors;
 	bool has_expired, doubts_clock;
 	int64_t now_s;
 	/* One for each endpoint: its server certificates, none if it passes through. */
@@ -136,6 +136,30 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	}
 }
 
+/* What clients demand is more than a warning. */
+static void
+check_staple(struct agent_check *check, const struct server_certificate *certificate,
+    const struct certificate_settings *settings)
+{
+	const struct ocsp_staple *staple = &certificate->staple;
+	const char *why = server_certificate_unstapled(certificate, check->now_s);
+	struct conf_mark mark =
+	    settings->staple ? settings->staple_mark : settings->certificate_mark;
+	struct conf_report report = { .out = stderr, .path = check->path };
+
+	if (why && certificate->must_staple) {
+		conf_error(&report, mark,
+		    "%s; %s demands one (RFC 7633), and clients that know of this will refuse it without",
+		    why, settings->certificate);
+		check->errors++;
+	} else if (why)
+		warn(check, mark, "%s", why);
+	else if (staple->data &&
+	    staple->until_s - check->now_s < (staple->until_s - staple->from_s) / 3)
+		warn(check, mark, "%s ends in %lld hours; have it fetched anew", settings->staple,
+		    (long long)((staple->until_s - check->now_s) / 3600));
+}
+
 /* False when memory is short. */
 static bool
 check_server_certificate(struct agent_check *check, const struct endpoint *endpoint,
@@ -159,6 +183,7 @@ check_server_certificate(struct agent_check *check, const struct endpoint *endpo
 		warn(check, settings->certificate_mark,
 		    "%s does not cover %s: clients will refuse it, so it is shown to nobody", path,
 		    endpoint->server_name);
+	check_staple(check, &endpoint->certificates[index], settings);
 	if (!facts->server)
 		warn(check, settings->certificate_mark,
 		    "%s is not for servers (extended key usage): clients will refuse it", path);
@@ -454,10 +479,13 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 		return EX_OSERR;
 	}
 	printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", check->path,
-	    check->has_expired        ? "expired"
+	    check->errors > 0         ? "wrong"
+		: check->has_expired  ? "expired"
 		: check->doubts_clock ? "not now"
 				      : "fine",
 	    check->settings->endpoints.count, check->settings->connect_url.count, check->warnings);
+	if (check->errors > 0)
+		return EX_CONFIG;
 	return check->has_expired ? 1 : check->doubts_clock ? EX_TEMPFAIL : 0;
 }
 

@@ -31,8 +31,12 @@ protocols_of(const struct conf_texts *alpn)
 
 static bool
 load_each(struct endpoint *endpoint, const struct termination_settings *settings,
-    const struct tls_settings *shared, char *why)
+    const struct tls_settings *shared, const struct endpoint *previous, char *why)
 {
+	const struct server_certificate_scope scope = { .endpoint = endpoint->server_name,
+		.tls = shared,
+		.before = previous ? previous->certificates : NULL,
+		.before_count = previous ? previous->certificate_count : 0 };
 	size_t count = agent_settings_certificate_count(settings);
 
 	endpoint->certificates = calloc(count + 1, sizeof *endpoint->certificates);
@@ -44,8 +48,7 @@ load_each(struct endpoint *endpoint, const struct termination_settings *settings
 		size_t i = endpoint->certificate_count++;
 
 		if (!server_certificate_load(&endpoint->certificates[i],
-			agent_settings_certificate(settings, i), shared, endpoint->server_name,
-			why))
+			agent_settings_certificate(settings, i), &scope, why))
 			return false;
 	}
 	return true;
@@ -90,7 +93,8 @@ fill_shared(struct tls_settings *shared, const char ***protocols, struct tls_cer
 }
 
 static bool
-load_certificates(struct endpoint *endpoint, const struct termination_settings *settings, char *why)
+load_certificates(struct endpoint *endpoint, const struct termination_settings *settings,
+    const struct endpoint *previous, char *why)
 {
 	struct tls_settings shared;
 	struct tls_certificate *cas;
@@ -98,7 +102,7 @@ load_certificates(struct endpoint *endpoint, const struct termination_settings *
 	bool fine = fill_shared(&shared, &protocols, &cas, endpoint, settings);
 
 	if (fine)
-		fine = load_each(endpoint, settings, &shared, why);
+		fine = load_each(endpoint, settings, &shared, previous, why);
 	else
 		snprintf(why, UPSTREAM_ERROR, "memory is short");
 	free(protocols);
@@ -142,7 +146,7 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 		if (!endpoint->clients || !load_rules(endpoint, settings, why))
 			return false;
 	}
-	return load_certificates(endpoint, settings, why);
+	return load_certificates(endpoint, settings, previous, why);
 }
 
 uint8_t
@@ -232,6 +236,13 @@ endpoint_tls(
 	return chosen ? chosen->tls : NULL;
 }
 
+void
+endpoint_watch(struct endpoint *endpoint, int64_t now_s)
+{
+	for (size_t i = 0; i < endpoint->certificate_count; i++)
+		server_certificate_watch(&endpoint->certificates[i], endpoint->name, now_s);
+}
+
 static bool
 certificates_changed(const struct termination_settings *settings, struct sources_stamp *seen)
 {
@@ -242,6 +253,8 @@ certificates_changed(const struct termination_settings *settings, struct sources
 
 		sources_stamp_add(&now, one->certificate);
 		sources_stamp_add(&now, one->private_key);
+		if (one->staple)
+			sources_stamp_add(&now, one->staple);
 	}
 	return sources_stamp_replace(seen, &now);
 }

@@ -57,6 +57,9 @@ void endpoint_release(struct endpoint *);
 struct tls_config *endpoint_tls(
     const struct endpoint *, const char *server_name, const uint8_t *hello, size_t bytes);
 
+/* Every second, on one thread: tells of certificates whose clients get no OCSP response. */
+void endpoint_watch(struct endpoint *, int64_t now_s);
+
 /* Sealed is always allowed: a relay may know nothing else. */
 uint8_t endpoint_carriers(const struct endpoint_settings *);
 

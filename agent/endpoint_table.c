@@ -146,6 +146,13 @@ endpoint_table_find_again(const struct endpoint_table *table, const struct endpo
 }
 
 void
+endpoint_table_watch(const struct endpoint_table *table, int64_t now_s)
+{
+	for (size_t i = 0; i < table->count; i++)
+		endpoint_watch(table->endpoints[i], now_s);
+}
+
+void
 endpoint_table_keep_revoked(const struct endpoint_table *table)
 {
 	sources_keep_revoked(table->relays);

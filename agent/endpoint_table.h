@@ -43,6 +43,9 @@ void endpoint_table_release(struct endpoint_table *);
 /* Keeps the revocations that its trust sets have found over a restart: every second and at the end. */
 void endpoint_table_keep_revoked(const struct endpoint_table *);
 
+/* Calls endpoint_watch() of each: every second. */
+void endpoint_table_watch(const struct endpoint_table *, int64_t now_s);
+
 /* All four are borrowed from the table.  NULL if no endpoint has the number. */
 struct endpoint *endpoint_table_find(const struct endpoint_table *, uint32_t number);
 /* The one of these settings; NULL if there is none. */

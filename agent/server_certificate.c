@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "pki/cert.h"
 #include "pki/identity.h"
 #include "pki/key_pair.h"
@@ -202,6 +204,7 @@ take_facts(struct server_certificate *out, const struct key_pair *pair, const ch
 	bool fine = cert_read(&facts, &pair->certificate, path, error);
 
 	if (fine) {
+		memcpy(out->fingerprint, facts.fingerprint, sizeof out->fingerprint);
 		out->demand = demand_of(&facts);
 		fine = out->demand && take_names(out, &facts, endpoint);
 		if (!out->demand)
@@ -216,6 +219,34 @@ take_facts(struct server_certificate *out, const struct key_pair *pair, const ch
 	return fine;
 }
 
+/* NULL: there was none of this certificate. */
+static const struct ocsp_staple *
+find_staple_before(
+    const struct server_certificate *now, const struct server_certificate_scope *scope)
+{
+	for (size_t i = 0; i < scope->before_count; i++)
+		if (strcmp(scope->before[i].fingerprint, now->fingerprint) == 0 &&
+		    scope->before[i].staple.data)
+			return &scope->before[i].staple;
+	return NULL;
+}
+
+/* False when memory is short. */
+static bool
+take_staple(struct server_certificate *out, const struct key_pair *pair, const char *path,
+    const struct server_certificate_scope *scope)
+{
+	const struct ocsp_staple *before = find_staple_before(out, scope);
+	char why[OCSP_ERROR];
+
+	out->must_staple = ocsp_must_staple(&pair->certificate);
+	out->wants_staple = path || out->must_staple;
+	if (!path || ocsp_staple_load(&out->staple, path, &pair->certificate, clock_wall_s(), why))
+		return true;
+	out->staple_refused = strdup(why);
+	return out->staple_refused && (!before || ocsp_staple_copy(&out->staple, before));
+}
+
 static bool
 take_pair(struct server_certificate *out, const struct key_pair *pair,
     const struct certificate_settings *settings, const struct tls_settings *shared, char *error)
@@ -225,6 +256,8 @@ take_pair(struct server_certificate *out, const struct key_pair *pair,
 
 	tls.certificate = &pair->certificate;
 	tls.private_key = &pair->key;
+	tls.staple = (struct tls_staple){ out->staple.data, out->staple.bytes, out->staple.from_s,
+		out->staple.until_s };
 	out->tls = tls_config_new(&tls, why);
 	if (!out->tls)
 		snprintf(error, SERVER_CERTIFICATE_ERROR, "%.200s, %.200s: %s",
@@ -232,9 +265,22 @@ take_pair(struct server_certificate *out, const struct key_pair *pair,
 	return out->tls != NULL;
 }
 
+static bool
+take(struct server_certificate *out, const struct key_pair *pair,
+    const struct certificate_settings *settings, const struct server_certificate_scope *scope,
+    char *error)
+{
+	if (!take_facts(out, pair, settings->certificate, scope->endpoint, error))
+		return false;
+	if (take_staple(out, pair, settings->staple, scope))
+		return take_pair(out, pair, settings, scope->tls, error);
+	snprintf(error, SERVER_CERTIFICATE_ERROR, "memory is short");
+	return false;
+}
+
 bool
 server_certificate_load(struct server_certificate *out, const struct certificate_settings *settings,
-    const struct tls_settings *shared, const char *name, char error[SERVER_CERTIFICATE_ERROR])
+    const struct server_certificate_scope *scope, char error[SERVER_CERTIFICATE_ERROR])
 {
 	struct key_pair pair;
 	char why[KEY_PAIR_ERROR];
@@ -242,10 +288,10 @@ server_certificate_load(struct server_certificate *out, const struct certificate
 	    KEY_PAIR_FINE;
 
 	*out = (struct server_certificate){ 0 };
-	if (!fine)
+	if (fine)
+		fine = take(out, &pair, settings, scope, error);
+	else
 		snprintf(error, SERVER_CERTIFICATE_ERROR, "%s", why);
-	fine = fine && take_facts(out, &pair, settings->certificate, name, error) &&
-	    take_pair(out, &pair, settings, shared, error);
 	key_pair_wipe(&pair);
 	return fine;
 }
@@ -257,5 +303,41 @@ server_certificate_wipe(struct server_certificate *certificate)
 	for (size_t i = 0; i < certificate->name_count; i++)
 		free(certificate->names[i]);
 	free(certificate->names);
+	ocsp_staple_wipe(&certificate->staple);
+	free(certificate->staple_refused);
 	*certificate = (struct server_certificate){ 0 };
+}
+
+/* ---- OCSP responses ---- */
+
+const char *
+server_certificate_unstapled(const struct server_certificate *certificate, int64_t now_s)
+{
+	if (!certificate->wants_staple || ocsp_staple_is_current(&certificate->staple, now_s))
+		return NULL;
+	if (certificate->staple_refused)
+		return certificate->staple_refused;
+	if (!certificate->staple.data)
+		return "the certificate demands an OCSP response, and none is given; add "
+		       "server_ocsp_response";
+	return "the OCSP response has ended; have it fetched in time";
+}
+
+void
+server_certificate_watch(
+    struct server_certificate *certificate, const char *endpoint, int64_t now_s)
+{
+	const char *missing = server_certificate_unstapled(certificate, now_s);
+	enum staple_fault fault = missing ? STAPLE_MISSING
+	    : certificate->staple_refused ? STAPLE_REFUSED
+					  : STAPLE_FINE;
+
+	if (fault > certificate->staple_told && fault == STAPLE_MISSING)
+		log_event(certificate->must_staple ? LOG_ERROR : LOG_WARNING, "ocsp-missing",
+		    missing, log_str("endpoint", endpoint),
+		    log_str("sha256", certificate->fingerprint));
+	else if (fault > certificate->staple_told)
+		log_event(LOG_WARNING, "ocsp-refused", certificate->staple_refused,
+		    log_str("endpoint", endpoint), log_str("kept", "the response from before"));
+	certificate->staple_told = fault;
 }

@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 #include "agent/settings.h"
+#include "pki/ocsp.h"
 #include "tunnel/tls.h"
 
 struct key_demand;
+
+enum staple_fault { STAPLE_FINE, STAPLE_REFUSED, STAPLE_MISSING };
 
 /* {0} is empty. */
 struct server_certificate {
@@ -23,15 +26,36 @@ struct server_certificate {
 	char **names;
 	size_t name_count;
 	const struct key_demand *demand; /* what a client must offer to verify its key */
+	char fingerprint[65];            /* as in struct cert_facts */
+	bool must_staple;                /* clients that know of it demand an OCSP response */
+	bool wants_staple;               /* it must, or a file was given */
+	struct ocsp_staple staple;       /* shown while it is current; empty: there is none */
+	char *staple_refused;            /* why what is in the file is not taken; NULL: it is */
+	enum staple_fault staple_told;   /* by server_certificate_watch() and for it only */
 };
 
 enum { SERVER_CERTIFICATE_ERROR = 768 };
 
-/* `shared` has what all certificates of the endpoint `name` have in common.  False with a sentence;
- * wipe it in any case. */
+/* What the certificates of one endpoint have in common. */
+struct server_certificate_scope {
+	const char *endpoint; /* its server name */
+	const struct tls_settings *tls;
+	/* Those of before a reload.  Where a new response is refused, that of the same certificate is
+	 * kept as long as it is current. */
+	const struct server_certificate *before;
+	size_t before_count;
+};
+
+/* False with a sentence; wipe it in any case.  A response that is refused is no failure: it is
+ * fetched by somebody else, at other times. */
 bool server_certificate_load(struct server_certificate *, const struct certificate_settings *,
-    const struct tls_settings *shared, const char *name, char error[SERVER_CERTIFICATE_ERROR]);
+    const struct server_certificate_scope *, char error[SERVER_CERTIFICATE_ERROR]);
 void server_certificate_wipe(struct server_certificate *);
+
+/* Why clients get no response although they should have one; NULL: they do, or none is wanted. */
+const char *server_certificate_unstapled(const struct server_certificate *, int64_t now_s);
+/* Every second, on one thread: logs, once, that a response was refused or that clients get none. */
+void server_certificate_watch(struct server_certificate *, const char *endpoint, int64_t now_s);
 
 /* What a client's hello says about keys. */
 struct key_offer {

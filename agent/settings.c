@@ -128,6 +128,8 @@ static const struct conf_row certificate_rows[] = {
 	    .check = is_path, .mark_offset = AT(certificate_settings, certificate_mark) },
 	{ "server_private_key", CONF_TEXT, AT(certificate_settings, private_key), .required = true,
 	    .check = is_path, .mark_offset = AT(certificate_settings, private_key_mark) },
+	{ "server_ocsp_response", CONF_TEXT, AT(certificate_settings, staple), .check = is_path,
+	    .mark_offset = AT(certificate_settings, staple_mark) },
 	{ 0 },
 };
 
@@ -136,6 +138,8 @@ static const struct conf_row termination_rows[] = {
 	    .check = is_path, .mark_offset = AT(termination_settings, first.certificate_mark) },
 	{ "server_private_key", CONF_TEXT, AT(termination_settings, first.private_key),
 	    .check = is_path, .mark_offset = AT(termination_settings, first.private_key_mark) },
+	{ "server_ocsp_response", CONF_TEXT, AT(termination_settings, first.staple),
+	    .check = is_path, .mark_offset = AT(termination_settings, first.staple_mark) },
 	{ "server_certificates", CONF_MAPPINGS, AT(termination_settings, more),
 	    .table = certificate_rows, .item_bytes = sizeof(struct certificate_settings) },
 	{ "tls_min", CONF_WORD, AT(termination_settings, oldest), .words = oldest_words },
@@ -325,6 +329,10 @@ check_first_certificate(const struct endpoint_settings *endpoint, struct conf_re
 		conf_error(report, first->private_key_mark,
 		    "server_private_key without server_certificate; add the certificate of %s",
 		    first->private_key);
+	if (first->staple && !first->certificate)
+		conf_error(report, first->staple_mark,
+		    "server_ocsp_response without server_certificate; in a list it stands beside its "
+		    "certificate");
 	if (!first->private_key && agent_settings_certificate_count(&endpoint->termination) == 0)
 		conf_error(report, endpoint->termination_mark,
 		    "agent_tls_termination without a certificate; give server_certificate and "

@@ -54,7 +54,8 @@ struct upstream_settings {
 /* One certificate of an endpoint, and its key. */
 struct certificate_settings {
 	char *certificate, *private_key;
-	struct conf_mark certificate_mark, private_key_mark;
+	char *staple; /* an OCSP response; NULL: none */
+	struct conf_mark certificate_mark, private_key_mark, staple_mark;
 };
 
 struct termination_settings {

@@ -38,11 +38,21 @@ struct tls_certificate {
 	size_t bytes;
 };
 
+/* What proves that the certificate is not revoked (RFC 6960), judged by the caller.  Times are in seconds
+ * since 1970. */
+struct tls_staple {
+	const uint8_t *data;
+	size_t bytes;
+	int64_t from_s, until_s;
+};
+
 struct tls_settings {
 	enum tls_purpose purpose;
 	/* PEM; certificate chain, leaf first. NULL where the purpose needs none.  TLS_UPSTREAM may have
 	 * one, which is shown to every server that asks for any. */
 	const struct secret *certificate, *private_key;
+	/* TLS_ENDPOINT only: for a client that asks for it, while it is current; copied.  bytes 0: none. */
+	struct tls_staple staple;
 	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
 	/* CAs whose names a client is told where it is asked for a certificate, so that it shows (or
 	 * lets its user choose from) only those that may be good; none: it is told nothing.  The names

@@ -8,6 +8,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "base/clock.h"
 #include "tunnel/tls_private.h"
 
 #define AEADS "+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AEAD:"
@@ -318,6 +319,36 @@ explain_certificate(int got, char *error)
 		    gnutls_strerror(got));
 }
 
+/* GnuTLS asks in each handshake in which the client wants one. */
+static int
+on_staple_wanted(gnutls_session_t session, void *arg, gnutls_datum_t *out)
+{
+	const struct tls_config *config = arg;
+	const struct tls_staple *staple = &config->settings.staple;
+	int64_t now_s = clock_wall_s();
+	(void)session;
+	if (now_s < staple->from_s || now_s >= staple->until_s)
+		return GNUTLS_E_NO_CERTIFICATE_STATUS;
+	return give(out, staple->data, staple->bytes) < 0 ? GNUTLS_E_MEMORY_ERROR : 0;
+}
+
+static bool
+copy_staple(struct tls_config *config, const struct tls_staple *staple, char *error)
+{
+	config->settings.staple.data = NULL;
+	if (staple->bytes == 0)
+		return true;
+	uint8_t *copy = malloc(staple->bytes);
+	if (!copy) {
+		snprintf(error, TLS_ERROR, "memory is short");
+		return false;
+	}
+	config->settings.staple.data = memcpy(copy, staple->data, staple->bytes);
+	gnutls_certificate_set_ocsp_status_request_function(
+	    config->certificate, on_staple_wanted, config);
+	return true;
+}
+
 /* What the name takes in a CertificateRequest (RFC 8446, 4.2.4); 0: it cannot be read. */
 static size_t
 name_bytes(const gnutls_datum_t *der)
@@ -384,7 +415,8 @@ load_certificate(struct tls_config *config, const struct tls_settings *settings,
 	}
 	if (got < 0)
 		explain_certificate(got, error);
-	return got >= 0 && add_client_cas(config->certificate, settings, error);
+	return got >= 0 && add_client_cas(config->certificate, settings, error) &&
+	    copy_staple(config, &settings->staple, error);
 }
 
 static bool
@@ -458,6 +490,7 @@ config_free(struct tls_config *config)
 	if (config->key)
 		gnutls_psk_free_client_credentials(config->key);
 	free((void *)(uintptr_t)config->settings.alpn);
+	free((void *)(uintptr_t)config->settings.staple.data);
 	free(config);
 }
 
@@ -476,6 +509,7 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 	config->settings.certificate = config->settings.private_key = NULL;
 	config->settings.alpn = NULL;
 	config->settings.client_cas = NULL;
+	config->settings.staple.data = NULL;
 	if (settings->purpose != TLS_ENDPOINT)
 		config->settings.client_certificate = TLS_CLIENT_OFF;
 	bool is_loaded = init_priority(config, error) &&

@@ -23,7 +23,7 @@ struct purpose {
 struct tls_config {
 	_Atomic unsigned holders;
 	const struct purpose *purpose;
-	struct tls_settings settings; /* without the PEM texts; alpn is a copy */
+	struct tls_settings settings; /* without the PEM texts; alpn and the staple are copies */
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_psk_server_credentials_t keys;

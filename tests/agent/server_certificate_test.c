@@ -25,12 +25,13 @@ load_for(struct server_certificate *out, const char *file, const char *endpoint)
 	const struct certificate_settings settings = { .certificate = certificate,
 		.private_key = key };
 	const struct tls_settings shared = { .purpose = TLS_ENDPOINT };
+	const struct server_certificate_scope scope = { .endpoint = endpoint, .tls = &shared };
 	bool is_fine;
 
 	snprintf(certificate, sizeof certificate, "%s/%s.crt", mint.dir, file);
 	snprintf(key, sizeof key, "%s/%s.key", mint.dir, file);
 	error[0] = '\0';
-	is_fine = server_certificate_load(out, &settings, &shared, endpoint, error);
+	is_fine = server_certificate_load(out, &settings, &scope, error);
 	assert_int_equal(is_fine, error[0] == '\0');
 	return error;
 }

@@ -3,6 +3,7 @@
 
 #include <gnutls/abstract.h>
 
+#include "base/clock_fake.h"
 #include "tunnel/peer.h"
 
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
@@ -448,6 +449,32 @@ alpn_is_chosen_from_the_list_and_strangers_get_the_alert(void **state)
 	}
 }
 
+/* The times are not those of what it says: the caller has read them. */
+static void
+a_staple_is_shown_while_it_is_current(void **state)
+{
+	enum { FROM = 1000000, UNTIL = 1000100 };
+	static const int64_t times[] = { FROM - 1, FROM, UNTIL - 1, UNTIL };
+	static const char said[] = "what the caller has judged";
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct endpoint_meeting m;
+		struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+		gnutls_datum_t got;
+		bool is_current = times[i / 2] >= FROM && times[i / 2] < UNTIL;
+		settings.staple = (struct tls_staple){ (const uint8_t *)said, sizeof said, FROM, UNTIL };
+		clock_fake(1000000, times[i / 2] * 1000000);
+		meeting_begin(&m, &settings, NULL, i % 2 ? TLS13 : TLS12, 0, false);
+		meeting_shake(&m);
+		assert_int_equal(m.of_server, IO_OK);
+		assert_int_equal(gnutls_ocsp_status_request_get(m.client, &got) >= 0, is_current);
+		if (is_current)
+			assert_memory_equal(got.data, said, sizeof said);
+		meeting_end(&m);
+	}
+	clock_fake(0, 0);
+}
+
 static void
 gives_out_no_tickets(void **state)
 {
@@ -501,6 +528,7 @@ main(void)
 		cmocka_unit_test(a_name_that_was_not_routed_is_unrecognized),
 		cmocka_unit_test(the_hello_after_a_retry_request_is_looked_at_too),
 		cmocka_unit_test(alpn_is_chosen_from_the_list_and_strangers_get_the_alert),
+		cmocka_unit_test(a_staple_is_shown_while_it_is_current),
 		cmocka_unit_test(gives_out_no_tickets),
 		cmocka_unit_test(a_renegotiation_ends_the_connection),
 	};
