@@ -20,7 +20,6 @@ enum {
 	DAY_S = 86400,
 	RETRY_TICKS = 5, /* a second each */
 	PART_TEXT = 160,
-	CHANGED_TEXT = 512,
 };
 
 static const char configuration_part[] = "configuration";
@@ -141,17 +140,8 @@ struct look {
 	/* Nothing has changed, but what was refused is tried again, because it may have been the clock.
 	 * Only a success is worth a word. */
 	bool is_retry;
-	char changed[CHANGED_TEXT]; /* what is new in force */
+	struct conf_changes changes; /* what is new in force */
 };
-
-static void
-add_changed(struct look *look, const char *part)
-{
-	size_t used = strlen(look->changed);
-
-	snprintf(
-	    look->changed + used, sizeof look->changed - used, "%s%s", used > 0 ? ", " : "", part);
-}
 
 static void
 part_of_endpoint(const struct agent_live *live, size_t index, char part[PART_TEXT])
@@ -189,7 +179,7 @@ tell_loaded(struct look *look, const char *part, const char *doubt)
 {
 	if (!doubt) {
 		reload_faults_mend(&look->live->faults, part);
-		add_changed(look, part);
+		conf_changes_add(&look->changes, part);
 	} else if (!look->is_retry)
 		tell_doubt(look->live, part, doubt);
 }
@@ -347,6 +337,7 @@ put_files_in_force(struct look *look, struct credentials *credentials, struct en
 {
 	struct agent_live *live = look->live;
 	struct credentials *before = live->context.credentials;
+	char changed[CONF_CHANGES_TEXT];
 
 	live->context.credentials = credentials;
 	publish(live, table);
@@ -356,7 +347,7 @@ put_files_in_force(struct look *look, struct credentials *credentials, struct en
 	sources_warn(credentials->relays, "agent.connect_cas");
 	agent_reload_warn_expiry(live);
 	log_audit(LOG_INFO, "files-reloaded", "what has changed in the files is in force",
-	    log_str("changed", look->changed));
+	    log_str("changed", conf_changes_text(&look->changes, changed)));
 }
 
 /* All that can be loaded is swapped at once. */
@@ -366,7 +357,7 @@ take(struct look *look)
 	struct credentials *fresh = load_credentials(look);
 	struct endpoint_table *table = fresh ? load_endpoints(look, fresh->relays) : NULL;
 
-	if (table && look->changed[0] != '\0') {
+	if (table && look->changes.text[0] != '\0') {
 		put_files_in_force(look, fresh, table);
 		return;
 	}
@@ -482,6 +473,29 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 	return false;
 }
 
+/* Of files that the configuration named before, too; those of others are new anyway. */
+static void
+find_changed_files(
+    struct agent_live *live, const struct loaded *loaded, struct conf_changes *changes)
+{
+	bool parts[CREDENTIALS_PARTS];
+	char part[PART_TEXT];
+
+	credentials_files_changed(&live->settings, &live->credentials_stamp, parts);
+	for (enum credentials_part i = 0; i < CREDENTIALS_PARTS; i++)
+		if (parts[i])
+			conf_changes_add(changes, credentials_part_key(i));
+	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		const struct endpoint_settings *settings =
+		    agent_settings_endpoint(&live->settings, i);
+
+		part_of_endpoint(live, i, part);
+		if (endpoint_files_changed(settings, &live->settings, &live->endpoint_stamps[i]) &&
+		    endpoint_table_find_settings(loaded->endpoint_table, settings))
+			conf_changes_add(changes, part);
+	}
+}
+
 /* Takes what was loaded; what was in force before goes into its place. */
 static void
 put_in_force(struct agent_live *live, struct loaded *loaded)
@@ -516,6 +530,8 @@ agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 {
 	struct loaded loaded = { 0 };
 	struct reload_fault_listener listener;
+	struct conf_changes changes = { 0 };
+	char changed[CONF_CHANGES_TEXT];
 	bool is_fine;
 
 	if (!live->config_path) {
@@ -526,9 +542,12 @@ agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 	is_fine = read_settings(&loaded.settings, live->config_path, &listener.asker) &&
 	    load_all(live, &loaded, &listener.asker);
 	if (is_fine) {
+		agent_settings_compare(&live->settings, &loaded.settings, &changes);
+		find_changed_files(live, &loaded, &changes);
 		put_in_force(live, &loaded);
 		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
-		    log_u64("endpoints", live->context.endpoint_table->count));
+		    log_u64("endpoints", live->context.endpoint_table->count),
+		    log_str("changed", conf_changes_text(&changes, changed)));
 	}
 	loaded_wipe(&loaded);
 	return is_fine;

@@ -583,6 +583,13 @@ agent_settings_read(struct agent_settings *settings, const char *path, FILE *mes
 }
 
 void
+agent_settings_compare(const struct agent_settings *before, const struct agent_settings *after,
+    struct conf_changes *changes)
+{
+	conf_changes_find(changes, rows, before, after);
+}
+
+void
 agent_settings_wipe(struct agent_settings *settings)
 {
 	conf_wipe(settings, rows);

@@ -13,6 +13,7 @@
 #include "agent/url.h"
 #include "base/address_rows.h"
 #include "base/conf.h"
+#include "base/conf_changes.h"
 #include "base/daemon_rows.h"
 #include "pki/trust_rows.h"
 
@@ -128,6 +129,9 @@ struct agent_settings {
  * cannot be read, 78 when what it says is wrong.  Wipe in any case. */
 int agent_settings_read(struct agent_settings *, const char *path, FILE *messages);
 void agent_settings_wipe(struct agent_settings *);
+/* What differs between two, by keys. */
+void agent_settings_compare(
+    const struct agent_settings *before, const struct agent_settings *after, struct conf_changes *);
 /* The rows of struct admin_place: where this agent listens to its operator. */
 extern const struct conf_row agent_settings_admin_rows[];
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/admin.h"
 #include "base/clock.h"
+#include "base/conf_changes.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
@@ -188,60 +189,99 @@ use_rules(struct reload *reload, struct rules *rules)
 		worker_post_rules(reload->shared->workers[i], rules);
 }
 
+/* What all of a reload comes to. */
+struct outcome {
+	struct rules *rules;
+	struct trust *trust; /* NULL: there are no agents */
+	bool has_new_trust_files;
+};
+
 static bool
-load_trust(struct reload *reload, const struct rules *rules, const struct reload_asker *asker,
-    struct trust **trust)
+load_trust(struct reload *reload, struct outcome *outcome, const struct reload_asker *asker)
 {
+	const struct settings *settings = &outcome->rules->settings;
 	char error[TRUST_ERROR];
 
-	*trust = NULL;
-	if (!rules->settings.connect_name)
+	if (!settings->connect_name)
 		return true;
-	trustwatch_files_changed(reload->shared->trustwatch, &rules->settings);
-	*trust = trustwatch_load(reload->shared->trustwatch, &rules->settings, error);
-	if (!*trust)
+	outcome->has_new_trust_files =
+	    trustwatch_files_changed(reload->shared->trustwatch, settings);
+	outcome->trust = trustwatch_load(reload->shared->trustwatch, settings, error);
+	if (!outcome->trust)
 		mistakes_tell(error, old_configuration, asker);
-	return *trust != NULL;
+	return outcome->trust != NULL;
 }
 
-/* All of it has been judged.  Adopts both. */
-static void
-put_in_force(struct reload *reload, struct rules *rules, struct trust *trust)
+static bool
+certificate_changed(const struct reload *reload)
 {
+	const struct settings *settings = &reload->rules->settings;
+	struct file_stamp certificate = file_stamp_of(settings->certificate);
+	struct file_stamp private_key = file_stamp_of(settings->private_key);
+
+	return !file_stamp_equals(&certificate, &reload->certificate) ||
+	    !file_stamp_equals(&private_key, &reload->private_key);
+}
+
+static void
+find_changes(
+    const struct reload *reload, const struct outcome *outcome, struct conf_changes *changes)
+{
+	const struct rules *old = reload->rules, *fresh = outcome->rules;
+
+	settings_compare(&old->settings, &fresh->settings, changes);
+	if (old->routes_digest != fresh->routes_digest)
+		conf_changes_add(changes, "routes");
+	if (fresh->settings.connect_name && old->settings.connect_name &&
+	    certificate_changed(reload))
+		conf_changes_add(changes, certificate_part);
+	if (outcome->has_new_trust_files)
+		conf_changes_add(changes, trust_part);
+}
+
+/* All of it has been judged.  Adopts it. */
+static void
+put_in_force(struct reload *reload, const struct outcome *outcome)
+{
+	struct conf_changes changes = { 0 };
+	char changed[CONF_CHANGES_TEXT];
+
+	find_changes(reload, outcome, &changes);
 	reload_faults_mend(&reload->faults, NULL);
-	tell_unchanged(&reload->rules->settings, &rules->settings);
-	if (trust)
-		reload_warn(reload, trust);
-	trustwatch_swap(reload->shared->trustwatch, trust);
-	use_rules(reload, rules);
+	tell_unchanged(&reload->rules->settings, &outcome->rules->settings);
+	if (outcome->trust)
+		reload_warn(reload, outcome->trust);
+	trustwatch_swap(reload->shared->trustwatch, outcome->trust);
+	use_rules(reload, outcome->rules);
 	reload_stamp(reload);
 	tell_trust(reload);
-	reload_warn_early(&rules->settings);
-	log_audit(LOG_INFO, "reloaded", "the new configuration is in force");
+	reload_warn_early(&outcome->rules->settings);
+	log_audit(LOG_INFO, "reloaded", "the new configuration is in force",
+	    log_str("changed", conf_changes_text(&changes, changed)));
 }
 
 bool
 reload_all(struct reload *reload)
 {
 	struct reload_fault_listener listener;
+	struct outcome outcome = { 0 };
 	struct rules *rules;
-	struct trust *trust;
 
 	reload_faults_listen(&listener, &reload->faults, configuration_part, reload->asker);
-	rules = read_rules(reload, &listener.asker);
-	if (rules && load_trust(reload, rules, &listener.asker, &trust)) {
+	outcome.rules = rules = read_rules(reload, &listener.asker);
+	if (rules && load_trust(reload, &outcome, &listener.asker)) {
 		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern,
 			rules->static_route, rules->static_count)) {
-			put_in_force(reload, rules, trust);
+			put_in_force(reload, &outcome);
 			return true;
 		}
 		mistakes_tell("memory is short", old_configuration, &listener.asker);
-		if (trust)
-			trust_release(trust);
 	}
 	/* A file that has changed is still to be loaded for the old configuration, at the next tick. */
 	if (rules)
 		trustwatch_forget_files(reload->shared->trustwatch);
+	if (outcome.trust)
+		trust_release(outcome.trust);
 	rules_release(rules);
 	return false;
 }
@@ -283,17 +323,6 @@ reload_trust(struct reload *reload, bool is_retry)
 		log_audit(LOG_ERROR, "trust-refused", error);
 		reload_faults_note(&reload->faults, trust_part, error, clock_wall_s());
 	}
-}
-
-static bool
-certificate_changed(const struct reload *reload)
-{
-	const struct settings *settings = &reload->rules->settings;
-	struct file_stamp certificate = file_stamp_of(settings->certificate);
-	struct file_stamp private_key = file_stamp_of(settings->private_key);
-
-	return !file_stamp_equals(&certificate, &reload->certificate) ||
-	    !file_stamp_equals(&private_key, &reload->private_key);
 }
 
 void

@@ -201,6 +201,7 @@ load_routes(struct rules *rules, struct conf_report *report)
 		if (!rules->static_route[rules->static_count])
 			break;
 	}
+	rules->routes_digest = settings_routes_digest(&rules->settings);
 	if (rules->static_route && rules->static_count == count) {
 		settings_drop_routes(&rules->settings);
 		if (count >= MANY_ROUTES)

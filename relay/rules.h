@@ -22,6 +22,7 @@ struct rules {
 	struct settings settings;       /* without the routes */
 	struct limits limits;           /* those in force */
 	struct tls_config *channel_tls; /* NULL without a connect name */
+	uint64_t routes_digest;         /* to see whether the next ones are others */
 	struct route_static **static_route;
 	size_t static_count;
 };

@@ -303,6 +303,19 @@ settings_wipe(struct settings *settings)
 	memset(settings, 0, sizeof *settings);
 }
 
+uint64_t
+settings_routes_digest(const struct settings *settings)
+{
+	return conf_digest(routes_row, settings);
+}
+
+void
+settings_compare(
+    const struct settings *before, const struct settings *after, struct conf_changes *changes)
+{
+	conf_changes_find(changes, rows, before, after);
+}
+
 void
 settings_drop_routes(struct settings *settings)
 {

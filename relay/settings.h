@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/address_rows.h"
 #include "base/conf.h"
+#include "base/conf_changes.h"
 #include "base/daemon_rows.h"
 #include "base/upstream_url.h"
 #include "pki/trust_rows.h"
@@ -101,6 +102,11 @@ bool settings_read(struct settings *, const char *path, FILE *messages, bool *un
 void settings_wipe(struct settings *);
 /* Frees the routes, once they are made ready for use (rules.c): of 100 000 they are most of it. */
 void settings_drop_routes(struct settings *);
+/* The same for the same routes, as long as they are there. */
+uint64_t settings_routes_digest(const struct settings *);
+/* What differs between two, by keys, the routes aside. */
+void settings_compare(
+    const struct settings *before, const struct settings *after, struct conf_changes *);
 /* Where a route's upstream is; of one that the client's name decides only the target, with its {1}. */
 void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
 /* Whether it is for everybody who asks for its name. */

@@ -69,8 +69,8 @@ status_answer(struct admin_question *question, const struct shared *shared, int6
 	status->shared = shared;
 	status->answer = admin_program_facts("valise-relay", since_s, state);
 	refused = reload_faults_describe(faults);
-	json_object_update(
-	    status->answer, refused); /* if memory is short for it, nothing is missed */
+	/* Where memory is short for it, the rest is told all the same. */
+	json_object_update(status->answer, refused);
 	json_decref(refused);
 	status->missing = shared->worker_count;
 	for (unsigned i = 0; i < shared->worker_count; i++)

@@ -274,7 +274,8 @@ an_email_address_is_one_of_the_certificates(void **state)
 		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example@b.example", 0, NULL },
 		{ "{email: ann@a.example}", "CN=x", "email:bob@ann@a.example", 0, NULL },
 		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example%00", 0, NULL },
-		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example%00.evil.example", 0, NULL },
+		{ "{email: ann@a.example}", "CN=x", "email:ann@a.example%00.evil.example", 0,
+		    NULL },
 		{ "{email: ann@a.example}", "CN=x", "email:*@a.example", 0, NULL },
 	};
 

@@ -135,6 +135,29 @@ def a_refused_configuration_is_told_until_a_good_one_is_in_force(scene):
 			shows_no_fault(daemon)
 
 
+def reloaded(daemon):
+	"""What the next reload says that it has changed."""
+	count = len(daemon.events("reloaded"))
+	daemon.reload()
+	return daemon.wait_event("reloaded", count=count + 1)[-1]["changed"]
+
+
+@test
+def a_reload_says_what_has_changed_in_one_line(scene):
+	upstream = scene.upstream(echo)
+	relay = scene.relay(routes=[route("static.example.com", upstream)])
+	agent = scene.agent(relay, [passthrough(NAME, upstream), passthrough("old.example.com", upstream)],
+		authority().agent("three-agent", NAME, "old.example.com", "new.example.com"))
+	for daemon in (relay, agent):
+		equal(reloaded(daemon), "nothing", f"{daemon.label}, without a change")
+	relay.write(dict(relay.settings, routes=[route("other.example.com", upstream)], limits={"flows_per_client": 7}))
+	equal(reloaded(relay), "limits.flows_per_client, routes")
+	agent.write(dict(agent.settings, endpoints=[passthrough(NAME, {"url": upstream.url, "proxy_protocol": 2}),
+		passthrough("new.example.com", upstream)], limits={"flows": 70}))
+	equal(reloaded(agent),
+		f"endpoint sealed-{NAME}, endpoint sealed-new.example.com (new), endpoint sealed-old.example.com (gone), limits.flows")
+
+
 @test
 def a_refused_crl_is_told_until_it_is_mended(scene):
 	relay_pki, pki = Authority(), Authority()

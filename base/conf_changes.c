@@ -1,0 +1,227 @@
+/* Values are compared by digests, so that one walk over a table is all that knows their kinds. */
+#include "base/conf_changes.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/hash.h"
+
+enum { WHAT_TEXT = 320 };
+
+/* ---- digests ---- */
+
+static void
+mix(uint64_t *digest, const void *data, size_t bytes)
+{
+	const uint64_t lengths[2] = { *digest, bytes };
+	uint8_t key[16];
+
+	memcpy(key, lengths, sizeof key);
+	*digest = hash_bytes(key, data, bytes);
+}
+
+static void
+mix_text(uint64_t *digest, const char *text)
+{
+	/* An empty text is another value than none. */
+	mix(digest, text ? text : "", text ? strlen(text) + 1 : 0);
+}
+
+static void mix_values(uint64_t *digest, const struct conf_row *table, const void *values);
+
+static void
+mix_texts(uint64_t *digest, const struct conf_texts *texts)
+{
+	mix(digest, &texts->count, sizeof texts->count);
+	for (size_t i = 0; i < texts->count; i++)
+		mix_text(digest, texts->items[i]);
+}
+
+static const void *
+item_at(const struct conf_row *row, const struct conf_items *items, size_t index)
+{
+	return (const char *)items->items + index * row->item_bytes;
+}
+
+static void
+mix_items(uint64_t *digest, const struct conf_row *row, const struct conf_items *items)
+{
+	mix(digest, &items->count, sizeof items->count);
+	for (size_t i = 0; i < items->count; i++)
+		mix_values(digest, row->table, item_at(row, items, i));
+}
+
+static void
+mix_value(uint64_t *digest, const struct conf_row *row, const void *value)
+{
+	switch (row->kind) {
+	case CONF_TEXT:
+		mix_text(digest, *(char *const *)value);
+		break;
+	case CONF_NUMBER:
+	case CONF_DURATION:
+	case CONF_SIZE:
+		mix(digest, value, sizeof(uint64_t));
+		break;
+	case CONF_BOOL:
+		mix(digest, value, sizeof(bool));
+		break;
+	case CONF_WORD:
+		mix(digest, value, sizeof(int));
+		break;
+	case CONF_TEXTS:
+		mix_texts(digest, value);
+		break;
+	case CONF_MAPPING:
+		mix_values(digest, row->table, value);
+		break;
+	case CONF_MAPPINGS:
+		mix_items(digest, row, value);
+		break;
+	case CONF_END:
+		break;
+	}
+}
+
+static const void *
+value_of(const struct conf_row *row, const void *values)
+{
+	return (const char *)values + row->offset;
+}
+
+static void
+mix_values(uint64_t *digest, const struct conf_row *table, const void *values)
+{
+	for (; table->kind != CONF_END; table++)
+		mix_value(digest, table, value_of(table, values));
+}
+
+uint64_t
+conf_digest(const struct conf_row *table, const void *values)
+{
+	uint64_t digest = 0;
+
+	mix_values(&digest, table, values);
+	return digest;
+}
+
+static bool
+is_alike(const struct conf_row *row, const void *before, const void *after)
+{
+	uint64_t old = 0, new = 0;
+
+	mix_value(&old, row, value_of(row, before));
+	mix_value(&new, row, value_of(row, after));
+	return old == new;
+}
+
+/* ---- the line ---- */
+
+static bool
+has(const struct conf_changes *changes, const char *what)
+{
+	size_t bytes = strlen(what);
+
+	for (const char *at = changes->text; (at = strstr(at, what)); at += bytes)
+		if ((at == changes->text || (at[-1] == ' ' && at[-2] == ',')) &&
+		    (at[bytes] == '\0' || at[bytes] == ','))
+			return true;
+	return false;
+}
+
+void
+conf_changes_add(struct conf_changes *changes, const char *what)
+{
+	size_t used = strlen(changes->text), bytes = strlen(what);
+	bool fits = changes->more == 0 && used + 2 + bytes < sizeof changes->text;
+
+	if (has(changes, what))
+		return;
+	if (fits)
+		snprintf(changes->text + used, sizeof changes->text - used, "%s%s",
+		    used > 0 ? ", " : "", what);
+	else
+		changes->more++;
+}
+
+const char *
+conf_changes_text(const struct conf_changes *changes, char out[CONF_CHANGES_TEXT])
+{
+	if (changes->more > 0)
+		snprintf(out, CONF_CHANGES_TEXT, "%s and %u more", changes->text, changes->more);
+	else
+		snprintf(out, CONF_CHANGES_TEXT, "%s",
+		    changes->text[0] != '\0' ? changes->text : "nothing");
+	return out;
+}
+
+/* ---- items ---- */
+
+static const char *
+name_of(const struct conf_row *row, const struct conf_items *items, size_t index)
+{
+	const struct conf_row *name = row->table;
+	const char *text;
+
+	while (name->kind != CONF_END && !(name->kind == CONF_TEXT && name->required))
+		name++;
+	text = name->kind == CONF_END ? NULL
+				      : *(char *const *)value_of(name, item_at(row, items, index));
+	return text ? text : "?";
+}
+
+/* Where the item of this name is, or the end. */
+static size_t
+find_item(const struct conf_row *row, const struct conf_items *items, const char *name)
+{
+	size_t i = 0;
+
+	while (i < items->count && strcmp(name_of(row, items, i), name) != 0)
+		i++;
+	return i;
+}
+
+/* The key is a plural, as of all lists. */
+static void
+add_item(
+    struct conf_changes *changes, const struct conf_row *row, const char *name, const char *how)
+{
+	char what[WHAT_TEXT];
+
+	snprintf(
+	    what, sizeof what, "%.*s %.200s%s", (int)strlen(row->key) - 1, row->key, name, how);
+	conf_changes_add(changes, what);
+}
+
+static void
+find_items(struct conf_changes *changes, const struct conf_row *row,
+    const struct conf_items *before, const struct conf_items *after)
+{
+	for (size_t i = 0; i < after->count; i++) {
+		const char *name = name_of(row, after, i);
+		size_t old = find_item(row, before, name);
+
+		if (old == before->count)
+			add_item(changes, row, name, " (new)");
+		else if (conf_digest(row->table, item_at(row, before, old)) !=
+		    conf_digest(row->table, item_at(row, after, i)))
+			add_item(changes, row, name, "");
+	}
+	for (size_t i = 0; i < before->count; i++)
+		if (find_item(row, after, name_of(row, before, i)) == after->count)
+			add_item(changes, row, name_of(row, before, i), " (gone)");
+}
+
+void
+conf_changes_find(struct conf_changes *changes, const struct conf_row *table, const void *before,
+    const void *after)
+{
+	for (; table->kind != CONF_END; table++) {
+		if (table->kind == CONF_MAPPINGS)
+			find_items(changes, table, value_of(table, before), value_of(table, after));
+		else if (!is_alike(table, before, after))
+			conf_changes_add(changes, table->key);
+	}
+}
