@@ -224,6 +224,19 @@ on_link(void *arg, enum relay_event event)
 	(void)event;
 }
 
+/* Of the two agents of a name one may refuse all clients, which the other one lets in. */
+static struct address_rules *
+some_addresses(const struct sim_agent *agent)
+{
+	bool may_refuse = agent->process == FIRST_AGENT + 1;
+	struct prefix allow;
+
+	if (sim_one_in(2))
+		return NULL;
+	prefix_parse(&allow, may_refuse && sim_one_in(2) ? "192.0.2.0/24" : "10.0.0.0/8");
+	return address_rules_new((struct address_list){ &allow, 1 }, (struct address_list){ 0 });
+}
+
 static void
 add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char *name)
 {
@@ -239,6 +252,7 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 	snprintf(endpoint->upstream.url.target, sizeof endpoint->upstream.url.target, "up:80");
 	endpoint->upstream.connect_ms = 4000;
 	endpoint->bounds.half_closed_ms = 60000;
+	endpoint->addresses = some_addresses(agent);
 	agent->list[index] = endpoint;
 	agent->table.count = index + 1;
 }
@@ -309,6 +323,8 @@ agent_down(struct sim_agent *agent)
 	    agent->credentials.references != 1)
 		sim_violated("%s is down and something still holds its endpoints or credentials",
 		    sim_processes[agent->process].name);
+	for (size_t i = 0; i < agent->table.count; i++)
+		address_rules_release(agent->endpoints[i].addresses);
 	agent->is_up = false;
 	sim_processes[agent->process].alive = false;
 	sim_tell("%s is down", sim_processes[agent->process].name);

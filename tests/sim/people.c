@@ -38,6 +38,9 @@ static uint64_t moves_seen, quiet_until_us;
 void
 world_on_log(const char *event, const char *word, const char *client)
 {
+	/* A guest may be a relay that does not know lists of addresses. */
+	if (sim_self >= FIRST_AGENT && word && strcmp(word, "client-denied") == 0 && !world_guest)
+		sim_violated("an agent is asked for a client whom its lists refuse");
 	if (sim_self >= RELAYS || !client)
 		return;
 	if (strcmp(event, "flow-closed") != 0 && strcmp(event, "flow-refused") != 0 &&
