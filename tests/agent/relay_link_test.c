@@ -802,6 +802,57 @@ does_not_believe_a_relay_of_another_name(void **state)
 	stop();
 }
 
+/* The table of `wanted` as it is now, with these lists at the first endpoint. */
+static void
+reload_with_addresses(const char *const *allow, size_t count)
+{
+	char error[ENDPOINT_ERROR];
+	struct endpoint_table *table;
+
+	wanted[0].addresses.allow =
+	    (struct conf_texts){ .items = (char **)(uintptr_t)allow, .count = count };
+	table = endpoint_table_new(
+	    &settings, context.credentials->relays, context.endpoint_table, NULL, error);
+	assert_non_null(table);
+	endpoint_table_release(context.endpoint_table);
+	context.endpoint_table = table;
+	agent_workers_publish(context.workers, table);
+	relay_link_refresh(link_under_test, clock_wall_s());
+}
+
+static bool
+was_announced_twice_again(void)
+{
+	return relay.announce_count == 4;
+}
+
+/* So the relay serves by the old ones until it has them, and an open on its way finds its endpoint. */
+static void
+announces_lists_that_change_under_the_same_number(void **state)
+{
+	static const char *const some[] = { "10.0.0.0/8", "2001:db8::/32" },
+				 *const alike[] = { "2001:db8::/32", "10.0.0.0/8", "10.1.0.0/16" };
+	uint32_t number;
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	number = number_of(0);
+	reload_with_addresses(some, 2);
+	wait_for(was_announced_again);
+	reload_with_addresses(alike, 3);
+	reload_with_addresses(NULL, 0);
+	wait_for(was_announced_twice_again);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(relay.prefixes[i], i == 2 ? 2 : 0);
+		if (i >= 2)
+			assert_int_equal(relay.numbers[i], number);
+	}
+	assert_int_equal(number_of(0), number);
+	assert_int_equal(relay.withdraw_count, 0);
+	stop();
+}
+
 static bool
 was_withdrawn_and_announced(void)
 {
@@ -895,6 +946,7 @@ main(void)
 		cmocka_unit_test(tries_again_at_once_when_the_relay_says_so),
 		cmocka_unit_test(ignores_a_refusal_that_it_does_not_wait_for),
 		cmocka_unit_test(does_not_believe_a_relay_of_another_name),
+		cmocka_unit_test(announces_lists_that_change_under_the_same_number),
 		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
 		cmocka_unit_test(gives_no_new_relay_the_number_of_an_old_one),
 	};

@@ -14,6 +14,7 @@
 #include "base/socket.h"
 #include "mint.h"
 #include "sni/clienthello.h"
+#include "tunnel/address_facts.h"
 #include "tunnel/channel.h"
 #include "tunnel/session.h"
 
@@ -36,6 +37,8 @@ struct test_relay {
 	struct secret key;
 	char identity[CHANNEL_IDENTITY];
 	char announced[8][NAME_TEXT];
+	uint32_t numbers[8];
+	size_t prefixes[8]; /* in the lists of addresses that came with it */
 	unsigned announce_count, withdraw_count, drains;
 	struct test_channel {
 		struct test_relay *relay;
@@ -110,8 +113,11 @@ test_relay_on_announce(struct test_relay *relay, const struct frame_announce *an
 	else
 		session_accept(relay->session, announce->endpoint);
 	relay->refuses_with = CODE_NONE;
-	if (relay->announce_count < 8)
+	if (relay->announce_count < 8) {
 		strcpy(relay->announced[relay->announce_count], announce->server_name);
+		relay->numbers[relay->announce_count] = announce->endpoint;
+		relay->prefixes[relay->announce_count] = address_facts_count(announce->facts);
+	}
 	relay->announce_count++;
 }
 

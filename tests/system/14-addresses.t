@@ -8,7 +8,7 @@ from lib.scene import free_port
 from lib.session import ANNOUNCE, GOODBYE, Session, announcement, fact, frame
 
 NAME = "app.example.com"
-DENIED = 49
+DENIED, NO_AGENT = 49, 80
 ALLOW, DENY = 0x8002, 0x8003
 PROXY = "127.0.0.9"	# agents come from elsewhere, and send no header
 
@@ -246,6 +246,20 @@ def an_agent_judges_what_its_relay_cannot(scene):
 		equal(endpoints_denied(agent), [refused], f"refusals of the agent after {client}")
 	agent.wait_event("flow-closed", reason="client-denied")
 	relay.wait_event("flow-attempt-failed")
+
+
+@test
+def only_where_all_refuse_it_is_the_address(scene):
+	"""One agent refuses him, which its relay cannot know, and the other one cannot serve him."""
+	relay = behind_proxy(scene)
+	certificate = authority().agent("agent", NAME)
+	hosts = [f"2001:db8:0:{number:x}::1" for number in range(256)]
+	scene.agent(relay, [passthrough(NAME, scene.upstream(says(b"in")), allow=hosts)], certificate, "strict")
+	equal(answer_for(relay, "2001:db8:0:7::2"), DENIED, "while the other one is not there")
+	scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], certificate, "broken")
+	for _ in range(4):
+		equal(answer_for(relay, "2001:db8:0:7::2"), NO_AGENT, "one has not refused him")
+	equal(status(relay)["denied"], 1, "refusals that the relay has counted")
 
 
 main()
