@@ -51,13 +51,22 @@ agent_flow_move(struct agent_flow *flow, enum agent_flow_state state)
 
 /* ---- the end ---- */
 
+/* A sentence about the reason; NULL: there is none. */
+static const char *
+detail_of(const struct agent_flow *flow)
+{
+	if (flow->pump)
+		return pump_fault(flow->pump);
+	return flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
+}
+
 static void
 log_close(const struct agent_flow *flow)
 {
 	const struct address from = address_of_ip(&flow->address);
 	char client[ADDRESS_TEXT];
 	const struct endpoint *endpoint = flow->endpoint;
-	const char *detail = flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
+	const char *detail = detail_of(flow);
 	uint64_t now = clock_ms();
 	const struct log_field fields[] = {
 		log_hex("flow", flow->id, FLOW_ID_BYTES),
@@ -219,16 +228,25 @@ agent_flow_fail_as(
 
 /* ---- joining ---- */
 
+/* Of the TLS that was spoken for the flow: a channel's is between relay and agent. */
+static const char *
+end_word(const struct agent_flow *flow, enum pump_end how)
+{
+	bool is_tls = pump_fault(flow->pump) != NULL;
+
+	if (how == PUMP_RESET_A)
+		return is_tls && flow->endpoint->terminates ? "client-tls-failed" : "client-reset";
+	if (how == PUMP_RESET_B)
+		return is_tls ? "upstream-tls-failed" : "upstream-reset";
+	return pump_end_word(how);
+}
+
 static void
 on_pumped(void *arg, enum pump_end how)
 {
 	struct agent_flow *flow = arg;
 
-	agent_flow_end(flow,
-	    how == PUMP_RESET_A       ? "client-reset"
-		: how == PUMP_RESET_B ? "upstream-reset"
-				      : pump_end_word(how),
-	    NULL);
+	agent_flow_end(flow, end_word(flow, how), NULL);
 }
 
 /* Takes both streams. */

@@ -108,7 +108,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_write_limited(LOG_INFO, "flow-closed", &from,
 		    reason == flow_displaced ? flow_displaced_sentence : NULL, fields);
 	else
-		log_write(LOG_INFO, "flow-closed", NULL, fields);
+		log_write(LOG_INFO, "flow-closed", pump_fault(flow->pump), fields);
 }
 
 static const char *

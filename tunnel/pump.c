@@ -467,6 +467,14 @@ pump_stop(struct pump *pump)
 		pump_break_off(pump, PUMP_STOPPED);
 }
 
+const char *
+pump_fault(const struct pump *pump)
+{
+	bool is_one = pump->end == PUMP_RESET_A || pump->end == PUMP_RESET_B;
+	const struct stream *broken = is_one ? pump->half[pump->end == PUMP_RESET_B].from : NULL;
+	return pump->is_over && broken ? stream_fault(broken) : NULL;
+}
+
 uint64_t
 pump_bytes_from_a(const struct pump *pump)
 {

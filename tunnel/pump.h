@@ -80,6 +80,9 @@ void pump_free(struct pump *);
 /* Resets both sides; on_over(PUMP_STOPPED) follows at the end of the turn. */
 void pump_stop(struct pump *);
 
+/* After PUMP_RESET_A or PUMP_RESET_B: stream_fault() of that side.  Until pump_free(). */
+const char *pump_fault(const struct pump *);
+
 /* How long one of the two peers has taken nothing of what there is for it; 0: both have all. */
 uint64_t pump_stalled_ms(const struct pump *);
 

@@ -352,6 +352,7 @@ static const struct stream_kind socket_kind = {
 	socket_reset,
 	socket_free,
 	NULL,
+	NULL,
 };
 
 size_t
@@ -359,6 +360,12 @@ stream_held(const struct stream *s)
 {
 	size_t queued = s->unread ? s->unread->queue.room : 0;
 	return queued + (s->kind->held ? s->kind->held(s) : 0);
+}
+
+const char *
+stream_fault(const struct stream *s)
+{
+	return s->kind->fault ? s->kind->fault(s) : NULL;
 }
 
 bool

@@ -48,7 +48,8 @@ struct stream_kind {
 	bool (*is_broken)(const struct stream *);
 	void (*reset)(struct stream *);
 	void (*free)(struct stream *);
-	size_t (*held)(const struct stream *); /* NULL: nothing of its own */
+	size_t (*held)(const struct stream *);       /* NULL: nothing of its own */
+	const char *(*fault)(const struct stream *); /* NULL: it has no words for one */
 };
 
 struct stream_unread;
@@ -111,6 +112,10 @@ bool stream_queue(struct stream *, const void *, size_t);
 
 /* A bare stream whose peer's FIN was read: where nothing more is to be written, either, closing says so. */
 bool stream_has_ended(const struct stream *);
+
+/* Why TLS has ended the connection, if it was TLS that has: a sentence that names an alert, ours or the
+ * peer's. NULL: nothing has, or the connection itself. Borrowed. */
+const char *stream_fault(const struct stream *);
 
 /* How much memory of ours is taken by what waits in it to go out. */
 size_t stream_held(const struct stream *);

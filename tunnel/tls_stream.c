@@ -15,13 +15,31 @@ enum {
 	PAUSE_MS = 1000,
 };
 
-/* RFC 5246 §7.4.1.1 lets a client ignore a HelloRequest. Its other way, the warning
- * no_renegotiation, is fatal to servers of OpenSSL, and so would be to a healthy flow. A client
- * that asks has to be refused: its hello stays in GnuTLS's way. */
+/* RFC 5246 §7.2.2: no_renegotiation is a warning, and both go on. For a peer who does not read, each of
+ * them waits in our memory, so that he does not get many. GnuTLS has put the client's hello among what is
+ * to be read, where the next call finds something else than bytes, once, and drops it. */
+static enum io
+refuse_renegotiation(struct tls *tls)
+{
+	enum { REFUSALS_MOST = 8 };
+	uint8_t byte;
+	if (buffer_left(&tls->out) == 0)
+		tls->renegotiations = 0;
+	if (tls->renegotiations == REFUSALS_MOST)
+		return tls_fail(tls, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
+	tls->renegotiations++;
+	if (gnutls_record_recv(tls->session, &byte, sizeof byte) != GNUTLS_E_UNEXPECTED_PACKET)
+		return tls_fail(tls, GNUTLS_E_REHANDSHAKE);
+	gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+	return IO_OK;
+}
+
+/* RFC 5246 §7.4.1.1 lets a client ignore a HelloRequest. Its other way, the same warning, is fatal to
+ * servers of OpenSSL, and so would be to a healthy flow. */
 static enum io
 judge_renegotiation(struct tls *tls)
 {
-	return tls->config->purpose->is_server ? tls_fail(tls, GNUTLS_E_REHANDSHAKE) : IO_OK;
+	return tls->config->purpose->is_server ? refuse_renegotiation(tls) : IO_OK;
 }
 
 /* RFC 8446 §6: in TLS 1.3 an alert's code says what it means, and its level nothing. Before, a
@@ -260,5 +278,13 @@ held(const struct stream *s)
 	return tls->out.room + stream_held(tls->under);
 }
 
+/* What the connection did is in the answers of its calls; an alert is in nobody else's words. */
+static const char *
+fault(const struct stream *s)
+{
+	const struct tls *tls = (const struct tls *)s;
+	return tls->alert_sent || tls->alert_received ? tls_error(tls) : NULL;
+}
+
 const struct stream_kind tls_kind = { read_on, write_on, finish, settle, linger, is_broken, reset,
-	free_all, held };
+	free_all, held, fault };

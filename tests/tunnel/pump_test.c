@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ struct bench {
 	int far[2], near[2];
 	enum pump_end end;
 	uint64_t from_a, from_b;
+	char fault[128]; /* "": none */
 };
 
 static void
@@ -34,6 +36,8 @@ on_over(void *arg, enum pump_end end)
 	bench->end = end;
 	bench->from_a = pump_bytes_from_a(bench->pump);
 	bench->from_b = pump_bytes_from_b(bench->pump);
+	const char *fault = pump_fault(bench->pump);
+	snprintf(bench->fault, sizeof bench->fault, "%s", fault ? fault : "");
 	pump_free(bench->pump);
 	loop_stop(bench->loop);
 }
@@ -851,6 +855,7 @@ tls_cut_short_is_a_reset_for_the_other_side(void **state)
 	assert_int_equal(get(plain[1], &byte, 1), -1);
 	assert_int_equal(errno, ECONNRESET);
 	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	assert_string_equal(bench.fault, "");
 	stream_free(tls_stream(client));
 	close(plain[1]);
 }
@@ -877,6 +882,26 @@ an_alert_in_a_joined_flow_can_be_read(void **state)
 	assert_int_equal(tls_alert_received(client), GNUTLS_A_BAD_RECORD_MAC);
 	stream_free(tls_stream(client));
 	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	assert_string_equal(bench.fault, "Decryption has failed.");
+	close(plain[1]);
+}
+
+/* What the peer says of it is told, too, and by which side. */
+static void
+the_peers_alert_in_a_joined_flow_is_told(void **state)
+{
+	int sealed[2], plain[2];
+	struct bench bench;
+	char byte;
+	(void)state;
+	struct tls *client = start_sealed(&bench, sealed, plain);
+	tls_alert(client, GNUTLS_A_BAD_CERTIFICATE);
+	assert_int_equal(get(plain[1], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(bench_end(&bench), PUMP_RESET_A);
+	assert_string_equal(
+	    bench.fault, "the peer refused with the alert \"Certificate is bad\" (42)");
+	stream_free(tls_stream(client));
 	close(plain[1]);
 }
 
@@ -910,6 +935,7 @@ main(void)
 		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
 		cmocka_unit_test(an_alert_in_a_joined_flow_can_be_read),
+		cmocka_unit_test(the_peers_alert_in_a_joined_flow_is_told),
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

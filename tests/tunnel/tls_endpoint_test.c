@@ -492,17 +492,52 @@ gives_out_no_tickets(void **state)
 	}
 }
 
+/* RFC 5246 §7.2.2: a warning, after which both go on; as often as one may want it. */
 static void
-a_renegotiation_ends_the_connection(void **state)
+a_renegotiation_is_refused_and_both_go_on(void **state)
 {
+	enum { OFTEN = 16 }; /* as often as GnuTLS's client takes it */
 	struct endpoint_meeting m;
 	const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+	char got[16];
 	(void)state;
 	meeting_begin(&m, &settings, NULL, TLS12, 0, false);
 	meeting_shake(&m);
+	for (int i = 0; i < OFTEN; i++) {
+		assert_int_equal(gnutls_handshake(m.client), GNUTLS_E_AGAIN);
+		assert_int_equal(hear_nothing(tls_stream(m.server)), IO_READ);
+		assert_int_equal(gnutls_handshake(m.client), GNUTLS_E_WARNING_ALERT_RECEIVED);
+		assert_int_equal(gnutls_alert_get(m.client), GNUTLS_A_NO_RENEGOTIATION);
+		assert_int_equal(gnutls_record_send(m.client, "more", 4), 4);
+		hear(tls_stream(m.server), "more");
+		say(tls_stream(m.server), "and on");
+		assert_int_equal(gnutls_record_recv(m.client, got, sizeof got), 6);
+	}
+	assert_int_equal(tls_alert_sent(m.server), 0);
+	meeting_end(&m);
+}
+
+/* What comes with it in one piece is neither lost nor taken for a part of it. */
+static void
+bytes_around_a_renegotiation_are_heard(void **state)
+{
+	struct endpoint_meeting m;
+	const struct tls_settings settings = endpoint(TLS_CLIENT_OFF);
+	static uint8_t room[64 * 1024];
+	size_t done = 0, all = 0;
+	(void)state;
+	meeting_begin(&m, &settings, NULL, TLS12, 0, false);
+	meeting_shake(&m);
+	assert_int_equal(gnutls_record_send(m.client, "before", 6), 6);
 	assert_int_equal(gnutls_handshake(m.client), GNUTLS_E_AGAIN);
-	assert_int_equal(hear_nothing(tls_stream(m.server)), IO_FAILED);
-	assert_int_equal(tls_alert_sent(m.server), 100);
+	assert_int_equal(gnutls_record_send(m.client, "after", 5), 5);
+	while (all < 11) {
+		assert_int_equal(
+		    stream_read(tls_stream(m.server), room + all, sizeof room - all, &done), IO_OK);
+		all += done;
+	}
+	assert_memory_equal(room, "beforeafter", 11);
+	assert_int_equal(hear_nothing(tls_stream(m.server)), IO_READ);
 	meeting_end(&m);
 }
 
@@ -530,7 +565,8 @@ main(void)
 		cmocka_unit_test(alpn_is_chosen_from_the_list_and_strangers_get_the_alert),
 		cmocka_unit_test(a_staple_is_shown_while_it_is_current),
 		cmocka_unit_test(gives_out_no_tickets),
-		cmocka_unit_test(a_renegotiation_ends_the_connection),
+		cmocka_unit_test(a_renegotiation_is_refused_and_both_go_on),
+		cmocka_unit_test(bytes_around_a_renegotiation_are_heard),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("tls_endpoint", tests, set_up, tear_down_credentials);
