@@ -514,16 +514,24 @@ check_files(const char *path, const struct agent_settings *settings)
 }
 
 int
+agent_check_read(struct agent_settings *settings, const char *config_path)
+{
+	int code = agent_settings_read(settings, config_path, stderr);
+
+	settings->keeps_nothing = settings->waits_for_clock = true;
+	if (code == 0)
+		sources_catalogue(settings, &(struct trust_stamp){ 0 });
+	return code;
+}
+
+int
 agent_check_run(const char *config_path)
 {
 	struct agent_settings settings;
-	int code = agent_settings_read(&settings, config_path, stderr);
+	int code = agent_check_read(&settings, config_path);
 
-	if (code == 0) {
-		settings.keeps_nothing = settings.waits_for_clock = true;
-		sources_catalogue(&settings, &(struct trust_stamp){ 0 });
+	if (code == 0)
 		code = check_files(config_path, &settings);
-	}
 	agent_settings_wipe(&settings);
 	return code;
 }

@@ -16,6 +16,9 @@ int agent_check_run(const char *config_path);
  * endpoint, 65 no certificate is in the file, 66, 71, 78 as above. */
 int agent_check_client(const char *config_path, const char *client_path, const char *endpoint_name);
 
+/* Reads the settings as a check does, which remembers what the agent does and keeps nothing: 0, or the
+ * exit code.  Wipe in any case. */
+int agent_check_read(struct agent_settings *, const char *config_path);
 /* Tells on standard error what the load of settings said was wrong, with the place that names it. */
 void agent_check_tell(const char *config_path, const struct agent_settings *, const char *error);
 

@@ -167,7 +167,7 @@ check_endpoint(struct client_check *check)
 	int code;
 
 	memory_begin();
-	check->endpoint = endpoint_new(check->settings, 1, NULL, NULL, error);
+	check->endpoint = endpoint_new(check->settings, 1, check->all, NULL, error);
 	if (!check->endpoint) {
 		code = memory_exit_code(EX_CONFIG);
 		agent_check_tell(check->config_path, check->all, error);
@@ -185,7 +185,7 @@ agent_check_client(const char *config_path, const char *client_path, const char 
 	struct client_check check = {
 		.config_path = config_path, .client_path = client_path, .all = &settings
 	};
-	int code = agent_settings_read(&settings, config_path, stderr);
+	int code = agent_check_read(&settings, config_path);
 
 	if (code == 0) {
 		check.settings = find_endpoint(&settings, endpoint_name);

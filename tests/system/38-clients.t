@@ -292,6 +292,26 @@ def check_says_what_a_certificate_would_get(scene):
 
 
 @test
+def check_remembers_what_the_agent_does(scene):
+	pki = Authority()
+	relay, agent, _ = ruled(scene, [{"issuer": "any"}], pki=pki)
+	other, earlier = pki.client("other"), Authority.__new__(Authority)
+	earlier.dir = pki.dir + ".before"
+	shutil.copytree(pki.dir, earlier.dir)
+	equal(asked(agent, other[0])[0], 0, "before")
+	count = len(agent.events("files-reloaded"))
+	pki.revoke("other")
+	agent.wait_event("files-reloaded", count=count + 1)
+	by_curl(relay, other, "1.3")
+	until(lambda: os.path.exists(f"{scene.state('agent')}/crl-revoked"), what="the agent keeps what it has found")
+	for _ in range(3):			# a newer number, and nobody is revoked
+		earlier.pki("crl", "--all")
+	shutil.copy(earlier.crls("client"), pki.crls("client"))
+	status, told = asked(agent, other[0])
+	equal((status, "certificate-revoked" in told), (1, True), told)
+
+
+@test
 def check_warns_of_an_endpoint_for_nobody_and_refuses_what_asks_for_none(scene):
 	relay, agent, upstream = ruled(scene, [])
 	status, out, err = by_curl(relay, authority().client("billing"), "1.3")
