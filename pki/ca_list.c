@@ -96,6 +96,17 @@ ca_fault(const struct listed_ca *ca)
 	return NULL;
 }
 
+/* Memory that is short must not look like an odd root, which would be passed over. */
+static const char *
+import_fault(gnutls_x509_crt_t *crt, struct der der)
+{
+	gnutls_datum_t datum = { (unsigned char *)(uintptr_t)der.data, (unsigned)der.bytes };
+	int result = gnutls_x509_crt_init(crt);
+	if (result >= 0)
+		result = gnutls_x509_crt_import(*crt, &datum, GNUTLS_X509_FMT_DER);
+	return result == GNUTLS_E_MEMORY_ERROR ? no_memory : result < 0 ? "is malformed" : NULL;
+}
+
 static struct listed_ca *
 ca_new(struct der der, const char **why)
 {
@@ -106,10 +117,8 @@ ca_new(struct der der, const char **why)
 	memcpy(ca->der, der.data, der.bytes);
 	if (!x509_parse(&ca->link.facts, (struct der){ ca->der, der.bytes }, why))
 		goto failed;
-	gnutls_datum_t datum = { ca->der, (unsigned)der.bytes };
-	*why = "is malformed";
-	if (gnutls_x509_crt_init(&ca->link.crt) < 0 ||
-	    gnutls_x509_crt_import(ca->link.crt, &datum, GNUTLS_X509_FMT_DER) < 0)
+	*why = import_fault(&ca->link.crt, (struct der){ ca->der, der.bytes });
+	if (*why)
 		goto failed;
 	ca->link.issuer = issuer_of(&ca->link.facts);
 	ca->link.ca = ca;

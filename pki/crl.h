@@ -7,7 +7,8 @@
  * crl_parse() accepts only what can be judged by it alone: complete (no delta, no
  * restricting issuingDistributionPoint), no critical extension unknown to it,
  * with a nextUpdate, signed with an algorithm that is accepted.  Then, in this order:
- * crl_is_signed_by() for the issuer's key, crl_index() after which the DER is not needed any more, crl_find().
+ * crl_is_signed_by() for the issuer's key, crl_index() after which the DER is not needed any
+ * more, crl_find().
  *
  * A struct crl is not locked: share it between threads only after crl_index().
  */

@@ -3,26 +3,36 @@
 
 #include <string.h>
 
+static bool
+read_link(struct peer_chain *sent, struct der der, const char **why)
+{
+	struct chain_link *link = &sent->links[sent->count];
+	gnutls_datum_t datum = { (unsigned char *)(uintptr_t)der.data, (unsigned)der.bytes };
+	if (!x509_parse(&link->facts, der, why))
+		return false;
+	int result = gnutls_x509_crt_init(&link->crt);
+	if (result >= 0) {
+		result = gnutls_x509_crt_import(link->crt, &datum, GNUTLS_X509_FMT_DER);
+		if (result < 0)
+			gnutls_x509_crt_deinit(link->crt);
+	}
+	sent->lacks_memory = result == GNUTLS_E_MEMORY_ERROR;
+	*why = sent->lacks_memory ? "cannot be read: memory is short" : "is malformed";
+	if (result < 0)
+		return false;
+	link->issuer = issuer_of(&link->facts);
+	sent->count++;
+	return true;
+}
+
 bool
 peer_chain_read(struct peer_chain *sent, const struct der *chain, size_t count, const char **why)
 {
 	*sent = (struct peer_chain){ 0 };
 	for (size_t i = 0; i < count; i++) {
 		*why = "is one of too many that were sent";
-		if (i == VERIFY_CHAIN)
+		if (i == VERIFY_CHAIN || !read_link(sent, chain[i], why))
 			return false;
-		struct chain_link *link = &sent->links[i];
-		gnutls_datum_t der = { (unsigned char *)(uintptr_t)chain[i].data,
-			(unsigned)chain[i].bytes };
-		if (!x509_parse(&link->facts, chain[i], why))
-			return false;
-		*why = "is malformed";
-		if (gnutls_x509_crt_init(&link->crt) < 0)
-			return false;
-		sent->count++;
-		if (gnutls_x509_crt_import(link->crt, &der, GNUTLS_X509_FMT_DER) < 0)
-			return sent->count--, gnutls_x509_crt_deinit(link->crt), false;
-		link->issuer = issuer_of(&link->facts);
 	}
 	return true;
 }

@@ -29,6 +29,7 @@ struct path {
 /* A peer's chain, read; the leaf stands first. */
 struct peer_chain {
 	size_t count;
+	bool lacks_memory; /* that is why it cannot be read */
 	struct chain_link links[VERIFY_CHAIN];
 };
 

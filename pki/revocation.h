@@ -61,8 +61,8 @@ struct revocation_facts {
 	uint8_t reason; /* REVOKED: enum crl_reason */
 	uint32_t revoked_at;
 	int64_t next_update; /* CRL_TOO_OLD */
-	/* Borrowed from the set: CRL_REFUSED, why, after "the CRL "; and the file.  NO_CRL, the file of one that
-	 * has the issuer's name and another key identifier, or NULL. */
+	/* Borrowed from the set.  CRL_REFUSED: why, after "the CRL ", and its file.  NO_CRL: the file
+	 * of one that has the issuer's name and another key identifier, or NULL. */
 	const char *why, *file;
 };
 

@@ -82,15 +82,17 @@ refuse_unknown(struct candidate *candidate, const struct path_search *paths)
 }
 
 static void
-refuse_unread(
-    struct verdict *verdict, const struct der *chain, size_t index, size_t count, const char *why)
+refuse_unread(struct verdict *verdict, const struct der *chain, const struct peer_chain *sent,
+    size_t count, const char *why)
 {
+	size_t index = sent->count;
 	char fingerprint[65] = "";
 	if (index < count)
 		x509_fingerprint(chain[index], fingerprint);
 	snprintf(verdict->sentence, sizeof verdict->sentence,
 	    "certificate %zu of the %zu sent (SHA-256 %s) %s", index + 1, count, fingerprint, why);
-	verdict_set(verdict, VERIFY_BAD_CERTIFICATE, (int)index);
+	verdict_set(
+	    verdict, sent->lacks_memory ? VERIFY_INTERNAL : VERIFY_BAD_CERTIFICATE, (int)index);
 }
 
 static struct identity *
@@ -136,7 +138,7 @@ verify_chain(struct trust *trust, enum role role, const struct der *chain, size_
 		    role_word(role));
 		verdict_set(answer, VERIFY_NO_CERTIFICATE, -1);
 	} else if (!peer_chain_read(&sent, chain, count, &why)) {
-		refuse_unread(answer, chain, sent.count, count, why);
+		refuse_unread(answer, chain, &sent, count, why);
 		peer_chain_wipe(&sent);
 	} else {
 		identity = search_peer_chain(trust, &sent, &search);
