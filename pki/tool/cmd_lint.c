@@ -86,8 +86,11 @@ lint_data(struct findings *findings, const char *path, struct content_facts cont
 	for (size_t i = 0; !code && i < sizeof lintable / sizeof *lintable; i++) {
 		if (!content.is_pem && content.kind != lintable[i].content)
 			continue;
-		if (!pem_load(&file, path, lintable[i].kind, error))
+		if (!pem_load(&file, path, lintable[i].kind, error)) {
+			if (content.kind == lintable[i].content)
+				return message_fail(EX_DATAERR, "%s", error);
 			continue;
+		}
 		found = true;
 		code = lintable[i].lint(findings, path, &file, now);
 		pem_wipe(&file);
