@@ -10,7 +10,8 @@
  * Roles exclude each other: an agent needs the agent purpose, clientAuth and a grant, and
  * must not be a server; client, relay and server refuse the agent purpose and the grant, the
  * grant in any CA too.  All roles need the extended key usage in the leaf; a CA that has one
- * must list the same purposes; anyExtendedKeyUsage counts for nothing.
+ * must list the same purposes; anyExtendedKeyUsage counts for nothing.  No certificate policy is
+ * asked for here, but a CA's demand for one is obeyed (pki/policy.h).
  *
  * All functions may be called from any thread.
  */

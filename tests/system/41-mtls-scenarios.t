@@ -220,6 +220,17 @@ def everybody_is_told(_, scenario):
 
 
 @test
+def the_same_holds_after_the_agent_has_come_back(_):
+	up = len(stage().agent.events("endpoint-up"))
+	stage().relay.kill()
+	stage().relay.start()
+	stage().agent.wait_event("endpoint-up", count=up + len(ENDPOINTS))
+	for scenario in ("a good certificate", "no certificate", "another CA", "a revoked leaf", "a missing CRL"):
+		for version in VERSIONS:
+			play(by_openssl, version, scenario)
+
+
+@test
 def nothing_has_broken_meanwhile(_):
 	check(stage().agent.alive() and stage().relay.alive(), "relay and agent live")
 	equal(stage().close(), "", "what they left")
