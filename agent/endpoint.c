@@ -146,7 +146,11 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 		if (!endpoint->clients || !load_rules(endpoint, settings, why))
 			return false;
 	}
-	return load_certificates(endpoint, settings, previous, why);
+	if (!endpoint->lender)
+		return load_certificates(endpoint, settings, previous, why);
+	endpoint->certificates = endpoint->lender->certificates;
+	endpoint->certificate_count = endpoint->lender->certificate_count;
+	return true;
 }
 
 uint8_t
@@ -177,9 +181,10 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings,
 	    agent, previous ? &previous->upstream : NULL, why);
 }
 
-struct endpoint *
-endpoint_new(const struct endpoint_settings *settings, uint32_t number,
-    const struct agent_settings *agent, const struct endpoint *previous, char error[ENDPOINT_ERROR])
+/* lender NULL: the certificates are loaded, too. */
+static struct endpoint *
+make(const struct endpoint_settings *settings, uint32_t number, const struct agent_settings *agent,
+    const struct endpoint *previous, struct endpoint *lender, char error[ENDPOINT_ERROR])
 {
 	struct endpoint *endpoint = calloc(1, sizeof *endpoint);
 	char why[UPSTREAM_ERROR] = "memory is short";
@@ -187,6 +192,7 @@ endpoint_new(const struct endpoint_settings *settings, uint32_t number,
 	if (endpoint) {
 		endpoint->references = 1;
 		endpoint->number = number;
+		endpoint->lender = lender ? endpoint_hold(lender) : NULL;
 		if (previous)
 			endpoint->former_number =
 			    previous->number == number ? previous->former_number : previous->number;
@@ -196,6 +202,21 @@ endpoint_new(const struct endpoint_settings *settings, uint32_t number,
 	}
 	snprintf(error, ENDPOINT_ERROR, "endpoint %s: %s", settings->name, why);
 	return NULL;
+}
+
+struct endpoint *
+endpoint_new(const struct endpoint_settings *settings, uint32_t number,
+    const struct agent_settings *agent, const struct endpoint *previous, char error[ENDPOINT_ERROR])
+{
+	return make(settings, number, agent, previous, NULL, error);
+}
+
+struct endpoint *
+endpoint_new_lent(const struct endpoint_settings *settings, const struct agent_settings *agent,
+    struct endpoint *previous, char error[ENDPOINT_ERROR])
+{
+	return make(settings, previous->number, agent, previous,
+	    previous->lender ? previous->lender : previous, error);
 }
 
 struct endpoint *
@@ -210,9 +231,11 @@ endpoint_release(struct endpoint *endpoint)
 {
 	if (!endpoint || atomic_fetch_sub(&endpoint->references, 1) != 1)
 		return;
-	for (size_t i = 0; i < endpoint->certificate_count; i++)
+	for (size_t i = 0; !endpoint->lender && i < endpoint->certificate_count; i++)
 		server_certificate_wipe(&endpoint->certificates[i]);
-	free(endpoint->certificates);
+	if (!endpoint->lender)
+		free(endpoint->certificates);
+	endpoint_release(endpoint->lender);
 	if (endpoint->clients)
 		trust_release(endpoint->clients);
 	client_rules_free(endpoint->rules);
@@ -275,6 +298,13 @@ endpoint_files_changed(const struct endpoint_settings *settings, const struct ag
 	}
 	changed |= upstream_files_changed(&settings->upstream, agent, &seen->upstream);
 	return changed;
+}
+
+bool
+endpoint_trust_changed(const struct endpoint_stamp *a, const struct endpoint_stamp *b)
+{
+	return memcmp(&a->clients, &b->clients, sizeof a->clients) != 0 ||
+	    memcmp(&a->upstream.trust, &b->upstream.trust, sizeof a->upstream.trust) != 0;
 }
 
 bool

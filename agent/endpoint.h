@@ -33,6 +33,7 @@ struct endpoint {
 	bool terminates;
 	struct server_certificate *certificates; /* terminate */
 	size_t certificate_count;
+	struct endpoint *lender; /* held: whose certificates these are; NULL: our own */
 	bool has_tls13;
 	enum tls_client_certificate client_certificate;
 	struct trust *clients;      /* judges client certificates; NULL: none is asked for */
@@ -49,6 +50,10 @@ struct endpoint {
  * endpoint before the reload, whose trust sets hand on what they remember of CRLs. */
 struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
     const struct agent_settings *, const struct endpoint *previous, char error[ENDPOINT_ERROR]);
+/* The same settings, after a certificate of theirs could not be loaded: those of `previous` are lent, and all
+ * else is loaded again, so that no CRL waits for a key.  NULL with a sentence. */
+struct endpoint *endpoint_new_lent(const struct endpoint_settings *, const struct agent_settings *,
+    struct endpoint *previous, char error[ENDPOINT_ERROR]);
 struct endpoint *endpoint_hold(struct endpoint *);
 void endpoint_release(struct endpoint *);
 
@@ -72,6 +77,8 @@ struct endpoint_stamp {
 /* True once for each state of the files that differs from the one last seen. */
 bool endpoint_files_changed(
     const struct endpoint_settings *, const struct agent_settings *, struct endpoint_stamp *seen);
+/* Whether two stamps differ in files of CAs and CRLs. */
+bool endpoint_trust_changed(const struct endpoint_stamp *, const struct endpoint_stamp *);
 
 /* Whether another CRL file of the agent has a newer CRL for one of its trust sets. */
 bool endpoint_is_behind(const struct endpoint *, const struct crl_catalogue *, int64_t now_s);

@@ -45,7 +45,9 @@ take_endpoint(struct endpoint_table *table, const struct agent_settings *setting
 	if (made || !before || !reload || memory_has_failed())
 		return made;
 	reload->on_refused(reload->arg, index, error);
-	return endpoint_hold(before);
+	made =
+	    reload->trust_stale[index] ? endpoint_new_lent(wanted, settings, before, error) : NULL;
+	return made || memory_has_failed() ? made : endpoint_hold(before);
 }
 
 static int

@@ -21,6 +21,9 @@ struct endpoint_table {
 /* The endpoints whose files have changed, and who hears of those that cannot be loaded. */
 struct endpoint_reload {
 	const bool *stale; /* one for each endpoint of the settings */
+	/* The same: of these the CAs and CRLs, too, so that they are renewed even if the certificates cannot
+	 * be. */
+	const bool *trust_stale;
 	void (*on_refused)(void *arg, size_t index, const char *sentence);
 	void *arg;
 };
@@ -32,7 +35,7 @@ struct endpoint_reload {
  *
  * reload NULL: all endpoints are loaded, all or nothing: NULL with a sentence.
  * reload given, for the settings that previous was made of: only the stale endpoints are loaded again;
- * one that cannot be loaded stays as it was.
+ * one that cannot be loaded stays as it was, its CAs and CRLs aside.
  */
 struct endpoint_table *endpoint_table_new(const struct agent_settings *, struct trust *relays,
     const struct endpoint_table *previous, const struct endpoint_reload *,

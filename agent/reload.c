@@ -136,6 +136,7 @@ struct look {
 	struct agent_live *live;
 	bool parts[CREDENTIALS_PARTS]; /* of the credentials: to be loaded again */
 	bool *stale;                   /* the same of each endpoint */
+	bool *trust_stale;             /* and whether its CAs and CRLs are among that */
 	bool has_found;                /* any of them */
 	/* Nothing has changed, but what was refused is tried again, because it may have been the clock.
 	 * Only a success is worth a word. */
@@ -184,6 +185,16 @@ tell_loaded(struct look *look, const char *part, const char *doubt)
 		tell_doubt(look->live, part, doubt);
 }
 
+/* All but the certificates was loaded. */
+static void
+tell_lent(struct look *look, const char *part)
+{
+	char what[PART_TEXT + 32];
+
+	snprintf(what, sizeof what, "CAs and CRLs of %s", part);
+	conf_changes_add(&look->changes, what);
+}
+
 static void
 find_changes(struct look *look)
 {
@@ -192,8 +203,11 @@ find_changes(struct look *look)
 	look->has_found =
 	    credentials_files_changed(&live->settings, &live->credentials_stamp, look->parts);
 	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
+		const struct endpoint_stamp before = live->endpoint_stamps[i];
+
 		look->stale[i] = endpoint_files_changed(agent_settings_endpoint(&live->settings, i),
 		    &live->settings, &live->endpoint_stamps[i]);
+		look->trust_stale[i] = endpoint_trust_changed(&before, &live->endpoint_stamps[i]);
 		look->has_found |= look->stale[i];
 	}
 }
@@ -233,7 +247,8 @@ find_behind(struct look *look)
 		const struct endpoint *endpoint =
 		    endpoint_at(live, live->context.endpoint_table, i);
 
-		look->stale[i] |= endpoint && endpoint_is_behind(endpoint, catalogue, now_s);
+		look->trust_stale[i] |= endpoint && endpoint_is_behind(endpoint, catalogue, now_s);
+		look->stale[i] |= look->trust_stale[i];
 		look->has_found |= look->stale[i];
 	}
 }
@@ -318,16 +333,19 @@ static struct endpoint_table *
 load_endpoints(struct look *look, struct trust *relays)
 {
 	struct agent_live *live = look->live;
-	const struct endpoint_reload reload = { look->stale, on_endpoint_refused, look };
+	const struct endpoint_reload reload = { look->stale, look->trust_stale, on_endpoint_refused,
+		look };
 	char error[ENDPOINT_ERROR], part[PART_TEXT];
 	struct endpoint_table *table = endpoint_table_new(
 	    &live->settings, relays, live->context.endpoint_table, &reload, error);
 
 	for (size_t i = 0; table && i < live->settings.endpoints.count; i++) {
-		if (!look->stale[i])
-			continue;
 		part_of_endpoint(live, i, part);
-		tell_loaded(look, part, endpoint_doubt(endpoint_at(live, table, i)));
+		if (look->stale[i])
+			tell_loaded(look, part, endpoint_doubt(endpoint_at(live, table, i)));
+		else if (endpoint_at(live, table, i) !=
+		    endpoint_at(live, live->context.endpoint_table, i))
+			tell_lent(look, part);
 	}
 	return table;
 }
@@ -372,11 +390,12 @@ take(struct look *look)
 void
 agent_reload_files(struct agent_live *live)
 {
-	struct look look = { .live = live,
-		.stale = calloc(live->settings.endpoints.count + 1, sizeof(bool)) };
+	size_t count = live->settings.endpoints.count;
+	struct look look = { .live = live, .stale = calloc(2 * count + 1, sizeof(bool)) };
 
 	if (!look.stale)
 		return; /* the stamps are as they were: the next tick sees the same changes */
+	look.trust_stale = look.stale + count;
 	look_at_files(&look);
 	if (look.has_found)
 		take(&look);

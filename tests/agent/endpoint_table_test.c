@@ -187,7 +187,8 @@ note_refused(void *arg, size_t index, const char *sentence)
 static void
 takes_over_what_has_not_changed(void **state)
 {
-	const struct endpoint_reload reload = { (const bool[]){ false, true }, note_refused, NULL };
+	const struct endpoint_reload reload = { (const bool[]){ false, true },
+		(const bool[]){ false, false }, note_refused, NULL };
 	struct endpoint_table *first, *second;
 
 	(void)state;
@@ -205,8 +206,8 @@ static void
 keeps_an_endpoint_whose_new_file_is_bad(void **state)
 {
 	char error[ENDPOINT_ERROR], refused[ENDPOINT_ERROR] = "";
-	const struct endpoint_reload reload = { (const bool[]){ true, true }, note_refused,
-		refused };
+	const struct endpoint_reload reload = { (const bool[]){ true, true },
+		(const bool[]){ false, false }, note_refused, refused };
 	struct endpoint_table *first, *second;
 
 	(void)state;
@@ -221,6 +222,32 @@ keeps_an_endpoint_whose_new_file_is_bad(void **state)
 	assert_null(endpoint_table_new(&settings, relays, first, NULL, error));
 	assert_non_null(strstr(error, "endpoint app"));
 	endpoint_table_release(first);
+}
+
+static void
+loads_cas_and_crls_of_an_endpoint_whose_new_certificate_is_bad(void **state)
+{
+	char refused[ENDPOINT_ERROR] = "";
+	const struct endpoint_reload reload = { (const bool[]){ true, true },
+		(const bool[]){ true, true }, note_refused, refused };
+	struct endpoint_table *first, *second, *third;
+	struct server_certificate *certificates;
+
+	(void)state;
+	want();
+	first = make(NULL, NULL);
+	certificates = first->endpoints[1]->certificates;
+	wanted[1].termination.first.certificate = private_key; /* no certificate in there */
+	second = make(first, &reload);
+	assert_non_null(strstr(refused, "1: endpoint app"));
+	assert_ptr_not_equal(first->endpoints[1], second->endpoints[1]);
+	third = make(second, &reload);
+	endpoint_table_release(first);
+	endpoint_table_release(second);
+	assert_ptr_equal(third->endpoints[1]->certificates, certificates);
+	assert_int_equal(third->endpoints[1]->certificate_count, 1);
+	assert_non_null(certificates->tls);
+	endpoint_table_release(third);
 }
 
 static void
@@ -283,6 +310,7 @@ main(void)
 		cmocka_unit_test(finds_an_endpoint_by_what_it_was_before),
 		cmocka_unit_test(takes_over_what_has_not_changed),
 		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),
+		cmocka_unit_test(loads_cas_and_crls_of_an_endpoint_whose_new_certificate_is_bad),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),
 		cmocka_unit_test(remembers_for_a_moment_that_the_upstream_is_down),
 		cmocka_unit_test(sees_each_change_of_a_file_once),

@@ -95,12 +95,21 @@ def a_half_swapped_pair_of_the_agent_does_not_hold_up_a_crl(scene):
 	shows_no_fault(agent)
 
 
+def answer(stream):
+	"""An upstream for curl and for others."""
+	request = stream.recv(65536)
+	stream.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n" if request.startswith(b"GET ") else request)
+	drained(stream)
+
+
 @test
 def a_half_swapped_pair_of_an_endpoint_keeps_the_old_one(scene):
 	relay = scene.relay()
 	mine = copies(scene, "server", authority().server(NAME))
-	tls = {"server_certificate": mine[0], "server_private_key": mine[1]}
-	agent = scene.agent(relay, [terminate(NAME, scene.upstream(echo), tls=tls)], authority().agent("agent", NAME))
+	pki = Authority()
+	tls = {"server_certificate": mine[0], "server_private_key": mine[1], "mutual_tls": "request",
+		"mutual_tls_certificate_authorities": [pki.cas("client")], "mutual_tls_crls": [pki.crls("client")]}
+	agent = scene.agent(relay, [terminate(NAME, scene.upstream(answer), tls=tls)], authority().agent("agent", NAME))
 	other = authority().issue("server", "next-server", "--host", NAME)
 	replace(other[1], mine[1])	# the other half first
 	agent.wait_event("reload-refused")
@@ -110,6 +119,12 @@ def a_half_swapped_pair_of_an_endpoint_keeps_the_old_one(scene):
 	client = scene.keep(TlsClient(relay.port, NAME, authority().root))
 	client.sendall(b"served")
 	equal(client.recv(), b"served", "by the old pair")
+	ann = pki.client("ann")
+	equal(curl(relay.port, NAME, authority().root, "--cert", ann[0], "--key", ann[1])[0], 0, "curl's exit status")
+	pki.revoke("ann")	# no CRL waits for a certificate
+	agent.wait_event("files-reloaded", 4, changed=f"CAs and CRLs of {part}")
+	check(curl(relay.port, NAME, authority().root, "--cert", ann[0], "--key", ann[1])[0] != 0, "a revoked client is refused")
+	check(part in faults(agent), "status goes on telling of the pair")
 	replace(other[0], mine[0])
 	agent.wait_event("files-reloaded", changed=part)
 	equal(faults(agent), {}, "what is refused still")
