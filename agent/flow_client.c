@@ -9,15 +9,19 @@
 #include "base/log.h"
 #include "base/shares.h"
 #include "base/units.h"
+#include "sni/clienthello.h"
 #include "tunnel/channel.h"
 
-static bool
-accepts_name(void *arg, const char *text, size_t bytes)
+/* By the reader that relays route by and open_check() believes. */
+static unsigned
+judge_hello(void *arg, const uint8_t *body, size_t bytes)
 {
 	struct agent_flow *flow = arg;
-	char name[NAME_SIZE];
+	struct clienthello hello;
 
-	return name_normalise(name, text, bytes) && strcmp(name, flow->server_name) == 0;
+	if (clienthello_read_body(&hello, body, bytes) != CLIENTHELLO_COMPLETE)
+		return clienthello_alert(&hello);
+	return strcmp(hello.server_name, flow->server_name) == 0 ? 0 : ALERT_UNRECOGNIZED_NAME;
 }
 
 /* As it is configured now, or was when it was taken away. */
@@ -206,7 +210,7 @@ void
 agent_flow_start_handshake(struct agent_flow *flow)
 {
 	struct agent_flow_setup *setup = flow->setup;
-	struct tls_hooks hooks = { .accepts_name = accepts_name, .arg = flow };
+	struct tls_hooks hooks = { .judge_hello = judge_hello, .arg = flow };
 	struct heavy_party party = agent_flow_party(flow);
 	struct tls_config *tls = endpoint_tls(flow->endpoint, flow->server_name,
 	    channel_hello(pooled_channel_channel(setup->pooled)), setup->open.hello_bytes);

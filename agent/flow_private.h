@@ -21,7 +21,12 @@ struct pump;
 struct shares_place;
 struct upstream_dial;
 
-enum { DETAIL_TEXT = 768, ALERT_ACCESS_DENIED = 49, ALERT_INTERNAL_ERROR = 80 };
+enum {
+	DETAIL_TEXT = 768,
+	ALERT_ACCESS_DENIED = 49,
+	ALERT_INTERNAL_ERROR = 80,
+	ALERT_UNRECOGNIZED_NAME = 112
+};
 
 enum agent_flow_state {
 	FLOW_OPENED,

@@ -242,7 +242,7 @@ find_fault(struct tls *tls)
 		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 	if (asks && !tls->was_judged)
 		return GNUTLS_E_CERTIFICATE_ERROR;
-	if (tls->hooks.accepts_name && purpose->is_server && !tls->name_was_seen)
+	if (tls->hooks.judge_hello && purpose->is_server && !tls->hello_was_judged)
 		return GNUTLS_E_UNRECOGNIZED_NAME;
 	if (purpose->uses_key && purpose->is_server && !tls->identity[0])
 		return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;

@@ -84,9 +84,10 @@ struct tls_hooks {
 	 * fails with certificate_required (116; 40 in TLS 1.2). Not asked when a mere request found
 	 * none. Without this hook every peer is refused. */
 	unsigned (*judge)(void *arg, const struct tls_certificate *chain, size_t count);
-	/* Is this the name that the connection was routed by? For each hello seen, the one after a
-	 * retry request too. text is not NUL-terminated; bytes 0: no name. TLS_ENDPOINT only. */
-	bool (*accepts_name)(void *arg, const char *text, size_t bytes);
+	/* Judges a ClientHello, the message behind its header: does it ask for the name that the
+	 * connection was routed by? Whoever routed it must read it as the judge does. For each hello seen,
+	 * the one after a retry request too; returns 0 or the alert to send. TLS_ENDPOINT only. */
+	unsigned (*judge_hello)(void *arg, const uint8_t *hello, size_t bytes);
 	void *arg;
 };
 

@@ -118,26 +118,6 @@ on_key_shown(gnutls_session_t session, gnutls_datum_t *name, gnutls_datum_t *out
 	return -1;
 }
 
-struct sni {
-	const uint8_t *text;
-	size_t bytes;
-};
-
-/* RFC 6066 §3. GnuTLS itself judges the form right after this; only the name matters here. */
-static int
-find_name(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
-{
-	struct sni *sni = arg;
-	if (type != 0 || bytes < 5 || data[2] != 0)
-		return 0;
-	size_t length = (size_t)data[3] << 8 | data[4];
-	if (length > bytes - 5u)
-		return 0;
-	sni->text = data + 5;
-	sni->bytes = length;
-	return 0;
-}
-
 enum { EXTENSION_SUPPORTED_VERSIONS = 43 };
 
 /* Whether a list of supported_versions (RFC 8446, 4.2.1) has one that is spoken here; what is no list
@@ -166,23 +146,20 @@ offers_our_version(struct tls *tls, const gnutls_datum_t *message)
 		GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO) != GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
 }
 
-/* Reads each hello by itself: GnuTLS keeps the first one's name when a second hello has none. */
+/* Each hello by itself: GnuTLS keeps the first one's name when a second hello has none. */
 static int
 on_client_hello(gnutls_session_t session, const gnutls_datum_t *message)
 {
 	struct tls *tls = gnutls_session_get_ptr(session);
-	struct sni sni = { (const uint8_t *)"", 0 };
 	tls->heard_hello = true;
 	if (!offers_our_version(tls, message))
 		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
-	if (!tls->hooks.accepts_name)
+	if (!tls->hooks.judge_hello)
 		return 0;
-	gnutls_ext_raw_parse(&sni, find_name, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
-	tls->name_was_seen = true;
-	if (tls->hooks.accepts_name(tls->hooks.arg, (const char *)sni.text, sni.bytes))
-		return 0;
-	object(tls, GNUTLS_A_UNRECOGNIZED_NAME);
-	return GNUTLS_E_UNRECOGNIZED_NAME;
+	tls->hello_was_judged = true;
+	int fault = object(
+	    tls, tls->hooks.judge_hello(tls->hooks.arg, message->data, message->size));
+	return fault ? GNUTLS_E_UNRECOGNIZED_NAME : 0;
 }
 
 /* The leaf in a Certificate message (RFC 8446 4.4.2; before 1.3 without a context); empty if

@@ -75,7 +75,7 @@ struct tls {
 	enum io below : 8;     /* the lower stream's last answer other than IO_OK in this call */
 	enum io read_end : 8;  /* once reading is over: how */
 	enum io write_end : 8; /* once writing has failed: how */
-	bool is_forgiving : 1, was_judged : 1, name_was_seen : 1, heard_no_tls : 1;
+	bool is_forgiving : 1, was_judged : 1, hello_was_judged : 1, heard_no_tls : 1;
 	bool heard_hello : 1;  /* of a client, in one piece */
 	bool has_new_keys : 1; /* a KeyUpdate has come or gone, where tls_watch_keys() was called */
 	bool owns_error : 1;   /* it names an alert */
