@@ -204,6 +204,16 @@ make_welcome(uint8_t *out)
 	return frame_encode_welcome(out, &welcome);
 }
 
+/* One lets everybody in; the other refuses the world's clients, and not the guest's own. */
+static struct facts
+lists_of(bool is_for_all)
+{
+	static const uint8_t all[] = { FACT_ALLOW >> 8, FACT_ALLOW & 0xff, 0, 3, 4, 8, 10 },
+			     few[] = { FACT_DENY >> 8, FACT_DENY & 0xff, 0, 6, 4, 28, 10, 0, 0, 16 };
+
+	return is_for_all ? (struct facts){ all, sizeof all } : (struct facts){ few, sizeof few };
+}
+
 static void
 take_announce(struct frame_announce *announce)
 {
@@ -211,6 +221,8 @@ take_announce(struct frame_announce *announce)
 	announce->carriers = announce->endpoint & 2 ? 3 : 1;
 	strcpy(announce->server_name, take_name());
 	strcpy(announce->name, "x");
+	if (announce->endpoint & 4)
+		announce->facts = lists_of(announce->endpoint & 8);
 }
 
 static size_t
