@@ -183,20 +183,28 @@ def only_who_is_let_in_waits_for_an_agent_that_is_away(scene):
 	equal(len(relay.events("flow-refused")), 2, "refusals")
 
 
+def curl_6(port, name, ca):
+	return run("curl", "-sS", "--max-time", 50, "--connect-to", f"::[::1]:{port}", "--cacert", ca, f"https://{name}/")
+
+
 @test
-def a_real_client_reads_the_alert(scene):
-	relay = scene.relay()
-	upstream = scene.upstream(http)
-	scene.agent(relay, [terminate(NAME, upstream, allow=["127.0.0.2"])], authority().agent("agent", NAME))
+def real_clients_read_the_alert(scene):
+	relay = both_families(scene)
+	names = {NAME: ["127.0.0.2", "::1"], "four.example.com": "127.0.0.0/8"}
+	scene.agent(relay, [terminate(name, scene.upstream(http), allow=allow) for name, allow in names.items()],
+		authority().agent("both", *names))
 	ca = authority().root
-	code, out, err = curl(relay.port, NAME, ca, "--interface", "127.0.0.2")
-	equal((code, out), (0, b"hello"), f"curl from inside: {err}")
-	code, _, err = curl(relay.port, NAME, ca, "--interface", "127.0.0.3")
-	check(code == 35 and "access denied" in err, f"curl from outside: {code} {err}")
-	code, out, err = s_client(relay.port, NAME, ca, "-bind", "127.0.0.2")
-	check(code == 0 and b"hello" in out, f"s_client from inside: {code} {out} {err}")
-	_, _, err = s_client(relay.port, NAME, ca, "-bind", "127.0.0.3")
-	check("access denied" in err and "number 49" in err, f"s_client from outside: {err}")
+	for name, source, is_in in ((NAME, "127.0.0.2", True), (NAME, "127.0.0.3", False), ("four.example.com", "127.0.0.3", True)):
+		code, out, err = curl(relay.port, name, ca, "--interface", source)
+		check((code, out) == (0, b"hello") if is_in else code == 35 and "access denied" in err,
+			f"curl to {name} from {source}: {code} {out} {err}")
+		code, out, err = s_client(relay.port, name, ca, "-bind", source)
+		check(code == 0 and b"hello" in out if is_in else "access denied" in err and "number 49" in err,
+			f"s_client to {name} from {source}: {code} {out} {err}")
+	code, out, err = curl_6(relay.port, NAME, ca)
+	equal((code, out), (0, b"hello"), f"curl by IPv6: {err}")
+	code, _, err = curl_6(relay.port, "four.example.com", ca)
+	check(code == 35 and "access denied" in err, f"curl by IPv6 where that is not let in: {code} {err}")
 
 
 @test
