@@ -22,6 +22,7 @@ static const char *const stage_name[STAGES] = { "due", "under-way", "accepted", 
 struct entry {
 	struct frame_announce announce;  /* without its facts */
 	struct address_rules *addresses; /* held */
+	size_t bytes;                    /* UNDER_WAY: of its lists */
 	enum stage stage;
 	struct backoff backoff;
 	uint64_t retry_at_ms; /* REFUSED */
@@ -40,7 +41,7 @@ struct announcer {
 	struct session *session;
 	const char *relay;
 	struct entry *entries;
-	size_t count, under_way, accepted;
+	size_t count, under_way, bytes_under_way, accepted;
 	struct timer retry;
 	struct lines lines;
 };
@@ -125,6 +126,10 @@ set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 {
 	log_move("announcement", log_str("endpoint", entry->announce.name),
 	    stage_name[entry->stage], stage_name[stage]);
+	if (entry->stage == UNDER_WAY)
+		a->bytes_under_way -= entry->bytes;
+	if (stage == UNDER_WAY)
+		a->bytes_under_way += entry->bytes = address_facts_bytes(entry->addresses);
 	a->under_way -= entry->stage == UNDER_WAY;
 	a->accepted -= entry->stage == ACCEPTED;
 	a->under_way += stage == UNDER_WAY;
@@ -144,10 +149,16 @@ announce_entry(struct announcer *a, const struct entry *entry)
 	session_announce(a->session, &announce);
 }
 
+static bool
+has_room(const struct announcer *a)
+{
+	return a->under_way < ANNOUNCER_UNDER_WAY && a->bytes_under_way < ANNOUNCER_BYTES;
+}
+
 static void
 announce_due(struct announcer *a)
 {
-	for (size_t i = 0; i < a->count && a->under_way < ANNOUNCER_UNDER_WAY; i++) {
+	for (size_t i = 0; i < a->count && has_room(a); i++) {
 		if (a->entries[i].stage != DUE)
 			continue;
 		set_stage(a, &a->entries[i], UNDER_WAY);

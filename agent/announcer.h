@@ -5,8 +5,8 @@
  * back-off, after a permanent one every five minutes; it never takes the others
  * down.
  *
- * At most ANNOUNCER_UNDER_WAY announcements wait for their answers, so that a
- * long table fits into the session's queue.
+ * At most ANNOUNCER_UNDER_WAY announcements wait for their answers, with some ANNOUNCER_BYTES
+ * of lists of addresses, so that a long table fits into the session's queue.
  *
  * The log's lines about endpoints are audit events, which nothing may drop, and a
  * relay can bring them about as fast as it can send.  So answers about what does not
@@ -33,7 +33,7 @@ struct endpoint_table;
 struct session;
 struct session_answer;
 
-enum { ANNOUNCER_UNDER_WAY = 64 };
+enum { ANNOUNCER_UNDER_WAY = 64, ANNOUNCER_BYTES = 16 * 1024 };
 
 /* Session and relay (its name, for the log) are borrowed while the announcer lives. NULL when
  * memory is short. */

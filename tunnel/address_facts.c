@@ -31,6 +31,14 @@ bytes_of(struct address_list list)
 	return bytes;
 }
 
+size_t
+address_facts_bytes(const struct address_rules *rules)
+{
+	size_t bytes = bytes_of(address_rules_allow(rules)) + bytes_of(address_rules_deny(rules));
+
+	return bytes < ADDRESS_FACTS_MOST ? bytes : ADDRESS_FACTS_MOST;
+}
+
 /* The /64s of hosts stand beside each other, and each is put once. */
 static void
 put_coarse(struct writer *w, enum fact_type type, struct address_list list)

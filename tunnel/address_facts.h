@@ -24,6 +24,8 @@ enum {
  * may let more in than the lists do, never less, and the agent judges again.
  */
 void address_facts_put(struct writer *, const struct address_rules *);
+/* How much that is, without types and lengths. */
+size_t address_facts_bytes(const struct address_rules *);
 /* A value of either fact, by itself. */
 bool address_facts_are_well_formed(struct cursor value);
 /* How many prefixes both have, in a list of facts that was read. */

@@ -257,6 +257,22 @@ def an_agent_judges_what_its_relay_cannot(scene):
 
 
 @test
+def many_long_lists_are_announced(scene):
+	"""More than may wait to be sent in a session."""
+	relay = behind_proxy(scene)
+	names = [f"n{number}.example.com" for number in range(60)]
+	upstream = scene.upstream(says(b"in"))
+	hosts = [f"2001:db8:0:{number:x}::1" for number in range(190)]
+	agent = scene.agent(relay, [passthrough(name, upstream, allow=hosts) for name in names],
+		authority().agent("many", *names))
+	for name in names[0], names[-1]:
+		equal(answer_for(relay, "2001:db8:0:7::1", name), b"in")
+		equal(answer_for(relay, "2001:db8:0:7::2", name), DENIED)
+	equal(set(endpoints_denied(agent)), {0}, "refusals of the agent")
+	equal(relay.events("session-down"), [], "sessions that ended")
+
+
+@test
 def only_where_all_refuse_it_is_the_address(scene):
 	"""One agent refuses him, which its relay cannot know, and the other one cannot serve him."""
 	relay = behind_proxy(scene)
