@@ -6,6 +6,7 @@ All clients of a file go to one relay and one agent, whose endpoints differ in w
 """
 import shutil
 import ssl
+import subprocess
 import tempfile
 
 from lib import *
@@ -143,6 +144,44 @@ def by_python(stage, name, version, pair):
 
 CLIENTS = (by_openssl, by_gnutls, by_curl, by_python)
 
+class Talker:
+	"""A program that is told a connection a line, and tells what came of it: those that are slow to start."""
+
+	def __init__(self, argv):
+		self.program = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+	def __call__(self, stage, name, version, pair):
+		print(name, stage.relay.port, version, authority().root, *(pair or ()), file=self.program.stdin, flush=True)
+		word, _, text = self.program.stdout.readline().strip().partition(" ")
+		check(word in ("got", "refused"), f"the client says {word} {text}")
+		return (text.encode(), "") if word == "got" else (b"", text)
+
+	def close(self):
+		self.program.stdin.close()
+		self.program.stdout.close()
+		self.program.wait()
+
+
+SOURCES = "tests/system/clients"
+
+
+def go(directory):
+	run("go", "build", "-o", f"{directory}/client", f"{SOURCES}/client.go", seconds=SLOW)
+	return [f"{directory}/client"]
+
+
+def java(directory):
+	run("javac", "-d", directory, f"{SOURCES}/Client.java", seconds=SLOW)
+	return ["java", "-cp", directory, "Client"]
+
+
+def node(_):
+	return ["node", f"{SOURCES}/client.js"]
+
+
+SLOW = 300	# Go compiles its own library the first time
+COMPILER = {go: "go", java: "javac", node: "node"}
+
 # How those that tell an alert by its number say it; in TLS 1.2 a missing certificate is handshake_failure.
 NUMBERS = {by_openssl: "SSL alert number {}", by_gnutls: "Received alert [{}]"}
 
@@ -217,6 +256,17 @@ def everybody_is_told(_, scenario):
 	for client in CLIENTS:
 		for version in VERSIONS:
 			play(client, version, scenario)
+
+
+@test_over(*COMPILER)
+def everybody_else_is_told(scene, language):
+	if not shutil.which(COMPILER[language]):
+		skip(f"there is no {COMPILER[language]} here; it is no dependency of the tests, being large")
+	talker = scene.keep(Talker(language(scene.dir)))
+	talker.__name__ = language.__name__
+	for scenario in SCENARIOS:
+		for version in VERSIONS:
+			play(talker, version, scenario)
 
 
 @test
