@@ -22,9 +22,8 @@ enum loaded_state { PLACED, WAITING, REFUSED, STATES };
 struct loaded_crl {
 	struct crl *crl;
 	char *file;
-	enum loaded_state state; /* changes under the lock */
-	const char
-	    *refusal; /* why the issuer that came does not have it, under the lock, or NULL */
+	enum loaded_state state;   /* changes under the lock */
+	const char *refusal;       /* why its issuer has it not, or NULL; under the lock */
 	uint8_t issuer[ISSUER_ID]; /* once PLACED */
 };
 
