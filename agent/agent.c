@@ -55,6 +55,13 @@ struct agent {
 
 /* ---- what people and the service manager see ---- */
 
+static uint64_t
+flow_count(const struct agent *agent)
+{
+	return agent_workers_flow_count(agent->live.context.workers) +
+	    forwards_flow_count(agent->live.forwards);
+}
+
 static void
 show_status(struct agent *agent, const char *state)
 {
@@ -62,8 +69,7 @@ show_status(struct agent *agent, const char *state)
 
 	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows%s",
 	    relay_links_up_count(&agent->live.links), agent->live.links.count,
-	    agent->live.context.endpoint_table->count,
-	    (unsigned long long)agent_workers_flow_count(agent->live.context.workers),
+	    agent->live.context.endpoint_table->count, (unsigned long long)flow_count(agent),
 	    reload_faults_text(&agent->live.faults, refused));
 	agent->shown_faults = agent->live.faults.changes;
 	ready_tell(state, status);
@@ -90,6 +96,7 @@ tell_start(struct agent *agent)
 	    log_u64("flows", agent->live.limits.flows),
 	    log_u64("relays", agent->live.settings.connect_url.count),
 	    log_u64("endpoints", table->count),
+	    log_u64("forwards", agent->live.settings.forwards.count),
 	    log_u64("workers", agent_settings_workers(&agent->live.settings)),
 	    log_i64("pid", getpid()));
 }
@@ -126,7 +133,7 @@ on_drain(void *arg)
 {
 	struct agent *agent = arg;
 	bool late = clock_ms() >= agent->drain_until_ms;
-	uint64_t flows = agent_workers_flow_count(agent->live.context.workers);
+	uint64_t flows = flow_count(agent);
 
 	if (agent->state == LEAVING) {
 		loop_stop(agent->live.context.loop);
@@ -148,10 +155,11 @@ drain(struct agent *agent)
 	move(agent, DRAINING);
 	log_audit(LOG_INFO, "drain",
 	    "new flows are refused, open ones may finish; a second signal cuts them",
-	    log_u64("flows", agent_workers_flow_count(agent->live.context.workers)));
+	    log_u64("flows", flow_count(agent)));
 	show_status(agent, "STOPPING=1");
 	relay_links_drain(&agent->live.links, AGENT_DRAIN_MS);
 	agent_workers_drain(agent->live.context.workers);
+	forwards_drain(agent->live.forwards);
 	agent->drain_until_ms = clock_ms() + AGENT_DRAIN_MS;
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
@@ -216,6 +224,7 @@ on_tick(void *arg)
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_watch(agent->live.context.endpoint_table, clock_wall_s());
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
+	forwards_keep_revoked(agent->live.forwards);
 	if (memory_has_ebbed(&agent->flows, agent_workers_flow_count(agent->live.context.workers)))
 		memory_give_back();
 	if (agent->tick_count % JUDGE_TICKS == 0)
@@ -236,8 +245,9 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	    agent_status(&(struct agent_status_sources){
 		.since_s = agent->since_s,
 		.state = agent->state == SERVING ? "running" : "draining",
-		.workers = agent_settings_workers(&agent->live.settings),
+		.settings = &agent->live.settings,
 		.links = &agent->live.links,
+		.forwards = agent->live.forwards,
 		.faults = &agent->live.faults,
 		.context = &agent->live.context,
 	    }));
@@ -316,6 +326,23 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	return context->endpoint_table ? 0 : memory_exit_code(wrong);
 }
 
+/* Last, so that nobody is accepted before all else stands. */
+static int
+start_forwards(struct agent *agent, char error[ENDPOINT_ERROR])
+{
+	struct forward_plan *plan;
+	int code = EX_OSERR;
+
+	agent->live.forwards = forwards_new(agent->live.context.resolver);
+	if (!agent->live.forwards)
+		return code;
+	plan = forwards_plan(agent->live.forwards, &agent->live.settings, error, &code);
+	if (!plan)
+		return code == EX_CONFIG && !agent->live.config_path ? EX_DATAERR : code;
+	forwards_take(agent->live.forwards, plan, &agent->live.settings);
+	return 0;
+}
+
 static int
 set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 {
@@ -347,8 +374,9 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
 	agent_reload_set_limits(&agent->live);
 	relay_links_init(&agent->live.links, context, on_relay, agent);
-	return relay_links_set(&agent->live.links, &agent->live.settings.connect_url) ? 0
-										      : EX_OSERR;
+	if (!relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
+		return EX_OSERR;
+	return start_forwards(agent, error);
 }
 
 static void
@@ -359,6 +387,9 @@ tear_down(struct agent *agent)
 	admin_free(agent->admin);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
+	if (agent->live.forwards)
+		forwards_keep_revoked(agent->live.forwards);
+	forwards_free(agent->live.forwards);
 	if (context->loop) {
 		timer_clear(&agent->tick);
 		timer_clear(&agent->drain);

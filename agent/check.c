@@ -10,6 +10,7 @@
 #include "agent/credentials.h"
 #include "agent/crossing.h"
 #include "agent/endpoint_table.h"
+#include "agent/forward.h"
 #include "agent/limits.h"
 #include "agent/sources.h"
 #include "base/clock.h"
@@ -379,6 +380,51 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 	return is_done;
 }
 
+/* ---- forwards ---- */
+
+static void
+check_client_certificate(struct agent_check *check, const struct upstream_settings *settings)
+{
+	struct cert_facts facts = { 0 };
+	char why[CERT_ERROR];
+
+	if (cert_load(&facts, settings->certificate, why)) {
+		check_certificate(check, settings->certificate_mark, settings->certificate, &facts);
+		if (!facts.client)
+			warn(check, settings->certificate_mark,
+			    "%s is not for clients (extended key usage): servers will refuse it",
+			    settings->certificate);
+	} else
+		warn(check, settings->certificate_mark, "%s", why);
+	cert_wipe(&facts);
+}
+
+/* False with a sentence. */
+static bool
+check_forward(struct agent_check *check, const struct forward_settings *settings, char *error)
+{
+	struct forward *forward = forward_new(settings, check->settings, NULL, error);
+	const char *lent = agent_settings_lent_warning(settings);
+
+	if (!forward)
+		return false;
+	check_client_certificate(check, &settings->upstream);
+	if (lent)
+		warn(check, settings->listen_mark, "%s: %s", settings->listen, lent);
+	warn_trust(check, settings->url_mark, forward->upstream.trust);
+	forward_release(forward);
+	return true;
+}
+
+static bool
+check_forwards(struct agent_check *check, char *error)
+{
+	for (size_t i = 0; i < check->settings->forwards.count; i++)
+		if (!check_forward(check, agent_settings_forward(check->settings, i), error))
+			return false;
+	return true;
+}
+
 /* ---- where a mistake stands ---- */
 
 /* The sentence is about this file.  What follows is looked at, too: one path may begin another. */
@@ -441,6 +487,22 @@ match_endpoint(
 	match(mark, sentence, endpoint->name, endpoint->name_mark);
 }
 
+static void
+match_forward(struct conf_mark *mark, const char *sentence, const struct forward_settings *forward)
+{
+	char head[ENDPOINT_ERROR];
+
+	snprintf(head, sizeof head, "forward %s: ", forward->name);
+	if (strncmp(sentence, head, strlen(head)) != 0)
+		return;
+	match(mark, sentence, forward->upstream.certificate, forward->upstream.certificate_mark);
+	match(mark, sentence, forward->upstream.private_key, forward->upstream.private_key_mark);
+	match_any(mark, sentence, &forward->upstream.cas);
+	match_any(mark, sentence, &forward->upstream.crls);
+	if (mark->line == 0)
+		*mark = forward->name_mark;
+}
+
 /* The functions that load files know nothing of the configuration, but their sentences name the
  * file. */
 static struct conf_mark
@@ -450,6 +512,8 @@ place_of(const struct agent_settings *settings, const char *sentence)
 
 	for (size_t i = 0; i < settings->endpoints.count; i++)
 		match_endpoint(&mark, sentence, agent_settings_endpoint(settings, i));
+	for (size_t i = 0; i < settings->forwards.count; i++)
+		match_forward(&mark, sentence, agent_settings_forward(settings, i));
 	match(&mark, sentence, settings->certificate, settings->certificate_mark);
 	match(&mark, sentence, settings->private_key, settings->private_key_mark);
 	match_any(&mark, sentence, &settings->connect_cas);
@@ -471,19 +535,21 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 {
 	struct agent_limits limits;
 
-	check_agent(check, credentials);
+	if (check->settings->certificate)
+		check_agent(check, credentials);
 	agent_limits_derive(&limits, check->settings, socket_raise_limit(), host_memory());
 	agent_limits_print(&limits, check->settings, stdout);
 	if (!check_endpoints(check, table)) {
 		fprintf(stderr, "%s: memory is short\n", check->path);
 		return EX_OSERR;
 	}
-	printf("%s: %s; endpoints: %zu, relays: %zu, warnings: %u\n", check->path,
+	printf("%s: %s; endpoints: %zu, relays: %zu, forwards: %zu, warnings: %u\n", check->path,
 	    check->errors > 0         ? "wrong"
 		: check->has_expired  ? "expired"
 		: check->doubts_clock ? "not now"
 				      : "fine",
-	    check->settings->endpoints.count, check->settings->connect_url.count, check->warnings);
+	    check->settings->endpoints.count, check->settings->connect_url.count,
+	    check->settings->forwards.count, check->warnings);
 	if (check->errors > 0)
 		return EX_CONFIG;
 	return check->has_expired ? 1 : check->doubts_clock ? EX_TEMPFAIL : 0;
@@ -502,7 +568,7 @@ check_files(const char *path, const struct agent_settings *settings)
 	credentials = credentials_new(settings, NULL, error);
 	if (credentials)
 		table = endpoint_table_new(settings, credentials->relays, NULL, NULL, error);
-	if (table)
+	if (table && check_forwards(&check, error))
 		code = check_loaded(&check, credentials, table);
 	else {
 		code = memory_exit_code(EX_CONFIG);

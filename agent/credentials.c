@@ -104,6 +104,8 @@ load(struct credentials *credentials, const struct agent_settings *settings,
 	struct tls_settings channel = { .purpose = TLS_CHANNEL_AGENT };
 	char why[TLS_ERROR];
 
+	if (!settings->certificate)
+		return true;
 	credentials->own = own_load(settings, error);
 	if (!credentials->own)
 		return false;
@@ -142,6 +144,8 @@ credentials_renew(const struct agent_settings *settings, const struct credential
 	if (!credentials)
 		return NULL;
 	credentials->references = 1;
+	if (!settings->certificate)
+		return credentials;
 	credentials->channel = tls_config_hold(previous->channel);
 	if (wanted[CREDENTIALS_OWN])
 		credentials->own = own_load(settings, errors[CREDENTIALS_OWN]);
@@ -190,6 +194,8 @@ credentials_files_changed(const struct agent_settings *settings, struct credenti
 {
 	struct trust_sources sources;
 
+	if (!settings->certificate)
+		return false;
 	fill_sources(&sources, settings);
 	changed[CREDENTIALS_OWN] = sources_file_changed(settings->certificate, &seen->certificate);
 	changed[CREDENTIALS_OWN] |= sources_file_changed(settings->private_key, &seen->private_key);

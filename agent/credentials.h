@@ -2,7 +2,7 @@
  * Who the agent is to its relays, and which relays it trusts: the agent's
  * certificate and key, the relays' CAs and CRLs, as one counted value that
  * never changes.  A reload makes another one; a session keeps the one that it
- * began with.
+ * began with.  An agent without relays, which only forwards, has an empty one.
  */
 #ifndef AGENT_CREDENTIALS_H
 #define AGENT_CREDENTIALS_H

@@ -70,7 +70,7 @@ endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
 		return NULL;
 	table->references = 1;
 	table->last_number = previous ? previous->last_number : 0;
-	table->relays = trust_hold(relays);
+	table->relays = relays ? trust_hold(relays) : NULL;
 	table->endpoints = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
 	for (size_t i = 0; table->endpoints && i < settings->endpoints.count; i++) {
 		struct endpoint *endpoint =

@@ -12,7 +12,7 @@
 
 struct endpoint_table {
 	_Atomic unsigned references;
-	struct trust *relays;
+	struct trust *relays; /* NULL: there are none */
 	size_t count;
 	struct endpoint **endpoints; /* in the order of their numbers */
 	uint32_t last_number;        /* the highest that this table or one before it has used */

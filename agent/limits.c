@@ -9,12 +9,16 @@
 
 enum { RESERVE = 64, FOR_A_RELAY = 4, FOR_A_FLOW = 2, LEAST = 1 };
 
-/* What the agent itself has. */
+/* What the agent itself has, and its forwards. */
 static uint64_t
 reserve_of(const struct agent_settings *settings)
 {
+	uint64_t forwarded = 0;
+
+	for (size_t i = 0; i < settings->forwards.count; i++)
+		forwarded += 1 + agent_settings_forward(settings, i)->flows * FOR_A_FLOW;
 	return RESERVE + settings->connect_url.count * FOR_A_RELAY +
-	    pipes_descriptors(agent_settings_workers(settings));
+	    pipes_descriptors(agent_settings_workers(settings)) + forwarded;
 }
 
 /* The pools take a quarter at most, so that flows are never left without, in equal parts. */

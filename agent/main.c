@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/check.h"
+#include "agent/forward_command.h"
 #include "agent/keygen.h"
 #include "agent/oneshot.h"
 #include "agent/settings.h"
@@ -26,6 +27,8 @@ static const char help[] =
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... NAME\n"
+    "       valise-agent forward LISTEN tls://NAME[:PORT] --crt FILE --key FILE --cas FILE\n"
+    "           [--crls FILE] [--pin SPKI[,SPKI]...] [--address HOST:PORT] [--alpn NAME]\n"
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
     "           --agent-crt FILE --agent-key FILE [--relay-crl FILE] [--crt FILE --key FILE\n"
     "           [--mutual-tls-cas FILE [--mutual-tls-crls FILE]]] [--upstream-proxy-protocol 1|2]\n"
@@ -35,6 +38,8 @@ static const char help[] =
     "  status  ask the running agent how it is\n"
     "  reload  have the running agent read its configuration again, and say whether it holds\n"
     "  keygen  make an agent's key here, and the request for its certificate\n"
+    "  forward listen for plain clients of this host, and take them to a public name with a\n"
+    "          client certificate\n"
     "  tls     serve one endpoint from the command line\n"
     "\n"
     "  -c, --config FILE   instead of " DEFAULT_CONFIG "\n"
@@ -172,15 +177,27 @@ reload(int count, char **arguments)
 }
 
 static int
-tls(int count, char **arguments)
+serve_words(int (*read)(struct agent_settings *, int, char **), int count, char **arguments)
 {
 	struct agent_settings settings;
-	int code = oneshot_read(&settings, count, arguments);
+	int code = read(&settings, count, arguments);
 
 	if (code == 0)
 		return serve(&settings, NULL, true);
 	agent_settings_wipe(&settings);
 	return code;
+}
+
+static int
+tls(int count, char **arguments)
+{
+	return serve_words(oneshot_read, count, arguments);
+}
+
+static int
+forward(int count, char **arguments)
+{
+	return serve_words(forward_command_read, count, arguments);
 }
 
 static const struct agent_command {
@@ -192,6 +209,7 @@ static const struct agent_command {
 	{ "status", status },
 	{ "reload", reload },
 	{ "keygen", keygen_run },
+	{ "forward", forward },
 	{ "tls", tls },
 };
 
@@ -202,7 +220,8 @@ main(int argc, char **argv)
 	process_ignore_signals();
 	process_harden();
 	if (argc < 2)
-		return refuse_usage("which command? run, check, status, reload, keygen or tls", "");
+		return refuse_usage(
+		    "which command? run, check, status, reload, keygen, forward or tls", "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)

@@ -61,9 +61,13 @@ warn_early(const struct cert_facts *facts, const char *path)
 void
 agent_reload_warn_expiry(const struct agent_live *live)
 {
-	const struct cert_facts *facts = &live->context.credentials->own->facts;
-	int64_t left_s = facts->not_after - clock_wall_s();
+	const struct own_certificate *own = live->context.credentials->own;
+	const struct cert_facts *facts = own ? &own->facts : NULL;
+	int64_t left_s;
 
+	if (!facts)
+		return;
+	left_s = facts->not_after - clock_wall_s();
 	warn_early(facts, live->settings.certificate);
 	if (left_s < (facts->not_after - facts->not_before) / 3)
 		log_event(LOG_WARNING, "certificate-expires",
@@ -137,7 +141,8 @@ struct look {
 	bool parts[CREDENTIALS_PARTS]; /* of the credentials: to be loaded again */
 	bool *stale;                   /* the same of each endpoint */
 	bool *trust_stale;             /* and whether its CAs and CRLs are among that */
-	bool has_found;                /* any of them */
+	bool *stale_forwards;
+	bool has_found; /* any of them */
 	/* Nothing has changed, but what was refused is tried again, because it may have been the clock.
 	 * Only a success is worth a word. */
 	bool is_retry;
@@ -149,6 +154,13 @@ part_of_endpoint(const struct agent_live *live, size_t index, char part[PART_TEX
 {
 	snprintf(
 	    part, PART_TEXT, "endpoint %s", agent_settings_endpoint(&live->settings, index)->name);
+}
+
+static void
+part_of_forward(const struct agent_live *live, size_t index, char part[PART_TEXT])
+{
+	snprintf(
+	    part, PART_TEXT, "forward %s", agent_settings_forward(&live->settings, index)->name);
 }
 
 static const struct endpoint *
@@ -210,6 +222,11 @@ find_changes(struct look *look)
 		look->trust_stale[i] = endpoint_trust_changed(&before, &live->endpoint_stamps[i]);
 		look->has_found |= look->stale[i];
 	}
+	for (size_t i = 0; i < live->settings.forwards.count; i++) {
+		look->stale_forwards[i] =
+		    forwards_files_changed(live->forwards, &live->settings, i);
+		look->has_found |= look->stale_forwards[i];
+	}
 }
 
 static void
@@ -227,6 +244,11 @@ find_refused(struct look *look)
 		look->stale[i] = reload_faults_have(&live->faults, part);
 		look->has_found |= look->stale[i];
 	}
+	for (size_t i = 0; i < live->settings.forwards.count; i++) {
+		part_of_forward(live, i, part);
+		look->stale_forwards[i] = reload_faults_have(&live->faults, part);
+		look->has_found |= look->stale_forwards[i];
+	}
 	look->is_retry = true;
 }
 
@@ -240,8 +262,9 @@ find_behind(struct look *look)
 
 	if (!catalogue)
 		return;
-	look->parts[CREDENTIALS_RELAYS] |=
-	    trust_is_behind(live->context.credentials->relays, catalogue, now_s);
+	if (live->context.credentials->relays)
+		look->parts[CREDENTIALS_RELAYS] |=
+		    trust_is_behind(live->context.credentials->relays, catalogue, now_s);
 	look->has_found |= look->parts[CREDENTIALS_RELAYS];
 	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
 		const struct endpoint *endpoint =
@@ -250,6 +273,10 @@ find_behind(struct look *look)
 		look->trust_stale[i] |= endpoint && endpoint_is_behind(endpoint, catalogue, now_s);
 		look->stale[i] |= look->trust_stale[i];
 		look->has_found |= look->stale[i];
+	}
+	for (size_t i = 0; i < live->settings.forwards.count; i++) {
+		look->stale_forwards[i] |= forwards_is_behind(live->forwards, i, catalogue, now_s);
+		look->has_found |= look->stale_forwards[i];
 	}
 }
 
@@ -279,6 +306,8 @@ publish(struct agent_live *live, struct endpoint_table *table)
 static bool
 is_renewed(const struct credentials *before, const struct credentials *now)
 {
+	if (!before->own || !now->own)
+		return before->own != now->own;
 	return strcmp(before->own->facts.fingerprint, now->own->facts.fingerprint) != 0;
 }
 
@@ -289,6 +318,7 @@ forget_stamps(struct agent_live *live)
 	memset(&live->credentials_stamp, 0, sizeof live->credentials_stamp);
 	memset(live->endpoint_stamps, 0,
 	    live->settings.endpoints.count * sizeof *live->endpoint_stamps);
+	forwards_forget_stamps(live->forwards);
 }
 
 /* NULL when memory is short. */
@@ -351,6 +381,39 @@ load_endpoints(struct look *look, struct trust *relays)
 }
 
 static void
+on_forward_refused(void *arg, size_t index, const char *sentence)
+{
+	struct look *look = arg;
+	char part[PART_TEXT];
+
+	part_of_forward(look->live, index, part);
+	tell_refused(look, part, sentence);
+	look->stale_forwards[index] = false;
+}
+
+/* NULL when memory is short. */
+static struct forward_plan *
+load_forwards(struct look *look)
+{
+	const struct forward_reload reload = { look->stale_forwards, on_forward_refused, look };
+
+	return forwards_plan_again(look->live->forwards, &look->live->settings, &reload);
+}
+
+static void
+tell_forwards(struct look *look)
+{
+	char part[PART_TEXT];
+
+	for (size_t i = 0; i < look->live->settings.forwards.count; i++) {
+		if (!look->stale_forwards[i])
+			continue;
+		part_of_forward(look->live, i, part);
+		tell_loaded(look, part, forwards_doubt(look->live->forwards, i));
+	}
+}
+
+static void
 put_files_in_force(struct look *look, struct credentials *credentials, struct endpoint_table *table)
 {
 	struct agent_live *live = look->live;
@@ -374,12 +437,17 @@ take(struct look *look)
 {
 	struct credentials *fresh = load_credentials(look);
 	struct endpoint_table *table = fresh ? load_endpoints(look, fresh->relays) : NULL;
+	struct forward_plan *forwards = table ? load_forwards(look) : NULL;
 
-	if (table && look->changes.text[0] != '\0') {
+	if (forwards) {
+		forwards_put_in_force(look->live->forwards, forwards);
+		tell_forwards(look);
+	}
+	if (forwards && look->changes.text[0] != '\0') {
 		put_files_in_force(look, fresh, table);
 		return;
 	}
-	if (!table) {
+	if (!forwards) {
 		memory_short("a load of changed files, which are not in force yet");
 		forget_stamps(look->live);
 	}
@@ -391,11 +459,13 @@ void
 agent_reload_files(struct agent_live *live)
 {
 	size_t count = live->settings.endpoints.count;
-	struct look look = { .live = live, .stale = calloc(2 * count + 1, sizeof(bool)) };
+	struct look look = { .live = live,
+		.stale = calloc(2 * count + live->settings.forwards.count + 1, sizeof(bool)) };
 
 	if (!look.stale)
 		return; /* the stamps are as they were: the next tick sees the same changes */
 	look.trust_stale = look.stale + count;
+	look.stale_forwards = look.trust_stale + count;
 	look_at_files(&look);
 	if (look.has_found)
 		take(&look);
@@ -405,7 +475,8 @@ agent_reload_files(struct agent_live *live)
 void
 agent_reload_tell_doubts(struct agent_live *live)
 {
-	const char *doubt = trust_doubt(live->context.credentials->relays);
+	struct trust *relays = live->context.credentials->relays;
+	const char *doubt = relays ? trust_doubt(relays) : NULL;
 	char part[PART_TEXT];
 
 	if (doubt)
@@ -413,6 +484,12 @@ agent_reload_tell_doubts(struct agent_live *live)
 	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
 		doubt = endpoint_doubt(endpoint_at(live, live->context.endpoint_table, i));
 		part_of_endpoint(live, i, part);
+		if (doubt)
+			tell_doubt(live, part, doubt);
+	}
+	for (size_t i = 0; i < live->settings.forwards.count; i++) {
+		doubt = forwards_doubt(live->forwards, i);
+		part_of_forward(live, i, part);
 		if (doubt)
 			tell_doubt(live, part, doubt);
 	}
@@ -458,6 +535,7 @@ struct loaded {
 	struct endpoint_stamp *endpoint_stamps;
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;
+	struct forward_plan *forwards;
 };
 
 static void
@@ -467,6 +545,7 @@ loaded_wipe(struct loaded *loaded)
 	free(loaded->endpoint_stamps);
 	credentials_release(loaded->credentials);
 	endpoint_table_release(loaded->endpoint_table);
+	forward_plan_free(loaded->forwards);
 }
 
 /* All or nothing; the links to relays come last, because nothing after them can fail. */
@@ -475,6 +554,7 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 {
 	struct agent_settings *settings = &loaded->settings;
 	char error[ENDPOINT_ERROR] = "memory is short";
+	int code;
 
 	loaded->endpoint_stamps =
 	    note_stamps(settings, &loaded->crl_stamp, &loaded->credentials_stamp);
@@ -483,12 +563,23 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 	if (loaded->credentials)
 		loaded->endpoint_table = endpoint_table_new(settings, loaded->credentials->relays,
 		    live->context.endpoint_table, NULL, error);
-	if (loaded->endpoint_table) {
+	if (loaded->endpoint_table)
+		loaded->forwards = forwards_plan(live->forwards, settings, error, &code);
+	if (loaded->forwards) {
 		if (relay_links_set(&live->links, &settings->connect_url))
 			return true;
 		snprintf(error, sizeof error, "memory is short");
 	}
 	mistakes_tell(error, old_configuration, asker);
+	return false;
+}
+
+static bool
+has_forward(const struct agent_settings *settings, const char *name)
+{
+	for (size_t i = 0; i < settings->forwards.count; i++)
+		if (strcmp(agent_settings_forward(settings, i)->name, name) == 0)
+			return true;
 	return false;
 }
 
@@ -511,6 +602,14 @@ find_changed_files(
 		part_of_endpoint(live, i, part);
 		if (endpoint_files_changed(settings, &live->settings, &live->endpoint_stamps[i]) &&
 		    endpoint_table_find_settings(loaded->endpoint_table, settings))
+			conf_changes_add(changes, part);
+	}
+	for (size_t i = 0; i < live->settings.forwards.count; i++) {
+		const char *name = agent_settings_forward(&live->settings, i)->name;
+
+		part_of_forward(live, i, part);
+		if (forwards_files_changed(live->forwards, &live->settings, i) &&
+		    has_forward(&loaded->settings, name))
 			conf_changes_add(changes, part);
 	}
 }
@@ -536,6 +635,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	agent_context_configure(&live->context, &live->settings, &live->state);
 	agent_reload_set_limits(live);
 	publish(live, loaded->endpoint_table);
+	forwards_take(live->forwards, loaded->forwards, &live->settings);
 	relay_links_renew(&live->links, is_renewed(old.credentials, live->context.credentials));
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
 	agent_reload_warn_endpoints(live);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "agent/context.h"
+#include "agent/forwards.h"
 #include "agent/limits.h"
 #include "agent/relay_link.h"
 #include "agent/settings.h"
@@ -24,6 +25,7 @@ struct agent_live {
 	struct agent_state state;
 	struct agent_context context;
 	struct relay_links links;
+	struct forwards *forwards;
 	struct trust_stamp crl_stamp; /* of the CRL files of all keys */
 	struct credentials_stamp credentials_stamp;
 	uint64_t descriptors;                   /* how many the process may have */

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "agent/alpn.h"
+#include "agent/settings_private.h"
 #include "base/admin.h"
 #include "base/admin_client.h"
 #include "base/memory.h"
@@ -17,7 +18,6 @@
 
 #define AT(type, member) offsetof(struct type, member)
 #define SECONDS(n) ((n)*UINT64_C(1000))
-#define HOURS(n) SECONDS((n)*UINT64_C(3600))
 #define MILLION UINT64_C(1000000)
 
 /* ---- one value ---- */
@@ -84,6 +84,18 @@ is_path(const char *text, char error[256])
 	return false;
 }
 
+bool
+agent_settings_is_name(const char *text, char error[256])
+{
+	return is_short_text(text, error);
+}
+
+bool
+agent_settings_is_path(const char *text, char error[256])
+{
+	return is_path(text, error);
+}
+
 unsigned
 agent_settings_workers(const struct agent_settings *settings)
 {
@@ -95,7 +107,7 @@ agent_settings_workers(const struct agent_settings *settings)
 static const char *const mutual_words[] = { "off", "request", "require", NULL };
 static const char *const oldest_words[] = { "1.2", "1.3", NULL };
 static const char *const newest_words[] = { "1.3", "1.2", NULL };
-static const char *const eof_words[] = { "reset", "fin", NULL };
+const char *const agent_settings_eof_words[] = { "reset", "fin", NULL };
 static const char *const tls_words[] = { "1.2", "1.3", NULL }; /* enum settings_tls */
 
 static const struct conf_row upstream_rows[] = {
@@ -176,14 +188,8 @@ static const struct conf_row endpoint_rows[] = {
 	{ "trust_unsealed_address", CONF_BOOL, AT(endpoint_settings, trusts_unsealed_address),
 	    .mark_offset = AT(endpoint_settings, trusts_unsealed_mark) },
 	{ "eof_without_close_notify", CONF_WORD, AT(endpoint_settings, eof_without_close_notify),
-	    .words = eof_words },
-	{ "idle_timeout", CONF_DURATION, AT(endpoint_settings, idle_ms), .fallback = "0",
-	    .least = 0, .most = HOURS(24 * 365) },
-	{ "stall_timeout", CONF_DURATION, AT(endpoint_settings, stall_ms), .fallback = "0",
-	    .least = 0, .most = HOURS(24 * 365) },
-	{ "half_close_timeout", CONF_DURATION, AT(endpoint_settings, half_closed_ms),
-	    .fallback = "60s", .least = 0, .most = HOURS(24 * 365) },
-	{ 0 }
+	    .words = agent_settings_eof_words },
+	SETTINGS_PATIENCE_ROWS(struct endpoint_settings), { 0 }
 };
 
 static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-agent";
@@ -196,14 +202,15 @@ const struct conf_row agent_settings_admin_rows[] = {
 static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_settings, version),
 					    .required = true, .least = 1, .most = 1 },
 	DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
-	{ "agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .required = true,
+	{ "agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .least = 1,
 	    .check = is_relay },
-	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .required = true },
+	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .least = 1,
+	    .check = is_path },
 	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path },
 	TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),
-	{ "agent.certificate", CONF_TEXT, AT(agent_settings, certificate), .required = true,
+	{ "agent.certificate", CONF_TEXT, AT(agent_settings, certificate),
 	    .mark_offset = AT(agent_settings, certificate_mark) },
-	{ "agent.private_key", CONF_TEXT, AT(agent_settings, private_key), .required = true,
+	{ "agent.private_key", CONF_TEXT, AT(agent_settings, private_key),
 	    .mark_offset = AT(agent_settings, private_key_mark) },
 	{ "agent.heartbeat_interval", CONF_DURATION, AT(agent_settings, heartbeat_ms),
 	    .fallback = "10s", .least = SECONDS(1), .most = SECONDS(60) },
@@ -216,8 +223,10 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .least = 0, .most = 4096, .mark_offset = AT(agent_settings, pool_mark) },
 	{ "agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256",
 	    .least = 1, .most = 65535 },
-	{ "endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .required = true,
+	{ "endpoints", CONF_MAPPINGS, AT(agent_settings, endpoints), .least = 1,
 	    .table = endpoint_rows, .item_bytes = sizeof(struct endpoint_settings) },
+	{ "forwards", CONF_MAPPINGS, AT(agent_settings, forwards), .least = 1,
+	    .table = agent_settings_forward_rows, .item_bytes = sizeof(struct forward_settings) },
 	{ "limits.flows", CONF_NUMBER, AT(agent_settings, limits.flows), .fallback = "0",
 	    .least = 0, .most = 100 * MILLION },
 	{ "limits.handshakes", CONF_NUMBER, AT(agent_settings, limits.handshakes),
@@ -552,10 +561,45 @@ check_relays(const struct agent_settings *settings, struct conf_report *report)
 		    "more than %d labels; take some away", LABELS_MOST);
 }
 
+/* What an agent needs that serves endpoints; one that only forwards has no relays. */
+static void
+check_agent(const struct agent_settings *settings, struct conf_report *report)
+{
+	const struct {
+		const char *key;
+		bool is_given;
+		struct conf_mark mark;
+	} keys[] = {
+		{ "agent.connect_url", settings->connect_url.count > 0,
+		    mark_of_list(&settings->connect_url) },
+		{ "agent.connect_cas", settings->connect_cas.count > 0,
+		    mark_of_list(&settings->connect_cas) },
+		{ "agent.certificate", settings->certificate != NULL, settings->certificate_mark },
+		{ "agent.private_key", settings->private_key != NULL, settings->private_key_mark },
+	};
+	bool serves = settings->endpoints.count > 0, forwards = settings->forwards.count > 0;
+	const struct conf_mark top = { 1, 1 };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (serves && !keys[i].is_given)
+			conf_error(report, agent_settings_endpoint(settings, 0)->name_mark,
+			    "missing key \"%s\", which endpoints need; add it", keys[i].key);
+		else if (!serves && forwards && keys[i].is_given)
+			conf_error(report, keys[i].mark,
+			    "%s is for endpoints, and forwards need no relay; add \"endpoints\", or take "
+			    "it away",
+			    keys[i].key);
+	if (!serves && !forwards)
+		conf_error(
+		    report, top, "missing key \"endpoints\"; add it, or \"forwards\", or both");
+}
+
 void
 agent_settings_check(struct agent_settings *settings, struct conf_report *report)
 {
+	check_agent(settings, report);
 	check_relays(settings, report);
+	agent_settings_check_forwards(settings, report);
 	for (size_t i = 0; i < settings->endpoints.count; i++) {
 		check_endpoint(agent_settings_endpoint(settings, i), report);
 		check_unlike(settings, i, report);

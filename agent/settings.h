@@ -11,6 +11,7 @@
 
 #include "agent/client_rules.h"
 #include "agent/url.h"
+#include "base/address.h"
 #include "base/address_rows.h"
 #include "base/conf.h"
 #include "base/conf_changes.h"
@@ -29,6 +30,9 @@ enum {
 	SETTINGS_CONNECT_MS = 4000,  /* most and default: relays wait no longer for an answer */
 };
 
+/* Of a forward, unless something else is said. */
+enum { FORWARD_FLOWS = 1000, FORWARD_CONNECT_MS = 10000, FORWARD_HALF_CLOSED_MS = 60000 };
+
 struct upstream_settings {
 	char *url;
 	struct conf_mark url_mark;
@@ -39,6 +43,7 @@ struct upstream_settings {
 	struct conf_mark proxy_tlvs_mark, proxy_client_certificate_mark, proxy_header_bytes_mark;
 	int starttls; /* enum daemon_starttls */
 	struct conf_texts cas, crls;
+	const char *cas_key; /* what messages call them; NULL: upstream.cas */
 	char *server_name;
 	struct conf_mark server_name_mark;
 	char *certificate, *private_key; /* the agent's own, to the upstream */
@@ -94,6 +99,26 @@ struct endpoint_settings {
 	uint64_t idle_ms, half_closed_ms, stall_ms;
 };
 
+/* One item of `forwards:`: a plain listener of this host, and the public name that it leads to. */
+struct forward_settings {
+	char *name;
+	struct conf_mark name_mark;
+	char *listen;
+	struct conf_mark listen_mark;
+	char *url;
+	struct conf_mark url_mark;
+	char *address; /* where the name is reached; NULL: where the system's resolver says */
+	/* The server: certificates, times; .parsed is filled by the checks, other members are empty. */
+	struct upstream_settings upstream;
+	char *alpn;
+	uint64_t flows;
+	int eof_without_close_notify; /* enum eof_policy */
+	uint64_t idle_ms, half_closed_ms, stall_ms;
+	/* Filled by the checks. */
+	struct address listener;
+	char server_name[NAME_SIZE];
+};
+
 struct agent_settings_limits {
 	uint64_t flows; /* 0: as many as the descriptors allow */
 	uint64_t handshakes;
@@ -121,6 +146,7 @@ struct agent_settings {
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;
+	struct conf_items forwards;
 	struct agent_settings_limits limits;
 	struct log_settings log;
 };
@@ -158,6 +184,12 @@ agent_settings_certificate(const struct termination_settings *termination, size_
 	return index == 0 ? &termination->first : &more[index - 1];
 }
 
+static inline struct forward_settings *
+agent_settings_forward(const struct agent_settings *settings, size_t index)
+{
+	return (struct forward_settings *)settings->forwards.items + index;
+}
+
 /* Checks what spans keys, and fills what follows from it.  agent_settings_read() calls it. */
 void agent_settings_check(struct agent_settings *, struct conf_report *);
 
@@ -170,6 +202,11 @@ const char *agent_settings_header_warning(const struct endpoint_settings *);
 
 /* A sentence if it was told not to judge the upstream's certificate, else NULL. */
 const char *agent_settings_unverified_warning(const struct upstream_settings *);
+
+/* Whom a forward at the loopback lends its certificate to, as a sentence; NULL for a unix socket. */
+const char *agent_settings_lent_warning(const struct forward_settings *);
+/* Whether this may be the value of the key of a forward; else the rest of a sentence that begins with it. */
+bool agent_settings_is_forward_value(const char *key, const char *text, char error[256]);
 
 /* The number of worker threads; for "auto", one for each core. */
 unsigned agent_settings_workers(const struct agent_settings *);

@@ -62,6 +62,8 @@ add_keys(struct crl_files *all, const struct agent_settings *settings)
 		add_key(all, &endpoint->termination.crls);
 		add_key(all, &endpoint->upstream.crls);
 	}
+	for (size_t i = 0; i < settings->forwards.count; i++)
+		add_key(all, &agent_settings_forward(settings, i)->upstream.crls);
 }
 
 static bool
@@ -141,7 +143,7 @@ sources_warn(const struct trust *trust, const char *label)
 {
 	const char *sentence;
 
-	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
+	for (size_t i = 0; trust && (sentence = trust_warning(trust, i)); i++)
 		log_event(LOG_WARNING, "trust-warning", sentence, log_str("key", label));
 }
 

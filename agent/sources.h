@@ -38,7 +38,7 @@ bool sources_stamp_replace(struct sources_stamp *seen, const struct sources_stam
 
 /* Keeps the revocations that it has found over a restart (NULL is fine); tells the log if it cannot. */
 void sources_keep_revoked(struct trust *);
-/* Logs the warnings of a trust set, one line each. */
+/* Logs the warnings of a trust set (NULL is fine), one line each. */
 void sources_warn(const struct trust *, const char *label);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "agent/context.h"
 #include "agent/endpoint_table.h"
+#include "agent/settings.h"
+#include "agent/forwards.h"
 #include "agent/relay_link.h"
 #include "agent/worker.h"
 #include "base/admin.h"
@@ -47,14 +49,32 @@ describe_endpoints(const struct endpoint_table *table)
 	return endpoints;
 }
 
+static json_t *
+describe_forwards(const struct agent_settings *settings)
+{
+	json_t *forwards = json_array();
+
+	for (size_t i = 0; i < settings->forwards.count; i++) {
+		const struct forward_settings *forward = agent_settings_forward(settings, i);
+
+		json_array_append_new(forwards,
+		    json_pack("{s:s, s:s, s:s}", "name", forward->name, "listen", forward->listen,
+			"server_name", forward->server_name));
+	}
+	return forwards;
+}
+
 json_t *
 agent_status(const struct agent_status_sources *from)
 {
 	json_t *status = admin_program_facts("valise-agent", from->since_s, from->state);
-	json_t *more = json_pack("{s:i, s:I, s:o, s:o}", "workers", (int)from->workers, "flows",
-	    (json_int_t)agent_workers_flow_count(from->context->workers), "relays",
+	json_int_t flows = (json_int_t)(agent_workers_flow_count(from->context->workers) +
+	    forwards_flow_count(from->forwards));
+	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o}", "workers",
+	    (int)agent_settings_workers(from->settings), "flows", flows, "relays",
 	    describe_relays(from->links), "endpoints",
-	    describe_endpoints(from->context->endpoint_table));
+	    describe_endpoints(from->context->endpoint_table), "forwards",
+	    describe_forwards(from->settings));
 
 	json_t *refused = reload_faults_describe(from->faults);
 

@@ -1,6 +1,6 @@
 /*
  * What `valise-agent status` says: admin_program_facts(), the relays one by
- * one, the endpoints, how many flows there are, and what a reload has refused.
+ * one, the endpoints, the forwards, how many flows there are, and what a reload has refused.
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 struct agent_context;
+struct agent_settings;
+struct forwards;
 struct reload_faults;
 struct relay_links;
 
@@ -16,8 +18,9 @@ struct relay_links;
 struct agent_status_sources {
 	int64_t since_s;
 	const char *state;
-	unsigned workers;
+	const struct agent_settings *settings;
 	const struct relay_links *links;
+	const struct forwards *forwards;
 	const struct reload_faults *faults;
 	const struct agent_context *context;
 };

@@ -14,7 +14,8 @@ static void
 fill_sources(struct trust_sources *sources, const struct upstream_settings *settings,
     const struct agent_settings *agent)
 {
-	sources_fill(sources, &settings->cas, &settings->crls, NULL, agent, "upstream.cas");
+	sources_fill(sources, &settings->cas, &settings->crls, NULL, agent,
+	    settings->cas_key ? settings->cas_key : "upstream.cas");
 }
 
 /* `from` has what all of them have. */

@@ -246,6 +246,18 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	return NULL;
 }
 
+const struct upstream_judge *
+upstream_dial_judge(const struct upstream_dial *dial)
+{
+	return &dial->judge;
+}
+
+struct tls *
+upstream_dial_tls(const struct upstream_dial *dial)
+{
+	return dial->tls;
+}
+
 void
 upstream_dial_free(struct upstream_dial *dial)
 {

@@ -15,6 +15,7 @@
 
 struct upstream_dial;
 struct resolver;
+struct upstream_judge;
 
 enum { UPSTREAM_DIAL_ERROR = 768 };
 
@@ -35,6 +36,10 @@ struct upstream_dial_options {
 struct upstream_dial *upstream_dial_new(struct loop *, struct resolver *,
     const struct upstream_dial_options *,
     void (*on_done)(void *arg, struct stream *, const char *error), void *arg);
+/* For tls://, from on_done to upstream_dial_free(): how the server's certificate was judged, and the TLS
+ * that the stream belongs to, which lives as long as that. */
+const struct upstream_judge *upstream_dial_judge(const struct upstream_dial *);
+struct tls *upstream_dial_tls(const struct upstream_dial *);
 /* Gives up without a call; safe inside on_done, NULL is fine. */
 void upstream_dial_free(struct upstream_dial *);
 

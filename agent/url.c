@@ -16,16 +16,17 @@ refuse(char error[URL_ERROR], const char *why)
 	return false;
 }
 
+static const char tls_scheme[] = "tls://";
+
 bool
 url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR])
 {
-	static const char scheme[] = "tls://";
 	const char *host;
 
 	name[0] = '\0';
-	if (strncasecmp(text, scheme, strlen(scheme)) != 0)
+	if (strncasecmp(text, tls_scheme, strlen(tls_scheme)) != 0)
 		return refuse(error, "is not a valid endpoint; write tls://NAME");
-	host = text + strlen(scheme);
+	host = text + strlen(tls_scheme);
 	if (strchr(host, '/') || strchr(host, ':'))
 		return refuse(error,
 		    "has a port or a path; an endpoint is only a name, and the port is the "
@@ -35,6 +36,33 @@ url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR])
 		    "does not hold a valid host name; it has letters, digits, '-' and '_', "
 		    "labels of up to 63, and '*.' only in front");
 	return true;
+}
+
+bool
+url_public(struct url_public *out, const char *text, char error[URL_ERROR])
+{
+	enum { HTTPS = 443 };
+	char host[NAME_SIZE] = "";
+	uint16_t port = HTTPS;
+
+	memset(out, 0, sizeof *out);
+	if (strncasecmp(text, tls_scheme, strlen(tls_scheme)) != 0)
+		return refuse(error, "is not a public name; write tls://NAME or tls://NAME:PORT");
+	text += strlen(tls_scheme);
+	if (!strchr(text, ':'))
+		snprintf(host, sizeof host, "%s", text);
+	else if (!host_port_split(text, host, &port))
+		return refuse(
+		    error, "has no valid port; write tls://NAME:PORT with a port of 1 to 65535");
+	if (strlen(text) < sizeof out->target && !url_host_is_literal(host) &&
+	    name_normalise_served(out->name, host, strlen(host)) && !name_is_wildcard(out->name)) {
+		snprintf(out->target, sizeof out->target, "%s:%u", out->name, (unsigned)port);
+		return true;
+	}
+	memset(out, 0, sizeof *out);
+	return refuse(error,
+	    "does not hold a host name; it has letters, digits, '-' and '_', labels of up to 63, "
+	    "and is neither an address nor a wildcard");
 }
 
 bool

@@ -17,6 +17,15 @@ enum { URL_ERROR = UPSTREAM_URL_ERROR };
  * normalised name, "" on failure. */
 bool url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR]);
 
+/* A public name as its clients see it. */
+struct url_public {
+	char name[NAME_SIZE];             /* normalised */
+	char target[UPSTREAM_URL_TARGET]; /* as connector_new() wants it */
+};
+
+/* "tls://NAME" or "tls://NAME:PORT", where no port means 443; neither a wildcard nor an address. */
+bool url_public(struct url_public *, const char *text, char error[URL_ERROR]);
+
 /* In each of the ways of base/upstream_url.h. */
 bool url_upstream(struct upstream_url *, const char *text, char error[URL_ERROR]);
 

@@ -215,8 +215,8 @@ read_row(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	case CONF_END:
 		break;
 	}
-	if (row->required && (row->kind == CONF_TEXTS || row->kind == CONF_MAPPINGS) &&
-	    count_of(node) == 0)
+	if ((row->required || row->least > 0) &&
+	    (row->kind == CONF_TEXTS || row->kind == CONF_MAPPINGS) && count_of(node) == 0)
 		conf_error(f->report, mark, "\"%s\" is empty; give at least one", row->key);
 }
 

@@ -67,7 +67,8 @@ struct conf_row {
 	size_t offset; /* of the value in the struct */
 	bool required;
 	const char *fallback;         /* the default as one would write it; NULL: zero */
-	uint64_t least, most;         /* range in the value's unit; most 0 = no range */
+	uint64_t least, most;         /* range in the value's unit; most 0 = no range; a list with a
+				       * least must not be empty where it is given */
 	const char *const *words;     /* for CONF_WORD, NULL-terminated */
 	const struct conf_row *table; /* for mappings */
 	size_t item_bytes;            /* for CONF_MAPPINGS */

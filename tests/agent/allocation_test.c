@@ -142,6 +142,21 @@ make_links(void)
 	return made;
 }
 
+/* Their thread lacks memory, too, and then has no listener. */
+static bool
+make_forwards(void)
+{
+	char error[FORWARDS_ERROR];
+	int code;
+	struct forwards *made = forwards_new(context.resolver);
+	struct forward_plan *plan = made ? forwards_plan(made, &settings, error, &code) : NULL;
+
+	if (plan)
+		forwards_take(made, plan, &settings);
+	forwards_free(made);
+	return plan != NULL;
+}
+
 static void
 open_context(const char *path)
 {
@@ -177,6 +192,7 @@ makes_a_thing_whole_or_not_at_all(void **state)
 		{ make_endpoint_table, true },
 		{ make_workers, false },
 		{ make_links, false },
+		{ make_forwards, true },
 	};
 
 	(void)state;
@@ -199,6 +215,8 @@ open_agent(struct agent_live *agent)
 	agent->context.workers = agent_workers_new(
 	    1, context.loop, context.resolver, context.endpoint_table, relay_session_on_report);
 	assert_non_null(agent->context.workers);
+	agent->forwards = forwards_new(context.resolver);
+	assert_non_null(agent->forwards);
 	assert_true(agent_reload_note_stamps(agent));
 	relay_links_init(&agent->links, &agent->context, on_relay, agent);
 	assert_true(relay_links_set(&agent->links, &agent->settings.connect_url));
@@ -209,6 +227,7 @@ close_agent(struct agent_live *agent)
 {
 	relay_links_wipe(&agent->links);
 	agent_workers_free(agent->context.workers);
+	forwards_free(agent->forwards);
 	free(agent->endpoint_stamps);
 	agent_settings_wipe(&agent->settings);
 	context = agent->context;
@@ -494,8 +513,11 @@ set_up(void **state)
 	    "      mutual_tls_certificate_authorities: %s/root.crt\n"
 	    "      alpn: [h2, http/1.1]\n"
 	    "      clients: [{cn: a}, {any: [{dns: a.test}, {ou: b}], all: {email: a@a.test}}]\n"
-	    "    upstream: {url: \"tls://localhost:1\", cas: %s/root.crt}\n",
-	    mint.dir, mint.dir, mint.dir, mint.dir);
+	    "    upstream: {url: \"tls://localhost:1\", cas: %s/root.crt}\n"
+	    "forwards:\n"
+	    "  - {name: out, listen: \"unix:%s/out.sock\", url: \"tls://out.test\", alpn: h2,\n"
+	    "     certificate: %s/agent.crt, private_key: %s/agent.key, cas: %s/root.crt}\n",
+	    mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir);
 	write_config(config, "agent.yml", "", "");
 	write_config(second_config, "second.yml", ", \"127.0.0.1:2\"", endpoint);
 	return 0;

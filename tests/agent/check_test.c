@@ -81,6 +81,27 @@ warns_of_certificates_that_do_not_fit(void **state)
 	assert_told("fine; endpoints: 1, relays: 1");
 }
 
+#define FORWARD(listen, certificate) \
+	"version: 1\nforwards:\n  - {name: f, url: 'tls://app.test', cas: @/root.crt, listen: " listen \
+	",\n     certificate: @/" certificate ".crt, private_key: @/" certificate ".key}\n"
+
+static void
+judges_forwards_by_their_files(void **state)
+{
+	(void)state;
+	mint_leaf(&mint, "vendor", "vendor", GNUTLS_KP_TLS_WWW_CLIENT);
+	assert_int_equal(check_text(FORWARD("'unix:/run/f'", "vendor")), 0);
+	assert_told("fine; endpoints: 0, relays: 0, forwards: 1");
+	assert_null(strstr(told, "every user"));
+	assert_int_equal(check_text(FORWARD("'127.0.0.1:1'", "app")), 0);
+	assert_told("agent.yml:3:91: warning: 127.0.0.1:1: every user");
+	assert_told("agent.yml:4:19: warning: ");
+	assert_told("app.crt is not for clients");
+	assert_told("forwards.cas: no CRLs are configured");
+	assert_int_equal(check_text(FORWARD("'unix:/run/f'", "none")), EX_CONFIG);
+	assert_told("agent.yml:4:19: forward f: ");
+}
+
 static void
 warns_of_names_for_which_a_list_has_no_certificate(void **state)
 {
@@ -297,6 +318,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warns_of_certificates_that_do_not_fit),
 		cmocka_unit_test(warns_of_names_for_which_a_list_has_no_certificate),
+		cmocka_unit_test(judges_forwards_by_their_files),
 		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_client_certificates),
 		cmocka_unit_test(warns_when_a_shared_upstream_lets_others_past_rules_on_clients),

@@ -195,6 +195,32 @@ an_upstream_is_unverified_only_where_that_is_said(void **state)
 	agent_settings_wipe(&settings);
 }
 
+#define FORWARD(listen, name) \
+	"  - {name: " name ", url: 'tls://a.test', cas: ca, certificate: c, listen: '" listen \
+	"', private_key: k}\n"
+#define FORWARDS(listen, name) \
+	"version: 1\nforwards:\n" FORWARD(listen, "a") FORWARD("127.0.0.1:2", name)
+
+static void
+an_agent_may_only_forward(void **state)
+{
+	struct agent_settings settings;
+	const struct forward_settings *forward;
+	char *told;
+
+	(void)state;
+	assert_int_equal(read_text(&settings, FORWARDS("unix:/run/a", "b"), &told), 0);
+	assert_string_equal(told, "");
+	free(told);
+	assert_int_equal(settings.forwards.count, 2);
+	forward = agent_settings_forward(&settings, 1);
+	assert_string_equal(forward->upstream.parsed.target, "a.test:443");
+	assert_int_equal(forward->upstream.connect_ms, 10000);
+	assert_int_equal(forward->half_closed_ms, 60000);
+	assert_int_equal(forward->flows, 1000);
+	agent_settings_wipe(&settings);
+}
+
 static void
 a_header_says_all_unless_it_is_told_not_to(void **state)
 {
@@ -328,6 +354,22 @@ refuses_what_does_not_go_together(void **state)
 		{ "version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version" },
 		{ AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight" },
 		{ AGENT "endpoints: []\n", ":3:12:", "empty" },
+		{ AGENT, ":1:1:", "missing key \"endpoints\"" },
+		{ AGENT "forwards:\n" FORWARD("unix:/a", "a"),
+		    ":2:22:", "agent.connect_url is for endpoints" },
+		{ "version: 1\n", ":1:1:", "missing key \"endpoints\"" },
+		{ "version: 1\n" ENDPOINT "    upstream: 80\n",
+		    ":3:11:", "missing key \"agent.connect_url\"" },
+		{ "version: 1\nagent: {connect_url: [], connect_cas: ca}\n" ENDPOINT
+		  "    upstream: 80\n",
+		    ":2:22:", "empty" },
+		{ "version: 1\nagent: {connect_url: 'r:1', connect_cas: ca, certificate: c}\n" ENDPOINT
+		  "    upstream: 80\n",
+		    ":4:11:", "missing key \"agent.private_key\"" },
+		{ "version: 1\nforwards: []\n", ":2:11:", "empty" },
+		{ FORWARDS("0.0.0.0:1", "b") "", ":3:69:", "other hosts" },
+		{ FORWARDS("127.0.0.1:1", "a") "", ":4:12:", "line 3 too" },
+		{ FORWARDS("127.0.0.1:2", "b") "", ":4:69:", "line 3 too" },
 		{ AGENT ENDPOINT
 		    "    upstream: {url: 80, proxy_protocol: 1}\n    carrier: handoff\n",
 		    ":7:14:", "trust_unsealed_address: true" },
@@ -443,6 +485,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),
 	cmocka_unit_test(a_header_says_all_unless_it_is_told_not_to),
 	cmocka_unit_test(an_upstream_is_unverified_only_where_that_is_said),
+	cmocka_unit_test(an_agent_may_only_forward),
 	cmocka_unit_test(refuses_what_does_not_go_together),
 	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
 	cmocka_unit_test(reads_the_policy_for_expired_crls),

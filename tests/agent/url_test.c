@@ -39,6 +39,42 @@ reads_endpoints_as_normalised_names(void **state)
 }
 
 static void
+reads_public_names_with_or_without_a_port(void **state)
+{
+	static const struct {
+		const char *text, *name, *target;
+	} cases[] = {
+		{ "tls://app.example.com", "app.example.com", "app.example.com:443" },
+		{ "TLS://App.Example.COM.:8443", "app.example.com", "app.example.com:8443" },
+		{ "tls://a_b.example.com:1", "a_b.example.com", "a_b.example.com:1" },
+		{ "tls://app.example.com:", NULL, NULL },
+		{ "tls://app.example.com:0", NULL, NULL },
+		{ "tls://app.example.com:65536", NULL, NULL },
+		{ "tls://app.example.com/x", NULL, NULL },
+		{ "tls://*.example.com", NULL, NULL },
+		{ "tls://192.0.2.1", NULL, NULL },
+		{ "tls://192.0.2.1:443", NULL, NULL },
+		{ "tls://[::1]:443", NULL, NULL },
+		{ "tls://", NULL, NULL },
+		{ "tls://:443", NULL, NULL },
+		{ "tcp://app.example.com:443", NULL, NULL },
+		{ "app.example.com", NULL, NULL },
+	};
+	struct url_public url;
+	char error[URL_ERROR], longer[300] = "tls://";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		if (url_public(&url, cases[i].text, error) != (cases[i].name != NULL))
+			fail_msg("\"%s\" is judged wrongly", cases[i].text);
+		assert_string_equal(url.name, cases[i].name ? cases[i].name : "");
+		assert_string_equal(url.target, cases[i].target ? cases[i].target : "");
+	}
+	memset(longer + 6, 'a', sizeof longer - 7);
+	assert_false(url_public(&url, longer, error));
+}
+
+static void
 takes_every_kind_of_upstream(void **state)
 {
 	struct upstream_url url;
@@ -64,6 +100,7 @@ asks_by_name_only_for_names(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reads_endpoints_as_normalised_names),
+	cmocka_unit_test(reads_public_names_with_or_without_a_port),
 	cmocka_unit_test(takes_every_kind_of_upstream),
 	cmocka_unit_test(asks_by_name_only_for_names),
 };

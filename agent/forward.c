@@ -1,0 +1,70 @@
+/* Makes a forward ready for use. */
+#include "agent/forward.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sources.h"
+#include "base/log.h"
+
+static void
+fill(struct forward *forward, const struct forward_settings *settings)
+{
+	snprintf(forward->name, sizeof forward->name, "%s", settings->name);
+	forward->listener = settings->listener;
+	memcpy(forward->server_name, settings->server_name, sizeof forward->server_name);
+	snprintf(forward->alpn, sizeof forward->alpn, "%s", settings->alpn ? settings->alpn : "");
+	forward->forgives_truncation = settings->eof_without_close_notify == EOF_FIN;
+	forward->bounds.half_closed_ms = settings->half_closed_ms;
+	forward->bounds.idle_ms = settings->idle_ms;
+	forward->bounds.stall_ms = settings->stall_ms;
+	forward->flows_most = settings->flows;
+}
+
+struct forward *
+forward_new(const struct forward_settings *settings, const struct agent_settings *agent,
+    const struct forward *previous, char error[FORWARD_ERROR])
+{
+	struct forward *forward = calloc(1, sizeof *forward);
+	char *alpn = settings->alpn, why[UPSTREAM_ERROR] = "memory is short";
+	const struct conf_texts protocols = { .items = &alpn, .count = alpn != NULL };
+
+	if (forward) {
+		forward->references = 1;
+		fill(forward, settings);
+		if (upstream_init(&forward->upstream, &settings->upstream, &protocols, agent,
+			previous ? &previous->upstream : NULL, why))
+			return forward;
+		forward_release(forward);
+	}
+	snprintf(error, FORWARD_ERROR, "forward %s: %s", settings->name, why);
+	return NULL;
+}
+
+struct forward *
+forward_hold(struct forward *forward)
+{
+	atomic_fetch_add(&forward->references, 1);
+	return forward;
+}
+
+void
+forward_release(struct forward *forward)
+{
+	if (!forward || atomic_fetch_sub(&forward->references, 1) != 1)
+		return;
+	upstream_wipe(&forward->upstream);
+	free(forward);
+}
+
+void
+forward_warn(const struct forward_settings *settings, const struct forward *forward)
+{
+	const char *lent = agent_settings_lent_warning(settings);
+
+	if (lent)
+		log_event(LOG_WARNING, "certificate-lent", lent, log_str("forward", forward->name),
+		    log_str("address", settings->listen));
+	sources_warn(forward->upstream.trust, forward->name);
+}

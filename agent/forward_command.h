@@ -1,0 +1,14 @@
+/*
+ * `valise-agent forward`: one forward from the command line, no relay, no configuration
+ * file, nothing kept on disk.
+ */
+#ifndef AGENT_FORWARD_COMMAND_H
+#define AGENT_FORWARD_COMMAND_H
+
+struct agent_settings;
+
+/* Fills the settings from `forward ...` (arguments[0] is the word itself).  0, or the exit code after
+ * one line on standard error: 64 usage, 66 a file that is not there.  Wipe in any case. */
+int forward_command_read(struct agent_settings *, int count, char **arguments);
+
+#endif

@@ -1,0 +1,490 @@
+/* The set of forwards: loaded in the main thread, served in their own. */
+#include "agent/forwards.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "agent/forward.h"
+#include "agent/forward_port.h"
+#include "agent/sources.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/ready.h"
+#include "base/socket.h"
+#include "base/thread.h"
+
+enum { JUDGE_EVERY_MS = 30000 };
+
+/* What is in force, of the main thread. */
+struct forward_set {
+	size_t count;
+	struct in_force {
+		struct forward *forward; /* held */
+		struct upstream_stamp stamp;
+	} items[];
+};
+
+/* The message that brings a set to the thread, until then with the set itself. */
+struct forward_plan {
+	struct call call;
+	struct forwards *forwards;
+	struct forward_set *set; /* NULL: the main thread has it */
+	size_t count;
+	struct planned {
+		struct forward *forward; /* held */
+		int fd;                  /* a new listener; -1: the port is there, or has it */
+		bool owns_file;
+	} items[];
+};
+
+/* A port of the thread.  A closed one stays for as long as it has connections. */
+struct port_entry {
+	LIST_ENTRY(port_entry) link;
+	struct forward_port *port;
+	bool is_open;
+	bool is_kept; /* by the plan that is being taken */
+};
+LIST_HEAD(port_entries, port_entry);
+
+struct forwards {
+	struct resolver *resolver;
+	struct thread *thread; /* NULL until there is something to forward */
+	struct forward_set *set;
+	_Atomic uint64_t flow_count;
+	struct call drain, stop;
+	/* The thread's own. */
+	struct forward_port_context context;
+	struct stalls stalls;
+	struct port_entries ports;
+	struct timer judge;
+};
+
+/* ---- the thread ---- */
+
+static void
+judge_all(struct forwards *forwards)
+{
+	int64_t now_s = clock_wall_s();
+	struct port_entry *entry;
+
+	LIST_FOREACH(entry, &forwards->ports, link)
+		forward_port_judge_again(entry->port, now_s);
+}
+
+static void
+drop_port(struct port_entry *entry)
+{
+	LIST_REMOVE(entry, link);
+	forward_port_free(entry->port);
+	free(entry);
+}
+
+static void
+drop_empty_ports(struct forwards *forwards)
+{
+	struct port_entry *entry = LIST_FIRST(&forwards->ports), *next;
+
+	for (; entry; entry = next) {
+		next = LIST_NEXT(entry, link);
+		if (!entry->is_open && !forward_port_has_flows(entry->port))
+			drop_port(entry);
+	}
+}
+
+static void
+on_judge(void *arg)
+{
+	struct forwards *forwards = arg;
+
+	judge_all(forwards);
+	drop_empty_ports(forwards);
+	timer_set(&forwards->judge, JUDGE_EVERY_MS);
+}
+
+static void
+close_port(struct port_entry *entry)
+{
+	forward_port_close(entry->port);
+	entry->is_open = false;
+}
+
+static struct port_entry *
+find_port(struct forwards *forwards, const struct address *address)
+{
+	struct port_entry *entry;
+
+	LIST_FOREACH(entry, &forwards->ports, link)
+		if (entry->is_open && address_equals(forward_port_address(entry->port), address))
+			return entry;
+	return NULL;
+}
+
+static void
+add_port(struct forwards *forwards, struct planned *planned)
+{
+	struct port_entry *entry = calloc(1, sizeof *entry);
+
+	if (!entry) {
+		memory_short("a listener, until the next start");
+		return;
+	}
+	entry->port =
+	    forward_port_new(&forwards->context, planned->forward, planned->fd, planned->owns_file);
+	planned->fd = -1;
+	if (!entry->port) {
+		memory_short("a listener, until the next start");
+		free(entry);
+		return;
+	}
+	entry->is_open = entry->is_kept = true;
+	LIST_INSERT_HEAD(&forwards->ports, entry, link);
+}
+
+static void
+take_one(struct forwards *forwards, struct planned *planned)
+{
+	struct port_entry *entry = find_port(forwards, &planned->forward->listener);
+
+	if (planned->fd >= 0)
+		add_port(forwards, planned);
+	else if (entry) {
+		forward_port_set(entry->port, planned->forward);
+		entry->is_kept = true;
+	}
+}
+
+static void
+take(void *data)
+{
+	struct forward_plan *plan = data;
+	struct forwards *forwards = plan->forwards;
+	struct port_entry *entry;
+
+	LIST_FOREACH(entry, &forwards->ports, link)
+		entry->is_kept = false;
+	for (size_t i = 0; i < plan->count; i++)
+		take_one(forwards, &plan->items[i]);
+	LIST_FOREACH(entry, &forwards->ports, link)
+		if (!entry->is_kept)
+			close_port(entry);
+	forward_plan_free(plan);
+	judge_all(forwards);
+	drop_empty_ports(forwards);
+}
+
+static void
+on_drain(void *data)
+{
+	struct forwards *forwards = data;
+	struct port_entry *entry;
+
+	LIST_FOREACH(entry, &forwards->ports, link)
+		close_port(entry);
+}
+
+static void
+on_stop(void *data)
+{
+	struct forwards *forwards = data;
+
+	while (!LIST_EMPTY(&forwards->ports))
+		drop_port(LIST_FIRST(&forwards->ports));
+	timer_clear(&forwards->judge);
+	stalls_wipe(&forwards->stalls);
+	loop_stop(forwards->context.loop);
+}
+
+static void
+run(void *arg, struct loop *loop)
+{
+	struct forwards *forwards = arg;
+
+	forwards->context = (struct forward_port_context){ .loop = loop,
+		.resolver = forwards->resolver,
+		.stalls = &forwards->stalls,
+		.flow_count = &forwards->flow_count };
+	pump_stalls_init(&forwards->stalls, loop, NULL);
+	timer_init(&forwards->judge, loop, on_judge, forwards);
+	timer_set(&forwards->judge, JUDGE_EVERY_MS);
+	loop_run(loop);
+}
+
+/* ---- plans ---- */
+
+static void
+set_free(struct forward_set *set)
+{
+	for (size_t i = 0; set && i < set->count; i++)
+		forward_release(set->items[i].forward);
+	free(set);
+}
+
+static void
+unlisten(struct planned *planned)
+{
+	const struct address *address = &planned->forward->listener;
+
+	if (planned->fd < 0)
+		return;
+	if (planned->owns_file && address->as.any.sa_family == AF_UNIX)
+		unlink(address->as.local.sun_path);
+	close(planned->fd);
+}
+
+void
+forward_plan_free(struct forward_plan *plan)
+{
+	for (size_t i = 0; plan && i < plan->count; i++) {
+		unlisten(&plan->items[i]);
+		forward_release(plan->items[i].forward);
+	}
+	if (plan)
+		set_free(plan->set);
+	free(plan);
+}
+
+/* What listens at the same address now. */
+static struct forward *
+find_before(const struct forwards *forwards, const struct forward_settings *settings)
+{
+	const struct forward_set *set = forwards->set;
+
+	for (size_t i = 0; set && i < set->count; i++)
+		if (address_equals(&set->items[i].forward->listener, &settings->listener))
+			return set->items[i].forward;
+	return NULL;
+}
+
+/* With the service manager's socket, if it has passed one. */
+static bool
+listen_at(struct planned *planned, const struct forward_settings *settings, char *error)
+{
+	char why[FORWARDS_ERROR / 2];
+
+	planned->fd = ready_listener(&settings->listener);
+	planned->owns_file = planned->fd < 0;
+	if (planned->fd < 0)
+		planned->fd = socket_listen(&settings->listener, LISTEN_OWN_USER, why);
+	if (planned->fd < 0)
+		snprintf(error, FORWARDS_ERROR, "forward %s: %s", settings->name, why);
+	return planned->fd >= 0;
+}
+
+/* Takes the stamp before it loads, so that a change meanwhile is seen later. */
+static bool
+plan_one(struct forward_plan *plan, const struct agent_settings *settings, size_t index,
+    char *error, int *code)
+{
+	const struct forward_settings *wanted = agent_settings_forward(settings, index);
+	struct forward *before = find_before(plan->forwards, wanted);
+	struct in_force *item = &plan->set->items[index];
+	struct planned *planned = &plan->items[index];
+
+	upstream_files_changed(&wanted->upstream, settings, &item->stamp);
+	memory_begin();
+	item->forward = forward_new(wanted, settings, before, error);
+	*code = memory_exit_code(EX_CONFIG);
+	if (!item->forward)
+		return false;
+	plan->set->count++;
+	planned->forward = forward_hold(item->forward);
+	planned->fd = -1;
+	plan->count++;
+	*code = EX_UNAVAILABLE;
+	return before || listen_at(planned, wanted, error);
+}
+
+/* NULL when memory is short. */
+static struct forward_plan *
+new_plan(struct forwards *forwards, size_t count)
+{
+	struct forward_plan *plan = calloc(1, sizeof *plan + count * sizeof *plan->items);
+
+	if (!plan)
+		return NULL;
+	plan->forwards = forwards;
+	plan->set = calloc(1, sizeof *plan->set + count * sizeof *plan->set->items);
+	if (!forwards->thread && count > 0)
+		forwards->thread = thread_start("forwards", run, forwards);
+	if (plan->set && (forwards->thread || count == 0))
+		return plan;
+	forward_plan_free(plan);
+	return NULL;
+}
+
+struct forward_plan *
+forwards_plan(struct forwards *forwards, const struct agent_settings *settings,
+    char error[FORWARDS_ERROR], int *code)
+{
+	struct forward_plan *plan = new_plan(forwards, settings->forwards.count);
+
+	snprintf(error, FORWARDS_ERROR, "the system refuses a thread or memory");
+	*code = EX_OSERR;
+	for (size_t i = 0; plan && i < settings->forwards.count; i++)
+		if (!plan_one(plan, settings, i, error, code)) {
+			forward_plan_free(plan);
+			return NULL;
+		}
+	return plan;
+}
+
+static void
+log_listening(const struct planned *planned)
+{
+	char text[ADDRESS_TEXT];
+
+	if (planned->fd >= 0)
+		log_event(LOG_INFO, "listening", NULL,
+		    log_str("address", address_text(&planned->forward->listener, text)),
+		    log_str("forward", planned->forward->name),
+		    log_bool("passed_by_the_service_manager", !planned->owns_file));
+}
+
+void
+forwards_put_in_force(struct forwards *forwards, struct forward_plan *plan)
+{
+	set_free(forwards->set);
+	forwards->set = plan->set;
+	plan->set = NULL;
+	if (forwards->thread)
+		loop_call(thread_loop(forwards->thread), &plan->call, take, plan);
+	else
+		forward_plan_free(plan);
+}
+
+void
+forwards_take(
+    struct forwards *forwards, struct forward_plan *plan, const struct agent_settings *settings)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		log_listening(&plan->items[i]);
+		forward_warn(agent_settings_forward(settings, i), plan->items[i].forward);
+	}
+	forwards_put_in_force(forwards, plan);
+}
+
+/* ---- files ---- */
+
+bool
+forwards_files_changed(
+    struct forwards *forwards, const struct agent_settings *settings, size_t index)
+{
+	return upstream_files_changed(&agent_settings_forward(settings, index)->upstream, settings,
+	    &forwards->set->items[index].stamp);
+}
+
+bool
+forwards_is_behind(const struct forwards *forwards, size_t index,
+    const struct crl_catalogue *catalogue, int64_t now_s)
+{
+	return trust_is_behind(
+	    forwards->set->items[index].forward->upstream.trust, catalogue, now_s);
+}
+
+const char *
+forwards_doubt(const struct forwards *forwards, size_t index)
+{
+	return trust_doubt(forwards->set->items[index].forward->upstream.trust);
+}
+
+void
+forwards_forget_stamps(struct forwards *forwards)
+{
+	for (size_t i = 0; forwards->set && i < forwards->set->count; i++)
+		forwards->set->items[i].stamp = (struct upstream_stamp){ 0 };
+}
+
+/* NULL with a sentence. */
+static struct forward *
+load_again(const struct forwards *forwards, const struct agent_settings *settings, size_t index,
+    bool is_stale, char *error)
+{
+	struct forward *now = forwards->set->items[index].forward, *fresh;
+
+	if (!is_stale)
+		return forward_hold(now);
+	fresh = forward_new(agent_settings_forward(settings, index), settings, now, error);
+	if (fresh)
+		sources_warn(fresh->upstream.trust, fresh->name);
+	return fresh;
+}
+
+struct forward_plan *
+forwards_plan_again(struct forwards *forwards, const struct agent_settings *settings,
+    const struct forward_reload *reload)
+{
+	size_t count = forwards->set ? forwards->set->count : 0;
+	struct forward_plan *plan = new_plan(forwards, count);
+	char error[FORWARD_ERROR];
+
+	for (size_t i = 0; plan && i < count; i++) {
+		struct in_force *now = &forwards->set->items[i];
+		struct forward *forward;
+
+		memory_begin();
+		forward = load_again(forwards, settings, i, reload->stale[i], error);
+		if (!forward && memory_has_failed()) {
+			forward_plan_free(plan);
+			return NULL;
+		}
+		if (!forward)
+			reload->on_refused(reload->arg, i, error);
+		if (!forward)
+			forward = forward_hold(now->forward);
+		plan->set->items[i] = (struct in_force){ forward, now->stamp };
+		plan->items[i] = (struct planned){ .forward = forward_hold(forward), .fd = -1 };
+		plan->count = plan->set->count = i + 1;
+	}
+	return plan;
+}
+
+void
+forwards_keep_revoked(const struct forwards *forwards)
+{
+	for (size_t i = 0; forwards->set && i < forwards->set->count; i++)
+		sources_keep_revoked(forwards->set->items[i].forward->upstream.trust);
+}
+
+/* ---- life ---- */
+
+void
+forwards_drain(struct forwards *forwards)
+{
+	if (forwards->thread)
+		loop_call(thread_loop(forwards->thread), &forwards->drain, on_drain, forwards);
+}
+
+uint64_t
+forwards_flow_count(const struct forwards *forwards)
+{
+	return forwards ? atomic_load(&forwards->flow_count) : 0;
+}
+
+struct forwards *
+forwards_new(struct resolver *resolver)
+{
+	struct forwards *forwards = calloc(1, sizeof *forwards);
+
+	if (forwards)
+		forwards->resolver = resolver;
+	return forwards;
+}
+
+void
+forwards_free(struct forwards *forwards)
+{
+	if (!forwards)
+		return;
+	if (forwards->thread) {
+		loop_call(thread_loop(forwards->thread), &forwards->stop, on_stop, forwards);
+		thread_join(forwards->thread);
+	}
+	set_free(forwards->set);
+	free(forwards);
+}

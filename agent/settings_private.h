@@ -1,0 +1,32 @@
+/*
+ * Internal to settings: what settings.c (the agent, its endpoints) and settings_forward.c
+ * (`forwards:`) share.
+ */
+#ifndef AGENT_SETTINGS_PRIVATE_H
+#define AGENT_SETTINGS_PRIVATE_H
+
+#include "agent/settings.h"
+
+/* Checks of one value that several tables share. */
+bool agent_settings_is_name(const char *text, char error[256]);
+bool agent_settings_is_path(const char *text, char error[256]);
+
+/* How long a flow may stand still, of a `type` with the members idle_ms, stall_ms and half_closed_ms. */
+/* clang-format off */
+#define SETTINGS_PATIENCE_ROWS(type) \
+	{ "idle_timeout", CONF_DURATION, offsetof(type, idle_ms), .fallback = "0", \
+	    .most = SETTINGS_PATIENCE_MOST_MS }, \
+	{ "stall_timeout", CONF_DURATION, offsetof(type, stall_ms), .fallback = "0", \
+	    .most = SETTINGS_PATIENCE_MOST_MS }, \
+	{ "half_close_timeout", CONF_DURATION, offsetof(type, half_closed_ms), .fallback = "60s", \
+	    .most = SETTINGS_PATIENCE_MOST_MS }
+/* clang-format on */
+#define SETTINGS_PATIENCE_MOST_MS (UINT64_C(365) * 24 * 3600 * 1000)
+
+extern const char *const agent_settings_eof_words[];
+
+/* settings_forward.c: the table of the list, and what spans keys and items. */
+extern const struct conf_row agent_settings_forward_rows[];
+void agent_settings_check_forwards(const struct agent_settings *, struct conf_report *);
+
+#endif
