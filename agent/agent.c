@@ -222,7 +222,7 @@ on_tick(void *arg)
 	if (agent->live.faults.changes != agent->shown_faults)
 		show_status(agent, NULL);
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
-	endpoint_table_watch(agent->live.context.endpoint_table, clock_wall_s());
+	endpoint_table_watch(agent->live.context.endpoint_table, clock_wall_s(), clock_ms());
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
 	forwards_keep_revoked(agent->live.forwards);
 	if (memory_has_ebbed(&agent->flows, agent_workers_flow_count(agent->live.context.workers)))

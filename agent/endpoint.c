@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nettle/sha2.h>
+
 #include "agent/sources.h"
 #include "pki/branches.h"
+#include "tunnel/tls_tickets.h"
 
 static void
 clients_sources(struct trust_sources *sources, const struct termination_settings *settings,
@@ -92,6 +95,34 @@ fill_shared(struct tls_settings *shared, const char ***protocols, struct tls_cer
 	return *protocols != NULL;
 }
 
+/* Each text with its NUL, so that no two lists make the same bytes. */
+static void
+digest_tls(struct endpoint *endpoint, const struct termination_settings *settings)
+{
+	const int32_t words[] = { settings->oldest, settings->newest,
+		(int32_t)settings->alpn.count };
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, sizeof words, (const uint8_t *)words);
+	for (size_t i = 0; i < settings->alpn.count; i++)
+		sha256_update(&sha, strlen(settings->alpn.items[i]) + 1,
+		    (const uint8_t *)settings->alpn.items[i]);
+	for (size_t i = 0; i < endpoint->certificate_count; i++)
+		sha256_update(&sha, sizeof endpoint->certificates[i].digest,
+		    endpoint->certificates[i].digest);
+	sha256_digest(&sha, sizeof endpoint->tls_digest, endpoint->tls_digest);
+}
+
+/* What was resumable before is so after a reload that changed nothing of it. */
+static void
+continue_tickets(struct endpoint *endpoint, const struct endpoint *previous)
+{
+	if (endpoint->tickets && previous && previous->tickets &&
+	    memcmp(endpoint->tls_digest, previous->tls_digest, sizeof endpoint->tls_digest) == 0)
+		tls_tickets_continue(endpoint->tickets, previous->tickets);
+}
+
 static bool
 load_certificates(struct endpoint *endpoint, const struct termination_settings *settings,
     const struct endpoint *previous, char *why)
@@ -101,12 +132,18 @@ load_certificates(struct endpoint *endpoint, const struct termination_settings *
 	const char **protocols;
 	bool fine = fill_shared(&shared, &protocols, &cas, endpoint, settings);
 
+	if (fine && endpoint->client_certificate == TLS_CLIENT_OFF) {
+		endpoint->tickets = shared.tickets = tls_tickets_new();
+		fine = endpoint->tickets != NULL;
+	}
 	if (fine)
 		fine = load_each(endpoint, settings, &shared, previous, why);
 	else
 		snprintf(why, UPSTREAM_ERROR, "memory is short");
 	free(protocols);
 	free(cas);
+	digest_tls(endpoint, settings);
+	continue_tickets(endpoint, previous);
 	return fine;
 }
 
@@ -123,6 +160,16 @@ load_rules(struct endpoint *endpoint, const struct termination_settings *setting
 	if (!endpoint->rules)
 		snprintf(why, UPSTREAM_ERROR, "%s", error);
 	return endpoint->rules != NULL;
+}
+
+/* And what goes with them. */
+static void
+borrow_certificates(struct endpoint *endpoint, const struct endpoint *lender)
+{
+	endpoint->certificates = lender->certificates;
+	endpoint->certificate_count = lender->certificate_count;
+	endpoint->tickets = lender->tickets ? tls_tickets_hold(lender->tickets) : NULL;
+	memcpy(endpoint->tls_digest, lender->tls_digest, sizeof endpoint->tls_digest);
 }
 
 static bool
@@ -148,8 +195,7 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	}
 	if (!endpoint->lender)
 		return load_certificates(endpoint, settings, previous, why);
-	endpoint->certificates = endpoint->lender->certificates;
-	endpoint->certificate_count = endpoint->lender->certificate_count;
+	borrow_certificates(endpoint, endpoint->lender);
 	return true;
 }
 
@@ -236,6 +282,7 @@ endpoint_release(struct endpoint *endpoint)
 	if (!endpoint->lender)
 		free(endpoint->certificates);
 	endpoint_release(endpoint->lender);
+	tls_tickets_release(endpoint->tickets);
 	if (endpoint->clients)
 		trust_release(endpoint->clients);
 	client_rules_free(endpoint->rules);
@@ -260,8 +307,10 @@ endpoint_tls(
 }
 
 void
-endpoint_watch(struct endpoint *endpoint, int64_t now_s)
+endpoint_watch(struct endpoint *endpoint, int64_t now_s, uint64_t now_ms)
 {
+	if (endpoint->tickets)
+		tls_tickets_refresh(endpoint->tickets, now_ms);
 	for (size_t i = 0; i < endpoint->certificate_count; i++)
 		server_certificate_watch(&endpoint->certificates[i], endpoint->name, now_s);
 }

@@ -35,6 +35,10 @@ struct endpoint {
 	size_t certificate_count;
 	struct endpoint *lender; /* held: whose certificates these are; NULL: our own */
 	bool has_tls13;
+	/* For those who come back; NULL where clients are asked for certificates.  Goes on at a reload as
+	 * long as the digest, of all that a client can notice of TLS here, is the same. */
+	struct tls_tickets *tickets;
+	uint8_t tls_digest[32];
 	enum tls_client_certificate client_certificate;
 	struct trust *clients;      /* judges client certificates; NULL: none is asked for */
 	struct client_rules *rules; /* who of them may come in; NULL: all */
@@ -62,8 +66,9 @@ void endpoint_release(struct endpoint *);
 struct tls_config *endpoint_tls(
     const struct endpoint *, const char *server_name, const uint8_t *hello, size_t bytes);
 
-/* Every second, on one thread: tells of certificates whose clients get no OCSP response. */
-void endpoint_watch(struct endpoint *, int64_t now_s);
+/* Every second, on one thread: tells of certificates whose clients get no OCSP response, and replaces what
+ * tickets are sealed under when it is too old. */
+void endpoint_watch(struct endpoint *, int64_t now_s, uint64_t now_ms);
 
 /* Sealed is always allowed: a relay may know nothing else. */
 uint8_t endpoint_carriers(const struct endpoint_settings *);

@@ -148,10 +148,10 @@ endpoint_table_find_again(const struct endpoint_table *table, const struct endpo
 }
 
 void
-endpoint_table_watch(const struct endpoint_table *table, int64_t now_s)
+endpoint_table_watch(const struct endpoint_table *table, int64_t now_s, uint64_t now_ms)
 {
 	for (size_t i = 0; i < table->count; i++)
-		endpoint_watch(table->endpoints[i], now_s);
+		endpoint_watch(table->endpoints[i], now_s, now_ms);
 }
 
 void

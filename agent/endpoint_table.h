@@ -47,7 +47,7 @@ void endpoint_table_release(struct endpoint_table *);
 void endpoint_table_keep_revoked(const struct endpoint_table *);
 
 /* Calls endpoint_watch() of each: every second. */
-void endpoint_table_watch(const struct endpoint_table *, int64_t now_s);
+void endpoint_table_watch(const struct endpoint_table *, int64_t now_s, uint64_t now_ms);
 
 /* All four are borrowed from the table.  NULL if no endpoint has the number. */
 struct endpoint *endpoint_table_find(const struct endpoint_table *, uint32_t number);

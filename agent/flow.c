@@ -86,6 +86,7 @@ log_close(const struct agent_flow *flow)
 		log_i64("ready_ms", flow->ready_ms),
 		log_str("reason", flow->reason),
 		log_str("tls", flow->version),
+		flow->is_resumed ? log_bool("resumed", true) : log_str("resumed", NULL),
 		log_str(
 		    "client_certificate", flow->identity ? identity_subject(flow->identity) : NULL),
 		{ 0 },

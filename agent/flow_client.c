@@ -189,6 +189,7 @@ on_handshake(void *arg, enum io result)
 	shares_leave(flow->setup->handshake);
 	flow->setup->handshake = NULL;
 	flow->version = tls_version(flow->setup->client);
+	flow->is_resumed = tls_is_resumed(flow->setup->client);
 	flow->identity = flow->setup->client_check.identity;
 	flow->setup->client_check.identity = NULL;
 	if (flow->endpoint->forgives_truncation)

@@ -61,6 +61,7 @@ struct agent_flow {
 	int32_t ready_ms;          /* from `open` to the join; -1 before */
 	uint8_t state;             /* enum agent_flow_state */
 	uint8_t carrier;           /* as the relay says */
+	bool is_resumed;           /* the client came back by a ticket */
 	struct endpoint *endpoint; /* held; NULL if the relay named one that does not exist */
 	struct agent_session_ref *ref;
 	struct pump *pump;

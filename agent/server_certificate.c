@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nettle/sha2.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "pki/cert.h"
@@ -265,11 +267,22 @@ take_pair(struct server_certificate *out, const struct key_pair *pair,
 	return out->tls != NULL;
 }
 
+static void
+digest_file(struct server_certificate *out, const struct secret *file)
+{
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, file->bytes, file->data);
+	sha256_digest(&sha, sizeof out->digest, out->digest);
+}
+
 static bool
 take(struct server_certificate *out, const struct key_pair *pair,
     const struct certificate_settings *settings, const struct server_certificate_scope *scope,
     char *error)
 {
+	digest_file(out, &pair->certificate);
 	if (!take_facts(out, pair, settings->certificate, scope->endpoint, error))
 		return false;
 	if (take_staple(out, pair, settings->staple, scope))

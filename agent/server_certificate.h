@@ -27,11 +27,12 @@ struct server_certificate {
 	size_t name_count;
 	const struct key_demand *demand; /* what a client must offer to verify its key */
 	char fingerprint[65];            /* as in struct cert_facts */
-	bool must_staple;                /* clients that know of it demand an OCSP response */
-	bool wants_staple;               /* it must, or a file was given */
-	struct ocsp_staple staple;       /* shown while it is current; empty: there is none */
-	char *staple_refused;            /* why what is in the file is not taken; NULL: it is */
-	enum staple_fault staple_told;   /* by server_certificate_watch() and for it only */
+	uint8_t digest[32]; /* SHA-256 of the file, so of what stands behind the certificate, too */
+	bool must_staple;   /* clients that know of it demand an OCSP response */
+	bool wants_staple;  /* it must, or a file was given */
+	struct ocsp_staple staple;     /* shown while it is current; empty: there is none */
+	char *staple_refused;          /* why what is in the file is not taken; NULL: it is */
+	enum staple_fault staple_told; /* by server_certificate_watch() and for it only */
 };
 
 enum { SERVER_CERTIFICATE_ERROR = 768 };

@@ -47,7 +47,9 @@ tls_new(
 	tls->config = tls_config_hold(config);
 	if (hooks)
 		tls->hooks = *hooks;
-	if (gnutls_init(&tls->session, side | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) < 0)
+	/* Tickets of TLS 1.3 may be allowed once the hello is there. */
+	unsigned tickets = GNUTLS_NO_TICKETS | GNUTLS_NO_TICKETS_TLS12;
+	if (gnutls_init(&tls->session, side | GNUTLS_NONBLOCK | tickets) < 0)
 		tls->session = NULL;
 	if (!tls->session || !tls_config_apply(config, tls)) {
 		stream_reset(under);
@@ -424,6 +426,12 @@ const char *
 tls_identity(const struct tls *tls)
 {
 	return tls->state == TLS_OPEN ? tls->identity : "";
+}
+
+bool
+tls_is_resumed(const struct tls *tls)
+{
+	return gnutls_session_is_resumed(tls->session) != 0;
 }
 
 bool

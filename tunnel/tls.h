@@ -5,7 +5,8 @@
  * A tls_config is immutable once built, counted, and shared by all threads; a
  * reload builds a new one, and old sessions keep theirs.  Certificates are
  * judged by the caller's function during the handshake, never here.  No
- * tickets, no resumption, no renegotiation, no early data, ever.
+ * renegotiation and no early data, ever.  No resumption but by tickets of TLS 1.3 where an endpoint
+ * asks its clients for no certificate, always with a fresh key exchange (psk_dhe_ke).
  */
 #ifndef TUNNEL_TLS_H
 #define TUNNEL_TLS_H
@@ -15,6 +16,7 @@
 #include "tunnel/stream.h"
 
 struct tls_config;
+struct tls_tickets;
 struct tls;
 
 enum tls_purpose {
@@ -54,6 +56,9 @@ struct tls_settings {
 	/* TLS_ENDPOINT only: for a client that asks for it, while it is current; copied.  bytes 0: none. */
 	struct tls_staple staple;
 	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
+	/* TLS_ENDPOINT only: what tickets are sealed under; held.  NULL: none are given out, nor are they
+	 * where a client is asked for a certificate, whatever stands here. */
+	struct tls_tickets *tickets;
 	/* CAs whose names a client is told where it is asked for a certificate, so that it shows (or
 	 * lets its user choose from) only those that may be good; none: it is told nothing.  The names
 	 * judge nobody. */
@@ -133,6 +138,8 @@ const char *tls_cipher(const struct tls *);
 struct tls_certificate tls_peer_certificate(const struct tls *);
 /* TLS_CHANNEL_RELAY: the identity whose key the client proved to have; "" before. */
 const char *tls_identity(const struct tls *);
+/* By a ticket: no certificate was shown, neither way. */
+bool tls_is_resumed(const struct tls *);
 /* TLS_ENDPOINT: did the client show a certificate (and was it judged good)? */
 bool tls_peer_has_certificate(const struct tls *);
 /* An end without close_notify counts as IO_EOF (default: IO_RESET). */

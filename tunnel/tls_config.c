@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "tunnel/tls_private.h"
+#include "tunnel/tls_tickets.h"
 
 #define AEADS "+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AEAD:"
 #define GROUPS "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"
@@ -118,6 +119,98 @@ on_key_shown(gnutls_session_t session, gnutls_datum_t *name, gnutls_datum_t *out
 	return -1;
 }
 
+/* What of a hello counts here. */
+struct hello {
+	const uint8_t *names; /* server_name, as it stands; bytes 0: none */
+	size_t names_bytes;
+	const uint8_t *protocols; /* the list of ALPN, each behind its length */
+	size_t protocols_bytes;
+	bool is_sha384; /* of the cipher suite that TLS 1.3 will choose */
+};
+
+enum { EXTENSION_SERVER_NAME = 0, EXTENSION_ALPN = 16 };
+
+static int
+find_extension(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
+{
+	struct hello *hello = arg;
+	if (type == EXTENSION_SERVER_NAME) {
+		hello->names = data;
+		hello->names_bytes = bytes;
+	}
+	if (type == EXTENSION_ALPN && bytes >= 2) {
+		hello->protocols = data + 2;
+		hello->protocols_bytes = bytes - 2;
+	}
+	return 0;
+}
+
+static bool
+offers_protocol(const struct hello *hello, const char *protocol)
+{
+	const uint8_t *at = hello->protocols;
+	size_t left = hello->protocols_bytes, wanted = strlen(protocol);
+	while (left > 0 && at[0] < left) {
+		size_t bytes = at[0];
+		if (bytes == wanted && memcmp(at + 1, protocol, bytes) == 0)
+			return true;
+		at += 1 + bytes;
+		left -= 1 + bytes;
+	}
+	return false;
+}
+
+/* The one that GnuTLS will choose, by our order; "" if none. */
+static const char *
+find_protocol(const struct tls *tls, const struct hello *hello)
+{
+	const char *const *names = tls->config->settings.alpn;
+	for (; names && *names; names++)
+		if (offers_protocol(hello, *names))
+			return *names;
+	return "";
+}
+
+/* By our order of cipher suites: AES-128-GCM, AES-256-GCM, ChaCha20.  GnuTLS would take a ticket first, and
+ * then find no suite with its hash.  RFC 8446 4.1.2: version, random and session id stand before them. */
+static bool
+chooses_sha384(const gnutls_datum_t *message)
+{
+	enum { SESSION_ID = 2 + 32, AES_128_GCM_SHA256 = 0x1301, AES_256_GCM_SHA384 = 0x1302 };
+	const uint8_t *data = message->data;
+	size_t at = message->size > SESSION_ID ? SESSION_ID + 1u + data[SESSION_ID] : message->size;
+	bool has_sha384 = false;
+	if (at + 2 > message->size)
+		return false;
+	size_t bytes = (size_t)data[at] << 8 | data[at + 1], end = at + 2 + bytes;
+	for (at += 2; at + 2 <= end && end <= message->size; at += 2) {
+		unsigned suite = (unsigned)data[at] << 8 | data[at + 1];
+		if (suite == AES_128_GCM_SHA256)
+			return false;
+		has_sha384 |= suite == AES_256_GCM_SHA384;
+	}
+	return has_sha384;
+}
+
+/* Before GnuTLS looks at the tickets in the hello.  The new ones are sealed under the same key. */
+static int
+allow_tickets(struct tls *tls, const gnutls_datum_t *message)
+{
+	struct hello hello = { .names = (const uint8_t *)"", .is_sha384 = chooses_sha384(message) };
+	uint8_t key[TLS_TICKETS_KEY];
+	if (!tls->config->settings.tickets)
+		return 0;
+	gnutls_ext_raw_parse(&hello, find_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	const struct tls_tickets_scope scope = { hello.names, hello.names_bytes,
+		find_protocol(tls, &hello), hello.is_sha384 };
+	tls_tickets_key(tls->config->settings.tickets, &scope, clock_ms(), key);
+	gnutls_db_set_cache_expiration(tls->session, TLS_TICKETS_LIFE_S);
+	int got =
+	    gnutls_session_ticket_enable_server(tls->session, &(gnutls_datum_t){ key, sizeof key });
+	bytes_wipe(key, sizeof key);
+	return got;
+}
+
 enum { EXTENSION_SUPPORTED_VERSIONS = 43 };
 
 /* Whether a list of supported_versions (RFC 8446, 4.2.1) has one that is spoken here; what is no list
@@ -154,12 +247,11 @@ on_client_hello(gnutls_session_t session, const gnutls_datum_t *message)
 	tls->heard_hello = true;
 	if (!offers_our_version(tls, message))
 		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
-	if (!tls->hooks.judge_hello)
-		return 0;
-	tls->hello_was_judged = true;
-	int fault = object(
-	    tls, tls->hooks.judge_hello(tls->hooks.arg, message->data, message->size));
-	return fault ? GNUTLS_E_UNRECOGNIZED_NAME : 0;
+	tls->hello_was_judged = tls->hooks.judge_hello != NULL;
+	if (tls->hooks.judge_hello &&
+	    object(tls, tls->hooks.judge_hello(tls->hooks.arg, message->data, message->size)) < 0)
+		return GNUTLS_E_UNRECOGNIZED_NAME;
+	return allow_tickets(tls, message);
 }
 
 /* The leaf in a Certificate message (RFC 8446 4.4.2; before 1.3 without a context); empty if
@@ -468,6 +560,7 @@ config_free(struct tls_config *config)
 		gnutls_psk_free_client_credentials(config->key);
 	free((void *)(uintptr_t)config->settings.alpn);
 	free((void *)(uintptr_t)config->settings.staple.data);
+	tls_tickets_release(config->settings.tickets);
 	free(config);
 }
 
@@ -486,14 +579,19 @@ tls_config_new(const struct tls_settings *settings, char error[TLS_ERROR])
 	config->settings.certificate = config->settings.private_key = NULL;
 	config->settings.alpn = NULL;
 	config->settings.client_cas = NULL;
+	config->settings.tickets = NULL;
 	config->settings.staple.data = NULL;
 	if (settings->purpose != TLS_ENDPOINT)
 		config->settings.client_certificate = TLS_CLIENT_OFF;
 	bool is_loaded = init_priority(config, error) &&
 	    (config->purpose->uses_key ? load_keys(config, error)
 				       : load_certificate(config, settings, error));
-	if (is_loaded && copy_alpn(config, settings->alpn, error))
+	if (is_loaded && copy_alpn(config, settings->alpn, error)) {
+		if (settings->tickets && settings->purpose == TLS_ENDPOINT &&
+		    settings->client_certificate == TLS_CLIENT_OFF)
+			config->settings.tickets = tls_tickets_hold(settings->tickets);
 		return config;
+	}
 	config_free(config);
 	return NULL;
 }

@@ -23,7 +23,8 @@ struct purpose {
 struct tls_config {
 	_Atomic unsigned holders;
 	const struct purpose *purpose;
-	struct tls_settings settings; /* without the PEM texts; alpn and the staple are copies */
+	struct tls_settings settings; /* without the PEM texts; alpn and the staple are copies, the
+				       * tickets held */
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t certificate;
 	gnutls_psk_server_credentials_t keys;

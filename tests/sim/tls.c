@@ -495,6 +495,13 @@ tls_identity(const struct tls *tls)
 }
 
 bool
+tls_is_resumed(const struct tls *tls)
+{
+	(void)tls;
+	return false;
+}
+
+bool
 tls_peer_has_certificate(const struct tls *tls)
 {
 	return !uses_key(tls);
