@@ -180,6 +180,26 @@ def flows_whom_new_rules_do_not_let_in_end_with_the_reload(scene):
 
 
 @test
+def flows_without_a_certificate_end_when_rules_come(scene):
+	upstream, relay, own = scene.upstream(echo), scene.relay(), "own.example.com"
+	agent = scene.agent(relay, [terminate(NAME, upstream), passthrough(own, upstream)],
+		authority().agent("two-names", NAME, own))
+	client = scene.keep(TlsClient(relay.port, NAME, authority().root))
+	client.sendall(b"in")
+	equal(client.recv(), b"in")
+	wire = hello(own) + b"in"
+	sealed = scene.keep(dial(relay.port, wire))
+	equal(read_exactly(sealed, len(wire)), wire)
+	put_in_force(agent, {**agent.settings, "endpoints": [endpoint(upstream, BILLING),
+		{**endpoint(upstream, BILLING), "name": "own", "url": "tls://" + own}]})
+	cut = agent.wait_event("flow-cut", reason="client-denied")
+	equal([event["server_name"] for event in cut], [NAME], "whose flow is cut")
+	fails((ssl.SSLError, OSError, EOFError), lambda: client.recv() or client.recv()[0])
+	sealed.sendall(b"still here")
+	equal(read_exactly(sealed, 10), b"still here", "what was passed through is its upstream's to judge")
+
+
+@test
 def a_resumed_session_is_judged_like_a_first_one(scene):
 	relay, agent, upstream = ruled(scene, BILLING)
 	billing, ticket = authority().client("billing"), f"{scene.dir}/ticket"
