@@ -154,8 +154,7 @@ add(struct ca_list *list, struct der der, const char *file)
 	return NULL;
 }
 
-/* Whether it was meant to be a root, and is as its CA made it as far as can be seen: an old one may
- * be signed by an algorithm that is not looked at here any more. */
+/* Whether it was meant to be a root, and is as it was made. */
 static bool
 is_whole_root(struct der der)
 {
@@ -163,7 +162,7 @@ is_whole_root(struct der der)
 	const char *ignored;
 	x509_parse(&facts, der, &ignored);
 	return facts.subject.bytes > 0 && x509_names_issuer(&facts, &facts) &&
-	    (!signature_is_strong(facts.algorithm) || is_signed_by(&facts, &facts));
+	    signature_is_intact(facts.spki, facts.algorithm, facts.signed_part, facts.signature);
 }
 
 static const char *
@@ -191,10 +190,8 @@ pass_over(struct ca_list *list, struct der der, const char *file, size_t index, 
 	list->passed_over = more;
 	struct passed_over *odd = &more[list->passed_over_count++];
 	subject_of(der, odd->subject, sizeof odd->subject);
-	snprintf(odd->sentence, sizeof odd->sentence,
-	    "%.120s: certificate %zu (%.80s) %s; it is passed over, and nothing that leads to it is "
-	    "believed",
-	    file, index + 1, odd->subject, why);
+	snprintf(odd->sentence, sizeof odd->sentence, "%.100s: certificate %zu (%.80s) %s", file,
+	    index + 1, odd->subject, why);
 	return NULL;
 }
 
@@ -286,7 +283,9 @@ all_have_roots(const struct ca_list *list, const char *label, char error[CA_LIST
 		const struct passed_over *odd =
 		    ca_list_find_passed_over(list, ca->link.facts.issuer);
 		if (odd)
-			snprintf(error, CA_LIST_ERROR, "%s", odd->sentence);
+			snprintf(error, CA_LIST_ERROR,
+			    "%.300s, and is the root of the sub-CA %s; replace it in %.60s",
+			    odd->sentence, subject, label);
 		else if (has_doubtful_issuer(list, ca))
 			snprintf(error, CA_LIST_ERROR,
 			    "%.150s: the sub-CA %s is not signed by %s, or with a "
@@ -310,7 +309,9 @@ ca_list_load(struct ca_list *list, const struct trust_sources *sources, char err
 		if (!load_file(list, sources->ca_files[i], sources->label, error))
 			return false;
 	if (list->count == 0 && list->passed_over_count > 0) {
-		snprintf(error, CA_LIST_ERROR, "%s", list->passed_over[0].sentence);
+		snprintf(error, CA_LIST_ERROR,
+		    "%.300s, and no other CA stands there; add one that can be used to %.60s",
+		    list->passed_over[0].sentence, sources->label);
 		return false;
 	}
 	if (list->count == 0) {

@@ -47,7 +47,7 @@ enum { PASSED_OVER_NAME = 120 };
 
 struct passed_over {
 	char subject[PASSED_OVER_NAME];
-	char sentence[CA_LIST_ERROR]; /* which it is, why, what to do */
+	char sentence[CA_LIST_ERROR]; /* which it is and why, without what follows from it */
 };
 
 struct ca_list {

@@ -5,6 +5,7 @@
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 #define ECDSA_ANY "1.2.840.10045.4."
 #define ECDSA ECDSA_ANY "3."
@@ -77,15 +78,16 @@ signature_is_strong(struct der algorithm)
 
 static const struct weak {
 	const char *oid, *text;
+	gnutls_sign_algorithm_t id;
 	bool sha1;
 } weak[] = {
-	{ ECDSA_ANY "1", "ECDSA with SHA-1", true },
-	{ PKCS1 "5", "RSA with SHA-1", true },
-	{ "1.2.840.10040.4.3", "DSA with SHA-1", true },
-	{ PKCS1 "4", "RSA with MD5", false },
-	{ PKCS1 "2", "RSA with MD2", false },
-	{ PKCS1 "10", "RSASSA-PSS with odd parameters", false },
-	{ "2.16.840.1.101.3.4.3.2", "DSA with SHA-256", false },
+	{ ECDSA_ANY "1", "ECDSA with SHA-1", GNUTLS_SIGN_ECDSA_SHA1, true },
+	{ PKCS1 "5", "RSA with SHA-1", GNUTLS_SIGN_RSA_SHA1, true },
+	{ "1.2.840.10040.4.3", "DSA with SHA-1", GNUTLS_SIGN_DSA_SHA1, true },
+	{ PKCS1 "4", "RSA with MD5", GNUTLS_SIGN_RSA_MD5, false },
+	{ PKCS1 "2", "RSA with MD2", GNUTLS_SIGN_RSA_MD2, false },
+	{ PKCS1 "10", "RSASSA-PSS with odd parameters", GNUTLS_SIGN_UNKNOWN, false },
+	{ "2.16.840.1.101.3.4.3.2", "DSA with SHA-256", GNUTLS_SIGN_DSA_SHA256, false },
 };
 
 static const struct weak *
@@ -130,16 +132,30 @@ datum(struct der der)
 	return (gnutls_datum_t){ (unsigned char *)(uintptr_t)der.data, (unsigned)der.bytes };
 }
 
-bool
-signature_verifies(struct der spki, struct der algorithm, struct der data, struct der signature)
+static bool
+verifies(gnutls_sign_algorithm_t id, unsigned flags, struct der spki, struct der data,
+    struct der signature)
 {
-	gnutls_sign_algorithm_t id = algorithm_of(algorithm);
 	gnutls_datum_t key_der = datum(spki), signed_data = datum(data), sign = datum(signature);
 	gnutls_pubkey_t key;
 	if (id == GNUTLS_SIGN_UNKNOWN || gnutls_pubkey_init(&key) < 0)
 		return false;
 	bool good = gnutls_pubkey_import(key, &key_der, GNUTLS_X509_FMT_DER) >= 0 &&
-	    gnutls_pubkey_verify_data2(key, id, 0, &signed_data, &sign) >= 0;
+	    gnutls_pubkey_verify_data2(key, id, flags, &signed_data, &sign) >= 0;
 	gnutls_pubkey_deinit(key);
 	return good;
+}
+
+bool
+signature_verifies(struct der spki, struct der algorithm, struct der data, struct der signature)
+{
+	return verifies(algorithm_of(algorithm), 0, spki, data, signature);
+}
+
+bool
+signature_is_intact(struct der spki, struct der algorithm, struct der data, struct der signature)
+{
+	const struct weak *found = weak_of(oid_of(algorithm));
+	return signature_verifies(spki, algorithm, data, signature) ||
+	    (found && verifies(found->id, GNUTLS_VERIFY_ALLOW_BROKEN, spki, data, signature));
 }

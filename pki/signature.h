@@ -13,6 +13,10 @@
 bool signature_verifies(
     struct der spki, struct der algorithm, struct der data, struct der signature);
 
+/* The same, and weak algorithms count: whether something is as it was signed, not who has signed it. */
+bool signature_is_intact(
+    struct der spki, struct der algorithm, struct der data, struct der signature);
+
 /* Whether this AlgorithmIdentifier is on the list. */
 bool signature_is_strong(struct der algorithm);
 

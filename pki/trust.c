@@ -164,7 +164,8 @@ warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t no
 		warn(trust, "%s: no CRLs are configured, so nothing is checked for revocation",
 		    trust->label);
 	for (size_t i = 0; i < trust->cas.passed_over_count; i++)
-		warn(trust, "%s", trust->cas.passed_over[i].sentence);
+		warn(trust, "%.240s; it is passed over, and nothing that leads to it is believed",
+		    trust->cas.passed_over[i].sentence);
 	for (size_t i = 0; i < trust->cas.count; i++)
 		warn_of_ca(trust, trust->cas.cas[i], sources, now);
 	for (size_t i = 0; trust->revocation; i++) {

@@ -11,7 +11,7 @@
 #include "pki/tool/profile.h"
 #include "pki/tool/message.h"
 
-enum { CSR_MOST = 256 * 1024 };
+enum { CSR_MOST = 64 * 1024 }; /* a key of 16384 bits needs a tenth */
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
 #define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"

@@ -8,18 +8,30 @@
 
 enum { UTF8_STRING = 0x0c, PRINTABLE_STRING = 0x13, IA5_STRING = 0x16 };
 
-bool
-dn_is_text(const char *text, size_t bytes)
+static bool
+is_control(uint32_t point)
+{
+	return point < ' ' || (point > '~' && point < 0xa0);
+}
+
+static bool
+is_utf8_without(bool (*unwanted)(uint32_t), const char *text, size_t bytes)
 {
 	uint32_t point;
 	unsigned length;
 
 	for (size_t at = 0; at < bytes; at += length) {
 		length = utf8_decode(text + at, bytes - at, &point);
-		if (length == 0 || utf8_is_invisible(point))
+		if (length == 0 || unwanted(point))
 			return false;
 	}
 	return true;
+}
+
+bool
+dn_is_text(const char *text, size_t bytes)
+{
+	return is_utf8_without(utf8_is_invisible, text, bytes);
 }
 
 static bool
@@ -48,7 +60,7 @@ is_sound(unsigned tag, struct der value)
 
 	switch (tag) {
 	case UTF8_STRING:
-		return dn_is_text(text, value.bytes);
+		return is_utf8_without(is_control, text, value.bytes);
 	case PRINTABLE_STRING:
 		return is_printable(text, value.bytes);
 	case IA5_STRING:

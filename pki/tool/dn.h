@@ -10,9 +10,10 @@
 
 #include "pki/der.h"
 
-/* UTF-8 without control characters and others that cannot be seen. */
+/* UTF-8 without control characters and others that cannot be seen: what we put into names. */
 bool dn_is_text(const char *text, size_t bytes);
-/* Every string in this Name is in the characters of its type; what is no string counts as fine. */
+/* Every string in this Name is in the characters of its type, and has no control characters; what is
+ * no string counts as fine. */
 bool dn_is_sound(struct der name);
 
 #endif

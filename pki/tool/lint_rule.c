@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pki/key_fault.h"
 #include "pki/oid.h"
 #include "pki/signature.h"
 #include "pki/tool/dn.h"
@@ -67,7 +68,7 @@ signature_weak(const struct lint_subject *s)
 static bool
 key_weak(const struct lint_subject *s)
 {
-	return gnutls_pk_bits_to_sec_param(s->key, s->bits) < GNUTLS_SEC_PARAM_MEDIUM;
+	return !key_is_accepted((int)s->key, s->bits);
 }
 
 static bool
@@ -335,7 +336,8 @@ static const struct lint_rule rules[] = {
 	    "its serial number has less than 64 bits and can be guessed" },
 	{ "signature-weak", FINDING_WRONG, signature_weak,
 	    "its signature uses an algorithm that nobody accepts any more" },
-	{ "key-weak", FINDING_WRONG, key_weak, "its key is too short" },
+	{ "key-weak", FINDING_WRONG, key_weak,
+	    "its key is too short, or of a kind or on a curve that is refused; take P-256" },
 	{ "key-rsa", FINDING_WARNING, key_rsa,
 	    "an RSA key makes handshakes five times as dear; take P-256" },
 	{ "key-ed25519-client", FINDING_WARNING, key_ed25519_client,

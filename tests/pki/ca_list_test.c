@@ -74,6 +74,7 @@ static const struct odd_root {
 	{ { OLD, .version_1 = true, .sha1 = true }, "is not of version 3" },
 	{ { OLD, .critical = true }, "has a critical extension that is not known here" },
 	{ { OLD, .twice = true }, "has an extension twice" },
+	{ { OLD, .two_algorithms = true }, "names two signature algorithms" },
 	{ { OLD, .ca = NO }, "is not a CA certificate" },
 	{ { OLD, .odd_extension = "2.5.29.30" }, "has malformed nameConstraints" },
 	{ { OLD, .serial = "01000000000000000000000000000000000000000000" }, "serial number of more than 20 octets" },
@@ -143,7 +144,8 @@ refuses_what_is_no_odd_root(void **state)
 		{ { 0 }, LEVEL_LEAF, false, "certificate 2 (CN=leaf) is not a CA certificate" },
 		{ { OLD, .critical = true, .damage = true }, LEVEL_ROOT, false, "has a critical extension" },
 		{ { OLD, .damage = true }, LEVEL_ROOT, false, "is damaged: its signature is wrong" },
-		{ { OLD, .critical = true }, LEVEL_ROOT, true, "has a critical extension" },
+		{ { OLD, .critical = true }, LEVEL_ROOT, true, "not known here, and no other CA stands there" },
+		{ { OLD, .version_1 = true, .sha1 = true, .damage = true }, LEVEL_ROOT, false, "is not of version 3" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -163,7 +165,8 @@ blames_the_root_that_is_passed_over_for_its_sub_ca(void **state)
 	(void)state;
 	write_cas(&odd, LEVEL_ROOT, &middle);
 	assert_null(load(error));
-	assert_says(error, "certificate 2 (CN=root) has a critical extension");
+	assert_says(error, "certificate 2 (CN=root) has a critical extension that is not known here, and is the root of "
+		"the sub-CA CN=middle");
 }
 
 /* A CA of the same name comes first, and its key does not fit. */

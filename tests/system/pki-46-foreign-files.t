@@ -170,6 +170,13 @@ def lint_says_of_an_unreadable_certificate_nothing_else(scene):
 		check(status == 1 and out.count("\n") == 1 and why in out, f"{name}: {status} {out}")
 
 
+@test_over("secp224r1", "secp256k1", "brainpoolP256r1")
+def lint_finds_a_curve_that_is_refused(scene, curve):
+	shop = Workshop(scene.dir)
+	path = shop.make("leaf", "/CN=leaf", None, CLIENT, key=("ec", "-pkeyopt", f"ec_paramgen_curve:{curve}"))
+	check("key-weak" in pki("lint", path)[1], pki("lint", path)[1:])
+
+
 @test
 def lint_looks_at_all_of_a_file(scene):
 	shop = of_clients(scene)
