@@ -76,8 +76,9 @@ class Hello:
 class BareServer:
 	"""GnuTLS alone, with the priorities of an endpoint and a page to be had."""
 
-	def __init__(self, scene, name=NAME):
-		certificate, key = authority().server(name)
+	def __init__(self, scene, certificate=None, key=None):
+		if not certificate:
+			certificate, key = authority().server(NAME)
 		self.port = free_port()
 		self.process = subprocess.Popen(["gnutls-serv", "--port", str(self.port), "--x509certfile", certificate, "--x509keyfile", key,
 			"--priority", PRIORITY, "--http", "--disable-client-cert", "--quiet"], stdin=subprocess.DEVNULL,
