@@ -63,6 +63,38 @@ static const char example[] =
     "admin: {socket: /run/valise/relay.sock, http: 127.0.0.1:9180}\n"
     "log: {level: info, format: json}\n";
 
+/* Wherever somebody may want to put it, by whatever name other programs have for it. */
+static void
+has_no_place_for_an_endpoints_key(void **state)
+{
+	static const char *const names[] = { "private_key", "server_private_key", "key", "certificate",
+		"server_certificate", "agent_tls_termination", "tls_termination", "tls", "pem", "pkcs12" };
+	static const struct {
+		const char *before, *behind;
+	} places[] = {
+		{ "version: 1\nlisteners: [{address: \"[::]:443\", ", "}]\n" },
+		{ "version: 1\nlisteners: [{address: \"[::]:443\"}]\nroutes: [{server_name: a.example, ",
+		    ", upstream: {url: tcp://10.0.0.5:443}}]\n" },
+		{ "version: 1\nlisteners: [{address: \"[::]:443\"}]\nroutes: [{server_name: a.example, upstream: {",
+		    ", url: tcp://10.0.0.5:443}}]\n" },
+		{ "version: 1\nlisteners: [{address: \"[::]:443\"}]\n", "\n" },
+	};
+	char text[400], *said;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		for (size_t j = 0; j < sizeof places / sizeof *places; j++) {
+			snprintf(text, sizeof text, "%s%s: /etc/valise/a.pem%s", places[j].before,
+			    names[i], places[j].behind);
+			if (read_text(text, &said))
+				fail_msg("accepted: %s", text);
+			if (!strstr(said, names[i]) || !strstr(said, "unknown key"))
+				fail_msg("%s: %s", text, said);
+			settings_wipe(&settings);
+			free(said);
+		}
+}
+
 static void
 takes_the_documented_example(void **state)
 {
@@ -238,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_the_documented_example),
+		cmocka_unit_test(has_no_place_for_an_endpoints_key),
 		cmocka_unit_test(says_where_and_what_to_do),
 		cmocka_unit_test(a_client_has_10_s_to_begin_unless_somebody_says_otherwise),
 		cmocka_unit_test(a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn),

@@ -5,12 +5,15 @@ import importlib.machinery
 import importlib.util
 import os
 import secrets
+import subprocess
+import threading
 import time
 
 from lib import *
 from lib.process import SANITIZED
 
 SEALED, OPENED = "shop.example.com", "api.example.com"
+HANDED_SEALED, HANDED_OPENED = "handed-shop.example.com", "handed-api.example.com"
 
 
 def memory_of(daemon, wanted):
@@ -78,6 +81,113 @@ def the_relay_has_neither_plaintext_nor_an_endpoints_key(scene):
 		log = daemon.log_text().encode()
 		for name in (SEALED, OPENED):
 			equal(log.count(marks[name]), 0, f"hits in {daemon.label}'s log")
+
+
+def numbers_of(path):
+	"""The secret numbers of a private key: the scalar, or the primes and the exponent."""
+	text = subprocess.run(["openssl", "pkey", "-in", path, "-text", "-noout"], capture_output=True, text=True, check=True).stdout
+	found, label = {}, None
+	for line in text.splitlines():
+		if not line.startswith(" "):
+			label = line.partition(":")[0]
+		elif label in ("priv", "prime1", "prime2", "privateExponent"):
+			found[label] = found.get(label, b"") + bytes.fromhex(line.strip().replace(":", ""))
+	check(found and all(len(number) >= 30 for number in found.values()), f"the numbers of {path}")
+	return {label: number.lstrip(b"\0") for label, number in found.items()}
+
+
+class Talk:
+	"""Many flows to one name, at last one that goes on; each side says its own mark over and over."""
+
+	def __init__(self, relay, name, marks):
+		self.relay, self.name, self.marks = relay, name, marks
+		self.count, self.fault, self.stop = 0, None, threading.Event()
+		self.threads = [threading.Thread(target=self._run, args=(flows,)) for flows in (FLOWS, FLOWS, FLOWS)]
+		for thread in self.threads:
+			thread.start()
+
+	def exchange(self, client):
+		client.sendall(self.marks[0] * 200)
+		heard = b""
+		while len(heard) < 200 * len(self.marks[0]):
+			heard += client.recv()
+		check(self.marks[0] in heard and self.marks[1] in heard, "both marks are heard")
+
+	def _run(self, flows):
+		try:
+			for flow in range(flows):
+				client = TlsClient(self.relay.port, self.name, authority().root)
+				self.exchange(client)
+				self.count += 1
+				while flow == flows - 1 and not self.stop.is_set():
+					self.exchange(client)
+				client.socket.close()
+		except Exception as fault:	# told by end()
+			self.fault = fault
+
+	def end(self):
+		self.stop.set()
+		for thread in self.threads:
+			thread.join()
+		check(self.fault is None, f"{self.name}: {self.fault!r}")
+
+
+FLOWS = 15
+
+
+def talker(mark):
+	def serve(stream):
+		while heard := stream.recv(65536):
+			stream.sendall(20 * mark + heard)
+	return serve
+
+
+@test
+def the_relay_has_neither_after_heavy_use(scene):
+	"""Both modes and both carriers, hundreds of flows, and reloads meanwhile."""
+	names = (SEALED, OPENED, HANDED_SEALED, HANDED_OPENED)
+	marks = {name: (secrets.token_hex(24).encode(), secrets.token_hex(24).encode()) for name in names}
+	rsa = authority().issue("server", "rsa-server", "--host", HANDED_OPENED, "--key-type", "rsa2048")
+	relay = scene.relay(workers=2)
+	agent = scene.agent(relay, [
+		passthrough(SEALED, scene.tls_upstream(talker(marks[SEALED][1]), SEALED)),
+		terminate(OPENED, scene.upstream(talker(marks[OPENED][1]))),
+		passthrough(HANDED_SEALED, scene.tls_upstream(talker(marks[HANDED_SEALED][1]), HANDED_SEALED), carrier="handoff"),
+		terminate(HANDED_OPENED, scene.upstream(talker(marks[HANDED_OPENED][1])), carrier="handoff",
+			tls={"server_certificate": rsa[0], "server_private_key": rsa[1]})],
+		authority().agent("agent-of-four", *names), workers=2)
+	talks = [Talk(relay, name, marks[name]) for name in names]
+	for turn in range(1, 5):
+		until(lambda: all(talk.count >= 9 * turn or talk.fault for talk in talks), 120, "flows come and go")
+		authority().pki("crl", "--all")
+		for daemon in (relay, agent):
+			daemon.reload()
+			daemon.wait_event("reloaded", count=turn)
+	until(lambda: all(talk.count >= 3 * FLOWS or talk.fault for talk in talks), 120, "the last flows talk")
+	for carrier in ("sealed", "handoff"):
+		check(relay.events("flow-closed", carrier=carrier), f"flows by {carrier}")
+	wanted = {f"{name} {side}": mark for name in names for side, mark in zip(("heard", "said"), marks[name])}
+	of_opened = {f"EC {label}": number for label, number in numbers_of(authority().server(OPENED)[1]).items()}
+	of_opened |= {f"RSA {label}": number for label, number in numbers_of(rsa[1]).items()}
+	of_sealed = {f"upstream's {label}": number for label, number in numbers_of(authority().server(SEALED)[1]).items()}
+	own = {f"own {label}": number for label, number in numbers_of(authority().relay()[1]).items()}
+	at_relay = memory_of(relay, wanted | of_opened | of_sealed | own)
+	at_agent = memory_of(agent, wanted | of_opened | of_sealed | own)
+
+	def is_opened(name):
+		return any(memory_of(agent, {side: mark for side, mark in zip(("heard", "said"), marks[name])}).values())
+
+	if os.geteuid() == 0 and not SANITIZED:	# the search finds what is there; buffers are written over all the time
+		for name in (OPENED, HANDED_OPENED):
+			until(lambda: is_opened(name), 60, f"what the agent opens for {name} is found in it")
+	for talk in talks:
+		talk.end()
+	equal({what: hits for what, hits in at_relay.items() if hits and what not in own}, {}, "hits in the relay")
+	of_others = [what for what in at_agent if what in of_sealed or what in own or what.startswith((SEALED, HANDED_SEALED))]
+	equal({what: at_agent[what] for what in of_others if at_agent[what]}, {}, "hits in the agent of what it must not have")
+	if os.geteuid() == 0 and not SANITIZED:
+		check(all(at_relay[what] > 0 for what in own), f"the relay has its own key: {at_relay}")
+		check(all(at_agent[what] > 0 for what in of_opened), f"the agent has the keys of what it opens: {at_agent}")
 
 
 @test
