@@ -322,7 +322,6 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 		return memory_exit_code(wrong);
 	context->endpoint_table = endpoint_table_new(
 	    &agent->live.settings, context->credentials->relays, NULL, NULL, error);
-	agent->live.settings.waits_for_clock = false;
 	return context->endpoint_table ? 0 : memory_exit_code(wrong);
 }
 
@@ -418,6 +417,7 @@ agent_run(const struct agent_options *options)
 
 	if (code == 0)
 		code = set_up(&agent, error);
+	agent.live.settings.waits_for_clock = false;
 	if (code == 0) {
 		tell_start(&agent);
 		show_status(&agent, "READY=1");

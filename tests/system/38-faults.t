@@ -197,18 +197,22 @@ def a_host_without_a_battery_comes_up(scene):
 	clock.set(-400 * DAY)
 	relay = scene.relay(start=False, routes=[route("static.example.com", scene.upstream(echo))])
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME), start=False)
+	agent.write(dict(agent.settings, forwards=[{"name": "shop", "listen": f"unix:{scene.dir}/shop.sock",
+		"url": "tls://shop.example.com", "address": f"127.0.0.1:{relay.port}", "certificate": authority().client("ann")[0],
+		"private_key": authority().client("ann")[1], "cas": [authority().cas("server")],
+		"crls": [authority().crls("server")]}]))
 	for daemon in (relay, agent):
 		clock.rule(daemon)
 		code, out, err = run(daemon.program, "check", "-c", daemon.config_path, environment=dict(os.environ, **clock.environment))
 		check(code == 75 and "from the future" in err and REASONS in err, f"check: {code} {err}")
 		check("fine" not in out.decode(), f"check: {out}")
 		daemon.start()
-	for daemon, part in ((relay, "connect.agent_cas"), (agent, "agent.connect_cas")):
+	for daemon, part in ((relay, "connect.agent_cas"), (agent, "agent.connect_cas"), (agent, "forward shop")):
 		told, = daemon.wait_event("clock-doubted", part=part)
 		check("from the future" in told["message"] and "the clock says" in told["message"] and REASONS in told["message"],
 			f"both times are told: {told}")
 		check(REASONS in faults(daemon)[part], "status tells")
-		shows_fault(daemon, part)
+		shows_fault(daemon)
 	check(is_served(relay, "static.example.com"), "what needs no clock is served")
 	clock.set(0)
 	scene.wait_serving(agent, seconds=30)
