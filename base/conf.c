@@ -174,11 +174,22 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	}
 }
 
+static const struct conf_row *find_row(const struct conf_row *table, const char *path);
+
+/* What stands there in place of the mapping is the value of one of its keys. */
+static bool
+is_short_for(const struct conf_row *row, const yaml_node_t *node)
+{
+	return row->scalar &&
+	    (node->type == YAML_SCALAR_NODE ||
+		(node->type == YAML_SEQUENCE_NODE &&
+		    find_row(row->table, row->scalar)->kind == CONF_TEXTS));
+}
+
 static void
 read_mapping(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 {
-	bool fits = node->type == YAML_MAPPING_NODE || is_empty(node) ||
-	    (node->type == YAML_SCALAR_NODE && row->scalar);
+	bool fits = node->type == YAML_MAPPING_NODE || is_empty(node) || is_short_for(row, node);
 
 	if (fits)
 		read_table(f, row->table, f->base + row->offset, node, row->scalar);
@@ -383,7 +394,7 @@ complete(struct filling *f)
 	}
 }
 
-/* A bare scalar that stands for one key of the mapping. */
+/* A bare value that stands for one key of the mapping. */
 static void
 read_scalar(struct filling *f, const char *scalar, yaml_node_t *node)
 {
@@ -393,7 +404,7 @@ read_scalar(struct filling *f, const char *scalar, yaml_node_t *node)
 	read_row(f, row, node);
 }
 
-/* Fills `base` by `table` from a mapping, from a bare scalar, or from nothing. */
+/* Fills `base` by `table` from a mapping, from a bare value, or from nothing. */
 static void
 read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node,
     const char *scalar)

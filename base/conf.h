@@ -41,7 +41,9 @@ enum conf_kind {
 	CONF_SIZE,     /* uint64_t, bytes */
 	CONF_WORD,     /* int: index in .words */
 	CONF_TEXTS,    /* struct conf_texts; one scalar is a list of one */
-	CONF_MAPPING,  /* struct in place, by .table; with .scalar, a scalar means {scalar: it} */
+	/* Struct in place, by .table; with .scalar, a scalar means {scalar: it}, and so does a list where
+	 * that key takes one. */
+	CONF_MAPPING,
 	CONF_MAPPINGS, /* struct conf_items by .table; one mapping is a list of one */
 };
 
@@ -72,7 +74,7 @@ struct conf_row {
 	const char *const *words;     /* for CONF_WORD, NULL-terminated */
 	const struct conf_row *table; /* for mappings */
 	size_t item_bytes;            /* for CONF_MAPPINGS */
-	const char *scalar;           /* for CONF_MAPPING: the key that a bare scalar stands for */
+	const char *scalar;           /* for CONF_MAPPING: the key that a bare value stands for */
 	size_t mark_offset;           /* of a struct conf_mark in the struct, or 0 */
 	/* Checks one text, or each item of a list; NULL: any text will do. */
 	bool (*check)(const char *text, char error[256]);
