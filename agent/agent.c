@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/endpoint_health.h"
 #include "agent/relay_session.h"
 #include "agent/reload.h"
 #include "agent/sources.h"
@@ -212,6 +213,14 @@ on_relay(void *arg, enum relay_event event)
 }
 
 static void
+on_health(void *arg)
+{
+	struct agent *agent = arg;
+
+	relay_links_refresh(&agent->live.links, clock_wall_s());
+}
+
+static void
 on_tick(void *arg)
 {
 	struct agent *agent = arg;
@@ -221,6 +230,8 @@ on_tick(void *arg)
 	agent_reload_files(&agent->live);
 	if (agent->live.faults.changes != agent->shown_faults)
 		show_status(agent, NULL);
+	if (agent->live.is_health_behind)
+		agent_reload_watch_health(&agent->live);
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_watch(agent->live.context.endpoint_table, clock_wall_s(), clock_ms());
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
@@ -373,6 +384,11 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
 	agent_reload_set_limits(&agent->live);
 	relay_links_init(&agent->live.links, context, on_relay, agent);
+	agent->live.health =
+	    endpoint_health_new(context->loop, context->resolver, on_health, agent);
+	if (!agent->live.health)
+		return EX_OSERR;
+	agent_reload_watch_health(&agent->live);
 	if (!relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
 		return EX_OSERR;
 	return start_forwards(agent, error);
@@ -384,6 +400,7 @@ tear_down(struct agent *agent)
 	struct agent_context *context = &agent->live.context;
 
 	admin_free(agent->admin);
+	endpoint_health_free(agent->live.health);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
 	if (agent->live.forwards)

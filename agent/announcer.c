@@ -233,14 +233,35 @@ fill(struct frame_announce *announce, const struct endpoint *endpoint)
 	memcpy(announce->name, endpoint->name, sizeof announce->name);
 }
 
+static bool
+is_served(const struct endpoint *endpoint)
+{
+	return endpoint && !upstream_group_is_down(endpoint->upstream.group);
+}
+
+static void
+log_withdrawn(struct announcer *a, const struct entry *entry)
+{
+	if (may_tell(a, &a->lines.changes))
+		log_audit(LOG_WARNING, "endpoint-withdrawn",
+		    "all its upstreams are down; it is announced again when one of them is up",
+		    log_str("endpoint", entry->announce.name),
+		    log_str("server_name", entry->announce.server_name),
+		    log_str("relay", a->relay));
+}
+
 static void
 withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct entry *entry = &a->entries[i];
+		const struct endpoint *endpoint =
+		    endpoint_table_find(table, entry->announce.endpoint);
 
-		if (endpoint_table_find(table, entry->announce.endpoint))
+		if (is_served(endpoint))
 			continue;
+		if (endpoint && entry->stage == ACCEPTED)
+			log_withdrawn(a, entry);
 		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
 			session_withdraw(a->session, entry->announce.endpoint);
 		set_stage(a, entry, DUE); /* so that it no longer counts */
@@ -266,23 +287,26 @@ bool
 announcer_show(struct announcer *a, const struct endpoint_table *table)
 {
 	struct entry *entries = calloc(table->count + 1, sizeof *entries);
+	size_t count = 0;
 
 	if (!entries)
 		return false;
 	withdraw_gone(a, table);
 	for (size_t i = 0; i < table->count; i++) {
-		const struct entry *before =
-		    find(a->entries, a->count, table->endpoints[i]->number);
+		const struct endpoint *endpoint = table->endpoints[i];
+		const struct entry *before = find(a->entries, a->count, endpoint->number);
 
+		if (!is_served(endpoint))
+			continue;
 		if (before)
-			entries[i] = *before;
+			entries[count] = *before;
 		else
-			fill(&entries[i].announce, table->endpoints[i]);
-		renew_addresses(a, &entries[i], table->endpoints[i]->addresses);
+			fill(&entries[count].announce, endpoint);
+		renew_addresses(a, &entries[count++], endpoint->addresses);
 	}
 	free(a->entries);
 	a->entries = entries;
-	a->count = table->count;
+	a->count = count;
 	announce_due(a);
 	plan_retry(a);
 	return true;

@@ -8,6 +8,9 @@
  * At most ANNOUNCER_UNDER_WAY announcements wait for their answers, with some ANNOUNCER_BYTES
  * of lists of addresses, so that a long table fits into the session's queue.
  *
+ * An endpoint whose upstreams are all down, by their checks (base/health.h), is withdrawn until one of
+ * them is up: whoever learns of such a change calls announcer_show() again.
+ *
  * The log's lines about endpoints are audit events, which nothing may drop, and a
  * relay can bring them about as fast as it can send.  So answers about what does not
  * wait for one are ignored, and in a minute a session has as many lines as it takes

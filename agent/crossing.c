@@ -44,7 +44,7 @@ is_loopback(const char *host)
 
 /* By their texts: what names resolve to may change at any time. */
 static bool
-same_upstream(const struct upstream_url *a, const struct upstream_url *b)
+same_url(const struct upstream_url *a, const struct upstream_url *b)
 {
 	const char *a_port = strrchr(a->target, ':'), *b_port = strrchr(b->target, ':');
 
@@ -53,11 +53,28 @@ same_upstream(const struct upstream_url *a, const struct upstream_url *b)
 	return strcmp(a->target, b->target) == 0;
 }
 
+/* The first one that both have, in `url`. */
+static bool
+same_upstream(
+    const struct upstream_settings *a, const struct upstream_settings *b, struct upstream_url *url)
+{
+	struct upstream_url other;
+	char error[URL_ERROR];
+
+	for (size_t i = 0; i < a->url.count; i++)
+		for (size_t j = 0; j < b->url.count; j++)
+			if (url_upstream(url, a->url.items[i], error) &&
+			    url_upstream(&other, b->url.items[j], error) && same_url(url, &other))
+				return true;
+	return false;
+}
+
 const char *
 crossing_warning(
     const struct agent_settings *settings, size_t index, char sentence[CROSSING_SENTENCE])
 {
 	const struct endpoint_settings *here = agent_settings_endpoint(settings, index);
+	struct upstream_url shared;
 
 	if (!here->terminates || here->termination.mutual_tls != MUTUAL_REQUIRE)
 		return NULL;
@@ -65,7 +82,7 @@ crossing_warning(
 		const struct endpoint_settings *other = agent_settings_endpoint(settings, i);
 
 		if (i == index || !is_laxer(other, here) ||
-		    !same_upstream(&other->upstream.parsed, &here->upstream.parsed))
+		    !same_upstream(&other->upstream, &here->upstream, &shared))
 			continue;
 		snprintf(sentence, CROSSING_SENTENCE,
 		    "the clients of endpoint %.64s reach the same upstream %s without the "
@@ -73,7 +90,7 @@ crossing_warning(
 		    "HTTP Host; give each endpoint an upstream address of its own, or an "
 		    "upstream that compares Host with the authority in the PROXY header "
 		    "(proxy_protocol: 2)",
-		    other->name, other->upstream.parsed.target, here->name, here->server_name);
+		    other->name, shared.target, here->name, here->server_name);
 		return sentence;
 	}
 	return NULL;

@@ -1,5 +1,5 @@
 /*
- * Loads an endpoint, and remembers whether its upstream is down.
+ * Loads an endpoint with its credentials and its upstreams.
  */
 #include "agent/endpoint.h"
 
@@ -223,8 +223,8 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings,
 	if (settings->terminates &&
 	    !load_termination(endpoint, &settings->termination, agent, previous, why))
 		return false;
-	return upstream_init(&endpoint->upstream, &settings->upstream, &settings->termination.alpn,
-	    agent, previous ? &previous->upstream : NULL, why);
+	return upstream_init(&endpoint->upstream, &settings->upstream, endpoint->server_name,
+	    &settings->termination.alpn, agent, previous ? &previous->upstream : NULL, why);
 }
 
 /* lender NULL: the certificates are loaded, too. */
@@ -372,16 +372,4 @@ endpoint_doubt(const struct endpoint *endpoint)
 	const char *doubt = endpoint->clients ? trust_doubt(endpoint->clients) : NULL;
 
 	return doubt || !endpoint->upstream.trust ? doubt : trust_doubt(endpoint->upstream.trust);
-}
-
-void
-endpoint_note_dial(struct endpoint *endpoint, bool came_through, uint64_t now_ms)
-{
-	atomic_store(&endpoint->down_until_ms, came_through ? 0 : now_ms + ENDPOINT_DOWN_MS);
-}
-
-bool
-endpoint_is_down(const struct endpoint *endpoint, uint64_t now_ms)
-{
-	return now_ms < atomic_load(&endpoint->down_until_ms);
 }

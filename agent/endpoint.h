@@ -17,10 +17,7 @@
 #include "tunnel/frame.h"
 #include "tunnel/pump.h"
 
-enum {
-	ENDPOINT_ERROR = 1024,
-	ENDPOINT_DOWN_MS = 2000, /* how long a failed dial is remembered */
-};
+enum { ENDPOINT_ERROR = 1024 };
 
 struct endpoint {
 	_Atomic unsigned references;
@@ -46,8 +43,7 @@ struct endpoint {
 	struct address_rules *addresses; /* that clients may come from; NULL: any */
 	bool forgives_truncation;
 	struct pump_settings bounds;
-	_Atomic uint64_t down_until_ms; /* after a failed dial to the upstream */
-	_Atomic uint64_t denied;        /* clients that `addresses` refused, before a reload, too */
+	_Atomic uint64_t denied; /* clients that `addresses` refused, before a reload, too */
 };
 
 /* NULL with a sentence that begins with the endpoint's name.  previous (may be NULL): the same
@@ -90,10 +86,5 @@ bool endpoint_is_behind(const struct endpoint *, const struct crl_catalogue *, i
 
 /* NULL, or why one of its trust sets believes nobody, as trust_doubt(). */
 const char *endpoint_doubt(const struct endpoint *);
-
-/* A dial to the upstream has just come through or failed; after a failure the upstream counts as
- * down for ENDPOINT_DOWN_MS. */
-void endpoint_note_dial(struct endpoint *, bool came_through, uint64_t now_ms);
-bool endpoint_is_down(const struct endpoint *, uint64_t now_ms);
 
 #endif

@@ -17,6 +17,7 @@
 #include "agent/upstream_dial.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/numbers.h"
 #include "base/shares.h"
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
@@ -60,6 +61,22 @@ detail_of(const struct agent_flow *flow)
 	return flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
 }
 
+/* Where it went, or was to go. */
+static const char *
+upstream_of(const struct agent_flow *flow)
+{
+	return flow->endpoint ? upstream_group_target(flow->endpoint->upstream.group, flow->target)
+			      : NULL;
+}
+
+static void
+leave_target(struct agent_flow *flow)
+{
+	if (flow->is_counted)
+		upstream_group_leave(flow->endpoint->upstream.group, flow->target);
+	flow->is_counted = false;
+}
+
 static void
 log_close(const struct agent_flow *flow)
 {
@@ -78,7 +95,7 @@ log_close(const struct agent_flow *flow)
 			: endpoint->terminates ? "terminate"
 					       : "passthrough"),
 		log_str("carrier", carrier_word(flow->carrier)),
-		log_str("upstream", endpoint ? endpoint->upstream.url.target : NULL),
+		log_str("upstream", upstream_of(flow)),
 		log_str("relay", flow->ref->relay),
 		log_u64("bytes_in", flow->pump ? pump_bytes_from_a(flow->pump) : 0),
 		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
@@ -171,6 +188,7 @@ agent_flow_free(struct agent_flow *flow)
 	if (flow->setup)
 		free_setup(flow->setup);
 	shares_leave(flow->place);
+	leave_target(flow);
 	if (flow->identity)
 		identity_release(flow->identity);
 	endpoint_release(flow->endpoint);
@@ -293,6 +311,8 @@ on_dial_failed(struct agent_flow *flow, const char *error)
 		agent_flow_fail(flow, CODE_UPSTREAM_DOWN, "the upstream does not answer", error);
 }
 
+static void dial_next(struct agent_flow *, const char *why);
+
 static void
 on_dialled(void *arg, struct stream *upstream, const char *error)
 {
@@ -300,12 +320,13 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 
 	upstream_dial_free(flow->setup->dial);
 	flow->setup->dial = NULL;
-	timer_clear(&flow->setup->working);
-	endpoint_note_dial(flow->endpoint, upstream != NULL, clock_ms());
+	upstream_group_note_dial(
+	    flow->endpoint->upstream.group, flow->target, upstream != NULL, clock_ms());
 	if (!upstream) {
-		on_dial_failed(flow, error);
+		dial_next(flow, error);
 		return;
 	}
+	timer_clear(&flow->setup->working);
 	if (flow->setup->client)
 		join(flow, tls_stream(flow->setup->client), upstream);
 	else if (agent_flow_release_channel(flow))
@@ -332,29 +353,74 @@ agent_flow_party(const struct agent_flow *flow)
 	return heavy_party_of(flow->ref->owner, &flow->setup->open.client);
 }
 
-void
-agent_flow_dial(struct agent_flow *flow)
+static void
+dial(struct agent_flow *flow, uint64_t timeout_ms)
 {
 	struct agent_flow_header header;
 	struct upstream_dial_options options = {
 		.upstream = &flow->endpoint->upstream,
-		.timeout_ms = flow->endpoint->upstream.connect_ms,
+		.target = flow->target,
+		.timeout_ms = timeout_ms,
 		.alpn = flow->setup->client ? tls_alpn(flow->setup->client) : "",
 		.forgives_truncation = flow->endpoint->forgives_truncation,
 		.party = agent_flow_party(flow),
 	};
 
-	if (!agent_flow_admit(flow) || !agent_flow_make_header(flow, &header))
+	if (!agent_flow_make_header(flow, &header))
 		return;
 	options.header = header.data;
 	options.header_bytes = header.bytes;
-	agent_flow_move(flow, FLOW_DIALLING);
-	timer_set(&flow->setup->working, WORKING_MS);
 	flow->setup->dial = upstream_dial_new(
 	    flow->context->loop, flow->context->resolver, &options, on_dialled, flow);
 	free(header.data);
 	if (!flow->setup->dial)
 		on_dial_failed(flow, "memory is short");
+}
+
+static void
+log_retry(const struct agent_flow *flow, const char *why)
+{
+	const struct address from = address_of_ip(&flow->address);
+
+	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
+	    log_hex("flow", flow->id, FLOW_ID_BYTES), log_str("endpoint", flow->endpoint->name),
+	    log_str("upstream", upstream_of(flow)));
+}
+
+/* `why` the last one failed. */
+static void
+dial_next(struct agent_flow *flow, const char *why)
+{
+	struct agent_flow_setup *setup = flow->setup;
+	struct upstream_group *group = flow->endpoint->upstream.group;
+	uint64_t now = clock_ms(), left_ms = difference(setup->dial_until_ms, now), share_ms;
+	unsigned next =
+	    left_ms > 0 ? upstream_group_enter(group, setup->tried, now) : UPSTREAM_NONE;
+
+	if (next == UPSTREAM_NONE) {
+		on_dial_failed(flow, why);
+		return;
+	}
+	if (setup->tried != 0)
+		log_retry(flow, why);
+	leave_target(flow);
+	flow->target = (uint8_t)next;
+	flow->is_counted = true;
+	share_ms =
+	    upstream_group_share(group, setup->tried, left_ms, flow->endpoint->upstream.connect_ms);
+	setup->tried |= UINT32_C(1) << next;
+	dial(flow, share_ms);
+}
+
+void
+agent_flow_dial(struct agent_flow *flow)
+{
+	if (!agent_flow_admit(flow))
+		return;
+	agent_flow_move(flow, FLOW_DIALLING);
+	timer_set(&flow->setup->working, WORKING_MS);
+	flow->setup->dial_until_ms = clock_ms() + SETTINGS_CONNECT_MS;
+	dial_next(flow, "all upstreams of the endpoint have gone down");
 }
 
 /* ---- the beginning ---- */

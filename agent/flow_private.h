@@ -48,6 +48,8 @@ struct agent_flow_setup {
 	struct tls_driver driver; /* of the client's TLS: the handshake, then the linger */
 	struct peer_check client_check;
 	struct upstream_dial *dial;
+	uint32_t tried;           /* of the upstream's targets, a bit each */
+	uint64_t dial_until_ms;   /* for all of them */
 	struct timer working;     /* when to tell the relay that the open is worked on */
 	char detail[DETAIL_TEXT]; /* a sentence about the failure */
 };
@@ -62,6 +64,8 @@ struct agent_flow {
 	uint8_t state;             /* enum agent_flow_state */
 	uint8_t carrier;           /* as the relay says */
 	bool is_resumed;           /* the client came back by a ticket */
+	uint8_t target;            /* of the upstream: the last one that was dialled */
+	bool is_counted;           /* there */
 	struct endpoint *endpoint; /* held; NULL if the relay named one that does not exist */
 	struct agent_session_ref *ref;
 	struct pump *pump;

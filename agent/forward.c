@@ -33,8 +33,8 @@ forward_new(const struct forward_settings *settings, const struct agent_settings
 	if (forward) {
 		forward->references = 1;
 		fill(forward, settings);
-		if (upstream_init(&forward->upstream, &settings->upstream, &protocols, agent,
-			previous ? &previous->upstream : NULL, why))
+		if (upstream_init(&forward->upstream, &settings->upstream, forward->server_name,
+			&protocols, agent, previous ? &previous->upstream : NULL, why))
 			return forward;
 		forward_release(forward);
 	}

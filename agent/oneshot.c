@@ -56,7 +56,7 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 	endpoint->url = command_copy(values[URL]);
 	endpoint->weight = 100;
 	endpoint->half_closed_ms = 60000;
-	endpoint->upstream.url = command_copy(upstream);
+	command_list(&endpoint->upstream.url, upstream, "");
 	endpoint->upstream.proxy_header_bytes = PROXY_USUAL_MOST;
 	endpoint->upstream.connect_ms = SETTINGS_CONNECT_MS;
 	if (values[PROXY])

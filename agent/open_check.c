@@ -35,6 +35,24 @@ hello_agrees(const struct frame_open *open, const struct endpoint *endpoint, con
 	return false;
 }
 
+/* What is passed through may still try what refused a moment ago: nobody has been told yet. */
+static bool
+upstream_answers(const struct endpoint *endpoint, char *sentence)
+{
+	struct upstream_group *group = endpoint->upstream.group;
+	char why[UPSTREAM_DOWN_TEXT];
+
+	if (upstream_group_is_down(group))
+		snprintf(sentence, SENTENCE_TEXT, "endpoint %s: %.150s", endpoint->name,
+		    upstream_group_why_down(group, why));
+	else if (endpoint->terminates && upstream_group_is_refusing(group, clock_ms()))
+		snprintf(sentence, SENTENCE_TEXT,
+		    "the upstream of endpoint %s refused a moment ago", endpoint->name);
+	else
+		return true;
+	return false;
+}
+
 enum code
 open_check(const struct frame_open *open, const struct endpoint *endpoint, const uint8_t *hello,
     char sentence[SENTENCE_TEXT])
@@ -60,10 +78,5 @@ open_check(const struct frame_open *open, const struct endpoint *endpoint, const
 	}
 	if (!hello_agrees(open, endpoint, hello, sentence))
 		return CODE_HELLO_MISMATCH;
-	if (endpoint->terminates && endpoint_is_down(endpoint, clock_ms())) {
-		snprintf(sentence, SENTENCE_TEXT,
-		    "the upstream of endpoint %s refused a moment ago", endpoint->name);
-		return CODE_UPSTREAM_DOWN;
-	}
-	return CODE_NONE;
+	return upstream_answers(endpoint, sentence) ? CODE_NONE : CODE_UPSTREAM_DOWN;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/crossing.h"
+#include "agent/endpoint_health.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
@@ -115,7 +116,7 @@ warn_endpoint(const struct agent_settings *settings, size_t index)
 	if (unverified)
 		log_event(LOG_WARNING, "upstream-unverified", unverified,
 		    log_str("endpoint", endpoint->name),
-		    log_str("upstream", endpoint->upstream.url));
+		    log_str("upstream", endpoint->upstream.url.items[0]));
 }
 
 void
@@ -293,6 +294,14 @@ look_at_files(struct look *look)
 		find_behind(look);
 }
 
+void
+agent_reload_watch_health(struct agent_live *live)
+{
+	live->is_health_behind = !endpoint_health_watch(live->health, live->context.endpoint_table);
+	if (live->is_health_behind)
+		memory_short("health checks, which begin later");
+}
+
 /* Gives the new table to everybody who works by the old one. */
 static void
 publish(struct agent_live *live, struct endpoint_table *table)
@@ -300,6 +309,7 @@ publish(struct agent_live *live, struct endpoint_table *table)
 	endpoint_table_release(live->context.endpoint_table);
 	live->context.endpoint_table = table;
 	agent_workers_publish(live->context.workers, table);
+	agent_reload_watch_health(live);
 	relay_links_refresh(&live->links, clock_wall_s());
 }
 

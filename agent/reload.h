@@ -16,6 +16,7 @@
 #include "agent/state.h"
 #include "base/reload_faults.h"
 
+struct endpoint_health;
 struct reload_asker;
 
 /* What a reload replaces in a running agent, and what it does that with. */
@@ -33,6 +34,8 @@ struct agent_live {
 	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
 	struct reload_faults faults;            /* what is not as the files say */
 	unsigned retries;
+	struct endpoint_health *health;
+	bool is_health_behind; /* it does not know the endpoint table in force */
 };
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
@@ -45,6 +48,9 @@ bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
 void agent_reload_files(struct agent_live *);
 /* Tells which trust sets wait for the clock. */
 void agent_reload_tell_doubts(struct agent_live *);
+
+/* Has the upstreams of the table in force checked; every second, where memory was short for that. */
+void agent_reload_watch_health(struct agent_live *);
 
 /* Lets the limits of the settings hold. */
 void agent_reload_set_limits(struct agent_live *);

@@ -111,7 +111,7 @@ const char *const agent_settings_eof_words[] = { "reset", "fin", NULL };
 static const char *const tls_words[] = { "1.2", "1.3", NULL }; /* enum settings_tls */
 
 static const struct conf_row upstream_rows[] = {
-	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url),
+	DAEMON_UPSTREAM_ROWS(struct upstream_settings, is_upstream_url, "4s", SETTINGS_CONNECT_MS),
 	{ "proxy_client_certificate", CONF_BOOL, AT(upstream_settings, proxy_client_certificate),
 	    .mark_offset = AT(upstream_settings, proxy_client_certificate_mark) },
 	{ "proxy_header_bytes", CONF_SIZE, AT(upstream_settings, proxy_header_bytes),
@@ -130,8 +130,6 @@ static const struct conf_row upstream_rows[] = {
 	    .mark_offset = AT(upstream_settings, tls_min_mark) },
 	{ "insecure_skip_verify", CONF_BOOL, AT(upstream_settings, is_unverified),
 	    .mark_offset = AT(upstream_settings, is_unverified_mark) },
-	{ "connect_timeout", CONF_DURATION, AT(upstream_settings, connect_ms), .fallback = "4s",
-	    .least = 100, .most = SETTINGS_CONNECT_MS },
 	{ 0 },
 };
 
@@ -302,7 +300,7 @@ check_no_tls(const struct upstream_settings *upstream, struct conf_report *repor
 		if (keys[i].mark.line > 0)
 			conf_error(report, keys[i].mark,
 			    "%s is only for a tls:// upstream, and this is %s", keys[i].key,
-			    upstream->url);
+			    upstream->url.items[0]);
 }
 
 static void
@@ -371,6 +369,41 @@ check_certificates(const struct endpoint_settings *endpoint, struct conf_report 
 	}
 }
 
+/* Of one kind, tls:// or not.  False if there is none, or one that its row has reported already. */
+static bool
+check_kind(struct upstream_settings *upstream, struct conf_report *report)
+{
+	struct upstream_url url;
+	char error[URL_ERROR];
+
+	for (size_t i = 0; i < upstream->url.count; i++) {
+		if (!url_upstream(&url, upstream->url.items[i], error))
+			return false;
+		if (i == 0)
+			upstream->kind = url.kind;
+		else if ((url.kind == UPSTREAM_TLS) != (upstream->kind == UPSTREAM_TLS))
+			conf_error(report, upstream->url.marks[i],
+			    "%s and %s are not of one kind; write tls:// for all of them or for "
+			    "none",
+			    upstream->url.items[i], upstream->url.items[0]);
+	}
+	return upstream->url.count > 0;
+}
+
+/* What is passed through has a name of its own in each hello, but a check has none to take it from. */
+static void
+check_health(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct upstream_settings *upstream = &endpoint->upstream;
+
+	if (upstream->health.check == HEALTH_TLS && endpoint->terminates &&
+	    upstream->kind != UPSTREAM_TLS)
+		conf_error(report, upstream->health_mark,
+		    "check: tls is for an upstream that speaks TLS, and with agent_tls_termination "
+		    "%s gets plain bytes; write tcp",
+		    upstream->url.items[0]);
+}
+
 static void
 check_proxy_header(const struct endpoint_settings *endpoint, struct conf_report *report)
 {
@@ -410,16 +443,17 @@ static void
 check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 {
 	struct upstream_settings *upstream = &endpoint->upstream;
-	char error[URL_ERROR];
 
-	if (!upstream->url || !url_upstream(&upstream->parsed, upstream->url, error))
-		return; /* its row has reported this already */
-	if (upstream->parsed.kind == UPSTREAM_TLS) {
+	if (!check_kind(upstream, report))
+		return;
+	daemon_rows_check_upstreams(&upstream->url, report);
+	check_health(endpoint, report);
+	if (upstream->kind == UPSTREAM_TLS) {
 		if (!endpoint->terminates)
 			conf_error(report, upstream->url_mark,
 			    "%s without agent_tls_termination would wrap sealed bytes in TLS "
 			    "again; write tcp:// (the upstream holds the key) or terminate",
-			    upstream->url);
+			    upstream->url.items[0]);
 		check_tls(upstream, report);
 		return;
 	}
@@ -427,7 +461,7 @@ check_upstream(struct endpoint_settings *endpoint, struct conf_report *report)
 		conf_error(report, upstream->url_mark,
 		    "starttls asks an upstream for TLS, and with agent_tls_termination %s gets plain "
 		    "bytes; remove it, or write tls://",
-		    upstream->url);
+		    upstream->url.items[0]);
 	check_no_tls(upstream, report);
 }
 
@@ -469,12 +503,25 @@ agent_settings_unsealed_warning(const struct endpoint_settings *endpoint)
 	       "let nobody authorise by the address";
 }
 
+static bool
+is_on_this_host(const struct upstream_settings *upstream)
+{
+	struct upstream_url url;
+	char error[URL_ERROR];
+
+	for (size_t i = 0; i < upstream->url.count; i++)
+		if (url_upstream(&url, upstream->url.items[i], error) &&
+		    !upstream_url_is_local(url.target))
+			return false;
+	return true;
+}
+
 const char *
 agent_settings_header_warning(const struct endpoint_settings *endpoint)
 {
 	const struct upstream_settings *upstream = &endpoint->upstream;
 
-	if (upstream->proxy_protocol == 0 || upstream_url_is_local(upstream->parsed.target))
+	if (upstream->proxy_protocol == 0 || is_on_this_host(upstream))
 		return NULL;
 	return "the PROXY header leaves this host before any TLS, also where the upstream is "
 	       "tls://: whoever is on the way can read and alter what it says of the client; "

@@ -34,7 +34,7 @@ enum {
 enum { FORWARD_FLOWS = 1000, FORWARD_CONNECT_MS = 10000, FORWARD_HALF_CLOSED_MS = 60000 };
 
 struct upstream_settings {
-	char *url;
+	struct conf_texts url; /* all of one kind */
 	struct conf_mark url_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
 	int proxy_tlvs;          /* enum daemon_proxy_tlvs */
@@ -54,7 +54,10 @@ struct upstream_settings {
 	bool is_unverified;
 	struct conf_mark is_unverified_mark;
 	uint64_t connect_ms;
-	struct upstream_url parsed; /* filled by the checks */
+	struct health_settings health;
+	struct conf_mark health_mark;
+	enum upstream_kind kind;    /* filled by the checks */
+	struct upstream_url parsed; /* likewise: where it is, if it has no url (a forward's server) */
 };
 
 /* One certificate of an endpoint, and its key. */

@@ -117,7 +117,7 @@ fill(struct forward_settings *forward)
 	if (!forward->url || !url_public(&public, forward->url, error))
 		return; /* its row has reported this already */
 	memcpy(forward->server_name, public.name, sizeof forward->server_name);
-	url->kind = UPSTREAM_TLS;
+	forward->upstream.kind = url->kind = UPSTREAM_TLS;
 	snprintf(url->host, sizeof url->host, "%s", public.name);
 	snprintf(url->target, sizeof url->target, "%s",
 	    forward->address ? forward->address : public.target);

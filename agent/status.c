@@ -12,6 +12,7 @@
 #include "base/admin.h"
 #include "base/reload_faults.h"
 #include "base/units.h"
+#include "base/upstream_status.h"
 
 static json_t *
 describe_relays(const struct relay_links *links)
@@ -41,10 +42,11 @@ describe_endpoints(const struct endpoint_table *table)
 		const struct endpoint *endpoint = table->endpoints[i];
 
 		json_array_append_new(endpoints,
-		    json_pack("{s:s, s:s, s:s, s:I, s:s?}", "name", endpoint->name, "server_name",
-			endpoint->server_name, "mode",
+		    json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o}", "name", endpoint->name,
+			"server_name", endpoint->server_name, "mode",
 			endpoint->terminates ? "terminate" : "passthrough", "denied",
-			(json_int_t)endpoint->denied, "warning", endpoint->upstream.warning));
+			(json_int_t)endpoint->denied, "warning", endpoint->upstream.warning,
+			"upstreams", upstream_status(endpoint->upstream.group)));
 	}
 	return endpoints;
 }

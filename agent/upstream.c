@@ -93,20 +93,35 @@ take_pins(struct upstream *upstream, const struct conf_texts *texts, char *error
 	return true;
 }
 
-static bool
-init_tls(struct upstream *upstream, const struct upstream_settings *settings,
-    const struct conf_texts *alpn, char *error)
+static size_t
+count_targets(const struct upstream_settings *settings)
 {
-	const char *name = settings->server_name ? settings->server_name : upstream->url.host;
+	return settings->url.count > 0 ? settings->url.count : 1;
+}
 
-	upstream->sends_sni = !url_host_is_literal(name);
-	if (!upstream->sends_sni)
-		snprintf(upstream->server_name, sizeof upstream->server_name, "%s", name);
-	else if (!name_normalise(upstream->server_name, name, strlen(name))) {
+static bool
+name_target(struct upstream_target *target, const char *server_name, char *error)
+{
+	const char *name = server_name ? server_name : target->url.host;
+
+	target->sends_sni = !url_host_is_literal(name);
+	if (!target->sends_sni)
+		snprintf(target->server_name, sizeof target->server_name, "%s", name);
+	else if (!name_normalise(target->server_name, name, strlen(name))) {
 		snprintf(error, UPSTREAM_ERROR,
 		    "upstream.server_name: '%.100s' is not a valid host name", name);
 		return false;
 	}
+	return true;
+}
+
+static bool
+init_tls(struct upstream *upstream, const struct upstream_settings *settings,
+    const struct conf_texts *alpn, char *error)
+{
+	for (size_t i = 0; i < count_targets(settings); i++)
+		if (!name_target(&upstream->targets[i], settings->server_name, error))
+			return false;
 	return take_pins(upstream, &settings->spki, error) &&
 	    load_configs(upstream, settings, alpn, error);
 }
@@ -125,13 +140,48 @@ load_trust(struct upstream *upstream, const struct upstream_settings *settings,
 	return upstream->trust != NULL;
 }
 
+/* The group of before, if it is the same. */
+static struct upstream_group *
+make_group(struct upstream *upstream, const struct upstream_settings *settings, const char *name,
+    const struct upstream *previous)
+{
+	size_t count = count_targets(settings);
+	char *texts[UPSTREAMS_MOST];
+	struct upstream_group *made;
+
+	for (size_t i = 0; i < count; i++)
+		texts[i] = upstream->targets[i].url.target;
+	made = upstream_group_new(name, texts, count, &settings->health);
+	if (!made || !previous || !upstream_group_equals(made, previous->group))
+		return made;
+	upstream_group_release(made);
+	return upstream_group_hold(previous->group);
+}
+
+static bool
+init_targets(struct upstream *upstream, const struct upstream_settings *settings, const char *name,
+    const struct upstream *previous, char *error)
+{
+	char why[URL_ERROR];
+
+	snprintf(error, UPSTREAM_ERROR, "memory is short");
+	upstream->targets = calloc(count_targets(settings), sizeof *upstream->targets);
+	if (!upstream->targets)
+		return false;
+	upstream->targets[0].url = settings->parsed;
+	for (size_t i = 0; i < settings->url.count; i++)
+		url_upstream(&upstream->targets[i].url, settings->url.items[i], why);
+	upstream->group = make_group(upstream, settings, name, previous);
+	return upstream->group != NULL;
+}
+
 bool
-upstream_init(struct upstream *upstream, const struct upstream_settings *settings,
+upstream_init(struct upstream *upstream, const struct upstream_settings *settings, const char *name,
     const struct conf_texts *alpn, const struct agent_settings *agent,
     const struct upstream *previous, char error[UPSTREAM_ERROR])
 {
 	memset(upstream, 0, sizeof *upstream);
-	upstream->url = settings->parsed;
+	upstream->kind = settings->kind;
 	upstream->proxy_version = (int)settings->proxy_protocol;
 	upstream->has_proxy_tlvs = settings->proxy_tlvs == PROXY_TLVS_ALL;
 	upstream->proxy_certificate = settings->proxy_client_certificate;
@@ -139,7 +189,9 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 	upstream->asks_for_tls = settings->starttls == STARTTLS_POSTGRES;
 	upstream->connect_ms = settings->connect_ms;
 	upstream->warning = agent_settings_unverified_warning(settings);
-	if (upstream->url.kind != UPSTREAM_TLS)
+	if (!init_targets(upstream, settings, name, previous, error))
+		return false;
+	if (upstream->kind != UPSTREAM_TLS)
 		return true;
 	return init_tls(upstream, settings, alpn, error) &&
 	    load_trust(upstream, settings, agent, previous, error);
@@ -156,6 +208,8 @@ upstream_wipe(struct upstream *upstream)
 	if (upstream->trust)
 		trust_release(upstream->trust);
 	free(upstream->pins);
+	free(upstream->targets);
+	upstream_group_release(upstream->group);
 	memset(upstream, 0, sizeof *upstream);
 }
 
@@ -176,7 +230,7 @@ upstream_files_changed(const struct upstream_settings *settings, const struct ag
 	struct trust_sources sources;
 	bool changed = false;
 
-	if (settings->parsed.kind != UPSTREAM_TLS)
+	if (settings->kind != UPSTREAM_TLS)
 		return false;
 	if (settings->certificate) {
 		changed |= sources_file_changed(settings->certificate, &seen->certificate);

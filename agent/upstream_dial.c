@@ -84,11 +84,12 @@ static void
 start_handshake(struct upstream_dial *dial)
 {
 	const struct upstream *upstream = dial->options.upstream;
+	const struct upstream_target *target = &upstream->targets[dial->options.target];
 	struct tls_hooks hooks = { .judge = upstream_judge_chain, .arg = &dial->judge };
 
-	upstream_judge_init(&dial->judge, upstream);
+	upstream_judge_init(&dial->judge, upstream, dial->options.target);
 	dial->tls = tls_client(upstream_tls(upstream, dial->options.alpn), dial->stream,
-	    upstream->sends_sni ? upstream->server_name : NULL, &hooks);
+	    target->sends_sni ? target->server_name : NULL, &hooks);
 	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
 	if (!dial->tls) {
 		fail(dial, "memory is short");
@@ -105,7 +106,7 @@ go_on(struct upstream_dial *dial)
 {
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);
-	if (dial->options.upstream->url.kind == UPSTREAM_TLS)
+	if (dial->options.upstream->kind == UPSTREAM_TLS)
 		start_handshake(dial);
 	else
 		succeed(dial);
@@ -238,8 +239,9 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	dial->deadline_ms = clock_ms() + options->timeout_ms;
 	timer_init(&dial->timer, loop, on_deadline, dial);
 	if (fill_header(dial))
-		dial->connector = connector_new(loop, resolver, options->upstream->url.target,
-		    options->timeout_ms, on_connected, dial);
+		dial->connector = connector_new(loop, resolver,
+		    options->upstream->targets[options->target].url.target, options->timeout_ms,
+		    on_connected, dial);
 	if (dial->connector)
 		return dial;
 	upstream_dial_free(dial);

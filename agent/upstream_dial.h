@@ -22,6 +22,7 @@ enum { UPSTREAM_DIAL_ERROR = 768 };
 /* What is pointed at is borrowed while the dial lives, but for the header, which is copied. */
 struct upstream_dial_options {
 	const struct upstream *upstream;
+	unsigned target;     /* the index of the one to be dialled */
 	uint64_t timeout_ms; /* for all of it */
 	const void *header;  /* PROXY; goes out first */
 	size_t header_bytes;

@@ -9,12 +9,12 @@
 enum { ALERT_BAD_CERTIFICATE = 42 };
 
 void
-upstream_judge_init(struct upstream_judge *judge, const struct upstream *upstream)
+upstream_judge_init(struct upstream_judge *judge, const struct upstream *upstream, unsigned target)
 {
 	judge->upstream = upstream;
 	judge->chain.trust = upstream->trust;
 	judge->chain.role = ROLE_SERVER;
-	judge->chain.host = upstream->server_name;
+	judge->chain.host = upstream->targets[target].server_name;
 }
 
 void

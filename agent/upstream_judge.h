@@ -17,7 +17,8 @@ struct upstream_judge {
 	char refusal[UPSTREAM_REFUSAL]; /* why it was refused; "" if it was not */
 };
 
-void upstream_judge_init(struct upstream_judge *, const struct upstream *);
+/* Of {0}; target is the index of the one that is dialled. */
+void upstream_judge_init(struct upstream_judge *, const struct upstream *, unsigned target);
 /* Fits tls_hooks.judge; arg is the struct upstream_judge. */
 unsigned upstream_judge_chain(void *arg, const struct tls_certificate *chain, size_t count);
 /* Harmless twice and on {0}. */

@@ -15,6 +15,24 @@ const char *const daemon_rows_starttls[] = { "none", "postgres", NULL };
 const char *const daemon_rows_proxy_tlvs[] = { "all", "none", NULL };
 const char *const daemon_rows_log_formats[] = { "auto", "text", "json", NULL };
 
+static const char *const health_words[] = { "none", "tcp", "tls", NULL }; /* enum health_kind */
+
+/* clang-format off */
+const struct conf_row daemon_rows_health[] = {
+	{ "check", CONF_WORD, offsetof(struct health_settings, check), .required = true,
+	    .words = health_words },
+	{ "interval", CONF_DURATION, offsetof(struct health_settings, interval_ms), .fallback = "10s",
+	    .least = 1000, .most = 3600000 },
+	{ "timeout", CONF_DURATION, offsetof(struct health_settings, timeout_ms), .fallback = "2s",
+	    .least = 100, .most = 10000 },
+	{ "rise", CONF_NUMBER, offsetof(struct health_settings, rise), .fallback = "2", .least = 1,
+	    .most = 100 },
+	{ "fall", CONF_NUMBER, offsetof(struct health_settings, fall), .fallback = "3", .least = 1,
+	    .most = 100 },
+	{ 0 }
+};
+/* clang-format on */
+
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "daemon_rows_log_levels follows enum log_level");
 _Static_assert(LOG_AUTO == 0 && LOG_JSON == 2, "daemon_rows_log_formats follows enum log_format");
 
@@ -90,4 +108,17 @@ daemon_rows_print_limit(const char *key, uint64_t value, uint64_t asked, FILE *o
 		    "service, or ulimit -Hn",
 		    asked);
 	fputc('\n', out);
+}
+
+void
+daemon_rows_check_upstreams(const struct conf_texts *urls, struct conf_report *report)
+{
+	if (urls->count > UPSTREAMS_MOST)
+		conf_error(report, urls->marks[UPSTREAMS_MOST],
+		    "more than %d upstreams; take some away", UPSTREAMS_MOST);
+	for (size_t i = 0; i < urls->count && i < UPSTREAMS_MOST; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(urls->items[i], urls->items[j]) == 0)
+				conf_error(report, urls->marks[i],
+				    "%s is listed twice; once is enough", urls->items[i]);
 }

@@ -18,6 +18,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/upstream_group.h"
 
 /* Integers, as CONF_WORD fills them. */
 struct log_settings {
@@ -36,6 +37,11 @@ extern const char *const daemon_rows_log_levels[], *const daemon_rows_log_format
 	{ "log.format", CONF_WORD, offsetof(type, member.format), .fallback = "auto", \
 	    .words = daemon_rows_log_formats }
 
+/* Of a struct health_settings. */
+extern const struct conf_row daemon_rows_health[];
+/* What spans the keys of several upstreams: too many, one twice. */
+void daemon_rows_check_upstreams(const struct conf_texts *urls, struct conf_report *);
+
 /* How an upstream is asked for TLS before it gets any. */
 enum daemon_starttls { STARTTLS_NONE, STARTTLS_POSTGRES };
 extern const char *const daemon_rows_starttls[];
@@ -44,11 +50,16 @@ extern const char *const daemon_rows_starttls[];
 enum daemon_proxy_tlvs { PROXY_TLVS_ALL, PROXY_TLVS_NONE };
 extern const char *const daemon_rows_proxy_tlvs[];
 
-/* Of a `type` with the members url, url_mark, starttls, proxy_protocol (0 none, 1, 2), proxy_tlvs and
- * proxy_tlvs_mark; is_valid is the check of the url, by base/upstream_url. */
-#define DAEMON_UPSTREAM_ROWS(type, is_valid) \
-	{ "url", CONF_TEXT, offsetof(type, url), .required = true, .check = is_valid, \
+/* Of a `type` with the members url (struct conf_texts), url_mark, connect_ms, health, health_mark, starttls,
+ * proxy_protocol (0 none, 1, 2), proxy_tlvs and proxy_tlvs_mark; is_valid is the check of the url, by
+ * base/upstream_url, and the last two are the default and the most of connect_timeout. */
+#define DAEMON_UPSTREAM_ROWS(type, is_valid, usual_connect, most_connect_ms) \
+	{ "url", CONF_TEXTS, offsetof(type, url), .required = true, .check = is_valid, \
 	    .mark_offset = offsetof(type, url_mark) }, \
+	{ "connect_timeout", CONF_DURATION, offsetof(type, connect_ms), \
+	    .fallback = usual_connect, .least = 100, .most = most_connect_ms }, \
+	{ "health", CONF_MAPPING, offsetof(type, health), .table = daemon_rows_health, \
+	    .scalar = "check", .mark_offset = offsetof(type, health_mark) }, \
 	{ "starttls", CONF_WORD, offsetof(type, starttls), .words = daemon_rows_starttls }, \
 	{ "proxy_protocol", CONF_NUMBER, offsetof(type, proxy_protocol), .least = 1, .most = 2 }, \
 	{ "proxy_tlvs", CONF_WORD, offsetof(type, proxy_tlvs), .words = daemon_rows_proxy_tlvs, \

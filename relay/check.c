@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/upstream_group.h"
 #include "base/upstream_url.h"
 #include "pki/cert.h"
 #include "relay/route.h"
@@ -17,24 +18,58 @@
 enum { ENDED = 1, DAY_S = 24 * 3600, SOON_S = 30 * DAY_S };
 
 static void
+tell_target(const char *before, const char *target)
+{
+	bool is_path = strncmp(target, "unix:", 5) == 0;
+
+	printf("%s%s%s", before, is_path ? "" : "tcp://", target);
+}
+
+/* A check asks no upstream how it is: it may run anywhere. */
+static void
+tell_health(const struct health_settings *health)
+{
+	if (health->check != HEALTH_NONE)
+		printf(", checked by %s every %" PRIu64 " ms",
+		    health->check == HEALTH_TLS ? "tls" : "tcp", health->interval_ms);
+}
+
+static void
 tell_route(const struct route_static_settings *route)
 {
-	bool is_path = strncmp(route->target, "unix:", 5) == 0;
+	printf("route: %s", route->pattern);
+	tell_target(" to ", route->target);
+	for (unsigned i = 1; route->group && i < upstream_group_count(route->group); i++)
+		tell_target(", ", upstream_group_target(route->group, i));
+	if (route->group)
+		tell_health(upstream_group_health(route->group));
+	puts(route->when ? ", for some clients only" : "");
+}
 
-	printf("route: %s to %s%s%s\n", route->pattern, is_path ? "" : "tcp://", route->target,
-	    route->when ? ", for some clients only" : "");
+/* The first one that is not on this host, or NULL. */
+static const char *
+far_target(const struct route_static_settings *route)
+{
+	size_t count = route->group ? upstream_group_count(route->group) : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (!upstream_url_is_local(upstream_group_target(route->group, i)))
+			return upstream_group_target(route->group, i);
+	return count > 0 || upstream_url_is_local(route->target) ? NULL : route->target;
 }
 
 /* The header comes before the client's TLS, and nothing protects it. */
 static void
 warn_of_header(const struct route_static_settings *route)
 {
-	if (route->proxy_version > 0 && !upstream_url_is_local(route->target))
+	const char *target = far_target(route);
+
+	if (route->proxy_version > 0 && target)
 		fprintf(stderr,
 		    "warning: route %s: the PROXY header goes to %s before any TLS: whoever is on "
 		    "the way can read and alter it; keep the way to yourself, or use unix: or this "
 		    "host\n",
-		    route->pattern, route->target);
+		    route->pattern, target);
 }
 
 static void

@@ -9,14 +9,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/proxy.h"
 #include "base/shares.h"
 #include "base/socket.h"
 #include "base/units.h"
 #include "pki/verify.h"
 #include "relay/arrival.h"
 #include "relay/agent_fields.h"
-#include "relay/flow_dynamic.h"
 #include "relay/flow_hello.h"
 #include "relay/flow_private.h"
 #include "relay/flow_starttls.h"
@@ -107,6 +105,7 @@ dissolve(struct flow *flow)
 	if (flow->way)
 		empty_way(flow);
 	flow_agent_leave(flow);
+	flow_static_leave(flow);
 	route_static_release(flow->static_route);
 	name_flows_leave(worker->shared->name_flows, flow->name_place);
 	shares_leave(flow->place);
@@ -620,67 +619,4 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 		on_client(flow, WATCH_READ);
 	if (flow->state != FLOW_OVER)
 		look_up(flow, name);
-}
-
-/* What a relay knows of the client, and of its TLS nothing. */
-static size_t
-make_header(const struct flow *flow, uint8_t header[PROXY_PLAIN_MOST])
-{
-	const struct route_static_settings *route = route_static_config(flow->static_route);
-	const struct address listener = conn_listener(&flow->way->conn);
-	const struct address from = flow_client(flow);
-	struct proxy_header told = {
-		.version = route->proxy_version, .source = &from, .destination = &listener
-	};
-	char id[2 * FLOW_ID_BYTES + 1];
-	size_t bytes;
-
-	if (route->proxy_version == 0)
-		return 0;
-	if (route->has_proxy_tlvs) {
-		told.authority = flow_server_name(flow);
-		told.unique_id = hex_encode(id, flow->id, sizeof flow->id);
-		told.has_checksum = true;
-	}
-	bytes = proxy_encode(header, PROXY_PLAIN_MOST, &told);
-	assert(bytes <= PROXY_PLAIN_MOST);
-	return bytes;
-}
-
-static void
-on_connected(void *arg, int fd, const char *error)
-{
-	struct flow *flow = arg;
-	uint8_t header[PROXY_PLAIN_MOST];
-	size_t header_bytes;
-
-	flow->way->connector = NULL;
-	if (fd < 0) {
-		flow_refuse_because(flow, REFUSE_NO_AGENT, error);
-		return;
-	}
-	header_bytes = make_header(flow, header);
-	if (route_static_config(flow->static_route)->asks_for_tls) {
-		flow_starttls_begin(flow, fd, header, header_bytes);
-		return;
-	}
-	flow->proxy_bytes = (uint32_t)header_bytes;
-	flow_join(flow, stream_socket(fd), header, header_bytes, 0);
-}
-
-void
-flow_static_begin(struct flow *flow, const struct route_answer *answer)
-{
-	const struct route_static_settings *route = route_static_config(answer->static_route);
-
-	flow_move(flow, FLOW_CONNECTING);
-	flow->static_route = answer->static_route;
-	if (route->fence) {
-		flow_dynamic_begin(flow, on_connected);
-		return;
-	}
-	flow->way->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
-	    route->target, CONNECT_MS, on_connected, flow);
-	if (!flow->way->connector)
-		on_connected(flow, -1, "memory is short");
 }

@@ -5,7 +5,7 @@
  *	looking --> taking --> opening --> joined --> over     an agent's endpoint
  *	   |  <-------'           |
  *	   |  <-------------------'  (retry: the next agent first)
- *	   |----> connecting ---------> joined --> over        a static upstream
+ *	   |----> connecting ---------> joined --> over        a static upstream, or several in turn
  *	   `<---> waiting                                       for an agent (flow_wait.h)
  *
  * Until it is joined, the client's hello is held and at most one buffer more is

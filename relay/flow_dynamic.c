@@ -80,7 +80,8 @@ flow_dynamic_begin(struct flow *flow, void (*on_connected)(void *flow, int fd, c
 	flow->way->asking = shares_enter(shared->strange_lookups, &entrant, &verdict);
 	if (flow->way->asking)
 		flow->way->connector = connector_new_fenced(flow->worker->loop, shared->resolver,
-		    target, CONNECT_MS, &fence, on_connected, flow);
+		    target, route_static_config(flow->static_route)->connect_ms, &fence,
+		    on_connected, flow);
 	if (!flow->way->connector)
 		on_connected(flow, -1, "memory is short");
 }

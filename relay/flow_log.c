@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/numbers.h"
+#include "base/upstream_group.h"
 #include "relay/agent_fields.h"
 #include "relay/flow_dynamic.h"
 #include "relay/name_flows.h"
@@ -53,6 +54,8 @@ upstream_of(const struct flow *flow, char filled[UPSTREAM_URL_TARGET])
 
 	if (route && route->fence && flow_dynamic_target(flow, filled))
 		return filled;
+	if (route && route->group && flow->upstream > 0)
+		return upstream_group_target(route->group, flow->upstream - 1u);
 	return route ? route->target : NULL;
 }
 
@@ -158,8 +161,10 @@ void
 flow_log_retry(const struct flow *flow, const char *why)
 {
 	const struct address from = flow_client(flow);
+	char filled[UPSTREAM_URL_TARGET];
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
 	    log_hex("flow", flow->id, sizeof flow->id), log_agent(flow_identity(flow)),
+	    log_str("upstream", upstream_of(flow, filled)),
 	    log_str("state", flow_state_name[flow->state]), log_u64("attempt", flow->attempts));
 }

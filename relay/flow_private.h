@@ -34,6 +34,7 @@ struct flow_way {
 	struct conn conn;
 	char route[NAME_SIZE];       /* the pattern, "" before the look-up */
 	struct connector *connector; /* to a static upstream */
+	uint32_t tried_upstreams;    /* of several, a bit each */
 	struct shares_place *asking; /* flow_dynamic.c: while its upstream's name is looked up */
 	uint32_t endpoint;
 	struct pool_request *request;
@@ -63,7 +64,8 @@ struct flow {
 	struct pump *pump;    /* joined */
 	uint8_t state;        /* enum flow_state */
 	uint8_t attempts;
-	bool is_handoff;      /* its carrier, while it has a session */
+	bool is_handoff;  /* its carrier, while it has a session */
+	uint8_t upstream; /* of several: the index of the one that counts it, and one; 0: none */
 	uint32_t hello_bytes; /* on the wire */
 	uint32_t proxy_bytes; /* of our header in what is pumped, in front of the client's bytes */
 	int32_t ready_ms;     /* from the accept to the join; -1 before */
@@ -104,11 +106,13 @@ void flow_agent_leave(struct flow *);
 enum refusal flow_agent_refusal(const struct flow *);
 /* Gives this agent up and tries the next one, if that is safe. */
 void flow_agent_give_up(struct flow *, const char *why);
-/* flow.c: the other way, to a static upstream. Takes over the answer's route. */
-void flow_static_begin(struct flow *, const struct route_answer *);
 
-/* How long a static upstream has. */
-enum { CONNECT_MS = 5000 };
+/* flow_static.c: the other way, to a static upstream. Takes over the answer's route. */
+void flow_static_begin(struct flow *, const struct route_answer *);
+/* The upstream that was tried last is not to be had: the next one of several, or the client is refused. */
+void flow_static_failed(struct flow *, const char *why);
+/* The upstream counts it no more. */
+void flow_static_leave(struct flow *);
 
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);

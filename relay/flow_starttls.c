@@ -19,6 +19,7 @@ flow_starttls_wipe(struct flow *flow)
 	if (!way->asks_upstream)
 		return;
 	watch_wipe(&way->upstream);
+	timer_clear(&way->attempt);
 	if (way->upstream_fd >= 0)
 		close(way->upstream_fd);
 	way->asks_upstream = false;
@@ -38,13 +39,21 @@ on_answer(void *arg, unsigned ready)
 		return;
 	why = postgres_answer_error(answer, got > 0 ? (size_t)got : 0);
 	if (why) {
-		flow_refuse_because(flow, REFUSE_NO_AGENT, why);
+		flow_starttls_wipe(flow);
+		flow_static_failed(flow, why);
 		return;
 	}
 	fd = flow->way->upstream_fd;
 	flow->way->upstream_fd = -1;
 	flow_starttls_wipe(flow);
 	flow_join(flow, stream_socket(fd), NULL, 0, 0);
+}
+
+static void
+on_silent(void *arg)
+{
+	flow_starttls_wipe(arg);
+	flow_static_failed(arg, "the upstream does not answer when it is asked for TLS");
 }
 
 /* What is sent fits into an empty socket. */
@@ -60,9 +69,12 @@ flow_starttls_begin(struct flow *flow, int fd, const void *front, size_t front_b
 	flow->way->asks_upstream = true;
 	flow->way->upstream_fd = fd;
 	watch_init(&flow->way->upstream, flow->worker->loop, fd, on_answer, flow);
+	timer_init(&flow->way->attempt, flow->worker->loop, on_silent, flow);
+	timer_set(&flow->way->attempt, route_static_config(flow->static_route)->connect_ms);
 	if (send(fd, wire, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes)
 		watch_want(&flow->way->upstream, WATCH_READ);
-	else
-		flow_refuse_because(
-		    flow, REFUSE_NO_AGENT, "the upstream closed before it was asked for TLS");
+	else {
+		flow_starttls_wipe(flow);
+		flow_static_failed(flow, "the upstream closed before it was asked for TLS");
+	}
 }

@@ -20,6 +20,7 @@
 #include "relay/bind.h"
 #include "relay/reload.h"
 #include "relay/route.h"
+#include "relay/route_health.h"
 #include "relay/rules.h"
 #include "relay/session_lines.h"
 #include "relay/shared.h"
@@ -254,6 +255,8 @@ on_tick(void *arg)
 		reload_poll_trust(&relay->reload);
 	else
 		poll_files(relay);
+	if (relay->reload.is_health_behind)
+		reload_watch_health(&relay->reload);
 	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
@@ -293,7 +296,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	struct relay *relay = arg;
 
 	(void)document;
-	status_answer(question, &relay->shared, relay->since_s,
+	status_answer(question, &relay->shared, relay->reload.rules, relay->since_s,
 	    relay->state == SERVING ? "running" : "draining", &relay->reload.faults);
 }
 
@@ -340,6 +343,9 @@ make_shared(struct relay *relay)
 	struct shared *shared = &relay->shared;
 
 	if (!shared_make(shared) || !(relay->loop = loop_new()))
+		return false;
+	relay->reload.health = route_health_new(relay->loop, shared->resolver);
+	if (!relay->reload.health)
 		return false;
 	reload_set_bounds(&relay->reload);
 	return route_set_static(shared->routes, rules->settings.connect_pattern,
@@ -484,6 +490,7 @@ close_all(struct relay *relay)
 	struct shared *shared = &relay->shared;
 
 	admin_free(relay->admin);
+	route_health_free(relay->reload.health);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
 	loop_free(relay->loop); /* their last reports are delivered here */
@@ -540,6 +547,7 @@ serve(struct relay *relay)
 	timer_init(&relay->tick, relay->loop, on_tick, relay);
 	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
 	timer_set(&relay->tick, TICK_MS);
+	reload_watch_health(&relay->reload);
 	loop_run(relay->loop);
 	log_audit(LOG_INFO, "relay-down", NULL);
 }

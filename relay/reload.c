@@ -13,6 +13,7 @@
 #include "pki/cert.h"
 #include "relay/arrival.h"
 #include "relay/route.h"
+#include "relay/route_health.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/trustwatch.h"
@@ -177,12 +178,21 @@ reload_set_bounds(const struct reload *reload)
 	shares_set_bounds(shared->strange_lookups, &strange_lookups);
 }
 
+void
+reload_watch_health(struct reload *reload)
+{
+	reload->is_health_behind = !route_health_watch(reload->health, reload->rules);
+	if (reload->is_health_behind)
+		memory_short("health checks, which begin later");
+}
+
 static void
 use_rules(struct reload *reload, struct rules *rules)
 {
 	rules_release(reload->rules);
 	reload->rules = rules;
 	reload_set_bounds(reload);
+	reload_watch_health(reload);
 	log_init("valise-relay", (enum log_level)rules->settings.log.level,
 	    (enum log_format)rules->settings.log.format);
 	for (unsigned i = 0; i < reload->shared->worker_count; i++)
@@ -270,6 +280,7 @@ reload_all(struct reload *reload)
 	reload_faults_listen(&listener, &reload->faults, configuration_part, reload->asker);
 	outcome.rules = rules = read_rules(reload, &listener.asker);
 	if (rules && load_trust(reload, &outcome, &listener.asker)) {
+		route_health_adopt(rules, reload->rules);
 		if (route_set_static(reload->shared->routes, rules->settings.connect_pattern,
 			rules->static_route, rules->static_count)) {
 			put_in_force(reload, &outcome);

@@ -11,6 +11,7 @@
 
 struct reload_asker;
 struct rules;
+struct route_health;
 struct settings;
 struct shared;
 struct trust;
@@ -23,6 +24,8 @@ struct reload {
 	struct reload_faults faults; /* what is not as the files say */
 	unsigned retries;
 	const struct reload_asker *asker; /* borrowed; NULL: nobody has asked */
+	struct route_health *health;
+	bool is_health_behind; /* it does not know the rules in force */
 };
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */
@@ -33,6 +36,8 @@ void reload_poll(struct reload *);
 void reload_poll_trust(struct reload *);
 /* Remembers how the certificate's files are now. */
 void reload_stamp(struct reload *);
+/* Has the upstreams of the rules in force checked; every second, where memory was short for that. */
+void reload_watch_health(struct reload *);
 /* Gives the limits of the configuration to the shared queues and counters. */
 void reload_set_bounds(const struct reload *);
 /* A trust set is in force: logs what it has to say of itself. */

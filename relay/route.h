@@ -40,6 +40,7 @@
 struct address_rules;
 struct session_ref;
 struct routes;
+struct upstream_group;
 
 enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536 };
 
@@ -55,8 +56,10 @@ struct route_conditions {
 	size_t listener_count;
 };
 struct route_static_settings {
-	const char *pattern;                 /* normalised */
-	const char *target;                  /* "host:port" or "unix:/path" */
+	const char *pattern; /* normalised */
+	const char *target;  /* "host:port" or "unix:/path" */
+	/* Held; the targets, if there are several or somebody checks them; else NULL. */
+	struct upstream_group *group;
 	const struct route_conditions *when; /* NULL: for all */
 	/* Not NULL: the target is a template (route_template.h), and leads within this. */
 	const struct prefix *fence;
@@ -66,6 +69,7 @@ struct route_static_settings {
 	bool asks_for_tls;     /* as PostgreSQL wants it, before the hello */
 	uint8_t proxy_version; /* 0 none */
 	bool has_proxy_tlvs;   /* version 2 */
+	uint16_t connect_ms;   /* what a connection to the upstream may take */
 	uint64_t idle_ms, stall_ms;
 };
 /* Copies; NULL when memory is short. */
@@ -73,6 +77,8 @@ struct route_static *route_static_new(const struct route_static_settings *);
 struct route_static *route_static_hold(struct route_static *);
 void route_static_release(struct route_static *);
 const struct route_static_settings *route_static_config(const struct route_static *);
+/* Another group of the same targets takes the place of its own, before anybody else knows the route. */
+void route_static_adopt(struct route_static *, struct upstream_group *);
 
 /* NULL when memory is short. */
 struct routes *route_table_new(void);

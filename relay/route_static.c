@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/address_rules.h"
+#include "base/upstream_group.h"
 #include "relay/route_private.h"
 
 struct route_static {
@@ -67,6 +68,7 @@ static void
 static_free(struct route_static *static_route)
 {
 	conditions_free(static_route->facts.when);
+	upstream_group_release(static_route->facts.group);
 	free((void *)(uintptr_t)static_route->facts.fence);
 	address_rules_release(static_route->facts.addresses);
 	free(static_route);
@@ -92,11 +94,20 @@ route_static_new(const struct route_static_settings *settings)
 	    ? list_copy(settings->fence, settings->fence_count, sizeof *settings->fence)
 	    : NULL;
 	address_rules_hold(static_route->facts.addresses);
+	if (settings->group)
+		upstream_group_hold(settings->group);
 	if (!settings->when == !static_route->facts.when &&
 	    !settings->fence == !static_route->facts.fence)
 		return static_route;
 	static_free(static_route);
 	return NULL;
+}
+
+void
+route_static_adopt(struct route_static *static_route, struct upstream_group *group)
+{
+	upstream_group_release(static_route->facts.group);
+	static_route->facts.group = upstream_group_hold(group);
 }
 
 struct route_static *

@@ -141,15 +141,38 @@ parse_addresses(const struct conf_texts *texts)
 	return addresses;
 }
 
+/* Of a route with several upstreams, or one that is checked; *group is NULL for any other.  False when memory
+ * is short. */
+static bool
+make_group(const struct settings_route *route, struct upstream_group **group)
+{
+	const struct settings_upstream *upstream = &route->upstream;
+	struct upstream_url urls[UPSTREAMS_MOST];
+	char *targets[UPSTREAMS_MOST];
+
+	*group = NULL;
+	if (upstream->url.count == 1 && upstream->health.check == HEALTH_NONE)
+		return true;
+	for (size_t i = 0; i < upstream->url.count; i++) {
+		settings_parse_upstream(route, i, &urls[i]);
+		targets[i] = urls[i].target;
+	}
+	*group =
+	    upstream_group_new(route->server_name, targets, upstream->url.count, &upstream->health);
+	return *group != NULL;
+}
+
 static struct route_static *
 new_route(const struct settings_route *route, const struct route_conditions *when,
-    const struct prefix *fence, struct address_rules *addresses)
+    const struct prefix *fence, struct address_rules *addresses, struct upstream_group *group)
 {
 	struct upstream_url url;
 	const struct route_static_settings facts = { .pattern = route->server_name,
 		.any_depth = route->any_depth != 0,
 		.when = settings_route_takes_all(route) ? NULL : when,
 		.target = url.target,
+		.group = group,
+		.connect_ms = (uint16_t)route->upstream.connect_ms,
 		.fence = route->upstream.fence.count > 0 ? fence : NULL,
 		.fence_count = (uint32_t)route->upstream.fence.count,
 		.addresses = addresses,
@@ -159,7 +182,7 @@ new_route(const struct settings_route *route, const struct route_conditions *whe
 		.proxy_version = (uint8_t)route->upstream.proxy_protocol,
 		.has_proxy_tlvs = route->upstream.proxy_tlvs == PROXY_TLVS_ALL };
 
-	settings_parse_upstream(route, &url);
+	settings_parse_upstream(route, 0, &url);
 	return route_static_new(&facts);
 }
 
@@ -176,10 +199,13 @@ make_route(const struct settings_route *route)
 		.source_count = route->sources.count,
 		.listeners = listeners,
 		.listener_count = route->listeners.count };
+	struct upstream_group *group = NULL;
 	struct route_static *made = NULL;
 
-	if (sources && listeners && fence && address_rows_make(&route->addresses, &addresses))
-		made = new_route(route, &when, fence, addresses);
+	if (sources && listeners && fence && address_rows_make(&route->addresses, &addresses) &&
+	    make_group(route, &group))
+		made = new_route(route, &when, fence, addresses, group);
+	upstream_group_release(group);
 	address_rules_release(addresses);
 	free(fence);
 	free(sources);

@@ -156,8 +156,8 @@ static const struct conf_row listener_rows[] = {
 	{ 0 }
 };
 
-static const struct conf_row upstream_rows[] = { DAEMON_UPSTREAM_ROWS(
-						     struct settings_upstream, is_upstream),
+static const struct conf_row upstream_rows[] = { DAEMON_UPSTREAM_ROWS(struct settings_upstream,
+						     is_upstream, "5s", SECONDS(10)),
 	{ "fence", CONF_TEXTS, AT(settings_upstream, fence), .check = address_rows_is_prefix,
 	    .mark_offset = AT(settings_upstream, fence_mark) },
 	{ 0 } };
@@ -340,6 +340,15 @@ settings_worker_count(const struct settings *settings)
 	return daemon_rows_workers(settings->workers);
 }
 
+const char *
+settings_route_template(const struct settings_route *route)
+{
+	for (size_t i = 0; i < route->upstream.url.count; i++)
+		if (route_template_is(route->upstream.url.items[i]))
+			return route->upstream.url.items[i];
+	return NULL;
+}
+
 bool
 settings_route_takes_all(const struct settings_route *route)
 {
@@ -347,15 +356,16 @@ settings_route_takes_all(const struct settings_route *route)
 }
 
 void
-settings_parse_upstream(const struct settings_route *route, struct upstream_url *url)
+settings_parse_upstream(const struct settings_route *route, size_t index, struct upstream_url *url)
 {
 	static const char scheme[] = "tcp://";
+	const char *text = route->upstream.url.items[index];
 	char error[256];
 
-	if (!route_template_is(route->upstream.url)) {
-		parse_upstream(url, route->upstream.url, error);
+	if (!route_template_is(text)) {
+		parse_upstream(url, text, error);
 		return;
 	}
 	*url = (struct upstream_url){ .kind = UPSTREAM_TCP };
-	snprintf(url->target, sizeof url->target, "%s", route->upstream.url + strlen(scheme));
+	snprintf(url->target, sizeof url->target, "%s", text + strlen(scheme));
 }

@@ -30,8 +30,11 @@ struct settings_listener {
 };
 
 struct settings_upstream {
-	char *url;
+	struct conf_texts url;
 	struct conf_mark url_mark;
+	uint64_t connect_ms;
+	struct health_settings health;
+	struct conf_mark health_mark;
 	uint64_t proxy_protocol; /* 0 none, 1, 2 */
 	int proxy_tlvs;          /* enum daemon_proxy_tlvs */
 	int starttls;            /* enum daemon_starttls */
@@ -107,8 +110,11 @@ uint64_t settings_routes_digest(const struct settings *);
 /* What differs between two, by keys, the routes aside. */
 void settings_compare(
     const struct settings *before, const struct settings *after, struct conf_changes *);
-/* Where a route's upstream is; of one that the client's name decides only the target, with its {1}. */
-void settings_parse_upstream(const struct settings_route *, struct upstream_url *);
+/* Where the upstream of this index is; of one that the client's name decides only the target, with its
+ * {1}. */
+void settings_parse_upstream(const struct settings_route *, size_t index, struct upstream_url *);
+/* Its url that the client's name decides, or NULL. */
+const char *settings_route_template(const struct settings_route *);
 /* Whether it is for everybody who asks for its name. */
 bool settings_route_takes_all(const struct settings_route *);
 /* The rows of struct admin_place: where this relay listens to its operator. */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
-#include "relay/route_template.h"
 #include "relay/settings.h"
 
 /* For each worker. */
@@ -148,19 +147,30 @@ static void
 check_template(const struct settings_route *route, struct conf_report *report)
 {
 	const struct settings_upstream *upstream = &route->upstream;
+	const char *url = settings_route_template(route);
 
-	if (!route_template_is(upstream->url)) {
+	if (!url) {
 		if (upstream->fence_mark.line > 0)
 			conf_error(report, upstream->fence_mark,
 			    "a fence is for an upstream with {1}, and '%s' has none; remove it",
-			    upstream->url);
+			    upstream->url.items[0]);
 		return;
 	}
+	if (upstream->url.count > 1)
+		conf_error(report, upstream->url_mark,
+		    "'%s' leads where the client's name says, so it is the only one; remove the "
+		    "others",
+		    url);
+	if (upstream->health.check != HEALTH_NONE)
+		conf_error(report, upstream->health_mark,
+		    "clients decide where '%s' leads, so there is nothing to be checked; remove "
+		    "health",
+		    url);
 	if (upstream->fence.count == 0)
 		conf_error(report, upstream->url_mark,
 		    "clients decide where '%s' leads; list in upstream.fence the blocks of "
 		    "addresses that it may lead to",
-		    upstream->url);
+		    url);
 	if (!name_is_wildcard(route->server_name))
 		conf_error(report, upstream->url_mark,
 		    "{1} is what the * of server_name stands for, and '%s' has none",
@@ -187,6 +197,7 @@ check_route(struct settings *settings, size_t index, struct conf_report *report)
 		    route->server_name);
 	check_conditions(settings, route, report);
 	address_rows_check(&route->addresses, report);
+	daemon_rows_check_upstreams(&route->upstream.url, report);
 	check_template(route, report);
 }
 
@@ -235,7 +246,7 @@ find_route(const struct settings *settings, const char *name)
 		const struct settings_route *route = settings_route_at(settings, i);
 
 		if (strcmp(route->server_name, name) == 0 &&
-		    (!found || route_template_is(route->upstream.url)))
+		    (!found || settings_route_template(route)))
 			found = route;
 	}
 	return found;
@@ -259,7 +270,7 @@ check_refusal(struct settings *settings, enum refusal reason, struct conf_report
 	else if (!route)
 		conf_error(report, mark, "no static route has server_name '%s'; add it to routes",
 		    rule->route);
-	else if (route_template_is(route->upstream.url))
+	else if (settings_route_template(route))
 		conf_error(report, mark,
 		    "'%s' leads where the client's name says, and here it says nothing; name another "
 		    "route",

@@ -6,6 +6,9 @@
 #include "base/admin.h"
 #include "base/reload_faults.h"
 #include "base/shares.h"
+#include "base/upstream_status.h"
+#include "relay/route.h"
+#include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/worker.h"
 
@@ -53,9 +56,27 @@ on_counts(void *arg)
 		complete(status);
 }
 
+static json_t *
+describe_routes(const struct rules *rules)
+{
+	json_t *routes = json_array();
+
+	for (size_t i = 0; i < rules->static_count; i++) {
+		const struct route_static_settings *route =
+		    route_static_config(rules->static_route[i]);
+
+		if (route->group)
+			json_array_append_new(routes,
+			    json_pack("{s:s, s:o}", "server_name", route->pattern, "upstreams",
+				upstream_status(route->group)));
+	}
+	return routes;
+}
+
 void
-status_answer(struct admin_question *question, const struct shared *shared, int64_t since_s,
-    const char *state, const struct reload_faults *faults)
+status_answer(struct admin_question *question, const struct shared *shared,
+    const struct rules *rules, int64_t since_s, const char *state,
+    const struct reload_faults *faults)
 {
 	json_t *refused;
 	struct status *status =
@@ -72,6 +93,8 @@ status_answer(struct admin_question *question, const struct shared *shared, int6
 	/* Where memory is short for it, the rest is told all the same. */
 	json_object_update(status->answer, refused);
 	json_decref(refused);
+	if (status->answer)
+		json_object_set_new(status->answer, "routes", describe_routes(rules));
 	status->missing = shared->worker_count;
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_take_census(shared->workers[i], &status->censuses[i], on_counts, status);

@@ -1,6 +1,7 @@
 /*
- * What `valise-relay status` says: admin_program_facts(), how many there
- * are of what, over all workers, and what a reload has refused.
+ * What `valise-relay status` says: admin_program_facts(), how many there are of what,
+ * over all workers, the static routes with several upstreams or with health checks, and
+ * what a reload has refused.
  */
 #ifndef RELAY_STATUS_H
 #define RELAY_STATUS_H
@@ -9,10 +10,11 @@
 
 struct admin_question;
 struct reload_faults;
+struct rules;
 struct shared;
 
-/* In the main thread; the answer is given when every worker has counted. */
-void status_answer(struct admin_question *, const struct shared *, int64_t since_s,
-    const char *state, const struct reload_faults *);
+/* In the main thread; the answer is given when every worker has counted.  The rules are those in force. */
+void status_answer(struct admin_question *, const struct shared *, const struct rules *,
+    int64_t since_s, const char *state, const struct reload_faults *);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include "agent/endpoint_health.h"
 #include "agent/relay_session.h"
 #include "allocation.h"
 #include "base/log.h"
@@ -205,6 +206,12 @@ makes_a_thing_whole_or_not_at_all(void **state)
 /* ---- a reload happens, or it does not ---- */
 
 static void
+on_health(void *arg)
+{
+	(void)arg;
+}
+
+static void
 open_agent(struct agent_live *agent)
 {
 	memset(agent, 0, sizeof *agent);
@@ -217,6 +224,8 @@ open_agent(struct agent_live *agent)
 	assert_non_null(agent->context.workers);
 	agent->forwards = forwards_new(context.resolver);
 	assert_non_null(agent->forwards);
+	agent->health = endpoint_health_new(context.loop, context.resolver, on_health, NULL);
+	assert_non_null(agent->health);
 	assert_true(agent_reload_note_stamps(agent));
 	relay_links_init(&agent->links, &agent->context, on_relay, agent);
 	assert_true(relay_links_set(&agent->links, &agent->settings.connect_url));
@@ -225,6 +234,7 @@ open_agent(struct agent_live *agent)
 static void
 close_agent(struct agent_live *agent)
 {
+	endpoint_health_free(agent->health);
 	relay_links_wipe(&agent->links);
 	agent_workers_free(agent->context.workers);
 	forwards_free(agent->forwards);
@@ -491,7 +501,7 @@ open_upstream(void)
 static int
 set_up(void **state)
 {
-	char endpoint[1024];
+	char endpoint[2048];
 
 	(void)state;
 	mint_open(&mint);
@@ -513,7 +523,8 @@ set_up(void **state)
 	    "      mutual_tls_certificate_authorities: %s/root.crt\n"
 	    "      alpn: [h2, http/1.1]\n"
 	    "      clients: [{cn: a}, {any: [{dns: a.test}, {ou: b}], all: {email: a@a.test}}]\n"
-	    "    upstream: {url: \"tls://localhost:1\", cas: %s/root.crt}\n"
+	    "    upstream: {url: [\"tls://localhost:1\", \"tls://localhost:2\"], cas: %s/root.crt,\n"
+	    "      health: tls}\n"
 	    "forwards:\n"
 	    "  - {name: out, listen: \"unix:%s/out.sock\", url: \"tls://out.test\", alpn: h2,\n"
 	    "     certificate: %s/agent.crt, private_key: %s/agent.key, cas: %s/root.crt}\n",

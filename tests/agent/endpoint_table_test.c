@@ -43,6 +43,8 @@ tear_down(void **state)
 static struct endpoint_settings wanted[2];
 static struct agent_settings settings;
 static char certificate[128], private_key[128];
+static char upstream[] = "tcp://127.0.0.1:80", other_upstream[] = "tcp://127.0.0.1:81";
+static char *urls[] = { upstream, other_upstream };
 
 static void
 want(void)
@@ -54,6 +56,8 @@ want(void)
 	wanted[0].name = (char *)"sealed";
 	strcpy(wanted[0].server_name, "sealed.test");
 	wanted[0].weight = app->weight = 100;
+	wanted[0].upstream.url = app->upstream.url =
+	    (struct conf_texts){ .items = urls, .count = 2 };
 	app->name = (char *)"app";
 	strcpy(app->server_name, "app.test");
 	app->terminates = true;
@@ -265,24 +269,29 @@ refuses_a_key_of_another_certificate(void **state)
 }
 
 static void
-remembers_for_a_moment_that_the_upstream_is_down(void **state)
+keeps_what_is_known_of_upstreams_that_have_not_changed(void **state)
 {
-	struct endpoint_table *table;
-	struct endpoint *endpoint;
+	struct endpoint_table *tables[3];
 
 	(void)state;
 	want();
-	table = make(NULL, NULL);
-	endpoint = table->endpoints[0];
-	assert_false(endpoint_is_down(endpoint, 1000));
-	endpoint_note_dial(endpoint, false, 1000);
-	assert_true(endpoint_is_down(endpoint, 1000));
-	assert_true(endpoint_is_down(endpoint, 1000 + ENDPOINT_DOWN_MS - 1));
-	assert_false(endpoint_is_down(endpoint, 1000 + ENDPOINT_DOWN_MS));
-	endpoint_note_dial(endpoint, false, 5000);
-	endpoint_note_dial(endpoint, true, 5001);
-	assert_false(endpoint_is_down(endpoint, 5001));
-	endpoint_table_release(table);
+	tables[0] = make(NULL, NULL);
+	wanted[0].weight = 7;
+	wanted[1].upstream.url.count = 1;
+	tables[1] = make(tables[0], NULL);
+	wanted[0].upstream.health.check = HEALTH_TCP;
+	tables[2] = make(tables[1], NULL);
+	assert_ptr_equal(
+	    endpoint_table_find_again(tables[1], tables[0]->endpoints[0])->upstream.group,
+	    tables[0]->endpoints[0]->upstream.group);
+	assert_ptr_not_equal(
+	    endpoint_table_find_again(tables[1], tables[0]->endpoints[1])->upstream.group,
+	    tables[0]->endpoints[1]->upstream.group);
+	assert_ptr_not_equal(
+	    endpoint_table_find_again(tables[2], tables[0]->endpoints[0])->upstream.group,
+	    tables[0]->endpoints[0]->upstream.group);
+	for (int i = 0; i < 3; i++)
+		endpoint_table_release(tables[i]);
 }
 
 static void
@@ -312,7 +321,7 @@ main(void)
 		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),
 		cmocka_unit_test(loads_cas_and_crls_of_an_endpoint_whose_new_certificate_is_bad),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),
-		cmocka_unit_test(remembers_for_a_moment_that_the_upstream_is_down),
+		cmocka_unit_test(keeps_what_is_known_of_upstreams_that_have_not_changed),
 		cmocka_unit_test(sees_each_change_of_a_file_once),
 	};
 

@@ -45,8 +45,8 @@ makes_a_passthrough_endpoint_of_the_least_that_is_needed(void **state)
 	assert_int_equal(settings.endpoints.count, 1);
 	assert_string_equal(agent_settings_endpoint(&settings, 0)->server_name, "app.test");
 	assert_false(agent_settings_endpoint(&settings, 0)->terminates);
-	assert_string_equal(
-	    agent_settings_endpoint(&settings, 0)->upstream.parsed.target, "localhost:8443");
+	assert_int_equal(agent_settings_endpoint(&settings, 0)->upstream.url.count, 1);
+	assert_string_equal(agent_settings_endpoint(&settings, 0)->upstream.url.items[0], "8443");
 	assert_null(settings.state_dir);
 	assert_int_equal(settings.connect_crls.count, 0);
 	agent_settings_wipe(&settings);
@@ -68,7 +68,7 @@ takes_every_option_in_any_order(void **state)
 	assert_int_equal(endpoint->termination.mutual_tls, MUTUAL_REQUIRE);
 	assert_int_equal(endpoint->termination.crls.count, 1);
 	assert_int_equal(endpoint->upstream.proxy_protocol, 2);
-	assert_int_equal(endpoint->upstream.parsed.kind, UPSTREAM_TLS);
+	assert_int_equal(endpoint->upstream.kind, UPSTREAM_TLS);
 	assert_int_equal(settings.connect_crls.count, 1);
 	agent_settings_wipe(&settings);
 }

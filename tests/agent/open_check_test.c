@@ -30,6 +30,8 @@ hello_of(const char *name)
 	return name ? build_named(name) : build_extensions("\0\x17\0\0", 4);
 }
 
+static struct upstream_group *group; /* of all endpoints here */
+
 static void
 endpoint_of(struct endpoint *endpoint, const char *server_name)
 {
@@ -37,6 +39,7 @@ endpoint_of(struct endpoint *endpoint, const char *server_name)
 	strcpy(endpoint->name, "app");
 	strcpy(endpoint->server_name, server_name);
 	endpoint->carriers = SEALED;
+	endpoint->upstream.group = group;
 }
 
 /* As a relay sends it behind its `open`; the sentence is there if and only if the code is. */
@@ -217,11 +220,11 @@ only_a_terminating_endpoint_is_down_after_a_failed_dial(void **state)
 	(void)state;
 	clock_fake(1000000, 0);
 	endpoint_of(&endpoint, "app.test");
-	endpoint_note_dial(&endpoint, false, clock_ms());
+	upstream_group_note_dial(group, 0, false, clock_ms());
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);
 	endpoint.terminates = true;
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_UPSTREAM_DOWN);
-	clock_fake_move(1000000 + 1000 * ENDPOINT_DOWN_MS);
+	clock_fake_move(1000000 + 1000 * UPSTREAM_AVOID_MS);
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);
 	clock_fake(0, 0);
 }
@@ -229,6 +232,7 @@ only_a_terminating_endpoint_is_down_after_a_failed_dial(void **state)
 int
 main(void)
 {
+	char target[] = "up:80", *targets[] = { target };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_frame_and_endpoint_agree_on_the_name),
 		cmocka_unit_test(the_hello_ends_where_the_frame_says),
@@ -239,6 +243,11 @@ main(void)
 		cmocka_unit_test(only_a_terminating_endpoint_is_down_after_a_failed_dial),
 	};
 
+	int failed;
+
+	group = upstream_group_new("app", targets, 1, &(struct health_settings){ 0 });
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("open_check", tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("open_check", tests, NULL, NULL);
+	upstream_group_release(group);
+	return failed;
 }

@@ -107,17 +107,23 @@ path_of(int slot, const char *name)
 	return paths[slot];
 }
 
-static void
-want_endpoint(int i, const char *name, const char *host, const char *upstream)
-{
-	char error[URL_ERROR];
+static char upstream_url[ADDRESS_TEXT], *upstream_urls[] = { upstream_url };
 
+static void
+want_upstream(const char *upstream)
+{
+	snprintf(upstream_url, sizeof upstream_url, "%s", upstream);
+}
+
+static void
+want_endpoint(int i, const char *name, const char *host)
+{
 	wanted[i].name = (char *)(uintptr_t)name;
 	strcpy(wanted[i].server_name, host);
 	wanted[i].weight = 100;
 	wanted[i].half_closed_ms = 5000;
 	wanted[i].upstream.connect_ms = SETTINGS_CONNECT_MS;
-	assert_true(url_upstream(&wanted[i].upstream.parsed, upstream, error));
+	wanted[i].upstream.url = (struct conf_texts){ .items = upstream_urls, .count = 1 };
 }
 
 static void
@@ -132,8 +138,9 @@ make_context(const char *upstream)
 	settings.connect_cas = (struct conf_texts){ .items = &ca, .count = 1 };
 	settings.certificate = path_of(1, "agent.crt");
 	settings.private_key = path_of(2, "agent.key");
-	want_endpoint(0, "sealed", "sealed.test", upstream);
-	want_endpoint(1, "app", "app.test", upstream);
+	want_upstream(upstream);
+	want_endpoint(0, "sealed", "sealed.test");
+	want_endpoint(1, "app", "app.test");
 	wanted[0].upstream.proxy_protocol = 1;
 	wanted[0].upstream.proxy_header_bytes = PROXY_USUAL_MOST;
 	wanted[1].terminates = true;
@@ -240,8 +247,7 @@ move_upstream(void)
 	struct endpoint_table *table;
 
 	start_upstream(text);
-	assert_true(url_upstream(&wanted[0].upstream.parsed, text, error));
-	assert_true(url_upstream(&wanted[1].upstream.parsed, text, error));
+	want_upstream(text);
 	table = endpoint_table_new(
 	    &settings, context.credentials->relays, context.endpoint_table, NULL, error);
 	assert_non_null(table);

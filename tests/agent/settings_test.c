@@ -60,7 +60,10 @@ fills_in_the_defaults(void **state)
 	assert_null(agent_settings_unverified_warning(&endpoint->upstream));
 	assert_int_equal(endpoint->carrier, CARRIER_SEALED);
 	assert_null(agent_settings_unsealed_warning(endpoint));
-	assert_string_equal(endpoint->upstream.parsed.target, "127.0.0.1:80");
+	assert_int_equal(endpoint->upstream.kind, UPSTREAM_TCP);
+	assert_int_equal(endpoint->upstream.url.count, 1);
+	assert_string_equal(endpoint->upstream.url.items[0], "tcp://127.0.0.1:80");
+	assert_int_equal(endpoint->upstream.health.check, HEALTH_NONE);
 	agent_settings_wipe(&settings);
 }
 
@@ -249,6 +252,37 @@ a_header_says_all_unless_it_is_told_not_to(void **state)
 }
 
 static void
+several_upstreams_are_a_list_by_itself_or_in_the_mapping(void **state)
+{
+	static const char *const texts[] = {
+		"[tcp://a:1, 'tcp://b:2']",
+		"{url: [tcp://a:1, 'tcp://b:2'], health: {check: tcp, interval: 1s, rise: 1, fall: 5}}"
+	};
+	struct agent_settings settings;
+	struct upstream_settings *upstream;
+	char text[1024], *told;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		snprintf(text, sizeof text, AGENT ENDPOINT "    upstream: %s\n", texts[i]);
+		assert_int_equal(read_text(&settings, text, &told), 0);
+		assert_string_equal(told, "");
+		free(told);
+		upstream = &agent_settings_endpoint(&settings, 0)->upstream;
+		assert_int_equal(upstream->url.count, 2);
+		assert_string_equal(upstream->url.items[1], "tcp://b:2");
+		assert_int_equal(upstream->health.check, i == 0 ? HEALTH_NONE : HEALTH_TCP);
+		if (i == 1) {
+			assert_int_equal(upstream->health.interval_ms, 1000);
+			assert_int_equal(upstream->health.timeout_ms, 2000);
+			assert_int_equal(upstream->health.rise, 1);
+			assert_int_equal(upstream->health.fall, 5);
+		}
+		agent_settings_wipe(&settings);
+	}
+}
+
+static void
 refuses_what_does_not_go_together(void **state)
 {
 	static const struct {
@@ -262,6 +296,23 @@ refuses_what_does_not_go_together(void **state)
 		    ":6:50:", "server_name is only for" },
 		{ TERMINATED("") "    upstream: {url: tcp://h:5432, starttls: postgres}\n",
 		    ":7:21:", "starttls asks an upstream for TLS" },
+		{ AGENT ENDPOINT "    upstream: [tcp://a:1, 'tcp://b:2', 'tcp://a:1']\n",
+		    ":6:40:", "tcp://a:1 is listed twice" },
+		{ TERMINATED("") "    upstream: [tcp://a:1, 'tls://b:2']\n",
+		    ":7:27:", "not of one kind" },
+		{ AGENT ENDPOINT
+		    "    upstream: [80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93,"
+		    " 94, 95, 96]\n",
+		    ":6:80:", "more than 16" },
+		{ AGENT ENDPOINT "    upstream: []\n", ":6:15:", "empty" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, health: {interval: 5s}}\n",
+		    ":6:33:", "\"check\"" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, health: {check: http}}\n",
+		    ":6:41:", "tls" },
+		{ AGENT ENDPOINT "    upstream: {url: 80, health: {check: tcp, interval: 500ms}}\n",
+		    ":6:56:", "interval" },
+		{ TERMINATED("") "    upstream: {url: 80, health: tls}\n",
+		    ":7:33:", "check: tls is for an upstream that speaks TLS" },
 		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', certificate: c}\n",
 		    ":6:50:", "certificate is only for" },
 		{ AGENT ENDPOINT "    upstream: {url: 'tcp://up:443', private_key: k}\n",
@@ -486,6 +537,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_header_says_all_unless_it_is_told_not_to),
 	cmocka_unit_test(an_upstream_is_unverified_only_where_that_is_said),
 	cmocka_unit_test(an_agent_may_only_forward),
+	cmocka_unit_test(several_upstreams_are_a_list_by_itself_or_in_the_mapping),
 	cmocka_unit_test(refuses_what_does_not_go_together),
 	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
 	cmocka_unit_test(reads_the_policy_for_expired_crls),

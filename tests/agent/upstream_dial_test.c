@@ -46,12 +46,12 @@ static void
 gives_up_when_its_time_is_over_and_not_before(void **state)
 {
 	char address[ADDRESS_TEXT];
-	struct upstream upstream = { 0 };
+	struct upstream_target target = { 0 };
+	struct upstream upstream = { .targets = &target };
 	struct upstream_dial_options options = { .upstream = &upstream, .timeout_ms = 500 };
 
 	(void)state;
-	snprintf(
-	    upstream.url.target, sizeof upstream.url.target, "%s", silent_upstream_start(address));
+	snprintf(target.url.target, sizeof target.url.target, "%s", silent_upstream_start(address));
 	dial = upstream_dial_new(loop, resolver, &options, on_done, NULL);
 	assert_non_null(dial);
 	loop_advance(loop, 499);

@@ -284,7 +284,7 @@ what_has_come_here_meanwhile_goes_first(void **state)
 	struct sockaddr_in address;
 	int upstream = loopback_listener(&address), fd;
 	char target[32];
-	struct route_static_settings facts = { .pattern = name, .target = target };
+	struct route_static_settings facts = { .pattern = name, .target = target, .connect_ms = 5000 };
 	struct route_static *route;
 	uint8_t got[sizeof wire];
 
@@ -340,7 +340,7 @@ enum { WAITING = 3 };
 static void
 a_name_that_was_served_lately_is_waited_for(void **state)
 {
-	struct route_static_settings other = { .pattern = "other.example", .target = "127.0.0.1:9" };
+	struct route_static_settings other = { .pattern = "other.example", .target = "127.0.0.1:9", .connect_ms = 5000 };
 	struct route_static *route = route_static_new(&other);
 
 	(void)state;
@@ -365,7 +365,7 @@ whoever_comes_back_gets_all_who_wait(void **state)
 	struct sockaddr_in address;
 	int upstream = loopback_listener(&address), clients[WAITING], fd;
 	char target[32];
-	struct route_static_settings facts = { .pattern = name, .target = target };
+	struct route_static_settings facts = { .pattern = name, .target = target, .connect_ms = 5000 };
 	struct route_static *route;
 
 	(void)state;

@@ -107,7 +107,7 @@ takes_the_documented_example(void **state)
 		fail_msg("%s", said);
 	route = settings_route_at(&settings, 0);
 	assert_string_equal(route->server_name, "*.legacy.example.org");
-	settings_parse_upstream(route, &url);
+	settings_parse_upstream(route, 0, &url);
 	assert_string_equal(url.target, "10.0.0.5:8443");
 	assert_int_equal(route->upstream.proxy_protocol, 2);
 	assert_int_equal(settings.rules[REFUSE_NO_NAME].action, REFUSE_BY_ROUTE);
@@ -233,7 +233,7 @@ a_pattern_may_stand_twice_if_the_first_asks_for_an_alpn(void **state)
 	(void)state;
 	assert_true(read_text(HEAD "routes:\n- {server_name: a.example, alpn: h2, upstream: tcp://h:1}\n"
 	    "- {server_name: a.example, upstream: unix:/run/x}\n", &said));
-	settings_parse_upstream(settings_route_at(&settings, 1), &url);
+	settings_parse_upstream(settings_route_at(&settings, 1), 0, &url);
 	assert_string_equal(url.target, "unix:/run/x");
 	settings_wipe(&settings);
 	free(said);
@@ -248,7 +248,7 @@ a_template_keeps_its_place_for_the_label(void **state)
 	(void)state;
 	if (!read_text(HEAD DYNAMIC("*.a.example", "tcp://app-{1}.internal:443"), &said))
 		fail_msg("%s", said);
-	settings_parse_upstream(settings_route_at(&settings, 0), &url);
+	settings_parse_upstream(settings_route_at(&settings, 0), 0, &url);
 	assert_string_equal(url.target, "app-{1}.internal:443");
 	settings_wipe(&settings);
 	free(said);

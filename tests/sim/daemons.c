@@ -23,6 +23,7 @@
 #include "relay/session_lines.h"
 #include "relay/usage.h"
 #include "tunnel/pump.h"
+#include "memory.h"
 #include "world.h"
 
 const char *const relay_target[RELAYS] = { "relay0.sim:443", "relay1.sim:443" };
@@ -80,7 +81,7 @@ on_relay_accept(void *arg, int fd, const struct address *peer)
 static void
 fill_rules(struct sim_relay *relay)
 {
-	const struct route_static_settings route = { .pattern = "static.sim", .target = "up:80" };
+	const struct route_static_settings route = { .pattern = "static.sim", .target = "up:80", .connect_ms = 5000 };
 	const struct tls_settings channel = { .purpose = TLS_CHANNEL_RELAY,
 		.find_key = session_table_find_key,
 		.find_key_arg = relay->shared.session_table };
@@ -237,6 +238,22 @@ some_addresses(const struct sim_agent *agent)
 	return address_rules_new((struct address_list){ &allow, 1 }, (struct address_list){ 0 });
 }
 
+/* One target, which nobody checks. */
+static void
+add_upstream(struct sim_agent *agent, size_t index)
+{
+	struct upstream *upstream = &agent->endpoints[index].upstream;
+	char *text = agent->targets[index].url.target;
+
+	snprintf(text, sizeof agent->targets[index].url.target, "up:80");
+	memory_hold();
+	upstream->group = upstream_group_new(
+	    agent->endpoints[index].name, &text, 1, &(struct health_settings){ 0 });
+	memory_let_go();
+	upstream->targets = &agent->targets[index];
+	upstream->connect_ms = 4000;
+}
+
 static void
 add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char *name)
 {
@@ -249,8 +266,7 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 		endpoint->carriers |= 1u << CARRIER_HANDOFF;
 	snprintf(endpoint->name, sizeof endpoint->name, "%s", name);
 	snprintf(endpoint->server_name, sizeof endpoint->server_name, "%s", name);
-	snprintf(endpoint->upstream.url.target, sizeof endpoint->upstream.url.target, "up:80");
-	endpoint->upstream.connect_ms = 4000;
+	add_upstream(agent, index);
 	endpoint->bounds.half_closed_ms = 60000;
 	endpoint->addresses = some_addresses(agent);
 	agent->list[index] = endpoint;
@@ -316,6 +332,8 @@ agent_down(struct sim_agent *agent)
 	loop_free(agent->context.loop);
 	tls_config_release(agent->own.session);
 	tls_config_release(agent->credentials.channel);
+	for (size_t i = 0; i < agent->table.count; i++)
+		upstream_group_release(agent->endpoints[i].upstream.group);
 	if (kernel_open_count(agent->process) > 0)
 		sim_violated(
 		    "%s is down and has open descriptors", sim_processes[agent->process].name);

@@ -34,6 +34,7 @@ struct sim_agent {
 	struct endpoint_table table;
 	struct endpoint endpoints[2], *list[2];
 	struct own_certificate own;
+	struct upstream_target targets[2];
 	struct credentials credentials;
 	uint8_t instance;
 };

@@ -632,18 +632,6 @@ endpoint_release(struct endpoint *endpoint)
 		endpoint->references--;
 }
 
-void
-endpoint_note_dial(struct endpoint *endpoint, bool came_through, uint64_t now_ms)
-{
-	endpoint->down_until_ms = came_through ? 0 : now_ms + ENDPOINT_DOWN_MS;
-}
-
-bool
-endpoint_is_down(const struct endpoint *endpoint, uint64_t now_ms)
-{
-	return now_ms < endpoint->down_until_ms;
-}
-
 struct tls_config *
 endpoint_tls(
     const struct endpoint *endpoint, const char *server_name, const uint8_t *hello, size_t bytes)

@@ -87,9 +87,9 @@ def _answer_bytes(stream, count):
 
 
 class Upstream:
-	"""Listens on a free port or a unix path. `seen` counts connections, `errors` keeps what went wrong."""
+	"""Listens on a free port, a given one or a unix path. `seen` counts connections, `errors` keeps what went wrong."""
 
-	def __init__(self, serve, *, path=None, tls=None):
+	def __init__(self, serve, *, path=None, tls=None, port=0):
 		self.serve, self.tls, self.path = serve, tls, path
 		self.seen, self.errors, self.open = 0, [], set()
 		if path:
@@ -98,7 +98,7 @@ class Upstream:
 			self.listener.listen(1024)
 			self.port = None
 		else:
-			self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+			self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
 			self.port = self.listener.getsockname()[1]
 		threading.Thread(target=self._accept, daemon=True).start()
 
@@ -132,12 +132,16 @@ class Upstream:
 			self.open.discard(stream)
 			stream.close()
 
-	def close(self):
+	def retire(self):
+		"""Accepts nothing new; what it serves goes on."""
 		try:
 			self.listener.shutdown(socket.SHUT_RDWR)
 		except OSError:
 			pass
 		self.listener.close()
+
+	def close(self):
+		self.retire()
 		for stream in list(self.open):
 			try:
 				stream.shutdown(socket.SHUT_RDWR)
