@@ -112,10 +112,11 @@ address_rules_admit(const struct address_rules *rules, const struct address *add
 {
 	const struct address_list allow = address_rules_allow(rules),
 				  deny = address_rules_deny(rules);
-	const struct prefix whole = prefix_of(address, 32, 128);
+	struct prefix whole;
 
 	if (allow.count + deny.count == 0)
 		return true;
+	whole = prefix_of(address, 32, 128);
 	if (whole.bits == 0) /* no address, or none of IP */
 		return false;
 	return !list_holds(deny, &whole) && (allow.count == 0 || list_holds(allow, &whole));

@@ -14,8 +14,11 @@
 static bool
 admits(const struct route_claim *claim, const struct route_question *question)
 {
-	const struct address client = address_of_ip(&question->client);
+	struct address client;
 
+	if (!claim->addresses)
+		return true;
+	client = address_of_ip(&question->client);
 	return address_rules_admit(claim->addresses, &client);
 }
 
