@@ -28,7 +28,7 @@ class Attempts:
 	"""bench/load/attempts, and what became of each of its clients: (group, began, ended, result)."""
 
 	def __init__(self, port, ca, groups):
-		self.flows = []
+		self.flows, self.labels = [], {group.partition(",")[0] for group in groups}
 		self.process = subprocess.Popen([f"{BUILD}/bench/load/attempts", str(port), ca, str(RATE), *groups],
 			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 		self.reader = threading.Thread(target=self._read)
@@ -43,8 +43,10 @@ class Attempts:
 		wanted = len(self.flows) + count
 		until(lambda: len(self.flows) >= wanted, 10 * PATIENCE, f"{count} clients more are served or refused")
 
-	def wait_begun_after(self, us):
-		until(lambda: any(flow[1] > us for flow in self.flows[-1000:]), 10 * PATIENCE, "a client has begun late enough")
+	def wait_each(self, since_us):
+		"""Until each group has had a client who has begun since then."""
+		until(lambda: {flow[0] for flow in self.flows if flow[1] > since_us} == self.labels, 10 * PATIENCE,
+			"a client of each group has come")
 
 	def end(self):
 		self.process.stdin.close()
@@ -146,6 +148,7 @@ class Stage:
 		begun = now_us()
 		serial = self.put_server(number + 1)
 		self.put_crl()
+		authority().pki("renew", ("relay", "agent")[number % 2])	# so agents come anew, or to another certificate
 		has_configuration = way != self.by_files
 		if has_configuration:
 			self.agent.write(dict(self.agent.settings, endpoints=[self.endpoint(number + 1, number % 2 == 0)]))
@@ -232,12 +235,12 @@ def judge_vendor(flows, changes):
 def clients_keep_coming_while_everything_is_reloaded(scene):
 	stage = Stage(scene)
 	attempts = scene.keep(attempts_of(stage))
+	attempts.wait_each(0)
 	for number in range(RELOADS):
 		attempts.wait_more(PHASE)
 		stage.reload(number)
 	attempts.wait_more(PHASE)
-	last = max(done for begun, done in stage.changes.values())
-	attempts.wait_begun_after(last + OBEYED_US + 500_000)
+	attempts.wait_each(now_us() + OBEYED_US)
 	flows = attempts.end()
 	judged = judge_good(flows, stage.serials) + judge_vendor(flows, stage.changes)
 	for what, change in stage.changes.items():
@@ -248,6 +251,7 @@ def clients_keep_coming_while_everything_is_reloaded(scene):
 	seconds = (flows[-1][2] - flows[0][1]) / 1e6
 	print(f"# {len(flows)} clients in {seconds:.1f} s, {RELOADS} reloads, {judged} of those judged by a time")
 	check(len(flows) > RELOADS * PHASE, "as many as were meant to come")
+	check(len(stage.relay.events("session-up")) > 1, "the agent has come with its renewed certificate")
 
 
 main()
