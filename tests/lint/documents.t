@@ -10,7 +10,7 @@ for document in README.md SECURITY.md CONTRIBUTING.md sni/README.md; do
 done > "$scratch/wrong"
 nothing "links lead to files"
 
-grep -ohE '`make [a-z]+' README.md CONTRIBUTING.md | sed 's/`make //' | sort -u | while read -r goal; do
+grep -ohE '`make [a-z-]+' README.md CONTRIBUTING.md | sed 's/`make //' | sort -u | while read -r goal; do
 	grep -qE "^([a-z -]+ )?$goal( [a-z -]+)?:" GNUmakefile || echo "make $goal"
 done > "$scratch/wrong"
 nothing "goals that the documents name exist"
