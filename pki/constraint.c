@@ -57,11 +57,22 @@ fit_host(const uint8_t *host, size_t bytes, struct der base)
 											: OUTSIDE;
 }
 
+/* Of anything but visible ASCII, and of a backslash, two readers make two hosts: one may end there. */
+static bool
+is_plain(struct der name)
+{
+	for (size_t i = 0; i < name.bytes; i++)
+		if (name.data[i] <= 0x20 || name.data[i] >= 0x7f || name.data[i] == '\\')
+			return false;
+	return name.bytes > 0;
+}
+
+/* A quoted @ in front of the one before the host would make two hosts, too. */
 static enum fit
 fit_email(struct der name, struct der base)
 {
-	const uint8_t *at = memrchr(name.data, '@', name.bytes);
-	if (!at)
+	const uint8_t *at = is_plain(name) ? memchr(name.data, '@', name.bytes) : NULL;
+	if (!at || at != memrchr(name.data, '@', name.bytes))
 		return UNCLEAR;
 	const uint8_t *base_at = base.bytes == 0 ? NULL : memrchr(base.data, '@', base.bytes);
 	if (base_at) {
@@ -88,7 +99,7 @@ fit_uri(struct der name, struct der base)
 	const uint8_t *host = name.data, *end = name.data + name.bytes;
 	while (host < end && is_scheme_letter(*host))
 		host++;
-	if (host == name.data || end - host < 3 || memcmp(host, "://", 3) != 0)
+	if (!is_plain(name) || host == name.data || end - host < 3 || memcmp(host, "://", 3) != 0)
 		return UNCLEAR;
 	host += 3;
 	const uint8_t *stop = host;
