@@ -4,6 +4,7 @@ with its own verdict in the log and its own alert to the client, and the upstrea
 
 All clients of a file go to one relay and one agent, whose endpoints differ in what they demand.
 """
+import os
 import shutil
 import ssl
 import subprocess
@@ -69,6 +70,7 @@ ENDPOINTS = {
 	"lenient": {"expired": "allow", "missing": "allow"},
 	"unchecked": NONE,
 	"request": DAY_OF_GRACE,
+	"open": NONE,	# and it asks for no certificate
 }
 
 # The alert of each verdict (RFC 8446, 6.2).
@@ -208,6 +210,8 @@ class Stage:
 		tls, knobs = {"mutual_tls_certificate_authorities": [self.shop.at("root.crt")]}, ENDPOINTS[name]
 		if knobs is not NONE:
 			tls.update(mutual_tls_crls=[self.shop.at("crls.pem")], crl=knobs)
+		if name == "open":
+			tls = {}
 		if name == "request":
 			tls["mutual_tls"] = "request"
 		return terminate(f"{name}.example.com", self.upstream, tls)
@@ -267,6 +271,29 @@ def everybody_else_is_told(scene, language):
 	for scenario in SCENARIOS:
 		for version in VERSIONS:
 			play(talker, version, scenario)
+
+
+def resumes(version, endpoint, certificate, ticket):
+	"""Whether a second connection of openssl's is a resumed one."""
+	pair = stage().pair(certificate)
+	own = ("-cert_chain", pair[0], "-cert", pair[0], "-key", pair[1]) if pair else ()
+	ask = ("openssl", "s_client", "-connect", f"127.0.0.1:{stage().relay.port}", "-servername", f"{endpoint}.example.com",
+		"-CAfile", authority().root, "-ign_eof", "-tls" + version.replace(".", "_"), *own)
+	check(b"hello" in run(*ask, "-sess_out", ticket, data=GET)[1], "the first is let in")
+	if not os.path.exists(ticket):
+		return False
+	again = run(*ask, "-sess_in", ticket, data=GET)[1]
+	check(b"hello" in again, f"the second is let in: {again}")
+	return b"Reused, " in again
+
+
+@test
+def no_session_is_resumed_where_a_certificate_is_asked_for(scene):
+	"""It would bring the chain of the first along, unjudged."""
+	for endpoint, certificate in (("open", None), ("crls", "ann"), ("request", "ann"), ("request", None)):
+		for version in VERSIONS:
+			resumed = resumes(version, endpoint, certificate, f"{scene.dir}/{endpoint}-{certificate}-{version}")
+			equal(resumed, endpoint == "open" and version == "1.3", f"{endpoint}, {certificate}, TLS {version}: resumed")
 
 
 @test
