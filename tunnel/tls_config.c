@@ -254,65 +254,6 @@ on_client_hello(gnutls_session_t session, const gnutls_datum_t *message)
 	return allow_tickets(tls, message);
 }
 
-/* The leaf in a Certificate message (RFC 8446 4.4.2; before 1.3 without a context); empty if
- * there is none, or none that GnuTLS will read either. */
-static gnutls_datum_t
-first_certificate(gnutls_session_t session, const gnutls_datum_t *message)
-{
-	enum { LENGTH = 3 };
-	const uint8_t *at = message->data;
-	size_t left = message->size;
-	if (gnutls_protocol_get_version(session) == GNUTLS_TLS1_3 && left > 0) {
-		size_t context = 1u + at[0];
-		at += context < left ? context : left;
-		left -= context < left ? context : left;
-	}
-	if (left < 2 * LENGTH)
-		return (gnutls_datum_t){ 0 };
-	at += LENGTH;
-	size_t bytes = (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2];
-	return bytes > left - 2 * LENGTH
-	    ? (gnutls_datum_t){ 0 }
-	    : (gnutls_datum_t){ (uint8_t *)(uintptr_t)(at + LENGTH), (unsigned)bytes };
-}
-
-/* Both numbers of an RSA key cost time: with 56 000 bits each, one signature takes 11 s. */
-static bool
-is_affordable(gnutls_x509_crt_t certificate)
-{
-	enum { MODULUS_MOST = 16384 / 8 + 1, EXPONENT_MOST = 8 + 1 }; /* and an octet of sign */
-	gnutls_datum_t modulus = { 0 }, exponent = { 0 };
-	gnutls_pubkey_t key;
-	if (gnutls_pubkey_init(&key) < 0)
-		return false;
-	bool is_rsa = gnutls_pubkey_import_x509(key, certificate, 0) >= 0 &&
-	    gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) >= 0;
-	bool good = !is_rsa || (modulus.size <= MODULUS_MOST && exponent.size <= EXPONENT_MOST);
-	gnutls_free(modulus.data);
-	gnutls_free(exponent.data);
-	gnutls_pubkey_deinit(key);
-	return good;
-}
-
-/* GnuTLS uses the key for CertificateVerify before it asks on_verify(), whatever the key is. */
-static int
-on_certificate(gnutls_session_t session, const gnutls_datum_t *message)
-{
-	gnutls_datum_t der = first_certificate(session, message);
-	gnutls_x509_crt_t certificate;
-	if (der.size == 0)
-		return 0;
-	if (gnutls_x509_crt_init(&certificate) < 0)
-		return GNUTLS_E_MEMORY_ERROR;
-	bool good = gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) < 0 ||
-	    is_affordable(certificate);
-	gnutls_x509_crt_deinit(certificate);
-	if (good)
-		return 0;
-	object(gnutls_session_get_ptr(session), GNUTLS_A_BAD_CERTIFICATE);
-	return GNUTLS_E_CERTIFICATE_ERROR;
-}
-
 /* GnuTLS has room for one hook in a session. */
 static int
 on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
@@ -321,7 +262,7 @@ on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned inco
 	struct tls *tls = gnutls_session_get_ptr(session);
 	(void)when;
 	if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
-		return on_certificate(session, message);
+		return tls_look_at_key(tls, message);
 	return incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO && tls->config->purpose->is_server
 	    ? on_client_hello(session, message)
 	    : 0;

@@ -1,8 +1,8 @@
 /*
  * What the files of tls.h share: tls_config.c (credentials, judgement),
  * tls.c (life and handshake), tls_stream.c (bytes), tls_io.c (the stream
- * below), tls_record.c (where records end), tls_unwrap.c (the end of TLS before
- * that of the connection).
+ * below), tls_record.c (where records end), tls_peer_key.c (keys that GnuTLS shall not
+ * use), tls_unwrap.c (the end of TLS before that of the connection).
  */
 #ifndef TUNNEL_TLS_PRIVATE_H
 #define TUNNEL_TLS_PRIVATE_H
@@ -100,6 +100,9 @@ static_assert(sizeof(struct tls) <= 248, "256 bytes with what malloc() adds");
 /* Hands the config's things to a new session. False: memory. */
 bool tls_config_apply(struct tls_config *, struct tls *);
 void tls_free(struct tls *);
+/* tls_peer_key.c. Of a Certificate message that has come: 0, or an error of GnuTLS if the key in it cannot
+ * or shall not be used; then the judge was asked, so that the reason is told. */
+int tls_look_at_key(struct tls *, const gnutls_datum_t *message);
 /* tls_unwrap.c: from now on `has_new_keys` is kept. */
 void tls_watch_keys(struct tls *);
 /* Remembers the failure, sends the alert that belongs to it, returns what the caller answers. */

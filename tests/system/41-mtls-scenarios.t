@@ -287,6 +287,31 @@ def resumes(version, endpoint, certificate, ticket):
 	return b"Reused, " in again
 
 
+# Keys that GnuTLS cannot read, or that nobody should use: what is told of them.
+KEYS = {"secp256k1": "has a key on secp256k1", "brainpoolP256r1": "has a key on brainpoolP256r1",
+	"explicit": "has a key on a curve given by explicit parameters", "secp224r1": "has a key on P-224",
+	"rsa:1024": "has an RSA key of 1024 bits, which is too weak"}
+
+
+@test_over(*KEYS)
+def a_key_that_is_not_accepted_is_named(_, key):
+	"""In TLS 1.2: from 1.3 on a client cannot even offer most of these."""
+	curve = "P-256" if key == "explicit" else key
+	more = ("-pkeyopt", "ec_param_enc:explicit") if key == "explicit" else ()
+	shop, name = stage().shop, "odd-key"
+	shop.make(name, "/CN=odd", "issuing", CLIENT,
+		key=(key,) if ":" in key else ("ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", *more))
+	shop.bundle(f"{name}.pem", f"{name}.crt", "issuing.crt")
+	pair, there = stage().pair(name), len(stage().ends("crls.example.com"))
+	_, out, err = s_client(stage().relay.port, "crls.example.com", authority().root, "-tls1_2", "-cipher", "ALL:@SECLEVEL=0",
+		"-cert_chain", pair[0], "-cert", pair[0], "-key", pair[1], data=GET)
+	check(b"hello" not in out and NUMBERS[by_openssl].format(ALERTS["bad-certificate"]) in err, err)
+	until(lambda: len(stage().ends("crls.example.com")) > there, what="the end of the flow")
+	last = stage().agent.events("flow-closed", server_name="crls.example.com")[-1]
+	equal(last["reason"], "weak-key", last["message"])
+	check(KEYS[key] in last["message"], last["message"])
+
+
 @test
 def no_session_is_resumed_where_a_certificate_is_asked_for(scene):
 	"""It would bring the chain of the first along, unjudged."""
