@@ -7,6 +7,7 @@ import subprocess
 from lib import *
 from lib.process import PROGRAMS
 from lib.scene import free_port
+from lib.upstream import server_context
 
 NAME = "api.example.com"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -156,6 +157,24 @@ def where_nobody_here_ends_tls_nothing_is_said_of_it(scene):
 		header = told.next()
 		equal(header.tlvs, {AUTHORITY: name.encode(), UNIQUE_ID: flow_ids(daemon)[0].encode()})
 		equal((header.ssl, header.has_sum), (None, True), name)
+
+
+@test
+def the_header_comes_before_the_agents_own_tls(scene):
+	inner, headers = "inner.example.com", []
+	context = server_context(*authority().server(inner))
+
+	def serve(stream):
+		headers.append(Header(stream))
+		with context.wrap_socket(stream, server_side=True) as client:
+			client.sendall(b"here")
+			drained(client)
+
+	upstream = scene.upstream(serve)
+	relay, _ = opened(scene, f"tls://127.0.0.1:{upstream.port}", mutual(), cas=authority().root, server_name=inner)
+	with TlsClient(relay.port, NAME, authority().root, certificate=authority().client("alice")) as client:
+		equal(client.recv(4), b"here")
+	equal((headers[0].tlvs[AUTHORITY], headers[0].ssl[:2], headers[0].ssl[2][CN]), (NAME.encode(), (7, 0), b"alice"))
 
 
 @test
@@ -329,18 +348,20 @@ HAPROXY_LOG = '''	log-format "from=%ci:%cp to=%fi:%fp authority=%[fc_pp_authorit
 
 @test
 def haproxy_understands_what_it_is_told(scene):
-	port, sealed = free_port(), "sealed.example.com"
+	port, tls_port, sealed, twice = free_port(), free_port(), "sealed.example.com", "twice.example.com"
 	taker = haproxy(scene, port, f"frontend open\n	mode http\n	bind 127.0.0.1:{port} accept-proxy\n{HAPROXY_LOG}"
 		"	http-request return status 200 content-type text/plain string hello\n"
-		f"frontend sealed\n	mode http\n	bind {scene.dir}/sealed.sock accept-proxy ssl crt {with_key(scene, sealed)}\n{HAPROXY_LOG}"
+		f"frontend sealed\n	mode http\n	bind {scene.dir}/sealed.sock accept-proxy ssl crt {with_key(scene, sealed)}\n"
+		f"	bind 127.0.0.1:{tls_port} accept-proxy ssl crt {with_key(scene, sealed)}\n{HAPROXY_LOG}"
 		"	http-request return status 200 content-type text/plain string hello\n")
 	relay = scene.relay()
 	told = {"proxy_protocol": 2}
 	agent = scene.agent(relay, [
 		terminate(NAME, dict(told, url=f"tcp://127.0.0.1:{port}", proxy_client_certificate=True), mutual()),
-		passthrough(sealed, dict(told, url=f"unix:{scene.dir}/sealed.sock"))], authority().agent("agent5", NAME, sealed))
+		terminate(twice, dict(told, url=f"tls://127.0.0.1:{tls_port}", cas=authority().root, server_name=sealed), mutual()),
+		passthrough(sealed, dict(told, url=f"unix:{scene.dir}/sealed.sock"))], authority().agent("agent5", NAME, sealed, twice))
 	certificate, key = authority().client("alice")
-	for number, name in enumerate((NAME, sealed), 1):
+	for number, name in enumerate((NAME, sealed, twice), 1):
 		status, out, err = curl(relay.port, name, authority().root, "--cert", certificate, "--key", key)
 		equal((status, out), (0, b"hello"), err)
 		closed = agent.wait_event("flow-closed", count=number)[-1]
