@@ -81,7 +81,7 @@ class BareServer:
 			certificate, key = authority().server(NAME)
 		self.port = free_port()
 		self.process = subprocess.Popen(["gnutls-serv", "--port", str(self.port), "--x509certfile", certificate, "--x509keyfile", key,
-			"--priority", PRIORITY, "--http", "--disable-client-cert", "--quiet"], stdin=subprocess.DEVNULL,
+			"--priority", PRIORITY, "--http", "--disable-client-cert", "--nodb", "--quiet"], stdin=subprocess.DEVNULL,
 			stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 		scene.keep(self)
 		until(self.answers, what="gnutls-serv listens")
