@@ -161,6 +161,8 @@ drain(struct agent *agent)
 	relay_links_drain(&agent->live.links, AGENT_DRAIN_MS);
 	agent_workers_drain(agent->live.context.workers);
 	forwards_drain(agent->live.forwards);
+	probes_free(agent->live.probes);
+	agent->live.probes = NULL;
 	agent->drain_until_ms = clock_ms() + AGENT_DRAIN_MS;
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
@@ -259,6 +261,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 		.settings = &agent->live.settings,
 		.links = &agent->live.links,
 		.forwards = agent->live.forwards,
+		.probes = agent->live.probes,
 		.faults = &agent->live.faults,
 		.context = &agent->live.context,
 	    }));
@@ -389,8 +392,11 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (!agent->live.health)
 		return EX_OSERR;
 	agent_reload_watch_health(&agent->live);
-	if (!relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
+	agent->live.probes = probes_new(context->loop, context->resolver, &agent->live.settings);
+	if (!agent->live.probes ||
+	    !relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
 		return EX_OSERR;
+	probes_set(agent->live.probes, context->endpoint_table);
 	return start_forwards(agent, error);
 }
 
@@ -401,6 +407,7 @@ tear_down(struct agent *agent)
 
 	admin_free(agent->admin);
 	endpoint_health_free(agent->live.health);
+	probes_free(agent->live.probes);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
 	if (agent->live.forwards)

@@ -199,6 +199,15 @@ load_termination(struct endpoint *endpoint, const struct termination_settings *s
 	return true;
 }
 
+bool
+endpoint_has_key(const struct endpoint *endpoint, const struct spki_pin *key)
+{
+	for (size_t i = 0; i < endpoint->certificate_count; i++)
+		if (spki_pin_equals(&endpoint->certificates[i].key, key))
+			return true;
+	return false;
+}
+
 uint8_t
 endpoint_carriers(const struct endpoint_settings *settings)
 {

@@ -66,6 +66,9 @@ struct tls_config *endpoint_tls(
  * tickets are sealed under when it is too old. */
 void endpoint_watch(struct endpoint *, int64_t now_s, uint64_t now_ms);
 
+/* Whether one of the certificates that it shows has this key. */
+bool endpoint_has_key(const struct endpoint *, const struct spki_pin *);
+
 /* Sealed is always allowed: a relay may know nothing else. */
 uint8_t endpoint_carriers(const struct endpoint_settings *);
 

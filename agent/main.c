@@ -12,6 +12,7 @@
 #include "agent/forward_command.h"
 #include "agent/keygen.h"
 #include "agent/oneshot.h"
+#include "agent/probe_command.h"
 #include "agent/settings.h"
 #include "base/admin_client.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ static const char help[] =
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... NAME\n"
+    "       valise-agent probe --expect SPKI[,SPKI]... [--address HOST:PORT] tls://NAME[:PORT]\n"
     "       valise-agent forward LISTEN tls://NAME[:PORT] --crt FILE --key FILE --cas FILE\n"
     "           [--crls FILE] [--pin SPKI[,SPKI]...] [--address HOST:PORT] [--alpn NAME]\n"
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
@@ -38,6 +40,7 @@ static const char help[] =
     "  status  ask the running agent how it is\n"
     "  reload  have the running agent read its configuration again, and say whether it holds\n"
     "  keygen  make an agent's key here, and the request for its certificate\n"
+    "  probe   say whether the expected key answers for a public name\n"
     "  forward listen for plain clients of this host, and take them to a public name with a\n"
     "          client certificate\n"
     "  tls     serve one endpoint from the command line\n"
@@ -209,6 +212,7 @@ static const struct agent_command {
 	{ "status", status },
 	{ "reload", reload },
 	{ "keygen", keygen_run },
+	{ "probe", probe_command_run },
 	{ "forward", forward },
 	{ "tls", tls },
 };
@@ -221,7 +225,7 @@ main(int argc, char **argv)
 	process_harden();
 	if (argc < 2)
 		return refuse_usage(
-		    "which command? run, check, status, reload, keygen, forward or tls", "");
+		    "which command? run, check, status, reload, keygen, probe, forward or tls", "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)

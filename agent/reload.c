@@ -310,6 +310,7 @@ publish(struct agent_live *live, struct endpoint_table *table)
 	live->context.endpoint_table = table;
 	agent_workers_publish(live->context.workers, table);
 	agent_reload_watch_health(live);
+	probes_set(live->probes, table);
 	relay_links_refresh(&live->links, clock_wall_s());
 }
 

@@ -11,6 +11,7 @@
 #include "agent/context.h"
 #include "agent/forwards.h"
 #include "agent/limits.h"
+#include "agent/probes.h"
 #include "agent/relay_link.h"
 #include "agent/settings.h"
 #include "agent/state.h"
@@ -27,6 +28,7 @@ struct agent_live {
 	struct agent_context context;
 	struct relay_links links;
 	struct forwards *forwards;
+	struct probes *probes;
 	struct trust_stamp crl_stamp; /* of the CRL files of all keys */
 	struct credentials_stamp credentials_stamp;
 	uint64_t descriptors;                   /* how many the process may have */

@@ -206,6 +206,7 @@ take_facts(struct server_certificate *out, const struct key_pair *pair, const ch
 	bool fine = cert_read(&facts, &pair->certificate, path, error);
 
 	if (fine) {
+		out->key = facts.key;
 		memcpy(out->fingerprint, facts.fingerprint, sizeof out->fingerprint);
 		out->demand = demand_of(&facts);
 		fine = out->demand && take_names(out, &facts, endpoint);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/settings.h"
+#include "pki/spki_pin.h"
 #include "pki/ocsp.h"
 #include "tunnel/tls.h"
 
@@ -26,7 +27,8 @@ struct server_certificate {
 	char **names;
 	size_t name_count;
 	const struct key_demand *demand; /* what a client must offer to verify its key */
-	char fingerprint[65];            /* as in struct cert_facts */
+	struct spki_pin key;             /* as in struct cert_facts */
+	char fingerprint[65];            /* likewise */
 	uint8_t digest[32]; /* SHA-256 of the file, so of what stands behind the certificate, too */
 	bool must_staple;   /* clients that know of it demand an OCSP response */
 	bool wants_staple;  /* it must, or a file was given */

@@ -190,6 +190,13 @@ static const struct conf_row endpoint_rows[] = {
 	SETTINGS_PATIENCE_ROWS(struct endpoint_settings), { 0 }
 };
 
+static const struct conf_row probe_rows[] = {
+	{ "interval", CONF_DURATION, AT(probe_settings, interval_ms), .required = true,
+	    .least = SECONDS(1), .most = SETTINGS_PATIENCE_MOST_MS },
+	{ "address", CONF_TEXT, AT(probe_settings, address), .check = agent_settings_is_address },
+	{ "spki", CONF_TEXTS, AT(probe_settings, spki), .check = spki_pin_is }, { 0 }
+};
+
 static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-agent";
 
 const struct conf_row agent_settings_admin_rows[] = {
@@ -225,6 +232,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .table = endpoint_rows, .item_bytes = sizeof(struct endpoint_settings) },
 	{ "forwards", CONF_MAPPINGS, AT(agent_settings, forwards), .least = 1,
 	    .table = agent_settings_forward_rows, .item_bytes = sizeof(struct forward_settings) },
+	{ "probe", CONF_MAPPING, AT(agent_settings, probe), .table = probe_rows,
+	    .scalar = "interval", .mark_offset = AT(agent_settings, probe.mark) },
 	{ "limits.flows", CONF_NUMBER, AT(agent_settings, limits.flows), .fallback = "0",
 	    .least = 0, .most = 100 * MILLION },
 	{ "limits.handshakes", CONF_NUMBER, AT(agent_settings, limits.handshakes),
@@ -636,6 +645,9 @@ check_agent(const struct agent_settings *settings, struct conf_report *report)
 			    "%s is for endpoints, and forwards need no relay; add \"endpoints\", or take "
 			    "it away",
 			    keys[i].key);
+	if (!serves && settings->probe.interval_ms > 0)
+		conf_error(report, settings->probe.mark,
+		    "probe without endpoints has no name to look at; take it away");
 	if (!serves && !forwards)
 		conf_error(
 		    report, top, "missing key \"endpoints\"; add it, or \"forwards\", or both");

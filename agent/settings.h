@@ -56,8 +56,9 @@ struct upstream_settings {
 	uint64_t connect_ms;
 	struct health_settings health;
 	struct conf_mark health_mark;
-	enum upstream_kind kind;    /* filled by the checks */
-	struct upstream_url parsed; /* likewise: where it is, if it has no url (a forward's server) */
+	enum upstream_kind kind; /* filled by the checks */
+	struct upstream_url
+	    parsed; /* likewise: where it is, if it has no url (a forward's server) */
 };
 
 /* One certificate of an endpoint, and its key. */
@@ -122,6 +123,14 @@ struct forward_settings {
 	char server_name[NAME_SIZE];
 };
 
+/* How the agent looks at its public names from outside. */
+struct probe_settings {
+	uint64_t interval_ms;   /* 0: not at all */
+	char *address;          /* NULL: where the system's resolver says, port 443 */
+	struct conf_texts spki; /* of other agents with the same names */
+	struct conf_mark mark;
+};
+
 struct agent_settings_limits {
 	uint64_t flows; /* 0: as many as the descriptors allow */
 	uint64_t handshakes;
@@ -150,6 +159,7 @@ struct agent_settings {
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;
 	struct conf_items forwards;
+	struct probe_settings probe;
 	struct agent_settings_limits limits;
 	struct log_settings log;
 };

@@ -55,8 +55,8 @@ is_public(const char *text, char error[256])
 	return url_public(&url, text, error);
 }
 
-static bool
-is_address(const char *text, char error[256])
+bool
+agent_settings_is_address(const char *text, char error[256])
 {
 	char host[254];
 	uint16_t port;
@@ -74,7 +74,7 @@ const struct conf_row agent_settings_forward_rows[] = {
 	    .mark_offset = AT(listen_mark) },
 	{ "url", CONF_TEXT, AT(url), .required = true, .check = is_public,
 	    .mark_offset = AT(url_mark) },
-	{ "address", CONF_TEXT, AT(address), .check = is_address },
+	{ "address", CONF_TEXT, AT(address), .check = agent_settings_is_address },
 	{ "certificate", CONF_TEXT, AT(upstream.certificate), .required = true,
 	    .mark_offset = AT(upstream.certificate_mark) },
 	{ "private_key", CONF_TEXT, AT(upstream.private_key), .required = true,

@@ -7,6 +7,7 @@
 #include "agent/endpoint_table.h"
 #include "agent/settings.h"
 #include "agent/forwards.h"
+#include "agent/probes.h"
 #include "agent/relay_link.h"
 #include "agent/worker.h"
 #include "base/admin.h"
@@ -34,7 +35,7 @@ describe_relays(const struct relay_links *links)
 }
 
 static json_t *
-describe_endpoints(const struct endpoint_table *table)
+describe_endpoints(const struct endpoint_table *table, const struct probes *probes)
 {
 	json_t *endpoints = json_array();
 
@@ -42,11 +43,12 @@ describe_endpoints(const struct endpoint_table *table)
 		const struct endpoint *endpoint = table->endpoints[i];
 
 		json_array_append_new(endpoints,
-		    json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o}", "name", endpoint->name,
+		    json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o, s:o?}", "name", endpoint->name,
 			"server_name", endpoint->server_name, "mode",
 			endpoint->terminates ? "terminate" : "passthrough", "denied",
 			(json_int_t)endpoint->denied, "warning", endpoint->upstream.warning,
-			"upstreams", upstream_status(endpoint->upstream.group)));
+			"upstreams", upstream_status(endpoint->upstream.group), "probe",
+			probes_describe(probes, endpoint->server_name)));
 	}
 	return endpoints;
 }
@@ -75,7 +77,7 @@ agent_status(const struct agent_status_sources *from)
 	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o}", "workers",
 	    (int)agent_settings_workers(from->settings), "flows", flows, "relays",
 	    describe_relays(from->links), "endpoints",
-	    describe_endpoints(from->context->endpoint_table), "forwards",
+	    describe_endpoints(from->context->endpoint_table, from->probes), "forwards",
 	    describe_forwards(from->settings));
 
 	json_t *refused = reload_faults_describe(from->faults);

@@ -11,6 +11,7 @@
 struct agent_context;
 struct agent_settings;
 struct forwards;
+struct probes;
 struct reload_faults;
 struct relay_links;
 
@@ -21,6 +22,7 @@ struct agent_status_sources {
 	const struct agent_settings *settings;
 	const struct relay_links *links;
 	const struct forwards *forwards;
+	const struct probes *probes;
 	const struct reload_faults *faults;
 	const struct agent_context *context;
 };

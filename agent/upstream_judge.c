@@ -33,22 +33,21 @@ is_pinned(const struct upstream *upstream, const struct spki_pin *key)
 }
 
 static unsigned
-judge_key(struct upstream_judge *judge, const struct tls_certificate *leaf)
+judge_key(struct upstream_judge *judge)
 {
-	struct spki_pin key;
 	char text[SPKI_PIN_TEXT];
 
-	if (!spki_pin_of(&key, (struct der){ leaf->data, leaf->bytes }))
+	if (!judge->has_key)
 		snprintf(judge->refusal, sizeof judge->refusal,
 		    "the upstream's certificate cannot be read, so its key is not one of "
 		    "upstream.spki");
-	else if (is_pinned(judge->upstream, &key))
+	else if (is_pinned(judge->upstream, &judge->key))
 		return 0;
 	else
 		snprintf(judge->refusal, sizeof judge->refusal,
 		    "the upstream's key is not one of upstream.spki: it has %s; add that if the "
 		    "upstream was given a new key, else something else answers there",
-		    spki_pin_text(&key, text));
+		    spki_pin_text(&judge->key, text));
 	return ALERT_BAD_CERTIFICATE;
 }
 
@@ -58,10 +57,12 @@ upstream_judge_chain(void *arg, const struct tls_certificate *chain, size_t coun
 	struct upstream_judge *judge = arg;
 	unsigned alert = judge->upstream->trust ? peer_check_chain(&judge->chain, chain, count) : 0;
 
+	judge->has_key =
+	    count > 0 && spki_pin_of(&judge->key, (struct der){ chain[0].data, chain[0].bytes });
 	if (alert != 0)
 		snprintf(
 		    judge->refusal, sizeof judge->refusal, "%s", judge->chain.verdict.sentence);
 	else if (judge->upstream->pin_count > 0 && count > 0)
-		alert = judge_key(judge, &chain[0]);
+		alert = judge_key(judge);
 	return alert;
 }

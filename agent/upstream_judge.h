@@ -6,6 +6,7 @@
 #define AGENT_UPSTREAM_JUDGE_H
 
 #include "agent/peer_check.h"
+#include "pki/spki_pin.h"
 
 struct upstream;
 
@@ -14,6 +15,8 @@ enum { UPSTREAM_REFUSAL = VERDICT_SENTENCE };
 struct upstream_judge {
 	const struct upstream *upstream; /* borrowed */
 	struct peer_check chain;
+	bool has_key; /* a certificate was shown, and this is its key; the handshake proves it */
+	struct spki_pin key;
 	char refusal[UPSTREAM_REFUSAL]; /* why it was refused; "" if it was not */
 };
 

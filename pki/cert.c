@@ -102,6 +102,7 @@ read_facts(struct cert_facts *facts, const struct x509 *x)
 	facts->not_before = x->not_before;
 	facts->not_after = x->not_after;
 	x509_fingerprint(x->whole, facts->fingerprint);
+	spki_pin_of(&facts->key, x->whole);
 	facts->is_ca = x->is_ca;
 	facts->server = x509_has_purpose(x, OID_SERVER_AUTH);
 	facts->client = x509_has_purpose(x, OID_CLIENT_AUTH);

@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "pki/grant.h"
+#include "pki/spki_pin.h"
 
 enum { CERT_ERROR = 512 };
 
@@ -20,6 +21,7 @@ struct cert_facts {
 	int64_t not_before, not_after; /* seconds since 1970 */
 	char **sans;                   /* dNSName, as they stand there, hostile bytes as `?` */
 	size_t san_count;
+	struct spki_pin key;  /* SHA-256 of its public key */
 	char fingerprint[65]; /* SHA-256 of the DER, hexadecimal */
 	char key_type[16];    /* "ecdsa", "rsa", "ed25519" ... */
 	unsigned bits;

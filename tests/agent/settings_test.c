@@ -283,6 +283,35 @@ several_upstreams_are_a_list_by_itself_or_in_the_mapping(void **state)
 }
 
 static void
+a_probe_is_an_interval_or_a_mapping(void **state)
+{
+	struct agent_settings settings;
+	char *told;
+
+	(void)state;
+	assert_int_equal(read_text(&settings, AGENT ENDPOINT "    upstream: 80\n", &told), 0);
+	assert_int_equal(settings.probe.interval_ms, 0);
+	free(told);
+	agent_settings_wipe(&settings);
+	assert_int_equal(
+	    read_text(&settings, AGENT ENDPOINT "    upstream: 80\nprobe: 10m\n", &told), 0);
+	assert_int_equal(settings.probe.interval_ms, 600000);
+	assert_null(settings.probe.address);
+	free(told);
+	agent_settings_wipe(&settings);
+	assert_int_equal(
+	    read_text(&settings,
+		AGENT ENDPOINT "    upstream: 80\nprobe: {interval: 1h, address: '192.0.2.1:443', "
+			       "spki: " PIN "}\n",
+		&told),
+	    0);
+	assert_string_equal(settings.probe.address, "192.0.2.1:443");
+	assert_int_equal(settings.probe.spki.count, 1);
+	free(told);
+	agent_settings_wipe(&settings);
+}
+
+static void
 refuses_what_does_not_go_together(void **state)
 {
 	static const struct {
@@ -418,6 +447,12 @@ refuses_what_does_not_go_together(void **state)
 		  "    upstream: 80\n",
 		    ":4:11:", "missing key \"agent.private_key\"" },
 		{ "version: 1\nforwards: []\n", ":2:11:", "empty" },
+		{ FORWARDS("127.0.0.1:1", "b") "probe: 10m\n", ":5:8:", "no name to look at" },
+		{ AGENT ENDPOINT "    upstream: 80\nprobe: {address: 'a:1'}\n",
+		    ":7:8:", "interval" },
+		{ AGENT ENDPOINT "    upstream: 80\nprobe: 100ms\n", ":7:8:", "range" },
+		{ AGENT ENDPOINT "    upstream: 80\nprobe: {interval: 1h, address: a}\n",
+		    ":7:32:", "HOST:PORT" },
 		{ FORWARDS("0.0.0.0:1", "b") "", ":3:69:", "other hosts" },
 		{ FORWARDS("127.0.0.1:1", "a") "", ":4:12:", "line 3 too" },
 		{ FORWARDS("127.0.0.1:2", "b") "", ":4:69:", "line 3 too" },
@@ -538,6 +573,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_upstream_is_unverified_only_where_that_is_said),
 	cmocka_unit_test(an_agent_may_only_forward),
 	cmocka_unit_test(several_upstreams_are_a_list_by_itself_or_in_the_mapping),
+	cmocka_unit_test(a_probe_is_an_interval_or_a_mapping),
 	cmocka_unit_test(refuses_what_does_not_go_together),
 	cmocka_unit_test(tells_a_missing_file_from_a_wrong_one),
 	cmocka_unit_test(reads_the_policy_for_expired_crls),
