@@ -20,6 +20,11 @@ struct tested_route {
 	struct conf_texts tags;
 };
 
+struct tested_group {
+	struct conf_texts urls;
+	uint64_t most;
+};
+
 struct tested_settings {
 	uint64_t version, hello_ms, hello_bytes;
 	bool fast;
@@ -29,6 +34,7 @@ struct tested_settings {
 	struct conf_texts cas;
 	struct conf_items routes;
 	struct tested_upstream fallback;
+	struct tested_group group;
 };
 
 static bool
@@ -45,6 +51,12 @@ static const struct conf_row upstream_rows[] = {
 	.mark_offset = offsetof(struct tested_upstream, url_mark)},
     {"proxy_protocol", CONF_NUMBER, offsetof(struct tested_upstream, version), .fallback = "1", .least = 1,
 	.most = 2},
+    {0},
+};
+
+static const struct conf_row group_rows[] = {
+    {"urls", CONF_TEXTS, offsetof(struct tested_group, urls), .required = true},
+    {"most", CONF_NUMBER, offsetof(struct tested_group, most), .fallback = "7"},
     {0},
 };
 
@@ -73,6 +85,8 @@ static const struct conf_row rows[] = {
 	.item_bytes = sizeof(struct tested_route)},
     {"fallback", CONF_MAPPING, offsetof(struct tested_settings, fallback), .table = upstream_rows,
 	.scalar = "url"},
+    {"group", CONF_MAPPING, offsetof(struct tested_settings, group), .table = group_rows,
+	.scalar = "urls"},
     {0},
 };
 
@@ -171,6 +185,30 @@ accepts_one_where_a_list_may_stand_and_nothing_at_all(void **state)
 }
 
 #define GOOD "version: 1\ncas: /a\n"
+
+static void
+a_list_may_stand_for_a_mapping_whose_key_takes_one(void **state)
+{
+	static const char *const same[] = { GOOD "group: [a, b]\n",
+		GOOD "group: {urls: [a, b], most: 7}\n", GOOD "group:\n  - a\n  - b\n" };
+	static const char wrong[] = GOOD "fallback: [a, b]\n", empty[] = GOOD "group: []\n";
+	struct tested_settings s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(same); i++) {
+		assert_true(read_text(&s, same[i], strlen(same[i])));
+		assert_int_equal(s.group.urls.count, 2);
+		assert_string_equal(s.group.urls.items[1], "b");
+		assert_int_equal(s.group.most, 7);
+		conf_wipe(&s, rows);
+	}
+	assert_false(read_text(&s, wrong, sizeof wrong - 1));
+	assert_non_null(strstr(said, "t.yml:3:11: \"fallback\" takes a mapping"));
+	conf_wipe(&s, rows);
+	assert_false(read_text(&s, empty, sizeof empty - 1));
+	assert_non_null(strstr(said, "t.yml:3:8: \"urls\" is empty"));
+	conf_wipe(&s, rows);
+}
 
 static void
 tells_place_fault_and_cure(void **state)
@@ -379,6 +417,7 @@ reads_a_file_and_says_when_it_cannot(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_a_struct_with_values_and_defaults),
+	cmocka_unit_test(a_list_may_stand_for_a_mapping_whose_key_takes_one),
 	cmocka_unit_test(accepts_one_where_a_list_may_stand_and_nothing_at_all),
 	cmocka_unit_test(tells_place_fault_and_cure),
 	cmocka_unit_test(tells_all_errors_at_once),
