@@ -212,10 +212,13 @@ def a_tls_upstream_is_healthy_if_a_flow_would_trust_it(scene):
 		equal((code, out), (0, b"hello"), err)
 
 
+VISITORS = 4
+
+
 class Visitors:
 	"""Threads whose clients come one after the other until they are told to stop."""
 
-	def __init__(self, relay, count=4):
+	def __init__(self, relay, count=VISITORS):
 		self.relay, self.served, self.failed, self.is_over = relay, 0, [], False
 		self.threads = [threading.Thread(target=self.visit) for _ in range(count)]
 		for thread in self.threads:
@@ -224,17 +227,20 @@ class Visitors:
 	def visit(self):
 		while not self.is_over:
 			try:
-				with TlsClient(self.relay.port, NAME, authority().root) as client:
-					client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-					answer = client.recv()
-				check(answer.endswith(b"hello") or answer.startswith(b"HTTP/1.1 200"), f"answer {answer!r}")
+				self.visit_once()
 				self.served += 1
 			except Exception as error:
 				self.failed.append(error)
 
+	def visit_once(self):
+		with TlsClient(self.relay.port, NAME, authority().root) as client:
+			client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+			answer = client.recv()
+		check(answer.endswith(b"hello") or answer.startswith(b"HTTP/1.1 200"), f"answer {answer!r}")
+
 	def wait_more(self, count):
 		wanted = self.served + count
-		until(lambda: self.served >= wanted or self.failed, what=f"{count} clients more")
+		until(lambda: self.served >= wanted, what=f"{count} clients more")
 
 	def end(self):
 		self.is_over = True
@@ -266,6 +272,33 @@ def upstreams_go_and_come_back_under_load_and_no_flow_fails(scene):
 		visitors.end()
 	equal(visitors.failed, [], "failures")
 	check(all(u.seen > 0 for u in both), "both have served since they came back")
+
+
+class RawVisitors(Visitors):
+	def visit_once(self):
+		served(self.relay).close()
+
+
+@test
+def upstreams_of_a_route_are_killed_under_load_and_only_what_they_had_is_lost(scene):
+	"""A client loses at most the flow that it has with an upstream when that dies."""
+	both = [scene.upstream(echo), scene.upstream(echo)]
+	relay = static(scene, both, health=health())
+	visitors = RawVisitors(relay)
+	kills = 4
+	try:
+		for turn in range(kills):
+			gone = turn % 2
+			visitors.wait_more(100)
+			both[gone].close()
+			relay.wait_event("upstream-unhealthy", count=turn + 1)
+			visitors.wait_more(100)
+			both[gone] = back(scene, both[gone])
+			relay.wait_event("upstream-healthy", count=turn + 1)
+	finally:
+		visitors.end()
+	equal(relay.events("flow-refused"), [], "flows that found no upstream")
+	check(len(visitors.failed) <= kills * VISITORS, f"lost: {visitors.failed}")
 
 
 main()
