@@ -160,15 +160,15 @@ offers_protocol(const struct hello *hello, const char *protocol)
 	return false;
 }
 
-/* The one that GnuTLS will choose, by our order; "" if none. */
-static const char *
+/* The index of the one that GnuTLS will choose, by our order; if none, that of the list's end. */
+static size_t
 find_protocol(const struct tls *tls, const struct hello *hello)
 {
 	const char *const *names = tls->config->settings.alpn;
-	for (; names && *names; names++)
-		if (offers_protocol(hello, *names))
-			return *names;
-	return "";
+	size_t index = 0;
+	while (names && names[index] && !offers_protocol(hello, names[index]))
+		index++;
+	return index;
 }
 
 /* By our order of cipher suites: AES-128-GCM, AES-256-GCM, ChaCha20.  GnuTLS would take a ticket first, and
@@ -192,23 +192,38 @@ chooses_sha384(const gnutls_datum_t *message)
 	return has_sha384;
 }
 
-/* Before GnuTLS looks at the tickets in the hello.  The new ones are sealed under the same key. */
 static int
-allow_tickets(struct tls *tls, const gnutls_datum_t *message)
+set_ticket_key(struct tls *tls, const struct hello *hello, size_t protocol)
 {
-	struct hello hello = { .names = (const uint8_t *)"", .is_sha384 = chooses_sha384(message) };
+	const char *const *names = tls->config->settings.alpn;
+	const char *name = names ? names[protocol] : NULL;
+	const struct tls_tickets_scope scope = { hello->names, hello->names_bytes, name ? name : "",
+		hello->is_sha384 };
 	uint8_t key[TLS_TICKETS_KEY];
-	if (!tls->config->settings.tickets)
-		return 0;
-	gnutls_ext_raw_parse(&hello, find_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
-	const struct tls_tickets_scope scope = { hello.names, hello.names_bytes,
-		find_protocol(tls, &hello), hello.is_sha384 };
 	tls_tickets_key(tls->config->settings.tickets, &scope, clock_ms(), key);
 	gnutls_db_set_cache_expiration(tls->session, TLS_TICKETS_LIFE_S);
 	int got =
 	    gnutls_session_ticket_enable_server(tls->session, &(gnutls_datum_t){ key, sizeof key });
 	bytes_wipe(key, sizeof key);
 	return got;
+}
+
+/* Before GnuTLS looks at the tickets in the hello.  The new ones are sealed under the same key, which GnuTLS
+ * takes once: after a retry request the hello must be as before (RFC 8446 4.1.2), or its ticket would be
+ * good for another protocol. */
+static int
+allow_tickets(struct tls *tls, const gnutls_datum_t *message)
+{
+	struct hello hello = { .names = (const uint8_t *)"", .is_sha384 = chooses_sha384(message) };
+	if (!tls->config->settings.tickets)
+		return 0;
+	gnutls_ext_raw_parse(&hello, find_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	size_t protocol = find_protocol(tls, &hello);
+	bool is_second = tls->ticket_protocol != 0, is_same = tls->ticket_protocol == 1 + protocol;
+	tls->ticket_protocol = (uint8_t)(1 + protocol);
+	if (!is_second)
+		return set_ticket_key(tls, &hello, protocol);
+	return is_same ? 0 : GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
 }
 
 enum { EXTENSION_SUPPORTED_VERSIONS = 43 };

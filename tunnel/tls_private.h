@@ -82,6 +82,8 @@ struct tls {
 	bool owns_error : 1;   /* it names an alert */
 	/* Alerts: what a hook has asked for, and what was said and heard. */
 	uint8_t judgement, alert_sent, alert_received;
+	uint8_t
+	    ticket_protocol; /* 1 + its index, or what stands for none; 0: no tickets are allowed */
 	uint8_t renegotiations; /* refused ones, of which the peer may not have heard yet */
 	struct tls_record record;
 	uint32_t burst;        /* bytes written without a pause, as far as they matter */

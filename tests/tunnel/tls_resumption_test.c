@@ -9,12 +9,15 @@
 
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
+/* With GNUTLS_KEY_SHARE_TOP: the first hello is answered with a retry request. */
+#define RETRIED TLS13 ":-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-SECP256R1"
 
 /* One arrival: what the client says, and what came of it. */
 struct arrival {
 	const char *priority, *name, *protocols[2]; /* NULL: TLS13, app.test, no ALPN */
 	const gnutls_datum_t *ticket;               /* of a arrival before; NULL: none */
 	unsigned flags;
+	gnutls_handshake_hook_func on_retry;
 	const char *early; /* data ahead of the server's answer */
 	bool is_resumed;
 	enum io of_server;
@@ -45,6 +48,9 @@ client_of(const struct arrival *arrival, int fd, gnutls_certificate_credentials_
 		    gnutls_session_set_data(client, arrival->ticket->data, arrival->ticket->size), 0);
 	if (arrival->early)
 		gnutls_record_send_early_data(client, arrival->early, strlen(arrival->early));
+	if (arrival->on_retry)
+		gnutls_handshake_set_hook_function(
+		    client, GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST, GNUTLS_HOOK_POST, arrival->on_retry);
 	gnutls_transport_set_int(client, fd);
 	return client;
 }
@@ -130,6 +136,7 @@ static const struct {
 	{ { .protocols = { "h2" }, .name = "other.test" }, false },
 	{ { .protocols = { "h2" }, .priority = TLS13 ":-GROUP-ALL:+GROUP-SECP384R1" }, true },
 	{ { .protocols = { "h2" }, .early = "GET /" }, true }, /* but the data is refused */
+	{ { .protocols = { "h2" }, .flags = GNUTLS_KEY_SHARE_TOP, .priority = RETRIED }, true },
 	{ { .protocols = { "h2" }, .priority = TLS13 ":-CIPHER-ALL:+CHACHA20-POLY1305" }, true },
 	{ { .protocols = { "h2" }, .priority = TLS13 ":-CIPHER-ALL:+AES-256-GCM" }, false },
 	{ { .protocols = { "h2" }, .priority = TLS13 ":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM" }, true },
@@ -158,6 +165,37 @@ a_ticket_is_good_for_its_name_and_protocol(void **state)
 		gnutls_free(first.got.data);
 		gnutls_free(second.got.data);
 	}
+	tls_tickets_release(tickets);
+}
+
+static int
+change_protocol(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+    const gnutls_datum_t *message)
+{
+	static const gnutls_datum_t other = { (unsigned char *)(uintptr_t)"http/1.1", 8 };
+	(void)type;
+	(void)when;
+	(void)message;
+	if (incoming)
+		gnutls_alpn_set_protocols(session, &other, 1, 0);
+	return 0;
+}
+
+/* A hello after a retry request that asks for another protocol than the one before it. */
+static void
+a_second_hello_leads_no_ticket_to_another_protocol(void **state)
+{
+	struct tls_tickets *tickets = tls_tickets_new();
+	const struct tls_settings settings = endpoint(tickets);
+	struct arrival first = { .protocols = { "h2" } };
+	struct arrival second = { .protocols = { "h2" }, .flags = GNUTLS_KEY_SHARE_TOP, .priority = RETRIED,
+		.ticket = &first.got, .on_retry = change_protocol };
+	(void)state;
+	go(&settings, &first);
+	go(&settings, &second);
+	assert_int_equal(second.of_server, IO_FAILED);
+	assert_int_equal(second.alert, 47);
+	gnutls_free(first.got.data);
 	tls_tickets_release(tickets);
 }
 
@@ -257,6 +295,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_ticket_is_good_for_its_name_and_protocol),
+		cmocka_unit_test(a_second_hello_leads_no_ticket_to_another_protocol),
 		cmocka_unit_test(who_comes_back_may_do_so_again_and_again),
 		cmocka_unit_test(nobody_gets_one_in_tls12_or_where_a_certificate_is_asked_for),
 		cmocka_unit_test(a_ticket_is_no_way_round_the_certificate),
