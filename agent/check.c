@@ -143,7 +143,8 @@ check_staple(struct agent_check *check, const struct server_certificate *certifi
     const struct certificate_settings *settings)
 {
 	const struct ocsp_staple *staple = &certificate->staple;
-	const char *why = server_certificate_unstapled(certificate, check->now_s);
+	char error[OCSP_ERROR];
+	const char *why = server_certificate_unstapled(certificate, check->now_s, error);
 	struct conf_mark mark =
 	    settings->staple ? settings->staple_mark : settings->certificate_mark;
 	struct conf_report report = { .out = stderr, .path = check->path };

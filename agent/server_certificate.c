@@ -234,20 +234,34 @@ find_staple_before(
 	return NULL;
 }
 
+/* Keeps what it had instead of what is not good now.  False when memory is short. */
+static bool
+keep_staple(struct server_certificate *out, const struct ocsp_staple *before, const char *why)
+{
+	ocsp_staple_wipe(&out->staple);
+	out->staple_refused = strdup(why);
+	return out->staple_refused && (!before || ocsp_staple_copy(&out->staple, before));
+}
+
 /* False when memory is short. */
 static bool
 take_staple(struct server_certificate *out, const struct key_pair *pair, const char *path,
     const struct server_certificate_scope *scope)
 {
 	const struct ocsp_staple *before = find_staple_before(out, scope);
+	int64_t now_s = clock_wall_s();
 	char why[OCSP_ERROR];
 
 	out->must_staple = ocsp_must_staple(&pair->certificate);
 	out->wants_staple = path || out->must_staple;
-	if (!path || ocsp_staple_load(&out->staple, path, &pair->certificate, clock_wall_s(), why))
+	if (!path)
 		return true;
-	out->staple_refused = strdup(why);
-	return out->staple_refused && (!before || ocsp_staple_copy(&out->staple, before));
+	if (!ocsp_staple_load(&out->staple, path, &pair->certificate, now_s, why))
+		return keep_staple(out, before, why);
+	if (ocsp_staple_is_current(&out->staple, now_s) || !before ||
+	    !ocsp_staple_is_current(before, now_s))
+		return true;
+	return keep_staple(out, before, ocsp_staple_untimely(&out->staple, now_s, why));
 }
 
 static bool
@@ -325,23 +339,25 @@ server_certificate_wipe(struct server_certificate *certificate)
 /* ---- OCSP responses ---- */
 
 const char *
-server_certificate_unstapled(const struct server_certificate *certificate, int64_t now_s)
+server_certificate_unstapled(
+    const struct server_certificate *certificate, int64_t now_s, char error[OCSP_ERROR])
 {
 	if (!certificate->wants_staple || ocsp_staple_is_current(&certificate->staple, now_s))
 		return NULL;
 	if (certificate->staple_refused)
 		return certificate->staple_refused;
-	if (!certificate->staple.data)
-		return "the certificate demands an OCSP response, and none is given; add "
-		       "server_ocsp_response";
-	return "the OCSP response has ended; have it fetched in time";
+	if (certificate->staple.data)
+		return ocsp_staple_untimely(&certificate->staple, now_s, error);
+	return "the certificate demands an OCSP response, and none is given; add "
+	       "server_ocsp_response";
 }
 
 void
 server_certificate_watch(
     struct server_certificate *certificate, const char *endpoint, int64_t now_s)
 {
-	const char *missing = server_certificate_unstapled(certificate, now_s);
+	char error[OCSP_ERROR];
+	const char *missing = server_certificate_unstapled(certificate, now_s, error);
 	enum staple_fault fault = missing ? STAPLE_MISSING
 	    : certificate->staple_refused ? STAPLE_REFUSED
 					  : STAPLE_FINE;

@@ -55,8 +55,10 @@ bool server_certificate_load(struct server_certificate *, const struct certifica
     const struct server_certificate_scope *, char error[SERVER_CERTIFICATE_ERROR]);
 void server_certificate_wipe(struct server_certificate *);
 
-/* Why clients get no response although they should have one; NULL: they do, or none is wanted. */
-const char *server_certificate_unstapled(const struct server_certificate *, int64_t now_s);
+/* Why clients get no response although they should have one, in error or borrowed; NULL: they do, or none
+ * is wanted. */
+const char *server_certificate_unstapled(
+    const struct server_certificate *, int64_t now_s, char error[OCSP_ERROR]);
 /* Every second, on one thread: logs, once, that a response was refused or that clients get none. */
 void server_certificate_watch(struct server_certificate *, const char *endpoint, int64_t now_s);
 

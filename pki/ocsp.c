@@ -110,25 +110,6 @@ find_answer(const struct judged *j, unsigned *index)
 }
 
 static bool
-judge_times(const struct judged *j)
-{
-	char when[TIME_TEXT];
-	if (j->from_s > j->now_s) {
-		time_text(j->from_s, when);
-		return fail(j, "is from the future (%s); is the clock right?", when);
-	}
-	if (j->until_s == -1)
-		return fail(j,
-		    "has no nextUpdate, so that nobody knows when it ends; have the "
-		    "responder set one");
-	if (j->until_s <= j->now_s) {
-		time_text(j->until_s, when);
-		return fail(j, "has ended on %s; fetch it anew", when);
-	}
-	return true;
-}
-
-static bool
 judge_answer(struct judged *j)
 {
 	unsigned index, status;
@@ -144,7 +125,10 @@ judge_answer(struct judged *j)
 		return fail(j, "says that the certificate is %s",
 		    status == GNUTLS_OCSP_CERT_REVOKED ? "revoked; replace it"
 						       : "unknown to its responder");
-	return judge_times(j);
+	return until != (time_t)-1 ||
+	    fail(j,
+		"has no nextUpdate, so that nobody knows when it ends; have the responder set "
+		"one");
 }
 
 /* The certificates that it brings along are its delegates', and GnuTLS would ask the clock itself. */
@@ -237,6 +221,21 @@ bool
 ocsp_staple_is_current(const struct ocsp_staple *staple, int64_t now_s)
 {
 	return staple->data && staple->from_s <= now_s && now_s < staple->until_s;
+}
+
+const char *
+ocsp_staple_untimely(const struct ocsp_staple *staple, int64_t now_s, char error[OCSP_ERROR])
+{
+	char when[TIME_TEXT];
+	if (staple->from_s > now_s)
+		snprintf(error, OCSP_ERROR,
+		    "the OCSP response is from the future (%s); is the clock right?",
+		    time_text(staple->from_s, when));
+	else
+		snprintf(error, OCSP_ERROR,
+		    "the OCSP response has ended on %s; have it fetched in time",
+		    time_text(staple->until_s, when));
+	return error;
 }
 
 /* ---- what a certificate demands ---- */

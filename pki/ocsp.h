@@ -23,7 +23,8 @@ struct ocsp_staple {
 };
 
 /* For the first certificate of the chain (PEM), whose issuer is the second.  False with a sentence
- * that begins with the path; empty then.  It may end at any time: see ocsp_staple_is_current(). */
+ * that begins with the path; empty then.  Whether its time has come is another question, whose answer
+ * changes: see ocsp_staple_is_current(). */
 bool ocsp_staple_load(struct ocsp_staple *, const char *path, const struct secret *chain,
     int64_t now_s, char error[OCSP_ERROR]);
 /* False: memory. */
@@ -32,6 +33,8 @@ void ocsp_staple_wipe(struct ocsp_staple *);
 
 /* An empty one never is. */
 bool ocsp_staple_is_current(const struct ocsp_staple *, int64_t now_s);
+/* Why one that is not empty is not current, as a sentence; returns error. */
+const char *ocsp_staple_untimely(const struct ocsp_staple *, int64_t now_s, char error[OCSP_ERROR]);
 
 /* Whether the first certificate of the chain says that it is to be believed only with a staple
  * (RFC 7633). */

@@ -184,8 +184,6 @@ static const struct {
 	{ { .status = UNKNOWN }, "unknown to its responder" },
 	{ { .serial = "55" }, "another certificate" },
 	{ { .issuer = "root" }, "another certificate" },
-	{ { .from_s = 60 }, "from the future" },
-	{ { .until_s = -60 }, "has ended on" },
 	{ { .is_endless = true }, "no nextUpdate" },
 	{ { .signer = KEY_STRANGER }, "not signed by the CA" },
 	{ { .signer = KEY_LEAF }, "not signed by the CA" },
@@ -240,6 +238,32 @@ a_good_one_is_so_until_its_end(void **state)
 	assert_false(ocsp_staple_is_current(&staple, NOW - 3601));
 	assert_false(ocsp_staple_is_current(&nothing, NOW));
 	ocsp_staple_wipe(&staple);
+}
+
+/* A clock may be put right while the file stays as it is. */
+static void
+one_whose_time_has_not_come_or_is_over_is_kept(void **state)
+{
+	static const struct {
+		struct response_recipe recipe;
+		const char *said;
+	} untimely[] = {
+		{ { .from_s = 60 }, "is from the future (2027-01-15T08:01:00Z); is the clock right?" },
+		{ { .until_s = -60 }, "has ended on 2027-01-15T07:59:00Z" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof untimely / sizeof *untimely; i++) {
+		struct forged response;
+		struct ocsp_staple staple;
+		char error[OCSP_ERROR];
+		forge_response(&response, &untimely[i].recipe);
+		forge_write("staple", response.data, response.bytes);
+		assert_true(ocsp_staple_load(&staple, forge_path("staple"), &chain, NOW, error));
+		assert_false(ocsp_staple_is_current(&staple, NOW));
+		assert_non_null(strstr(ocsp_staple_untimely(&staple, NOW, error), untimely[i].said));
+		assert_true(ocsp_staple_is_current(&staple, NOW + (i == 0 ? 60 : -61)));
+		ocsp_staple_wipe(&staple);
+	}
 }
 
 static void
@@ -343,6 +367,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fault_of_a_response_has_its_sentence),
 		cmocka_unit_test(a_good_one_is_so_until_its_end),
+		cmocka_unit_test(one_whose_time_has_not_come_or_is_over_is_kept),
 		cmocka_unit_test(without_the_ca_in_the_file_nothing_is_believed),
 		cmocka_unit_test(what_is_no_response_is_told),
 		cmocka_unit_test(a_response_that_is_cut_is_never_good),
