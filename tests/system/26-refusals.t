@@ -3,6 +3,8 @@
 and NSS hear it; those of client certificates have a file of their own, 41-mtls-scenarios.t."""
 import os
 import shutil
+import ssl
+import time
 
 from lib import *
 from lib.scene import Scene
@@ -285,6 +287,19 @@ def java_hears_why(_):
 def nss_hears_why(_):
 	stage().make_nss()
 	play(by_nss)
+
+
+@test
+def who_does_not_finish_the_handshake_is_given_up_after_ten_seconds(_):
+	began, quiet = time.monotonic(), []
+	for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+		quiet.append(dial(stage().relay.port, hello("plain.example.com", version=version), timeout=60))
+	for stream in quiet:
+		while closed_how(stream) not in ("fin", "reset"):
+			pass	# the server's answer
+		stream.close()
+	check(time.monotonic() - began > 9, "before its time")
+	stage().agent.wait_event("flow-closed", count=2, reason="client-handshake-timeout")
 
 
 @test
