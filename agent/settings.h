@@ -56,9 +56,8 @@ struct upstream_settings {
 	uint64_t connect_ms;
 	struct health_settings health;
 	struct conf_mark health_mark;
-	enum upstream_kind kind; /* filled by the checks */
-	struct upstream_url
-	    parsed; /* likewise: where it is, if it has no url (a forward's server) */
+	enum upstream_kind kind;    /* filled by the checks */
+	struct upstream_url parsed; /* likewise; of a forward, which has no url above */
 };
 
 /* One certificate of an endpoint, and its key. */

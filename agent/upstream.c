@@ -140,7 +140,7 @@ load_trust(struct upstream *upstream, const struct upstream_settings *settings,
 	return upstream->trust != NULL;
 }
 
-/* The group of before, if it is the same. */
+/* The group of before, if it is the same, else one that knows what that one knew. */
 static struct upstream_group *
 make_group(struct upstream *upstream, const struct upstream_settings *settings, const char *name,
     const struct upstream *previous)
@@ -152,8 +152,12 @@ make_group(struct upstream *upstream, const struct upstream_settings *settings, 
 	for (size_t i = 0; i < count; i++)
 		texts[i] = upstream->targets[i].url.target;
 	made = upstream_group_new(name, texts, count, &settings->health);
-	if (!made || !previous || !upstream_group_equals(made, previous->group))
+	if (!made || !previous)
 		return made;
+	if (!upstream_group_equals(made, previous->group)) {
+		upstream_group_inherit(made, previous->group);
+		return made;
+	}
 	upstream_group_release(made);
 	return upstream_group_hold(previous->group);
 }

@@ -247,3 +247,30 @@ upstream_group_move(
 	pthread_mutex_unlock(&group->lock);
 	member->state = (int)state;
 }
+
+/* ---- over a reload ---- */
+
+static void
+inherit(struct upstream_group *fresh, unsigned index, struct upstream_group *old)
+{
+	char error[UPSTREAM_ERROR_TEXT];
+
+	for (unsigned i = 0; i < old->count; i++) {
+		enum upstream_health known = upstream_group_state(old, i);
+
+		if (known == UPSTREAM_UNCHECKED ||
+		    strcmp(old->members[i].target, fresh->members[index].target) != 0)
+			continue;
+		upstream_group_move(fresh, index, known, upstream_group_error(old, i, error));
+		return;
+	}
+}
+
+void
+upstream_group_inherit(struct upstream_group *fresh, struct upstream_group *old)
+{
+	if (fresh->health.check != old->health.check || fresh->health.check == HEALTH_NONE)
+		return;
+	for (unsigned i = 0; i < fresh->count; i++)
+		inherit(fresh, i, old);
+}

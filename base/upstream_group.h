@@ -1,7 +1,7 @@
 /*
  * The upstreams of one endpoint or static route: which of them gets the next flow, and what is known of
- * them.  Counted, and shared by all workers.  A reload that does not change a group hands it on, so that
- * what is known stays known.
+ * them.  Counted, and shared by all workers.  A reload that does not change a group hands it on, and one
+ * that does hands on what is known of the targets that stay.
  *
  * A flow goes to that upstream with the fewest flows; where several have as few, they take turns.
  * One whose dial failed comes last for UPSTREAM_AVOID_MS.  One that its checks (health.h) have found down
@@ -42,6 +42,8 @@ struct upstream_group *upstream_group_hold(struct upstream_group *);
 void upstream_group_release(struct upstream_group *); /* NULL is fine */
 /* Was it made of the same? */
 bool upstream_group_equals(const struct upstream_group *, const struct upstream_group *);
+/* Before anybody else knows the fresh one: what is known of targets that both have. */
+void upstream_group_inherit(struct upstream_group *fresh, struct upstream_group *old);
 
 const char *upstream_group_name(const struct upstream_group *);
 size_t upstream_group_count(const struct upstream_group *);

@@ -159,11 +159,11 @@ struct known_group {
 	struct upstream_group *group;
 };
 
-/* Each takes the group of before that is made of the same. */
+/* Each takes the group of before that is made of the same, else what another one of its name knew. */
 static void
 adopt(const struct table *known, struct route_static *fresh)
 {
-	struct upstream_group *wanted = route_static_config(fresh)->group;
+	struct upstream_group *wanted = route_static_config(fresh)->group, *other = NULL;
 	const char *name = upstream_group_name(wanted);
 	struct hash_link *at = table_first(known, table_hash(known, name, strlen(name)));
 
@@ -174,7 +174,11 @@ adopt(const struct table *known, struct route_static *fresh)
 			route_static_adopt(fresh, group);
 			return;
 		}
+		if (strcmp(upstream_group_name(group), name) == 0)
+			other = group;
 	}
+	if (other)
+		upstream_group_inherit(wanted, other);
 }
 
 static void

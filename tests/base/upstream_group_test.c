@@ -151,6 +151,35 @@ is_equal_to_what_is_made_of_the_same(void **state)
 	}
 }
 
+static void
+a_fresh_group_inherits_what_is_known_of_its_targets(void **state)
+{
+	const struct health_settings checked = { .check = HEALTH_TCP, .interval_ms = 1000 },
+				     seldom = { .check = HEALTH_TCP, .interval_ms = 5000 },
+				     by_tls = { .check = HEALTH_TLS, .interval_ms = 1000 };
+	char d[] = "d:1", *others[] = { d, c, b };
+	char error[UPSTREAM_ERROR_TEXT];
+	struct upstream_group *old = upstream_group_new("app.test", targets, 3, &checked),
+			      *fresh = upstream_group_new("app.test", others, 3, &seldom),
+			      *unlike = upstream_group_new("app.test", targets, 3, &by_tls);
+
+	(void)state;
+	upstream_group_move(old, 0, UPSTREAM_UP, NULL);
+	upstream_group_move(old, 2, UPSTREAM_DOWN, "it refuses");
+	upstream_group_inherit(fresh, old);
+	assert_int_equal(upstream_group_state(fresh, 0), UPSTREAM_UNCHECKED);
+	assert_int_equal(upstream_group_state(fresh, 1), UPSTREAM_DOWN);
+	assert_string_equal(upstream_group_error(fresh, 1, error), "it refuses");
+	assert_int_equal(upstream_group_state(fresh, 2), UPSTREAM_UNCHECKED);
+	upstream_group_inherit(unlike, old);
+	assert_int_equal(upstream_group_state(unlike, 2), UPSTREAM_UNCHECKED);
+	upstream_group_inherit(group, old);
+	assert_int_equal(upstream_group_state(group, 0), UPSTREAM_UNCHECKED);
+	upstream_group_release(old);
+	upstream_group_release(fresh);
+	upstream_group_release(unlike);
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -164,6 +193,7 @@ main(void)
 		ONE(says_when_no_dial_would_be_worth_it),
 		ONE(those_that_are_left_share_the_time),
 		ONE(is_equal_to_what_is_made_of_the_same),
+		ONE(a_fresh_group_inherits_what_is_known_of_its_targets),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -118,7 +118,9 @@ def a_reload_keeps_what_is_known(scene):
 	relay.settings["routes"][0]["upstream"]["health"]["interval"] = "2s"
 	relay.write(relay.settings)
 	relay.reload()
-	relay.wait_event("upstream-unhealthy", count=2)
+	relay.wait_event("reloaded", count=2)
+	equal(states(status(relay)["routes"][0]["upstreams"]), ["down", "up"], "with another interval")
+	equal(len(relay.events("upstream-unhealthy")), 1, "what is known already is not told again")
 	relay.settings["routes"][0]["upstream"] = both[1].url
 	relay.write(relay.settings)
 	relay.reload()
