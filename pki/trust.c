@@ -116,15 +116,27 @@ warn(struct trust *trust, const char *format, ...)
 }
 
 static void
+warn_of_ca_time(struct trust *trust, const struct listed_ca *ca, int64_t now)
+{
+	const struct x509 *facts = &ca->link.facts;
+	char subject[100], when[TIME_TEXT], clock[TIME_TEXT];
+	x509_name_text(facts->subject, subject, sizeof subject);
+	if (facts->not_after < now)
+		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there",
+		    ca->file, subject, time_text(facts->not_after, when));
+	if (facts->not_before > now + CLOCK_SKEW_S)
+		warn(trust,
+		    "%.120s: the CA %s begins on %s, and the clock says %s; is the clock right?",
+		    ca->file, subject, time_text(facts->not_before, when), time_text(now, clock));
+}
+
+static void
 warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_sources *sources,
     int64_t now)
 {
-	char subject[100], when[TIME_TEXT];
+	char subject[100];
 	x509_name_text(ca->link.facts.subject, subject, sizeof subject);
-	time_text(ca->link.facts.not_after, when);
-	if (ca->link.facts.not_after < now)
-		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there",
-		    ca->file, subject, when);
+	warn_of_ca_time(trust, ca, now);
 	if (!trust->revocation || sources->missing != CRL_MISSING_REJECT ||
 	    revocation_has(trust->revocation, &ca->link.issuer))
 		return;

@@ -519,6 +519,28 @@ a_clock_that_is_behind_is_told_with_both_times(void **state)
 }
 
 static void
+a_ca_that_has_not_begun_is_told_of(void **state)
+{
+	static const struct recipe later = { .from = 2 };
+	static const char *files[1] = { "later.pem" };
+	struct trust_sources from = sources();
+	struct forged ca;
+	(void)state;
+	forge_certificate(&ca, &later, LEVEL_ROOT, LEVEL_ROOT, "");
+	forge_append_pem("later.pem", "CERTIFICATE", &ca);
+	from.ca_files = files;
+	from.crls_configured = false;
+	struct trust *trust = load(&from, NULL);
+	assert_true(has_warning(trust, "begins on 2027-01-17T08:00:00Z, and the clock says 2027-01-15T08:00:00Z; is the "
+		"clock right?"));
+	trust_release(trust);
+	from.now = NOW + 3 * DAY;
+	trust = load(&from, NULL);
+	assert_false(has_warning(trust, "begins on"));
+	trust_release(trust);
+}
+
+static void
 who_waits_for_the_clock_believes_nobody_meanwhile(void **state)
 {
 	struct trust_sources from = sources();
@@ -897,6 +919,7 @@ main(void)
 		cmocka_unit_test(a_check_reads_the_numbers_and_keeps_none),
 		cmocka_unit_test(the_number_of_a_crl_that_waited_is_kept),
 		cmocka_unit_test(a_clock_that_is_behind_is_told_with_both_times),
+		cmocka_unit_test(a_ca_that_has_not_begun_is_told_of),
 		cmocka_unit_test(who_waits_for_the_clock_believes_nobody_meanwhile),
 		cmocka_unit_test(who_waits_for_the_clock_waits_for_nothing_else),
 		cmocka_unit_test(judges_a_waiting_crl_when_its_issuer_comes),
