@@ -233,7 +233,8 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings,
 	    !load_termination(endpoint, &settings->termination, agent, previous, why))
 		return false;
 	return upstream_init(&endpoint->upstream, &settings->upstream, endpoint->server_name,
-	    &settings->termination.alpn, agent, previous ? &previous->upstream : NULL, why);
+	    &settings->termination.alpn, agent, previous ? &previous->upstream : NULL,
+	    endpoint->lender ? &endpoint->lender->upstream : NULL, why);
 }
 
 /* lender NULL: the certificates are loaded, too. */
@@ -362,7 +363,7 @@ bool
 endpoint_trust_changed(const struct endpoint_stamp *a, const struct endpoint_stamp *b)
 {
 	return memcmp(&a->clients, &b->clients, sizeof a->clients) != 0 ||
-	    memcmp(&a->upstream.trust, &b->upstream.trust, sizeof a->upstream.trust) != 0;
+	    upstream_trust_changed(&a->upstream, &b->upstream);
 }
 
 bool

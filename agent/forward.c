@@ -22,9 +22,9 @@ fill(struct forward *forward, const struct forward_settings *settings)
 	forward->flows_most = settings->flows;
 }
 
-struct forward *
-forward_new(const struct forward_settings *settings, const struct agent_settings *agent,
-    const struct forward *previous, char error[FORWARD_ERROR])
+static struct forward *
+make(const struct forward_settings *settings, const struct agent_settings *agent,
+    const struct forward *previous, const struct forward *lender, char error[FORWARD_ERROR])
 {
 	struct forward *forward = calloc(1, sizeof *forward);
 	char *alpn = settings->alpn, why[UPSTREAM_ERROR] = "memory is short";
@@ -34,12 +34,27 @@ forward_new(const struct forward_settings *settings, const struct agent_settings
 		forward->references = 1;
 		fill(forward, settings);
 		if (upstream_init(&forward->upstream, &settings->upstream, forward->server_name,
-			&protocols, agent, previous ? &previous->upstream : NULL, why))
+			&protocols, agent, previous ? &previous->upstream : NULL,
+			lender ? &lender->upstream : NULL, why))
 			return forward;
 		forward_release(forward);
 	}
 	snprintf(error, FORWARD_ERROR, "forward %s: %s", settings->name, why);
 	return NULL;
+}
+
+struct forward *
+forward_new(const struct forward_settings *settings, const struct agent_settings *agent,
+    const struct forward *previous, char error[FORWARD_ERROR])
+{
+	return make(settings, agent, previous, NULL, error);
+}
+
+struct forward *
+forward_new_lent(const struct forward_settings *settings, const struct agent_settings *agent,
+    const struct forward *previous, char error[FORWARD_ERROR])
+{
+	return make(settings, agent, previous, previous, error);
 }
 
 struct forward *

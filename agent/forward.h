@@ -33,6 +33,10 @@ struct forward {
  * before the reload, whose trust set hands on what it remembers of CRLs. */
 struct forward *forward_new(const struct forward_settings *, const struct agent_settings *,
     const struct forward *previous, char error[FORWARD_ERROR]);
+/* The same settings, after their certificate could not be loaded: that of `previous` is lent, and all else is
+ * loaded again, so that no CRL waits for a key. */
+struct forward *forward_new_lent(const struct forward_settings *, const struct agent_settings *,
+    const struct forward *previous, char error[FORWARD_ERROR]);
 struct forward *forward_hold(struct forward *);
 /* NULL is fine. */
 void forward_release(struct forward *);

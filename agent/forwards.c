@@ -372,11 +372,15 @@ forwards_take(
 /* ---- files ---- */
 
 bool
-forwards_files_changed(
-    struct forwards *forwards, const struct agent_settings *settings, size_t index)
+forwards_files_changed(struct forwards *forwards, const struct agent_settings *settings,
+    size_t index, bool *trust_changed)
 {
-	return upstream_files_changed(&agent_settings_forward(settings, index)->upstream, settings,
-	    &forwards->set->items[index].stamp);
+	struct upstream_stamp *stamp = &forwards->set->items[index].stamp, before = *stamp;
+	bool changed = upstream_files_changed(
+	    &agent_settings_forward(settings, index)->upstream, settings, stamp);
+
+	*trust_changed = upstream_trust_changed(&before, stamp);
+	return changed;
 }
 
 bool
@@ -415,6 +419,22 @@ load_again(const struct forwards *forwards, const struct agent_settings *setting
 	return fresh;
 }
 
+/* After it could not be loaded: with the CAs and CRLs of now, if they can be, else as it was. */
+static struct forward *
+lend(const struct agent_settings *settings, struct forward *now, size_t index,
+    const struct forward_reload *reload)
+{
+	char ignored[FORWARD_ERROR];
+	struct forward *lent = reload->trust_stale[index]
+	    ? forward_new_lent(agent_settings_forward(settings, index), settings, now, ignored)
+	    : NULL;
+
+	if (!lent)
+		return forward_hold(now);
+	reload->on_lent(reload->arg, index);
+	return lent;
+}
+
 struct forward_plan *
 forwards_plan_again(struct forwards *forwards, const struct agent_settings *settings,
     const struct forward_reload *reload)
@@ -433,10 +453,10 @@ forwards_plan_again(struct forwards *forwards, const struct agent_settings *sett
 			forward_plan_free(plan);
 			return NULL;
 		}
-		if (!forward)
+		if (!forward) {
 			reload->on_refused(reload->arg, i, error);
-		if (!forward)
-			forward = forward_hold(now->forward);
+			forward = lend(settings, now->forward, i, reload);
+		}
 		plan->set->items[i] = (struct in_force){ forward, now->stamp };
 		plan->items[i] = (struct planned){ .forward = forward_hold(forward), .fd = -1 };
 		plan->count = plan->set->count = i + 1;

@@ -42,8 +42,10 @@ void forwards_take(struct forwards *, struct forward_plan *, const struct agent_
 void forward_plan_free(struct forward_plan *);
 
 /* Of the forward at this place in the settings of the last plan: what reload.c asks each second. */
-/* True once for each state of its files that differs from the one last seen. */
-bool forwards_files_changed(struct forwards *, const struct agent_settings *, size_t index);
+/* True once for each state of its files that differs from the one last seen; whether CAs and CRLs are among
+ * them goes to *trust_changed. */
+bool forwards_files_changed(
+    struct forwards *, const struct agent_settings *, size_t index, bool *trust_changed);
 /* Whether another CRL file of the agent has a newer CRL for its trust set. */
 bool forwards_is_behind(
     const struct forwards *, size_t index, const struct crl_catalogue *, int64_t now_s);
@@ -54,11 +56,13 @@ void forwards_forget_stamps(struct forwards *);
 
 /* Those whose files have changed, and who hears of those that cannot be loaded. */
 struct forward_reload {
-	const bool *stale; /* one for each forward of the settings */
+	const bool *stale;       /* one for each forward of the settings */
+	const bool *trust_stale; /* the same: of these the CAs and CRLs, too */
 	void (*on_refused)(void *arg, size_t index, const char *sentence);
+	void (*on_lent)(void *arg, size_t index); /* refused, but CAs and CRLs are new */
 	void *arg;
 };
-/* Loads the stale ones again; one that cannot be loaded stays as it was.  NULL when memory is short.
+/* Loads the stale ones again; one that cannot be loaded stays as it was, its CAs and CRLs aside.  NULL when memory is short.
  * forwards_put_in_force() takes it. */
 struct forward_plan *forwards_plan_again(
     struct forwards *, const struct agent_settings *, const struct forward_reload *);

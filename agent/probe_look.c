@@ -61,7 +61,7 @@ begin(struct probe_look *look, struct loop *loop, struct resolver *resolver,
 	};
 	char error[UPSTREAM_ERROR];
 
-	if (!upstream_init(&look->upstream, &settings, name, &no_alpn, NULL, NULL, error))
+	if (!upstream_init(&look->upstream, &settings, name, &no_alpn, NULL, NULL, NULL, error))
 		return false;
 	look->dial = upstream_dial_new(loop, resolver, &options, on_dialled, look);
 	return look->dial != NULL;

@@ -142,7 +142,7 @@ struct look {
 	bool parts[CREDENTIALS_PARTS]; /* of the credentials: to be loaded again */
 	bool *stale;                   /* the same of each endpoint */
 	bool *trust_stale;             /* and whether its CAs and CRLs are among that */
-	bool *stale_forwards;
+	bool *stale_forwards, *trust_stale_forwards;
 	bool has_found; /* any of them */
 	/* Nothing has changed, but what was refused is tried again, because it may have been the clock.
 	 * Only a success is worth a word. */
@@ -224,8 +224,8 @@ find_changes(struct look *look)
 		look->has_found |= look->stale[i];
 	}
 	for (size_t i = 0; i < live->settings.forwards.count; i++) {
-		look->stale_forwards[i] =
-		    forwards_files_changed(live->forwards, &live->settings, i);
+		look->stale_forwards[i] = forwards_files_changed(
+		    live->forwards, &live->settings, i, &look->trust_stale_forwards[i]);
 		look->has_found |= look->stale_forwards[i];
 	}
 }
@@ -276,7 +276,9 @@ find_behind(struct look *look)
 		look->has_found |= look->stale[i];
 	}
 	for (size_t i = 0; i < live->settings.forwards.count; i++) {
-		look->stale_forwards[i] |= forwards_is_behind(live->forwards, i, catalogue, now_s);
+		look->trust_stale_forwards[i] |=
+		    forwards_is_behind(live->forwards, i, catalogue, now_s);
+		look->stale_forwards[i] |= look->trust_stale_forwards[i];
 		look->has_found |= look->stale_forwards[i];
 	}
 }
@@ -402,11 +404,22 @@ on_forward_refused(void *arg, size_t index, const char *sentence)
 	look->stale_forwards[index] = false;
 }
 
+static void
+on_forward_lent(void *arg, size_t index)
+{
+	struct look *look = arg;
+	char part[PART_TEXT];
+
+	part_of_forward(look->live, index, part);
+	tell_lent(look, part);
+}
+
 /* NULL when memory is short. */
 static struct forward_plan *
 load_forwards(struct look *look)
 {
-	const struct forward_reload reload = { look->stale_forwards, on_forward_refused, look };
+	const struct forward_reload reload = { look->stale_forwards, look->trust_stale_forwards,
+		on_forward_refused, on_forward_lent, look };
 
 	return forwards_plan_again(look->live->forwards, &look->live->settings, &reload);
 }
@@ -469,14 +482,15 @@ take(struct look *look)
 void
 agent_reload_files(struct agent_live *live)
 {
-	size_t count = live->settings.endpoints.count;
+	size_t count = live->settings.endpoints.count, forwards = live->settings.forwards.count;
 	struct look look = { .live = live,
-		.stale = calloc(2 * count + live->settings.forwards.count + 1, sizeof(bool)) };
+		.stale = calloc(2 * (count + forwards) + 1, sizeof(bool)) };
 
 	if (!look.stale)
 		return; /* the stamps are as they were: the next tick sees the same changes */
 	look.trust_stale = look.stale + count;
 	look.stale_forwards = look.trust_stale + count;
+	look.trust_stale_forwards = look.stale_forwards + forwards;
 	look_at_files(&look);
 	if (look.has_found)
 		take(&look);
@@ -599,7 +613,7 @@ static void
 find_changed_files(
     struct agent_live *live, const struct loaded *loaded, struct conf_changes *changes)
 {
-	bool parts[CREDENTIALS_PARTS];
+	bool parts[CREDENTIALS_PARTS], ignored;
 	char part[PART_TEXT];
 
 	credentials_files_changed(&live->settings, &live->credentials_stamp, parts);
@@ -619,7 +633,7 @@ find_changed_files(
 		const char *name = agent_settings_forward(&live->settings, i)->name;
 
 		part_of_forward(live, i, part);
-		if (forwards_files_changed(live->forwards, &live->settings, i) &&
+		if (forwards_files_changed(live->forwards, &live->settings, i, &ignored) &&
 		    has_forward(&loaded->settings, name))
 			conf_changes_add(changes, part);
 	}

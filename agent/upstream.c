@@ -80,6 +80,23 @@ load_configs(struct upstream *upstream, const struct upstream_settings *settings
 }
 
 static bool
+borrow_configs(struct upstream *upstream, const struct upstream *lender, char *error)
+{
+	for (size_t i = 0; i < lender->tls_count; i++) {
+		const char *alpn = lender->tls[i].alpn;
+
+		upstream->tls[i].config = tls_config_hold(lender->tls[i].config);
+		upstream->tls[i].alpn = alpn ? strdup(alpn) : NULL;
+		upstream->tls_count++;
+		if (alpn && !upstream->tls[i].alpn) {
+			snprintf(error, UPSTREAM_ERROR, "memory is short");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
 take_pins(struct upstream *upstream, const struct conf_texts *texts, char *error)
 {
 	upstream->pins = calloc(texts->count + 1, sizeof *upstream->pins);
@@ -117,13 +134,14 @@ name_target(struct upstream_target *target, const char *server_name, char *error
 
 static bool
 init_tls(struct upstream *upstream, const struct upstream_settings *settings,
-    const struct conf_texts *alpn, char *error)
+    const struct conf_texts *alpn, const struct upstream *lender, char *error)
 {
 	for (size_t i = 0; i < count_targets(settings); i++)
 		if (!name_target(&upstream->targets[i], settings->server_name, error))
 			return false;
 	return take_pins(upstream, &settings->spki, error) &&
-	    load_configs(upstream, settings, alpn, error);
+	    (lender ? borrow_configs(upstream, lender, error)
+		    : load_configs(upstream, settings, alpn, error));
 }
 
 static bool
@@ -182,7 +200,7 @@ init_targets(struct upstream *upstream, const struct upstream_settings *settings
 bool
 upstream_init(struct upstream *upstream, const struct upstream_settings *settings, const char *name,
     const struct conf_texts *alpn, const struct agent_settings *agent,
-    const struct upstream *previous, char error[UPSTREAM_ERROR])
+    const struct upstream *previous, const struct upstream *lender, char error[UPSTREAM_ERROR])
 {
 	memset(upstream, 0, sizeof *upstream);
 	upstream->kind = settings->kind;
@@ -197,7 +215,7 @@ upstream_init(struct upstream *upstream, const struct upstream_settings *setting
 		return false;
 	if (upstream->kind != UPSTREAM_TLS)
 		return true;
-	return init_tls(upstream, settings, alpn, error) &&
+	return init_tls(upstream, settings, alpn, lender, error) &&
 	    load_trust(upstream, settings, agent, previous, error);
 }
 
@@ -245,4 +263,10 @@ upstream_files_changed(const struct upstream_settings *settings, const struct ag
 		changed |= trust_files_changed(&sources, &seen->trust);
 	}
 	return changed;
+}
+
+bool
+upstream_trust_changed(const struct upstream_stamp *a, const struct upstream_stamp *b)
+{
+	return memcmp(&a->trust, &b->trust, sizeof a->trust) != 0;
 }

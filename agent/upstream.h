@@ -46,10 +46,11 @@ struct upstream {
 };
 
 /* False with a sentence; wipe it in any case.  name: of its endpoint, on the wire.  previous (may be NULL):
- * hands on what its trust set remembers of CRLs, and what is known of the targets. */
+ * hands on what its trust set remembers of CRLs, and what is known of the targets.  lender (may be NULL):
+ * whose TLS configurations are taken, with the agent's certificate, instead of loaded ones. */
 bool upstream_init(struct upstream *, const struct upstream_settings *, const char *name,
     const struct conf_texts *alpn, const struct agent_settings *, const struct upstream *previous,
-    char error[UPSTREAM_ERROR]);
+    const struct upstream *lender, char error[UPSTREAM_ERROR]);
 void upstream_wipe(struct upstream *);
 
 /* For the protocol that the endpoint and its client have agreed on ("" if none). Borrowed. */
@@ -63,5 +64,7 @@ struct upstream_stamp {
 /* True once for each state of the files that differs from the one last seen. */
 bool upstream_files_changed(
     const struct upstream_settings *, const struct agent_settings *, struct upstream_stamp *seen);
+/* Whether two stamps differ in files of CAs and CRLs. */
+bool upstream_trust_changed(const struct upstream_stamp *, const struct upstream_stamp *);
 
 #endif

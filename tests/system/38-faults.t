@@ -7,6 +7,7 @@ import subprocess
 
 from lib import *
 from lib.clock import DAY, HOUR, Clock
+from lib.upstream import server_context
 
 NAME = "app.example.com"
 REASONS = "is the clock right?"
@@ -128,6 +129,46 @@ def a_half_swapped_pair_of_an_endpoint_keeps_the_old_one(scene):
 	replace(other[0], mine[0])
 	agent.wait_event("files-reloaded", changed=part)
 	equal(faults(agent), {}, "what is refused still")
+
+
+@test
+def no_crl_waits_for_the_agents_certificate_elsewhere(scene):
+	"""That for an upstream, and that of a forward."""
+	pki = Authority()
+	ours = {who: copies(scene, who, authority().client("ann")) for who in ("to-upstream", "to-customer")}
+	files = {"cas": pki.cas("server"), "crls": pki.crls("server")}
+	upstream = scene.upstream(echo, tls=server_context(*pki.server("localhost")))
+	relay = scene.relay()
+	agent = scene.agent(relay, [terminate(NAME, {"url": f"tls://localhost:{upstream.port}",
+		"certificate": ours["to-upstream"][0], "private_key": ours["to-upstream"][1], **files})],
+		authority().agent("agent", NAME), forwards=[{"name": "shop", "listen": f"unix:{scene.dir}/shop.sock",
+		"url": "tls://shop.example.com", "address": f"127.0.0.1:{relay.port}",
+		"certificate": ours["to-customer"][0], "private_key": ours["to-customer"][1], **files}])
+
+	def is_echoed():
+		try:
+			with TlsClient(relay.port, NAME, authority().root) as client:
+				client.sendall(b"echo")
+				return client.recv() == b"echo"
+		except OSError:
+			return False
+
+	check(is_echoed(), "the upstream answers")
+	next_key = authority().client("bob")[1]
+	for pair in ours.values():
+		replace(next_key, pair[1])
+	parts = {f"endpoint open-{NAME}", "forward shop"}
+	until(lambda: set(faults(agent)) == parts, what="both are refused")
+	equal(agent.events("files-reloaded"), [], "claims of a reload")
+	check(is_echoed(), "by the old pair")
+	pki.revoke("server-localhost")
+	told = agent.wait_event("files-reloaded", 4)[0]["changed"]
+	equal(set(told.split(", ")), {f"CAs and CRLs of {part}" for part in parts}, "what is new")
+	check(not is_echoed(), "the upstream is refused")
+	equal(set(faults(agent)), parts, "what is refused still")
+	for pair in ours.values():
+		replace(authority().client("bob")[0], pair[0])
+	until(lambda: not faults(agent), what="all is mended")
 
 
 @test
