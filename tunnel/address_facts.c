@@ -101,15 +101,17 @@ next_prefix(struct cursor *in, struct prefix *out)
 	    memcmp(out->bytes, octets, sizeof octets) == 0;
 }
 
+/* 0 if any of them is malformed, the last one, too. */
 static size_t
 count_prefixes(struct cursor in)
 {
 	struct prefix prefix;
 	size_t count = 0;
 
-	while (in.left > 0 && next_prefix(&in, &prefix))
-		count++;
-	return in.left > 0 || in.failed ? 0 : count;
+	for (; in.left > 0; count++)
+		if (!next_prefix(&in, &prefix))
+			return 0;
+	return count;
 }
 
 bool

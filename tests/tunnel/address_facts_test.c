@@ -82,6 +82,9 @@ what_cannot_be_a_list_is_refused(void **state)
 		{ "\6\x68\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a", 15, false },
 		{ "\6\x5f\0\0\0\0\0\0\0\0\0\0\xff\xfe", 14, true },
 		{ "\4\0\4\0", 4, true },                     /* twice, in any order */
+		{ "\4\0\4\7\3", 5, false },                 /* such a bit in the last of several */
+		{ "\4\0\4\x21", 4, false },
+		{ "\4\0\5\0", 4, false },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
