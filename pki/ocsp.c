@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
 #include <gnutls/ocsp.h>
 #include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
 
 #include "base/file.h"
 #include "base/units.h"
+#include "pki/x509.h"
 
 enum { FILE_MOST = 64 << 10, CHAIN_MOST = 16 };
 
@@ -96,39 +98,71 @@ read_response(struct judged *j)
 	    fail(j, "is a responder's refusal (status %d), not an answer; fetch it anew", status);
 }
 
-/* The first answer about our certificate. */
+/* GnuTLS compares the names of the issuers, and two CAs may have one name.  The hash is of the key's bits
+ * alone (RFC 6960, 4.1.1). */
 static bool
-find_answer(const struct judged *j, unsigned *index)
+is_of_issuer(const struct judged *j, unsigned index)
 {
-	unsigned status;
-	for (*index = 0; gnutls_ocsp_resp_get_single(j->response, *index, NULL, NULL, NULL, NULL,
-			     &status, NULL, NULL, NULL, NULL) >= 0;
-	     ++*index)
-		if (gnutls_ocsp_resp_check_crt(j->response, *index, j->chain.certificates[0]) == 0)
-			return true;
-	return fail(j, "is about another certificate; fetch it anew");
+	gnutls_digest_algorithm_t digest;
+	gnutls_datum_t told = { 0 }, der = { 0 };
+	struct x509 ca = { 0 };
+	const char *why;
+	uint8_t hash[64];
+	bool is_read = gnutls_ocsp_resp_get_single(j->response, index, &digest, NULL, &told, NULL,
+			   NULL, NULL, NULL, NULL, NULL) >= 0 &&
+	    gnutls_x509_crt_export2(j->chain.certificates[1], GNUTLS_X509_FMT_DER, &der) >= 0 &&
+	    x509_parse(&ca, (struct der){ der.data, der.size }, &why);
+	struct cursor whole = der_over(ca.spki), in = der_enter(&whole, DER_SEQUENCE);
+	der_read(&in, DER_SEQUENCE);
+	struct der key = der_bits(&in);
+	bool is_ours = is_read && cursor_end(&in) && gnutls_hash_get_len(digest) == told.size &&
+	    told.size <= sizeof hash && gnutls_hash_fast(digest, key.data, key.bytes, hash) >= 0 &&
+	    memcmp(hash, told.data, told.size) == 0;
+	gnutls_free(told.data);
+	gnutls_free(der.data);
+	return is_ours;
 }
 
 static bool
-judge_answer(struct judged *j)
+is_about_us(const struct judged *j, unsigned index)
 {
-	unsigned index, status;
-	time_t from, until;
-	if (!find_answer(j, &index))
-		return false;
-	if (gnutls_ocsp_resp_get_single(
-		j->response, index, NULL, NULL, NULL, NULL, &status, &from, &until, NULL, NULL) < 0)
-		return fail(j, "cannot be read; fetch it anew");
-	j->from_s = from;
-	j->until_s = until;
+	return gnutls_ocsp_resp_check_crt(j->response, index, j->chain.certificates[0]) == 0 &&
+	    is_of_issuer(j, index);
+}
+
+static bool
+judge_answer(struct judged *j, unsigned status)
+{
 	if (status != GNUTLS_OCSP_CERT_GOOD)
 		return fail(j, "says that the certificate is %s",
 		    status == GNUTLS_OCSP_CERT_REVOKED ? "revoked; replace it"
 						       : "unknown to its responder");
-	return until != (time_t)-1 ||
+	return j->until_s != -1 ||
 	    fail(j,
 		"has no nextUpdate, so that nobody knows when it ends; have the responder set "
 		"one");
+}
+
+/* All those about our certificate, since clients differ on which of several they take; what they have in
+ * common of their times is kept. */
+static bool
+judge_answers(struct judged *j)
+{
+	unsigned status;
+	bool has_any = false;
+	time_t from, until;
+	for (unsigned i = 0; gnutls_ocsp_resp_get_single(j->response, i, NULL, NULL, NULL, NULL,
+				 &status, &from, &until, NULL, NULL) >= 0;
+	     i++) {
+		if (!is_about_us(j, i))
+			continue;
+		j->from_s = !has_any || from > j->from_s ? from : j->from_s;
+		j->until_s = !has_any || until < j->until_s ? until : j->until_s;
+		has_any = true;
+		if (!judge_answer(j, status))
+			return false;
+	}
+	return has_any || fail(j, "is about another certificate; fetch it anew");
 }
 
 /* The certificates that it brings along are its delegates', and GnuTLS would ask the clock itself. */
@@ -190,7 +224,7 @@ ocsp_staple_load(struct ocsp_staple *out, const char *path, const struct secret 
 	bool fine = gnutls_ocsp_resp_init(&j.response) >= 0 && chain_read(&j.chain, chain);
 	if (!fine)
 		fail(&j, "memory is short, or the certificate cannot be read");
-	fine = fine && read_response(&j) && judge_chain(&j) && judge_answer(&j) &&
+	fine = fine && read_response(&j) && judge_chain(&j) && judge_answers(&j) &&
 	    judge_signature(&j) && keep(&j, out);
 	chain_wipe(&j.chain);
 	gnutls_ocsp_resp_deinit(j.response);

@@ -2,7 +2,8 @@
  * OCSP responses (RFC 6960) as a server staples them to its own certificate: read from a file that
  * somebody else fetches, and judged before anybody is shown one.  A response is good if the issuer
  * of the certificate, or a responder that it has delegated (RFC 6960, 4.2.2.2), has signed that
- * this very certificate is good, with a strong algorithm and for a time that has an end.
+ * this very certificate is good, with a strong algorithm and for a time that has an end, and says
+ * nothing else of it elsewhere in the response.
  */
 #ifndef PKI_OCSP_H
 #define PKI_OCSP_H

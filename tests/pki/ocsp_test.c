@@ -21,7 +21,9 @@ struct response_recipe {
 	bool is_endless;      /* no nextUpdate */
 	const char *serial;
 	const char *issuer;   /* the name that is hashed */
+	enum key issuer_key;  /* the key that is hashed; KEY_ROOT (0): the CA's */
 	bool second;          /* behind an answer about another certificate */
+	bool twice;           /* and then it is revoked */
 	enum delegate delegate;
 	bool sha1, damage;
 	enum key signer;      /* KEY_ROOT (0): the CA's, or the delegate's */
@@ -40,8 +42,24 @@ put_generalized(struct forged *out, int64_t at)
 	put_tlv(out, DER_GENERALIZED_TIME, text, strlen(text));
 }
 
+/* Of the key's bits alone (RFC 6960, 4.1.1). */
 static void
-put_certificate_id(struct forged *out, const char *issuer, const char *serial)
+hash_key(enum key which, uint8_t hash[20])
+{
+	struct forged spki = { 0 };
+	struct sha1_ctx sha;
+	put_spki(&spki, which);
+	struct cursor whole = der_over(forged_der(&spki)), in = der_enter(&whole, DER_SEQUENCE);
+	der_read(&in, DER_SEQUENCE);
+	struct der bits = der_bits(&in);
+	assert_true(cursor_end(&in));
+	sha1_init(&sha);
+	sha1_update(&sha, bits.bytes, bits.data);
+	sha1_digest(&sha, 20, hash);
+}
+
+static void
+put_certificate_id(struct forged *out, const struct response_recipe *r, const char *serial)
 {
 	struct forged name = { 0 };
 	struct sha1_ctx sha;
@@ -50,12 +68,12 @@ put_certificate_id(struct forged *out, const char *issuer, const char *serial)
 	put_oid(out, "1.3.14.3.2.26");
 	put_tlv(out, 0x05, "", 0);
 	close_tag(out, algorithm);
-	put_name(&name, issuer);
+	put_name(&name, r->issuer ? r->issuer : "middle");
 	sha1_init(&sha);
 	sha1_update(&sha, name.bytes, name.data);
 	sha1_digest(&sha, sizeof hash, hash);
 	put_tlv(out, DER_OCTET_STRING, hash, sizeof hash);
-	key_id(KEY_MIDDLE, hash);
+	hash_key(r->issuer_key ? r->issuer_key : KEY_MIDDLE, hash);
 	put_tlv(out, DER_OCTET_STRING, hash, sizeof hash);
 	put_hex(out, DER_INTEGER, serial);
 	close_tag(out, id);
@@ -65,7 +83,7 @@ static void
 put_single(struct forged *out, const struct response_recipe *r, const char *serial)
 {
 	size_t single = open_tag(out, DER_SEQUENCE), start;
-	put_certificate_id(out, r->issuer ? r->issuer : "middle", serial);
+	put_certificate_id(out, r, serial);
 	start = open_tag(out, r->status ? r->status : GOOD);
 	if (r->status == REVOKED)
 		put_generalized(out, NOW - DAY);
@@ -91,6 +109,8 @@ put_response_data(struct forged *out, const struct response_recipe *r)
 	if (r->second)
 		put_single(out, &(struct response_recipe){ .status = REVOKED }, "55");
 	put_single(out, r, r->serial ? r->serial : "13");
+	if (r->twice)
+		put_single(out, &(struct response_recipe){ .status = REVOKED }, "13");
 	close_tag(out, list);
 	close_tag(out, data);
 }
@@ -184,6 +204,8 @@ static const struct {
 	{ { .status = UNKNOWN }, "unknown to its responder" },
 	{ { .serial = "55" }, "another certificate" },
 	{ { .issuer = "root" }, "another certificate" },
+	{ { .issuer_key = KEY_STRANGER }, "another certificate" },
+	{ { .twice = true }, "revoked; replace it" },
 	{ { .is_endless = true }, "no nextUpdate" },
 	{ { .signer = KEY_STRANGER }, "not signed by the CA" },
 	{ { .signer = KEY_LEAF }, "not signed by the CA" },
