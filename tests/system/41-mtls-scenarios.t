@@ -34,6 +34,7 @@ LEAVES = {
 	"deep": (("lower", "last"), {}), "critical": (("issuing",), {"1.2.3.4": "critical,DER:05:00"}),
 	"with-policy": (("demanding",), {"certificatePolicies": "1.2.3.4"}), "without-policy": (("demanding",), {}),
 	"of-late": (("late",), {}), "of-old": (("old",), {}), "revoked-of-old": (("old",), {}), "of-bare": (("bare",), {}),
+	"of-odd": ((), {}),
 }
 
 
@@ -41,11 +42,14 @@ def forge(shop):
 	"""Two roots; below the first a CA for each way that a chain can go wrong, and its clients."""
 	shop.make("root", "/CN=Root", None, CA)
 	shop.make("stranger", "/CN=Stranger", None, CA)
+	shop.make("odd-root", "/CN=Odd", None, dict(CA, **{"1.2.3.4": "critical,DER:05:00"}))
+	shop.bundle("roots.pem", "odd-root.crt", "root.crt")
 	for name, extensions in CAS.items():
 		shop.make(name, f"/CN={name}", "root", extensions)
 	shop.make("lower", "/CN=lower", "last", CA)
 	for name, (issuers, extensions, *days) in LEAVES.items():
-		shop.make(name, f"/CN={name}", issuers[0] if issuers else "stranger", dict(CLIENT, **extensions),
+		issuer = issuers[0] if issuers else "odd-root" if name == "of-odd" else "stranger"
+		shop.make(name, f"/CN={name}", issuer, dict(CLIENT, **extensions),
 			days=days[0] if days else (-1, 300))
 		shop.bundle(f"{name}.pem", *[f"{one}.crt" for one in (name, *issuers)])
 	shop.make("selfish", "/CN=selfish", None, CLIENT)
@@ -86,6 +90,7 @@ SCENARIOS = {
 	"no certificate where one is only asked for": ("request", None, IN),
 	"a bad certificate where one is only asked for": ("request", "expired", "certificate-expired"),
 	"another CA": ("crls", "of-stranger", "unknown-ca"),
+	"a root that is listed and cannot be used": ("crls", "of-odd", "unknown-ca"),
 	"a certificate signed by itself": ("crls", "selfish", "unknown-ca"),
 	"an expired certificate": ("crls", "expired", "certificate-expired"),
 	"one from the future": ("crls", "early", "certificate-not-yet-valid"),
@@ -207,7 +212,7 @@ class Stage:
 			authority().agent("doorman", "*.example.com"))
 
 	def endpoint(self, name):
-		tls, knobs = {"mutual_tls_certificate_authorities": [self.shop.at("root.crt")]}, ENDPOINTS[name]
+		tls, knobs = {"mutual_tls_certificate_authorities": [self.shop.at("roots.pem")]}, ENDPOINTS[name]
 		if knobs is not NONE:
 			tls.update(mutual_tls_crls=[self.shop.at("crls.pem")], crl=knobs)
 		if name == "open":
@@ -285,6 +290,18 @@ def resumes(version, endpoint, certificate, ticket):
 	again = run(*ask, "-sess_in", ticket, data=GET)[1]
 	check(b"hello" in again, f"the second is let in: {again}")
 	return b"Reused, " in again
+
+
+@test
+def a_root_that_cannot_be_used_is_named_and_the_others_are_used(_):
+	"""All of this file has it beside the good one."""
+	odd = "roots.pem: certificate 1 (CN=Odd) has a critical extension that is not known here; it is passed over"
+	stage().agent.wait_text(odd)
+	status, out, err = run(PROGRAMS["agent"], "check", "-c", stage().agent.config_path)
+	check(odd in out.decode() + err, f"check: {status} {out} {err}")
+	got, said = by_openssl(stage(), "crls.example.com", "1.3", stage().pair("of-odd"))
+	check(b"hello" not in got, said)
+	stage().agent.wait_text("its issuer stands there, but is passed over")
 
 
 # Keys that GnuTLS cannot read, or that nobody should use: what is told of them.
