@@ -53,8 +53,10 @@ upstream_group_release(struct upstream_group *group)
 {
 	if (!group || atomic_fetch_sub(&group->references, 1) != 1)
 		return;
-	for (size_t i = 0; i < group->count; i++)
+	for (size_t i = 0; i < group->count; i++) {
 		free(group->members[i].target);
+		free(group->members[i].error);
+	}
 	free(group->name);
 	pthread_mutex_destroy(&group->lock);
 	free(group);
@@ -210,8 +212,11 @@ upstream_health_word(enum upstream_health state)
 const char *
 upstream_group_error(struct upstream_group *group, unsigned index, char out[UPSTREAM_ERROR_TEXT])
 {
+	const char *error;
+
 	pthread_mutex_lock(&group->lock);
-	memcpy(out, group->members[index].error, UPSTREAM_ERROR_TEXT);
+	error = group->members[index].error;
+	snprintf(out, UPSTREAM_ERROR_TEXT, "%s", error ? error : "");
 	pthread_mutex_unlock(&group->lock);
 	return out;
 }
@@ -243,7 +248,8 @@ upstream_group_move(
 	log_move("upstream", log_str("upstream", member->target), upstream_health_word(from),
 	    upstream_health_word(state));
 	pthread_mutex_lock(&group->lock);
-	snprintf(member->error, UPSTREAM_ERROR_TEXT, "%s", error ? error : "");
+	free(member->error);
+	member->error = error ? strndup(error, UPSTREAM_ERROR_TEXT - 1) : NULL;
 	pthread_mutex_unlock(&group->lock);
 	member->state = (int)state;
 }

@@ -14,7 +14,7 @@ struct group_member {
 	_Atomic uint32_t flows;
 	_Atomic int state; /* enum upstream_health; health.c alone changes it */
 	_Atomic uint64_t avoided_until_ms;
-	char error[UPSTREAM_ERROR_TEXT]; /* under the lock */
+	char *error; /* under the lock; NULL: none, or memory was short for it */
 };
 
 struct upstream_group {

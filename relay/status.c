@@ -6,11 +6,15 @@
 #include "base/admin.h"
 #include "base/reload_faults.h"
 #include "base/shares.h"
+#include "base/upstream_group.h"
 #include "base/upstream_status.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/worker.h"
+
+/* Routes that are told one by one: an answer has its bound. */
+enum { ROUTES_MOST = 1000 };
 
 struct status {
 	struct admin_question *question;
@@ -56,20 +60,37 @@ on_counts(void *arg)
 		complete(status);
 }
 
+static bool
+has_down(const struct upstream_group *group)
+{
+	for (unsigned i = 0; i < upstream_group_count(group); i++)
+		if (upstream_group_state(group, i) == UPSTREAM_DOWN)
+			return true;
+	return false;
+}
+
+/* Those that have one that is down, or those that have none; as many as there is room for. */
+static void
+add_routes(json_t *routes, const struct rules *rules, bool is_down_wanted)
+{
+	for (size_t i = 0; i < rules->static_count && json_array_size(routes) < ROUTES_MOST; i++) {
+		const struct route_static_settings *route =
+		    route_static_config(rules->static_route[i]);
+
+		if (route->group && has_down(route->group) == is_down_wanted)
+			json_array_append_new(routes,
+			    json_pack("{s:s, s:o}", "server_name", route->pattern, "upstreams",
+				upstream_status(route->group)));
+	}
+}
+
 static json_t *
 describe_routes(const struct rules *rules)
 {
 	json_t *routes = json_array();
 
-	for (size_t i = 0; i < rules->static_count; i++) {
-		const struct route_static_settings *route =
-		    route_static_config(rules->static_route[i]);
-
-		if (route->group)
-			json_array_append_new(routes,
-			    json_pack("{s:s, s:o}", "server_name", route->pattern, "upstreams",
-				upstream_status(route->group)));
-	}
+	add_routes(routes, rules, true);
+	add_routes(routes, rules, false);
 	return routes;
 }
 
