@@ -109,4 +109,31 @@ connect:
 		judge(scene, label, case, certificate, key, config, {"crt": 6, "key": 7})
 
 
+@test
+def the_agent_names_the_file_that_its_upstream_is_shown(scene):
+	certificate, key = authority().client("agent-inside")
+	server, agent = authority().server("app.example.com"), authority().agent("agent", "app.example.com")
+
+	def config(crt, private):
+		path = f"{scene.dir}/agent.yml"
+		write(path, f"""version: 1
+agent: {{connect_url: "localhost:1", connect_cas: {authority().cas("relay")}, certificate: {agent[0]}, private_key: {agent[1]}}}
+endpoints:
+  - name: a
+    url: tls://app.example.com
+    agent_tls_termination: {{server_certificate: {server[0]}, server_private_key: {server[1]}}}
+    upstream:
+      url: tls://127.0.0.1:1
+      cas: {authority().root}
+      certificate: {crt}
+      private_key: {private}
+""".encode(), 0o644)
+		status, _, err = run(PROGRAMS["agent"], "check", "-c", path)
+		return status, err
+
+	equal(config(certificate, key)[0], 0)
+	for label, case in mistakes(certificate, key).items():
+		judge(scene, label, case, certificate, key, config, {"crt": 10, "key": 11})
+
+
 main()
