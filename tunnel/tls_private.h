@@ -1,6 +1,6 @@
 /*
- * What the files of tls.h share: tls_config.c (credentials, judgement),
- * tls.c (life and handshake), tls_stream.c (bytes), tls_io.c (the stream
+ * What the files of tls.h share: tls_config.c (credentials, judgement), tls_hello.c (what a client
+ * begins with), tls.c (life and handshake), tls_stream.c (bytes), tls_io.c (the stream
  * below), tls_record.c (where records end), tls_peer_key.c (keys that GnuTLS shall not
  * use), tls_unwrap.c (the end of TLS before that of the connection).
  */
@@ -82,9 +82,8 @@ struct tls {
 	bool owns_error : 1;   /* it names an alert */
 	/* Alerts: what a hook has asked for, and what was said and heard. */
 	uint8_t judgement, alert_sent, alert_received;
-	uint8_t
-	    ticket_protocol; /* 1 + its index, or what stands for none; 0: no tickets are allowed */
-	uint8_t renegotiations; /* refused ones, of which the peer may not have heard yet */
+	uint8_t ticket_protocol; /* 1 + the index of what tickets are for; 0: none are allowed */
+	uint8_t renegotiations;  /* refused ones, of which the peer may not have heard yet */
 	struct tls_record record;
 	uint32_t burst;        /* bytes written without a pause, as far as they matter */
 	struct tls_room *room; /* NULL: none; none between calls */
@@ -99,6 +98,10 @@ struct tls {
 };
 static_assert(sizeof(struct tls) <= 248, "256 bytes with what malloc() adds");
 
+/* An alert that a hook asks for becomes a failure of the handshake, which tls_fail() tells; 0 for none. */
+int tls_object(struct tls *, unsigned alert);
+/* tls_hello.c. 0, or an error of GnuTLS; for each hello, before GnuTLS looks at it. */
+int tls_judge_hello(struct tls *, const gnutls_datum_t *message);
 /* Hands the config's things to a new session. False: memory. */
 bool tls_config_apply(struct tls_config *, struct tls *);
 void tls_free(struct tls *);
