@@ -1,6 +1,6 @@
 /*
- * Internal to settings: what settings.c (the agent, its endpoints) and settings_forward.c
- * (`forwards:`) share.
+ * Internal to settings: what settings.c (the agent, its endpoints), settings_termination.c (where an endpoint
+ * ends TLS) and settings_forward.c (`forwards:`) share.
  */
 #ifndef AGENT_SETTINGS_PRIVATE_H
 #define AGENT_SETTINGS_PRIVATE_H
@@ -29,5 +29,10 @@ extern const char *const agent_settings_eof_words[];
 /* settings_forward.c: the table of the list, and what spans keys and items. */
 extern const struct conf_row agent_settings_forward_rows[];
 void agent_settings_check_forwards(const struct agent_settings *, struct conf_report *);
+
+/* settings_termination.c: the rows of struct termination_settings, and what spans them; it settles
+ * mutual_tls. */
+extern const struct conf_row agent_settings_termination_rows[];
+void agent_settings_check_termination(struct endpoint_settings *, struct conf_report *);
 
 #endif

@@ -1,0 +1,179 @@
+/* What stands in agent_tls_termination, and what must be so together. */
+#include "agent/settings_private.h"
+
+#include <string.h>
+
+#include "agent/alpn.h"
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const char *const mutual_words[] = { "off", "request", "require", NULL };
+static const char *const oldest_words[] = { "1.2", "1.3", NULL };
+static const char *const newest_words[] = { "1.3", "1.2", NULL };
+
+static const struct conf_row certificate_rows[] = {
+	{ "server_certificate", CONF_TEXT, AT(certificate_settings, certificate), .required = true,
+	    .check = agent_settings_is_path,
+	    .mark_offset = AT(certificate_settings, certificate_mark) },
+	{ "server_private_key", CONF_TEXT, AT(certificate_settings, private_key), .required = true,
+	    .check = agent_settings_is_path,
+	    .mark_offset = AT(certificate_settings, private_key_mark) },
+	{ "server_ocsp_response", CONF_TEXT, AT(certificate_settings, staple),
+	    .check = agent_settings_is_path, .mark_offset = AT(certificate_settings, staple_mark) },
+	{ 0 },
+};
+
+const struct conf_row agent_settings_termination_rows[] = {
+	{ "server_certificate", CONF_TEXT, AT(termination_settings, first.certificate),
+	    .check = agent_settings_is_path,
+	    .mark_offset = AT(termination_settings, first.certificate_mark) },
+	{ "server_private_key", CONF_TEXT, AT(termination_settings, first.private_key),
+	    .check = agent_settings_is_path,
+	    .mark_offset = AT(termination_settings, first.private_key_mark) },
+	{ "server_ocsp_response", CONF_TEXT, AT(termination_settings, first.staple),
+	    .check = agent_settings_is_path,
+	    .mark_offset = AT(termination_settings, first.staple_mark) },
+	{ "server_certificates", CONF_MAPPINGS, AT(termination_settings, more),
+	    .table = certificate_rows, .item_bytes = sizeof(struct certificate_settings) },
+	{ "tls_min", CONF_WORD, AT(termination_settings, oldest), .words = oldest_words },
+	{ "tls_max", CONF_WORD, AT(termination_settings, newest), .words = newest_words,
+	    .mark_offset = AT(termination_settings, newest_mark) },
+	{ "mutual_tls", CONF_WORD, AT(termination_settings, mutual_tls), .words = mutual_words,
+	    .mark_offset = AT(termination_settings, mutual_tls_mark) },
+	{ "mutual_tls_certificate_authorities", CONF_TEXTS, AT(termination_settings, cas),
+	    .check = agent_settings_is_path },
+	{ "mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls),
+	    .check = agent_settings_is_path },
+	TRUST_CRL_ROWS("crl", struct termination_settings, crl),
+	{ "clients", CONF_MAPPINGS, AT(termination_settings, clients), .table = client_entry_rows,
+	    .item_bytes = sizeof(struct client_entry_settings),
+	    .mark_offset = AT(termination_settings, clients_mark) },
+	{ "client_ca_names", CONF_BOOL, AT(termination_settings, tells_ca_names),
+	    .fallback = "on" },
+	{ "alpn", CONF_TEXTS, AT(termination_settings, alpn), .check = alpn_is_sensible }, { 0 }
+};
+
+/* Where mutual_tls is not given it is "require" with CAs, and "off" without. */
+static void
+check_mutual_tls(
+    struct termination_settings *t, struct conf_mark context, struct conf_report *report)
+{
+	bool is_given = t->mutual_tls_mark.line != 0;
+
+	if (!is_given)
+		t->mutual_tls = t->cas.count > 0 ? MUTUAL_REQUIRE : MUTUAL_OFF;
+	if (is_given)
+		context = t->mutual_tls_mark;
+	if (t->mutual_tls != MUTUAL_OFF && t->cas.count == 0)
+		conf_error(report, context,
+		    "mutual_tls without CAs would accept nobody; give "
+		    "mutual_tls_certificate_authorities");
+	if (t->crls.count > 0 && t->cas.count == 0)
+		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
+		    "mutual_tls_crls without mutual_tls_certificate_authorities; give those too");
+	if (is_given && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
+		conf_error(report, context,
+		    "mutual_tls is off but CAs are given: client certificates would not be asked "
+		    "for; take one of the two away");
+}
+
+/* Who shows no certificate is let in by no rule, so it would be misleading to ask for one only. */
+static void
+check_clients(const struct termination_settings *t, struct conf_report *report)
+{
+	if (t->clients_mark.line == 0)
+		return;
+	client_rules_check(&t->clients, t->clients_mark, report);
+	if (t->mutual_tls != MUTUAL_REQUIRE)
+		conf_error(report, t->clients_mark,
+		    "clients lets in nobody without a certificate, and none is required here; give "
+		    "mutual_tls_certificate_authorities, and mutual_tls: require or no mutual_tls");
+}
+
+/* Those of the list have both files by their rows. */
+static void
+check_first_certificate(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct certificate_settings *first = &endpoint->termination.first;
+
+	if (first->certificate && !first->private_key)
+		conf_error(report, first->certificate_mark,
+		    "server_certificate without server_private_key; add the key of %s",
+		    first->certificate);
+	if (first->private_key && !first->certificate)
+		conf_error(report, first->private_key_mark,
+		    "server_private_key without server_certificate; add the certificate of %s",
+		    first->private_key);
+	if (first->staple && !first->certificate)
+		conf_error(report, first->staple_mark,
+		    "server_ocsp_response without server_certificate; in a list it stands beside its "
+		    "certificate");
+	if (!first->private_key && agent_settings_certificate_count(&endpoint->termination) == 0)
+		conf_error(report, endpoint->termination_mark,
+		    "agent_tls_termination without a certificate; give server_certificate and "
+		    "server_private_key, or several of them in a list server_certificates");
+}
+
+static void
+check_certificates(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct termination_settings *termination = &endpoint->termination;
+	size_t count = agent_settings_certificate_count(termination);
+
+	check_first_certificate(endpoint, report);
+	if (count > SETTINGS_CERTIFICATES)
+		conf_error(report, endpoint->termination_mark,
+		    "more than %d certificates; take some away, or make several endpoints of it",
+		    SETTINGS_CERTIFICATES);
+	for (size_t i = 1; i < count && count <= SETTINGS_CERTIFICATES; i++) {
+		const struct certificate_settings *here =
+		    agent_settings_certificate(termination, i);
+
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(agent_settings_certificate(termination, j)->certificate,
+				here->certificate) == 0)
+				conf_error(report, here->certificate_mark,
+				    "%s is listed twice; once is enough", here->certificate);
+	}
+}
+
+static void
+check_protocols(const struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	const struct conf_texts *alpn = &endpoint->termination.alpn;
+
+	if (alpn->count > SETTINGS_ALPN)
+		conf_error(report, alpn->marks[SETTINGS_ALPN],
+		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);
+	for (size_t i = 1; i < alpn->count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(alpn->items[i], alpn->items[j]) == 0)
+				conf_error(report, alpn->marks[i],
+				    "%s is listed twice; once is enough", alpn->items[i]);
+}
+
+static void
+check_versions(const struct termination_settings *t, struct conf_report *report)
+{
+	if (t->oldest == OLDEST_TLS13 && t->newest == NEWEST_TLS12)
+		conf_error(report, t->newest_mark,
+		    "tls_max 1.2 is below tls_min 1.3: no version would be left; take one of the "
+		    "two away");
+}
+
+void
+agent_settings_check_termination(struct endpoint_settings *endpoint, struct conf_report *report)
+{
+	struct termination_settings *termination = &endpoint->termination;
+
+	check_mutual_tls(termination, endpoint->termination_mark, report);
+	check_certificates(endpoint, report);
+	check_clients(termination, report);
+	check_versions(termination, report);
+	check_protocols(endpoint, report);
+	if (strchr(endpoint->server_name, '_'))
+		conf_error(report, endpoint->url_mark,
+		    "'%s' has a '_', which no TLS endpoint here accepts in a name; pass it "
+		    "through (no agent_tls_termination) or rename it",
+		    endpoint->server_name);
+}
