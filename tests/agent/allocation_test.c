@@ -520,6 +520,9 @@ set_up(void **state)
 	    "    agent_tls_termination:\n"
 	    "      server_certificate: %s/app.crt\n"
 	    "      server_private_key: %s/app.key\n"
+	    "      server_ocsp_response: %s/root.crt\n" /* which is none */
+	    "      server_certificates: [{server_certificate: %s/relay.crt, server_private_key: "
+	    "%s/relay.key}]\n"
 	    "      mutual_tls_certificate_authorities: %s/root.crt\n"
 	    "      alpn: [h2, http/1.1]\n"
 	    "      clients: [{cn: a}, {any: [{dns: a.test}, {ou: b}], all: {email: a@a.test}}]\n"
@@ -528,7 +531,8 @@ set_up(void **state)
 	    "forwards:\n"
 	    "  - {name: out, listen: \"unix:%s/out.sock\", url: \"tls://out.test\", alpn: h2,\n"
 	    "     certificate: %s/agent.crt, private_key: %s/agent.key, cas: %s/root.crt}\n",
-	    mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir);
+	    mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir, mint.dir,
+	    mint.dir, mint.dir, mint.dir);
 	write_config(config, "agent.yml", "", "");
 	write_config(second_config, "second.yml", ", \"127.0.0.1:2\"", endpoint);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "allocation.h"
 #include "tunnel/peer.h"
+#include "tunnel/tls_tickets.h"
 
 enum { MUCH = 64 * 1024, TOTAL = 300000 };
 static uint8_t room[MUCH];
@@ -118,6 +119,43 @@ a_connection_without_memory_ends_and_has_no_wrong_byte(void **state)
 	assert_true(reader > 0 && others >= 4);
 }
 
+/* With everything that an endpoint's config may hold. */
+static struct tls_config *
+make_whole_config(struct tls_tickets *tickets)
+{
+	static const char *const protocols[] = { "h2", "http/1.1", NULL };
+	const struct tls_settings settings = { .purpose = TLS_ENDPOINT,
+		.certificate = &credentials.certificate, .private_key = &credentials.key,
+		.alpn = protocols, .tickets = tickets,
+		.staple = { (const uint8_t *)"judged", 6, 0, INT64_MAX } };
+	char error[TLS_ERROR];
+	struct tls_config *config = tls_config_new(&settings, error);
+	assert_int_equal(!config, strstr(error, "memory is short") != NULL);
+	return config;
+}
+
+static void
+a_config_is_whole_or_there_is_none(void **state)
+{
+	struct tls_tickets *tickets = tls_tickets_new();
+	struct tls_config *config = NULL;
+	unsigned n = 0;
+	(void)state;
+	do {
+		allocation_fail(++n);
+		config = make_whole_config(tickets);
+		if (config)
+			tls_config_release(config);
+	} while (allocation_failed());
+	allocation_fail(0);
+	assert_non_null(config);
+	assert_true(n > 3);
+	tls_tickets_release(tickets);
+	allocation_fail(1);
+	assert_null(tls_tickets_new());
+	allocation_fail(0);
+}
+
 static int
 set_up(void **state)
 {
@@ -129,6 +167,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_config_is_whole_or_there_is_none),
 		cmocka_unit_test(a_connection_without_memory_ends_and_has_no_wrong_byte),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
