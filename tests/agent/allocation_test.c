@@ -240,6 +240,7 @@ close_agent(struct agent_live *agent)
 	forwards_free(agent->forwards);
 	free(agent->endpoint_stamps);
 	agent_settings_wipe(&agent->settings);
+	reload_faults_wipe(&agent->faults);
 	context = agent->context;
 	close_context();
 }
