@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -291,6 +293,26 @@ def takes_up_a_renewed_certificate(scene):
 	daemon.wait_event("reload-refused")
 	with daemon.connect(b"kept") as client:
 		equal(client.recv(10), b"kept", "a bad file changes nothing")
+
+
+@test
+def the_example_of_the_manual_works(scene):
+	"""But for the place of the relay, which the resolver would have to know."""
+	name, pki = "app.example.com", Authority()
+	relay, certificate = scene.relay(), pki.server(name)
+	scene.agent(relay, [terminate(name, scene.upstream(http), {"server_certificate": certificate[0],
+		"server_private_key": certificate[1], "mutual_tls_certificate_authorities": [pki.cas("client")]})],
+		authority().agent("app-agent", name))
+	with open("man/valise-agent.8") as page:
+		block = re.search(r"^\.Bd [^\n]*\n(valise-pki issue client acme.*?)^\.Ed", page.read(), re.M | re.S)[1]
+	issue, listen, ask = (shlex.split(line) for line in
+		block.replace("\\e\n", "").replace("$PWD", pki.top).splitlines())
+	equal(run("env", "-C", pki.top, PROGRAMS["pki"], *issue[1:])[0], 0)
+	daemon = Daemon("forward", ["env", "-C", pki.top, PROGRAMS["agent"], *listen[1:], "--address",
+		f"127.0.0.1:{relay.port}"], scene.dir)
+	scene._add(daemon, True)
+	status, out, err = run("env", "-C", pki.top, *ask)
+	equal((status, out), (0, b"hello"), err)
 
 
 @test

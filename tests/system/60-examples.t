@@ -11,6 +11,7 @@ MINTED = {		# the names of files in the examples, and what is put there
 	"agent": ("agent", ["agent", "--host", "shop.example.com", "--host", "api.example.com"]),
 	"site1": ("agent", ["site1", "--host", "app.example.com"]),
 	"api": ("server", ["api", "--host", "api.example.com"]),
+	"acme": ("client", ["acme"]),
 }
 
 
@@ -25,6 +26,8 @@ def etc(scene):
 	for role in ("agent", "relay", "client"):
 		shutil.copy(pki.cas(role), where)
 		shutil.copy(pki.crls(role), where)
+	shutil.copy(pki.cas("server"), f"{where}/customer-ca.crt")
+	shutil.copy(pki.crls("server"), f"{where}/customer.crl")
 	return where
 
 
@@ -72,6 +75,19 @@ def the_examples_of_the_configuration_pages_are_good(scene):
 		check(whole, f"valise-{program}.yml.5 shows a whole configuration")
 		for text in whole:
 			check_example(scene, program, text, where)
+	forwards = [b for b in displays("man/valise-agent.yml.5") if b.startswith("forwards:")]
+	check(forwards, "valise-agent.yml.5 shows a forward")
+	for text in forwards:
+		check_example(scene, "agent", "version: 1\n" + text, where)
+
+
+@test
+def what_stands_commented_out_in_the_packages_is_good(scene):
+	where = etc(scene)
+	with open("packaging/agent.yml.example") as file:
+		text = re.sub(r"^# (?=probe:|forwards:|  )", "", file.read(), flags=re.M)
+	check("\nforwards:" in text and "\nprobe:" in text, "they are no comments any more")
+	check_example(scene, "agent", text, where)
 
 
 main()
