@@ -194,6 +194,7 @@ credentials_files_changed(const struct agent_settings *settings, struct credenti
 {
 	struct trust_sources sources;
 
+	changed[CREDENTIALS_OWN] = changed[CREDENTIALS_RELAYS] = false;
 	if (!settings->certificate)
 		return false;
 	fill_sources(&sources, settings);
