@@ -106,7 +106,10 @@ allow_tickets(struct tls *tls, const gnutls_datum_t *message)
 	struct hello hello = { .names = (const uint8_t *)"", .is_sha384 = chooses_sha384(message) };
 	if (!tls->config->settings.tickets)
 		return 0;
-	gnutls_ext_raw_parse(&hello, find_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	/* Without them nobody knows what a ticket would be bound to. */
+	if (gnutls_ext_raw_parse(
+		&hello, find_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO) < 0)
+		return tls->ticket_protocol == 0 ? 0 : GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
 	size_t protocol = find_protocol(tls, &hello);
 	bool is_second = tls->ticket_protocol != 0, is_same = tls->ticket_protocol == 1 + protocol;
 	tls->ticket_protocol = (uint8_t)(1 + protocol);
@@ -117,30 +120,39 @@ allow_tickets(struct tls *tls, const gnutls_datum_t *message)
 
 enum { EXTENSION_SUPPORTED_VERSIONS = 43 };
 
+struct version_search {
+	const struct tls_settings *settings;
+	bool is_vain;
+};
+
 /* Whether a list of supported_versions (RFC 8446, 4.2.1) has one that is spoken here; what is no list
  * is GnuTLS's to refuse. */
 static int
 find_version(void *arg, unsigned type, const unsigned char *data, unsigned bytes)
 {
 	enum { TLS12 = 0x0303, TLS13 = 0x0304 };
-	struct tls *tls = arg;
-	const struct tls_settings *settings = &tls->config->settings;
+	struct version_search *search = arg;
+	const struct tls_settings *settings = search->settings;
 	bool has_any = type != EXTENSION_SUPPORTED_VERSIONS || bytes < 3;
 	for (unsigned i = 1; i + 1 < bytes && !has_any; i += 2) {
 		unsigned version = (unsigned)data[i] << 8 | data[i + 1];
 		has_any = (version == TLS12 && settings->oldest != TLS_VERSION_13) ||
 		    (version == TLS13 && settings->newest != TLS_VERSION_12);
 	}
-	return has_any ? 0 : GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	search->is_vain |= !has_any;
+	return 0;
 }
 
-/* GnuTLS looks for a cipher suite before it says that a version is missing. */
+/* GnuTLS looks for a cipher suite before it says that a version is missing.  It serves a hello whose
+ * legacy_version is 4 point something, but does not list its extensions. */
 static bool
 offers_our_version(struct tls *tls, const gnutls_datum_t *message)
 {
-	return tls->config->purpose->alpn ||
-	    gnutls_ext_raw_parse(tls, find_version, message,
-		GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO) != GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	struct version_search search = { &tls->config->settings, false };
+	if (!tls->config->purpose->alpn)
+		gnutls_ext_raw_parse(
+		    &search, find_version, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	return !search.is_vain;
 }
 
 /* Each hello by itself: GnuTLS keeps the first one's name when a second hello has none. */
