@@ -14,6 +14,7 @@
 #include "base/rate.h"
 #include "base/resolver.h"
 #include "base/shares.h"
+#include "base/upstream_group.h"
 #include "base/socket.h"
 #include "relay/conn.h"
 #include "relay/fake_registry.h"
@@ -304,6 +305,85 @@ what_has_come_here_meanwhile_goes_first(void **state)
 	close(upstream);
 }
 
+/* ---- several upstreams ---- */
+
+enum { QUEUED = 3 };
+
+/* A listener whose queue is full drops what comes. */
+static int
+silent_listener(struct sockaddr_in *address, int queued[QUEUED])
+{
+	int fd = loopback_listener(address);
+
+	assert_int_equal(listen(fd, 0), 0);
+	for (int i = 0; i < QUEUED; i++) {
+		queued[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(queued[i], (struct sockaddr *)address, sizeof *address);
+	}
+	return fd;
+}
+
+static void
+set_upstreams(char *const *targets, size_t count)
+{
+	const struct health_settings unchecked = { 0 };
+	struct upstream_group *group = upstream_group_new(name, targets, count, &unchecked);
+	struct route_static_settings facts = { .pattern = name, .target = targets[0], .group = group,
+	    .connect_ms = 9000 };
+	struct route_static *route = route_static_new(&facts);
+
+	assert_true(route_set_static(shared.routes, "", &route, 1));
+	route_static_release(route);
+	upstream_group_release(group);
+	fake_found(&fake, REGISTRY_UNKNOWN);
+	loop_advance(worker.loop, 0);
+}
+
+static void
+a_silent_upstream_leaves_the_next_its_share_of_the_time(void **state)
+{
+	struct sockaddr_in addresses[2];
+	int queued[QUEUED], silent = silent_listener(&addresses[0], queued), fd;
+	int good = loopback_listener(&addresses[1]);
+	char texts[2][32], *targets[] = { texts[0], texts[1] };
+	uint8_t got[sizeof wire];
+
+	(void)state;
+	assert_int_equal(fcntl(good, F_SETFL, O_NONBLOCK), 0);
+	for (int i = 0; i < 2; i++)
+		snprintf(texts[i], sizeof texts[i], "127.0.0.1:%u", ntohs(addresses[i].sin_port));
+	set_upstreams(targets, 2);
+	loop_advance(worker.loop, 4999);
+	assert_int_equal(accept4(good, NULL, NULL, 0), -1);
+	loop_advance(worker.loop, 1);
+	fd = accept4(good, NULL, NULL, 0);
+	assert_true(fd >= 0);
+	loop_advance(worker.loop, 0);
+	assert_int_equal(recv(fd, got, wire_bytes, MSG_WAITALL), wire_bytes);
+	assert_memory_equal(got, wire, wire_bytes);
+	close(fd);
+	close(good);
+	close(silent);
+	for (int i = 0; i < QUEUED; i++)
+		close(queued[i]);
+}
+
+static void
+who_finds_no_upstream_is_told_when_the_last_has_refused(void **state)
+{
+	struct sockaddr_in addresses[2];
+	char texts[2][32], *targets[] = { texts[0], texts[1] };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		close(loopback_listener(&addresses[i]));
+		snprintf(texts[i], sizeof texts[i], "127.0.0.1:%u", ntohs(addresses[i].sin_port));
+	}
+	set_upstreams(targets, 2);
+	assert_int_equal(alert(), 80);
+	assert_true(LIST_EMPTY(&worker.flows));
+}
+
 /* It has the most flows when somebody of another block comes. */
 static void
 one_that_still_looks_and_is_displaced_is_refused(void **state)
@@ -447,6 +527,8 @@ main(void)
 		TEST(an_answer_that_crosses_the_end_hurts_nobody),
 		TEST(an_answer_may_come_from_any_thread),
 		TEST(what_has_come_here_meanwhile_goes_first),
+		TEST(a_silent_upstream_leaves_the_next_its_share_of_the_time),
+		TEST(who_finds_no_upstream_is_told_when_the_last_has_refused),
 		TEST(one_that_still_looks_and_is_displaced_is_refused),
 		TEST(a_name_that_was_served_lately_is_waited_for),
 		TEST(whoever_comes_back_gets_all_who_wait),
