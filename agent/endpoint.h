@@ -50,8 +50,9 @@ struct endpoint {
  * endpoint before the reload, whose trust sets hand on what they remember of CRLs. */
 struct endpoint *endpoint_new(const struct endpoint_settings *, uint32_t number,
     const struct agent_settings *, const struct endpoint *previous, char error[ENDPOINT_ERROR]);
-/* The same settings, after a certificate of theirs could not be loaded: those of `previous` are lent, that for
- * the upstream, too, and all else is loaded again, so that no CRL waits for a key.  NULL with a sentence. */
+/* The same settings, after a certificate of theirs could not be loaded: those of `previous` are lent,
+ * that for the upstream, too, and all else is loaded again, so that no CRL waits for a key.  NULL with a
+ * sentence. */
 struct endpoint *endpoint_new_lent(const struct endpoint_settings *, const struct agent_settings *,
     struct endpoint *previous, char error[ENDPOINT_ERROR]);
 struct endpoint *endpoint_hold(struct endpoint *);

@@ -62,8 +62,8 @@ struct forward_reload {
 	void (*on_lent)(void *arg, size_t index); /* refused, but CAs and CRLs are new */
 	void *arg;
 };
-/* Loads the stale ones again; one that cannot be loaded stays as it was, its CAs and CRLs aside.  NULL when memory is short.
- * forwards_put_in_force() takes it. */
+/* Loads the stale ones again; one that cannot be loaded stays as it was, its CAs and CRLs aside.  NULL
+ * when memory is short.  forwards_put_in_force() takes it. */
 struct forward_plan *forwards_plan_again(
     struct forwards *, const struct agent_settings *, const struct forward_reload *);
 void forwards_put_in_force(struct forwards *, struct forward_plan *);
