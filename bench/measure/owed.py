@@ -1,7 +1,7 @@
 """What Valise promises of these figures, each against the others of the same run."""
 from .peers import OWN
 
-HANDOFF, BOUND, PAIR = "valise handoff", "bound", "minimal pair"
+HANDOFF, ADORNED, BOUND, PAIR = "valise handoff", "valise adorned", "bound", "minimal pair"
 KIB = 1024
 
 
@@ -45,6 +45,11 @@ def handshake(f):
 	return 1.1 * sum(parts) if None not in parts else None
 
 
+def strangers(f):
+	resumed = f.of(ADORNED, "terminate", "resumed", "resumed")
+	return None if resumed is None else 1 - resumed
+
+
 def lost(f):
 	alone, beside_them = (f.of(OWN, "static", work, "rate") for work in ("down 8", "down 8 beside 100 stalled readers"))
 	return max(0.0, 1 - beside_them / alone) if alone and beside_them else None
@@ -78,6 +83,12 @@ OWED = (
 	at_most("terminate, handoff, down, s/GB of the relay: at most 0.2", HANDOFF, ("terminate", "down 8", "CPU of the relay"), 0.2),
 	("terminate, full handshake, us of the agent: at most 1.1 times (bound + a passthrough flow's agent)",
 		lambda f: f.of(OWN, "terminate", "connections", "CPU of the agent"), handshake),
+	("terminate, two certificates and a stapled response, full handshake, us of the agent: as above",
+		lambda f: f.of(ADORNED, "terminate", "connections", "CPU of the agent"), handshake),
+	("terminate, part of the returning clients that do not resume: at most 0.05", strangers, lambda f: 0.05),
+	("terminate, resumed handshake, us of the agent: at most 0.85 times a full one",
+		lambda f: f.of(ADORNED, "terminate", "resumed", "CPU of the agent"),
+		lambda f: times(0.85, f.of(ADORNED, "terminate", "connections", "CPU of the agent"))),
 	at_most("terminate, handoff, idle flow, bytes of the agent: at most 13 KiB", HANDOFF,
 		("terminate", "idle 2000", "memory of the agent"), 13 * KIB),
 	at_most("terminate, sealed, idle flow, bytes of both: at most 24 KiB", OWN, ("terminate", "idle 2000", "memory"), 24 * KIB),

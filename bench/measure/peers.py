@@ -47,6 +47,10 @@ agent: {connect_url: ["@connect_name:@port"], connect_cas: @relay_cas, connect_c
 ROUTE = "  agent_descriptors: 100\nroutes: [{server_name: @name, upstream: {url: tcp://127.0.0.1:@upstream}}]\n"
 SEALED = 'endpoints: [{name: bench, url: "tls://@name", %supstream: {url: tcp://127.0.0.1:@upstream}}]\n'
 ENDED = SEALED % "%sagent_tls_termination: {server_certificate: @cert, server_private_key: @key}, "
+# All that an endpoint can do for every client at once: more than one certificate, a response for one, tickets.
+ADORNED = SEALED % ("agent_tls_termination: {server_certificates: ["
+	"{server_certificate: @cert, server_private_key: @key, server_ocsp_response: @staple}, "
+	"{server_certificate: @rsa_cert, server_private_key: @rsa_key}]}, ")
 
 HAPROXY = """
 global
@@ -229,6 +233,7 @@ PEERS = (
 
 	Peer("valise", "terminate", (relay(), agent(ENDED % "")), OURS, "sealed"),
 	Peer("valise handoff", "terminate", (relay(), agent(ENDED % "carrier: handoff, ")), OURS),
+	Peer("valise adorned", "terminate", (relay(), agent(ADORNED)), OURS, "sealed; two certificates, a stapled response"),
 	Peer("haproxy", "terminate", (haproxy("agent", PLAIN + ENDING % "@port"),), ("haproxy",), "no tunnel"),
 	Peer("nginx", "terminate", (one("agent", NGINX_START, nginx_conf=NGINX % (
 		"server { listen 127.0.0.1:@port ssl; ssl_certificate @pem; ssl_certificate_key @key; ssl_protocols TLSv1.3;"

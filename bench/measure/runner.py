@@ -60,15 +60,28 @@ class Setting:
 		with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
 			file.write(data)
 
+	def openssl(self, *arguments):
+		return subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+
+	def staple(self, ca, cert):
+		"""An OCSP response, signed by the CA itself, that this certificate is good."""
+		issuer, request, index, response = f"{ca.dir}/cas/servers.crt", f"{self.dir}/ocsp", f"{self.dir}/index", f"{self.dir}/staple"
+		serial = self.openssl("x509", "-noout", "-serial", "-in", cert).strip().split("=")[1]
+		self.write(index, f"V\t400101000000Z\t\t{serial}\tunknown\t/CN=bench\n".encode())
+		self.openssl("ocsp", "-issuer", issuer, "-cert", cert, "-no_nonce", "-reqout", request)
+		self.openssl("ocsp", "-index", index, "-CA", issuer, "-rsigner", issuer, "-rkey", f"{ca.dir}/private/servers.key",
+			"-rmd", "sha256", "-ndays", "2", "-reqin", request, "-respout", response)
+		return response
+
 	def certificates(self):
 		ca = authority()
 		(cert, key), (relay_cert, relay_key) = ca.server(NAME), ca.relay()
 		agent_cert, agent_key = ca.agent("bench", NAME)
 		with open(cert, "rb") as first, open(key, "rb") as second:
 			self.write(f"{self.dir}/pem", first.read() + second.read())
-		subprocess.run(["openssl", "pkcs12", "-export", "-in", cert, "-inkey", key, "-out", f"{self.dir}/p12",
-			"-passout", "pass:bench"], check=True, stdin=subprocess.DEVNULL)
-		return {"cert": cert, "key": key, "pem": f"{self.dir}/pem", "p12": f"{self.dir}/p12", "ca": ca.root,
+		self.openssl("pkcs12", "-export", "-in", cert, "-inkey", key, "-out", f"{self.dir}/p12", "-passout", "pass:bench")
+		rsa_cert, rsa_key = ca.issue("server", "server-rsa", "--host", NAME, "--key-type", "rsa2048")
+		return {"cert": cert, "key": key, "rsa_cert": rsa_cert, "rsa_key": rsa_key, "staple": self.staple(ca, cert), "pem": f"{self.dir}/pem", "p12": f"{self.dir}/p12", "ca": ca.root,
 			"relay_cert": relay_cert, "relay_key": relay_key, "agent_cert": agent_cert, "agent_key": agent_key,
 			"agent_cas": ca.cas("agent"), "agent_crls": ca.crls("agent"),
 			"relay_cas": ca.cas("relay"), "relay_crls": ca.crls("relay")}
