@@ -1,6 +1,7 @@
 /* `valise-agent check --client`: puts a certificate before an endpoint as TLS would, and tells the answer. */
 #include "agent/check.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/units.h"
+#include "base/utf8.h"
+#include "pki/attribute.h"
 #include "pki/pem.h"
 #include "pki/verify.h"
 #include "pki/x509.h"
@@ -51,6 +54,36 @@ print_names(const struct identity *identity, enum general_name kind, const char 
 	}
 }
 
+/* As YAML reads it again.  attribute_text() vouches for UTF-8 without control characters. */
+static void
+print_quoted(const char *word, struct der text)
+{
+	uint32_t point;
+
+	printf("  %s: \"", word);
+	for (size_t at = 0, step; at < text.bytes; at += step) {
+		step = utf8_decode(text.data + at, text.bytes - at, &point);
+		if (utf8_is_invisible(point))
+			printf("\\U%08" PRIX32, point);
+		else
+			printf("%s%.*s", point == '"' || point == '\\' ? "\\" : "", (int)step,
+			    (const char *)text.data + at);
+	}
+	puts("\"");
+}
+
+/* Only those that a rule can equal. */
+static void
+print_texts(const struct identity *identity, const char *oid, const char *word)
+{
+	struct attributes attributes = attributes_of(identity_subject_name(identity));
+	struct attribute attribute;
+
+	while (attributes_next(&attributes, &attribute))
+		if (der_oid_is(attribute.oid, oid) && attribute_text(&attribute).bytes > 0)
+			print_quoted(word, attribute_text(&attribute));
+}
+
 /* In the words of the rules, to be copied. */
 static void
 print_certificate(const struct client_check *check, const struct identity *identity)
@@ -62,6 +95,8 @@ print_certificate(const struct client_check *check, const struct identity *ident
 	print_names(identity, NAME_DNS, "dns");
 	print_names(identity, NAME_EMAIL, "email");
 	print_names(identity, NAME_URI, "uri");
+	print_texts(identity, OID_COMMON_NAME, "cn");
+	print_texts(identity, OID_ORGANIZATIONAL_UNIT, "ou");
 	print_key("spki", identity_spki(identity, 0), "");
 	printf("  serial: %s\n", identity_serial(identity));
 	for (size_t level = 1; (key = identity_spki(identity, level)); level++)

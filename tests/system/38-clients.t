@@ -312,6 +312,25 @@ def check_says_what_a_certificate_would_get(scene):
 
 
 @test
+def what_check_prints_of_a_subject_can_be_copied_into_a_rule(scene):
+	own = f"{scene.dir}/own"
+	os.mkdir(own)
+	_, agent, _ = ruled(scene, [{"cn": "here"}], **own_root(own, "vendor"))
+	certificate = leaf_of(own, "vendor", "odd", '/OU=a/OU=B\u00fcro\u200b 1/CN=M\u00fcller "x"')[0]
+	status, told = asked(agent, certificate)
+	equal(status, 1, told)
+	printed = dict(re.findall(r"^  (cn|ou): (.*)$", told, re.M))
+	equal(printed, {"cn": '"M\u00fcller \\"x\\""', "ou": '"B\u00fcro\\U0000200B 1"'}, told)
+	with open(agent.config_path) as file:
+		configuration = file.read()
+	check(configuration.count('"here"') == 1, configuration)
+	with open(agent.config_path, "w") as file:
+		file.write(configuration.replace('"here"', printed["cn"] + ', "ou": ' + printed["ou"]))
+	status, told = asked(agent, certificate)
+	equal(status, 0, told)
+
+
+@test
 def check_remembers_what_the_agent_does(scene):
 	pki = Authority()
 	relay, agent, _ = ruled(scene, [{"issuer": "any"}], pki=pki)
