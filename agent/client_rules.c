@@ -76,15 +76,15 @@ rule_at(const struct conf_items *rules, size_t index)
 	return (const struct client_rule_settings *)rules->items + index;
 }
 
+/* Of two values that which stands first; line 0: there is none. */
 static struct conf_mark
-first_mark(const struct client_rule_settings *rule)
+earlier_of(struct conf_mark a, struct conf_mark b)
 {
-	struct conf_mark mark = { 0, 0 };
+	bool is_b = b.line < a.line || (b.line == a.line && b.column < a.column);
 
-	for (size_t key = 0; key < CLIENT_KEYS; key++)
-		if (rule->values[key] && (mark.line == 0 || rule->marks[key].line < mark.line))
-			mark = rule->marks[key];
-	return mark;
+	if (a.line == 0 || b.line == 0)
+		return a.line == 0 ? b : a;
+	return is_b ? b : a;
 }
 
 struct conf_mark
@@ -96,10 +96,9 @@ client_rules_mark(const struct conf_items *entries, size_t number)
 	if (number == 0 || number > entries->count)
 		return mark;
 	entry = entry_at(entries, number - 1);
-	mark = first_mark(&entry->own);
-	if (mark.line == 0)
-		mark = entry->any_mark.line > 0 ? entry->any_mark : entry->all_mark;
-	return mark;
+	for (size_t key = 0; key < CLIENT_KEYS; key++)
+		mark = earlier_of(mark, entry->own.marks[key]);
+	return earlier_of(mark, earlier_of(entry->any_mark, entry->all_mark));
 }
 
 static void

@@ -684,6 +684,36 @@ knows_lists_that_are_alike(void **state)
 	}
 }
 
+static void
+an_entry_stands_where_its_first_value_does(void **state)
+{
+	static const struct {
+		const char *rules;
+		unsigned line, column;
+	} cases[] = {
+		{ "[{cn: a}]", 1, 16 },
+		{ "[{cn: a, dns: b.example}]", 1, 16 },
+		{ "\n  - cn: a\n    dns: b.example\n", 2, 9 },
+		{ "\n  - any: [{cn: a}]\n    issuer: any\n", 2, 10 },
+		{ "[{all: [{cn: a}], any: [{cn: b}]}]", 1, 17 },
+	};
+	struct rule_text scene;
+	struct conf_mark mark;
+	char *told;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(read_rules(&scene, cases[i].rules, &told), 0);
+		free(told);
+		mark = client_rules_mark(&scene.entries, 1);
+		if (mark.line != cases[i].line || mark.column != cases[i].column)
+			fail_msg("%s: %u:%u", cases[i].rules, mark.line, mark.column);
+		assert_int_equal(client_rules_mark(&scene.entries, 0).line, 0);
+		assert_int_equal(client_rules_mark(&scene.entries, 2).line, 0);
+		conf_wipe(&scene, rows);
+	}
+}
+
 int
 main(void)
 {
@@ -702,6 +732,7 @@ main(void)
 		cmocka_unit_test(tells_why_not),
 		cmocka_unit_test(each_set_has_a_number_of_its_own),
 		cmocka_unit_test(knows_lists_that_are_alike),
+		cmocka_unit_test(an_entry_stands_where_its_first_value_does),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
