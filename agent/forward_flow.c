@@ -28,8 +28,8 @@ struct forward_flow {
 	struct stream *stream; /* the client's, until the pump owns it */
 	struct upstream_dial *dial;
 	struct pump *pump;
-	struct tls *server; /* the pump's; NULL before */
-	struct identity *identity;
+	struct identity *identity; /* of the server's certificate */
+	struct spki_pin key;       /* likewise */
 	const char *reason, *version;
 	char *detail; /* a sentence about the failure; NULL: none */
 	uint64_t opened_at_ms;
@@ -142,18 +142,24 @@ forward_flow_next(struct forward_flow *flow)
 
 /* ---- joining ---- */
 
-/* In TLS 1.3 a server judges our certificate after the handshake is done for us. */
+/* In TLS 1.3 a server judges our certificate when the handshake is done for us, so that its refusal comes
+ * here. */
+static const char *
+end_word(const struct forward_flow *flow, enum pump_end how)
+{
+	if (how == PUMP_RESET_A)
+		return "client-reset";
+	if (how == PUMP_RESET_B)
+		return pump_fault(flow->pump) ? "upstream-tls-failed" : "upstream-reset";
+	return pump_end_word(how);
+}
+
 static void
 on_pumped(void *arg, enum pump_end how)
 {
 	struct forward_flow *flow = arg;
-	const char *why = tls_error(flow->server);
 
-	end(flow,
-	    how == PUMP_RESET_A       ? "client-reset"
-		: how == PUMP_RESET_B ? "upstream-reset"
-				      : pump_end_word(how),
-	    how == PUMP_RESET_B && why && why[0] ? why : NULL);
+	end(flow, end_word(flow, how), how == PUMP_RESET_B ? pump_fault(flow->pump) : NULL);
 }
 
 static void
@@ -166,10 +172,8 @@ join(struct forward_flow *flow, struct stream *server)
 	flow->ready_ms = (int64_t)(clock_ms() - flow->opened_at_ms);
 	flow->pump = pump_new(flow->context->loop, flow->stream, server, &bounds, on_pumped, flow);
 	flow->stream = NULL;
-	if (!flow->pump) {
-		flow->server = NULL;
+	if (!flow->pump)
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
-	}
 }
 
 static void
@@ -216,8 +220,8 @@ on_dialled(void *arg, struct stream *server, const char *error)
 		on_dial_failed(flow, error);
 	else {
 		flow->identity = identity_hold(judge->chain.identity);
-		flow->server = upstream_dial_tls(flow->dial);
-		flow->version = tls_version(flow->server);
+		flow->key = judge->key;
+		flow->version = tls_version(upstream_dial_tls(flow->dial));
 		join(flow, server);
 	}
 	upstream_dial_free(flow->dial);
@@ -280,21 +284,28 @@ forward_flow_new(const struct forward_flow_context *context, struct forward *for
 
 /* ---- judged again ---- */
 
+static void
+cut(struct forward_flow *flow, const char *reason, const char *sentence)
+{
+	flow->reason = reason;
+	log_audit(LOG_WARNING, "flow-cut", sentence, log_hex("flow", flow->id, FLOW_ID_BYTES),
+	    log_str("server_name", flow->forward->server_name),
+	    log_str("forward", flow->forward->name), log_str("reason", reason));
+	pump_stop(flow->pump);
+}
+
 void
 forward_flow_judge_again(struct forward_flow *flow, const struct forward *now, int64_t now_s)
 {
 	bool is_same = strcmp(now->server_name, flow->forward->server_name) == 0;
-	struct trust *trust = is_same ? now->upstream.trust : flow->forward->upstream.trust;
+	const struct upstream *upstream = is_same ? &now->upstream : &flow->forward->upstream;
 	struct verdict verdict;
 
-	if (flow->state != JOINED || flow->reason ||
-	    identity_judge_again(flow->identity, trust, now_s, &verdict) ||
-	    verdict.code == VERIFY_EXPIRED)
+	if (flow->state != JOINED || flow->reason)
 		return;
-	flow->reason = verify_code_word(verdict.code);
-	log_audit(LOG_WARNING, "flow-cut", verdict.sentence,
-	    log_hex("flow", flow->id, FLOW_ID_BYTES),
-	    log_str("server_name", flow->forward->server_name),
-	    log_str("forward", flow->forward->name), log_str("reason", flow->reason));
-	pump_stop(flow->pump);
+	if (!identity_judge_again(flow->identity, upstream->trust, now_s, &verdict) &&
+	    verdict.code != VERIFY_EXPIRED)
+		cut(flow, verify_code_word(verdict.code), verdict.sentence);
+	else if (!upstream_judge_takes(upstream, &flow->key))
+		cut(flow, "key-not-pinned", "the server's key is none of spki any more");
 }

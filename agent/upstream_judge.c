@@ -23,13 +23,13 @@ upstream_judge_wipe(struct upstream_judge *judge)
 	peer_check_wipe(&judge->chain);
 }
 
-static bool
-is_pinned(const struct upstream *upstream, const struct spki_pin *key)
+bool
+upstream_judge_takes(const struct upstream *upstream, const struct spki_pin *key)
 {
 	for (size_t i = 0; i < upstream->pin_count; i++)
 		if (spki_pin_equals(&upstream->pins[i], key))
 			return true;
-	return false;
+	return upstream->pin_count == 0;
 }
 
 static unsigned
@@ -41,7 +41,7 @@ judge_key(struct upstream_judge *judge)
 		snprintf(judge->refusal, sizeof judge->refusal,
 		    "the upstream's certificate cannot be read, so its key is not one of "
 		    "upstream.spki");
-	else if (is_pinned(judge->upstream, &judge->key))
+	else if (upstream_judge_takes(judge->upstream, &judge->key))
 		return 0;
 	else
 		snprintf(judge->refusal, sizeof judge->refusal,

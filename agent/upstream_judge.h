@@ -24,6 +24,8 @@ struct upstream_judge {
 void upstream_judge_init(struct upstream_judge *, const struct upstream *, unsigned target);
 /* Fits tls_hooks.judge; arg is the struct upstream_judge. */
 unsigned upstream_judge_chain(void *arg, const struct tls_certificate *chain, size_t count);
+/* Whether it is one of those pinned, or any will do. */
+bool upstream_judge_takes(const struct upstream *, const struct spki_pin *);
 /* Harmless twice and on {0}. */
 void upstream_judge_wipe(struct upstream_judge *);
 

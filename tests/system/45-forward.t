@@ -230,7 +230,7 @@ def a_server_that_refuses_the_certificate_is_told_as_such(scene):
 	relay, _, upstream = customer(scene, http)
 	daemon = forward(scene, relay, port=free_port(), certificate=Authority().client("ann"))
 	equal(asked(daemon), "reset")
-	line = closed(daemon, "upstream-reset")
+	line = closed(daemon, "upstream-tls-failed")
 	check("unknown" in line["message"].lower() or "CA" in line["message"], f"the alert is told: {line}")
 	equal(upstream.seen, 0, "connections that the upstream saw")
 
@@ -370,6 +370,27 @@ def a_reload_moves_listeners_and_leaves_connections(scene):
 		equal(client.recv(10), b"in", "a mistake changes nothing")
 	status, out, err = run(PROGRAMS["agent"], "status", "-c", daemon.config_path)
 	equal((status, [f["name"] for f in json.loads(out)["forwards"]]), (0, ["shop"]), err)
+
+
+@test
+def a_reload_of_pins_ends_connections_to_other_keys(scene):
+	relay, _, _ = customer(scene, echo)
+	path, own = f"{scene.dir}/vendor.sock", spki_of(authority().server(NAME)[0])
+	daemon = configured(scene, item(relay, f"unix:{path}"))
+	running = scene.keep(connect(path, b"in"))
+	equal(running.recv(10), b"in")
+	for pins, ends in ((own, False), ("0" * 64, True)):
+		daemon.settings["forwards"][0]["spki"] = pins
+		daemon.write(daemon.settings)
+		before = len(daemon.events("reloaded"))
+		daemon.reload()
+		daemon.wait_event("reloaded", count=before + 1)
+		if ends:
+			daemon.wait_event("flow-cut", reason="key-not-pinned")
+			closed(daemon, "key-not-pinned")
+		else:
+			running.sendall(b"on")
+			equal(running.recv(10), b"on", "its key is pinned now")
 
 
 @test
