@@ -14,6 +14,14 @@ enum { CHAIN_MOST = 16 };
 
 enum key_use { KEY_USABLE, KEY_UNREADABLE, KEY_LONG, KEY_UNKNOWN };
 
+static int
+refuse(struct tls *tls, unsigned alert, const char *error)
+{
+	tls->judgement = (uint8_t)alert;
+	tls->error = error;
+	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 /* The chain in a Certificate message (RFC 8446 4.4.2; before 1.3 without a context and extensions);
  * no more of it than CHAIN_MOST, nor than there is. */
 static size_t
@@ -74,6 +82,9 @@ tls_look_at_key(struct tls *tls, const gnutls_datum_t *message)
 {
 	struct tls_certificate chain[CHAIN_MOST];
 	bool is_13 = gnutls_protocol_get_version(tls->session) == GNUTLS_TLS1_3;
+	if (tls_peer_is_large(message, is_13))
+		return refuse(tls, GNUTLS_A_BAD_CERTIFICATE,
+		    "the peer's certificates have more names and extensions than are read here");
 	size_t count = read_chain(message, is_13, chain);
 	enum key_use key = count == 0 ? KEY_USABLE : key_in(&chain[0]);
 	unsigned alert = 0;
@@ -84,10 +95,10 @@ tls_look_at_key(struct tls *tls, const gnutls_datum_t *message)
 	/* Nobody has proved yet to hold the key; but the judge vouches for none that cannot be read. */
 	if (key == KEY_UNREADABLE && tls->hooks.judge)
 		alert = tls->hooks.judge(tls->hooks.arg, chain, count);
-	tls->judgement = (uint8_t)(alert ? alert : GNUTLS_A_BAD_CERTIFICATE);
-	if (!alert) /* the judge has said nothing */
-		tls->error = key == KEY_LONG
-		    ? "the peer's RSA key is too long, or its exponent"
-		    : "the peer's key is of a kind or on a curve that is not used in TLS here";
-	return GNUTLS_E_CERTIFICATE_ERROR;
+	if (alert) /* and the judge has said why */
+		return refuse(tls, alert, tls->error);
+	return refuse(tls, GNUTLS_A_BAD_CERTIFICATE,
+	    key == KEY_LONG
+		? "the peer's RSA key is too long, or its exponent"
+		: "the peer's key is of a kind or on a curve that is not used in TLS here");
 }

@@ -108,6 +108,9 @@ void tls_free(struct tls *);
 /* tls_peer_key.c. Of a Certificate message that has come: 0, or an error of GnuTLS if the key in it cannot
  * or shall not be used; then the judge was asked, so that the reason is told. */
 int tls_look_at_key(struct tls *, const gnutls_datum_t *message);
+/* tls_peer_size.c. Whether the certificates in such a message have so many elements that GnuTLS would be
+ * long about them. */
+bool tls_peer_is_large(const gnutls_datum_t *message, bool is_13);
 /* tls_unwrap.c: from now on `has_new_keys` is kept. */
 void tls_watch_keys(struct tls *);
 /* Remembers the failure, sends the alert that belongs to it, returns what the caller answers. */

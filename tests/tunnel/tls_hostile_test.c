@@ -36,9 +36,39 @@ tell(gnutls_privkey_t key, unsigned flags, void *arg)
 	    flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO ? 1 : -1;
 }
 
+/* How many parts the subject has, and how many names there are beside it. */
+static const struct trap {
+	size_t parts, names;
+	bool is_long; /* its key */
+	unsigned alert, judged;
+} traps[] = {
+	{ .is_long = true, .alert = 42 },
+	{ .parts = 600, .alert = 42 },
+	{ .names = 2100, .alert = 42 },
+	{ .parts = 100, .names = 1000, .judged = 1, .alert = 48 },
+};
+
+static void
+fill(gnutls_x509_crt_t certificate, const struct trap *trap)
+{
+	static const char odd[] = "\x1f\x3f\x30\x80\x04\x7f is no DER.";
+	static uint8_t names[4 + 3 * 4096] = { 0x30, 0x82 };
+	size_t bytes = 4;
+	for (size_t i = 0; i < trap->names; i++, bytes += 3)
+		memcpy(names + bytes, "\x82\1a", 3);
+	names[2] = (uint8_t)((bytes - 4) >> 8);
+	names[3] = (uint8_t)(bytes - 4);
+	if (trap->names > 0)
+		gnutls_x509_crt_set_extension_by_oid(certificate, "2.5.29.17", names, bytes, 0);
+	gnutls_x509_crt_set_subject_key_id(certificate, odd, sizeof odd);
+	for (size_t i = 0; i < trap->parts; i++)
+		gnutls_x509_crt_set_dn_by_oid(
+		    certificate, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, "a", 1);
+}
+
 /* In a process of its own, which is killed at the end. */
 static _Noreturn void
-attack(int fd, const char *priority)
+attack(int fd, const char *priority, const struct trap *trap)
 {
 	static uint8_t number[KEY_BYTES];
 	gnutls_datum_t both = { number, sizeof number };
@@ -63,13 +93,20 @@ attack(int fd, const char *priority)
 	gnutls_x509_crt_set_dn(certificate, "CN=trap", NULL);
 	gnutls_x509_crt_set_activation_time(certificate, time(NULL) - 60);
 	gnutls_x509_crt_set_expiration_time(certificate, time(NULL) + 3600);
-	gnutls_x509_crt_set_pubkey(certificate, public);
+	fill(certificate, trap);
+	if (trap->is_long)
+		gnutls_x509_crt_set_pubkey(certificate, public);
+	else
+		gnutls_x509_crt_set_key(certificate, signer);
 	gnutls_x509_crt_init(&issuer);
 	gnutls_x509_crt_set_dn(issuer, "CN=issuer", NULL);
 	gnutls_x509_crt_set_key(issuer, signer);
 	gnutls_x509_crt_sign2(certificate, issuer, signer, GNUTLS_DIG_SHA256, 0);
 	gnutls_privkey_init(&key);
-	gnutls_privkey_import_ext4(key, NULL, NULL, sign, NULL, NULL, tell, 0);
+	if (trap->is_long)
+		gnutls_privkey_import_ext4(key, NULL, NULL, sign, NULL, NULL, tell, 0);
+	else
+		gnutls_privkey_import_x509(key, signer, 0);
 	gnutls_pcert_import_x509(&shown, certificate, 0);
 	gnutls_certificate_allocate_credentials(&shown_by);
 	gnutls_certificate_set_flags(shown_by, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
@@ -87,16 +124,16 @@ attack(int fd, const char *priority)
 }
 
 static void
-refuse_at_once(const char *priority)
+refuse_at_once(const char *priority, const struct trap *trap)
 {
 	struct tls_config *config = config_for(TLS_SESSION_RELAY);
-	unsigned judged[3] = { 0 };
+	unsigned judged[3] = { trap->alert };
 	const struct tls_hooks hooks = { .judge = judge_by, .arg = judged };
 	int fds[2];
 	pair(fds);
 	pid_t child = fork();
 	if (child == 0)
-		attack(fds[0], priority);
+		attack(fds[0], priority, trap);
 	close(fds[0]);
 	struct tls *server = tls_server(config, stream_socket(fds[1]), &hooks);
 	enum io end;
@@ -105,17 +142,18 @@ refuse_at_once(const char *priority)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	assert_int_equal(end, IO_FAILED);
-	assert_int_equal(tls_alert_sent(server), 42);
-	assert_int_equal(judged[1], 0);
+	assert_int_equal(tls_alert_sent(server), trap->alert);
+	assert_int_equal(judged[1], trap->judged);
 	stream_free(tls_stream(server));
 	tls_config_release(config);
 }
 
 static void
-a_key_that_takes_seconds_is_refused_before_it_is_used(void **state)
+what_takes_seconds_is_refused_before_it_is_read(void **state)
 {
 	(void)state;
-	refuse_at_once("NORMAL:-VERS-ALL:+VERS-TLS1.3");
+	for (size_t i = 0; i < sizeof traps / sizeof *traps; i++)
+		refuse_at_once("NORMAL:-VERS-ALL:+VERS-TLS1.3", &traps[i]);
 }
 
 static int
@@ -129,7 +167,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_key_that_takes_seconds_is_refused_before_it_is_used),
+		cmocka_unit_test(what_takes_seconds_is_refused_before_it_is_read),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("tls_hostile", tests, set_up, tear_down_credentials);
