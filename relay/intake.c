@@ -160,6 +160,7 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	struct worker_context *worker = intake->worker;
 	char client[ADDRESS_TEXT];
 	const char *said = intake->why, *trouble = intake->trouble;
+	bool is_proxy = intake->state == PROXY;
 	struct conn conn = leave(intake);
 	const struct address from = conn_client(&conn);
 	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
@@ -171,6 +172,8 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 		conn.hello.verdict == CLIENTHELLO_COMPLETE ? conn.hello.server_name : NULL),
 	    log_str("reason", why[0] != '\0' ? why : NULL), log_str("error", trouble),
 	    log_u64("bytes", conn.bytes), log_u64("alert", alert));
+	/* What a proxy has sent instead of a right header is no upstream's to believe. */
+	conn.is_second_choice |= is_proxy;
 	if (!refuse_conn(&worker->lingers, &conn, rule, alert))
 		flow_start(worker, &conn, rule->route);
 	worker_shrank(worker);

@@ -30,7 +30,7 @@ enum refusal {
 	REFUSE_MALFORMED,    /* never a ClientHello; the parser says which alert */
 	REFUSE_NO_AGENT,     /* the route is there, but nobody could serve it in time */
 	REFUSE_OVER_LIMIT,
-	REFUSE_DENIED,       /* a trusted proxy that sent no PROXY header, or a malformed one */
+	REFUSE_DENIED,       /* no right PROXY header of a trusted proxy, or lists of addresses */
 	REFUSE_FOREIGN_ALPN, /* the connect name with neither of the tunnel's protocols */
 	REFUSE_NOT_TLS,
 	REFUSE_TIMEOUT, /* no whole hello in time */

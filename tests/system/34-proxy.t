@@ -291,6 +291,20 @@ def a_header_that_is_not_right_is_refused(scene):
 		equal(read_exactly(client, 4), b"here")
 
 
+@test
+def what_is_no_right_header_is_never_routed(scene):
+	upstream, there = scene.upstream(lambda stream: stream.sendall(b"here")), f"route:{NAME}"
+	relay = scene.relay(listener={"trusted_proxies": ["127.0.0.0/8"]}, routes=[route(NAME, upstream)],
+		refuse={"denied": there, "timeout": there}, limits={"hello_timeout": "1s"})
+	for front in (header_of(tlv(AUTHORITY, b"a"), checksum=1), b"PROXY TCP4 nobody nobody 1 1\r\n", b""):
+		with dial(relay.port, front + hello(NAME)) as client:
+			equal(alert_of(client), 49, front)
+	with dial(relay.port, header_of(checksum=0)[:20]) as client:
+		equal(closed_how(client), "fin", "a header that does not end in time")
+	with dial(relay.port, header_of(checksum=0) + hello(NAME)) as client:
+		equal(read_exactly(client, 4), b"here")
+
+
 # ---- HAProxy and nginx ----
 
 class Foreign:
