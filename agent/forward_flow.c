@@ -307,5 +307,5 @@ forward_flow_judge_again(struct forward_flow *flow, const struct forward *now, i
 	    verdict.code != VERIFY_EXPIRED)
 		cut(flow, verify_code_word(verdict.code), verdict.sentence);
 	else if (!upstream_judge_takes(upstream, &flow->key))
-		cut(flow, "key-not-pinned", "the server's key is none of spki any more");
+		cut(flow, "key-not-pinned", "spki was changed, and does not list the server's key");
 }
