@@ -1,13 +1,14 @@
 /*
- * The configuration, loaded again whole.
+ * The configuration at SIGHUP: read, verified and loaded whole, then put in force at once.
  */
-#include "agent/reload_private.h"
+#include "agent/reload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/endpoint_health.h"
+#include "agent/reload_private.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
