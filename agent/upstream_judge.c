@@ -62,7 +62,7 @@ upstream_judge_chain(void *arg, const struct tls_certificate *chain, size_t coun
 	if (alert != 0)
 		snprintf(
 		    judge->refusal, sizeof judge->refusal, "%s", judge->chain.verdict.sentence);
-	else if (judge->upstream->pin_count > 0 && count > 0)
+	else if (judge->upstream->pin_count > 0)
 		alert = judge_key(judge);
 	return alert;
 }
