@@ -20,8 +20,8 @@ fill_sources(struct trust_sources *sources, const struct upstream_settings *sett
 
 /* `from` has what all of them have. */
 static bool
-add_config(
-    struct upstream *upstream, const struct tls_settings *from, const char *alpn, char *error)
+add_config(struct upstream *upstream, const struct tls_settings *from, const char *alpn,
+    char error[TLS_ERROR])
 {
 	const char *const protocols[] = { alpn, NULL };
 	struct tls_settings settings = *from;
@@ -29,7 +29,7 @@ add_config(
 
 	upstream->tls[i].alpn = alpn ? strdup(alpn) : NULL;
 	if (alpn && !upstream->tls[i].alpn) {
-		snprintf(error, UPSTREAM_ERROR, "memory is short");
+		snprintf(error, TLS_ERROR, "memory is short");
 		return false;
 	}
 	settings.alpn = alpn ? protocols : NULL;
