@@ -242,21 +242,25 @@ name_bytes(const gnutls_datum_t *der)
 	return bytes;
 }
 
-/* GnuTLS takes the names from the CAs that it could judge by; on_verify() judges instead. */
+/* GnuTLS takes the names from the CAs that it could judge by; on_verify() judges instead.  In TLS 1.2 they
+ * may take 65535 bytes, but in 1.3 that is for all extensions of the message together (RFC 8446, 4.3.2):
+ * what is left is for the signature algorithms, the heads of extensions, and what GnuTLS may add. */
 static bool
 add_client_cas(
     gnutls_certificate_credentials_t certificate, const struct tls_settings *settings, char *error)
 {
+	enum { FOR_THE_REST = 512, NAMES_MOST = UINT16_MAX - FOR_THE_REST };
 	size_t bytes = 0;
 	for (size_t i = 0; i < settings->client_ca_count; i++) {
 		const gnutls_datum_t der = { (uint8_t *)(uintptr_t)settings->client_cas[i].data,
 			(unsigned)settings->client_cas[i].bytes };
 		bytes += name_bytes(&der);
-		if (bytes > UINT16_MAX) {
+		if (bytes > NAMES_MOST) {
 			snprintf(error, TLS_ERROR,
-			    "the names of the clients' CAs take more than the 65535 bytes that a "
+			    "the names of the clients' CAs take more than the %d bytes that a "
 			    "CertificateRequest has for them; list fewer CAs, or set "
-			    "client_ca_names: off");
+			    "client_ca_names: off",
+			    NAMES_MOST);
 			return false;
 		}
 		if (gnutls_certificate_set_x509_trust_mem(certificate, &der, GNUTLS_X509_FMT_DER) <
