@@ -42,27 +42,28 @@ bool
 url_public(struct url_public *out, const char *text, char error[URL_ERROR])
 {
 	enum { HTTPS = 443 };
-	char host[NAME_SIZE] = "";
+	char host[NAME_SIZE];
 	uint16_t port = HTTPS;
 
 	memset(out, 0, sizeof *out);
 	if (strncasecmp(text, tls_scheme, strlen(tls_scheme)) != 0)
 		return refuse(error, "is not a public name; write tls://NAME or tls://NAME:PORT");
 	text += strlen(tls_scheme);
-	if (!strchr(text, ':'))
-		snprintf(host, sizeof host, "%s", text);
-	else if (!host_port_split(text, host, &port))
-		return refuse(
-		    error, "has no valid port; write tls://NAME:PORT with a port of 1 to 65535");
-	if (strlen(text) < sizeof out->target && !url_host_is_literal(host) &&
-	    name_normalise_served(out->name, host, strlen(host)) && !name_is_wildcard(out->name)) {
+	if (strchr(text, ':')) {
+		if (!host_port_split(text, host, &port))
+			return refuse(error,
+			    "has no valid port; write tls://NAME:PORT with a port of 1 to 65535");
+		text = host;
+	}
+	if (!url_host_is_literal(text) && name_normalise_served(out->name, text, strlen(text)) &&
+	    !name_is_wildcard(out->name)) {
 		snprintf(out->target, sizeof out->target, "%s:%u", out->name, (unsigned)port);
 		return true;
 	}
 	memset(out, 0, sizeof *out);
 	return refuse(error,
-	    "does not hold a host name; it has letters, digits, '-' and '_', labels of up to 63, "
-	    "and is neither an address nor a wildcard");
+	    "does not hold a host name; it has letters, digits, '-' and '_', labels of up to 63 and "
+	    "253 bytes in all, and is neither an address nor a wildcard");
 }
 
 bool

@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "base/units.h"
 
+enum { PORT_DIGITS = 5 };
+
 static const char unix_scheme[] = "unix:";
 
 static void
@@ -184,7 +186,7 @@ parse_unix(struct address *address, const char *path)
 static bool
 split(const char *text, char host[254], uint64_t *port)
 {
-	const char *end = text[0] == '[' ? strchr(text, ']') : strchr(text, ':');
+	const char *end = text[0] == '[' ? strchr(text, ']') : strchr(text, ':'), *digits;
 	size_t length;
 
 	if (!end)
@@ -199,7 +201,8 @@ split(const char *text, char host[254], uint64_t *port)
 		return false;
 	memcpy(host, text, length);
 	host[length] = '\0';
-	return number_parse(*end == ']' ? end + 2 : end + 1, port) && *port <= UINT16_MAX;
+	digits = *end == ']' ? end + 2 : end + 1;
+	return strlen(digits) <= PORT_DIGITS && number_parse(digits, port) && *port <= UINT16_MAX;
 }
 
 bool

@@ -54,7 +54,8 @@ struct address address_any_v4(uint16_t port);
 /* A literal "192.0.2.1:443", "[::]:443", "unix:/path"; no names. */
 bool address_parse(struct address *, const char *text);
 
-/* Splits "host:port" or "[v6]:port"; host has 254 bytes, brackets off. Port 1..65535. */
+/* Splits "host:port" or "[v6]:port"; host has 254 bytes, brackets off. Port 1..65535 in
+ * up to five digits, so that the text has no more than 261 bytes. */
 bool host_port_split(const char *text, char host[254], uint16_t *port);
 
 /*

@@ -77,6 +77,10 @@ is_template(const char *text, char error[256])
 	char filled[UPSTREAM_URL_TARGET], again[UPSTREAM_URL_TARGET];
 	struct upstream_url url;
 
+	if (strlen(text) >= UPSTREAM_URL_TARGET) {
+		snprintf(error, 256, "is too long; it has up to %d bytes", UPSTREAM_URL_TARGET - 1);
+		return false;
+	}
 	if (!route_template_fill(filled, text, "x")) {
 		snprintf(
 		    error, 256, "has braces that are not {1}; write as in tcp://{1}.internal:443");

@@ -61,7 +61,7 @@ reads_public_names_with_or_without_a_port(void **state)
 		{ "app.example.com", NULL, NULL },
 	};
 	struct url_public url;
-	char error[URL_ERROR], longer[300] = "tls://";
+	char error[URL_ERROR];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -70,8 +70,27 @@ reads_public_names_with_or_without_a_port(void **state)
 		assert_string_equal(url.name, cases[i].name ? cases[i].name : "");
 		assert_string_equal(url.target, cases[i].target ? cases[i].target : "");
 	}
-	memset(longer + 6, 'a', sizeof longer - 7);
-	assert_false(url_public(&url, longer, error));
+}
+
+/* A name that was cut would be another one. */
+static void
+never_cuts_a_public_name(void **state)
+{
+	struct url_public url;
+	char error[URL_ERROR], text[6 + 320 + 5];
+
+	(void)state;
+	for (size_t bytes = 1; bytes <= 320; bytes++) {
+		for (size_t with_port = 0; with_port < 2; with_port++) {
+			strcpy(text, "tls://");
+			for (size_t i = 0; i < bytes; i++)
+				text[6 + i] = i % 50 == 49 && i + 1 < bytes ? '.' : 'a';
+			strcpy(text + 6 + bytes, with_port ? ":443" : "");
+			if (url_public(&url, text, error) != (bytes <= 253))
+				fail_msg("a name of %zu bytes is judged wrongly", bytes);
+			assert_int_equal(strlen(url.name), bytes <= 253 ? bytes : 0);
+		}
+	}
 }
 
 static void
@@ -101,6 +120,7 @@ asks_by_name_only_for_names(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reads_endpoints_as_normalised_names),
 	cmocka_unit_test(reads_public_names_with_or_without_a_port),
+	cmocka_unit_test(never_cuts_a_public_name),
 	cmocka_unit_test(takes_every_kind_of_upstream),
 	cmocka_unit_test(asks_by_name_only_for_names),
 };

@@ -157,6 +157,8 @@ splits_host_and_port(void **state)
 	    {"h\xc3\xa9:80", NULL, 0},
 	    {"[::1]", NULL, 0},
 	    {"host:80/path", NULL, 0},
+	    {"host:00080", "host", 80},
+	    {"host:000080", NULL, 0},
 	};
 
 	(void)state;

@@ -123,6 +123,9 @@ takes_the_documented_example(void **state)
 }
 
 #define HEAD "version: 1\nlisteners: {address: \"127.0.0.1:1\"}\n"
+#define LABELS_10 "{1}.{1}.{1}.{1}.{1}.{1}.{1}.{1}.{1}.{1}."
+#define LABELS_80                                                                            \
+	LABELS_10 LABELS_10 LABELS_10 LABELS_10 LABELS_10 LABELS_10 LABELS_10 LABELS_10
 #define DYNAMIC(name, url) \
 	"routes: {server_name: \"" name "\", upstream: {url: \"" url "\", fence: 10.0.0.0/8}}\n"
 #define ROUTE "routes: {server_name: a.example, upstream: tcp://127.0.0.1:1}\n"
@@ -178,6 +181,7 @@ says_where_and_what_to_do(void **state)
 		{ HEAD DYNAMIC("a.example", "tcp://{1}.int:1"), "stands for, and 'a.example' has none" },
 		{ HEAD DYNAMIC("*.a.example\", depth: \"any", "tcp://{1}.int:1"), "{1} is one label" },
 		{ HEAD DYNAMIC("*.a.example", "tcp://{2}.int:1"), "has braces that are not {1}" },
+		{ HEAD DYNAMIC("*.a.example", "tcp://" LABELS_80 "x:443"), "is too long" },
 		{ HEAD DYNAMIC("*.a.example", "tcp://int:{1}"), "write HOST:PORT with a port" },
 		{ HEAD DYNAMIC("*.a.example", "{1}.int:1"), "write tcp://HOST:PORT" },
 		{ HEAD DYNAMIC("*.a.example", "unix:/run/{1}"), "has {1} where no label can be" },
