@@ -49,6 +49,8 @@ struct probes {
 	struct endpoint_table *table; /* held; NULL at first */
 	struct probed *names;         /* one for each endpoint of the settings, in their order */
 	size_t count;
+	uint64_t interval_ms; /* of the settings that the round was begun with */
+	char address[UPSTREAM_URL_TARGET];
 	enum state state;
 	size_t at;         /* whose turn it is */
 	unsigned target;   /* which of the upstreams is looked at */
@@ -373,6 +375,22 @@ new_names(const struct probes *probes, size_t count)
 	return names;
 }
 
+static const char *
+wanted_address(const struct probes *probes)
+{
+	const char *address = probes->settings->probe.address;
+
+	return address ? address : "";
+}
+
+/* Whether a round that was begun before is still the one that is wanted. */
+static bool
+looks_the_same_way(const struct probes *probes)
+{
+	return probes->interval_ms == probes->settings->probe.interval_ms &&
+	    strcmp(probes->address, wanted_address(probes)) == 0;
+}
+
 static bool
 has_same_names(const struct probes *probes)
 {
@@ -408,6 +426,8 @@ restart(struct probes *probes, size_t count)
 	free(probes->names);
 	probes->names = names;
 	probes->count = names ? count : 0;
+	probes->interval_ms = interval_ms;
+	snprintf(probes->address, sizeof probes->address, "%s", wanted_address(probes));
 	if (probes->count > 0)
 		timer_set(&probes->timer, spread(smaller_of(FIRST_MOST_MS, interval_ms)));
 }
@@ -424,7 +444,7 @@ probes_set(struct probes *probes, struct endpoint_table *table)
 	probes->table = table;
 	if (!is_on)
 		restart(probes, 0);
-	else if (!has_same_names(probes))
+	else if (!has_same_names(probes) || !looks_the_same_way(probes))
 		restart(probes, probes->settings->endpoints.count);
 }
 

@@ -214,4 +214,26 @@ def a_reload_begins_and_ends_it(scene):
 	until(lambda: status_of(agent)["result"] == "match")
 
 
+def reload_probe(agent, **probe):
+	agent.settings["probe"].update(probe)
+	agent.write(agent.settings)
+	before = len(agent.events("reloaded"))
+	agent.reload()
+	agent.wait_event("reloaded", count=before + 1)
+
+
+@test
+def a_reload_that_changes_how_it_looks_is_obeyed_at_once(scene):
+	relay, agent = probing(scene, terminating(scene), interval="1h")
+	reload_probe(agent, interval="1s")
+	until(lambda: status_of(agent)["matches"] > 1, what="it does not wait for the hour to end")
+	silent = scene.upstream(lambda s: list(iter(lambda: s.recv(4096), b"")))
+	reload_probe(agent, address=at(silent))
+	until(lambda: silent.seen > 0)
+	matches = status_of(agent)["matches"]
+	reload_probe(agent, address=f"127.0.0.1:{relay.port}")
+	until(lambda: status_of(agent)["matches"] > matches)
+	equal(agent.events("probe-unknown"), [], "a look that was given up says nothing")
+
+
 main()
