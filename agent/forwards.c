@@ -1,6 +1,9 @@
 /* The set of forwards: loaded in the main thread, served in their own. */
 #include "agent/forwards.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,12 +264,59 @@ find_before(const struct forwards *forwards, const struct forward_settings *sett
 	return NULL;
 }
 
+/* What the main thread waits for: listeners leave their descriptors at the end of the turn after the one
+ * that closed them (listener_free()). */
+enum { TURNS = 2 };
+struct catch_up {
+	struct loop *loop;
+	struct call call;
+	struct task task;
+	int turns;
+	sem_t over;
+};
+
+static void
+count_turn(void *arg)
+{
+	struct catch_up *catch_up = arg;
+
+	if (++catch_up->turns < TURNS)
+		loop_later(catch_up->loop, &catch_up->task);
+	else
+		sem_post(&catch_up->over);
+}
+
+static void
+on_catch_up(void *data)
+{
+	struct catch_up *catch_up = data;
+
+	loop_later(catch_up->loop, &catch_up->task);
+}
+
+/* Waits until the thread has taken the plans that it was given: it has closed what they dropped then, and
+ * whoever wants such an address again finds it free, and keeps the file. */
+static void
+let_catch_up(struct forwards *forwards)
+{
+	struct catch_up catch_up = { .loop = thread_loop(forwards->thread) };
+
+	task_init(&catch_up.task, count_turn, &catch_up);
+	sem_init(&catch_up.over, 0, 0);
+	loop_call(catch_up.loop, &catch_up.call, on_catch_up, &catch_up);
+	while (sem_wait(&catch_up.over) < 0)
+		assert(errno == EINTR);
+	sem_destroy(&catch_up.over);
+}
+
 /* With the service manager's socket, if it has passed one. */
 static bool
-listen_at(struct planned *planned, const struct forward_settings *settings, char *error)
+listen_at(struct forwards *forwards, struct planned *planned,
+    const struct forward_settings *settings, char *error)
 {
 	char why[FORWARDS_ERROR / 2];
 
+	let_catch_up(forwards);
 	planned->fd = ready_listener(&settings->listener);
 	planned->owns_file = planned->fd < 0;
 	if (planned->fd < 0)
@@ -297,7 +347,7 @@ plan_one(struct forward_plan *plan, const struct agent_settings *settings, size_
 	planned->fd = -1;
 	plan->count++;
 	*code = EX_UNAVAILABLE;
-	return before || listen_at(planned, wanted, error);
+	return before || listen_at(plan->forwards, planned, wanted, error);
 }
 
 /* NULL when memory is short. */

@@ -1,7 +1,7 @@
 /*
  * All forwards of the agent (valise-agent.yml(5), `forwards:`).  The main thread loads them and
  * opens their listeners; one thread of their own accepts, dials and pumps, so that they and
- * the agent's relays never wait for each other.
+ * the flows of the agent's relays never wait for each other.
  *
  * All functions belong to the main thread.
  *
@@ -31,7 +31,8 @@ struct forwards *forwards_new(struct resolver *);
 /* Ends all connections.  NULL is fine. */
 void forwards_free(struct forwards *);
 
-/* Loads those of the settings, and listens where nobody listens yet.  NULL with a sentence and the exit code
+/* Loads those of the settings, and listens where nobody listens yet, for which it waits until the
+ * thread has closed what earlier plans have dropped.  NULL with a sentence and the exit code
  * that it is worth. */
 struct forward_plan *forwards_plan(
     struct forwards *, const struct agent_settings *, char error[FORWARDS_ERROR], int *code);

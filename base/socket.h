@@ -70,7 +70,8 @@ struct listener;
 struct listener *listener_new(struct loop *, int fd,
     void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
 /* Stops accepting without closing; who connects waits in the kernel until listener_resume(), or is
- * refused by listener_free(), which closes.  All three may be called from on_accept. */
+ * refused by listener_free(), which closes at the end of the next turn.  All three may be called from
+ * on_accept. */
 void listener_pause(struct listener *);
 void listener_resume(struct listener *);
 void listener_free(struct listener *);
