@@ -383,3 +383,15 @@ endpoint_doubt(const struct endpoint *endpoint)
 
 	return doubt || !endpoint->upstream.trust ? doubt : trust_doubt(endpoint->upstream.trust);
 }
+
+size_t
+endpoint_refusals(const struct endpoint *endpoint, const char **sentence)
+{
+	const char *of_upstream;
+	size_t count = trust_refusals(endpoint->clients, sentence) +
+	    trust_refusals(endpoint->upstream.trust, &of_upstream);
+
+	if (!*sentence)
+		*sentence = of_upstream;
+	return count;
+}

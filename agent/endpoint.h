@@ -90,5 +90,7 @@ bool endpoint_is_behind(const struct endpoint *, const struct crl_catalogue *, i
 
 /* NULL, or why one of its trust sets believes nobody, as trust_doubt(). */
 const char *endpoint_doubt(const struct endpoint *);
+/* What all of its trust sets refused of their CRLs, as trust_refusals(). */
+size_t endpoint_refusals(const struct endpoint *, const char **sentence);
 
 #endif

@@ -447,6 +447,12 @@ forwards_doubt(const struct forwards *forwards, size_t index)
 	return trust_doubt(forwards->set->items[index].forward->upstream.trust);
 }
 
+size_t
+forwards_refusals(const struct forwards *forwards, size_t index, const char **sentence)
+{
+	return trust_refusals(forwards->set->items[index].forward->upstream.trust, sentence);
+}
+
 void
 forwards_forget_stamps(struct forwards *forwards)
 {
@@ -481,6 +487,7 @@ lend(const struct agent_settings *settings, struct forward *now, size_t index,
 
 	if (!lent)
 		return forward_hold(now);
+	sources_warn(lent->upstream.trust, lent->name);
 	reload->on_lent(reload->arg, index);
 	return lent;
 }

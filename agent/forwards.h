@@ -52,6 +52,8 @@ bool forwards_is_behind(
     const struct forwards *, size_t index, const struct crl_catalogue *, int64_t now_s);
 /* NULL, or why its trust set believes nobody before the clock is right. */
 const char *forwards_doubt(const struct forwards *, size_t index);
+/* What its trust set refused of its CRLs, as trust_refusals(). */
+size_t forwards_refusals(const struct forwards *, size_t index, const char **sentence);
 /* All files count as changed from now on. */
 void forwards_forget_stamps(struct forwards *);
 

@@ -240,7 +240,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
 	agent_reload_warn_endpoints(live);
 	reload_faults_mend(&live->faults, NULL);
-	agent_reload_tell_doubts(live);
+	agent_reload_tell_states(live);
 	*loaded = old;
 }
 

@@ -48,8 +48,8 @@ bool agent_reload_note_stamps(struct agent_live *);
 bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
 /* Every second: loads again what has changed, and every few seconds what was refused. */
 void agent_reload_files(struct agent_live *);
-/* Tells which trust sets wait for the clock. */
-void agent_reload_tell_doubts(struct agent_live *);
+/* Tells which trust sets wait for the clock, and which go on with CRLs from before. */
+void agent_reload_tell_states(struct agent_live *);
 
 /* Has the upstreams of the table in force checked; every second, where memory was short for that. */
 void agent_reload_watch_health(struct agent_live *);

@@ -14,6 +14,8 @@
 
 enum { RETRY_TICKS = 5 }; /* a second each */
 
+static const char kept_crls[] = "the CRLs that were in force in the place of those refused";
+
 /* What one look at the files finds, and what comes of it. */
 struct look {
 	struct agent_live *live;
@@ -51,23 +53,48 @@ tell_refused(struct look *look, const char *part, const char *sentence)
 	reload_faults_note(&look->live->faults, part, sentence, clock_wall_s());
 }
 
+/* CRLs of it were refused, and those of before are in force. */
+static void
+tell_kept(struct agent_live *live, const char *part, const char *sentence)
+{
+	mistakes_tell(sentence, kept_crls, NULL);
+	reload_faults_note(&live->faults, part, sentence, clock_wall_s());
+}
+
+/* How much of a part was refused: of the one in force, and of the one loaded. */
+struct refusals {
+	size_t before, now;
+	const char *sentence; /* NULL: nothing is, now */
+};
+
 /* The part was loaded, if only to wait for the clock. */
 static void
-tell_loaded(struct look *look, const char *part, const char *doubt)
+tell_loaded(struct look *look, const char *part, const char *doubt, const struct refusals *refusals)
 {
-	if (!doubt) {
+	bool is_as_before = refusals->before > 0 && refusals->now >= refusals->before;
+
+	if (doubt) {
+		if (!look->is_retry)
+			tell_doubt(look->live, part, doubt);
+		return;
+	}
+	if (look->is_retry && is_as_before)
+		return;
+	if (refusals->sentence)
+		tell_kept(look->live, part, refusals->sentence);
+	else
 		reload_faults_mend(&look->live->faults, part);
-		conf_changes_add(&look->changes, part);
-	} else if (!look->is_retry)
-		tell_doubt(look->live, part, doubt);
+	conf_changes_add(&look->changes, part);
 }
 
 /* All but the certificates was loaded. */
 static void
-tell_lent(struct look *look, const char *part)
+tell_lent(struct look *look, const char *part, const struct refusals *refusals)
 {
 	char what[PART_TEXT + 32];
 
+	if (refusals->sentence) /* the fault of the part is the certificate's */
+		mistakes_tell(refusals->sentence, kept_crls, NULL);
 	snprintf(what, sizeof what, "CAs and CRLs of %s", part);
 	conf_changes_add(&look->changes, what);
 }
@@ -170,6 +197,20 @@ forget_stamps(struct agent_live *live)
 	forwards_forget_stamps(live->forwards);
 }
 
+static void
+tell_credentials(struct look *look, const struct credentials *fresh, enum credentials_part part)
+{
+	struct refusals refusals = { 0 };
+	const char *ignored;
+
+	if (part == CREDENTIALS_RELAYS) {
+		refusals.before = trust_refusals(look->live->context.credentials->relays, &ignored);
+		refusals.now = trust_refusals(fresh->relays, &refusals.sentence);
+	}
+	tell_loaded(look, credentials_part_key(part),
+	    part == CREDENTIALS_RELAYS ? trust_doubt(fresh->relays) : NULL, &refusals);
+}
+
 /* NULL when memory is short. */
 static struct credentials *
 load_credentials(struct look *look)
@@ -190,8 +231,7 @@ load_credentials(struct look *look)
 		if (errors[i][0] != '\0')
 			tell_refused(look, key, errors[i]);
 		else if (look->parts[i])
-			tell_loaded(
-			    look, key, i == CREDENTIALS_RELAYS ? trust_doubt(fresh->relays) : NULL);
+			tell_credentials(look, fresh, i);
 	}
 	return fresh;
 }
@@ -207,6 +247,25 @@ on_endpoint_refused(void *arg, size_t index, const char *sentence)
 	look->stale[index] = false;
 }
 
+static void
+tell_endpoint(struct look *look, const struct endpoint_table *table, size_t index)
+{
+	struct agent_live *live = look->live;
+	const struct endpoint *before = endpoint_at(live, live->context.endpoint_table, index),
+			      *now = endpoint_at(live, table, index);
+	struct refusals refusals = { 0 };
+	char part[PART_TEXT];
+	const char *ignored;
+
+	agent_reload_part_of_endpoint(live, index, part);
+	refusals.before = endpoint_refusals(before, &ignored);
+	refusals.now = endpoint_refusals(now, &refusals.sentence);
+	if (look->stale[index])
+		tell_loaded(look, part, endpoint_doubt(now), &refusals);
+	else if (now != before)
+		tell_lent(look, part, &refusals);
+}
+
 /* NULL when memory is short. */
 static struct endpoint_table *
 load_endpoints(struct look *look, struct trust *relays)
@@ -214,18 +273,12 @@ load_endpoints(struct look *look, struct trust *relays)
 	struct agent_live *live = look->live;
 	const struct endpoint_reload reload = { look->stale, look->trust_stale, on_endpoint_refused,
 		look };
-	char error[ENDPOINT_ERROR], part[PART_TEXT];
+	char error[ENDPOINT_ERROR];
 	struct endpoint_table *table = endpoint_table_new(
 	    &live->settings, relays, live->context.endpoint_table, &reload, error);
 
-	for (size_t i = 0; table && i < live->settings.endpoints.count; i++) {
-		agent_reload_part_of_endpoint(live, i, part);
-		if (look->stale[i])
-			tell_loaded(look, part, endpoint_doubt(endpoint_at(live, table, i)));
-		else if (endpoint_at(live, table, i) !=
-		    endpoint_at(live, live->context.endpoint_table, i))
-			tell_lent(look, part);
-	}
+	for (size_t i = 0; table && i < live->settings.endpoints.count; i++)
+		tell_endpoint(look, table, i);
 	return table;
 }
 
@@ -247,7 +300,7 @@ on_forward_lent(void *arg, size_t index)
 	char part[PART_TEXT];
 
 	agent_reload_part_of_forward(look->live, index, part);
-	tell_lent(look, part);
+	tell_lent(look, part, &(struct refusals){ 0 });
 }
 
 /* NULL when memory is short. */
@@ -263,13 +316,19 @@ load_forwards(struct look *look)
 static void
 tell_forwards(struct look *look)
 {
+	struct forwards *forwards = look->live->forwards;
 	char part[PART_TEXT];
 
 	for (size_t i = 0; i < look->live->settings.forwards.count; i++) {
+		struct refusals refusals = { 0 };
+
 		if (!look->stale_forwards[i])
 			continue;
 		agent_reload_part_of_forward(look->live, i, part);
-		tell_loaded(look, part, forwards_doubt(look->live->forwards, i));
+		/* They are in force already, so a retry that leaves any has nothing to say. */
+		refusals.now = forwards_refusals(forwards, i, &refusals.sentence);
+		refusals.before = refusals.now;
+		tell_loaded(look, part, forwards_doubt(forwards, i), &refusals);
 	}
 }
 
@@ -333,25 +392,36 @@ agent_reload_files(struct agent_live *live)
 	free(look.stale);
 }
 
+static void
+tell_state(struct agent_live *live, const char *part, const char *doubt, const char *refusal)
+{
+	if (doubt)
+		tell_doubt(live, part, doubt);
+	if (refusal)
+		tell_kept(live, part, refusal);
+}
+
 void
-agent_reload_tell_doubts(struct agent_live *live)
+agent_reload_tell_states(struct agent_live *live)
 {
 	struct trust *relays = live->context.credentials->relays;
-	const char *doubt = relays ? trust_doubt(relays) : NULL;
+	const char *refusal;
 	char part[PART_TEXT];
 
-	if (doubt)
-		tell_doubt(live, credentials_part_key(CREDENTIALS_RELAYS), doubt);
+	trust_refusals(relays, &refusal);
+	tell_state(live, credentials_part_key(CREDENTIALS_RELAYS),
+	    relays ? trust_doubt(relays) : NULL, refusal);
 	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
-		doubt = endpoint_doubt(endpoint_at(live, live->context.endpoint_table, i));
+		const struct endpoint *endpoint =
+		    endpoint_at(live, live->context.endpoint_table, i);
+
 		agent_reload_part_of_endpoint(live, i, part);
-		if (doubt)
-			tell_doubt(live, part, doubt);
+		endpoint_refusals(endpoint, &refusal);
+		tell_state(live, part, endpoint_doubt(endpoint), refusal);
 	}
 	for (size_t i = 0; i < live->settings.forwards.count; i++) {
-		doubt = forwards_doubt(live->forwards, i);
 		agent_reload_part_of_forward(live, i, part);
-		if (doubt)
-			tell_doubt(live, part, doubt);
+		forwards_refusals(live->forwards, i, &refusal);
+		tell_state(live, part, forwards_doubt(live->forwards, i), refusal);
 	}
 }

@@ -5,12 +5,14 @@
  */
 #include "pki/crl.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pki/signature.h"
 
 struct crl {
+	atomic_uint refs;
 	uint8_t *kept; /* a copy of the DER, if we were told to keep one */
 	struct der whole;
 	struct der signed_part, algorithm, signature,
@@ -324,6 +326,7 @@ crl_parse(const uint8_t *der, size_t bytes, const char **why)
 	*why = "cannot be read: memory is short";
 	if (!crl)
 		return NULL;
+	atomic_init(&crl->refs, 1);
 	crl->whole = (struct der){ der, bytes };
 	*why = read_list(crl);
 	if (!*why)
@@ -334,10 +337,17 @@ crl_parse(const uint8_t *der, size_t bytes, const char **why)
 	return NULL;
 }
 
+struct crl *
+crl_hold(struct crl *crl)
+{
+	atomic_fetch_add(&crl->refs, 1);
+	return crl;
+}
+
 void
 crl_free(struct crl *crl)
 {
-	if (!crl)
+	if (!crl || atomic_fetch_sub(&crl->refs, 1) != 1)
 		return;
 	free(crl->kept);
 	free(crl->facts);
@@ -456,6 +466,12 @@ crl_index(struct crl *crl, const char **why)
 	let_go(crl);
 	crl->indexed = true;
 	return true;
+}
+
+struct der
+crl_kept(const struct crl *crl)
+{
+	return crl->whole;
 }
 
 bool

@@ -56,6 +56,10 @@ struct crl *crl_parse(const uint8_t *der, size_t bytes, const char **why);
 struct der crl_issuer_in(struct der whole);
 /* Copies the DER, so that the caller's may go while the issuer is not known yet. */
 bool crl_keep(struct crl *);
+/* After crl_keep() and until crl_index(): that copy. */
+struct der crl_kept(const struct crl *);
+/* One more owner, each of whom calls crl_free(). */
+struct crl *crl_hold(struct crl *);
 void crl_free(struct crl *);
 
 /* Whether the key in this SubjectPublicKeyInfo signed it.  Needs the DER, so before crl_index(). */

@@ -23,6 +23,7 @@ struct loaded_crl {
 	struct crl *crl;
 	char *file;
 	enum loaded_state state;   /* changes under the lock */
+	bool is_late;              /* taken over from a set where it was placed after waiting */
 	const char *refusal;       /* why its issuer has it not, or NULL; under the lock */
 	uint8_t issuer[ISSUER_ID]; /* once PLACED */
 };
@@ -32,6 +33,9 @@ struct revocation {
 	enum crl_expired expired;
 	int64_t grace_s;
 	struct crl_history *history;
+	struct revocation *former; /* in force, until this one is sealed; or NULL */
+	size_t refusals;           /* for which that one stands in */
+	char *refusal;             /* the first */
 	bool doubts_clock;
 	pthread_mutex_t lock;    /* for those that wait */
 	struct loaded_crl *crls; /* sealed: first those placed from the start, sorted by issuer */
@@ -55,7 +59,8 @@ issuer_of(const struct x509 *ca)
 }
 
 struct revocation *
-revocation_new(const struct trust_sources *sources, struct crl_history *history)
+revocation_new(
+    const struct trust_sources *sources, struct crl_history *history, struct revocation *former)
 {
 	struct revocation *set = calloc(1, sizeof *set);
 	if (!set)
@@ -64,6 +69,7 @@ revocation_new(const struct trust_sources *sources, struct crl_history *history)
 	set->expired = sources->expired;
 	set->grace_s = sources->grace_s;
 	set->history = crl_history_hold(history);
+	set->former = former;
 	pthread_mutex_init(&set->lock, NULL);
 	return set;
 }
@@ -78,6 +84,7 @@ revocation_free(struct revocation *set)
 		free(set->crls[i].file);
 	}
 	free(set->crls);
+	free(set->refusal);
 	crl_history_release(set->history);
 	pthread_mutex_destroy(&set->lock);
 	free(set);
@@ -287,16 +294,101 @@ revocation_offer(struct revocation *set, struct der der, const char *file, const
 		drop_last(set);
 }
 
+/* ---- what is in force stands in for what is refused ---- */
+
+static bool
+note_refusal(struct revocation *set, const char *sentence)
+{
+	if (set->refusals++ == 0)
+		set->refusal = strdup(sentence);
+	return set->refusal != NULL;
+}
+
+size_t
+revocation_refusals(const struct revocation *set, const char **sentence)
+{
+	*sentence = set->refusal;
+	return set->refusals;
+}
+
+size_t
+revocation_count(const struct revocation *set)
+{
+	return set->count;
+}
+
+/* With the CRL itself shared: nobody changes it once it was judged. */
+static bool
+share(struct revocation *set, const struct loaded_crl *held, bool is_late)
+{
+	struct loaded_crl *more = realloc(set->crls, (set->count + 1) * sizeof *more);
+	char *file = strdup(held->file);
+	if (more)
+		set->crls = more;
+	if (!more || !file) {
+		free(file);
+		return false;
+	}
+	more[set->count] = *held;
+	more[set->count].file = file;
+	more[set->count].is_late = is_late;
+	crl_hold(more[set->count++].crl);
+	return true;
+}
+
+bool
+revocation_keep_file(struct revocation *set, const char *file, size_t count, const char *sentence,
+    const struct issuer *cas, size_t ca_count, int64_t now)
+{
+	struct revocation *former = set->former;
+	bool done = note_refusal(set, sentence);
+	while (set->count > count)
+		drop_last(set);
+	pthread_mutex_lock(&former->lock);
+	for (size_t i = 0; i < former->count && done; i++) {
+		const struct loaded_crl *held = &former->crls[i];
+		if (strcmp(held->file, file) != 0)
+			continue;
+		if (held->state == WAITING)
+			revocation_offer(set, crl_kept(held->crl), file, cas, ca_count, now);
+		else
+			done = share(set, held, i >= former->placed);
+	}
+	pthread_mutex_unlock(&former->lock);
+	return done;
+}
+
+/* The place of one CRL goes to another of the same issuer. */
+static bool
+replace(struct loaded_crl *loaded, const struct loaded_crl *held)
+{
+	char *file = strdup(held->file);
+	if (!file)
+		return false;
+	free(loaded->file);
+	loaded->file = file;
+	crl_free(loaded->crl);
+	loaded->crl = crl_hold(held->crl);
+	return true;
+}
+
 /* ---- the whole set ---- */
+
+/* To be found by its issuer at once; the others are looked through. */
+static bool
+is_first(const struct loaded_crl *loaded)
+{
+	return loaded->state == PLACED && !loaded->is_late;
+}
 
 static int
 compare_loaded(const void *a, const void *b)
 {
 	const struct loaded_crl *x = a, *y = b;
-	if (x->state != y->state)
-		return x->state < y->state ? -1 : 1;
+	if (is_first(x) != is_first(y))
+		return is_first(x) ? -1 : 1;
 	int order = memcmp(x->issuer, y->issuer, ISSUER_ID);
-	return order != 0 || x->state != PLACED                 ? order
+	return order != 0 || !is_first(x)                       ? order
 	    : crl_this_update(x->crl) < crl_this_update(y->crl) ? -1
 								: 1;
 }
@@ -316,7 +408,7 @@ drop_older(struct revocation *set)
 	for (size_t i = 0; i < set->count; i++) {
 		struct loaded_crl *loaded = &set->crls[i],
 				  *last = kept > 0 ? &set->crls[kept - 1] : NULL;
-		if (!last || loaded->state != PLACED ||
+		if (!last || !is_first(loaded) ||
 		    memcmp(last->issuer, loaded->issuer, ISSUER_ID) != 0) {
 			set->crls[kept++] = *loaded;
 			continue;
@@ -353,19 +445,55 @@ fail_as_rolled_back(const struct loaded_crl *loaded, const struct crl_mark *mark
 	return fail(loaded, crl_issuer(loaded->crl), why, error);
 }
 
+/* The set in force goes on with the newest; one that is older than that, or older than what was seen
+ * since, does not take its place. */
+static bool
+take_former(struct revocation *set, struct loaded_crl *loaded)
+{
+	struct revocation *former = set->former;
+	struct crl_mark mark, seen;
+	bool done = false;
+	if (!former)
+		return false;
+	pthread_mutex_lock(&former->lock);
+	for (size_t i = 0; i < former->count && !done; i++) {
+		const struct loaded_crl *held = &former->crls[i];
+		if (held->state != PLACED || memcmp(held->issuer, loaded->issuer, ISSUER_ID) != 0)
+			continue;
+		mark = mark_of(held);
+		if (!crl_history_would_roll_back(set->history, &mark, &seen))
+			done = replace(loaded, held);
+	}
+	pthread_mutex_unlock(&former->lock);
+	return done;
+}
+
+/* False with a sentence. */
+static bool
+check_mark(struct revocation *set, struct loaded_crl *loaded, char error[REVOCATION_ERROR])
+{
+	struct crl_mark mark = mark_of(loaded), seen;
+	if (!crl_history_would_roll_back(set->history, &mark, &seen))
+		return true;
+	fail_as_rolled_back(loaded, &mark, &seen, error);
+	return take_former(set, loaded) && note_refusal(set, error);
+}
+
 bool
 revocation_seal(struct revocation *set, char error[REVOCATION_ERROR])
 {
+	bool done = true;
 	if (set->count > 1)
 		qsort(set->crls, set->count, sizeof *set->crls, compare_loaded);
 	drop_older(set);
-	for (size_t i = 0; i < set->count && set->crls[i].state == PLACED; i++) {
-		struct crl_mark mark = mark_of(&set->crls[i]), seen;
-		if (crl_history_would_roll_back(set->history, &mark, &seen))
-			return fail_as_rolled_back(&set->crls[i], &mark, &seen, error);
-		set->placed = i + 1;
+	for (size_t i = 0; i < set->count && done; i++) {
+		if (set->crls[i].state == PLACED)
+			done = check_mark(set, &set->crls[i], error);
+		if (is_first(&set->crls[i]))
+			set->placed = i + 1;
 	}
-	return true;
+	set->former = NULL;
+	return done;
 }
 
 bool

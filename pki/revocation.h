@@ -30,8 +30,10 @@ struct issuer issuer_of(const struct x509 *);
 
 struct revocation;
 
-/* Holds the memory.  NULL when that of the machine is short. */
-struct revocation *revocation_new(const struct trust_sources *, struct crl_history *);
+/* Holds the memory.  `former` (or NULL) is the set in force, which stands in where a file is refused;
+ * it is borrowed until revocation_seal().  NULL when the machine's memory is short. */
+struct revocation *revocation_new(
+    const struct trust_sources *, struct crl_history *, struct revocation *former);
 void revocation_free(struct revocation *);
 struct crl_history *revocation_history(const struct revocation *);
 
@@ -41,6 +43,13 @@ enum { REVOCATION_ERROR = 512 };
  * issuer is not among them waits.  False with a sentence about `file`. */
 bool revocation_add(struct revocation *, struct der crl, const char *file, const struct issuer *cas,
     size_t ca_count, int64_t now, char error[REVOCATION_ERROR]);
+/* The file is refused, for that reason: what was added after the first `count` is let go of, and what
+ * the set in force has of the file is taken instead, waiting CRLs after a new judgement. */
+size_t revocation_count(const struct revocation *);
+bool revocation_keep_file(struct revocation *, const char *file, size_t count, const char *sentence,
+    const struct issuer *cas, size_t ca_count, int64_t now);
+/* How often the set in force stands in, and for what first: a sentence, or NULL. */
+size_t revocation_refusals(const struct revocation *, const char **sentence);
 /* The last failure to add one was that it is from the future, so it may be the clock that is wrong. */
 bool revocation_doubts_clock(const struct revocation *);
 /* Whether a CRL that another file of the daemon has is of an issuer of this set, and newer than what
@@ -49,7 +58,8 @@ bool revocation_wants(const struct revocation *, const struct crl_listing *,
     const struct issuer *cas, size_t ca_count, int64_t now);
 void revocation_offer(struct revocation *, struct der crl, const char *file,
     const struct issuer *cas, size_t ca_count, int64_t now);
-/* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory. */
+/* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory, unless the
+ * set in force has the CRL to go on with. */
 bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
 /* The new set is in force: what it says of CRL numbers goes to the memory. */
 /* False when memory is short. */

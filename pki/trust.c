@@ -28,7 +28,10 @@ struct trust {
 	char label[LABEL_BYTES];
 	struct ca_list cas;
 	struct revocation *revocation; /* NULL: no CRLs configured */
-	char *state_dir;               /* NULL: nothing is kept */
+	char **crl_files;              /* as given */
+	size_t crl_count;
+	char *state_dir; /* NULL: nothing is kept */
+	char *refusal;   /* NULL: all CRL files were taken */
 	bool doubts_clock;
 	char *doubt; /* NULL: it judges */
 	char *warnings[WARNINGS];
@@ -49,7 +52,11 @@ trust_release(struct trust *trust)
 		return;
 	ca_list_wipe(&trust->cas);
 	revocation_free(trust->revocation);
+	for (size_t i = 0; i < trust->crl_count; i++)
+		free(trust->crl_files[i]);
+	free(trust->crl_files);
 	free(trust->state_dir);
+	free(trust->refusal);
 	free(trust->doubt);
 	for (size_t i = 0; i < trust->warning_count; i++)
 		free(trust->warnings[i]);
@@ -90,6 +97,14 @@ const char *
 trust_doubt(const struct trust *trust)
 {
 	return trust->doubt;
+}
+
+size_t
+trust_refusals(const struct trust *trust, const char **sentence)
+{
+	const char *first;
+	*sentence = trust ? trust->refusal : NULL;
+	return *sentence ? revocation_refusals(trust->revocation, &first) : 0;
 }
 
 struct der
@@ -205,6 +220,32 @@ load_crl_file(struct trust *trust, const char *path, const struct issuer *cas, i
 	return done;
 }
 
+/* Whether a file of this name was among those of the set in force; a wrong name in a new configuration is
+ * a mistake as at a start. */
+static bool
+had_file(const struct trust *previous, const char *path)
+{
+	for (size_t i = 0; previous && i < previous->crl_count; i++)
+		if (strcmp(previous->crl_files[i], path) == 0)
+			return true;
+	return false;
+}
+
+/* A file that is refused keeps what it had, so that its owner cannot hold off what others revoke. */
+static bool
+load_or_keep(struct trust *trust, const char *path, const struct trust *previous,
+    const struct issuer *cas, int64_t now, char error[TRUST_ERROR])
+{
+	size_t count = revocation_count(trust->revocation);
+	if (load_crl_file(trust, path, cas, now, error))
+		return true;
+	if (!had_file(previous, path))
+		return false;
+	warn(trust, "%.200s; the CRLs that this file had before stay in force", error);
+	return revocation_keep_file(
+	    trust->revocation, path, count, error, cas, trust->cas.count, now);
+}
+
 /* A new history with what the last process left in its files. */
 static struct crl_history *
 read_history(struct trust *trust, const struct trust_sources *sources, char error[TRUST_ERROR])
@@ -267,15 +308,15 @@ issuers_of(const struct trust *trust)
 }
 
 static bool
-load_crl_files(
-    struct trust *trust, const struct trust_sources *sources, int64_t now, char error[TRUST_ERROR])
+load_crl_files(struct trust *trust, const struct trust_sources *sources,
+    const struct trust *previous, int64_t now, char error[TRUST_ERROR])
 {
 	struct issuer *cas = issuers_of(trust);
 	bool done = cas != NULL;
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	for (size_t i = 0; done && i < sources->crl_count; i++)
-		done = load_crl_file(trust, sources->crl_files[i], cas, now, error);
+		done = load_or_keep(trust, sources->crl_files[i], previous, cas, now, error);
 	trust->doubts_clock = !done && revocation_doubts_clock(trust->revocation);
 	if (done)
 		load_newer(trust, sources->catalogue, cas, now);
@@ -312,6 +353,38 @@ trust_keep_revoked(struct trust *trust, char error[TRUST_ERROR])
 	else
 		return true;
 	return false;
+}
+
+static bool
+copy_names(struct trust *trust, const struct trust_sources *sources)
+{
+	trust->crl_files = calloc(sources->crl_count + 1, sizeof *trust->crl_files);
+	if (!trust->crl_files)
+		return false;
+	while (trust->crl_count < sources->crl_count) {
+		char *name = strdup(sources->crl_files[trust->crl_count]);
+		if (!name)
+			return false;
+		trust->crl_files[trust->crl_count++] = name;
+	}
+	return !sources->state_dir || sources->keeps_nothing ||
+	    (trust->state_dir = strdup(sources->state_dir));
+}
+
+/* False when memory is short. */
+static bool
+copy_refusal(struct trust *trust)
+{
+	char text[TRUST_ERROR];
+	const char *first;
+	size_t count = revocation_refusals(trust->revocation, &first);
+	if (count == 0)
+		return true;
+	if (count == 1)
+		snprintf(text, sizeof text, "%s", first);
+	else
+		snprintf(text, sizeof text, "%.470s (and %zu CRLs more)", first, count - 1);
+	return (trust->refusal = strdup(text)) != NULL;
 }
 
 /* What was loaded is in force. */
@@ -355,19 +428,16 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	    : read_history(trust, sources, error);
 	if (!history)
 		return false;
-	if (sources->state_dir && !sources->keeps_nothing &&
-	    !(trust->state_dir = strdup(sources->state_dir))) {
-		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
-		crl_history_release(history);
-		return false;
-	}
-	trust->revocation = revocation_new(sources, history);
-	bool done = trust->revocation != NULL;
+	/* One that believes nobody has nothing to stand in with. */
+	const struct trust *former =
+	    previous && previous->revocation && !previous->doubt ? previous : NULL;
+	trust->revocation = revocation_new(sources, history, former ? former->revocation : NULL);
+	bool done = trust->revocation && copy_names(trust, sources);
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	done = done && is_plausible(trust, history, sources, now, error);
-	done = done && load_crl_files(trust, sources, now, error);
-	if (done && !(done = revocation_commit(trust->revocation)))
+	done = done && load_crl_files(trust, sources, former, now, error);
+	if (done && !(done = revocation_commit(trust->revocation) && copy_refusal(trust)))
 		snprintf(error, TRUST_ERROR,
 		    "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
 	if (done)

@@ -35,11 +35,19 @@ struct trust;
 
 enum { TRUST_ERROR = 512 };
 
-/* All or nothing.  `previous` (may be NULL) hands on the CRL numbers seen and the
- * revocations found, and stays the caller's.  NULL with one sentence in error:
- * what, which file, what to do. */
+/* `previous` (may be NULL) is the one in force, hands on the CRL numbers seen and the
+ * revocations found, and stays the caller's.  Without it: all or nothing.  With it a CRL file that it was
+ * made from, too, and that is refused now keeps the CRLs that it had, and a CRL that is older than the one
+ * in force leaves that where it is; all else is taken, so that nobody who writes one of several CRL files
+ * can hold off what the others revoke.  Tell trust_refusals() then.  NULL with one sentence in error: what,
+ * which file, what to do. */
 struct trust *trust_load(
     const struct trust_sources *, const struct trust *previous, char *error, size_t error_bytes);
+
+/* How many CRL files and CRLs were refused, so that those of before are in force, and a sentence about
+ * them, or NULL.  Load again when the files have changed, and every few seconds, since it may be the
+ * clock; as long as that leaves as many, the one in force is as good.  No trust: none. */
+size_t trust_refusals(const struct trust *, const char **sentence);
 
 /*
  * NULL, or why this trust believes nobody: by the clock a CRL is from the future, or a CRL

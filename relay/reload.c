@@ -22,7 +22,8 @@
 
 enum { RETRY_TICKS = 5 }; /* a second each */
 
-static const char old_configuration[] = "the old configuration";
+static const char old_configuration[] = "the old configuration",
+		  kept_crls[] = "the CRLs that were in force in the place of those refused";
 /* Of what is loaded, by the configuration's keys. */
 static const char configuration_part[] = "configuration",
 		  certificate_part[] = "connect.certificate", trust_part[] = "connect.agent_cas";
@@ -30,11 +31,15 @@ static const char configuration_part[] = "configuration",
 void
 reload_warn(struct reload *reload, const struct trust *trust)
 {
-	const char *warning, *doubt = trust_doubt(trust);
+	const char *warning, *refusal, *doubt = trust_doubt(trust);
 
 	if (doubt) {
 		log_audit(LOG_ERROR, "clock-doubted", doubt, log_str("part", trust_part));
 		reload_faults_note(&reload->faults, trust_part, doubt, clock_wall_s());
+	}
+	if (trust_refusals(trust, &refusal) > 0) {
+		log_audit(LOG_ERROR, "trust-refused", refusal, log_str("kept", kept_crls));
+		reload_faults_note(&reload->faults, trust_part, refusal, clock_wall_s());
 	}
 	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		log_event(LOG_WARNING, "trust-warning", warning);
@@ -302,14 +307,30 @@ static void
 use_trust(struct reload *reload, struct trust *trust)
 {
 	struct trustwatch *watch = reload->shared->trustwatch;
+	const char *refusal;
 
-	reload_faults_mend(&reload->faults, trust_part);
+	if (trust_refusals(trust, &refusal) == 0) {
+		reload_faults_mend(&reload->faults, trust_part);
+		log_audit(LOG_INFO, "trust-reloaded",
+		    "agents' CAs or CRLs have changed; all sessions and flows are judged again",
+		    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
+	}
 	reload_warn(reload, trust);
-	log_audit(LOG_INFO, "trust-reloaded",
-	    "agents' CAs or CRLs have changed; all sessions and flows are judged again",
-	    log_u64("cas", trust_ca_count(trust)), log_u64("crls", trust_crl_count(trust)));
 	trustwatch_swap(watch, trust);
 	tell_trust(reload);
+}
+
+/* It was tried again without a change, and is no better than the one in force. */
+static bool
+is_as_before(const struct reload *reload, const struct trust *trust)
+{
+	struct trust *before = trustwatch_trust(reload->shared->trustwatch);
+	const char *refusal;
+	size_t refused = trust_refusals(before, &refusal);
+
+	if (before)
+		trust_release(before);
+	return trust_doubt(trust) || (refused > 0 && trust_refusals(trust, &refusal) >= refused);
 }
 
 /* Without a change it is tried again, and only a success is worth a word. */
@@ -322,7 +343,7 @@ reload_trust(struct reload *reload, bool is_retry)
 
 	memory_begin();
 	trust = trustwatch_load(watch, &reload->rules->settings, error);
-	if (trust && is_retry && trust_doubt(trust)) {
+	if (trust && is_retry && is_as_before(reload, trust)) {
 		trust_release(trust);
 	} else if (trust) {
 		use_trust(reload, trust);

@@ -85,6 +85,21 @@ refuses_to_load(const struct trust_sources *from, const struct trust *previous, 
 	forge_note(error);
 }
 
+/* A reload in which the set in force stands in for `count`; the sentence about them has the part. */
+static struct trust *
+keeps_at(const struct trust_sources *from, const struct trust *previous, size_t count, const char *part)
+{
+	const char *sentence;
+	struct trust *trust = load(from, previous);
+	assert_int_equal(trust_refusals(trust, &sentence), count);
+	if (count == 0)
+		assert_null(sentence);
+	else if (!strstr(sentence, part))
+		fail_msg("\"%s\" is not in: %s", part, sentence);
+	forge_note(sentence ? sentence : "");
+	return trust;
+}
+
 static struct identity *
 verify(struct trust *trust, const struct forged *which, struct verdict *verdict)
 {
@@ -270,17 +285,31 @@ a_hold_ends_when_the_crl_drops_it(void **state)
 	trust_release(after);
 }
 
+/* No memory of what was found revoked says so: it is a hold, so that it is the CRL in force. */
+static void
+is_held(struct trust *trust, const struct forged *which)
+{
+	struct verdict verdict;
+	assert_null(verify(trust, which, &verdict));
+	assert_int_equal(verdict.code, VERIFY_REVOKED);
+	assert_non_null(strstr(verdict.sentence, "certificateHold"));
+}
+
 static void
 never_goes_back_to_an_older_crl(void **state)
 {
 	struct trust_sources from = sources();
 	(void)state;
-	write_crls(CRL(0), CRL(.number = 9));
-	struct trust *before = load(&from, NULL);
+	write_crls(CRL(0), CRL(.number = 9, .serials = "13", .reason = 7));
+	struct trust *before = load(&from, NULL), *after;
 	write_crls(CRL(0), CRL(.number = 8));
-	refuses_to_load(&from, before, "rollback");
+	after = keeps_at(&from, before, 1, "rollback");	/* the newer one stays in force */
+	is_held(after, &leaf);
+	trust_release(after);
 	write_crls(CRL(0), CRL(.number = 9, .from = -2));
-	refuses_to_load(&from, before, "rollback");
+	after = keeps_at(&from, before, 1, "rollback");
+	is_held(after, &leaf);
+	trust_release(after);
 	write_crls(CRL(0), CRL(.number = 9));
 	trust_release(load(&from, before));
 	write_crls(CRL(0), CRL(.number = 200));
@@ -494,6 +523,173 @@ the_number_of_a_crl_that_waited_is_kept(void **state)
 	assert_null(verify(trust, &sub_leaf, &verdict));
 	assert_int_equal(verdict.code, VERIFY_CRL_REFUSED);
 	trust_release(trust);
+}
+
+/* ---- several parties, a file each ---- */
+
+static void
+put_crl(const char *file, struct crl_recipe recipe, enum level level)
+{
+	unlink(file);
+	if (!recipe.absent)
+		write_crl(file, recipe, level);
+}
+
+/* The root's CRL is in root.crl, that of the CA in the middle in middle.crl. */
+static struct trust_sources
+parties(void)
+{
+	static const char *const files[] = { "root.crl", "middle.crl" };
+	struct trust_sources from = sources();
+	from.crl_files = files;
+	from.crl_count = 2;
+	put_crl("root.crl", CRL(.number = 5), LEVEL_ROOT);
+	put_crl("middle.crl", CRL(.number = 1), LEVEL_MIDDLE);
+	return from;
+}
+
+static void
+a_refused_file_does_not_hold_off_what_another_party_revokes(void **state)
+{
+	static const struct {
+		struct crl_recipe crl;
+		const char *why;
+	} rows[] = {
+		{ { .absent = true }, "root.crl" },
+		{ { .number = 6, .damage = true }, "is not signed by the key of its issuer" },
+		{ { .number = 6, .from = 1 }, "is from the future" },
+		{ { .number = 6, .odd = ODD_DELTA }, "root.crl" },
+		{ { .number = 4 }, "rollback" },
+	};
+	struct trust_sources from = parties();
+	struct verdict verdict;
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		from = parties();
+		struct trust *before = load(&from, NULL);
+		struct identity *identity = verify(before, &leaf, &verdict);
+		assert_non_null(identity);
+		put_crl("root.crl", rows[i].crl, LEVEL_ROOT);
+		struct trust *kept = keeps_at(&from, before, 1, rows[i].why);
+		assert_true(identity_judge_again(identity, kept, NOW, &verdict));
+		put_crl("middle.crl", CRL(.number = 2, .serials = "13", .reason = 7), LEVEL_MIDDLE);
+		struct trust *after = keeps_at(&from, kept, 1, rows[i].why);	/* what was kept is kept */
+		judges_again_as(identity, after, VERIFY_REVOKED, "certificateHold");
+		assert_int_equal(trust_crl_count(after), 2);
+		assert_null(trust_doubt(after));
+		put_crl("root.crl", CRL(.number = 7), LEVEL_ROOT);
+		struct trust *mended = keeps_at(&from, after, 0, NULL);
+		is_held(mended, &leaf);
+		identity_release(identity);
+		trust_release(before);
+		trust_release(kept);
+		trust_release(after);
+		trust_release(mended);
+	}
+}
+
+static void
+what_a_refused_file_has_revoked_stays_so(void **state)
+{
+	struct trust_sources from = parties();
+	(void)state;
+	put_crl("middle.crl", CRL(.number = 1, .serials = "13", .reason = 7), LEVEL_MIDDLE);
+	struct trust *before = load(&from, NULL);
+	forge_write("middle.crl", "garbage", 7);
+	put_crl("root.crl", CRL(.number = 6), LEVEL_ROOT);
+	struct trust *after = keeps_at(&from, before, 1, "middle.crl");
+	trust_release(before);
+	is_held(after, &leaf);
+	assert_true(has_warning(after, "the CRLs that this file had before stay in force"));
+	forge_write("root.crl", "garbage", 7);
+	struct trust *both = keeps_at(&from, after, 2, "root.crl");
+	trust_release(after);
+	is_held(both, &leaf);
+	trust_release(both);
+}
+
+static void
+a_kept_crl_ends_as_it_would_have(void **state)
+{
+	struct trust_sources from = parties();
+	struct verdict verdict;
+	struct der chain[] = { forged_der(&leaf) };
+	(void)state;
+	from.expired = CRL_EXPIRED_REJECT;
+	put_crl("middle.crl", CRL(.number = 1, .from = -3, .to = 1), LEVEL_MIDDLE);
+	struct trust *before = load(&from, NULL);
+	forge_write("middle.crl", "garbage", 7);
+	struct trust *after = keeps_at(&from, before, 1, "middle.crl");
+	struct identity *identity = verify(after, &leaf, &verdict);
+	assert_non_null(identity);
+	assert_null(verify_chain(after, ROLE_AGENT, chain, 1, NULL, NOW + 3 * DAY, &verdict));
+	assert_int_equal(verdict.code, VERIFY_CRL_EXPIRED);
+	identity_release(identity);
+	trust_release(before);
+	trust_release(after);
+}
+
+static void
+a_file_that_is_no_longer_named_keeps_nothing_and_a_new_one_has_nothing(void **state)
+{
+	static const char *const wrong[] = { "root.crl", "middle.crl", "absent.crl" };
+	struct trust_sources from = parties();
+	struct verdict verdict;
+	(void)state;
+	struct trust *before = load(&from, NULL);
+	from.crl_files = wrong;
+	from.crl_count = 3;
+	refuses_to_load(&from, before, "absent.crl");
+	from.crl_count = 1;
+	struct trust *after = keeps_at(&from, before, 0, NULL);
+	assert_null(verify(after, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_CRL_MISSING);
+	trust_release(before);
+	trust_release(after);
+}
+
+static void
+a_refused_file_keeps_the_crls_that_wait_for_their_issuer(void **state)
+{
+	static const char *const files[] = { "root.crl", "middle.crl", "sub.crl" };
+	(void)state;
+	for (int was_judged = 0; was_judged < 2; was_judged++) {
+		struct trust_sources from = parties();
+		from.crl_files = files;
+		from.crl_count = 3;
+		put_crl("sub.crl", CRL(.number = 4, .serials = "13", .reason = 7), LEVEL_SUB);
+		struct trust *before = load(&from, NULL);
+		if (was_judged)
+			is_held(before, &sub_leaf);
+		forge_write("sub.crl", "garbage", 7);
+		struct trust *kept = keeps_at(&from, before, 1, "sub.crl");
+		is_held(before, &sub_leaf);	/* while both are in use */
+		is_held(kept, &sub_leaf);
+		trust_release(before);
+		struct trust *after = keeps_at(&from, kept, 1, "sub.crl");
+		trust_release(kept);
+		is_held(after, &sub_leaf);
+		trust_release(after);
+	}
+}
+
+static void
+an_older_crl_of_a_refused_file_does_not_come_back(void **state)
+{
+	static const char *const files[] = { "root.crl", "middle.crl", "copy.crl" };
+	struct trust_sources from = parties();
+	(void)state;
+	from.crl_files = files;
+	from.crl_count = 3;
+	put_crl("middle.crl", CRL(.number = 2, .serials = "13", .reason = 7), LEVEL_MIDDLE);
+	put_crl("copy.crl", CRL(.number = 1), LEVEL_MIDDLE);
+	struct trust *before = load(&from, NULL);
+	is_held(before, &leaf);
+	forge_write("middle.crl", "garbage", 7);	/* the only file with the newer one */
+	struct trust *after = keeps_at(&from, before, 1, "middle.crl");
+	is_held(after, &leaf);
+	trust_release(before);
+	trust_release(after);
 }
 
 /* ---- the clock ---- */
@@ -918,6 +1114,12 @@ main(void)
 		cmocka_unit_test(a_waiting_crl_has_newer_ones_elsewhere_too),
 		cmocka_unit_test(a_check_reads_the_numbers_and_keeps_none),
 		cmocka_unit_test(the_number_of_a_crl_that_waited_is_kept),
+		cmocka_unit_test(a_refused_file_does_not_hold_off_what_another_party_revokes),
+		cmocka_unit_test(what_a_refused_file_has_revoked_stays_so),
+		cmocka_unit_test(a_kept_crl_ends_as_it_would_have),
+		cmocka_unit_test(a_file_that_is_no_longer_named_keeps_nothing_and_a_new_one_has_nothing),
+		cmocka_unit_test(a_refused_file_keeps_the_crls_that_wait_for_their_issuer),
+		cmocka_unit_test(an_older_crl_of_a_refused_file_does_not_come_back),
 		cmocka_unit_test(a_clock_that_is_behind_is_told_with_both_times),
 		cmocka_unit_test(a_ca_that_has_not_begun_is_told_of),
 		cmocka_unit_test(who_waits_for_the_clock_believes_nobody_meanwhile),

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import ssl
 import subprocess
+import time
 
 from lib import *
 from lib.clock import DAY, HOUR, Clock
@@ -229,6 +231,95 @@ def a_refused_crl_is_told_until_it_is_mended(scene):
 	replace(good, pki.crls("agent"))
 	relay.wait_event("trust-reloaded")
 	equal(faults(relay), {}, "what is refused still")
+
+
+def spoil(path):
+	"""(The good file, for later.)"""
+	good = path + ".good"
+	shutil.copy(path, good)
+	with open(path + ".new", "w") as file:
+		file.write("rubbish\n")
+	os.replace(path + ".new", path)
+	return good
+
+
+@test
+def an_agents_revocation_is_obeyed_while_another_partys_crl_is_refused(scene):
+	ours, theirs = Authority(), Authority()
+	other = "other.example.com"
+	relay = scene.relay(connect={"agent_cas": [ours.cas("agent"), theirs.cas("agent")],
+		"agent_crls": [ours.crls("agent"), theirs.crls("agent")]})
+	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], ours.agent("agent", NAME))
+	scene.agent(relay, [passthrough(other, upstream)], theirs.agent("agent", other), label="theirs")
+	running, others = [scene.keep(dial(relay.port, hello(name) + b"in")) for name in (NAME, other)]
+	for client in (running, others):
+		equal(read_exactly(client, 2), b"in")
+	good = spoil(theirs.crls("agent"))
+	told, = relay.wait_event("trust-refused")
+	check(theirs.crls("agent") in told["message"] and "in force" in told["kept"], f"what is told: {told}")
+	ours.revoke("agent")
+	revoked_at = time.monotonic()
+	check(closed_how(running) in ("fin", "reset"), "the running flow ends")
+	seconds = time.monotonic() - revoked_at
+	check(seconds < 2.5, f"the running flow ended after {seconds:.1f} s")
+	agent.wait_text("revoked", 5)
+	others.sendall(b"still here")
+	equal(read_exactly(others, 10), b"still here", "by the CRL that the file had before")
+	check(theirs.crls("agent") in faults(relay)["connect.agent_cas"], f"status tells: {faults(relay)}")
+	shows_fault(relay)
+	relay.reload()
+	relay.wait_event("reloaded")
+	check(theirs.crls("agent") in faults(relay)["connect.agent_cas"], "status tells after a reload, too")
+	equal(relay.events("trust-reloaded"), [], "as long as not all is as the files say")
+	replace(good, theirs.crls("agent"))
+	relay.wait_event("trust-reloaded")
+	equal(faults(relay), {}, "what is refused still")
+	theirs.revoke("agent")
+	check(closed_how(others) in ("fin", "reset"), "the mended file is obeyed again")
+
+
+@test
+def a_clients_revocation_is_obeyed_while_another_vendors_crl_is_refused(scene):
+	ours, theirs = Authority(), Authority()
+	certificates = [party.client("ann") for party in (ours, theirs)]
+	upstream = scene.upstream(echo)
+	relay = scene.relay()
+	agent = scene.agent(relay, [terminate(NAME, upstream, {
+		"mutual_tls_certificate_authorities": [ours.cas("client"), theirs.cas("client")],
+		"mutual_tls_crls": [ours.crls("client"), theirs.crls("client")]})], authority().agent("vendors", NAME))
+
+	def enter(certificate):
+		client = scene.keep(TlsClient(relay.port, NAME, authority().root, certificate=certificate))
+		client.sendall(b"in")
+		equal(client.recv(), b"in")
+		return client
+
+	running, others = [enter(certificate) for certificate in certificates]
+	good = spoil(theirs.crls("client"))
+	told, = agent.wait_event("reload-refused")
+	check(theirs.crls("client") in told["message"] and "in force" in told["kept"], f"what is told: {told}")
+	ours.revoke("ann")
+	revoked_at = time.monotonic()
+	fails((ssl.SSLError, OSError, EOFError), lambda: running.recv() or running.recv()[0])
+	seconds = time.monotonic() - revoked_at
+	check(seconds < 2.5, f"the running flow ended after {seconds:.1f} s")
+	check("REVOKED" in str(fails((ssl.SSLError, OSError, EOFError), enter, certificates[0])), "the alert says so")
+	others.sendall(b"x")
+	equal(others.recv(), b"x", "by the CRL that the file had before")
+	enter(certificates[1])
+	fault, = faults(agent).values()
+	check(theirs.crls("client") in fault, f"status tells: {faults(agent)}")
+	agent.reload()
+	agent.wait_event("reloaded")
+	fault, = faults(agent).values()
+	check(theirs.crls("client") in fault, f"status tells after a reload, too: {faults(agent)}")
+	count = len(agent.events("files-reloaded"))
+	replace(good, theirs.crls("client"))
+	agent.wait_event("files-reloaded", count=count + 1)
+	equal(faults(agent), {}, "what is refused still")
+	theirs.revoke("ann")
+	fails((ssl.SSLError, OSError, EOFError), lambda: others.recv() or others.recv()[0])
 
 
 @test
