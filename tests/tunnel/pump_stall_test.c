@@ -222,7 +222,8 @@ it_is_ended_where_that_is_not_allowed(void **state)
 	}
 }
 
-/* It takes so much at a time that its kernel tells ours of the room. */
+/* It takes until the pump hears of the room; how much that is depends on how far the kernel lets both
+ * buffers grow. */
 static void
 a_slow_reader_is_not_ended(void **state)
 {
@@ -231,7 +232,9 @@ a_slow_reader_is_not_ended(void **state)
 	for (int i = 0; i < 20; i++) {
 		pour(far[1]);
 		assert_true(loop_advance(loop, 25000));
-		take(far[0], TAKEN);
+		do
+			take(far[0], 4096);
+		while (ended == PUMP_ENDS && pump_stalled_ms(pump) > 0);
 	}
 	assert_int_equal(ended, PUMP_ENDS);
 	finish();
