@@ -95,6 +95,23 @@ fill_shared(struct tls_settings *shared, const char ***protocols, struct tls_cer
 	return *protocols != NULL;
 }
 
+/* GnuTLS keeps each CA whose name is told, whole, once for each certificate: some 18 KB. */
+static bool
+names_are_affordable(
+    const struct tls_settings *shared, const struct termination_settings *settings, char *why)
+{
+	enum { NAMES_MOST = 4096 };
+	size_t certificates = agent_settings_certificate_count(settings);
+
+	if (shared->client_ca_count * certificates <= NAMES_MOST)
+		return true;
+	snprintf(why, UPSTREAM_ERROR,
+	    "the names of %zu clients' CAs for each of %zu certificates are more than %d in all; list "
+	    "fewer CAs or certificates, or set client_ca_names: off",
+	    shared->client_ca_count, certificates, NAMES_MOST);
+	return false;
+}
+
 /* Each text with its NUL, so that no two lists make the same bytes. */
 static void
 digest_tls(struct endpoint *endpoint, const struct termination_settings *settings)
@@ -137,7 +154,8 @@ load_certificates(struct endpoint *endpoint, const struct termination_settings *
 		fine = endpoint->tickets != NULL;
 	}
 	if (fine)
-		fine = load_each(endpoint, settings, &shared, previous, why);
+		fine = names_are_affordable(&shared, settings, why) &&
+		    load_each(endpoint, settings, &shared, previous, why);
 	else
 		snprintf(why, UPSTREAM_ERROR, "memory is short");
 	free(protocols);

@@ -268,6 +268,77 @@ refuses_a_key_of_another_certificate(void **state)
 	assert_non_null(strstr(error, "endpoint app"));
 }
 
+/* In one file. */
+static void
+mint_cas(const char *name, int count)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *file = open_memstream(&text, &bytes);
+
+	for (int i = 0; i < count; i++) {
+		char cn[32];
+		gnutls_x509_crt_t crt;
+		gnutls_datum_t pem;
+
+		snprintf(cn, sizeof cn, "clients %d", i);
+		crt = mint_begin(&mint, mint.root_key, cn);
+		gnutls_x509_crt_set_basic_constraints(crt, 1, -1);
+		gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_KEY_CERT_SIGN);
+		assert_int_equal(
+		    gnutls_x509_crt_sign2(crt, crt, mint.root_key, GNUTLS_DIG_SHA256, 0), 0);
+		assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem), 0);
+		fprintf(file, "%s", (const char *)pem.data);
+		gnutls_free(pem.data);
+		gnutls_x509_crt_deinit(crt);
+	}
+	fclose(file);
+	mint_write(&mint, name, text, bytes);
+	free(text);
+}
+
+static void
+tells_no_more_names_of_cas_than_its_certificates_may_cost(void **state)
+{
+	static const struct {
+		const char *cas;
+		bool tells;
+		const char *refusal; /* NULL: none */
+	} cases[] = {
+		{ "16.crt", true, NULL },
+		{ "17.crt", false, NULL },
+		{ "17.crt", true,
+		    "endpoint app: the names of 17 clients' CAs for each of 256 certificates are "
+		    "more than 4096 in all; list fewer CAs or certificates, or set "
+		    "client_ca_names: off" },
+	};
+	static struct certificate_settings more[255];
+	char cas[128], *path = cas;
+
+	(void)state;
+	want();
+	mint_cas("16.crt", 16);
+	mint_cas("17.crt", 17);
+	for (size_t i = 0; i < COUNT(more); i++)
+		more[i] = wanted[1].termination.first;
+	wanted[1].termination.more = (struct conf_items){ .items = more, .count = COUNT(more) };
+	wanted[1].termination.mutual_tls = MUTUAL_REQUIRE;
+	wanted[1].termination.cas = (struct conf_texts){ .items = &path, .count = 1 };
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char error[ENDPOINT_ERROR] = "";
+		struct endpoint_table *table;
+
+		mint_path(&mint, cases[i].cas, cas);
+		wanted[1].termination.tells_ca_names = cases[i].tells;
+		table = endpoint_table_new(&settings, relays, NULL, NULL, error);
+		if (!table != (cases[i].refusal != NULL))
+			fail_msg("case %zu: %s", i, table ? "taken" : error);
+		if (!table)
+			assert_string_equal(error, cases[i].refusal);
+		endpoint_table_release(table);
+	}
+}
+
 static void
 keeps_what_is_known_of_upstreams_that_have_not_changed(void **state)
 {
@@ -321,6 +392,7 @@ main(void)
 		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),
 		cmocka_unit_test(loads_cas_and_crls_of_an_endpoint_whose_new_certificate_is_bad),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),
+		cmocka_unit_test(tells_no_more_names_of_cas_than_its_certificates_may_cost),
 		cmocka_unit_test(keeps_what_is_known_of_upstreams_that_have_not_changed),
 		cmocka_unit_test(sees_each_change_of_a_file_once),
 	};
