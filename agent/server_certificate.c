@@ -243,7 +243,7 @@ keep_staple(struct server_certificate *out, const struct ocsp_staple *before, co
 	return out->staple_refused && (!before || ocsp_staple_copy(&out->staple, before));
 }
 
-/* False when memory is short. */
+/* False when memory is short, or the certificate's demand cannot be read. */
 static bool
 take_staple(struct server_certificate *out, const struct key_pair *pair, const char *path,
     const struct server_certificate_scope *scope)
@@ -252,7 +252,8 @@ take_staple(struct server_certificate *out, const struct key_pair *pair, const c
 	int64_t now_s = clock_wall_s();
 	char why[OCSP_ERROR];
 
-	out->must_staple = ocsp_must_staple(&pair->certificate);
+	if (!ocsp_must_staple(&pair->certificate, &out->must_staple))
+		return false;
 	out->wants_staple = path || out->must_staple;
 	if (!path)
 		return true;
@@ -302,7 +303,9 @@ take(struct server_certificate *out, const struct key_pair *pair,
 		return false;
 	if (take_staple(out, pair, settings->staple, scope))
 		return take_pair(out, pair, settings, scope->tls, error);
-	snprintf(error, SERVER_CERTIFICATE_ERROR, "memory is short");
+	snprintf(error, SERVER_CERTIFICATE_ERROR,
+	    "%.300s: memory is short, or its TLS features (RFC 7633) cannot be read",
+	    settings->certificate);
 	return false;
 }
 

@@ -286,18 +286,20 @@ lists_status_request(gnutls_x509_tlsfeatures_t features)
 }
 
 bool
-ocsp_must_staple(const struct secret *pem)
+ocsp_must_staple(const struct secret *pem, bool *must)
 {
-	struct chain chain;
-	gnutls_x509_tlsfeatures_t features;
-	bool must = false;
-	if (gnutls_x509_tlsfeatures_init(&features) < 0)
-		return false;
-	if (chain_read(&chain, pem))
-		must = gnutls_x509_crt_get_tlsfeatures(chain.certificates[0], features, 0, NULL) >=
-			0 &&
-		    lists_status_request(features);
+	struct chain chain = { 0 };
+	gnutls_x509_tlsfeatures_t features = NULL;
+	int got = gnutls_x509_tlsfeatures_init(&features);
+	*must = false;
+	if (got >= 0 && !chain_read(&chain, pem))
+		got = GNUTLS_E_MEMORY_ERROR;
+	if (got >= 0)
+		got = gnutls_x509_crt_get_tlsfeatures(chain.certificates[0], features, 0, NULL);
+	if (got >= 0)
+		*must = lists_status_request(features);
 	chain_wipe(&chain);
-	gnutls_x509_tlsfeatures_deinit(features);
-	return must;
+	if (features)
+		gnutls_x509_tlsfeatures_deinit(features);
+	return got >= 0 || got == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 }

@@ -38,7 +38,7 @@ bool ocsp_staple_is_current(const struct ocsp_staple *, int64_t now_s);
 const char *ocsp_staple_untimely(const struct ocsp_staple *, int64_t now_s, char error[OCSP_ERROR]);
 
 /* Whether the first certificate of the chain says that it is to be believed only with a staple
- * (RFC 7633). */
-bool ocsp_must_staple(const struct secret *chain);
+ * (RFC 7633).  False: memory, or it cannot be read. */
+bool ocsp_must_staple(const struct secret *chain, bool *must);
 
 #endif

@@ -377,10 +377,78 @@ a_certificate_may_demand_one(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
 		struct secret pem;
+		bool must = !features[i].must;
 		certificate_with(&pem, features[i].feature, features[i].bytes);
-		assert_int_equal(ocsp_must_staple(&pem), features[i].must);
+		assert_true(ocsp_must_staple(&pem, &must));
+		assert_int_equal(must, features[i].must);
 		secret_wipe(&pem);
 	}
+}
+
+static void
+a_demand_that_cannot_be_read_is_a_failure(void **state)
+{
+	struct secret pem;
+	bool must;
+	(void)state;
+	certificate_with(&pem, "\x30\3\2\1", 4);
+	assert_false(ocsp_must_staple(&pem, &must));
+	secret_wipe(&pem);
+}
+
+/* Counts down; the allocation of GnuTLS that finds 0 fails, and no other one. */
+static unsigned until_failure;
+static bool has_failed;
+
+static bool
+fails_now(void)
+{
+	has_failed |= until_failure == 1;
+	return until_failure > 0 && --until_failure == 0;
+}
+
+static void *
+failing_malloc(size_t bytes)
+{
+	return fails_now() ? NULL : malloc(bytes);
+}
+
+static void *
+failing_calloc(size_t count, size_t bytes)
+{
+	return fails_now() ? NULL : calloc(count, bytes);
+}
+
+static void *
+failing_realloc(void *data, size_t bytes)
+{
+	return fails_now() ? NULL : realloc(data, bytes);
+}
+
+static void
+no_demand_is_overheard_when_memory_is_short(void **state)
+{
+	struct secret pem;
+	unsigned n = 0;
+	(void)state;
+	certificate_with(&pem, "\x30\3\2\1\5", 5);
+	gnutls_malloc = failing_malloc;
+	gnutls_calloc = failing_calloc;
+	gnutls_realloc = failing_realloc;
+	do {
+		bool must = false, fine;
+		has_failed = false;
+		until_failure = ++n;
+		fine = ocsp_must_staple(&pem, &must);
+		until_failure = 0;
+		if (fine && !must)
+			fail_msg("without allocation %u", n);
+	} while (has_failed);
+	gnutls_malloc = malloc;
+	gnutls_calloc = calloc;
+	gnutls_realloc = realloc;
+	assert_true(n > 1);
+	secret_wipe(&pem);
 }
 
 int
@@ -394,6 +462,8 @@ main(void)
 		cmocka_unit_test(what_is_no_response_is_told),
 		cmocka_unit_test(a_response_that_is_cut_is_never_good),
 		cmocka_unit_test(a_certificate_may_demand_one),
+		cmocka_unit_test(a_demand_that_cannot_be_read_is_a_failure),
+		cmocka_unit_test(no_demand_is_overheard_when_memory_is_short),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("pki/ocsp", tests, set_up, tear_down);
