@@ -1,10 +1,9 @@
 /* Tests of agent/forward_command: command lines that become forwards. */
 #include "agent/forward_command.h"
 
-#include <fcntl.h>
 #include <sysexits.h>
 
-#include "agent/settings.h"
+#include "command_line.h"
 #include "helpers.h"
 
 #define LISTEN "unix:/run/app.sock"
@@ -14,27 +13,10 @@
 #define NEEDED LISTEN, NAME, FILES
 #define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-enum { ARGUMENTS_MOST = 40 };
-
-/* Standard error is thrown away: its sentences are for people. */
 static int
 read_words(struct agent_settings *settings, const char *const *words)
 {
-	char *arguments[ARGUMENTS_MOST] = { 0 };
-	int count = 0, code, kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
-
-	while (words[count]) {
-		arguments[count] = strdup(words[count]);
-		count++;
-	}
-	dup2(null, STDERR_FILENO);
-	code = forward_command_read(settings, count, arguments);
-	dup2(kept, STDERR_FILENO);
-	close(kept);
-	close(null);
-	for (int i = 0; i < count; i++)
-		free(arguments[i]);
-	return code;
+	return read_command_line(forward_command_read, settings, words);
 }
 
 static void

@@ -1,37 +1,19 @@
 /* Tests of agent/oneshot: command lines that become settings. */
 #include "agent/oneshot.h"
 
-#include <fcntl.h>
 #include <sysexits.h>
 
-#include "agent/settings.h"
+#include "command_line.h"
 #include "helpers.h"
 
 /* Any file that can be read will do: oneshot_read() looks no further. */
 #define FILES "--relay-ca", "/dev/null", "--agent-crt", "/dev/null", "--agent-key", "/dev/null"
 #define NEEDED "--url", "tls://app.test", "--relay", "relay.test:443", FILES
 
-enum { ARGUMENTS_MOST = 40 };
-
-/* Standard error is thrown away: its sentences are for people. */
 static int
 read_words(struct agent_settings *settings, const char *const *words)
 {
-	char *arguments[ARGUMENTS_MOST] = { 0 };
-	int count = 0, code, kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
-
-	while (words[count]) {
-		arguments[count] = strdup(words[count]);
-		count++;
-	}
-	dup2(null, STDERR_FILENO);
-	code = oneshot_read(settings, count, arguments);
-	dup2(kept, STDERR_FILENO);
-	close(kept);
-	close(null);
-	for (int i = 0; i < count; i++)
-		free(arguments[i]);
-	return code;
+	return read_command_line(oneshot_read, settings, words);
 }
 
 static void
