@@ -27,8 +27,10 @@ struct endpoint_check {
 };
 
 static void
-drop(struct endpoint_check *one)
+drop(void *check)
 {
+	struct endpoint_check *one = check;
+
 	health_check_free(one->check);
 	upstream_judge_wipe(&one->judge);
 	endpoint_release(one->endpoint);
@@ -94,13 +96,6 @@ begin(void *arg, struct health_turn *turn, const struct health_subject *subject,
 }
 
 static void
-cancel(void *arg, void *check)
-{
-	(void)arg;
-	drop(check);
-}
-
-static void
 on_change(void *arg)
 {
 	struct endpoint_health *self = arg;
@@ -112,7 +107,7 @@ struct endpoint_health *
 endpoint_health_new(
     struct loop *loop, struct resolver *resolver, void (*on_change_of_one)(void *arg), void *arg)
 {
-	static const struct health_ops ops = { begin, cancel, on_change };
+	static const struct health_ops ops = { begin, drop, on_change };
 	const struct tls_settings any = { .purpose = TLS_UPSTREAM };
 	struct endpoint_health *self = calloc(1, sizeof *self);
 	char error[TLS_ERROR];

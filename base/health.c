@@ -179,7 +179,7 @@ stop_turn(struct health *health, struct health_turn *turn)
 		TAILQ_REMOVE(&health->queue, turn, queue);
 	if (!turn->check)
 		return;
-	health->ops->cancel(health->arg, turn->check);
+	health->ops->cancel(turn->check);
 	health->under_way--;
 }
 

@@ -38,7 +38,7 @@ struct health_ops {
 	 * unless `cancel` comes before.  NULL when memory is short. */
 	void *(*begin)(
 	    void *arg, struct health_turn *, const struct health_subject *, unsigned index);
-	void (*cancel)(void *arg, void *check);
+	void (*cancel)(void *check);
 	/* Something has gone up or down; may be NULL. */
 	void (*on_change)(void *arg);
 };

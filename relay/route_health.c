@@ -28,8 +28,10 @@ struct route_check {
 };
 
 static void
-drop(struct route_check *one)
+drop(void *check)
 {
+	struct route_check *one = check;
+
 	health_check_free(one->check);
 	route_static_release(one->static_route);
 	free(one);
@@ -71,19 +73,12 @@ begin(void *arg, struct health_turn *turn, const struct health_subject *subject,
 	return NULL;
 }
 
-static void
-cancel(void *arg, void *check)
-{
-	(void)arg;
-	drop(check);
-}
-
 /* ---- all of them ---- */
 
 struct route_health *
 route_health_new(struct loop *loop, struct resolver *resolver)
 {
-	static const struct health_ops ops = { begin, cancel, NULL };
+	static const struct health_ops ops = { begin, drop, NULL };
 	const struct tls_settings tls = { .purpose = TLS_UPSTREAM };
 	struct route_health *self = calloc(1, sizeof *self);
 	char error[TLS_ERROR];

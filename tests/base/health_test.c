@@ -63,11 +63,10 @@ begin(void *arg, struct health_turn *turn, const struct health_subject *subject,
 }
 
 static void
-cancel(void *arg, void *data)
+cancel(void *data)
 {
 	struct test_check *check = data;
 
-	(void)arg;
 	timer_clear(&check->timer);
 	under_way--;
 	cancelled++;
