@@ -13,34 +13,10 @@
 #include "base/units.h"
 #include "pki/crl.h"
 #include "pki/crl_catalogue.h"
+#include "pki/revocation_private.h"
 #include "pki/x509.h"
 
 enum { WHY_TEXT = 240 };
-
-enum loaded_state { PLACED, WAITING, REFUSED, STATES };
-
-struct loaded_crl {
-	struct crl *crl;
-	char *file;
-	enum loaded_state state;   /* changes under the lock */
-	bool is_late;              /* taken over from a set where it was placed after waiting */
-	const char *refusal;       /* why its issuer has it not, or NULL; under the lock */
-	uint8_t issuer[ISSUER_ID]; /* once PLACED */
-};
-
-struct revocation {
-	enum crl_missing missing;
-	enum crl_expired expired;
-	int64_t grace_s;
-	struct crl_history *history;
-	struct revocation *former; /* in force, until this one is sealed; or NULL */
-	size_t refusals;           /* for which that one stands in */
-	char *refusal;             /* the first */
-	bool doubts_clock;
-	pthread_mutex_t lock;    /* for those that wait */
-	struct loaded_crl *crls; /* sealed: first those placed from the start, sorted by issuer */
-	size_t count, placed;
-};
 
 struct issuer
 issuer_of(const struct x509 *ca)
@@ -98,8 +74,8 @@ revocation_history(const struct revocation *set)
 
 /* ---- taking CRLs in ---- */
 
-static struct crl_mark
-mark_of(const struct loaded_crl *loaded)
+struct crl_mark
+loaded_crl_mark(const struct loaded_crl *loaded)
 {
 	struct crl_mark mark = { .this_update = crl_this_update(loaded->crl) };
 	memcpy(mark.issuer, loaded->issuer, ISSUER_ID);
@@ -115,14 +91,14 @@ are_names_of(struct der name, struct der key, const struct issuer *issuer)
 	    (key.bytes == 0 || issuer->key_id.bytes == 0 || der_equal(key, issuer->key_id));
 }
 
-static bool
-names_issuer(const struct crl *crl, const struct issuer *issuer)
+bool
+revocation_names_issuer(const struct crl *crl, const struct issuer *issuer)
 {
 	return are_names_of(crl_issuer(crl), crl_authority_key(crl), issuer);
 }
 
-static void
-move(struct loaded_crl *loaded, enum loaded_state to)
+void
+loaded_crl_move(struct loaded_crl *loaded, enum loaded_state to)
 {
 	static const unsigned may_move[STATES] = {
 		[WAITING] = 1u << PLACED, [PLACED] = 1u << REFUSED
@@ -133,13 +109,12 @@ move(struct loaded_crl *loaded, enum loaded_state to)
 	loaded->state = to;
 }
 
-/* Finds the CA that signed it.  NULL or what is wrong; it goes on waiting if nobody is named. */
-static const char *
-place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
+const char *
+loaded_crl_place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 {
 	const char *fault = NULL;
 	for (size_t i = 0; i < ca_count && loaded->state != PLACED; i++) {
-		if (!names_issuer(loaded->crl, &cas[i]))
+		if (!revocation_names_issuer(loaded->crl, &cas[i]))
 			continue;
 		if (!cas[i].may_sign_crls)
 			fault = "is of a CA whose keyUsage does not let it sign CRLs";
@@ -147,7 +122,7 @@ place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 			fault =
 			    "is not signed by the key of its issuer: forged, damaged or of an older key";
 		else {
-			move(loaded, PLACED);
+			loaded_crl_move(loaded, PLACED);
 			memcpy(loaded->issuer, cas[i].id, ISSUER_ID);
 		}
 	}
@@ -157,7 +132,7 @@ place(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 static const char *
 take_in(struct loaded_crl *loaded, const struct issuer *cas, size_t ca_count)
 {
-	const char *why = place(loaded, cas, ca_count);
+	const char *why = loaded_crl_place(loaded, cas, ca_count);
 	if (why)
 		return why;
 	if (loaded->state == PLACED)
@@ -393,10 +368,10 @@ compare_loaded(const void *a, const void *b)
 								: 1;
 }
 
-static bool
-is_newer(const struct loaded_crl *a, const struct loaded_crl *b)
+bool
+loaded_crl_is_newer(const struct loaded_crl *a, const struct loaded_crl *b)
 {
-	struct crl_mark x = mark_of(a), y = mark_of(b);
+	struct crl_mark x = loaded_crl_mark(a), y = loaded_crl_mark(b);
 	return !crl_mark_is_older(&x, &y);
 }
 
@@ -413,8 +388,8 @@ drop_older(struct revocation *set)
 			set->crls[kept++] = *loaded;
 			continue;
 		}
-		struct loaded_crl older = is_newer(loaded, last) ? *last : *loaded;
-		*last = is_newer(loaded, last) ? *loaded : *last;
+		struct loaded_crl older = loaded_crl_is_newer(loaded, last) ? *last : *loaded;
+		*last = loaded_crl_is_newer(loaded, last) ? *loaded : *last;
 		crl_free(older.crl);
 		free(older.file);
 	}
@@ -460,7 +435,7 @@ take_former(struct revocation *set, struct loaded_crl *loaded)
 		const struct loaded_crl *held = &former->crls[i];
 		if (held->state != PLACED || memcmp(held->issuer, loaded->issuer, ISSUER_ID) != 0)
 			continue;
-		mark = mark_of(held);
+		mark = loaded_crl_mark(held);
 		if (!crl_history_would_roll_back(set->history, &mark, &seen))
 			done = replace(loaded, held);
 	}
@@ -472,7 +447,7 @@ take_former(struct revocation *set, struct loaded_crl *loaded)
 static bool
 check_mark(struct revocation *set, struct loaded_crl *loaded, char error[REVOCATION_ERROR])
 {
-	struct crl_mark mark = mark_of(loaded), seen;
+	struct crl_mark mark = loaded_crl_mark(loaded), seen;
 	if (!crl_history_would_roll_back(set->history, &mark, &seen))
 		return true;
 	fail_as_rolled_back(loaded, &mark, &seen, error);
@@ -501,182 +476,8 @@ revocation_commit(struct revocation *set)
 {
 	bool done = true;
 	for (size_t i = 0; done && i < set->placed; i++) {
-		struct crl_mark mark = mark_of(&set->crls[i]);
+		struct crl_mark mark = loaded_crl_mark(&set->crls[i]);
 		done = crl_history_note_mark(set->history, &mark);
 	}
 	return done;
-}
-
-/* ---- asking ---- */
-
-static int
-compare_issuer(const void *id, const void *loaded)
-{
-	return memcmp(id, ((const struct loaded_crl *)loaded)->issuer, ISSUER_ID);
-}
-
-/* One that waited and whose issuer has come; judged as at the start, once. */
-static void
-judge_waiting(struct revocation *set, struct loaded_crl *loaded, const struct issuer *issuer)
-{
-	const char *why;
-	struct crl_mark seen, mark;
-	loaded->refusal = place(loaded, issuer, 1);
-	if (loaded->state != PLACED)
-		return; /* perhaps another key of the same name; it waits on */
-	mark = mark_of(loaded);
-	if (crl_history_would_roll_back(set->history, &mark, &seen))
-		loaded->refusal = "is older than one already seen (rollback of its number)";
-	else if (!crl_index(loaded->crl, &why))
-		loaded->refusal = why;
-	if (loaded->refusal)
-		move(loaded, REFUSED);
-	else
-		crl_history_note_mark(set->history, &mark);
-}
-
-/* Among those that waited: the newest CRL of the issuer; what is wrong with another one goes to *facts. */
-static const struct crl *
-find_waiting(struct revocation *set, const struct issuer *issuer, struct revocation_facts *facts)
-{
-	const struct loaded_crl *found = NULL;
-	pthread_mutex_lock(&set->lock);
-	for (size_t i = set->placed; i < set->count; i++) {
-		struct loaded_crl *loaded = &set->crls[i];
-		if (!names_issuer(loaded->crl, issuer))
-			continue;
-		if (loaded->state == WAITING)
-			judge_waiting(set, loaded, issuer);
-		if (loaded->state != PLACED) {
-			facts->why = loaded->refusal;
-			facts->file = loaded->file;
-		} else if (memcmp(loaded->issuer, issuer->id, ISSUER_ID) == 0 &&
-		    (!found || is_newer(loaded, found)))
-			found = loaded;
-	}
-	pthread_mutex_unlock(&set->lock);
-	return !found ? NULL : found->crl;
-}
-
-static const struct crl *
-find_crl(struct revocation *set, const struct issuer *issuer, struct revocation_facts *facts)
-{
-	const struct loaded_crl *loaded = set->placed == 0
-	    ? NULL
-	    : bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
-	if (loaded)
-		return loaded->crl;
-	return set->count > set->placed ? find_waiting(set, issuer, facts) : NULL;
-}
-
-const char *
-revocation_namesake(const struct revocation *set, const struct issuer *issuer)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (der_equal(crl_issuer(set->crls[i].crl), issuer->name) &&
-		    !names_issuer(set->crls[i].crl, issuer))
-			return set->crls[i].file;
-	return NULL;
-}
-
-static enum revocation_status
-without_crl(
-    const struct revocation *set, const struct issuer *issuer, struct revocation_facts *facts)
-{
-	if (facts->why)
-		return CRL_REFUSED;
-	facts->file = revocation_namesake(set, issuer);
-	return set->missing == CRL_MISSING_ALLOW ? UNREVOKED : NO_CRL;
-}
-
-static bool
-is_too_old(const struct revocation *set, const struct crl *crl, int64_t now)
-{
-	int64_t end = crl_next_update(crl);
-	return set->expired == CRL_EXPIRED_REJECT ? now > end
-	    : set->expired == CRL_EXPIRED_GRACE   ? now > end + set->grace_s
-						  : false;
-}
-
-enum revocation_status
-revocation_ask(struct revocation *set, const struct issuer *issuer, const struct serial *serial,
-    int64_t not_after, int64_t now, struct revocation_facts *facts)
-{
-	struct revoked known;
-	*facts = (struct revocation_facts){ 0 };
-	if (crl_history_has_revoked(set->history, issuer->id, serial, &known)) {
-		*facts = (struct revocation_facts){ .reason = known.reason,
-			.revoked_at = known.revoked_at };
-		return REVOKED;
-	}
-	const struct crl *crl = find_crl(set, issuer, facts);
-	if (!crl)
-		return without_crl(set, issuer, facts);
-	facts->next_update = crl_next_update(crl);
-	const struct crl_entry *entry = crl_find(crl, serial, NULL);
-	if (!entry)
-		return is_too_old(set, crl, now) ? CRL_TOO_OLD : UNREVOKED;
-	facts->reason = entry->reason;
-	facts->revoked_at = entry->revoked_at;
-	if (entry->reason != CRL_HOLD) { /* a hold may end; nothing else may */
-		known = (struct revoked){ .serial = *serial,
-			.reason = entry->reason,
-			.revoked_at = entry->revoked_at,
-			.not_after = not_after };
-		memcpy(known.issuer, issuer->id, ISSUER_ID);
-		crl_history_note_revoked(set->history, &known, now);
-	}
-	return REVOKED;
-}
-
-const struct crl *
-revocation_crl(const struct revocation *set, size_t index, const char **file)
-{
-	if (index >= set->count)
-		return NULL;
-	*file = set->crls[index].file;
-	return set->crls[index].crl;
-}
-
-bool
-revocation_has(const struct revocation *set, const struct issuer *issuer)
-{
-	return set->placed > 0 &&
-	    bsearch(issuer->id, set->crls, set->placed, sizeof *set->crls, compare_issuer);
-}
-
-enum verify_code
-revocation_verdict(enum revocation_status status, const struct revocation_facts *facts,
-    const char *issuer, const char *label, char *what, size_t what_bytes)
-{
-	char when[TIME_TEXT];
-	switch (status) {
-	case UNREVOKED:
-		return VERIFY_OK;
-	case REVOKED:
-		snprintf(what, what_bytes, "was revoked on %s (%s); use another",
-		    time_text(facts->revoked_at, when), crl_reason_word(facts->reason));
-		return VERIFY_REVOKED;
-	case NO_CRL:
-		if (facts->file)
-			snprintf(what, what_bytes,
-			    "cannot be checked: its issuer's CRL in %.90s names another key identifier; "
-			    "add the CRL of this key",
-			    facts->file);
-		else
-			snprintf(what, what_bytes,
-			    "cannot be checked: there is no CRL of %.90s; add it to the CRLs beside %s",
-			    issuer, label);
-		return VERIFY_CRL_MISSING;
-	case CRL_TOO_OLD:
-		snprintf(what, what_bytes,
-		    "cannot be checked: the CRL of %.90s has ended on %s; install a new one",
-		    issuer, time_text(facts->next_update, when));
-		return VERIFY_CRL_EXPIRED;
-	case CRL_REFUSED:
-		snprintf(what, what_bytes, "cannot be checked: its issuer's CRL in %.80s %s",
-		    facts->file, facts->why);
-		return VERIFY_CRL_REFUSED;
-	}
-	return VERIFY_INTERNAL;
 }

@@ -61,8 +61,8 @@ void revocation_offer(struct revocation *, struct der crl, const char *file,
 /* After the last: drops older CRLs of one issuer, and refuses to go back behind the memory, unless the
  * set in force has the CRL to go on with. */
 bool revocation_seal(struct revocation *, char error[REVOCATION_ERROR]);
-/* The new set is in force: what it says of CRL numbers goes to the memory. */
-/* False when memory is short. */
+/* The new set is in force: what it says of CRL numbers goes to the history.  False when memory is
+ * short. */
 bool revocation_commit(struct revocation *);
 
 enum revocation_status { UNREVOKED, REVOKED, NO_CRL, CRL_TOO_OLD, CRL_REFUSED };

@@ -16,7 +16,7 @@ cat > "$scratch/refusals.pl" <<'END'
 use strict;
 undef $/;
 my $string = qr/"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*/;
-my %before = ("pki/crl.c" => "the CRL of .* ", "pki/revocation.c" => "(?:the CRL of .*|certificate .*) ");
+my %before = ("pki/crl.c" => "the CRL of .* ", map { $_ => "(?:the CRL of .*|certificate .*) " } "pki/revocation.c", "pki/revocation_ask.c");
 for my $path (@ARGV) {
 	open my $file, "<", $path or die;
 	my $text = <$file>;
@@ -33,7 +33,7 @@ for my $path (@ARGV) {
 	}
 }
 END
-perl "$scratch/refusals.pl" pki/{judge,policy,x509,path,verify,crl,ca_list,revocation}.c |
+perl "$scratch/refusals.pl" pki/{judge,policy,x509,path,verify,crl,ca_list,revocation,revocation_ask}.c |
 	grep -vFf "$scratch/unreachable" | sort -u > "$scratch/refusals"
 test "$(wc -l < "$scratch/refusals")" -gt 70
 ok $? "the refusals of the sources are found: $(wc -l < "$scratch/refusals")"
