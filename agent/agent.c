@@ -254,6 +254,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	const struct agent *agent = arg;
 
 	(void)document;
+	relay_links_move_over(&agent->live.links, clock_wall_s());
 	admin_answer(question,
 	    agent_status(&(struct agent_status_sources){
 		.since_s = agent->since_s,

@@ -14,8 +14,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/units.h"
 
-enum { RENEW_SPREAD_MS = 2000, DRAIN_SPREAD_MS = 1000 };
+enum {
+	RENEW_SPREAD_MS = 2000,
+	DRAIN_SPREAD_MS = 1000,
+	MOVE_BEFORE_S =
+	    86400,         /* the end of a relay's certificate, or a third of what is left of it */
+	MOVE_LEAST_S = 20, /* what is left then must be worth it */
+};
 
 enum relay_link_state { WAITING, CONNECTING, UP, STOPPED, STATES };
 
@@ -41,8 +48,9 @@ struct relay_link {
 	struct backoff backoff;
 	struct timer timer;
 	const char
-	    *logged;     /* the code of the last failure, once it is logged; NULL after success */
-	int64_t since_s; /* up, or not up */
+	    *logged;       /* the code of the last failure, once it is logged; NULL after success */
+	int64_t since_s;   /* up, or not up */
+	int64_t move_at_s; /* UP: when to make another session */
 	const char *last_word; /* of the last end; NULL: none since it was up */
 	char last_error[RELAY_SESSION_SENTENCE];
 	void (*on_event)(void *arg, enum relay_event);
@@ -134,10 +142,25 @@ on_time(void *arg)
 	connect_now(arg);
 }
 
+/* The sessions of many agents end with the same certificate, so each moves at a time of its own. */
+static void
+plan_move(struct relay_link *link)
+{
+	int64_t end_s = relay_session_not_after(link->current),
+		before_s = (end_s - clock_wall_s()) / 3;
+
+	if (before_s > MOVE_BEFORE_S)
+		before_s = MOVE_BEFORE_S;
+	link->move_at_s = before_s < MOVE_LEAST_S
+	    ? INT64_MAX
+	    : end_s - before_s + (int64_t)backoff_spread((uint64_t)before_s / 2);
+}
+
 static void
 on_up(struct relay_link *link)
 {
 	move(link, UP);
+	plan_move(link);
 	backoff_up(&link->backoff, clock_ms());
 	link->logged = NULL;
 	link->last_word = NULL;
@@ -331,6 +354,20 @@ relay_link_judge_again(struct relay_link *link, int64_t now_s)
 }
 
 void
+relay_link_move_over(struct relay_link *link, int64_t now_s)
+{
+	char ends[TIME_TEXT];
+
+	if (link->state != UP || now_s < link->move_at_s)
+		return;
+	log_event(LOG_INFO, "relay-certificate-ends",
+	    "a new session is made, to see the relay's next certificate; flows go on",
+	    log_str("relay", link->target),
+	    log_str("ends", time_text(relay_session_not_after(link->current), ends)));
+	replace_session(link, backoff_spread(RENEW_SPREAD_MS));
+}
+
+void
 relay_link_drain(struct relay_link *link, uint32_t deadline_ms)
 {
 	if (link->state == CONNECTING) {
@@ -484,6 +521,13 @@ relay_links_judge_again(struct relay_links *links, int64_t now_s)
 {
 	for (size_t i = 0; i < links->count; i++)
 		relay_link_judge_again(links->links[i], now_s);
+}
+
+void
+relay_links_move_over(struct relay_links *links, int64_t now_s)
+{
+	for (size_t i = 0; i < links->count; i++)
+		relay_link_move_over(links->links[i], now_s);
 }
 
 void

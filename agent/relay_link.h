@@ -6,8 +6,9 @@
  *	any of them --> stopped
  *
  * The previous session may live on beside the current one: while the relay
- * drains, and when the agent's certificate was renewed, since then the new
- * session is made before the old one ends.  A session that its relay drains soon
+ * drains, when the agent's certificate was renewed, and when the relay's ends soon, since then the new
+ * session is made before the old one ends.  A relay has long had its next certificate by then, but shows it
+ * to new sessions alone; where it has not, the link tries again while there is time.  A session that its relay drains soon
  * after it came up counts as a failure (agent/backoff.h).  A permanent refusal is logged once
  * and completely; the next attempt follows after five minutes, or at once when
  * a file that may cure it has changed.  Permanent is only what a verified relay
@@ -56,6 +57,8 @@ void relay_link_renew(struct relay_link *);
 /* The context has another endpoint table, or trusts other relays. */
 void relay_link_refresh(struct relay_link *, int64_t now_s);
 void relay_link_judge_again(struct relay_link *, int64_t now_s);
+/* Every second: makes a new session in time, before the relay's certificate ends that this one began with. */
+void relay_link_move_over(struct relay_link *, int64_t now_s);
 /* Tells the relay that the agent drains. From now on no session is made. */
 void relay_link_drain(struct relay_link *, uint32_t deadline_ms);
 /* The same, and ends what sessions there are. */
@@ -83,6 +86,7 @@ void relay_links_renew(struct relay_links *, bool all);
 /* These do to all links what the functions above do to one. */
 void relay_links_refresh(struct relay_links *, int64_t now_s);
 void relay_links_judge_again(struct relay_links *, int64_t now_s);
+void relay_links_move_over(struct relay_links *, int64_t now_s);
 void relay_links_drain(struct relay_links *, uint32_t deadline_ms);
 void relay_links_goodbye(struct relay_links *);
 

@@ -514,6 +514,12 @@ relay_session_end(const struct relay_session *rs)
 	return &rs->end;
 }
 
+int64_t
+relay_session_not_after(const struct relay_session *rs)
+{
+	return rs->relay_check.identity ? identity_not_after(rs->relay_check.identity) : INT64_MAX;
+}
+
 void
 relay_session_refresh(struct relay_session *rs)
 {

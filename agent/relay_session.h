@@ -56,6 +56,8 @@ bool relay_session_is_up(const struct relay_session *);
 /* The name that the relay gives itself; "" before the welcome. */
 const char *relay_session_relay(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);
+/* When the relay's certificate ends, by which this session was made, or a CA above it. */
+int64_t relay_session_not_after(const struct relay_session *);
 
 /* The context has another endpoint table: what has changed is announced or withdrawn. */
 void relay_session_refresh(struct relay_session *);

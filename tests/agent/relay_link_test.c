@@ -476,6 +476,37 @@ comes_back_soon_to_a_relay_that_drains_after_a_time(void **state)
 	clock_fake(0, 0);
 }
 
+static bool
+next_one_waits(void)
+{
+	return relay.is_waiting;
+}
+
+/* The mint's certificates end in a day, so that it has to come between a third and a sixth of that before. */
+static void
+makes_a_new_session_before_the_relays_certificate_ends(void **state)
+{
+	int64_t end_s = clock_wall_s() + 86400;
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	relay.keeps_drained = relay.is_slow = true;
+	relay_link_move_over(link_under_test, end_s - 86400 / 3 - 300);
+	assert_true(relay_link_is_up(link_under_test));
+	relay_link_move_over(link_under_test, end_s - 86400 / 6 + 300);
+	wait_for(next_one_waits);
+	assert_non_null(relay.drained); /* the old one lives on */
+	session_free(relay.drained);
+	relay.announce_count = 0;
+	test_relay_welcome(&relay);
+	wait_for(came_twice);
+	/* This relay has no other certificate: the next time is still to come. */
+	relay_link_move_over(link_under_test, end_s - 86400 / 3 - 300);
+	assert_true(relay_link_is_up(link_under_test));
+	stop();
+}
+
 static void
 passes_a_sealed_flow_through_with_its_address_ahead(void **state)
 {
@@ -938,6 +969,7 @@ main(void)
 		cmocka_unit_test(comes_back_when_the_session_is_lost),
 		cmocka_unit_test(comes_back_to_a_relay_that_drains_at_once_ever_more_slowly),
 		cmocka_unit_test(comes_back_soon_to_a_relay_that_drains_after_a_time),
+		cmocka_unit_test(makes_a_new_session_before_the_relays_certificate_ends),
 		cmocka_unit_test(passes_a_sealed_flow_through_with_its_address_ahead),
 		cmocka_unit_test(refuses_a_hello_that_asks_for_another_name),
 		cmocka_unit_test(refuses_a_name_that_the_endpoint_does_not_serve),

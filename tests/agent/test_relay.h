@@ -26,9 +26,10 @@ struct test_relay {
 	char target[64];
 	struct tls_config *session_tls, *channel_tls;
 	struct frame_welcome welcome;
-	enum code refuses_with;  /* the next endpoint that is announced */
-	bool drains_at_once;     /* each session, as soon as it is up */
-	struct session *drained; /* kept beside the next one, to be freed by the test */
+	enum code refuses_with;   /* the next endpoint that is announced */
+	bool drains_at_once;      /* each session, as soon as it is up */
+	bool is_slow, is_waiting; /* sessions wait for test_relay_welcome(), and one does */
+	struct session *drained;  /* kept beside the next one, to be freed by the test */
 	bool keeps_drained;
 	/* NULL: the relay parks its channels itself. */
 	void (*on_raw_channel)(struct tls *);
@@ -122,20 +123,27 @@ test_relay_on_announce(struct test_relay *relay, const struct frame_announce *an
 }
 
 static void
+test_relay_welcome(struct test_relay *relay)
+{
+	secret_wipe(&relay->key);
+	session_channel_key(relay->session, relay->welcome.session_id, &relay->key);
+	channel_identity(relay->welcome.session_id, relay->identity);
+	session_welcome(relay->session, &relay->welcome);
+	if (relay->drains_at_once)
+		session_drain(relay->session, &(struct frame_drain){ .deadline_ms = 30000 });
+	relay->sessions++;
+}
+
+static void
 test_relay_on_session(void *arg, enum session_event event, const union session_frame *frame)
 {
 	struct test_relay *relay = arg;
 
 	switch (event) {
 	case SESSION_HELLO:
-		secret_wipe(&relay->key);
-		session_channel_key(relay->session, relay->welcome.session_id, &relay->key);
-		channel_identity(relay->welcome.session_id, relay->identity);
-		session_welcome(relay->session, &relay->welcome);
-		if (relay->drains_at_once)
-			session_drain(
-			    relay->session, &(struct frame_drain){ .deadline_ms = 30000 });
-		relay->sessions++;
+		relay->is_waiting = relay->is_slow;
+		if (!relay->is_slow)
+			test_relay_welcome(relay);
 		break;
 	case SESSION_ANNOUNCE:
 		test_relay_on_announce(relay, &frame->announce);
