@@ -29,7 +29,7 @@ enum {
 	DRAIN_TICK_MS = 50,
 	GATHER_MS = 2, /* what workers say of their channels, three times a flow */
 	JUDGE_TICKS = 30,
-	EXPIRY_TICKS = 86400,
+	DAY_S = 86400,
 	STATUS_TEXT = 160 + RELOAD_FAULTS_TEXT
 };
 
@@ -52,6 +52,7 @@ struct agent {
 	int exit_code;
 	struct admin *admin; /* NULL: nobody can ask */
 	int64_t since_s;
+	int64_t warned_s; /* of what ends, by the wall clock */
 };
 
 /* ---- what people and the service manager see ---- */
@@ -222,6 +223,19 @@ on_health(void *arg)
 	relay_links_refresh(&agent->live.links, clock_wall_s());
 }
 
+/* Once a day, by the clock that says when things end; the start has warned. */
+static void
+warn_daily(struct agent *agent)
+{
+	int64_t now_s = clock_wall_s();
+
+	if (now_s >= agent->warned_s && now_s - agent->warned_s < DAY_S)
+		return;
+	agent->warned_s = now_s;
+	agent_reload_warn_expiry(&agent->live);
+	agent_reload_warn_crls(&agent->live);
+}
+
 static void
 on_tick(void *arg)
 {
@@ -240,10 +254,10 @@ on_tick(void *arg)
 	forwards_keep_revoked(agent->live.forwards);
 	if (memory_has_ebbed(&agent->flows, agent_workers_flow_count(agent->live.context.workers)))
 		memory_give_back();
+	relay_links_move_over(&agent->live.links, clock_wall_s());
 	if (agent->tick_count % JUDGE_TICKS == 0)
 		relay_links_judge_again(&agent->live.links, clock_wall_s());
-	if (agent->tick_count % EXPIRY_TICKS == 0)
-		agent_reload_warn_expiry(&agent->live);
+	warn_daily(agent);
 }
 
 /* ---- what the operator asks ---- */
@@ -254,7 +268,6 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	const struct agent *agent = arg;
 
 	(void)document;
-	relay_links_move_over(&agent->live.links, clock_wall_s());
 	admin_answer(question,
 	    agent_status(&(struct agent_status_sources){
 		.since_s = agent->since_s,
@@ -436,6 +449,7 @@ agent_run(const struct agent_options *options)
 		.once = options->once,
 		.live = { .config_path = options->config_path, .settings = *options->settings },
 		.since_s = clock_wall_s(),
+		.warned_s = clock_wall_s(),
 	};
 	char error[ENDPOINT_ERROR] = "memory is short";
 	int code = load(&agent, error);

@@ -20,13 +20,13 @@
 #include "pki/cert.h"
 #include "sni/name.h"
 
-enum { DAY_S = 86400 };
+enum { DAY_S = 86400, EXPIRED = 1, SOON = 2 };
 
 struct agent_check {
 	const char *path;
 	const struct agent_settings *settings;
 	unsigned warnings, errors;
-	bool has_expired, doubts_clock;
+	bool has_expired, ends_soon, doubts_clock;
 	int64_t now_s;
 	/* One for each endpoint: its server certificates, none if it passes through. */
 	struct endpoint_facts {
@@ -57,6 +57,8 @@ warn_trust(struct agent_check *check, struct conf_mark mark, const struct trust 
 	const char *sentence = trust_doubt(trust);
 
 	check->doubts_clock |= sentence != NULL;
+	check->has_expired |= trust_outlook(trust) == TRUST_HAS_ENDED;
+	check->ends_soon |= trust_outlook(trust) == TRUST_ENDS_SOON;
 	if (sentence)
 		warn(check, mark, "nobody is believed before the clock is right: %s", sentence);
 	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
@@ -76,9 +78,11 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		check->has_expired = true;
 		warn(check, mark, "%s has expired %lld days ago; have it renewed", path,
 		    (long long)(-left_s / DAY_S));
-	} else if (left_s < (facts->not_after - facts->not_before) / 3)
+	} else if (cert_ends_soon(facts, check->now_s)) {
+		check->ends_soon = true;
 		warn(check, mark, "%s expires in %lld days; have it renewed", path,
 		    (long long)(left_s / DAY_S));
+	}
 	if (cert_is_early(facts, path, check->now_s, sentence)) {
 		check->doubts_clock = true;
 		warn(check, mark, "%s", sentence);
@@ -530,11 +534,36 @@ agent_check_tell(const char *config_path, const struct agent_settings *settings,
 	conf_error(&report, place_of(settings, error), "%s", error);
 }
 
+/* The worst of it. */
+static int
+verdict(const struct agent_check *check, const char **word)
+{
+	const struct {
+		bool is_so;
+		const char *word;
+		int code;
+	} all[] = {
+		{ check->errors > 0, "wrong", EX_CONFIG },
+		{ check->has_expired, "expired", EXPIRED },
+		{ check->doubts_clock, "not now", EX_TEMPFAIL },
+		{ check->ends_soon, "soon", SOON },
+		{ true, "fine", 0 },
+	};
+	size_t i = 0;
+
+	while (!all[i].is_so)
+		i++;
+	*word = all[i].word;
+	return all[i].code;
+}
+
 static int
 check_loaded(struct agent_check *check, const struct credentials *credentials,
     const struct endpoint_table *table)
 {
 	struct agent_limits limits;
+	const char *word;
+	int code;
 
 	if (check->settings->certificate)
 		check_agent(check, credentials);
@@ -544,16 +573,11 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 		fprintf(stderr, "%s: memory is short\n", check->path);
 		return EX_OSERR;
 	}
+	code = verdict(check, &word);
 	printf("%s: %s; endpoints: %zu, relays: %zu, forwards: %zu, warnings: %u\n", check->path,
-	    check->errors > 0         ? "wrong"
-		: check->has_expired  ? "expired"
-		: check->doubts_clock ? "not now"
-				      : "fine",
-	    check->settings->endpoints.count, check->settings->connect_url.count,
+	    word, check->settings->endpoints.count, check->settings->connect_url.count,
 	    check->settings->forwards.count, check->warnings);
-	if (check->errors > 0)
-		return EX_CONFIG;
-	return check->has_expired ? 1 : check->doubts_clock ? EX_TEMPFAIL : 0;
+	return code;
 }
 
 static int

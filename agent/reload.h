@@ -58,6 +58,8 @@ void agent_reload_watch_health(struct agent_live *);
 void agent_reload_set_limits(struct agent_live *);
 /* Warns if the agent's certificate expires soon. */
 void agent_reload_warn_expiry(const struct agent_live *);
+/* Warns of CRLs that end soon, of all that the agent judges by but its forwards. */
+void agent_reload_warn_crls(const struct agent_live *);
 /* Warns of client certificates that a shared upstream lets others get round, and of what was switched
  * off in words. */
 void agent_reload_warn_endpoints(const struct agent_live *);

@@ -4,6 +4,7 @@
 #include "agent/reload.h"
 
 #include "agent/crossing.h"
+#include "agent/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -30,12 +31,24 @@ agent_reload_warn_expiry(const struct agent_live *live)
 		return;
 	left_s = facts->not_after - clock_wall_s();
 	warn_early(facts, live->settings.certificate);
-	if (left_s < (facts->not_after - facts->not_before) / 3)
+	if (cert_ends_soon(facts, clock_wall_s()))
 		log_event(LOG_WARNING, "certificate-expires",
 		    left_s > 0
 			? "agent.certificate expires soon; a renewed file is taken up by itself"
 			: "agent.certificate has expired; a renewed file is taken up by itself",
 		    log_str("file", live->settings.certificate), log_i64("days", left_s / DAY_S));
+}
+
+void
+agent_reload_warn_crls(const struct agent_live *live)
+{
+	const struct endpoint_table *table = live->context.endpoint_table;
+
+	sources_warn_of_end(live->context.credentials->relays, "agent.connect_cas");
+	for (size_t i = 0; i < table->count; i++) {
+		sources_warn_of_end(table->endpoints[i]->clients, table->endpoints[i]->name);
+		sources_warn_of_end(table->endpoints[i]->upstream.trust, table->endpoints[i]->name);
+	}
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include <nettle/sha2.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "pki/crl_catalogue.h"
@@ -144,6 +145,15 @@ sources_warn(const struct trust *trust, const char *label)
 	const char *sentence;
 
 	for (size_t i = 0; trust && (sentence = trust_warning(trust, i)); i++)
+		log_event(LOG_WARNING, "trust-warning", sentence, log_str("key", label));
+}
+
+void
+sources_warn_of_end(const struct trust *trust, const char *label)
+{
+	char sentence[TRUST_ERROR];
+
+	if (trust && trust_crl_warning(trust, clock_wall_s(), sentence))
 		log_event(LOG_WARNING, "trust-warning", sentence, log_str("key", label));
 }
 

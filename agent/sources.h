@@ -40,5 +40,7 @@ bool sources_stamp_replace(struct sources_stamp *seen, const struct sources_stam
 void sources_keep_revoked(struct trust *);
 /* Logs the warnings of a trust set (NULL is fine), one line each. */
 void sources_warn(const struct trust *, const char *label);
+/* Once a day: the same of the CRL that ends first, if that is soon. */
+void sources_warn_of_end(const struct trust *, const char *label);
 
 #endif

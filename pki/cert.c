@@ -14,6 +14,8 @@
 #include "pki/x509.h"
 #include "sni/name.h"
 
+enum { SOON_S = 30 * 86400 };
+
 static gnutls_datum_t
 datum(const void *data, size_t bytes)
 {
@@ -182,6 +184,13 @@ cert_is_early(
 	    "%.300s is not valid yet: it begins on %s, and the clock says %s; is the clock right?",
 	    path, time_text(facts->not_before, begins), time_text(now, clock));
 	return true;
+}
+
+bool
+cert_ends_soon(const struct cert_facts *facts, int64_t now)
+{
+	int64_t left_s = facts->not_after - now;
+	return left_s < (facts->not_after - facts->not_before) / 3 && left_s < SOON_S;
 }
 
 bool

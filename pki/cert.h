@@ -42,6 +42,9 @@ void cert_wipe(struct cert_facts *);
 bool cert_is_early(
     const struct cert_facts *, const char *path, int64_t now, char sentence[CERT_ERROR]);
 
+/* In the last third of its life, and within 30 days. */
+bool cert_ends_soon(const struct cert_facts *, int64_t now);
+
 /* Whether a SAN of it covers this normalised name (exact, or `*.` for one label). */
 bool cert_covers(const struct cert_facts *, const char *name);
 

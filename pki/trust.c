@@ -36,6 +36,7 @@ struct trust {
 	char *doubt; /* NULL: it judges */
 	char *warnings[WARNINGS];
 	size_t warning_count;
+	enum trust_outlook outlook;
 };
 
 struct trust *
@@ -114,6 +115,12 @@ trust_accepted_ca(const struct trust *trust, size_t index)
 	return ca->narrowed ? (struct der){ 0 } : ca->link.facts.whole;
 }
 
+enum trust_outlook
+trust_outlook(const struct trust *trust)
+{
+	return trust->outlook;
+}
+
 /* ---- warnings ---- */
 
 __attribute__((format(printf, 2, 3))) static void
@@ -130,6 +137,19 @@ warn(struct trust *trust, const char *format, ...)
 	trust->warning_count += trust->warnings[trust->warning_count] != NULL;
 }
 
+__attribute__((format(printf, 3, 4))) static void
+warn_of_end(struct trust *trust, enum trust_outlook outlook, const char *format, ...)
+{
+	char text[WARNING_BYTES];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (trust->outlook < outlook)
+		trust->outlook = outlook;
+	warn(trust, "%s", text);
+}
+
 static void
 warn_of_ca_time(struct trust *trust, const struct listed_ca *ca, int64_t now)
 {
@@ -137,8 +157,9 @@ warn_of_ca_time(struct trust *trust, const struct listed_ca *ca, int64_t now)
 	char subject[100], when[TIME_TEXT], clock[TIME_TEXT];
 	x509_name_text(facts->subject, subject, sizeof subject);
 	if (facts->not_after < now)
-		warn(trust, "%.120s: the CA %s has ended on %s; put the renewed one there",
-		    ca->file, subject, time_text(facts->not_after, when));
+		warn_of_end(trust, TRUST_HAS_ENDED,
+		    "%.120s: the CA %s has ended on %s; put the renewed one there", ca->file,
+		    subject, time_text(facts->not_after, when));
 	if (facts->not_before > now + CLOCK_SKEW_S)
 		warn(trust,
 		    "%.120s: the CA %s begins on %s, and the clock says %s; is the clock right?",
@@ -167,20 +188,37 @@ warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_s
 		    trust->label, subject);
 }
 
+/* Until when a CRL that has ended is believed. */
+static int64_t
+last_moment(const struct trust_sources *sources, int64_t end)
+{
+	switch (sources->expired) {
+	case CRL_EXPIRED_ALLOW:
+		return INT64_MAX;
+	case CRL_EXPIRED_GRACE:
+		return end + sources->grace_s;
+	case CRL_EXPIRED_REJECT:
+		break;
+	}
+	return end;
+}
+
 /* Past its end, or in the last third of its life. */
 static void
-warn_of_crl(struct trust *trust, const struct crl *crl, const char *file, int64_t now)
+warn_of_crl(struct trust *trust, const struct trust_sources *sources, const struct crl *crl,
+    const char *file, int64_t now)
 {
 	char issuer[100], when[TIME_TEXT];
 	int64_t end = crl_next_update(crl), life = end - crl_this_update(crl);
 	x509_name_text(crl_issuer(crl), issuer, sizeof issuer);
 	time_text(end, when);
 	if (now > end)
-		warn(trust, "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer,
-		    when);
+		warn_of_end(trust,
+		    now > last_moment(sources, end) ? TRUST_HAS_ENDED : TRUST_ENDS_SOON,
+		    "%.120s: the CRL of %s has ended on %s; issue a new one", file, issuer, when);
 	else if (end - now < life / 3)
-		warn(
-		    trust, "%.120s: the CRL of %s ends on %s; issue a new one", file, issuer, when);
+		warn_of_end(trust, TRUST_ENDS_SOON,
+		    "%.120s: the CRL of %s ends on %s; issue a new one", file, issuer, when);
 }
 
 static void
@@ -199,7 +237,7 @@ warn_of_all(struct trust *trust, const struct trust_sources *sources, int64_t no
 		const struct crl *crl = revocation_crl(trust->revocation, i, &file);
 		if (!crl)
 			break;
-		warn_of_crl(trust, crl, file, now);
+		warn_of_crl(trust, sources, crl, file, now);
 	}
 }
 

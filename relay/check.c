@@ -15,7 +15,7 @@
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
 
-enum { ENDED = 1, DAY_S = 24 * 3600, SOON_S = 30 * DAY_S };
+enum { ENDED = 1, SOON = 2, DAY_S = 24 * 3600 };
 
 static void
 tell_target(const char *before, const char *target)
@@ -132,8 +132,9 @@ tell_certificate(const struct settings *settings)
 	} else if (cert_is_early(&facts, settings->certificate, clock_wall_s(), error)) {
 		fprintf(stderr, "%s\n", error);
 		code = EX_TEMPFAIL;
-	} else if (left_s < SOON_S) {
+	} else if (cert_ends_soon(&facts, clock_wall_s())) {
 		fprintf(stderr, "warning: %s ends soon; renew it\n", settings->certificate);
+		code = SOON;
 	}
 	cert_wipe(&facts);
 	return code;
@@ -157,16 +158,20 @@ static int
 tell_trust(const char *path, const struct settings *settings)
 {
 	struct conf_report report = { .out = stderr, .path = path };
+	static const int outlook_code[] = {
+		[TRUST_LASTS] = EX_OK, [TRUST_ENDS_SOON] = SOON, [TRUST_HAS_ENDED] = ENDED
+	};
 	struct trust *trust;
 	char error[TRUST_ERROR];
 	const char *warning;
+	int code;
 
 	memory_begin();
 	trust = trustwatch_check(settings, error);
 	if (!trust) {
-		int code = memory_exit_code(EX_CONFIG);
 		struct conf_mark mark = place_of(&settings->agent_cas, error);
 
+		code = memory_exit_code(EX_CONFIG);
 		if (mark.line == 0)
 			mark = place_of(&settings->agent_crls, error);
 		conf_error(&report, mark, "%s", error);
@@ -181,8 +186,26 @@ tell_trust(const char *path, const struct settings *settings)
 	printf("agents: %zu CAs, %zu CRLs\n", trust_ca_count(trust), trust_crl_count(trust));
 	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		fprintf(stderr, "warning: %s\n", warning);
+	code = outlook_code[trust_outlook(trust)];
 	trust_release(trust);
-	return EX_OK;
+	return code;
+}
+
+static unsigned
+rank(int code)
+{
+	switch (code) {
+	case EX_OK:
+		return 0;
+	case SOON:
+		return 1;
+	case ENDED:
+		return 2;
+	case EX_TEMPFAIL:
+		return 3;
+	default:
+		return 4;
+	}
 }
 
 int
@@ -203,9 +226,9 @@ check_run(const char *path)
 		trust_code = tell_trust(path, &rules->settings);
 	}
 	rules_release(rules);
-	if (trust_code != EX_OK)
+	if (rank(trust_code) > rank(code))
 		code = trust_code;
-	if (code == EX_OK)
-		printf("%s: fine\n", path);
+	if (code == EX_OK || code == SOON)
+		printf("%s: %s\n", path, code == SOON ? "soon" : "fine");
 	return code;
 }

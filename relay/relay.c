@@ -392,7 +392,7 @@ load_trust(struct relay *relay)
 	if (!trust)
 		return fail(memory_exit_code(EX_CONFIG), error);
 	reload_warn(&relay->reload, trust);
-	reload_warn_early(settings);
+	reload_warn_certificate(settings);
 	trustwatch_swap(watch, trust);
 	return EX_OK;
 }

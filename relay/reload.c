@@ -20,7 +20,7 @@
 #include "relay/usage.h"
 #include "relay/worker.h"
 
-enum { RETRY_TICKS = 5 }; /* a second each */
+enum { RETRY_TICKS = 5 /* a second each */, DAY_S = 86400 };
 
 static const char old_configuration[] = "the old configuration",
 		  kept_crls[] = "the CRLs that were in force in the place of those refused";
@@ -45,18 +45,33 @@ reload_warn(struct reload *reload, const struct trust *trust)
 		log_event(LOG_WARNING, "trust-warning", warning);
 }
 
+static void
+warn_of_certificate(const char *path, const struct cert_facts *facts, int64_t now_s)
+{
+	int64_t left_s = facts->not_after - now_s;
+	char sentence[CERT_ERROR];
+
+	if (cert_is_early(facts, path, now_s, sentence))
+		log_event(LOG_WARNING, "clock-doubted", sentence, log_str("file", path));
+	if (cert_ends_soon(facts, now_s))
+		log_event(left_s > 0 ? LOG_WARNING : LOG_ERROR, "certificate-expires",
+		    left_s > 0
+			? "connect.certificate expires soon; a renewed file is taken up by itself"
+			: "connect.certificate has expired, and no agent comes; a renewed file is "
+			  "taken up by itself",
+		    log_str("file", path), log_i64("days", left_s / DAY_S));
+}
+
 void
-reload_warn_early(const struct settings *settings)
+reload_warn_certificate(const struct settings *settings)
 {
 	struct cert_facts facts;
-	char sentence[CERT_ERROR];
+	char ignored[CERT_ERROR];
 
 	if (!settings->connect_name)
 		return;
-	if (cert_load(&facts, settings->certificate, sentence) &&
-	    cert_is_early(&facts, settings->certificate, clock_wall_s(), sentence))
-		log_event(
-		    LOG_WARNING, "clock-doubted", sentence, log_str("file", settings->certificate));
+	if (cert_load(&facts, settings->certificate, ignored))
+		warn_of_certificate(settings->certificate, &facts, clock_wall_s());
 	cert_wipe(&facts);
 }
 
@@ -99,7 +114,7 @@ static void
 use_certificate(struct reload *reload)
 {
 	reload_faults_mend(&reload->faults, certificate_part);
-	reload_warn_early(&reload->rules->settings);
+	reload_warn_certificate(&reload->rules->settings);
 	log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 }
 
@@ -270,7 +285,7 @@ put_in_force(struct reload *reload, const struct outcome *outcome)
 	use_rules(reload, outcome->rules);
 	reload_stamp(reload);
 	tell_trust(reload);
-	reload_warn_early(&outcome->rules->settings);
+	reload_warn_certificate(&outcome->rules->settings);
 	log_audit(LOG_INFO, "reloaded", "the new configuration is in force",
 	    log_str("changed", conf_changes_text(&changes, changed)));
 }
@@ -371,9 +386,37 @@ reload_poll_trust(struct reload *reload)
 		reload_trust(reload, true);
 }
 
+static void
+warn_of_crls(const struct reload *reload, int64_t now_s)
+{
+	struct trust *trust = trustwatch_trust(reload->shared->trustwatch);
+	char sentence[TRUST_ERROR];
+
+	if (trust && trust_crl_warning(trust, now_s, sentence))
+		log_event(LOG_WARNING, "trust-warning", sentence);
+	if (trust)
+		trust_release(trust);
+}
+
+/* Once a day, by the clock that says when things end. */
+static void
+warn_daily(struct reload *reload)
+{
+	int64_t now_s = clock_wall_s();
+
+	if (now_s >= reload->warned_s && now_s - reload->warned_s < DAY_S)
+		return;
+	if (reload->warned_s != 0) {
+		reload_warn_certificate(&reload->rules->settings);
+		warn_of_crls(reload, now_s);
+	}
+	reload->warned_s = now_s;
+}
+
 void
 reload_poll(struct reload *reload)
 {
+	warn_daily(reload);
 	if (reload->rules->settings.connect_name && certificate_changed(reload))
 		reload_certificate(reload);
 	reload_poll_trust(reload);

@@ -21,6 +21,7 @@ struct reload {
 	struct shared *shared; /* borrowed */
 	struct rules *rules;   /* held: in force */
 	struct file_stamp certificate, private_key;
+	int64_t warned_s;            /* of what ends, by the wall clock */
 	struct reload_faults faults; /* what is not as the files say */
 	unsigned retries;
 	const struct reload_asker *asker; /* borrowed; NULL: nobody has asked */
@@ -42,7 +43,7 @@ void reload_watch_health(struct reload *);
 void reload_set_bounds(const struct reload *);
 /* A trust set is in force: logs what it has to say of itself. */
 void reload_warn(struct reload *, const struct trust *);
-/* Warns if the certificate is not valid yet. */
-void reload_warn_early(const struct settings *);
+/* Warns if the certificate is not valid yet, ends soon or has ended. */
+void reload_warn_certificate(const struct settings *);
 
 #endif

@@ -261,8 +261,9 @@ warns_in_the_last_third_of_a_life(void **state)
 	    check_text(
 		HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:"
 		     " {server_certificate: @/late.crt, server_private_key: @/late.key}}\n"),
-	    0);
+	    2);
 	assert_told("late.crt expires in 0 days");
+	assert_told("soon; endpoints: 1");
 }
 
 static void

@@ -1026,6 +1026,56 @@ names_the_file_that_is_bad(void **state)
 	refuses_to_load(&from, NULL, "agent_cas");
 }
 
+/* What `check` makes its exit code of. */
+static void
+tells_soon_from_ended(void **state)
+{
+	static const struct {
+		int to;
+		enum crl_expired expired;
+		enum trust_outlook outlook;
+	} rows[] = {
+		{ 20, CRL_EXPIRED_GRACE, TRUST_LASTS },
+		{ 2, CRL_EXPIRED_GRACE, TRUST_ENDS_SOON },
+		{ -2, CRL_EXPIRED_GRACE, TRUST_HAS_ENDED },	/* the grace is a day */
+		{ -2, CRL_EXPIRED_ALLOW, TRUST_ENDS_SOON },
+		{ -2, CRL_EXPIRED_REJECT, TRUST_HAS_ENDED },
+	};
+	struct trust_sources from = sources();
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		write_crls(CRL(.to = rows[i].to, .from = -13), CRL(.to = 20, .from = -1));
+		from.expired = rows[i].expired;
+		struct trust *trust = load(&from, NULL);
+		assert_int_equal(trust_outlook(trust), rows[i].outlook);
+		trust_release(trust);
+	}
+	from.grace_s = 3 * DAY;
+	from.expired = CRL_EXPIRED_GRACE;
+	struct trust *trust = load(&from, NULL);
+	assert_int_equal(trust_outlook(trust), TRUST_ENDS_SOON);
+	trust_release(trust);
+}
+
+/* Nobody loads it again meanwhile. */
+static void
+warns_of_the_crl_that_ends_first_as_time_goes_by(void **state)
+{
+	struct trust_sources from = sources();
+	char sentence[TRUST_ERROR];
+	(void)state;
+	write_crls(CRL(.from = -1, .to = 30), CRL(.from = -1, .to = 14));
+	struct trust *trust = load(&from, NULL);
+	assert_null(trust_crl_warning(trust, NOW + 8 * DAY, sentence));
+	assert_non_null(strstr(trust_crl_warning(trust, NOW + 10 * DAY, sentence), "the CRL of CN=middle ends on "));
+	assert_non_null(strstr(trust_crl_warning(trust, NOW + 15 * DAY, sentence), "has ended on "));
+	trust_release(trust);
+	from.crls_configured = false;
+	trust = load(&from, NULL);
+	assert_null(trust_crl_warning(trust, NOW + 15 * DAY, sentence));
+	trust_release(trust);
+}
+
 static void
 warns_of_what_will_bite(void **state)
 {
@@ -1132,6 +1182,8 @@ main(void)
 		cmocka_unit_test(an_old_cross_certificate_ends_nobody),
 		cmocka_unit_test(sees_that_files_changed),
 		cmocka_unit_test(names_the_file_that_is_bad),
+		cmocka_unit_test(tells_soon_from_ended),
+		cmocka_unit_test(warns_of_the_crl_that_ends_first_as_time_goes_by),
 		cmocka_unit_test(warns_of_what_will_bite),
 		cmocka_unit_test(serves_many_threads),
 	};

@@ -9,6 +9,7 @@ import time
 
 from lib import *
 from lib.clock import DAY, HOUR, Clock
+from lib.memory import FAILING
 from lib.upstream import server_context
 
 NAME = "app.example.com"
@@ -390,6 +391,33 @@ def an_agent_is_not_lost_by_the_relays_wrong_clock(scene):
 	check("is the clock right, here and there?" in told["message"], f"so does the agent: {told}")
 	clock.set(0)
 	agent.wait_event("relay-up", 40)
+
+
+@test
+def a_relay_whose_certificate_and_crls_have_ended_serves_what_needs_none(scene):
+	"""As after a year in which nobody looked; then somebody mends it."""
+	pki, clock = Authority(), Clock(scene.dir)
+	clock.set(400 * DAY)
+	certificate, key = pki.relay()
+	relay = scene.relay(start=False, routes=[route("static.example.com", scene.upstream(echo))],
+		connect={"certificate": certificate, "private_key": key, "agent_cas": pki.cas("agent"), "agent_crls": pki.crls("agent")})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("agent", NAME), start=False,
+		agent={"connect_cas": pki.cas("relay"), "connect_crls": pki.crls("relay")})
+	for daemon in (relay, agent):
+		clock.rule(daemon)
+		code, out, err = run(daemon.program, "check", "-c", daemon.config_path, environment=dict(os.environ, **clock.environment))
+		check(code == 1 and "fine" not in out.decode(), f"check: {code} {out} {err}")
+		daemon.start()
+	told, = relay.wait_event("certificate-expires")
+	equal((told["level"], told["file"]), ("error", certificate))
+	check(is_served(relay, "static.example.com"), "what needs no certificate is served")
+	agent.wait_event("relay-unproven", code="certificate-expired")
+	check(is_served(relay, "static.example.com"), "and goes on to be")
+	for words in (["renew", "relay"], ["renew", "agent"], ["crl", "--all"]):
+		code, out, err = run(FAILING["pki"], *words, "--ca", pki.dir, environment=dict(os.environ, **clock.environment))
+		equal(code, 0, f"valise-pki {words}: {err}")
+	scene.wait_serving(agent, seconds=30)
+	check(is_served(relay), "the agent serves, and nobody was started again")
 
 
 main()
