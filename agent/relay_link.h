@@ -6,9 +6,10 @@
  *	any of them --> stopped
  *
  * The previous session may live on beside the current one: while the relay
- * drains, when the agent's certificate was renewed, and when the relay's ends soon, since then the new
- * session is made before the old one ends.  A relay has long had its next certificate by then, but shows it
- * to new sessions alone; where it has not, the link tries again while there is time.  A session that its relay drains soon
+ * drains, when the agent's certificate was renewed, and when the relay's ends
+ * soon, since then the new session is made before the old one ends.  A relay has
+ * long had its next certificate by then, but shows it to new sessions alone;
+ * where it has not, the link tries again while there is time.  A session that its relay drains soon
  * after it came up counts as a failure (agent/backoff.h).  A permanent refusal is logged once
  * and completely; the next attempt follows after five minutes, or at once when
  * a file that may cure it has changed.  Permanent is only what a verified relay

@@ -244,7 +244,7 @@ mark_narrowed(struct ca_list *list, const struct listed_ca *above)
 
 /* In rounds, as a sub-CA may stand before its issuer in the files. */
 static void
-find_roots(struct ca_list *list)
+find_roots(struct ca_list *list, bool are_narrowed)
 {
 	for (bool more = true; more;) {
 		more = false;
@@ -252,9 +252,11 @@ find_roots(struct ca_list *list)
 			struct listed_ca *ca = list->cas[i];
 			if (ca->root || !find_root(list, ca))
 				continue;
+			more = true;
+			if (!are_narrowed)
+				continue;
 			mark_narrowed(list, ca->root);
 			mark_narrowed(list, ca->issuer);
-			more = true;
 		}
 	}
 }
@@ -319,6 +321,6 @@ ca_list_load(struct ca_list *list, const struct trust_sources *sources, char err
 		    "%.60s lists no CA certificate; add the file of a root", sources->label);
 		return false;
 	}
-	find_roots(list);
+	find_roots(list, !sources->roots_alone);
 	return all_have_roots(list, sources->label, error);
 }

@@ -64,12 +64,13 @@ void trust_release(struct trust *);
  * One sentence each, until NULL. */
 const char *trust_warning(const struct trust *, size_t index);
 
-/* As time goes by, once a day say: a sentence about the CRL that ends first, if it has ended or is in the last
- * third of its life; else NULL. */
+/* As time goes by, once a day say: a sentence about the CRL that ends first, if it has ended or is in
+ * the last third of its life; else NULL. */
 const char *trust_crl_warning(const struct trust *, int64_t now, char sentence[TRUST_ERROR]);
 
-/* Whether what it judges by lasts: SOON where a CRL is in the last third of its life or in its grace, ENDED where
- * one is past that, so that those whom it is about are refused, or where a listed CA has ended. */
+/* Whether what it judges by lasts: SOON where a CRL is in the last third of its life or in its grace,
+ * ENDED where one is past that, so that those whom it is about are refused, or where a listed CA has
+ * ended. */
 enum trust_outlook { TRUST_LASTS, TRUST_ENDS_SOON, TRUST_HAS_ENDED };
 enum trust_outlook trust_outlook(const struct trust *);
 

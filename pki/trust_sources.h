@@ -28,6 +28,7 @@ enum { CRL_GRACE_S = 24 * 3600 }; /* what `expired: grace` means without a numbe
 struct trust_sources {
 	const char *const *ca_files; /* PEM with any number of certificates, or DER */
 	size_t ca_count;
+	bool roots_alone;             /* sub-CAs listed beside their roots do not narrow them */
 	const char *const *crl_files; /* PEM with any number of CRLs, or DER */
 	size_t crl_count;
 	bool crls_configured; /* false: nothing is checked for revocation */

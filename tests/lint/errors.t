@@ -30,12 +30,12 @@ case $build in
 *address-undefined*) sanitize=-fsanitize=address,undefined ;;
 *thread*) sanitize=-fsanitize=thread ;;
 esac
-${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{relay,tunnel,pki,sni,base}.a \
+${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{relay,enrol,tunnel,pki,sni,base}.a \
 	$(pkg-config --libs gnutls nettle libtasn1 yaml-0.1 libsystemd) \
 	-pthread 2> "$scratch/wrong"
 ok $? "the words can be asked for"
 "$scratch/words" | sort -u > "$scratch/words.txt"
-grep -ohE 'log_(event|audit|limited|write|write_audit|write_limited|write_judged)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel relay agent --include='*.c' |
+grep -ohE 'log_(event|audit|limited|write|write_audit|write_limited|write_judged)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki tunnel enrol relay agent --include='*.c' |
 	sed 's/.*"\(.*\)"/\1/' | sort -u > "$scratch/events.txt"
 
 sed -nE 's/^\.It (Cm|Sy|Er|Li|Dv) ([a-z0-9-]+).*/\2/p' "$page" | sort -u > "$scratch/page.txt"
@@ -43,12 +43,12 @@ sort -u "$scratch/words.txt" "$scratch/events.txt" > "$scratch/all.txt"
 comm -23 "$scratch/all.txt" "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word of the sources is in $page"
 while read -r word; do
-	grep -rqF "\"$word\"" base sni pki tunnel relay agent --include='*.c' || echo "$word"
+	grep -rqF "\"$word\"" base sni pki tunnel enrol relay agent --include='*.c' || echo "$word"
 done < "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word in $page is in the sources"
 
 # The second argument of log_audit() and log_write_judged() may choose between words.
-perl -0777 -ne 'while (/\blog_(?:(?:write_)?audit|write_judged)\([^,]+,([^,]+),?/g) { print "$1\n" =~ s/LOG_\w+//r }' base/*.c relay/*.c agent/*.c |
+perl -0777 -ne 'while (/\blog_(?:(?:write_)?audit|write_judged)\([^,]+,([^,]+),?/g) { print "$1\n" =~ s/LOG_\w+//r }' base/*.c enrol/*.c relay/*.c agent/*.c |
 	grep -oE '"[a-z-]+"' | tr -d '"' | sort -u > "$scratch/audit.txt"
 sed -n '/^\.Sh AUDIT EVENTS/,/^\.Sh SEE ALSO/p' "$page" | grep '^\.Sy' | grep -oE '[a-z][a-z-]+' |
 	sort -u > "$scratch/told.txt"
@@ -56,12 +56,12 @@ diff "$scratch/audit.txt" "$scratch/told.txt" > "$scratch/wrong"
 nothing "the audit events of the sources are those of $page"
 # Else the two lists above miss it.
 perl -0777 -ne 'while (/\blog_(?:event|audit|limited|write\w*)\(\s*LOG_\w+\s*,([^,]+),/g) { print "$ARGV: $1\n" if index($1, "\"") < 0 }' \
-	base/*.c pki/*.c tunnel/*.c relay/*.c agent/*.c > "$scratch/wrong"
+	base/*.c pki/*.c tunnel/*.c enrol/*.c relay/*.c agent/*.c > "$scratch/wrong"
 nothing "an event stands in words where its line is written"
 # A field that nobody explains is read wrongly: is it milliseconds, and whose bytes are out?
 # Headers have macros for fields that go together; log.h has examples.
 perl -0777 -ne 'print "$1\n" while /\blog_(?:str|u64|i64|bool|hex|object)\(\s*"([a-z0-9_]+)"/g' \
-	$(ls {base,sni,pki,tunnel,relay,agent}/*.[ch] | grep -vFx base/log.h) | sort -u > "$scratch/fields.txt"
+	$(ls {base,sni,pki,tunnel,enrol,relay,agent}/*.[ch] | grep -vFx base/log.h) | sort -u > "$scratch/fields.txt"
 sed -n '/^\.Sh FIELDS OF LOG LINES/,/^\.Sh AUDIT/p' "$page" | sed -n 's/^\.It Va //p' |
 	sed 's/ , /\n/g' | sort > "$scratch/explained.txt"
 diff "$scratch/fields.txt" "$scratch/explained.txt" > "$scratch/wrong"

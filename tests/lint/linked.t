@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What must not be in the daemons (the fake clock in no program): an inventory, or anything that signs a
-# certificate, a request or a CRL.  One exception: `valise-agent keygen` signs the
-# request for its own new key, which proves possession and gives no right; only the
+# certificate, a request or a CRL.  One exception: both sign the request for
+# a new key of their own, which proves possession and gives no right; only the
 # CA's signature does.
 . tests/lint/tap.sh
-declare -A may_sign=([valise-relay]='' [valise-agent]='gnutls_x509_crq_sign2')
+declare -A may_sign=([valise-relay]='gnutls_x509_crq_sign2' [valise-agent]='gnutls_x509_crq_sign2')
 signing='gnutls_(x509_(crt|crl|crq)_(sign|sign2|privkey_sign)|privkey_sign_(data|data2|hash|hash2)|x509_privkey_sign_(data|hash)|pkcs7_sign)(@.*)?$'
 
 undefined()	# PROGRAM

@@ -219,10 +219,58 @@ gives_up_on_cas_of_one_name(void **state)
 	trust_release(trust);
 }
 
+/* A sub-CA may stand there for somebody else's sake. */
+static void
+a_sub_ca_narrows_unless_roots_count_alone(void **state)
+{
+	static const struct recipe rival = { .subject = "rival", .key = KEY_STRANGER };
+	const char *files[] = { forge_path("cas.pem") };
+	struct trust_sources from = { .ca_files = files, .ca_count = 1, .label = "agent_cas", .now = NOW };
+	char error[TRUST_ERROR] = "";
+	struct verdict verdict;
+	(void)state;
+	write_cas(&rival, LEVEL_MIDDLE, &root);
+	struct trust *narrowed = trust_load(&from, NULL, error, TRUST_ERROR);
+	assert_false(believes(narrowed, &leaf, &verdict));
+	assert_int_equal(verdict.code, VERIFY_UNKNOWN_CA);
+	from.roots_alone = true;
+	struct trust *wide = trust_load(&from, NULL, error, TRUST_ERROR);
+	assert_true(believes(wide, &leaf, &verdict));
+	trust_release(narrowed);
+	trust_release(wide);
+}
+
+/* RFC 4210, 4.4: who holds the old root alone believes what is below its next key, by the certificate that
+ * the old key has signed for the new one. */
+static void
+a_root_may_hand_on_to_its_next_key(void **state)
+{
+	static const struct recipe new_with_old = { .subject = "root", .issuer = "root", .key = KEY_STRANGER, .signer = KEY_ROOT };
+	static const struct recipe by_new = { .signer = KEY_STRANGER };
+	char error[TRUST_ERROR] = "";
+	struct forged next, below, end;
+	struct verdict verdict;
+	(void)state;
+	write_cas(&(struct recipe){ 0 }, LEVEL_ROOT, NULL);
+	forge_certificate(&next, &new_with_old, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&below, &by_new, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&end, &(struct recipe){ 0 }, LEVEL_LEAF, LEVEL_MIDDLE, "agent,client");
+	struct der chain[] = { forged_der(&end), forged_der(&below), forged_der(&next) };
+	struct trust *trust = load(error);
+	struct identity *identity = verify_chain(trust, ROLE_AGENT, chain, 3, NULL, NOW, &verdict);
+	if (!identity)
+		fail_msg("%s", verdict.sentence);
+	identity_release(identity);
+	assert_null(verify_chain(trust, ROLE_AGENT, chain, 2, NULL, NOW, &verdict));
+	trust_release(trust);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sub_ca_narrows_unless_roots_count_alone),
+		cmocka_unit_test(a_root_may_hand_on_to_its_next_key),
 		cmocka_unit_test(uses_the_rest_and_names_the_odd_one),
 		cmocka_unit_test(says_of_a_chain_that_its_root_is_passed_over),
 		cmocka_unit_test(refuses_what_is_no_odd_root),

@@ -1,0 +1,176 @@
+/* Certificate, key and the next key, so that none is ever lost. */
+#include "enrol/renewal_files.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "enrol/renewal_request.h"
+#include "pki/key_pair.h"
+
+enum { PEM_MOST = 1 << 20 };
+
+static bool
+fail(char *error, const char *path, const char *what)
+{
+	snprintf(error, FILE_ERROR, "%.250s: %s: %s", path, what, strerror(errno));
+	return false;
+}
+
+/* Where the file is, behind all links. */
+static bool
+find(const char *path, char found[PATH_MAX], char error[FILE_ERROR])
+{
+	return realpath(path, found) || fail(error, path, "cannot be found");
+}
+
+static bool
+find_next(const struct renewal_files *files, char key[PATH_MAX], char next[PATH_MAX],
+    char error[FILE_ERROR])
+{
+	if (!find(files->private_key, key, error))
+		return false;
+	if (snprintf(next, PATH_MAX, "%s.next", key) < PATH_MAX)
+		return true;
+	errno = ENAMETOOLONG;
+	return fail(error, key, "the next key has no place beside it");
+}
+
+/* ---- before ---- */
+
+static bool
+may_replace(const char *path, char error[FILE_ERROR])
+{
+	char found[PATH_MAX], copy[PATH_MAX];
+
+	if (!find(path, found, error))
+		return false;
+	snprintf(copy, sizeof copy, "%s", found);
+	if (access(dirname(copy), W_OK | X_OK) == 0)
+		return true;
+	snprintf(error, FILE_ERROR,
+	    "%.250s: cannot be replaced, since this user may not write its directory (%s); keep "
+	    "certificate and key in state_dir",
+	    path, strerror(errno));
+	return false;
+}
+
+bool
+renewal_files_may_replace(const struct renewal_files *files, bool with_key, char error[FILE_ERROR])
+{
+	return may_replace(files->certificate, error) &&
+	    (!with_key || may_replace(files->private_key, error));
+}
+
+/* ---- the next key ---- */
+
+/* What was left there cannot be used; a new one is no loss. */
+static bool
+make_next(const char *current, const char *next, struct secret *key, char error[FILE_ERROR])
+{
+	char why[RENEWAL_REQUEST_ERROR];
+	struct secret like = { 0 };
+	bool is_made;
+
+	if (!file_read_key(&like, current, PEM_MOST, error))
+		return false;
+	is_made = renewal_request_key(key, &like, why);
+	secret_wipe(&like);
+	if (!is_made) {
+		snprintf(error, FILE_ERROR, "%s", why);
+		return false;
+	}
+	if (file_write(next, 0600, key->data, key->bytes, error))
+		return true;
+	secret_wipe(key);
+	return false;
+}
+
+/* A request for it can be made, so it is a key. */
+static bool
+is_key(const struct renewal_files *files, const struct secret *key)
+{
+	char ignored[FILE_ERROR];
+	struct secret certificate = { 0 }, request = { 0 };
+	bool is = file_read(&certificate, files->certificate, PEM_MOST, ignored) &&
+	    renewal_request_make(&request, &certificate, key, ignored);
+
+	secret_wipe(&certificate);
+	secret_wipe(&request);
+	return is;
+}
+
+bool
+renewal_files_next_key(
+    const struct renewal_files *files, struct secret *key, char error[FILE_ERROR])
+{
+	char current[PATH_MAX], next[PATH_MAX], ignored[FILE_ERROR];
+
+	*key = (struct secret){ 0 };
+	if (!find_next(files, current, next, error))
+		return false;
+	if (file_read_key(key, next, PEM_MOST, ignored) && is_key(files, key))
+		return true;
+	secret_wipe(key);
+	return make_next(current, next, key, error);
+}
+
+/* ---- after ---- */
+
+static bool
+put_key(const struct renewal_files *files, char error[FILE_ERROR])
+{
+	char current[PATH_MAX], next[PATH_MAX];
+
+	if (!find_next(files, current, next, error))
+		return false;
+	return rename(next, current) == 0 || fail(error, current, "cannot be replaced");
+}
+
+static bool
+put_certificate(const char *path, const struct secret *certificate, char error[FILE_ERROR])
+{
+	char found[PATH_MAX];
+	struct stat st;
+
+	if (!find(path, found, error))
+		return false;
+	if (stat(found, &st) < 0)
+		return fail(error, found, "cannot be found");
+	return file_write(found, st.st_mode & 0777, certificate->data, certificate->bytes, error);
+}
+
+bool
+renewal_files_replace(const struct renewal_files *files, const struct secret *certificate,
+    bool with_key, char error[FILE_ERROR])
+{
+	return put_certificate(files->certificate, certificate, error) &&
+	    (!with_key || put_key(files, error));
+}
+
+static bool
+are_pair(const char *certificate, const char *private_key)
+{
+	char ignored[KEY_PAIR_ERROR];
+	struct key_pair pair;
+	bool are = key_pair_load(&pair, certificate, private_key, ignored) == KEY_PAIR_FINE;
+
+	key_pair_wipe(&pair);
+	return are;
+}
+
+enum renewal_mended
+renewal_files_mend(const struct renewal_files *files, char error[FILE_ERROR])
+{
+	char current[PATH_MAX], next[PATH_MAX];
+
+	if (!find_next(files, current, next, error) || access(next, F_OK) != 0 ||
+	    are_pair(files->certificate, files->private_key) || !are_pair(files->certificate, next))
+		return RENEWAL_NOTHING_TO_MEND;
+	return put_key(files, error) ? RENEWAL_MENDED : RENEWAL_NOT_MENDED;
+}

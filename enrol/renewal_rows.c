@@ -1,0 +1,152 @@
+/* The rows of `renew`, and what its texts mean. */
+#include "enrol/renewal_rows.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/units.h"
+#include "sni/name.h"
+
+#define AT(member) offsetof(struct renewal_settings, member)
+
+enum { URL_MOST = RENEWAL_ROWS_URL - 32, PERCENT_MOST = 90, BEFORE_LEAST_MS = 60 * 1000 };
+
+/* ---- one value ---- */
+
+/* "host", "host:port" or "[address]:port" up to `end`. */
+static bool
+is_authority(const char *text, const char *end)
+{
+	const char *colon = memrchr(text, ':', (size_t)(end - text));
+	char name[NAME_SIZE], port[6] = "443";
+	uint64_t number;
+
+	if (text[0] == '[' && colon && colon[-1] != ']')
+		colon = end[-1] == ']' ? NULL : text; /* within the brackets */
+	if (colon == text || (colon && end - colon > (ptrdiff_t)sizeof port))
+		return false;
+	if (colon)
+		snprintf(port, sizeof port, "%.*s", (int)(end - colon - 1), colon + 1);
+	if (!number_parse(port, &number) || number == 0 || number > UINT16_MAX)
+		return false;
+	return text[0] == '[' || name_normalise(name, text, (size_t)((colon ? colon : end) - text));
+}
+
+/* No user, no query, nothing that a URL would have to escape. */
+static bool
+is_url(const char *text, char error[256])
+{
+	static const char scheme[] = "https://",
+			  may[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789"
+				  "-._~/[]:";
+	const char *host = text + strlen(scheme);
+	bool is_fine = strncmp(text, scheme, strlen(scheme)) == 0 && strlen(text) < URL_MOST &&
+	    text[strspn(text, may)] == '\0';
+
+	if (is_fine && is_authority(host, host + strcspn(host, "/")))
+		return true;
+	snprintf(error, 256,
+	    "is not where an authority can be; write https://HOST or https://HOST:PORT, as "
+	    "`valise-pki serve` tells it");
+	return false;
+}
+
+/* False unless it is "1%" ... "90%". */
+static bool
+read_percent(const char *text, uint64_t *percent)
+{
+	size_t length = strlen(text);
+	char digits[4];
+
+	if (length < 2 || length > sizeof digits || text[length - 1] != '%')
+		return false;
+	snprintf(digits, sizeof digits, "%.*s", (int)length - 1, text);
+	return number_parse(digits, percent) && *percent > 0 && *percent <= PERCENT_MOST;
+}
+
+static bool
+is_before(const char *text, char error[256])
+{
+	uint64_t number;
+
+	if (read_percent(text, &number) ||
+	    (duration_parse(text, &number) && number >= BEFORE_LEAST_MS))
+		return true;
+	snprintf(error, 256,
+	    "is not a part of a life or a time before its end; write 1%% to %d%%, or a duration from "
+	    "1m on, such as 30d",
+	    PERCENT_MOST);
+	return false;
+}
+
+static bool
+is_address(const char *text, char error[256])
+{
+	char host[254];
+	uint16_t port;
+
+	if (host_port_split(text, host, &port))
+		return true;
+	snprintf(error, 256, "is not an address; write host:port");
+	return false;
+}
+
+static bool
+is_path(const char *text, char error[256])
+{
+	if (text[0] != '\0' && strlen(text) < PATH_MAX)
+		return true;
+	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
+	return false;
+}
+
+/* ---- the rows ---- */
+
+const struct conf_row renewal_rows[] = {
+	{ "url", CONF_TEXT, AT(url), .required = true, .check = is_url },
+	{ "address", CONF_TEXT, AT(address), .check = is_address },
+	{ "cas", CONF_TEXTS, AT(cas), .required = true, .least = 1, .check = is_path },
+	{ "before", CONF_TEXT, AT(before), .fallback = "33%", .check = is_before },
+	{ "rekey", CONF_BOOL, AT(rekey), .fallback = "true" },
+	{ 0 },
+};
+
+int64_t
+renewal_rows_before(const char *text, int64_t life_s)
+{
+	int64_t most_s = life_s / 100 * PERCENT_MOST;
+	uint64_t number;
+
+	if (read_percent(text, &number))
+		return life_s / 100 * (int64_t)number;
+	if (duration_parse(text, &number) && (int64_t)(number / 1000) < most_s)
+		return (int64_t)(number / 1000);
+	return most_s;
+}
+
+const char *
+renewal_rows_crl_url(const char *url, char out[RENEWAL_ROWS_URL])
+{
+	snprintf(out, RENEWAL_ROWS_URL, "%s/crl/servers.pem", url);
+	return out;
+}
+
+void
+renewal_rows_check(const struct renewal_settings *settings, const char *certificate,
+    const char *private_key, struct conf_report *report)
+{
+	if (settings->mark.line == 0)
+		return;
+	if (!certificate || !private_key)
+		conf_error(report, settings->mark,
+		    "there is no certificate to renew; give certificate and private_key, too");
+	else if (strcmp(certificate, private_key) == 0)
+		conf_error(report, settings->mark,
+		    "certificate and private_key are one file, '%s', and renewing needs two; put the "
+		    "key into a file of its own",
+		    certificate);
+}
