@@ -11,12 +11,14 @@ enum { CAS_MOST = 1024 };
 
 struct crl_options {
 	struct common common;
-	bool all;
+	bool all, due;
 	int64_t seconds;
 };
 
 static const struct option_row rows[] = { { "all", OPTION_FLAG, offsetof(struct crl_options, all),
 					      NULL, "of every CA", 0 },
+	{ "due", OPTION_FLAG, offsetof(struct crl_options, due), NULL,
+	    "only where less than half of the CRL's life is left", 0 },
 	{ "days", OPTION_DAYS, offsetof(struct crl_options, seconds), "N",
 	    "lifetime, from now on for this CA (at first: 14)", 0 },
 	{ "valid-for", OPTION_SPAN, offsetof(struct crl_options, seconds), "TIME",
@@ -36,13 +38,23 @@ struct chosen {
 	size_t count;
 	struct signer signers[CAS_MOST];
 	struct authority *authority;
+	bool due; /* only those */
 };
+
+/* Half, so that a timer may fail for days before anybody is warned. */
+static bool
+is_due(const struct ca *ca, int64_t now)
+{
+	return ca->crl_next - now < ca->crl_seconds / 2;
+}
 
 static int
 choose(void *arg, const struct ca *ca)
 {
 	struct chosen *chosen = arg;
 
+	if (chosen->due && !is_due(ca, chosen->authority->now))
+		return 0;
 	if (chosen->count == CAS_MOST)
 		return message_fail(
 		    EX_UNAVAILABLE, "more than %d CAs; name some of them", CAS_MOST);
@@ -68,8 +80,11 @@ static int
 write_all(struct chosen *chosen, int64_t seconds)
 {
 	struct store *store = &chosen->authority->store;
-	int code = store_begin(store);
+	int code;
 
+	if (chosen->count == 0)
+		return 0;
+	code = store_begin(store);
 	for (size_t i = 0; !code && i < chosen->count; i++)
 		code = publish_crl(store, &chosen->signers[i], seconds, chosen->authority->now);
 	if (!code)
@@ -103,6 +118,7 @@ apply(
 	if (!chosen)
 		return message_no_memory();
 	chosen->authority = authority;
+	chosen->due = options->due;
 	code = options->all ? ca_each(&authority->store, choose, chosen)
 			    : choose_named(chosen, operands);
 	if (!code)

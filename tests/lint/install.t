@@ -18,6 +18,8 @@ ok $? "make install succeeds"
 expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin/valise-sni
 	etc/valise/relay.yml.example etc/valise/agent.yml.example
 	usr/lib/systemd/system/valise-relay.service usr/lib/systemd/system/valise-agent.service
+	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
+	usr/libexec/valise/publish etc/valise/publish.d/rsync.example
 	usr/lib/sysusers.d/valise.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
 for page in man/*.[1578]; do
 	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
@@ -30,7 +32,7 @@ nothing "every file is where it belongs"
 tr -s ' \t\n' '\n' <<< "$expected" | sort > "$scratch/wanted"
 comm -23 "$scratch/there" "$scratch/wanted" | grep -v ^usr/share/doc/valise/ > "$scratch/wrong"
 nothing "nothing else was installed"
-grep -rn '@[a-z]*@' "$root/usr/lib" "$root/etc" > "$scratch/wrong"
+grep -rn '@[a-z]*@' "$root/usr/lib" "$root/usr/libexec" "$root/etc" > "$scratch/wrong"
 nothing "no placeholder is left in what was installed"
 grep -q "ExecStart=/usr/sbin/valise-relay run" "$root/usr/lib/systemd/system/valise-relay.service"
 ok $? "the unit starts the installed program"
@@ -47,6 +49,12 @@ if command -v systemd-analyze > /dev/null; then
 			grep "valise-$program.service" > "$scratch/wrong"
 		nothing "systemd finds nothing wrong with valise-$program.service"
 	done
+	sed "s|/usr/bin/|$root/usr/bin/|; s|/usr/libexec/|$root/usr/libexec/|" \
+		"$root/usr/lib/systemd/system/valise-pki-crl.service" > "$scratch/valise-pki-crl.service"
+	cp "$root/usr/lib/systemd/system/valise-pki-crl.timer" "$scratch"
+	systemd-analyze verify --man=no "$scratch/valise-pki-crl.service" "$scratch/valise-pki-crl.timer" 2>&1 |
+		grep valise-pki-crl > "$scratch/wrong"
+	nothing "systemd finds nothing wrong with the timer of CRLs and its service"
 fi
 
 quietly uninstall

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import time
 
 sys.path.insert(0, "tests/pki_tool")
 from lib import *
+from lib.clock import DAY, Clock
+from lib.memory import FAILING
 from kit import *
 
 REASONS = {"unspecified": None, "keyCompromise": "Key Compromise", "CACompromise": "CA Compromise",
@@ -308,6 +311,46 @@ def crl_numbers_rise_and_dates_follow(scene):
 	check("verify OK" in out, out)
 	ca.refuses(64, "--all", "crl")
 	ca.refuses(66, "no such CA", "crl", "nobody")
+
+
+@test
+def what_is_due_are_crls_below_half_of_their_life(scene):
+	ca, clock = Ca(f"{scene.dir}/ca"), Clock(scene.dir)
+
+	def renewed(day, *cas):
+		clock.set(day * DAY)
+		said = succeeds(FAILING["pki"], "crl", "--json", "--ca", ca.dir, *cas, env=dict(os.environ, **clock.environment))
+		return sorted(one["ca"] for one in json.loads(said))
+
+	equal(renewed(6, "--due", "--all"), [])
+	equal(renewed(6, "agents"), ["agents"])
+	equal(renewed(8, "--due", "--all"), ["clients", "relays", "root", "servers"])
+	equal(renewed(8, "--due", "--all"), [])
+	equal(renewed(14, "--due", "agents", "relays"), ["agents"])
+	equal(len(succeeds("openssl", "storeutl", "-noout", "-crls", ca.path("agents.crl")).splitlines()), 3, "two, and a sum")
+
+
+@test
+def hooks_run_one_after_the_other_and_each_time(scene):
+	hooks, seen = f"{scene.dir}/publish.d", f"{scene.dir}/seen"
+	os.mkdir(hooks)
+
+	def hook(name, text, permissions=0o755):
+		with open(os.open(f"{hooks}/{name}", os.O_WRONLY | os.O_CREAT, permissions), "w") as file:
+			file.write(f"#!/bin/sh\n{text}\n")
+
+	hook("20-second", f"echo second $VALISE_CA >> {seen}")
+	hook("10-first", f"echo first >> {seen}; exit 3")
+	hook("rsync.example", f"echo example >> {seen}")
+	hook("30-not-yet", f"echo not yet >> {seen}", 0o644)
+	run = lambda: tool("packaging/publish", hooks, env=dict(os.environ, VALISE_CA="there"))
+	status, _, err = run()
+	equal((status, open(seen).read().split("\n")), (1, ["first", "second there", ""]))
+	check("10-first has failed (3)" in err, err)
+	os.unlink(f"{hooks}/10-first")
+	equal((run()[0], open(seen).read().count("second")), (0, 2))
+	equal(tool("packaging/publish", f"{hooks}/nothing")[0], 64)
+	succeeds("sh", "-n", "packaging/rsync.example")
 
 
 @test
