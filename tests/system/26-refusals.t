@@ -8,6 +8,7 @@ import time
 
 from lib import *
 from lib.scene import Scene
+from lib.talker import Talker
 
 GET = b"GET / HTTP/1.0\r\n\r\n"
 VERSIONS = ("1.2", "1.3")
@@ -38,7 +39,7 @@ REFUSALS = {
 # Suites that we do not speak.
 ODD = {"openssl": {"1.2": "AES128-SHA256", "1.3": "TLS_AES_128_CCM_SHA256"},
 	"gnutls": {"1.2": "-CIPHER-ALL:+AES-128-CBC", "1.3": "-CIPHER-ALL:+AES-128-CCM"},
-	"java": {"1.2": "TLS_RSA_WITH_AES_128_CBC_SHA256", "1.3": ""}, "go": {"1.2": "0x003c", "1.3": ""},
+	"java": {"1.2": "TLS_RSA_WITH_AES_128_CBC_SHA256", "1.3": ""}, "go": {"1.2": "003c", "1.3": ""},
 	"nss": {"1.2": ":003C", "1.3": ""}}
 
 
@@ -58,17 +59,13 @@ def by_gnutls(stage, name, version, offer):
 	return out, out.decode(errors="replace") + err
 
 
-def by_go(stage, name, version, offer):
-	odd = ODD["go"][version] if "ciphers" in offer else ""
-	_, out, err = run(stage.go, f"127.0.0.1:{stage.relay.port}", name, authority().root, version, offer.get("alpn", ""), odd)
-	return out, err
+def by_language(language):
+	talker = stage().scene.keep(Talker(language))
 
-
-def by_java(stage, name, version, offer):
-	odd = ODD["java"][version] if "ciphers" in offer else ""
-	_, out, err = run("java", "-XX:TieredStopAtLevel=1", "-cp", stage.java, "Client", stage.relay.port, name, authority().root,
-		version, offer.get("alpn", ""), odd)
-	return out, err
+	def client(stage, name, version, offer):
+		suite = ODD[language][version] if "ciphers" in offer else None
+		return talker(name, stage.relay.port, version, authority().root, alpn=offer.get("alpn"), suite=suite)
+	return client
 
 
 def by_nss(stage, name, version, offer):
@@ -81,102 +78,18 @@ def by_nss(stage, name, version, offer):
 
 # What each says of an alert; NSS has its own idea of the reason if it has heard nothing yet.
 WORDS = {
-	by_openssl: "SSL alert number {}",
-	by_gnutls: "Received alert [{}]",
-	by_go: {40: "handshake failure", 70: "protocol version not supported", 80: "internal error", 112: "unrecognized name",
+	"openssl": "SSL alert number {}",
+	"gnutls": "Received alert [{}]",
+	"go": {40: "handshake failure", 70: "protocol version not supported", 80: "internal error", 112: "unrecognized name",
 		116: "certificate required", 120: "no application protocol"},
-	by_java: {40: "handshake_failure", 70: "protocol_version", 80: "internal_error", 112: "unrecognized_name",
+	"java": {40: "handshake_failure", 70: "protocol_version", 80: "internal_error", 112: "unrecognized_name",
 		116: "certificate_required", 120: "no_application_protocol"},
-	by_nss: {40: "NO_CYPHER_OVERLAP|HANDSHAKE_FAILURE_ALERT", 70: "PROTOCOL_VERSION_ALERT", 80: "INTERNAL_ERROR_ALERT",
+	"nss": {40: "NO_CYPHER_OVERLAP|HANDSHAKE_FAILURE_ALERT", 70: "PROTOCOL_VERSION_ALERT", 80: "INTERNAL_ERROR_ALERT",
 		112: "UNRECOGNIZED_NAME_ALERT", 116: "CERTIFICATE_REQUIRED_ALERT"},
 }
 # What a client cannot be told to offer.
-CANNOT = {by_go: {("ciphers", "1.3")}, by_java: {("ciphers", "1.3")},
-	by_nss: {("ciphers", "1.3"), ("alpn", "1.2"), ("alpn", "1.3")}}
-
-GO = """
-package main
-
-import (
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"io"
-	"os"
-	"strconv"
-)
-
-func check(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func main() {
-	roots := x509.NewCertPool()
-	pem, err := os.ReadFile(os.Args[3])
-	check(err)
-	roots.AppendCertsFromPEM(pem)
-	version := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[os.Args[4]]
-	config := &tls.Config{ServerName: os.Args[2], RootCAs: roots, MinVersion: version, MaxVersion: version}
-	if os.Args[5] != "" {
-		config.NextProtos = []string{os.Args[5]}
-	}
-	if os.Args[6] != "" {
-		suite, err := strconv.ParseUint(os.Args[6], 0, 16)
-		check(err)
-		config.CipherSuites = []uint16{uint16(suite)}
-	}
-	stream, err := tls.Dial("tcp", os.Args[1], config)
-	check(err)
-	_, err = stream.Write([]byte("GET / HTTP/1.0\\r\\n\\r\\n"))
-	check(err)
-	_, err = io.Copy(os.Stdout, stream)
-	check(err)
-}
-"""
-
-JAVA = """
-import java.io.FileInputStream;
-import java.net.Socket;
-import java.security.KeyStore;
-import java.security.cert.CertificateFactory;
-import javax.net.ssl.*;
-
-class Client {
-	public static void main(String[] a) throws Exception {
-		KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-		store.load(null);
-		store.setCertificateEntry("root",
-			CertificateFactory.getInstance("X.509").generateCertificate(new FileInputStream(a[2])));
-		TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-		trust.init(store);
-		SSLContext context = SSLContext.getInstance("TLS");
-		context.init(null, trust.getTrustManagers(), null);
-		Socket plain = new Socket("127.0.0.1", Integer.parseInt(a[0]));
-		SSLSocket stream = (SSLSocket) context.getSocketFactory().createSocket(plain, a[1], plain.getPort(), true);
-		SSLParameters wish = stream.getSSLParameters();
-		wish.setProtocols(new String[] { "TLSv" + a[3] });
-		wish.setEndpointIdentificationAlgorithm("HTTPS");
-		if (!a[4].isEmpty())
-			wish.setApplicationProtocols(new String[] { a[4] });
-		if (!a[5].isEmpty())
-			wish.setCipherSuites(new String[] { a[5] });
-		stream.setSSLParameters(wish);
-		try {
-			stream.startHandshake();
-			stream.getOutputStream().write("GET / HTTP/1.0\\r\\n\\r\\n".getBytes());
-			System.out.write(stream.getInputStream().readAllBytes());
-			System.out.flush();
-		} catch (java.io.IOException e) {
-			System.err.println(e);
-			System.exit(1);
-		}
-	}
-}
-"""
-
+CANNOT = {"go": {("ciphers", "1.3")}, "java": {("ciphers", "1.3")},
+	"nss": {("ciphers", "1.3"), ("alpn", "1.2"), ("alpn", "1.3")}}
 
 class Stage:
 	"""Once for all tests of the file."""
@@ -193,27 +106,7 @@ class Stage:
 		self.relay = self.scene.relay()
 		self.agent = self.scene.agent(self.relay, [terminate(name, gone if name.startswith("down") else serving, tls)
 			for name, tls in ENDPOINTS.items()], authority().agent("refusing", *ENDPOINTS))
-		self.go = self.java = self.nss = self.request = None
-
-	def make_go(self):
-		if not shutil.which("go"):
-			skip("there is no go here")
-		path = f"{self.scene.dir}/client.go"
-		with open(path, "w") as file:
-			file.write(GO)
-		environment = dict(os.environ, GO111MODULE="off", GOTOOLCHAIN="local", CGO_ENABLED="0")
-		status, _, err = run("go", "build", "-o", f"{self.scene.dir}/go-client", path, seconds=250, environment=environment)
-		check(status == 0, err)
-		self.go = f"{self.scene.dir}/go-client"
-
-	def make_java(self):
-		if not shutil.which("javac"):
-			skip("there is no javac here")
-		with open(f"{self.scene.dir}/Client.java", "w") as file:
-			file.write(JAVA)
-		status, _, err = run("javac", "-d", self.scene.dir, f"{self.scene.dir}/Client.java")
-		check(status == 0, err)
-		self.java = self.scene.dir
+		self.nss = self.request = None
 
 	def make_nss(self):
 		if not shutil.which("tstclnt"):
@@ -244,14 +137,14 @@ def says(words, alert, said):
 	return any(name in said for name in words[alert].split("|"))
 
 
-def play(client):
+def play(client, label):
 	wrong = []
 	for what, (name, offer, alerts) in REFUSALS.items():
 		for version in VERSIONS:
-			if any((key, version) in CANNOT.get(client, ()) for key in offer):
+			if any((key, version) in CANNOT.get(label, ()) for key in offer):
 				continue
 			out, said = client(stage(), name, version, offer)
-			alert, words = alerts[version], WORDS[client]
+			alert, words = alerts[version], WORDS[label]
 			if alert is None:
 				fine = b"hello" in out
 			else:
@@ -263,30 +156,23 @@ def play(client):
 
 @test
 def openssl_hears_why(_):
-	play(by_openssl)
+	play(by_openssl, "openssl")
 
 
 @test
 def gnutls_hears_why(_):
-	play(by_gnutls)
+	play(by_gnutls, "gnutls")
 
 
-@test
-def go_hears_why(_):
-	stage().make_go()
-	play(by_go)
-
-
-@test
-def java_hears_why(_):
-	stage().make_java()
-	play(by_java)
+@test_over("go", "java")
+def another_language_hears_why(_, language):
+	play(by_language(language), language)
 
 
 @test
 def nss_hears_why(_):
 	stage().make_nss()
-	play(by_nss)
+	play(by_nss, "nss")
 
 
 @test

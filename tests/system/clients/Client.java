@@ -9,7 +9,8 @@ import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.*;
 import javax.net.ssl.*;
 
-/** Told NAME PORT VERSION ROOTS [CERTIFICATE KEY] a line, it asks there and says what it got, or what went wrong. */
+/** Told NAME PORT VERSION ROOTS [certificate=FILE key=FILE] [alpn=PROTOCOL] [suite=NAME] a line, it asks there and
+ * says what it got, or what went wrong. */
 public class Client {
 	/** Shows its certificate to every server, as others do. */
 	static class Own extends X509ExtendedKeyManager {
@@ -53,13 +54,21 @@ public class Client {
 	}
 
 	static String ask(String[] words) throws Exception {
+		Map<String, String> offer = new HashMap<>();
+		for (String word : Arrays.copyOfRange(words, 4, words.length))
+			offer.put(word.split("=", 2)[0], word.split("=", 2)[1]);
 		SSLContext context = SSLContext.getInstance("TLS");
-		context.init(words.length > 4 ? own(words[4], words[5]) : null, trust(words[3]), null);
+		context.init(offer.containsKey("certificate") ? own(offer.get("certificate"), offer.get("key")) : null,
+			trust(words[3]), null);
 		Socket plain = new Socket("127.0.0.1", Integer.parseInt(words[1]));
 		try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, words[0], 443, true)) {
 			socket.setEnabledProtocols(new String[] { "TLSv" + words[2] });
 			SSLParameters parameters = socket.getSSLParameters();
 			parameters.setEndpointIdentificationAlgorithm("HTTPS");
+			if (offer.containsKey("alpn"))
+				parameters.setApplicationProtocols(new String[] { offer.get("alpn") });
+			if (offer.containsKey("suite"))
+				parameters.setCipherSuites(new String[] { offer.get("suite") });
 			socket.setSSLParameters(parameters);
 			socket.getOutputStream().write("GET / HTTP/1.0\r\n\r\n".getBytes());
 			return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

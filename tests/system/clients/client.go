@@ -1,4 +1,5 @@
-// Told NAME PORT VERSION ROOTS [CERTIFICATE KEY] a line, it asks there and says what it got, or what went wrong.
+// Told NAME PORT VERSION ROOTS [certificate=FILE key=FILE] [alpn=PROTOCOL] [suite=HEX] a line, it asks there and
+// says what it got, or what went wrong.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -19,13 +21,28 @@ func ask(words []string) (string, error) {
 	limit := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[words[2]]
 	config := &tls.Config{ServerName: words[0], RootCAs: x509.NewCertPool(), MinVersion: limit, MaxVersion: limit}
 	config.RootCAs.AppendCertsFromPEM(roots)
-	if len(words) > 4 {
-		own, err := tls.LoadX509KeyPair(words[4], words[5])
+	offer := map[string]string{}
+	for _, word := range words[4:] {
+		key, value, _ := strings.Cut(word, "=")
+		offer[key] = value
+	}
+	if offer["certificate"] != "" {
+		own, err := tls.LoadX509KeyPair(offer["certificate"], offer["key"])
 		if err != nil {
 			return "", err
 		}
 		// Else it shows none whose CA the server does not name.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
+	}
+	if offer["alpn"] != "" {
+		config.NextProtos = []string{offer["alpn"]}
+	}
+	if offer["suite"] != "" {
+		suite, err := strconv.ParseUint(offer["suite"], 16, 16)
+		if err != nil {
+			return "", err
+		}
+		config.CipherSuites = []uint16{uint16(suite)}
 	}
 	stream, err := tls.Dial("tcp", "127.0.0.1:"+words[1], config)
 	if err != nil {

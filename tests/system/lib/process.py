@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from .tap import PATIENCE, Failed, check, equal, until
@@ -44,6 +45,7 @@ class Daemon:
 		self.closed = ()	# of the descriptors 0 to 2
 		self.shown = ""		# what the service manager shows of it, as far as it was asked
 		self.environment = {}
+		self.reading = threading.Lock()
 
 	def start(self, wait_ready=True, seconds=20):
 		notify_path = f"{self.directory}/{self.label}.notify"
@@ -52,6 +54,7 @@ class Daemon:
 		self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		self.notify.bind(notify_path)
 		self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+		self.log_read, self.told = self.log_from, {}	# how far, and the events by their word; None: all
 		environment = dict(os.environ, NOTIFY_SOCKET=notify_path, **self.environment)
 		with open(self.log_path, "ab") as log:
 			self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
@@ -152,22 +155,28 @@ class Daemon:
 		with open(self.log_path, errors="replace") as log:
 			return log.read()
 
+	def _read_on(self):
+		"""Adds what has come since to the events of this start; a line counts once it is whole."""
+		with open(self.log_path, "rb") as log:
+			log.seek(self.log_read)
+			lines = log.read()
+		lines = lines[:lines.rfind(b"\n") + 1]
+		self.log_read += len(lines)
+		for line in lines.decode(errors="replace").split("\n"):
+			try:
+				event = json.loads(line) if line.startswith("{") else None
+			except json.JSONDecodeError:
+				continue
+			if event:
+				self.told.setdefault(None, []).append(event)
+				self.told.setdefault(event.get("event"), []).append(event)
+
 	def events(self, word=None, **fields):
 		"""Log lines since the last start that carry this event word and these fields."""
-		found = []
-		with open(self.log_path, errors="replace") as log:
-			log.seek(self.log_from)
-			for line in log:
-				if not line.startswith("{"):
-					continue
-				try:
-					event = json.loads(line)
-				except json.JSONDecodeError:
-					continue
-				if word in (None, event.get("event")) and \
-						all(event.get(k) == v for k, v in fields.items()):
-					found.append(event)
-		return found
+		with self.reading:
+			self._read_on()
+			found = self.told.get(word, [])[:]
+		return [event for event in found if all(event.get(k) == v for k, v in fields.items())]
 
 	def wait_event(self, word, seconds=PATIENCE, count=1, **fields):
 		return until(lambda: len(found := self.events(word, **fields)) >= count and found, seconds,

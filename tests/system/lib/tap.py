@@ -58,6 +58,12 @@ def skip(reason):
 	raise Skipped(reason)
 
 
+def often(times, sample):
+	"""How often to try what goes wrong once in a while: all the times where VALISE_TIMES=full, as
+	`.ci/run` has it, a sample of them in a `make check` that somebody waits for."""
+	return times if os.environ.get("VALISE_TIMES") == "full" else sample
+
+
 def progress():
 	"""A step of a test is done: not how long a file takes tells that it hangs, but that it comes no further."""
 	faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
@@ -67,16 +73,18 @@ PATIENCE = 20	# for what only has to come; a number is given where it is promise
 
 
 def until(question, seconds=PATIENCE, what=None):
-	"""Asks again and again until the answer is true, and returns it."""
-	deadline = time.monotonic() + seconds
+	"""Asks again and again until the answer is true, and returns it: at first soon, then a tenth of the time later."""
+	began = time.monotonic()
 	while True:
 		answer = question()
 		if answer:
 			progress()
 			return answer
-		if time.monotonic() > deadline:
+		waited = time.monotonic() - began
+		if waited > seconds:
 			raise Failed(f"not within {seconds} s: {what or question}")
-		time.sleep(0.02)
+		time.sleep(min(max(waited / 10, 0.01), 0.2))
+
 
 
 def _where():
