@@ -2,6 +2,7 @@
  * What a relay and an agent cannot go below where there is TLS: GnuTLS, and one upstream. Nothing is
  * routed, logged, bounded or timed.
  *	bound_tls end PORT UPSTREAM-PORT CERTIFICATE KEY	TLS from the client, bare to the upstream
+ *	bound_tls judge PORT UPSTREAM-PORT CERTIFICATE KEY CAS CRLS	the same, for clients with a certificate
  *	bound_tls seal PORT UPSTREAM-PORT NAME			bare from the client, TLS to the upstream
  *	bound_tls end-both PORT UPSTREAM-PORT CERTIFICATE KEY	TLS in TLS from the client, bare to the upstream
  */
@@ -216,6 +217,7 @@ on_listener(struct load_watch *listener, unsigned events)
 
 static const struct mode modes[] = {
 	{ .name = "end", .arguments = 6, .layers = 1 },
+	{ .name = "judge", .arguments = 8, .layers = 1 },
 	{ .name = "seal", .arguments = 5, .seals = true },
 	{ .name = "end-both", .arguments = 6, .layers = 2 },
 };
@@ -233,6 +235,8 @@ main(int argc, char **argv)
 		transport_client_start(argv[4]);
 	else
 		transport_server_start(argv[4], argv[5]);
+	if (argc == 8)
+		transport_server_judges(argv[6], argv[7]);
 	struct load_watch listener = { .on_event = on_listener, .fd = loop_listen(argv[2]) };
 	loop_want(&listener, EPOLLIN);
 	for (;;)

@@ -1,7 +1,7 @@
 /*
  * The client of all measurements: many flows in one thread, each doing the same thing, with its clocks.
- *	load THING --to PORT --name SERVER-NAME [--hello FILE | --tls] [--resume] [--flows N] [--bytes N]
- *	    [--warm SECONDS] [--seconds SECONDS] [--watch PID,...] [--taken COUNTER-FILE]
+ *	load THING --to PORT --name SERVER-NAME [--hello FILE | --tls [--crt FILE --key FILE]]
+ *	    [--resume] [--flows N] [--bytes N] [--warm SECONDS] [--seconds SECONDS] [--watch PID,...] [--taken COUNTER-FILE]
  * COUNTER-FILE is that of bench/load/upstream: what arrived there counts as bytes, too.
  * Without --tls the first bytes are those of FILE, a ClientHello, and the rest is bare. Things: see below.
  * When all flows are open and warm it writes `ready`, measures for so long, or until a line comes if
@@ -71,7 +71,7 @@ struct load_flow {
 
 static const struct load_thing *thing;
 static struct load_flow *flows;
-static const char *port, *name = "bench.example.com";
+static const char *port, *name = "bench.example.com", *own_certificate, *own_key;
 static bool with_tls, resume;
 static unsigned flow_count = 1, opened, under_way;
 static size_t message_bytes = 64, first_bytes;
@@ -458,6 +458,8 @@ map_counter(const char *path)
 static const struct option options[] = {
 	{ "to", required_argument, NULL, 'p' },
 	{ "name", required_argument, NULL, 'n' },
+	{ "crt", required_argument, NULL, 'C' },
+	{ "key", required_argument, NULL, 'K' },
 	{ "hello", required_argument, NULL, 'h' },
 	{ "tls", no_argument, NULL, 't' },
 	{ "resume", no_argument, NULL, 'r' },
@@ -479,6 +481,12 @@ obey(int option)
 		break;
 	case 'n':
 		name = optarg;
+		break;
+	case 'C':
+		own_certificate = optarg;
+		break;
+	case 'K':
+		own_key = optarg;
 		break;
 	case 'h':
 		read_hello(optarg);
@@ -531,6 +539,8 @@ main(int argc, char **argv)
 	read_arguments(argc, argv);
 	if (with_tls)
 		transport_client_start(name);
+	if (own_certificate && own_key)
+		transport_client_shows(own_certificate, own_key);
 	flows = calloc(flow_count, sizeof *flows);
 	if (!flows)
 		loop_die("calloc");

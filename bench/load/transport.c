@@ -17,6 +17,7 @@ static gnutls_certificate_credentials_t credentials;
 static gnutls_priority_t priority;
 static gnutls_datum_t ticket, ticket_key;
 static const char *name;
+static bool judges; /* a server its clients */
 
 static void
 must(int result, const char *what)
@@ -58,6 +59,22 @@ open_session(struct transport *transport, int fd, unsigned flags)
 	return true;
 }
 
+void
+transport_client_shows(const char *certificate, const char *key)
+{
+	must(gnutls_certificate_set_x509_key_file(
+		 credentials, certificate, key, GNUTLS_X509_FMT_PEM),
+	    certificate);
+}
+
+void
+transport_server_judges(const char *cas, const char *crls)
+{
+	must(gnutls_certificate_set_x509_trust_file(credentials, cas, GNUTLS_X509_FMT_PEM), cas);
+	must(gnutls_certificate_set_x509_crl_file(credentials, crls, GNUTLS_X509_FMT_PEM), crls);
+	judges = true;
+}
+
 bool
 transport_open_client(struct transport *transport, int fd, bool resume)
 {
@@ -72,8 +89,12 @@ transport_open_client(struct transport *transport, int fd, bool resume)
 bool
 transport_open_server(struct transport *transport, int fd)
 {
-	return open_session(transport, fd, GNUTLS_SERVER) &&
-	    gnutls_session_ticket_enable_server(transport->tls, &ticket_key) >= 0;
+	if (!open_session(transport, fd, GNUTLS_SERVER))
+		return false;
+	if (!judges)
+		return gnutls_session_ticket_enable_server(transport->tls, &ticket_key) >= 0;
+	gnutls_certificate_server_set_request(transport->tls, GNUTLS_CERT_REQUIRE);
+	return true;
 }
 
 static ssize_t
@@ -137,6 +158,14 @@ socket_result(ssize_t result)
 	return errno == EAGAIN || errno == EINTR ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
 }
 
+static bool
+is_believed(gnutls_session_t tls)
+{
+	unsigned faults;
+
+	return gnutls_certificate_verify_peers2(tls, &faults) == 0 && faults == 0;
+}
+
 int
 transport_handshake(struct transport *transport)
 {
@@ -147,7 +176,9 @@ transport_handshake(struct transport *transport)
 		result = (int)tls_result(gnutls_handshake(transport->tls));
 	} while (result == TRANSPORT_AGAIN && transport->outer &&
 	    gnutls_record_check_pending(transport->outer) > 0);
-	return result == 0 ? 1 : result;
+	if (result != 0)
+		return result;
+	return !judges || is_believed(transport->tls) ? 1 : TRANSPORT_BROKEN;
 }
 
 bool

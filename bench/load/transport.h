@@ -20,6 +20,9 @@ enum { TRANSPORT_AGAIN = -1, TRANSPORT_BROKEN = -2 };
 /* Once, before the others. Only AES-128-GCM, X25519 and TLS 1.3 are offered, so that all peers do the same work. */
 void transport_client_start(const char *server_name);
 void transport_server_start(const char *certificate, const char *key);
+/* Then, for mutual TLS: what a client shows, and what a server judges its clients by, who are refused without. */
+void transport_client_shows(const char *certificate, const char *key);
+void transport_server_judges(const char *cas, const char *crls);
 
 bool transport_open_client(struct transport *transport, int fd, bool resume);
 bool transport_open_server(struct transport *transport, int fd);
@@ -28,7 +31,7 @@ bool transport_open_server_inside(struct transport *transport);
 /* The descriptor stays open. */
 void transport_close(struct transport *transport);
 
-/* 1: it is done. */
+/* 1: it is done, and the peer is whom it has to be. */
 int transport_handshake(struct transport *transport);
 /* Whether what made it say TRANSPORT_AGAIN waits for room to write. */
 bool transport_wants_to_write(const struct transport *transport);

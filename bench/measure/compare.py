@@ -3,7 +3,7 @@ so a row is judged by its ratio to a yardstick, a peer that did not change, wher
 from .peers import OWN
 from .results import name_of
 
-YARDSTICKS = {"static": "bound", "tunnel": "minimal pair", "terminate": "bound"}
+YARDSTICKS = {"static": "bound", "tunnel": "minimal pair", "terminate": "bound", "mutual": "bound"}
 MOST = 1.03
 
 

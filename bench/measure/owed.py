@@ -40,8 +40,8 @@ def beside(words, what, factor, peers=None):
 	return words, lambda f: f.of(OWN, *what), lambda f: times(factor, f.best(*what, peers))
 
 
-def handshake(f):
-	parts = f.of(BOUND, "terminate", "connections", "CPU"), f.of(OWN, "tunnel", "connections", "CPU of the agent")
+def handshake(f, scene="terminate"):
+	parts = f.of(BOUND, scene, "connections", "CPU"), f.of(OWN, "tunnel", "connections", "CPU of the agent")
 	return 1.1 * sum(parts) if None not in parts else None
 
 
@@ -85,6 +85,8 @@ OWED = (
 		lambda f: f.of(OWN, "terminate", "connections", "CPU of the agent"), handshake),
 	("terminate, two certificates and a stapled response, full handshake, us of the agent: as above",
 		lambda f: f.of(ADORNED, "terminate", "connections", "CPU of the agent"), handshake),
+	("mutual, CRLs and eight rules, full handshake, us of the agent: as above",
+		lambda f: f.of(OWN, "mutual", "connections", "CPU of the agent"), lambda f: handshake(f, "mutual")),
 	("terminate, part of the returning clients that do not resume: at most 0.05", strangers, lambda f: 0.05),
 	("terminate, resumed handshake, us of the agent: at most 0.85 times a full one",
 		lambda f: f.of(ADORNED, "terminate", "resumed", "CPU of the agent"),

@@ -16,7 +16,8 @@ class Part:
 @dataclass(frozen=True, eq=False)
 class Peer:
 	name: str
-	scene: str		# static: one router by SNI; tunnel: two halves; terminate: TLS ends here, or in the second half
+	scene: str		# static: one router by SNI; tunnel: two halves; terminate: TLS ends here, or in the second half;
+				# mutual: the same, for clients with a certificate
 	parts: tuple
 	programs: tuple
 	note: str = ""
@@ -52,6 +53,11 @@ ADORNED = SEALED % ("agent_tls_termination: {server_certificates: ["
 	"{server_certificate: @cert, server_private_key: @key, server_ocsp_response: @staple}, "
 	"{server_certificate: @rsa_cert, server_private_key: @rsa_key}]}, ")
 
+# Who may come in is the last of eight that the rules know.
+RULED = SEALED % ("agent_tls_termination: {server_certificate: @cert, server_private_key: @key, "
+	"mutual_tls_certificate_authorities: [@client_cas], mutual_tls_crls: [@client_crls], clients: ["
+	+ "".join(f"{{cn: other-{number}}}, " for number in range(7)) + "{cn: @client}]}, ")
+
 HAPROXY = """
 global
   log stdout format raw daemon
@@ -75,11 +81,13 @@ backend bench
   server bench 127.0.0.1:%s
 """
 ENDING = """frontend clients
-  bind 127.0.0.1:%s ssl crt @pem
+  bind 127.0.0.1:%s ssl crt @pem%s
   default_backend bench
 backend bench
   server bench 127.0.0.1:@upstream
 """
+JUDGING = (" ca-file @client_cas crl-file @client_crls verify required"
+	"\n  tcp-request session reject unless { ssl_c_s_dn(cn) -m str @client }")
 SPLICING = HAPROXY % ("tune.pipesize 1048576", "option splice-request\n  option splice-response")
 PLAIN = HAPROXY % ("", "")
 
@@ -226,7 +234,7 @@ PEERS = (
 		one("agent", "@{chisel} client http://127.0.0.1:@inner R:127.0.0.1:@port:127.0.0.1:@upstream")), ("chisel",),
 		f"SSH, one connection for all; {NO_LINE}"),
 	Peer("haproxy pair", "tunnel", (haproxy("relay", PLAIN + BY_SNI % "@inner ssl verify none"),
-		haproxy("agent", PLAIN + ENDING % "@inner")), ("haproxy",), "TLS between two; the second one must be reachable"),
+		haproxy("agent", PLAIN + ENDING % ("@inner", ""))), ("haproxy",), "TLS between two; the second one must be reachable"),
 	Peer("minimal pair", "tunnel", (one("relay", "@{bench/load/bound_tls} seal @port @inner @name"),
 		one("agent", "@{bench/load/bound_tls} end @inner @upstream @cert @key")), ("bench/load/bound_tls",),
 		"own minimal C: a GnuTLS session for each flow, no name is read, no log; the second one must be reachable"),
@@ -234,7 +242,7 @@ PEERS = (
 	Peer("valise", "terminate", (relay(), agent(ENDED % "")), OURS, "sealed"),
 	Peer("valise handoff", "terminate", (relay(), agent(ENDED % "carrier: handoff, ")), OURS),
 	Peer("valise adorned", "terminate", (relay(), agent(ADORNED)), OURS, "sealed; two certificates, a stapled response"),
-	Peer("haproxy", "terminate", (haproxy("agent", PLAIN + ENDING % "@port"),), ("haproxy",), "no tunnel"),
+	Peer("haproxy", "terminate", (haproxy("agent", PLAIN + ENDING % ("@port", "")),), ("haproxy",), "no tunnel"),
 	Peer("nginx", "terminate", (one("agent", NGINX_START, nginx_conf=NGINX % (
 		"server { listen 127.0.0.1:@port ssl; ssl_certificate @pem; ssl_certificate_key @key; ssl_protocols TLSv1.3;"
 		" proxy_pass 127.0.0.1:@upstream; }")),), ("nginx",), "no tunnel"),
@@ -247,5 +255,17 @@ PEERS = (
 	Peer("minimal pair", "terminate", (one("relay", "@{bench/load/bound_tls} seal @port @inner @name"),
 		one("agent", "@{bench/load/bound_tls} end-both @inner @upstream @cert @key")), ("bench/load/bound_tls",),
 		"the same, in a second layer of TLS between two"),
+
+	Peer("valise", "mutual", (relay(), agent(RULED)), OURS, "sealed; CRLs and eight rules"),
+	Peer("haproxy", "mutual", (haproxy("agent", PLAIN + ENDING % ("@port", JUDGING)),), ("haproxy",),
+		"no tunnel; CRLs and one rule"),
+	Peer("nginx", "mutual", (one("agent", NGINX_START, nginx_conf=NGINX % (
+		"server { listen 127.0.0.1:@port ssl; ssl_certificate @pem; ssl_certificate_key @key; ssl_protocols TLSv1.3;"
+		" ssl_verify_client on; ssl_verify_depth 3; ssl_client_certificate @client_cas; ssl_crl @client_crls;"
+		" proxy_pass 127.0.0.1:@upstream; }")),), ("nginx",), "no tunnel; CRLs, no rule"),
+	Peer("ghostunnel", "mutual", (one("agent", "@{ghostunnel} server --listen 127.0.0.1:@port --target 127.0.0.1:@upstream"
+		" --cert @cert --key @key --cacert @client_cas --allow-cn @client"),), ("ghostunnel",), "no tunnel; no CRLs, one rule"),
+	Peer("bound", "mutual", (one("agent", "@{bench/load/bound_tls} judge @port @upstream @cert @key @client_cas @client_crls"),),
+		("bench/load/bound_tls",), "own minimal C: GnuTLS judges clients, no tunnel, no log"),
 )
-OWN, SCENES = "valise", ("static", "tunnel", "terminate")
+OWN, SCENES = "valise", ("static", "tunnel", "terminate", "mutual")

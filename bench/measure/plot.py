@@ -7,7 +7,8 @@ from .report import in_order, short
 OURS, OTHERS, BOUND, INK, PALE = "#0b6bcb", "#9aa5b1", "#d9a441", "#1f2933", "#e4e7eb"
 LINES = ("#0b6bcb", "#c2410c", "#7c3aed", "#15803d", "#be185d", "#d9a441")
 FONT = "font-family='system-ui, sans-serif'"
-SCENE_TITLES = {"static": "static route", "tunnel": "tunnel, relay + agent", "terminate": "TLS ends at the agent: relay + agent, peers without a tunnel"}
+SCENE_TITLES = {"static": "static route", "tunnel": "tunnel, relay + agent", "terminate": "TLS ends at the agent: relay + agent, peers without a tunnel",
+	"mutual": "the same, of clients that show a certificate"}
 WORKS = (("down 8", "CPU", "seconds of CPU for a gigabyte"), ("connections", "CPU", "µs of CPU for a connection"),
 	("idle 2000", "memory", "bytes of memory for an idle flow"))
 PANEL_WIDTH, BAR, LABEL = 320, 17, 104

@@ -8,6 +8,7 @@ TITLES = {
 	"static": "Static routes: by server name to an upstream, TLS passes unopened",
 	"tunnel": "Tunnels: relay and agent, or what stands for them; TLS passes unopened",
 	"terminate": "TLS ends at the agent (peers without a tunnel: at themselves)",
+	"mutual": "The same for clients that show a certificate, judged by CRLs and rules",
 }
 
 

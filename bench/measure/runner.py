@@ -20,7 +20,7 @@ from lib.hello import hello
 from lib.process import Daemon
 from lib.tap import Failed
 
-NAME = "bench.example.com"
+NAME, CLIENT = "bench.example.com", "bench-client"
 LOAD, UPSTREAM = f"{BUILD}/bench/load/load", f"{BUILD}/bench/load/upstream"
 START_S, REST_S, IDLE_S, FOREVER = 60, 5, 0.5, ("--seconds", "3600")
 
@@ -80,8 +80,12 @@ class Setting:
 		with open(cert, "rb") as first, open(key, "rb") as second:
 			self.write(f"{self.dir}/pem", first.read() + second.read())
 		self.openssl("pkcs12", "-export", "-in", cert, "-inkey", key, "-out", f"{self.dir}/p12", "-passout", "pass:bench")
+		client_cert, client_key = ca.client(CLIENT)
+		self.own = ["--crt", client_cert, "--key", client_key]
 		rsa_cert, rsa_key = ca.issue("server", "server-rsa", "--host", NAME, "--key-type", "rsa2048")
-		return {"cert": cert, "key": key, "rsa_cert": rsa_cert, "rsa_key": rsa_key, "staple": self.staple(ca, cert), "pem": f"{self.dir}/pem", "p12": f"{self.dir}/p12", "ca": ca.root,
+		return {"cert": cert, "key": key, "rsa_cert": rsa_cert, "rsa_key": rsa_key, "staple": self.staple(ca, cert),
+			"client": CLIENT, "client_cas": ca.cas("client"), "client_crls": ca.crls("client"),
+			"pem": f"{self.dir}/pem", "p12": f"{self.dir}/p12", "ca": ca.root,
 			"relay_cert": relay_cert, "relay_key": relay_key, "agent_cert": agent_cert, "agent_key": agent_key,
 			"agent_cas": ca.cas("agent"), "agent_crls": ca.crls("agent"),
 			"relay_cas": ca.cas("relay"), "relay_crls": ca.crls("relay")}
@@ -184,7 +188,8 @@ class Running:
 			time.sleep(0.2)
 
 	def command(self, *arguments):
-		way = ["--tls", "--name", NAME] if self.peer.scene == "terminate" else ["--hello", self.setting.hello]
+		own = self.setting.own if self.peer.scene == "mutual" else []
+		way = ["--tls", "--name", NAME, *own] if self.peer.scene in ("terminate", "mutual") else ["--hello", self.setting.hello]
 		return [LOAD, *arguments, "--to", str(self.port), *way]
 
 	def load_once(self, *arguments):

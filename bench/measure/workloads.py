@@ -50,13 +50,13 @@ def idle(flows, scenes=("static", "tunnel", "terminate")):
 	return Workload(f"idle {flows}", (), (MEMORY, HELD, WAKES), scenes, idle=flows)
 
 
-ROUTERS = ("static", "tunnel")
+ROUTERS, ALL = ("static", "tunnel"), ("static", "tunnel", "terminate", "mutual")
 ECHO = ("echo", "--bytes", "64", "--flows")
 WORKLOADS = (
 	*(bulk(direction, flows, ROUTERS if direction == "both" or flows == 100 else ("static", "tunnel", "terminate"))
 		for direction in ("down", "up", "both") for flows in (1, 8, 100)),
-	Workload("connections", ("visit", "--flows", "16"), (PER_VISIT, VISITS, P99)),
-	Workload("one at a time", ("visit",), (PER_VISIT, P50)),
+	Workload("connections", ("visit", "--flows", "16"), (PER_VISIT, VISITS, P99), ALL),
+	Workload("one at a time", ("visit",), (PER_VISIT, P50), ALL),
 	Workload("resumed", ("visit", "--flows", "16", "--resume"), (PER_VISIT, VISITS, RESUMED), ("terminate",)),
 	Workload("ping-pong 1", (*ECHO, "1"), (PER_ROUND, P50, P99)),
 	Workload("ping-pong 32", (*ECHO, "32"), (PER_ROUND, P50, P99)),
