@@ -9,7 +9,7 @@ from lib import *
 from lib.client import reset
 
 NAME = "app.example.com"
-TIMES = 400
+TIMES = often(400, 100)
 BLOCK = bytes(16384)
 
 

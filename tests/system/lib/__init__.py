@@ -19,5 +19,5 @@ from .hello import hello, records
 from .kernel import kernel_bytes, takes_no_more
 from .process import Daemon, PROGRAMS
 from .scene import route, passthrough, terminate
-from .tap import check, equal, fails, main, skip, test, test_over, until
+from .tap import check, equal, fails, main, often, skip, test, test_over, until
 from .upstream import drained, echo, http, pour, read_exactly, skip_hello
