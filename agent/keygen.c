@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <getopt.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -13,13 +12,13 @@
 #include "agent/command.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "enrol/key_request.h"
 #include "pki/key_type.h"
 #include "sni/name.h"
 
 enum {
 	HOSTS_MOST = 64, /* as many as valise-pki takes */
 	NAME_MOST = 64,  /* RFC 5280, ub-common-name */
-	DIGEST_BYTES = 32,
 };
 
 enum keygen_option { KEY, CSR, KEY_TYPE, HOST, OPTIONS };
@@ -39,11 +38,8 @@ struct keygen_options {
 };
 
 struct keygen_result {
-	gnutls_x509_privkey_t key;
-	gnutls_x509_crq_t request;
-	struct secret key_pem;
+	struct key_request made;
 	gnutls_datum_t request_pem;
-	uint8_t digest[DIGEST_BYTES]; /* SHA-256 of the SubjectPublicKeyInfo */
 };
 
 /* ---- the command line ---- */
@@ -157,82 +153,52 @@ read_options(struct keygen_options *wanted, int count, char **arguments)
 /* ---- key and request ---- */
 
 static int
-make_key(struct keygen_result *made, enum key_type type)
+make(struct keygen_result *result, const struct keygen_options *wanted)
 {
-	size_t bytes = sizeof made->digest;
-	gnutls_datum_t pem = { 0 };
-	int problem = key_type_generate(type, &made->key);
-	bool kept = true;
+	const char *hosts[HOSTS_MOST];
+	const struct key_request_names names = {
+		.name = wanted->name, .hosts = hosts, .host_count = wanted->host_count
+	};
+	char error[KEY_REQUEST_ERROR];
+	int code = key_request_new_key(&result->made, wanted->type, error);
 
-	if (problem >= 0)
-		problem = gnutls_x509_privkey_get_key_id(
-		    made->key, GNUTLS_KEYID_USE_SHA256, made->digest, &bytes);
-	if (problem >= 0)
-		problem = gnutls_x509_privkey_export2_pkcs8(
-		    made->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
-	if (problem < 0)
-		return command_fail(
-		    "keygen", EX_SOFTWARE, "the key cannot be made: %s", gnutls_strerror(problem));
-	kept = secret_init(&made->key_pem, pem.data, pem.size);
-	bytes_wipe(pem.data, pem.size);
-	gnutls_free(pem.data);
-	return kept ? 0 : command_fail("keygen", EX_OSERR, "memory is short; nothing was made");
+	for (size_t i = 0; i < wanted->host_count; i++)
+		hosts[i] = wanted->hosts[i];
+	if (code == 0)
+		code = key_request_sign(&result->made, &names, error);
+	return code ? command_fail("keygen", code, "%s", error) : 0;
 }
 
 static int
-fill_request(gnutls_x509_crq_t request, const struct keygen_options *wanted)
+encode(struct keygen_result *result)
 {
-	int problem = gnutls_x509_crq_set_version(request, 1);
+	const struct secret *request = &result->made.request;
+	const gnutls_datum_t der = { request->data, (unsigned)request->bytes };
 
-	if (problem >= 0)
-		problem = gnutls_x509_crq_set_dn_by_oid(request, GNUTLS_OID_X520_COMMON_NAME, 0,
-		    wanted->name, (unsigned)strlen(wanted->name));
-	for (size_t i = 0; problem >= 0 && i < wanted->host_count; i++)
-		problem = gnutls_x509_crq_set_subject_alt_name(request, GNUTLS_SAN_DNSNAME,
-		    wanted->hosts[i], (unsigned)strlen(wanted->hosts[i]),
-		    i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET);
-	return problem;
-}
-
-static int
-make_request(struct keygen_result *made, const struct keygen_options *wanted)
-{
-	int problem = gnutls_x509_crq_init(&made->request);
-
-	if (problem >= 0)
-		problem = fill_request(made->request, wanted);
-	if (problem >= 0)
-		problem = gnutls_x509_crq_set_key(made->request, made->key);
-	if (problem >= 0) /* with the digest that suits the key */
-		problem = gnutls_x509_crq_sign2(made->request, made->key, GNUTLS_DIG_UNKNOWN, 0);
-	if (problem >= 0)
-		problem =
-		    gnutls_x509_crq_export2(made->request, GNUTLS_X509_FMT_PEM, &made->request_pem);
-	return problem < 0 ? command_fail("keygen", EX_SOFTWARE, "the request cannot be made: %s",
-				 gnutls_strerror(problem))
-			   : 0;
+	return gnutls_pem_base64_encode2("NEW CERTIFICATE REQUEST", &der, &result->request_pem) < 0
+	    ? command_fail("keygen", EX_OSERR, "memory is short; nothing was made")
+	    : 0;
 }
 
 static void
-made_wipe(struct keygen_result *made)
+result_wipe(struct keygen_result *result)
 {
-	gnutls_x509_crq_deinit(made->request);
-	gnutls_x509_privkey_deinit(made->key);
-	gnutls_free(made->request_pem.data);
-	secret_wipe(&made->key_pem);
+	gnutls_free(result->request_pem.data);
+	key_request_wipe(&result->made);
 }
 
 /* ---- files and output ---- */
 
 static int
-write_files(const struct keygen_result *made, const struct keygen_options *wanted)
+write_files(const struct keygen_result *result, const struct keygen_options *wanted)
 {
+	const struct secret *key = &result->made.key;
+	const gnutls_datum_t *request = &result->request_pem;
 	char error[FILE_ERROR];
 
-	if (!file_create(wanted->values[KEY], 0600, made->key_pem.data, made->key_pem.bytes, error))
+	if (!file_create(wanted->values[KEY], 0600, key->data, key->bytes, error))
 		return command_fail("keygen", EX_CANTCREAT, "%s", error);
-	if (file_create(
-		wanted->values[CSR], 0644, made->request_pem.data, made->request_pem.size, error))
+	if (file_create(wanted->values[CSR], 0644, request->data, request->size, error))
 		return 0;
 	/* Without a request the key is useless, and it would stop the next attempt. */
 	unlink(wanted->values[KEY]);
@@ -263,17 +229,17 @@ print_word(const char *before, const char *word)
 
 /* In groups of four digits, two lines of eight groups, which is easy to read out and to follow. */
 static void
-print_digest(const uint8_t digest[DIGEST_BYTES])
+print_digest(const uint8_t digest[KEY_REQUEST_DIGEST])
 {
-	char text[2 * DIGEST_BYTES + 1];
+	char text[2 * KEY_REQUEST_DIGEST + 1];
 
-	hex_encode(text, digest, DIGEST_BYTES);
-	for (int i = 0; i < 2 * DIGEST_BYTES; i += 4)
-		printf("%s%.4s", i == DIGEST_BYTES ? "\n  " : i == 0 ? "  " : " ", text + i);
+	hex_encode(text, digest, KEY_REQUEST_DIGEST);
+	for (int i = 0; i < 2 * KEY_REQUEST_DIGEST; i += 4)
+		printf("%s%.4s", i == KEY_REQUEST_DIGEST ? "\n  " : i == 0 ? "  " : " ", text + i);
 }
 
 static int
-print_result(const struct keygen_result *made, const struct keygen_options *wanted)
+print_result(const struct keygen_result *result, const struct keygen_options *wanted)
 {
 	const char *slash = strrchr(wanted->values[CSR], '/');
 
@@ -282,7 +248,7 @@ print_result(const struct keygen_result *made, const struct keygen_options *want
 	print_word("request: ", wanted->values[CSR]);
 	puts(" (goes to whoever has the authority)\n\n"
 	     "SHA-256 of the public key, to compare over the telephone:");
-	print_digest(made->digest);
+	print_digest(result->made.digest);
 	puts("\n\nThere it is signed, and packed up with what else the agent needs:");
 	print_word("  valise-pki sign ", slash ? slash + 1 : wanted->values[CSR]);
 	printf(" agent %s", wanted->name);
@@ -301,17 +267,17 @@ int
 keygen_run(int count, char **arguments)
 {
 	struct keygen_options wanted = { 0 };
-	struct keygen_result made = { 0 };
+	struct keygen_result result = { 0 };
 	int code = read_options(&wanted, count, arguments);
 
 	if (!code)
-		code = make_key(&made, wanted.type);
+		code = make(&result, &wanted);
 	if (!code)
-		code = make_request(&made, &wanted);
+		code = encode(&result);
 	if (!code)
-		code = write_files(&made, &wanted);
+		code = write_files(&result, &wanted);
 	if (!code)
-		code = print_result(&made, &wanted);
-	made_wipe(&made);
+		code = print_result(&result, &wanted);
+	result_wipe(&result);
 	return code;
 }
