@@ -10,7 +10,7 @@ FUNCTION = re.compile(r'^(\w+)\((?:[^()]|\([^()]*\))*\)\n\{\n(.*?)^\}', re.M | r
 
 
 def sources():
-    found = subprocess.run(['find', 'base', 'sni', 'pki', 'tunnel', 'relay', 'agent', '-name', '*.c'],
+    found = subprocess.run(['find', 'base', 'sni', 'pki', 'acme', 'tunnel', 'enrol', 'relay', 'agent', '-name', '*.c'],
                            capture_output=True, text=True, check=True)
     return sorted(found.stdout.split())
 
