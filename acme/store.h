@@ -1,0 +1,71 @@
+/*
+ * What an ACME client keeps, in the directory `acme` of state_dir (0700):
+ *
+ *	account-ID.key      the account's key; ID is of the CA's directory (and the CA's key_id, if any)
+ *	account-ID.key.new  the key that it is being changed to
+ *	account-ID.url      the account, and the CA's name in CAA records, a line each
+ *	NAME.KEYTYPE.key    the key of a certificate that is being ordered: it is there before it is
+ *	                    used, so that no crash loses the key of a certificate that was issued
+ *	NAME.pem            the certificate in force: its key and its chain in one file, replaced at once
+ *	NAME.wait           when nothing is tried before, and why, so that a restart asks no CA more often
+ *
+ * Whoever calls knows that NAME is a host name in its normal form.  The files belong to one thread
+ * of one process, but that one-shot agents may share the directory: what is made is never replaced
+ * by another's.
+ */
+#ifndef ACME_STORE_H
+#define ACME_STORE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "acme/schedule.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "pki/der.h"
+#include "pki/key_type.h"
+
+struct account_key;
+
+enum { STORE_ID = 17, STORE_URL = 1024, STORE_IDENTITY = 256, STORE_WHY = 512 };
+
+/* The path of NAME.pem; returns out. */
+const char *store_certificate_path(const char *state_dir, const char *name, char out[PATH_MAX]);
+
+/* Makes the directory, and those that it is in.  False with a sentence. */
+bool store_open(const char *state_dir, char error[FILE_ERROR]);
+
+/* ID of an account; key_id may be NULL. */
+void store_account_id(const char *directory, const char *key_id, char id[STORE_ID]);
+/* The key, made if there is none.  NULL with a sentence. */
+struct account_key *store_account_key(
+    const char *state_dir, const char *id, char error[FILE_ERROR]);
+/* "" where it is not registered, or cannot be read. */
+void store_account_url(
+    const char *state_dir, const char *id, char url[STORE_URL], char identity[STORE_IDENTITY]);
+bool store_keep_account_url(const char *state_dir, const char *id, const char *url,
+    const char *identity, char error[FILE_ERROR]);
+
+/* The key that the account is being changed to: one that was begun before is gone on with, if
+ * `is_begun` only that. NULL with a sentence, which is empty where there is none. */
+struct account_key *store_fresh_key(
+    const char *state_dir, const char *id, bool is_begun, char error[FILE_ERROR]);
+/* It is the account's now, or it is not and is forgotten. */
+bool store_settle_key(const char *state_dir, const char *id, bool is_fresh, char error[FILE_ERROR]);
+
+/* The key for the next certificate, made if there is none.  Wipe it after true. */
+bool store_order_key(const char *state_dir, const char *name, enum key_type, struct secret *pem,
+    char error[FILE_ERROR]);
+/* Puts the chain and its key in force. */
+bool store_certificate(const char *state_dir, const char *name, enum key_type,
+    const struct secret *key_pem, struct der chain, char error[FILE_ERROR]);
+
+/* What a schedule knows of failures, over a restart.  Both are silent where a file cannot be read
+ * or written: it is only a courtesy. */
+void store_keep_wait(
+    const char *state_dir, const char *name, const struct schedule *, const char *why);
+void store_read_wait(
+    const char *state_dir, const char *name, struct schedule *, char why[STORE_WHY]);
+
+#endif

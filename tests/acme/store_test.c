@@ -1,0 +1,248 @@
+/* Tests of acme/store, in a directory of its own. */
+#include "acme/store.h"
+
+#include <sys/stat.h>
+
+#include "acme/account_key.h"
+#include "acme/csr.h"
+#include "helpers.h"
+
+static char dir[64], error[FILE_ERROR], id[STORE_ID];
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof dir, "/tmp/valise-acme-test-XXXXXX");
+	if (!mkdtemp(dir))
+		return 1;
+	store_account_id("https://ca.example/directory", NULL, id);
+	return !store_open(dir, error);
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	return system(command);
+}
+
+static mode_t
+mode_of(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat facts;
+
+	snprintf(path, sizeof path, "%s/acme/%s", dir, name);
+	return stat(path, &facts) == 0 ? facts.st_mode & 07777 : 0;
+}
+
+static bool
+are_alike(const struct account_key *a, const struct account_key *b)
+{
+	json_t *left = account_key_public(a), *right = account_key_public(b);
+	bool are = json_equal(left, right);
+
+	json_decref(left);
+	json_decref(right);
+	return are;
+}
+
+static void
+makes_its_directory_for_nobody_else(void **state)
+{
+	char deep[128];
+
+	(void)state;
+	assert_int_equal(mode_of(""), 0700);
+	assert_true(store_open(dir, error));
+	snprintf(deep, sizeof deep, "%s/a/b/c", dir);
+	assert_true(store_open(deep, error));
+	assert_false(store_open("/proc/none", error));
+	assert_non_null(strstr(error, "/proc/none"));
+}
+
+static void
+each_ca_and_each_customer_has_an_account_of_its_own(void **state)
+{
+	char other[STORE_ID], customer[STORE_ID];
+
+	(void)state;
+	store_account_id("https://other.example/directory", NULL, other);
+	store_account_id("https://ca.example/directory", "kid-1", customer);
+	assert_string_not_equal(id, other);
+	assert_string_not_equal(id, customer);
+	assert_int_equal(strlen(id), STORE_ID - 1);
+}
+
+static void
+makes_a_key_once(void **state)
+{
+	struct account_key *key = store_account_key(dir, id, error), *again;
+	char name[64];
+
+	(void)state;
+	assert_non_null(key);
+	again = store_account_key(dir, id, error);
+	assert_true(are_alike(key, again));
+	snprintf(name, sizeof name, "account-%s.key", id);
+	assert_int_equal(mode_of(name), 0600);
+	account_key_free(key);
+	account_key_free(again);
+}
+
+static void
+a_damaged_key_is_told_and_kept(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/acme/account-%s.key", dir, id);
+	assert_true(file_write(path, 0600, "junk", 4, error));
+	assert_null(store_account_key(dir, id, error));
+	assert_non_null(strstr(error, path));
+	assert_int_equal(file_stamp_of(path).bytes, 4);
+}
+
+static void
+remembers_the_account(void **state)
+{
+	char url[STORE_URL], identity[STORE_IDENTITY];
+
+	(void)state;
+	store_account_url(dir, id, url, identity);
+	assert_string_equal(url, "");
+	assert_true(
+	    store_keep_account_url(dir, id, "https://ca.example/acct/7", "ca.example", error));
+	store_account_url(dir, id, url, identity);
+	assert_string_equal(url, "https://ca.example/acct/7");
+	assert_string_equal(identity, "ca.example");
+	assert_true(store_keep_account_url(dir, id, "https://ca.example/acct/8", "", error));
+	store_account_url(dir, id, url, identity);
+	assert_string_equal(url, "https://ca.example/acct/8");
+	assert_string_equal(identity, "");
+	assert_true(store_keep_account_url(dir, id, "no address", "ca.example", error));
+	store_account_url(dir, id, url, identity);
+	assert_string_equal(url, "");
+}
+
+static void
+a_change_of_keys_is_gone_on_with_and_settled(void **state)
+{
+	struct account_key *key = store_account_key(dir, id, error), *fresh, *again;
+
+	(void)state;
+	assert_null(store_fresh_key(dir, id, true, error));
+	assert_string_equal(error, "");
+	fresh = store_fresh_key(dir, id, false, error);
+	again = store_fresh_key(dir, id, true, error);
+	assert_true(are_alike(fresh, again));
+	assert_false(are_alike(fresh, key));
+	account_key_free(again);
+	assert_true(store_settle_key(dir, id, true, error));
+	again = store_account_key(dir, id, error);
+	assert_true(are_alike(fresh, again));
+	account_key_free(again);
+	account_key_free(store_fresh_key(dir, id, false, error));
+	assert_true(store_settle_key(dir, id, false, error));
+	again = store_account_key(dir, id, error);
+	assert_true(are_alike(fresh, again));
+	assert_null(store_fresh_key(dir, id, true, error));
+	account_key_free(again);
+	account_key_free(fresh);
+	account_key_free(key);
+}
+
+static void
+the_key_of_an_order_stays_until_its_certificate_is_there(void **state)
+{
+	struct secret first, again, other, both;
+	char path[PATH_MAX];
+
+	(void)state;
+	assert_true(store_order_key(dir, "app.example.com", KEY_P256, &first, error));
+	assert_true(store_order_key(dir, "app.example.com", KEY_P256, &again, error));
+	assert_true(secret_equals(&first, again.data, again.bytes));
+	assert_int_equal(mode_of("app.example.com.p256.key"), 0600);
+	assert_true(store_order_key(dir, "app.example.com", KEY_RSA2048, &other, error));
+	assert_false(secret_equals(&first, other.data, other.bytes));
+	assert_true(store_certificate(dir, "app.example.com", KEY_P256, &first,
+	    (struct der){ (const uint8_t *)"CHAIN\n", 6 }, error));
+	assert_int_equal(mode_of("app.example.com.p256.key"), 0);
+	assert_int_equal(mode_of("app.example.com.pem"), 0600);
+	assert_true(file_read_key(
+	    &both, store_certificate_path(dir, "app.example.com", path), 65536, error));
+	assert_int_equal(both.bytes, first.bytes + 6);
+	assert_memory_equal(both.data, first.data, first.bytes);
+	assert_memory_equal(both.data + first.bytes, "CHAIN\n", 6);
+	secret_wipe(&first);
+	secret_wipe(&again);
+	secret_wipe(&other);
+	secret_wipe(&both);
+}
+
+static void
+what_must_be_waited_for_outlives_a_restart(void **state)
+{
+	struct schedule schedule = { 0 }, again = { 0 };
+	char why[STORE_WHY];
+
+	(void)state;
+	store_read_wait(dir, "app.example.com", &again, why);
+	assert_int_equal(again.failures, 0);
+	assert_string_equal(why, "");
+	schedule_take_failure(&schedule, ACME_FAILURE_LATER, 86400, 1767225600);
+	store_keep_wait(dir, "app.example.com", &schedule, "too many \"orders\"");
+	store_read_wait(dir, "app.example.com", &again, why);
+	assert_int_equal(again.failures, 1);
+	assert_int_equal(again.failed_s, 1767225600);
+	assert_int_equal(again.wait_s, 86400);
+	assert_string_equal(why, "too many \"orders\"");
+	schedule.failures = 0;
+	store_keep_wait(dir, "app.example.com", &schedule, "");
+	assert_int_equal(mode_of("app.example.com.wait"), 0);
+}
+
+static void
+a_file_that_was_tampered_with_bars_nobody(void **state)
+{
+	static const char *const texts[] = { "", "[]", "junk", "{\"failures\":\"x\"}",
+		"{\"failures\":-1,\"failed_s\":-5,\"wait_s\":99999999999,\"why\":7}" };
+	struct schedule schedule;
+	char why[STORE_WHY], path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/acme/app.example.com.wait", dir);
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		schedule = (struct schedule){ 0 };
+		assert_true(file_write(path, 0600, texts[i], strlen(texts[i]), error));
+		store_read_wait(dir, "app.example.com", &schedule, why);
+		assert_int_equal(schedule.failures, 0);
+		assert_true(schedule.wait_s <= SCHEDULE_WAIT_MOST_S);
+		assert_string_equal(why, "");
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(makes_its_directory_for_nobody_else),
+		TEST(each_ca_and_each_customer_has_an_account_of_its_own),
+		TEST(makes_a_key_once),
+		TEST(a_damaged_key_is_told_and_kept),
+		TEST(remembers_the_account),
+		TEST(a_change_of_keys_is_gone_on_with_and_settled),
+		TEST(the_key_of_an_order_stays_until_its_certificate_is_there),
+		TEST(what_must_be_waited_for_outlives_a_restart),
+		TEST(a_file_that_was_tampered_with_bars_nobody),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("acme/store", tests, NULL, NULL);
+}
