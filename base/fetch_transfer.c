@@ -1,0 +1,299 @@
+/* One run of libcurl for a fetch: the bytes that come, how it ended, where it is sent on to. */
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "base/fetch_private.h"
+#include "base/log.h"
+#include "base/numbers.h"
+#include "base/secret.h"
+
+/* ---- libcurl's memory, which secrets pass through ---- */
+
+static void
+free_wiped(void *data)
+{
+	if (data)
+		bytes_wipe(data, malloc_usable_size(data));
+	free(data);
+}
+
+static void *
+realloc_wiped(void *data, size_t bytes)
+{
+	size_t had = data ? malloc_usable_size(data) : 0;
+	void *more;
+
+	if (data && had >= bytes && bytes > 0)
+		return data;
+	more = malloc(bytes);
+	if (!more)
+		return NULL;
+	if (data)
+		memcpy(more, data, smaller_of(had, bytes));
+	free_wiped(data);
+	return more;
+}
+
+static bool is_ready;
+
+static void
+init(void)
+{
+	is_ready = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped,
+		       strdup, calloc) == CURLE_OK;
+}
+
+bool
+fetch_transfer_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, init);
+	return is_ready;
+}
+
+/* ---- what comes ---- */
+
+static size_t
+on_body(char *data, size_t one, size_t bytes, void *arg)
+{
+	struct fetch *fetch = arg;
+
+	(void)one;
+	if (fetch->body.bytes + bytes > fetch->request.answer_most) {
+		fetch->transfer->is_too_long = true;
+		return 0;
+	}
+	return fetch_buffer_append(&fetch->body, data, bytes) ? bytes : 0;
+}
+
+/* A line of a header, its end included.  An answer that comes before the real one, as "100 Continue",
+ * begins anew. */
+static size_t
+on_header(char *data, size_t one, size_t bytes, void *arg)
+{
+	struct fetch *fetch = arg;
+	size_t length = bytes;
+
+	(void)one;
+	fetch->header_bytes += bytes;
+	if (fetch->header_bytes > FETCH_HEADERS || memchr(data, '\0', bytes)) {
+		fetch->transfer->is_too_long = true;
+		return 0;
+	}
+	while (length > 0 && strchr(" \t\r\n", data[length - 1]))
+		length--;
+	if (strncmp(data, "HTTP/", smaller_of(bytes, 5)) == 0)
+		fetch_buffer_wipe(&fetch->headers);
+	if (length == 0)
+		return bytes;
+	return fetch_buffer_append(&fetch->headers, data, length) &&
+		fetch_buffer_append(&fetch->headers, "", 1)
+	    ? bytes
+	    : 0;
+}
+
+/* ---- begin ---- */
+
+static bool
+hear(struct fetch *fetch, CURL *easy)
+{
+	return !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+	    !curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) &&
+	    !curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+	    !curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch) &&
+	    !curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch) &&
+	    !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->transfer->said);
+}
+
+/* NULL when memory is short. */
+static struct transfer *
+transfer_new(void)
+{
+	struct transfer *transfer = calloc(1, sizeof *transfer);
+
+	if (!transfer)
+		return NULL;
+	transfer->cas_fd = transfer->certificate_fd = transfer->key_fd = -1;
+	transfer->easy = curl_easy_init();
+	if (transfer->easy)
+		return transfer;
+	free(transfer);
+	return NULL;
+}
+
+bool
+fetch_transfer_begin(struct fetch *fetch, void *multi)
+{
+	int refused = CURLE_OUT_OF_MEMORY;
+
+	fetch->transfer = transfer_new();
+	if (fetch->transfer && hear(fetch, fetch->transfer->easy))
+		refused = fetch_options_set(fetch);
+	if (refused == CURLE_OK && curl_multi_add_handle(multi, fetch->transfer->easy) == CURLM_OK)
+		return true;
+	fetch_fail(fetch, FETCH_UNREACHABLE, "cannot be asked for: %s",
+	    curl_easy_strerror(refused != CURLE_OK ? (CURLcode)refused : CURLE_OUT_OF_MEMORY));
+	return false;
+}
+
+void
+fetch_transfer_wipe(struct fetch *fetch, void *multi)
+{
+	struct transfer *transfer = fetch->transfer;
+
+	if (!transfer)
+		return;
+	curl_multi_remove_handle(multi, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	fetch_options_wipe(fetch);
+	free(transfer);
+	fetch->transfer = NULL;
+}
+
+/* ---- the end ---- */
+
+/* What the server presented, also if it is not believed. */
+static void
+take_chain(struct fetch *fetch)
+{
+	static const char head[] = "Cert:";
+	struct curl_certinfo *info = NULL;
+
+	fetch_buffer_wipe(&fetch->chain);
+	if (!fetch->request.wants_chain ||
+	    curl_easy_getinfo(fetch->transfer->easy, CURLINFO_CERTINFO, &info) || !info)
+		return;
+	for (int i = 0; i < info->num_of_certs; i++)
+		for (struct curl_slist *at = info->certinfo[i]; at; at = at->next) {
+			const char *pem = at->data + strlen(head);
+
+			if (strncmp(at->data, head, strlen(head)) != 0)
+				continue;
+			fetch_buffer_append(&fetch->chain, pem, strlen(pem));
+			fetch_buffer_append(&fetch->chain, "\n", 1);
+		}
+}
+
+static enum fetch_outcome
+outcome_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return FETCH_UNTRUSTED;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_FILESIZE_EXCEEDED:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_URL_MALFORMAT:
+		return FETCH_REFUSED;
+	default:
+		return FETCH_UNREACHABLE;
+	}
+}
+
+static void
+fail_as(struct fetch *fetch, CURLcode code)
+{
+	struct transfer *transfer = fetch->transfer;
+	const char *said = transfer->said[0] != '\0' ? transfer->said : curl_easy_strerror(code);
+	char quoted[2 * CURL_ERROR_SIZE];
+
+	if (transfer->is_too_long || code == CURLE_FILESIZE_EXCEEDED) {
+		fetch_fail(fetch, FETCH_REFUSED,
+		    "the answer is longer than the %zu bytes (its headers %d) that are read",
+		    fetch->request.answer_most, FETCH_HEADERS);
+		return;
+	}
+	log_quote(quoted, sizeof quoted, said, (unsigned)strlen(said));
+	fetch_fail(fetch, outcome_of(code), "%s", quoted);
+}
+
+static bool
+is_redirect(unsigned status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* NULL, or why it is not followed there. */
+static const char *
+fault_of(const struct fetch *fetch, const struct fetch_target *to)
+{
+	if (fetch_request_is_private(&fetch->request) || fetch->request.dial)
+		return "which is not followed with what is sent along";
+	if (fetch->request.method == FETCH_POST)
+		return "which is followed for a GET only";
+	if (fetch->redirects >= FETCH_REDIRECTS)
+		return "and there were three before";
+	if (fetch->target.is_secure && !to->is_secure)
+		return "from https to http, which is not followed";
+	if (strcasecmp(fetch->target.host, to->host) != 0)
+		return "to another host, which is not followed; write that URL, if it is right";
+	return NULL;
+}
+
+/* Begins anew at the other URL. */
+static bool
+follow(struct fetch *fetch, void *multi, const char *url, const struct fetch_target *to)
+{
+	char *copy = strdup(url);
+
+	if (!copy) {
+		fetch_fail(fetch, FETCH_UNREACHABLE, "memory is short");
+		return false;
+	}
+	free(fetch->url);
+	fetch->url = copy;
+	if (!fetch->proxy_url)
+		fetch->contact = *to;
+	fetch->target = *to;
+	fetch->redirects++;
+	fetch_transfer_wipe(fetch, multi);
+	fetch_buffer_wipe(&fetch->headers);
+	fetch_buffer_wipe(&fetch->body);
+	return fetch_transfer_begin(fetch, multi);
+}
+
+/* False: a redirect is followed. */
+static bool
+end_redirected(struct fetch *fetch, void *multi)
+{
+	struct fetch_target to;
+	char *url = NULL, quoted[FETCH_URL], why[256];
+	const char *fault = "to nowhere";
+
+	curl_easy_getinfo(fetch->transfer->easy, CURLINFO_REDIRECT_URL, &url);
+	if (url)
+		fault = fetch_target_parse(&to, url, why) ? fault_of(fetch, &to) : why;
+	if (!fault)
+		return !follow(fetch, multi, url, &to);
+	log_quote(quoted, sizeof quoted, url ? url : "", url ? (unsigned)strlen(url) : 0);
+	fetch_fail(fetch, FETCH_REFUSED, "answers with a redirect (status %u) to \"%.300s\": %s",
+	    fetch->status, quoted, fault);
+	return true;
+}
+
+bool
+fetch_transfer_end(struct fetch *fetch, void *multi, int code)
+{
+	long status = 0;
+
+	take_chain(fetch);
+	if (code != CURLE_OK) {
+		fail_as(fetch, (CURLcode)code);
+		return true;
+	}
+	curl_easy_getinfo(fetch->transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	fetch->status = (unsigned)status;
+	fetch->outcome = FETCH_ANSWERED;
+	return !is_redirect(fetch->status) || end_redirected(fetch, multi);
+}
