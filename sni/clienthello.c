@@ -251,7 +251,12 @@ enum clienthello_verdict
 clienthello_read_body(struct clienthello *hello, const uint8_t *body, size_t bytes)
 {
 	clienthello_init(hello, CLIENTHELLO_MOST_BYTES);
-	hello->reason = (uint16_t)read_message(hello, (struct reader){ body, body + bytes }, body);
+	hello->wire_bytes = (uint32_t)bytes;
+	if (bytes > CLIENTHELLO_MOST_BYTES - HANDSHAKE_HEADER)
+		hello->reason = HELLO_TOO_LARGE;
+	else
+		hello->reason =
+		    (uint16_t)read_message(hello, (struct reader){ body, body + bytes }, body);
 	hello->verdict = hello->reason == FINE ? CLIENTHELLO_COMPLETE : CLIENTHELLO_MALFORMED;
 	return hello->verdict;
 }

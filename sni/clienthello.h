@@ -119,8 +119,8 @@ enum clienthello_verdict clienthello_read(
 
 /*
  * Reads a hello that somebody else has taken out of its records: all that stands behind the four
- * bytes of its header.  Complete or malformed; of what is kept, that which is a place in the wire has
- * no meaning.  Its size is not judged.
+ * bytes of its header.  Complete or malformed, which it is beyond CLIENTHELLO_MOST_BYTES, too; the
+ * vectors are places in the body, which stands for the wire below.
  */
 enum clienthello_verdict clienthello_read_body(
     struct clienthello *hello, const uint8_t *body, size_t bytes);
@@ -150,6 +150,10 @@ bool clienthello_alpn(const struct clienthello *hello, const uint8_t *wire, size
 
 /* Compared octet by octet, as RFC 7301 3.1 wants it. */
 bool clienthello_offers_alpn(
+    const struct clienthello *hello, const uint8_t *wire, const char *protocol);
+
+/* Offers this one protocol and no other. */
+bool clienthello_offers_only_alpn(
     const struct clienthello *hello, const uint8_t *wire, const char *protocol);
 
 /* Each takes one item off the front of a vector; false when none is left. */

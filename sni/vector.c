@@ -113,3 +113,11 @@ clienthello_offers_alpn(const struct clienthello *hello, const uint8_t *wire, co
 			return true;
 	return false;
 }
+
+bool
+clienthello_offers_only_alpn(
+    const struct clienthello *hello, const uint8_t *wire, const char *protocol)
+{
+	return hello->alpn.bytes == 1 + strlen(protocol) &&
+	    clienthello_offers_alpn(hello, wire, protocol);
+}

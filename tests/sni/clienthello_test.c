@@ -251,6 +251,40 @@ sees_no_more_than_there_is(void **state)
 }
 
 static void
+tells_one_protocol_alone_from_one_among_others(void **state)
+{
+#define ONE(list) { list, sizeof list - 1, true }
+#define NOT(list) { list, sizeof list - 1, false }
+	static const struct {
+		const char *block;
+		size_t bytes;
+		bool is_alone;
+	} rows[] = {
+		ONE("\0\x10\0\x0d\0\x0b\x0a" "acme-tls/1"),
+		NOT("\0\x10\0\x10\0\x0e\x0a" "acme-tls/1" "\2h2"),
+		NOT("\0\x10\0\x10\0\x0e\2h2\x0a" "acme-tls/1"),
+		NOT("\0\x10\0\x18\0\x16\x0a" "acme-tls/1" "\x0a" "acme-tls/1"),
+		NOT("\0\x10\0\x0d\0\x0b\x0a" "acme-tls/2"),
+		NOT("\0\x10\0\x0d\0\x0b\x0a" "ACME-TLS/1"),
+		NOT("\0\x10\0\x0e\0\x0c\x0b" "acme-tls/10"),
+		NOT("\0\x10\0\x0d\0\x0b\4" "acme" "\5" "tls/1"),
+		NOT("\0\x17\0\0"),
+	};
+#undef ONE
+#undef NOT
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct built b = build_extensions(rows[i].block, rows[i].bytes);
+		struct clienthello hello = read_all(b.wire, b.bytes);
+
+		assert_int_equal(hello.verdict, CLIENTHELLO_COMPLETE);
+		if (clienthello_offers_only_alpn(&hello, b.wire, "acme-tls/1") != rows[i].is_alone)
+			fail_msg("row %zu", i);
+	}
+}
+
+static void
 tells_post_quantum_key_shares_from_others(void **state)
 {
 	static const struct {
@@ -499,6 +533,30 @@ bounds_every_hello_by_64_kib(void **state)
 	assert_int_equal(hello.verdict, CLIENTHELLO_MALFORMED);
 }
 
+/* The library that took it out of its records may let more pass than a record's places can say. */
+static void
+bounds_a_message_without_records_likewise(void **state)
+{
+	enum { MOST = CLIENTHELLO_MOST_BYTES - 4, EMPTY = 2 + 32 + 1 + 4 + 2 + 2 + 4 };
+	static uint8_t body[MOST + 1];
+	struct built b = build_extensions("\x12\x34\0\0", 4);
+	struct clienthello hello;
+
+	(void)state;
+	memcpy(body, b.wire + 9, EMPTY);
+	for (size_t bytes = MOST - 1; bytes <= MOST + 1; bytes++) {
+		size_t block = bytes - EMPTY + 4;
+
+		body[EMPTY - 6] = (uint8_t)(block >> 8);
+		body[EMPTY - 5] = (uint8_t)block;
+		body[EMPTY - 2] = (uint8_t)((block - 4) >> 8);
+		body[EMPTY - 1] = (uint8_t)(block - 4);
+		assert_int_equal(clienthello_read_body(&hello, body, bytes),
+		    bytes <= MOST ? CLIENTHELLO_COMPLETE : CLIENTHELLO_MALFORMED);
+	}
+	assert_string_equal(clienthello_reason(&hello), "hello-too-large");
+}
+
 static void
 keeps_its_state_within_512_bytes(void **state)
 {
@@ -526,6 +584,7 @@ main(void)
 		cmocka_unit_test(refuses_each_fault_of_an_extension_by_its_own_word),
 		cmocka_unit_test(takes_every_extension_that_is_well_formed),
 		cmocka_unit_test(sees_no_more_than_there_is),
+		cmocka_unit_test(tells_one_protocol_alone_from_one_among_others),
 		cmocka_unit_test(tells_post_quantum_key_shares_from_others),
 		cmocka_unit_test(takes_256_extensions_and_no_more),
 		cmocka_unit_test(yields_its_lists_whatever_the_records),
@@ -536,6 +595,7 @@ main(void)
 		cmocka_unit_test(takes_a_hello_of_just_the_bound_even_in_records_of_one_byte),
 		cmocka_unit_test(decides_within_the_wire_bound),
 		cmocka_unit_test(bounds_every_hello_by_64_kib),
+		cmocka_unit_test(bounds_a_message_without_records_likewise),
 		cmocka_unit_test(keeps_its_state_within_512_bytes),
 		cmocka_unit_test(names_its_verdicts),
 	};

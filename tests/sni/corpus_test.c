@@ -207,6 +207,32 @@ body_of(const struct corpus_row *row, size_t hello_bytes)
 	return body;
 }
 
+/* Item by item, each in the bytes that its hello was read from. */
+static bool
+lists_the_same(const struct clienthello *a, const uint8_t *wire, const struct clienthello *b,
+    const uint8_t *body)
+{
+	struct clienthello_vector of_a[] = { a->cipher_suites, a->supported_versions,
+		a->signature_algorithms };
+	struct clienthello_vector of_b[] = { b->cipher_suites, b->supported_versions,
+		b->signature_algorithms };
+	char name[256], other[256];
+	size_t bytes, other_bytes;
+	uint16_t value, other_value;
+	bool is_there, is_same = true;
+
+	for (int i = 0; i < 3; i++)
+		do {
+			is_there = clienthello_next_u16(&of_a[i], wire, &value);
+			is_same &= clienthello_next_u16(&of_b[i], body, &other_value) == is_there &&
+			    value == other_value;
+		} while (is_there && is_same);
+	for (size_t i = 0; (is_there = clienthello_alpn(a, wire, i, name, &bytes)) && is_same; i++)
+		is_same = clienthello_alpn(b, body, i, other, &other_bytes) &&
+		    bytes == other_bytes && memcmp(name, other, bytes) == 0;
+	return is_same;
+}
+
 /* Who ends TLS sees messages and no records, and must not understand them otherwise. */
 static void
 reads_the_same_out_of_a_message_without_its_records(void **state)
@@ -229,6 +255,9 @@ reads_the_same_out_of_a_message_without_its_records(void **state)
 		    strcmp(alone.server_name, whole.server_name) != 0)
 			fail_msg("%s: %s (%s) of the message alone", row->column[FILE_NAME],
 			    clienthello_verdict_name(alone.verdict), clienthello_reason(&alone));
+		if (whole.verdict == CLIENTHELLO_COMPLETE &&
+		    !lists_the_same(&whole, row->wire, &alone, body))
+			fail_msg("%s: other lists in the message alone", row->column[FILE_NAME]);
 		free(body);
 		compared++;
 	}
