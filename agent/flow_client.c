@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/endpoint_table.h"
+#include "agent/hello_facts.h"
 #include "agent/pooled_channel.h"
 #include "base/log.h"
 #include "base/shares.h"
@@ -14,14 +15,18 @@
 
 /* By the reader that relays route by and open_check() believes. */
 static unsigned
-judge_hello(void *arg, const uint8_t *body, size_t bytes)
+judge_hello(void *arg, struct tls_hello *hello)
 {
-	struct agent_flow *flow = arg;
-	struct clienthello hello;
+	const struct agent_flow *flow = arg;
+	struct clienthello read;
 
-	if (clienthello_read_body(&hello, body, bytes) != CLIENTHELLO_COMPLETE)
-		return clienthello_alert(&hello);
-	return strcmp(hello.server_name, flow->server_name) == 0 ? 0 : ALERT_UNRECOGNIZED_NAME;
+	if (clienthello_read_body(&read, hello->message, hello->bytes) != CLIENTHELLO_COMPLETE)
+		return clienthello_alert(&read);
+	if (strcmp(read.server_name, flow->server_name) != 0)
+		return ALERT_UNRECOGNIZED_NAME;
+	hello->name = flow->server_name;
+	hello_facts_fill(hello, &read);
+	return 0;
 }
 
 /* As it is configured now, or was when it was taken away. */

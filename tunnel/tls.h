@@ -81,6 +81,19 @@ struct tls_config *tls_config_new(const struct tls_settings *, char error[TLS_ER
 struct tls_config *tls_config_hold(struct tls_config *);
 void tls_config_release(struct tls_config *);
 
+/* A client's hello.  Whoever judges it has read it, and says what of it counts here. */
+struct tls_hello {
+	const uint8_t *message; /* behind its header */
+	size_t bytes;
+	const char *const *alpn; /* that of the settings */
+	/* For the judge to fill in, where he lets it pass: */
+	const char *name;      /* that it asks for; lasts until the handshake goes on */
+	bool tls12, tls13;     /* versions that it offers */
+	bool aes_128, aes_256; /* cipher suites of TLS 1.3 with GCM that it offers */
+	/* Of `alpn`, the index of the first that it offers; if none, that of the end. */
+	size_t protocol;
+};
+
 /* Per-connection hooks; each may be NULL where it has no meaning. */
 struct tls_hooks {
 	/* Judges the peer's chain; returns 0 or the alert to send. A server of purpose
@@ -89,10 +102,10 @@ struct tls_hooks {
 	 * fails with certificate_required (116; 40 in TLS 1.2). Not asked when a mere request found
 	 * none. Without this hook every peer is refused. */
 	unsigned (*judge)(void *arg, const struct tls_certificate *chain, size_t count);
-	/* Judges a ClientHello, the message behind its header: does it ask for the name that the
-	 * connection was routed by? Whoever routed it must read it as the judge does. For each hello seen,
-	 * the one after a retry request too; returns 0 or the alert to send. TLS_ENDPOINT only. */
-	unsigned (*judge_hello)(void *arg, const uint8_t *hello, size_t bytes);
+	/* Judges a ClientHello: does it ask for the name that the connection was routed by? Whoever routed
+	 * it must read it as the judge does. For each hello seen, the one after a retry request too; returns
+	 * 0 or the alert to send. TLS_ENDPOINT only, where without it nobody gets a ticket. */
+	unsigned (*judge_hello)(void *arg, struct tls_hello *);
 	void *arg;
 };
 

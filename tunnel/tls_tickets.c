@@ -102,7 +102,7 @@ tls_tickets_key(struct tls_tickets *tickets, const struct tls_tickets_scope *sco
 	renew_if_due(tickets, now_ms);
 	hmac_sha512_set_key(&hmac, sizeof tickets->master, tickets->master);
 	pthread_mutex_unlock(&tickets->lock);
-	add_part(&hmac, scope->names, scope->names_bytes);
+	add_part(&hmac, scope->name, strlen(scope->name));
 	add_part(&hmac, scope->protocol, strlen(scope->protocol));
 	add_part(&hmac, "384", scope->is_sha384 ? 3 : 0);
 	hmac_sha512_digest(&hmac, TLS_TICKETS_KEY, key);

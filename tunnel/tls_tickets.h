@@ -39,8 +39,7 @@ void tls_tickets_refresh(struct tls_tickets *, uint64_t now_ms);
 
 /* What a session is bound to: a ticket of it cannot be opened where any of these differs. */
 struct tls_tickets_scope {
-	const void *names; /* the hello's server_name, as it stands */
-	size_t names_bytes;
+	const char *name;     /* that the hello asks for */
 	const char *protocol; /* of ALPN, "" for none */
 	bool is_sha384;       /* the hash of the cipher suite: a secret is good for one only */
 };

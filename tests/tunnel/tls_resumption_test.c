@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock_fake.h"
+#include "tunnel/hello_judge.h"
 #include "tunnel/peer.h"
 #include "tunnel/tls_tickets.h"
 
@@ -91,10 +92,11 @@ go(const struct tls_settings *settings, struct arrival *arrival)
 	char error[TLS_ERROR];
 	struct tls_config *config = tls_config_new(settings, error);
 	gnutls_certificate_credentials_t trust;
+	const struct tls_hooks hooks = { .judge_hello = hello_judge };
 	int fds[2];
 	assert_non_null(config);
 	pair(fds);
-	struct tls *server = tls_server(config, stream_socket(fds[1]), NULL);
+	struct tls *server = tls_server(config, stream_socket(fds[1]), &hooks);
 	tls_config_release(config);
 	gnutls_certificate_allocate_credentials(&trust);
 	gnutls_session_t client = client_of(arrival, fds[0], trust);

@@ -19,7 +19,7 @@ struct sealing {
 static struct sealing
 key_for(struct tls_tickets *tickets, const char *name, const char *protocol, bool is_sha384)
 {
-	const struct tls_tickets_scope scope = { name, strlen(name), protocol, is_sha384 };
+	const struct tls_tickets_scope scope = { name, protocol, is_sha384 };
 	struct sealing sealing;
 	tls_tickets_key(tickets, &scope, clock_ms(), sealing.key);
 	return sealing;
