@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What must not be in the daemons (the fake clock in no program): an inventory, or anything that signs a
-# certificate, a request or a CRL.  One exception: both sign the request for
-# a new key of their own, which proves possession and gives no right; only the
-# CA's signature does.
+# certificate, a request or a CRL.  Two exceptions, which give no right: both sign the request for
+# a new key of their own, which proves possession, since only the CA's signature counts; and the certificate
+# with which the agent answers an ACME server is signed by its own key (RFC 8737), which nobody trusts.  What
+# makes that one can get at no other key.
 . tests/lint/tap.sh
-declare -A may_sign=([valise-relay]='gnutls_x509_crq_sign2' [valise-agent]='gnutls_x509_crq_sign2')
+declare -A may_sign=([valise-relay]='gnutls_x509_crq_sign2' [valise-agent]='gnutls_x509_(crq|crt)_sign2')
 signing='gnutls_(x509_(crt|crl|crq)_(sign|sign2|privkey_sign)|privkey_sign_(data|data2|hash|hash2)|x509_privkey_sign_(data|hash)|pkcs7_sign)(@.*)?$'
 
 undefined()	# PROGRAM
@@ -16,7 +17,7 @@ for program in valise-relay valise-agent; do
 	[ -x "$build/$program" ]
 	ok $? "$program is built"
 	undefined "$build/$program" | grep -E "^$signing" | sed 's/@.*//' |
-		grep -vx "${may_sign[$program]:-none}" > "$scratch/wrong"
+		grep -vxE "${may_sign[$program]:-none}" > "$scratch/wrong"
 	nothing "$program calls no function that signs${may_sign[$program]:+, but ${may_sign[$program]}}"
 	{ undefined "$build/$program"; nm --defined-only "$build/$program" | awk '{ print $NF }'; } |
 		grep -E '^sqlite3_' > "$scratch/wrong"
@@ -24,6 +25,13 @@ for program in valise-relay valise-agent; do
 	ldd "$build/$program" | grep -i sqlite > "$scratch/wrong"
 	nothing "$program loads no SQLite"
 done
+
+grep -lF gnutls_x509_crt_sign2 "$build"/obj/agent/*.o "$build"/obj/base/*.o "$build"/obj/pki/*.o \
+	"$build"/obj/tunnel/*.o | grep -vx "$build/obj/agent/challenge_certificate.o" > "$scratch/wrong"
+nothing "only the certificate of a challenge is signed in the agent"
+nm -u "$build/obj/agent/challenge_certificate.o" | awk '{ print $NF }' |
+	grep -E '^(file_|key_pair_|fopen|open|read|gnutls_(x509_)?privkey_import)' > "$scratch/wrong"
+nothing "and what signs it reads no key from anywhere"
 
 # The fake clock is the tests' only.
 fake='(clock_fake|clock_fake_move|loop_advance)'
