@@ -151,6 +151,7 @@ drop(struct agent_endpoint *endpoint)
 	struct agent_session *self = endpoint->session;
 	struct routes *routes = self->worker->shared->routes;
 
+	agent_session_unmark_endpoint(self, endpoint->number);
 	table_remove(&self->endpoints, &endpoint->by_number);
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	route_withdraw(routes, endpoint->claim, NULL, NULL);
@@ -178,8 +179,8 @@ accept_later(struct agent_session *self, uint32_t number)
 }
 
 /* What was accepted before is told before, because it may be the same endpoint. */
-static void
-refuse(struct agent_session *self, uint32_t number, const char *name, enum code code,
+void
+agent_session_refuse(struct agent_session *self, uint32_t number, const char *name, enum code code,
     const char *sentence)
 {
 	agent_session_log_refused(self, number, name, code, sentence);
@@ -197,7 +198,7 @@ lose(struct agent_endpoint *endpoint, enum code code, const char *sentence)
 
 	snprintf(name, sizeof name, "%s", pattern_of(endpoint));
 	drop(endpoint);
-	refuse(self, number, name, code, sentence);
+	agent_session_refuse(self, number, name, code, sentence);
 }
 
 /* ---- announcing ---- */
@@ -261,9 +262,8 @@ set_aside(struct agent_endpoint *endpoint)
 		route_withdraw(endpoint->session->worker->shared->routes, claim, NULL, NULL);
 }
 
-/* Those that the relay has, too, and that the session speaks of. */
-static uint8_t
-carriers_of(const struct agent_session *self, const struct frame_announce *frame)
+uint8_t
+agent_session_carriers(const struct agent_session *self, const struct frame_announce *frame)
 {
 	uint8_t known = 1u << CARRIER_SEALED;
 
@@ -281,7 +281,7 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
 		.endpoint = frame->endpoint,
 		.pattern = frame->server_name,
 		.weight = frame->weight,
-		.carriers = carriers_of(self, frame),
+		.carriers = agent_session_carriers(self, frame),
 		.addresses = addresses,
 		.loop = self->worker->loop,
 		.on_answer = on_answer,
@@ -293,7 +293,8 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
 	endpoint->claim = route_announce(self->worker->shared->routes, &announcement, &refusal);
 	if (!endpoint->claim) {
 		drop(endpoint);
-		refuse(self, frame->endpoint, frame->server_name, refusal.code, refusal.sentence);
+		agent_session_refuse(
+		    self, frame->endpoint, frame->server_name, refusal.code, refusal.sentence);
 	} else if (route_claim_is_up(endpoint->claim)) {
 		keep(endpoint);
 	}
@@ -305,11 +306,14 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name
 {
 	struct agent_session *self = endpoint->session;
 	struct agent_endpoint *other = find_pattern(self, pattern);
+	bool is_as_before = strcmp(pattern_of(endpoint), pattern) == 0;
 
 	if (pattern[0] != '\0' && other && other != endpoint)
 		return CODE_NAME_DUPLICATE;
-	if (strcmp(pattern_of(endpoint), pattern) == 0 && strcmp(name_of(endpoint), name) == 0)
+	if (is_as_before && strcmp(name_of(endpoint), name) == 0)
 		return CODE_NONE;
+	if (!is_as_before)
+		agent_session_unmark_endpoint(self, endpoint->number);
 	if (!set_texts(endpoint, pattern, name))
 		return CODE_INTERNAL;
 	endpoint->is_logged = false;
@@ -346,18 +350,20 @@ announce_with(
 	name_normalise_pattern(pattern, frame->server_name, strlen(frame->server_name));
 	endpoint = want(self, frame->endpoint);
 	if (!endpoint) {
-		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
+		agent_session_refuse(
+		    self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
 	} else if (self->endpoints.count >
 	    self->worker->rules->settings.limits.endpoints_per_session) {
 		drop(endpoint);
-		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
+		agent_session_refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");
 	} else if (!count(endpoint, frame, why)) {
 		drop(endpoint);
-		refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);
+		agent_session_refuse(
+		    self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);
 	} else if ((code = rename_to(endpoint, pattern, frame->name)) != CODE_NONE) {
 		drop(endpoint);
-		refuse(self, frame->endpoint, frame->server_name, code,
+		agent_session_refuse(self, frame->endpoint, frame->server_name, code,
 		    code == CODE_NAME_DUPLICATE
 			? "another endpoint of this session has this name; announce it once"
 			: no_memory);
@@ -366,16 +372,69 @@ announce_with(
 	}
 }
 
+static bool
+is_up(const struct agent_endpoint *endpoint)
+{
+	return (endpoint->claim && route_claim_is_up(endpoint->claim)) ||
+	    (endpoint->before && route_claim_is_up(endpoint->before));
+}
+
+/* Marks are for one name alone, as certificates by tls-alpn-01 are. */
+static enum code
+mark_endpoint(struct agent_session *self, const struct frame_announce *frame, uint32_t number,
+    char sentence[SENTENCE_TEXT])
+{
+	const struct agent_endpoint *endpoint = find(self, number);
+	char name[NAME_SIZE];
+
+	if (!endpoint || !is_up(endpoint)) {
+		snprintf(sentence, SENTENCE_TEXT, "no endpoint %u is accepted that could be marked",
+		    (unsigned)number);
+		return CODE_ENDPOINT_UNKNOWN;
+	}
+	name_normalise_pattern(name, frame->server_name, strlen(frame->server_name));
+	if (strcmp(name, pattern_of(endpoint)) == 0 && !name_is_wildcard(name))
+		return agent_session_mark(self, frame, number, name, sentence);
+	snprintf(sentence, SENTENCE_TEXT,
+	    "a mark is for the exact name of its endpoint, which is '%.253s'",
+	    pattern_of(endpoint));
+	return CODE_NAME_INVALID;
+}
+
+static void
+announce_mark(struct agent_session *self, const struct frame_announce *frame, struct cursor value)
+{
+	struct agent_endpoint *before = find(self, frame->endpoint);
+	char sentence[SENTENCE_TEXT];
+	enum code code;
+
+	agent_session_unmark(self, frame->endpoint);
+	if (before)
+		drop(before);
+	code = mark_endpoint(self, frame, cursor_u32(&value), sentence);
+	if (code == CODE_NONE)
+		accept_later(self, frame->endpoint);
+	else
+		agent_session_refuse(self, frame->endpoint, frame->server_name, code, sentence);
+}
+
 static void
 announce(struct agent_session *self, const struct frame_announce *frame)
 {
 	struct agent_endpoint *before = find(self, frame->endpoint);
 	struct address_rules *addresses;
+	struct cursor marked;
 
+	if (facts_find(frame->facts, FACT_PENDING, &marked)) {
+		announce_mark(self, frame, marked);
+		return;
+	}
+	agent_session_unmark(self, frame->endpoint);
 	if (!address_facts_make(frame->facts, &addresses)) {
 		if (before)
 			drop(before);
-		refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
+		agent_session_refuse(
+		    self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
 		return;
 	}
 	announce_with(self, frame, addresses);
@@ -462,6 +521,8 @@ agent_session_withdraw(struct agent_session *self, uint32_t number)
 	struct agent_endpoint *endpoint;
 
 	take(self, self->waiting_count);
+	if (agent_session_unmark(self, number))
+		return;
 	endpoint = find(self, number);
 	if (!endpoint)
 		return;
@@ -482,6 +543,7 @@ void
 agent_session_withdraw_all(struct agent_session *self)
 {
 	forget_waiting(self);
+	agent_session_unmark_all(self);
 	table_each(&self->endpoints, drop_each, NULL);
 }
 
@@ -522,6 +584,7 @@ bool
 agent_session_endpoints_init(struct agent_session *self)
 {
 	STAILQ_INIT(&self->waiting);
+	LIST_INIT(&self->marks);
 	timer_init(&self->taking, self->worker->loop, take_some, self);
 	return table_init(&self->endpoints) && table_init(&self->patterns);
 }

@@ -163,6 +163,17 @@ agent_session_log_down(struct agent_session *self, uint32_t number, const char *
 		    log_str("server_name", pattern), log_u64("endpoint", number));
 }
 
+/* Whoever answers an ACME server may have a certificate made. */
+void
+agent_session_log_pending(struct agent_session *self, uint32_t number, const char *name)
+{
+	if (may_tell_change(self))
+		log_audit(LOG_INFO, "challenge-pending",
+		    "hellos of ACME servers for this name go to this agent",
+		    log_agent(self->identity), log_str("server_name", name),
+		    log_u64("endpoint", number));
+}
+
 void
 agent_session_log_twin(struct agent_session *self)
 {

@@ -57,6 +57,8 @@ struct agent_session {
 	struct session_ref *session_ref;     /* held, from the welcome on */
 	struct table endpoints, patterns;    /* agent_session_endpoints.c */
 	LIST_HEAD(, agent_endpoint) counted; /* in its usage, the newest first */
+	LIST_HEAD(, agent_mark) marks;       /* agent_session_pending.c */
+	unsigned mark_count;
 	STAILQ_HEAD(, announcement) waiting;
 	size_t waiting_count;
 	struct timer taking;
@@ -101,6 +103,31 @@ void agent_session_withdraw_all(struct agent_session *);
 void agent_session_obey_rules(struct agent_session *);
 /* Refuses as many as its usage owes, the newest first. */
 void agent_session_yield_endpoints(struct agent_session *);
+/* Those of an announcement that the relay has, too, and that the session speaks of. */
+uint8_t agent_session_carriers(const struct agent_session *, const struct frame_announce *);
+/* Tells that this number of an endpoint or a mark is refused. */
+void agent_session_refuse(
+    struct agent_session *, uint32_t number, const char *name, enum code, const char *sentence);
+
+/*
+ * agent_session_pending.c: the marks of a session, which are announced, answered and withdrawn like
+ * endpoints, under numbers of their own.
+ *
+ * Shared by:     the endpoints of one session.
+ * Bound:         AGENT_MARKS_MOST.
+ * Who leaves:    nobody; the newcomer is refused.
+ */
+enum { AGENT_MARKS_MOST = 64 };
+/* Marks an endpoint, which is up under this name, for what an announcement says.  CODE_NONE, or the refusal
+ * with a sentence. */
+enum code agent_session_mark(struct agent_session *, const struct frame_announce *,
+    uint32_t endpoint, const char *name, char sentence[SENTENCE_TEXT]);
+/* Takes the mark of this number away.  False: there is none. */
+bool agent_session_unmark(struct agent_session *, uint32_t number);
+/* Those of an endpoint that is up no more, and tells so. */
+void agent_session_unmark_endpoint(struct agent_session *, uint32_t endpoint);
+/* All, without a word; also on {0}. */
+void agent_session_unmark_all(struct agent_session *);
 
 /* agent_session_log.c; the first on {0}, the second when the session is over. */
 void agent_session_log_init(struct agent_session *);
@@ -112,6 +139,7 @@ void agent_session_log_refused(
 void agent_session_log_up(
     struct agent_session *, uint32_t number, const char *pattern, const char *name);
 void agent_session_log_down(struct agent_session *, uint32_t number, const char *pattern);
+void agent_session_log_pending(struct agent_session *, uint32_t number, const char *name);
 /* Another process has its instance: the first time that one comes. */
 void agent_session_log_twin(struct agent_session *);
 

@@ -20,6 +20,7 @@
 #include "relay/flow_starttls.h"
 #include "relay/flow_wait.h"
 #include "relay/name_flows.h"
+#include "relay/pending.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
 #include "relay/session_ref.h"
@@ -347,6 +348,19 @@ offered_alpn(const struct flow *flow, uint8_t alpn[ROUTE_ALPN_MOST])
 	return bytes < ROUTE_ALPN_MOST ? bytes : ROUTE_ALPN_MOST;
 }
 
+/* An ACME server asks the one who asked for it, whomever else the name leads to. */
+static bool
+is_for_challenge(
+    struct flow *flow, const struct route_question *question, struct route_answer *answer)
+{
+	const struct conn *conn = &flow->way->conn;
+
+	return pendings_are_any(flow->worker->shared->pendings) && !question->only_static &&
+	    conn->hello.verdict == CLIENTHELLO_COMPLETE &&
+	    clienthello_offers_only_alpn(&conn->hello, conn->wire, PENDING_PROTOCOL) &&
+	    pending_find(flow->worker->shared->pendings, question, answer);
+}
+
 static void
 look_up(struct flow *flow, const char *name)
 {
@@ -366,7 +380,8 @@ look_up(struct flow *flow, const char *name)
 		question.excluded[i] = flow->way->excluded[i];
 	}
 	flow->way->arrivals = route_arrivals(flow->worker->shared->routes);
-	if (route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
+	if (is_for_challenge(flow, &question, &answer) ||
+	    route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
 		&flow->way->looking) != ROUTE_LATER)
 		on_route(flow, &answer);
 }

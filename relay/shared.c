@@ -5,6 +5,7 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "relay/name_flows.h"
+#include "relay/pending.h"
 #include "relay/recent_peers.h"
 #include "relay/route.h"
 #include "relay/session_lines.h"
@@ -26,7 +27,7 @@ shared_make(struct shared *shared)
 {
 	return (shared->flows = shares_new(SHARES_NEWEST)) &&
 	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
-	    (shared->name_flows = name_flows_new()) &&
+	    (shared->name_flows = name_flows_new()) && (shared->pendings = pendings_new()) &&
 	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->hello_bytes = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
@@ -57,6 +58,7 @@ shared_wipe(struct shared *shared)
 	shares_free(shared->hello_bytes);
 	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
+	pendings_free(shared->pendings);
 	name_flows_free(shared->name_flows);
 	rate_table_free(shared->rates);
 	standstills_wipe(&shared->standstills);

@@ -15,6 +15,7 @@
 #include "tunnel/standstill.h"
 
 struct name_flows;
+struct pendings;
 struct rate_table;
 struct recent_peers;
 struct resolver;
@@ -36,6 +37,7 @@ struct shared {
 	struct session_lines *session_lines;
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
+	struct pendings *pendings;
 	struct shares *flows; /* of clients; the newest leave */
 	struct recent_peers *recent_peers;
 	struct standstills standstills;

@@ -27,6 +27,7 @@ static const struct word {
 	{ CODE_NAME_INVALID, true, "name-invalid" },
 	{ CODE_ENDPOINT_LIMIT, false, "endpoint-limit" },
 	{ CODE_NAME_DUPLICATE, true, "name-duplicate" },
+	{ CODE_ACME_BUSY, false, "acme-busy" },
 	{ CODE_HELLO_MISMATCH, false, "hello-mismatch" },
 	{ CODE_ENDPOINT_UNKNOWN, false, "endpoint-unknown" },
 	{ CODE_CARRIER_REFUSED, false, "carrier-refused" },

@@ -32,6 +32,7 @@ enum code {
 	CODE_NAME_INVALID = 23,  /* permanent */
 	CODE_ENDPOINT_LIMIT = 24,
 	CODE_NAME_DUPLICATE = 25, /* permanent: the session has this name already */
+	CODE_ACME_BUSY = 26,      /* another session has the mark `pending` of this name */
 	/* a channel's `fail` */
 	CODE_HELLO_MISMATCH = 40,
 	CODE_ENDPOINT_UNKNOWN = 41,

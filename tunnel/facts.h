@@ -15,6 +15,7 @@
 
 enum { FACT_OPTIONAL = 0x8000 };
 enum fact_type {
+	FACT_PENDING = 0x0010, /* announce: 4 bytes, the accepted endpoint that is marked */
 	FACT_FRAMES_PER_SECOND = 0x8001, /* welcome: 4 bytes */
 	FACT_ALLOW = 0x8002,             /* announce: prefixes (address_facts.h) */
 	FACT_DENY = 0x8003,              /* the same */

@@ -241,7 +241,15 @@ frame_encode_announce(uint8_t *out, unsigned version, const struct frame_announc
 _Static_assert(FRAME_HEADER + 2 + 7 + NAME_TEXT + SHORT_TEXT + ADDRESS_FACTS_BYTES <= FRAME_BYTES,
     "an announcement in a frame of several has room for its lists");
 
+static bool
+is_endpoint(struct cursor value)
+{
+	uint32_t number = cursor_u32(&value);
+	return cursor_end(&value) && number != 0;
+}
+
 static const struct fact_row announce_facts[] = {
+	{ FACT_PENDING, is_endpoint },
 	{ FACT_ALLOW, address_facts_are_well_formed },
 	{ FACT_DENY, address_facts_are_well_formed },
 	{ 0, NULL },

@@ -214,6 +214,18 @@ lists_of(bool is_for_all)
 	return is_for_all ? (struct facts){ all, sizeof all } : (struct facts){ few, sizeof few };
 }
 
+/* At one of the first endpoints. */
+static struct facts
+mark_of(uint32_t endpoint)
+{
+	static uint8_t marks[4][8];
+	uint8_t *mark = marks[endpoint % 4];
+
+	memcpy(mark, (const uint8_t[]){ FACT_PENDING >> 8, FACT_PENDING & 0xff, 0, 4, 0, 0, 0, 0 }, 8);
+	mark[7] = (uint8_t)(1 + endpoint % 4);
+	return (struct facts){ mark, sizeof marks[0] };
+}
+
 static void
 take_announce(struct frame_announce *announce)
 {
@@ -223,6 +235,8 @@ take_announce(struct frame_announce *announce)
 	strcpy(announce->name, "x");
 	if (announce->endpoint & 4)
 		announce->facts = lists_of(announce->endpoint & 8);
+	else if (announce->endpoint & 16)
+		announce->facts = mark_of(announce->endpoint);
 }
 
 static size_t

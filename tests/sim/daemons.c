@@ -17,6 +17,7 @@
 #include "relay/flow_wait.h"
 #include "relay/intake.h"
 #include "relay/name_flows.h"
+#include "relay/pending.h"
 #include "relay/recent_peers.h"
 #include "relay/route.h"
 #include "relay/session_table.h"
@@ -123,6 +124,7 @@ relay_up(struct sim_relay *relay)
 	shared->routes = route_table_new();
 	shared->rates = unbounded_rates();
 	shared->name_flows = name_flows_new();
+	shared->pendings = pendings_new();
 	shared->flows = shares_new(SHARES_NEWEST);
 	shares_set_bounds(shared->flows, &flows);
 	shared->recent_peers = recent_peers_new();
@@ -185,6 +187,7 @@ relay_down(struct sim_relay *relay)
 	shares_free(shared->unknown_peers);
 	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
+	pendings_free(shared->pendings);
 	name_flows_free(shared->name_flows);
 	standstills_wipe(&shared->standstills);
 	shares_free(shared->flows);

@@ -642,6 +642,36 @@ expect_bytes(const uint8_t *bytes, size_t count, const char *wanted)
 }
 
 static void
+a_mark_names_an_endpoint(void **state)
+{
+	static const struct {
+		uint8_t tail[9];
+		size_t count;
+		enum frame_sense sense;
+	} marks[] = {
+		{ { 0, 16, 0, 4, 0, 0, 0, 7 }, 8, FRAME_FINE },
+		{ { 0, 16, 0, 4, 0, 0, 0, 0 }, 8, FRAME_WRONG },
+		{ { 0, 16, 0, 3, 0, 0, 7 }, 7, FRAME_WRONG },
+		{ { 0, 16, 0, 5, 0, 0, 0, 0, 7 }, 9, FRAME_WRONG },
+		{ { 0, 16, 0, 0 }, 4, FRAME_WRONG },
+	};
+	struct cursor marked;
+	(void)state;
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		struct sample s = samples[2];
+		union any out;
+		memcpy(s.bytes + s.count, marks[i].tail, marks[i].count);
+		s.count += marks[i].count;
+		assert_int_equal(
+		    frame_decode_announce(body_of(&s), 2, &out.announce), marks[i].sense);
+		if (marks[i].sense != FRAME_FINE)
+			continue;
+		assert_true(facts_find(out.announce.facts, FACT_PENDING, &marked));
+		assert_int_equal(cursor_u32(&marked), 7);
+	}
+}
+
+static void
 the_bytes_of_version_2_are_those_of_the_manual(void **state)
 {
 	uint8_t bytes[FRAME_BYTES];
@@ -665,6 +695,11 @@ the_bytes_of_version_2_are_those_of_the_manual(void **state)
 	one.facts = (struct facts){ lists, sizeof lists };
 	expect_bytes(bytes, frame_encode_announce(bytes, 2, &one), "0028" "03" "00000007" "01" "0064"
 	    "0d2a2e6578616d706c652e636f6d" "00" "8002" "000d" "0418cb0071" "063020010db80009");
+	const uint8_t mark[] = { 0, 16, 0, 4, 0, 0, 0, 8 };
+	two.endpoint = 0x80000000;
+	two.facts = (struct facts){ mark, sizeof mark };
+	expect_bytes(bytes, frame_encode_announce(bytes, 2, &two), "0021" "03" "80000000" "01" "0064"
+	    "0b6578616d706c652e636f6d" "0473686f70" "0010" "0004" "00000008");
 	count = frame_add_accepted(bytes, 0, 7);
 	expect_bytes(bytes, frame_add_accepted(bytes, count, 8), "00090d" "0000000700000008");
 	count = frame_add_refused(bytes, 0, &(struct frame_refused){ 7, CODE_NAME_TAKEN, "taken" });
@@ -711,6 +746,7 @@ main(void)
 		cmocka_unit_test(a_welcome_tells_the_budget_from_version_2_on),
 		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),
 		cmocka_unit_test(one_strange_fact_spoils_its_own_announcement_only),
+		cmocka_unit_test(a_mark_names_an_endpoint),
 		cmocka_unit_test(numbers_that_follow_each_other_become_one_range),
 		cmocka_unit_test(a_full_frame_of_ranges_takes_no_more),
 		cmocka_unit_test(refusals_go_together_when_their_reason_is_one),
