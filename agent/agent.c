@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/challenge.h"
 #include "agent/endpoint_health.h"
 #include "agent/relay_session.h"
 #include "agent/reload.h"
@@ -223,6 +224,15 @@ on_health(void *arg)
 	relay_links_refresh(&agent->live.links, clock_wall_s());
 }
 
+/* Relays hear of a challenge as they do of endpoints. */
+static void
+on_challenges(void *arg)
+{
+	struct agent *agent = arg;
+
+	relay_links_refresh(&agent->live.links, clock_wall_s());
+}
+
 /* Once a day, by the clock that says when things end; the start has warned. */
 static void
 warn_daily(struct agent *agent)
@@ -392,6 +402,11 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	    context->loop, context->resolver, context->endpoint_table, relay_session_on_report);
 	if (!context->workers)
 		return EX_OSERR;
+	context->challenges = challenges_new(context->loop);
+	if (!context->challenges)
+		return EX_OSERR;
+	challenges_set_owner(context->challenges, on_challenges, agent);
+	agent_workers_set_challenges(context->workers, context->challenges);
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		if (!loop_on_signal(context->loop, signals[i], on_signal, agent))
 			return EX_OSERR;
@@ -424,6 +439,7 @@ tear_down(struct agent *agent)
 	probes_free(agent->live.probes);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
+	challenges_free(context->challenges);
 	if (agent->live.forwards)
 		forwards_keep_revoked(agent->live.forwards);
 	forwards_free(agent->live.forwards);

@@ -3,10 +3,12 @@
  */
 #include "agent/announcer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/backoff.h"
+#include "agent/challenge.h"
 #include "agent/endpoint_table.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,8 +21,10 @@ enum { MINUTE_MS = 60000, LINES_FREE = 60 };
 enum stage { DUE, UNDER_WAY, ACCEPTED, REFUSED, STAGES };
 static const char *const stage_name[STAGES] = { "due", "under-way", "accepted", "refused" };
 
+/* An endpoint, or the mark of a challenge at one. */
 struct entry {
 	struct frame_announce announce;  /* without its facts */
+	uint32_t marked;                 /* the number of the endpoint; 0: it is one itself */
 	struct address_rules *addresses; /* held */
 	size_t bytes;                    /* UNDER_WAY: of its lists */
 	enum stage stage;
@@ -28,6 +32,12 @@ struct entry {
 	uint64_t retry_at_ms; /* REFUSED */
 	enum code refused;    /* the last refusal; CODE_NONE: accepted since */
 };
+
+static bool
+is_mark(const struct entry *entry)
+{
+	return entry->marked != 0;
+}
 
 /* Of this minute, which begins with the first of them. */
 struct lines {
@@ -40,6 +50,8 @@ struct announcer {
 	struct loop *loop;
 	struct session *session;
 	const char *relay;
+	struct challenges *challenges;
+	struct challenge_relay seat; /* among those that accept challenges */
 	struct entry *entries;
 	size_t count, under_way, bytes_under_way, accepted;
 	struct timer retry;
@@ -87,7 +99,9 @@ static void
 log_accepted(struct announcer *a, const struct entry *entry)
 {
 	if (may_tell(a, &a->lines.changes))
-		log_audit(LOG_INFO, "endpoint-up", "the relay routes it here",
+		log_audit(LOG_INFO, is_mark(entry) ? "challenge-accepted" : "endpoint-up",
+		    is_mark(entry) ? "the relay passes ACME servers on to here"
+				   : "the relay routes it here",
 		    log_str("endpoint", entry->announce.name),
 		    log_str("server_name", entry->announce.server_name),
 		    log_str("relay", a->relay));
@@ -103,8 +117,8 @@ log_refused(struct announcer *a, const struct entry *entry, const struct session
 							      : LOG_WARNING;
 
 	if (level == LOG_DEBUG || may_tell(a, &a->lines.refusals))
-		log_audit(level, "endpoint-refused", answer->sentence,
-		    log_str("code", code_word(answer->code)),
+		log_audit(level, is_mark(entry) ? "challenge-refused" : "endpoint-refused",
+		    answer->sentence, log_str("code", code_word(answer->code)),
 		    log_str("endpoint", entry->announce.name),
 		    log_str("server_name", entry->announce.server_name), log_str("relay", a->relay),
 		    log_bool("permanent", permanent));
@@ -131,9 +145,11 @@ set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 	if (stage == UNDER_WAY)
 		a->bytes_under_way += entry->bytes = address_facts_bytes(entry->addresses);
 	a->under_way -= entry->stage == UNDER_WAY;
-	a->accepted -= entry->stage == ACCEPTED;
 	a->under_way += stage == UNDER_WAY;
-	a->accepted += stage == ACCEPTED;
+	if (!is_mark(entry)) {
+		a->accepted -= entry->stage == ACCEPTED;
+		a->accepted += stage == ACCEPTED;
+	}
 	entry->stage = stage;
 }
 
@@ -143,8 +159,12 @@ announce_entry(struct announcer *a, const struct entry *entry)
 	uint8_t storage[ADDRESS_FACTS_BYTES];
 	struct writer w = writer_over(storage, sizeof storage);
 	struct frame_announce announce = entry->announce;
+	const uint32_t marked = htonl(entry->marked);
 
-	address_facts_put(&w, entry->addresses);
+	if (is_mark(entry))
+		facts_put(&w, FACT_PENDING, &marked, sizeof marked);
+	else
+		address_facts_put(&w, entry->addresses);
 	announce.facts = facts_of(&w);
 	session_announce(a->session, &announce);
 }
@@ -155,11 +175,24 @@ has_room(const struct announcer *a)
 	return a->under_way < ANNOUNCER_UNDER_WAY && a->bytes_under_way < ANNOUNCER_BYTES;
 }
 
+/* A relay marks nothing that it has not accepted, and hears of no mark where there are no facts. */
+static bool
+may_announce(const struct announcer *a, const struct entry *entry)
+{
+	const struct entry *endpoint;
+
+	if (!is_mark(entry))
+		return true;
+	endpoint = find(a->entries, a->count, entry->marked);
+	return endpoint && endpoint->stage == ACCEPTED &&
+	    session_version(a->session) >= PROTOCOL_FACTS;
+}
+
 static void
 announce_due(struct announcer *a)
 {
 	for (size_t i = 0; i < a->count && has_room(a); i++) {
-		if (a->entries[i].stage != DUE)
+		if (a->entries[i].stage != DUE || !may_announce(a, &a->entries[i]))
 			continue;
 		set_stage(a, &a->entries[i], UNDER_WAY);
 		announce_entry(a, &a->entries[i]);
@@ -193,8 +226,33 @@ on_retry(void *arg)
 	plan_retry(a);
 }
 
+/* ---- challenges ---- */
+
+static bool
+has_accepted(void *arg, uint32_t number, char why[CHALLENGE_ERROR])
+{
+	const struct announcer *a = arg;
+	const struct entry *entry = find(a->entries, a->count, number);
+
+	if (entry && entry->stage == ACCEPTED)
+		return true;
+	if (session_version(a->session) < PROTOCOL_FACTS)
+		snprintf(why, CHALLENGE_ERROR,
+		    "relay '%.64s' is of a version without challenges; update it", a->relay);
+	else if (!entry || !may_announce(a, entry))
+		snprintf(
+		    why, CHALLENGE_ERROR, "relay '%.64s' has not accepted the endpoint", a->relay);
+	else if (entry->stage == REFUSED)
+		snprintf(why, CHALLENGE_ERROR, "relay '%.64s' has refused the challenge: %s",
+		    a->relay, code_word(entry->refused));
+	else
+		snprintf(why, CHALLENGE_ERROR, "relay '%.64s' has not answered yet", a->relay);
+	return false;
+}
+
 struct announcer *
-announcer_new(struct loop *loop, struct session *session, const char *relay)
+announcer_new(
+    struct loop *loop, struct session *session, const char *relay, struct challenges *challenges)
 {
 	struct announcer *a = calloc(1, sizeof *a);
 
@@ -203,6 +261,10 @@ announcer_new(struct loop *loop, struct session *session, const char *relay)
 	a->loop = loop;
 	a->session = session;
 	a->relay = relay;
+	a->challenges = challenges;
+	a->seat.has_accepted = has_accepted;
+	a->seat.arg = a;
+	challenges_join(challenges, &a->seat);
 	timer_init(&a->retry, loop, on_retry, a);
 	timer_init(&a->lines.minute, loop, on_minute, a);
 	return a;
@@ -213,6 +275,7 @@ announcer_free(struct announcer *a)
 {
 	if (!a)
 		return;
+	challenges_leave(a->challenges, &a->seat);
 	timer_clear(&a->retry);
 	timer_clear(&a->lines.minute);
 	tell_suppressed(a);
@@ -250,17 +313,28 @@ log_withdrawn(struct announcer *a, const struct entry *entry)
 		    log_str("relay", a->relay));
 }
 
+/* Whether it is still to be announced, or may stay so. */
+static bool
+is_wanted(const struct announcer *a, const struct endpoint_table *table, const struct entry *entry)
+{
+	uint32_t number = entry->announce.endpoint;
+
+	if (is_mark(entry))
+		return challenges_numbered(a->challenges, number) &&
+		    is_served(endpoint_table_find(table, entry->marked));
+	return is_served(endpoint_table_find(table, number));
+}
+
 static void
 withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct entry *entry = &a->entries[i];
-		const struct endpoint *endpoint =
-		    endpoint_table_find(table, entry->announce.endpoint);
 
-		if (is_served(endpoint))
+		if (is_wanted(a, table, entry))
 			continue;
-		if (endpoint && entry->stage == ACCEPTED)
+		if (entry->stage == ACCEPTED &&
+		    endpoint_table_find(table, entry->announce.endpoint))
 			log_withdrawn(a, entry);
 		if (entry->stage == UNDER_WAY || entry->stage == ACCEPTED)
 			session_withdraw(a->session, entry->announce.endpoint);
@@ -283,15 +357,11 @@ renew_addresses(struct announcer *a, struct entry *entry, struct address_rules *
 		set_stage(a, entry, DUE);
 }
 
-bool
-announcer_show(struct announcer *a, const struct endpoint_table *table)
+static size_t
+show_endpoints(struct announcer *a, const struct endpoint_table *table, struct entry *entries)
 {
-	struct entry *entries = calloc(table->count + 1, sizeof *entries);
 	size_t count = 0;
 
-	if (!entries)
-		return false;
-	withdraw_gone(a, table);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i];
 		const struct entry *before = find(a->entries, a->count, endpoint->number);
@@ -304,11 +374,67 @@ announcer_show(struct announcer *a, const struct endpoint_table *table)
 			fill(&entries[count].announce, endpoint);
 		renew_addresses(a, &entries[count++], endpoint->addresses);
 	}
+	return count;
+}
+
+/* The one that is served under this very name and ends TLS. */
+static const struct endpoint *
+find_terminating(const struct endpoint_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct endpoint *endpoint = table->endpoints[i];
+
+		if (endpoint->terminates && strcmp(endpoint->server_name, name) == 0)
+			return is_served(endpoint) ? endpoint : NULL;
+	}
+	return NULL;
+}
+
+/* Under the number of the challenge; anew, where its endpoint has another number. */
+static size_t
+show_marks(const struct announcer *a, const struct endpoint_table *table, struct entry *entries)
+{
+	const struct challenge *challenge = NULL;
+	size_t count = 0;
+
+	while ((challenge = challenges_next(a->challenges, challenge))) {
+		const struct endpoint *endpoint =
+		    find_terminating(table, challenge_name(challenge));
+		uint32_t number = challenge_number(challenge);
+		const struct entry *before = find(a->entries, a->count, number);
+		struct entry *entry = &entries[count];
+
+		if (!endpoint)
+			continue;
+		count++;
+		if (before && before->marked == endpoint->number) {
+			*entry = *before;
+			continue;
+		}
+		fill(&entry->announce, endpoint);
+		entry->announce.endpoint = number;
+		entry->marked = endpoint->number;
+	}
+	return count;
+}
+
+bool
+announcer_show(struct announcer *a, const struct endpoint_table *table)
+{
+	struct entry *entries = calloc(table->count + CHALLENGES_MOST + 1, sizeof *entries);
+	size_t count;
+
+	if (!entries)
+		return false;
+	withdraw_gone(a, table);
+	count = show_endpoints(a, table, entries);
+	count += show_marks(a, table, entries + count);
 	free(a->entries);
 	a->entries = entries;
 	a->count = count;
 	announce_due(a);
 	plan_retry(a);
+	challenges_look(a->challenges);
 	return true;
 }
 
@@ -335,6 +461,7 @@ announcer_accepted(struct announcer *a, const struct session_answer *answer)
 		if (is_about(answer, &a->entries[i]) && a->entries[i].stage == UNDER_WAY)
 			note_accepted(a, &a->entries[i]);
 	announce_due(a);
+	challenges_look(a->challenges);
 }
 
 static void
@@ -366,7 +493,7 @@ announcer_refused(struct announcer *a, const struct session_answer *answer)
 		if (!is_about(answer, &a->entries[i]) || !may_be_refused(&a->entries[i]))
 			continue;
 		note_refused(a, &a->entries[i], answer);
-		is_any = true;
+		is_any |= !is_mark(&a->entries[i]);
 	}
 	announce_due(a);
 	plan_retry(a);

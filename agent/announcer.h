@@ -11,6 +11,9 @@
  * An endpoint whose upstreams are all down, by their checks (base/health.h), is withdrawn until one of
  * them is up: whoever learns of such a change calls announcer_show() again.
  *
+ * Challenges that are under way (agent/challenge.h) are announced, too: each marks the accepted endpoint of
+ * its name as pending, and waits for that to be accepted.
+ *
  * The log's lines about endpoints are audit events, which nothing may drop, and a
  * relay can bring them about as fast as it can send.  So answers about what does not
  * wait for one are ignored, and in a minute a session has as many lines as it takes
@@ -32,21 +35,23 @@
 #include "tunnel/code.h"
 
 struct announcer;
+struct challenges;
 struct endpoint_table;
 struct session;
 struct session_answer;
 
 enum { ANNOUNCER_UNDER_WAY = 64, ANNOUNCER_BYTES = 16 * 1024 };
 
-/* Session and relay (its name, for the log) are borrowed while the announcer lives. NULL when
- * memory is short. */
-struct announcer *announcer_new(struct loop *, struct session *, const char *relay);
+/* Session, relay (its name, for the log) and challenges (NULL: none) are borrowed while the announcer
+ * lives. NULL when memory is short. */
+struct announcer *announcer_new(
+    struct loop *, struct session *, const char *relay, struct challenges *);
 void announcer_free(struct announcer *);
 
-/* Announces what is new in this table and withdraws what is gone. False when memory is short:
- * nothing has changed. */
+/* Announces what is new in this table and among the challenges, and withdraws what is gone. False when
+ * memory is short: nothing has changed. */
 bool announcer_show(struct announcer *, const struct endpoint_table *);
-/* The relay's answers.  Of the second: whether any endpoint is refused by it. */
+/* The relay's answers.  Of the second: whether any endpoint is refused by it; a challenge is none. */
 void announcer_accepted(struct announcer *, const struct session_answer *);
 bool announcer_refused(struct announcer *, const struct session_answer *);
 /* What was refused with this code may be accepted now. */

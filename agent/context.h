@@ -13,13 +13,16 @@
 #include "base/resolver.h"
 #include "tunnel/frame.h"
 
+struct challenges;
+
 struct agent_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct agent_workers *workers;
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;
-	struct frame_hello hello; /* the first frame of each session */
+	struct challenges *challenges; /* NULL: there can be none */
+	struct frame_hello hello;      /* the first frame of each session */
 	unsigned pool_least, pool_most;
 	uint64_t tolerance_ms;
 };

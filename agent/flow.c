@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/challenge.h"
 #include "agent/endpoint_table.h"
 #include "agent/flow_private.h"
 #include "agent/open_check.h"
@@ -144,6 +145,7 @@ free_setup(struct agent_flow_setup *setup)
 	pooled_channel_free(setup->pooled);
 	if (setup->client)
 		stream_free(tls_stream(setup->client));
+	tls_config_release(setup->challenge);
 	stream_free(setup->channel);
 	free(setup);
 }
@@ -438,6 +440,19 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 		    flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
 }
 
+/* Only where TLS is ended here; what is passed through is the upstream's to answer. */
+static void
+find_challenge(struct agent_flow *flow)
+{
+	struct agent_flow_setup *setup = flow->setup;
+	const uint8_t *hello = channel_hello(pooled_channel_channel(setup->pooled));
+
+	if (flow->endpoint && flow->endpoint->terminates &&
+	    challenges_are_any(flow->context->challenges) &&
+	    open_is_for_challenge(&setup->open, hello))
+		setup->challenge = challenges_find(flow->context->challenges, flow->server_name);
+}
+
 static enum code
 judge_open(const struct agent_flow *flow, char sentence[SENTENCE_TEXT])
 {
@@ -445,7 +460,8 @@ judge_open(const struct agent_flow *flow, char sentence[SENTENCE_TEXT])
 	const struct channel *channel = pooled_channel_channel(setup->pooled);
 
 	if (!flow->context->is_draining)
-		return open_check(&setup->open, flow->endpoint, channel_hello(channel), sentence);
+		return open_check(&setup->open, flow->endpoint, channel_hello(channel),
+		    setup->challenge != NULL, sentence);
 	snprintf(sentence, SENTENCE_TEXT, "the agent is stopping");
 	return CODE_AGENT_DRAINING;
 }
@@ -454,8 +470,10 @@ static void
 begin(struct agent_flow *flow)
 {
 	char sentence[SENTENCE_TEXT];
-	enum code code = judge_open(flow, sentence);
+	enum code code;
 
+	find_challenge(flow);
+	code = judge_open(flow, sentence);
 	if (code == CODE_CLIENT_DENIED)
 		atomic_fetch_add(&flow->endpoint->denied, 1);
 	if (!agent_flow_take_place(flow))

@@ -5,6 +5,10 @@
  *	terminate:   opened --> handshaking ------> dialling --> joined --> over
  *	                             \-----------------\--> lingering ----> over
  *	refused with `fail`: opened ---------------------------------------> over
+ *	challenge:   opened --> handshaking --> lingering -----------------> over
+ *
+ * An ACME server that looks for the answer to a challenge (challenge.h) sees it in the handshake, and
+ * that is all.
  *
  * In terminate mode the client's handshake is finished and its certificate
  * judged before the upstream is dialled, so that a stranger never opens an
@@ -35,6 +39,7 @@
 #include "base/loop.h"
 
 struct agent_flow;
+struct challenges;
 struct endpoint_table;
 struct pooled_channel;
 struct resolver;
@@ -50,7 +55,8 @@ struct agent_flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct endpoint_table *endpoint_table;
-	struct stalls *stalls; /* of the joined flows */
+	struct challenges *challenges; /* NULL: there are none */
+	struct stalls *stalls;         /* of the joined flows */
 	/* Shared by all workers; owned by the relays' numbers. */
 	struct shares *flows, *handshakes, *lingers;
 	struct standstills *standstills; /* likewise */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/challenge.h"
 #include "agent/endpoint_table.h"
 #include "agent/hello_facts.h"
 #include "agent/pooled_channel.h"
@@ -13,17 +14,21 @@
 #include "sni/clienthello.h"
 #include "tunnel/channel.h"
 
-/* By the reader that relays route by and open_check() believes. */
+/* By the reader that relays route by and open_check() believes.  Who offers the protocol of challenges alone
+ * gets nothing else (RFC 8737, 3), and nobody else gets that. */
 static unsigned
 judge_hello(void *arg, struct tls_hello *hello)
 {
 	const struct agent_flow *flow = arg;
 	struct clienthello read;
+	bool is_challenge = flow->setup->challenge != NULL;
 
 	if (clienthello_read_body(&read, hello->message, hello->bytes) != CLIENTHELLO_COMPLETE)
 		return clienthello_alert(&read);
 	if (strcmp(read.server_name, flow->server_name) != 0)
 		return ALERT_UNRECOGNIZED_NAME;
+	if (clienthello_offers_only_alpn(&read, hello->message, CHALLENGE_PROTOCOL) != is_challenge)
+		return ALERT_NO_APPLICATION_PROTOCOL;
 	hello->name = flow->server_name;
 	hello_facts_fill(hello, &read);
 	return 0;
@@ -194,6 +199,11 @@ on_handshake(void *arg, enum io result)
 	shares_leave(flow->setup->handshake);
 	flow->setup->handshake = NULL;
 	flow->version = tls_version(flow->setup->client);
+	if (flow->setup->challenge) {
+		agent_flow_refuse_client(flow, 0, "acme-challenge",
+		    "an ACME server has seen the certificate of the challenge, and that is all");
+		return;
+	}
 	flow->is_resumed = tls_is_resumed(flow->setup->client);
 	flow->identity = flow->setup->client_check.identity;
 	flow->setup->client_check.identity = NULL;
@@ -212,20 +222,30 @@ fail_without_certificate(struct agent_flow *flow)
 	agent_flow_fail(flow, CODE_NO_CERTIFICATE, sentence, sentence);
 }
 
+static struct tls_config *
+find_tls(const struct agent_flow *flow)
+{
+	const struct agent_flow_setup *setup = flow->setup;
+
+	return setup->challenge
+	    ? setup->challenge
+	    : endpoint_tls(flow->endpoint, flow->server_name,
+		  channel_hello(pooled_channel_channel(setup->pooled)), setup->open.hello_bytes);
+}
+
 void
 agent_flow_start_handshake(struct agent_flow *flow)
 {
 	struct agent_flow_setup *setup = flow->setup;
 	struct tls_hooks hooks = { .judge_hello = judge_hello, .arg = flow };
 	struct heavy_party party = agent_flow_party(flow);
-	struct tls_config *tls = endpoint_tls(flow->endpoint, flow->server_name,
-	    channel_hello(pooled_channel_channel(setup->pooled)), setup->open.hello_bytes);
+	struct tls_config *tls = find_tls(flow);
 
 	if (!tls) {
 		fail_without_certificate(flow);
 		return;
 	}
-	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF)
+	if (flow->endpoint->client_certificate != TLS_CLIENT_OFF && !setup->challenge)
 		hooks.judge = judge_client;
 	agent_flow_move(flow, FLOW_HANDSHAKING);
 	if (!agent_flow_take_handshake(flow)) {

@@ -25,7 +25,8 @@ enum {
 	DETAIL_TEXT = 768,
 	ALERT_ACCESS_DENIED = 49,
 	ALERT_INTERNAL_ERROR = 80,
-	ALERT_UNRECOGNIZED_NAME = 112
+	ALERT_UNRECOGNIZED_NAME = 112,
+	ALERT_NO_APPLICATION_PROTOCOL = 120
 };
 
 enum agent_flow_state {
@@ -44,6 +45,7 @@ struct agent_flow_setup {
 	struct pooled_channel *pooled; /* until its stream is released */
 	struct stream *channel;        /* then, until TLS or the pump owns it */
 	struct tls *client;            /* terminate: the client's TLS, until the pump owns it */
+	struct tls_config *challenge;  /* held: it is to be answered with that; NULL: as always */
 	struct shares_place *handshake;
 	struct tls_driver driver; /* of the client's TLS: the handshake, then the linger */
 	struct peer_check client_check;

@@ -4,10 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/challenge.h"
 #include "agent/endpoint.h"
 #include "base/clock.h"
 #include "sni/clienthello.h"
 #include "sni/name.h"
+
+bool
+open_is_for_challenge(const struct frame_open *open, const uint8_t *bytes)
+{
+	struct clienthello hello;
+
+	clienthello_init(&hello, CLIENTHELLO_MOST_BYTES);
+	return clienthello_read(&hello, bytes, open->hello_bytes) == CLIENTHELLO_COMPLETE &&
+	    clienthello_offers_only_alpn(&hello, bytes, CHALLENGE_PROTOCOL);
+}
 
 /* The hello is whole, and it, the frame and the endpoint agree on the server name. */
 static bool
@@ -55,7 +66,7 @@ upstream_answers(const struct endpoint *endpoint, char *sentence)
 
 enum code
 open_check(const struct frame_open *open, const struct endpoint *endpoint, const uint8_t *hello,
-    char sentence[SENTENCE_TEXT])
+    bool is_challenge, char sentence[SENTENCE_TEXT])
 {
 	sentence[0] = '\0';
 	if (!endpoint) {
@@ -69,7 +80,7 @@ open_check(const struct frame_open *open, const struct endpoint *endpoint, const
 		    endpoint->name);
 		return CODE_CARRIER_REFUSED;
 	}
-	if (!address_rules_admit(endpoint->addresses, &open->client)) {
+	if (!is_challenge && !address_rules_admit(endpoint->addresses, &open->client)) {
 		char client[ADDRESS_TEXT];
 
 		snprintf(sentence, SENTENCE_TEXT, "allow and deny of endpoint %s do not let %s in",
@@ -78,5 +89,7 @@ open_check(const struct frame_open *open, const struct endpoint *endpoint, const
 	}
 	if (!hello_agrees(open, endpoint, hello, sentence))
 		return CODE_HELLO_MISMATCH;
-	return upstream_answers(endpoint, sentence) ? CODE_NONE : CODE_UPSTREAM_DOWN;
+	if (!is_challenge && !upstream_answers(endpoint, sentence))
+		return CODE_UPSTREAM_DOWN;
+	return CODE_NONE;
 }

@@ -7,6 +7,7 @@
 #ifndef AGENT_OPEN_CHECK_H
 #define AGENT_OPEN_CHECK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tunnel/code.h"
@@ -14,9 +15,12 @@
 
 struct endpoint;
 
-/* endpoint: the one that the frame names, NULL if there is none.  hello: open->hello_bytes of them.
- * CODE_NONE, or why the flow is refused, with a sentence. */
+/* Whether the hello, of open->hello_bytes, is that of an ACME server which looks for the answer to a
+ * challenge: it offers CHALLENGE_PROTOCOL alone (RFC 8737, 3). */
+bool open_is_for_challenge(const struct frame_open *, const uint8_t *hello);
+/* endpoint: the one that the frame names, NULL if there is none.  Who is answered by a challenge need not be
+ * on any list, and no upstream need be there.  CODE_NONE, or why the flow is refused, with a sentence. */
 enum code open_check(const struct frame_open *, const struct endpoint *, const uint8_t *hello,
-    char sentence[SENTENCE_TEXT]);
+    bool is_challenge, char sentence[SENTENCE_TEXT]);
 
 #endif

@@ -302,7 +302,7 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
 	rs->ref = agent_session_ref_new(rs->target, rs->host, welcome, rs->session,
 	    rs->credentials->channel, rs->relay_check.identity);
-	rs->announcer = announcer_new(context->loop, rs->session, rs->relay);
+	rs->announcer = announcer_new(context->loop, rs->session, rs->relay, context->challenges);
 	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
 	rs->ref->relay_session = rs;

@@ -511,6 +511,13 @@ agent_workers_set_limits(struct agent_workers *workers, const struct agent_limit
 }
 
 void
+agent_workers_set_challenges(struct agent_workers *workers, struct challenges *challenges)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		workers->workers[i]->context.challenges = challenges;
+}
+
+void
 agent_workers_bound_memory(struct agent_workers *workers, uint64_t memory)
 {
 	/* Standstills have three quarters of it. */

@@ -16,6 +16,7 @@
 #include "base/loop.h"
 
 struct agent_limits;
+struct challenges;
 struct agent_workers;
 struct endpoint_table;
 struct resolver;
@@ -35,6 +36,8 @@ struct agent_workers *agent_workers_new(unsigned count, struct loop *main_loop, 
     void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error));
 /* Without limits, until they are set. */
 void agent_workers_set_limits(struct agent_workers *, const struct agent_limits *);
+/* Before anything is dialled: flows answer these. */
+void agent_workers_set_challenges(struct agent_workers *, struct challenges *);
 /* Once a second: limits.memory, for what stands still (tunnel/standstill.h) and for hellos under way
  * (agent/pooled_channel.h). */
 void agent_workers_bound_memory(struct agent_workers *, uint64_t memory);

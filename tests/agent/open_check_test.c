@@ -18,6 +18,7 @@
 enum { SEALED = 1u << CARRIER_SEALED, BOTH = SEALED | 1u << CARRIER_HANDOFF };
 
 static char sentence[SENTENCE_TEXT]; /* of the last answer */
+static bool is_challenge;
 
 /* The hello's name, NULL: it has none; the frame's, and the endpoint's. */
 struct checked_names {
@@ -52,7 +53,7 @@ check(const struct frame_open *open, const struct endpoint *endpoint, const stru
 	assert_non_null(copy);
 	memcpy(copy, hello->wire, open->hello_bytes);
 	strcpy(sentence, "left over");
-	code = open_check(open, endpoint, copy, sentence);
+	code = open_check(open, endpoint, copy, is_challenge, sentence);
 	free(copy);
 	assert_true((code == CODE_NONE) == (sentence[0] == '\0'));
 	return code;
@@ -229,6 +230,58 @@ only_a_terminating_endpoint_is_down_after_a_failed_dial(void **state)
 	clock_fake(0, 0);
 }
 
+/* They come from addresses that nobody tells, and need no upstream; all else is as with other clients. */
+static void
+who_is_answered_by_a_challenge_need_not_be_let_in(void **state)
+{
+	struct prefix allow;
+	struct built hello = build_named("app.test");
+	struct frame_open open = { .server_name = "app.test",
+		.hello_bytes = (uint32_t)hello.bytes };
+	struct endpoint endpoint;
+
+	(void)state;
+	clock_fake(1000000, 0);
+	assert_true(prefix_parse(&allow, "192.0.2.0/24"));
+	assert_true(address_parse(&open.client, "198.51.100.1:443"));
+	endpoint_of(&endpoint, "app.test");
+	endpoint.addresses =
+	    address_rules_new((struct address_list){ &allow, 1 }, (struct address_list){ 0 });
+	endpoint.terminates = true;
+	upstream_group_note_dial(group, 0, false, clock_ms());
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_CLIENT_DENIED);
+	is_challenge = true;
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);
+	open.carrier = CARRIER_HANDOFF;
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_CARRIER_REFUSED);
+	open.carrier = CARRIER_SEALED;
+	strcpy(open.server_name, "web.test");
+	assert_int_equal(check(&open, &endpoint, &hello), CODE_HELLO_MISMATCH);
+	is_challenge = false;
+	address_rules_release(endpoint.addresses);
+	clock_fake(0, 0);
+}
+
+static void
+a_hello_is_for_a_challenge_if_it_offers_that_alone(void **state)
+{
+	static const char alone[] = "\0\x10\0\x0d\0\x0b\x0a"
+				    "acme-tls/1",
+			  beside[] = "\0\x10\0\x10\0\x0e\x0a"
+				     "acme-tls/1"
+				     "\2h2";
+	struct built hello = build_extensions(alone, sizeof alone - 1);
+	struct frame_open open = { .hello_bytes = (uint32_t)hello.bytes };
+
+	(void)state;
+	assert_true(open_is_for_challenge(&open, hello.wire));
+	open.hello_bytes--;
+	assert_false(open_is_for_challenge(&open, hello.wire));
+	hello = build_extensions(beside, sizeof beside - 1);
+	open.hello_bytes = (uint32_t)hello.bytes;
+	assert_false(open_is_for_challenge(&open, hello.wire));
+}
+
 int
 main(void)
 {
@@ -241,6 +294,8 @@ main(void)
 		cmocka_unit_test(a_client_is_one_that_the_lists_let_in),
 		cmocka_unit_test(an_unknown_endpoint_says_so_before_the_hello_is_read),
 		cmocka_unit_test(only_a_terminating_endpoint_is_down_after_a_failed_dial),
+		cmocka_unit_test(who_is_answered_by_a_challenge_need_not_be_let_in),
+		cmocka_unit_test(a_hello_is_for_a_challenge_if_it_offers_that_alone),
 	};
 
 	int failed;

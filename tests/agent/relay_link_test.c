@@ -5,6 +5,7 @@
 #include "agent/relay_link.h"
 
 #include "agent/backoff.h"
+#include "agent/challenge.h"
 #include "agent/relay_session.h"
 #include "agent/session_ref.h"
 #include "agent/context.h"
@@ -100,6 +101,14 @@ on_relay(void *arg, enum relay_event event)
 	refusals += event == RELAY_REFUSED;
 }
 
+static void
+on_challenges(void *arg)
+{
+	(void)arg;
+	if (link_under_test)
+		relay_link_refresh(link_under_test, clock_wall_s());
+}
+
 static char *
 path_of(int slot, const char *name)
 {
@@ -165,6 +174,9 @@ make_context(const char *upstream)
 		fail_msg("%s", error);
 	context.workers = agent_workers_new(
 	    2, loop, context.resolver, context.endpoint_table, relay_session_on_report);
+	context.challenges = challenges_new(loop);
+	agent_workers_set_challenges(context.workers, context.challenges);
+	challenges_set_owner(context.challenges, on_challenges, NULL);
 }
 
 static void
@@ -182,7 +194,9 @@ static void
 stop(void)
 {
 	relay_link_free(link_under_test);
+	link_under_test = NULL;
 	agent_workers_free(context.workers);
+	challenges_free(context.challenges);
 	resolver_free(context.resolver);
 	test_relay_stop(&relay);
 	loop_free(loop);
@@ -270,11 +284,13 @@ static struct tls *client;
 static int client_far; /* the other end of the client's socket */
 static struct tls_config *client_tls;
 
+static const char *const *client_alpn; /* of the next client; NULL: none */
+
 /* A client's TLS over a socket pair, its hello read from the far end. */
 static size_t
 start_client(const char *server_name, uint8_t *hello, size_t room)
 {
-	struct tls_settings tls = { .purpose = TLS_UPSTREAM };
+	struct tls_settings tls = { .purpose = TLS_UPSTREAM, .alpn = client_alpn };
 	const struct tls_hooks hooks = { .judge = test_relay_judge };
 	char error[TLS_ERROR];
 	int ends[2];
@@ -748,6 +764,204 @@ ends_tls_and_dials_the_upstream_only_then(void **state)
 	stop();
 }
 
+/* ---- challenges ---- */
+
+static const char *const acme[] = { CHALLENGE_PROTOCOL, NULL };
+static const uint8_t digest[CHALLENGE_DIGEST] = { 1, 2, 3 };
+static unsigned times_ready;
+
+static void
+on_ready(void *arg)
+{
+	(void)arg;
+	times_ready++;
+}
+
+static struct challenge *
+start_challenge(const char *name)
+{
+	char error[CHALLENGE_ERROR];
+	struct challenge *challenge;
+
+	times_ready = 0;
+	challenge = challenge_start(context.challenges, name, digest, on_ready, NULL, error);
+	if (!challenge)
+		fail_msg("%s", error);
+	return challenge;
+}
+
+static bool
+is_ready(void)
+{
+	return times_ready == 1;
+}
+
+static bool
+was_marked(void)
+{
+	return relay.mark_count == 1;
+}
+
+static bool
+was_marked_again(void)
+{
+	return relay.mark_count == 2;
+}
+
+static bool
+was_withdrawn(void)
+{
+	return relay.withdraw_count == 1;
+}
+
+static void
+a_challenge_is_ready_when_its_relay_has_accepted_the_mark(void **state)
+{
+	struct challenge *challenge;
+	char why[CHALLENGE_ERROR];
+	uint32_t number;
+
+	(void)state;
+	start("127.0.0.1:1");
+	challenge = start_challenge("app.test"); /* before there is a session */
+	assert_true(challenge_obstacle(challenge, why));
+	wait_for(is_ready);
+	assert_int_equal(relay.announce_count, 2);
+	assert_int_equal(relay.marked, number_of(1));
+	assert_string_equal(relay.mark_name, "app.test");
+	number = relay.mark;
+	assert_true(number >= 0x80000000);
+	assert_false(challenge_obstacle(challenge, why));
+	challenge_end(challenge);
+	wait_for(was_withdrawn);
+	challenge = start_challenge("app.test"); /* now there is one */
+	wait_for(is_ready);
+	assert_int_not_equal(relay.mark, number);
+	challenge_end(challenge);
+	stop();
+}
+
+static void
+a_challenge_waits_as_long_as_its_relay_is_busy(void **state)
+{
+	struct challenge *challenge;
+	char why[CHALLENGE_ERROR];
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	relay.refuses_mark_with = CODE_ACME_BUSY;
+	challenge = start_challenge("app.test");
+	wait_for(was_marked);
+	wait_for(was_marked_again);
+	assert_true(challenge_obstacle(challenge, why));
+	assert_int_equal(times_ready, 0);
+	relay.refuses_mark_with = CODE_NONE;
+	wait_for(is_ready);
+	assert_int_equal(refusals, 0);
+	challenge_end(challenge);
+	stop();
+}
+
+static struct challenge *refused_challenge;
+
+static bool
+is_not_understood(void)
+{
+	char why[CHALLENGE_ERROR];
+
+	return challenge_obstacle(refused_challenge, why) && strstr(why, "not-understood");
+}
+
+/* Of what a relay refuses for good only endpoints count: an old one knows no marks. */
+static void
+a_relay_that_knows_no_marks_refuses_no_endpoint(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	relay.refuses_mark_with = CODE_NOT_UNDERSTOOD;
+	refused_challenge = start_challenge("app.test");
+	wait_for(is_not_understood);
+	assert_int_equal(refusals, 0);
+	assert_int_equal(times_ready, 0);
+	challenge_end(refused_challenge);
+	stop();
+}
+
+/* What is passed through has its certificate behind the agent, and what is not served has none. */
+static void
+only_an_endpoint_that_ends_tls_is_marked(void **state)
+{
+	static const char *const names[] = { "sealed.test", "other.test", "app.test" };
+	struct challenge *challenges[3];
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	for (int i = 0; i < 3; i++)
+		challenges[i] = start_challenge(names[i]);
+	wait_for(is_ready);
+	assert_int_equal(relay.mark_count, 1);
+	assert_string_equal(relay.mark_name, "app.test");
+	for (int i = 0; i < 3; i++)
+		challenge_end(challenges[i]);
+	stop();
+}
+
+static char spoken[16];
+static unsigned heard_alert;
+
+/* The handshake of one client, who leaves when it is over; what came of it is in `spoken` and `heard_alert`. */
+static void
+shake_hands(const char *const *alpn)
+{
+	struct pump_settings bounds = { 0 };
+	struct pump *pump;
+
+	client_alpn = alpn;
+	open_flow(number_of(1), "app.test", "app.test");
+	client_alpn = NULL;
+	assert_true(opened->is_ready);
+	pump = pump_new(loop, stream_socket(client_far), channel_release(opened->channel), &bounds,
+	    on_pumped, NULL);
+	channel_free(opened->channel);
+	opened->channel = NULL;
+	is_shaken = false;
+	tls_driver_start(&shake, loop, client, tls_handshake, 5000, on_shaken, NULL);
+	wait_for(handshake_is_over);
+	snprintf(spoken, sizeof spoken, "%s", shaken == IO_OK ? tls_alpn(client) : "");
+	heard_alert = tls_alert_received(client);
+	stop_client();
+	wait_for(has_no_flow);
+	pump_free(pump);
+}
+
+static void
+who_looks_for_a_challenge_sees_it_and_nothing_else(void **state)
+{
+	struct challenge *challenge;
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	move_upstream();
+	shake_hands(acme);
+	assert_int_equal(heard_alert, 120);
+	challenge = start_challenge("app.test");
+	wait_for(is_ready);
+	for (int i = 0; i < 3; i++) {
+		shake_hands(acme);
+		assert_string_equal(spoken, CHALLENGE_PROTOCOL);
+	}
+	challenge_end(challenge);
+	shake_hands(acme);
+	assert_int_equal(heard_alert, 120);
+	assert_int_equal(upstream_fd, -1);
+	stop_upstream();
+	stop();
+}
+
 /* ---- refusals and reloads ---- */
 
 static void
@@ -979,6 +1193,11 @@ main(void)
 		cmocka_unit_test(gives_up_its_dial_when_the_relay_does),
 		cmocka_unit_test(takes_no_new_flow_while_it_drains),
 		cmocka_unit_test(ends_tls_and_dials_the_upstream_only_then),
+		cmocka_unit_test(a_challenge_is_ready_when_its_relay_has_accepted_the_mark),
+		cmocka_unit_test(a_challenge_waits_as_long_as_its_relay_is_busy),
+		cmocka_unit_test(a_relay_that_knows_no_marks_refuses_no_endpoint),
+		cmocka_unit_test(only_an_endpoint_that_ends_tls_is_marked),
+		cmocka_unit_test(who_looks_for_a_challenge_sees_it_and_nothing_else),
 		cmocka_unit_test(tells_of_an_endpoint_that_is_refused_for_good_and_keeps_the_other),
 		cmocka_unit_test(tries_again_with_a_name_that_is_taken),
 		cmocka_unit_test(tries_again_at_once_when_the_relay_says_so),

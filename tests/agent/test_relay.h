@@ -41,6 +41,11 @@ struct test_relay {
 	uint32_t numbers[8];
 	size_t prefixes[8]; /* in the lists of addresses that came with it */
 	unsigned announce_count, withdraw_count, drains;
+	/* Of marks, which do not count as announced; the last one's. */
+	enum code refuses_mark_with;
+	unsigned mark_count;
+	uint32_t mark, marked;
+	char mark_name[NAME_TEXT];
 	struct test_channel {
 		struct test_relay *relay;
 		struct channel *channel;
@@ -106,8 +111,29 @@ test_relay_on_channel(void *arg, enum channel_event event)
 }
 
 static void
+test_relay_on_mark(
+    struct test_relay *relay, const struct frame_announce *announce, struct cursor marked)
+{
+	relay->mark_count++;
+	relay->mark = announce->endpoint;
+	relay->marked = cursor_u32(&marked);
+	strcpy(relay->mark_name, announce->server_name);
+	if (relay->refuses_mark_with != CODE_NONE)
+		session_refuse_endpoint(
+		    relay->session, announce->endpoint, relay->refuses_mark_with, "no");
+	else
+		session_accept(relay->session, announce->endpoint);
+}
+
+static void
 test_relay_on_announce(struct test_relay *relay, const struct frame_announce *announce)
 {
+	struct cursor marked;
+
+	if (facts_find(announce->facts, FACT_PENDING, &marked)) {
+		test_relay_on_mark(relay, announce, marked);
+		return;
+	}
 	if (relay->refuses_with != CODE_NONE)
 		session_refuse_endpoint(
 		    relay->session, announce->endpoint, relay->refuses_with, "no");
