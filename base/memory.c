@@ -53,15 +53,25 @@ memory_give_back(void)
 	malloc_trim(0);
 }
 
-bool
-memory_has_ebbed(struct memory_tide *tide, uint64_t count)
+static bool
+ebbs(struct memory_ebb *ebb, uint64_t count)
 {
-	tide->most = larger_of(tide->most, count);
-	if (count >= tide->most / 2 || tide->most - count < EBB_LEAST)
-		tide->seconds = 0;
-	else if (++tide->seconds == EBB_SECONDS) {
-		*tide = (struct memory_tide){ .most = count };
+	ebb->most = larger_of(ebb->most, count);
+	if (count >= ebb->most / 2 || ebb->most - count < EBB_LEAST)
+		ebb->seconds = 0;
+	else if (++ebb->seconds == EBB_SECONDS) {
+		*ebb = (struct memory_ebb){ .most = count };
 		return true;
 	}
 	return false;
+}
+
+bool
+memory_has_ebbed(struct memory_tide *tide, uint64_t count)
+{
+	bool fewer = ebbs(&tide->all, count);
+	bool calmer = ebbs(&tide->risen, count > tide->last ? count - tide->last : 0);
+
+	tide->last = count;
+	return fewer || calmer;
 }

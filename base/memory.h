@@ -29,11 +29,15 @@ uint64_t memory_used(void);
 
 /* How many of what takes most memory there were since memory was given back last; begins as {0}. */
 struct memory_tide {
-	uint64_t most;
-	unsigned seconds; /* since there are less than half as many */
+	struct memory_ebb {
+		uint64_t most;
+		unsigned seconds; /* since there are less than half as many */
+	} all, risen;
+	uint64_t last;
 };
-/* The C library keeps what was freed, because it may be wanted again.  Called once a second with how many
- * there are now; true when less than half of the most were there for ten seconds, and at least 500 fewer. */
+/* The C library keeps what was freed, because it may be wanted again: what has gone, and what setting up so many
+ * took.  Called once a second with how many there are now; true when less than half of the most were there for
+ * ten seconds, and at least 500 fewer, or when their number rose by so much less for ten seconds than it did. */
 bool memory_has_ebbed(struct memory_tide *, uint64_t count);
 /* Gives pages without anything in them back to the system, after very many small things were freed. It
  * stops whoever allocates meanwhile. */

@@ -22,7 +22,8 @@ from lib.tap import Failed
 
 NAME, CLIENT = "bench.example.com", "bench-client"
 LOAD, UPSTREAM = f"{BUILD}/bench/load/load", f"{BUILD}/bench/load/upstream"
-START_S, REST_S, IDLE_S, FOREVER = 60, 5, 0.5, ("--seconds", "3600")
+START_S, REST_S, FOREVER = 60, 5, ("--seconds", "3600")
+IDLE_S = 12	# flows are idle once nothing was done for so long
 
 
 class Text(string.Template):
@@ -249,9 +250,10 @@ def held(running, workload):
 	flows = min(workload.idle, descriptors() * 7 // 20)	# two each, and what the peers keep for themselves
 	before, open_before = settled(running.memory), running.descriptors()
 	load = running.load_begin("idle", "--flows", str(flows))
-	during, woken = settled(running.memory), running.wakes()
+	settled(running.memory)
+	woken = running.wakes()
 	time.sleep(IDLE_S)
-	woken = running.wakes() - woken
+	woken, during = running.wakes() - woken, settled(running.memory)
 	load.communicate("\n")
 	deadline = time.monotonic() + 10
 	while running.descriptors() > open_before + flows // 10 and time.monotonic() < deadline:

@@ -20,13 +20,22 @@ ebbs_within(struct memory_tide *tide, uint64_t count, int seconds)
 	return has_ebbed;
 }
 
+/* As slowly as nobody minds. */
+static void
+rise(struct memory_tide *tide, uint64_t count)
+{
+	for (uint64_t there = 0; there < count; there += 400)
+		assert_false(memory_has_ebbed(tide, there));
+	assert_false(memory_has_ebbed(tide, count));
+}
+
 static void
 ebbs_when_most_have_been_gone_for_a_while(void **state)
 {
 	struct memory_tide tide = { 0 };
 
 	(void)state;
-	assert_false(memory_has_ebbed(&tide, 10000));
+	rise(&tide, 10000);
 	assert_false(ebbs_within(&tide, 5000, 10 * SECONDS));
 	assert_false(ebbs_within(&tide, 4999, SECONDS - 1));
 	assert_false(memory_has_ebbed(&tide, 6000)); /* they come back */
@@ -47,6 +56,21 @@ a_few_are_no_tide(void **state)
 	assert_false(ebbs_within(&tide, 0, 10 * SECONDS));
 	assert_false(memory_has_ebbed(&tide, 500));
 	assert_true(ebbs_within(&tide, 0, SECONDS));
+}
+
+static void
+ebbs_when_no_more_have_come_for_a_while(void **state)
+{
+	struct memory_tide tide = { 0 };
+
+	(void)state;
+	assert_false(memory_has_ebbed(&tide, 1000));
+	assert_false(memory_has_ebbed(&tide, 2000));
+	assert_false(ebbs_within(&tide, 2000, SECONDS - 1));
+	assert_false(memory_has_ebbed(&tide, 2600)); /* more come */
+	assert_false(ebbs_within(&tide, 2700, SECONDS - 1));
+	assert_true(memory_has_ebbed(&tide, 2700));
+	assert_false(ebbs_within(&tide, 2700, 10 * SECONDS));
 }
 
 static size_t
@@ -100,6 +124,7 @@ what_was_freed_is_given_back(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(ebbs_when_most_have_been_gone_for_a_while),
+	cmocka_unit_test(ebbs_when_no_more_have_come_for_a_while),
 	cmocka_unit_test(a_few_are_no_tide),
 	cmocka_unit_test(what_was_freed_is_given_back),
 };
