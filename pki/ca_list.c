@@ -203,6 +203,15 @@ load_file(struct ca_list *list, const char *path, const char *label, char error[
 	char subject[PASSED_OVER_NAME];
 	if (!pem_load(&file, path, PEM_CERTIFICATE, error))
 		return false;
+	if (file.has_trust_settings) {
+		snprintf(error, CA_LIST_ERROR,
+		    "%.180s: holds a TRUSTED CERTIFICATE with settings of OpenSSL's about what it is "
+		    "trusted for; they are not obeyed here, so write it as `openssl x509 -in FILE` "
+		    "does, if it is to be in %.60s",
+		    path, label);
+		pem_wipe(&file);
+		return false;
+	}
 	for (size_t i = 0; i < file.count && !why; i++) {
 		struct der der = pem_block(&file, i);
 		why = add(list, der, path);

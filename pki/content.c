@@ -5,30 +5,28 @@
 #include <string.h>
 
 #include "pki/der.h"
+#include "pki/pem.h"
 
-static const char BEGIN[] = "-----BEGIN ";
-
-/* The label of a PEM block begins so; longer ones first. */
 static const struct {
 	const char *label;
 	enum content kind;
 } labels[] = {
-	{ "CERTIFICATE REQUEST-", CONTENT_REQUEST },
-	{ "NEW CERTIFICATE REQUEST-", CONTENT_REQUEST },
-	{ "CERTIFICATE-", CONTENT_CERTIFICATE },
-	{ "X509 CERTIFICATE-", CONTENT_CERTIFICATE },
-	{ "TRUSTED CERTIFICATE-", CONTENT_CERTIFICATE },
-	{ "X509 CRL-", CONTENT_CRL },
-	{ "ENCRYPTED PRIVATE KEY-", CONTENT_ENCRYPTED_KEY },
-	{ "PRIVATE KEY-", CONTENT_KEY },
-	{ "EC PRIVATE KEY-", CONTENT_KEY },
-	{ "RSA PRIVATE KEY-", CONTENT_KEY },
-	{ "DSA PRIVATE KEY-", CONTENT_KEY },
-	{ "OPENSSH PRIVATE KEY-", CONTENT_OPENSSH_KEY },
-	{ "PUBLIC KEY-", CONTENT_PUBLIC_KEY },
-	{ "RSA PUBLIC KEY-", CONTENT_PUBLIC_KEY },
-	{ "PKCS7-", CONTENT_PKCS7 },
-	{ "PKCS12-", CONTENT_PKCS12 },
+	{ "CERTIFICATE REQUEST", CONTENT_REQUEST },
+	{ "NEW CERTIFICATE REQUEST", CONTENT_REQUEST },
+	{ "CERTIFICATE", CONTENT_CERTIFICATE },
+	{ "X509 CERTIFICATE", CONTENT_CERTIFICATE },
+	{ "TRUSTED CERTIFICATE", CONTENT_CERTIFICATE },
+	{ "X509 CRL", CONTENT_CRL },
+	{ "ENCRYPTED PRIVATE KEY", CONTENT_ENCRYPTED_KEY },
+	{ "PRIVATE KEY", CONTENT_KEY },
+	{ "EC PRIVATE KEY", CONTENT_KEY },
+	{ "RSA PRIVATE KEY", CONTENT_KEY },
+	{ "DSA PRIVATE KEY", CONTENT_KEY },
+	{ "OPENSSH PRIVATE KEY", CONTENT_OPENSSH_KEY },
+	{ "PUBLIC KEY", CONTENT_PUBLIC_KEY },
+	{ "RSA PUBLIC KEY", CONTENT_PUBLIC_KEY },
+	{ "PKCS7", CONTENT_PKCS7 },
+	{ "PKCS12", CONTENT_PKCS12 },
 };
 
 static const char *const words[CONTENTS] = {
@@ -49,21 +47,19 @@ static const char *const words[CONTENTS] = {
 
 /* A traditional PEM key says so in a header of its own (RFC 1421). */
 static bool
-is_encrypted(const char *block, const char *end)
+is_encrypted(struct der body)
 {
-	const char *stop = memmem(block, (size_t)(end - block), "-----END ", 9);
-	size_t bytes = (size_t)((stop ? stop : end) - block);
-	return memmem(block, bytes, "Proc-Type: 4,ENCRYPTED", 22) != NULL;
+	return memmem(body.data, body.bytes, "Proc-Type: 4,ENCRYPTED", 22) != NULL;
 }
 
-static enum content
-pem_kind_at(const char *label, const char *end)
+enum content
+content_of_part(const struct pem_part *part)
 {
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
-		size_t bytes = strlen(labels[i].label);
-		if ((size_t)(end - label) < bytes || memcmp(label, labels[i].label, bytes) != 0)
+		if (strlen(labels[i].label) != part->label_bytes ||
+		    memcmp(part->label, labels[i].label, part->label_bytes) != 0)
 			continue;
-		return labels[i].kind == CONTENT_KEY && is_encrypted(label, end)
+		return labels[i].kind == CONTENT_KEY && is_encrypted(part->body)
 		    ? CONTENT_ENCRYPTED_KEY
 		    : labels[i].kind;
 	}
@@ -82,15 +78,19 @@ is_private_key(enum content kind)
 	return kind == CONTENT_KEY || kind == CONTENT_ENCRYPTED_KEY || kind == CONTENT_OPENSSH_KEY;
 }
 
-/* The kind of the first block whose kind is wanted, else CONTENT_OTHER. */
+/* The kind of the first block whose kind is wanted, also of one that has no end; else CONTENT_OTHER. */
 static enum content
-pem_find(const char *text, const char *end, bool (*is_wanted)(enum content))
+pem_find(const void *data, size_t bytes, bool (*is_wanted)(enum content))
 {
-	for (const char *at = text; (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)));) {
-		at += strlen(BEGIN);
-		enum content kind = pem_kind_at(at, end);
+	struct pem_text text = pem_over(data, bytes);
+	struct pem_part part;
+	const char *why;
+	while (pem_next(&text, &part, &why) || why) {
+		enum content kind = content_of_part(&part);
 		if (is_wanted(kind))
 			return kind;
+		if (why)
+			break;
 	}
 	return CONTENT_OTHER;
 }
@@ -101,12 +101,15 @@ pem_find(const char *text, const char *end, bool (*is_wanted)(enum content))
 static enum content
 signed_kind_of(struct cursor part)
 {
+	bool numbered = der_peek(&part) == DER_INTEGER;
 	if (der_peek(&part) == DER_CONTEXT_SEQUENCE) /* a version */
 		return CONTENT_CERTIFICATE;
-	if (der_peek(&part) == DER_INTEGER) /* a version, or the serial of a first version */
+	if (numbered) /* a version, or the serial of a first version */
 		der_read(&part, DER_INTEGER);
 	der_read(&part, DER_SEQUENCE);
 	der_read(&part, DER_SEQUENCE);
+	if (numbered && cursor_end(&part)) /* some leave out attributes that are empty */
+		return CONTENT_REQUEST;
 	switch (der_peek(&part)) {
 	case DER_UTC_TIME:
 	case DER_GENERALIZED_TIME:
@@ -135,9 +138,20 @@ numbered_kind_of(struct cursor in)
 	    : CONTENT_OTHER;
 }
 
-static enum content
-der_kind_of(struct der der)
+/* BER without lengths, which DER excludes: PKCS#7 and PKCS#12 are often written so. */
+static bool
+is_without_lengths(struct der der)
 {
+	return der.bytes > 2 && der.data[0] == DER_SEQUENCE && der.data[1] == 0x80;
+}
+
+enum content
+content_of_der(struct der der)
+{
+	if (is_without_lengths(der))
+		return der.data[2] == DER_OID    ? CONTENT_PKCS7
+		    : der.data[2] == DER_INTEGER ? CONTENT_PKCS12
+						 : CONTENT_OTHER;
 	struct cursor outer = der_over(der), in = der_enter(&outer, DER_SEQUENCE);
 	if (der_peek(&in) == DER_INTEGER)
 		return numbered_kind_of(in);
@@ -172,18 +186,16 @@ content_of(const void *data, size_t bytes)
 	const char *text = data;
 	if (is_blank(text, bytes))
 		return (struct content_facts){ CONTENT_EMPTY, false };
-	if (memmem(text, bytes, BEGIN, strlen(BEGIN)))
-		return (struct content_facts){ pem_find(text, text + bytes, is_known), true };
-	return (struct content_facts){ der_kind_of((struct der){ data, bytes }), false };
+	if (pem_is_text(data, bytes))
+		return (struct content_facts){ pem_find(data, bytes, is_known), true };
+	return (struct content_facts){ content_of_der((struct der){ data, bytes }), false };
 }
 
 struct content_facts
 content_of_key_file(const void *data, size_t bytes)
 {
-	const char *text = data;
 	struct content_facts facts = content_of(data, bytes);
-	enum content key =
-	    facts.is_pem ? pem_find(text, text + bytes, is_private_key) : CONTENT_OTHER;
+	enum content key = facts.is_pem ? pem_find(data, bytes, is_private_key) : CONTENT_OTHER;
 	if (key != CONTENT_OTHER)
 		facts.kind = key;
 	return facts;

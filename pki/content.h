@@ -10,6 +10,8 @@
 
 #include "pki/key_fault.h"
 
+struct pem_part;
+
 enum content {
 	CONTENT_EMPTY,
 	CONTENT_CERTIFICATE,
@@ -31,6 +33,9 @@ struct content_facts {
 };
 
 struct content_facts content_of(const void *data, size_t bytes);
+/* Of one thing in DER, by its structure; of a block of PEM, by what it is called. */
+enum content content_of_der(struct der);
+enum content content_of_part(const struct pem_part *);
 /* The same for a file that must hold a private key: other things in PEM, such as its certificate, may
  * stand before it, so the first block of PEM that is a private key, of whatever form, says the kind. */
 struct content_facts content_of_key_file(const void *data, size_t bytes);

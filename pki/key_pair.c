@@ -34,8 +34,9 @@ static const char *
 cure_for_certificate(struct content_facts facts)
 {
 	switch (facts.kind) {
-	case CONTENT_CERTIFICATE:
-		return "convert it: openssl x509 -inform DER -in FILE";
+	case CONTENT_CERTIFICATE: /* in PEM it is OpenSSL's TRUSTED CERTIFICATE */
+		return facts.is_pem ? "convert it: openssl x509 -in FILE"
+				    : "convert it: openssl x509 -inform DER -in FILE";
 	case CONTENT_PKCS12:
 		return "take the certificate out: openssl pkcs12 -nokeys -in FILE";
 	case CONTENT_PKCS7:

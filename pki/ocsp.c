@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "pki/pem.h"
 #include "pki/x509.h"
 
 enum { FILE_MOST = 64 << 10, CHAIN_MOST = 16 };
@@ -86,7 +87,7 @@ read_response(struct judged *j)
 		return false;
 	}
 	gnutls_datum_t bytes = { file.data, (unsigned)file.bytes };
-	bool is_pem = memmem(file.data, file.bytes, "-----BEGIN", 10) != NULL;
+	bool is_pem = pem_is_text(file.data, file.bytes);
 	int got = gnutls_ocsp_resp_import2(
 	    j->response, &bytes, is_pem ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER);
 	secret_wipe(&file);

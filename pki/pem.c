@@ -10,33 +10,148 @@
 #include "base/file.h"
 
 static const char BEGIN[] = "-----BEGIN ", END[] = "-----END ", DASHES[] = "-----";
+#define TRUSTED_LABEL "TRUSTED CERTIFICATE"
 
 static const struct kind {
 	const char *what;
-	const char *labels[3];
+	const char *labels[4];
 	size_t most_bytes;
 } kinds[] = {
-	[PEM_CERTIFICATE] = { "certificate", { "CERTIFICATE", "X509 CERTIFICATE", NULL },
-	    PEM_CERTIFICATE_BYTES },
+	[PEM_CERTIFICATE] = { "certificate",
+	    { "CERTIFICATE", "X509 CERTIFICATE", TRUSTED_LABEL, NULL }, PEM_CERTIFICATE_BYTES },
 	[PEM_CRL] = { "CRL", { "X509 CRL", "CRL", NULL }, PEM_CRL_BYTES },
 };
 
-/* A place in the text that is read. */
-struct text {
-	char *at, *end;
-};
+/* ---- blocks ---- */
 
-static char *
-find(struct text text, const char *what)
+/* The next `what` at the start of a line; `from` is at one if it is `start`. */
+static const char *
+find_line(const char *start, const char *from, const char *end, const char *what)
 {
-	return !text.at ? NULL : memmem(text.at, (size_t)(text.end - text.at), what, strlen(what));
+	const char *at = from;
+	while ((at = memmem(at, (size_t)(end - at), what, strlen(what)))) {
+		if (at == start || (at > from && (at[-1] == '\n' || at[-1] == '\r')))
+			return at;
+		at++;
+	}
+	return NULL;
+}
+
+static const char *
+end_of_line(const char *at, const char *end)
+{
+	while (at < end && *at != '\n' && *at != '\r')
+		at++;
+	return at;
 }
 
 static bool
-has_label(enum pem_kind kind, const char *label, size_t bytes)
+is_blank(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	return at == end;
+}
+
+bool
+pem_is_text(const void *data, size_t bytes)
+{
+	const uint8_t *octets = data;
+	struct pem_text text = pem_over(data, bytes);
+	bool is_der = bytes > 1 && octets[0] == DER_SEQUENCE && octets[1] & 0x80;
+	return !is_der && text.at && find_line(text.at, text.at, text.end, BEGIN);
+}
+
+/* A byte order mark is no part of the first line. */
+struct pem_text
+pem_over(const void *data, size_t bytes)
+{
+	const char *at = data;
+	size_t mark = bytes >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	return (struct pem_text){ bytes ? at + mark : NULL, bytes ? at + bytes : NULL };
+}
+
+/* The line that ends the block, or NULL; *why unless it repeats the label and nothing else. */
+static const char *
+find_end(const struct pem_text *text, const struct pem_part *part, const char **why)
+{
+	const char *end = find_line(NULL, (const char *)part->body.data, text->end, END);
+	if (!end) {
+		*why = "has a PEM block without an end";
+		return NULL;
+	}
+	const char *label = end + strlen(END), *stop = end_of_line(label, text->end);
+	if ((size_t)(stop - label) < part->label_bytes + strlen(DASHES) ||
+	    memcmp(label, part->label, part->label_bytes) != 0 ||
+	    memcmp(label + part->label_bytes, DASHES, strlen(DASHES)) != 0)
+		*why = "has a PEM block that ends with another label";
+	else if (!is_blank(label + part->label_bytes + strlen(DASHES), stop))
+		*why = "has something behind the end of a PEM block, on the same line";
+	return end;
+}
+
+bool
+pem_next(struct pem_text *text, struct pem_part *part, const char **why)
+{
+	*why = NULL;
+	for (;;) {
+		const char *begin =
+		    !text->at ? NULL : find_line(text->at, text->at, text->end, BEGIN);
+		if (!begin)
+			return false;
+		part->label = begin + strlen(BEGIN);
+		const char *line_end = end_of_line(part->label, text->end);
+		const char *dashes =
+		    memmem(part->label, (size_t)(line_end - part->label), DASHES, strlen(DASHES));
+		text->at = line_end;
+		if (!dashes) /* half a label: text */
+			continue;
+		part->label_bytes = (size_t)(dashes - part->label);
+		const char *body = dashes + strlen(DASHES);
+		part->body = (struct der){ (const uint8_t *)body, (size_t)(text->end - body) };
+		const char *end = find_end(text, part, why);
+		if (*why)
+			return false;
+		part->body.bytes = (size_t)(end - body);
+		text->at = end_of_line(end, text->end);
+		return true;
+	}
+}
+
+static bool
+has_this_label(const struct pem_part *part, const char *label)
+{
+	return strlen(label) == part->label_bytes &&
+	    memcmp(label, part->label, part->label_bytes) == 0;
+}
+
+bool
+pem_is_trusted(const struct pem_part *part)
+{
+	return has_this_label(part, TRUSTED_LABEL);
+}
+
+bool
+pem_cut_settings(struct der *der)
+{
+	/* X509_CERT_AUX: SEQUENCE { trust SEQUENCE OF OID OPTIONAL, reject [0] ... OPTIONAL, ... } */
+	struct cursor in = der_over(*der);
+	struct der certificate = der_whole(&in, DER_SEQUENCE);
+	if (in.failed || in.left == 0)
+		return false;
+	der->bytes = certificate.bytes;
+	struct cursor settings = der_enter(&in, DER_SEQUENCE);
+	unsigned first = der_peek(&settings);
+	return in.failed || first == DER_SEQUENCE || first == DER_CONTEXT_SEQUENCE;
+}
+
+/* ---- files ---- */
+
+static bool
+has_label(enum pem_kind kind, const struct pem_part *part)
 {
 	for (const char *const *l = kinds[kind].labels; *l; l++)
-		if (strlen(*l) == bytes && memcmp(*l, label, bytes) == 0)
+		if (has_this_label(part, *l))
 			return true;
 	return false;
 }
@@ -69,10 +184,10 @@ static const uint8_t sextets[256] = {
 
 /* Whole groups of four letters up to anything else; returns the end of what was written. */
 static uint8_t *
-decode_groups(struct text *body, uint8_t *to)
+decode_groups(struct cursor *body, uint8_t *to)
 {
-	for (; body->end - body->at >= 4; body->at += 4, to += 3) {
-		const uint8_t *in = (const uint8_t *)body->at;
+	for (; body->left >= 4; body->at += 4, body->left -= 4, to += 3) {
+		const uint8_t *in = body->at;
 		uint32_t a = sextets[in[0]], b = sextets[in[1]], c = sextets[in[2]],
 			 d = sextets[in[3]];
 		if (!(a & b & c & d & IS_SEXTET))
@@ -85,52 +200,59 @@ decode_groups(struct text *body, uint8_t *to)
 	return to;
 }
 
-/* Decodes base64 to `to`, which is at or before it in the same storage.  The lines are done
- * by decode_groups(), as they are most of the time that a large CRL takes; what is left, line
- * ends, padding and what is wrong, by nettle. */
-static bool
-decode_body(struct text body, uint8_t *to, size_t *bytes)
+/* The lines are done by decode_groups(), as they are most of the time that a large CRL takes; what is
+ * left, line ends, padding and what is wrong, by nettle. */
+bool
+pem_base64(struct der text, uint8_t *to, size_t *bytes)
 {
+	struct cursor body = der_over(text);
 	struct base64_decode_ctx base64;
 	uint8_t *end = to;
 	int got = 0;
 	base64_decode_init(&base64);
-	while (got >= 0 && body.at < body.end) {
+	while (got >= 0 && body.left > 0) {
 		if (base64.bits == 0 && base64.padding == 0)
 			end = decode_groups(&body, end);
-		if (body.at < body.end &&
-		    (got = base64_decode_single(&base64, end, *body.at++)) > 0)
+		if (body.left == 0)
+			break;
+		body.left--;
+		if ((got = base64_decode_single(&base64, end, (char)*body.at++)) > 0)
 			end++;
 	}
 	*bytes = (size_t)(end - to);
 	return got >= 0 && base64_decode_final(&base64);
 }
 
+/* One block, to the end of what is kept. */
+static const char *
+decode_block(struct pem_file *file, const struct pem_part *part, size_t *kept)
+{
+	struct der der = { file->storage.data + *kept, 0 };
+	bool is_trusted = pem_is_trusted(part); /* while the label is there */
+	if (!pem_base64(part->body, file->storage.data + *kept, &der.bytes))
+		return "has a PEM block that is not base64";
+	if (file->count == PEM_BLOCKS)
+		return "has too many PEM blocks";
+	if (is_trusted && pem_cut_settings(&der))
+		file->has_trust_settings = true;
+	if (!add_place(file, *kept, der.bytes))
+		return "cannot be read: memory is short";
+	*kept += der.bytes;
+	return NULL;
+}
+
 static const char *
 decode_blocks(struct pem_file *file, enum pem_kind kind)
 {
-	struct text rest = { (char *)file->storage.data,
-		(char *)file->storage.data + file->storage.bytes };
+	struct pem_text rest = pem_over(file->storage.data, file->storage.bytes);
+	struct pem_part part;
+	const char *why = NULL;
 	size_t kept = 0;
-	for (rest.at = find(rest, BEGIN); rest.at; rest.at = find(rest, BEGIN)) {
-		rest.at += strlen(BEGIN);
-		char *label = rest.at, *label_end = find(rest, DASHES);
-		struct text body = { !label_end ? NULL : label_end + strlen(DASHES), rest.end };
-		body.end = find(body, END);
-		if (!body.end)
-			return "has a PEM block without an end";
-		rest.at = body.end + strlen(END);
-		if (!has_label(kind, label, (size_t)(label_end - label)))
-			continue;
-		size_t bytes;
-		if (!decode_body(body, file->storage.data + kept, &bytes))
-			return "has a PEM block that is not base64";
-		if (file->count == PEM_BLOCKS)
-			return "has too many PEM blocks";
-		if (!add_place(file, kept, bytes))
-			return "cannot be read: memory is short";
-		kept += bytes;
-	}
+	while (!why && pem_next(&rest, &part, &why))
+		if (has_label(kind, &part))
+			why = decode_block(file, &part, &kept);
+	if (why)
+		return why;
 	uint8_t *less = kept == 0 ? NULL : realloc(file->storage.data, kept);
 	if (less)
 		file->storage = (struct secret){ less, kept };
@@ -141,13 +263,11 @@ bool
 pem_decode(struct pem_file *file, enum pem_kind kind, const char **why)
 {
 	struct secret *storage = &file->storage;
-	struct text all = { (char *)storage->data, (char *)storage->data + storage->bytes };
 	*why = NULL;
-	bool is_der = storage->bytes > 1 && storage->data[0] == DER_SEQUENCE &&
-	    (storage->data[1] & 0x80 || !find(all, BEGIN));
-	if (!is_der)
+	if (pem_is_text(storage->data, storage->bytes))
 		*why = decode_blocks(file, kind);
-	else if (!add_place(file, 0, storage->bytes))
+	else if (storage->bytes > 1 && storage->data[0] == DER_SEQUENCE &&
+	    !add_place(file, 0, storage->bytes))
 		*why = "cannot be read: memory is short";
 	if (!*why && file->count == 0)
 		*why = kind == PEM_CRL ? "holds no CRL" : "holds no certificate";
