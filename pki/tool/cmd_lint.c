@@ -37,6 +37,25 @@ block_or_nothing(const struct pem_file *file, size_t index)
 	return index < file->count ? pem_block(file, index) : (struct der){ 0 };
 }
 
+/* A library reads a CRL as a certificate, so that the structure is looked at first. */
+static bool
+is_another(struct der der, enum content called)
+{
+	enum content kind = content_of_der(der);
+
+	return kind != called && kind != CONTENT_OTHER;
+}
+
+static int
+tell_another(struct findings *findings, const char *label, struct der der)
+{
+	struct content_facts facts = { content_of_der(der), true };
+	char text[CONTENT_TEXT];
+
+	return findings_add(
+	    findings, FINDING_WRONG, "%s: unreadable: it is %s", label, content_text(facts, text));
+}
+
 static int
 lint_certificates(
     struct findings *findings, const char *path, const struct pem_file *file, int64_t now)
@@ -46,8 +65,10 @@ lint_certificates(
 
 	for (size_t i = 0; !code && i < file->count; i++) {
 		snprintf(label, sizeof label, "%s, certificate %zu", path, i + 1);
-		code = lint_certificate(
-		    findings, label, pem_block(file, i), block_or_nothing(file, i + 1), now);
+		struct der der = pem_block(file, i);
+		code = is_another(der, CONTENT_CERTIFICATE)
+		    ? tell_another(findings, label, der)
+		    : lint_certificate(findings, label, der, block_or_nothing(file, i + 1), now);
 	}
 	return code;
 }
@@ -60,7 +81,9 @@ lint_crls(struct findings *findings, const char *path, const struct pem_file *fi
 
 	for (size_t i = 0; !code && i < file->count; i++) {
 		snprintf(label, sizeof label, "%s, CRL %zu", path, i + 1);
-		code = lint_crl(findings, label, pem_block(file, i), now);
+		struct der der = pem_block(file, i);
+		code = is_another(der, CONTENT_CRL) ? tell_another(findings, label, der)
+						    : lint_crl(findings, label, der, now);
 	}
 	return code;
 }
@@ -141,6 +164,8 @@ lint_ca_crl(void *arg, const struct ca *ca)
 	struct linting *linting = arg;
 	char path[PATH_MAX], name[CA_NAME + 16];
 
+	if (!ca->crl_next) /* its owner has given none yet */
+		return 0;
 	snprintf(name, sizeof name, "crls/%s.crl", ca->name);
 	return lint_file(linting->findings, store_path(&linting->authority->store, name, path),
 	    linting->authority->now);

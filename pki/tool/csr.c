@@ -7,7 +7,9 @@
 #include "pki/content.h"
 #include "pki/key_fault.h"
 #include "pki/oid.h"
+#include "pki/pem.h"
 #include "pki/signature.h"
+#include "pki/tool/extension.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/message.h"
 
@@ -15,6 +17,9 @@ enum { CSR_MOST = 64 * 1024 }; /* a key of 16384 bits needs a tenth */
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
 #define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
+#define OID_MICROSOFT_EXTENSIONS "1.3.6.1.4.1.311.2.1.14"
+
+static const char malformed[] = "a malformed certificate signing request; make it again";
 
 /* Extensions with a name; only those that can be allowed are marked. */
 static const struct {
@@ -63,49 +68,55 @@ csr_proves_possession(struct der whole)
 	    signature_verifies(facts.spki, facts.algorithm, facts.info, facts.signature);
 }
 
-/* Whether an extension stands twice in this list of them. */
-static bool
-has_twin(struct der asked)
-{
-	struct der oid, other;
-	bool critical;
+/* How a request asks for extensions. */
+struct asking {
+	size_t lists;
+	bool twins, in_another_form;
+};
 
-	for (struct cursor list = der_over(asked); list.left && !list.failed;) {
-		der_extension(&list, &oid, &critical);
-		for (struct cursor rest = list; rest.left && !rest.failed;) {
-			der_extension(&rest, &other, &critical);
-			if (!rest.failed && der_equal(oid, other))
-				return true;
-		}
+/* One Attribute; false if it is malformed. */
+static bool
+read_attribute(struct cursor *all, struct asking *asking)
+{
+	struct cursor one = der_enter(all, DER_SEQUENCE);
+	struct der type = der_read(&one, DER_OID);
+	struct cursor values = der_enter(&one, DER_SET);
+	bool microsoft = der_oid_is(type, OID_MICROSOFT_EXTENSIONS);
+	bool asks = microsoft || der_oid_is(type, OID_EXTENSION_REQUEST);
+
+	asking->in_another_form = asking->in_another_form || microsoft;
+	while (asks && values.left && !values.failed) {
+		asking->lists++;
+		if (!extension_list_read(der_read(&values, DER_SEQUENCE), &asking->twins))
+			return false;
 	}
-	return false;
+	return cursor_end(&one) && !values.failed;
 }
 
-/* Which of them would be meant?  Libraries read the first, or all. */
-static bool
-asks_twice(struct der attributes)
+const char *
+csr_ambiguity(struct der whole)
 {
-	size_t lists = 0;
+	struct request_facts facts;
+	struct asking asking = { 0 };
 
-	for (struct cursor all = der_over(attributes); all.left && !all.failed;) {
-		struct cursor one = der_enter(&all, DER_SEQUENCE);
-		bool asks = der_oid_is(der_read(&one, DER_OID), OID_EXTENSION_REQUEST);
-		struct cursor values = der_enter(&one, DER_SET);
-
-		while (asks && values.left && !values.failed) {
-			lists++;
-			if (has_twin(der_read(&values, DER_SEQUENCE)))
-				return true;
-		}
-	}
-	return lists > 1;
+	if (!read_facts(whole, &facts))
+		return malformed;
+	for (struct cursor all = der_over(facts.attributes); all.left;)
+		if (!read_attribute(&all, &asking))
+			return malformed;
+	if (asking.lists > 1 || asking.twins)
+		return "it asks for extensions in more than one place, or for one of them twice; "
+		       "make the request again with one list";
+	return asking.in_another_form
+	    ? "it asks for extensions by an attribute of Microsoft's (" OID_MICROSOFT_EXTENSIONS
+	      "), which is not read; make the request again with extensionRequest of PKCS#9"
+	    : NULL;
 }
 
 static int
 refuse_malformed(const char *path)
 {
-	return message_fail(
-	    EX_DATAERR, "%s: a malformed certificate signing request; make it again", path);
+	return message_fail(EX_DATAERR, "%s: %s", path, malformed);
 }
 
 static int
@@ -113,6 +124,7 @@ check(gnutls_x509_crq_t request, struct der whole, const char *path)
 {
 	struct request_facts facts;
 	char text[KEY_FAULT];
+	const char *ambiguity = csr_ambiguity(whole);
 	unsigned bits = 0;
 	int algorithm = gnutls_x509_crq_get_pk_algorithm(request, &bits);
 
@@ -131,25 +143,24 @@ check(gnutls_x509_crq_t request, struct der whole, const char *path)
 		    "%s: its signature does not prove that whoever asks holds the key; make the "
 		    "request again",
 		    path);
-	if (asks_twice(facts.attributes))
-		return message_fail(EX_DATAERR,
-		    "%s: it asks for extensions in more than one place, or for one of them twice; "
-		    "make the request again with one list",
-		    path);
-	return 0;
+	return ambiguity ? message_fail(EX_DATAERR, "%s: %s", path, ambiguity) : 0;
 }
 
-/* The first request of a file in PEM, or all of one in DER. */
+/* The first request of a file in PEM, decoded where it stands, or all of one in DER. */
 static struct der
-find_request(const struct secret *file, gnutls_datum_t *decoded)
+find_request(const struct secret *file)
 {
-	const gnutls_datum_t data = { file->data, (unsigned)file->bytes };
+	struct pem_text text = pem_over(file->data, file->bytes);
+	struct der der = { file->data, 0 };
+	struct pem_part part;
+	const char *why;
 
-	if (!file->bytes || !memmem(file->data, file->bytes, "-----BEGIN", 10))
+	if (!pem_is_text(file->data, file->bytes))
 		return (struct der){ file->data, file->bytes };
-	if (gnutls_pem_base64_decode2("NEW CERTIFICATE REQUEST", &data, decoded) >= 0 ||
-	    gnutls_pem_base64_decode2("CERTIFICATE REQUEST", &data, decoded) >= 0)
-		return (struct der){ decoded->data, decoded->size };
+	while (pem_next(&text, &part, &why))
+		if (content_of_part(&part) == CONTENT_REQUEST)
+			return pem_base64(part.body, file->data, &der.bytes) ? der
+									     : (struct der){ 0 };
 	return (struct der){ 0 };
 }
 
@@ -164,9 +175,8 @@ import(gnutls_x509_crq_t request, struct der der)
 static int
 read_request(const char *path, const struct secret *file, gnutls_x509_crq_t request)
 {
-	gnutls_datum_t decoded = { 0 };
-	struct der der = find_request(file, &decoded);
 	struct content_facts content = content_of(file->data, file->bytes);
+	struct der der = find_request(file);
 	char text[CONTENT_TEXT];
 	int code;
 
@@ -178,7 +188,6 @@ read_request(const char *path, const struct secret *file, gnutls_x509_crq_t requ
 		code =
 		    message_fail(EX_DATAERR, "%s is not a certificate signing request: it holds %s",
 			path, content_text(content, text));
-	gnutls_free(decoded.data);
 	return code;
 }
 

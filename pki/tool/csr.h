@@ -18,6 +18,9 @@
 int csr_load(const char *path, gnutls_x509_crq_t *out);
 /* Whether a request in DER is signed by its own key. */
 bool csr_proves_possession(struct der);
+/* Why nobody could tell which extensions a request in DER asks for: libraries read the first list, or
+ * all, and know two attributes for it.  NULL if they can. */
+const char *csr_ambiguity(struct der);
 int csr_public(gnutls_x509_crq_t, gnutls_pubkey_t *out);
 /* Its subjectAltName, as `profile` may have it, if `allow` lists that extension; tells
  * of those that it ignores. */

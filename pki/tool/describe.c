@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "base/utf8.h"
 #include "pki/oid.h"
 #include "pki/tool/extension.h"
 #include "pki/tool/names.h"
@@ -19,9 +20,20 @@ describe_text(const char *text, size_t bytes)
 {
 	char out[1024];
 	size_t used = 0;
+	uint32_t point;
 
-	for (; used < bytes && used + 1 < sizeof out; used++)
-		out[used] = text[used] < ' ' || text[used] > '~' ? '?' : text[used];
+	for (size_t at = 0; at < bytes && used + 4 < sizeof out;) {
+		unsigned length = utf8_decode(text + at, bytes - at, &point);
+
+		if (length == 0 || utf8_is_invisible(point)) {
+			out[used++] = '?';
+			at += length ? length : 1;
+			continue;
+		}
+		memcpy(out + used, text + at, length);
+		used += length;
+		at += length;
+	}
 	return json_stringn(out, used);
 }
 

@@ -6,7 +6,15 @@
 
 #include "base/utf8.h"
 
-enum { UTF8_STRING = 0x0c, PRINTABLE_STRING = 0x13, IA5_STRING = 0x16 };
+/* Those that Go reads; OpenSSL reads some more, which nobody writes any longer. */
+enum {
+	UTF8_STRING = 0x0c,
+	NUMERIC_STRING = 0x12,
+	PRINTABLE_STRING = 0x13,
+	TELETEX_STRING = 0x14,
+	IA5_STRING = 0x16,
+	BMP_STRING = 0x1e,
+};
 
 static bool
 is_control(uint32_t point)
@@ -53,6 +61,34 @@ is_printable(const char *text, size_t bytes)
 	return true;
 }
 
+/* In no character set that two programs agree on. */
+static bool
+is_teletex(const char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool
+is_bmp(struct der value)
+{
+	for (size_t i = 0; i + 1 < value.bytes; i += 2)
+		if (is_control((uint32_t)value.data[i] << 8 | value.data[i + 1]))
+			return false;
+	return value.bytes % 2 == 0;
+}
+
+static bool
+is_numeric(const char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (text[i] != ' ' && !isdigit((unsigned char)text[i]))
+			return false;
+	return true;
+}
+
 static bool
 is_sound(unsigned tag, struct der value)
 {
@@ -65,8 +101,14 @@ is_sound(unsigned tag, struct der value)
 		return is_printable(text, value.bytes);
 	case IA5_STRING:
 		return is_ascii(text, value.bytes);
+	case NUMERIC_STRING:
+		return is_numeric(text, value.bytes);
+	case TELETEX_STRING:
+		return is_teletex(text, value.bytes);
+	case BMP_STRING:
+		return is_bmp(value);
 	default:
-		return true;
+		return false;
 	}
 }
 

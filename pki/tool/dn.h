@@ -12,8 +12,8 @@
 
 /* UTF-8 without control characters and others that cannot be seen: what we put into names. */
 bool dn_is_text(const char *text, size_t bytes);
-/* Every string in this Name is in the characters of its type, and has no control characters; what is
- * no string counts as fine. */
+/* Every value in this Name is a string of a type that OpenSSL and Go both read, in the characters of
+ * that type, and has no control characters. */
 bool dn_is_sound(struct der name);
 
 #endif

@@ -23,3 +23,34 @@ extension_read(gnutls_x509_crt_t certificate, const char *oid, gnutls_datum_t *o
 	}
 	return 0;
 }
+
+bool
+extension_list_read(struct der contents, bool *twins)
+{
+	struct der oid, other;
+	struct cursor list = der_over(contents);
+	bool critical;
+
+	while (list.left && !list.failed) {
+		der_extension(&list, &oid, &critical);
+		for (struct cursor rest = list; rest.left && !rest.failed;) {
+			der_extension(&rest, &other, &critical);
+			*twins = *twins || (!rest.failed && der_equal(oid, other));
+		}
+	}
+	return !list.failed;
+}
+
+bool
+extension_find(struct der contents, const char *oid, bool *critical)
+{
+	struct cursor list = der_over(contents);
+	struct der found;
+
+	while (list.left && !list.failed) {
+		der_extension(&list, &found, critical);
+		if (!list.failed && der_oid_is(found, oid))
+			return true;
+	}
+	return *critical = false;
+}

@@ -1,33 +1,56 @@
-/* A certificate or CRL, read for the rules. */
+/* A certificate, read for the rules. */
 #include "pki/tool/lint.h"
 
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pki/crl.h"
 #include "pki/oid.h"
+#include "pki/tool/extension.h"
 #include "pki/tool/lint_rule.h"
-#include "pki/tool/profile.h"
 #include "pki/tool/message.h"
+
+/* The parts that struct x509 has no use for. */
+static void
+read_parts(struct lint_subject *s)
+{
+	struct cursor outer = der_over(s->facts.signed_part), in = der_enter(&outer, DER_SEQUENCE);
+	struct der ignored, extended = { 0 };
+
+	der_optional(&in, DER_CONTEXT_SEQUENCE, &ignored);
+	der_read(&in, DER_INTEGER);
+	der_read(&in, DER_SEQUENCE);
+	der_read(&in, DER_SEQUENCE);
+	s->validity = der_read(&in, DER_SEQUENCE);
+	der_read(&in, DER_SEQUENCE);
+	der_read(&in, DER_SEQUENCE);
+	der_optional(&in, DER_CONTEXT | 1, &ignored);
+	der_optional(&in, DER_CONTEXT | 2, &ignored);
+	if (!der_optional(&in, DER_CONTEXT_SEQUENCE | 3, &extended))
+		return;
+	struct cursor wrapped = der_over(extended);
+	s->extensions = der_read(&wrapped, DER_SEQUENCE);
+}
 
 static void
 read_extensions(struct lint_subject *s)
 {
-	char oid[128];
-	size_t bytes = sizeof oid;
-	unsigned critical;
+	s->has_basic_constraints = extension_find(s->extensions, "2.5.29.19", &s->basic_critical);
+	extension_find(s->extensions, OID_GRANT, &s->grant_critical);
+}
 
-	for (unsigned i = 0;
-	     gnutls_x509_crt_get_extension_info(s->certificate, i, oid, &bytes, &critical) >= 0;
-	     i++, bytes = sizeof oid) {
-		if (strcmp(oid, "2.5.29.19") == 0) {
-			s->has_basic_constraints = true;
-			s->basic_critical = critical;
-		} else if (strcmp(oid, OID_GRANT) == 0) {
-			s->grant_critical = critical;
-		}
-	}
+/* A point that is not on its curve is only found when somebody computes with it. */
+static bool
+is_key_readable(gnutls_x509_crt_t certificate)
+{
+	gnutls_pubkey_t key = NULL;
+	bool readable = gnutls_pubkey_init(&key) >= 0 &&
+	    gnutls_pubkey_import_x509(key, certificate, 0) >= 0 &&
+	    gnutls_pubkey_verify_params(key) >= 0;
+
+	gnutls_pubkey_deinit(key);
+	return readable;
 }
 
 static void
@@ -67,6 +90,7 @@ read_subject(struct lint_subject *s, struct der issuer)
 	s->any = x509_has_purpose(&s->facts, GNUTLS_KP_ANY);
 	s->grant_readable = s->facts.has_grant &&
 	    grant_decode(&s->grant, s->facts.grant.data, s->facts.grant.bytes, &why);
+	s->key_readable = is_key_readable(s->certificate);
 	read_extensions(s);
 	read_constraints(s);
 	return names_of_certificate(&s->names, s->certificate);
@@ -85,15 +109,33 @@ apply(struct findings *findings, const char *label, const struct lint_subject *s
 	return code;
 }
 
+/* Why nothing else can be said of it; NULL if all of it is known then. */
+static const char *
+read_certificate(struct lint_subject *s, struct der whole)
+{
+	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)whole.data,
+		(unsigned)whole.bytes };
+	const char *why = "";
+	bool twins = false;
+
+	if (!x509_parse(&s->facts, whole, &why))
+		return why;
+	read_parts(s);
+	if (!extension_list_read(s->extensions, &twins))
+		return "has malformed extensions";
+	if (twins)
+		return "has an extension twice";
+	return gnutls_x509_crt_import(s->certificate, &der, GNUTLS_X509_FMT_DER) < 0
+	    ? "is refused by GnuTLS"
+	    : NULL;
+}
+
 int
 lint_certificate(struct findings *findings, const char *label, struct der certificate,
     struct der issuer, int64_t now)
 {
-	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)certificate.data,
-		(unsigned)certificate.bytes };
 	struct lint_subject *s = calloc(1, sizeof *s);
-	const char *why = "";
-	bool is_readable = false;
+	const char *why;
 	int code;
 
 	if (!s || gnutls_x509_crt_init(&s->certificate) < 0) {
@@ -101,48 +143,12 @@ lint_certificate(struct findings *findings, const char *label, struct der certif
 		return message_no_memory();
 	}
 	s->now = now;
-	if (!x509_parse(&s->facts, certificate, &why))
-		code = findings_add(findings, FINDING_WRONG, "%s: unreadable: it %s", label, why);
-	else if (gnutls_x509_crt_import(s->certificate, &der, GNUTLS_X509_FMT_DER) < 0)
-		code = findings_add(
-		    findings, FINDING_WRONG, "%s: unreadable: GnuTLS refuses it", label);
-	else {
-		code = read_subject(s, issuer);
-		is_readable = true;
-	}
-	if (!code && is_readable)
+	why = read_certificate(s, certificate);
+	code = why ? findings_add(findings, FINDING_WRONG, "%s: unreadable: it %s", label, why)
+		   : read_subject(s, issuer);
+	if (!code && !why)
 		code = apply(findings, label, s);
 	gnutls_x509_crt_deinit(s->certificate);
 	free(s);
-	return code;
-}
-
-int
-lint_crl(struct findings *findings, const char *label, struct der data, int64_t now)
-{
-	const char *why = "";
-	struct crl *crl = crl_parse(data.data, data.bytes, &why);
-	int code = 0;
-
-	if (!crl || !crl_index(crl, &why))
-		code = findings_add(
-		    findings, FINDING_WRONG, "%s: crl-refused: the CRL %s", label, why);
-	if (!code && crl && crl_next_update(crl) <= now)
-		code = findings_add(
-		    findings, FINDING_EXPIRED, "%s: crl-ended: its nextUpdate is over", label);
-	if (!code && crl && crl_this_update(crl) > now)
-		code = findings_add(findings, FINDING_WRONG,
-		    "%s: crl-not-begun: its thisUpdate is in the future", label);
-	if (!code && crl && crl_number(crl).bytes == 0)
-		code = findings_add(findings, FINDING_WARNING,
-		    "%s: crl-number-absent: an older one could be slipped in", label);
-	if (!code && crl && crl_authority_key(crl).bytes == 0)
-		code = findings_add(findings, FINDING_WARNING,
-		    "%s: crl-key-id-absent: strict verifiers refuse it", label);
-	if (!code && crl && crl_next_update(crl) - crl_this_update(crl) > 100 * DAY_S)
-		code = findings_add(findings, FINDING_WARNING,
-		    "%s: crl-long: with more than 100 days an old one helps a thief for long",
-		    label);
-	crl_free(crl);
 	return code;
 }

@@ -1,6 +1,7 @@
 /* The rules of lint, one function each, and the table of them. */
 #include "pki/tool/lint_rule.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,6 +9,8 @@
 #include "pki/oid.h"
 #include "pki/signature.h"
 #include "pki/tool/dn.h"
+#include "pki/tool/extension.h"
+#include "pki/tool/lint.h"
 #include "pki/tool/profile.h"
 
 static bool
@@ -54,9 +57,174 @@ serial_negative(const struct lint_subject *s)
 }
 
 static bool
+serial_zero(const struct lint_subject *s)
+{
+	return s->facts.serial.bytes == 1 && s->facts.serial.data[0] == 0;
+}
+
+static bool
 serial_short(const struct lint_subject *s)
 {
-	return s->facts.serial.bytes < 8 && !s->is_root;
+	return s->facts.serial.bytes < 8 && !s->is_root && !serial_zero(s);
+}
+
+static bool
+time_form(const struct lint_subject *s)
+{
+	struct cursor times = der_over(s->validity);
+
+	return lint_next_time_is_odd(&times) || lint_next_time_is_odd(&times);
+}
+
+static bool
+never_valid(const struct lint_subject *s)
+{
+	return s->facts.not_after < s->facts.not_before;
+}
+
+static bool
+is_empty(struct der name)
+{
+	return name.bytes == 2; /* the header */
+}
+
+static bool
+issuer_empty(const struct lint_subject *s)
+{
+	return is_empty(s->facts.issuer);
+}
+
+static bool
+subject_empty(const struct lint_subject *s)
+{
+	return is_empty(s->facts.subject) && (s->facts.is_ca || s->facts.names.bytes == 0);
+}
+
+static bool
+is_critical(const struct lint_subject *s, const char *oid)
+{
+	bool critical = false;
+
+	return extension_find(s->extensions, oid, &critical) && critical;
+}
+
+static bool
+names_not_critical(const struct lint_subject *s)
+{
+	return is_leaf(s) && is_empty(s->facts.subject) && s->facts.names.bytes > 0 &&
+	    !is_critical(s, "2.5.29.17");
+}
+
+static bool
+key_id_critical(const struct lint_subject *s)
+{
+	return is_critical(s, "2.5.29.14") || is_critical(s, "2.5.29.35");
+}
+
+static bool
+key_unreadable(const struct lint_subject *s)
+{
+	return !s->key_readable;
+}
+
+static bool
+path_length_misplaced(const struct lint_subject *s)
+{
+	return is_leaf(s) && s->facts.path_length >= 0;
+}
+
+/* What IA5String may hold, without what nobody can see. */
+static bool
+is_ia5(struct der text)
+{
+	for (size_t i = 0; i < text.bytes; i++)
+		if (text.data[i] <= ' ' || text.data[i] > '~')
+			return false;
+	return text.bytes > 0;
+}
+
+static bool
+is_uri(struct der text)
+{
+	const uint8_t *colon = memchr(text.data, ':', text.bytes);
+
+	return is_ia5(text) && colon && colon != text.data && isalpha(text.data[0]);
+}
+
+/* factor: 1 for an address, 2 for an address with its mask. */
+static bool
+is_sound_name(unsigned tag, struct der value, size_t factor)
+{
+	switch (tag) {
+	case NAME_EMAIL:
+	case NAME_DNS:
+		return is_ia5(value) || (factor == 2 && value.bytes == 0);
+	case NAME_URI:
+		return factor == 2 ? is_ia5(value) : is_uri(value);
+	case NAME_ADDRESS:
+		return value.bytes == 4 * factor || value.bytes == 16 * factor;
+	case NAME_DIRECTORY:
+		return dn_is_sound(value);
+	default:
+		return true;
+	}
+}
+
+static bool
+name_malformed(const struct lint_subject *s)
+{
+	struct cursor names = der_over(s->facts.names);
+	struct der value;
+	unsigned tag;
+
+	while (x509_next_name(&names, &tag, &value))
+		if (!is_sound_name(tag, value, 1))
+			return true;
+	return false;
+}
+
+/* Ones before zeros. */
+static bool
+is_mask(const uint8_t *octets, size_t bytes)
+{
+	bool over = false;
+
+	for (size_t bit = 0; bit < 8 * bytes; bit++) {
+		bool one = octets[bit / 8] & 0x80 >> bit % 8;
+
+		if (one && over)
+			return false;
+		over = !one;
+	}
+	return true;
+}
+
+static bool
+has_odd_subtree(struct der subtrees)
+{
+	struct cursor list = der_over(subtrees);
+	struct der base;
+	unsigned tag;
+
+	while (list.left && !list.failed) {
+		struct cursor one = der_enter(&list, DER_SEQUENCE);
+
+		if (!x509_next_name(&one, &tag, &base) || !is_sound_name(tag, base, 2) ||
+		    (tag == NAME_ADDRESS && !is_mask(base.data + base.bytes / 2, base.bytes / 2)))
+			return true;
+	}
+	return list.failed;
+}
+
+static bool
+constraint_malformed(const struct lint_subject *s)
+{
+	struct cursor in = der_over(s->facts.constraints);
+	struct der permitted = { 0 }, excluded = { 0 };
+
+	der_optional(&in, DER_CONTEXT_SEQUENCE, &permitted);
+	der_optional(&in, DER_CONTEXT_SEQUENCE | 1, &excluded);
+	return !cursor_end(&in) || has_odd_subtree(permitted) || has_odd_subtree(excluded);
 }
 
 static bool
@@ -332,12 +500,16 @@ outlives_issuer(const struct lint_subject *s)
 static const struct lint_rule rules[] = {
 	{ "serial-negative", FINDING_WRONG, serial_negative,
 	    "its serial number is negative; programs disagree about which one it is" },
+	{ "serial-zero", FINDING_WRONG, serial_zero,
+	    "its serial number is 0; RFC 5280 wants a positive one, and many cannot revoke this" },
 	{ "serial-short", FINDING_WARNING, serial_short,
 	    "its serial number has less than 64 bits and can be guessed" },
 	{ "signature-weak", FINDING_WRONG, signature_weak,
 	    "its signature uses an algorithm that nobody accepts any more" },
 	{ "key-weak", FINDING_WRONG, key_weak,
 	    "its key is too short, or of a kind or on a curve that is refused; take P-256" },
+	{ "key-unreadable", FINDING_WRONG, key_unreadable,
+	    "its key is damaged: nobody can compute with it" },
 	{ "key-rsa", FINDING_WARNING, key_rsa,
 	    "an RSA key makes handshakes five times as dear; take P-256" },
 	{ "key-ed25519-client", FINDING_WARNING, key_ed25519_client,
@@ -355,6 +527,8 @@ static const struct lint_rule rules[] = {
 	    "a CA's basicConstraints must be critical (RFC 5280 4.2.1.9)" },
 	{ "path-length-absent", FINDING_WARNING, path_length_absent,
 	    "an intermediate without a path length can make CAs of its own" },
+	{ "path-length-misplaced", FINDING_WRONG, path_length_misplaced,
+	    "a path length belongs to CAs; strict verifiers refuse it on a leaf" },
 	{ "purpose-absent", FINDING_WRONG, purpose_absent,
 	    "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
 	{ "purpose-any", FINDING_WRONG, purpose_any,
@@ -377,6 +551,8 @@ static const struct lint_rule rules[] = {
 	    "an agent's addresses, URIs and mail addresses count for nothing" },
 	{ "underscore", FINDING_WARNING, underscore,
 	    "a name with an underscore can be routed but not terminated by an agent" },
+	{ "name-malformed", FINDING_WRONG, name_malformed,
+	    "an address, URI or name in its subjectAltName is malformed; Go refuses the certificate" },
 	{ "name-not-normal", FINDING_WRONG, name_not_normal,
 	    "one of its names is not a server name as clients send it (IDN: write A-labels)" },
 	{ "wildcard-broad", FINDING_WARNING, wildcard_broad,
@@ -385,14 +561,21 @@ static const struct lint_rule rules[] = {
 	    "Apple's clients refuse server certificates of more than 825 days" },
 	{ "client-long", FINDING_WARNING, client_long,
 	    "a client that lives for more than 397 days outlives most people's memory of it" },
+	{ "time-form", FINDING_WRONG, time_form,
+	    "one of its times before 2050 is a GeneralizedTime, where RFC 5280 wants UTCTime" },
+	{ "never-valid", FINDING_WRONG, never_valid, "it ends before it begins" },
 	{ "ended", FINDING_EXPIRED, ended, "it has ended" },
 	{ "not-begun", FINDING_WARNING, not_begun, "it is not valid yet" },
 	{ "key-id-absent", FINDING_WARNING, key_id_absent,
 	    "it lacks a subject or authority key identifier; strict verifiers refuse it" },
+	{ "key-id-critical", FINDING_WARNING, key_id_critical,
+	    "a key identifier must not be critical; strict verifiers refuse it" },
 	{ "excluded-names", FINDING_WRONG, excluded_names,
 	    "excluded names do not stop a wildcard in GnuTLS, OpenSSL and Go; permit names instead" },
 	{ "uri-constraint", FINDING_WARNING, uri_constraint,
 	    "permitted URIs are not enforced by GnuTLS" },
+	{ "constraint-malformed", FINDING_WRONG, constraint_malformed,
+	    "a name in its nameConstraints is malformed; Go refuses the certificate" },
 	{ "ceiling-without-names", FINDING_WARNING, ceiling_without_names,
 	    "a CA with a ceiling that may certify any name" },
 	{ "names-without-ceiling", FINDING_WARNING, names_without_ceiling,
@@ -400,8 +583,13 @@ static const struct lint_rule rules[] = {
 	{ "critical-unknown", FINDING_WRONG, critical_unknown,
 	    "a critical extension that nobody here knows; it is refused" },
 	{ "subject-not-text", FINDING_WRONG, subject_not_text,
-	    "its subject or issuer has characters that its type of string does not; OpenSSL and Go "
-	    "cannot read it" },
+	    "its subject or issuer has a control character, or one that its type of string does not "
+	    "have, or a type that is read nowhere; OpenSSL or Go cannot read it" },
+	{ "issuer-empty", FINDING_WRONG, issuer_empty, "its issuer is empty; nobody can be found" },
+	{ "subject-empty", FINDING_WRONG, subject_empty,
+	    "its subject is empty, where a CA needs one, and a leaf needs one or a subjectAltName" },
+	{ "names-not-critical", FINDING_WARNING, names_not_critical,
+	    "with an empty subject its subjectAltName must be critical; strict verifiers refuse it" },
 	{ "issuer-purpose", FINDING_WRONG, issuer_purpose,
 	    "its CA's extendedKeyUsage lacks a purpose that it has" },
 	{ "outlives-issuer", FINDING_WARNING, outlives_issuer, "it ends after its CA" },

@@ -17,12 +17,13 @@
 /* Everything that a rule may look at. */
 struct lint_subject {
 	struct x509 facts, issuer;
+	struct der validity, extensions; /* contents, of Validity and Extensions */
 	bool has_issuer, is_root;
 	gnutls_x509_crt_t certificate;
 	gnutls_pk_algorithm_t key;
 	unsigned bits;
 	bool agent, server, client, any; /* purposes */
-	bool has_basic_constraints, basic_critical, grant_critical;
+	bool has_basic_constraints, basic_critical, grant_critical, key_readable;
 	struct grant grant;
 	bool grant_readable;
 	bool excludes, permits_names, permits_uris;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "pki/oid.h"
+#include "pki/tool/dn.h"
 #include "pki/tool/message.h"
 
 void
@@ -134,13 +135,29 @@ digest_of(gnutls_privkey_t key)
 	    : GNUTLS_DIG_SHA256;
 }
 
+/* Here, as a name may come from a certificate that another version made. */
+static int
+refuse_what_is_no_text(const char *text)
+{
+	return !text || dn_is_text(text, strlen(text))
+	    ? 0
+	    : message_fail(EX_DATAERR,
+		  "a subject with a name that is not UTF-8, or has characters that cannot be seen, is "
+		  "not made, as others could not read it; make a new authority with another --name");
+}
+
 int
 mint_certificate(const struct mint *mint, gnutls_pubkey_t subject_key, gnutls_x509_crt_t issuer,
     gnutls_privkey_t issuer_key, gnutls_datum_t *der)
 {
 	gnutls_x509_crt_t certificate;
-	int code = 0, problem = gnutls_x509_crt_init(&certificate);
+	int code = refuse_what_is_no_text(mint->common_name), problem;
 
+	if (!code)
+		code = refuse_what_is_no_text(mint->organisation);
+	if (code)
+		return code;
+	problem = gnutls_x509_crt_init(&certificate);
 	if (problem < 0)
 		return message_no_memory();
 	problem = fill(certificate, mint, subject_key, issuer);

@@ -4,11 +4,13 @@
 #include <gnutls/pkcs12.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
 #include "pki/content.h"
 #include "pki/crl.h"
+#include "pki/pem.h"
 #include "pki/tool/csr.h"
 #include "pki/tool/describe.h"
 #include "pki/tool/output.h"
@@ -47,11 +49,22 @@ show_certificate(const struct shown_block *block, json_t *list)
 }
 
 static json_t *
+describe_hex(struct der der)
+{
+	char text[2 * 64 + 1];
+
+	return der.bytes && der.bytes <= 64 ? json_string(hex_encode(text, der.data, der.bytes))
+					    : json_null();
+}
+
+static json_t *
 describe_request(gnutls_x509_crq_t request, struct der der, const struct names *names)
 {
 	gnutls_datum_t dn = { 0 };
 	unsigned bits = 0;
 	int algorithm = gnutls_x509_crq_get_pk_algorithm(request, &bits);
+	uint8_t id[32];
+	size_t bytes = sizeof id;
 	json_t *object = json_object();
 
 	if (gnutls_x509_crq_get_dn3(request, &dn, 0) >= 0)
@@ -59,6 +72,8 @@ describe_request(gnutls_x509_crq_t request, struct der der, const struct names *
 		    object, "subject", describe_text((const char *)dn.data, dn.size));
 	gnutls_free(dn.data);
 	json_object_set_new(object, "key", describe_key(algorithm, bits));
+	if (gnutls_x509_crq_get_key_id(request, GNUTLS_KEYID_USE_SHA256, id, &bytes) >= 0)
+		json_object_set_new(object, "spki_sha256", describe_hex((struct der){ id, bytes }));
 	json_object_set_new(object, "proves_possession", json_boolean(csr_proves_possession(der)));
 	json_object_set_new(object, "hosts", describe_names(names, GNUTLS_SAN_DNSNAME));
 	json_object_set_new(object, "addresses", describe_names(names, GNUTLS_SAN_IPADDRESS));
@@ -79,6 +94,9 @@ show_request(const struct shown_block *block, json_t *list)
 		return message_no_memory();
 	if (gnutls_x509_crq_import(request, &block->der, GNUTLS_X509_FMT_DER) >= 0)
 		code = csr_names(request, &names);
+	if (!code && csr_ambiguity(der))
+		message_warning(
+		    "%s: not all that it asks for is shown: %s", block->path, csr_ambiguity(der));
 	if (!code)
 		code = append(list, describe_request(request, der, &names), "request");
 	gnutls_x509_crq_deinit(request);
@@ -100,15 +118,6 @@ describe_entries(const struct crl *crl)
 			crl_reason_word(entry->reason)));
 	}
 	return list;
-}
-
-static json_t *
-describe_hex(struct der der)
-{
-	char text[2 * 64 + 1];
-
-	return der.bytes && der.bytes <= 64 ? json_string(hex_encode(text, der.data, der.bytes))
-					    : json_null();
 }
 
 static int
@@ -147,8 +156,7 @@ describe_private_key(gnutls_x509_privkey_t key)
 	json_t *object = json_pack("{s:o}", "key", describe_key(algorithm, bits));
 
 	if (gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, id, &bytes) >= 0)
-		json_object_set_new(
-		    object, "public_key_sha256", describe_hex((struct der){ id, bytes }));
+		json_object_set_new(object, "spki_sha256", describe_hex((struct der){ id, bytes }));
 	return object;
 }
 
@@ -244,79 +252,92 @@ show_p12(const struct shown_block *block, json_t *list)
 	return code;
 }
 
-static const struct content_kind {
-	const char *label; /* ends so in PEM; NULL: only in DER */
-	int (*read)(const struct shown_block *, json_t *);
-	enum content kinds[2]; /* of what is in DER; CONTENT_OTHER: PKCS#12 may be in BER */
-} content_kinds[] = {
-	{ "CERTIFICATE", show_certificate, { CONTENT_CERTIFICATE, CONTENT_CERTIFICATE } },
-	{ "CERTIFICATE REQUEST", show_request, { CONTENT_REQUEST, CONTENT_REQUEST } },
-	{ "X509 CRL", show_crl, { CONTENT_CRL, CONTENT_CRL } },
-	{ NULL, show_p12, { CONTENT_PKCS12, CONTENT_OTHER } },
-	{ "PRIVATE KEY", show_key, { CONTENT_KEY, CONTENT_ENCRYPTED_KEY } },
+/* Who shows what; NULL: what is of this kind is passed over in PEM, and refused in DER. */
+static int (*const readers[CONTENTS])(const struct shown_block *, json_t *) = {
+	[CONTENT_CERTIFICATE] = show_certificate,
+	[CONTENT_REQUEST] = show_request,
+	[CONTENT_CRL] = show_crl,
+	[CONTENT_KEY] = show_key,
+	[CONTENT_ENCRYPTED_KEY] = show_key,
+	[CONTENT_PKCS12] = show_p12,
 };
 
 static bool
-ends_with(const char *text, size_t bytes, const char *end)
+is_key(enum content kind)
 {
-	size_t length = strlen(end);
-
-	return bytes >= length && memcmp(text + bytes - length, end, length) == 0;
+	return kind == CONTENT_KEY || kind == CONTENT_ENCRYPTED_KEY;
 }
 
-/* One "-----BEGIN label-----" block; those of other labels are passed over. */
+/* It is called one thing, and may be another, or nothing. */
 static int
-show_pem_block(struct shown_block *block, const char *begin, size_t left, json_t *list)
+show_decoded(
+    struct shown_block *block, const struct pem_part *part, enum content called, json_t *list)
 {
-	const char *label = begin + strlen("-----BEGIN "),
-		   *end = memmem(label, left - strlen("-----BEGIN "), "-----", 5);
-	gnutls_datum_t text = { (unsigned char *)(uintptr_t)begin, (unsigned)left };
-	char name[64];
-	int code = 0;
+	struct der der = { block->der.data, block->der.size };
+	enum content kind = content_of_der(der);
+	char text[CONTENT_TEXT];
+	int code = -1;
 
-	for (size_t i = 0; end && i < sizeof content_kinds / sizeof *content_kinds; i++) {
-		if (!content_kinds[i].label ||
-		    !ends_with(label, (size_t)(end - label), content_kinds[i].label))
-			continue;
-		if (content_kinds[i].read == show_certificate &&
-		    (size_t)(end - label) != strlen("CERTIFICATE"))
-			continue;
-		snprintf(name, sizeof name, "%.*s", (int)(end - label), label);
-		if (gnutls_pem_base64_decode2(name, &text, &block->der) < 0)
-			return message_fail(
-			    EX_DATAERR, "%s: a %s that is not base64", block->path, name);
-		code = content_kinds[i].read(block, list);
-		bytes_wipe(block->der.data, block->der.size);
-		gnutls_free(block->der.data);
-		block->der = (gnutls_datum_t){ 0 };
-		return code >= 0
-		    ? code
-		    : message_fail(EX_DATAERR, "%s: its %s is damaged", block->path, name);
-	}
-	return 0;
+	if (pem_is_trusted(part))
+		pem_cut_settings(&der);
+	block->der.size = (unsigned)der.bytes;
+	if (kind != called && kind != CONTENT_OTHER && !(is_key(kind) && is_key(called)))
+		return message_fail(EX_DATAERR, "%s: what it calls %.*s is %s", block->path,
+		    (int)part->label_bytes, part->label,
+		    content_text((struct content_facts){ kind, true }, text));
+	if (kind != CONTENT_OTHER)
+		code = readers[called](block, list);
+	return code >= 0 ? code
+			 : message_fail(EX_DATAERR, "%s: its %.*s is damaged", block->path,
+			       (int)part->label_bytes, part->label);
 }
 
 static int
-show_pem(struct shown_block *block, const struct secret *file, json_t *list)
+show_part(const struct shown_block *file, const struct pem_part *part, json_t *list)
 {
-	const char *at = (const char *)file->data, *stop = at + file->bytes;
+	struct shown_block block = *file;
+	enum content called = content_of_part(part);
+	struct secret der = { malloc(part->body.bytes + 1), part->body.bytes + 1 };
+	size_t bytes;
 	int code = 0;
 
-	while (!code && (at = memmem(at, (size_t)(stop - at), "-----BEGIN ", 11))) {
-		code = show_pem_block(block, at, (size_t)(stop - at), list);
-		at += 11;
+	if (!der.data)
+		return message_no_memory();
+	if (!readers[called]) {
+		secret_wipe(&der);
+		return 0;
 	}
+	if (pem_base64(part->body, der.data, &bytes)) {
+		block.der = (gnutls_datum_t){ der.data, (unsigned)bytes };
+		code = show_decoded(&block, part, called, list);
+	} else if (called == CONTENT_ENCRYPTED_KEY) { /* by RFC 1421, with headers */
+		code = append(list, json_pack("{s:b}", "encrypted", true), "private key");
+	} else {
+		code = message_fail(EX_DATAERR, "%s: a %.*s that is not base64", block.path,
+		    (int)part->label_bytes, part->label);
+	}
+	secret_wipe(&der);
 	return code;
+}
+
+static int
+show_pem(const struct shown_block *block, const struct secret *file, json_t *list)
+{
+	struct pem_text text = pem_over(file->data, file->bytes);
+	struct pem_part part;
+	const char *why = NULL;
+	int code = 0;
+
+	while (!code && pem_next(&text, &part, &why))
+		code = show_part(block, &part, list);
+	return why ? message_fail(EX_DATAERR, "%s %s", block->path, why) : code;
 }
 
 /* By its structure, not by who can make something of it: a library reads a CRL as a certificate. */
 static int
 show_der(const struct shown_block *block, enum content kind, json_t *list)
 {
-	for (size_t i = 0; i < sizeof content_kinds / sizeof *content_kinds; i++)
-		if (kind == content_kinds[i].kinds[0] || kind == content_kinds[i].kinds[1])
-			return content_kinds[i].read(block, list);
-	return -1;
+	return readers[kind] ? readers[kind](block, list) : -1;
 }
 
 int
@@ -327,8 +348,6 @@ show_file(const struct common *common, const char *path, const struct secret *fi
 	char text[CONTENT_TEXT];
 	int code;
 
-	if (content.is_pem)
-		block.der = (gnutls_datum_t){ 0 };
 	code = content.is_pem ? show_pem(&block, file, list) : show_der(&block, content.kind, list);
 	if (code > 0 || json_array_size(list) > 0)
 		return code;

@@ -3,6 +3,7 @@
 refusal names its reason.  OpenSSL makes them, or Python, where OpenSSL is too well-behaved.
 """
 import base64
+import json
 import os
 import ssl
 import subprocess
@@ -13,6 +14,8 @@ from lib import *
 from lib import foreign
 from lib.foreign import CA, SERVER, Workshop
 from kit import *
+import asn1
+from asn1 import tlv
 
 CLIENT = dict(foreign.CLIENT, certificatePolicies="1.2.3.4,1.2.3.5")
 
@@ -158,6 +161,115 @@ def what_is_in_der_is_told_apart_by_its_structure(scene, kind):
 	check(got == status and shown in out + err, f"show: {got} {out}{err}")
 
 
+# label: (kind, of which in_der() makes one; what lint says; exit and words of show)
+IN_PEM = {
+	"CERTIFICATE": ("certificate", "fine", 0, "certificate"),
+	"X509 CERTIFICATE": ("certificate", "fine", 0, "certificate"),
+	"TRUSTED CERTIFICATE": ("certificate", "fine", 0, "certificate"),
+	"X509 CRL": ("crl", "fine", 0, "crl"),
+	"CERTIFICATE REQUEST": ("request", "a certificate signing request", 0, "request"),
+	"NEW CERTIFICATE REQUEST": ("request", "a certificate signing request", 0, "request"),
+	"PRIVATE KEY": ("key", "a private key", 0, "private key"),
+	"PUBLIC KEY": ("public key", "a public key", 65, "a public key"),
+	"PKCS7": ("pkcs7", "PKCS#7", 65, "PKCS#7"),
+	"PKCS12": ("pkcs12", "PKCS#12", 66, "passphrase"),
+}
+
+
+def block(label, der):
+	return asn1.pem(label, der)
+
+
+@test_over(*IN_PEM)
+def what_is_in_pem_is_told_apart_by_its_structure_too(scene, label):
+	shop, (kind, linted, status, shown) = of_clients(scene), IN_PEM[label]
+	der = open(in_der(shop, kind), "rb").read()
+	path = shop.write("one.pem", block(label, der))
+	got, out, err = pki("lint", path)
+	check(linted in out + err and got == (0 if linted == "fine" else 65), f"lint: {got} {out}{err}")
+	got, out, err = pki("show", path)
+	check(got == status and shown in out + err, f"show: {got} {out}{err}")
+	for other in ("CERTIFICATE", "X509 CRL", "CERTIFICATE REQUEST", "PRIVATE KEY", "PKCS12"):
+		if IN_PEM[other][0] == kind:
+			continue
+		wrong = shop.write("wrong.pem", block(other, der))
+		got, out, err = pki("show", wrong)
+		check(got == 65 and f"what it calls {other} is " in err, f"show of {kind} as {other}: {got} {out}{err}")
+		got, out, err = pki("lint", wrong)
+		check(got in (1, 65) and out.count("\n") <= 1, f"lint of {kind} as {other}: {got} {out}{err}")
+
+
+@test
+def a_pkcs7_without_lengths_is_told(scene):
+	shop = of_clients(scene)
+	shop.write("text", "hello")
+	succeeds("openssl", "cms", "-sign", "-stream", "-nodetach", "-binary", "-signer", shop.at("leaf.crt"), "-inkey", shop.at("leaf.key"),
+		"-in", shop.at("text"), "-outform", "DER", "-out", shop.at("stream"))
+	equal(shop.read("stream")[:2], b"\x30\x80")
+	for word in ("lint", "show"):
+		check("it holds PKCS#7" in pki(word, shop.at("stream"))[2], pki(word, shop.at("stream")))
+
+
+@test
+def a_request_without_attributes_is_one(scene):
+	shop = Workshop(scene.dir)
+	path = request(shop)
+	made = asn1.Signed(asn1.der_of(path))
+	made.fields.pop()
+	check("a certificate signing request in DER" in pki("lint", shop.write("bare.der", made.der()))[2], "not told")
+
+
+def certificate_text(shop):
+	return "".join(line for line in shop.read("leaf.crt").decode().splitlines(True))
+
+
+@test
+def a_label_counts_at_the_start_of_a_line(scene):
+	shop = of_clients(scene)
+	one = certificate_text(shop)
+	shown = lambda text: (lambda s, o, e: (s, o.count("type:  "), e))(*pki("show", shop.write("x.pem", text)))
+	for text in (f"once it was -----BEGIN CERTIFICATE-----\nand more\n{one}", f"  -----BEGIN CERTIFICATE-----\n{one}", f"\ufeff{one}",
+			one.replace("\n", "\r\n"), one.replace("\n", "\r"), one.replace("-----\n", "----- \t\n"), one.rstrip("\n"),
+			f"-----BEGIN half a label\n{one}"):
+		equal(shown(text)[:2], (0, 1), text)
+		equal(pki("lint", shop.at("x.pem"))[1], "fine\n", text)
+	equal(shown(one + one)[:2], (0, 2))
+	for text, words in ((one.rstrip("\n") + one, "on the same line"), (one.replace("END CERTIFICATE", "END X509 CRL"), "another label"),
+			(one[:-40], "without an end"), (one.replace("\n-----END", " -----END"), "without an end")):
+		for argv in (("show",), ("lint",), ("verify", "--as", "client", "--cas", shop.at("root.crt")), ("verify", "--as", "client", "--cas")):
+			files = [shop.write("x.pem", text)] if argv[-1] != "--cas" else [shop.write("x.pem", text), shop.at("leaf.crt")]
+			status, out, err = pki(argv[0], *argv[1:], *files)
+			check(status in (65, 66) and words in err, f"{argv}: {status} {out}{err}")
+	status, _, err = shown(f"text {one.splitlines()[0]} and no certificate\n")
+	check(status == 65 and "something else" in err, err)
+
+
+@test
+def der_that_holds_a_label_is_der(scene):
+	"""Only a reader that looks for labels first is misled."""
+	shop = Workshop(scene.dir)
+	shop.make("leaf", "/CN=leaf", None, dict(CLIENT, subjectAltName="DNS:a.example", nsComment="x"))
+	made = asn1.Signed(asn1.der_of(shop.at("leaf.crt")))
+	made.extensions().append([0x30, asn1.parse(asn1.oid("1.2.3.4") + tlv(asn1.OCTETS, b"\n" + shop.read("leaf.crt")))])
+	path = shop.write("x.der", made.der())
+	equal(json.loads(pki("show", "--json", path)[1])[0]["type"], "certificate")
+	equal(pki("lint", path)[:2], (0, "fine\n"))
+
+
+@test
+def settings_of_a_trusted_certificate_are_cut_off_and_never_passed_over(scene):
+	shop = of_clients(scene)
+	for option, trusted in (("-setalias=root", True), ("-addtrust=emailProtection", False), ("-addreject=clientAuth", False)):
+		path = shop.at("trusted.pem")
+		succeeds("openssl", "x509", "-trustout", *option.split("="), "-in", shop.at("root.crt"), "-out", path)
+		check("BEGIN TRUSTED CERTIFICATE" in open(path).read(), "openssl")
+		equal(json.loads(pki("show", "--json", path)[1])[0]["subject"], "CN=Root")
+		equal(pki("lint", path)[1], pki("lint", shop.at("root.crt"))[1].replace("root.crt", "trusted.pem"))
+		status, out, err = pki("verify", chain(shop, "leaf", "clients"), "--as", "client", "--cas", path)
+		equal(status, 0 if trusted else 65, out + err)
+		check(trusted or "settings of OpenSSL's" in err, err)
+
+
 @test
 def lint_says_of_an_unreadable_certificate_nothing_else(scene):
 	shop = of_clients(scene)
@@ -187,14 +299,8 @@ def lint_looks_at_all_of_a_file(scene):
 
 # ---- requests ----
 
-def tlv(tag, *parts):
-	body = b"".join(parts)
-	length = len(body).to_bytes(2, "big").lstrip(b"\0") or b"\0"
-	header = bytes([len(body)]) if len(body) < 128 else bytes([0x80 + len(length)]) + length
-	return bytes([tag]) + header + body
-
-
 EXTENSION_REQUEST = bytes.fromhex("06092a864886f70d01090e")
+MICROSOFT_EXTENSIONS = bytes.fromhex("060a2b06010401823702010e")
 CHALLENGE = tlv(0x30, bytes.fromhex("06092a864886f70d010907"), tlv(0x31, tlv(0x0c, b"secret")))
 ECDSA_SHA256 = tlv(0x30, bytes.fromhex("06082a8648ce3d040302"))
 ECDSA_SHA1 = tlv(0x30, bytes.fromhex("06072a8648ce3d0401"))
@@ -204,9 +310,9 @@ def extension(host):
 	return tlv(0x30, bytes.fromhex("0603551d11"), tlv(0x04, tlv(0x30, tlv(0x82, host.encode()))))
 
 
-def asks(*lists):
+def asks(*lists, by=EXTENSION_REQUEST):
 	"""An attribute that asks for these lists of extensions."""
-	return tlv(0x30, EXTENSION_REQUEST, tlv(0x31, *[tlv(0x30, *one) for one in lists]))
+	return tlv(0x30, by, tlv(0x31, *[tlv(0x30, *one) for one in lists]))
 
 
 def request(shop, *attributes, algorithm=ECDSA_SHA256, digest="-sha256", signer=None, curve="P-256", encoding="named_curve"):
@@ -233,6 +339,10 @@ REQUESTS = {
 	"two attributes that ask for extensions": ((asks([A]), asks([B])), {}, "asks for extensions in more than one place"),
 	"two lists in one attribute": ((asks([A], [B]),), {}, "asks for extensions in more than one place"),
 	"one extension twice": ((asks([A, B]),), {}, "or for one of them twice"),
+	"two lists, one of them in Microsoft's attribute": ((asks([A]), asks([B], by=MICROSOFT_EXTENSIONS)), {},
+		"asks for extensions in more than one place"),
+	"a list in Microsoft's attribute": ((asks([A], by=MICROSOFT_EXTENSIONS),), {}, "by an attribute of Microsoft's"),
+	"a list behind an attribute that is malformed": ((tlv(0x30, CHALLENGE[2:], b"\5\0"), asks([A])), {}, "malformed"),
 	"a key on secp256k1": ((asks([A]),), {"curve": "secp256k1"}, "it has a key on secp256k1"),
 	"a curve that is spelled out": ((asks([A]),), {"encoding": "explicit"}, "it has a key on a curve given by explicit parameters"),
 	"a brainpool curve": ((asks([A]),), {"curve": "brainpoolP256r1"}, "it has a key on brainpoolP256r1"),
@@ -254,6 +364,14 @@ def a_request_with(scene, what):
 	ca("sign", path, "server", "host", "--allow", "subjectAltName")
 	check("DNS:a.example" in text_of(ca.crt("host")), text_of(ca.crt("host")))
 	check("proves possession: yes" in pki("show", path)[1], pki("show", path)[1])
+
+
+@test
+def show_says_when_it_cannot_show_all_that_a_request_asks_for(scene):
+	shop = Workshop(scene.dir)
+	for attributes in ((asks([A]), asks([B])), (asks([A], [B]),), (asks([A, B]),), (asks([A], by=MICROSOFT_EXTENSIONS),)):
+		check("not all that it asks for is shown" in pki("show", request(shop, *attributes))[2], "no warning")
+	equal(pki("show", request(shop, CHALLENGE, asks([A])))[2], "")
 
 
 @test
@@ -281,9 +399,24 @@ def an_authority_gets_no_name_that_others_cannot_read(scene, what):
 
 
 @test
+def what_another_version_called_badly_is_not_repeated(scene):
+	"""An authority whose name is in Latin-1: what it is called goes into no further subject."""
+	ca = Ca(f"{scene.dir}/ca", "--no-password", "--name", "K-ln")
+	rows = succeeds("sqlite3", ca.path("inventory.db"), "SELECT c.id, hex(der) FROM certificate c JOIN body ON c.id = certificate "
+		"WHERE name IN ('root', 'agents')").split()
+	for row, der in (line.split("|") for line in rows):
+		succeeds("sqlite3", ca.path("inventory.db"), f"UPDATE body SET der = x'{bytes.fromhex(der).replace(b'K-ln', b'K' + bytes([0xd6]) + b'ln').hex()}' WHERE certificate = {row}")
+	for argv in (("renew", "root"), ("renew", "agents"), ("sub", "acme", "--permit", "dns:acme.example", "--no-password")):
+		ca.refuses(65, "is not UTF-8", *argv)
+	ca("issue", "client", "c1")
+	check("K?ln" in ca("show", "root"), ca("show", "root"))
+
+
+@test
 def an_authority_may_have_a_name_in_any_script(scene):
 	ca = Ca(f"{scene.dir}/ca", "--no-password", "--name", "K\u00f6ln \u6771\u4eac")
 	equal(ca("lint", "--all"), "fine\n")
+	equal(ca.json("show", "root")["subject"], "CN=K\u00f6ln \u6771\u4eac root,O=K\u00f6ln \u6771\u4eac")
 	check("K\u00f6ln \u6771\u4eac root" in succeeds("openssl", "x509", "-noout", "-subject", "-nameopt", "utf8", "-in", ca.path("root.crt")), "OpenSSL")
 
 
