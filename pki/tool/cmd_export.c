@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "pki/tool/command.h"
@@ -12,8 +13,9 @@
 
 struct export_options {
 	struct common common;
-	bool p12, legacy, pem_bundle, k8s_secret;
-	const char *out, *passphrase_file;
+	bool p12, legacy, pem_bundle, k8s_secret, replace;
+	const char *out, *passphrase_file, *new_passphrase_file;
+	int64_t rounds; /* + 1 */
 };
 
 static const struct option_row rows[] = { { "p12", OPTION_FLAG,
@@ -23,12 +25,19 @@ static const struct option_row rows[] = { { "p12", OPTION_FLAG,
 	    "... with 3DES and SHA-1, for Apple's keychains", 0 },
 	{ "p12-passphrase-file", OPTION_TEXT, offsetof(struct export_options, passphrase_file),
 	    "FILE", "... its passphrase is the first line of FILE", 0 },
+	{ "generate-passphrase", OPTION_TEXT, offsetof(struct export_options, new_passphrase_file),
+	    "FILE", "... it is made: 20 random characters, in the new FILE", 0 },
+	{ "iterations", OPTION_NUMBER, offsetof(struct export_options, rounds), "N",
+	    "... to guess at it (default, and at least: 600000; generated: 100000, at least 1000)",
+	    P12_ROUNDS_MOST },
 	{ "pem-bundle", OPTION_FLAG, offsetof(struct export_options, pem_bundle), NULL,
 	    "key and chain in one PEM file", 0 },
 	{ "k8s-secret", OPTION_FLAG, offsetof(struct export_options, k8s_secret), NULL,
 	    "a Kubernetes Secret of type kubernetes.io/tls", 0 },
 	{ "out", OPTION_TEXT, offsetof(struct export_options, out), "FILE",
 	    "the new file (default: NAME.p12, NAME.pem, NAME.yaml)", 0 },
+	{ "replace", OPTION_FLAG, offsetof(struct export_options, replace), NULL,
+	    "replace an older one, once the new one is complete", 0 },
 	{ 0 } };
 
 static const struct synopsis usage = {
@@ -130,14 +139,44 @@ make_secret(struct identity_bundle *bundle, struct secret *out)
 }
 
 static int
+choose_rounds(const struct export_options *options, uint32_t *rounds)
+{
+	bool generated = options->new_passphrase_file != NULL;
+	int64_t least = generated ? P12_ROUNDS_LEAST : P12_ROUNDS;
+
+	*rounds = generated ? P12_ROUNDS_GENERATED : P12_ROUNDS;
+	if (!options->rounds)
+		return 0;
+	if (options->rounds - 1 < least)
+		return message_fail(EX_USAGE, "export: --iterations %lld: at least %lld%s",
+		    (long long)options->rounds - 1, (long long)least,
+		    generated
+			? ""
+			: "; fewer only with --generate-passphrase, as what people think of is "
+			  "guessed");
+	*rounds = (uint32_t)(options->rounds - 1);
+	return 0;
+}
+
+static int
 make_p12(struct identity_bundle *bundle, const struct export_options *options, struct secret *out)
 {
 	struct common common = { .passphrase_file = options->passphrase_file };
 	struct passphrase passphrase = { .common = &common, .option = "--p12-passphrase-file" };
-	int code = passphrase_need(&passphrase, "the PKCS#12 file", true);
+	uint32_t rounds;
+	int code = choose_rounds(options, &rounds);
 
 	if (!code)
-		code = p12_encode(bundle, passphrase_text(&passphrase), options->legacy, out);
+		code = options->new_passphrase_file
+		    ? passphrase_generate(
+			  &passphrase, options->new_passphrase_file, options->replace)
+		    : passphrase_need(&passphrase, "the PKCS#12 file", true);
+	if (!code)
+		code = options->legacy
+		    ? p12_encode_legacy(bundle, passphrase_text(&passphrase), out)
+		    : p12_encode(bundle, passphrase_text(&passphrase), rounds, out);
+	if (code && passphrase.known && options->new_passphrase_file && !options->replace)
+		unlink(options->new_passphrase_file);
 	passphrase_wipe(&passphrase);
 	return code;
 }
@@ -156,7 +195,8 @@ write_out(struct authority *authority, const struct export_options *options,
 		snprintf(path, sizeof path, "%s.%s", bundle->record.name, suffix);
 		out = path;
 	}
-	if (!file_create(out, 0600, content->data, content->bytes, error))
+	if (!(options->replace ? file_write : file_create)(
+		out, 0600, content->data, content->bytes, error))
 		return message_fail(EX_CANTCREAT, "%s", error);
 	return output_print(authority->common, json_pack("{s:s}", "exported", out));
 }
@@ -177,9 +217,28 @@ export_one(struct authority *authority, const struct export_options *options, co
 					  : make_secret(&bundle, &content);
 	if (!code)
 		code = write_out(authority, options, &bundle, &content);
+	if (code && content.bytes && options->new_passphrase_file && !options->replace)
+		unlink(options->new_passphrase_file); /* of a file that is not there */
 	secret_wipe(&content);
 	identity_bundle_wipe(&bundle);
 	return code;
+}
+
+static int
+refuse_foreign_options(const struct export_options *options)
+{
+	if (!options->p12 &&
+	    (options->legacy || options->passphrase_file || options->new_passphrase_file ||
+		options->rounds))
+		return message_fail(EX_USAGE,
+		    "export: --legacy, --p12-passphrase-file, --generate-passphrase and --iterations "
+		    "go with --p12");
+	if (options->passphrase_file && options->new_passphrase_file)
+		return message_fail(EX_USAGE,
+		    "export: --p12-passphrase-file and --generate-passphrase exclude each other");
+	return options->legacy && options->rounds
+	    ? message_fail(EX_USAGE, "export: --iterations has no meaning with --legacy")
+	    : 0;
 }
 
 static int
@@ -195,9 +254,8 @@ run(int argc, char **argv)
 	if (options.p12 + options.pem_bundle + options.k8s_secret != 1)
 		return message_fail(
 		    EX_USAGE, "export: say one of --p12, --pem-bundle, --k8s-secret");
-	if (!options.p12 && (options.legacy || options.passphrase_file))
-		return message_fail(
-		    EX_USAGE, "export: --legacy and --p12-passphrase-file go with --p12");
+	if ((code = refuse_foreign_options(&options)))
+		return code;
 	code = authority_open(&authority, &options.common);
 	if (!code)
 		code = export_one(&authority, &options, operands.at[0]);

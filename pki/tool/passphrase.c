@@ -145,6 +145,30 @@ passphrase_need(struct passphrase *passphrase, const char *what, bool fresh)
 	return from_terminal(passphrase, what, fresh);
 }
 
+/* Five bits a character, and none that looks like another: somebody may have to type it. */
+int
+passphrase_generate(struct passphrase *passphrase, const char *path, bool replaces)
+{
+	static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	char line[PASSPHRASE_GENERATED + 2], error[FILE_ERROR];
+	int code;
+
+	arc4random_buf(line, PASSPHRASE_GENERATED);
+	for (size_t i = 0; i < PASSPHRASE_GENERATED; i++)
+		line[i] = letters[line[i] & 31];
+	line[PASSPHRASE_GENERATED] = '\n';
+	line[PASSPHRASE_GENERATED + 1] = '\0';
+	code = adopt_line(passphrase, (const uint8_t *)line, PASSPHRASE_GENERATED + 1, path);
+	if (!code &&
+	    !(replaces ? file_write : file_create)(
+		path, 0600, line, PASSPHRASE_GENERATED + 1, error))
+		code = message_fail(EX_CANTCREAT, "%s", error);
+	if (code)
+		passphrase_wipe(passphrase);
+	bytes_wipe(line, sizeof line);
+	return code;
+}
+
 const char *
 passphrase_text(const struct passphrase *passphrase)
 {

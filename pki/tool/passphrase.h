@@ -28,7 +28,11 @@ struct passphrase {
 /* what: what it opens, for the prompt and the message. fresh: asked twice, and an empty
  * one is refused. */
 int passphrase_need(struct passphrase *, const char *what, bool fresh);
-/* NUL-terminated; after passphrase_need(). */
+/* A new one of PASSPHRASE_GENERATED random characters, which goes to a file that only its owner may
+ * read and that is not there yet, unless it replaces one. */
+enum { PASSPHRASE_GENERATED = 20 };
+int passphrase_generate(struct passphrase *, const char *path, bool replaces);
+/* NUL-terminated; after one of these. */
 const char *passphrase_text(const struct passphrase *);
 void passphrase_wipe(struct passphrase *);
 
