@@ -26,18 +26,23 @@ authority_crl_is_due(const struct ca *ca, int64_t now)
 	return now >= ca->crl_next - ca->crl_seconds / 3;
 }
 
+const char *
+authority_crl_cure(const struct ca *ca)
+{
+	return *ca->key ? "run `valise-pki crl --all` and hand the files out"
+			: "get a new one from its owner, and `valise-pki crl --import` it";
+}
+
 static int
 warn_if_due(void *arg, const struct ca *ca)
 {
 	const struct authority *authority = arg;
 	char text[TIME_TEXT];
 
-	if (authority_crl_is_due(ca, authority->now))
-		message_warning(
-		    "the CRL of '%s' %s %s; run `valise-pki crl --all` and hand the files "
-		    "out",
-		    ca->name, authority->now >= ca->crl_next ? "ended" : "ends",
-		    time_text(ca->crl_next, text));
+	if (authority_crl_is_due(ca, authority->now) && ca->crl_next)
+		message_warning("the CRL of '%s' %s %s; %s", ca->name,
+		    authority->now >= ca->crl_next ? "ended" : "ends",
+		    time_text(ca->crl_next, text), authority_crl_cure(ca));
 	return 0;
 }
 
@@ -52,7 +57,8 @@ authority_open(struct authority *authority, const struct common *common)
 	authority->now = clock_wall_s();
 	if (!dir)
 		return EX_USAGE;
-	code = store_open(&authority->store, dir);
+	code = authority->reads ? store_open_to_read(&authority->store, dir)
+				: store_open(&authority->store, dir);
 	return code || authority->silent ? code
 					 : ca_each(&authority->store, warn_if_due, authority);
 }

@@ -17,16 +17,19 @@ struct authority {
 	struct store store;
 	struct passphrase passphrase;
 	int64_t now;
+	bool reads;  /* the command only looks: the directory need not be one that can be written */
 	bool silent; /* no warnings, as the command reports the same itself */
 };
 
 /* --ca or VALISE_CA; NULL after a message. */
 const char *authority_directory(const struct common *);
-/* {0} before, but for `silent`; close in any case. Warns of CRLs and CAs that end soon. */
+/* {0} before, but for `reads` and `silent`; close in any case. Warns of CRLs and CAs that end soon. */
 int authority_open(struct authority *, const struct common *);
 void authority_close(struct authority *);
 
 /* Below a third of the CRL's life, or behind its end. */
 bool authority_crl_is_due(const struct ca *, int64_t now);
+/* What to do about it. */
+const char *authority_crl_cure(const struct ca *);
 
 #endif

@@ -16,13 +16,21 @@
 #include "pki/tool/message.h"
 #include "pki/tool/tarball.h"
 
+struct backup_options {
+	struct common common;
+	bool replace;
+};
+
+static const struct option_row rows[] = { TARBALL_REPLACE_ROW(struct backup_options, replace),
+	{ 0 } };
+
 static const struct synopsis usage = {
 	"backup",
 	"FILE",
 	1,
 	1,
 	"Writes everything, keys included, to a new tar archive that only you may read.",
-	NULL,
+	rows,
 };
 static const struct synopsis restore_usage = {
 	"restore",
@@ -82,7 +90,7 @@ add_all(struct tarball *tarball, struct store *store)
 {
 	sqlite3_int64 bytes = 0;
 	unsigned char *image;
-	int code = store_begin(store);
+	int code = store_begin_to_read(store);
 
 	if (code)
 		return code;
@@ -99,22 +107,22 @@ add_all(struct tarball *tarball, struct store *store)
 static int
 run(int argc, char **argv)
 {
-	struct common common = { 0 };
-	struct authority authority = { 0 };
+	struct backup_options options = { 0 };
+	struct authority authority = { .reads = true };
 	struct operands operands;
 	struct tarball tarball = { .fd = -1 };
 	int code;
 
-	if (!options_read(&usage, argc, argv, &common, &operands, &code))
+	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	code = authority_open(&authority, &common);
+	code = authority_open(&authority, &options.common);
 	if (!code)
-		code = tarball_create(&tarball, operands.at[0], authority.now);
+		code = tarball_create(&tarball, operands.at[0], options.replace, authority.now);
 	if (!code)
 		code = add_all(&tarball, &authority.store);
 	code = tarball_finish(&tarball, code);
 	if (!code)
-		code = output_print(&common, json_pack("{s:s}", "backup", operands.at[0]));
+		code = output_print(&options.common, json_pack("{s:s}", "backup", operands.at[0]));
 	authority_close(&authority);
 	return code;
 }
@@ -150,8 +158,9 @@ outnumber(struct store *store)
 	int code = store_begin(store);
 
 	if (!code)
-		code = store_do(
-		    store, "UPDATE ca SET crl_number = max(crl_number, ?)", "i", clock_wall_s());
+		code =
+		    store_do(store, "UPDATE ca SET crl_number = max(crl_number, ?) WHERE key != ''",
+			"i", clock_wall_s());
 	return code ? code : store_commit(store);
 }
 

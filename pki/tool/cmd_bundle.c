@@ -19,12 +19,13 @@ enum { ARCHIVE_MOST = 1 << 30 };
 struct bundle_options {
 	struct common common;
 	const char *out;
+	bool replace;
 };
 
 static const struct option_row rows[] = {
 	{ "out", OPTION_TEXT, offsetof(struct bundle_options, out), "FILE",
 	    "the new archive (default: NAME-agent.tar, NAME-relay.tar)", 0 },
-	{ 0 }
+	TARBALL_REPLACE_ROW(struct bundle_options, replace), { 0 }
 };
 
 static const struct synopsis usage = {
@@ -85,17 +86,21 @@ archive_digest(const char *path)
 }
 
 static int
-make(struct authority *authority, const struct packing *packing, const char *name, const char *path)
+make(struct authority *authority, const struct bundle_options *options,
+    const struct packing *packing, const char *name)
 {
+	char default_path[PATH_MAX];
+	const char *path = options->out ? options->out : default_path;
 	struct identity_bundle bundle = { 0 };
 	struct tarball tarball = { .fd = -1 };
 	int code = identity_bundle_open(authority, name, &bundle);
 
+	snprintf(default_path, sizeof default_path, "%s-%s.tar", name, packing->kind);
 	if (!code && strcmp(bundle.record.kind, packing->kind) != 0)
 		code = message_fail(EX_USAGE, "'%s' is a certificate for %s %s", name,
 		    *bundle.record.kind == 'a' ? "an" : "a", bundle.record.kind);
 	if (!code)
-		code = tarball_create(&tarball, path, authority->now);
+		code = tarball_create(&tarball, path, options->replace, authority->now);
 	if (!code)
 		code = pack(authority, &bundle, packing, &tarball);
 	code = tarball_finish(&tarball, code);
@@ -115,10 +120,9 @@ static int
 run(int argc, char **argv)
 {
 	struct bundle_options options = { 0 };
-	struct authority authority = { 0 };
+	struct authority authority = { .reads = true };
 	const struct packing *packing = NULL;
 	struct operands operands;
-	char path[PATH_MAX];
 	int code;
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
@@ -129,10 +133,9 @@ run(int argc, char **argv)
 	if (!packing)
 		return message_fail(
 		    EX_USAGE, "bundle: '%s' is neither agent nor relay", operands.at[0]);
-	snprintf(path, sizeof path, "%s-%s.tar", operands.at[1], packing->kind);
 	code = authority_open(&authority, &options.common);
 	if (!code)
-		code = make(&authority, packing, operands.at[1], options.out ? options.out : path);
+		code = make(&authority, &options, packing, operands.at[1]);
 	authority_close(&authority);
 	return code;
 }

@@ -84,8 +84,11 @@ check_crl(void *arg, const struct ca *ca)
 	if (code || record.revoked_at)
 		return code;
 	snprintf(what, sizeof what, "the CRL of '%s'", ca->name);
-	return judge_end(check, what, ca->crl_next, ca->crl_seconds / 3,
-	    "run `valise-pki crl --all` and hand the files out");
+	if (!ca->crl_next)
+		return findings_add(&check->findings, FINDING_WARNING,
+		    "%s is not here, and relays refuse the agents of a CA without one; %s", what,
+		    authority_crl_cure(ca));
+	return judge_end(check, what, ca->crl_next, ca->crl_seconds / 3, authority_crl_cure(ca));
 }
 
 static int
@@ -257,7 +260,7 @@ static int
 check_all(struct check *check)
 {
 	struct store *store = &check->authority->store;
-	int code = store_begin(store);
+	int code = store_begin_to_read(store);
 
 	if (!code)
 		code = store_each(store, take_integrity, check, "PRAGMA integrity_check(10)", "");
@@ -282,7 +285,7 @@ static int
 run(int argc, char **argv)
 {
 	struct check_options options = { 0 };
-	struct authority authority = { .silent = true };
+	struct authority authority = { .reads = true, .silent = true };
 	struct check check = { .authority = &authority, .offline = &options.offline };
 	struct operands operands;
 	int code;

@@ -174,7 +174,7 @@ lint_ca_crl(void *arg, const struct ca *ca)
 static int
 lint_all(struct findings *findings, const struct common *common)
 {
-	struct authority authority = { .silent = true };
+	struct authority authority = { .reads = true, .silent = true };
 	struct linting linting = { findings, &authority };
 	int code = authority_open(&authority, common);
 

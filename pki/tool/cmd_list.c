@@ -151,7 +151,7 @@ static int
 run(int argc, char **argv)
 {
 	struct list_options options = { 0 };
-	struct authority authority = { 0 };
+	struct authority authority = { .reads = true };
 	struct operands operands;
 	int code;
 

@@ -44,7 +44,7 @@ show_path(const struct common *common, const char *path)
 static int
 show_record(const struct common *common, const char *name)
 {
-	struct authority authority = { 0 };
+	struct authority authority = { .reads = true };
 	gnutls_x509_crt_t certificate = NULL;
 	struct record record;
 	int code = authority_open(&authority, common);

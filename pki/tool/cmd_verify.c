@@ -60,7 +60,7 @@ static int
 load_trust(const struct verify_options *options, struct trust **trust)
 {
 	char cas[PATH_MAX], crls[PATH_MAX], file[64], label[64], error[TRUST_ERROR];
-	struct authority authority = { 0 };
+	struct authority authority = { .reads = true };
 	const char *default_cas[] = { cas }, *default_crls[] = { crls };
 	struct trust_sources sources = { .ca_files = options->cas.at,
 		.ca_count = options->cas.count,

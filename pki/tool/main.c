@@ -37,7 +37,8 @@ static const struct command *const commands[] = {
 static int
 print_help(void)
 {
-	printf("Usage: valise-pki COMMAND [OPTION]...\nThe certificate authority of Valise.\n");
+	printf(
+	    "Usage: valise-pki [OPTION]... COMMAND [OPTION]...\nThe certificate authority of Valise.\n");
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		options_print_synopsis(commands[i]->usage);
 	options_print_common();
@@ -45,19 +46,31 @@ print_help(void)
 	return 0;
 }
 
+static int
+run_command(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i]->usage->word) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
+	return message_fail(EX_USAGE, "'%s' is not a command; see `valise-pki --help`", argv[1]);
+}
+
 int
 main(int argc, char **argv)
 {
 	process_open_standard();
 	process_harden();
-	if (argc < 2)
+	switch (options_find_word(argc, argv)) {
+	case OPTIONS_WORD:
+		return run_command(argc, argv);
+	case OPTIONS_NO_WORD:
 		return message_fail(EX_USAGE, "what to do? see `valise-pki --help`");
-	if (strcmp(argv[1], "--help") == 0)
+	case OPTIONS_HELP:
 		return print_help();
-	if (strcmp(argv[1], "--version") == 0)
+	case OPTIONS_VERSION:
 		return printf("valise-pki %s\n", VALISE_VERSION) < 0 ? EX_IOERR : 0;
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i]->usage->word) == 0)
-			return commands[i]->run(argc - 1, argv + 1);
-	return message_fail(EX_USAGE, "'%s' is not a command; see `valise-pki --help`", argv[1]);
+	case OPTIONS_WRONG:
+		break;
+	}
+	return EX_USAGE;
 }

@@ -8,7 +8,7 @@
 #include "base/units.h"
 #include "pki/tool/message.h"
 
-enum { ROWS_MOST = 48, HELP = 1, FIRST_ROW = 256 };
+enum { ROWS_MOST = 48, HELP = 1, VERSION, FIRST_ROW = 256 };
 
 static const struct option_row common_rows[] = {
 	{ "ca", OPTION_TEXT, offsetof(struct common, ca), "DIR",
@@ -220,4 +220,36 @@ options_read(const struct synopsis *usage, int argc, char **argv, void *options,
 	}
 	*operands = (struct operands){ argv + optind, argc - optind };
 	return count_operands(usage, operands, code);
+}
+
+/* Their values are read when the command is known, by options_read(). */
+enum options_found
+options_find_word(int argc, char **argv)
+{
+	static const struct synopsis none = { 0 };
+	const struct option_row *rows[ROWS_MOST];
+	struct option long_options[ROWS_MOST + 3] = { 0 };
+	size_t count = fill_long_options(&none, rows, long_options);
+	int found;
+
+	long_options[count + 1] = (struct option){ "version", no_argument, NULL, VERSION };
+	optind = 0;
+	opterr = 0;
+	while ((found = getopt_long(argc, argv, "+:", long_options, NULL)) >= FIRST_ROW)
+		continue;
+	if (found == HELP || found == VERSION)
+		return found == HELP ? OPTIONS_HELP : OPTIONS_VERSION;
+	if (found != -1) {
+		message_fail(EX_USAGE, "%s '%s' before the command; see `valise-pki --help`",
+		    found == ':' ? "no value follows"
+				 : "no such option, or a value it does not take:",
+		    argv[optind - 1]);
+		return OPTIONS_WRONG;
+	}
+	if (optind == argc)
+		return OPTIONS_NO_WORD;
+	char *word = argv[optind];
+	memmove(argv + 2, argv + 1, (size_t)(optind - 1) * sizeof *argv);
+	argv[1] = word;
+	return OPTIONS_WORD;
 }

@@ -66,6 +66,13 @@ struct operands {
 bool options_read(
     const struct synopsis *, int argc, char **argv, void *options, struct operands *, int *code);
 
+/*
+ * The command line of the program: common options may stand before the command, as well as behind
+ * it.  OPTIONS_WORD: the command is moved before them, to argv[1], where options_read() can begin.
+ */
+enum options_found { OPTIONS_WORD, OPTIONS_NO_WORD, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+enum options_found options_find_word(int argc, char **argv);
+
 /* For the program's own --help: the command in a few lines, and the common options. */
 void options_print_synopsis(const struct synopsis *);
 void options_print_common(void);

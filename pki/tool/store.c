@@ -9,10 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "pki/tool/outbox.h"
 #include "pki/tool/message.h"
 
-enum { BUSY_MS = 60000, APPLICATION = 0x56414c49 /* "VALI" */ };
+enum {
+	BUSY_MS = 60000,
+	APPLICATION = 0x56414c49, /* "VALI" */
+	IMAGE_MOST = 1 << 30,
+	JOURNAL_AT = 18, /* of the file's header: two octets that say 1, or 2 for WAL */
+};
 
 /* Step n makes version n + 1 of the schema out of version n. */
 static const char *const migrations[STORE_VERSION] = {
@@ -154,24 +160,135 @@ store_create(struct store *store, const char *dir)
 	return code;
 }
 
-int
-store_open(struct store *store, const char *dir)
+static int
+find(struct store *store, const char *dir)
 {
 	int code = set_directory(store, dir);
 
-	if (code)
+	return code || store_has_file(store, "inventory.db")
+	    ? code
+	    : message_fail(EX_NOINPUT,
+		  "%s: no authority there (no inventory.db); make one with `valise-pki init --ca "
+		  "%s`",
+		  store->dir, store->dir);
+}
+
+static int
+open_found(struct store *store)
+{
+	int code = open_database(store, 0);
+
+	if (!code)
+		code = migrate(store);
+	if (code || !outbox_waits(store))
 		return code;
-	if (!store_has_file(store, "inventory.db"))
-		return message_fail(EX_NOINPUT,
-		    "%s: no authority there (no inventory.db); make one with `valise-pki init --ca "
-		    "%s`",
-		    store->dir, store->dir);
-	if ((code = open_database(store, 0)) || (code = migrate(store)))
-		return code;
-	if (!outbox_waits(store))
-		return 0;
 	code = store_begin(store);
 	return code ? code : store_commit(store);
+}
+
+int
+store_open(struct store *store, const char *dir)
+{
+	int code = find(store, dir);
+
+	return code ? code : open_found(store);
+}
+
+static bool
+may_write(const struct store *store, const char *path)
+{
+	char whole[PATH_MAX];
+
+	return eaccess(store_path(store, path, whole), W_OK) == 0;
+}
+
+/* ---- where nothing can be written ---- */
+
+/*
+ * To read a database in WAL mode SQLite writes beside it, unless another process has it open and
+ * has done so.  Where nobody has, all of it is read into memory: it is the state of one moment if
+ * the file was the same before and after, since it only changes while there is a WAL.
+ */
+static int
+read_image(struct store *store)
+{
+	char path[PATH_MAX], error[FILE_ERROR];
+	struct file_stamp before = file_stamp_of(store_path(store, "inventory.db", path)), after;
+
+	if (!file_read(&store->image, path, IMAGE_MOST, error))
+		return message_fail(EX_NOINPUT, "%s", error);
+	after = file_stamp_of(path);
+	if (!file_stamp_equals(&before, &after) || store_has_file(store, "inventory.db-wal"))
+		return message_fail(
+		    EX_TEMPFAIL, "%s: another process is changing it; try again", path);
+	if (store->image.bytes > JOURNAL_AT + 1) /* in memory there is no WAL */
+		memset(store->image.data + JOURNAL_AT, 1, 2);
+	return 0;
+}
+
+static int
+open_image(struct store *store)
+{
+	int code = read_image(store);
+
+	if (code)
+		return code;
+	return sqlite3_open_v2(":memory:", &store->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+		sqlite3_deserialize(store->db, "main", store->image.data,
+		    (sqlite3_int64)store->image.bytes, (sqlite3_int64)store->image.bytes,
+		    SQLITE_DESERIALIZE_READONLY) == SQLITE_OK
+	    ? 0
+	    : store_fail(store, "opening it");
+}
+
+static int
+open_shared(struct store *store)
+{
+	char path[PATH_MAX];
+
+	if (!store_has_file(store, "inventory.db-shm"))
+		return message_fail(EX_CANTCREAT,
+		    "%s/inventory.db-wal has changes that can be read only where something can be "
+		    "written; run `valise-pki list` there first",
+		    store->dir);
+	return sqlite3_open_v2(store_path(store, "inventory.db", path), &store->db,
+		   SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
+	    ? 0
+	    : store_fail(store, "opening it");
+}
+
+static int
+refuse_other_schema(struct store *store)
+{
+	int64_t version = 0;
+	int code = store_each(store, take_number, &version, "PRAGMA user_version", "");
+
+	return code || version == STORE_VERSION
+	    ? code
+	    : message_fail(EX_DATAERR,
+		  "%s/inventory.db has schema %lld, this program reads %d, and cannot change it as "
+		  "nothing can be written there",
+		  store->dir, (long long)version, STORE_VERSION);
+}
+
+int
+store_open_to_read(struct store *store, const char *dir)
+{
+	int code = find(store, dir);
+
+	if (code)
+		return code;
+	if (may_write(store, "") && may_write(store, "inventory.db"))
+		return open_found(store);
+	store->read_only = true;
+	code = store_has_file(store, "inventory.db-wal") ? open_shared(store) : open_image(store);
+	if (code)
+		return code;
+	sqlite3_extended_result_codes(store->db, 1);
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	code = store_run(
+	    store, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", "opening it");
+	return code ? code : refuse_other_schema(store);
 }
 
 void
@@ -182,6 +299,7 @@ store_close(struct store *store)
 	sqlite3_close(store->db);
 	store->db = NULL;
 	store->changing = false;
+	secret_wipe(&store->image);
 }
 
 int
@@ -193,6 +311,12 @@ store_begin(struct store *store)
 		return code;
 	store->changing = true;
 	return outbox_recover(store);
+}
+
+int
+store_begin_to_read(struct store *store)
+{
+	return store->read_only ? store_run(store, "BEGIN", "reading it") : store_begin(store);
 }
 
 int

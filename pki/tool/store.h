@@ -23,10 +23,15 @@ enum { STORE_VERSION = 2 }; /* of the schema: PRAGMA user_version */
 int store_create(struct store *, const char *dir);
 /* Opens what is there, migrates an older schema, finishes the renames of who died. */
 int store_open(struct store *, const char *dir);
+/* The same for a command that only looks: where the directory cannot be written, nothing is migrated,
+ * finished or locked, and what is read is the state of one moment. */
+int store_open_to_read(struct store *, const char *dir);
 /* Rolls back what was not committed. */
 void store_close(struct store *);
 
 int store_begin(struct store *);
+/* For who looks at rows and files together: no change is made meanwhile, if any can be. */
+int store_begin_to_read(struct store *);
 /* path is relative to the directory. The bytes reach the disk before this returns, the
  * name at commit. */
 int store_put(struct store *, const char *path, mode_t, const void *data, size_t bytes);

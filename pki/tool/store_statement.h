@@ -11,10 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/secret.h"
+
 struct store {
 	char dir[PATH_MAX - 128];
 	sqlite3 *db;
-	bool changing; /* inside a transaction */
+	bool changing;       /* inside a transaction */
+	bool read_only;      /* nothing can be written there */
+	struct secret image; /* then perhaps the whole inventory, which db reads */
 };
 
 /*

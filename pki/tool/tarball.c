@@ -36,16 +36,33 @@ open_archive(struct tarball *tarball)
 	return 0;
 }
 
-int
-tarball_create(struct tarball *tarball, const char *path, int64_t time)
+/* What is not a plain file was put there for another purpose. */
+static int
+judge_place(const char *path, bool replaces)
 {
-	*tarball = (struct tarball){ .fd = -1, .time = time };
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return 0;
+	if (!replaces)
+		return message_fail(EX_CANTCREAT,
+		    "%s is there already; take another name, move it away, or say --replace", path);
+	return S_ISREG(status.st_mode)
+	    ? 0
+	    : message_fail(EX_CANTCREAT, "%s is not a plain file, and is not replaced", path);
+}
+
+int
+tarball_create(struct tarball *tarball, const char *path, bool replaces, int64_t time)
+{
+	int code = judge_place(path, replaces);
+
+	*tarball = (struct tarball){ .fd = -1, .time = time, .replaces = replaces };
+	if (code)
+		return code;
 	if ((size_t)snprintf(tarball->path, sizeof tarball->path, "%s", path) >=
 	    sizeof tarball->path)
 		return message_fail(EX_USAGE, "the name of the archive is too long");
-	if (access(path, F_OK) == 0)
-		return message_fail(
-		    EX_CANTCREAT, "%s is there already; take another name, or move it away", path);
 	snprintf(tarball->temp, sizeof tarball->temp, "%s.XXXXXX", path);
 	tarball->fd = mkostemp(tarball->temp, O_CLOEXEC);
 	return tarball->fd < 0 ? message_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno))
@@ -90,14 +107,21 @@ tarball_add_file(struct tarball *tarball, const char *name, const char *file)
 	return code;
 }
 
-/* link, not rename: what somebody else put there in the meantime stays. */
+/* link, unless it replaces: what somebody else put there in the meantime stays. */
+static bool
+give_name(const struct tarball *tarball)
+{
+	return (tarball->replaces ? rename(tarball->temp, tarball->path)
+				  : link(tarball->temp, tarball->path)) == 0;
+}
+
 static int
 complete(struct tarball *tarball)
 {
 	if (archive_write_close(tarball->archive) != ARCHIVE_OK)
 		return message_fail(
 		    EX_CANTCREAT, "%s: %s", tarball->path, archive_error_string(tarball->archive));
-	return fsync(tarball->fd) == 0 && link(tarball->temp, tarball->path) == 0
+	return fsync(tarball->fd) == 0 && give_name(tarball)
 	    ? 0
 	    : message_fail(EX_CANTCREAT, "%s: %s", tarball->path, strerror(errno));
 }

@@ -534,6 +534,46 @@ def a_bundle_is_all_that_an_agent_needs(scene):
 
 
 @test
+def what_a_timer_writes_replaces_the_older_one(scene):
+	"""Only when it is told to, only a plain file, and only once the new one is complete."""
+	ca, out = with_agent(scene), f"{scene.dir}/out"
+	for word in (("bundle", "agent", "shop", "--out", out), ("backup", out), ("export", "shop", "--pem-bundle", "--out", out)):
+		with open(out, "w") as file:
+			file.write("older")
+		os.chmod(out, 0o644)
+		ca.refuses(73, out, *word)
+		ca(*word, "--replace")
+		check(open(out, "rb").read() != b"older" and mode(out) == 0o600, f"{word[0]}: mode {mode(out):o}")
+		os.unlink(out)
+		ca(*word, "--replace")			# nothing is there yet
+		os.unlink(out)
+	for word in (("bundle", "agent", "shop", "--out"), ("backup",)):
+		os.symlink(ca.path("root.crt"), out)
+		ca.refuses(73, "is not a plain file", *word, out, "--replace")
+		os.unlink(out)
+		ca.refuses(73, "is not a plain file", *word, scene.dir, "--replace")
+	equal([name for name in os.listdir(scene.dir) if "out" in name], [], "left over")
+
+
+@test
+def options_may_stand_before_the_command(scene):
+	ca, program = with_agent(scene), PROGRAMS["pki"]
+	listed = ca("list")
+	for argv in (("--ca", ca.dir, "list"), (f"--ca={ca.dir}", "list"), ("--ca", "/nowhere", "list", "--ca", ca.dir)):
+		equal(tool(program, *argv), (0, listed, ""), argv)
+	equal(json.loads(succeeds(program, "--json", "--ca", ca.dir, "list", "shop")), ca.json("list", "shop"))
+	pw = passphrase(scene)
+	succeeds(program, "--passphrase-file", pw, "--ca", f"{scene.dir}/other", "init", "--name", "Other")
+	succeeds(program, "--ca", f"{scene.dir}/other", "--passphrase-file", pw, "issue", "client", "list")
+	for argv, words in {("--name", "x", "init"): "'--name' before the command", ("--ca",): "no value follows '--ca'",
+			("--ca", ca.dir): "what to do?", (): "what to do?", ("--ca", ca.dir, "frob"): "'frob' is not a command"}.items():
+		status, out, err = tool(program, *argv)
+		check((status, out) == (64, "") and words in err, f"{argv}: {status} {err}")
+	for word in ("--help", "--version"):
+		equal(tool(program, "--ca", "x", word), tool(program, word), word)
+
+
+@test
 def a_backup_restores_everything(scene):
 	ca = with_agent(scene)
 	ca("sub", "acme", "--permit", "dns:acme.example", "--no-password")
