@@ -21,13 +21,14 @@ enum {
 	NAME_MOST = 64,  /* RFC 5280, ub-common-name */
 };
 
-enum keygen_option { KEY, CSR, KEY_TYPE, HOST, OPTIONS };
+enum keygen_option { KEY, CSR, KEY_TYPE, HOST, ISSUER, OPTIONS };
 
 static const char *const option_names[OPTIONS] = {
 	[KEY] = "key",
 	[CSR] = "csr",
 	[KEY_TYPE] = "key-type",
 	[HOST] = "host",
+	[ISSUER] = "issuer",
 };
 
 struct keygen_options {
@@ -44,9 +45,9 @@ struct keygen_result {
 
 /* ---- the command line ---- */
 
-/* It becomes the name of the certificate, and valise-pki uses that as the name of a file. */
+/* It is the name of a certificate, and valise-pki uses that as the name of a file. */
 static int
-check_name(const char *name)
+check_name(const char *what, const char *name, const char *whose)
 {
 	static const char may[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
@@ -54,9 +55,9 @@ check_name(const char *name)
 
 	if (length == 0 || length > NAME_MOST || name[strspn(name, may)] || strchr(".-", *name))
 		return command_fail("keygen", EX_DATAERR,
-		    "NAME '%s' cannot name an agent; give 1 to %d letters, digits and ._@-, a "
+		    "%s '%s' cannot name %s; give 1 to %d letters, digits and ._@-, a "
 		    "letter or digit first",
-		    name, NAME_MOST);
+		    what, name, whose, NAME_MOST);
 	return 0;
 }
 
@@ -139,7 +140,9 @@ read_options(struct keygen_options *wanted, int count, char **arguments)
 	if (!code)
 		code = find_type(wanted);
 	if (!code)
-		code = check_name(wanted->name);
+		code = check_name("NAME", wanted->name, "an agent");
+	if (!code && wanted->values[ISSUER])
+		code = check_name("--issuer", wanted->values[ISSUER], "a CA");
 	if (!wanted->values[KEY])
 		wanted->values[KEY] = "agent.key";
 	if (!wanted->values[CSR])
@@ -252,6 +255,8 @@ print_result(const struct keygen_result *result, const struct keygen_options *wa
 	puts("\n\nThere it is signed, and packed up with what else the agent needs:");
 	print_word("  valise-pki sign ", slash ? slash + 1 : wanted->values[CSR]);
 	printf(" agent %s", wanted->name);
+	if (wanted->values[ISSUER])
+		printf(" --issuer %s", wanted->values[ISSUER]);
 	for (size_t i = 0; i < wanted->host_count; i++)
 		print_word(" --host ", wanted->hosts[i]);
 	if (wanted->host_count == 0)

@@ -27,7 +27,7 @@ static const char help[] =
     "       valise-agent check|status|reload [-c FILE]\n"
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
-    "           [--host NAME]... NAME\n"
+    "           [--host NAME]... [--issuer CA] NAME\n"
     "       valise-agent probe --expect SPKI[,SPKI]... [--address HOST:PORT] tls://NAME[:PORT]\n"
     "       valise-agent forward LISTEN tls://NAME[:PORT] --crt FILE --key FILE --cas FILE\n"
     "           [--crls FILE] [--pin SPKI[,SPKI]...] [--address HOST:PORT] [--alpn NAME]\n"

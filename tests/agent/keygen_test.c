@@ -230,6 +230,15 @@ quotes_what_a_shell_would_take_apart(void **state)
 	    strstr(said, "valise-pki sign 'it'\\''s.csr' agent site1 --host NAME...\n"));
 }
 
+static void
+tells_which_ca_is_to_sign_and_does_not_ask_for_it(void **state)
+{
+	(void)state;
+	assert_int_equal(KEYGEN("--issuer", "acme", "--host", "a.example", "site1"), 0);
+	assert_non_null(
+	    strstr(said, "valise-pki sign agent.csr agent site1 --issuer acme --host a.example\n"));
+}
+
 #define TEN(x) x "0123456789"
 #define LONG TEN(TEN(TEN(TEN(TEN(TEN("")))))) /* 60 */
 
@@ -248,6 +257,9 @@ refuses_what_makes_no_sense_and_makes_nothing(void **state)
 		{ EX_USAGE, { "keygen", "a", "--key", "x", "--csr", "x", NULL } },
 		{ EX_USAGE, { "keygen", "a", "--key-type", "rsa1024", NULL } },
 		{ EX_USAGE, { "keygen", "a", "--key-type", "", NULL } },
+		{ EX_USAGE, { "keygen", "a", "--issuer", "x", "--issuer", "y", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--issuer", "", NULL } },
+		{ EX_DATAERR, { "keygen", "a", "--issuer", "acme;reboot", NULL } },
 		{ EX_DATAERR, { "keygen", "", NULL } },
 		{ EX_DATAERR, { "keygen", "a/b", NULL } },
 		{ EX_DATAERR, { "keygen", "a b", NULL } },
@@ -307,6 +319,7 @@ static const struct CMUnitTest tests[] = {
 	IN_A_DIRECTORY(replaces_nothing),
 	IN_A_DIRECTORY(says_where_nothing_can_be_written),
 	IN_A_DIRECTORY(quotes_what_a_shell_would_take_apart),
+	IN_A_DIRECTORY(tells_which_ca_is_to_sign_and_does_not_ask_for_it),
 	IN_A_DIRECTORY(refuses_what_makes_no_sense_and_makes_nothing),
 	IN_A_DIRECTORY(takes_64_hosts_and_not_one_more),
 };

@@ -101,6 +101,22 @@ def the_authority_may_take_the_names_from_the_request(scene):
 
 
 @test
+def everybody_tells_the_same_digest(scene):
+	"""keygen, show of request, key and certificate, sign: what is compared over the telephone is one number."""
+	ca = Ca(f"{scene.dir}/ca")
+	ca("sub", "acme", "--permit", "dns:example.com", "--no-password")
+	_, out, _ = keygen("--host", NAME, "--issuer", "acme", "site1", cwd=scene.dir)
+	told = "".join(re.search(r"telephone:\n((?:  (?:[0-9a-f]{4} ?){8}\n){2})", out)[1].split())
+	equal(told, digest_of(f"{scene.dir}/agent.csr"), "openssl")
+	for name in ("agent.csr", "agent.key"):
+		equal(json.loads(succeeds(PROGRAMS["pki"], "show", "--json", f"{scene.dir}/{name}"))[0]["spki_sha256"], told, name)
+	signing = next(told_commands(out, ca))
+	equal(json.loads(succeeds(*signing, "--json", cwd=scene.dir))["spki_sha256"], told, "sign")
+	equal(ca.json("show", ca.crt("site1"))[0]["spki_sha256"], told, "the certificate")
+	equal(ca.json("show", "site1")["issuer"], ca.json("show", "acme")["subject"], "who signed")
+
+
+@test
 def a_request_that_cannot_be_written_leaves_no_key(scene):
 	"""Files end after 300 bytes: room for a key of P-256, not for its request with names."""
 	limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
