@@ -13,7 +13,8 @@ enum { CA_NAME = 72, CA_ROLE = 16, KEY_PLACE = 1024 };
 struct ca {
 	int64_t id, parent;                /* the root is its own parent */
 	char name[CA_NAME], role[CA_ROLE]; /* role: "root" or a profile's */
-	char key[KEY_PLACE];               /* a file in the directory, or a pkcs11: URI */
+	/* a file in the directory, or a pkcs11: URI; empty: its owner has it (sub --csr) */
+	char key[KEY_PLACE];
 	int64_t crl_number, crl_this, crl_next, crl_seconds;
 };
 

@@ -55,7 +55,7 @@ mint_ca(const struct new_ca *fresh, const struct signer *parent, struct record *
     gnutls_datum_t *der)
 {
 	char common_name[256];
-	gnutls_pubkey_t public = NULL;
+	gnutls_pubkey_t own = NULL;
 	struct mint request = {
 		.common_name = common_name,
 		.organisation = fresh->organisation,
@@ -68,15 +68,16 @@ mint_ca(const struct new_ca *fresh, const struct signer *parent, struct record *
 		.grant = fresh->grant,
 		.grant_bytes = fresh->grant_bytes,
 	};
-	int code = key_public(fresh->signer.key, &public);
+	int code = fresh->public ? 0 : key_public(fresh->signer.key, &own);
 
 	snprintf(common_name, sizeof common_name, "%s %s", fresh->organisation, fresh->name);
 	mint_serial(record->serial);
 	memcpy(request.serial, record->serial, MINT_SERIAL);
 	if (!code)
-		code = mint_certificate(&request, public, parent ? parent->certificate : NULL,
-		    parent ? parent->key : fresh->signer.key, der);
-	gnutls_pubkey_deinit(public);
+		code = mint_certificate(&request, own ? own : fresh->public,
+		    parent ? parent->certificate : NULL, parent ? parent->key : fresh->signer.key,
+		    der);
+	gnutls_pubkey_deinit(own);
 	return code;
 }
 
@@ -133,12 +134,15 @@ ca_create(struct authority *authority, struct new_ca *fresh, const struct signer
 		    &authority->store, ca->key, 0600, fresh->key_pem.data, fresh->key_pem.bytes);
 	if (!code)
 		code = publish_ca(&authority->store, ca);
-	return code ? code : publish_crl(&authority->store, &fresh->signer, 0, authority->now);
+	return code || fresh->public
+	    ? code
+	    : publish_crl(&authority->store, &fresh->signer, 0, authority->now);
 }
 
 void
 ca_create_wipe(struct new_ca *fresh)
 {
+	gnutls_pubkey_deinit(fresh->public);
 	secret_wipe(&fresh->key_pem);
 	signer_wipe(&fresh->signer);
 }

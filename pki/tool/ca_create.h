@@ -1,6 +1,7 @@
 /*
  * Creating and renewing a CA.  A new one gets its key, its certificate from the CA above it,
- * its entry in the inventory and its first, empty CRL.  A renewed one keeps its key.
+ * its entry in the inventory and its first, empty CRL.  A renewed one keeps its key, which is not
+ * needed for it.
  */
 #ifndef PKI_TOOL_CA_CREATE_H
 #define PKI_TOOL_CA_CREATE_H
@@ -18,7 +19,10 @@ struct new_ca {
 	const struct texts *permits;
 	const uint8_t *grant; /* DER of the ceiling, or NULL */
 	size_t grant_bytes;
-	int64_t seconds;       /* lifetime, cut to the parent's */
+	int64_t seconds; /* lifetime, cut to the parent's */
+	/* Of a CA whose key is not ours: the public half, owned; ca_create_key() is not called, and the
+	 * CA issues its CRLs itself. */
+	gnutls_pubkey_t public;
 	struct secret key_pem; /* set by ca_create_key(); owned, wiped by ca_create_wipe() */
 	struct signer signer;  /* the new CA; owned */
 };

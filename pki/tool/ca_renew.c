@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "pki/tool/ca_create.h"
 
+#include <gnutls/abstract.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,14 @@ publish_chains(struct store *store, const struct ca *ca)
 }
 
 static int
+public_of(gnutls_x509_crt_t certificate, gnutls_pubkey_t *out)
+{
+	return gnutls_pubkey_init(out) < 0 || gnutls_pubkey_import_x509(*out, certificate, 0) < 0
+	    ? message_no_memory()
+	    : 0;
+}
+
+static int
 enter(struct authority *authority, struct signer *old, const struct signer *parent,
     struct template *template, struct record *record)
 {
@@ -122,7 +131,7 @@ enter(struct authority *authority, struct signer *old, const struct signer *pare
 	bool is_root = old->ca.parent == old->ca.id;
 	gnutls_datum_t der = { 0 };
 	gnutls_pubkey_t public = NULL;
-	int code = key_public(old->key, &public);
+	int code = public_of(old->certificate, &public);
 
 	if (!code)
 		code = store_begin(store);
@@ -160,10 +169,10 @@ ca_renew(struct authority *authority, const struct record *old, int64_t seconds)
 	struct template *template = calloc(1, sizeof *template);
 	struct signer own = { 0 }, parent = { 0 };
 	struct ca above;
-	int code = template
-	    ? signer_open(&authority->store, old->name, &authority->passphrase, &own)
-	    : message_no_memory();
+	int code = template ? ca_find(&authority->store, old->name, &own.ca) : message_no_memory();
 
+	if (!code)
+		code = record_ca_certificate(&authority->store, &own.ca, &own.certificate);
 	if (!code)
 		code = ca_by_id(&authority->store, own.ca.parent, &above);
 	if (!code)

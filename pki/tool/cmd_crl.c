@@ -3,6 +3,7 @@
 
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
+#include "pki/tool/crl_import.h"
 #include "pki/tool/output.h"
 #include "pki/tool/publish.h"
 #include "pki/tool/message.h"
@@ -13,6 +14,7 @@ struct crl_options {
 	struct common common;
 	bool all, due;
 	int64_t seconds;
+	const char *import;
 };
 
 static const struct option_row rows[] = { { "all", OPTION_FLAG, offsetof(struct crl_options, all),
@@ -23,6 +25,8 @@ static const struct option_row rows[] = { { "all", OPTION_FLAG, offsetof(struct 
 	    "lifetime, from now on for this CA (at first: 14)", 0 },
 	{ "valid-for", OPTION_SPAN, offsetof(struct crl_options, seconds), "TIME",
 	    "... the same as 12h or 90s", 0 },
+	{ "import", OPTION_TEXT, offsetof(struct crl_options, import), "FILE",
+	    "take the CRL of a CA whose owner issues it (sub --csr)", 0 },
 	{ 0 } };
 
 static const struct synopsis usage = {
@@ -62,6 +66,13 @@ choose(void *arg, const struct ca *ca)
 	    &chosen->signers[chosen->count++]);
 }
 
+/* The others are issued elsewhere. */
+static int
+choose_ours(void *arg, const struct ca *ca)
+{
+	return *ca->key ? choose(arg, ca) : 0;
+}
+
 static int
 choose_named(struct chosen *chosen, const struct operands *operands)
 {
@@ -93,18 +104,20 @@ write_all(struct chosen *chosen, int64_t seconds)
 	return code ? code : store_commit(store);
 }
 
+static json_t *
+describe(const struct ca *ca)
+{
+	return json_pack("{s:s, s:I, s:o}", "ca", ca->name, "crl_number",
+	    (json_int_t)ca->crl_number, "next_update", output_json_time(ca->crl_next));
+}
+
 static int
 print(const struct chosen *chosen)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < chosen->count; i++) {
-		const struct ca *ca = &chosen->signers[i].ca;
-
-		json_array_append_new(list,
-		    json_pack("{s:s, s:I, s:o}", "ca", ca->name, "crl_number",
-			(json_int_t)ca->crl_number, "next_update", output_json_time(ca->crl_next)));
-	}
+	for (size_t i = 0; i < chosen->count; i++)
+		json_array_append_new(list, describe(&chosen->signers[i].ca));
 	return output_print(chosen->authority->common, list);
 }
 
@@ -119,7 +132,7 @@ apply(
 		return message_no_memory();
 	chosen->authority = authority;
 	chosen->due = options->due;
-	code = options->all ? ca_each(&authority->store, choose, chosen)
+	code = options->all ? ca_each(&authority->store, choose_ours, chosen)
 			    : choose_named(chosen, operands);
 	if (!code)
 		code = write_all(chosen, options->seconds);
@@ -132,6 +145,26 @@ apply(
 }
 
 static int
+import(
+    struct authority *authority, const struct crl_options *options, const struct operands *operands)
+{
+	struct ca ca;
+	int code = crl_import(authority, operands->at[0], options->import, &ca);
+
+	return code ? code : output_print(authority->common, json_pack("[o]", describe(&ca)));
+}
+
+static int
+refuse_senseless(const struct crl_options *options, int count)
+{
+	if (options->import && (options->all || options->due || options->seconds || count != 1))
+		return message_fail(
+		    EX_USAGE, "crl: --import goes with the one CA whose CRL is in the file, alone");
+	return options->all == (count > 0) ? message_fail(EX_USAGE, "crl: name CAs, or say --all")
+					   : 0;
+}
+
+static int
 run(int argc, char **argv)
 {
 	struct crl_options options = { 0 };
@@ -141,11 +174,12 @@ run(int argc, char **argv)
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	if (options.all == (operands.count > 0))
-		return message_fail(EX_USAGE, "crl: name CAs, or say --all");
+	code = refuse_senseless(&options, operands.count);
+	if (code)
+		return code;
 	code = authority_open(&authority, &options.common);
 	if (!code)
-		code = apply(&authority, &options, &operands);
+		code = (options.import ? import : apply)(&authority, &options, &operands);
 	authority_close(&authority);
 	return code;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pki/tool/command.h"
+#include "pki/tool/csr.h"
 #include "pki/tool/describe.h"
 #include "pki/tool/ca_create.h"
 #include "pki/tool/grant_options.h"
@@ -17,6 +18,7 @@ struct sub_options {
 	struct texts permits;
 	int64_t seconds;
 	struct ca_key_options key;
+	const char *csr;
 	struct grant_options grant;
 };
 
@@ -28,7 +30,10 @@ static const struct option_row rows[] = {
 	GRANT_OPTION_ROWS(struct sub_options, grant),
 	{ "days", OPTION_DAYS, offsetof(struct sub_options, seconds), "N",
 	    "lifetime (default: 1095)", 0 },
-	CA_KEY_OPTION_ROWS(struct sub_options, key), { 0 }
+	CA_KEY_OPTION_ROWS(struct sub_options, key),
+	{ "csr", OPTION_TEXT, offsetof(struct sub_options, csr), "FILE",
+	    "the key is the customer's: the one of this request", 0 },
+	{ 0 }
 };
 
 static const struct synopsis usage = {
@@ -140,6 +145,24 @@ read_organisation(const struct signer *parent, char out[64])
 }
 
 static int
+take_key(struct authority *authority, const struct sub_options *options, struct new_ca *new)
+{
+	gnutls_x509_crq_t request = NULL;
+	int code;
+
+	if (!options->csr)
+		return ca_create_key(authority, new, &options->key);
+	if (options->key.type || options->key.token || options->key.no_password)
+		return message_fail(EX_USAGE,
+		    "sub: --csr brings a key; leave --key-type, --token and --no-password out");
+	code = csr_load(options->csr, &request);
+	if (!code)
+		code = csr_public(request, &new->public);
+	gnutls_x509_crq_deinit(request);
+	return code;
+}
+
+static int
 make(struct authority *authority, const struct sub_options *options, struct new_ca *new,
     struct signer *parent, const struct permits *permits)
 {
@@ -164,7 +187,7 @@ make(struct authority *authority, const struct sub_options *options, struct new_
 	new->organisation = organisation;
 	new->seconds = options->seconds ? options->seconds : SUB_CA_S;
 	if (!code)
-		code = ca_create_key(authority, new, &options->key);
+		code = take_key(authority, options, new);
 	if (!code)
 		code = create(authority, new, parent, permits, options->grant.shared);
 	return code ? code : print(authority, new);

@@ -108,9 +108,7 @@ int
 publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t now)
 {
 	struct ca *ca = &signer->ca;
-	struct file_buffer buffer = { 0 };
 	gnutls_datum_t der = { 0 };
-	char path[CA_NAME + 16];
 	/* its number may have changed since it was opened */
 	int code = ca_by_id(store, ca->id, ca);
 
@@ -123,8 +121,18 @@ publish_crl(struct store *store, struct signer *signer, int64_t seconds, int64_t
 		return code;
 	ca->crl_this = now;
 	ca->crl_next = now + ca->crl_seconds;
-	code = buffer_add_pem(&buffer, "X509 CRL", &der);
+	code = publish_given_crl(store, ca, &der);
 	gnutls_free(der.data);
+	return code;
+}
+
+int
+publish_given_crl(struct store *store, const struct ca *ca, const gnutls_datum_t *der)
+{
+	struct file_buffer buffer = { 0 };
+	char path[CA_NAME + 16];
+	int code = buffer_add_pem(&buffer, "X509 CRL", der);
+
 	if (!code)
 		code = store_do(store,
 		    "UPDATE ca SET crl_number = ?, crl_this = ?, crl_next = ?, crl_seconds = ? "
@@ -167,6 +175,8 @@ give_crl(struct store *store, const struct publish_output *output, const struct 
 	int code = store_each(
 	    store, add_blob_row, &buffer, "SELECT pem FROM crl WHERE ca = ?", "i", ca->id);
 
+	if (!code && !*ca->key && !buffer.bytes) /* its owner has given none yet */
+		return 0;
 	snprintf(path, sizeof path, "crls/%s.crl", ca->name);
 	return buffer_give(output, &buffer, path, code);
 }

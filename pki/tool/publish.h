@@ -17,6 +17,8 @@ struct publish_output {
 /* A new CRL of this CA, with the next number: crls/NAME.crl. seconds 0: valid as long as
  * the last one. */
 int publish_crl(struct store *, struct signer *, int64_t seconds, int64_t now);
+/* A CRL of this CA as it is, with the facts that *ca says of it: crls/NAME.crl. */
+int publish_given_crl(struct store *, const struct ca *, const gnutls_datum_t *der);
 /* cas/NAME.crt, and root.crt for the root. */
 int publish_ca(struct store *, const struct ca *);
 /* ROLE-ca.crt and ROLE.crl, and SUB-ca.crt and SUB.crl for a sub-CA of it; role "root":

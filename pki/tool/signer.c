@@ -31,6 +31,11 @@ signer_open(
 {
 	int code = ca_find(store, name, &signer->ca);
 
+	if (!code && !*signer->ca.key)
+		code = message_fail(EX_USAGE,
+		    "the key of the CA '%s' is not here: its owner issues certificates and CRLs with "
+		    "it",
+		    name);
 	if (!code)
 		code = record_ca_certificate(store, &signer->ca, &signer->certificate);
 	if (!code)

@@ -109,6 +109,92 @@ def a_revoked_sub_ca_ends_all_that_it_issued(scene):
 	ca.refuses(65, "'acme' is revoked", "issue", "agent", "three", "--issuer", "acme", "--host", "c.acme.example")
 
 
+OWN_CRL = """[ca]
+default_ca=x
+[x]
+database={at}.index
+crlnumber={at}.number
+default_md=sha256
+crl_extensions=e
+[e]
+authorityKeyIdentifier=keyid
+"""
+
+
+def own_crl(scene, ca, number, begin, end):
+	"""A CRL by a customer who uses openssl; times as openssl ca takes them."""
+	at = f"{scene.dir}/own"
+	for suffix, text in (("cnf", OWN_CRL.format(at=at)), ("index", ""), ("number", number)):
+		with open(f"{at}.{suffix}", "w") as file:
+			file.write(text)
+	succeeds("openssl", "ca", "-config", f"{at}.cnf", "-gencrl", "-cert", ca.path("cas/acme.crt"), "-keyfile", f"{scene.dir}/csr.key",
+		"-crl_lastupdate", begin, "-crl_nextupdate", end, "-out", f"{at}.crl")
+	return f"{at}.crl"
+
+
+def of_time(offset):
+	return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + offset))
+
+
+def own_agent(scene, ca):
+	"""A certificate that the customer issues, with its own key and openssl."""
+	at = f"{scene.dir}/agent"
+	with open(f"{at}.ext", "w") as file:
+		file.write("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nsubjectAltName=DNS:a.acme.example\n"
+			"extendedKeyUsage=clientAuth,2.25.3095706525491951389.1\n2.25.3095706525491951389.2=DER:30:06:0c:04:73:68:6f:70\n"
+			"subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+	request(scene, name="agent")
+	succeeds("openssl", "x509", "-req", "-in", f"{at}.csr", "-CA", ca.path("cas/acme.crt"), "-CAkey", f"{scene.dir}/csr.key", "-set_serial",
+		f"0x4{os.urandom(15).hex()}", "-days", "10", "-sha256", "-extfile", f"{at}.ext", "-out", f"{at}.crt")
+	with open(f"{at}.chain", "w") as file:
+		file.write(open(f"{at}.crt").read() + open(ca.path("cas/acme.crt")).read() + open(ca.path("cas/agents.crt")).read())
+	return f"{at}.chain"
+
+
+@test
+def a_sub_ca_may_have_a_key_of_its_customer_s(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	csr = request(scene, "subjectAltName=DNS:ignored.example")
+	made = ca.json("sub", "acme", "--permit", "dns:acme.example", "--max-flows", "100", "--csr", csr)
+	equal((made["permitted_hosts"], made["path_length"], made["grant"]["max_flows"]), (["acme.example"], 0, 100))
+	equal(made["spki_sha256"], json.loads(pki("show", "--json", csr)[1])[0]["spki_sha256"])
+	check(not os.path.exists(ca.path("private/acme.key")) and not os.path.exists(ca.path("crls/acme.crl")), "a key or a CRL appeared")
+	ca.refuses(64, "is not here", "issue", "agent", "one", "--issuer", "acme", "--host", "a.acme.example")
+	ca.refuses(64, "is not here", "crl", "acme")
+	ca("crl", "--all")
+	ca.refuses(73, "exists already", "sub", "acme", "--permit", "dns:b.example", "--csr", csr)
+	for option in (("--key-type", "p256"), ("--no-password",), ("--token", "pkcs11:token=x")):
+		ca.refuses(64, "--csr brings a key", "sub", "other", "--permit", "dns:b.example", "--csr", csr, *option)
+	equal(ca("lint", "--all"), "fine\n")
+	status, out, _ = ca.any("check")
+	check(status == 2 and "the CRL of 'acme' is not here" in out and "--import" in out, out)
+	chain = own_agent(scene, ca)
+	verify = lambda: ca.any("verify", chain, "--as", "agent", "--serve", "a.acme.example")
+	check(verify()[0] == 1 and "crl-missing" in verify()[1], verify())
+
+	ca.refuses(65, "no CRL that the CA 'acme' has signed", "crl", "acme", "--import", ca.path("agents.crl"))
+	for begin, end, words in ((7200, 86400, "is the clock right?"), (-86400, -3600, "the CRL ended")):
+		ca.refuses(65, words, "crl", "acme", "--import", own_crl(scene, ca, "01", of_time(begin), of_time(end)))
+	good = own_crl(scene, ca, "07", of_time(-60), of_time(86400))
+	equal(ca.json("crl", "acme", "--import", good)[0]["crl_number"], 7)
+	equal(open(ca.path("crls/acme.crl")).read().split(), open(good).read().split())
+	check(verify()[0] == 0, verify())
+	equal(ca("check"), "fine\n")
+	ca.refuses(65, "it is not newer", "crl", "acme", "--import", good)
+	ca.refuses(64, "are issued here", "crl", "agents", "--import", good)
+	ca.refuses(64, "alone", "crl", "--all", "--import", good)
+	ca.refuses(66, "nowhere", "crl", "acme", "--import", f"{scene.dir}/nowhere")
+
+	ca("renew", "acme")
+	check(verify()[0] == 0, "after the renewal: its chain holds the older certificate, which is good")
+	ca("backup", f"{scene.dir}/backup.tar")
+	equal(pki("restore", f"{scene.dir}/backup.tar", "--ca", f"{scene.dir}/again")[0], 0)
+	newer = own_crl(scene, ca, "08", of_time(-60), of_time(86400))
+	equal(pki("crl", "acme", "--import", newer, "--ca", f"{scene.dir}/again")[0], 0)
+	ca("revoke", "acme")
+	check(verify()[0] == 1, "revoked and believed")
+
+
 # ---- requests ----
 
 @test
