@@ -1,6 +1,6 @@
 /* valise-pki show: what is in a file, or in the inventory. */
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "pki/tool/authority.h"
@@ -60,6 +60,15 @@ show_record(const struct common *common, const char *name)
 	return code;
 }
 
+/* A directory may have the name of a certificate. */
+static bool
+is_file(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -69,8 +78,8 @@ run(int argc, char **argv)
 
 	if (!options_read(&usage, argc, argv, &options, &operands, &code))
 		return code;
-	return access(operands.at[0], F_OK) == 0 ? show_path(&options, operands.at[0])
-						 : show_record(&options, operands.at[0]);
+	return is_file(operands.at[0]) ? show_path(&options, operands.at[0])
+				       : show_record(&options, operands.at[0]);
 }
 
 const struct command command_show = { &usage, run };

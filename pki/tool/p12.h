@@ -12,8 +12,8 @@
 
 enum {
 	P12_ROUNDS = 600000, /* at least, where a person has thought of the passphrase */
-	P12_ROUNDS_GENERATED =
-	    100000, /* for 100 random bits, which no number of rounds makes harder to guess */
+	/* For 100 random bits, which no number of rounds makes harder to guess. */
+	P12_ROUNDS_GENERATED = 100000,
 	P12_ROUNDS_LEAST = 1000,
 	P12_ROUNDS_MOST = 10000000,
 };

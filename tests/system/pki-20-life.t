@@ -518,6 +518,14 @@ def shows_every_kind_of_file(scene):
 	ca.refuses(65, "neither certificate, request", "show", f"{scene.dir}/nothing")
 
 
+@test
+def a_directory_is_not_taken_for_the_certificate_of_its_name(scene):
+	ca = with_agent(scene)
+	os.mkdir(f"{scene.dir}/shop")
+	equal(ca.json("show", "shop", cwd=scene.dir)["subject"], "CN=shop")
+	ca.refuses(66, "no certificate of this name", "show", scene.dir)
+
+
 # ---- leaving the house ----
 
 def passphrase(scene):
