@@ -201,11 +201,22 @@ outcome_of(CURLcode code)
 	}
 }
 
+/* libcurl names only the file of the CAs, which is one of ours that nobody can see. */
+static const char *
+words_for(const struct transfer *transfer, CURLcode code)
+{
+	static const char unjudged[] = "server certificate verification failed";
+
+	if (strncmp(transfer->said, unjudged, strlen(unjudged)) == 0)
+		return "the server's certificate is not of a CA that is believed here, or not valid now";
+	return transfer->said[0] != '\0' ? transfer->said : curl_easy_strerror(code);
+}
+
 static void
 fail_as(struct fetch *fetch, CURLcode code)
 {
 	struct transfer *transfer = fetch->transfer;
-	const char *said = transfer->said[0] != '\0' ? transfer->said : curl_easy_strerror(code);
+	const char *said = words_for(transfer, code);
 	char quoted[2 * CURL_ERROR_SIZE];
 
 	if (transfer->is_too_long || code == CURLE_FILESIZE_EXCEEDED) {
