@@ -24,6 +24,7 @@
 #include "base/mistakes.h"
 #include "base/socket.h"
 #include "base/ready.h"
+#include "enrol/crl_refresh.h"
 
 enum {
 	TICK_MS = 1000,
@@ -258,6 +259,8 @@ on_tick(void *arg)
 		show_status(agent, NULL);
 	if (agent->live.is_health_behind)
 		agent_reload_watch_health(&agent->live);
+	if (agent->live.is_refresh_behind)
+		agent_reload_refresh_crls(&agent->live);
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_watch(agent->live.context.endpoint_table, clock_wall_s(), clock_ms());
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);
@@ -287,6 +290,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 		.forwards = agent->live.forwards,
 		.probes = agent->live.probes,
 		.faults = &agent->live.faults,
+		.crl_refresh = agent->live.crl_refresh,
 		.context = &agent->live.context,
 	    }));
 }
@@ -355,12 +359,44 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (!agent_reload_note_stamps(&agent->live))
 		return EX_OSERR;
 	memory_begin();
+	if (!fetch_proxy_load(&agent->live.settings.proxy, &context->proxy, error))
+		return memory_exit_code(wrong);
 	context->credentials = credentials_new(&agent->live.settings, NULL, error);
 	if (!context->credentials)
 		return memory_exit_code(wrong);
 	context->endpoint_table = endpoint_table_new(
 	    &agent->live.settings, context->credentials->relays, NULL, NULL, error);
 	return context->endpoint_table ? 0 : memory_exit_code(wrong);
+}
+
+static void
+on_crl_fault(void *arg, const char *part, const char *sentence)
+{
+	struct agent *agent = arg;
+
+	if (sentence)
+		reload_faults_note(&agent->live.faults, part, sentence, clock_wall_s());
+	else
+		reload_faults_mend(&agent->live.faults, part);
+}
+
+/* One-shot there is no directory to keep anything, and no key that would name a URL. */
+static bool
+start_fetching(struct agent *agent)
+{
+	struct agent_context *context = &agent->live.context;
+	const struct crl_refresh_options options = {
+		.loop = context->loop,
+		.fetcher = context->fetcher,
+		.state_dir = agent->live.settings.state_dir ? agent->live.settings.state_dir : "",
+		.on_fault = on_crl_fault,
+		.arg = agent,
+	};
+
+	agent->live.crl_refresh = crl_refresh_new(&options);
+	if (agent->live.crl_refresh)
+		agent_reload_refresh_crls(&agent->live);
+	return agent->live.crl_refresh != NULL;
 }
 
 /* Last, so that nobody is accepted before all else stands. */
@@ -391,7 +427,9 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->loop = loop_new();
 	context->resolver = resolver_new();
-	if (!context->loop || !context->resolver)
+	if (context->resolver)
+		context->fetcher = fetcher_new(context->resolver);
+	if (!context->loop || !context->fetcher)
 		return EX_OSERR;
 	loop_gather(context->loop, GATHER_MS);
 	code = listen_to_operator(agent, error);
@@ -426,6 +464,8 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	    !relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
 		return EX_OSERR;
 	probes_set(agent->live.probes, context->endpoint_table);
+	if (!start_fetching(agent))
+		return EX_OSERR;
 	return start_forwards(agent, error);
 }
 
@@ -437,6 +477,7 @@ tear_down(struct agent *agent)
 	admin_free(agent->admin);
 	endpoint_health_free(agent->live.health);
 	probes_free(agent->live.probes);
+	crl_refresh_free(agent->live.crl_refresh);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
 	challenges_free(context->challenges);
@@ -447,6 +488,8 @@ tear_down(struct agent *agent)
 		timer_clear(&agent->tick);
 		timer_clear(&agent->drain);
 	}
+	fetcher_free(context->fetcher);
+	fetch_proxy_free(context->proxy);
 	resolver_free(context->resolver);
 	loop_free(context->loop);
 	if (context->endpoint_table)

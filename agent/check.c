@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "agent/credentials.h"
+#include "agent/crl_urls.h"
 #include "agent/crossing.h"
 #include "agent/endpoint_table.h"
 #include "agent/forward.h"
@@ -523,6 +524,7 @@ place_of(const struct agent_settings *settings, const char *sentence)
 	match(&mark, sentence, settings->private_key, settings->private_key_mark);
 	match_any(&mark, sentence, &settings->connect_cas);
 	match_any(&mark, sentence, &settings->connect_crls);
+	match(&mark, sentence, settings->proxy.password_file, settings->proxy.password_file_mark);
 	return mark;
 }
 
@@ -569,7 +571,7 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 		check_agent(check, credentials);
 	agent_limits_derive(&limits, check->settings, socket_raise_limit(), host_memory());
 	agent_limits_print(&limits, check->settings, stdout);
-	if (!check_endpoints(check, table)) {
+	if (!crl_urls_advise(check->settings, stdout) || !check_endpoints(check, table)) {
 		fprintf(stderr, "%s: memory is short\n", check->path);
 		return EX_OSERR;
 	}
@@ -578,6 +580,22 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 	    word, check->settings->endpoints.count, check->settings->connect_url.count,
 	    check->settings->forwards.count, check->warnings);
 	return code;
+}
+
+/* False with a sentence. */
+static bool
+check_proxy(struct agent_check *check, char *error)
+{
+	const struct fetch_proxy_settings *settings = &check->settings->proxy;
+	const char *warning = fetch_proxy_warning(settings);
+	struct fetch_proxy *proxy;
+
+	if (!fetch_proxy_load(settings, &proxy, error))
+		return false;
+	fetch_proxy_free(proxy);
+	if (warning)
+		warn(check, settings->url_mark, "%s", warning);
+	return true;
 }
 
 static int
@@ -593,7 +611,7 @@ check_files(const char *path, const struct agent_settings *settings)
 	credentials = credentials_new(settings, NULL, error);
 	if (credentials)
 		table = endpoint_table_new(settings, credentials->relays, NULL, NULL, error);
-	if (table && check_forwards(&check, error))
+	if (table && check_proxy(&check, error) && check_forwards(&check, error))
 		code = check_loaded(&check, credentials, table);
 	else {
 		code = memory_exit_code(EX_CONFIG);

@@ -10,6 +10,7 @@
 #include "agent/endpoint_table.h"
 #include "agent/state.h"
 #include "agent/worker.h"
+#include "base/fetch.h"
 #include "base/resolver.h"
 #include "tunnel/frame.h"
 
@@ -18,6 +19,8 @@ struct challenges;
 struct agent_context {
 	struct loop *loop;
 	struct resolver *resolver;
+	struct fetcher *fetcher;
+	struct fetch_proxy *proxy; /* NULL: none */
 	struct agent_workers *workers;
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;

@@ -13,8 +13,10 @@
 static void
 fill_sources(struct trust_sources *sources, const struct agent_settings *settings)
 {
-	sources_fill(sources, &settings->connect_cas, &settings->connect_crls,
-	    &settings->connect_crl, settings, "agent.connect_cas");
+	const struct sources_keys keys = { &settings->connect_cas, &settings->connect_crls,
+		&settings->connect_crl_url, &settings->connect_crl };
+
+	sources_fill(sources, &keys, settings, "agent.connect_cas");
 }
 
 /* ---- the own certificate ---- */

@@ -32,7 +32,7 @@ is_laxer(const struct endpoint_settings *other, const struct endpoint_settings *
 
 	return !other->terminates || theirs->mutual_tls != MUTUAL_REQUIRE ||
 	    !same_texts(&theirs->cas, &ours->cas) || !same_texts(&theirs->crls, &ours->crls) ||
-	    !has_our_rules(theirs, ours);
+	    !same_texts(&theirs->crl_url, &ours->crl_url) || !has_our_rules(theirs, ours);
 }
 
 static bool

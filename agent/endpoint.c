@@ -17,8 +17,10 @@ static void
 clients_sources(struct trust_sources *sources, const struct termination_settings *settings,
     const struct agent_settings *agent)
 {
-	sources_fill(sources, &settings->cas, &settings->crls, &settings->crl, agent,
-	    "mutual_tls_certificate_authorities");
+	const struct sources_keys keys = { &settings->cas, &settings->crls, &settings->crl_url,
+		&settings->crl };
+
+	sources_fill(sources, &keys, agent, "mutual_tls_certificate_authorities");
 }
 
 /* The array of conf_texts has no NULL at its end, and tls_settings wants one.  NULL: memory. */

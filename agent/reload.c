@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/crl_urls.h"
 #include "agent/endpoint_health.h"
 #include "agent/reload_private.h"
 #include "agent/sources.h"
@@ -76,6 +77,15 @@ agent_reload_watch_health(struct agent_live *live)
 }
 
 void
+agent_reload_refresh_crls(struct agent_live *live)
+{
+	live->is_refresh_behind =
+	    !crl_urls_refresh(live->crl_refresh, &live->settings, live->context.proxy);
+	if (live->is_refresh_behind)
+		memory_short("CRLs that are fetched, which begins later");
+}
+
+void
 agent_reload_publish(struct agent_live *live, struct endpoint_table *table)
 {
 	endpoint_table_release(live->context.endpoint_table);
@@ -135,6 +145,7 @@ struct loaded {
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;
 	struct forward_plan *forwards;
+	struct fetch_proxy *proxy;
 };
 
 static void
@@ -145,6 +156,7 @@ loaded_wipe(struct loaded *loaded)
 	credentials_release(loaded->credentials);
 	endpoint_table_release(loaded->endpoint_table);
 	forward_plan_free(loaded->forwards);
+	fetch_proxy_free(loaded->proxy);
 }
 
 /* All or nothing; the links to relays come last, because nothing after them can fail. */
@@ -157,7 +169,7 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 
 	loaded->endpoint_stamps =
 	    note_stamps(settings, &loaded->crl_stamp, &loaded->credentials_stamp);
-	if (loaded->endpoint_stamps)
+	if (loaded->endpoint_stamps && fetch_proxy_load(&settings->proxy, &loaded->proxy, error))
 		loaded->credentials = credentials_new(settings, live->context.credentials, error);
 	if (loaded->credentials)
 		loaded->endpoint_table = endpoint_table_new(settings, loaded->credentials->relays,
@@ -221,6 +233,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 		.settings = live->settings,
 		.endpoint_stamps = live->endpoint_stamps,
 		.credentials = live->context.credentials,
+		.proxy = live->context.proxy,
 	};
 
 	warn_restart(&old.settings, &loaded->settings);
@@ -229,6 +242,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	live->credentials_stamp = loaded->credentials_stamp;
 	live->endpoint_stamps = loaded->endpoint_stamps;
 	live->context.credentials = loaded->credentials;
+	live->context.proxy = loaded->proxy;
 	log_init("valise-agent", (enum log_level)live->settings.log.level,
 	    (enum log_format)live->settings.log.format);
 	agent_context_configure(&live->context, &live->settings, &live->state);
@@ -240,6 +254,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
 	agent_reload_warn_endpoints(live);
 	reload_faults_mend(&live->faults, NULL);
+	agent_reload_refresh_crls(live);
 	agent_reload_tell_states(live);
 	*loaded = old;
 }

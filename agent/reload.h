@@ -17,6 +17,7 @@
 #include "agent/state.h"
 #include "base/reload_faults.h"
 
+struct crl_refresh;
 struct endpoint_health;
 struct reload_asker;
 
@@ -38,6 +39,8 @@ struct agent_live {
 	unsigned retries;
 	struct endpoint_health *health;
 	bool is_health_behind; /* it does not know the endpoint table in force */
+	struct crl_refresh *crl_refresh;
+	bool is_refresh_behind; /* it does not know the settings in force */
 };
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
@@ -53,6 +56,9 @@ void agent_reload_tell_states(struct agent_live *);
 
 /* Has the upstreams of the table in force checked; every second, where memory was short for that. */
 void agent_reload_watch_health(struct agent_live *);
+
+/* Has the CRLs of the settings in force fetched; every second, where memory was short for that. */
+void agent_reload_refresh_crls(struct agent_live *);
 
 /* Lets the limits of the settings hold. */
 void agent_reload_set_limits(struct agent_live *);

@@ -8,6 +8,7 @@
 #include "agent/settings_private.h"
 #include "base/admin.h"
 #include "base/admin_client.h"
+#include "base/fetch.h"
 #include "base/memory.h"
 #include "base/proxy.h"
 #include "base/units.h"
@@ -115,6 +116,7 @@ static const struct conf_row upstream_rows[] = {
 	    .mark_offset = AT(upstream_settings, proxy_header_bytes_mark) },
 	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
 	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
+	{ "crl_url", CONF_TEXTS, AT(upstream_settings, crl_url), .check = fetch_is_url },
 	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
 	    .mark_offset = AT(upstream_settings, server_name_mark) },
 	{ "certificate", CONF_TEXT, AT(upstream_settings, certificate), .check = is_path,
@@ -173,6 +175,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .least = 1,
 	    .check = is_path },
 	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path },
+	{ "agent.connect_crl_url", CONF_TEXTS, AT(agent_settings, connect_crl_url),
+	    .check = fetch_is_url },
 	TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),
 	{ "agent.certificate", CONF_TEXT, AT(agent_settings, certificate),
 	    .mark_offset = AT(agent_settings, certificate_mark) },
@@ -182,6 +186,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .fallback = "10s", .least = SECONDS(1), .most = SECONDS(60) },
 	{ "agent.heartbeat_tolerance", CONF_DURATION, AT(agent_settings, tolerance_ms),
 	    .fallback = "15s", .least = SECONDS(1), .most = SECONDS(300) },
+	{ "agent.proxy", CONF_MAPPING, AT(agent_settings, proxy), .table = fetch_proxy_rows,
+	    .scalar = "url", .mark_offset = AT(agent_settings, proxy.mark) },
 	{ "agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text },
 	{ "agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label },
 	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = state_dir },
@@ -221,6 +227,7 @@ check_no_tls(const struct upstream_settings *upstream, struct conf_report *repor
 	} keys[] = {
 		{ "cas", mark_of_list(&upstream->cas) },
 		{ "crls", mark_of_list(&upstream->crls) },
+		{ "crl_url", mark_of_list(&upstream->crl_url) },
 		{ "server_name", upstream->server_name_mark },
 		{ "certificate", upstream->certificate_mark },
 		{ "private_key", upstream->private_key_mark },
@@ -253,6 +260,10 @@ check_tls(const struct upstream_settings *upstream, struct conf_report *report)
 	if (upstream->crls.count > 0)
 		conf_error(report, upstream->crls.marks[0],
 		    "with insecure_skip_verify nobody would look at crls; take one of the two away");
+	if (upstream->crl_url.count > 0)
+		conf_error(report, upstream->crl_url.marks[0],
+		    "with insecure_skip_verify nobody would look at what crl_url has; take one of the "
+		    "two away");
 }
 
 /* Of one kind, tls:// or not.  False if there is none, or one that its row has reported already. */
@@ -505,6 +516,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 {
 	check_agent(settings, report);
 	check_relays(settings, report);
+	fetch_proxy_check(&settings->proxy, report);
 	agent_settings_check_forwards(settings, report);
 	for (size_t i = 0; i < settings->endpoints.count; i++) {
 		check_endpoint(agent_settings_endpoint(settings, i), report);

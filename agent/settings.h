@@ -16,6 +16,7 @@
 #include "base/conf.h"
 #include "base/conf_changes.h"
 #include "base/daemon_rows.h"
+#include "base/fetch_proxy.h"
 #include "pki/trust_rows.h"
 
 enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
@@ -42,7 +43,7 @@ struct upstream_settings {
 	uint64_t proxy_header_bytes;
 	struct conf_mark proxy_tlvs_mark, proxy_client_certificate_mark, proxy_header_bytes_mark;
 	int starttls; /* enum daemon_starttls */
-	struct conf_texts cas, crls;
+	struct conf_texts cas, crls, crl_url;
 	const char *cas_key; /* what messages call them; NULL: upstream.cas */
 	char *server_name;
 	struct conf_mark server_name_mark;
@@ -74,7 +75,7 @@ struct termination_settings {
 	struct conf_mark newest_mark;
 	int mutual_tls; /* enum mutual_tls, settled by the checks */
 	struct conf_mark mutual_tls_mark;
-	struct conf_texts cas, crls;
+	struct conf_texts cas, crls, crl_url;
 	struct crl_policy_settings crl;
 	struct conf_items clients;     /* of struct client_entry_settings */
 	struct conf_mark clients_mark; /* line 0: not given, and every good certificate will do */
@@ -141,11 +142,12 @@ struct agent_settings {
 	char *workers; /* "auto" or a number */
 	struct conf_mark workers_mark;
 	struct conf_texts connect_url;
-	struct conf_texts connect_cas, connect_crls;
+	struct conf_texts connect_cas, connect_crls, connect_crl_url;
 	struct crl_policy_settings connect_crl;
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
 	uint64_t heartbeat_ms, tolerance_ms;
+	struct fetch_proxy_settings proxy;
 	char *region;
 	struct conf_texts labels; /* "key=value" */
 	char *state_dir;          /* NULL: nothing is kept, and nobody can ask (one-shot) */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/alpn.h"
+#include "base/fetch.h"
 #include "pki/spki_pin.h"
 
 enum { CONNECT_MOST_MS = 60000 };
@@ -81,6 +82,7 @@ const struct conf_row agent_settings_forward_rows[] = {
 	    .mark_offset = AT(upstream.private_key_mark) },
 	{ "cas", CONF_TEXTS, AT(upstream.cas), .required = true },
 	{ "crls", CONF_TEXTS, AT(upstream.crls), .check = agent_settings_is_path },
+	{ "crl_url", CONF_TEXTS, AT(upstream.crl_url), .check = fetch_is_url },
 	{ "spki", CONF_TEXTS, AT(upstream.spki), .check = spki_pin_is },
 	{ "starttls", CONF_WORD, AT(upstream.starttls), .words = daemon_rows_starttls },
 	{ "connect_timeout", CONF_DURATION, AT(upstream.connect_ms), .fallback = "10s",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/alpn.h"
+#include "base/fetch.h"
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -44,6 +45,8 @@ const struct conf_row agent_settings_termination_rows[] = {
 	    .check = agent_settings_is_path },
 	{ "mutual_tls_crls", CONF_TEXTS, AT(termination_settings, crls),
 	    .check = agent_settings_is_path },
+	{ "mutual_tls_crl_url", CONF_TEXTS, AT(termination_settings, crl_url),
+	    .check = fetch_is_url },
 	TRUST_CRL_ROWS("crl", struct termination_settings, crl),
 	{ "clients", CONF_MAPPINGS, AT(termination_settings, clients), .table = client_entry_rows,
 	    .item_bytes = sizeof(struct client_entry_settings),
@@ -71,6 +74,9 @@ check_mutual_tls(
 	if (t->crls.count > 0 && t->cas.count == 0)
 		conf_error(report, t->crls.marks ? t->crls.marks[0] : context,
 		    "mutual_tls_crls without mutual_tls_certificate_authorities; give those too");
+	if (t->crl_url.count > 0 && t->cas.count == 0)
+		conf_error(report, t->crl_url.marks ? t->crl_url.marks[0] : context,
+		    "mutual_tls_crl_url without mutual_tls_certificate_authorities; give those too");
 	if (is_given && t->mutual_tls == MUTUAL_OFF && t->cas.count > 0)
 		conf_error(report, context,
 		    "mutual_tls is off but CAs are given: client certificates would not be asked "

@@ -3,6 +3,7 @@
  */
 #include "agent/sources.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,16 +13,17 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pki/crl_catalogue.h"
+#include "pki/crl_store.h"
 
 static const char *const system_cas[] = { SOURCES_SYSTEM_CAS };
 
 void
-sources_fill(struct trust_sources *out, const struct conf_texts *cas, const struct conf_texts *crls,
-    const struct crl_policy_settings *policy, const struct agent_settings *agent, const char *label)
+sources_fill(struct trust_sources *out, const struct sources_keys *keys,
+    const struct agent_settings *agent, const char *label)
 {
-	trust_rows_fill(out, cas, crls, policy);
+	trust_rows_fill(out, keys->cas, keys->crls, keys->crl_urls, keys->policy);
 	out->label = label;
-	if (cas->count == 0) {
+	if (keys->cas->count == 0) {
 		out->ca_files = system_cas;
 		out->ca_count = 1;
 		out->label = "the system's CAs";
@@ -37,40 +39,72 @@ sources_fill(struct trust_sources *out, const struct conf_texts *cas, const stru
 /* ---- the CRL files of all keys ---- */
 
 struct crl_files {
-	const char **files; /* NULL: they are only counted */
+	const struct agent_settings *settings;
+	char **files; /* NULL: they are only counted */
 	size_t count;
 	unsigned keys; /* that have any */
+	bool has_failed;
 };
 
 static void
-add_key(struct crl_files *all, const struct conf_texts *crls)
+add_file(struct crl_files *all, const char *file)
 {
-	for (size_t i = 0; i < crls->count; i++) {
-		if (all->files)
-			all->files[all->count] = crls->items[i];
+	if (all->files && !(all->files[all->count] = strdup(file)))
+		all->has_failed = true;
+	else
 		all->count++;
-	}
-	all->keys += crls->count > 0;
+}
+
+/* What URLs have is a file in the store. */
+static void
+add_key(struct crl_files *all, const struct conf_texts *crls, const struct conf_texts *crl_urls)
+{
+	const char *state_dir = all->settings->state_dir;
+	size_t url_count = state_dir ? crl_urls->count : 0;
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < crls->count; i++)
+		add_file(all, crls->items[i]);
+	for (size_t i = 0; i < url_count; i++)
+		add_file(all, crl_store_path(state_dir, crl_urls->items[i], path));
+	all->keys += crls->count + url_count > 0;
 }
 
 static void
-add_keys(struct crl_files *all, const struct agent_settings *settings)
+add_keys(struct crl_files *all)
 {
-	add_key(all, &settings->connect_crls);
+	const struct agent_settings *settings = all->settings;
+
+	all->count = all->keys = 0;
+	add_key(all, &settings->connect_crls, &settings->connect_crl_url);
 	for (size_t i = 0; i < settings->endpoints.count; i++) {
 		const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, i);
+		const struct termination_settings *clients = &endpoint->termination;
 
-		add_key(all, &endpoint->termination.crls);
-		add_key(all, &endpoint->upstream.crls);
+		add_key(all, &clients->crls, &clients->crl_url);
+		add_key(all, &endpoint->upstream.crls, &endpoint->upstream.crl_url);
 	}
-	for (size_t i = 0; i < settings->forwards.count; i++)
-		add_key(all, &agent_settings_forward(settings, i)->upstream.crls);
+	for (size_t i = 0; i < settings->forwards.count; i++) {
+		const struct upstream_settings *server =
+		    &agent_settings_forward(settings, i)->upstream;
+
+		add_key(all, &server->crls, &server->crl_url);
+	}
+}
+
+static void
+free_files(struct crl_files *all)
+{
+	for (size_t i = 0; all->files && i < all->count; i++)
+		free(all->files[i]);
+	free(all->files);
 }
 
 static bool
 read_catalogue(struct agent_settings *settings, const struct crl_files *all)
 {
-	struct crl_catalogue *fresh = crl_catalogue_new(all->files, all->count);
+	struct crl_catalogue *fresh =
+	    crl_catalogue_new((const char *const *)all->files, all->count);
 
 	if (!fresh)
 		return false;
@@ -82,26 +116,26 @@ read_catalogue(struct agent_settings *settings, const struct crl_files *all)
 bool
 sources_catalogue(struct agent_settings *settings, struct trust_stamp *seen)
 {
-	struct crl_files all = { 0 };
+	struct crl_files all = { .settings = settings };
 	struct trust_sources sources = { 0 };
-	bool is_new;
+	bool is_new = false;
 
-	add_keys(&all, settings);
+	add_keys(&all);
 	if (all.keys < 2)
 		return false; /* each trust set reads its own files anyway */
 	all.files = calloc(all.count, sizeof *all.files);
-	if (all.files) {
-		all.count = all.keys = 0;
-		add_keys(&all, settings);
+	if (all.files)
+		add_keys(&all);
+	if (!all.files || all.has_failed) {
+		memory_short("a look at the CRL files");
+	} else {
+		sources.crl_files = (const char *const *)all.files;
+		sources.crl_count = all.count;
+		is_new = trust_files_changed(&sources, seen);
 	}
-	sources.crl_files = all.files;
-	sources.crl_count = all.files ? all.count : 0;
-	is_new = all.files && trust_files_changed(&sources, seen);
 	if (is_new && !(is_new = read_catalogue(settings, &all)))
 		*seen = (struct trust_stamp){ 0 }; /* the next look tries again */
-	if (!all.files)
-		memory_short("a look at the CRL files");
-	free(all.files);
+	free_files(&all);
 	return is_new;
 }
 

@@ -2,7 +2,7 @@
  * From settings to the sources of trust sets, and whether a file has changed.
  *
  *	sources_catalogue(&settings, &seen) before trust sets are loaded by these settings, and every second
- *	sources_fill(&sources, ..., &settings, label) -> trust_load(&sources, ...)
+ *	sources_fill(&sources, &keys, &settings, label) -> trust_load(&sources, ...)
  */
 #ifndef AGENT_SOURCES_H
 #define AGENT_SOURCES_H
@@ -15,10 +15,15 @@
 
 #define SOURCES_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
 
-/* Fills `out`, which borrows from the settings.  cas empty: the CAs of the system.  policy NULL:
- * the default.  agent NULL: there are no other CRL files, and nothing is kept. */
-void sources_fill(struct trust_sources *out, const struct conf_texts *cas,
-    const struct conf_texts *crls, const struct crl_policy_settings *policy,
+/* The keys of one trust set.  cas empty: the CAs of the system.  policy NULL: the default. */
+struct sources_keys {
+	const struct conf_texts *cas, *crls, *crl_urls;
+	const struct crl_policy_settings *policy;
+};
+
+/* Fills `out`, which borrows from the settings.  agent NULL: there are no other CRL files, and nothing
+ * is kept. */
+void sources_fill(struct trust_sources *out, const struct sources_keys *,
     const struct agent_settings *agent, const char *label);
 
 /* Looks at the CRL files of all keys and, if they are in another state than the one last seen, reads

@@ -1,6 +1,6 @@
 /*
  * What `valise-agent status` says: admin_program_facts(), the relays one by
- * one, the endpoints, the forwards, how many flows there are, and what a reload has refused.
+ * one, the endpoints, the forwards, how many flows there are, what a reload has refused, and what is fetched.
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
@@ -10,6 +10,7 @@
 
 struct agent_context;
 struct agent_settings;
+struct crl_refresh;
 struct forwards;
 struct probes;
 struct reload_faults;
@@ -24,6 +25,7 @@ struct agent_status_sources {
 	const struct forwards *forwards;
 	const struct probes *probes;
 	const struct reload_faults *faults;
+	const struct crl_refresh *crl_refresh;
 	const struct agent_context *context;
 };
 

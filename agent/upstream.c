@@ -14,8 +14,10 @@ static void
 fill_sources(struct trust_sources *sources, const struct upstream_settings *settings,
     const struct agent_settings *agent)
 {
-	sources_fill(sources, &settings->cas, &settings->crls, NULL, agent,
-	    settings->cas_key ? settings->cas_key : "upstream.cas");
+	const struct sources_keys keys = { &settings->cas, &settings->crls, &settings->crl_url,
+		NULL };
+
+	sources_fill(sources, &keys, agent, settings->cas_key ? settings->cas_key : "upstream.cas");
 }
 
 /* `from` has what all of them have. */

@@ -80,11 +80,12 @@ judge_facts(const struct cert_facts *old, const struct cert_facts *fresh, char *
 static struct trust *
 load_roots(const struct conf_texts *cas, char *error)
 {
+	const struct conf_texts none = { 0 };
 	struct trust_sources sources;
 	char why[TRUST_ERROR];
 	struct trust *trust;
 
-	trust_rows_fill(&sources, cas, &(struct conf_texts){ 0 }, NULL);
+	trust_rows_fill(&sources, cas, &none, &none, NULL);
 	sources.label = "renew.cas";
 	sources.roots_alone = true; /* a sub-CA there narrows who the authority may be */
 	trust = trust_load(&sources, NULL, why, sizeof why);

@@ -292,6 +292,13 @@ revocation_count(const struct revocation *set)
 	return set->count;
 }
 
+void
+revocation_forget(struct revocation *set, size_t count)
+{
+	while (set->count > count)
+		drop_last(set);
+}
+
 /* With the CRL itself shared: nobody changes it once it was judged. */
 static bool
 share(struct revocation *set, const struct loaded_crl *held, bool is_late)
@@ -317,8 +324,7 @@ revocation_keep_file(struct revocation *set, const char *file, size_t count, con
 {
 	struct revocation *former = set->former;
 	bool done = note_refusal(set, sentence);
-	while (set->count > count)
-		drop_last(set);
+	revocation_forget(set, count);
 	pthread_mutex_lock(&former->lock);
 	for (size_t i = 0; i < former->count && done; i++) {
 		const struct loaded_crl *held = &former->crls[i];

@@ -48,6 +48,8 @@ bool revocation_add(struct revocation *, struct der crl, const char *file, const
 size_t revocation_count(const struct revocation *);
 bool revocation_keep_file(struct revocation *, const char *file, size_t count, const char *sentence,
     const struct issuer *cas, size_t ca_count, int64_t now);
+/* Lets go of what was added after the first `count`. */
+void revocation_forget(struct revocation *, size_t count);
 /* How often the set in force stands in, and for what first: a sentence, or NULL. */
 size_t revocation_refusals(const struct revocation *, const char **sentence);
 /* The last failure to add one was that it is from the future, so it may be the clock that is wrong. */
@@ -84,8 +86,11 @@ enum revocation_status revocation_ask(struct revocation *, const struct issuer *
 enum verify_code revocation_verdict(enum revocation_status, const struct revocation_facts *,
     const char *issuer, const char *label, char *what, size_t what_bytes);
 
-/* For warnings: the sealed CRLs in turn, those that wait behind the others, and whether an issuer has one. */
+/* Those of a sealed set whose issuer has not come yet, in turn. */
 struct crl;
+const struct crl *revocation_waiting(const struct revocation *, size_t index);
+
+/* For warnings: the sealed CRLs in turn, those that wait behind the others, and whether an issuer has one. */
 const struct crl *revocation_crl(const struct revocation *, size_t index, const char **file);
 bool revocation_has(const struct revocation *, const struct issuer *);
 /* The file of a CRL by a CA of this name with another key identifier, or NULL. */

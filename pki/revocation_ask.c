@@ -144,6 +144,12 @@ revocation_crl(const struct revocation *set, size_t index, const char **file)
 	return set->crls[index].crl;
 }
 
+const struct crl *
+revocation_waiting(const struct revocation *set, size_t index)
+{
+	return index < set->count - set->placed ? set->crls[set->placed + index].crl : NULL;
+}
+
 bool
 revocation_has(const struct revocation *set, const struct issuer *issuer)
 {

@@ -2,6 +2,7 @@
 #include "pki/trust.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "pki/ca_list.h"
 #include "pki/crl.h"
 #include "pki/crl_catalogue.h"
+#include "pki/crl_store.h"
 #include "pki/pem.h"
 #include "pki/revocation.h"
 #include "pki/trust_private.h"
@@ -28,7 +30,7 @@ struct trust {
 	char label[LABEL_BYTES];
 	struct ca_list cas;
 	struct revocation *revocation; /* NULL: no CRLs configured */
-	char **crl_files;              /* as given */
+	char **crl_files;              /* as given, and then those that were fetched */
 	size_t crl_count;
 	char *state_dir; /* NULL: nothing is kept */
 	char *refusal;   /* NULL: all CRL files were taken */
@@ -284,6 +286,25 @@ load_or_keep(struct trust *trust, const char *path, const struct trust *previous
 	    trust->revocation, path, count, error, cas, trust->cas.count, now);
 }
 
+/* One that was fetched, and is bad, is passed over where nothing of it was in force, unless it is the clock
+ * that may be wrong. */
+static bool
+load_fetched(struct trust *trust, const char *path, const struct trust *previous,
+    const struct issuer *cas, int64_t now, char error[TRUST_ERROR])
+{
+	size_t count = revocation_count(trust->revocation);
+	if (access(path, F_OK) != 0 || load_crl_file(trust, path, cas, now, error))
+		return true;
+	warn(trust, "%.200s; it was fetched, and will be fetched anew", error);
+	if (had_file(previous, path))
+		return revocation_keep_file(
+		    trust->revocation, path, count, error, cas, trust->cas.count, now);
+	if (revocation_doubts_clock(trust->revocation))
+		return false;
+	revocation_forget(trust->revocation, count);
+	return true;
+}
+
 /* A new history with what the last process left in its files. */
 static struct crl_history *
 read_history(struct trust *trust, const struct trust_sources *sources, char error[TRUST_ERROR])
@@ -345,21 +366,41 @@ issuers_of(const struct trust *trust)
 	return cas;
 }
 
+/* The first `count` of them. */
 static bool
-load_crl_files(struct trust *trust, const struct trust_sources *sources,
+load_crl_files(struct trust *trust, const struct trust_sources *sources, size_t count,
     const struct trust *previous, int64_t now, char error[TRUST_ERROR])
 {
 	struct issuer *cas = issuers_of(trust);
 	bool done = cas != NULL;
-	if (!done)
-		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
-	for (size_t i = 0; done && i < sources->crl_count; i++)
-		done = load_or_keep(trust, sources->crl_files[i], previous, cas, now, error);
+	snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
+	for (size_t i = 0; done && i < count; i++)
+		done = (i < sources->crl_count ? load_or_keep : load_fetched)(
+		    trust, trust->crl_files[i], previous, cas, now, error);
 	trust->doubts_clock = !done && revocation_doubts_clock(trust->revocation);
 	if (done)
 		load_newer(trust, sources->catalogue, cas, now);
 	free(cas);
 	return done && revocation_seal(trust->revocation, error);
+}
+
+/* What was fetched is no reason not to start. */
+static bool
+load_crls(struct trust *trust, const struct trust_sources *sources, const struct trust *previous,
+    int64_t now, char error[TRUST_ERROR])
+{
+	if (load_crl_files(trust, sources, trust->crl_count, previous, now, error))
+		return true;
+	if (previous || trust->doubts_clock || trust->crl_count == sources->crl_count)
+		return false;
+	struct revocation *fresh =
+	    revocation_new(sources, revocation_history(trust->revocation), NULL);
+	if (!fresh)
+		return false;
+	warn(trust, "%.200s; what was fetched is passed over, and will be fetched anew", error);
+	revocation_free(trust->revocation);
+	trust->revocation = fresh;
+	return load_crl_files(trust, sources, sources->crl_count, NULL, now, error);
 }
 
 bool
@@ -393,14 +434,33 @@ trust_keep_revoked(struct trust *trust, char error[TRUST_ERROR])
 	return false;
 }
 
+/* Of which `index` counts those of URLs behind those that were configured. */
+static const char *
+crl_file(const struct trust_sources *sources, size_t index, char path[PATH_MAX])
+{
+	return index < sources->crl_count
+	    ? sources->crl_files[index]
+	    : crl_store_path(
+		  sources->state_dir, sources->crl_urls[index - sources->crl_count], path);
+}
+
+/* What was fetched is kept in state_dir, or nowhere. */
+static size_t
+crl_file_count(const struct trust_sources *sources)
+{
+	return sources->crl_count + (sources->state_dir ? sources->crl_url_count : 0);
+}
+
 static bool
 copy_names(struct trust *trust, const struct trust_sources *sources)
 {
-	trust->crl_files = calloc(sources->crl_count + 1, sizeof *trust->crl_files);
+	size_t count = crl_file_count(sources);
+	char path[PATH_MAX];
+	trust->crl_files = calloc(count + 1, sizeof *trust->crl_files);
 	if (!trust->crl_files)
 		return false;
-	while (trust->crl_count < sources->crl_count) {
-		char *name = strdup(sources->crl_files[trust->crl_count]);
+	while (trust->crl_count < count) {
+		char *name = strdup(crl_file(sources, trust->crl_count, path));
 		if (!name)
 			return false;
 		trust->crl_files[trust->crl_count++] = name;
@@ -474,7 +534,7 @@ load_revocation(struct trust *trust, const struct trust_sources *sources,
 	if (!done)
 		snprintf(error, TRUST_ERROR, "%s cannot be read: memory is short", trust->label);
 	done = done && is_plausible(trust, history, sources, now, error);
-	done = done && load_crl_files(trust, sources, former, now, error);
+	done = done && load_crls(trust, sources, former, now, error);
 	if (done && !(done = revocation_commit(trust->revocation) && copy_refusal(trust)))
 		snprintf(error, TRUST_ERROR,
 		    "%s: the CRL numbers seen cannot be kept: memory is short", trust->label);
@@ -519,6 +579,15 @@ trust_load(const struct trust_sources *sources, const struct trust *previous, ch
 	return NULL;
 }
 
+bool
+trust_stranger(const struct trust *trust, char *issuer, size_t issuer_bytes)
+{
+	const struct crl *crl = trust->revocation ? revocation_waiting(trust->revocation, 0) : NULL;
+	if (crl)
+		x509_name_text(crl_issuer(crl), issuer, issuer_bytes);
+	return crl != NULL;
+}
+
 size_t
 trust_crl_count(const struct trust *trust)
 {
@@ -547,14 +616,12 @@ trust_next_update(const struct trust *trust)
 /* ---- the watch ---- */
 
 static void
-digest_files(struct sha256_ctx *sha, const char *const *files, size_t count)
+digest_file(struct sha256_ctx *sha, const char *file)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct file_stamp now = file_stamp_of(files[i]);
-		int64_t facts[5] = { now.exists, (int64_t)now.inode, (int64_t)now.bytes,
-			now.modified_ns, now.changed_ns };
-		sha256_update(sha, sizeof facts, (const uint8_t *)facts);
-	}
+	struct file_stamp now = file_stamp_of(file);
+	int64_t facts[5] = { now.exists, (int64_t)now.inode, (int64_t)now.bytes, now.modified_ns,
+		now.changed_ns };
+	sha256_update(sha, sizeof facts, (const uint8_t *)facts);
 }
 
 bool
@@ -562,9 +629,12 @@ trust_files_changed(const struct trust_sources *sources, struct trust_stamp *see
 {
 	struct sha256_ctx sha;
 	struct trust_stamp now;
+	char path[PATH_MAX];
 	sha256_init(&sha);
-	digest_files(&sha, sources->ca_files, sources->ca_count);
-	digest_files(&sha, sources->crl_files, sources->crl_count);
+	for (size_t i = 0; i < sources->ca_count; i++)
+		digest_file(&sha, sources->ca_files[i]);
+	for (size_t i = 0; i < crl_file_count(sources); i++)
+		digest_file(&sha, crl_file(sources, i, path));
 	sha256_digest(&sha, sizeof now.digest, now.digest);
 	bool changed = memcmp(&now, seen, sizeof now) != 0;
 	*seen = now;

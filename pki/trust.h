@@ -10,6 +10,9 @@
  * listed is an error.  A root that is whole but odd is passed over with a warning.
  * Intermediates that are not listed come from the peer.
  *
+ * CRLs come from files, and from what was fetched of URLs (crl_store.h).  The latter never keep a set from
+ * being loaded: a file of them that is absent is none, and one that is bad is passed over.
+ *
  * The newest CRL of an issuer counts, over all files that the daemon was given (crl_catalogue.h); older
  * ones are no fault.
  *
@@ -82,6 +85,9 @@ bool trust_keep_revoked(struct trust *, char error[TRUST_ERROR]);
 /* The certificate of a listed CA below which a chain is accepted, index below trust_ca_count(); empty:
  * this one is narrowed by another.  Borrowed from the trust. */
 struct der trust_accepted_ca(const struct trust *, size_t index);
+
+/* Whether a CRL waits for an issuer who is not listed; the name of the first goes to `issuer`. */
+bool trust_stranger(const struct trust *, char *issuer, size_t issuer_bytes);
 
 /* Facts for `check`. */
 size_t trust_ca_count(const struct trust *);

@@ -54,14 +54,17 @@ trust_rows_is_expired(const char *text, char error[256])
 
 void
 trust_rows_fill(struct trust_sources *sources, const struct conf_texts *cas,
-    const struct conf_texts *crls, const struct crl_policy_settings *policy)
+    const struct conf_texts *crls, const struct conf_texts *crl_urls,
+    const struct crl_policy_settings *policy)
 {
 	*sources = (struct trust_sources){
 		.ca_files = (const char *const *)cas->items,
 		.ca_count = cas->count,
 		.crl_files = (const char *const *)crls->items,
 		.crl_count = crls->count,
-		.crls_configured = crls->count > 0,
+		.crl_urls = (const char *const *)crl_urls->items,
+		.crl_url_count = crl_urls->count,
+		.crls_configured = crls->count + crl_urls->count > 0,
 		.expired = CRL_EXPIRED_GRACE,
 		.grace_s = CRL_GRACE_S,
 	};

@@ -31,6 +31,10 @@ struct trust_sources {
 	bool roots_alone;             /* sub-CAs listed beside their roots do not narrow them */
 	const char *const *crl_files; /* PEM with any number of CRLs, or DER */
 	size_t crl_count;
+	/* URLs of CRLs that are fetched and kept in state_dir (crl_store.h).  What is absent there is no
+	 * fault, and what is bad is passed over with a warning. */
+	const char *const *crl_urls;
+	size_t crl_url_count;
 	bool crls_configured; /* false: nothing is checked for revocation */
 	enum crl_missing missing;
 	enum crl_expired expired;

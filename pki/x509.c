@@ -134,12 +134,15 @@ read_inhibit_any(struct x509 *x, struct cursor in)
 	return cursor_end(&in);
 }
 
-/* Where CRLs are published is nothing that is fetched from here, so any place will do. */
+/* Nobody follows them, so any places will do. */
 static bool
-read_nothing(struct x509 *x, struct cursor in)
+read_crl_points(struct x509 *x, struct cursor in)
 {
-	(void)x;
-	return in.left > 0;
+	bool is_there = in.left > 0;
+	struct der points = der_read(&in, DER_SEQUENCE);
+	if (!in.failed)
+		x->crl_points = points;
+	return is_there;
 }
 
 static const struct extension {
@@ -158,7 +161,7 @@ static const struct extension {
 	{ "2.5.29.33", read_policy_mappings, "has malformed policyMappings" },
 	{ "2.5.29.36", read_policy_constraints, "has malformed policyConstraints" },
 	{ "2.5.29.54", read_inhibit_any, "has a malformed inhibitAnyPolicy" },
-	{ "2.5.29.31", read_nothing, "has empty cRLDistributionPoints" },
+	{ "2.5.29.31", read_crl_points, "has empty cRLDistributionPoints" },
 	{ OID_GRANT, read_grant, "has an empty grant" },
 };
 enum { EXTENSIONS = sizeof extensions / sizeof *extensions };

@@ -43,6 +43,7 @@ struct x509 {
 	int inhibit_any;     /* inhibitAnyPolicy */
 	bool has_grant;
 	struct der grant;         /* Grant */
+	struct der crl_points;    /* contents of CRLDistributionPoints, or empty */
 	struct der key_id;        /* subjectKeyIdentifier, or empty */
 	struct der issuer_key_id; /* authorityKeyIdentifier, or empty */
 	struct der unknown;       /* the first critical extension that nobody here knows, its OID */

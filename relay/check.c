@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "base/upstream_group.h"
 #include "base/upstream_url.h"
+#include "enrol/crl_advice.h"
+#include "enrol/crl_refresh.h"
 #include "pki/cert.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -154,6 +156,15 @@ place_of(const struct conf_texts *paths, const char *sentence)
 	return (struct conf_mark){ 0 };
 }
 
+static void
+advise(const struct settings *settings)
+{
+	const struct crl_refresh_subject agents = { "connect.agent_cas", &settings->agent_cas,
+		&settings->agent_crl_url, NULL };
+
+	crl_advice_print(&agents, "connect.agent_crl_url", stdout);
+}
+
 static int
 tell_trust(const char *path, const struct settings *settings)
 {
@@ -188,6 +199,7 @@ tell_trust(const char *path, const struct settings *settings)
 		fprintf(stderr, "warning: %s\n", warning);
 	code = outlook_code[trust_outlook(trust)];
 	trust_release(trust);
+	advise(settings);
 	return code;
 }
 

@@ -13,10 +13,12 @@
 #include "base/admin.h"
 #include "base/admin_reload.h"
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ready.h"
 #include "base/shares.h"
+#include "enrol/crl_refresh.h"
 #include "relay/bind.h"
 #include "relay/reload.h"
 #include "relay/route.h"
@@ -46,7 +48,8 @@ struct relay {
 	struct loop *loop;
 	struct shared shared;
 	struct reload reload; /* the configuration in force */
-	struct admin *admin;  /* NULL: nobody can ask */
+	struct fetcher *fetcher;
+	struct admin *admin; /* NULL: nobody can ask */
 	int64_t since_s;
 	struct timer tick, deadline;
 	struct memory_tide flows;
@@ -257,6 +260,8 @@ on_tick(void *arg)
 		poll_files(relay);
 	if (relay->reload.is_health_behind)
 		reload_watch_health(&relay->reload);
+	if (relay->reload.is_refresh_behind)
+		reload_refresh_crls(&relay->reload);
 	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
@@ -297,7 +302,8 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 
 	(void)document;
 	status_answer(question, &relay->shared, relay->reload.rules, relay->since_s,
-	    relay->state == SERVING ? "running" : "draining", &relay->reload.faults);
+	    relay->state == SERVING ? "running" : "draining", &relay->reload.faults,
+	    relay->reload.crl_refresh);
 }
 
 static bool
@@ -336,6 +342,33 @@ fail(int code, const char *sentence)
 	return code;
 }
 
+static void
+on_crl_fault(void *arg, const char *part, const char *sentence)
+{
+	struct relay *relay = arg;
+
+	if (sentence)
+		reload_faults_note(&relay->reload.faults, part, sentence, clock_wall_s());
+	else
+		reload_faults_mend(&relay->reload.faults, part);
+}
+
+static bool
+make_refresh(struct relay *relay)
+{
+	struct crl_refresh_options options = {
+		.loop = relay->loop,
+		.state_dir = relay->reload.rules->settings.state_dir,
+		.on_fault = on_crl_fault,
+		.arg = relay,
+	};
+
+	options.fetcher = relay->fetcher = fetcher_new(relay->shared.resolver);
+	if (relay->fetcher)
+		relay->reload.crl_refresh = crl_refresh_new(&options);
+	return relay->reload.crl_refresh != NULL;
+}
+
 static bool
 make_shared(struct relay *relay)
 {
@@ -345,7 +378,7 @@ make_shared(struct relay *relay)
 	if (!shared_make(shared) || !(relay->loop = loop_new()))
 		return false;
 	relay->reload.health = route_health_new(relay->loop, shared->resolver);
-	if (!relay->reload.health)
+	if (!relay->reload.health || !make_refresh(relay))
 		return false;
 	reload_set_bounds(&relay->reload);
 	return route_set_static(shared->routes, rules->settings.connect_pattern,
@@ -491,6 +524,8 @@ close_all(struct relay *relay)
 
 	admin_free(relay->admin);
 	route_health_free(relay->reload.health);
+	crl_refresh_free(relay->reload.crl_refresh);
+	fetcher_free(relay->fetcher);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
 	loop_free(relay->loop); /* their last reports are delivered here */
@@ -548,6 +583,7 @@ serve(struct relay *relay)
 	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
 	timer_set(&relay->tick, TICK_MS);
 	reload_watch_health(&relay->reload);
+	reload_refresh_crls(&relay->reload);
 	loop_run(relay->loop);
 	log_audit(LOG_INFO, "relay-down", NULL);
 }

@@ -10,6 +10,7 @@
 #include "base/mistakes.h"
 #include "base/resolver.h"
 #include "base/shares.h"
+#include "enrol/crl_refresh.h"
 #include "pki/cert.h"
 #include "relay/arrival.h"
 #include "relay/route.h"
@@ -206,6 +207,18 @@ reload_watch_health(struct reload *reload)
 		memory_short("health checks, which begin later");
 }
 
+void
+reload_refresh_crls(struct reload *reload)
+{
+	const struct settings *settings = &reload->rules->settings;
+	const struct crl_refresh_subject agents = { "connect.agent_cas", &settings->agent_cas,
+		&settings->agent_crl_url, NULL };
+
+	reload->is_refresh_behind = !crl_refresh_set(reload->crl_refresh, &agents, 1, NULL);
+	if (reload->is_refresh_behind)
+		memory_short("CRLs that are fetched, which begins later");
+}
+
 static void
 use_rules(struct reload *reload, struct rules *rules)
 {
@@ -213,6 +226,7 @@ use_rules(struct reload *reload, struct rules *rules)
 	reload->rules = rules;
 	reload_set_bounds(reload);
 	reload_watch_health(reload);
+	reload_refresh_crls(reload);
 	log_init("valise-relay", (enum log_level)rules->settings.log.level,
 	    (enum log_format)rules->settings.log.format);
 	for (unsigned i = 0; i < reload->shared->worker_count; i++)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/reload_faults.h"
 
+struct crl_refresh;
 struct reload_asker;
 struct rules;
 struct route_health;
@@ -27,6 +28,8 @@ struct reload {
 	const struct reload_asker *asker; /* borrowed; NULL: nobody has asked */
 	struct route_health *health;
 	bool is_health_behind; /* it does not know the rules in force */
+	struct crl_refresh *crl_refresh;
+	bool is_refresh_behind; /* the same */
 };
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */
@@ -39,6 +42,8 @@ void reload_poll_trust(struct reload *);
 void reload_stamp(struct reload *);
 /* Has the upstreams of the rules in force checked; every second, where memory was short for that. */
 void reload_watch_health(struct reload *);
+/* Has the CRLs of the rules in force fetched; every second, where memory was short for that. */
+void reload_refresh_crls(struct reload *);
 /* Gives the limits of the configuration to the shared queues and counters. */
 void reload_set_bounds(const struct reload *);
 /* A trust set is in force: logs what it has to say of itself. */

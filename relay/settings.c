@@ -7,6 +7,7 @@
 #include "base/admin.h"
 #include "base/admin_client.h"
 #include "base/daemon_rows.h"
+#include "base/fetch.h"
 #include "base/units.h"
 #include "relay/route_template.h"
 #include "relay/settings_check.h"
@@ -222,6 +223,8 @@ static const struct conf_row rows[] = {
 	    .mark_offset = AT(settings, agent_cas_mark) },
 	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls),
 	    .mark_offset = AT(settings, agent_crls_mark) },
+	{ "connect.agent_crl_url", CONF_TEXTS, AT(settings, agent_crl_url), .check = fetch_is_url,
+	    .mark_offset = AT(settings, agent_crl_url_mark) },
 	TRUST_CRL_ROWS("connect.crl", struct settings, agent_crl),
 	{ "connect.heartbeat_tolerance", CONF_DURATION, AT(settings, tolerance_ms),
 	    .fallback = "15s", .least = SECONDS(1), .most = SECONDS(300) },

@@ -82,8 +82,8 @@ struct settings {
 	char connect_pattern[NAME_SIZE]; /* derived */
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
-	struct conf_texts agent_cas, agent_crls;
-	struct conf_mark agent_cas_mark, agent_crls_mark;
+	struct conf_texts agent_cas, agent_crls, agent_crl_url;
+	struct conf_mark agent_cas_mark, agent_crls_mark, agent_crl_url_mark;
 	struct crl_policy_settings agent_crl;
 	char *region;
 	struct conf_items routes;

@@ -216,7 +216,8 @@ check_connect(struct settings *settings, struct conf_report *report)
 		{ "private_key", settings->private_key != NULL, settings->private_key_mark },
 		{ "agent_cas", settings->agent_cas.count > 0, settings->agent_cas_mark },
 	};
-	struct conf_mark any = settings->agent_crls_mark;
+	struct conf_mark any = settings->agent_crls_mark.line > 0 ? settings->agent_crls_mark
+								  : settings->agent_crl_url_mark;
 	enum { KEYS = sizeof keys / sizeof keys[0] };
 
 	for (unsigned i = 0; i < KEYS; i++) {

@@ -8,6 +8,7 @@
 #include "base/shares.h"
 #include "base/upstream_group.h"
 #include "base/upstream_status.h"
+#include "enrol/crl_refresh.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
@@ -97,7 +98,7 @@ describe_routes(const struct rules *rules)
 void
 status_answer(struct admin_question *question, const struct shared *shared,
     const struct rules *rules, int64_t since_s, const char *state,
-    const struct reload_faults *faults)
+    const struct reload_faults *faults, const struct crl_refresh *crl_refresh)
 {
 	json_t *refused;
 	struct status *status =
@@ -114,8 +115,10 @@ status_answer(struct admin_question *question, const struct shared *shared,
 	/* Where memory is short for it, the rest is told all the same. */
 	json_object_update(status->answer, refused);
 	json_decref(refused);
-	if (status->answer)
+	if (status->answer) {
 		json_object_set_new(status->answer, "routes", describe_routes(rules));
+		json_object_set_new(status->answer, "crl_urls", crl_refresh_describe(crl_refresh));
+	}
 	status->missing = shared->worker_count;
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_take_census(shared->workers[i], &status->censuses[i], on_counts, status);

@@ -48,8 +48,8 @@ sources_of(const struct settings *settings)
 {
 	struct trust_sources sources;
 
-	trust_rows_fill(
-	    &sources, &settings->agent_cas, &settings->agent_crls, &settings->agent_crl);
+	trust_rows_fill(&sources, &settings->agent_cas, &settings->agent_crls,
+	    &settings->agent_crl_url, &settings->agent_crl);
 	sources.state_dir = settings->state_dir;
 	sources.label = "connect.agent_cas";
 	return sources;

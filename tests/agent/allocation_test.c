@@ -13,6 +13,7 @@
 #include "agent/relay_session.h"
 #include "allocation.h"
 #include "base/log.h"
+#include "enrol/crl_refresh.h"
 #include "test_relay.h"
 
 static struct test_mint mint;
@@ -211,6 +212,18 @@ on_health(void *arg)
 	(void)arg;
 }
 
+/* There are no URLs, so nothing is ever fetched. */
+static void
+open_fetching(struct agent_live *agent)
+{
+	struct crl_refresh_options options = { .loop = context.loop, .state_dir = "" };
+
+	agent->context.fetcher = options.fetcher = fetcher_new(context.resolver);
+	assert_non_null(options.fetcher);
+	agent->crl_refresh = crl_refresh_new(&options);
+	assert_non_null(agent->crl_refresh);
+}
+
 static void
 open_agent(struct agent_live *agent)
 {
@@ -226,6 +239,7 @@ open_agent(struct agent_live *agent)
 	assert_non_null(agent->forwards);
 	agent->health = endpoint_health_new(context.loop, context.resolver, on_health, NULL);
 	assert_non_null(agent->health);
+	open_fetching(agent);
 	assert_true(agent_reload_note_stamps(agent));
 	relay_links_init(&agent->links, &agent->context, on_relay, agent);
 	assert_true(relay_links_set(&agent->links, &agent->settings.connect_url));
@@ -235,6 +249,8 @@ static void
 close_agent(struct agent_live *agent)
 {
 	endpoint_health_free(agent->health);
+	crl_refresh_free(agent->crl_refresh);
+	fetcher_free(agent->context.fetcher);
 	relay_links_wipe(&agent->links);
 	agent_workers_free(agent->context.workers);
 	forwards_free(agent->forwards);
