@@ -207,6 +207,16 @@ csr_load(const char *path, gnutls_x509_crq_t *out)
 }
 
 int
+csr_take(struct der der, gnutls_x509_crq_t *out)
+{
+	static const char label[] = "the request";
+
+	if (gnutls_x509_crq_init(out) < 0)
+		return message_no_memory();
+	return import(*out, der) ? check(*out, der, label) : refuse_malformed(label);
+}
+
+int
 csr_public(gnutls_x509_crq_t request, gnutls_pubkey_t *out)
 {
 	if (gnutls_pubkey_init(out) < 0 || gnutls_pubkey_import_x509_crq(*out, request, 0) < 0)

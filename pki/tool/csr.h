@@ -16,6 +16,8 @@
 /* PEM or DER; the key, the signature and its algorithm are checked, and that extensions are asked for
  * once. */
 int csr_load(const char *path, gnutls_x509_crq_t *out);
+/* The same of one in DER that a peer has sent; messages call it "the request". */
+int csr_take(struct der, gnutls_x509_crq_t *out);
 /* Whether a request in DER is signed by its own key. */
 bool csr_proves_possession(struct der);
 /* Why nobody could tell which extensions a request in DER asks for: libraries read the first list, or

@@ -143,7 +143,7 @@ choose_end(const struct signer *signer, const struct leaf *leaf, int64_t now, in
 	if (most <= now)
 		return message_fail(EX_DATAERR, "the CA '%s' ended %s; `valise-pki renew %s` first",
 		    signer->ca.name, time_text(most, text), signer->ca.name);
-	if (*not_after > most && leaf->seconds)
+	if (*not_after > most && leaf->seconds && !leaf->ends_with_ca)
 		return message_fail(EX_DATAERR,
 		    "the CA '%s' ends %s, before the certificate would; ask for less, or renew the "
 		    "CA first",
@@ -240,7 +240,7 @@ enter(struct authority *authority, struct signer *signer, const struct leaf *lea
 }
 
 int
-leaf_issue(
+leaf_enter(
     struct authority *authority, struct signer *signer, const struct leaf *leaf, struct record *out)
 {
 	int code;
@@ -248,7 +248,8 @@ leaf_issue(
 	*out = (struct record){ .issuer = signer->ca.id,
 		.serial_bytes = MINT_SERIAL,
 		.current = true,
-		.not_before = authority->now - BACKDATE_S };
+		.not_before = authority->now - BACKDATE_S,
+		.seconds = leaf->seconds ? leaf->seconds : leaf->profile->seconds };
 	mint_serial(out->serial);
 	snprintf(out->name, sizeof out->name, "%s", leaf->name);
 	snprintf(out->kind, sizeof out->kind, "%s", leaf->profile->kind);
@@ -258,10 +259,17 @@ leaf_issue(
 	else
 		snprintf(out->key, sizeof out->key, "%s", leaf->key_place ? leaf->key_place : "");
 	code = choose_end(signer, leaf, authority->now, &out->not_after);
+	return code ? code : enter(authority, signer, leaf, out);
+}
+
+int
+leaf_issue(
+    struct authority *authority, struct signer *signer, const struct leaf *leaf, struct record *out)
+{
+	int code = store_begin(&authority->store);
+
 	if (!code)
-		code = store_begin(&authority->store);
-	if (!code)
-		code = enter(authority, signer, leaf, out);
+		code = leaf_enter(authority, signer, leaf, out);
 	return code ? code : store_commit(&authority->store);
 }
 

@@ -25,8 +25,9 @@ struct leaf {
 	const struct secret *key_pem; /* written to issued/NAME.key; NULL: the key is elsewhere */
 	/* where, if key_pem is NULL: a pkcs11: URI, an old key's file, or NULL */
 	const char *key_place;
-	bool replaces;  /* renew, rekey: there is one of this name */
-	bool keeps_key; /* renew */
+	bool replaces;     /* renew, rekey: there is one of this name */
+	bool keeps_key;    /* renew */
+	bool ends_with_ca; /* a lifetime beyond the CA's end is cut, not refused */
 };
 
 /* Whether a certificate for the same key may follow this one: not when it is revoked. */
@@ -35,6 +36,8 @@ int leaf_may_be_renewed(const struct record *);
 int leaf_judge(struct store *, const struct signer *, struct leaf *);
 /* After leaf_judge(). One transaction. */
 int leaf_issue(struct authority *, struct signer *, const struct leaf *, struct record *out);
+/* The same inside a change of the caller's, who commits it. */
+int leaf_enter(struct authority *, struct signer *, const struct leaf *, struct record *out);
 /* What issue, sign, renew and rekey print. */
 int leaf_print(struct authority *, const struct record *);
 

@@ -4,13 +4,27 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static void (*diverted)(void *arg, bool failure, const char *line);
+static void *diverted_arg;
+
+void
+message_divert(void (*take)(void *arg, bool failure, const char *line), void *arg)
+{
+	diverted = take;
+	diverted_arg = arg;
+}
+
+/* prefix NULL: of a failure. */
 static void __attribute__((format(printf, 2, 0)))
 print_line(const char *prefix, const char *format, va_list arguments)
 {
 	char line[2048];
 
 	vsnprintf(line, sizeof line, format, arguments);
-	fprintf(stderr, "valise-pki: %s%s\n", prefix, line);
+	if (diverted)
+		diverted(diverted_arg, !prefix, line);
+	else
+		fprintf(stderr, "valise-pki: %s%s\n", prefix ? prefix : "", line);
 }
 
 int
@@ -19,7 +33,7 @@ message_fail(int code, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	print_line("", format, arguments);
+	print_line(NULL, format, arguments);
 	va_end(arguments);
 	return code;
 }

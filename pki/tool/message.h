@@ -7,6 +7,7 @@
 #ifndef PKI_TOOL_MESSAGE_H
 #define PKI_TOOL_MESSAGE_H
 
+#include <stdbool.h>
 #include <sysexits.h>
 
 /* "valise-pki: ..."; returns the code. */
@@ -17,5 +18,9 @@ void message_warning(const char *format, ...) __attribute__((format(printf, 1, 2
 void message_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* For what can only happen when memory is short; the change is then not begun, or rolled back. */
 int message_no_memory(void);
+
+/* For a process that answers others: from now on `take` has each line instead of standard error, without
+ * prefix, and whether it told of a failure.  NULL: standard error again. */
+void message_divert(void (*take)(void *arg, bool failure, const char *line), void *arg);
 
 #endif

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "pki/x509.h"
 #include "pki/tool/message.h"
 
 static const char record_columns[] =
     "SELECT id, issuer, serial, name, kind, hosts, key, not_before, not_after, revoked_at, "
-    "reason, current "
+    "reason, current, seconds, spki, successor "
     "FROM certificate ";
 
 static void
@@ -34,6 +35,13 @@ take_record(sqlite3_stmt *row, struct record *record)
 	record->revoked_at = sqlite3_column_int64(row, 9);
 	record->reason = sqlite3_column_int(row, 10);
 	record->current = sqlite3_column_int(row, 11) != 0;
+	record->seconds = sqlite3_column_int64(row, 12);
+	record->successor = sqlite3_column_int64(row, 14);
+	bytes = (size_t)sqlite3_column_bytes(row, 13);
+	if (bytes == sizeof record->key_pin.digest)
+		memcpy(record->key_pin.digest, sqlite3_column_blob(row, 13), bytes);
+	else
+		record->key_pin = (struct spki_pin){ 0 };
 }
 
 struct record_each_call {
@@ -74,25 +82,36 @@ record_each(struct store *store, int (*each)(void *, const struct record *), voi
 	return code;
 }
 
+static int
+insert(struct store *store, const struct record *record)
+{
+	return store_do(store,
+	    "INSERT INTO certificate(issuer, serial, name, kind, hosts, key, not_before, "
+	    "not_after, current, seconds, spki) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "ibttttiiiib", record->issuer, record->serial, record->serial_bytes, record->name,
+	    record->kind, record->hosts, *record->key ? record->key : NULL, record->not_before,
+	    record->not_after, (int64_t)record->current, record->seconds, record->key_pin.digest,
+	    sizeof record->key_pin.digest);
+}
+
 int
 record_add(struct store *store, struct record *record, const gnutls_datum_t *der)
 {
-	int code = record->current
-	    ? store_do(store, "UPDATE certificate SET current = 0 WHERE name = ? AND current = 1",
-		  "t", record->name)
-	    : 0;
+	int code = spki_pin_of(&record->key_pin, (struct der){ der->data, der->size })
+	    ? insert(store, record)
+	    : message_fail(
+		  EX_SOFTWARE, "the certificate for '%s' cannot be read back", record->name);
 
-	if (!code)
-		code = store_do(store,
-		    "INSERT INTO certificate(issuer, serial, name, kind, hosts, key, not_before, "
-		    "not_after, current) "
-		    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		    "ibttttiii", record->issuer, record->serial, record->serial_bytes, record->name,
-		    record->kind, record->hosts, *record->key ? record->key : NULL,
-		    record->not_before, record->not_after, (int64_t)record->current);
 	if (code)
 		return code;
 	record->id = sqlite3_last_insert_rowid(store->db);
+	if (record->current)
+		code = store_do(store,
+		    "UPDATE certificate SET current = 0, successor = ? "
+		    "WHERE name = ? AND current = 1 AND id != ?",
+		    "iti", record->id, record->name, record->id);
+	if (code)
+		return code;
 	return store_do(store, "INSERT INTO body(certificate, der) VALUES(?, ?)", "ib", record->id,
 	    der->data, (size_t)der->size);
 }
@@ -106,6 +125,42 @@ record_look_up(struct store *store, const char *name, struct record *record, boo
 	*record = (struct record){ 0 };
 	snprintf(sql, sizeof sql, "%sWHERE name = ? AND current = 1", record_columns);
 	code = store_each(store, take_one_record, record, sql, "t", name);
+	*found = record->id != 0;
+	return code;
+}
+
+int
+record_by_id(struct store *store, int64_t id, struct record *record)
+{
+	char sql[512];
+	int code;
+
+	*record = (struct record){ 0 };
+	snprintf(sql, sizeof sql, "%sWHERE id = ?", record_columns);
+	code = store_each(store, take_one_record, record, sql, "i", id);
+	return code || record->id
+	    ? code
+	    : message_fail(EX_DATAERR, "the inventory has lost a certificate; restore a backup");
+}
+
+/* Others may have a serial number that is one of ours, so all octets are compared. */
+int
+record_of_der(struct store *store, struct der certificate, struct record *record, bool *found)
+{
+	struct x509 facts;
+	const char *why;
+	char sql[512];
+	int code;
+
+	*record = (struct record){ 0 };
+	*found = false;
+	if (!x509_parse(&facts, certificate, &why))
+		return 0;
+	snprintf(sql, sizeof sql,
+	    "%sWHERE serial = ? AND EXISTS(SELECT 1 FROM body WHERE certificate = id AND der = ?)",
+	    record_columns);
+	code = store_each(store, take_one_record, record, sql, "bb", facts.serial.data,
+	    (size_t)facts.serial.bytes, certificate.data, certificate.bytes);
 	*found = record->id != 0;
 	return code;
 }

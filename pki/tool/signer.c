@@ -26,8 +26,7 @@ check_pair(const struct signer *signer)
 }
 
 int
-signer_open(
-    struct store *store, const char *name, struct passphrase *passphrase, struct signer *signer)
+signer_look_up(struct store *store, const char *name, struct signer *signer)
 {
 	int code = ca_find(store, name, &signer->ca);
 
@@ -36,8 +35,15 @@ signer_open(
 		    "the key of the CA '%s' is not here: its owner issues certificates and CRLs with "
 		    "it",
 		    name);
-	if (!code)
-		code = record_ca_certificate(store, &signer->ca, &signer->certificate);
+	return code ? code : record_ca_certificate(store, &signer->ca, &signer->certificate);
+}
+
+int
+signer_open(
+    struct store *store, const char *name, struct passphrase *passphrase, struct signer *signer)
+{
+	int code = signer_look_up(store, name, signer);
+
 	if (!code)
 		code = key_open(store, signer->ca.key, passphrase, &signer->key);
 	return code ? code : check_pair(signer);

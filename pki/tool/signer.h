@@ -19,6 +19,8 @@ struct signer {
 
 /* {0} before; wipe in any case. */
 int signer_open(struct store *, const char *name, struct passphrase *, struct signer *);
+/* The CA and its certificate alone, for who only asks what it may issue. */
+int signer_look_up(struct store *, const char *name, struct signer *);
 void signer_wipe(struct signer *);
 
 #endif

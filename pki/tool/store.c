@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "pki/spki_pin.h"
 #include "pki/tool/outbox.h"
 #include "pki/tool/message.h"
 
@@ -45,6 +46,29 @@ static const char *const migrations[STORE_VERSION] = {
 	"NULL);",
 	/* list, check and renewals of CAs walk over what is current, however much was replaced. */
 	"CREATE INDEX certificate_current ON certificate(id) WHERE current = 1;",
+	/* Enrolment: which key a certificate has, how long it was to live, which one came in its place,
+	 * and when a host was given it.  An invitation is a certificate to be, for who knows the secret. */
+	"ALTER TABLE certificate ADD COLUMN spki BLOB;"
+	"ALTER TABLE certificate ADD COLUMN seconds INTEGER;"
+	"ALTER TABLE certificate ADD COLUMN successor INTEGER REFERENCES certificate(id);"
+	"ALTER TABLE certificate ADD COLUMN enrolled_at INTEGER;"
+	"UPDATE certificate SET seconds = not_after - not_before - 3600,"
+	"	spki = (SELECT spki_of(der) FROM body WHERE body.certificate = certificate.id);"
+	"UPDATE certificate SET successor = (SELECT min(n.id) FROM certificate n"
+	"	WHERE n.name = certificate.name AND n.id > certificate.id) WHERE current = 0;"
+	"CREATE INDEX certificate_spki ON certificate(spki);"
+	"CREATE INDEX certificate_enrolled ON certificate(enrolled_at) WHERE enrolled_at IS NOT "
+	"NULL;"
+	"CREATE TABLE invitation(id INTEGER PRIMARY KEY, handle TEXT NOT NULL UNIQUE,"
+	"	secret BLOB NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,"
+	"	issuer INTEGER NOT NULL REFERENCES ca(id), grant_der BLOB, seconds INTEGER NOT "
+	"NULL,"
+	"	replaces INTEGER NOT NULL, former INTEGER REFERENCES certificate(id),"
+	"	made_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, withdrawn_at INTEGER,"
+	"	used_at INTEGER, certificate INTEGER REFERENCES certificate(id));"
+	"CREATE TABLE invitation_name(invitation INTEGER NOT NULL REFERENCES invitation(id),"
+	"	type INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(invitation, type, text));"
+	"CREATE TABLE setting(word TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 static int
@@ -54,12 +78,26 @@ take_number(void *arg, sqlite3_stmt *row)
 	return 0;
 }
 
+/* SQL's spki_of(DER): the SHA-256 of the key in a certificate, NULL if it cannot be read. */
+static void
+give_spki(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct der der = { sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0]) };
+	struct spki_pin pin;
+
+	if (count == 1 && der.data && spki_pin_of(&pin, der))
+		sqlite3_result_blob(context, pin.digest, sizeof pin.digest, SQLITE_TRANSIENT);
+}
+
 /* Inside a transaction; not store_begin(), whose outbox may not be there yet. */
 static int
 migrate_from(struct store *store, int64_t version)
 {
 	char pragma[96];
-	int code = 0;
+	int code = sqlite3_create_function(store->db, "spki_of", 1, SQLITE_UTF8, NULL, give_spki,
+		       NULL, NULL) == SQLITE_OK
+	    ? 0
+	    : store_fail(store, "changing its schema");
 
 	for (; version < STORE_VERSION && !code; version++)
 		code = store_run(store, migrations[version], "changing its schema");
@@ -294,12 +332,20 @@ store_open_to_read(struct store *store, const char *dir)
 void
 store_close(struct store *store)
 {
-	if (store->changing)
-		outbox_forget(store);
+	store_rollback(store);
 	sqlite3_close(store->db);
 	store->db = NULL;
-	store->changing = false;
 	secret_wipe(&store->image);
+}
+
+void
+store_rollback(struct store *store)
+{
+	if (!store->changing)
+		return;
+	outbox_forget(store);
+	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	store->changing = false;
 }
 
 int

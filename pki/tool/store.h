@@ -16,7 +16,7 @@
 
 #include "pki/tool/store_statement.h"
 
-enum { STORE_VERSION = 2 }; /* of the schema: PRAGMA user_version */
+enum { STORE_VERSION = 3 }; /* of the schema: PRAGMA user_version */
 
 /* Makes what is missing of DIR and an empty inventory, or opens one that nothing was
  * written to yet. */
@@ -36,5 +36,8 @@ int store_begin_to_read(struct store *);
  * name at commit. */
 int store_put(struct store *, const char *path, mode_t, const void *data, size_t bytes);
 int store_commit(struct store *);
+/* For who goes on with the store after a change that is not to be: nothing of it stays.  Harmless
+ * outside of a change. */
+void store_rollback(struct store *);
 
 #endif

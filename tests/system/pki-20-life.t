@@ -844,12 +844,18 @@ def a_root_can_be_kept_elsewhere(scene):
 def an_older_inventory_is_brought_up_to_date_by_whoever_opens_it(scene):
 	ca = with_agent(scene)
 	sql = lambda text: succeeds("sqlite3", ca.path("inventory.db"), text).strip()
-	version, listed = sql("PRAGMA user_version"), ca.json("list")
-	sql("DROP INDEX certificate_current; PRAGMA user_version = 1")
+	version = sql("PRAGMA user_version")
+	ca("rekey", "shop")
+	listed, new = ca.json("list", "shop"), ("spki", "seconds", "successor", "enrolled_at")
+	values = "SELECT id, hex(spki), seconds, successor FROM certificate WHERE kind != 'ca' ORDER BY id"
+	before = sql(values)
+	sql("DROP INDEX certificate_current; DROP INDEX certificate_spki; DROP INDEX certificate_enrolled;"
+		"DROP TABLE invitation_name; DROP TABLE invitation; DROP TABLE setting;" +
+		"".join(f"ALTER TABLE certificate DROP COLUMN {column};" for column in new) + "PRAGMA user_version = 1")
 	processes = [subprocess.Popen([PROGRAMS["pki"], "list", "--ca", ca.dir], stdout=subprocess.DEVNULL) for _ in range(8)]
 	equal([process.wait(60) for process in processes], 8 * [0])
 	equal((sql("PRAGMA user_version"), sql("SELECT count(*) FROM sqlite_schema WHERE name = 'certificate_current'")), (version, "1"))
-	equal(ca.json("list"), listed)
+	equal((ca.json("list", "shop"), sql(values)), (listed, before), "all columns are filled as if they had been there")
 	equal(ca("check"), "fine\n")
 
 
