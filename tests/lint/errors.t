@@ -48,7 +48,7 @@ done < "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word in $page is in the sources"
 
 # The second argument of log_audit() and log_write_judged() may choose between words.
-perl -0777 -ne 'while (/\blog_(?:(?:write_)?audit|write_judged)\([^,]+,([^,]+),?/g) { print "$1\n" =~ s/LOG_\w+//r }' base/*.c enrol/*.c relay/*.c agent/*.c |
+perl -0777 -ne 'while (/\blog_(?:(?:write_)?audit|write_judged)\([^,]+,([^,]+),?/g) { print "$1\n" =~ s/LOG_\w+//r }' base/*.c pki/tool/*.c enrol/*.c relay/*.c agent/*.c |
 	grep -oE '"[a-z-]+"' | tr -d '"' | sort -u > "$scratch/audit.txt"
 sed -n '/^\.Sh AUDIT EVENTS/,/^\.Sh SEE ALSO/p' "$page" | grep '^\.Sy' | grep -oE '[a-z][a-z-]+' |
 	sort -u > "$scratch/told.txt"
@@ -56,12 +56,12 @@ diff "$scratch/audit.txt" "$scratch/told.txt" > "$scratch/wrong"
 nothing "the audit events of the sources are those of $page"
 # Else the two lists above miss it.
 perl -0777 -ne 'while (/\blog_(?:event|audit|limited|write\w*)\(\s*LOG_\w+\s*,([^,]+),/g) { print "$ARGV: $1\n" if index($1, "\"") < 0 }' \
-	base/*.c pki/*.c tunnel/*.c enrol/*.c relay/*.c agent/*.c > "$scratch/wrong"
+	base/*.c pki/*.c pki/tool/*.c tunnel/*.c enrol/*.c relay/*.c agent/*.c > "$scratch/wrong"
 nothing "an event stands in words where its line is written"
 # A field that nobody explains is read wrongly: is it milliseconds, and whose bytes are out?
 # Headers have macros for fields that go together; log.h has examples.
 perl -0777 -ne 'print "$1\n" while /\blog_(?:str|u64|i64|bool|hex|object)\(\s*"([a-z0-9_]+)"/g' \
-	$(ls {base,sni,pki,tunnel,enrol,relay,agent}/*.[ch] | grep -vFx base/log.h) | sort -u > "$scratch/fields.txt"
+	$(ls {base,sni,pki,pki/tool,tunnel,enrol,relay,agent}/*.[ch] | grep -vFx base/log.h) | sort -u > "$scratch/fields.txt"
 sed -n '/^\.Sh FIELDS OF LOG LINES/,/^\.Sh AUDIT/p' "$page" | sed -n 's/^\.It Va //p' |
 	sed 's/ , /\n/g' | sort > "$scratch/explained.txt"
 diff "$scratch/fields.txt" "$scratch/explained.txt" > "$scratch/wrong"
