@@ -13,6 +13,7 @@ struct command {
 
 extern const struct command command_init, command_sub;
 extern const struct command command_issue, command_sign, command_renew, command_rekey;
+extern const struct command command_invite;
 extern const struct command command_revoke, command_hold, command_unhold, command_crl;
 extern const struct command command_list, command_show, command_verify, command_check, command_lint;
 extern const struct command command_export, command_bundle, command_backup, command_restore;

@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_sign,
 	&command_renew,
 	&command_rekey,
+	&command_invite,
 	&command_revoke,
 	&command_hold,
 	&command_unhold,

@@ -15,6 +15,8 @@ SCRIPT = {	# what it says, where {ca} is the authority and {dir} a directory; wh
 	"issue an agent": ("issue", "agent", "new", "--host", "n.example", "--from", "192.0.2.0/24", "--region", "eu"),
 	"issue an encrypted key": ("issue", "client", "new", "--encrypt-key", "--passphrase-file", "{dir}/passphrase"),
 	"sign": ("sign", "{dir}/request", "client", "new", "--allow", "subjectAltName"),
+	"invite": ("invite", "agent", "new", "--host", "n.example", "--url", "https://pki.example.net"),
+	"list invitations": ("invite", "--list"),
 	"renew": ("renew", "shop"),
 	"renew a CA": ("renew", "agents"),
 	"rekey": ("rekey", "shop"),
@@ -36,7 +38,7 @@ SCRIPT = {	# what it says, where {ca} is the authority and {dir} a directory; wh
 	"bundle": ("bundle", "agent", "shop", "--out", "{dir}/out"),
 	"backup": ("backup", "{dir}/out"),
 }
-READ_ONLY = {"list", "show", "show a file", "show a CRL", "verify", "verify, with files", "check", "lint"}
+READ_ONLY = {"list", "list invitations", "show", "show a file", "show a CRL", "verify", "verify, with files", "check", "lint"}
 
 
 def state_of(ca):
@@ -72,6 +74,7 @@ def no_command_crashes_or_lies_when_an_allocation_fails(scene):
 	base("sub", "acme", "--permit", "dns:acme.example", "--no-password")
 	base("issue", "client", "old")
 	base("revoke", "old")
+	base("invite", "client", "guest", "--url", "https://pki.example.net")
 	with open(f"{scene.dir}/passphrase", "w", opener=lambda p, f: os.open(p, f, 0o600)) as file:
 		file.write("open sesame\n")
 	succeeds("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
