@@ -318,5 +318,6 @@ main(void)
 		cmocka_unit_test(takes_a_url_apart),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

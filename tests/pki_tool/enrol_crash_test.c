@@ -142,5 +142,6 @@ main(void)
 		WITH_AUTHORITY(renews_once_wherever_it_dies),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,5 +161,6 @@ main(void)
 		cmocka_unit_test(carries_nothing_beyond_its_bounds),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,5 +269,6 @@ main(void)
 		WITH_AUTHORITY(says_nothing_where_it_cannot_start),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

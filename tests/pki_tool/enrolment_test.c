@@ -606,5 +606,6 @@ main(void)
 		WITH_AUTHORITY(lets_one_of_several_win_who_come_at_once),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
