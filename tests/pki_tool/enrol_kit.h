@@ -194,7 +194,7 @@ new_machine(void)
 }
 
 /* What a request asks for; all of it may be left out. */
-struct asked {
+struct csr_contents {
 	const char *subject, *organisation;
 	const char *hosts[4];
 	const char *uri;
@@ -207,7 +207,7 @@ struct csr {
 };
 
 static struct csr
-request_of(const struct machine *host, const struct asked *asked)
+request_of(const struct machine *host, const struct csr_contents *asked)
 {
 	struct csr csr = { .bytes = sizeof csr.data };
 	gnutls_x509_crq_t request;
@@ -256,7 +256,7 @@ has(const struct machine *host)
 }
 
 static enum enrol_code
-first_asking(const struct machine *host, const struct invited *invited, const struct asked *asked)
+first_asking(const struct machine *host, const struct invited *invited, const struct csr_contents *asked)
 {
 	struct csr csr = request_of(host, asked);
 	struct enrol_question question = { .kind = ENROL_FIRST,
@@ -272,12 +272,12 @@ first_asking(const struct machine *host, const struct invited *invited, const st
 static enum enrol_code
 first(const struct machine *host, const struct invited *invited)
 {
-	return first_asking(host, invited, &(struct asked){ 0 });
+	return first_asking(host, invited, &(struct csr_contents){ 0 });
 }
 
 /* `host` shows its certificate and asks for the key of `next`. */
 static enum enrol_code
-again_asking(const struct machine *host, const struct machine *next, const struct asked *asked)
+again_asking(const struct machine *host, const struct machine *next, const struct csr_contents *asked)
 {
 	struct csr csr = request_of(next, asked);
 	struct enrol_question question = { .kind = ENROL_AGAIN,
@@ -294,7 +294,7 @@ static enum enrol_code
 again(const struct machine *host, const struct machine *next)
 {
 	return again_asking(host, next,
-	    &(struct asked){ .subject = "site", .hosts = { "app.example.com" } });
+	    &(struct csr_contents){ .subject = "site", .hosts = { "app.example.com" } });
 }
 
 /* An agent that has enrolled. */

@@ -209,7 +209,7 @@ says_that_it_is_ready_answers_and_ends_with_the_front(void **state)
 {
 	struct invited invited = invite("agent", "site", "app.example.com", NULL);
 	struct machine host = new_machine();
-	struct csr csr = request_of(&host, &(struct asked){ 0 });
+	struct csr csr = request_of(&host, &(struct csr_contents){ 0 });
 	struct enrol_question question = question_of(&invited, &csr);
 	struct child child = start();
 

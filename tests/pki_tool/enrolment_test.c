@@ -144,7 +144,7 @@ static void
 takes_a_request_that_asks_for_what_it_gets_and_no_other(void **state)
 {
 	static const struct {
-		struct asked asked;
+		struct csr_contents asked;
 		enum enrol_code code;
 		const char *words;
 	} cases[] = {
@@ -179,7 +179,7 @@ refuses_a_request_that_is_broken_or_not_its_key_s(void **state)
 {
 	struct invited invited = invite("agent", "site", "app.example.com", NULL);
 	struct machine host = new_machine();
-	struct csr csr = request_of(&host, &(struct asked){ .subject = "site" });
+	struct csr csr = request_of(&host, &(struct csr_contents){ .subject = "site" });
 	struct enrol_question question = { .kind = ENROL_FIRST };
 
 	(void)state;
@@ -359,7 +359,7 @@ static void
 asks_for_subject_and_names_of_the_old_certificate(void **state)
 {
 	static const struct {
-		struct asked asked;
+		struct csr_contents asked;
 		const char *words;
 	} cases[] = {
 		{ { 0 }, "for the subject" },
