@@ -167,13 +167,13 @@ struct due {
 	struct ca cas[DUE_MOST];
 };
 
-/* Below half of its life. */
+/* Below half of its life; a CA whose key is not kept here has an owner who sees to it. */
 static int
 take_due(void *arg, const struct ca *ca)
 {
 	struct due *due = arg;
 
-	if (due->count < DUE_MOST && due->now >= ca->crl_next - ca->crl_seconds / 2)
+	if (*ca->key && due->count < DUE_MOST && due->now >= ca->crl_next - ca->crl_seconds / 2)
 		due->cas[due->count++] = *ca;
 	return 0;
 }
