@@ -562,25 +562,24 @@ def a_pkcs12_costs_its_reader_what_was_asked_for(scene):
 	given, generated = ("--p12-passphrase-file", pw), ("--generate-passphrase", made)
 	with open(os.open(f"{scene.dir}/wide", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
 		file.write("sch\u00f6n\U0001f511" * 20 + "\n")
-	for options, rounds in ((given, 600000), ((*given, "--iterations", "700000"), 700000), (generated, 100000),
-			((*generated, "--iterations", "1000"), 1000), (("--p12-passphrase-file", f"{scene.dir}/wide"), 600000)):
+	for options, rounds in (((*generated, "--iterations", "1000"), 1000), (generated, 100000),
+			(("--p12-passphrase-file", f"{scene.dir}/wide", "--iterations", "600001"), 600001)):
 		ca("export", "shop", "--p12", *options, "--out", out)
 		file = options[1]
 		status, text, err = tool("openssl", "pkcs12", "-in", out, "-passin", f"file:{file}", "-nodes", "-info")
 		check(status == 0 and text.count("BEGIN CERTIFICATE") == 3 and "BEGIN PRIVATE KEY" in text, text + err)
 		equal(err.count(f"AES-256-CBC, Iteration {rounds}, PRF hmacWithSHA256"), 2, err)
 		check(f"MAC: sha256, Iteration {rounds}" in err and "friendlyName: shop" in text, err)
-		equal(tool("openssl", "pkcs12", "-in", out, "-passin", "pass:wrong", "-noout")[0], 1)
-		equal(tool("certtool", "--p12-info", "--inder", "--infile", out, "--password", open(file).read().strip())[0], 0, "certtool")
-		equal([one["type"] for one in ca.json("show", out, "--passphrase-file", file)], ["private key"] + 3 * ["certificate"])
-		key = succeeds("openssl", "pkcs12", "-in", out, "-passin", f"file:{file}", "-nocerts", "-nodes")
-		equal(succeeds("openssl", "pkey", data=key), succeeds("openssl", "pkey", "-in", ca.key("shop")), "the key")
-		if file == made:
+		equal(succeeds("openssl", "pkey", data=text), succeeds("openssl", "pkey", "-in", ca.key("shop")), "the key")
+		if rounds == 1000:	# more cost each of these readers as much
+			equal(tool("openssl", "pkcs12", "-in", out, "-passin", "pass:wrong", "-noout")[0], 1)
+			equal(tool("certtool", "--p12-info", "--inder", "--infile", out, "--password", open(file).read().strip())[0], 0, "certtool")
+			equal([one["type"] for one in ca.json("show", out, "--passphrase-file", file)], ["private key"] + 3 * ["certificate"])
 			check(re.fullmatch("[0-9a-z]{20}\n", open(made).read()) and mode(made) == 0o600, "the passphrase that was made")
 			ca.refuses(73, made, "export", "shop", "--p12", "--generate-passphrase", made, "--out", f"{scene.dir}/other.p12")
-			ca("export", "shop", "--p12", "--generate-passphrase", made, "--out", out, "--replace", "--iterations", "1000")
+			ca("export", "shop", "--p12", *options, "--out", out, "--replace")
 			os.unlink(made)
-			ca.refuses(73, out, "export", "shop", "--p12", "--generate-passphrase", made, "--out", out)
+			ca.refuses(73, out, "export", "shop", "--p12", *options, "--out", out)
 			check(not os.path.exists(made), "a passphrase of nothing is left")
 		os.unlink(out)
 	for options, words in (((*given, "--iterations", "599999"), "at least 600000; fewer only with --generate-passphrase"),

@@ -26,6 +26,7 @@ SCRIPT = {	# what it says, where {ca} is the authority and {dir} a directory; wh
 	"list": ("list", "--all"),
 	"show": ("show", "shop"),
 	"show a file": ("show", "{ca}/issued/shop.crt"),
+	"show a request": ("show", "{dir}/request"),
 	"show a CRL": ("show", "{ca}/agents.crl"),
 	"verify": ("verify", "{ca}/issued/shop.crt", "--as", "agent", "--serve", "app.example.com"),
 	"verify, with files": ("verify", "{ca}/issued/shop.crt", "--as", "agent", "--cas", "{ca}/agents-ca.crt",
@@ -33,12 +34,14 @@ SCRIPT = {	# what it says, where {ca} is the authority and {dir} a directory; wh
 	"check": ("check",),
 	"lint": ("lint", "--all"),
 	"export PKCS#12": ("export", "shop", "--p12", "--p12-passphrase-file", "{dir}/passphrase", "--out", "{dir}/out"),
+	"export PKCS#12, with a new passphrase": ("export", "shop", "--p12", "--generate-passphrase", "{ca}/made", "--iterations", "1000",
+		"--out", "{dir}/out"),
 	"export PEM": ("export", "shop", "--pem-bundle", "--out", "{dir}/out"),
 	"export a secret": ("export", "shop", "--k8s-secret", "--out", "{dir}/out"),
 	"bundle": ("bundle", "agent", "shop", "--out", "{dir}/out"),
 	"backup": ("backup", "{dir}/out"),
 }
-READ_ONLY = {"list", "list invitations", "show", "show a file", "show a CRL", "verify", "verify, with files", "check", "lint"}
+READ_ONLY = {"list", "list invitations", "show", "show a file", "show a request", "show a CRL", "verify", "verify, with files", "check", "lint"}
 
 
 def state_of(ca):
