@@ -1,5 +1,5 @@
 /* The steps of a client: what each asks, and what becomes of the answer. */
-#include "acme/client_private.h"
+#include "acme/client.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -10,6 +10,7 @@
 
 #include "acme/account_key.h"
 #include "acme/base64url.h"
+#include "acme/client_private.h"
 #include "acme/exchange.h"
 #include "acme/jws.h"
 #include "acme/transport.h"
