@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/acme.h"
 #include "agent/challenge.h"
 #include "agent/endpoint_health.h"
 #include "agent/relay_session.h"
@@ -166,6 +167,8 @@ drain(struct agent *agent)
 	forwards_drain(agent->live.forwards);
 	probes_free(agent->live.probes);
 	agent->live.probes = NULL;
+	agent_acme_free(agent->live.acme);
+	agent->live.acme = NULL;
 	agent->drain_until_ms = clock_ms() + AGENT_DRAIN_MS;
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
@@ -257,6 +260,8 @@ on_tick(void *arg)
 	agent_reload_files(&agent->live);
 	if (agent->live.faults.changes != agent->shown_faults)
 		show_status(agent, NULL);
+	if (agent->live.acme)
+		agent_acme_tick(agent->live.acme, relay_links_up_count(&agent->live.links) > 0);
 	if (agent->live.is_health_behind)
 		agent_reload_watch_health(&agent->live);
 	if (agent->live.is_refresh_behind)
@@ -289,6 +294,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 		.links = &agent->live.links,
 		.forwards = agent->live.forwards,
 		.probes = agent->live.probes,
+		.acme = agent->live.acme,
 		.faults = &agent->live.faults,
 		.crl_refresh = agent->live.crl_refresh,
 		.context = &agent->live.context,
@@ -313,8 +319,25 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 		admin_reload_refuse(question, "agent");
 }
 
+static void
+on_acme_rekey(void *arg, struct admin_question *question, const json_t *document)
+{
+	const struct agent *agent = arg;
+	size_t count = agent->live.acme ? agent_acme_change_keys(agent->live.acme) : 0;
+
+	(void)document;
+	if (count > 0)
+		admin_answer(question,
+		    json_pack("{s:s}", "message",
+			"the keys of the accounts are changed one after the other; the log says "
+			"acme-key-changed for each"));
+	else
+		admin_refuse(question, "acme-none",
+		    "the configuration has no endpoint with acme, or the agent is stopping", NULL);
+}
+
 static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
-	{ 0 } };
+	{ "acme-rekey", on_acme_rekey }, { 0 } };
 
 /* The agent does not start without a socket that was asked for; it can work without the usual
  * one. */
@@ -460,10 +483,12 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 		return EX_OSERR;
 	agent_reload_watch_health(&agent->live);
 	agent->live.probes = probes_new(context->loop, context->resolver, &agent->live.settings);
-	if (!agent->live.probes ||
+	agent->live.acme = agent_acme_new(context, &agent->live.settings);
+	if (!agent->live.probes || !agent->live.acme ||
 	    !relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
 		return EX_OSERR;
 	probes_set(agent->live.probes, context->endpoint_table);
+	agent_acme_set(agent->live.acme);
 	if (!start_fetching(agent))
 		return EX_OSERR;
 	return start_forwards(agent, error);
@@ -477,6 +502,7 @@ tear_down(struct agent *agent)
 	admin_free(agent->admin);
 	endpoint_health_free(agent->live.health);
 	probes_free(agent->live.probes);
+	agent_acme_free(agent->live.acme);
 	crl_refresh_free(agent->live.crl_refresh);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);

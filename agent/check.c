@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/acme.h"
 #include "agent/credentials.h"
 #include "agent/crl_urls.h"
 #include "agent/crossing.h"
@@ -262,6 +263,26 @@ check_coalescing(struct agent_check *check, size_t index, size_t number)
 }
 
 static void
+check_acme(struct agent_check *check, size_t index)
+{
+	const struct endpoint_settings *endpoint = agent_settings_endpoint(check->settings, index);
+	const struct acme_settings *acme = &endpoint->termination.acme;
+	char sentence[ACME_WARNING];
+
+	if (acme->mark.line == 0)
+		return;
+	if (!file_stamp_of(endpoint->termination.first.certificate).exists)
+		warn(check, acme->mark,
+		    "endpoint %s has no certificate yet, and serves nobody until the agent has one from %s",
+		    endpoint->name, acme->directory);
+	if (!acme->has_agreed)
+		warn(check, acme->mark,
+		    "without terms_agreed: true a CA that has terms of service refuses; read them first");
+	if (agent_acme_warning(check->settings, index, sentence))
+		warn(check, acme->mark, "%s", sentence);
+}
+
+static void
 check_rules(struct agent_check *check, const struct termination_settings *termination)
 {
 	if (termination->clients_mark.line > 0 && termination->clients.count == 0)
@@ -373,6 +394,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		check_unverified(check, &settings->upstream);
 		check_http2(check, i);
 		check_crossing(check, i);
+		check_acme(check, i);
 		check_rules(check, &settings->termination);
 		if (endpoint->clients)
 			warn_trust(check, settings->termination_mark, endpoint->clients);

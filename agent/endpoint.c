@@ -49,6 +49,9 @@ load_each(struct endpoint *endpoint, const struct termination_settings *settings
 		snprintf(why, UPSTREAM_ERROR, "memory is short");
 		return false;
 	}
+	/* It is the only one, and comes later. */
+	if (settings->first.is_acme && !file_stamp_of(settings->first.certificate).exists)
+		return true;
 	while (endpoint->certificate_count < count) {
 		size_t i = endpoint->certificate_count++;
 

@@ -24,7 +24,7 @@
 
 static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
-    "       valise-agent check|status|reload [-c FILE]\n"
+    "       valise-agent check|status|reload|acme-rekey [-c FILE]\n"
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... [--issuer CA] NAME\n"
@@ -34,11 +34,14 @@ static const char help[] =
     "       valise-agent tls UPSTREAM --url tls://NAME --relay HOST:PORT --relay-ca FILE\n"
     "           --agent-crt FILE --agent-key FILE [--relay-crl FILE] [--crt FILE --key FILE\n"
     "           [--mutual-tls-cas FILE [--mutual-tls-crls FILE]]] [--upstream-proxy-protocol 1|2]\n"
+    "           [--acme ADDRESS [--acme-directory URL] [--acme-cas FILE] [--state-dir DIR]]\n"
     "\n"
     "  run     serve the endpoints of the configuration until told to stop\n"
     "  check   read the configuration and every file that it names, and say what is wrong\n"
     "  status  ask the running agent how it is\n"
     "  reload  have the running agent read its configuration again, and say whether it holds\n"
+    "  acme-rekey\n"
+    "          have the running agent change the keys of its accounts at ACME servers\n"
     "  keygen  make an agent's key here, and the request for its certificate\n"
     "  probe   say whether the expected key answers for a public name\n"
     "  forward listen for plain clients of this host, and take them to a public name with a\n"
@@ -180,6 +183,12 @@ reload(int count, char **arguments)
 }
 
 static int
+acme_rekey(int count, char **arguments)
+{
+	return ask(count, arguments, "acme-rekey");
+}
+
+static int
 serve_words(int (*read)(struct agent_settings *, int, char **), int count, char **arguments)
 {
 	struct agent_settings settings;
@@ -211,6 +220,7 @@ static const struct agent_command {
 	{ "check", check },
 	{ "status", status },
 	{ "reload", reload },
+	{ "acme-rekey", acme_rekey },
 	{ "keygen", keygen_run },
 	{ "probe", probe_command_run },
 	{ "forward", forward },

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "agent/command.h"
 #include "agent/settings.h"
@@ -23,6 +24,10 @@ enum oneshot_option {
 	MUTUAL_CAS,
 	MUTUAL_CRLS,
 	PROXY,
+	ACME,
+	ACME_DIRECTORY,
+	ACME_CAS,
+	STATE_DIR,
 	OPTIONS
 };
 
@@ -38,6 +43,10 @@ static const struct command_option option_rows[OPTIONS] = {
 	[MUTUAL_CAS] = { "mutual-tls-cas", false, true, CRT },
 	[MUTUAL_CRLS] = { "mutual-tls-crls", false, true, MUTUAL_CAS },
 	[PROXY] = { "upstream-proxy-protocol", false, false, PROXY },
+	[ACME] = { "acme", false, false, ACME },
+	[ACME_DIRECTORY] = { "acme-directory", false, false, ACME },
+	[ACME_CAS] = { "acme-cas", false, true, ACME },
+	[STATE_DIR] = { "state-dir", false, false, ACME },
 };
 
 static const struct command_line command_line = {
@@ -48,6 +57,39 @@ static const struct command_line command_line = {
 };
 
 /* ---- the settings ---- */
+
+/* Who types an address of mail there agrees to the terms of the CA that is asked with it. */
+static void
+fill_acme(struct acme_settings *acme, const char *values[OPTIONS])
+{
+	if (!values[ACME])
+		return;
+	acme->mark = (struct conf_mark){ 1, 1 };
+	acme->directory =
+	    command_copy(values[ACME_DIRECTORY] ? values[ACME_DIRECTORY] : ACME_USUAL_DIRECTORY);
+	acme->has_agreed = true;
+	command_list(&acme->contact, values[ACME], "");
+	command_list(&acme->cas, values[ACME_CAS], "");
+}
+
+/* A certificate that were ordered anew at each start would soon be refused by its CA. */
+static char *
+state_dir_of(const char *values[OPTIONS])
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char *path = NULL;
+
+	if (!values[ACME])
+		return NULL;
+	if (values[STATE_DIR])
+		return command_copy(values[STATE_DIR]);
+	if (geteuid() == 0 || ((!state || !state[0]) && (!home || !home[0])))
+		return command_copy(VALISE_LOCALSTATEDIR "/lib/valise-agent");
+	if (state && state[0] ? asprintf(&path, "%s/valise-agent", state) < 0
+			      : asprintf(&path, "%s/.local/state/valise-agent", home) < 0)
+		abort(); /* only start-up may do this */
+	return path;
+}
 
 static void
 fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], const char *upstream)
@@ -63,6 +105,8 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 		number_parse(values[PROXY], &endpoint->upstream.proxy_protocol);
 	endpoint->termination.first.certificate = command_copy(values[CRT]);
 	endpoint->termination.first.private_key = command_copy(values[KEY]);
+	fill_acme(&endpoint->termination.acme, values);
+	endpoint->termination_mark = endpoint->termination.acme.mark;
 	endpoint->termination.tells_ca_names = true;
 	command_list(&endpoint->termination.cas, values[MUTUAL_CAS], "");
 	command_list(&endpoint->termination.crls, values[MUTUAL_CRLS], "");
@@ -76,6 +120,7 @@ fill(struct agent_settings *settings, const char *values[OPTIONS], const char *u
 	command_list(&settings->connect_url, values[RELAY], "");
 	command_list(&settings->connect_cas, values[RELAY_CA], "");
 	command_list(&settings->connect_crls, values[RELAY_CRL], "");
+	settings->acme_dir = state_dir_of(values);
 	settings->certificate = command_copy(values[AGENT_CRT]);
 	settings->private_key = command_copy(values[AGENT_KEY]);
 	settings->heartbeat_ms = 10000;
@@ -106,6 +151,11 @@ check_values(const char *values[OPTIONS], const char *upstream)
 	if (values[PROXY] && strcmp(values[PROXY], "1") != 0 && strcmp(values[PROXY], "2") != 0)
 		return command_fail("tls", EX_USAGE,
 		    "--upstream-proxy-protocol is 1 or 2, not '%s'", values[PROXY]);
+	if (values[ACME] && !acme_settings_is_contact(values[ACME], error))
+		return command_fail("tls", EX_USAGE, "--acme %s %s", values[ACME], error);
+	if (values[ACME_DIRECTORY] && !acme_settings_is_directory(values[ACME_DIRECTORY], error))
+		return command_fail(
+		    "tls", EX_USAGE, "--acme-directory %s %s", values[ACME_DIRECTORY], error);
 	return 0;
 }
 

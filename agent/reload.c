@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/acme.h"
 #include "agent/crl_urls.h"
 #include "agent/endpoint_health.h"
 #include "agent/reload_private.h"
@@ -247,6 +248,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	    (enum log_format)live->settings.log.format);
 	agent_context_configure(&live->context, &live->settings, &live->state);
 	agent_reload_set_limits(live);
+	agent_acme_set(live->acme);
 	agent_reload_publish(live, loaded->endpoint_table);
 	forwards_take(live->forwards, loaded->forwards, &live->settings);
 	relay_links_renew(

@@ -17,6 +17,7 @@
 #include "agent/state.h"
 #include "base/reload_faults.h"
 
+struct agent_acme;
 struct crl_refresh;
 struct endpoint_health;
 struct reload_asker;
@@ -30,6 +31,7 @@ struct agent_live {
 	struct relay_links links;
 	struct forwards *forwards;
 	struct probes *probes;
+	struct agent_acme *acme;
 	struct trust_stamp crl_stamp; /* of the CRL files of all keys */
 	struct credentials_stamp credentials_stamp;
 	uint64_t descriptors;                   /* how many the process may have */

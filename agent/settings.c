@@ -2,6 +2,7 @@
 #include "agent/settings.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -520,6 +521,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 	agent_settings_check_forwards(settings, report);
 	for (size_t i = 0; i < settings->endpoints.count; i++) {
 		check_endpoint(agent_settings_endpoint(settings, i), report);
+		agent_settings_check_acme(settings, agent_settings_endpoint(settings, i), report);
 		check_unlike(settings, i, report);
 	}
 	if (settings->pool_least > settings->pool_most)
@@ -556,5 +558,6 @@ agent_settings_wipe(struct agent_settings *settings)
 {
 	conf_wipe(settings, rows);
 	crl_catalogue_free(settings->catalogue);
+	free(settings->acme_dir);
 	memset(settings, 0, sizeof *settings);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "agent/acme_settings.h"
 #include "agent/client_rules.h"
 #include "agent/url.h"
 #include "base/address.h"
@@ -65,12 +66,14 @@ struct upstream_settings {
 struct certificate_settings {
 	char *certificate, *private_key;
 	char *staple; /* an OCSP response; NULL: none */
+	bool is_acme; /* the file comes by ACME, and may not be there yet; filled by the checks */
 	struct conf_mark certificate_mark, private_key_mark, staple_mark;
 };
 
 struct termination_settings {
 	struct certificate_settings first; /* empty: those of the list only */
 	struct conf_items more;            /* struct certificate_settings */
+	struct acme_settings acme;         /* then the checks fill `first`, and there is no other */
 	int oldest, newest;                /* enum termination_oldest, enum termination_newest */
 	struct conf_mark newest_mark;
 	int mutual_tls; /* enum mutual_tls, settled by the checks */
@@ -151,6 +154,7 @@ struct agent_settings {
 	char *region;
 	struct conf_texts labels; /* "key=value" */
 	char *state_dir;          /* NULL: nothing is kept, and nobody can ask (one-shot) */
+	char *acme_dir;           /* where ACME keeps what it has; NULL: state_dir (one-shot) */
 	bool keeps_nothing;       /* state_dir is only read: a check */
 	bool waits_for_clock;     /* what the clock forbids is waited for: a start */
 	/* What stands in the CRL files of all keys; NULL: nobody has looked.  See sources_catalogue(). */

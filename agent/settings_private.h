@@ -30,6 +30,10 @@ extern const char *const agent_settings_eof_words[];
 extern const struct conf_row agent_settings_forward_rows[];
 void agent_settings_check_forwards(const struct agent_settings *, struct conf_report *);
 
+/* Where the certificate by ACME lies, after agent_settings_check_termination(). */
+void agent_settings_check_acme(
+    const struct agent_settings *, struct endpoint_settings *, struct conf_report *);
+
 /* settings_termination.c: the rows of struct termination_settings, and what spans them; it settles
  * mutual_tls. */
 extern const struct conf_row agent_settings_termination_rows[];

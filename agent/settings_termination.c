@@ -1,8 +1,10 @@
 /* What stands in agent_tls_termination, and what must be so together. */
 #include "agent/settings_private.h"
 
+#include <limits.h>
 #include <string.h>
 
+#include "acme/store.h"
 #include "agent/alpn.h"
 #include "base/fetch.h"
 
@@ -36,6 +38,8 @@ const struct conf_row agent_settings_termination_rows[] = {
 	    .mark_offset = AT(termination_settings, first.staple_mark) },
 	{ "server_certificates", CONF_MAPPINGS, AT(termination_settings, more),
 	    .table = certificate_rows, .item_bytes = sizeof(struct certificate_settings) },
+	{ "acme", CONF_MAPPING, AT(termination_settings, acme), .table = acme_settings_rows,
+	    .mark_offset = AT(termination_settings, acme.mark) },
 	{ "tls_min", CONF_WORD, AT(termination_settings, oldest), .words = oldest_words },
 	{ "tls_max", CONF_WORD, AT(termination_settings, newest), .words = newest_words,
 	    .mark_offset = AT(termination_settings, newest_mark) },
@@ -114,10 +118,11 @@ check_first_certificate(const struct endpoint_settings *endpoint, struct conf_re
 		conf_error(report, first->staple_mark,
 		    "server_ocsp_response without server_certificate; in a list it stands beside its "
 		    "certificate");
-	if (!first->private_key && agent_settings_certificate_count(&endpoint->termination) == 0)
+	if (!first->private_key && endpoint->termination.acme.mark.line == 0 &&
+	    agent_settings_certificate_count(&endpoint->termination) == 0)
 		conf_error(report, endpoint->termination_mark,
 		    "agent_tls_termination without a certificate; give server_certificate and "
-		    "server_private_key, or several of them in a list server_certificates");
+		    "server_private_key, or several of them in a list server_certificates, or acme");
 }
 
 static void
@@ -141,6 +146,63 @@ check_certificates(const struct endpoint_settings *endpoint, struct conf_report 
 				conf_error(report, here->certificate_mark,
 				    "%s is listed twice; once is enough", here->certificate);
 	}
+}
+
+/* One account at a CA is one client, whichever endpoint it works for. */
+static void
+check_account(const struct agent_settings *settings, const struct endpoint_settings *endpoint,
+    struct conf_report *report)
+{
+	const struct acme_settings *here = &endpoint->termination.acme;
+
+	for (size_t i = 0; i < settings->endpoints.count; i++) {
+		const struct endpoint_settings *before = agent_settings_endpoint(settings, i);
+
+		if (before == endpoint)
+			return;
+		if (before->termination.acme.mark.line > 0 &&
+		    acme_settings_share(&before->termination.acme, here) &&
+		    !acme_settings_agree(&before->termination.acme, here)) {
+			conf_error(report, here->mark,
+			    "this account at %s is that of line %u, too, and contact, terms_agreed, eab and "
+			    "cas belong to the account; write them alike",
+			    here->directory, before->termination.acme.mark.line);
+			return;
+		}
+	}
+}
+
+void
+agent_settings_check_acme(const struct agent_settings *settings, struct endpoint_settings *endpoint,
+    struct conf_report *report)
+{
+	struct termination_settings *termination = &endpoint->termination;
+	const struct acme_settings *acme = &termination->acme;
+	const char *dir = settings->acme_dir ? settings->acme_dir : settings->state_dir;
+	char path[PATH_MAX];
+
+	if (acme->mark.line == 0)
+		return;
+	acme_settings_check(acme, report);
+	if (acme->directory)
+		check_account(settings, endpoint, report);
+	if (name_is_wildcard(endpoint->server_name))
+		conf_error(report, acme->mark,
+		    "%s is a wildcard, and tls-alpn-01 proves exact names only; make an endpoint for each "
+		    "name, or give a certificate",
+		    endpoint->server_name);
+	if (agent_settings_certificate_count(termination) > 0 || termination->first.staple) {
+		conf_error(report, acme->mark,
+		    "acme beside a certificate that is given; take one of the two away");
+		return;
+	}
+	store_certificate_path(dir ? dir : "", endpoint->server_name, path);
+	termination->first.certificate = strdup(path);
+	termination->first.private_key = strdup(path);
+	termination->first.certificate_mark = termination->first.private_key_mark = acme->mark;
+	termination->first.is_acme = true;
+	if (!termination->first.certificate || !termination->first.private_key)
+		conf_error(report, acme->mark, "cannot be kept: memory is short");
 }
 
 static void

@@ -3,6 +3,7 @@
  */
 #include "agent/status.h"
 
+#include "agent/acme.h"
 #include "agent/context.h"
 #include "agent/endpoint_table.h"
 #include "agent/settings.h"
@@ -36,7 +37,8 @@ describe_relays(const struct relay_links *links)
 }
 
 static json_t *
-describe_endpoints(const struct endpoint_table *table, const struct probes *probes)
+describe_endpoints(
+    const struct endpoint_table *table, const struct probes *probes, const struct agent_acme *acme)
 {
 	json_t *endpoints = json_array();
 
@@ -44,12 +46,13 @@ describe_endpoints(const struct endpoint_table *table, const struct probes *prob
 		const struct endpoint *endpoint = table->endpoints[i];
 
 		json_array_append_new(endpoints,
-		    json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o, s:o?}", "name", endpoint->name,
+		    json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o, s:o?, s:o*}", "name", endpoint->name,
 			"server_name", endpoint->server_name, "mode",
 			endpoint->terminates ? "terminate" : "passthrough", "denied",
 			(json_int_t)endpoint->denied, "warning", endpoint->upstream.warning,
 			"upstreams", upstream_status(endpoint->upstream.group), "probe",
-			probes_describe(probes, endpoint->server_name)));
+			probes_describe(probes, endpoint->server_name), "acme",
+			agent_acme_describe(acme, endpoint->server_name)));
 	}
 	return endpoints;
 }
@@ -78,7 +81,7 @@ agent_status(const struct agent_status_sources *from)
 	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o}", "workers",
 	    (int)agent_settings_workers(from->settings), "flows", flows, "relays",
 	    describe_relays(from->links), "endpoints",
-	    describe_endpoints(from->context->endpoint_table, from->probes), "forwards",
+	    describe_endpoints(from->context->endpoint_table, from->probes, from->acme), "forwards",
 	    describe_forwards(from->settings), "crl_urls", crl_refresh_describe(from->crl_refresh));
 
 	json_t *refused = reload_faults_describe(from->faults);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+struct agent_acme;
 struct agent_context;
 struct agent_settings;
 struct crl_refresh;
@@ -23,6 +24,7 @@ struct agent_status_sources {
 	const struct agent_settings *settings;
 	const struct relay_links *links;
 	const struct forwards *forwards;
+	const struct agent_acme *acme; /* NULL: it is stopping */
 	const struct probes *probes;
 	const struct reload_faults *faults;
 	const struct crl_refresh *crl_refresh;

@@ -56,6 +56,26 @@ takes_every_option_in_any_order(void **state)
 }
 
 static void
+has_its_certificate_by_acme(void **state)
+{
+	const char *const words[] = { "tls", "8080", NEEDED, "--acme", "you@example.com",
+		"--state-dir", "/state", NULL };
+	struct agent_settings settings;
+	const struct termination_settings *termination;
+
+	(void)state;
+	assert_int_equal(read_words(&settings, words), 0);
+	assert_null(settings.state_dir);
+	assert_true(agent_settings_endpoint(&settings, 0)->terminates);
+	termination = &agent_settings_endpoint(&settings, 0)->termination;
+	assert_true(termination->acme.has_agreed);
+	assert_string_equal(termination->acme.contact.items[0], "you@example.com");
+	assert_string_equal(termination->acme.directory, ACME_USUAL_DIRECTORY);
+	assert_string_equal(termination->first.certificate, "/state/acme/app.test.pem");
+	agent_settings_wipe(&settings);
+}
+
+static void
 refuses_what_makes_no_sense(void **state)
 {
 	static const struct {
@@ -81,6 +101,14 @@ refuses_what_makes_no_sense(void **state)
 		{ EX_USAGE, { "tls", "8080", "--url", "app.test", "--relay", "r:1", FILES, NULL } },
 		{ EX_USAGE,
 		    { "tls", "8080", "--url", "tls://app.test", "--relay", "r", FILES, NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--acme", "nobody", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--state-dir", "/state", NULL } },
+		{ EX_USAGE,
+		    { "tls", "8080", NEEDED, "--acme", "a@b.test", "--acme-directory", "http://ca/",
+			NULL } },
+		{ EX_USAGE,
+		    { "tls", "8080", NEEDED, "--acme", "a@b.test", "--crt", "/dev/null", "--key",
+			"/dev/null", "--state-dir", "/state", NULL } },
 		{ EX_NOINPUT, { "tls", "8080", NEEDED, "--relay-crl", "/nonexistent", NULL } },
 	};
 	struct agent_settings settings;
@@ -98,6 +126,7 @@ refuses_what_makes_no_sense(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(makes_a_passthrough_endpoint_of_the_least_that_is_needed),
 	cmocka_unit_test(takes_every_option_in_any_order),
+	cmocka_unit_test(has_its_certificate_by_acme),
 	cmocka_unit_test(refuses_what_makes_no_sense),
 };
 RUN_TESTS("agent/oneshot", tests)
