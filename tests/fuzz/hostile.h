@@ -353,10 +353,10 @@ make_again(uint8_t *out)
 static size_t
 guest_hello(uint8_t wire[SIM_HELLO_MOST], const char *name)
 {
-	uint8_t random[SIM_RANDOM_BYTES];
+	uint8_t random[SIM_RANDOM_BYTES], how = take_u8();
 
 	memset(random, SIM_GUEST, sizeof random);
-	return sim_hello(wire, name[0] ? name : NULL, NULL, random, take_u8() % 2);
+	return sim_hello(wire, name[0] ? name : NULL, how & 2 ? "acme-tls/1" : NULL, random, how & 1);
 }
 
 /* With its hello; it may be said to be a byte longer, or to be for another name. */
