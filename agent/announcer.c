@@ -377,14 +377,15 @@ show_endpoints(struct announcer *a, const struct endpoint_table *table, struct e
 	return count;
 }
 
-/* The one that is served under this very name and ends TLS. */
+/* The one that is served under this very name. */
 static const struct endpoint *
-find_terminating(const struct endpoint_table *table, const char *name)
+find_answering(const struct endpoint_table *table, const char *name)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i];
 
-		if (endpoint->terminates && strcmp(endpoint->server_name, name) == 0)
+		if (endpoint_answers_challenges(endpoint) &&
+		    strcmp(endpoint->server_name, name) == 0)
 			return is_served(endpoint) ? endpoint : NULL;
 	}
 	return NULL;
@@ -398,8 +399,7 @@ show_marks(const struct announcer *a, const struct endpoint_table *table, struct
 	size_t count = 0;
 
 	while ((challenge = challenges_next(a->challenges, challenge))) {
-		const struct endpoint *endpoint =
-		    find_terminating(table, challenge_name(challenge));
+		const struct endpoint *endpoint = find_answering(table, challenge_name(challenge));
 		uint32_t number = challenge_number(challenge);
 		const struct entry *before = find(a->entries, a->count, number);
 		struct entry *entry = &entries[count];

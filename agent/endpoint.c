@@ -339,6 +339,12 @@ endpoint_tls(
 	return chosen ? chosen->tls : NULL;
 }
 
+bool
+endpoint_answers_challenges(const struct endpoint *endpoint)
+{
+	return endpoint->terminates;
+}
+
 void
 endpoint_watch(struct endpoint *endpoint, int64_t now_s, uint64_t now_ms)
 {

@@ -63,6 +63,9 @@ void endpoint_release(struct endpoint *);
 struct tls_config *endpoint_tls(
     const struct endpoint *, const char *server_name, const uint8_t *hello, size_t bytes);
 
+/* Whether it answers challenges (challenge.h) itself: what is passed through is its upstream's to answer. */
+bool endpoint_answers_challenges(const struct endpoint *);
+
 /* Every second, on one thread: tells of certificates whose clients get no OCSP response, and replaces what
  * tickets are sealed under when it is too old. */
 void endpoint_watch(struct endpoint *, int64_t now_s, uint64_t now_ms);

@@ -440,14 +440,13 @@ on_pooled(void *arg, struct pooled_channel *pooled, enum pooled_channel_event ev
 		    flow, "relay-gave-up", flow->reason ? NULL : pooled_channel_error(pooled));
 }
 
-/* Only where TLS is ended here; what is passed through is the upstream's to answer. */
 static void
 find_challenge(struct agent_flow *flow)
 {
 	struct agent_flow_setup *setup = flow->setup;
 	const uint8_t *hello = channel_hello(pooled_channel_channel(setup->pooled));
 
-	if (flow->endpoint && flow->endpoint->terminates &&
+	if (flow->endpoint && endpoint_answers_challenges(flow->endpoint) &&
 	    challenges_are_any(flow->context->challenges) &&
 	    open_is_for_challenge(&setup->open, hello))
 		setup->challenge = challenges_find(flow->context->challenges, flow->server_name);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "agent/challenge.h"
 #include "agent/relay_session.h"
 #include "base/loop.h"
 #include "base/rate.h"
@@ -304,6 +305,26 @@ fill_agent(struct sim_agent *agent)
 	agent_context_configure(&agent->context, &settings, &state);
 }
 
+static void
+on_ready(void *arg)
+{
+	(void)arg;
+}
+
+/* Of one name for as long as it is up; two agents of that name may have one each. */
+static void
+begin_challenge(struct sim_agent *agent)
+{
+	static const uint8_t digest[CHALLENGE_DIGEST];
+	char error[CHALLENGE_ERROR];
+
+	agent->context.challenges = challenges_new(agent->context.loop);
+	agent_workers_set_challenges(agent->context.workers, agent->context.challenges);
+	if (sim_one_in(2))
+		agent->challenge = challenge_start(agent->context.challenges,
+		    agent->endpoints[0].server_name, digest, on_ready, NULL, error);
+}
+
 void
 agent_up(struct sim_agent *agent)
 {
@@ -318,6 +339,7 @@ agent_up(struct sim_agent *agent)
 	agent->context.loop = loop_new();
 	agent->context.workers =
 	    agent_workers_new(1, agent->context.loop, NULL, &agent->table, relay_session_on_report);
+	begin_challenge(agent);
 	relay_links_init(&agent->links, &agent->context, on_link, agent);
 	relay_links_set(&agent->links, &urls);
 	agent->is_up = true;
@@ -331,6 +353,9 @@ agent_down(struct sim_agent *agent)
 	sim_self = agent->process;
 	relay_links_wipe(&agent->links);
 	agent_workers_free(agent->context.workers);
+	challenge_end(agent->challenge);
+	agent->challenge = NULL;
+	challenges_free(agent->context.challenges);
 	loop_settle(agent->context.loop);
 	loop_free(agent->context.loop);
 	tls_config_release(agent->own.session);

@@ -36,6 +36,7 @@ struct sim_agent {
 	struct own_certificate own;
 	struct upstream_target targets[2];
 	struct credentials credentials;
+	struct challenge *challenge;	/* NULL: none */
 	uint8_t instance;
 };
 

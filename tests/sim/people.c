@@ -4,9 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "agent/flow.h"
+#include "agent/pooled_channel.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "daemons.h"
+#include "relay/pending.h"
+#include "relay/route.h"
+#include "relay/session_ref.h"
 #include "tunnel/channel.h"
 #include "world.h"
 
@@ -144,6 +149,76 @@ __wrap_channel_free(struct channel *channel)
 	if (record)
 		record->channel = NULL;
 	__real_channel_free(channel);
+}
+
+/* ---- who looks for a proof ---- */
+
+bool __wrap_pending_find(struct pendings *, const struct route_question *, struct route_answer *);
+bool __real_pending_find(struct pendings *, const struct route_question *, struct route_answer *);
+enum route_verdict __wrap_route_find(struct routes *, const struct route_question *, struct route_answer *,
+    void (*)(void *, const struct route_answer *), void *, struct route_request **);
+enum route_verdict __real_route_find(struct routes *, const struct route_question *, struct route_answer *,
+    void (*)(void *, const struct route_answer *), void *, struct route_request **);
+struct agent_flow *__wrap_agent_flow_new(
+    const struct agent_flow_context *, struct pooled_channel *, struct agent_flow_list *);
+struct agent_flow *__real_agent_flow_new(
+    const struct agent_flow_context *, struct pooled_channel *, struct agent_flow_list *);
+
+/* NULL: it is a guest's. */
+static struct sim_client *
+client_at(const struct address *address)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		if (clients[i].has_begun && address_equals(&clients[i].address, address))
+			return &clients[i];
+	}
+	return NULL;
+}
+
+/* Whom the relay at hand may ask for the one who asks.  The instance of an agent is its number, and one. */
+static void
+lead(const struct route_question *question)
+{
+	const struct address from = address_of_ip(&question->client);
+	struct sim_client *client = client_at(&from);
+	struct route_answer answer;
+
+	if (!client || !client->looks_for_proof)
+		return;
+	if (!__real_pending_find(relays[sim_self].shared.pendings, question, &answer)) {
+		client->may_reach = ~0u;
+	} else if (answer.verdict == ROUTE_AGENT) {
+		client->may_reach |= 1u << (FIRST_AGENT + session_ref_instance(answer.session_ref)[0] - 1);
+		session_ref_release(answer.session_ref);
+	}
+}
+
+bool
+__wrap_pending_find(struct pendings *all, const struct route_question *question, struct route_answer *answer)
+{
+	lead(question);
+	return __real_pending_find(all, question, answer);
+}
+
+enum route_verdict
+__wrap_route_find(struct routes *routes, const struct route_question *question, struct route_answer *answer,
+    void (*on_answer)(void *, const struct route_answer *), void *arg, struct route_request **request)
+{
+	lead(question);
+	return __real_route_find(routes, question, answer, on_answer, arg, request);
+}
+
+struct agent_flow *
+__wrap_agent_flow_new(
+    const struct agent_flow_context *context, struct pooled_channel *pooled, struct agent_flow_list *list)
+{
+	const struct frame_open *open = channel_open_frame(pooled_channel_channel(pooled));
+	const struct sim_client *client = world_guest ? NULL : client_at(&open->client);
+
+	if (client && client->looks_for_proof && !(client->may_reach & 1u << sim_self))
+		sim_violated("client %d looks for a proof, and reaches %s, which has not asked for it", client->number,
+		    sim_processes[sim_self].name);
+	return __real_agent_flow_new(context, pooled, list);
 }
 
 /* ---- bytes ---- */
@@ -492,7 +567,9 @@ people_draw(struct sim_client *client, int number, uint64_t start_ms, bool is_la
 	for (int i = 0; i < SIM_RANDOM_BYTES; i++)
 		client->random[i] = (uint8_t)sim_random();
 	client->early_data = !is_last && sim_one_in(4);
-	client->hello_bytes = sim_hello(client->hello, client->name, NULL, client->random, client->early_data);
+	client->looks_for_proof = !is_last && sim_one_in(4);
+	client->hello_bytes = sim_hello(client->hello, client->name, client->looks_for_proof ? "acme-tls/1" : NULL,
+	    client->random, client->early_data);
 	client->up_total = sim_below(sim_one_in(8) ? BYTES_MOST - 8 : 1500);
 	client->down_total = 8 + sim_below(sim_one_in(8) ? BYTES_MOST - 8 : 1500);
 	client->upstream_waits = sim_one_in(3);

@@ -16,7 +16,8 @@ struct sim_client {
 	const char *name;
 	uint8_t random[SIM_RANDOM_BYTES], hello[SIM_HELLO_MOST];
 	size_t hello_bytes;
-	bool early_data;
+	bool early_data, looks_for_proof;	/* as an ACME server does */
+	unsigned may_reach;		/* processes, a bit each: its relays have been led to these */
 	uint64_t established_us;
 	size_t up_total, down_total;	/* behind the hello; of the upstream */
 	size_t sent, received;		/* the hello included in the first */

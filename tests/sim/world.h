@@ -6,6 +6,7 @@
  * What must stay true, at every step:
  *	- a flow ends with exactly one line in the relay's log, and with a reason
  *	- a channel is opened once, and at no agent whose lists of addresses refuse the client
+ *	- who looks for a proof as ACME servers do reaches the agent that has the mark, while one has it
  *	- what the upstream reads is the client's hello and bytes, nothing else, in order; and the
  *	  other way round
  *	- an orderly end means that all bytes came; what was cut is a reset
