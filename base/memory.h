@@ -35,9 +35,9 @@ struct memory_tide {
 	} all, risen;
 	uint64_t last;
 };
-/* The C library keeps what was freed, because it may be wanted again: what has gone, and what setting up so many
- * took.  Called once a second with how many there are now; true when less than half of the most were there for
- * ten seconds, and at least 500 fewer, or when their number rose by so much less for ten seconds than it did. */
+/* The C library keeps what was freed, because it may be wanted again: what has gone, and what setting up
+ * so many took.  Called once a second with how many there are now; true when less than half of the most
+ * were there for ten seconds, and at least 500 fewer, or when for ten seconds they rose by so much less. */
 bool memory_has_ebbed(struct memory_tide *, uint64_t count);
 /* Gives pages without anything in them back to the system, after very many small things were freed. It
  * stops whoever allocates meanwhile. */

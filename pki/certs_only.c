@@ -152,7 +152,7 @@ decode(struct certs_only *out)
 	if (asn1_der_decoding(&element, out->message.data, (int)out->message.bytes, NULL) !=
 		ASN1_SUCCESS ||
 	    !is_signed_data(element))
-		why = "is no certs-only CMS";
+		why = "is not a valid certs-only CMS";
 	else
 		why = take_members(out, element);
 	asn1_delete_structure(&element);

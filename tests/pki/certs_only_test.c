@@ -83,7 +83,7 @@ is_refused_when_it_is_cut_anywhere(void **state)
 	secret_wipe(&message);
 }
 
-/* GnuTLS is strict about what is in there, and openssl as well (tests/system/pki-90-serve.t). */
+/* GnuTLS is strict about what is in there, and openssl as well (a system test asks that). */
 static void
 is_read_by_gnutls_with_the_content_type_of_est(void **state)
 {
