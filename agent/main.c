@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "agent/agent.h"
+#include "agent/agent_join.h"
 #include "agent/check.h"
 #include "agent/forward_command.h"
 #include "agent/keygen.h"
@@ -26,6 +27,8 @@ static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
     "       valise-agent check|status|reload|acme-rekey [-c FILE]\n"
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
+    "       valise-agent join [--file FILE] [-c FILE] [--dir DIR] [--address HOST:PORT]\n"
+    "           [--relay HOST:PORT] [--user NAME] [--key-type TYPE]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... [--issuer CA] NAME\n"
     "       valise-agent probe --expect SPKI[,SPKI]... [--address HOST:PORT] tls://NAME[:PORT]\n"
@@ -42,6 +45,7 @@ static const char help[] =
     "  reload  have the running agent read its configuration again, and say whether it holds\n"
     "  acme-rekey\n"
     "          have the running agent change the keys of its accounts at ACME servers\n"
+    "  join    make this host's agent out of the line of an invitation\n"
     "  keygen  make an agent's key here, and the request for its certificate\n"
     "  probe   say whether the expected key answers for a public name\n"
     "  forward listen for plain clients of this host, and take them to a public name with a\n"
@@ -221,6 +225,7 @@ static const struct agent_command {
 	{ "status", status },
 	{ "reload", reload },
 	{ "acme-rekey", acme_rekey },
+	{ "join", agent_join_run },
 	{ "keygen", keygen_run },
 	{ "probe", probe_command_run },
 	{ "forward", forward },
@@ -235,7 +240,8 @@ main(int argc, char **argv)
 	process_harden();
 	if (argc < 2)
 		return refuse_usage(
-		    "which command? run, check, status, reload, keygen, probe, forward or tls", "");
+		    "which command? run, check, status, reload, join, keygen, probe, forward or tls",
+		    "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "relay/check.h"
 #include "relay/relay.h"
+#include "relay/relay_join.h"
 #include "relay/settings.h"
 #include "tunnel/tls.h"
 
@@ -57,11 +58,14 @@ help(void)
 {
 	printf(
 	    "usage: valise-relay run|check|status|reload [-c FILE]\n"
+	    "       valise-relay join [--file FILE] [-c FILE] [--dir DIR] [--address HOST:PORT]\n"
+	    "           [--user NAME] [--key-type TYPE]\n"
 	    "\n"
 	    "  run     route connections until told to stop\n"
 	    "  check   check the configuration and all its files, and say what is wrong\n"
 	    "  status  ask the running relay how it is\n"
 	    "  reload  have the running relay read its configuration again, and say whether it holds\n"
+	    "  join    make this host's relay out of the line of an invitation\n"
 	    "\n"
 	    "  -c, --config FILE   instead of %s\n"
 	    "  -h, --help\n"
@@ -86,7 +90,7 @@ usage(const char *what, const char *word)
 		fprintf(stderr, "valise-relay: %s '%s'; see valise-relay --help\n", what, word);
 	else
 		fprintf(stderr,
-		    "usage: valise-relay run|check|status|reload [-c FILE]; see valise-relay --help\n");
+		    "usage: valise-relay run|check|status|reload|join [-c FILE]; see valise-relay --help\n");
 	return EX_USAGE;
 }
 
@@ -98,6 +102,28 @@ run_command(const char *word, const char *path)
 			return commands[i].run(path);
 	}
 	return usage("a command is missing", word);
+}
+
+static int
+start_tls(void)
+{
+	if (tls_start())
+		return EX_OK;
+	fprintf(stderr, "valise-relay: the TLS library cannot be used\n");
+	return EX_SOFTWARE;
+}
+
+/* It has options of its own. */
+static int
+join(int argc, char **argv)
+{
+	int code;
+
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return help();
+	code = start_tls();
+	return code == EX_OK ? relay_join_run(argc, argv) : code;
 }
 
 int
@@ -112,6 +138,8 @@ main(int argc, char **argv)
 	process_ignore_signals();
 	process_harden();
 	log_init("valise-relay", LOG_INFO, LOG_AUTO);
+	if (argc > 1 && strcmp(argv[1], "join") == 0)
+		return join(argc - 1, argv + 1);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:hV", options, NULL)) != -1) {
 		switch (option) {
@@ -131,9 +159,6 @@ main(int argc, char **argv)
 	if (optind + 1 != argc)
 		return optind == argc ? usage(NULL, NULL)
 				      : usage("one word too many:", argv[optind + 1]);
-	if (!tls_start()) {
-		fprintf(stderr, "valise-relay: the TLS library cannot be used\n");
-		return EX_SOFTWARE;
-	}
-	return run_command(argv[optind], path);
+	option = start_tls();
+	return option == EX_OK ? run_command(argv[optind], path) : option;
 }
