@@ -1,30 +1,21 @@
-/* DER to base64 in lines, and back from base64 in any. */
+/* DER to base64 in one line, and back from base64 in any. */
 #include "pki/transfer.h"
 
 #include <stdlib.h>
 
 #include <nettle/base64.h>
 
-enum { LINE_BYTES = 48 }; /* 64 characters */
-
 bool
 transfer_encode(struct der der, struct secret *text)
 {
-	size_t lines = (der.bytes + LINE_BYTES - 1) / LINE_BYTES;
-	char *at = malloc(BASE64_ENCODE_RAW_LENGTH(der.bytes) + lines + 1);
+	size_t bytes = BASE64_ENCODE_RAW_LENGTH(der.bytes);
 
-	*text = (struct secret){ (uint8_t *)at, 0 };
-	if (!at)
+	*text = (struct secret){ malloc(bytes + 1), 0 };
+	if (!text->data)
 		return false;
-	for (size_t done = 0; done < der.bytes; done += LINE_BYTES) {
-		size_t bytes = der.bytes - done < LINE_BYTES ? der.bytes - done : LINE_BYTES;
-
-		base64_encode_raw(at, bytes, der.data + done);
-		at += BASE64_ENCODE_RAW_LENGTH(bytes);
-		*at++ = '\n';
-	}
-	*at = '\0';
-	text->bytes = (size_t)(at - (char *)text->data);
+	base64_encode_raw((char *)text->data, der.bytes, der.data);
+	text->data[bytes] = '\0';
+	text->bytes = bytes;
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The bodies of EST: DER in base64 (RFC 8951, 2.1).  Whoever reads takes white space
- * anywhere; whoever writes breaks lines after 64 characters, for the tools that want
- * them.  A header that speaks of the encoding is neither needed nor looked at.
+ * The bodies of EST: DER in base64 (RFC 8951, 2.1).  What is read may have white space
+ * anywhere; what is written is one line without an end, since strongSwan 5.9 decodes
+ * nothing else.  A header that speaks of the encoding is neither needed nor looked at.
  */
 #ifndef PKI_TRANSFER_H
 #define PKI_TRANSFER_H

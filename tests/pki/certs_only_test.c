@@ -189,8 +189,7 @@ base64_comes_back_whatever_the_length(void **state)
 
 		assert_true(transfer_encode((struct der){ data, bytes }, &text));
 		assert_int_equal(text.bytes, strlen((char *)text.data));
-		for (char *line = (char *)text.data, *end; (end = strchr(line, '\n')); line = end + 1)
-			assert_true(end - line <= 64);
+		assert_null(strpbrk((char *)text.data, " \r\n"));
 		assert_true(transfer_decode(text.data, text.bytes, &again));
 		assert_int_equal(again.bytes, bytes);
 		assert_memory_equal(again.data, data, bytes);
