@@ -11,7 +11,7 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is the word; the exit code is returned */
 };
 
-extern const struct command command_init, command_sub;
+extern const struct command command_init, command_sub, command_serve;
 extern const struct command command_issue, command_sign, command_renew, command_rekey;
 extern const struct command command_invite;
 extern const struct command command_revoke, command_hold, command_unhold, command_crl;

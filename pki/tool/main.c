@@ -14,6 +14,7 @@
 
 static const struct command *const commands[] = {
 	&command_init,
+	&command_serve,
 	&command_sub,
 	&command_issue,
 	&command_sign,

@@ -16,10 +16,11 @@ quietly()	# GOAL: -o all, because the build under test must not be remade
 quietly install
 ok $? "make install succeeds"
 expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin/valise-sni
-	etc/valise/relay.yml.example etc/valise/agent.yml.example
+	etc/valise/relay.yml.example etc/valise/agent.yml.example etc/valise/pki.yml.example
 	usr/lib/systemd/system/valise-relay.service usr/lib/systemd/system/valise-agent.service
 	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
 	usr/libexec/valise/publish etc/valise/publish.d/rsync.example
+	usr/lib/systemd/system/valise-pki.service
 	usr/lib/sysusers.d/valise.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
 for page in man/*.[1578]; do
 	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
@@ -42,8 +43,8 @@ for program in relay agent; do
 	ok $? "the installed valise-$program tells its version"
 done
 if command -v systemd-analyze > /dev/null; then
-	for program in relay agent; do
-		sed "s|/usr/sbin/|$root/usr/sbin/|" "$root/usr/lib/systemd/system/valise-$program.service" \
+	for program in relay agent pki; do
+		sed -E "s|=/usr/(s?bin)/|=$root/usr/\1/|" "$root/usr/lib/systemd/system/valise-$program.service" \
 			> "$scratch/valise-$program.service"
 		systemd-analyze verify --man=no "$scratch/valise-$program.service" 2>&1 |
 			grep "valise-$program.service" > "$scratch/wrong"

@@ -54,6 +54,20 @@ def the_installed_examples_are_good(scene):
 
 
 @test
+def the_examples_of_the_authoritys_server_are_good(scene):
+	whole = [b for b in displays("man/valise-pki.yml.5") if b.startswith("version:")]
+	check(whole, "valise-pki.yml.5 shows a whole configuration")
+	with open("packaging/pki.yml.example") as file:
+		example = file.read()
+	for text in (*whole, example, re.sub(r"^#(?=limits:|  [a-z]|passphrase_file)", "", example, flags=re.M)):
+		path = f"{scene.dir}/pki.yml"
+		with open(path, "w") as file:
+			file.write(text)
+		status, out, err = run(PROGRAMS["pki"], "serve", "--check", "--config", path)
+		equal((status, out), (0, b"fine\n"), f"{text}\n{err}")
+
+
+@test
 def the_quick_start_of_the_manual_is_good(scene):
 	where = etc(scene)
 	blocks = displays("man/valise.7")

@@ -140,6 +140,16 @@ class Scene:
 			self.wait_serving(daemon, len(endpoints) * len(relays))
 		return daemon
 
+	def serve(self, ca, name="localhost", label="pki", start=True, **settings):
+		"""`valise-pki serve` for the authority in the directory `ca`; .url and .port tell where."""
+		port = free_port()
+		daemon = Configured("pki", label, self.dir, merged({"version": 1, "authority": str(ca),
+			"server_name": [name], "listen": [f"127.0.0.1:{port}"], "url": f"https://{name}:{port}",
+			"limits": {"requests_per_identity": 0}, "log": {"level": "debug", "format": "json"}}, settings))
+		daemon.argv = [PROGRAMS["pki"], "serve", "--config", daemon.config_path]
+		daemon.port, daemon.url = port, f"https://{name}:{port}"
+		return self._add(daemon, start)
+
 	def wait_serving(self, agent, count=1, seconds=15):
 		agent.wait_event("endpoint-up", seconds, count)
 
