@@ -22,13 +22,13 @@
 #include "pki/cert.h"
 #include "sni/name.h"
 
-enum { DAY_S = 86400, EXPIRED = 1, SOON = 2 };
+enum { DAY_S = 86400, BROKEN = 1, EXPIRED = 1, SOON = 2 };
 
 struct agent_check {
 	const char *path;
 	const struct agent_settings *settings;
 	unsigned warnings, errors;
-	bool has_expired, ends_soon, doubts_clock;
+	bool has_expired, is_broken, ends_soon, doubts_clock;
 	int64_t now_s;
 	/* One for each endpoint: its server certificates, none if it passes through. */
 	struct endpoint_facts {
@@ -37,20 +37,39 @@ struct agent_check {
 	} * certificates;
 };
 
+__attribute__((format(printf, 4, 0))) static void
+tell(const struct agent_check *check, struct conf_mark mark, const char *weight, const char *format,
+    va_list arguments)
+{
+	if (mark.line > 0)
+		fprintf(stderr, "%s:%u:%u: %s", check->path, mark.line, mark.column, weight);
+	else
+		fprintf(stderr, "%s: %s", check->path, weight);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
+
 __attribute__((format(printf, 3, 4))) static void
 warn(struct agent_check *check, struct conf_mark mark, const char *format, ...)
 {
 	va_list arguments;
 
 	check->warnings++;
-	if (mark.line > 0)
-		fprintf(stderr, "%s:%u:%u: warning: ", check->path, mark.line, mark.column);
-	else
-		fprintf(stderr, "%s: warning: ", check->path);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	tell(check, mark, "warning: ", format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+}
+
+/* The agent starts with it, but the other side refuses it, or it does nothing. */
+__attribute__((format(printf, 3, 4))) static void
+tell_broken(struct agent_check *check, struct conf_mark mark, const char *format, ...)
+{
+	va_list arguments;
+
+	check->is_broken = true;
+	va_start(arguments, format);
+	tell(check, mark, "", format, arguments);
+	va_end(arguments);
 }
 
 static void
@@ -85,6 +104,9 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		warn(check, mark, "%s expires in %lld days; have it renewed", path,
 		    (long long)(left_s / DAY_S));
 	}
+	if (*facts->refused)
+		tell_broken(check, mark, "%s %s: who sees it refuses it; have it issued anew", path,
+		    facts->refused);
 	if (cert_is_early(facts, path, check->now_s, sentence)) {
 		check->doubts_clock = true;
 		warn(check, mark, "%s", sentence);
@@ -126,7 +148,7 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	check_certificate(check, nowhere, check->settings->certificate, facts);
 	check_key(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
-		warn(check, nowhere,
+		tell_broken(check, nowhere,
 		    "%s is not an agent's certificate (no grant or not the purpose): relays will "
 		    "refuse it; issue one with `valise-pki issue agent`",
 		    check->settings->certificate);
@@ -136,7 +158,7 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 		    agent_settings_endpoint(check->settings, i);
 
 		if (!agent_covers(facts, endpoint->server_name))
-			warn(check, endpoint->url_mark,
+			tell_broken(check, endpoint->url_mark,
 			    "%s does not cover %s: relays will refuse the endpoint "
 			    "(name-not-granted)",
 			    check->settings->certificate, endpoint->server_name);
@@ -188,12 +210,13 @@ check_server_certificate(struct agent_check *check, const struct endpoint *endpo
 	if (endpoint->certificate_count == 1)
 		check_key(check, settings->certificate_mark, path, facts);
 	if (endpoint->certificates[index].name_count == 0)
-		warn(check, settings->certificate_mark,
+		(endpoint->certificate_count == 1 ? tell_broken : warn)(check,
+		    settings->certificate_mark,
 		    "%s does not cover %s: clients will refuse it, so it is shown to nobody", path,
 		    endpoint->server_name);
 	check_staple(check, &endpoint->certificates[index], settings);
-	if (!facts->server)
-		warn(check, settings->certificate_mark,
+	if (facts->has_purposes && !facts->server)
+		tell_broken(check, settings->certificate_mark,
 		    "%s is not for servers (extended key usage): clients will refuse it", path);
 	return true;
 }
@@ -349,8 +372,8 @@ check_own(struct agent_check *check, const struct upstream_settings *upstream)
 	memory_begin();
 	if (cert_load(&facts, upstream->certificate, error)) {
 		check_certificate(check, upstream->certificate_mark, upstream->certificate, &facts);
-		if (!facts.client)
-			warn(check, upstream->certificate_mark,
+		if (facts.has_purposes && !facts.client)
+			tell_broken(check, upstream->certificate_mark,
 			    "%s is not for clients (extended key usage): the upstream will refuse "
 			    "it",
 			    upstream->certificate);
@@ -418,8 +441,8 @@ check_client_certificate(struct agent_check *check, const struct upstream_settin
 
 	if (cert_load(&facts, settings->certificate, why)) {
 		check_certificate(check, settings->certificate_mark, settings->certificate, &facts);
-		if (!facts.client)
-			warn(check, settings->certificate_mark,
+		if (facts.has_purposes && !facts.client)
+			tell_broken(check, settings->certificate_mark,
 			    "%s is not for clients (extended key usage): servers will refuse it",
 			    settings->certificate);
 	} else
@@ -568,6 +591,7 @@ verdict(const struct agent_check *check, const char **word)
 		int code;
 	} all[] = {
 		{ check->errors > 0, "wrong", EX_CONFIG },
+		{ check->is_broken, "broken", BROKEN },
 		{ check->has_expired, "expired", EXPIRED },
 		{ check->doubts_clock, "not now", EX_TEMPFAIL },
 		{ check->ends_soon, "soon", SOON },

@@ -7,7 +7,7 @@
 
 struct agent_settings;
 
-/* 0 fine (perhaps with warnings), 1 a certificate has expired, 66 no such file, 71 memory is short,
+/* 0 fine (perhaps with warnings), 1 a certificate has expired or is one that the other side refuses, 2 one ends soon, 66 no such file, 71 memory is short,
  * 75 something is not valid yet by the clock, 78 wrong. */
 int agent_check_run(const char *config_path);
 

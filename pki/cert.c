@@ -9,8 +9,10 @@
 #include <gnutls/x509.h>
 
 #include "base/units.h"
+#include "pki/key_fault.h"
 #include "pki/oid.h"
 #include "pki/pem.h"
+#include "pki/signature.h"
 #include "pki/x509.h"
 #include "sni/name.h"
 
@@ -87,10 +89,14 @@ public_key(const struct x509 *x)
 static const char *
 read_key_facts(struct cert_facts *facts, const struct x509 *x)
 {
+	char fault[KEY_FAULT];
 	gnutls_pubkey_t key = public_key(x);
 	if (!key)
 		return "has a public key that cannot be read";
 	int algorithm = gnutls_pubkey_get_pk_algorithm(key, &facts->bits);
+	if (!key_is_accepted(algorithm, facts->bits))
+		snprintf(facts->refused, sizeof facts->refused, "has %s",
+		    key_fault(algorithm, facts->bits, x->spki, fault));
 	snprintf(facts->key_type, sizeof facts->key_type, "%s", key_word(algorithm));
 	gnutls_pubkey_deinit(key);
 	return NULL;
@@ -106,6 +112,7 @@ read_facts(struct cert_facts *facts, const struct x509 *x)
 	x509_fingerprint(x->whole, facts->fingerprint);
 	spki_pin_of(&facts->key, x->whole);
 	facts->is_ca = x->is_ca;
+	facts->has_purposes = x->has_purposes;
 	facts->server = x509_has_purpose(x, OID_SERVER_AUTH);
 	facts->client = x509_has_purpose(x, OID_CLIENT_AUTH);
 	facts->agent = x509_has_purpose(x, OID_AGENT_PURPOSE) && x->has_grant;
@@ -119,6 +126,65 @@ read_facts(struct cert_facts *facts, const struct x509 *x)
 	return read_key_facts(facts, x);
 }
 
+/* A root's own signature is nobody's concern. */
+static bool
+is_weakly_signed(const struct x509 *x)
+{
+	return !x509_is_self_issued(x) && !signature_is_strong(x->algorithm);
+}
+
+/* The number of the certificate in the file that issued it, or 0. */
+static size_t
+find_issuer(const struct pem_file *file, const struct x509 *x, struct x509 *issuer)
+{
+	const char *why;
+	for (size_t i = 1; i < file->count; i++)
+		if (x509_parse(issuer, pem_block(file, i), &why) && x509_names_issuer(x, issuer))
+			return i;
+	return 0;
+}
+
+/* The policies that the CA/Browser Forum reserves (7.1.6.1 of its requirements): the roots of who issues
+ * by them sign no certificate of a server. */
+static bool
+has_an_intermediate_for_sure(const struct x509 *x)
+{
+	static const char *const oids[] = { "2.23.140.1.1", "2.23.140.1.2.1", "2.23.140.1.2.2",
+		"2.23.140.1.2.3" };
+	struct cursor list = der_over(x->policies);
+	while (list.left > 0 && !list.failed) {
+		struct cursor one = der_enter(&list, DER_SEQUENCE);
+		struct der oid = der_read(&one, DER_OID);
+		for (size_t i = 0; i < sizeof oids / sizeof *oids; i++)
+			if (der_oid_is(oid, oids[i]))
+				return true;
+	}
+	return false;
+}
+
+/* Up the chain, which may be in any order behind the first. */
+static void
+judge_chain(struct cert_facts *facts, const struct pem_file *file, struct x509 x)
+{
+	char text[SIGNATURE_TEXT];
+	struct x509 issuer;
+	size_t number = 0, left = file->count;
+	for (; !*facts->refused && left > 0 && !x509_is_self_issued(&x); left--, x = issuer) {
+		if (is_weakly_signed(&x))
+			snprintf(facts->refused, sizeof facts->refused, "%s signed with %s",
+			    number ? "has a CA in its chain that is" : "is",
+			    signature_text(x.algorithm, text));
+		size_t above = find_issuer(file, &x, &issuer);
+		if (!*facts->refused && number == 0 && above == 0 &&
+		    (file->count > 1 || has_an_intermediate_for_sure(&x)))
+			snprintf(facts->refused, sizeof facts->refused,
+			    "is not followed by the certificate of its issuer");
+		if (above == 0)
+			return;
+		number = above;
+	}
+}
+
 static bool
 read_first(
     struct cert_facts *facts, const struct pem_file *file, const char *path, char error[CERT_ERROR])
@@ -128,6 +194,8 @@ read_first(
 	facts->chain_count = file->count;
 	if (x509_parse(&x, pem_block(file, 0), &why))
 		why = read_facts(facts, &x);
+	if (!why)
+		judge_chain(facts, file, x);
 	if (why)
 		snprintf(error, CERT_ERROR, "%.300s: the certificate %s; issue it anew", path, why);
 	return !why;

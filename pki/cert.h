@@ -13,7 +13,7 @@
 #include "pki/grant.h"
 #include "pki/spki_pin.h"
 
-enum { CERT_ERROR = 512 };
+enum { CERT_ERROR = 512, CERT_REFUSED = 192 };
 
 struct cert_facts {
 	char *subject, *issuer;        /* RFC 4514 */
@@ -25,10 +25,13 @@ struct cert_facts {
 	char fingerprint[65]; /* SHA-256 of the DER, hexadecimal */
 	char key_type[16];    /* "ecdsa", "rsa", "ed25519" ... */
 	unsigned bits;
-	bool is_ca, server, client, agent; /* what it may be used for */
+	bool has_purposes, is_ca, server, client, agent; /* what it may be used for */
 	bool has_grant;
 	struct grant grant;
 	size_t chain_count; /* certificates in the file, this one included */
+	/* Why the other side refuses it, whatever it is for: a weak key, a weak signature in its chain, an
+	 * issuer that is missing behind it.  Reads after the file's name; empty if nothing is known. */
+	char refused[CERT_REFUSED];
 };
 
 /* The first certificate of a PEM (or DER) file.  False with a sentence; wipe in any case. */

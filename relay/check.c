@@ -17,7 +17,7 @@
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
 
-enum { ENDED = 1, SOON = 2, DAY_S = 24 * 3600 };
+enum { BROKEN = 1, ENDED = 1, SOON = 2, DAY_S = 24 * 3600 };
 
 static void
 tell_target(const char *before, const char *target)
@@ -128,7 +128,12 @@ tell_certificate(const struct settings *settings)
 		fprintf(stderr,
 		    "warning: the key of %s is RSA, which costs three times an ECDSA one\n",
 		    settings->certificate);
-	if (left_s < 0) {
+	if (*facts.refused || !facts.server) {
+		fprintf(stderr, "%s %s: agents refuse it; have it issued anew\n",
+		    settings->certificate,
+		    *facts.refused ? facts.refused : "is not for servers (extended key usage)");
+		code = BROKEN;
+	} else if (left_s < 0) {
 		fprintf(stderr, "%s has ended; renew it\n", settings->certificate);
 		code = ENDED;
 	} else if (cert_is_early(&facts, settings->certificate, clock_wall_s(), error)) {

@@ -58,6 +58,10 @@ check_text(const char *text)
 	"version: 1\nagent: {connect_url: 'r:1', connect_cas: @/root.crt," \
 	" certificate: @/agent.crt, private_key: @/agent.key}\nendpoints:\n"
 
+#define FORWARD(listen, certificate) \
+	"version: 1\nforwards:\n  - {name: f, url: 'tls://app.test', cas: @/root.crt, listen: " listen \
+	",\n     certificate: @/" certificate ".crt, private_key: @/" certificate ".key}\n"
+
 static void
 assert_told(const char *words)
 {
@@ -66,24 +70,58 @@ assert_told(const char *words)
 }
 
 static void
-warns_of_certificates_that_do_not_fit(void **state)
+says_no_to_certificates_that_do_not_fit(void **state)
 {
 	(void)state;
 	assert_int_equal(
 	    check_text(
 		HEAD "  - {name: a, url: 'tls://b.test', upstream: 80, agent_tls_termination:"
 		     " {server_certificate: @/app.crt, server_private_key: @/app.key}}\n"),
-	    0);
-	assert_told("agent.yml:4:20: warning: ");
+	    1);
+	assert_told("agent.yml:4:20: ");
 	assert_told("does not cover b.test: relays will refuse the endpoint");
 	assert_told("does not cover b.test: clients will refuse it");
+	assert_null(strstr(told, "is not an agent's certificate"));
+	assert_told("broken; endpoints: 1, relays: 1");
+	assert_int_equal(
+	    check_text("version: 1\nagent: {connect_url: 'r:1', connect_cas: @/root.crt,"
+		       " certificate: @/client.crt, private_key: @/client.key}\nendpoints:\n"
+		       "  - {name: a, url: 'tls://app.test', upstream: 80}\n"),
+	    1);
 	assert_told("is not an agent's certificate");
-	assert_told("fine; endpoints: 1, relays: 1");
 }
 
-#define FORWARD(listen, certificate) \
-	"version: 1\nforwards:\n  - {name: f, url: 'tls://app.test', cas: @/root.crt, listen: " listen \
-	",\n     certificate: @/" certificate ".crt, private_key: @/" certificate ".key}\n"
+#define SERVED(name) \
+	HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:" \
+	     " {server_certificate: @/" name ".crt, server_private_key: @/" name ".key}}\n"
+
+static void
+says_no_to_what_clients_refuse(void **state)
+{
+	(void)state;
+	mint_leaf_with(&mint, "weak", "app.test",
+	    &(struct mint_options){ .algorithm = GNUTLS_PK_RSA, .bits = 1024 });
+	mint_leaf_with(&mint, "sha1", "app.test", &(struct mint_options){ .sha1 = true });
+	assert_int_equal(check_text(SERVED("weak")), 1);
+	assert_told("weak.crt has an RSA key of 1024 bits, which is too weak");
+	assert_int_equal(check_text(SERVED("sha1")), 1);
+	assert_told("sha1.crt is signed with ECDSA with SHA-1");
+	assert_int_equal(check_text(SERVED("client")), 1);
+	assert_told("client.crt is not for servers");
+	assert_int_equal(check_text(SERVED("app")), 0);
+}
+
+/* A client asks for no purpose where none is said. */
+static void
+says_nothing_of_a_certificate_without_purposes(void **state)
+{
+	(void)state;
+	mint_leaf_with(&mint, "any", "app.test", &(struct mint_options){ .purpose = "" });
+	assert_int_equal(check_text(SERVED("any")), 0);
+	assert_null(strstr(told, "any.crt"));
+	assert_int_equal(check_text(FORWARD("'unix:/run/f'", "any")), 0);
+	assert_null(strstr(told, "any.crt"));
+}
 
 static void
 judges_forwards_by_their_files(void **state)
@@ -93,9 +131,9 @@ judges_forwards_by_their_files(void **state)
 	assert_int_equal(check_text(FORWARD("'unix:/run/f'", "vendor")), 0);
 	assert_told("fine; endpoints: 0, relays: 0, forwards: 1");
 	assert_null(strstr(told, "every user"));
-	assert_int_equal(check_text(FORWARD("'127.0.0.1:1'", "app")), 0);
+	assert_int_equal(check_text(FORWARD("'127.0.0.1:1'", "app")), 1);
 	assert_told("agent.yml:3:91: warning: 127.0.0.1:1: every user");
-	assert_told("agent.yml:4:19: warning: ");
+	assert_told("agent.yml:4:19: ");
 	assert_told("app.crt is not for clients");
 	assert_told("forwards.cas: no CRLs are configured");
 	assert_int_equal(check_text(FORWARD("'unix:/run/f'", "none")), EX_CONFIG);
@@ -140,14 +178,15 @@ warns_when_http2_may_carry_another_endpoints_requests(void **state)
 		 " {server_certificate: @/wide.crt, server_private_key: @/wide.key}}\n";
 
 	(void)state;
-	mint_leaf(&mint, "wide", "*.app.test", GNUTLS_KP_TLS_WWW_SERVER);
+	mint_leaf_with(
+	    &mint, "wide", "*.app.test", &(struct mint_options){ .second_host = "app.test" });
 	assert_int_equal(check_text(two), 0);
 	assert_told("covers www.app.test of endpoint b too: HTTP/2 clients");
 }
 
 static const char crossed[] =
     HEAD "  - {name: a, url: 'tls://app.test', upstream: %s, agent_tls_termination:"
-	 " {server_certificate: @/app.crt, server_private_key: @/app.key, %s}}\n"
+	 " {server_certificate: @/both.crt, server_private_key: @/both.key, %s}}\n"
 	 "  - {name: b, url: 'tls://www.app.test', upstream: %s%s}\n";
 
 static bool
@@ -167,7 +206,7 @@ warns_when_a_shared_upstream_lets_others_past_client_certificates(void **state)
 			  request[] = "mutual_tls_certificate_authorities: @/root.crt, "
 				      "mutual_tls: request";
 	static const char likewise[] =
-	    ", agent_tls_termination: {server_certificate: @/app.crt, server_private_key: @/app.key,"
+	    ", agent_tls_termination: {server_certificate: @/both.crt, server_private_key: @/both.key,"
 	    " mutual_tls_certificate_authorities: @/root.crt}";
 
 	(void)state;
@@ -184,7 +223,7 @@ warns_when_a_shared_upstream_lets_others_past_rules_on_clients(void **state)
 {
 #define CAS "mutual_tls_certificate_authorities: @/root.crt"
 #define TERMINATED(keys) \
-	", agent_tls_termination: {server_certificate: @/app.crt, server_private_key: @/app.key," \
+	", agent_tls_termination: {server_certificate: @/both.crt, server_private_key: @/both.key," \
 	" " CAS keys "}"
 	static const char ruled[] = CAS ", clients: [{cn: a}]";
 
@@ -212,8 +251,8 @@ judges_the_certificate_that_an_upstream_is_shown(void **state)
 	assert_null(strstr(told, "is not for clients"));
 	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/app.crt,"
 					  " private_key: @/app.key")),
-	    0);
-	assert_told("agent.yml:5:96: warning: ");
+	    1);
+	assert_told("agent.yml:5:96: ");
 	assert_told("app.crt is not for clients");
 	assert_int_equal(check_text(ENDED("cas: @/root.crt, certificate: @/gone.crt,"
 					  " private_key: @/gone.key")),
@@ -301,7 +340,13 @@ set_up(void **state)
 	(void)state;
 	mint_open(&mint);
 	mint_leaf(&mint, "app", "app.test", GNUTLS_KP_TLS_WWW_SERVER);
-	mint_leaf(&mint, "agent", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
+	mint_leaf_with(
+	    &mint, "both", "app.test", &(struct mint_options){ .second_host = "www.app.test" });
+	mint_leaf_with(&mint, "agent", "app.test",
+	    &(struct mint_options){ .purpose = GNUTLS_KP_TLS_WWW_CLIENT,
+		.grant = "shop",
+		.second_host = "*.app.test" });
+	mint_leaf(&mint, "client", "app.test", GNUTLS_KP_TLS_WWW_CLIENT);
 	return 0;
 }
 
@@ -317,7 +362,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(warns_of_certificates_that_do_not_fit),
+		cmocka_unit_test(says_no_to_certificates_that_do_not_fit),
+		cmocka_unit_test(says_no_to_what_clients_refuse),
+		cmocka_unit_test(says_nothing_of_a_certificate_without_purposes),
 		cmocka_unit_test(warns_of_names_for_which_a_list_has_no_certificate),
 		cmocka_unit_test(judges_forwards_by_their_files),
 		cmocka_unit_test(warns_when_http2_may_carry_another_endpoints_requests),

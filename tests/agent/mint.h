@@ -12,6 +12,8 @@
 #include <gnutls/x509.h>
 
 #include "helpers.h"
+#include "pki/grant.h"
+#include "pki/oid.h"
 
 struct test_mint {
 	char dir[64];
@@ -95,12 +97,14 @@ mint_open(struct test_mint *mint)
 
 /* What a leaf may have beyond its name; {0} is a P-256 certificate for servers and for a day. */
 struct mint_options {
-	const char *purpose;             /* GNUTLS_KP_TLS_WWW_SERVER or _CLIENT */
+	const char *purpose;             /* GNUTLS_KP_TLS_WWW_SERVER or _CLIENT; "": none */
 	gnutls_pk_algorithm_t algorithm; /* 0: ECDSA */
 	unsigned bits;                   /* of GNUTLS_CURVE_TO_BITS() or an RSA key's */
 	int seconds;                     /* how long from now; 0: a day */
 	const char *second_host;         /* of a further SAN */
 	bool must_staple;                /* RFC 7633 */
+	const char *grant;               /* of an agent, the identity's name; NULL: none */
+	bool sha1;                       /* signed with it */
 };
 
 static inline gnutls_x509_privkey_t
@@ -124,6 +128,19 @@ mint_name(gnutls_x509_crt_t crt, const char *host)
 		    crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), GNUTLS_FSAN_APPEND);
 }
 
+static inline void
+mint_grant(gnutls_x509_crt_t crt, const char *identity)
+{
+	struct grant grant = { .any_depth = true };
+	uint8_t der[GRANT_DER_BYTES];
+	size_t bytes;
+
+	snprintf(grant.name, sizeof grant.name, "%s", identity);
+	assert_true(grant_encode(&grant, der, sizeof der, &bytes));
+	gnutls_x509_crt_set_extension_by_oid(crt, OID_GRANT, der, bytes, 0);
+	gnutls_x509_crt_set_key_purpose_oid(crt, OID_AGENT_PURPOSE, 0);
+}
+
 /* NAME.crt and NAME.key. It was made two hours ago. */
 static inline void
 mint_leaf_with(
@@ -142,12 +159,16 @@ mint_leaf_with(
 	mint_name(crt, options->second_host);
 	gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
 	gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
-	gnutls_x509_crt_set_key_purpose_oid(
-	    crt, options->purpose ? options->purpose : GNUTLS_KP_TLS_WWW_SERVER, 0);
+	if (!options->purpose || *options->purpose)
+		gnutls_x509_crt_set_key_purpose_oid(
+		    crt, options->purpose ? options->purpose : GNUTLS_KP_TLS_WWW_SERVER, 0);
+	if (options->grant)
+		mint_grant(crt, options->grant);
 	if (options->must_staple)
 		gnutls_x509_crt_set_extension_by_oid(crt, feature, "\x30\3\2\1\5", 5, 0);
-	assert_int_equal(
-	    gnutls_x509_crt_sign2(crt, mint->root, mint->root_key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(gnutls_x509_crt_sign2(crt, mint->root, mint->root_key,
+			     options->sha1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256, 0),
+	    0);
 	snprintf(file, sizeof file, "%s.crt", name);
 	mint_export(mint, file, crt);
 	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(

@@ -40,6 +40,52 @@ set_up(void **state)
 	return 0;
 }
 
+/* Why a file of these, in this order, is refused; "" if it is not. */
+static const char *
+refusal_of(const struct forged *const *chain, size_t count)
+{
+	static char why[CERT_REFUSED];
+	struct cert_facts facts;
+	char error[CERT_ERROR];
+	forge_write("judged.pem", "", 0);
+	for (size_t i = 0; i < count; i++)
+		forge_append_pem("judged.pem", "CERTIFICATE", chain[i]);
+	if (!cert_load(&facts, forge_path("judged.pem"), error))
+		fail_msg("%s", error);
+	memcpy(why, facts.refused, sizeof why);
+	cert_wipe(&facts);
+	return why;
+}
+
+#define REFUSAL(...) \
+	refusal_of((const struct forged *const[]){ __VA_ARGS__ }, \
+	    sizeof((const struct forged *const[]){ __VA_ARGS__ }) / sizeof(struct forged *))
+
+static void
+tells_what_the_other_side_refuses(void **state)
+{
+	static const char missing[] = "is not followed by the certificate of its issuer";
+	static const struct recipe plain, sha1 = { .sha1 = true }, public = { .policies = "1.2.3,2.23.140.1.2.1" };
+	static struct forged leaf, sha1_leaf, public_leaf, middle, sha1_middle, root;
+	(void)state;
+	forge_certificate(&leaf, &plain, LEVEL_LEAF, LEVEL_MIDDLE, "server");
+	forge_certificate(&sha1_leaf, &sha1, LEVEL_LEAF, LEVEL_MIDDLE, "server");
+	forge_certificate(&public_leaf, &public, LEVEL_LEAF, LEVEL_MIDDLE, "server");
+	forge_certificate(&middle, &plain, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&sha1_middle, &sha1, LEVEL_MIDDLE, LEVEL_ROOT, "");
+	forge_certificate(&root, &sha1, LEVEL_ROOT, LEVEL_ROOT, "");
+	assert_string_equal(REFUSAL(&leaf), "");	/* its issuer may be a root that everybody has */
+	assert_string_equal(REFUSAL(&leaf, &middle), "");
+	assert_string_equal(REFUSAL(&leaf, &middle, &root), "");
+	assert_string_equal(REFUSAL(&leaf, &root, &middle), "");
+	assert_string_equal(REFUSAL(&public_leaf, &middle), "");
+	assert_string_equal(REFUSAL(&public_leaf), missing);
+	assert_string_equal(REFUSAL(&leaf, &root), missing);
+	assert_string_equal(REFUSAL(&leaf, &leaf), missing);
+	assert_string_equal(REFUSAL(&sha1_leaf, &middle), "is signed with ECDSA with SHA-1");
+	assert_string_equal(REFUSAL(&leaf, &sha1_middle), "has a CA in its chain that is signed with ECDSA with SHA-1");
+}
+
 static int
 tear_down(void **state)
 {
@@ -96,6 +142,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_the_facts),
+		cmocka_unit_test(tells_what_the_other_side_refuses),
 		cmocka_unit_test(says_what_is_no_certificate),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

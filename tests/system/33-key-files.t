@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from lib import *
+from lib import foreign
 
 
 def openssl(*argv, data=None):
@@ -85,13 +86,9 @@ def judge(scene, label, case, certificate, key, check_config, places):
 		check("unusable" not in err, f"{label}: {err}")
 
 
-@test
-def the_relay_names_the_file_and_what_it_holds(scene):
-	certificate, key = authority().relay()
-
-	def config(crt, private):
-		path = f"{scene.dir}/relay.yml"
-		write(path, f"""version: 1
+def check_relay(scene, crt, private):
+	path = f"{scene.dir}/relay.yml"
+	write(path, f"""version: 1
 listeners: {{address: "127.0.0.1:1"}}
 state_dir: {scene.dir}
 connect:
@@ -101,12 +98,38 @@ connect:
   agent_cas: {authority().cas("agent")}
   agent_crls: {authority().crls("agent")}
 """.encode(), 0o644)
-		status, _, err = run(PROGRAMS["relay"], "check", "-c", path)
-		return status, err
+	status, _, err = run(PROGRAMS["relay"], "check", "-c", path)
+	return status, err
 
+
+@test
+def the_relay_names_the_file_and_what_it_holds(scene):
+	certificate, key = authority().relay()
+	config = lambda crt, private: check_relay(scene, crt, private)
 	equal(config(certificate, key)[0], 0)
 	for label, case in mistakes(certificate, key).items():
 		judge(scene, label, case, certificate, key, config, {"crt": 6, "key": 7})
+
+
+# what the certificate of the connect name has beside the usual: words of the refusal; "" if there is none
+REFUSED = {"a key of RSA-1024": ({}, {"key": ("rsa:1024",)}, "an RSA key of 1024 bits"),
+	"SHA-1": ({}, {"digest": "sha1"}, "is signed with ECDSA with SHA-1"),
+	"another purpose": ({"extendedKeyUsage": "clientAuth"}, {}, "is not for servers"),
+	"no purpose": ({"extendedKeyUsage": None}, {}, "is not for servers"),
+	"the policy of public CAs": ({"certificatePolicies": "2.23.140.1.2.1"}, {}, "is not followed by the certificate of its issuer"),
+	"nothing": ({}, {}, "")}
+
+
+@test_over(*REFUSED)
+def the_relay_says_that_agents_refuse_its_certificate_for(scene, what):
+	extensions, how, words = REFUSED[what]
+	shop = foreign.Workshop(scene.dir)
+	shop.make("root", "/CN=Root", None, foreign.CA)
+	shop.make("leaf", "/CN=localhost", "root", {**foreign.SERVER, "subjectAltName": "DNS:localhost", **extensions}, **how)
+	os.chmod(shop.at("leaf.key"), 0o600)
+	status, err = check_relay(scene, shop.at("leaf.crt"), shop.at("leaf.key"))
+	equal(status, 1 if words else 0, err)
+	check(words in err and ("agents refuse it" in err) == bool(words), err)
 
 
 @test
