@@ -34,16 +34,26 @@ static struct crl_refresh *refresh;
 static char url[64], state_dir[128], faults[2048];
 static unsigned mended;
 
-/* What the server says; written between fetches only. */
-static char head[256];
+/* What the server is to say next, and under its lock what it says. */
 static struct forged body;
+static struct {
+	char head[256];
+	struct forged body;
+} said;
 
 static void
 answer(int fd, const char *request)
 {
+	static char head[256];
+	static struct forged copy;
+
 	(void)request;
+	pthread_mutex_lock(&server.lock);
+	memcpy(head, said.head, sizeof head);
+	copy = said.body;
+	pthread_mutex_unlock(&server.lock);
 	(void)!send(fd, head, strlen(head), MSG_NOSIGNAL);
-	(void)!send(fd, body.data, body.bytes, MSG_NOSIGNAL);
+	(void)!send(fd, copy.data, copy.bytes, MSG_NOSIGNAL);
 }
 
 static void
@@ -126,8 +136,11 @@ tear_down(void **state)
 static void
 say(const char *status, const char *headers)
 {
-	snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n", status,
-	    body.bytes, headers);
+	pthread_mutex_lock(&server.lock);
+	snprintf(said.head, sizeof said.head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n",
+	    status, body.bytes, headers);
+	said.body = body;
+	pthread_mutex_unlock(&server.lock);
 }
 
 static void
