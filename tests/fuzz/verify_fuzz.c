@@ -11,6 +11,7 @@
 
 #include "base/cursor.h"
 #include "pki/constraint.h"
+#include "pki/crl_points.h"
 #include "pki/identity_private.h"
 #include "pki/policy.h"
 #include "pki/trust.h"
@@ -54,8 +55,11 @@ take_at_its_word(const struct peer_chain *sent, struct trust *trust)
 	const char *san;
 	struct grant grant;
 	struct verdict verdict;
+	struct der uris[4];
 	for (size_t i = 0; i < sent->count; i++)
 		path.links[path.count++] = &sent->links[i];
+	for (size_t i = 0; i < sent->count; i++)
+		hold(crl_points(&sent->links[i].facts, uris, 4) <= 4);
 	for (size_t i = 0; i + 1 < path.count; i++)
 		constraint_allows(&path.links[i + 1]->facts, &path.links[i]->facts, why, sizeof why);
 	if (path.count > 1)

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import socket
+import threading
 
 from lib import *
 from lib.upstream import server_context
@@ -20,16 +22,79 @@ class Site:
 		self.url = f"{scheme}://localhost:{self.upstream.port}/crl"
 
 	def answer(self, stream):
-		request = b""
-		while b"\r\n\r\n" not in request:
-			data = stream.recv(4096)
-			if not data:
-				return
-			request += data
-		self.asked.append(request.decode())
+		self.asked.append(read_head(stream).decode())
 		with open(self.path, "rb") as file:
 			body = file.read()
 		stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def read_head(stream):
+	head = b""
+	while b"\r\n\r\n" not in head:
+		data = stream.recv(4096)
+		if not data:
+			raise EOFError
+		head += data
+	return head
+
+
+def pass_on(one, other):
+	try:
+		while data := one.recv(65536):
+			other.sendall(data)
+		other.shutdown(socket.SHUT_WR)
+	except OSError:
+		pass
+
+
+class Proxy:
+	"""HTTP and SOCKS5, with a user and a password; it knows every name, and leads to one port."""
+
+	def __init__(self, scene, port):
+		self.port, self.asked = port, []
+		self.upstream = scene.upstream(self.serve)
+
+	def lead(self, stream, first=b""):
+		with socket.create_connection(("127.0.0.1", self.port)) as far:
+			far.sendall(first)
+			back = threading.Thread(target=pass_on, args=(far, stream))
+			back.start()
+			pass_on(stream, far)
+			back.join()
+
+	def serve(self, stream):
+		first = stream.recv(1, socket.MSG_PEEK)
+		if first == b"\x05":
+			self.serve_socks(stream)
+			return
+		head = read_head(stream).decode()
+		self.asked.append(head)
+		if head.startswith("CONNECT "):
+			stream.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+			self.lead(stream)
+		else:
+			self.lead(stream, head.encode())
+
+	def serve_socks(self, stream):
+		read_exactly(stream, read_exactly(stream, 2)[1])
+		stream.sendall(b"\x05\x02")
+		user = read_exactly(stream, read_exactly(stream, 2)[1])
+		password = read_exactly(stream, read_exactly(stream, 1)[0])
+		stream.sendall(b"\x01\x00")
+		kind = read_exactly(stream, 4)[3]
+		name = read_exactly(stream, read_exactly(stream, 1)[0] if kind == 3 else 4)
+		read_exactly(stream, 2)
+		self.asked.append((user, password, kind, name))
+		stream.sendall(b"\x05\x00\x00\x01" + bytes(6))
+		self.lead(stream)
+
+
+def password_of(scene):
+	path = f"{scene.dir}/word"
+	with open(path, "w") as file:
+		file.write("open sesame\n")
+	os.chmod(path, 0o600)
+	return {"username": "agent", "password_file": path}
 
 
 def status_of(daemon):
@@ -123,7 +188,8 @@ def what_is_not_right_leaves_what_is_there(scene):
 def an_agent_fetches_by_https_and_by_a_proxy(scene):
 	pki = authority()
 	secure = Site(scene, pki.crls("relay"), tls=server_context(*pki.server("localhost")))
-	proxy = Site(scene, pki.crls("client"))
+	plain = Site(scene, pki.crls("client"))
+	proxy = Proxy(scene, plain.upstream.port)
 	far = "http://crl.far.invalid/clients.crl"
 	relay = scene.relay()
 	certificate, key = pki.server(NAME)
@@ -132,17 +198,40 @@ def an_agent_fetches_by_https_and_by_a_proxy(scene):
 			"mutual_tls_certificate_authorities": pki.cas("client"), "mutual_tls_crl_url": far},
 		"upstream": scene.upstream(http).url}], pki.agent("site", NAME),
 		agent={"connect_crls": [], "connect_crl_url": secure.url,
-			"proxy": {"url": f"http://127.0.0.1:{proxy.upstream.port}", "no_proxy": "localhost"}})
+			"proxy": {"url": f"http://127.0.0.1:{proxy.upstream.port}", "no_proxy": "localhost",
+				**password_of(scene)}})
 	agent.wait_event("crl-fetched", url=secure.url)
 	agent.wait_event("crl-fetched", url=far)
 	check(proxy.asked[0].startswith(f"GET {far} HTTP/1.1\r\n"), proxy.asked[0])
+	check("Proxy-Authorization: Basic YWdlbnQ6b3BlbiBzZXNhbWU=\r\n" in proxy.asked[0], proxy.asked[0])
 	check(secure.asked[0].startswith("GET /crl HTTP/1.1\r\n"), secure.asked[0])
+	check("sesame" not in agent.log_text() and "YWdlbnQ6" not in agent.log_text(), "the log has no password")
 	agent.wait_event("files-reloaded")
 	cert, client_key = pki.client("visitor")
 	until(lambda: curl(relay.port, NAME, pki.root, "--cert", cert, "--key", client_key)[1] == b"hello",
 		what="a client comes in")
 	equal({told["url"] for told in status_of(agent)["crl_urls"]}, {secure.url, far}, "told")
 	check(not any("error" in told for told in status_of(agent)["crl_urls"]), "no errors")
+
+
+@test
+def a_proxy_sees_only_the_seal_of_what_goes_by_https(scene):
+	pki = authority()
+	site = Site(scene, pki.crls("relay"), tls=server_context(*pki.server("pki.far.invalid")))
+	proxy = Proxy(scene, site.upstream.port)
+	relay, url = scene.relay(), "https://pki.far.invalid/crl/relays.pem"
+	settings = {"connect_crls": [], "connect_crl_url": url,
+		"proxy": {"url": f"http://127.0.0.1:{proxy.upstream.port}", **password_of(scene)}}
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("site", NAME),
+		start=False, agent=settings).start()
+	agent.wait_event("crl-fetched", url=url)
+	check(proxy.asked[0].startswith("CONNECT pki.far.invalid:443 HTTP/1.1\r\n"), proxy.asked[0])
+	check("Proxy-Authorization" not in site.asked[0], site.asked[0])
+	agent.settings["agent"]["proxy"]["url"] = f"socks5://127.0.0.1:{proxy.upstream.port}"
+	agent.write(agent.settings)
+	agent.reload()
+	until(lambda: len(site.asked) > 1, what="it is asked by SOCKS")
+	equal(proxy.asked[1], (b"agent", b"open sesame", 3, b"pki.far.invalid"), "asked by SOCKS")
 
 
 @test
