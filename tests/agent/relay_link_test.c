@@ -962,6 +962,124 @@ who_looks_for_a_challenge_sees_it_and_nothing_else(void **state)
 	stop();
 }
 
+/* A bare client, whose hello after a retry request asks for another protocol of the same length.  GnuTLS would
+ * offer both, so the hello is altered on its way. */
+static struct turncoat {
+	gnutls_session_t tls;
+	gnutls_certificate_credentials_t trust;
+	const char *first, *second;
+	unsigned hellos;
+	int fd, got;
+} turncoat;
+
+static ssize_t
+turncoat_push(gnutls_transport_ptr_t fd, const void *data, size_t bytes)
+{
+	uint8_t copy[4096], *protocol;
+
+	assert_true(bytes <= sizeof copy);
+	memcpy(copy, data, bytes);
+	protocol = memmem(copy, bytes, turncoat.first, strlen(turncoat.first));
+	if (protocol && turncoat.hellos++ == 1)
+		memcpy(protocol, turncoat.second, strlen(turncoat.second));
+	return send(*(int *)fd, copy, bytes, 0);
+}
+
+static ssize_t
+turncoat_pull(gnutls_transport_ptr_t fd, void *data, size_t bytes)
+{
+	return recv(*(int *)fd, data, bytes, 0);
+}
+
+/* Its first hello, and the other end of its socket. */
+static size_t
+turncoat_start(const char *first, const char *second, uint8_t *hello, size_t room)
+{
+	static const char groups[] =
+	    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-SECP256R1";
+	const gnutls_datum_t protocol = { (uint8_t *)(uintptr_t)first, (unsigned)strlen(first) };
+	int ends[2];
+	ssize_t got;
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	turncoat = (struct turncoat){ .first = first, .second = second, .fd = ends[0] };
+	gnutls_certificate_allocate_credentials(&turncoat.trust);
+	gnutls_init(&turncoat.tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_KEY_SHARE_TOP);
+	assert_int_equal(gnutls_priority_set_direct(turncoat.tls, groups, NULL), 0);
+	gnutls_credentials_set(turncoat.tls, GNUTLS_CRD_CERTIFICATE, turncoat.trust);
+	gnutls_server_name_set(turncoat.tls, GNUTLS_NAME_DNS, "app.test", 8);
+	gnutls_alpn_set_protocols(turncoat.tls, &protocol, 1, 0);
+	gnutls_transport_set_ptr(turncoat.tls, &turncoat.fd);
+	gnutls_transport_set_push_function(turncoat.tls, turncoat_push);
+	gnutls_transport_set_pull_function(turncoat.tls, turncoat_pull);
+	assert_int_equal(gnutls_handshake(turncoat.tls), GNUTLS_E_AGAIN);
+	client_far = ends[1];
+	got = recv(client_far, hello, room, 0);
+	assert_true(got > 0);
+	return (size_t)got;
+}
+
+static bool
+turncoat_is_over(void)
+{
+	turncoat.got = gnutls_handshake(turncoat.tls);
+	return turncoat.got != GNUTLS_E_AGAIN;
+}
+
+/* The alert that it gets, 0 if the handshake succeeds. */
+static unsigned
+turncoat_alert(const char *first, const char *second)
+{
+	struct pump_settings bounds = { 0 };
+	struct pump *pump;
+	uint8_t hello[4096];
+	size_t bytes = turncoat_start(first, second, hello, sizeof hello);
+	unsigned alert;
+
+	wait_for(pool_is_full);
+	opened = test_relay_parked(&relay);
+	test_relay_open(opened, number_of(1), "app.test", hello, bytes);
+	wait_for(is_answered);
+	assert_true(opened->is_ready);
+	pump = pump_new(loop, stream_socket(client_far), channel_release(opened->channel), &bounds,
+	    on_pumped, NULL);
+	channel_free(opened->channel);
+	opened->channel = NULL;
+	wait_for(turncoat_is_over);
+	alert = turncoat.got == GNUTLS_E_FATAL_ALERT_RECEIVED ? gnutls_alert_get(turncoat.tls) : 0;
+	assert_true(alert != 0 || turncoat.got == 0);
+	assert_int_equal(turncoat.hellos, 2);
+	close(turncoat.fd);
+	gnutls_deinit(turncoat.tls);
+	gnutls_certificate_free_credentials(turncoat.trust);
+	wait_for(has_no_flow);
+	pump_free(pump);
+	return alert;
+}
+
+static void
+a_second_hello_leads_nobody_from_one_to_the_other(void **state)
+{
+	static const char other[] = "acme-tls/2";
+	struct challenge *challenge;
+
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	move_upstream();
+	assert_int_equal(turncoat_alert(other, CHALLENGE_PROTOCOL), 120);
+	challenge = start_challenge("app.test");
+	wait_for(is_ready);
+	assert_int_equal(turncoat_alert(CHALLENGE_PROTOCOL, CHALLENGE_PROTOCOL), 0);
+	assert_int_equal(turncoat_alert(CHALLENGE_PROTOCOL, other), 120);
+	assert_int_equal(turncoat_alert(other, CHALLENGE_PROTOCOL), 120);
+	assert_int_equal(upstream_fd, -1);
+	challenge_end(challenge);
+	stop_upstream();
+	stop();
+}
+
 /* ---- refusals and reloads ---- */
 
 static void
@@ -1198,6 +1316,7 @@ main(void)
 		cmocka_unit_test(a_relay_that_knows_no_marks_refuses_no_endpoint),
 		cmocka_unit_test(only_an_endpoint_that_ends_tls_is_marked),
 		cmocka_unit_test(who_looks_for_a_challenge_sees_it_and_nothing_else),
+		cmocka_unit_test(a_second_hello_leads_nobody_from_one_to_the_other),
 		cmocka_unit_test(tells_of_an_endpoint_that_is_refused_for_good_and_keeps_the_other),
 		cmocka_unit_test(tries_again_with_a_name_that_is_taken),
 		cmocka_unit_test(tries_again_at_once_when_the_relay_says_so),
