@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include "agent/challenge.h"
 #include "agent/endpoint_health.h"
 #include "agent/relay_session.h"
 #include "allocation.h"
@@ -160,6 +161,27 @@ make_forwards(void)
 }
 
 static void
+on_ready(void *arg)
+{
+	(void)arg;
+}
+
+static bool
+make_challenge(void)
+{
+	static const uint8_t digest[CHALLENGE_DIGEST];
+	char error[CHALLENGE_ERROR] = "";
+	struct challenges *all = challenges_new(context.loop);
+	struct challenge *made =
+	    all ? challenge_start(all, "app.test", digest, on_ready, NULL, error) : NULL;
+
+	assert_true(!all || made || error[0] != '\0');
+	challenge_end(made);
+	challenges_free(all);
+	return made != NULL;
+}
+
+static void
 open_context(const char *path)
 {
 	char error[ENDPOINT_ERROR];
@@ -195,6 +217,7 @@ makes_a_thing_whole_or_not_at_all(void **state)
 		{ make_workers, false },
 		{ make_links, false },
 		{ make_forwards, true },
+		{ make_challenge, false },
 	};
 
 	(void)state;
