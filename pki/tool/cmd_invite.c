@@ -311,6 +311,7 @@ run(int argc, char **argv)
 	if (options.list + (options.handle != NULL) + (operands.count > 0) > 1)
 		return message_fail(EX_USAGE,
 		    "invite: make an invitation, --list, and --revoke exclude each other");
+	authority.reads = options.list;
 	code = authority_open(&authority, &options.common);
 	if (!code && options.list)
 		code = list(&authority);

@@ -150,6 +150,7 @@ enrol_own(struct enrolling *enrolling)
 	snprintf(answer->name, sizeof answer->name, "%s", enrolling->leaf.name);
 	snprintf(answer->kind, sizeof answer->kind, "%s", enrolling->leaf.profile->kind);
 	enrolling->leaf.replaces = found;
+	enrolling->party = 1; /* as that of no record */
 	if (found && is_good(enrolling, &own))
 		enrolling->record = own;
 	else if (!renew_own(enrolling))

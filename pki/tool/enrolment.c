@@ -202,7 +202,9 @@ fill_audit(struct audit *audit, const struct enrolling *enrolling, const struct 
 	audit->fields[4] = log_str("serial", given ? record_serial(given, audit->serial) : NULL);
 	audit->fields[5] =
 	    log_str("former_serial", former->id ? record_serial(former, audit->former) : NULL);
-	audit->fields[6] = log_str("spki", spki_pin_text(&enrolling->request.pin, audit->key));
+	if (enrolling->request.key)
+		spki_pin_text(&enrolling->request.pin, audit->key);
+	audit->fields[6] = log_str("spki", text_or_null(audit->key));
 	audit->fields[7] = (struct log_field){ 0 };
 }
 
@@ -210,7 +212,7 @@ fill_audit(struct audit *audit, const struct enrolling *enrolling, const struct 
 static void
 tell_refusal(const struct enrolling *enrolling, const struct record *given)
 {
-	struct audit audit;
+	struct audit audit = { 0 };
 
 	fill_audit(&audit, enrolling, given);
 	log_write_judged(LOG_WARNING, given ? "enrolment-theft" : "enrolment-refused",
@@ -221,7 +223,7 @@ tell_refusal(const struct enrolling *enrolling, const struct record *given)
 static void
 tell_given(const struct enrolling *enrolling, const struct record *given)
 {
-	struct audit audit;
+	struct audit audit = { 0 };
 
 	fill_audit(&audit, enrolling, given);
 	log_write_judged(LOG_INFO, "enrolled", audit.has_address ? &audit.client : NULL,
@@ -358,7 +360,9 @@ enrolling_give(struct enrolling *enrolling, const struct record *record, bool ag
 	answer->not_after = record->not_after;
 	snprintf(answer->sentence, sizeof answer->sentence, "%s",
 	    again ? "the certificate that was issued before" : "a certificate was issued");
-	tell_given(enrolling, record);
+	/* The process in front asks for its own certificate every minute. */
+	if (!again || enrolling->question->kind != ENROL_OWN)
+		tell_given(enrolling, record);
 }
 
 /* ---- judgements in common ---- */
