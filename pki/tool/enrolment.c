@@ -376,33 +376,28 @@ enrolling_read_request(struct enrolling *enrolling)
 	return enrolling_passes(enrolling, code, ENROL_MALFORMED);
 }
 
-struct key_owner {
-	const char *kind, *name;
-	int64_t issuer;
-};
-
 static int
-refuse_key(void *arg, const struct record *record)
+refuse_key(void *arg, sqlite3_stmt *row)
 {
-	const struct key_owner *owner = arg;
-
-	if (record->revoked_at)
+	(void)arg;
+	if (sqlite3_column_int(row, 0))
 		return message_fail(
 		    EX_NOPERM, "the key is that of a certificate that was revoked; make a new one");
-	return strcmp(record->kind, owner->kind) == 0 && strcmp(record->name, owner->name) == 0 &&
-		record->issuer == owner->issuer
-	    ? 0
-	    : message_fail(EX_NOPERM,
-		  "the key was certified for somebody else before; every host makes its own");
+	return message_fail(
+	    EX_NOPERM, "the key was certified for somebody else before; every host makes its own");
 }
 
+/* Revoked ones first.  A host may have had thousands of certificates for one key, so all that is asked
+ * for stands in the index. */
 bool
 enrolling_judge_key(struct enrolling *enrolling, const char *kind, const char *name, int64_t issuer)
 {
 	const struct spki_pin *pin = &enrolling->request.pin;
-	int code = record_each(&enrolling->enrolment->authority.store, refuse_key,
-	    &(struct key_owner){ kind, name, issuer }, "WHERE spki = ?", "b", pin->digest,
-	    sizeof pin->digest);
+	int code = store_each(&enrolling->enrolment->authority.store, refuse_key, NULL,
+	    "SELECT revoked_at IS NOT NULL FROM certificate WHERE spki = ? AND "
+	    "(revoked_at IS NOT NULL OR name != ? OR kind != ? OR issuer != ?) "
+	    "ORDER BY revoked_at IS NULL LIMIT 1",
+	    "btti", pin->digest, sizeof pin->digest, name, kind, issuer);
 
 	return enrolling_passes(enrolling, code, ENROL_REFUSED);
 }

@@ -56,7 +56,7 @@ static const char *const migrations[STORE_VERSION] = {
 	"	spki = (SELECT spki_of(der) FROM body WHERE body.certificate = certificate.id);"
 	"UPDATE certificate SET successor = (SELECT min(n.id) FROM certificate n"
 	"	WHERE n.name = certificate.name AND n.id > certificate.id) WHERE current = 0;"
-	"CREATE INDEX certificate_spki ON certificate(spki);"
+	"CREATE INDEX certificate_spki ON certificate(spki, name, kind, issuer, revoked_at);"
 	"CREATE INDEX certificate_enrolled ON certificate(enrolled_at) WHERE enrolled_at IS NOT "
 	"NULL;"
 	"CREATE TABLE invitation(id INTEGER PRIMARY KEY, handle TEXT NOT NULL UNIQUE,"
