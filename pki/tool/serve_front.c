@@ -23,8 +23,8 @@
 #include "pki/tool/serve_queue.h"
 
 enum {
-	UPKEEP_MS = 60000,
-	AGAIN_MS = 2000,
+	LOOK_MS = 2000,
+	UPKEEP_S = 60,
 	FAREWELL_MS = 5000,
 	FAREWELL_STEP_MS = 50,
 	OTHER_DESCRIPTORS = 64, /* that are no connections */
@@ -35,7 +35,8 @@ struct front {
 	struct loop *loop;
 	struct http_server *server;
 	struct serve_est est;
-	struct timer upkeep, farewell;
+	struct timer look, farewell;
+	int64_t kept_up_s;  /* when, by the wall clock; 0: at once */
 	struct secret leaf; /* DER of what is shown */
 	bool is_open, is_stopping;
 	uint64_t stop_by_ms;
@@ -109,7 +110,7 @@ on_own(void *arg, const struct enrol_answer *answer)
 	if (front->is_open)
 		return;
 	if (answer->code == ENROL_LATER)
-		timer_set(&front->upkeep, AGAIN_MS);
+		front->kept_up_s = 0;
 	else
 		end(front, EX_UNAVAILABLE);
 }
@@ -125,15 +126,25 @@ on_kept_up(void *arg, const struct enrol_answer *answer)
 }
 
 static void
-keep_up(void *arg)
+keep_up(struct front *front)
 {
-	struct front *front = arg;
-
-	timer_set(&front->upkeep, UPKEEP_MS);
+	front->kept_up_s = clock_wall_s();
 	serve_queue_ask(
 	    front->est.queue, &(struct enrol_question){ .kind = ENROL_OWN }, on_own, front);
 	serve_queue_ask(
 	    front->est.queue, &(struct enrol_question){ .kind = ENROL_UPKEEP }, on_kept_up, front);
+}
+
+/* Certificates and CRLs end by the wall clock, which may be set. */
+static void
+look_at_clock(void *arg)
+{
+	struct front *front = arg;
+	int64_t now = clock_wall_s();
+
+	timer_set(&front->look, LOOK_MS);
+	if (now < front->kept_up_s || now - front->kept_up_s >= UPKEEP_S)
+		keep_up(front);
 }
 
 /* ---- the end ---- */
@@ -224,7 +235,7 @@ open_all(struct front *front)
 	    !loop_on_signal(front->loop, SIGINT, on_stop, front) ||
 	    !loop_on_signal(front->loop, SIGHUP, on_reload, front))
 		return message_fail(EX_OSERR, "signals cannot be heard");
-	timer_init(&front->upkeep, front->loop, keep_up, front);
+	timer_init(&front->look, front->loop, look_at_clock, front);
 	timer_init(&front->farewell, front->loop, look_whether_all_is_answered, front);
 	return serve_confine(options->directory);
 }
@@ -233,7 +244,7 @@ open_all(struct front *front)
 static void
 close_all(struct front *front)
 {
-	timer_clear(&front->upkeep);
+	timer_clear(&front->look);
 	timer_clear(&front->farewell);
 	serve_queue_free(front->est.queue);
 	http_server_free(front->server);
@@ -253,7 +264,7 @@ serve_front_run(const struct front_options *options)
 	front.code = open_all(&front);
 	if (!front.code) {
 		log_start();
-		keep_up(&front);
+		look_at_clock(&front);
 		loop_run(front.loop);
 		log_audit(LOG_INFO, "serve-down", NULL, log_u64("issued", front.est.issued));
 	}

@@ -3,7 +3,7 @@
  * certificate, opens no inventory, and what it can read of the authority's directory is what
  * is published (serve_confine.h).  All else it asks of the process that signs (enrol_signer.h).
  *
- * Each minute, and at SIGHUP, it asks for its own certificate, so that a renewed one is shown to
+ * Each minute of the wall clock, and at SIGHUP, it asks for its own certificate, so that a renewed one is shown to
  * the next client, and for what is due of the authority's CRLs.
  */
 #ifndef PKI_TOOL_SERVE_FRONT_H
