@@ -53,7 +53,8 @@ class Client:
 	def __call__(self, path, *options):
 		"""(status, headers, body)"""
 		status, out, err = tool("curl", "-sS", "-D", f"{self.dir}/headers", "-o", f"{self.dir}/body", "-w", "%{http_code}",
-			"--cacert", self.ca.path("root.crt"), *options, self.pki.url + path)
+			"--cacert", self.ca.path("root.crt"), "--resolve", self.pki.url.removeprefix("https://") + ":127.0.0.1",
+			*options, self.pki.url + path)
 		check(status == 0, f"curl {path}: {status} {err}")
 		with open(f"{self.dir}/headers") as file:
 			headers = dict((k.lower(), v) for k, v in re.findall(r"^([A-Za-z-]+): (.*?)\r?$", file.read(), re.M))
@@ -316,6 +317,20 @@ def its_own_certificate_is_renewed_while_it_runs(scene):
 	equal((len(listed), listed[0]["kind"]), (1, "server"))
 	equal(listed[0]["serial"].lstrip("0").lower(), serial().lstrip("0").lower())
 	check(ca.believed("localhost", "server"), "it is a server's")
+
+
+@test
+def is_reached_through_a_static_route_of_a_relay(scene):
+	ca, pki, client = begun(scene, name="pki.example.net")
+	relay = scene.relay(routes=[route("pki.example.net", f"tcp://127.0.0.1:{pki.port}")])
+	pki.url = f"https://pki.example.net:{relay.port}"
+	user = invited(ca, "agent", "site1", "--host", "app.example.com")
+	key, csr = key_and_csr(scene.dir, "site1", "/CN=site1")
+	status, _, body = client.enrol(csr, user)
+	equal(status, 200, body)
+	certificate, _ = certificates(scene.dir, body, "site1")
+	_, again = key_and_csr(scene.dir, "again", "/CN=site1", "DNS:app.example.com")
+	equal(client.renew(again, certificate, key)[0], 200, "the relay passes the client's certificate on, sealed")
 
 
 @test
