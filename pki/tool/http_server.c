@@ -19,8 +19,8 @@
 enum {
 	LISTENERS_MOST = 16,
 	IDLE_S = 15,
-	REQUEST_MS = 15000,     /* for a whole request */
-	HURRIED_MS = 2000,      /* ... when all places are taken */
+	REQUEST_MS = 30000,     /* for a whole request */
+	HURRIED_MS = 5000,      /* ... when all places are taken */
 	CONNECTION_MS = 300000, /* in all */
 	SWEEP_MS = 500,
 	POOL_BYTES = 24 * 1024, /* for the header of one request, and what is read of its body */

@@ -59,7 +59,7 @@ static const struct conf_row rows[] = {
 	    .check = serve_settings_is_listener },
 	{ "url", CONF_TEXT, AT(url), .check = is_url },
 	{ "passphrase_file", CONF_TEXT, AT(passphrase_file), .required = false },
-	{ "limits.connections", CONF_NUMBER, AT(connections), .fallback = "512", .least = 8,
+	{ "limits.connections", CONF_NUMBER, AT(connections), .fallback = "1024", .least = 8,
 	    .most = 65536 },
 	{ "limits.requests", CONF_NUMBER, AT(requests), .fallback = "200", .most = 1000000 },
 	{ "limits.requests_per_identity", CONF_NUMBER, AT(requests_per_identity), .fallback = "2",

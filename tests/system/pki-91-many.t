@@ -82,7 +82,7 @@ def processes(pki):
 
 def begun(scene):
 	ca = Ca(f"{scene.dir}/ca")
-	limits = {"requests": 0, "requests_per_identity": 0, "signatures_per_hour": 1000000, "connections": 512}
+	limits = {"requests": 0, "requests_per_identity": 0, "signatures_per_hour": 1000000}
 	return ca, scene.serve(ca.dir, limits=limits, log={"level": "info"})
 
 
