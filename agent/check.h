@@ -7,8 +7,8 @@
 
 struct agent_settings;
 
-/* 0 fine (perhaps with warnings), 1 a certificate has expired or is one that the other side refuses, 2 one ends soon, 66 no such file, 71 memory is short,
- * 75 something is not valid yet by the clock, 78 wrong. */
+/* 0 fine (perhaps with warnings), 1 a certificate has expired or is one that the other side refuses, 2 one
+ * ends soon, 66 no such file, 71 memory is short, 75 something is not valid yet by the clock, 78 wrong. */
 int agent_check_run(const char *config_path);
 
 /* What an endpoint (its `name`) would answer to a client with this certificate, leaf first in its file:

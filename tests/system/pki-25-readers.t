@@ -12,6 +12,7 @@ from kit import *
 
 READERS = {
 	"list": ("list", "--json", "--all"),
+	"invite": ("invite", "--list"),
 	"show": ("show", "--json", "shop"),
 	"check": ("check",),
 	"verify": ("verify", "--json", "{ca}/issued/shop.crt", "--as", "agent"),
@@ -34,6 +35,7 @@ class ReadOnly:
 		self.scene, self.ca = scene, Ca(f"{scene.dir}/ca")
 		self.ca("issue", "agent", "shop", "--host", "app.example.com")
 		self.ca("issue", "relay", "connect.example.net")
+		self.ca("invite", "agent", "later", "--host", "later.example.com", "--url", "https://pki.example.net")
 
 	def __enter__(self):
 		for top, folders, names in os.walk(self.ca.dir):
