@@ -674,9 +674,12 @@ agent_check_read(struct agent_settings *settings, const char *config_path)
 	int code = agent_settings_read(settings, config_path, stderr);
 
 	settings->keeps_nothing = settings->waits_for_clock = true;
-	if (code == 0)
-		sources_catalogue(settings, &(struct trust_stamp){ 0 });
-	return code;
+	if (code != 0)
+		return code;
+	memory_begin();
+	if (!sources_catalogue(settings, &(struct trust_stamp){ 0 }) && memory_has_failed())
+		return EX_OSERR; /* it has said so */
+	return 0;
 }
 
 int

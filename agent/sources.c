@@ -133,8 +133,10 @@ sources_catalogue(struct agent_settings *settings, struct trust_stamp *seen)
 		sources.crl_count = all.count;
 		is_new = trust_files_changed(&sources, seen);
 	}
-	if (is_new && !(is_new = read_catalogue(settings, &all)))
+	if (is_new && !(is_new = read_catalogue(settings, &all))) {
+		memory_short("what the CRL files say");
 		*seen = (struct trust_stamp){ 0 }; /* the next look tries again */
+	}
 	free_files(&all);
 	return is_new;
 }

@@ -150,7 +150,9 @@ route_absent_return(
 	if (!now)
 		return;
 	absent = copy_without(routes, now, agent_of(routes, claim->session_ref));
-	if (absent && absent->count == 0) {
+	if (!absent)
+		memory_short("whom agents that have left let in");
+	else if (absent->count == 0) {
 		free(absent);
 		absent = NULL;
 	}
