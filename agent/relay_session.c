@@ -22,6 +22,7 @@
 enum {
 	DIAL_MS = 10000,
 	GREETING_MS = 10000,
+	ALERT_INTERNAL_ERROR = 80,
 	ALERT_UNRECOGNIZED_NAME = 112,
 	ALERT_NO_APPLICATION_PROTOCOL = 120,
 };
@@ -125,6 +126,17 @@ explain_wrong_peer(struct relay_session_end *end, const char *word, const char *
 	snprintf(end->sentence, sizeof end->sentence, "%s", sentence);
 }
 
+/* It is the relay's own trouble, and passes. */
+static void
+explain_unable_relay(struct relay_session_end *end)
+{
+	size_t used = strlen(end->sentence);
+
+	snprintf(end->sentence + used, sizeof end->sentence - used,
+	    "; it cannot judge this agent's certificate at the moment, for want of CRLs, of the right "
+	    "time or of memory: its log says which");
+}
+
 /* Another process has taken over the current session.  It is permanent, because the next session
  * would replace that one in turn, and so on for ever.  (A session that we replace ourselves ends
  * with this code too, but nobody asks why.) */
@@ -203,6 +215,8 @@ explain(struct relay_session_end *end, struct session *session, const struct pee
 		explain_wrong_peer(end, "connect-name-unknown",
 		    "nobody there has this connect name: is the relay's connect.server_name the "
 		    "host of agent.connect_url?");
+	else if (tls_alert_received(tls) == ALERT_INTERNAL_ERROR)
+		explain_unable_relay(end);
 	else if (tls_alert_sent(tls) == ALERT_NO_APPLICATION_PROTOCOL)
 		explain_wrong_peer(
 		    end, "not-a-relay", "what answers there speaks TLS but is not a Valise relay");

@@ -22,12 +22,27 @@
 
 enum {
 	HEARTBEAT_MS = 10000,
+	ALERT_INTERNAL_ERROR = 80,
 	HEARTBEAT_LEAST_MS = 1000,
 	HEARTBEAT_MOST_MS = 60000,
 	LOOK_AGAIN_MS = 3600 * 1000,
 };
 
 /* ---- the certificate ---- */
+
+/* What the relay lacks is no fault of the certificate, and passes: the agent is to come again. */
+static bool
+is_of_relay(enum verify_code code)
+{
+	return code == VERIFY_CRL_MISSING || code == VERIFY_CRL_EXPIRED ||
+	    code == VERIFY_CRL_REFUSED || code == VERIFY_CLOCK_DOUBTED || code == VERIFY_INTERNAL;
+}
+
+static unsigned
+alert_of(const struct verdict *verdict)
+{
+	return is_of_relay(verdict->code) ? ALERT_INTERNAL_ERROR : verdict->alert;
+}
 
 static void
 log_verdict(const struct agent_session *self, const struct verdict *verdict)
@@ -36,7 +51,7 @@ log_verdict(const struct agent_session *self, const struct verdict *verdict)
 	const struct log_field fields[] = {
 		log_str("code", verify_code_word(verdict->code)),
 		log_str("client", address_text(&self->client, client)),
-		log_u64("alert", verdict->alert),
+		log_u64("alert", alert_of(verdict)),
 		log_i64("certificate", verdict->position),
 		{ 0 },
 	};
@@ -69,39 +84,17 @@ agent_session_judge_chain(void *arg, const struct tls_certificate *chain, size_t
 		return 0;
 	self->was_logged = true;
 	log_verdict(self, &verdict);
-	return verdict.alert;
+	return alert_of(&verdict);
 }
 
 static enum code
 code_of(enum verify_code code)
 {
-	switch (code) {
-	case VERIFY_REVOKED:
+	if (is_of_relay(code))
+		return CODE_INTERNAL;
+	if (code == VERIFY_REVOKED)
 		return CODE_CERTIFICATE_REVOKED;
-	case VERIFY_EXPIRED:
-		return CODE_CERTIFICATE_EXPIRED;
-	case VERIFY_OK:
-	case VERIFY_NO_CERTIFICATE:
-	case VERIFY_BAD_CERTIFICATE:
-	case VERIFY_BAD_CHAIN:
-	case VERIFY_UNKNOWN_CA:
-	case VERIFY_WEAK_KEY:
-	case VERIFY_NOT_YET_VALID:
-	case VERIFY_WRONG_PURPOSE:
-	case VERIFY_GRANT_MISSING:
-	case VERIFY_GRANT_REFUSED:
-	case VERIFY_NAME_MISMATCH:
-	case VERIFY_NAME_NOT_PERMITTED:
-	case VERIFY_NO_POLICY:
-	case VERIFY_CRL_MISSING:
-	case VERIFY_CRL_EXPIRED:
-	case VERIFY_CRL_REFUSED:
-	case VERIFY_CLOCK_DOUBTED:
-	case VERIFY_INTERNAL:
-	case VERIFY_CODES:
-		break;
-	}
-	return CODE_CERTIFICATE_REFUSED;
+	return code == VERIFY_EXPIRED ? CODE_CERTIFICATE_EXPIRED : CODE_CERTIFICATE_REFUSED;
 }
 
 void

@@ -157,9 +157,13 @@ def it_starts_with_what_it_has_kept_and_without_anything(scene):
 	fresh = relay_of(scene, pki, site.url, label="fresh")
 	fresh.wait_event("crl-fetch-failed", level="error")
 	fresh.wait_shown(lambda text: "crl_url" in text, "that the URL fails")
-	scene.agent(fresh, [passthrough(NAME, scene.upstream(echo))], pki.agent("one", NAME), label="refused",
+	agent = scene.agent(fresh, [passthrough(NAME, scene.upstream(echo))], pki.agent("one", NAME), label="early",
 		start=False).start()
-	fresh.wait_event("agent-refused", code="crl-missing")
+	fresh.wait_event("agent-refused", code="crl-missing", alert=80)
+	agent.wait_text("cannot judge this agent's certificate at the moment")
+	scene.upstream(site.answer, port=site.upstream.port)
+	fresh.reload()
+	scene.wait_serving(agent)
 
 
 @test
