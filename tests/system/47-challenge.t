@@ -186,6 +186,7 @@ def a_mark_is_at_an_accepted_endpoint_of_this_very_name(scene):
 			("its own", NAME, 1, 0)):
 		equal(mark(session, 1, name, endpoint), code, what)
 	equal([mark(session, number, NAME, 1) for number in range(2, 66)], [0] * 63 + [ENDPOINT_LIMIT], "many at the same")
+	equal(mark(raw(scene, relay, NAME), 1, NAME, 1), ACME_BUSY, "that of another host")
 	equal(session.announce(2, "b.example.com"), 20, "a refusal of an endpoint leaves the others alone")
 	session.send(b"\0\5\4" + struct.pack(">I", 1))
 	equal(session.answers(64), {MARK + number: ENDPOINT_UNKNOWN for number in range(1, 65)}, "when their endpoint is withdrawn")
@@ -230,10 +231,12 @@ def who_is_asked_and_does_not_answer_keeps_nobody_else_busy(scene):
 	agent = scene.agent(relay, [terminate(NAME, upstream)], certificate)
 	silent = raw(scene, relay, NAME, certificate=certificate)
 	equal(mark(silent, 1, NAME, 1), 0, "the mark")
-	waiting = scene.keep(dial(relay.port, hello(NAME, alpn=[ACME])))
+	scene.keep(dial(relay.port, hello(NAME, alpn=[ACME])))
 	relay.wait_event("move", machine="flow", to="taking")
 	equal(curl(relay.port, NAME, authority().root)[:2], (0, b"hello"), "a client like all")
 	equal(agent.events("flow-closed", reason="client-handshake-failed"), [], "flows that the other one was asked for")
+	waiting = scene.keep(dial(relay.port, hello(NAME, alpn=[ACME])))
+	relay.wait_event("move", machine="flow", to="taking", count=3)
 	silent.close()
 	equal(alert_of(waiting), NO_PROTOCOL, "without the mark it is routed as all are")
 
