@@ -3,8 +3,8 @@
  * certificate, opens no inventory, and what it can read of the authority's directory is what
  * is published (serve_confine.h).  All else it asks of the process that signs (enrol_signer.h).
  *
- * Each minute of the wall clock, and at SIGHUP, it asks for its own certificate, so that a renewed one is shown to
- * the next client, and for what is due of the authority's CRLs.
+ * Each minute of the wall clock, and at SIGHUP, it asks for its own certificate, so that a
+ * renewed one is shown to the next client, and for what is due of the authority's CRLs.
  */
 #ifndef PKI_TOOL_SERVE_FRONT_H
 #define PKI_TOOL_SERVE_FRONT_H

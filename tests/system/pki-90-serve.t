@@ -114,6 +114,10 @@ def hands_out_cas_and_crls(scene):
 	bundle = client("/crl/agents.pem")[2]
 	for name in ("acme", "agents", "root"):
 		check(open(ca.path(f"crls/{name}.crl"), "rb").read() in bundle, f"/crl/agents.pem has that of {name}")
+	key_and_csr(scene.dir, "own", "/CN=own")
+	ca("sub", "own", "--permit", "dns:own.example", "--csr", f"{scene.dir}/own.csr")
+	equal(client("/crl/own.crl")[0], 404, "a customer's own CA has no CRL yet")
+	equal(client("/crl/agents.pem")[:3:2], (200, bundle), "which keeps nobody from those of the others")
 	equal(client("/ca/acme.pem")[2], b"".join(open(ca.path(f"cas/{name}.crt"), "rb").read() for name in ("acme", "agents", "root")))
 	equal(len(certificates(scene.dir, client(f"{EST}/cacerts")[2], "again")[1]), 5, "no customer is told")
 
