@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "pki/key_type.h"
 #include "tunnel/tls.h"
 
 enum { SKEW_S = 86400, LIFE_S = 7 * 86400, SERIAL = 16 };
@@ -19,16 +20,6 @@ struct made {
 	gnutls_x509_crt_t certificate;
 	struct secret key_pem, certificate_pem;
 };
-
-static int
-make_key(struct made *made)
-{
-	int got = gnutls_x509_privkey_init(&made->key);
-
-	return got < 0 ? got
-		       : gnutls_x509_privkey_generate(made->key, GNUTLS_PK_ECDSA,
-			     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
-}
 
 /* As an OCTET STRING in the OCTET STRING of the extension. */
 static int
@@ -131,7 +122,7 @@ challenge_certificate_new(
 		.alpn = protocols };
 	struct tls_config *config = NULL;
 	char why[TLS_ERROR] = "";
-	int got = make_key(&made);
+	int got = key_type_generate(KEY_P256, &made.key);
 
 	if (got >= 0)
 		got = make_certificate(&made, name, digest);

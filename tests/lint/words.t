@@ -13,6 +13,9 @@ mapfile -t code < <(tree -name '*.[ch]' | grep -v '^tests/')
 grep -nE '"[^"]*\b((is|are) none|(out|want|lack) of memory|(enough|no) memory)\b[^"]*"' "${code[@]}" > "$scratch/wrong"
 grep -nE '"([^"]*[^e"] )?(is|are) no [a-z][^"]*"' "${code[@]}" | grep -vE '(is|are) no longer' >> "$scratch/wrong"
 nothing "messages say that something is not a valid one, and that memory is short"
+# GnuTLS writes a private number of its own length; key_type_generate() gives it the curve's (pki/ec_key.h).
+grep -nE '\bgnutls_(x509_)?privkey_generate2?\(' "${code[@]}" | grep -v '^pki/key_type.c:' | grep -v '^bench/' > "$scratch/wrong"
+nothing "keys are made in one place, in full length"
 mapfile -t prose < <(tree \( -name '*.[ch]' -o -name '*.[1578]' \) | grep -vE '^tests/')
 grep -nE '\b(out|want|lack) of memory\b|\b(not enough|no) memory\b' "${prose[@]}" |
 	grep -vE '\b(needs?|takes?|costs?) no memory\b' > "$scratch/wrong"
