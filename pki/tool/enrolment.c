@@ -179,7 +179,8 @@ text_or_null(const char *text)
 	return *text ? text : NULL;
 }
 
-/* What an audit line says of who asks, and of the certificate that it is about, which may be NULL. */
+/* What an audit line says of who asks, of the certificate that it is about, and of the key that was shown
+ * or certified; both may be NULL. */
 struct audit {
 	char serial[SERIAL_HEX], former[SERIAL_HEX], key[SPKI_PIN_TEXT];
 	struct address client;
@@ -188,7 +189,8 @@ struct audit {
 };
 
 static void
-fill_audit(struct audit *audit, const struct enrolling *enrolling, const struct record *given)
+fill_audit(struct audit *audit, const struct enrolling *enrolling, const struct record *given,
+    const struct spki_pin *pin)
 {
 	const struct enrol_answer *answer = enrolling->answer;
 	const char *from = enrolling->question->from;
@@ -202,9 +204,7 @@ fill_audit(struct audit *audit, const struct enrolling *enrolling, const struct 
 	audit->fields[4] = log_str("serial", given ? record_serial(given, audit->serial) : NULL);
 	audit->fields[5] =
 	    log_str("former_serial", former->id ? record_serial(former, audit->former) : NULL);
-	if (enrolling->request.key)
-		spki_pin_text(&enrolling->request.pin, audit->key);
-	audit->fields[6] = log_str("spki", text_or_null(audit->key));
+	audit->fields[6] = log_str("spki", pin ? spki_pin_text(pin, audit->key) : NULL);
 	audit->fields[7] = (struct log_field){ 0 };
 }
 
@@ -212,9 +212,10 @@ fill_audit(struct audit *audit, const struct enrolling *enrolling, const struct 
 static void
 tell_refusal(const struct enrolling *enrolling, const struct record *given)
 {
-	struct audit audit = { 0 };
+	struct audit audit;
 
-	fill_audit(&audit, enrolling, given);
+	fill_audit(
+	    &audit, enrolling, given, enrolling->request.key ? &enrolling->request.pin : NULL);
 	log_write_judged(LOG_WARNING, given ? "enrolment-theft" : "enrolment-refused",
 	    audit.has_address ? &audit.client : NULL, (uint64_t)enrolling->party,
 	    enrolling->answer->sentence, audit.fields);
@@ -223,9 +224,9 @@ tell_refusal(const struct enrolling *enrolling, const struct record *given)
 static void
 tell_given(const struct enrolling *enrolling, const struct record *given)
 {
-	struct audit audit = { 0 };
+	struct audit audit;
 
-	fill_audit(&audit, enrolling, given);
+	fill_audit(&audit, enrolling, given, &given->key_pin);
 	log_write_judged(LOG_INFO, "enrolled", audit.has_address ? &audit.client : NULL,
 	    (uint64_t)enrolling->party, enrolling->answer->sentence, audit.fields);
 }

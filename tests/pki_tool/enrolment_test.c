@@ -297,6 +297,45 @@ never_gives_its_own_name_or_a_relay_s(void **state)
 	}
 }
 
+static int64_t acme;
+
+static void
+set_acme(struct invitation *invitation)
+{
+	invitation->issuer = acme;
+	invitation->grant.max_flows = 7;
+}
+
+static void
+gives_the_whole_chain_below_a_customer_s_ca(void **state)
+{
+	struct machine host = new_machine();
+	struct invited invited;
+	struct x509 leaf, issuer;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(run(&command_sub, "acme", "--permit", "dns:acme.example", "--max-flows",
+			     "7", "--no-password", NULL),
+	    0);
+	acme = ask("SELECT id FROM ca WHERE name = 'acme'");
+	invited = invite("agent", "site", "app.acme.example", set_acme);
+	assert_int_equal(first(&host, &invited), ENROL_ISSUED);
+	keep(&host);
+	assert_int_equal(answer.count, 3);
+	assert_true(x509_parse(&leaf, answer.certificates[0], &why));
+	assert_true(x509_parse(&issuer, answer.certificates[1], &why));
+	assert_true(x509_names_issuer(&leaf, &issuer));
+	assert_int_equal(again_asking(&host, &host,
+			     &(struct csr_contents){
+				 .subject = "site", .hosts = { "app.acme.example" } }),
+	    ENROL_ISSUED);
+	invited = invite("agent", "other", "app.example.com", set_acme);
+	assert_int_equal(first(&host, &invited), ENROL_REFUSED);
+	assert_says("outside of what the CA 'acme'");
+	free_machines(&host, 1);
+}
+
 /* ---- by a certificate ---- */
 
 static void
@@ -613,6 +652,7 @@ main(void)
 		WITH_AUTHORITY(takes_the_place_of_a_living_certificate_only_if_that_was_said),
 		WITH_AUTHORITY(refuses_an_invitation_that_something_came_in_between),
 		WITH_AUTHORITY(never_gives_its_own_name_or_a_relay_s),
+		WITH_AUTHORITY(gives_the_whole_chain_below_a_customer_s_ca),
 		WITH_AUTHORITY(renews_for_a_new_key_and_for_the_old_one),
 		WITH_AUTHORITY(gives_the_same_key_the_same_successor_and_takes_another_as_theft),
 		WITH_AUTHORITY(gives_what_the_operator_renewed),
