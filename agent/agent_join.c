@@ -15,6 +15,20 @@ write_relay(FILE *out, const char *relay)
 }
 
 static void
+write_proxy(FILE *out, const struct join_proxy *proxy)
+{
+	fputs("  proxy: {url: ", out);
+	join_write_value(out, proxy->url);
+	if (proxy->username) {
+		fputs(", username: ", out);
+		join_write_value(out, proxy->username);
+		fputs(", password_file: ", out);
+		join_write_value(out, proxy->password_file);
+	}
+	fputs("}\n", out);
+}
+
+static void
 write_identity(FILE *out, const struct join_facts *facts)
 {
 	const struct join_files *files = facts->files;
@@ -26,6 +40,8 @@ write_identity(FILE *out, const struct join_facts *facts)
 	join_write_row(out, "  private_key", files->paths[JOIN_KEY]);
 	if (facts->state_dir)
 		join_write_row(out, "  state_dir", facts->state_dir);
+	if (facts->proxy)
+		write_proxy(out, facts->proxy);
 }
 
 static void
@@ -47,7 +63,8 @@ write_endpoint(FILE *out, const struct cert_facts *certificate)
 	fputs(
 	    "    # Passed through sealed, where the service itself speaks TLS and has the key:\n"
 	    "    upstream: tcp://127.0.0.1:8443\n"
-	    "    # Or, where the service speaks plain text, with a certificate and key for the name here:\n"
+	    "    # Or, where it speaks plain text, with a certificate by ACME or with files of your own:\n"
+	    "    #agent_tls_termination: {acme: {contact: you@example.com, terms_agreed: true}}\n"
 	    "    #agent_tls_termination: {server_certificate: app.crt, server_private_key: app.key}\n"
 	    "    #upstream: tcp://127.0.0.1:8080\n",
 	    out);
@@ -78,7 +95,7 @@ agent_join_run(int count, char **arguments)
 		.kind = "agent",
 		.peers = "relays",
 		.role = ROLE_AGENT,
-		.dials_relays = true,
+		.is_inside = true,
 		.state_dir = VALISE_LOCALSTATEDIR "/lib/valise-agent",
 		.config = VALISE_SYSCONFDIR "/valise/agent.yml",
 		.write_config = write_config,

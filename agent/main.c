@@ -29,6 +29,7 @@ static const char help[] =
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
     "       valise-agent join [--file FILE] [-c FILE] [--dir DIR] [--address HOST:PORT]\n"
     "           [--relay HOST:PORT] [--user NAME] [--key-type TYPE]\n"
+    "           [--proxy URL [--proxy-user NAME --proxy-password-file FILE]]\n"
     "       valise-agent keygen [--key FILE] [--csr FILE] [--key-type p256|ed25519|rsa2048|rsa3072]\n"
     "           [--host NAME]... [--issuer CA] NAME\n"
     "       valise-agent probe --expect SPKI[,SPKI]... [--address HOST:PORT] tls://NAME[:PORT]\n"

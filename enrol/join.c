@@ -10,21 +10,37 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/fetch_proxy.h"
 #include "base/units.h"
 #include "enrol/join_ask.h"
 #include "enrol/join_input.h"
 #include "enrol/key_request.h"
 
-enum option_word { INPUT, CONFIG, DIRECTORY, ADDRESS, RELAY, USER, KEY_TYPE, OPTIONS };
+enum option_word {
+	INPUT,
+	CONFIG,
+	DIRECTORY,
+	ADDRESS,
+	USER,
+	KEY_TYPE,
+	RELAY, /* from here on only of what is inside */
+	PROXY,
+	PROXY_USER,
+	PROXY_PASSWORD,
+	OPTIONS
+};
 
 static const char *const option_names[OPTIONS] = {
 	[INPUT] = "file",
 	[CONFIG] = "config",
 	[DIRECTORY] = "dir",
 	[ADDRESS] = "address",
-	[RELAY] = "relay",
 	[USER] = "user",
 	[KEY_TYPE] = "key-type",
+	[RELAY] = "relay",
+	[PROXY] = "proxy",
+	[PROXY_USER] = "proxy-user",
+	[PROXY_PASSWORD] = "proxy-password-file",
 };
 
 /* One join, from its options to its files; {0} is empty. */
@@ -32,6 +48,8 @@ struct join {
 	const struct join_program *program;
 	const char *values[OPTIONS]; /* NULL: not given */
 	enum key_type type;
+	struct join_proxy proxy_words;
+	struct fetch_proxy *proxy; /* NULL: none */
 	struct join_line line;
 	char crl_urls[2][JOIN_URL + JOIN_PATH]; /* peers', servers' */
 	struct join_files files;
@@ -59,8 +77,9 @@ fail(const struct join_program *program, int code, const char *format, ...)
 static int
 take_option(struct join *join, int word, const char *value)
 {
-	if (word == RELAY && !join->program->dials_relays)
-		return fail(join->program, EX_USAGE, "--relay is not an option here");
+	if (word >= RELAY && !join->program->is_inside)
+		return fail(
+		    join->program, EX_USAGE, "--%s is not an option here", option_names[word]);
 	if (join->values[word])
 		return fail(join->program, EX_USAGE, "--%s is given twice", option_names[word]);
 	join->values[word] = value;
@@ -107,6 +126,48 @@ check_options(struct join *join)
 		return fail(join->program, EX_USAGE, "--key-type '%s': give " KEY_TYPE_WORDS,
 		    join->values[KEY_TYPE]);
 	return 0;
+}
+
+/* The value of a key of `proxy`, by the rule that the configuration has for it. */
+static int
+check_proxy_value(struct join *join, enum option_word word, const char *key)
+{
+	const struct conf_row *row = fetch_proxy_rows;
+	const char *value = join->values[word];
+	char error[256];
+
+	while (strcmp(row->key, key) != 0)
+		row++;
+	return !value || row->check(value, error)
+	    ? 0
+	    : fail(join->program, EX_USAGE, "--%s '%s' %s", option_names[word], value, error);
+}
+
+static int
+load_proxy(struct join *join)
+{
+	struct join_proxy *words = &join->proxy_words;
+	char error[FILE_ERROR];
+	int code = check_proxy_value(join, PROXY, "url");
+
+	*words = (struct join_proxy){ join->values[PROXY], join->values[PROXY_USER],
+		join->values[PROXY_PASSWORD] };
+	if (!code)
+		code = check_proxy_value(join, PROXY_USER, "username");
+	if (!code &&
+	    (!words->username != !words->password_file || (words->username && !words->url)))
+		code = fail(join->program, EX_USAGE,
+		    "--proxy-user and --proxy-password-file come together, and with --proxy");
+	if (code)
+		return code;
+	const struct fetch_proxy_settings settings = {
+		.url = (char *)(uintptr_t)words->url,
+		.username = (char *)(uintptr_t)words->username,
+		.password_file = (char *)(uintptr_t)words->password_file,
+	};
+	return fetch_proxy_load(&settings, &join->proxy, error)
+	    ? 0
+	    : fail(join->program, EX_NOINPUT, "%s", error);
 }
 
 /* ---- the steps ---- */
@@ -210,6 +271,7 @@ ask_authority(struct join *join)
 	    &(struct join_request){
 		.line = &join->line,
 		.dial = join->values[ADDRESS],
+		.proxy = join->proxy,
 		.peers = join->program->peers,
 		.role = join->program->role,
 		.csr = &join->request.request,
@@ -241,6 +303,7 @@ write_config(struct join *join)
 			.url = join->line.url,
 			.address = join->values[ADDRESS],
 			.relay = relay,
+			.proxy = join->proxy ? &join->proxy_words : NULL,
 			.peer_crl_url = join->crl_urls[0],
 			.certificate = &join->certificate,
 			.files = &join->files,
@@ -335,6 +398,7 @@ tell(const struct join *join)
 static void
 wipe(struct join *join)
 {
+	fetch_proxy_free(join->proxy);
 	join_line_wipe(&join->line);
 	key_request_wipe(&join->request);
 	join_gain_wipe(&join->gain);
@@ -345,8 +409,8 @@ wipe(struct join *join)
 int
 join_run(const struct join_program *program, int count, char **arguments)
 {
-	static int (*const steps[])(struct join *) = { check_options, read_invitation, plan_files,
-		prepare_key, ask_authority, write_files };
+	static int (*const steps[])(struct join *) = { check_options, load_proxy, read_invitation,
+		plan_files, prepare_key, ask_authority, write_files };
 	struct join join = { .program = program };
 	int code = scan(&join, count, arguments);
 

@@ -17,11 +17,17 @@
 #include "pki/cert.h"
 #include "pki/verdict.h"
 
+/* Of the keys `proxy` (base/fetch_proxy.h), as given. */
+struct join_proxy {
+	const char *url, *username, *password_file;
+};
+
 /* What a configuration is written from; borrowed. */
 struct join_facts {
-	const char *url;     /* of the authority */
-	const char *address; /* where it was reached instead, or NULL */
-	const char *relay;   /* host:port, or NULL: nobody said */
+	const char *url;                /* of the authority */
+	const char *address;            /* where it was reached instead, or NULL */
+	const char *relay;              /* host:port, or NULL: nobody said */
+	const struct join_proxy *proxy; /* NULL: none */
 	const char *peer_crl_url;
 	const struct cert_facts *certificate;
 	const struct join_files *files;
@@ -33,7 +39,7 @@ struct join_program {
 	const char *kind;    /* of certificate: "agent" */
 	const char *peers;   /* whose CAs and CRLs it judges by: "relays" */
 	enum role role;
-	bool dials_relays;              /* it has --relay */
+	bool is_inside;                 /* behind a firewall: it has --relay and --proxy */
 	const char *state_dir, *config; /* the usual ones */
 	void (*write_config)(FILE *, const struct join_facts *);
 	const char *todo; /* what is to be filled in, or NULL: for people */

@@ -234,6 +234,7 @@ converse(struct conversation *talk, struct fetcher *fetcher)
 {
 	const struct est_server server = { .url = talk->request->line->url,
 		.dial = talk->request->dial,
+		.proxy = talk->request->proxy,
 		.root = &talk->request->line->root };
 
 	talk->est = est_new(talk->loop, fetcher, &server);

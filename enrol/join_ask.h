@@ -14,14 +14,17 @@
 #include "pki/join_line.h"
 #include "pki/verdict.h"
 
+struct fetch_proxy;
+
 enum { JOIN_PATH = 64 };
 
 struct join_request {
 	const struct join_line *line;
-	const char *dial;         /* where to connect instead of where the URL says, or NULL */
-	const char *peers;        /* whose CAs and CRLs it judges by: "relays" */
-	enum role role;           /* of the certificate */
-	const struct secret *csr; /* PKCS#10 in DER */
+	const char *dial; /* where to connect instead of where the URL says, or NULL */
+	const struct fetch_proxy *proxy; /* or NULL */
+	const char *peers;               /* whose CAs and CRLs it judges by: "relays" */
+	enum role role;                  /* of the certificate */
+	const struct secret *csr;        /* PKCS#10 in DER */
 	/* Asked before the invitation is used: whether there is a place for these CAs.  False with a
 	 * sentence. */
 	bool (*may_use)(void *arg, const struct secret *peer_cas, const struct secret *server_cas,

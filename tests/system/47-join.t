@@ -110,6 +110,22 @@ def a_host_becomes_a_relay_with_the_authority_behind_it(scene):
 
 
 @test
+def a_host_behind_a_proxy_joins_through_it(scene):
+	server, host, proxy = serve(scene), Host(scene), scene.keep(Proxy("joe:let me out"))
+	with open(f"{scene.dir}/password", "w") as file:
+		file.write("let me out\n")
+	os.chmod(f"{scene.dir}/password", 0o600)
+	options = ["--proxy", f"http://127.0.0.1:{proxy.port}"]
+	host.refuses(69, "407", line_of(server), *options)
+	options += ["--proxy-user", "joe", "--proxy-password-file", f"{scene.dir}/password"]
+	equal(host.join(line_of(server, relay="connect.example.net:443"), *options)[::2], (0, ""))
+	equal({target for target, _ in proxy.asked}, {f"localhost:{server.port}"})
+	check(f'proxy: {{url: "http://127.0.0.1:{proxy.port}", username: joe, password_file: {scene.dir}/password}}' in
+		read(host.config).decode(), read(host.config).decode())
+	host.checks()
+
+
+@test
 def the_request_has_nothing_but_the_key(scene):
 	server, host = serve(scene), Host(scene)
 	equal(host.join(line_of(server))[0], 0)
@@ -375,7 +391,16 @@ def an_unknown_type_of_key(server):
 	return 64, "rsa1024", line_of(server), ["--key-type", "rsa1024"]
 
 
-@test_over(an_argument, another_kind, a_line_that_is_cut_off, no_line, an_address_without_a_port, an_unknown_type_of_key)
+def a_password_without_a_user(server):
+	return 64, "come together", line_of(server), ["--proxy", "http://127.0.0.1:1", "--proxy-password-file", "/dev/null"]
+
+
+def a_proxy_that_is_none(server):
+	return 64, "is not a proxy", line_of(server), ["--proxy", "ftp://127.0.0.1:1"]
+
+
+@test_over(an_argument, another_kind, a_line_that_is_cut_off, no_line, an_address_without_a_port, an_unknown_type_of_key,
+	a_password_without_a_user, a_proxy_that_is_none)
 def nothing_is_made_of(scene, case):
 	server, host = serve(scene), Host(scene)
 	status, words, line, options = case(server)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import os
 import re
+import socket
 import socketserver
 import ssl
 import tempfile
@@ -151,3 +152,53 @@ class EstServer:
 		self.listener.shutdown()
 		self.listener.server_close()
 		self.thread.join()
+
+
+class Proxy:
+	"""Passes CONNECT on to this host, for whoever gives the credentials; asked has all that it was asked for."""
+
+	def __init__(self, credentials=None):
+		self.asked, self.expected = [], credentials and "Basic " + base64.b64encode(credentials.encode()).decode()
+		self.socket = socket.create_server(("127.0.0.1", 0))
+		self.port = self.socket.getsockname()[1]
+		threading.Thread(target=self._accept, daemon=True).start()
+
+	def _accept(self):
+		while True:
+			try:
+				stream, _ = self.socket.accept()
+			except OSError:
+				return
+			threading.Thread(target=self._serve, args=(stream,), daemon=True).start()
+
+	def _serve(self, stream):
+		with stream, stream.makefile("rb") as lines:
+			target = lines.readline().split()[1].decode()
+			given = None
+			while (line := lines.readline().strip()):
+				name, _, value = line.decode().partition(": ")
+				if name.lower() == "proxy-authorization":
+					given = value
+			self.asked.append((target, given))
+			if given != self.expected:
+				stream.sendall(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
+				return
+			with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2]))) as far:
+				stream.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+				back = threading.Thread(target=self._copy, args=(far, stream), daemon=True)
+				back.start()
+				self._copy(stream, far)
+				back.join()
+
+	@staticmethod
+	def _copy(source, target):
+		try:
+			while part := source.recv(65536):
+				target.sendall(part)
+			target.shutdown(socket.SHUT_WR)
+		except OSError:
+			pass
+
+	def close(self):
+		self.socket.shutdown(socket.SHUT_RDWR)
+		self.socket.close()
