@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """valise-agent join and valise-relay join: what a host gets, and whom it never tells the secret of its invitation.
-The servers here are hostile ones."""
+The servers here are hostile ones; pki-92-join.t joins for real."""
 import base64
 import fcntl
 import os

@@ -9,18 +9,17 @@ from lib.scene import free_port
 NAME = "app.example.com"
 
 
-class Serve(Daemon):
-	"""valise-pki serve, for an authority of its own."""
+def start_serve(scene, name="localhost", **settings):
+	"""(authority, the daemon that serves it)"""
+	pki = Authority()
+	serve = scene.serve(pki.dir, name, **settings)
+	serve.wait_event("serve-up")
+	return pki, serve
 
-	def __init__(self, directory, host, *options):
-		self.pki, self.port = Authority(), free_port()
-		super().__init__("pki", [PROGRAMS["pki"], "serve", "--ca", self.pki.dir, "--server-name", host,
-			"--listen", f"127.0.0.1:{self.port}", *options], directory)
 
-	def invite(self, *options):
-		"""The line of a new invitation."""
-		[line] = [line for line in self.pki.pki("invite", *options).splitlines() if line.startswith("valise-join:")]
-		return line
+def invite(pki, *options):
+	"""The line of a new invitation."""
+	return pki.pki("invite", *options).strip()
 
 
 def join(kind, directory, line, *options):
@@ -29,13 +28,6 @@ def join(kind, directory, line, *options):
 		"--user", "root", *options, data=line.encode() + b"\n")
 	check("Sanitizer" not in err and "runtime error" not in err, err)
 	return status, out.decode(), err
-
-
-def start_serve(scene, host="localhost", *options):
-	serve = Serve(scene.dir, host, *options)
-	scene.daemons.append(serve.start())
-	serve.wait_event("serve-up")
-	return serve
 
 
 def amend(path, *changes):
@@ -62,10 +54,10 @@ def run_joined(scene, kind, directory):
 @test
 def three_hosts_and_one_public_port(scene):
 	"""Nobody but the relay is reached from outside, the authority included."""
-	serve, port = start_serve(scene, "pki.test"), free_port()
+	(pki, serve), port = start_serve(scene, "pki.test", url="https://pki.test"), free_port()
 	hosts = {kind: f"{scene.dir}/{kind}-host" for kind in ("relay", "agent")}
 	began = time.monotonic()
-	status, out, err = join("relay", hosts["relay"], serve.invite("relay", "relay", "--host", "localhost"),
+	status, out, err = join("relay", hosts["relay"], invite(pki, "relay", "relay", "--host", "localhost"),
 		"--address", f"127.0.0.1:{serve.port}")
 	print(f"# the relay has joined after {time.monotonic() - began:.2f} s")
 	equal((status, err), (0, ""))
@@ -73,7 +65,7 @@ def three_hosts_and_one_public_port(scene):
 	relay = run_joined(scene, "relay", hosts["relay"])
 	relay.wait_event("listening")
 
-	line = serve.invite("agent", "site1", "--host", NAME, "--relay", f"localhost:{port}")
+	line = invite(pki, "agent", "site1", "--host", NAME, "--relay", f"localhost:{port}")
 	began = time.monotonic()
 	status, out, err = join("agent", hosts["agent"], line, "--address", f"127.0.0.1:{port}")
 	print(f"# the agent has joined through the relay after {time.monotonic() - began:.2f} s")
@@ -87,9 +79,8 @@ def three_hosts_and_one_public_port(scene):
 
 @test
 def a_lost_answer_and_a_stolen_line(scene):
-	serve = start_serve(scene)
-	url = f"https://localhost:{serve.port}"
-	line = serve.invite("agent", "site1", "--host", NAME, "--relay", "connect.example.net:443", "--url", url)
+	pki, serve = start_serve(scene)
+	line = invite(pki, "agent", "site1", "--host", NAME, "--relay", "connect.example.net:443")
 	equal(join("agent", f"{scene.dir}/a", line)[0], 0)
 	first = open(f"{scene.dir}/a/agent-state/agent.crt").read()
 	for file in ("agent-state/agent.crt", "agent.yml"):	# as if nothing had arrived
