@@ -248,6 +248,20 @@ def a_server_that_nobody_vouches_for_is_not_believed(scene):
 
 
 @test
+def a_bundle_of_the_authority_counts_for_a_customers_sub_ca_too(scene):
+	pki = Authority()
+	pki.pki("sub", "acme", "--permit", "dns:acme.example", "--no-password")
+	one = pki.issue("agent", "one", "--host", "a.acme.example", "--issuer", "acme")
+	authority_host = scene.serve(pki.dir)
+	relay = relay_of(scene, pki, f"{authority_host.url}/crl/agents.pem")
+	relay.wait_event("trust-reloaded")
+	agent = scene.agent(relay, [passthrough("a.acme.example", scene.upstream(echo))], one)
+	pki.pki("revoke", "one")
+	relay.reload()
+	agent.wait_text("revoked")
+
+
+@test
 def check_tells_where_crls_are_that_nobody_fetches(scene):
 	ca, point = f"{scene.dir}/foreign.crt", "http://crl.example.net/foreign.crl"
 	code, _, err = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
