@@ -73,15 +73,24 @@ finish(const struct jws_signer *signer, json_t *head, const char *payload)
 	return payload_text;
 }
 
+/* NULL when memory is short. */
+static json_t *
+head_of(const struct account_key *key, const struct jws_head *head)
+{
+	json_t *public = head->account ? NULL : account_key_public(key);
+
+	if (!head->account && !public)
+		return NULL; /* not left out, as json_pack() would */
+	return json_pack("{s:s, s:s*, s:s, s:s*, s:o*}", "alg", "ES256", "nonce", head->nonce,
+	    "url", head->url, "kid", head->account, "jwk", public);
+}
+
 char *
 jws_sign(const struct account_key *key, const struct jws_head *head, const char *payload)
 {
 	const struct jws_signer signer = { .key = key };
-	json_t *members = json_pack("{s:s, s:s*, s:s, s:s*, s:o*}", "alg", "ES256", "nonce",
-	    head->nonce, "url", head->url, "kid", head->account, "jwk",
-	    head->account ? NULL : account_key_public(key));
 
-	return finish(&signer, members, payload);
+	return finish(&signer, head_of(key, head), payload);
 }
 
 char *

@@ -30,6 +30,7 @@ struct acme_script {
 	unsigned nonces;
 	char last_nonce[32];
 	bool is_asked;
+	bool is_blind; /* it does not read what is sent */
 	/* The line at which it answers only when it is released, counted from 1; 0: none. */
 	size_t hold;
 	struct task answer;
@@ -53,13 +54,14 @@ script_member(const json_t *jws, const char *name)
 static inline void
 script_note_body(struct acme_script *script, const char *body)
 {
-	json_t *jws = body ? json_loads(body, 0, NULL) : NULL;
+	json_t *jws;
 
 	json_decref(script->protected);
 	json_decref(script->payload);
 	script->protected = script->payload = NULL;
-	if (!body)
+	if (!body || script->is_blind)
 		return;
+	jws = json_loads(body, 0, NULL);
 	assert_non_null(jws);
 	script->protected = script_member(jws, "protected");
 	script->payload = script_member(jws, "payload");
