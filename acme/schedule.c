@@ -33,10 +33,17 @@ schedule_take(struct schedule *schedule, int64_t not_before_s, int64_t not_after
 {
 	if (schedule->not_before_s == not_before_s && schedule->not_after_s == not_after_s)
 		return;
-	*schedule = (struct schedule){ .not_before_s = not_before_s,
-		.not_after_s = not_after_s,
-		.issued_s = schedule->issued_s };
+	schedule->not_before_s = not_before_s;
+	schedule->not_after_s = not_after_s;
+	schedule->asked_s = schedule->again_s = 0;
 	draw_renewal(schedule);
+}
+
+void
+schedule_hurry(struct schedule *schedule)
+{
+	schedule->renew_s = schedule->not_before_s;
+	schedule->issued_s = 0;
 }
 
 void

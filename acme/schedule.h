@@ -31,9 +31,11 @@ struct schedule {
 	int64_t failed_s, wait_s; /* the last one, and how long nothing is tried after it */
 };
 
-/* This certificate is in force now; failures are forgotten if it is another one. */
+/* This certificate is in force now, or {0}: none is. */
 void schedule_take(struct schedule *, int64_t not_before_s, int64_t not_after_s);
-/* One was issued just now; schedule_take() says which. */
+/* It is to be exchanged as soon as may be, whatever is left of its life, and without a rest. */
+void schedule_hurry(struct schedule *);
+/* One was issued just now, and failures are forgotten; schedule_take() says which. */
 void schedule_take_issued(struct schedule *, int64_t now_s);
 /* What the CA suggests; NULL: nothing. */
 void schedule_take_window(

@@ -202,11 +202,44 @@ store_order_key(const char *state_dir, const char *name, enum key_type type, str
 	return false;
 }
 
+/* "ID KEYTYPE" */
+static const char *
+origin(char out[64], const char *id, enum key_type type)
+{
+	snprintf(out, 64, "%s %s\n", id, key_type_word(type));
+	return out;
+}
+
 bool
-store_certificate(const char *state_dir, const char *name, enum key_type type,
-    const struct secret *key_pem, struct der chain, char error[FILE_ERROR])
+store_is_from(const char *state_dir, const char *name, const char *id, enum key_type type)
+{
+	char path[PATH_MAX], error[FILE_ERROR], wanted[64];
+	struct secret text = { 0 };
+	bool is = file_read(&text, path_of(path, state_dir, name, ".from", ""), TEXT_MOST, error) &&
+	    strcmp((const char *)text.data, origin(wanted, id, type)) == 0;
+
+	secret_wipe(&text);
+	return is;
+}
+
+/* First the certificate: were it the other way round, an end between them would hide an old one. */
+static bool
+put(const char *state_dir, const char *name, const char *from, const void *both, size_t bytes,
+    char error[FILE_ERROR])
 {
 	char path[PATH_MAX];
+
+	return file_write(
+		   store_certificate_path(state_dir, name, path), 0600, both, bytes, error) &&
+	    file_write(
+		path_of(path, state_dir, name, ".from", ""), 0600, from, strlen(from), error);
+}
+
+bool
+store_certificate(const char *state_dir, const char *name, const char *id, enum key_type type,
+    const struct secret *key_pem, struct der chain, char error[FILE_ERROR])
+{
+	char path[PATH_MAX], from[64];
 	uint8_t *both = malloc(key_pem->bytes + chain.bytes);
 	bool is_kept;
 
@@ -215,8 +248,8 @@ store_certificate(const char *state_dir, const char *name, enum key_type type,
 		return false;
 	memcpy(both, key_pem->data, key_pem->bytes);
 	memcpy(both + key_pem->bytes, chain.data, chain.bytes);
-	is_kept = file_write(store_certificate_path(state_dir, name, path), 0600, both,
-	    key_pem->bytes + chain.bytes, error);
+	is_kept =
+	    put(state_dir, name, origin(from, id, type), both, key_pem->bytes + chain.bytes, error);
 	bytes_wipe(both, key_pem->bytes);
 	free(both);
 	if (is_kept)
@@ -227,11 +260,11 @@ store_certificate(const char *state_dir, const char *name, enum key_type type,
 /* ---- what must be waited for ---- */
 
 void
-store_keep_wait(
-    const char *state_dir, const char *name, const struct schedule *schedule, const char *why)
+store_keep_wait(const char *state_dir, const char *name, const char settings[STORE_SETTINGS],
+    const struct schedule *schedule, const char *why)
 {
 	char path[PATH_MAX], error[FILE_ERROR];
-	json_t *document = json_pack("{s:I, s:I, s:I, s:s%}", "failures",
+	json_t *document = json_pack("{s:s, s:I, s:I, s:I, s:s%}", "settings", settings, "failures",
 	    (json_int_t)schedule->failures, "failed_s", (json_int_t)schedule->failed_s, "wait_s",
 	    (json_int_t)schedule->wait_s, "why", why, strnlen(why, STORE_WHY - 1));
 	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
@@ -254,19 +287,21 @@ number_of(const json_t *document, const char *key)
 }
 
 void
-store_read_wait(
-    const char *state_dir, const char *name, struct schedule *schedule, char why[STORE_WHY])
+store_read_wait(const char *state_dir, const char *name, const char settings[STORE_SETTINGS],
+    struct schedule *schedule, char why[STORE_WHY])
 {
 	char path[PATH_MAX], error[FILE_ERROR];
 	struct secret text = { 0 };
 	json_t *document = NULL;
-	const char *sentence;
+	const char *sentence, *of;
 
 	why[0] = '\0';
+	schedule->failures = 0;
 	if (file_read(&text, path_of(path, state_dir, name, ".wait", ""), TEXT_MOST, error))
 		document = json_loadb((const char *)text.data, text.bytes, 0, NULL);
 	secret_wipe(&text);
-	if (!json_is_object(document)) {
+	of = json_string_value(json_object_get(document, "settings"));
+	if (!of || strcmp(of, settings) != 0) {
 		json_decref(document);
 		return;
 	}

@@ -7,7 +7,9 @@
  *	NAME.KEYTYPE.key    the key of a certificate that is being ordered: it is there before it is
  *	                    used, so that no crash loses the key of a certificate that was issued
  *	NAME.pem            the certificate in force: its key and its chain in one file, replaced at once
- *	NAME.wait           when nothing is tried before, and why, so that a restart asks no CA more often
+ *	NAME.from           of which account and type of key that is
+ *	NAME.wait           when nothing is tried before, and why, so that a restart asks no CA more often;
+ *	                    other settings are tried at once
  *
  * Whoever calls knows that NAME is a host name in its normal form.  The files belong to one thread
  * of one process, but that one-shot agents may share the directory: what is made is never replaced
@@ -28,7 +30,13 @@
 
 struct account_key;
 
-enum { STORE_ID = 17, STORE_URL = 1024, STORE_IDENTITY = 256, STORE_WHY = 512 };
+enum {
+	STORE_ID = 17,
+	STORE_SETTINGS = 17,
+	STORE_URL = 1024,
+	STORE_IDENTITY = 256,
+	STORE_WHY = 512
+};
 
 /* The path of NAME.pem; returns out. */
 const char *store_certificate_path(const char *state_dir, const char *name, char out[PATH_MAX]);
@@ -57,15 +65,19 @@ bool store_settle_key(const char *state_dir, const char *id, bool is_fresh, char
 /* The key for the next certificate, made if there is none.  Wipe it after true. */
 bool store_order_key(const char *state_dir, const char *name, enum key_type, struct secret *pem,
     char error[FILE_ERROR]);
-/* Puts the chain and its key in force. */
-bool store_certificate(const char *state_dir, const char *name, enum key_type,
+/* Puts the chain and its key in force; id is of the account. */
+bool store_certificate(const char *state_dir, const char *name, const char *id, enum key_type,
     const struct secret *key_pem, struct der chain, char error[FILE_ERROR]);
+/* Whether the certificate in force is of this account and type of key, so that it need not be
+ * exchanged. */
+bool store_is_from(const char *state_dir, const char *name, const char *id, enum key_type);
 
-/* What a schedule knows of failures, over a restart.  Both are silent where a file cannot be read
- * or written: it is only a courtesy. */
-void store_keep_wait(
-    const char *state_dir, const char *name, const struct schedule *, const char *why);
-void store_read_wait(
-    const char *state_dir, const char *name, struct schedule *, char why[STORE_WHY]);
+/* What a schedule knows of failures, over a restart; `settings` is a digest of those that have failed, and
+ * for others nothing is known.  Both are silent where a file cannot be read or written: it is only a
+ * courtesy. */
+void store_keep_wait(const char *state_dir, const char *name, const char settings[STORE_SETTINGS],
+    const struct schedule *, const char *why);
+void store_read_wait(const char *state_dir, const char *name, const char settings[STORE_SETTINGS],
+    struct schedule *, char why[STORE_WHY]);
 
 #endif

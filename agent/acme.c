@@ -48,12 +48,14 @@ look_at_file(struct acme_name *name, const char *dir)
 	    chain_read(&facts, (struct der){ text.data, text.bytes })) {
 		schedule_take(&name->schedule, facts.not_before_s, facts.not_after_s);
 		memcpy(name->id, facts.id, sizeof name->id);
+		if (!store_is_from(dir, name->server_name, name->registration->id, name->key_type))
+			schedule_hurry(&name->schedule);
 		if (name->schedule.failures == 0)
 			name->why[0] = '\0';
 	} else
 		schedule_take(&name->schedule, 0, 0);
 	secret_wipe(&text);
-	store_keep_wait(dir, name->server_name, &name->schedule, name->why);
+	store_keep_wait(dir, name->server_name, name->settings, &name->schedule, name->why);
 }
 
 /* While the old certificate lasts for long nobody is harmed. */
@@ -78,7 +80,8 @@ acme_name_fail(struct acme_name *name, enum acme_failure failure, const char *co
 
 	schedule_take_failure(&name->schedule, failure, retry_after_s, now_s);
 	snprintf(name->why, sizeof name->why, "%s", sentence);
-	store_keep_wait(acme_dir_of(settings), name->server_name, &name->schedule, name->why);
+	store_keep_wait(
+	    acme_dir_of(settings), name->server_name, name->settings, &name->schedule, name->why);
 	log_audit(level, "acme-failed", sentence, log_str("endpoint", name->endpoint),
 	    log_str("server_name", name->server_name), log_str("code", code),
 	    log_i64("not_after", name->schedule.not_after_s),
@@ -206,7 +209,8 @@ fill_name(struct acme_name *name, const struct endpoint_settings *endpoint, cons
 	name->key_type = acme_settings_key_type(settings);
 	if (settings->caa_resolver)
 		address_parse(&name->caa_resolver, settings->caa_resolver);
-	store_read_wait(dir, name->server_name, &name->schedule, name->why);
+	acme_settings_digest(settings, name->settings);
+	store_read_wait(dir, name->server_name, name->settings, &name->schedule, name->why);
 	name->pin = acme_pin_read(dir, name->server_name);
 }
 
@@ -225,6 +229,7 @@ add_name(
 		return false;
 	TAILQ_INSERT_TAIL(&acme->names, name, link);
 	name->caa_resolver.bytes = 0;
+	name->stamp = (struct file_stamp){ 0 }; /* it may be of another account now */
 	fill_name(name, endpoint, acme_dir_of(acme->settings));
 	name->registration = registration_for(acme, &endpoint->termination.acme);
 	if (name->registration)

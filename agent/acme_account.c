@@ -263,8 +263,8 @@ take_chain(struct acme_registration *registration, struct der chain)
 		    fault == CHAIN_CLOCK ? "acme-clock" : "acme-wrong-certificate", why, 0);
 		return;
 	}
-	if (!store_certificate(dir_of(registration), name->server_name, name->key_type,
-		&registration->order_key, chain, error)) {
+	if (!store_certificate(dir_of(registration), name->server_name, registration->id,
+		name->key_type, &registration->order_key, chain, error)) {
 		fail(registration, ACME_FAILURE_LATER, "acme-state", error, 0);
 		return;
 	}

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { WORD_MOST = 64, FIRST_S = 5 };
+enum { WORD_MOST = 64, NO_ANSWER_S = 600 };
 
 /* ---- over a restart ---- */
 
@@ -111,7 +111,8 @@ on_looked(void *arg, const struct caa_set *set)
 	if (set) {
 		name->pin = caa_judge(set, registration->identity, registration->account);
 		keep(name, acme_dir_of(acme->settings));
-	}
+	} else
+		name->pin_asked_s -= CAA_AGAIN_S - NO_ANSWER_S;
 	tell(name);
 }
 

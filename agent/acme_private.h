@@ -26,7 +26,8 @@ struct acme_name {
 	char server_name[NAME_SIZE], endpoint[SHORT_TEXT];
 	struct acme_registration *registration;
 	enum key_type key_type;
-	struct address caa_resolver; /* bytes 0: the system's */
+	char settings[STORE_SETTINGS]; /* a digest of them */
+	struct address caa_resolver;   /* bytes 0: the system's */
 	struct schedule schedule;
 	struct file_stamp stamp; /* of the certificate's file */
 	char id[CHAIN_ID];       /* of the certificate, for the CA; "": there is none */

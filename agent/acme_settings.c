@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <nettle/sha2.h>
+
 #include "acme/document.h"
 #include "base/address.h"
+#include "base/units.h"
 
 #define AT(member) offsetof(struct acme_settings, member)
 
@@ -125,6 +128,33 @@ acme_settings_agree(const struct acme_settings *a, const struct acme_settings *b
 {
 	return a->has_agreed == b->has_agreed && are_equal(a->mac_key_file, b->mac_key_file) &&
 	    are_lists_equal(&a->contact, &b->contact) && are_lists_equal(&a->cas, &b->cas);
+}
+
+static void
+add_text(struct sha256_ctx *sha, const char *text)
+{
+	text = text ? text : "";
+	sha256_update(sha, strlen(text) + 1, (const uint8_t *)text);
+}
+
+void
+acme_settings_digest(const struct acme_settings *settings, char out[ACME_SETTINGS_DIGEST])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	add_text(&sha, settings->directory);
+	add_text(&sha, settings->has_agreed ? "agreed" : NULL);
+	add_text(&sha, key_words[settings->key]);
+	add_text(&sha, settings->key_id);
+	add_text(&sha, settings->mac_key_file);
+	for (size_t i = 0; i < settings->contact.count; i++)
+		add_text(&sha, settings->contact.items[i]);
+	for (size_t i = 0; i < settings->cas.count; i++)
+		add_text(&sha, settings->cas.items[i]);
+	sha256_digest(&sha, sizeof digest, digest);
+	hex_encode(out, digest, (ACME_SETTINGS_DIGEST - 1) / 2);
 }
 
 void

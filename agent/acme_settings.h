@@ -37,6 +37,9 @@ enum key_type acme_settings_key_type(const struct acme_settings *);
 bool acme_settings_share(const struct acme_settings *, const struct acme_settings *);
 /* Whether what belongs to the account is the same in both. */
 bool acme_settings_agree(const struct acme_settings *, const struct acme_settings *);
+/* Sixteen digits that are others if anything is that a CA may have refused. */
+enum { ACME_SETTINGS_DIGEST = 17 };
+void acme_settings_digest(const struct acme_settings *, char out[ACME_SETTINGS_DIGEST]);
 /* What must be so within it. */
 void acme_settings_check(const struct acme_settings *, struct conf_report *);
 

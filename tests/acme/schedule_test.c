@@ -46,8 +46,12 @@ the_same_certificate_keeps_its_moment(void **state)
 	before = schedule;
 	schedule_take(&schedule, FROM, UNTIL);
 	assert_memory_equal(&schedule, &before, sizeof before);
+	/* As at a restart: what failed before is known already. */
 	schedule_take(&schedule, FROM + 1, UNTIL);
-	assert_int_equal(schedule.failures, 0);
+	assert_int_equal(schedule.failures, 1);
+	assert_true(schedule_waits(&schedule, FROM + 1));
+	schedule_take_issued(&schedule, FROM + 1);
+	assert_false(schedule_waits(&schedule, FROM + 1));
 }
 
 static void
@@ -87,6 +91,19 @@ but_never_until_it_is_too_late(void **state)
 	assert_int_equal(schedule.renew_s, UNTIL - 9 * DAY);
 	schedule_take_window(&schedule, &past, 0, FROM);
 	assert_true(schedule_is_due(&schedule, FROM));
+}
+
+static void
+what_must_be_exchanged_is_due_at_once(void **state)
+{
+	struct schedule schedule = { 0 };
+
+	(void)state;
+	schedule_take_issued(&schedule, FROM);
+	schedule_take(&schedule, FROM, UNTIL);
+	schedule_hurry(&schedule);
+	assert_true(schedule_is_due(&schedule, FROM));
+	assert_false(schedule_wants_window(&schedule, FROM));
 }
 
 static void
@@ -187,6 +204,7 @@ main(void)
 		cmocka_unit_test(the_same_certificate_keeps_its_moment),
 		cmocka_unit_test(the_window_of_the_ca_counts),
 		cmocka_unit_test(but_never_until_it_is_too_late),
+		cmocka_unit_test(what_must_be_exchanged_is_due_at_once),
 		cmocka_unit_test(a_ca_that_always_wants_it_renewed_is_not_asked_without_end),
 		cmocka_unit_test(asks_for_the_window_as_often_as_the_ca_says),
 		cmocka_unit_test(each_failure_waits_longer_than_the_last),

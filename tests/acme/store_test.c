@@ -169,12 +169,16 @@ the_key_of_an_order_stays_until_its_certificate_is_there(void **state)
 	assert_int_equal(mode_of("app.example.com.p256.key"), 0600);
 	assert_true(store_order_key(dir, "app.example.com", KEY_RSA2048, &other, error));
 	assert_false(secret_equals(&first, other.data, other.bytes));
-	assert_true(store_certificate(dir, "app.example.com", KEY_P256, &first,
+	assert_true(store_certificate(dir, "app.example.com", id, KEY_P256, &first,
 	    (struct der){ (const uint8_t *)"CHAIN\n", 6 }, error));
 	assert_int_equal(mode_of("app.example.com.p256.key"), 0);
 	assert_int_equal(mode_of("app.example.com.pem"), 0600);
 	assert_true(file_read_key(
 	    &both, store_certificate_path(dir, "app.example.com", path), 65536, error));
+	assert_true(store_is_from(dir, "app.example.com", id, KEY_P256));
+	assert_false(store_is_from(dir, "app.example.com", id, KEY_RSA2048));
+	assert_false(store_is_from(dir, "app.example.com", "0123456789abcdef", KEY_P256));
+	assert_false(store_is_from(dir, "other.example.com", id, KEY_P256));
 	assert_int_equal(both.bytes, first.bytes + 6);
 	assert_memory_equal(both.data, first.data, first.bytes);
 	assert_memory_equal(both.data + first.bytes, "CHAIN\n", 6);
@@ -191,18 +195,22 @@ what_must_be_waited_for_outlives_a_restart(void **state)
 	char why[STORE_WHY];
 
 	(void)state;
-	store_read_wait(dir, "app.example.com", &again, why);
+	store_read_wait(dir, "app.example.com", "0123456789abcdef", &again, why);
 	assert_int_equal(again.failures, 0);
 	assert_string_equal(why, "");
 	schedule_take_failure(&schedule, ACME_FAILURE_LATER, 86400, 1767225600);
-	store_keep_wait(dir, "app.example.com", &schedule, "too many \"orders\"");
-	store_read_wait(dir, "app.example.com", &again, why);
+	store_keep_wait(
+	    dir, "app.example.com", "0123456789abcdef", &schedule, "too many \"orders\"");
+	store_read_wait(dir, "app.example.com", "0123456789abcdef", &again, why);
 	assert_int_equal(again.failures, 1);
 	assert_int_equal(again.failed_s, 1767225600);
 	assert_int_equal(again.wait_s, 86400);
 	assert_string_equal(why, "too many \"orders\"");
+	store_read_wait(dir, "app.example.com", "fedcba9876543210", &again, why);
+	assert_int_equal(again.failures, 0);
+	assert_string_equal(why, "");
 	schedule.failures = 0;
-	store_keep_wait(dir, "app.example.com", &schedule, "");
+	store_keep_wait(dir, "app.example.com", "0123456789abcdef", &schedule, "");
 	assert_int_equal(mode_of("app.example.com.wait"), 0);
 }
 
@@ -210,7 +218,8 @@ static void
 a_file_that_was_tampered_with_bars_nobody(void **state)
 {
 	static const char *const texts[] = { "", "[]", "junk", "{\"failures\":\"x\"}",
-		"{\"failures\":-1,\"failed_s\":-5,\"wait_s\":99999999999,\"why\":7}" };
+		"{\"settings\":\"0123456789abcdef\",\"failures\":-1,\"failed_s\":-5,\"wait_s\":99999999999,"
+		"\"why\":7}" };
 	struct schedule schedule;
 	char why[STORE_WHY], path[PATH_MAX];
 
@@ -219,7 +228,7 @@ a_file_that_was_tampered_with_bars_nobody(void **state)
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		schedule = (struct schedule){ 0 };
 		assert_true(file_write(path, 0600, texts[i], strlen(texts[i]), error));
-		store_read_wait(dir, "app.example.com", &schedule, why);
+		store_read_wait(dir, "app.example.com", "0123456789abcdef", &schedule, why);
 		assert_int_equal(schedule.failures, 0);
 		assert_true(schedule.wait_s <= SCHEDULE_WAIT_MOST_S);
 		assert_string_equal(why, "");
