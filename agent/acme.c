@@ -298,7 +298,9 @@ state_of(const struct acme_name *name, int64_t now_s)
 		return "ordering";
 	if (schedule_waits(&name->schedule, now_s))
 		return "waiting";
-	return name->id[0] == '\0' && name->schedule.not_after_s == 0 ? "none" : "valid";
+	if (name->schedule.not_after_s == 0)
+		return "none";
+	return now_s < name->schedule.not_after_s ? "valid" : "expired";
 }
 
 json_t *
