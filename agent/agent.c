@@ -14,6 +14,7 @@
 #include "agent/challenge.h"
 #include "agent/endpoint_health.h"
 #include "agent/relay_session.h"
+#include "agent/renew.h"
 #include "agent/reload.h"
 #include "agent/sources.h"
 #include "agent/status.h"
@@ -33,7 +34,7 @@ enum {
 	GATHER_MS = 2, /* what workers say of their channels, three times a flow */
 	JUDGE_TICKS = 30,
 	DAY_S = 86400,
-	STATUS_TEXT = 160 + RELOAD_FAULTS_TEXT
+	STATUS_TEXT = 160 + RELOAD_FAULTS_TEXT + RENEWAL_TEXT
 };
 
 /*
@@ -70,12 +71,14 @@ flow_count(const struct agent *agent)
 static void
 show_status(struct agent *agent, const char *state)
 {
-	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT];
+	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT], renewal[RENEWAL_TEXT];
 
-	snprintf(status, sizeof status, "%zu of %zu relays connected, %zu endpoints, %llu flows%s",
+	snprintf(status, sizeof status,
+	    "%zu of %zu relays connected, %zu endpoints, %llu flows%s%s",
 	    relay_links_up_count(&agent->live.links), agent->live.links.count,
 	    agent->live.context.endpoint_table->count, (unsigned long long)flow_count(agent),
-	    reload_faults_text(&agent->live.faults, refused));
+	    reload_faults_text(&agent->live.faults, refused),
+	    renewal_text(agent->live.renew.renewal, renewal));
 	agent->shown_faults = agent->live.faults.changes;
 	ready_tell(state, status);
 }
@@ -221,6 +224,12 @@ on_relay(void *arg, enum relay_event event)
 }
 
 static void
+on_renewal(void *arg)
+{
+	show_status(arg, NULL);
+}
+
+static void
 on_health(void *arg)
 {
 	struct agent *agent = arg;
@@ -296,6 +305,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 		.probes = agent->live.probes,
 		.acme = agent->live.acme,
 		.faults = &agent->live.faults,
+		.renewal = agent->live.renew.renewal,
 		.crl_refresh = agent->live.crl_refresh,
 		.context = &agent->live.context,
 	    }));
@@ -381,6 +391,7 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	agent->live.settings.waits_for_clock = true;
 	if (!agent_reload_note_stamps(&agent->live))
 		return EX_OSERR;
+	agent_renew_mend(&agent->live.settings);
 	memory_begin();
 	if (!fetch_proxy_load(&agent->live.settings.proxy, &context->proxy, error))
 		return memory_exit_code(wrong);
@@ -489,7 +500,9 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 		return EX_OSERR;
 	probes_set(agent->live.probes, context->endpoint_table);
 	agent_acme_set(agent->live.acme);
-	if (!start_fetching(agent))
+	if (!start_fetching(agent) ||
+	    !agent_renew_start(
+		&agent->live.renew, context, &agent->live.settings, on_renewal, agent))
 		return EX_OSERR;
 	return start_forwards(agent, error);
 }
@@ -500,6 +513,7 @@ tear_down(struct agent *agent)
 	struct agent_context *context = &agent->live.context;
 
 	admin_free(agent->admin);
+	agent_renew_stop(&agent->live.renew);
 	endpoint_health_free(agent->live.health);
 	probes_free(agent->live.probes);
 	agent_acme_free(agent->live.acme);

@@ -14,6 +14,7 @@
 #include "agent/endpoint_table.h"
 #include "agent/forward.h"
 #include "agent/limits.h"
+#include "agent/renew.h"
 #include "agent/sources.h"
 #include "base/clock.h"
 #include "base/host.h"
@@ -89,8 +90,8 @@ warn_trust(struct agent_check *check, struct conf_mark mark, const struct trust 
 /* ---- one certificate ---- */
 
 static void
-check_certificate(struct agent_check *check, struct conf_mark mark, const char *path,
-    const struct cert_facts *facts)
+check_end(struct agent_check *check, struct conf_mark mark, const char *path,
+    const struct cert_facts *facts, bool ends_soon)
 {
 	int64_t left_s = facts->not_after - check->now_s;
 	char sentence[CERT_ERROR];
@@ -99,7 +100,7 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		check->has_expired = true;
 		warn(check, mark, "%s has expired %lld days ago; have it renewed", path,
 		    (long long)(-left_s / DAY_S));
-	} else if (cert_ends_soon(facts, check->now_s)) {
+	} else if (ends_soon) {
 		check->ends_soon = true;
 		warn(check, mark, "%s expires in %lld days; have it renewed", path,
 		    (long long)(left_s / DAY_S));
@@ -111,6 +112,13 @@ check_certificate(struct agent_check *check, struct conf_mark mark, const char *
 		check->doubts_clock = true;
 		warn(check, mark, "%s", sentence);
 	}
+}
+
+static void
+check_certificate(struct agent_check *check, struct conf_mark mark, const char *path,
+    const struct cert_facts *facts)
+{
+	check_end(check, mark, path, facts, cert_ends_soon(facts, check->now_s));
 }
 
 static void
@@ -139,13 +147,29 @@ agent_covers(const struct cert_facts *facts, const char *name)
 
 /* ---- the agent and its endpoints ---- */
 
+/* The agent's own certificate; one that renews itself may wait for its time. */
+static void
+check_renewal(struct agent_check *check, const struct cert_facts *facts)
+{
+	const struct renewal_settings *renew = &check->settings->renew;
+	bool ends_soon = renew->url
+	    ? renewal_rows_is_late(renew, facts->not_before, facts->not_after, check->now_s)
+	    : cert_ends_soon(facts, check->now_s);
+	char error[RENEWAL_ERROR];
+
+	check_end(check, check->settings->certificate_mark, check->settings->certificate, facts,
+	    ends_soon);
+	if (!agent_renew_is_possible(check->settings, error))
+		warn(check, renew->mark, "it could not be renewed: %s", error);
+}
+
 static void
 check_agent(struct agent_check *check, const struct credentials *credentials)
 {
 	const struct conf_mark nowhere = { 0, 0 };
 	const struct cert_facts *facts = &credentials->own->facts;
 
-	check_certificate(check, nowhere, check->settings->certificate, facts);
+	check_renewal(check, facts);
 	check_key(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
 		tell_broken(check, nowhere,

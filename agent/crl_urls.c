@@ -12,6 +12,7 @@ struct crl_subjects {
 	struct crl_refresh_subject *items;
 	const char **keys; /* of the URLs of each */
 	size_t count;
+	struct renewal_crl authority;
 };
 
 static void
@@ -37,6 +38,17 @@ add_endpoint(struct crl_subjects *subjects, const struct endpoint_settings *endp
 	    &endpoint->upstream.crl_url);
 }
 
+/* Of whom the agent's certificate is renewed by. */
+static void
+add_authority(struct crl_subjects *subjects, const struct renewal_settings *renew)
+{
+	if (!renew->url)
+		return;
+	add(subjects, "agent.renew.cas", &renew->cas, "agent.renew.url",
+	    renewal_rows_crl(&subjects->authority, renew->url));
+	subjects->items[subjects->count - 1].dial = renew->address;
+}
+
 static void
 wipe(struct crl_subjects *subjects)
 {
@@ -48,7 +60,7 @@ wipe(struct crl_subjects *subjects)
 static bool
 collect(struct crl_subjects *subjects, const struct agent_settings *settings)
 {
-	size_t most = 1 + 2 * settings->endpoints.count + settings->forwards.count;
+	size_t most = 2 + 2 * settings->endpoints.count + settings->forwards.count;
 
 	*subjects = (struct crl_subjects){ .items = calloc(most, sizeof *subjects->items),
 		.keys = calloc(most, sizeof *subjects->keys) };
@@ -66,6 +78,7 @@ collect(struct crl_subjects *subjects, const struct agent_settings *settings)
 
 		add(subjects, "forwards.cas", &server->cas, "forwards.crl_url", &server->crl_url);
 	}
+	add_authority(subjects, &settings->renew);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "agent/crl_urls.h"
 #include "agent/endpoint_health.h"
 #include "agent/reload_private.h"
+#include "agent/renew.h"
 #include "agent/sources.h"
 #include "base/admin.h"
 #include "base/clock.h"
@@ -258,6 +259,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	reload_faults_mend(&live->faults, NULL);
 	agent_reload_refresh_crls(live);
 	agent_reload_tell_states(live);
+	agent_renew_follow(&live->renew, &live->context, &live->settings);
 	*loaded = old;
 }
 

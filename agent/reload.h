@@ -13,6 +13,7 @@
 #include "agent/limits.h"
 #include "agent/probes.h"
 #include "agent/relay_link.h"
+#include "agent/renew.h"
 #include "agent/settings.h"
 #include "agent/state.h"
 #include "base/reload_faults.h"
@@ -38,6 +39,7 @@ struct agent_live {
 	struct agent_limits limits;             /* in force */
 	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
 	struct reload_faults faults;            /* what is not as the files say */
+	struct agent_renew renew;
 	unsigned retries;
 	struct endpoint_health *health;
 	bool is_health_behind; /* it does not know the endpoint table in force */

@@ -31,6 +31,11 @@ agent_reload_warn_expiry(const struct agent_live *live)
 		return;
 	left_s = facts->not_after - clock_wall_s();
 	warn_early(facts, live->settings.certificate);
+	/* A renewal speaks for itself while there is time. */
+	if (live->settings.renew.url &&
+	    !renewal_rows_is_late(
+		&live->settings.renew, facts->not_before, facts->not_after, clock_wall_s()))
+		return;
 	if (cert_ends_soon(facts, clock_wall_s()))
 		log_event(LOG_WARNING, "certificate-expires",
 		    left_s > 0

@@ -183,6 +183,7 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .mark_offset = AT(agent_settings, certificate_mark) },
 	{ "agent.private_key", CONF_TEXT, AT(agent_settings, private_key),
 	    .mark_offset = AT(agent_settings, private_key_mark) },
+	RENEWAL_ROW("agent.renew", struct agent_settings, renew),
 	{ "agent.heartbeat_interval", CONF_DURATION, AT(agent_settings, heartbeat_ms),
 	    .fallback = "10s", .least = SECONDS(1), .most = SECONDS(60) },
 	{ "agent.heartbeat_tolerance", CONF_DURATION, AT(agent_settings, tolerance_ms),
@@ -516,6 +517,7 @@ void
 agent_settings_check(struct agent_settings *settings, struct conf_report *report)
 {
 	check_agent(settings, report);
+	renewal_rows_check(&settings->renew, settings->certificate, settings->private_key, report);
 	check_relays(settings, report);
 	fetch_proxy_check(&settings->proxy, report);
 	agent_settings_check_forwards(settings, report);

@@ -17,6 +17,7 @@
 #include "base/conf.h"
 #include "base/conf_changes.h"
 #include "base/daemon_rows.h"
+#include "enrol/renewal_rows.h"
 #include "base/fetch_proxy.h"
 #include "pki/trust_rows.h"
 
@@ -149,6 +150,7 @@ struct agent_settings {
 	struct crl_policy_settings connect_crl;
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
+	struct renewal_settings renew; /* of that certificate */
 	uint64_t heartbeat_ms, tolerance_ms;
 	struct fetch_proxy_settings proxy;
 	char *region;

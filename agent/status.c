@@ -15,6 +15,7 @@
 #include "base/reload_faults.h"
 #include "base/units.h"
 #include "base/upstream_status.h"
+#include "enrol/renewal.h"
 #include "enrol/crl_refresh.h"
 
 static json_t *
@@ -78,11 +79,12 @@ agent_status(const struct agent_status_sources *from)
 	json_t *status = admin_program_facts("valise-agent", from->since_s, from->state);
 	json_int_t flows = (json_int_t)(agent_workers_flow_count(from->context->workers) +
 	    forwards_flow_count(from->forwards));
-	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o}", "workers",
+	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "workers",
 	    (int)agent_settings_workers(from->settings), "flows", flows, "relays",
 	    describe_relays(from->links), "endpoints",
 	    describe_endpoints(from->context->endpoint_table, from->probes, from->acme), "forwards",
-	    describe_forwards(from->settings), "crl_urls", crl_refresh_describe(from->crl_refresh));
+	    describe_forwards(from->settings), "crl_urls", crl_refresh_describe(from->crl_refresh),
+	    "renewal", renewal_describe(from->renewal));
 
 	json_t *refused = reload_faults_describe(from->faults);
 

@@ -27,6 +27,7 @@ struct agent_status_sources {
 	const struct agent_acme *acme; /* NULL: it is stopping */
 	const struct probes *probes;
 	const struct reload_faults *faults;
+	const struct renewal *renewal;
 	const struct crl_refresh *crl_refresh;
 	const struct agent_context *context;
 };

@@ -153,7 +153,10 @@ urgency_of(const struct renewal *renewal, int64_t now_s)
 		return RENEWAL_FINE;
 	if (left_s <= 0)
 		return RENEWAL_ENDED;
-	return left_s < before_of(renewal) / 2 ? RENEWAL_URGENT : RENEWAL_FAILING;
+	return renewal_rows_is_late(
+		   renewal->kept.settings, renewal->not_before, renewal->not_after, now_s)
+	    ? RENEWAL_URGENT
+	    : RENEWAL_FAILING;
 }
 
 enum renewal_urgency
@@ -516,5 +519,5 @@ renewal_set(struct renewal *renewal, const struct renewal_certificate *certifica
 	renewal->not_before = renewal->not_after = 0; /* so that it is planned anew */
 	if (renewal->state == OFF)
 		move(renewal, RESTING);
-	timer_set(&renewal->timer, 0);
+	timer_set(&renewal->timer, LOOK_MS); /* the CRLs of the authority may be on their way */
 }

@@ -8,50 +8,25 @@
 
 #include "base/address.h"
 #include "base/units.h"
-#include "sni/name.h"
+#include "pki/join_line.h"
 
 #define AT(member) offsetof(struct renewal_settings, member)
 
-enum { URL_MOST = RENEWAL_ROWS_URL - 32, PERCENT_MOST = 90, BEFORE_LEAST_MS = 60 * 1000 };
+enum { PERCENT_MOST = 90, BEFORE_LEAST_MS = 60 * 1000 };
 
 /* ---- one value ---- */
 
-/* "host", "host:port" or "[address]:port" up to `end`. */
-static bool
-is_authority(const char *text, const char *end)
-{
-	const char *colon = memrchr(text, ':', (size_t)(end - text));
-	char name[NAME_SIZE], port[6] = "443";
-	uint64_t number;
-
-	if (text[0] == '[' && colon && colon[-1] != ']')
-		colon = end[-1] == ']' ? NULL : text; /* within the brackets */
-	if (colon == text || (colon && end - colon > (ptrdiff_t)sizeof port))
-		return false;
-	if (colon)
-		snprintf(port, sizeof port, "%.*s", (int)(end - colon - 1), colon + 1);
-	if (!number_parse(port, &number) || number == 0 || number > UINT16_MAX)
-		return false;
-	return text[0] == '[' || name_normalise(name, text, (size_t)((colon ? colon : end) - text));
-}
-
-/* No user, no query, nothing that a URL would have to escape. */
 static bool
 is_url(const char *text, char error[256])
 {
-	static const char scheme[] = "https://",
-			  may[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789"
-				  "-._~/[]:";
-	const char *host = text + strlen(scheme);
-	bool is_fine = strncmp(text, scheme, strlen(scheme)) == 0 && strlen(text) < URL_MOST &&
-	    text[strspn(text, may)] == '\0';
+	char host[254];
+	uint16_t port;
 
-	if (is_fine && is_authority(host, host + strcspn(host, "/")))
+	if (join_url_parse(text, host, &port))
 		return true;
 	snprintf(error, 256,
-	    "is not where an authority can be; write https://HOST or https://HOST:PORT, as "
-	    "`valise-pki serve` tells it");
+	    "is not the URL of an authority; write https://HOST or https://HOST:PORT, without a "
+	    "path");
 	return false;
 }
 
@@ -128,11 +103,21 @@ renewal_rows_before(const char *text, int64_t life_s)
 	return most_s;
 }
 
-const char *
-renewal_rows_crl_url(const char *url, char out[RENEWAL_ROWS_URL])
+bool
+renewal_rows_is_late(
+    const struct renewal_settings *settings, int64_t not_before, int64_t not_after, int64_t now)
 {
-	snprintf(out, RENEWAL_ROWS_URL, "%s/crl/servers.pem", url);
-	return out;
+	return not_after - now < renewal_rows_before(settings->before, not_after - not_before) / 2;
+}
+
+const struct conf_texts *
+renewal_rows_crl(struct renewal_crl *crl, const char *url)
+{
+	*crl = (struct renewal_crl){ .texts = { .items = crl->urls, .count = url ? 1 : 0 } };
+	crl->urls[0] = crl->url;
+	if (url)
+		snprintf(crl->url, sizeof crl->url, "%s/crl/servers.pem", url);
+	return &crl->texts;
 }
 
 void

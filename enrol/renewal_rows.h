@@ -37,9 +37,18 @@ extern const struct conf_row renewal_rows[];
  * "30d" that time, but no more than nine tenths of the life. */
 int64_t renewal_rows_before(const char *text, int64_t life_s);
 
-/* Where the authority has the CRLs by which it is judged itself; returns out. */
+/* Whether half of the time is over in which it should have been renewed. */
+bool renewal_rows_is_late(
+    const struct renewal_settings *, int64_t not_before, int64_t not_after, int64_t now);
+
+/* Where the authority has the CRLs by which it is judged itself, as a list that lives in `crl`; empty without
+ * a url. */
 enum { RENEWAL_ROWS_URL = 1024 };
-const char *renewal_rows_crl_url(const char *url, char out[RENEWAL_ROWS_URL]);
+struct renewal_crl {
+	char url[RENEWAL_ROWS_URL], *urls[1];
+	struct conf_texts texts;
+};
+const struct conf_texts *renewal_rows_crl(struct renewal_crl *, const char *url);
 
 /* What spans keys: there is a certificate, in another file than its key. */
 void renewal_rows_check(const struct renewal_settings *, const char *certificate,

@@ -13,6 +13,7 @@
 #include "enrol/crl_advice.h"
 #include "enrol/crl_refresh.h"
 #include "pki/cert.h"
+#include "relay/renew.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/trustwatch.h"
@@ -106,6 +107,25 @@ tell_facts(const struct rules *rules)
 		    stderr, "warning: this version does not serve admin.http; remove the key\n");
 }
 
+/* One that renews itself may wait for its time. */
+static bool
+ends_soon(const struct settings *settings, const struct cert_facts *facts)
+{
+	return settings->renew.url ? renewal_rows_is_late(&settings->renew, facts->not_before,
+					 facts->not_after, clock_wall_s())
+				   : cert_ends_soon(facts, clock_wall_s());
+}
+
+static void
+tell_renewal(const struct settings *settings)
+{
+	char why[RENEWAL_ERROR];
+
+	if (!renew_is_possible(settings, why))
+		fprintf(
+		    stderr, "warning: %s could not be renewed: %s\n", settings->certificate, why);
+}
+
 static int
 tell_certificate(const struct settings *settings)
 {
@@ -139,7 +159,7 @@ tell_certificate(const struct settings *settings)
 	} else if (cert_is_early(&facts, settings->certificate, clock_wall_s(), error)) {
 		fprintf(stderr, "%s\n", error);
 		code = EX_TEMPFAIL;
-	} else if (cert_ends_soon(&facts, clock_wall_s())) {
+	} else if (ends_soon(settings, &facts)) {
 		fprintf(stderr, "warning: %s ends soon; renew it\n", settings->certificate);
 		code = SOON;
 	}
@@ -240,6 +260,7 @@ check_run(const char *path)
 	limits_print(&rules->limits, &rules->settings, stdout);
 	if (rules->settings.connect_name) {
 		code = tell_certificate(&rules->settings);
+		tell_renewal(&rules->settings);
 		trust_code = tell_trust(path, &rules->settings);
 	}
 	rules_release(rules);

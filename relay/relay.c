@@ -21,6 +21,7 @@
 #include "enrol/crl_refresh.h"
 #include "relay/bind.h"
 #include "relay/reload.h"
+#include "relay/renew.h"
 #include "relay/route.h"
 #include "relay/route_health.h"
 #include "relay/rules.h"
@@ -34,7 +35,7 @@ enum {
 	TICK_MS = 1000,
 	SENTENCE = 512,
 	PATH_MOST = 4096,
-	STATUS_TEXT = 64 + RELOAD_FAULTS_TEXT,
+	STATUS_TEXT = 64 + RELOAD_FAULTS_TEXT + RENEWAL_TEXT,
 };
 
 /*
@@ -141,10 +142,11 @@ log_up(const struct relay *relay)
 static void
 show_status(struct relay *relay, const char *state)
 {
-	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT];
+	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT], renewal[RENEWAL_TEXT];
 
-	snprintf(status, sizeof status, "running, %u workers%s", relay->shared.worker_count,
-	    reload_faults_text(&relay->reload.faults, refused));
+	snprintf(status, sizeof status, "running, %u workers%s%s", relay->shared.worker_count,
+	    reload_faults_text(&relay->reload.faults, refused),
+	    renewal_text(relay->reload.renew.renewal, renewal));
 	relay->shown_faults = relay->reload.faults.changes;
 	ready_tell(state, status);
 }
@@ -303,7 +305,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	(void)document;
 	status_answer(question, &relay->shared, relay->reload.rules, relay->since_s,
 	    relay->state == SERVING ? "running" : "draining", &relay->reload.faults,
-	    relay->reload.crl_refresh);
+	    relay->reload.crl_refresh, relay->reload.renew.renewal);
 }
 
 static bool
@@ -353,6 +355,12 @@ on_crl_fault(void *arg, const char *part, const char *sentence)
 		reload_faults_mend(&relay->reload.faults, part);
 }
 
+static void
+on_renewal(void *arg)
+{
+	show_status(arg, NULL);
+}
+
 static bool
 make_refresh(struct relay *relay)
 {
@@ -366,7 +374,8 @@ make_refresh(struct relay *relay)
 	options.fetcher = relay->fetcher = fetcher_new(relay->shared.resolver);
 	if (relay->fetcher)
 		relay->reload.crl_refresh = crl_refresh_new(&options);
-	return relay->reload.crl_refresh != NULL;
+	return relay->reload.crl_refresh &&
+	    renew_init(&relay->reload.renew, relay->loop, relay->fetcher, on_renewal, relay);
 }
 
 static bool
@@ -525,6 +534,7 @@ close_all(struct relay *relay)
 	admin_free(relay->admin);
 	route_health_free(relay->reload.health);
 	crl_refresh_free(relay->reload.crl_refresh);
+	renew_wipe(&relay->reload.renew);
 	fetcher_free(relay->fetcher);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
@@ -584,6 +594,7 @@ serve(struct relay *relay)
 	timer_set(&relay->tick, TICK_MS);
 	reload_watch_health(&relay->reload);
 	reload_refresh_crls(&relay->reload);
+	renew_follow(&relay->reload.renew, &relay->reload.rules->settings);
 	loop_run(relay->loop);
 	log_audit(LOG_INFO, "relay-down", NULL);
 }

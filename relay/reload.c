@@ -211,10 +211,15 @@ void
 reload_refresh_crls(struct reload *reload)
 {
 	const struct settings *settings = &reload->rules->settings;
-	const struct crl_refresh_subject agents = { "connect.agent_cas", &settings->agent_cas,
-		&settings->agent_crl_url, NULL };
+	struct renewal_crl authority;
+	const struct crl_refresh_subject subjects[] = {
+		{ "connect.agent_cas", &settings->agent_cas, &settings->agent_crl_url, NULL },
+		{ "connect.renew.cas", &settings->renew.cas,
+		    renewal_rows_crl(&authority, settings->renew.url), settings->renew.address },
+	};
 
-	reload->is_refresh_behind = !crl_refresh_set(reload->crl_refresh, &agents, 1, NULL);
+	reload->is_refresh_behind =
+	    !crl_refresh_set(reload->crl_refresh, subjects, settings->renew.url ? 2 : 1, NULL);
 	if (reload->is_refresh_behind)
 		memory_short("CRLs that are fetched, which begins later");
 }
@@ -222,6 +227,7 @@ reload_refresh_crls(struct reload *reload)
 static void
 use_rules(struct reload *reload, struct rules *rules)
 {
+	renew_follow(&reload->renew, &rules->settings);
 	rules_release(reload->rules);
 	reload->rules = rules;
 	reload_set_bounds(reload);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include "base/file.h"
 #include "base/reload_faults.h"
+#include "relay/renew.h"
 
 struct crl_refresh;
 struct reload_asker;
@@ -30,6 +31,7 @@ struct reload {
 	bool is_health_behind; /* it does not know the rules in force */
 	struct crl_refresh *crl_refresh;
 	bool is_refresh_behind; /* the same */
+	struct renew renew;
 };
 
 /* Reads and judges everything again, then swaps; on any error nothing changes, and it is false. */

@@ -11,6 +11,7 @@
 #include "pki/cert.h"
 #include "pki/key_pair.h"
 #include "relay/session_table.h"
+#include "relay/renew.h"
 #include "relay/route.h"
 #include "tunnel/tls.h"
 
@@ -244,7 +245,7 @@ rules_load(
 {
 	struct counted *counted = calloc(1, sizeof *counted);
 	struct conf_report report = { .out = messages, .path = path };
-	bool unreadable = false;
+	bool unreadable = false, is_read;
 
 	*failure = RULES_BAD;
 	if (!counted) {
@@ -254,8 +255,11 @@ rules_load(
 	atomic_init(&counted->held, 1);
 	pthread_mutex_init(&counted->lock, NULL);
 	counted->rules.path = path;
-	if (settings_read(&counted->rules.settings, path, messages, &unreadable) &&
-	    load_tls(&counted->rules, table, &report) && load_routes(&counted->rules, &report)) {
+	is_read = settings_read(&counted->rules.settings, path, messages, &unreadable);
+	if (is_read && table)
+		renew_mend(&counted->rules.settings);
+	if (is_read && load_tls(&counted->rules, table, &report) &&
+	    load_routes(&counted->rules, &report)) {
 		limits_derive(&counted->rules.limits, &counted->rules.settings,
 		    socket_raise_limit(), host_memory());
 		*failure = RULES_FINE;

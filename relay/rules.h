@@ -30,7 +30,8 @@ struct rules {
 enum rules_failure { RULES_FINE, RULES_UNREADABLE, RULES_BAD };
 
 /* Reads and judges everything; each mistake is told on `messages`. NULL with *failure set.
- * `table` is where channel keys are found; it must outlive the rules. */
+ * `table` is where channel keys are found; it must outlive the rules.  NULL: a check, which changes no
+ * file. */
 struct rules *rules_load(
     const char *path, struct session_table *, FILE *messages, enum rules_failure *failure);
 /* Reads the certificate and its key again under the same settings; false: the old ones stay. */

@@ -219,6 +219,7 @@ static const struct conf_row rows[] = {
 	    .mark_offset = AT(settings, certificate_mark) },
 	{ "connect.private_key", CONF_TEXT, AT(settings, private_key),
 	    .mark_offset = AT(settings, private_key_mark) },
+	RENEWAL_ROW("connect.renew", struct settings, renew),
 	{ "connect.agent_cas", CONF_TEXTS, AT(settings, agent_cas),
 	    .mark_offset = AT(settings, agent_cas_mark) },
 	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls),

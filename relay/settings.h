@@ -15,6 +15,7 @@
 #include "base/conf_changes.h"
 #include "base/daemon_rows.h"
 #include "base/upstream_url.h"
+#include "enrol/renewal_rows.h"
 #include "pki/trust_rows.h"
 #include "relay/refuse.h"
 #include "sni/name.h"
@@ -82,6 +83,7 @@ struct settings {
 	char connect_pattern[NAME_SIZE]; /* derived */
 	char *certificate, *private_key;
 	struct conf_mark certificate_mark, private_key_mark;
+	struct renewal_settings renew; /* of that certificate */
 	struct conf_texts agent_cas, agent_crls, agent_crl_url;
 	struct conf_mark agent_cas_mark, agent_crls_mark, agent_crl_url_mark;
 	struct crl_policy_settings agent_crl;

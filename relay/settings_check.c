@@ -307,6 +307,7 @@ void
 settings_check(struct settings *settings, struct conf_report *report)
 {
 	check_connect(settings, report);
+	renewal_rows_check(&settings->renew, settings->certificate, settings->private_key, report);
 	for (size_t i = 0; i < settings->listeners.count; i++)
 		check_listener(settings, i, report);
 	for (size_t i = 0; i < settings->routes.count; i++)

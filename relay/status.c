@@ -9,6 +9,7 @@
 #include "base/upstream_group.h"
 #include "base/upstream_status.h"
 #include "enrol/crl_refresh.h"
+#include "enrol/renewal.h"
 #include "relay/route.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
@@ -98,7 +99,8 @@ describe_routes(const struct rules *rules)
 void
 status_answer(struct admin_question *question, const struct shared *shared,
     const struct rules *rules, int64_t since_s, const char *state,
-    const struct reload_faults *faults, const struct crl_refresh *crl_refresh)
+    const struct reload_faults *faults, const struct crl_refresh *crl_refresh,
+    const struct renewal *renewal)
 {
 	json_t *refused;
 	struct status *status =
@@ -118,6 +120,7 @@ status_answer(struct admin_question *question, const struct shared *shared,
 	if (status->answer) {
 		json_object_set_new(status->answer, "routes", describe_routes(rules));
 		json_object_set_new(status->answer, "crl_urls", crl_refresh_describe(crl_refresh));
+		json_object_set_new(status->answer, "renewal", renewal_describe(renewal));
 	}
 	status->missing = shared->worker_count;
 	for (unsigned i = 0; i < shared->worker_count; i++)

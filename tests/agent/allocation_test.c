@@ -235,6 +235,12 @@ on_health(void *arg)
 	(void)arg;
 }
 
+static void
+on_renewal(void *arg)
+{
+	(void)arg;
+}
+
 /* There are no URLs, so nothing is ever fetched. */
 static void
 open_fetching(struct agent_live *agent)
@@ -245,6 +251,8 @@ open_fetching(struct agent_live *agent)
 	assert_non_null(options.fetcher);
 	agent->crl_refresh = crl_refresh_new(&options);
 	assert_non_null(agent->crl_refresh);
+	assert_true(agent_renew_start(
+	    &agent->renew, &agent->context, &agent->settings, on_renewal, NULL));
 }
 
 static void
@@ -272,6 +280,7 @@ static void
 close_agent(struct agent_live *agent)
 {
 	endpoint_health_free(agent->health);
+	agent_renew_stop(&agent->renew);
 	crl_refresh_free(agent->crl_refresh);
 	fetcher_free(agent->context.fetcher);
 	relay_links_wipe(&agent->links);

@@ -50,18 +50,18 @@ refuses_what_leads_nowhere(void **state)
 	static const char *const bad[] = { "pki.example.net", "http://pki.example.net", "https://",
 		"https://user@pki.example.net", "https://pki.example.net?x=1",
 		"https://pki.example.net:0", "https://pki.example.net:70000", "https://:443",
-		"https://a b", "https://pki..net", "https://[::1", "https://pki.example.net:" };
+		"https://a b", "https://pki..net", "https://[::1",
+		"https://pki.example.net:", "https://pki.example.net/label" };
 	static const char *const good[] = { "https://pki.example.net",
-		"https://pki.example.net:8443", "https://pki.example.net/label",
-		"https://192.0.2.1:8443", "https://[2001:db8::1]", "https://[2001:db8::1]:8443",
-		"https://localhost:1" };
+		"https://pki.example.net:8443", "https://192.0.2.1:8443", "https://[2001:db8::1]",
+		"https://[2001:db8::1]:8443", "https://localhost:1" };
 	char text[256];
 	struct renewal_owner owner;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		snprintf(text, sizeof text, "renew: {url: '%s', cas: root.crt}\n", bad[i]);
-		if (!strstr(read_text(&owner, text), "where an authority can be"))
+		if (!strstr(read_text(&owner, text), "is not the URL of an authority"))
 			fail_msg("%s is taken", bad[i]);
 		conf_wipe(&owner, owner_rows);
 	}
