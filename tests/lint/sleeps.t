@@ -56,6 +56,7 @@ tests/system/lib/costs.py: _still: no event tells that memory has come to rest
 tests/tunnel/peer.h: let_the_kernel_work: no event tells that TCP has come to rest
 tests/tunnel/pump_test.c: a_peer_may_pause_for_as_long_as_it_likes: what a kernel answers goes by its own clock
 tests/tunnel/pump_test.c: an_alert_in_a_joined_flow_can_be_read: the client must go on sending while the pump lingers
+tests/year/year.t: step: real timers have to run between two steps of the clock
 END
 # What sleeps, as FILE: FUNCTION.
 sleeping()
