@@ -236,7 +236,7 @@ note_end(struct serve_child *child, pid_t pid, int status)
 		return;
 	child->pid = 0;
 	child->code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM) /* which we send */
 		log_event(LOG_ERROR, "process-died", "one of the two processes was killed",
 		    log_i64("signal", WTERMSIG(status)));
 }

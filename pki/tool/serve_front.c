@@ -154,7 +154,8 @@ on_lost(void *arg)
 {
 	struct front *front = arg;
 
-	if (!front->is_stopping)
+	/* Before it is ready it has said itself why. */
+	if (front->is_open && !front->is_stopping)
 		log_event(LOG_ERROR, "signer-lost", "the process that signs has ended");
 	end(front, front->is_stopping ? EX_OK : EX_SOFTWARE);
 }
@@ -266,7 +267,9 @@ serve_front_run(const struct front_options *options)
 		log_start();
 		look_at_clock(&front);
 		loop_run(front.loop);
-		log_audit(LOG_INFO, "serve-down", NULL, log_u64("issued", front.est.issued));
+		if (front.is_open)
+			log_audit(
+			    LOG_INFO, "serve-down", NULL, log_u64("issued", front.est.issued));
 	}
 	close_all(&front);
 	loop_free(front.loop);

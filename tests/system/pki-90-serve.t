@@ -348,6 +348,22 @@ def both_processes_end_with_either(scene):
 
 
 @test
+def a_wrong_passphrase_ends_it_with_one_sentence(scene):
+	for name, text in (("right", "correct horse battery"), ("wrong", "staple")):
+		with open(os.open(f"{scene.dir}/{name}", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+			file.write(text + "\n")
+	ca = Ca(f"{scene.dir}/ca", "--passphrase-file", f"{scene.dir}/right")
+	pki = scene.serve(ca.dir, start=False, passphrase_file=f"{scene.dir}/wrong").start(wait_ready=False)
+	equal(pki.wait(), 77)
+	pki.expected = 77
+	told = [line for line in pki.log_text().splitlines() if '"level":"debug"' not in line and '"listening"' not in line]
+	check(len(told) == 1 and "not its passphrase" in told[0], told)
+	pki.write({**pki.settings, "passphrase_file": f"{scene.dir}/right"})
+	pki.start()
+	equal(Client(scene, ca, pki)("/crl/agents.crl")[0], 200)
+
+
+@test
 def strongswan_enrols_and_renews(scene):
 	ca, pki, client = begun(scene)
 	conf = f"{scene.dir}/strongswan.conf"
