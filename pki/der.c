@@ -206,6 +206,18 @@ der_oid_is(struct der oid, const char *dotted)
 	}
 }
 
+bool
+der_oid_is_sound(struct der oid)
+{
+	bool begins = true;
+	for (size_t i = 0; i < oid.bytes; i++) {
+		if (begins && oid.data[i] == 0x80)
+			return false;
+		begins = !(oid.data[i] & 0x80);
+	}
+	return oid.bytes > 0 && begins;
+}
+
 /* The next arc, of at most 63 bits. */
 static bool
 arc_decode(struct der oid, size_t *at, uint64_t *arc)

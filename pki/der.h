@@ -95,6 +95,8 @@ struct der der_bits(struct cursor *);
 struct cursor der_extension(struct cursor *list, struct der *oid, bool *critical);
 
 bool der_equal(struct der, struct der);
+/* Whether the contents of an OBJECT IDENTIFIER are one: every arc ends, and is in its shortest form. */
+bool der_oid_is_sound(struct der);
 /* Whether the contents of an OBJECT IDENTIFIER are this one, in dotted form, arcs below 2^64. */
 bool der_oid_is(struct der, const char *dotted);
 /* The contents of one in dotted form; "(no OID)" if they are none, or too long.  Returns out. */

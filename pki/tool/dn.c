@@ -123,9 +123,9 @@ dn_is_sound(struct der name)
 
 		while (set.left && !set.failed) {
 			struct cursor one = der_enter(&set, DER_SEQUENCE);
-			der_read(&one, DER_OID);
+			struct der type = der_read(&one, DER_OID);
 			struct der value = der_any(&one, &tag);
-			if (one.failed || !is_sound(tag, value))
+			if (one.failed || !der_oid_is_sound(type) || !is_sound(tag, value))
 				return false;
 		}
 	}

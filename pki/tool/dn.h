@@ -13,7 +13,7 @@
 /* UTF-8 without control characters and others that cannot be seen: what we put into names. */
 bool dn_is_text(const char *text, size_t bytes);
 /* Every value in this Name is a string of a type that OpenSSL and Go both read, in the characters of
- * that type, and has no control characters. */
+ * that type, and has no control characters; its type is an OID in good form. */
 bool dn_is_sound(struct der name);
 
 #endif

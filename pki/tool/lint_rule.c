@@ -301,6 +301,17 @@ purpose_absent(const struct lint_subject *s)
 }
 
 static bool
+purpose_malformed(const struct lint_subject *s)
+{
+	struct cursor list = der_over(s->facts.purposes);
+
+	while (list.left && !list.failed)
+		if (!der_oid_is_sound(der_read(&list, DER_OID)))
+			return true;
+	return list.failed;
+}
+
+static bool
 purpose_any(const struct lint_subject *s)
 {
 	return s->any;
@@ -531,6 +542,8 @@ static const struct lint_rule rules[] = {
 	    "a path length belongs to CAs; strict verifiers refuse it on a leaf" },
 	{ "purpose-absent", FINDING_WRONG, purpose_absent,
 	    "without an extendedKeyUsage it would pass for every purpose; Valise refuses it" },
+	{ "purpose-malformed", FINDING_WRONG, purpose_malformed,
+	    "one of its purposes is not in the form of an OID; Go refuses the certificate" },
 	{ "purpose-any", FINDING_WRONG, purpose_any,
 	    "anyExtendedKeyUsage passes for every purpose elsewhere; Valise refuses it" },
 	{ "agent-is-server", FINDING_WRONG, agent_is_server, "an agent must not be a server too" },
