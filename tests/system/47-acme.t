@@ -223,6 +223,19 @@ def what_the_ca_sees_instead_is_told_and_waited_for(scene):
 
 
 @test
+def a_reload_in_the_middle_of_an_order_begins_it_anew(scene):
+	relay, agent = serving(scene, name="reloaded.example.com")
+	agent.wait_event("acme-order")
+	for count, state in enumerate(("directory", "asking", "authorising", "presenting", "validating")):
+		agent.wait_event("move", to=state)
+		agent.reload()
+		agent.wait_event("reloaded", count=count + 1)
+	issued(agent)
+	fetched(relay, ca().root(), "reloaded.example.com")
+	equal(agent.events("acme-failed"), [], "failures")
+
+
+@test
 def a_certificate_is_renewed_while_flows_go_on(scene):
 	# In the words of pebble 2.4, and of later ones.
 	brief = Ca(_port, dns().port, certificateValidityPeriod=30,
