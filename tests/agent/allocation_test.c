@@ -251,8 +251,8 @@ open_fetching(struct agent_live *agent)
 	assert_non_null(options.fetcher);
 	agent->crl_refresh = crl_refresh_new(&options);
 	assert_non_null(agent->crl_refresh);
-	assert_true(agent_renew_start(
-	    &agent->renew, &agent->context, &agent->settings, on_renewal, NULL));
+	assert_true(
+	    agent_renew_start(&agent->renew, &agent->context, &agent->settings, on_renewal, NULL));
 }
 
 static void
