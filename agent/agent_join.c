@@ -42,6 +42,7 @@ write_identity(FILE *out, const struct join_facts *facts)
 		join_write_row(out, "  state_dir", facts->state_dir);
 	if (facts->proxy)
 		write_proxy(out, facts->proxy);
+	join_write_renew(out, facts);
 }
 
 static void

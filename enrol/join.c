@@ -450,3 +450,19 @@ join_write_row(FILE *out, const char *key, const char *value)
 	join_write_value(out, value);
 	putc('\n', out);
 }
+
+void
+join_write_renew(FILE *out, const struct join_facts *facts)
+{
+	fputs("  # Before the certificate ends, a new one is fetched from here:\n"
+	      "  renew: {url: ",
+	    out);
+	join_write_value(out, facts->url);
+	fputs(", cas: ", out);
+	join_write_value(out, facts->files->paths[JOIN_SERVER_CAS]);
+	if (facts->address) {
+		fputs(", address: ", out);
+		join_write_value(out, facts->address);
+	}
+	fputs("}\n", out);
+}

@@ -51,9 +51,10 @@ struct join_program {
  * not now, 76 what came is wrong, 77 refused. */
 int join_run(const struct join_program *, int count, char **arguments);
 
-/* What both configurations are written with: a value of YAML, in quotes where it needs them, and a line
- * with a key (and the spaces before it). */
+/* What both configurations are written with: a value of YAML, in quotes where it needs them; a line
+ * with a key (and the spaces before it); and the key `renew`. */
 void join_write_value(FILE *, const char *text);
 void join_write_row(FILE *, const char *key, const char *value);
+void join_write_renew(FILE *, const struct join_facts *);
 
 #endif

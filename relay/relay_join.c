@@ -14,6 +14,7 @@ write_identity(FILE *out, const struct join_facts *facts)
 	join_write_row(out, "  private_key", files->paths[JOIN_KEY]);
 	join_write_row(out, "  agent_cas", files->paths[JOIN_PEER_CAS]);
 	join_write_row(out, "  agent_crl_url", facts->peer_crl_url);
+	join_write_renew(out, facts);
 }
 
 /* The authority behind this relay, so that one public port is enough for all; an address that was given
