@@ -12,6 +12,7 @@ struct crl_subjects {
 	struct crl_refresh_subject *items;
 	const char **keys; /* of the URLs of each */
 	size_t count;
+	const struct renewal_settings *renew;
 	struct renewal_crl authority;
 };
 
@@ -26,7 +27,8 @@ add(struct crl_subjects *subjects, const char *label, const struct conf_texts *c
 		return;
 	subjects->keys[subjects->count] = key;
 	subjects->items[subjects->count++] =
-	    (struct crl_refresh_subject){ label, cas->count > 0 ? cas : &system_cas, urls, NULL };
+	    (struct crl_refresh_subject){ label, cas->count > 0 ? cas : &system_cas, urls,
+		    renewal_rows_dial(subjects->renew, urls) };
 }
 
 static void
@@ -40,13 +42,11 @@ add_endpoint(struct crl_subjects *subjects, const struct endpoint_settings *endp
 
 /* Of whom the agent's certificate is renewed by. */
 static void
-add_authority(struct crl_subjects *subjects, const struct renewal_settings *renew)
+add_authority(struct crl_subjects *subjects)
 {
-	if (!renew->url)
-		return;
-	add(subjects, "agent.renew.cas", &renew->cas, "agent.renew.url",
-	    renewal_rows_crl(&subjects->authority, renew->url));
-	subjects->items[subjects->count - 1].dial = renew->address;
+	if (subjects->renew->url)
+		add(subjects, "agent.renew.cas", &subjects->renew->cas, "agent.renew.url",
+		    renewal_rows_crl(&subjects->authority, subjects->renew->url));
 }
 
 static void
@@ -63,7 +63,8 @@ collect(struct crl_subjects *subjects, const struct agent_settings *settings)
 	size_t most = 2 + 2 * settings->endpoints.count + settings->forwards.count;
 
 	*subjects = (struct crl_subjects){ .items = calloc(most, sizeof *subjects->items),
-		.keys = calloc(most, sizeof *subjects->keys) };
+		.keys = calloc(most, sizeof *subjects->keys),
+		.renew = &settings->renew };
 	if (!subjects->items || !subjects->keys) {
 		wipe(subjects);
 		return false;
@@ -78,7 +79,7 @@ collect(struct crl_subjects *subjects, const struct agent_settings *settings)
 
 		add(subjects, "forwards.cas", &server->cas, "forwards.crl_url", &server->crl_url);
 	}
-	add_authority(subjects, &settings->renew);
+	add_authority(subjects);
 	return true;
 }
 

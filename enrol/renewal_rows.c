@@ -120,6 +120,18 @@ renewal_rows_crl(struct renewal_crl *crl, const char *url)
 	return &crl->texts;
 }
 
+const char *
+renewal_rows_dial(const struct renewal_settings *settings, const struct conf_texts *urls)
+{
+	size_t length = settings->url ? strlen(settings->url) : 0;
+
+	for (size_t i = 0; i < urls->count; i++)
+		if (length == 0 || strncmp(urls->items[i], settings->url, length) != 0 ||
+		    urls->items[i][length] != '/')
+			return NULL;
+	return settings->address;
+}
+
 void
 renewal_rows_check(const struct renewal_settings *settings, const char *certificate,
     const char *private_key, struct conf_report *report)

@@ -50,6 +50,10 @@ struct renewal_crl {
 };
 const struct conf_texts *renewal_rows_crl(struct renewal_crl *, const char *url);
 
+/* Where to connect for these URLs instead of their own hosts: the authority's address, if all of them are
+ * below its URL; else NULL. */
+const char *renewal_rows_dial(const struct renewal_settings *, const struct conf_texts *urls);
+
 /* What spans keys: there is a certificate, in another file than its key. */
 void renewal_rows_check(const struct renewal_settings *, const char *certificate,
     const char *private_key, struct conf_report *);

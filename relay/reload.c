@@ -213,7 +213,8 @@ reload_refresh_crls(struct reload *reload)
 	const struct settings *settings = &reload->rules->settings;
 	struct renewal_crl authority;
 	const struct crl_refresh_subject subjects[] = {
-		{ "connect.agent_cas", &settings->agent_cas, &settings->agent_crl_url, NULL },
+		{ "connect.agent_cas", &settings->agent_cas, &settings->agent_crl_url,
+		    renewal_rows_dial(&settings->renew, &settings->agent_crl_url) },
 		{ "connect.renew.cas", &settings->renew.cas,
 		    renewal_rows_crl(&authority, settings->renew.url), settings->renew.address },
 	};

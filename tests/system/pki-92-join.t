@@ -75,6 +75,10 @@ def three_hosts_and_one_public_port(scene):
 	agent = run_joined(scene, "agent", hosts["agent"])
 	agent.wait_event("endpoint-up")
 	equal(curl(port, NAME, authority().root)[:2], (0, b"hello"))
+	# pki.test is a name that nobody resolves: CRLs are fetched where the hosts have joined.
+	relay.wait_event("crl-fetched", key="connect.agent_cas")
+	agent.wait_event("crl-fetched", key="agent.connect_cas")
+	equal([event for daemon in (relay, agent) for event in daemon.events("crl-fetch-failed")], [])
 
 
 @test
