@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "base/ready.h"
 #include "base/socket.h"
+#include "pki/join_line.h"
 #include "pki/tool/authority.h"
 #include "pki/tool/command.h"
 #include "pki/tool/enrol_signer.h"
@@ -25,7 +26,7 @@
 #include "pki/tool/serve_settings.h"
 #include "sni/name.h"
 
-enum { LISTENERS_MOST = 16, URL_TEXT = 512, PATIENCE_S = 15 };
+enum { LISTENERS_MOST = 16, PATIENCE_S = 15 };
 
 struct serve_options {
 	struct common common;
@@ -44,7 +45,7 @@ static const struct option_row rows[] = { { "config", OPTION_TEXT,
 	{ "url", OPTION_TEXT, offsetof(struct serve_options, url), "URL",
 	    "where hosts reach it (default: https://NAME)", 0 },
 	{ "check", OPTION_FLAG, offsetof(struct serve_options, check), NULL,
-	    "say whether the settings are right, and end", 0 },
+	    "say whether settings and authority are right, and end", 0 },
 	{ 0 } };
 
 static const struct synopsis usage = {
@@ -62,7 +63,7 @@ struct serve_plan {
 	struct serve_settings settings;
 	const char *directory;
 	struct texts names, listen;
-	char url[URL_TEXT];
+	char url[JOIN_URL];
 	int listeners[LISTENERS_MOST];
 	size_t listener_count;
 };
@@ -93,7 +94,7 @@ choose(const struct texts *given, const struct conf_texts *configured,
 	}
 	for (size_t i = 0; i < given->count; i++)
 		if (!is_valid(given->at[i], error))
-			return message_fail(EX_USAGE, "serve: %s", error);
+			return message_fail(EX_USAGE, "serve: '%s' %s", given->at[i], error);
 	return 0;
 }
 
@@ -101,14 +102,17 @@ static int
 choose_url(struct serve_plan *plan)
 {
 	const char *url = plan->options.url ? plan->options.url : plan->settings.url;
+	char host[254];
+	uint16_t port;
 
-	if (url && strncmp(url, "https://", 8) != 0)
-		return message_fail(EX_USAGE, "serve: --url '%s' must begin with https://", url);
-	if (snprintf(plan->url, sizeof plan->url, "%s%s", url ? "" : "https://",
-		url ? url : plan->names.at[0]) >= (int)sizeof plan->url)
-		return message_fail(
-		    EX_USAGE, "serve: --url is longer than %d characters", URL_TEXT - 1);
-	return 0;
+	snprintf(plan->url, sizeof plan->url, "%s%s", url ? "" : "https://",
+	    url ? url : plan->names.at[0]);
+	return join_url_parse(url ? url : plan->url, host, &port)
+	    ? 0
+	    : message_fail(EX_USAGE,
+		  "serve: the URL '%.300s' is not https://HOST or https://HOST:PORT, with nothing "
+		  "behind it",
+		  url ? url : plan->url);
 }
 
 static int
@@ -311,6 +315,19 @@ run_plan(struct serve_plan *plan)
 	return code ? code : supervise(&waited_for, &children);
 }
 
+/* What a start would stumble over at once. */
+static int
+check_plan(struct serve_plan *plan)
+{
+	struct authority authority = { .reads = true };
+	int code = authority_open(&authority, &plan->options.common);
+
+	authority_close(&authority);
+	if (!code)
+		puts("fine");
+	return code;
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -327,10 +344,8 @@ run(int argc, char **argv)
 		    (enum log_format)plan.settings.log.format);
 		code = make_plan(&plan);
 	}
-	if (!code && !plan.options.check)
-		code = run_plan(&plan);
-	else if (!code)
-		puts("fine");
+	if (!code)
+		code = (plan.options.check ? check_plan : run_plan)(&plan);
 	close_listeners(&plan);
 	serve_settings_wipe(&plan.settings);
 	return code;

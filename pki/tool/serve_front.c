@@ -80,13 +80,15 @@ show(struct front *front, const struct enrol_answer *answer)
 	if (secret_equals(&front->leaf, leaf.data, leaf.bytes))
 		return;
 	secret_wipe(&front->leaf);
-	if (!secret_init(&front->leaf, leaf.data, leaf.bytes) ||
-	    !http_server_set_credentials(
+	if (!http_server_set_credentials(
 		front->server, answer->certificates, answer->count, &key)) {
 		log_event(LOG_ERROR, "own-certificate-unusable",
-		    "the server's own certificate cannot be used; the one before is shown");
+		    "the server's own certificate or key cannot be used, and memory may be short");
+		if (!front->is_open)
+			end(front, EX_UNAVAILABLE);
 		return;
 	}
+	secret_init(&front->leaf, leaf.data, leaf.bytes); /* else it is shown anew in a minute */
 	log_audit(LOG_INFO, "own-certificate", "this certificate is shown from now on",
 	    log_str("not_after", time_text(answer->not_after, until)));
 	if (!front->is_open)

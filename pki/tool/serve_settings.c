@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "pki/join_line.h"
 #include "pki/tool/message.h"
 #include "sni/name.h"
 
@@ -22,8 +23,7 @@ serve_settings_is_listener(const char *text, char error[256])
 
 	if (address_parse(&address, text) && address.as.any.sa_family != AF_UNIX)
 		return true;
-	snprintf(error, 256,
-	    "'%.100s' is not an address to listen at; write [::]:8443 or 192.0.2.1:443", text);
+	snprintf(error, 256, "is not an address to listen at; write [::]:8443 or 192.0.2.1:443");
 	return false;
 }
 
@@ -34,18 +34,21 @@ serve_settings_is_name(const char *text, char error[256])
 
 	if (name_normalise(name, text, strlen(text)))
 		return true;
-	snprintf(
-	    error, 256, "'%.100s' is not a host name; write one such as pki.example.net", text);
+	snprintf(error, 256, "is not a host name; write one such as pki.example.net");
 	return false;
 }
 
 static bool
 is_url(const char *text, char error[256])
 {
-	if (strncmp(text, "https://", 8) == 0 && strlen(text) > 8)
+	char host[254];
+	uint16_t port;
+
+	if (join_url_parse(text, host, &port))
 		return true;
-	snprintf(
-	    error, 256, "'%.100s' is not a URL to join by; write https://pki.example.net", text);
+	snprintf(error, 256,
+	    "is not a URL to join by; write https://pki.example.net, with nothing behind the host "
+	    "or its port");
 	return false;
 }
 

@@ -364,6 +364,26 @@ def a_wrong_passphrase_ends_it_with_one_sentence(scene):
 
 
 @test
+def a_check_says_what_would_keep_it_from_starting(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	server = scene.serve(ca.dir, start=False)
+	whole = server.settings
+
+	def checked(**settings):
+		server.write({**whole, **settings})
+		return pki("serve", "--check", "--config", server.config_path)
+
+	equal(checked(), (0, "fine\n", ""))
+	for url in ("http://localhost", "https://", "https://localhost/est", "https://a@localhost", "https://localhost:0"):
+		status, out, err = checked(url=url)
+		check((status, out) == (78, "") and f'"{url}" is not a URL to join by' in err, f"{url}: {status} {out}{err}")
+		status, out, err = pki("serve", "--check", "--ca", ca.dir, "--server-name", "localhost", "--url", url)
+		check((status, out) == (64, "") and url in err, f"{url}: {status} {out}{err}")
+	status, out, err = checked(authority=f"{scene.dir}/nowhere")
+	check((status, out) == (66, "") and f"{scene.dir}/nowhere: no authority there" in err, f"{status} {out}{err}")
+
+
+@test
 def strongswan_enrols_and_renews(scene):
 	ca, pki, client = begun(scene)
 	conf = f"{scene.dir}/strongswan.conf"
