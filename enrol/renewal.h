@@ -113,7 +113,7 @@ enum renewal_urgency renewal_urgency(const struct renewal *);
 /* "", or what to append to a status for people: "; agent.certificate ends on ...: SENTENCE". */
 enum { RENEWAL_TEXT = 400 };
 const char *renewal_text(const struct renewal *, char out[RENEWAL_TEXT]);
-/* For a status document: {"certificate", "ends", "urgency", "next", "attempts", "code", "error"}; JSON's null
+/* For a status document: {"certificate", "ends", "urgency", "next", "failures", "code", "error"}; JSON's null
  * where it is off. */
 json_t *renewal_describe(const struct renewal *);
 

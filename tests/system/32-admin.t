@@ -2,6 +2,7 @@
 """Asking a running daemon: status, reload, and who may."""
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -73,6 +74,21 @@ def status_tells_what_runs(scene):
 	until(lambda: (status(relay)["flows"], status(agent)["flows"]) == (1, 1), 10, "both count the flow")
 	client.close()
 	until(lambda: (status(relay)["flows"], status(agent)["flows"]) == (0, 0), 10, "the flow is over")
+
+
+def members(value):
+	"""The names of all members, however deep."""
+	if isinstance(value, list):
+		return set().union(*map(members, value))
+	return set(value).union(*map(members, value.values())) if isinstance(value, dict) else set()
+
+
+@test
+def the_manual_explains_all_that_status_tells(scene):
+	for daemon in pair(scene):
+		with open(f"man/valise-{daemon.label}.8") as file:
+			explained = set(re.findall(r"\w+", " ".join(re.findall(r"\bLi (.*)", file.read()))))
+		equal(members(status(daemon)) - explained, set(), f"members of {daemon.label}'s status without a word in its manual")
 
 
 @test
