@@ -17,6 +17,7 @@
 #include "agent/renew.h"
 #include "agent/sources.h"
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/host.h"
 #include "base/memory.h"
 #include "base/socket.h"
@@ -163,6 +164,37 @@ check_renewal(struct agent_check *check, const struct cert_facts *facts)
 		warn(check, renew->mark, "it could not be renewed: %s", error);
 }
 
+/* Who hands out new certificates and CRLs must be reached after the old ones have ended. */
+static void
+check_way(struct agent_check *check, struct conf_mark mark, const char *url)
+{
+	char host[254], name[NAME_SIZE];
+
+	if (!url || !fetch_url_host(url, host) || !name_normalise(name, host, strlen(host)))
+		return;
+	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
+		const struct endpoint_settings *endpoint =
+		    agent_settings_endpoint(check->settings, i);
+
+		if (name_matches(endpoint->server_name, name, false))
+			warn(check, mark,
+			    "%s is behind endpoint %s of this very agent: once its certificate or the CRLs have "
+			    "ended no relay takes the agent, and nothing new comes this way; have the relay forward "
+			    "%s by a static route",
+			    url, endpoint->name, name);
+	}
+}
+
+static void
+check_ways(struct agent_check *check)
+{
+	const struct conf_texts *urls = &check->settings->connect_crl_url;
+
+	check_way(check, check->settings->renew.mark, check->settings->renew.url);
+	for (size_t i = 0; i < urls->count; i++)
+		check_way(check, urls->marks[i], urls->items[i]);
+}
+
 static void
 check_agent(struct agent_check *check, const struct credentials *credentials)
 {
@@ -170,6 +202,7 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 	const struct cert_facts *facts = &credentials->own->facts;
 
 	check_renewal(check, facts);
+	check_ways(check);
 	check_key(check, nowhere, check->settings->certificate, facts);
 	if (!facts->has_grant || !facts->agent)
 		tell_broken(check, nowhere,

@@ -112,6 +112,8 @@ uint64_t fetch_answer_retry_after_s(const struct fetch_answer *, int64_t now_s);
 /* http:// or https://, a host, perhaps a port and a path; no user and no fragment.  Else false with the
  * rest of a sentence that begins with the value. */
 bool fetch_is_url(const char *text, char error[256]);
+/* Its host, without brackets; false if it is not a URL. */
+bool fetch_url_host(const char *url, char host[254]);
 /* Whether it is https:// */
 bool fetch_is_secure(const char *url);
 

@@ -156,6 +156,18 @@ fetch_is_url(const char *text, char error[256])
 }
 
 bool
+fetch_url_host(const char *url, char host[254])
+{
+	struct fetch_target target;
+	char ignored[256];
+
+	if (!fetch_target_parse(&target, url, ignored))
+		return false;
+	memcpy(host, target.host, sizeof target.host);
+	return true;
+}
+
+bool
 fetch_is_secure(const char *url)
 {
 	struct fetch_target target;

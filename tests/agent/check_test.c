@@ -91,6 +91,27 @@ says_no_to_certificates_that_do_not_fit(void **state)
 	assert_told("is not an agent's certificate");
 }
 
+#define FETCHING(url, name) \
+	"version: 1\nagent: {connect_url: 'r:1', connect_cas: @/root.crt, certificate: @/agent.crt," \
+	" private_key: @/agent.key,\n    state_dir: @, connect_crl_url: 'http://crls.test/a.crl'," \
+	" renew: {url: '" url "', cas: @/root.crt}}\nendpoints:\n" \
+	"  - {name: a, url: 'tls://" name "', upstream: 80}\n"
+
+static void
+warns_of_an_authority_behind_the_agent_itself(void **state)
+{
+	(void)state;
+	assert_int_equal(check_text(FETCHING("https://pki.test", "app.test")), 0);
+	assert_null(strstr(told, "of this very agent"));
+	check_text(FETCHING("https://APP.test:8443", "app.test"));
+	assert_told("agent.yml:3:");
+	assert_told("https://APP.test:8443 is behind endpoint a of this very agent");
+	assert_told("have the relay forward app.test by a static route");
+	check_text(FETCHING("https://pki.test", "*.test"));
+	assert_told("https://pki.test is behind endpoint a of this very agent");
+	assert_told("http://crls.test/a.crl is behind endpoint a of this very agent");
+}
+
 #define SERVED(name) \
 	HEAD "  - {name: a, url: 'tls://app.test', upstream: 80, agent_tls_termination:" \
 	     " {server_certificate: @/" name ".crt, server_private_key: @/" name ".key}}\n"
@@ -363,6 +384,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_no_to_certificates_that_do_not_fit),
+		cmocka_unit_test(warns_of_an_authority_behind_the_agent_itself),
 		cmocka_unit_test(says_no_to_what_clients_refuse),
 		cmocka_unit_test(says_nothing_of_a_certificate_without_purposes),
 		cmocka_unit_test(warns_of_names_for_which_a_list_has_no_certificate),
