@@ -8,6 +8,12 @@
 #include "pki/tool/enrolment_private.h"
 #include "pki/tool/message.h"
 
+enum {
+	HOUR_S = 3600,
+	ENROL_SHARES = 100, /* of the signatures of an hour, one name has one */
+	ENROL_SHARE_LEAST = 10,
+};
+
 static bool
 find(struct enrolling *enrolling)
 {
@@ -122,6 +128,40 @@ judge_leaf(struct enrolling *enrolling)
 		    : enrol_request_judge(&enrolling->request, leaf->name, &leaf->names, false);
 }
 
+static int
+take_time(void *arg, sqlite3_stmt *row)
+{
+	*(int64_t *)arg = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+/* One who renews again and again must not use up what all have: all others' certificates would end.  The
+ * one in force is not among those that are counted; the index has the others in their order. */
+static bool
+judge_share(struct enrolling *enrolling)
+{
+	struct enrolment *enrolment = enrolling->enrolment;
+	int64_t share = enrolment->options->signatures_per_hour / ENROL_SHARES;
+	int64_t now = enrolment->authority.now, began = 0;
+	int code;
+
+	if (share < ENROL_SHARE_LEAST)
+		share = ENROL_SHARE_LEAST;
+	code = store_each(&enrolment->authority.store, take_time, &began,
+	    "SELECT enrolled_at FROM certificate WHERE name = ? AND current = 0 "
+	    "ORDER BY id DESC LIMIT 1 OFFSET ?",
+	    "ti", enrolling->former.name, share - 1);
+	if (!enrolling_passes(enrolling, code, ENROL_BROKEN))
+		return false;
+	if (began > now || began <= now - HOUR_S)
+		return true;
+	enrolling->answer->retry_after_s = (uint32_t)(began + HOUR_S - now) + 1;
+	return enrolling_refuse(enrolling, ENROL_LATER,
+	    "'%s' was renewed %lld times within an hour, which is its share of what the authority "
+	    "signs",
+	    enrolling->former.name, (long long)share);
+}
+
 static bool
 settle(struct enrolling *enrolling)
 {
@@ -130,7 +170,7 @@ settle(struct enrolling *enrolling)
 	return judge_again(enrolling) &&
 	    enrolling_passes(enrolling, judge_leaf(enrolling), ENROL_REFUSED) &&
 	    enrolling_judge_key(enrolling, former->kind, former->name, former->issuer) &&
-	    enrolling_judge_limit(enrolling) &&
+	    judge_share(enrolling) && enrolling_judge_limit(enrolling) &&
 	    enrolling_passes(enrolling, enrolling_enter(enrolling), ENROL_REFUSED) &&
 	    enrolling_commit(enrolling);
 }

@@ -21,8 +21,9 @@
  *
  * All hosts share the signatures of an hour: signatures_per_hour, as the inventory has them, so that a new
  * process begins where the last one was.  Nobody leaves; the newcomer is told when to come back, and who gets
- * the same certificate again takes none.  The certificate of the asking process itself has a bound of its
- * own, ten an hour.
+ * the same certificate again takes none.  One name is renewed as often as a hundredth of that, or ten
+ * times, so that no host that has gone wrong keeps all others from renewing.  The certificate of the asking
+ * process itself has a bound of its own, ten an hour.
  */
 #ifndef PKI_TOOL_ENROLMENT_H
 #define PKI_TOOL_ENROLMENT_H

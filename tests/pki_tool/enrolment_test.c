@@ -586,6 +586,34 @@ signs_no_more_in_an_hour_than_it_may(void **state)
 	free_machines(&next, 1);
 }
 
+/* A host that was taken over renews its certificate for ever new keys. */
+static void
+lets_no_host_use_up_what_all_may_have_signed(void **state)
+{
+	struct csr_contents asked = { .subject = "other", .hosts = { "other.example.com" } };
+	struct invited invited = invite("agent", "other", "other.example.com", NULL);
+	struct machine site = new_agent(), next = new_machine(), other = new_machine();
+
+	(void)state;
+	options.signatures_per_hour = 30;
+	assert_int_equal(first(&other, &invited), ENROL_ISSUED);
+	keep(&other);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(again(&site, &site), ENROL_ISSUED);
+		keep(&site);
+		set_clock(now_s + 60);
+	}
+	assert_int_equal(again(&site, &next), ENROL_LATER);
+	assert_says("its share");
+	assert_int_equal(answer.retry_after_s, HOUR - 600 + 1);
+	assert_int_equal(again_asking(&other, &other, &asked), ENROL_ISSUED);
+	set_clock(now_s + HOUR - 600 + 1);
+	assert_int_equal(again(&site, &next), ENROL_ISSUED);
+	free_machines(&site, 1);
+	free_machines(&next, 1);
+	free_machines(&other, 1);
+}
+
 /* ---- two at once, and the end in the middle ---- */
 
 enum { RACERS = 4 };
@@ -665,6 +693,7 @@ main(void)
 		WITH_AUTHORITY(renews_for_the_life_that_was_meant),
 		WITH_AUTHORITY(keeps_a_lifetime_that_was_chosen),
 		WITH_AUTHORITY(signs_no_more_in_an_hour_than_it_may),
+		WITH_AUTHORITY(lets_no_host_use_up_what_all_may_have_signed),
 		WITH_AUTHORITY(lets_one_of_several_win_who_come_at_once),
 	};
 
