@@ -13,7 +13,10 @@
 #include "pki/tool/profile.h"
 #include "pki/tool/message.h"
 
-enum { CSR_MOST = 64 * 1024 }; /* a key of 16384 bits needs a tenth */
+enum {
+	CSR_MOST = 64 * 1024,    /* a key of 16384 bits needs a tenth */
+	EXPONENT_MOST = 8 + 1,   /* octets, and one of sign */
+};
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
 #define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
@@ -119,6 +122,22 @@ refuse_malformed(const char *path)
 	return message_fail(EX_DATAERR, "%s: %s", path, malformed);
 }
 
+/* With 16384 bits in both numbers of a key, each look at the request would take most of a second. */
+static bool
+has_long_exponent(gnutls_x509_crq_t request)
+{
+	gnutls_datum_t modulus = { 0 }, exponent = { 0 };
+	gnutls_pubkey_t key = NULL;
+	bool is_long = csr_public(request, &key) == 0 &&
+	    gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) >= 0 &&
+	    exponent.size > EXPONENT_MOST;
+
+	gnutls_free(modulus.data);
+	gnutls_free(exponent.data);
+	gnutls_pubkey_deinit(key);
+	return is_long;
+}
+
 static int
 check(gnutls_x509_crq_t request, struct der whole, const char *path)
 {
@@ -133,6 +152,11 @@ check(gnutls_x509_crq_t request, struct der whole, const char *path)
 	if (!key_is_accepted(algorithm, bits))
 		return message_fail(EX_DATAERR, "%s: it has %s; use %s", path,
 		    key_fault(algorithm, bits, facts.spki, text), KEYS_ACCEPTED);
+	if (has_long_exponent(request))
+		return message_fail(EX_DATAERR,
+		    "%s: the public exponent of its RSA key has more than 64 bits; make a key "
+		    "with the usual one, 65537",
+		    path);
 	if (!signature_is_strong(facts.algorithm))
 		return message_fail(EX_DATAERR,
 		    "%s: it is signed with %s, which is not accepted; make the request again with "

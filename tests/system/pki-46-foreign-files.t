@@ -315,12 +315,23 @@ def asks(*lists, by=EXTENSION_REQUEST):
 	return tlv(0x30, by, tlv(0x31, *[tlv(0x30, *one) for one in lists]))
 
 
-def request(shop, *attributes, algorithm=ECDSA_SHA256, digest="-sha256", signer=None, curve="P-256", encoding="named_curve"):
+def number(value):
+	return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def rsa_key(modulus, exponent):
+	return tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d010101"), b"\5\0"),
+		tlv(0x03, b"\0", tlv(0x30, number(modulus), number(exponent))))
+
+
+def request(shop, *attributes, algorithm=ECDSA_SHA256, digest="-sha256", signer=None, curve="P-256", encoding="named_curve",
+		spki=None):
 	"""A request in PEM with these attributes, in this order."""
 	for name in ("csr", "stranger"):
 		succeeds("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-pkeyopt",
 			f"ec_param_enc:{encoding}", "-out", shop.at(f"{name}.key"))
-	spki = subprocess.run(["openssl", "pkey", "-in", shop.at("csr.key"), "-pubout", "-outform", "DER"], capture_output=True).stdout
+	spki = spki or subprocess.run(["openssl", "pkey", "-in", shop.at("csr.key"), "-pubout", "-outform", "DER"],
+		capture_output=True).stdout
 	subject = tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("0603550403"), tlv(0x0c, b"host"))))
 	info = tlv(0x30, b"\x02\x01\x00", subject, spki, tlv(0xa0, *attributes))
 	shop.write("info", info)
@@ -348,6 +359,8 @@ REQUESTS = {
 	"a brainpool curve": ((asks([A]),), {"curve": "brainpoolP256r1"}, "it has a key on brainpoolP256r1"),
 	"a curve that is not known": ((asks([A]),), {"curve": "prime239v1"}, "it has a key on the unknown curve 1.2.840.10045.3.1.4"),
 	"P-224": ((asks([A]),), {"curve": "secp224r1"}, "it has a key on P-224"),
+	"a long exponent": ((asks([A]),), {"spki": rsa_key((1 << 2047) | 1, (1 << 2000) | 1)},
+		"the public exponent of its RSA key has more than 64 bits"),
 	"SHA-1": ((asks([A]),), {"algorithm": ECDSA_SHA1, "digest": "-sha1"}, "it is signed with ECDSA with SHA-1"),
 	"another key's signature": ((asks([A]),), {"signer": "stranger"}, "does not prove that whoever asks holds the key"),
 }
