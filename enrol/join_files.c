@@ -22,7 +22,7 @@ static const struct {
 	bool may_be_there;
 	mode_t mode;
 } rows[JOIN_FILES] = {
-	[JOIN_KEY] = { true, true, 0600 },
+	[JOIN_KEY] = { true, false, 0600 },
 	[JOIN_PEER_CRLS] = { true, true, 0644 },
 	[JOIN_SERVER_CRLS] = { true, true, 0644 },
 	[JOIN_PEER_CAS] = { false, true, 0644 },

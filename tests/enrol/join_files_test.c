@@ -149,6 +149,23 @@ goes_on_with_the_key_of_a_join_that_did_not_finish(void **state)
 	secret_wipe(&old);
 }
 
+/* Two who join at once have looked before either has written: a certificate must not come to stand beside
+ * the other one's key. */
+static void
+leaves_the_key_of_another_who_joins_at_once(void **state)
+{
+	const struct secret theirs = text("their key"), ours = text("our key");
+	struct join_files them, us;
+
+	(void)state;
+	assert_int_equal(join_files_plan(&them, &places, error), 0);
+	assert_int_equal(join_files_plan(&us, &places, error), 0);
+	assert_true(join_files_write_key(&them, &theirs, error));
+	assert_false(join_files_write_key(&us, &ours, error));
+	assert_non_null(strstr(error, "agent.key"));
+	assert_holds(us.paths[JOIN_KEY], "their key");
+}
+
 static void
 says_what_is_in_the_way(void **state)
 {
@@ -271,6 +288,7 @@ wants_a_user_that_exists(void **state)
 static const struct CMUnitTest tests[] = {
 	IN_A_DIRECTORY(makes_each_file_where_it_belongs),
 	IN_A_DIRECTORY(goes_on_with_the_key_of_a_join_that_did_not_finish),
+	IN_A_DIRECTORY(leaves_the_key_of_another_who_joins_at_once),
 	IN_A_DIRECTORY(says_what_is_in_the_way),
 	IN_A_DIRECTORY(takes_away_what_it_made_when_one_cannot_be_made),
 	IN_A_DIRECTORY(has_a_place_for_the_same_cas_and_for_no_others),
