@@ -178,8 +178,7 @@ expect_success(struct est *est, const struct fetch_answer *got, const char *path
 	if (got->status == 200)
 		return true;
 	if (is_later(got->status))
-		fail(est, EST_LATER,
-		    believed ? fetch_answer_retry_after_s(got, clock_wall_s()) : 0,
+		fail(est, EST_LATER, believed ? fetch_answer_retry_after_s(got, clock_wall_s()) : 0,
 		    "%.200s%s: not now (status %u): %s", est->url, path, got->status,
 		    said(got, words));
 	else if (!believed)

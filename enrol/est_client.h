@@ -44,8 +44,8 @@ enum {
 
 enum est_outcome {
 	EST_DONE,
-	/* The authority is busy: ask again, after retry_after_s if that is not 0, which only a server that was
-	 * believed can say. */
+	/* The authority is busy: ask again, after retry_after_s if that is not 0, which only a server
+	 * that was believed can say. */
 	EST_LATER,
 	EST_REFUSED, /* for good, by a server that was believed, or what it sent cannot be right */
 	/* Nobody answers, or nobody who is believed: that may be anybody in between, so it is never for

@@ -14,8 +14,8 @@
 #include "pki/tool/message.h"
 
 enum {
-	CSR_MOST = 64 * 1024,    /* a key of 16384 bits needs a tenth */
-	EXPONENT_MOST = 8 + 1,   /* octets, and one of sign */
+	CSR_MOST = 64 * 1024,  /* a key of 16384 bits needs a tenth */
+	EXPONENT_MOST = 8 + 1, /* octets, and one of sign */
 };
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"

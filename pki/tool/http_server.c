@@ -113,12 +113,16 @@ cut(struct http_connection *connection)
 	connection->is_cut = true;
 }
 
+/* When all places are taken, who is not being answered has had a turn, or has not asked: a stranger could
+ * hold every place by a small request now and then. */
 static uint64_t
 patience_ms(const struct http_server *server, const struct http_connection *connection)
 {
-	if (connection->has_asked)
-		return CONNECTION_MS;
-	return server->is_full ? HURRIED_MS : REQUEST_MS;
+	bool is_served = connection->request && connection->request->has_asked;
+
+	if (server->is_full && !is_served)
+		return HURRIED_MS;
+	return connection->has_asked ? CONNECTION_MS : REQUEST_MS;
 }
 
 static void

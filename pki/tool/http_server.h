@@ -16,8 +16,9 @@
  * Shared by:  all clients.
  * Bound:      `connections` of them, a few dozen KiB each; a body of HTTP_BODY_MOST; of what is
  *             longer, HTTP_REST_MOST is read and dropped, so that the client can read the 413.
- * Who leaves: who has not sent a whole request within 30 s; or 5 s when all places are taken, while
- *             newcomers wait in the kernel.  Any connection ends after 5 minutes.
+ * Who leaves: who has not sent a whole request within 30 s.  When all places are taken, while newcomers
+ *             wait in the kernel: who has been here for 5 s and is not being answered.  Any connection
+ *             ends after 5 minutes.
  */
 #ifndef PKI_TOOL_HTTP_SERVER_H
 #define PKI_TOOL_HTTP_SERVER_H

@@ -1,5 +1,5 @@
 /* Tests of enrol/est_client: what a server that nobody has judged yet can do to us.  The rest, with whole
- * authorities and hostile ones, is in tests/system/47-join.t. */
+ * authorities and hostile ones, is in the system tests of join. */
 #include "enrol/est_client.h"
 
 #include <gnutls/gnutls.h>

@@ -53,6 +53,7 @@ tests/system/pki-50-crash.t: kill_often: each turn dies at another moment
 tests/system/pki-50-crash.t: what_was_revoked_stays_revoked_whoever_dies: each turn dies at another moment
 tests/system/lib/costs.py: _held: the end of the first one must be through before the others are measured
 tests/system/lib/costs.py: _still: no event tells that memory has come to rest
+tests/system/pki-90-serve.t: talk: attackers keep to a rate
 tests/tunnel/peer.h: let_the_kernel_work: no event tells that TCP has come to rest
 tests/tunnel/pump_test.c: a_peer_may_pause_for_as_long_as_it_likes: what a kernel answers goes by its own clock
 tests/tunnel/pump_test.c: an_alert_in_a_joined_flow_can_be_read: the client must go on sending while the pump lingers

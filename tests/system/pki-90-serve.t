@@ -7,6 +7,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, "tests/pki_tool")
 from lib import *
@@ -286,6 +288,30 @@ def clients_that_stall_cost_nothing_and_leave(scene):
 	equal(client(f"{EST}/csrattrs")[0], 204, "a newcomer waits until they are cut")
 	used = processor_seconds(front) - before
 	check(SANITIZED or used < 0.25, f"{used} s of the processor for 5 s of clients that stall")
+
+
+@test
+def clients_that_ask_for_trifles_make_place(scene):
+	ca, pki, client = begun(scene, limits={"connections": 8})
+	context = ssl.create_default_context(cafile=ca.path("root.crt"))
+	talkers = [scene.keep(context.wrap_socket(socket.create_connection(("127.0.0.1", pki.port)), server_hostname="localhost"))
+		for _ in range(8)]
+
+	def talk(tls):
+		"""Asks again and again, so that the connection is never idle for long."""
+		try:
+			while True:
+				tls.sendall(b"GET /crl/nobody.crl HTTP/1.1\r\nHost: localhost\r\n\r\n")
+				if not tls.recv(4096):
+					return
+				time.sleep(0.2)
+		except OSError:
+			pass
+
+	threads = [threading.Thread(target=talk, args=(tls,), daemon=True) for tls in talkers]
+	for thread in threads:
+		thread.start()
+	equal(client(f"{EST}/csrattrs", "--max-time", "60")[0], 204, "a newcomer waits until one is cut")
 
 
 def processor_seconds(pid):
