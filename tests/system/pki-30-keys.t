@@ -170,6 +170,19 @@ def ca_and_leaf_keys_live_on_a_token(scene):
 
 
 @test
+def hosts_are_enrolled_with_keys_on_a_token(scene):
+	uri, pin = token(scene, "serving"), secret_file(scene, "123456", "pin")
+	ca = Ca(f"{scene.dir}/ca", "--token", uri, "--passphrase-file", pin)
+	scene.serve(ca.dir, passphrase_file=pin)	# its own certificate is signed there, too
+	line = ca("invite", "agent", "shop", "--host", "app.example.com")
+	status, out, err = tool(PROGRAMS["agent"], "join", "-c", f"{scene.dir}/host/agent.yml", "--dir", f"{scene.dir}/state",
+		"--user", "root", data=line)
+	equal((status, err), (0, ""), out)
+	check(ca.believed("shop", "agent"), "not believed")
+	equal(os.listdir(ca.path("private")), [], "keys in files")
+
+
+@test
 def a_token_without_or_with_a_wrong_pin_is_refused(scene):
 	uri, pin = token(scene, "valise"), secret_file(scene, "123456", "pin")
 	ca = Ca(f"{scene.dir}/ca", "--token", uri, "--passphrase-file", pin)
