@@ -13,7 +13,7 @@
 #include <nettle/sha2.h>
 
 #include "acme/base64url.h"
-#include "pki/key_type.h"
+#include "pki/key_pem.h"
 
 enum { COORDINATE = 32 };
 
@@ -106,11 +106,9 @@ account_key_new(void)
 struct account_key *
 account_key_import(const struct secret *pem)
 {
-	gnutls_datum_t text = { pem->data, (unsigned)pem->bytes };
 	gnutls_x509_privkey_t file = NULL;
 
-	if (gnutls_x509_privkey_init(&file) >= 0 &&
-	    gnutls_x509_privkey_import2(file, &text, GNUTLS_X509_FMT_PEM, NULL, 0) >= 0 &&
+	if (key_pem_read(pem, &file) >= 0 &&
 	    gnutls_x509_privkey_get_pk_algorithm(file) == GNUTLS_PK_ECDSA)
 		return make(file);
 	gnutls_x509_privkey_deinit(file);
@@ -120,15 +118,7 @@ account_key_import(const struct secret *pem)
 bool
 account_key_export(const struct account_key *key, struct secret *pem)
 {
-	gnutls_datum_t text = { 0 };
-	bool is_fine = gnutls_x509_privkey_export2_pkcs8(
-			   key->file, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &text) >= 0 &&
-	    secret_init(pem, text.data, text.size);
-
-	if (text.data)
-		bytes_wipe(text.data, text.size);
-	gnutls_free(text.data);
-	return is_fine;
+	return key_pem_write(pem, key->file) >= 0;
 }
 
 void

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "acme/base64url.h"
-#include "acme/csr.h"
 #include "base/units.h"
 #include "pki/cert.h"
+#include "pki/key_pem.h"
 #include "pki/pem.h"
 #include "pki/x509.h"
 
@@ -73,7 +73,7 @@ judge_facts(const struct cert_facts *facts, const char *name, const struct secre
 {
 	struct spki_pin pin;
 
-	if (!csr_key_pin(key_pem, &pin) || !spki_pin_equals(&pin, &facts->key)) {
+	if (!key_pem_pin(&pin, key_pem) || !spki_pin_equals(&pin, &facts->key)) {
 		snprintf(error, CHAIN_ERROR,
 		    "the CA has issued a certificate for another key than the one of the request");
 		return CHAIN_WRONG;

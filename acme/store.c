@@ -12,8 +12,8 @@
 #include <nettle/sha2.h>
 
 #include "acme/account_key.h"
-#include "acme/csr.h"
 #include "base/units.h"
+#include "pki/key_pem.h"
 
 enum { KEY_MOST = 64 << 10, TEXT_MOST = 16 << 10 };
 
@@ -194,7 +194,7 @@ store_order_key(const char *state_dir, const char *name, enum key_type type, str
 	if (file_stamp_of(path).exists)
 		return file_read_key(pem, path, KEY_MOST, error);
 	snprintf(error, FILE_ERROR, "memory is short");
-	if (!csr_key_new(type, pem))
+	if (key_pem_make(pem, type) < 0)
 		return false;
 	if (file_create(path, 0600, pem->data, pem->bytes, error))
 		return true;

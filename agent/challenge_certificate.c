@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
-#include "pki/key_type.h"
+#include "pki/key_pem.h"
 #include "tunnel/tls.h"
 
 enum { SKEW_S = 86400, LIFE_S = 7 * 86400, SERIAL = 16 };
@@ -75,28 +75,18 @@ make_certificate(struct made *made, const char *name, const uint8_t digest[CHALL
 			     made->certificate, made->certificate, made->key, GNUTLS_DIG_SHA256, 0);
 }
 
-/* Takes what GnuTLS has allocated. */
-static int
-take_pem(struct secret *out, gnutls_datum_t *pem)
-{
-	bool fine = secret_init(out, pem->data, pem->size);
-
-	bytes_wipe(pem->data, pem->size);
-	gnutls_free(pem->data);
-	return fine ? 0 : GNUTLS_E_MEMORY_ERROR;
-}
-
 static int
 export_both(struct made *made)
 {
-	gnutls_datum_t pem;
-	int got = gnutls_x509_privkey_export2(made->key, GNUTLS_X509_FMT_PEM, &pem);
+	gnutls_datum_t pem = { 0 };
+	int got = key_pem_write(&made->key_pem, made->key);
 
 	if (got >= 0)
-		got = take_pem(&made->key_pem, &pem);
-	if (got >= 0)
 		got = gnutls_x509_crt_export2(made->certificate, GNUTLS_X509_FMT_PEM, &pem);
-	return got < 0 ? got : take_pem(&made->certificate_pem, &pem);
+	if (got >= 0 && !secret_init(&made->certificate_pem, pem.data, pem.size))
+		got = GNUTLS_E_MEMORY_ERROR;
+	gnutls_free(pem.data);
+	return got;
 }
 
 static void

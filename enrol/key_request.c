@@ -7,6 +7,8 @@
 
 #include <gnutls/x509.h>
 
+#include "pki/key_pem.h"
+
 /* Returns the exit code, with a sentence. */
 static int
 fail(int problem, const char *what, char error[KEY_REQUEST_ERROR])
@@ -42,30 +44,14 @@ int
 key_request_new_key(struct key_request *out, enum key_type type, char error[KEY_REQUEST_ERROR])
 {
 	gnutls_x509_privkey_t key = NULL;
-	gnutls_datum_t pem = { 0 };
 	int problem = key_type_generate(type, &key);
 
 	if (problem >= 0)
 		problem = digest_key(out, key);
 	if (problem >= 0)
-		problem = gnutls_x509_privkey_export2_pkcs8(
-		    key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
-	if (problem >= 0)
-		problem = keep(&out->key, &pem);
+		problem = key_pem_write(&out->key, key);
 	gnutls_x509_privkey_deinit(key);
 	return problem < 0 ? fail(problem, "the key cannot be made", error) : 0;
-}
-
-/* To be deinitialised in any case. */
-static int
-import(gnutls_x509_privkey_t *key, const struct secret *pem)
-{
-	const gnutls_datum_t datum = { pem->data, (unsigned)pem->bytes };
-	int problem = gnutls_x509_privkey_init(key);
-
-	return problem < 0
-	    ? problem
-	    : gnutls_x509_privkey_import2(*key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
 }
 
 int
@@ -73,7 +59,7 @@ key_request_take_key(
     struct key_request *out, const struct secret *pem, char error[KEY_REQUEST_ERROR])
 {
 	gnutls_x509_privkey_t key = NULL;
-	int problem = import(&key, pem), code = 0;
+	int problem = key_pem_read(pem, &key), code = 0;
 
 	if (problem < 0 && problem != GNUTLS_E_MEMORY_ERROR) {
 		snprintf(error, KEY_REQUEST_ERROR,
@@ -126,7 +112,7 @@ key_request_sign(
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crq_t request = NULL;
 	gnutls_datum_t der = { 0 };
-	int problem = import(&key, &out->key);
+	int problem = key_pem_read(&out->key, &key);
 
 	if (problem >= 0)
 		problem = gnutls_x509_crq_init(&request);

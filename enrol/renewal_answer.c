@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <gnutls/x509.h>
-
 #include "base/clock.h"
 #include "base/units.h"
 #include "pki/cert.h"
 #include "pki/identity.h"
+#include "pki/key_pem.h"
 #include "pki/pem.h"
 #include "pki/trust.h"
 #include "pki/trust_rows.h"
@@ -20,25 +19,11 @@ static const char what[] = "the certificate that the authority sent";
 /* ---- the key ---- */
 
 static bool
-key_of(const struct secret *pem, struct spki_pin *pin)
-{
-	gnutls_datum_t data = { pem->data, (unsigned)pem->bytes };
-	gnutls_x509_privkey_t key = NULL;
-	size_t bytes = sizeof pin->digest;
-	bool is_read = gnutls_x509_privkey_init(&key) >= 0 &&
-	    gnutls_x509_privkey_import2(key, &data, GNUTLS_X509_FMT_PEM, NULL, 0) >= 0 &&
-	    gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, pin->digest, &bytes) >= 0;
-
-	gnutls_x509_privkey_deinit(key);
-	return is_read;
-}
-
-static bool
 judge_key(const struct renewal_answer_wanted *wanted, const struct cert_facts *fresh, char *error)
 {
 	struct spki_pin own;
 
-	if (key_of(wanted->key, &own) && memcmp(&own, &fresh->key, sizeof own) == 0)
+	if (key_pem_pin(&own, wanted->key) && spki_pin_equals(&own, &fresh->key))
 		return true;
 	snprintf(error, RENEWAL_ANSWER_ERROR, "%s is for another key than ours", what);
 	return false;

@@ -6,7 +6,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
-#include "pki/key_type.h"
+#include "pki/key_pem.h"
 
 enum { NAME_BYTES = 1024, RSA_SMALL_BITS = 2048 };
 
@@ -21,17 +21,6 @@ static gnutls_datum_t
 datum(const struct secret *bytes)
 {
 	return (gnutls_datum_t){ bytes->data, (unsigned)bytes->bytes };
-}
-
-/* Deinitialise it in any case. */
-static int
-read_key(gnutls_x509_privkey_t *key, const struct secret *pem)
-{
-	gnutls_datum_t data = datum(pem);
-	int problem = gnutls_x509_privkey_init(key);
-
-	return problem < 0 ? problem
-			   : gnutls_x509_privkey_import2(*key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
 }
 
 /* ---- the key ---- */
@@ -51,38 +40,18 @@ type_of(gnutls_x509_privkey_t key)
 	}
 }
 
-static int
-generate(gnutls_x509_privkey_t *key, const struct secret *like)
-{
-	gnutls_x509_privkey_t old = NULL;
-	int problem = read_key(&old, like);
-
-	if (problem >= 0)
-		problem = key_type_generate(type_of(old), key);
-	gnutls_x509_privkey_deinit(old);
-	return problem;
-}
-
 bool
 renewal_request_key(
     struct secret *out, const struct secret *like, char error[RENEWAL_REQUEST_ERROR])
 {
-	gnutls_x509_privkey_t key = NULL;
-	gnutls_datum_t pem = { 0 };
-	int problem = generate(&key, like);
-	bool is_kept = false;
+	gnutls_x509_privkey_t old = NULL;
+	int problem = key_pem_read(like, &old);
 
 	*out = (struct secret){ 0 };
 	if (problem >= 0)
-		problem = gnutls_x509_privkey_export2_pkcs8(
-		    key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
-	if (problem >= 0 && !(is_kept = secret_init(out, pem.data, pem.size)))
-		problem = GNUTLS_E_MEMORY_ERROR;
-	if (pem.data)
-		bytes_wipe(pem.data, pem.size);
-	gnutls_free(pem.data);
-	gnutls_x509_privkey_deinit(key);
-	return is_kept || fail(error, "a new key cannot be made", problem);
+		problem = key_pem_make(out, type_of(old));
+	gnutls_x509_privkey_deinit(old);
+	return problem >= 0 || fail(error, "a new key cannot be made", problem);
 }
 
 /* ---- the request ---- */
@@ -145,7 +114,7 @@ static int
 sign(gnutls_x509_crq_t request, const struct secret *pem)
 {
 	gnutls_x509_privkey_t key = NULL;
-	int problem = read_key(&key, pem);
+	int problem = key_pem_read(pem, &key);
 
 	if (problem >= 0)
 		problem = gnutls_x509_crq_set_key(request, key);
