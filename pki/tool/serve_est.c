@@ -38,9 +38,9 @@ static struct http_page *
 sentence_page(const char *sentence)
 {
 	char line[ENROL_SENTENCE + 2];
-	int bytes = snprintf(line, sizeof line, "%s\n", sentence);
 
-	return http_page_new("text/plain; charset=utf-8", line, (size_t)bytes);
+	snprintf(line, sizeof line, "%s\n", sentence);
+	return http_page_new("text/plain; charset=utf-8", line, strlen(line));
 }
 
 static void
