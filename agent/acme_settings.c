@@ -1,7 +1,6 @@
 /* The rows of `acme`, and what spans them. */
 #include "agent/acme_settings.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 
 #include "acme/document.h"
 #include "base/address.h"
+#include "base/daemon_rows.h"
 #include "base/units.h"
 
 #define AT(member) offsetof(struct acme_settings, member)
@@ -36,15 +36,6 @@ acme_settings_is_contact(const char *text, char error[256])
 	    strspn(address, letters) == strlen(address) && strlen(address) < 256)
 		return true;
 	snprintf(error, 256, "is not an address of mail; write you@example.com");
-	return false;
-}
-
-static bool
-is_file(const char *text, char error[256])
-{
-	if (text[0] != '\0' && strlen(text) < PATH_MAX)
-		return true;
-	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
 	return false;
 }
 
@@ -84,9 +75,9 @@ const struct conf_row acme_settings_rows[] = {
 	{ "terms_agreed", CONF_BOOL, AT(has_agreed), .required = false },
 	{ "key", CONF_WORD, AT(key), .words = key_words },
 	{ "eab.key_id", CONF_TEXT, AT(key_id), .check = is_key_id, .mark_offset = AT(key_id_mark) },
-	{ "eab.hmac_key_file", CONF_TEXT, AT(mac_key_file), .check = is_file,
+	{ "eab.hmac_key_file", CONF_TEXT, AT(mac_key_file), .check = daemon_rows_is_path,
 	    .mark_offset = AT(mac_key_file_mark) },
-	{ "cas", CONF_TEXTS, AT(cas), .check = is_file },
+	{ "cas", CONF_TEXTS, AT(cas), .check = daemon_rows_is_path },
 	{ "caa_resolver", CONF_TEXT, AT(caa_resolver), .check = is_resolver },
 	{ 0 },
 };

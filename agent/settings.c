@@ -1,7 +1,6 @@
 /* The rows of valise-agent.yml(5), and the rules that span several keys. */
 #include "agent/settings.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -76,25 +75,10 @@ is_label(const char *text, char error[256])
 	return false;
 }
 
-static bool
-is_path(const char *text, char error[256])
-{
-	if (text[0] != '\0' && strlen(text) < PATH_MAX)
-		return true;
-	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
-	return false;
-}
-
 bool
 agent_settings_is_name(const char *text, char error[256])
 {
 	return is_short_text(text, error);
-}
-
-bool
-agent_settings_is_path(const char *text, char error[256])
-{
-	return is_path(text, error);
 }
 
 unsigned
@@ -115,15 +99,15 @@ static const struct conf_row upstream_rows[] = {
 	{ "proxy_header_bytes", CONF_SIZE, AT(upstream_settings, proxy_header_bytes),
 	    .fallback = "4KiB", .least = PROXY_V1_MOST, .most = PROXY_MOST,
 	    .mark_offset = AT(upstream_settings, proxy_header_bytes_mark) },
-	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = is_path },
-	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = is_path },
+	{ "cas", CONF_TEXTS, AT(upstream_settings, cas), .check = daemon_rows_is_path },
+	{ "crls", CONF_TEXTS, AT(upstream_settings, crls), .check = daemon_rows_is_path },
 	{ "crl_url", CONF_TEXTS, AT(upstream_settings, crl_url), .check = fetch_is_url },
 	{ "server_name", CONF_TEXT, AT(upstream_settings, server_name),
 	    .mark_offset = AT(upstream_settings, server_name_mark) },
-	{ "certificate", CONF_TEXT, AT(upstream_settings, certificate), .check = is_path,
-	    .mark_offset = AT(upstream_settings, certificate_mark) },
-	{ "private_key", CONF_TEXT, AT(upstream_settings, private_key), .check = is_path,
-	    .mark_offset = AT(upstream_settings, private_key_mark) },
+	{ "certificate", CONF_TEXT, AT(upstream_settings, certificate),
+	    .check = daemon_rows_is_path, .mark_offset = AT(upstream_settings, certificate_mark) },
+	{ "private_key", CONF_TEXT, AT(upstream_settings, private_key),
+	    .check = daemon_rows_is_path, .mark_offset = AT(upstream_settings, private_key_mark) },
 	{ "spki", CONF_TEXTS, AT(upstream_settings, spki), .check = spki_pin_is },
 	{ "tls_min", CONF_WORD, AT(upstream_settings, tls_min), .words = tls_words,
 	    .mark_offset = AT(upstream_settings, tls_min_mark) },
@@ -174,8 +158,9 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	{ "agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .least = 1,
 	    .check = is_relay },
 	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .least = 1,
-	    .check = is_path },
-	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls), .check = is_path },
+	    .check = daemon_rows_is_path },
+	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls),
+	    .check = daemon_rows_is_path },
 	{ "agent.connect_crl_url", CONF_TEXTS, AT(agent_settings, connect_crl_url),
 	    .check = fetch_is_url },
 	TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),

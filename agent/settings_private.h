@@ -9,7 +9,6 @@
 
 /* Checks of one value that several tables share. */
 bool agent_settings_is_name(const char *text, char error[256]);
-bool agent_settings_is_path(const char *text, char error[256]);
 bool agent_settings_is_address(const char *text, char error[256]);
 
 /* How long a flow may stand still, of a `type` with the members idle_ms, stall_ms and half_closed_ms. */

@@ -2,6 +2,7 @@
 #include "base/daemon_rows.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,15 @@ daemon_rows_check_proxy_tlvs(
 	if (mark.line > 0 && proxy_protocol != 2)
 		conf_error(report, mark,
 		    "proxy_tlvs is for proxy_protocol: 2, the only version that has them; remove it");
+}
+
+bool
+daemon_rows_is_path(const char *text, char error[256])
+{
+	if (text[0] != '\0' && strlen(text) < PATH_MAX)
+		return true;
+	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
+	return false;
 }
 
 bool

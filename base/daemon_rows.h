@@ -77,6 +77,8 @@ extern const char *const daemon_rows_proxy_tlvs[];
 
 /* clang-format on */
 
+/* A conf_row.check for the name of a file or a directory, whatever is there. */
+bool daemon_rows_is_path(const char *text, char error[256]);
 /* Reports a proxy_tlvs, if it was given, where there are none. */
 void daemon_rows_check_proxy_tlvs(
     uint64_t proxy_protocol, struct conf_mark proxy_tlvs, struct conf_report *);

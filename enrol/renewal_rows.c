@@ -1,12 +1,12 @@
 /* The rows of `renew`, and what its texts mean. */
 #include "enrol/renewal_rows.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
+#include "base/daemon_rows.h"
 #include "base/units.h"
 #include "pki/join_line.h"
 
@@ -70,21 +70,12 @@ is_address(const char *text, char error[256])
 	return false;
 }
 
-static bool
-is_path(const char *text, char error[256])
-{
-	if (text[0] != '\0' && strlen(text) < PATH_MAX)
-		return true;
-	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
-	return false;
-}
-
 /* ---- the rows ---- */
 
 const struct conf_row renewal_rows[] = {
 	{ "url", CONF_TEXT, AT(url), .required = true, .check = is_url },
 	{ "address", CONF_TEXT, AT(address), .check = is_address },
-	{ "cas", CONF_TEXTS, AT(cas), .required = true, .least = 1, .check = is_path },
+	{ "cas", CONF_TEXTS, AT(cas), .required = true, .least = 1, .check = daemon_rows_is_path },
 	{ "before", CONF_TEXT, AT(before), .fallback = "33%", .check = is_before },
 	{ "rekey", CONF_BOOL, AT(rekey), .fallback = "true" },
 	{ 0 },
