@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/x509.h>
+
 #include "acme/base64url.h"
 #include "base/units.h"
 #include "pki/cert.h"
@@ -78,6 +80,11 @@ judge_facts(const struct cert_facts *facts, const char *name, const struct secre
 		    "the CA has issued a certificate for another key than the one of the request");
 		return CHAIN_WRONG;
 	}
+	if (facts->is_ca) {
+		snprintf(error, CHAIN_ERROR,
+		    "the CA has issued a certificate of a CA, which clients refuse as a server's");
+		return CHAIN_WRONG;
+	}
 	if (!cert_covers(facts, name) || !facts->server) {
 		snprintf(error, CHAIN_ERROR,
 		    "the CA has issued a certificate that is not for a server called %s", name);
@@ -104,4 +111,65 @@ chain_judge(struct der pem, const char *name, const struct secret *key_pem, int6
 	cert_wipe(&facts);
 	secret_wipe(&contents);
 	return fault;
+}
+
+/* ---- what is kept of it ---- */
+
+/* GnuTLS will load it, so GnuTLS is asked. */
+static bool
+append(struct secret *pem, struct der certificate)
+{
+	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)certificate.data,
+		(unsigned)certificate.bytes };
+	gnutls_datum_t text = { 0 };
+	gnutls_x509_crt_t crt = NULL;
+	uint8_t *more = NULL;
+
+	if (gnutls_x509_crt_init(&crt) >= 0 &&
+	    gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) >= 0 &&
+	    gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &text) >= 0)
+		more = realloc(pem->data, pem->bytes + text.size);
+	if (more) {
+		memcpy(more + pem->bytes, text.data, text.size);
+		*pem = (struct secret){ more, pem->bytes + text.size };
+	}
+	gnutls_free(text.data);
+	gnutls_x509_crt_deinit(crt);
+	return more != NULL;
+}
+
+static bool
+append_all(struct secret *out, const struct pem_file *file, char error[CHAIN_ERROR])
+{
+	if (file->count > CHAIN_CERTIFICATES) {
+		snprintf(error, CHAIN_ERROR,
+		    "the CA has sent %zu certificates, and clients take %d at most", file->count,
+		    CHAIN_CERTIFICATES);
+		return false;
+	}
+	for (size_t i = 0; i < file->count; i++)
+		if (!append(out, pem_block(file, i))) {
+			snprintf(error, CHAIN_ERROR,
+			    "certificate %zu of those that the CA has sent cannot be read", i + 1);
+			return false;
+		}
+	return true;
+}
+
+bool
+chain_write(struct secret *out, struct der pem, char error[CHAIN_ERROR])
+{
+	struct pem_file file = { 0 };
+	const char *why = "cannot be read: memory is short";
+	bool is_fine = secret_init(&file.storage, pem.data, pem.bytes) &&
+	    pem_decode(&file, PEM_CERTIFICATE, &why);
+
+	*out = (struct secret){ 0 };
+	if (!is_fine)
+		snprintf(error, CHAIN_ERROR, "what the CA has sent %s", why);
+	is_fine = is_fine && append_all(out, &file, error);
+	pem_wipe(&file);
+	if (!is_fine)
+		secret_wipe(out);
+	return is_fine;
 }

@@ -255,16 +255,23 @@ take_chain(struct acme_registration *registration, struct der chain)
 	struct acme_name *name = registration->current;
 	int64_t now_s = clock_wall_s();
 	char why[CHAIN_ERROR], error[FILE_ERROR];
+	struct secret clean = { 0 };
+	bool is_kept;
 	enum chain_fault fault =
 	    chain_judge(chain, name->server_name, &registration->order_key, now_s, why);
 
+	if (fault == CHAIN_FINE && !chain_write(&clean, chain, why))
+		fault = CHAIN_WRONG;
 	if (fault != CHAIN_FINE) {
 		fail(registration, fault == CHAIN_CLOCK ? ACME_FAILURE_CLOCK : ACME_FAILURE_INVALID,
 		    fault == CHAIN_CLOCK ? "acme-clock" : "acme-wrong-certificate", why, 0);
 		return;
 	}
-	if (!store_certificate(dir_of(registration), name->server_name, registration->id,
-		name->key_type, &registration->order_key, chain, error)) {
+	is_kept = store_certificate(dir_of(registration), name->server_name, registration->id,
+	    name->key_type, &registration->order_key, (struct der){ clean.data, clean.bytes },
+	    error);
+	secret_wipe(&clean);
+	if (!is_kept) {
 		fail(registration, ACME_FAILURE_LATER, "acme-state", error, 0);
 		return;
 	}

@@ -2,6 +2,7 @@
 #include "acme/chain.h"
 
 #include "helpers.h"
+#include "pki/pem.h"
 
 /* For app.example.com, with the identifiers of RFC 9773, appendix A. */
 static const char good[] = "-----BEGIN CERTIFICATE-----\n"
@@ -52,6 +53,19 @@ static const char without_issuer[] =
     "hkjOPQQDAgNIADBFAiBUWYUj0U1MsbbmpsOR+iuimYS9F86lXPxAZ81Ad0uGfwIh\n"
     "AJ04ezLvn2zwbwG0LO+v/6LnJ8FcV+c2+9mTIRsAy3+l\n"
     "-----END CERTIFICATE-----\n";
+
+/* Of a CA. */
+static const char of_a_ca[] = "-----BEGIN CERTIFICATE-----\n"
+			      "MIIBkTCCATegAwIBAgIFAIdlQyIwCgYIKoZIzj0EAwIwFTETMBEGA1UEAwwKRXhh\n"
+			      "bXBsZSBDQTAeFw0yNjAxMDEwMDAwMDBaFw0yNjA0MDEwMDAwMDBaMAAwWTATBgcq\n"
+			      "hkjOPQIBBggqhkjOPQMBBwNCAAQLjBrRC/HMdmGzY/JC6j6MndPbh0W0bBlI9TaR\n"
+			      "8QuunJfwTdzGpO6ViLdwR1Ht7x3alf8chZV+3j1o7xRL46Huo4GIMIGFMB0GA1Ud\n"
+			      "EQEB/wQTMBGCD2FwcC5leGFtcGxlLmNvbTATBgNVHSUEDDAKBggrBgEFBQcDATAP\n"
+			      "BgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBRRkWu84/FA/ivHeT54enb7qut9zjAf\n"
+			      "BgNVHSMEGDAWgBTMLPPApW2FcPq6RUXMReHBba7SXzAKBggqhkjOPQQDAgNIADBF\n"
+			      "AiAaqS0K+yBwP1C0qPUvrnQwdNlw1BgkYPXCqhHYS49+jgIhAMkmbTvJThBFdm19\n"
+			      "CVhkBWRuPu96QdHk3ZD/iWRPyFyg\n"
+			      "-----END CERTIFICATE-----\n";
 
 static const char own_key[] = "-----BEGIN PRIVATE KEY-----\n"
 			      "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgso3Fxi1mzkLbDbsx\n"
@@ -123,6 +137,7 @@ refuses_what_was_not(void **state)
 		{ good, other_key, "another key" },
 		{ of_another_name, own_key, "not for a server called app.example.com" },
 		{ for_clients, own_key, "not for a server called app.example.com" },
+		{ of_a_ca, own_key, "a certificate of a CA" },
 		{ "", own_key, "what the CA has sent" },
 		{ own_key, own_key, "what the CA has sent" },
 	};
@@ -133,6 +148,51 @@ refuses_what_was_not(void **state)
 		assert_int_equal(judge(cases[i].pem, cases[i].key, NOT_BEFORE, error), CHAIN_WRONG);
 		assert_non_null(strstr(error, cases[i].says));
 	}
+}
+
+/* Whatever else a CA writes into its answer: the file has our key and these certificates. */
+static void
+keeps_the_certificates_and_nothing_else(void **state)
+{
+	struct secret out, again;
+	char error[CHAIN_ERROR], text[16 << 10];
+	struct pem_file file = { 0 };
+	const char *why;
+
+	(void)state;
+	snprintf(text, sizeof text, "\xef\xbb\xbf%sand\n%s%s", good, other_key, of_another_name);
+	assert_true(chain_write(&out, der_of(text), error));
+	snprintf(text, sizeof text, "%s%s", good, of_another_name);
+	assert_true(secret_equals(&out, text, strlen(text)));
+	secret_wipe(&out);
+	/* In DER, too. */
+	assert_true(secret_init(&file.storage, good, strlen(good)));
+	assert_true(pem_decode(&file, PEM_CERTIFICATE, &why));
+	assert_true(chain_write(&again, pem_block(&file, 0), error));
+	assert_true(secret_equals(&again, good, strlen(good)));
+	secret_wipe(&again);
+	pem_wipe(&file);
+}
+
+static void
+keeps_nothing_that_cannot_be_loaded(void **state)
+{
+	static const char spoilt[] = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n"
+				     "-----END CERTIFICATE-----\n";
+	char error[CHAIN_ERROR], text[32 << 10] = "";
+	struct secret out;
+
+	(void)state;
+	snprintf(text, sizeof text, "%s%s", good, spoilt);
+	assert_false(chain_write(&out, der_of(text), error));
+	assert_non_null(strstr(error, "certificate 2"));
+	text[0] = '\0';
+	for (int i = 0; i <= CHAIN_CERTIFICATES; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s", good);
+	assert_false(chain_write(&out, der_of(text), error));
+	assert_non_null(strstr(error, "11 certificates"));
+	assert_false(chain_write(&out, der_of("nothing"), error));
+	assert_null(out.data);
 }
 
 static void
@@ -154,6 +214,8 @@ main(void)
 		cmocka_unit_test(reads_what_renewals_need),
 		cmocka_unit_test(takes_what_was_ordered),
 		cmocka_unit_test(refuses_what_was_not),
+		cmocka_unit_test(keeps_the_certificates_and_nothing_else),
+		cmocka_unit_test(keeps_nothing_that_cannot_be_loaded),
 		cmocka_unit_test(doubts_the_clock_where_all_else_is_right),
 	};
 
