@@ -79,6 +79,15 @@ schedule_take_window(struct schedule *schedule, const struct acme_window *window
 		schedule->renew_s = latest_s;
 }
 
+/* How long a CA may make us wait: half of what is left of the certificate in force, for later is too late. */
+static int64_t
+obedience_of(const struct schedule *schedule, int64_t now_s)
+{
+	int64_t left_s = schedule->not_after_s - now_s;
+
+	return left_s > 0 && left_s / 2 < SCHEDULE_WAIT_MOST_S ? left_s / 2 : SCHEDULE_WAIT_MOST_S;
+}
+
 void
 schedule_take_failure(
     struct schedule *schedule, enum acme_failure failure, uint64_t retry_after_s, int64_t now_s)
@@ -103,7 +112,7 @@ schedule_take_failure(
 	wait_s += draw(wait_s / 4);
 	schedule->failures++;
 	schedule->failed_s = now_s;
-	schedule->wait_s = bounded(retry_after_s, wait_s, SCHEDULE_WAIT_MOST_S);
+	schedule->wait_s = bounded(retry_after_s, wait_s, obedience_of(schedule, now_s));
 }
 
 /* A clock that was set back to before the failure makes nobody wait for years. */

@@ -185,6 +185,20 @@ never_comes_back_before_the_ca_wants_it(void **state)
 }
 
 static void
+comes_back_before_the_certificate_ends_whatever_the_ca_wants(void **state)
+{
+	struct schedule schedule = { 0 };
+
+	(void)state;
+	schedule_take(&schedule, FROM, UNTIL);
+	schedule_take_failure(&schedule, ACME_FAILURE_LATER, 7 * DAY, UNTIL - 2 * DAY);
+	assert_int_equal(schedule.wait_s, DAY);
+	/* It has ended: nothing is too late any more. */
+	schedule_take_failure(&schedule, ACME_FAILURE_LATER, 7 * DAY, UNTIL + 1);
+	assert_int_equal(schedule.wait_s, 7 * DAY);
+}
+
+static void
 a_clock_that_is_set_back_makes_nobody_wait(void **state)
 {
 	struct schedule schedule = { 0 };
@@ -209,6 +223,7 @@ main(void)
 		cmocka_unit_test(asks_for_the_window_as_often_as_the_ca_says),
 		cmocka_unit_test(each_failure_waits_longer_than_the_last),
 		cmocka_unit_test(never_comes_back_before_the_ca_wants_it),
+		cmocka_unit_test(comes_back_before_the_certificate_ends_whatever_the_ca_wants),
 		cmocka_unit_test(a_clock_that_is_set_back_makes_nobody_wait),
 	};
 
