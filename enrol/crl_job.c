@@ -214,8 +214,8 @@ crl_job_judge(
 	for (size_t i = 0; i < job->key_count && !is_fine; i++)
 		is_fine = is_fine_for(job, &job->keys[i], state_dir, now_s, error);
 	return is_fine &&
-	    (fetch_is_secure(job->url) || !job->is_stored || job->until_s < now_s ||
-		crl_judge_loses_nobody(state_dir, job->url, error));
+	    (fetch_is_secure(job->url) ||
+		crl_judge_loses_nobody(state_dir, job->url, now_s, error));
 }
 
 /* ---- when ---- */

@@ -48,30 +48,39 @@ crl_judge(
 	return is_fine;
 }
 
+/* Two CAs of one name have two keys; a CRL may leave its issuer's out. */
 static bool
-has_issuer(const struct crl_catalogue *catalogue, struct der issuer)
+are_of_one_issuer(const struct crl_listing *a, const struct crl_listing *b)
+{
+	return der_equal(a->issuer, b->issuer) &&
+	    (a->authority_key.bytes == 0 || b->authority_key.bytes == 0 ||
+		der_equal(a->authority_key, b->authority_key));
+}
+
+static bool
+has_issuer(const struct crl_catalogue *catalogue, const struct crl_listing *of)
 {
 	const struct crl_listing *listing;
 
 	for (size_t i = 0; (listing = crl_catalogue_at(catalogue, i)); i++)
-		if (der_equal(listing->issuer, issuer))
+		if (are_of_one_issuer(listing, of))
 			return true;
 	return false;
 }
 
 static bool
-has_all_of(const struct crl_catalogue *fresh, const struct crl_catalogue *held,
+has_all_of(const struct crl_catalogue *fresh, const struct crl_catalogue *held, int64_t now_s,
     char error[CRL_JUDGE_ERROR])
 {
 	const struct crl_listing *listing;
 	char name[NAME_TEXT];
 
 	for (size_t i = 0; (listing = crl_catalogue_at(held, i)); i++) {
-		if (has_issuer(fresh, listing->issuer))
+		if (listing->next_update < now_s || has_issuer(fresh, listing))
 			continue;
 		snprintf(error, CRL_JUDGE_ERROR,
 		    "there is no CRL of %s any more, and by http that may be anybody's doing; it is "
-		    "taken when those held have ended, or by https",
+		    "taken when the one held has ended, or by https",
 		    x509_name_text(listing->issuer, name, sizeof name));
 		return false;
 	}
@@ -79,7 +88,8 @@ has_all_of(const struct crl_catalogue *fresh, const struct crl_catalogue *held,
 }
 
 bool
-crl_judge_loses_nobody(const char *state_dir, const char *url, char error[CRL_JUDGE_ERROR])
+crl_judge_loses_nobody(
+    const char *state_dir, const char *url, int64_t now_s, char error[CRL_JUDGE_ERROR])
 {
 	char fresh_path[PATH_MAX], held_path[PATH_MAX];
 	const char *fresh_file = crl_store_new_path(state_dir, url, fresh_path),
@@ -89,7 +99,7 @@ crl_judge_loses_nobody(const char *state_dir, const char *url, char error[CRL_JU
 	bool is_fine = false;
 
 	if (fresh && held)
-		is_fine = has_all_of(fresh, held, error);
+		is_fine = has_all_of(fresh, held, now_s, error);
 	else
 		snprintf(error, CRL_JUDGE_ERROR, "memory is short");
 	crl_catalogue_free(fresh);

@@ -54,6 +54,7 @@ add_listing(struct crl_catalogue *catalogue, const struct crl *crl, const char *
 		.authority_key = copy(crl_authority_key(crl)),
 		.number = copy(crl_number(crl)),
 		.this_update = crl_this_update(crl),
+		.next_update = crl_next_update(crl),
 		.file = file,
 		.block = block };
 	return listing->issuer.data && listing->authority_key.data && listing->number.data;

@@ -18,7 +18,7 @@
 /* What one says of itself, as in crl.h. */
 struct crl_listing {
 	struct der issuer, authority_key, number;
-	int64_t this_update;
+	int64_t this_update, next_update;
 	const char *file;
 	size_t block; /* its place in the file */
 };

@@ -327,6 +327,47 @@ without_its_issuer_nothing_is_taken_by_http(void **state)
 	assert_true(holds(&body));
 }
 
+/* Two CRLs in one file. */
+static void
+offer_two(struct crl_recipe one, enum level of_one, struct crl_recipe other, enum level of_other)
+{
+	struct forged crl;
+	FILE *file;
+
+	forge_crl(&crl, &one, of_one);
+	forge_append_pem("two.pem", "X509 CRL", &crl);
+	forge_crl(&crl, &other, of_other);
+	forge_append_pem("two.pem", "X509 CRL", &crl);
+	file = fopen(forge_path("two.pem"), "r");
+	assert_non_null(file);
+	body.bytes = fread(body.data, 1, sizeof body.data, file);
+	assert_true(body.bytes > 0 && body.bytes < sizeof body.data);
+	fclose(file);
+	unlink(forge_path("two.pem"));
+	say("200 OK", "");
+}
+
+/* That one of them has ended does not make the others anybody's. */
+static void
+by_http_no_issuer_whose_crl_is_in_force_is_lost(void **state)
+{
+	struct forged two;
+
+	(void)state;
+	offer_two((struct crl_recipe){ .number = 7, .to = 14 }, LEVEL_MIDDLE,
+	    (struct crl_recipe){ .number = 7, .from = -5, .to = -1 }, LEVEL_ROOT);
+	two = body;
+	set(true);
+	pass(0);
+	assert_true(holds(&two));
+	refuses((struct crl_recipe){ .number = 8, .to = 14 }, LEVEL_ROOT, "no CRL of");
+	assert_true(holds(&two));
+	offer((struct crl_recipe){ .number = 8, .to = 14 }, LEVEL_MIDDLE);
+	assert_true(pass(1200) >= 1);
+	assert_string_equal(told("error"), ""); /* what has ended may go */
+	assert_true(holds(&body));
+}
+
 /* ---- when ---- */
 
 static void
@@ -503,6 +544,7 @@ main(void)
 		TEST(a_newer_one_takes_its_place_and_a_trust_set_reads_it),
 		TEST(what_is_not_right_is_not_taken),
 		TEST(without_its_issuer_nothing_is_taken_by_http),
+		TEST(by_http_no_issuer_whose_crl_is_in_force_is_lost),
 		TEST(a_failure_is_tried_again_slower_and_slower),
 		TEST(a_server_says_when_to_come_again),
 		cmocka_unit_test(what_lives_short_is_asked_for_ten_times),
