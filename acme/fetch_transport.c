@@ -6,6 +6,7 @@
 
 #include "acme/document.h"
 #include "base/fetch.h"
+#include "pki/cert.h"
 
 /* RFC 8555, 6.1 wants to know who asks. */
 static const char *const headers[] = { "User-Agent: valise-agent/" VALISE_VERSION,
@@ -22,7 +23,8 @@ static void
 on_fetched(void *arg, const struct fetch_answer *answer)
 {
 	struct fetching fetching = *(struct fetching *)arg;
-	const struct acme_reply reply = { .error = answer->error,
+	bool may_serve = answer->outcome != FETCH_ANSWERED || cert_may_serve(answer->chain);
+	const struct acme_reply reply = { .error = may_serve ? answer->error : cert_may_not_serve,
 		.status = answer->status,
 		.location = fetch_answer_header(answer, "Location"),
 		.nonce = fetch_answer_header(answer, "Replay-Nonce"),
@@ -57,6 +59,7 @@ start(void *arg, const struct acme_request *request,
 		.headers = headers,
 		.trust = transport->cas ? FETCH_TRUST_GIVEN : FETCH_TRUST_SYSTEM,
 		.cas = transport->cas,
+		.wants_chain = true,
 		.proxy = transport->proxy,
 		.answer_most = ACME_BODY_BYTES };
 

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/units.h"
 #include "enrol/crl_job.h"
+#include "pki/cert.h"
 #include "pki/crl_store.h"
 
 enum {
@@ -143,6 +144,17 @@ take(struct crl_job *job, const struct fetch_answer *answer)
 	succeed(job);
 }
 
+/* False with a sentence in job->error. */
+static bool
+is_from_server(struct crl_job *job, const struct fetch_answer *answer)
+{
+	if (answer->outcome != FETCH_ANSWERED || !fetch_is_secure(job->url) ||
+	    cert_may_serve(answer->chain))
+		return true;
+	snprintf(job->error, sizeof job->error, "%.300s: %s", job->url, cert_may_not_serve);
+	return false;
+}
+
 static void
 on_answer(void *arg, const struct fetch_answer *answer)
 {
@@ -150,7 +162,9 @@ on_answer(void *arg, const struct fetch_answer *answer)
 
 	job->fetch = NULL;
 	job->refresh->under_way--;
-	if (answer->outcome == FETCH_ANSWERED && answer->status == STATUS_OK) {
+	if (!is_from_server(job, answer)) {
+		fail(job, 0);
+	} else if (answer->outcome == FETCH_ANSWERED && answer->status == STATUS_OK) {
 		take(job, answer);
 	} else if (answer->outcome == FETCH_ANSWERED && answer->status == STATUS_NOT_MODIFIED &&
 	    job->is_verified) {
@@ -178,6 +192,7 @@ start(struct crl_job *job)
 		.url = job->url,
 		.trust = FETCH_TRUST_SYSTEM,
 		.cas = cas && cas[0] != '\0' ? cas : NULL,
+		.wants_chain = is_secure,
 		.proxy = refresh->proxy,
 		.dial = job->dial,
 		.etag = job->is_stored ? job->etag : NULL,

@@ -17,7 +17,7 @@
  * 5.2.3).  One whose issuer is not listed (a customer's sub-CA, whose certificate agents bring along) is
  * taken by https only, and only by http no issuer may get lost that the file had: whoever is on the way of
  * http can withhold a CRL, and nothing more.  https is believed by the system's CAs and by those of the
- * keys; what is fetched is signed by itself, so more is not asked.
+ * keys, of a certificate for servers.
  *
  * Shared by:     the URLs of one daemon.
  * Bound:         CRL_REFRESH_UNDER_WAY fetches, CRL_REFRESH_BYTES each.

@@ -230,6 +230,22 @@ cert_read(struct cert_facts *facts, const struct secret *contents, const char *p
 	return fine;
 }
 
+const char cert_may_not_serve[] =
+    "who answers has no certificate for servers (extendedKeyUsage serverAuth)";
+
+bool
+cert_may_serve(const char *chain)
+{
+	struct secret text = { 0 };
+	struct cert_facts facts = { 0 };
+	char ignored[CERT_ERROR];
+	bool may = chain && secret_init(&text, chain, strlen(chain)) &&
+	    cert_read(&facts, &text, "", ignored) && (facts.server || !facts.has_purposes);
+	cert_wipe(&facts);
+	secret_wipe(&text);
+	return may;
+}
+
 void
 cert_wipe(struct cert_facts *facts)
 {

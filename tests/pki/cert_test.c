@@ -137,6 +137,32 @@ says_what_is_no_certificate(void **state)
 	cert_wipe(&facts);
 }
 
+/* Of whoever answers by https. */
+static void
+knows_who_may_be_a_server(void **state)
+{
+	static const struct {
+		const char *purposes;
+		bool may;
+	} cases[] = { { "server", true }, { "server,client", true }, { "", true }, { "agent", false },
+		{ "client", false } };
+	static const struct recipe plain = { .names = "dns:pki.test" };
+	static struct forged leaf;
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		gnutls_datum_t der = { leaf.data, 0 }, pem;
+		char chain[8192];
+		forge_certificate(&leaf, &plain, LEVEL_LEAF, LEVEL_MIDDLE, cases[i].purposes);
+		der.size = (unsigned)leaf.bytes;
+		assert_true(gnutls_pem_base64_encode2("CERTIFICATE", &der, &pem) >= 0);
+		snprintf(chain, sizeof chain, "%.*s", (int)pem.size, (const char *)pem.data);
+		gnutls_free(pem.data);
+		assert_int_equal(cert_may_serve(chain), cases[i].may);
+	}
+	assert_false(cert_may_serve(NULL));
+	assert_false(cert_may_serve("nothing"));
+}
+
 int
 main(void)
 {
@@ -144,6 +170,7 @@ main(void)
 		cmocka_unit_test(tells_the_facts),
 		cmocka_unit_test(tells_what_the_other_side_refuses),
 		cmocka_unit_test(says_what_is_no_certificate),
+		cmocka_unit_test(knows_who_may_be_a_server),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("cert", tests, set_up, tear_down);

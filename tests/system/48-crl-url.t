@@ -219,6 +219,18 @@ def an_agent_fetches_by_https_and_by_a_proxy(scene):
 
 
 @test
+def an_agent_of_the_same_authority_is_no_server_of_crls(scene):
+	pki = authority()
+	site = Site(scene, pki.crls("relay"), tls=server_context(*pki.agent("mallory", "localhost")))
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("site", NAME),
+		start=False, agent={"connect_crls": [], "connect_crl_url": site.url}).start()
+	check("serverAuth" in agent.wait_event("crl-fetch-failed")[0]["message"], "told why")
+	check(site.asked, "it was asked")
+	check(not agent.events("crl-fetched"), "nothing is taken")
+
+
+@test
 def a_proxy_sees_only_the_seal_of_what_goes_by_https(scene):
 	pki = authority()
 	site = Site(scene, pki.crls("relay"), tls=server_context(*pki.server("pki.far.invalid")))
