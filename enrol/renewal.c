@@ -27,6 +27,7 @@ enum {
 	WAIT_REFUSED_S = 3600, /* at least: somebody has to do something first */
 	WAIT_PART = 16,        /* of what is left, at most that part */
 	WAIT_LEAST_S = 10,
+	REST_PART = 10, /* of a life, at most that part of it, between two renewals */
 };
 
 enum renewal_state { OFF, RESTING, ASKING, STATES };
@@ -44,6 +45,7 @@ struct renewal {
 	struct file_stamp stamp;
 	int64_t not_before, not_after; /* not_after 0: it could not be read */
 	int64_t due_s;                 /* when the next attempt may begin, by the wall clock */
+	int64_t renewed_s;             /* when it came from the authority; 0: not to this process */
 
 	/* The attempts since it was due. */
 	unsigned failures;
@@ -312,9 +314,10 @@ take(struct renewal *renewal, const struct secret *chain)
 	struct renewal_attempt attempt;
 
 	if (load(renewal, &attempt, error) && judge(renewal, &attempt, chain, error) &&
-	    renewal_files_replace(&files, chain, renewal->kept.settings->rekey, error))
+	    renewal_files_replace(&files, chain, renewal->kept.settings->rekey, error)) {
+		renewal->renewed_s = clock_wall_s();
 		tell_success(renewal, chain);
-	else
+	} else
 		fail(renewal, RENEWAL_FAILED, 0, error);
 	attempt_wipe(&attempt);
 }
@@ -403,11 +406,24 @@ read_certificate(struct renewal *renewal)
 	cert_wipe(&facts);
 }
 
+/* An authority whose certificates are due as they come is not asked without end. */
+static bool
+has_just_come(const struct renewal *renewal, int64_t now_s)
+{
+	int64_t rest_s =
+	    smaller(WAIT_FIRST_S, (renewal->not_after - renewal->not_before) / REST_PART);
+
+	if (rest_s < WAIT_LEAST_S)
+		rest_s = WAIT_LEAST_S;
+	return renewal->renewed_s != 0 && now_s >= renewal->renewed_s &&
+	    now_s - renewal->renewed_s < rest_s;
+}
+
 /* A clock that was set back must not make a wait of years. */
 static bool
 is_due(const struct renewal *renewal, int64_t now_s)
 {
-	if (renewal->not_after == 0 || now_s < renewal->not_before)
+	if (renewal->not_after == 0 || now_s < renewal->not_before || has_just_come(renewal, now_s))
 		return false;
 	return now_s >= renewal->due_s || (renewal->failures > 0 && now_s < renewal->failed_s);
 }

@@ -10,7 +10,8 @@
  * first attempt comes up to six hours after it is due (an eighth of that time, if it is less), so that hosts
  * that joined together do not ask together.  After a failure the next comes within a minute, then later and
  * later, up to four hours, and sooner again the closer the end is.  An authority that says when is obeyed,
- * unless that is too late.
+ * unless that is too late.  One that sends what is due already is asked once a minute, or ten times in such a
+ * life.
  *
  * It says louder and louder that it fails: each state of the last attempt makes an event, then one a day,
  * and from half of that time on each attempt is an error.

@@ -60,10 +60,27 @@ may_replace(const char *path, char error[FILE_ERROR])
 	return false;
 }
 
+/* By whatever names: the certificate would take the place of the key. */
+static bool
+are_two(const struct renewal_files *files, char error[FILE_ERROR])
+{
+	char certificate[PATH_MAX], key[PATH_MAX];
+
+	if (!find(files->certificate, certificate, error) || !find(files->private_key, key, error))
+		return false;
+	if (strcmp(certificate, key) != 0)
+		return true;
+	snprintf(error, FILE_ERROR,
+	    "%.150s and %.150s are one file, and renewing needs two; put the key into a file of its "
+	    "own",
+	    files->certificate, files->private_key);
+	return false;
+}
+
 bool
 renewal_files_may_replace(const struct renewal_files *files, bool with_key, char error[FILE_ERROR])
 {
-	return may_replace(files->certificate, error) &&
+	return are_two(files, error) && may_replace(files->certificate, error) &&
 	    (!with_key || may_replace(files->private_key, error));
 }
 

@@ -22,7 +22,8 @@ struct renewal_files {
 	const char *certificate, *private_key;
 };
 
-/* Whether this user may replace them: directories, since files are renamed.  False with a sentence. */
+/* Whether they are two files, and this user may replace them: directories, since files are renamed.  False
+ * with a sentence. */
 bool renewal_files_may_replace(const struct renewal_files *, bool with_key, char error[FILE_ERROR]);
 
 /* The next key, PEM: the one that is there, or a new one like the one in force.  One that cannot be read

@@ -359,6 +359,44 @@ replaces_what_a_link_leads_to(void **state)
 
 /* ---- reloads ---- */
 
+/* By a name that looks like another one. */
+static void
+leaves_certificate_and_key_in_one_file_alone(void **state)
+{
+	struct key_pair before;
+	char command[1024], text[RENEWAL_TEXT];
+
+	(void)state;
+	snprintf(command, sizeof command, "cat %s >>%s && chmod 600 %s && ln -sf %s %s", key_path,
+	    certificate_path, certificate_path, certificate_path, key_path);
+	assert_int_equal(system(command), 0);
+	settings.rekey = false;
+	renewal_set(renewal, &kept);
+	read_pair(&before);
+	advance_ms(18 * HOUR_MS);
+	assert_int_equal(authority.asked, 0);
+	assert_non_null(strstr(renewal_text(renewal, text), "one file"));
+	assert_true(is_pair_as(&before));
+	key_pair_wipe(&before);
+}
+
+static void
+asks_an_authority_whose_certificates_end_at_once_not_without_end(void **state)
+{
+	(void)state;
+	mint_leaf_until(&authority.mint, "relay", "connect.test", NULL, 3600);
+	renewal_set(renewal, &kept);
+	advance_ms(HOUR_MS - 300 * 1000);
+	assert_int_equal(authority.asked, 1);
+	issue(&(struct wrong){ .life_s = 600 }); /* a third of 70 minutes is more than that */
+	assert_int_equal(renewal_urgency(renewal), RENEWAL_FINE);
+	assert_false(authority.is_asked);
+	advance_ms(50 * 1000);
+	assert_int_equal(authority.asked, 1);
+	advance_ms(20 * 1000);
+	assert_int_equal(authority.asked, 2);
+}
+
 static void
 a_reload_drops_the_request_and_makes_it_again(void **state)
 {
@@ -410,6 +448,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(an_unfinished_renewal_is_left_alone_at_a_start),
 	TEST(says_when_the_files_cannot_be_replaced),
 	TEST(replaces_what_a_link_leads_to),
+	TEST(leaves_certificate_and_key_in_one_file_alone),
+	TEST(asks_an_authority_whose_certificates_end_at_once_not_without_end),
 	TEST(a_reload_drops_the_request_and_makes_it_again),
 	TEST(without_a_url_nothing_is_asked),
 };
