@@ -45,7 +45,7 @@ struct transfer {
 	int set;    /* the first option that was refused, as libcurl's code */
 	struct curl_slist *headers, *resolve, *connect_to;
 	int cas_fd, certificate_fd, key_fd; /* -1: none */
-	bool is_too_long;
+	bool is_too_long, is_garbled;
 	char said[256]; /* CURL_ERROR_SIZE */
 };
 

@@ -73,6 +73,16 @@ on_body(char *data, size_t one, size_t bytes, void *arg)
 	return fetch_buffer_append(&fetch->body, data, bytes) ? bytes : 0;
 }
 
+/* Such a byte would begin another line for somebody to whom the value is shown again, as that of ETag is. */
+static bool
+has_control(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f)
+			return true;
+	return false;
+}
+
 /* A line of a header, its end included.  An answer that comes before the real one, as "100 Continue",
  * begins anew. */
 static size_t
@@ -83,12 +93,12 @@ on_header(char *data, size_t one, size_t bytes, void *arg)
 
 	(void)one;
 	fetch->header_bytes += bytes;
-	if (fetch->header_bytes > FETCH_HEADERS || memchr(data, '\0', bytes)) {
-		fetch->transfer->is_too_long = true;
-		return 0;
-	}
-	while (length > 0 && strchr(" \t\r\n", data[length - 1]))
+	while (length > 0 && data[length - 1] != '\0' && strchr(" \t\r\n", data[length - 1]))
 		length--;
+	fetch->transfer->is_too_long = fetch->header_bytes > FETCH_HEADERS;
+	fetch->transfer->is_garbled = has_control(data, length);
+	if (fetch->transfer->is_too_long || fetch->transfer->is_garbled)
+		return 0;
 	if (strncmp(data, "HTTP/", smaller_of(bytes, 5)) == 0)
 		fetch_buffer_wipe(&fetch->headers);
 	if (length == 0)
@@ -223,6 +233,11 @@ fail_as(struct fetch *fetch, CURLcode code)
 		fetch_fail(fetch, FETCH_REFUSED,
 		    "the answer is longer than the %zu bytes (its headers %d) that are read",
 		    fetch->request.answer_most, FETCH_HEADERS);
+		return;
+	}
+	if (transfer->is_garbled) {
+		fetch_fail(
+		    fetch, FETCH_REFUSED, "a header of the answer has a control character in it");
 		return;
 	}
 	log_quote(quoted, sizeof quoted, said, (unsigned)strlen(said));

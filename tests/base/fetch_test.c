@@ -31,6 +31,7 @@ static const struct page {
 	{ "/headers", NULL },
 	{ "/cut", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort" },
 	{ "/junk", "SSH-2.0-server\r\n\r\n" },
+	{ "/split", "HTTP/1.1 200 OK\r\nETag: 7\rX-Two: b\r\nContent-Length: 0\r\n\r\n" },
 	{ "/zipped",
 	    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc" },
 	{ "/moved/3", "HTTP/1.1 301 Moved\r\nLocation: /moved/2\r\nContent-Length: 0\r\n\r\n" },
@@ -301,6 +302,7 @@ says_why_there_is_no_answer(void **state)
 	fails("/long", FETCH_REFUSED, "longer than the 1048576 bytes");
 	fails("/endless", FETCH_REFUSED, "longer than the 1048576 bytes");
 	fails("/headers", FETCH_REFUSED, "its headers 65536");
+	fails("/split", FETCH_REFUSED, "a control character");
 	fails("/cut", FETCH_UNREACHABLE, "");
 	fails("/junk", FETCH_REFUSED, "");
 	ask(&(struct fetch_request){ .url = "http://name.invalid/" });
