@@ -29,8 +29,9 @@ struct pending_term {
 	LIST_HEAD(, pending) marks; /* of his sessions, the newest first; none: he rests */
 	TAILQ_ENTRY(pending_term) rest;
 	uint8_t identity[IDENTITY_KEY_BYTES], instance[INSTANCE_BYTES];
-	bool is_wanted;    /* by another one */
-	uint64_t until_ms; /* of the term, or of the rest */
+	bool is_wanted;           /* by another one */
+	bool is_wanted_by_others; /* of another identity */
+	uint64_t until_ms;        /* of the term, or of the rest */
 	char name[];
 };
 
@@ -70,11 +71,17 @@ is_resting(const struct pending_term *term)
 /* ---- terms; under the lock ---- */
 
 static bool
-is_his(const struct pending_term *term, const struct session_ref *ref)
+is_of_his_identity(const struct pending_term *term, const struct session_ref *ref)
 {
 	const uint8_t *identity = identity_key(session_ref_identity(ref));
 
-	return memcmp(term->identity, identity, sizeof term->identity) == 0 &&
+	return memcmp(term->identity, identity, sizeof term->identity) == 0;
+}
+
+static bool
+is_his(const struct pending_term *term, const struct session_ref *ref)
+{
+	return is_of_his_identity(term, ref) &&
 	    memcmp(term->instance, session_ref_instance(ref), sizeof term->instance) == 0;
 }
 
@@ -83,7 +90,7 @@ begin(struct pending_term *term, const struct session_ref *ref)
 {
 	memcpy(term->identity, identity_key(session_ref_identity(ref)), sizeof term->identity);
 	memcpy(term->instance, session_ref_instance(ref), sizeof term->instance);
-	term->is_wanted = false;
+	term->is_wanted = term->is_wanted_by_others = false;
 	term->until_ms = clock_ms() + PENDING_TERM_MS;
 }
 
@@ -121,15 +128,17 @@ forget_rested(struct pendings *all)
 	}
 }
 
-/* Whether the asker has to wait, for another one or for the end of his rest. */
+/* Whether the asker has to wait, for another one or for the end of his rest.  Instances of one identity rest
+ * together where another identity has asked, or they would hand the name on among them. */
 static bool
 must_wait(struct pending_term *term, const struct session_ref *ref)
 {
-	bool is_own = is_his(term, ref);
+	bool is_own = is_his(term, ref), is_kin = is_of_his_identity(term, ref);
 
 	if (is_resting(term))
-		return is_own;
+		return is_own || (is_kin && term->is_wanted_by_others);
 	term->is_wanted |= !is_own;
+	term->is_wanted_by_others |= !is_kin;
 	return !is_own || term->until_ms <= clock_ms();
 }
 

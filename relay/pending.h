@@ -14,7 +14,7 @@
  * Bound:         one of them for each name, for PENDING_TERM_MS.
  * Who leaves:    whose term is over.  If another one has asked meanwhile he must wait for
  *                PENDING_REST_MS, or until another one has had it, so that nobody keeps it by asking
- *                again and again.
+ *                again and again; with him all instances of his identity, if it was another identity.
  *
  * As many names can be marked as sessions may mark (agent_session_private.h); a name whose holder rests
  * is remembered for so long.

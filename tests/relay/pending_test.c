@@ -243,6 +243,31 @@ who_had_it_while_another_one_asked_rests(void **state)
 	over(other);
 }
 
+/* Or two hosts of one identity would hand the name on to each other for ever. */
+static void
+all_hosts_of_an_identity_rest_where_another_one_asked(void **state)
+{
+	struct identity alice = person("alice", "app.test", true), bob = person("bob", "app.test", true);
+	struct session_ref *first = session_of(&alice, 1), *host = session_of(&alice, 2),
+			   *other = session_of(&bob, 1);
+	struct pending *pending = enter(first, "app.test");
+
+	(void)state;
+	assert_true(is_busy_for(host, "app.test"));
+	assert_true(is_busy_for(other, "app.test"));
+	pending_leave(pending);
+	assert_true(is_busy_for(host, "app.test"));
+	assert_false(is_busy_for(other, "app.test"));
+	pending = enter(first, "app.test");
+	assert_true(is_busy_for(host, "app.test"));
+	pending_leave(pending);
+	assert_true(is_busy_for(first, "app.test"));
+	assert_false(is_busy_for(host, "app.test")); /* nobody else has asked */
+	over(first);
+	over(host);
+	over(other);
+}
+
 int
 main(void)
 {
@@ -252,6 +277,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_sessions_of_one_agent_have_it_together, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_term_is_not_made_longer_by_asking_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_had_it_while_another_one_asked_rests, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    all_hosts_of_an_identity_rest_where_another_one_asked, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
