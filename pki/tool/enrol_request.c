@@ -75,6 +75,23 @@ take_attribute(struct cursor *all, struct enrol_request *out)
 	return der_oid_is(oid, OID_CHALLENGE_PASSWORD) ? 0 : refuse_oid("attribute", oid);
 }
 
+/* One key has one form here, or the same one could be certified for somebody else, or once more after it
+ * was revoked: with parameters left out, numbers padded, or an RSA key as one for RSASSA-PSS only. */
+static int
+judge_form(const struct enrol_request *request, struct der spki)
+{
+	gnutls_datum_t usual = { 0 };
+	bool same = gnutls_pubkey_get_pk_algorithm(request->key, NULL) != GNUTLS_PK_RSA_PSS &&
+	    gnutls_pubkey_export2(request->key, GNUTLS_X509_FMT_DER, &usual) >= 0 &&
+	    der_equal((struct der){ usual.data, usual.size }, spki);
+
+	gnutls_free(usual.data);
+	return same ? 0
+		    : message_fail(EX_DATAERR,
+			  "the request's key is not written in its usual form (an RSA key: "
+			  "rsaEncryption, with NULL for parameters); make the request again");
+}
+
 /* CertificationRequest of RFC 2986, 4; its signature was checked over these octets. */
 static int
 take_facts(struct der whole, struct enrol_request *out)
@@ -91,6 +108,7 @@ take_facts(struct der whole, struct enrol_request *out)
 	der_optional(&info, DER_CONTEXT_SEQUENCE, &attributes);
 	if (!cursor_end(&info))
 		return refuse_malformed();
+	code = judge_form(out, spki);
 	sha256_init(&sha);
 	sha256_update(&sha, spki.bytes, spki.data);
 	sha256_digest(&sha, sizeof out->pin.digest, out->pin.digest);
