@@ -50,6 +50,7 @@ ask_terminal(char line[INPUT_MOST])
 	}
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	silent.c_cc[VEOL] = INTERRUPT; /* so that it comes at once, not with the next line */
 	tcsetattr(tty, TCSAFLUSH, &silent);
 	/* not before the terminal is silent */
 	dprintf(tty, "The line of the invitation (it is not shown): ");

@@ -2,6 +2,7 @@
 #include "pki/tool/enrol_signer.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,6 +82,8 @@ enrol_signer_run(int fd, const struct common *common, const struct enrolment_opt
 	int code = talk ? enrolment_open(&enrolment, common, options) : message_no_memory();
 
 	if (!code) {
+		/* A terminal tells both processes; this one ends with the other. */
+		signal(SIGINT, SIG_IGN);
 		talk->fd = fd;
 		code = talk_to_front(talk, enrolment);
 	}

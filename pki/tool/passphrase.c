@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "pki/tool/message.h"
 
-enum { PASSPHRASE_MOST = 1024 };
+enum { PASSPHRASE_MOST = 1024, INTERRUPT = 3 };
 
 /* The first line of what was read. */
 static int
@@ -67,7 +67,8 @@ from_descriptor(struct passphrase *passphrase, int fd, const char *from)
 			continue;
 		if (got < 0 || line[bytes] == '\n')
 			break;
-		if (line[bytes] == 3 && isatty(fd)) { /* ^C: the terminal sends no signals now */
+		if (line[bytes] == INTERRUPT &&
+		    isatty(fd)) { /* ^C: the terminal sends no signals now */
 			bytes_wipe(line, sizeof line);
 			return message_fail(EX_NOINPUT, "interrupted; nothing was changed");
 		}
@@ -90,6 +91,7 @@ prompt(struct passphrase *passphrase, int tty, const char *what, const char *aga
 		    passphrase->option);
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	silent.c_cc[VEOL] = INTERRUPT; /* so that it comes at once, not with the next line */
 	tcsetattr(tty, TCSAFLUSH, &silent);
 	/* not before the terminal is silent */
 	dprintf(tty, "Passphrase for %s%s: ", what, again);

@@ -369,6 +369,26 @@ def the_terminal_does_not_show_the_line(scene):
 	os.close(ours)
 
 
+@test
+def an_interrupt_ends_the_question_for_the_line(scene):
+	host = Host(scene)
+	child, ours = os.forkpty()
+	if child == 0:
+		os.execv(host.command()[0], host.command())
+	shown = b""
+	while b"invitation" not in shown:
+		shown += os.read(ours, 1000)
+	os.write(ours, b"\x03")		# and no end of a line
+	try:
+		while part := os.read(ours, 1000):
+			shown += part
+	except OSError:
+		pass
+	equal(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 66, shown.decode())
+	check(b"interrupted" in shown, shown.decode())
+	os.close(ours)
+
+
 def an_argument(server):
 	return 64, "revoke it", "", [line_of(server)]
 

@@ -21,7 +21,7 @@ def secret_file(scene, text=PASSPHRASE, name="passphrase"):
 	return path
 
 
-def at_terminal(argv, answers, seconds=20):
+def at_terminal(argv, answers, seconds=20, end="\n"):
 	"""Runs a program on a terminal and types an answer at each prompt: (status, all that was seen)."""
 	pid, fd = pty.fork()
 	if pid == 0:
@@ -40,7 +40,7 @@ def at_terminal(argv, answers, seconds=20):
 			seen += data.decode(errors="replace")
 		if waiting and seen[answered:].rstrip(" ").endswith(":"):
 			answered = len(seen)
-			os.write(fd, waiting.pop(0).encode() + b"\n")
+			os.write(fd, (waiting.pop(0) + end).encode())
 	os.close(fd)
 	return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
 
@@ -110,7 +110,7 @@ def a_terminal_is_asked_twice_and_shows_nothing(scene):
 	check(status == 0 and PASSPHRASE not in seen and "once more" in seen, seen)
 	status, seen = at_terminal([program, "issue", "client", "x", "--ca", ca], [PASSPHRASE])
 	check(status == 0 and PASSPHRASE not in seen and "once more" not in seen, seen)
-	status, seen = at_terminal([program, "issue", "client", "y", "--ca", ca], ["\x03"])
+	status, seen = at_terminal([program, "issue", "client", "y", "--ca", ca], ["\x03"], end="")	# ^C, and no end of a line
 	check(status == 66 and "interrupted" in seen, seen)
 
 

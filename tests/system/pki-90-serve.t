@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,8 @@ sys.path.insert(0, "tests/pki_tool")
 from lib import *
 from lib.process import SANITIZED
 from kit import *
+from lib.scene import free_port
+import asn1
 
 EST = "/.well-known/est"
 
@@ -276,6 +279,62 @@ def tls_is_not_resumed_nor_without_extended_master_secret(scene):
 	for version in ("-tls1", "-tls1_1"):
 		status, out, _ = tool("sh", "-c", f"openssl s_client -connect localhost:{pki.port} {version} -cipher ALL:@SECLEVEL=0 </dev/null 2>&1")
 		check("Cipher is (NONE)" in out or "alert protocol version" in out or status != 0, out)
+
+
+def other_form(scene, key, how):
+	"""base64 of a request, signed by this RSA key, that writes its public key otherwise."""
+	tree = asn1.parse(subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/", "-outform", "DER"],
+		capture_output=True, check=True).stdout)
+	info = tree[0][1][0]
+	how(info[1][2][1])
+	with open(f"{scene.dir}/info", "wb") as file:
+		file.write(asn1.build([info]))
+	signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, f"{scene.dir}/info"], capture_output=True, check=True)
+	tree[0][1][2][1] = b"\0" + signature.stdout
+	with open(f"{scene.dir}/other.b64", "wb") as file:
+		file.write(base64.encodebytes(asn1.build(tree)))
+	return f"{scene.dir}/other.b64"
+
+
+def as_it_is(spki):
+	pass
+
+
+def without_parameters(spki):
+	del spki[0][1][1]
+
+
+def with_a_padded_modulus(spki):
+	numbers = asn1.parse(spki[1][1][1:])
+	numbers[0][1][0][1] = b"\0" + numbers[0][1][0][1]
+	spki[1][1] = b"\0" + asn1.build(numbers)
+
+
+@test
+def one_key_has_one_form(scene):
+	ca, pki, client = begun(scene)
+	key = f"{scene.dir}/rsa.key"
+	succeeds("openssl", "genrsa", "-out", key, "2048")
+	first, second = invited(ca, "agent", "first", "--host", "a.example"), invited(ca, "agent", "second", "--host", "b.example")
+	equal(client.enrol(other_form(scene, key, as_it_is), first)[0], 200)
+	equal(client.enrol(other_form(scene, key, as_it_is), second)[0], 403, "the key is another host's")
+	for how in (without_parameters, with_a_padded_modulus):
+		status, _, body = client.enrol(other_form(scene, key, how), second)
+		check(status == 400 and b"usual form" in body, f"{how.__name__}: {status} {body}")
+
+
+@test
+def an_interrupt_of_all_its_processes_is_an_orderly_end(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	serve = subprocess.Popen([PROGRAMS["pki"], "serve", "--ca", ca.dir, "--server-name", "localhost", "--listen",
+		f"127.0.0.1:{free_port()}"], start_new_session=True, stderr=subprocess.PIPE, text=True)
+	for line in serve.stderr:
+		if "serve-up" in line:
+			break
+	os.killpg(serve.pid, signal.SIGINT)		# as a terminal does it
+	rest = serve.stderr.read()
+	equal(serve.wait(), 0, rest)
+	check("process-died" not in rest, rest)
 
 
 @test
