@@ -1,4 +1,4 @@
-/* Requests, made by GnuTLS. */
+/* Requests for one name each, made by GnuTLS. */
 #include "acme/csr.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
  * What came over a network, as a file that others can open by its path and that was never
- * on a disk: the trust library and libcurl read files.
+ * on a disk: the trust library reads files.
  */
 #ifndef ENROL_MEMORY_FILE_H
 #define ENROL_MEMORY_FILE_H

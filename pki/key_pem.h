@@ -1,6 +1,6 @@
 /*
- * Private keys as files hold them: PKCS#8 in PEM, not encrypted.  What makes, keeps and shows keys of a host's
- * own (for joining, renewing, ACME) reads and writes them here, so that no copy of the library's stays behind.
+ * Private keys as files hold them: PKCS#8 in PEM, not encrypted.  What makes and keeps keys of a host's own
+ * (for joining, renewing, ACME) reads and writes them here, so that no copy of the library's stays behind.
  *
  * An int is what GnuTLS returns: negative where it fails.
  */
