@@ -35,8 +35,8 @@ enum chain_fault {
 enum chain_fault chain_judge(struct der pem, const char *name, const struct secret *key_pem,
     int64_t now_s, char error[CHAIN_ERROR]);
 
-/* The certificates of a chain that was judged, in PEM, and nothing else that came along: our key will stand in
- * front of them, and a text of the CA's beside it could be another key, or spoil the file.  False with a
+/* The certificates of a chain that was judged, in PEM, and nothing else that came along: our key will stand
+ * in front of them, and a text of the CA's beside it could be another key, or spoil the file.  False with a
  * sentence: one cannot be loaded, or they are more than CHAIN_CERTIFICATES. */
 bool chain_write(struct secret *out, struct der pem, char error[CHAIN_ERROR]);
 

@@ -7,8 +7,9 @@
  * those that were issued together do not come back together; where the CA suggests a window (RFC
  * 9773, ARI), at a random moment within it, but no later than with a tenth of the life left.  What
  * has failed is tried again with a back-off that depends on what it was, and not before the CA
- * wants it, unless that is past half of what is left of the certificate.  What was issued rests for five minutes, or a tenth of its life if that is less, so
- * that a CA that always suggests yesterday is not asked without end.
+ * wants it, unless that is past half of what is left of the certificate.  What was issued rests for
+ * five minutes, or a tenth of its life if that is less, so that a CA that always suggests yesterday
+ * is not asked without end.
  */
 #ifndef ACME_SCHEDULE_H
 #define ACME_SCHEDULE_H

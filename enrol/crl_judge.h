@@ -20,8 +20,8 @@ enum { CRL_JUDGE_ERROR = 512 };
 bool crl_judge(
     const struct trust_sources *, const char *url, bool is_secure, char error[CRL_JUDGE_ERROR]);
 
-/* Whether it has one of each issuer of whom the file in the store has one that has not ended.  Else false with
- * a sentence. */
+/* Whether it has one of each issuer of whom the file in the store has one that has not ended.  Else false
+ * with a sentence. */
 bool crl_judge_loses_nobody(
     const char *state_dir, const char *url, int64_t now_s, char error[CRL_JUDGE_ERROR]);
 

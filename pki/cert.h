@@ -41,8 +41,9 @@ bool cert_read(
     struct cert_facts *, const struct secret *contents, const char *path, char error[CERT_ERROR]);
 void cert_wipe(struct cert_facts *);
 
-/* Whether who has shown this chain (PEM, its own first; NULL: none) may be a server.  libcurl takes the certificates
- * of agents and clients, which are often of the same CAs, for a server's.  If not: what to say of it. */
+/* Whether who has shown this chain (PEM, its own first; NULL: none) may be a server.  libcurl takes the
+ * certificates of agents and clients, which are often of the same CAs, for a server's.  If not: what to say
+ * of it. */
 bool cert_may_serve(const char *chain);
 extern const char cert_may_not_serve[];
 
