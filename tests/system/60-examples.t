@@ -61,8 +61,9 @@ def the_examples_of_the_authoritys_server_are_good(scene):
 		example = file.read()
 	for text in (*whole, example, re.sub(r"^#(?=limits:|  [a-z]|passphrase_file)", "", example, flags=re.M)):
 		path = f"{scene.dir}/pki.yml"
+		check("/var/lib/valise-pki/ca" in text, f"no authority in {text}")
 		with open(path, "w") as file:
-			file.write(text)
+			file.write(text.replace("/var/lib/valise-pki/ca", authority().dir))
 		status, out, err = run(PROGRAMS["pki"], "serve", "--check", "--config", path)
 		equal((status, out), (0, b"fine\n"), f"{text}\n{err}")
 
