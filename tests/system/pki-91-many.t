@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""valise-pki serve under many: renewals in a row and at once. VALISE_TIMES=full: 10000 in a row, 1000 at once."""
+"""valise-pki serve under many: renewals in a row and at once. `make faults` has 10000 in a row, 1000 at once."""
 import asyncio
 import base64
 import os
@@ -14,7 +14,7 @@ from lib.process import SANITIZED
 from lib.tap import progress
 from kit import *
 
-FULL = os.environ.get("VALISE_TIMES") == "full"
+FULL = os.environ.get("VALISE_FAULTS") == "full"
 IN_A_ROW, AT_ONCE = (10000, 1000) if FULL else (60, 150)
 MOST_KIB = 20 * 1024
 
