@@ -218,8 +218,8 @@ static void
 a_file_that_was_tampered_with_bars_nobody(void **state)
 {
 	static const char *const texts[] = { "", "[]", "junk", "{\"failures\":\"x\"}",
-		"{\"settings\":\"0123456789abcdef\",\"failures\":-1,\"failed_s\":-5,\"wait_s\":99999999999,"
-		"\"why\":7}" };
+		("{\"settings\":\"0123456789abcdef\",\"failures\":-1,\"failed_s\":-5,"
+		 "\"wait_s\":99999999999,\"why\":7}") };
 	struct schedule schedule;
 	char why[STORE_WHY], path[PATH_MAX];
 

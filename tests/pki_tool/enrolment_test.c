@@ -627,7 +627,7 @@ race_once(const struct invited *invited)
 
 	if (enrolment_open(&mine, &common, &options) == 0) {
 		enrolment = mine;
-		code = first(&host, invited);
+		code = (int)first(&host, invited);
 		if (code == ENROL_REFUSED && !strstr(answer.sentence, "used already"))
 			code = 71;
 	}
