@@ -53,7 +53,7 @@ struct announcer {
 	struct challenges *challenges;
 	struct challenge_relay seat; /* among those that accept challenges */
 	struct entry *entries;
-	size_t count, under_way, bytes_under_way, accepted;
+	size_t count, under_way, bytes_under_way;
 	struct timer retry;
 	struct lines lines;
 };
@@ -146,10 +146,6 @@ set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 		a->bytes_under_way += entry->bytes = address_facts_bytes(entry->addresses);
 	a->under_way -= entry->stage == UNDER_WAY;
 	a->under_way += stage == UNDER_WAY;
-	if (!is_mark(entry)) {
-		a->accepted -= entry->stage == ACCEPTED;
-		a->accepted += stage == ACCEPTED;
-	}
 	entry->stage = stage;
 }
 
@@ -507,10 +503,4 @@ announcer_again(struct announcer *a, enum code code)
 		if (a->entries[i].stage == REFUSED && a->entries[i].refused == code)
 			a->entries[i].retry_at_ms = 0;
 	on_retry(a);
-}
-
-size_t
-announcer_accepted_count(const struct announcer *a)
-{
-	return a->accepted;
 }

@@ -56,6 +56,5 @@ void announcer_accepted(struct announcer *, const struct session_answer *);
 bool announcer_refused(struct announcer *, const struct session_answer *);
 /* What was refused with this code may be accepted now. */
 void announcer_again(struct announcer *, enum code);
-size_t announcer_accepted_count(const struct announcer *);
 
 #endif

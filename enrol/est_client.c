@@ -78,22 +78,6 @@ struct est {
 	struct est_question question;
 };
 
-/* ---- the URL ---- */
-
-bool
-est_is_url(const char *text, char error[256])
-{
-	char host[HOST_MOST];
-	uint16_t port;
-
-	if (join_url_parse(text, host, &port))
-		return true;
-	snprintf(error, 256,
-	    "is not the URL of an authority; write https://host or https://host:port, without a "
-	    "path");
-	return false;
-}
-
 /* ---- the answer ---- */
 
 static void

@@ -53,12 +53,9 @@ enum est_outcome {
 	EST_UNREACHABLE,
 };
 
-/* A conf_row.check: https://host[:port], without a path. */
-bool est_is_url(const char *text, char error[256]);
-
 /* Whom to ask, and whom to believe; all of it is copied, or held, but for the proxy, which is borrowed. */
 struct est_server {
-	const char *url;  /* est_is_url() */
+	const char *url;  /* join_url_parse() takes it */
 	const char *dial; /* host:port to connect to instead; NULL: as the URL says */
 	const struct fetch_proxy *proxy; /* or NULL */
 	/* One of these: who has joined nothing yet knows the key of a root, who renews has CAs and CRLs of
