@@ -348,19 +348,18 @@ cacerts_file(const struct publications *publications, size_t index, char path[PA
 	    index == 0 ? "root" : profile_all[index - 1].role);
 }
 
-static struct http_page *
-encode_cacerts(const struct der *certificates)
+struct http_page *
+publication_certificates(const char *media_type, const struct der *certificates, size_t count)
 {
 	struct secret message, text = { 0 };
 	struct http_page *page = NULL;
 
-	if (certs_only_encode(certificates, CACERTS, &message) &&
-	    transfer_encode((struct der){ message.data, message.bytes }, &text)) {
-		page = http_page_new("application/pkcs7-mime", text.data, text.bytes);
-		if (page && !http_page_add(page, "Content-Transfer-Encoding", "base64")) {
-			http_page_release(page);
-			page = NULL;
-		}
+	if (certs_only_encode(certificates, count, &message) &&
+	    transfer_encode((struct der){ message.data, message.bytes }, &text))
+		page = http_page_new(media_type, text.data, text.bytes);
+	if (page && !http_page_add(page, "Content-Transfer-Encoding", "base64")) {
+		http_page_release(page);
+		page = NULL;
 	}
 	secret_wipe(&text);
 	secret_wipe(&message);
@@ -383,7 +382,7 @@ load_cacerts(const struct publications *publications)
 		certificates[count] = pem_block(&files[count], 0);
 	}
 	if (count == CACERTS)
-		page = encode_cacerts(certificates);
+		page = publication_certificates("application/pkcs7-mime", certificates, CACERTS);
 	while (count-- > 0)
 		pem_wipe(&files[count]);
 	return page;

@@ -18,9 +18,11 @@
 #define PKI_TOOL_PUBLICATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { PUBLICATIONS_MOST = 64 };
 
+struct der;
 struct http_page;
 struct http_request;
 struct publications;
@@ -37,5 +39,9 @@ void publication_answer(struct publications *, struct http_request *);
 /* The answer to cacerts (RFC 7030, 4.1.3): the root and the CA of each role, but no customers'.
  * Borrowed until the next call; NULL with a sentence. */
 struct http_page *publication_cacerts(struct publications *, const char **why);
+
+/* Certificates as EST hands them out: a certs-only CMS in base64 (RFC 8951, 3).  NULL: memory is short. */
+struct http_page *publication_certificates(
+    const char *media_type, const struct der *certificates, size_t count);
 
 #endif

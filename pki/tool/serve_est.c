@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "base/units.h"
-#include "pki/certs_only.h"
 #include "pki/identity.h"
 #include "pki/tool/basic.h"
 #include "pki/tool/http_server.h"
@@ -88,21 +87,8 @@ refuse_stranger(struct http_request *request, const char *sentence)
 static struct http_page *
 issued_page(const struct enrol_answer *issued)
 {
-	struct secret message, text = { 0 };
-	struct http_page *page = NULL;
-	size_t count = issued->count > 2 ? issued->count - 1 : 1;
-
-	if (certs_only_encode(issued->certificates, count, &message) &&
-	    transfer_encode((struct der){ message.data, message.bytes }, &text))
-		page = http_page_new(
-		    "application/pkcs7-mime; smime-type=certs-only", text.data, text.bytes);
-	if (page && !http_page_add(page, "Content-Transfer-Encoding", "base64")) {
-		http_page_release(page);
-		page = NULL;
-	}
-	secret_wipe(&text);
-	secret_wipe(&message);
-	return page;
+	return publication_certificates("application/pkcs7-mime; smime-type=certs-only",
+	    issued->certificates, issued->count > 2 ? issued->count - 1 : 1);
 }
 
 static void
