@@ -21,17 +21,6 @@ fail(int problem, const char *what, char error[KEY_REQUEST_ERROR])
 	return EX_SOFTWARE;
 }
 
-/* The datum is wiped and freed. */
-static int
-keep(struct secret *out, gnutls_datum_t *datum)
-{
-	bool kept = secret_init(out, datum->data, datum->size);
-
-	bytes_wipe(datum->data, datum->size);
-	gnutls_free(datum->data);
-	return kept ? 0 : GNUTLS_E_MEMORY_ERROR;
-}
-
 static int
 digest_key(struct key_request *out, gnutls_x509_privkey_t key)
 {
@@ -92,36 +81,18 @@ fill(gnutls_x509_crq_t request, const struct key_request_names *names)
 	return problem;
 }
 
-static int
-sign(gnutls_x509_crq_t request, gnutls_x509_privkey_t key, const struct key_request_names *names,
-    gnutls_datum_t *der)
-{
-	int problem = fill(request, names);
-
-	if (problem >= 0)
-		problem = gnutls_x509_crq_set_key(request, key);
-	if (problem >= 0) /* with the digest that suits the key */
-		problem = gnutls_x509_crq_sign2(request, key, GNUTLS_DIG_UNKNOWN, 0);
-	return problem < 0 ? problem : gnutls_x509_crq_export2(request, GNUTLS_X509_FMT_DER, der);
-}
-
 int
 key_request_sign(
     struct key_request *out, const struct key_request_names *names, char error[KEY_REQUEST_ERROR])
 {
-	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crq_t request = NULL;
-	gnutls_datum_t der = { 0 };
-	int problem = key_pem_read(&out->key, &key);
+	int problem = gnutls_x509_crq_init(&request);
 
 	if (problem >= 0)
-		problem = gnutls_x509_crq_init(&request);
+		problem = fill(request, names);
 	if (problem >= 0)
-		problem = sign(request, key, names, &der);
-	if (problem >= 0)
-		problem = keep(&out->request, &der);
+		problem = key_pem_sign(&out->key, request, &out->request);
 	gnutls_x509_crq_deinit(request);
-	gnutls_x509_privkey_deinit(key);
 	return problem < 0 ? fail(problem, "the request cannot be made", error) : 0;
 }
 

@@ -110,39 +110,18 @@ fill(gnutls_x509_crq_t request, const struct secret *pem)
 	return problem;
 }
 
-static int
-sign(gnutls_x509_crq_t request, const struct secret *pem)
-{
-	gnutls_x509_privkey_t key = NULL;
-	int problem = key_pem_read(pem, &key);
-
-	if (problem >= 0)
-		problem = gnutls_x509_crq_set_key(request, key);
-	if (problem >= 0) /* with the digest that suits the key */
-		problem = gnutls_x509_crq_sign2(request, key, GNUTLS_DIG_UNKNOWN, 0);
-	gnutls_x509_privkey_deinit(key);
-	return problem;
-}
-
 bool
 renewal_request_make(struct secret *out, const struct secret *certificate, const struct secret *key,
     char error[RENEWAL_REQUEST_ERROR])
 {
 	gnutls_x509_crq_t request = NULL;
-	gnutls_datum_t der = { 0 };
 	int problem = gnutls_x509_crq_init(&request);
-	bool is_kept = false;
 
 	*out = (struct secret){ 0 };
 	if (problem >= 0)
 		problem = fill(request, certificate);
 	if (problem >= 0)
-		problem = sign(request, key);
-	if (problem >= 0)
-		problem = gnutls_x509_crq_export2(request, GNUTLS_X509_FMT_DER, &der);
-	if (problem >= 0 && !(is_kept = secret_init(out, der.data, der.size)))
-		problem = GNUTLS_E_MEMORY_ERROR;
-	gnutls_free(der.data);
+		problem = key_pem_sign(key, request, out);
 	gnutls_x509_crq_deinit(request);
-	return is_kept || fail(error, "the request cannot be made", problem);
+	return problem >= 0 || fail(error, "the request cannot be made", problem);
 }

@@ -11,6 +11,19 @@ key_pem_read(const struct secret *pem, gnutls_x509_privkey_t *out)
 			   : gnutls_x509_privkey_import2(*out, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
 }
 
+/* What the library has made, if it has, is wiped and freed. */
+static int
+take(struct secret *out, gnutls_datum_t *made, int problem)
+{
+	*out = (struct secret){ 0 };
+	if (problem >= 0 && !secret_init(out, made->data, made->size))
+		problem = GNUTLS_E_MEMORY_ERROR;
+	if (made->data)
+		bytes_wipe(made->data, made->size);
+	gnutls_free(made->data);
+	return problem;
+}
+
 int
 key_pem_write(struct secret *pem, gnutls_x509_privkey_t key)
 {
@@ -18,13 +31,24 @@ key_pem_write(struct secret *pem, gnutls_x509_privkey_t key)
 	int problem = gnutls_x509_privkey_export2_pkcs8(
 	    key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &text);
 
-	*pem = (struct secret){ 0 };
-	if (problem >= 0 && !secret_init(pem, text.data, text.size))
-		problem = GNUTLS_E_MEMORY_ERROR;
-	if (text.data)
-		bytes_wipe(text.data, text.size);
-	gnutls_free(text.data);
-	return problem;
+	return take(pem, &text, problem);
+}
+
+int
+key_pem_sign(const struct secret *pem, gnutls_x509_crq_t request, struct secret *der)
+{
+	gnutls_x509_privkey_t key = NULL;
+	gnutls_datum_t made = { 0 };
+	int problem = key_pem_read(pem, &key);
+
+	if (problem >= 0)
+		problem = gnutls_x509_crq_set_key(request, key);
+	if (problem >= 0)
+		problem = gnutls_x509_crq_sign2(request, key, GNUTLS_DIG_UNKNOWN, 0);
+	if (problem >= 0)
+		problem = gnutls_x509_crq_export2(request, GNUTLS_X509_FMT_DER, &made);
+	gnutls_x509_privkey_deinit(key);
+	return take(der, &made, problem);
 }
 
 int

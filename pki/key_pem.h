@@ -19,6 +19,9 @@ int key_pem_read(const struct secret *pem, gnutls_x509_privkey_t *out);
 int key_pem_write(struct secret *pem, gnutls_x509_privkey_t);
 /* A new key. */
 int key_pem_make(struct secret *pem, enum key_type);
+/* Gives a request, which is filled in but for these, the key and its signature with the digest that suits
+ * the key, and encodes it in DER.  *der is empty where it fails. */
+int key_pem_sign(const struct secret *pem, gnutls_x509_crq_t, struct secret *der);
 /* The pin of its public half; false if it is not a private key. */
 bool key_pem_pin(struct spki_pin *, const struct secret *pem);
 
