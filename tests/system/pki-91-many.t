@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""valise-pki serve under many: renewals in a row and at once. `make faults` has 10000 in a row, 1000 at once."""
+"""valise-pki serve under many: renewals in a row and at once. `make thorough` has 10000 in a row, 1000 at once."""
 import asyncio
 import base64
 import os

@@ -504,7 +504,7 @@ play(unsigned script, int length, unsigned turns, unsigned tls, enum stage stage
 	return can;
 }
 
-static bool plays_all; /* VALISE_ORDERS=full, as in `make faults` */
+static bool plays_all; /* VALISE_ORDERS=full, as in `make thorough` */
 
 /* All scripts of that length; of the ways to let the pump run in between, all or (seldom) every so
  * many. */

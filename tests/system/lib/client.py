@@ -7,9 +7,9 @@ import subprocess
 from .tap import check, progress
 
 
-def dial(port, first=b"", *, timeout=15, source=None):
+def dial(port, first=b"", *, timeout=15, source=None, host="127.0.0.1"):
 	"""source: another address of the loopback, 127.0.0.0/8."""
-	stream = socket.create_connection(("127.0.0.1", int(port)), timeout, (source, 0) if source else None)
+	stream = socket.create_connection((host, int(port)), timeout, (source, 0) if source else None)
 	stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 	if first:
 		stream.sendall(first)

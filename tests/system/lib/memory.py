@@ -7,7 +7,7 @@
 	failing.next(3)				# of a daemon that runs: its third from now on fails
 
 The programs are $B/fail/valise-*; see tests/fail/fail.c.  FULL says whether every n is asked for
-(`make faults`) or the tests may take samples (`make check`).
+(`make thorough`) or the tests may take samples (`make check`).
 """
 import mmap
 import os

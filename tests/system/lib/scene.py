@@ -81,7 +81,7 @@ class Configured(Daemon):
 class Scene:
 	def __init__(self):
 		self.dir = tempfile.mkdtemp(prefix="valise-test.")
-		self.daemons, self.upstreams, self.streams = [], [], []
+		self.daemons, self.upstreams, self.streams, self.last = [], [], [], []
 
 	def upstream(self, serve, **keys):
 		upstream = Upstream(serve, **keys)
@@ -99,16 +99,23 @@ class Scene:
 		self.streams.append(stream)
 		return stream
 
-	def _add(self, daemon, start):
+	def keep_to_the_end(self, thing):
+		"""Closed when everything else has been."""
+		self.last.append(thing)
+
+	def _add(self, daemon, start, place=None):
+		"""place: of a laboratory (lab.py), where it runs."""
+		if place:
+			daemon.argv = place.argv(daemon.argv)
 		self.daemons.append(daemon)
 		return daemon.start() if start else daemon
 
-	def relay(self, label="relay", start=True, port=None, listener=None, **settings):
+	def relay(self, label="relay", start=True, port=None, listener=None, place=None, **settings):
 		port = port or free_port()
 		certificate, key = authority().relay()
 		base = {
 			"version": 1, "workers": 1,
-			"listeners": [merged({"address": f"127.0.0.1:{port}"}, listener or {})],
+			"listeners": [merged({"address": f"{place.address if place else '127.0.0.1'}:{port}"}, listener or {})],
 			"connect": {
 				"server_name": CONNECT_NAME, "certificate": certificate, "private_key": key,
 				"agent_cas": [authority().cas("agent")], "agent_crls": [authority().crls("agent")],
@@ -119,9 +126,9 @@ class Scene:
 		}
 		daemon = Configured("relay", label, self.dir, merged(base, settings))
 		daemon.port = port
-		return self._add(daemon, start)
+		return self._add(daemon, start, place)
 
-	def agent(self, relays, endpoints, certificate, label="agent", start=True, **settings):
+	def agent(self, relays, endpoints, certificate, label="agent", start=True, place=None, **settings):
 		relays = relays if isinstance(relays, list) else [relays]
 		base = {
 			"version": 1, "workers": 1,
@@ -135,7 +142,7 @@ class Scene:
 			"log": {"level": "debug", "format": "json"},
 		}
 		daemon = Configured("agent", label, self.dir, merged(base, settings))
-		self._add(daemon, start)
+		self._add(daemon, start, place)
 		if start:
 			self.wait_serving(daemon, len(endpoints) * len(relays))
 		return daemon
@@ -167,8 +174,8 @@ class Scene:
 		for stream in self.streams:
 			stream.close()
 		trouble = "".join([daemon.stop() for daemon in reversed(self.daemons)])
-		for upstream in self.upstreams:
-			upstream.close()
+		for thing in self.upstreams + self.last:
+			thing.close()
 		return trouble
 
 	def story(self):
