@@ -260,7 +260,7 @@ def upstreams_go_and_come_back_under_load_and_no_flow_fails(scene):
 		"cas": authority().root, "server_name": INNER, "health": health("tls")})], authority().agent("agent", NAME))
 	visitors = Visitors(relay)
 	try:
-		for turn in range(4):
+		for turn in range(often(4, 2)):
 			gone = turn % 2
 			visitors.wait_more(50)
 			both[gone].retire()
@@ -287,7 +287,7 @@ def upstreams_of_a_route_are_killed_under_load_and_only_what_they_had_is_lost(sc
 	both = [scene.upstream(echo), scene.upstream(echo)]
 	relay = static(scene, both, health=health())
 	visitors = RawVisitors(relay)
-	kills = 4
+	kills = often(4, 2)
 	try:
 		for turn in range(kills):
 			gone = turn % 2

@@ -13,8 +13,8 @@ from lib.process import SANITIZED
 from kit import *
 
 KILLS_EACH = 50
-AUTHORITIES = 2 if SANITIZED else often(10, 3)
-STEP = 3 if SANITIZED else often(1, 2)	# from one call to die at to the next
+AUTHORITIES = 2 if SANITIZED else often(10, 2)
+STEP = 3 if SANITIZED else often(1, 3)	# from one call to die at to the next
 
 
 def start(ca, *argv):
