@@ -292,6 +292,19 @@ fill(struct frame_announce *announce, const struct endpoint *endpoint)
 	memcpy(announce->name, endpoint->name, sizeof announce->name);
 }
 
+void
+announcer_say(struct session *session, const struct endpoint *endpoint)
+{
+	uint8_t storage[ADDRESS_FACTS_BYTES];
+	struct writer w = writer_over(storage, sizeof storage);
+	struct frame_announce announce;
+
+	fill(&announce, endpoint);
+	address_facts_put(&w, endpoint->addresses);
+	announce.facts = facts_of(&w);
+	session_announce(session, &announce);
+}
+
 static bool
 is_served(const struct endpoint *endpoint)
 {

@@ -36,6 +36,7 @@
 
 struct announcer;
 struct challenges;
+struct endpoint;
 struct endpoint_table;
 struct session;
 struct session_answer;
@@ -47,6 +48,9 @@ enum { ANNOUNCER_UNDER_WAY = 64, ANNOUNCER_BYTES = 16 * 1024 };
 struct announcer *announcer_new(
     struct loop *, struct session *, const char *relay, struct challenges *);
 void announcer_free(struct announcer *);
+
+/* Announces one endpoint, and nothing else: without an announcer, for a dry run. */
+void announcer_say(struct session *, const struct endpoint *);
 
 /* Announces what is new in this table and among the challenges, and withdraws what is gone. False when
  * memory is short: nothing has changed. */

@@ -1,15 +1,18 @@
 /*
  * valise-agent(8): the commands and nothing else.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "agent/agent.h"
 #include "agent/agent_join.h"
 #include "agent/check.h"
+#include "agent/diagnose.h"
 #include "agent/forward_command.h"
 #include "agent/keygen.h"
 #include "agent/oneshot.h"
@@ -27,6 +30,7 @@ static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
     "       valise-agent check|status|reload|acme-rekey [-c FILE]\n"
     "       valise-agent check --client FILE --endpoint NAME [-c FILE]\n"
+    "       valise-agent diagnose [-c FILE] [--json] [--hold SECONDS]\n"
     "       valise-agent join [--file FILE] [-c FILE] [--dir DIR] [--address HOST:PORT]\n"
     "           [--relay HOST:PORT] [--user NAME] [--key-type TYPE]\n"
     "           [--proxy URL [--proxy-user NAME --proxy-password-file FILE]]\n"
@@ -43,6 +47,8 @@ static const char help[] =
     "  run     serve the endpoints of the configuration until told to stop\n"
     "  check   read the configuration and every file that it names, and say what is wrong\n"
     "  status  ask the running agent how it is\n"
+    "  diagnose\n"
+    "          try the way to each relay, what it says to each endpoint, and each upstream\n"
     "  reload  have the running agent read its configuration again, and say whether it holds\n"
     "  acme-rekey\n"
     "          have the running agent change the keys of its accounts at ACME servers\n"
@@ -57,6 +63,8 @@ static const char help[] =
     "  --once              exit 77 at the first refusal for good\n"
     "  --client FILE       say whether a client with this certificate would be let in, and why\n"
     "  --endpoint NAME     by which endpoint\n"
+    "  --json              one document instead of lines\n"
+    "  --hold SECONDS      keep the connection to each relay, and see whether it lasts\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -84,7 +92,20 @@ struct command_options {
 	const char *path;
 	bool once;
 	const char *client, *endpoint;
+	bool as_json;
+	uint64_t hold_s;
 };
+
+static bool
+read_seconds(const char *text, uint64_t *seconds)
+{
+	char *end;
+
+	errno = 0;
+	*seconds = strtoull(text, &end, 10);
+	return errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && *seconds >= 1 &&
+	    *seconds <= 86400;
+}
 
 /* -c FILE, and of the others those whose letters are in `own`. */
 static int
@@ -95,6 +116,8 @@ read_options(int count, char **arguments, const char *own, struct command_option
 		{ "once", no_argument, NULL, 'o' },
 		{ "client", required_argument, NULL, 'f' },
 		{ "endpoint", required_argument, NULL, 'e' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "hold", required_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int got;
@@ -112,6 +135,13 @@ read_options(int count, char **arguments, const char *own, struct command_option
 			out->client = optarg;
 		else if (got == 'e' && is_own)
 			out->endpoint = optarg;
+		else if (got == 'j' && is_own)
+			out->as_json = true;
+		else if (got == 'h' && is_own && !read_seconds(optarg, &out->hold_s))
+			return refuse_usage(
+			    "--hold wants seconds, from 1 to 86400, and not ", optarg);
+		else if (got == 'h' && is_own)
+			continue;
 		else if (got == ':')
 			return refuse_usage("a value is missing after ", arguments[optind - 1]);
 		else
@@ -163,6 +193,18 @@ check(int count, char **arguments)
 		    options.client ? "--endpoint is missing" : "--client is missing");
 	return options.client ? agent_check_client(options.path, options.client, options.endpoint)
 			      : agent_check_run(options.path);
+}
+
+static int
+diagnose(int count, char **arguments)
+{
+	struct command_options options;
+	int code = read_options(count, arguments, "jh", &options);
+
+	return code != 0 ? code
+			 : diagnose_run(&(struct diagnose_options){ .config_path = options.path,
+			       .as_json = options.as_json,
+			       .hold_s = options.hold_s });
 }
 
 static int
@@ -223,6 +265,7 @@ static const struct agent_command {
 } commands[] = {
 	{ "run", run },
 	{ "check", check },
+	{ "diagnose", diagnose },
 	{ "status", status },
 	{ "reload", reload },
 	{ "acme-rekey", acme_rekey },
@@ -241,7 +284,7 @@ main(int argc, char **argv)
 	process_harden();
 	if (argc < 2)
 		return refuse_usage(
-		    "which command? run, check, status, reload, join, keygen, probe, forward or tls",
+		    "which command? run, check, diagnose, status, reload, join, keygen, probe, forward or tls",
 		    "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return fputs(help, stdout) < 0;

@@ -84,6 +84,12 @@ probe_look_new(struct loop *loop, struct resolver *resolver, const struct upstre
 	return NULL;
 }
 
+bool
+probe_look_is_for_name(const struct probe_look *look)
+{
+	return upstream_dial_judge(look->dial)->is_for_host;
+}
+
 void
 probe_look_free(struct probe_look *look)
 {

@@ -26,6 +26,8 @@ enum { PROBE_LOOK_MS = 10000 };
 struct probe_look *probe_look_new(struct loop *, struct resolver *,
     const struct upstream_settings *from, unsigned target, const char *name,
     void (*on_done)(void *arg, const struct spki_pin *key, const char *error), void *arg);
+/* In on_done, with a key: whether the certificate that was shown is for the name. */
+bool probe_look_is_for_name(const struct probe_look *);
 /* Gives up without a call; safe inside on_done, NULL is fine. */
 void probe_look_free(struct probe_look *);
 

@@ -185,9 +185,9 @@ tell_doubt(struct relay_session_end *end)
 }
 
 /* The reason is found in the judgement of the relay's certificate, the relay's words, and TLS. */
-static void
-explain(struct relay_session_end *end, struct session *session, const struct peer_check *check,
-    const struct credentials *credentials)
+void
+relay_session_explain(struct relay_session_end *end, struct session *session,
+    const struct peer_check *check, const struct credentials *credentials)
 {
 	enum code code = session_over_code(session);
 	const char *why = session_error(session);
@@ -380,7 +380,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		rs->on_event(rs->arg, rs, RELAY_SESSION_DRAIN);
 		break;
 	case SESSION_OVER:
-		explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);
+		relay_session_explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);
 		/* A relay that was accepted once may have a renewed certificate by now. */
 		rs->end.needs_cure &= !(rs->is_up && rs->relay_check.has_refused);
 		over(rs);

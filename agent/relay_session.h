@@ -17,6 +17,9 @@
 
 struct relay_session;
 struct agent_context;
+struct credentials;
+struct peer_check;
+struct session;
 
 enum relay_session_event {
 	RELAY_SESSION_UP,      /* the relay's welcome has come */
@@ -73,6 +76,11 @@ void relay_session_share_pool(struct relay_session *, unsigned share);
 /* Tells the relay that the agent drains, or why it ends the session. */
 void relay_session_drain(struct relay_session *, uint32_t deadline_ms);
 void relay_session_goodbye(struct relay_session *, enum code, const char *sentence);
+
+/* Fills `end`, of {0}, from a session that is over, how the relay's certificate was judged, and with which
+ * credentials it was begun. */
+void relay_session_explain(struct relay_session_end *, struct session *, const struct peer_check *,
+    const struct credentials *);
 
 /* For agent_workers_new(): counts what became of a channel. */
 void relay_session_on_report(struct agent_session_ref *, enum channel_report, const char *error);

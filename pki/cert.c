@@ -287,3 +287,18 @@ cert_covers(const struct cert_facts *facts, const char *name)
 			return true;
 	return false;
 }
+
+bool
+cert_is_for(const uint8_t *der, size_t bytes, const char *host)
+{
+	gnutls_datum_t data = datum(der, bytes);
+	gnutls_x509_crt_t crt;
+	bool is_for;
+
+	if (gnutls_x509_crt_init(&crt) < 0)
+		return false;
+	is_for = gnutls_x509_crt_import(crt, &data, GNUTLS_X509_FMT_DER) >= 0 &&
+	    gnutls_x509_crt_check_hostname2(crt, host, 0) != 0;
+	gnutls_x509_crt_deinit(crt);
+	return is_for;
+}

@@ -41,6 +41,10 @@ bool cert_read(
     struct cert_facts *, const struct secret *contents, const char *path, char error[CERT_ERROR]);
 void cert_wipe(struct cert_facts *);
 
+/* Whether a certificate (DER) is for this host, a name or an address, by its SANs (RFC 9525).  False also
+ * for what cannot be read. */
+bool cert_is_for(const uint8_t *der, size_t bytes, const char *host);
+
 /* Whether who has shown this chain (PEM, its own first; NULL: none) may be a server.  libcurl takes the
  * certificates of agents and clients, which are often of the same CAs, for a server's.  If not: what to say
  * of it. */

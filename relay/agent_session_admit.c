@@ -211,7 +211,8 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 		.heartbeat_ms = heartbeat_of(hello),
 		.tolerance_ms = (uint32_t)settings->tolerance_ms,
 		.pool_least = (uint16_t)settings->pool_least,
-		.pool_most = (uint16_t)settings->pool_most };
+		.pool_most = (uint16_t)settings->pool_most,
+		.clock_s = clock_wall_s() };
 
 	memcpy(welcome.session_id, session_ref_session_id(self->session_ref),
 	    sizeof welcome.session_id);
@@ -256,6 +257,7 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 	} else {
 		agent_session_move(self, AGENT_SESSION_SERVING);
 		self->features = hello->features & FEATURE_HANDOFF;
+		self->is_dry_run = facts_find(hello->facts, FACT_DRY_RUN, &(struct cursor){ 0 });
 		welcome(self, hello);
 		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);

@@ -272,6 +272,21 @@ agent_session_carriers(const struct agent_session *self, const struct frame_anno
 	return frame->carriers & known;
 }
 
+/* In a dry run nothing is claimed, so nobody has to make room, and nobody finds the endpoint. */
+static bool
+claim_in_earnest(struct agent_endpoint *endpoint, const struct route_announcement *announcement,
+    struct route_refusal *refusal)
+{
+	struct agent_session *self = endpoint->session;
+	struct routes *routes = self->worker->shared->routes;
+
+	if (self->is_dry_run)
+		return route_would_accept(routes, announcement, refusal);
+	set_aside(endpoint);
+	endpoint->claim = route_announce(routes, announcement, refusal);
+	return endpoint->claim != NULL;
+}
+
 static void
 claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
     struct address_rules *addresses)
@@ -289,12 +304,12 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
 		.arg = endpoint };
 	struct route_refusal refusal;
 
-	set_aside(endpoint);
-	endpoint->claim = route_announce(self->worker->shared->routes, &announcement, &refusal);
-	if (!endpoint->claim) {
+	if (!claim_in_earnest(endpoint, &announcement, &refusal)) {
 		drop(endpoint);
 		agent_session_refuse(
 		    self, frame->endpoint, frame->server_name, refusal.code, refusal.sentence);
+	} else if (self->is_dry_run) {
+		accept_later(self, endpoint->number);
 	} else if (route_claim_is_up(endpoint->claim)) {
 		keep(endpoint);
 	}
@@ -357,7 +372,7 @@ announce_with(
 		drop(endpoint);
 		agent_session_refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");
-	} else if (!count(endpoint, frame, why)) {
+	} else if (!self->is_dry_run && !count(endpoint, frame, why)) {
 		drop(endpoint);
 		agent_session_refuse(
 		    self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);

@@ -67,6 +67,7 @@ struct agent_session {
 	struct agent_session_lines lines;
 	uint64_t up_ms;
 	uint32_t features; /* that both have */
+	bool is_dry_run;   /* what it announces is judged and not served */
 	enum agent_session_state state;
 	bool was_logged;
 	/* There were too many lines of its tenant: it gets none for a minute (relay/session_lines.h). */

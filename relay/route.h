@@ -135,6 +135,9 @@ struct route_refusal {
 struct route_claim *route_announce(
     struct routes *, const struct route_announcement *, struct route_refusal *);
 bool route_claim_is_up(const struct route_claim *);
+/* Whether route_announce() would make a claim that comes up here, if it were asked now; else why not.
+ * Nothing changes, and no registry is asked. */
+bool route_would_accept(struct routes *, const struct route_announcement *, struct route_refusal *);
 
 /*
  * Gives the claim back, whatever has become of it: on_answer() and on_lost() do not come any more,

@@ -504,6 +504,50 @@ route_announce(struct routes *routes, const struct route_announcement *announcem
 	return NULL;
 }
 
+/* Under the lock.  Where the pattern is not in the table yet, nobody stands in the way. */
+static enum code
+judge_join(struct routes *routes, const char *name, const struct route_claim *claim)
+{
+	struct holder_key key = { .pattern =
+				      route_pattern_find(routes, name, route_hash(routes, name)) };
+	static const struct route_counts none;
+	struct hash_link *at;
+
+	if (route_is_reserved(routes, name))
+		return CODE_NAME_RESERVED;
+	if (!key.pattern)
+		return CODE_NONE;
+	memcpy(key.identity, identity_key(session_ref_identity(claim->session_ref)),
+	    sizeof key.identity);
+	at = table_find(
+	    &routes->holders, table_hash(&routes->holders, &key, sizeof key), has_key, &key);
+	return may_join(&key.pattern->counts,
+		   at ? &container_of(at, struct route_holder, link)->counts : &none, claim)
+	    ? CODE_NONE
+	    : CODE_NAME_TAKEN;
+}
+
+bool
+route_would_accept(struct routes *routes, const struct route_announcement *announcement,
+    struct route_refusal *refusal)
+{
+	char name[NAME_SIZE];
+	enum cover cover = COVER_NONE;
+
+	refusal->code = judge(routes, announcement, name, &cover);
+	if (refusal->code == CODE_NONE) {
+		const struct route_claim newcomer = { .session_ref = announcement->session_ref,
+			.is_shared = session_ref_is_shared(announcement->session_ref),
+			.cover = (uint8_t)cover };
+
+		pthread_mutex_lock(&routes->lock);
+		refusal->code = judge_join(routes, name, &newcomer);
+		pthread_mutex_unlock(&routes->lock);
+	}
+	explain(refusal->code, announcement->pattern, refusal->sentence);
+	return refusal->code == CODE_NONE;
+}
+
 /* From here on nobody waits for on_released(). */
 static bool
 stop_waiting(struct route_claim *claim)

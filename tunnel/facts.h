@@ -16,9 +16,11 @@
 enum { FACT_OPTIONAL = 0x8000 };
 enum fact_type {
 	FACT_PENDING = 0x0010, /* announce: 4 bytes, the accepted endpoint that is marked */
+	FACT_DRY_RUN = 0x0011, /* hello: 0 bytes; nothing that is announced is served */
 	FACT_FRAMES_PER_SECOND = 0x8001, /* welcome: 4 bytes */
 	FACT_ALLOW = 0x8002,             /* announce: prefixes (address_facts.h) */
 	FACT_DENY = 0x8003,              /* the same */
+	FACT_CLOCK = 0x8004,             /* welcome: 8 bytes, seconds since 1970 at the relay */
 };
 
 /* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */

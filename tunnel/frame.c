@@ -118,8 +118,16 @@ frame_encode_hello(uint8_t *out, const struct frame_hello *hello)
 	return frame_end(&w);
 }
 
-/* None so far. */
-static const struct fact_row *const hello_facts = no_facts;
+static bool
+is_empty(struct cursor value)
+{
+	return cursor_end(&value);
+}
+
+static const struct fact_row hello_facts[] = {
+	{ FACT_DRY_RUN, is_empty },
+	{ 0, NULL },
+};
 
 enum frame_sense
 frame_decode_hello(struct cursor in, struct frame_hello *out)
@@ -160,10 +168,13 @@ static struct facts
 with_budget(uint8_t storage[FRAME_BYTES], const struct frame_welcome *welcome)
 {
 	const uint32_t frames = htonl(welcome->frames_per_second);
+	const uint64_t clock = htobe64((uint64_t)welcome->clock_s);
 	struct writer w = writer_over(storage, FRAME_BYTES);
 	write_end(&w, PROTOCOL_FACTS, welcome->facts);
 	if (frames > 0)
 		facts_put(&w, FACT_FRAMES_PER_SECOND, &frames, sizeof frames);
+	if (welcome->clock_s != 0)
+		facts_put(&w, FACT_CLOCK, &clock, sizeof clock);
 	assert(!w.failed);
 	return facts_of(&w);
 }
@@ -192,17 +203,26 @@ is_budget(struct cursor value)
 	return cursor_end(&value) && frames > 0;
 }
 
+static bool
+is_clock(struct cursor value)
+{
+	cursor_u64(&value);
+	return cursor_end(&value);
+}
+
 static const struct fact_row welcome_facts[] = {
 	{ FACT_FRAMES_PER_SECOND, is_budget },
+	{ FACT_CLOCK, is_clock },
 	{ 0, NULL },
 };
 
 enum frame_sense
 frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 {
-	struct cursor budget;
+	struct cursor budget, clock;
 	enum frame_sense sense;
 	out->frames_per_second = 0;
+	out->clock_s = 0;
 	out->version = cursor_u8(&in);
 	out->features = cursor_u32(&in);
 	cursor_copy(&in, out->session_id, SESSION_ID_BYTES);
@@ -216,6 +236,8 @@ frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 	sense = read_end(&in, out->version, welcome_facts, &out->facts);
 	if (sense != FRAME_WRONG && facts_find(out->facts, FACT_FRAMES_PER_SECOND, &budget))
 		out->frames_per_second = cursor_u32(&budget);
+	if (sense != FRAME_WRONG && facts_find(out->facts, FACT_CLOCK, &clock))
+		out->clock_s = (int64_t)cursor_u64(&clock);
 	return sense;
 }
 

@@ -102,6 +102,7 @@ struct frame_welcome {
 	uint32_t heartbeat_ms; /* decision */
 	uint32_t tolerance_ms;
 	uint32_t frames_per_second; /* a fact: the session's budget; 0: not told */
+	int64_t clock_s;            /* a fact: the wall clock of the relay; 0: not told */
 	struct facts facts;
 };
 

@@ -76,7 +76,7 @@ announce_for(struct said *said, struct session_ref *ref, uint32_t endpoint, cons
 {
 	struct route_announcement announcement = { .session_ref = ref, .endpoint = endpoint, .pattern = pattern,
 	    .weight = 100, .carriers = 1, .loop = loop, .on_answer = on_answer, .on_lost = on_lost, .arg = said };
-	struct route_refusal refusal;
+	struct route_refusal refusal, foretold;
 	struct prefix prefix;
 
 	if (allow) {
@@ -85,7 +85,10 @@ announce_for(struct said *said, struct session_ref *ref, uint32_t endpoint, cons
 	}
 
 	*said = (struct said){ 0 };
+	route_would_accept(routes, &announcement, &foretold);
 	said->claim = route_announce(routes, &announcement, &refusal);
+	assert_int_equal(foretold.code, refusal.code);
+	assert_string_equal(foretold.sentence, refusal.sentence);
 	address_rules_release(announcement.addresses);
 	snprintf(sentence, sizeof sentence, "%s", refusal.sentence);
 	return refusal.code;

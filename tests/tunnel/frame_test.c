@@ -508,6 +508,40 @@ a_welcome_tells_the_budget_from_version_2_on(void **state)
 }
 
 static void
+a_welcome_tells_the_relays_clock_from_version_2_on(void **state)
+{
+	struct sample s = { 0 };
+	struct frame_welcome told = welcome;
+	union any out;
+	(void)state;
+	told.clock_s = 1795816800;
+	told.version = 2;
+	s.count = frame_encode_welcome(s.bytes, &told);
+	assert_memory_equal(s.bytes + s.count - 12, "\x80\4\0\10\0\0\0\0\x6b\x09\xfd\x60", 12);
+	assert_int_equal(decode_welcome(body_of(&s), &out), FRAME_FINE);
+	assert_int_equal(out.welcome.clock_s, 1795816800);
+}
+
+static void
+a_hello_for_a_dry_run_must_be_understood(void **state)
+{
+	static const uint8_t dry[] = { 0, 0x11, 0, 0 }, long_one[] = { 0, 0x11, 0, 1, 0 };
+	struct sample s = { 0 };
+	struct frame_hello told = hello;
+	struct cursor value;
+	union any out;
+	(void)state;
+	told.oldest = told.newest = 2;
+	told.facts = (struct facts){ dry, sizeof dry };
+	s.count = frame_encode_hello(s.bytes, &told);
+	assert_int_equal(decode_hello(body_of(&s), &out), FRAME_FINE);
+	assert_true(facts_find(out.hello.facts, FACT_DRY_RUN, &value));
+	told.facts = (struct facts){ long_one, sizeof long_one };
+	s.count = frame_encode_hello(s.bytes, &told);
+	assert_int_equal(decode_hello(body_of(&s), &out), FRAME_WRONG);
+}
+
+static void
 a_full_frame_of_announcements_is_read_one_by_one(void **state)
 {
 	uint8_t bytes[FRAME_BYTES];
@@ -744,6 +778,8 @@ main(void)
 		cmocka_unit_test(facts_come_out_as_they_went_in),
 		cmocka_unit_test(a_welcome_has_its_owners_facts_beside_the_budget),
 		cmocka_unit_test(a_welcome_tells_the_budget_from_version_2_on),
+		cmocka_unit_test(a_welcome_tells_the_relays_clock_from_version_2_on),
+		cmocka_unit_test(a_hello_for_a_dry_run_must_be_understood),
 		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),
 		cmocka_unit_test(one_strange_fact_spoils_its_own_announcement_only),
 		cmocka_unit_test(a_mark_names_an_endpoint),

@@ -1,0 +1,374 @@
+/* A session with a relay for the sake of what it says: certificates, the time, and each endpoint. */
+#include "agent/diagnose_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/announcer.h"
+#include "agent/peer_check.h"
+#include "agent/relay_session.h"
+#include "base/clock.h"
+#include "base/socket.h"
+#include "base/units.h"
+#include "tunnel/session.h"
+
+enum {
+	CONNECT_MS = 10000,
+	GREETING_MS = 10000,
+	ANSWERS_MS = 15000,
+	SKEW_S = 60, /* beyond, certificates that were just issued are refused */
+};
+
+/* What the relay has said of an endpoint. */
+struct answer {
+	bool is_there;
+	enum code code;
+	char sentence[SENTENCE_TEXT];
+};
+
+struct rehearsal {
+	struct diagnosis *diagnosis;
+	const char *target, *host;
+	struct session *session;
+	struct peer_check check;
+	struct frame_welcome welcome;
+	int64_t relay_clock_s; /* 0: it does not say */
+	bool was_welcome, is_held, has_lasted;
+	uint64_t rtt_us, held_from_ms;
+	struct answer *answers; /* one for each endpoint of the table */
+	size_t missing;
+	struct timer timer; /* for the answers, then for the hold */
+	struct relay_session_end end;
+	char unreachable[CONNECT_ERROR];
+};
+
+/* ---- the session ---- */
+
+static void
+finish(struct rehearsal *rehearsal)
+{
+	timer_clear(&rehearsal->timer);
+	session_goodbye(rehearsal->session, CODE_SHUTDOWN, "the diagnosis is done");
+}
+
+static void
+hold_or_finish(struct rehearsal *rehearsal)
+{
+	if (rehearsal->missing > 0 || rehearsal->rtt_us == 0 || rehearsal->is_held)
+		return;
+	if (rehearsal->diagnosis->hold_ms == 0) {
+		finish(rehearsal);
+		return;
+	}
+	rehearsal->is_held = true;
+	rehearsal->held_from_ms = clock_ms();
+	timer_set(&rehearsal->timer, rehearsal->diagnosis->hold_ms);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct rehearsal *rehearsal = arg;
+
+	rehearsal->has_lasted = rehearsal->is_held;
+	finish(rehearsal);
+}
+
+static void
+on_welcome(struct rehearsal *rehearsal, const struct frame_welcome *welcome)
+{
+	const struct endpoint_table *table = rehearsal->diagnosis->table;
+
+	rehearsal->was_welcome = true;
+	rehearsal->welcome = *welcome;
+	rehearsal->relay_clock_s = welcome->clock_s;
+	timer_set(&rehearsal->timer, ANSWERS_MS);
+	session_probe(rehearsal->session);
+	for (size_t i = 0; i < table->count; i++)
+		announcer_say(rehearsal->session, table->endpoints[i]);
+}
+
+static void
+on_answer(struct rehearsal *rehearsal, const struct session_answer *answer)
+{
+	const struct endpoint_table *table = rehearsal->diagnosis->table;
+
+	for (size_t i = 0; i < table->count; i++) {
+		struct answer *one = &rehearsal->answers[i];
+		uint32_t number = table->endpoints[i]->number;
+
+		if (number < answer->endpoints.first || number > answer->endpoints.last ||
+		    one->is_there)
+			continue;
+		one->is_there = true;
+		one->code = answer->code;
+		memcpy(one->sentence, answer->sentence, sizeof one->sentence);
+		rehearsal->missing--;
+	}
+	hold_or_finish(rehearsal);
+}
+
+static void
+on_over(struct rehearsal *rehearsal)
+{
+	timer_clear(&rehearsal->timer);
+	relay_session_explain(&rehearsal->end, rehearsal->session, &rehearsal->check,
+	    rehearsal->diagnosis->credentials);
+	loop_stop(rehearsal->diagnosis->loop);
+}
+
+static void
+on_session(void *arg, enum session_event event, const union session_frame *frame)
+{
+	struct rehearsal *rehearsal = arg;
+
+	switch (event) {
+	case SESSION_WELCOME:
+		on_welcome(rehearsal, &frame->welcome);
+		break;
+	case SESSION_ACCEPTED:
+	case SESSION_REFUSED:
+		if (frame->answer.endpoints.first != 0)
+			on_answer(rehearsal, &frame->answer);
+		break;
+	case SESSION_PONG:
+		rehearsal->rtt_us = session_rtt_us(rehearsal->session) + 1;
+		hold_or_finish(rehearsal);
+		break;
+	case SESSION_OVER:
+		on_over(rehearsal);
+		break;
+	default:
+		break; /* nothing is served */
+	}
+}
+
+/* As a process of its own, so that the agent's session is left alone. */
+static void
+introduce(struct rehearsal *rehearsal)
+{
+	uint8_t storage[8];
+	struct writer w = writer_over(storage, sizeof storage);
+	struct frame_hello hello = { .oldest =
+					 PROTOCOL_FACTS, /* who skips facts is not to welcome it */
+		.newest = PROTOCOL_NEWEST,
+		.heartbeat_ms = (uint32_t)rehearsal->diagnosis->settings->heartbeat_ms };
+
+	facts_put(&w, FACT_DRY_RUN, NULL, 0);
+	hello.facts = facts_of(&w);
+	snprintf(hello.software, sizeof hello.software, "valise-agent %s", VALISE_VERSION);
+	arc4random_buf(hello.instance, sizeof hello.instance);
+	arc4random_buf(hello.start, sizeof hello.start);
+	session_set_hello(rehearsal->session, &hello);
+}
+
+static void
+on_connected(void *arg, int fd, const char *error)
+{
+	struct rehearsal *rehearsal = arg;
+	struct diagnosis *diagnosis = rehearsal->diagnosis;
+	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rehearsal->check };
+	struct stream *stream = fd >= 0 ? stream_socket(fd) : NULL;
+	struct tls *tls = stream
+	    ? tls_client(diagnosis->credentials->own->session, stream, rehearsal->host, &hooks)
+	    : NULL;
+
+	if (tls)
+		rehearsal->session = session_new(
+		    diagnosis->loop, SESSION_AGENT, tls, GREETING_MS, on_session, rehearsal);
+	if (rehearsal->session) {
+		introduce(rehearsal);
+		return;
+	}
+	snprintf(rehearsal->unreachable, sizeof rehearsal->unreachable, "%s",
+	    fd < 0 ? error : "memory is short");
+	loop_stop(diagnosis->loop);
+}
+
+/* ---- what is told ---- */
+
+static json_t *
+presented(const struct relay_session_end *end)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "subject", end->subject, "issuer", end->issuer,
+	    "sha256", end->fingerprint, "code", end->word);
+}
+
+/* What opens TLS on the way shows a certificate of its own CA. */
+static bool
+is_intercepted(const struct rehearsal *rehearsal)
+{
+	const struct peer_check *check = &rehearsal->check;
+
+	return check->has_refused && check->verdict.code == VERIFY_UNKNOWN_CA;
+}
+
+static void
+tell_certificate(struct rehearsal *rehearsal)
+{
+	struct findings *findings = &rehearsal->diagnosis->findings;
+	const struct relay_session_end *end = &rehearsal->end;
+	const struct identity *identity = rehearsal->check.identity;
+	char until[TIME_TEXT];
+
+	if (is_intercepted(rehearsal))
+		findings_add(findings, FINDING_FAILED, "tls", presented(end),
+		    "the certificate is not the relay's: subject \"%s\", issuer \"%s\", SHA-256 %s. Either a middlebox on "
+		    "the way opens TLS: ask the network team to exempt %s from TLS inspection; or "
+		    "agent.connect_cas is not the CA of this relay: compare the SHA-256 with whoever runs it",
+		    end->subject, end->issuer, end->fingerprint, rehearsal->target);
+	else if (rehearsal->check.has_refused)
+		findings_add(findings, FINDING_FAILED, "tls", presented(end),
+		    "%s (subject \"%s\", issuer \"%s\", SHA-256 %s)", end->sentence, end->subject,
+		    end->issuer, end->fingerprint);
+	else if (identity)
+		findings_add(findings, FINDING_OK, "tls",
+		    json_pack("{s:s, s:s, s:s}", "subject", identity_subject(identity), "issuer",
+			identity_issuer(identity), "sha256", identity_fingerprint(identity)),
+		    "the relay's certificate holds until %s: subject \"%s\", issuer \"%s\", SHA-256 %s",
+		    time_text(identity_not_after(identity), until), identity_subject(identity),
+		    identity_issuer(identity), identity_fingerprint(identity));
+}
+
+static void
+tell_clock(struct rehearsal *rehearsal)
+{
+	struct findings *findings = &rehearsal->diagnosis->findings;
+	int64_t ahead_s = clock_wall_s() - rehearsal->relay_clock_s;
+
+	if (rehearsal->relay_clock_s == 0)
+		findings_add(findings, FINDING_WARNING, "clock", NULL,
+		    "the relay, which is of an older version, does not say what time it is there");
+	else if (ahead_s > SKEW_S || ahead_s < -SKEW_S)
+		findings_add(findings, FINDING_FAILED, "clock", NULL,
+		    "this host's clock is %" PRId64
+		    " s %s that of the relay: certificates and CRLs are judged "
+		    "by it; set the one that is wrong, and keep both by NTP",
+		    ahead_s > 0 ? ahead_s : -ahead_s, ahead_s > 0 ? "ahead of" : "behind");
+	else
+		findings_add(findings, FINDING_OK, "clock", NULL,
+		    "that of the relay differs by %" PRId64 " s", ahead_s > 0 ? ahead_s : -ahead_s);
+}
+
+static void
+tell_answers(struct rehearsal *rehearsal)
+{
+	const struct endpoint_table *table = rehearsal->diagnosis->table;
+	struct findings *findings = &rehearsal->diagnosis->findings;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct endpoint *endpoint = table->endpoints[i];
+		const struct answer *answer = &rehearsal->answers[i];
+
+		if (!answer->is_there)
+			findings_add(findings, FINDING_FAILED, "endpoint", NULL,
+			    "%s (%s): the relay has not answered within %d s", endpoint->name,
+			    endpoint->server_name, ANSWERS_MS / 1000);
+		else if (answer->code != CODE_NONE)
+			findings_add(findings, FINDING_FAILED, "endpoint",
+			    json_pack("{s:s}", "code", code_word(answer->code)), "%s (%s): %s: %s",
+			    endpoint->name, endpoint->server_name, code_word(answer->code),
+			    answer->sentence);
+		else
+			findings_add(findings, FINDING_OK, "endpoint", NULL,
+			    "%s (%s) would be accepted", endpoint->name, endpoint->server_name);
+	}
+}
+
+static void
+tell_hold(struct rehearsal *rehearsal)
+{
+	struct findings *findings = &rehearsal->diagnosis->findings;
+	uint64_t held_s = (clock_ms() - rehearsal->held_from_ms) / 1000;
+
+	if (!rehearsal->is_held)
+		return;
+	if (!rehearsal->has_lasted)
+		findings_add(findings, FINDING_FAILED, "hold",
+		    json_pack("{s:I}", "seconds", (json_int_t)held_s),
+		    "the connection was ended after %" PRIu64
+		    " s, although both ends had something to say all the time: "
+		    "%s; a proxy or firewall on the way ends connections that last: ask for an exception for %s",
+		    held_s, rehearsal->end.sentence, rehearsal->target);
+	else
+		findings_add(findings, FINDING_OK, "hold",
+		    json_pack("{s:I}", "seconds", (json_int_t)held_s),
+		    "the connection has lasted %" PRIu64 " s", held_s);
+}
+
+static void
+tell_welcome(struct rehearsal *rehearsal)
+{
+	findings_add(&rehearsal->diagnosis->findings, FINDING_OK, "session",
+	    json_pack("{s:s, s:i, s:I}", "relay", rehearsal->welcome.relay, "protocol",
+		rehearsal->welcome.version, "rtt_us", (json_int_t)rehearsal->rtt_us),
+	    "%s takes this agent; protocol version %d, round trip %.1f ms",
+	    rehearsal->welcome.relay, rehearsal->welcome.version, (double)rehearsal->rtt_us / 1000);
+	tell_clock(rehearsal);
+	tell_answers(rehearsal);
+	tell_hold(rehearsal);
+}
+
+/* A relay that knows no dry run has judged both certificates before it says so. */
+static void
+tell_refusal(struct rehearsal *rehearsal)
+{
+	const struct relay_session_end *end = &rehearsal->end;
+	bool is_old = strcmp(end->word, code_word(CODE_NOT_UNDERSTOOD)) == 0 ||
+	    strcmp(end->word, code_word(CODE_VERSION)) == 0;
+
+	if (rehearsal->check.has_refused)
+		return;
+	if (is_old)
+		findings_add(&rehearsal->diagnosis->findings, FINDING_WARNING, "session",
+		    presented(end),
+		    "the relay takes this agent's certificate, but is of an older version that knows no dry run: "
+		    "what it says to the endpoints is seen only when the agent runs");
+	else
+		findings_add(&rehearsal->diagnosis->findings, FINDING_FAILED, "session",
+		    presented(end), "%s: %s", end->word, end->sentence);
+}
+
+static void
+tell(struct rehearsal *rehearsal)
+{
+	if (!rehearsal->session) {
+		findings_add(&rehearsal->diagnosis->findings, FINDING_FAILED, "session", NULL, "%s",
+		    rehearsal->unreachable);
+		return;
+	}
+	tell_certificate(rehearsal);
+	if (rehearsal->was_welcome)
+		tell_welcome(rehearsal);
+	else
+		tell_refusal(rehearsal);
+}
+
+void
+diagnose_session(struct diagnosis *diagnosis, const char *target, const char *host)
+{
+	size_t count = diagnosis->table->count;
+	struct rehearsal rehearsal = { .diagnosis = diagnosis,
+		.target = target,
+		.host = host,
+		.missing = count,
+		.check = { .trust = diagnosis->credentials->relays,
+		    .role = ROLE_RELAY,
+		    .host = host },
+		.answers = calloc(count + 1, sizeof *rehearsal.answers) };
+
+	timer_init(&rehearsal.timer, diagnosis->loop, on_timer, &rehearsal);
+	if (rehearsal.answers &&
+	    connector_new(diagnosis->loop, diagnosis->resolver, target, CONNECT_MS, on_connected,
+		&rehearsal)) {
+		loop_run(diagnosis->loop);
+		tell(&rehearsal);
+	} else
+		findings_add(
+		    &diagnosis->findings, FINDING_FAILED, "session", NULL, "memory is short");
+	session_free(rehearsal.session);
+	peer_check_wipe(&rehearsal.check);
+	free(rehearsal.answers);
+}
