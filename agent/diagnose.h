@@ -13,8 +13,8 @@
 struct diagnose_options {
 	const char *config_path;
 	bool as_json;
-	uint64_t
-	    hold_s; /* how long a session is held, to see whether something on the way ends it; 0: not */
+	/* How long a session is held, to see whether something on the way ends it; 0: not. */
+	uint64_t hold_s;
 };
 
 /* 0: nothing has failed; 1: something has; else as `check`. */

@@ -91,7 +91,7 @@ try_upstream(struct diagnosis *diagnosis, const struct endpoint *endpoint, unsig
 
 /* ---- looks ---- */
 
-struct look {
+struct one_look {
 	struct diagnosis *diagnosis;
 	struct probe_look *look;
 	struct shown shown;
@@ -102,7 +102,7 @@ struct look {
 static void
 on_looked(void *arg, const struct spki_pin *key, const char *error)
 {
-	struct look *look = arg;
+	struct one_look *look = arg;
 
 	look->shown.has_key = key != NULL;
 	if (key) {
@@ -115,7 +115,7 @@ on_looked(void *arg, const struct spki_pin *key, const char *error)
 
 static void
 have_a_look(
-    struct look *look, const struct upstream_settings *from, unsigned target, const char *name)
+    struct one_look *look, const struct upstream_settings *from, unsigned target, const char *name)
 {
 	look->look = probe_look_new(
 	    look->diagnosis->loop, look->diagnosis->resolver, from, target, name, on_looked, look);
@@ -135,7 +135,7 @@ look_at_upstream(struct diagnosis *diagnosis, const struct endpoint *endpoint, u
 	const char *where = endpoint->upstream.targets[target].url.target;
 	const struct endpoint_settings *settings =
 	    agent_settings_endpoint(diagnosis->settings, endpoint->number - 1);
-	struct look look = { .diagnosis = diagnosis };
+	struct one_look look = { .diagnosis = diagnosis };
 
 	have_a_look(&look, &settings->upstream, target, name);
 	if (!look.shown.has_key)
@@ -168,7 +168,7 @@ look_from_outside(struct diagnosis *diagnosis, const struct endpoint *endpoint, 
 {
 	const char *address = diagnosis->settings->probe.address;
 	struct upstream_settings public = { 0 };
-	struct look look = { .diagnosis = diagnosis };
+	struct one_look look = { .diagnosis = diagnosis };
 	char key[SPKI_PIN_TEXT];
 
 	snprintf(public.parsed.target, sizeof public.parsed.target, address ? "%s" : "%s:443",

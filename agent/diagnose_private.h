@@ -15,7 +15,7 @@ struct diagnosis {
 	struct endpoint_table *table;
 	struct loop *loop;
 	struct resolver *resolver;
-	struct findings findings;
+	struct diagnosis_findings findings;
 	uint64_t hold_ms;
 };
 

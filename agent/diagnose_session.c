@@ -22,7 +22,7 @@ enum {
 };
 
 /* What the relay has said of an endpoint. */
-struct answer {
+struct dry_answer {
 	bool is_there;
 	enum code code;
 	char sentence[SENTENCE_TEXT];
@@ -37,7 +37,7 @@ struct rehearsal {
 	int64_t relay_clock_s; /* 0: it does not say */
 	bool was_welcome, is_held, has_lasted;
 	uint64_t rtt_us, held_from_ms;
-	struct answer *answers; /* one for each endpoint of the table */
+	struct dry_answer *answers; /* one for each endpoint of the table */
 	size_t missing;
 	struct timer timer; /* for the answers, then for the hold */
 	struct relay_session_end end;
@@ -96,7 +96,7 @@ on_answer(struct rehearsal *rehearsal, const struct session_answer *answer)
 	const struct endpoint_table *table = rehearsal->diagnosis->table;
 
 	for (size_t i = 0; i < table->count; i++) {
-		struct answer *one = &rehearsal->answers[i];
+		struct dry_answer *one = &rehearsal->answers[i];
 		uint32_t number = table->endpoints[i]->number;
 
 		if (number < answer->endpoints.first || number > answer->endpoints.last ||
@@ -208,7 +208,7 @@ is_intercepted(const struct rehearsal *rehearsal)
 static void
 tell_certificate(struct rehearsal *rehearsal)
 {
-	struct findings *findings = &rehearsal->diagnosis->findings;
+	struct diagnosis_findings *findings = &rehearsal->diagnosis->findings;
 	const struct relay_session_end *end = &rehearsal->end;
 	const struct identity *identity = rehearsal->check.identity;
 	char until[TIME_TEXT];
@@ -235,7 +235,7 @@ tell_certificate(struct rehearsal *rehearsal)
 static void
 tell_clock(struct rehearsal *rehearsal)
 {
-	struct findings *findings = &rehearsal->diagnosis->findings;
+	struct diagnosis_findings *findings = &rehearsal->diagnosis->findings;
 	int64_t ahead_s = clock_wall_s() - rehearsal->relay_clock_s;
 
 	if (rehearsal->relay_clock_s == 0)
@@ -256,11 +256,11 @@ static void
 tell_answers(struct rehearsal *rehearsal)
 {
 	const struct endpoint_table *table = rehearsal->diagnosis->table;
-	struct findings *findings = &rehearsal->diagnosis->findings;
+	struct diagnosis_findings *findings = &rehearsal->diagnosis->findings;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i];
-		const struct answer *answer = &rehearsal->answers[i];
+		const struct dry_answer *answer = &rehearsal->answers[i];
 
 		if (!answer->is_there)
 			findings_add(findings, FINDING_FAILED, "endpoint", NULL,
@@ -280,7 +280,7 @@ tell_answers(struct rehearsal *rehearsal)
 static void
 tell_hold(struct rehearsal *rehearsal)
 {
-	struct findings *findings = &rehearsal->diagnosis->findings;
+	struct diagnosis_findings *findings = &rehearsal->diagnosis->findings;
 	uint64_t held_s = (clock_ms() - rehearsal->held_from_ms) / 1000;
 
 	if (!rehearsal->is_held)

@@ -19,15 +19,15 @@ static const struct {
 };
 
 void
-findings_begin(struct findings *findings, FILE *out, bool as_json)
+findings_begin(struct diagnosis_findings *findings, FILE *out, bool as_json)
 {
-	*findings = (struct findings){ .out = out, .as_json = as_json };
+	*findings = (struct diagnosis_findings){ .out = out, .as_json = as_json };
 	if (as_json)
 		findings->list = json_array();
 }
 
 void
-findings_about(struct findings *findings, const char *kind, const char *name)
+findings_about(struct diagnosis_findings *findings, const char *kind, const char *name)
 {
 	findings->kind = kind;
 	findings->name = name;
@@ -36,7 +36,7 @@ findings_about(struct findings *findings, const char *kind, const char *name)
 }
 
 static void
-keep(struct findings *findings, enum finding finding, const char *step, json_t *details,
+keep(struct diagnosis_findings *findings, enum finding finding, const char *step, json_t *details,
     const char *sentence)
 {
 	json_t *one = json_pack("{s:s, s:s, s:o, s:s, s:o}", "result", shown[finding].word, "about",
@@ -53,7 +53,8 @@ keep(struct findings *findings, enum finding finding, const char *step, json_t *
 
 /* What others have said may not move the cursor of a terminal. */
 static void
-show(struct findings *findings, enum finding finding, const char *step, const char *sentence)
+show(struct diagnosis_findings *findings, enum finding finding, const char *step,
+    const char *sentence)
 {
 	fprintf(findings->out, "  [%s] %-11s ", shown[finding].mark, step);
 	for (const char *at = sentence; *at; at++)
@@ -63,8 +64,8 @@ show(struct findings *findings, enum finding finding, const char *step, const ch
 }
 
 void
-findings_add(struct findings *findings, enum finding finding, const char *step, json_t *details,
-    const char *format, ...)
+findings_add(struct diagnosis_findings *findings, enum finding finding, const char *step,
+    json_t *details, const char *format, ...)
 {
 	char sentence[SENTENCE];
 	va_list arguments;
@@ -82,7 +83,7 @@ findings_add(struct findings *findings, enum finding finding, const char *step, 
 }
 
 static bool
-write_document(struct findings *findings, const char *path)
+write_document(struct diagnosis_findings *findings, const char *path)
 {
 	char now[TIME_TEXT];
 	json_t *document = findings->list
@@ -101,7 +102,7 @@ write_document(struct findings *findings, const char *path)
 }
 
 bool
-findings_end(struct findings *findings, const char *path)
+findings_end(struct diagnosis_findings *findings, const char *path)
 {
 	if (findings->as_json)
 		return write_document(findings, path);

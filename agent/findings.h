@@ -18,7 +18,7 @@ enum finding {
 	FINDINGS_KINDS,
 };
 
-struct findings {
+struct diagnosis_findings {
 	FILE *out;
 	bool as_json;
 	unsigned counts[FINDINGS_KINDS];
@@ -26,13 +26,13 @@ struct findings {
 	const char *kind, *name;
 };
 
-void findings_begin(struct findings *, FILE *out, bool as_json);
+void findings_begin(struct diagnosis_findings *, FILE *out, bool as_json);
 /* What follows is about this: "relay" and "connect.example.net:8443".  Borrowed until the next one. */
-void findings_about(struct findings *, const char *kind, const char *name);
+void findings_about(struct diagnosis_findings *, const char *kind, const char *name);
 /* `step` is a word for programs.  details (an object, taken; may be NULL) go into the document only. */
-void findings_add(struct findings *, enum finding, const char *step, json_t *details,
+void findings_add(struct diagnosis_findings *, enum finding, const char *step, json_t *details,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Writes the last line, or the document.  False when memory was short for it. */
-bool findings_end(struct findings *, const char *path);
+bool findings_end(struct diagnosis_findings *, const char *path);
 
 #endif
