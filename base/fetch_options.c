@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -22,7 +21,6 @@
 
 enum {
 	CONNECT_MS = 10000, /* at most, of the deadline */
-	PATH_TEXT = 64,
 	SYSTEM_CAS_MOST = 8 << 20,
 	RESOLVE_TEXT = 300 + RESOLVED_MOST * ADDRESS_TEXT,
 	PIN_TEXT = 80,
@@ -133,47 +131,20 @@ set_proxy(struct fetch *fetch)
 
 /* ---- PEM texts, which libcurl on GnuTLS takes from files only ---- */
 
-static int
-file_of(struct fetch *fetch, const char *name, const void *data, size_t bytes)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC);
-
-	if (fd >= 0 && file_write_all(fd, data, bytes))
-		return fd;
-	note(fetch, CURLE_OUT_OF_MEMORY);
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 static void
-set_file(struct fetch *fetch, CURLoption option, int fd)
+set_file(struct fetch *fetch, CURLoption option, struct memory_file *file, const void *data,
+    size_t bytes)
 {
-	char path[PATH_TEXT];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	set_pointer(fetch, option, path);
-}
-
-static void
-close_wiped(int fd, const char *text)
-{
-	static const char zeros[4096];
-	size_t left = text ? strlen(text) : 0;
-
-	if (fd < 0)
-		return;
-	if (left > 0 && lseek(fd, 0, SEEK_SET) == 0)
-		while (left > 0 && file_write_all(fd, zeros, smaller_of(left, sizeof zeros)))
-			left -= smaller_of(left, sizeof zeros);
-	close(fd);
+	if (memory_file_open(file, data, bytes))
+		set_pointer(fetch, option, file->path);
+	else
+		note(fetch, CURLE_OUT_OF_MEMORY);
 }
 
 /* The system's CAs and those of the request, one behind the other. */
 static void
 set_both(struct fetch *fetch)
 {
-	struct transfer *transfer = fetch->transfer;
 	struct fetch_buffer all = { 0 };
 	struct secret system = { 0 };
 	char ignored[FILE_ERROR];
@@ -185,10 +156,9 @@ set_both(struct fetch *fetch)
 	has_all =
 	    has_all && fetch_buffer_append(&all, fetch->request.cas, strlen(fetch->request.cas));
 	if (has_all)
-		transfer->cas_fd = file_of(fetch, "cas", all.data, all.bytes);
+		set_file(fetch, CURLOPT_CAINFO, &fetch->transfer->cas, all.data, all.bytes);
 	else
 		note(fetch, CURLE_OUT_OF_MEMORY);
-	set_file(fetch, CURLOPT_CAINFO, transfer->cas_fd);
 	secret_wipe(&system);
 	fetch_buffer_wipe(&all);
 }
@@ -198,8 +168,7 @@ set_given(struct fetch *fetch)
 {
 	const char *cas = fetch->request.cas;
 
-	fetch->transfer->cas_fd = file_of(fetch, "cas", cas, strlen(cas));
-	set_file(fetch, CURLOPT_CAINFO, fetch->transfer->cas_fd);
+	set_file(fetch, CURLOPT_CAINFO, &fetch->transfer->cas, cas, strlen(cas));
 }
 
 static void
@@ -250,12 +219,10 @@ set_client(struct fetch *fetch)
 
 	if (!request->certificate || !request->private_key)
 		return;
-	transfer->certificate_fd =
-	    file_of(fetch, "certificate", request->certificate, strlen(request->certificate));
-	transfer->key_fd =
-	    file_of(fetch, "key", request->private_key, strlen(request->private_key));
-	set_file(fetch, CURLOPT_SSLCERT, transfer->certificate_fd);
-	set_file(fetch, CURLOPT_SSLKEY, transfer->key_fd);
+	set_file(fetch, CURLOPT_SSLCERT, &transfer->certificate, request->certificate,
+	    strlen(request->certificate));
+	set_file(fetch, CURLOPT_SSLKEY, &transfer->key, request->private_key,
+	    strlen(request->private_key));
 }
 
 /* No session is remembered: a resumed one would not be judged.  And no connection: files of another
@@ -380,7 +347,7 @@ fetch_options_wipe(struct fetch *fetch)
 	free_list(transfer->headers);
 	free_list(transfer->resolve);
 	free_list(transfer->connect_to);
-	close_wiped(transfer->cas_fd, NULL);
-	close_wiped(transfer->certificate_fd, NULL);
-	close_wiped(transfer->key_fd, fetch->request.private_key);
+	memory_file_close(&transfer->cas);
+	memory_file_close(&transfer->certificate);
+	memory_file_close(&transfer->key);
 }

@@ -9,6 +9,7 @@
 
 #include "base/fetch.h"
 #include "base/loop.h"
+#include "base/memory_file.h"
 #include "base/resolved.h"
 
 enum { FETCH_ERROR = 1024 };
@@ -44,7 +45,7 @@ struct transfer {
 	void *easy; /* CURL * */
 	int set;    /* the first option that was refused, as libcurl's code */
 	struct curl_slist *headers, *resolve, *connect_to;
-	int cas_fd, certificate_fd, key_fd; /* -1: none */
+	struct memory_file cas, certificate, key;
 	bool is_too_long, is_garbled;
 	char said[256]; /* CURL_ERROR_SIZE */
 };

@@ -130,7 +130,7 @@ transfer_new(void)
 
 	if (!transfer)
 		return NULL;
-	transfer->cas_fd = transfer->certificate_fd = transfer->key_fd = -1;
+	transfer->cas.fd = transfer->certificate.fd = transfer->key.fd = -1;
 	transfer->easy = curl_easy_init();
 	if (transfer->easy)
 		return transfer;

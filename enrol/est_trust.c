@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "enrol/memory_file.h"
+#include "base/memory_file.h"
 #include "pki/trust.h"
 
 /* Writes the sentence with the name that people know in the place of our own file's. */

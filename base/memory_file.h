@@ -1,9 +1,9 @@
 /*
- * What came over a network, as a file that others can open by its path and that was never
- * on a disk: the trust library reads files.
+ * Bytes as a file that libraries can open by its path, and that was never on a disk: they read
+ * CAs, CRLs, certificates and keys from files only.  It is overwritten when it is closed.
  */
-#ifndef ENROL_MEMORY_FILE_H
-#define ENROL_MEMORY_FILE_H
+#ifndef BASE_MEMORY_FILE_H
+#define BASE_MEMORY_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Files without a name in any directory. */
-#include "enrol/memory_file.h"
+#include "base/memory_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,10 +23,29 @@ memory_file_open(struct memory_file *file, const void *data, size_t bytes)
 	return false;
 }
 
+static void
+overwrite(int fd)
+{
+	static const char zeros[4096];
+	off_t left = lseek(fd, 0, SEEK_END);
+
+	if (left < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return;
+	while (left > 0) {
+		size_t bytes = left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros;
+
+		if (!file_write_all(fd, zeros, bytes))
+			return;
+		left -= (off_t)bytes;
+	}
+}
+
 void
 memory_file_close(struct memory_file *file)
 {
-	if (file->fd >= 0)
+	if (file->fd >= 0) {
+		overwrite(file->fd);
 		close(file->fd);
+	}
 	file->fd = -1;
 }
