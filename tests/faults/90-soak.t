@@ -188,11 +188,21 @@ class Soak:
 		self.flows, self.next = {}, 0
 		self.alone = {}		# flows whose clients have gone; their upstreams may hear of them yet
 		self.listeners, self.half_open = {}, {}
+		self.halted = []	# daemons
 		self.counts, self.faults = collections.Counter(), []
 
 	def later(self, seconds, function):
 		self.order += 1
 		heapq.heappush(self.timers, (time.monotonic() + seconds, self.order, function))
+
+	def halt(self, daemon, seconds):
+		daemon.freeze()
+		self.halted.append(daemon)
+		self.later(seconds, lambda: self.go_on(daemon))
+
+	def go_on(self, daemon):
+		self.halted.remove(daemon)
+		daemon.thaw()
 
 	def listen(self):
 		"""An upstream of ours; its flows say first which they are."""
@@ -331,12 +341,11 @@ def both_ends_of_every_flow_have_seen_the_same(scene):
 		if now > event_at and now < until_s:
 			event_at, turns = now + 1, turns + 1
 			progress()
-			daemon = soak.dice.choice(daemons)
+			daemon = soak.dice.choice([daemon for daemon in daemons if daemon not in soak.halted])
 			kind = soak.dice.choice(("halt", "reload", "reconnect"))
 			soak.counts[kind] += 1
 			if kind == "halt":
-				daemon.freeze()
-				soak.later(soak.dice.uniform(0.1, 2), daemon.thaw)
+				soak.halt(daemon, soak.dice.uniform(0.1, 2))
 			elif kind == "reload":
 				daemon.reload()
 			else:
