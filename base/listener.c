@@ -1,6 +1,7 @@
 /*
- * Accepting for ever.  Whatever accept() says, the listener stays; when
- * descriptors or memory run out it rests, because a level-triggered readable
+ * Accepting for ever.  Whatever accept() says, the listener stays.  When descriptors
+ * run out, who waits is turned away by means of the one that is kept in reserve; when
+ * memory does, nobody can be.  Then it rests, because a level-triggered readable
  * listener would otherwise spin.
  */
 #include "base/socket.h"
@@ -11,22 +12,24 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/shortage.h"
 
-enum { BATCH_MOST = 64, BATCHES_IN_A_ROW = 8, FIRST_REST_MS = 100, LONGEST_REST_MS = 1000 };
+enum { BATCH_MOST = 64, BATCHES_IN_A_ROW = 8, REST_MS = 100 };
 
 struct listener {
 	struct loop *loop;
 	int fd;
-	int reserve; /* given up for a moment, so that one client can be closed */
+	int reserve; /* given up for a moment, so that who waits can be turned away */
 	bool is_paused, is_freed;
-	bool is_resting; /* until a connection is accepted again */
-	uint64_t rest_ms;
+	struct shortage shortage;
+	uint64_t refused;  /* in this shortage */
 	unsigned batch;    /* how many are accepted in a turn */
 	unsigned in_a_row; /* so many batches were whole since it was set */
 	struct watch watch;
 	struct timer timer;
 	struct task reap;
 	void (*on_accept)(void *arg, int fd, const struct address *peer);
+	void (*on_refuse)(int fd);
 	void *arg;
 };
 
@@ -36,43 +39,62 @@ open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void
-close_one_client(struct listener *listener)
+/* False: nobody waits, or another thread was quicker. */
+static bool
+refuse_one(struct listener *listener)
 {
-	int fd;
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (listener->reserve < 0)
-		return;
-	close(listener->reserve);
-	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
-		close(fd);
-	listener->reserve = open_reserve();
+	if (fd < 0)
+		return false;
+	if (listener->on_refuse)
+		listener->on_refuse(fd);
+	close(fd);
+	listener->refused++;
+	return true;
 }
 
-static void
-rest(struct listener *listener, int why)
+/* Whoever is turned away can go elsewhere, or come again; in the queue he would wait for his own
+ * deadline.  One descriptor is enough for all of them, one after the other.  True: more may wait. */
+static bool
+refuse_batch(struct listener *listener)
 {
+	unsigned count = 0;
+
+	if (listener->reserve < 0)
+		return false;
+	close(listener->reserve);
+	while (count < BATCH_MOST && refuse_one(listener))
+		count++;
+	listener->reserve = open_reserve();
+	return count == BATCH_MOST;
+}
+
+/* Nobody can be accepted now. */
+static void
+bear_shortage(struct listener *listener, int why)
+{
+	bool is_first = shortage_begins(&listener->shortage), goes_on = false;
+
+	if (is_first)
+		listener->refused = 0;
 	if (why == EMFILE || why == ENFILE)
-		close_one_client(listener);
-	if (!listener->is_resting)
+		goes_on = refuse_batch(listener);
+	if (is_first)
 		log_limited(LOG_WARNING, "accept-paused", NULL,
-		    "cannot accept connections for a moment", log_str("error", strerror(why)));
-	listener->is_resting = true;
+		    "connections cannot be accepted for a moment", log_str("error", strerror(why)));
+	if (goes_on)
+		return;
 	watch_want(&listener->watch, WATCH_NOTHING);
-	timer_set(&listener->timer, listener->rest_ms);
-	listener->rest_ms *= 2;
-	if (listener->rest_ms > LONGEST_REST_MS)
-		listener->rest_ms = LONGEST_REST_MS;
+	timer_set(&listener->timer, REST_MS);
 }
 
 static void
 note_accepted(struct listener *listener)
 {
-	listener->rest_ms = FIRST_REST_MS;
-	if (listener->is_resting)
-		log_limited(LOG_INFO, "accept-resumed", NULL, "connections are accepted again");
-	listener->is_resting = false;
+	if (shortage_ends(&listener->shortage) > 0)
+		log_limited(LOG_INFO, "accept-resumed", NULL, "connections are accepted again",
+		    log_u64("refused", listener->refused));
 }
 
 /* Whether the error is of one connection and not of the listener (accept(2), "Error handling"). */
@@ -109,7 +131,7 @@ accept_one(struct listener *listener)
 		return false;
 	if (concerns_one_client(errno))
 		return true;
-	rest(listener, errno);
+	bear_shortage(listener, errno);
 	return false;
 }
 
@@ -183,7 +205,6 @@ listener_new(
 	*listener = (struct listener){ .loop = loop,
 		.fd = fd,
 		.reserve = open_reserve(),
-		.rest_ms = FIRST_REST_MS,
 		.batch = 1,
 		.on_accept = on_accept,
 		.arg = arg };
@@ -195,6 +216,12 @@ listener_new(
 	task_init(&listener->reap, reap_in_the_next_turn, listener);
 	watch_want(&listener->watch, WATCH_READ);
 	return listener;
+}
+
+void
+listener_say(struct listener *listener, void (*on_refuse)(int fd))
+{
+	listener->on_refuse = on_refuse;
 }
 
 void

@@ -61,9 +61,10 @@ struct address socket_peer(int fd);
 struct address socket_local(int fd);
 
 /*
- * A listener of one loop.  Accept errors never end it: EMFILE, ENFILE, ENOMEM,
- * ENOBUFS pause it (100 ms doubling to 1 s) with one line in the log; a reserve
- * descriptor lets one waiting client be closed instead of left hanging.
+ * A listener of one loop.  Accept errors never end it.  Without descriptors (EMFILE,
+ * ENFILE) it turns away who waits, up to 64 at a time, by means of one that it keeps in
+ * reserve; without memory (ENOMEM, ENOBUFS) it cannot.  Either way it looks again after
+ * 100 ms.  One line in the log says when that begins, and one when it is over.
  */
 struct listener;
 /* Adopts fd. on_accept adopts the new descriptor. */
@@ -71,6 +72,9 @@ struct listener *listener_new(struct loop *, int fd,
     void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
 /* Stops accepting without closing; who connects waits in the kernel until listener_resume(), or is
  * refused by listener_free(), which closes at the end of the next turn.  All three may be called from
+/* Called with each that is turned away so, before it is closed: a last word to who waits.  It must neither
+ * wait nor open anything. */
+void listener_say(struct listener *, void (*on_refuse)(int fd));
  * on_accept. */
 void listener_pause(struct listener *);
 void listener_resume(struct listener *);

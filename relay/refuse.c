@@ -248,3 +248,14 @@ refuse_at_once(struct conn *conn, uint8_t alert)
 	send_last(conn->fd, alert);
 	conn_wipe(conn);
 }
+
+void
+refuse_unread(int fd)
+{
+	uint8_t waste[4096];
+	ssize_t got = 1;
+
+	for (int i = 0; i < READS_A_TURN && got > 0; i++)
+		got = recv(fd, waste, sizeof waste, MSG_DONTWAIT);
+	send_last(fd, refuse_alert(REFUSE_OVER_LIMIT));
+}

@@ -79,5 +79,8 @@ void refuse_cut_all(struct lingers *);
 bool refuse_conn(struct lingers *, struct conn *, const struct refuse_rule *, uint8_t alert);
 /* Sends the alert and closes, takes the connection: for one whose bytes were all read. */
 void refuse_at_once(struct conn *, uint8_t alert);
+/* The alert of over_limit to one who was only just accepted, and for whom there is no descriptor
+ * (listener_say() in base/socket.h).  What he has sent by now is read, so that the alert arrives. */
+void refuse_unread(int fd);
 
 #endif

@@ -157,6 +157,7 @@ open_ports(struct worker *worker)
 		port->fd = -1;
 		if (!port->listener)
 			return false;
+		listener_say(port->listener, refuse_unread);
 	}
 	return true;
 }

@@ -39,6 +39,19 @@ socket(int family, int type, int protocol)
 	return (int)syscall(SYS_socket, family, type, protocol);
 }
 
+/* What accept4() fails with, when asked for. */
+static int accept_error;
+
+int
+accept4(int fd, struct sockaddr *from, socklen_t *bytes, int flags)
+{
+	if (accept_error != 0) {
+		errno = accept_error;
+		return -1;
+	}
+	return (int)syscall(SYS_accept4, fd, from, bytes, flags);
+}
+
 static int
 set_up(void **state)
 {
@@ -308,36 +321,110 @@ a_local_socket_may_be_for_its_user_alone(void **state)
 	rmdir(path);
 }
 
-/* With no descriptor left: one client is closed, the others wait, and later all goes on. */
+/* ---- when this host is short of something ---- */
+
+static struct rlimit all;
+
+/* Not one more descriptor can be had. */
 static void
-rests_and_goes_on_when_descriptors_run_out(void **state)
+take_descriptors_away(void)
 {
-	struct rlimit before, tight;
-	int fds[4], highest;
-	uint64_t began;
-	char byte;
+	struct rlimit none;
+	int next = dup(0);
+
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &all);
+	none = (struct rlimit){(rlim_t)next, all.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void
+give_descriptors_back(void)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+}
+
+static void
+say_bye(int fd)
+{
+	assert_int_equal(send(fd, "bye", 3, MSG_NOSIGNAL | MSG_DONTWAIT), 3);
+}
+
+static bool
+has_heard(int fd, const char *text)
+{
+	char got[16];
+	ssize_t bytes = recv(fd, got, sizeof got, MSG_DONTWAIT);
+
+	return bytes == (ssize_t)strlen(text) && memcmp(got, text, strlen(text)) == 0;
+}
+
+/* All of them in no time, although a descriptor is there for one. */
+static void
+who_waits_is_turned_away_when_descriptors_run_out(void **state)
+{
+	int fds[CLIENTS];
 
 	(void)state;
 	listen_at("127.0.0.1:0");
-	for (int i = 0; i < 4; i++)
+	listener_say(listener, say_bye);
+	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = connect_to(&local);
-	getrlimit(RLIMIT_NOFILE, &before);
-	highest = dup(0);
-	close(highest);
-	tight = (struct rlimit){(rlim_t)highest, before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
-	began = clock_ms();
-	assert_true(loop_advance(loop, 250));
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	take_descriptors_away();
+	assert_true(loop_advance(loop, 0));
+	give_descriptors_back();
 	assert_int_equal(accepted_count, 0);
-	assert_int_equal(clock_ms() - began, 250);
-	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 0);
-	assert_int_equal(recv(fds[3], &byte, 1, MSG_DONTWAIT), -1);
-	wanted = 2;
-	assert_false(loop_advance(loop, 3000));	/* both came before that */
-	assert_int_equal(accepted_count, 2);	/* one was closed at each of two attempts */
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < CLIENTS; i++) {
+		assert_true(has_heard(fds[i], "bye"));
+		assert_int_equal(recv(fds[i], (char[1]){0}, 1, MSG_DONTWAIT), 0);
 		close(fds[i]);
+	}
+}
+
+static void
+rests_and_goes_on_when_descriptors_run_out(void **state)
+{
+	int early, late;
+
+	(void)state;
+	listen_at("127.0.0.1:0");
+	early = connect_to(&local);
+	late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	take_descriptors_away();
+	assert_true(loop_advance(loop, 0));
+	assert_true(has_heard(early, ""));
+	assert_int_equal(connect(late, &local.as.any, local.bytes), 0);
+	assert_true(loop_advance(loop, 99));	/* it rests, and does not spin */
+	assert_int_equal(recv(late, (char[1]){0}, 1, MSG_DONTWAIT), -1);
+	give_descriptors_back();
+	assert_false(loop_advance(loop, 1));
+	assert_int_equal(accepted_count, 1);
+	close(early);
+	close(late);
+}
+
+static void
+goes_on_when_the_kernel_had_no_memory_for_a_while(void **state)
+{
+	static const int errors[] = {ENOMEM, ENOBUFS, ENFILE};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		int fd;
+
+		listen_at("127.0.0.1:0");
+		wanted = accepted_count + 1;
+		fd = connect_to(&local);
+		accept_error = errors[i];
+		assert_true(loop_advance(loop, 5000));
+		assert_int_equal(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT), -1);	/* nobody could turn it away */
+		accept_error = 0;
+		assert_false(loop_advance(loop, 100));
+		assert_int_equal(accepted_count, wanted);
+		close(fd);
+		listener_free(listener);
+	}
+	listener = NULL;
 }
 
 static void
@@ -490,7 +577,9 @@ static const struct CMUnitTest tests[] = {
 	SOCKET_TEST(what_is_freed_is_not_watched_although_its_socket_is_shared),
 	SOCKET_TEST(accepts_nothing_while_paused_and_then_who_waited),
 	SOCKET_TEST(a_local_socket_may_be_for_its_user_alone),
+	SOCKET_TEST(who_waits_is_turned_away_when_descriptors_run_out),
 	SOCKET_TEST(rests_and_goes_on_when_descriptors_run_out),
+	SOCKET_TEST(goes_on_when_the_kernel_had_no_memory_for_a_while),
 	SOCKET_TEST(says_why_it_cannot_listen),
 	SOCKET_TEST(several_listeners_share_a_port_when_asked),
 	SOCKET_TEST(ipv4_may_have_a_socket_of_its_own_beside_ipv6),
