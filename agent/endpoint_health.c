@@ -42,7 +42,11 @@ on_done(void *arg, const char *error)
 {
 	struct endpoint_check *one = arg;
 
-	health_answer(one->turn, error && one->judge.refusal[0] ? one->judge.refusal : error);
+	if (health_check_is_short(one->check))
+		health_skip(one->turn);
+	else
+		health_answer(
+		    one->turn, error && one->judge.refusal[0] ? one->judge.refusal : error);
 	drop(one);
 }
 

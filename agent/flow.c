@@ -313,15 +313,35 @@ on_dial_failed(struct agent_flow *flow, const char *error)
 		agent_flow_fail(flow, CODE_UPSTREAM_DOWN, "the upstream does not answer", error);
 }
 
+/* No upstream is at fault, so another agent may well come through. */
+static void
+on_host_short(struct agent_flow *flow, const char *error)
+{
+	static const char reason[] = "connect-short";
+
+	if (flow->setup->client) {
+		agent_flow_refuse_client(flow, ALERT_INTERNAL_ERROR, reason, error);
+		return;
+	}
+	give_up(flow, reason, error);
+	channel_fail(pooled_channel_channel(flow->setup->pooled), CODE_FLOW_LIMIT,
+	    "the agent has no descriptor, memory or port left to dial with");
+}
+
 static void dial_next(struct agent_flow *, const char *why);
 
 static void
 on_dialled(void *arg, struct stream *upstream, const char *error)
 {
 	struct agent_flow *flow = arg;
+	bool is_short = upstream_dial_is_short(flow->setup->dial);
 
 	upstream_dial_free(flow->setup->dial);
 	flow->setup->dial = NULL;
+	if (is_short) {
+		on_host_short(flow, error);
+		return;
+	}
 	upstream_group_note_dial(
 	    flow->endpoint->upstream.group, flow->target, upstream != NULL, clock_ms());
 	if (!upstream) {
@@ -376,7 +396,7 @@ dial(struct agent_flow *flow, uint64_t timeout_ms)
 	    flow->context->loop, flow->context->resolver, &options, on_dialled, flow);
 	free(header.data);
 	if (!flow->setup->dial)
-		on_dial_failed(flow, "memory is short");
+		on_host_short(flow, "memory is short");
 }
 
 static void

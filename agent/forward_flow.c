@@ -200,7 +200,8 @@ static void
 on_dial_failed(struct forward_flow *flow, const char *error)
 {
 	const struct upstream_judge *judge = upstream_dial_judge(flow->dial);
-	const char *reason = code_word(CODE_UPSTREAM_DOWN);
+	const char *reason =
+	    upstream_dial_is_short(flow->dial) ? "connect-short" : code_word(CODE_UPSTREAM_DOWN);
 
 	if (judge->refusal[0]) {
 		log_refused(flow, judge);

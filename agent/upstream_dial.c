@@ -23,6 +23,7 @@ struct upstream_dial {
 	struct timer timer;
 	uint8_t *header; /* and the request behind it; owned */
 	size_t header_bytes, header_at;
+	bool is_short;
 	struct tls *tls;
 	struct tls_driver driver;
 	struct upstream_judge judge;
@@ -40,6 +41,15 @@ fail(struct upstream_dial *dial, const char *why)
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);
 	dial->on_done(dial->arg, NULL, error);
+}
+
+static const char no_memory[] = "memory is short";
+
+static void
+fail_short(struct upstream_dial *dial, const char *why)
+{
+	dial->is_short = true;
+	fail(dial, why);
 }
 
 static void
@@ -92,7 +102,7 @@ start_handshake(struct upstream_dial *dial)
 	    target->sends_sni ? target->server_name : NULL, &hooks);
 	dial->stream = dial->tls ? tls_stream(dial->tls) : NULL;
 	if (!dial->tls) {
-		fail(dial, "memory is short");
+		fail_short(dial, no_memory);
 		return;
 	}
 	tls_set_party(dial->tls, &dial->options.party);
@@ -209,13 +219,17 @@ on_connected(void *arg, int fd, const char *error)
 	struct upstream_dial *dial = arg;
 
 	dial->connector = NULL;
+	if (fd == CONNECT_SHORT) {
+		fail_short(dial, error);
+		return;
+	}
 	if (fd < 0) {
 		fail(dial, error);
 		return;
 	}
 	dial->stream = stream_socket(fd);
 	if (!dial->stream) {
-		fail(dial, "memory is short");
+		fail_short(dial, no_memory);
 		return;
 	}
 	watch_init(&dial->watch, dial->loop, fd, on_ready, dial);
@@ -258,6 +272,12 @@ struct tls *
 upstream_dial_tls(const struct upstream_dial *dial)
 {
 	return dial->tls;
+}
+
+bool
+upstream_dial_is_short(const struct upstream_dial *dial)
+{
+	return dial->is_short;
 }
 
 void

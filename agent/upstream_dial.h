@@ -41,6 +41,9 @@ struct upstream_dial *upstream_dial_new(struct loop *, struct resolver *,
  * that the stream belongs to, which lives as long as that. */
 const struct upstream_judge *upstream_dial_judge(const struct upstream_dial *);
 struct tls *upstream_dial_tls(const struct upstream_dial *);
+/* In on_done, without a stream: this host was short of a descriptor, a port or memory (CONNECT_SHORT of
+ * base/socket.h), and the upstream is not to blame. */
+bool upstream_dial_is_short(const struct upstream_dial *);
 /* Gives up without a call; safe inside on_done, NULL is fine. */
 void upstream_dial_free(struct upstream_dial *);
 

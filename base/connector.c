@@ -6,6 +6,7 @@
 #include "base/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,10 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/resolved.h"
+#include "base/log.h"
 #include "base/resolver.h"
 #include "base/numbers.h"
+#include "base/shortage.h"
 
 /* RFC 8305 §5 and §8: between two attempts, recommended and least. */
 enum { PACE_MS = 250, LEAST_PACE_MS = 100, RETRY_MS = 10 };
@@ -44,6 +47,7 @@ struct connector {
 	void (*on_done)(void *arg, int fd, const char *error);
 	void *arg;
 	struct attempt attempts[]; /* one for a literal, RESOLVED_MOST for a name */
+	bool is_short;             /* the host was, for one address at least, or for the look-up */
 };
 
 static void try_next(struct connector *);
@@ -119,7 +123,7 @@ answer(struct connector *connector)
 {
 	int fd = connector->fd;
 
-	if (fd < 0)
+	if (fd < 0) {
 		tell_failure(connector);
 	loop_later(connector->loop, &connector->reap);
 	connector->on_done(connector->arg, fd, fd >= 0 ? NULL : connector->error);
@@ -133,6 +137,8 @@ settle(struct connector *connector)
 		close_attempt(&connector->attempts[i]);
 	timer_clear(&connector->pace);
 	timer_clear(&connector->overall);
+		fd = connector->is_short ? CONNECT_SHORT : CONNECT_FAILED;
+	}
 	loop_forget(connector->loop, &connector->begin);
 	answer(connector);
 }
@@ -166,6 +172,65 @@ blame(struct attempt *attempt)
 static void
 fail(struct attempt *attempt, int error)
 {
+/* ---- when this host is short of something ---- */
+
+/* Of the process: all dial from the same host. */
+static struct shortage shortage;
+
+static void
+note_short(struct connector *connector, const char *error)
+{
+	connector->is_short = true;
+	if (shortage_begins(&shortage))
+		log_limited(LOG_WARNING, "connect-short", NULL,
+		    "this host has no descriptor, memory or local port left to connect with; "
+		    "raise LimitNOFILE= of the service, or see what has used them up",
+		    log_str("error", error));
+}
+
+static void
+note_plenty(void)
+{
+	uint64_t failures = shortage_ends(&shortage);
+
+	if (failures > 0)
+		log_limited(LOG_INFO, "connect-resumed", NULL, "connections can be made again",
+		    log_u64("failures", failures));
+}
+
+/* TCP says the same when no port is left and when this host has no address of that family; a datagram
+ * socket, whose ports are others, tells which. */
+static bool
+has_own_address(const struct address *to)
+{
+	int fd = socket(to->as.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool can = fd < 0 || connect(fd, &to->as.any, to->bytes) == 0 || errno != EADDRNOTAVAIL;
+
+	if (fd >= 0)
+		close(fd);
+	return can;
+}
+
+static bool
+is_host_short(const struct attempt *attempt, int error)
+{
+	return shortage_is(error) && (error != EADDRNOTAVAIL || has_own_address(&attempt->address));
+}
+
+/* The system's resolver does not say that it had no descriptor, and may take a name for unknown. */
+static bool
+is_out_of_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return shortage_is(errno);
+	close(fd);
+	return false;
+}
+
+/* ---- attempts ---- */
+
 	attempt->error = error;
 	if (is_its_fault(attempt, error))
 		blame(attempt);
@@ -182,6 +247,8 @@ win(struct attempt *attempt)
 	watch_hand_on(&attempt->watch);
 	attempt->fd = -1;
 	connector->pending--;
+	if (is_host_short(attempt, error))
+		note_short(attempt->connector, strerror(error));
 	for (size_t i = 0; i < connector->next; i++) {
 		struct attempt *other = &connector->attempts[i];
 
@@ -190,6 +257,7 @@ win(struct attempt *attempt)
 	}
 	settle(connector);
 }
+	note_plenty();
 
 /* The ports that the kernel gives to who asks for none; all that are not reserved, if it does not say. */
 static unsigned first_given = 1024, last_given = 65535;
@@ -433,6 +501,8 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
 	return connector;
 }
 
+		if (is_out_of_descriptors())
+			note_short(connector, error);
 struct connector *
 connector_new(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
     void (*on_done)(void *, int, const char *), void *arg)

@@ -157,7 +157,7 @@ answer(struct health_turn *turn, const char *error)
 }
 
 void
-health_answer(struct health_turn *turn, const char *error)
+health_skip(struct health_turn *turn)
 {
 	struct health *health = turn->watched->health;
 
@@ -166,6 +166,12 @@ health_answer(struct health_turn *turn, const char *error)
 	health->under_way--;
 	plan(turn);
 	begin_queued(health);
+}
+
+void
+health_answer(struct health_turn *turn, const char *error)
+{
+	health_skip(turn);
 	answer(turn, error);
 }
 

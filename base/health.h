@@ -53,5 +53,8 @@ void health_free(struct health *); /* NULL is fine */
 bool health_watch(struct health *, const struct health_subject *, size_t count);
 /* NULL: it is there.  The check is the daemon's again, to be freed. */
 void health_answer(struct health_turn *, const char *error);
+/* The same where nothing was learned, because this host was short of something: what is known stays, and the
+ * next check comes in its time. */
+void health_skip(struct health_turn *);
 
 #endif

@@ -89,11 +89,20 @@ void listener_free(struct listener *);
  * those that did not answer although they had 250 ms.
  */
 struct connector;
+ *
+ * Shared by:     all that is dialled in the process: attempts that run beside another one of the same
+ *                target, which would take up to 16 descriptors for one connection.
+ * Bound:         CONNECT_RACING_MOST of them.
+ * Who leaves:    nobody.  Who finds no place tries one address after the other, each for an equal
+ *                part of the time.
 struct resolver;
-enum { CONNECT_ERROR = 256, CONNECT_WHY = 128 };
+enum { CONNECT_ERROR = 256, CONNECT_WHY = 128, CONNECT_RACING_MOST = 16 };
+/* Instead of a descriptor.  SHORT: this process or host had no descriptor, memory or local port for it,
+ * so that nothing is known of the target; it is told in the log, too, once (base/shortage.h). */
+enum { CONNECT_FAILED = -1, CONNECT_SHORT = -2 };
 /* "host:port" is resolved by the resolver; `unix:/path` and literals at once.
- * on_done is called once, never from inside this call: fd >= 0 (given to the callee) or -1 with
- * a sentence, which has the last error of each family.  NULL when memory is short. */
+ * on_done is called once, never from inside this call: fd >= 0 (given to the callee), or one of the above
+ * with a sentence, which has the last error of each family.  NULL when memory is short. */
 struct connector *connector_new(struct loop *, struct resolver *, const char *target,
     uint64_t timeout_ms, void (*on_done)(void *arg, int fd, const char *error), void *arg);
 /*

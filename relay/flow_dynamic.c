@@ -83,5 +83,5 @@ flow_dynamic_begin(struct flow *flow, void (*on_connected)(void *flow, int fd, c
 		    target, route_static_config(flow->static_route)->connect_ms, &fence,
 		    on_connected, flow);
 	if (!flow->way->connector)
-		on_connected(flow, -1, "memory is short");
+		on_connected(flow, CONNECT_SHORT, "memory is short");
 }

@@ -119,6 +119,10 @@ on_connected(void *arg, int fd, const char *error)
 	size_t header_bytes;
 
 	flow->way->connector = NULL;
+	if (fd == CONNECT_SHORT) {
+		flow_refuse_because(flow, REFUSE_OVER_LIMIT, error);
+		return;
+	}
 	if (fd < 0) {
 		flow_static_failed(flow, error);
 		return;
@@ -139,7 +143,7 @@ connect_to(struct flow *flow, const char *target, uint64_t timeout_ms)
 	flow->way->connector = connector_new(flow->worker->loop, flow->worker->shared->resolver,
 	    target, timeout_ms, on_connected, flow);
 	if (!flow->way->connector)
-		flow_refuse_because(flow, REFUSE_NO_AGENT, "memory is short");
+		flow_refuse_because(flow, REFUSE_OVER_LIMIT, "memory is short");
 }
 
 void

@@ -42,7 +42,10 @@ on_done(void *arg, const char *error)
 {
 	struct route_check *one = arg;
 
-	health_answer(one->turn, error);
+	if (health_check_is_short(one->check))
+		health_skip(one->turn);
+	else
+		health_answer(one->turn, error);
 	drop(one);
 }
 

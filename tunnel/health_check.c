@@ -20,6 +20,7 @@ struct health_check {
 	struct stream *stream;
 	struct watch watch;
 	struct timer timer;
+	bool is_short;
 	struct tls *tls;
 	struct tls_driver driver;
 	void (*on_done)(void *arg, const char *error);
@@ -32,6 +33,13 @@ finish(struct health_check *check, const char *error)
 	watch_wipe(&check->watch);
 	timer_clear(&check->timer);
 	check->on_done(check->arg, error);
+}
+
+static void
+finish_short(struct health_check *check, const char *error)
+{
+	check->is_short = true;
+	finish(check, error);
 }
 
 static uint64_t
@@ -81,7 +89,7 @@ start_handshake(struct health_check *check)
 		tls_driver_start(&check->driver, check->loop, check->tls, tls_handshake,
 		    time_left(check), on_handshake, check);
 	else
-		finish(check, "memory is short");
+		finish_short(check, "memory is short");
 }
 
 /* ---- before TLS ---- */
@@ -154,13 +162,17 @@ on_connected(void *arg, int fd, const char *error)
 	struct health_check *check = arg;
 
 	check->connector = NULL;
+	if (fd == CONNECT_SHORT) {
+		finish_short(check, error);
+		return;
+	}
 	if (fd < 0) {
 		finish(check, error);
 		return;
 	}
 	check->stream = stream_socket(fd);
 	if (!check->stream)
-		finish(check, "memory is short");
+		finish_short(check, "memory is short");
 	else if (!send_front(check))
 		finish(check, "it closed before the first bytes were sent");
 	else if (!check->options.tls)
@@ -192,6 +204,12 @@ health_check_new(struct loop *loop, struct resolver *resolver,
 		return check;
 	health_check_free(check);
 	return NULL;
+}
+
+bool
+health_check_is_short(const struct health_check *check)
+{
+	return check->is_short;
 }
 
 void

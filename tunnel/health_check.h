@@ -30,6 +30,9 @@ struct health_check_options {
  * then calls health_check_free().  NULL when memory is short. */
 struct health_check *health_check_new(struct loop *, struct resolver *,
     const struct health_check_options *, void (*on_done)(void *arg, const char *error), void *arg);
+/* In on_done, of one that has failed: this host was short of a descriptor, a port or memory (CONNECT_SHORT of
+ * base/socket.h), so that nothing is known of the upstream. */
+bool health_check_is_short(const struct health_check *);
 /* Gives up without a call; safe inside on_done, NULL is fine. */
 void health_check_free(struct health_check *);
 

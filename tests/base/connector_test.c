@@ -2,9 +2,11 @@
 #include "base/socket.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -92,10 +94,28 @@ with_port(const char *host)
 
 /* Has the kernel's choice of a port go wrong, when asked for. */
 static bool meets_itself;
+/* What connect() of a TCP socket fails with, and of a datagram one, when asked for. */
+static int tcp_error, udp_error;
+
+static int
+type_of(int fd)
+{
+	socklen_t bytes = sizeof(int);
+	int type = 0;
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes);
+	return type;
+}
 
 int
 connect(int fd, const struct sockaddr *to, socklen_t bytes)
 {
+	int error = type_of(fd) == SOCK_DGRAM ? udp_error : tcp_error;
+
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
 	if (meets_itself)
 		assert_int_equal(bind(fd, to, bytes), 0);
 	return (int)syscall(SYS_connect, fd, to, bytes);
@@ -225,6 +245,59 @@ gives_up_in_time_on_a_silent_host(void **state)
 	assert_non_null(strstr(said, "Connection timed out"));
 	for (size_t i = 0; i < COUNT(fds); i++)
 		close(fds[i]);
+}
+
+/* ---- when this host is short of something ---- */
+
+static void
+knows_whether_target_or_host_is_at_fault(void **state)
+{
+	static const struct { int tcp, udp, gives; } cases[] = {
+		{ECONNREFUSED, 0, CONNECT_FAILED},
+		{ENETUNREACH, 0, CONNECT_FAILED},
+		{EADDRNOTAVAIL, EADDRNOTAVAIL, CONNECT_FAILED},	/* no address of this family */
+		{EADDRNOTAVAIL, 0, CONNECT_SHORT},	/* no port */
+		{ENOBUFS, 0, CONNECT_SHORT},
+		{ENOMEM, 0, CONNECT_SHORT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		calls = 0;
+		tcp_error = cases[i].tcp;
+		udp_error = cases[i].udp;
+		connect_to(with_port("127.0.0.1"), 2000);
+		assert_int_equal(got_fd, cases[i].gives);
+		assert_non_null(strstr(said, strerror(cases[i].tcp)));
+	}
+	tcp_error = udp_error = 0;
+	calls = 0;
+	connect_to(with_port("127.0.0.1"), 2000);
+	assert_true(got_fd >= 0);
+}
+
+/* A name cannot even be looked up then, and it does not become an unknown one. */
+static void
+without_descriptors_no_target_is_at_fault(void **state)
+{
+	const char *const targets[] = {"127.0.0.1:1", "name.invalid:1"};
+	struct rlimit all, none;
+	int next;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &all);
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		begin(targets[i], 8000);
+		next = dup(0);
+		close(next);
+		none = (struct rlimit){(rlim_t)next, all.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		loop_run(loop);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+		assert_int_equal(calls, 1);
+		assert_int_equal(got_fd, CONNECT_SHORT);
+		calls = 0;
+	}
 }
 
 static int
@@ -360,6 +433,8 @@ static const struct CMUnitTest tests[] = {
 	CONNECTOR_TEST(waits_for_room_in_a_local_queue),
 	CONNECTOR_TEST(says_nothing_after_it_was_given_up),
 	CONNECTOR_TEST(may_be_given_up_at_any_moment),
+	CONNECTOR_TEST(knows_whether_target_or_host_is_at_fault),
+	CONNECTOR_TEST(without_descriptors_no_target_is_at_fault),
 };
 
 RUN_TESTS("connector", tests)

@@ -28,7 +28,7 @@ static bool is_ill[MANY];
 static uint64_t takes_ms, began_ms[TARGETS][CHECKS_MOST];
 static unsigned began[MANY], under_way, most_under_way, changes, cancelled;
 static void *about;
-static bool is_memory_short;
+static bool is_memory_short, is_skipped;
 
 static void
 on_time(void *arg)
@@ -36,7 +36,10 @@ on_time(void *arg)
 	struct test_check *check = arg;
 
 	under_way--;
-	health_answer(check->turn, check->error);
+	if (is_skipped)
+		health_skip(check->turn);
+	else
+		health_answer(check->turn, check->error);
 	free(check);
 }
 
@@ -101,7 +104,7 @@ set_up(void **state)
 	memset(began, 0, sizeof began);
 	under_way = most_under_way = changes = cancelled = 0;
 	takes_ms = 1;
-	is_memory_short = false;
+	is_memory_short = is_skipped = false;
 	loop = loop_new();
 	health = health_new(loop, &ops, NULL);
 	group = make_group("app.test", TARGETS, &usual);
@@ -282,6 +285,25 @@ a_check_that_finds_no_memory_comes_later(void **state)
 	assert_int_equal(upstream_group_state(group, 0), UPSTREAM_UP);
 }
 
+/* It counts neither for the upstream nor against it, and the next one comes in its time. */
+static void
+a_check_that_could_not_be_made_changes_nothing(void **state)
+{
+	(void)state;
+	watch(group);
+	loop_advance(loop, 1);
+	assert_int_equal(upstream_group_state(group, 0), UPSTREAM_UP);
+	is_ill[0] = true;
+	loop_advance(loop, 2 * 9001);	/* two failures at least, of the three that it takes */
+	is_skipped = true;
+	loop_advance(loop, 10 * 9001);
+	assert_true(began[0] >= 12);
+	assert_int_equal(upstream_group_state(group, 0), UPSTREAM_UP);
+	is_skipped = false;
+	loop_advance(loop, 9001);
+	assert_int_equal(upstream_group_state(group, 0), UPSTREAM_DOWN);
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -296,6 +318,7 @@ main(void)
 		ONE(what_is_watched_on_goes_on_and_what_is_not_stops),
 		ONE(who_wants_no_checks_has_none),
 		ONE(a_check_that_finds_no_memory_comes_later),
+		ONE(a_check_that_could_not_be_made_changes_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
