@@ -8,19 +8,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
-#include "base/resolved.h"
 #include "base/log.h"
+#include "base/resolved.h"
 #include "base/resolver.h"
-#include "base/numbers.h"
 #include "base/shortage.h"
+#include "base/numbers.h"
 
 /* RFC 8305 §5 and §8: between two attempts, recommended and least. */
 enum { PACE_MS = 250, LEAST_PACE_MS = 100, RETRY_MS = 10 };
+
+/* Attempts that run beside another one of the same connector, of the whole process. */
+static _Atomic unsigned racing;
 
 /* One address's. */
 struct attempt {
@@ -43,11 +47,11 @@ struct connector {
 	struct timer overall, pace;
 	struct task begin, reap;
 	int fd;                    /* the one that is connected */
+	bool is_short;             /* the host was, for one address at least, or for the look-up */
 	char error[CONNECT_ERROR]; /* what is wrong before there is any address */
 	void (*on_done)(void *arg, int fd, const char *error);
 	void *arg;
 	struct attempt attempts[]; /* one for a literal, RESOLVED_MOST for a name */
-	bool is_short;             /* the host was, for one address at least, or for the look-up */
 };
 
 static void try_next(struct connector *);
@@ -59,6 +63,14 @@ add_address(struct connector *connector, const struct address *address)
 	    (struct attempt){ .connector = connector, .address = *address, .fd = -1 };
 }
 
+/* One of its attempts is over. */
+static void
+count_out(struct connector *connector)
+{
+	if (--connector->pending > 0)
+		atomic_fetch_sub(&racing, 1);
+}
+
 static void
 close_attempt(struct attempt *attempt)
 {
@@ -67,7 +79,7 @@ close_attempt(struct attempt *attempt)
 	watch_wipe(&attempt->watch);
 	close(attempt->fd);
 	attempt->fd = -1;
-	attempt->connector->pending--;
+	count_out(attempt->connector);
 }
 
 static bool
@@ -125,6 +137,8 @@ answer(struct connector *connector)
 
 	if (fd < 0) {
 		tell_failure(connector);
+		fd = connector->is_short ? CONNECT_SHORT : CONNECT_FAILED;
+	}
 	loop_later(connector->loop, &connector->reap);
 	connector->on_done(connector->arg, fd, fd >= 0 ? NULL : connector->error);
 }
@@ -137,8 +151,6 @@ settle(struct connector *connector)
 		close_attempt(&connector->attempts[i]);
 	timer_clear(&connector->pace);
 	timer_clear(&connector->overall);
-		fd = connector->is_short ? CONNECT_SHORT : CONNECT_FAILED;
-	}
 	loop_forget(connector->loop, &connector->begin);
 	answer(connector);
 }
@@ -160,18 +172,6 @@ is_its_fault(const struct attempt *attempt, int error)
 	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ECONNRESET;
 }
 
-static void
-blame(struct attempt *attempt)
-{
-	struct connector *connector = attempt->connector;
-
-	if (connector->host[0] != '\0')
-		resolver_address_failed(connector->resolver, connector->host, &attempt->address);
-}
-
-static void
-fail(struct attempt *attempt, int error)
-{
 /* ---- when this host is short of something ---- */
 
 /* Of the process: all dial from the same host. */
@@ -231,10 +231,24 @@ is_out_of_descriptors(void)
 
 /* ---- attempts ---- */
 
+static void
+blame(struct attempt *attempt)
+{
+	struct connector *connector = attempt->connector;
+
+	if (connector->host[0] != '\0')
+		resolver_address_failed(connector->resolver, connector->host, &attempt->address);
+}
+
+static void
+fail(struct attempt *attempt, int error)
+{
 	attempt->error = error;
 	if (is_its_fault(attempt, error))
 		blame(attempt);
 	close_attempt(attempt);
+	if (is_host_short(attempt, error))
+		note_short(attempt->connector, strerror(error));
 }
 
 /* The addresses that had their time and did not answer come last from now on. */
@@ -243,12 +257,11 @@ win(struct attempt *attempt)
 {
 	struct connector *connector = attempt->connector;
 
+	note_plenty();
 	connector->fd = attempt->fd;
 	watch_hand_on(&attempt->watch);
 	attempt->fd = -1;
-	connector->pending--;
-	if (is_host_short(attempt, error))
-		note_short(attempt->connector, strerror(error));
+	count_out(connector);
 	for (size_t i = 0; i < connector->next; i++) {
 		struct attempt *other = &connector->attempts[i];
 
@@ -257,7 +270,6 @@ win(struct attempt *attempt)
 	}
 	settle(connector);
 }
-	note_plenty();
 
 /* The ports that the kernel gives to who asks for none; all that are not reserved, if it does not say. */
 static unsigned first_given = 1024, last_given = 65535;
@@ -319,8 +331,11 @@ begin_attempt(struct attempt *attempt)
 	const struct address *to = &attempt->address;
 
 	attempt->fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (attempt->fd < 0)
+	if (attempt->fd < 0) {
+		if (attempt->connector->pending > 0)
+			atomic_fetch_sub(&racing, 1);
 		return errno;
+	}
 	attempt->connector->pending++;
 	attempt->began_ms = clock_ms();
 	socket_prepare(attempt->fd);
@@ -343,14 +358,64 @@ pace_ms(const struct connector *connector)
 	return pace < LEAST_PACE_MS ? LEAST_PACE_MS : pace;
 }
 
+static bool
+enter_race(void)
+{
+	if (atomic_fetch_add(&racing, 1) < CONNECT_RACING_MOST)
+		return true;
+	atomic_fetch_sub(&racing, 1);
+	return false;
+}
+
+static struct attempt *
+oldest_pending(struct connector *connector)
+{
+	struct attempt *attempt = connector->attempts;
+
+	while (attempt->fd < 0)
+		attempt++;
+	return attempt;
+}
+
+/* An equal part of the time that there was when it began, for it and each that comes after it. */
+static bool
+had_its_share(const struct attempt *attempt)
+{
+	const struct connector *connector = attempt->connector;
+	uint64_t left = difference(connector->deadline_ms, attempt->began_ms);
+	size_t index = (size_t)(attempt - connector->attempts);
+
+	return clock_ms() - attempt->began_ms >= left / (connector->count - index);
+}
+
+/* For one more attempt.  Where there are places for none beside another, they come one after the other. */
+static bool
+has_place(struct connector *connector)
+{
+	while (connector->pending > 0 && !enter_race()) {
+		struct attempt *oldest = oldest_pending(connector);
+
+		if (!had_its_share(oldest))
+			return false;
+		fail(oldest, ETIMEDOUT);
+	}
+	return true;
+}
+
 /* Begins the next attempt that does not fail at once, beside those that run. */
 static void
 try_next(struct connector *connector)
 {
 	while (connector->next < connector->count) {
-		struct attempt *attempt = &connector->attempts[connector->next++];
-		int why = begin_attempt(attempt);
+		struct attempt *attempt = &connector->attempts[connector->next];
+		int why;
 
+		if (!has_place(connector)) {
+			timer_set(&connector->pace, pace_ms(connector));
+			return;
+		}
+		connector->next++;
+		why = begin_attempt(attempt);
 		if (why == 0) {
 			win(attempt);
 			return;
@@ -436,6 +501,8 @@ on_resolved(void *arg, const struct address *addresses, size_t count, const char
 	connector->resolution = NULL;
 	if (error) {
 		snprintf(connector->error, sizeof connector->error, "%s", error);
+		if (is_out_of_descriptors())
+			note_short(connector, error);
 		settle(connector);
 		return;
 	}
@@ -501,8 +568,6 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
 	return connector;
 }
 
-		if (is_out_of_descriptors())
-			note_short(connector, error);
 struct connector *
 connector_new(struct loop *loop, struct resolver *resolver, const char *target, uint64_t timeout_ms,
     void (*on_done)(void *, int, const char *), void *arg)

@@ -55,6 +55,8 @@ uint64_t socket_receive_most(int fd);
 /* As many descriptors as the hard limit allows: the soft one is often 1024, and a flow takes two.
  * Returns how many there may be now. */
 uint64_t socket_raise_limit(void);
+/* The same without raising anything: somebody may have changed it meanwhile (prlimit(1)). */
+uint64_t socket_limit(void);
 /* The next close() sends RST (SO_LINGER 0). */
 void socket_reset_on_close(int fd);
 struct address socket_peer(int fd);
@@ -70,11 +72,11 @@ struct listener;
 /* Adopts fd. on_accept adopts the new descriptor. */
 struct listener *listener_new(struct loop *, int fd,
     void (*on_accept)(void *arg, int fd, const struct address *peer), void *arg);
-/* Stops accepting without closing; who connects waits in the kernel until listener_resume(), or is
- * refused by listener_free(), which closes at the end of the next turn.  All three may be called from
 /* Called with each that is turned away so, before it is closed: a last word to who waits.  It must neither
  * wait nor open anything. */
 void listener_say(struct listener *, void (*on_refuse)(int fd));
+/* Stops accepting without closing; who connects waits in the kernel until listener_resume(), or is
+ * refused by listener_free(), which closes at the end of the next turn.  All three may be called from
  * on_accept. */
 void listener_pause(struct listener *);
 void listener_resume(struct listener *);
@@ -87,14 +89,14 @@ void listener_free(struct listener *);
  * connected wins, the others are closed, and all together are bounded by
  * `timeout_ms`.  The resolver is told of those that refuse, and of
  * those that did not answer although they had 250 ms.
- */
-struct connector;
  *
  * Shared by:     all that is dialled in the process: attempts that run beside another one of the same
  *                target, which would take up to 16 descriptors for one connection.
  * Bound:         CONNECT_RACING_MOST of them.
  * Who leaves:    nobody.  Who finds no place tries one address after the other, each for an equal
  *                part of the time.
+ */
+struct connector;
 struct resolver;
 enum { CONNECT_ERROR = 256, CONNECT_WHY = 128, CONNECT_RACING_MOST = 16 };
 /* Instead of a descriptor.  SHORT: this process or host had no descriptor, memory or local port for it,

@@ -7,7 +7,8 @@
 #include "tunnel/pipes.h"
 
 enum {
-	OWN = 64,             /* log, state, admin socket and those who ask, files that are read */
+	/* Log, state, admin socket and those who ask, files that are read, attempts to connect that race. */
+	OWN = 64,
 	OWN_OF_WORKER = 8,    /* epoll, eventfd, a listener's reserve, a resolver's sockets */
 	LEAST_HANDSHAKES = 2, /* of known peers, and of unknown ones */
 	LEAST = 4, /* of clients, and of agents: a relay that was given hardly anything works */

@@ -15,7 +15,7 @@
 #include "base/resolver.h"
 #include "helpers.h"
 
-enum { HOSTS = 3, FILLERS = 4, PACE_MS = 250, STEP_MS = 10, TIMEOUT_MS = 4000 };
+enum { HOSTS = 3, FILLERS = 4, PACE_MS = 250, STEP_MS = 10, TIMEOUT_MS = 4000, MANY = CONNECT_RACING_MOST + 8 };
 
 enum kind { CLOSED, OPEN, BLACK_HOLE };
 
@@ -488,6 +488,59 @@ nothing_begins_after_the_deadline(void **state)
 	assert_int_equal(calls, 1);
 }
 
+static struct connector *many[MANY];
+
+static void
+ignore(void *arg, int fd, const char *why)
+{
+	(void)arg;
+	(void)why;
+	assert_true(fd < 0);
+}
+
+static void
+let_many_dial(void)
+{
+	char target[64];
+
+	snprintf(target, sizeof target, "hole:%u", port);
+	for (size_t i = 0; i < COUNT(many); i++) {
+		many[i] = connector_new(loop, resolver, target, 100 * TIMEOUT_MS, ignore, NULL);
+		assert_non_null(many[i]);
+	}
+	assert_non_null(resolver_ask(resolver, loop, "hole", 1, nothing, NULL));
+	loop_run(loop);
+	loop_advance(loop, 2 * PACE_MS);
+}
+
+static void
+free_many(void)
+{
+	for (size_t i = 0; i < COUNT(many); i++)
+		connector_free(many[i]);
+}
+
+/* Else names with many dead addresses would use up all descriptors. */
+static void
+few_race_in_all_and_the_others_try_one_after_the_other(void **state)
+{
+	unsigned open;
+
+	(void)state;
+	arrange(BLACK_HOLE, BLACK_HOLE, OPEN);
+	open = open_descriptors();
+	found(2, 0, 1, 0);
+	let_many_dial();
+	assert_int_equal(open_descriptors() - open, MANY + CONNECT_RACING_MOST);
+	free_many();
+	let_many_dial();	/* they have given all back */
+	assert_int_equal(open_descriptors() - open, MANY + CONNECT_RACING_MOST);
+	found(2, 1, 2, 0);
+	assert_in_range(connect_now(), TIMEOUT_MS / 2, TIMEOUT_MS / 2 + PACE_MS);
+	assert_reached(2);
+	free_many();
+}
+
 #define RACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -500,6 +553,7 @@ static const struct CMUnitTest tests[] = {
 	RACE_TEST(an_address_that_had_no_time_is_not_to_blame),
 	RACE_TEST(nothing_begins_after_the_deadline),
 	RACE_TEST(what_the_fence_refuses_is_never_tried),
+	RACE_TEST(few_race_in_all_and_the_others_try_one_after_the_other),
 };
 
 RUN_TESTS("connector with several addresses", tests)
