@@ -19,7 +19,7 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 	etc/valise/relay.yml.example etc/valise/agent.yml.example etc/valise/pki.yml.example
 	usr/lib/systemd/system/valise-relay.service usr/lib/systemd/system/valise-agent.service
 	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
-	usr/libexec/valise/publish etc/valise/publish.d/rsync.example
+	usr/libexec/valise/publish usr/libexec/valise/ended etc/valise/publish.d/rsync.example
 	usr/lib/systemd/system/valise-pki.service
 	usr/lib/sysusers.d/valise.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
 for page in man/*.[1578]; do
@@ -38,13 +38,31 @@ nothing "no placeholder is left in what was installed"
 grep -q "ExecStart=/usr/sbin/valise-relay run" "$root/usr/lib/systemd/system/valise-relay.service"
 ok $? "the unit starts the installed program"
 
+for program in relay agent pki; do
+	unit=$root/usr/lib/systemd/system/valise-$program.service
+	for line in MemoryMax= OOMPolicy=kill Restart=on-failure; do
+		grep -q "^$line" "$unit" || echo "$unit has no $line"
+	done
+	ended=$(sed -n "s|^ExecStopPost=-|$root|p" "$unit")
+	SERVICE_RESULT=success $ended
+	SERVICE_RESULT=oom-kill $ended > "$scratch/said"
+	python3 - "$scratch/said" "valise-$program" <<'END'
+import json, sys
+line, = open(sys.argv[1])
+event = json.loads(line.removeprefix("<3>"))
+if not line.startswith("<3>") or (event["program"], event["event"]) != (sys.argv[2], "memory-killed"):
+	print(line)
+END
+done > "$scratch/wrong" 2>&1
+nothing "what is killed for its memory is started again, and an event tells it"
+
 for program in relay agent; do
 	"$root/usr/sbin/valise-$program" --version > "$scratch/said" 2>&1 && grep -q "^valise-$program " "$scratch/said"
 	ok $? "the installed valise-$program tells its version"
 done
 if command -v systemd-analyze > /dev/null; then
 	for program in relay agent pki; do
-		sed -E "s|=/usr/(s?bin)/|=$root/usr/\1/|" "$root/usr/lib/systemd/system/valise-$program.service" \
+		sed -E "s#=(-?)/usr/(s?bin|libexec)/#=\1$root/usr/\2/#" "$root/usr/lib/systemd/system/valise-$program.service" \
 			> "$scratch/valise-$program.service"
 		systemd-analyze verify --man=no "$scratch/valise-$program.service" 2>&1 |
 			grep "valise-$program.service" > "$scratch/wrong"
