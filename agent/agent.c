@@ -275,6 +275,7 @@ on_tick(void *arg)
 		agent_reload_watch_health(&agent->live);
 	if (agent->live.is_refresh_behind)
 		agent_reload_refresh_crls(&agent->live);
+	agent_reload_obey_descriptors(&agent->live);
 	agent_workers_bound_memory(agent->live.context.workers, agent->live.limits.memory);
 	endpoint_table_watch(agent->live.context.endpoint_table, clock_wall_s(), clock_ms());
 	endpoint_table_keep_revoked(agent->live.context.endpoint_table);

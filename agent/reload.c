@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
+#include "base/socket.h"
 
 static const char configuration_part[] = "configuration";
 
@@ -52,6 +53,20 @@ agent_reload_set_limits(struct agent_live *live)
 	agent_limits_derive(&live->limits, &live->settings, live->descriptors, host_memory());
 	agent_workers_set_limits(live->context.workers, &live->limits);
 	live->context.pool_most = (unsigned)live->limits.pool_most;
+}
+
+void
+agent_reload_obey_descriptors(struct agent_live *live)
+{
+	uint64_t now = socket_limit();
+
+	if (now == live->descriptors)
+		return;
+	live->descriptors = now;
+	agent_reload_set_limits(live);
+	log_event(LOG_WARNING, "descriptors-changed",
+	    "the system allows another number of descriptors than before: they are shared out anew",
+	    log_u64("descriptors", now), log_u64("flows", live->limits.flows));
 }
 
 /* ---- what both have ---- */

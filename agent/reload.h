@@ -66,6 +66,8 @@ void agent_reload_refresh_crls(struct agent_live *);
 
 /* Lets the limits of the settings hold. */
 void agent_reload_set_limits(struct agent_live *);
+/* Every second: the same where the system allows another number of descriptors than before. */
+void agent_reload_obey_descriptors(struct agent_live *);
 /* Warns if the agent's certificate expires soon. */
 void agent_reload_warn_expiry(const struct agent_live *);
 /* Warns of CRLs that end soon, of all that the agent judges by but its forwards. */

@@ -201,15 +201,23 @@ socket_receive_most(int fd)
 }
 
 uint64_t
+socket_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+uint64_t
 socket_raise_limit(void)
 {
-	struct rlimit limit, most;
+	struct rlimit most;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &most) < 0)
 		return 0;
-	most = limit;
 	most.rlim_cur = most.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &most) == 0 ? most.rlim_cur : limit.rlim_cur;
+	setrlimit(RLIMIT_NOFILE, &most);
+	return socket_limit();
 }
 
 void

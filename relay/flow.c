@@ -542,6 +542,15 @@ on_displaced(void *arg)
 	flow_refuse_because(flow, REFUSE_OVER_LIMIT, flow_displaced_sentence);
 }
 
+/* Its own connection, and what it would be joined to, must not take what is kept for sessions. */
+static bool
+has_descriptors(const struct flow *flow)
+{
+	uint64_t kept_from = atomic_load(&flow->worker->shared->kept_from);
+
+	return kept_from == 0 || (uint64_t)flow->way->conn.fd + 1 < kept_from;
+}
+
 static bool
 is_within_limits(struct flow *flow)
 {
@@ -561,6 +570,8 @@ is_within_limits(struct flow *flow)
 	if (!conn->is_counted) /* a second choice is */
 		trouble = arrival_of_flow(worker->shared->rates, &from);
 	conn->is_counted = true;
+	if (!trouble && !has_descriptors(flow))
+		trouble = "no descriptor is left but those that are kept for agents";
 	if (!trouble) {
 		flow->place = shares_enter(worker->shared->flows, &entrant, &verdict);
 		trouble = troubles[verdict];

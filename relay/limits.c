@@ -34,6 +34,7 @@ share_descriptors(struct limits *limits, const struct settings *settings, uint64
 		limits->agent_descriptors = smaller_of(
 		    larger_of(asked > 0 ? asked : left / 4, LEAST), difference(left, LEAST));
 	limits->client_descriptors = left - limits->agent_descriptors;
+	limits->kept_from = difference(descriptors, limits->handshakes);
 }
 
 /* None of these may be 0, which would be no bound for those who count. */

@@ -15,6 +15,12 @@
  *	  take two each.  When their part is used up, the heaviest network of clients
  *	  gives way
  * A relay without a connect name leaves agents nothing.
+ *
+ * These are counts, which hold as long as nobody takes from outside (an operator lowers the
+ * limit of a running process, a library opens more than anybody thought).  So there is one check
+ * by what really is: the kernel always gives the lowest number that is free, and a client whose
+ * connection and upstream would not both have numbers below kept_from is refused.  The numbers
+ * from there on are kept for handshakes of sessions.
  */
 #ifndef RELAY_LIMITS_H
 #define RELAY_LIMITS_H
@@ -27,6 +33,7 @@ struct settings;
 struct limits {
 	uint64_t descriptors; /* all of them: reserve, agents' and clients' together */
 	uint64_t reserve, agent_descriptors, client_descriptors;
+	uint64_t kept_from;              /* the lowest descriptor that no client's flow may have */
 	uint64_t handshakes;             /* of sessions; part of the reserve */
 	uint64_t peer_handshakes;        /* of these: of known peers, and as many of unknown ones */
 	uint64_t flows, hellos, lingers; /* of clients */

@@ -264,6 +264,7 @@ on_tick(void *arg)
 		reload_watch_health(&relay->reload);
 	if (relay->reload.is_refresh_behind)
 		reload_refresh_crls(&relay->reload);
+	reload_obey_descriptors(&relay->reload);
 	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);

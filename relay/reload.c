@@ -5,11 +5,13 @@
 #include "base/admin.h"
 #include "base/clock.h"
 #include "base/conf_changes.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
 #include "base/resolver.h"
 #include "base/shares.h"
+#include "base/socket.h"
 #include "enrol/crl_refresh.h"
 #include "pki/cert.h"
 #include "relay/arrival.h"
@@ -197,6 +199,22 @@ reload_set_bounds(const struct reload *reload)
 	shares_set_bounds(shared->channels, &channels);
 	shares_set_bounds(shared->lingers, &lingers);
 	shares_set_bounds(shared->strange_lookups, &strange_lookups);
+	atomic_store(&shared->kept_from, derived->kept_from);
+}
+
+void
+reload_obey_descriptors(struct reload *reload)
+{
+	struct rules *rules = reload->rules;
+	uint64_t before = rules->limits.descriptors, now = socket_limit();
+
+	if (now == before)
+		return;
+	limits_derive(&rules->limits, &rules->settings, now, host_memory());
+	reload_set_bounds(reload);
+	log_event(LOG_WARNING, "descriptors-changed",
+	    "the system allows another number of descriptors than before: they are shared out anew",
+	    log_u64("descriptors", now), log_u64("flows", rules->limits.flows));
 }
 
 void

@@ -48,6 +48,8 @@ void reload_watch_health(struct reload *);
 void reload_refresh_crls(struct reload *);
 /* Gives the limits of the configuration to the shared queues and counters. */
 void reload_set_bounds(const struct reload *);
+/* Every second: shares descriptors out anew where the system allows another number of them than before. */
+void reload_obey_descriptors(struct reload *);
 /* A trust set is in force: logs what it has to say of itself. */
 void reload_warn(struct reload *, const struct trust *);
 /* Warns if the certificate is not valid yet, ends soon or has ended. */

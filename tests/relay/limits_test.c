@@ -45,6 +45,9 @@ the_parts_never_exceed_the_whole(void **state)
 		assert_true(l.hellos + l.lingers + 2 * l.flows <= l.client_descriptors);
 		if (descriptors[i % 8] > 256)
 			assert_true(l.reserve >= 64 + 2 * 48 + 2 * (8 + 2) + l.handshakes);
+		/* Who is within his part is never refused for the number of his descriptor. */
+		assert_int_equal(l.kept_from, l.reserve - l.handshakes + l.agent_descriptors +
+			l.client_descriptors);
 		assert_true(l.handshakes >= 2 || !settings.connect_name);
 		assert_true(l.flows > 0 && l.hellos > 0 && l.lingers > 0);
 		if (settings.connect_name)

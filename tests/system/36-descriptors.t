@@ -1,6 +1,8 @@
 #!/usr/bin/env -S python3 -B
 """Descriptors are shared out: agents cannot take those of clients, nor clients those of agents."""
+import os
 import re
+import resource
 import struct
 
 from lib import *
@@ -164,6 +166,97 @@ def a_reload_changes_how_many_sessions_there_may_be(scene):
 	more, code = fill_sessions(scene, relay)
 	equal(code, SESSION_LIMIT)
 	check(10 <= before <= 18 and 10 <= more <= 20, f"{before} sessions, and {more} more")
+
+
+# ---- the system takes some back, as an operator may, or another program that uses up the host's ----
+
+CROWD = 19
+
+
+def numbers(daemon):
+	return {int(fd) for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
+
+
+def allow(daemon, count):
+	"""From now on it may have so many; returns how many there were."""
+	soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+	resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (count, hard))
+	return soft
+
+
+def allow_none(daemon):
+	"""Not one descriptor more than it has, once it has come to rest."""
+	most = [0, 1]
+	until(lambda: (most.append(len(numbers(daemon))), most[-1] == most[-2])[1], what="it opens nothing more")
+	return allow(daemon, min(set(range(most[-1] + 1)) - numbers(daemon)))
+
+
+@test
+def whoever_comes_when_descriptors_are_used_up_hears_so(scene):
+	relay = scene.relay(routes=[route(STATIC, scene.upstream(echo))])
+	check(echoes(relay), "a client is served")
+	whole = allow_none(relay)
+	crowd = [scene.keep(dial(relay.port, hello(STATIC))) for _ in range(CROWD)]
+	for client in crowd:
+		equal(alert_of(client), 80)
+	equal(len(relay.events("accept-paused")), 1, "lines, for all of them")
+	allow(relay, whole)
+	until(lambda: fine(echoes, relay) and relay.events("accept-resumed"), what="clients are served again")
+	resumed, = relay.events("accept-resumed")
+	check(resumed["refused"] >= CROWD, resumed)
+	equal(len(relay.events("accept-paused")), 1, "lines, until it is over")
+
+
+def fine(question, *arguments):
+	"""False, too, where the client hears an alert or a reset."""
+	try:
+		return question(*arguments)
+	except (OSError, EOFError):
+		return False
+
+
+@test
+def what_is_left_then_is_for_agents(scene):
+	relay = scene.relay(routes=[route(STATIC, scene.upstream(echo))])
+	fill_flows(scene, relay, 20)
+	holes = set(range(max(numbers(relay)) + 1)) - numbers(relay)
+	for _ in holes:
+		relay.wait_hello(lambda: scene.keep(dial(relay.port)))
+	allow(relay, max(numbers(relay)) + 4)	# of which two are for handshakes
+	relay.wait_event("descriptors-changed")
+	with dial(relay.port, hello(STATIC), source="127.0.7.1") as client:	# who would else displace somebody
+		equal(alert_of(client), 80)
+	refused, = relay.wait_event("flow-refused")
+	check("kept for agents" in refused["error"], refused)
+	scene.keep(Session(relay, authority().agent("many", MANY))).up()
+	equal(relay.events("accept-paused"), [])
+
+
+SERVED = "served.example.com"
+
+
+@test
+def an_agents_want_of_descriptors_is_not_its_upstreams(scene):
+	relay = scene.relay()
+	upstream = scene.tls_upstream(http, SERVED)
+	agent = scene.agent(relay, [passthrough(SERVED, {"url": upstream.url, "health": {"check": "tcp"}})],
+		authority().agent("agent", SERVED))
+	relay.wait_parked()
+
+	def is_served():
+		return curl(relay.port, SERVED, authority().root)[:2] == (0, b"hello")
+
+	check(is_served(), "a client is served")
+	relay.wait_parked(5)
+	whole = allow_none(agent)
+	for count in (1, 2):
+		equal(curl(relay.port, SERVED, authority().root)[0], 35, "what curl says to an alert")
+		agent.wait_event("flow-closed", reason="connect-short", count=count)
+	equal(len(agent.events("connect-short")), 1, "lines, for all of them")
+	equal(agent.events("flow-closed", reason="upstream-down"), [])
+	allow(agent, whole)
+	until(lambda: is_served() and agent.events("connect-resumed"), what="clients are served again")
+	equal(agent.events("upstream-unhealthy"), [])
 
 
 main()
