@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/limits.h"
 #include "agent/sources.h"
 #include "base/log.h"
+#include "base/socket.h"
 
 static void
-fill(struct forward *forward, const struct forward_settings *settings)
+fill(struct forward *forward, const struct forward_settings *settings,
+    const struct agent_settings *agent)
 {
 	snprintf(forward->name, sizeof forward->name, "%s", settings->name);
 	forward->listener = settings->listener;
@@ -19,7 +22,7 @@ fill(struct forward *forward, const struct forward_settings *settings)
 	forward->bounds.half_closed_ms = settings->half_closed_ms;
 	forward->bounds.idle_ms = settings->idle_ms;
 	forward->bounds.stall_ms = settings->stall_ms;
-	forward->flows_most = settings->flows;
+	forward->flows_most = agent_limits_forward(agent, settings->flows, socket_raise_limit());
 }
 
 static struct forward *
@@ -32,7 +35,7 @@ make(const struct forward_settings *settings, const struct agent_settings *agent
 
 	if (forward) {
 		forward->references = 1;
-		fill(forward, settings);
+		fill(forward, settings, agent);
 		if (upstream_init(&forward->upstream, &settings->upstream, forward->server_name,
 			&protocols, agent, previous ? &previous->upstream : NULL,
 			lender ? &lender->upstream : NULL, why))

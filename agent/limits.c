@@ -9,16 +9,44 @@
 
 enum { RESERVE = 64, FOR_A_RELAY = 4, FOR_A_FLOW = 2, LEAST = 1 };
 
-/* What the agent itself has, and its forwards. */
+/* What the agent itself has. */
 static uint64_t
-reserve_of(const struct agent_settings *settings)
+own_of(const struct agent_settings *settings, uint64_t descriptors)
 {
-	uint64_t forwarded = 0;
+	uint64_t wanted = RESERVE + settings->connect_url.count * FOR_A_RELAY +
+	    pipes_descriptors(agent_settings_workers(settings)) + settings->forwards.count;
+
+	return smaller_of(wanted, descriptors / 4);
+}
+
+static uint64_t
+forward_flows_asked(const struct agent_settings *settings)
+{
+	uint64_t asked = 0;
 
 	for (size_t i = 0; i < settings->forwards.count; i++)
-		forwarded += 1 + agent_settings_forward(settings, i)->flows * FOR_A_FLOW;
-	return RESERVE + settings->connect_url.count * FOR_A_RELAY +
-	    pipes_descriptors(agent_settings_workers(settings)) + forwarded;
+		asked += agent_settings_forward(settings, i)->flows;
+	return asked;
+}
+
+/* Forwards take half of the rest at most where there are endpoints, too. */
+static uint64_t
+forward_flows_of(const struct agent_settings *settings, uint64_t descriptors)
+{
+	uint64_t left = descriptors - own_of(settings, descriptors);
+
+	if (settings->endpoints.count > 0)
+		left /= 2;
+	return smaller_of(forward_flows_asked(settings), left / FOR_A_FLOW);
+}
+
+uint64_t
+agent_limits_forward(const struct agent_settings *settings, uint64_t asked, uint64_t descriptors)
+{
+	uint64_t all = forward_flows_asked(settings);
+	uint64_t there_are = forward_flows_of(settings, descriptors);
+
+	return there_are < all ? larger_of(asked * there_are / all, LEAST) : asked;
 }
 
 /* The pools take a quarter at most, so that flows are never left without, in equal parts. */
@@ -27,11 +55,14 @@ agent_limits_derive(struct agent_limits *limits, const struct agent_settings *se
     uint64_t descriptors, uint64_t memory)
 {
 	uint64_t relays = settings->connect_url.count;
-	uint64_t own = smaller_of(reserve_of(settings), descriptors / 4);
-	uint64_t pool_most = smaller_of(
-	    settings->pool_most, larger_of(descriptors / 4 / larger_of(relays, 1), LEAST));
-	uint64_t channels = smaller_of(relays * pool_most, descriptors - own);
-	uint64_t flows = (descriptors - own - channels) / FOR_A_FLOW;
+	uint64_t own =
+	    own_of(settings, descriptors) + FOR_A_FLOW * forward_flows_of(settings, descriptors);
+	uint64_t left = descriptors - own;
+	uint64_t for_pools = smaller_of(descriptors / 4, left / 2);
+	uint64_t pool_most =
+	    smaller_of(settings->pool_most, larger_of(for_pools / larger_of(relays, 1), LEAST));
+	uint64_t channels = smaller_of(relays * pool_most, left);
+	uint64_t flows = (left - channels) / FOR_A_FLOW;
 
 	if (settings->limits.flows > 0)
 		flows = smaller_of(flows, settings->limits.flows);
@@ -46,6 +77,21 @@ agent_limits_derive(struct agent_limits *limits, const struct agent_settings *se
 	};
 }
 
+static void
+print_forwards(const struct agent_limits *limits, const struct agent_settings *settings, FILE *out)
+{
+	for (size_t i = 0; i < settings->forwards.count; i++) {
+		const struct forward_settings *forward = agent_settings_forward(settings, i);
+		uint64_t flows =
+		    agent_limits_forward(settings, forward->flows, limits->descriptors);
+
+		if (flows == forward->flows)
+			continue;
+		fprintf(out, "forward %s: ", forward->name);
+		daemon_rows_print_limit("flows", flows, forward->flows, out);
+	}
+}
+
 void
 agent_limits_print(
     const struct agent_limits *limits, const struct agent_settings *settings, FILE *out)
@@ -58,4 +104,5 @@ agent_limits_print(
 	daemon_rows_print_limit("limits.flows", limits->flows, settings->limits.flows, out);
 	fprintf(out, "limits.handshakes: %" PRIu64 "\n", limits->handshakes);
 	daemon_rows_print_memory("limits.memory", limits->memory, out);
+	print_forwards(limits, settings, out);
 }

@@ -72,6 +72,43 @@ a_few_descriptors_are_divided_too(void **state)
 	}
 }
 
+static struct forward_settings forwards[2] = { { .name = (char *)(uintptr_t) "a", .flows = 1000 },
+	{ .name = (char *)(uintptr_t) "b", .flows = 3000 } };
+
+static void
+give_forwards(size_t count)
+{
+	settings.forwards.items = forwards;
+	settings.forwards.count = count;
+}
+
+static void
+forwards_have_equal_parts_of_what_there_is(void **state)
+{
+	(void)state;
+	derived(2, 256, 0, 0);
+	give_forwards(2);
+	settings.endpoints.count = 1;
+	assert_int_equal(agent_limits_forward(&settings, 1000, 65536), 1000);
+	assert_int_equal(agent_limits_forward(&settings, 1000, 4096), 981 * 1000 / 4000);
+	assert_int_equal(agent_limits_forward(&settings, 3000, 4096), 981 * 3000 / 4000);
+	settings.endpoints.count = 0;
+	assert_int_equal(agent_limits_forward(&settings, 3000, 4096), 1963 * 3000 / 4000);
+	assert_int_equal(agent_limits_forward(&settings, 3000, 10), 3);
+	assert_int_equal(agent_limits_forward(&settings, 1000, 0), 1);
+	settings.endpoints.count = 1;
+	for (uint64_t descriptors = 64; descriptors < 20000; descriptors += 7) {
+		struct agent_limits limits = derived(2, 256, 0, descriptors);
+
+		assert_true(limits.reserve + limits.channels + 2 * limits.flows <= descriptors);
+		assert_true(limits.reserve >= 2 *
+			(agent_limits_forward(&settings, 1000, descriptors) +
+			    agent_limits_forward(&settings, 3000, descriptors)));
+	}
+	settings.endpoints.count = 0;
+	give_forwards(0);
+}
+
 static char *
 printed(const struct agent_limits *limits)
 {
@@ -97,6 +134,13 @@ check_says_what_is_in_force_and_why_it_is_less(void **state)
 	assert_non_null(
 	    strstr(text, "descriptors: 1024, of these 164 for the agent itself, 256 for"));
 	free(text);
+	give_forwards(1);
+	settings.endpoints.count = 1;
+	text = printed(&limits);
+	assert_non_null(strstr(text, "forward a: flows: 214, not 1000: there are too few"));
+	free(text);
+	settings.endpoints.count = 0;
+	give_forwards(0);
 }
 
 int
@@ -107,6 +151,7 @@ main(void)
 		cmocka_unit_test(what_is_asked_for_counts_if_it_can_be_had),
 		cmocka_unit_test(relays_have_equal_parts_of_what_channels_may_take),
 		cmocka_unit_test(a_few_descriptors_are_divided_too),
+		cmocka_unit_test(forwards_have_equal_parts_of_what_there_is),
 		cmocka_unit_test(check_says_what_is_in_force_and_why_it_is_less),
 	};
 
