@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/numbers.h"
+#include "base/socket.h"
 
 /* Of the process; the kernel counts what all of them have. */
 static _Atomic unsigned pools;
@@ -19,6 +20,13 @@ shut(struct pipe *pipe)
 	pipe->room = 0;
 }
 
+/* The kernel gives the lowest numbers that are free, so this one tells how many are in use. */
+static bool
+leaves_enough(int fd)
+{
+	return (uint64_t)fd < socket_limit() / 4 * 3;
+}
+
 /* Past a user's part the kernel refuses a size, or gives a pipe of 8 KiB without a word. */
 static bool
 make(struct pipe *pipe)
@@ -28,7 +36,7 @@ make(struct pipe *pipe)
 
 	if (pipe2(pipe->fd, O_CLOEXEC | O_NONBLOCK) < 0)
 		return false;
-	for (unsigned i = 0; i < 2 && got < PIPE_BYTES_LEAST; i++)
+	for (unsigned i = 0; leaves_enough(pipe->fd[1]) && i < 2 && got < PIPE_BYTES_LEAST; i++)
 		if (fcntl(pipe->fd[1], F_SETPIPE_SZ, wanted[i]) >= 0)
 			got = fcntl(pipe->fd[1], F_GETPIPE_SZ);
 	if (got < PIPE_BYTES_LEAST) {

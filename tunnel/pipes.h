@@ -9,7 +9,8 @@
  *	                             `-> claim(borrower), which returns it
  *
  * Whoever gets none copies: a pipe makes bytes cheaper and is never needed.  That holds for
- * a kernel that gives small pipes only, or none, which is asked again a second later.
+ * a kernel that gives small pipes only, or none, which is asked again a second later, and where
+ * the pipe would take one of the last quarter of the descriptors, which are for connections.
  * Who splices ignores SIGPIPE, which splice() raises as write() does.
  *
  * Shared by:     all joined flows of one loop; everything belongs to its thread.

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -276,6 +277,29 @@ who_has_used_up_his_part_gets_none_until_there_are_again(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void
+the_last_quarter_of_the_descriptors_is_not_for_pipes(void **state)
+{
+	struct rlimit before, few;
+	int fds[75], count = 0;
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ 100, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((fds[count] = dup(0)) < 73) /* the next pipe has 74 and 75 */
+		count++;
+	assert_false(borrow(0));
+	let_pass(PIPES_HOLD_MS);
+	close(fds[count--]);
+	assert_true(borrow(0)); /* 73 and 74 */
+	assert_false(borrow(1));
+	while (count >= 0)
+		close(fds[count--]);
+	let_pass(PIPES_HOLD_MS);
+	assert_true(borrow(1));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int
 main(void)
 {
@@ -296,6 +320,8 @@ main(void)
 		    after_the_end_none_is_lent_and_all_are_closed, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    who_has_used_up_his_part_gets_none_until_there_are_again, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    the_last_quarter_of_the_descriptors_is_not_for_pipes, begin, end),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("pipes", tests, NULL, NULL);
