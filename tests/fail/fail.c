@@ -1,5 +1,5 @@
 /*
- * Stands between our own objects and the allocator, see fail.h.  With VALISE_FAIL_TRACE set, standard
+ * Stands between our own objects and the allocator and the kernel, see fail.h.  With VALISE_FAIL_TRACE set, standard
  * error tells where the allocation that fails was wanted (addr2line -fe PROGRAM).
  */
 #include "fail.h"
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +67,40 @@ INSTEAD_OF(char *, strndup, (const char *text, size_t most), (text, most), NULL)
 INSTEAD_OF(char *, realpath, (const char *path, char *out), (path, out), NULL)
 INSTEAD_OF(FILE *, open_memstream, (char **text, size_t *bytes), (text, bytes), NULL)
 
+/* ---- the kernel ---- */
+
+static _Bool
+call_fails(enum fail_calls call)
+{
+	if (!fail_steering || !(atomic_load(&fail_steering->calls) & call))
+		return 0;
+	errno = (int)atomic_load(&fail_steering->error);
+	return 1;
+}
+
+#define CALL_INSTEAD_OF(call, name, parameters, arguments) \
+	int __real_##name parameters; \
+	int __wrap_##name parameters; \
+	int __wrap_##name parameters { return call_fails(call) ? -1 : __real_##name arguments; }
+
+CALL_INSTEAD_OF(FAIL_ACCEPT, accept4, (int fd, void *from, void *bytes, int flags), (fd, from, bytes, flags))
+CALL_INSTEAD_OF(FAIL_SOCKET, socket, (int family, int type, int protocol), (family, type, protocol))
+CALL_INSTEAD_OF(FAIL_CONNECT, connect, (int fd, const void *to, unsigned bytes), (fd, to, bytes))
+CALL_INSTEAD_OF(FAIL_PIPE, pipe2, (int *fd, int flags), (fd, flags))
+
+int __real_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+
+int
+__wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	if (operation != EPOLL_CTL_DEL && call_fails(FAIL_WATCH))
+		return -1;
+	return __real_epoll_ctl(epoll_fd, operation, fd, event);
+}
+
+/* ---- the clock ---- */
+
 int __real_clock_gettime(clockid_t which, struct timespec *out);
 int __wrap_clock_gettime(clockid_t which, struct timespec *out);
 
@@ -79,7 +114,8 @@ __wrap_clock_gettime(clockid_t which, struct timespec *out)
 	return result;
 }
 
-/* With and without _FORTIFY_SOURCE. */
+/* ---- the allocator, where its arguments vary; with and without _FORTIFY_SOURCE ---- */
+
 int __wrap_asprintf(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int __wrap___asprintf_chk(char **out, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -5,10 +5,12 @@
 	subprocess.run([FAILING["pki"], ...], env=environment)
 	failing.made				# how many it made, the failed one included
 	failing.next(3)				# of a daemon that runs: its third from now on fails
+	with failing.calls(errno.ENFILE, "accept", "socket"):	# meanwhile each of these system calls fails so
 
 The programs are $B/fail/valise-*; see tests/fail/fail.c.  FULL says whether every n is asked for
 (`make thorough`) or the tests may take samples (`make check`).
 """
+import contextlib
 import mmap
 import os
 import struct
@@ -16,7 +18,8 @@ import struct
 from .process import BUILD, PROGRAMS
 
 FAILING = {name: f"{BUILD}/fail/valise-{name}" for name in PROGRAMS}
-STEERING = 32	# bytes of the file, see tests/fail/fail.h
+STEERING = 48	# bytes of the file, see tests/fail/fail.h
+CALLS = {"accept": 1, "socket": 2, "connect": 4, "pipe": 8, "watch": 16}	# likewise
 FULL = os.environ.get("VALISE_FAULTS") == "full"
 
 
@@ -30,7 +33,7 @@ class Failing:
 
 	def at(self, n):
 		"""The environment in which a program's n-th allocation fails; 0: none."""
-		self.map[:] = struct.pack("QQQq", 0, n, 0, 0)
+		self.map[:] = struct.pack("QQQqQq", 0, n, 0, 0, 0, 0)
 		return dict(os.environ, VALISE_FAIL=self.path)
 
 	@property
@@ -44,6 +47,16 @@ class Failing:
 	def next(self, n=1):
 		"""The n-th allocation from now on fails, of the program that runs with this environment."""
 		self.map[8:16] = struct.pack("Q", self.made + n)
+
+	@contextlib.contextmanager
+	def calls(self, error, *names):
+		"""Of the program that runs with this environment."""
+		self.map[40:48] = struct.pack("q", error)
+		self.map[32:40] = struct.pack("Q", sum(CALLS[name] for name in names))
+		try:
+			yield
+		finally:
+			self.map[32:40] = bytes(8)
 
 
 def numbers(count, samples):
