@@ -21,7 +21,6 @@ tests/base/loop_test.c: stop_from_outside: no event tells another thread that th
 tests/base/resolver_slow_test.c: has_left_the_list: only the kernel knows that a thread is out of its list
 tests/base/resolver_slow_test.c: wait_until_all_have_ended: only the kernel knows that a detached thread has ended
 tests/faults/40-exhaustion.t: the_system_takes_descriptors_back: nothing may be said again meanwhile
-tests/faults/41-memory.t: settle: what is given back within a minute is measured
 tests/system/11-hostile.t: channels_do_not_take_the_places_of_clients_hellos: nobody may be refused meanwhile
 tests/system/11-hostile.t: running_out_of_descriptors_pauses_and_passes: what a second costs is measured
 tests/system/12-sealed.t: any_cutting_of_the_hello_is_the_same_hello: the kernel joins segments that are sent at once
