@@ -78,3 +78,24 @@ facts_put(struct writer *w, enum fact_type type, const void *value, size_t bytes
 	writer_bytes(w, value, bytes);
 	w->bytes += behind;
 }
+
+bool
+facts_octet_is_well_formed(struct cursor value)
+{
+	return value.left == 1;
+}
+
+uint8_t
+facts_octet(struct facts facts, enum fact_type type)
+{
+	struct cursor value;
+
+	return facts_find(facts, type, &value) ? cursor_u8(&value) : 0;
+}
+
+void
+facts_put_octet(struct writer *w, enum fact_type type, uint8_t value)
+{
+	if (value != 0)
+		facts_put(w, type, &value, sizeof value);
+}

@@ -21,6 +21,8 @@ enum fact_type {
 	FACT_ALLOW = 0x8002,             /* announce: prefixes (address_facts.h) */
 	FACT_DENY = 0x8003,              /* the same */
 	FACT_CLOCK = 0x8004,             /* welcome: 8 bytes, seconds since 1970 at the relay */
+	FACT_BALANCE = 0x8020,           /* announce: 1 byte, enum balance */
+	FACT_PRIORITY = 0x8021,          /* announce: 1 byte, 0 is first */
 };
 
 /* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */
@@ -43,5 +45,11 @@ bool facts_find(struct facts, enum fact_type, struct cursor *value);
 /* Adds a fact to those that the writer has, in its place; the first one of a type stays. */
 void facts_put(struct writer *, enum fact_type, const void *value, size_t bytes);
 struct facts facts_of(const struct writer *);
+
+/* The same for a value of one byte, which is 0 where it is not said. */
+enum { FACT_OCTET_BYTES = 5 }; /* with its type and length */
+bool facts_octet_is_well_formed(struct cursor value);
+uint8_t facts_octet(struct facts, enum fact_type);
+void facts_put_octet(struct writer *, enum fact_type, uint8_t value);
 
 #endif

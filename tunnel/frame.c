@@ -12,6 +12,12 @@ const char *const carrier_words[] = {
 	NULL,
 };
 
+const char *const balance_words[] = {
+	[BALANCE_LEAST] = "least",
+	[BALANCE_SOURCE] = "source",
+	NULL,
+};
+
 const char *
 carrier_word(enum carrier carrier)
 {
@@ -260,7 +266,9 @@ frame_encode_announce(uint8_t *out, unsigned version, const struct frame_announc
 	return frame_end(&w);
 }
 
-_Static_assert(FRAME_HEADER + 2 + 7 + NAME_TEXT + SHORT_TEXT + ADDRESS_FACTS_BYTES <= FRAME_BYTES,
+_Static_assert(
+    FRAME_HEADER + 2 + 7 + NAME_TEXT + SHORT_TEXT + ADDRESS_FACTS_BYTES + 2 * FACT_OCTET_BYTES <=
+	FRAME_BYTES,
     "an announcement in a frame of several has room for its lists");
 
 static bool
@@ -274,6 +282,8 @@ static const struct fact_row announce_facts[] = {
 	{ FACT_PENDING, is_endpoint },
 	{ FACT_ALLOW, address_facts_are_well_formed },
 	{ FACT_DENY, address_facts_are_well_formed },
+	{ FACT_BALANCE, facts_octet_is_well_formed },
+	{ FACT_PRIORITY, facts_octet_is_well_formed },
 	{ 0, NULL },
 };
 

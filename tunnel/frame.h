@@ -76,6 +76,12 @@ extern const char *const carrier_words[];
 /* NULL where it is neither. */
 const char *carrier_word(enum carrier);
 
+/* How the flows of a name are divided among the agents that serve it.  What is not known
+ * counts as the first. */
+enum balance { BALANCE_LEAST, BALANCE_SOURCE };
+/* By enum balance, and NULL behind the last. */
+extern const char *const balance_words[];
+
 struct label {
 	char key[SHORT_TEXT], value[SHORT_TEXT];
 };

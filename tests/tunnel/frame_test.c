@@ -705,6 +705,55 @@ a_mark_names_an_endpoint(void **state)
 	}
 }
 
+/* One octet each; which one is for later versions to say, too. */
+static void
+an_announcement_says_how_flows_are_divided(void **state)
+{
+	static const struct {
+		uint8_t tail[16];
+		size_t count;
+		enum frame_sense sense;
+		uint8_t balance, priority;
+	} rows[] = {
+		{ { 0 }, 0, FRAME_FINE, BALANCE_LEAST, 0 },
+		{ { 0x80, 0x20, 0, 1, 1 }, 5, FRAME_FINE, BALANCE_SOURCE, 0 },
+		{ { 0x80, 0x20, 0, 1, 1, 0x80, 0x21, 0, 1, 255 }, 10, FRAME_FINE, BALANCE_SOURCE, 255 },
+		{ { 0x80, 0x21, 0, 1, 9 }, 5, FRAME_FINE, BALANCE_LEAST, 9 },
+		{ { 0x80, 0x20, 0, 1, 77 }, 5, FRAME_FINE, 77, 0 },
+		{ { 0x80, 0x20, 0, 0 }, 4, FRAME_WRONG, 0, 0 },
+		{ { 0x80, 0x20, 0, 2, 0, 1 }, 6, FRAME_WRONG, 0, 0 },
+		{ { 0x80, 0x21, 0, 2, 0, 1 }, 6, FRAME_WRONG, 0, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sample s = samples[2];
+		union any out;
+		memcpy(s.bytes + s.count, rows[i].tail, rows[i].count);
+		s.count += rows[i].count;
+		assert_int_equal(frame_decode_announce(body_of(&s), 2, &out.announce), rows[i].sense);
+		if (rows[i].sense != FRAME_FINE)
+			continue;
+		assert_int_equal(facts_octet(out.announce.facts, FACT_BALANCE), rows[i].balance);
+		assert_int_equal(facts_octet(out.announce.facts, FACT_PRIORITY), rows[i].priority);
+	}
+}
+
+static void
+what_is_said_of_it_is_said_in_its_place(void **state)
+{
+	static const uint8_t both[] = { 0x80, 0x20, 0, 1, 1, 0x80, 0x21, 0, 1, 2 };
+	uint8_t storage[16];
+	struct writer w = writer_over(storage, sizeof storage);
+	(void)state;
+	facts_put_octet(&w, FACT_PRIORITY, 2);
+	facts_put_octet(&w, FACT_BALANCE, BALANCE_SOURCE);
+	assert_int_equal(w.bytes, sizeof both);
+	assert_memory_equal(storage, both, sizeof both);
+	w = writer_over(storage, sizeof storage);
+	facts_put_octet(&w, FACT_BALANCE, BALANCE_LEAST); /* what is not said */
+	assert_int_equal(w.bytes, 0);
+}
+
 static void
 the_bytes_of_version_2_are_those_of_the_manual(void **state)
 {
@@ -729,6 +778,10 @@ the_bytes_of_version_2_are_those_of_the_manual(void **state)
 	one.facts = (struct facts){ lists, sizeof lists };
 	expect_bytes(bytes, frame_encode_announce(bytes, 2, &one), "0028" "03" "00000007" "01" "0064"
 	    "0d2a2e6578616d706c652e636f6d" "00" "8002" "000d" "0418cb0071" "063020010db80009");
+	const uint8_t stand_in[] = { 0x80, 0x20, 0, 1, 1, 0x80, 0x21, 0, 1, 2 };
+	one.facts = (struct facts){ stand_in, sizeof stand_in };
+	expect_bytes(bytes, frame_encode_announce(bytes, 2, &one), "0021" "03" "00000007" "01" "0064"
+	    "0d2a2e6578616d706c652e636f6d" "00" "8020" "0001" "01" "8021" "0001" "02");
 	const uint8_t mark[] = { 0, 16, 0, 4, 0, 0, 0, 8 };
 	two.endpoint = 0x80000000;
 	two.facts = (struct facts){ mark, sizeof mark };
@@ -783,6 +836,8 @@ main(void)
 		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),
 		cmocka_unit_test(one_strange_fact_spoils_its_own_announcement_only),
 		cmocka_unit_test(a_mark_names_an_endpoint),
+		cmocka_unit_test(an_announcement_says_how_flows_are_divided),
+		cmocka_unit_test(what_is_said_of_it_is_said_in_its_place),
 		cmocka_unit_test(numbers_that_follow_each_other_become_one_range),
 		cmocka_unit_test(a_full_frame_of_ranges_takes_no_more),
 		cmocka_unit_test(refusals_go_together_when_their_reason_is_one),
