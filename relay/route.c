@@ -4,108 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/address_rules.h"
 #include "relay/route_private.h"
 #include "relay/session_ref.h"
 
-/* ---- one endpoint of a set ---- */
-
-/* Whether the agent's lists of addresses let this client in, as far as it has told them. */
-static bool
-admits(const struct route_claim *claim, const struct route_question *question)
-{
-	struct address client;
-
-	if (!claim->addresses)
-		return true;
-	client = address_of_ip(&question->client);
-	return address_rules_admit(claim->addresses, &client);
-}
-
-/* How much this endpoint is preferred: 2 it is fresh, 1 it has failed this flow once or may be dead,
- * 0 it is excluded. */
-static int
-preference(const struct route_question *question, const struct route_claim *claim)
-{
-	if (!session_ref_is_usable(claim->session_ref) || !admits(claim, question))
-		return 0;
-	for (unsigned i = 0; i < question->tried_count; i++) {
-		if (question->tried[i] == claim->session_ref)
-			return question->excluded[i] ? 0 : 1;
-	}
-	return session_ref_is_suspect(claim->session_ref) ? 1 : 2;
-}
-
-static bool
-is_better(const struct route_claim *a, const struct route_claim *b)
-{
-	return (session_ref_flows(a->session_ref) + 1) * (b->weight ? b->weight : 1u) <
-	    (session_ref_flows(b->session_ref) + 1) * (a->weight ? a->weight : 1u);
-}
-
-static const struct route_claim *
-claim_at(struct route_set *set, size_t index)
-{
-	return atomic_load_explicit(&set->at[index], memory_order_acquire);
-}
-
-/* The slow way, for sets where the two that were drawn will not do. */
-static const struct route_claim *
-search(struct route_set *set, size_t count, const struct route_question *question, size_t from)
-{
-	const struct route_claim *best = NULL;
-	int best_preference = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct route_claim *claim = claim_at(set, (from + i) % count);
-		int this_preference = preference(question, claim);
-
-		if (this_preference == 0 || this_preference < best_preference)
-			continue;
-		if (this_preference > best_preference || is_better(claim, best)) {
-			best = claim;
-			best_preference = this_preference;
-		}
-	}
-	return best;
-}
-
-/* The better one of two that are drawn: the power of two choices. */
-static const struct route_claim *
-draw(struct route_set *set, size_t count, const struct route_question *question)
-{
-	size_t first = arc4random_uniform((uint32_t)count), second;
-	const struct route_claim *a = claim_at(set, first), *b = a;
-
-	if (count > 1) {
-		second = arc4random_uniform((uint32_t)count - 1);
-		b = claim_at(set, second + (second >= first));
-	}
-	if (preference(question, a) < 2 || preference(question, b) < 2)
-		return search(set, count, question, first);
-	return is_better(b, a) ? b : a;
-}
-
-enum { LOOKS_MOST = 3 };
-
-/* When a claim leaves, the last one moves into its place, which a search may have passed already;
- * then the search begins again. `departures` is odd while that happens. */
-static const struct route_claim *
-pick(struct route_pattern *pattern, struct route_set *set, size_t count,
-    const struct route_question *question)
-{
-	const struct route_claim *claim = NULL;
-	unsigned before;
-
-	for (int looks = 0; looks < LOOKS_MOST && count > 0; looks++) {
-		before = atomic_load(&pattern->departures);
-		claim = draw(set, count, question);
-		if (claim || (before % 2 == 0 && before == atomic_load(&pattern->departures)))
-			break;
-		count = atomic_load_explicit(&set->count, memory_order_acquire);
-	}
-	return claim;
-}
+/* ---- why nobody ---- */
 
 /* Why nobody of the set was picked.  Of those that let the client in: whether none takes flows, and one may
  * come back. */
@@ -115,9 +17,9 @@ look_why(struct route_set *set, size_t count, const struct route_question *quest
 	bool is_admitted = false, is_usable = false, may_come_back = false;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct route_claim *claim = claim_at(set, i);
+		const struct route_claim *claim = route_claim_at(set, i);
 
-		if (!admits(claim, question))
+		if (!route_claim_admits(claim, question))
 			continue;
 		is_admitted = true;
 		is_usable |= session_ref_is_usable(claim->session_ref);
@@ -135,7 +37,7 @@ why_nobody(struct route_pattern *pattern, const struct route_question *question)
 {
 	const struct address client = address_of_ip(&question->client);
 
-	for (int looks = 0; looks < LOOKS_MOST; looks++) {
+	for (int looks = 0; looks < ROUTE_LOOKS_MOST; looks++) {
 		unsigned before = atomic_load(&pattern->departures);
 		const struct route_absent *absent = atomic_load(&pattern->absent);
 		struct route_set *set = atomic_load(&pattern->set);
@@ -206,7 +108,7 @@ answer_agent(struct routes *routes, const char *name, uint64_t hash,
 		return false;
 	}
 	snprintf(answer->pattern, sizeof answer->pattern, "%s", name);
-	claim = pick(pattern, set, count, question);
+	claim = route_choose(pattern, set, count, question);
 	if (!claim) {
 		answer->reason = why_nobody(pattern, question);
 		return true;

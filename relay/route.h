@@ -18,7 +18,21 @@
  *	- otherwise an exact SAN displaces a wildcard SAN, whoever came first;
  *	  between equals the first one stays
  * A set has one endpoint of each session: the announcer sees to that.  Joining
- * and leaving a set cost the same whatever its size.
+ * and leaving a set cost the same whatever its size, unless it has priorities.
+ *
+ * Which one of a set gets a flow (valise-agent.yml(5), balance and priority):
+ *	1. whoever has not failed this flow yet and is not suspected to be dead, before others
+ *	2. of these whoever is not held back, before who is
+ *	3. of these the endpoints of the lowest priority
+ *	4. of these the one that the client's block is led to (rendezvous.h), if one of them
+ *	   wants it so; else the one of two, drawn evenly, that has fewer flows for its weight
+ *
+ * Held back is who comes again where others, of a higher priority number, have stood in for
+ * all like him: until his session has been up for ROUTE_HELD_BACK_MS, so that a link that comes and
+ * goes does not take flows with it each time.
+ *
+ * The first three cost nothing in a set in which all have priority 0 and are well; else, and
+ * with `source`, a look-up looks at each endpoint of the set.
  *
  * A name whose last endpoint has left is known for another minute.  These names
  * are shared by all tenants (usage.h): there are at most ROUTE_KNOWN_MOST of them.
@@ -42,7 +56,7 @@ struct session_ref;
 struct routes;
 struct upstream_group;
 
-enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536 };
+enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536, ROUTE_HELD_BACK_MS = 30000 };
 
 /* A static route: immutable, counted, so that flows may keep one over a reload. */
 struct route_static;
@@ -115,6 +129,8 @@ struct route_announcement {
 	uint32_t endpoint;
 	const char *pattern; /* as announced; normalised here */
 	uint16_t weight;
+	uint8_t balance;  /* enum balance */
+	uint8_t priority; /* 0 is first */
 	uint8_t carriers;
 	struct address_rules *addresses; /* whom its agent lets in; NULL: everybody */
 	struct loop *loop;

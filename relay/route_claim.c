@@ -105,6 +105,8 @@ claim_new(struct routes *routes, const struct route_announcement *announcement, 
 	claim->session_ref = session_ref_hold(announcement->session_ref);
 	claim->number = announcement->endpoint;
 	claim->weight = announcement->weight;
+	claim->balance = announcement->balance;
+	claim->priority = announcement->priority;
 	claim->carriers = announcement->carriers;
 	claim->addresses = address_rules_hold(announcement->addresses);
 	claim->is_shared = session_ref_is_shared(announcement->session_ref);
@@ -158,6 +160,13 @@ route_claim_is_up(const struct route_claim *claim)
 	return claim->state == CLAIM_UP;
 }
 
+bool
+route_claim_is_held_back(const struct route_claim *claim)
+{
+	return claim->may_be_held_back &&
+	    session_ref_age_ms(claim->session_ref) < ROUTE_HELD_BACK_MS;
+}
+
 /* ---- the set of a pattern; under the lock ---- */
 
 static void
@@ -188,6 +197,13 @@ reserve(struct route_pattern *pattern)
 	return true;
 }
 
+/* Who is drawn blindly in its set would not be who is wanted. */
+static bool
+is_choosy(const struct route_claim *claim)
+{
+	return claim->priority != 0 || claim->balance == BALANCE_SOURCE;
+}
+
 static void
 put_in(struct route_pattern *pattern, struct route_holder *holder, struct route_claim *claim)
 {
@@ -198,6 +214,7 @@ put_in(struct route_pattern *pattern, struct route_holder *holder, struct route_
 	claim->holder = holder;
 	claim->index = set->count;
 	pattern->listed += claim->addresses != NULL;
+	pattern->choosy += is_choosy(claim);
 	count_in(&pattern->counts, claim);
 	count_in(&holder->counts, claim);
 	atomic_store_explicit(&set->at[claim->index], claim, memory_order_release);
@@ -219,6 +236,7 @@ take_out(struct routes *routes, struct route_claim *claim)
 	atomic_fetch_add(&pattern->departures, 1);
 	moved->index = claim->index;
 	pattern->listed -= claim->addresses != NULL;
+	pattern->choosy -= is_choosy(claim);
 	count_out(&pattern->counts, claim);
 	count_out(&claim->holder->counts, claim);
 	holder_tidy(routes, claim->holder);
@@ -267,6 +285,33 @@ displace(struct routes *routes, struct route_claim *claim, struct route_losses *
 	}
 }
 
+static bool
+serves(const struct route_claim *claim)
+{
+	return session_ref_is_usable(claim->session_ref) &&
+	    !session_ref_is_suspect(claim->session_ref) && !route_claim_is_held_back(claim);
+}
+
+/* Whether it comes where others have stood in for it: some of a higher priority number that have been
+ * connected for long serve, and nobody else does. */
+static bool
+comes_back(const struct route_pattern *pattern, const struct route_claim *claim)
+{
+	const struct route_set *set = pattern->set;
+	bool has_stand_in = false;
+
+	for (uint32_t i = 0; pattern->choosy > 0 && i < set->count; i++) {
+		const struct route_claim *other = set->at[i];
+
+		if (!serves(other))
+			continue;
+		if (other->priority <= claim->priority)
+			return false;
+		has_stand_in |= session_ref_age_ms(other->session_ref) >= ROUTE_HELD_BACK_MS;
+	}
+	return has_stand_in;
+}
+
 static enum code
 join_pattern(struct routes *routes, struct route_pattern *pattern, struct route_claim *claim,
     struct route_losses *losses)
@@ -280,6 +325,7 @@ join_pattern(struct routes *routes, struct route_pattern *pattern, struct route_
 	else if (!holder || !reserve(pattern))
 		code = CODE_INTERNAL;
 	if (code == CODE_NONE) {
+		claim->may_be_held_back = comes_back(pattern, claim);
 		put_in(pattern, holder, claim);
 		route_absent_return(routes, pattern, claim);
 		route_known_recall(routes, pattern);

@@ -61,8 +61,11 @@ struct route_claim {
 	uint8_t carriers;
 	uint8_t cover; /* enum cover */
 	bool is_shared, is_replaced;
+	uint8_t balance; /* enum balance */
+	uint8_t priority;
 	struct address_rules *addresses; /* held */
 	uint8_t state;                   /* enum route_claim_state; the announcer's thread */
+	bool may_be_held_back; /* set before it is in its set: route_claim_is_held_back() */
 
 	/* under the lock; pattern is NULL outside a set */
 	struct route_pattern *pattern;
@@ -107,7 +110,8 @@ struct route_pattern {
 	_Atomic(struct route_absent *) absent; /* NULL: nobody, or no lists */
 	/* under the lock */
 	struct route_counts counts;
-	uint32_t listed;                     /* endpoints with lists of addresses */
+	uint32_t listed;    /* endpoints with lists of addresses */
+	atomic_uint choosy; /* those with a priority or `source`; read without it, too */
 	struct route_remembered *remembered; /* route_known.c; NULL: it is not */
 	char name[];
 };
@@ -143,6 +147,9 @@ struct route_pattern *route_pattern_want(struct routes *, const char *name);
 /* Under the lock: removes the pattern if nothing is left in it. */
 void route_pattern_tidy(struct routes *, struct route_pattern *);
 
+/* route_claim.c. Whether others go before it for now, although it has the lower priority. Anybody. */
+bool route_claim_is_held_back(const struct route_claim *);
+
 /* route_known.c. Under the lock. */
 void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *tenant_key);
 void route_known_recall(struct routes *, struct route_pattern *);
@@ -167,6 +174,20 @@ void route_absent_return(struct routes *, struct route_pattern *, const struct r
 bool route_absent_admits(const struct route_absent *, const struct address *);
 /* When no reader is left. */
 void route_absent_free(struct route_absent *);
+
+/* route_choice.c. Readers. */
+/* How often a set is looked at again that changes meanwhile. */
+enum { ROUTE_LOOKS_MOST = 3 };
+static inline const struct route_claim *
+route_claim_at(struct route_set *set, size_t index)
+{
+	return atomic_load_explicit(&set->at[index], memory_order_acquire);
+}
+/* Whether the agent's lists of addresses let this client in, as far as it has told them. */
+bool route_claim_admits(const struct route_claim *, const struct route_question *);
+/* The endpoint that gets the flow; NULL: none of these `count` can. */
+const struct route_claim *route_choose(
+    struct route_pattern *, struct route_set *, size_t count, const struct route_question *);
 
 /* route_static.c. A reader: the first static route of this pattern that fits the question; NULL if none.
  * *is_unmet is set where there are some. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/hash.h"
 #include "pki/identity.h"
 
@@ -25,6 +26,7 @@ struct session_ref {
 	/* Its on_command and arg belong to the session's thread. */
 	struct session_ref_settings settings;
 	struct pool *pool;
+	uint64_t since_ms, agent_hash;
 	pthread_mutex_t lock;
 	struct session_orders orders; /* under the lock */
 	bool is_called;               /* under the lock: `call` is on its way, and holds us */
@@ -36,6 +38,19 @@ enum { WAITING_FOR_EACH = 24 };
 
 static void on_need(void *arg, unsigned channels);
 static void on_owing(void *arg);
+
+/* Unkeyed: all relays must agree.  Whoever wants many clients at one agent would have to know
+ * its instance. */
+static uint64_t
+hash_agent(const struct session_ref_settings *settings)
+{
+	static const uint8_t no_key[16];
+	uint8_t who[IDENTITY_KEY_BYTES + INSTANCE_BYTES];
+
+	memcpy(who, identity_key(settings->identity), IDENTITY_KEY_BYTES);
+	memcpy(who + IDENTITY_KEY_BYTES, settings->instance, INSTANCE_BYTES);
+	return hash_bytes(no_key, who, sizeof who);
+}
 
 struct session_ref *
 session_ref_new(const struct session_ref_settings *settings)
@@ -55,6 +70,8 @@ session_ref_new(const struct session_ref_settings *settings)
 	atomic_init(&ref->has_place, true);
 	pthread_mutex_init(&ref->lock, NULL);
 	ref->settings = *settings;
+	ref->since_ms = clock_ms();
+	ref->agent_hash = hash_agent(settings);
 	identity_hold(settings->identity);
 	usage_set_owner(settings->usage, on_owing, ref);
 	return ref;
@@ -299,6 +316,18 @@ uint64_t
 session_ref_flows(const struct session_ref *ref)
 {
 	return atomic_load(&ref->flows);
+}
+
+uint64_t
+session_ref_age_ms(const struct session_ref *ref)
+{
+	return clock_ms() - ref->since_ms;
+}
+
+uint64_t
+session_ref_agent_hash(const struct session_ref *ref)
+{
+	return ref->agent_hash;
 }
 
 const struct identity *

@@ -83,6 +83,12 @@ bool session_ref_enter_flow(struct session_ref *, char why[USAGE_WHY]);
 void session_ref_leave_flow(struct session_ref *);
 uint64_t session_ref_flows(const struct session_ref *);
 
+/* For how long the session has been up. */
+uint64_t session_ref_age_ms(const struct session_ref *);
+/* What tells this agent (its identity and instance) from others at all relays and after every restart: for
+ * relay/rendezvous.h. */
+uint64_t session_ref_agent_hash(const struct session_ref *);
+
 const struct identity *session_ref_identity(const struct session_ref *);
 const char *session_ref_agent(const struct session_ref *); /* the grant's name */
 const uint8_t *session_ref_session_id(const struct session_ref *);

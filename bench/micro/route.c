@@ -1,7 +1,7 @@
 /*
  * What the route table costs: a look-up, alone and beside threads that announce as fast as they
- * can, and an announcement by the size of the set that it joins; and what very many static routes
- * take.
+ * can, and an announcement by the size of the set that it joins; what it costs to choose among many agents; and
+ * what very many static routes take.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,6 +45,15 @@ now_us(void)
 	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
+static double
+cpu_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
 static int
 by_size(const void *a, const void *b)
 {
@@ -77,12 +86,14 @@ on_lost(void *arg)
 }
 
 static struct route_claim *
-announce(struct session_ref *ref, uint32_t number, const char *name)
+announce_as(struct session_ref *ref, uint32_t number, const char *name, uint8_t balance, uint8_t priority)
 {
 	struct route_announcement announcement = { .session_ref = ref,
 		.endpoint = number,
 		.pattern = name,
 		.weight = 100,
+		.balance = balance,
+		.priority = priority,
 		.carriers = 1,
 		.loop = loop,
 		.on_answer = on_answer,
@@ -92,6 +103,12 @@ announce(struct session_ref *ref, uint32_t number, const char *name)
 
 	must(claim != NULL, refusal.sentence);
 	return claim;
+}
+
+static struct route_claim *
+announce(struct session_ref *ref, uint32_t number, const char *name)
+{
+	return announce_as(ref, number, name, BALANCE_LEAST, 0);
 }
 
 static struct session_ref *
@@ -138,18 +155,68 @@ cost_of_joining(int size)
 	return took / ROUNDS;
 }
 
-/* ---- looking up beside writers ---- */
+/* ---- looking up in a set ---- */
 
 static void
-look(const char *name)
+look_from(const char *name, struct ip_address client)
 {
-	struct route_question question = { .name = name };
+	struct route_question question = { .name = name, .client = client };
 	struct route_request *request = NULL;
 	struct route_answer answer;
 
 	must(route_find(routes, &question, &answer, NULL, NULL, &request) == ROUTE_AGENT,
 	    "a name was lost");
 	session_ref_release(answer.session_ref);
+}
+
+/* Nanoseconds of the processor for a look-up of a name that so many agents serve, who wish this. */
+static double
+cost_of_choosing(int agents, uint8_t balance, uint8_t priority)
+{
+	enum { ROUNDS = 20000 };
+	struct route_claim **set = calloc((size_t)agents, sizeof *set);
+	struct session_ref **refs = calloc((size_t)agents, sizeof *refs);
+	double took;
+
+	must(set && refs, "memory is short");
+	for (int i = 0; i < agents; i++) {
+		refs[i] = session();
+		set[i] = announce_as(refs[i], 1, "set.example", balance, priority);
+	}
+	took = cpu_ns();
+	for (int i = 0; i < ROUNDS; i++)
+		look_from("set.example",
+		    (struct ip_address){ .bytes = sizeof(struct sockaddr_in),
+			.as.v4 = { .sin_family = AF_INET, .sin_addr.s_addr = (uint32_t)i } });
+	took = cpu_ns() - took;
+	for (int i = 0; i < agents; i++) {
+		route_withdraw(routes, set[i], NULL, NULL);
+		session_ref_retire(refs[i]);
+		session_ref_release(refs[i]);
+	}
+	free(set);
+	free(refs);
+	return took / ROUNDS;
+}
+
+static void
+tell_costs_of_choosing(void)
+{
+	static const int sizes[] = { 2, 100, 1000 };
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		printf("a look-up of a name with %d agents: %.0f ns, of a priority %.0f ns, by source %.0f ns\n",
+		    sizes[i], cost_of_choosing(sizes[i], BALANCE_LEAST, 0),
+		    cost_of_choosing(sizes[i], BALANCE_LEAST, 1),
+		    cost_of_choosing(sizes[i], BALANCE_SOURCE, 0));
+}
+
+/* ---- looking up beside writers ---- */
+
+static void
+look(const char *name)
+{
+	look_from(name, (struct ip_address){ 0 });
 }
 
 /* The p99 of a look-up, in microseconds, as it is seen by one who waits for it. */
@@ -237,15 +304,6 @@ static_route(int number)
 	snprintf(target, sizeof target, "10.%d.%d.%d:8443", number >> 16, number >> 8 & 255,
 	    number & 255);
 	return route_static_new(&settings);
-}
-
-static double
-cpu_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
 /* Nanoseconds of the processor for each of some names in no order. `change`: makes none of them known. */
@@ -341,6 +399,7 @@ main(void)
 	printf(
 	    "announce and withdraw: %.2f us in an empty set, %.2f us in one of %d: ratio %.2f (to hold: %.1f)\n",
 	    empty, full, SESSIONS * NAMES, full / empty, HOLD_RATIO);
+	tell_costs_of_choosing();
 	alone = p99("look-up, nobody else");
 	beside = p99_beside("look-up, 6 of 30 sessions announce their 1000 names anew", many_names);
 	moved = p99_beside("look-up, 6 of 30 sessions announce one name anew", one_name);

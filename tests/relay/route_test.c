@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/address_rules.h"
+#include "base/clock.h"
 #include "base/clock_fake.h"
 #include "relay/helpers.h"
 #include "relay/session_ref.h"
@@ -70,17 +71,25 @@ on_lost(void *arg)
 	said->losses++;
 }
 
-/* Whom its agent lets in: those that `allow` (NULL: everybody) holds. */
+/* What its agent wishes. */
+struct wishes {
+	const char *allow; /* whom it lets in; NULL: everybody */
+	uint16_t weight;   /* 0: 100 */
+	uint8_t balance, priority;
+};
+
 static enum code
-announce_for(struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern, const char *allow)
+announce_with(
+    struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern, struct wishes wishes)
 {
 	struct route_announcement announcement = { .session_ref = ref, .endpoint = endpoint, .pattern = pattern,
-	    .weight = 100, .carriers = 1, .loop = loop, .on_answer = on_answer, .on_lost = on_lost, .arg = said };
+	    .weight = wishes.weight ? wishes.weight : 100, .balance = wishes.balance, .priority = wishes.priority,
+	    .carriers = 1, .loop = loop, .on_answer = on_answer, .on_lost = on_lost, .arg = said };
 	struct route_refusal refusal, foretold;
 	struct prefix prefix;
 
-	if (allow) {
-		assert_true(prefix_parse(&prefix, allow));
+	if (wishes.allow) {
+		assert_true(prefix_parse(&prefix, wishes.allow));
 		announcement.addresses = address_rules_new((struct address_list){ &prefix, 1 }, (struct address_list){ 0 });
 	}
 
@@ -92,6 +101,12 @@ announce_for(struct said *said, struct session_ref *ref, uint32_t endpoint, cons
 	address_rules_release(announcement.addresses);
 	snprintf(sentence, sizeof sentence, "%s", refusal.sentence);
 	return refusal.code;
+}
+
+static enum code
+announce_for(struct said *said, struct session_ref *ref, uint32_t endpoint, const char *pattern, const char *allow)
+{
+	return announce_with(said, ref, endpoint, pattern, (struct wishes){ .allow = allow });
 }
 
 static enum code
@@ -853,6 +868,378 @@ minted_identities_forget_only_names_of_their_tenant(void **state)
 	over(ref);
 }
 
+/* ---- priorities ---- */
+
+/* Some agents of one name, each with a session and an endpoint whose number is its index plus one. */
+enum { TEAM = 4 };
+
+struct team {
+	struct identity identity;
+	struct session_ref *ref[TEAM];
+	struct said said[TEAM];
+};
+
+static void
+enter(struct team *team, int i, struct wishes wishes)
+{
+	team->ref[i] = session_of(&team->identity, (uint8_t)(i + 1));
+	assert_int_equal(announce_with(&team->said[i], team->ref[i], (uint32_t)i + 1, "a.example", wishes), CODE_NONE);
+}
+
+static void
+leave(struct team *team, int i)
+{
+	withdraw(&team->said[i]);
+	over(team->ref[i]);
+	team->ref[i] = NULL;
+}
+
+static void
+begin_team(struct team *team)
+{
+	*team = (struct team){ .identity = person("alice", "a.example", false) };
+}
+
+static void
+end_team(struct team *team)
+{
+	for (int i = 0; i < TEAM; i++)
+		if (team->ref[i])
+			leave(team, i);
+}
+
+static void
+later(uint64_t ms)
+{
+	clock_fake_move(clock_us() + ms * 1000);
+}
+
+/* The endpoints that are found in many look-ups, a bit each. */
+static unsigned
+found(void)
+{
+	unsigned seen = 0;
+
+	for (int i = 0; i < 50; i++) {
+		struct route_answer answer = find("a.example");
+
+		assert_int_equal(answer.verdict, ROUTE_AGENT);
+		seen |= 1u << answer.endpoint;
+	}
+	return seen;
+}
+
+enum { FIRST = 1u << 1, SECOND = 1u << 2, THIRD = 1u << 3, FOURTH = 1u << 4 };
+
+static void
+the_lowest_priority_that_can_serve_has_all_flows(void **state)
+{
+	struct team team;
+	char no[USAGE_WHY];
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 2, (struct wishes){ .priority = 255 });
+	enter(&team, 1, (struct wishes){ .priority = 7 });
+	enter(&team, 0, (struct wishes){ .priority = 0 });
+	enter(&team, 3, (struct wishes){ .priority = 7 });
+	assert_int_equal(found(), FIRST);
+	for (int i = 0; i < 9; i++) /* however busy it is */
+		assert_true(session_ref_enter_flow(team.ref[0], no));
+	assert_int_equal(found(), FIRST);
+	session_ref_set_suspect(team.ref[0], true);
+	assert_int_equal(found(), SECOND | FOURTH);
+	session_ref_set_suspect(team.ref[1], true);
+	session_ref_set_draining(team.ref[3]);
+	assert_int_equal(found(), THIRD);
+	session_ref_set_suspect(team.ref[2], true); /* all are: by their priorities again */
+	assert_int_equal(found(), FIRST);
+	session_ref_set_draining(team.ref[0]);
+	assert_int_equal(found(), SECOND);
+	for (int i = 0; i < 9; i++)
+		session_ref_leave_flow(team.ref[0]);
+	end_team(&team);
+}
+
+/* Who fails a flow goes behind all who have not, and who has failed it for good is not asked again. */
+static void
+a_flow_that_fails_goes_on_to_the_next_priority(void **state)
+{
+	struct team team;
+	struct route_question question = { .name = "a.example" };
+	struct route_answer answer;
+
+	(void)state;
+	begin_team(&team);
+	for (int i = 0; i < 3; i++)
+		enter(&team, i, (struct wishes){ .priority = (uint8_t)i });
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask(&question, &answer), ROUTE_AGENT);
+		assert_ptr_equal(answer.session_ref, team.ref[i]);
+		session_ref_release(answer.session_ref);
+		question.tried[question.tried_count] = team.ref[i];
+		question.excluded[question.tried_count++] = i == 0;
+	}
+	assert_int_equal(ask(&question, &answer), ROUTE_AGENT);
+	assert_ptr_equal(answer.session_ref, team.ref[1]);
+	session_ref_release(answer.session_ref);
+	question.excluded[1] = question.excluded[2] = true;
+	assert_int_equal(ask(&question, &answer), ROUTE_NONE);
+	assert_int_equal(answer.reason, ROUTE_IN_VAIN);
+	end_team(&team);
+}
+
+static void
+who_comes_back_gets_its_flows_when_it_has_stayed_for_half_a_minute(void **state)
+{
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 0, (struct wishes){ 0 });
+	enter(&team, 1, (struct wishes){ .priority = 1 });
+	later(ROUTE_HELD_BACK_MS);
+	assert_int_equal(found(), FIRST);
+	leave(&team, 0);
+	assert_int_equal(found(), SECOND);
+	for (int i = 0; i < 3; i++) { /* it comes and goes */
+		later(1000);
+		enter(&team, 0, (struct wishes){ 0 });
+		assert_int_equal(found(), SECOND);
+		later(ROUTE_HELD_BACK_MS - 1);
+		assert_int_equal(found(), SECOND);
+		if (i < 2)
+			leave(&team, 0);
+	}
+	later(1);
+	assert_int_equal(found(), FIRST);
+	end_team(&team);
+}
+
+static void
+who_is_held_back_serves_when_nobody_better_is_there(void **state)
+{
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 2, (struct wishes){ .priority = 9 });
+	later(ROUTE_HELD_BACK_MS);
+	enter(&team, 1, (struct wishes){ .priority = 1 });
+	enter(&team, 0, (struct wishes){ .priority = 0 });
+	assert_int_equal(found(), THIRD);
+	session_ref_set_suspect(team.ref[2], true);
+	assert_int_equal(found(), FIRST);
+	leave(&team, 0);
+	assert_int_equal(found(), SECOND);
+	end_team(&team);
+}
+
+/* After a start of the relay the order in which they come says nothing. */
+static void
+nobody_is_held_back_where_nobody_has_stood_in_for_it(void **state)
+{
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 1, (struct wishes){ .priority = 1 });
+	later(ROUTE_HELD_BACK_MS - 1);
+	enter(&team, 0, (struct wishes){ 0 });
+	assert_int_equal(found(), FIRST);
+	later(1);
+	enter(&team, 2, (struct wishes){ 0 }); /* one more beside the first one, which serves */
+	assert_int_equal(found(), FIRST | THIRD);
+	end_team(&team);
+}
+
+/* As after a reload of the agent, or a health check: its session has stayed. */
+static void
+who_announces_again_over_the_same_session_is_not_held_back(void **state)
+{
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 0, (struct wishes){ 0 });
+	enter(&team, 1, (struct wishes){ .priority = 1 });
+	later(ROUTE_HELD_BACK_MS);
+	withdraw(&team.said[0]);
+	assert_int_equal(found(), SECOND);
+	announce(&team.said[0], team.ref[0], 1, "a.example");
+	assert_int_equal(found(), FIRST);
+	end_team(&team);
+}
+
+/* ---- the same client, the same agent ---- */
+
+/* The endpoint that each of some clients gets. */
+enum { ASKERS = 200 };
+
+static void
+look_up_all(uint32_t endpoints[ASKERS])
+{
+	char client[64];
+
+	for (int i = 0; i < ASKERS; i++) {
+		snprintf(client, sizeof client, i % 2 ? "[2001:db8:0:%x::1]:1" : "192.0.2.%d:1", i);
+		endpoints[i] = (uint32_t)way_of("a.example", client, NULL);
+	}
+}
+
+static void
+a_client_is_led_to_the_same_agent_as_long_as_it_is_there(void **state)
+{
+	const struct wishes source = { .balance = BALANCE_SOURCE };
+	uint32_t before[ASKERS], now[ASKERS];
+	struct team team;
+	unsigned served = 0;
+
+	(void)state;
+	begin_team(&team);
+	for (int i = 0; i < 3; i++)
+		enter(&team, i, source);
+	look_up_all(before);
+	assert_true(session_ref_enter_flow(team.ref[0], no_room)); /* busy or not */
+	look_up_all(now);
+	assert_memory_equal(now, before, sizeof now);
+	session_ref_leave_flow(team.ref[0]);
+	leave(&team, 1);
+	look_up_all(now);
+	for (int i = 0; i < ASKERS; i++) {
+		served |= 1u << now[i];
+		if (before[i] != 2)
+			assert_int_equal(now[i], before[i]);
+	}
+	assert_int_equal(served, FIRST | THIRD);
+	enter(&team, 1, source);
+	look_up_all(now);
+	assert_memory_equal(now, before, sizeof now);
+	session_ref_set_suspect(team.ref[2], true);
+	look_up_all(now);
+	for (int i = 0; i < ASKERS; i++)
+		assert_true(before[i] == 3 ? now[i] != 3 : now[i] == before[i]);
+	end_team(&team);
+}
+
+/* The order in which they come says nothing, and neither does the relay. */
+static void
+every_relay_leads_a_client_to_the_same_agent(void **state)
+{
+	const struct wishes source = { .balance = BALANCE_SOURCE, .weight = 7 };
+	uint32_t here[ASKERS], there[ASKERS];
+	struct routes *first = routes;
+	struct team team, again;
+
+	(void)state;
+	begin_team(&team);
+	begin_team(&again);
+	for (int i = 0; i < TEAM; i++)
+		enter(&team, i, source);
+	look_up_all(here);
+	routes = route_table_new();
+	for (int i = TEAM - 1; i >= 0; i--)
+		enter(&again, i, source);
+	look_up_all(there);
+	assert_memory_equal(here, there, sizeof here);
+	end_team(&again);
+	route_table_free(routes);
+	routes = first;
+	end_team(&team);
+}
+
+static void
+addresses_of_one_line_are_one_client(void **state)
+{
+	const struct wishes source = { .balance = BALANCE_SOURCE };
+	struct team team;
+	char client[64];
+	unsigned lines = 0;
+	int endpoint;
+
+	(void)state;
+	begin_team(&team);
+	for (int i = 0; i < TEAM; i++)
+		enter(&team, i, source);
+	endpoint = way_of("a.example", "[2001:db8::1]:1", NULL);
+	for (int i = 0; i < 50; i++) {
+		snprintf(client, sizeof client, "[2001:db8::%x:1]:%d", i, i + 1);
+		assert_int_equal(way_of("a.example", client, NULL), endpoint);
+		snprintf(client, sizeof client, "[2001:db8:0:%x::1]:1", i);
+		lines |= 1u << way_of("a.example", client, NULL);
+	}
+	assert_int_equal(lines, FIRST | SECOND | THIRD | FOURTH);
+	end_team(&team);
+}
+
+/* A client without an address has none that could be kept. */
+static void
+one_of_the_group_that_serves_decides_for_all_of_it(void **state)
+{
+	uint32_t before[ASKERS], now[ASKERS];
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 0, (struct wishes){ 0 });
+	enter(&team, 1, (struct wishes){ 0 });
+	enter(&team, 2, (struct wishes){ .balance = BALANCE_SOURCE, .priority = 1 });
+	look_up_all(before);
+	look_up_all(now);
+	assert_memory_not_equal(now, before, sizeof now); /* a stand-in that does not serve decides nothing */
+	enter(&team, 3, (struct wishes){ .balance = BALANCE_SOURCE });
+	look_up_all(before);
+	look_up_all(now);
+	assert_memory_equal(now, before, sizeof now);
+	assert_int_equal(found(), FIRST | SECOND | FOURTH);
+	end_team(&team);
+}
+
+/* Machines that were copied with their state_dir: neither of them is forgotten. */
+static void
+copies_of_one_agent_share_its_clients(void **state)
+{
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	for (int i = 0; i < 2; i++) {
+		team.ref[i] = session_of(&team.identity, 9);
+		announce_with(&team.said[i], team.ref[i], (uint32_t)i + 1, "a.example",
+		    (struct wishes){ .balance = BALANCE_SOURCE });
+	}
+	assert_true(session_ref_enter_flow(team.ref[0], no_room));
+	assert_int_equal(way_of("a.example", "192.0.2.1:1", NULL), 2);
+	assert_true(session_ref_enter_flow(team.ref[1], no_room));
+	assert_true(session_ref_enter_flow(team.ref[1], no_room));
+	assert_int_equal(way_of("a.example", "192.0.2.1:1", NULL), 1);
+	session_ref_leave_flow(team.ref[0]);
+	session_ref_leave_flow(team.ref[1]);
+	session_ref_leave_flow(team.ref[1]);
+	end_team(&team);
+}
+
+/* A search draws two of those that may be taken, and all have the same chance to be one of them. */
+static void
+in_a_search_too_each_has_its_share(void **state)
+{
+	struct team team;
+	unsigned counts[TEAM + 1] = { 0 };
+
+	(void)state;
+	begin_team(&team);
+	for (int i = 0; i < TEAM; i++)
+		enter(&team, i, (struct wishes){ .priority = 3 });
+	assert_true(session_ref_enter_flow(team.ref[0], no_room)); /* it wins no draw */
+	for (int i = 0; i < 4000; i++)
+		counts[find("a.example").endpoint]++;
+	assert_int_equal(counts[1], 0);
+	for (int i = 2; i <= TEAM; i++)
+		assert_in_range(counts[i], 1333 - 200, 1333 + 200);
+	session_ref_leave_flow(team.ref[0]);
+	end_team(&team);
+}
+
 /* ---- readers beside writers ---- */
 
 enum { STABLE = 300, CHURN = 3000, LOOKS = 60000 };
@@ -1014,6 +1401,18 @@ main(void)
 		TEST(who_has_no_lists_or_no_room_is_waited_for_by_everybody),
 		TEST(who_has_most_forgets_only_its_own_names),
 		TEST(minted_identities_forget_only_names_of_their_tenant),
+		TEST(the_lowest_priority_that_can_serve_has_all_flows),
+		TEST(a_flow_that_fails_goes_on_to_the_next_priority),
+		TEST(who_comes_back_gets_its_flows_when_it_has_stayed_for_half_a_minute),
+		TEST(who_is_held_back_serves_when_nobody_better_is_there),
+		TEST(nobody_is_held_back_where_nobody_has_stood_in_for_it),
+		TEST(who_announces_again_over_the_same_session_is_not_held_back),
+		TEST(a_client_is_led_to_the_same_agent_as_long_as_it_is_there),
+		TEST(every_relay_leads_a_client_to_the_same_agent),
+		TEST(addresses_of_one_line_are_one_client),
+		TEST(one_of_the_group_that_serves_decides_for_all_of_it),
+		TEST(copies_of_one_agent_share_its_clients),
+		TEST(in_a_search_too_each_has_its_share),
 		TEST(a_reader_finds_what_is_there_while_others_come_and_go),
 		TEST(nobody_is_denied_while_who_lets_him_in_comes_and_goes),
 		TEST(a_grant_bounds_the_flows_of_all_sessions_together),
