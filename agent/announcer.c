@@ -26,7 +26,8 @@ struct entry {
 	struct frame_announce announce;  /* without its facts */
 	uint32_t marked;                 /* the number of the endpoint; 0: it is one itself */
 	struct address_rules *addresses; /* held */
-	size_t bytes;                    /* UNDER_WAY: of its lists */
+	uint8_t balance, priority;
+	size_t bytes; /* UNDER_WAY: of its lists */
 	enum stage stage;
 	struct backoff backoff;
 	uint64_t retry_at_ms; /* REFUSED */
@@ -149,10 +150,22 @@ set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 	entry->stage = stage;
 }
 
+/* The facts of an endpoint, as a relay hears them. */
+static void
+put_facts(
+    struct writer *w, const struct address_rules *addresses, uint8_t balance, uint8_t priority)
+{
+	address_facts_put(w, addresses);
+	facts_put_octet(w, FACT_BALANCE, balance);
+	facts_put_octet(w, FACT_PRIORITY, priority);
+}
+
+enum { FACTS_BYTES = ADDRESS_FACTS_BYTES + 2 * FACT_OCTET_BYTES };
+
 static void
 announce_entry(struct announcer *a, const struct entry *entry)
 {
-	uint8_t storage[ADDRESS_FACTS_BYTES];
+	uint8_t storage[FACTS_BYTES];
 	struct writer w = writer_over(storage, sizeof storage);
 	struct frame_announce announce = entry->announce;
 	const uint32_t marked = htonl(entry->marked);
@@ -160,7 +173,7 @@ announce_entry(struct announcer *a, const struct entry *entry)
 	if (is_mark(entry))
 		facts_put(&w, FACT_PENDING, &marked, sizeof marked);
 	else
-		address_facts_put(&w, entry->addresses);
+		put_facts(&w, entry->addresses, entry->balance, entry->priority);
 	announce.facts = facts_of(&w);
 	session_announce(a->session, &announce);
 }
@@ -295,12 +308,12 @@ fill(struct frame_announce *announce, const struct endpoint *endpoint)
 void
 announcer_say(struct session *session, const struct endpoint *endpoint)
 {
-	uint8_t storage[ADDRESS_FACTS_BYTES];
+	uint8_t storage[FACTS_BYTES];
 	struct writer w = writer_over(storage, sizeof storage);
 	struct frame_announce announce;
 
 	fill(&announce, endpoint);
-	address_facts_put(&w, endpoint->addresses);
+	put_facts(&w, endpoint->addresses, endpoint->balance, endpoint->priority);
 	announce.facts = facts_of(&w);
 	session_announce(session, &announce);
 }
@@ -381,6 +394,8 @@ show_endpoints(struct announcer *a, const struct endpoint_table *table, struct e
 			entries[count] = *before;
 		else
 			fill(&entries[count].announce, endpoint);
+		entries[count].balance = endpoint->balance;
+		entries[count].priority = endpoint->priority;
 		renew_addresses(a, &entries[count++], endpoint->addresses);
 	}
 	return count;

@@ -245,6 +245,8 @@ load(struct endpoint *endpoint, const struct endpoint_settings *settings,
 	memcpy(endpoint->server_name, settings->server_name, sizeof endpoint->server_name);
 	endpoint->carriers = endpoint_carriers(settings);
 	endpoint->weight = (uint16_t)settings->weight;
+	endpoint->balance = (uint8_t)settings->balance;
+	endpoint->priority = (uint8_t)settings->priority;
 	endpoint->forgives_truncation = settings->eof_without_close_notify == EOF_FIN;
 	endpoint->bounds.half_closed_ms = settings->half_closed_ms;
 	endpoint->bounds.idle_ms = settings->idle_ms;

@@ -27,6 +27,8 @@ struct endpoint {
 	char server_name[NAME_SIZE]; /* exact or wildcard */
 	uint8_t carriers;            /* bit set */
 	uint16_t weight;
+	uint8_t balance;  /* enum balance */
+	uint8_t priority; /* 0 is first */
 	bool terminates;
 	struct server_certificate *certificates; /* terminate */
 	size_t certificate_count;

@@ -26,6 +26,7 @@ static bool
 is_announced_alike(const struct endpoint *before, const struct endpoint_settings *settings)
 {
 	return strcmp(before->name, settings->name) == 0 && before->weight == settings->weight &&
+	    before->balance == settings->balance && before->priority == settings->priority &&
 	    before->carriers == endpoint_carriers(settings);
 }
 

@@ -99,6 +99,8 @@ struct endpoint_settings {
 	struct upstream_settings upstream;
 	struct address_settings addresses;
 	uint64_t weight;
+	int balance; /* enum balance */
+	uint64_t priority;
 	int carrier; /* enum carrier: the most that relays may choose */
 	struct conf_mark carrier_mark;
 	bool trusts_unsealed_address;

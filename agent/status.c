@@ -47,11 +47,13 @@ describe_endpoints(
 		const struct endpoint *endpoint = table->endpoints[i];
 
 		json_array_append_new(endpoints,
-		    json_pack("{s:s, s:s, s:s, s:I, s:s?, s:o, s:o?, s:o*}", "name", endpoint->name,
-			"server_name", endpoint->server_name, "mode",
-			endpoint->terminates ? "terminate" : "passthrough", "denied",
-			(json_int_t)endpoint->denied, "warning", endpoint->upstream.warning,
-			"upstreams", upstream_status(endpoint->upstream.group), "probe",
+		    json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:s?, s:o, s:o?, s:o*}", "name",
+			endpoint->name, "server_name", endpoint->server_name, "mode",
+			endpoint->terminates ? "terminate" : "passthrough", "weight",
+			(int)endpoint->weight, "balance", balance_words[endpoint->balance],
+			"priority", (int)endpoint->priority, "denied", (json_int_t)endpoint->denied,
+			"warning", endpoint->upstream.warning, "upstreams",
+			upstream_status(endpoint->upstream.group), "probe",
 			probes_describe(probes, endpoint->server_name), "acme",
 			agent_acme_describe(acme, endpoint->server_name)));
 	}

@@ -144,6 +144,29 @@ gives_a_new_number_to_what_relays_must_be_told_of_again(void **state)
 	endpoint_table_release(third);
 }
 
+static void
+how_flows_are_divided_is_told_again_under_a_new_number(void **state)
+{
+	struct endpoint_table *first, *second, *third;
+
+	(void)state;
+	want();
+	first = make(NULL, NULL);
+	assert_int_equal(first->endpoints[0]->balance, BALANCE_LEAST);
+	assert_int_equal(first->endpoints[0]->priority, 0);
+	wanted[0].balance = BALANCE_SOURCE;
+	second = make(first, NULL);
+	assert_null(endpoint_table_find(second, first->endpoints[0]->number));
+	assert_int_equal(second->endpoints[1]->balance, BALANCE_SOURCE);
+	wanted[0].priority = 255;
+	third = make(second, NULL);
+	assert_null(endpoint_table_find(third, second->endpoints[1]->number));
+	assert_int_equal(third->endpoints[1]->priority, 255);
+	endpoint_table_release(first);
+	endpoint_table_release(second);
+	endpoint_table_release(third);
+}
+
 /* A relay that has not heard of the new number yet opens the old one, and flows last longer still. */
 static void
 finds_an_endpoint_by_what_it_was_before(void **state)
@@ -387,6 +410,7 @@ main(void)
 		cmocka_unit_test(finds_endpoints_by_their_numbers),
 		cmocka_unit_test(keeps_numbers_over_a_reload_and_never_gives_one_twice),
 		cmocka_unit_test(gives_a_new_number_to_what_relays_must_be_told_of_again),
+		cmocka_unit_test(how_flows_are_divided_is_told_again_under_a_new_number),
 		cmocka_unit_test(finds_an_endpoint_by_what_it_was_before),
 		cmocka_unit_test(takes_over_what_has_not_changed),
 		cmocka_unit_test(keeps_an_endpoint_whose_new_file_is_bad),

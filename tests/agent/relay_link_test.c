@@ -1250,6 +1250,23 @@ tells_the_relay_of_endpoints_that_come_and_go(void **state)
 	stop();
 }
 
+static void
+tells_the_relay_how_flows_are_divided(void **state)
+{
+	(void)state;
+	start("127.0.0.1:1");
+	wait_for(is_up);
+	assert_int_equal(relay.balances[0], BALANCE_LEAST);
+	assert_int_equal(relay.priorities[0], 0);
+	wanted[0].balance = BALANCE_SOURCE;
+	wanted[0].priority = 3;
+	reload_with_addresses(NULL, 0);
+	wait_for(was_withdrawn_and_announced);
+	assert_int_equal(relay.balances[2], BALANCE_SOURCE);
+	assert_int_equal(relay.priorities[2], 3);
+	stop();
+}
+
 /* ---- the links to all ---- */
 
 static struct relay_links links;
@@ -1323,6 +1340,7 @@ main(void)
 		cmocka_unit_test(ignores_a_refusal_that_it_does_not_wait_for),
 		cmocka_unit_test(does_not_believe_a_relay_of_another_name),
 		cmocka_unit_test(announces_lists_that_change_under_the_same_number),
+		cmocka_unit_test(tells_the_relay_how_flows_are_divided),
 		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
 		cmocka_unit_test(gives_no_new_relay_the_number_of_an_old_one),
 	};

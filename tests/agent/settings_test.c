@@ -51,6 +51,8 @@ fills_in_the_defaults(void **state)
 	assert_false(endpoint->terminates);
 	assert_string_equal(endpoint->server_name, "a.test");
 	assert_int_equal(endpoint->weight, 100);
+	assert_int_equal(endpoint->balance, BALANCE_LEAST);
+	assert_int_equal(endpoint->priority, 0);
 	assert_int_equal(endpoint->half_closed_ms, 60000);
 	assert_int_equal(endpoint->idle_ms, 0);
 	assert_int_equal(endpoint->eof_without_close_notify, EOF_RESET);
@@ -433,6 +435,9 @@ refuses_what_does_not_go_together(void **state)
 		    ":4:20:", "port" },
 		{ "version: 2\n" ENDPOINT "    upstream: 80\n", ":1:10:", "version" },
 		{ AGENT ENDPOINT "    upstream: 80\n    wieght: 3\n", ":7:5:", "weight" },
+		{ AGENT ENDPOINT "    upstream: 80\n    balance: sticky\n", ":7:14:", "source" },
+		{ AGENT ENDPOINT "    upstream: 80\n    priority: 256\n", ":7:15:", "255" },
+		{ AGENT ENDPOINT "    upstream: 80\n    priority: -1\n", ":7:15:", "priority" },
 		{ AGENT "endpoints: []\n", ":3:12:", "empty" },
 		{ AGENT, ":1:1:", "missing key \"endpoints\"" },
 		{ AGENT "forwards:\n" FORWARD("unix:/a", "a"),

@@ -40,6 +40,7 @@ struct test_relay {
 	char announced[8][NAME_TEXT];
 	uint32_t numbers[8];
 	size_t prefixes[8]; /* in the lists of addresses that came with it */
+	uint8_t balances[8], priorities[8];
 	unsigned announce_count, withdraw_count, drains;
 	/* Of marks, which do not count as announced; the last one's. */
 	enum code refuses_mark_with;
@@ -144,6 +145,9 @@ test_relay_on_announce(struct test_relay *relay, const struct frame_announce *an
 		strcpy(relay->announced[relay->announce_count], announce->server_name);
 		relay->numbers[relay->announce_count] = announce->endpoint;
 		relay->prefixes[relay->announce_count] = address_facts_count(announce->facts);
+		relay->balances[relay->announce_count] = facts_octet(announce->facts, FACT_BALANCE);
+		relay->priorities[relay->announce_count] =
+		    facts_octet(announce->facts, FACT_PRIORITY);
 	}
 	relay->announce_count++;
 }
