@@ -145,10 +145,11 @@ log_down(const struct agent_session *self)
 static void
 on_drain(struct agent_session *self)
 {
-	if (!self->is_quiet && session_ref_is_usable(self->session_ref))
+	if (!self->is_quiet && !self->is_draining)
 		log_event(LOG_INFO, "agent-draining", "the agent takes no new flows",
 		    log_agent(self->identity),
 		    log_u64("flows", session_ref_flows(self->session_ref)));
+	self->is_draining = true;
 	session_ref_set_draining(self->session_ref);
 }
 

@@ -72,6 +72,7 @@ struct agent_session {
 	bool was_logged;
 	/* There were too many lines of its tenant: it gets none for a minute (relay/session_lines.h). */
 	bool is_quiet;
+	bool is_draining;  /* as it has said itself */
 	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
 	struct task reap, displacing;

@@ -18,6 +18,7 @@
 #include "relay/trustwatch.h"
 #include "tunnel/channel.h"
 
+/* What is answered by `fail` costs the client nothing, and is bounded by ROUTE_TRIED_MOST. */
 enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3 };
 
 void
@@ -78,7 +79,7 @@ static void
 retry(struct flow *flow, const char *why, bool excluded)
 {
 	bool may = note_tried(flow, session_ref_hold(flow->session_ref), excluded) &&
-	    flow->attempts < ATTEMPTS_MOST;
+	    flow->attempts - flow->way->failed_count < ATTEMPTS_MOST;
 
 	flow_log_retry(flow, why);
 	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
@@ -130,6 +131,9 @@ on_fail(struct flow *flow)
 
 	flow->way->at_limit = code == CODE_FLOW_LIMIT;
 	flow->way->denied_count += code == CODE_CLIENT_DENIED;
+	flow->way->failed_count++;
+	if (code == CODE_AGENT_DRAINING) /* what its session says of it may come later */
+		session_ref_set_draining(flow->session_ref);
 	snprintf(why, sizeof why, "%s: %.450s", code_word(code), channel_error(flow->way->channel));
 	retry(flow, why, true);
 }

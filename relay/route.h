@@ -170,7 +170,7 @@ void route_withdraw_replaced(struct routes *, struct route_claim *);
 /* ---- asking ---- */
 
 enum {
-	ROUTE_TRIED_MOST = 4,
+	ROUTE_TRIED_MOST = 8,
 	ROUTE_ALPN_MOST = 4096, /* bytes; what a client offers beyond them does not count */
 };
 
