@@ -5,71 +5,15 @@ and by the files alone.  Nobody is refused who is let in before and after, and n
 In `make check` it is short; `make faults` has ten reloads at 1000 flows a second."""
 import os
 import shutil
-import subprocess
-import threading
-import time
 
 from lib import *
-from lib.process import BUILD, PATIENCE
-from lib.scene import free_port
+from lib.attempts import Attempts, LoadUpstream, now_us
 
 IS_FULL = os.environ.get("VALISE_FAULTS") == "full"
 RELOADS, RATE, PHASE = (10, 1000, 3000) if IS_FULL else (3, 300, 300)
 OBEYED_US = 2_000_000	# what valise(7) promises for CRLs
 NAME, STATIC = "app.example.com", "static.example.com"
 DENIED = "alert-49"
-
-
-def now_us():
-	return time.monotonic_ns() // 1000
-
-
-class Attempts:
-	"""bench/load/attempts, and what became of each of its clients: (group, began, ended, result)."""
-
-	def __init__(self, port, ca, groups):
-		self.flows, self.labels = [], {group.partition(",")[0] for group in groups}
-		self.process = subprocess.Popen([f"{BUILD}/bench/load/attempts", str(port), ca, str(RATE), *groups],
-			stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-		self.reader = threading.Thread(target=self._read)
-		self.reader.start()
-
-	def _read(self):
-		for line in self.process.stdout:
-			group, began, ended, result = line.rstrip("\n").split(" ", 3)
-			self.flows.append((group, int(began), int(ended), result))
-
-	def wait_more(self, count):
-		wanted = len(self.flows) + count
-		until(lambda: len(self.flows) >= wanted, 10 * PATIENCE, f"{count} clients more are served or refused")
-
-	def wait_each(self, since_us):
-		"""Until each group has had a client who has begun since then."""
-		until(lambda: {flow[0] for flow in self.flows if flow[1] > since_us} == self.labels, 10 * PATIENCE,
-			"a client of each group has come")
-
-	def end(self):
-		self.process.stdin.close()
-		equal(self.process.wait(10 * PATIENCE), 0, "the clients' exit status")
-		self.reader.join()
-		return self.flows
-
-	def close(self):
-		self.process.kill()
-		self.process.wait()
-		self.reader.join()
-
-
-class Upstream:
-	"""One byte for each connection, by a program, which is fast."""
-
-	def __init__(self, directory):
-		self.port = free_port()
-		self.process = subprocess.Popen([f"{BUILD}/bench/load/upstream", str(self.port), f"{directory}/counter"])
-
-	def close(self):
-		self.process.kill()
-		self.process.wait()
 
 
 class Stage:
@@ -83,7 +27,7 @@ class Stage:
 		self.pki.revoke("old")
 		for number in range(RELOADS):
 			self.pki.client(f"revoked{number}")
-		self.upstream = scene.keep(Upstream(scene.dir))
+		self.upstream = scene.keep(LoadUpstream(scene.dir))
 		self.greeter = scene.upstream(lambda stream: (skip_hello(stream), stream.sendall(b"this is not TLS")))
 		self.crt, self.key, self.crl = (f"{scene.dir}/{name}" for name in ("app.crt", "app.key", "clients.crl"))
 		self.put_server(0)
@@ -181,7 +125,7 @@ def attempts_of(stage):
 		groups += [group(f"revoked{number}", 2, certificate=pki.client(f"revoked{number}")),
 			group(f"banned{number}", 2, source=source, certificate=good),
 			group(f"static{number}", 1, name=STATIC, source=source)]
-	return Attempts(stage.relay.port, pki.root, groups)
+	return Attempts(stage.relay.port, pki.root, RATE, groups)
 
 
 def is_served(flow):
