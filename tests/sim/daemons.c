@@ -236,7 +236,7 @@ some_addresses(const struct sim_agent *agent)
 	bool may_refuse = agent->process == FIRST_AGENT + 1;
 	struct prefix allow;
 
-	if (sim_one_in(2))
+	if (sim_one_in(2) || world_has_drains_only())
 		return NULL;
 	prefix_parse(&allow, may_refuse && sim_one_in(2) ? "192.0.2.0/24" : "10.0.0.0/8");
 	return address_rules_new((struct address_list){ &allow, 1 }, (struct address_list){ 0 });
@@ -273,6 +273,8 @@ add_endpoint(struct sim_agent *agent, size_t index, uint32_t number, const char 
 	add_upstream(agent, index);
 	endpoint->bounds.half_closed_ms = 60000;
 	endpoint->addresses = some_addresses(agent);
+	endpoint->balance = sim_one_in(3) ? BALANCE_SOURCE : BALANCE_LEAST;
+	endpoint->priority = agent->process == FIRST_AGENT + 1 && sim_one_in(3) ? 9 : 0;
 	agent->list[index] = endpoint;
 	agent->table.count = index + 1;
 }
@@ -467,6 +469,7 @@ daemons_load(void)
 	    settings_read(&relay_settings, path, stderr, NULL);
 
 	session_tls = tls_config_new(&session, NULL);
+	unbounded_rates(); /* now: a schedule is the same whether another one was played before or not */
 	if (fd >= 0) {
 		close(fd);
 		unlink(path);

@@ -35,6 +35,7 @@ static struct sim_upstream upstreams[UPSTREAMS];
 static int upstream_count;		/* the highest that was ever used, and one */
 static struct open_record opens[OPENS];
 static bool upstream_is_up;
+static int led_to;			/* the agent that a client has reached; -1: none has */
 /* Nobody had anything to do when the kernel had moved so often; before this time nobody has unless it moves. */
 static bool is_quiet;
 static uint64_t moves_seen, quiet_until_us;
@@ -208,6 +209,28 @@ __wrap_route_find(struct routes *routes, const struct route_question *question, 
 	return __real_route_find(routes, question, answer, on_answer, arg, request);
 }
 
+/* Agents 0 and 1 serve one name.  All clients have one address, so that the same one has all of them if either of
+ * them wishes it.  The last client comes long after everything was well. */
+static void
+check_choice(const struct sim_client *client)
+{
+	const struct endpoint *first = &agents[0].endpoints[0], *second = &agents[1].endpoints[0];
+	bool is_by_source = first->balance == BALANCE_SOURCE || second->balance == BALANCE_SOURCE;
+	bool is_last = client->number == CLIENTS - 1;
+
+	if (!agents[1].is_up || strcmp(client->name, "alpha.sim") != 0 || client->looks_for_proof ||
+	    client->opens_without_fail > 1)	/* its upstream has reset the first attempt */
+		return;
+	if (second->priority > 0 && sim_self != FIRST_AGENT && (is_last || world_is_calm()))
+		sim_violated("client %d reaches %s, which stands by", client->number, sim_processes[sim_self].name);
+	if (!is_by_source || !world_is_calm())
+		return;
+	if (led_to >= 0 && led_to != sim_self)
+		sim_violated("client %d reaches %s, and others of its address another one", client->number,
+		    sim_processes[sim_self].name);
+	led_to = sim_self;
+}
+
 struct agent_flow *
 __wrap_agent_flow_new(
     const struct agent_flow_context *context, struct pooled_channel *pooled, struct agent_flow_list *list)
@@ -218,6 +241,8 @@ __wrap_agent_flow_new(
 	if (client && client->looks_for_proof && !(client->may_reach & 1u << sim_self))
 		sim_violated("client %d looks for a proof, and reaches %s, which has not asked for it", client->number,
 		    sim_processes[sim_self].name);
+	if (client)
+		check_choice(client);
 	return __real_agent_flow_new(context, pooled, list);
 }
 
@@ -633,6 +658,7 @@ people_reset(void)
 	memset(clients, 0, sizeof clients);
 	memset(opens, 0, sizeof opens);
 	upstream_count = 0;
+	led_to = -1;
 	is_quiet = false;
 	for (int i = 0; i < UPSTREAMS; i++)
 		upstreams[i].fd = -1;

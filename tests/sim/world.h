@@ -6,6 +6,8 @@
  * What must stay true, at every step:
  *	- a flow ends with exactly one line in the relay's log, and with a reason
  *	- a channel is opened once, and at no agent whose lists of addresses refuse the client
+ *	- where nothing is wrong all clients, who have one address, reach one agent if that is wished, and
+ *	  half a minute later none that stands by; and agents that are started anew one after the other lose no flow
  *	- who looks for a proof as ACME servers do reaches the agent that has the mark, while one has it
  *	- what the upstream reads is the client's hello and bytes, nothing else, in order; and the
  *	  other way round
@@ -39,6 +41,10 @@ extern bool (*world_guest)(void);
 const char *world_identity_of(uint8_t process);
 void world_count_rules(int change);
 struct tls_config *world_session_tls(void);
+/* Agents of one name are started anew one after the other, and nothing else goes wrong. */
+bool world_has_drains_only(void);
+/* Nothing has gone wrong, and nothing will. */
+bool world_is_calm(void);
 void world_on_log(const char *event, const char *word, const char *client);
 
 #endif
