@@ -33,6 +33,9 @@ struct fetcher;
 struct loop;
 struct resolver;
 
+/* The CAs that this system believes, PEM. */
+#define FETCH_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
+
 enum {
 	FETCH_MOST = 64,
 	FETCH_HEADERS =

@@ -17,8 +17,6 @@
 #include "base/numbers.h"
 #include "base/secret.h"
 
-#define SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
-
 enum {
 	CONNECT_MS = 10000, /* at most, of the deadline */
 	SYSTEM_CAS_MOST = 8 << 20,
@@ -108,6 +106,26 @@ set_dial(struct fetch *fetch)
 	set_pointer(fetch, CURLOPT_CONNECT_TO, fetch->transfer->connect_to);
 }
 
+/* ---- PEM texts, which libcurl on GnuTLS takes from files only ---- */
+
+static void
+set_file(struct fetch *fetch, CURLoption option, struct memory_file *file, const void *data,
+    size_t bytes)
+{
+	if (memory_file_open(file, data, bytes))
+		set_pointer(fetch, option, file->path);
+	else
+		note(fetch, CURLE_OUT_OF_MEMORY);
+}
+
+static void
+set_proxy_cas(struct fetch *fetch)
+{
+	if (fetch->proxy_cas)
+		set_file(fetch, CURLOPT_PROXY_CAINFO, &fetch->transfer->proxy_cas,
+		    fetch->proxy_cas, strlen(fetch->proxy_cas));
+}
+
 /* Nothing of the environment; for SOCKS the proxy resolves the name. */
 static void
 set_proxy(struct fetch *fetch)
@@ -127,18 +145,7 @@ set_proxy(struct fetch *fetch)
 		set_pointer(fetch, CURLOPT_PROXYUSERNAME, fetch->proxy_user);
 	if (fetch->proxy_password)
 		set_pointer(fetch, CURLOPT_PROXYPASSWORD, fetch->proxy_password);
-}
-
-/* ---- PEM texts, which libcurl on GnuTLS takes from files only ---- */
-
-static void
-set_file(struct fetch *fetch, CURLoption option, struct memory_file *file, const void *data,
-    size_t bytes)
-{
-	if (memory_file_open(file, data, bytes))
-		set_pointer(fetch, option, file->path);
-	else
-		note(fetch, CURLE_OUT_OF_MEMORY);
+	set_proxy_cas(fetch);
 }
 
 /* The system's CAs and those of the request, one behind the other. */
@@ -150,7 +157,7 @@ set_both(struct fetch *fetch)
 	char ignored[FILE_ERROR];
 	bool has_all = true;
 
-	if (file_read(&system, SYSTEM_CAS, SYSTEM_CAS_MOST, ignored))
+	if (file_read(&system, FETCH_SYSTEM_CAS, SYSTEM_CAS_MOST, ignored))
 		has_all = fetch_buffer_append(&all, system.data, system.bytes) &&
 		    fetch_buffer_append(&all, "\n", 1);
 	has_all =
@@ -197,7 +204,7 @@ set_trust(struct fetch *fetch)
 		if (request->cas)
 			set_both(fetch);
 		else
-			set_pointer(fetch, CURLOPT_CAINFO, SYSTEM_CAS);
+			set_pointer(fetch, CURLOPT_CAINFO, FETCH_SYSTEM_CAS);
 		break;
 	case FETCH_TRUST_GIVEN:
 		set_given(fetch);
@@ -348,6 +355,7 @@ fetch_options_wipe(struct fetch *fetch)
 	free_list(transfer->resolve);
 	free_list(transfer->connect_to);
 	memory_file_close(&transfer->cas);
+	memory_file_close(&transfer->proxy_cas);
 	memory_file_close(&transfer->certificate);
 	memory_file_close(&transfer->key);
 }

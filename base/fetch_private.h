@@ -45,7 +45,7 @@ struct transfer {
 	void *easy; /* CURL * */
 	int set;    /* the first option that was refused, as libcurl's code */
 	struct curl_slist *headers, *resolve, *connect_to;
-	struct memory_file cas, certificate, key;
+	struct memory_file cas, certificate, key, proxy_cas;
 	bool is_too_long, is_garbled;
 	char said[256]; /* CURL_ERROR_SIZE */
 };
@@ -62,6 +62,7 @@ struct fetch {
 	struct fetch_request request; /* its texts and bytes are owned, and wiped in the end */
 	uint8_t pin[FETCH_PIN];
 	char *proxy_url, *proxy_user, *proxy_password; /* NULL: no proxy */
+	char *proxy_cas;                               /* PEM; NULL: the system's */
 	char *url;                                     /* after redirects */
 	uint64_t deadline_ms;                          /* of clock_ms() */
 

@@ -277,6 +277,7 @@ fetch_request_wipe(struct fetch *fetch)
 {
 	wipe_all(&fetch->request);
 	wipe((const char **)&fetch->proxy_url);
+	wipe((const char **)&fetch->proxy_cas);
 	wipe((const char **)&fetch->proxy_user);
 	wipe((const char **)&fetch->proxy_password);
 	free(fetch->url);
@@ -319,6 +320,7 @@ take_proxy(struct fetch *fetch, const struct fetch_proxy *proxy)
 	fetch->contact = (struct fetch_target){ .port = proxy->port };
 	take_host(&fetch->contact, proxy->host);
 	return copy((const char **)&fetch->proxy_url, proxy->url) &&
+	    copy((const char **)&fetch->proxy_cas, (const char *)proxy->cas.data) &&
 	    copy((const char **)&fetch->proxy_user, proxy->username) &&
 	    copy((const char **)&fetch->proxy_password, (const char *)proxy->password.data);
 }

@@ -132,13 +132,10 @@ check_options(struct join *join)
 static int
 check_proxy_value(struct join *join, enum option_word word, const char *key)
 {
-	const struct conf_row *row = fetch_proxy_rows;
 	const char *value = join->values[word];
 	char error[256];
 
-	while (strcmp(row->key, key) != 0)
-		row++;
-	return !value || row->check(value, error)
+	return !value || fetch_proxy_is_value(key, value, error)
 	    ? 0
 	    : fail(join->program, EX_USAGE, "--%s '%s' %s", option_names[word], value, error);
 }
