@@ -13,6 +13,7 @@
 #include "agent/acme.h"
 #include "agent/challenge.h"
 #include "agent/endpoint_health.h"
+#include "agent/relay_path.h"
 #include "agent/relay_session.h"
 #include "agent/renew.h"
 #include "agent/reload.h"
@@ -92,6 +93,7 @@ tell_start(struct agent *agent)
 		log_event(LOG_WARNING, "running-as-root",
 		    "the agent needs no privilege: run it as a user of its own (the systemd unit "
 		    "does)");
+	relay_paths_tell(agent->live.context.paths);
 	sources_warn(agent->live.context.credentials->relays, "agent.connect_cas");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->endpoints[i]->clients)
@@ -394,8 +396,11 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 		return EX_OSERR;
 	agent_renew_mend(&agent->live.settings);
 	memory_begin();
-	if (!fetch_proxy_load(&agent->live.settings.proxy, &context->proxy, error))
+	context->paths = relay_paths_new(&agent->live.settings, error);
+	if (!context->paths)
 		return memory_exit_code(wrong);
+	context->proxy = egress_proxy(context->paths->egress);
+	agent->live.settings.egress = egress_hold(context->paths->egress);
 	context->credentials = credentials_new(&agent->live.settings, NULL, error);
 	if (!context->credentials)
 		return memory_exit_code(wrong);
@@ -497,7 +502,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	agent->live.probes = probes_new(context->loop, context->resolver, &agent->live.settings);
 	agent->live.acme = agent_acme_new(context, &agent->live.settings);
 	if (!agent->live.probes || !agent->live.acme ||
-	    !relay_links_set(&agent->live.links, &agent->live.settings.connect_url))
+	    !relay_links_set(&agent->live.links, &context->paths->labels))
 		return EX_OSERR;
 	probes_set(agent->live.probes, context->endpoint_table);
 	agent_acme_set(agent->live.acme);
@@ -530,7 +535,7 @@ tear_down(struct agent *agent)
 		timer_clear(&agent->drain);
 	}
 	fetcher_free(context->fetcher);
-	fetch_proxy_free(context->proxy);
+	relay_paths_free(context->paths);
 	resolver_free(context->resolver);
 	loop_free(context->loop);
 	if (context->endpoint_table)

@@ -17,6 +17,7 @@
 #include "agent/renew.h"
 #include "agent/sources.h"
 #include "base/clock.h"
+#include "agent/relay_path.h"
 #include "base/fetch.h"
 #include "base/host.h"
 #include "base/memory.h"
@@ -611,6 +612,13 @@ match_forward(struct conf_mark *mark, const char *sentence, const struct forward
 		*mark = forward->name_mark;
 }
 
+static void
+match_proxy(struct conf_mark *mark, const char *sentence, const struct fetch_proxy_settings *proxy)
+{
+	match(mark, sentence, proxy->password_file, proxy->password_file_mark);
+	match_any(mark, sentence, &proxy->cas);
+}
+
 /* The functions that load files know nothing of the configuration, but their sentences name the
  * file. */
 static struct conf_mark
@@ -626,7 +634,9 @@ place_of(const struct agent_settings *settings, const char *sentence)
 	match(&mark, sentence, settings->private_key, settings->private_key_mark);
 	match_any(&mark, sentence, &settings->connect_cas);
 	match_any(&mark, sentence, &settings->connect_crls);
-	match(&mark, sentence, settings->proxy.password_file, settings->proxy.password_file_mark);
+	match_proxy(&mark, sentence, &settings->proxy);
+	for (size_t i = 0; i < settings->connect_url.count; i++)
+		match_proxy(&mark, sentence, &agent_settings_relay(settings, i)->proxy);
 	return mark;
 }
 
@@ -687,17 +697,24 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 
 /* False with a sentence. */
 static bool
-check_proxy(struct agent_check *check, char *error)
+check_proxies(struct agent_check *check, char *error)
 {
-	const struct fetch_proxy_settings *settings = &check->settings->proxy;
-	const char *warning = fetch_proxy_warning(settings);
-	struct fetch_proxy *proxy;
+	struct relay_paths *paths = relay_paths_new(check->settings, error);
+	const char *warning;
 
-	if (!fetch_proxy_load(settings, &proxy, error))
+	if (!paths)
 		return false;
-	fetch_proxy_free(proxy);
+	warning = fetch_proxy_warning(egress_proxy(paths->egress));
 	if (warning)
-		warn(check, settings->url_mark, "%s", warning);
+		warn(check, check->settings->proxy.url_mark, "%s", warning);
+	for (size_t i = 0; i < paths->count; i++) {
+		const struct relay_settings *relay = agent_settings_relay(check->settings, i);
+
+		warning = fetch_proxy_warning(egress_proxy(paths->paths[i].egress));
+		if (warning && relay->proxy.url)
+			warn(check, relay->proxy.url_mark, "%s", warning);
+	}
+	relay_paths_free(paths);
 	return true;
 }
 
@@ -714,7 +731,7 @@ check_files(const char *path, const struct agent_settings *settings)
 	credentials = credentials_new(settings, NULL, error);
 	if (credentials)
 		table = endpoint_table_new(settings, credentials->relays, NULL, NULL, error);
-	if (table && check_proxy(&check, error) && check_forwards(&check, error))
+	if (table && check_proxies(&check, error) && check_forwards(&check, error))
 		code = check_loaded(&check, credentials, table);
 	else {
 		code = memory_exit_code(EX_CONFIG);

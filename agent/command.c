@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/fetch_proxy.h"
 
 int
 command_fail(const char *command, int code, const char *format, ...)
@@ -139,4 +140,26 @@ command_list(struct conf_texts *out, const char *text, const char *separators)
 			abort();
 		text += bytes + 1;
 	}
+}
+
+int
+command_check_proxy(const char *command, const struct command_proxy *proxy)
+{
+	char error[256];
+
+	if (proxy->url && !fetch_proxy_is_value("url", proxy->url, error))
+		return command_fail(command, EX_USAGE, "--proxy %s %s", proxy->url, error);
+	if (proxy->user && !proxy->url)
+		return command_fail(command, EX_USAGE, "--proxy-user needs --proxy beside it");
+	if (proxy->user && !fetch_proxy_is_value("username", proxy->user, error))
+		return command_fail(command, EX_USAGE, "--proxy-user %s %s", proxy->user, error);
+	return 0;
+}
+
+void
+command_fill_proxy(struct fetch_proxy_settings *settings, const struct command_proxy *proxy)
+{
+	settings->url = command_copy(proxy->url);
+	settings->username = command_copy(proxy->user);
+	settings->password_file = command_copy(proxy->password_file);
 }

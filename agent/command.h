@@ -12,7 +12,7 @@
 __attribute__((format(printf, 3, 4))) int command_fail(
     const char *command, int code, const char *format, ...);
 
-enum { COMMAND_OPTIONS_MOST = 16 };
+enum { COMMAND_OPTIONS_MOST = 24 };
 
 /* An option with one value. */
 struct command_option {
@@ -33,6 +33,15 @@ struct command_line {
  * file cannot be read, 66. */
 int command_read(const struct command_line *, int count, char **arguments, const char **values,
     const char **given);
+
+/* --proxy, --proxy-user and --proxy-password-file; NULL where they are not given. */
+struct command_proxy {
+	const char *url, *user, *password_file;
+};
+struct fetch_proxy_settings;
+/* By the rules of agent.proxy.  0, or what command_fail() returns. */
+int command_check_proxy(const char *command, const struct command_proxy *);
+void command_fill_proxy(struct fetch_proxy_settings *, const struct command_proxy *);
 
 /* What the settings own, made of the command line: NULL and none of NULL.  A command begins with them, so
  * where memory is short it ends.  A list has the parts between any of the separators ("": one part). */

@@ -15,12 +15,14 @@
 #include "tunnel/frame.h"
 
 struct challenges;
+struct relay_paths;
 
 struct agent_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct fetcher *fetcher;
-	struct fetch_proxy *proxy; /* NULL: none */
+	const struct fetch_proxy *proxy; /* of `paths`, for what is fetched; NULL: none */
+	struct relay_paths *paths;       /* NULL: relays are dialled as their labels say */
 	struct agent_workers *workers;
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;

@@ -15,7 +15,9 @@ load(struct diagnosis *diagnosis, const char *path)
 {
 	char error[ENDPOINT_ERROR];
 
-	diagnosis->credentials = credentials_new(diagnosis->settings, NULL, error);
+	diagnosis->paths = relay_paths_new(diagnosis->settings, error);
+	if (diagnosis->paths)
+		diagnosis->credentials = credentials_new(diagnosis->settings, NULL, error);
 	if (diagnosis->credentials)
 		diagnosis->table = endpoint_table_new(
 		    diagnosis->settings, diagnosis->credentials->relays, NULL, NULL, error);
@@ -27,10 +29,8 @@ load(struct diagnosis *diagnosis, const char *path)
 static void
 try_all(struct diagnosis *diagnosis)
 {
-	const struct conf_texts *relays = &diagnosis->settings->connect_url;
-
-	for (size_t i = 0; i < relays->count; i++)
-		diagnose_relay(diagnosis, relays->items[i]);
+	for (size_t i = 0; i < diagnosis->paths->count; i++)
+		diagnose_relay(diagnosis, &diagnosis->paths->paths[i]);
 	for (size_t i = 0; i < diagnosis->table->count; i++)
 		diagnose_endpoint(diagnosis, diagnosis->table->endpoints[i]);
 }
@@ -68,6 +68,7 @@ diagnose_run(const struct diagnose_options *options)
 	loop_free(diagnosis.loop);
 	endpoint_table_release(diagnosis.table);
 	credentials_release(diagnosis.credentials);
+	relay_paths_free(diagnosis.paths);
 	agent_settings_wipe(&settings);
 	return code;
 }

@@ -93,6 +93,7 @@ try_upstream(struct diagnosis *diagnosis, const struct endpoint *endpoint, unsig
 
 struct one_look {
 	struct diagnosis *diagnosis;
+	struct egress *egress; /* the way to it; NULL: directly */
 	struct probe_look *look;
 	struct shown shown;
 	bool is_for_name;
@@ -117,8 +118,8 @@ static void
 have_a_look(
     struct one_look *look, const struct upstream_settings *from, unsigned target, const char *name)
 {
-	look->look = probe_look_new(
-	    look->diagnosis->loop, look->diagnosis->resolver, from, target, name, on_looked, look);
+	look->look = probe_look_new(look->diagnosis->loop, look->diagnosis->resolver, look->egress,
+	    from, target, name, on_looked, look);
 	if (look->look)
 		loop_run(look->diagnosis->loop);
 	else
@@ -168,7 +169,7 @@ look_from_outside(struct diagnosis *diagnosis, const struct endpoint *endpoint, 
 {
 	const char *address = diagnosis->settings->probe.address;
 	struct upstream_settings public = { 0 };
-	struct one_look look = { .diagnosis = diagnosis };
+	struct one_look look = { .diagnosis = diagnosis, .egress = diagnosis->paths->egress };
 	char key[SPKI_PIN_TEXT];
 
 	snprintf(public.parsed.target, sizeof public.parsed.target, address ? "%s" : "%s:443",

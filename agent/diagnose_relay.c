@@ -129,19 +129,23 @@ knock_at(struct diagnosis *diagnosis, const struct address *address)
 }
 
 void
-diagnose_relay(struct diagnosis *diagnosis, const char *target)
+diagnose_relay(struct diagnosis *diagnosis, const struct relay_path *path)
 {
 	struct look_up look_up = { .diagnosis = diagnosis };
 	char host[254];
 	uint16_t port;
 	size_t open = 0;
 
-	findings_about(&diagnosis->findings, "relay", target);
-	if (!host_port_split(target, host, &port) ||
+	findings_about(&diagnosis->findings, "relay", path->label);
+	if (path->egress) { /* the proxy resolves the name */
+		diagnose_session(diagnosis, path);
+		return;
+	}
+	if (!host_port_split(path->target, host, &port) ||
 	    !find_addresses(diagnosis, &look_up, host, port))
 		return;
 	for (size_t i = 0; i < look_up.count; i++)
 		open += knock_at(diagnosis, &look_up.addresses[i]);
 	if (open > 0)
-		diagnose_session(diagnosis, target, host);
+		diagnose_session(diagnosis, path);
 }

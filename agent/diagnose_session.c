@@ -30,7 +30,7 @@ struct dry_answer {
 
 struct rehearsal {
 	struct diagnosis *diagnosis;
-	const char *target, *host;
+	const struct relay_path *path;
 	struct session *session;
 	struct peer_check check;
 	struct frame_welcome welcome;
@@ -41,7 +41,7 @@ struct rehearsal {
 	size_t missing;
 	struct timer timer; /* for the answers, then for the hold */
 	struct relay_session_end end;
-	char unreachable[CONNECT_ERROR];
+	char unreachable[PROXY_DIAL_ERROR];
 };
 
 /* ---- the session ---- */
@@ -165,15 +165,14 @@ introduce(struct rehearsal *rehearsal)
 }
 
 static void
-on_connected(void *arg, int fd, const char *error)
+on_connected(void *arg, struct stream *stream, const char *error)
 {
 	struct rehearsal *rehearsal = arg;
 	struct diagnosis *diagnosis = rehearsal->diagnosis;
 	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rehearsal->check };
-	struct stream *stream = fd >= 0 ? stream_socket(fd) : NULL;
-	struct tls *tls = stream
-	    ? tls_client(diagnosis->credentials->own->session, stream, rehearsal->host, &hooks)
-	    : NULL;
+	struct tls *tls = stream ? tls_client(diagnosis->credentials->own->session, stream,
+				       rehearsal->path->server_name, &hooks)
+				 : NULL;
 
 	if (tls)
 		rehearsal->session = session_new(
@@ -183,7 +182,7 @@ on_connected(void *arg, int fd, const char *error)
 		return;
 	}
 	snprintf(rehearsal->unreachable, sizeof rehearsal->unreachable, "%s",
-	    fd < 0 ? error : "memory is short");
+	    error ? error : "memory is short");
 	loop_stop(diagnosis->loop);
 }
 
@@ -218,7 +217,7 @@ tell_certificate(struct rehearsal *rehearsal)
 		    "the certificate is not the relay's: subject \"%s\", issuer \"%s\", SHA-256 %s. Either a middlebox on "
 		    "the way opens TLS: ask the network team to exempt %s from TLS inspection; or "
 		    "agent.connect_cas is not the CA of this relay: compare the SHA-256 with whoever runs it",
-		    end->subject, end->issuer, end->fingerprint, rehearsal->target);
+		    end->subject, end->issuer, end->fingerprint, rehearsal->path->target);
 	else if (rehearsal->check.has_refused)
 		findings_add(findings, FINDING_FAILED, "tls", presented(end),
 		    "%s (subject \"%s\", issuer \"%s\", SHA-256 %s)", end->sentence, end->subject,
@@ -291,7 +290,7 @@ tell_hold(struct rehearsal *rehearsal)
 		    "the connection was ended after %" PRIu64
 		    " s, although both ends had something to say all the time: "
 		    "%s; a proxy or firewall on the way ends connections that last: ask for an exception for %s",
-		    held_s, rehearsal->end.sentence, rehearsal->target);
+		    held_s, rehearsal->end.sentence, rehearsal->path->target);
 	else
 		findings_add(findings, FINDING_OK, "hold",
 		    json_pack("{s:I}", "seconds", (json_int_t)held_s),
@@ -334,11 +333,17 @@ tell_refusal(struct rehearsal *rehearsal)
 static void
 tell(struct rehearsal *rehearsal)
 {
+	struct diagnosis_findings *findings = &rehearsal->diagnosis->findings;
+	const struct fetch_proxy *proxy = egress_proxy(rehearsal->path->egress);
+
 	if (!rehearsal->session) {
-		findings_add(&rehearsal->diagnosis->findings, FINDING_FAILED, "session", NULL, "%s",
+		findings_add(findings, FINDING_FAILED, proxy ? "proxy" : "session", NULL, "%s",
 		    rehearsal->unreachable);
 		return;
 	}
+	if (proxy)
+		findings_add(findings, FINDING_OK, "proxy", NULL, "%s has connected to %s",
+		    proxy->url, rehearsal->path->target);
 	tell_certificate(rehearsal);
 	if (rehearsal->was_welcome)
 		tell_welcome(rehearsal);
@@ -346,23 +351,32 @@ tell(struct rehearsal *rehearsal)
 		tell_refusal(rehearsal);
 }
 
+static bool
+dial_relay(struct rehearsal *rehearsal)
+{
+	struct diagnosis *diagnosis = rehearsal->diagnosis;
+	struct proxy_dial_options options = { .target = rehearsal->path->target,
+		.timeout_ms = CONNECT_MS };
+
+	egress_fill(rehearsal->path->egress, &options);
+	return proxy_dial_new(
+	    diagnosis->loop, diagnosis->resolver, &options, on_connected, rehearsal);
+}
+
 void
-diagnose_session(struct diagnosis *diagnosis, const char *target, const char *host)
+diagnose_session(struct diagnosis *diagnosis, const struct relay_path *path)
 {
 	size_t count = diagnosis->table->count;
 	struct rehearsal rehearsal = { .diagnosis = diagnosis,
-		.target = target,
-		.host = host,
+		.path = path,
 		.missing = count,
 		.check = { .trust = diagnosis->credentials->relays,
 		    .role = ROLE_RELAY,
-		    .host = host },
+		    .host = path->server_name },
 		.answers = calloc(count + 1, sizeof *rehearsal.answers) };
 
 	timer_init(&rehearsal.timer, diagnosis->loop, on_timer, &rehearsal);
-	if (rehearsal.answers &&
-	    connector_new(diagnosis->loop, diagnosis->resolver, target, CONNECT_MS, on_connected,
-		&rehearsal)) {
+	if (rehearsal.answers && dial_relay(&rehearsal)) {
 		loop_run(diagnosis->loop);
 		tell(&rehearsal);
 	} else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/egress.h"
 #include "agent/limits.h"
 #include "agent/sources.h"
 #include "base/log.h"
@@ -36,6 +37,7 @@ make(const struct forward_settings *settings, const struct agent_settings *agent
 	if (forward) {
 		forward->references = 1;
 		fill(forward, settings, agent);
+		forward->egress = egress_hold(agent->egress);
 		if (upstream_init(&forward->upstream, &settings->upstream, forward->server_name,
 			&protocols, agent, previous ? &previous->upstream : NULL,
 			lender ? &lender->upstream : NULL, why))
@@ -73,6 +75,7 @@ forward_release(struct forward *forward)
 	if (!forward || atomic_fetch_sub(&forward->references, 1) != 1)
 		return;
 	upstream_wipe(&forward->upstream);
+	egress_release(forward->egress);
 	free(forward);
 }
 

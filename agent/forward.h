@@ -23,7 +23,8 @@ struct forward {
 	struct address listener;
 	char server_name[NAME_SIZE];
 	struct upstream upstream;
-	char alpn[33]; /* "": none */
+	struct egress *egress; /* held; NULL: the name is dialled directly */
+	char alpn[33];         /* "": none */
 	bool forgives_truncation;
 	struct pump_settings bounds; /* without stalls */
 	uint64_t flows_most;

@@ -12,7 +12,19 @@
 
 static const char command[] = "forward";
 
-enum forward_option { CRT, KEY, CAS, CRLS, PIN, ADDRESS, ALPN, OPTIONS };
+enum forward_option {
+	CRT,
+	KEY,
+	CAS,
+	CRLS,
+	PIN,
+	ADDRESS,
+	ALPN,
+	PROXY_URL,
+	PROXY_USER,
+	PROXY_PASSWORD,
+	OPTIONS
+};
 
 static const struct command_option option_rows[OPTIONS] = {
 	[CRT] = { "crt", true, true, CRT },
@@ -22,6 +34,9 @@ static const struct command_option option_rows[OPTIONS] = {
 	[PIN] = { "pin", false, false, PIN },
 	[ADDRESS] = { "address", false, false, ADDRESS },
 	[ALPN] = { "alpn", false, false, ALPN },
+	[PROXY_URL] = { "proxy", false, false, PROXY_URL },
+	[PROXY_USER] = { "proxy-user", false, false, PROXY_PASSWORD },
+	[PROXY_PASSWORD] = { "proxy-password-file", false, true, PROXY_USER },
 };
 
 enum forward_word { LISTEN, NAME, WORDS };
@@ -33,6 +48,13 @@ static const struct command_line command_line = {
 	.words = (const char *const[]){ "where to LISTEN, for example unix:/run/user/1000/app.sock",
 	    "the public name, for example tls://app.example.com", NULL },
 };
+
+static struct command_proxy
+proxy_of(const char *values[OPTIONS])
+{
+	return (
+	    struct command_proxy){ values[PROXY_URL], values[PROXY_USER], values[PROXY_PASSWORD] };
+}
 
 static void
 fill_forward(
@@ -56,7 +78,10 @@ fill_forward(
 static void
 fill(struct agent_settings *settings, const char *values[OPTIONS], const char *words[WORDS])
 {
+	const struct command_proxy proxy = proxy_of(values);
+
 	settings->version = 1;
+	command_fill_proxy(&settings->proxy, &proxy);
 	settings->workers = command_copy("1"); /* it has no flows but those of the forward */
 	settings->pool_most = 1;
 	settings->limits.handshakes = 1;
@@ -100,13 +125,17 @@ forward_command_read(struct agent_settings *settings, int count, char **argument
 {
 	struct conf_report report = { .out = stderr, .path = "valise-agent: forward" };
 	const char *values[OPTIONS] = { 0 }, *words[WORDS] = { 0 };
+	struct command_proxy proxy;
 	int code = command_read(&command_line, count, arguments, values, words);
 
 	memset(settings, 0, sizeof *settings);
 	if (code != 0)
 		return code;
+	proxy = proxy_of(values);
 	fill(settings, values, words);
 	code = check_values(agent_settings_forward(settings, 0));
+	if (code == 0)
+		code = command_check_proxy(command, &proxy);
 	if (code != 0)
 		return code;
 	agent_settings_check(settings, &report);

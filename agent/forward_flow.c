@@ -237,6 +237,7 @@ dial(struct forward_flow *flow)
 	const struct forward *forward = flow->forward;
 	const struct upstream_dial_options options = {
 		.upstream = &forward->upstream,
+		.egress = forward->egress,
 		.timeout_ms = forward->upstream.connect_ms,
 		.alpn = forward->alpn,
 		.forgives_truncation = forward->forgives_truncation,

@@ -28,6 +28,9 @@ enum oneshot_option {
 	ACME_DIRECTORY,
 	ACME_CAS,
 	STATE_DIR,
+	PROXY_URL,
+	PROXY_USER,
+	PROXY_PASSWORD,
 	OPTIONS
 };
 
@@ -47,6 +50,9 @@ static const struct command_option option_rows[OPTIONS] = {
 	[ACME_DIRECTORY] = { "acme-directory", false, false, ACME },
 	[ACME_CAS] = { "acme-cas", false, true, ACME },
 	[STATE_DIR] = { "state-dir", false, false, ACME },
+	[PROXY_URL] = { "proxy", false, false, PROXY_URL },
+	[PROXY_USER] = { "proxy-user", false, false, PROXY_PASSWORD },
+	[PROXY_PASSWORD] = { "proxy-password-file", false, true, PROXY_USER },
 };
 
 static const struct command_line command_line = {
@@ -57,6 +63,13 @@ static const struct command_line command_line = {
 };
 
 /* ---- the settings ---- */
+
+static struct command_proxy
+proxy_of(const char *values[OPTIONS])
+{
+	return (
+	    struct command_proxy){ values[PROXY_URL], values[PROXY_USER], values[PROXY_PASSWORD] };
+}
 
 /* Who types an address of mail there agrees to the terms of the CA that is asked with it. */
 static void
@@ -113,16 +126,30 @@ fill_endpoint(struct endpoint_settings *endpoint, const char *values[OPTIONS], c
 }
 
 static void
+fill_relay(struct conf_items *relays, const char *values[OPTIONS])
+{
+	struct relay_settings *relay = calloc(1, sizeof *relay);
+
+	if (!relay)
+		abort();
+	relay->dial = command_copy(values[RELAY]);
+	*relays = (struct conf_items){ relay, 1 };
+}
+
+static void
 fill(struct agent_settings *settings, const char *values[OPTIONS], const char *upstream)
 {
+	const struct command_proxy proxy = proxy_of(values);
+
 	settings->version = 1;
 	settings->workers = command_copy("auto");
-	command_list(&settings->connect_url, values[RELAY], "");
+	fill_relay(&settings->connect_url, values);
 	command_list(&settings->connect_cas, values[RELAY_CA], "");
 	command_list(&settings->connect_crls, values[RELAY_CRL], "");
 	settings->acme_dir = state_dir_of(values);
 	settings->certificate = command_copy(values[AGENT_CRT]);
 	settings->private_key = command_copy(values[AGENT_KEY]);
+	command_fill_proxy(&settings->proxy, &proxy);
 	settings->heartbeat_ms = 10000;
 	settings->tolerance_ms = 15000;
 	settings->pool_most = 256;
@@ -139,6 +166,7 @@ fill(struct agent_settings *settings, const char *values[OPTIONS], const char *u
 static int
 check_values(const char *values[OPTIONS], const char *upstream)
 {
+	const struct command_proxy proxy = proxy_of(values);
 	char error[URL_ERROR], name[NAME_SIZE], host[254];
 	struct upstream_url url;
 
@@ -156,7 +184,7 @@ check_values(const char *values[OPTIONS], const char *upstream)
 	if (values[ACME_DIRECTORY] && !acme_settings_is_directory(values[ACME_DIRECTORY], error))
 		return command_fail(
 		    "tls", EX_USAGE, "--acme-directory %s %s", values[ACME_DIRECTORY], error);
-	return 0;
+	return command_check_proxy("tls", &proxy);
 }
 
 int

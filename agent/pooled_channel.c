@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/egress.h"
 #include "agent/session_ref.h"
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -21,7 +22,7 @@ struct pooled_channel {
 	bool is_parked;
 	struct loop *loop;
 	struct agent_session_ref *ref;
-	struct connector *connector;
+	struct proxy_dial *dial;
 	struct channel *channel;
 	int fd; /* the channel's, borrowed */
 	struct timer keep;
@@ -130,19 +131,18 @@ on_keep(void *arg)
 }
 
 static void
-on_connected(void *arg, int fd, const char *error)
+on_connected(void *arg, struct stream *stream, const char *error)
 {
 	struct pooled_channel *pooled = arg;
-	struct stream *stream;
 	struct tls *tls;
 
-	pooled->connector = NULL;
-	if (fd < 0) {
+	pooled->dial = NULL;
+	if (!stream) {
 		over(pooled, error);
 		return;
 	}
-	stream = stream_socket(fd);
-	tls = stream ? tls_client(pooled->ref->tls, stream, pooled->ref->server_name, NULL) : NULL;
+	pooled->fd = stream->fd;
+	tls = tls_client(pooled->ref->tls, stream, pooled->ref->server_name, NULL);
 	if (tls && !tls_set_key(tls, pooled->ref->identity, &pooled->ref->key)) {
 		stream_free(tls_stream(tls));
 		tls = NULL;
@@ -152,12 +152,22 @@ on_connected(void *arg, int fd, const char *error)
 		    channel_new(pooled->loop, false, tls, SHAKE_MS, on_channel, pooled);
 	if (pooled->channel) {
 		channel_set_version(pooled->channel, pooled->ref->version);
-		pooled->fd = fd;
 		timer_set(&pooled->keep, KEEP_MS);
 	} else {
 		memory_short("a channel that was just dialled");
 		over(pooled, "memory is short");
 	}
+}
+
+static bool
+dial(struct pooled_channel *pooled, struct resolver *resolver)
+{
+	struct proxy_dial_options options = { .target = pooled->ref->target,
+		.timeout_ms = DIAL_MS };
+
+	egress_fill(pooled->ref->egress, &options);
+	pooled->dial = proxy_dial_new(pooled->loop, resolver, &options, on_connected, pooled);
+	return pooled->dial != NULL;
 }
 
 struct pooled_channel *
@@ -175,9 +185,7 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct shares *
 	pooled->on_event = on_event;
 	pooled->arg = arg;
 	timer_init(&pooled->keep, loop, on_keep, pooled);
-	pooled->connector =
-	    connector_new(loop, resolver, ref->target, DIAL_MS, on_connected, pooled);
-	if (pooled->connector)
+	if (dial(pooled, resolver))
 		return pooled;
 	pooled_channel_free(pooled);
 	return NULL;
@@ -188,8 +196,7 @@ pooled_channel_free(struct pooled_channel *pooled)
 {
 	if (!pooled)
 		return;
-	if (pooled->connector)
-		connector_free(pooled->connector);
+	proxy_dial_free(pooled->dial);
 	timer_clear(&pooled->keep);
 	leave(pooled);
 	channel_free(pooled->channel);

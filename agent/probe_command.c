@@ -97,8 +97,8 @@ look(struct probe_command *probe)
 
 	probe->loop = loop_new();
 	if (probe->loop && resolver)
-		one = probe_look_new(
-		    probe->loop, resolver, &probe->from, 0, probe->public.name, on_done, probe);
+		one = probe_look_new(probe->loop, resolver, NULL, &probe->from, 0,
+		    probe->public.name, on_done, probe);
 	if (one)
 		loop_run(probe->loop);
 	else

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/egress.h"
 #include "agent/upstream.h"
 #include "agent/upstream_dial.h"
 #include "agent/upstream_judge.h"
 #include "base/proxy.h"
 
 struct probe_look {
+	struct egress *egress;
 	struct upstream upstream;
 	struct upstream_dial *dial;
 	void (*on_done)(void *arg, const struct spki_pin *key, const char *error);
@@ -46,6 +48,7 @@ begin(struct probe_look *look, struct loop *loop, struct resolver *resolver,
 	const struct upstream_dial_options options = {
 		.upstream = &look->upstream,
 		.target = target,
+		.egress = look->egress,
 		.timeout_ms = PROBE_LOOK_MS,
 		.header = header,
 		.header_bytes = facts.version > 0 ? proxy_encode(header, sizeof header, &facts) : 0,
@@ -68,8 +71,8 @@ begin(struct probe_look *look, struct loop *loop, struct resolver *resolver,
 }
 
 struct probe_look *
-probe_look_new(struct loop *loop, struct resolver *resolver, const struct upstream_settings *from,
-    unsigned target, const char *name,
+probe_look_new(struct loop *loop, struct resolver *resolver, struct egress *egress,
+    const struct upstream_settings *from, unsigned target, const char *name,
     void (*on_done)(void *arg, const struct spki_pin *key, const char *error), void *arg)
 {
 	struct probe_look *look = calloc(1, sizeof *look);
@@ -78,6 +81,7 @@ probe_look_new(struct loop *loop, struct resolver *resolver, const struct upstre
 		return NULL;
 	look->on_done = on_done;
 	look->arg = arg;
+	look->egress = egress_hold(egress);
 	if (begin(look, loop, resolver, from, target, name))
 		return look;
 	probe_look_free(look);
@@ -97,5 +101,6 @@ probe_look_free(struct probe_look *look)
 		return;
 	upstream_dial_free(look->dial);
 	upstream_wipe(&look->upstream);
+	egress_release(look->egress);
 	free(look);
 }

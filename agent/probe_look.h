@@ -13,6 +13,7 @@
 #include "agent/settings.h"
 #include "pki/spki_pin.h"
 
+struct egress;
 struct loop;
 struct probe_look;
 struct resolver;
@@ -20,10 +21,10 @@ struct resolver;
 enum { PROBE_LOOK_MS = 10000 };
 
 /* `from` (borrowed for the call) says where and how: which of its urls (0 where it has none), and its PROXY
- * header and starttls if any; asks for `name`.  on_done is called once, never inside this call, with the key,
- * or with NULL and a sentence that says why nothing is known (both borrowed); the owner then calls
- * probe_look_free().  NULL when memory is short. */
-struct probe_look *probe_look_new(struct loop *, struct resolver *,
+ * header and starttls if any; asks for `name`.  egress: the way to it, held; NULL: directly.  on_done is
+ * called once, never inside this call, with the key, or with NULL and a sentence that says why nothing is
+ * known (both borrowed); the owner then calls probe_look_free().  NULL when memory is short. */
+struct probe_look *probe_look_new(struct loop *, struct resolver *, struct egress *,
     const struct upstream_settings *from, unsigned target, const char *name,
     void (*on_done)(void *arg, const struct spki_pin *key, const char *error), void *arg);
 /* In on_done, with a key: whether the certificate that was shown is for the name. */

@@ -275,7 +275,7 @@ look_at_upstream(struct probes *probes)
 	    &agent_settings_endpoint(probes->settings, probes->at)->upstream;
 
 	move(probes, COMPARING);
-	probes->look = probe_look_new(probes->loop, probes->resolver, from, probes->target,
+	probes->look = probe_look_new(probes->loop, probes->resolver, NULL, from, probes->target,
 	    probes->names[probes->at].asked, on_upstream, probes);
 	if (!probes->look)
 		conclude_unknown(probes, "memory is short");
@@ -320,8 +320,8 @@ begin_look(struct probes *probes)
 		snprintf(from.parsed.target, sizeof from.parsed.target, "%s", address);
 	else
 		snprintf(from.parsed.target, sizeof from.parsed.target, "%s:443", name->asked);
-	probes->look = probe_look_new(
-	    probes->loop, probes->resolver, &from, 0, name->asked, on_answer, probes);
+	probes->look = probe_look_new(probes->loop, probes->resolver, probes->settings->egress,
+	    &from, 0, name->asked, on_answer, probes);
 	if (!probes->look)
 		conclude_unknown(probes, "memory is short");
 }

@@ -11,6 +11,7 @@
 #include "agent/announcer.h"
 #include "agent/context.h"
 #include "agent/peer_check.h"
+#include "agent/relay_path.h"
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,9 +32,9 @@ struct relay_session {
 	const struct agent_context *context;
 	const char *target;
 	uint8_t owner;
-	char host[254];
+	struct relay_path path;          /* a copy, with its own hold of the egress */
 	struct credentials *credentials; /* held from the beginning, whatever is reloaded */
-	struct connector *connector;
+	struct proxy_dial *dial;
 	struct session *session;
 	struct peer_check relay_check;
 	bool is_up, has_stopped_dialling, has_dropped_channels;
@@ -314,11 +315,12 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	const struct agent_context *context = rs->context;
 
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
-	rs->ref = agent_session_ref_new(rs->target, rs->host, welcome, rs->session,
+	rs->ref = agent_session_ref_new(rs->path.target, rs->path.server_name, welcome, rs->session,
 	    rs->credentials->channel, rs->relay_check.identity);
 	rs->announcer = announcer_new(context->loop, rs->session, rs->relay, context->challenges);
 	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
+	rs->ref->egress = egress_hold(rs->path.egress);
 	rs->ref->relay_session = rs;
 	rs->ref->on_wanted = on_wanted;
 	rs->ref->owner = rs->owner;
@@ -393,40 +395,83 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	}
 }
 
+/* Inside the TLS of a proxy nothing can go on in the bare. */
+static bool
+may_hand_off(const struct relay_session *rs)
+{
+	const struct fetch_proxy *proxy = egress_proxy(rs->path.egress);
+
+	return !proxy || proxy->kind != FETCH_PROXY_HTTPS;
+}
+
 static void
-on_connected(void *arg, int fd, const char *error)
+say_hello(struct relay_session *rs)
+{
+	struct frame_hello hello = rs->context->hello;
+
+	if (!may_hand_off(rs))
+		hello.features &= ~(uint32_t)FEATURE_HANDOFF;
+	session_set_hello(rs->session, &hello);
+}
+
+static void
+on_connected(void *arg, struct stream *stream, const char *error)
 {
 	struct relay_session *rs = arg;
 	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rs->relay_check };
-	struct stream *stream;
 	struct tls *tls;
 
-	rs->connector = NULL;
-	if (fd < 0) {
-		fail(rs, "unreachable", error);
+	rs->dial = NULL;
+	if (!stream) {
+		fail(rs, rs->path.egress ? "proxy-failed" : "unreachable", error);
 		return;
 	}
-	socket_keep_alive(fd);
-	socket_allow_no_pauses(fd);
-	stream = stream_socket(fd);
-	tls = stream ? tls_client(rs->credentials->own->session, stream, rs->host, &hooks) : NULL;
+	socket_keep_alive(stream->fd);
+	socket_allow_no_pauses(stream->fd);
+	tls = tls_client(rs->credentials->own->session, stream, rs->path.server_name, &hooks);
 	if (tls)
 		rs->session =
 		    session_new(rs->context->loop, SESSION_AGENT, tls, GREETING_MS, on_session, rs);
 	if (rs->session)
-		session_set_hello(rs->session, &rs->context->hello);
+		say_hello(rs);
 	else
 		fail(rs, "memory-short", "memory is short");
 }
 
 /* ---- life ---- */
 
+/* A relay that the settings do not have, as in tests, is dialled as its label says. */
+static void
+find_path(struct relay_session *rs)
+{
+	const struct relay_path *path = relay_paths_find(rs->context->paths, rs->target);
+	char error[URL_ERROR];
+
+	if (path) {
+		rs->path = *path;
+		egress_hold(path->egress);
+		return;
+	}
+	snprintf(rs->path.target, sizeof rs->path.target, "%s", rs->target);
+	url_relay(rs->path.server_name, rs->target, error);
+}
+
+static bool
+dial_relay(struct relay_session *rs)
+{
+	struct proxy_dial_options options = { .target = rs->path.target, .timeout_ms = DIAL_MS };
+
+	egress_fill(rs->path.egress, &options);
+	rs->dial =
+	    proxy_dial_new(rs->context->loop, rs->context->resolver, &options, on_connected, rs);
+	return rs->dial != NULL;
+}
+
 struct relay_session *
 relay_session_new(const struct agent_context *context, const char *target, uint8_t owner,
     void (*on_event)(void *arg, struct relay_session *, enum relay_session_event), void *arg)
 {
 	struct relay_session *rs = calloc(1, sizeof *rs);
-	char error[URL_ERROR];
 
 	if (!rs)
 		return NULL;
@@ -436,15 +481,13 @@ relay_session_new(const struct agent_context *context, const char *target, uint8
 	rs->pool_share = context->pool_most;
 	rs->on_event = on_event;
 	rs->arg = arg;
-	url_relay(rs->host, target, error);
+	find_path(rs);
 	rs->credentials = credentials_hold(context->credentials);
 	rs->relay_check.trust = rs->credentials->relays;
 	rs->relay_check.role = ROLE_RELAY;
-	rs->relay_check.host = rs->host;
+	rs->relay_check.host = rs->path.server_name;
 	timer_init(&rs->refill, context->loop, on_refill, rs);
-	rs->connector =
-	    connector_new(context->loop, context->resolver, target, DIAL_MS, on_connected, rs);
-	if (rs->connector)
+	if (dial_relay(rs))
 		return rs;
 	relay_session_free(rs);
 	return NULL;
@@ -501,8 +544,8 @@ relay_session_free(struct relay_session *rs)
 	if (rs->ref)
 		rs->ref->relay_session = NULL;
 	agent_session_ref_release(rs->ref);
-	if (rs->connector)
-		connector_free(rs->connector);
+	proxy_dial_free(rs->dial);
+	egress_release(rs->path.egress);
 	announcer_free(rs->announcer);
 	session_free(rs->session);
 	peer_check_wipe(&rs->relay_check);

@@ -47,8 +47,8 @@ struct relay_session_end {
 	char subject[256], issuer[256], fingerprint[65];
 };
 
-/* target: "host:port", borrowed while the session lives.  owner: the number by which what its flows
- * take is counted.  NULL when memory is short. */
+/* target: the label of a path of the context, or else "host:port"; borrowed while the session lives.  owner:
+ * the number by which what its flows take is counted.  NULL when memory is short. */
 struct relay_session *relay_session_new(const struct agent_context *, const char *target,
     uint8_t owner, void (*on_event)(void *arg, struct relay_session *, enum relay_session_event),
     void *arg);

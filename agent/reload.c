@@ -10,6 +10,7 @@
 #include "agent/acme.h"
 #include "agent/crl_urls.h"
 #include "agent/endpoint_health.h"
+#include "agent/relay_path.h"
 #include "agent/reload_private.h"
 #include "agent/renew.h"
 #include "agent/sources.h"
@@ -162,7 +163,7 @@ struct loaded {
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;
 	struct forward_plan *forwards;
-	struct fetch_proxy *proxy;
+	struct relay_paths *paths;
 };
 
 static void
@@ -173,7 +174,7 @@ loaded_wipe(struct loaded *loaded)
 	credentials_release(loaded->credentials);
 	endpoint_table_release(loaded->endpoint_table);
 	forward_plan_free(loaded->forwards);
-	fetch_proxy_free(loaded->proxy);
+	relay_paths_free(loaded->paths);
 }
 
 /* All or nothing; the links to relays come last, because nothing after them can fail. */
@@ -186,15 +187,19 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 
 	loaded->endpoint_stamps =
 	    note_stamps(settings, &loaded->crl_stamp, &loaded->credentials_stamp);
-	if (loaded->endpoint_stamps && fetch_proxy_load(&settings->proxy, &loaded->proxy, error))
+	if (loaded->endpoint_stamps)
+		loaded->paths = relay_paths_new(settings, error);
+	if (loaded->paths) {
+		settings->egress = egress_hold(loaded->paths->egress);
 		loaded->credentials = credentials_new(settings, live->context.credentials, error);
+	}
 	if (loaded->credentials)
 		loaded->endpoint_table = endpoint_table_new(settings, loaded->credentials->relays,
 		    live->context.endpoint_table, NULL, error);
 	if (loaded->endpoint_table)
 		loaded->forwards = forwards_plan(live->forwards, settings, error, &code);
 	if (loaded->forwards) {
-		if (relay_links_set(&live->links, &settings->connect_url))
+		if (relay_links_set(&live->links, &loaded->paths->labels))
 			return true;
 		snprintf(error, sizeof error, "memory is short");
 	}
@@ -250,7 +255,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 		.settings = live->settings,
 		.endpoint_stamps = live->endpoint_stamps,
 		.credentials = live->context.credentials,
-		.proxy = live->context.proxy,
+		.paths = live->context.paths,
 	};
 
 	warn_restart(&old.settings, &loaded->settings);
@@ -259,7 +264,8 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	live->credentials_stamp = loaded->credentials_stamp;
 	live->endpoint_stamps = loaded->endpoint_stamps;
 	live->context.credentials = loaded->credentials;
-	live->context.proxy = loaded->proxy;
+	live->context.paths = loaded->paths;
+	live->context.proxy = egress_proxy(loaded->paths->egress);
 	log_init("valise-agent", (enum log_level)live->settings.log.level,
 	    (enum log_format)live->settings.log.format);
 	agent_context_configure(&live->context, &live->settings, &live->state);
@@ -267,8 +273,10 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	agent_acme_set(live->acme);
 	agent_reload_publish(live, loaded->endpoint_table);
 	forwards_take(live->forwards, loaded->forwards, &live->settings);
-	relay_links_renew(
-	    &live->links, agent_reload_is_renewed(old.credentials, live->context.credentials));
+	relay_links_renew(&live->links,
+	    agent_reload_is_renewed(old.credentials, live->context.credentials) ||
+		relay_paths_differ(old.paths, live->context.paths));
+	relay_paths_tell(live->context.paths);
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
 	agent_reload_warn_endpoints(live);
 	reload_faults_mend(&live->faults, NULL);

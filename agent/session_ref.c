@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/egress.h"
 #include "pki/identity.h"
 
 struct agent_session_ref *
@@ -51,6 +52,7 @@ agent_session_ref_release(struct agent_session_ref *ref)
 		identity_release(ref->peer);
 	free(ref->target);
 	free(ref->server_name);
+	egress_release(ref->egress);
 	secret_wipe(&ref->key);
 	free(ref);
 }

@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "tunnel/session.h"
 
+struct egress;
 struct relay_session;
 struct identity;
 
@@ -24,6 +25,7 @@ struct agent_session_ref {
 	_Atomic bool is_over;   /* the session is: no new channel is dialled */
 	char *target;           /* host:port */
 	char *server_name;      /* for SNI */
+	struct egress *egress;  /* held; NULL: the target is dialled directly */
 	char relay[SHORT_TEXT]; /* the name that the relay gives itself */
 	char identity[CHANNEL_IDENTITY];
 	struct secret key;

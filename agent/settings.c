@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/egress.h"
 #include "agent/settings_private.h"
 #include "base/admin.h"
 #include "base/admin_client.h"
@@ -44,6 +45,18 @@ is_relay(const char *text, char error[256])
 	char host[254];
 
 	return url_relay(host, text, error);
+}
+
+static bool
+is_relay_name(const char *text, char error[256])
+{
+	char name[NAME_SIZE];
+
+	if (!url_host_is_literal(text) && name_normalise(name, text, strlen(text)))
+		return true;
+	snprintf(error, 256,
+	    "is not a valid host name; write the connect name of the relay, which its certificate has");
+	return false;
 }
 
 /* Printable, not empty, and short enough for the protocol. */
@@ -141,6 +154,14 @@ static const struct conf_row endpoint_rows[] = {
 	SETTINGS_PATIENCE_ROWS(struct endpoint_settings), { 0 }
 };
 
+static const struct conf_row relay_rows[] = { { "dial", CONF_TEXT, AT(relay_settings, dial),
+						  .required = true, .check = is_relay,
+						  .mark_offset = AT(relay_settings, dial_mark) },
+	{ "name", CONF_TEXT, AT(relay_settings, name), .check = is_relay_name },
+	{ "proxy", CONF_MAPPING, AT(relay_settings, proxy), .table = fetch_proxy_rows,
+	    .scalar = "url", .mark_offset = AT(relay_settings, proxy.mark) },
+	{ 0 } };
+
 static const struct conf_row probe_rows[] = {
 	{ "interval", CONF_DURATION, AT(probe_settings, interval_ms), .required = true,
 	    .least = SECONDS(1), .most = SETTINGS_PATIENCE_MOST_MS },
@@ -158,8 +179,8 @@ const struct conf_row agent_settings_admin_rows[] = {
 static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_settings, version),
 					    .required = true, .least = 1, .most = 1 },
 	DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
-	{ "agent.connect_url", CONF_TEXTS, AT(agent_settings, connect_url), .least = 1,
-	    .check = is_relay },
+	{ "agent.connect_url", CONF_MAPPINGS, AT(agent_settings, connect_url), .least = 1,
+	    .table = relay_rows, .item_bytes = sizeof(struct relay_settings), .scalar = "dial" },
 	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .least = 1,
 	    .check = daemon_rows_is_path },
 	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls),
@@ -205,6 +226,13 @@ static struct conf_mark
 mark_of_list(const struct conf_texts *texts)
 {
 	return texts->count > 0 ? texts->marks[0] : (struct conf_mark){ 0 };
+}
+
+static struct conf_mark
+mark_of_relays(const struct agent_settings *settings)
+{
+	return settings->connect_url.count > 0 ? agent_settings_relay(settings, 0)->dial_mark
+					       : (struct conf_mark){ 0 };
 }
 
 /* What only a tls:// upstream has. */
@@ -451,15 +479,32 @@ check_unlike(const struct agent_settings *settings, size_t index, struct conf_re
 }
 
 static void
+label_relay(struct relay_settings *relay)
+{
+	char host[254] = "";
+	uint16_t port;
+
+	if (relay->dial)
+		host_port_split(relay->dial, host, &port);
+	snprintf(relay->label, sizeof relay->label, "%s%s%s", relay->name ? relay->name : "",
+	    relay->name ? "@" : "", relay->dial ? relay->dial : "");
+	if (relay->name && relay->dial && strcasecmp(relay->name, host) == 0)
+		snprintf(relay->label, sizeof relay->label, "%s", relay->dial);
+}
+
+static void
 check_relays(const struct agent_settings *settings, struct conf_report *report)
 {
-	for (size_t i = 0; i < settings->connect_url.count; i++)
+	for (size_t i = 0; i < settings->connect_url.count; i++) {
+		struct relay_settings *relay = agent_settings_relay(settings, i);
+
+		label_relay(relay);
+		fetch_proxy_check(&relay->proxy, report);
 		for (size_t j = 0; j < i; j++)
-			if (strcasecmp(settings->connect_url.items[i],
-				settings->connect_url.items[j]) == 0)
-				conf_error(report, settings->connect_url.marks[i],
-				    "%s is listed twice; once is enough",
-				    settings->connect_url.items[i]);
+			if (strcasecmp(relay->label, agent_settings_relay(settings, j)->label) == 0)
+				conf_error(report, relay->dial_mark,
+				    "%s is listed twice; once is enough", relay->label);
+	}
 	if (settings->labels.count > LABELS_MOST)
 		conf_error(report, settings->labels.marks[LABELS_MOST],
 		    "more than %d labels; take some away", LABELS_MOST);
@@ -474,8 +519,7 @@ check_agent(const struct agent_settings *settings, struct conf_report *report)
 		bool is_given;
 		struct conf_mark mark;
 	} keys[] = {
-		{ "agent.connect_url", settings->connect_url.count > 0,
-		    mark_of_list(&settings->connect_url) },
+		{ "agent.connect_url", settings->connect_url.count > 0, mark_of_relays(settings) },
 		{ "agent.connect_cas", settings->connect_cas.count > 0,
 		    mark_of_list(&settings->connect_cas) },
 		{ "agent.certificate", settings->certificate != NULL, settings->certificate_mark },
@@ -548,6 +592,7 @@ agent_settings_wipe(struct agent_settings *settings)
 {
 	conf_wipe(settings, rows);
 	crl_catalogue_free(settings->catalogue);
+	egress_release(settings->egress);
 	free(settings->acme_dir);
 	memset(settings, 0, sizeof *settings);
 }

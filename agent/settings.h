@@ -137,6 +137,17 @@ struct probe_settings {
 	struct conf_mark mark;
 };
 
+enum { RELAY_TARGET = 300, RELAY_LABEL = 600 };
+
+/* One item of agent.connect_url. */
+struct relay_settings {
+	char *dial; /* host:port */
+	struct conf_mark dial_mark;
+	char *name; /* that its certificate must be for; NULL: the host that is dialled */
+	struct fetch_proxy_settings proxy; /* without a url: that of the agent */
+	char label[RELAY_LABEL]; /* "host:port" or "name@host:port"; filled by the checks */
+};
+
 struct agent_settings_limits {
 	uint64_t flows; /* 0: as many as the descriptors allow */
 	uint64_t handshakes;
@@ -147,7 +158,7 @@ struct agent_settings {
 	uint64_t version;
 	char *workers; /* "auto" or a number */
 	struct conf_mark workers_mark;
-	struct conf_texts connect_url;
+	struct conf_items connect_url; /* struct relay_settings */
 	struct conf_texts connect_cas, connect_crls, connect_crl_url;
 	struct crl_policy_settings connect_crl;
 	char *certificate, *private_key;
@@ -163,6 +174,8 @@ struct agent_settings {
 	bool waits_for_clock;     /* what the clock forbids is waited for: a start */
 	/* What stands in the CRL files of all keys; NULL: nobody has looked.  See sources_catalogue(). */
 	struct crl_catalogue *catalogue;
+	/* What `proxy` leads to, once it is loaded, for all that is not a relay; held.  NULL: directly. */
+	struct egress *egress;
 	char *admin_socket; /* NULL: in state_dir */
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
@@ -204,6 +217,12 @@ agent_settings_certificate(const struct termination_settings *termination, size_
 	if (!termination->first.certificate)
 		return &more[index];
 	return index == 0 ? &termination->first : &more[index - 1];
+}
+
+static inline struct relay_settings *
+agent_settings_relay(const struct agent_settings *settings, size_t index)
+{
+	return (struct relay_settings *)settings->connect_url.items + index;
 }
 
 static inline struct forward_settings *

@@ -10,6 +10,7 @@
 #include "agent/forwards.h"
 #include "agent/probes.h"
 #include "agent/relay_link.h"
+#include "agent/relay_path.h"
 #include "agent/worker.h"
 #include "base/admin.h"
 #include "base/reload_faults.h"
@@ -19,20 +20,24 @@
 #include "enrol/crl_refresh.h"
 
 static json_t *
-describe_relays(const struct relay_links *links)
+describe_relays(const struct relay_links *links, const struct relay_paths *paths)
 {
 	json_t *relays = json_array();
 
 	for (size_t i = 0; i < links->count; i++) {
 		struct relay_link_description link;
+		const struct relay_path *path;
+		const struct fetch_proxy *proxy;
 		char since[TIME_TEXT];
 
 		relay_link_describe(links->links[i], &link);
+		path = relay_paths_find(paths, link.target);
+		proxy = path ? egress_proxy(path->egress) : NULL;
 		json_array_append_new(relays,
-		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?}", "relay", link.target, "name",
-			admin_text(link.relay), "state", link.state, "since",
+		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?, s:s*}", "relay", link.target,
+			"name", admin_text(link.relay), "state", link.state, "since",
 			time_text(link.since_s, since), "code", link.code, "error",
-			admin_text(link.error)));
+			admin_text(link.error), "proxy", proxy ? proxy->url : NULL));
 	}
 	return relays;
 }
@@ -83,7 +88,7 @@ agent_status(const struct agent_status_sources *from)
 	    forwards_flow_count(from->forwards));
 	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "workers",
 	    (int)agent_settings_workers(from->settings), "flows", flows, "relays",
-	    describe_relays(from->links), "endpoints",
+	    describe_relays(from->links, from->context->paths), "endpoints",
 	    describe_endpoints(from->context->endpoint_table, from->probes, from->acme), "forwards",
 	    describe_forwards(from->settings), "crl_urls", crl_refresh_describe(from->crl_refresh),
 	    "renewal", renewal_describe(from->renewal));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/egress.h"
 #include "agent/upstream_judge.h"
 #include "base/clock.h"
 #include "base/postgres.h"
@@ -17,7 +18,8 @@ struct upstream_dial {
 	struct loop *loop;
 	struct upstream_dial_options options;
 	uint64_t deadline_ms;
-	struct connector *connector;
+	struct connector *connector;   /* or */
+	struct proxy_dial *proxy_dial; /* by a proxy */
 	struct stream *stream;
 	struct watch watch;
 	struct timer timer;
@@ -214,6 +216,14 @@ fill_header(struct upstream_dial *dial)
 }
 
 static void
+start_sending(struct upstream_dial *dial)
+{
+	watch_init(&dial->watch, dial->loop, dial->stream->fd, on_ready, dial);
+	timer_set(&dial->timer, time_left(dial));
+	send_header(dial);
+}
+
+static void
 on_connected(void *arg, int fd, const char *error)
 {
 	struct upstream_dial *dial = arg;
@@ -228,13 +238,42 @@ on_connected(void *arg, int fd, const char *error)
 		return;
 	}
 	dial->stream = stream_socket(fd);
-	if (!dial->stream) {
+	if (dial->stream)
+		start_sending(dial);
+	else
 		fail_short(dial, no_memory);
-		return;
-	}
-	watch_init(&dial->watch, dial->loop, fd, on_ready, dial);
-	timer_set(&dial->timer, time_left(dial));
-	send_header(dial);
+}
+
+static void
+on_proxied(void *arg, struct stream *stream, const char *error)
+{
+	struct upstream_dial *dial = arg;
+	bool is_short = !stream && proxy_dial_is_short(dial->proxy_dial);
+
+	dial->proxy_dial = NULL;
+	dial->stream = stream;
+	if (stream)
+		start_sending(dial);
+	else if (is_short)
+		fail_short(dial, error);
+	else
+		fail(dial, error);
+}
+
+/* False when memory is short. */
+static bool
+start_dialling(struct upstream_dial *dial, struct resolver *resolver)
+{
+	const char *target = dial->options.upstream->targets[dial->options.target].url.target;
+	struct proxy_dial_options by = { .target = target, .timeout_ms = dial->options.timeout_ms };
+
+	egress_fill(dial->options.egress, &by);
+	if (proxy_dial_is_by_proxy(&by))
+		dial->proxy_dial = proxy_dial_new(dial->loop, resolver, &by, on_proxied, dial);
+	else
+		dial->connector =
+		    connector_new(dial->loop, resolver, target, by.timeout_ms, on_connected, dial);
+	return dial->proxy_dial || dial->connector;
 }
 
 struct upstream_dial *
@@ -252,11 +291,7 @@ upstream_dial_new(struct loop *loop, struct resolver *resolver,
 	dial->arg = arg;
 	dial->deadline_ms = clock_ms() + options->timeout_ms;
 	timer_init(&dial->timer, loop, on_deadline, dial);
-	if (fill_header(dial))
-		dial->connector = connector_new(loop, resolver,
-		    options->upstream->targets[options->target].url.target, options->timeout_ms,
-		    on_connected, dial);
-	if (dial->connector)
+	if (fill_header(dial) && start_dialling(dial, resolver))
 		return dial;
 	upstream_dial_free(dial);
 	return NULL;
@@ -287,6 +322,7 @@ upstream_dial_free(struct upstream_dial *dial)
 		return;
 	if (dial->connector)
 		connector_free(dial->connector);
+	proxy_dial_free(dial->proxy_dial);
 	tls_driver_wipe(&dial->driver);
 	watch_wipe(&dial->watch);
 	timer_clear(&dial->timer);

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "tunnel/stream.h"
 
+struct egress;
 struct upstream_dial;
 struct resolver;
 struct upstream_judge;
@@ -22,9 +23,10 @@ enum { UPSTREAM_DIAL_ERROR = 768 };
 /* What is pointed at is borrowed while the dial lives, but for the header, which is copied. */
 struct upstream_dial_options {
 	const struct upstream *upstream;
-	unsigned target;     /* the index of the one to be dialled */
-	uint64_t timeout_ms; /* for all of it */
-	const void *header;  /* PROXY; goes out first */
+	unsigned target;       /* the index of the one to be dialled */
+	struct egress *egress; /* by which a host is reached; NULL: directly */
+	uint64_t timeout_ms;   /* for all of it */
+	const void *header;    /* PROXY; goes out first */
 	size_t header_bytes;
 	const char *alpn; /* what the endpoint and its client have agreed on; "" if nothing */
 	bool forgives_truncation;

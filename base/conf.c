@@ -150,6 +150,13 @@ read_texts(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 		add_text(f, row, texts, item_of(f, node, i));
 }
 
+static bool
+is_item(const struct conf_row *row, const yaml_node_t *item)
+{
+	return item->type == YAML_MAPPING_NODE ||
+	    (row->scalar && item->type == YAML_SCALAR_NODE && !is_empty(item));
+}
+
 static void
 read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 {
@@ -164,13 +171,14 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++) {
 		yaml_node_t *item = item_of(f, node, i);
 
-		if (item->type != YAML_MAPPING_NODE)
+		if (!is_item(row, item))
 			node_error(f, item,
 			    "\"%s\" takes a list of mappings (- key: value), not of %s", row->key,
 			    what_is(item));
 		else
 			read_table(f, row->table,
-			    (char *)items->items + row->item_bytes * items->count++, item, NULL);
+			    (char *)items->items + row->item_bytes * items->count++, item,
+			    row->scalar);
 	}
 }
 

@@ -44,7 +44,9 @@ enum conf_kind {
 	/* Struct in place, by .table; with .scalar, a scalar means {scalar: it}, and so does a list where
 	 * that key takes one. */
 	CONF_MAPPING,
-	CONF_MAPPINGS, /* struct conf_items by .table; one mapping is a list of one */
+	/* struct conf_items by .table; one mapping is a list of one; with .scalar, a scalar in it means
+	 * {scalar: it} */
+	CONF_MAPPINGS,
 };
 
 /* Where a value stands, for later checks that span keys, counted from 1; line 0: not given. */
@@ -74,7 +76,7 @@ struct conf_row {
 	const char *const *words;     /* for CONF_WORD, NULL-terminated */
 	const struct conf_row *table; /* for mappings */
 	size_t item_bytes;            /* for CONF_MAPPINGS */
-	const char *scalar;           /* for CONF_MAPPING: the key that a bare value stands for */
+	const char *scalar;           /* for mappings: the key that a bare value stands for */
 	size_t mark_offset;           /* of a struct conf_mark in the struct, or 0 */
 	/* Checks one text, or each item of a list; NULL: any text will do. */
 	bool (*check)(const char *text, char error[256]);

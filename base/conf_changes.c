@@ -183,15 +183,17 @@ find_item(const struct conf_row *row, const struct conf_items *items, const char
 	return i;
 }
 
-/* The key is a plural, as of all lists. */
+/* The key is a plural, as of most lists. */
 static void
 add_item(
     struct conf_changes *changes, const struct conf_row *row, const char *name, const char *how)
 {
+	size_t length = strlen(row->key);
 	char what[WHAT_TEXT];
 
-	snprintf(
-	    what, sizeof what, "%.*s %.200s%s", (int)strlen(row->key) - 1, row->key, name, how);
+	if (row->key[length - 1] == 's')
+		length--;
+	snprintf(what, sizeof what, "%.*s %.200s%s", (int)length, row->key, name, how);
 	conf_changes_add(changes, what);
 }
 

@@ -23,6 +23,7 @@ struct proxy_dial {
 	struct loop *loop;
 	struct proxy_dial_options options; /* without a proxy if that is not for the target */
 	enum state state;
+	bool is_short;
 	uint64_t deadline_ms;
 	struct connector *connector;
 	struct stream *stream; /* owned */
@@ -118,6 +119,13 @@ fail(struct proxy_dial *dial, const char *why)
 	finish(dial, error);
 }
 
+static void
+fail_short(struct proxy_dial *dial)
+{
+	dial->is_short = true;
+	finish(dial, "memory is short");
+}
+
 static uint64_t
 time_left(const struct proxy_dial *dial)
 {
@@ -191,7 +199,7 @@ end_of_talk(struct proxy_dial *dial)
 
 	if (buffers->heard_bytes > 0 &&
 	    !stream_unread(dial->stream, buffers->heard, buffers->heard_bytes))
-		finish(dial, "memory is short");
+		fail_short(dial);
 	else
 		finish(dial, NULL);
 }
@@ -202,7 +210,7 @@ go_on(struct proxy_dial *dial)
 	if (prepare(dial))
 		say(dial);
 	else
-		finish(dial, "memory is short");
+		fail_short(dial);
 }
 
 /* True: more is wanted. */
@@ -272,7 +280,7 @@ start_talking(struct proxy_dial *dial)
 {
 	dial->buffers = calloc(1, sizeof *dial->buffers);
 	if (!dial->buffers) {
-		finish(dial, "memory is short");
+		fail_short(dial);
 		return;
 	}
 	move(dial, TALKING);
@@ -335,7 +343,7 @@ start_shaking(struct proxy_dial *dial)
 	dial->tls = tls;
 	dial->stream = tls ? tls_stream(tls) : NULL;
 	if (!tls) {
-		finish(dial, "memory is short");
+		fail_short(dial);
 		return;
 	}
 	move(dial, SHAKING);
@@ -353,6 +361,7 @@ on_connected(void *arg, int fd, const char *error)
 	char why[PROXY_DIAL_ERROR];
 
 	dial->connector = NULL;
+	dial->is_short = fd == CONNECT_SHORT;
 	if (fd < 0 && proxy) {
 		snprintf(why, sizeof why, "cannot be reached: %.600s", error);
 		fail(dial, why);
@@ -364,13 +373,19 @@ on_connected(void *arg, int fd, const char *error)
 	}
 	dial->stream = stream_socket(fd);
 	if (!dial->stream)
-		finish(dial, "memory is short");
+		fail_short(dial);
 	else if (!proxy)
 		finish(dial, NULL);
 	else if (proxy->kind == FETCH_PROXY_HTTPS)
 		start_shaking(dial);
 	else
 		start_talking(dial);
+}
+
+bool
+proxy_dial_is_short(const struct proxy_dial *dial)
+{
+	return dial->is_short;
 }
 
 bool

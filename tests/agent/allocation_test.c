@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include "agent/challenge.h"
 #include "agent/endpoint_health.h"
+#include "agent/relay_path.h"
 #include "agent/relay_session.h"
 #include "allocation.h"
 #include "base/log.h"
@@ -133,13 +134,23 @@ make_workers(void)
 }
 
 static bool
+make_paths(void)
+{
+	char error[EGRESS_ERROR];
+	struct relay_paths *made = relay_paths_new(&settings, error);
+
+	relay_paths_free(made);
+	return made != NULL;
+}
+
+static bool
 make_links(void)
 {
 	struct relay_links links;
 	bool made;
 
 	relay_links_init(&links, &context, on_relay, NULL);
-	made = relay_links_set(&links, &settings.connect_url);
+	made = relay_links_set(&links, &context.paths->labels);
 	assert_int_equal(links.count, made ? 2 : 0);
 	relay_links_wipe(&links);
 	return made;
@@ -195,11 +206,14 @@ open_context(const char *path)
 	context.endpoint_table =
 	    endpoint_table_new(&settings, credentials->relays, NULL, NULL, error);
 	assert_non_null(context.endpoint_table);
+	context.paths = relay_paths_new(&settings, error);
+	assert_non_null(context.paths);
 }
 
 static void
 close_context(void)
 {
+	relay_paths_free(context.paths);
 	resolver_free(context.resolver);
 	loop_free(context.loop);
 	endpoint_table_release(context.endpoint_table);
@@ -213,6 +227,7 @@ makes_a_thing_whole_or_not_at_all(void **state)
 	static const struct maker makers[] = {
 		{ make_settings, false },
 		{ make_credentials, true },
+		{ make_paths, false },
 		{ make_endpoint_table, true },
 		{ make_workers, false },
 		{ make_links, false },
@@ -273,7 +288,7 @@ open_agent(struct agent_live *agent)
 	open_fetching(agent);
 	assert_true(agent_reload_note_stamps(agent));
 	relay_links_init(&agent->links, &agent->context, on_relay, agent);
-	assert_true(relay_links_set(&agent->links, &agent->settings.connect_url));
+	assert_true(relay_links_set(&agent->links, &agent->context.paths->labels));
 }
 
 static void

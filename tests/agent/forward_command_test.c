@@ -68,6 +68,18 @@ takes_every_option_in_any_order(void **state)
 }
 
 static void
+goes_by_a_proxy(void **state)
+{
+	const char *const words[] = { "forward", NEEDED, "--proxy", "environment", NULL };
+	struct agent_settings settings;
+
+	(void)state;
+	assert_int_equal(read_words(&settings, words), 0);
+	assert_string_equal(settings.proxy.url, "environment");
+	agent_settings_wipe(&settings);
+}
+
+static void
 refuses_what_makes_no_sense(void **state)
 {
 	static const struct {
@@ -131,6 +143,7 @@ listens_anywhere_on_the_loopback(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(makes_a_forward_of_the_least_that_is_needed),
 	cmocka_unit_test(takes_every_option_in_any_order),
+	cmocka_unit_test(goes_by_a_proxy),
 	cmocka_unit_test(refuses_what_makes_no_sense),
 	cmocka_unit_test(listens_anywhere_on_the_loopback),
 };

@@ -76,6 +76,22 @@ has_its_certificate_by_acme(void **state)
 }
 
 static void
+goes_by_a_proxy(void **state)
+{
+	const char *const words[] = { "tls", "8080", NEEDED, "--proxy", "socks5://p.test:1080",
+		"--proxy-user", "joe", "--proxy-password-file", "/dev/null", NULL };
+	struct agent_settings settings;
+
+	(void)state;
+	assert_int_equal(read_words(&settings, words), 0);
+	assert_string_equal(settings.proxy.url, "socks5://p.test:1080");
+	assert_string_equal(settings.proxy.username, "joe");
+	assert_string_equal(settings.proxy.password_file, "/dev/null");
+	assert_string_equal(agent_settings_relay(&settings, 0)->label, "relay.test:443");
+	agent_settings_wipe(&settings);
+}
+
+static void
 refuses_what_makes_no_sense(void **state)
 {
 	static const struct {
@@ -109,6 +125,16 @@ refuses_what_makes_no_sense(void **state)
 		{ EX_USAGE,
 		    { "tls", "8080", NEEDED, "--acme", "a@b.test", "--crt", "/dev/null", "--key",
 			"/dev/null", "--state-dir", "/state", NULL } },
+		{ EX_USAGE, { "tls", "8080", NEEDED, "--proxy", "ftp://p:1", NULL } },
+		{ EX_USAGE,
+		    { "tls", "8080", NEEDED, "--proxy", "http://p:1", "--proxy-user", "joe",
+			NULL } },
+		{ EX_USAGE,
+		    { "tls", "8080", NEEDED, "--proxy-user", "joe", "--proxy-password-file",
+			"/dev/null", NULL } },
+		{ EX_USAGE,
+		    { "tls", "8080", NEEDED, "--proxy", "http://p:1", "--proxy-user", "j:e",
+			"--proxy-password-file", "/dev/null", NULL } },
 		{ EX_NOINPUT, { "tls", "8080", NEEDED, "--relay-crl", "/nonexistent", NULL } },
 	};
 	struct agent_settings settings;
@@ -127,6 +153,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(makes_a_passthrough_endpoint_of_the_least_that_is_needed),
 	cmocka_unit_test(takes_every_option_in_any_order),
 	cmocka_unit_test(has_its_certificate_by_acme),
+	cmocka_unit_test(goes_by_a_proxy),
 	cmocka_unit_test(refuses_what_makes_no_sense),
 };
 RUN_TESTS("agent/oneshot", tests)

@@ -10,6 +10,9 @@
 	"version: 1\n" \
 	"agent: {connect_url: 'relay.test:443', connect_cas: ca, certificate: c, private_key: k}\n"
 #define ENDPOINT "endpoints:\n  - name: a\n    url: tls://a.test\n"
+#define RELAYS(relays) \
+	"version: 1\nagent: {connect_url: " relays \
+	", connect_cas: ca, certificate: c, private_key: k}\n" ENDPOINT "    upstream: 80\n"
 
 /* Reads a text as a file; the messages come back in *told (to free()). */
 static int
@@ -26,6 +29,31 @@ read_text(struct agent_settings *settings, const char *text, char **told)
 	fclose(messages);
 	unlink(path);
 	return code;
+}
+
+static void
+takes_relays_as_texts_and_as_mappings(void **state)
+{
+	static const char *const labels[] = { "r:1", "connect.test@203.0.113.7:8443", "s:2" };
+	struct agent_settings settings;
+	char *told;
+
+	(void)state;
+	assert_int_equal(
+	    read_text(&settings,
+		RELAYS(
+		    "['r:1', {dial: '203.0.113.7:8443', name: connect.test, proxy: 'http://p:1'}, "
+		    "{dial: 's:2', name: s}]"),
+		&told),
+	    0);
+	assert_string_equal(told, "");
+	free(told);
+	assert_int_equal(settings.connect_url.count, 3);
+	for (size_t i = 0; i < COUNT(labels); i++)
+		assert_string_equal(agent_settings_relay(&settings, i)->label, labels[i]);
+	assert_null(agent_settings_relay(&settings, 0)->proxy.url);
+	assert_string_equal(agent_settings_relay(&settings, 1)->proxy.url, "http://p:1");
+	agent_settings_wipe(&settings);
 }
 
 static void
@@ -443,6 +471,16 @@ refuses_what_does_not_go_together(void **state)
 		{ AGENT "forwards:\n" FORWARD("unix:/a", "a"),
 		    ":2:22:", "agent.connect_url is for endpoints" },
 		{ "version: 1\n", ":1:1:", "missing key \"endpoints\"" },
+		{ RELAYS("{name: r.test}"), ":2:22:", "missing key \"dial\"" },
+		{ RELAYS("['r:1', {dial: r}]"), ":2:37:", "is not a valid relay" },
+		{ RELAYS("{dial: 'r:1', name: 192.0.2.1}"), ":2:42:", "is not a valid host name" },
+		{ RELAYS("[{dial: 'r:1', name: s}, {dial: 'r:1', name: S}]"),
+		    ":2:54:", "S@r:1 is listed twice" },
+		{ RELAYS("[{dial: 'r:1', name: R}, 'r:1']"), ":2:47:", "r:1 is listed twice" },
+		{ RELAYS("['r:1', ~]"), ":2:30:", "takes a list of mappings" },
+		{ RELAYS("{dial: 'r:1', proxy: {no_proxy: a}}"), ":2:43:", "missing key \"url\"" },
+		{ RELAYS("{dial: 'r:1', proxy: {url: 'http://p:1', username: u}}"),
+		    ":2:73:", "without password_file" },
 		{ "version: 1\n" ENDPOINT "    upstream: 80\n",
 		    ":3:11:", "missing key \"agent.connect_url\"" },
 		{ "version: 1\nagent: {connect_url: [], connect_cas: ca}\n" ENDPOINT
@@ -571,6 +609,7 @@ reads_the_policy_for_expired_crls(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_in_the_defaults),
+	cmocka_unit_test(takes_relays_as_texts_and_as_mappings),
 	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
 	cmocka_unit_test(several_certificates_are_a_list_behind_the_first_or_without_one),
 	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),

@@ -558,6 +558,17 @@ trust_release(struct trust *trust)
 	(void)trust;
 }
 
+/* Only a proxy would want one, and there is none here. */
+struct trust *
+trust_load(const struct trust_sources *sources, const struct trust *previous, char *error, size_t error_bytes)
+{
+	(void)sources;
+	(void)previous;
+	(void)error;
+	(void)error_bytes;
+	sim_violated("a trust is loaded");
+}
+
 /* ---- settings ---- */
 
 struct rules *
