@@ -139,7 +139,9 @@ fail(struct link *link, enum io io)
 	if (io == IO_EOF)
 		error = "the peer closed the connection";
 	else if (!*error)
-		error = "the connection was reset";
+		error = stream_was_silent(tls_stream(link->tls))
+		    ? "the peer's system does not answer any more"
+		    : "the connection was reset";
 	if (io != IO_FAILED) {
 		end(link, error);
 		return;

@@ -44,10 +44,21 @@ mask_of(enum io io)
 	return io == IO_READ ? WATCH_READ : io == IO_WRITE ? WATCH_WRITE : WATCH_NOTHING;
 }
 
+/* What broke a side may have been nobody: its kernel was asked, by keepalive or by what was sent, and has
+ * not answered. */
+static bool
+was_silent(const struct pump *pump, enum pump_end why)
+{
+	struct stream *broken = pump->half[why == PUMP_RESET_B].from;
+	return (why == PUMP_RESET_A || why == PUMP_RESET_B) && broken && stream_was_silent(broken);
+}
+
 /* The streams stay until pump_free(), which closes them; nothing happens to them any more. */
 static void
 end(struct pump *pump, enum pump_end why)
 {
+	if (was_silent(pump, why))
+		why = PUMP_SILENT;
 	pump->is_over = true;
 	pump->end = why;
 	pump_drop_held(pump);

@@ -179,6 +179,14 @@ how_it_ended(const struct stream *s)
 	return s->was_reset ? IO_RESET : IO_EOF;
 }
 
+/* The kernel's own verdict, not a peer's word: nothing was answered for too long.  What a router has said
+ * meanwhile takes the place of ETIMEDOUT then (RFC 1122 §4.2.3.9). */
+static bool
+is_silence(int error)
+{
+	return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
 /* What a failed system call on a socket means for the connection. */
 static enum io
 judge(struct stream *s, int error, enum io wait)
@@ -195,6 +203,7 @@ judge(struct stream *s, int error, enum io wait)
 		return IO_FAILED;
 	}
 	/* Reset, timed out, unreachable: all say that the peer is gone without a FIN. */
+	s->was_silent |= !s->was_reset && is_silence(error);
 	s->was_reset = true;
 	return IO_RESET;
 }
@@ -321,6 +330,18 @@ socket_is_broken(const struct stream *s)
 	return s->was_reset || (poll(&p, 1, 0) > 0 && (p.revents & POLLERR));
 }
 
+/* An error that no call has met yet is taken from the socket. */
+static bool
+socket_was_silent(struct stream *s)
+{
+	int error = 0;
+	socklen_t bytes = sizeof error;
+	if (!s->was_reset && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 &&
+	    error != 0)
+		judge(s, error, IO_READ);
+	return s->was_silent;
+}
+
 /* A socket has no words of its own. */
 static enum io
 socket_linger(struct stream *s)
@@ -353,6 +374,7 @@ static const struct stream_kind socket_kind = {
 	socket_free,
 	NULL,
 	NULL,
+	socket_was_silent,
 };
 
 size_t
@@ -366,6 +388,12 @@ const char *
 stream_fault(const struct stream *s)
 {
 	return s->kind->fault ? s->kind->fault(s) : NULL;
+}
+
+bool
+stream_was_silent(struct stream *s)
+{
+	return s->kind->was_silent && s->kind->was_silent(s);
 }
 
 bool

@@ -50,6 +50,7 @@ struct stream_kind {
 	void (*free)(struct stream *);
 	size_t (*held)(const struct stream *);       /* NULL: nothing of its own */
 	const char *(*fault)(const struct stream *); /* NULL: it has no words for one */
+	bool (*was_silent)(struct stream *);         /* NULL: never */
 };
 
 struct stream_unread;
@@ -69,7 +70,7 @@ struct stream {
 	/* Said by who puts bytes back: there was nothing behind them, and an edge (base/loop.h) will tell. */
 	bool is_dry_behind : 1;
 	/* A socket's own. */
-	bool is_finished : 1, was_reset : 1, is_domain_known : 1, is_unix : 1;
+	bool is_finished : 1, was_reset : 1, was_silent : 1, is_domain_known : 1, is_unix : 1;
 	bool has_ended : 1; /* its FIN was read */
 };
 
@@ -98,6 +99,10 @@ enum io stream_linger(struct stream *);
 /* The connection has been reset or has timed out, as far as the kernel knows, whatever there still
  * is to be read. This is a system call, for callers that do not wait on the descriptor. */
 bool stream_is_broken(const struct stream *);
+/* Of a stream that has met IO_RESET or is broken: whether nobody has reset it, but our kernel has given up
+ * a peer's that answered no more (RFC 9293 §3.8.3, RFC 1122 §4.2.3.6).  It may take the error from the
+ * socket, so ask when nothing else will be asked of the stream. */
+bool stream_was_silent(struct stream *);
 /* stream_free() will reset the connection (RST; no close_notify). */
 void stream_reset(struct stream *);
 /* Closes the descriptor; NULL is fine. */

@@ -286,5 +286,11 @@ fault(const struct stream *s)
 	return tls->alert_sent || tls->alert_received ? tls_error(tls) : NULL;
 }
 
+static bool
+was_silent(struct stream *s)
+{
+	return stream_was_silent(((struct tls *)s)->under);
+}
+
 const struct stream_kind tls_kind = { read_on, write_on, finish, settle, linger, is_broken, reset,
-	free_all, held, fault };
+	free_all, held, fault, was_silent };

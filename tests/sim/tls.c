@@ -719,4 +719,5 @@ tls_unwrap(struct tls *tls)
 	return under;
 }
 
-static const struct stream_kind kind = { read_on, write_on, finish, settle, linger, is_broken, reset, free_all, NULL, NULL };
+static const struct stream_kind kind = { read_on, write_on, finish, settle, linger, is_broken, reset, free_all, NULL, NULL,
+	NULL };

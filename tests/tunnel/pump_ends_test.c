@@ -93,7 +93,7 @@ wire_free(struct stream *s)
 
 static const struct stream_kind wire_kind = {
 	wire_read, wire_write, wire_does_nothing, wire_does_nothing, wire_does_nothing,
-	wire_is_broken, wire_reset, wire_free, NULL, NULL,
+	wire_is_broken, wire_reset, wire_free, NULL, NULL, NULL,
 };
 
 struct side {

@@ -598,6 +598,32 @@ a_peer_whose_kernel_is_silent_is_gone(void **state)
 	close(bench.far[1]);
 }
 
+/* By a probe of keepalive or by what was sent: the kernel says ETIMEDOUT, and nobody has reset anything. */
+static void
+make_kernel_give_up(int near, int far)
+{
+	assert_int_equal(setsockopt(near, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ 200 }, sizeof(int)), 0);
+	switch_off(far);
+}
+
+static void
+a_peer_that_our_kernel_gives_up_was_silent(void **state)
+{
+	(void)state;
+	for (int who = 0; who < 2; who++) {
+		struct bench bench;
+		char byte;
+		bench_plain(&bench, (struct pump_settings){ 0 });
+		make_kernel_give_up(bench.near[who], bench.far[who]);
+		put(bench.far[!who], "x");
+		assert_int_equal(get(bench.far[!who], &byte, 1), -1);
+		assert_int_equal(errno, ECONNRESET);
+		assert_int_equal(bench_end(&bench), PUMP_SILENT);
+		close(bench.far[0]);
+		close(bench.far[1]);
+	}
+}
+
 /* Keeps one direction of a flow as full as it gets, until the other end closes. */
 static void *
 flood(void *arg)
@@ -905,6 +931,23 @@ the_peers_alert_in_a_joined_flow_is_told(void **state)
 	close(plain[1]);
 }
 
+static void
+so_was_a_peer_with_tls_on_top(void **state)
+{
+	int sealed[2], plain[2];
+	struct bench bench;
+	char byte;
+	(void)state;
+	struct tls *client = start_sealed(&bench, sealed, plain);
+	make_kernel_give_up(sealed[0], sealed[1]);
+	put(plain[1], "x");
+	assert_int_equal(get(plain[1], &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(bench_end(&bench), PUMP_SILENT);
+	stream_free(tls_stream(client));
+	close(plain[1]);
+}
+
 static int
 set_up(void **state)
 {
@@ -932,10 +975,12 @@ main(void)
 		cmocka_unit_test(a_reset_is_found_while_the_other_side_takes_nothing),
 		cmocka_unit_test(a_peer_may_pause_for_as_long_as_it_likes),
 		cmocka_unit_test(a_peer_whose_kernel_is_silent_is_gone),
+		cmocka_unit_test(a_peer_that_our_kernel_gives_up_was_silent),
 		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
 		cmocka_unit_test(an_alert_in_a_joined_flow_can_be_read),
 		cmocka_unit_test(the_peers_alert_in_a_joined_flow_is_told),
+		cmocka_unit_test(so_was_a_peer_with_tls_on_top),
 		cmocka_unit_test(a_terminated_flow_within_its_sealed_channel),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -152,6 +152,7 @@ a_reset_arrives_as_one(void **state)
 	stream_free(a);
 	assert_int_equal(hear_nothing(b), IO_RESET);
 	assert_int_equal(stream_write(b, "x", 1, &done), IO_RESET);
+	assert_false(stream_was_silent(b));
 	stream_free(b);
 }
 
@@ -272,7 +273,7 @@ a_connection_that_times_out_has_not_ended(void **state)
 	int fds[2];
 	size_t done;
 	(void)state;
-	for (int writes = 0; writes < 2; writes++) {
+	for (int how = 0; how < 3; how++) {
 		tcp_pair(fds);
 		struct stream *a = stream_socket(fds[0]);
 		assert_int_equal(setsockopt(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ 100 },
@@ -283,10 +284,13 @@ a_connection_that_times_out_has_not_ended(void **state)
 		struct pollfd at = { .fd = fds[0] };
 		assert_int_equal(poll(&at, 1, 10000), 1);
 		assert_true(stream_is_broken(a));
-		if (writes)
+		if (how == 1)
 			assert_int_equal(stream_write(a, "x", 1, &done), IO_RESET);
+		if (how == 2)
+			assert_true(stream_was_silent(a));
 		assert_int_equal(hear_nothing(a), IO_RESET);
 		assert_int_equal(hear_nothing(a), IO_RESET);
+		assert_true(stream_was_silent(a));
 		stream_free(a);
 		close(fds[1]);
 	}

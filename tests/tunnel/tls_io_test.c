@@ -76,7 +76,7 @@ memory_free(struct stream *s)
 
 static const struct stream_kind memory_kind = { memory_read, memory_write, memory_does_nothing,
 	memory_does_nothing, memory_does_nothing, memory_is_broken, memory_reset, memory_free, NULL,
-	NULL };
+	NULL, NULL };
 
 /* A channel, since its handshake costs little. */
 struct both {
