@@ -73,6 +73,7 @@ empty_way(struct flow *flow)
 	flow_hello_leave(flow);
 	connector_free(way->connector);
 	shares_leave(way->asking);
+	flow_wait_end(flow);
 	route_cancel(way->looking);
 	pool_cancel(way->request);
 	channel_free(way->channel);
@@ -303,6 +304,8 @@ static void
 on_route(struct flow *flow, const struct route_answer *answer)
 {
 	memcpy(flow->way->route, answer->pattern, sizeof flow->way->route);
+	if (answer->verdict != ROUTE_NONE)
+		flow_wait_end(flow);
 	if (!is_name_within_limits(flow)) {
 		give_back(answer);
 		flow_refuse(flow, REFUSE_OVER_LIMIT);

@@ -11,8 +11,13 @@
 
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/shares.h"
 #include "relay/flow_private.h"
+#include "relay/name_flows.h"
 #include "relay/shared.h"
+
+static const char is_crowded[] =
+    "its agent is away, and too many clients wait for theirs, from this one's network as many as from any";
 
 void
 flow_wait_leave(struct flow *flow)
@@ -63,6 +68,69 @@ on_waited(void *arg)
 	flow_refuse(flow, REFUSE_NO_AGENT);
 }
 
+/* ---- who may wait ---- */
+
+static void
+on_displaced(void *arg)
+{
+	flow_refuse_because(arg, REFUSE_NO_AGENT, is_crowded);
+}
+
+static bool
+enter_name(struct flow *flow)
+{
+	struct flow_way *way = flow->way;
+	const char *name = way->route[0] != '\0' ? way->route : flow_server_name(flow);
+	const char *unused;
+
+	way->wait_name =
+	    name_flows_enter(flow->worker->shared->wait_names, name, WAITS_A_NAME, &unused);
+	if (!way->wait_name)
+		snprintf(way->trouble, sizeof way->trouble,
+		    "its agent is away, and %d clients wait for it already, or memory is short",
+		    WAITS_A_NAME);
+	return way->wait_name;
+}
+
+static bool
+enter_block(struct flow *flow)
+{
+	struct flow_way *way = flow->way;
+	const struct address from = flow_client(flow);
+	struct shares_entrant entrant = { flow->worker->loop, &from, 0, on_displaced, flow };
+	enum shares_verdict verdict;
+
+	way->wait_place = shares_enter(flow->worker->shared->waits, &entrant, &verdict);
+	if (verdict == SHARES_CLIENT_FULL)
+		snprintf(way->trouble, sizeof way->trouble,
+		    "its agent is away, and %d of this client's block wait for theirs already",
+		    WAITS_A_CLIENT);
+	else if (!way->wait_place)
+		snprintf(way->trouble, sizeof way->trouble, "%s",
+		    verdict == SHARES_FULL ? is_crowded : "its agent is away, and memory is short");
+	return way->wait_place;
+}
+
+void
+flow_wait_end(struct flow *flow)
+{
+	struct flow_way *way = flow->way;
+
+	shares_leave(way->wait_place);
+	name_flows_leave(flow->worker->shared->wait_names, way->wait_name);
+	way->wait_place = NULL;
+	way->wait_name = NULL;
+}
+
+/* Whoever has looked in vain has a place already. */
+static bool
+enter(struct flow *flow)
+{
+	return flow->way->wait_place || (enter_name(flow) && enter_block(flow));
+}
+
+/* ---- waiting ---- */
+
 void
 flow_wait_init(struct worker_context *worker)
 {
@@ -81,7 +149,7 @@ flow_wait(struct flow *flow)
 	if (worker->draining)
 		snprintf(flow->way->trouble, sizeof flow->way->trouble,
 		    "its agent is away, and a relay that drains does not wait for it");
-	if (worker->draining || now >= flow->way->wait_until_ms)
+	if (worker->draining || now >= flow->way->wait_until_ms || !enter(flow))
 		return false;
 	flow_move(flow, FLOW_WAITING);
 	TAILQ_INSERT_TAIL(&worker->waiting, flow, way->waiting);

@@ -15,6 +15,7 @@
 #include "enrol/crl_refresh.h"
 #include "pki/cert.h"
 #include "relay/arrival.h"
+#include "relay/flow_wait.h"
 #include "relay/route.h"
 #include "relay/route_health.h"
 #include "relay/rules.h"
@@ -177,6 +178,7 @@ reload_set_bounds(const struct reload *reload)
 	struct shares_bounds channels = { derived->channel_handshakes, 0 };
 	struct shares_bounds lingers = { derived->lingers, 0 };
 	struct shares_bounds strange_lookups = { RESOLVER_STRANGE_ASKERS, 0 };
+	struct shares_bounds waits = { WAITS_MOST, WAITS_A_CLIENT };
 	struct usage_bounds usage = {
 		.per_identity = { [USAGE_SESSIONS] = limits->sessions_per_identity,
 		    [USAGE_FLOWS] = limits->flows_per_identity,
@@ -199,6 +201,7 @@ reload_set_bounds(const struct reload *reload)
 	shares_set_bounds(shared->channels, &channels);
 	shares_set_bounds(shared->lingers, &lingers);
 	shares_set_bounds(shared->strange_lookups, &strange_lookups);
+	shares_set_bounds(shared->waits, &waits);
 	atomic_store(&shared->kept_from, derived->kept_from);
 }
 

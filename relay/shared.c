@@ -26,6 +26,8 @@ bool
 shared_make(struct shared *shared)
 {
 	return (shared->flows = shares_new(SHARES_NEWEST)) &&
+	    (shared->waits = shares_new(SHARES_NEWEST)) &&
+	    (shared->wait_names = name_flows_new()) &&
 	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
 	    (shared->name_flows = name_flows_new()) && (shared->pendings = pendings_new()) &&
 	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
@@ -60,6 +62,8 @@ shared_wipe(struct shared *shared)
 	recent_peers_free(shared->recent_peers);
 	pendings_free(shared->pendings);
 	name_flows_free(shared->name_flows);
+	name_flows_free(shared->wait_names);
+	shares_free(shared->waits);
 	rate_table_free(shared->rates);
 	standstills_wipe(&shared->standstills);
 	shares_free(shared->flows);

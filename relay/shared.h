@@ -38,7 +38,9 @@ struct shared {
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
 	struct pendings *pendings;
-	struct shares *flows; /* of clients; the newest leave */
+	struct shares *flows; /* of clients; the newest leave, as in the next */
+	struct shares *waits; /* of clients, for an agent that is away; flow_wait.h, with the next */
+	struct name_flows *wait_names;
 	struct recent_peers *recent_peers;
 	struct standstills standstills;
 	struct shares *hellos; /* of clients; here and below the oldest leave */

@@ -97,9 +97,9 @@ connect_client(void)
 }
 
 static void
-begin_flow(void)
+begin_flow_from(const char *text)
 {
-	const struct address from = address_of("127.0.0.1:1000");
+	const struct address from = address_of(text);
 	struct conn conn = { .fd = connect_client(), .client = ip_address_of(&from),
 	    .accepted_us = clock_us(), .wire = malloc(wire_bytes), .bytes = wire_bytes, .capacity = wire_bytes };
 
@@ -109,6 +109,12 @@ begin_flow(void)
 	assert_int_equal(clienthello_read(&conn.hello, conn.wire, conn.bytes), CLIENTHELLO_COMPLETE);
 	memcpy(name, conn.hello.server_name, sizeof name);
 	flow_start(&worker, &conn, name);
+}
+
+static void
+begin_flow(void)
+{
+	begin_flow_from("127.0.0.1:1000");
 }
 
 static int
@@ -124,7 +130,8 @@ set_up(void **state)
 	fake = (struct fake_registry){ 0 };
 	shared = (struct shared){ .routes = route_table_new(), .flows = shares_new(SHARES_NEWEST),
 	    .lingers = shares_new(SHARES_OLDEST), .rates = rate_table_new(), .name_flows = name_flows_new(),
-	    .resolver = resolver_new() };
+	    .waits = shares_new(SHARES_NEWEST), .wait_names = name_flows_new(), .resolver = resolver_new() };
+	shares_set_bounds(shared.waits, &(struct shares_bounds){ WAITS_MOST, WAITS_A_CLIENT });
 	flow_ids_init(&shared.flow_ids);
 	assert_true(route_set_registry(shared.routes, &fake_registry, &fake));
 	fake.registry = route_registry(shared.routes);
@@ -150,6 +157,8 @@ tear_down(void **state)
 	rate_table_free(shared.rates);
 	shares_free(shared.flows);
 	shares_free(shared.lingers);
+	shares_free(shared.waits);
+	name_flows_free(shared.wait_names);
 	route_table_free(shared.routes);
 	clock_fake(0, 0);
 	return 0;
@@ -513,6 +522,122 @@ those_who_wait_when_a_drain_begins_wait_no_longer(void **state)
 	assert_true(LIST_EMPTY(&worker.flows));
 }
 
+/* One more client of this address, whose agent is away. Returns the one before. */
+static int
+one_more(const char *from)
+{
+	int before = client;
+
+	begin_flow_from(from);
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 0);
+	return before;
+}
+
+/* What this client has heard. */
+static int
+alert_of(int one)
+{
+	int last = client, heard;
+
+	client = one;
+	heard = alert();
+	client = last;
+	return heard;
+}
+
+static void
+let_nobody_wait(int *clients, int count)
+{
+	flow_cut_all(&worker, "test-over");
+	loop_advance(worker.loop, 0);
+	for (int i = 0; i < count; i++)
+		close(clients[i]);
+	assert_int_equal(shares_count(shared.waits), 0);
+}
+
+static void
+a_block_has_sixteen_who_wait_and_the_next_is_refused_at_once(void **state)
+{
+	int clients[WAITS_A_CLIENT + 1];
+
+	(void)state;
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 0);
+	for (int i = 0; i < WAITS_A_CLIENT; i++)
+		clients[i] = one_more("127.0.0.1:1000");
+	assert_int_equal(alert(), 80);
+	clients[WAITS_A_CLIENT] = one_more("127.0.0.2:1000");
+	assert_int_equal(alert(), 0);
+	for (int i = 0; i < WAITS_A_CLIENT; i++)
+		assert_int_equal(alert_of(clients[i]), 0);
+	let_nobody_wait(clients, WAITS_A_CLIENT + 1);
+}
+
+static void
+a_name_has_256_who_wait_and_the_next_is_refused_at_once(void **state)
+{
+	int clients[WAITS_A_NAME];
+
+	(void)state;
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 0);
+	for (int i = 0; i < WAITS_A_NAME; i++) {
+		char from[32];
+
+		snprintf(from, sizeof from, "10.0.%d.1:1", i);
+		clients[i] = one_more(from);
+		assert_int_equal(alert_of(clients[i]), 0);
+	}
+	assert_int_equal(alert(), 80);
+	let_nobody_wait(clients, WAITS_A_NAME);
+}
+
+static void
+when_all_places_are_taken_the_network_with_most_pays(void **state)
+{
+	int clients[4];
+
+	(void)state;
+	shares_set_bounds(shared.waits, &(struct shares_bounds){ 3, WAITS_A_CLIENT });
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 0);
+	clients[0] = one_more("10.0.0.1:1");
+	clients[1] = one_more("10.0.0.1:2");
+	assert_int_equal(shares_count(shared.waits), 3);
+	clients[2] = one_more("192.0.2.1:1");
+	assert_int_equal(alert(), 0);
+	assert_int_equal(alert_of(clients[0]), 0);
+	assert_int_equal(alert_of(clients[1]), 0);
+	assert_int_equal(alert_of(clients[2]), 80);
+	clients[3] = one_more("192.0.2.2:1");
+	assert_int_equal(alert(), 80);
+	let_nobody_wait(clients, 4);
+}
+
+static void
+who_looks_again_in_vain_keeps_his_place(void **state)
+{
+	struct route_static_settings other = { .pattern = "other.example", .target = "127.0.0.1:9", .connect_ms = 5000 };
+	struct route_static *route = route_static_new(&other);
+
+	(void)state;
+	fake_found(&fake, REGISTRY_NOBODY);
+	loop_advance(worker.loop, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_true(route_set_static(shared.routes, "", &route, 1));
+		loop_advance(worker.loop, WAIT_LOOK_MS);
+		assert_int_equal(fake.asked, 2 + i);
+		fake_found(&fake, REGISTRY_NOBODY);
+		loop_advance(worker.loop, 0);
+		assert_int_equal(shares_count(shared.waits), 1);
+	}
+	loop_advance(worker.loop, WAIT_MS);
+	assert_int_equal(alert(), 80);
+	assert_int_equal(shares_count(shared.waits), 0);
+	route_static_release(route);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -534,6 +659,10 @@ main(void)
 		TEST(whoever_comes_back_gets_all_who_wait),
 		TEST(a_client_that_leaves_while_it_waits_is_forgotten),
 		TEST(a_relay_that_drains_lets_nobody_wait),
+		TEST(a_block_has_sixteen_who_wait_and_the_next_is_refused_at_once),
+		TEST(a_name_has_256_who_wait_and_the_next_is_refused_at_once),
+		TEST(when_all_places_are_taken_the_network_with_most_pays),
+		TEST(who_looks_again_in_vain_keeps_his_place),
 		TEST(those_who_wait_when_a_drain_begins_wait_no_longer),
 	};
 

@@ -128,6 +128,9 @@ relay_up(struct sim_relay *relay)
 	shared->pendings = pendings_new();
 	shared->flows = shares_new(SHARES_NEWEST);
 	shares_set_bounds(shared->flows, &flows);
+	shared->waits = shares_new(SHARES_NEWEST);
+	shares_set_bounds(shared->waits, &(struct shares_bounds){ WAITS_MOST, WAITS_A_CLIENT });
+	shared->wait_names = name_flows_new();
 	shared->recent_peers = recent_peers_new();
 	standstills_init(&shared->standstills);
 	for (unsigned i = 0; i < sizeof queues / sizeof queues[0]; i++) {
@@ -190,6 +193,8 @@ relay_down(struct sim_relay *relay)
 	recent_peers_free(shared->recent_peers);
 	pendings_free(shared->pendings);
 	name_flows_free(shared->name_flows);
+	name_flows_free(shared->wait_names);
+	shares_free(shared->waits);
 	standstills_wipe(&shared->standstills);
 	shares_free(shared->flows);
 	route_table_free(shared->routes);
