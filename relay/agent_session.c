@@ -322,11 +322,13 @@ agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 	struct agent_session *self;
 
 	LIST_FOREACH(self, &worker->sessions, link) {
-		if (self->session_ref)
+		if (self->session_ref) {
 			session_drain(self->session, &drain);
-		else
+			pool_drain(session_ref_pool(self->session_ref));
+		} else {
 			agent_session_end(
 			    self, CODE_DRAINING, "the relay is stopping; connect to another one");
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ on_answer(void *arg, struct channel *channel)
 
 	flow->way->request = NULL;
 	if (!channel) {
-		retry(flow, "the agent's session is gone", true);
+		retry(flow, "the agent's session is gone or drains, and no channel comes", true);
 		return;
 	}
 	flow->way->channel = channel;

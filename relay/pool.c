@@ -58,7 +58,7 @@ struct pool {
 	struct table lines;                           /* of hosts and networks */
 	struct pool_line all;
 	unsigned parked;
-	bool closed;
+	bool closed, drains;
 };
 
 static void
@@ -377,6 +377,9 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if ((entry = best_for(pool, request->asker.loop))) {
 		outcome = FOUND;
 		assign(pool, entry, request);
+	} else if (pool->drains) {
+		outcome = NEVER;
+		move_request(request, COMING);
 	} else if (!find_line(pool, request)) {
 		outcome = NO_MEMORY;
 	} else if (request->state == QUEUED && is_too_long(pool, request->line)) {
@@ -551,19 +554,33 @@ next_to_disappoint(struct pool *pool)
 	return request;
 }
 
+/* Nobody will wait from now on. */
+static void
+disappoint_all(struct pool *pool, bool *reason)
+{
+	struct pool_request *request;
+
+	pthread_mutex_lock(&pool->lock);
+	*reason = true;
+	pthread_mutex_unlock(&pool->lock);
+	while ((request = next_to_disappoint(pool)))
+		answer(request, NULL);
+}
+
+void
+pool_drain(struct pool *pool)
+{
+	disappoint_all(pool, &pool->drains);
+}
+
 void
 pool_close(struct pool *pool)
 {
 	struct pool_entry *entry;
-	struct pool_request *request;
 
-	pthread_mutex_lock(&pool->lock);
-	pool->closed = true;
-	pthread_mutex_unlock(&pool->lock);
+	disappoint_all(pool, &pool->closed);
 	while ((entry = next_to_drop(pool)))
 		call_owner(entry);
-	while ((request = next_to_disappoint(pool)))
-		answer(request, NULL);
 }
 
 static struct pool_request *

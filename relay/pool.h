@@ -85,7 +85,7 @@ struct pool_entry {
 struct pool_asker {
 	struct loop *loop;
 	const struct address *client; /* for whom; borrowed for the call of pool_take() */
-	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone. */
+	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone, or drains. */
 	void (*on_answer)(void *arg, struct channel *);
 	/* A detached channel that came after pool_cancel(). */
 	void (*discard)(struct channel *);
@@ -99,6 +99,9 @@ void pool_release(struct pool *);
 /* The session is gone: parked channels are dropped, and whoever waits or asks later is answered
  * NULL. */
 void pool_close(struct pool *);
+/* No channel will be dialled any more, because agent or relay drains: whoever waits is answered NULL at once,
+ * and so is who finds none parked from now on.  Harmless twice. */
+void pool_drain(struct pool *);
 
 enum pool_verdict { POOL_PARKED, POOL_FULL, POOL_REFUSED, POOL_CLOSED };
 /* POOL_REFUSED: its usage has no room, and `why` says so. */

@@ -125,6 +125,7 @@ void
 session_ref_set_draining(struct session_ref *ref)
 {
 	atomic_store(&ref->draining, true);
+	pool_drain(ref->pool);
 }
 
 bool

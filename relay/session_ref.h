@@ -54,7 +54,8 @@ void session_ref_release(struct session_ref *);
 /* The session is over (own thread): the pool closes, no command arrives any more. Harmless twice. */
 void session_ref_retire(struct session_ref *);
 bool session_ref_is_retired(const struct session_ref *);
-/* The agent drains: no new flows, the running ones go on. */
+/* The agent drains: no new flows, the running ones go on, and those that wait for a channel are told at once
+ * that none comes. */
 void session_ref_set_draining(struct session_ref *);
 /* Whether new flows may go there. */
 bool session_ref_is_usable(const struct session_ref *);

@@ -532,6 +532,42 @@ whose_channel_is_lost_on_its_way_comes_back_to_the_head(void **state)
 	pool_release(pool);
 }
 
+/* Neither agent nor relay dials while one of them drains; what is parked is of use to the end. */
+static void
+nobody_waits_for_a_channel_while_it_drains(void **state)
+{
+	struct pool *pool = new_pool(8, NULL);
+	struct asker waiting, late, served, last;
+	struct owner a, b;
+
+	(void)state;
+	ask(pool, &waiting);
+	needed = 0;
+	pool_drain(pool);
+	settle();
+	assert_int_equal(waiting.answers, 1);
+	assert_null(waiting.got);
+	ask(pool, &late);
+	settle();
+	assert_int_equal(late.answers, 1);
+	assert_null(late.got);
+	assert_int_equal(pool_waiting(pool), 0);
+	park(pool, &a, there, 1); /* it was on its way */
+	ask(pool, &served);
+	settle();
+	assert_ptr_equal(served.got, fake(1));
+	park(pool, &b, there, 2);
+	ask(pool, &last);
+	assert_false(pool_lost(&b.entry));
+	b.channel = NULL;
+	settle();
+	assert_int_equal(last.answers, 1);
+	assert_null(last.got);
+	assert_int_equal(needed, 0);
+	pool_close(pool);
+	pool_release(pool);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -541,6 +577,7 @@ main(void)
 		TEST(gives_the_most_recently_verified_from_any_worker),
 		TEST(gives_a_worker_its_own_before_others_that_are_as_good),
 		TEST(who_finds_none_waits_and_the_agent_is_told),
+		TEST(nobody_waits_for_a_channel_while_it_drains),
 		TEST(a_channel_lost_on_its_way_is_replaced),
 		TEST(who_gives_up_is_not_answered),
 		TEST(is_too_big_when_more_than_the_least_is_in_the_way),
