@@ -9,6 +9,10 @@
  * Waking the writer costs more than building a line, so it rests after it has written: the lines of
  * that time go together, and their producers wake nobody.  An audit event, and a line that comes
  * after a rest in which there was none, are written at once.
+ *
+ * What cannot be written, because a disk is full as a rule, stays in the ring and is tried again each second;
+ * a ring that is full drops what comes, as where nobody reads.  A line of which a part has gone out is
+ * written once more, behind an end of that part.
  */
 #include <assert.h>
 #include <errno.h>
@@ -31,6 +35,7 @@ enum {
 	AUDIT_BYTES = 1 << 20, /* of these: only audit events use the last free ones */
 	TELL_MS = 1000,        /* how often the number of dropped lines is told */
 	LIMIT_MS = 1000,       /* how often windows of the limit are looked at */
+	RETRY_MS = 1000,       /* after a write that has failed */
 	REST_MS = 10,          /* between two writes, while ordinary lines gather */
 	REST_BYTES = 1 << 20,  /* in the ring: the rest is over */
 	STOP_MS = 1000,
@@ -64,6 +69,7 @@ static struct log_thread {
 	struct losses losses; /* not told yet */
 	uint64_t tell_ms;     /* not before */
 	uint64_t limit_ms;    /* when windows of the limit are looked at next */
+	uint64_t retry_ms;    /* no write before; 0: the last one was fine */
 	uint8_t ring[RING_BYTES];
 } writer = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.work = PTHREAD_COND_INITIALIZER,
@@ -72,6 +78,8 @@ static struct log_thread {
 /* For a thread that may not take the lock, because it crashes. */
 static atomic_bool has_work;
 static atomic_int writer_tid;
+/* What was written last is the beginning of a line. */
+static atomic_bool is_torn;
 
 /* This is not the time of base/clock, which tests may stop: the kernel is told to wait until
  * then. */
@@ -94,25 +102,38 @@ wait_until(pthread_cond_t *condition, uint64_t ms)
 	return pthread_cond_clockwait(condition, &writer.lock, CLOCK_MONOTONIC, &at) == ETIMEDOUT;
 }
 
-/* Another program that shares standard error with us may have made it non-blocking. */
-static bool
-write_out(const char *text, size_t bytes)
+/* Returns how much of it is out: less only if the rest cannot be written.  Another program that shares
+ * standard error with us may have made it non-blocking. */
+static size_t
+write_bytes(const char *text, size_t bytes)
 {
 	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+	size_t at = 0;
 
-	while (bytes > 0) {
-		ssize_t done = write(STDERR_FILENO, text, bytes);
+	while (at < bytes) {
+		ssize_t done = write(STDERR_FILENO, text + at, bytes - at);
 
-		if (done < 0 && errno == EAGAIN) {
+		if (done < 0 && errno == EAGAIN)
 			poll(&room, 1, -1);
-		} else if (done < 0 && errno != EINTR) {
-			return false;
-		} else if (done > 0) {
-			text += done;
-			bytes -= (size_t)done;
-		}
+		else if (done < 0 && errno != EINTR)
+			break;
+		else if (done > 0)
+			at += (size_t)done;
 	}
-	return true;
+	return at;
+}
+
+/* The same for whole lines. */
+static size_t
+write_out(const char *text, size_t bytes)
+{
+	size_t done;
+
+	if (atomic_load(&is_torn) && write_bytes("\n", 1) == 0)
+		return 0;
+	done = write_bytes(text, bytes);
+	atomic_store(&is_torn, done > 0 && text[done - 1] != '\n');
+	return done;
 }
 
 /* ---- the ring, under the lock ---- */
@@ -154,6 +175,19 @@ count_loss(struct losses *losses, bool is_audit)
 	(*(is_audit ? &losses->audit_lines : &losses->lines))++;
 }
 
+/* Nobody can have what is in the ring. */
+static void
+drop_all(void)
+{
+	struct head head;
+
+	while (writer.used > 0) {
+		look_at(0, &head, sizeof head);
+		count_loss(&writer.losses, head.is_audit);
+		drop_first(sizeof head + head.bytes);
+	}
+}
+
 static void
 add_losses(const struct losses *losses)
 {
@@ -190,24 +224,37 @@ put_line(const char *text, uint16_t bytes, bool is_audit)
 	return must_wake(is_audit);
 }
 
-/* One line of any length, or as many as fit in PIPE_BUF. Gives what is lost if they cannot be written. */
-static struct losses
-take_lines(struct log_line *out)
+/* One line of any length, or as many as fit in PIPE_BUF; they stay in the ring. */
+static void
+copy_lines(struct log_line *out)
 {
-	struct losses taken = { 0 };
+	size_t at = 0;
 
-	for (out->bytes = 0; writer.used > 0;) {
+	for (out->bytes = 0; at < writer.used;) {
 		struct head head;
 
-		look_at(0, &head, sizeof head);
+		look_at(at, &head, sizeof head);
 		if (out->bytes > 0 && out->bytes + head.bytes > PIPE_BUF)
 			break;
-		look_at(sizeof head, out->text + out->bytes, head.bytes);
+		look_at(at + sizeof head, out->text + out->bytes, head.bytes);
 		out->bytes += head.bytes;
-		drop_first(sizeof head + head.bytes);
-		count_loss(&taken, head.is_audit);
+		at += sizeof head + head.bytes;
 	}
-	return taken;
+}
+
+/* Those that are whole in so many bytes. */
+static void
+drop_lines(size_t bytes)
+{
+	struct head head;
+
+	while (writer.used > 0) {
+		look_at(0, &head, sizeof head);
+		if (head.bytes > bytes)
+			break;
+		bytes -= head.bytes;
+		drop_first(sizeof head + head.bytes);
+	}
 }
 
 /* ---- the writer ---- */
@@ -218,19 +265,30 @@ has_losses(void)
 	return writer.losses.lines > 0 || writer.losses.audit_lines > 0;
 }
 
+/* What is left when we stop has had its last try. */
+static void
+note_failure(void)
+{
+	writer.retry_ms = now_ms() + RETRY_MS;
+	if (writer.is_stopping)
+		drop_all();
+}
+
 /* These unlock for the time of the write. */
 static void
 write_lines(struct log_line *out)
 {
-	struct losses taken = take_lines(out);
-	bool is_written;
+	size_t done;
 
+	copy_lines(out);
 	pthread_mutex_unlock(&writer.lock);
-	is_written = write_out(out->text, out->bytes);
+	done = write_out(out->text, out->bytes);
 	pthread_mutex_lock(&writer.lock);
 	writer.has_written = true;
-	if (!is_written)
-		add_losses(&taken);
+	writer.retry_ms = 0;
+	drop_lines(done);
+	if (done < out->bytes)
+		note_failure();
 }
 
 static void
@@ -246,7 +304,7 @@ tell_losses(struct log_line *out)
 	    "nobody reads the log fast enough, or its disk is full",
 	    (const struct log_field[]){ log_u64("lines", losses.lines + losses.audit_lines),
 		log_u64("audit_lines", losses.audit_lines), { 0 } });
-	is_written = write_out(out->text, out->bytes);
+	is_written = write_out(out->text, out->bytes) == out->bytes;
 	pthread_mutex_lock(&writer.lock);
 	if (!is_written)
 		add_losses(&losses);
@@ -265,6 +323,15 @@ static bool
 is_limit_due(void)
 {
 	return log_limit_is_open() && now_ms() >= writer.limit_ms;
+}
+
+/* Until the next try, or until we stop. */
+static void
+wait_for_room(void)
+{
+	while (!writer.is_stopping && !wait_until(&writer.work, writer.retry_ms))
+		;
+	writer.retry_ms = 0;
 }
 
 /* The ring is empty. */
@@ -314,6 +381,8 @@ run(void *unused)
 			was_told = is_last;
 		} else if (is_limit_due()) {
 			tell_limit();
+		} else if (writer.used > 0 && writer.retry_ms > 0) {
+			wait_for_room();
 		} else if (writer.used > 0) {
 			write_lines(&out);
 		} else if (writer.has_written) {
@@ -435,6 +504,7 @@ log_start(void)
 	watch_crashes();
 	pthread_mutex_lock(&writer.lock);
 	writer.is_stopping = writer.is_over = false;
+	writer.retry_ms = 0;
 	if (writer.mode == DIRECT && start_thread())
 		writer.mode = RUNNING;
 	is_running = writer.mode == RUNNING;

@@ -20,6 +20,7 @@
 #include "base/shares.h"
 #include "enrol/crl_refresh.h"
 #include "relay/bind.h"
+#include "relay/known_names.h"
 #include "relay/reload.h"
 #include "relay/renew.h"
 #include "relay/route.h"
@@ -440,6 +441,21 @@ load_trust(struct relay *relay)
 	return EX_OK;
 }
 
+/* Without it names are only not known after a restart. */
+static void
+know_names(struct relay *relay)
+{
+	const struct settings *settings = &relay->reload.rules->settings;
+	struct shared *shared = &relay->shared;
+
+	if (!settings->connect_name)
+		return;
+	shared->known_names = known_names_new(
+	    shared->routes, settings->state_dir, settings->limits.endpoints_per_session);
+	if (!shared->known_names || !known_names_start(shared->known_names))
+		memory_short("the names that were known before the restart, or will be after the next");
+}
+
 static bool
 make_workers(struct relay *relay)
 {
@@ -521,6 +537,7 @@ open_all(struct relay *relay)
 		return fail(EX_OSERR, "memory is short");
 	if ((code = load_trust(relay)) != EX_OK)
 		return code;
+	know_names(relay);
 	reload_stamp(&relay->reload);
 	if ((code = bind_listeners(settings, shared->workers, shared->worker_count)) != EX_OK)
 		return code;
@@ -543,6 +560,7 @@ close_all(struct relay *relay)
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_free(shared->workers[i]);
 	free(shared->workers);
+	known_names_free(shared->known_names);
 	trustwatch_keep_revoked(shared->trustwatch);
 	rules_release(relay->reload.rules);
 	reload_faults_wipe(&relay->reload.faults);

@@ -16,6 +16,7 @@
 #include "pki/cert.h"
 #include "relay/arrival.h"
 #include "relay/flow_wait.h"
+#include "relay/known_names.h"
 #include "relay/route.h"
 #include "relay/route_health.h"
 #include "relay/rules.h"
@@ -202,6 +203,7 @@ reload_set_bounds(const struct reload *reload)
 	shares_set_bounds(shared->lingers, &lingers);
 	shares_set_bounds(shared->strange_lookups, &strange_lookups);
 	shares_set_bounds(shared->waits, &waits);
+	known_names_set_bound(shared->known_names, limits->endpoints_per_session);
 	atomic_store(&shared->kept_from, derived->kept_from);
 }
 

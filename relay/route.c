@@ -54,7 +54,8 @@ why_nobody(struct route_pattern *pattern, const struct route_question *question)
 	return ROUTE_NOBODY;
 }
 
-/* The same where nobody is there any more.  Where nobody had lists of addresses there is no record. */
+/* The same where nobody is there any more, or has been since the start.  Where nobody had lists of addresses
+ * there is no record. */
 static enum route_reason
 why_known(struct route_pattern *pattern, const struct route_question *question)
 {
@@ -62,7 +63,7 @@ why_known(struct route_pattern *pattern, const struct route_question *question)
 	unsigned before = atomic_load(&pattern->departures);
 	const struct route_absent *absent = atomic_load(&pattern->absent);
 	struct route_set *set = atomic_load(&pattern->set);
-	bool is_back = atomic_load_explicit(&set->count, memory_order_acquire) > 0;
+	bool is_back = set && atomic_load_explicit(&set->count, memory_order_acquire) > 0;
 
 	if (!atomic_load(&pattern->is_awaited))
 		return ROUTE_IN_VAIN;

@@ -37,6 +37,7 @@
  * A name whose last endpoint has left is known for another minute.  These names
  * are shared by all tenants (usage.h): there are at most ROUTE_KNOWN_MOST of them.
  * When there are more, the tenant that served most of them last loses its oldest.
+ * known_names.h keeps them over a restart.
  */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
@@ -56,7 +57,7 @@ struct session_ref;
 struct routes;
 struct upstream_group;
 
-enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 65536, ROUTE_HELD_BACK_MS = 30000 };
+enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 131072, ROUTE_HELD_BACK_MS = 30000 };
 
 /* A static route: immutable, counted, so that flows may keep one over a reload. */
 struct route_static;
@@ -166,6 +167,23 @@ bool route_withdraw(
 
 /* The same, when another claim of its session stands in its place: nobody waits for this one. */
 void route_withdraw_replaced(struct routes *, struct route_claim *);
+
+/* ---- the names that agents serve, or did within the last minute ---- */
+
+struct route_name {
+	const char *name;                          /* normalised; may be a wildcard */
+	const uint8_t *identity_key, *tenant_key; /* IDENTITY_KEY_BYTES: of one who serves it, or who did last */
+};
+/* Any thread.  Changes with each name that comes or is forgotten, not where one is only served again. */
+uint64_t route_names_version(const struct routes *);
+/* Forgets those whose minute is over, of which nothing else need tell. */
+void route_names_tidy(struct routes *);
+/* `take` is called under a lock that announcers may wait for; what it is given ends with the call.  A name that
+ * comes or goes meanwhile may be missed, or come twice. */
+void route_names_each(
+    struct routes *, void (*take)(void *arg, const struct route_name *), void *arg);
+/* As if its last agent had left at this moment. */
+void route_names_remember(struct routes *, const struct route_name *);
 
 /* ---- asking ---- */
 

@@ -388,6 +388,7 @@ leave(struct routes *routes, struct route_claim *claim)
 		atomic_store(&pattern->is_awaited, !is_banished);
 		if (pattern->counts.all == 0)
 			route_known_remember(routes, pattern,
+			    identity_key(session_ref_identity(claim->session_ref)),
 			    usage_tenant_key(session_ref_usage(claim->session_ref)));
 	}
 	pthread_mutex_unlock(&routes->lock);

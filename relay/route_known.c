@@ -13,6 +13,7 @@
 struct route_remembered {
 	struct tenant_item item;
 	struct route_pattern *pattern;
+	uint8_t identity[IDENTITY_KEY_BYTES]; /* who has served it last */
 };
 
 /* NULL of NULL. */
@@ -43,9 +44,10 @@ forget(struct routes *routes, struct route_pattern *pattern)
 }
 
 /* What is too old, and what is too much: who has most loses his oldest. */
-static void
-tidy(struct routes *routes, uint64_t now_us)
+void
+route_known_tidy(struct routes *routes)
 {
+	uint64_t now_us = clock_us();
 	struct route_pattern *pattern;
 
 	while ((pattern = pattern_at(tenant_lists_oldest(&routes->remembered))) &&
@@ -57,7 +59,8 @@ tidy(struct routes *routes, uint64_t now_us)
 
 /* False when memory is short. */
 static bool
-remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *tenant_key)
+remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *identity,
+    const uint8_t *tenant_key)
 {
 	struct route_remembered *remembered = calloc(1, sizeof *remembered);
 
@@ -66,24 +69,36 @@ remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *te
 		return false;
 	}
 	remembered->pattern = pattern;
+	memcpy(remembered->identity, identity, sizeof remembered->identity);
 	pattern->remembered = remembered;
 	return true;
 }
 
 /* When memory is short it is forgotten at once. */
 void
-route_known_remember(
-    struct routes *routes, struct route_pattern *pattern, const uint8_t *tenant_key)
+route_known_remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *identity,
+    const uint8_t *tenant_key)
 {
-	uint64_t now_us = clock_us();
-
-	if (!remember(routes, pattern, tenant_key)) {
+	if (!remember(routes, pattern, identity, tenant_key)) {
 		memory_short("that a name was served until now");
 		route_pattern_tidy(routes, pattern);
 		return;
 	}
-	atomic_store(&pattern->known_until_us, now_us + ROUTE_KNOWN_MS * UINT64_C(1000));
-	tidy(routes, now_us);
+	atomic_store(&pattern->known_until_us, clock_us() + ROUTE_KNOWN_MS * UINT64_C(1000));
+	route_known_tidy(routes);
+}
+
+bool
+route_known_describe(const struct route_pattern *pattern, struct route_name *name)
+{
+	const struct route_remembered *remembered = pattern->remembered;
+
+	if (!remembered || !route_known_is(pattern))
+		return false;
+	*name = (struct route_name){ .name = pattern->name,
+		.identity_key = remembered->identity,
+		.tenant_key = tenant_lists_key(&remembered->item) };
+	return true;
 }
 
 void

@@ -129,6 +129,7 @@ struct routes {
 	struct table holders;                       /* route_claim.c */
 	struct tenant_lists remembered;             /* route_known.c */
 	_Atomic(uint64_t) arrivals;                 /* route_arrivals() */
+	_Atomic(uint64_t) names;                    /* route_names_version() */
 	_Atomic(size_t) absent_prefixes;            /* route_absent.c */
 	struct registry *registry;                  /* NULL: this relay stands alone */
 };
@@ -146,14 +147,21 @@ struct route_pattern *route_pattern_find(struct routes *, const char *name, uint
 struct route_pattern *route_pattern_want(struct routes *, const char *name);
 /* Under the lock: removes the pattern if nothing is left in it. */
 void route_pattern_tidy(struct routes *, struct route_pattern *);
+/* Under the lock: calls `each` for the patterns in so many slots from `at` on; false when these were the last. */
+bool route_pattern_walk(struct routes *, size_t at, size_t count,
+    void (*each)(void *arg, struct route_pattern *), void *arg);
 
 /* route_claim.c. Whether others go before it for now, although it has the lower priority. Anybody. */
 bool route_claim_is_held_back(const struct route_claim *);
 
 /* route_known.c. Under the lock. */
-void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *tenant_key);
+void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *identity_key,
+    const uint8_t *tenant_key);
 void route_known_recall(struct routes *, struct route_pattern *);
 void route_known_forget_all(struct routes *);
+void route_known_tidy(struct routes *);
+/* False: it is not remembered, or no longer than it should be.  Borrowed from the pattern, until the unlock. */
+bool route_known_describe(const struct route_pattern *, struct route_name *);
 /* A reader. */
 bool route_known_is(const struct route_pattern *);
 

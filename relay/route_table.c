@@ -183,7 +183,24 @@ route_pattern_want(struct routes *routes, const char *name)
 	fill(slot_of(routes->slots, hash, NULL), hash, pattern);
 	routes->live++;
 	routes->used++;
+	atomic_fetch_add(&routes->names, 1);
 	return pattern;
+}
+
+bool
+route_pattern_walk(struct routes *routes, size_t at, size_t count,
+    void (*each)(void *arg, struct route_pattern *), void *arg)
+{
+	struct route_slots *slots = routes->slots;
+	size_t end = at + count < slots->count ? at + count : slots->count;
+
+	for (; at < end; at++) {
+		struct route_pattern *pattern = slots->at[at].pattern;
+
+		if (pattern && pattern != &gone)
+			each(arg, pattern);
+	}
+	return end < slots->count;
 }
 
 static void
@@ -204,5 +221,6 @@ route_pattern_tidy(struct routes *routes, struct route_pattern *pattern)
 	atomic_store_explicit(
 	    &slot_of(routes->slots, pattern->hash, pattern)->pattern, &gone, memory_order_release);
 	routes->live--;
+	atomic_fetch_add(&routes->names, 1);
 	grace_retire(&pattern->grace, pattern_release);
 }

@@ -14,6 +14,7 @@
 #include "relay/flow_id.h"
 #include "tunnel/standstill.h"
 
+struct known_names;
 struct name_flows;
 struct pendings;
 struct rate_table;
@@ -32,6 +33,7 @@ enum { SHARED_UNIT_BYTES = 512 };
 
 struct shared {
 	struct routes *routes;
+	struct known_names *known_names; /* NULL: no agents, or no memory for it */
 	struct session_table *session_table;
 	struct usage_table *usage_table;
 	struct session_lines *session_lines;

@@ -96,6 +96,12 @@ tenant_lists_add(struct tenant_lists *lists, struct tenant_item *item, const uin
 	return true;
 }
 
+const uint8_t *
+tenant_lists_key(const struct tenant_item *item)
+{
+	return item->list->key;
+}
+
 void
 tenant_lists_remove(struct tenant_lists *lists, struct tenant_item *item)
 {

@@ -37,6 +37,8 @@ void tenant_lists_wipe(struct tenant_lists *);
 
 /* As the newest, of the tenant with this key of IDENTITY_KEY_BYTES.  False when memory is short. */
 bool tenant_lists_add(struct tenant_lists *, struct tenant_item *, const uint8_t *tenant_key);
+/* Of the tenant in whose list it is. */
+const uint8_t *tenant_lists_key(const struct tenant_item *);
 /* Harmless when it is in none. */
 void tenant_lists_remove(struct tenant_lists *, struct tenant_item *);
 

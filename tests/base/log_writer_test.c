@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -209,6 +211,57 @@ what_a_full_disk_takes_is_told_by_kind(void **state)
 	stop_and_read();
 	assert_int_equal(sum_of(" lines="), 15);
 	assert_int_equal(sum_of("audit_lines="), 10);
+}
+
+static off_t
+bytes_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* A limit of the size of files is met as the end of a disk: in the middle of a line, and again with each try. */
+static void
+a_disk_that_is_full_for_a_while_costs_no_line(void **state)
+{
+	enum { FULL = 1000, WHOLE = 40 };
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	char path[] = "/tmp/valise-log.XXXXXX";
+	struct rlimit before, full;
+	int file = mkostemp(path, O_CLOEXEC | O_APPEND);
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	full = (struct rlimit){ .rlim_cur = FULL, .rlim_max = before.rlim_max };
+	enter_pipe(0);
+	dup2(file, STDERR_FILENO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	assert_true(log_start());
+	for (int i = 0; i < WHOLE; i++)
+		log_event(LOG_INFO, "flow-closed", "one of many", log_i64("i", i));
+	while (bytes_of(path) < FULL)
+		nanosleep(&pause, NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	log_stop();
+	leave_pipe();
+	close(reading_end);
+	reading_end = open(path, O_RDONLY | O_CLOEXEC);
+	read_all(NULL);
+	close(reading_end);
+	close(file);
+	unlink(path);
+	split();
+	assert_int_equal(line_count, WHOLE + 1);
+	for (int i = 0; i < WHOLE; i++) {
+		char end[16];
+
+		snprintf(end, sizeof end, "many i=%d", i);
+		assert_in_range(lines_with(end), 1, WHOLE);
+	}
+	assert_int_equal(lines_with("log-lines-dropped"), 0);
 }
 
 static void *
@@ -575,6 +628,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(audit_events_are_dropped_last, set_up),
 	cmocka_unit_test_setup(audit_events_that_are_dropped_are_told, set_up),
 	cmocka_unit_test_setup(what_a_full_disk_takes_is_told_by_kind, set_up),
+	cmocka_unit_test_setup(a_disk_that_is_full_for_a_while_costs_no_line, set_up),
 	cmocka_unit_test_setup(losses_are_told_once_a_second, set_up),
 	cmocka_unit_test_setup(stops_within_a_second_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(keeps_the_lines_of_each_thread_whole_and_in_order, set_up),

@@ -1,0 +1,66 @@
+/* Tests of base/state_file: what is said of files that cannot be written. */
+#include "base/state_file.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "helpers.h"
+
+/* What the log has had since the start of the test. */
+static char said[4096];
+
+static void
+note(struct state_file *file, bool is_written)
+{
+	int ends[2], kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	ssize_t bytes;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	state_file_note(file, is_written, "/var/lib/x: cannot write: no room");
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	bytes = read(ends[0], said + strlen(said), sizeof said - 1 - strlen(said));
+	assert_true(bytes >= 0);
+	close(ends[0]);
+}
+
+static unsigned
+count_of(const char *text)
+{
+	unsigned count = 0;
+
+	for (const char *at = said; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+static void
+a_failure_and_its_end_are_told_once(void **state)
+{
+	struct state_file file = { 0 };
+
+	(void)state;
+	note(&file, true);
+	assert_string_equal(said, "");
+	for (int i = 0; i < 3; i++)
+		note(&file, false);
+	assert_int_equal(count_of("state-unwritten: /var/lib/x"), 1);
+	for (int i = 0; i < 3; i++)
+		note(&file, true);
+	assert_int_equal(count_of("state-written: "), 1);
+	note(&file, false);
+	assert_int_equal(count_of("state-unwritten: "), 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_failure_and_its_end_are_told_once) };
+
+	log_init("test", LOG_INFO, LOG_TEXT);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("state-file", tests, NULL, NULL);
+}
