@@ -30,6 +30,7 @@ struct crl_history {
 	size_t revoked_count;
 	atomic_bool must_save; /* they have news that the file has not, or the file is damaged */
 	atomic_bool has_new_marks;
+	atomic_bool has_told_marks, has_told_revoked; /* that they could not be written */
 };
 
 struct crl_history *
@@ -269,11 +270,10 @@ lock_directory(const char *state_dir, char error[CRL_HISTORY_ERROR])
 	return -1;
 }
 
-bool
-crl_history_save(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+static bool
+save_marks(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
 	char path[PATH_MAX];
-	atomic_store(&history->has_new_marks, false);
 	path_of(state_dir, path);
 	int directory = lock_directory(state_dir, error);
 	if (directory < 0)
@@ -286,10 +286,31 @@ crl_history_save(struct crl_history *history, const char *state_dir, char error[
 }
 
 bool
+crl_history_save(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+{
+	atomic_store(&history->has_new_marks, false);
+	bool done = save_marks(history, state_dir, error);
+	if (!done)
+		atomic_store(&history->has_new_marks, true);
+	return done;
+}
+
+/* What is not on the disk is tried again the next time, and that it is not there is told once. */
+static bool
+has_told(atomic_bool *has_news, atomic_bool *has_told_it, bool is_written)
+{
+	if (!is_written)
+		atomic_store(has_news, true);
+	return atomic_exchange(has_told_it, !is_written) || is_written;
+}
+
+bool
 crl_history_save_news(
     struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
-	return !atomic_load(&history->has_new_marks) || crl_history_save(history, state_dir, error);
+	return !atomic_load(&history->has_new_marks) ||
+	    has_told(&history->has_new_marks, &history->has_told_marks,
+		crl_history_save(history, state_dir, error));
 }
 
 /* ---- revoked serials ---- */
@@ -530,13 +551,10 @@ set_aside(const char *path, char error[CRL_HISTORY_ERROR])
 	return false;
 }
 
-bool
-crl_history_save_revoked(
-    struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+static bool
+save_revoked(struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
 {
 	char path[PATH_MAX];
-	if (!atomic_exchange(&history->must_save, false))
-		return true;
 	path_of_revoked(state_dir, path);
 	int directory = lock_directory(state_dir, error);
 	if (directory < 0)
@@ -546,4 +564,13 @@ crl_history_save_revoked(
 	    write_revoked(history, path, error);
 	close(directory);
 	return done;
+}
+
+bool
+crl_history_save_revoked(
+    struct crl_history *history, const char *state_dir, char error[CRL_HISTORY_ERROR])
+{
+	return !atomic_exchange(&history->must_save, false) ||
+	    has_told(&history->must_save, &history->has_told_revoked,
+		save_revoked(history, state_dir, error));
 }

@@ -49,7 +49,8 @@ bool crl_history_note_mark(struct crl_history *, const struct crl_mark *);
  * processes and threads may do so at the same time.  False with a sentence. */
 bool crl_history_read(struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
 bool crl_history_save(struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
-/* The same, but only if there is anything that was not saved: a CRL may have waited for its issuer. */
+/* The same, but only if there is anything that was not saved: a CRL may have waited for its issuer, or the
+ * disk was full.  False once, until it succeeds: it is tried again with each call. */
 bool crl_history_save_news(
     struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
 
@@ -76,8 +77,8 @@ bool crl_history_has_revoked(struct crl_history *, const uint8_t issuer[ISSUER_I
 bool crl_history_read_revoked(
     struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
 /* Saves what was found since the last time, merged with what is there; nothing to do is cheap.  A
- * damaged file is kept as crl-revoked.damaged.  False with a sentence, once: what was not saved is
- * tried again when there is more. It writes to a disk, so no loop that serves peers may call it. */
+ * damaged file is kept as crl-revoked.damaged.  False with a sentence, once until it succeeds: what was not
+ * saved is tried again with each call.  It writes to a disk, so no loop that serves peers may call it. */
 bool crl_history_save_revoked(
     struct crl_history *, const char *state_dir, char error[CRL_HISTORY_ERROR]);
 

@@ -128,7 +128,7 @@ a_directory_that_is_not_there_is_told_once(void **state)
 	note(1, 1, NOW + YEAR);
 	assert_false(crl_history_save_revoked(history, "/nowhere", error));
 	assert_non_null(strstr(error, "/nowhere"));
-	assert_true(crl_history_save_revoked(history, "/nowhere", error));	/* until there is more */
+	assert_true(crl_history_save_revoked(history, "/nowhere", error));	/* told already */
 	note(1, 2, NOW + YEAR);
 	assert_true(crl_history_save_revoked(history, directory, error));
 	assert_true(start_again());
@@ -184,6 +184,32 @@ takes_what_it_can_of_a_damaged_file(void **state)
 	}
 }
 
+/* A disk that was full: nothing new need come for what it had no room for. */
+static void
+what_could_not_be_kept_is_tried_until_it_is(void **state)
+{
+	const struct crl_mark mark = { .issuer = { 3 }, .this_update = NOW };
+	char numbers[80];
+
+	(void)state;
+	snprintf(numbers, sizeof numbers, "%s/crl-numbers", directory);
+	note(1, 1, NOW + YEAR);
+	assert_true(crl_history_note_mark(history, &mark));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(crl_history_save_revoked(history, "/nowhere", error), i > 0);
+		assert_int_equal(crl_history_save_news(history, "/nowhere", error), i > 0);
+	}
+	assert_true(crl_history_save_revoked(history, directory, error));
+	assert_true(crl_history_save_news(history, directory, error));
+	assert_int_equal(unlink(numbers), 0);
+	assert_true(crl_history_save_news(history, directory, error));
+	assert_int_equal(access(numbers, F_OK), -1); /* there is nothing new */
+	assert_true(start_again());
+	assert_true(has(1, 1));
+	note(1, 2, NOW + YEAR);
+	assert_false(crl_history_save_revoked(history, "/nowhere", error));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -193,6 +219,7 @@ main(void)
 		TEST(serials_outlive_a_restart),
 		TEST(what_another_process_has_kept_is_merged),
 		TEST(a_directory_that_is_not_there_is_told_once),
+		TEST(what_could_not_be_kept_is_tried_until_it_is),
 		TEST(when_it_is_full_the_heaviest_issuer_loses_what_ends_first),
 		TEST(takes_what_it_can_of_a_damaged_file),
 	};
