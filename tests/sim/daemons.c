@@ -108,6 +108,32 @@ unbounded_rates(void)
 	return rates;
 }
 
+static void
+keep_name(void *arg, const struct route_name *from)
+{
+	struct sim_names *names = arg;
+	struct sim_name *to = &names->at[names->count];
+
+	if (names->count == sizeof names->at / sizeof names->at[0])
+		return;
+	names->count++;
+	snprintf(to->name, sizeof to->name, "%s", from->name);
+	memcpy(to->identity, from->identity_key, sizeof to->identity);
+	memcpy(to->tenant, from->tenant_key, sizeof to->tenant);
+}
+
+static void
+know_names(struct sim_relay *relay)
+{
+	for (unsigned i = 0; i < relay->names.count; i++) {
+		const struct sim_name *kept = &relay->names.at[i];
+
+		route_names_remember(relay->shared.routes,
+		    &(struct route_name){ kept->name, kept->identity, kept->tenant });
+	}
+	relay->names.count = 0;
+}
+
 void
 relay_up(struct sim_relay *relay)
 {
@@ -141,6 +167,7 @@ relay_up(struct sim_relay *relay)
 	flow_ids_init(&shared->flow_ids);
 	fill_rules(relay);
 	route_set_static(shared->routes, relay->rules.settings.connect_pattern, relay->statics, 1);
+	know_names(relay);
 	for (int i = 0; i < WORKERS; i++) {
 		struct worker_context *worker = &relay->workers[i];
 
@@ -167,6 +194,7 @@ relay_down(struct sim_relay *relay)
 
 	sim_self = relay->process;
 	kernel_listen(relay_target[relay->process], relay->process, NULL, NULL);
+	route_names_each(shared->routes, keep_name, &relay->names);
 	for (int i = 0; i < WORKERS; i++) {
 		struct worker_context *worker = &relay->workers[i];
 
@@ -445,6 +473,7 @@ daemons_reset(void)
 		relays[i].process = i;
 		relays[i].epoch = 0;
 		relays[i].is_up = false;
+		relays[i].names.count = 0;
 	}
 	for (int i = 0; i < AGENTS; i++) {
 		agents[i].process = FIRST_AGENT + i;

@@ -7,19 +7,30 @@
 
 #include "agent/context.h"
 #include "agent/relay_link.h"
+#include "pki/identity.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
 #include "relay/worker_context.h"
 #include "sim.h"
+#include "sni/name.h"
 
 enum { RELAYS = 2, WORKERS = 2, AGENTS = 3 };
 /* The numbers of the processes: relays first, then agents. */
 enum { FIRST_AGENT = RELAYS, GUEST_PROCESS = 5, CLIENT_PROCESS = 6, UPSTREAM_PROCESS = 7 };
 
+struct sim_names {
+	unsigned count;
+	struct sim_name {
+		char name[NAME_SIZE];
+		uint8_t identity[IDENTITY_KEY_BYTES], tenant[IDENTITY_KEY_BYTES];
+	} at[8];
+};
+
 struct sim_relay {
 	int process;
 	unsigned epoch;			/* how often it went down */
 	bool is_up, is_draining;
+	struct sim_names names;		/* that it knew when it went down, as known_names.h keeps them */
 	struct shared shared;
 	struct rules rules;
 	struct route_static *statics[1];

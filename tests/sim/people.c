@@ -12,6 +12,7 @@
 #include "relay/pending.h"
 #include "relay/route.h"
 #include "relay/session_ref.h"
+#include "memory.h"
 #include "tunnel/channel.h"
 #include "world.h"
 
@@ -201,12 +202,40 @@ __wrap_pending_find(struct pendings *all, const struct route_question *question,
 	return __real_pending_find(all, question, answer);
 }
 
+enum { KNOWN_NAMES = 2 };
+
+static uint64_t known_until_us[RELAYS][KNOWN_NAMES];
+
+/* Whoever asks for a name that an agent has served here within a minute does not hear that nobody has it, whatever
+ * has become of the agent, and of the relay. */
+static void
+watch_known(const struct route_question *question, const struct route_answer *answer)
+{
+	static const char *const names[KNOWN_NAMES] = { "alpha.sim", "beta.sim" };
+
+	for (int i = 0; i < KNOWN_NAMES && !question->only_static; i++) {
+		uint64_t *until_us = &known_until_us[sim_self][i];
+
+		if (strcmp(question->name, names[i]) != 0)
+			continue;
+		if (answer->verdict == ROUTE_AGENT)
+			*until_us = clock_us() + ROUTE_KNOWN_MS * UINT64_C(1000);
+		else if (answer->verdict == ROUTE_NONE && answer->reason == ROUTE_UNKNOWN &&
+		    clock_us() < *until_us && memory_failed() == 0)
+			sim_violated("%s does not know %s any more", sim_processes[sim_self].name, names[i]);
+	}
+}
+
 enum route_verdict
 __wrap_route_find(struct routes *routes, const struct route_question *question, struct route_answer *answer,
     void (*on_answer)(void *, const struct route_answer *), void *arg, struct route_request **request)
 {
+	enum route_verdict verdict;
+
 	lead(question);
-	return __real_route_find(routes, question, answer, on_answer, arg, request);
+	verdict = __real_route_find(routes, question, answer, on_answer, arg, request);
+	watch_known(question, answer);
+	return verdict;
 }
 
 /* Agents 0 and 1 serve one name.  All clients have one address, so that the same one has all of them if either of
@@ -657,6 +686,7 @@ people_reset(void)
 		write_text();
 	memset(clients, 0, sizeof clients);
 	memset(opens, 0, sizeof opens);
+	memset(known_until_us, 0, sizeof known_until_us);
 	upstream_count = 0;
 	led_to = -1;
 	is_quiet = false;

@@ -8,6 +8,7 @@
  *	- a channel is opened once, and at no agent whose lists of addresses refuse the client
  *	- where nothing is wrong all clients, who have one address, reach one agent if that is wished, and
  *	  half a minute later none that stands by; and agents that are started anew one after the other lose no flow
+ *	- a name that was served at a relay within the last minute is known there, also after its restart
  *	- who looks for a proof as ACME servers do reaches the agent that has the mark, while one has it
  *	- what the upstream reads is the client's hello and bytes, nothing else, in order; and the
  *	  other way round
