@@ -52,8 +52,8 @@ struct flow_way {
 	uint64_t wait_until_ms;           /* 0: it has not waited yet */
 	struct shares_place *wait_place;  /* among those who wait, and among those for its name */
 	struct name_flows_place *wait_name;
-	char trouble[SENTENCE_TEXT];      /* what went wrong last, for the log */
-	bool asks_upstream;               /* flow_starttls.c: with the two below */
+	char trouble[SENTENCE_TEXT]; /* what went wrong last, for the log */
+	bool asks_upstream;          /* flow_starttls.c: with the two below */
 	int upstream_fd;
 	struct watch upstream;
 	struct watch client;

@@ -16,7 +16,7 @@
 #include "relay/name_flows.h"
 #include "relay/shared.h"
 
-static const char is_crowded[] =
+static const char too_many_wait[] =
     "its agent is away, and too many clients wait for theirs, from this one's network as many as from any";
 
 void
@@ -73,7 +73,7 @@ on_waited(void *arg)
 static void
 on_displaced(void *arg)
 {
-	flow_refuse_because(arg, REFUSE_NO_AGENT, is_crowded);
+	flow_refuse_because(arg, REFUSE_NO_AGENT, too_many_wait);
 }
 
 static bool
@@ -107,7 +107,7 @@ enter_block(struct flow *flow)
 		    WAITS_A_CLIENT);
 	else if (!way->wait_place)
 		snprintf(way->trouble, sizeof way->trouble, "%s",
-		    verdict == SHARES_FULL ? is_crowded : "its agent is away, and memory is short");
+		    verdict == SHARES_FULL ? too_many_wait : "its agent is away, and memory is short");
 	return way->wait_place;
 }
 

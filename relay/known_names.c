@@ -8,6 +8,7 @@
  */
 #include "relay/known_names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
@@ -74,9 +75,9 @@ static bool
 take_name(struct names_reader *reader, const char *line)
 {
 	struct known_names *self = reader->self;
-	struct route_name name = { .name = line,
-		.identity_key = reader->identity,
-		.tenant_key = reader->tenant };
+	struct route_name name = {
+		.name = line, .identity_key = reader->identity, .tenant_key = reader->tenant
+	};
 	char normalised[NAME_SIZE];
 
 	if (!reader->has_agent || !name_normalise_served(normalised, line, strlen(line)) ||

@@ -269,6 +269,7 @@ on_tick(void *arg)
 	standstills_set_bound(&relay->shared.standstills, relay->reload.rules->limits.memory);
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
+	route_names_tick(relay->shared.routes);
 	if (memory_has_ebbed(&relay->flows, shares_count(relay->shared.flows)))
 		memory_give_back();
 	timer_set(&relay->tick, TICK_MS);
@@ -453,7 +454,8 @@ know_names(struct relay *relay)
 	shared->known_names = known_names_new(
 	    shared->routes, settings->state_dir, settings->limits.endpoints_per_session);
 	if (!shared->known_names || !known_names_start(shared->known_names))
-		memory_short("the names that were known before the restart, or will be after the next");
+		memory_short(
+		    "the names that were known before the restart, or will be after the next");
 }
 
 static bool

@@ -104,7 +104,7 @@ answer_agent(struct routes *routes, const char *name, uint64_t hash,
 	const struct route_claim *claim;
 
 	if (count == 0) {
-		if (pattern && route_known_is(pattern)) {
+		if (pattern && route_known_is(routes, pattern)) {
 			answer->reason = why_known(pattern, question);
 			snprintf(answer->pattern, sizeof answer->pattern, "%s", name);
 		}

@@ -171,11 +171,15 @@ void route_withdraw_replaced(struct routes *, struct route_claim *);
 /* ---- the names that agents serve, or did within the last minute ---- */
 
 struct route_name {
-	const char *name;                          /* normalised; may be a wildcard */
-	const uint8_t *identity_key, *tenant_key; /* IDENTITY_KEY_BYTES: of one who serves it, or who did last */
+	const char *name; /* normalised; may be a wildcard */
+	/* IDENTITY_KEY_BYTES: of one who serves it, or who did last. */
+	const uint8_t *identity_key, *tenant_key;
 };
 /* Any thread.  Changes with each name that comes or is forgotten, not where one is only served again. */
 uint64_t route_names_version(const struct routes *);
+/* To be called each second: what passes without it is not counted as a name's minute, because the relay stood
+ * still and nobody could come back to it.  Never called, all time counts. */
+void route_names_tick(struct routes *);
 /* Forgets those whose minute is over, of which nothing else need tell. */
 void route_names_tidy(struct routes *);
 /* `take` is called under a lock that announcers may wait for; what it is given ends with the call.  A name that

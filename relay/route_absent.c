@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/address_rules.h"
-#include "base/clock.h"
 #include "base/memory.h"
 #include "relay/route_private.h"
 #include "relay/session_ref.h"
@@ -20,8 +19,8 @@
 enum { ABSENT_MOST = 4 };
 
 struct absent_agent {
-	uint64_t agent; /* a hash of its identity and instance; 0: several */
-	uint64_t until_us;
+	uint64_t agent;                  /* a hash of its identity and instance; 0: several */
+	uint64_t until_us;               /* by route_alive_us() */
 	struct address_rules *addresses; /* held; NULL: it lets everybody in */
 };
 
@@ -103,7 +102,7 @@ static struct route_absent *
 copy_without(struct routes *routes, const struct route_absent *from, uint64_t agent)
 {
 	struct route_absent *absent = calloc(1, sizeof *absent);
-	uint64_t now_us = clock_us();
+	uint64_t now_us = route_alive_us(routes);
 
 	if (!absent)
 		return NULL;
@@ -119,7 +118,7 @@ route_absent_note(
     struct routes *routes, struct route_pattern *pattern, const struct route_claim *claim)
 {
 	struct absent_agent left = { .agent = agent_of(routes, claim->session_ref),
-		.until_us = clock_us() + ROUTE_KNOWN_MS * UINT64_C(1000),
+		.until_us = route_alive_us(routes) + ROUTE_KNOWN_MS * UINT64_C(1000),
 		.addresses = claim->addresses };
 	struct route_absent *absent;
 
@@ -162,7 +161,7 @@ route_absent_return(
 bool
 route_absent_admits(const struct route_absent *absent, const struct address *client)
 {
-	uint64_t now_us = clock_us();
+	uint64_t now_us = absent ? route_alive_us(absent->routes) : 0;
 
 	for (size_t i = 0; absent && i < absent->count; i++)
 		if (absent->at[i].until_us > now_us &&

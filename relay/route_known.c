@@ -1,6 +1,10 @@
 /*
  * The memory of names: a pattern without endpoints stays in the table for a
  * while.  It is in the lists of the tenant that served it last (tenant_lists.h).
+ *
+ * No agent can come back while this process stands still (SIGSTOP, a host that is
+ * paused), so that time does not count: route_names_tick() is to be called each
+ * second, and what passes without it, beyond some seconds, is taken off.
  */
 #include "relay/route.h"
 
@@ -8,6 +12,29 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "relay/route_private.h"
+
+enum { STILL_US = 3000000 };
+
+uint64_t
+route_alive_us(const struct routes *routes)
+{
+	uint64_t now_us = clock_us(), tick_us = atomic_load(&routes->tick_us);
+
+	if (tick_us > 0 && now_us > tick_us + STILL_US)
+		now_us = tick_us + STILL_US;
+	return now_us - atomic_load(&routes->still_us);
+}
+
+/* Between the two stores a reader only takes it for earlier than it is. */
+void
+route_names_tick(struct routes *routes)
+{
+	uint64_t now_us = clock_us(), tick_us = atomic_load(&routes->tick_us);
+
+	if (tick_us > 0 && now_us > tick_us + STILL_US)
+		atomic_fetch_add(&routes->still_us, now_us - tick_us - STILL_US);
+	atomic_store(&routes->tick_us, now_us);
+}
 
 /* A pattern without endpoints; most patterns have some, so it is not a part of them. */
 struct route_remembered {
@@ -47,11 +74,10 @@ forget(struct routes *routes, struct route_pattern *pattern)
 void
 route_known_tidy(struct routes *routes)
 {
-	uint64_t now_us = clock_us();
 	struct route_pattern *pattern;
 
 	while ((pattern = pattern_at(tenant_lists_oldest(&routes->remembered))) &&
-	    pattern->known_until_us <= now_us)
+	    !route_known_is(routes, pattern))
 		forget(routes, pattern);
 	while ((pattern = pattern_at(tenant_lists_surplus(&routes->remembered, ROUTE_KNOWN_MOST))))
 		forget(routes, pattern);
@@ -84,16 +110,18 @@ route_known_remember(struct routes *routes, struct route_pattern *pattern, const
 		route_pattern_tidy(routes, pattern);
 		return;
 	}
-	atomic_store(&pattern->known_until_us, clock_us() + ROUTE_KNOWN_MS * UINT64_C(1000));
+	atomic_store(
+	    &pattern->known_until_us, route_alive_us(routes) + ROUTE_KNOWN_MS * UINT64_C(1000));
 	route_known_tidy(routes);
 }
 
 bool
-route_known_describe(const struct route_pattern *pattern, struct route_name *name)
+route_known_describe(
+    const struct routes *routes, const struct route_pattern *pattern, struct route_name *name)
 {
 	const struct route_remembered *remembered = pattern->remembered;
 
-	if (!remembered || !route_known_is(pattern))
+	if (!remembered || !route_known_is(routes, pattern))
 		return false;
 	*name = (struct route_name){ .name = pattern->name,
 		.identity_key = remembered->identity,
@@ -111,7 +139,7 @@ route_known_forget_all(struct routes *routes)
 }
 
 bool
-route_known_is(const struct route_pattern *pattern)
+route_known_is(const struct routes *routes, const struct route_pattern *pattern)
 {
-	return atomic_load(&pattern->known_until_us) > clock_us();
+	return atomic_load(&pattern->known_until_us) > route_alive_us(routes);
 }

@@ -9,7 +9,8 @@
 /* Slots looked at under one lock, which an announcer may wait for. */
 enum { SLOTS_AT_ONCE = 512 };
 
-struct names_visit {
+struct names_taker {
+	struct routes *routes;
 	void (*take)(void *arg, const struct route_name *);
 	void *arg;
 };
@@ -28,14 +29,14 @@ of_served(const struct route_pattern *pattern)
 
 /* One whose agents were sent away for their certificate is not waited for here, nor after a restart. */
 static void
-visit(void *arg, struct route_pattern *pattern)
+pass_on(void *arg, struct route_pattern *pattern)
 {
-	const struct names_visit *to = arg;
+	const struct names_taker *to = arg;
 	struct route_name name;
 
 	if (pattern->counts.all > 0)
 		name = of_served(pattern);
-	else if (!pattern->is_awaited || !route_known_describe(pattern, &name))
+	else if (!pattern->is_awaited || !route_known_describe(to->routes, pattern, &name))
 		return;
 	to->take(to->arg, &name);
 }
@@ -44,12 +45,12 @@ void
 route_names_each(
     struct routes *routes, void (*take)(void *arg, const struct route_name *), void *arg)
 {
-	struct names_visit to = { take, arg };
+	struct names_taker to = { routes, take, arg };
 	bool is_over = false;
 
 	for (size_t at = 0; !is_over; at += SLOTS_AT_ONCE) {
 		pthread_mutex_lock(&routes->lock);
-		is_over = !route_pattern_walk(routes, at, SLOTS_AT_ONCE, visit, &to);
+		is_over = !route_pattern_walk(routes, at, SLOTS_AT_ONCE, pass_on, &to);
 		pthread_mutex_unlock(&routes->lock);
 	}
 }

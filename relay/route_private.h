@@ -104,9 +104,9 @@ struct route_pattern {
 	struct grace grace;
 	uint64_t hash;
 	_Atomic(struct route_set *) set;
-	atomic_uint departures;                /* claims that have left the set */
-	atomic_bool is_awaited;                /* whoever served it last may come back */
-	_Atomic(uint64_t) known_until_us;      /* 0 while there are endpoints */
+	atomic_uint departures;           /* claims that have left the set */
+	atomic_bool is_awaited;           /* whoever served it last may come back */
+	_Atomic(uint64_t) known_until_us; /* by route_alive_us(); 0 while there are endpoints */
 	_Atomic(struct route_absent *) absent; /* NULL: nobody, or no lists */
 	/* under the lock */
 	struct route_counts counts;
@@ -130,6 +130,7 @@ struct routes {
 	struct tenant_lists remembered;             /* route_known.c */
 	_Atomic(uint64_t) arrivals;                 /* route_arrivals() */
 	_Atomic(uint64_t) names;                    /* route_names_version() */
+	_Atomic(uint64_t) tick_us, still_us;        /* route_known.c; tick_us 0: nobody ticks */
 	_Atomic(size_t) absent_prefixes;            /* route_absent.c */
 	struct registry *registry;                  /* NULL: this relay stands alone */
 };
@@ -161,9 +162,11 @@ void route_known_recall(struct routes *, struct route_pattern *);
 void route_known_forget_all(struct routes *);
 void route_known_tidy(struct routes *);
 /* False: it is not remembered, or no longer than it should be.  Borrowed from the pattern, until the unlock. */
-bool route_known_describe(const struct route_pattern *, struct route_name *);
+bool route_known_describe(const struct routes *, const struct route_pattern *, struct route_name *);
 /* A reader. */
-bool route_known_is(const struct route_pattern *);
+bool route_known_is(const struct routes *, const struct route_pattern *);
+/* Any thread: clock_us(), less the time in which this process stood still. */
+uint64_t route_alive_us(const struct routes *);
 
 /*
  * route_absent.c.  An endpoint leaves: before it is out of its set, under the lock.  Its agent is back:

@@ -27,10 +27,9 @@ shared_make(struct shared *shared)
 {
 	return (shared->flows = shares_new(SHARES_NEWEST)) &&
 	    (shared->waits = shares_new(SHARES_NEWEST)) &&
-	    (shared->wait_names = name_flows_new()) &&
-	    standstills_init(&shared->standstills) && (shared->rates = rate_table_new()) &&
-	    (shared->name_flows = name_flows_new()) && (shared->pendings = pendings_new()) &&
-	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->wait_names = name_flows_new()) && standstills_init(&shared->standstills) &&
+	    (shared->rates = rate_table_new()) && (shared->name_flows = name_flows_new()) &&
+	    (shared->pendings = pendings_new()) && (shared->hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->hello_bytes = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hello_bytes = shares_new(SHARES_OLDEST)) &&

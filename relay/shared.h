@@ -33,15 +33,16 @@ enum { SHARED_UNIT_BYTES = 512 };
 
 struct shared {
 	struct routes *routes;
-	struct known_names *known_names; /* NULL: no agents, or no memory for it */
+	struct known_names *known_names; /* NULL: there are no agents, or memory was short */
 	struct session_table *session_table;
 	struct usage_table *usage_table;
 	struct session_lines *session_lines;
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
 	struct pendings *pendings;
-	struct shares *flows; /* of clients; the newest leave, as in the next */
-	struct shares *waits; /* of clients, for an agent that is away; flow_wait.h, with the next */
+	struct shares *flows; /* of clients; the newest leave */
+	/* Flows of clients whose agent is away: flow_wait.h. */
+	struct shares *waits; /* the newest leave */
 	struct name_flows *wait_names;
 	struct recent_peers *recent_peers;
 	struct standstills standstills;

@@ -817,6 +817,36 @@ who_has_no_lists_or_no_room_is_waited_for_by_everybody(void **state)
 		over(ref[i]);
 }
 
+/* It stood still from the 30th second on, so that nobody could come back; a late tick alone is no standstill. */
+static void
+time_in_which_the_relay_stands_still_is_none(void **state)
+{
+	struct identity alice = person("alice", "*.a.example", false);
+	struct session_ref *ref = session(&alice);
+	uint64_t now_us = 1000000;
+	struct said said;
+
+	(void)state;
+	assert_int_equal(announce_for(&said, ref, 1, "www.a.example", "10.0.0.0/8"), CODE_NONE);
+	withdraw(&said);
+	for (int i = 0; i < 30; i++) {
+		clock_fake_move(now_us += 1000000);
+		route_names_tick(routes);
+	}
+	clock_fake_move(now_us += 3600 * UINT64_C(1000000));
+	assert_int_equal(way_of("www.a.example", "10.0.0.1:1", NULL), -ROUTE_NOBODY);
+	assert_int_equal(way_of("www.a.example", "11.0.0.1:1", NULL), -ROUTE_DENIED);
+	route_names_tick(routes);
+	for (int i = 0; i < 26; i++) {
+		assert_int_equal(way_of("www.a.example", "10.0.0.1:1", NULL), -ROUTE_NOBODY);
+		clock_fake_move(now_us += 1000000);
+		route_names_tick(routes);
+	}
+	clock_fake_move(now_us += 1000000);
+	assert_int_equal(reason("www.a.example"), ROUTE_UNKNOWN);
+	over(ref);
+}
+
 static void
 who_has_most_forgets_only_its_own_names(void **state)
 {
@@ -1399,6 +1429,7 @@ main(void)
 		TEST(a_minute_later_nobody_waits_for_him),
 		TEST(nobody_waits_for_lists_that_were_replaced),
 		TEST(who_has_no_lists_or_no_room_is_waited_for_by_everybody),
+		TEST(time_in_which_the_relay_stands_still_is_none),
 		TEST(who_has_most_forgets_only_its_own_names),
 		TEST(minted_identities_forget_only_names_of_their_tenant),
 		TEST(the_lowest_priority_that_can_serve_has_all_flows),

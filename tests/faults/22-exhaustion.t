@@ -1,0 +1,203 @@
+#!/usr/bin/env -S python3 -B
+"""What a host runs out of: room on the disk of the log and of the state, and ports for connections that it makes."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../system"))
+from lib import *
+from lib.lab import Lab, want_lab
+
+NAME = "app.example.com"
+want_lab()
+
+
+class Disk:
+	"""A small file system, which is full as often as somebody fills it."""
+
+	def __init__(self, scene, label, kib=256):
+		self.path = f"{scene.dir}/{label}"
+		os.makedirs(self.path, mode=0o700)
+		subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=700", "valise-test", self.path], check=True)
+		scene.keep_to_the_end(self)
+
+	def fill(self):
+		with open(f"{self.path}/filler", "ab", buffering=0) as file:
+			try:
+				while True:
+					file.write(bytes(4096))
+			except OSError:
+				pass
+
+	def empty(self):
+		os.unlink(f"{self.path}/filler")
+
+	def close(self):
+		subprocess.run(["umount", "--lazy", self.path], check=True)
+
+
+def served(relay, name=NAME):
+	wire = hello(name)
+	with dial(relay.port, wire) as stream:
+		equal(read_exactly(stream, len(wire)), wire, "the echo")
+
+
+def lines_of(path):
+	"""(Lines that are whole, and others.)"""
+	good, torn = [], 0
+	with open(path, "rb") as log:
+		for line in log.read().split(b"\n"):
+			try:
+				good.append(json.loads(line))
+			except ValueError:
+				torn += line != b""
+	return good, torn
+
+
+@test
+def a_disk_of_the_log_that_is_full_stops_nobody_and_costs_no_line(scene):
+	disk = Disk(scene, "logs")
+	relay = scene.relay(start=False, log={"level": "info"})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME), start=False,
+		log={"level": "info"})
+	for daemon in (relay, agent):
+		daemon.stderr = os.open(f"{disk.path}/{daemon.label}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+		daemon.start()
+	until(lambda: b'"endpoint-up"' in open(f"{disk.path}/agent.log", "rb").read(), what="the agent serves")
+	served(relay)
+	disk.fill()
+	for _ in range(200):
+		served(relay)
+	disk.empty()
+	served(relay)
+
+	def told(daemon):
+		return [line for line in lines_of(f"{disk.path}/{daemon.label}.log")[0] if line["event"] == "flow-closed"]
+
+	for daemon in (relay, agent):
+		until(lambda: len(told(daemon)) == 202, 10, f"the {daemon.label} tells all flows")
+		good, torn = lines_of(f"{disk.path}/{daemon.label}.log")
+		print(f"# {daemon.label}: 202 flows are told, {torn} lines were torn", flush=True)
+		check(torn <= 1, f"{torn} lines of the {daemon.label} are not whole")
+		equal([line for line in good if line["event"] == "log-lines-dropped"], [], "lines that were lost")
+
+
+@test
+def a_disk_of_the_state_that_is_full_is_told_once_and_written_when_it_has_room(scene):
+	disk = Disk(scene, "state")
+	relay = scene.relay(state_dir=disk.path)
+	upstream = scene.upstream(echo)
+	agent = scene.agent(relay, [passthrough(NAME, upstream)], authority().agent("agent", NAME, "*.late.example"))
+	known = f"{disk.path}/known-names"
+	until(lambda: os.path.exists(known), what="the names are written")
+	disk.fill()
+	agent.settings["endpoints"] += [passthrough(f"n{i}.late.example", upstream) for i in range(500)]
+	agent.write(agent.settings)
+	agent.reload()
+	scene.wait_serving(agent, 501)
+	relay.wait_event("state-unwritten", 20)
+	time.sleep(12)		# as long as it takes until the next try
+	equal(len(relay.events("state-unwritten")), 1, "times that it was told")
+	served(relay)
+	served(relay, "n499.late.example")
+	disk.empty()
+	relay.wait_event("state-written", 15)
+	check("n499.late.example" in open(known).read(), "all names are in the file")
+
+
+@test
+def an_agent_whose_state_is_on_a_full_disk_obeys_crls_and_keeps_them_later(scene):
+	disk = Disk(scene, "agent.state")
+	pki = Authority()
+	relay = scene.relay(connect={"agent_cas": [pki.cas("agent")], "agent_crls": [pki.crls("agent")],
+		**dict(zip(("certificate", "private_key"), pki.relay()))})
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("agent", NAME),
+		agent={"connect_cas": pki.cas("relay"), "connect_crls": pki.crls("relay")})
+	numbers = f"{disk.path}/crl-numbers"
+	before = open(numbers).read()
+	disk.fill()
+	pki.pki("crl")
+	agent.wait_event("files-reloaded")
+	served(relay)
+	time.sleep(3)		# three tries
+	check(1 <= len(agent.events("trust-warning")) <= 2, f"told {len(agent.events('trust-warning'))} times")
+	equal(open(numbers).read(), before, "the numbers on the disk, which is full")
+	disk.empty()
+	until(lambda: open(numbers).read() != before, 10, "the new numbers are written")
+	served(relay)
+
+
+@test
+def an_authority_whose_disk_is_full_refuses_for_now_and_serves_again(scene):
+	disk = Disk(scene, "authority", 4096)
+	pki = Authority()
+	shutil.copytree(pki.dir, f"{disk.path}/ca")
+	pki.dir = f"{disk.path}/ca"
+	serve = scene.serve(pki.dir)
+	serve.wait_event("serve-up")
+	line = pki.pki("invite", "agent", "site1", "--host", NAME, "--relay", "connect.example.net:443")
+
+	def join(directory):
+		return run(PROGRAMS["agent"], "join", "-c", f"{directory}/agent.yml", "--dir", f"{directory}/state", "--user", "root",
+			data=line.encode())
+
+	disk.fill()
+	status, _, err = join(f"{scene.dir}/early")
+	check(status not in (0, 77), f"exit status {status} while the disk is full: {err}")
+	print(f"# exit status {status}: {err.strip()}", flush=True)
+	serve.wait_event("enrolment-failed")
+	check(serve.alive(), "the authority goes on")
+	disk.empty()
+	status, _, err = join(f"{scene.dir}/late")
+	equal(status, 0, f"exit status once there is room: {err}")
+
+
+@test
+def an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one(scene):
+	lab = Lab(scene)
+	street = lab.place("street")
+	home, shop = lab.place("home", relay=street), lab.place("shop")
+	relay = scene.relay(place=street)
+	with shop:
+		listener = scene.keep(socket.create_server((shop.address, 0), backlog=64))
+	url = f"tcp://{shop.address}:{listener.getsockname()[1]}"
+	home.run(["sysctl", "-q", "-w", "net.ipv4.ip_local_port_range=40000 40015"], check=True)
+	agent = scene.agent(relay, [passthrough(NAME, url)], authority().agent("agent", NAME), place=home)
+	agent.wait_parked()
+	wire, held, refused = hello(NAME), [], 0
+	for _ in range(24):
+		with street:
+			stream = scene.keep(dial(relay.port, wire, host=street.address))
+		held.append(stream)
+	until(lambda: len(relay.events("flow-refused")) >= 4, 30, "clients that there is no port for are refused")
+	refused = len(relay.events("flow-refused"))
+	used = agent.processor_seconds()
+	time.sleep(3)		# in which it must not spin
+	used = agent.processor_seconds() - used
+	print(f"# {refused} of 24 clients found no port; then the agent took {used:.2f} s of the processor in 3 s", flush=True)
+	check(used < 0.5, "the agent spins")
+	equal(len(relay.events("session-down")), 0, "sessions that have ended")
+	equal(agent.events("upstream-down"), [], "upstreams that are blamed")
+	for stream in held:
+		stream.close()
+	closed = time.monotonic()
+
+	def is_served():
+		with street:
+			with dial(relay.port, wire, host=street.address) as stream:
+				listener.settimeout(5)
+				try:
+					far = listener.accept()[0]
+					return read_exactly(far, len(wire)) == wire
+				except (TimeoutError, EOFError, OSError):
+					return False
+
+	until(is_served, 60, "clients are served again")
+	print(f"# served again {time.monotonic() - closed:.1f} s after the ports were free", flush=True)
+
+
+main()
