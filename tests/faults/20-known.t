@@ -31,7 +31,8 @@ def serve_all(scene, relay):
 
 
 class Crowd:
-	"""Clients that come at a steady rate, each for the next name: what each of them heard, and after how long."""
+	"""Clients that come at a steady rate, each from an address of its own and for the next name: what each of them heard,
+	and after how long."""
 
 	def __init__(self, port, rate, patience):
 		self.port, self.patience, self.results, self.threads = port, patience, [], []
@@ -43,16 +44,17 @@ class Crowd:
 		wires = [hello(name) for name in names()]
 		began, number = time.monotonic(), 0
 		while not self.over.is_set():
-			thread = threading.Thread(target=self._one, args=(wires[number % len(wires)],))
+			thread = threading.Thread(target=self._one, args=(wires[number % len(wires)],
+				f"127.1.{number // 200}.{number % 200 + 1}"))
 			thread.start()
 			self.threads.append(thread)
 			number += 1
 			self.over.wait(max(0, began + number * pause - time.monotonic()))
 
-	def _one(self, wire):
+	def _one(self, wire, source):
 		came = time.monotonic()
 		try:
-			with dial(self.port, wire, timeout=self.patience) as stream:
+			with dial(self.port, wire, timeout=self.patience, source=source) as stream:
 				first = stream.recv(7)
 				heard = "served" if first[:1] == b"\x16" else f"alert {first[6]}" if len(first) == 7 else "closed"
 		except ConnectionRefusedError:

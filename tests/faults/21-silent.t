@@ -9,6 +9,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../system"))
 from lib import *
 from lib.lab import Lab, want_lab
+from lib.scene import Configured, free_port
 
 want_lab()
 # Keepalive asks after 30 s, and gives up after three questions of 10 s; the first look at a flow's peers, which

@@ -23,9 +23,9 @@ tests/base/resolver_slow_test.c: has_left_the_list: only the kernel knows that a
 tests/base/resolver_slow_test.c: wait_until_all_have_ended: only the kernel knows that a detached thread has ended
 tests/faults/20-known.t: a_relay_that_stood_still_tells_nobody_that_a_name_is_unknown: the standstill is the fault
 tests/faults/20-known.t: a_relay_that_was_killed_knows_its_names_again: it is away for a second, and clients come at a rate
-tests/faults/22-exhaustion.t: a_disk_of_the_state_that_is_full_is_told_once_and_written_when_it_has_room: it may not be told twice meanwhile
-tests/faults/22-exhaustion.t: an_agent_whose_state_is_on_a_full_disk_obeys_crls_and_keeps_them_later: it may not be told again and again
-tests/faults/22-exhaustion.t: an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one: what three seconds cost is measured
+tests/faults/22-disks-and-ports.t: a_disk_of_the_state_that_is_full_is_told_once_and_written_when_it_has_room: it may not be told twice meanwhile
+tests/faults/22-disks-and-ports.t: an_agent_whose_state_is_on_a_full_disk_obeys_crls_and_keeps_them_later: it may not be told again and again
+tests/faults/22-disks-and-ports.t: an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one: what three seconds cost is measured
 tests/faults/40-exhaustion.t: the_system_takes_descriptors_back: nothing may be said again meanwhile
 tests/system/11-hostile.t: channels_do_not_take_the_places_of_clients_hellos: nobody may be refused meanwhile
 tests/system/11-hostile.t: running_out_of_descriptors_pauses_and_passes: what a second costs is measured
