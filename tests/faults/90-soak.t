@@ -354,6 +354,8 @@ def both_ends_of_every_flow_have_seen_the_same(scene):
 		check(len(soak.faults) < 20, "\n".join(soak.faults))
 	for daemon in daemons:
 		daemon.thaw()
+	for one in relay.events("flow-refused"):
+		print(f"# refused: {one}")
 	print("# " + ", ".join(f"{what} {count}" for what, count in sorted(soak.counts.items())))
 	equal(soak.faults, [], "flows whose ends disagree")
 	check(soak.counts["ended"] > 100 and soak.counts["reset"] > 10, f"too few: {soak.counts}")
