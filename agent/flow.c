@@ -23,8 +23,6 @@
 #include "tunnel/channel.h"
 #include "tunnel/pump.h"
 
-enum { WORKING_MS = 300 };
-
 static const unsigned may_move[FLOW_STATES] = {
 	[FLOW_OPENED] = 1u << FLOW_HANDSHAKING | 1u << FLOW_DIALLING | 1u << FLOW_OVER,
 	[FLOW_HANDSHAKING] = 1u << FLOW_DIALLING | 1u << FLOW_LINGERING | 1u << FLOW_OVER,
@@ -133,7 +131,6 @@ stop_setup(struct agent_flow_setup *setup)
 	tls_driver_wipe(&setup->driver);
 	upstream_dial_free(setup->dial);
 	setup->dial = NULL;
-	timer_clear(&setup->working);
 }
 
 static void
@@ -348,7 +345,6 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 		dial_next(flow, error);
 		return;
 	}
-	timer_clear(&flow->setup->working);
 	if (flow->setup->client)
 		join(flow, tls_stream(flow->setup->client), upstream);
 	else if (agent_flow_release_channel(flow))
@@ -358,15 +354,6 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 		stream_free(upstream);
 		agent_flow_end(flow, "relay-gave-up", NULL);
 	}
-}
-
-static void
-on_working(void *arg)
-{
-	struct agent_flow *flow = arg;
-
-	if (flow->setup->pooled)
-		channel_working(pooled_channel_channel(flow->setup->pooled));
 }
 
 struct heavy_party
@@ -440,7 +427,6 @@ agent_flow_dial(struct agent_flow *flow)
 	if (!agent_flow_admit(flow))
 		return;
 	agent_flow_move(flow, FLOW_DIALLING);
-	timer_set(&flow->setup->working, WORKING_MS);
 	flow->setup->dial_until_ms = clock_ms() + SETTINGS_CONNECT_MS;
 	dial_next(flow, "all upstreams of the endpoint have gone down");
 }
@@ -548,7 +534,6 @@ agent_flow_new(const struct agent_flow_context *context, struct pooled_channel *
 	flow->endpoint = endpoint ? endpoint_hold(endpoint) : NULL;
 	flow->opened_at_ms = clock_ms();
 	task_init(&flow->reap, on_reap, flow);
-	timer_init(&flow->setup->working, context->loop, on_working, flow);
 	LIST_INSERT_HEAD(list, flow, link);
 	pooled_channel_hand_over(pooled, on_pooled, flow);
 	begin(flow);

@@ -52,7 +52,6 @@ struct agent_flow_setup {
 	struct upstream_dial *dial;
 	uint32_t tried;           /* of the upstream's targets, a bit each */
 	uint64_t dial_until_ms;   /* for all of them */
-	struct timer working;     /* when to tell the relay that the open is worked on */
 	char detail[DETAIL_TEXT]; /* a sentence about the failure */
 };
 

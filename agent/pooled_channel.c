@@ -16,7 +16,7 @@
 #include "tunnel/channel.h"
 
 /* Most channels are used before KEEP_MS are over, and need no keepalive. */
-enum { DIAL_MS = 10000, SHAKE_MS = 10000, KEEP_MS = 2000, ERROR_TEXT = 320 };
+enum { DIAL_MS = 10000, SHAKE_MS = 10000, KEEP_MS = 2000, WORKING_MS = 300, ERROR_TEXT = 320 };
 
 struct pooled_channel {
 	bool is_parked;
@@ -25,7 +25,7 @@ struct pooled_channel {
 	struct proxy_dial *dial;
 	struct channel *channel;
 	int fd; /* the channel's, borrowed */
-	struct timer keep;
+	struct timer keep, working;
 	struct shares *hellos;      /* of all */
 	struct shares_place *hello; /* from `open` on */
 	char error[ERROR_TEXT];
@@ -82,9 +82,19 @@ enter(struct pooled_channel *pooled)
 	return pooled->hello;
 }
 
+/* Its flow has neither released it nor failed. */
+static void
+on_working(void *arg)
+{
+	struct pooled_channel *pooled = arg;
+
+	channel_working(pooled->channel);
+}
+
 static void
 on_hello(struct pooled_channel *pooled)
 {
+	timer_set(&pooled->working, WORKING_MS);
 	if (enter(pooled))
 		return;
 	memory_short("the place of a hello");
@@ -185,6 +195,7 @@ pooled_channel_new(struct loop *loop, struct resolver *resolver, struct shares *
 	pooled->on_event = on_event;
 	pooled->arg = arg;
 	timer_init(&pooled->keep, loop, on_keep, pooled);
+	timer_init(&pooled->working, loop, on_working, pooled);
 	if (dial(pooled, resolver))
 		return pooled;
 	pooled_channel_free(pooled);
@@ -198,6 +209,7 @@ pooled_channel_free(struct pooled_channel *pooled)
 		return;
 	proxy_dial_free(pooled->dial);
 	timer_clear(&pooled->keep);
+	timer_clear(&pooled->working);
 	leave(pooled);
 	channel_free(pooled->channel);
 	agent_session_ref_release(pooled->ref);

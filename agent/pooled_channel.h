@@ -6,7 +6,8 @@
  *	dialling --> handshaking --> parked --> opened --> over
  *
  * From `open` on it keeps room for the client's hello, for as long as the relay takes to
- * send it and the flow to use it.
+ * send it and the flow to use it.  An `open` that has no answer after 300 ms, for whatever
+ * reason, is answered by `working`: a relay that hears nothing takes the channel for lost.
  *
  * Shared by:     all relays, and within what came through one of them its clients
  *                (base/shares.h).

@@ -40,7 +40,7 @@ struct opening {
 struct channel {
 	struct loop *loop;
 	struct link *link;
-	bool is_relay, is_freed, is_worked_on;
+	bool is_relay, is_freed, is_worked_on, has_answered;
 	unsigned version;
 	enum channel_state state;
 	void (*on_event)(void *arg, enum channel_event);
@@ -356,13 +356,15 @@ channel_working(struct channel *c)
 	uint8_t out[FRAME_BYTES];
 	if (c->version < PROTOCOL_FACTS)
 		return true;
-	return c->state == OPENED && link_send(c->link, out, frame_encode_working(out));
+	return (c->state == HELLO || c->state == OPENED) && !c->has_answered &&
+	    link_send(c->link, out, frame_encode_working(out));
 }
 
 bool
 channel_ready(struct channel *c, const struct frame_ready *ready)
 {
 	uint8_t out[FRAME_BYTES];
+	c->has_answered = true;
 	return c->state == OPENED &&
 	    link_send(c->link, out, frame_encode_ready(out, c->version, ready));
 }
@@ -373,6 +375,7 @@ channel_fail(struct channel *c, enum code code, const char *sentence)
 	uint8_t out[FRAME_BYTES];
 	struct frame_goodbye fail = { .code = code };
 	snprintf(fail.sentence, sizeof fail.sentence, "%s", sentence);
+	c->has_answered = true;
 	link_send(c->link, out, frame_encode_fail(out, &fail));
 	link_close(c->link);
 }

@@ -66,7 +66,8 @@ const char *channel_error(const struct channel *);
 const struct frame_open *channel_open_frame(const struct channel *);
 /* Agent, from CHANNEL_OPEN on. Borrowed until channel_fail(), which frees it, or the channel is freed. */
 const uint8_t *channel_hello(const struct channel *);
-/* Agent: the answer will take its time. Version 1 has no word for it. False: the queue is full. */
+/* Agent, from CHANNEL_HELLO on: the answer will take its time. Version 1 has no word for it. False: the queue
+ * is full, or there was an answer. */
 bool channel_working(struct channel *);
 /* Agent: one of the two answers. channel_fail() also closes; CHANNEL_OVER follows. */
 bool channel_ready(struct channel *, const struct frame_ready *);

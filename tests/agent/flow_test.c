@@ -522,6 +522,87 @@ those_who_linger_push_each_other_out(void **state)
 	assert_int_equal(shares_count(context.lingers), 0);
 }
 
+/* ---- an answer that takes its time ---- */
+
+static void
+on_opened(void *arg, struct pooled_channel *pooled, enum pooled_channel_event event)
+{
+	(void)arg;
+	is_parked |= event == POOLED_PARKED;
+	if (event == POOLED_OPENED)
+		assert_non_null(agent_flow_new(&context, pooled, &flows));
+}
+
+static struct test_channel *
+last_channel(void)
+{
+	return &relay.channels[relay.channel_count - 1];
+}
+
+static bool
+is_worked_on(void)
+{
+	return channel_is_worked_on(last_channel()->channel);
+}
+
+static void
+says_that_it_works_on_an_open_whose_upstream_is_slow(void **state)
+{
+	(void)state;
+	relay.on_raw_channel = NULL;
+	ref->version = PROTOCOL_FACTS;
+	is_over = is_parked = false;
+	assert_non_null(
+	    pooled_channel_new(context.loop, context.resolver, hellos, ref, on_opened, NULL));
+	wait_for(is_parked_at_both);
+	channel_set_version(last_channel()->channel, PROTOCOL_FACTS);
+	test_relay_open(last_channel(), context.endpoint_table->endpoints[0]->number, "sealed.test",
+	    hello, hello_bytes);
+	wait_for(is_worked_on);
+	assert_int_equal(last_channel()->failed, CODE_NONE);
+	channel_free(last_channel()->channel);
+	last_channel()->channel = NULL;
+	wait_for(is_flow_over);
+}
+
+static bool
+has_heard_working(void)
+{
+	static bool has_come;
+	uint8_t got[1024];
+	size_t done = 0;
+	struct frame frame;
+
+	has_come |= stream_read(tls_stream(held[0].tls), got, sizeof got, &done) == IO_OK &&
+	    frame_next(got, done, &frame) == FRAME_COMPLETE && frame.type == FRAME_WORKING;
+	return has_come;
+}
+
+/* The relay takes its silence for a loss from `open` on. */
+static void
+says_so_too_while_the_hello_is_still_coming(void **state)
+{
+	struct frame_open open = { .endpoint = 1, .hello_bytes = HELLO_BYTES_MOST };
+	uint8_t wire[FRAME_BYTES + 1000] = { 0 };
+	size_t bytes, done;
+
+	(void)state;
+	relay.on_raw_channel = on_raw_channel;
+	held_count = 1;
+	held[0] = (struct held_flow){ 0 };
+	held[0].pooled =
+	    pooled_channel_new(context.loop, context.resolver, hellos, ref, on_held, &held[0]);
+	assert_non_null(held[0].pooled);
+	wait_for(is_held_parked);
+	strcpy(open.server_name, "sealed.test");
+	assert_true(address_parse(&open.client, "192.0.2.7:4711"));
+	assert_true(address_parse(&open.listener, "198.51.100.1:443"));
+	bytes = frame_encode_open(wire, PROTOCOL_FACTS, &open);
+	assert_int_equal(stream_write(tls_stream(held[0].tls), wire, bytes + 1000, &done), IO_OK);
+	wait_for(has_heard_working);
+	let_go(&held[0]);
+}
+
 int
 main(void)
 {
@@ -530,6 +611,8 @@ main(void)
 		cmocka_unit_test(hellos_that_a_relay_keeps_back_push_each_other_out),
 		cmocka_unit_test(the_word_to_a_relay_that_goes_on_speaking_is_not_cut_off),
 		cmocka_unit_test(those_who_linger_push_each_other_out),
+		cmocka_unit_test(says_that_it_works_on_an_open_whose_upstream_is_slow),
+		cmocka_unit_test(says_so_too_while_the_hello_is_still_coming),
 	};
 
 	log_init("flow_test", LOG_ERROR, LOG_TEXT);
