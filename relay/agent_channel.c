@@ -53,7 +53,8 @@ go(struct agent_channel *self)
 	timer_clear(&self->ping);
 	shares_leave(self->place);
 	self->place = NULL;
-	loop_later(self->worker->loop, &self->reap);
+	if (!pool_is_asking(&self->entry))
+		loop_later(self->worker->loop, &self->reap);
 	worker_shrank(self->worker);
 }
 
@@ -118,8 +119,6 @@ drop(struct pool_entry *entry)
 	go(self);
 }
 
-static const struct pool_entry_kind entry_kind = { give, drop };
-
 /* A time from half to one and a half of the interval, so that channels that came together do not
  * stay together. */
 static void
@@ -134,21 +133,13 @@ plan_ping(struct agent_channel *self)
 static bool
 is_in_the_way(const struct agent_channel *self)
 {
-	return !self->awaits_pong &&
-	    pool_is_too_big(
-		session_ref_pool(self->session_ref), self->worker->rules->settings.pool_least);
+	return pool_is_too_big(
+	    session_ref_pool(self->session_ref), self->worker->rules->settings.pool_least);
 }
 
 static void
-on_ping_time(void *arg)
+ping(struct agent_channel *self)
 {
-	struct agent_channel *self = arg;
-
-	if (is_in_the_way(self)) {
-		log_refused(self, "pool-full", no_room);
-		lose(self);
-		return;
-	}
 	if (self->awaits_pong || !channel_ping(self->channel)) {
 		log_refused(self, "channel-silent", "a parked channel did not answer in time");
 		lose(self);
@@ -157,6 +148,33 @@ on_ping_time(void *arg)
 	self->awaits_pong = true;
 	timer_set(&self->ping, PONG_MS);
 }
+
+static void
+on_ping_time(void *arg)
+{
+	struct agent_channel *self = arg;
+
+	if (!self->awaits_pong && is_in_the_way(self)) {
+		log_refused(self, "pool-full", no_room);
+		lose(self);
+	} else {
+		ping(self);
+	}
+}
+
+/* A ping that is on its way already will do. */
+static void
+ask(struct pool_entry *entry)
+{
+	struct agent_channel *self = container_of(entry, struct agent_channel, entry);
+
+	if (self->is_gone)
+		loop_later(self->worker->loop, &self->reap);
+	else if (self->channel && !self->awaits_pong)
+		ping(self);
+}
+
+static const struct pool_entry_kind entry_kind = { give, drop, ask };
 
 static void
 park(struct agent_channel *self)

@@ -6,7 +6,8 @@
  *
  * The key of its handshake tells which session it belongs to; that session must
  * still be up when the handshake ends.  While it is parked it is pinged now and
- * then, at intervals that differ from channel to channel.
+ * then, at intervals that differ from channel to channel, and at once where its session
+ * has become suspect.
  */
 #ifndef RELAY_AGENT_CHANNEL_H
 #define RELAY_AGENT_CHANNEL_H

@@ -82,6 +82,7 @@ cut(struct agent_session *self)
 	LIST_REMOVE(self, link);
 	timer_clear(&self->not_after);
 	timer_clear(&self->probe);
+	agent_session_doubt_end(self);
 	leave_place(self);
 	recent_peers_leave(self->worker->shared->recent_peers, self->peer);
 	self->peer = NULL;
@@ -172,6 +173,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		on_drain(self);
 		break;
 	case SESSION_PONG:
+		agent_session_answers(self);
 		agent_session_twin_lives(self);
 		break;
 	case SESSION_OVER:
@@ -279,6 +281,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	agent_session_log_init(self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
+	agent_session_doubt_init(self);
 	socket_allow_no_pauses(conn->fd);
 	if (!agent_session_endpoints_init(self) || !shake(self, conn)) {
 		memory_short(lost_session);
@@ -434,6 +437,9 @@ agent_session_command(void *arg, const struct session_ref_command *command)
 		break;
 	case SESSION_REF_PROBE:
 		probe(self);
+		break;
+	case SESSION_REF_DOUBT:
+		agent_session_doubt(self);
 		break;
 	case SESSION_REF_YIELD:
 		yield(self);

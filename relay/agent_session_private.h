@@ -75,6 +75,11 @@ struct agent_session {
 	bool is_draining;  /* as it has said itself */
 	bool has_reserved; /* an endpoint was refused as name-reserved since the last rules */
 	struct timer not_after, probe;
+	/* agent_session_doubt.c: the first question since its last answer (0: none), the last one, the
+	 * last that it has answered; when its channels were asked. */
+	uint64_t first_asked_ms, asked_ms, answered_ms, distrusted_ms;
+	bool is_silent;
+	struct timer silence;
 	struct task reap, displacing;
 };
 
@@ -144,6 +149,14 @@ void agent_session_log_down(struct agent_session *, uint32_t number, const char 
 void agent_session_log_pending(struct agent_session *, uint32_t number, const char *name);
 /* Another process has its instance: the first time that one comes. */
 void agent_session_log_twin(struct agent_session *);
+
+/* agent_session_doubt.c: the first on {0}; the last when the session is over. */
+void agent_session_doubt_init(struct agent_session *);
+/* A flow doubts it. */
+void agent_session_doubt(struct agent_session *);
+/* It has answered a probe. */
+void agent_session_answers(struct agent_session *);
+void agent_session_doubt_end(struct agent_session *);
 
 /* agent_session.c */
 void agent_session_command(void *self, const struct session_ref_command *);

@@ -9,8 +9,8 @@
  *	   `<---> waiting                                       for an agent (flow_wait.h)
  *
  * Until it is joined, the client's hello is held and at most one buffer more is
- * read.  One attempt has 5 s, there are at most 3, and 10 s for all of them and
- * for the waiting.
+ * read.  One attempt has 5 s, and less where its agent turns out to be silent or its channel to be
+ * lost (flow_agent.c); there are at most 3, and 10 s for all of them and for the waiting.
  *
  * What holds for every flow (tests/sim/world.h checks it at every step): it has
  * exactly one line when it ends, and that line has the reason; and once its hello

@@ -5,12 +5,18 @@
  * `fail` says that no byte has reached an upstream, so another agent may always
  * be tried.  A channel that was lost or fell silent after `open` may have passed
  * early data on, which must not be played twice.
+ *
+ * An agent that lives says at least `working` at once.  Who hears nothing for a second
+ * doubts the session, and looks what comes of that: where the agent answers a ping that
+ * was sent after `open`, the channel alone is lost; where it does not, all of it may be.
+ * In both cases the next attempt begins.
  */
 #include "relay/flow.h"
 
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "pki/verify.h"
 #include "relay/flow_private.h"
 #include "relay/session_ref.h"
@@ -19,7 +25,7 @@
 #include "tunnel/channel.h"
 
 /* What is answered by `fail` costs the client nothing, and is bounded by ROUTE_TRIED_MOST. */
-enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3 };
+enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3, SILENT_MS = 1000, LOOK_MS = 100 };
 
 void
 flow_agent_leave(struct flow *flow)
@@ -185,6 +191,8 @@ fill_open(struct flow *flow, struct frame_open *open)
 	memcpy(open->server_name, conn->hello.server_name, sizeof open->server_name);
 }
 
+static void await_answer(struct flow *);
+
 static void
 on_answer(void *arg, struct channel *channel)
 {
@@ -200,15 +208,17 @@ on_answer(void *arg, struct channel *channel)
 	channel_attach(channel, flow->worker->loop, on_channel, flow);
 	fill_open(flow, &open);
 	flow_move(flow, FLOW_OPENING);
-	if (!channel_open(channel, &open, flow->way->conn.wire))
+	if (channel_open(channel, &open, flow->way->conn.wire))
+		await_answer(flow);
+	else
 		retry(flow, "the channel was lost before it was used", false);
 }
 
-static void
-on_attempt(void *arg)
-{
-	struct flow *flow = arg;
+/* ---- the wait for a channel, and for the answer ---- */
 
+static void
+end_attempt(struct flow *flow)
+{
 	if (flow->state == FLOW_OPENING)
 		lost(flow,
 		    channel_is_worked_on(flow->way->channel)
@@ -217,6 +227,77 @@ on_attempt(void *arg)
 		    false);
 	else
 		retry(flow, "the agent opened no channel in time", false);
+}
+
+/* Whether silence means something.  What may not be tried again is waited for to the end, and version 1
+ * has no `working`. */
+static bool
+may_doubt(const struct flow *flow)
+{
+	const struct flow_way *way = flow->way;
+
+	return flow->state == FLOW_TAKING ||
+	    (!way->conn.hello.early_data && !channel_is_worked_on(way->channel) &&
+		session_ref_version(flow->session_ref) >= PROTOCOL_FACTS);
+}
+
+/* Of what was asked since the wait began.  NULL: nobody knows yet. */
+static const char *
+proof_of_loss(const struct flow *flow)
+{
+	uint64_t from = flow->way->waits_from_ms;
+
+	if (session_ref_silent_ms(flow->session_ref) > from)
+		return "the agent answers neither this flow nor a ping";
+	if (flow->state == FLOW_OPENING && session_ref_answered_ms(flow->session_ref) > from)
+		return "the agent answers a ping and not this channel";
+	return NULL;
+}
+
+static void
+doubt(struct flow *flow, uint64_t now)
+{
+	if (now < flow->way->doubts_at_ms)
+		return;
+	flow->way->doubts_at_ms = now + SILENT_MS;
+	session_ref_doubt(flow->session_ref);
+}
+
+static void
+look_again(struct flow *flow, uint64_t ms)
+{
+	timer_set(&flow->way->attempt,
+	    smaller_of(ms, difference(flow->way->attempt_until_ms, clock_ms())));
+}
+
+static void
+on_attempt(void *arg)
+{
+	struct flow *flow = arg;
+	uint64_t now = clock_ms();
+	bool doubts = may_doubt(flow);
+	const char *proof = doubts ? proof_of_loss(flow) : NULL;
+
+	if (proof) {
+		retry(flow, proof, false);
+	} else if (now >= flow->way->attempt_until_ms) {
+		end_attempt(flow);
+	} else if (doubts) {
+		doubt(flow, now);
+		look_again(flow, LOOK_MS);
+	} else {
+		look_again(flow, ATTEMPT_MS);
+	}
+}
+
+static void
+await_answer(struct flow *flow)
+{
+	uint64_t now = clock_ms();
+
+	flow->way->waits_from_ms = now;
+	flow->way->doubts_at_ms = now + SILENT_MS;
+	look_again(flow, SILENT_MS);
 }
 
 /* The worker of the session may not have obeyed a new CRL yet that is in force here, so the agent
@@ -300,6 +381,7 @@ flow_agent_begin(struct flow *flow, const struct route_answer *answer)
 	flow->attempts++;
 	flow_move(flow, FLOW_TAKING);
 	timer_init(&flow->way->attempt, flow->worker->loop, on_attempt, flow);
-	timer_set(&flow->way->attempt, ATTEMPT_MS);
+	flow->way->attempt_until_ms = clock_ms() + ATTEMPT_MS;
+	await_answer(flow);
 	take_channel(flow);
 }

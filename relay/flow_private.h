@@ -58,6 +58,8 @@ struct flow_way {
 	struct watch upstream;
 	struct watch client;
 	struct timer attempt, whole;
+	/* Of the attempt: when it ends, when its channel was asked for or opened, when that is doubted. */
+	uint64_t attempt_until_ms, waits_from_ms, doubts_at_ms;
 };
 
 struct flow {

@@ -58,6 +58,7 @@ struct pool {
 	struct table lines;                           /* of hosts and networks */
 	struct pool_line all;
 	unsigned parked;
+	uint64_t trusted_from_ms; /* what was verified before is not */
 	bool closed, drains;
 };
 
@@ -334,14 +335,23 @@ assign(struct pool *pool, struct pool_entry *entry, struct pool_request *request
 		move_request(request, COMING);
 }
 
+static bool
+is_trusted(const struct pool *pool, const struct pool_entry *entry)
+{
+	return entry && entry->verified_ms >= pool->trusted_from_ms;
+}
+
 /* The one for this asker: the most recently verified, or one of his own that is as good. NULL: none. */
 static struct pool_entry *
 best_for(struct pool *pool, const struct loop *asker)
 {
 	struct pool_entry *first = TAILQ_FIRST(&pool->entries), *entry = first;
 
+	if (!is_trusted(pool, first))
+		return NULL;
 	for (int i = 0; i < LOOKED_AT && entry; i++, entry = TAILQ_NEXT(entry, link)) {
-		if (first->verified_ms - entry->verified_ms > AS_GOOD_MS)
+		if (first->verified_ms - entry->verified_ms > AS_GOOD_MS ||
+		    !is_trusted(pool, entry))
 			break;
 		if (entry->loop == asker)
 			return entry;
@@ -470,13 +480,47 @@ void
 pool_verified(struct pool_entry *entry)
 {
 	struct pool *pool = entry->pool;
+	struct pool_request *request = NULL;
 
 	pthread_mutex_lock(&pool->lock);
 	if (entry->state == POOL_ENTRY_PARKED) {
 		entry->verified_ms = clock_ms();
 		TAILQ_REMOVE(&pool->entries, entry, link);
 		TAILQ_INSERT_HEAD(&pool->entries, entry, link);
+		request = dequeue_next(pool); /* who waits although something is parked */
 	}
+	if (request)
+		assign(pool, entry, request);
+	pthread_mutex_unlock(&pool->lock);
+	if (request)
+		call_owner(entry);
+}
+
+static void
+ask_owner(void *data)
+{
+	struct pool_entry *entry = data;
+
+	atomic_store(&entry->is_asked, false);
+	entry->kind->ask(entry);
+}
+
+bool
+pool_is_asking(const struct pool_entry *entry)
+{
+	return atomic_load(&entry->is_asked);
+}
+
+void
+pool_distrust(struct pool *pool)
+{
+	struct pool_entry *entry;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->trusted_from_ms = clock_ms();
+	TAILQ_FOREACH(entry, &pool->entries, link)
+		if (!atomic_exchange(&entry->is_asked, true))
+			loop_call(entry->loop, &entry->asking, ask_owner, entry);
 	pthread_mutex_unlock(&pool->lock);
 }
 

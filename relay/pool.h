@@ -26,9 +26,15 @@
  * those of others if it was verified within the same two seconds: then no other worker
  * is woken.  When nothing is parked, the asker waits, and `on_need` is told.
  *
+ * A pool that is distrusted gives away only what was verified, or parked, since: the way
+ * to its agent may be gone, and with it all that was parked (a NAT that has lost its
+ * memory).  All its entries are asked whether they live; whoever comes meanwhile waits for
+ * the first that does, or for a fresh one.
+ *
  *	asker:  request = pool_take(pool, &asker) --> on_answer(arg, channel or NULL)
  *	        pool_cancel(request)              --> no answer any more
  *	owner:  pool_park(pool, entry) --> kind->give(entry) or kind->drop(entry), later
+ *	        kind->ask(entry), before or after
  *	        pool_lost(entry), pool_verified(entry)
  *
  * Every answer comes by loop_call() in the asker's loop, never from inside.
@@ -39,6 +45,7 @@
 #ifndef RELAY_POOL_H
 #define RELAY_POOL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -60,12 +67,14 @@ struct pool_settings {
 	void *arg;
 };
 
-/* Both are called in the owner's loop by loop_call(), and the entry may be freed in them. */
+/* All are called in the owner's loop by loop_call(), and the entry may be freed in them. */
 struct pool_entry_kind {
 	/* Lets go of the channel (channel_detach); NULL: it was lost meanwhile. */
 	struct channel *(*give)(struct pool_entry *);
 	/* The pool was closed: end the channel. */
 	void (*drop)(struct pool_entry *);
+	/* The pool is distrusted: ping the channel now, if the entry still has one. */
+	void (*ask)(struct pool_entry *);
 };
 
 enum pool_entry_state { POOL_ENTRY_FREE, POOL_ENTRY_PARKED, POOL_ENTRY_TAKEN };
@@ -74,7 +83,8 @@ enum pool_entry_state { POOL_ENTRY_FREE, POOL_ENTRY_PARKED, POOL_ENTRY_TAKEN };
 struct pool_entry {
 	const struct pool_entry_kind *kind;
 	struct loop *loop;
-	struct call call;
+	struct call call, asking;
+	atomic_bool is_asked; /* `asking` is on its way */
 	TAILQ_ENTRY(pool_entry) link;
 	struct pool *pool;
 	struct pool_request *request;
@@ -111,6 +121,8 @@ void pool_verified(struct pool_entry *);
 /* True: the entry is out of the pool, and its owner may free it. False: a call to the owner is
  * under way; give() or drop() will be called, so the owner keeps the entry until then. */
 bool pool_lost(struct pool_entry *);
+/* Of an entry that is out of the pool: ask() will be called, so the owner keeps it until then. */
+bool pool_is_asking(const struct pool_entry *);
 
 enum pool_refusal { POOL_REFUSED_MEMORY, POOL_REFUSED_WAITING };
 /* NULL: refused; *why says that memory is short, or that the line of the client's host is too long. */
@@ -118,6 +130,8 @@ struct pool_request *pool_take(struct pool *, const struct pool_asker *, enum po
 /* NULL is fine. Must not be called after the answer. */
 void pool_cancel(struct pool_request *);
 
+/* What is parked is given to nobody before it is verified, and is asked at once.  From any thread. */
+void pool_distrust(struct pool *);
 /* Drops as many as its usage owes, those first that were verified longest ago. */
 void pool_yield(struct pool *);
 /* Whether it keeps others out with more than `least` parked. */

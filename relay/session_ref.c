@@ -13,16 +13,17 @@
 /* What others want of the session. */
 struct session_orders {
 	unsigned channels;
-	bool probe, yield;
+	bool probe, doubt, yield;
 	enum code end; /* CODE_NONE: it may go on */
 	char sentence[SENTENCE_TEXT];
 };
 
 struct session_ref {
 	atomic_uint held;
-	atomic_bool retired, draining, suspect, banished;
+	atomic_bool retired, draining, suspect, doubted, banished;
 	atomic_bool has_place; /* it counts among the sessions of its usage */
 	atomic_uint_fast64_t flows;
+	atomic_uint_fast64_t answered_ms, silent_ms;
 	/* Its on_command and arg belong to the session's thread. */
 	struct session_ref_settings settings;
 	struct pool *pool;
@@ -155,7 +156,33 @@ session_ref_set_suspect(struct session_ref *ref, bool suspect)
 bool
 session_ref_is_suspect(const struct session_ref *ref)
 {
-	return atomic_load(&ref->suspect);
+	return atomic_load(&ref->suspect) || atomic_load(&ref->doubted);
+}
+
+void
+session_ref_answered(struct session_ref *ref, uint64_t asked_ms)
+{
+	atomic_store(&ref->answered_ms, asked_ms);
+	atomic_store(&ref->silent_ms, 0);
+	atomic_store(&ref->doubted, false);
+}
+
+void
+session_ref_was_silent(struct session_ref *ref, uint64_t asked_ms)
+{
+	atomic_store(&ref->silent_ms, asked_ms);
+}
+
+uint64_t
+session_ref_answered_ms(const struct session_ref *ref)
+{
+	return atomic_load(&ref->answered_ms);
+}
+
+uint64_t
+session_ref_silent_ms(const struct session_ref *ref)
+{
+	return atomic_load(&ref->silent_ms);
 }
 
 static struct session_orders
@@ -191,6 +218,8 @@ on_call(void *data)
 			.kind = SESSION_REF_NEED, .channels = orders.channels });
 	if (orders.probe)
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_PROBE });
+	if (orders.doubt)
+		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_DOUBT });
 	if (orders.yield) {
 		pool_yield(ref->pool);
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_YIELD });
@@ -216,16 +245,20 @@ call_home(struct session_ref *ref)
 		loop_call(ref->settings.loop, &ref->call, on_call, ref);
 }
 
-static void
-on_need(void *arg, unsigned channels)
+void
+session_ref_need(struct session_ref *ref, unsigned channels)
 {
-	struct session_ref *ref = arg;
-
 	if (session_ref_is_retired(ref))
 		return;
 	pthread_mutex_lock(&ref->lock);
 	ref->orders.channels += channels;
 	call_home(ref);
+}
+
+static void
+on_need(void *arg, unsigned channels)
+{
+	session_ref_need(arg, channels);
 }
 
 static void
@@ -245,6 +278,17 @@ session_ref_probe(struct session_ref *ref)
 		return;
 	pthread_mutex_lock(&ref->lock);
 	ref->orders.probe = true;
+	call_home(ref);
+}
+
+void
+session_ref_doubt(struct session_ref *ref)
+{
+	if (session_ref_is_retired(ref))
+		return;
+	atomic_store(&ref->doubted, true);
+	pthread_mutex_lock(&ref->lock);
+	ref->orders.doubt = true;
 	call_home(ref);
 }
 

@@ -5,6 +5,9 @@
  *
  * Only the session's own worker talks to the agent; the others leave orders,
  * which are gathered until that worker looks, so that leaving one needs no memory.
+ *
+ * A flow that gets no answer from the agent doubts the session.  Its worker then asks the agent
+ * whether it lives (agent_session_doubt.c), and says here what came of it; the flow looks.
  */
 #ifndef RELAY_SESSION_REF_H
 #define RELAY_SESSION_REF_H
@@ -22,6 +25,7 @@ struct session_ref;
 enum session_ref_command_kind {
 	SESSION_REF_NEED,  /* `channels` more */
 	SESSION_REF_PROBE, /* another process of the instance has come */
+	SESSION_REF_DOUBT, /* the agent has not answered a flow */
 	SESSION_REF_END,   /* goodbye with `code` and `sentence` */
 	SESSION_REF_YIELD, /* give up what the usage owes (usage_owes()), but for parked channels */
 };
@@ -62,11 +66,23 @@ bool session_ref_is_usable(const struct session_ref *);
 /* Its certificate is refused from now on: nobody waits for this agent to come back. */
 void session_ref_banish(struct session_ref *);
 bool session_ref_is_banished(const struct session_ref *);
-/* It is being asked whether it lives: new flows go there only when there is nobody else. */
+/* It is being asked whether it lives, because its instance has come again. */
 void session_ref_set_suspect(struct session_ref *, bool);
+/* For this reason, or because a flow doubts it: new flows go there only when there is nobody else. */
 bool session_ref_is_suspect(const struct session_ref *);
 
+/* A flow has waited for an answer for longer than an agent that lives lets one wait.  From any thread. */
+void session_ref_doubt(struct session_ref *);
+/* Own thread: the question that was put at this time was answered, or was not in time. */
+void session_ref_answered(struct session_ref *, uint64_t asked_ms);
+void session_ref_was_silent(struct session_ref *, uint64_t asked_ms);
+/* When the newest question that was answered was put, and the newest that was not, if none was answered
+ * since; 0: none. */
+uint64_t session_ref_answered_ms(const struct session_ref *);
+uint64_t session_ref_silent_ms(const struct session_ref *);
+
 /* From any thread; cannot fail, and does nothing when the session is over. The first reason to end counts. */
+void session_ref_need(struct session_ref *, unsigned channels);
 void session_ref_probe(struct session_ref *);
 void session_ref_end(struct session_ref *, enum code, const char *sentence);
 

@@ -538,7 +538,8 @@ void
 session_probe(struct session *s)
 {
 	ping(s);
-	s->probe = s->sequence;
+	if (s->probe == 0) /* else the answer to the first one is on its way, and says the same */
+		s->probe = s->sequence;
 }
 
 void

@@ -10,7 +10,7 @@
 struct owner {
 	struct pool_entry entry;
 	struct channel *channel;
-	int dropped;
+	int dropped, asked;
 };
 
 struct asker {
@@ -48,7 +48,13 @@ drop(struct pool_entry *entry)
 	container_of(entry, struct owner, entry)->dropped++;
 }
 
-static const struct pool_entry_kind kind = { give, drop };
+static void
+be_asked(struct pool_entry *entry)
+{
+	container_of(entry, struct owner, entry)->asked++;
+}
+
+static const struct pool_entry_kind kind = { give, drop, be_asked };
 
 static void
 on_need(void *arg, unsigned channels)
@@ -385,6 +391,107 @@ when_the_session_goes_all_hear_of_it(void **state)
 	pool_release(pool);
 }
 
+/* The clocks stand at `ms` from now on. */
+static void
+hold_clocks_at(uint64_t ms)
+{
+	clock_fake(ms * 1000, 1767225600000000);
+}
+
+static void
+of_a_distrusted_pool_only_what_is_verified_since_is_given_away(void **state)
+{
+	struct pool *pool = new_pool(8, NULL);
+	struct owner a, b, c;
+	struct asker early, first, second, third;
+
+	(void)state;
+	hold_clocks_at(1000);
+	park(pool, &a, here, 1);
+	park(pool, &b, there, 2);
+	park(pool, &c, there, 3);
+	ask(pool, &early);
+	hold_clocks_at(2000);
+	pool_distrust(pool);
+	ask(pool, &first);
+	ask(pool, &second);
+	ask(pool, &third);
+	settle();
+	assert_ptr_equal(early.got, fake(1)); /* it was on its way */
+	assert_int_equal(a.asked, 0);
+	assert_int_equal(b.asked + c.asked, 2);
+	assert_int_equal(first.answers + second.answers + third.answers, 0);
+	assert_int_equal(needed, 3);
+	pool_verified(&b.entry);
+	settle();
+	assert_ptr_equal(first.got, fake(2));
+	park(pool, &a, here, 4); /* a fresh one */
+	settle();
+	assert_ptr_equal(second.got, fake(4));
+	assert_int_equal(pool_parked(pool), 1);
+	assert_true(pool_lost(&c.entry)); /* it has not answered */
+	assert_int_equal(third.answers, 0);
+	pool_close(pool);
+	settle();
+	assert_int_equal(third.answers, 1);
+	assert_null(third.got);
+	pool_release(pool);
+	clock_fake(0, 0);
+}
+
+static void
+what_is_verified_after_a_doubt_is_trusted_until_the_next(void **state)
+{
+	struct pool *pool = new_pool(8, NULL);
+	struct owner a, b;
+	struct asker first, second;
+
+	(void)state;
+	hold_clocks_at(1000);
+	park(pool, &a, here, 1);
+	park(pool, &b, here, 2);
+	hold_clocks_at(2000);
+	pool_distrust(pool);
+	settle();
+	hold_clocks_at(2001);
+	pool_verified(&a.entry);
+	ask(pool, &first);
+	settle();
+	assert_ptr_equal(first.got, fake(1));
+	hold_clocks_at(3000);
+	pool_distrust(pool);
+	pool_distrust(pool); /* who is being asked is not asked again */
+	settle();
+	assert_int_equal(b.asked, 2);
+	ask(pool, &second);
+	settle();
+	assert_int_equal(second.answers, 0);
+	pool_cancel(second.request);
+	pool_close(pool);
+	settle();
+	pool_release(pool);
+	clock_fake(0, 0);
+}
+
+/* The owner may be about to free it: then it waits for this. */
+static void
+who_is_being_asked_may_leave_and_hears_of_it_later(void **state)
+{
+	struct pool *pool = new_pool(8, NULL);
+	struct owner a;
+
+	(void)state;
+	park(pool, &a, there, 1);
+	assert_false(pool_is_asking(&a.entry));
+	pool_distrust(pool);
+	assert_true(pool_lost(&a.entry));
+	assert_true(pool_is_asking(&a.entry));
+	settle();
+	assert_false(pool_is_asking(&a.entry));
+	assert_int_equal(a.asked, 1);
+	pool_release(pool);
+}
+
 enum { ASKERS = 300 };
 
 /* Parks `count` channels, one after another. */
@@ -584,6 +691,9 @@ main(void)
 		TEST(has_bounds_for_itself_and_for_the_identity),
 		TEST(what_its_usage_owes_is_dropped_the_longest_unverified_first),
 		TEST(when_the_session_goes_all_hear_of_it),
+		TEST(of_a_distrusted_pool_only_what_is_verified_since_is_given_away),
+		TEST(what_is_verified_after_a_doubt_is_trusted_until_the_next),
+		TEST(who_is_being_asked_may_leave_and_hears_of_it_later),
 		TEST(hundreds_who_wait_move_nobodys_turn),
 		TEST(those_of_one_network_are_served_in_the_order_they_came),
 		TEST(hundreds_from_next_door_move_nobodys_turn),

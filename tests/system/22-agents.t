@@ -2,6 +2,7 @@
 """The life of sessions: who is let in, takeover, sets of agents, kill and restart."""
 import os
 import signal
+import socket
 import time
 
 from lib import *
@@ -150,6 +151,47 @@ def two_instances_of_one_identity_share_the_flows(scene):
 	scene.daemons[-1].kill()
 	for _ in range(20):
 		equal(first_bytes(relay), b"one", "the other serves on")
+
+
+@test
+def an_agent_that_stands_still_costs_the_clients_of_its_set_nothing_but_time(scene):
+	relay = scene.relay(workers=2)
+	certificate = authority().agent("agent", NAME)
+	one, two = (scene.agent(relay, [passthrough(NAME, scene.upstream(answer(label.encode())))], certificate, label)
+		for label in ("one", "two"))
+	one.freeze()
+	clients = [scene.keep(dial(relay.port, hello(NAME))) for _ in range(20)]
+	equal({client.recv(100) for client in clients}, {b"two"}, "who answers")
+	relay.wait_event("session-silent")
+	check(relay.events("flow-attempt-failed", message="the agent answers neither this flow nor a ping"),
+		"its clients do not wait for the end of the attempt")
+	equal(first_bytes(relay), b"two", "who is asked first from now on")
+	one.thaw()
+	relay.wait_event("session-answers")
+	equal(len(relay.events("session-silent")), 1, "lines about its silence")
+
+
+def syns_sent_again(port):
+	"""How often, to this port, which does not answer."""
+	with open("/proc/net/tcp") as lines:
+		rows = [line.split() for line in lines][1:]
+	return max([int(row[6], 16) for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "02"], default=0)
+
+
+@test
+def an_agent_whose_upstream_is_slow_is_not_doubted(scene):
+	relay = scene.relay()
+	listener = scene.keep(socket.create_server(("127.0.0.1", 0), backlog=0))
+	port = listener.getsockname()[1]
+	crowd = [scene.keep(dial(port))]	# the queue is full now, and whoever comes is not answered
+	scene.agent(relay, [passthrough(NAME, f"tcp://127.0.0.1:{port}")], authority().agent("agent", NAME))
+	client = scene.keep(dial(relay.port, hello(NAME)))
+	until(lambda: syns_sent_again(port), what="a second has passed")
+	crowd += [scene.keep(listener.accept()[0])]
+	upstream = scene.keep(listener.accept()[0])
+	upstream.sendall(b"late")
+	equal(client.recv(100), b"late")
+	equal(relay.events("flow-attempt-failed") + relay.events("session-silent"), [], "doubts")
 
 
 @test
