@@ -2,6 +2,7 @@
 #include "relay/agent_channel.h"
 
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -18,7 +19,7 @@
 #include "tunnel/channel.h"
 #include "tunnel/tls.h"
 
-enum { PONG_MS = 5000 };
+enum { PONG_MS = 5000, RETIRES_MS = 600000 };
 
 struct agent_channel {
 	LIST_ENTRY(agent_channel) link;
@@ -29,6 +30,7 @@ struct agent_channel {
 	struct session_ref *session_ref; /* held, from parking on */
 	struct ip_address client;
 	bool awaits_pong, is_gone;
+	uint64_t retires_at_ms;
 	struct timer ping;
 	struct task reap;
 };
@@ -137,6 +139,20 @@ is_in_the_way(const struct agent_channel *self)
 	    session_ref_pool(self->session_ref), self->worker->rules->settings.pool_least);
 }
 
+/* Its time is over, and its place is filled: where there is no more than the least, another one is asked
+ * for, and it stays until that has come. */
+static bool
+may_retire(struct agent_channel *self)
+{
+	if (clock_ms() < self->retires_at_ms)
+		return false;
+	if (pool_parked(session_ref_pool(self->session_ref)) >
+	    self->worker->rules->settings.pool_least)
+		return true;
+	session_ref_need(self->session_ref, 1);
+	return false;
+}
+
 static void
 ping(struct agent_channel *self)
 {
@@ -156,6 +172,10 @@ on_ping_time(void *arg)
 
 	if (!self->awaits_pong && is_in_the_way(self)) {
 		log_refused(self, "pool-full", no_room);
+		lose(self);
+	} else if (!self->awaits_pong && may_retire(self)) {
+		log_refused(self, "channel-old",
+		    "a parked channel has had its time, and others are parked");
 		lose(self);
 	} else {
 		ping(self);
@@ -206,6 +226,7 @@ park(struct agent_channel *self)
 		lose(self);
 		return;
 	}
+	self->retires_at_ms = clock_ms() + RETIRES_MS + arc4random_uniform(RETIRES_MS);
 	plan_ping(self);
 }
 

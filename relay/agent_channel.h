@@ -7,7 +7,8 @@
  * The key of its handshake tells which session it belongs to; that session must
  * still be up when the handshake ends.  While it is parked it is pinged now and
  * then, at intervals that differ from channel to channel, and at once where its session
- * has become suspect.
+ * has become suspect.  After ten to twenty minutes it retires, once there are more than
+ * pool.least without it.
  */
 #ifndef RELAY_AGENT_CHANNEL_H
 #define RELAY_AGENT_CHANNEL_H
