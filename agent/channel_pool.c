@@ -9,7 +9,7 @@
 
 #include "base/numbers.h"
 
-enum { DIALS_MOST = 32, EARLY_MS = 2000 };
+enum { DIALS_MOST = 32, EARLY_MS = 2000, SECOND_MS = 1000, FORGOTTEN_S = 64, REST_MS = 60000 };
 
 static void
 set_share(struct channel_pool *pool, unsigned share)
@@ -53,25 +53,56 @@ room(const struct channel_pool *pool)
 	return (unsigned)difference(pool->most, have);
 }
 
+static unsigned
+target(const struct channel_pool *pool)
+{
+	return (unsigned)smaller_of(larger_of(pool->least, pool->wish), pool->most);
+}
+
 static bool
 has_enough(const struct channel_pool *pool)
 {
 	return pool->has_stopped ||
-	    (pool->needed == 0 && pool->dialling + pool->parked + pool->used >= pool->least);
+	    (pool->needed == 0 && pool->dialling + pool->parked + pool->used >= target(pool));
 }
 
-/* So many of those that are wanted, `most` at most, are dialled now. */
-static unsigned
-begin_dials(struct channel_pool *pool, unsigned most, uint64_t now_ms)
+/* The seconds that are over become the pace, and that the size. */
+static void
+adapt(struct channel_pool *pool, uint64_t now_ms)
 {
-	unsigned have = pool->dialling + pool->parked + pool->used + pool->needed;
-	unsigned wanted = pool->needed + (unsigned)difference(pool->least, have);
-	unsigned may_dial = (unsigned)difference(DIALS_MOST, pool->dialling);
-	unsigned count = (unsigned)smaller_of(smaller_of(wanted, room(pool)), may_dial);
+	uint64_t seconds = difference(now_ms, pool->second_ms) / SECOND_MS, busiest;
+
+	for (uint64_t i = 0; i < smaller_of(seconds, FORGOTTEN_S); i++) {
+		pool->pace = (unsigned)larger_of(pool->pace - (pool->pace + 7) / 8, pool->opened);
+		pool->opened = 0;
+	}
+	if (seconds > 0)
+		pool->second_ms = now_ms;
+	busiest = larger_of(pool->pace, pool->opened);
+	pool->wish = now_ms < pool->grows_from_ms ? 0 : 2 * busiest * pool->refill_ms / SECOND_MS;
+}
+
+/* So many are wanted and may be dialled now. */
+static unsigned
+count_dials(struct channel_pool *pool, uint64_t now_ms)
+{
+	unsigned have, wanted;
 
 	if (pool->has_stopped || now_ms < pool->resume_at_ms)
 		return 0;
-	count = (unsigned)smaller_of(count, most);
+	adapt(pool, now_ms);
+	have = pool->dialling + pool->parked + pool->used + pool->needed;
+	wanted = pool->needed + (unsigned)difference(target(pool), have);
+	return (unsigned)smaller_of(
+	    smaller_of(wanted, room(pool)), difference(DIALS_MOST, pool->dialling));
+}
+
+/* So many of them, `most` at most, are dialled now. */
+static unsigned
+begin_dials(struct channel_pool *pool, unsigned most, uint64_t now_ms)
+{
+	unsigned count = (unsigned)smaller_of(count_dials(pool, now_ms), most);
+
 	pool->needed -= (unsigned)smaller_of(pool->needed, count);
 	pool->dialling += count;
 	return count;
@@ -83,6 +114,8 @@ pause_dialling(struct channel_pool *pool, uint64_t now_ms)
 {
 	uint64_t resume_at_ms = now_ms;
 
+	pool->grows_from_ms = now_ms + REST_MS;
+	pool->wish = 0;
 	if (now_ms >= pool->resume_at_ms)
 		resume_at_ms += backoff_failed(&pool->backoff, now_ms);
 	if (resume_at_ms > pool->resume_at_ms)
@@ -152,11 +185,24 @@ channel_pool_replace(struct channel_pool *pool, uint64_t now_ms)
 	pthread_mutex_lock(&pool->lock);
 	assert(pool->used > 0);
 	pool->used--;
+	adapt(pool, now_ms);
+	pool->opened++;
 	answer = begin_dials(pool, 1, now_ms) ? REPLACE_NOW
 	    : has_enough(pool)                ? REPLACE_NOT
 					      : REPLACE_LATER;
 	pthread_mutex_unlock(&pool->lock);
 	return answer;
+}
+
+bool
+channel_pool_is_short(struct channel_pool *pool, uint64_t now_ms)
+{
+	bool is_short;
+
+	pthread_mutex_lock(&pool->lock);
+	is_short = count_dials(pool, now_ms) > 0;
+	pthread_mutex_unlock(&pool->lock);
+	return is_short;
 }
 
 void
@@ -165,6 +211,14 @@ channel_pool_need(struct channel_pool *pool, unsigned count)
 	pthread_mutex_lock(&pool->lock);
 	pool->needed =
 	    (unsigned)smaller_of(pool->needed + smaller_of(count, pool->most), room(pool));
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void
+channel_pool_note_dial(struct channel_pool *pool, uint64_t took_ms)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->refill_ms = pool->refill_ms > 0 ? (7 * pool->refill_ms + took_ms + 7) / 8 : took_ms;
 	pthread_mutex_unlock(&pool->lock);
 }
 

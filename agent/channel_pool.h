@@ -8,10 +8,12 @@
  *	dialling --> parked --> gone (a flow took it, or the relay closed it)
  *	    \------> failed     (a pause, then again)
  *
- * `least` channels are always kept.  When the relay needs more, they are dialled
+ * `least` channels are always kept, or twice as many as are opened while one is dialled,
+ * by the busiest second of late (of which an eighth is forgotten each second) and by what a
+ * dial takes, if that is more.  When the relay needs more, they are dialled
  * once, up to `most` in all, and not replaced when they are used.  At most 32
  * are dialled at a time, because a relay bounds the hellos in progress from one
- * address.
+ * address.  For a minute after a dial that failed there is no more than `least`.
  *
  * A relay that has no place for a channel closes it when the handshake is done,
  * and the agent has parked it by then.  So one that is lost soon after something
@@ -39,6 +41,12 @@ struct channel_pool {
 	unsigned used;         /* of which channel_pool_replace() has not been asked yet */
 	unsigned needed;       /* by the relay, and not dialled yet */
 	unsigned early_losses; /* in a row */
+	uint64_t wish;         /* twice what is opened while one is dialled */
+	unsigned opened;       /* in this second */
+	unsigned pace;         /* of the busiest second of late */
+	uint64_t second_ms;    /* when this second began */
+	uint64_t refill_ms;    /* what a dial takes, smoothed */
+	uint64_t grows_from_ms;
 	uint64_t parked_at_ms; /* the latest */
 	struct backoff backoff;
 	uint64_t resume_at_ms; /* nothing is dialled before; 0: no pause */
@@ -64,9 +72,13 @@ enum channel_pool_replacement {
 };
 /* Whether one is to be dialled for one that was opened. */
 enum channel_pool_replacement channel_pool_replace(struct channel_pool *, uint64_t now_ms);
+/* Whether channel_pool_refill() would return more than 0. */
+bool channel_pool_is_short(struct channel_pool *, uint64_t now_ms);
 /* The relay needs `count` more; channel_pool_refill() will include them. */
 void channel_pool_need(struct channel_pool *, unsigned count);
 
+/* What a dial took that came through; before it is parked. */
+void channel_pool_note_dial(struct channel_pool *, uint64_t took_ms);
 /* A dial came through. True: more are wanted, for which there was no place until now. */
 bool channel_pool_parked(struct channel_pool *, uint64_t now_ms);
 /* A dial did not: a pause begins. True: it is the first one in a row. */

@@ -70,6 +70,7 @@ struct channel_order {
 	struct agent_worker *worker;
 	struct agent_session_ref *ref;
 	struct pooled_channel *channel;
+	uint64_t dialled_at_ms;
 	struct call dial, end;
 	enum channel_report report; /* the last one */
 	char error[ORDER_ERROR];
@@ -147,6 +148,7 @@ on_parked(struct channel_order *order)
 {
 	struct channel_pool *pool = &order->ref->pool;
 
+	channel_pool_note_dial(pool, clock_ms() - order->dialled_at_ms);
 	if (channel_pool_parked(pool, clock_ms()))
 		tell_wanted(order->worker, order->ref);
 	if (channel_pool_sheds(pool))
@@ -218,6 +220,7 @@ dial(void *data)
 		drop_order(order);
 		return;
 	}
+	order->dialled_at_ms = clock_ms();
 	order->channel = pooled_channel_new(worker->context.loop, worker->context.resolver,
 	    worker->workers->hellos, order->ref, on_channel, order);
 	if (order->channel)
@@ -231,8 +234,12 @@ dial(void *data)
 static void
 replace(struct channel_order *order)
 {
-	switch (channel_pool_replace(&order->ref->pool, clock_ms())) {
+	struct channel_pool *pool = &order->ref->pool;
+
+	switch (channel_pool_replace(pool, clock_ms())) {
 	case REPLACE_NOW:
+		if (channel_pool_is_short(pool, clock_ms()))
+			tell_wanted(order->worker, order->ref);
 		dial(order);
 		return;
 	case REPLACE_NOT:

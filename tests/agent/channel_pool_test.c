@@ -265,7 +265,103 @@ dials_few_at_a_time(void **state)
 	assert_int_equal(pool.parked + pool.dialling, 150);
 }
 
+/* So many a second are opened, evenly, and dialled again at once; a dial takes `dial_ms`. */
+static void
+open_for(struct channel_pool *pool, unsigned pace, uint64_t dial_ms, uint64_t from, uint64_t to)
+{
+	for (uint64_t now = from; now < to; now += 1000 / pace) {
+		unsigned more;
+
+		channel_pool_left(pool);
+		more = channel_pool_replace(pool, now) == REPLACE_NOW;
+		if (channel_pool_is_short(pool, now))
+			more += channel_pool_refill(pool, now);
+		while (more-- > 0) {
+			channel_pool_note_dial(pool, dial_ms);
+			channel_pool_parked(pool, now);
+		}
+	}
+}
+
+static void
+keeps_twice_what_is_opened_while_one_is_dialled(void **state)
+{
+	static const struct {
+		unsigned pace;
+		uint64_t dial_ms;
+		unsigned parked;
+	} cases[] = {
+		{ 1, 2000, 4 },
+		{ 8, 250, 4 },
+		{ 10, 250, 5 },
+		{ 50, 500, 50 },
+		{ 200, 500, 64 }, /* the most */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct channel_pool pool;
+		unsigned count;
+
+		channel_pool_init(&pool, 4, 64, 0, 256);
+		count = channel_pool_refill(&pool, 1000);
+		for (unsigned j = 0; j < count; j++)
+			channel_pool_parked(&pool, 1000);
+		open_for(&pool, cases[i].pace, cases[i].dial_ms, 1000, 11000);
+		assert_int_equal(pool.parked, cases[i].parked);
+		channel_pool_wipe(&pool);
+	}
+}
+
+/* What is parked stays; who replaces what the relay has closed forgets the pace. */
+static void
+is_as_small_as_before_a_minute_after_the_rush(void **state)
+{
+	struct channel_pool pool;
+	uint64_t now = 11000;
+
+	(void)state;
+	channel_pool_init(&pool, 4, 64, 0, 256);
+	for (unsigned count = channel_pool_refill(&pool, 1000); count > 0; count--)
+		channel_pool_parked(&pool, 1000);
+	open_for(&pool, 20, 250, 1000, now);
+	assert_int_equal(pool.parked, 10);
+	for (unsigned seconds = 0; seconds < 60; seconds++, now += 1000) {
+		if (pool.parked > 0)
+			channel_pool_lost(&pool, now + 10000);
+		for (unsigned count = channel_pool_refill(&pool, now); count > 0; count--)
+			channel_pool_parked(&pool, now - 10000);
+	}
+	assert_int_equal(pool.parked, 4);
+	channel_pool_wipe(&pool);
+}
+
+static void
+grows_no_more_for_a_minute_after_a_failure(void **state)
+{
+	struct channel_pool pool;
+
+	(void)state;
+	channel_pool_init(&pool, 4, 64, 0, 256);
+	for (unsigned count = channel_pool_refill(&pool, 1000); count > 0; count--)
+		channel_pool_parked(&pool, 1000);
+	open_for(&pool, 20, 250, 1000, 11000);
+	assert_int_equal(needs(&pool, 1, 11000), 1);
+	channel_pool_failed(&pool, 11000);
+	while (pool.parked > 4)
+		channel_pool_left(&pool), channel_pool_replace(&pool, 20000);
+	assert_int_equal(pool.dialling, 0);
+	open_for(&pool, 20, 250, 60000, 70000);
+	assert_int_equal(pool.parked, 4);
+	open_for(&pool, 20, 250, 71000, 81000);
+	assert_int_equal(pool.parked, 10);
+	channel_pool_wipe(&pool);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(keeps_twice_what_is_opened_while_one_is_dialled),
+	cmocka_unit_test(is_as_small_as_before_a_minute_after_the_rush),
+	cmocka_unit_test(grows_no_more_for_a_minute_after_a_failure),
 	cmocka_unit_test(fills_up_to_the_least_and_refills_what_is_used),
 	cmocka_unit_test(asks_for_the_rest_of_more_than_may_be_dialled_at_once),
 	cmocka_unit_test(replaces_one_for_one),
