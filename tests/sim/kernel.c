@@ -441,6 +441,20 @@ kernel_hurt(enum kernel_fault fault)
 }
 
 void
+kernel_forget_nat(int process, unsigned towards)
+{
+	struct connection *connection;
+
+	LIST_FOREACH(connection, &connections, link) {
+		const struct end *dialler = &connection->ends[0];
+
+		if (dialler->fd >= 0 && dialler->process == process &&
+		    towards & 1u << connection->listening->process && !connection->is_black_hole)
+			make_black_hole(connection);
+	}
+}
+
+void
 kernel_kill(int process, bool silently)
 {
 	for (int i = 0; i < end_of_fds; i++) {

@@ -99,6 +99,9 @@ int kernel_connect(const char *target, uint64_t *established_us);
 enum kernel_fault { KERNEL_RESET, KERNEL_BLACK_HOLE };
 /* Faults of one connection, chosen at random among those that are open, from either side; false: there is none. */
 bool kernel_hurt(enum kernel_fault);
+/* Whatever this process has dialled at others of these, a bit each, is swallowed from now on; new connections
+ * pass: a NAT that has lost its memory. */
+void kernel_forget_nat(int process, unsigned towards);
 /* The process is dead: it sends nothing any more. Its peers are reset, or, silently, hear nothing again. Its
  * descriptors still want to be closed. */
 void kernel_kill(int process, bool silently);

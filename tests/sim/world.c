@@ -24,7 +24,9 @@ enum {
 };
 
 /* Faults first; the last one is what follows them. */
-enum plan_kind { RESET, BLACK_HOLE, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, FAULT_KINDS, UP_AGAIN };
+enum plan_kind {
+	RESET, BLACK_HOLE, NAT_FORGETS, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, FAULT_KINDS, UP_AGAIN
+};
 
 struct plan {
 	struct sim_event event;
@@ -115,6 +117,10 @@ carry_out(struct sim_event *event)
 		break;
 	case BLACK_HOLE:
 		kernel_hurt(KERNEL_BLACK_HOLE);
+		break;
+	case NAT_FORGETS:
+		sim_tell("the NAT of %s forgets everything", sim_processes[process].name);
+		kernel_forget_nat(process, (1u << RELAYS) - 1);
 		break;
 	case STOP:
 		sim_tell("%s is stopped for a while", sim_processes[process].name);
