@@ -9,7 +9,14 @@
 
 #include "base/numbers.h"
 
-enum { DIALS_MOST = 32, EARLY_MS = 2000, SECOND_MS = 1000, FORGOTTEN_S = 64, REST_MS = 60000 };
+enum {
+	DIALS_MOST = 32,
+	EARLY_MS = 2000,
+	NEED_MS = 500,
+	SECOND_MS = 1000,
+	FORGOTTEN_S = 64,
+	REST_MS = 60000
+};
 
 static void
 set_share(struct channel_pool *pool, unsigned share)
@@ -56,7 +63,7 @@ room(const struct channel_pool *pool)
 static unsigned
 target(const struct channel_pool *pool)
 {
-	return (unsigned)smaller_of(larger_of(pool->least, pool->wish), pool->most);
+	return (unsigned)smaller_of(larger_of(pool->least, pool->by_pace), pool->most);
 }
 
 static bool
@@ -79,7 +86,8 @@ adapt(struct channel_pool *pool, uint64_t now_ms)
 	if (seconds > 0)
 		pool->second_ms = now_ms;
 	busiest = larger_of(pool->pace, pool->opened);
-	pool->wish = now_ms < pool->grows_from_ms ? 0 : 2 * busiest * pool->refill_ms / SECOND_MS;
+	pool->by_pace =
+	    now_ms < pool->grows_from_ms ? 0 : 2 * busiest * pool->refill_ms / SECOND_MS;
 }
 
 /* So many are wanted and may be dialled now. */
@@ -115,7 +123,7 @@ pause_dialling(struct channel_pool *pool, uint64_t now_ms)
 	uint64_t resume_at_ms = now_ms;
 
 	pool->grows_from_ms = now_ms + REST_MS;
-	pool->wish = 0;
+	pool->by_pace = 0;
 	if (now_ms >= pool->resume_at_ms)
 		resume_at_ms += backoff_failed(&pool->backoff, now_ms);
 	if (resume_at_ms > pool->resume_at_ms)
@@ -172,6 +180,8 @@ channel_pool_refill(struct channel_pool *pool, uint64_t now_ms)
 	unsigned count;
 
 	pthread_mutex_lock(&pool->lock);
+	if (pool->needed > 0)
+		pool->resume_at_ms = smaller_of(pool->resume_at_ms, now_ms + NEED_MS);
 	count = begin_dials(pool, DIALS_MOST, now_ms);
 	pthread_mutex_unlock(&pool->lock);
 	return count;

@@ -13,7 +13,10 @@
  * dial takes, if that is more.  When the relay needs more, they are dialled
  * once, up to `most` in all, and not replaced when they are used.  At most 32
  * are dialled at a time, because a relay bounds the hellos in progress from one
- * address.  For a minute after a dial that failed there is no more than `least`.
+ * address.
+ *
+ * After a dial that failed there is a pause, which ends half a second after the relay
+ * needs one at the latest; and for a minute there are no more than `least`.
  *
  * A relay that has no place for a channel closes it when the handshake is done,
  * and the agent has parked it by then.  So one that is lost soon after something
@@ -41,7 +44,7 @@ struct channel_pool {
 	unsigned used;         /* of which channel_pool_replace() has not been asked yet */
 	unsigned needed;       /* by the relay, and not dialled yet */
 	unsigned early_losses; /* in a row */
-	uint64_t wish;         /* twice what is opened while one is dialled */
+	uint64_t by_pace;      /* twice what is opened while one is dialled */
 	unsigned opened;       /* in this second */
 	unsigned pace;         /* of the busiest second of late */
 	uint64_t second_ms;    /* when this second began */

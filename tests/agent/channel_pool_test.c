@@ -198,6 +198,28 @@ pauses_after_failures_and_goes_on_after_the_pause(void **state)
 	assert_int_equal(needs(&pool, 1, now), 1);
 }
 
+/* A relay that asks lives, and somebody waits there. */
+static void
+a_need_cuts_a_long_pause_short(void **state)
+{
+	struct channel_pool pool;
+	uint64_t now = 1000;
+
+	(void)state;
+	channel_pool_init(&pool, 1, 4, 0, 256);
+	do {
+		now += channel_pool_pause_ms(&pool, now);
+		assert_int_equal(channel_pool_refill(&pool, now), 1);
+		channel_pool_failed(&pool, now);
+	} while (channel_pool_pause_ms(&pool, now) < 5000);
+	assert_int_equal(needs(&pool, 1, now), 0);
+	assert_int_equal(channel_pool_pause_ms(&pool, now), 500);
+	assert_int_equal(needs(&pool, 1, now + 100), 0); /* the first one counts */
+	assert_int_equal(channel_pool_refill(&pool, now + 499), 0);
+	assert_int_equal(channel_pool_refill(&pool, now + 500), 2);
+	channel_pool_wipe(&pool);
+}
+
 static void
 counts_a_burst_of_failures_during_a_pause_once(void **state)
 {
@@ -291,10 +313,7 @@ keeps_twice_what_is_opened_while_one_is_dialled(void **state)
 		uint64_t dial_ms;
 		unsigned parked;
 	} cases[] = {
-		{ 1, 2000, 4 },
-		{ 8, 250, 4 },
-		{ 10, 250, 5 },
-		{ 50, 500, 50 },
+		{ 1, 2000, 4 }, { 8, 250, 4 }, { 10, 250, 5 }, { 50, 500, 50 },
 		{ 200, 500, 64 }, /* the most */
 	};
 
@@ -374,5 +393,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_is_sent_away_after_parking_waits_longer_each_time),
 	cmocka_unit_test(dials_few_at_a_time),
 	cmocka_unit_test(counts_a_burst_of_failures_during_a_pause_once),
+	cmocka_unit_test(a_need_cuts_a_long_pause_short),
 };
 RUN_TESTS("agent/pool", tests)
