@@ -24,7 +24,8 @@
 #include "relay/trustwatch.h"
 #include "tunnel/channel.h"
 
-/* What is answered by `fail` costs the client nothing, and is bounded by ROUTE_TRIED_MOST. */
+/* What is answered by `fail`, or was never opened, does not count among the attempts. The first is bounded by
+ * ROUTE_TRIED_MOST, the second takes seconds of the flow's ten. */
 enum { ATTEMPT_MS = 5000, ATTEMPTS_MOST = 3, SILENT_MS = 1000, LOOK_MS = 100 };
 
 void
@@ -279,6 +280,7 @@ on_attempt(void *arg)
 	const char *proof = doubts ? proof_of_loss(flow) : NULL;
 
 	if (proof) {
+		flow->way->failed_count += flow->state == FLOW_TAKING;
 		retry(flow, proof, false);
 	} else if (now >= flow->way->attempt_until_ms) {
 		end_attempt(flow);

@@ -44,7 +44,7 @@ struct flow_way {
 	unsigned tried_count;
 	bool at_limit;         /* some agent could not for its limit */
 	unsigned denied_count; /* of those tried, whose lists refuse the client's address */
-	unsigned failed_count; /* attempts that were answered by `fail` */
+	unsigned failed_count; /* attempts that were answered by `fail`, or never opened */
 	struct shares_place *hello_place; /* flow_hello.c; NULL: what has come is little */
 	struct route_request *looking;    /* the registry will answer */
 	uint64_t arrivals;                /* route_arrivals() before the last look-up */
