@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pass.h"
 #include "base/ready.h"
 #include "base/socket.h"
 #include "base/units.h"
@@ -51,6 +52,7 @@ struct admin_question {
 	enum question_state state;
 	bool is_with_handler;
 	int fd;
+	int passed; /* goes with the first byte of the answer; -1: none */
 	struct watch watch;
 	struct timer deadline;
 	struct task reap;
@@ -83,6 +85,8 @@ reap(void *arg)
 		LIST_REMOVE(question, link);
 		question->admin->question_count--;
 	}
+	if (question->passed >= 0)
+		close(question->passed);
 	free(question->out);
 	free(question);
 }
@@ -128,8 +132,9 @@ static void
 go_on_telling(struct admin_question *question)
 {
 	while (question->out_done < question->out_bytes) {
-		ssize_t sent = send(question->fd, question->out + question->out_done,
-		    question->out_bytes - question->out_done, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = pass_send(question->fd, question->out + question->out_done,
+		    question->out_bytes - question->out_done,
+		    question->out_done == 0 ? question->passed : -1);
 
 		if (sent < 0 && errno == EAGAIN)
 			return;
@@ -205,6 +210,21 @@ admin_refuse(
     struct admin_question *question, const char *code, const char *message, json_t *details)
 {
 	admin_answer(question, refusal(code, message, details));
+}
+
+void
+admin_answer_with(struct admin_question *question, json_t *document, int fd)
+{
+	question->passed = fd;
+	admin_answer(question, document);
+}
+
+pid_t
+admin_asker(const struct admin_question *question)
+{
+	struct ucred peer;
+
+	return question->fd >= 0 && pass_peer(question->fd, &peer) ? peer.pid : 0;
 }
 
 json_t *
@@ -327,11 +347,10 @@ static bool
 is_permitted(int fd)
 {
 	struct ucred peer;
-	socklen_t bytes = sizeof peer;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+	if (!pass_peer(fd, &peer))
 		return false;
-	if (peer.uid == 0 || peer.uid == geteuid())
+	if (pass_is_ours(&peer))
 		return true;
 	log_limited(LOG_WARNING, "admin-refused", NULL,
 	    "only root and the program's own user may ask", log_u64("uid", peer.uid),
@@ -373,6 +392,7 @@ on_accept(void *arg, int fd, const struct address *peer)
 	question->admin = admin;
 	question->loop = admin->loop;
 	question->fd = fd;
+	question->passed = -1;
 	LIST_INSERT_HEAD(&admin->questions, question, link);
 	admin->question_count++;
 	watch_init(&question->watch, admin->loop, fd, on_ready, question);
@@ -427,7 +447,7 @@ admin_lock(const char *path, char error[ADMIN_ERROR])
 	snprintf(lock, sizeof lock, "%s.lock", path);
 	if (ready_lock(lock, &holder, error))
 		return 0;
-	return holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT;
+	return holder != 0 ? EX_UNAVAILABLE : EX_CANTCREAT;
 }
 
 /* The mode is the socket's before it has a name, so that there is no moment in which others could come. */
@@ -459,17 +479,34 @@ listen_at(const char *path, char error[ADMIN_ERROR])
 	return -1;
 }
 
-struct admin *
-admin_new(struct loop *loop, const char *path, const struct admin_word *words, void *arg,
+static bool
+listens_at(int fd, const char *path)
+{
+	struct sockaddr_un local = { 0 };
+	socklen_t bytes = sizeof local;
+	int kind = 0, listens = 0;
+	socklen_t kind_bytes = sizeof kind, listens_bytes = sizeof listens;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &kind_bytes) == 0 &&
+	    kind == SOCK_STREAM &&
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_bytes) == 0 && listens &&
+	    getsockname(fd, (struct sockaddr *)&local, &bytes) == 0 &&
+	    local.sun_family == AF_UNIX &&
+	    strncmp(local.sun_path, path, sizeof local.sun_path) == 0;
+}
+
+/* Takes fd; -1 is one that could not be had, and the sentence is there. */
+static struct admin *
+new_at(struct loop *loop, int fd, const char *path, const struct admin_word *words, void *arg,
     char error[ADMIN_ERROR])
 {
-	struct admin *admin = calloc(1, sizeof *admin);
-	int fd = admin ? listen_at(path, error) : -1;
+	struct admin *admin = fd >= 0 ? calloc(1, sizeof *admin) : NULL;
 
-	if (!admin)
+	if (fd < 0)
+		return NULL;
+	if (!admin) {
+		close(fd);
 		fail(0, error, path, "memory is short", "try again");
-	if (fd < 0) {
-		free(admin);
 		return NULL;
 	}
 	admin->loop = loop;
@@ -480,10 +517,42 @@ admin_new(struct loop *loop, const char *path, const struct admin_word *words, v
 	admin->listener = listener_new(loop, fd, on_accept, admin);
 	if (!admin->listener) {
 		fail(0, error, path, "memory is short", "try again");
-		admin_free(admin);
+		free(admin);
 		return NULL;
 	}
 	return admin;
+}
+
+struct admin *
+admin_new(struct loop *loop, const char *path, const struct admin_word *words, void *arg,
+    char error[ADMIN_ERROR])
+{
+	return new_at(loop, listen_at(path, error), path, words, arg, error);
+}
+
+/* Listening again is what makes it ours for those who ask who listens there (SO_PEERCRED). */
+struct admin *
+admin_adopt(struct loop *loop, int fd, const char *path, const struct admin_word *words, void *arg,
+    char error[ADMIN_ERROR])
+{
+	if (listens_at(fd, path) && listen(fd, BACKLOG) == 0)
+		return new_at(loop, fd, path, words, arg, error);
+	close(fd);
+	fail(0, error, path, "this is not what was passed", "check admin.socket on both sides");
+	return NULL;
+}
+
+int
+admin_descriptor(const struct admin *admin)
+{
+	return admin && admin->listener ? listener_descriptor(admin->listener) : -1;
+}
+
+void
+admin_give_away(struct admin *admin)
+{
+	listener_free(admin->listener);
+	admin->listener = NULL;
 }
 
 void
@@ -500,7 +569,8 @@ admin_free(struct admin *admin)
 		if (question->state != OVER)
 			move(question, OVER);
 	}
+	if (admin->listener)
+		unlink(admin->path);
 	listener_free(admin->listener);
-	unlink(admin->path);
 	free(admin);
 }

@@ -22,6 +22,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "base/loop.h"
 
 struct admin;
@@ -64,8 +65,16 @@ int admin_lock(const char *path, char error[ADMIN_ERROR]);
  */
 struct admin *admin_new(struct loop *, const char *path, const struct admin_word *words, void *arg,
     char error[ADMIN_ERROR]);
-/* Closes everything and removes the socket.  Questions that are with a handler must still be answered:
- * nobody hears it, but it frees them. */
+/* The same with a socket that another process has listened at until now.  It is taken, and must listen at
+ * this very path. */
+struct admin *admin_adopt(struct loop *, int fd, const char *path, const struct admin_word *words,
+    void *arg, char error[ADMIN_ERROR]);
+/* Borrowed, to be passed to another process; -1: it has none (any more). */
+int admin_descriptor(const struct admin *);
+/* Another process listens there from now on: nobody new is heard, those that have come are answered. */
+void admin_give_away(struct admin *);
+/* Closes everything and removes the socket, if it is still ours.  Questions that are with a handler must
+ * still be answered: nobody hears it, but it frees them. */
 void admin_free(struct admin *);
 
 /* A JSON string of any text, others' included: what is not UTF-8 becomes '?'. NULL of NULL. */
@@ -74,9 +83,14 @@ json_t *admin_text(const char *text);
  * "state", "memory"}. */
 json_t *admin_program_facts(const char *program, int64_t since_s, const char *state);
 
-/* Both end the handler's hold on the question.  admin_answer() takes the document, an object or an array;
+/* The process that asks; 0: that cannot be told. */
+pid_t admin_asker(const struct admin_question *);
+
+/* These end the handler's hold on the question.  admin_answer() takes the document, an object or an array;
  * NULL stands for one that could not be made. */
 void admin_answer(struct admin_question *, json_t *document);
+/* The same, and with it goes a copy of the descriptor (taken; base/pass.h). */
+void admin_answer_with(struct admin_question *, json_t *document, int fd);
 /* `details` (taken; may be NULL) are further members of the error. */
 void admin_refuse(struct admin_question *, const char *code, const char *message, json_t *details);
 

@@ -218,6 +218,12 @@ listener_new(
 	return listener;
 }
 
+int
+listener_descriptor(const struct listener *listener)
+{
+	return listener->fd;
+}
+
 void
 listener_say(struct listener *listener, void (*on_refuse)(int fd))
 {

@@ -9,14 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/pass.h"
 #include "base/socket.h"
 
-enum { PASSED_MOST = 64, LOCK_ERROR = 512, READY_TEXT = 2200, READY_PATIENCE_MS = 100 };
+enum { PASSED_MOST = 1024, LOCK_ERROR = 512, READY_TEXT = 2200, READY_PATIENCE_MS = 100 };
+
+static int lock_fd = -1; /* of the lock taken last */
 
 /* Where the manager listens; '@' stands for the NUL of an abstract name. */
 static bool
@@ -35,41 +39,83 @@ find_manager(struct sockaddr_un *name, socklen_t *bytes)
 	return true;
 }
 
-/* Not by sd_notify(3), which waits without end for a manager that has stopped reading. */
-void
-ready_tell(const char *state, const char *status)
+/* -1: there is none.  A state is worth a moment of waiting. */
+static int
+connect_manager(void)
 {
 	const struct timeval patience = { .tv_usec = READY_PATIENCE_MS * 1000 };
 	struct sockaddr_un name;
 	socklen_t name_bytes;
-	char text[READY_TEXT];
-	int fd, bytes;
+	int fd;
 
 	if (!find_manager(&name, &name_bytes))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (connect(fd, (struct sockaddr *)&name, name_bytes) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Not by sd_notify(3), which waits without end for a manager that has stopped reading.  A status for people
+ * is not worth any waiting; either may be lost. */
+void
+ready_tell(const char *state, const char *status)
+{
+	char text[READY_TEXT];
+	int fd = connect_manager(), bytes;
+
+	if (fd < 0)
 		return;
 	/* MONOTONIC_USEC goes with RELOADING=1 (sd_notify(3)) and says nothing otherwise. */
 	bytes = snprintf(text, sizeof text, "%s%s%.2000s\nMONOTONIC_USEC=%" PRIu64,
 	    state ? state : "", status ? "\nSTATUS=" : "", status ? status : "", clock_us());
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	/* A state is worth a moment of waiting, a status for people is not; either may be lost. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	sendto(fd, text, (size_t)bytes, MSG_NOSIGNAL | (!state ? MSG_DONTWAIT : 0),
-	    (struct sockaddr *)&name, name_bytes);
+	send(fd, text, (size_t)bytes, MSG_NOSIGNAL | (!state ? MSG_DONTWAIT : 0));
 	close(fd);
 }
 
-static bool
-listens_at(int fd, const struct address *address)
-{
-	char wanted[ADDRESS_TEXT], text[ADDRESS_TEXT];
-	struct address local;
+/* ---- sockets that outlive us ---- */
 
-	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
-		return false;
-	local = socket_local(fd);
-	return strcmp(address_text(address, wanted), address_text(&local, text)) == 0;
+static const char store[] = "FDSTORE=1\nFDNAME=" READY_STORED,
+		  forget[] = "FDSTOREREMOVE=1\nFDNAME=" READY_STORED;
+
+/* Whether the manager has it from elsewhere than from us: of a socket unit. */
+static bool
+is_of_a_socket_unit(int fd)
+{
+	char **names = NULL;
+	int count = sd_listen_fds_with_names(0, &names), at = fd - SD_LISTEN_FDS_START;
+	bool is = at >= 0 && at < count && names && strcmp(names[at], READY_STORED) != 0;
+
+	for (int i = 0; i < count && names; i++)
+		free(names[i]);
+	free(names);
+	return is;
+}
+
+void
+ready_store(int fd)
+{
+	int manager = is_of_a_socket_unit(fd) ? -1 : connect_manager();
+
+	if (manager < 0)
+		return;
+	pass_send_patiently(manager, store, sizeof store - 1, fd);
+	close(manager);
+}
+
+void
+ready_store_forget(void)
+{
+	int manager = connect_manager();
+
+	if (manager < 0)
+		return;
+	pass_send_patiently(manager, forget, sizeof forget - 1, -1);
+	close(manager);
 }
 
 int
@@ -81,7 +127,7 @@ ready_listener(const struct address *address)
 	for (int i = 0; i < count && i < PASSED_MOST; i++) {
 		int fd = SD_LISTEN_FDS_START + i;
 
-		if (taken[i] || !listens_at(fd, address))
+		if (taken[i] || !socket_listens_at(fd, address))
 			continue;
 		taken[i] = true;
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -101,28 +147,95 @@ write_pid(int fd)
 		return;
 }
 
+/* Of a lock of this kind the kernel does not say who holds it, so the file does. */
+static long
+read_pid(int fd)
+{
+	char text[32] = "";
+
+	if (pread(fd, text, sizeof text - 1, 0) <= 0)
+		return -1;
+	return strtol(text, NULL, 10) > 0 ? strtol(text, NULL, 10) : -1;
+}
+
+static long
+holder_of(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return 0;
+	return lock.l_pid > 0 ? lock.l_pid : read_pid(fd);
+}
+
+static void
+explain_lock(const char *path, long holder, const char *why, char *error)
+{
+	char who[32] = "pid unknown";
+
+	if (holder > 0)
+		snprintf(who, sizeof who, "pid %ld", holder);
+	if (holder != 0)
+		snprintf(error, LOCK_ERROR,
+		    "%.256s: another instance (%s) holds this lock; stop it first", path, who);
+	else
+		snprintf(error, LOCK_ERROR,
+		    "%.256s: cannot lock: %s; check the directory and who may write there", path,
+		    why);
+}
+
+/* The lock is the open file's and not the process's, so that it can be passed on without a moment in
+ * which nobody has it. */
 bool
 ready_lock(const char *path, long *holder_pid, char *error)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int why;
 
 	*holder_pid = 0;
-	if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
+	if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0) {
 		write_pid(fd);
+		lock_fd = fd;
 		return true;
 	}
-	if (fd >= 0 && (errno == EACCES || errno == EAGAIN) && fcntl(fd, F_GETLK, &lock) == 0)
-		*holder_pid = lock.l_pid;
-	if (*holder_pid > 0)
-		snprintf(error, LOCK_ERROR,
-		    "%.256s: another instance (pid %ld) holds this lock; stop it first", path,
-		    *holder_pid);
-	else
-		snprintf(error, LOCK_ERROR,
-		    "%.256s: cannot lock: %s; check the directory and who may write there", path,
-		    strerror(errno));
+	why = errno;
+	if (fd >= 0 && (why == EACCES || why == EAGAIN))
+		*holder_pid = holder_of(fd);
+	explain_lock(path, *holder_pid, strerror(why), error);
 	if (fd >= 0)
 		close(fd);
 	return false;
+}
+
+int
+ready_lock_descriptor(void)
+{
+	return lock_fd;
+}
+
+/* Who has the open file has the lock, so that asking for it again is granted to nobody else. */
+bool
+ready_lock_adopt(int fd, const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct stat here, there;
+
+	if (fstat(fd, &here) < 0 || lstat(path, &there) < 0 || !S_ISREG(there.st_mode) ||
+	    here.st_dev != there.st_dev || here.st_ino != there.st_ino ||
+	    fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		close(fd);
+		return false;
+	}
+	write_pid(fd);
+	lock_fd = fd;
+	return true;
+}
+
+void
+ready_lock_forget(void)
+{
+	if (lock_fd >= 0)
+		close(lock_fd);
+	lock_fd = -1;
 }

@@ -263,3 +263,30 @@ socket_local(int fd)
 {
 	return name_of(fd, get_local);
 }
+
+static int
+option_of(int fd, int option)
+{
+	int value = -1;
+	socklen_t bytes = sizeof value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) == 0 ? value : -1;
+}
+
+bool
+socket_listens_at(int fd, const struct address *address)
+{
+	char wanted[ADDRESS_TEXT], text[ADDRESS_TEXT];
+	struct address local;
+
+	if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
+		return false;
+	local = socket_local(fd);
+	return strcmp(address_text(address, wanted), address_text(&local, text)) == 0;
+}
+
+bool
+socket_is_one_of_several(int fd)
+{
+	return option_of(fd, SO_REUSEPORT) == 1;
+}

@@ -61,6 +61,10 @@ uint64_t socket_limit(void);
 void socket_reset_on_close(int fd);
 struct address socket_peer(int fd);
 struct address socket_local(int fd);
+/* Whether it is a socket of streams that listens at this very address. */
+bool socket_listens_at(int fd, const struct address *);
+/* Whether others may listen beside it (LISTEN_SHARED). */
+bool socket_is_one_of_several(int fd);
 
 /*
  * A listener of one loop.  Accept errors never end it.  Without descriptors (EMFILE,
@@ -81,6 +85,8 @@ void listener_say(struct listener *, void (*on_refuse)(int fd));
 void listener_pause(struct listener *);
 void listener_resume(struct listener *);
 void listener_free(struct listener *);
+/* Borrowed. */
+int listener_descriptor(const struct listener *);
 
 /*
  * Connecting to a name or a literal.  A name's addresses race (RFC 8305): the

@@ -14,6 +14,7 @@
 #include "base/clock_fake.h"
 #include "base/log.h"
 #include "base/loop_advance.h"
+#include "base/pass.h"
 #include "helpers.h"
 #include "skip.h"
 
@@ -512,6 +513,63 @@ a_second_instance_is_told_the_pid_of_the_first(void **state)
 }
 
 static void
+an_answer_may_have_a_descriptor_with_it(void **state)
+{
+	int asked = connected(), ends[2], fd;
+	char text[64] = "", byte;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	SAY(asked, "{\"command\":\"slow\"}\n");
+	assert_true(loop_advance(loop, 0));
+	assert_int_equal(admin_asker(held), getpid());
+	admin_answer_with(held, json_pack("{s:i}", "yes", 1), ends[1]);
+	assert_true(loop_advance(loop, 0));
+	assert_int_equal(pass_receive(asked, text, sizeof text, &fd), 10);
+	assert_string_equal(text, "{\"yes\":1}\n");
+	assert_true(fd >= 0);
+	close(fd);	/* the last one: nothing stays open here */
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+	close(asked);
+}
+
+static void
+another_process_may_go_on_listening(void **state)
+{
+	struct admin *other;
+	int asked = connected(), fd = dup(admin_descriptor(admin)), late;
+	struct stat st;
+
+	(void)state;
+	SAY(asked, "{\"command\":\"slow\"}\n");
+	assert_true(loop_advance(loop, 0));
+	admin_give_away(admin);
+	assert_int_equal(admin_descriptor(admin), -1);
+	late = connected();	/* nobody hears it yet, and nobody refuses it */
+	assert_true(late >= 0);
+	assert_true(loop_advance(loop, 0));
+	admin_answer(held, json_pack("{s:i}", "late", 1));
+	assert_true(loop_advance(loop, 0));
+	assert_true(heard(asked) > 0);
+	assert_null(admin_adopt(loop, dup(STDERR_FILENO), path, words, NULL, error));
+	assert_null(admin_adopt(loop, dup(fd), "/somewhere/else", words, NULL, error));
+	assert_non_null(strstr(error, "not what was passed"));
+	other = admin_adopt(loop, fd, path, words, "the daemon", error);
+	assert_non_null(other);
+	admin_free(admin);
+	admin = NULL;
+	assert_int_equal(lstat(path, &st), 0);	/* it is the other's */
+	SAY(late, "{\"command\":\"status\"}\n");
+	assert_true(loop_advance(loop, 0));
+	assert_true(heard(late) > 0);
+	admin_free(other);
+	assert_int_equal(lstat(path, &st), -1);
+	close(asked);
+	close(late);
+}
+
+static void
 the_end_of_the_socket_frees_what_handlers_still_hold(void **state)
 {
 	int asked = connected(), speaking = connected();
@@ -551,6 +609,8 @@ static const struct CMUnitTest tests[] = {
 	ADMIN_TEST(what_a_dead_instance_left_is_replaced_but_no_file),
 	ADMIN_TEST(a_path_that_cannot_be_is_refused_with_a_sentence),
 	ADMIN_TEST(a_second_instance_is_told_the_pid_of_the_first),
+	ADMIN_TEST(an_answer_may_have_a_descriptor_with_it),
+	ADMIN_TEST(another_process_may_go_on_listening),
 	ADMIN_TEST(the_end_of_the_socket_frees_what_handlers_still_hold),
 };
 
