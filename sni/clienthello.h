@@ -156,6 +156,11 @@ bool clienthello_offers_alpn(
 bool clienthello_offers_only_alpn(
     const struct clienthello *hello, const uint8_t *wire, const char *protocol);
 
+/* The first identity of a pre-shared key that is offered (RFC 8446 4.2.11), with a NUL behind it.  False:
+ * there is none, or none that is a text of less than `size` bytes. */
+bool clienthello_psk_identity(
+    const struct clienthello *hello, const uint8_t *wire, char *out, size_t size);
+
 /* Each takes one item off the front of a vector; false when none is left. */
 bool clienthello_next_u16(struct clienthello_vector *vector, const uint8_t *wire, uint16_t *value);
 bool clienthello_next_string(

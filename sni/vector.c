@@ -8,7 +8,7 @@
 
 #include "sni/clienthello.h"
 
-enum { RECORD_HEADER = 5 };
+enum { RECORD_HEADER = 5, PRE_SHARED_KEY = 41 };
 
 /*
  * Takes n bytes off the front and puts them into out, unless that is NULL.  If
@@ -120,4 +120,25 @@ clienthello_offers_only_alpn(
 {
 	return hello->alpn.bytes == 1 + strlen(protocol) &&
 	    clienthello_offers_alpn(hello, wire, protocol);
+}
+
+bool
+clienthello_psk_identity(
+    const struct clienthello *hello, const uint8_t *wire, char *out, size_t size)
+{
+	struct clienthello_vector extensions = hello->extensions, body;
+	uint16_t type, list_bytes, identity_bytes;
+
+	while (clienthello_next_extension(&extensions, wire, &type, &body)) {
+		if (type != PRE_SHARED_KEY)
+			continue;
+		if (!clienthello_next_u16(&body, wire, &list_bytes) ||
+		    !clienthello_next_u16(&body, wire, &identity_bytes) ||
+		    identity_bytes > body.bytes || identity_bytes >= size)
+			return false;
+		body.bytes = identity_bytes;
+		out[clienthello_copy(&body, wire, out, identity_bytes)] = '\0';
+		return !memchr(out, '\0', identity_bytes);
+	}
+	return false;
 }

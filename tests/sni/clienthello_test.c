@@ -564,6 +564,39 @@ keeps_its_state_within_512_bytes(void **state)
 	assert_true(sizeof(struct clienthello) <= 512);
 }
 
+/* What follows the identities, ages and binders, is no matter. */
+static void
+finds_the_first_identity_of_a_pre_shared_key(void **state)
+{
+#define PSK(block) block, sizeof block - 1
+	static const struct {
+		const char *block;
+		size_t bytes;
+		const char *identity; /* NULL: none */
+	} rows[] = {
+		{ PSK("\0\x2d\0\2\1\0" "\0\x29\0\x10\0\x0a\0\4v1.a\0\0\0\0" "\0\2\1x"), "v1.a" },
+		{ PSK("\0\x2d\0\2\1\0" "\0\x29\0\x16\0\x0e\0\1a\0\0\0\0\0\1b\0\0\0\0" "\0\4\1x\1y"), "a" },
+		{ PSK("\0\x2d\0\2\1\0" "\0\x29\0\x11\0\x0b\0\5v1.ab\0\0\0\0" "\0\2\1x"), NULL }, /* long */
+		{ PSK("\0\x2d\0\2\1\0" "\0\x29\0\x10\0\x0a\0\4v\0.a\0\0\0\0" "\0\2\1x"), NULL },
+		{ PSK("\0\x2d\0\2\1\0"), NULL },
+	};
+#undef PSK
+	char identity[5];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct built b = build_extensions(rows[i].block, rows[i].bytes);
+		struct clienthello hello = read_all(b.wire, b.bytes);
+		bool found;
+
+		assert_int_equal(hello.verdict, CLIENTHELLO_COMPLETE);
+		found = clienthello_psk_identity(&hello, b.wire, identity, sizeof identity);
+		assert_int_equal(found, rows[i].identity != NULL);
+		if (found)
+			assert_string_equal(identity, rows[i].identity);
+	}
+}
+
 static void
 names_its_verdicts(void **state)
 {
@@ -597,6 +630,7 @@ main(void)
 		cmocka_unit_test(bounds_every_hello_by_64_kib),
 		cmocka_unit_test(bounds_a_message_without_records_likewise),
 		cmocka_unit_test(keeps_its_state_within_512_bytes),
+		cmocka_unit_test(finds_the_first_identity_of_a_pre_shared_key),
 		cmocka_unit_test(names_its_verdicts),
 	};
 
