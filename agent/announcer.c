@@ -259,6 +259,13 @@ has_accepted(void *arg, uint32_t number, char why[CHALLENGE_ERROR])
 	return false;
 }
 
+/* What is due is under way as soon as there is room. */
+bool
+announcer_is_settled(const struct announcer *a)
+{
+	return a->under_way == 0;
+}
+
 struct announcer *
 announcer_new(
     struct loop *loop, struct session *session, const char *relay, struct challenges *challenges)

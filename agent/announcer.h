@@ -58,6 +58,8 @@ bool announcer_show(struct announcer *, const struct endpoint_table *);
 /* The relay's answers.  Of the second: whether any endpoint is refused by it; a challenge is none. */
 void announcer_accepted(struct announcer *, const struct session_answer *);
 bool announcer_refused(struct announcer *, const struct session_answer *);
+/* Whether the relay has answered everything that was announced so far. */
+bool announcer_is_settled(const struct announcer *);
 /* What was refused with this code may be accepted now. */
 void announcer_again(struct announcer *, enum code);
 

@@ -28,7 +28,7 @@ agent_context_configure(struct agent_context *context, const struct agent_settin
 	memset(hello, 0, sizeof *hello);
 	hello->oldest = PROTOCOL_OLDEST;
 	hello->newest = PROTOCOL_NEWEST;
-	hello->features = FEATURE_HANDOFF;
+	hello->features = FEATURE_HANDOFF | FEATURE_MOVE;
 	snprintf(hello->software, sizeof hello->software, "valise-agent %s", VALISE_VERSION);
 	memcpy(hello->instance, state->instance, sizeof hello->instance);
 	memcpy(hello->start, state->start, sizeof hello->start);

@@ -22,6 +22,8 @@ enum {
 	MOVE_BEFORE_S =
 	    86400,         /* the end of a relay's certificate, or a third of what is left of it */
 	MOVE_LEAST_S = 20, /* what is left then must be worth it */
+	SETTLE_LOOK_MS = 20,
+	SETTLE_LOOKS = 250, /* then the previous session ends, whatever was answered by then */
 };
 
 enum relay_link_state { WAITING, CONNECTING, UP, STOPPED, STATES };
@@ -47,6 +49,8 @@ struct relay_link {
 	struct relay_session *current, *previous;
 	struct backoff backoff;
 	struct timer timer;
+	struct timer settle; /* UP: until the previous session is not needed any more */
+	unsigned settle_looks;
 	const char
 	    *logged;       /* the code of the last failure, once it is logged; NULL after success */
 	int64_t since_s;   /* up, or not up */
@@ -156,6 +160,29 @@ plan_move(struct relay_link *link)
 	    : end_s - before_s + (int64_t)backoff_spread((uint64_t)before_s / 2);
 }
 
+/* A relay that has another process take its place has names there from the moment on in which they are
+ * accepted; until then those of the previous session serve. */
+static void
+on_settle_time(void *arg)
+{
+	struct relay_link *link = arg;
+
+	if (!link->current || !link->previous)
+		return;
+	if (!relay_session_is_settled(link->current) && ++link->settle_looks < SETTLE_LOOKS)
+		timer_set(&link->settle, SETTLE_LOOK_MS);
+	else
+		relay_session_goodbye(
+		    link->previous, CODE_REPLACED, "a newer session has taken over");
+}
+
+static void
+leave_previous(struct relay_link *link)
+{
+	link->settle_looks = 0;
+	on_settle_time(link);
+}
+
 static void
 on_up(struct relay_link *link)
 {
@@ -169,8 +196,7 @@ on_up(struct relay_link *link)
 	/* The previous session is not needed any more, unless its relay drains: then it may have
 	 * flows left for the parked channels, and ends the session itself. */
 	if (link->previous && !relay_session_has_stopped_dialling(link->previous))
-		relay_session_goodbye(
-		    link->previous, CODE_REPLACED, "a newer session has taken over");
+		leave_previous(link);
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 
@@ -220,6 +246,16 @@ on_drain(struct relay_link *link)
 }
 
 static void
+on_move(struct relay_link *link)
+{
+	log_event(LOG_INFO, "relay-moves",
+	    "another process of this relay takes over: the next session is made, and then this one ends",
+	    log_str("relay", link->target));
+	replace_session(link, backoff_spread(relay_session_move_ms(link->current)));
+	link->on_event(link->arg, RELAY_CHANGED);
+}
+
+static void
 on_session(void *arg, struct relay_session *relay_session, enum relay_session_event event)
 {
 	struct relay_link *link = arg;
@@ -239,6 +275,10 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 	case RELAY_SESSION_DRAIN:
 		if (link->state == UP)
 			on_drain(link);
+		break;
+	case RELAY_SESSION_MOVE:
+		if (link->state == UP)
+			on_move(link);
 		break;
 	case RELAY_SESSION_REFUSED:
 		link->on_event(link->arg, RELAY_REFUSED);
@@ -264,6 +304,7 @@ relay_link_new(const struct agent_context *context, const char *target,
 	link->arg = arg;
 	link->since_s = clock_wall_s();
 	timer_init(&link->timer, context->loop, on_time, link);
+	timer_init(&link->settle, context->loop, on_settle_time, link);
 	link->target = strdup(target);
 	if (link->target) {
 		wait_for(link, 0);
@@ -279,6 +320,7 @@ relay_link_free(struct relay_link *link)
 	if (!link)
 		return;
 	timer_clear(&link->timer);
+	timer_clear(&link->settle);
 	relay_session_free(link->current);
 	relay_session_free(link->previous);
 	free(link->target);

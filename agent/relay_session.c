@@ -39,6 +39,7 @@ struct relay_session {
 	struct peer_check relay_check;
 	bool is_up, has_stopped_dialling, has_dropped_channels;
 	unsigned pool_share;
+	uint32_t move_ms;
 	char relay[SHORT_TEXT];
 	struct agent_session_ref *ref;
 	struct timer refill;
@@ -353,6 +354,16 @@ on_refused(struct relay_session *rs, const struct session_answer *answer)
 }
 
 static void
+on_drain(struct relay_session *rs, const struct frame_drain *drain)
+{
+	struct cursor nothing;
+	bool is_move = facts_find(drain->facts, FACT_MOVE, &nothing);
+
+	rs->move_ms = drain->deadline_ms;
+	rs->on_event(rs->arg, rs, is_move ? RELAY_SESSION_MOVE : RELAY_SESSION_DRAIN);
+}
+
+static void
 on_session(void *arg, enum session_event event, const union session_frame *frame)
 {
 	struct relay_session *rs = arg;
@@ -379,7 +390,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		}
 		break;
 	case SESSION_DRAIN:
-		rs->on_event(rs->arg, rs, RELAY_SESSION_DRAIN);
+		on_drain(rs, &frame->drain);
 		break;
 	case SESSION_OVER:
 		relay_session_explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);
@@ -557,6 +568,18 @@ bool
 relay_session_is_up(const struct relay_session *rs)
 {
 	return rs->is_up;
+}
+
+uint32_t
+relay_session_move_ms(const struct relay_session *rs)
+{
+	return rs->move_ms;
+}
+
+bool
+relay_session_is_settled(const struct relay_session *rs)
+{
+	return rs->announcer && announcer_is_settled(rs->announcer);
 }
 
 const char *

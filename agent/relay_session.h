@@ -24,6 +24,7 @@ struct session;
 enum relay_session_event {
 	RELAY_SESSION_UP,      /* the relay's welcome has come */
 	RELAY_SESSION_DRAIN,   /* the relay takes nothing new on this session */
+	RELAY_SESSION_MOVE,    /* the next one is to be made first: relay_session_move_ms() */
 	RELAY_SESSION_REFUSED, /* an endpoint was refused for good; that is logged */
 	RELAY_SESSION_OVER,    /* relay_session_end() says why; free it */
 };
@@ -61,6 +62,11 @@ const char *relay_session_relay(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);
 /* When the relay's certificate ends, by which this session was made, or a CA above it. */
 int64_t relay_session_not_after(const struct relay_session *);
+
+/* Within which time the next session is to be made; others have to, too. */
+uint32_t relay_session_move_ms(const struct relay_session *);
+/* Whether the relay has answered every announcement once. */
+bool relay_session_is_settled(const struct relay_session *);
 
 /* The context has another endpoint table: what has changed is announced or withdrawn. */
 void relay_session_refresh(struct relay_session *);

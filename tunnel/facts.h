@@ -23,6 +23,7 @@ enum fact_type {
 	FACT_CLOCK = 0x8004,             /* welcome: 8 bytes, seconds since 1970 at the relay */
 	FACT_BALANCE = 0x8020,           /* announce: 1 byte, enum balance */
 	FACT_PRIORITY = 0x8021,          /* announce: 1 byte, 0 is first */
+	FACT_MOVE = 0x8030,              /* drain: nothing; make the next session first */
 };
 
 /* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */

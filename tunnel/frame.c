@@ -416,11 +416,22 @@ frame_encode_drain(uint8_t *out, unsigned version, const struct frame_drain *dra
 	return frame_end(&w);
 }
 
+static bool
+is_empty(struct cursor value)
+{
+	return cursor_end(&value);
+}
+
+static const struct fact_row drain_facts[] = {
+	{ FACT_MOVE, is_empty },
+	{ 0, NULL },
+};
+
 enum frame_sense
 frame_decode_drain(struct cursor in, unsigned version, struct frame_drain *out)
 {
 	out->deadline_ms = cursor_u32(&in);
-	return read_end(&in, version, no_facts, &out->facts);
+	return read_end(&in, version, drain_facts, &out->facts);
 }
 
 static size_t

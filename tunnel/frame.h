@@ -68,7 +68,10 @@ enum frame_type {
 };
 
 /* Bits in `features`. */
-enum { FEATURE_HANDOFF = 1u << 0 };
+enum {
+	FEATURE_HANDOFF = 1u << 0,
+	FEATURE_MOVE = 1u << 1, /* of an agent: it knows FACT_MOVE */
+};
 
 enum carrier { CARRIER_SEALED = 0, CARRIER_HANDOFF = 1 };
 /* By enum carrier, and NULL behind the last. */
