@@ -336,6 +336,21 @@ agent_session_drain_all(struct worker_context *worker, uint64_t deadline_ms)
 }
 
 void
+agent_session_move_all(struct worker_context *worker, uint64_t spread_ms)
+{
+	uint8_t storage[16];
+	struct writer facts = writer_over(storage, sizeof storage);
+	struct frame_drain drain = { .deadline_ms = (uint32_t)spread_ms };
+	struct agent_session *self;
+
+	facts_put(&facts, FACT_MOVE, "", 0);
+	drain.facts = facts_of(&facts);
+	LIST_FOREACH(self, &worker->sessions, link)
+		if (self->session_ref && self->can_move)
+			session_drain(self->session, &drain);
+}
+
+void
 agent_session_end_all(struct worker_context *worker, enum code code, const char *sentence)
 {
 	struct agent_session *self;

@@ -34,6 +34,9 @@ void agent_session_start(struct worker_context *, struct conn *);
 void agent_session_judge_all(struct worker_context *, struct trust *, int64_t now);
 /* The relay drains: the agents are told to go elsewhere for new flows. */
 void agent_session_drain_all(struct worker_context *, uint64_t deadline_ms);
+/* Another process takes over: the agents that can do so (FEATURE_MOVE) make their next session within about
+ * this time, and end this one only then; the others hear nothing yet. */
+void agent_session_move_all(struct worker_context *, uint64_t spread_ms);
 /* Says goodbye to each, and ends it. */
 void agent_session_end_all(struct worker_context *, enum code, const char *sentence);
 /* After a reload: refuses the endpoints whose names static routes have taken, and tells the agents

@@ -258,6 +258,8 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 		agent_session_move(self, AGENT_SESSION_SERVING);
 		self->features = hello->features & FEATURE_HANDOFF;
 		self->is_dry_run = facts_find(hello->facts, FACT_DRY_RUN, &(struct cursor){ 0 });
+		self->can_move = (hello->features & FEATURE_MOVE) && !self->is_dry_run &&
+		    session_version(self->session) >= PROTOCOL_FACTS;
 		welcome(self, hello);
 		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);

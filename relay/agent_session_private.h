@@ -69,6 +69,7 @@ struct agent_session {
 	uint32_t features; /* that both have */
 	bool is_dry_run;   /* what it announces is judged and not served */
 	enum agent_session_state state;
+	bool can_move; /* FEATURE_MOVE, in a version that has facts */
 	bool was_logged;
 	/* There were too many lines of its tenant: it gets none for a minute (relay/session_lines.h). */
 	bool is_quiet;

@@ -9,9 +9,12 @@
 #include "base/ready.h"
 #include "base/socket.h"
 #include "relay/settings.h"
+#include "relay/takeover.h"
 #include "relay/worker.h"
 
 enum { SENTENCE = 512 };
+
+static const char memory_is_short[] = "memory is short";
 
 static int
 fail(int code, const char *sentence)
@@ -49,7 +52,8 @@ listen_flags(const struct settings *settings, const struct address *address)
 struct binding {
 	const struct address *address;
 	unsigned flags;
-	int passed; /* by the service manager; -1: none */
+	int *passed; /* by the relay that we take over from, or by the service manager */
+	unsigned passed_count;
 	bool is_left_out;
 };
 
@@ -62,20 +66,48 @@ warn_of_no_ipv6(const struct address *address)
 	    log_str("address", address_text(address, text)));
 }
 
+static bool
+add_passed(struct binding *binding, int fd)
+{
+	int *passed = reallocarray(binding->passed, binding->passed_count + 1, sizeof *passed);
+
+	if (!passed) {
+		close(fd);
+		return false;
+	}
+	binding->passed = passed;
+	passed[binding->passed_count++] = fd;
+	return true;
+}
+
+/* All that was passed for this address; false when memory is short. */
+static bool
+find_passed(struct binding *binding, struct takeover *takeover)
+{
+	int fd;
+
+	while ((fd = takeover_listener(takeover, binding->address)) >= 0 ||
+	    (fd = ready_listener(binding->address)) >= 0)
+		if (!add_passed(binding, fd))
+			return false;
+	return true;
+}
+
 /* SO_REUSEPORT would silently let us share the address with another program of our user, so each
  * address is tried without it.  All are tried before the first is bound, because our own listeners
  * may overlap. */
 static int
-look_at(const struct settings *settings, size_t index, struct binding *binding)
+look_at(const struct settings *settings, size_t index, struct takeover *takeover,
+    struct binding *binding)
 {
 	const struct address *address = &settings_listener_at(settings, index)->parsed;
 	char error[SENTENCE];
 	int fd;
 
-	*binding = (struct binding){ .address = address,
-		.flags = listen_flags(settings, address),
-		.passed = ready_listener(address) };
-	if (binding->passed >= 0)
+	*binding = (struct binding){ .address = address, .flags = listen_flags(settings, address) };
+	if (!find_passed(binding, takeover))
+		return fail(EX_OSERR, memory_is_short);
+	if (binding->passed_count > 0)
 		return EX_OK;
 	fd = socket_listen(address, binding->flags, error);
 	binding->is_left_out = fd < 0 && errno == EAFNOSUPPORT && binding->flags == LISTEN_V6_ONLY;
@@ -88,45 +120,81 @@ look_at(const struct settings *settings, size_t index, struct binding *binding)
 	return EX_OK;
 }
 
-/* A socket that was passed is one descriptor, shared by all workers; else each has one of its own. */
 static int
-bind_listener(size_t index, const struct binding *binding, struct worker *const *workers,
-    unsigned worker_count)
+give(struct worker *worker, size_t index, int fd)
 {
-	char error[SENTENCE];
-	int fd;
-
-	for (unsigned i = 0; i < worker_count; i++) {
-		fd = binding->passed >= 0
-		    ? dup(binding->passed)
-		    : socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
-		if (fd < 0 && binding->passed >= 0)
-			return fail(EX_OSERR, "the passed listener cannot be shared");
-		if (fd < 0)
-			return fail(EX_UNAVAILABLE, error);
-		if (!worker_add_listener(workers[i], index, fd)) {
-			close(fd);
-			return fail(EX_OSERR, "memory is short");
-		}
+	if (worker_add_listener(worker, index, fd)) {
+		ready_store(fd);
+		return EX_OK;
 	}
-	log_listening(binding->address, binding->passed >= 0);
-	return EX_OK;
+	close(fd);
+	return fail(EX_OSERR, memory_is_short);
+}
+
+/* A socket of our own for this worker.  Beside one that was passed as the only one of its address there can
+ * be no other, so that is shared. */
+static int
+open_socket(const struct binding *binding, int *fd)
+{
+	bool is_shared = binding->passed_count > 0 && !socket_is_one_of_several(binding->passed[0]);
+	char error[SENTENCE];
+
+	*fd = is_shared ? dup(binding->passed[0])
+			: socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
+	if (*fd < 0 && is_shared)
+		return fail(EX_OSERR, "the passed listener cannot be shared");
+	return *fd < 0 ? fail(EX_UNAVAILABLE, error) : EX_OK;
+}
+
+/* Each worker has a socket of its own, where that is possible, and none that was passed is closed: who waits
+ * in it would be refused. */
+static int
+bind_listener(
+    size_t index, struct binding *binding, struct worker *const *workers, unsigned worker_count)
+{
+	int fd, code = EX_OK;
+
+	for (unsigned i = binding->passed_count; i < worker_count && code == EX_OK; i++) {
+		code = open_socket(binding, &fd);
+		if (code == EX_OK)
+			code = give(workers[i], index, fd);
+	}
+	for (unsigned i = 0; i < binding->passed_count && code == EX_OK; i++) {
+		fd = binding->passed[i];
+		binding->passed[i] = -1;
+		code = give(workers[i % worker_count], index, fd);
+	}
+	if (code == EX_OK)
+		log_listening(binding->address, binding->passed_count > 0);
+	return code;
+}
+
+static void
+wipe(struct binding *binding)
+{
+	for (unsigned i = 0; i < binding->passed_count; i++)
+		if (binding->passed[i] >= 0)
+			close(binding->passed[i]);
+	free(binding->passed);
 }
 
 int
-bind_listeners(
-    const struct settings *settings, struct worker *const *workers, unsigned worker_count)
+bind_listeners(const struct settings *settings, struct takeover *takeover,
+    struct worker *const *workers, unsigned worker_count)
 {
 	size_t count = settings->listeners.count;
 	struct binding *bindings = calloc(count, sizeof *bindings);
-	int code = bindings ? EX_OK : fail(EX_OSERR, "memory is short");
+	int code = bindings ? EX_OK : fail(EX_OSERR, memory_is_short);
 
 	for (size_t i = 0; i < count && code == EX_OK; i++)
-		code = look_at(settings, i, &bindings[i]);
+		code = look_at(settings, i, takeover, &bindings[i]);
+	ready_store_forget(); /* those of the last process that are no listeners any more */
 	for (size_t i = 0; i < count && code == EX_OK; i++) {
 		if (!bindings[i].is_left_out)
 			code = bind_listener(i, &bindings[i], workers, worker_count);
 	}
+	for (size_t i = 0; bindings && i < count; i++)
+		wipe(&bindings[i]);
 	free(bindings);
 	return code;
 }

@@ -1,19 +1,21 @@
 /*
- * Binds the listeners of the settings at the start: sockets that the service
- * manager has passed are used, the others are made.  Every worker gets one of each,
- * so that the kernel shares new connections out among them.
+ * Binds the listeners of the settings at the start: sockets that come from the relay
+ * that we take over from, or from the service manager, are used, the others are made.
+ * Every worker gets one of each, so that the kernel shares new connections out among them.
  */
 #ifndef RELAY_BIND_H
 #define RELAY_BIND_H
 
 struct settings;
+struct takeover;
 struct worker;
 
 /*
  * Every address is tried before one is bound, so that a relay that cannot have all
- * of them disturbs nobody.  0 or, after a line in the log, the exit code; the
+ * of them disturbs nobody.  The takeover may be NULL.  0 or, after a line in the log, the exit code; the
  * workers keep what they got by then.
  */
-int bind_listeners(const struct settings *, struct worker *const *workers, unsigned worker_count);
+int bind_listeners(const struct settings *, struct takeover *, struct worker *const *workers,
+    unsigned worker_count);
 
 #endif

@@ -19,6 +19,7 @@
 #include "relay/flow_private.h"
 #include "relay/flow_starttls.h"
 #include "relay/flow_wait.h"
+#include "relay/handover.h"
 #include "relay/name_flows.h"
 #include "relay/pending.h"
 #include "relay/refuse.h"
@@ -300,6 +301,31 @@ begin_static(struct flow *flow, const struct route_answer *answer)
 	    flow, REFUSE_DENIED, "allow and deny of its static route do not let this address in");
 }
 
+/* To the process that takes over from this one, which may have the agent by now. */
+static bool
+pass_on(struct flow *flow)
+{
+	struct worker_context *worker = flow->worker;
+	struct conn conn;
+
+	if (!handover_send(worker->shared->handover, &flow->way->conn))
+		return false;
+	watch_wipe(&flow->way->client);
+	conn = take_conn(&flow->way->conn);
+	dissolve(flow);
+	handover_let_go(worker->loop, &conn);
+	worker_shrank(worker);
+	return true;
+}
+
+/* Whether another process may know better: it has none of the limits that are reached here. */
+static bool
+is_for_want_of_agents(enum route_reason reason)
+{
+	return reason == ROUTE_UNKNOWN || reason == ROUTE_DENIED || reason == ROUTE_NOBODY ||
+	    reason == ROUTE_IN_VAIN;
+}
+
 static void
 on_route(struct flow *flow, const struct route_answer *answer)
 {
@@ -323,6 +349,8 @@ on_route(struct flow *flow, const struct route_answer *answer)
 		break;
 	case ROUTE_NONE:
 	case ROUTE_LATER:
+		if (is_for_want_of_agents(answer->reason) && pass_on(flow))
+			break;
 		explain(flow, answer->reason);
 		if (answer->reason != ROUTE_NOBODY || !flow_wait(flow))
 			flow_refuse(flow, refusal_of(flow, answer->reason));

@@ -5,7 +5,8 @@
  * each flow's last look-up.  A flow that looks in vain goes to the end of the
  * list, so the first one's look-up is always the oldest: when that one has
  * nothing to look for, nobody has.  When a drain has begun everybody looks once
- * more, and whoever looks in vain is refused.
+ * more, and whoever looks in vain is refused.  Where another process takes over it may have the agent, so
+ * everybody looks, and is passed on to it.
  */
 #include "relay/flow_wait.h"
 
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/shares.h"
 #include "relay/flow_private.h"
+#include "relay/handover.h"
 #include "relay/name_flows.h"
 #include "relay/shared.h"
 
@@ -38,7 +40,7 @@ first_to_look(struct worker_context *worker)
 {
 	struct flow *flow = TAILQ_FIRST(&worker->waiting);
 
-	if (!flow || worker->draining)
+	if (!flow || worker->draining || handover_is_on(worker->shared->handover))
 		return flow;
 	return flow->way->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
 }

@@ -18,11 +18,15 @@
 #include "relay/recent_peers.h"
 #include "relay/refuse.h"
 #include "relay/flow.h"
+#include "relay/handover.h"
 #include "base/postgres.h"
+#include "relay/session_ref.h"
+#include "relay/session_table.h"
 #include "relay/shared.h"
 #include "relay/rules.h"
 #include "relay/worker_context.h"
 #include "relay/conn.h"
+#include "tunnel/session.h"
 
 enum { PROXY_WAIT_MOST = 4096, LAST_READS = 4 };
 
@@ -208,6 +212,38 @@ turn_away(struct intake *intake, bool is_session, const char *why)
 	worker_shrank(worker);
 }
 
+/* To the process that takes over. */
+static bool
+pass_on(struct intake *intake)
+{
+	struct worker_context *worker = intake->worker;
+	struct conn conn;
+
+	if (!handover_send(worker->shared->handover, &intake->conn))
+		return false;
+	conn = leave(intake);
+	handover_let_go(worker->loop, &conn);
+	worker_shrank(worker);
+	return true;
+}
+
+/* Sessions are made with the process that takes over, and so are the channels of those. */
+static bool
+belongs_elsewhere(struct worker_context *worker, const struct conn *conn, bool is_session)
+{
+	char identity[CHANNEL_IDENTITY];
+	struct session_ref *session_ref;
+
+	if (!handover_is_on(worker->shared->handover) || is_session)
+		return is_session;
+	if (!clienthello_psk_identity(&conn->hello, conn->wire, identity, sizeof identity))
+		return false;
+	session_ref = session_table_find_channel(worker->shared->session_table, identity);
+	if (session_ref)
+		session_ref_release(session_ref);
+	return !session_ref;
+}
+
 static void
 take_agent(struct intake *intake)
 {
@@ -229,6 +265,8 @@ take_agent(struct intake *intake)
 		turn_away(intake, session, trouble);
 		return;
 	}
+	if (belongs_elsewhere(worker, here, session) && pass_on(intake))
+		return;
 	conn = leave(intake);
 	if (session)
 		agent_session_start(worker, &conn);
@@ -555,35 +593,67 @@ on_deadline(void *arg)
 	refuse(arg, REFUSE_TIMEOUT, 0);
 }
 
+static struct intake *
+new_intake(struct worker_context *worker, const struct conn *conn)
+{
+	struct intake *intake = calloc(1, sizeof *intake);
+
+	if (!intake) {
+		memory_short("a connection that was just accepted");
+		return NULL;
+	}
+	intake->worker = worker;
+	intake->conn = *conn;
+	clienthello_init(&intake->conn.hello, worker->rules->settings.limits.hello_bytes);
+	LIST_INSERT_HEAD(&worker->intakes, intake, link);
+	watch_init(&intake->watch, worker->loop, conn->fd, on_ready, intake);
+	watch_set_edge(&intake->watch);
+	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
+	return intake;
+}
+
+static void
+wait_for_more(struct intake *intake)
+{
+	if (intake->state == GONE)
+		return;
+	timer_set(&intake->deadline, intake->worker->rules->settings.limits.hello_ms);
+	watch_want(&intake->watch, WATCH_READ);
+}
+
 void
 intake_start(struct worker_context *worker, int fd, const struct address *peer, bool is_proxied,
     bool speaks_postgres, const struct ip_address *listener)
 {
-	struct intake *intake = calloc(1, sizeof *intake);
-	const struct settings_limits *limits = &worker->rules->settings.limits;
-
-	if (!intake) {
-		memory_short("a connection that was just accepted");
-		close(fd);
-		return;
-	}
-	intake->worker = worker;
-	intake->speaks_postgres = speaks_postgres;
-	intake->conn = (struct conn){ .fd = fd,
+	const struct conn conn = { .fd = fd,
 		.client = ip_address_of(peer),
 		.listener = listener,
 		.accepted_us = clock_us() };
-	clienthello_init(&intake->conn.hello, limits->hello_bytes);
-	LIST_INSERT_HEAD(&worker->intakes, intake, link);
-	watch_init(&intake->watch, worker->loop, fd, on_ready, intake);
-	watch_set_edge(&intake->watch);
-	timer_init(&intake->deadline, worker->loop, on_deadline, intake);
+	struct intake *intake = new_intake(worker, &conn);
+
+	if (!intake) {
+		close(fd);
+		return;
+	}
+	intake->speaks_postgres = speaks_postgres;
 	if (is_proxied)
 		begin_proxy(intake);
 	else
 		begin_hello(intake);
-	if (intake->state == GONE)
+	wait_for_more(intake);
+}
+
+/* Whatever came before the hello is done with. */
+void
+intake_go_on(struct worker_context *worker, struct conn *conn)
+{
+	struct intake *intake = new_intake(worker, conn);
+
+	if (!intake) {
+		conn_wipe(conn);
 		return;
-	timer_set(&intake->deadline, limits->hello_ms);
-	watch_want(&intake->watch, WATCH_READ);
+	}
+	*conn = (struct conn){ .fd = -1 };
+	begin_hello(intake);
+	wait_for_more(intake);
 }

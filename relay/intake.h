@@ -26,12 +26,15 @@
 #include <stdbool.h>
 #include "base/address.h"
 
+struct conn;
 struct intake;
 struct worker_context;
 
 /* Takes fd. is_proxied: a PROXY header must come first. The listener is kept as a pointer (conn.h). */
 void intake_start(struct worker_context *, int fd, const struct address *peer, bool is_proxied,
     bool speaks_postgres, const struct ip_address *listener);
+/* A connection that another process has accepted and read the hello of.  Taken. */
+void intake_go_on(struct worker_context *, struct conn *);
 /* Closes all of the worker's at once, without a word. */
 void intake_cut_all(struct worker_context *);
 

@@ -17,14 +17,19 @@
 
 static const char default_path[] = VALISE_SYSCONFDIR "/valise/relay.yml";
 
+struct order {
+	const char *path; /* the configuration */
+	bool takes_over;
+};
+
 /* From here on nobody waits for whoever reads the log. */
 static int
-run(const char *path)
+run(const struct order *line)
 {
 	int code;
 
 	log_start();
-	code = relay_run(path);
+	code = relay_run(line->path, line->takes_over);
 	log_stop();
 	return code;
 }
@@ -32,32 +37,40 @@ run(const char *path)
 static const struct admin_program program = { "valise-relay", settings_admin_rows };
 
 static int
-status(const char *path)
+check(const struct order *line)
 {
-	return admin_client_run(&program, path, "status");
+	return check_run(line->path);
 }
 
 static int
-reload(const char *path)
+status(const struct order *line)
 {
-	return admin_client_run(&program, path, "reload");
+	return admin_client_run(&program, line->path, "status");
+}
+
+static int
+reload(const struct order *line)
+{
+	return admin_client_run(&program, line->path, "reload");
 }
 
 static const struct {
 	const char *word;
-	int (*run)(const char *path);
+	int (*run)(const struct order *);
+	bool may_take_over;
 } commands[] = {
-	{ "run", run },
-	{ "check", check_run },
-	{ "status", status },
-	{ "reload", reload },
+	{ "run", run, true },
+	{ "check", check, false },
+	{ "status", status, false },
+	{ "reload", reload, false },
 };
 
 static int
 help(void)
 {
 	printf(
-	    "usage: valise-relay run|check|status|reload [-c FILE]\n"
+	    "usage: valise-relay run [--takeover] [-c FILE]\n"
+	    "       valise-relay check|status|reload [-c FILE]\n"
 	    "       valise-relay join [--file FILE] [-c FILE] [--dir DIR] [--address HOST:PORT]\n"
 	    "           [--user NAME] [--key-type TYPE]\n"
 	    "\n"
@@ -68,6 +81,7 @@ help(void)
 	    "  join    make this host's relay out of the line of an invitation\n"
 	    "\n"
 	    "  -c, --config FILE   instead of %s\n"
+	    "      --takeover      from the relay that runs, if there is one: no connection is refused meanwhile\n"
 	    "  -h, --help\n"
 	    "  -V, --version\n"
 	    "\n"
@@ -95,11 +109,14 @@ usage(const char *what, const char *word)
 }
 
 static int
-run_command(const char *word, const char *path)
+run_command(const char *word, const struct order *line)
 {
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-		if (strcmp(commands[i].word, word) == 0)
-			return commands[i].run(path);
+		if (strcmp(commands[i].word, word) != 0)
+			continue;
+		if (line->takes_over && !commands[i].may_take_over)
+			return usage("--takeover goes with 'run' only, and not with", word);
+		return commands[i].run(line);
 	}
 	return usage("a command is missing", word);
 }
@@ -130,8 +147,9 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
-	const char *path = default_path;
+		{ "takeover", no_argument, NULL, 't' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { 0 } };
+	struct order line = { .path = default_path };
 	int option;
 
 	process_open_standard();
@@ -144,7 +162,10 @@ main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, ":c:hV", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			path = optarg;
+			line.path = optarg;
+			break;
+		case 't':
+			line.takes_over = true;
 			break;
 		case 'h':
 			return help();
@@ -160,5 +181,5 @@ main(int argc, char **argv)
 		return optind == argc ? usage(NULL, NULL)
 				      : usage("one word too many:", argv[optind + 1]);
 	option = start_tls();
-	return option == EX_OK ? run_command(argv[optind], path) : option;
+	return option == EX_OK ? run_command(argv[optind], &line) : option;
 }

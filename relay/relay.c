@@ -20,7 +20,9 @@
 #include "base/shares.h"
 #include "enrol/crl_refresh.h"
 #include "relay/bind.h"
+#include "relay/handover.h"
 #include "relay/known_names.h"
+#include "relay/relay_private.h"
 #include "relay/reload.h"
 #include "relay/renew.h"
 #include "relay/route.h"
@@ -29,62 +31,46 @@
 #include "relay/session_lines.h"
 #include "relay/shared.h"
 #include "relay/status.h"
+#include "relay/takeover.h"
 #include "relay/trustwatch.h"
 #include "relay/worker.h"
 
 enum {
 	TICK_MS = 1000,
 	SENTENCE = 512,
-	PATH_MOST = 4096,
 	STATUS_TEXT = 64 + RELOAD_FAULTS_TEXT + RENEWAL_TEXT,
 };
 
-/*
- *	serving --> draining --> cut short --> stopping
- *
- * It may stop from everywhere: as soon as every worker is empty, or cannot work.
- */
-enum state { SERVING, DRAINING, CUT_SHORT, STOPPING, STATES };
-
-struct relay {
-	struct loop *loop;
-	struct shared shared;
-	struct reload reload; /* the configuration in force */
-	struct fetcher *fetcher;
-	struct admin *admin; /* NULL: nobody can ask */
-	int64_t since_s;
-	struct timer tick, deadline;
-	struct memory_tide flows;
-	unsigned reports[WORKER_EVENTS];
-	unsigned shown_faults; /* of how many changes people have been told */
-	enum state state;
-	int code; /* how the program will exit */
-};
+static const char *const state_name[RELAY_STATES] = { "taking-over", "serving", "handing-over",
+	"draining", "cut-short", "stopping" };
 
 /* ---- stopping ---- */
 
-static void
-move(struct relay *relay, enum state to)
+void
+relay_move(struct relay *relay, enum relay_state to)
 {
-	static const unsigned may_move[STATES] = {
-		[SERVING] = 1u << DRAINING | 1u << STOPPING,
-		[DRAINING] = 1u << CUT_SHORT | 1u << STOPPING,
-		[CUT_SHORT] = 1u << STOPPING,
+	static const unsigned may_move[RELAY_STATES] = {
+		[RELAY_TAKING_OVER] =
+		    1u << RELAY_SERVING | 1u << RELAY_DRAINING | 1u << RELAY_STOPPING,
+		[RELAY_SERVING] =
+		    1u << RELAY_HANDING_OVER | 1u << RELAY_DRAINING | 1u << RELAY_STOPPING,
+		[RELAY_HANDING_OVER] =
+		    1u << RELAY_SERVING | 1u << RELAY_DRAINING | 1u << RELAY_STOPPING,
+		[RELAY_DRAINING] = 1u << RELAY_CUT_SHORT | 1u << RELAY_STOPPING,
+		[RELAY_CUT_SHORT] = 1u << RELAY_STOPPING,
 	};
-	static const char *const state_name[STATES] = { "serving", "draining", "cut-short",
-		"stopping" };
 
 	assert(may_move[relay->state] & 1u << to);
 	log_move("relay", log_i64("pid", getpid()), state_name[relay->state], state_name[to]);
 	relay->state = to;
 }
 
-static void
-stop(struct relay *relay)
+void
+relay_stop(struct relay *relay)
 {
-	if (relay->state == STOPPING)
+	if (relay->state == RELAY_STOPPING)
 		return;
-	move(relay, STOPPING);
+	relay_move(relay, RELAY_STOPPING);
 	timer_clear(&relay->tick);
 	timer_clear(&relay->deadline);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
@@ -96,7 +82,7 @@ static void
 say_goodbye(struct relay *relay)
 {
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
-		worker_post_goodbye(relay->shared.workers[i], relay->state == CUT_SHORT);
+		worker_post_goodbye(relay->shared.workers[i], relay->state == RELAY_CUT_SHORT);
 }
 
 /* Cuts the flows and says goodbye to the agents, which takes a moment. One more signal does not
@@ -105,11 +91,11 @@ static void
 cut_short(struct relay *relay)
 {
 	timer_clear(&relay->deadline);
-	if (relay->state != DRAINING) {
-		stop(relay);
+	if (relay->state != RELAY_DRAINING) {
+		relay_stop(relay);
 		return;
 	}
-	move(relay, CUT_SHORT);
+	relay_move(relay, RELAY_CUT_SHORT);
 	say_goodbye(relay);
 }
 
@@ -152,8 +138,8 @@ show_status(struct relay *relay, const char *state)
 	ready_tell(state, status);
 }
 
-static void
-tell_start(struct relay *relay)
+void
+relay_tell_start(struct relay *relay)
 {
 	log_up(relay);
 	show_status(relay, "READY=1");
@@ -164,7 +150,7 @@ on_worker(void *arg, enum worker_event event)
 {
 	struct relay *relay = arg;
 
-	if (relay->state == STOPPING)
+	if (relay->state == RELAY_STOPPING)
 		return;
 	switch (event) {
 	case WORKER_IDLE:
@@ -175,32 +161,52 @@ on_worker(void *arg, enum worker_event event)
 		break;
 	case WORKER_EMPTY:
 		if (is_reported_by_all(relay, event))
-			stop(relay);
+			relay_stop(relay);
 		break;
 	case WORKER_LISTENS:
-		if (is_reported_by_all(relay, event) && relay->state == SERVING)
-			tell_start(relay);
+		if (!is_reported_by_all(relay, event))
+			break;
+		if (relay->state == RELAY_TAKING_OVER)
+			relay_tell_takeover_ready(relay);
+		else if (relay->state == RELAY_SERVING)
+			relay_tell_start(relay);
 		break;
 	case WORKER_FAILED:
 		log_audit(LOG_ERROR, "start-failed",
 		    "memory is short: a worker cannot watch its listeners");
 		relay->code = EX_OSERR;
-		stop(relay);
+		relay_stop(relay);
 		break;
 	case WORKER_EVENTS:
 		break;
 	}
 }
 
+/* A manager that hears of the stop would bound it by a time of its own; where another process goes on, there
+ * is no need for that. */
 static void
-drain(struct relay *relay)
+tell_drain(const struct relay *relay)
+{
+	char status[STATUS_TEXT];
+
+	if (relay->state != RELAY_HANDING_OVER) {
+		ready_tell("STOPPING=1", "draining");
+		return;
+	}
+	snprintf(status, sizeof status, "handed over to process %ld; open flows may finish",
+	    relay->handover_pid);
+	ready_tell(NULL, status);
+}
+
+void
+relay_drain(struct relay *relay)
 {
 	uint64_t ms = relay->reload.rules->settings.drain_ms;
 
-	move(relay, DRAINING);
+	tell_drain(relay);
+	relay_move(relay, RELAY_DRAINING);
 	log_audit(LOG_INFO, "draining", "new connections are refused; open flows may finish",
 	    log_u64("timeout_ms", ms));
-	ready_tell("STOPPING=1", "draining");
 	timer_set(&relay->deadline, ms);
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
 		worker_post_drain(relay->shared.workers[i], ms);
@@ -213,8 +219,12 @@ on_stop_signal(void *arg, int number)
 {
 	struct relay *relay = arg;
 
-	if (relay->state == SERVING) {
-		drain(relay);
+	if (relay_hasten_handover(relay))
+		return;
+	if (relay->state == RELAY_SERVING || relay->state == RELAY_HANDING_OVER ||
+	    relay->state == RELAY_TAKING_OVER) {
+		relay_cancel_handover(relay);
+		relay_drain(relay);
 		return;
 	}
 	log_audit(LOG_WARNING, "stopping-now", "a second signal: open flows are cut",
@@ -239,7 +249,7 @@ on_reload_signal(void *arg, int number)
 	struct relay *relay = arg;
 
 	(void)number;
-	if (relay->state == SERVING)
+	if (relay->state == RELAY_SERVING)
 		reload(relay);
 }
 
@@ -257,7 +267,7 @@ on_tick(void *arg)
 {
 	struct relay *relay = arg;
 
-	if (relay->state != SERVING)
+	if (relay->state != RELAY_SERVING)
 		reload_poll_trust(&relay->reload);
 	else
 		poll_files(relay);
@@ -300,6 +310,14 @@ watch_signals(struct relay *relay)
 
 /* ---- what the operator asks ---- */
 
+static const char *
+word_of(enum relay_state state)
+{
+	return state == RELAY_SERVING     ? "running"
+	    : state == RELAY_HANDING_OVER ? "handing-over"
+					  : "draining";
+}
+
 static void
 on_status(void *arg, struct admin_question *question, const json_t *document)
 {
@@ -307,8 +325,8 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 
 	(void)document;
 	status_answer(question, &relay->shared, relay->reload.rules, relay->since_s,
-	    relay->state == SERVING ? "running" : "draining", &relay->reload.faults,
-	    relay->reload.crl_refresh, relay->reload.renew.renewal);
+	    word_of(relay->state), &relay->reload.faults, relay->reload.crl_refresh,
+	    relay->reload.renew.renewal);
 }
 
 static bool
@@ -329,19 +347,19 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 	struct relay *relay = arg;
 
 	(void)document;
-	if (relay->state != SERVING)
+	if (relay->state != RELAY_SERVING)
 		admin_reload_refuse(question, "relay");
 	else
 		admin_reload(question, reload_asked, relay);
 }
 
-static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
-	{ 0 } };
+const struct admin_word relay_admin_words[] = { { "status", on_status }, { "reload", on_reload },
+	{ "takeover", relay_on_takeover }, { 0 } };
 
 /* ---- building, so that a second instance stops before it disturbs the first ---- */
 
-static int
-fail(int code, const char *sentence)
+int
+relay_fail(int code, const char *sentence)
 {
 	log_audit(LOG_ERROR, "start-failed", sentence);
 	return code;
@@ -397,29 +415,45 @@ make_shared(struct relay *relay)
 	    rules->static_route, rules->static_count);
 }
 
-/* Beside the admin socket if that is configured, else in the state directory, which is made if its parent is
- * there. */
+const char *
+relay_lock_path(const struct settings *settings, char path[RELAY_PATH])
+{
+	if (settings->admin_socket)
+		snprintf(path, RELAY_PATH, "%s.lock", settings->admin_socket);
+	else
+		snprintf(path, RELAY_PATH, "%s/lock", settings->state_dir);
+	return path;
+}
+
+static int
+make_state_dir(const struct settings *settings)
+{
+	char error[SENTENCE];
+
+	if (mkdir(settings->state_dir, 0700) == 0 || errno == EEXIST)
+		return EX_OK;
+	snprintf(error, sizeof error, "%.300s cannot be made: %s; make it, or change state_dir",
+	    settings->state_dir, strerror(errno));
+	return relay_fail(EX_CANTCREAT, error);
+}
+
+/* The state directory is made if its parent is there. */
 static int
 lock_out_others(const struct settings *settings)
 {
-	char path[PATH_MOST], error[SENTENCE];
+	char path[RELAY_PATH], error[SENTENCE];
 	long holder;
-	int code;
+	int code = make_state_dir(settings);
 
-	if (mkdir(settings->state_dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(error, sizeof error,
-		    "%.300s cannot be made: %s; make it, or change state_dir", settings->state_dir,
-		    strerror(errno));
-		return fail(EX_CANTCREAT, error);
-	}
+	if (code != EX_OK)
+		return code;
 	if (settings->admin_socket) {
 		code = admin_lock(settings->admin_socket, error);
-		return code == 0 ? EX_OK : fail(code, error);
+		return code == 0 ? EX_OK : relay_fail(code, error);
 	}
-	snprintf(path, sizeof path, "%s/lock", settings->state_dir);
-	if (ready_lock(path, &holder, error))
+	if (ready_lock(relay_lock_path(settings, path), &holder, error))
 		return EX_OK;
-	return fail(holder > 0 ? EX_UNAVAILABLE : EX_CANTCREAT, error);
+	return relay_fail(holder != 0 ? EX_UNAVAILABLE : EX_CANTCREAT, error);
 }
 
 static int
@@ -435,7 +469,7 @@ load_trust(struct relay *relay)
 	memory_begin();
 	trust = trustwatch_start(watch, settings, error);
 	if (!trust)
-		return fail(memory_exit_code(EX_CONFIG), error);
+		return relay_fail(memory_exit_code(EX_CONFIG), error);
 	reload_warn(&relay->reload, trust);
 	reload_warn_certificate(settings);
 	trustwatch_swap(watch, trust);
@@ -443,8 +477,8 @@ load_trust(struct relay *relay)
 }
 
 /* Without it names are only not known after a restart. */
-static void
-know_names(struct relay *relay)
+void
+relay_know_names(struct relay *relay)
 {
 	const struct settings *settings = &relay->reload.rules->settings;
 	struct shared *shared = &relay->shared;
@@ -484,11 +518,11 @@ listen_to_operator(struct relay *relay)
 	memory_begin();
 	relay->admin =
 	    admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
-		admin_words, relay, error);
+		relay_admin_words, relay, error);
 	if (relay->admin)
 		return EX_OK;
 	if (settings->admin_socket)
-		return fail(memory_exit_code(EX_CANTCREAT), error);
+		return relay_fail(memory_exit_code(EX_CANTCREAT), error);
 	log_event(LOG_WARNING, "admin-unavailable", error);
 	return EX_OK;
 }
@@ -519,31 +553,33 @@ warn_of_descriptors(const struct rules *rules)
 }
 
 static int
-open_all(struct relay *relay)
+open_all(struct relay *relay, bool takes_over)
 {
 	const struct shared *shared = &relay->shared;
 	const struct settings *settings;
 	int code;
 
 	if (!shared_init(&relay->shared))
-		return fail(EX_OSERR, "memory is short");
+		return relay_fail(EX_OSERR, "memory is short");
 	if ((code = load_rules(relay)) != EX_OK)
 		return code;
 	settings = &relay->reload.rules->settings;
 	log_init("valise-relay", (enum log_level)settings->log.level,
 	    (enum log_format)settings->log.format);
 	warn_of_descriptors(relay->reload.rules);
-	if ((code = lock_out_others(settings)) != EX_OK)
+	if (takes_over && (code = relay_ask_for_takeover(relay)) != EX_OK)
+		return code;
+	code = relay->takeover ? relay_take_lock(relay) : lock_out_others(settings);
+	if (code != EX_OK)
 		return code;
 	if (!make_shared(relay) || !make_workers(relay))
-		return fail(EX_OSERR, "memory is short");
+		return relay_fail(EX_OSERR, "memory is short");
 	if ((code = load_trust(relay)) != EX_OK)
 		return code;
-	know_names(relay);
+	relay_know_names(relay);
 	reload_stamp(&relay->reload);
-	if ((code = bind_listeners(settings, shared->workers, shared->worker_count)) != EX_OK)
-		return code;
-	return listen_to_operator(relay);
+	code = bind_listeners(settings, relay->takeover, shared->workers, shared->worker_count);
+	return code != EX_OK || relay->takeover ? code : listen_to_operator(relay);
 }
 
 static void
@@ -552,6 +588,8 @@ close_all(struct relay *relay)
 	struct shared *shared = &relay->shared;
 
 	admin_free(relay->admin);
+	handover_stop(shared->handover);
+	takeover_free(relay->takeover);
 	route_health_free(relay->reload.health);
 	crl_refresh_free(relay->reload.crl_refresh);
 	renew_wipe(&relay->reload.renew);
@@ -577,6 +615,8 @@ start_workers(struct relay *relay)
 	struct shared *shared = &relay->shared;
 
 	for (unsigned i = 0; i < shared->worker_count; i++) {
+		if (relay->takeover)
+			worker_hold_back(shared->workers[i]);
 		if (!worker_start(shared->workers[i], i))
 			return false;
 	}
@@ -606,7 +646,7 @@ serve(struct relay *relay)
 	if (!watch_signals(relay) || !start_workers(relay)) {
 		log_audit(LOG_ERROR, "start-failed",
 		    "the system refused a thread, a signal handler or memory");
-		stop(relay);
+		relay_stop(relay);
 		relay->code = EX_OSERR;
 		return;
 	}
@@ -616,17 +656,21 @@ serve(struct relay *relay)
 	reload_watch_health(&relay->reload);
 	reload_refresh_crls(&relay->reload);
 	renew_follow(&relay->reload.renew, &relay->reload.rules->settings);
+	if (relay->takeover)
+		relay_follow_takeover(relay);
 	loop_run(relay->loop);
 	log_audit(LOG_INFO, "relay-down", NULL);
 }
 
 int
-relay_run(const char *path)
+relay_run(const char *path, bool takes_over)
 {
-	struct relay relay = { .reload.path = path, .since_s = clock_wall_s() };
+	struct relay relay = { .reload.path = path,
+		.since_s = clock_wall_s(),
+		.state = takes_over ? RELAY_TAKING_OVER : RELAY_SERVING };
 
 	relay.reload.shared = &relay.shared;
-	relay.code = open_all(&relay);
+	relay.code = open_all(&relay, takes_over);
 	if (relay.code == EX_OK) {
 		warn_of_root();
 		warn_of_admin(&relay.reload.rules->settings);

@@ -6,11 +6,15 @@
  *	SIGHUP		reads and judges everything again, then swaps; on any error nothing changes
  *	every second	the same for the files of certificates, CAs and CRLs that have changed
  *	SIGTERM, SIGINT	drain, with an eye on CAs and CRLs only; the second one stops at once
+ *	takeover	asked at the admin socket: hands all over to another process, and drains
  */
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
-/* Returns the exit code (sysexits(3)). `path` is borrowed until then. */
-int relay_run(const char *path);
+#include <stdbool.h>
+
+/* Returns the exit code (sysexits(3)). `path` is borrowed until then.  takes_over: from the relay that runs
+ * with this configuration, if there is one; then nobody who connects notices (relay/takeover.h). */
+int relay_run(const char *path, bool takes_over);
 
 #endif

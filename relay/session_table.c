@@ -108,6 +108,17 @@ entry_by_channel(struct session_table *table, const char *channel)
 	return at ? container_of(at, struct session_entry, by_channel) : NULL;
 }
 
+size_t
+session_table_count(struct session_table *table)
+{
+	size_t count;
+
+	pthread_mutex_lock(&table->lock);
+	count = table->channels.count;
+	pthread_mutex_unlock(&table->lock);
+	return count;
+}
+
 void
 session_table_remove(struct session_table *table, struct session_ref *ref)
 {

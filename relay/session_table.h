@@ -12,6 +12,7 @@
 #define RELAY_SESSION_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "base/secret.h"
 #include "relay/session_ref.h"
 
@@ -24,6 +25,8 @@ void session_table_free(struct session_table *);
 
 /* Holds the session_ref until session_table_remove(); copies the key. False when memory is short. */
 bool session_table_add(struct session_table *, struct session_ref *, const struct secret *key);
+/* How many there are. */
+size_t session_table_count(struct session_table *);
 /* Harmless twice. */
 void session_table_remove(struct session_table *, struct session_ref *);
 

@@ -4,6 +4,7 @@
 #include "base/rate.h"
 #include "base/resolver.h"
 #include "base/shares.h"
+#include "relay/handover.h"
 #include "relay/name_flows.h"
 #include "relay/pending.h"
 #include "relay/recent_peers.h"
@@ -19,7 +20,7 @@ shared_init(struct shared *shared)
 	pthread_mutex_init(&shared->end_lock, NULL);
 	pthread_cond_init(&shared->end, NULL);
 	flow_ids_init(&shared->flow_ids);
-	return (shared->session_table = session_table_new());
+	return (shared->session_table = session_table_new()) && (shared->handover = handover_new());
 }
 
 bool
@@ -49,6 +50,7 @@ shared_wipe(struct shared *shared)
 {
 	resolver_free(shared->resolver);
 	trustwatch_free(shared->trustwatch);
+	handover_free(shared->handover);
 	shares_free(shared->strange_lookups);
 	shares_free(shared->lingers);
 	shares_free(shared->channels);

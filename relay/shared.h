@@ -14,6 +14,7 @@
 #include "relay/flow_id.h"
 #include "tunnel/standstill.h"
 
+struct handover;
 struct known_names;
 struct name_flows;
 struct pendings;
@@ -59,6 +60,7 @@ struct shared {
 	struct resolver *resolver;
 	struct shares *strange_lookups; /* flow_dynamic.h */
 	struct trustwatch *trustwatch;
+	struct handover *handover;
 	struct worker **workers;
 	unsigned worker_count;
 	pthread_mutex_t end_lock;

@@ -10,6 +10,7 @@ struct trustwatch {
 	pthread_mutex_t lock;
 	struct trust *trust;
 	struct trust_stamp seen;
+	bool keeps_nothing;
 };
 
 struct trustwatch *
@@ -60,6 +61,7 @@ trustwatch_load(struct trustwatch *watch, const struct settings *settings, char 
 {
 	struct trust_sources sources = sources_of(settings);
 
+	sources.keeps_nothing = watch->keeps_nothing;
 	/* Only this thread writes the pointer, so reading it needs no lock. */
 	return trust_load(&sources, watch->trust, error, TRUST_ERROR);
 }
@@ -109,8 +111,15 @@ trustwatch_keep_revoked(struct trustwatch *watch)
 {
 	char error[TRUST_ERROR];
 
-	if (watch && watch->trust && !trust_keep_revoked(watch->trust, error))
+	if (watch && watch->trust && !watch->keeps_nothing &&
+	    !trust_keep_revoked(watch->trust, error))
 		log_event(LOG_WARNING, "trust-warning", error);
+}
+
+void
+trustwatch_keep_nothing(struct trustwatch *watch, bool keeps_nothing)
+{
+	watch->keeps_nothing = keeps_nothing;
 }
 
 void

@@ -33,6 +33,8 @@ void trustwatch_swap(struct trustwatch *, struct trust *);
 bool trustwatch_files_changed(struct trustwatch *, const struct settings *);
 /* Keeps the revocations found over a restart, every second and at the end; tells the log if it cannot. */
 void trustwatch_keep_revoked(struct trustwatch *);
+/* From now on state_dir, which another process has, is read and not written; or it is ours again. */
+void trustwatch_keep_nothing(struct trustwatch *, bool keeps_nothing);
 /* The files count as changed the next time, whatever they are. */
 void trustwatch_forget_files(struct trustwatch *);
 

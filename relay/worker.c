@@ -20,9 +20,11 @@
 #include "pki/trust.h"
 #include "relay/agent_channel.h"
 #include "relay/agent_session.h"
+#include "relay/conn.h"
 #include "relay/flow.h"
 #include "relay/flow_stall.h"
 #include "relay/flow_wait.h"
+#include "relay/handover_message.h"
 #include "relay/intake.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
@@ -39,8 +41,8 @@ struct worker_orders {
 	struct rules *rules; /* held; NULL: as they are */
 	bool has_trust;
 	struct trust *trust; /* held; NULL with has_trust: nobody is believed any more */
-	bool drain, goodbye, cut;
-	uint64_t deadline_ms;
+	bool accept, move, drain, goodbye, cut;
+	uint64_t spread_ms, deadline_ms;
 };
 
 /* Each event happens once, so its call can be kept ready. */
@@ -56,7 +58,7 @@ struct worker {
 	struct worker_port *ports;
 	size_t port_count;
 	struct timer goodbye;
-	bool was_idle, says_goodbye, was_empty, is_over;
+	bool is_held_back, was_idle, says_goodbye, was_empty, is_over;
 	struct loop *main;
 	void (*on_event)(void *arg, enum worker_event);
 	void *arg;
@@ -74,7 +76,8 @@ struct worker_port {
 	struct rules *rules; /* held: the newest that have this listener; the settings are theirs */
 	struct ip_address address;
 	struct listener *listener;
-	int fd; /* until the start */
+	int fd;         /* until the start */
+	int descriptor; /* borrowed: the same */
 };
 
 /* ---- accepting ---- */
@@ -111,10 +114,25 @@ worker_add_listener(struct worker *worker, size_t index, int fd)
 	worker->ports = ports;
 	ports[worker->port_count++] = (struct worker_port){ .worker = worker,
 		.fd = fd,
+		.descriptor = fd,
 		.rules = rules_hold(worker->context.rules),
 		.settings = settings,
 		.address = ip_address_of(&settings->parsed) };
 	return true;
+}
+
+size_t
+worker_listeners(const struct worker *worker, int *fds, size_t most)
+{
+	for (size_t i = 0; i < worker->port_count && i < most; i++)
+		fds[i] = worker->ports[i].descriptor;
+	return worker->port_count;
+}
+
+void
+worker_hold_back(struct worker *worker)
+{
+	worker->is_held_back = true;
 }
 
 static const struct settings_listener *
@@ -158,8 +176,18 @@ open_ports(struct worker *worker)
 		if (!port->listener)
 			return false;
 		listener_say(port->listener, refuse_unread);
+		if (worker->is_held_back)
+			listener_pause(port->listener);
 	}
 	return true;
+}
+
+static void
+begin_accepting(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->port_count; i++)
+		if (worker->ports[i].listener)
+			listener_resume(worker->ports[i].listener);
 }
 
 static void
@@ -304,6 +332,10 @@ obey(void *data)
 	}
 	if (orders.has_trust)
 		obey_trust(worker, orders.trust);
+	if (orders.accept)
+		begin_accepting(worker);
+	if (orders.move)
+		agent_session_move_all(&worker->context, orders.spread_ms);
 	if (orders.drain)
 		obey_drain(worker, orders.deadline_ms);
 	if (orders.cut)
@@ -345,6 +377,23 @@ worker_post_trust(struct worker *worker, struct trust *trust)
 }
 
 void
+worker_post_accept(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->orders.accept = true;
+	post(worker);
+}
+
+void
+worker_post_move(struct worker *worker, uint64_t spread_ms)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->orders.move = true;
+	worker->orders.spread_ms = spread_ms;
+	post(worker);
+}
+
+void
 worker_post_drain(struct worker *worker, uint64_t deadline_ms)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -360,6 +409,73 @@ worker_post_goodbye(struct worker *worker, bool cuts_flows)
 	worker->orders.goodbye = true;
 	worker->orders.cut |= cuts_flows;
 	post(worker);
+}
+
+/* A connection on its way from another process. */
+struct passed {
+	struct call call;
+	struct worker *worker;
+	struct conn conn;
+	struct ip_address listener;
+};
+
+/* Of a connection that came in there: routes may ask for it, by what the configuration says. */
+static const struct worker_port *
+find_port(const struct worker *worker, const struct ip_address *listener)
+{
+	const struct address wanted = address_of_ip(listener);
+
+	for (size_t i = 0; i < worker->port_count; i++) {
+		const struct address here = address_of_ip(&worker->ports[i].address);
+
+		if (address_equals(&here, &wanted))
+			return &worker->ports[i];
+	}
+	return worker->port_count > 0 ? &worker->ports[0] : NULL;
+}
+
+static void
+take_passed(void *data)
+{
+	struct passed *passed = data;
+	const struct worker_port *port = find_port(passed->worker, &passed->listener);
+
+	if (port && !passed->worker->is_over) {
+		passed->conn.listener = &port->address;
+		intake_go_on(&passed->worker->context, &passed->conn);
+	}
+	conn_wipe(&passed->conn);
+	free(passed);
+}
+
+bool
+worker_post_conn(struct worker *worker, const struct handover_conn *conn, int fd)
+{
+	struct passed *passed = calloc(1, sizeof *passed);
+	uint8_t *wire = passed ? malloc(conn->wire_bytes) : NULL;
+
+	if (!wire) {
+		free(passed);
+		close(fd);
+		return false;
+	}
+	memcpy(wire, conn->wire, conn->wire_bytes);
+	*passed = (struct passed){ .worker = worker,
+		.listener = ip_address_of(&conn->listener),
+		.conn = { .fd = fd,
+		    .client = ip_address_of(&conn->client),
+		    .accepted_us = conn->accepted_us,
+		    .wire = wire,
+		    .bytes = conn->wire_bytes,
+		    .capacity = conn->wire_bytes,
+		    .is_counted = conn->is_counted } };
+	if (conn->told.bytes > 0 && !conn_set_listener(&passed->conn, &conn->told)) {
+		conn_wipe(&passed->conn);
+		free(passed);
+		return false;
+	}
+	loop_call(thread_loop(worker->thread), &passed->call, take_passed, passed);
+	return true;
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "relay/agent_session.h"
 
+struct handover_conn;
 struct rules;
 struct shared;
 struct trust;
@@ -35,6 +36,10 @@ struct worker *worker_new(struct shared *, struct rules *, struct loop *main,
 /* One listening descriptor for the settings' listener of this index; adopted, but not when it fails (memory).
  * Before the start. */
 bool worker_add_listener(struct worker *, size_t index, int fd);
+/* Its listeners, borrowed, up to `most`; how many there are.  Until a drain begins. */
+size_t worker_listeners(const struct worker *, int *fds, size_t most);
+/* Before the start: nothing is accepted until worker_post_accept(). */
+void worker_hold_back(struct worker *);
 bool worker_start(struct worker *, unsigned number);
 
 /* From the main thread, after the start; none of them can fail. What was not obeyed yet is replaced by what
@@ -43,6 +48,12 @@ void worker_post_rules(struct worker *, struct rules *); /* held by the call */
 /* All are judged again by it.  Held by the call; NULL: no agents. */
 void worker_post_trust(struct worker *, struct trust *);
 void worker_post_drain(struct worker *, uint64_t deadline_ms);
+void worker_post_accept(struct worker *);
+/* Agents that can do so make their next session before this one ends, within about this time. */
+void worker_post_move(struct worker *, uint64_t spread_ms);
+/* A connection that another process has accepted; fd is taken, the rest copied.  False when memory is
+ * short. */
+bool worker_post_conn(struct worker *, const struct handover_conn *, int fd);
 /* To the agents, perhaps after cutting flows. */
 void worker_post_goodbye(struct worker *, bool cuts_flows);
 /* Counts what lives there, in its thread; then on_counts is called in the main loop. The storage is the

@@ -20,7 +20,7 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 	usr/lib/systemd/system/valise-relay.service usr/lib/systemd/system/valise-agent.service
 	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
 	usr/libexec/valise/publish usr/libexec/valise/ended etc/valise/publish.d/rsync.example
-	usr/lib/systemd/system/valise-pki.service
+	usr/lib/systemd/system/valise-pki.service usr/lib/systemd/system/valise-relay@.service
 	usr/lib/sysusers.d/valise.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
 for page in man/*.[1578]; do
 	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
@@ -37,6 +37,15 @@ grep -rn '@[a-z]*@' "$root/usr/lib" "$root/usr/libexec" "$root/etc" > "$scratch/
 nothing "no placeholder is left in what was installed"
 grep -q "ExecStart=/usr/sbin/valise-relay run" "$root/usr/lib/systemd/system/valise-relay.service"
 ok $? "the unit starts the installed program"
+diff "$root/usr/lib/systemd/system/valise-relay.service" "$root/usr/lib/systemd/system/valise-relay@.service" |
+	sed -n 's/^> //p' > "$scratch/there"
+cat > "$scratch/wanted" <<'END'
+Description=Valise relay %i: routes TLS connections by name, without opening them
+ExecStart=/usr/sbin/valise-relay run --takeover -c /etc/valise/relay.yml
+RuntimeDirectoryPreserve=yes
+END
+diff "$scratch/wanted" "$scratch/there" > "$scratch/wrong"
+nothing "the unit of instances differs in what a takeover needs, and in nothing else"
 
 for program in relay agent pki; do
 	unit=$root/usr/lib/systemd/system/valise-$program.service

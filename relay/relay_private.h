@@ -1,0 +1,92 @@
+/*
+ * Internal to the relay as a whole: the object that relay.c, relay_handover.c and relay_takeover.c share.
+ */
+#ifndef RELAY_RELAY_PRIVATE_H
+#define RELAY_RELAY_PRIVATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/admin.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "relay/reload.h"
+#include "relay/shared.h"
+#include "relay/worker.h"
+
+struct fetcher;
+struct takeover;
+
+/*
+ *	taking over --> serving --> draining --> cut short --> stopping
+ *	                 |    ^         ^
+ *	                 v    |         |
+ *	               handing over ----'
+ *
+ * It may stop from everywhere: as soon as every worker is empty, or cannot work.
+ */
+enum relay_state {
+	RELAY_TAKING_OVER, /* accepts nothing yet: another process does */
+	RELAY_SERVING,
+	RELAY_HANDING_OVER, /* serves, and another process gets ready to do so */
+	RELAY_DRAINING,
+	RELAY_CUT_SHORT,
+	RELAY_STOPPING,
+	RELAY_STATES
+};
+
+struct relay {
+	struct loop *loop;
+	struct shared shared;
+	struct reload reload; /* the configuration in force */
+	struct fetcher *fetcher;
+	struct admin *admin; /* NULL: nobody can ask */
+	int64_t since_s;
+	struct timer tick, deadline;
+	struct memory_tide flows;
+	unsigned reports[WORKER_EVENTS];
+	unsigned shown_faults; /* of how many changes people have been told */
+	enum relay_state state;
+	int code; /* how the program will exit */
+
+	struct takeover *takeover; /* NULL: we have begun on our own */
+	unsigned next_worker;      /* for the next connection that is passed to us */
+
+	struct timer handover;  /* handing over: looks whether it goes on */
+	uint64_t handover_ms;   /* how long it may take to the next step, by clock_ms() */
+	bool handover_is_ready; /* agents move */
+	bool handover_is_told;  /* the other process has been told to accept */
+	long handover_pid;
+};
+
+/* relay.c; the only writer of ->state. */
+void relay_move(struct relay *, enum relay_state);
+void relay_drain(struct relay *);
+void relay_stop(struct relay *);
+/* Tells the service manager and the log that clients and agents can come. */
+void relay_tell_start(struct relay *);
+/* Reads the names that were known before, and keeps them from now on. */
+void relay_know_names(struct relay *);
+int relay_fail(int code, const char *sentence);
+/* Where the lock is: beside the admin socket if that is configured, else in the state directory. */
+enum { RELAY_PATH = 4096 };
+const char *relay_lock_path(const struct settings *, char path[RELAY_PATH]);
+extern const struct admin_word relay_admin_words[];
+
+/* relay_handover.c: another process asks for all that this one has. */
+void relay_on_takeover(void *relay, struct admin_question *, const json_t *question);
+/* Has it end soon, since this process is to stop.  False: there is none, or it cannot end well. */
+bool relay_hasten_handover(struct relay *);
+/* Without a word to the log. */
+void relay_cancel_handover(struct relay *);
+
+/* relay_takeover.c: this process asks for all that another one has.  EX_OK: it has come, or there is no other
+ * one, and ->takeover is NULL. */
+int relay_ask_for_takeover(struct relay *);
+int relay_take_lock(struct relay *);
+/* In the loop, from the start of the workers on. */
+void relay_follow_takeover(struct relay *);
+/* Every worker can take connections. */
+void relay_tell_takeover_ready(struct relay *);
+
+#endif

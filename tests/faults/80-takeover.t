@@ -1,0 +1,74 @@
+#!/usr/bin/env -S python3 -B
+"""A relay is replaced by another process while 500 clients come in each second and 1000 flows are open: none is
+refused, none is reset, and the figures are printed."""
+import statistics
+import time
+
+from lib import *
+from lib.attempts import Attempts, OneByteUpstream
+from lib.scene import Configured
+
+NAME, STATIC, HELD = "app.example.com", "static.example.com", "held.example.com"
+RATE, FLOWS, AGENTS, TURNS = 500, 1000, 20, 3
+
+
+def newer(scene, relay, label):
+	daemon = Configured("relay", label, scene.dir, relay.settings)
+	daemon.argv += ["--takeover"]
+	daemon.port = relay.port
+	return scene._add(daemon, True)
+
+
+def stage(scene):
+	"""A relay, agents of one name with one upstream, and a name for what stays open."""
+	upstream, echoing = scene.keep(OneByteUpstream(scene.dir)), scene.upstream(echo)
+	relay = scene.relay(workers=2, log={"level": "info"}, drain_timeout="5m",
+		routes=[route(STATIC, echoing)])
+	identity = authority().agent("agent", NAME, HELD)
+	for number in range(AGENTS):
+		scene.agent(relay, [terminate(NAME, f"tcp://127.0.0.1:{upstream.port}"), passthrough(HELD, echoing)],
+			identity, label=f"agent{number}", log={"level": "info"})
+	return relay
+
+
+def open_flows(scene, port):
+	flows = []
+	for number in range(FLOWS):
+		wire = hello(STATIC if number % 2 else HELD)
+		flows.append(scene.keep(dial(port, wire)))
+		equal(read_exactly(flows[-1], len(wire)), wire)
+	return flows
+
+
+@test
+def takes_over_under_500_flows_a_second_and_1000_joined_flows(scene):
+	relay = stage(scene)
+	flows = open_flows(scene, relay.port)
+	visitors = Attempts(relay.port, authority().cas("server"), RATE, [f"agent,{NAME},127.0.0.1,1"])
+	scene.keep(visitors)
+	visitors.wait_more(RATE)
+	older, chain = relay, [relay]
+	for turn in range(TURNS):
+		began = time.monotonic()
+		chain.append(newer(scene, older, f"newer{turn}"))
+		print(f"# takeover {turn}: {time.monotonic() - began:.2f} s until the newer one accepts", flush=True)
+		older = chain[-1]
+		visitors.wait_more(RATE)
+	results = visitors.end()
+	failed = [result for result in results if not result[3].startswith("ok ")]
+	times = sorted((ended - began) / 1000 for _, began, ended, _ in results)
+	print(f"# {len(results)} clients, {len(failed)} failed: {failed[:3]}", flush=True)
+	print(f"# time of one in ms: median {statistics.median(times):.1f}, 99 % {times[len(times) * 99 // 100]:.1f}, "
+		f"longest {times[-1]:.1f}", flush=True)
+	equal(failed[:3], [], f"failed clients of {len(results)}")
+	for flow in flows:
+		flow.sendall(b"still here")
+	for number, flow in enumerate(flows):
+		equal(read_exactly(flow, 10), b"still here", f"flow {number}")
+		flow.close()
+	for process in chain[:-1]:
+		equal(process.wait(60), 0, f"exit status of {process.label}")
+		equal(process.events("drain-timeout"), [], f"flows that {process.label} has cut")
+
+
+main()
