@@ -14,9 +14,10 @@ void ready_tell(const char *state, const char *status);
 /* A listening socket that the manager passed for this address (sd_listen_fds), or -1.  Each socket is given
  * out once. */
 int ready_listener(const struct address *);
-/* Gives the manager a copy of a listening socket to keep (sd_pid_notify_with_fds(3), FDSTORE=1), so that
- * the next process of this service gets it by ready_listener(), whatever becomes of this one.  Not of one that came
- * from a socket unit, which keeps it anyway.  Where the manager keeps none, nothing happens. */
+/* Gives the manager a copy of a listening socket to keep (sd_pid_notify_with_fds(3), FDSTORE=1), so
+ * that the next process of this service gets it by ready_listener(), whatever becomes of this one.
+ * Not of one that came from a socket unit, which keeps it anyway.  Where the manager keeps none,
+ * nothing happens. */
 void ready_store(int fd);
 /* The manager keeps none of them any more. */
 void ready_store_forget(void);
