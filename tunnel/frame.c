@@ -416,12 +416,6 @@ frame_encode_drain(uint8_t *out, unsigned version, const struct frame_drain *dra
 	return frame_end(&w);
 }
 
-static bool
-is_empty(struct cursor value)
-{
-	return cursor_end(&value);
-}
-
 static const struct fact_row drain_facts[] = {
 	{ FACT_MOVE, is_empty },
 	{ 0, NULL },
