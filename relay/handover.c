@@ -110,27 +110,32 @@ log_passed(const struct conn *conn, bool fine)
 	    log_str("server_name", conn->hello.server_name));
 }
 
-bool
-handover_send(struct handover *handover, const struct conn *conn)
+static bool
+send_conn(struct handover *handover, const struct conn *conn)
 {
 	struct handover_conn told = { .client = conn_client(conn),
 		.listener = address_of_ip(conn->listener),
 		.accepted_us = conn->accepted_us,
 		.is_counted = conn->is_counted,
-		.wire = conn->wire,
 		.wire_bytes = conn->bytes };
 	uint8_t head[HANDOVER_HEAD];
 	struct iovec parts[2] = { { head, 0 }, { conn->wire, conn->bytes } };
+
+	if (conn->told)
+		told.told = *conn->told;
+	parts[0].iov_len = handover_encode_conn(head, &told);
+	errno = EMSGSIZE;
+	return parts[0].iov_len > 0 && send_parts(handover, parts, 2, conn->fd);
+}
+
+bool
+handover_send(struct handover *handover, const struct conn *conn)
+{
 	bool fine;
 
 	if (!handover_is_on(handover) || conn->is_second_choice)
 		return false;
-	if (conn->told)
-		told.told = *conn->told;
-	parts[0].iov_len = handover_encode_conn(head, &told);
-	if (parts[0].iov_len == 0)
-		return false;
-	fine = send_parts(handover, parts, 2, conn->fd);
+	fine = send_conn(handover, conn);
 	log_passed(conn, fine);
 	return fine;
 }

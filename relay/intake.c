@@ -234,8 +234,10 @@ belongs_elsewhere(struct worker_context *worker, const struct conn *conn, bool i
 	char identity[CHANNEL_IDENTITY];
 	struct session_ref *session_ref;
 
-	if (!handover_is_on(worker->shared->handover) || is_session)
-		return is_session;
+	if (!handover_is_on(worker->shared->handover))
+		return false;
+	if (is_session)
+		return true;
 	if (!clienthello_psk_identity(&conn->hello, conn->wire, identity, sizeof identity))
 		return false;
 	session_ref = session_table_find_channel(worker->shared->session_table, identity);
