@@ -67,8 +67,8 @@ struct shared {
 	pthread_cond_t end;       /* all workers have let go of what they had */
 	unsigned workers_running; /* under the lock */
 	struct flow_ids flow_ids;
-	_Atomic uint64_t
-	    kept_from; /* the lowest descriptor that is for sessions (limits.h); 0: none */
+	/* The lowest descriptor that is for sessions (limits.h); 0: none. */
+	_Atomic uint64_t kept_from;
 	_Atomic uint64_t denied; /* flows that lists of addresses have refused since the start */
 };
 
