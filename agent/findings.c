@@ -56,7 +56,7 @@ static void
 show(struct diagnosis_findings *findings, enum finding finding, const char *step,
     const char *sentence)
 {
-	fprintf(findings->out, "  [%s] %-11s ", shown[finding].mark, step);
+	fprintf(findings->out, "  [%s] %-12s ", shown[finding].mark, step);
 	for (const char *at = sentence; *at; at++)
 		fputc((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at, findings->out);
 	fputc('\n', findings->out);
