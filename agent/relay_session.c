@@ -432,11 +432,16 @@ on_connected(void *arg, struct stream *stream, const char *error)
 	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rs->relay_check };
 	struct tls *tls;
 
-	rs->dial = NULL;
 	if (!stream) {
-		fail(rs, rs->path.egress ? "proxy-failed" : "unreachable", error);
+		const char *word = proxy_dial_is_short(rs->dial) ? "connect-short"
+		    : rs->path.egress                            ? "proxy-failed"
+								 : "unreachable";
+
+		rs->dial = NULL;
+		fail(rs, word, error);
 		return;
 	}
+	rs->dial = NULL;
 	socket_keep_alive(stream->fd);
 	socket_allow_no_pauses(stream->fd);
 	tls = tls_client(rs->credentials->own->session, stream, rs->path.server_name, &hooks);

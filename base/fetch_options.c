@@ -122,8 +122,8 @@ static void
 set_proxy_cas(struct fetch *fetch)
 {
 	if (fetch->proxy_cas)
-		set_file(fetch, CURLOPT_PROXY_CAINFO, &fetch->transfer->proxy_cas,
-		    fetch->proxy_cas, strlen(fetch->proxy_cas));
+		set_file(fetch, CURLOPT_PROXY_CAINFO, &fetch->transfer->proxy_cas, fetch->proxy_cas,
+		    strlen(fetch->proxy_cas));
 }
 
 /* Nothing of the environment; for SOCKS the proxy resolves the name. */

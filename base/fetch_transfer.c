@@ -130,7 +130,8 @@ transfer_new(void)
 
 	if (!transfer)
 		return NULL;
-	transfer->cas.fd = transfer->certificate.fd = transfer->key.fd = transfer->proxy_cas.fd = -1;
+	transfer->cas.fd = transfer->certificate.fd = transfer->key.fd = transfer->proxy_cas.fd =
+	    -1;
 	transfer->easy = curl_easy_init();
 	if (transfer->easy)
 		return transfer;

@@ -109,7 +109,8 @@ enter_block(struct flow *flow)
 		    WAITS_A_CLIENT);
 	else if (!way->wait_place)
 		snprintf(way->trouble, sizeof way->trouble, "%s",
-		    verdict == SHARES_FULL ? too_many_wait : "its agent is away, and memory is short");
+		    verdict == SHARES_FULL ? too_many_wait
+					   : "its agent is away, and memory is short");
 	return way->wait_place;
 }
 
