@@ -10,6 +10,7 @@
 
 #include "agent/backoff.h"
 #include "agent/context.h"
+#include "agent/reconnect.h"
 #include "agent/relay_session.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,7 +48,7 @@ struct relay_link {
 	uint8_t owner;
 	enum relay_link_state state;
 	struct relay_session *current, *previous;
-	struct backoff backoff;
+	struct reconnect reconnect;
 	struct timer timer;
 	struct timer settle; /* UP: until the previous session is not needed any more */
 	unsigned settle_looks;
@@ -135,7 +136,7 @@ connect_now(struct relay_link *link)
 	    relay_session_new(link->context, link->target, link->owner, on_session, link);
 	if (!link->current) {
 		memory_short("an attempt to connect to a relay");
-		wait_for(link, backoff_failed(&link->backoff, clock_ms()));
+		wait_for(link, reconnect_failed(&link->reconnect, clock_ms()));
 	}
 	share_pool(link);
 }
@@ -188,7 +189,7 @@ on_up(struct relay_link *link)
 {
 	move(link, UP);
 	plan_move(link);
-	backoff_up(&link->backoff, clock_ms());
+	reconnect_up(&link->reconnect, clock_ms());
 	link->logged = NULL;
 	link->last_word = NULL;
 	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
@@ -200,16 +201,21 @@ on_up(struct relay_link *link)
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 
+static uint64_t
+wait_after(struct relay_link *link, const struct relay_session_end *end)
+{
+	return end->was_up ? reconnect_lost(&link->reconnect, clock_ms())
+			   : reconnect_failed(&link->reconnect, clock_ms());
+}
+
 static void
 on_over(struct relay_link *link)
 {
 	struct relay_session *relay_session = link->current;
 	const struct relay_session_end *end = relay_session_end(relay_session);
 	bool is_for_good = is_permanent(end);
-	uint64_t wait_ms = backoff_failed(&link->backoff, clock_ms());
+	uint64_t wait_ms = is_for_good ? backoff_permanent() : wait_after(link, end);
 
-	if (is_for_good)
-		wait_ms = backoff_permanent();
 	link->current = NULL;
 	link->last_word = end->word;
 	snprintf(link->last_error, sizeof link->last_error, "%s", end->sentence);
@@ -241,7 +247,7 @@ on_drain(struct relay_link *link)
 	    log_str("relay", link->target));
 	relay_session_stop_dialling(link->current);
 	replace_session(
-	    link, backoff_failed(&link->backoff, clock_ms()) + backoff_spread(DRAIN_SPREAD_MS));
+	    link, reconnect_lost(&link->reconnect, clock_ms()) + backoff_spread(DRAIN_SPREAD_MS));
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 
@@ -303,6 +309,7 @@ relay_link_new(const struct agent_context *context, const char *target,
 	link->on_event = on_event;
 	link->arg = arg;
 	link->since_s = clock_wall_s();
+	reconnect_init(&link->reconnect, clock_ms());
 	timer_init(&link->timer, context->loop, on_time, link);
 	timer_init(&link->settle, context->loop, on_settle_time, link);
 	link->target = strdup(target);

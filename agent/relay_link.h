@@ -9,8 +9,9 @@
  * drains, when the agent's certificate was renewed, and when the relay's ends
  * soon, since then the new session is made before the old one ends.  A relay has
  * long had its next certificate by then, but shows it to new sessions alone;
- * where it has not, the link tries again while there is time.  A session that its relay drains soon
- * after it came up counts as a failure (agent/backoff.h).  A permanent refusal is logged once
+ * where it has not, the link tries again while there is time.  When it
+ * dials again is in agent/reconnect.h; a session that its relay drains soon after it came up
+ * counts as one that ended soon.  A permanent refusal is logged once
  * and completely; the next attempt follows after five minutes, or at once when
  * a file that may cure it has changed.  Permanent is only what a verified relay
  * has said, or what our own files show: what came before may be the word of

@@ -1,0 +1,62 @@
+/*
+ * When the link to a relay dials again.
+ *
+ * The first time of all it dials at once, and then after a random time between
+ * nothing and a bound that doubles from 0.5 s (full jitter; AWS Architecture
+ * Blog, 2015: jitter over the whole span spreads many callers best).  The bound
+ * is at most 5 s in the first half minute and 30 s after it.
+ *
+ * A relay that dies loses all of its agents at one moment.  So who has had a
+ * session dials once in each 4 s of the first half minute, at a place of his own
+ * in them, the first time included: whenever the relay comes back, a quarter of
+ * its agents comes in each of the four seconds that follow.  A jitter that grows
+ * from nothing would not do that: whoever was early would come again at once,
+ * together with those whose turn it is.  Where the relay has told the agent its
+ * place (FACT_PLACE of tunnel/facts.h) the agents do not even depend on chance.
+ *
+ * A welcome forgets all failures.  But a link that comes and goes keeps waiting:
+ * after RECONNECT_YOUNG_MOST sessions in a row that ended within
+ * RECONNECT_STABLE_MS of their welcome the first bound doubles with each.
+ *
+ * A plain value; the caller has the timer and the clock.
+ */
+#ifndef AGENT_RECONNECT_H
+#define AGENT_RECONNECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	RECONNECT_FIRST_MS = 500, /* the first bound of a link that has never been up */
+	RECONNECT_TURN_MS = 4000, /* ... and of one that has */
+	RECONNECT_EARLY_MS = 30000,
+	RECONNECT_EARLY_MOST_MS = 5000,
+	RECONNECT_MOST_MS = 30000,
+	RECONNECT_STABLE_MS = 30000,
+	RECONNECT_YOUNG_MOST = 3,
+};
+
+struct reconnect {
+	uint16_t place; /* in 65536ths of RECONNECT_TURN_MS */
+	bool has_turns; /* since its session was lost it dials in its turn */
+	unsigned young; /* sessions in a row that ended soon */
+	uint64_t up_since_ms;
+	uint64_t away_since_ms; /* without a session */
+	uint64_t bound_ms;      /* of the wait that was drawn last */
+};
+
+/* At a place drawn at random, away from now on. */
+void reconnect_init(struct reconnect *, uint64_t now_ms);
+/* The relay has said where in each turn this agent's place is. */
+void reconnect_set_place(struct reconnect *, uint16_t place);
+/* A session is up. */
+void reconnect_up(struct reconnect *, uint64_t now_ms);
+/* It has ended, or takes nothing new.  Returns how many ms to wait before the first attempt. */
+uint64_t reconnect_lost(struct reconnect *, uint64_t now_ms);
+/* An attempt has brought no session.  Returns how many ms to wait before the next one. */
+uint64_t reconnect_failed(struct reconnect *, uint64_t now_ms);
+/* This agent's part of a span of time that a relay has for the return of all, or that starts now because
+ * the relay went away sooner: at its place in it.  Never longer than RECONNECT_MOST_MS. */
+uint64_t reconnect_within(const struct reconnect *, uint64_t span_ms);
+
+#endif
