@@ -30,10 +30,11 @@ reconnect_up(struct reconnect *reconnect, uint64_t now_ms)
 	reconnect->up_since_ms = now_ms;
 }
 
-uint64_t
-reconnect_within(const struct reconnect *reconnect, uint64_t span_ms)
+/* Its place in a span of time. */
+static uint64_t
+place_in(const struct reconnect *reconnect, uint64_t span_ms)
 {
-	return smaller_of(span_ms, RECONNECT_MOST_MS) * reconnect->place / PLACES;
+	return span_ms * reconnect->place / PLACES;
 }
 
 uint64_t
@@ -46,7 +47,7 @@ reconnect_lost(struct reconnect *reconnect, uint64_t now_ms)
 	reconnect->bound_ms = RECONNECT_TURN_MS;
 	reconnect->has_turns = reconnect->young <= RECONNECT_YOUNG_MOST;
 	if (reconnect->has_turns)
-		return reconnect_within(reconnect, RECONNECT_TURN_MS);
+		return place_in(reconnect, RECONNECT_TURN_MS);
 	for (unsigned i = RECONNECT_YOUNG_MOST;
 	     i < reconnect->young && reconnect->bound_ms < RECONNECT_MOST_MS; i++)
 		reconnect->bound_ms *= 2;
@@ -54,12 +55,28 @@ reconnect_lost(struct reconnect *reconnect, uint64_t now_ms)
 	return backoff_spread(reconnect->bound_ms);
 }
 
+uint64_t
+reconnect_drained(struct reconnect *reconnect, uint64_t now_ms, uint64_t drain_ms)
+{
+	uint64_t lost_ms = reconnect_lost(reconnect, now_ms);
+	uint64_t place_ms = place_in(reconnect, smaller_of(drain_ms, RECONNECT_MOST_MS));
+
+	return reconnect->has_turns ? place_ms : larger_of(place_ms, lost_ms);
+}
+
+uint64_t
+reconnect_gone(struct reconnect *reconnect, uint64_t now_ms)
+{
+	reconnect->away_since_ms = now_ms;
+	return reconnect->has_turns ? place_in(reconnect, RECONNECT_TURN_MS) : UINT64_MAX;
+}
+
 /* Until the agent's place in the turn that goes on, or in the next one. */
 static uint64_t
 until_its_turn(const struct reconnect *reconnect, uint64_t now_ms)
 {
 	uint64_t into = (now_ms - reconnect->away_since_ms) % RECONNECT_TURN_MS;
-	uint64_t place_ms = reconnect_within(reconnect, RECONNECT_TURN_MS);
+	uint64_t place_ms = place_in(reconnect, RECONNECT_TURN_MS);
 
 	return place_ms > into ? place_ms - into : place_ms + RECONNECT_TURN_MS - into;
 }

@@ -12,7 +12,10 @@
  * its agents comes in each of the four seconds that follow.  A jitter that grows
  * from nothing would not do that: whoever was early would come again at once,
  * together with those whose turn it is.  Where the relay has told the agent its
- * place (FACT_PLACE of tunnel/facts.h) the agents do not even depend on chance.
+ * place (FACT_PLACE of tunnel/facts.h) nothing depends on chance.
+ *
+ * A relay that drains is there for a while, so its agents come back at their places
+ * in that time; and if it ends sooner, in turns from then on.
  *
  * A welcome forgets all failures.  But a link that comes and goes keeps waiting:
  * after RECONNECT_YOUNG_MOST sessions in a row that ended within
@@ -51,12 +54,15 @@ void reconnect_init(struct reconnect *, uint64_t now_ms);
 void reconnect_set_place(struct reconnect *, uint16_t place);
 /* A session is up. */
 void reconnect_up(struct reconnect *, uint64_t now_ms);
-/* It has ended, or takes nothing new.  Returns how many ms to wait before the first attempt. */
+/* It has ended.  Returns how many ms to wait before the first attempt. */
 uint64_t reconnect_lost(struct reconnect *, uint64_t now_ms);
 /* An attempt has brought no session.  Returns how many ms to wait before the next one. */
 uint64_t reconnect_failed(struct reconnect *, uint64_t now_ms);
-/* This agent's part of a span of time that a relay has for the return of all, or that starts now because
- * the relay went away sooner: at its place in it.  Never longer than RECONNECT_MOST_MS. */
-uint64_t reconnect_within(const struct reconnect *, uint64_t span_ms);
+/* The same as reconnect_lost() where the relay drains, and all its agents have this time for their return;
+ * what is beyond RECONNECT_MOST_MS of it is of no use to those who want to be served. */
+uint64_t reconnect_drained(struct reconnect *, uint64_t now_ms, uint64_t drain_ms);
+/* The session that was drained has ended, which may be before its time: the turns begin now.  Returns how
+ * many ms to wait, which may be longer than what is left of the other wait. */
+uint64_t reconnect_gone(struct reconnect *, uint64_t now_ms);
 
 #endif

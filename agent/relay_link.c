@@ -15,11 +15,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/units.h"
 
 enum {
 	RENEW_SPREAD_MS = 2000,
-	DRAIN_SPREAD_MS = 1000,
 	MOVE_BEFORE_S =
 	    86400,         /* the end of a relay's certificate, or a third of what is left of it */
 	MOVE_LEAST_S = 20, /* what is left then must be worth it */
@@ -52,6 +52,8 @@ struct relay_link {
 	struct timer timer;
 	struct timer settle; /* UP: until the previous session is not needed any more */
 	unsigned settle_looks;
+	uint64_t due_ms;   /* WAITING: when it dials */
+	bool awaits_drain; /* WAITING: for its place in the time of a drain */
 	const char
 	    *logged;       /* the code of the last failure, once it is logged; NULL after success */
 	int64_t since_s;   /* up, or not up */
@@ -79,6 +81,8 @@ static void
 wait_for(struct relay_link *link, uint64_t ms)
 {
 	move(link, WAITING);
+	link->awaits_drain = false;
+	link->due_ms = clock_ms() + ms;
 	timer_set(&link->timer, ms);
 }
 
@@ -187,9 +191,13 @@ leave_previous(struct relay_link *link)
 static void
 on_up(struct relay_link *link)
 {
+	uint16_t place;
+
 	move(link, UP);
 	plan_move(link);
 	reconnect_up(&link->reconnect, clock_ms());
+	if (relay_session_place(link->current, &place))
+		reconnect_set_place(&link->reconnect, place);
 	link->logged = NULL;
 	link->last_word = NULL;
 	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
@@ -246,9 +254,24 @@ on_drain(struct relay_link *link)
 	log_event(LOG_INFO, "relay-drains", "a new session is made; flows go on",
 	    log_str("relay", link->target));
 	relay_session_stop_dialling(link->current);
-	replace_session(
-	    link, reconnect_lost(&link->reconnect, clock_ms()) + backoff_spread(DRAIN_SPREAD_MS));
+	replace_session(link,
+	    reconnect_drained(
+		&link->reconnect, clock_ms(), relay_session_drain_ms(link->current)));
+	link->awaits_drain = true;
 	link->on_event(link->arg, RELAY_CHANGED);
+}
+
+/* Before or after the time that it had named. */
+static void
+on_drained(struct relay_link *link)
+{
+	uint64_t now = clock_ms(), wait_ms;
+
+	if (!link->awaits_drain || link->state != WAITING)
+		return;
+	wait_ms = reconnect_gone(&link->reconnect, now);
+	if (wait_ms < difference(link->due_ms, now))
+		wait_for(link, wait_ms);
 }
 
 static void
@@ -257,7 +280,9 @@ on_move(struct relay_link *link)
 	log_event(LOG_INFO, "relay-moves",
 	    "another process of this relay takes over: the next session is made, and then this one ends",
 	    log_str("relay", link->target));
-	replace_session(link, backoff_spread(relay_session_move_ms(link->current)));
+	replace_session(link,
+	    reconnect_drained(
+		&link->reconnect, clock_ms(), relay_session_drain_ms(link->current)));
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 
@@ -272,6 +297,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 		link->previous = NULL;
 		relay_session_free(relay_session);
 		share_pool(link);
+		on_drained(link);
 		return;
 	}
 	switch (event) {

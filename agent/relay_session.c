@@ -37,9 +37,10 @@ struct relay_session {
 	struct proxy_dial *dial;
 	struct session *session;
 	struct peer_check relay_check;
-	bool is_up, has_stopped_dialling, has_dropped_channels;
+	bool is_up, has_stopped_dialling, has_dropped_channels, has_place;
+	uint16_t place;
 	unsigned pool_share;
-	uint32_t move_ms;
+	uint32_t drain_ms;
 	char relay[SHORT_TEXT];
 	struct agent_session_ref *ref;
 	struct timer refill;
@@ -310,12 +311,23 @@ on_wanted(struct agent_session_ref *ref)
 
 /* ---- the session ---- */
 
+static void
+note_place(struct relay_session *rs, struct facts facts)
+{
+	struct cursor place;
+
+	rs->has_place = facts_find(facts, FACT_PLACE, &place);
+	if (rs->has_place)
+		rs->place = cursor_u16(&place);
+}
+
 static bool
 come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 {
 	const struct agent_context *context = rs->context;
 
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
+	note_place(rs, welcome->facts);
 	rs->ref = agent_session_ref_new(rs->path.target, rs->path.server_name, welcome, rs->session,
 	    rs->credentials->channel, rs->relay_check.identity);
 	rs->announcer = announcer_new(context->loop, rs->session, rs->relay, context->challenges);
@@ -359,7 +371,7 @@ on_drain(struct relay_session *rs, const struct frame_drain *drain)
 	struct cursor nothing;
 	bool is_move = facts_find(drain->facts, FACT_MOVE, &nothing);
 
-	rs->move_ms = drain->deadline_ms;
+	rs->drain_ms = drain->deadline_ms;
 	rs->on_event(rs->arg, rs, is_move ? RELAY_SESSION_MOVE : RELAY_SESSION_DRAIN);
 }
 
@@ -575,12 +587,6 @@ relay_session_is_up(const struct relay_session *rs)
 	return rs->is_up;
 }
 
-uint32_t
-relay_session_move_ms(const struct relay_session *rs)
-{
-	return rs->move_ms;
-}
-
 bool
 relay_session_is_settled(const struct relay_session *rs)
 {
@@ -597,6 +603,19 @@ const struct relay_session_end *
 relay_session_end(const struct relay_session *rs)
 {
 	return &rs->end;
+}
+
+bool
+relay_session_place(const struct relay_session *rs, uint16_t *place)
+{
+	*place = rs->place;
+	return rs->has_place;
+}
+
+uint32_t
+relay_session_drain_ms(const struct relay_session *rs)
+{
+	return rs->drain_ms;
 }
 
 int64_t

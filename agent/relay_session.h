@@ -24,7 +24,7 @@ struct session;
 enum relay_session_event {
 	RELAY_SESSION_UP,      /* the relay's welcome has come */
 	RELAY_SESSION_DRAIN,   /* the relay takes nothing new on this session */
-	RELAY_SESSION_MOVE,    /* the next one is to be made first: relay_session_move_ms() */
+	RELAY_SESSION_MOVE,    /* the next one is to be made first: relay_session_drain_ms() */
 	RELAY_SESSION_REFUSED, /* an endpoint was refused for good; that is logged */
 	RELAY_SESSION_OVER,    /* relay_session_end() says why; free it */
 };
@@ -60,11 +60,13 @@ bool relay_session_is_up(const struct relay_session *);
 /* The name that the relay gives itself; "" before the welcome. */
 const char *relay_session_relay(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);
+/* The place that the relay has for this agent in a turn of returning (agent/reconnect.h); false: it has said none. */
+bool relay_session_place(const struct relay_session *, uint16_t *place);
+/* From RELAY_SESSION_DRAIN or RELAY_SESSION_MOVE on: the time for all agents to make their next session in. */
+uint32_t relay_session_drain_ms(const struct relay_session *);
 /* When the relay's certificate ends, by which this session was made, or a CA above it. */
 int64_t relay_session_not_after(const struct relay_session *);
 
-/* Within which time the next session is to be made; others have to, too. */
-uint32_t relay_session_move_ms(const struct relay_session *);
 /* Whether the relay has answered every announcement once. */
 bool relay_session_is_settled(const struct relay_session *);
 

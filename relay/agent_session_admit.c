@@ -1,6 +1,7 @@
 /* Judges certificates and hellos: which sessions may come in, and which may stay. */
 #include "relay/agent_session.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ enum {
 	HEARTBEAT_LEAST_MS = 1000,
 	HEARTBEAT_MOST_MS = 60000,
 	LOOK_AGAIN_MS = 3600 * 1000,
+	WELCOME_FACTS = 64,
 };
 
 /* ---- the certificate ---- */
@@ -213,7 +215,12 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 		.pool_least = (uint16_t)settings->pool_least,
 		.pool_most = (uint16_t)settings->pool_most,
 		.clock_s = clock_wall_s() };
+	const uint16_t place = htons(return_places_next(&self->worker->shared->return_places));
+	uint8_t storage[WELCOME_FACTS];
+	struct writer facts = writer_over(storage, sizeof storage);
 
+	facts_put(&facts, FACT_PLACE, &place, sizeof place);
+	welcome.facts = facts_of(&facts);
 	memcpy(welcome.session_id, session_ref_session_id(self->session_ref),
 	    sizeof welcome.session_id);
 	snprintf(

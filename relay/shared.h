@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include "relay/flow_id.h"
+#include "relay/return_places.h"
 #include "tunnel/standstill.h"
 
 struct handover;
@@ -69,6 +70,7 @@ struct shared {
 	struct flow_ids flow_ids;
 	/* The lowest descriptor that is for sessions (limits.h); 0: none. */
 	_Atomic uint64_t kept_from;
+	struct return_places return_places;
 	_Atomic uint64_t denied; /* flows that lists of addresses have refused since the start */
 };
 

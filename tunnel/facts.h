@@ -24,6 +24,7 @@ enum fact_type {
 	FACT_BALANCE = 0x8020,           /* announce: 1 byte, enum balance */
 	FACT_PRIORITY = 0x8021,          /* announce: 1 byte, 0 is first */
 	FACT_MOVE = 0x8030,              /* drain: nothing; make the next session first */
+	FACT_PLACE = 0x8031,             /* welcome: 2 bytes, 65536ths of a turn of returning */
 };
 
 /* As they stand in a frame, borrowed: of a decoded frame they are a part of its body. */

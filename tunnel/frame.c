@@ -216,9 +216,17 @@ is_clock(struct cursor value)
 	return cursor_end(&value);
 }
 
+static bool
+is_place(struct cursor value)
+{
+	cursor_u16(&value);
+	return cursor_end(&value);
+}
+
 static const struct fact_row welcome_facts[] = {
 	{ FACT_FRAMES_PER_SECOND, is_budget },
 	{ FACT_CLOCK, is_clock },
+	{ FACT_PLACE, is_place },
 	{ 0, NULL },
 };
 

@@ -167,17 +167,48 @@ a_link_that_comes_and_goes_keeps_waiting(void **state)
 	assert_int_equal(reconnect.bound_ms, RECONNECT_TURN_MS);
 }
 
+/* Half a minute at most: who is not served does not care how long others may finish. */
 static void
-a_span_that_a_relay_names_has_an_end(void **state)
+a_drain_spreads_agents_over_its_time(void **state)
 {
-	struct reconnect reconnect;
+	static const struct {
+		uint64_t drain_ms, half;
+	} rows[] = { { 0, 0 }, { 1, 0 }, { 3000, 1500 }, { 30000, 15000 }, { 3600000, 15000 },
+		{ UINT64_MAX, 15000 } };
 
 	(void)state;
-	reconnect_init(&reconnect, BEGIN_MS);
-	reconnect_set_place(&reconnect, UINT16_MAX);
-	assert_int_equal(reconnect_within(&reconnect, 0), 0);
-	assert_in_range(reconnect_within(&reconnect, 10000), 9990, 9999);
-	assert_in_range(reconnect_within(&reconnect, UINT64_MAX), 29990, RECONNECT_MOST_MS - 1);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct reconnect reconnect;
+
+		be_up(&reconnect, BEGIN_MS - 100000);
+		reconnect_set_place(&reconnect, 65536 / 2);
+		assert_int_equal(reconnect_drained(&reconnect, BEGIN_MS, rows[i].drain_ms),
+		    rows[i].half);
+		/* It ended sooner. */
+		assert_int_equal(reconnect_gone(&reconnect, BEGIN_MS + 10), 2000);
+		assert_int_equal(reconnect_failed(&reconnect, BEGIN_MS + 2010), 4000);
+	}
+}
+
+static void
+a_relay_that_drains_again_and_again_is_one_that_comes_and_goes(void **state)
+{
+	struct reconnect reconnect;
+	uint64_t longest = 0;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		uint64_t wait = 0;
+
+		reconnect_init(&reconnect, BEGIN_MS);
+		for (int i = 0; i < 6; i++) {
+			reconnect_up(&reconnect, BEGIN_MS);
+			wait = reconnect_drained(&reconnect, BEGIN_MS, 1);
+		}
+		longest = wait > longest ? wait : longest;
+		assert_int_equal(reconnect_gone(&reconnect, BEGIN_MS), UINT64_MAX);
+	}
+	assert_in_range(longest, 25000, RECONNECT_MOST_MS);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -188,6 +219,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(after_half_a_minute_the_bound_grows),
 	cmocka_unit_test(a_welcome_forgets_all_failures),
 	cmocka_unit_test(a_link_that_comes_and_goes_keeps_waiting),
-	cmocka_unit_test(a_span_that_a_relay_names_has_an_end),
+	cmocka_unit_test(a_drain_spreads_agents_over_its_time),
+	cmocka_unit_test(a_relay_that_drains_again_and_again_is_one_that_comes_and_goes),
 };
 RUN_TESTS("agent/reconnect", tests)

@@ -423,7 +423,7 @@ shares_one_pool_with_a_session_that_drains(void **state)
 	relay.welcome.pool_least = relay.welcome.pool_most = 6;
 	wait_for(pool_is_full);
 	relay.keeps_drained = true;
-	session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 30000 });
+	session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 1000 });
 	wait_for(has_two_sessions);
 	wait_for(pool_is_full);
 	session_free(relay.drained);
@@ -484,12 +484,66 @@ comes_back_soon_to_a_relay_that_drains_after_a_time(void **state)
 	for (unsigned times = 2; times < 6; times++) {
 		assert_true(loop_advance(loop, BACKOFF_STABLE_MS + 1000));
 		assert_true(relay_link_is_up(link_under_test));
-		session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 30000 });
+		session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 1000 });
 		assert_true(loop_advance(loop, 1100));
 		assert_int_equal(relay.sessions, times);
 	}
 	stop();
 	clock_fake(0, 0);
+}
+
+/* By the fake clock. */
+static uint64_t
+ms_until_the_next_session(unsigned sessions)
+{
+	uint64_t began_ms = clock_ms();
+
+	while (relay.sessions == sessions && clock_ms() - began_ms < 60000)
+		assert_true(loop_advance(loop, 10));
+	return clock_ms() - began_ms;
+}
+
+static void
+comes_back_in_the_time_that_the_drain_names(void **state)
+{
+	static const struct {
+		struct frame_drain drain;
+		uint64_t most_ms;
+	} rows[] = {
+		{ { .deadline_ms = 2000 }, 2000 },
+		{ { .deadline_ms = 30000 }, 30000 },
+		{ { .deadline_ms = 3600000 }, 30000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		start_on_a_fake_clock(false);
+		relay.keeps_drained = true;
+		assert_true(loop_advance(loop, 40000));
+		session_drain(relay.session, &rows[i].drain);
+		assert_in_range(ms_until_the_next_session(1), 0, rows[i].most_ms + 20);
+		session_free(relay.drained);
+		stop();
+		clock_fake(0, 0);
+	}
+}
+
+/* Which a relay with nothing left to do does at once. */
+static void
+comes_back_soon_when_the_drain_ends_before_its_time(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		start_on_a_fake_clock(false);
+		assert_true(loop_advance(loop, 40000));
+		session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 30000 });
+		assert_true(loop_advance(loop, 10));
+		if (relay.session)
+			session_goodbye(relay.session, CODE_SHUTDOWN, "the relay has stopped");
+		assert_in_range(ms_until_the_next_session(1), 0, 4020);
+		stop();
+		clock_fake(0, 0);
+	}
 }
 
 static bool
@@ -1318,6 +1372,8 @@ main(void)
 		cmocka_unit_test(comes_back_when_the_session_is_lost),
 		cmocka_unit_test(comes_back_to_a_relay_that_drains_at_once_ever_more_slowly),
 		cmocka_unit_test(comes_back_soon_to_a_relay_that_drains_after_a_time),
+		cmocka_unit_test(comes_back_in_the_time_that_the_drain_names),
+		cmocka_unit_test(comes_back_soon_when_the_drain_ends_before_its_time),
 		cmocka_unit_test(makes_a_new_session_before_the_relays_certificate_ends),
 		cmocka_unit_test(passes_a_sealed_flow_through_with_its_address_ahead),
 		cmocka_unit_test(refuses_a_hello_that_asks_for_another_name),

@@ -160,7 +160,7 @@ test_relay_welcome(struct test_relay *relay)
 	channel_identity(relay->welcome.session_id, relay->identity);
 	session_welcome(relay->session, &relay->welcome);
 	if (relay->drains_at_once)
-		session_drain(relay->session, &(struct frame_drain){ .deadline_ms = 30000 });
+		session_drain(relay->session, &(struct frame_drain){ .deadline_ms = 1000 });
 	relay->sessions++;
 }
 

@@ -542,6 +542,37 @@ a_hello_for_a_dry_run_must_be_understood(void **state)
 }
 
 static void
+the_place_in_a_welcome_has_two_octets(void **state)
+{
+	static const struct {
+		uint8_t fact[8];
+		size_t bytes;
+		enum frame_sense sense;
+	} rows[] = {
+		{ { 0x80, 0x31, 0, 2, 0x20, 0 }, 6, FRAME_FINE },
+		{ { 0x80, 0x31, 0, 2, 0, 0 }, 6, FRAME_FINE },
+		{ { 0x80, 0x31, 0, 1, 0x20 }, 5, FRAME_WRONG },
+		{ { 0x80, 0x31, 0, 3, 0x20, 0, 0 }, 7, FRAME_WRONG },
+	};
+	struct frame_welcome told = welcome;
+	struct cursor place;
+	union any out;
+	(void)state;
+	told.version = 2;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct sample s = { 0 };
+		told.facts = (struct facts){ rows[i].fact, rows[i].bytes };
+		s.count = frame_encode_welcome(s.bytes, &told);
+		assert_int_equal(decode_welcome(body_of(&s), &out), rows[i].sense);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(facts_find((struct facts){ rows[i].fact, rows[i].bytes }, FACT_PLACE,
+		    &place));
+		assert_int_equal(cursor_u16(&place), i == 0 ? 0x2000 : 0);
+	}
+}
+
+static void
 a_full_frame_of_announcements_is_read_one_by_one(void **state)
 {
 	uint8_t bytes[FRAME_BYTES];
@@ -833,6 +864,7 @@ main(void)
 		cmocka_unit_test(a_welcome_tells_the_budget_from_version_2_on),
 		cmocka_unit_test(a_welcome_tells_the_relays_clock_from_version_2_on),
 		cmocka_unit_test(a_hello_for_a_dry_run_must_be_understood),
+		cmocka_unit_test(the_place_in_a_welcome_has_two_octets),
 		cmocka_unit_test(a_full_frame_of_announcements_is_read_one_by_one),
 		cmocka_unit_test(one_strange_fact_spoils_its_own_announcement_only),
 		cmocka_unit_test(a_mark_names_an_endpoint),
