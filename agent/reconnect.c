@@ -65,6 +65,14 @@ reconnect_drained(struct reconnect *reconnect, uint64_t now_ms, uint64_t drain_m
 }
 
 uint64_t
+reconnect_doubted(struct reconnect *reconnect, uint64_t now_ms)
+{
+	uint64_t lost_ms = reconnect_lost(reconnect, now_ms);
+
+	return reconnect->has_turns ? 0 : lost_ms;
+}
+
+uint64_t
 reconnect_gone(struct reconnect *reconnect, uint64_t now_ms)
 {
 	reconnect->away_since_ms = now_ms;

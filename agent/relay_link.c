@@ -32,7 +32,7 @@ enum relay_link_state { WAITING, CONNECTING, UP, STOPPED, STATES };
 static const unsigned may_move[STATES] = {
 	[WAITING] = 1u << CONNECTING | 1u << WAITING | 1u << STOPPED,
 	[CONNECTING] = 1u << UP | 1u << WAITING | 1u << STOPPED,
-	[UP] = 1u << WAITING | 1u << STOPPED,
+	[UP] = 1u << WAITING | 1u << CONNECTING | 1u << STOPPED,
 	[STOPPED] = 1u << STOPPED,
 };
 static const char *const state_name[STATES] = {
@@ -48,8 +48,10 @@ struct relay_link {
 	uint8_t owner;
 	enum relay_link_state state;
 	struct relay_session *current, *previous;
+	struct relay_session *second; /* UP: beside the current one, which is silent */
+	bool gave_up_second;          /* UP: the relay may have welcomed it, and replaced the current one */
 	struct reconnect reconnect;
-	struct timer timer;
+	struct timer timer;  /* WAITING: it dials; UP: it tries again with a second session */
 	struct timer settle; /* UP: until the previous session is not needed any more */
 	unsigned settle_looks;
 	uint64_t due_ms;   /* WAITING: when it dials */
@@ -70,8 +72,7 @@ move(struct relay_link *link, enum relay_link_state state)
 	assert(may_move[link->state] & 1u << state);
 	log_move(
 	    "relay", log_str("relay", link->target), state_name[link->state], state_name[state]);
-	if (link->state == WAITING)
-		timer_clear(&link->timer);
+	timer_clear(&link->timer);
 	if ((state == UP) != (link->state == UP))
 		link->since_s = clock_wall_s();
 	link->state = state;
@@ -87,9 +88,15 @@ wait_for(struct relay_link *link, uint64_t ms)
 }
 
 static bool
-is_permanent(const struct relay_session_end *end)
+is_by_second(const struct relay_link *link, const struct relay_session_end *end)
 {
-	return end->needs_cure && end->is_proven;
+	return link->gave_up_second && strcmp(end->word, code_word(CODE_REPLACED)) == 0;
+}
+
+static bool
+is_permanent(const struct relay_link *link, const struct relay_session_end *end)
+{
+	return end->needs_cure && end->is_proven && !is_by_second(link, end);
 }
 
 /* ---- the log ---- */
@@ -98,11 +105,12 @@ static void
 log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t wait_ms)
 {
 	bool again = link->logged && strcmp(link->logged, end->word) == 0;
-	enum log_level level = again ? LOG_DEBUG : is_permanent(end) ? LOG_ERROR : LOG_WARNING;
+	bool is_for_good = is_permanent(link, end);
+	enum log_level level = again ? LOG_DEBUG : is_for_good ? LOG_ERROR : LOG_WARNING;
 
 	link->logged = end->word;
 	log_audit(level,
-	    is_permanent(end)     ? "relay-refused"
+	    is_for_good           ? "relay-refused"
 		: end->was_up     ? "relay-down"
 		: end->is_busy    ? "relay-busy"
 		: end->needs_cure ? "relay-unproven"
@@ -145,10 +153,27 @@ connect_now(struct relay_link *link)
 	share_pool(link);
 }
 
+/* Its share of the pool is what the silent one leaves when it goes. */
+static void
+connect_beside(struct relay_link *link)
+{
+	link->second =
+	    relay_session_new(link->context, link->target, link->owner, on_session, link);
+	if (link->second)
+		return;
+	memory_short("a second session beside a silent one");
+	timer_set(&link->timer, reconnect_failed(&link->reconnect, clock_ms()));
+}
+
 static void
 on_time(void *arg)
 {
-	connect_now(arg);
+	struct relay_link *link = arg;
+
+	if (link->state == UP)
+		connect_beside(link);
+	else
+		connect_now(link);
 }
 
 /* The sessions of many agents end with the same certificate, so each moves at a time of its own. */
@@ -188,16 +213,17 @@ leave_previous(struct relay_link *link)
 	on_settle_time(link);
 }
 
+/* The current session is up. */
 static void
 on_up(struct relay_link *link)
 {
 	uint16_t place;
 
-	move(link, UP);
 	plan_move(link);
 	reconnect_up(&link->reconnect, clock_ms());
 	if (relay_session_place(link->current, &place))
 		reconnect_set_place(&link->reconnect, place);
+	link->gave_up_second = false;
 	link->logged = NULL;
 	link->last_word = NULL;
 	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
@@ -221,7 +247,7 @@ on_over(struct relay_link *link)
 {
 	struct relay_session *relay_session = link->current;
 	const struct relay_session_end *end = relay_session_end(relay_session);
-	bool is_for_good = is_permanent(end);
+	bool is_for_good = is_permanent(link, end);
 	uint64_t wait_ms = is_for_good ? backoff_permanent() : wait_after(link, end);
 
 	link->current = NULL;
@@ -237,10 +263,96 @@ on_over(struct relay_link *link)
 		link->on_event(link->arg, RELAY_REFUSED);
 }
 
+/* ---- a second one beside a silent one ---- */
+
+static void
+drop_second(struct relay_link *link)
+{
+	timer_clear(&link->timer);
+	relay_session_free(link->second);
+	link->second = NULL;
+}
+
+static void
+on_silent(struct relay_link *link)
+{
+	if (link->state != UP || link->second || link->timer.armed)
+		return;
+	log_event(LOG_WARNING, "relay-silent",
+	    "nothing is heard of it: a second session is made, and replaces this one when it is welcomed",
+	    log_str("relay", link->target));
+	timer_set(&link->timer, reconnect_doubted(&link->reconnect, clock_ms()));
+}
+
+static void
+on_heard(struct relay_link *link)
+{
+	if (link->state != UP)
+		return;
+	log_event(LOG_INFO, "relay-heard", "it was only slow: its session goes on",
+	    log_str("relay", link->target));
+	link->logged = NULL;
+	link->gave_up_second |= link->second != NULL;
+	drop_second(link);
+}
+
+static void
+take_second(struct relay_link *link)
+{
+	relay_session_free(link->previous);
+	link->previous = link->current;
+	link->current = link->second;
+	link->second = NULL;
+	share_pool(link);
+	on_up(link);
+}
+
+/* The silent one has ended.  What it said at the end is no refusal, whatever it was: it may be that the relay
+ * has welcomed the second one, which has not heard of that yet. */
+static void
+rely_on_second(struct relay_link *link)
+{
+	struct relay_session *ended = link->current;
+
+	log_audit(LOG_INFO, "relay-down", "the silent session is over; another one is under way",
+	    log_str("relay", link->target), log_str("code", relay_session_end(ended)->word));
+	reconnect_gone(&link->reconnect, clock_ms());
+	link->current = link->second;
+	link->second = NULL;
+	move(link, CONNECTING);
+	relay_session_free(ended);
+	link->on_event(link->arg, RELAY_CHANGED);
+}
+
+static void
+on_second_over(struct relay_link *link)
+{
+	const struct relay_session_end *end = relay_session_end(link->second);
+	uint64_t wait_ms = is_permanent(link, end) ? backoff_permanent()
+						   : reconnect_failed(&link->reconnect, clock_ms());
+
+	log_end(link, end, wait_ms);
+	drop_second(link);
+	timer_set(&link->timer, wait_ms);
+}
+
+static void
+on_second(struct relay_link *link, enum relay_session_event event)
+{
+	if (event == RELAY_SESSION_UP)
+		take_second(link);
+	else if (event == RELAY_SESSION_OVER)
+		on_second_over(link);
+}
+
+/* ---- another one in its place ---- */
+
 /* A new session follows; the current one lives on until the new one is up, or its relay ends it. */
 static void
 replace_session(struct relay_link *link, uint64_t wait_ms)
 {
+	drop_second(link);
+	timer_clear(&link->settle);
 	relay_session_free(link->previous);
 	link->previous = link->current;
 	link->current = NULL;
@@ -300,9 +412,20 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 		on_drained(link);
 		return;
 	}
+	if (relay_session == link->second) {
+		on_second(link, event);
+		return;
+	}
 	switch (event) {
 	case RELAY_SESSION_UP:
+		move(link, UP);
 		on_up(link);
+		break;
+	case RELAY_SESSION_SILENT:
+		on_silent(link);
+		break;
+	case RELAY_SESSION_HEARD:
+		on_heard(link);
 		break;
 	case RELAY_SESSION_DRAIN:
 		if (link->state == UP)
@@ -316,7 +439,10 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 		link->on_event(link->arg, RELAY_REFUSED);
 		break;
 	case RELAY_SESSION_OVER:
-		on_over(link);
+		if (link->second)
+			rely_on_second(link);
+		else
+			on_over(link);
 		break;
 	}
 }
@@ -352,7 +478,7 @@ relay_link_free(struct relay_link *link)
 {
 	if (!link)
 		return;
-	timer_clear(&link->timer);
+	drop_second(link);
 	timer_clear(&link->settle);
 	relay_session_free(link->current);
 	relay_session_free(link->previous);
@@ -449,6 +575,7 @@ relay_link_drain(struct relay_link *link, uint32_t deadline_ms)
 		relay_session_free(link->current);
 		link->current = NULL;
 	}
+	drop_second(link);
 	move(link, STOPPED);
 	if (link->current)
 		relay_session_drain(link->current, deadline_ms);

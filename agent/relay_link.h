@@ -3,7 +3,14 @@
  * people should know about it.
  *
  *	waiting (for a time) --> connecting --> up --> waiting ...
+ *	                             ^-----------'  (a second session was under way)
  *	any of them --> stopped
+ *
+ * A session that is silent (agent/relay_session.h) may be dead: a firewall that has lost its
+ * state drops what comes without a word, and only a new connection finds a way.  So a second session
+ * is made beside it, and the silent one ends when the second is welcomed, or takes its
+ * place when it has ended.  If it is heard again first, the second one is given up:
+ * then the relay was only slow, and more sessions are the last thing it needs.
  *
  * The previous session may live on beside the current one: while the relay
  * drains, when the agent's certificate was renewed, and when the relay's ends

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/socket.h"
 #include "base/units.h"
 #include "tunnel/session.h"
@@ -339,6 +340,8 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	rs->ref->owner = rs->owner;
 	rs->is_up = true;
 	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
+	session_watch_silence(rs->session,
+	    (uint32_t)larger_of(RELAY_SESSION_SILENT_MS, welcome->heartbeat_ms / 2));
 	channel_pool_init(&rs->ref->pool, welcome->pool_least, welcome->pool_most,
 	    context->pool_least, rs->pool_share);
 	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", rs->relay),
@@ -403,6 +406,12 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		break;
 	case SESSION_DRAIN:
 		on_drain(rs, &frame->drain);
+		break;
+	case SESSION_SILENT:
+		rs->on_event(rs->arg, rs, RELAY_SESSION_SILENT);
+		break;
+	case SESSION_HEARD:
+		rs->on_event(rs->arg, rs, RELAY_SESSION_HEARD);
 		break;
 	case SESSION_OVER:
 		relay_session_explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);

@@ -26,10 +26,14 @@ enum relay_session_event {
 	RELAY_SESSION_DRAIN,   /* the relay takes nothing new on this session */
 	RELAY_SESSION_MOVE,    /* the next one is to be made first: relay_session_drain_ms() */
 	RELAY_SESSION_REFUSED, /* an endpoint was refused for good; that is logged */
+	/* It is up, and nothing has been heard of the relay for RELAY_SESSION_SILENT_MS, or for half of a slow
+	 * heartbeat, although it was asked; and now something has. */
+	RELAY_SESSION_SILENT,
+	RELAY_SESSION_HEARD,
 	RELAY_SESSION_OVER,    /* relay_session_end() says why; free it */
 };
 
-enum { RELAY_SESSION_SENTENCE = 1024 };
+enum { RELAY_SESSION_SENTENCE = 1024, RELAY_SESSION_SILENT_MS = 5000 };
 
 /* Why it is over. */
 struct relay_session_end {

@@ -185,6 +185,8 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_REFUSED:
 	case SESSION_NEED:
 	case SESSION_AGAIN:
+	case SESSION_SILENT:
+	case SESSION_HEARD:
 		break; /* only agents get these */
 	}
 }

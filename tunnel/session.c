@@ -92,7 +92,27 @@ ping(struct session *s)
 {
 	uint8_t out[FRAME_BYTES];
 	const struct frame_ping question = { ++s->sequence, clock_us() };
+	if (!s->is_asked)
+		s->asked_ms = clock_ms();
+	s->is_asked = true;
 	session_transmit(s, out, frame_encode_ping(out, &question));
+}
+
+static uint64_t
+ping_every_ms(const struct session *s)
+{
+	return s->silent_ms > 0 ? smaller_of(s->heartbeat_ms, s->silent_ms / 2) : s->heartbeat_ms;
+}
+
+/* When the silence is long enough.  A loop that has slept for as long asks first: what the peer said
+ * meanwhile is still to be read. */
+static uint64_t
+silent_at(const struct session *s)
+{
+	enum { ANSWER_MS = 1000 };
+	if (s->silent_ms == 0 || s->is_silent || !s->is_asked)
+		return UINT64_MAX;
+	return larger_of(s->last_frame_ms + s->silent_ms, s->asked_ms + ANSWER_MS);
 }
 
 /* Sleeps until the next ping is due or the peer has been silent for too long. */
@@ -100,8 +120,15 @@ static void
 set_heartbeat(struct session *s, uint64_t now)
 {
 	uint64_t dead = s->last_frame_ms + s->heartbeat_ms + s->tolerance_ms;
-	uint64_t next = smaller_of(dead, s->next_ping_ms);
+	uint64_t next = smaller_of(smaller_of(dead, s->next_ping_ms), silent_at(s));
 	timer_set(&s->timer, difference(next, now));
+}
+
+static void
+tell_silence(struct session *s)
+{
+	s->is_silent = true;
+	session_emit(s, SESSION_SILENT, NULL);
 }
 
 static void
@@ -112,8 +139,12 @@ beat(struct session *s)
 		session_goodbye(s, CODE_HEARTBEAT_LOST, "no sign of life from the peer");
 		return;
 	}
+	if (now >= silent_at(s))
+		tell_silence(s);
+	if (s->state != SESSION_UP)
+		return; /* the owner has ended it */
 	if (now >= s->next_ping_ms) {
-		s->next_ping_ms = now + s->heartbeat_ms;
+		s->next_ping_ms = now + ping_every_ms(s);
 		ping(s);
 	}
 	if (s->state == SESSION_UP)
@@ -305,6 +336,17 @@ session_set_tolerance(struct session *s, uint32_t tolerance_ms)
 		return;
 	s->tolerance_ms = tolerance_ms;
 	set_heartbeat(s, clock_ms());
+}
+
+void
+session_watch_silence(struct session *s, uint32_t silent_ms)
+{
+	uint64_t now = clock_ms();
+	if (s->state != SESSION_UP)
+		return;
+	s->silent_ms = silent_ms;
+	s->next_ping_ms = smaller_of(s->next_ping_ms, now + ping_every_ms(s));
+	set_heartbeat(s, now);
 }
 
 unsigned

@@ -35,6 +35,10 @@ enum session_event {
 	SESSION_AGAIN, /* agent: what was refused with this code may be announced again */
 	SESSION_DRAIN, /* either */
 	SESSION_PONG,  /* a probe by session_probe() was answered */
+	/* After session_watch_silence(): the peer has been silent for this time, although it was asked;
+	 * and then something has come from it all the same. */
+	SESSION_SILENT,
+	SESSION_HEARD,
 	SESSION_OVER,  /* session_over_code() and session_error() say why; free it */
 };
 
@@ -96,6 +100,10 @@ void channel_identity(const uint8_t id[SESSION_ID_BYTES], char identity[CHANNEL_
 /* When up: how long this end waits beyond the heartbeat for a sign of life, instead of the time in
  * the welcome. */
 void session_set_tolerance(struct session *, uint32_t tolerance_ms);
+/* When up: SESSION_SILENT is to tell of this much silence, long before the heartbeat gives the peer up, and
+ * pings go out twice in that time if the heartbeat is slower.  Time in which this loop did not run is not
+ * taken for the peer's silence. */
+void session_watch_silence(struct session *, uint32_t silent_ms);
 /* The owner has not done yet what it was told: nothing more is read until it goes on. That is a
  * matter of turns, because meanwhile there is no sign of life. */
 void session_hold(struct session *);

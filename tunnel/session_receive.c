@@ -365,6 +365,24 @@ is_of_several(enum frame_type type)
 	    type == FRAME_REFUSED_MANY;
 }
 
+/* A sign of life, at this moment or, while we rest, in the future. */
+static void
+hear(struct session *s, uint64_t at_ms)
+{
+	s->last_frame_ms = at_ms;
+	s->is_asked = false;
+}
+
+/* A last word is no sign that the session goes on. */
+static void
+end_silence(struct session *s)
+{
+	if (!s->is_silent || s->state != SESSION_UP)
+		return;
+	s->is_silent = false;
+	session_emit(s, SESSION_HEARD, NULL);
+}
+
 /* Counts one more frame of this second. While we rest, the peer is not silent. A frame of several counts as
  * one, but takes as long as all that is in it: others have their turn before the next one is read. */
 static void
@@ -372,13 +390,13 @@ count(struct session *s, enum frame_type type)
 {
 	enum { SECOND_MS = 1000 };
 	uint64_t now = clock_ms(), rest_ms = 0;
-	s->last_frame_ms = now;
+	hear(s, now);
 	if (now >= s->second_began_ms + SECOND_MS) {
 		s->second_began_ms = now;
 		s->frames = 0;
 	}
 	if (++s->frames >= SESSION_FRAMES_PER_SECOND) {
-		s->last_frame_ms = s->second_began_ms + SECOND_MS;
+		hear(s, s->second_began_ms + SECOND_MS);
 		rest_ms = s->last_frame_ms - now;
 	} else if (is_of_several(type)) {
 		rest_ms = SECOND_MS / SESSION_FRAMES_PER_SECOND;
@@ -408,4 +426,5 @@ session_receive(struct session *s)
 		protocol_error(s, in->type, "comes at the wrong time");
 	else if (!is_of_another_version(s, in->type, body))
 		receive(s, in->type, body);
+	end_silence(s);
 }

@@ -191,6 +191,25 @@ a_drain_spreads_agents_over_its_time(void **state)
 }
 
 static void
+a_session_beside_a_silent_one_is_made_at_once(void **state)
+{
+	struct reconnect reconnect;
+
+	(void)state;
+	be_up(&reconnect, BEGIN_MS - 100000);
+	reconnect_set_place(&reconnect, 65536 / 2);
+	assert_int_equal(reconnect_doubted(&reconnect, BEGIN_MS), 0);
+	assert_int_equal(reconnect_failed(&reconnect, BEGIN_MS), 2000);
+	for (int i = 0; i < RECONNECT_YOUNG_MOST; i++) {
+		reconnect_up(&reconnect, BEGIN_MS);
+		assert_int_equal(reconnect_doubted(&reconnect, BEGIN_MS + 5000), 0);
+	}
+	reconnect_up(&reconnect, BEGIN_MS);
+	reconnect_doubted(&reconnect, BEGIN_MS + 5000);
+	assert_int_equal(reconnect.bound_ms, 2 * RECONNECT_TURN_MS);
+}
+
+static void
 a_relay_that_drains_again_and_again_is_one_that_comes_and_goes(void **state)
 {
 	struct reconnect reconnect;
@@ -220,6 +239,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_welcome_forgets_all_failures),
 	cmocka_unit_test(a_link_that_comes_and_goes_keeps_waiting),
 	cmocka_unit_test(a_drain_spreads_agents_over_its_time),
+	cmocka_unit_test(a_session_beside_a_silent_one_is_made_at_once),
 	cmocka_unit_test(a_relay_that_drains_again_and_again_is_one_that_comes_and_goes),
 };
 RUN_TESTS("agent/reconnect", tests)

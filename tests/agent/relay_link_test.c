@@ -4,11 +4,11 @@
  */
 #include "agent/relay_link.h"
 
-#include "agent/backoff.h"
 #include "agent/challenge.h"
 #include "agent/relay_session.h"
 #include "agent/session_ref.h"
 #include "agent/context.h"
+#include "agent/reconnect.h"
 #include "base/clock_fake.h"
 #include "base/log.h"
 #include "base/loop_advance.h"
@@ -482,7 +482,7 @@ comes_back_soon_to_a_relay_that_drains_after_a_time(void **state)
 	(void)state;
 	start_on_a_fake_clock(false);
 	for (unsigned times = 2; times < 6; times++) {
-		assert_true(loop_advance(loop, BACKOFF_STABLE_MS + 1000));
+		assert_true(loop_advance(loop, RECONNECT_STABLE_MS + 1000));
 		assert_true(relay_link_is_up(link_under_test));
 		session_drain(relay.session, &(struct frame_drain){ .deadline_ms = 1000 });
 		assert_true(loop_advance(loop, 1100));
@@ -550,6 +550,151 @@ static bool
 next_one_waits(void)
 {
 	return relay.is_waiting;
+}
+
+/* ---- beside a silent session ---- */
+
+enum { SLOW_HEARTBEAT_MS = 10000 };
+
+/* The clocks stand still. */
+static void
+wait_at_this_moment(bool (*is_true)(void))
+{
+	while (!is_true())
+		assert_true(loop_advance(loop, 0));
+}
+
+/* The relay reads nothing any more from the one session there is, and so answers nothing.  Those that follow wait
+ * for their welcome if it is slow. */
+static void
+start_and_fall_silent(bool is_slow)
+{
+	clock_fake(1000000000, (int64_t)time(NULL) * 1000000);
+	start("127.0.0.1:1");
+	context.pool_most = 0;
+	context.tolerance_ms = 15000;
+	relay.welcome.pool_least = relay.welcome.pool_most = 0;
+	relay.welcome.heartbeat_ms = SLOW_HEARTBEAT_MS;
+	wait_at_this_moment(is_up);
+	relay.keeps_drained = true;
+	relay.is_slow = is_slow;
+	session_hold(relay.session);
+	assert_true(loop_advance(loop, RELAY_SESSION_SILENT_MS - 10));
+	assert_int_equal(relay.sessions, 1);
+	assert_null(relay.drained);
+	assert_true(loop_advance(loop, 10));
+}
+
+static bool
+has_a_second(void)
+{
+	return relay.sessions == 2 && relay.announce_count == 4;
+}
+
+static bool
+is_without_a_second(void)
+{
+	return !relay.session;
+}
+
+static bool
+is_down(void)
+{
+	return !relay_link_is_up(link_under_test);
+}
+
+static void
+stop_silence(void)
+{
+	session_free(relay.drained);
+	stop();
+	clock_fake(0, 0);
+}
+
+static void
+makes_a_second_session_beside_a_silent_one(void **state)
+{
+	(void)state;
+	start_and_fall_silent(false);
+	wait_at_this_moment(has_a_second);
+	assert_true(relay_link_is_up(link_under_test));
+	/* It stays, and nothing more is made. */
+	session_free(relay.drained);
+	relay.drained = NULL;
+	assert_true(loop_advance(loop, 60000));
+	assert_true(relay_link_is_up(link_under_test));
+	assert_int_equal(relay.sessions, 2);
+	stop_silence();
+}
+
+static void
+gives_up_the_second_one_when_the_first_is_heard_again(void **state)
+{
+	(void)state;
+	start_and_fall_silent(true);
+	wait_at_this_moment(next_one_waits);
+	assert_true(relay_link_is_up(link_under_test));
+	session_go_on(relay.drained);
+	wait_at_this_moment(is_without_a_second);
+	assert_true(loop_advance(loop, 60000));
+	assert_true(relay_link_is_up(link_under_test));
+	assert_int_equal(relay.sessions, 1);
+	stop_silence();
+}
+
+/* Whatever the silent one says at its end: the relay may have replaced it. */
+static void
+relies_on_the_second_one_when_the_first_has_ended(void **state)
+{
+	(void)state;
+	start_and_fall_silent(true);
+	wait_at_this_moment(next_one_waits);
+	session_goodbye(relay.drained, CODE_REPLACED, "the same process has connected again");
+	wait_at_this_moment(is_down);
+	test_relay_welcome(&relay);
+	wait_at_this_moment(has_a_second);
+	assert_true(relay_link_is_up(link_under_test));
+	assert_int_equal(refusals, 0);
+	stop_silence();
+}
+
+/* It had welcomed the second one before it heard that this was given up. */
+static void
+comes_back_when_the_relay_has_replaced_the_first_one_all_the_same(void **state)
+{
+	(void)state;
+	start_and_fall_silent(true);
+	wait_at_this_moment(next_one_waits);
+	session_go_on(relay.drained);
+	wait_at_this_moment(is_without_a_second);
+	relay.is_slow = relay.keeps_drained = false;
+	session_goodbye(relay.drained, CODE_REPLACED, "the same process has connected again");
+	wait_at_this_moment(is_down);
+	assert_true(loop_advance(loop, RECONNECT_TURN_MS));
+	wait_at_this_moment(has_a_second);
+	assert_true(relay_link_is_up(link_under_test));
+	assert_int_equal(refusals, 0);
+	/* But not for ever: now it is somebody else. */
+	session_goodbye(relay.session, CODE_REPLACED, "the same process has connected again");
+	wait_at_this_moment(is_down);
+	assert_int_equal(refusals, 1);
+	stop_silence();
+}
+
+static void
+tries_again_with_a_second_one_that_is_refused(void **state)
+{
+	(void)state;
+	start_and_fall_silent(true);
+	wait_at_this_moment(next_one_waits);
+	session_refuse(relay.session, CODE_BUSY, "not now");
+	wait_at_this_moment(is_without_a_second);
+	assert_true(relay_link_is_up(link_under_test));
+	relay.is_slow = relay.keeps_drained = false;
+	assert_true(loop_advance(loop, RECONNECT_TURN_MS + 10));
+	wait_at_this_moment(has_a_second);
+	assert_true(relay_link_is_up(link_under_test));
+	stop_silence();
 }
 
 /* The mint's certificates end in a day, so that it has to come between a third and a sixth of that before. */
@@ -1374,6 +1519,11 @@ main(void)
 		cmocka_unit_test(comes_back_soon_to_a_relay_that_drains_after_a_time),
 		cmocka_unit_test(comes_back_in_the_time_that_the_drain_names),
 		cmocka_unit_test(comes_back_soon_when_the_drain_ends_before_its_time),
+		cmocka_unit_test(makes_a_second_session_beside_a_silent_one),
+		cmocka_unit_test(gives_up_the_second_one_when_the_first_is_heard_again),
+		cmocka_unit_test(relies_on_the_second_one_when_the_first_has_ended),
+		cmocka_unit_test(comes_back_when_the_relay_has_replaced_the_first_one_all_the_same),
+		cmocka_unit_test(tries_again_with_a_second_one_that_is_refused),
 		cmocka_unit_test(makes_a_new_session_before_the_relays_certificate_ends),
 		cmocka_unit_test(passes_a_sealed_flow_through_with_its_address_ahead),
 		cmocka_unit_test(refuses_a_hello_that_asks_for_another_name),

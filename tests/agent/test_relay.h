@@ -185,6 +185,11 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 		relay->drains++;
 		break;
 	case SESSION_OVER:
+		if (relay->drained && session_over_code(relay->drained) == CODE_REPLACED) {
+			session_free(relay->drained);
+			relay->drained = NULL;
+			break;
+		}
 		session_free(relay->session);
 		relay->session = NULL;
 		secret_wipe(&relay->key);
@@ -195,6 +200,8 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 	case SESSION_NEED:
 	case SESSION_AGAIN:
 	case SESSION_PONG:
+	case SESSION_SILENT:
+	case SESSION_HEARD:
 		break;
 	}
 }

@@ -5,6 +5,7 @@
 #include <nettle/hmac.h>
 #include <nettle/sha2.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "tunnel/looped.h"
 #include "tunnel/tls_private.h"
@@ -26,6 +27,7 @@ static const char *const event_names[] = {
 	    [SESSION_REFUSED] = "refused ",
 	[SESSION_NEED] = "need ", [SESSION_DRAIN] = "drain ", [SESSION_PONG] = "pong ",
 	    [SESSION_OVER] = "over ", [SESSION_AGAIN] = "again ",
+	[SESSION_SILENT] = "silent ", [SESSION_HEARD] = "heard ",
 };
 
 static const struct frame_welcome welcome = { .version = 1, .session_id = "0123456789abcde",
@@ -311,6 +313,137 @@ a_silent_peer_is_given_up(void **state)
 	stop_raw();
 }
 
+/* ---- an agent whose relay falls silent ---- */
+
+enum { SILENT_MS = 5000 };
+
+static bool
+raw_has_hello(void *arg)
+{
+	(void)arg;
+	return strstr(raw.events, "open 1 ");
+}
+
+/* The relay is bare, and its agent up; it wants to know of silence. */
+static void
+start_raw_relay(uint32_t heartbeat_ms)
+{
+	struct frame_welcome slow = welcome;
+	uint8_t out[FRAME_BYTES];
+	int fds[2];
+	pair(fds);
+	relay = (struct session_end){ 0 };
+	diary_start(&raw, TLS_SESSION_RELAY, fds[0]);
+	start_agent(fds[1]);
+	assert_true(happens(raw_has_hello, NULL));
+	slow.heartbeat_ms = heartbeat_ms;
+	slow.tolerance_ms = 15000;
+	say_raw(out, frame_encode_welcome(out, &slow));
+	reach(NULL, "welcome ");
+	session_watch_silence(agent.session, SILENT_MS);
+}
+
+static void
+answer_raw(void)
+{
+	uint8_t out[FRAME_BYTES];
+	say_raw(out, frame_encode_pong(out, &(struct frame_ping){ .sequence = 1 }));
+	turn_for(1);
+}
+
+static void
+stop_raw_relay(void)
+{
+	link_free(raw.link);
+	session_free(agent.session);
+	agent.session = NULL;
+	turn_for(5);
+}
+
+static void
+an_agent_hears_of_silence_long_before_the_heartbeat_ends_it(void **state)
+{
+	(void)state;
+	start_raw_relay(10000);
+	turn_for(SILENT_MS - 1);
+	assert_string_equal(agent.events, "welcome ");
+	turn_for(1);
+	assert_string_equal(agent.events, "welcome silent ");
+	assert_string_equal(raw.events, "open 1 7 7 "); /* it was asked twice */
+	turn_for(SILENT_MS);
+	assert_string_equal(agent.events, "welcome silent ");
+	answer_raw();
+	assert_string_equal(agent.events, "welcome silent heard ");
+	turn_for(SILENT_MS);
+	assert_string_equal(agent.events, "welcome silent heard silent ");
+	turn_for(25000);
+	assert_true(agent.is_over);
+	assert_int_equal(session_over_code(agent.session), CODE_HEARTBEAT_LOST);
+	stop_raw_relay();
+}
+
+/* Nobody asks more often than the heartbeat does, if that is the faster one. */
+static void
+a_relay_that_answers_is_never_silent(void **state)
+{
+	(void)state;
+	for (uint32_t heartbeat_ms = 1000; heartbeat_ms <= 60000; heartbeat_ms *= 60) {
+		start_raw_relay(heartbeat_ms);
+		for (int i = 0; i < 20; i++) {
+			turn_for(SILENT_MS - 100);
+			answer_raw();
+		}
+		assert_string_equal(agent.events, "welcome ");
+		stop_raw_relay();
+	}
+}
+
+static void
+a_loop_that_slept_does_not_take_that_for_silence(void **state)
+{
+	(void)state;
+	start_raw_relay(60000);
+	clock_fake_move(clock_us() + UINT64_C(20000000));
+	turn_for(990);
+	assert_string_equal(agent.events, "welcome ");
+	answer_raw();
+	turn_for(SILENT_MS - 10);
+	assert_string_equal(agent.events, "welcome ");
+	stop_raw_relay();
+}
+
+/* What the owner does when it hears of it. */
+static void
+an_agent_may_end_its_session_when_it_hears_of_silence(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start_raw_relay(10000);
+		agent.frees_itself = i == 0;
+		turn_for(SILENT_MS);
+		agent.frees_itself = true;
+		if (i == 1)
+			answer_raw();
+		turn_for(SILENT_MS);
+		assert_string_equal(agent.events, i == 0 ? "welcome silent " : "welcome silent heard ");
+		agent.session = NULL;
+		stop_raw_relay();
+	}
+}
+
+static void
+a_last_word_is_no_sign_of_life(void **state)
+{
+	uint8_t out[FRAME_BYTES];
+	(void)state;
+	start_raw_relay(10000);
+	turn_for(SILENT_MS);
+	say_raw(out, frame_encode_goodbye(out, &(struct frame_goodbye){ .code = CODE_REPLACED }));
+	reach(NULL, "over ");
+	assert_string_equal(agent.events, "welcome silent over ");
+	stop_raw_relay();
+}
+
 static void
 no_hello_in_time_is_over(void **state)
 {
@@ -578,6 +711,11 @@ main(void)
 		cmocka_unit_test(a_refused_session_says_why_and_is_over),
 		cmocka_unit_test(a_handler_may_free_its_session),
 		cmocka_unit_test(the_heartbeat_measures_and_keeps_the_session),
+		cmocka_unit_test(an_agent_hears_of_silence_long_before_the_heartbeat_ends_it),
+		cmocka_unit_test(a_relay_that_answers_is_never_silent),
+		cmocka_unit_test(a_loop_that_slept_does_not_take_that_for_silence),
+		cmocka_unit_test(an_agent_may_end_its_session_when_it_hears_of_silence),
+		cmocka_unit_test(a_last_word_is_no_sign_of_life),
 		cmocka_unit_test(a_silent_peer_is_given_up),
 		cmocka_unit_test(no_hello_in_time_is_over),
 		cmocka_unit_test(versions_that_do_not_overlap_are_refused),
