@@ -32,6 +32,7 @@ enum {
 struct relay_session {
 	const struct agent_context *context;
 	const char *target;
+	char address[ADDRESS_TEXT]; /* where the connection has led to */
 	uint8_t owner;
 	struct relay_path path;          /* a copy, with its own hold of the egress */
 	struct credentials *credentials; /* held from the beginning, whatever is reloaded */
@@ -322,6 +323,14 @@ note_place(struct relay_session *rs, struct facts facts)
 		rs->place = cursor_u16(&place);
 }
 
+/* A name may have the addresses of several relays, and only this one knows the session.  A proxy is told the
+ * name, for it alone can resolve it. */
+static const char *
+channel_target(const struct relay_session *rs)
+{
+	return egress_proxy(rs->path.egress) ? rs->path.target : rs->address;
+}
+
 static bool
 come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 {
@@ -329,7 +338,7 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
 	note_place(rs, welcome->facts);
-	rs->ref = agent_session_ref_new(rs->path.target, rs->path.server_name, welcome, rs->session,
+	rs->ref = agent_session_ref_new(channel_target(rs), rs->path.server_name, welcome, rs->session,
 	    rs->credentials->channel, rs->relay_check.identity);
 	rs->announcer = announcer_new(context->loop, rs->session, rs->relay, context->challenges);
 	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
@@ -451,6 +460,7 @@ on_connected(void *arg, struct stream *stream, const char *error)
 {
 	struct relay_session *rs = arg;
 	const struct tls_hooks hooks = { .judge = peer_check_chain, .arg = &rs->relay_check };
+	struct address peer;
 	struct tls *tls;
 
 	if (!stream) {
@@ -465,6 +475,8 @@ on_connected(void *arg, struct stream *stream, const char *error)
 	rs->dial = NULL;
 	socket_keep_alive(stream->fd);
 	socket_allow_no_pauses(stream->fd);
+	peer = socket_peer(stream->fd);
+	address_text(&peer, rs->address);
 	tls = tls_client(rs->credentials->own->session, stream, rs->path.server_name, &hooks);
 	if (tls)
 		rs->session =

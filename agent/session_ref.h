@@ -23,7 +23,7 @@ struct identity;
 struct agent_session_ref {
 	_Atomic unsigned references;
 	_Atomic bool is_over;   /* the session is: no new channel is dialled */
-	char *target;           /* host:port */
+	char *target; /* address:port of the session, since a name may have those of several relays */
 	char *server_name;      /* for SNI */
 	struct egress *egress;  /* held; NULL: the target is dialled directly */
 	char relay[SHORT_TEXT]; /* the name that the relay gives itself */

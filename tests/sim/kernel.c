@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -321,12 +322,21 @@ kernel_listen(const char *target, int process, void (*on_accept)(void *, int, co
 	*free_one = (struct listening){ target, process, on_accept, arg };
 }
 
+/* By its name, or its process's address. */
+static bool
+listens_at(const struct listening *listening, const char *target)
+{
+	char address[ADDRESS_TEXT];
+
+	snprintf(address, sizeof address, "10.0.0.%u:443", sim_processes[listening->process].octet);
+	return strcmp(listening->target, target) == 0 || strcmp(address, target) == 0;
+}
+
 static struct listening *
 find_listening(const char *target)
 {
 	for (int i = 0; i < LISTENERS; i++) {
-		if (listeners[i].target && strcmp(listeners[i].target, target) == 0 &&
-		    listeners[i].on_accept)
+		if (listeners[i].target && listeners[i].on_accept && listens_at(&listeners[i], target))
 			return &listeners[i];
 	}
 	return NULL;
@@ -676,4 +686,10 @@ struct address
 kernel_local(int fd)
 {
 	return end_of(fd)->address;
+}
+
+struct address
+kernel_peer(int fd)
+{
+	return other(end_of(fd))->address;
 }

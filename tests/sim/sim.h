@@ -93,7 +93,7 @@ bool kernel_run(void);
 /* Somebody listens; the handler gets a connected descriptor, as its own process. NULL takes it back. */
 void kernel_listen(const char *target, int process, void (*on_accept)(void *, int fd, const struct address *),
     void *arg);
-/* A connection from sim_self. -1: refused. The other side accepts after half of the delay. */
+/* A connection from sim_self, to the listener's name or address. -1: refused. The other side accepts after half of the delay. */
 int kernel_connect(const char *target, uint64_t *established_us);
 
 enum kernel_fault { KERNEL_RESET, KERNEL_BLACK_HOLE };
@@ -119,6 +119,7 @@ bool kernel_is_open(int fd);
 bool kernel_is_broken(int fd);
 unsigned kernel_open_count(int process);
 struct address kernel_local(int fd);
+struct address kernel_peer(int fd);
 
 /* The system calls, as errno and the return value say. Also what recv(), send() ... are linked to. */
 ssize_t kernel_recv(int fd, void *, size_t);

@@ -194,6 +194,12 @@ socket_local(int fd)
 	return address;
 }
 
+struct address
+socket_peer(int fd)
+{
+	return kernel_peer(fd);
+}
+
 struct connector {
 	struct loop *loop;
 	int fd;
