@@ -1,5 +1,5 @@
 /*
- * The link to one relay, and the links to all.
+ * The link to one relay.
  */
 #include "agent/relay_link.h"
 
@@ -450,7 +450,7 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 /* ---- life ---- */
 
 struct relay_link *
-relay_link_new(const struct agent_context *context, const char *target,
+relay_link_new(const struct agent_context *context, const char *target, uint8_t owner,
     void (*on_event)(void *arg, enum relay_event), void *arg)
 {
 	struct relay_link *link = calloc(1, sizeof *link);
@@ -458,6 +458,7 @@ relay_link_new(const struct agent_context *context, const char *target,
 	if (!link)
 		return NULL;
 	link->context = context;
+	link->owner = owner;
 	link->on_event = on_event;
 	link->arg = arg;
 	link->since_s = clock_wall_s();
@@ -484,6 +485,18 @@ relay_link_free(struct relay_link *link)
 	relay_session_free(link->previous);
 	free(link->target);
 	free(link);
+}
+
+void
+relay_link_wait(struct relay_link *link, uint64_t ms)
+{
+	wait_for(link, ms);
+}
+
+const char *
+relay_link_target(const struct relay_link *link)
+{
+	return link->target;
 }
 
 bool
@@ -591,157 +604,4 @@ relay_link_goodbye(struct relay_link *link)
 		relay_session_goodbye(link->current, CODE_SHUTDOWN, "the agent stops");
 	if (link->previous)
 		relay_session_goodbye(link->previous, CODE_SHUTDOWN, "the agent stops");
-}
-
-/* ---- all links ---- */
-
-void
-relay_links_init(struct relay_links *links, const struct agent_context *context,
-    void (*on_event)(void *arg, enum relay_event), void *arg)
-{
-	*links = (struct relay_links){ .context = context, .on_event = on_event, .arg = arg };
-}
-
-void
-relay_links_wipe(struct relay_links *links)
-{
-	for (size_t i = 0; i < links->count; i++)
-		relay_link_free(links->links[i]);
-	free(links->links);
-	links->links = NULL;
-	links->count = 0;
-}
-
-static struct relay_link *
-find(const struct relay_links *links, const char *target)
-{
-	for (size_t i = 0; i < links->count; i++)
-		if (strcmp(links->links[i]->target, target) == 0)
-			return links->links[i];
-	return NULL;
-}
-
-/* Frees the links of `old` that are not in `kept`. */
-static void
-free_others(const struct relay_links *old, const struct relay_links *kept)
-{
-	for (size_t i = 0; i < old->count; i++)
-		if (find(kept, old->links[i]->target) != old->links[i])
-			relay_link_free(old->links[i]);
-}
-
-static bool
-has_owner(const struct relay_links *links, unsigned owner)
-{
-	for (size_t i = 0; i < links->count; i++)
-		if (relay_link_owner(links->links[i]) == owner)
-			return true;
-	return false;
-}
-
-/* The next number after the last one that neither the old links nor the new ones have.  Should there
- * ever be more relays than numbers, some share one. */
-static uint8_t
-next_owner(const struct relay_links *old, const struct relay_links *fresh)
-{
-	unsigned owner = fresh->last_owner;
-
-	for (unsigned i = 0; i < UINT8_MAX; i++) {
-		owner = owner % UINT8_MAX + 1;
-		if (!has_owner(old, owner) && !has_owner(fresh, owner))
-			break;
-	}
-	return (uint8_t)owner;
-}
-
-static struct relay_link *
-new_link(const struct relay_links *links, struct relay_links *fresh, const char *target)
-{
-	struct relay_link *link =
-	    relay_link_new(links->context, target, links->on_event, links->arg);
-
-	if (link)
-		link->owner = fresh->last_owner = next_owner(links, fresh);
-	return link;
-}
-
-bool
-relay_links_set(struct relay_links *links, const struct conf_texts *targets)
-{
-	struct relay_links fresh = *links;
-
-	fresh.count = 0;
-	fresh.links = calloc(targets->count + 1, sizeof(struct relay_link *));
-	if (!fresh.links)
-		return false;
-	for (; fresh.count < targets->count; fresh.count++) {
-		const char *target = targets->items[fresh.count];
-		struct relay_link *link = find(links, target);
-
-		if (!link)
-			link = new_link(links, &fresh, target);
-		if (!link) {
-			free_others(&fresh, links);
-			free(fresh.links);
-			return false;
-		}
-		fresh.links[fresh.count] = link;
-	}
-	free_others(links, &fresh);
-	free(links->links);
-	*links = fresh;
-	return true;
-}
-
-size_t
-relay_links_up_count(const struct relay_links *links)
-{
-	size_t up = 0;
-
-	for (size_t i = 0; i < links->count; i++)
-		up += relay_link_is_up(links->links[i]);
-	return up;
-}
-
-void
-relay_links_renew(struct relay_links *links, bool all)
-{
-	for (size_t i = 0; i < links->count; i++)
-		if (all || !relay_link_is_up(links->links[i]))
-			relay_link_renew(links->links[i]);
-}
-
-void
-relay_links_refresh(struct relay_links *links, int64_t now_s)
-{
-	for (size_t i = 0; i < links->count; i++)
-		relay_link_refresh(links->links[i], now_s);
-}
-
-void
-relay_links_judge_again(struct relay_links *links, int64_t now_s)
-{
-	for (size_t i = 0; i < links->count; i++)
-		relay_link_judge_again(links->links[i], now_s);
-}
-
-void
-relay_links_move_over(struct relay_links *links, int64_t now_s)
-{
-	for (size_t i = 0; i < links->count; i++)
-		relay_link_move_over(links->links[i], now_s);
-}
-
-void
-relay_links_drain(struct relay_links *links, uint32_t deadline_ms)
-{
-	for (size_t i = 0; i < links->count; i++)
-		relay_link_drain(links->links[i], deadline_ms);
-}
-
-void
-relay_links_goodbye(struct relay_links *links)
-{
-	for (size_t i = 0; i < links->count; i++)
-		relay_link_goodbye(links->links[i]);
 }

@@ -32,7 +32,6 @@
 #include <stdint.h>
 
 struct agent_context;
-struct conf_texts;
 struct relay_link;
 
 enum relay_event {
@@ -41,14 +40,16 @@ enum relay_event {
 	RELAY_REFUSED,
 };
 
-/* Dials at once. NULL when memory is short. */
-struct relay_link *relay_link_new(const struct agent_context *, const char *target,
+/* Dials at once, unless it is told to wait first.  owner: by which what its flows take is counted
+ * (base/shares.h).  NULL when memory is short. */
+struct relay_link *relay_link_new(const struct agent_context *, const char *target, uint8_t owner,
     void (*on_event)(void *arg, enum relay_event), void *arg);
+/* Right after that. */
+void relay_link_wait(struct relay_link *, uint64_t ms);
 void relay_link_free(struct relay_link *);
 
 bool relay_link_is_up(const struct relay_link *);
-/* By which what its flows take is counted (base/shares.h): from 1 on, and not that of a link that was
- * freed lately, whose flows may live on. */
+const char *relay_link_target(const struct relay_link *);
 uint8_t relay_link_owner(const struct relay_link *);
 
 /* For people; the texts are borrowed until the link does something. */
@@ -72,31 +73,5 @@ void relay_link_move_over(struct relay_link *, int64_t now_s);
 void relay_link_drain(struct relay_link *, uint32_t deadline_ms);
 /* The same, and ends what sessions there are. */
 void relay_link_goodbye(struct relay_link *);
-
-/* The links to all relays of the list, as one object. */
-struct relay_links {
-	const struct agent_context *context;
-	void (*on_event)(void *arg, enum relay_event);
-	void *arg;
-	struct relay_link **links;
-	size_t count;
-	uint8_t last_owner; /* given to the newest link */
-};
-
-void relay_links_init(struct relay_links *, const struct agent_context *,
-    void (*on_event)(void *arg, enum relay_event), void *arg);
-void relay_links_wipe(struct relay_links *);
-/* Makes a link to each of these targets, keeps those that there are already, and frees all others.
- * False when memory is short: then nothing has changed. */
-bool relay_links_set(struct relay_links *, const struct conf_texts *targets);
-size_t relay_links_up_count(const struct relay_links *);
-/* The context has other credentials.  Links that are up make a new session only if `all` is set. */
-void relay_links_renew(struct relay_links *, bool all);
-/* These do to all links what the functions above do to one. */
-void relay_links_refresh(struct relay_links *, int64_t now_s);
-void relay_links_judge_again(struct relay_links *, int64_t now_s);
-void relay_links_move_over(struct relay_links *, int64_t now_s);
-void relay_links_drain(struct relay_links *, uint32_t deadline_ms);
-void relay_links_goodbye(struct relay_links *);
 
 #endif

@@ -12,7 +12,7 @@
 #include "agent/forwards.h"
 #include "agent/limits.h"
 #include "agent/probes.h"
-#include "agent/relay_link.h"
+#include "agent/relay_links.h"
 #include "agent/renew.h"
 #include "agent/settings.h"
 #include "agent/state.h"

@@ -9,7 +9,7 @@
 #include "agent/settings.h"
 #include "agent/forwards.h"
 #include "agent/probes.h"
-#include "agent/relay_link.h"
+#include "agent/relay_links.h"
 #include "agent/relay_path.h"
 #include "agent/worker.h"
 #include "base/admin.h"

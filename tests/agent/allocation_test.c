@@ -517,7 +517,7 @@ lives_through(unsigned n)
 	shared->endpoint = context.endpoint_table->endpoints[0]->number;
 	context.workers = agent_workers_new(
 	    1, context.loop, context.resolver, context.endpoint_table, relay_session_on_report);
-	link = relay_link_new(&context, shared->relay.target, on_relay, NULL);
+	link = relay_link_new(&context, shared->relay.target, 1, on_relay, NULL);
 	assert_non_null(link);
 	allocation_fail(n);
 	assert_true(comes_true(pool_is_full));

@@ -9,6 +9,7 @@
 #include "agent/session_ref.h"
 #include "agent/context.h"
 #include "agent/reconnect.h"
+#include "agent/relay_links.h"
 #include "base/clock_fake.h"
 #include "base/log.h"
 #include "base/loop_advance.h"
@@ -186,7 +187,7 @@ start(const char *upstream)
 	refusals = 0;
 	test_relay_start(&relay, loop, &mint);
 	make_context(upstream);
-	link_under_test = relay_link_new(&context, relay.target, on_relay, NULL);
+	link_under_test = relay_link_new(&context, relay.target, 1, on_relay, NULL);
 	assert_non_null(link_under_test);
 }
 
@@ -1362,7 +1363,7 @@ does_not_believe_a_relay_of_another_name(void **state)
 	start("127.0.0.1:1");
 	relay_link_free(link_under_test);
 	snprintf(target, sizeof target, "127.0.0.1%s", strchr(relay.target, ':'));
-	link_under_test = relay_link_new(&context, target, on_relay, NULL);
+	link_under_test = relay_link_new(&context, target, 1, on_relay, NULL);
 	wait_for(is_a_name_mismatch);
 	assert_int_equal(refusals, 0);
 	assert_false(relay_link_is_up(link_under_test));
@@ -1480,6 +1481,70 @@ set_targets(const char *first, const char *second)
 	assert_true(relay_links_set(&links, &targets));
 }
 
+/* The relay under both of its names, the second of which is not that of its certificate. */
+static void
+set_both_targets(void)
+{
+	char other[64];
+
+	snprintf(other, sizeof other, "127.0.0.1%s", strchr(relay.target, ':'));
+	set_targets(relay.target, other);
+}
+
+static bool
+has_first(void)
+{
+	return relay.arrival_count == 1;
+}
+
+static bool
+has_both(void)
+{
+	return relay.arrival_count == 2;
+}
+
+static void
+start_without_a_link(void)
+{
+	clock_fake(1000000000, (int64_t)time(NULL) * 1000000);
+	start("127.0.0.1:1");
+	context.pool_most = 0;
+	relay.welcome.pool_least = relay.welcome.pool_most = 0;
+	relay_link_free(link_under_test);
+	link_under_test = NULL;
+	relay_links_init(&links, &context, on_relay, NULL);
+}
+
+static void
+dials_its_relays_a_second_apart_when_it_starts(void **state)
+{
+	(void)state;
+	start_without_a_link();
+	set_both_targets();
+	wait_at_this_moment(has_first);
+	assert_true(loop_advance(loop, RELAY_LINKS_APART_MS - 1));
+	assert_int_equal(relay.arrival_count, 1);
+	assert_true(loop_advance(loop, 1));
+	wait_at_this_moment(has_both);
+	relay_links_wipe(&links);
+	stop();
+	clock_fake(0, 0);
+}
+
+static void
+dials_a_relay_that_is_new_in_the_list_at_once(void **state)
+{
+	(void)state;
+	start_without_a_link();
+	set_targets(relay.target, NULL);
+	wait_at_this_moment(has_first);
+	set_both_targets();
+	wait_at_this_moment(has_both);
+	relay_links_wipe(&links);
+	stop();
+	clock_fake(0, 0);
+}
+
 static unsigned
 owner_of_last(void)
 {
@@ -1548,6 +1613,8 @@ main(void)
 		cmocka_unit_test(announces_lists_that_change_under_the_same_number),
 		cmocka_unit_test(tells_the_relay_how_flows_are_divided),
 		cmocka_unit_test(tells_the_relay_of_endpoints_that_come_and_go),
+		cmocka_unit_test(dials_its_relays_a_second_apart_when_it_starts),
+		cmocka_unit_test(dials_a_relay_that_is_new_in_the_list_at_once),
 		cmocka_unit_test(gives_no_new_relay_the_number_of_an_old_one),
 	};
 

@@ -6,7 +6,7 @@
 #define TESTS_SIM_DAEMONS_H
 
 #include "agent/context.h"
-#include "agent/relay_link.h"
+#include "agent/relay_links.h"
 #include "pki/identity.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
