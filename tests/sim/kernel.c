@@ -50,7 +50,8 @@ struct connection {
 	LIST_ENTRY(connection) link;
 	struct end ends[2];
 	uint64_t delay_us;
-	bool is_black_hole;
+	bool is_black_hole; /* for good */
+	bool is_cut;        /* as long as the process of either end is */
 	struct sim_event accept, death;
 	struct listening *listening;
 };
@@ -72,6 +73,7 @@ static int end_of_fds;			/* ... and none was used from here on */
 static uint64_t most_delay_us;
 static uint32_t loss;
 static uint64_t moves[SIM_PROCESSES];
+static bool cut[SIM_PROCESSES];
 static unsigned next_port;
 
 /* ---- events ---- */
@@ -292,7 +294,7 @@ put_on_its_way(struct end *to, enum segment_kind kind, const void *data, size_t 
 		due_us = to->last_us;
 	to->last_us = due_us;
 	TAILQ_INSERT_TAIL(&to->segments, segment, link);
-	if (!connection->is_black_hole)
+	if (!connection->is_black_hole && !connection->is_cut)
 		kernel_at(&segment->event, due_us, arrive);
 }
 
@@ -373,10 +375,10 @@ die(struct sim_event *event)
 	tidy(connection);
 }
 
+/* Nothing that is on its way arrives. */
 static void
-make_black_hole(struct connection *connection)
+hold_segments(struct connection *connection)
 {
-	connection->is_black_hole = true;
 	for (int i = 0; i < 2; i++) {
 		struct segment *segment;
 
@@ -385,6 +387,32 @@ make_black_hole(struct connection *connection)
 	}
 	if (!connection->death.happen)
 		kernel_at(&connection->death, clock_us() + DEAD_US, die);
+}
+
+static void
+make_black_hole(struct connection *connection)
+{
+	connection->is_black_hole = true;
+	hold_segments(connection);
+}
+
+static void
+let_segments_go(struct connection *connection)
+{
+	kernel_forget(&connection->death);
+	for (int i = 0; i < 2; i++) {
+		struct segment *segment;
+
+		TAILQ_FOREACH(segment, &connection->ends[i].segments, link)
+			kernel_at(&segment->event, clock_us() + connection->delay_us, arrive);
+	}
+}
+
+/* The one that has connected, or the one that listens there. */
+static int
+process_of(const struct connection *connection, int end)
+{
+	return end == 0 ? connection->ends[0].process : connection->listening->process;
 }
 
 static void
@@ -416,7 +444,8 @@ kernel_connect(const char *target, uint64_t *established_us)
 	fill_address(&connection->ends[1].address, sim_processes[listening->process].octet, 443);
 	give_fd(&connection->ends[0], sim_self);
 	*established_us = clock_us() + 2 * connection->delay_us;
-	if (loss > 0 && sim_one_in(loss))
+	connection->is_cut = cut[sim_self] || cut[listening->process];
+	if (connection->is_cut || (loss > 0 && sim_one_in(loss)))
 		*established_us = UINT64_MAX;
 	else
 		kernel_at(&connection->accept, clock_us() + connection->delay_us, be_accepted);
@@ -450,6 +479,12 @@ kernel_hurt(enum kernel_fault fault)
 	return true;
 }
 
+static bool
+is_of(const struct connection *connection, int process)
+{
+	return process_of(connection, 0) == process || process_of(connection, 1) == process;
+}
+
 void
 kernel_forget_nat(int process, unsigned towards)
 {
@@ -462,6 +497,44 @@ kernel_forget_nat(int process, unsigned towards)
 		    towards & 1u << connection->listening->process && !connection->is_black_hole)
 			make_black_hole(connection);
 	}
+}
+
+/* A connection that never came about has nothing to go on with. */
+static void
+look_at_cut(struct connection *connection)
+{
+	bool is_cut = cut[process_of(connection, 0)] || cut[process_of(connection, 1)];
+
+	if (is_cut == connection->is_cut)
+		return;
+	connection->is_cut = is_cut;
+	if (is_cut)
+		hold_segments(connection);
+	else if (!connection->is_black_hole)
+		let_segments_go(connection);
+}
+
+void
+kernel_cut(int process, bool is_cut)
+{
+	struct connection *connection;
+
+	cut[process] = is_cut;
+	LIST_FOREACH(connection, &connections, link)
+		look_at_cut(connection);
+}
+
+unsigned
+kernel_ways(int process, int other_process)
+{
+	struct connection *connection;
+	unsigned count = 0;
+
+	LIST_FOREACH(connection, &connections, link)
+		count += is_of(connection, process) && is_of(connection, other_process) &&
+		    connection->ends[0].fd >= 0 && connection->ends[1].fd >= 0 &&
+		    !connection->is_black_hole && !connection->is_cut;
+	return count;
 }
 
 void
@@ -660,6 +733,7 @@ kernel_start(void)
 	LIST_INIT(&connections);
 	memset(listeners, 0, sizeof listeners);
 	memset(fds, 0, sizeof fds);
+	memset(cut, 0, sizeof cut);
 	lowest_free = end_of_fds = 0;
 	kernel_weather(1000, 0);
 }

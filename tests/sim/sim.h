@@ -102,6 +102,11 @@ bool kernel_hurt(enum kernel_fault);
 /* Whatever this process has dialled at others of these, a bit each, is swallowed from now on; new connections
  * pass: a NAT that has lost its memory. */
 void kernel_forget_nat(int process, unsigned towards);
+/* The process's network is cut: whatever is sent to it or by it waits, new connections do not come about; or it is
+ * mended, and what has waited goes on unless TCP has given up meanwhile. */
+void kernel_cut(int process, bool is_cut);
+/* How many connections between these two are open at both ends and carry something. */
+unsigned kernel_ways(int process, int other);
 /* The process is dead: it sends nothing any more. Its peers are reset, or, silently, hear nothing again. Its
  * descriptors still want to be closed. */
 void kernel_kill(int process, bool silently);

@@ -17,6 +17,10 @@ enum {
 	HEALED_MS = 100000,		/* then all must be well within this one */
 	LAST_MS = 20000,		/* and then everybody must have finished */
 	HEARTBEATS_MS = 27000,
+	SILENT_MS = 5000,		/* then an agent makes a second session */
+	TURN_MS = 4000,			/* within which it comes back to a relay that has died */
+	MAKING_MS = 500,		/* of a session */
+	AWAY_MS = 3000,			/* a relay that is restarted */
 	DRAIN_MS = 3000,
 	DRAINS = 2,			/* where nothing else happens */
 	STEP_MS = 1000,
@@ -25,7 +29,8 @@ enum {
 
 /* Faults first; the last one is what follows them. */
 enum plan_kind {
-	RESET, BLACK_HOLE, NAT_FORGETS, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, FAULT_KINDS, UP_AGAIN
+	RESET, BLACK_HOLE, NAT_FORGETS, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, CUT, FAULT_KINDS,
+	UP_AGAIN, MEND, RESTART, CHECK_BACK
 };
 
 struct plan {
@@ -44,12 +49,17 @@ bool (*world_guest)(void);
 
 static struct plan plans[PLANS];
 static unsigned agent_count, plan_count, held_before;
-static bool has_faults, has_drains_only;
+static bool has_faults;
+
+/* Of eight schedules one has no faults, and one has agents that drain, nothing else.  Of sixteen there is one in
+ * which both relays are restarted in turn, and one in which every agent's network forgets its connections: there
+ * all must be well soon. */
+static enum story { ANY_FAULTS, NO_FAULTS, DRAINS_ONLY, RESTARTS, SILENCE } story;
 
 bool
 world_has_drains_only(void)
 {
-	return has_drains_only;
+	return story == DRAINS_ONLY;
 }
 
 bool
@@ -90,7 +100,7 @@ drain(int process)
 	else
 		agent_drain(&agents[process - FIRST_AGENT], DRAIN_MS);
 	plan(DRAIN, process, sim_below(DRAIN_MS));
-	plan(UP_AGAIN, process, DRAIN_MS + sim_below(has_drains_only ? 1000 : 3000));
+	plan(UP_AGAIN, process, DRAIN_MS + sim_below(world_has_drains_only() ? 1000 : 3000));
 }
 
 static void
@@ -103,6 +113,56 @@ come_up_again(int process)
 		process_up(process);
 		memory_let_go();
 	}
+}
+
+static void
+restart(int process)
+{
+	uint64_t away_ms = sim_below(AWAY_MS);
+
+	sim_tell("%s is killed", sim_processes[process].name);
+	kernel_kill(process, false);
+	process_down(process);
+	plan(UP_AGAIN, process, away_ms);
+	plan(CHECK_BACK, process, away_ms + TURN_MS + MAKING_MS);
+}
+
+static void
+forget(int process)
+{
+	sim_tell("the NAT of %s forgets everything", sim_processes[process].name);
+	kernel_forget_nat(process, (1u << RELAYS) - 1);
+	if (story == SILENCE)
+		plan(CHECK_BACK, process, SILENT_MS + MAKING_MS);
+}
+
+static void
+cut(int process)
+{
+	sim_tell("the network of %s is cut", sim_processes[process].name);
+	kernel_cut(process, true);
+	plan(MEND, process, sim_below(sim_one_in(4) ? 20000 : 8000));
+}
+
+static void
+mend(int process)
+{
+	sim_tell("the network of %s is mended", sim_processes[process].name);
+	kernel_cut(process, false);
+}
+
+/* Who lacks memory may lack a session. */
+static void
+check_back(int process)
+{
+	for (unsigned i = 0; i < agent_count; i++)
+		for (int relay = 0; relay < RELAYS; relay++) {
+			int agent = agents[i].process;
+
+			if ((process == relay || process == agent) && kernel_ways(agent, relay) == 0 && memory_failed() == 0)
+				sim_violated("%s has found no way back to %s in time", sim_processes[agent].name,
+				    sim_processes[relay].name);
+		}
 }
 
 static void
@@ -119,8 +179,7 @@ carry_out(struct sim_event *event)
 		kernel_hurt(KERNEL_BLACK_HOLE);
 		break;
 	case NAT_FORGETS:
-		sim_tell("the NAT of %s forgets everything", sim_processes[process].name);
-		kernel_forget_nat(process, (1u << RELAYS) - 1);
+		forget(process);
 		break;
 	case STOP:
 		sim_tell("%s is stopped for a while", sim_processes[process].name);
@@ -143,6 +202,18 @@ carry_out(struct sim_event *event)
 		break;
 	case UP_AGAIN:
 		come_up_again(process);
+		break;
+	case CUT:
+		cut(process);
+		break;
+	case MEND:
+		mend(process);
+		break;
+	case RESTART:
+		restart(process);
+		break;
+	case CHECK_BACK:
+		check_back(process);
 		break;
 	case FAULT_KINDS:
 		break;
@@ -168,13 +239,28 @@ plan_drains(void)
 		plan(DRAIN, FIRST_AGENT + (int)(agent_count > 1 ? i : 0), 2000 + i * FAULTS_MS / DRAINS + sim_below(1000));
 }
 
+/* Each relay twice: the second time when all agents are back. */
+static void
+plan_restarts(void)
+{
+	enum { FIRST_MS = 3000, APART_MS = 1000, AGAIN_MS = AWAY_MS + TURN_MS + MAKING_MS + 1000 };
+
+	for (int relay = 0; relay < RELAYS; relay++)
+		for (unsigned i = 0; i < 2; i++)
+			plan(RESTART, relay, FIRST_MS + (unsigned)relay * APART_MS + i * AGAIN_MS + sim_below(500));
+}
+
+static void
+plan_silence(void)
+{
+	for (unsigned i = 0; i < agent_count; i++)
+		plan(NAT_FORGETS, agents[i].process, 3000 + sim_below(12000));
+}
+
 static void
 plan_faults(void)
 {
-	unsigned count = has_faults && !has_drains_only ? 1 + sim_below(6) : 0;
-
-	if (has_drains_only)
-		plan_drains();
+	unsigned count = 1 + sim_below(6);
 
 	for (unsigned i = 0; i < count; i++) {
 		int process = sim_one_in(2) ? (int)sim_below(RELAYS) : FIRST_AGENT + (int)sim_below(agent_count);
@@ -227,6 +313,8 @@ static void
 heal(void)
 {
 	sim_tell("all faults are over");
+	for (int i = 0; i < SIM_PROCESSES; i++)
+		kernel_cut(i, false);
 	kernel_weather(1000, 0);
 	people_switch_upstream(true);
 	for (int i = 0; i < PLANS; i++)
@@ -280,7 +368,7 @@ check_client(const struct sim_client *client)
 	if (!client->is_over)
 		sim_violated("client %d hangs", client->number);
 	if (has_faults && client->number != CLIENTS - 1 &&
-	    !(has_drains_only && strcmp(client->name, "alpha.sim") == 0 && !client->looks_for_proof))
+	    !(world_has_drains_only() && strcmp(client->name, "alpha.sim") == 0 && !client->looks_for_proof))
 		return;
 	if (client->resets_itself || client->upstream_resets)
 		return;
@@ -342,15 +430,18 @@ reset(uint64_t seed, uint64_t fail_at, unsigned burst)
 static void
 begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
+	static const enum story story_of[16] = { [0] = NO_FAULTS, [8] = NO_FAULTS, [1] = DRAINS_ONLY, [9] = DRAINS_ONLY,
+		[4] = RESTARTS, [12] = SILENCE };
+
 	reset(seed, fail_at, burst);
-	has_faults = seed % 8 != 0;
+	story = story_of[seed % 16];
+	has_faults = story != NO_FAULTS;
 	agent_count = 1 + sim_below(AGENTS);
-	has_drains_only = seed % 8 == 1;
 	for (int i = 0; i < FIRST_AGENT + (int)agent_count; i++)
 		come_up_again(i);
 	/* Without faults everybody is there before the first client comes. */
 	for (int i = 0; i < CLIENTS - 1; i++)
-		people_draw(&clients[i], i, (has_faults && !has_drains_only ? 0 : 2000) + sim_below(FAULTS_MS), false);
+		people_draw(&clients[i], i, (has_faults && !world_has_drains_only() ? 0 : 2000) + sim_below(FAULTS_MS), false);
 }
 
 static void
@@ -375,8 +466,12 @@ end(void)
 void
 world_run(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
+	static void (*const plan_of[])(void) = { [ANY_FAULTS] = plan_faults, [RESTARTS] = plan_restarts,
+		[SILENCE] = plan_silence, [DRAINS_ONLY] = plan_drains };
+
 	begin(seed, fail_at, burst);
-	plan_faults();
+	if (plan_of[story])
+		plan_of[story]();
 	run_ms(FAULTS_MS + 2000);
 	heal();
 	/* Whoever does not know yet that his peer is gone hears of it by the heartbeat. */
@@ -407,7 +502,8 @@ void
 world_open(unsigned relay_count)
 {
 	reset(1, 0, 0);
-	has_faults = has_drains_only = false;
+	has_faults = false;
+	story = NO_FAULTS;
 	agent_count = AGENTS;
 	kernel_weather(1000, 0);
 	for (unsigned i = 0; i < relay_count; i++)

@@ -12,6 +12,9 @@
  *	- who looks for a proof as ACME servers do reaches the agent that has the mark, while one has it
  *	- what the upstream reads is the client's hello and bytes, nothing else, in order; and the
  *	  other way round
+ *	- where nothing else goes wrong, all agents are back with a relay that was killed four seconds after it is
+ *	  there again, the second time, too; and have found a way around a network that has forgotten their
+ *	  connections after five seconds
  *	- an orderly end means that all bytes came; what was cut is a reset
  *	- a hello with early data is opened again only after `fail`
  *	- the loops come to rest, no descriptor is used after its end, nothing is left over: no
