@@ -114,7 +114,7 @@ static void
 on_over(struct rehearsal *rehearsal)
 {
 	timer_clear(&rehearsal->timer);
-	relay_session_explain(&rehearsal->end, rehearsal->session, &rehearsal->check,
+	relay_session_end_explain(&rehearsal->end, rehearsal->session, &rehearsal->check,
 	    rehearsal->diagnosis->credentials);
 	loop_stop(rehearsal->diagnosis->loop);
 }

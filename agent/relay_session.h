@@ -12,14 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/relay_session_end.h"
 #include "agent/worker.h"
 #include "tunnel/code.h"
 
 struct relay_session;
 struct agent_context;
-struct credentials;
-struct peer_check;
-struct session;
 
 enum relay_session_event {
 	RELAY_SESSION_UP,      /* the relay's welcome has come */
@@ -33,24 +31,7 @@ enum relay_session_event {
 	RELAY_SESSION_OVER,    /* relay_session_end() says why; free it */
 };
 
-enum { RELAY_SESSION_SENTENCE = 1024, RELAY_SESSION_SILENT_MS = 5000 };
-
-/* Why it is over. */
-struct relay_session_end {
-	/* The next attempt would end in the same way, until somebody changes something. */
-	bool needs_cure;
-	/* It is the word of a relay whose certificate was verified, or a fact about our own files.
-	 * What is not proven may be the word of somebody in between, so it puts nothing to rest. */
-	bool is_proven;
-	bool was_up;
-	bool is_busy;     /* the relay is there but takes no session at present */
-	const char *word; /* the stable code */
-	char sentence[RELAY_SESSION_SENTENCE];
-	/* The configuration key that would cure it, and the certificate that is at fault; NULL and
-	 * "" if there is none. */
-	const char *key;
-	char subject[256], issuer[256], fingerprint[65];
-};
+enum { RELAY_SESSION_SILENT_MS = 5000 };
 
 /* target: the label of a path of the context, or else "host:port"; borrowed while the session lives.  owner:
  * the number by which what its flows take is counted.  NULL when memory is short. */
@@ -88,11 +69,6 @@ void relay_session_share_pool(struct relay_session *, unsigned share);
 /* Tells the relay that the agent drains, or why it ends the session. */
 void relay_session_drain(struct relay_session *, uint32_t deadline_ms);
 void relay_session_goodbye(struct relay_session *, enum code, const char *sentence);
-
-/* Fills `end`, of {0}, from a session that is over, how the relay's certificate was judged, and with which
- * credentials it was begun. */
-void relay_session_explain(struct relay_session_end *, struct session *, const struct peer_check *,
-    const struct credentials *);
 
 /* For agent_workers_new(): counts what became of a channel. */
 void relay_session_on_report(struct agent_session_ref *, enum channel_report, const char *error);
