@@ -50,6 +50,7 @@ struct agent {
 	struct agent_live live;
 	struct timer tick, drain;
 	uint64_t drain_until_ms;
+	bool was_ready;        /* one relay has served every endpoint, since the start */
 	unsigned shown_faults; /* of how many changes people have been told */
 	enum state state;
 	unsigned tick_count;
@@ -75,9 +76,10 @@ show_status(struct agent *agent, const char *state)
 	char status[STATUS_TEXT], refused[RELOAD_FAULTS_TEXT], renewal[RENEWAL_TEXT];
 
 	snprintf(status, sizeof status,
-	    "%zu of %zu relays connected, %zu endpoints, %llu flows%s%s",
+	    "%zu of %zu relays connected, %zu endpoints, %llu flows%s%s%s",
 	    relay_links_up_count(&agent->live.links), agent->live.links.count,
 	    agent->live.context.endpoint_table->count, (unsigned long long)flow_count(agent),
+	    relay_links_serve_all(&agent->live.links) ? "" : ", no relay serves all of them",
 	    reload_faults_text(&agent->live.faults, refused),
 	    renewal_text(agent->live.renew.renewal, renewal));
 	agent->shown_faults = agent->live.faults.changes;
@@ -207,12 +209,24 @@ on_signal(void *arg, int number)
 
 /* ---- events ---- */
 
+/* Once: what comes and goes after that has lines of its own. */
+static void
+note_ready(struct agent *agent)
+{
+	if (agent->was_ready || !relay_links_serve_all(&agent->live.links))
+		return;
+	agent->was_ready = true;
+	log_event(LOG_INFO, "ready", "a relay serves every endpoint",
+	    log_u64("endpoints", agent->live.context.endpoint_table->count));
+}
+
 static void
 on_relay(void *arg, enum relay_event event)
 {
 	struct agent *agent = arg;
 
 	if (event == RELAY_CHANGED) {
+		note_ready(agent);
 		show_status(agent, NULL);
 		if (agent->state == LEAVING && relay_links_up_count(&agent->live.links) == 0)
 			loop_stop(agent->live.context.loop);

@@ -55,6 +55,7 @@ struct announcer {
 	struct challenge_relay seat; /* among those that accept challenges */
 	struct entry *entries;
 	size_t count, under_way, bytes_under_way;
+	size_t accepted; /* endpoints */
 	struct timer retry;
 	struct lines lines;
 };
@@ -147,6 +148,10 @@ set_stage(struct announcer *a, struct entry *entry, enum stage stage)
 		a->bytes_under_way += entry->bytes = address_facts_bytes(entry->addresses);
 	a->under_way -= entry->stage == UNDER_WAY;
 	a->under_way += stage == UNDER_WAY;
+	if (!is_mark(entry) && entry->stage == ACCEPTED)
+		a->accepted--;
+	if (!is_mark(entry) && stage == ACCEPTED)
+		a->accepted++;
 	entry->stage = stage;
 }
 
@@ -529,6 +534,12 @@ announcer_refused(struct announcer *a, const struct session_answer *answer)
 	announce_due(a);
 	plan_retry(a);
 	return is_any;
+}
+
+size_t
+announcer_accepted_count(const struct announcer *a)
+{
+	return a->accepted;
 }
 
 void

@@ -60,6 +60,8 @@ void announcer_accepted(struct announcer *, const struct session_answer *);
 bool announcer_refused(struct announcer *, const struct session_answer *);
 /* Whether the relay has answered everything that was announced so far. */
 bool announcer_is_settled(const struct announcer *);
+/* How many endpoints the relay routes here at this moment; challenges are none. */
+size_t announcer_accepted_count(const struct announcer *);
 /* What was refused with this code may be accepted now. */
 void announcer_again(struct announcer *, enum code);
 

@@ -421,6 +421,9 @@ on_session(void *arg, struct relay_session *relay_session, enum relay_session_ev
 		move(link, UP);
 		on_up(link);
 		break;
+	case RELAY_SESSION_SERVES:
+		link->on_event(link->arg, RELAY_CHANGED);
+		break;
 	case RELAY_SESSION_SILENT:
 		on_silent(link);
 		break;
@@ -505,6 +508,12 @@ relay_link_is_up(const struct relay_link *link)
 	return link->current && relay_session_is_up(link->current);
 }
 
+bool
+relay_link_serves_all(const struct relay_link *link)
+{
+	return link->current && relay_session_serves_all(link->current);
+}
+
 uint8_t
 relay_link_owner(const struct relay_link *link)
 {
@@ -520,6 +529,7 @@ relay_link_describe(const struct relay_link *link, struct relay_link_description
 		.target = link->target,
 		.state = state_name[link->state],
 		.since_s = link->since_s,
+		.endpoints = is_up ? relay_session_accepted_count(link->current) : 0,
 		.relay = is_up ? relay_session_relay(link->current) : NULL,
 		.code = link->last_word,
 		.error = link->last_word ? link->last_error : NULL,

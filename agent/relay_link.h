@@ -35,7 +35,7 @@ struct agent_context;
 struct relay_link;
 
 enum relay_event {
-	RELAY_CHANGED, /* came up or went down */
+	RELAY_CHANGED, /* came up or went down, or relay_link_serves_all() has changed */
 	/* A permanent refusal, of the session or of an endpoint; it is logged. */
 	RELAY_REFUSED,
 };
@@ -49,6 +49,8 @@ void relay_link_wait(struct relay_link *, uint64_t ms);
 void relay_link_free(struct relay_link *);
 
 bool relay_link_is_up(const struct relay_link *);
+/* The relay routes every endpoint here. */
+bool relay_link_serves_all(const struct relay_link *);
 const char *relay_link_target(const struct relay_link *);
 uint8_t relay_link_owner(const struct relay_link *);
 
@@ -58,6 +60,7 @@ struct relay_link_description {
 	const char *state;        /* "waiting", "connecting", "up", "stopped" */
 	int64_t since_s;          /* connected, or without a connection, since */
 	const char *relay;        /* how it calls itself; NULL when it is not up */
+	size_t endpoints;         /* that it routes here */
 	const char *code, *error; /* of the last end, while there is no connection; NULL: none */
 };
 void relay_link_describe(const struct relay_link *, struct relay_link_description *);

@@ -119,6 +119,15 @@ relay_links_up_count(const struct relay_links *links)
 	return up;
 }
 
+bool
+relay_links_serve_all(const struct relay_links *links)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (relay_link_serves_all(links->links[i]))
+			return true;
+	return false;
+}
+
 void
 relay_links_renew(struct relay_links *links, bool all)
 {

@@ -37,6 +37,8 @@ void relay_links_wipe(struct relay_links *);
  * False when memory is short: then nothing has changed. */
 bool relay_links_set(struct relay_links *, const struct conf_texts *targets);
 size_t relay_links_up_count(const struct relay_links *);
+/* Whether any relay routes every endpoint here: then all of them can be reached. */
+bool relay_links_serve_all(const struct relay_links *);
 /* The context has other credentials.  Links that are up make a new session only if `all` is set. */
 void relay_links_renew(struct relay_links *, bool all);
 /* These do to all links what the functions above do to one. */

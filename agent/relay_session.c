@@ -35,7 +35,7 @@ struct relay_session {
 	struct proxy_dial *dial;
 	struct session *session;
 	struct peer_check relay_check;
-	bool is_up, has_stopped_dialling, has_dropped_channels, has_place;
+	bool is_up, serves_all, has_stopped_dialling, has_dropped_channels, has_place;
 	uint16_t place;
 	unsigned pool_share;
 	uint32_t drain_ms;
@@ -177,13 +177,36 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	return true;
 }
 
+/* After anything that may have changed that. */
+static void
+look_at_service(struct relay_session *rs)
+{
+	bool serves_all = rs->is_up &&
+	    relay_session_accepted_count(rs) == rs->context->endpoint_table->count;
+
+	if (serves_all == rs->serves_all)
+		return;
+	rs->serves_all = serves_all;
+	rs->on_event(rs->arg, rs, RELAY_SESSION_SERVES);
+}
+
 static void
 on_welcome(struct relay_session *rs, const struct frame_welcome *welcome)
 {
-	if (come_up(rs, welcome))
+	if (come_up(rs, welcome)) {
 		rs->on_event(rs->arg, rs, RELAY_SESSION_UP);
-	else
+		look_at_service(rs);
+	} else
 		session_goodbye(rs->session, CODE_INTERNAL, "memory is short");
+}
+
+static void
+on_accepted(struct relay_session *rs, const struct session_answer *answer)
+{
+	if (!rs->announcer)
+		return;
+	announcer_accepted(rs->announcer, answer);
+	look_at_service(rs);
 }
 
 static void
@@ -193,6 +216,7 @@ on_refused(struct relay_session *rs, const struct session_answer *answer)
 		return; /* it is about the session, whose end follows with the same words */
 	if (announcer_refused(rs->announcer, answer) && code_is_permanent(answer->code))
 		rs->on_event(rs->arg, rs, RELAY_SESSION_REFUSED);
+	look_at_service(rs);
 }
 
 static void
@@ -215,8 +239,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		on_welcome(rs, &frame->welcome);
 		break;
 	case SESSION_ACCEPTED:
-		if (rs->announcer)
-			announcer_accepted(rs->announcer, &frame->answer);
+		on_accepted(rs, &frame->answer);
 		break;
 	case SESSION_REFUSED:
 		on_refused(rs, &frame->answer);
@@ -433,6 +456,18 @@ relay_session_is_settled(const struct relay_session *rs)
 	return rs->announcer && announcer_is_settled(rs->announcer);
 }
 
+size_t
+relay_session_accepted_count(const struct relay_session *rs)
+{
+	return rs->is_up ? announcer_accepted_count(rs->announcer) : 0;
+}
+
+bool
+relay_session_serves_all(const struct relay_session *rs)
+{
+	return rs->is_up && rs->serves_all;
+}
+
 const char *
 relay_session_relay(const struct relay_session *rs)
 {
@@ -469,6 +504,7 @@ relay_session_refresh(struct relay_session *rs)
 {
 	if (rs->announcer && !announcer_show(rs->announcer, rs->context->endpoint_table))
 		memory_short("a change of the endpoints, of which a relay was not told");
+	look_at_service(rs);
 }
 
 void

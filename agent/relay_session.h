@@ -24,6 +24,7 @@ enum relay_session_event {
 	RELAY_SESSION_DRAIN,   /* the relay takes nothing new on this session */
 	RELAY_SESSION_MOVE,    /* the next one is to be made first: relay_session_drain_ms() */
 	RELAY_SESSION_REFUSED, /* an endpoint was refused for good; that is logged */
+	RELAY_SESSION_SERVES,  /* relay_session_serves_all() has changed */
 	/* It is up, and nothing has been heard of the relay for RELAY_SESSION_SILENT_MS, or for half of a slow
 	 * heartbeat, although it was asked; and now something has. */
 	RELAY_SESSION_SILENT,
@@ -42,6 +43,9 @@ struct relay_session *relay_session_new(const struct agent_context *, const char
 void relay_session_free(struct relay_session *);
 
 bool relay_session_is_up(const struct relay_session *);
+/* It is up, and how many endpoints are accepted; whether that is all that the context has. */
+size_t relay_session_accepted_count(const struct relay_session *);
+bool relay_session_serves_all(const struct relay_session *);
 /* The name that the relay gives itself; "" before the welcome. */
 const char *relay_session_relay(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);

@@ -34,10 +34,11 @@ describe_relays(const struct relay_links *links, const struct relay_paths *paths
 		path = relay_paths_find(paths, link.target);
 		proxy = path ? egress_proxy(path->egress) : NULL;
 		json_array_append_new(relays,
-		    json_pack("{s:s, s:o?, s:s, s:s, s:s?, s:o?, s:s*}", "relay", link.target,
+		    json_pack("{s:s, s:o?, s:s, s:s, s:I, s:s?, s:o?, s:s*}", "relay", link.target,
 			"name", admin_text(link.relay), "state", link.state, "since",
-			time_text(link.since_s, since), "code", link.code, "error",
-			admin_text(link.error), "proxy", proxy ? proxy->url : NULL));
+			time_text(link.since_s, since), "endpoints", (json_int_t)link.endpoints,
+			"code", link.code, "error", admin_text(link.error), "proxy",
+			proxy ? proxy->url : NULL));
 	}
 	return relays;
 }
@@ -86,8 +87,9 @@ agent_status(const struct agent_status_sources *from)
 	json_t *status = admin_program_facts("valise-agent", from->since_s, from->state);
 	json_int_t flows = (json_int_t)(agent_workers_flow_count(from->context->workers) +
 	    forwards_flow_count(from->forwards));
-	json_t *more = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "workers",
-	    (int)agent_settings_workers(from->settings), "flows", flows, "relays",
+	json_t *more = json_pack("{s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "workers",
+	    (int)agent_settings_workers(from->settings), "flows", flows, "ready",
+	    relay_links_serve_all(from->links), "relays",
 	    describe_relays(from->links, from->context->paths), "endpoints",
 	    describe_endpoints(from->context->endpoint_table, from->probes, from->acme), "forwards",
 	    describe_forwards(from->settings), "crl_urls", crl_refresh_describe(from->crl_refresh),

@@ -115,6 +115,26 @@ def an_agent_tells_why_it_is_not_connected(scene):
 
 
 @test
+def an_agent_is_ready_while_one_relay_serves_every_endpoint(scene):
+	"""What another relay refuses takes nothing from that."""
+	one, two = scene.relay("one"), scene.relay("two", routes=[route("app.example", "tcp://127.0.0.1:9")])
+	upstream = scene.upstream(echo)
+	agent = scene.agent([two, one], [passthrough(name, upstream) for name in ("app.example", "open.example")],
+		authority().agent("ready", "app.example", "open.example"), start=False).start()
+
+	def serving():
+		of_agent = status(agent)
+		return of_agent["ready"], [relay["endpoints"] for relay in of_agent["relays"]]
+
+	agent.wait_event("ready", endpoints=2)
+	agent.wait_event("endpoint-refused")
+	until(lambda: serving() == (True, [1, 2]), what="one relay serves both, the other one")
+	one.kill()
+	until(lambda: serving() == (False, [1, 0]), what="the relay that serves both is gone")
+	equal(len(agent.events("ready")), 1, "events")
+
+
+@test
 def status_tells_of_a_drain(scene):
 	relay, agent = pair(scene)
 	first = hello("app.example")
