@@ -21,6 +21,8 @@ look_why(struct route_set *set, size_t count, const struct route_question *quest
 
 		if (!route_claim_admits(claim, question))
 			continue;
+		if (route_claim_may_serve(claim, question))
+			return ROUTE_NOBODY; /* it has come since, so that whoever waits will find it */
 		is_admitted = true;
 		is_usable |= session_ref_is_usable(claim->session_ref);
 		may_come_back |= !session_ref_is_banished(claim->session_ref);

@@ -41,6 +41,12 @@ standing_of(const struct route_claim *claim, const struct route_question *questi
 	return route_claim_is_held_back(claim) ? HELD_BACK : GOOD;
 }
 
+bool
+route_claim_may_serve(const struct route_claim *claim, const struct route_question *question)
+{
+	return standing_of(claim, question) != EXCLUDED;
+}
+
 /* The higher one goes first; 0 not at all. */
 static unsigned
 rank_of(const struct route_claim *claim, const struct route_question *question)

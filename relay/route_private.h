@@ -196,6 +196,8 @@ route_claim_at(struct route_set *set, size_t index)
 }
 /* Whether the agent's lists of addresses let this client in, as far as it has told them. */
 bool route_claim_admits(const struct route_claim *, const struct route_question *);
+/* Whether it may be chosen. */
+bool route_claim_may_serve(const struct route_claim *, const struct route_question *);
 /* The endpoint that gets the flow; NULL: none of these `count` can. */
 const struct route_claim *route_choose(
     struct route_pattern *, struct route_set *, size_t count, const struct route_question *);

@@ -1332,6 +1332,51 @@ a_reader_finds_what_is_there_while_others_come_and_go(void **state)
 	over(other);
 }
 
+/* Of a session that drains, which has failed it: it may wait, or is led to another one that has come. */
+static void *
+look_for_another(void *arg)
+{
+	struct route_question question = { .name = "set.example", .excluded = { true }, .tried_count = 1 };
+	struct route_answer answer;
+
+	question.tried[0] = arg;
+	for (int i = 0; i < LOOKS && !atomic_load(&is_over); i++) {
+		if (ask(&question, &answer) == ROUTE_NONE && answer.reason != ROUTE_NOBODY)
+			return arg;
+		session_ref_release(answer.session_ref);
+	}
+	return NULL;
+}
+
+static void
+nobody_looks_in_vain_while_another_session_takes_over(void **state)
+{
+	struct identity alice = person("alice", "*.example", false);
+	struct session_ref *old = session_of(&alice, 1), *next = session_of(&alice, 2);
+	struct said said[2];
+	pthread_t readers[2];
+	void *failure;
+
+	(void)state;
+	atomic_store(&is_over, false);
+	announce(&said[0], old, 1, "set.example");
+	session_ref_set_draining(old);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&readers[i], NULL, look_for_another, old), 0);
+	for (int i = 0; i < CHURN; i++) {
+		announce(&said[1], next, 1, "set.example");
+		withdraw(&said[1]);
+	}
+	atomic_store(&is_over, true);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(readers[i], &failure), 0);
+		assert_null(failure);
+	}
+	withdraw(&said[0]);
+	over(old);
+	over(next);
+}
+
 /* From before it leaves to after it is back. */
 static void *
 look_from_inside(void *arg)
@@ -1445,6 +1490,7 @@ main(void)
 		TEST(copies_of_one_agent_share_its_clients),
 		TEST(in_a_search_too_each_has_its_share),
 		TEST(a_reader_finds_what_is_there_while_others_come_and_go),
+		TEST(nobody_looks_in_vain_while_another_session_takes_over),
 		TEST(nobody_is_denied_while_who_lets_him_in_comes_and_goes),
 		TEST(a_grant_bounds_the_flows_of_all_sessions_together),
 	};
