@@ -94,19 +94,34 @@ answer_static(struct routes *routes, const char *pattern, uint64_t hash,
 	return true;
 }
 
+/* How many serve it.  Who is not there and not known either may have come between the two looks. */
+static size_t
+count_members(
+    struct routes *routes, struct route_pattern *pattern, struct route_set **set, bool *is_known)
+{
+	size_t count = 0;
+
+	for (int looks = 0; looks < ROUTE_LOOKS_MOST && count == 0 && !*is_known; looks++) {
+		*set = atomic_load_explicit(&pattern->set, memory_order_acquire);
+		count = *set ? atomic_load_explicit(&(*set)->count, memory_order_acquire) : 0;
+		*is_known = count == 0 && route_known_is(routes, pattern);
+	}
+	return count;
+}
+
 /* Whether the search ends here: with an endpoint, or with a set in which nobody can serve. */
 static bool
 answer_agent(struct routes *routes, const char *name, uint64_t hash,
     const struct route_question *question, struct route_answer *answer)
 {
 	struct route_pattern *pattern = route_pattern_find(routes, name, hash);
-	struct route_set *set =
-	    pattern ? atomic_load_explicit(&pattern->set, memory_order_acquire) : NULL;
-	size_t count = set ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
+	struct route_set *set = NULL;
+	bool is_known = false;
+	size_t count = pattern ? count_members(routes, pattern, &set, &is_known) : 0;
 	const struct route_claim *claim;
 
 	if (count == 0) {
-		if (pattern && route_known_is(routes, pattern)) {
+		if (is_known) {
 			answer->reason = why_known(pattern, question);
 			snprintf(answer->pattern, sizeof answer->pattern, "%s", name);
 		}

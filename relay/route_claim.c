@@ -384,8 +384,11 @@ leave(struct routes *routes, struct route_claim *claim)
 
 		if (!is_banished && !claim->is_replaced)
 			route_absent_note(routes, pattern, claim);
-		take_out(routes, claim);
+		/* Before, since a reader may see at any moment that nobody is left. */
 		atomic_store(&pattern->is_awaited, !is_banished);
+		if (pattern->counts.all == 1)
+			route_known_expect(routes, pattern);
+		take_out(routes, claim);
 		if (pattern->counts.all == 0)
 			route_known_remember(routes, pattern,
 			    identity_key(session_ref_identity(claim->session_ref)),

@@ -100,6 +100,13 @@ remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *id
 	return true;
 }
 
+void
+route_known_expect(struct routes *routes, struct route_pattern *pattern)
+{
+	atomic_store(
+	    &pattern->known_until_us, route_alive_us(routes) + ROUTE_KNOWN_MS * UINT64_C(1000));
+}
+
 /* When memory is short it is forgotten at once. */
 void
 route_known_remember(struct routes *routes, struct route_pattern *pattern, const uint8_t *identity,
@@ -107,11 +114,11 @@ route_known_remember(struct routes *routes, struct route_pattern *pattern, const
 {
 	if (!remember(routes, pattern, identity, tenant_key)) {
 		memory_short("that a name was served until now");
+		atomic_store(&pattern->known_until_us, 0);
 		route_pattern_tidy(routes, pattern);
 		return;
 	}
-	atomic_store(
-	    &pattern->known_until_us, route_alive_us(routes) + ROUTE_KNOWN_MS * UINT64_C(1000));
+	route_known_expect(routes, pattern);
 	route_known_tidy(routes);
 }
 

@@ -156,6 +156,8 @@ bool route_pattern_walk(struct routes *, size_t at, size_t count,
 bool route_claim_is_held_back(const struct route_claim *);
 
 /* route_known.c. Under the lock. */
+/* The last endpoint is about to leave: it is known from now on, and route_known_remember() follows. */
+void route_known_expect(struct routes *, struct route_pattern *);
 void route_known_remember(struct routes *, struct route_pattern *, const uint8_t *identity_key,
     const uint8_t *tenant_key);
 void route_known_recall(struct routes *, struct route_pattern *);

@@ -1332,7 +1332,8 @@ a_reader_finds_what_is_there_while_others_come_and_go(void **state)
 	over(other);
 }
 
-/* Of a session that drains, which has failed it: it may wait, or is led to another one that has come. */
+/* For whom a session that drains has failed, or who finds nobody there: he may wait, or is led to another one that
+ * has come. */
 static void *
 look_for_another(void *arg)
 {
@@ -1341,6 +1342,7 @@ look_for_another(void *arg)
 
 	question.tried[0] = arg;
 	for (int i = 0; i < LOOKS && !atomic_load(&is_over); i++) {
+		question.name = i % 2 ? "set.example" : "alone.example";
 		if (ask(&question, &answer) == ROUTE_NONE && answer.reason != ROUTE_NOBODY)
 			return arg;
 		session_ref_release(answer.session_ref);
@@ -1353,12 +1355,14 @@ nobody_looks_in_vain_while_another_session_takes_over(void **state)
 {
 	struct identity alice = person("alice", "*.example", false);
 	struct session_ref *old = session_of(&alice, 1), *next = session_of(&alice, 2);
-	struct said said[2];
+	struct said said[2], alone;
 	pthread_t readers[2];
 	void *failure;
 
 	(void)state;
 	atomic_store(&is_over, false);
+	announce(&alone, next, 2, "alone.example");
+	withdraw(&alone);
 	announce(&said[0], old, 1, "set.example");
 	session_ref_set_draining(old);
 	for (int i = 0; i < 2; i++)
@@ -1366,6 +1370,8 @@ nobody_looks_in_vain_while_another_session_takes_over(void **state)
 	for (int i = 0; i < CHURN; i++) {
 		announce(&said[1], next, 1, "set.example");
 		withdraw(&said[1]);
+		announce(&alone, next, 2, "alone.example");
+		withdraw(&alone);
 	}
 	atomic_store(&is_over, true);
 	for (int i = 0; i < 2; i++) {
