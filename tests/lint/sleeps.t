@@ -28,6 +28,7 @@ tests/faults/22-disks-and-ports.t: an_agent_whose_state_is_on_a_full_disk_obeys_
 tests/faults/22-disks-and-ports.t: an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one: what three seconds cost is measured
 tests/faults/40-exhaustion.t: the_system_takes_descriptors_back: nothing may be said again meanwhile
 tests/faults/41-memory.t: settled: what is given back within a minute is measured
+tests/faults/30-suspicion.t: a_nat_that_forgets_everything_costs_an_agent_a_client_at_most: clients come one after the other, at a rate
 tests/system/11-hostile.t: channels_do_not_take_the_places_of_clients_hellos: nobody may be refused meanwhile
 tests/system/11-hostile.t: running_out_of_descriptors_pauses_and_passes: what a second costs is measured
 tests/system/12-sealed.t: any_cutting_of_the_hello_is_the_same_hello: the kernel joins segments that are sent at once
