@@ -1,11 +1,14 @@
 #!/usr/bin/env -S python3 -B
 """A relay is replaced by another process while 500 clients come in each second and 1000 flows are open: none is
 refused, none is reset, and the figures are printed."""
+import os
 import statistics
+import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../system"))
 from lib import *
-from lib.attempts import Attempts, OneByteUpstream
+from lib.attempts import Attempts, LoadUpstream
 from lib.scene import Configured
 
 NAME, STATIC, HELD = "app.example.com", "static.example.com", "held.example.com"
@@ -21,7 +24,7 @@ def newer(scene, relay, label):
 
 def stage(scene):
 	"""A relay, agents of one name with one upstream, and a name for what stays open."""
-	upstream, echoing = scene.keep(OneByteUpstream(scene.dir)), scene.upstream(echo)
+	upstream, echoing = scene.keep(LoadUpstream(scene.dir)), scene.upstream(echo)
 	relay = scene.relay(workers=2, log={"level": "info"}, drain_timeout="5m",
 		routes=[route(STATIC, echoing)])
 	identity = authority().agent("agent", NAME, HELD)
