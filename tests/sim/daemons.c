@@ -253,6 +253,14 @@ relay_drain(struct sim_relay *relay, uint64_t ms)
 	}
 }
 
+void
+relay_have_agents_move(struct sim_relay *relay, uint64_t spread_ms)
+{
+	sim_self = relay->process;
+	for (int i = 0; i < WORKERS; i++)
+		agent_session_move_all(&relay->workers[i], spread_ms);
+}
+
 /* ---- agents ---- */
 
 static void

@@ -68,6 +68,8 @@ void relay_up(struct sim_relay *);
 /* Lets go of everything at once, orderly or after kernel_kill(). */
 void relay_down(struct sim_relay *);
 void relay_drain(struct sim_relay *, uint64_t ms);
+/* As one that another process takes over from, only that the agents come back to this one. */
+void relay_have_agents_move(struct sim_relay *, uint64_t spread_ms);
 void relay_say_goodbye(struct sim_relay *);
 
 void agent_up(struct sim_agent *);

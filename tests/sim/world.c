@@ -29,7 +29,7 @@ enum {
 
 /* Faults first; the last one is what follows them. */
 enum plan_kind {
-	RESET, BLACK_HOLE, NAT_FORGETS, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, CUT, FAULT_KINDS,
+	RESET, BLACK_HOLE, NAT_FORGETS, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, CUT, MOVE, FAULT_KINDS,
 	UP_AGAIN, MEND, RESTART, CHECK_BACK
 };
 
@@ -200,6 +200,12 @@ carry_out(struct sim_event *event)
 		people_switch_upstream(!people_upstream_is_up());
 		sim_tell("the upstream is %s", people_upstream_is_up() ? "up" : "in trouble");
 		break;
+	case MOVE:
+		if (process < FIRST_AGENT && process_is_up(process)) {
+			sim_tell("%s has its agents move", sim_processes[process].name);
+			relay_have_agents_move(&relays[process], sim_below(2000));
+		}
+		break;
 	case UP_AGAIN:
 		come_up_again(process);
 		break;
@@ -231,12 +237,15 @@ plan(enum plan_kind kind, int process, uint64_t in_ms)
 	kernel_at(&planned->event, clock_us() + in_ms * 1000, carry_out);
 }
 
-/* The agents of a name, two or one, are started anew one after the other; each has come back before. */
+/* The agents of a name, two or one, are started anew one after the other; each has come back before.  And at some
+ * moment each relay has its agents move. */
 static void
 plan_drains(void)
 {
 	for (unsigned i = 0; i < DRAINS; i++)
 		plan(DRAIN, FIRST_AGENT + (int)(agent_count > 1 ? i : 0), 2000 + i * FAULTS_MS / DRAINS + sim_below(1000));
+	for (int i = 0; i < RELAYS; i++)
+		plan(MOVE, i, sim_below(FAULTS_MS));
 }
 
 /* Each relay twice: the second time when all agents are back. */
