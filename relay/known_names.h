@@ -3,9 +3,10 @@
  * their clients are held as those of an agent that is away for a moment (flow_wait.h), and not told that
  * nobody has the name.
  *
- * The file, known-names, has the names that are served and those that were within the last minute.  A thread
- * of its own writes it when they have changed, at most every KNOWN_NAMES_PAUSE_MS, and at the end.  Names that
- * were read count as if their agent had left at that moment, so for a minute (ROUTE_KNOWN_MS).
+ * The file, known-names, has the names that are served and those that were within the last minute.
+ * A thread of its own writes it when they have changed, at most every KNOWN_NAMES_PAUSE_MS, and at
+ * the end.  Names that were read count as if their agent had left at that moment, so for a minute
+ * (ROUTE_KNOWN_MS).
  *
  * It is a hint: who could write into state_dir would make clients wait 5 s in vain, nothing else.
  *
@@ -26,7 +27,8 @@ struct routes;
 
 enum { KNOWN_NAMES_PAUSE_MS = 10000 };
 
-/* Reads what was known before, before anybody asks.  The routes must outlive it.  NULL when memory is short. */
+/* Reads what was known before, before anybody asks.  The routes must outlive it.  NULL when memory is
+ * short. */
 struct known_names *known_names_new(
     struct routes *, const char *state_dir, uint64_t most_of_identity);
 /* From now on its thread writes.  False when the system refuses a thread. */

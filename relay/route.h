@@ -182,8 +182,8 @@ uint64_t route_names_version(const struct routes *);
 void route_names_tick(struct routes *);
 /* Forgets those whose minute is over, of which nothing else need tell. */
 void route_names_tidy(struct routes *);
-/* `take` is called under a lock that announcers may wait for; what it is given ends with the call.  A name that
- * comes or goes meanwhile may be missed, or come twice. */
+/* `take` is called under a lock that announcers may wait for; what it is given ends with the call.  A
+ * name that comes or goes meanwhile may be missed, or come twice. */
 void route_names_each(
     struct routes *, void (*take)(void *arg, const struct route_name *), void *arg);
 /* As if its last agent had left at this moment. */

@@ -148,7 +148,8 @@ struct route_pattern *route_pattern_find(struct routes *, const char *name, uint
 struct route_pattern *route_pattern_want(struct routes *, const char *name);
 /* Under the lock: removes the pattern if nothing is left in it. */
 void route_pattern_tidy(struct routes *, struct route_pattern *);
-/* Under the lock: calls `each` for the patterns in so many slots from `at` on; false when these were the last. */
+/* Under the lock: calls `each` for the patterns in so many slots from `at` on; false when these were
+ * the last. */
 bool route_pattern_walk(struct routes *, size_t at, size_t count,
     void (*each)(void *arg, struct route_pattern *), void *arg);
 
@@ -163,7 +164,8 @@ void route_known_remember(struct routes *, struct route_pattern *, const uint8_t
 void route_known_recall(struct routes *, struct route_pattern *);
 void route_known_forget_all(struct routes *);
 void route_known_tidy(struct routes *);
-/* False: it is not remembered, or no longer than it should be.  Borrowed from the pattern, until the unlock. */
+/* False: it is not remembered, or no longer than it should be.  Borrowed from the pattern, until the
+ * unlock. */
 bool route_known_describe(const struct routes *, const struct route_pattern *, struct route_name *);
 /* A reader. */
 bool route_known_is(const struct routes *, const struct route_pattern *);
