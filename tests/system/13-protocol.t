@@ -182,6 +182,38 @@ def a_drain_that_is_cut_short_ends_with_goodbye(scene, way):
 	check(closed_how(running) in ("fin", "reset"), "the flow ends")
 
 
+def waiting(scene):
+	"""(relay, agent, client): the agent was asked for a channel for the client, and has not dialled one."""
+	relay = scene.relay()
+	peer = session(scene, relay)
+	equal(peer.announce(1, NAME), 0)
+	client = scene.keep(dial(relay.port, hello(NAME)))
+	peer.expect(NEED)
+	return relay, peer, client
+
+
+@test
+def who_waits_for_a_channel_goes_to_another_agent_when_this_one_drains(scene):
+	relay, peer, client = waiting(scene)
+	scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("raw", NAME, STATIC, "*.many.example.com"))
+	peer.send(frame(DRAIN, struct.pack(">I", 30000)))
+	equal(client.recv(1), b"\x16", "the first byte of the echo")
+	told = relay.wait_event("flow-attempt-failed")
+	equal(len(told), 1, "attempts that failed")
+	check("drains" in told[0]["message"], f"it waited for its time: {told}")
+
+
+@test
+def who_waits_for_a_channel_is_refused_when_the_relay_drains(scene):
+	relay, peer, client = waiting(scene)
+	relay.signal(signal.SIGTERM)
+	peer.expect(DRAIN)
+	equal(alert_of(client), 80)
+	check("drains" in relay.wait_event("flow-refused")[0]["error"], "why")
+	equal(peer.goodbye(), (GOODBYE, 11), "shutdown")
+	peer.close()
+
+
 @test
 def an_agent_whose_drain_is_cut_short_says_goodbye(scene):
 	relay = scene.relay()
