@@ -1,9 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """Peers that are switched off without a word: who finds it out, and what it is called."""
 import os
-import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../system"))
@@ -28,28 +26,6 @@ def joined(scene, place, relay, name):
 
 def handoff(name, upstream):
 	return passthrough(name, upstream, carrier="handoff")
-
-
-def echo_at(scene, place):
-	"""An upstream that other places reach; its URL."""
-	with place:
-		listener = scene.keep(socket.create_server((place.address, 0)))
-
-	def serve():
-		try:
-			while True:
-				threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
-		except OSError:
-			pass
-
-	def one(stream):
-		try:
-			echo(stream)
-		except OSError:
-			pass
-
-	threading.Thread(target=serve, daemon=True).start()
-	return f"tcp://{place.address}:{listener.getsockname()[1]}"
 
 
 def forward_at(scene, place, relay, name):
@@ -81,8 +57,10 @@ def a_flow_whose_peer_is_switched_off_ends_as_peer_silent_whoever_it_was(scene):
 		echoed = scene.upstream(echo)
 	with shop:
 		shops = scene.upstream(echo)
+	with far:
+		fars = scene.upstream(echo, host=far.address)
 	agent = scene.agent(relay, [passthrough("sealed.home.example", echoed), handoff("bare.home.example", echoed),
-		passthrough("far.home.example", echo_at(scene, far)), terminate("open.home.example", echoed)], authority().agent("home", "*.home.example"), label="home", place=home)
+		passthrough("far.home.example", fars), terminate("open.home.example", echoed)], authority().agent("home", "*.home.example"), label="home", place=home)
 	other = scene.agent(relay, [passthrough("sealed.shop.example", shops), handoff("bare.shop.example", shops)],
 		authority().agent("shop", "*.shop.example"), label="shop", place=shop)
 	agent.wait_parked()

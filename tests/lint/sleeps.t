@@ -25,7 +25,7 @@ tests/faults/20-known.t: a_relay_that_stood_still_tells_nobody_that_a_name_is_un
 tests/faults/20-known.t: a_relay_that_was_killed_knows_its_names_again: it is away for a second, and clients come at a rate
 tests/faults/22-disks-and-ports.t: a_disk_of_the_state_that_is_full_is_told_once_and_written_when_it_has_room: it may not be told twice meanwhile
 tests/faults/22-disks-and-ports.t: an_agent_whose_state_is_on_a_full_disk_obeys_crls_and_keeps_them_later: it may not be told again and again
-tests/faults/22-disks-and-ports.t: an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one: what three seconds cost is measured
+tests/faults/22-disks-and-ports.t: seconds_of_three: what three seconds cost is measured
 tests/faults/40-exhaustion.t: the_system_takes_descriptors_back: nothing may be said again meanwhile
 tests/faults/41-memory.t: settled: what is given back within a minute is measured
 tests/faults/30-suspicion.t: a_nat_that_forgets_everything_costs_an_agent_a_client_at_most: clients come one after the other, at a rate

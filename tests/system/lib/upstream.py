@@ -89,8 +89,8 @@ def _answer_bytes(stream, count):
 class Upstream:
 	"""Listens on a free port, a given one or a unix path. `seen` counts connections, `errors` keeps what went wrong."""
 
-	def __init__(self, serve, *, path=None, tls=None, port=0):
-		self.serve, self.tls, self.path = serve, tls, path
+	def __init__(self, serve, *, path=None, tls=None, port=0, host="127.0.0.1"):
+		self.serve, self.tls, self.path, self.host = serve, tls, path, host
 		self.seen, self.errors, self.open = 0, [], set()
 		if path:
 			self.listener = socket.socket(socket.AF_UNIX)
@@ -98,13 +98,13 @@ class Upstream:
 			self.listener.listen(1024)
 			self.port = None
 		else:
-			self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+			self.listener = socket.create_server((host, port), backlog=1024)
 			self.port = self.listener.getsockname()[1]
 		threading.Thread(target=self._accept, daemon=True).start()
 
 	@property
 	def url(self):
-		return f"unix:{self.path}" if self.path else f"tcp://127.0.0.1:{self.port}"
+		return f"unix:{self.path}" if self.path else f"tcp://{self.host}:{self.port}"
 
 	def _accept(self):
 		while True:
