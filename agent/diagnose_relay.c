@@ -112,17 +112,21 @@ tell(struct diagnosis *diagnosis, const struct knock *knock, const char *where, 
 }
 
 static bool
-knock_at(struct diagnosis *diagnosis, const struct address *address)
+knock_at(
+    struct diagnosis *diagnosis, const struct address *address, const struct connect_source *source)
 {
+	struct connector *connector;
 	struct knock knock = { .diagnosis = diagnosis };
 	char where[ADDRESS_TEXT];
 	uint64_t began_ms = clock_ms();
 
-	if (!connector_new(diagnosis->loop, diagnosis->resolver, address_text(address, where),
-		CONNECT_MS, on_connected, &knock)) {
+	connector = connector_new(diagnosis->loop, diagnosis->resolver,
+	    address_text(address, where), CONNECT_MS, on_connected, &knock);
+	if (!connector) {
 		findings_add(&diagnosis->findings, FINDING_FAILED, "tcp", NULL, "memory is short");
 		return false;
 	}
+	connector_set_source(connector, source);
 	loop_run(diagnosis->loop);
 	tell(diagnosis, &knock, where, clock_ms() - began_ms);
 	return knock.is_open;
@@ -137,7 +141,7 @@ diagnose_relay(struct diagnosis *diagnosis, const struct relay_path *path)
 	size_t open = 0;
 
 	findings_about(&diagnosis->findings, "relay", path->label);
-	if (path->egress) { /* the proxy resolves the name */
+	if (egress_proxy(path->egress)) { /* the proxy resolves the name */
 		diagnose_session(diagnosis, path);
 		return;
 	}
@@ -145,7 +149,7 @@ diagnose_relay(struct diagnosis *diagnosis, const struct relay_path *path)
 	    !find_addresses(diagnosis, &look_up, host, port))
 		return;
 	for (size_t i = 0; i < look_up.count; i++)
-		open += knock_at(diagnosis, &look_up.addresses[i]);
+		open += knock_at(diagnosis, &look_up.addresses[i], egress_source(path->egress));
 	if (open > 0)
 		diagnose_session(diagnosis, path);
 }

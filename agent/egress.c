@@ -13,6 +13,7 @@
 
 struct egress {
 	_Atomic unsigned references;
+	struct connect_source source;
 	struct fetch_proxy *proxy; /* NULL: none */
 	struct tls_config *tls;    /* https:// only, as all that follows */
 	struct trust *trust;
@@ -43,8 +44,18 @@ load_trust(struct egress *egress, const struct fetch_proxy_settings *settings, c
 	return egress->tls != NULL;
 }
 
+static void
+take_sources(struct egress *egress, const struct conf_texts *texts)
+{
+	char error[256];
+
+	for (size_t i = 0; i < texts->count; i++)
+		connect_source_add(&egress->source, texts->items[i], error);
+}
+
 struct egress *
-egress_new(const struct fetch_proxy_settings *settings, const char *label, char error[EGRESS_ERROR])
+egress_new(const struct fetch_proxy_settings *settings, const struct conf_texts *sources,
+    const char *label, char error[EGRESS_ERROR])
 {
 	struct egress *egress = calloc(1, sizeof *egress);
 
@@ -52,12 +63,25 @@ egress_new(const struct fetch_proxy_settings *settings, const char *label, char 
 	if (!egress)
 		return NULL;
 	egress->references = 1;
+	take_sources(egress, sources);
 	if (fetch_proxy_load(settings, &egress->proxy, error) &&
 	    (!egress->proxy || egress->proxy->kind != FETCH_PROXY_HTTPS ||
 		load_trust(egress, settings, label, error)))
 		return egress;
 	egress_release(egress);
 	return NULL;
+}
+
+struct egress *
+egress_new_direct(const struct egress *from)
+{
+	struct egress *egress = calloc(1, sizeof *egress);
+
+	if (!egress)
+		return NULL;
+	egress->references = 1;
+	egress->source = from->source;
+	return egress;
 }
 
 struct egress *
@@ -87,10 +111,19 @@ egress_proxy(const struct egress *egress)
 	return egress ? egress->proxy : NULL;
 }
 
+const struct connect_source *
+egress_source(const struct egress *egress)
+{
+	static const struct connect_source none;
+
+	return egress ? &egress->source : &none;
+}
+
 bool
 egress_equals(const struct egress *a, const struct egress *b)
 {
-	return fetch_proxy_equals(egress_proxy(a), egress_proxy(b));
+	return fetch_proxy_equals(egress_proxy(a), egress_proxy(b)) &&
+	    connect_source_equals(egress_source(a), egress_source(b));
 }
 
 /* Whoever carries our bytes sees only what is sealed; but it gets a password. */
@@ -122,6 +155,7 @@ egress_fill(struct egress *egress, struct proxy_dial_options *options)
 {
 	if (!egress)
 		return;
+	options->source = &egress->source;
 	options->proxy = egress->proxy;
 	options->tls = egress->tls;
 	options->judge = judge;

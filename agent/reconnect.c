@@ -93,8 +93,8 @@ uint64_t
 reconnect_failed(struct reconnect *reconnect, uint64_t now_ms)
 {
 	bool is_early = now_ms - reconnect->away_since_ms < RECONNECT_EARLY_MS;
-	uint64_t most = is_early ? larger_of(reconnect->bound_ms, RECONNECT_EARLY_MOST_MS)
-				 : RECONNECT_MOST_MS;
+	uint64_t most =
+	    is_early ? larger_of(reconnect->bound_ms, RECONNECT_EARLY_MOST_MS) : RECONNECT_MOST_MS;
 
 	if (is_early && reconnect->has_turns)
 		return until_its_turn(reconnect, now_ms);

@@ -49,7 +49,7 @@ struct relay_link {
 	enum relay_link_state state;
 	struct relay_session *current, *previous;
 	struct relay_session *second; /* UP: beside the current one, which is silent */
-	bool gave_up_second;          /* UP: the relay may have welcomed it, and replaced the current one */
+	bool gave_up_second; /* UP: the relay may have welcomed it, and replaced the current one */
 	struct reconnect reconnect;
 	struct timer timer;  /* WAITING: it dials; UP: it tries again with a second session */
 	struct timer settle; /* UP: until the previous session is not needed any more */
@@ -367,8 +367,7 @@ on_drain(struct relay_link *link)
 	    log_str("relay", link->target));
 	relay_session_stop_dialling(link->current);
 	replace_session(link,
-	    reconnect_drained(
-		&link->reconnect, clock_ms(), relay_session_drain_ms(link->current)));
+	    reconnect_drained(&link->reconnect, clock_ms(), relay_session_drain_ms(link->current)));
 	link->awaits_drain = true;
 	link->on_event(link->arg, RELAY_CHANGED);
 }
@@ -393,8 +392,7 @@ on_move(struct relay_link *link)
 	    "another process of this relay takes over: the next session is made, and then this one ends",
 	    log_str("relay", link->target));
 	replace_session(link,
-	    reconnect_drained(
-		&link->reconnect, clock_ms(), relay_session_drain_ms(link->current)));
+	    reconnect_drained(&link->reconnect, clock_ms(), relay_session_drain_ms(link->current)));
 	link->on_event(link->arg, RELAY_CHANGED);
 }
 

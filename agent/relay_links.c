@@ -73,8 +73,8 @@ new_link(const struct relay_links *links, struct relay_links *fresh, const char 
 	struct relay_link *link;
 
 	fresh->last_owner = next_owner(links, fresh);
-	link = relay_link_new(
-	    links->context, target, fresh->last_owner, links->on_event, links->arg);
+	link =
+	    relay_link_new(links->context, target, fresh->last_owner, links->on_event, links->arg);
 	if (link && !links->has_begun)
 		relay_link_wait(link, fresh->count * RELAY_LINKS_APART_MS);
 	return link;

@@ -7,33 +7,36 @@
 
 #include "base/log.h"
 
-/* Where the proxy is not for this host, there is none. */
+/* NULL when memory is short. */
 static struct egress *
 egress_for(struct egress *egress, const char *host)
 {
 	const struct fetch_proxy *proxy = egress_proxy(egress);
 
-	return proxy && fetch_proxy_is_for(proxy, host) ? egress_hold(egress) : NULL;
+	return !proxy || fetch_proxy_is_for(proxy, host) ? egress_hold(egress)
+							 : egress_new_direct(egress);
 }
 
 static bool
 choose_egress(struct relay_path *path, const struct relay_settings *settings, const char *host,
-    struct egress *of_agent, char error[EGRESS_ERROR])
+    const struct relay_paths *paths, const struct conf_texts *sources, char error[EGRESS_ERROR])
 {
-	struct egress *own;
+	struct egress *egress = settings->proxy.url
+	    ? egress_new(&settings->proxy, sources, "connect_url.proxy.cas", error)
+	    : egress_hold(paths->egress);
 
-	if (!settings->proxy.url) {
-		path->egress = egress_for(of_agent, host);
-		return true;
-	}
-	own = egress_new(&settings->proxy, "connect_url.proxy.cas", error);
-	path->egress = egress_for(own, host);
-	egress_release(own);
-	return own != NULL;
+	if (!egress)
+		return false;
+	path->egress = egress_for(egress, host);
+	egress_release(egress);
+	if (!path->egress)
+		snprintf(error, EGRESS_ERROR, "memory is short");
+	return path->egress != NULL;
 }
 
 static bool
-add_path(struct relay_paths *paths, const struct relay_settings *settings, char error[EGRESS_ERROR])
+add_path(struct relay_paths *paths, const struct relay_settings *settings,
+    const struct conf_texts *sources, char error[EGRESS_ERROR])
 {
 	struct relay_path *path = &paths->paths[paths->count];
 	char host[254];
@@ -46,7 +49,7 @@ add_path(struct relay_paths *paths, const struct relay_settings *settings, char 
 	    settings->name ? settings->name : host);
 	paths->labels.items[paths->count++] = path->label;
 	paths->labels.count = paths->count;
-	return choose_egress(path, settings, host, paths->egress, error);
+	return choose_egress(path, settings, host, paths, sources, error);
 }
 
 static bool
@@ -54,7 +57,7 @@ fill(struct relay_paths *paths, const struct agent_settings *settings, char erro
 {
 	size_t count = settings->connect_url.count;
 
-	paths->egress = egress_new(&settings->proxy, "agent.proxy.cas", error);
+	paths->egress = egress_new(&settings->proxy, &settings->sources, "agent.proxy.cas", error);
 	if (!paths->egress)
 		return false;
 	paths->paths = calloc(count + 1, sizeof *paths->paths);
@@ -64,7 +67,7 @@ fill(struct relay_paths *paths, const struct agent_settings *settings, char erro
 		return false;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!add_path(paths, agent_settings_relay(settings, i), error))
+		if (!add_path(paths, agent_settings_relay(settings, i), &settings->sources, error))
 			return false;
 	return true;
 }

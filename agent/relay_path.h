@@ -12,7 +12,7 @@ struct relay_path {
 	char label[RELAY_LABEL];   /* what logs and people call the relay */
 	char target[RELAY_TARGET]; /* host:port */
 	char server_name[254];
-	struct egress *egress; /* held; NULL: it is dialled directly */
+	struct egress *egress; /* held; without a proxy where that is not for the host */
 };
 
 struct relay_paths {

@@ -156,8 +156,8 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 
 	memcpy(rs->relay, welcome->relay, sizeof rs->relay);
 	note_place(rs, welcome->facts);
-	rs->ref = agent_session_ref_new(channel_target(rs), rs->path.server_name, welcome, rs->session,
-	    rs->credentials->channel, rs->relay_check.identity);
+	rs->ref = agent_session_ref_new(channel_target(rs), rs->path.server_name, welcome,
+	    rs->session, rs->credentials->channel, rs->relay_check.identity);
 	rs->announcer = announcer_new(context->loop, rs->session, rs->relay, context->challenges);
 	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
 		return false;
@@ -167,8 +167,8 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	rs->ref->owner = rs->owner;
 	rs->is_up = true;
 	session_set_tolerance(rs->session, (uint32_t)context->tolerance_ms);
-	session_watch_silence(rs->session,
-	    (uint32_t)larger_of(RELAY_SESSION_SILENT_MS, welcome->heartbeat_ms / 2));
+	session_watch_silence(
+	    rs->session, (uint32_t)larger_of(RELAY_SESSION_SILENT_MS, welcome->heartbeat_ms / 2));
 	channel_pool_init(&rs->ref->pool, welcome->pool_least, welcome->pool_most,
 	    context->pool_least, rs->pool_share);
 	log_event(LOG_DEBUG, "pool", "channels are dialled", log_str("relay", rs->relay),
@@ -181,8 +181,8 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 static void
 look_at_service(struct relay_session *rs)
 {
-	bool serves_all = rs->is_up &&
-	    relay_session_accepted_count(rs) == rs->context->endpoint_table->count;
+	bool serves_all =
+	    rs->is_up && relay_session_accepted_count(rs) == rs->context->endpoint_table->count;
 
 	if (serves_all == rs->serves_all)
 		return;
@@ -264,8 +264,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		rs->on_event(rs->arg, rs, RELAY_SESSION_HEARD);
 		break;
 	case SESSION_OVER:
-		relay_session_end_explain(
-		    &rs->end, rs->session, &rs->relay_check, rs->credentials);
+		relay_session_end_explain(&rs->end, rs->session, &rs->relay_check, rs->credentials);
 		/* A relay that was accepted once may have a renewed certificate by now. */
 		rs->end.needs_cure &= !(rs->is_up && rs->relay_check.has_refused);
 		over(rs);
@@ -307,7 +306,7 @@ on_connected(void *arg, struct stream *stream, const char *error)
 
 	if (!stream) {
 		const char *word = proxy_dial_is_short(rs->dial) ? "connect-short"
-		    : rs->path.egress                            ? "proxy-failed"
+		    : egress_proxy(rs->path.egress)              ? "proxy-failed"
 								 : "unreachable";
 
 		rs->dial = NULL;

@@ -29,7 +29,7 @@ enum relay_session_event {
 	 * heartbeat, although it was asked; and now something has. */
 	RELAY_SESSION_SILENT,
 	RELAY_SESSION_HEARD,
-	RELAY_SESSION_OVER,    /* relay_session_end() says why; free it */
+	RELAY_SESSION_OVER, /* relay_session_end() says why; free it */
 };
 
 enum { RELAY_SESSION_SILENT_MS = 5000 };

@@ -22,10 +22,11 @@ struct identity;
 
 struct agent_session_ref {
 	_Atomic unsigned references;
-	_Atomic bool is_over;   /* the session is: no new channel is dialled */
-	char *target; /* address:port of the session, since a name may have those of several relays */
+	_Atomic bool is_over; /* the session is: no new channel is dialled */
+	char *
+	    target; /* address:port of the session, since a name may have those of several relays */
 	char *server_name;      /* for SNI */
-	struct egress *egress;  /* held; NULL: the target is dialled directly */
+	struct egress *egress;  /* held; NULL: the target is dialled as any other */
 	char relay[SHORT_TEXT]; /* the name that the relay gives itself */
 	char identity[CHANNEL_IDENTITY];
 	struct secret key;

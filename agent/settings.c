@@ -9,6 +9,7 @@
 #include "agent/settings_private.h"
 #include "base/admin.h"
 #include "base/admin_client.h"
+#include "base/connect_source.h"
 #include "base/fetch.h"
 #include "base/memory.h"
 #include "base/proxy.h"
@@ -45,6 +46,14 @@ is_relay(const char *text, char error[256])
 	char host[254];
 
 	return url_relay(host, text, error);
+}
+
+static bool
+is_source(const char *text, char error[256])
+{
+	struct connect_source source = { 0 };
+
+	return connect_source_add(&source, text, error);
 }
 
 static bool
@@ -199,6 +208,7 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .fallback = "15s", .least = SECONDS(1), .most = SECONDS(300) },
 	{ "agent.proxy", CONF_MAPPING, AT(agent_settings, proxy), .table = fetch_proxy_rows,
 	    .scalar = "url", .mark_offset = AT(agent_settings, proxy.mark) },
+	{ "agent.source", CONF_TEXTS, AT(agent_settings, sources), .check = is_source },
 	{ "agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text },
 	{ "agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label },
 	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = state_dir },
@@ -479,6 +489,18 @@ check_unlike(const struct agent_settings *settings, size_t index, struct conf_re
 }
 
 static void
+check_sources(const struct conf_texts *texts, struct conf_report *report)
+{
+	struct connect_source source = { 0 };
+	char error[256];
+
+	for (size_t i = 0; i < texts->count; i++)
+		if (!connect_source_add(&source, texts->items[i], error))
+			conf_error(
+			    report, texts->marks[i], "agent.source: %s %s", texts->items[i], error);
+}
+
+static void
 label_relay(struct relay_settings *relay)
 {
 	char host[254] = "";
@@ -552,6 +574,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 	renewal_rows_check(&settings->renew, settings->certificate, settings->private_key, report);
 	check_relays(settings, report);
 	fetch_proxy_check(&settings->proxy, report);
+	check_sources(&settings->sources, report);
 	agent_settings_check_forwards(settings, report);
 	for (size_t i = 0; i < settings->endpoints.count; i++) {
 		check_endpoint(agent_settings_endpoint(settings, i), report);

@@ -165,6 +165,7 @@ struct agent_settings {
 	struct conf_mark certificate_mark, private_key_mark;
 	struct renewal_settings renew; /* of that certificate */
 	uint64_t heartbeat_ms, tolerance_ms;
+	struct conf_texts sources; /* as connect_source_add() takes them */
 	struct fetch_proxy_settings proxy;
 	char *region;
 	struct conf_texts labels; /* "key=value" */

@@ -273,6 +273,8 @@ start_dialling(struct upstream_dial *dial, struct resolver *resolver)
 	else
 		dial->connector =
 		    connector_new(dial->loop, resolver, target, by.timeout_ms, on_connected, dial);
+	if (dial->connector && by.source)
+		connector_set_source(dial->connector, by.source);
 	return dial->proxy_dial || dial->connector;
 }
 

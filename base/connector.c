@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/connect_source.h"
 #include "base/log.h"
 #include "base/resolved.h"
 #include "base/resolver.h"
@@ -40,6 +41,7 @@ struct connector {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct resolution *resolution;
+	struct connect_source source;
 	struct connector_fence fence; /* without allows(): none */
 	char host[254];               /* "": the target is a literal */
 	size_t count, next, pending;  /* addresses, the one to try next, attempts that run */
@@ -329,6 +331,7 @@ static int
 begin_attempt(struct attempt *attempt)
 {
 	const struct address *to = &attempt->address;
+	int why;
 
 	attempt->fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (attempt->fd < 0) {
@@ -341,6 +344,9 @@ begin_attempt(struct attempt *attempt)
 	socket_prepare(attempt->fd);
 	watch_init(&attempt->watch, attempt->connector->loop, attempt->fd, on_ready, attempt);
 	watch_set_edge(&attempt->watch);
+	why = connect_source_bind(&attempt->connector->source, attempt->fd, to->as.any.sa_family);
+	if (why != 0)
+		return why;
 	return connect(attempt->fd, &to->as.any, to->bytes) == 0 ? 0 : errno;
 }
 
@@ -575,6 +581,12 @@ connector_new(struct loop *loop, struct resolver *resolver, const char *target, 
 	const struct connector_fence none = { NULL, NULL };
 
 	return connector_new_fenced(loop, resolver, target, timeout_ms, &none, on_done, arg);
+}
+
+void
+connector_set_source(struct connector *connector, const struct connect_source *source)
+{
+	connector->source = *source;
 }
 
 void

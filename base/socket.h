@@ -126,6 +126,9 @@ struct connector_fence {
 struct connector *connector_new_fenced(struct loop *, struct resolver *, const char *target,
     uint64_t timeout_ms, const struct connector_fence *,
     void (*on_done)(void *arg, int fd, const char *error), void *arg);
+/* Right after it was made: where its connections come from (base/connect_source.h; copied). */
+struct connect_source;
+void connector_set_source(struct connector *, const struct connect_source *);
 /* Gives up silently; after on_done has been called the connector is gone by itself and must not
  * be freed. */
 void connector_free(struct connector *);

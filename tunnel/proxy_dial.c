@@ -426,10 +426,13 @@ proxy_dial_new(struct loop *loop, struct resolver *resolver,
 	dial->connector = connector_new(loop, resolver,
 	    dial->options.proxy ? place_of(options->proxy) : options->target, options->timeout_ms,
 	    on_connected, dial);
-	if (dial->connector)
-		return dial;
-	free(dial);
-	return NULL;
+	if (!dial->connector) {
+		free(dial);
+		return NULL;
+	}
+	if (options->source)
+		connector_set_source(dial->connector, options->source);
+	return dial;
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "tunnel/tls.h"
 
+struct connect_source;
 struct fetch_proxy;
 struct loop;
 struct proxy_dial;
@@ -27,8 +28,9 @@ enum { PROXY_DIAL_ERROR = 1024 };
 struct proxy_dial_options {
 	const char *target; /* as connector_new() wants it */
 	uint64_t timeout_ms;
-	const struct fetch_proxy *proxy; /* NULL: none; it says itself for which hosts it is */
-	struct tls_config *tls;          /* to one of https:// */
+	const struct connect_source *source; /* NULL: the system chooses */
+	const struct fetch_proxy *proxy;     /* NULL: none; it says itself for which hosts it is */
+	struct tls_config *tls;              /* to one of https:// */
 	/* Judges that one's certificate: 0, or the alert, with a sentence in `why`. */
 	unsigned (*judge)(void *arg, const char *host, const struct tls_certificate *chain,
 	    size_t count, char why[PROXY_DIAL_ERROR]);

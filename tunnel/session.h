@@ -39,7 +39,7 @@ enum session_event {
 	 * and then something has come from it all the same. */
 	SESSION_SILENT,
 	SESSION_HEARD,
-	SESSION_OVER,  /* session_over_code() and session_error() say why; free it */
+	SESSION_OVER, /* session_over_code() and session_error() say why; free it */
 };
 
 enum { SESSION_FRAMES_PER_SECOND = 200 };

@@ -49,8 +49,9 @@ struct session {
 	struct timer need; /* armed: too early for the next one */
 
 	uint64_t heartbeat_ms, tolerance_ms, last_frame_ms, next_ping_ms;
-	uint64_t silent_ms;       /* 0: nobody wants to know */
-	bool is_asked, is_silent; /* since the last frame a ping has gone out; its silence was told */
+	uint64_t silent_ms; /* 0: nobody wants to know */
+	bool is_asked,
+	    is_silent; /* since the last frame a ping has gone out; its silence was told */
 	uint64_t asked_ms;
 	uint32_t sequence, probe;
 	uint64_t rtt_us;

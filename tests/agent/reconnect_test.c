@@ -182,8 +182,8 @@ a_drain_spreads_agents_over_its_time(void **state)
 
 		be_up(&reconnect, BEGIN_MS - 100000);
 		reconnect_set_place(&reconnect, 65536 / 2);
-		assert_int_equal(reconnect_drained(&reconnect, BEGIN_MS, rows[i].drain_ms),
-		    rows[i].half);
+		assert_int_equal(
+		    reconnect_drained(&reconnect, BEGIN_MS, rows[i].drain_ms), rows[i].half);
 		/* It ended sooner. */
 		assert_int_equal(reconnect_gone(&reconnect, BEGIN_MS + 10), 2000);
 		assert_int_equal(reconnect_failed(&reconnect, BEGIN_MS + 2010), 4000);

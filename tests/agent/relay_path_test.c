@@ -63,11 +63,36 @@ finds_name_and_proxy_of_each(void **state)
 	    relay_paths_find(paths, "203.0.113.7:8443")->target, "203.0.113.7:8443");
 	assert_string_equal(proxy_of(paths, "relay.test:443"), "http://proxy.test:3128");
 	assert_string_equal(proxy_of(paths, "203.0.113.7:8443"), "socks5://other.test:1080");
-	assert_null(relay_paths_find(paths, "a.near.test:443")->egress);
+	assert_string_equal(proxy_of(paths, "a.near.test:443"), "none");
 	assert_null(relay_paths_find(paths, "relay.test:444"));
 	assert_null(relay_paths_find(NULL, "relay.test:443"));
 	relay_paths_free(paths);
 	relay_paths_free(NULL);
+}
+
+static void
+hands_on_where_connections_come_from(void **state)
+{
+	static char *sources[] = { (char *)(uintptr_t) "192.0.2.1", (char *)(uintptr_t) "eth1" },
+		    *near[] = { (char *)(uintptr_t) "near.test" };
+	struct relay_paths *paths, *others;
+
+	(void)state;
+	memset(&settings, 0, sizeof settings);
+	settings.sources = (struct conf_texts){ .items = sources, .count = 2 };
+	settings.proxy.url = strcpy(urls[3], "http://proxy.test:3128");
+	settings.proxy.no_proxy = (struct conf_texts){ .items = near, .count = 1 };
+	want(0, "relay.test:443", NULL, NULL);
+	want(1, "a.near.test:443", NULL, NULL);
+	want(2, "other.test:443", NULL, "http://p.test:1");
+	paths = make();
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(egress_source(paths->paths[i].egress)->interface, "eth1");
+	settings.sources.count = 1;
+	others = make();
+	assert_true(relay_paths_differ(paths, others));
+	relay_paths_free(others);
+	relay_paths_free(paths);
 }
 
 static void
@@ -112,6 +137,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_name_and_proxy_of_each),
+		cmocka_unit_test(hands_on_where_connections_come_from),
 		cmocka_unit_test(differs_where_a_relay_has_another_proxy),
 		cmocka_unit_test(says_which_file_cannot_be_read),
 	};

@@ -10,6 +10,9 @@
 	"version: 1\n" \
 	"agent: {connect_url: 'relay.test:443', connect_cas: ca, certificate: c, private_key: k}\n"
 #define ENDPOINT "endpoints:\n  - name: a\n    url: tls://a.test\n"
+#define SOURCES(sources) \
+	"version: 1\nagent: {connect_url: 'r:1', connect_cas: ca, certificate: c, private_key: k, source: " sources \
+	"}\n" ENDPOINT "    upstream: 80\n"
 #define RELAYS(relays) \
 	"version: 1\nagent: {connect_url: " relays \
 	", connect_cas: ca, certificate: c, private_key: k}\n" ENDPOINT "    upstream: 80\n"
@@ -471,6 +474,8 @@ refuses_what_does_not_go_together(void **state)
 		{ AGENT "forwards:\n" FORWARD("unix:/a", "a"),
 		    ":2:22:", "agent.connect_url is for endpoints" },
 		{ "version: 1\n", ":1:1:", "missing key \"endpoints\"" },
+		{ SOURCES("[10.0.0.1, 10.0.0.2]"), ":2:97:", "second address of one family" },
+		{ SOURCES("10.0.0.1/8"), ":2:86:", "neither an address" },
 		{ RELAYS("{name: r.test}"), ":2:22:", "missing key \"dial\"" },
 		{ RELAYS("['r:1', {dial: r}]"), ":2:37:", "is not a valid relay" },
 		{ RELAYS("{dial: 'r:1', name: 192.0.2.1}"), ":2:42:", "is not a valid host name" },

@@ -256,6 +256,13 @@ connector_new_fenced(struct loop *loop, struct resolver *resolver, const char *t
 }
 
 void
+connector_set_source(struct connector *connector, const struct connect_source *source)
+{
+	(void)connector;
+	(void)source;
+}
+
+void
 connector_free(struct connector *connector)
 {
 	if (!connector)

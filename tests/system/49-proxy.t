@@ -123,6 +123,17 @@ def a_relay_may_have_a_proxy_of_its_own(scene):
 
 
 @test
+def relays_and_proxies_are_dialled_from_a_given_address(scene):
+	near, other, proxy = scene.relay("near"), scene.relay("other"), scene.keep(OwnProxy())
+	serve(scene, [near, other], agent={"source": "127.0.0.9", "connect_url": [f"{CONNECT_NAME}:{near.port}",
+		{"dial": f"{FAR}:{other.port}", "name": CONNECT_NAME, "proxy": f"socks5://127.0.0.1:{proxy.port}"}]})
+	near.wait_parked()
+	equal(near.wait_event("session-up")[0]["client"].rpartition(":")[0], "127.0.0.9", "where the session comes from")
+	equal({name for name, _ in proxy.clients}, {"127.0.0.9"}, "where the proxy is asked from")
+	answers(near)
+
+
+@test
 def the_environment_may_name_the_proxy(scene):
 	relay, proxy = scene.relay(), scene.keep(OwnProxy(USER))
 	agent = serve(scene, relay, start=False, agent={"connect_url": far(relay), "proxy": "environment"})
@@ -176,6 +187,23 @@ def proxies_that_people_run_do(scene, make):
 	serve(scene, relay, agent={"connect_url": [f"{CONNECT_NAME}:{relay.port}"], "proxy": {"url": f"{scheme}://127.0.0.1:{port}",
 		"username": "joe", "password_file": f"{scene.dir}/word"}})
 	answers(relay)
+
+
+@test
+def a_diagnosis_goes_by_the_proxy(scene):
+	relay, proxy = scene.relay(), scene.keep(OwnProxy())
+	agent = serve(scene, relay, start=False, agent={"connect_url": far(relay), "proxy": f"http://127.0.0.1:{proxy.port}"})
+
+	def found():
+		code, out, err = run(agent.program, "diagnose", "--json", "-c", agent.config_path)
+		return [(one["step"], one["result"], one["sentence"]) for one in json.loads(out)["findings"] if one["about"] == "relay"]
+
+	steps = [step for step, result, _ in found() if result == "ok"]
+	equal(steps[:3], ["proxy", "tls", "session"], "steps")
+	proxy.refuses_with = "403 Not that way"
+	step, result, sentence = found()[0]
+	equal((step, result), ("proxy", "failed"), sentence)
+	check("403 Not that way" in sentence and f"http://127.0.0.1:{proxy.port}" in sentence, sentence)
 
 
 @test

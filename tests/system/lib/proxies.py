@@ -2,6 +2,7 @@
 import base64
 import os
 import shutil
+import signal
 import socket
 import threading
 
@@ -28,13 +29,14 @@ def _copy(source, target):
 
 class OwnProxy(Upstream):
 	"""HTTP CONNECT and SOCKS5 on one port, over TLS with `tls`; each name is this host. `asked` has (target, user) of
-	each request, a user None where none was told; who does not tell `user` ("name:password") is refused."""
+	each request, a user None where none was told, and `clients` their addresses; who does not tell `user` ("name:password") is refused."""
 
 	def __init__(self, user=None, **keys):
-		self.user, self.asked, self.refuses_with = user, [], None
+		self.user, self.asked, self.clients, self.refuses_with = user, [], [], None
 		super().__init__(self._serve, **keys)
 
 	def _serve(self, stream):
+		self.clients.append(stream.getpeername())
 		first = read_exactly(stream, 1)
 		if first == b"\x05":
 			self._serve_socks(stream)
@@ -138,6 +140,25 @@ def _answers(address, port):
 		return True
 	except OSError:
 		return False
+
+
+def _family(pid):
+	"""Its descendants, and itself at last: some proxies serve in processes of their own."""
+	children = []
+	for task in os.listdir(f"/proc/{pid}/task"):
+		with open(f"/proc/{pid}/task/{task}/children") as file:
+			children += map(int, file.read().split())
+	return [one for child in children for one in _family(child)] + [pid]
+
+
+def signal_proxy(daemon, number):
+	for pid in _family(daemon.pid):
+		os.kill(pid, number)
+
+
+def kill_proxy(daemon):
+	signal_proxy(daemon, signal.SIGKILL)
+	daemon.process.wait()
 
 
 def start_proxy(scene, make, port, label="proxy", address="127.0.0.1", **keys):
