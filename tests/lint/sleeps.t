@@ -29,6 +29,10 @@ tests/faults/22-disks-and-ports.t: seconds_of_three: what three seconds cost is 
 tests/faults/40-exhaustion.t: the_system_takes_descriptors_back: nothing may be said again meanwhile
 tests/faults/41-memory.t: settled: what is given back within a minute is measured
 tests/faults/30-suspicion.t: a_nat_that_forgets_everything_costs_an_agent_a_client_at_most: clients come one after the other, at a rate
+tests/faults/70-proxies.t: _come: clients come one after the other, at a rate
+tests/faults/70-proxies.t: a_proxy_ends_everything_each_minute: the minute itself is what is tested
+tests/faults/70-proxies.t: a_proxy_that_dies_comes_back: it is away for a second
+tests/faults/70-proxies.t: a_proxy_that_stalls_goes_on: the silence itself is what is tested
 tests/system/11-hostile.t: channels_do_not_take_the_places_of_clients_hellos: nobody may be refused meanwhile
 tests/system/11-hostile.t: running_out_of_descriptors_pauses_and_passes: what a second costs is measured
 tests/system/12-sealed.t: any_cutting_of_the_hello_is_the_same_hello: the kernel joins segments that are sent at once
