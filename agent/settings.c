@@ -9,6 +9,7 @@
 #include "agent/settings_private.h"
 #include "base/admin.h"
 #include "base/admin_client.h"
+#include "base/conf_once.h"
 #include "base/connect_source.h"
 #include "base/fetch.h"
 #include "base/memory.h"
@@ -468,24 +469,34 @@ check_endpoint(struct endpoint_settings *endpoint, struct conf_report *report)
 	check_proxy_header(endpoint, report);
 }
 
-/* Compares with all before it: endpoints are few enough, and a configuration is read seldom. */
+/* A name is served once, and each endpoint has a name of its own for people. */
 static void
-check_unlike(const struct agent_settings *settings, size_t index, struct conf_report *report)
+check_unlike(const struct agent_settings *settings, struct conf_report *report)
 {
-	const struct endpoint_settings *here = agent_settings_endpoint(settings, index);
+	struct conf_once *hosts = conf_once_new(settings->endpoints.count);
+	struct conf_once *names = conf_once_new(settings->endpoints.count);
 
-	for (size_t i = 0; i < index; i++) {
-		const struct endpoint_settings *before = agent_settings_endpoint(settings, i);
+	if (!hosts || !names)
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be judged: memory is short");
+	for (size_t i = 0; hosts && names && i < settings->endpoints.count; i++) {
+		const struct endpoint_settings *here = agent_settings_endpoint(settings, i);
+		struct conf_mark host = { 0 }, name = { 0 };
 
-		if (here->url && strcmp(here->server_name, before->server_name) == 0)
+		if (here->server_name[0] != '\0')
+			host = conf_once_note(hosts, here->server_name, here->url_mark);
+		if (here->name)
+			name = conf_once_note(names, here->name, here->name_mark);
+		if (host.line > 0)
 			conf_error(report, here->url_mark,
 			    "%s stands at line %u too; one agent serves a name once", here->url,
-			    before->url_mark.line);
-		if (here->name && before->name && strcmp(here->name, before->name) == 0)
+			    host.line);
+		if (name.line > 0)
 			conf_error(report, here->name_mark,
 			    "the name '%s' stands at line %u too; give each endpoint its own",
-			    here->name, before->name_mark.line);
+			    here->name, name.line);
 	}
+	conf_once_free(hosts);
+	conf_once_free(names);
 }
 
 static void
@@ -579,8 +590,8 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 	for (size_t i = 0; i < settings->endpoints.count; i++) {
 		check_endpoint(agent_settings_endpoint(settings, i), report);
 		agent_settings_check_acme(settings, agent_settings_endpoint(settings, i), report);
-		check_unlike(settings, i, report);
 	}
+	check_unlike(settings, report);
 	if (settings->pool_least > settings->pool_most)
 		conf_error(report, settings->pool_mark,
 		    "agent.pool.least %llu is above agent.pool.most %llu",

@@ -11,7 +11,7 @@
  * too.  Inside a mapping that is not given at all nothing is required; its mark
  * tells whether it was.  A key without a value (`routes:`) is an empty list or
  * mapping; for a single value it is an error.  Anchors, aliases, tags and a
- * second document are refused, and a file over 32 MiB.
+ * second document are refused, and a file over 64 MiB.
  *
  * Reading takes a time and a memory that grow with the file: some 40 ms and 25 MiB for each MiB
  * of short lines at the peak, all but what is in `out` given back.

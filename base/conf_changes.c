@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/conf.h"
@@ -172,17 +173,6 @@ name_of(const struct conf_row *row, const struct conf_items *items, size_t index
 	return text ? text : "?";
 }
 
-/* Where the item of this name is, or the end. */
-static size_t
-find_item(const struct conf_row *row, const struct conf_items *items, const char *name)
-{
-	size_t i = 0;
-
-	while (i < items->count && strcmp(name_of(row, items, i), name) != 0)
-		i++;
-	return i;
-}
-
 /* The key is a plural, as of most lists. */
 static void
 add_item(
@@ -197,23 +187,80 @@ add_item(
 	conf_changes_add(changes, what);
 }
 
+/* An item as it was before, by its name. */
+struct old_item {
+	struct hash_link link;
+	const char *name;
+	const void *values;
+	bool is_there; /* now, too */
+};
+
+static bool
+has_name(const struct hash_link *at, const void *name)
+{
+	return strcmp(container_of(at, const struct old_item, link)->name, name) == 0;
+}
+
+static struct old_item *
+find_old(const struct table *table, const char *name)
+{
+	struct hash_link *at =
+	    table_find(table, table_hash(table, name, strlen(name)), has_name, name);
+
+	return at ? container_of(at, struct old_item, link) : NULL;
+}
+
+/* Of several with one name the first counts. */
+static void
+note_old(struct table *table, struct old_item *old, const struct conf_row *row,
+    const struct conf_items *before)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		old[i].name = name_of(row, before, i);
+		old[i].values = item_at(row, before, i);
+		if (!find_old(table, old[i].name))
+			table_add(table, &old[i].link,
+			    table_hash(table, old[i].name, strlen(old[i].name)));
+	}
+}
+
+static void
+compare_items(struct conf_changes *changes, const struct conf_row *row, const struct table *table,
+    const struct conf_items *after)
+{
+	for (size_t i = 0; i < after->count; i++) {
+		const char *name = name_of(row, after, i);
+		struct old_item *old = find_old(table, name);
+
+		if (!old)
+			add_item(changes, row, name, " (new)");
+		else if (conf_digest(row->table, old->values) !=
+		    conf_digest(row->table, item_at(row, after, i)))
+			add_item(changes, row, name, "");
+		if (old)
+			old->is_there = true;
+	}
+}
+
+/* When memory is short only the key is told. */
 static void
 find_items(struct conf_changes *changes, const struct conf_row *row,
     const struct conf_items *before, const struct conf_items *after)
 {
-	for (size_t i = 0; i < after->count; i++) {
-		const char *name = name_of(row, after, i);
-		size_t old = find_item(row, before, name);
+	struct old_item *old = calloc(before->count + 1, sizeof *old);
+	struct table table = { 0 };
 
-		if (old == before->count)
-			add_item(changes, row, name, " (new)");
-		else if (conf_digest(row->table, item_at(row, before, old)) !=
-		    conf_digest(row->table, item_at(row, after, i)))
-			add_item(changes, row, name, "");
+	if (old && table_init(&table)) {
+		note_old(&table, old, row, before);
+		compare_items(changes, row, &table, after);
+		for (size_t i = 0; i < before->count; i++)
+			if (!find_old(&table, old[i].name)->is_there)
+				add_item(changes, row, old[i].name, " (gone)");
+	} else {
+		conf_changes_add(changes, row->key);
 	}
-	for (size_t i = 0; i < before->count; i++)
-		if (find_item(row, after, name_of(row, before, i)) == after->count)
-			add_item(changes, row, name_of(row, before, i), " (gone)");
+	table_wipe(&table);
+	free(old);
 }
 
 void

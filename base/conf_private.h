@@ -10,7 +10,7 @@
 #include "base/conf.h"
 
 enum {
-	CONF_FILE_MOST = 32 << 20,
+	CONF_FILE_MOST = 64 << 20,
 	CONF_DEPTH_MOST = 16, /* mappings and lists within each other */
 	CONF_ERRORS_MOST = 50,
 	CONF_SENTENCE = 512, /* storage for a sentence without its place */

@@ -398,7 +398,7 @@ reads_a_file_and_says_when_it_cannot(void **state)
 	assert_int_equal(write(fd, GOOD, strlen(GOOD)), strlen(GOOD));
 	assert_true(conf_read(&s, rows, path, &report));
 	conf_wipe(&s, rows);
-	assert_int_equal(ftruncate(fd, (32 << 20) + 1), 0);
+	assert_int_equal(ftruncate(fd, (64 << 20) + 1), 0);
 	report.out = open_memstream(&text, &bytes);
 	assert_false(conf_read(&s, rows, path, &report));
 	assert_true(report.unreadable);
@@ -407,7 +407,7 @@ reads_a_file_and_says_when_it_cannot(void **state)
 	conf_error(&report, (struct conf_mark){7, 9}, "\"%s\" is taken; choose another", "x");
 	conf_error(&report, (struct conf_mark){0}, "nowhere");
 	fclose(report.out);
-	assert_non_null(strstr(text, ": is larger than 33554432 bytes"));
+	assert_non_null(strstr(text, ": is larger than 67108864 bytes"));
 	assert_non_null(strstr(text, ": cannot read: No such file or directory"));
 	assert_non_null(strstr(text, ":7:9: \"x\" is taken; choose another\n"));
 	assert_int_equal(report.errors, 4);
