@@ -101,7 +101,7 @@ tell_start(struct agent *agent)
 		if (table->endpoints[i]->clients)
 			sources_warn(table->endpoints[i]->clients, table->endpoints[i]->name);
 	agent_reload_warn_expiry(&agent->live);
-	agent_reload_warn_endpoints(&agent->live);
+	agent_reload_warn_endpoints(&agent->live.settings);
 	agent_reload_tell_states(&agent->live);
 	log_audit(LOG_INFO, "start", "the agent runs", log_str("version", VALISE_VERSION),
 	    log_u64("descriptors", agent->live.limits.descriptors),

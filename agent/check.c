@@ -381,11 +381,11 @@ check_http2(struct agent_check *check, size_t index)
 }
 
 static void
-check_crossing(struct agent_check *check, size_t index)
+check_crossing(struct agent_check *check, const struct crossing *crossing, size_t index)
 {
 	char sentence[CROSSING_SENTENCE];
 
-	if (crossing_warning(check->settings, index, sentence))
+	if (crossing_warning(crossing, index, sentence))
 		warn(check, agent_settings_endpoint(check->settings, index)->upstream.url_mark,
 		    "%s", sentence);
 }
@@ -455,12 +455,13 @@ wipe_facts(struct endpoint_facts *facts)
 static bool
 check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 {
+	struct crossing *crossing = crossing_new(check->settings);
 	size_t count = check->settings->endpoints.count;
-	bool is_done = true;
+	bool is_done = crossing != NULL;
 
 	check->certificates = calloc(count + 1, sizeof *check->certificates);
 	if (!check->certificates)
-		return false;
+		is_done = false;
 	for (size_t i = 0; is_done && i < count; i++) {
 		const struct endpoint *endpoint = table->endpoints[i]; /* numbered in this order */
 		const struct endpoint_settings *settings =
@@ -474,7 +475,7 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		    check_termination(check, i, endpoint) && check_own(check, &settings->upstream);
 		check_unverified(check, &settings->upstream);
 		check_http2(check, i);
-		check_crossing(check, i);
+		check_crossing(check, crossing, i);
 		check_acme(check, i);
 		check_rules(check, &settings->termination);
 		if (endpoint->clients)
@@ -483,9 +484,10 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		if (endpoint->upstream.trust && settings->upstream.cas.count > 0)
 			warn_trust(check, settings->upstream.url_mark, endpoint->upstream.trust);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; check->certificates && i < count; i++)
 		wipe_facts(&check->certificates[i]);
 	free(check->certificates);
+	crossing_free(crossing);
 	return is_done;
 }
 

@@ -10,12 +10,16 @@
 #include <stddef.h>
 
 struct agent_settings;
+struct crossing;
 
 enum { CROSSING_SENTENCE = 1024 };
 
+/* Looks for them in settings that live as long.  NULL when memory is short. */
+struct crossing *crossing_new(const struct agent_settings *);
+void crossing_free(struct crossing *); /* NULL is fine */
 /* About the endpoint of this index, once for all others: NULL, or a sentence with the cure that
  * begins "the clients of endpoint ...". `sentence` is the storage. */
 const char *crossing_warning(
-    const struct agent_settings *, size_t index, char sentence[CROSSING_SENTENCE]);
+    const struct crossing *, size_t index, char sentence[CROSSING_SENTENCE]);
 
 #endif

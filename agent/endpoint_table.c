@@ -15,10 +15,7 @@ struct endpoint *
 endpoint_table_find_settings(
     const struct endpoint_table *table, const struct endpoint_settings *settings)
 {
-	for (size_t i = 0; table && i < table->count; i++)
-		if (strcmp(table->endpoints[i]->server_name, settings->server_name) == 0)
-			return table->endpoints[i];
-	return NULL;
+	return endpoint_table_find_name(table, settings->server_name);
 }
 
 /* What relays have been told about it is still true. */
@@ -51,12 +48,59 @@ take_endpoint(struct endpoint_table *table, const struct agent_settings *setting
 	return made || memory_has_failed() ? made : endpoint_hold(before);
 }
 
+/* ---- the three orders ---- */
+
+static int
+compare_numbers(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
 static int
 by_number(const void *a, const void *b)
 {
 	const struct endpoint *const *left = a, *const *right = b;
 
-	return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
+	return compare_numbers((*left)->number, (*right)->number);
+}
+
+static int
+by_former(const void *a, const void *b)
+{
+	const struct endpoint *const *left = a, *const *right = b;
+
+	return compare_numbers((*left)->former_number, (*right)->former_number);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct endpoint *const *left = a, *const *right = b;
+
+	return strcmp((*left)->server_name, (*right)->server_name);
+}
+
+static void
+put_in_order(struct endpoint_table *table)
+{
+	size_t bytes = table->count * sizeof(struct endpoint *);
+
+	memcpy(table->by_name, table->endpoints, bytes);
+	memcpy(table->by_former, table->endpoints, bytes);
+	qsort(table->endpoints, table->count, sizeof(struct endpoint *), by_number);
+	qsort(table->by_name, table->count, sizeof(struct endpoint *), by_name);
+	qsort(table->by_former, table->count, sizeof(struct endpoint *), by_former);
+}
+
+/* The one that is, in this order, where `like` would be. */
+static struct endpoint *
+find(const struct endpoint_table *table, struct endpoint *const *in,
+    int (*compare)(const void *, const void *), const struct endpoint *like)
+{
+	struct endpoint *const *found =
+	    bsearch(&like, in, table->count, sizeof(struct endpoint *), compare);
+
+	return found ? *found : NULL;
 }
 
 struct endpoint_table *
@@ -65,6 +109,7 @@ endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
     char error[ENDPOINT_ERROR])
 {
 	struct endpoint_table *table = calloc(1, sizeof *table);
+	bool has_room;
 
 	snprintf(error, ENDPOINT_ERROR, "memory is short");
 	if (!table)
@@ -73,7 +118,10 @@ endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
 	table->last_number = previous ? previous->last_number : 0;
 	table->relays = relays ? trust_hold(relays) : NULL;
 	table->endpoints = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
-	for (size_t i = 0; table->endpoints && i < settings->endpoints.count; i++) {
+	table->by_name = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
+	table->by_former = calloc(settings->endpoints.count + 1, sizeof(struct endpoint *));
+	has_room = table->endpoints && table->by_name && table->by_former;
+	for (size_t i = 0; has_room && i < settings->endpoints.count; i++) {
 		struct endpoint *endpoint =
 		    take_endpoint(table, settings, i, previous, reload, error);
 
@@ -81,11 +129,11 @@ endpoint_table_new(const struct agent_settings *settings, struct trust *relays,
 			break;
 		table->endpoints[table->count++] = endpoint;
 	}
-	if (!table->endpoints || table->count < settings->endpoints.count) {
+	if (!has_room || table->count < settings->endpoints.count) {
 		endpoint_table_release(table);
 		return NULL;
 	}
-	qsort(table->endpoints, table->count, sizeof(struct endpoint *), by_number);
+	put_in_order(table);
 	return table;
 }
 
@@ -104,6 +152,8 @@ endpoint_table_release(struct endpoint_table *table)
 	for (size_t i = 0; i < table->count; i++)
 		endpoint_release(table->endpoints[i]);
 	free(table->endpoints);
+	free(table->by_name);
+	free(table->by_former);
 	trust_release(table->relays);
 	free(table);
 }
@@ -111,30 +161,30 @@ endpoint_table_release(struct endpoint_table *table)
 struct endpoint *
 endpoint_table_find(const struct endpoint_table *table, uint32_t number)
 {
-	size_t from = 0, to = table->count;
+	const struct endpoint like = { .number = number };
 
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
+	return find(table, table->endpoints, by_number, &like);
+}
 
-		if (table->endpoints[middle]->number == number)
-			return table->endpoints[middle];
-		if (table->endpoints[middle]->number < number)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return NULL;
+struct endpoint *
+endpoint_table_find_name(const struct endpoint_table *table, const char *server_name)
+{
+	size_t size = strlen(server_name) + 1;
+	struct endpoint like;
+
+	if (!table || size > sizeof like.server_name)
+		return NULL;
+	memcpy(like.server_name, server_name, size);
+	return find(table, table->by_name, by_name, &like);
 }
 
 struct endpoint *
 endpoint_table_find_opened(const struct endpoint_table *table, uint32_t number)
 {
 	struct endpoint *endpoint = endpoint_table_find(table, number);
+	const struct endpoint like = { .former_number = number };
 
-	for (size_t i = 0; !endpoint && number > 0 && i < table->count; i++)
-		if (table->endpoints[i]->former_number == number)
-			endpoint = table->endpoints[i];
-	return endpoint;
+	return endpoint || number == 0 ? endpoint : find(table, table->by_former, by_former, &like);
 }
 
 struct endpoint *
@@ -142,10 +192,7 @@ endpoint_table_find_again(const struct endpoint_table *table, const struct endpo
 {
 	struct endpoint *endpoint = endpoint_table_find(table, before->number);
 
-	for (size_t i = 0; !endpoint && i < table->count; i++)
-		if (strcmp(table->endpoints[i]->server_name, before->server_name) == 0)
-			endpoint = table->endpoints[i];
-	return endpoint;
+	return endpoint ? endpoint : endpoint_table_find_name(table, before->server_name);
 }
 
 void

@@ -15,6 +15,8 @@ struct endpoint_table {
 	struct trust *relays; /* NULL: there are none */
 	size_t count;
 	struct endpoint **endpoints; /* in the order of their numbers */
+	struct endpoint **by_name;   /* in that of their server names */
+	struct endpoint **by_former; /* in that of the numbers that they had before */
 	uint32_t last_number;        /* the highest that this table or one before it has used */
 };
 
@@ -49,8 +51,11 @@ void endpoint_table_keep_revoked(const struct endpoint_table *);
 /* Calls endpoint_watch() of each: every second. */
 void endpoint_table_watch(const struct endpoint_table *, int64_t now_s, uint64_t now_ms);
 
-/* All four are borrowed from the table.  NULL if no endpoint has the number. */
+/* All of these are borrowed from the table, and take no longer where it is long.  NULL if no endpoint has the
+ * number. */
 struct endpoint *endpoint_table_find(const struct endpoint_table *, uint32_t number);
+/* The one with this very server name, or pattern; table NULL is fine. */
+struct endpoint *endpoint_table_find_name(const struct endpoint_table *, const char *server_name);
 /* The one of these settings; NULL if there is none. */
 struct endpoint *endpoint_table_find_settings(
     const struct endpoint_table *, const struct endpoint_settings *);

@@ -278,7 +278,7 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 		relay_paths_differ(old.paths, live->context.paths));
 	relay_paths_tell(live->context.paths);
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
-	agent_reload_warn_endpoints(live);
+	agent_reload_warn_endpoints(&live->settings);
 	reload_faults_mend(&live->faults, NULL);
 	agent_reload_refresh_crls(live);
 	agent_reload_tell_states(live);

@@ -74,6 +74,6 @@ void agent_reload_warn_expiry(const struct agent_live *);
 void agent_reload_warn_crls(const struct agent_live *);
 /* Warns of client certificates that a shared upstream lets others get round, and of what was switched
  * off in words. */
-void agent_reload_warn_endpoints(const struct agent_live *);
+void agent_reload_warn_endpoints(const struct agent_settings *);
 
 #endif

@@ -7,6 +7,7 @@
 #include "agent/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 enum { DAY_S = 86400 };
 
@@ -77,7 +78,7 @@ warn_endpoint_certificates(const struct endpoint_settings *endpoint)
 }
 
 static void
-warn_endpoint(const struct agent_settings *settings, size_t index)
+warn_endpoint(const struct agent_settings *settings, const struct crossing *crossing, size_t index)
 {
 	const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, index);
 	const char *unsealed = agent_settings_unsealed_warning(endpoint);
@@ -85,7 +86,7 @@ warn_endpoint(const struct agent_settings *settings, size_t index)
 	char sentence[CROSSING_SENTENCE];
 
 	warn_endpoint_certificates(endpoint);
-	if (crossing_warning(settings, index, sentence))
+	if (crossing && crossing_warning(crossing, index, sentence))
 		log_event(
 		    LOG_WARNING, "upstream-shared", sentence, log_str("endpoint", endpoint->name));
 	if (unsealed)
@@ -98,8 +99,13 @@ warn_endpoint(const struct agent_settings *settings, size_t index)
 }
 
 void
-agent_reload_warn_endpoints(const struct agent_live *live)
+agent_reload_warn_endpoints(const struct agent_settings *settings)
 {
-	for (size_t i = 0; i < live->settings.endpoints.count; i++)
-		warn_endpoint(&live->settings, i);
+	struct crossing *crossing = crossing_new(settings);
+
+	if (!crossing)
+		memory_short("a look for client certificates that a shared upstream gets round");
+	for (size_t i = 0; i < settings->endpoints.count; i++)
+		warn_endpoint(settings, crossing, i);
+	crossing_free(crossing);
 }
