@@ -33,6 +33,7 @@ enum {
 	TICK_MS = 1000,
 	DRAIN_TICK_MS = 50,
 	GATHER_MS = 2, /* what workers say of their channels, three times a flow */
+	REFRESH_MS = 10,
 	JUDGE_TICKS = 30,
 	DAY_S = 86400,
 	STATUS_TEXT = 160 + RELOAD_FAULTS_TEXT + RENEWAL_TEXT
@@ -56,7 +57,8 @@ struct agent {
 	unsigned tick_count;
 	struct memory_tide flows;
 	int exit_code;
-	struct admin *admin; /* NULL: nobody can ask */
+	struct admin *admin;  /* NULL: nobody can ask */
+	struct timer refresh; /* armed: relays are to hear of what has changed */
 	int64_t since_s;
 	int64_t warned_s; /* of what ends, by the wall clock */
 };
@@ -165,6 +167,7 @@ static void
 drain(struct agent *agent)
 {
 	move(agent, DRAINING);
+	agent->live.is_draining = true;
 	log_audit(LOG_INFO, "drain",
 	    "new flows are refused, open ones may finish; a second signal cuts them",
 	    log_u64("flows", flow_count(agent)));
@@ -180,15 +183,13 @@ drain(struct agent *agent)
 	timer_set(&agent->drain, DRAIN_TICK_MS);
 }
 
-static bool
-reload(struct agent *agent, const struct reload_asker *asker)
+static void
+on_reload_step(void *arg, bool is_over)
 {
-	bool is_fine;
+	struct agent *agent = arg;
 
-	show_status(agent, "RELOADING=1");
-	is_fine = agent_reload_settings(&agent->live, asker);
-	show_status(agent, "READY=1");
-	return is_fine;
+	if (agent->state == SERVING)
+		show_status(agent, is_over ? "READY=1" : "RELOADING=1");
 }
 
 static void
@@ -198,7 +199,7 @@ on_signal(void *arg, int number)
 	bool is_serving = agent->state == SERVING;
 
 	if (number == SIGHUP && is_serving)
-		reload(agent, NULL);
+		agent_reload_begin(&agent->live, NULL);
 	else if (number != SIGHUP && is_serving)
 		drain(agent);
 	else if (number != SIGHUP && agent->state == DRAINING)
@@ -246,20 +247,28 @@ on_renewal(void *arg)
 }
 
 static void
-on_health(void *arg)
+on_refresh(void *arg)
 {
 	struct agent *agent = arg;
 
 	relay_links_refresh(&agent->live.links, clock_wall_s());
 }
 
+/* Very many endpoints may have one upstream, whose health is found out one by one. */
+static void
+on_health(void *arg)
+{
+	struct agent *agent = arg;
+
+	if (!agent->refresh.armed)
+		timer_set(&agent->refresh, REFRESH_MS);
+}
+
 /* Relays hear of a challenge as they do of endpoints. */
 static void
 on_challenges(void *arg)
 {
-	struct agent *agent = arg;
-
-	relay_links_refresh(&agent->live.links, clock_wall_s());
+	on_refresh(arg);
 }
 
 /* Once a day, by the clock that says when things end; the start has warned. */
@@ -328,22 +337,46 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 	    }));
 }
 
-static bool
-reload_asked(void *arg, const struct reload_asker *asker)
+/* Who asks by the admin socket. */
+struct reload_asked {
+	struct agent_reload_request request;
+	struct admin_reload *reload;
+};
+
+static void
+on_reload_done(void *arg, bool is_fine)
 {
-	return reload(arg, asker);
+	struct reload_asked *asked = arg;
+
+	admin_reload_end(asked->reload, is_fine);
+	free(asked);
 }
 
 static void
 on_reload(void *arg, struct admin_question *question, const json_t *document)
 {
 	struct agent *agent = arg;
+	struct reload_asked *asked;
 
 	(void)document;
-	if (agent->state == SERVING)
-		admin_reload(question, reload_asked, agent);
-	else
+	if (agent->state != SERVING) {
 		admin_reload_refuse(question, "agent");
+		return;
+	}
+	asked = calloc(1, sizeof *asked);
+	if (!asked) {
+		admin_answer(question, NULL);
+		return;
+	}
+	asked->reload = admin_reload_begin(question);
+	if (!asked->reload) {
+		free(asked);
+		return;
+	}
+	asked->request.asker = admin_reload_asker(asked->reload);
+	asked->request.on_done = on_reload_done;
+	asked->request.arg = asked;
+	agent_reload_begin(&agent->live, &asked->request);
 }
 
 static void
@@ -504,6 +537,8 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 			return EX_OSERR;
 	timer_init(&agent->tick, context->loop, on_tick, agent);
 	timer_init(&agent->drain, context->loop, on_drain, agent);
+	timer_init(&agent->refresh, context->loop, on_refresh, agent);
+	agent_reload_init(&agent->live, on_reload_step, agent);
 	timer_set(&agent->tick, TICK_MS);
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
 	agent_reload_set_limits(&agent->live);
@@ -533,6 +568,7 @@ tear_down(struct agent *agent)
 	struct agent_context *context = &agent->live.context;
 
 	admin_free(agent->admin);
+	agent_reload_stop(&agent->live);
 	agent_renew_stop(&agent->live.renew);
 	endpoint_health_free(agent->live.health);
 	probes_free(agent->live.probes);
@@ -547,6 +583,7 @@ tear_down(struct agent *agent)
 	if (context->loop) {
 		timer_clear(&agent->tick);
 		timer_clear(&agent->drain);
+		timer_clear(&agent->refresh);
 	}
 	fetcher_free(context->fetcher);
 	relay_paths_free(context->paths);

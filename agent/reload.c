@@ -1,5 +1,6 @@
 /*
- * The configuration at SIGHUP: read, verified and loaded whole, then put in force at once.
+ * The configuration at SIGHUP: read, verified and loaded whole, then put in force at once.  reload_job.c says
+ * in which thread.
  */
 #include "agent/reload.h"
 
@@ -122,22 +123,9 @@ agent_reload_is_renewed(const struct credentials *before, const struct credentia
 	return strcmp(before->own->facts.fingerprint, now->own->facts.fingerprint) != 0;
 }
 
-/* ---- the configuration ---- */
+/* ---- the configuration, loaded ---- */
 
 static const char old_configuration[] = "the old configuration";
-
-/* Wipe them in any case. */
-static bool
-read_settings(struct agent_settings *fresh, const char *path, const struct reload_asker *asker)
-{
-	struct mistakes mistakes;
-	bool is_fine;
-
-	mistakes_open(&mistakes);
-	is_fine = agent_settings_read(fresh, path, mistakes.out) == 0;
-	mistakes_close(&mistakes, is_fine, old_configuration, asker);
-	return is_fine;
-}
 
 static void
 warn_restart(const struct agent_settings *old, const struct agent_settings *fresh)
@@ -154,37 +142,35 @@ warn_restart(const struct agent_settings *old, const struct agent_settings *fres
 		    LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
 }
 
-/* What a whole configuration needs; loaded, and then put in force at once. */
-struct loaded {
-	struct agent_settings settings;
-	struct trust_stamp crl_stamp;
-	struct credentials_stamp credentials_stamp;
-	struct endpoint_stamp *endpoint_stamps;
-	struct credentials *credentials;
-	struct endpoint_table *endpoint_table;
-	struct forward_plan *forwards;
-	struct relay_paths *paths;
-};
-
-static void
-loaded_wipe(struct loaded *loaded)
+void
+agent_reload_wipe(struct agent_loaded *loaded)
 {
 	agent_settings_wipe(&loaded->settings);
 	free(loaded->endpoint_stamps);
-	credentials_release(loaded->credentials);
 	endpoint_table_release(loaded->endpoint_table);
-	forward_plan_free(loaded->forwards);
-	relay_paths_free(loaded->paths);
+	endpoint_table_release(loaded->retired);
+	loaded->endpoint_stamps = NULL;
+	loaded->endpoint_table = loaded->retired = NULL;
 }
 
-/* All or nothing; the links to relays come last, because nothing after them can fail. */
+/* What only the loop may release. */
+static void
+release_own(struct agent_loaded *loaded)
+{
+	credentials_release(loaded->credentials);
+	relay_paths_free(loaded->paths);
+	loaded->credentials = NULL;
+	loaded->paths = NULL;
+}
+
+/* All files behind the settings, but those of forwards. */
 static bool
-load_all(struct agent_live *live, struct loaded *loaded, const struct reload_asker *asker)
+load_files(struct agent_live *live, struct agent_loaded *loaded)
 {
 	struct agent_settings *settings = &loaded->settings;
-	char error[ENDPOINT_ERROR] = "memory is short";
-	int code;
+	char *error = loaded->error;
 
+	snprintf(error, sizeof loaded->error, "memory is short");
 	loaded->endpoint_stamps =
 	    note_stamps(settings, &loaded->crl_stamp, &loaded->credentials_stamp);
 	if (loaded->endpoint_stamps)
@@ -196,15 +182,7 @@ load_all(struct agent_live *live, struct loaded *loaded, const struct reload_ask
 	if (loaded->credentials)
 		loaded->endpoint_table = endpoint_table_new(settings, loaded->credentials->relays,
 		    live->context.endpoint_table, NULL, error);
-	if (loaded->endpoint_table)
-		loaded->forwards = forwards_plan(live->forwards, settings, error, &code);
-	if (loaded->forwards) {
-		if (relay_links_set(&live->links, &loaded->paths->labels))
-			return true;
-		snprintf(error, sizeof error, "memory is short");
-	}
-	mistakes_tell(error, old_configuration, asker);
-	return false;
+	return loaded->endpoint_table != NULL;
 }
 
 static bool
@@ -216,49 +194,92 @@ has_forward(const struct agent_settings *settings, const char *name)
 	return false;
 }
 
-/* Of files that the configuration named before, too; those of others are new anyway. */
+/* Of files that the configuration named before, too; those of others are new anyway.  The stamps stay as they
+ * are, since what was loaded may not come in force. */
 static void
-find_changed_files(
-    struct agent_live *live, const struct loaded *loaded, struct conf_changes *changes)
+find_changed_files(const struct agent_live *live, struct agent_loaded *loaded)
 {
-	bool parts[CREDENTIALS_PARTS], ignored;
+	struct credentials_stamp credentials = live->credentials_stamp;
+	bool parts[CREDENTIALS_PARTS];
 	char part[PART_TEXT];
 
-	credentials_files_changed(&live->settings, &live->credentials_stamp, parts);
+	credentials_files_changed(&live->settings, &credentials, parts);
 	for (enum credentials_part i = 0; i < CREDENTIALS_PARTS; i++)
 		if (parts[i])
-			conf_changes_add(changes, credentials_part_key(i));
+			conf_changes_add(&loaded->changes, credentials_part_key(i));
 	for (size_t i = 0; i < live->settings.endpoints.count; i++) {
 		const struct endpoint_settings *settings =
 		    agent_settings_endpoint(&live->settings, i);
+		struct endpoint_stamp stamp = live->endpoint_stamps[i];
 
+		if (!endpoint_files_changed(settings, &live->settings, &stamp) ||
+		    !endpoint_table_find_settings(loaded->endpoint_table, settings))
+			continue;
 		agent_reload_part_of_endpoint(live, i, part);
-		if (endpoint_files_changed(settings, &live->settings, &live->endpoint_stamps[i]) &&
-		    endpoint_table_find_settings(loaded->endpoint_table, settings))
-			conf_changes_add(changes, part);
+		conf_changes_add(&loaded->changes, part);
 	}
+}
+
+static void
+find_changed_forwards(struct agent_live *live, struct agent_loaded *loaded)
+{
+	char part[PART_TEXT];
+	bool ignored;
+
 	for (size_t i = 0; i < live->settings.forwards.count; i++) {
 		const char *name = agent_settings_forward(&live->settings, i)->name;
 
 		agent_reload_part_of_forward(live, i, part);
 		if (forwards_files_changed(live->forwards, &live->settings, i, &ignored) &&
 		    has_forward(&loaded->settings, name))
-			conf_changes_add(changes, part);
+			conf_changes_add(&loaded->changes, part);
 	}
+}
+
+void
+agent_reload_load(struct agent_live *live, struct agent_loaded *loaded)
+{
+	mistakes_open(&loaded->mistakes);
+	loaded->is_read =
+	    agent_settings_read(&loaded->settings, live->config_path, loaded->mistakes.out) == 0;
+	loaded->is_fine = loaded->is_read && load_files(live, loaded);
+	if (!loaded->is_fine)
+		return;
+	agent_settings_compare(&live->settings, &loaded->settings, &loaded->changes);
+	find_changed_files(live, loaded);
+}
+
+/* ---- in force ---- */
+
+/* What is left to be loaded; the links to relays come last, because nothing after them can fail. */
+static struct forward_plan *
+load_rest(struct agent_live *live, struct agent_loaded *loaded)
+{
+	struct forward_plan *forwards;
+	int code;
+
+	if (!loaded->is_fine)
+		return NULL;
+	forwards = forwards_plan(live->forwards, &loaded->settings, loaded->error, &code);
+	if (!forwards || relay_links_set(&live->links, &loaded->paths->labels))
+		return forwards;
+	forward_plan_free(forwards);
+	snprintf(loaded->error, sizeof loaded->error, "memory is short");
+	return NULL;
 }
 
 /* Takes what was loaded; what was in force before goes into its place. */
 static void
-put_in_force(struct agent_live *live, struct loaded *loaded)
+put_in_force(struct agent_live *live, struct agent_loaded *loaded, struct forward_plan *forwards)
 {
-	struct loaded old = {
-		.settings = live->settings,
-		.endpoint_stamps = live->endpoint_stamps,
-		.credentials = live->context.credentials,
-		.paths = live->context.paths,
-	};
+	struct agent_settings old_settings = live->settings;
+	struct endpoint_stamp *old_stamps = live->endpoint_stamps;
+	struct credentials *old_credentials = live->context.credentials;
+	struct relay_paths *old_paths = live->context.paths;
+	struct endpoint_table *table = loaded->endpoint_table;
 
-	warn_restart(&old.settings, &loaded->settings);
+	warn_restart(&old_settings, &loaded->settings);
+	loaded->retired = endpoint_table_hold(live->context.endpoint_table);
 	live->settings = loaded->settings;
 	live->crl_stamp = loaded->crl_stamp;
 	live->credentials_stamp = loaded->credentials_stamp;
@@ -266,50 +287,74 @@ put_in_force(struct agent_live *live, struct loaded *loaded)
 	live->context.credentials = loaded->credentials;
 	live->context.paths = loaded->paths;
 	live->context.proxy = egress_proxy(loaded->paths->egress);
+	loaded->settings = old_settings;
+	loaded->endpoint_stamps = old_stamps;
+	loaded->credentials = old_credentials;
+	loaded->paths = old_paths;
+	loaded->endpoint_table = NULL;
 	log_init("valise-agent", (enum log_level)live->settings.log.level,
 	    (enum log_format)live->settings.log.format);
 	agent_context_configure(&live->context, &live->settings, &live->state);
 	agent_reload_set_limits(live);
 	agent_acme_set(live->acme);
-	agent_reload_publish(live, loaded->endpoint_table);
-	forwards_take(live->forwards, loaded->forwards, &live->settings);
+	agent_reload_publish(live, table);
+	forwards_take(live->forwards, forwards, &live->settings);
 	relay_links_renew(&live->links,
-	    agent_reload_is_renewed(old.credentials, live->context.credentials) ||
-		relay_paths_differ(old.paths, live->context.paths));
+	    agent_reload_is_renewed(old_credentials, live->context.credentials) ||
+		relay_paths_differ(old_paths, live->context.paths));
 	relay_paths_tell(live->context.paths);
 	sources_warn(live->context.credentials->relays, "agent.connect_cas");
-	agent_reload_warn_endpoints(&live->settings);
 	reload_faults_mend(&live->faults, NULL);
 	agent_reload_refresh_crls(live);
 	agent_reload_tell_states(live);
 	agent_renew_follow(&live->renew, &live->context, &live->settings);
-	*loaded = old;
+}
+
+void
+agent_reload_drop(struct agent_loaded *loaded)
+{
+	mistakes_close(&loaded->mistakes, true, old_configuration, NULL);
+	release_own(loaded);
+}
+
+bool
+agent_reload_take(
+    struct agent_live *live, struct agent_loaded *loaded, const struct reload_asker *asker)
+{
+	struct reload_fault_listener listener;
+	struct forward_plan *forwards;
+	char changed[CONF_CHANGES_TEXT];
+
+	reload_faults_listen(&listener, &live->faults, configuration_part, asker);
+	mistakes_close(&loaded->mistakes, loaded->is_read, old_configuration, &listener.asker);
+	forwards = load_rest(live, loaded);
+	if (forwards) {
+		find_changed_forwards(live, loaded);
+		put_in_force(live, loaded, forwards);
+		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
+		    log_u64("endpoints", live->context.endpoint_table->count),
+		    log_str("changed", conf_changes_text(&loaded->changes, changed)));
+	} else if (loaded->is_read) {
+		mistakes_tell(loaded->error, old_configuration, &listener.asker);
+	}
+	release_own(loaded);
+	return forwards != NULL;
 }
 
 bool
 agent_reload_settings(struct agent_live *live, const struct reload_asker *asker)
 {
-	struct loaded loaded = { 0 };
-	struct reload_fault_listener listener;
-	struct conf_changes changes = { 0 };
-	char changed[CONF_CHANGES_TEXT];
+	struct agent_loaded loaded = { 0 };
 	bool is_fine;
 
 	if (!live->config_path) {
 		agent_reload_files(live);
 		return true;
 	}
-	reload_faults_listen(&listener, &live->faults, configuration_part, asker);
-	is_fine = read_settings(&loaded.settings, live->config_path, &listener.asker) &&
-	    load_all(live, &loaded, &listener.asker);
-	if (is_fine) {
-		agent_settings_compare(&live->settings, &loaded.settings, &changes);
-		find_changed_files(live, &loaded, &changes);
-		put_in_force(live, &loaded);
-		log_audit(LOG_INFO, "reloaded", "the configuration is in force",
-		    log_u64("endpoints", live->context.endpoint_table->count),
-		    log_str("changed", conf_changes_text(&changes, changed)));
-	}
-	loaded_wipe(&loaded);
+	agent_reload_load(live, &loaded);
+	is_fine = agent_reload_take(live, &loaded, asker);
+	if (is_fine)
+		agent_reload_warn_endpoints(&live->settings);
+	agent_reload_wipe(&loaded);
 	return is_fine;
 }

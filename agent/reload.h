@@ -2,11 +2,16 @@
  * What changes while the agent runs: its configuration at SIGHUP, and each file
  * behind it whenever it changes.  Everything is parsed and verified first and
  * replaced then; on any error the old stays in force, the log says why, and `status` until it is mended.
+ *
+ * A configuration may have very many endpoints.  So a thread of its own reads and loads it, while the agent
+ * goes on with the old one; then all of it is put in force in one turn of the loop, and what was in force
+ * before is freed by that thread.
  */
 #ifndef AGENT_RELOAD_H
 #define AGENT_RELOAD_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "agent/context.h"
 #include "agent/forwards.h"
@@ -19,9 +24,19 @@
 #include "base/reload_faults.h"
 
 struct agent_acme;
+struct agent_reload_job;
 struct crl_refresh;
 struct endpoint_health;
 struct reload_asker;
+
+/* Who wants the configuration to be read again, and hears of it in the loop; the caller's until then. */
+struct agent_reload_request {
+	STAILQ_ENTRY(agent_reload_request) link;
+	const struct reload_asker *asker;
+	void (*on_done)(void *arg, bool is_fine);
+	void *arg;
+};
+STAILQ_HEAD(agent_reload_requests, agent_reload_request);
 
 /* What a reload replaces in a running agent, and what it does that with. */
 struct agent_live {
@@ -45,15 +60,31 @@ struct agent_live {
 	bool is_health_behind; /* it does not know the endpoint table in force */
 	struct crl_refresh *crl_refresh;
 	bool is_refresh_behind; /* it does not know the settings in force */
+	/* reload_job.c; {0} where everything is loaded in the loop. */
+	struct thread *loader;                      /* NULL: nothing was loaded yet */
+	struct agent_reload_job *job;               /* under way; NULL: none */
+	struct agent_reload_requests requests;      /* that wait for the next one */
+	bool is_signalled;                          /* somebody wants it who hears only the log */
+	bool is_draining;                           /* nothing is put in force any more */
+	void (*on_reload)(void *arg, bool is_over); /* a reload begins, or is over */
+	void *on_reload_arg;
 };
 
 /* Notes the state of all files, once, before they are first loaded.  False when memory is short. */
 bool agent_reload_note_stamps(struct agent_live *);
 
-/* At SIGHUP, and when the operator asks.  False: the old configuration stays in force.  asker may
- * be NULL. */
+/* Before the first reload. */
+void agent_reload_init(
+    struct agent_live *, void (*on_reload)(void *arg, bool is_over), void *on_reload_arg);
+/* At SIGHUP (request NULL), and when the operator asks.  A request hears of a reload that begins after it
+ * was made. */
+void agent_reload_begin(struct agent_live *, struct agent_reload_request *);
+/* Waits until nothing is loaded any more.  The loop, which is freed soon, answers requests. */
+void agent_reload_stop(struct agent_live *);
+/* The same at once, in the loop.  False: the old configuration stays in force.  asker may be NULL. */
 bool agent_reload_settings(struct agent_live *, const struct reload_asker *);
-/* Every second: loads again what has changed, and every few seconds what was refused. */
+/* Every second: loads again what has changed, and every few seconds what was refused.  Not while a
+ * configuration is being loaded. */
 void agent_reload_files(struct agent_live *);
 /* Tells which trust sets wait for the clock, and which go on with CRLs from before. */
 void agent_reload_tell_states(struct agent_live *);

@@ -378,9 +378,12 @@ void
 agent_reload_files(struct agent_live *live)
 {
 	size_t count = live->settings.endpoints.count, forwards = live->settings.forwards.count;
-	struct look look = { .live = live,
-		.stale = calloc(2 * (count + forwards) + 1, sizeof(bool)) };
+	struct look look;
 
+	if (live->job)
+		return; /* all files are being loaded; whoever is late is seen afterwards */
+	look = (struct look){ .live = live,
+		.stale = calloc(2 * (count + forwards) + 1, sizeof(bool)) };
 	if (!look.stale)
 		return; /* the stamps are as they were: the next tick sees the same changes */
 	look.trust_stale = look.stale + count;
