@@ -1,12 +1,19 @@
 /*
  * Keeps a relay informed, over one session, which endpoints there are.  They
  * are announced after the welcome, and announced and withdrawn as the table
- * changes.  A refused endpoint is announced again, after a passing refusal with
+ * changes.  The hello may offer to go on with what a session before has announced
+ * (tunnel/announce_digest.h); where the relay does, they count as announced.
+ *
+ *	announcer_new --> announcer_remember --> announcer_offer, for the hello
+ *	--> announcer_begin, after the welcome
+ *	--> announcer_show, announcer_resumed, announcer_accepted ... --> announcer_free
+ *
+ * A refused endpoint is announced again, after a passing refusal with
  * back-off, after a permanent one every five minutes; it never takes the others
  * down.
  *
- * At most ANNOUNCER_UNDER_WAY announcements wait for their answers, with some ANNOUNCER_BYTES
- * of lists of addresses, so that a long table fits into the session's queue.
+ * Some ANNOUNCER_BYTES of announcements wait for their answers, so that a long table fits into the session's
+ * queue; where the relay takes each in a frame of its own (version 1), 64 of them.
  *
  * An endpoint whose upstreams are all down, by their checks (base/health.h), is withdrawn until one of
  * them is up: whoever learns of such a change calls announcer_show() again.
@@ -33,6 +40,7 @@
 
 #include "base/loop.h"
 #include "tunnel/code.h"
+#include "tunnel/frame.h"
 
 struct announcer;
 struct challenges;
@@ -41,7 +49,7 @@ struct endpoint_table;
 struct session;
 struct session_answer;
 
-enum { ANNOUNCER_UNDER_WAY = 64, ANNOUNCER_BYTES = 16 * 1024 };
+enum { ANNOUNCER_BYTES = 32 * 1024 };
 
 /* Session, relay (its name, for the log) and challenges (NULL: none) are borrowed while the announcer
  * lives. NULL when memory is short. */
@@ -50,11 +58,29 @@ struct announcer *announcer_new(
 void announcer_free(struct announcer *);
 
 /* Announces one endpoint, and nothing else: without an announcer, for a dry run. */
-void announcer_say(struct session *, const struct endpoint *);
+void announcer_say(struct session *, struct endpoint *);
 
-/* Announces what is new in this table and among the challenges, and withdraws what is gone. False when
- * memory is short: nothing has changed. */
-bool announcer_show(struct announcer *, const struct endpoint_table *);
+/* What a relay had refused when the last session with it ended: it keeps the others only.  Begins as {0}. */
+struct announcer_past {
+	uint32_t *refused; /* numbers in ascending order */
+	size_t count;
+};
+void announcer_past_wipe(struct announcer_past *);
+/* Before the offer, which leaves these out; it outlives the announcer, which notes what is refused at its
+ * end. */
+void announcer_remember(struct announcer *, struct announcer_past *);
+/* Before the welcome: the digest of what this table has to announce.  False: nothing is offered, since there
+ * is little, or memory is short. */
+bool announcer_offer(
+    struct announcer *, const struct endpoint_table *, uint8_t digest[RESUME_BYTES]);
+/* After the welcome, with the table in force.  is_resuming: the relay has promised to say whether it goes on
+ * with what was offered; that is waited for.  False as below. */
+bool announcer_begin(struct announcer *, struct endpoint_table *, bool is_resuming);
+/* The relay says so. False as below. */
+bool announcer_resumed(struct announcer *, bool is_resumed);
+/* Announces what is new in this table and among the challenges, and withdraws what is gone; before the
+ * welcome it does nothing. False when memory is short: nothing has changed. */
+bool announcer_show(struct announcer *, struct endpoint_table *);
 /* The relay's answers.  Of the second: whether any endpoint is refused by it; a challenge is none. */
 void announcer_accepted(struct announcer *, const struct session_answer *);
 bool announcer_refused(struct announcer *, const struct session_answer *);

@@ -15,7 +15,7 @@
 #include "agent/settings.h"
 
 /* An address of an endpoint's upstream. */
-struct meeting {
+struct shared_address {
 	char *target;     /* as it is compared */
 	uint64_t demands; /* a digest */
 	size_t endpoint, url,
@@ -25,7 +25,7 @@ struct meeting {
 struct crossing {
 	const struct agent_settings *settings;
 	size_t count;
-	struct meeting *meetings; /* in order; none where nobody demands anything */
+	struct shared_address *meetings; /* in order; none where nobody demands anything */
 };
 
 static bool
@@ -107,7 +107,7 @@ demands_of(const struct endpoint_settings *endpoint)
 static int
 in_order(const void *a, const void *b)
 {
-	const struct meeting *left = a, *right = b;
+	const struct shared_address *left = a, *right = b;
 	int order = strcmp(left->target, right->target);
 
 	if (order == 0)
@@ -118,7 +118,7 @@ in_order(const void *a, const void *b)
 }
 
 static bool
-is_same_target(const struct meeting *a, const struct meeting *b)
+is_same_target(const struct shared_address *a, const struct shared_address *b)
 {
 	return strcmp(a->target, b->target) == 0;
 }
@@ -134,12 +134,12 @@ add_endpoint(struct crossing *crossing, size_t index)
 	struct upstream_url url;
 
 	for (size_t i = 0; i < endpoint->upstream.url.count; i++) {
-		struct meeting *meeting = &crossing->meetings[crossing->count];
+		struct shared_address *meeting = &crossing->meetings[crossing->count];
 
 		if (!url_upstream(&url, endpoint->upstream.url.items[i], error))
 			continue;
 		fill_target(target, &url);
-		*meeting = (struct meeting){ strdup(target), demands, index, i, 0 };
+		*meeting = (struct shared_address){ strdup(target), demands, index, i, 0 };
 		if (!meeting->target)
 			return false;
 		crossing->count++;
@@ -150,7 +150,7 @@ add_endpoint(struct crossing *crossing, size_t index)
 static void
 put_in_order(struct crossing *crossing)
 {
-	struct meeting *meetings = crossing->meetings;
+	struct shared_address *meetings = crossing->meetings;
 
 	qsort(meetings, crossing->count, sizeof *meetings, in_order);
 	for (size_t i = crossing->count; i-- > 0;) {
@@ -236,11 +236,11 @@ find_first(const struct crossing *crossing, const char *target)
 }
 
 /* Of those who meet `here` at this target and are laxer, the first one in the settings; NULL: none. */
-static const struct meeting *
+static const struct shared_address *
 find_laxer(const struct crossing *crossing, size_t here, const char *target)
 {
 	const struct endpoint_settings *ours = agent_settings_endpoint(crossing->settings, here);
-	const struct meeting *found = NULL, *meetings = crossing->meetings;
+	const struct shared_address *found = NULL, *meetings = crossing->meetings;
 
 	for (size_t i = find_first(crossing, target);
 	     i < crossing->count && strcmp(meetings[i].target, target) == 0; i = meetings[i].next) {
@@ -254,7 +254,7 @@ find_laxer(const struct crossing *crossing, size_t here, const char *target)
 }
 
 static const char *
-explain(const struct crossing *crossing, size_t here, const struct meeting *laxer,
+explain(const struct crossing *crossing, size_t here, const struct shared_address *laxer,
     char sentence[CROSSING_SENTENCE])
 {
 	const struct endpoint_settings *ours = agent_settings_endpoint(crossing->settings, here),
@@ -279,7 +279,7 @@ crossing_warning(const struct crossing *crossing, size_t index, char sentence[CR
 {
 	const struct endpoint_settings *here = agent_settings_endpoint(crossing->settings, index);
 	char target[UPSTREAM_URL_TARGET], error[URL_ERROR];
-	const struct meeting *laxer = NULL;
+	const struct shared_address *laxer = NULL;
 	struct upstream_url url;
 
 	if (!demands_certificates(here))

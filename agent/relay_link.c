@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/announcer.h"
 #include "agent/backoff.h"
 #include "agent/context.h"
 #include "agent/reconnect.h"
@@ -50,6 +51,7 @@ struct relay_link {
 	struct relay_session *current, *previous;
 	struct relay_session *second; /* UP: beside the current one, which is silent */
 	bool gave_up_second; /* UP: the relay may have welcomed it, and replaced the current one */
+	struct announcer_past past; /* of all of them */
 	struct reconnect reconnect;
 	struct timer timer;  /* WAITING: it dials; UP: it tries again with a second session */
 	struct timer settle; /* UP: until the previous session is not needed any more */
@@ -146,7 +148,9 @@ connect_now(struct relay_link *link)
 	move(link, CONNECTING);
 	link->current =
 	    relay_session_new(link->context, link->target, link->owner, on_session, link);
-	if (!link->current) {
+	if (link->current) {
+		relay_session_remember(link->current, &link->past);
+	} else {
 		memory_short("an attempt to connect to a relay");
 		wait_for(link, reconnect_failed(&link->reconnect, clock_ms()));
 	}
@@ -159,8 +163,10 @@ connect_beside(struct relay_link *link)
 {
 	link->second =
 	    relay_session_new(link->context, link->target, link->owner, on_session, link);
-	if (link->second)
+	if (link->second) {
+		relay_session_remember(link->second, &link->past);
 		return;
+	}
 	memory_short("a second session beside a silent one");
 	timer_set(&link->timer, reconnect_failed(&link->reconnect, clock_ms()));
 }
@@ -484,6 +490,7 @@ relay_link_free(struct relay_link *link)
 	timer_clear(&link->settle);
 	relay_session_free(link->current);
 	relay_session_free(link->previous);
+	announcer_past_wipe(&link->past);
 	free(link->target);
 	free(link);
 }

@@ -43,6 +43,7 @@ struct relay_session {
 	struct agent_session_ref *ref;
 	struct timer refill;
 	struct announcer *announcer;
+	struct announcer_past *past; /* NULL: none */
 	struct relay_session_end end;
 	void (*on_event)(void *arg, struct relay_session *, enum relay_session_event);
 	void *arg;
@@ -158,8 +159,8 @@ come_up(struct relay_session *rs, const struct frame_welcome *welcome)
 	note_place(rs, welcome->facts);
 	rs->ref = agent_session_ref_new(channel_target(rs), rs->path.server_name, welcome,
 	    rs->session, rs->credentials->channel, rs->relay_check.identity);
-	rs->announcer = announcer_new(context->loop, rs->session, rs->relay, context->challenges);
-	if (!rs->ref || !rs->announcer || !announcer_show(rs->announcer, context->endpoint_table))
+	if (!rs->ref ||
+	    !announcer_begin(rs->announcer, context->endpoint_table, welcome->is_resuming))
 		return false;
 	rs->ref->egress = egress_hold(rs->path.egress);
 	rs->ref->relay_session = rs;
@@ -248,6 +249,10 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 		if (rs->announcer)
 			announcer_again(rs->announcer, frame->again.code);
 		break;
+	case SESSION_RESUMED:
+		if (rs->announcer && !announcer_resumed(rs->announcer, frame->resumed.is_resumed))
+			session_goodbye(rs->session, CODE_INTERNAL, "memory is short");
+		break;
 	case SESSION_NEED:
 		if (rs->is_up && !rs->has_stopped_dialling) {
 			channel_pool_need(&rs->ref->pool, frame->need.channels);
@@ -286,13 +291,23 @@ may_hand_off(const struct relay_session *rs)
 	return !proxy || proxy->kind != FETCH_PROXY_HTTPS;
 }
 
+/* With the offer to go on with what a session before has announced. */
 static void
 say_hello(struct relay_session *rs)
 {
-	struct frame_hello hello = rs->context->hello;
+	const struct agent_context *context = rs->context;
+	struct frame_hello hello = context->hello;
+	uint8_t digest[RESUME_BYTES], storage[FRAME_BYTES];
+	struct writer w = writer_over(storage, sizeof storage);
 
 	if (!may_hand_off(rs))
 		hello.features &= ~(uint32_t)FEATURE_HANDOFF;
+	announcer_remember(rs->announcer, rs->past);
+	if (announcer_offer(rs->announcer, context->endpoint_table, digest)) {
+		writer_bytes(&w, hello.facts.at, hello.facts.bytes);
+		facts_put(&w, FACT_RESUME, digest, sizeof digest);
+		hello.facts = facts_of(&w);
+	}
 	session_set_hello(rs->session, &hello);
 }
 
@@ -323,6 +338,9 @@ on_connected(void *arg, struct stream *stream, const char *error)
 		rs->session =
 		    session_new(rs->context->loop, SESSION_AGENT, tls, GREETING_MS, on_session, rs);
 	if (rs->session)
+		rs->announcer = announcer_new(
+		    rs->context->loop, rs->session, rs->relay, rs->context->challenges);
+	if (rs->announcer)
 		say_hello(rs);
 	else
 		fail(rs, "memory-short", "memory is short");
@@ -381,6 +399,12 @@ relay_session_new(const struct agent_context *context, const char *target, uint8
 		return rs;
 	relay_session_free(rs);
 	return NULL;
+}
+
+void
+relay_session_remember(struct relay_session *rs, struct announcer_past *past)
+{
+	rs->past = past;
 }
 
 void

@@ -42,6 +42,10 @@ struct relay_session *relay_session_new(const struct agent_context *, const char
 /* Closes its parked channels; its flows go on. Safe inside a handler; NULL is fine. */
 void relay_session_free(struct relay_session *);
 
+/* Before it is connected: what the sessions before this one were refused; outlives it. */
+struct announcer_past;
+void relay_session_remember(struct relay_session *, struct announcer_past *);
+
 bool relay_session_is_up(const struct relay_session *);
 /* It is up, and how many endpoints are accepted; whether that is all that the context has. */
 size_t relay_session_accepted_count(const struct relay_session *);

@@ -59,9 +59,19 @@ retire(struct agent_session *self)
 	if (self->state != AGENT_SESSION_SERVING)
 		return;
 	agent_session_move(self, AGENT_SESSION_RETIRED);
-	agent_session_withdraw_all(self);
+	agent_session_depart(self);
 	session_table_remove(shared->session_table, self->session_ref);
 	session_ref_retire(self->session_ref);
+}
+
+/* It is gone, and nothing of it is left. */
+void
+agent_session_departed(struct agent_session *self)
+{
+	if (self->state != AGENT_SESSION_GONE)
+		return;
+	LIST_REMOVE(self, link);
+	loop_later(self->worker->loop, &self->reap);
 }
 
 static void
@@ -80,6 +90,7 @@ cut(struct agent_session *self)
 	agent_session_move(self, AGENT_SESSION_GONE);
 	agent_session_log_end(self);
 	LIST_REMOVE(self, link);
+	LIST_INSERT_HEAD(&self->worker->departing, self, link);
 	timer_clear(&self->not_after);
 	timer_clear(&self->probe);
 	agent_session_doubt_end(self);
@@ -88,7 +99,8 @@ cut(struct agent_session *self)
 	self->peer = NULL;
 	session_free(self->session);
 	self->session = NULL;
-	loop_later(self->worker->loop, &self->reap);
+	if (!self->is_leaving)
+		agent_session_departed(self);
 	worker_shrank(self->worker);
 }
 
@@ -187,6 +199,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_AGAIN:
 	case SESSION_SILENT:
 	case SESSION_HEARD:
+	case SESSION_RESUMED:
 		break; /* only agents get these */
 	}
 }
@@ -282,6 +295,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 	task_init(&self->displacing, displace, self);
 	timer_init(&self->not_after, worker->loop, agent_session_watch_end, self);
 	agent_session_log_init(self);
+	agent_session_resume_init(self);
 	timer_init(&self->probe, worker->loop, agent_session_twin_silent, self);
 	agent_session_doubt_init(self);
 	socket_allow_no_pauses(conn->fd);
@@ -375,6 +389,8 @@ agent_session_cut_all(struct worker_context *worker)
 {
 	while (!LIST_EMPTY(&worker->sessions))
 		cut(LIST_FIRST(&worker->sessions));
+	while (!LIST_EMPTY(&worker->departing))
+		agent_session_depart_now(LIST_FIRST(&worker->departing));
 }
 
 enum { PROBE_MS = 1000 };

@@ -214,7 +214,8 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 		.tolerance_ms = (uint32_t)settings->tolerance_ms,
 		.pool_least = (uint16_t)settings->pool_least,
 		.pool_most = (uint16_t)settings->pool_most,
-		.clock_s = clock_wall_s() };
+		.clock_s = clock_wall_s(),
+		.is_resuming = self->resume.is_offered };
 	const uint16_t place = htons(return_places_next(&self->worker->shared->return_places));
 	uint8_t storage[WELCOME_FACTS];
 	struct writer facts = writer_over(storage, sizeof storage);
@@ -228,20 +229,21 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 	session_welcome(self->session, &welcome);
 }
 
-/* A twin of the same process is replaced at once; any other is asked whether it lives. */
-static void
+/* A twin of the same process is replaced at once, which is told; any other is asked whether it lives. */
+static bool
 face_twin(struct agent_session *self, struct session_ref *twin)
 {
 	if (!twin)
-		return;
+		return false;
 	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) ==
 	    0) {
 		session_ref_set_draining(twin);
 		session_ref_end(twin, CODE_REPLACED, "the same process has connected again");
-	} else {
-		session_ref_set_suspect(twin, true);
-		session_ref_probe(twin);
+		return true;
 	}
+	session_ref_set_suspect(twin, true);
+	session_ref_probe(twin);
+	return false;
 }
 
 /* Adopts the usage. The newcomer takes its twin's place in the limits, unless both turn out to live: see
@@ -267,10 +269,11 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 		self->is_dry_run = facts_find(hello->facts, FACT_DRY_RUN, &(struct cursor){ 0 });
 		self->can_move = (hello->features & FEATURE_MOVE) && !self->is_dry_run &&
 		    session_version(self->session) >= PROTOCOL_FACTS;
+		agent_session_hear_offer(self, hello);
 		welcome(self, hello);
 		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);
-		face_twin(self, twin);
+		agent_session_resume(self, face_twin(self, twin));
 	}
 	session_ref_release(twin);
 }

@@ -11,6 +11,8 @@
  * come at once and be more than may wait to be sent.
  * The peer has a budget of frames, too: what was accepted is told when the queue
  * is empty, so that many answers share a frame.
+ *
+ * An endpoint keeps its announcement, for the time after the session (agent_session_resume.c).
  */
 #include "relay/agent_session.h"
 
@@ -21,7 +23,6 @@
 #include "base/memory.h"
 #include "pki/identity.h"
 #include "relay/agent_session_private.h"
-#include "relay/announcement.h"
 #include "relay/rules.h"
 #include "relay/session_ref.h"
 #include "relay/shared.h"
@@ -31,48 +32,52 @@ enum {
 	TAKEN_A_TURN = 16,
 	WAITING_MOST = 1024,   /* beyond, an announcement is taken at once with all before it */
 	PREFIXES_A_PLACE = 16, /* so many more prefixes of its lists weigh as much as an endpoint */
+	ACCEPTED_MOST = 1024,  /* are told before the queue is empty */
 };
 
 static const char no_memory[] = "memory is short on the relay";
 
 struct agent_endpoint {
 	struct hash_link by_number, by_pattern;
-	LIST_ENTRY(agent_endpoint) counted; /* if it has places */
+	LIST_ENTRY(agent_endpoint) link;
 	struct agent_session *session;
 	uint32_t number;
 	struct route_claim *claim;
 	struct route_claim *before; /* up until the claim is answered */
-	char *texts;    /* the pattern and behind its end mark the name; NULL: both "" */
-	bool is_logged; /* as up, with this pattern and name */
-	uint8_t places; /* in the usage of the session */
+	struct announcement *said;  /* owned; NULL: nothing yet, and the pattern is "" */
+	char *pattern;              /* NULL: it is the server name as it was said */
+	bool is_logged;             /* as up, with this pattern and name */
+	uint8_t places;             /* in the usage of the session */
 };
 
 /* "" when the announced name is not valid. */
 static const char *
 pattern_of(const struct agent_endpoint *endpoint)
 {
-	return endpoint->texts ? endpoint->texts : "";
+	if (endpoint->pattern)
+		return endpoint->pattern;
+	return endpoint->said ? announcement_server_name(endpoint->said) : "";
 }
 
 static const char *
 name_of(const struct agent_endpoint *endpoint)
 {
-	return endpoint->texts ? endpoint->texts + strlen(endpoint->texts) + 1 : "";
+	return endpoint->said ? announcement_name(endpoint->said) : "";
 }
 
-/* False when memory is short: they are what they were. */
+/* Adopts what was said. False when memory is short: all is what it was. */
 static bool
-set_texts(struct agent_endpoint *endpoint, const char *pattern, const char *name)
+set_said(struct agent_endpoint *endpoint, const char *pattern, struct announcement *said)
 {
-	size_t pattern_size = strlen(pattern) + 1, name_size = strlen(name) + 1;
-	char *texts = malloc(pattern_size + name_size);
+	bool is_as_said = strcmp(pattern, announcement_server_name(said)) == 0;
+	char *copy = is_as_said ? NULL : strdup(pattern);
 
-	if (!texts)
+	if (!is_as_said && !copy)
 		return false;
-	memcpy(texts, pattern, pattern_size);
-	memcpy(texts + pattern_size, name, name_size);
-	free(endpoint->texts);
-	endpoint->texts = texts;
+	free(endpoint->said);
+	free(endpoint->pattern);
+	endpoint->said = said;
+	endpoint->pattern = copy;
 	return true;
 }
 
@@ -130,6 +135,7 @@ want(struct agent_session *self, uint32_t number)
 		return endpoint;
 	endpoint->session = self;
 	endpoint->number = number;
+	LIST_INSERT_HEAD(&self->newest, endpoint, link);
 	table_add(&self->endpoints, &endpoint->by_number, number_hash(self, number));
 	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, ""));
 	return endpoint;
@@ -139,8 +145,6 @@ want(struct agent_session *self, uint32_t number)
 static void
 give_places_back(struct agent_endpoint *endpoint, size_t most)
 {
-	if (endpoint->places > 0 && most == 0)
-		LIST_REMOVE(endpoint, counted);
 	for (; endpoint->places > most; endpoint->places--)
 		usage_leave(session_ref_usage(endpoint->session->session_ref), USAGE_ENDPOINTS);
 }
@@ -152,12 +156,14 @@ drop(struct agent_endpoint *endpoint)
 	struct routes *routes = self->worker->shared->routes;
 
 	agent_session_unmark_endpoint(self, endpoint->number);
+	LIST_REMOVE(endpoint, link);
 	table_remove(&self->endpoints, &endpoint->by_number);
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	route_withdraw(routes, endpoint->claim, NULL, NULL);
 	route_withdraw(routes, endpoint->before, NULL, NULL);
 	give_places_back(endpoint, 0);
-	free(endpoint->texts);
+	free(endpoint->said);
+	free(endpoint->pattern);
 	free(endpoint);
 }
 
@@ -165,16 +171,26 @@ drop(struct agent_endpoint *endpoint)
 static void
 answer(struct agent_session *self)
 {
-	for (unsigned i = 0; i < self->accepted_count; i++)
-		session_accept(self->session, self->accepted[i]);
+	for (unsigned i = 0; i < self->range_count; i++)
+		for (uint32_t k = 0; k <= self->accepted[i].last - self->accepted[i].first; k++)
+			session_accept(self->session, self->accepted[i].first + k);
+	self->range_count = 0;
 	self->accepted_count = 0;
 }
 
 static void
 accept_later(struct agent_session *self, uint32_t number)
 {
-	self->accepted[self->accepted_count++] = number;
-	if (self->waiting_count == 0 || self->accepted_count == AGENT_ACCEPTED_MOST)
+	struct frame_range *last =
+	    self->range_count > 0 ? &self->accepted[self->range_count - 1] : NULL;
+
+	if (last && last->last < UINT32_MAX && number == last->last + 1)
+		last->last = number;
+	else
+		self->accepted[self->range_count++] = (struct frame_range){ number, number };
+	self->accepted_count++;
+	if (self->waiting_count == 0 || self->range_count == AGENT_ACCEPTED_MOST ||
+	    self->accepted_count == ACCEPTED_MOST)
 		answer(self);
 }
 
@@ -227,6 +243,10 @@ keep(struct agent_endpoint *endpoint)
 static void
 on_answer(void *arg, enum code code, const char *sentence)
 {
+	const struct agent_endpoint *endpoint = arg;
+
+	if (endpoint->session->is_leaving)
+		return; /* its turn comes */
 	if (code == CODE_NONE)
 		keep(arg);
 	else
@@ -238,6 +258,8 @@ on_lost(void *arg)
 {
 	struct agent_endpoint *endpoint = arg;
 
+	if (endpoint->session->is_leaving)
+		return;
 	if (endpoint->before && !route_claim_is_up(endpoint->before)) {
 		route_withdraw(
 		    endpoint->session->worker->shared->routes, endpoint->before, NULL, NULL);
@@ -317,23 +339,25 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
 	}
 }
 
-/* Gives the endpoint this name, unless the session has it under another number. */
+/* Gives the endpoint this name, and what was said of it, unless the session has the name under another
+ * number. */
 static enum code
-rename_to(struct agent_endpoint *endpoint, const char *pattern, const char *name)
+rename_to(struct agent_endpoint *endpoint, const char *pattern, struct announcement *said)
 {
 	struct agent_session *self = endpoint->session;
 	struct agent_endpoint *other = find_pattern(self, pattern);
 	bool is_as_before = strcmp(pattern_of(endpoint), pattern) == 0;
+	bool is_logged = (is_as_before && endpoint->is_logged &&
+			     strcmp(name_of(endpoint), announcement_name(said)) == 0) ||
+	    said->is_resumed;
 
 	if (pattern[0] != '\0' && other && other != endpoint)
 		return CODE_NAME_DUPLICATE;
-	if (is_as_before && strcmp(name_of(endpoint), name) == 0)
-		return CODE_NONE;
 	if (!is_as_before)
 		agent_session_unmark_endpoint(self, endpoint->number);
-	if (!set_texts(endpoint, pattern, name))
+	if (!set_said(endpoint, pattern, said))
 		return CODE_INTERNAL;
-	endpoint->is_logged = false;
+	endpoint->is_logged = is_logged;
 	table_remove(&self->patterns, &endpoint->by_pattern);
 	table_add(&self->patterns, &endpoint->by_pattern, pattern_hash(self, pattern));
 	return CODE_NONE;
@@ -350,15 +374,14 @@ count(struct agent_endpoint *endpoint, const struct frame_announce *frame, char 
 	for (; endpoint->places < places; endpoint->places++) {
 		if (!usage_enter(session_ref_usage(self->session_ref), USAGE_ENDPOINTS, why))
 			return false;
-		if (endpoint->places == 0)
-			LIST_INSERT_HEAD(&self->counted, endpoint, counted);
 	}
 	return true;
 }
 
-static void
-announce_with(
-    struct agent_session *self, const struct frame_announce *frame, struct address_rules *addresses)
+/* Whether what was said has become that of an endpoint, if only for a moment. */
+static bool
+announce_with(struct agent_session *self, struct announcement *said,
+    const struct frame_announce *frame, struct address_rules *addresses)
 {
 	struct agent_endpoint *endpoint;
 	char pattern[NAME_SIZE], why[USAGE_WHY];
@@ -378,7 +401,7 @@ announce_with(
 		drop(endpoint);
 		agent_session_refuse(
 		    self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT, why);
-	} else if ((code = rename_to(endpoint, pattern, frame->name)) != CODE_NONE) {
+	} else if ((code = rename_to(endpoint, pattern, said)) != CODE_NONE) {
 		drop(endpoint);
 		agent_session_refuse(self, frame->endpoint, frame->server_name, code,
 		    code == CODE_NAME_DUPLICATE
@@ -386,7 +409,9 @@ announce_with(
 			: no_memory);
 	} else {
 		claim(endpoint, frame, addresses);
+		return true;
 	}
+	return false;
 }
 
 static bool
@@ -435,27 +460,49 @@ announce_mark(struct agent_session *self, const struct frame_announce *frame, st
 		agent_session_refuse(self, frame->endpoint, frame->server_name, code, sentence);
 }
 
+/* Its number is free, as after any refusal. */
 static void
-announce(struct agent_session *self, const struct frame_announce *frame)
+refuse_for_memory(struct agent_session *self, const struct frame_announce *frame)
 {
 	struct agent_endpoint *before = find(self, frame->endpoint);
-	struct address_rules *addresses;
-	struct cursor marked;
 
-	if (facts_find(frame->facts, FACT_PENDING, &marked)) {
-		announce_mark(self, frame, marked);
-		return;
+	agent_session_unmark(self, frame->endpoint);
+	if (before)
+		drop(before);
+	agent_session_refuse(self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
+}
+
+/* The same of what announce_with() returns. */
+static bool
+announce_endpoint(
+    struct agent_session *self, struct announcement *said, const struct frame_announce *frame)
+{
+	struct address_rules *addresses;
+	bool is_adopted;
+
+	if (!address_facts_make(frame->facts, &addresses)) {
+		refuse_for_memory(self, frame);
+		return false;
 	}
 	agent_session_unmark(self, frame->endpoint);
-	if (!address_facts_make(frame->facts, &addresses)) {
-		if (before)
-			drop(before);
-		agent_session_refuse(
-		    self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
-		return;
-	}
-	announce_with(self, frame, addresses);
+	is_adopted = announce_with(self, said, frame, addresses);
 	address_rules_release(addresses);
+	return is_adopted;
+}
+
+/* Takes what was said. */
+static void
+announce(struct agent_session *self, struct announcement *said)
+{
+	struct frame_announce frame;
+	struct cursor marked;
+
+	announcement_frame(said, &frame);
+	if (facts_find(frame.facts, FACT_PENDING, &marked))
+		announce_mark(self, &frame, marked);
+	else if (announce_endpoint(self, said, &frame))
+		return;
+	free(said);
 }
 
 /* The next one that waits, to be freed; NULL when none does. */
@@ -475,28 +522,13 @@ static void
 take(struct agent_session *self, size_t most)
 {
 	struct announcement *first;
-	struct frame_announce frame;
 
-	while (most-- > 0 && (first = next(self))) {
-		announcement_frame(first, &frame);
-		announce(self, &frame);
-		free(first);
-	}
+	while (most-- > 0 && (first = next(self)))
+		announce(self, first);
 	if (self->waiting_count > 0)
 		return;
 	answer(self);
 	session_go_on(self->session);
-}
-
-static void
-forget_waiting(struct agent_session *self)
-{
-	struct announcement *first;
-
-	timer_clear(&self->taking);
-	self->accepted_count = 0;
-	while ((first = next(self)))
-		free(first);
 }
 
 /* A timer's function; 0 ms is the next turn. */
@@ -517,17 +549,27 @@ agent_session_announce(struct agent_session *self, const struct frame_announce *
 
 	if (session_ref_is_retired(self->session_ref))
 		return;
-	last = self->waiting_count < WAITING_MOST ? announcement_new(frame) : NULL;
-	if (!last) {
-		if (self->waiting_count < WAITING_MOST)
-			memory_short("nothing: an announcement is taken before its turn");
+	last = announcement_new(frame);
+	if (!last || self->waiting_count >= WAITING_MOST)
 		take(self, self->waiting_count);
-		announce(self, frame);
+	if (!last) {
+		refuse_for_memory(self, frame);
 		return;
 	}
 	STAILQ_INSERT_TAIL(&self->waiting, last, link);
 	if (self->waiting_count++ > 0)
 		return;
+	timer_set(&self->taking, 0);
+	session_hold(self->session);
+}
+
+void
+agent_session_announce_all(struct agent_session *self, struct resumption_list *list)
+{
+	if (list->count == 0)
+		return;
+	self->waiting_count += list->count;
+	STAILQ_CONCAT(&self->waiting, &list->announcements);
 	timer_set(&self->taking, 0);
 	session_hold(self->session);
 }
@@ -549,19 +591,17 @@ agent_session_withdraw(struct agent_session *self, uint32_t number)
 
 /* ---- all of them ---- */
 
-static void
-drop_each(struct hash_link *link, void *arg)
+struct announcement *
+agent_session_drop_newest(struct agent_session *self)
 {
-	(void)arg;
-	drop(container_of(link, struct agent_endpoint, by_number));
-}
+	struct agent_endpoint *newest = LIST_FIRST(&self->newest);
+	struct announcement *said = newest ? newest->said : NULL;
 
-void
-agent_session_withdraw_all(struct agent_session *self)
-{
-	forget_waiting(self);
-	agent_session_unmark_all(self);
-	table_each(&self->endpoints, drop_each, NULL);
+	if (!newest)
+		return next(self);
+	newest->said = NULL;
+	drop(newest);
+	return said;
 }
 
 static void
@@ -580,6 +620,8 @@ agent_session_obey_rules(struct agent_session *self)
 {
 	bool had_reserved = self->has_reserved;
 
+	if (self->is_leaving)
+		return;
 	self->has_reserved = false;
 	if (had_reserved)
 		session_again(self->session, CODE_NAME_RESERVED);
@@ -592,7 +634,7 @@ agent_session_yield_endpoints(struct agent_session *self)
 	struct agent_endpoint *newest;
 	char why[USAGE_WHY];
 
-	while ((newest = LIST_FIRST(&self->counted)) &&
+	while ((newest = LIST_FIRST(&self->newest)) &&
 	    usage_owes(session_ref_usage(self->session_ref), USAGE_ENDPOINTS, why))
 		lose(newest, CODE_ENDPOINT_LIMIT, why);
 }

@@ -163,6 +163,15 @@ agent_session_log_down(struct agent_session *self, uint32_t number, const char *
 		    log_str("server_name", pattern), log_u64("endpoint", number));
 }
 
+void
+agent_session_log_resumed(const struct agent_session *self, size_t count)
+{
+	if (!self->is_quiet)
+		log_audit(LOG_INFO, "endpoints-resumed",
+		    "what the agent announced in its session before counts again, name by name",
+		    log_agent(self->identity), log_u64("endpoints", count));
+}
+
 /* Whoever answers an ACME server may have a certificate made. */
 void
 agent_session_log_pending(struct agent_session *self, uint32_t number, const char *name)

@@ -15,13 +15,14 @@
 #include "base/hash.h"
 #include "base/loop.h"
 #include "relay/agent_session.h"
+#include "relay/resumption.h"
 #include "relay/route.h"
 #include "relay/worker_context.h"
 #include "tunnel/session.h"
 
 struct session_ref_command;
 
-enum { AGENT_ACCEPTED_MOST = 64, AGENT_REFUSALS_MOST = 32 };
+enum { AGENT_ACCEPTED_MOST = 32, AGENT_REFUSALS_MOST = 32 };
 
 /* agent_session_log.c: the lines of this minute, which begins with the first of them. */
 struct agent_session_lines {
@@ -31,6 +32,19 @@ struct agent_session_lines {
 	size_t changes, endpoints_most;
 	uint64_t refusals_suppressed, changes_suppressed;
 	bool has_told_twin;
+};
+
+/* agent_session_resume.c: what the agent offers to go on with, and how its endpoints leave. */
+struct agent_session_resume {
+	bool is_offered;              /* the agent waits for the answer, or has had it */
+	uint8_t digest[RESUME_BYTES]; /* of what it offers */
+	uint64_t until_ms;            /* so long the session before is waited for */
+	struct timer look;
+	struct timer leaving;
+	struct announcement **said; /* by those that have left; NULL: nobody will ask for it */
+	size_t said_count, said_room, hashed;
+	struct announce_digest *hash;
+	struct resumption_list list; /* of what was hashed */
 };
 
 /*
@@ -51,25 +65,27 @@ struct agent_session {
 	struct worker_context *worker;
 	struct session *session;
 	struct address client;
-	struct shares_place *place;          /* while it has none in its usage: agent_session.h */
-	struct recent_peer *peer;            /* from its hello on */
-	struct identity *identity;           /* held, from the handshake on */
-	struct session_ref *session_ref;     /* held, from the welcome on */
-	struct table endpoints, patterns;    /* agent_session_endpoints.c */
-	LIST_HEAD(, agent_endpoint) counted; /* in its usage, the newest first */
-	LIST_HEAD(, agent_mark) marks;       /* agent_session_pending.c */
+	struct shares_place *place;         /* while it has none in its usage: agent_session.h */
+	struct recent_peer *peer;           /* from its hello on */
+	struct identity *identity;          /* held, from the handshake on */
+	struct session_ref *session_ref;    /* held, from the welcome on */
+	struct table endpoints, patterns;   /* agent_session_endpoints.c */
+	LIST_HEAD(, agent_endpoint) newest; /* of them, the newest first */
+	LIST_HEAD(, agent_mark) marks;      /* agent_session_pending.c */
 	unsigned mark_count;
-	STAILQ_HEAD(, announcement) waiting;
+	struct announcement_list waiting;
 	size_t waiting_count;
 	struct timer taking;
-	uint32_t accepted[AGENT_ACCEPTED_MOST]; /* not told yet */
-	unsigned accepted_count;
+	struct frame_range accepted[AGENT_ACCEPTED_MOST]; /* not told yet */
+	unsigned range_count, accepted_count;
+	struct agent_session_resume resume;
 	struct agent_session_lines lines;
 	uint64_t up_ms;
 	uint32_t features; /* that both have */
 	bool is_dry_run;   /* what it announces is judged and not served */
 	enum agent_session_state state;
-	bool can_move; /* FEATURE_MOVE, in a version that has facts */
+	bool can_move;   /* FEATURE_MOVE, in a version that has facts */
+	bool is_leaving; /* its endpoints, until they are gone */
 	bool was_logged;
 	/* There were too many lines of its tenant: it gets none for a minute (relay/session_lines.h). */
 	bool is_quiet;
@@ -107,7 +123,11 @@ bool agent_session_endpoints_init(struct agent_session *);
 void agent_session_endpoints_wipe(struct agent_session *);
 void agent_session_announce(struct agent_session *, const struct frame_announce *);
 void agent_session_withdraw(struct agent_session *, uint32_t endpoint);
-void agent_session_withdraw_all(struct agent_session *);
+/* As if the agent had announced them now; the list is empty then. */
+void agent_session_announce_all(struct agent_session *, struct resumption_list *);
+/* One endpoint leaves, or an announcement that still waits, and what was said of it is the caller's; NULL:
+ * there is none. */
+struct announcement *agent_session_drop_newest(struct agent_session *);
 void agent_session_obey_rules(struct agent_session *);
 /* Refuses as many as its usage owes, the newest first. */
 void agent_session_yield_endpoints(struct agent_session *);
@@ -116,6 +136,23 @@ uint8_t agent_session_carriers(const struct agent_session *, const struct frame_
 /* Tells that this number of an endpoint or a mark is refused. */
 void agent_session_refuse(
     struct agent_session *, uint32_t number, const char *name, enum code, const char *sentence);
+
+/*
+ * agent_session_resume.c.  The endpoints of a session that is over leave by and by, some in each turn of the
+ * loop, since there may be very many; then what was announced is kept for its return.
+ *
+ *	agent_session_resume_init, with the session
+ *	agent_session_hear_offer (with the hello) --> the welcome says so --> agent_session_resume
+ *	agent_session_depart --> all have left: agent_session_departed() of agent_session.c
+ */
+void agent_session_resume_init(struct agent_session *);
+void agent_session_hear_offer(struct agent_session *, const struct frame_hello *);
+/* After the welcome.  awaits_twin: the session before is just being ended. */
+void agent_session_resume(struct agent_session *, bool awaits_twin);
+/* Nobody finds the session any more. */
+void agent_session_depart(struct agent_session *);
+/* The loop ends: all that are left leave now. */
+void agent_session_depart_now(struct agent_session *);
 
 /*
  * agent_session_pending.c: the marks of a session, which are announced, answered and withdrawn like
@@ -147,6 +184,8 @@ void agent_session_log_refused(
 void agent_session_log_up(
     struct agent_session *, uint32_t number, const char *pattern, const char *name);
 void agent_session_log_down(struct agent_session *, uint32_t number, const char *pattern);
+/* It goes on with so many announcements of the session before. */
+void agent_session_log_resumed(const struct agent_session *, size_t count);
 void agent_session_log_pending(struct agent_session *, uint32_t number, const char *name);
 /* Another process has its instance: the first time that one comes. */
 void agent_session_log_twin(struct agent_session *);
@@ -160,6 +199,7 @@ void agent_session_answers(struct agent_session *);
 void agent_session_doubt_end(struct agent_session *);
 
 /* agent_session.c */
+void agent_session_departed(struct agent_session *);
 void agent_session_command(void *self, const struct session_ref_command *);
 void agent_session_twin_lives(struct agent_session *);
 void agent_session_twin_silent(void *self);

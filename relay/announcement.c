@@ -18,6 +18,7 @@ announcement_new(const struct frame_announce *frame)
 	made->endpoint = frame->endpoint;
 	made->weight = frame->weight;
 	made->carriers = frame->carriers;
+	made->is_resumed = false;
 	made->facts_bytes = (uint16_t)frame->facts.bytes;
 	memcpy(made->texts, frame->server_name, server_name_size);
 	memcpy(made->texts + server_name_size, frame->name, name_size);
@@ -27,11 +28,32 @@ announcement_new(const struct frame_announce *frame)
 	return made;
 }
 
+const char *
+announcement_server_name(const struct announcement *announcement)
+{
+	return announcement->texts;
+}
+
+const char *
+announcement_name(const struct announcement *announcement)
+{
+	return announcement->texts + strlen(announcement->texts) + 1;
+}
+
+size_t
+announcement_bytes(const struct announcement *announcement)
+{
+	enum { OF_ALLOCATOR = 16 };
+
+	return sizeof *announcement + OF_ALLOCATOR + strlen(announcement->texts) + 1 +
+	    strlen(announcement_name(announcement)) + 1 + announcement->facts_bytes;
+}
+
 void
 announcement_frame(const struct announcement *announcement, struct frame_announce *out)
 {
-	const char *server_name = announcement->texts;
-	const char *name = server_name + strlen(server_name) + 1;
+	const char *server_name = announcement_server_name(announcement);
+	const char *name = announcement_name(announcement);
 
 	*out = (struct frame_announce){ .endpoint = announcement->endpoint,
 		.weight = announcement->weight,

@@ -25,6 +25,7 @@
 #include "relay/relay_private.h"
 #include "relay/reload.h"
 #include "relay/renew.h"
+#include "relay/resumption.h"
 #include "relay/route.h"
 #include "relay/route_health.h"
 #include "relay/rules.h"
@@ -280,6 +281,7 @@ on_tick(void *arg)
 	trustwatch_keep_revoked(relay->shared.trustwatch);
 	session_lines_tick(relay->shared.session_lines);
 	route_names_tick(relay->shared.routes);
+	resumptions_tidy(relay->shared.resumptions);
 	if (memory_has_ebbed(&relay->flows, shares_count(relay->shared.flows)))
 		memory_give_back();
 	timer_set(&relay->tick, TICK_MS);

@@ -17,6 +17,7 @@
 #include "relay/arrival.h"
 #include "relay/flow_wait.h"
 #include "relay/known_names.h"
+#include "relay/resumption.h"
 #include "relay/route.h"
 #include "relay/route_health.h"
 #include "relay/rules.h"
@@ -192,6 +193,8 @@ reload_set_bounds(const struct reload *reload)
 
 	usage_set_bounds(shared->usage_table, &usage);
 	arrival_set_bounds(shared->rates, limits);
+	resumptions_set_bound(shared->resumptions,
+	    derived->memory > 0 ? derived->memory / RESUMPTION_PART : RESUMPTION_BYTES);
 	shares_set_bounds(shared->flows, &flows);
 	shares_set_bounds(shared->hellos, &hellos);
 	shares_set_bounds(shared->hello_bytes, &hello_bytes);

@@ -8,6 +8,7 @@
 #include "relay/name_flows.h"
 #include "relay/pending.h"
 #include "relay/recent_peers.h"
+#include "relay/resumption.h"
 #include "relay/route.h"
 #include "relay/session_lines.h"
 #include "relay/session_table.h"
@@ -30,7 +31,8 @@ shared_make(struct shared *shared)
 	    (shared->waits = shares_new(SHARES_NEWEST)) &&
 	    (shared->wait_names = name_flows_new()) && standstills_init(&shared->standstills) &&
 	    (shared->rates = rate_table_new()) && (shared->name_flows = name_flows_new()) &&
-	    (shared->pendings = pendings_new()) && (shared->hellos = shares_new(SHARES_OLDEST)) &&
+	    (shared->pendings = pendings_new()) && (shared->resumptions = resumptions_new()) &&
+	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->hello_bytes = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hello_bytes = shares_new(SHARES_OLDEST)) &&
@@ -61,6 +63,7 @@ shared_wipe(struct shared *shared)
 	shares_free(shared->hello_bytes);
 	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
+	resumptions_free(shared->resumptions);
 	pendings_free(shared->pendings);
 	name_flows_free(shared->name_flows);
 	name_flows_free(shared->wait_names);

@@ -20,6 +20,7 @@ struct known_names;
 struct name_flows;
 struct pendings;
 struct rate_table;
+struct resumptions;
 struct recent_peers;
 struct resolver;
 struct session_table;
@@ -42,6 +43,7 @@ struct shared {
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
 	struct pendings *pendings;
+	struct resumptions *resumptions;
 	struct shares *flows; /* of clients; the newest leave */
 	/* Flows of clients whose agent is away: flow_wait.h. */
 	struct shares *waits; /* the newest leave */

@@ -7,30 +7,36 @@
 
 struct tenant_list {
 	struct hash_link link;
-	struct heap_node by_count; /* while it has items */
+	struct heap_node by_weight; /* while it has items */
 	uint8_t key[IDENTITY_KEY_BYTES];
 	struct tenant_items items; /* the oldest first */
-	size_t count;
+	size_t weight;
 };
+
+static size_t
+weight_of(const struct tenant_item *item)
+{
+	return item->weight > 0 ? item->weight : 1;
+}
 
 static struct tenant_list *
 list_at(const struct heap_node *node)
 {
-	return container_of(node, struct tenant_list, by_count);
+	return container_of(node, struct tenant_list, by_weight);
 }
 
 static bool
-has_more(const struct heap_node *a, const struct heap_node *b)
+is_heavier(const struct heap_node *a, const struct heap_node *b)
 {
-	return list_at(a)->count > list_at(b)->count;
+	return list_at(a)->weight > list_at(b)->weight;
 }
 
 bool
 tenant_lists_init(struct tenant_lists *lists)
 {
 	TAILQ_INIT(&lists->items);
-	lists->count = 0;
-	heap_init(&lists->by_count, has_more);
+	lists->count = lists->weight = 0;
+	heap_init(&lists->by_weight, is_heavier);
 	return table_init(&lists->lists);
 }
 
@@ -66,16 +72,16 @@ list_of(struct tenant_lists *lists, const uint8_t *key)
 	return list;
 }
 
-/* It has so many items now. */
+/* Its items weigh so much now. */
 static void
-recount(struct tenant_lists *lists, struct tenant_list *list, size_t count)
+weigh(struct tenant_lists *lists, struct tenant_list *list, size_t weight)
 {
-	if (list->count > 0)
-		heap_remove(&lists->by_count, &list->by_count);
-	lists->count += count - list->count;
-	list->count = count;
-	if (count > 0) {
-		heap_add(&lists->by_count, &list->by_count);
+	if (list->weight > 0)
+		heap_remove(&lists->by_weight, &list->by_weight);
+	lists->weight += weight - list->weight;
+	list->weight = weight;
+	if (weight > 0) {
+		heap_add(&lists->by_weight, &list->by_weight);
 		return;
 	}
 	table_remove(&lists->lists, &list->link);
@@ -92,7 +98,8 @@ tenant_lists_add(struct tenant_lists *lists, struct tenant_item *item, const uin
 	item->list = list;
 	TAILQ_INSERT_TAIL(&lists->items, item, of_all);
 	TAILQ_INSERT_TAIL(&list->items, item, of_tenant);
-	recount(lists, list, list->count + 1);
+	lists->count++;
+	weigh(lists, list, list->weight + weight_of(item));
 	return true;
 }
 
@@ -112,7 +119,8 @@ tenant_lists_remove(struct tenant_lists *lists, struct tenant_item *item)
 	item->list = NULL;
 	TAILQ_REMOVE(&lists->items, item, of_all);
 	TAILQ_REMOVE(&list->items, item, of_tenant);
-	recount(lists, list, list->count - 1);
+	lists->count--;
+	weigh(lists, list, list->weight - weight_of(item));
 }
 
 struct tenant_item *
@@ -124,5 +132,5 @@ tenant_lists_oldest(const struct tenant_lists *lists)
 struct tenant_item *
 tenant_lists_surplus(const struct tenant_lists *lists, size_t most)
 {
-	return lists->count > most ? TAILQ_FIRST(&list_at(lists->by_count.first)->items) : NULL;
+	return lists->weight > most ? TAILQ_FIRST(&list_at(lists->by_weight.first)->items) : NULL;
 }

@@ -1,6 +1,7 @@
 /*
  * What is remembered for tenants (relay/usage.h), in the order in which it came: one list of all of it, and
- * one of each tenant.  From these who has most loses his oldest when there is too much.
+ * one of each tenant.  From these who has most loses his oldest when there is too much.  Items weigh the same
+ * unless they say otherwise.
  *
  * Items are embedded in what is remembered.  Nothing here has a lock: its owner does.
  */
@@ -19,15 +20,16 @@ struct tenant_list;
 struct tenant_item {
 	TAILQ_ENTRY(tenant_item) of_all, of_tenant;
 	struct tenant_list *list; /* NULL: it is in none; {0} so */
+	size_t weight;            /* set before it is added; 0 is as 1 */
 };
 
 TAILQ_HEAD(tenant_items, tenant_item);
 
 struct tenant_lists {
 	struct tenant_items items; /* the oldest first */
-	size_t count;              /* of them */
+	size_t count, weight;      /* of them */
 	struct table lists;
-	struct heap by_count; /* of lists, the longest first */
+	struct heap by_weight; /* of lists, the heaviest first */
 };
 
 /* False when memory is short. */
@@ -44,7 +46,7 @@ void tenant_lists_remove(struct tenant_lists *, struct tenant_item *);
 
 /* NULL: there is none. */
 struct tenant_item *tenant_lists_oldest(const struct tenant_lists *);
-/* The oldest one of the tenant that has most, if there are more than that; else NULL. */
+/* The oldest one of the tenant whose weigh most, if all weigh more than that; else NULL. */
 struct tenant_item *tenant_lists_surplus(const struct tenant_lists *, size_t most);
 
 #endif

@@ -35,6 +35,7 @@ struct worker_context {
 	struct worker_intakes intakes;
 	struct worker_flows flows;
 	struct worker_sessions sessions;
+	struct worker_sessions departing; /* over, but some of their endpoints are still there */
 	struct worker_channels channels;
 	struct worker_waiting waiting; /* flows, the oldest look-up first: flow_wait.h */
 	struct timer look;             /* for them */

@@ -21,6 +21,9 @@ enum fact_type {
 	FACT_ALLOW = 0x8002,             /* announce: prefixes (address_facts.h) */
 	FACT_DENY = 0x8003,              /* the same */
 	FACT_CLOCK = 0x8004,             /* welcome: 8 bytes, seconds since 1970 at the relay */
+	FACT_RESUME = 0x8010,            /* hello: announce_digest.h */
+	FACT_RESUMING = 0x8011,          /* welcome: empty; the answer to it follows */
+	FACT_WITHDRAW_MANY = 0x8012,     /* welcome: empty; the relay knows that frame */
 	FACT_BALANCE = 0x8020,           /* announce: 1 byte, enum balance */
 	FACT_PRIORITY = 0x8021,          /* announce: 1 byte, 0 is first */
 	FACT_MOVE = 0x8030,              /* drain: nothing; make the next session first */

@@ -125,6 +125,12 @@ frame_encode_hello(uint8_t *out, const struct frame_hello *hello)
 }
 
 static bool
+is_digest(struct cursor value)
+{
+	return cursor_bytes(&value, RESUME_BYTES) && cursor_end(&value);
+}
+
+static bool
 is_empty(struct cursor value)
 {
 	return cursor_end(&value);
@@ -132,6 +138,7 @@ is_empty(struct cursor value)
 
 static const struct fact_row hello_facts[] = {
 	{ FACT_DRY_RUN, is_empty },
+	{ FACT_RESUME, is_digest },
 	{ 0, NULL },
 };
 
@@ -171,7 +178,7 @@ frame_decode_facts(struct cursor in, struct frame_hello *out)
 }
 
 static struct facts
-with_budget(uint8_t storage[FRAME_BYTES], const struct frame_welcome *welcome)
+welcome_facts_of(uint8_t storage[FRAME_BYTES], const struct frame_welcome *welcome)
 {
 	const uint32_t frames = htonl(welcome->frames_per_second);
 	const uint64_t clock = htobe64((uint64_t)welcome->clock_s);
@@ -181,6 +188,10 @@ with_budget(uint8_t storage[FRAME_BYTES], const struct frame_welcome *welcome)
 		facts_put(&w, FACT_FRAMES_PER_SECOND, &frames, sizeof frames);
 	if (welcome->clock_s != 0)
 		facts_put(&w, FACT_CLOCK, &clock, sizeof clock);
+	if (welcome->is_resuming)
+		facts_put(&w, FACT_RESUMING, "", 0);
+	if (welcome->takes_withdraw_many)
+		facts_put(&w, FACT_WITHDRAW_MANY, "", 0);
 	assert(!w.failed);
 	return facts_of(&w);
 }
@@ -198,7 +209,7 @@ frame_encode_welcome(uint8_t *out, const struct frame_welcome *welcome)
 	writer_u16(&w, welcome->pool_most);
 	writer_u32(&w, welcome->heartbeat_ms);
 	writer_u32(&w, welcome->tolerance_ms);
-	write_end(&w, welcome->version, with_budget(storage, welcome));
+	write_end(&w, welcome->version, welcome_facts_of(storage, welcome));
 	return frame_end(&w);
 }
 
@@ -227,16 +238,27 @@ static const struct fact_row welcome_facts[] = {
 	{ FACT_FRAMES_PER_SECOND, is_budget },
 	{ FACT_CLOCK, is_clock },
 	{ FACT_PLACE, is_place },
+	{ FACT_RESUMING, is_empty },
+	{ FACT_WITHDRAW_MANY, is_empty },
 	{ 0, NULL },
 };
+
+static void
+read_welcome_facts(struct frame_welcome *out)
+{
+	struct cursor value;
+	out->frames_per_second = 0;
+	if (facts_find(out->facts, FACT_FRAMES_PER_SECOND, &value))
+		out->frames_per_second = cursor_u32(&value);
+	out->is_resuming = facts_find(out->facts, FACT_RESUMING, &value);
+	out->takes_withdraw_many = facts_find(out->facts, FACT_WITHDRAW_MANY, &value);
+	out->clock_s = facts_find(out->facts, FACT_CLOCK, &value) ? (int64_t)cursor_u64(&value) : 0;
+}
 
 enum frame_sense
 frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 {
-	struct cursor budget, clock;
 	enum frame_sense sense;
-	out->frames_per_second = 0;
-	out->clock_s = 0;
 	out->version = cursor_u8(&in);
 	out->features = cursor_u32(&in);
 	cursor_copy(&in, out->session_id, SESSION_ID_BYTES);
@@ -248,10 +270,8 @@ frame_decode_welcome(struct cursor in, struct frame_welcome *out)
 	if (out->pool_least > out->pool_most || out->heartbeat_ms == 0)
 		return FRAME_WRONG;
 	sense = read_end(&in, out->version, welcome_facts, &out->facts);
-	if (sense != FRAME_WRONG && facts_find(out->facts, FACT_FRAMES_PER_SECOND, &budget))
-		out->frames_per_second = cursor_u32(&budget);
-	if (sense != FRAME_WRONG && facts_find(out->facts, FACT_CLOCK, &clock))
-		out->clock_s = (int64_t)cursor_u64(&clock);
+	if (sense != FRAME_WRONG)
+		read_welcome_facts(out);
 	return sense;
 }
 
@@ -575,4 +595,20 @@ frame_decode_again(struct cursor in, struct frame_again *out)
 {
 	out->code = cursor_u16(&in);
 	return cursor_end(&in);
+}
+
+size_t
+frame_encode_resumed(uint8_t *out, const struct frame_resumed *resumed)
+{
+	struct writer w = frame_begin(out, FRAME_RESUMED);
+	writer_u8(&w, resumed->is_resumed);
+	return frame_end(&w);
+}
+
+bool
+frame_decode_resumed(struct cursor in, struct frame_resumed *out)
+{
+	uint8_t word = cursor_u8(&in);
+	out->is_resumed = word != 0;
+	return word <= 1 && cursor_end(&in);
 }

@@ -34,8 +34,10 @@ enum {
 	INSTANCE_BYTES = 16,
 	START_BYTES = 8,
 	FLOW_ID_BYTES = 16,
-	NAME_TEXT = 254, /* a server name with its NUL */
-	SHORT_TEXT = 64, /* software, region, relay and endpoint names, label keys and
+	RESUME_BYTES = 32,    /* of the digest in FACT_RESUME */
+	WITHDRAWN_MOST = 256, /* numbers in a frame of several */
+	NAME_TEXT = 254,      /* a server name with its NUL */
+	SHORT_TEXT = 64,      /* software, region, relay and endpoint names, label keys and
 				 * values */
 	SENTENCE_TEXT = 512,
 	LABELS_MOST = 16,
@@ -52,19 +54,21 @@ enum frame_type {
 	FRAME_REFUSED = 6,  /* relay -> agent */
 	FRAME_PING = 7,     /* both, on sessions and on parked channels */
 	FRAME_PONG = 8,
-	FRAME_NEED = 9,           /* relay -> agent */
-	FRAME_DRAIN = 10,         /* both */
-	FRAME_GOODBYE = 11,       /* both */
-	FRAME_ANNOUNCE_MANY = 12, /* agent -> relay, version 2 */
-	FRAME_ACCEPTED_MANY = 13, /* relay -> agent, version 2 */
-	FRAME_REFUSED_MANY = 14,  /* relay -> agent, version 2 */
-	FRAME_OPEN = 16,          /* relay -> agent, on a channel */
-	FRAME_READY = 17,         /* agent -> relay, on a channel */
-	FRAME_FAIL = 18,          /* agent -> relay, on a channel */
-	FRAME_WORKING = 19,       /* agent -> relay, on a channel, version 2 */
-	FRAME_OPTIONAL = 0x80,    /* the first of those that one need not know */
-	FRAME_AGAIN = 0x81,       /* relay -> agent */
-	FRAME_FACTS = 0x82,       /* agent -> relay, before a hello without room for facts */
+	FRAME_NEED = 9,             /* relay -> agent */
+	FRAME_DRAIN = 10,           /* both */
+	FRAME_GOODBYE = 11,         /* both */
+	FRAME_ANNOUNCE_MANY = 12,   /* agent -> relay, version 2 */
+	FRAME_ACCEPTED_MANY = 13,   /* relay -> agent, version 2 */
+	FRAME_REFUSED_MANY = 14,    /* relay -> agent, version 2 */
+	FRAME_OPEN = 16,            /* relay -> agent, on a channel */
+	FRAME_READY = 17,           /* agent -> relay, on a channel */
+	FRAME_FAIL = 18,            /* agent -> relay, on a channel */
+	FRAME_WORKING = 19,         /* agent -> relay, on a channel, version 2 */
+	FRAME_OPTIONAL = 0x80,      /* the first of those that one need not know */
+	FRAME_AGAIN = 0x81,         /* relay -> agent */
+	FRAME_FACTS = 0x82,         /* agent -> relay, before a hello without room for facts */
+	FRAME_RESUMED = 0x83,       /* relay -> agent, after a welcome with FACT_RESUMING */
+	FRAME_WITHDRAW_MANY = 0x84, /* agent -> relay, after a welcome with FACT_WITHDRAW_MANY */
 };
 
 /* Bits in `features`. */
@@ -110,8 +114,11 @@ struct frame_welcome {
 	uint16_t pool_least, pool_most;
 	uint32_t heartbeat_ms; /* decision */
 	uint32_t tolerance_ms;
-	uint32_t frames_per_second; /* a fact: the session's budget; 0: not told */
-	int64_t clock_s;            /* a fact: the wall clock of the relay; 0: not told */
+	/* Facts. */
+	uint32_t frames_per_second; /* the session's budget; 0: not told */
+	int64_t clock_s;            /* the wall clock of the relay; 0: not told */
+	bool is_resuming;           /* a frame `resumed` follows, to be waited for */
+	bool takes_withdraw_many;
 	struct facts facts;
 };
 
@@ -126,6 +133,10 @@ struct frame_announce {
 
 struct frame_withdraw {
 	uint32_t endpoint;
+};
+
+struct frame_withdraw_many {
+	struct cursor ranges; /* borrows the body */
 };
 
 struct frame_accepted {
@@ -155,6 +166,10 @@ struct frame_refused_many {
 
 struct frame_range {
 	uint32_t first, last; /* both in it; 0 only where the session itself is meant */
+};
+
+struct frame_resumed {
+	bool is_resumed; /* the announcements of the digest count as made, and are answered */
 };
 
 struct frame_again {
@@ -230,6 +245,7 @@ size_t frame_encode_ready(uint8_t *out, unsigned version, const struct frame_rea
 size_t frame_encode_fail(uint8_t *out, const struct frame_goodbye *);
 size_t frame_encode_working(uint8_t *out);
 size_t frame_encode_again(uint8_t *out, const struct frame_again *);
+size_t frame_encode_resumed(uint8_t *out, const struct frame_resumed *);
 /* The facts of a hello whose oldest version has none: they go before it. */
 size_t frame_encode_facts(uint8_t *out, const struct frame_hello *);
 
@@ -237,6 +253,7 @@ size_t frame_encode_facts(uint8_t *out, const struct frame_hello *);
  * (0: it is begun). Each returns the bytes of the frame now; 0 when it takes this one no more: it
  * is full, of another kind, or refuses for another reason. An empty one takes any. */
 size_t frame_add_announce(uint8_t *out, size_t bytes, const struct frame_announce *);
+size_t frame_add_withdraw(uint8_t *out, size_t bytes, uint32_t endpoint);
 size_t frame_add_accepted(uint8_t *out, size_t bytes, uint32_t endpoint);
 size_t frame_add_refused(uint8_t *out, size_t bytes, const struct frame_refused *);
 
@@ -258,10 +275,12 @@ bool frame_decode_ping(struct cursor, struct frame_ping *);
 bool frame_decode_need(struct cursor, struct frame_need *);
 bool frame_decode_goodbye(struct cursor, struct frame_goodbye *);
 bool frame_decode_announce_many(struct cursor, struct frame_announce_many *);
+bool frame_decode_withdraw_many(struct cursor, struct frame_withdraw_many *);
 bool frame_decode_accepted_many(struct cursor, struct frame_accepted_many *);
 bool frame_decode_refused_many(struct cursor, struct frame_refused_many *);
 bool frame_decode_working(struct cursor);
 bool frame_decode_again(struct cursor, struct frame_again *);
+bool frame_decode_resumed(struct cursor, struct frame_resumed *);
 
 /* The next one of a decoded frame of several; False, or FRAME_WRONG: there is none left. */
 enum frame_sense frame_next_announce(struct cursor *announcements, struct frame_announce *);

@@ -91,6 +91,36 @@ are_ranges(struct cursor in)
 	return cursor_end(&in);
 }
 
+/* How many numbers ranges have in all, or more than there may be. */
+static size_t
+count_numbers(struct cursor ranges)
+{
+	struct frame_range range;
+	size_t count = 0;
+	while (count <= WITHDRAWN_MOST && frame_next_range(&ranges, &range))
+		count += (size_t)(range.last - range.first) + 1;
+	return count;
+}
+
+size_t
+frame_add_withdraw(uint8_t *out, size_t bytes, uint32_t endpoint)
+{
+	struct writer w;
+	if (!go_on(&w, out, bytes, FRAME_WITHDRAW_MANY))
+		return 0;
+	if (count_numbers(cursor_over(out + FRAME_HEADER, w.bytes - FRAME_HEADER)) ==
+	    WITHDRAWN_MOST)
+		return 0;
+	return add_range(&w, FRAME_HEADER, endpoint);
+}
+
+bool
+frame_decode_withdraw_many(struct cursor in, struct frame_withdraw_many *out)
+{
+	out->ranges = in;
+	return are_ranges(in) && count_numbers(in) <= WITHDRAWN_MOST;
+}
+
 size_t
 frame_add_accepted(uint8_t *out, size_t bytes, uint32_t endpoint)
 {

@@ -463,6 +463,7 @@ session_welcome(struct session *s, const struct frame_welcome *welcome)
 		return;
 	ours.version = (uint8_t)s->version;
 	ours.frames_per_second = SESSION_FRAMES_PER_SECOND;
+	ours.takes_withdraw_many = true;
 	session_rise(s, &ours);
 	session_transmit(s, out, frame_encode_welcome(out, &ours));
 }
@@ -537,14 +538,17 @@ session_refuse_endpoint(struct session *s, uint32_t endpoint, enum code code, co
 	send_up(s, out, frame_encode_refused(out, &refused));
 }
 
-/* ---- what stands alone ---- */
-
 void
 session_withdraw(struct session *s, uint32_t endpoint)
 {
 	uint8_t out[FRAME_BYTES];
+	while (s->takes_withdraw_many && may_share(s))
+		if (grew(s, frame_add_withdraw(s->several, s->several_bytes, endpoint)))
+			return;
 	send_up(s, out, frame_encode_withdraw(out, &(struct frame_withdraw){ endpoint }));
 }
+
+/* ---- what stands alone ---- */
 
 /* These follow the flows, and would use up the peer's budget: half of it has to do. */
 static void
@@ -589,4 +593,11 @@ session_again(struct session *s, enum code code)
 {
 	uint8_t out[FRAME_BYTES];
 	send_up(s, out, frame_encode_again(out, &(struct frame_again){ code }));
+}
+
+void
+session_resumed(struct session *s, bool is_resumed)
+{
+	uint8_t out[FRAME_BYTES];
+	send_up(s, out, frame_encode_resumed(out, &(struct frame_resumed){ is_resumed }));
 }

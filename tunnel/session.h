@@ -32,9 +32,10 @@ enum session_event {
 	SESSION_ACCEPTED,
 	SESSION_REFUSED,
 	SESSION_NEED,
-	SESSION_AGAIN, /* agent: what was refused with this code may be announced again */
-	SESSION_DRAIN, /* either */
-	SESSION_PONG,  /* a probe by session_probe() was answered */
+	SESSION_AGAIN,   /* agent: what was refused with this code may be announced again */
+	SESSION_RESUMED, /* agent: the answer that its welcome has promised */
+	SESSION_DRAIN,   /* either */
+	SESSION_PONG,    /* a probe by session_probe() was answered */
 	/* After session_watch_silence(): the peer has been silent for this time, although it was asked;
 	 * and then something has come from it all the same. */
 	SESSION_SILENT,
@@ -62,6 +63,7 @@ union session_frame {
 	struct frame_need need;
 	struct frame_drain drain;
 	struct frame_again again;
+	struct frame_resumed resumed;
 };
 
 /* Adopts tls. handshake_ms bounds the handshake and the greeting together. */
@@ -80,6 +82,7 @@ void session_refuse(struct session *, enum code, const char *sentence);
 void session_goodbye(struct session *, enum code, const char *sentence);
 
 void session_announce(struct session *, const struct frame_announce *);
+/* Several share a frame, too, where the relay's welcome says that it knows such a frame. */
 void session_withdraw(struct session *, uint32_t endpoint);
 void session_accept(struct session *, uint32_t endpoint);
 void session_refuse_endpoint(struct session *, uint32_t endpoint, enum code, const char *sentence);
@@ -88,6 +91,8 @@ void session_need(struct session *, unsigned channels);
 void session_drain(struct session *, const struct frame_drain *);
 /* Relay: refusals with this code may not hold any more (version 1: skipped by the agent). */
 void session_again(struct session *, enum code);
+/* Relay, after a welcome that has promised it. */
+void session_resumed(struct session *, bool is_resumed);
 /* Sends a ping now, which SESSION_PONG answers (does the old session of a takeover live?). */
 void session_probe(struct session *);
 

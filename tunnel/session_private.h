@@ -32,6 +32,7 @@ struct session {
 	struct frame_hello *hello;
 	unsigned oldest, newest; /* agent: offered */
 	unsigned version;
+	bool takes_withdraw_many; /* the relay does */
 
 	/* A frame of several that may still grow; it goes out before any other, at the latest at the
 	 * turn's end. */

@@ -10,6 +10,7 @@ union received {
 	struct frame_accepted accepted;
 	struct frame_refused refused;
 	struct frame_announce_many announce_many;
+	struct frame_withdraw_many withdraw_many;
 	struct frame_accepted_many accepted_many;
 	struct frame_refused_many refused_many;
 	struct frame_ping ping;
@@ -44,6 +45,8 @@ static const struct frame_rule {
 	[FRAME_REFUSED_MANY] = { TO_AGENT, UP, 2, SESSION_REFUSED },
 	[FRAME_AGAIN] = { TO_AGENT, UP, 1, SESSION_AGAIN },
 	[FRAME_FACTS] = { TO_RELAY, GREETING, 1, SESSION_HELLO },
+	[FRAME_RESUMED] = { TO_AGENT, UP, 2, SESSION_RESUMED },
+	[FRAME_WITHDRAW_MANY] = { TO_RELAY, UP, 2, SESSION_WITHDRAW },
 };
 
 /* NULL when this type does not belong into a session, or not yet in this version. */
@@ -95,8 +98,12 @@ decode(struct session *s, enum frame_type type, struct cursor body, union receiv
 		return fine(frame_decode_accepted(body, &out->accepted));
 	case FRAME_REFUSED:
 		return fine(frame_decode_refused(body, &out->refused));
+	case FRAME_RESUMED:
+		return fine(frame_decode_resumed(body, &owners->resumed));
 	case FRAME_ANNOUNCE_MANY:
 		return fine(frame_decode_announce_many(body, &out->announce_many));
+	case FRAME_WITHDRAW_MANY:
+		return fine(frame_decode_withdraw_many(body, &out->withdraw_many));
 	case FRAME_ACCEPTED_MANY:
 		return fine(frame_decode_accepted_many(body, &out->accepted_many));
 	case FRAME_REFUSED_MANY:
@@ -171,6 +178,7 @@ on_welcome(struct session *s, const union session_frame *frame)
 		return;
 	}
 	s->version = welcome->version;
+	s->takes_withdraw_many = welcome->takes_withdraw_many;
 	session_rise(s, welcome);
 	session_emit(s, SESSION_WELCOME, frame);
 }
@@ -195,6 +203,18 @@ on_announce_many(struct session *s, struct cursor announcements)
 			session_emit(s, SESSION_ANNOUNCE, &one);
 		else
 			refuse_strange(s, one.announce.endpoint);
+}
+
+static void
+on_withdraw_many(struct session *s, struct cursor ranges)
+{
+	struct frame_range range;
+	union session_frame one;
+	while (frame_next_range(&ranges, &range))
+		for (uint32_t i = 0; s->state == SESSION_UP && i <= range.last - range.first; i++) {
+			one.withdraw.endpoint = range.first + i;
+			session_emit(s, SESSION_WITHDRAW, &one);
+		}
 }
 
 static void
@@ -288,6 +308,9 @@ handle(struct session *s, enum frame_type type, union received *in)
 	case FRAME_ANNOUNCE_MANY:
 		on_announce_many(s, in->announce_many.announcements);
 		break;
+	case FRAME_WITHDRAW_MANY:
+		on_withdraw_many(s, in->withdraw_many.ranges);
+		break;
 	case FRAME_ACCEPTED:
 		on_accepted(s, in->accepted.endpoint, in->accepted.endpoint);
 		break;
@@ -311,6 +334,7 @@ handle(struct session *s, enum frame_type type, union received *in)
 	case FRAME_NEED:
 	case FRAME_DRAIN:
 	case FRAME_AGAIN:
+	case FRAME_RESUMED:
 		session_emit(s, rules[type].event, owners);
 		break;
 	case FRAME_GOODBYE:
@@ -362,7 +386,7 @@ static bool
 is_of_several(enum frame_type type)
 {
 	return type == FRAME_ANNOUNCE_MANY || type == FRAME_ACCEPTED_MANY ||
-	    type == FRAME_REFUSED_MANY;
+	    type == FRAME_REFUSED_MANY || type == FRAME_WITHDRAW_MANY;
 }
 
 /* A sign of life, at this moment or, while we rest, in the future. */

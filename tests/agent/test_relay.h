@@ -29,7 +29,9 @@ struct test_relay {
 	enum code refuses_with;   /* the next endpoint that is announced */
 	bool drains_at_once;      /* each session, as soon as it is up */
 	bool is_slow, is_waiting; /* sessions wait for test_relay_welcome(), and one does */
-	struct session *drained;  /* kept beside the next one, to be freed by the test */
+	bool is_offered;          /* the last hello had this: */
+	uint8_t digest[RESUME_BYTES];
+	struct session *drained; /* kept beside the next one, to be freed by the test */
 	bool keeps_drained;
 	/* NULL: the relay parks its channels itself. */
 	void (*on_raw_channel)(struct tls *);
@@ -165,15 +167,26 @@ test_relay_welcome(struct test_relay *relay)
 }
 
 static void
+test_relay_on_hello(struct test_relay *relay, const struct frame_hello *hello)
+{
+	struct cursor digest;
+
+	relay->is_offered = facts_find(hello->facts, FACT_RESUME, &digest);
+	if (relay->is_offered)
+		cursor_copy(&digest, relay->digest, RESUME_BYTES);
+	relay->is_waiting = relay->is_slow;
+	if (!relay->is_slow)
+		test_relay_welcome(relay);
+}
+
+static void
 test_relay_on_session(void *arg, enum session_event event, const union session_frame *frame)
 {
 	struct test_relay *relay = arg;
 
 	switch (event) {
 	case SESSION_HELLO:
-		relay->is_waiting = relay->is_slow;
-		if (!relay->is_slow)
-			test_relay_welcome(relay);
+		test_relay_on_hello(relay, &frame->hello);
 		break;
 	case SESSION_ANNOUNCE:
 		test_relay_on_announce(relay, &frame->announce);
@@ -199,6 +212,7 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 	case SESSION_REFUSED:
 	case SESSION_NEED:
 	case SESSION_AGAIN:
+	case SESSION_RESUMED:
 	case SESSION_PONG:
 	case SESSION_SILENT:
 	case SESSION_HEARD:
@@ -340,7 +354,7 @@ test_relay_stop(struct test_relay *relay)
 }
 
 /* The channel that was parked last; NULL if there is none. */
-static struct test_channel *
+__attribute__((unused)) static struct test_channel *
 test_relay_parked(struct test_relay *relay)
 {
 	for (unsigned i = relay->channel_count; i > 0; i--)
@@ -350,7 +364,7 @@ test_relay_parked(struct test_relay *relay)
 }
 
 /* Gives it a flow. */
-static void
+__attribute__((unused)) static void
 test_relay_open(struct test_channel *channel, uint32_t endpoint, const char *server_name,
     const uint8_t *hello, size_t hello_bytes)
 {

@@ -23,6 +23,7 @@ union fuzzed_frame {
 	struct frame_open open;
 	struct frame_ready ready;
 	struct frame_again again;
+	struct frame_resumed resumed;
 };
 
 /* With facts, without, with nothing but its type. */
@@ -63,6 +64,7 @@ PLAIN(ping, ping)
 PLAIN(need, need)
 PLAIN(goodbye, goodbye)
 PLAIN(again, again)
+PLAIN(resumed, resumed)
 ENCODE(hello, hello)
 ENCODE(welcome, welcome)
 ENCODE_FACTS(announce)
@@ -79,6 +81,7 @@ ENCODE_FACTS(open)
 ENCODE_FACTS(ready)
 ENCODE(facts, hello)
 ENCODE(again, again)
+ENCODE(resumed, resumed)
 
 static bool
 decode_working(struct cursor in, unsigned version, union fuzzed_frame *any)
@@ -117,6 +120,7 @@ static const struct fuzzed_kind {
 	[FRAME_WORKING] = { decode_working, encode_working },
 	[FRAME_AGAIN] = { decode_again, encode_again },
 	[FRAME_FACTS] = { decode_facts, encode_facts },
+	[FRAME_RESUMED] = { decode_resumed, encode_resumed },
 };
 
 static void
@@ -190,12 +194,32 @@ try_ranges(struct cursor ranges)
 	must(!frame_next_range(&ranges, &range));
 }
 
+/* Those of whom each is added by itself come out in order, and as one. */
+static void
+try_withdrawn(struct cursor ranges)
+{
+	struct frame_range range;
+	uint8_t out[FRAME_BYTES];
+	size_t bytes = 0, count = 0;
+	while (frame_next_range(&ranges, &range))
+		for (uint64_t i = range.first; i <= range.last; i++) {
+			bytes = frame_add_withdraw(out, bytes, (uint32_t)i);
+			must(bytes > 0 && ++count <= WITHDRAWN_MOST);
+		}
+	must(count > 0);
+	if (count == WITHDRAWN_MOST)
+		must(frame_add_withdraw(out, bytes, 1) == 0);
+}
+
 static void
 try_several(const struct frame *frame)
 {
 	struct cursor in = cursor_over(frame->body, frame->body_bytes);
+	struct frame_withdraw_many withdrawn;
 	struct frame_accepted_many accepted;
 	struct frame_refused_many refused;
+	if (frame->type == FRAME_WITHDRAW_MANY && frame_decode_withdraw_many(in, &withdrawn))
+		try_withdrawn(withdrawn.ranges);
 	if (frame->type == FRAME_ANNOUNCE_MANY)
 		try_announcements(in);
 	if (frame->type == FRAME_ACCEPTED_MANY && frame_decode_accepted_many(in, &accepted))

@@ -20,6 +20,7 @@
 #include "relay/name_flows.h"
 #include "relay/pending.h"
 #include "relay/recent_peers.h"
+#include "relay/resumption.h"
 #include "relay/route.h"
 #include "relay/session_table.h"
 #include "relay/session_lines.h"
@@ -152,6 +153,8 @@ relay_up(struct sim_relay *relay)
 	shared->rates = unbounded_rates();
 	shared->name_flows = name_flows_new();
 	shared->pendings = pendings_new();
+	shared->resumptions = resumptions_new();
+	resumptions_set_bound(shared->resumptions, RESUMPTION_BYTES);
 	shared->flows = shares_new(SHARES_NEWEST);
 	shares_set_bounds(shared->flows, &flows);
 	shared->waits = shares_new(SHARES_NEWEST);
@@ -220,6 +223,7 @@ relay_down(struct sim_relay *relay)
 	shares_free(shared->hellos);
 	recent_peers_free(shared->recent_peers);
 	pendings_free(shared->pendings);
+	resumptions_free(shared->resumptions);
 	name_flows_free(shared->name_flows);
 	name_flows_free(shared->wait_names);
 	shares_free(shared->waits);
@@ -335,6 +339,12 @@ fill_agent(struct sim_agent *agent)
 
 	agent->table = (struct endpoint_table){ .references = 1, .endpoints = agent->list };
 	add_endpoint(agent, 0, 1, agent->process == FIRST_AGENT + 2 ? "beta.sim" : "alpha.sim");
+	for (uint32_t i = 1; agent->process == FIRST_AGENT + 2 && i < ENDPOINTS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "more%02u.sim", i);
+		add_endpoint(agent, i, i + 1, name);
+	}
 	agent->own = (struct own_certificate){ .references = 1,
 		.session = tls_config_new(&session, NULL) };
 	agent->credentials = (struct credentials){ .references = 1,

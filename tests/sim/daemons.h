@@ -14,7 +14,8 @@
 #include "sim.h"
 #include "sni/name.h"
 
-enum { RELAYS = 2, WORKERS = 2, AGENTS = 3 };
+/* So many endpoints are enough that an agent offers to go on with what it has announced. */
+enum { RELAYS = 2, WORKERS = 2, AGENTS = 3, ENDPOINTS = 33 };
 /* The numbers of the processes: relays first, then agents. */
 enum { FIRST_AGENT = RELAYS, GUEST_PROCESS = 5, CLIENT_PROCESS = 6, UPSTREAM_PROCESS = 7 };
 
@@ -43,9 +44,9 @@ struct sim_agent {
 	struct agent_context context;
 	struct relay_links links;
 	struct endpoint_table table;
-	struct endpoint endpoints[2], *list[2];
+	struct endpoint endpoints[ENDPOINTS], *list[ENDPOINTS];
 	struct own_certificate own;
-	struct upstream_target targets[2];
+	struct upstream_target targets[ENDPOINTS];
 	struct credentials credentials;
 	struct challenge *challenge;	/* NULL: none */
 	uint8_t instance;

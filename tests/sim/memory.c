@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arena.h"
+#include "base/hash.h"
 #include "sim.h"
 
 enum { FRAMES = 8 };
@@ -130,4 +131,16 @@ INSTEAD_OF(void *, malloc, (size_t bytes), arena_take(bytes))
 INSTEAD_OF(void *, calloc, (size_t count, size_t bytes), arena_take_zeroed(count, bytes))
 INSTEAD_OF(void *, realloc, (void *memory, size_t bytes), arena_resize(memory, bytes))
 INSTEAD_OF(void *, reallocarray, (void *memory, size_t count, size_t bytes), resize_array(memory, count, bytes))
+/* A table that cannot grow is slower, and nobody need say so. */
+void __real_table_add(struct table *, struct hash_link *, uint64_t hash);
+void __wrap_table_add(struct table *, struct hash_link *, uint64_t hash);
+
+void
+__wrap_table_add(struct table *table, struct hash_link *link, uint64_t hash)
+{
+	memory_hold();
+	__real_table_add(table, link, hash);
+	memory_let_go();
+}
+
 INSTEAD_OF(char *, strdup, (const char *text), copy_of(text))

@@ -652,6 +652,15 @@ endpoint_table_find(const struct endpoint_table *table, uint32_t number)
 }
 
 struct endpoint *
+endpoint_table_find_name(const struct endpoint_table *table, const char *server_name)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (strcmp(table->endpoints[i]->server_name, server_name) == 0)
+			return table->endpoints[i];
+	return NULL;
+}
+
+struct endpoint *
 endpoint_table_find_opened(const struct endpoint_table *table, uint32_t number)
 {
 	return endpoint_table_find(table, number);

@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """The relay as valise-protocol(7) describes it, seen by an agent that was written from that page alone."""
+import hashlib
+import os
 import signal
 import struct
 import time
@@ -32,22 +34,16 @@ def a_version_1_agent_is_served_without_a_byte_that_it_does_not_know(scene):
 	relay.wait_event("endpoint-up", server_name=NAME)
 
 
-def facts_of(list_of_them):
-	while list_of_them:
-		number, length = struct.unpack_from(">HH", list_of_them)
-		yield number, list_of_them[4:4 + length]
-		list_of_them = list_of_them[4 + length:]
-
-
 @test
 def version_2_has_facts_and_frames_of_several(scene):
 	relay = scene.relay()
 	peer = session(scene, relay, up=False)
 	welcome = peer.up(newest=9)
 	equal(welcome[0], 2, "the version")
-	facts = dict(facts_of(welcome[22 + welcome[21] + 12:]))
-	equal(facts[32769], struct.pack(">I", 200), "the budget in the welcome")
-	check(abs(int.from_bytes(facts[32772], "big") - time.time()) < 60, f"the clock in the welcome: {facts}")
+	facts = facts_in(welcome)
+	clock = struct.unpack(">Q", facts.pop(32772))[0]
+	check(abs(clock - time.time()) < 60, f"the relay's clock says {clock}")
+	equal(facts, {32769: struct.pack(">I", 200), 32786: b""}, "facts of the welcome")
 	names = [f"n{i}.many.example.com" for i in range(1, 401)]
 	bodies = [announcement(i, name, fact(40000, b"?")) for i, name in enumerate(names, 1)]
 	bodies[9] = announcement(10, names[9], fact(7))
@@ -62,6 +58,90 @@ def version_2_has_facts_and_frames_of_several(scene):
 def many(first, names):
 	bodies = [announcement(number, name) for number, name in enumerate(names, first)]
 	return frame(ANNOUNCE_MANY, b"".join(struct.pack(">H", len(b)) + b for b in bodies))
+
+
+@test
+def several_are_withdrawn_in_one_frame(scene):
+	relay = scene.relay()
+	peer = session(scene, relay)
+	names = [f"n{i}.many.example.com" for i in range(6)]
+	peer.send(many(1, names))
+	equal(set(peer.answers(6).values()), {0}, "accepted")
+	peer.send(frame(WITHDRAW_MANY, struct.pack(">IIII", 1, 3, 5, 250)))	# not all of these are there
+	peer.send(many(101, names))
+	equal({n - 101 for n, code in peer.answers(6).items() if code == 25}, {3}, "what is still there is a duplicate")
+	peer.send(frame(WITHDRAW_MANY, struct.pack(">II", 1, 257)))
+	equal(peer.goodbye(), (GOODBYE, 1), "for more numbers than a frame may have")
+
+
+RESUME, RESUMING = 32784, 32785
+
+
+class Offer:
+	"""An agent that goes on with what it has announced: three names, whose announcements have a fact of their own."""
+	numbers = (7, 3, 5)
+
+	def __init__(self, scene, relay):
+		self.scene, self.relay, self.instance, self.start = scene, relay, os.urandom(16), os.urandom(8)
+		self.bodies = {n: announcement(n, f"n{n}.many.example.com", fact(40000, b"?")) for n in self.numbers}
+		said = b"".join(struct.pack(">H", len(body)) + body for _, body in sorted(self.bodies.items()))
+		self.digest = hashlib.sha256(said).digest()
+
+	def comes(self, *hosts, **keys):
+		"""The session, and the answer to the offer."""
+		keys = dict({"instance": self.instance, "start": self.start, "digest": self.digest}, **keys)
+		certificate = authority().agent("raw", NAME, STATIC, "*.many.example.com")
+		if hosts:
+			certificate = authority().agent("raw-less", *hosts, options=("--identity", "raw"))
+		peer = self.scene.keep(Session(self.relay, certificate))
+		welcome = peer.up(oldest=2, facts=fact(RESUME, keys.pop("digest")), **keys)
+		equal(facts_in(welcome).get(RESUMING), b"", "the fact resuming")
+		return peer, peer.expect(RESUMED)[0]
+
+	def goes(self, peer):
+		count = len(self.relay.events("session-down"))
+		peer.close()
+		self.relay.wait_event("session-down", count=count + 1)
+
+
+@test
+def what_was_announced_need_not_be_said_again(scene):
+	relay = scene.relay()
+	offer = Offer(scene, relay)
+	peer, answer = offer.comes()
+	equal(answer, 0, "the answer to the first offer")
+	peer.send(*(frame(ANNOUNCE, offer.bodies[number]) for number in offer.numbers))
+	equal(set(peer.answers(3).values()), {0}, "accepted")
+	offer.goes(peer)
+	for what, keys in (("another instance", {"instance": os.urandom(16)}), ("another digest", {"digest": bytes(32)})):
+		peer, answer = offer.comes(**keys)
+		equal(answer, 0, f"the answer to {what}")
+		peer.close()
+	peer, answer = offer.comes()
+	equal(answer, 1, "the answer to the same offer")
+	equal(peer.answers(3), dict.fromkeys(offer.numbers, 0), "what is accepted anew")
+	equal(relay.wait_event("endpoints-resumed")[0]["endpoints"], 3, "as the log says")
+	again, answer = offer.comes()
+	equal(answer, 1, "the answer beside a session that is still there")
+	equal(again.answers(3), dict.fromkeys(offer.numbers, 0), "what is accepted anew")
+	equal(peer.goodbye(), (GOODBYE, 8), "replaced")
+	equal(len(relay.events("endpoint-up")), 3, "lines of endpoints that come up")
+	equal(again.announce(3, "n3.many.example.com"), 0, "an announcement beside it")
+
+
+@test
+def what_is_resumed_is_judged_by_the_certificate_of_the_new_session(scene):
+	relay = scene.relay()
+	offer = Offer(scene, relay)
+	peer, _ = offer.comes()
+	peer.send(*(frame(ANNOUNCE, offer.bodies[number]) for number in offer.numbers))
+	equal(set(peer.answers(3).values()), {0}, "accepted")
+	offer.goes(peer)
+	peer, answer = offer.comes("n3.many.example.com", "n7.many.example.com")
+	equal(answer, 1, "the answer to the same offer")
+	equal(peer.answers(3), {3: 0, 7: 0, 5: 20}, "name-not-granted")
+	offer.goes(peer)
+	equal(offer.comes()[1], 0, "what was refused is not a part of it any more")
 
 
 @test

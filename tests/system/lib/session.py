@@ -9,7 +9,7 @@ from .tap import Failed
 
 HELLO, WELCOME, ANNOUNCE, WITHDRAW, ACCEPTED, REFUSED, PING, PONG = 1, 2, 3, 4, 5, 6, 7, 8
 NEED, DRAIN, GOODBYE, ANNOUNCE_MANY, ACCEPTED_MANY, REFUSED_MANY = 9, 10, 11, 12, 13, 14
-AGAIN, FACTS = 129, 130
+AGAIN, FACTS, RESUMED, WITHDRAW_MANY = 129, 130, 131, 132
 
 
 def text8(text):
@@ -22,6 +22,16 @@ def frame(kind, body=b""):
 
 def fact(kind, value=b""):
 	return struct.pack(">HH", kind, len(value)) + value
+
+
+def facts_in(welcome):
+	"""{type: value} of those behind a welcome of version 2."""
+	at, found = 22 + welcome[21] + 12, {}
+	while at < len(welcome):
+		kind, length = struct.unpack_from(">HH", welcome, at)
+		found[kind] = welcome[at + 4:at + 4 + length]
+		at += 4 + length
+	return found
 
 
 def announcement(number, name, facts=b""):
