@@ -169,23 +169,27 @@ announcer_resume_entry(struct announcer *a, struct announcer_entry *entry)
 	announcer_set_stage(a, entry, ANNOUNCER_UNDER_WAY);
 }
 
-static void
+static bool
+has_room(const struct announcer *a)
+{
+	if (session_version(a->session) < PROTOCOL_FACTS)
+		return a->under_way < V1_UNDER_WAY;
+	return a->bytes_under_way < ANNOUNCER_BYTES;
+}
+
+/* False: there is no room, nor in the frame that is being filled. */
+static bool
 announce_entry(struct announcer *a, struct announcer_entry *entry)
 {
 	uint8_t storage[ANNOUNCER_FACTS_BYTES];
 	const struct frame_announce announce = announcer_announcement(entry, storage);
 
 	entry->bytes = bytes_of(&announce);
+	if (!has_room(a) && entry->bytes > session_announce_room(a->session))
+		return false;
 	announcer_set_stage(a, entry, ANNOUNCER_UNDER_WAY);
 	session_announce(a->session, &announce);
-}
-
-static bool
-has_room(const struct announcer *a)
-{
-	if (session_version(a->session) < PROTOCOL_FACTS && a->under_way >= V1_UNDER_WAY)
-		return false;
-	return a->bytes_under_way < ANNOUNCER_BYTES;
+	return true;
 }
 
 /* A relay marks nothing that it has not accepted, and hears of no mark where there are no facts. */
@@ -198,7 +202,7 @@ may_mark(const struct announcer *a, const struct announcer_entry *mark)
 	    session_version(a->session) >= PROTOCOL_FACTS;
 }
 
-/* When half of what may be under way is answered, so that frames are full: each takes a part of the relay's
+/* When half of what may be under way is answered, and whole frames of it: each takes a part of the relay's
  * budget, however little is in it. */
 static void
 announce_due(struct announcer *a)
@@ -207,11 +211,13 @@ announce_due(struct announcer *a)
 
 	if (a->is_offering || a->bytes_under_way > ANNOUNCER_BYTES / 2)
 		return;
-	while (has_room(a) && (entry = TAILQ_FIRST(&a->due)))
-		announce_entry(a, entry);
-	for (size_t i = a->endpoint_count; i < a->count && has_room(a); i++)
-		if (a->entries[i].stage == ANNOUNCER_DUE && may_mark(a, &a->entries[i]))
-			announce_entry(a, &a->entries[i]);
+	while ((entry = TAILQ_FIRST(&a->due)))
+		if (!announce_entry(a, entry))
+			return;
+	for (size_t i = a->endpoint_count; i < a->count; i++)
+		if (a->entries[i].stage == ANNOUNCER_DUE && may_mark(a, &a->entries[i]) &&
+		    !announce_entry(a, &a->entries[i]))
+			return;
 }
 
 /* Sets the timer for the refused entry whose turn comes first. */

@@ -516,6 +516,13 @@ session_announce(struct session *s, const struct frame_announce *announce)
 	send_up(s, out, frame_encode_announce(out, s->version, announce));
 }
 
+size_t
+session_announce_room(const struct session *s)
+{
+	bool is_begun = s->several_bytes > 0 && s->several[2] == FRAME_ANNOUNCE_MANY;
+	return is_begun ? FRAME_BYTES - s->several_bytes : 0;
+}
+
 void
 session_accept(struct session *s, uint32_t endpoint)
 {

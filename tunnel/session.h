@@ -82,6 +82,9 @@ void session_refuse(struct session *, enum code, const char *sentence);
 void session_goodbye(struct session *, enum code, const char *sentence);
 
 void session_announce(struct session *, const struct frame_announce *);
+/* How many bytes of announcements, with two of length each, share the frame that is being filled; 0: the next
+ * one begins a frame. */
+size_t session_announce_room(const struct session *);
 /* Several share a frame, too, where the relay's welcome says that it knows such a frame. */
 void session_withdraw(struct session *, uint32_t endpoint);
 void session_accept(struct session *, uint32_t endpoint);

@@ -43,6 +43,7 @@ struct session {
 	/* The budget. */
 	uint64_t second_began_ms;
 	unsigned frames;
+	uint64_t rested_ms; /* when the last rest was to be over */
 	struct timer rest;
 	bool is_held; /* by the owner */
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "tunnel/session_private.h"
 
 /* Frames as they come; the owner gets a union session_frame. */
@@ -407,6 +408,16 @@ end_silence(struct session *s)
 	session_emit(s, SESSION_HEARD, NULL);
 }
 
+/* A rest that took longer than it should, as timers do, makes the next one shorter. */
+static uint64_t
+rest_of_several(struct session *s, uint64_t now)
+{
+	enum { PACE_MS = 1000 / SESSION_FRAMES_PER_SECOND };
+	uint64_t late_ms = difference(now, s->rested_ms);
+	s->rested_ms = now + PACE_MS - (late_ms < PACE_MS ? late_ms : 0);
+	return s->rested_ms - now;
+}
+
 /* Counts one more frame of this second. While we rest, the peer is not silent. A frame of several counts as
  * one, but takes as long as all that is in it: others have their turn before the next one is read. */
 static void
@@ -423,7 +434,7 @@ count(struct session *s, enum frame_type type)
 		hear(s, s->second_began_ms + SECOND_MS);
 		rest_ms = s->last_frame_ms - now;
 	} else if (is_of_several(type)) {
-		rest_ms = SECOND_MS / SESSION_FRAMES_PER_SECOND;
+		rest_ms = rest_of_several(s, now);
 	} else {
 		return;
 	}

@@ -10,6 +10,8 @@
 #include "memory.h"
 #include "people.h"
 #include "relay/route.h"
+#include "relay/session_ref.h"
+#include "relay/route.h"
 
 enum {
 	PLANS = 24,
@@ -32,6 +34,9 @@ enum plan_kind {
 	RESET, BLACK_HOLE, NAT_FORGETS, STOP, CRASH, DRAIN, BAD_WEATHER, SWITCH_UPSTREAM, CUT, MOVE, FAULT_KINDS,
 	UP_AGAIN, MEND, RESTART, CHECK_BACK
 };
+
+enum route_verdict __real_route_find(struct routes *, const struct route_question *, struct route_answer *,
+    void (*)(void *, const struct route_answer *), void *, struct route_request **);
 
 struct plan {
 	struct sim_event event;
@@ -363,6 +368,32 @@ check_links(void)
 	}
 }
 
+/* The one that has many names goes on with what it announced in a session before, where it can. */
+static void
+check_names(const struct sim_relay *relay, const struct sim_agent *agent)
+{
+	struct route_question question = { 0 };
+	struct address client;
+	struct route_answer answer;
+
+	address_parse(&client, "10.0.0.21:1");
+	question.client = ip_address_of(&client);
+	for (size_t i = 0; i < agent->table.count; i++) {
+		question.name = agent->endpoints[i].server_name;
+		if (__real_route_find(relay->shared.routes, &question, &answer, NULL, NULL, NULL) != ROUTE_AGENT)
+			sim_violated("%s does not route %s, long after the last fault",
+			    sim_processes[relay->process].name, question.name);
+		session_ref_release(answer.session_ref);
+	}
+}
+
+static void
+check_all_names(void)
+{
+	for (int i = 0; i < RELAYS && agent_count == AGENTS; i++)
+		check_names(&relays[i], &agents[AGENTS - 1]);
+}
+
 /* Without other faults every failed allocation hurts one client at most. */
 static unsigned hurt;
 
@@ -495,6 +526,7 @@ world_run(uint64_t seed, uint64_t fail_at, unsigned burst)
 	run_until_all_is_well(LAST_MS);
 	memory_let_go();
 	check_links();
+	check_all_names();
 	for (int i = 0; i < CLIENTS; i++)
 		check_client(&clients[i]);
 	end();
