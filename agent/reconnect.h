@@ -56,8 +56,8 @@ void reconnect_set_place(struct reconnect *, uint16_t place);
 void reconnect_up(struct reconnect *, uint64_t now_ms);
 /* It has ended.  Returns how many ms to wait before the first attempt. */
 uint64_t reconnect_lost(struct reconnect *, uint64_t now_ms);
-/* The session may be dead, and another one is to be made beside it.  Returns how many ms to wait: none, unless
- * the link comes and goes. */
+/* The session may be dead, and another one is to be made beside it.  Returns how many ms to wait:
+ * none, unless the link comes and goes. */
 uint64_t reconnect_doubted(struct reconnect *, uint64_t now_ms);
 /* An attempt has brought no session.  Returns how many ms to wait before the next one. */
 uint64_t reconnect_failed(struct reconnect *, uint64_t now_ms);

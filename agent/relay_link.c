@@ -1,5 +1,5 @@
 /*
- * The link to one relay.
+ * The link to one relay: when it dials, which of its sessions stays, and what is logged.
  */
 #include "agent/relay_link.h"
 

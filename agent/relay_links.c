@@ -1,5 +1,5 @@
 /*
- * The links to all relays.
+ * The links to all relays of the list, kept as the list changes.
  */
 #include "agent/relay_links.h"
 

@@ -25,8 +25,8 @@ enum relay_session_event {
 	RELAY_SESSION_MOVE,    /* the next one is to be made first: relay_session_drain_ms() */
 	RELAY_SESSION_REFUSED, /* an endpoint was refused for good; that is logged */
 	RELAY_SESSION_SERVES,  /* relay_session_serves_all() has changed */
-	/* It is up, and nothing has been heard of the relay for RELAY_SESSION_SILENT_MS, or for half of a slow
-	 * heartbeat, although it was asked; and now something has. */
+	/* It is up, and nothing has been heard of the relay for RELAY_SESSION_SILENT_MS, or for half
+	 * of a slow heartbeat, although it was asked; and now something has. */
 	RELAY_SESSION_SILENT,
 	RELAY_SESSION_HEARD,
 	RELAY_SESSION_OVER, /* relay_session_end() says why; free it */
@@ -53,9 +53,11 @@ bool relay_session_serves_all(const struct relay_session *);
 /* The name that the relay gives itself; "" before the welcome. */
 const char *relay_session_relay(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);
-/* The place that the relay has for this agent in a turn of returning (agent/reconnect.h); false: it has said none. */
+/* The place that the relay has for this agent in a turn of returning (agent/reconnect.h); false: it
+ * has said none. */
 bool relay_session_place(const struct relay_session *, uint16_t *place);
-/* From RELAY_SESSION_DRAIN or RELAY_SESSION_MOVE on: the time for all agents to make their next session in. */
+/* From RELAY_SESSION_DRAIN or RELAY_SESSION_MOVE on: the time in which all agents are to make their
+ * next session. */
 uint32_t relay_session_drain_ms(const struct relay_session *);
 /* When the relay's certificate ends, by which this session was made, or a CA above it. */
 int64_t relay_session_not_after(const struct relay_session *);

@@ -28,8 +28,9 @@ struct relay_session_end {
 	char subject[256], issuer[256], fingerprint[65];
 };
 
-/* Fills one of {0} from a session that is over: by how its relay's certificate was judged, what the relay has
- * said, and what TLS tells; the credentials are those that it was begun with.  The texts are written, `word` and `key` are constants. */
+/* Fills one of {0} from a session that is over: by how its relay's certificate was judged, what the
+ * relay has said, and what TLS tells; the credentials are those that it was begun with.  `word` and
+ * `key` are constants. */
 void relay_session_end_explain(struct relay_session_end *, struct session *,
     const struct peer_check *, const struct credentials *);
 
