@@ -21,6 +21,10 @@ tests/base/log_writer_test.c: losses_are_told_once_a_second: the reader of the p
 tests/base/loop_test.c: stop_from_outside: no event tells another thread that the loop waits
 tests/base/resolver_slow_test.c: has_left_the_list: only the kernel knows that a thread is out of its list
 tests/base/resolver_slow_test.c: wait_until_all_have_ended: only the kernel knows that a detached thread has ended
+tests/faults/10-relays.t: a_link_that_was_black_for_a_minute_serves_soon_after: the minute itself is what is tested
+tests/faults/10-relays.t: a_name_of_two_relays_leads_to_one_of_them_and_stays_there: an answer is kept by the clock of the machine
+tests/faults/10-relays.t: agents_whose_nat_forgets_have_a_new_session_within_six_seconds: the pings of agents fall apart by their own clocks
+tests/faults/10-relays.t: two_hundred_agents_are_back_within_five_seconds_of_their_relay_s_return_each_time: the relay is away for a second
 tests/faults/20-known.t: a_relay_that_stood_still_tells_nobody_that_a_name_is_unknown: the standstill is the fault
 tests/faults/20-known.t: a_relay_that_was_killed_knows_its_names_again: it is away for a second, and clients come at a rate
 tests/faults/22-disks-and-ports.t: a_disk_of_the_state_that_is_full_is_told_once_and_written_when_it_has_room: it may not be told twice meanwhile
