@@ -311,6 +311,8 @@ take_second(struct relay_link *link)
 	link->second = NULL;
 	share_pool(link);
 	on_up(link);
+	/* It began with the trust of then, and nobody has judged it since. */
+	relay_session_judge_again(link->current, clock_wall_s());
 }
 
 /* The silent one has ended.  What it said at the end is no refusal, whatever it was: it may be that the relay
