@@ -24,6 +24,7 @@ enum {
 	MOVE_BEFORE_S =
 	    86400,         /* the end of a relay's certificate, or a third of what is left of it */
 	MOVE_LEAST_S = 20, /* what is left then must be worth it */
+	STRAY_MS = 30000,  /* a relay that stands still for longer has lost more than that */
 	SETTLE_LOOK_MS = 20,
 	SETTLE_LOOKS = 250, /* then the previous session ends, whatever was answered by then */
 };
@@ -50,7 +51,7 @@ struct relay_link {
 	enum relay_link_state state;
 	struct relay_session *current, *previous;
 	struct relay_session *second; /* UP: beside the current one, which is silent */
-	bool gave_up_second; /* UP: the relay may have welcomed it, and replaced the current one */
+	uint64_t stray_until_ms; /* the relay may still take one that was given up for the newest */
 	struct announcer_past past; /* of all of them */
 	struct reconnect reconnect;
 	struct timer timer;  /* WAITING: it dials; UP: it tries again with a second session */
@@ -89,16 +90,24 @@ wait_for(struct relay_link *link, uint64_t ms)
 	timer_set(&link->timer, ms);
 }
 
-static bool
-is_by_second(const struct relay_link *link, const struct relay_session_end *end)
+/* A session that was given up before it was up may be welcomed all the same, and replaces the others then. */
+static void
+note_stray(struct relay_link *link)
 {
-	return link->gave_up_second && strcmp(end->word, code_word(CODE_REPLACED)) == 0;
+	link->stray_until_ms = clock_ms() + STRAY_MS;
+}
+
+static bool
+is_by_stray(const struct relay_link *link, const struct relay_session_end *end)
+{
+	return clock_ms() < link->stray_until_ms &&
+	    strcmp(end->word, code_word(CODE_REPLACED)) == 0;
 }
 
 static bool
 is_permanent(const struct relay_link *link, const struct relay_session_end *end)
 {
-	return end->needs_cure && end->is_proven && !is_by_second(link, end);
+	return end->needs_cure && end->is_proven && !is_by_stray(link, end);
 }
 
 /* ---- the log ---- */
@@ -229,7 +238,6 @@ on_up(struct relay_link *link)
 	reconnect_up(&link->reconnect, clock_ms());
 	if (relay_session_place(link->current, &place))
 		reconnect_set_place(&link->reconnect, place);
-	link->gave_up_second = false;
 	link->logged = NULL;
 	link->last_word = NULL;
 	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
@@ -256,6 +264,8 @@ on_over(struct relay_link *link)
 	bool is_for_good = is_permanent(link, end);
 	uint64_t wait_ms = is_for_good ? backoff_permanent() : wait_after(link, end);
 
+	if (!end->was_up)
+		note_stray(link);
 	link->current = NULL;
 	link->last_word = end->word;
 	snprintf(link->last_error, sizeof link->last_error, "%s", end->sentence);
@@ -275,6 +285,8 @@ static void
 drop_second(struct relay_link *link)
 {
 	timer_clear(&link->timer);
+	if (link->second)
+		note_stray(link);
 	relay_session_free(link->second);
 	link->second = NULL;
 }
@@ -298,7 +310,6 @@ on_heard(struct relay_link *link)
 	log_event(LOG_INFO, "relay-heard", "it was only slow: its session goes on",
 	    log_str("relay", link->target));
 	link->logged = NULL;
-	link->gave_up_second |= link->second != NULL;
 	drop_second(link);
 }
 
@@ -552,6 +563,7 @@ relay_link_renew(struct relay_link *link)
 		wait_for(link, 0);
 		break;
 	case CONNECTING:
+		note_stray(link);
 		relay_session_free(link->current);
 		link->current = NULL;
 		wait_for(link, 0);

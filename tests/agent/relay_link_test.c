@@ -676,6 +676,7 @@ comes_back_when_the_relay_has_replaced_the_first_one_all_the_same(void **state)
 	assert_true(relay_link_is_up(link_under_test));
 	assert_int_equal(refusals, 0);
 	/* But not for ever: now it is somebody else. */
+	assert_true(loop_advance(loop, 40000));
 	session_goodbye(relay.session, CODE_REPLACED, "the same process has connected again");
 	wait_at_this_moment(is_down);
 	assert_int_equal(refusals, 1);
