@@ -12,6 +12,7 @@
 #include "base/fetch_proxy.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "base/proxy_talk.h"
 #include "base/secret.h"
 #include "base/socket.h"
@@ -123,6 +124,7 @@ static void
 fail_short(struct proxy_dial *dial)
 {
 	dial->is_short = true;
+	memory_short("a connection that was just dialled");
 	finish(dial, "memory is short");
 }
 
