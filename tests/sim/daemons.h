@@ -24,7 +24,7 @@ struct sim_names {
 	struct sim_name {
 		char name[NAME_SIZE];
 		uint8_t identity[IDENTITY_KEY_BYTES], tenant[IDENTITY_KEY_BYTES];
-	} at[8];
+	} at[AGENTS * ENDPOINTS];
 };
 
 struct sim_relay {
