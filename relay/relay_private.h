@@ -1,5 +1,5 @@
 /*
- * Internal to the relay as a whole: the object that relay.c, relay_handover.c and relay_takeover.c share.
+ * Internal to the relay as a whole: the object that its sources share.
  */
 #ifndef RELAY_RELAY_PRIVATE_H
 #define RELAY_RELAY_PRIVATE_H
@@ -65,13 +65,20 @@ void relay_drain(struct relay *);
 void relay_stop(struct relay *);
 /* Tells the service manager and the log that clients and agents can come. */
 void relay_tell_start(struct relay *);
+void relay_show_status(struct relay *, const char *state);
+void relay_on_worker(void *relay, enum worker_event);
+extern const struct admin_word relay_admin_words[];
+
+/* relay_start.c: builds all, and takes it apart, whatever there is of it.  The exit code, after a line in
+ * the log. */
+int relay_open(struct relay *, bool takes_over);
+void relay_close(struct relay *);
 /* Reads the names that were known before, and keeps them from now on. */
 void relay_know_names(struct relay *);
 int relay_fail(int code, const char *sentence);
 /* Where the lock is: beside the admin socket if that is configured, else in the state directory. */
 enum { RELAY_PATH = 4096 };
 const char *relay_lock_path(const struct settings *, char path[RELAY_PATH]);
-extern const struct admin_word relay_admin_words[];
 
 /* relay_handover.c: another process asks for all that this one has. */
 void relay_on_takeover(void *relay, struct admin_question *, const json_t *question);

@@ -10,6 +10,7 @@ import threading
 
 from lib import *
 from lib.scene import Configured
+from lib.session import DRAIN, GOODBYE, Session
 
 NAME, OTHER = "app.example.com", "other.example.com"
 NOBODY = 65534
@@ -127,6 +128,18 @@ def the_lock_and_the_state_pass_with_it(scene):
 
 
 @test
+def it_works_as_well_with_the_usual_socket_and_lock(scene):
+	relay = scene.relay(start=False, routes=[route(NAME, scene.upstream(echo))])
+	settings = {key: value for key, value in relay.settings.items() if key != "admin"}
+	relay.write(settings)
+	relay.start()
+	successor = newer(scene, relay)
+	relay.wait_event("handed-over", pid=successor.pid)
+	equal(relay.wait(), 0, "exit status of the older one")
+	equal(status(successor)["pid"], successor.pid, "who answers in the state directory")
+
+
+@test
 def it_is_an_ordinary_start_where_nobody_runs(scene):
 	relay = newer(scene, scene.relay(start=False, routes=[route(NAME, scene.upstream(echo))]))
 	relay.wait_event("takeover-from-nobody")
@@ -170,6 +183,23 @@ def a_stop_in_the_middle_hands_over_or_goes_on(scene):
 	equal(relay.wait(), 0, "exit status of the older one")
 	with dial(relay.port, WIRE[OTHER]) as client:
 		equal(client.recv(1), b"\x16", "the newer one serves")
+
+
+@test
+def an_agent_that_cannot_move_hears_an_ordinary_drain(scene):
+	"""Of the protocol's version 2, but without the feature: it is left alone until the newer one accepts."""
+	relay = scene.relay()
+	session = scene.keep(Session(relay, authority().agent("agent", NAME)))
+	session.up(oldest=2)
+	successor = newer(scene, relay, start=False).start(wait_ready=False)
+	relay.wait_event("moving", sessions=1)
+	relay.signal(signal.SIGTERM)
+	successor.wait_notified("READY=1")
+	equal(session.expect(DRAIN), (30000).to_bytes(4, "big"), "the body of its drain")
+	equal(session.goodbye()[0], GOODBYE, "its last frame")
+	equal(relay.wait(), 0, "exit status of the older one")
+	again = scene.keep(Session(successor, authority().agent("agent", NAME)))
+	again.up(oldest=2)
 
 
 @test
