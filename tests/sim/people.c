@@ -624,7 +624,8 @@ people_draw(struct sim_client *client, int number, uint64_t start_ms, bool is_la
 	client->looks_for_proof = !is_last && sim_one_in(4);
 	client->hello_bytes = sim_hello(client->hello, client->name, client->looks_for_proof ? "acme-tls/1" : NULL,
 	    client->random, client->early_data);
-	client->up_total = sim_below(sim_one_in(8) ? BYTES_MOST - 8 : 1500);
+	/* Where many come at once their bytes fit into what a relay holds of one network until a flow is joined. */
+	client->up_total = sim_below(sim_one_in(8) && !world_has_drains_only() ? BYTES_MOST - 8 : 1500);
 	client->down_total = 8 + sim_below(sim_one_in(8) ? BYTES_MOST - 8 : 1500);
 	client->upstream_waits = sim_one_in(3);
 	client->resets_itself = !is_last && sim_one_in(8);

@@ -763,10 +763,11 @@ void
 __wrap_log_write(enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {
 	const char *reason = string_of(fields, "reason"), *code = string_of(fields, "code");
+	const char *error = string_of(fields, "error");
 
-	sim_tell("%s: %s%s%s%s%s%s%s", sim_processes[sim_self].name, event, sentence ? ": " : "",
+	sim_tell("%s: %s%s%s%s%s%s%s%s%s", sim_processes[sim_self].name, event, sentence ? ": " : "",
 	    sentence ? sentence : "", reason ? " reason=" : "", reason ? reason : "",
-	    code ? " code=" : "", code ? code : "");
+	    code ? " code=" : "", code ? code : "", error ? " error=" : "", error ? error : "");
 	if (mentions_memory(level, sentence, fields))
 		memory_told();
 	world_on_log(event, code ? code : reason, string_of(fields, "client"));

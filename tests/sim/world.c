@@ -25,6 +25,7 @@ enum {
 	AWAY_MS = 3000,			/* a relay that is restarted */
 	DRAIN_MS = 3000,
 	DRAINS = 2,			/* where nothing else happens */
+	DRAIN_FIRST_MS = 2500,
 	STEP_MS = 1000,
 	STEPS_MOST = 200000,
 };
@@ -105,7 +106,7 @@ drain(int process)
 	else
 		agent_drain(&agents[process - FIRST_AGENT], DRAIN_MS);
 	plan(DRAIN, process, sim_below(DRAIN_MS));
-	plan(UP_AGAIN, process, DRAIN_MS + sim_below(world_has_drains_only() ? 1000 : 3000));
+	plan(UP_AGAIN, process, DRAIN_MS + sim_below(world_has_drains_only() ? 500 : 3000));
 }
 
 static void
@@ -248,7 +249,7 @@ static void
 plan_drains(void)
 {
 	for (unsigned i = 0; i < DRAINS; i++)
-		plan(DRAIN, FIRST_AGENT + (int)(agent_count > 1 ? i : 0), 2000 + i * FAULTS_MS / DRAINS + sim_below(1000));
+		plan(DRAIN, FIRST_AGENT + (int)(agent_count > 1 ? i : 0), DRAIN_FIRST_MS + i * FAULTS_MS / DRAINS);
 	for (int i = 0; i < RELAYS; i++)
 		plan(MOVE, i, sim_below(FAULTS_MS));
 }
@@ -467,6 +468,18 @@ reset(uint64_t seed, uint64_t fail_at, unsigned burst)
 	daemons_reset();
 }
 
+/* Without faults everybody is there before the first client comes.  Where agents drain some come when one begins
+ * to, which their relay does not know yet. */
+static uint64_t
+draw_start_ms(void)
+{
+	if (has_faults && !world_has_drains_only())
+		return sim_below(FAULTS_MS);
+	if (has_faults && sim_one_in(2))
+		return DRAIN_FIRST_MS + sim_below(DRAINS) * FAULTS_MS / DRAINS + sim_below(6) - 3;
+	return 2000 + sim_below(FAULTS_MS);
+}
+
 static void
 begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 {
@@ -479,9 +492,8 @@ begin(uint64_t seed, uint64_t fail_at, unsigned burst)
 	agent_count = 1 + sim_below(AGENTS);
 	for (int i = 0; i < FIRST_AGENT + (int)agent_count; i++)
 		come_up_again(i);
-	/* Without faults everybody is there before the first client comes. */
 	for (int i = 0; i < CLIENTS - 1; i++)
-		people_draw(&clients[i], i, (has_faults && !world_has_drains_only() ? 0 : 2000) + sim_below(FAULTS_MS), false);
+		people_draw(&clients[i], i, draw_start_ms(), false);
 }
 
 static void
