@@ -101,6 +101,7 @@ log_close(const struct agent_flow *flow)
 		log_u64("duration_ms", now - flow->opened_at_ms),
 		log_i64("ready_ms", flow->ready_ms),
 		log_str("reason", flow->reason),
+		log_str("silent", pump_silent_side(flow->pump, "relay", "upstream")),
 		log_str("tls", flow->version),
 		flow->is_resumed ? log_bool("resumed", true) : log_str("resumed", NULL),
 		log_str(

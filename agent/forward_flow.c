@@ -73,6 +73,7 @@ log_close(const struct forward_flow *flow)
 		log_u64("duration_ms", clock_ms() - flow->opened_at_ms),
 		log_i64("ready_ms", flow->ready_ms),
 		log_str("reason", flow->reason),
+		log_str("silent", pump_silent_side(flow->pump, "client", "upstream")),
 		log_str("tls", flow->version),
 		log_i64("uid", (int64_t)flow->user.uid),
 		log_i64("pid", flow->user.pid),

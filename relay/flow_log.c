@@ -102,6 +102,9 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_i64("ready_ms", flow->ready_ms),
 		log_u64("attempts", flow->attempts),
 		log_str("reason", reason),
+		log_str("silent",
+		    pump_silent_side(
+			flow->pump, "client", flow->static_route ? "upstream" : "agent")),
 		log_str("ja4", or_none(ja4_of(flow))),
 		{ 0 },
 	};

@@ -57,8 +57,10 @@ was_silent(const struct pump *pump, enum pump_end why)
 static void
 end(struct pump *pump, enum pump_end why)
 {
-	if (was_silent(pump, why))
+	if (was_silent(pump, why)) {
+		pump->silent_second = why == PUMP_RESET_B;
 		why = PUMP_SILENT;
+	}
 	pump->is_over = true;
 	pump->end = why;
 	pump_drop_held(pump);
@@ -242,6 +244,7 @@ is_silent(struct pump *pump)
 	pump->is_watchful = false;
 	for (int i = 0; i < 2; i++) {
 		enum socket_health health = socket_health(pump->half[i].from->fd, pump->silent_ms);
+		pump->silent_second = i == 1;
 		if (health == SOCKET_SILENT)
 			return true;
 		pump->is_watchful |= health == SOCKET_PENDING;
@@ -476,6 +479,14 @@ pump_stop(struct pump *pump)
 {
 	if (!pump->is_over)
 		pump_break_off(pump, PUMP_STOPPED);
+}
+
+const char *
+pump_silent_side(const struct pump *pump, const char *a, const char *b)
+{
+	if (!pump || !pump->is_over || pump->end != PUMP_SILENT)
+		return NULL;
+	return pump->silent_second ? b : a;
 }
 
 const char *

@@ -80,6 +80,9 @@ void pump_free(struct pump *);
 /* Resets both sides; on_over(PUMP_STOPPED) follows at the end of the turn. */
 void pump_stop(struct pump *);
 
+/* After PUMP_SILENT: the word that is given for the side whose kernel it was.  After any other end, and of
+ * NULL, NULL. */
+const char *pump_silent_side(const struct pump *, const char *a, const char *b);
 /* After PUMP_RESET_A or PUMP_RESET_B: stream_fault() of that side.  Until pump_free(). */
 const char *pump_fault(const struct pump *);
 

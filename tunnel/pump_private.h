@@ -62,6 +62,7 @@ struct pump {
 	bool is_held : 1;        /* stalls->on_held knows of it */
 	bool is_lingering : 1;   /* one stream's alert may still be read; all else is over */
 	bool lingers_second : 1; /* it is b's */
+	bool silent_second : 1;  /* the end is PUMP_SILENT, and it was b's kernel */
 	enum pump_end end : 8;
 };
 static_assert(sizeof(struct pump) <= 248, "256 bytes with what malloc() adds");

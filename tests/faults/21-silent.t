@@ -74,13 +74,15 @@ def a_flow_whose_peer_is_switched_off_ends_as_peer_silent_whoever_it_was(scene):
 	for place in (dying, far, shop, desk):
 		place.cut()
 	began = time.monotonic()
-	wanted = [(relay, "sealed.home.example"), (relay, "bare.home.example"), (relay, "sealed.shop.example"),
-		(relay, "bare.shop.example"), (agent, "far.home.example"), (other, "sealed.shop.example"),
-		(other, "bare.shop.example"), (relay, "open.home.example"), (forward, "open.home.example")]
-	for daemon, name in wanted:
+	wanted = [(relay, "sealed.home.example", "client"), (relay, "bare.home.example", "client"),
+		(relay, "sealed.shop.example", "agent"), (relay, "bare.shop.example", "agent"),
+		(agent, "far.home.example", "upstream"), (other, "sealed.shop.example", "relay"),
+		(other, "bare.shop.example", "relay"), (relay, "open.home.example", "client"),
+		(forward, "open.home.example", "upstream")]
+	for daemon, name, end in wanted:
 		event = daemon.wait_event("flow-closed", DEAD, server_name=name)[0]
 		print(f"# {daemon.label}, {name}: {event['reason']} after {time.monotonic() - began:.0f} s", flush=True)
-		equal(event["reason"], "peer-silent", f"the end of {name} in the log of {daemon.label}")
+		equal((event["reason"], event["silent"]), ("peer-silent", end), f"the end of {name} in the log of {daemon.label}")
 	for daemon, name in ((agent, "sealed.home.example"), (agent, "bare.home.example"), (relay, "far.home.example")):
 		event = daemon.wait_event("flow-closed", server_name=name)[0]
 		check(event["reason"].endswith("-reset"), f"{name} ends in the log of {daemon.label} as {event['reason']}")

@@ -27,6 +27,7 @@ struct bench {
 	enum pump_end end;
 	uint64_t from_a, from_b;
 	char fault[128]; /* "": none */
+	char silent[8]; /* the side; "": none */
 };
 
 static void
@@ -37,7 +38,9 @@ on_over(void *arg, enum pump_end end)
 	bench->from_a = pump_bytes_from_a(bench->pump);
 	bench->from_b = pump_bytes_from_b(bench->pump);
 	const char *fault = pump_fault(bench->pump);
+	const char *silent = pump_silent_side(bench->pump, "a", "b");
 	snprintf(bench->fault, sizeof bench->fault, "%s", fault ? fault : "");
+	snprintf(bench->silent, sizeof bench->silent, "%s", silent ? silent : "");
 	pump_free(bench->pump);
 	loop_stop(bench->loop);
 }
@@ -262,6 +265,7 @@ a_reset_passes_on_after_a_half_close_too(void **state)
 	assert_int_equal(get(bench.far[0], &byte, 1), -1);
 	assert_int_equal(errno, ECONNRESET);
 	assert_int_equal(bench_end(&bench), PUMP_RESET_B);
+	assert_string_equal(bench.silent, "");
 	close(bench.far[0]);
 }
 
@@ -593,6 +597,7 @@ a_peer_whose_kernel_is_silent_is_gone(void **state)
 	uint64_t start = clock_ms();
 	put(bench.far[0], "y");
 	assert_int_equal(bench_end(&bench), PUMP_SILENT);
+	assert_string_equal(bench.silent, "b");
 	assert_in_range(clock_ms() - start, 900, 5000);
 	close(bench.far[0]);
 	close(bench.far[1]);
@@ -619,6 +624,7 @@ a_peer_that_our_kernel_gives_up_was_silent(void **state)
 		assert_int_equal(get(bench.far[!who], &byte, 1), -1);
 		assert_int_equal(errno, ECONNRESET);
 		assert_int_equal(bench_end(&bench), PUMP_SILENT);
+		assert_string_equal(bench.silent, who ? "b" : "a");
 		close(bench.far[0]);
 		close(bench.far[1]);
 	}
