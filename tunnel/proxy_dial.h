@@ -46,7 +46,8 @@ struct proxy_dial *proxy_dial_new(struct loop *, struct resolver *,
  * NULL is fine. */
 void proxy_dial_free(struct proxy_dial *);
 
-/* In on_done, of a failure: this host lacks what a dial wants (CONNECT_SHORT), and nobody else is to blame. */
+/* In on_done, of a failure: this host lacks what a dial wants (CONNECT_SHORT), and nobody else is to
+ * blame. */
 bool proxy_dial_is_short(const struct proxy_dial *);
 
 /* Whether these options lead by the proxy. */

@@ -253,16 +253,19 @@ reads_a_proxy_of_the_environment(void **state)
 static void
 has_no_proxy_where_the_environment_has_none(void **state)
 {
+	static const char *const values[][2] = { { NULL, NULL }, { "", NULL }, { "http://p:1", "*" } };
+
 	(void)state;
+	for (size_t i = 0; i < COUNT(values); i++) {
+		forget_variables();
+		if (values[i][0])
+			setenv("https_proxy", values[i][0], 1);
+		if (values[i][1])
+			setenv("NO_PROXY", values[i][1], 1);
+		assert_null(load("proxy: environment"));
+		conf_wipe(&settings, rows);
+	}
 	forget_variables();
-	assert_null(load("proxy: environment"));
-	setenv("https_proxy", "", 1);
-	assert_null(load("proxy: environment"));
-	setenv("https_proxy", "http://p:1", 1);
-	setenv("NO_PROXY", "*", 1);
-	assert_null(load("proxy: environment"));
-	forget_variables();
-	conf_wipe(&settings, rows);
 }
 
 static void

@@ -70,6 +70,19 @@ def sessions_and_channels_go_by_a_proxy(scene, way):
 	check(secret not in agent.log_text() and secret not in json.dumps(status_of(agent)), "the password was told")
 
 
+@test_over("http", "socks5", "https")
+def many_bytes_go_by_a_proxy_both_ways(scene, way):
+	scheme, proxy, host, keys = next(one for one in proxies(scene) if one[0] == way)
+	relay, data = scene.relay(), os.urandom(4 << 20)
+	scene.agent(relay, [passthrough(NAME, scene.tls_upstream(echo, NAME))], authority().agent("one", NAME), agent={
+		"connect_url": far(relay), "proxy": {"url": f"{scheme}://{host}:{proxy.port}", **password_of(scene), **keys}})
+	with TlsClient(relay.port, NAME, authority().root) as client:
+		for at in range(0, len(data), 128 << 10):
+			part = data[at:at + (128 << 10)]
+			client.sendall(part)
+			check(read_exactly(client, len(part)) == part, "what came back differs")
+
+
 @test
 def a_proxy_of_https_is_judged(scene):
 	relay, proxy = scene.relay(), scene.keep(OwnProxy(USER, tls=server_context(*authority().server("other.test"))))
