@@ -123,6 +123,7 @@ fail(struct proxy_dial *dial, const char *why)
 static void
 fail_short(struct proxy_dial *dial)
 {
+	memory_short("a connection that was just dialled");
 	dial->is_short = true;
 	memory_short("a connection that was just dialled");
 	finish(dial, "memory is short");
