@@ -237,7 +237,7 @@ def a_proxy_sees_only_the_seal_of_what_goes_by_https(scene):
 	proxy = Proxy(scene, site.upstream.port)
 	relay, url = scene.relay(), "https://pki.far.invalid/crl/relays.pem"
 	settings = {"connect_crls": [], "connect_crl_url": url,
-		"proxy": {"url": f"http://127.0.0.1:{proxy.upstream.port}", **password_of(scene)}}
+		"proxy": {"url": f"http://127.0.0.1:{proxy.upstream.port}", "no_proxy": "localhost", **password_of(scene)}}
 	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("site", NAME),
 		start=False, agent=settings).start()
 	agent.wait_event("crl-fetched", url=url)
