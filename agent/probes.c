@@ -48,6 +48,7 @@ struct probes {
 	const struct agent_settings *settings;
 	struct endpoint_table *table; /* held; NULL at first */
 	struct probed *names;         /* one for each endpoint of the settings, in their order */
+	struct probed **by_name;      /* the same, in the order of their server names */
 	size_t count;
 	uint64_t interval_ms; /* of the settings that the round was begun with */
 	char address[UPSTREAM_URL_TARGET];
@@ -135,13 +136,7 @@ note(struct probed *name, enum result result, const char *expected)
 static const struct endpoint *
 endpoint_of(const struct probes *probes)
 {
-	const struct endpoint_table *table = probes->table;
-
-	for (size_t i = 0; i < table->count; i++)
-		if (strcmp(table->endpoints[i]->server_name,
-			probes->names[probes->at].server_name) == 0)
-			return table->endpoints[i];
-	return NULL;
+	return endpoint_table_find_name(probes->table, probes->names[probes->at].server_name);
 }
 
 /* Those of other agents that serve the same names. */
@@ -338,13 +333,43 @@ on_time(void *arg)
 
 /* ---- what holds now ---- */
 
+static int
+in_order(const void *a, const void *b)
+{
+	const struct probed *const *left = a, *const *right = b;
+
+	return strcmp((*left)->server_name, (*right)->server_name);
+}
+
+static int
+is_named(const void *server_name, const void *at)
+{
+	const struct probed *const *name = at;
+
+	return strcmp(server_name, (*name)->server_name);
+}
+
 static const struct probed *
 find(const struct probes *probes, const char *server_name)
 {
-	for (size_t i = 0; i < probes->count; i++)
-		if (strcmp(probes->names[i].server_name, server_name) == 0)
-			return &probes->names[i];
-	return NULL;
+	struct probed *const *found = probes->count > 0
+	    ? bsearch(server_name, probes->by_name, probes->count, sizeof *found, is_named)
+	    : NULL;
+
+	return found ? *found : NULL;
+}
+
+/* NULL when memory is short. */
+static struct probed **
+order_names(struct probed *names, size_t count)
+{
+	struct probed **ordered = calloc(count + 1, sizeof *ordered);
+
+	for (size_t i = 0; ordered && i < count; i++)
+		ordered[i] = &names[i];
+	if (ordered)
+		qsort(ordered, count, sizeof *ordered, in_order);
+	return ordered;
 }
 
 static void
@@ -418,13 +443,19 @@ static void
 restart(struct probes *probes, size_t count)
 {
 	struct probed *names = new_names(probes, count);
+	struct probed **by_name = names ? order_names(names, count) : NULL;
 	uint64_t interval_ms = probes->settings->probe.interval_ms;
 
 	stop(probes);
-	if (!names)
+	if (!by_name) {
 		memory_short("the probes of our names, until the next reload");
+		free(names);
+		names = NULL;
+	}
 	free(probes->names);
+	free(probes->by_name);
 	probes->names = names;
+	probes->by_name = by_name;
 	probes->count = names ? count : 0;
 	probes->interval_ms = interval_ms;
 	snprintf(probes->address, sizeof probes->address, "%s", wanted_address(probes));
@@ -489,5 +520,6 @@ probes_free(struct probes *probes)
 	timer_clear(&probes->timer);
 	endpoint_table_release(probes->table);
 	free(probes->names);
+	free(probes->by_name);
 	free(probes);
 }
