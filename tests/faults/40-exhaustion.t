@@ -81,13 +81,16 @@ def give_back(daemon, soft):
 	resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)[1]))
 
 
-def both(scene, most_files=256, **keys):
+def both(scene, most_files=256, agents_files=16384, **keys):
 	"""A relay and an agent with few descriptors, and all their other settings as they come."""
 	upstream = scene.upstream(echo)
 	relay = scene.relay(start=False, routes=[route(STATIC, upstream)], **keys)
 	relay.most_files = most_files
 	relay.start()
-	agent = scene.agent(relay, [passthrough(SEALED, upstream)], authority().agent("agent", SEALED))
+	agent = scene.agent(relay, [passthrough(SEALED, upstream)], authority().agent("agent", SEALED), start=False)
+	agent.most_files = agents_files
+	agent.start()
+	scene.wait_serving(agent)
 	relay.wait_parked()
 	return relay, agent
 
@@ -106,6 +109,19 @@ def a_relay_at_its_descriptor_limit(scene):
 		print(f"# {name}: at the limit {CROWD} more were refused within {waited:.2f} s; back after {recovery:.2f} s")
 		check(waited < 2 and recovery < RECOVERY_SECONDS, "both in time")
 	equal(relay.events("accept-paused"), [], "it never came to the system's own limit")
+
+
+@test
+def an_agent_at_its_descriptor_limit(scene):
+	relay, agent = both(scene, most_files=16384, agents_files=256)
+	held = hold_flows(relay.port, SEALED)
+	waited = all_refused(relay.port, SEALED)
+	count = len(held)
+	release(held)
+	recovery = seconds_until(lambda: served(relay.port, SEALED))
+	print(f"# {count} flows are held; {CROWD} more were refused within {waited:.2f} s; back after {recovery:.2f} s")
+	check(waited < 2 and recovery < RECOVERY_SECONDS, "both in time")
+	equal(agent.events("connect-short"), [], "it never came to the system's own limit")
 
 
 @test
@@ -154,6 +170,7 @@ def an_agent_without_descriptors(scene):
 	recovery = seconds_until(lambda: served(relay.port, SEALED))
 	print(f"# the slowest of 8 clients was refused after {slowest:.2f} s; served again {recovery:.2f} s after the agent had "
 		"descriptors again")
+	check(recovery < RECOVERY_SECONDS, "in time")
 	reasons = {event["reason"] for event in agent.events("flow-closed") if event["ready_ms"] < 0}
 	equal(reasons, {"connect-short"}, "why flows did not begin")
 	equal(len(agent.events("connect-short")), 1, "lines, for all of them")
@@ -209,7 +226,8 @@ def an_agent_bears_every_want(scene):
 	steering = failing(agent, scene.dir)
 	agent.start()
 	scene.wait_serving(agent)
-	bears_every_want("agent", agent, steering, lambda: served(relay.port, SEALED, timeout=1))
+	slowest = bears_every_want("agent", agent, steering, lambda: served(relay.port, SEALED, timeout=1))
+	check(slowest < RECOVERY_SECONDS, "in time")
 
 
 @test
