@@ -57,7 +57,7 @@ static bool
 ebbs(struct memory_ebb *ebb, uint64_t count)
 {
 	ebb->most = larger_of(ebb->most, count);
-	if (count >= ebb->most / 2 || ebb->most - count < EBB_LEAST)
+	if (count >= ebb->most - ebb->most / 3 || ebb->most - count < EBB_LEAST)
 		ebb->seconds = 0;
 	else if (++ebb->seconds == EBB_SECONDS) {
 		*ebb = (struct memory_ebb){ .most = count };

@@ -31,13 +31,14 @@ uint64_t memory_used(void);
 struct memory_tide {
 	struct memory_ebb {
 		uint64_t most;
-		unsigned seconds; /* since there are less than half as many */
+		unsigned seconds; /* since a third of them is gone */
 	} all, risen;
 	uint64_t last;
 };
 /* The C library keeps what was freed, because it may be wanted again: what has gone, and what setting up
- * so many took.  Called once a second with how many there are now; true when less than half of the most
- * were there for ten seconds, and at least 500 fewer, or when for ten seconds they rose by so much less. */
+ * so many took.  Called once a second with how many there are now; true when for ten seconds a third of the
+ * most were gone, and 500 at least, or when for ten seconds they rose by so much less.  So what is kept for
+ * longer is no more than half of what is in use. */
 bool memory_has_ebbed(struct memory_tide *, uint64_t count);
 /* Gives pages without anything in them back to the system, after very many small things were freed. It
  * stops whoever allocates meanwhile. */

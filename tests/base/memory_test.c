@@ -30,18 +30,18 @@ rise(struct memory_tide *tide, uint64_t count)
 }
 
 static void
-ebbs_when_most_have_been_gone_for_a_while(void **state)
+ebbs_when_a_third_has_been_gone_for_a_while(void **state)
 {
 	struct memory_tide tide = { 0 };
 
 	(void)state;
 	rise(&tide, 10000);
-	assert_false(ebbs_within(&tide, 5000, 10 * SECONDS));
-	assert_false(ebbs_within(&tide, 4999, SECONDS - 1));
-	assert_false(memory_has_ebbed(&tide, 6000)); /* they come back */
-	assert_false(ebbs_within(&tide, 4999, SECONDS - 1));
-	assert_true(memory_has_ebbed(&tide, 4000));
-	assert_false(ebbs_within(&tide, 2000, 10 * SECONDS)); /* half of what there was then */
+	assert_false(ebbs_within(&tide, 6667, 10 * SECONDS));
+	assert_false(ebbs_within(&tide, 6666, SECONDS - 1));
+	assert_false(memory_has_ebbed(&tide, 7000)); /* they come back */
+	assert_false(ebbs_within(&tide, 6666, SECONDS - 1));
+	assert_true(memory_has_ebbed(&tide, 4500));
+	assert_false(ebbs_within(&tide, 3000, 10 * SECONDS)); /* two thirds of what there was then */
 	assert_true(ebbs_within(&tide, 0, SECONDS));
 	assert_false(ebbs_within(&tide, 0, 10 * SECONDS));
 }
@@ -67,7 +67,7 @@ ebbs_when_no_more_have_come_for_a_while(void **state)
 	assert_false(memory_has_ebbed(&tide, 1000));
 	assert_false(memory_has_ebbed(&tide, 2000));
 	assert_false(ebbs_within(&tide, 2000, SECONDS - 1));
-	assert_false(memory_has_ebbed(&tide, 2600)); /* more come */
+	assert_false(memory_has_ebbed(&tide, 2670)); /* more come */
 	assert_false(ebbs_within(&tide, 2700, SECONDS - 1));
 	assert_true(memory_has_ebbed(&tide, 2700));
 	assert_false(ebbs_within(&tide, 2700, 10 * SECONDS));
@@ -123,7 +123,7 @@ what_was_freed_is_given_back(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(ebbs_when_most_have_been_gone_for_a_while),
+	cmocka_unit_test(ebbs_when_a_third_has_been_gone_for_a_while),
 	cmocka_unit_test(ebbs_when_no_more_have_come_for_a_while),
 	cmocka_unit_test(a_few_are_no_tide),
 	cmocka_unit_test(what_was_freed_is_given_back),

@@ -45,16 +45,27 @@ def through_tls(relay, name):
 	return one
 
 
-def wave(label, daemons, one, count, before):
-	"""So many flows at a time, each of which has carried something: what they hold is most of what is resident."""
+def is_used(when, now, before):
+	"""Most of what is resident is what is held."""
+	for who in now:
+		there = now[who][0] - before[who][0] + before[who][1]
+		check(now[who][1] <= FACTOR * there, f"{who}, {when}: {now[who][1]} KiB resident, of which {there} are used")
+
+
+def wave(label, daemons, one, count, before, stay=0):
+	"""So many flows at a time, each of which has carried something, and then so many of them for a minute."""
 	began = time.monotonic()
 	held = [one() for _ in range(count)]
 	most = memory(daemons)
 	print(f"# {count} flows, {label}: held after {time.monotonic() - began:.0f} s; KiB allocated and resident: {most}")
-	for who in most:
-		there = most[who][0] - before[who][0] + before[who][1]
-		check(most[who][1] <= FACTOR * there, f"{who}: {most[who][1]} KiB resident, of which {there} are used")
-	for client in held:
+	is_used(label, most, before)
+	for client in held[stay:]:
+		client.close()
+	if stay > 0:
+		now = settled(daemons)
+		print(f"# {stay} of them {SECONDS} s later: {now}")
+		is_used("with some of them left", now, before)
+	for client in held[:stay]:
 		client.close()
 
 
@@ -77,7 +88,7 @@ def what_flows_have_taken_is_given_back(scene):
 	before = settled(daemons, 5)
 	print(f"# before: KiB allocated and resident: {before}")
 	wave("static", daemons, raw(relay, STATIC), FLOWS, before)
-	wave("sealed, passed through", daemons, raw(relay, SEALED), FLOWS, before)
+	wave("sealed, passed through", daemons, raw(relay, SEALED), FLOWS, before, stay=FLOWS * 2 // 3 - 1)
 	wave("sealed, terminated", daemons, through_tls(relay, OPEN), FLOWS // 2, before)
 	after = settled(daemons)
 	print(f"# {SECONDS} s after: KiB allocated and resident: {after}")
