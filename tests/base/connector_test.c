@@ -282,15 +282,13 @@ without_descriptors_no_target_is_at_fault(void **state)
 {
 	const char *const targets[] = {"127.0.0.1:1", "name.invalid:1"};
 	struct rlimit all, none;
-	int next;
 
 	(void)state;
 	getrlimit(RLIMIT_NOFILE, &all);
+	/* These are in use for ever, whatever the resolver opens and closes meanwhile. */
+	none = (struct rlimit){STDERR_FILENO + 1, all.rlim_max};
 	for (size_t i = 0; i < COUNT(targets); i++) {
 		begin(targets[i], 8000);
-		next = dup(0);
-		close(next);
-		none = (struct rlimit){(rlim_t)next, all.rlim_max};
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 		loop_run(loop);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
