@@ -32,9 +32,9 @@ def plan_of(number, way):
 	return steps + [("reset", 0) if dice.random() < 0.15 else ("end", 0)]
 
 
-def another_certificate(agent, turn):
-	"""Its sessions move over to new ones."""
-	certificate, key = authority().agent(f"soak-{turn}", SEALED, HANDOFF)
+def another_certificate(agent, certificate, key):
+	"""Of the same identity, with another key: its sessions move over to new ones."""
+	authority().pki("rekey", "soak")
 	for source, target in ((certificate, agent.settings["agent"]["certificate"]), (key, agent.settings["agent"]["private_key"])):
 		shutil.copy(source, target + ".new")
 		os.chmod(target + ".new", 0o600)
@@ -48,7 +48,8 @@ def both_ends_of_every_flow_have_seen_the_same(scene):
 	relay = scene.relay(workers=2, routes=[route(STATIC, soak.listen())], log={"level": "info"})
 	soak.address = ("127.0.0.1", relay.port)
 	pair = [f"{scene.dir}/soak.crt", f"{scene.dir}/soak.key"]
-	for source, target in zip(authority().agent("soak", SEALED, HANDOFF), pair):
+	issued = authority().agent("soak", SEALED, HANDOFF)
+	for source, target in zip(issued, pair):
 		shutil.copy(source, target)
 		os.chmod(target, 0o600)
 	agents = [scene.agent(relay, [passthrough(SEALED, soak.listen(), carrier="sealed"), passthrough(HANDOFF, soak.listen())],
@@ -58,13 +59,13 @@ def both_ends_of_every_flow_have_seen_the_same(scene):
 	def go_on():
 		halted.pop(0).thaw()
 
-	until_s, event_at, turns = time.monotonic() + SECONDS, time.monotonic() + 1, 0
+	until_s, event_at = time.monotonic() + SECONDS, time.monotonic() + 1
 	while time.monotonic() < until_s or soak.flows:
 		now = time.monotonic()
 		while len(soak.flows) < FLOWS and now < until_s:
 			soak.begin(dice.choice((SEALED, HANDOFF, STATIC)))
 		if now > event_at and now < until_s:
-			event_at, turns = now + 1, turns + 1
+			event_at = now + 1
 			progress()
 			daemon = dice.choice([daemon for daemon in daemons if daemon not in halted])
 			kind = dice.choice(("halt", "reload", "reconnect"))
@@ -76,7 +77,7 @@ def both_ends_of_every_flow_have_seen_the_same(scene):
 			elif kind == "reload":
 				daemon.reload()
 			else:
-				another_certificate(agents[0], turns)
+				another_certificate(agents[0], *issued)
 		soak.turn()
 		check(len(soak.faults) < 20, "\n".join(soak.faults))
 	for daemon in daemons:
