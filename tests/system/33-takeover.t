@@ -186,6 +186,23 @@ def a_stop_in_the_middle_hands_over_or_goes_on(scene):
 
 
 @test
+def an_older_one_that_dies_in_the_middle_leaves_all_to_the_newer_one(scene):
+	relay, agent = pair(scene)
+	agent.freeze()
+	successor = newer(scene, relay, start=False).start(wait_ready=False)
+	relay.wait_event("moving")
+	relay.kill()
+	successor.wait_notified("READY=1")
+	agent.thaw()
+	equal(status(successor)["pid"], successor.pid, "who answers at the admin socket")
+	for name in (OTHER, NAME):
+		with dial(relay.port, WIRE[name]) as client:
+			equal(read_exactly(client, len(WIRE[name])), WIRE[name], f"what {name} sends back")
+	done = subprocess.run([relay.program, "run", "-c", relay.config_path], capture_output=True, text=True, timeout=60)
+	check(done.returncode == 69 and f"pid {successor.pid}" in done.stderr, f"another one: {done}")
+
+
+@test
 def an_agent_that_cannot_move_hears_an_ordinary_drain(scene):
 	"""Of the protocol's version 2, but without the feature: it is left alone until the newer one accepts."""
 	relay = scene.relay()
