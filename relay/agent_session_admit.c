@@ -237,6 +237,8 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 		return false;
 	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) ==
 	    0) {
+		if (!session_ref_is_suspect(twin))
+			session_ref_continue(self->session_ref, twin);
 		session_ref_set_draining(twin);
 		session_ref_end(twin, CODE_REPLACED, "the same process has connected again");
 		return true;

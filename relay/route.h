@@ -29,7 +29,8 @@
  *
  * Held back is who comes again where others, of a higher priority number, have stood in for
  * all like him: until his session has been up for ROUTE_HELD_BACK_MS, so that a link that comes and
- * goes does not take flows with it each time.
+ * goes does not take flows with it each time.  A session that continues another one is as old
+ * (session_ref.h).
  *
  * The first three cost nothing in a set in which all have priority 0 and are well; else, and
  * with `source`, a look-up looks at each endpoint of the set.

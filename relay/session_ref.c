@@ -369,6 +369,12 @@ session_ref_age_ms(const struct session_ref *ref)
 	return clock_ms() - ref->since_ms;
 }
 
+void
+session_ref_continue(struct session_ref *ref, const struct session_ref *before)
+{
+	ref->since_ms = before->since_ms;
+}
+
 uint64_t
 session_ref_agent_hash(const struct session_ref *ref)
 {

@@ -100,8 +100,11 @@ bool session_ref_enter_flow(struct session_ref *, char why[USAGE_WHY]);
 void session_ref_leave_flow(struct session_ref *);
 uint64_t session_ref_flows(const struct session_ref *);
 
-/* For how long the session has been up. */
+/* For how long the session has been up, or the agent's one before that it continues. */
 uint64_t session_ref_age_ms(const struct session_ref *);
+/* Before anything is announced: the process has made a new session beside one that was well, as it does when
+ * a certificate is renewed. */
+void session_ref_continue(struct session_ref *, const struct session_ref *before);
 /* What tells this agent (its identity and instance) from others at all relays and after every restart: for
  * relay/rendezvous.h. */
 uint64_t session_ref_agent_hash(const struct session_ref *);

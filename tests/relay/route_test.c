@@ -1101,6 +1101,30 @@ who_announces_again_over_the_same_session_is_not_held_back(void **state)
 	end_team(&team);
 }
 
+/* The relay takes the endpoints of the old session away before the new one announces them. */
+static void
+who_makes_a_new_session_beside_one_that_is_well_is_not_held_back(void **state)
+{
+	struct session_ref *renewed;
+	struct team team;
+
+	(void)state;
+	begin_team(&team);
+	enter(&team, 0, (struct wishes){ 0 });
+	enter(&team, 1, (struct wishes){ .priority = 1 });
+	later(ROUTE_HELD_BACK_MS);
+	for (int i = 0; i < 2; i++) {
+		renewed = session_of(&team.identity, 1);
+		if (i == 0)
+			session_ref_continue(renewed, team.ref[0]);
+		leave(&team, 0);
+		team.ref[0] = renewed;
+		announce(&team.said[0], team.ref[0], 1, "a.example");
+		assert_int_equal(found(), i == 0 ? FIRST : SECOND);
+	}
+	end_team(&team);
+}
+
 /* ---- the same client, the same agent ---- */
 
 /* The endpoint that each of some clients gets. */
@@ -1489,6 +1513,7 @@ main(void)
 		TEST(who_is_held_back_serves_when_nobody_better_is_there),
 		TEST(nobody_is_held_back_where_nobody_has_stood_in_for_it),
 		TEST(who_announces_again_over_the_same_session_is_not_held_back),
+		TEST(who_makes_a_new_session_beside_one_that_is_well_is_not_held_back),
 		TEST(a_client_is_led_to_the_same_agent_as_long_as_it_is_there),
 		TEST(every_relay_leads_a_client_to_the_same_agent),
 		TEST(addresses_of_one_line_are_one_client),
