@@ -630,6 +630,28 @@ a_peer_that_our_kernel_gives_up_was_silent(void **state)
 	}
 }
 
+/* Nobody reads from it, so only the kernel knows, and has told nobody yet. */
+static void
+its_silence_is_found_while_the_other_side_takes_nothing(void **state)
+{
+	struct bench bench;
+	uint64_t ms = 0;
+	(void)state;
+	bench_still(&bench, (struct pump_settings){ 0 });
+	fill(&bench, 0);
+	make_kernel_give_up(bench.near[0], bench.far[0]);
+	put(bench.far[1], "x");
+	let_pass(&bench, 200);
+	await(bench.near[0], 0);
+	while (loop_advance(bench.loop, 100) && ms < 6000)
+		ms += 100;
+	assert_int_equal(bench.end, PUMP_SILENT);
+	assert_string_equal(bench.silent, "a");
+	bench_put_away(&bench);
+	close(bench.far[0]);
+	close(bench.far[1]);
+}
+
 /* Keeps one direction of a flow as full as it gets, until the other end closes. */
 static void *
 flood(void *arg)
@@ -982,6 +1004,7 @@ main(void)
 		cmocka_unit_test(a_peer_may_pause_for_as_long_as_it_likes),
 		cmocka_unit_test(a_peer_whose_kernel_is_silent_is_gone),
 		cmocka_unit_test(a_peer_that_our_kernel_gives_up_was_silent),
+		cmocka_unit_test(its_silence_is_found_while_the_other_side_takes_nothing),
 		cmocka_unit_test(a_small_flow_is_not_kept_waiting_by_a_large_one),
 		cmocka_unit_test(tls_cut_short_is_a_reset_for_the_other_side),
 		cmocka_unit_test(an_alert_in_a_joined_flow_can_be_read),
