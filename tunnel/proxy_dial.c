@@ -125,7 +125,6 @@ fail_short(struct proxy_dial *dial)
 {
 	memory_short("a connection that was just dialled");
 	dial->is_short = true;
-	memory_short("a connection that was just dialled");
 	finish(dial, "memory is short");
 }
 
