@@ -82,11 +82,17 @@ flow_agent_refusal(const struct flow *flow)
 									      : REFUSE_NO_AGENT;
 }
 
+static bool
+has_attempts_left(const struct flow *flow)
+{
+	return flow->attempts - flow->way->failed_count < ATTEMPTS_MOST;
+}
+
 static void
 retry(struct flow *flow, const char *why, bool excluded)
 {
 	bool may = note_tried(flow, session_ref_hold(flow->session_ref), excluded) &&
-	    flow->attempts - flow->way->failed_count < ATTEMPTS_MOST;
+	    has_attempts_left(flow);
 
 	flow_log_retry(flow, why);
 	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
@@ -242,16 +248,21 @@ may_doubt(const struct flow *flow)
 		session_ref_version(flow->session_ref) >= PROTOCOL_FACTS);
 }
 
-/* Of what was asked since the wait began.  NULL: nobody knows yet. */
+/* Of what was asked since the wait began; of a session that is gone nothing can be asked.  NULL: nobody knows
+ * yet, or the flow has nothing better to do than to wait, because its channel may have a longer way. */
 static const char *
 proof_of_loss(const struct flow *flow)
 {
 	uint64_t from = flow->way->waits_from_ms;
 
+	if (flow->state == FLOW_OPENING && !has_attempts_left(flow))
+		return NULL;
 	if (session_ref_silent_ms(flow->session_ref) > from)
 		return "the agent answers neither this flow nor a ping";
 	if (flow->state == FLOW_OPENING && session_ref_answered_ms(flow->session_ref) > from)
 		return "the agent answers a ping and not this channel";
+	if (session_ref_is_retired(flow->session_ref))
+		return "the agent does not answer this channel, and its session is gone";
 	return NULL;
 }
 
