@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "daemons.h"
+#include "relay/flow_private.h"
 #include "relay/pending.h"
 #include "relay/route.h"
 #include "relay/session_ref.h"
@@ -273,6 +274,33 @@ __wrap_agent_flow_new(
 	if (client)
 		check_choice(client);
 	return __real_agent_flow_new(context, pooled, list);
+}
+
+/* ---- who is joined ---- */
+
+void __wrap_flow_join(struct flow *, struct stream *, const void *front, size_t front_bytes, size_t from);
+void __real_flow_join(struct flow *, struct stream *, const void *front, size_t front_bytes, size_t from);
+
+void
+__wrap_flow_join(struct flow *flow, struct stream *far, const void *front, size_t front_bytes, size_t from)
+{
+	const struct address address = flow_client(flow);
+	struct sim_client *client = client_at(&address);
+
+	if (client)
+		client->is_joined = strcmp(client->name, "static.sim") != 0;
+	__real_flow_join(flow, far, front, front_bytes, from);
+}
+
+void
+people_excuse(void)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		struct sim_client *client = &clients[i];
+
+		if (client->has_begun && !client->is_over)
+			client->is_excused |= client->is_joined;
+	}
 }
 
 /* ---- bytes ---- */

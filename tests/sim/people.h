@@ -26,6 +26,7 @@ struct sim_client {
 	size_t reset_at;
 	unsigned log_lines, opens_without_fail, relay, relay_epoch;
 	bool was_accepted;
+	bool is_joined, is_excused;	/* over an agent; from being served whole */
 	struct address address;
 };
 
@@ -41,6 +42,8 @@ bool people_upstream_is_up(void);
 /* Everybody does what can be done at this moment. False: nobody could. */
 bool people_step(void);
 uint64_t people_next_us(void);
+/* A NAT forgets: who is joined over an agent is cut. */
+void people_excuse(void);
 /* All who have begun are over, and nobody is to come. */
 bool people_are_over(void);
 /* Upstream connections that never said anything, or all. */

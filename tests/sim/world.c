@@ -138,6 +138,7 @@ forget(int process)
 {
 	sim_tell("the NAT of %s forgets everything", sim_processes[process].name);
 	kernel_forget_nat(process, (1u << RELAYS) - 1);
+	people_excuse();
 	if (story == SILENCE)
 		plan(CHECK_BACK, process, SILENT_MS + MAKING_MS);
 }
@@ -408,10 +409,11 @@ check_client(const struct sim_client *client)
 		sim_violated("client %d never began", client->number);
 	if (!client->is_over)
 		sim_violated("client %d hangs", client->number);
-	if (has_faults && client->number != CLIENTS - 1 &&
+	if (has_faults && story != SILENCE && client->number != CLIENTS - 1 &&
 	    !(world_has_drains_only() && strcmp(client->name, "alpha.sim") == 0 && !client->looks_for_proof))
 		return;
-	if (client->resets_itself || client->upstream_resets)
+	if (client->resets_itself || client->upstream_resets || client->is_excused ||
+	    (story == SILENCE && (client->early_data || client->looks_for_proof)))
 		return;
 	if (is_known ? !(client->saw_end && client->received == client->down_total) : !people_is_alert(client)) {
 		if (client->number < CLIENTS - 1 && ++hurt <= memory_failed())
@@ -468,14 +470,14 @@ reset(uint64_t seed, uint64_t fail_at, unsigned burst)
 	daemons_reset();
 }
 
-/* Without faults everybody is there before the first client comes.  Where agents drain some come when one begins
+/* Without faults, or where nothing but silence comes, everybody is there before the first client.  Where agents drain some come when one begins
  * to, which their relay does not know yet. */
 static uint64_t
 draw_start_ms(void)
 {
-	if (has_faults && !world_has_drains_only())
+	if (story == ANY_FAULTS || story == RESTARTS)
 		return sim_below(FAULTS_MS);
-	if (has_faults && sim_one_in(2))
+	if (world_has_drains_only() && sim_one_in(2))
 		return DRAIN_FIRST_MS + sim_below(DRAINS) * FAULTS_MS / DRAINS + sim_below(6) - 3;
 	return 2000 + sim_below(FAULTS_MS);
 }

@@ -14,7 +14,8 @@
  *	  other way round
  *	- where nothing else goes wrong, all agents are back with a relay that was killed four seconds after it is
  *	  there again, the second time, too; and have found a way around a network that has forgotten their
- *	  connections after five seconds
+ *	  connections after five seconds, until when all clients are kept that are not joined, offer no early data
+ *	  and look for no proof
  *	- an orderly end means that all bytes came; what was cut is a reset
  *	- a hello with early data is opened again only after `fail`
  *	- the loops come to rest, no descriptor is used after its end, nothing is left over: no
