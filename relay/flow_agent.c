@@ -208,6 +208,7 @@ on_answer(void *arg, struct channel *channel)
 
 	flow->way->request = NULL;
 	if (!channel) {
+		flow->way->failed_count++;
 		retry(flow, "the agent's session is gone or drains, and no channel comes", true);
 		return;
 	}

@@ -470,8 +470,8 @@ reset(uint64_t seed, uint64_t fail_at, unsigned burst)
 	daemons_reset();
 }
 
-/* Without faults, or where nothing but silence comes, everybody is there before the first client.  Where agents drain some come when one begins
- * to, which their relay does not know yet. */
+/* Without faults, or where nothing but silence comes, everybody is there before the first client.  Where agents
+ * drain some come when one begins to, which their relay does not know yet. */
 static uint64_t
 draw_start_ms(void)
 {
