@@ -21,6 +21,7 @@
 #include <string.h>
 #include "base/address_rules.h"
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "pki/identity.h"
 #include "relay/agent_session_private.h"
 #include "relay/rules.h"
@@ -31,7 +32,8 @@
 enum {
 	TAKEN_A_TURN = 16,
 	WAITING_MOST = 1024,   /* beyond, an announcement is taken at once with all before it */
-	PREFIXES_A_PLACE = 16, /* so many more prefixes of its lists weigh as much as an endpoint */
+	PREFIXES_A_PLACE = 16, /* so many more prefixes of its lists weigh as much as an endpoint, */
+	BYTES_A_PLACE = 256,   /* and so many bytes of its facts, which are kept (announcement.h) */
 	ACCEPTED_MOST = 1024,  /* are told before the queue is empty */
 };
 
@@ -309,6 +311,17 @@ claim_in_earnest(struct agent_endpoint *endpoint, const struct route_announcemen
 	return endpoint->claim != NULL;
 }
 
+/* No limit counts it, so nothing of it is kept. */
+static void
+end_rehearsal(struct agent_endpoint *endpoint)
+{
+	struct agent_session *self = endpoint->session;
+	uint32_t number = endpoint->number;
+
+	drop(endpoint);
+	accept_later(self, number);
+}
+
 static void
 claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
     struct address_rules *addresses)
@@ -333,7 +346,7 @@ claim(struct agent_endpoint *endpoint, const struct frame_announce *frame,
 		agent_session_refuse(
 		    self, frame->endpoint, frame->server_name, refusal.code, refusal.sentence);
 	} else if (self->is_dry_run) {
-		accept_later(self, endpoint->number);
+		end_rehearsal(endpoint);
 	} else if (route_claim_is_up(endpoint->claim)) {
 		keep(endpoint);
 	}
@@ -363,12 +376,20 @@ rename_to(struct agent_endpoint *endpoint, const char *pattern, struct announcem
 	return CODE_NONE;
 }
 
-/* An endpoint with long lists of addresses weighs as much as several. */
+/* An endpoint with long lists of addresses, or other facts, weighs as much as several. */
+static size_t
+places_of(const struct frame_announce *frame)
+{
+	return 1 +
+	    larger_of(address_facts_count(frame->facts) / PREFIXES_A_PLACE,
+		frame->facts.bytes / BYTES_A_PLACE);
+}
+
 static bool
 count(struct agent_endpoint *endpoint, const struct frame_announce *frame, char why[USAGE_WHY])
 {
 	struct agent_session *self = endpoint->session;
-	size_t places = 1 + address_facts_count(frame->facts) / PREFIXES_A_PLACE;
+	size_t places = places_of(frame);
 
 	give_places_back(endpoint, places);
 	for (; endpoint->places < places; endpoint->places++) {
@@ -376,6 +397,15 @@ count(struct agent_endpoint *endpoint, const struct frame_announce *frame, char 
 			return false;
 	}
 	return true;
+}
+
+/* With the one that was just added.  A dry run has none, and rehearses no more than a session may have. */
+static bool
+are_too_many(struct agent_session *self)
+{
+	size_t count = self->is_dry_run ? ++self->rehearsed : self->endpoints.count;
+
+	return count > self->worker->rules->settings.limits.endpoints_per_session;
 }
 
 /* Whether what was said has become that of an endpoint, if only for a moment. */
@@ -392,8 +422,7 @@ announce_with(struct agent_session *self, struct announcement *said,
 	if (!endpoint) {
 		agent_session_refuse(
 		    self, frame->endpoint, frame->server_name, CODE_INTERNAL, no_memory);
-	} else if (self->endpoints.count >
-	    self->worker->rules->settings.limits.endpoints_per_session) {
+	} else if (are_too_many(self)) {
 		drop(endpoint);
 		agent_session_refuse(self, frame->endpoint, frame->server_name, CODE_ENDPOINT_LIMIT,
 		    "limits.endpoints_per_session of the relay is reached");

@@ -82,7 +82,8 @@ struct agent_session {
 	struct agent_session_lines lines;
 	uint64_t up_ms;
 	uint32_t features; /* that both have */
-	bool is_dry_run;   /* what it announces is judged and not served */
+	bool is_dry_run;   /* what it announces is judged and neither served nor kept; */
+	size_t rehearsed;  /* so much was */
 	enum agent_session_state state;
 	bool can_move;   /* FEATURE_MOVE, in a version that has facts */
 	bool is_leaving; /* its endpoints, until they are gone */

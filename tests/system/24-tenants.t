@@ -14,8 +14,8 @@ def tenant(name, *ceiling):
 	"""Who has a sub-CA of his own: a function that mints agents, as many as he likes."""
 	authority().pki("sub", name, "--permit", f"dns:{name}.example", "--no-password", *ceiling)
 
-	def mint(agent):
-		return authority().agent(f"{name}-{agent}", f"{agent}.{name}.example", options=("--issuer", name))
+	def mint(agent, *hosts):
+		return authority().agent(f"{name}-{agent}", *(hosts or (f"{agent}.{name}.example",)), options=("--issuer", name))
 	return mint
 
 
@@ -137,7 +137,7 @@ def who_has_most_channels_idle_makes_room_for_others(scene):
 	"""Channels that were needed once stay parked; they must not keep anybody out for ever."""
 	relay = scene.relay(limits={"channels": 40}, pool={"ping_interval": "1s"})
 	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
-	scene.agent(relay, [passthrough("fat.example.com", upstream)], authority().agent("fat", "fat.example.com"),
+	scene.agent(relay, [passthrough("bulky.example.com", upstream)], authority().agent("fat", "bulky.example.com"),
 		label="fat", agent={"pool": {"least": 40}})
 	relay.wait_event("channel-refused", code="pool-full", agent="fat")
 
@@ -148,7 +148,7 @@ def who_has_most_channels_idle_makes_room_for_others(scene):
 	for name in [f"thin{n}.example.com" for n in range(6)]:
 		scene.agent(relay, [passthrough(name, upstream)], authority().agent(name, name), label=name)
 		until(lambda: is_served(name), 40, f"{name} is served beside idle channels")
-	check(is_served("fat.example.com"), "who has made room is served, too")
+	check(is_served("bulky.example.com"), "who has made room is served, too")
 
 
 @test
@@ -191,7 +191,7 @@ def the_last_endpoint_is_had_by_who_has_none(scene):
 def the_last_channel_is_had_by_who_has_none(scene):
 	relay = scene.relay(workers=2, limits={"channels": 16}, pool={"ping_interval": "1h"})
 	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
-	scene.agent(relay, [passthrough("fat.example.com", upstream)], authority().agent("fat", "fat.example.com"),
+	scene.agent(relay, [passthrough("bulky.example.com", upstream)], authority().agent("fat", "bulky.example.com"),
 		label="fat", agent={"pool": {"least": 17}})
 	relay.wait_event("channel-refused", code="pool-full", agent="fat")
 	scene.agent(relay, [passthrough("thin.example.com", upstream)], authority().agent("thin", "thin.example.com"),
@@ -301,6 +301,44 @@ def refused_certificates_that_a_tenant_mints_fill_no_log(scene):
 	check(60 <= len(told) < 80, f"{len(told)} lines for 80 refusals")
 	is_refused(Session(relay, authority().client("no-agent")))
 	relay.wait_event("agent-refused", code="unknown-ca")
+
+
+JUNK = fact(40000, b"x" * 3400)		# a fact that may be skipped, and fills a frame
+
+
+@test
+def what_an_announcement_brings_counts_by_its_size(scene):
+	"""It is kept for as long as the endpoint, whether its relay knows what it means or not."""
+	mint = tenant("bulky")
+	relay = scene.relay(limits={"endpoints": 100})
+	fat, _ = connect(scene, relay, mint("many", "*.many.bulky.example"))
+	codes = [fat.announce(n, f"n{n}.many.bulky.example", JUNK) for n in range(1, 11)]
+	check(codes.count(0) <= 7 and set(codes[7:]) == {24}, f"answers to announcements of 3.4 KB: {codes}")
+	lean, _ = connect(scene, relay, mint("lean"))
+	equal(lean.announce(1, "lean.bulky.example"), 0, "one of 40 bytes")
+
+
+DRY = fact(17)
+DRY_SESSIONS, DRY_NAMES = 16, 250
+
+
+@test
+def dry_runs_keep_nothing_on_the_relay(scene):
+	"""They count towards no limit, so whatever they left there would be bounded by none."""
+	mint = tenant("rehearsal")
+	relay = scene.relay(limits={"endpoints_per_session": DRY_NAMES, "sessions_per_second": 0})
+	certificate = mint("many", "*.many.rehearsal.example")
+	peers = [connect(scene, relay, certificate, oldest=2, facts=DRY)[0] for _ in range(DRY_SESSIONS)]
+	before = relay.memory_kib()
+	for at in range(1, DRY_NAMES, 50):
+		for peer in peers:
+			peer.send(*(frame(ANNOUNCE, announcement(n, f"n{n}.many.rehearsal.example", JUNK)) for n in range(at, at + 50)))
+		for peer in peers:
+			equal(set(peer.answers(50).values()), {0}, "answers")
+	grew = relay.memory_kib() - before
+	sent = DRY_SESSIONS * DRY_NAMES * len(JUNK) // 1024
+	check(grew < sent // 4, f"{grew} KiB kept of {sent} KiB that were rehearsed")
+	equal(peers[0].announce(DRY_NAMES + 1, "last.many.rehearsal.example"), 24, "one more than a session may announce")
 
 
 main()
