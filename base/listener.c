@@ -89,9 +89,12 @@ bear_shortage(struct listener *listener, int why)
 	timer_set(&listener->timer, REST_MS);
 }
 
+/* Another thread may have taken what was the reserve, while somebody was turned away by means of it. */
 static void
 note_accepted(struct listener *listener)
 {
+	if (listener->reserve < 0)
+		listener->reserve = open_reserve();
 	if (shortage_ends(&listener->shortage) > 0)
 		log_limited(LOG_INFO, "accept-resumed", NULL, "connections are accepted again",
 		    log_u64("refused", listener->refused));

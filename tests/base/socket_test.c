@@ -381,6 +381,35 @@ who_waits_is_turned_away_when_descriptors_run_out(void **state)
 	}
 }
 
+/* Whoever was quicker has it, another thread for example. */
+static void
+has_its_reserve_again_after_somebody_else_has_taken_it(void **state)
+{
+	struct address address;
+	int fd, early, late;
+
+	(void)state;
+	assert_true(address_parse(&address, "127.0.0.1:0"));
+	fd = socket_listen(&address, LISTEN_ALONE, error);
+	assert_true(fd >= 0);
+	local = socket_local(fd);
+	take_descriptors_away();
+	listener = listener_new(loop, fd, on_accept, NULL);
+	give_descriptors_back();
+	listener_say(listener, say_bye);
+	wanted = 1;
+	early = connect_to(&local);
+	assert_false(loop_advance(loop, 100));
+	assert_int_equal(accepted_count, 1);
+	late = connect_to(&local);
+	take_descriptors_away();
+	assert_true(loop_advance(loop, 0));
+	give_descriptors_back();
+	assert_true(has_heard(late, "bye"));
+	close(early);
+	close(late);
+}
+
 static void
 rests_and_goes_on_when_descriptors_run_out(void **state)
 {
@@ -578,6 +607,7 @@ static const struct CMUnitTest tests[] = {
 	SOCKET_TEST(accepts_nothing_while_paused_and_then_who_waited),
 	SOCKET_TEST(a_local_socket_may_be_for_its_user_alone),
 	SOCKET_TEST(who_waits_is_turned_away_when_descriptors_run_out),
+	SOCKET_TEST(has_its_reserve_again_after_somebody_else_has_taken_it),
 	SOCKET_TEST(rests_and_goes_on_when_descriptors_run_out),
 	SOCKET_TEST(goes_on_when_the_kernel_had_no_memory_for_a_while),
 	SOCKET_TEST(says_why_it_cannot_listen),
