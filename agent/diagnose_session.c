@@ -18,7 +18,8 @@ enum {
 	CONNECT_MS = 10000,
 	GREETING_MS = 10000,
 	ANSWERS_MS = 15000,
-	SKEW_S = 60, /* beyond, certificates that were just issued are refused */
+	UNDER_WAY = 64, /* announcements without an answer */
+	SKEW_S = 60,    /* beyond, certificates that were just issued are refused */
 };
 
 /* What the relay has said of an endpoint. */
@@ -38,8 +39,8 @@ struct rehearsal {
 	bool was_welcome, is_held, has_lasted;
 	uint64_t rtt_us, held_from_ms;
 	struct dry_answer *answers; /* one for each endpoint of the table */
-	size_t missing;
-	struct timer timer; /* for the answers, then for the hold */
+	size_t missing, next;       /* answers; the first endpoint that is not announced yet */
+	struct timer timer;         /* for the answers, then for the hold */
 	struct relay_session_end end;
 	char unreachable[PROXY_DIAL_ERROR];
 };
@@ -76,37 +77,47 @@ on_timer(void *arg)
 	finish(rehearsal);
 }
 
+/* No more than an agent has under way, so that many endpoints do not fill the queue. */
 static void
-on_welcome(struct rehearsal *rehearsal, const struct frame_welcome *welcome)
+announce_more(struct rehearsal *rehearsal)
 {
 	const struct endpoint_table *table = rehearsal->diagnosis->table;
 
+	while (rehearsal->next < table->count &&
+	    rehearsal->next + rehearsal->missing < table->count + UNDER_WAY)
+		announcer_say(rehearsal->session, table->endpoints[rehearsal->next++]);
+}
+
+static void
+on_welcome(struct rehearsal *rehearsal, const struct frame_welcome *welcome)
+{
 	rehearsal->was_welcome = true;
 	rehearsal->welcome = *welcome;
 	rehearsal->relay_clock_s = welcome->clock_s;
 	timer_set(&rehearsal->timer, ANSWERS_MS);
 	session_probe(rehearsal->session);
-	for (size_t i = 0; i < table->count; i++)
-		announcer_say(rehearsal->session, table->endpoints[i]);
+	announce_more(rehearsal);
 }
 
+/* A table that was just made numbers its endpoints from 1 on, in their order. */
 static void
 on_answer(struct rehearsal *rehearsal, const struct session_answer *answer)
 {
-	const struct endpoint_table *table = rehearsal->diagnosis->table;
+	uint32_t last = answer->endpoints.last;
 
-	for (size_t i = 0; i < table->count; i++) {
-		struct dry_answer *one = &rehearsal->answers[i];
-		uint32_t number = table->endpoints[i]->number;
+	for (uint32_t number = answer->endpoints.first; number <= last && number <= rehearsal->next;
+	     number++) {
+		struct dry_answer *one = &rehearsal->answers[number - 1];
 
-		if (number < answer->endpoints.first || number > answer->endpoints.last ||
-		    one->is_there)
+		if (one->is_there)
 			continue;
 		one->is_there = true;
 		one->code = answer->code;
 		memcpy(one->sentence, answer->sentence, sizeof one->sentence);
 		rehearsal->missing--;
 	}
+	timer_set(&rehearsal->timer, ANSWERS_MS);
+	announce_more(rehearsal);
 	hold_or_finish(rehearsal);
 }
 

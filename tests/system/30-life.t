@@ -44,7 +44,7 @@ def a_missing_value_is_told_in_our_words(scene):
 def a_wrong_command_line_exits_64(scene):
 	for name, arguments in (("relay", []), ("relay", ["frobnicate"]), ("relay", ["run", "--frobnicate"]),
 			("relay", ["run", "surplus"]), ("relay", ["agents"]), ("agent", []), ("agent", ["frobnicate"]),
-			("agent", ["run", "-c"]), ("agent", ["diagnose"]), ("agent", ["tls"]), ("pki", ["frobnicate"]),
+			("agent", ["run", "-c"]), ("agent", ["diagnose", "surplus"]), ("agent", ["tls"]), ("pki", ["frobnicate"]),
 			("sni", ["--frobnicate"])):
 		status, out, err = program(name, *arguments)
 		check(status == 64 and err, f"{name} {arguments}: {status} {out} {err}")
