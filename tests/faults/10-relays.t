@@ -124,7 +124,7 @@ def two_hundred_agents_are_back_within_five_seconds_of_their_relay_s_return_each
 		fleet.relay.kill()
 		time.sleep(1)
 		fleet.relay.start()
-		returned = moment(fleet.relay.events("relay-up")[0])
+		returned = moment(fleet.relay.wait_event("relay-up")[0])
 		back = fleet.wait_up(times)
 		seconds = spread(back, returned)
 		print(f"# the relay was back after a second; the last agent {max(back) - returned:.2f} s later; "
@@ -144,7 +144,7 @@ def agents_of_a_relay_that_drains_are_spread_over_its_time(scene):
 	told = moment(fleet.relay.events("draining")[0])
 	equal(fleet.relay.wait(20), 0, "exit status")
 	fleet.relay.start()
-	returned = moment(fleet.relay.events("relay-up")[0])
+	returned = moment(fleet.relay.wait_event("relay-up")[0])
 	back = fleet.wait_up(2)
 	print(f"# the relay drained for {returned - told:.1f} s; the last agent was there {max(back) - returned:.2f} s after its return; "
 		f"in each second {spread(back, returned)}", flush=True)
