@@ -32,8 +32,8 @@
 enum {
 	TAKEN_A_TURN = 16,
 	WAITING_MOST = 1024,   /* beyond, an announcement is taken at once with all before it */
-	PREFIXES_A_PLACE = 16, /* so many more prefixes of its lists weigh as much as an endpoint, */
-	BYTES_A_PLACE = 256,   /* and so many bytes of its facts, which are kept (announcement.h) */
+	PREFIXES_A_PLACE = 16, /* so many more prefixes of its lists weigh as much as an endpoint */
+	BYTES_A_PLACE = 256,   /* so many bytes of its facts do, which are kept (announcement.h) */
 	ACCEPTED_MOST = 1024,  /* are told before the queue is empty */
 };
 
