@@ -226,6 +226,7 @@ park(struct agent_channel *self)
 		lose(self);
 		return;
 	}
+	session_ref_set_mute(self->session_ref, false);
 	self->retires_at_ms = clock_ms() + RETIRES_MS + arc4random_uniform(RETIRES_MS);
 	plan_ping(self);
 }
@@ -241,6 +242,7 @@ on_channel(void *arg, enum channel_event event)
 		break;
 	case CHANNEL_PONG:
 		self->awaits_pong = false;
+		session_ref_set_mute(self->session_ref, false);
 		pool_verified(&self->entry);
 		plan_ping(self);
 		break;

@@ -131,6 +131,7 @@ on_ready(struct flow *flow)
 {
 	struct stream *far = channel_release(flow->way->channel);
 
+	session_ref_set_mute(flow->session_ref, false);
 	channel_free(flow->way->channel);
 	flow->way->channel = NULL;
 	flow_join(flow, far, NULL, 0, flow->way->conn.hello.wire_bytes);
@@ -145,6 +146,7 @@ on_fail(struct flow *flow)
 	flow->way->at_limit = code == CODE_FLOW_LIMIT;
 	flow->way->denied_count += code == CODE_CLIENT_DENIED;
 	flow->way->failed_count++;
+	session_ref_set_mute(flow->session_ref, false);
 	if (code == CODE_AGENT_DRAINING) /* what its session says of it may come later */
 		session_ref_set_draining(flow->session_ref);
 	snprintf(why, sizeof why, "%s: %.450s", code_word(code), channel_error(flow->way->channel));
@@ -249,6 +251,13 @@ may_doubt(const struct flow *flow)
 		session_ref_version(flow->session_ref) >= PROTOCOL_FACTS);
 }
 
+/* To a question that was put since the wait began. */
+static bool
+answers_pings_alone(const struct flow *flow)
+{
+	return session_ref_answered_ms(flow->session_ref) > flow->way->waits_from_ms;
+}
+
 /* Of what was asked since the wait began; of a session that is gone nothing can be asked.  NULL: nobody knows
  * yet, or the flow has nothing better to do than to wait, because its channel may have a longer way. */
 static const char *
@@ -260,7 +269,7 @@ proof_of_loss(const struct flow *flow)
 		return NULL;
 	if (session_ref_silent_ms(flow->session_ref) > from)
 		return "the agent answers neither this flow nor a ping";
-	if (flow->state == FLOW_OPENING && session_ref_answered_ms(flow->session_ref) > from)
+	if (flow->state == FLOW_OPENING && answers_pings_alone(flow))
 		return "the agent answers a ping and not this channel";
 	if (session_ref_is_retired(flow->session_ref))
 		return "the agent does not answer this channel, and its session is gone";
@@ -291,6 +300,8 @@ on_attempt(void *arg)
 	bool doubts = may_doubt(flow);
 	const char *proof = doubts ? proof_of_loss(flow) : NULL;
 
+	if (doubts && answers_pings_alone(flow))
+		session_ref_set_mute(flow->session_ref, true);
 	if (proof) {
 		flow->way->failed_count += flow->state == FLOW_TAKING;
 		retry(flow, proof, false);

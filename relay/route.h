@@ -21,7 +21,7 @@
  * and leaving a set cost the same whatever its size, unless it has priorities.
  *
  * Which one of a set gets a flow (valise-agent.yml(5), balance and priority):
- *	1. whoever has not failed this flow yet and is not suspected to be dead, before others
+ *	1. whoever has not failed this flow yet and is not suspected to be dead or mute, before others
  *	2. of these whoever is not held back, before who is
  *	3. of these the endpoints of the lowest priority
  *	4. of these the one that the client's block is led to (rendezvous.h), if one of them

@@ -20,7 +20,7 @@ struct session_orders {
 
 struct session_ref {
 	atomic_uint held;
-	atomic_bool retired, draining, suspect, doubted, banished;
+	atomic_bool retired, draining, suspect, mute, doubted, banished;
 	atomic_bool has_place; /* it counts among the sessions of its usage */
 	atomic_uint_fast64_t flows;
 	atomic_uint_fast64_t answered_ms, silent_ms;
@@ -153,10 +153,18 @@ session_ref_set_suspect(struct session_ref *ref, bool suspect)
 	atomic_store(&ref->suspect, suspect);
 }
 
+/* Each channel says that it is not; most never were. */
+void
+session_ref_set_mute(struct session_ref *ref, bool mute)
+{
+	if (atomic_load(&ref->mute) != mute)
+		atomic_store(&ref->mute, mute);
+}
+
 bool
 session_ref_is_suspect(const struct session_ref *ref)
 {
-	return atomic_load(&ref->suspect) || atomic_load(&ref->doubted);
+	return atomic_load(&ref->suspect) || atomic_load(&ref->mute) || atomic_load(&ref->doubted);
 }
 
 void

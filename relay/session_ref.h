@@ -68,7 +68,11 @@ void session_ref_banish(struct session_ref *);
 bool session_ref_is_banished(const struct session_ref *);
 /* It is being asked whether it lives, because its instance has come again. */
 void session_ref_set_suspect(struct session_ref *, bool);
-/* For this reason, or because a flow doubts it: new flows go there only when there is nobody else. */
+/* It has answered a ping while a flow had nothing of its channels, or had none; until one of them says
+ * something.  From any thread. */
+void session_ref_set_mute(struct session_ref *, bool);
+/* For one of these reasons, or because a flow doubts it: new flows go there only when there is nobody
+ * else. */
 bool session_ref_is_suspect(const struct session_ref *);
 
 /* A flow has waited for an answer for longer than an agent that lives lets one wait.  From any thread. */

@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import threading
 import time
 
 from lib import *
 from lib.scene import Configured, free_port
+from lib.session import Session
 
 NAME = "app.example.com"
 
@@ -447,6 +449,43 @@ def sessions_and_parked_channels_are_kept_alive(scene):
 	relay = scene.relay(pool={"least": 4})
 	scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], authority().agent("agent", NAME))
 	until(lambda: timers_towards(relay.port) == ["02"] * 5, what="one session and four channels are kept alive")
+
+
+def hear_all(session):
+	try:
+		while session.next():
+			pass
+	except (OSError, ValueError):
+		pass	# it was closed at the end of the test
+
+
+def served_by(relay, count):
+	"""What as many clients get that come at once, and stay until all are served."""
+	clients = [dial(relay.port, hello(NAME), timeout=20) for _ in range(count)]
+	try:
+		return [client.recv(100) for client in clients]
+	finally:
+		for client in clients:
+			client.close()
+
+
+@test
+def who_answers_pings_and_nothing_else_delays_no_client_but_the_first(scene):
+	"""It has the fewest flows of all, and would be asked first again and again."""
+	relay = scene.relay(workers=1)
+	certificate = authority().agent("agent", NAME)
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(answer(b"here")))], certificate)
+	scene.wait_serving(agent)
+	relay.wait_parked()
+	mute = scene.keep(Session(relay, certificate))
+	mute.up()
+	equal(mute.announce(1, NAME), 0, "announced")
+	threading.Thread(target=hear_all, args=(mute,), daemon=True).start()
+	equal(served_by(relay, 4), [b"here"] * 4, "clients, of which some had to wait")
+	delayed = len(relay.events("flow-attempt-failed"))
+	check(delayed > 0, "nobody was given to the mute one")
+	equal(served_by(relay, 8), [b"here"] * 8, "those that come then")
+	equal(len(relay.events("flow-attempt-failed")), delayed, "clients that were delayed")
 
 
 main()
