@@ -16,10 +16,10 @@
 
 /* An address of an endpoint's upstream. */
 struct shared_address {
-	char *target;     /* as it is compared */
-	uint64_t demands; /* a digest */
-	size_t endpoint, url,
-	    next; /* its place in the settings; the first one behind with other demands */
+	char *target;         /* as it is compared */
+	uint64_t demands;     /* a digest */
+	size_t endpoint, url; /* its place in the settings */
+	size_t next;          /* the first one behind with other demands */
 };
 
 struct crossing {

@@ -23,9 +23,8 @@ struct identity;
 struct agent_session_ref {
 	_Atomic unsigned references;
 	_Atomic bool is_over; /* the session is: no new channel is dialled */
-	char *
-	    target; /* address:port of the session, since a name may have those of several relays */
-	char *server_name;      /* for SNI */
+	char *target;         /* that of the session: a name may have addresses of several relays */
+	char *server_name;    /* for SNI */
 	struct egress *egress;  /* held; NULL: the target is dialled as any other */
 	char relay[SHORT_TEXT]; /* the name that the relay gives itself */
 	char identity[CHANNEL_IDENTITY];

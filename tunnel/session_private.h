@@ -52,8 +52,8 @@ struct session {
 
 	uint64_t heartbeat_ms, tolerance_ms, last_frame_ms, next_ping_ms;
 	uint64_t silent_ms; /* 0: nobody wants to know */
-	bool is_asked,
-	    is_silent; /* since the last frame a ping has gone out; its silence was told */
+	bool is_asked;      /* since the last frame a ping has gone out */
+	bool is_silent;     /* the silence since then was told */
 	uint64_t asked_ms;
 	uint32_t sequence, probe;
 	uint64_t rtt_us;
