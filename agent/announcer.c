@@ -343,7 +343,7 @@ announcer_free(struct announcer *a)
 	free(a);
 }
 
-void
+size_t
 announcer_say(struct session *session, struct endpoint *endpoint)
 {
 	const struct announcer_entry entry = { .endpoint = endpoint, .number = endpoint->number };
@@ -351,6 +351,7 @@ announcer_say(struct session *session, struct endpoint *endpoint)
 	const struct frame_announce announce = announcer_announcement(&entry, storage);
 
 	session_announce(session, &announce);
+	return bytes_of(&announce);
 }
 
 /* ---- answers ---- */

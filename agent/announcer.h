@@ -57,8 +57,9 @@ struct announcer *announcer_new(
     struct loop *, struct session *, const char *relay, struct challenges *);
 void announcer_free(struct announcer *);
 
-/* Announces one endpoint, and nothing else: without an announcer, for a dry run. */
-void announcer_say(struct session *, struct endpoint *);
+/* Announces one endpoint, and nothing else: without an announcer, for a dry run.  Returns how many bytes that
+ * are: the caller waits for answers when some ANNOUNCER_BYTES have been said. */
+size_t announcer_say(struct session *, struct endpoint *);
 
 /* What a relay had refused when the last session with it ended: it keeps the others only.  Begins as {0}. */
 struct announcer_past {

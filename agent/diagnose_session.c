@@ -17,9 +17,8 @@
 enum {
 	CONNECT_MS = 10000,
 	GREETING_MS = 10000,
-	ANSWERS_MS = 15000,
-	UNDER_WAY = 64, /* announcements without an answer */
-	SKEW_S = 60,    /* beyond, certificates that were just issued are refused */
+	ANSWERS_MS = 15000, /* of as many endpoints as are announced at a time */
+	SKEW_S = 60,        /* beyond, certificates that were just issued are refused */
 };
 
 /* What the relay has said of an endpoint. */
@@ -77,15 +76,20 @@ on_timer(void *arg)
 	finish(rehearsal);
 }
 
-/* No more than an agent has under way, so that many endpoints do not fill the queue. */
+/* When all before them are answered, as many as the session's queue has room for, however long their lists of
+ * addresses are. */
 static void
 announce_more(struct rehearsal *rehearsal)
 {
 	const struct endpoint_table *table = rehearsal->diagnosis->table;
+	size_t bytes = 0;
 
-	while (rehearsal->next < table->count &&
-	    rehearsal->next + rehearsal->missing < table->count + UNDER_WAY)
-		announcer_say(rehearsal->session, table->endpoints[rehearsal->next++]);
+	if (rehearsal->next + rehearsal->missing > table->count)
+		return;
+	if (rehearsal->next < table->count)
+		timer_set(&rehearsal->timer, ANSWERS_MS);
+	while (rehearsal->next < table->count && bytes < ANNOUNCER_BYTES)
+		bytes += announcer_say(rehearsal->session, table->endpoints[rehearsal->next++]);
 }
 
 static void
@@ -116,7 +120,6 @@ on_answer(struct rehearsal *rehearsal, const struct session_answer *answer)
 		memcpy(one->sentence, answer->sentence, sizeof one->sentence);
 		rehearsal->missing--;
 	}
-	timer_set(&rehearsal->timer, ANSWERS_MS);
 	announce_more(rehearsal);
 	hold_or_finish(rehearsal);
 }

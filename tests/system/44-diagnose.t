@@ -5,6 +5,8 @@ import os
 import socket
 
 from lib import *
+from lib.clock import Clock
+from lib.proxies import OwnProxy
 from lib.scene import free_port
 from lib.session import Session
 
@@ -25,6 +27,11 @@ def found(document, step, result=None):
 	some = [one for one in document["findings"] if one["step"] == step and result in (None, one["result"])]
 	check(some, f"nothing is said of {step} {result or ''}: {document}")
 	return some[0]
+
+
+def nowhere():
+	"""Public names that nobody answers for, without a resolver's delay."""
+	return {"interval": "1h", "address": f"127.0.0.1:{free_port()}"}
 
 
 def settled(scene, endpoints, **settings):
@@ -63,7 +70,7 @@ def a_dry_run_serves_nobody_and_displaces_nobody(scene):
 def each_refusal_of_an_endpoint_is_told_with_its_code(scene):
 	relay, agent = settled(scene, [passthrough(NAME, scene.tls_upstream(http, NAME)),
 		passthrough(OTHER, scene.tls_upstream(http, OTHER))])
-	agent.settings["probe"]["address"] = f"127.0.0.1:{free_port()}"	# the session below has no channels for anybody
+	agent.settings["probe"] = nowhere()	# the session below has no channels for anybody
 	agent.write(agent.settings)
 	first = scene.keep(Session(relay, authority().agent("first", NAME)))
 	first.up()
@@ -112,6 +119,59 @@ def a_closed_port_a_dead_name_and_another_service_are_told_apart(scene):
 		status, document = diagnose(agent)
 		equal(status, 1, "exit status")
 		check(words in found(document, step, "failed")["sentence"], f"{document}")
+
+
+@test
+def a_port_that_answers_nobody_is_told_from_a_closed_one(scene):
+	"""Its queue is full, and the kernel drops who comes, as a firewall does."""
+	relay, agent = settled(scene, [passthrough(NAME, scene.tls_upstream(http, NAME))])
+	listener = scene.keep(socket.create_server(("127.0.0.1", 0), backlog=0))
+	port = listener.getsockname()[1]
+	full = [scene.keep(socket.socket()) for _ in range(3)]
+	for stream in full:
+		stream.setblocking(False)
+		stream.connect_ex(("127.0.0.1", port))
+	agent.settings["agent"]["connect_url"] = [f"127.0.0.1:{port}"]
+	agent.write(agent.settings)
+	told = found(diagnose(agent)[1], "tcp", "failed")["sentence"]
+	check("does not answer within 5 s" in told and "agent.proxy" in told, told)
+
+
+@test
+def two_clocks_that_differ_are_told(scene):
+	relay, clock = scene.relay(start=False), Clock(scene.dir)
+	clock.set(150)
+	clock.rule(relay)
+	relay.start()
+	agent = scene.agent(relay, [passthrough(NAME, scene.tls_upstream(http, NAME))], certificate(), start=False,
+		probe=nowhere())
+	status, document = diagnose(agent)
+	equal(status, 1, f"{document}")
+	told = found(document, "clock", "failed")["sentence"]
+	check(" s behind that of the relay" in told and abs(int(told.split("clock is ")[1].split()[0]) - 150) < 30, told)
+
+
+@test
+def so_many_endpoints_that_they_do_not_fit_into_a_session_s_queue_are_judged_all(scene):
+	"""Each has a long list of addresses."""
+	relay, count = scene.relay(), 150
+	allow = [f"2001:db8:{i:x}::/64" for i in range(150)]
+	agent = scene.agent(relay, [passthrough(f"n{i}.example.com", "tcp://127.0.0.1:9", allow=allow) for i in range(count)],
+		authority().agent("many", "*.example.com"), start=False, probe=nowhere())
+	document = diagnose(agent)[1]
+	found(document, "session", "ok")
+	equal(sum(one["step"] == "endpoint" and one["result"] == "ok" for one in document["findings"]), count, "endpoints that would be accepted")
+
+
+@test
+def a_proxy_that_ends_what_lasts_is_told_with_its_time(scene):
+	relay, proxy = scene.relay(), scene.keep(OwnProxy(lets_live=4))
+	agent = scene.agent(relay, [passthrough(NAME, scene.tls_upstream(http, NAME))], certificate(), start=False,
+		agent={"proxy": f"http://127.0.0.1:{proxy.port}"}, probe=nowhere())
+	status, document = diagnose(agent, "--hold", "30")
+	equal(status, 1, f"{document}")
+	hold = found(document, "hold", "failed")
+	check(hold["seconds"] <= 4 and "ask for an exception" in hold["sentence"], f"{hold}")
 
 
 @test

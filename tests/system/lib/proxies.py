@@ -29,10 +29,11 @@ def _copy(source, target):
 
 class OwnProxy(Upstream):
 	"""HTTP CONNECT and SOCKS5 on one port, over TLS with `tls`; each name is this host. `asked` has (target, user) of
-	each request, a user None where none was told, and `clients` their addresses; who does not tell `user` ("name:password") is refused."""
+	each request, a user None where none was told, and `clients` their addresses; who does not tell `user` ("name:password") is refused.
+	After `lets_live` seconds it ends what it has connected."""
 
-	def __init__(self, user=None, **keys):
-		self.user, self.asked, self.clients, self.refuses_with = user, [], [], None
+	def __init__(self, user=None, lets_live=None, **keys):
+		self.user, self.asked, self.clients, self.refuses_with, self.lets_live = user, [], [], None, lets_live
 		super().__init__(self._serve, **keys)
 
 	def _serve(self, stream):
@@ -48,6 +49,8 @@ class OwnProxy(Upstream):
 			stream.sendall(answer)
 			back = threading.Thread(target=_copy, args=(far, stream), daemon=True)
 			back.start()
+			if self.lets_live:
+				threading.Timer(self.lets_live, stream.shutdown, [socket.SHUT_RDWR]).start()
 			_copy(stream, far)
 			back.join()
 
