@@ -419,5 +419,31 @@ def a_relay_whose_certificate_and_crls_have_ended_serves_what_needs_none(scene):
 	scene.wait_serving(agent, seconds=30)
 	check(is_served(relay), "the agent serves, and nobody was started again")
 
+@test
+def a_clock_that_is_set_by_a_day_ends_nothing(scene):
+	"""Ahead, right, behind and right again, while both run; behind, certificates and CRLs are from the future."""
+	clock = Clock(scene.dir)
+	relay = scene.relay(start=False)
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("agent", NAME), start=False)
+	for daemon in (relay, agent):
+		clock.rule(daemon)
+		daemon.start()
+	scene.wait_serving(agent)
+	wire = hello(NAME)
+	held = scene.keep(dial(relay.port, wire))
+	equal(read_exactly(held, len(wire)), wire, "a flow is joined")
+	for off_s in (DAY, 0, -DAY, 0):
+		clock.set(off_s)
+		for daemon in (relay, agent):
+			code, _, err = run(daemon.program, "reload", "-c", daemon.config_path)
+			equal(code, 78 if off_s < 0 else 0, f"a reload of {daemon.label} with a clock that is {off_s} s off: {err}")
+			check(off_s >= 0 or REASONS in err, f"what {daemon.label} says of its clock: {err}")
+		check(is_served(relay), f"served with a clock that is {off_s} s off")
+		held.sendall(b"still here")
+		equal(read_exactly(held, 10), b"still here", f"the flow, with a clock that is {off_s} s off")
+	for daemon in (relay, agent):
+		equal(faults(daemon), {}, f"what {daemon.label} waits for still")
+	equal(len(relay.events("session-up")), 1, "sessions")
+
 
 main()
