@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/socket.h"
 #include "base/units.h"
+#include "pki/trust.h"
 #include "tunnel/session.h"
 
 enum {
@@ -218,6 +219,26 @@ is_intercepted(const struct rehearsal *rehearsal)
 	return check->has_refused && check->verdict.code == VERIFY_UNKNOWN_CA;
 }
 
+/* What the certificate that was shown has been looked up in. */
+static void
+tell_crls(struct diagnosis *diagnosis)
+{
+	const struct trust *trust = diagnosis->credentials->relays;
+	size_t count = trust_crl_count(trust);
+	char until[TIME_TEXT], sentence[TRUST_ERROR];
+
+	if (count == 0)
+		findings_add(&diagnosis->findings, FINDING_WARNING, "crl", NULL,
+		    "no CRL says whether the relay's certificate was revoked; give agent.connect_crls or "
+		    "agent.connect_crl_url");
+	else if (trust_crl_warning(trust, clock_wall_s(), sentence))
+		findings_add(&diagnosis->findings, FINDING_WARNING, "crl", NULL, "%s", sentence);
+	else
+		findings_add(&diagnosis->findings, FINDING_OK, "crl", NULL,
+		    "the relay's certificate is not revoked; the first of %zu CRLs ends %s", count,
+		    time_text(trust_next_update(trust), until));
+}
+
 static void
 tell_certificate(struct rehearsal *rehearsal)
 {
@@ -236,13 +257,15 @@ tell_certificate(struct rehearsal *rehearsal)
 		findings_add(findings, FINDING_FAILED, "tls", presented(end),
 		    "%s (subject \"%s\", issuer \"%s\", SHA-256 %s)", end->sentence, end->subject,
 		    end->issuer, end->fingerprint);
-	else if (identity)
+	else if (identity) {
 		findings_add(findings, FINDING_OK, "tls",
 		    json_pack("{s:s, s:s, s:s}", "subject", identity_subject(identity), "issuer",
 			identity_issuer(identity), "sha256", identity_fingerprint(identity)),
 		    "the relay's certificate holds until %s: subject \"%s\", issuer \"%s\", SHA-256 %s",
 		    time_text(identity_not_after(identity), until), identity_subject(identity),
 		    identity_issuer(identity), identity_fingerprint(identity));
+		tell_crls(rehearsal->diagnosis);
+	}
 }
 
 static void

@@ -47,7 +47,7 @@ def says_fine_of_what_works_beside_the_agent_itself(scene):
 	scene.wait_serving(agent)
 	status, document = diagnose(agent)
 	equal((status, document["failed"], document["warnings"]), (0, 0, 0), f"{document}")
-	for step in ("dns", "tcp", "tls", "session", "clock", "endpoint", "upstream", "public name"):
+	for step in ("dns", "tcp", "tls", "crl", "session", "clock", "endpoint", "upstream", "public name"):
 		found(document, step, "ok")
 	equal(agent.events("relay-down"), [], "the agent's own session")
 	status, out, err = run(PROGRAMS["agent"], "diagnose", "-c", agent.config_path)
@@ -119,6 +119,14 @@ def a_closed_port_a_dead_name_and_another_service_are_told_apart(scene):
 		status, document = diagnose(agent)
 		equal(status, 1, "exit status")
 		check(words in found(document, step, "failed")["sentence"], f"{document}")
+
+
+@test
+def it_is_told_where_no_crl_says_whether_the_relay_is_revoked(scene):
+	relay, agent = settled(scene, [terminate(NAME, scene.upstream(http))])
+	del agent.settings["agent"]["connect_crls"]
+	agent.write(agent.settings)
+	check("agent.connect_crls" in found(diagnose(agent)[1], "crl", "warning")["sentence"], "what to give")
 
 
 @test
