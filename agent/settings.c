@@ -1,6 +1,7 @@
 /* The rows of valise-agent.yml(5), and the rules that span several keys. */
 #include "agent/settings.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -525,6 +526,29 @@ label_relay(struct relay_settings *relay)
 		snprintf(relay->label, sizeof relay->label, "%s", relay->dial);
 }
 
+/* Upper and lower case are one. */
+static void
+check_unlike_relays(const struct agent_settings *settings, struct conf_report *report)
+{
+	size_t count = settings->connect_url.count;
+	char(*labels)[RELAY_LABEL] = calloc(count + 1, sizeof *labels);
+	struct conf_once *once = conf_once_new(count);
+
+	if (!labels || !once)
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be judged: memory is short");
+	for (size_t i = 0; labels && once && i < count; i++) {
+		const struct relay_settings *relay = agent_settings_relay(settings, i);
+
+		for (size_t k = 0; relay->label[k] != '\0'; k++)
+			labels[i][k] = (char)tolower((unsigned char)relay->label[k]);
+		if (conf_once_note(once, labels[i], relay->dial_mark).line > 0)
+			conf_error(report, relay->dial_mark, "%s is listed twice; once is enough",
+			    relay->label);
+	}
+	conf_once_free(once);
+	free(labels);
+}
+
 static void
 check_relays(const struct agent_settings *settings, struct conf_report *report)
 {
@@ -533,11 +557,8 @@ check_relays(const struct agent_settings *settings, struct conf_report *report)
 
 		label_relay(relay);
 		fetch_proxy_check(&relay->proxy, report);
-		for (size_t j = 0; j < i; j++)
-			if (strcasecmp(relay->label, agent_settings_relay(settings, j)->label) == 0)
-				conf_error(report, relay->dial_mark,
-				    "%s is listed twice; once is enough", relay->label);
 	}
+	check_unlike_relays(settings, report);
 	if (settings->labels.count > LABELS_MOST)
 		conf_error(report, settings->labels.marks[LABELS_MOST],
 		    "more than %d labels; take some away", LABELS_MOST);
@@ -591,6 +612,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 		check_endpoint(agent_settings_endpoint(settings, i), report);
 		agent_settings_check_acme(settings, agent_settings_endpoint(settings, i), report);
 	}
+	agent_settings_check_accounts(settings, report);
 	check_unlike(settings, report);
 	if (settings->pool_least > settings->pool_most)
 		conf_error(report, settings->pool_mark,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/alpn.h"
+#include "base/conf_once.h"
 #include "base/fetch.h"
 #include "pki/spki_pin.h"
 
@@ -127,32 +128,40 @@ fill(struct forward_settings *forward)
 }
 
 static void
-check_unlike(const struct agent_settings *settings, size_t index, struct conf_report *report)
+check_unlike(const struct forward_settings *here, struct conf_once *listeners,
+    struct conf_once *names, struct conf_report *report)
 {
-	const struct forward_settings *here = agent_settings_forward(settings, index);
+	struct conf_mark listener = { 0 }, name = { 0 };
 
-	for (size_t i = 0; i < index; i++) {
-		const struct forward_settings *before = agent_settings_forward(settings, i);
-
-		if (here->listen && before->listen &&
-		    address_equals(&here->listener, &before->listener))
-			conf_error(report, here->listen_mark,
-			    "%s stands at line %u too; give each forward its own", here->listen,
-			    before->listen_mark.line);
-		if (here->name && before->name && strcmp(here->name, before->name) == 0)
-			conf_error(report, here->name_mark,
-			    "the name '%s' stands at line %u too; give each forward its own",
-			    here->name, before->name_mark.line);
-	}
+	if (here->listen)
+		listener = conf_once_note_bytes(
+		    listeners, &here->listener.as, here->listener.bytes, here->listen_mark);
+	if (here->name)
+		name = conf_once_note(names, here->name, here->name_mark);
+	if (listener.line > 0)
+		conf_error(report, here->listen_mark,
+		    "%s stands at line %u too; give each forward its own", here->listen,
+		    listener.line);
+	if (name.line > 0)
+		conf_error(report, here->name_mark,
+		    "the name '%s' stands at line %u too; give each forward its own", here->name,
+		    name.line);
 }
 
 void
 agent_settings_check_forwards(const struct agent_settings *settings, struct conf_report *report)
 {
-	for (size_t i = 0; i < settings->forwards.count; i++) {
+	struct conf_once *listeners = conf_once_new(settings->forwards.count);
+	struct conf_once *names = conf_once_new(settings->forwards.count);
+
+	if (!listeners || !names)
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be judged: memory is short");
+	for (size_t i = 0; listeners && names && i < settings->forwards.count; i++) {
 		fill(agent_settings_forward(settings, i));
-		check_unlike(settings, i, report);
+		check_unlike(agent_settings_forward(settings, i), listeners, names, report);
 	}
+	conf_once_free(listeners);
+	conf_once_free(names);
 }
 
 const char *

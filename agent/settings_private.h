@@ -33,6 +33,9 @@ void agent_settings_check_forwards(const struct agent_settings *, struct conf_re
 void agent_settings_check_acme(
     const struct agent_settings *, struct endpoint_settings *, struct conf_report *);
 
+/* Those that share an account, after the former for all. */
+void agent_settings_check_accounts(const struct agent_settings *, struct conf_report *);
+
 /* settings_termination.c: the rows of struct termination_settings, and what spans them; it settles
  * mutual_tls. */
 extern const struct conf_row agent_settings_termination_rows[];

@@ -2,10 +2,12 @@
 #include "agent/settings_private.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acme/store.h"
 #include "agent/alpn.h"
+#include "base/conf_once.h"
 #include "base/fetch.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -148,28 +150,45 @@ check_certificates(const struct endpoint_settings *endpoint, struct conf_report 
 	}
 }
 
-/* One account at a CA is one client, whichever endpoint it works for. */
 static void
-check_account(const struct agent_settings *settings, const struct endpoint_settings *endpoint,
-    struct conf_report *report)
+check_account(
+    const struct acme_settings *first, const struct acme_settings *here, struct conf_report *report)
 {
-	const struct acme_settings *here = &endpoint->termination.acme;
+	if (!acme_settings_agree(first, here))
+		conf_error(report, here->mark,
+		    "this account at %s is that of line %u, too, and contact, terms_agreed, eab and "
+		    "cas belong to the account; write them alike",
+		    here->directory, first->mark.line);
+}
 
-	for (size_t i = 0; i < settings->endpoints.count; i++) {
-		const struct endpoint_settings *before = agent_settings_endpoint(settings, i);
+/* One account at a CA is one client, whichever endpoint it works for: each is compared with the first of its
+ * account. */
+void
+agent_settings_check_accounts(const struct agent_settings *settings, struct conf_report *report)
+{
+	size_t count = settings->endpoints.count;
+	char(*ids)[STORE_ID] = calloc(count + 1, sizeof *ids);
+	struct conf_once *once = conf_once_new(count);
 
-		if (before == endpoint)
-			return;
-		if (before->termination.acme.mark.line > 0 &&
-		    acme_settings_share(&before->termination.acme, here) &&
-		    !acme_settings_agree(&before->termination.acme, here)) {
-			conf_error(report, here->mark,
-			    "this account at %s is that of line %u, too, and contact, terms_agreed, eab and "
-			    "cas belong to the account; write them alike",
-			    here->directory, before->termination.acme.mark.line);
-			return;
-		}
+	if (!ids || !once)
+		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be judged: memory is short");
+	for (size_t i = 0; ids && once && i < count; i++) {
+		const struct acme_settings *here =
+		    &agent_settings_endpoint(settings, i)->termination.acme;
+		const struct conf_mark place = { .line = (unsigned)i + 1 };
+		unsigned first;
+
+		if (here->mark.line == 0 || !here->directory)
+			continue;
+		store_account_id(here->directory, here->key_id, ids[i]);
+		first = conf_once_note(once, ids[i], place).line;
+		if (first > 0)
+			check_account(
+			    &agent_settings_endpoint(settings, first - 1)->termination.acme, here,
+			    report);
 	}
+	conf_once_free(once);
+	free(ids);
 }
 
 void
@@ -184,8 +203,6 @@ agent_settings_check_acme(const struct agent_settings *settings, struct endpoint
 	if (acme->mark.line == 0)
 		return;
 	acme_settings_check(acme, report);
-	if (acme->directory)
-		check_account(settings, endpoint, report);
 	if (name_is_wildcard(endpoint->server_name))
 		conf_error(report, acme->mark,
 		    "%s is a wildcard, and tls-alpn-01 proves exact names only; make an endpoint for each "
@@ -213,7 +230,7 @@ check_protocols(const struct endpoint_settings *endpoint, struct conf_report *re
 	if (alpn->count > SETTINGS_ALPN)
 		conf_error(report, alpn->marks[SETTINGS_ALPN],
 		    "more than %d protocols in alpn; take some away", SETTINGS_ALPN);
-	for (size_t i = 1; i < alpn->count; i++)
+	for (size_t i = 1; i < alpn->count && i < SETTINGS_ALPN; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(alpn->items[i], alpn->items[j]) == 0)
 				conf_error(report, alpn->marks[i],

@@ -8,7 +8,8 @@
 
 struct noted {
 	struct hash_link link;
-	const char *text;
+	const void *key;
+	size_t bytes;
 	struct conf_mark mark;
 };
 
@@ -38,23 +39,33 @@ conf_once_free(struct conf_once *once)
 }
 
 static bool
-has_text(const struct hash_link *at, const void *text)
+has_key(const struct hash_link *at, const void *wanted)
 {
-	return strcmp(container_of(at, const struct noted, link)->text, text) == 0;
+	const struct noted *noted = container_of(at, const struct noted, link), *key = wanted;
+
+	return noted->bytes == key->bytes && memcmp(noted->key, key->key, key->bytes) == 0;
 }
 
 struct conf_mark
-conf_once_note(struct conf_once *once, const char *text, struct conf_mark mark)
+conf_once_note_bytes(struct conf_once *once, const void *key, size_t bytes, struct conf_mark mark)
 {
-	uint64_t hash = table_hash(&once->table, text, strlen(text));
-	struct hash_link *at = table_find(&once->table, hash, has_text, text);
+	const struct noted wanted = { .key = key, .bytes = bytes };
+	uint64_t hash = table_hash(&once->table, key, bytes);
+	struct hash_link *at = table_find(&once->table, hash, has_key, &wanted);
 	struct noted *noted;
 
 	if (at)
 		return container_of(at, const struct noted, link)->mark;
 	noted = &once->noted[once->count++];
-	noted->text = text;
+	noted->key = key;
+	noted->bytes = bytes;
 	noted->mark = mark;
 	table_add(&once->table, &noted->link, hash);
 	return (struct conf_mark){ 0 };
+}
+
+struct conf_mark
+conf_once_note(struct conf_once *once, const char *text, struct conf_mark mark)
+{
+	return conf_once_note_bytes(once, text, strlen(text), mark);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/conf_once.h"
 #include "base/hash.h"
 #include "relay/settings.h"
 
@@ -27,20 +28,31 @@ check_protocols(struct settings_listener *listener, struct conf_report *report)
 }
 
 static void
-check_listener(struct settings *settings, size_t index, struct conf_report *report)
+check_listener(
+    struct settings_listener *listener, struct conf_once *once, struct conf_report *report)
 {
-	struct settings_listener *listener = settings_listener_at(settings, index);
-
 	address_parse(&listener->parsed, listener->address);
 	listener->proxies = address_rows_prefixes(&listener->trusted_proxies);
 	check_protocols(listener, report);
 	if (!listener->proxies)
 		conf_error(report, listener->address_mark, "cannot be kept: memory is short");
-	for (size_t i = 0; i < index; i++) {
-		if (address_equals(&settings_listener_at(settings, i)->parsed, &listener->parsed))
-			conf_error(report, listener->address_mark,
-			    "'%s' is listened on twice; remove one", listener->address);
-	}
+	if (conf_once_note_bytes(
+		once, &listener->parsed.as, listener->parsed.bytes, listener->address_mark)
+		.line > 0)
+		conf_error(report, listener->address_mark, "'%s' is listened on twice; remove one",
+		    listener->address);
+}
+
+static void
+check_listeners(struct settings *settings, struct conf_report *report)
+{
+	struct conf_once *once = conf_once_new(settings->listeners.count);
+
+	if (!once)
+		conf_error(report, (struct conf_mark){ 0 }, "cannot be kept: memory is short");
+	for (size_t i = 0; once && i < settings->listeners.count; i++)
+		check_listener(settings_listener_at(settings, i), once, report);
+	conf_once_free(once);
 }
 
 /* ---- routes ---- */
@@ -308,8 +320,7 @@ settings_check(struct settings *settings, struct conf_report *report)
 {
 	check_connect(settings, report);
 	renewal_rows_check(&settings->renew, settings->certificate, settings->private_key, report);
-	for (size_t i = 0; i < settings->listeners.count; i++)
-		check_listener(settings, i, report);
+	check_listeners(settings, report);
 	for (size_t i = 0; i < settings->routes.count; i++)
 		check_route(settings, i, report);
 	check_same_names(settings, report);

@@ -2,6 +2,7 @@
 #include "agent/settings.h"
 
 #include <sysexits.h>
+#include <time.h>
 
 #include "helpers.h"
 #include "tunnel/frame.h"
@@ -32,6 +33,46 @@ read_text(struct agent_settings *settings, const char *text, char **told)
 	fclose(messages);
 	unlink(path);
 	return code;
+}
+
+/* Comparing each with all before it would take some seconds. */
+static void
+judges_lists_of_very_many(void **state)
+{
+	enum { MANY = 20000 };
+	struct agent_settings settings = { 0 };
+	char *text, *told;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	clock_t began;
+
+	(void)state;
+	fputs("version: 1\nagent:\n  connect_cas: ca\n  certificate: c\n  private_key: k\n"
+	      "  connect_url:\n",
+	    out);
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(out, "  - r%u:1\n", i);
+	fputs("endpoints:\n", out);
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(out,
+		    "  - {name: e%u, url: 'tls://e%u.test', upstream: 80, agent_tls_termination: {acme: "
+		    "{contact: a@b.test, terms_agreed: true}}}\n",
+		    i, i);
+	fputs("forwards:\n", out);
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(out,
+		    "  - {name: f%u, listen: '127.0.%u.%u:1', url: 'tls://f.test', cas: ca, certificate: c, "
+		    "private_key: k}\n",
+		    i, i / 200, i % 200 + 1);
+	fclose(out);
+	began = clock();
+	read_text(&settings, text, &told);
+	printf("# %.2f s\n", (double)(clock() - began) / CLOCKS_PER_SEC);
+	assert_string_equal(told, "");
+	assert_true(clock() - began < 3 * CLOCKS_PER_SEC);
+	free(told);
+	free(text);
+	agent_settings_wipe(&settings);
 }
 
 static void
@@ -234,6 +275,10 @@ an_upstream_is_unverified_only_where_that_is_said(void **state)
 #define FORWARD(listen, name) \
 	"  - {name: " name ", url: 'tls://a.test', cas: ca, certificate: c, listen: '" listen \
 	"', private_key: k}\n"
+#define ACME(name, contact) \
+	"  - {name: " name ", url: 'tls://" name \
+	".test', upstream: 80, agent_tls_termination: {acme: " \
+	"{contact: " contact ", terms_agreed: true}}}\n"
 #define FORWARDS(listen, name) \
 	"version: 1\nforwards:\n" FORWARD(listen, "a") FORWARD("127.0.0.1:2", name)
 
@@ -501,6 +546,9 @@ refuses_what_does_not_go_together(void **state)
 		{ AGENT ENDPOINT "    upstream: 80\nprobe: 100ms\n", ":7:8:", "range" },
 		{ AGENT ENDPOINT "    upstream: 80\nprobe: {interval: 1h, address: a}\n",
 		    ":7:32:", "HOST:PORT" },
+		{ AGENT "endpoints:\n" ACME("a", "a@b.test") ACME("b", "a@b.test")
+			ACME("c", "c@b.test"),
+		    ":6:80:", "that of line 4, too" },
 		{ FORWARDS("0.0.0.0:1", "b") "", ":3:69:", "other hosts" },
 		{ FORWARDS("127.0.0.1:1", "a") "", ":4:12:", "line 3 too" },
 		{ FORWARDS("127.0.0.1:2", "b") "", ":4:69:", "line 3 too" },
@@ -615,6 +663,7 @@ reads_the_policy_for_expired_crls(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fills_in_the_defaults),
 	cmocka_unit_test(takes_relays_as_texts_and_as_mappings),
+	cmocka_unit_test(judges_lists_of_very_many),
 	cmocka_unit_test(asks_for_client_certificates_as_told_or_as_the_cas_say),
 	cmocka_unit_test(several_certificates_are_a_list_behind_the_first_or_without_one),
 	cmocka_unit_test(an_address_is_trusted_unsealed_only_where_that_is_said),
