@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -163,6 +164,41 @@ def an_authority_whose_disk_is_full_refuses_for_now_and_serves_again(scene):
 
 
 @test
+def crls_that_are_fetched_to_a_full_disk_stay_as_they_were_and_come_later(scene):
+	pki = Authority()
+	disk = Disk(scene, "relay.state")
+
+	def answer(stream):
+		stream.recv(4096)
+		with open(pki.crls("agent"), "rb") as file:
+			body = file.read()
+		stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+	site = scene.upstream(answer)
+	relay = scene.relay(state_dir=disk.path, connect={"agent_cas": [pki.cas("agent")], "agent_crls": [],
+		"agent_crl_url": f"http://localhost:{site.port}/crl"})
+	relay.wait_event("crl-fetched")
+	relay.wait_event("trust-reloaded")
+	agent = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], pki.agent("one", NAME))
+	kept, = os.listdir(f"{disk.path}/crls")
+	before = open(f"{disk.path}/crls/{kept}", "rb").read()
+	disk.fill()
+	pki.revoke("one")
+	relay.reload()
+	relay.wait_event("crl-fetch-failed")
+	until(lambda: site.seen >= 3, 60, "the relay tries again by itself")
+	equal(len(relay.events("crl-fetch-failed")), 1, "times that it was told")
+	equal(os.listdir(f"{disk.path}/crls"), [kept], "files of CRLs")
+	equal(open(f"{disk.path}/crls/{kept}", "rb").read(), before, "the CRLs on the disk, which is full")
+	served(relay)
+	disk.empty()
+	emptied = time.monotonic()
+	agent.wait_text("revoked", 120)
+	print(f"# the new CRL is in force {time.monotonic() - emptied:.1f} s after there was room", flush=True)
+	check(open(f"{disk.path}/crls/{kept}", "rb").read() != before, "the new CRLs are on the disk")
+
+
+@test
 def an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one(scene):
 	lab = Lab(scene)
 	street = lab.place("street")
@@ -198,6 +234,86 @@ def an_agent_without_a_port_for_its_connections_serves_again_when_there_is_one(s
 		stream.close()
 	closed = time.monotonic()
 	until(lambda: is_served(come()), 60, "clients are served again")
+	print(f"# served again {time.monotonic() - closed:.1f} s after the ports were free", flush=True)
+	check(time.monotonic() - closed < 10, "it took long")
+
+
+def first_byte(stream):
+	try:
+		return read_exactly(stream, 1)
+	except (OSError, EOFError):
+		return b""
+
+
+@test
+def a_relay_without_a_port_for_its_static_routes_serves_again_when_there_is_one(scene):
+	lab = Lab(scene)
+	street, shop = lab.place("street"), lab.place("shop")
+	with shop:
+		upstream = scene.upstream(echo, host=shop.address)
+	street.run(["sysctl", "-q", "-w", "net.ipv4.ip_local_port_range=40000 40015"], check=True)
+	relay = scene.relay(place=street, routes=[route(NAME, upstream)])
+	clients = lab.place("clients")
+	wire = hello(NAME)
+
+	def come():
+		with clients:
+			return scene.keep(dial(relay.port, wire, host=street.address))
+
+	held = [come() for _ in range(24)]
+	served = sum(first_byte(stream) == wire[:1] for stream in held)
+	check(8 <= served < 24, f"{served} of 24 are served, with 16 ports")
+	used = seconds_of_three(relay)
+	print(f"# {24 - served} of 24 clients found no port; then the relay took {used:.2f} s of the processor in 3 s", flush=True)
+	check(used < 0.5, "the relay spins")
+	equal(relay.events("upstream-down"), [], "upstreams that are blamed")
+	check(len(relay.events("connections-short")) <= 1, "it is told more than once")
+	for stream in held:
+		stream.close()
+	closed = time.monotonic()
+	until(lambda: first_byte(come()) == wire[:1], 60, "clients are served again")
+	print(f"# served again {time.monotonic() - closed:.1f} s after the ports were free", flush=True)
+	check(time.monotonic() - closed < 10, "it took long")
+
+
+@test
+def a_forward_without_a_port_serves_again_when_there_is_one(scene):
+	lab = Lab(scene)
+	street = lab.place("street")
+	home, shop = lab.place("home", relay=street), lab.place("shop", relay=street)
+	relay = scene.relay(place=street)
+	with shop:
+		upstream = scene.upstream(echo)
+	scene.agent(relay, [terminate(NAME, upstream, {"mutual_tls_certificate_authorities": [authority().cas("client")],
+		"mutual_tls_crls": [authority().crls("client")]})], authority().agent("agent", NAME), place=shop)
+	home.run(["sysctl", "-q", "-w", "net.ipv4.ip_local_port_range=40000 40015"], check=True)
+	path = f"{scene.dir}/forward.sock"
+	certificate = authority().client("vendor")
+	forward = scene._add(Daemon("forward", [PROGRAMS["agent"], "forward", f"unix:{path}", f"tls://{NAME}",
+		"--address", f"{street.address}:{relay.port}", "--crt", certificate[0], "--key", certificate[1],
+		"--cas", authority().cas("server"), "--crls", authority().crls("server")], scene.dir), True, home)
+
+	def come():
+		stream = scene.keep(socket.socket(socket.AF_UNIX))
+		stream.settimeout(15)
+		stream.connect(path)
+		try:
+			stream.sendall(b"xx")	# one is not read, so that the ports are free as soon as it leaves
+		except BrokenPipeError:
+			pass	# it was refused already
+		return stream
+
+	held = [come() for _ in range(24)]
+	served = sum(first_byte(stream) == b"x" for stream in held)
+	check(8 <= served < 24, f"{served} of 24 are served, with 16 ports")
+	used = seconds_of_three(forward)
+	print(f"# {24 - served} of 24 clients found no port; then the forward took {used:.2f} s of the processor in 3 s", flush=True)
+	check(used < 0.5, "the forward spins")
+	equal(forward.events("server-refused", code="upstream-down"), [], "servers that are blamed")
+	for stream in held:
+		stream.close()
+	closed = time.monotonic()
+	until(lambda: first_byte(come()) == b"x", 60, "clients are served again")
 	print(f"# served again {time.monotonic() - closed:.1f} s after the ports were free", flush=True)
 	check(time.monotonic() - closed < 10, "it took long")
 
