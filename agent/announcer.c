@@ -12,9 +12,11 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/numbers.h"
 
-enum { V1_UNDER_WAY = 64 }; /* where each takes a frame of the relay's budget */
+/* Where each takes a frame of the relay's budget, of which some is left to other frames. */
+enum { V1_UNDER_WAY = 64, LEAVE_MS = 400 };
 
 static const char *const stage_name[ANNOUNCER_STAGES] = { "due", "under-way", "accepted",
 	"refused" };
@@ -209,7 +211,7 @@ announce_due(struct announcer *a)
 {
 	struct announcer_entry *entry;
 
-	if (a->is_offering || a->bytes_under_way > ANNOUNCER_BYTES / 2)
+	if (a->is_offering || a->leaving_count > 0 || a->bytes_under_way > ANNOUNCER_BYTES / 2)
 		return;
 	while ((entry = TAILQ_FIRST(&a->due)))
 		if (!announce_entry(a, entry))
@@ -247,6 +249,58 @@ announcer_go_on(struct announcer *a)
 {
 	announce_due(a);
 	plan_retry(a);
+}
+
+/* ---- withdrawals ---- */
+
+/* A timer's function: the next part of them. */
+static void
+leave(void *arg)
+{
+	struct announcer *a = arg;
+	size_t left = a->leaving_count - a->left_count;
+	size_t part = left < V1_UNDER_WAY ? left : V1_UNDER_WAY;
+
+	if (part == 0)
+		return;
+	timer_set(&a->leave, LEAVE_MS);
+	for (size_t i = 0; i < part; i++)
+		session_withdraw(a->session, a->leaving[a->left_count++]);
+	if (part < left)
+		return;
+	a->leaving_count = a->left_count = 0;
+	announcer_go_on(a);
+}
+
+/* The room is what it was, or doubles when it is full. */
+static bool
+has_room_to_leave(struct announcer *a)
+{
+	size_t room = a->leaving_room > 0 ? 2 * a->leaving_room : V1_UNDER_WAY;
+	uint32_t *more;
+
+	if (a->leaving_count < a->leaving_room)
+		return true;
+	more = reallocarray(a->leaving, room, sizeof *more);
+	if (!more) {
+		memory_short("nothing: what is withdrawn is not spread over time");
+		return false;
+	}
+	a->leaving = more;
+	a->leaving_room = room;
+	return true;
+}
+
+void
+announcer_withdraw(struct announcer *a, uint32_t number)
+{
+	if (session_withdraws_many(a->session) || !has_room_to_leave(a)) {
+		session_withdraw(a->session, number);
+		return;
+	}
+	a->leaving[a->leaving_count++] = number;
+	if (!a->leave.armed)
+		timer_set(&a->leave, 0);
 }
 
 /* ---- entries ---- */
@@ -301,7 +355,7 @@ has_accepted(void *arg, uint32_t number, char why[CHALLENGE_ERROR])
 bool
 announcer_is_settled(const struct announcer *a)
 {
-	return a->is_begun && !a->is_offering && a->under_way == 0;
+	return a->is_begun && !a->is_offering && a->under_way == 0 && a->leaving_count == 0;
 }
 
 /* ---- life ---- */
@@ -323,6 +377,7 @@ announcer_new(
 	heap_init(&a->retries, is_earlier);
 	timer_init(&a->retry, loop, on_retry, a);
 	timer_init(&a->offer, loop, announcer_hear_nothing, a);
+	timer_init(&a->leave, loop, leave, a);
 	announcer_log_init(a, loop);
 	return a;
 }
@@ -336,6 +391,8 @@ announcer_free(struct announcer *a)
 		challenges_leave(a->challenges, &a->seat);
 	timer_clear(&a->retry);
 	timer_clear(&a->offer);
+	timer_clear(&a->leave);
+	free(a->leaving);
 	announcer_log_end(a);
 	announcer_note_past(a);
 	free_entries(a->entries, a->count);

@@ -62,6 +62,11 @@ struct announcer {
 	size_t under_way, bytes_under_way;
 	size_t accepted; /* endpoints */
 	struct timer retry;
+	/* Numbers that are to be withdrawn from a relay that takes each in a frame of its own; nothing is
+	 * announced before, since their names may stand among what is. */
+	uint32_t *leaving;
+	size_t leaving_count, leaving_room, left_count;
+	struct timer leave;
 	bool is_begun; /* there is a welcome */
 	/* Until the relay says whether it goes on with what the entries are; what is shown meanwhile is
 	 * held. */
@@ -91,6 +96,9 @@ void announcer_take_entries(
     struct announcer *, struct announcer_entry *, size_t endpoint_count, size_t count);
 /* Announces what is due, and plans what is to be announced again. */
 void announcer_go_on(struct announcer *);
+
+/* Now, or in its turn. */
+void announcer_withdraw(struct announcer *, uint32_t number);
 
 /* announcer_log.c: the second also when the announcer ends. */
 void announcer_log_init(struct announcer *, struct loop *);

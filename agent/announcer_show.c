@@ -44,7 +44,7 @@ withdraw_gone(struct announcer *a, const struct endpoint_table *table)
 		if (entry->stage == ANNOUNCER_ACCEPTED && endpoint_table_find(table, entry->number))
 			announcer_log_withdrawn(a, entry);
 		if (entry->stage == ANNOUNCER_UNDER_WAY || entry->stage == ANNOUNCER_ACCEPTED)
-			session_withdraw(a->session, entry->number);
+			announcer_withdraw(a, entry->number);
 		announcer_set_stage(a, entry, ANNOUNCER_DUE); /* so that it no longer counts */
 	}
 }

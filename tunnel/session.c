@@ -362,6 +362,12 @@ session_version(const struct session *s)
 	return s->version;
 }
 
+bool
+session_withdraws_many(const struct session *s)
+{
+	return s->takes_withdraw_many;
+}
+
 void
 session_hold(struct session *s)
 {

@@ -122,6 +122,8 @@ bool session_is_up(const struct session *);
 bool session_is_proven(const struct session *);
 /* The version that both speak; 1 until the relay has the hello, or the agent the welcome. */
 unsigned session_version(const struct session *);
+/* What is withdrawn shares frames; else each has a frame of its own. */
+bool session_withdraws_many(const struct session *);
 /* The round trip of the last heartbeat in microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
 enum code session_over_code(const struct session *); /* what the peer said, or CODE_NONE /

@@ -229,6 +229,48 @@ withdraws_very_many_in_few_frames(void **state)
 	stop();
 }
 
+/* Each has a frame of its own, and all of them at once are more than a session's queue takes.  The first of
+ * those that are announced instead comes behind the last of them. */
+static void
+withdraws_from_an_older_relay_at_its_pace(void **state)
+{
+	enum { ALL = 2 * MANY };
+
+	(void)state;
+	start(ALL);
+	relay.is_older = true;
+	wait_for_announcements(ALL);
+	wait_for_pong();
+	for (size_t i = 0; i < ALL; i++)
+		wanted[i].weight = 50;
+	show_table();
+	withdrawn = 65;
+	wait_for(are_withdrawn);
+	assert_true(relay.withdraw_count <= 2 * 64);
+	assert_int_equal(relay.announce_count, ALL);
+	assert_int_equal(relay.sessions, 1);
+	assert_true(is_up());
+	stop();
+}
+
+/* So that no name has two numbers. */
+static void
+announces_to_an_older_relay_after_what_it_withdraws(void **state)
+{
+	(void)state;
+	start(FEW);
+	relay.is_older = true;
+	wait_for_announcements(FEW);
+	wait_for_pong();
+	for (size_t i = 0; i < FEW; i++)
+		wanted[i].weight = 50;
+	show_table();
+	announced = FEW + 1;
+	wait_for(are_announced);
+	assert_int_equal(relay.withdraw_count, FEW);
+	stop();
+}
+
 static void
 offers_nothing_where_there_is_little(void **state)
 {
@@ -355,6 +397,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(announces_very_many_in_order_and_each_once),
 		cmocka_unit_test(withdraws_very_many_in_few_frames),
+		cmocka_unit_test(withdraws_from_an_older_relay_at_its_pace),
+		cmocka_unit_test(announces_to_an_older_relay_after_what_it_withdraws),
 		cmocka_unit_test(offers_nothing_where_there_is_little),
 		cmocka_unit_test(says_nothing_where_the_relay_goes_on_with_what_it_has),
 		cmocka_unit_test(announces_all_where_the_relay_does_not),

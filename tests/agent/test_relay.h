@@ -17,6 +17,7 @@
 #include "tunnel/address_facts.h"
 #include "tunnel/channel.h"
 #include "tunnel/session.h"
+#include "tunnel/session_private.h"
 
 enum { TEST_RELAY_CHANNELS = 64 };
 
@@ -29,6 +30,7 @@ struct test_relay {
 	enum code refuses_with;   /* the next endpoint that is announced */
 	bool drains_at_once;      /* each session, as soon as it is up */
 	bool is_slow, is_waiting; /* sessions wait for test_relay_welcome(), and one does */
+	bool is_older;            /* of those that do not know withdraw-many */
 	bool is_offered;          /* the last hello had this: */
 	uint8_t digest[RESUME_BYTES];
 	struct session *drained; /* kept beside the next one, to be freed by the test */
@@ -154,13 +156,29 @@ test_relay_on_announce(struct test_relay *relay, const struct frame_announce *an
 	relay->announce_count++;
 }
 
+/* One that takes no withdraw-many. */
+static void
+test_relay_welcome_of_older(struct test_relay *relay)
+{
+	uint8_t out[FRAME_BYTES];
+	struct frame_welcome welcome = relay->welcome;
+
+	welcome.version = (uint8_t)session_version(relay->session);
+	welcome.frames_per_second = SESSION_FRAMES_PER_SECOND;
+	session_rise(relay->session, &welcome);
+	session_transmit(relay->session, out, frame_encode_welcome(out, &welcome));
+}
+
 static void
 test_relay_welcome(struct test_relay *relay)
 {
 	secret_wipe(&relay->key);
 	session_channel_key(relay->session, relay->welcome.session_id, &relay->key);
 	channel_identity(relay->welcome.session_id, relay->identity);
-	session_welcome(relay->session, &relay->welcome);
+	if (relay->is_older)
+		test_relay_welcome_of_older(relay);
+	else
+		session_welcome(relay->session, &relay->welcome);
 	if (relay->drains_at_once)
 		session_drain(relay->session, &(struct frame_drain){ .deadline_ms = 1000 });
 	relay->sessions++;
