@@ -17,13 +17,19 @@ struct agent_mark {
 };
 
 static void
-drop(struct agent_mark *mark)
+drop_with(struct agent_mark *mark, void (*leave)(struct pending *))
 {
 	LIST_REMOVE(mark, link);
 	mark->session->mark_count--;
 	timer_clear(&mark->term);
-	pending_leave(mark->pending);
+	leave(mark->pending);
 	free(mark);
+}
+
+static void
+drop(struct agent_mark *mark)
+{
+	drop_with(mark, pending_leave);
 }
 
 /* Tells so when it is gone, for whoever hears it may ask again. */
@@ -127,5 +133,5 @@ agent_session_unmark_all(struct agent_session *self)
 	struct agent_mark *first;
 
 	while ((first = LIST_FIRST(&self->marks)))
-		drop(first);
+		drop_with(first, pending_lose);
 }

@@ -410,7 +410,7 @@ look_up(struct flow *flow, const char *name)
 		question.tried[i] = flow->way->tried[i];
 		question.excluded[i] = flow->way->excluded[i];
 	}
-	flow->way->arrivals = route_arrivals(flow->worker->shared->routes);
+	flow->way->arrivals = flow_wait_arrivals(flow->worker);
 	if (is_for_challenge(flow, &question, &answer) ||
 	    route_find(flow->worker->shared->routes, &question, &answer, on_late_route, flow,
 		&flow->way->looking) != ROUTE_LATER)

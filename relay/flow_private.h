@@ -47,7 +47,7 @@ struct flow_way {
 	unsigned failed_count; /* attempts that were answered by `fail`, or never opened */
 	struct shares_place *hello_place; /* flow_hello.c; NULL: what has come is little */
 	struct route_request *looking;    /* the registry will answer */
-	uint64_t arrivals;                /* route_arrivals() before the last look-up */
+	uint64_t arrivals;                /* flow_wait_arrivals() before the last look-up */
 	TAILQ_ENTRY(flow) waiting;        /* flow_wait.c */
 	uint64_t wait_until_ms;           /* 0: it has not waited yet */
 	struct shares_place *wait_place;  /* among those who wait, and among those for its name */

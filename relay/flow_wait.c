@@ -16,6 +16,7 @@
 #include "relay/flow_private.h"
 #include "relay/handover.h"
 #include "relay/name_flows.h"
+#include "relay/pending.h"
 #include "relay/shared.h"
 
 static const char too_many_wait[] =
@@ -34,6 +35,15 @@ flow_wait_leave(struct flow *flow)
 		timer_clear(&worker->look);
 }
 
+/* Neither of the two ever becomes less. */
+uint64_t
+flow_wait_arrivals(const struct worker_context *worker)
+{
+	const struct shared *shared = worker->shared;
+
+	return route_arrivals(shared->routes) + pendings_changes(shared->pendings);
+}
+
 /* The flow whose look-up is to be repeated, if any. */
 static struct flow *
 first_to_look(struct worker_context *worker)
@@ -42,7 +52,7 @@ first_to_look(struct worker_context *worker)
 
 	if (!flow || worker->draining || handover_is_on(worker->shared->handover))
 		return flow;
-	return flow->way->arrivals != route_arrivals(worker->shared->routes) ? flow : NULL;
+	return flow->way->arrivals != flow_wait_arrivals(worker) ? flow : NULL;
 }
 
 static void

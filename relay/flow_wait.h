@@ -20,6 +20,7 @@
 #define RELAY_FLOW_WAIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct flow;
 struct worker_context;
@@ -40,6 +41,8 @@ void flow_wait_init(struct worker_context *);
 bool flow_wait(struct flow *);
 /* Takes the flow off the list if it waits; it keeps its place among those who wait until the next one. */
 void flow_wait_leave(struct flow *);
+/* How much has ever been announced, and marked for ACME servers: to be read before a look-up. */
+uint64_t flow_wait_arrivals(const struct worker_context *);
 /* It has found a way, or ends. */
 void flow_wait_end(struct flow *);
 

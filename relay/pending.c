@@ -26,20 +26,26 @@ struct pending {
 /* Of one agent at one name. */
 struct pending_term {
 	struct hash_link link;
-	LIST_HEAD(, pending) marks; /* of his sessions, the newest first; none: he rests */
-	TAILQ_ENTRY(pending_term) rest;
+	LIST_HEAD(, pending)
+	marks;        /* of his sessions, the newest first; none: he is away, or rests */
+	bool is_away; /* his last session was lost */
+	TAILQ_ENTRY(pending_term) rest; /* in the list of those who are away, or who rest */
 	uint8_t identity[IDENTITY_KEY_BYTES], instance[INSTANCE_BYTES];
 	bool is_wanted;           /* by another one */
 	bool is_wanted_by_others; /* of another identity */
 	uint64_t until_ms;        /* of the term, or of the rest */
+	uint64_t away_until_ms;
 	char name[];
 };
 
 struct pendings {
 	pthread_mutex_t lock;
 	struct table terms;
-	TAILQ_HEAD(, pending_term) resting; /* the one that ends first is first */
-	_Atomic unsigned count;             /* of marks */
+	/* What ends first is first. */
+	TAILQ_HEAD(pending_terms, pending_term) away, resting;
+	_Atomic unsigned count; /* of terms of those who do not rest */
+	_Atomic unsigned away_count;
+	_Atomic uint64_t changes; /* pendings_changes() */
 };
 
 static uint64_t
@@ -65,7 +71,7 @@ find(struct pendings *all, const char *name)
 static bool
 is_resting(const struct pending_term *term)
 {
-	return LIST_EMPTY(&term->marks);
+	return LIST_EMPTY(&term->marks) && !term->is_away;
 }
 
 /* ---- terms; under the lock ---- */
@@ -86,8 +92,9 @@ is_his(const struct pending_term *term, const struct session_ref *ref)
 }
 
 static void
-begin(struct pending_term *term, const struct session_ref *ref)
+begin(struct pendings *all, struct pending_term *term, const struct session_ref *ref)
 {
+	atomic_fetch_add(&all->count, 1);
 	memcpy(term->identity, identity_key(session_ref_identity(ref)), sizeof term->identity);
 	memcpy(term->instance, session_ref_instance(ref), sizeof term->instance);
 	term->is_wanted = term->is_wanted_by_others = false;
@@ -105,7 +112,7 @@ term_new(struct pendings *all, const struct pending_asker *asker)
 		return NULL;
 	memcpy(term->name, asker->name, bytes);
 	LIST_INIT(&term->marks);
-	begin(term, asker->session_ref);
+	begin(all, term, asker->session_ref);
 	table_add(&all->terms, &term->link, hash_of(all, term->name));
 	return term;
 }
@@ -118,10 +125,45 @@ term_free(struct pendings *all, struct pending_term *term)
 }
 
 static void
-forget_rested(struct pendings *all)
+end(struct pendings *all, struct pending_term *term)
+{
+	atomic_fetch_sub(&all->count, 1);
+	if (!term->is_wanted) {
+		term_free(all, term);
+		return;
+	}
+	term->until_ms = clock_ms() + PENDING_REST_MS;
+	TAILQ_INSERT_TAIL(&all->resting, term, rest);
+}
+
+static void
+go_away(struct pendings *all, struct pending_term *term)
+{
+	atomic_fetch_add(&all->away_count, 1);
+	term->is_away = true;
+	term->away_until_ms = clock_ms() + PENDING_AWAY_MS;
+	TAILQ_INSERT_TAIL(&all->away, term, rest);
+}
+
+static void
+come_back(struct pendings *all, struct pending_term *term)
+{
+	atomic_fetch_sub(&all->away_count, 1);
+	term->is_away = false;
+	TAILQ_REMOVE(&all->away, term, rest);
+}
+
+/* Nobody waits any longer for who is away, and nobody has to for who has rested. */
+static void
+tidy(struct pendings *all)
 {
 	struct pending_term *first;
 
+	while ((first = TAILQ_FIRST(&all->away)) && first->away_until_ms <= clock_ms()) {
+		come_back(all, first);
+		end(all, first);
+		atomic_fetch_add(&all->changes, 1);
+	}
 	while ((first = TAILQ_FIRST(&all->resting)) && first->until_ms <= clock_ms()) {
 		TAILQ_REMOVE(&all->resting, first, rest);
 		term_free(all, first);
@@ -148,15 +190,17 @@ take_term(struct pendings *all, const struct pending_asker *asker, enum code *co
 {
 	struct pending_term *term;
 
-	forget_rested(all);
+	tidy(all);
 	term = find(all, asker->name);
 	*code = term && must_wait(term, asker->session_ref) ? CODE_ACME_BUSY : CODE_NONE;
 	if (*code != CODE_NONE)
 		return NULL;
 	if (term && is_resting(term)) {
 		TAILQ_REMOVE(&all->resting, term, rest);
-		begin(term, asker->session_ref);
+		begin(all, term, asker->session_ref);
 	}
+	if (term && term->is_away)
+		come_back(all, term);
 	if (!term && !(term = term_new(all, asker)))
 		*code = CODE_INTERNAL;
 	return term;
@@ -193,7 +237,7 @@ pending_enter(struct pendings *all, const struct pending_asker *asker, uint64_t 
 			pending->carriers = asker->carriers;
 			LIST_INSERT_HEAD(&pending->term->marks, pending, link);
 			*left_ms = difference(pending->term->until_ms, clock_ms());
-			atomic_fetch_add(&all->count, 1);
+			atomic_fetch_add(&all->changes, 1);
 		}
 		pthread_mutex_unlock(&all->lock);
 	}
@@ -204,30 +248,52 @@ pending_enter(struct pendings *all, const struct pending_asker *asker, uint64_t 
 	return NULL;
 }
 
-void
-pending_leave(struct pending *pending)
+static void
+leave(struct pending *pending, bool may_come_back)
 {
 	struct pendings *all = pending->all;
 	struct pending_term *term = pending->term;
 
 	pthread_mutex_lock(&all->lock);
 	LIST_REMOVE(pending, link);
-	atomic_fetch_sub(&all->count, 1);
-	if (is_resting(term) && term->is_wanted) {
-		term->until_ms = clock_ms() + PENDING_REST_MS;
-		TAILQ_INSERT_TAIL(&all->resting, term, rest);
-	} else if (is_resting(term)) {
-		term_free(all, term);
-	}
+	if (LIST_EMPTY(&term->marks) && may_come_back)
+		go_away(all, term);
+	else if (LIST_EMPTY(&term->marks))
+		end(all, term);
 	pthread_mutex_unlock(&all->lock);
 	session_ref_release(pending->session_ref);
 	free(pending);
+}
+
+void
+pending_leave(struct pending *pending)
+{
+	leave(pending, false);
+}
+
+void
+pending_lose(struct pending *pending)
+{
+	leave(pending, !session_ref_is_banished(pending->session_ref));
 }
 
 bool
 pendings_are_any(const struct pendings *all)
 {
 	return all && atomic_load(&all->count) > 0;
+}
+
+uint64_t
+pendings_changes(struct pendings *all)
+{
+	if (!all)
+		return 0;
+	if (atomic_load(&all->away_count) > 0) {
+		pthread_mutex_lock(&all->lock);
+		tidy(all);
+		pthread_mutex_unlock(&all->lock);
+	}
+	return atomic_load(&all->changes);
 }
 
 /* ---- look-ups ---- */
@@ -241,24 +307,48 @@ is_excluded(const struct route_question *question, const struct session_ref *ref
 	return false;
 }
 
+/* One that takes no flows is on its way out, and its agent may have another one in a moment. */
+static bool
+may_come_back(const struct pending_term *term)
+{
+	const struct pending *pending;
+
+	LIST_FOREACH(pending, &term->marks, link)
+		if (!session_ref_is_usable(pending->session_ref) &&
+		    !session_ref_is_banished(pending->session_ref))
+			return true;
+	return term->is_away;
+}
+
+/* NULL: none takes this flow. */
+static const struct pending *
+choose(const struct pending_term *term, const struct route_question *question)
+{
+	const struct pending *pending;
+
+	LIST_FOREACH(pending, &term->marks, link)
+		if (session_ref_is_usable(pending->session_ref) &&
+		    !is_excluded(question, pending->session_ref))
+			return pending;
+	return NULL;
+}
+
 static void
 answer_by(const struct pending_term *term, const struct route_question *question,
     struct route_answer *answer)
 {
-	const struct pending *pending;
+	const struct pending *pending = choose(term, question);
 
-	*answer = (struct route_answer){ .verdict = ROUTE_NONE, .reason = ROUTE_IN_VAIN };
+	*answer = (struct route_answer){ .verdict = ROUTE_NONE };
 	snprintf(answer->pattern, sizeof answer->pattern, "%s", term->name);
-	LIST_FOREACH(pending, &term->marks, link) {
-		if (!session_ref_is_usable(pending->session_ref) ||
-		    is_excluded(question, pending->session_ref))
-			continue;
-		answer->verdict = ROUTE_AGENT;
-		answer->session_ref = session_ref_hold(pending->session_ref);
-		answer->endpoint = pending->endpoint;
-		answer->carriers = pending->carriers;
+	if (!pending) {
+		answer->reason = may_come_back(term) ? ROUTE_NOBODY : ROUTE_IN_VAIN;
 		return;
 	}
+	answer->verdict = ROUTE_AGENT;
+	answer->session_ref = session_ref_hold(pending->session_ref);
+	answer->endpoint = pending->endpoint;
+	answer->carriers = pending->carriers;
 }
 
 bool
@@ -269,6 +359,7 @@ pending_find(
 	bool is_marked;
 
 	pthread_mutex_lock(&all->lock);
+	tidy(all);
 	term = find(all, question->name);
 	is_marked = term && !is_resting(term);
 	if (is_marked)
@@ -289,21 +380,29 @@ pendings_new(void)
 		return NULL;
 	}
 	pthread_mutex_init(&all->lock, NULL);
+	TAILQ_INIT(&all->away);
 	TAILQ_INIT(&all->resting);
 	return all;
+}
+
+static void
+forget_all(struct pendings *all, struct pending_terms *terms)
+{
+	struct pending_term *first;
+
+	while ((first = TAILQ_FIRST(terms))) {
+		TAILQ_REMOVE(terms, first, rest);
+		term_free(all, first);
+	}
 }
 
 void
 pendings_free(struct pendings *all)
 {
-	struct pending_term *first;
-
 	if (!all)
 		return;
-	while ((first = TAILQ_FIRST(&all->resting))) {
-		TAILQ_REMOVE(&all->resting, first, rest);
-		term_free(all, first);
-	}
+	forget_all(all, &all->away);
+	forget_all(all, &all->resting);
 	table_wipe(&all->terms);
 	pthread_mutex_destroy(&all->lock);
 	free(all);

@@ -70,6 +70,8 @@ pass(uint64_t ms)
 	clock_fake_move(clock_us() + ms * 1000);
 }
 
+static enum route_reason reason; /* why nobody was found */
+
 /* Who is asked for the name, NULL: nobody, although it is marked. False: it is not marked. */
 static bool
 find(const char *name, struct session_ref *excluded, struct session_ref **asked)
@@ -90,7 +92,7 @@ find(const char *name, struct session_ref *excluded, struct session_ref **asked)
 		session_ref_release(answer.session_ref);
 	} else {
 		assert_int_equal(answer.verdict, ROUTE_NONE);
-		assert_int_equal(answer.reason, ROUTE_IN_VAIN);
+		reason = answer.reason;
 	}
 	return true;
 }
@@ -137,9 +139,14 @@ who_has_the_mark_is_asked_and_nobody_else(void **state)
 	assert_false(find("test", NULL, &asked));
 	assert_true(find("app.test", session, &asked));
 	assert_null(asked); /* it has failed, and no other agent is asked in its place */
+	assert_int_equal(reason, ROUTE_IN_VAIN);
 	session_ref_set_draining(session);
 	assert_true(find("app.test", NULL, &asked));
 	assert_null(asked);
+	assert_int_equal(reason, ROUTE_NOBODY); /* it may come back */
+	session_ref_banish(session);
+	assert_true(find("app.test", NULL, &asked));
+	assert_int_equal(reason, ROUTE_IN_VAIN);
 	pending_leave(pending);
 	assert_false(pendings_are_any(pendings));
 	assert_false(find("app.test", NULL, &asked));
@@ -188,6 +195,67 @@ the_sessions_of_one_agent_have_it_together(void **state)
 	pending_leave(of_new);
 	over(old);
 	over(new);
+}
+
+/* As where one is replaced by another one of its process: there is a moment without any. */
+static void
+hellos_wait_where_the_last_session_was_lost(void **state)
+{
+	struct identity alice = person("alice", "app.test", true), bob = person("bob", "app.test", true);
+	struct session_ref *old = session_of(&alice, 1), *new = session_of(&alice, 1),
+			   *other = session_of(&bob, 1), *asked;
+	struct pending *pending = enter(old, "app.test");
+	uint64_t changes = pendings_changes(pendings);
+
+	(void)state;
+	session_ref_set_draining(old);
+	pending_lose(pending);
+	for (unsigned ms = 0; ms < PENDING_AWAY_MS; ms += 1000) {
+		assert_true(pendings_are_any(pendings));
+		assert_true(find("app.test", NULL, &asked));
+		assert_true(!asked && reason == ROUTE_NOBODY);
+		assert_true(is_busy_for(other, "app.test"));
+		pass(ms == 0 ? 999 : 1000);
+	}
+	assert_int_equal(pendings_changes(pendings), changes);
+	pending = enter(new, "app.test");
+	assert_non_null(pending);
+	assert_int_equal(left_ms, PENDING_TERM_MS - PENDING_AWAY_MS + 1); /* it is one term */
+	assert_int_equal(pendings_changes(pendings), changes + 1);
+	assert_true(find("app.test", old, &asked));
+	assert_ptr_equal(asked, new);
+	pending_lose(pending);
+	pass(PENDING_AWAY_MS);
+	assert_int_equal(pendings_changes(pendings), changes + 2); /* whoever waits looks elsewhere */
+	assert_false(find("app.test", NULL, &asked));
+	assert_false(pendings_are_any(pendings));
+	assert_true(is_busy_for(new, "app.test")); /* it rests: another one has asked */
+	assert_false(is_busy_for(other, "app.test"));
+	over(old);
+	over(new);
+	over(other);
+}
+
+static void
+nobody_waits_for_who_is_let_in_no_more(void **state)
+{
+	struct identity alice = person("alice", "app.test", true);
+	struct session_ref *session = session_of(&alice, 1), *asked;
+	struct pending *pending = enter(session, "app.test");
+
+	(void)state;
+	session_ref_banish(session);
+	pending_lose(pending);
+	assert_false(find("app.test", NULL, &asked));
+	pending = enter(session, "www.test"); /* and is forgotten at the end where somebody would wait */
+	assert_non_null(pending);
+	pending_leave(pending);
+	over(session);
+	session = session_of(&alice, 1);
+	pending = enter(session, "app.test");
+	pending_lose(pending);
+	assert_true(find("app.test", NULL, &asked));
+	over(session);
 }
 
 static void
@@ -275,6 +343,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(who_has_the_mark_is_asked_and_nobody_else, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_agent_waits_until_the_mark_is_left, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_sessions_of_one_agent_have_it_together, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(hellos_wait_where_the_last_session_was_lost, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nobody_waits_for_who_is_let_in_no_more, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_term_is_not_made_longer_by_asking_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_had_it_while_another_one_asked_rests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
