@@ -210,6 +210,8 @@ on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event 
 	}
 }
 
+/* Where nothing is dialled any more the relay has heard of it before, by the session's drain or its end,
+ * and has told those who waited there. */
 static void
 dial(void *data)
 {

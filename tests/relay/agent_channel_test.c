@@ -324,6 +324,29 @@ who_asks_at_its_last_moment_gets_it(void **state)
 	channel_free(got);
 }
 
+/* An agent that drains dials no more, whatever it was asked for; its session says so. */
+static void
+who_waits_for_one_hears_at_once_that_the_agent_drains(void **state)
+{
+	(void)state;
+	take();
+	turn_for(0);
+	assert_int_equal(needed, 1);
+	assert_false(is_answered);
+	session_ref_set_draining(session_ref);
+	assert_true(happens(has_answer, NULL));
+	assert_null(got);
+	take(); /* who was led there before */
+	assert_true(happens(has_answer, NULL));
+	assert_null(got);
+	dial(&ends[0]); /* its dial had begun */
+	take();
+	assert_true(happens(has_answer, NULL));
+	assert_non_null(got);
+	assert_int_equal(needed, 1);
+	channel_free(got);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -334,6 +357,7 @@ main(void)
 		TEST(another_one_is_asked_for_before_one_of_the_least_retires),
 		TEST(who_has_got_an_old_one_keeps_it),
 		TEST(who_asks_at_its_last_moment_gets_it),
+		TEST(who_waits_for_one_hears_at_once_that_the_agent_drains),
 	};
 
 	log_init("agent_channel_test", LOG_ERROR, LOG_TEXT);
