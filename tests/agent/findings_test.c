@@ -11,13 +11,9 @@ what_others_have_said_does_nothing_to_a_terminal(void **state)
 	} cases[] = {
 		{ "plain, and gr\xc3\xbc\xc3\x9f\x65", "plain, and gr\xc3\xbc\xc3\x9f\x65" },
 		{ "\x1b[2J\r\n\x7f", "?[2J???" },
-		{ "\xc2\x9b"
-		  "2J",
-		    "?2J" }, /* the same in one character (ECMA-48, CSI) */
-		{ "a\xe2\x80\xae"
-		  "b",
-		    "a?b" },          /* the right-to-left override */
-		{ "\xff\xc3", "??" }, /* none at all */
+		{ "\302\2332J", "?2J" },     /* the same in one character (ECMA-48, CSI) */
+		{ "a\342\200\256b", "a?b" }, /* the right-to-left override */
+		{ "\xff\xc3", "??" },        /* none at all */
 	};
 
 	(void)state;
