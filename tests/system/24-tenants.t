@@ -137,7 +137,7 @@ def who_has_most_channels_idle_makes_room_for_others(scene):
 	"""Channels that were needed once stay parked; they must not keep anybody out for ever."""
 	relay = scene.relay(limits={"channels": 40}, pool={"ping_interval": "1s"})
 	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
-	scene.agent(relay, [passthrough("bulky.example.com", upstream)], authority().agent("fat", "bulky.example.com"),
+	scene.agent(relay, [passthrough("fat.example.com", upstream)], authority().agent("fat", "fat.example.com"),
 		label="fat", agent={"pool": {"least": 40}})
 	relay.wait_event("channel-refused", code="pool-full", agent="fat")
 
@@ -148,7 +148,7 @@ def who_has_most_channels_idle_makes_room_for_others(scene):
 	for name in [f"thin{n}.example.com" for n in range(6)]:
 		scene.agent(relay, [passthrough(name, upstream)], authority().agent(name, name), label=name)
 		until(lambda: is_served(name), 40, f"{name} is served beside idle channels")
-	check(is_served("bulky.example.com"), "who has made room is served, too")
+	check(is_served("fat.example.com"), "who has made room is served, too")
 
 
 @test
@@ -191,7 +191,7 @@ def the_last_endpoint_is_had_by_who_has_none(scene):
 def the_last_channel_is_had_by_who_has_none(scene):
 	relay = scene.relay(workers=2, limits={"channels": 16}, pool={"ping_interval": "1h"})
 	upstream = scene.upstream(lambda s: (skip_hello(s), echo(s)))
-	scene.agent(relay, [passthrough("bulky.example.com", upstream)], authority().agent("fat", "bulky.example.com"),
+	scene.agent(relay, [passthrough("fat.example.com", upstream)], authority().agent("fat", "fat.example.com"),
 		label="fat", agent={"pool": {"least": 17}})
 	relay.wait_event("channel-refused", code="pool-full", agent="fat")
 	scene.agent(relay, [passthrough("thin.example.com", upstream)], authority().agent("thin", "thin.example.com"),
