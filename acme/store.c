@@ -222,6 +222,15 @@ store_is_from(const char *state_dir, const char *name, const char *id, enum key_
 	return is;
 }
 
+bool
+store_has_room(const char *state_dir, const char *name, char error[FILE_ERROR])
+{
+	enum { CHAIN_AND_KEY = 64 * 1024 };
+	char path[PATH_MAX];
+
+	return file_has_room(store_certificate_path(state_dir, name, path), CHAIN_AND_KEY, error);
+}
+
 /* First the certificate: were it the other way round, an end between them would hide an old one. */
 static bool
 put(const char *state_dir, const char *name, const char *from, const void *both, size_t bytes,

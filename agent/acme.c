@@ -139,11 +139,13 @@ agent_acme_tick(struct agent_acme *acme, bool is_connected)
 
 	TAILQ_FOREACH(name, &acme->names, link)
 		look_at_file(name, acme_dir_of(acme->settings));
-	TAILQ_FOREACH(registration, &acme->registrations, link)
+	TAILQ_FOREACH(registration, &acme->registrations, link) {
+		acme_registration_keep(registration);
 		if (acme_registration_is_free(registration))
 			begin_next(registration, is_connected, now_s);
 		else
 			acme_registration_tick(registration, now_s);
+	}
 	acme_pin_tick(acme, now_s);
 }
 

@@ -151,9 +151,26 @@ read_cas(struct acme_registration *registration, char error[FILE_ERROR])
 /* ---- events ---- */
 
 static void
+keep_account(struct acme_registration *registration)
+{
+	char error[FILE_ERROR] = "";
+	bool is_kept = store_keep_account_url(dir_of(registration), registration->id,
+	    registration->account, registration->identity, error);
+
+	state_file_note(&registration->file, is_kept, error);
+}
+
+void
+acme_registration_keep(struct acme_registration *registration)
+{
+	if (registration->file.has_failed)
+		keep_account(registration);
+}
+
+static void
 note_account(struct acme_registration *registration, const struct acme_event *event)
 {
-	char error[FILE_ERROR], record[CAA_SENTENCE];
+	char record[CAA_SENTENCE];
 	struct acme_name *name;
 
 	if (registration->has_told_account && strcmp(registration->account, event->account) == 0)
@@ -161,9 +178,7 @@ note_account(struct acme_registration *registration, const struct acme_event *ev
 	registration->has_told_account = true;
 	snprintf(registration->account, sizeof registration->account, "%s", event->account);
 	snprintf(registration->identity, sizeof registration->identity, "%s", event->caa_identity);
-	if (!store_keep_account_url(
-		dir_of(registration), registration->id, event->account, event->caa_identity, error))
-		log_event(LOG_ERROR, "acme-state", error);
+	keep_account(registration);
 	TAILQ_FOREACH(name, &registration->acme->names, link) {
 		if (name->registration != registration)
 			continue;
@@ -409,7 +424,8 @@ make_request(struct acme_registration *registration, struct secret *request, cha
 {
 	const struct acme_name *name = registration->current;
 
-	if (!store_order_key(dir_of(registration), name->server_name, name->key_type,
+	if (!store_has_room(dir_of(registration), name->server_name, error) ||
+	    !store_order_key(dir_of(registration), name->server_name, name->key_type,
 		&registration->order_key, error))
 		return false;
 	snprintf(error, FILE_ERROR, "the key for %s cannot be used, or memory is short",

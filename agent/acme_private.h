@@ -18,6 +18,7 @@
 #include "agent/challenge.h"
 #include "agent/context.h"
 #include "agent/settings.h"
+#include "base/state_file.h"
 #include "base/file.h"
 
 /* One name. */
@@ -51,6 +52,7 @@ struct acme_registration {
 	bool is_stale;              /* the client: its key may not be the account's any more */
 	char account[STORE_URL], identity[STORE_IDENTITY];
 	bool has_told_account, wants_key_change;
+	struct state_file file; /* of what the CA says of the account */
 	/* Under way. */
 	struct acme_name
 	    *current;   /* whose certificate; NULL: the account's own matter, or nothing */
@@ -84,6 +86,8 @@ void acme_registration_order(struct acme_registration *, struct acme_name *);
 void acme_registration_ask_window(struct acme_registration *, struct acme_name *);
 void acme_registration_change_key(struct acme_registration *);
 /* Every second: the challenge is not waited for without end. */
+/* Writes it again, where that has failed. */
+void acme_registration_keep(struct acme_registration *);
 void acme_registration_tick(struct acme_registration *, int64_t now_s);
 
 /* ---- acme.c ---- */

@@ -258,6 +258,23 @@ file_create(const char *path, mode_t mode, const void *data, size_t bytes, char 
 	return write_whole(path, mode, data, bytes, false, error);
 }
 
+bool
+file_has_room(const char *path, size_t bytes, char error[FILE_ERROR])
+{
+	char temporary[PATH_MAX];
+	int length = snprintf(temporary, sizeof temporary, "%s.new-XXXXXX", path), fd, why;
+
+	if (length < 0 || (size_t)length >= sizeof temporary)
+		return fail_errno(error, path, "write", ENAMETOOLONG);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(error, path, "write", errno);
+	why = posix_fallocate(fd, 0, (off_t)bytes);
+	unlink(temporary);
+	close(fd);
+	return why == 0 || fail_errno(error, path, "write", why);
+}
+
 static int64_t
 nanoseconds(struct timespec time)
 {

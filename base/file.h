@@ -25,6 +25,10 @@ bool file_write(const char *path, mode_t, const void *data, size_t bytes, char e
 /* The same but refuses to replace what is there. */
 bool file_create(const char *path, mode_t, const void *data, size_t bytes, char error[FILE_ERROR]);
 
+/* Whether a file of so many bytes could be written there now: before something is asked for that must not be
+ * lost. False with a sentence. */
+bool file_has_room(const char *path, size_t bytes, char error[FILE_ERROR]);
+
 /* All bytes to a descriptor that blocks; false with errno. */
 bool file_write_all(int fd, const void *data, size_t bytes);
 

@@ -358,10 +358,11 @@ ask(struct renewal *renewal, const struct renewal_attempt *attempt, char error[R
 static void
 begin(struct renewal *renewal)
 {
+	const struct renewal_files files = files_of(renewal);
 	char error[RENEWAL_ERROR];
 	struct renewal_attempt attempt;
 
-	if (load(renewal, &attempt, error) &&
+	if (load(renewal, &attempt, error) && renewal_files_have_room(&files, error) &&
 	    renewal_request_make(&attempt.request, &attempt.now.certificate, attempt.key, error) &&
 	    ask(renewal, &attempt, error))
 		move(renewal, ASKING);

@@ -84,6 +84,15 @@ renewal_files_may_replace(const struct renewal_files *files, bool with_key, char
 	    (!with_key || may_replace(files->private_key, error));
 }
 
+bool
+renewal_files_have_room(const struct renewal_files *files, char error[FILE_ERROR])
+{
+	enum { CHAIN_BYTES = 64 * 1024 };
+	char found[PATH_MAX];
+
+	return find(files->certificate, found, error) && file_has_room(found, CHAIN_BYTES, error);
+}
+
 /* ---- the next key ---- */
 
 /* What was left there cannot be used; a new one is no loss. */

@@ -26,6 +26,10 @@ struct renewal_files {
  * with a sentence. */
 bool renewal_files_may_replace(const struct renewal_files *, bool with_key, char error[FILE_ERROR]);
 
+/* Whether there is room for the next certificate: what is issued for a full disk is lost.  False with a
+ * sentence. */
+bool renewal_files_have_room(const struct renewal_files *, char error[FILE_ERROR]);
+
 /* The next key, PEM: the one that is there, or a new one like the one in force.  One that cannot be read
  * is replaced.  False with a sentence. */
 bool renewal_files_next_key(

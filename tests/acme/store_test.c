@@ -1,6 +1,9 @@
 /* Tests of acme/store, in a directory of its own. */
 #include "acme/store.h"
 
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "acme/account_key.h"
@@ -38,6 +41,44 @@ mode_of(const char *name)
 
 	snprintf(path, sizeof path, "%s/acme/%s", dir, name);
 	return stat(path, &facts) == 0 ? facts.st_mode & 07777 : 0;
+}
+
+static size_t
+count_files(void)
+{
+	char path[PATH_MAX];
+	size_t count = 0;
+	DIR *files;
+
+	snprintf(path, sizeof path, "%s/acme", dir);
+	files = opendir(path);
+	assert_non_null(files);
+	while (readdir(files))
+		count++;
+	closedir(files);
+	return count;
+}
+
+/* A limit of a file's size is as a full disk. */
+static void
+finds_whether_there_is_room_and_leaves_nothing(void **state)
+{
+	size_t before = count_files();
+	struct rlimit limit;
+	bool has_room;
+
+	(void)state;
+	assert_true(store_has_room(dir, "a.test", error));
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 4096;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	has_room = store_has_room(dir, "a.test", error);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_false(has_room);
+	assert_non_null(strstr(error, "a.test"));
+	assert_int_equal(count_files(), before);
 }
 
 static bool
@@ -242,6 +283,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(makes_its_directory_for_nobody_else),
+		TEST(finds_whether_there_is_room_and_leaves_nothing),
 		TEST(each_ca_and_each_customer_has_an_account_of_its_own),
 		TEST(makes_a_key_once),
 		TEST(a_damaged_key_is_told_and_kept),

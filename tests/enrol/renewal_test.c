@@ -4,6 +4,9 @@
  */
 #include "enrol/renewal.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "renewal_kit.h"
 
 static bool
@@ -100,6 +103,41 @@ key_in_request(uint8_t id[32])
 	assert_int_equal(
 	    gnutls_x509_crq_get_key_id(request, GNUTLS_KEYID_USE_SHA256, id, &bytes), 0);
 	gnutls_x509_crq_deinit(request);
+}
+
+/* As on a full disk: no file may grow. */
+static void
+allow_files(bool is_allowed)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = is_allowed ? limit.rlim_max : 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What is issued could not be kept, and authorities issue so many only. */
+static void
+asks_for_nothing_where_there_is_no_room_for_it(void **state)
+{
+	struct key_pair before;
+
+	(void)state;
+	settings.rekey = false;
+	renewal_set(renewal, &kept);
+	read_pair(&before);
+	allow_files(false);
+	advance_ms(18 * HOUR_MS);
+	allow_files(true);
+	assert_int_equal(authority.asked, 0);
+	assert_true(renewal_urgency(renewal) > RENEWAL_FINE);
+	assert_true(is_pair_as(&before));
+	key_pair_wipe(&before);
+	advance_ms(2 * HOUR_MS);
+	assert_int_equal(authority.asked, 1);
+	issue(&nothing);
+	assert_int_equal(renewal_urgency(renewal), RENEWAL_FINE);
 }
 
 /* The authority gives a key that it has certified the same certificate again. */
@@ -434,6 +472,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(asks_so_long_before_the_end_as_it_is_told),
 	TEST(puts_certificate_and_new_key_in_force_together),
 	TEST(keeps_the_key_where_it_is_told_to),
+	TEST(asks_for_nothing_where_there_is_no_room_for_it),
 	TEST(asks_with_the_same_key_until_it_has_an_answer),
 	TEST(makes_another_next_key_where_the_old_one_is_junk),
 	TEST(refuses_what_is_not_the_next_certificate),
