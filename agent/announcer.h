@@ -12,9 +12,9 @@
  * back-off, after a permanent one every five minutes; it never takes the others
  * down.
  *
- * Some ANNOUNCER_BYTES of announcements wait for their answers, so that a long table fits into the session's
- * queue; where the relay takes each in a frame of its own (version 1), 64 of them.  Withdrawals, where each is
- * a frame of its own, go out 64 in 400 ms, and nothing is announced before they have.
+ * Some ANNOUNCER_BYTES of announcements wait for their answers, so that a long table fits into the queue of
+ * the session; where the relay takes each in a frame of its own (version 1), 64 of them.  Withdrawals,
+ * where each is a frame of its own, go out 64 in 400 ms, and nothing is announced before they have.
  *
  * An endpoint whose upstreams are all down, by their checks (base/health.h), is withdrawn until one of
  * them is up: whoever learns of such a change calls announcer_show() again.
