@@ -41,8 +41,8 @@ enum {
 /* The path of NAME.pem; returns out. */
 const char *store_certificate_path(const char *state_dir, const char *name, char out[PATH_MAX]);
 
-/* For a certificate: CAs issue so many of a name in a week, and none is to be lost to a full disk.  False with
- * a sentence. */
+/* For a certificate: CAs issue so many of a name in a week, and none is to be lost to a full disk.  False
+ * with a sentence. */
 bool store_has_room(const char *state_dir, const char *name, char error[FILE_ERROR]);
 /* Makes the directory, and those that it is in.  False with a sentence. */
 bool store_open(const char *state_dir, char error[FILE_ERROR]);
