@@ -415,6 +415,9 @@ check_client(const struct sim_client *client)
 	if (client->resets_itself || client->upstream_resets || client->is_excused ||
 	    (story == SILENCE && (client->early_data || client->looks_for_proof)))
 		return;
+	/* What was on its way to an agent that said goodbye is not sent twice. */
+	if (world_has_drains_only() && client->number != CLIENTS - 1 && client->early_data)
+		return;
 	if (is_known ? !(client->saw_end && client->received == client->down_total) : !people_is_alert(client)) {
 		if (client->number < CLIENTS - 1 && ++hurt <= memory_failed())
 			return;
