@@ -393,7 +393,7 @@ agent_session_cut_all(struct worker_context *worker)
 		agent_session_depart_now(LIST_FIRST(&worker->departing));
 }
 
-enum { PROBE_MS = 1000 };
+enum { PROBE_MS = 1000, SUCCESSION_MS = 5000 };
 
 /* ---- a twin: another session of the same identity and instance ---- */
 
@@ -405,6 +405,17 @@ probe(struct agent_session *self)
 	session_probe(self->session);
 	if (!self->probe.armed) /* who comes again and again does not put the end off */
 		timer_set(&self->probe, PROBE_MS);
+}
+
+/* Until the agent has its names in the session that follows, and says goodbye in this one. */
+static void
+be_succeeded(struct agent_session *self)
+{
+	if (self->is_succeeded)
+		return;
+	self->is_succeeded = true;
+	agent_session_linger(self);
+	timer_set(&self->probe, SUCCESSION_MS);
 }
 
 /* The newcomer has our place in the limits. We stay, and it too if there is room for both. */
@@ -431,7 +442,7 @@ share_with_twin(struct agent_session *self)
 void
 agent_session_twin_lives(struct agent_session *self)
 {
-	if (!self->probe.armed)
+	if (!self->probe.armed || self->is_succeeded)
 		return;
 	timer_clear(&self->probe);
 	session_ref_set_suspect(self->session_ref, false);
@@ -442,8 +453,12 @@ agent_session_twin_lives(struct agent_session *self)
 void
 agent_session_twin_silent(void *arg)
 {
-	agent_session_end(
-	    arg, CODE_REPLACED, "the same instance has connected again, and this one was silent");
+	struct agent_session *self = arg;
+
+	agent_session_end(self, CODE_REPLACED,
+	    self->is_succeeded
+		? "the same process has connected again"
+		: "the same instance has connected again, and this one was silent");
 }
 
 /* ---- commands ---- */
@@ -470,6 +485,9 @@ agent_session_command(void *arg, const struct session_ref_command *command)
 		break;
 	case SESSION_REF_PROBE:
 		probe(self);
+		break;
+	case SESSION_REF_SUCCEEDED:
+		be_succeeded(self);
 		break;
 	case SESSION_REF_DOUBT:
 		agent_session_doubt(self);

@@ -229,22 +229,36 @@ welcome(struct agent_session *self, const struct frame_hello *hello)
 	session_welcome(self->session, &welcome);
 }
 
-/* A twin of the same process is replaced at once, which is told; any other is asked whether it lives. */
+/* An agent that can move ends the session before itself, once its names are accepted in this one: until then
+ * they are found there, where nobody else has them.  What it offers to resume has to leave first. */
+static bool
+is_left_by_agent(const struct agent_session *self, const struct session_ref *twin)
+{
+	return self->can_move && !self->resume.is_offered && !session_ref_is_suspect(twin);
+}
+
+/* A twin of the same process is replaced at once, which is told, or when its agent is ready; any other is
+ * asked whether it lives. */
 static bool
 face_twin(struct agent_session *self, struct session_ref *twin)
 {
+	bool is_same, is_left;
+
 	if (!twin)
 		return false;
-	if (memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) ==
-	    0) {
-		if (!session_ref_is_suspect(twin))
-			session_ref_continue(self->session_ref, twin);
+	is_same = memcmp(session_ref_start(twin), session_ref_start(self->session_ref),
+		      START_BYTES) == 0;
+	is_left = is_same && is_left_by_agent(self, twin);
+	if (is_same && !is_left) {
 		session_ref_set_draining(twin);
 		session_ref_end(twin, CODE_REPLACED, "the same process has connected again");
 		return true;
 	}
 	session_ref_set_suspect(twin, true);
-	session_ref_probe(twin);
+	if (is_left)
+		session_ref_succeed(twin);
+	else
+		session_ref_probe(twin);
 	return false;
 }
 

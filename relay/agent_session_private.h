@@ -82,6 +82,7 @@ struct agent_session {
 	struct agent_session_lines lines;
 	uint64_t up_ms;
 	uint32_t features; /* that both have */
+	bool is_succeeded; /* by another session of its process; ends soon */
 	bool is_dry_run;   /* what it announces is judged and neither served nor kept; */
 	size_t rehearsed;  /* so much was */
 	enum agent_session_state state;

@@ -13,7 +13,7 @@
 /* What others want of the session. */
 struct session_orders {
 	unsigned channels;
-	bool probe, doubt, yield;
+	bool probe, succeed, doubt, yield;
 	enum code end; /* CODE_NONE: it may go on */
 	char sentence[SENTENCE_TEXT];
 };
@@ -226,6 +226,8 @@ on_call(void *data)
 			.kind = SESSION_REF_NEED, .channels = orders.channels });
 	if (orders.probe)
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_PROBE });
+	if (orders.succeed)
+		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_SUCCEEDED });
 	if (orders.doubt)
 		tell(ref, &(struct session_ref_command){ .kind = SESSION_REF_DOUBT });
 	if (orders.yield) {
@@ -286,6 +288,16 @@ session_ref_probe(struct session_ref *ref)
 		return;
 	pthread_mutex_lock(&ref->lock);
 	ref->orders.probe = true;
+	call_home(ref);
+}
+
+void
+session_ref_succeed(struct session_ref *ref)
+{
+	if (session_ref_is_retired(ref))
+		return;
+	pthread_mutex_lock(&ref->lock);
+	ref->orders.succeed = true;
 	call_home(ref);
 }
 

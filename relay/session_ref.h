@@ -25,6 +25,7 @@ struct session_ref;
 enum session_ref_command_kind {
 	SESSION_REF_NEED,  /* `channels` more */
 	SESSION_REF_PROBE, /* another process of the instance has come */
+	SESSION_REF_SUCCEEDED, /* the same process has another session, and will end this one */
 	SESSION_REF_DOUBT, /* the agent has not answered a flow */
 	SESSION_REF_END,   /* goodbye with `code` and `sentence` */
 	SESSION_REF_YIELD, /* give up what the usage owes (usage_owes()), but for parked channels */
@@ -88,6 +89,7 @@ uint64_t session_ref_silent_ms(const struct session_ref *);
 /* From any thread; cannot fail, and does nothing when the session is over. The first reason to end counts. */
 void session_ref_need(struct session_ref *, unsigned channels);
 void session_ref_probe(struct session_ref *);
+void session_ref_succeed(struct session_ref *);
 void session_ref_end(struct session_ref *, enum code, const char *sentence);
 
 /* Lets the session of `usage` in, in the place of `ref` (may be NULL) if that still has one; false with
