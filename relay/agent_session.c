@@ -456,9 +456,8 @@ agent_session_twin_silent(void *arg)
 	struct agent_session *self = arg;
 
 	agent_session_end(self, CODE_REPLACED,
-	    self->is_succeeded
-		? "the same process has connected again"
-		: "the same instance has connected again, and this one was silent");
+	    self->is_succeeded ? "the same process has connected again"
+			       : "the same instance has connected again, and this one was silent");
 }
 
 /* ---- commands ---- */

@@ -246,8 +246,8 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 
 	if (!twin)
 		return false;
-	is_same = memcmp(session_ref_start(twin), session_ref_start(self->session_ref),
-		      START_BYTES) == 0;
+	is_same =
+	    memcmp(session_ref_start(twin), session_ref_start(self->session_ref), START_BYTES) == 0;
 	is_left = is_same && is_left_by_agent(self, twin);
 	if (is_same && !is_left) {
 		session_ref_set_draining(twin);

@@ -23,11 +23,11 @@ struct identity;
 struct session_ref;
 
 enum session_ref_command_kind {
-	SESSION_REF_NEED,  /* `channels` more */
-	SESSION_REF_PROBE, /* another process of the instance has come */
+	SESSION_REF_NEED,      /* `channels` more */
+	SESSION_REF_PROBE,     /* another process of the instance has come */
 	SESSION_REF_SUCCEEDED, /* the same process has another session, and will end this one */
-	SESSION_REF_DOUBT, /* the agent has not answered a flow */
-	SESSION_REF_END,   /* goodbye with `code` and `sentence` */
+	SESSION_REF_DOUBT,     /* the agent has not answered a flow */
+	SESSION_REF_END,       /* goodbye with `code` and `sentence` */
 	SESSION_REF_YIELD, /* give up what the usage owes (usage_owes()), but for parked channels */
 };
 
