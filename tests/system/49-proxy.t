@@ -212,7 +212,7 @@ def a_diagnosis_goes_by_the_proxy(scene):
 		return [(one["step"], one["result"], one["sentence"]) for one in json.loads(out)["findings"] if one["about"] == "relay"]
 
 	steps = [step for step, result, _ in found() if result == "ok"]
-	equal(steps[:3], ["proxy", "tls", "session"], "steps")
+	equal(steps[:4], ["proxy", "tls", "crl", "session"], "steps")
 	proxy.refuses_with = "403 Not that way"
 	step, result, sentence = found()[0]
 	equal((step, result), ("proxy", "failed"), sentence)
