@@ -482,9 +482,11 @@ def who_answers_pings_and_nothing_else_delays_no_client_but_the_first(scene):
 	equal(mute.announce(1, NAME), 0, "announced")
 	threading.Thread(target=hear_all, args=(mute,), daemon=True).start()
 	equal(served_by(relay, 4), [b"here"] * 4, "clients, of which some had to wait")
+	relay.wait_event("flow-closed", count=4)	# what was told of these flows before is written by then
 	delayed = len(relay.events("flow-attempt-failed"))
 	check(delayed > 0, "nobody was given to the mute one")
 	equal(served_by(relay, 8), [b"here"] * 8, "those that come then")
+	relay.wait_event("flow-closed", count=12)
 	equal(len(relay.events("flow-attempt-failed")), delayed, "clients that were delayed")
 
 
