@@ -213,19 +213,32 @@ move_into_place(const char *temporary, const char *path, bool may_replace)
 	return errno == EINVAL && link(temporary, path) == 0 && unlink(temporary) == 0;
 }
 
+/* A new file beside this one, and its path; -1 with a sentence. */
+static int
+open_beside(const char *path, char temporary[PATH_MAX], char error[FILE_ERROR])
+{
+	int length = snprintf(temporary, PATH_MAX, "%s.new-XXXXXX", path), fd;
+
+	if (length < 0 || length >= PATH_MAX) {
+		fail_errno(error, path, "write", ENAMETOOLONG);
+		return -1;
+	}
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		fail_errno(error, path, "write", errno);
+	return fd;
+}
+
 static bool
 write_whole(const char *path, mode_t mode, const void *data, size_t bytes, bool may_replace,
     char error[FILE_ERROR])
 {
 	char temporary[PATH_MAX];
-	int length = snprintf(temporary, sizeof temporary, "%s.new-XXXXXX", path), fd, why;
+	int fd = open_beside(path, temporary, error), why;
 	bool fine;
 
-	if (length < 0 || (size_t)length >= sizeof temporary)
-		return fail_errno(error, path, "write", ENAMETOOLONG);
-	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return fail_errno(error, path, "write", errno);
+		return false;
 	fine = fchmod(fd, mode) == 0 && file_write_all(fd, data, bytes) && fsync(fd) == 0;
 	why = errno;
 	if (close(fd) < 0 && fine) {
@@ -262,13 +275,10 @@ bool
 file_has_room(const char *path, size_t bytes, char error[FILE_ERROR])
 {
 	char temporary[PATH_MAX];
-	int length = snprintf(temporary, sizeof temporary, "%s.new-XXXXXX", path), fd, why;
+	int fd = open_beside(path, temporary, error), why;
 
-	if (length < 0 || (size_t)length >= sizeof temporary)
-		return fail_errno(error, path, "write", ENAMETOOLONG);
-	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return fail_errno(error, path, "write", errno);
+		return false;
 	why = posix_fallocate(fd, 0, (off_t)bytes);
 	unlink(temporary);
 	close(fd);
