@@ -169,7 +169,16 @@ is_said(const struct proxy_dial *dial)
 	return dial->buffers->said_at == dial->buffers->said_bytes;
 }
 
-static const char cut[] = "has closed the connection instead of an answer";
+/* False: it waits for the stream, or it has failed. */
+static bool
+is_through(struct proxy_dial *dial, enum io io)
+{
+	if (io_must_wait(io))
+		watch_want(&dial->watch, io == IO_READ ? WATCH_READ : WATCH_WRITE);
+	else if (io != IO_OK)
+		fail(dial, "has closed the connection instead of an answer");
+	return io == IO_OK;
+}
 
 static void
 say(struct proxy_dial *dial)
@@ -178,17 +187,10 @@ say(struct proxy_dial *dial)
 	size_t done;
 
 	while (!is_said(dial)) {
-		enum io io = stream_write(dial->stream, buffers->said + buffers->said_at,
-		    buffers->said_bytes - buffers->said_at, &done);
-
-		if (io_must_wait(io)) {
-			watch_want(&dial->watch, io == IO_READ ? WATCH_READ : WATCH_WRITE);
+		if (!is_through(dial,
+			stream_write(dial->stream, buffers->said + buffers->said_at,
+			    buffers->said_bytes - buffers->said_at, &done)))
 			return;
-		}
-		if (io != IO_OK) {
-			fail(dial, cut);
-			return;
-		}
 		buffers->said_at += done;
 	}
 	hear(dial);
@@ -248,19 +250,12 @@ hear(struct proxy_dial *dial)
 {
 	struct proxy_buffers *buffers = dial->buffers;
 	size_t done;
-	enum io io;
 
 	do {
-		io = stream_read(dial->stream, buffers->heard + buffers->heard_bytes,
-		    sizeof buffers->heard - buffers->heard_bytes, &done);
-		if (io_must_wait(io)) {
-			watch_want(&dial->watch, io == IO_READ ? WATCH_READ : WATCH_WRITE);
+		if (!is_through(dial,
+			stream_read(dial->stream, buffers->heard + buffers->heard_bytes,
+			    sizeof buffers->heard - buffers->heard_bytes, &done)))
 			return;
-		}
-		if (io != IO_OK) {
-			fail(dial, cut);
-			return;
-		}
 		buffers->heard_bytes += done;
 	} while (judge_heard(dial));
 }
