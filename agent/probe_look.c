@@ -9,14 +9,24 @@
 #include "agent/upstream_dial.h"
 #include "agent/upstream_judge.h"
 #include "base/proxy.h"
+#include "pki/cert.h"
 
 struct probe_look {
 	struct egress *egress;
 	struct upstream upstream;
 	struct upstream_dial *dial;
+	bool is_for_name;
 	void (*on_done)(void *arg, const struct spki_pin *key, const char *error);
 	void *arg;
 };
+
+static bool
+shows_name(const struct probe_look *look)
+{
+	const struct tls_certificate shown = tls_peer_certificate(upstream_dial_tls(look->dial));
+
+	return cert_is_for(shown.data, shown.bytes, look->upstream.targets[0].server_name);
+}
 
 /* The handshake is done, so the key is proven: a certificate alone is no secret. */
 static void
@@ -27,6 +37,8 @@ on_dialled(void *arg, struct stream *stream, const char *error)
 	const struct spki_pin key = judge->key;
 	bool has_key = judge->has_key;
 
+	if (stream)
+		look->is_for_name = shows_name(look);
 	stream_free(stream);
 	if (stream && has_key)
 		look->on_done(look->arg, &key, NULL);
@@ -91,7 +103,7 @@ probe_look_new(struct loop *loop, struct resolver *resolver, struct egress *egre
 bool
 probe_look_is_for_name(const struct probe_look *look)
 {
-	return upstream_dial_judge(look->dial)->is_for_host;
+	return look->is_for_name;
 }
 
 void

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/upstream.h"
-#include "pki/cert.h"
 
 enum { ALERT_BAD_CERTIFICATE = 42 };
 
@@ -60,8 +59,6 @@ upstream_judge_chain(void *arg, const struct tls_certificate *chain, size_t coun
 
 	judge->has_key =
 	    count > 0 && spki_pin_of(&judge->key, (struct der){ chain[0].data, chain[0].bytes });
-	judge->is_for_host = !judge->upstream->trust && judge->has_key &&
-	    cert_is_for(chain[0].data, chain[0].bytes, judge->chain.host);
 	if (alert != 0)
 		snprintf(
 		    judge->refusal, sizeof judge->refusal, "%s", judge->chain.verdict.sentence);

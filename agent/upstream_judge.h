@@ -16,7 +16,6 @@ struct upstream_judge {
 	const struct upstream *upstream; /* borrowed */
 	struct peer_check chain;
 	bool has_key; /* a certificate was shown, and this is its key; the handshake proves it */
-	bool is_for_host; /* without trust: that certificate has the name that was asked for */
 	struct spki_pin key;
 	char refusal[UPSTREAM_REFUSAL]; /* why it was refused; "" if it was not */
 };

@@ -147,7 +147,7 @@ bool tls_export(struct tls *, const char *label, const void *context, size_t con
 const char *tls_version(const struct tls *); /* "TLS1.3" */
 /* The cipher suite by the name that OpenSSL has for it. */
 const char *tls_cipher(const struct tls *);
-/* TLS_ENDPOINT: the client's own certificate, borrowed; no bytes: it has shown none. */
+/* The peer's own certificate, borrowed; no bytes: it has shown none. */
 struct tls_certificate tls_peer_certificate(const struct tls *);
 /* TLS_CHANNEL_RELAY: the identity whose key the client proved to have; "" before. */
 const char *tls_identity(const struct tls *);
