@@ -5,13 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/url.h"
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/resolved.h"
 #include "base/socket.h"
 
-enum { CONNECT_MS = 5000, TARGET = 280, LIST = 1024 };
+enum { CONNECT_MS = 5000, LIST = 1024 };
 
 /* ---- names ---- */
 

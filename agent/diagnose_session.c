@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "agent/announcer.h"
+#include "agent/context.h"
 #include "agent/peer_check.h"
 #include "agent/relay_session.h"
 #include "base/clock.h"
-#include "base/socket.h"
 #include "base/units.h"
 #include "pki/trust.h"
 #include "tunnel/session.h"
@@ -35,9 +35,8 @@ struct rehearsal {
 	struct session *session;
 	struct peer_check check;
 	struct frame_welcome welcome;
-	int64_t relay_clock_s; /* 0: it does not say */
-	bool was_welcome, is_held, has_lasted;
-	uint64_t rtt_us, held_from_ms;
+	bool was_welcome, has_pong, is_held, has_lasted;
+	uint64_t held_from_ms;
 	struct dry_answer *answers; /* one for each endpoint of the table */
 	size_t missing, next;       /* answers; the first endpoint that is not announced yet */
 	struct timer timer;         /* for the answers, then for the hold */
@@ -57,7 +56,7 @@ finish(struct rehearsal *rehearsal)
 static void
 hold_or_finish(struct rehearsal *rehearsal)
 {
-	if (rehearsal->missing > 0 || rehearsal->rtt_us == 0 || rehearsal->is_held)
+	if (rehearsal->missing > 0 || !rehearsal->has_pong || rehearsal->is_held)
 		return;
 	if (rehearsal->diagnosis->hold_ms == 0) {
 		finish(rehearsal);
@@ -98,7 +97,6 @@ on_welcome(struct rehearsal *rehearsal, const struct frame_welcome *welcome)
 {
 	rehearsal->was_welcome = true;
 	rehearsal->welcome = *welcome;
-	rehearsal->relay_clock_s = welcome->clock_s;
 	timer_set(&rehearsal->timer, ANSWERS_MS);
 	session_probe(rehearsal->session);
 	announce_more(rehearsal);
@@ -149,7 +147,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 			on_answer(rehearsal, &frame->answer);
 		break;
 	case SESSION_PONG:
-		rehearsal->rtt_us = session_rtt_us(rehearsal->session) + 1;
+		rehearsal->has_pong = true;
 		hold_or_finish(rehearsal);
 		break;
 	case SESSION_OVER:
@@ -160,23 +158,22 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	}
 }
 
-/* As a process of its own, so that the agent's session is left alone. */
+/* What the agent itself would say, but as a process of its own, so that the agent's session is left alone. */
 static void
 introduce(struct rehearsal *rehearsal)
 {
 	uint8_t storage[8];
 	struct writer w = writer_over(storage, sizeof storage);
-	struct frame_hello hello = { .oldest =
-					 PROTOCOL_FACTS, /* who skips facts is not to welcome it */
-		.newest = PROTOCOL_NEWEST,
-		.heartbeat_ms = (uint32_t)rehearsal->diagnosis->settings->heartbeat_ms };
+	struct agent_context context = { 0 };
+	struct agent_state state;
+	char error[FILE_ERROR];
 
+	agent_state_open(&state, NULL, error);
+	agent_context_configure(&context, rehearsal->diagnosis->settings, &state);
 	facts_put(&w, FACT_DRY_RUN, NULL, 0);
-	hello.facts = facts_of(&w);
-	snprintf(hello.software, sizeof hello.software, "valise-agent %s", VALISE_VERSION);
-	arc4random_buf(hello.instance, sizeof hello.instance);
-	arc4random_buf(hello.start, sizeof hello.start);
-	session_set_hello(rehearsal->session, &hello);
+	context.hello.facts = facts_of(&w);
+	context.hello.oldest = PROTOCOL_FACTS; /* who skips facts is not to welcome it */
+	session_set_hello(rehearsal->session, &context.hello);
 }
 
 static void
@@ -272,9 +269,9 @@ static void
 tell_clock(struct rehearsal *rehearsal)
 {
 	struct diagnosis_findings *findings = &rehearsal->diagnosis->findings;
-	int64_t ahead_s = clock_wall_s() - rehearsal->relay_clock_s;
+	int64_t ahead_s = clock_wall_s() - rehearsal->welcome.clock_s;
 
-	if (rehearsal->relay_clock_s == 0)
+	if (rehearsal->welcome.clock_s == 0)
 		findings_add(findings, FINDING_WARNING, "clock", NULL,
 		    "the relay, which is of an older version, does not say what time it is there");
 	else if (ahead_s > SKEW_S || ahead_s < -SKEW_S)
@@ -337,11 +334,13 @@ tell_hold(struct rehearsal *rehearsal)
 static void
 tell_welcome(struct rehearsal *rehearsal)
 {
+	uint64_t rtt_us = session_rtt_us(rehearsal->session);
+
 	findings_add(&rehearsal->diagnosis->findings, FINDING_OK, "session",
 	    json_pack("{s:s, s:i, s:I}", "relay", rehearsal->welcome.relay, "protocol",
-		rehearsal->welcome.version, "rtt_us", (json_int_t)rehearsal->rtt_us),
+		rehearsal->welcome.version, "rtt_us", (json_int_t)rtt_us),
 	    "%s takes this agent; protocol version %d, round trip %.1f ms",
-	    rehearsal->welcome.relay, rehearsal->welcome.version, (double)rehearsal->rtt_us / 1000);
+	    rehearsal->welcome.relay, rehearsal->welcome.version, (double)rtt_us / 1000);
 	tell_clock(rehearsal);
 	tell_answers(rehearsal);
 	tell_hold(rehearsal);
