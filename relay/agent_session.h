@@ -11,7 +11,7 @@
  * Its descriptor counts somewhere until it is closed.  Up to its hello it has a place
  * among the handshakes (limits.handshakes; the oldest of the heaviest network
  * leaves).  While it is up it counts in its usage (usage.h).  Once it is refused or
- * told to end, or is asked whether it lives after a twin has got its place in the
+ * told to end, or is asked whether it lives or kept for a moment after a twin has got its place in the
  * usage, it has one among the lingering refusals (refuse.h), which are shared by
  * all clients and agents; who is displaced there is closed as soon as its last
  * word is sent.

@@ -8,7 +8,7 @@ import time
 
 from lib import *
 from lib.scene import Configured, free_port
-from lib.session import Session
+from lib.session import GOODBYE, NEED, Session
 
 NAME = "app.example.com"
 
@@ -449,6 +449,27 @@ def sessions_and_parked_channels_are_kept_alive(scene):
 	relay = scene.relay(pool={"least": 4})
 	scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:9")], authority().agent("agent", NAME))
 	until(lambda: timers_towards(relay.port) == ["02"] * 5, what="one session and four channels are kept alive")
+
+
+CAN_MOVE = 2	# of the features
+
+
+@test
+def names_are_served_by_the_session_before_until_the_next_one_of_the_process_has_them(scene):
+	"""The next one announces them a round trip later, and clients come all the time."""
+	relay = scene.relay(workers=2)
+	certificate, process = authority().agent("agent", NAME), {"instance": os.urandom(16), "start": os.urandom(8)}
+	before, after = [scene.keep(Session(relay, certificate)) for _ in range(2)]
+	before.up(features=CAN_MOVE, **process)
+	equal(before.announce(1, NAME), 0, "announced")
+	after.up(features=CAN_MOVE, **process)
+	scene.keep(dial(relay.port, hello(NAME)))
+	before.expect(NEED)
+	equal(after.announce(1, NAME), 0, "announced again")
+	scene.keep(dial(relay.port, hello(NAME)))
+	after.expect(NEED)
+	equal(before.goodbye(), (GOODBYE, 8), "an agent that says no goodbye is told one")
+	equal(relay.events("flow-refused"), [], "clients that were refused")
 
 
 def hear_all(session):
