@@ -146,6 +146,8 @@ enter(struct authority *authority, const struct leaf *leaf, const struct signer 
 	if (!code)
 		code = judge(store, leaf, signer, invitation, authority->now);
 	if (!code)
+		code = invitation_forget(store, authority->now);
+	if (!code)
 		code = invitation_add(store, invitation);
 	return code ? code : store_commit(store);
 }

@@ -231,6 +231,18 @@ invitation_withdraw(struct store *store, const char *handle, int64_t now)
 }
 
 int
+invitation_forget(struct store *store, int64_t now)
+{
+	int64_t before = now - INVITATION_KEPT_S;
+	int code = store_do(store,
+	    "DELETE FROM invitation_name WHERE invitation IN "
+	    "(SELECT id FROM invitation WHERE ends_at < ?)",
+	    "i", before);
+
+	return code ? code : store_do(store, "DELETE FROM invitation WHERE ends_at < ?", "i", before);
+}
+
+int
 invitation_use(
     struct store *store, const struct invitation *invitation, int64_t certificate, int64_t now)
 {

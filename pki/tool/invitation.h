@@ -2,8 +2,9 @@
  * Invitations in the inventory: a certificate to be, for who shows the secret, once.  The secret has
  * 128 random bits and is kept as its SHA-256, so a stolen inventory or backup lets nobody in.
  *
- * An invitation is open until it is used, withdrawn, or over.  It stays in the inventory after that:
- * who comes with another key for a used one may be a thief.
+ * An invitation is open until it is used, withdrawn, or over.  It stays in the inventory after that, since
+ * who comes with another key for a used one may be a thief, and is forgotten INVITATION_KEPT_S after its
+ * time was over.
  */
 #ifndef PKI_TOOL_INVITATION_H
 #define PKI_TOOL_INVITATION_H
@@ -16,7 +17,7 @@
 #include "pki/tool/names.h"
 #include "pki/tool/record.h"
 
-enum { INVITATION_HASH = 32, INVITATION_S = 86400, INVITATION_MOST_S = 30 * 86400 };
+enum { INVITATION_HASH = 32, INVITATION_S = 86400, INVITATION_MOST_S = 30 * 86400, INVITATION_KEPT_S = 90 * 86400 };
 
 struct invitation {
 	int64_t id, issuer; /* of the CA */
@@ -40,6 +41,8 @@ int invitation_find(struct store *, const char *handle, struct invitation *, boo
 /* In the order in which they were made. */
 int invitation_each(struct store *, int (*each)(void *arg, const struct invitation *), void *arg);
 int invitation_withdraw(struct store *, const char *handle, int64_t now);
+/* Those of long ago. */
+int invitation_forget(struct store *, int64_t now);
 int invitation_use(struct store *, const struct invitation *, int64_t certificate, int64_t now);
 
 /* In constant time; a handle that was not found is asked the same way, with a zeroed invitation. */

@@ -1,8 +1,10 @@
 #!/usr/bin/env -S python3 -B
 """valise-pki invite: the line, whom it may be for, and what becomes of it."""
 import base64
+import contextlib
 import hashlib
 import os
+import sqlite3
 import sys
 
 sys.path.insert(0, "tests/pki_tool")
@@ -114,6 +116,21 @@ def they_are_listed_and_withdrawn(scene):
 	lines = ca("invite", "--list").splitlines()
 	equal([line.split()[0] for line in lines], ["withdrawn", "open"])
 	equal(ca("check"), "fine\n")
+
+
+@test
+def one_that_ended_long_ago_is_forgotten(scene):
+	ca = Ca(f"{scene.dir}/ca")
+	for name in ("old", "recent", "open"):
+		ca("invite", "agent", name, "--host", f"{name}.example", *URL)
+	with contextlib.closing(sqlite3.connect(ca.path("inventory.db"))) as inventory, inventory:
+		for name, days in (("old", 92), ("recent", 90)):
+			inventory.execute("UPDATE invitation SET ends_at = ends_at - ? * 86400 WHERE name = ?", (days, name))
+	equal(len(ca.json("invite", "--list")), 3, "as long as none is made")
+	ca("invite", "client", "alice", *URL)
+	equal([one["name"] for one in ca.json("invite", "--list")], ["recent", "open", "alice"])
+	with contextlib.closing(sqlite3.connect(ca.path("inventory.db"))) as inventory:
+		equal(inventory.execute("SELECT count(*) FROM invitation_name").fetchone(), (2,), "hosts that are left")
 
 
 main()
