@@ -222,22 +222,32 @@ hear(struct handover *handover, enum handover_kind kind)
 	}
 }
 
+/* False: it has said nothing yet. */
+static bool
+receive(const struct handover *handover, enum handover_kind *kind)
+{
+	struct handover_conn none;
+	uint8_t data[16];
+	int fd;
+	ssize_t got = pass_receive(handover->fd, data, sizeof data, &fd);
+
+	if (got < 0 && errno == EAGAIN)
+		return false;
+	if (fd >= 0)
+		close(fd);
+	*kind = got > 0 ? handover_decode(data, (size_t)got, &none) : 0;
+	return true;
+}
+
 static void
 on_ready(void *arg, unsigned ready)
 {
 	struct handover *handover = arg;
-	struct handover_conn none;
-	uint8_t data[16];
-	ssize_t got;
-	int fd;
+	enum handover_kind kind;
 
 	(void)ready;
-	got = pass_receive(handover->fd, data, sizeof data, &fd);
-	if (got < 0 && errno == EAGAIN)
-		return;
-	if (fd >= 0)
-		close(fd);
-	hear(handover, got > 0 ? handover_decode(data, (size_t)got, &none) : 0);
+	if (receive(handover, &kind))
+		hear(handover, kind);
 }
 
 bool
@@ -262,14 +272,31 @@ handover_begin(struct handover *handover, struct loop *loop, int *theirs,
 	return true;
 }
 
-void
+/* After shutdown() nothing more can be said to us, so that what has been said is all. */
+static bool
+has_said_that_it_accepts(struct handover *handover)
+{
+	enum handover_kind kind = 0;
+
+	watch_want(&handover->watch, WATCH_NOTHING);
+	shutdown(handover->fd, SHUT_RD);
+	return handover->state == PASSING && receive(handover, &kind) &&
+	    kind == HANDOVER_ACCEPTING;
+}
+
+bool
 handover_cancel(struct handover *handover)
 {
 	if (handover->state != ASKED && handover->state != PASSING)
-		return;
+		return handover->state == IDLE;
+	if (has_said_that_it_accepts(handover)) {
+		hear(handover, HANDOVER_ACCEPTING);
+		return false;
+	}
 	handover_tell(handover, HANDOVER_CANCEL, -1);
 	let_go_of_socket(handover);
 	move(handover, IDLE);
+	return true;
 }
 
 void

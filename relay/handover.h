@@ -9,7 +9,8 @@
  * what was read of it: agents' sessions, channels of sessions that are not here, and clients whose agent
  * is not here (any more).  So each agent may move when it likes, and no client notices.
  *
- * If the newer one fails before it accepts, all is as it was before.
+ * If the newer one fails before it accepts, all is as it was before, and so it is if it is cancelled, which
+ * never leaves two that accept: whether the newer one's word came first is decided by the kernel.
  *
  * Shared by:     the connections of all threads that are on their way to the newer one.
  * Bound:         what the kernel keeps for the socket, 1 MiB if it lets us.
@@ -47,8 +48,12 @@ bool handover_begin(struct handover *, struct loop *, int *theirs,
 /* Passes this descriptor, which stays the caller's (-1: none).  False: the newer one is gone, or does not
  * read. */
 bool handover_tell(struct handover *, enum handover_kind, int fd);
-/* Ends it, and tells the newer one why; without HANDOVER_FAILED. */
-void handover_cancel(struct handover *);
+/*
+ * Ends it, and tells the newer one why; without HANDOVER_FAILED.  A newer one that says HANDOVER_ACCEPTING
+ * later finds that it cannot, and does not accept.  False: it has said so before, and HANDOVER_IS_DONE
+ * comes (during the call).
+ */
+bool handover_cancel(struct handover *);
 /* Stops to look for the newer one, before the loop goes. */
 void handover_stop(struct handover *);
 

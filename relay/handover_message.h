@@ -14,7 +14,10 @@
  *					ACCEPTING: what comes from now on is its own
  *	CONN + descriptor		as long as the older one lives
  *
- * CANCEL from the older one ends it, up to ACCEPT; so does the end of the socket, whoever's.
+ * CANCEL from the older one ends it as long as it has not heard ACCEPTING, which the newer one then cannot
+ * say any more, and so it never accepts.  The end of the socket ends it, too: the newer one accepts
+ * only when the older process itself has ended, since the older one may have closed it for lack of room for
+ * the word CANCEL.
  * A byte says which it is; only CONN has more.  Pure functions: no socket, no allocation.
  */
 #ifndef RELAY_HANDOVER_MESSAGE_H

@@ -214,7 +214,8 @@ on_stop_signal(void *arg, int number)
 	if (relay->state == RELAY_SERVING || relay->state == RELAY_HANDING_OVER ||
 	    relay->state == RELAY_TAKING_OVER) {
 		relay_cancel_handover(relay);
-		relay_drain(relay);
+		if (relay->state != RELAY_DRAINING)
+			relay_drain(relay);
 		return;
 	}
 	log_audit(LOG_WARNING, "stopping-now", "a second signal: open flows are cut",

@@ -23,6 +23,7 @@ enum {
 	SPREAD_MOST_MS = 8000,
 	SESSIONS_A_MS = 2,
 	MOVE_MS = 5000, /* what the last one may take then */
+	ACCEPT_MS = 10000, /* what the other process may take to say that it accepts */
 	LOOK_MS = 50,
 	LISTENERS_MOST = 4096,
 };
@@ -66,25 +67,38 @@ go_on(struct relay *relay)
 	    log_i64("pid", relay->handover_pid));
 }
 
-/* There may be no room for a word behind the connections that are passed; then it is said at the next
+/* It hangs, or is far too slow: agents come back here. */
+static void
+give_up(struct relay *relay)
+{
+	if (handover_cancel(relay->shared.handover))
+		go_on(relay);
+}
+
+/* There may be no room for the word behind the connections that are passed; then it is said at the next
  * look. */
+static void
+tell_to_accept(struct relay *relay)
+{
+	if (clock_ms() < relay->handover_ms &&
+	    session_table_count(relay->shared.session_table) > 0)
+		return;
+	relay->handover_is_told = handover_tell(relay->shared.handover, HANDOVER_ACCEPT, -1);
+}
+
 static void
 on_look(void *arg)
 {
 	struct relay *relay = arg;
-	bool is_late = clock_ms() >= relay->handover_ms;
+	uint64_t late_ms = relay->handover_ms + (relay->handover_is_ready ? ACCEPT_MS : 0);
 
-	if (!relay->handover_is_ready && is_late) {
-		handover_cancel(relay->shared.handover);
-		go_on(relay);
+	if (clock_ms() >= late_ms) {
+		give_up(relay);
 		return;
 	}
-	if (relay->handover_is_ready &&
-	    (is_late || session_table_count(relay->shared.session_table) == 0))
-		relay->handover_is_told =
-		    handover_tell(relay->shared.handover, HANDOVER_ACCEPT, -1);
-	if (!relay->handover_is_told)
-		timer_set(&relay->handover, LOOK_MS);
+	if (relay->handover_is_ready && !relay->handover_is_told)
+		tell_to_accept(relay);
+	timer_set(&relay->handover, LOOK_MS);
 }
 
 static void
@@ -148,7 +162,7 @@ relay_hasten_handover(struct relay *relay)
 	if (relay->state != RELAY_HANDING_OVER || !relay->handover_is_ready ||
 	    relay->handover_is_told)
 		return false;
-	relay->handover_ms = 0;
+	relay->handover_ms = clock_ms();
 	on_look(relay);
 	return true;
 }
@@ -157,7 +171,8 @@ void
 relay_cancel_handover(struct relay *relay)
 {
 	timer_clear(&relay->handover);
-	handover_cancel(relay->shared.handover);
+	if (!handover_cancel(relay->shared.handover))
+		return;
 	if (relay->state == RELAY_HANDING_OVER)
 		trustwatch_keep_nothing(relay->shared.trustwatch, false);
 }

@@ -107,9 +107,8 @@ on_takeover(void *arg, enum takeover_event event)
 		take_conn(relay);
 		break;
 	case TAKEOVER_ACCEPT:
-		if (accept_all(relay, "every connection is accepted here from now on") &&
-		    !takeover_accepting(relay->takeover))
-			log_event(LOG_DEBUG, "takeover-gone", gone);
+		if (relay->state == RELAY_TAKING_OVER && takeover_accepting(relay->takeover))
+			accept_all(relay, "every connection is accepted here from now on");
 		break;
 	case TAKEOVER_CANCELLED:
 		on_cancelled(relay);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ enum {
 	ANSWER_BYTES = 4096,
 	LISTENERS_MOST = 4096,
 	TURN_MOST = 64, /* connections that are taken in a turn */
+	DEATH_MS = 2000, /* between the end of a process's sockets and its own */
 };
 
 struct takeover {
@@ -31,7 +33,11 @@ struct takeover {
 	int *listeners;
 	size_t listener_count;
 	struct watch watch;
-	bool is_over;
+	int process; /* the older one's, as a descriptor that is readable when it has ended; -1: unknown */
+	struct watch death;
+	struct timer patience;
+	struct loop *loop;
+	bool may_accept, is_over;
 	void (*on_event)(void *arg, enum takeover_event);
 	void *arg;
 	int conn_fd; /* -1: taken */
@@ -45,6 +51,10 @@ takeover_free(struct takeover *takeover)
 	if (!takeover)
 		return;
 	watch_wipe(&takeover->watch);
+	watch_wipe(&takeover->death);
+	timer_clear(&takeover->patience);
+	if (takeover->process >= 0)
+		close(takeover->process);
 	for (size_t i = 0; i < takeover->listener_count; i++)
 		if (takeover->listeners[i] >= 0)
 			close(takeover->listeners[i]);
@@ -246,6 +256,18 @@ collect(struct takeover *takeover, char error[TAKEOVER_ERROR])
 	return EX_OK;
 }
 
+/* The socket was made by the older process, whoever began to listen at the admin socket. */
+static void
+find_process(struct takeover *takeover)
+{
+	struct ucred maker;
+
+	if (pass_peer(takeover->fd, &maker)) {
+		takeover->pid = maker.pid;
+		takeover->process = (int)syscall(SYS_pidfd_open, maker.pid, 0);
+	}
+}
+
 int
 takeover_ask(struct takeover **out, const char *path, char error[TAKEOVER_ERROR])
 {
@@ -261,16 +283,19 @@ takeover_ask(struct takeover **out, const char *path, char error[TAKEOVER_ERROR]
 		return fail(EX_OSERR, error, "memory is short");
 	}
 	takeover->fd = takeover->lock = takeover->admin = takeover->conn_fd = -1;
+	takeover->process = -1;
 	code = judge_peer(takeover, fd, path, error);
 	if (code == EX_OK)
 		code = ask(takeover, fd, error);
 	if (code == EX_OK)
 		code = collect(takeover, error);
 	close(fd);
-	if (code == EX_OK)
+	if (code == EX_OK) {
+		find_process(takeover);
 		*out = takeover;
-	else
+	} else {
 		takeover_free(takeover);
+	}
 	return code;
 }
 
@@ -344,7 +369,8 @@ takeover_accepting(struct takeover *takeover)
 {
 	const uint8_t byte = HANDOVER_ACCEPTING;
 
-	return pass_send(takeover->fd, &byte, 1, -1) == 1;
+	takeover->may_accept = pass_send(takeover->fd, &byte, 1, -1) == 1;
+	return takeover->may_accept;
 }
 
 int
@@ -359,7 +385,37 @@ end(struct takeover *takeover, enum takeover_event event)
 {
 	takeover->is_over = true;
 	watch_want(&takeover->watch, WATCH_NOTHING);
+	watch_wipe(&takeover->death);
+	timer_clear(&takeover->patience);
 	takeover->on_event(takeover->arg, event);
+}
+
+static void
+on_death(void *arg, unsigned ready)
+{
+	(void)ready;
+	end(arg, TAKEOVER_OVER);
+}
+
+static void
+on_alive(void *arg)
+{
+	end(arg, TAKEOVER_CANCELLED);
+}
+
+/* It may have closed the socket only, and go on. */
+static void
+on_socket_end(struct takeover *takeover)
+{
+	if (takeover->may_accept || takeover->process < 0) {
+		end(takeover, TAKEOVER_OVER);
+		return;
+	}
+	watch_want(&takeover->watch, WATCH_NOTHING);
+	watch_init(&takeover->death, takeover->loop, takeover->process, on_death, takeover);
+	watch_want(&takeover->death, WATCH_READ);
+	timer_init(&takeover->patience, takeover->loop, on_alive, takeover);
+	timer_set(&takeover->patience, DEATH_MS);
 }
 
 static void
@@ -393,11 +449,11 @@ on_readable(void *arg, unsigned ready)
 			return;
 		if (got < 0 && (errno == EMSGSIZE || errno == EMFILE || errno == ENFILE))
 			continue;
-		if (got <= 0)
-			end(takeover, TAKEOVER_OVER);
-		else
-			hear(takeover,
-			    handover_decode(takeover->data, (size_t)got, &takeover->conn), fd);
+		if (got <= 0) {
+			on_socket_end(takeover);
+			return;
+		}
+		hear(takeover, handover_decode(takeover->data, (size_t)got, &takeover->conn), fd);
 	}
 }
 
@@ -407,6 +463,7 @@ takeover_follow(struct takeover *takeover, struct loop *loop,
 {
 	takeover->on_event = on_event;
 	takeover->arg = arg;
+	takeover->loop = loop;
 	watch_init(&takeover->watch, loop, takeover->fd, on_readable, takeover);
 	watch_want(&takeover->watch, WATCH_READ);
 }

@@ -15,11 +15,21 @@ NAME, STATIC, HELD = "app.example.com", "static.example.com", "held.example.com"
 RATE, FLOWS, AGENTS, TURNS = 500, 1000, 20, 3
 
 
-def newer(scene, relay, label):
+def newer(scene, relay, label, start=True):
 	daemon = Configured("relay", label, scene.dir, relay.settings)
 	daemon.argv += ["--takeover"]
 	daemon.port = relay.port
-	return scene._add(daemon, True)
+	return scene._add(daemon, start)
+
+
+def served(port, name):
+	wire = hello(name)
+	with dial(port, wire) as client:
+		client.settimeout(5)
+		try:
+			return read_exactly(client, len(wire)) == wire
+		except (OSError, EOFError):
+			return False
 
 
 def stage(scene):
@@ -72,6 +82,30 @@ def takes_over_under_500_flows_a_second_and_1000_joined_flows(scene):
 	for process in chain[:-1]:
 		equal(process.wait(60), 0, f"exit status of {process.label}")
 		equal(process.events("drain-timeout"), [], f"flows that {process.label} has cut")
+
+
+@test
+def one_that_hangs_is_given_up_and_the_older_one_goes_on(scene):
+	upstream = scene.upstream(echo)
+	relay = scene.relay(routes=[route(STATIC, upstream)])
+	agent = scene.agent(relay, [passthrough(HELD, upstream)], authority().agent("agent", HELD))
+	agent.freeze()		# so that it does not move, and the older one waits
+	hanging = newer(scene, relay, "hanging", start=False).start(wait_ready=False)
+	relay.wait_event("moving")
+	hanging.freeze()
+	began = time.monotonic()
+	relay.wait_event("takeover-failed", 40, pid=hanging.pid)
+	print(f"# given up after {time.monotonic() - began:.1f} s", flush=True)
+	agent.thaw()
+	for name in (STATIC, HELD):
+		until(lambda: served(relay.port, name), 30, f"{name} is served by the older one")
+	hanging.thaw()
+	equal(hanging.wait(30), 69, "exit status of the one that woke up")
+	hanging.expected = 69
+	for name in (STATIC, HELD):
+		check(served(relay.port, name), f"{name} is served after its end")
+	newer(scene, relay, "right")
+	equal(relay.wait(60), 0, "exit status once somebody has taken over")
 
 
 main()

@@ -256,6 +256,42 @@ a_cancelled_one_is_told_so(void **state)
 	assert_string_equal(events, "");
 }
 
+/* So that never two accept: its word comes before, and counts, or it cannot be said. */
+static void
+one_that_hangs_is_cancelled_and_cannot_accept_any_more(void **state)
+{
+	const uint8_t accepting = HANDOVER_ACCEPTING;
+	struct handover_conn got;
+	int fd;
+
+	(void)state;
+	say(HANDOVER_READY);
+	assert_true(handover_cancel(handover));
+	assert_false(handover_is_on(handover));
+	assert_int_equal(pass_send(newer, &accepting, 1, -1), -1);
+	assert_int_equal(heard(&got, &fd), HANDOVER_CANCEL);
+	assert_string_equal(events, "R");
+}
+
+static void
+its_word_that_came_just_before_counts(void **state)
+{
+	const uint8_t accepting = HANDOVER_ACCEPTING;
+	int client;
+	struct conn conn = connection(&client);
+
+	(void)state;
+	say(HANDOVER_READY);
+	assert_int_equal(pass_send(newer, &accepting, 1, -1), 1);
+	assert_false(handover_cancel(handover));
+	assert_string_equal(events, "RD");
+	assert_true(handover_send(handover, &conn));
+	assert_true(loop_advance(loop, 0));
+	assert_true(handover_is_on(handover));
+	conn_wipe(&conn);
+	close(client);
+}
+
 #define HANDOVER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -271,6 +307,8 @@ main(void)
 		HANDOVER_TEST(its_end_after_it_accepts_is_none),
 		HANDOVER_TEST(what_it_must_not_say_is_a_failure),
 		HANDOVER_TEST(a_cancelled_one_is_told_so),
+		HANDOVER_TEST(one_that_hangs_is_cancelled_and_cannot_accept_any_more),
+		HANDOVER_TEST(its_word_that_came_just_before_counts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
